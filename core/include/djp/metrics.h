@@ -1,0 +1,101 @@
+/* Metrics: families of series in one segment of memory, recorded without locks, read as one snapshot.
+ * Recording calls accept NULL and never fail; values that make no sense (NaN counters, negative increments) are counted
+ * as dropped. Series handles live as long as their registry. */
+#ifndef DJP_METRICS_H
+#define DJP_METRICS_H
+
+#include "djp/context.h"
+#include "djp/value.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct djp_registry djp_registry;
+typedef struct djp_family djp_family;
+typedef struct djp_series djp_series;
+
+typedef enum djp_metric_type { DJP_COUNTER = 1, DJP_GAUGE = 2, DJP_HISTOGRAM = 3 } djp_metric_type;
+
+#define DJP_LABELS_MAX 32u
+#define DJP_LABEL_SIZE_MAX 1024u /* bytes of one label value; longer ones are cut at a character boundary */
+#define DJP_BUCKETS_MAX 160u
+
+typedef struct djp_registry_options {
+    uint64_t reserve_bytes;     /* address space; 0: 64 MiB. Pages are used only when touched */
+    uint32_t cardinality_limit; /* series per family; 0: 2000. Further label sets share one overflow series */
+} djp_registry_options;
+
+/* Private memory for one process. Returns 0 or DJP_ENOMEM. */
+int djp_registry_new(djp_registry **out, const djp_registry_options *options);
+void djp_registry_free(djp_registry *registry);
+
+typedef struct djp_family_options {
+    djp_metric_type type;
+    const char *name;          /* Prometheus name, without the "_total" of counters (it is stripped when given) */
+    const char *help;
+    const char *unit;          /* "" or a suffix of name, for OpenMetrics */
+    const char *const *labels; /* label names */
+    size_t label_count;
+    const double *buckets;     /* upper bounds, ascending, without +Inf; NULL: the HTTP server defaults plus SLO edges */
+    size_t bucket_count;
+} djp_family_options;
+
+/* Creates or finds a family. The same definition twice gives the same family; another definition under a taken name gives
+ * DJP_EEXIST. DJP_EINVAL for a bad name or labels, DJP_EFULL when the segment is full. Copies everything. Any thread. */
+int djp_family_new(djp_family **out, djp_registry *registry, const djp_family_options *options);
+
+/* The series of a label set, created at first use; beyond the limit the overflow series. NULL family gives NULL. values holds
+ * as many texts as the family has labels (in its order); borrowed for the call. Any thread; lock-free when it exists. */
+djp_series *djp_family_series(djp_family *family, const djp_text *values);
+/* Forgets a series: it is no longer shown, later recordings through old handles are dropped. Returns 1 when it existed. */
+int djp_family_remove(djp_family *family, const djp_text *values);
+void djp_family_clear(djp_family *family);
+const char *djp_family_name(const djp_family *family);
+
+void djp_counter_add(djp_series *series, double amount);
+void djp_gauge_set(djp_series *series, double value);
+void djp_gauge_add(djp_series *series, double amount);
+void djp_gauge_set_to_now(djp_series *series); /* Unix time in seconds */
+void djp_histogram_observe(djp_series *series, double value);
+/* Attaches an exemplar when the context is valid and sampled; borrows. */
+void djp_histogram_observe_in(djp_series *series, double value, const djp_span_context *context);
+void djp_counter_add_in(djp_series *series, double amount, const djp_span_context *context);
+
+/* Reading, for tests and user code. */
+double djp_series_value(const djp_series *series); /* counters and gauges; the sum for histograms */
+uint64_t djp_series_count(const djp_series *series); /* histograms: observations */
+
+typedef enum djp_exposition { DJP_TEXT_0_0_4 = 0, DJP_OPENMETRICS_1_0_0 = 1 } djp_exposition;
+
+/* Chooses by the q-values of an Accept header (may be NULL); the default is DJP_TEXT_0_0_4. */
+djp_exposition djp_exposition_negotiate(const char *accept, size_t size);
+const char *djp_exposition_content_type(djp_exposition format);
+/* Writes the whole exposition into fresh memory that the caller frees with djp_text_free. Returns 0 or DJP_ENOMEM. Takes no
+ * language lock; safe beside any recording. */
+int djp_registry_expose(char **out, size_t *out_size, djp_registry *registry, djp_exposition format);
+void djp_text_free(char *text);
+
+/* Process families (process_cpu_seconds_total, process_resident_memory_bytes, ...), read from /proc at each exposition. */
+int djp_registry_add_process(djp_registry *registry);
+
+/* The documented families of HTTP servers, jobs, external calls and models (see docs/metrics.md). Created on demand. */
+typedef struct djp_standard djp_standard;
+typedef struct djp_standard_options {
+    int status_class;     /* 2xx instead of 200 */
+    int label_style_path; /* method, path, status, service instead of method, endpoint, status_code */
+    const char *service;  /* value of the service label in that style */
+} djp_standard_options;
+int djp_standard_new(djp_standard **out, djp_registry *registry, const djp_standard_options *options);
+void djp_standard_free(djp_standard *standard);
+/* One HTTP request: http_request_duration_seconds and http_requests_total, plus http_request_size_bytes when size >= 0.
+ * method is mapped to the known ones or "_OTHER"; codes outside 100-599 become "other". Label look-up is cached. */
+void djp_standard_http_request(djp_standard *standard, djp_text method, djp_text endpoint, int status_code, uint64_t duration_ns,
+                               int64_t request_bytes, const djp_span_context *context);
+/* Finds the family under its documented name (R71-R81, R90-R92) or NULL. */
+djp_family *djp_standard_family(djp_standard *standard, const char *name);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,57 @@
+/* One SDK instance: recorder, registry, worker thread and exporters wired by djp_options. A process usually has one; tests
+ * make several. Fork rule: in the child the instance goes on by itself (new thread, new ids, empty ring, own connection)
+ * at its first span; spans that the parent had open or waiting stay the parent's. */
+#ifndef DJP_SDK_H
+#define DJP_SDK_H
+
+#include "djp/config.h"
+#include "djp/error.h"
+#include "djp/metrics.h"
+#include "djp/span.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct djp_sdk djp_sdk;
+
+/* Language facts for the resource and the User-Agent, for example {"python", "3.11.2", "cpython", "3.11.2"}. Borrowed. */
+typedef struct djp_sdk_language {
+    const char *language;        /* telemetry.sdk.language */
+    const char *runtime_name;    /* process.runtime.name */
+    const char *runtime_version; /* process.runtime.version */
+} djp_sdk_language;
+
+/* Own messages (level as in djp_options.log_level). Called from any thread, also the worker; must not call back into the SDK.
+ * The default writes "djp-telemetry: ..." lines to standard error. */
+typedef void (*djp_sdk_log)(void *user, int level, const char *message);
+
+/* Copies options. Starts no thread: that happens at the first span. Returns 0, DJP_ENOMEM or DJP_EINVAL. */
+int djp_sdk_new(djp_sdk **out, const djp_options *options, const djp_sdk_language *language, djp_sdk_log log, void *log_user);
+/* Shuts down with no wait if that has not happened, then frees what no live span still needs. Accepts NULL. */
+void djp_sdk_free(djp_sdk *sdk);
+
+djp_recorder *djp_sdk_recorder(djp_sdk *sdk); /* borrows; NULL when traces are off */
+djp_registry *djp_sdk_registry(djp_sdk *sdk); /* borrows; NULL when metrics are off */
+djp_standard *djp_sdk_standard(djp_sdk *sdk); /* borrows; NULL when metrics are off */
+const djp_options *djp_sdk_options(const djp_sdk *sdk);
+
+/* Sends everything that ended before the call. Returns 0 only when every span of it was accepted by the receiver (or written),
+ * DJP_ETIMEOUT when the deadline passed first, DJP_EREJECTED / DJP_EIO when some were lost. Any thread; may block. */
+int djp_sdk_flush(djp_sdk *sdk, uint64_t timeout_ns);
+/* Flush, then end the worker and close connections; recording calls become no-ops. A second call returns DJP_ESHUTDOWN. */
+int djp_sdk_shutdown(djp_sdk *sdk, uint64_t timeout_ns);
+
+/* The honest state as JSON text (keys in docs/configuration.md): enabled, backend, effective settings with their sources, worker,
+ * spans started/ended/kept/exported/dropped by reason, ring fill, export attempts/failures/latency, last error. The caller frees
+ * with djp_text_free. Any thread. */
+int djp_sdk_status_json(char **out, size_t *out_size, djp_sdk *sdk);
+
+/* Memory exporter: moves out what was exported so far, a concatenation of [u32 little-endian size][ExportTraceServiceRequest]. The
+ * caller frees with djp_text_free. Returns DJP_EUNSUPPORTED with another exporter. */
+int djp_sdk_take_exported(char **out, size_t *out_size, djp_sdk *sdk);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

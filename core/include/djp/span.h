@@ -1,0 +1,84 @@
+/* Recording spans. Every call accepts NULL, returns at once, never fails, blocks or allocates without bound; what cannot
+ * be kept is counted (see djp/sdk.h, status). A span may be used from any thread, but by one thread at a time; different
+ * spans of one trace may be used by different threads at once. */
+#ifndef DJP_SPAN_H
+#define DJP_SPAN_H
+
+#include "djp/context.h"
+#include "djp/key.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Where spans go: ring, sampler, limits, counters. Owned by a djp_sdk, see djp/sdk.h. */
+typedef struct djp_recorder djp_recorder;
+typedef struct djp_span djp_span;
+
+/* Numbers as in OTLP's Span.SpanKind and Status.StatusCode. */
+typedef enum djp_kind {
+    DJP_KIND_INTERNAL = 1,
+    DJP_KIND_SERVER = 2,
+    DJP_KIND_CLIENT = 3,
+    DJP_KIND_PRODUCER = 4,
+    DJP_KIND_CONSUMER = 5
+} djp_kind;
+typedef enum djp_status { DJP_STATUS_UNSET = 0, DJP_STATUS_OK = 1, DJP_STATUS_ERROR = 2 } djp_status;
+
+typedef struct djp_span_options {
+    djp_scope scope;
+    uint8_t kind;                     /* djp_kind; 0 means internal */
+    uint8_t force_root;               /* 1: a new trace even when a parent is given */
+    djp_span *parent;                 /* borrows; a span handle not yet released, or NULL */
+    const djp_span_context *remote;   /* borrows; used when parent is NULL; invalid or NULL starts a new trace */
+    uint64_t start_unix_ns;           /* 0: now */
+    const djp_tracestate *root_state; /* reserved for samplers, NULL */
+} djp_span_options;
+
+/* Starts a span and returns a handle that the caller releases with djp_span_release, or NULL when the recorder is off or
+ * memory is short. Copies the name. options may be NULL: an internal root span. A span without a parent of this process
+ * is a local root: its local trace is kept or dropped as a whole when it ends. */
+djp_span *djp_span_start(djp_recorder *recorder, const char *name, size_t name_size, const djp_span_options *options);
+
+/* Ends the span and returns its duration in nanoseconds (0 for NULL or when it had ended). end_unix_ns 0 means now; an end
+ * before the start is moved to the start. All setters are ignored afterwards. The handle stays valid as a parent and for
+ * djp_span_get_context until it is released. */
+uint64_t djp_span_end(djp_span *span, uint64_t end_unix_ns);
+
+/* Gives the handle back. A span that was not ended is counted as lost ("never_ended") and its record is discarded. */
+void djp_span_release(djp_span *span);
+
+/* 1 while attributes are kept: not ended, and the recorder was not set to drop everything. */
+int djp_span_is_recording(const djp_span *span);
+/* Fills out; the tracestate in it is borrowed from the span: copy with djp_span_context_copy to keep it. Zeroes out for
+ * NULL. The sampled flag is the head decision. */
+void djp_span_get_context(const djp_span *span, djp_span_context *out);
+/* Monotonic clock reading (CLOCK_MONOTONIC nanoseconds) taken at the start; 0 for NULL. */
+uint64_t djp_span_start_monotonic_ns(const djp_span *span);
+
+/* Attributes. The last value of a key wins. Text is copied, repaired to valid UTF-8 and cut to the configured length.
+ * key 0 and empty keys are counted as dropped attributes. */
+void djp_span_set_string(djp_span *span, djp_key key, const char *text, size_t size);
+void djp_span_set_int(djp_span *span, djp_key key, int64_t value);
+void djp_span_set_double(djp_span *span, djp_key key, double value);
+void djp_span_set_bool(djp_span *span, djp_key key, int value);
+void djp_span_set_value(djp_span *span, djp_key key, const djp_value *value);
+/* A value that the binding could not convert: counts one dropped attribute on the span. */
+void djp_span_drop_attribute(djp_span *span);
+
+void djp_span_update_name(djp_span *span, const char *name, size_t size);
+/* OK is final: a later ERROR or UNSET is ignored, as is every UNSET. The description is kept only with ERROR. */
+void djp_span_set_status(djp_span *span, djp_status status, const char *description, size_t size);
+/* time_unix_ns 0 means now. Copies everything. */
+void djp_span_add_event(djp_span *span, const char *name, size_t name_size, uint64_t time_unix_ns,
+                        const djp_attribute *attributes, size_t count);
+void djp_span_add_link(djp_span *span, const djp_span_context *context, const djp_attribute *attributes, size_t count);
+/* An "exception" event with exception.type, exception.message and exception.stacktrace (any may be empty), plus the
+ * caller's attributes, which win. Does not touch the status. */
+void djp_span_record_exception(djp_span *span, djp_text type, djp_text message, djp_text stacktrace, int escaped,
+                               const djp_attribute *attributes, size_t count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

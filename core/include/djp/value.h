@@ -1,0 +1,60 @@
+/* Attribute values as callers hand them in. All structures borrow what they point to: the core copies the bytes before
+ * a recording call returns. The kinds are those of OTLP's AnyValue (opentelemetry/proto/common/v1/common.proto). */
+#ifndef DJP_VALUE_H
+#define DJP_VALUE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum djp_type {
+    DJP_EMPTY = 0,
+    DJP_BOOL = 1,
+    DJP_INT = 2,
+    DJP_DOUBLE = 3,
+    DJP_STRING = 4, /* UTF-8 is expected; invalid sequences are replaced with U+FFFD while copying */
+    DJP_BYTES = 5,
+    DJP_ARRAY = 6,
+    DJP_MAP = 7
+} djp_type;
+
+typedef struct djp_text {
+    const char *data; /* borrows; need not end in NUL */
+    size_t size;      /* bytes */
+} djp_text;
+
+struct djp_attribute;
+
+typedef struct djp_value {
+    djp_type type;
+    union {
+        int boolean;
+        int64_t integer;
+        double real;
+        djp_text text; /* DJP_STRING and DJP_BYTES */
+        struct {
+            const struct djp_value *items; /* borrows */
+            size_t count;
+        } array;
+        struct {
+            const struct djp_attribute *items; /* borrows */
+            size_t count;
+        } map;
+    } as;
+} djp_value;
+
+typedef struct djp_attribute {
+    djp_text key;
+    djp_value value;
+} djp_attribute;
+
+/* Arrays and maps deeper than this become empty values (spec: attribute value depth limit). */
+#define DJP_VALUE_DEPTH_MAX 64
+
+#ifdef __cplusplus
+}
+#endif
+#endif

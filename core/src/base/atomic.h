@@ -1,0 +1,27 @@
+/* The only place that names C11 atomics. A shared field is declared DJP_ATOMIC(type) and its comment says who writes it and
+ * with which order. "relaxed" is the default for counters, acquire/release for hand-over. */
+#ifndef DJP_BASE_ATOMIC_H
+#define DJP_BASE_ATOMIC_H
+
+#include <stdatomic.h>
+
+#define DJP_ATOMIC(type) _Atomic(type)
+
+#define djp_load_relaxed(p) atomic_load_explicit((p), memory_order_relaxed)
+#define djp_load_acquire(p) atomic_load_explicit((p), memory_order_acquire)
+#define djp_store_relaxed(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
+#define djp_store_release(p, v) atomic_store_explicit((p), (v), memory_order_release)
+#define djp_add_relaxed(p, v) atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
+#define djp_add_acq_rel(p, v) atomic_fetch_add_explicit((p), (v), memory_order_acq_rel)
+#define djp_sub_relaxed(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_relaxed)
+#define djp_sub_acq_rel(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_acq_rel)
+#define djp_or_acq_rel(p, v) atomic_fetch_or_explicit((p), (v), memory_order_acq_rel)
+#define djp_swap_acq_rel(p, v) atomic_exchange_explicit((p), (v), memory_order_acq_rel)
+#define djp_cas_weak_relaxed(p, expected, v)                                                                         \
+    atomic_compare_exchange_weak_explicit((p), (expected), (v), memory_order_relaxed, memory_order_relaxed)
+#define djp_cas_weak_acq_rel(p, expected, v)                                                                         \
+    atomic_compare_exchange_weak_explicit((p), (expected), (v), memory_order_acq_rel, memory_order_acquire)
+#define djp_cas_strong_acq_rel(p, expected, v)                                                                       \
+    atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_acq_rel, memory_order_acquire)
+
+#endif

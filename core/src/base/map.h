@@ -1,0 +1,27 @@
+/* A small open-addressing map from text to a pointer, for set-up and look-ups that are not hot. Keys are copied. */
+#ifndef DJP_BASE_MAP_H
+#define DJP_BASE_MAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct djp_map_entry {
+    char *key; /* owned, NUL-terminated; NULL: free place */
+    size_t key_size;
+    uint64_t hash;
+    void *value; /* borrowed */
+} djp_map_entry;
+
+typedef struct djp_map {
+    djp_map_entry *entries;
+    size_t capacity;
+    size_t count;
+} djp_map;
+
+void djp__map_init(djp_map *map);
+void djp__map_fini(djp_map *map); /* frees keys, not values */
+void *djp__map_get(const djp_map *map, const char *key, size_t size);
+int djp__map_set(djp_map *map, const char *key, size_t size, void *value); /* replaces; 0 or DJP_ENOMEM */
+void *djp__map_remove(djp_map *map, const char *key, size_t size);         /* the value or NULL */
+
+#endif

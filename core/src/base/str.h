@@ -1,0 +1,36 @@
+/* Text helpers: UTF-8 checking and repair, ASCII case and trimming, strict number parsing, percent coding, base64. */
+#ifndef DJP_BASE_STR_H
+#define DJP_BASE_STR_H
+
+#include "djp/value.h"
+
+struct djp_buf;
+
+/* 1 when the bytes are valid UTF-8 (no surrogates, no overlong forms). ASCII runs are checked eight bytes at a time. */
+int djp__utf8_valid(const char *text, size_t size);
+/* Copies at most out_size bytes of repaired text (each bad byte sequence becomes U+FFFD, never a split character at the end)
+ * and returns the bytes written. *cut, when not NULL, becomes 1 if something did not fit. */
+size_t djp__utf8_repair(char *out, size_t out_size, const char *text, size_t size, int *cut);
+/* Largest length <= size that holds at most max_chars characters and does not split one. Valid UTF-8 expected. */
+size_t djp__utf8_prefix(const char *text, size_t size, size_t max_chars);
+/* Largest length <= max_bytes that does not split a character. */
+size_t djp__utf8_cut(const char *text, size_t size, size_t max_bytes);
+
+djp_text djp__text(const char *nul_terminated); /* NULL gives {NULL, 0} */
+djp_text djp__text_trim(djp_text text);         /* spaces and tabs at both ends */
+int djp__text_equal(djp_text text, const char *nul_terminated);
+int djp__text_equal_nocase(djp_text text, const char *nul_terminated);
+/* Next part up to a separator; advances *rest; returns 0 when nothing is left. */
+int djp__text_split(djp_text *part, djp_text *rest, char separator);
+/* Whole text or nothing: return 1 and set *out, or 0. Surrounding blanks allowed. */
+int djp__parse_double(djp_text text, double *out); /* finite, decimal, locale-independent */
+int djp__parse_u64(djp_text text, uint64_t *out);
+int djp__hex_decode(uint8_t *out, size_t out_size, const char *text); /* lower-case hex of 2*out_size characters */
+/* Appends the decoded form; returns 0 when a '%' is not followed by two hex digits. '+' stays '+'. */
+int djp__percent_decode(struct djp_buf *out, djp_text text);
+void djp__percent_encode(struct djp_buf *out, djp_text text, const char *also_safe); /* keeps unreserved characters */
+void djp__base64(struct djp_buf *out, const void *data, size_t size);
+int djp__base64_decode(struct djp_buf *out, djp_text text); /* with or without padding; 0 on bad input */
+uint64_t djp__hash(const void *data, size_t size); /* fast 64-bit hash, seeded per process */
+
+#endif

@@ -1,0 +1,52 @@
+/* What the pipeline needs of a recorder: make it, drain its ring, read its counters, close it. */
+#ifndef DJP_TRACE_RECORDER_H
+#define DJP_TRACE_RECORDER_H
+
+#include "base/ring.h"
+#include "djp/span.h"
+
+typedef struct djp_recorder_options {
+    uint64_t ring_bytes;
+    uint64_t pending_bytes;  /* most memory for undecided local traces */
+    int drop_all;            /* explicit ratio 0: ids and context only, nothing is kept */
+    int always_on;           /* head decision of roots is yes and no threshold is written */
+    uint64_t threshold;      /* 56 bits: a root is head-sampled iff the low 56 bits of its trace id (or ot=rv) >= threshold */
+    int parent_based;        /* a parent's sampled flag decides for the local root */
+    uint64_t slow_threshold_ns; /* 0: off */
+    int keep_errors;
+    uint32_t attribute_count_limit, attribute_value_length_limit, event_count_limit, link_count_limit;
+    uint32_t event_attribute_count_limit, link_attribute_count_limit;
+    /* Called by a recording thread after it committed a record while used bytes >= wake level; the level is then disarmed until
+     * djp__recorder_arm. Must not block for long: it wakes or starts the worker. */
+    void (*wake)(void *user);
+    void *wake_user;
+} djp_recorder_options;
+
+int djp__recorder_new(djp_recorder **out, const djp_recorder_options *options);
+djp_ring *djp__recorder_ring(djp_recorder *recorder);
+/* Arms wake: at once for 0 (the next committed span), else when the ring holds that many bytes. */
+void djp__recorder_arm(djp_recorder *recorder, uint64_t used_bytes);
+/* From now on starts return NULL and ends of open spans are counted as after_shutdown. */
+void djp__recorder_close(djp_recorder *recorder);
+/* Frees at once when no span is live, else parks the recorder until the last one is released. */
+void djp__recorder_free(djp_recorder *recorder);
+/* In a forked child: empty ring, counters at zero, armed at 0. Spans of the parent's generation are discarded when ended. */
+void djp__recorder_fork_child(djp_recorder *recorder);
+
+typedef struct djp_recorder_counters {
+    uint64_t started, live;
+    uint64_t ended;
+    uint64_t kept_ratio, kept_parent, kept_error, kept_slow, kept_always;
+    uint64_t dropped_unsampled;  /* decided: not kept */
+    uint64_t dropped_ring_full;
+    uint64_t dropped_after_shutdown;
+    uint64_t dropped_forked;     /* ended in a child of the process that started it */
+    uint64_t dropped_never_ended;
+    uint64_t dropped_memory;     /* no memory for a span */
+    uint64_t pending_overflow;   /* local traces decided early because pending memory ran out */
+    uint64_t dropped_attributes; /* attributes, events and links that limits or bad input cost */
+    uint64_t pending_bytes;
+} djp_recorder_counters;
+void djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder);
+
+#endif
