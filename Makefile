@@ -1,7 +1,12 @@
 # djp-telemetry: `make demo` and `make test` do all set-up themselves. `make help` lists the rest.
+.DEFAULT_GOAL := help
 BUILD ?= build
 SAN ?=
 CC ?= cc
+# The distribution's interpreter is an optimised build and has its headers as a package; any CPython from 3.9 on will do.
+PYTHON ?= $(shell for p in /usr/bin/python3 python3; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && { echo $$p; break; }; done)
+VENV ?= .venv
+PY = $(VENV)/bin/python
 WARN = -Wall -Wextra -Wshadow -Wconversion -Werror
 CFLAGS_BASE = -std=c11 -D_GNU_SOURCE -g -fvisibility=hidden -fno-strict-aliasing -Icore/include -Icore/src -Icore
 ifeq ($(SAN),asan)
@@ -18,7 +23,24 @@ LIBS = -lcurl -lprotobuf-c -lz -lmicrohttpd -lpthread -lm
 CORE_SRC = $(filter-out core/src/djp.c,$(wildcard core/src/*/*.c)) $(wildcard core/gen/*.c)
 CORE_OBJ = $(CORE_SRC:%.c=$(OUT)/%.o)
 TESTS_C = $(patsubst tests/c/%.c,$(OUT)/c/%,$(wildcard tests/c/test_*.c))
-TEST_HELPERS = $(filter-out $(wildcard tests/c/test_*.c),$(wildcard tests/c/*.c))
+TOOLS_C = $(patsubst tests/c/%.c,$(OUT)/c/%,$(wildcard tests/c/tool_*.c))
+BENCH_C = $(patsubst bench/%.c,$(OUT)/bench/%,$(wildcard bench/bench_*.c))
+TEST_HELPERS = $(filter-out $(wildcard tests/c/test_*.c tests/c/tool_*.c),$(wildcard tests/c/*.c))
+FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 60
+NATIVE_SRC = setup.py pyproject.toml $(wildcard core/include/djp/*.h core/src/*.c core/src/*/*.[ch] core/gen/*.[ch] bindings/python/src/*.[ch])
+PACKAGE_SRC = $(wildcard bindings/python/djp_telemetry/*.py bindings/python/djp_telemetry/*.pyi bindings/python/djp_telemetry/*/*.py middleware/asgi/*.py middleware/asgi/*.pyi)
+
+help:
+	@echo "make demo       build, then a small service under real requests: spans, scrape, correlated logs"
+	@echo "make test       build, then all tests: C, sanitizers, valgrind, short fuzzing, Python"
+	@echo "make lint       format, layers, sizes, symbols, types"
+	@echo "make bench      ours beside the peers, in one run"
+	@echo "make e2e        against a real Collector, Jaeger and Prometheus (found on PATH or in DJP_INFRA)"
+	@echo "make fuzz       every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) each; fuzz-short: 5 s each"
+	@echo "make soak       ten minutes of load with faults, memory watched"
+	@echo "make gen        protobuf-c sources from proto/"
+	@echo "make clean"
 
 .SECONDARY:
 $(OUT)/core/gen/%.o: core/gen/%.c
@@ -28,14 +50,93 @@ $(OUT)/core/src/%.o: core/src/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_BASE) $(OPT) $(WARN) -MMD -c $< -o $@
 $(OUT)/libdjp.a: $(CORE_OBJ)
-	rm -f $@
+	@rm -f $@
 	ar rcs $@ $(CORE_OBJ)
 $(OUT)/c/%: tests/c/%.c $(TEST_HELPERS) $(OUT)/libdjp.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_BASE) $(OPT) -Wall -Wextra -MMD -Itests/c $< $(TEST_HELPERS) $(OUT)/libdjp.a $(LIBS) -lcmocka -o $@
--include $(shell find $(OUT) -name '*.d' 2>/dev/null)
+$(OUT)/bench/%: bench/%.c $(OUT)/libdjp.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_BASE) $(OPT) -Wall -Wextra -MMD -Itests/c $< $(OUT)/libdjp.a $(LIBS) -o $@
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(CORE_SRC)
+	@mkdir -p $(@D)
+	clang $(CFLAGS_BASE) -O1 -w -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $< core/src/djp.c $(wildcard core/gen/*.c) $(LIBS) -o $@
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 core: $(OUT)/libdjp.a
+tools-c: $(TOOLS_C)
+
+# ---- set-up -------------------------------------------------------------------------------------------------------------------
+setup-build:
+	@tools/setup.sh build
+setup-test:
+	@tools/setup.sh test
+$(VENV)/.base:
+	@$(MAKE) --no-print-directory setup-build
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install -q --disable-pip-version-check 'setuptools>=69' wheel
+	@touch $@
+$(VENV)/.demo: $(VENV)/.base examples/requirements.txt
+	$(PY) -m pip install -q --disable-pip-version-check -r examples/requirements.txt
+	@touch $@
+$(VENV)/.test: $(VENV)/.base tests/requirements.txt examples/requirements.txt
+	$(PY) -m pip install -q --disable-pip-version-check -r tests/requirements.txt -r examples/requirements.txt
+	@touch $@
+$(VENV)/.bench: $(VENV)/.base bench/requirements.txt
+	$(PY) -m pip install -q --disable-pip-version-check -r bench/requirements.txt
+	@touch $@
+# The package is installed as a user would install it, with the native part required.
+$(VENV)/.native: $(VENV)/.base $(NATIVE_SRC) $(PACKAGE_SRC)
+	rm -rf build/lib.* build/bdist.*
+	DJP_TELEMETRY_NATIVE=require $(PY) -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall '.[native]'
+	@touch $@
+
+# ---- the two commands of the README -------------------------------------------------------------------------------------------
+demo: setup-build $(VENV)/.demo $(VENV)/.native
+	$(PY) examples/demo.py
+test: setup-test
+	@$(MAKE) --no-print-directory test-c test-sanitize test-valgrind fuzz-short test-python test-python-asan
+	@echo "make test: all green"
+
+# ---- tests --------------------------------------------------------------------------------------------------------------------
 test-c: $(TESTS_C)
-	@set -e; for t in $(TESTS_C); do echo "== $$t"; timeout 300 $$t; done
-.PHONY: core test-c
+	@tools/run-tests.sh $(TESTS_C)
+test-sanitize:
+	@$(MAKE) --no-print-directory SAN=asan test-c
+	@$(MAKE) --no-print-directory SAN=tsan test-tsan
+TSAN_TESTS = ring rand clock key span local_trace recorder threads registry counter histogram segment worker sdk
+test-tsan: $(foreach t,$(TSAN_TESTS),$(if $(wildcard tests/c/test_$(t).c),$(OUT)/c/test_$(t)))
+	@tools/run-tests.sh $^
+VALGRIND_TESTS = buf str map key span exposition encode response gzip config traceparent tracestate baggage
+test-valgrind: $(foreach t,$(VALGRIND_TESTS),$(if $(wildcard tests/c/test_$(t).c),$(OUT)/c/test_$(t)))
+	@DJP_TEST_SHORT=1 tools/run-tests.sh --valgrind $^
+test-python: $(VENV)/.test $(VENV)/.native $(TOOLS_C)
+	DJP_BUILD=$(abspath $(OUT)) $(PY) -m pytest -m 'not e2e' $(PYTEST_ARGS)
+# The extension built with AddressSanitizer and UndefinedBehaviorSanitizer runs the tests of the binding again.
+test-python-asan: $(VENV)/.test
+	@tools/asan-python.sh $(PY)
+e2e: $(VENV)/.test $(VENV)/.native
+	PATH="$$PATH:$${DJP_INFRA:-$$HOME/.cache/djp-infra}/bin:$$(tools/promtool.sh)" $(PY) -m pytest -m e2e tests/e2e -v
+fuzz-short: $(FUZZERS)
+	@tools/run-fuzz.sh 5 $(FUZZERS)
+fuzz: $(FUZZERS)
+	@tools/run-fuzz.sh $(FUZZ_SECONDS) $(FUZZERS)
+soak: $(VENV)/.test $(VENV)/.native
+	$(PY) tests/soak.py --seconds 600
+
+# ---- quality ------------------------------------------------------------------------------------------------------------------
+lint: setup-test $(VENV)/.test $(VENV)/.native
+	@tools/lint/all.sh $(PY)
+format:
+	clang-format -i $$(git ls-files 'core/include/**.h' 'core/src/**.[ch]' 'bindings/python/src/*.[ch]' 'tests/c/*.[ch]' 'tests/fuzz/*.c' 'bench/*.c')
+	$(PY) -m ruff format . && $(PY) -m ruff check --fix .
+bench: $(VENV)/.bench $(VENV)/.native $(BENCH_C)
+	@for b in $(BENCH_C); do echo "== $$b"; $$b; done
+	$(PY) bench/run.py
+clean:
+	rm -rf $(BUILD) $(VENV) *.egg-info
+.PHONY: help core tools-c setup-build setup-test demo test test-c test-sanitize test-tsan test-valgrind test-python test-python-asan e2e fuzz-short fuzz soak lint format bench clean gen
+
+# ---- generated sources --------------------------------------------------------------------------------------------------------
+gen:
+	protoc-c --proto_path=proto --c_out=core/gen proto/*.proto

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# asan-python.sh PYTHON: builds the extension with AddressSanitizer and UndefinedBehaviorSanitizer into build/asan-python and runs the binding's tests on it.
+set -euo pipefail
+python=$1; out=$PWD/build/asan-python
+mkdir -p "$out"
+sources=$(find setup.py pyproject.toml core bindings/python middleware -type f | sort | xargs sha256sum | sha256sum)
+if [ "$(cat "$out/.sources" 2>/dev/null)" != "$sources" ]; then
+  rm -rf "$out/site" && DJP_TELEMETRY_NATIVE=require DJP_TELEMETRY_CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined" \
+    DJP_TELEMETRY_LDFLAGS="-fsanitize=address,undefined" "$python" -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps --target "$out/site" . 
+  echo "$sources" > "$out/.sources"
+fi
+# Leak detection is off: CPython itself keeps memory at exit. Tests that start other programs or measure memory stay out.
+LD_PRELOAD="$(cc -print-file-name=libasan.so) $(cc -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 PYTHONMALLOC=malloc \
+  PYTHONPATH="$out/site" DJP_BUILD=$PWD/build "$python" -m pytest -m 'not e2e and not slow' -k 'not mypy and not peers' tests/python ${PYTEST_ARGS:-}

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# all.sh PYTHON: every check that needs no run of the product. Prints what is wrong and fails, or is silent.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+python=$1; bad=0
+check() { "$@" || { echo "lint: failed: $*"; bad=1; }; }
+check "$python" tools/lint/layers.py
+check "$python" tools/lint/sizes.py
+check tools/lint/headers.sh
+check tools/lint/symbols.sh "$("$python" -c 'import djp_telemetry._native as n; print(n.__file__)')"
+c_files=$(git ls-files 'core/include/**.h' 'core/src/**.[ch]' 'bindings/python/src/*.[ch]' 'tests/c/*.[ch]' 'tests/fuzz/*.c' 'bench/*.c')
+check clang-format --dry-run --Werror $c_files
+check "$python" -m ruff check -q .
+check "$python" -m ruff format --check -q .
+check "$python" -m mypy --no-error-summary examples/typed_service.py
+exit $bad

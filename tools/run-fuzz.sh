@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# run-fuzz.sh SECONDS PROGRAM...: runs every fuzz target for that long, two at a time; new inputs that matter go to build/corpus. Fails on the first finding.
+set -uo pipefail
+seconds=$1; shift
+bad=0
+one() {
+  local name=$(basename "$1") corpus=build/corpus/$(basename "$1")
+  mkdir -p "$corpus"
+  if "$1" -max_total_time="$seconds" -max_len=4096 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="build/corpus/$name-" "$corpus" >"$corpus.log" 2>&1; then
+    echo "ok   $name: $(grep -o 'number_of_executed_units: .*' "$corpus.log")"
+  else
+    echo "FAIL $name"; tail -n 40 "$corpus.log"; return 1
+  fi
+}
+pids=()
+for target in "$@"; do
+  while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n || bad=1; done
+  one "$target" &
+done
+while [ "$(jobs -rp | wc -l)" -gt 0 ]; do wait -n || bad=1; done
+exit $bad

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# run-tests.sh [--valgrind] PROGRAM...: runs test programs two at a time with a deadline each, prints the output of those that fail, and a closing count.
+set -uo pipefail
+prefix=()
+if [ "${1:-}" = --valgrind ]; then
+  shift
+  prefix=(valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --suppressions=tools/valgrind.supp)
+fi
+logs=$(mktemp -d); trap 'rm -rf "$logs"' EXIT
+run() {
+  local log=$logs/$(basename "$1")
+  if timeout 300 "${@:2}" "$1" >"$log" 2>&1; then echo "ok   $1"; echo >"$log.ok"; else echo "FAIL $1 (exit $?)"; tail -n 60 "$log"; fi
+}
+for program in "$@"; do
+  while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
+  run "$program" "${prefix[@]}" &
+done
+wait
+passed=$(ls "$logs" | grep -c '\.ok$')
+echo "$passed passed, $(($# - passed)) failed"
+[ "$passed" = $# ]

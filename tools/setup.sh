@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# setup.sh build|test: makes sure that the system packages for building (or for building and testing) are there. Installs them with apt when it may,
+# otherwise names them and fails. Runs in a moment when nothing is missing.
+set -euo pipefail
+what=${1:-build}
+build="gcc make pkg-config python3-dev python3-venv libcurl4-openssl-dev libprotobuf-c-dev zlib1g-dev libmicrohttpd-dev"
+test="libcmocka-dev valgrind openssl clang clang-format procps"
+
+command -v dpkg-query >/dev/null || { echo "setup: not a Debian or Ubuntu machine; see README.md, Install, for what is needed"; exit 0; }
+missing() {
+  for p in "$@"; do
+    dpkg-query -W -f='${db:Status-Abbrev}' "$p" 2>/dev/null | grep -q '^ii' || echo "$p"
+  done
+}
+need=$(missing $build)
+if [ "$what" = test ]; then
+  need="$need $(missing $test)"
+  # clang's sanitizer and fuzzer runtime is a package of its own on Debian 12 and later, named for clang's version.
+  if command -v clang >/dev/null && ! clang -fsanitize=fuzzer -x c - -o /dev/null 2>/dev/null <<<'int LLVMFuzzerTestOneInput(const char *d, long n) { return d && n < 0; }'; then
+    need="$need libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev"
+  elif ! command -v clang >/dev/null; then
+    need="$need clang-runtime"
+  fi
+fi
+need=$(echo $need)
+[ -n "$need" ] || exit 0
+if [ "$(id -u)" = 0 ]; then sudo=; elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then sudo="sudo -n"; else
+  echo "setup: please install these packages and run the command again:"; echo "  apt-get install ${need/clang-runtime/libclang-rt-dev}"; exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+echo "setup: installing $need"
+$sudo apt-get update -qq
+case " $need " in *" clang-runtime "*)
+  need=${need/clang-runtime/}
+  version=$(apt-cache depends clang | sed -n 's/.*Depends: clang-\([0-9]*\).*/\1/p' | head -n 1)
+  if apt-cache show "libclang-rt-$version-dev" >/dev/null 2>&1; then need="$need libclang-rt-$version-dev"; fi ;;
+esac
+$sudo apt-get install -y -qq --no-install-recommends $need >/dev/null
