@@ -5,6 +5,14 @@
 #include <pthread.h>
 #include <stdint.h>
 
+/* Thread-local storage without a call per access where the loader allows it (glibc keeps room for late-loaded modules). Keep such
+ * variables small. */
+#ifdef __GLIBC__
+#define DJP_THREAD_LOCAL _Thread_local __attribute__((tls_model("initial-exec")))
+#else
+#define DJP_THREAD_LOCAL _Thread_local
+#endif
+
 typedef pthread_mutex_t djp_mutex;
 int djp__mutex_init(djp_mutex *mutex);
 void djp__mutex_fini(djp_mutex *mutex);

@@ -1,0 +1,265 @@
+/* The two clocks. CLOCK_MONOTONIC is read through the TSC where the CPU says that it is invariant and the kernel itself keeps
+ * time with it; the relation between both is measured again at every refresh and published as one set of parameters under a
+ * sequence number, beside the set that readers still use. Readings never go back; a TSC that strays from the kernel is given up for good. */
+#include "base/clock.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/atomic.h"
+#include "base/fork.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <x86intrin.h>
+#define CLOCK__HAS_TSC 1
+#else
+#define CLOCK__HAS_TSC 0
+#endif
+
+#define CLOCK__CALIBRATION_NS 200000000ull /* least time between the two readings that give the first rate */
+#define CLOCK__STALE_NS 2000000000ull /* a reader refreshes by itself after this long */
+#define CLOCK__STEER_NS 1000000000ull /* an error is worked off over this long */
+#define CLOCK__WIDEST_TICKS 20000u /* a pair of readings further apart says too little */
+#define CLOCK__STRAY_PPM 1000 /* more than this is not a TSC to trust */
+
+/* Unix minus monotonic time, 0 before the first refresh. Any thread, relaxed. */
+static DJP_ATOMIC(int64_t) clock__anchor;
+/* Who refreshes: 0 or the fork generation of the owner, so that a lock inherited over fork counts as free. acquire/release. */
+static DJP_ATOMIC(uint32_t) clock__owner;
+
+static uint64_t
+clock__read(clockid_t id)
+{
+    struct timespec now;
+    clock_gettime(id, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+#if CLOCK__HAS_TSC
+
+/* ns = ns + (tsc - ticks) * rate / 2^32. Written by the owner while the other set is in use; all stores release and all loads
+ * acquire, which keeps them in order without fences. */
+typedef struct clock__set {
+    DJP_ATOMIC(uint64_t) ticks;
+    DJP_ATOMIC(uint64_t) ns;
+    DJP_ATOMIC(uint64_t) rate;
+    DJP_ATOMIC(uint64_t) stale_ticks; /* older than this: refresh */
+} clock__set;
+
+static _Alignas(64) clock__set clock__sets[2];
+/* Its lowest bit names the set in use; 0: not calibrated. Written by the owner, release. */
+static _Alignas(64) DJP_ATOMIC(uint32_t) clock__sequence;
+
+enum { CLOCK__UNKNOWN, CLOCK__UNFIT, CLOCK__FIRST, CLOCK__RUNNING };
+
+/* The owner's own notes, touched only by the owner of clock__owner. */
+static struct {
+    int state;
+    uint64_t ticks; /* the last pair of readings */
+    uint64_t ns;
+} clock__notes;
+
+/* One pair of readings as close together as three tries give; *width is the nanoseconds of doubt in ticks. */
+static void
+clock__pair(uint64_t *ticks, uint64_t *ns, uint64_t *width)
+{
+    *width = UINT64_MAX;
+    for (int i = 0; i < 3; i++) {
+        uint64_t before = __rdtsc();
+        uint64_t now = clock__read(CLOCK_MONOTONIC);
+        uint64_t after = __rdtsc();
+        if (after - before < *width) {
+            *width = after - before;
+            *ticks = before + (after - before) / 2;
+            *ns = now;
+        }
+    }
+}
+
+static int
+clock__tsc_is_fit(void)
+{
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    if (!__get_cpuid(0x80000007u, &a, &b, &c, &d) || !(d & (1u << 8))) {
+        return 0;
+    }
+    int file = open("/sys/devices/system/clocksource/clocksource0/current_clocksource", O_RDONLY | O_CLOEXEC);
+    if (file < 0) {
+        return 0;
+    }
+    char name[8] = {0};
+    ssize_t size = read(file, name, sizeof name - 1);
+    close(file);
+    return size >= 3 && memcmp(name, "tsc", 3) == 0 && (name[3] == '\n' || name[3] == '\0');
+}
+
+static uint64_t
+clock__convert(uint64_t ticks, uint64_t base_ticks, uint64_t base_ns, uint64_t rate)
+{
+    /* A core whose counter is a little behind reads as the base itself. */
+    uint64_t since = ticks > base_ticks ? ticks - base_ticks : 0;
+    return base_ns + (uint64_t)(((unsigned __int128)since * rate) >> 32);
+}
+
+static void
+clock__publish(uint64_t ticks, uint64_t ns, uint64_t rate)
+{
+    uint32_t next = djp_load_relaxed(&clock__sequence) + 1u;
+    next += next == 0 ? 2u : 0u;
+    clock__set *set = &clock__sets[next & 1u];
+    djp_store_release(&set->ticks, ticks);
+    djp_store_release(&set->ns, ns);
+    djp_store_release(&set->rate, rate);
+    djp_store_release(&set->stale_ticks, (uint64_t)(((unsigned __int128)CLOCK__STALE_NS << 32) / rate));
+    djp_store_release(&clock__sequence, next);
+}
+
+/* New parameters that go on where the old ones are now and meet the kernel's clock about a second later. */
+static void
+clock__steer(uint64_t ticks, uint64_t ns)
+{
+    const clock__set *old = &clock__sets[djp_load_relaxed(&clock__sequence) & 1u];
+    uint64_t old_rate = djp_load_relaxed(&old->rate);
+    uint64_t reading = clock__convert(ticks, djp_load_relaxed(&old->ticks), djp_load_relaxed(&old->ns), old_rate);
+    uint64_t elapsed = ns - clock__notes.ns;
+    int64_t error = (int64_t)(ns - reading);
+    int64_t most = (int64_t)(elapsed / 1000000u * CLOCK__STRAY_PPM) + 10000;
+    if (error > most || error < -most) {
+        clock__notes.state = CLOCK__UNFIT;
+        djp_store_release(&clock__sequence, 0u);
+        return;
+    }
+    uint64_t rate = old_rate;
+    if (elapsed >= CLOCK__CALIBRATION_NS) {
+        rate = (uint64_t)(((unsigned __int128)elapsed << 32) / (ticks - clock__notes.ticks));
+        clock__notes.ticks = ticks;
+        clock__notes.ns = ns;
+    }
+    /* The rate may bend by 20 parts per million: enough to lose 20 microseconds a second, too little to be seen as a step by a
+     * reader that still uses the old set for a moment. */
+    int64_t bend = (int64_t)((__int128)rate * error / (int64_t)CLOCK__STEER_NS);
+    int64_t limit = (int64_t)(rate / 50000u);
+    bend = bend > limit ? limit : bend < -limit ? -limit : bend;
+    clock__publish(ticks, reading + 1, (uint64_t)((int64_t)rate + bend));
+}
+
+static void
+clock__tsc_refresh(void)
+{
+    uint64_t ticks = 0, ns = 0, width = 0;
+    if (clock__notes.state == CLOCK__UNKNOWN) {
+        clock__notes.state = clock__tsc_is_fit() ? CLOCK__FIRST : CLOCK__UNFIT;
+        if (clock__notes.state == CLOCK__FIRST) {
+            clock__pair(&clock__notes.ticks, &clock__notes.ns, &width);
+        }
+        return;
+    }
+    if (clock__notes.state == CLOCK__UNFIT) {
+        return;
+    }
+    clock__pair(&ticks, &ns, &width);
+    if (width > CLOCK__WIDEST_TICKS) {
+        return; /* interrupted each time: better none than a wrong one */
+    }
+    if (clock__notes.state == CLOCK__RUNNING) {
+        clock__steer(ticks, ns);
+    } else if (ns - clock__notes.ns >= CLOCK__CALIBRATION_NS && ticks > clock__notes.ticks) {
+        uint64_t rate = (uint64_t)(((unsigned __int128)(ns - clock__notes.ns) << 32) / (ticks - clock__notes.ticks));
+        /* Start ahead by the doubt of the pair, so that no reading is before one that the kernel just gave. */
+        clock__publish(ticks, ns + (uint64_t)(((unsigned __int128)width * rate) >> 32) + 1, rate);
+        clock__notes.ticks = ticks;
+        clock__notes.ns = ns;
+        clock__notes.state = CLOCK__RUNNING;
+    }
+}
+
+uint64_t
+djp__clock_monotonic(void)
+{
+    for (;;) {
+        uint32_t sequence = djp_load_acquire(&clock__sequence);
+        if (__builtin_expect(sequence == 0, 0)) {
+            return clock__read(CLOCK_MONOTONIC);
+        }
+        const clock__set *set = &clock__sets[sequence & 1u];
+        uint64_t base_ticks = djp_load_acquire(&set->ticks);
+        uint64_t base_ns = djp_load_acquire(&set->ns);
+        uint64_t rate = djp_load_acquire(&set->rate);
+        uint64_t stale = djp_load_acquire(&set->stale_ticks);
+        if (__builtin_expect(djp_load_relaxed(&clock__sequence) != sequence, 0)) {
+            continue; /* two refreshes went by meanwhile, or the TSC was given up */
+        }
+        uint64_t ticks = __rdtsc();
+        if (__builtin_expect(ticks > base_ticks && ticks - base_ticks > stale, 0)) {
+            djp__clock_anchor_refresh();
+        }
+        return clock__convert(ticks, base_ticks, base_ns, rate);
+    }
+}
+
+#else
+
+static void
+clock__tsc_refresh(void)
+{
+}
+
+uint64_t
+djp__clock_monotonic(void)
+{
+    return clock__read(CLOCK_MONOTONIC);
+}
+
+#endif
+
+uint64_t
+djp__clock_realtime(void)
+{
+    return clock__read(CLOCK_REALTIME);
+}
+
+int64_t
+djp__clock_anchor(void)
+{
+    int64_t anchor = djp_load_relaxed(&clock__anchor);
+    if (__builtin_expect(anchor == 0, 0)) {
+        djp__clock_anchor_refresh();
+        anchor = djp_load_relaxed(&clock__anchor);
+    }
+    return anchor;
+}
+
+/* The middle of two monotonic readings around the wall clock, the closest of three tries. */
+static int64_t
+clock__measure_anchor(void)
+{
+    int64_t anchor = 0;
+    uint64_t narrowest = UINT64_MAX;
+    for (int i = 0; i < 3; i++) {
+        uint64_t before = clock__read(CLOCK_MONOTONIC);
+        uint64_t wall = clock__read(CLOCK_REALTIME);
+        uint64_t after = clock__read(CLOCK_MONOTONIC);
+        if (after - before < narrowest) {
+            narrowest = after - before;
+            anchor = (int64_t)(wall - (before + (after - before) / 2));
+        }
+    }
+    return anchor ? anchor : 1;
+}
+
+void
+djp__clock_anchor_refresh(void)
+{
+    djp_store_relaxed(&clock__anchor, clock__measure_anchor());
+    djp__fork_watch();
+    uint32_t generation = djp__fork_generation();
+    uint32_t owner = djp_load_relaxed(&clock__owner);
+    if (owner == generation || !djp_cas_strong_acq_rel(&clock__owner, &owner, generation)) {
+        return; /* another thread is at it */
+    }
+    clock__tsc_refresh();
+    djp_store_release(&clock__owner, 0u);
+}

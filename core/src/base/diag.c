@@ -1,0 +1,90 @@
+/* The SDK's own messages: level check, one sink, and the newest error kept for the status report. Must never be called on a
+ * recording path that succeeds, and never allocates. */
+#include "base/diag.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+
+static void
+diag__to_stderr(void *user, int level, const char *message)
+{
+    static const char *const names[] = {"", "error: ", "warning: ", "", "debug: "};
+    char line[1100];
+    (void)user;
+    int size =
+        snprintf(line, sizeof line, "djp-telemetry: %s%s\n", level >= 0 && level <= 4 ? names[level] : "", message);
+    if (size < 0) {
+        return;
+    }
+    if ((size_t)size >= sizeof line) {
+        size = (int)sizeof line - 1;
+        line[size - 1] = '\n';
+    }
+    ssize_t wrote = write(STDERR_FILENO, line, (size_t)size);
+    (void)wrote; /* nobody left to tell */
+}
+
+int
+djp__diag_init(djp_diag *diag, int level, void (*log)(void *, int, const char *), void *user)
+{
+    memset(diag, 0, sizeof *diag);
+    diag->level = level;
+    diag->log = log ? log : diag__to_stderr;
+    diag->user = user;
+    return djp__mutex_init(&diag->mutex);
+}
+
+void
+djp__diag_fini(djp_diag *diag)
+{
+    djp__mutex_fini(&diag->mutex);
+}
+
+void
+djp__diag(djp_diag *diag, int level, const char *format, ...)
+{
+    char message[1024];
+    if (level > diag->level && level > DJP_LOG_WARN) {
+        return;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    int size = vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    if (size < 0) {
+        return;
+    }
+    if (level == DJP_LOG_ERROR || level == DJP_LOG_WARN) {
+        djp__mutex_lock(&diag->mutex);
+        size_t kept = djp__utf8_cut(message, strlen(message), sizeof diag->last_error - 1);
+        memcpy(diag->last_error, message, kept);
+        diag->last_error[kept] = '\0';
+        diag->last_error_unix_ns = djp__clock_realtime();
+        djp__mutex_unlock(&diag->mutex);
+    }
+    if (level <= diag->level) {
+        diag->log(diag->user, level, message);
+    }
+}
+
+int
+djp__once(DJP_ATOMIC(int) * flag)
+{
+    return djp_load_relaxed(flag) == 0 && djp_swap_acq_rel(flag, 1) == 0;
+}
+
+int
+djp__every_minute(DJP_ATOMIC(uint64_t) * guard)
+{
+    uint64_t now = djp__clock_monotonic() | 1;
+    uint64_t last = djp_load_relaxed(guard);
+    if (last != 0 && now - last < 60000000000ull) {
+        return 0;
+    }
+    return djp_cas_strong_acq_rel(guard, &last, now);
+}

@@ -1,0 +1,169 @@
+/* The process allocator behind one table and the arena on top of it. Nothing here aborts or logs: a failed allocation is a
+ * NULL that every caller handles. */
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/atomic.h"
+
+/* Allocations left before they begin to fail; 0: never. Written by tests only, relaxed. */
+static DJP_ATOMIC(long) mem__fail_in;
+
+static int
+mem__should_fail(void)
+{
+    long left = djp_load_relaxed(&mem__fail_in);
+    if (left == 0) {
+        return 0;
+    }
+    if (left > 1) {
+        djp_store_relaxed(&mem__fail_in, left - 1);
+        return 0;
+    }
+    return 1;
+}
+
+void
+djp__alloc_fail_after(long n)
+{
+    djp_store_relaxed(&mem__fail_in, n);
+}
+
+void *
+djp__alloc(size_t size)
+{
+    if (size == 0 || mem__should_fail()) {
+        return NULL;
+    }
+    return malloc(size);
+}
+
+void *
+djp__calloc(size_t count, size_t size)
+{
+    if (count == 0 || size == 0 || mem__should_fail()) {
+        return NULL;
+    }
+    return calloc(count, size);
+}
+
+void *
+djp__realloc(void *block, size_t size)
+{
+    if (size == 0 || mem__should_fail()) {
+        return NULL;
+    }
+    return realloc(block, size);
+}
+
+void
+djp__free(void *block)
+{
+    free(block);
+}
+
+char *
+djp__strdup(const char *text)
+{
+    return text ? djp__strndup(text, strlen(text)) : NULL;
+}
+
+char *
+djp__strndup(const char *text, size_t size)
+{
+    if (size == SIZE_MAX) {
+        return NULL;
+    }
+    char *copy = djp__alloc(size + 1);
+    if (copy) {
+        if (size > 0) {
+            memcpy(copy, text, size);
+        }
+        copy[size] = '\0';
+    }
+    return copy;
+}
+
+struct djp_arena_block {
+    struct djp_arena_block *next;
+    size_t capacity;
+};
+
+/* The block's bytes start on a 16-byte border behind its head. */
+#define MEM__HEAD ((sizeof(djp_arena_block) + 15u) & ~(size_t)15u)
+#define MEM__BLOCK_MIN 4096u
+
+void
+djp__arena_init(djp_arena *arena, size_t limit)
+{
+    memset(arena, 0, sizeof *arena);
+    arena->limit = limit;
+}
+
+void *
+djp__arena_alloc(djp_arena *arena, size_t size)
+{
+    if (size == 0 || size > SIZE_MAX / 4) {
+        return NULL;
+    }
+    size = (size + 15u) & ~(size_t)15u;
+    djp_arena_block *block = arena->blocks;
+    if (!block || block->capacity - arena->used < size) {
+        size_t capacity = block ? block->capacity * 2 : MEM__BLOCK_MIN;
+        if (capacity > (1u << 20)) {
+            capacity = 1u << 20;
+        }
+        if (capacity < size) {
+            capacity = size;
+        }
+        if (arena->limit && capacity > arena->limit - arena->total) {
+            capacity = size; /* near the limit: exactly what is asked for, or nothing */
+            if (capacity > arena->limit - arena->total) {
+                return NULL;
+            }
+        }
+        block = djp__alloc(MEM__HEAD + capacity);
+        if (!block) {
+            return NULL;
+        }
+        block->next = arena->blocks;
+        block->capacity = capacity;
+        arena->blocks = block;
+        arena->used = 0;
+        arena->total += capacity;
+    }
+    void *result = (char *)block + MEM__HEAD + arena->used;
+    arena->used += size;
+    return result;
+}
+
+static void
+mem__free_blocks(djp_arena_block *block)
+{
+    while (block) {
+        djp_arena_block *next = block->next;
+        djp__free(block);
+        block = next;
+    }
+}
+
+void
+djp__arena_reset(djp_arena *arena)
+{
+    arena->used = 0;
+    if (arena->blocks) {
+        mem__free_blocks(arena->blocks->next);
+        arena->blocks->next = NULL;
+        arena->total = arena->blocks->capacity;
+    }
+}
+
+void
+djp__arena_fini(djp_arena *arena)
+{
+    mem__free_blocks(arena->blocks);
+    arena->blocks = NULL;
+    arena->used = 0;
+    arena->total = 0;
+}

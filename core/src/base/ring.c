@@ -1,0 +1,189 @@
+/* The ring: a head page and a power of two of data bytes in one mapping, offsets only, so that it may live in a file. Writers
+ * move `head` by compare-and-swap, the one reader moves `tail`. A writer never waits: full means refused.
+ *
+ * A record is an 8-byte head {size, state} and its payload. Free bytes are always zero (the reader clears what it consumed), so a
+ * head that no writer has committed yet reads as state 0, whatever lay there a lap ago. A record that would cross the end is put
+ * at the start, behind a committed padding record. */
+#include "base/ring.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/atomic.h"
+#include "djp/error.h"
+
+#define RING__MAGIC 0x31676e69722d706aull /* "jp-ring1" */
+#define RING__HEAD_BYTES 4096u
+#define RING__LINE 64
+
+enum { RING__WRITING = 0, RING__RECORD = 1, RING__PADDING = 2 };
+
+typedef struct ring__record {
+    uint32_t size; /* of the payload; written by the reserving thread before it commits */
+    DJP_ATOMIC(uint32_t) state; /* RING__*: stored with release by the committing thread, cleared by the reader */
+} ring__record;
+
+struct djp_ring {
+    uint64_t magic;
+    uint64_t capacity;
+    /* Bytes ever reserved. Writers, compare-and-swap. */
+    _Alignas(RING__LINE) DJP_ATOMIC(uint64_t) head;
+    /* Bytes ever consumed. The reader, release: the bytes before it are zero again. */
+    _Alignas(RING__LINE) DJP_ATOMIC(uint64_t) tail;
+};
+
+static char *
+ring__data(const djp_ring *ring)
+{
+    return (char *)(uintptr_t)ring + RING__HEAD_BYTES;
+}
+
+static ring__record *
+ring__at(const djp_ring *ring, uint64_t position)
+{
+    return (ring__record *)(void *)(ring__data(ring) + (position & (ring->capacity - 1)));
+}
+
+int
+djp__ring_new(djp_ring **out, uint64_t bytes)
+{
+    *out = NULL;
+    if (bytes < 4096 || (bytes & (bytes - 1)) != 0 || bytes > (1ull << 40)) {
+        return DJP_EINVAL;
+    }
+    void *memory = mmap(NULL, RING__HEAD_BYTES + (size_t)bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) {
+        return DJP_ENOMEM;
+    }
+    djp_ring *ring = memory;
+    ring->magic = RING__MAGIC;
+    ring->capacity = bytes;
+    *out = ring;
+    return 0;
+}
+
+void
+djp__ring_free(djp_ring *ring)
+{
+    if (ring) {
+        munmap(ring, RING__HEAD_BYTES + (size_t)ring->capacity);
+    }
+}
+
+void *
+djp__ring_reserve(djp_ring *ring, size_t size)
+{
+    uint64_t capacity = ring->capacity;
+    if (size == 0 || size > capacity / 4) {
+        return NULL;
+    }
+    uint64_t need = sizeof(ring__record) + (((uint64_t)size + 7u) & ~(uint64_t)7u);
+    uint64_t head = djp_load_relaxed(&ring->head);
+    uint64_t padding;
+    do {
+        uint64_t to_end = capacity - (head & (capacity - 1));
+        padding = need > to_end ? to_end : 0;
+        /* Acquire: the reader's clearing of the bytes happens before our writing of them. */
+        uint64_t tail = djp_load_acquire(&ring->tail);
+        if (head + padding + need - tail > capacity) {
+            return NULL;
+        }
+    } while (!djp_cas_weak_relaxed(&ring->head, &head, head + padding + need));
+    if (padding) {
+        ring__record *filler = ring__at(ring, head);
+        filler->size = (uint32_t)(padding - sizeof(ring__record));
+        djp_store_release(&filler->state, RING__PADDING);
+    }
+    ring__record *record = ring__at(ring, head + padding);
+    record->size = (uint32_t)size;
+    return record + 1;
+}
+
+void
+djp__ring_commit(djp_ring *ring, void *payload)
+{
+    (void)ring;
+    ring__record *record = (ring__record *)payload - 1;
+    djp_store_release(&record->state, RING__RECORD);
+}
+
+/* Clears the record at tail and hands its bytes back to the writers. */
+static void
+ring__drop(djp_ring *ring, ring__record *record)
+{
+    uint64_t bytes = sizeof(ring__record) + (((uint64_t)record->size + 7u) & ~(uint64_t)7u);
+    uint64_t tail = djp_load_relaxed(&ring->tail);
+    djp_store_relaxed(&record->state, RING__WRITING);
+    record->size = 0;
+    memset(record + 1, 0, (size_t)bytes - sizeof(ring__record));
+    djp_store_release(&ring->tail, tail + bytes);
+}
+
+void *
+djp__ring_peek(djp_ring *ring, size_t *size)
+{
+    for (;;) {
+        uint64_t tail = djp_load_relaxed(&ring->tail);
+        if (djp_load_relaxed(&ring->head) == tail) {
+            return NULL;
+        }
+        ring__record *record = ring__at(ring, tail);
+        uint32_t state = djp_load_acquire(&record->state);
+        if (state == RING__RECORD) {
+            *size = record->size;
+            return record + 1;
+        }
+        if (state != RING__PADDING) {
+            return NULL;
+        }
+        ring__drop(ring, record);
+    }
+}
+
+void
+djp__ring_consume(djp_ring *ring)
+{
+    ring__record *record = ring__at(ring, djp_load_relaxed(&ring->tail));
+    if (djp_load_relaxed(&record->state) == RING__RECORD) {
+        ring__drop(ring, record);
+    }
+}
+
+uint64_t
+djp__ring_used(const djp_ring *ring)
+{
+    /* Tail first: it only grows, so the difference is never negative. */
+    uint64_t tail = djp_load_acquire(&ring->tail);
+    uint64_t used = djp_load_relaxed(&ring->head) - tail;
+    return used > ring->capacity ? ring->capacity : used;
+}
+
+uint64_t
+djp__ring_capacity(const djp_ring *ring)
+{
+    return ring->capacity;
+}
+
+uint64_t
+djp__ring_written(const djp_ring *ring)
+{
+    return djp_load_acquire(&ring->head);
+}
+
+uint64_t
+djp__ring_consumed(const djp_ring *ring)
+{
+    return djp_load_acquire(&ring->tail);
+}
+
+void
+djp__ring_reset(djp_ring *ring)
+{
+    /* Private pages given back read as zero again; if the kernel refuses, they are cleared by hand. */
+    if (madvise(ring__data(ring), (size_t)ring->capacity, MADV_DONTNEED) != 0) {
+        memset(ring__data(ring), 0, (size_t)ring->capacity);
+    }
+    djp_store_relaxed(&ring->head, 0);
+    djp_store_release(&ring->tail, 0);
+}
