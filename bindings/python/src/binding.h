@@ -1,0 +1,199 @@
+/* Everything that the files of the Python extension share: the module's state, the span object, and the few ways in which
+ * Python values become values of the core. No decision about telemetry is taken in this folder, and no function here leaves
+ * a Python exception set unless its comment says so. */
+#ifndef DJP_PY_BINDING_H
+#define DJP_PY_BINDING_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "djp/djp.h"
+
+#if PY_VERSION_HEX < 0x030a0000
+#define Py_NewRef(object) (Py_INCREF(object), (PyObject *)(object))
+#define Py_XNewRef(object) (Py_XINCREF(object), (PyObject *)(object))
+static inline int
+PyModule_AddObjectRef(PyObject *module, const char *name, PyObject *value)
+{
+    Py_XINCREF(value);
+    int failed = value == NULL ? -1 : PyModule_AddObject(module, name, value);
+    if (failed)
+        Py_XDECREF(value);
+    return failed;
+}
+#endif
+
+/* Words that become interned str objects in the state: keyword names of hot functions and attributes that are looked up. */
+#define DJP_PY_WORDS(X)                                                                                           \
+    X(name)                                                                                                       \
+    X(attributes) X(parent) X(kind) X(links) X(start_time) X(end_time) X(context) X(record_exception)             \
+        X(set_status_on_exception) X(end_on_exit) X(key) X(value) X(timestamp) X(exception) X(escaped) X(status)  \
+            X(description) X(carrier) X(setter) X(getter) X(version) X(schema_url) X(timeout) X(get_span_context) \
+                X(trace_id) X(span_id) X(trace_flags) X(trace_state) X(is_remote) X(status_code) X(to_header)     \
+                    X(format) X(get) X(set) X(keys) X(items) X(decorate) X(span) X(baggage) X(code) X(start)
+
+typedef struct djp_py_words {
+#define DJP_PY_WORD_FIELD(word) PyObject *word;
+    DJP_PY_WORDS(DJP_PY_WORD_FIELD)
+#undef DJP_PY_WORD_FIELD
+} djp_py_words;
+
+/* The native SDK as an object, so that whoever works with it (a flush without the interpreter lock, a metric family) keeps it
+ * alive. `sdk` is set once. Freed with the last reference. */
+typedef struct djp_py_sdk {
+    PyObject_HEAD djp_sdk *sdk;
+} djp_py_sdk;
+
+/* A span. `span` is an owned handle of the core, NULL for a span that records nothing (telemetry off, remote parent). */
+typedef struct djp_py_span {
+    PyObject_HEAD struct djp_py_state *state; /* borrowed: the type keeps the module alive */
+    djp_span *span;
+    PyObject *token; /* of the context variable while the span is entered, else NULL */
+    PyObject *context; /* SpanContext, made when asked for; always there when span is NULL */
+    PyObject *weakrefs;
+    uint8_t flags; /* DJP_PY_SPAN_* */
+} djp_py_span;
+enum { DJP_PY_SPAN_NO_RECORD = 1, DJP_PY_SPAN_NO_STATUS = 2, DJP_PY_SPAN_KEEP_OPEN = 4 };
+
+/* One slot of the attribute key cache: str objects are compared by address, so the slot keeps its string alive. */
+typedef struct djp_py_key_slot {
+    PyObject *text;
+    djp_key key;
+} djp_py_key_slot;
+#define DJP_PY_KEY_SLOTS 1024u
+#define DJP_PY_SPAN_POOL 64
+
+typedef struct djp_py_state {
+    /* Types of this module. */
+    PyTypeObject *sdk_type, *span_type, *span_context_type, *trace_flags_type, *trace_state_type, *context_type;
+    PyTypeObject *baggage_type, *tracer_type, *starter_type, *use_type, *immediate_type;
+    djp_py_words words;
+    /* What is active. Changed only by sdk.c, under the interpreter lock. */
+    djp_py_sdk *sdk; /* owned; NULL while telemetry is off */
+    djp_recorder *recorder; /* of sdk; NULL when spans are off: the one test on the hot path */
+    uint64_t generation; /* grows each time that sdk changes: caches compare it */
+    /* The current span and baggage. */
+    PyObject *current_var; /* ContextVar; value is a Span */
+    PyObject *baggage_var; /* ContextVar; value is a Baggage or None */
+    PyObject *noop_span; /* the one span without ids */
+    djp_py_key_slot *keys; /* DJP_PY_KEY_SLOTS of them */
+    djp_py_span *pool[DJP_PY_SPAN_POOL];
+    int pool_count;
+    /* Belong to the files of the same name, which define the structures, free them in their _clear hook and visit them. */
+    struct djp_py_metrics_state *metrics;
+    struct djp_py_asgi_state *asgi;
+} djp_py_state;
+
+/* One part of the module: a file or a few. init may raise (-1); clear also runs after a failed init and may run twice. */
+typedef struct djp_py_part {
+    int (*init)(PyObject *module, djp_py_state *state);
+    int (*traverse)(djp_py_state *state, visitproc visit, void *arg);
+    void (*clear)(djp_py_state *state);
+} djp_py_part;
+extern const djp_py_part djp_py_sdk_part, djp_py_value_part, djp_py_context_part, djp_py_baggage_part,
+    djp_py_current_part;
+extern const djp_py_part djp_py_span_part, djp_py_tracer_part, djp_py_propagate_part;
+/* Makes a heap type of this module; with name != NULL it also becomes the module's attribute. NULL with an exception set. */
+PyTypeObject *djp_py_type(PyObject *module, PyType_Spec *spec, PyObject *bases, const char *name);
+#define djp_py_state_of(module) ((djp_py_state *)PyModule_GetState(module))
+
+/* ---- arguments (args.c) ---- */
+/* What a METH_FASTCALL | METH_KEYWORDS function takes. Positions count from 0; out[] holds borrowed references or NULL. */
+typedef struct djp_py_signature {
+    const char *function;
+    int positional; /* how many may be given by position */
+    int required; /* the first so many must be given */
+    int count;
+    PyObject *const *names[10]; /* addresses of interned words in the state */
+} djp_py_signature;
+/* Returns 0, or -1 with TypeError: only a call that no signature could accept, as for any Python function, raises. */
+int djp_py_arguments(PyObject **out, const djp_py_signature *signature, PyObject *const *args, Py_ssize_t nargs,
+                     PyObject *kwnames);
+
+/* ---- text (text.c) ---- */
+/* UTF-8 of a str (lone surrogates as invalid bytes, which the core replaces) or the bytes of a bytes object. */
+typedef struct djp_py_text {
+    djp_text text;
+    PyObject *owner; /* temporary bytes object or NULL */
+} djp_py_text;
+/* Returns 1, or 0 (and an empty text) for any other type or without memory. Borrows from object; release afterwards. */
+int djp_py_text_get(djp_py_text *out, PyObject *object);
+#define djp_py_text_release(out) Py_XDECREF((out)->owner)
+/* A str from bytes that should be UTF-8; bad ones are replaced. NULL with an exception only without memory. */
+PyObject *djp_py_text_object(djp_text text);
+
+/* ---- values (value.c) ---- */
+/* Key of an attribute name; 0 when it is not a str or cannot be interned. A repeated str object costs one compare. */
+djp_key djp_py_key(djp_py_state *state, PyObject *name);
+/* Sets one attribute from any Python object. None is skipped; what cannot be converted is counted on the span. */
+void djp_py_set_attribute(djp_py_state *state, djp_span *span, djp_key key, PyObject *value);
+/* Sets all items of a dict or of any object with items(); NULL and None are empty. */
+void djp_py_set_attributes(djp_py_state *state, djp_span *span, PyObject *attributes);
+
+/* Attributes converted for one call of the core (events, links, scopes). Texts borrow from the Python objects. */
+typedef struct djp_py_attributes {
+    djp_attribute *items;
+    size_t count;
+    size_t dropped; /* could not be converted */
+    void *memory; /* chunks, owned */
+    PyObject *owners; /* list that keeps borrowed objects alive, or NULL */
+    size_t nodes; /* values so far: bounds the work on wide cyclic structures */
+} djp_py_attributes;
+void djp_py_attributes_get(djp_py_attributes *out, djp_py_state *state, PyObject *attributes);
+void djp_py_attributes_release(djp_py_attributes *out);
+/* Unix nanoseconds from an int (nanoseconds) or a float (seconds); 0 ("now") for anything else. */
+uint64_t djp_py_time(PyObject *value);
+
+/* ---- span contexts (context.c) ---- */
+/* A SpanContext object; copies. NULL with an exception only without memory. */
+PyObject *djp_py_span_context_new(djp_py_state *state, const djp_span_context *context);
+/* Where a new span belongs. Exactly one of span and remote is set, or none (a new trace). */
+typedef struct djp_py_parent {
+    djp_span *span; /* borrowed from the object that was given */
+    djp_span_context remote; /* owned: clear afterwards */
+    int has_remote;
+} djp_py_parent;
+/* Understands Span, SpanContext, Context, OpenTelemetry's objects, and mappings that hold one of them. Always fills out. */
+void djp_py_parent_get(djp_py_parent *out, djp_py_state *state, PyObject *object);
+#define djp_py_parent_release(parent) djp_span_context_clear(&(parent)->remote)
+
+/* ---- spans (span.c, exception.c) ---- */
+/* A Span object around a handle, which is taken in any case; NULL handle gives the no-op span. Never fails (no-op span). */
+PyObject *djp_py_span_new(djp_py_state *state, djp_span *taken);
+/* A Span that records nothing and carries the context of somebody else's. Copies. Never fails. */
+PyObject *djp_py_span_remote(djp_py_state *state, const djp_span_context *context);
+#define djp_py_span_check(state, object) (Py_TYPE(object) == (state)->span_type)
+/* The core's handle or NULL; borrowed. object must be a Span. */
+#define djp_py_span_handle(object) (((djp_py_span *)(object))->span)
+/* Fills out, borrowing the tracestate from the span. object must be a Span. */
+void djp_py_span_get_context(PyObject *object, djp_span_context *out);
+/* What leaving a span's body by an exception does: records it and sets the status to ERROR, but not for cancellation, GeneratorExit
+ * and SystemExit(0). flags as in djp_py_span. Leaves the interpreter's error indicator as it was. type and traceback may be NULL. */
+void djp_py_span_fail(djp_py_state *state, djp_span *span, PyObject *type, PyObject *value, PyObject *traceback,
+                      unsigned flags);
+void djp_py_record_exception(djp_py_state *state, djp_span *span, PyObject *exception, PyObject *attributes,
+                             uint64_t time_unix_ns, int escaped);
+
+/* ---- the current span (current.c) ---- */
+/* The current Span, a new reference, never NULL: the no-op span when there is none. */
+PyObject *djp_py_current_span(djp_py_state *state);
+/* Makes span current and returns the token for djp_py_current_reset, or NULL (nothing changed, no exception). */
+PyObject *djp_py_current_set(djp_py_state *state, PyObject *span);
+/* Takes the token (NULL allowed). In another execution context than the one of the set it changes nothing. */
+void djp_py_current_reset(djp_py_state *state, PyObject *token);
+/* The current span's context with a borrowed tracestate; zeroes without one. For exemplars: valid until the next Python call. */
+void djp_py_current_context(djp_py_state *state, djp_span_context *out);
+
+/* ---- starting (tracer.c) ---- */
+/* Text or int or enum of a span kind; 0 when unknown. */
+uint8_t djp_py_kind(PyObject *kind);
+
+/* ---- propagation (propagate.c, baggage.c) ---- */
+/* A Baggage object from header fields; NULL without an exception when there is none. */
+PyObject *djp_py_baggage_parse(djp_py_state *state, const djp_header *fields, size_t count);
+/* The list inside a Baggage object; NULL for NULL, None and anything else. Borrowed. */
+const djp_baggage *djp_py_baggage_of(djp_py_state *state, PyObject *object);
+/* The current Baggage object, a new reference, or NULL. */
+PyObject *djp_py_current_baggage(djp_py_state *state);
+
+#endif
