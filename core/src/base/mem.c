@@ -42,7 +42,7 @@ djp__alloc(size_t size)
 void *
 djp__calloc(size_t count, size_t size)
 {
-    if (count == 0 || size == 0 || mem__should_fail()) {
+    if (count == 0 || size == 0 || count > SIZE_MAX / size || mem__should_fail()) {
         return NULL;
     }
     return calloc(count, size);
