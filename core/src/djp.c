@@ -15,3 +15,8 @@
 #include "base/thread.c"
 #include "base/diag.c"
 #include "base/ring.c"
+
+#include "trace/traceparent.c"
+#include "trace/tracestate.c"
+#include "trace/context.c"
+#include "trace/baggage.c"
