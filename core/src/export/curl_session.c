@@ -1,0 +1,317 @@
+/* Driving libcurl: one request at a time on a kept connection, in short waits between which the pipeline gets the thread. Nothing
+ * here waits longer than 20 ms, follows a redirect, raises a signal or writes to a connection inherited over a fork. */
+#include "export/curl_session.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "djp/error.h"
+#include "export/curl_global.h"
+
+enum {
+    CURL_SESSION_WAIT_MS = 20,
+    CURL_SESSION_CONNECT_MS = 10000,
+    CURL_SESSION_HEAD_MAX = 256 * 1024,
+    CURL_SESSION_SOCKETS = 16,
+    CURL_SESSION_ANSWER_MAX = 4 * 1024 * 1024,
+    CURL_SESSION_LIFETIME_S = 300 /* a connection is renewed that often, so that changed addresses are noticed */
+};
+
+struct djp_curl_session {
+    CURLM *multi;
+    CURL *easy;
+    size_t answer_max;
+    djp_curl_exchange *exchange; /* the one that runs, else NULL */
+    int sockets[CURL_SESSION_SOCKETS]; /* open descriptors, for abandon */
+    size_t socket_count;
+    djp_curl_session *next; /* in the list of abandoned sessions */
+};
+
+/* Handles that a forked child inherited: kept reachable, never used. Written only in a child while it has one thread. */
+static djp_curl_session *curl_session_abandoned;
+
+static curl_socket_t
+curl_session_open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    djp_curl_session *session = user;
+    (void)purpose;
+    if (session->exchange && session->exchange->reuse_only) {
+        session->exchange->refused_socket = 1;
+        return CURL_SOCKET_BAD;
+    }
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (fd < 0)
+        return CURL_SOCKET_BAD;
+    if (session->exchange)
+        session->exchange->sockets++;
+    if (session->socket_count < CURL_SESSION_SOCKETS)
+        session->sockets[session->socket_count++] = fd;
+    return fd;
+}
+
+static int
+curl_session_close_socket(void *user, curl_socket_t fd)
+{
+    djp_curl_session *session = user;
+    for (size_t i = 0; i < session->socket_count; i++)
+        if (session->sockets[i] == fd) {
+            session->sockets[i] = session->sockets[--session->socket_count];
+            break;
+        }
+    return close(fd);
+}
+
+static size_t
+curl_session_on_body(char *data, size_t unit, size_t count, void *user)
+{
+    djp_curl_session *session = user;
+    djp_curl_exchange *exchange = session->exchange;
+    size_t size = unit * count;
+    if (!exchange)
+        return 0;
+    if (size > session->answer_max - exchange->answer.size) {
+        exchange->too_large = 1;
+        return 0;
+    }
+    djp__buf_append(&exchange->answer, data, size);
+    return exchange->answer.failed ? 0 : size;
+}
+
+static size_t
+curl_session_on_header(char *data, size_t unit, size_t count, void *user)
+{
+    djp_curl_session *session = user;
+    djp_curl_exchange *exchange = session->exchange;
+    size_t size = unit * count, end = size;
+    if (!exchange)
+        return 0;
+    exchange->head_bytes += size;
+    if (exchange->head_bytes > CURL_SESSION_HEAD_MAX) {
+        exchange->too_large = 1;
+        return 0;
+    }
+    while (end > 0 && (data[end - 1] == '\n' || data[end - 1] == '\r'))
+        end--;
+    exchange->on_header(exchange->user, data, end);
+    return size;
+}
+
+static CURLcode
+curl_session_set_tls(CURL *easy, const djp_options *options)
+{
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (code == CURLE_OK && options->certificate && options->certificate[0])
+        code = curl_easy_setopt(easy, CURLOPT_CAINFO, options->certificate);
+    if (code == CURLE_OK && options->client_certificate && options->client_certificate[0])
+        code = curl_easy_setopt(easy, CURLOPT_SSLCERT, options->client_certificate);
+    if (code == CURLE_OK && options->client_key && options->client_key[0])
+        code = curl_easy_setopt(easy, CURLOPT_SSLKEY, options->client_key);
+    return code;
+}
+
+static CURLcode
+curl_session_set_route(CURL *easy, const djp_curl_target *target, int is_grpc)
+{
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, target->url);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(easy, CURLOPT_PROXY, target->proxy);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(easy, CURLOPT_NOPROXY, target->no_proxy);
+    /* HTTP/2 without TLS passes through a proxy only in a tunnel. */
+    if (code == CURLE_OK && is_grpc && target->proxy[0])
+        code = curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
+    if (code == CURLE_OK && target->unix_socket)
+        code = curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, target->unix_socket);
+    return code;
+}
+
+static void
+curl_session_set_behaviour(djp_curl_session *session)
+{
+    CURL *easy = session->easy;
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075000
+    curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, (long)CURL_SESSION_LIFETIME_S);
+#endif
+#if LIBCURL_VERSION_NUM >= 0x075700
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* giving up must not wait for a name server */
+#endif
+#if LIBCURL_VERSION_NUM >= 0x075500
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, curl_session_open_socket);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, session);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, curl_session_close_socket);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, session);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, curl_session_on_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, session);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, curl_session_on_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, session);
+    curl_multi_setopt(session->multi, CURLMOPT_MAXCONNECTS, 2L);
+}
+
+static int
+curl_session_set_up(djp_curl_session *session, const djp_curl_target *target, const djp_options *options,
+                    const char *user_agent)
+{
+    int is_grpc = options->protocol == DJP_PROTOCOL_GRPC;
+    session->multi = curl_multi_init();
+    session->easy = curl_easy_init();
+    if (!session->multi || !session->easy)
+        return DJP_ENOMEM;
+    session->answer_max = options->max_response_bytes ? (size_t)options->max_response_bytes : CURL_SESSION_ANSWER_MAX;
+    curl_session_set_behaviour(session);
+    CURLcode code = curl_session_set_route(session->easy, target, is_grpc);
+    if (code == CURLE_OK)
+        code = curl_session_set_tls(session->easy, options);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(session->easy, CURLOPT_USERAGENT, user_agent);
+    if (code == CURLE_OK && !is_grpc)
+        code = curl_easy_setopt(session->easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+    return code == CURLE_OK ? 0 : code == CURLE_OUT_OF_MEMORY ? DJP_ENOMEM : DJP_EIO;
+}
+
+int
+djp__curl_session_new(djp_curl_session **out, const djp_curl_target *target, const djp_options *options,
+                      const char *user_agent)
+{
+    *out = NULL;
+    int code = djp__curl_start();
+    if (code != 0)
+        return code;
+    djp_curl_session *session = djp__calloc(1, sizeof *session);
+    if (!session)
+        return DJP_ENOMEM;
+    djp__curl_lock();
+    code = curl_session_set_up(session, target, options, user_agent);
+    djp__curl_unlock();
+    if (code != 0) {
+        djp__curl_session_free(session);
+        return code;
+    }
+    *out = session;
+    return 0;
+}
+
+void
+djp__curl_session_free(djp_curl_session *session)
+{
+    if (!session)
+        return;
+    djp__curl_lock();
+    curl_easy_cleanup(session->easy);
+    curl_multi_cleanup(session->multi);
+    djp__curl_unlock();
+    djp__free(session);
+}
+
+static void
+curl_session_set_request(djp_curl_session *session, djp_curl_exchange *exchange)
+{
+    CURL *easy = session->easy;
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange->error);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, exchange->body);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)exchange->size);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, exchange->headers);
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, exchange->http_version);
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, (long)(exchange->fresh != 0));
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CURL_SESSION_CONNECT_MS);
+}
+
+/* How long to wait now, or -1 when the deadline has passed. */
+static int
+curl_session_wait_ms(uint64_t deadline)
+{
+    uint64_t now = djp__clock_monotonic();
+    if (now >= deadline)
+        return -1;
+    uint64_t left_ms = (deadline - now) / 1000000 + 1;
+    return left_ms < CURL_SESSION_WAIT_MS ? (int)left_ms : CURL_SESSION_WAIT_MS;
+}
+
+static djp_curl_run
+curl_session_drive(djp_curl_session *session, const djp_send_control *control)
+{
+    for (;;) {
+        int running = 0;
+        djp__curl_lock();
+        CURLMcode code = curl_multi_perform(session->multi, &running);
+        djp__curl_unlock();
+        if (code != CURLM_OK || running == 0)
+            return DJP_CURL_DONE;
+        if (control->poll && control->poll(control->user))
+            return DJP_CURL_ABORTED;
+        int wait_ms = curl_session_wait_ms(control->deadline);
+        if (wait_ms < 0)
+            return DJP_CURL_TIMED_OUT;
+        curl_multi_poll(session->multi, NULL, 0, wait_ms, NULL);
+    }
+}
+
+static void
+curl_session_collect(djp_curl_session *session, djp_curl_exchange *exchange)
+{
+    CURLMsg *message;
+    int left = 0;
+    while ((message = curl_multi_info_read(session->multi, &left)) != NULL)
+        if (message->msg == CURLMSG_DONE && message->easy_handle == session->easy)
+            exchange->code = message->data.result;
+    curl_easy_getinfo(session->easy, CURLINFO_RESPONSE_CODE, &exchange->status);
+    curl_easy_getinfo(session->easy, CURLINFO_HTTP_VERSION, &exchange->answered_version);
+    if (exchange->code != CURLE_OK && !exchange->error[0])
+        snprintf(exchange->error, sizeof exchange->error, "%s", curl_easy_strerror(exchange->code));
+}
+
+djp_curl_run
+djp__curl_session_run(djp_curl_session *session, djp_curl_exchange *exchange, const djp_send_control *control)
+{
+    djp_curl_run run = DJP_CURL_DONE;
+    exchange->code = CURLE_FAILED_INIT; /* stays when libcurl never says how it ended */
+    exchange->error[0] = '\0';
+    exchange->status = exchange->answered_version = 0;
+    exchange->sockets = 0;
+    exchange->refused_socket = exchange->too_large = 0;
+    exchange->head_bytes = 0;
+    djp__buf_clear(&exchange->answer);
+    session->exchange = exchange;
+    djp__curl_lock();
+    curl_session_set_request(session, exchange);
+    CURLMcode added = curl_multi_add_handle(session->multi, session->easy);
+    djp__curl_unlock();
+    if (added == CURLM_OK)
+        run = curl_session_drive(session, control);
+    djp__curl_lock();
+    curl_session_collect(session, exchange);
+    if (added == CURLM_OK)
+        curl_multi_remove_handle(session->multi, session->easy);
+    curl_easy_setopt(session->easy, CURLOPT_ERRORBUFFER, NULL);
+    curl_easy_setopt(session->easy, CURLOPT_POSTFIELDS, NULL);
+    curl_easy_setopt(session->easy, CURLOPT_HTTPHEADER, NULL);
+    djp__curl_unlock();
+    session->exchange = NULL;
+    return run;
+}
+
+void
+djp__curl_session_wake(djp_curl_session *session)
+{
+    curl_multi_wakeup(session->multi);
+}
+
+void
+djp__curl_session_abandon(djp_curl_session *session)
+{
+    for (size_t i = 0; i < session->socket_count; i++)
+        close(session->sockets[i]);
+    session->socket_count = 0;
+    session->next = curl_session_abandoned;
+    curl_session_abandoned = session;
+}

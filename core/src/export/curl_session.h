@@ -1,0 +1,52 @@
+/* One libcurl multi handle with one easy handle: exchanges one request at a time and keeps the connection. Used by one thread;
+ * only djp__curl_session_wake may come from elsewhere. */
+#ifndef DJP_EXPORT_CURL_SESSION_H
+#define DJP_EXPORT_CURL_SESSION_H
+
+#include <curl/curl.h>
+
+#include "base/buf.h"
+#include "export/curl_target.h"
+#include "export/transport.h"
+
+typedef struct djp_curl_session djp_curl_session;
+
+/* One request and what came back. The caller fills the first part; everything there is borrowed for the exchange. */
+typedef struct djp_curl_exchange {
+    const void *body;
+    size_t size;
+    struct curl_slist *headers;
+    long http_version; /* a CURL_HTTP_VERSION_ constant */
+    int fresh; /* 1: on a new connection */
+    int reuse_only; /* 1: fail at once instead of opening a connection */
+    void (*on_header)(void *user, const char *line,
+                      size_t size); /* each header and trailer line, and each status line */
+    void *user;
+    /* the answer */
+    CURLcode code;
+    char error[CURL_ERROR_SIZE];
+    long status; /* HTTP, 0 when there was no answer */
+    long answered_version; /* a CURL_HTTP_VERSION_ constant */
+    unsigned sockets; /* connections opened for it */
+    int refused_socket; /* reuse_only and there was nothing to reuse */
+    int too_large; /* the answer broke a limit */
+    size_t head_bytes;
+    djp_buf answer; /* body, decompressed; the caller owns it (init and fini) */
+} djp_curl_exchange;
+
+typedef enum djp_curl_run { DJP_CURL_DONE, DJP_CURL_ABORTED, DJP_CURL_TIMED_OUT } djp_curl_run;
+
+/* Copies what it needs from target, options (TLS files, limits, protocol) and user_agent. Returns 0, DJP_ENOMEM or DJP_EIO. */
+int djp__curl_session_new(djp_curl_session **out, const djp_curl_target *target, const djp_options *options,
+                          const char *user_agent);
+void djp__curl_session_free(djp_curl_session *session);
+/* Runs one exchange to its end, calling control->poll at least every 20 ms. */
+djp_curl_run
+djp__curl_session_run(djp_curl_session *session, djp_curl_exchange *exchange, const djp_send_control *control);
+/* Ends a wait inside run. Any thread. */
+void djp__curl_session_wake(djp_curl_session *session);
+/* In a forked child: closes this process's copies of the sockets without a word to the peer and forgets the handles, which stay
+ * reachable from a static list for ever. Frees nothing, allocates nothing. */
+void djp__curl_session_abandon(djp_curl_session *session);
+
+#endif

@@ -1,0 +1,189 @@
+/* The address of an OTLP receiver: parsed once, shown without credentials, with the proxy that the environment asks for. It
+ * never connects and never reads the environment after set-up. */
+#include "export/curl_target.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/mem.h"
+#include "djp/error.h"
+
+#define CURL_TARGET_GRPC_PATH "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+#define CURL_TARGET_HTTP_PATH "/v1/traces"
+
+int
+djp__curl_host_is_loopback(const char *host)
+{
+    static const char suffix[] = ".localhost";
+    char text[64];
+    unsigned char address[16];
+    size_t size = strlen(host);
+    if (strcasecmp(host, "localhost") == 0)
+        return 1;
+    if (size >= sizeof suffix && strcasecmp(host + size - (sizeof suffix - 1), suffix) == 0)
+        return 1;
+    if (inet_pton(AF_INET, host, address) == 1)
+        return address[0] == 127;
+    if (size >= 2 && host[0] == '[' && host[size - 1] == ']') {
+        host++;
+        size -= 2;
+    }
+    if (size >= sizeof text)
+        return 0;
+    memcpy(text, host, size);
+    text[size] = '\0';
+    static const unsigned char loopback[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+    return inet_pton(AF_INET6, text, address) == 1 && memcmp(address, loopback, sizeof loopback) == 0;
+}
+
+static const char *
+curl_target_variable(const char *const *names)
+{
+    for (; *names; names++) {
+        const char *value = getenv(*names);
+        if (value && *value)
+            return value;
+    }
+    return "";
+}
+
+static int
+curl_target_set_proxy(djp_curl_target *target, const char *host)
+{
+    static const char *const plain[] = {"http_proxy", "all_proxy", "ALL_PROXY", NULL};
+    static const char *const secure[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", NULL};
+    static const char *const except[] = {"no_proxy", "NO_PROXY", NULL};
+    int direct = target->unix_socket || djp__curl_host_is_loopback(host);
+    target->proxy = djp__strdup(direct ? "" : curl_target_variable(target->is_https ? secure : plain));
+    target->no_proxy = djp__strdup(direct ? "*" : curl_target_variable(except));
+    return target->proxy && target->no_proxy ? 0 : DJP_ENOMEM;
+}
+
+/* The endpoint as an URL: a scheme for those that have none, a path for Unix sockets. */
+static char *
+curl_target_complete(djp_curl_target *target, const djp_options *options)
+{
+    const char *endpoint = options->endpoint;
+    int is_grpc = options->protocol == DJP_PROTOCOL_GRPC;
+    if (strncmp(endpoint, "unix:", 5) == 0) {
+        endpoint += strncmp(endpoint, "unix://", 7) == 0 ? 7 : 5;
+        target->unix_socket = djp__strdup(endpoint);
+        return target->unix_socket
+                   ? djp__strdup(is_grpc ? "http://localhost" : "http://localhost" CURL_TARGET_HTTP_PATH)
+                   : NULL;
+    }
+    if (strstr(endpoint, "://"))
+        return djp__strdup(endpoint);
+    const char *scheme = is_grpc && !options->insecure ? "https://" : "http://";
+    size_t size = strlen(scheme) + strlen(endpoint) + 1;
+    char *url = djp__alloc(size);
+    if (url)
+        snprintf(url, size, "%s%s", scheme, endpoint);
+    return url;
+}
+
+static int
+curl_target_part(char **out, CURLU *url, CURLUPart part)
+{
+    char *text = NULL;
+    *out = NULL;
+    CURLUcode code = curl_url_get(url, part, &text, 0);
+    if (code == CURLUE_OK) {
+        *out = djp__strdup(text);
+        curl_free(text);
+    }
+    return *out ? 0 : code == CURLUE_OUT_OF_MEMORY || code == CURLUE_OK ? DJP_ENOMEM : DJP_EINVAL;
+}
+
+/* gRPC: the method goes behind whatever path a gateway in front asks for. */
+static int
+curl_target_add_method(CURLU *url)
+{
+    char *path = NULL;
+    int code = curl_target_part(&path, url, CURLUPART_PATH);
+    if (code != 0)
+        return code;
+    size_t size = strlen(path);
+    while (size > 0 && path[size - 1] == '/')
+        size--;
+    size_t whole_size = size + sizeof CURL_TARGET_GRPC_PATH;
+    char *whole = djp__alloc(whole_size);
+    if (whole) {
+        memcpy(whole, path, size);
+        memcpy(whole + size, CURL_TARGET_GRPC_PATH, sizeof CURL_TARGET_GRPC_PATH);
+        code = curl_url_set(url, CURLUPART_PATH, whole, 0) == CURLUE_OK ? 0 : DJP_ENOMEM;
+    } else {
+        code = DJP_ENOMEM;
+    }
+    djp__free(whole);
+    djp__free(path);
+    return code;
+}
+
+static int
+curl_target_show(djp_curl_target *target, CURLU *url)
+{
+    static const CURLUPart hidden[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS, CURLUPART_QUERY,
+                                       CURLUPART_FRAGMENT};
+    for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++)
+        curl_url_set(url, hidden[i], NULL, 0);
+    return curl_target_part(&target->shown, url, CURLUPART_URL);
+}
+
+static int
+curl_target_parse(djp_curl_target *target, CURLU *url, const char *text, int is_grpc)
+{
+    char *scheme = NULL, *host = NULL;
+    int code = DJP_EINVAL;
+    if (curl_url_set(url, CURLUPART_URL, text, 0) != CURLUE_OK ||
+        (code = curl_target_part(&scheme, url, CURLUPART_SCHEME)) != 0)
+        goto done;
+    target->is_https = strcasecmp(scheme, "https") == 0;
+    code = DJP_EINVAL;
+    if (!target->is_https && strcasecmp(scheme, "http") != 0)
+        goto done;
+    if ((code = curl_target_part(&host, url, CURLUPART_HOST)) != 0)
+        goto done;
+    if (is_grpc && (code = curl_target_add_method(url)) != 0)
+        goto done;
+    if ((code = curl_target_part(&target->url, url, CURLUPART_URL)) != 0)
+        goto done;
+    if ((code = curl_target_show(target, url)) != 0)
+        goto done;
+    code = curl_target_set_proxy(target, host);
+done:
+    djp__free(scheme);
+    djp__free(host);
+    return code;
+}
+
+int
+djp__curl_target_init(djp_curl_target *target, const djp_options *options)
+{
+    memset(target, 0, sizeof *target);
+    if (!options->endpoint)
+        return DJP_EINVAL;
+    char *text = curl_target_complete(target, options);
+    CURLU *url = curl_url();
+    int code = text && url ? curl_target_parse(target, url, text, options->protocol == DJP_PROTOCOL_GRPC) : DJP_ENOMEM;
+    curl_url_cleanup(url);
+    djp__free(text);
+    if (code != 0)
+        djp__curl_target_fini(target);
+    return code;
+}
+
+void
+djp__curl_target_fini(djp_curl_target *target)
+{
+    djp__free(target->url);
+    djp__free(target->shown);
+    djp__free(target->unix_socket);
+    djp__free(target->proxy);
+    djp__free(target->no_proxy);
+    memset(target, 0, sizeof *target);
+}

@@ -1,0 +1,47 @@
+/* When to try a request again: exponential backoff with full jitter, in which the receiver's wish wins. A pure function of its
+ * inputs: it reads no clock, draws no random number and never waits. */
+#include "export/transport.h"
+
+#define RETRY_SECOND UINT64_C(1000000000)
+#define RETRY_FIRST RETRY_SECOND
+#define RETRY_CAP (30 * RETRY_SECOND)
+
+void
+djp__retry_init(djp_retry *retry, uint64_t now, uint64_t timeout_ns)
+{
+    retry->deadline = timeout_ns == 0 || timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
+    retry->next_ns = RETRY_FIRST;
+    retry->attempts = 0;
+}
+
+static uint64_t
+retry_fraction(uint64_t bound, uint64_t random)
+{
+    return (uint64_t)((double)(random >> 11) * 0x1p-53 * (double)bound);
+}
+
+static uint64_t
+retry_grow(uint64_t base)
+{
+    uint64_t doubled = base > RETRY_CAP / 2 ? RETRY_CAP : base * 2;
+    return doubled > base ? doubled : base; /* a wish above the cap is kept, not cut */
+}
+
+uint64_t
+djp__retry_delay(djp_retry *retry, uint64_t now, uint64_t retry_after_ns, uint64_t random)
+{
+    uint64_t delay;
+    if (retry_after_ns != 0) {
+        /* Never earlier than asked; up to a tenth later, so that a fleet that was turned away together does not return together. */
+        uint64_t spread = retry_fraction(retry_after_ns / 10, random);
+        delay = retry_after_ns > UINT64_MAX - spread ? UINT64_MAX : retry_after_ns + spread;
+        retry->next_ns = retry_grow(retry_after_ns);
+    } else {
+        delay = retry_fraction(retry->next_ns, random);
+        retry->next_ns = retry_grow(retry->next_ns);
+    }
+    retry->attempts++;
+    if (now >= retry->deadline || delay >= retry->deadline - now)
+        return UINT64_MAX;
+    return delay;
+}

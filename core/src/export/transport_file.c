@@ -1,0 +1,282 @@
+/* The file and console transports: requests as lines at the end of a file, a pipe or standard output. They never block longer than
+ * the deadline, raise no signal, change no flag of a descriptor that the host shares, and survive rotation and a full disk. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "djp/error.h"
+#include "export/transport_result.h"
+
+#define FILE_CHECK_NS UINT64_C(1000000000) /* how often a rotated file is noticed */
+enum { FILE_WAIT_MS = 20, FILE_PIPE_PART = 4096 /* a writable pipe takes this much without blocking */ };
+
+/* How bytes are written without ever blocking in write(2). */
+typedef enum file_way {
+    FILE_WHOLE, /* a regular file, or a descriptor of our own that does not block */
+    FILE_PARTS, /* a pipe or terminal shared with the host: small parts, each after poll(2) */
+    FILE_SOCKET /* send(2) with MSG_DONTWAIT */
+} file_way;
+
+typedef struct file_transport {
+    djp_transport base;
+    const char *path; /* borrowed from the options; NULL: standard output */
+    const char *line_end; /* "\n" for OTLP lines, "" for the console, whose lines have theirs */
+    int fd; /* -1: not open */
+    int owned; /* 1: close fd */
+    file_way way;
+    dev_t device; /* what fd is, to notice that the name means another file now */
+    ino_t inode;
+    uint64_t next_check;
+    int broken_line; /* the last write ended inside a line */
+} file_transport;
+
+static void
+file_close(file_transport *transport)
+{
+    if (transport->owned && transport->fd >= 0)
+        close(transport->fd);
+    transport->fd = -1;
+    transport->owned = 0;
+}
+
+static void
+file_adopt(file_transport *transport, int fd, int owned, const struct stat *facts)
+{
+    transport->fd = fd;
+    transport->owned = owned;
+    transport->device = facts->st_dev;
+    transport->inode = facts->st_ino;
+    transport->way = FILE_WHOLE;
+    if (S_ISSOCK(facts->st_mode))
+        transport->way = FILE_SOCKET;
+    else if (!owned && !S_ISREG(facts->st_mode))
+        transport->way = FILE_PARTS;
+}
+
+/* Standard output is the host's: its flags stay as they are. A pipe or terminal is opened a second time, so that only our own
+ * description of it does not block; where that is not possible, small parts are written after poll. */
+static int
+file_open_stdout(file_transport *transport)
+{
+    struct stat facts;
+    if (fstat(STDOUT_FILENO, &facts) != 0)
+        return -1;
+    if (S_ISFIFO(facts.st_mode) || S_ISCHR(facts.st_mode)) {
+        struct stat again;
+        int fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (fd >= 0 && fstat(fd, &again) == 0 && again.st_dev == facts.st_dev && again.st_ino == facts.st_ino) {
+            file_adopt(transport, fd, 1, &facts);
+            return 0;
+        }
+        if (fd >= 0)
+            close(fd);
+    }
+    file_adopt(transport, STDOUT_FILENO, 0, &facts);
+    return 0;
+}
+
+static int
+file_open_path(file_transport *transport)
+{
+    struct stat facts;
+    /* O_NONBLOCK: a named pipe without a reader fails at once; regular files do not care. */
+    int fd = open(transport->path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &facts) != 0) {
+        int saved = errno;
+        close(fd);
+        errno = saved;
+        return -1;
+    }
+    file_adopt(transport, fd, 1, &facts);
+    return 0;
+}
+
+static int
+file_is_current(const file_transport *transport)
+{
+    struct stat facts;
+    int code = transport->path ? stat(transport->path, &facts) : fstat(STDOUT_FILENO, &facts);
+    return code == 0 && facts.st_dev == transport->device && facts.st_ino == transport->inode;
+}
+
+/* Opens what is not open, and what was rotated. Returns 0 or -1 with errno. */
+static int
+file_prepare(file_transport *transport)
+{
+    uint64_t now = djp__clock_monotonic();
+    if (transport->fd >= 0 && (!transport->path || now >= transport->next_check)) {
+        transport->next_check = now + FILE_CHECK_NS;
+        if (!file_is_current(transport)) {
+            file_close(transport);
+            transport->broken_line = 0;
+        }
+    }
+    if (transport->fd >= 0)
+        return 0;
+    transport->next_check = now + FILE_CHECK_NS;
+    return transport->path ? file_open_path(transport) : file_open_stdout(transport);
+}
+
+/* Waits until fd takes bytes. Returns 0, or -1 with ECANCELED (given up) or ETIMEDOUT. */
+static int
+file_wait(const file_transport *transport, const djp_send_control *control)
+{
+    for (;;) {
+        struct pollfd watched = {transport->fd, POLLOUT, 0};
+        int ready = poll(&watched, 1, 0);
+        if (ready > 0)
+            return 0; /* an error shows itself in the write */
+        if (control->poll && control->poll(control->user)) {
+            errno = ECANCELED;
+            return -1;
+        }
+        uint64_t now = djp__clock_monotonic();
+        if (now >= control->deadline) {
+            errno = ETIMEDOUT;
+            return -1;
+        }
+        uint64_t left_ms = (control->deadline - now) / 1000000 + 1;
+        poll(&watched, 1, left_ms < FILE_WAIT_MS ? (int)left_ms : FILE_WAIT_MS);
+    }
+}
+
+static ssize_t
+file_write_some(const file_transport *transport, struct iovec *parts, int count)
+{
+    if (transport->way == FILE_SOCKET) {
+        struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};
+        return sendmsg(transport->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    if (transport->way == FILE_PARTS)
+        return write(transport->fd, parts[0].iov_base,
+                     parts[0].iov_len < FILE_PIPE_PART ? parts[0].iov_len : FILE_PIPE_PART);
+    return writev(transport->fd, parts, count);
+}
+
+static int
+file_skip(struct iovec **parts, int count, size_t written)
+{
+    while (count > 0 && written >= (*parts)->iov_len) {
+        written -= (*parts)->iov_len;
+        (*parts)++;
+        count--;
+    }
+    if (count > 0) {
+        (*parts)->iov_base = (char *)(*parts)->iov_base + written;
+        (*parts)->iov_len -= written;
+    }
+    return count;
+}
+
+/* Writes all parts. Returns 0, or -1 with errno; *written counts the bytes that went out either way. */
+static int
+file_write_all(const file_transport *transport, struct iovec *parts, int count, const djp_send_control *control,
+               uint64_t *written)
+{
+    count = file_skip(&parts, count, 0);
+    while (count > 0) {
+        if (transport->way == FILE_PARTS && file_wait(transport, control) != 0)
+            return -1;
+        ssize_t size = file_write_some(transport, parts, count);
+        if (size >= 0) {
+            *written += (uint64_t)size;
+            count = file_skip(&parts, count, (size_t)size);
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            if (file_wait(transport, control) != 0)
+                return -1;
+        } else if (errno != EINTR) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static void
+file_fail(file_transport *transport, djp_send_result *result, int error)
+{
+    const char *name = transport->path ? transport->path : "standard output";
+    if (error == ECANCELED || error == ETIMEDOUT) {
+        djp__send_result_set(result, DJP_SEND_ABORTED, "%.120s takes no more bytes and the time is up", name);
+        return;
+    }
+    /* Nobody can reopen the host's standard output; a path may be free again at the next attempt. */
+    djp_outcome outcome = transport->path ? DJP_SEND_RETRY : DJP_SEND_REJECTED;
+    errno = error; /* for %m */
+    djp__send_result_set(result, outcome, "cannot write to %.120s: %m", name);
+    file_close(transport);
+}
+
+static void
+file_send(djp_transport *base, const void *body, size_t size, const djp_send_control *control, djp_send_result *result)
+{
+    file_transport *transport = (file_transport *)base;
+    djp_sigpipe guard;
+    memset(result, 0, sizeof *result);
+    if (file_prepare(transport) != 0) {
+        file_fail(transport, result, errno);
+        return;
+    }
+    static char line_end[] = "\n";
+    struct iovec parts[3] = {
+        {line_end, transport->broken_line ? 1 : 0},
+        {(void *)(uintptr_t)body, size},
+        {line_end, strlen(transport->line_end)},
+    };
+    uint64_t before = parts[0].iov_len, whole = before + size + parts[2].iov_len;
+    djp__sigpipe_block(&guard);
+    int code = file_write_all(transport, parts, 3, control, &result->wire_bytes);
+    int error = errno;
+    djp__sigpipe_restore(&guard);
+    /* Half a line stays where it is: the next request starts on a new one, so that readers lose only that line. */
+    transport->broken_line =
+        result->wire_bytes == 0 ? transport->broken_line : result->wire_bytes > before && result->wire_bytes < whole;
+    if (code != 0)
+        file_fail(transport, result, error);
+}
+
+static void
+file_abandon(djp_transport *base)
+{
+    /* Appending to one open file from two processes is safe, and half a line is the parent's to mend. */
+    ((file_transport *)base)->broken_line = 0;
+}
+
+static void
+file_free(djp_transport *base)
+{
+    if (!base)
+        return;
+    file_close((file_transport *)base);
+    djp__free(base);
+}
+
+static const djp_transport_ops file_ops = {"file", file_send, NULL, file_abandon, file_free};
+static const djp_transport_ops file_console_ops = {"console", file_send, NULL, file_abandon, file_free};
+
+int
+djp__transport_file_new(djp_transport **out, const djp_options *options, djp_diag *diag)
+{
+    file_transport *transport = djp__calloc(1, sizeof *transport);
+    (void)diag; /* every problem is in the result of its send */
+    *out = NULL;
+    if (!transport)
+        return DJP_ENOMEM;
+    int is_console = options->exporter == DJP_EXPORTER_CONSOLE;
+    const char *path = options->file_path;
+    transport->base.ops = is_console ? &file_console_ops : &file_ops;
+    transport->line_end = is_console ? "" : "\n";
+    transport->path = is_console || !path || !path[0] || strcmp(path, "-") == 0 ? NULL : path;
+    transport->fd = -1;
+    *out = &transport->base;
+    return 0;
+}

@@ -1,0 +1,102 @@
+/* The memory transport: keeps requests in the process until a test takes them. Bounded: beyond the limit it refuses, and it
+ * never blocks longer than another thread copies. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/thread.h"
+#include "djp/error.h"
+#include "export/transport.h"
+
+#define MEMORY_LIMIT (UINT64_C(64) << 20)
+
+typedef struct memory_transport {
+    djp_transport base;
+    djp_mutex mutex; /* guards stored */
+    djp_buf stored; /* [u32 little-endian size][bytes]... */
+} memory_transport;
+
+static const djp_transport_ops memory_ops;
+
+static void
+memory_send(djp_transport *base, const void *body, size_t size, const djp_send_control *control,
+            djp_send_result *result)
+{
+    memory_transport *transport = (memory_transport *)base;
+    (void)control;
+    memset(result, 0, sizeof *result);
+    djp__mutex_lock(&transport->mutex);
+    if (size > MEMORY_LIMIT || transport->stored.size + 4 + size > MEMORY_LIMIT) {
+        result->outcome = DJP_SEND_REJECTED;
+        strcpy(result->message, "the memory exporter holds 64 MiB that nobody took");
+    } else {
+        uint8_t head[4] = {(uint8_t)size, (uint8_t)(size >> 8), (uint8_t)(size >> 16), (uint8_t)(size >> 24)};
+        if (djp__buf_reserve(&transport->stored, size + sizeof head)) {
+            djp__buf_append(&transport->stored, head, sizeof head);
+            djp__buf_append(&transport->stored, body, size);
+            result->wire_bytes = size;
+        } else {
+            transport->stored.failed = 0; /* what is stored stays good */
+            result->outcome = DJP_SEND_REJECTED;
+            strcpy(result->message, "out of memory");
+        }
+    }
+    djp__mutex_unlock(&transport->mutex);
+}
+
+static void
+memory_abandon(djp_transport *base)
+{
+    memory_transport *transport = (memory_transport *)base;
+    /* What the parent stored is the parent's to take. When its lock was held over the fork, the buffer may be half moved: it is
+     * forgotten as it is. */
+    if (pthread_mutex_trylock(&transport->mutex) == 0) {
+        djp__buf_fini(&transport->stored);
+        djp__mutex_unlock(&transport->mutex);
+    }
+    djp__buf_init(&transport->stored, 0);
+    djp__mutex_init(&transport->mutex);
+}
+
+static void
+memory_free(djp_transport *base)
+{
+    memory_transport *transport = (memory_transport *)base;
+    if (!transport)
+        return;
+    djp__buf_fini(&transport->stored);
+    djp__mutex_fini(&transport->mutex);
+    djp__free(transport);
+}
+
+static const djp_transport_ops memory_ops = {"memory", memory_send, NULL, memory_abandon, memory_free};
+
+int
+djp__transport_memory_new(djp_transport **out)
+{
+    memory_transport *transport = djp__calloc(1, sizeof *transport);
+    *out = NULL;
+    if (!transport)
+        return DJP_ENOMEM;
+    transport->base.ops = &memory_ops;
+    djp__buf_init(&transport->stored, 0);
+    if (djp__mutex_init(&transport->mutex) != 0) {
+        djp__free(transport);
+        return DJP_ENOMEM;
+    }
+    *out = &transport->base;
+    return 0;
+}
+
+int
+djp__transport_memory_take(djp_transport *base, djp_buf *out)
+{
+    memory_transport *transport = (memory_transport *)base;
+    if (!base || base->ops != &memory_ops)
+        return 0;
+    djp__mutex_lock(&transport->mutex);
+    djp__buf_append(out, transport->stored.data, transport->stored.size);
+    if (!out->failed)
+        djp__buf_clear(&transport->stored);
+    djp__mutex_unlock(&transport->mutex);
+    return 1;
+}
