@@ -1,0 +1,465 @@
+/* Bounds checks and offsets of a record's items, and the rule that the last value of a key wins. It must never read outside the
+ * record, whatever the record says. */
+#include "export/encode_walk.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+
+void
+djp__walk_init(djp__walk *walk)
+{
+    memset(walk, 0, sizeof *walk);
+    walk->reason_key = djp_key_intern(DJP__REASON_KEY, sizeof DJP__REASON_KEY - 1);
+}
+
+void
+djp__walk_fini(djp__walk *walk)
+{
+    djp__free(walk->offsets);
+    djp__free(walk->others);
+    djp__free(walk->slots);
+    djp__free(walk->set);
+    memset(walk, 0, sizeof *walk);
+}
+
+static void
+walk_fail(djp__walk *walk, int error)
+{
+    if (walk->error == 0) {
+        walk->error = error;
+    }
+}
+
+/* Room for count offsets at *list, in steps that double. */
+static int
+walk_reserve(uint32_t **list, size_t *capacity, size_t count)
+{
+    if (count <= *capacity) {
+        return 1;
+    }
+    size_t grown = *capacity != 0 ? *capacity : 256;
+    while (grown < count) {
+        grown *= 2;
+    }
+    uint32_t *moved = djp__realloc(*list, grown * sizeof **list);
+    if (moved == NULL) {
+        return 0;
+    }
+    *list = moved;
+    *capacity = grown;
+    return 1;
+}
+
+/* Room for every item that fits between two offsets. */
+static int
+walk_reserve_region(djp__walk *walk, uint32_t from, uint32_t to)
+{
+    if (!walk_reserve(&walk->offsets, &walk->capacity, walk->top + (to - from) / sizeof(djp_item) + 1)) {
+        walk_fail(walk, DJP_ENOMEM);
+        return 0;
+    }
+    return 1;
+}
+
+static int
+walk_grow_slots(djp__walk *walk)
+{
+    uint32_t count = djp__key_count() + 1;
+    if (count <= walk->slot_count) {
+        return DJP_EPROTO;
+    }
+    uint32_t room = count + 64;
+    djp__key_slot *slots = djp__realloc(walk->slots, room * sizeof *slots);
+    if (slots == NULL) {
+        return DJP_ENOMEM;
+    }
+    memset(slots + walk->slot_count, 0, (room - walk->slot_count) * sizeof *slots);
+    walk->slots = slots;
+    walk->slot_count = room;
+    return 0;
+}
+
+/* Looks a key up for the first time. Ids beyond the table's count are damage. */
+static int
+walk_fill_slot(djp__walk *walk, djp_key key)
+{
+    if (key == 0) {
+        return DJP_EPROTO;
+    }
+    if (key >= walk->slot_count) {
+        int rc = walk_grow_slots(walk);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    if (key > djp__key_count()) {
+        return DJP_EPROTO;
+    }
+    const djp_key_entry *entry = djp__key_entry(key);
+    if (entry->size == 0) {
+        return DJP_EPROTO;
+    }
+    djp__key_slot *slot = &walk->slots[key];
+    slot->encoded = entry->encoded;
+    slot->size = entry->encoded_size;
+    if (slot->size <= sizeof slot->tail) {
+        memcpy(slot->tail + sizeof slot->tail - slot->size, entry->encoded, slot->size);
+    }
+    return 0;
+}
+
+/* Makes the key's slot ready and adds its size to the bound. */
+static inline int
+walk_see_key(djp__walk *walk, djp_key key)
+{
+    if (key >= walk->slot_count || walk->slots[key].size == 0) {
+        int rc = walk_fill_slot(walk, key);
+        if (rc != 0) {
+            walk_fail(walk, rc);
+            return 0;
+        }
+    }
+    walk->key_bytes += walk->slots[key].size;
+    return 1;
+}
+
+/* Offset after the item at `at`, or 0 when it does not fit before `to`. */
+static inline uint32_t
+walk_after(const djp__walk *walk, uint32_t at, uint32_t to)
+{
+    if (to - at < sizeof(djp_item)) {
+        return 0;
+    }
+    size_t whole = sizeof(djp_item) + djp_pad8(djp_item_size(djp__walk_item(walk, at)));
+    return whole <= to - at ? at + (uint32_t)whole : 0;
+}
+
+void
+djp__walk_begin(djp__walk *walk, const void *base, size_t size)
+{
+    walk->base = base;
+    walk->end = (uint32_t)size;
+    walk->error = 0;
+    walk->top = 0;
+    walk->other_count = 0;
+    walk->key_bytes = 0;
+}
+
+static int
+walk_head_ok(const djp_span_record *record)
+{
+    if (record->size < sizeof *record || record->size > DJP_RECORD_SIZE_MAX || record->size % 8 != 0 ||
+        record->type != DJP_RECORD_SPAN || record->scope > DJP_SCOPE_LIMIT) {
+        return 0;
+    }
+    const uint32_t texts[3][2] = {{record->name_at, record->name_size},
+                                  {record->status_at, record->status_size},
+                                  {record->state_at, record->state_size}};
+    for (int i = 0; i < 3; i++) {
+        uint32_t at = texts[i][0], size = texts[i][1];
+        if (size != 0 && (at < sizeof *record || at > record->size || size > record->size - at)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* Checks the keys of an event's or a link's attributes. */
+static int
+walk_check_keys(djp__walk *walk, uint32_t from, uint32_t to)
+{
+    while (from < to) {
+        uint32_t next = walk_after(walk, from, to);
+        if (next == 0) {
+            walk_fail(walk, DJP_EPROTO);
+            return 0;
+        }
+        const djp_item *item = djp__walk_item(walk, from);
+        if (djp_item_kind(item) == DJP_ITEM_ATTRIBUTE && !walk_see_key(walk, item->key)) {
+            return 0;
+        }
+        from = next;
+    }
+    return 1;
+}
+
+static int
+walk_see_other(djp__walk *walk, uint32_t at)
+{
+    uint32_t from, to;
+    if (djp_item_kind(djp__walk_item(walk, at)) == DJP_ITEM_EVENT) {
+        djp__walk_event event;
+        if (!djp__walk_read_event(&event, walk, at)) {
+            walk_fail(walk, DJP_EPROTO);
+            return 0;
+        }
+        from = event.from;
+        to = event.to;
+    } else {
+        djp__walk_link link;
+        if (!djp__walk_read_link(&link, walk, at)) {
+            walk_fail(walk, DJP_EPROTO);
+            return 0;
+        }
+        from = link.from;
+        to = link.to;
+    }
+    if (!walk_reserve(&walk->others, &walk->other_capacity, walk->other_count + 1)) {
+        walk_fail(walk, DJP_ENOMEM);
+        return 0;
+    }
+    walk->others[walk->other_count++] = at;
+    return walk_check_keys(walk, from, to);
+}
+
+int
+djp__walk_span(djp__walk *walk, djp__walk_list *attributes, const djp_span_record *record)
+{
+    *attributes = (djp__walk_list){0, 0};
+    if (!walk_head_ok(record)) {
+        return DJP_EPROTO;
+    }
+    djp__walk_begin(walk, record, record->size);
+    uint32_t at = (uint32_t)sizeof *record, end = record->size;
+    if (!walk_reserve_region(walk, at, end)) {
+        return walk->error;
+    }
+    while (at < end) {
+        uint32_t next = walk_after(walk, at, end);
+        if (next == 0) {
+            return DJP_EPROTO;
+        }
+        const djp_item *item = djp__walk_item(walk, at);
+        uint32_t kind = djp_item_kind(item);
+        if (kind == DJP_ITEM_ATTRIBUTE) {
+            if (!walk_see_key(walk, item->key)) {
+                return walk->error;
+            }
+            walk->offsets[walk->top++] = at;
+        } else if ((kind == DJP_ITEM_EVENT || kind == DJP_ITEM_LINK) && !walk_see_other(walk, at)) {
+            return walk->error;
+        }
+        at = next;
+    }
+    attributes->count = walk->top;
+    return 0;
+}
+
+static djp__walk_list
+walk_collect(djp__walk *walk, uint32_t from, uint32_t to)
+{
+    djp__walk_list list = {walk->top, 0};
+    if (!walk_reserve_region(walk, from, to)) {
+        return list;
+    }
+    while (from < to) {
+        uint32_t next = walk_after(walk, from, to);
+        if (next == 0) {
+            walk_fail(walk, DJP_EPROTO);
+            walk->top = list.first;
+            return list;
+        }
+        if (djp_item_kind(djp__walk_item(walk, from)) == DJP_ITEM_ATTRIBUTE) {
+            walk->offsets[walk->top++] = from;
+        }
+        from = next;
+    }
+    list.count = walk->top - list.first;
+    return list;
+}
+
+djp__walk_list
+djp__walk_attributes(djp__walk *walk, uint32_t from, uint32_t to)
+{
+    return walk_collect(walk, from, to);
+}
+
+djp__walk_list
+djp__walk_array(djp__walk *walk, const djp_item *item)
+{
+    uint32_t from = djp__walk_payload_at(walk, item);
+    return walk_collect(walk, from, from + djp_item_size(item));
+}
+
+uint32_t
+djp__walk_next_generation(djp__walk *walk)
+{
+    if (++walk->generation == 0) {
+        for (uint32_t i = 0; i < walk->slot_count; i++) {
+            walk->slots[i].stamp = 0;
+        }
+        walk->generation = 1;
+    }
+    return walk->generation;
+}
+
+/* Moves the offsets that are not 0 together. */
+static djp__walk_list
+walk_compact(djp__walk *walk, djp__walk_list list)
+{
+    size_t kept = list.first;
+    for (size_t i = list.first; i < list.first + list.count; i++) {
+        if (walk->offsets[i] != 0) {
+            walk->offsets[kept++] = walk->offsets[i];
+        }
+    }
+    list.count = kept - list.first;
+    walk->top = kept;
+    return list;
+}
+
+djp__walk_list
+djp__walk_unique(djp__walk *walk, djp__walk_list list)
+{
+    uint32_t generation = djp__walk_next_generation(walk);
+    for (size_t i = list.first + list.count; i-- > list.first;) {
+        djp__key_slot *slot = djp__walk_slot(walk, djp__walk_item(walk, walk->offsets[i]));
+        if (slot->stamp == generation) {
+            walk->offsets[i] = 0;
+        }
+        slot->stamp = generation;
+    }
+    return walk_compact(walk, list);
+}
+
+/* An empty set with room for count keys at half load. */
+static int
+walk_set_begin(djp__walk *walk, size_t count, size_t *mask)
+{
+    size_t room = 16;
+    while (room < count * 2) {
+        room *= 2;
+    }
+    if (room > walk->set_capacity) {
+        djp_text *set = djp__realloc(walk->set, room * sizeof *set);
+        if (set == NULL) {
+            walk_fail(walk, DJP_ENOMEM);
+            return 0;
+        }
+        walk->set = set;
+        walk->set_capacity = room;
+    }
+    memset(walk->set, 0, room * sizeof *walk->set);
+    *mask = room - 1;
+    return 1;
+}
+
+/* 1 when the key was not in the set yet. */
+static int
+walk_set_add(djp__walk *walk, size_t mask, djp_text key)
+{
+    size_t i = (size_t)djp__hash(key.data, key.size) & mask;
+    while (walk->set[i].data != NULL) {
+        if (walk->set[i].size == key.size && memcmp(walk->set[i].data, key.data, key.size) == 0) {
+            return 0;
+        }
+        i = (i + 1) & mask;
+    }
+    walk->set[i] = key;
+    return 1;
+}
+
+/* Offsets of the keys of a map, each followed by an attribute item. */
+static djp__walk_list
+walk_collect_map(djp__walk *walk, uint32_t from, uint32_t to)
+{
+    djp__walk_list list = {walk->top, 0};
+    if (!walk_reserve_region(walk, from, to)) {
+        return list;
+    }
+    while (from < to) {
+        uint32_t value = walk_after(walk, from, to);
+        uint32_t next = value != 0 ? walk_after(walk, value, to) : 0;
+        if (next == 0 || djp_item_kind(djp__walk_item(walk, from)) != DJP_ITEM_KEY ||
+            djp_item_kind(djp__walk_item(walk, value)) != DJP_ITEM_ATTRIBUTE) {
+            walk_fail(walk, DJP_EPROTO);
+            walk->top = list.first;
+            return list;
+        }
+        walk->offsets[walk->top++] = from;
+        from = next;
+    }
+    list.count = walk->top - list.first;
+    return list;
+}
+
+djp__walk_list
+djp__walk_map(djp__walk *walk, uint32_t from, uint32_t to)
+{
+    djp__walk_list list = walk_collect_map(walk, from, to);
+    size_t mask;
+    if (list.count < 2 || !walk_set_begin(walk, list.count, &mask)) {
+        return list;
+    }
+    for (size_t i = list.first + list.count; i-- > list.first;) {
+        const djp_item *item = djp__walk_item(walk, walk->offsets[i]);
+        djp_text key = {djp_item_payload(item), djp_item_size(item)};
+        if (!walk_set_add(walk, mask, key)) {
+            walk->offsets[i] = 0;
+        }
+    }
+    return walk_compact(walk, list);
+}
+
+/* Splits `size` text bytes at `at` from the attribute items after them. Attribute items may be absent together with the padding. */
+static int
+walk_split(djp_text *text, uint32_t *from, uint32_t *to, const djp__walk *walk, uint32_t at, uint32_t end,
+           uint32_t size)
+{
+    if (size > end - at) {
+        return 0;
+    }
+    text->data = walk->base + at;
+    text->size = size;
+    size_t padded = djp_pad8((size_t)size);
+    *from = padded < end - at ? at + (uint32_t)padded : end;
+    *to = end;
+    return 1;
+}
+
+int
+djp__walk_read_event(djp__walk_event *out, const djp__walk *walk, uint32_t at)
+{
+    const djp_item *item = djp__walk_item(walk, at);
+    uint32_t payload = at + (uint32_t)sizeof *item, size = djp_item_size(item);
+    if (size < sizeof out->head) {
+        return 0;
+    }
+    memcpy(&out->head, walk->base + payload, sizeof out->head);
+    return walk_split(&out->name, &out->from, &out->to, walk, payload + (uint32_t)sizeof out->head, payload + size,
+                      out->head.name_size);
+}
+
+int
+djp__walk_read_link(djp__walk_link *out, const djp__walk *walk, uint32_t at)
+{
+    const djp_item *item = djp__walk_item(walk, at);
+    uint32_t payload = at + (uint32_t)sizeof *item, size = djp_item_size(item);
+    if (size < sizeof out->head) {
+        return 0;
+    }
+    memcpy(&out->head, walk->base + payload, sizeof out->head);
+    return walk_split(&out->state, &out->from, &out->to, walk, payload + (uint32_t)sizeof out->head, payload + size,
+                      out->head.state_size);
+}
+
+int
+djp__walk_reason(djp_text *text, const djp__walk *walk, const djp_span_record *record, djp__walk_list attributes)
+{
+    static const char *const reasons[] = {[DJP_REASON_ERROR] = "error",
+                                          [DJP_REASON_SLOW] = "slow",
+                                          [DJP_REASON_PARENT] = "parent",
+                                          [DJP_REASON_RATIO] = "ratio"};
+    if (record->local_root == 0 || record->reason == DJP_REASON_NONE || record->reason > DJP_REASON_RATIO) {
+        return 0;
+    }
+    for (size_t i = 0; i < attributes.count; i++) {
+        if (djp__walk_item(walk, walk->offsets[attributes.first + i])->key == walk->reason_key) {
+            return 0;
+        }
+    }
+    *text = djp__text(reasons[record->reason]);
+    return 1;
+}

@@ -1,0 +1,116 @@
+/* Protobuf written backwards: every function gets the lowest byte written so far and returns the new one, so a length is known when
+ * its turn comes. The caller has made room for the whole message and DJP__WRITER_SLACK bytes more; nothing here checks room. */
+#ifndef DJP_EXPORT_WRITER_H
+#define DJP_EXPORT_WRITER_H
+
+#include <string.h>
+
+#include "export/encode_walk.h"
+
+/* Copies of fixed size may touch this many bytes below the place they write, and read as many before their source: sources in a
+ * record lie behind its header, which is larger. */
+enum { DJP__WRITER_SLACK = 64 };
+
+static inline char *
+djp__writer_byte(char *at, unsigned byte)
+{
+    *--at = (char)byte;
+    return at;
+}
+
+static inline char *
+djp__writer_varint_long(char *at, uint64_t value)
+{
+    unsigned bits = 64u - (unsigned)__builtin_clzll(value | 1);
+    unsigned size = (bits + 6) / 7;
+    at -= size;
+    for (unsigned i = 0; i + 1 < size; i++) {
+        at[i] = (char)(value | 0x80);
+        value >>= 7;
+    }
+    at[size - 1] = (char)value;
+    return at;
+}
+
+static inline char *
+djp__writer_varint(char *at, uint64_t value)
+{
+    return value < 0x80 ? djp__writer_byte(at, (unsigned)value) : djp__writer_varint_long(at, value);
+}
+
+/* A field number below 16 with its wire type makes one byte of tag. */
+static inline char *
+djp__writer_field_varint(char *at, unsigned tag, uint64_t value)
+{
+    return djp__writer_byte(djp__writer_varint(at, value), tag);
+}
+
+static inline char *
+djp__writer_fixed64(char *at, unsigned tag, uint64_t value)
+{
+    at -= 8;
+    memcpy(at, &value, 8);
+    return djp__writer_byte(at, tag);
+}
+
+/* Bytes from inside a record. */
+static inline char *
+djp__writer_copy(char *at, const char *from, size_t size)
+{
+    if (size <= 16) {
+        memcpy(at - 16, from + size - 16, 16);
+    } else if (size <= 32) {
+        memcpy(at - 32, from + size - 32, 32);
+    } else if (size <= 64) {
+        memcpy(at - 64, from + size - 64, 64);
+    } else {
+        memcpy(at - size, from, size);
+    }
+    return at - size;
+}
+
+/* Bytes from anywhere. */
+static inline char *
+djp__writer_append(char *at, const void *from, size_t size)
+{
+    if (size != 0) {
+        memcpy(at - size, from, size);
+    }
+    return at - size;
+}
+
+/* Closes a length-delimited field that ended at `end`. */
+static inline char *
+djp__writer_close(char *at, unsigned tag, const char *end)
+{
+    return djp__writer_byte(djp__writer_varint(at, (uint64_t)(end - at)), tag);
+}
+
+/* A string or bytes field from inside the record; nothing when empty. */
+static inline char *
+djp__writer_text(char *at, unsigned tag, djp_text text)
+{
+    if (text.size == 0) {
+        return at;
+    }
+    return djp__writer_field_varint(djp__writer_copy(at, text.data, text.size), tag, text.size);
+}
+
+/* Most bytes that the record can need: every item's head and padding pays for its tags and lengths (twice its size), keys come from
+ * the key table, and the header's texts may lie anywhere when the record is damaged. Valid after djp__walk_span; state is what is
+ * written in place of the record's tracestate. */
+static inline size_t
+djp__writer_bound(const djp__walk *walk, const djp_span_record *record, djp_text state)
+{
+    return 2 * (size_t)walk->end + record->name_size + record->status_size + walk->key_bytes + state.size + 128;
+}
+
+/* KeyValues of a list of attributes, each as a field with this tag, repeated keys resolved. */
+char *djp__writer_attributes(char *at, djp__walk *walk, djp__walk_list list, unsigned tag);
+/* KeyValues of a map's payload between two offsets; depth counts from 1. */
+char *djp__writer_map(char *at, djp__walk *walk, uint32_t from, uint32_t to, unsigned tag, int depth);
+/* ScopeSpans.spans: the span with its tag and length. state is what the tracestate becomes; it may lie anywhere. Sets walk->error. */
+char *
+djp__writer_span(char *at, djp__walk *walk, const djp_span_record *record, djp__walk_list attributes, djp_text state);
+
+#endif
