@@ -1,0 +1,153 @@
+/* Flush and shutdown: waits with deadlines and truthful verdicts. A flush answers for everything since the one before it, so a
+ * loss is reported once, by the first flush that can know of it. Neither may hang, whatever the receiver does. */
+#include "base/clock.h"
+#include "pipeline/pipeline.h"
+
+enum { FLUSH__MARGIN_NS = 50000000 }; /* kept of a shutdown's time for aborting a send and joining the thread */
+
+/* Spans lost so far that a flush has to answer for. `state` is held. */
+static uint64_t
+flush_losses(const djp_sdk *sdk)
+{
+    djp_recorder_counters counters;
+    djp__recorder_counters(&counters, sdk->recorder);
+    return sdk->lost_untold + counters.dropped_ring_full + counters.dropped_memory;
+}
+
+static int
+flush_verdict(djp_sdk *sdk, uint64_t target)
+{
+    uint64_t losses = flush_losses(sdk);
+    int lost = losses > sdk->lost_reported;
+    sdk->lost_reported = losses;
+    if (target > sdk->told) {
+        sdk->told = target;
+    }
+    if (sdk->settled < target) {
+        return DJP_ETIMEOUT;
+    }
+    if (lost) {
+        return sdk->last_loss == (int)DJP_LOSS_REJECTED ? DJP_EREJECTED : DJP_EIO;
+    }
+    return 0;
+}
+
+/* Waits until everything written so far has been dealt with. `state` is held. */
+static int
+flush_locked(djp_sdk *sdk, uint64_t deadline)
+{
+    uint64_t target = djp__ring_written(sdk->ring);
+    if (sdk->settled < target) {
+        sdk->start_not_before = 0;
+        if (djp__worker_start_locked(sdk) != 0) {
+            return DJP_ETHREAD;
+        }
+        if (target > djp_load_relaxed(&sdk->flush_target)) {
+            djp_store_release(&sdk->flush_target, target);
+        }
+        djp_add_acq_rel(&sdk->hurry, 1u);
+        djp__worker_notify(sdk);
+    }
+    while (sdk->settled < target && djp_load_relaxed(&sdk->running)) {
+        if (djp__cond_wait(&sdk->changed, &sdk->state, deadline) == DJP_ETIMEOUT &&
+            djp__clock_monotonic() >= deadline) {
+            break;
+        }
+    }
+    return flush_verdict(sdk, target);
+}
+
+int
+djp_sdk_flush(djp_sdk *sdk, uint64_t timeout_ns)
+{
+    if (!sdk) {
+        return DJP_EINVAL;
+    }
+    uint64_t deadline = djp__saturate(djp__clock_monotonic(), timeout_ns);
+    djp__mutex_lock(&sdk->state);
+    int result = DJP_ESHUTDOWN;
+    if (sdk->phase == DJP_PHASE_OPEN) {
+        result = sdk->transport ? flush_locked(sdk, deadline) : 0;
+    }
+    djp__mutex_unlock(&sdk->state);
+    return result;
+}
+
+/* Ends the thread: at once when it only sleeps or its transport listens, else at the deadline it is left to end by itself; it
+ * holds a reference, so that what it uses stays. `state` is held. */
+static void
+shutdown_end_worker(djp_sdk *sdk, uint64_t deadline)
+{
+    djp_store_release(&sdk->stop, 1);
+    if (djp_load_relaxed(&sdk->running)) {
+        djp__worker_notify(sdk);
+    }
+    while (djp_load_relaxed(&sdk->running)) {
+        if (djp__cond_wait(&sdk->changed, &sdk->state, deadline) == DJP_ETIMEOUT &&
+            djp__clock_monotonic() >= deadline) {
+            break;
+        }
+    }
+    if (!sdk->thread_joinable) {
+        return;
+    }
+    sdk->thread_joinable = 0;
+    if (djp_load_relaxed(&sdk->running)) {
+        pthread_detach(sdk->thread);
+    } else {
+        pthread_join(sdk->thread, NULL);
+    }
+}
+
+static uint64_t
+shutdown_margin(uint64_t timeout_ns)
+{
+    uint64_t margin = timeout_ns / 10;
+    return margin < FLUSH__MARGIN_NS ? margin : FLUSH__MARGIN_NS;
+}
+
+static int
+shutdown_pipeline(djp_sdk *sdk, uint64_t start, uint64_t timeout_ns)
+{
+    uint64_t least = timeout_ns > FLUSH__MARGIN_NS ? timeout_ns : FLUSH__MARGIN_NS;
+    djp__mutex_lock(&sdk->state);
+    int result = flush_locked(sdk, djp__saturate(start, timeout_ns - shutdown_margin(timeout_ns)));
+    shutdown_end_worker(sdk, djp__saturate(start, least));
+    int ended = !djp_load_relaxed(&sdk->running);
+    djp__mutex_unlock(&sdk->state);
+    if (ended) {
+        /* No worker any more: what came late is counted here. */
+        djp__mutex_lock(&sdk->work);
+        djp__collect_discard(sdk, DJP_LOSS_SHUTDOWN);
+        djp__mutex_unlock(&sdk->work);
+    }
+    return result;
+}
+
+int
+djp_sdk_shutdown(djp_sdk *sdk, uint64_t timeout_ns)
+{
+    if (!sdk) {
+        return DJP_EINVAL;
+    }
+    uint64_t start = djp__clock_monotonic();
+    djp__mutex_lock(&sdk->state);
+    int already = sdk->phase != DJP_PHASE_OPEN;
+    if (!already) {
+        sdk->phase = DJP_PHASE_CLOSING;
+    }
+    djp__mutex_unlock(&sdk->state);
+    if (already) {
+        return DJP_ESHUTDOWN;
+    }
+    if (sdk->recorder) {
+        djp__recorder_close(sdk->recorder);
+    }
+    int result = sdk->transport ? shutdown_pipeline(sdk, start, timeout_ns) : 0;
+    djp__sigterm_remove(sdk);
+    djp__mutex_lock(&sdk->state);
+    sdk->phase = DJP_PHASE_CLOSED;
+    djp__cond_broadcast(&sdk->changed);
+    djp__mutex_unlock(&sdk->state);
+    return result;
+}

@@ -1,0 +1,184 @@
+/* One SDK instance as the files of the pipeline see it: settings, recorder, worker thread, queue of finished requests, and what
+ * became of every span. Lock order: `work`, then `state`, then the diag's own. No message is ever logged while one of them is held. */
+#ifndef DJP_PIPELINE_PIPELINE_H
+#define DJP_PIPELINE_PIPELINE_H
+
+#include <pthread.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "base/atomic.h"
+#include "base/diag.h"
+#include "base/fork.h"
+#include "base/thread.h"
+#include "djp/sdk.h"
+#include "export/encode.h"
+#include "export/transport.h"
+#include "pipeline/queue.h"
+#include "trace/recorder.h"
+
+/* Why a span that was kept and reached the ring did not reach the receiver. */
+#define DJP_LOSS_MAP(X)                                                                       \
+    X(DJP_LOSS_REJECTED, "rejected") /* the receiver refused it, alone or with its request */ \
+    X(DJP_LOSS_TIMEOUT, "timeout") /* no answer within the export timeout */                  \
+    X(DJP_LOSS_EXPORT_FAILED, "export_failed") /* retries used up */                          \
+    X(DJP_LOSS_QUEUE_FULL, "queue_full") /* gave way to newer spans during an outage */       \
+    X(DJP_LOSS_TOO_LARGE, "too_large") /* larger than a whole request may be */               \
+    X(DJP_LOSS_DAMAGED, "damaged") /* its record could not be read */                         \
+    X(DJP_LOSS_MEMORY, "memory") /* no memory to encode it */                                 \
+    X(DJP_LOSS_SHUTDOWN, "shutdown") /* still waiting when the deadline of shutdown passed */
+
+typedef enum djp_loss {
+#define DJP_LOSS_ENUM(name, text) name,
+    DJP_LOSS_MAP(DJP_LOSS_ENUM)
+#undef DJP_LOSS_ENUM
+        DJP_LOSS_COUNT
+} djp_loss;
+
+/* Written by the worker only (by shutdown once there is no worker), relaxed; read by anybody. */
+typedef struct djp_export_stats {
+    DJP_ATOMIC(uint64_t) attempts;
+    DJP_ATOMIC(uint64_t) retries; /* attempts after the first of a request */
+    DJP_ATOMIC(uint64_t) requests_ok;
+    DJP_ATOMIC(uint64_t) requests_failed; /* given up or refused */
+    DJP_ATOMIC(uint64_t) consecutive_failures; /* attempts since the last good one */
+    DJP_ATOMIC(uint64_t) spans_exported;
+    DJP_ATOMIC(uint64_t) wire_bytes;
+    DJP_ATOMIC(uint64_t) last_latency_ns;
+    DJP_ATOMIC(uint64_t) last_success_unix_ns;
+    DJP_ATOMIC(uint64_t) lost[DJP_LOSS_COUNT];
+    DJP_ATOMIC(uint64_t) in_encoder; /* spans of the batch that is being built */
+    DJP_ATOMIC(uint64_t) worker_starts;
+    DJP_ATOMIC(uint64_t) worker_start_failures;
+} djp_export_stats;
+
+typedef enum djp_phase { DJP_PHASE_OPEN, DJP_PHASE_CLOSING, DJP_PHASE_CLOSED } djp_phase;
+
+/* Families of the SDK's own counters. */
+enum { DJP_SELF_SPANS, DJP_SELF_REQUESTS, DJP_SELF_WAITING, DJP_SELF_COUNT };
+
+struct djp_sdk {
+    /* Set by djp_sdk_new, constant afterwards. */
+    djp_options options;
+    djp_diag diag;
+    char *language;
+    char *runtime_name;
+    char *runtime_version;
+    char transport_name[16]; /* "none" without a transport */
+    char *endpoint; /* for people: no credentials, no query */
+    djp_recorder *recorder; /* NULL: traces are off */
+    djp_ring *ring; /* of the recorder; NULL without a transport */
+    djp_registry *registry; /* NULL: metrics are off */
+    djp_standard *standard;
+    djp_transport *transport; /* NULL: nothing can leave. Used by the worker; freed when the last reference goes */
+    djp_family *self_metrics[DJP_SELF_COUNT];
+    uint64_t batch_bytes; /* a batch is closed before it grows past this */
+    djp_fork_hook fork_hook;
+    DJP_ATOMIC(int) references; /* the owner and the worker thread */
+
+    djp_export_stats stats;
+
+    /* Guarded by `work`, which the worker holds while it drains and encodes, never while it sends. */
+    djp_mutex work;
+    djp_encoder *encoder; /* NULL until the worker made it */
+    djp_queue queue; /* head is being sent without the lock: only the worker removes */
+    int adopted; /* encoder and wake-up belong to this process; 0 in a forked child until its worker starts */
+    int queue_blocked; /* the queue was full: records stay in the ring */
+
+    /* Guarded by `state`. */
+    djp_mutex state;
+    djp_cond changed; /* settled, running, sending, parked or phase changed */
+    djp_phase phase;
+    pthread_t thread;
+    int thread_joinable;
+    pid_t worker_pid;
+    uint64_t start_not_before; /* monotonic time before which a failed thread start is not repeated */
+    uint64_t settled; /* ring position before which every span was sent or lost */
+    uint64_t told; /* ring position up to which some flush has given its verdict */
+    uint64_t lost_untold; /* spans lost behind `told`, ever */
+    uint64_t lost_reported; /* losses (these and full rings) that some flush has reported */
+    int last_loss; /* djp_loss of the newest loss */
+    char export_error[256]; /* of the newest attempt that failed; "" when none did */
+    uint64_t export_error_unix_ns;
+    int parked; /* ... and waits in its poll callback for a fork to end */
+    int forks; /* threads that are between prepare and parent */
+
+    /* Lock-free hints to the worker; written under `state` or by the signal handler. Release / acquire. */
+    djp_wake wake;
+    DJP_ATOMIC(int) running; /* a worker thread exists in this process */
+    DJP_ATOMIC(int) sending; /* the worker is inside transport->send */
+    DJP_ATOMIC(int) wake_ready; /* `wake` belongs to this process */
+    DJP_ATOMIC(int) stop; /* leave now, abort what is being sent */
+    DJP_ATOMIC(int) fork_wanted; /* the poll callback should park */
+    DJP_ATOMIC(uint64_t) flush_target; /* ring position that somebody waits for */
+    DJP_ATOMIC(uint32_t) hurry; /* counts flushes: each cuts one back-off wait short */
+    DJP_ATOMIC(int) terminating; /* SIGTERM arrived */
+    DJP_ATOMIC(int) sigterm_installed;
+    timer_t sigterm_timer; /* valid while sigterm_timer_ready */
+    DJP_ATOMIC(int) sigterm_timer_ready;
+
+    /* Touched by the worker thread only. */
+    uint64_t due; /* when the batch being built must be closed; 0: nothing known to wait */
+    int active; /* something was drained since `due` was set */
+    int idle_rounds; /* rounds without a span, 2: sleep until woken */
+    uint32_t hurry_seen;
+    uint64_t anchor_refreshed;
+    uint64_t terminate_deadline; /* 0: no SIGTERM seen yet */
+    uint64_t terminate_target; /* ring position to be sent before the process ends */
+    DJP_ATOMIC(uint64_t) loss_warned; /* djp__every_minute guards */
+    DJP_ATOMIC(uint64_t) start_warned;
+};
+
+/* sdk.c. The seam for tests: as djp_sdk_new, but spans leave by transport (taken, also on failure). */
+int djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options, const djp_sdk_language *language,
+                                djp_sdk_log log, void *log_user, djp_transport *transport);
+void djp__sdk_unref(djp_sdk *sdk);
+/* The part of an URL that may be shown: scheme, host, port, path. NULL without memory. */
+char *djp__sdk_public_endpoint(const char *url);
+
+/* worker.c. Starts the thread when there is none; `state` is held. 0 or DJP_ETHREAD. */
+int djp__worker_start_locked(djp_sdk *sdk);
+void djp__worker_wake(void *sdk); /* the recorder's callback: any recording thread */
+void djp__worker_notify(djp_sdk *sdk); /* wakes the thread, also out of a send. Any thread */
+
+/* collect.c: ring -> encoder -> queue; `work` is held. Returns the number of records taken. */
+uint64_t djp__collect_drain(djp_sdk *sdk, uint64_t now);
+/* Turns the batch being built into a request; 0 when the queue has no room for it. */
+int djp__collect_close(djp_sdk *sdk, uint64_t now);
+/* Counts everything in ring, encoder and queue as lost. */
+void djp__collect_discard(djp_sdk *sdk, djp_loss reason);
+/* Counts a loss of records that end at ring position `end`. `state` is not held. */
+void djp__loss(djp_sdk *sdk, djp_loss reason, uint64_t spans, uint64_t end);
+/* Publishes that every record before `position` was sent or lost. `state` is not held. */
+void djp__settle(djp_sdk *sdk, uint64_t position);
+/* The same when nothing waits any more between ring and receiver. By the worker, or when there is none. */
+void djp__settle_if_empty(djp_sdk *sdk);
+const char *djp__loss_name(djp_loss reason);
+
+/* sender.c: one step with the oldest request. Returns the time of the next step, 0 for "at once", UINT64_MAX when the queue is
+ * empty. poll is the transport's callback. */
+uint64_t djp__sender_step(djp_sdk *sdk, uint64_t now, int (*poll)(void *user));
+
+/* fork hooks, sdk_fork.c */
+void djp__sdk_fork_init(djp_sdk *sdk);
+void djp__sdk_fork_park(djp_sdk *sdk); /* from the poll callback: waits while a fork is under way */
+
+/* sigterm.c */
+void djp__sigterm_install(djp_sdk *sdk);
+void djp__sigterm_remove(djp_sdk *sdk);
+void djp__sigterm_adopt(djp_sdk *sdk); /* in a new worker: makes the timer again after a fork */
+void djp__sigterm_terminate(djp_sdk *sdk); /* the worker's last act: ends the process by SIGTERM */
+
+/* resource.c: a new encoder with the resource of this process. Returns 0 or DJP_ENOMEM. */
+int djp__resource_encoder_new(djp_encoder **out, const djp_sdk *sdk);
+
+/* What the recorder and the pipeline count, by name: calls visit for every reason for which a span was not delivered. */
+typedef void (*djp_visit_drop)(void *user, const char *reason, uint64_t spans);
+void djp__sdk_drops(const djp_sdk *sdk, const djp_recorder_counters *counters, djp_visit_drop visit, void *user);
+
+/* self_metrics.c: the SDK's own counters as families of its registry. */
+int djp__self_metrics_add(djp_sdk *sdk);
+
+#define djp__saturate(a, b) ((a) > UINT64_MAX - (b) ? UINT64_MAX : (a) + (b))
+
+#endif

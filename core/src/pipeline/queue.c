@@ -1,0 +1,128 @@
+/* The queue of finished requests and the two buffers it keeps for the next ones, so that a steady stream of batches allocates
+ * nothing. It never sends, drops or counts anything by itself. */
+#include "pipeline/queue.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+enum { QUEUE__SPARES = 2, QUEUE__SPARE_BYTES = 2 << 20 };
+
+void
+djp__queue_init(djp_queue *queue, uint64_t limit)
+{
+    memset(queue, 0, sizeof *queue);
+    queue->limit = limit;
+}
+
+static void
+queue__destroy(djp_request *request)
+{
+    djp__buf_fini(&request->body);
+    djp__free(request);
+}
+
+void
+djp__queue_fini(djp_queue *queue)
+{
+    djp_request *lists[2] = {queue->head, queue->spare};
+    for (int i = 0; i < 2; i++) {
+        for (djp_request *request = lists[i]; request;) {
+            djp_request *next = request->next;
+            queue__destroy(request);
+            request = next;
+        }
+    }
+    djp__queue_init(queue, queue->limit);
+}
+
+djp_request *
+djp__queue_take(djp_queue *queue)
+{
+    djp_request *request = queue->spare;
+    if (request) {
+        queue->spare = request->next;
+        queue->spares--;
+        djp_buf body = request->body;
+        djp__buf_clear(&body);
+        memset(request, 0, sizeof *request);
+        request->body = body;
+        return request;
+    }
+    request = djp__calloc(1, sizeof *request);
+    if (request) {
+        djp__buf_init(&request->body, 0);
+    }
+    return request;
+}
+
+void
+djp__queue_give(djp_queue *queue, djp_request *request)
+{
+    if (queue->spares >= QUEUE__SPARES || request->body.capacity > QUEUE__SPARE_BYTES) {
+        queue__destroy(request);
+        return;
+    }
+    request->next = queue->spare;
+    queue->spare = request;
+    queue->spares++;
+}
+
+int
+djp__queue_has_room(const djp_queue *queue, uint64_t bytes)
+{
+    return !queue->head || djp_load_relaxed(&queue->bytes) + bytes <= queue->limit;
+}
+
+void
+djp__queue_push(djp_queue *queue, djp_request *request)
+{
+    request->next = NULL;
+    if (queue->tail) {
+        queue->tail->next = request;
+    } else {
+        queue->head = request;
+    }
+    queue->tail = request;
+    djp_add_relaxed(&queue->bytes, request->body.size);
+    djp_add_relaxed(&queue->spans, request->spans);
+    djp_add_relaxed(&queue->count, 1);
+}
+
+static void
+queue__forget(djp_queue *queue, const djp_request *request)
+{
+    djp_sub_relaxed(&queue->bytes, request->body.size);
+    djp_sub_relaxed(&queue->spans, request->spans);
+    djp_sub_relaxed(&queue->count, 1);
+}
+
+void
+djp__queue_pop(djp_queue *queue)
+{
+    djp_request *request = queue->head;
+    if (!request) {
+        return;
+    }
+    queue->head = request->next;
+    if (!queue->head) {
+        queue->tail = NULL;
+    }
+    queue__forget(queue, request);
+    djp__queue_give(queue, request);
+}
+
+djp_request *
+djp__queue_pop_second(djp_queue *queue)
+{
+    djp_request *second = queue->head ? queue->head->next : NULL;
+    if (!second) {
+        return NULL;
+    }
+    queue->head->next = second->next;
+    if (queue->tail == second) {
+        queue->tail = queue->head;
+    }
+    queue__forget(queue, second);
+    return second;
+}

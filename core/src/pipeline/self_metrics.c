@@ -1,0 +1,71 @@
+/* The SDK's own counters as series of its registry, brought up to date before every exposition. Few families, fixed label values:
+ * watching the watcher must not cost more than what it watches. */
+#include <string.h>
+
+#include "metrics/registry.h"
+#include "pipeline/pipeline.h"
+
+static djp_family *
+self_metrics_family(djp_registry *registry, djp_metric_type type, const char *name, const char *help, const char *label)
+{
+    const char *labels[1] = {label};
+    djp_family_options options;
+    memset(&options, 0, sizeof options);
+    options.type = type;
+    options.name = name;
+    options.help = help;
+    options.unit = "";
+    options.labels = labels;
+    options.label_count = label ? 1 : 0;
+    djp_family *family = NULL;
+    return djp_family_new(&family, registry, &options) == 0 ? family : NULL;
+}
+
+static void
+self_metrics_count(void *family, const char *label, uint64_t value)
+{
+    djp_text text = {label, strlen(label)};
+    djp_series *series = djp_family_series(family, &text);
+    if (series) {
+        djp__counter_set(series, (double)value);
+    }
+}
+
+static void
+self_metrics_collect(void *user)
+{
+    djp_sdk *sdk = user;
+    djp_recorder_counters counters;
+    djp__recorder_counters(&counters, sdk->recorder);
+    djp_family *spans = sdk->self_metrics[DJP_SELF_SPANS];
+    self_metrics_count(spans, "exported", djp_load_relaxed(&sdk->stats.spans_exported));
+    self_metrics_count(spans, "not_sampled", counters.dropped_unsampled);
+    djp__sdk_drops(sdk, &counters, self_metrics_count, spans);
+    djp_family *requests = sdk->self_metrics[DJP_SELF_REQUESTS];
+    self_metrics_count(requests, "ok", djp_load_relaxed(&sdk->stats.requests_ok));
+    self_metrics_count(requests, "failed", djp_load_relaxed(&sdk->stats.requests_failed));
+    self_metrics_count(requests, "retried", djp_load_relaxed(&sdk->stats.retries));
+    uint64_t waiting = djp_load_relaxed(&sdk->queue.bytes) + (sdk->ring ? djp__ring_used(sdk->ring) : 0);
+    djp_gauge_set(djp_family_series(sdk->self_metrics[DJP_SELF_WAITING], NULL), (double)waiting);
+}
+
+int
+djp__self_metrics_add(djp_sdk *sdk)
+{
+    if (!sdk->recorder) {
+        return 0;
+    }
+    djp_registry *registry = sdk->registry;
+    sdk->self_metrics[DJP_SELF_SPANS] =
+        self_metrics_family(registry, DJP_COUNTER, "djp_telemetry_spans", "Spans by what became of them", "outcome");
+    sdk->self_metrics[DJP_SELF_REQUESTS] = self_metrics_family(registry, DJP_COUNTER, "djp_telemetry_export_requests",
+                                                               "Export requests by outcome", "outcome");
+    sdk->self_metrics[DJP_SELF_WAITING] =
+        self_metrics_family(registry, DJP_GAUGE, "djp_telemetry_waiting_bytes", "Bytes that wait to be exported", NULL);
+    for (int i = 0; i < DJP_SELF_COUNT; i++) {
+        if (!sdk->self_metrics[i]) {
+            return DJP_ENOMEM;
+        }
+    }
+    return djp__registry_on_collect(registry, self_metrics_collect, sdk);
+}

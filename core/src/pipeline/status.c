@@ -1,0 +1,219 @@
+/* The honest state of an instance as JSON: what is on, what was decided, where every span went, what the exporter last said. It must
+ * never show a credential: endpoints are stripped and the settings come masked from the configuration. */
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "djp/version.h"
+#include "pipeline/pipeline.h"
+
+static void
+status_key(djp_buf *out, const char *key)
+{
+    if (out->size > 0 && out->data[out->size - 1] != '{') {
+        djp__buf_char(out, ',');
+    }
+    djp__buf_json(out, key, strlen(key));
+    djp__buf_char(out, ':');
+}
+
+static void
+status_text(djp_buf *out, const char *key, const char *value)
+{
+    status_key(out, key);
+    djp__buf_json(out, value ? value : "", value ? strlen(value) : 0);
+}
+
+static void
+status_number(djp_buf *out, const char *key, uint64_t value)
+{
+    status_key(out, key);
+    djp__buf_u64(out, value);
+}
+
+static void
+status_bool(djp_buf *out, const char *key, int value)
+{
+    status_key(out, key);
+    djp__buf_text(out, value ? "true" : "false");
+}
+
+/* Unix time in seconds, null for never. */
+static void
+status_time(djp_buf *out, const char *key, uint64_t unix_ns)
+{
+    status_key(out, key);
+    if (unix_ns == 0) {
+        djp__buf_text(out, "null");
+    } else {
+        djp__buf_printf(out, "%llu.%03llu", (unsigned long long)(unix_ns / 1000000000u),
+                        (unsigned long long)(unix_ns / 1000000u % 1000u));
+    }
+}
+
+static void
+status_open(djp_buf *out, const char *key)
+{
+    status_key(out, key);
+    djp__buf_char(out, '{');
+}
+
+void
+djp__sdk_drops(const djp_sdk *sdk, const djp_recorder_counters *counters, djp_visit_drop visit, void *user)
+{
+    visit(user, "ring_full", counters->dropped_ring_full);
+    visit(user, "no_memory", counters->dropped_memory);
+    visit(user, "after_shutdown", counters->dropped_after_shutdown);
+    visit(user, "forked", counters->dropped_forked);
+    visit(user, "never_ended", counters->dropped_never_ended);
+    for (int i = 0; i < DJP_LOSS_COUNT; i++) {
+        visit(user, djp__loss_name((djp_loss)i), djp_load_relaxed(&sdk->stats.lost[i]));
+    }
+}
+
+static void
+status_drop(void *user, const char *reason, uint64_t spans)
+{
+    status_number(user, reason, spans);
+}
+
+static void
+status_spans(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters)
+{
+    status_open(out, "spans");
+    status_number(out, "started", counters->started);
+    status_number(out, "ended", counters->ended);
+    status_number(out, "live", counters->live);
+    status_number(out, "not_sampled", counters->dropped_unsampled);
+    status_number(out, "kept_ratio", counters->kept_ratio);
+    status_number(out, "kept_parent", counters->kept_parent);
+    status_number(out, "kept_error", counters->kept_error);
+    status_number(out, "kept_slow", counters->kept_slow);
+    status_number(out, "kept_always", counters->kept_always);
+    status_number(out, "exported", djp_load_relaxed(&sdk->stats.spans_exported));
+    status_number(out, "decided_early", counters->pending_overflow);
+    status_number(out, "dropped_attributes", counters->dropped_attributes);
+    status_number(out, "pending_bytes", counters->pending_bytes);
+    djp__buf_char(out, '}');
+    status_open(out, "dropped");
+    djp__sdk_drops(sdk, counters, status_drop, out);
+    djp__buf_char(out, '}');
+}
+
+static void
+status_waiting(djp_buf *out, const djp_sdk *sdk)
+{
+    status_open(out, "ring");
+    status_number(out, "used_bytes", sdk->ring ? djp__ring_used(sdk->ring) : 0);
+    status_number(out, "capacity_bytes", sdk->ring ? djp__ring_capacity(sdk->ring) : 0);
+    djp__buf_char(out, '}');
+    status_open(out, "queue");
+    status_number(out, "requests", djp_load_relaxed(&sdk->queue.count));
+    status_number(out, "spans", djp_load_relaxed(&sdk->queue.spans));
+    status_number(out, "bytes", djp_load_relaxed(&sdk->queue.bytes));
+    status_number(out, "batch_spans", djp_load_relaxed(&sdk->stats.in_encoder));
+    djp__buf_char(out, '}');
+}
+
+static void
+status_export(djp_buf *out, djp_sdk *sdk)
+{
+    const djp_export_stats *stats = &sdk->stats;
+    char error[sizeof sdk->export_error];
+    djp__mutex_lock(&sdk->state);
+    memcpy(error, sdk->export_error, sizeof error);
+    uint64_t error_time = sdk->export_error_unix_ns;
+    djp__mutex_unlock(&sdk->state);
+    status_open(out, "export");
+    status_text(out, "transport", sdk->transport_name);
+    status_text(out, "endpoint", sdk->endpoint);
+    status_number(out, "attempts", djp_load_relaxed(&stats->attempts));
+    status_number(out, "retries", djp_load_relaxed(&stats->retries));
+    status_number(out, "requests_ok", djp_load_relaxed(&stats->requests_ok));
+    status_number(out, "requests_failed", djp_load_relaxed(&stats->requests_failed));
+    status_number(out, "consecutive_failures", djp_load_relaxed(&stats->consecutive_failures));
+    status_number(out, "spans_exported", djp_load_relaxed(&stats->spans_exported));
+    status_number(out, "spans_rejected", djp_load_relaxed(&stats->lost[DJP_LOSS_REJECTED]));
+    status_number(out, "wire_bytes", djp_load_relaxed(&stats->wire_bytes));
+    status_key(out, "last_latency_ms");
+    djp__buf_double(out, (double)djp_load_relaxed(&stats->last_latency_ns) / 1e6);
+    status_time(out, "last_success", djp_load_relaxed(&stats->last_success_unix_ns));
+    status_text(out, "last_error", error);
+    status_time(out, "last_error_time", error[0] ? error_time : 0);
+    djp__buf_char(out, '}');
+}
+
+static void
+status_worker(djp_buf *out, djp_sdk *sdk)
+{
+    djp__mutex_lock(&sdk->state);
+    int running = djp_load_relaxed(&sdk->running);
+    pid_t pid = running ? sdk->worker_pid : 0;
+    djp__mutex_unlock(&sdk->state);
+    status_open(out, "worker");
+    status_bool(out, "running", running);
+    status_number(out, "starts", djp_load_relaxed(&sdk->stats.worker_starts));
+    status_number(out, "start_failures", djp_load_relaxed(&sdk->stats.worker_start_failures));
+    status_number(out, "pid", (uint64_t)pid);
+    djp__buf_char(out, '}');
+}
+
+static void
+status_head(djp_buf *out, djp_sdk *sdk)
+{
+    static const char *const backends[] = {"noop", "prom", "otel", "hybrid"};
+    unsigned backend = (unsigned)sdk->options.backend;
+    djp__mutex_lock(&sdk->state);
+    int closed = sdk->phase != DJP_PHASE_OPEN;
+    djp__mutex_unlock(&sdk->state);
+    status_bool(out, "enabled", sdk->options.enabled && !closed);
+    status_bool(out, "shut_down", closed);
+    status_text(out, "backend", backend < 4 ? backends[backend] : "unknown");
+    status_bool(out, "traces", sdk->recorder != NULL);
+    status_bool(out, "metrics", sdk->registry != NULL);
+    status_text(out, "version", DJP_VERSION);
+    status_text(out, "service_name", sdk->options.service_name);
+    status_number(out, "pid", (uint64_t)getpid());
+}
+
+static void
+status_last_error(djp_buf *out, djp_sdk *sdk)
+{
+    char error[sizeof sdk->diag.last_error];
+    djp__mutex_lock(&sdk->diag.mutex);
+    memcpy(error, sdk->diag.last_error, sizeof error);
+    uint64_t when = sdk->diag.last_error_unix_ns;
+    djp__mutex_unlock(&sdk->diag.mutex);
+    status_text(out, "last_error", error);
+    status_time(out, "last_error_time", error[0] ? when : 0);
+}
+
+int
+djp_sdk_status_json(char **out, size_t *out_size, djp_sdk *sdk)
+{
+    if (!out || !out_size || !sdk) {
+        return DJP_EINVAL;
+    }
+    djp_buf text;
+    djp_recorder_counters counters;
+    memset(&counters, 0, sizeof counters);
+    if (sdk->recorder) {
+        djp__recorder_counters(&counters, sdk->recorder);
+    }
+    djp__buf_init(&text, 0);
+    djp__buf_char(&text, '{');
+    status_head(&text, sdk);
+    status_spans(&text, sdk, &counters);
+    status_waiting(&text, sdk);
+    status_export(&text, sdk);
+    status_worker(&text, sdk);
+    status_last_error(&text, sdk);
+    status_key(&text, "settings");
+    const char *report = sdk->options.report_json;
+    djp__buf_text(&text, report && *report ? report : "[]");
+    djp__buf_char(&text, '}');
+    int failed = text.failed;
+    *out = djp__buf_take(&text, out_size);
+    djp__buf_fini(&text);
+    return failed || !*out ? DJP_ENOMEM : 0;
+}

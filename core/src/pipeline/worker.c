@@ -1,0 +1,278 @@
+/* The one native thread of a process: drains the ring, closes batches when they are due, sends, and sleeps as long as it can. It
+ * never touches a language's interpreter, and an idle process does not wake it at all. */
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "pipeline/pipeline.h"
+
+enum { WORKER__START_PAUSE_NS = 1000000000, WORKER__ANCHOR_NS = 1000000000, WORKER__UNCOMMITTED_NS = 1000000 };
+
+void
+djp__worker_notify(djp_sdk *sdk)
+{
+    djp__wake_notify(&sdk->wake);
+    if (djp_load_acquire(&sdk->sending) && sdk->transport->ops->wake) {
+        sdk->transport->ops->wake(sdk->transport);
+    }
+}
+
+/* An interval of zero would make rounds without end. */
+static uint64_t
+worker_interval(const djp_sdk *sdk)
+{
+    uint64_t interval = sdk->options.flush_interval_ns;
+    return interval > WORKER__UNCOMMITTED_NS ? interval : WORKER__UNCOMMITTED_NS;
+}
+
+/* Encoder and queue of this process: in a forked child what was inherited belongs to the parent and is only freed. */
+static int
+worker_adopt(djp_sdk *sdk)
+{
+    if (sdk->adopted && sdk->encoder) {
+        return 1;
+    }
+    djp_encoder *encoder = NULL;
+    if (djp__resource_encoder_new(&encoder, sdk) != 0) {
+        return 0;
+    }
+    djp__mutex_lock(&sdk->work);
+    if (!sdk->adopted) {
+        djp__encoder_free(sdk->encoder);
+        djp__queue_fini(&sdk->queue);
+        sdk->adopted = 1;
+    }
+    sdk->encoder = encoder;
+    djp__mutex_unlock(&sdk->work);
+    djp__sigterm_adopt(sdk);
+    return 1;
+}
+
+/* 1 while somebody waits for records that are still on their way. */
+static int
+worker_is_flushing(djp_sdk *sdk)
+{
+    uint64_t target = djp_load_acquire(&sdk->flush_target);
+    if (target == 0) {
+        return 0;
+    }
+    djp__mutex_lock(&sdk->state);
+    int flushing = target > sdk->settled;
+    djp__mutex_unlock(&sdk->state);
+    return flushing;
+}
+
+static void
+worker_collect(djp_sdk *sdk, uint64_t now)
+{
+    int flushing = worker_is_flushing(sdk);
+    djp__mutex_lock(&sdk->work);
+    if (djp__collect_drain(sdk, now) > 0) {
+        sdk->active = 1;
+        sdk->idle_rounds = 0;
+        if (sdk->due == 0) {
+            sdk->due = now + worker_interval(sdk);
+        }
+    }
+    int due = sdk->due != 0 && now >= sdk->due;
+    if (flushing || due) {
+        int closed = djp__collect_close(sdk, now);
+        djp_store_relaxed(&sdk->stats.in_encoder, (uint64_t)djp__encoder_spans(sdk->encoder));
+        if (due) {
+            sdk->due = sdk->active ? now + worker_interval(sdk) : 0;
+            sdk->active = !closed;
+        }
+    }
+    djp__mutex_unlock(&sdk->work);
+    djp__settle_if_empty(sdk);
+}
+
+static uint64_t
+worker_quarter(const djp_sdk *sdk)
+{
+    return djp__ring_capacity(sdk->ring) / 4;
+}
+
+/* Called by transports while they wait: recording must not stall behind a slow receiver. 1 aborts the send. */
+static int
+worker_poll(void *user)
+{
+    djp_sdk *sdk = user;
+    if (djp_load_acquire(&sdk->fork_wanted)) {
+        djp__sdk_fork_park(sdk);
+    }
+    uint64_t now = djp__clock_monotonic();
+    worker_collect(sdk, now);
+    if (!sdk->queue_blocked) {
+        djp__recorder_arm(sdk->recorder, worker_quarter(sdk));
+    }
+    if (djp_load_acquire(&sdk->stop)) {
+        return 1;
+    }
+    return sdk->terminate_deadline != 0 && now >= sdk->terminate_deadline;
+}
+
+static uint64_t
+worker_earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Sleeps until something is due, asking the recorder to wake it for a quarter full ring, or, when nothing is known to wait, for
+ * the next span. A span that slips in while the recorder is being asked is found by one more look an interval later. */
+static void
+worker_sleep(djp_sdk *sdk, uint64_t deadline, uint64_t now)
+{
+    uint64_t interval = worker_interval(sdk);
+    if (sdk->queue_blocked) {
+        deadline = worker_earlier(deadline, now + interval);
+    } else if (sdk->due != 0) {
+        djp__recorder_arm(sdk->recorder, worker_quarter(sdk));
+        deadline = worker_earlier(deadline, sdk->due);
+    } else {
+        djp__recorder_arm(sdk->recorder, 0);
+        if (sdk->idle_rounds++ == 0) {
+            deadline = worker_earlier(deadline, now + interval);
+        }
+    }
+    if (djp_load_acquire(&sdk->flush_target) > djp__ring_consumed(sdk->ring) && !sdk->queue_blocked) {
+        /* Somebody waits for a record that another thread has reserved and not committed yet. */
+        deadline = worker_earlier(deadline, now + WORKER__UNCOMMITTED_NS);
+    }
+    if (sdk->terminate_deadline != 0) {
+        deadline = worker_earlier(deadline, sdk->terminate_deadline);
+    }
+    djp__wake_wait(&sdk->wake, deadline);
+}
+
+/* After SIGTERM: everything that had ended is sent within shutdown_timeout, then the signal does what it would have done. */
+static void
+worker_terminate(djp_sdk *sdk, uint64_t now)
+{
+    if (sdk->terminate_deadline == 0) {
+        sdk->terminate_deadline = djp__saturate(now, sdk->options.shutdown_timeout_ns);
+        sdk->terminate_target = djp__ring_written(sdk->ring);
+        djp__mutex_lock(&sdk->state);
+        if (sdk->terminate_target > djp_load_relaxed(&sdk->flush_target)) {
+            djp_store_release(&sdk->flush_target, sdk->terminate_target);
+        }
+        djp__mutex_unlock(&sdk->state);
+        djp_add_relaxed(&sdk->hurry, 1);
+    }
+    djp__mutex_lock(&sdk->state);
+    int done = sdk->settled >= sdk->terminate_target || now >= sdk->terminate_deadline;
+    djp__mutex_unlock(&sdk->state);
+    if (done) {
+        djp__sigterm_terminate(sdk);
+    }
+}
+
+static void
+worker_round(djp_sdk *sdk)
+{
+    uint64_t now = djp__clock_monotonic();
+    if (!worker_adopt(sdk)) {
+        djp__wake_wait(&sdk->wake, now + WORKER__START_PAUSE_NS);
+        return;
+    }
+    if (now - sdk->anchor_refreshed >= WORKER__ANCHOR_NS) {
+        sdk->anchor_refreshed = now;
+        djp__clock_anchor_refresh();
+    }
+    worker_collect(sdk, now);
+    if (djp_load_acquire(&sdk->terminating)) {
+        worker_terminate(sdk, now);
+    }
+    uint64_t next = djp__sender_step(sdk, now, worker_poll);
+    if (next != 0 && !djp_load_acquire(&sdk->stop)) {
+        worker_sleep(sdk, next, now);
+    }
+}
+
+static void *
+worker_main(void *argument)
+{
+    djp_sdk *sdk = argument;
+    while (!djp_load_acquire(&sdk->stop)) {
+        worker_round(sdk);
+    }
+    djp__mutex_lock(&sdk->work);
+    djp__collect_discard(sdk, DJP_LOSS_SHUTDOWN);
+    djp__mutex_unlock(&sdk->work);
+    djp__mutex_lock(&sdk->state);
+    djp_store_release(&sdk->running, 0);
+    djp__cond_broadcast(&sdk->changed);
+    djp__mutex_unlock(&sdk->state);
+    djp__sdk_unref(sdk);
+    return NULL;
+}
+
+/* Notes of the thread before, which may have been the parent's. */
+static void
+worker_reset(djp_sdk *sdk)
+{
+    sdk->due = 0;
+    sdk->active = 0;
+    sdk->idle_rounds = 0;
+    sdk->anchor_refreshed = 0;
+    sdk->terminate_deadline = 0;
+    sdk->worker_pid = getpid();
+}
+
+int
+djp__worker_start_locked(djp_sdk *sdk)
+{
+    if (djp_load_relaxed(&sdk->running)) {
+        return 0;
+    }
+    uint64_t now = djp__clock_monotonic();
+    if (now < sdk->start_not_before) {
+        return DJP_ETHREAD;
+    }
+    sdk->start_not_before = now + WORKER__START_PAUSE_NS;
+    if (!djp_load_relaxed(&sdk->wake_ready)) {
+        djp__wake_fini(&sdk->wake);
+        if (djp__wake_init(&sdk->wake) != 0) {
+            djp_add_relaxed(&sdk->stats.worker_start_failures, 1);
+            return DJP_ETHREAD;
+        }
+        djp_store_release(&sdk->wake_ready, 1);
+    }
+    worker_reset(sdk);
+    djp_add_acq_rel(&sdk->references, 1);
+    djp_store_release(&sdk->running, 1);
+    if (djp__thread_start(&sdk->thread, worker_main, sdk, "djp-telemetry") != 0) {
+        djp_store_release(&sdk->running, 0);
+        djp_sub_acq_rel(&sdk->references, 1);
+        djp_add_relaxed(&sdk->stats.worker_start_failures, 1);
+        return DJP_ETHREAD;
+    }
+    sdk->thread_joinable = 1;
+    sdk->start_not_before = 0;
+    djp_add_relaxed(&sdk->stats.worker_starts, 1);
+    return 0;
+}
+
+void
+djp__worker_wake(void *user)
+{
+    djp_sdk *sdk = user;
+    if (djp_load_acquire(&sdk->running)) {
+        djp__worker_notify(sdk);
+        return;
+    }
+    djp__mutex_lock(&sdk->state);
+    int failed = sdk->phase == DJP_PHASE_OPEN && djp__worker_start_locked(sdk) != 0;
+    djp__mutex_unlock(&sdk->state);
+    if (!failed) {
+        return;
+    }
+    /* Tried again when an eighth more of the ring is in use, but not more than once a second. */
+    uint64_t capacity = djp__ring_capacity(sdk->ring);
+    djp__recorder_arm(sdk->recorder, worker_earlier(djp__ring_used(sdk->ring) + capacity / 8, capacity / 2));
+    if (djp__every_minute(&sdk->start_warned)) {
+        djp__diag(
+            &sdk->diag, DJP_LOG_ERROR,
+            "The export thread could not be started. Spans wait in memory and are lost when it is full; raise the "
+            "process's limit of threads.");
+    }
+}

@@ -1,0 +1,70 @@
+/* What the tests of the pipeline share: options without a file or a network, a transport that follows a script and keeps what it
+ * accepted, and readers of what came out. */
+#ifndef TESTS_C_PIPELINE_HELPER_H
+#define TESTS_C_PIPELINE_HELPER_H
+
+#include <stdint.h>
+
+#include "djp/sdk.h"
+#include "json.h"
+#include "pipeline/pipeline.h"
+
+#define MS 1000000ull
+#define SECOND 1000000000ull
+
+enum script {
+    SCRIPT_ACCEPT,
+    SCRIPT_RETRY,
+    SCRIPT_REJECT,
+    SCRIPT_PARTIAL, /* accepts, turns down one span */
+    SCRIPT_HANG, /* polls until it is told to abort */
+    SCRIPT_SLOW, /* accepts after script_transport.slow_ns of polling */
+    SCRIPT_STUCK /* the same without polling */
+};
+
+typedef struct script_transport {
+    djp_transport base;
+    pthread_mutex_t mutex; /* guards stored */
+    char *stored; /* [u32 size][bytes]... of accepted requests */
+    size_t stored_size;
+    unsigned (*next)(void *user, unsigned attempt); /* what to do with attempt n (from 0); NULL: accept all */
+    void *user;
+    uint64_t slow_ns;
+    uint64_t retry_after_ns;
+    _Atomic unsigned attempts;
+    _Atomic unsigned inside; /* sends under way */
+    _Atomic unsigned overlaps; /* must stay 0: one send at a time */
+    _Atomic unsigned abandoned;
+    _Atomic unsigned freed;
+} script_transport;
+
+script_transport *script_new(unsigned (*next)(void *, unsigned), void *user);
+
+/* Settings for tests: always on, hybrid without metrics, 1 MiB of ring, a flush interval of 20 ms. Static text: not for fini. */
+djp_options helper_options(void);
+/* An SDK that sends through the script. Fails the test when it cannot be made. */
+djp_sdk *helper_sdk(const djp_options *options, script_transport *transport);
+/* Starts and ends one span of that name. */
+void helper_span(djp_sdk *sdk, const char *name);
+void helper_spans(djp_sdk *sdk, const char *name, unsigned count);
+void helper_sleep(uint64_t ns);
+/* Waits up to a deadline for the transport to have accepted that many spans; returns how many it has. */
+size_t helper_wait_spans(script_transport *transport, size_t count, uint64_t timeout_ns);
+
+/* Readers of [u32 size][request]...: both fail the test on bytes that do not decode. */
+size_t helper_count(const char *stored, size_t size, const char *name_prefix);
+/* Calls see for every span. */
+typedef void (*helper_see)(void *user, const char *name, const uint8_t *trace_id, const uint8_t *span_id);
+void helper_each(const char *stored, size_t size, helper_see see, void *user);
+/* A resource attribute of the first request as text, or NULL. The caller frees. */
+char *helper_resource(const char *stored, size_t size, const char *key);
+
+size_t script_spans(script_transport *transport, const char *name_prefix);
+
+/* The status as parsed JSON; the caller frees with json_free. */
+json *helper_status(djp_sdk *sdk);
+double helper_number(const json *status, const char *group, const char *key);
+/* started - (exported + every drop + not sampled + live + waiting): 0 when nothing was lost without being counted. */
+double helper_unaccounted(const json *status);
+
+#endif
