@@ -16,10 +16,14 @@
 #include "base/diag.c"
 #include "base/ring.c"
 
+#include "trace/tables.c"
+#include "trace/key.c"
+#include "trace/scope.c"
 #include "trace/traceparent.c"
 #include "trace/tracestate.c"
 #include "trace/context.c"
 #include "trace/baggage.c"
+#include "trace/sampler.c"
 
 #include "export/encode_walk.c"
 #include "export/writer.c"

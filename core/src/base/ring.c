@@ -89,7 +89,9 @@ djp__ring_reserve(djp_ring *ring, size_t size)
         if (head + padding + need - tail > capacity) {
             return NULL;
         }
-    } while (!djp_cas_weak_relaxed(&ring->head, &head, head + padding + need));
+        /* Sequentially consistent against djp__ring_written: a reader that announces its sleep and then looks at the head
+         * sees this reservation, or the writer sees the announcement. */
+    } while (!djp_cas_weak_seq_cst(&ring->head, &head, head + padding + need));
     if (padding) {
         ring__record *filler = ring__at(ring, head);
         filler->size = (uint32_t)(padding - sizeof(ring__record));
@@ -155,7 +157,7 @@ djp__ring_used(const djp_ring *ring)
 {
     /* Tail first: it only grows, so the difference is never negative. */
     uint64_t tail = djp_load_acquire(&ring->tail);
-    uint64_t used = djp_load_relaxed(&ring->head) - tail;
+    uint64_t used = djp_load_seq_cst(&ring->head) - tail;
     return used > ring->capacity ? ring->capacity : used;
 }
 
@@ -168,7 +170,7 @@ djp__ring_capacity(const djp_ring *ring)
 uint64_t
 djp__ring_written(const djp_ring *ring)
 {
-    return djp_load_acquire(&ring->head);
+    return djp_load_seq_cst(&ring->head);
 }
 
 uint64_t

@@ -1,0 +1,215 @@
+/* The head decision and the "ot" member of tracestate that carries it. Works on numbers and short stack buffers; allocates only
+ * to change a tracestate, and goes on with the old one when that fails. */
+#include "trace/sampler.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "trace/record.h"
+
+#define SAMPLER__DIGITS 14 /* hex digits of 56 bits */
+#define SAMPLER__PRECISION 4 /* digits kept behind leading f digits */
+#define SAMPLER__OT_MAX 256u /* longest value of the ot member */
+
+uint64_t
+djp__sampler_threshold(double ratio)
+{
+    if (!(ratio > 0)) {
+        return DJP_THRESHOLD_NEVER;
+    }
+    if (ratio >= 1) {
+        return 0;
+    }
+    int exponent = 0;
+    (void)frexp(ratio, &exponent);
+    int digits = SAMPLER__PRECISION + -exponent / 4;
+    digits = digits > SAMPLER__DIGITS ? SAMPLER__DIGITS : digits;
+    uint64_t threshold = DJP_THRESHOLD_NEVER - (uint64_t)llround(ldexp(ratio, 56));
+    int shift = 4 * (SAMPLER__DIGITS - digits);
+    if (shift > 0) {
+        threshold = ((threshold + (1ull << (shift - 1))) >> shift) << shift;
+    }
+    return threshold;
+}
+
+size_t
+djp__threshold_hex(char out[15], uint64_t threshold)
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t size = 0;
+    if (threshold < DJP_THRESHOLD_NEVER) {
+        do {
+            out[size++] = digits[(threshold >> 52) & 15];
+            threshold = (threshold << 4) & (DJP_THRESHOLD_NEVER - 1);
+        } while (threshold != 0);
+    }
+    out[size] = '\0';
+    return size;
+}
+
+/* Lower-case hex, most significant first, filled up with zeros on the right. */
+int
+djp__threshold_parse(uint64_t *out, djp_text text)
+{
+    uint64_t value = 0;
+    if (text.size == 0 || text.size > SAMPLER__DIGITS) {
+        return 0;
+    }
+    for (size_t i = 0; i < SAMPLER__DIGITS; i++) {
+        char c = i < text.size ? text.data[i] : '0';
+        unsigned digit;
+        if (c >= '0' && c <= '9') {
+            digit = (unsigned)(c - '0');
+        } else if (c >= 'a' && c <= 'f') {
+            digit = (unsigned)(c - 'a') + 10;
+        } else {
+            return 0;
+        }
+        value = value << 4 | digit;
+    }
+    *out = value;
+    return 1;
+}
+
+static int
+sampler__is_key(djp_text part, const char *key, size_t key_size)
+{
+    return part.size > key_size && memcmp(part.data, key, key_size) == 0 && part.data[key_size] == ':';
+}
+
+djp_text
+djp__ot_get(djp_text member, const char *key)
+{
+    size_t key_size = strlen(key);
+    djp_text part, none = {NULL, 0};
+    while (djp__text_split(&part, &member, ';')) {
+        if (sampler__is_key(part, key, key_size)) {
+            return (djp_text){part.data + key_size + 1, part.size - key_size - 1};
+        }
+    }
+    return none;
+}
+
+/* The tracestate with th replaced (or removed for DJP_THRESHOLD_NONE), other sub-keys kept. NULL in *out is the empty list.
+ * Returns 0 when it could not be made. */
+static int
+sampler__with_threshold(djp_tracestate **out, djp_tracestate *state, uint64_t threshold)
+{
+    char value[SAMPLER__OT_MAX + 32];
+    size_t size = 0;
+    char hex[15];
+    size_t hex_size = threshold == DJP_THRESHOLD_NONE ? 0 : djp__threshold_hex(hex, threshold);
+    if (hex_size > 0) {
+        memcpy(value, "th:", 3);
+        memcpy(value + 3, hex, hex_size);
+        size = 3 + hex_size;
+    }
+    djp_text rest = djp_tracestate_get(state, "ot", 2), part;
+    while (djp__text_split(&part, &rest, ';')) {
+        if (part.size == 0 || sampler__is_key(part, "th", 2) || size + 1 + part.size > SAMPLER__OT_MAX) {
+            continue;
+        }
+        if (size > 0) {
+            value[size++] = ';';
+        }
+        memcpy(value + size, part.data, part.size);
+        size += part.size;
+    }
+    *out = djp_tracestate_set(state, "ot", 2, value, size);
+    return *out != NULL || size == 0;
+}
+
+djp_tracestate *
+djp__sampler_root_state(uint64_t threshold)
+{
+    djp_tracestate *state = NULL;
+    if (threshold >= DJP_THRESHOLD_NEVER || !sampler__with_threshold(&state, NULL, threshold)) {
+        return NULL;
+    }
+    return state;
+}
+
+/* 56 random bits: what tracestate says, else the end of the trace id. */
+static uint64_t
+sampler__randomness(const uint8_t trace_id[16], djp_text ot)
+{
+    djp_text rv = djp__ot_get(ot, "rv");
+    uint64_t value;
+    if (rv.size == SAMPLER__DIGITS && djp__threshold_parse(&value, rv)) {
+        return value;
+    }
+    value = 0;
+    for (int i = 9; i < 16; i++) {
+        value = value << 8 | trace_id[i];
+    }
+    return value;
+}
+
+/* The parent's flag decides. Its threshold is passed on only when it agrees with that flag, else erased. */
+static void
+sampler__follow_parent(djp_head *out, const djp_span_context *parent, djp_text ot)
+{
+    out->sampled = (parent->flags & DJP_FLAG_SAMPLED) != 0;
+    out->reason = out->sampled ? DJP_REASON_PARENT : DJP_REASON_NONE;
+    djp_text th = djp__ot_get(ot, "th");
+    if (!th.data) {
+        return;
+    }
+    uint64_t threshold;
+    if (djp__threshold_parse(&threshold, th) &&
+        (sampler__randomness(parent->trace_id, ot) >= threshold) == out->sampled) {
+        out->threshold = out->sampled ? threshold : DJP_THRESHOLD_NONE;
+        return;
+    }
+    out->state_owned = sampler__with_threshold(&out->state, parent->state, DJP_THRESHOLD_NONE);
+    if (!out->state_owned) {
+        out->state = parent->state;
+    }
+}
+
+static void
+sampler__by_ratio(djp_head *out, const djp_recorder_options *options, const uint8_t trace_id[16], djp_text ot,
+                  djp_tracestate *root_state)
+{
+    out->sampled = sampler__randomness(trace_id, ot) >= options->threshold;
+    out->reason = out->sampled ? DJP_REASON_RATIO : DJP_REASON_NONE;
+    out->threshold = out->sampled ? options->threshold : DJP_THRESHOLD_NONE;
+    if (!out->state) {
+        out->state = out->sampled ? root_state : NULL;
+    } else if (out->sampled || djp__ot_get(ot, "th").data) {
+        djp_tracestate *changed = NULL;
+        out->state_owned = sampler__with_threshold(&changed, out->state, out->threshold);
+        out->state = out->state_owned ? changed : out->state;
+    }
+}
+
+void
+djp__sampler_decide(djp_head *out, const djp_recorder_options *options, const uint8_t trace_id[16],
+                    const djp_span_context *parent, djp_tracestate *root_state)
+{
+    memset(out, 0, sizeof *out);
+    out->threshold = DJP_THRESHOLD_NONE;
+    out->state = parent ? parent->state : NULL;
+    djp_text ot = {NULL, 0};
+    if (out->state) {
+        ot = djp_tracestate_get(out->state, "ot", 2);
+    }
+    if (parent && options->parent_based) {
+        sampler__follow_parent(out, parent, ot);
+    } else if (options->always_on) {
+        out->sampled = 1;
+        out->reason = DJP_REASON_ALWAYS;
+    } else {
+        sampler__by_ratio(out, options, trace_id, ot, root_state);
+    }
+    if (options->drop_all) {
+        out->sampled = 0;
+        out->reason = DJP_REASON_NONE;
+        out->threshold = DJP_THRESHOLD_NONE;
+    }
+    if (out->state && !out->state_owned && out->state != root_state) {
+        out->state = djp_tracestate_ref(out->state);
+        out->state_owned = 1;
+    }
+}
