@@ -24,6 +24,7 @@ typedef enum djp_metric_type { DJP_COUNTER = 1, DJP_GAUGE = 2, DJP_HISTOGRAM = 3
 typedef struct djp_registry_options {
     uint64_t reserve_bytes;     /* address space; 0: 64 MiB. Pages are used only when touched */
     uint32_t cardinality_limit; /* series per family; 0: 2000. Further label sets share one overflow series */
+    int created_samples;        /* 1: OpenMetrics shows when counters and histograms began (_created) */
 } djp_registry_options;
 
 /* Private memory for one process. Returns 0 or DJP_ENOMEM. */

@@ -1,0 +1,110 @@
+/* Recording into counters and gauges: one or two atomic operations, no lock, no system call. What makes no sense is counted
+ * and changes nothing. */
+#include <math.h>
+
+#include "base/clock.h"
+#include "metrics/exemplar.h"
+
+/* Whole amounts up to here are counted in integers: exact, and one plain atomic addition. */
+#define COUNTER_WHOLE_MAX 9007199254740992.0
+
+static int
+counter_add(djp_series *series, double amount)
+{
+    if (series->type != DJP_COUNTER || !(amount >= 0) || amount > 1.7976931348623157e308 ||
+        !djp__series_is_live(series)) {
+        djp__series_drop(series);
+        return 0;
+    }
+    if (amount < COUNTER_WHOLE_MAX) {
+        uint64_t whole = (uint64_t)(int64_t)amount;
+        if ((double)(int64_t)whole == amount) {
+            djp_add_relaxed(&series->cells[0], whole);
+            return 1;
+        }
+    }
+    djp__cell_add_double(&series->cells[1], amount);
+    return 1;
+}
+
+void
+djp_counter_add(djp_series *series, double amount)
+{
+    if (series) {
+        counter_add(series, amount);
+    }
+}
+
+void
+djp_counter_add_in(djp_series *series, double amount, const djp_span_context *context)
+{
+    if (series && counter_add(series, amount)) {
+        djp__exemplar_store(series, 0, amount, context);
+    }
+}
+
+void
+djp__counter_set(djp_series *series, double value)
+{
+    if (series && series->type == DJP_COUNTER && value >= 0) {
+        djp_store_relaxed(&series->cells[1], djp__double_to_bits(value));
+    }
+}
+
+static int
+gauge_usable(djp_series *series)
+{
+    if (series->type != DJP_GAUGE || !djp__series_is_live(series)) {
+        djp__series_drop(series);
+        return 0;
+    }
+    return 1;
+}
+
+void
+djp_gauge_set(djp_series *series, double value)
+{
+    if (series && gauge_usable(series)) {
+        djp_store_relaxed(&series->cells[0], djp__double_to_bits(value));
+    }
+}
+
+void
+djp_gauge_add(djp_series *series, double amount)
+{
+    if (series && gauge_usable(series)) {
+        djp__cell_add_double(&series->cells[0], amount);
+    }
+}
+
+void
+djp_gauge_set_to_now(djp_series *series)
+{
+    djp_gauge_set(series, (double)djp__clock_realtime() / 1e9);
+}
+
+double
+djp_series_value(const djp_series *series)
+{
+    if (!series || !djp__series_is_live(series)) {
+        return 0;
+    }
+    const djp_registry *registry = series->family->registry;
+    if (series->type == DJP_COUNTER) {
+        return (double)djp__series_cell(registry, series->entry, 0) +
+               djp__series_cell_double(registry, series->entry, 1);
+    }
+    return djp__series_cell_double(registry, series->entry, 0);
+}
+
+uint64_t
+djp_series_count(const djp_series *series)
+{
+    uint64_t count = 0;
+    if (series && series->type == DJP_HISTOGRAM && djp__series_is_live(series)) {
+        for (uint32_t i = 0; i <= series->bucket_count; i++) {
+            count += djp__series_cell(series->family->registry, series->entry, 1 + i);
+        }
+    }
+    return count;
+}

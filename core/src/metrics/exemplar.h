@@ -1,0 +1,23 @@
+/* Exemplars: for each histogram bucket and each counter the newest recording inside a sampled span. A slot is written by one
+ * thread at a time, others skip it; readers see all of a slot or nothing. */
+#ifndef DJP_METRICS_EXEMPLAR_H
+#define DJP_METRICS_EXEMPLAR_H
+
+#include "metrics/registry.h"
+
+typedef struct djp_exemplar {
+    uint8_t trace_id[16];
+    uint8_t span_id[8];
+    double value;
+    uint64_t unix_ns; /* never 0 */
+} djp_exemplar;
+
+/* Keeps an exemplar when the context is valid and sampled. Lock-free but for the first one of a series, which is left out when
+ * somebody holds the lock. */
+void djp__exemplar_store(djp_series *series, uint32_t slot, double value, const djp_span_context *context);
+/* Returns 1 and the slot's exemplar, or 0. */
+int djp__exemplar_load(djp_exemplar *out, const djp_registry *registry, const djp_series_entry *entry, uint32_t slot);
+/* Forgets all of a series. Lock held. */
+void djp__exemplar_clear(djp_registry *registry, const djp_family_entry *family, djp_series_entry *entry);
+
+#endif

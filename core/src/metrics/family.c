@@ -1,0 +1,470 @@
+/* Families: checking a definition, finding or creating its entry, and the HELP, TYPE and UNIT lines that are rendered once.
+ * A published entry is never changed, so that readers need no lock for it. */
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "metrics/number.h"
+#include "metrics/registry.h"
+#include "metrics/text.h"
+
+/* The HTTP server's list with an edge at every objective: 0.3, 0.5, 2 and 5 seconds. */
+static const double family_default_buckets[] = {0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.3,
+                                                0.5,   0.75, 1.0,   2.0,  2.5,   5.0, 7.5,  10.0};
+
+/* Readers may compare this many bounds past the end: they are +Inf. */
+#define FAMILY_BOUNDS_PADDING 8u
+
+static int
+family_is_name_char(char c, int first, int colon)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (colon && c == ':') ||
+           (!first && c >= '0' && c <= '9');
+}
+
+static int
+family_is_name(djp_text name, int colon)
+{
+    if (name.size == 0 || name.size > DJP_LABEL_SIZE_MAX) {
+        return 0;
+    }
+    for (size_t i = 0; i < name.size; i++) {
+        if (!family_is_name_char(name.data[i], i == 0, colon)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static int
+family_ends_with(djp_text text, djp_text end)
+{
+    return text.size > end.size && memcmp(text.data + text.size - end.size, end.data, end.size) == 0;
+}
+
+static int
+family_check_labels(const djp_family_options *options)
+{
+    if (options->label_count > DJP_LABELS_MAX || (options->label_count > 0 && !options->labels)) {
+        return DJP_EINVAL;
+    }
+    for (size_t i = 0; i < options->label_count; i++) {
+        djp_text label = djp__text(options->labels[i]);
+        if (!family_is_name(label, 0) || (label.size >= 2 && memcmp(label.data, "__", 2) == 0)) {
+            return DJP_EINVAL;
+        }
+        if (options->type == DJP_HISTOGRAM && djp__text_equal(label, "le")) {
+            return DJP_EINVAL;
+        }
+        for (size_t k = 0; k < i; k++) {
+            if (djp__text_equal(label, options->labels[k])) {
+                return DJP_EINVAL;
+            }
+        }
+    }
+    return 0;
+}
+
+static int
+family_check_buckets(const djp_family_options *options)
+{
+    if (options->type != DJP_HISTOGRAM || !options->buckets) {
+        return 0;
+    }
+    if (options->bucket_count > DJP_BUCKETS_MAX) {
+        return DJP_EINVAL;
+    }
+    for (size_t i = 0; i < options->bucket_count; i++) {
+        int last = i + 1 == options->bucket_count;
+        double bound = options->buckets[i];
+        if (isnan(bound) || (isinf(bound) && !(last && bound > 0)) || (i > 0 && bound <= options->buckets[i - 1])) {
+            return DJP_EINVAL;
+        }
+    }
+    return 0;
+}
+
+int
+djp__family_check(const djp_family_options *options, djp_text *name)
+{
+    if (!options || options->type < DJP_COUNTER || options->type > DJP_HISTOGRAM) {
+        return DJP_EINVAL;
+    }
+    *name = djp__text(options->name);
+    djp_text total = {"_total", 6};
+    if (options->type == DJP_COUNTER && family_ends_with(*name, total)) {
+        name->size -= total.size;
+    }
+    if (!family_is_name(*name, 1)) {
+        return DJP_EINVAL;
+    }
+    djp_text unit = djp__text(options->unit);
+    if (unit.size > 0 &&
+        (!family_is_name(unit, 1) || !family_ends_with(*name, unit) || name->data[name->size - unit.size - 1] != '_')) {
+        return DJP_EINVAL;
+    }
+    return family_check_labels(options) < 0 || family_check_buckets(options) < 0 ? DJP_EINVAL : 0;
+}
+
+/* The suffixes of the sample names that a family uses, its bare name first. */
+static const char *const *
+family_claims(unsigned type)
+{
+    static const char *const counter[] = {"", "_total", "_created", NULL};
+    static const char *const gauge[] = {"", NULL};
+    static const char *const histogram[] = {"", "_bucket", "_count", "_sum", "_created", NULL};
+    return type == DJP_COUNTER ? counter : type == DJP_GAUGE ? gauge : histogram;
+}
+
+static int
+family_claims_meet(djp_text a, unsigned a_type, djp_text b, unsigned b_type)
+{
+    for (const char *const *x = family_claims(a_type); *x; x++) {
+        size_t x_size = strlen(*x);
+        for (const char *const *y = family_claims(b_type); *y; y++) {
+            size_t y_size = strlen(*y);
+            if (a.size + x_size != b.size + y_size) {
+                continue;
+            }
+            /* One name is the beginning of the other; what is left of it must be the suffix. */
+            djp_text longer = a.size > b.size ? a : b, shorter = a.size > b.size ? b : a;
+            const char *suffix = a.size > b.size ? *y : *x, *rest = a.size > b.size ? *x : *y;
+            size_t gap = longer.size - shorter.size;
+            if (memcmp(longer.data, shorter.data, shorter.size) == 0 &&
+                memcmp(longer.data + shorter.size, suffix, gap) == 0 && strcmp(suffix + gap, rest) == 0) {
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+
+static djp_text
+family_text(const djp_registry *registry, djp_segment_text text)
+{
+    return (djp_text){djp__segment_at(&registry->segment, text.at), text.size};
+}
+
+static int
+family_same_text(const djp_registry *registry, djp_segment_text stored, djp_text given)
+{
+    djp_text text = family_text(registry, stored);
+    return text.size == given.size && (given.size == 0 || memcmp(text.data, given.data, given.size) == 0);
+}
+
+static void
+family_buckets(const djp_family_options *options, const double **bounds, size_t *count)
+{
+    *bounds = options->buckets;
+    *count = options->bucket_count;
+    if (options->type != DJP_HISTOGRAM) {
+        *count = 0;
+    } else if (!options->buckets) {
+        *bounds = family_default_buckets;
+        *count = sizeof family_default_buckets / sizeof family_default_buckets[0];
+    } else if (*count > 0 && isinf(options->buckets[*count - 1])) {
+        (*count)--;
+    }
+}
+
+/* Help is not compared: two places that word it differently still mean the same family. */
+static int
+family_is_same(const djp_registry *registry, const djp_family_entry *entry, const djp_family_options *options)
+{
+    const double *bounds;
+    size_t count;
+    family_buckets(options, &bounds, &count);
+    if (entry->type != options->type || entry->label_count != options->label_count || entry->bucket_count != count ||
+        !family_same_text(registry, entry->unit, djp__text(options->unit))) {
+        return 0;
+    }
+    if (count > 0 &&
+        memcmp(djp__segment_at(&registry->segment, entry->bounds_at), bounds, count * sizeof *bounds) != 0) {
+        return 0;
+    }
+    const djp_segment_text *labels = djp__segment_at(&registry->segment, entry->labels_at);
+    for (size_t i = 0; i < options->label_count; i++) {
+        if (!family_same_text(registry, labels[i], djp__text(options->labels[i]))) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+void
+djp__family_head(djp_buf *out, const djp_family_options *options, djp_text name, djp_exposition format)
+{
+    static const char *const types[] = {"", "counter", "gauge", "histogram"};
+    const char *suffix = options->type == DJP_COUNTER && format == DJP_TEXT_0_0_4 ? "_total" : "";
+    djp_text help = djp__text(options->help);
+    djp__buf_text(out, "# HELP ");
+    djp__buf_append(out, name.data, name.size);
+    djp__buf_text(out, suffix);
+    djp__buf_char(out, ' ');
+    djp__text_escape(out, help, format == DJP_OPENMETRICS_1_0_0);
+    djp__buf_text(out, "\n# TYPE ");
+    djp__buf_append(out, name.data, name.size);
+    djp__buf_text(out, suffix);
+    djp__buf_char(out, ' ');
+    djp__buf_text(out, types[options->type]);
+    djp__buf_char(out, '\n');
+    if (format == DJP_OPENMETRICS_1_0_0 && options->unit && options->unit[0]) {
+        djp__buf_text(out, "# UNIT ");
+        djp__buf_append(out, name.data, name.size);
+        djp__buf_char(out, ' ');
+        djp__buf_text(out, options->unit);
+        djp__buf_char(out, '\n');
+    }
+}
+
+/* A family being written: all its texts in one buffer, with offsets relative to the buffer until it has a place. */
+typedef struct family_draft {
+    djp_buf texts;
+    djp_segment_text labels[DJP_LABELS_MAX];
+    djp_segment_text suffixes[DJP_BUCKETS_MAX + 1];
+} family_draft;
+
+static djp_segment_text
+family_put(family_draft *draft, djp_text text)
+{
+    djp_segment_text result = {(uint32_t)draft->texts.size, (uint32_t)text.size};
+    djp__buf_append(&draft->texts, text.data, text.size);
+    djp__buf_char(&draft->texts, '\0');
+    return result;
+}
+
+static djp_segment_text
+family_put_head(family_draft *draft, const djp_family_options *options, djp_text name, djp_exposition format)
+{
+    djp_segment_text result = {(uint32_t)draft->texts.size, 0};
+    djp__family_head(&draft->texts, options, name, format);
+    result.size = (uint32_t)(draft->texts.size - result.at);
+    return result;
+}
+
+static void
+family_put_suffixes(family_draft *draft, const double *bounds, size_t count)
+{
+    for (size_t i = 0; i <= count; i++) {
+        draft->suffixes[i].at = (uint32_t)draft->texts.size;
+        char number[DJP_NUMBER_SIZE];
+        djp__buf_text(&draft->texts, "le=\"");
+        djp__buf_append(&draft->texts, number, djp__number_le(number, i < count ? bounds[i] : INFINITY));
+        djp__buf_text(&draft->texts, "\"} ");
+        draft->suffixes[i].size = (uint32_t)draft->texts.size - draft->suffixes[i].at;
+    }
+}
+
+static void
+family_move(djp_segment_text *text, uint32_t by)
+{
+    text->at += by;
+}
+
+/* Copies entry, bounds, label names, suffixes and texts into one block of the segment. Returns its offset or 0. */
+static uint32_t
+family_store(djp_registry *registry, family_draft *draft, djp_family_entry *entry, const double *bounds)
+{
+    size_t count = entry->bucket_count;
+    size_t bounds_at = (sizeof *entry + 7) & ~(size_t)7;
+    size_t labels_at = bounds_at + (count + FAMILY_BOUNDS_PADDING) * sizeof(double);
+    size_t suffixes_at = labels_at + entry->label_count * sizeof(djp_segment_text);
+    size_t texts_at = suffixes_at + (count + 1) * sizeof(djp_segment_text);
+    if (draft->texts.failed) {
+        return 0;
+    }
+    uint32_t at = djp__segment_alloc(&registry->segment, texts_at + draft->texts.size);
+    if (!at) {
+        return 0;
+    }
+    char *block = djp__segment_at(&registry->segment, at);
+    uint32_t shift = at + (uint32_t)texts_at;
+    djp_segment_text *texts[] = {&entry->name,    &entry->help,    &entry->unit,      &entry->alias,
+                                 &entry->head[0], &entry->head[1], &entry->alias_head};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        family_move(texts[i], shift);
+    }
+    for (size_t i = 0; i < entry->label_count; i++) {
+        family_move(&draft->labels[i], shift);
+    }
+    for (size_t i = 0; i <= count; i++) {
+        family_move(&draft->suffixes[i], shift);
+    }
+    entry->bounds_at = at + (uint32_t)bounds_at;
+    entry->labels_at = at + (uint32_t)labels_at;
+    entry->suffixes_at = at + (uint32_t)suffixes_at;
+    double *stored = (double *)(void *)(block + bounds_at);
+    for (size_t i = 0; i < count + FAMILY_BOUNDS_PADDING; i++) {
+        stored[i] = i < count ? bounds[i] : INFINITY;
+    }
+    memcpy(block + labels_at, draft->labels, entry->label_count * sizeof(djp_segment_text));
+    memcpy(block + suffixes_at, draft->suffixes, (count + 1) * sizeof(djp_segment_text));
+    memcpy(block + texts_at, draft->texts.data, draft->texts.size);
+    memcpy(block, entry, sizeof *entry);
+    return at;
+}
+
+static uint32_t
+family_write(djp_registry *registry, const djp_family_options *options, djp_text name, const char *alias)
+{
+    family_draft draft;
+    djp_family_entry entry;
+    const double *bounds;
+    size_t count;
+    memset(&draft, 0, sizeof draft);
+    memset(&entry, 0, sizeof entry);
+    family_buckets(options, &bounds, &count);
+    djp__buf_init(&draft.texts, 1u << 24);
+    entry.index = registry->segment.header->family_count;
+    entry.type = (uint8_t)options->type;
+    entry.label_count = (uint8_t)options->label_count;
+    entry.bucket_count = (uint16_t)count;
+    entry.cell_count = options->type == DJP_COUNTER ? 2 : options->type == DJP_GAUGE ? 1 : (uint32_t)count + 2;
+    entry.limit = registry->cardinality_limit;
+    entry.name = family_put(&draft, name);
+    entry.help = family_put(&draft, djp__text(options->help));
+    entry.unit = family_put(&draft, djp__text(options->unit));
+    entry.alias = family_put(&draft, djp__text(alias));
+    entry.head[0] = family_put_head(&draft, options, name, DJP_TEXT_0_0_4);
+    entry.head[1] = family_put_head(&draft, options, name, DJP_OPENMETRICS_1_0_0);
+    if (alias) {
+        entry.alias_head = family_put_head(&draft, options, djp__text(alias), DJP_TEXT_0_0_4);
+    }
+    for (size_t i = 0; i < options->label_count; i++) {
+        draft.labels[i] = family_put(&draft, djp__text(options->labels[i]));
+    }
+    family_put_suffixes(&draft, bounds, count);
+    uint32_t at = family_store(registry, &draft, &entry, bounds);
+    djp__buf_fini(&draft.texts);
+    return at;
+}
+
+/* The handle of this process for an entry; made here when another process created the family. Lock held. */
+static djp_family *
+family_handle(djp_registry *registry, djp_family_entry *entry)
+{
+    djp_family *family = registry->families[entry->index];
+    if (!family) {
+        family = djp__calloc(1, sizeof *family);
+        if (family) {
+            family->registry = registry;
+            family->entry = entry;
+            family->bounds = djp__segment_at(&registry->segment, entry->bounds_at);
+            family->name = djp__segment_at(&registry->segment, entry->name.at);
+            registry->families[entry->index] = family;
+        }
+    }
+    return family;
+}
+
+static djp_family_entry *
+family_next(const djp_registry *registry, const DJP_ATOMIC(uint32_t) * link)
+{
+    uint32_t at = djp_load_acquire(link);
+    return at ? djp__segment_at(&registry->segment, at) : NULL;
+}
+
+/* The entry under a name, or one whose samples would have the same names. */
+static djp_family_entry *
+family_search(const djp_registry *registry, djp_text name, unsigned type, int *clash)
+{
+    *clash = 0;
+    for (djp_family_entry *e = family_next(registry, &registry->segment.header->family_first); e;
+         e = family_next(registry, &e->next)) {
+        if (family_same_text(registry, e->name, name)) {
+            return e;
+        }
+        if (family_claims_meet(family_text(registry, e->name), e->type, name, type) ||
+            (e->alias.size > 0 && family_claims_meet(family_text(registry, e->alias), e->type, name, type))) {
+            *clash = 1;
+        }
+    }
+    return NULL;
+}
+
+static int
+family_create(djp_family **out, djp_registry *registry, const djp_family_options *options, djp_text name,
+              const char *alias)
+{
+    djp_segment_header *header = registry->segment.header;
+    if (header->family_count >= DJP_FAMILIES_MAX) {
+        return DJP_EFULL;
+    }
+    uint32_t at = family_write(registry, options, name, alias);
+    if (!at) {
+        return DJP_EFULL;
+    }
+    djp_family_entry *entry = djp__segment_at(&registry->segment, at);
+    djp_family *family = family_handle(registry, entry);
+    if (!family) {
+        return DJP_ENOMEM;
+    }
+    entry->overflow = djp__series_prepare(family);
+    if (!entry->overflow) {
+        registry->families[entry->index] = NULL;
+        djp__free(family);
+        return DJP_EFULL;
+    }
+    header->family_count++;
+    DJP_ATOMIC(uint32_t) *link = &header->family_first;
+    if (header->family_last) {
+        link = &((djp_family_entry *)djp__segment_at(&registry->segment, header->family_last))->next;
+    }
+    djp_store_release(link, at);
+    header->family_last = at;
+    *out = family;
+    return 0;
+}
+
+int
+djp__family_new(djp_family **out, djp_registry *registry, const djp_family_options *options, const char *alias)
+{
+    djp_text name;
+    if (!out || !registry) {
+        return DJP_EINVAL;
+    }
+    *out = NULL;
+    if (djp__family_check(options, &name) < 0) {
+        return DJP_EINVAL;
+    }
+    int clash, result = 0;
+    djp__registry_lock(registry);
+    djp_family_entry *entry = family_search(registry, name, options->type, &clash);
+    if (entry) {
+        if (family_is_same(registry, entry, options)) {
+            *out = family_handle(registry, entry);
+            result = *out ? 0 : DJP_ENOMEM;
+        } else {
+            result = DJP_EEXIST;
+        }
+    } else {
+        result = clash ? DJP_EEXIST : family_create(out, registry, options, name, alias);
+    }
+    djp__registry_unlock(registry);
+    return result;
+}
+
+int
+djp_family_new(djp_family **out, djp_registry *registry, const djp_family_options *options)
+{
+    return djp__family_new(out, registry, options, NULL);
+}
+
+djp_family *
+djp__family_find(djp_registry *registry, const char *name, size_t size)
+{
+    int clash;
+    djp_text wanted = {name, size};
+    djp__registry_lock(registry);
+    djp_family_entry *entry = family_search(registry, wanted, DJP_GAUGE, &clash);
+    djp_family *family = entry ? family_handle(registry, entry) : NULL;
+    djp__registry_unlock(registry);
+    return family;
+}
+
+const char *
+djp_family_name(const djp_family *family)
+{
+    return family ? family->name : "";
+}

@@ -1,0 +1,93 @@
+/* Memory of the handles: blocks that only the registry's end frees, and a queue of dead handles that are used again, oldest
+ * first, only after a long rest, so that a forgotten handle never records into a stranger's series. */
+#include "metrics/handle.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+#define HANDLE_BLOCK 64u
+
+struct djp_series_block {
+    djp_series_block *next;
+    uint32_t used;
+    djp_series items[HANDLE_BLOCK];
+};
+
+static djp_series *
+handle_fresh(djp_registry *registry)
+{
+    djp_series_block *block = registry->blocks;
+    if (!block || block->used == HANDLE_BLOCK) {
+        block = djp__calloc(1, sizeof *block);
+        if (!block) {
+            return NULL;
+        }
+        block->next = registry->blocks;
+        registry->blocks = block;
+    }
+    return &block->items[block->used++];
+}
+
+static djp_series *
+handle_take(djp_registry *registry)
+{
+    if (registry->dead_count < DJP_HANDLES_RESTING) {
+        return handle_fresh(registry);
+    }
+    djp_series *series = registry->dead_first;
+    registry->dead_first = series->next_dead;
+    registry->dead_count--;
+    return series;
+}
+
+static void
+handle_bury(djp_registry *registry, djp_series *series)
+{
+    series->next_dead = NULL;
+    if (registry->dead_count > 0) {
+        registry->dead_last->next_dead = series;
+    } else {
+        registry->dead_first = series;
+    }
+    registry->dead_last = series;
+    registry->dead_count++;
+}
+
+djp_series *
+djp__handle_make(djp_family *family, djp_series_entry *entry)
+{
+    djp_registry *registry = family->registry;
+    uint32_t generation = djp_load_relaxed(&entry->generation);
+    djp_series *series = djp__handle_get(registry, entry, generation);
+    if (series) {
+        return series;
+    }
+    series = handle_take(registry);
+    if (!series) {
+        return NULL;
+    }
+    djp_series *old = djp_load_relaxed(&registry->handles[entry->index]);
+    if (old) {
+        handle_bury(registry, old);
+    }
+    series->entry = entry;
+    series->cells = (DJP_ATOMIC(uint64_t) *)(void *)(registry->segment.cells + entry->cell);
+    series->bounds = family->bounds;
+    series->family = family;
+    series->bucket_count = family->entry->bucket_count;
+    series->type = family->entry->type;
+    djp_store_relaxed(&series->generation, generation);
+    djp_store_release(&registry->handles[entry->index], series);
+    return series;
+}
+
+void
+djp__handle_free_all(djp_registry *registry)
+{
+    while (registry->blocks) {
+        djp_series_block *next = registry->blocks->next;
+        djp__free(registry->blocks);
+        registry->blocks = next;
+    }
+}

@@ -1,0 +1,55 @@
+/* Recording into histograms: find the bucket without a branch on the value, count it, add to the sum. The number of
+ * observations is not stored: a reader derives it from the buckets, so that one snapshot always agrees with itself. */
+#include <math.h>
+
+#include "metrics/exemplar.h"
+
+/* Index of the first bound that is >= value: the bucket whose upper bound includes it. */
+static uint32_t
+histogram_bucket(const double *bounds, uint32_t count, double value)
+{
+    uint32_t first = 0;
+    if (count == 0) {
+        return 0;
+    }
+    while (count > 1) {
+        uint32_t half = count / 2;
+        first += bounds[first + half - 1] < value ? half : 0;
+        count -= half;
+    }
+    return first + (bounds[first] < value);
+}
+
+static int
+histogram_record(djp_series *series, double value, uint32_t *bucket)
+{
+    if (series->type != DJP_HISTOGRAM || isnan(value) || !djp__series_is_live(series)) {
+        djp__series_drop(series);
+        return 0;
+    }
+    *bucket = histogram_bucket(series->bounds, series->bucket_count, value);
+    djp_add_relaxed(&series->cells[1 + *bucket], 1);
+    /* An infinite value is counted in its bucket, but would spoil the sum for good. */
+    if (!isinf(value)) {
+        djp__cell_add_double(&series->cells[0], value);
+    }
+    return 1;
+}
+
+void
+djp_histogram_observe(djp_series *series, double value)
+{
+    uint32_t bucket;
+    if (series) {
+        histogram_record(series, value, &bucket);
+    }
+}
+
+void
+djp_histogram_observe_in(djp_series *series, double value, const djp_span_context *context)
+{
+    uint32_t bucket;
+    if (series && histogram_record(series, value, &bucket)) {
+        djp__exemplar_store(series, bucket, value, context);
+    }
+}

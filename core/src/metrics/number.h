@@ -1,0 +1,15 @@
+/* Numbers as Prometheus reads them, at the speed that a scrape of many thousand series needs. */
+#ifndef DJP_METRICS_NUMBER_H
+#define DJP_METRICS_NUMBER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define DJP_NUMBER_SIZE 40u /* room that every writer below needs */
+
+/* Each returns the characters written; no NUL. */
+size_t djp__number_u64(char *out, uint64_t value);
+size_t djp__number_double(char *out, double value); /* the shortest that reads back equal; NaN, +Inf, -Inf */
+size_t djp__number_le(char *out, double value); /* as in le labels: always with a point or an exponent */
+
+#endif

@@ -1,0 +1,197 @@
+/* What the metrics files share: the entries that lie in the segment (offsets only) and the handles of this process that
+ * point into it. Entries are changed under the segment's lock; readers without it validate what they saw. */
+#ifndef DJP_METRICS_REGISTRY_H
+#define DJP_METRICS_REGISTRY_H
+
+#include "base/buf.h"
+#include "base/fork.h"
+#include "base/thread.h"
+#include "djp/error.h"
+#include "djp/metrics.h"
+#include "metrics/segment.h"
+
+#define DJP_FAMILIES_MAX 1024u
+#define DJP_COLLECTORS_MAX 16u
+#define DJP_OVERFLOW "__overflow__"
+
+/* A text in the segment. */
+typedef struct djp_segment_text {
+    uint32_t at;
+    uint32_t size;
+} djp_segment_text;
+
+/* A family, in the segment. Everything is written before it is published, and never again, but the last part. */
+typedef struct djp_family_entry {
+    DJP_ATOMIC(uint32_t) next; /* offset of the next family; release */
+    uint32_t index;
+    uint8_t type; /* djp_metric_type */
+    uint8_t label_count;
+    uint16_t bucket_count; /* without +Inf */
+    uint32_t cell_count; /* 64-bit cells of one series in one stripe */
+    uint32_t limit; /* live series at most, the overflow series not counted */
+    uint32_t bounds_at; /* doubles */
+    uint32_t labels_at; /* djp_segment_text of each label name */
+    uint32_t suffixes_at; /* histograms: djp_segment_text of `le="..."} ` for each bucket */
+    djp_segment_text name, help, unit;
+    djp_segment_text alias; /* gauges: a second name, shown in text 0.0.4 only; size 0: none */
+    djp_segment_text head[2]; /* HELP, TYPE and UNIT lines by djp_exposition */
+    djp_segment_text alias_head;
+    uint32_t overflow; /* prepared series for too many label sets, or the only one of a family without labels */
+    /* Changed under the lock. */
+    DJP_ATOMIC(uint64_t) table; /* offset << 32 | log2 of the places; release */
+    DJP_ATOMIC(uint32_t) version; /* odd while the table is rebuilt; release */
+    DJP_ATOMIC(uint32_t) live; /* relaxed */
+    uint32_t used; /* places of the table in use, dead series and removed marks included */
+    uint32_t first, last; /* all series in order of creation */
+    uint32_t free_first, free_last; /* removed series, oldest first */
+} djp_family_entry;
+
+/* A series, in the segment: key and text lie behind it in the same block. */
+typedef struct djp_series_entry {
+    DJP_ATOMIC(uint32_t) generation; /* odd: live. Written under the lock, release */
+    uint32_t index;
+    DJP_ATOMIC(uint64_t) hash; /* with key: written under the lock, release, while generation is even */
+    uint32_t key_at; /* words of DJP_ATOMIC(uint64_t): each label value and 0xff, zeros to the end */
+    DJP_ATOMIC(uint32_t) key_words;
+    uint32_t key_capacity; /* words */
+    uint32_t cell; /* offset inside a stripe */
+    DJP_ATOMIC(uint32_t) exemplars; /* offset of the exemplar slots or 0; release */
+    uint32_t is_overflow;
+    /* Read and written under the lock only. */
+    uint32_t text_at; /* counters and gauges: `name{labels} `; histograms: `labels` */
+    uint32_t text_size, text_capacity;
+    uint32_t next; /* order of creation */
+    uint32_t free_next;
+    uint32_t in_free; /* 1 while in the family's list of removed series */
+    uint32_t linked; /* 1 once in the order of creation and in the table */
+    uint64_t created_unix_ns;
+    uint64_t died_ns; /* monotonic */
+} djp_series_entry;
+
+struct djp_family {
+    djp_registry *registry;
+    djp_family_entry *entry;
+    const double *bounds;
+    const char *name; /* in the segment, ends in NUL */
+};
+
+/* A series as this process sees it. Immutable once published, until it is reused long after its series died. */
+struct djp_series {
+    djp_series_entry *entry;
+    DJP_ATOMIC(uint64_t) * cells; /* own stripe: counter {whole, double}, gauge {double}, histogram {sum, buckets...} */
+    const double *bounds;
+    djp_family *family;
+    DJP_ATOMIC(uint32_t) generation; /* of the entry when the handle was made */
+    uint16_t bucket_count;
+    uint8_t type;
+    djp_series *next_dead;
+};
+
+typedef void (*djp_collect)(void *user);
+
+typedef struct djp_series_block djp_series_block;
+typedef struct djp_process djp_process;
+
+struct djp_registry {
+    djp_segment segment;
+    uint32_t cardinality_limit;
+    int created; /* show _created in OpenMetrics */
+    uint64_t reuse_after_ns; /* how long a removed series' memory rests */
+    uint32_t handle_capacity;
+    DJP_ATOMIC(djp_series *) * handles; /* by series index; written under the lock, release */
+    djp_family **families; /* by family index; under the lock */
+    djp_series_block *blocks; /* owned memory of the handles */
+    djp_series *dead_first, *dead_last;
+    uint32_t dead_count;
+    djp_mutex collect_mutex; /* collectors run one at a time; guards the list */
+    struct {
+        djp_collect collect;
+        void *user;
+    } collectors[DJP_COLLECTORS_MAX];
+    size_t collector_count;
+    djp_process *process; /* owned, or NULL */
+    djp_fork_hook fork_hook;
+    DJP_ATOMIC(uint64_t) dropped; /* recordings that made no sense or came after removal; relaxed */
+    DJP_ATOMIC(uint64_t) overflowed; /* look-ups that ended at an overflow series; relaxed */
+    DJP_ATOMIC(uint64_t) refused; /* look-ups that the full segment or no memory refused; relaxed */
+    DJP_ATOMIC(uint64_t) last_size; /* of the last exposition, to reserve for the next; relaxed */
+};
+
+typedef struct djp_registry_counters {
+    uint64_t dropped, overflowed, refused;
+    uint64_t families, series;
+    uint64_t segment_bytes; /* heap and cells in use */
+} djp_registry_counters;
+void djp__registry_counters(djp_registry_counters *out, djp_registry *registry);
+
+/* collect is called before every exposition, outside all locks but one of its own kind; it may record and add series, but not
+ * call djp_registry_expose. user is borrowed until the registry is freed. 0 or DJP_EFULL. */
+int djp__registry_on_collect(djp_registry *registry, djp_collect collect, void *user);
+/* Takes a collector away and waits for a run of it that is under way. */
+void djp__registry_off_collect(djp_registry *registry, djp_collect collect, void *user);
+void djp__registry_collect(djp_registry *registry);
+
+/* Locks the segment and repairs it when its last holder died. */
+void djp__registry_lock(djp_registry *registry);
+#define djp__registry_unlock(registry) djp__segment_unlock(&(registry)->segment)
+
+/* djp_family_new with a second name for text 0.0.4 (NULL: none). */
+int djp__family_new(djp_family **out, djp_registry *registry, const djp_family_options *options, const char *alias);
+djp_family *djp__family_find(djp_registry *registry, const char *name, size_t size);
+/* 0 or DJP_EINVAL. */
+int djp__family_check(const djp_family_options *options, djp_text *name);
+/* Writes HELP, TYPE and UNIT lines. */
+void djp__family_head(djp_buf *out, const djp_family_options *options, djp_text name, djp_exposition format);
+
+/* series.c, with the lock held: the overflow or only series, written but not yet live (0 when full); the family's lists and
+ * table made whole again; the end of a series. */
+uint32_t djp__series_prepare(djp_family *family);
+void djp__series_repair(djp_registry *registry, djp_family_entry *entry);
+void djp__series_kill(djp_family *family, djp_series_entry *entry);
+
+/* Counters that are counted elsewhere (processor time): replaces the value. */
+void djp__counter_set(djp_series *series, double value);
+/* Value of one cell over all stripes. */
+uint64_t djp__series_cell(const djp_registry *registry, const djp_series_entry *entry, uint32_t index);
+double djp__series_cell_double(const djp_registry *registry, const djp_series_entry *entry, uint32_t index);
+void djp__process_free(djp_process *process);
+
+/* 1 while the handle's series is the one it was made for. */
+static inline int
+djp__series_is_live(const djp_series *series)
+{
+    return djp_load_relaxed(&series->entry->generation) == djp_load_relaxed(&series->generation);
+}
+
+static inline void
+djp__series_drop(const djp_series *series)
+{
+    djp_add_relaxed(&series->family->registry->dropped, 1);
+}
+
+/* Doubles live in cells as their bits. */
+static inline double
+djp__bits_to_double(uint64_t bits)
+{
+    double value;
+    __builtin_memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static inline uint64_t
+djp__double_to_bits(double value)
+{
+    uint64_t bits;
+    __builtin_memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+static inline void
+djp__cell_add_double(DJP_ATOMIC(uint64_t) * cell, double amount)
+{
+    uint64_t old = djp_load_relaxed(cell);
+    while (!djp_cas_weak_relaxed(cell, &old, djp__double_to_bits(djp__bits_to_double(old) + amount))) {
+    }
+}
+
+#endif

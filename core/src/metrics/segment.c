@@ -1,0 +1,147 @@
+/* The mapping behind all series, its lock and its two bump allocators. It knows nothing of what it holds and never gives
+ * memory back before it is closed: reuse is the registry's business. */
+#include "metrics/segment.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/rand.h"
+#include "djp/error.h"
+
+#define SEGMENT_MAGIC 0x31676573706a6400u
+#define SEGMENT_PAGE 4096u
+
+/* Heap blocks start on a cache line, so that the fields a recording reads never lie across two. */
+#define SEGMENT_HEAP_ALIGN 64u
+
+static int
+segment_init_mutex(pthread_mutex_t *mutex)
+{
+    pthread_mutexattr_t attributes;
+    if (pthread_mutexattr_init(&attributes) != 0) {
+        return DJP_ENOMEM;
+    }
+    int failed = pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED) != 0 ||
+                 pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST) != 0 ||
+                 pthread_mutex_init(mutex, &attributes) != 0;
+    pthread_mutexattr_destroy(&attributes);
+    return failed ? DJP_ENOMEM : 0;
+}
+
+int
+djp__segment_new(djp_segment *out, uint64_t bytes, uint32_t stripes)
+{
+    memset(out, 0, sizeof *out);
+    if (bytes < DJP_SEGMENT_SIZE_MIN) {
+        bytes = DJP_SEGMENT_SIZE_MIN;
+    }
+    if (bytes > DJP_SEGMENT_SIZE_MAX) {
+        bytes = DJP_SEGMENT_SIZE_MAX;
+    }
+    uint32_t half = (uint32_t)(bytes / 2) & ~(SEGMENT_PAGE - 1);
+    size_t size = (size_t)half + (size_t)half * stripes;
+    void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (base == MAP_FAILED) {
+        return DJP_ENOMEM;
+    }
+    djp_segment_header *header = base;
+    if (segment_init_mutex(&header->mutex) != 0) {
+        munmap(base, size);
+        return DJP_ENOMEM;
+    }
+    header->magic = SEGMENT_MAGIC;
+    header->version = 1;
+    header->stripes = stripes;
+    header->heap_size = half;
+    header->stripe_size = half;
+    header->seed = djp__rand64();
+    header->heap_top = (uint32_t)sizeof *header;
+    out->base = base;
+    out->size = size;
+    out->header = header;
+    out->cells = out->base + half;
+    return 0;
+}
+
+void
+djp__segment_fini(djp_segment *segment)
+{
+    if (segment->base) {
+        pthread_mutex_destroy(&segment->header->mutex);
+        munmap(segment->base, segment->size);
+    }
+    memset(segment, 0, sizeof *segment);
+}
+
+int
+djp__segment_lock(djp_segment *segment)
+{
+    djp_segment_header *header = segment->header;
+    if (pthread_mutex_lock(&header->mutex) == EOWNERDEAD) {
+        pthread_mutex_consistent(&header->mutex);
+        header->damaged = 1;
+    }
+    int damaged = header->damaged != 0;
+    header->damaged = 0;
+    return damaged;
+}
+
+int
+djp__segment_trylock(djp_segment *segment)
+{
+    djp_segment_header *header = segment->header;
+    int error = pthread_mutex_trylock(&header->mutex);
+    if (error == EOWNERDEAD) {
+        pthread_mutex_consistent(&header->mutex);
+        header->damaged = 1;
+        error = 0;
+    }
+    if (error == 0 && header->damaged) {
+        pthread_mutex_unlock(&header->mutex);
+        return 0;
+    }
+    return error == 0;
+}
+
+void
+djp__segment_unlock(djp_segment *segment)
+{
+    pthread_mutex_unlock(&segment->header->mutex);
+}
+
+void
+djp__segment_relock_child(djp_segment *segment)
+{
+    memset(&segment->header->mutex, 0, sizeof segment->header->mutex);
+    segment_init_mutex(&segment->header->mutex);
+}
+
+uint32_t
+djp__segment_alloc(djp_segment *segment, size_t size)
+{
+    djp_segment_header *header = segment->header;
+    uint32_t at = (header->heap_top + SEGMENT_HEAP_ALIGN - 1) & ~(SEGMENT_HEAP_ALIGN - 1);
+    if (at > header->heap_size || size > header->heap_size - at) {
+        return 0;
+    }
+    header->heap_top = at + (uint32_t)size;
+    return at;
+}
+
+uint32_t
+djp__segment_alloc_cells(djp_segment *segment, size_t count)
+{
+    djp_segment_header *header = segment->header;
+    /* Offset 0 means "none", so the first cell starts on the second line. */
+    uint32_t at = header->cell_top ? header->cell_top : 64;
+    /* A value within one cache line costs one line's traffic. */
+    if (count <= 8 && at / 64 != (at + count * 8 - 1) / 64) {
+        at = (at + 63) & ~63u;
+    }
+    if (at > header->stripe_size || count * 8 > header->stripe_size - at) {
+        return 0;
+    }
+    header->cell_top = at + (uint32_t)(count * 8);
+    return at;
+}

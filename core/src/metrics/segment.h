@@ -1,0 +1,75 @@
+/* The memory in which all series live: one mapping, addressed by 32-bit offsets, so that it means the same at any address
+ * and in any process. A heap that only grows holds families, series and texts; cell areas ("stripes") hold the values.
+ *
+ *   [header | heap ............ | stripe 0 cells ... | stripe 1 cells ... ]
+ *
+ * A cell has the same offset in every stripe; its value is the sum over the stripes. With private memory there is one. */
+#ifndef DJP_METRICS_SEGMENT_H
+#define DJP_METRICS_SEGMENT_H
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/atomic.h"
+
+#define DJP_SEGMENT_SIZE_MIN (64u * 1024u)
+#define DJP_SEGMENT_SIZE_MAX (2u * 1024u * 1024u * 1024u)
+
+/* All fields but the mutex are written under it; those read without it are atomic. */
+typedef struct djp_segment_header {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t stripes;
+    uint32_t heap_size; /* header included */
+    uint32_t stripe_size;
+    uint64_t seed; /* of the label hash, the same for all processes */
+    pthread_mutex_t mutex; /* process-shared and robust: a holder that dies is noticed by the next one */
+    uint32_t damaged; /* 1: a holder died and nobody repaired yet */
+    uint32_t heap_top;
+    uint32_t cell_top;
+    DJP_ATOMIC(uint32_t) family_first; /* offset of the first family; published with release */
+    uint32_t family_last;
+    uint32_t family_count;
+    uint32_t series_count; /* series entries ever made, which is also the next one's index */
+} djp_segment_header;
+
+typedef struct djp_segment {
+    char *base; /* owned mapping; NULL when not open */
+    size_t size;
+    djp_segment_header *header; /* == base */
+    char *cells; /* this process's stripe */
+} djp_segment;
+
+/* Maps private memory; pages are touched only as used. bytes is for one stripe and clamped to the limits above. 0 or
+ * DJP_ENOMEM. */
+int djp__segment_new(djp_segment *out, uint64_t bytes, uint32_t stripes);
+void djp__segment_fini(djp_segment *segment);
+
+/* Returns 1 when the last holder died inside: the caller repairs before it goes on. */
+int djp__segment_lock(djp_segment *segment);
+void djp__segment_unlock(djp_segment *segment);
+/* Returns 1 when the lock was free and the contents are whole. */
+int djp__segment_trylock(djp_segment *segment);
+/* In a forked child of private memory, where the parent's thread held the lock. */
+void djp__segment_relock_child(djp_segment *segment);
+
+/* Zeroed memory on a 64-byte (heap) or 8-byte (cells) border, or 0 when full. Lock held. */
+uint32_t djp__segment_alloc(djp_segment *segment, size_t size);
+uint32_t djp__segment_alloc_cells(djp_segment *segment, size_t count);
+
+static inline void *
+djp__segment_at(const djp_segment *segment, uint32_t offset)
+{
+    return segment->base + offset;
+}
+
+/* A cell of one stripe. */
+static inline DJP_ATOMIC(uint64_t) * djp__segment_cells(const djp_segment *segment, uint32_t stripe, uint32_t cell)
+{
+    const djp_segment_header *header = segment->header;
+    return (DJP_ATOMIC(uint64_t) *)(void *)(segment->base + header->heap_size + (size_t)stripe * header->stripe_size +
+                                            cell);
+}
+
+#endif

@@ -1,0 +1,454 @@
+/* Series: finding them without a lock, creating, removing and reusing them under it, and the limits that keep a family
+ * bounded. No value is ever recorded here. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "metrics/exemplar.h"
+#include "metrics/handle.h"
+#include "metrics/table.h"
+#include "metrics/text.h"
+
+/* Removed series that are looked at to find one whose memory fits. */
+#define SERIES_REUSE_TRIES 16u
+
+static djp_series_entry *
+series_at(const djp_registry *registry, uint32_t at)
+{
+    return djp__segment_at(&registry->segment, at);
+}
+
+static uint32_t
+series_offset(const djp_registry *registry, const djp_series_entry *entry)
+{
+    return (uint32_t)((const char *)entry - registry->segment.base);
+}
+
+static void
+series_render_labels(djp_buf *out, const djp_family *family, const djp_text *values)
+{
+    const djp_segment *segment = &family->registry->segment;
+    const djp_segment_text *labels = djp__segment_at(segment, family->entry->labels_at);
+    for (uint32_t i = 0; i < family->entry->label_count; i++) {
+        if (i > 0) {
+            djp__buf_char(out, ',');
+        }
+        djp__buf_append(out, djp__segment_at(segment, labels[i].at), labels[i].size);
+        djp__buf_text(out, "=\"");
+        djp__text_escape(out, values[i], 1);
+        djp__buf_char(out, '"');
+    }
+}
+
+/* Counters and gauges: everything in front of the value. Histograms: the labels, without braces. */
+static void
+series_render(djp_buf *out, const djp_family *family, const djp_series_key *key)
+{
+    djp_text values[DJP_LABELS_MAX];
+    const djp_family_entry *entry = family->entry;
+    djp__series_key_values(values, entry->label_count, key);
+    if (entry->type == DJP_HISTOGRAM) {
+        series_render_labels(out, family, values);
+        return;
+    }
+    djp__buf_text(out, family->name);
+    if (entry->type == DJP_COUNTER) {
+        djp__buf_text(out, "_total");
+    }
+    if (entry->label_count > 0) {
+        djp__buf_char(out, '{');
+        series_render_labels(out, family, values);
+        djp__buf_char(out, '}');
+    }
+    djp__buf_char(out, ' ');
+}
+
+/* Writes key and text into an entry that is not live and has the room. */
+static void
+series_write(djp_registry *registry, djp_series_entry *entry, const djp_series_key *key, const djp_buf *text)
+{
+    DJP_ATOMIC(uint64_t) *words = djp__segment_at(&registry->segment, entry->key_at);
+    for (uint32_t i = 0; i < key->count; i++) {
+        djp_store_release(&words[i], key->words[i]);
+    }
+    djp_store_release(&entry->key_words, key->count);
+    djp_store_release(&entry->hash, key->hash);
+    if (text->size > 0) {
+        memcpy(djp__segment_at(&registry->segment, entry->text_at), text->data, text->size);
+    }
+    entry->text_size = (uint32_t)text->size;
+}
+
+static uint32_t
+series_allocate(djp_family *family, uint32_t key_words, size_t text_size)
+{
+    djp_registry *registry = family->registry;
+    uint32_t key_capacity = (key_words + 3) & ~3u;
+    size_t text_capacity = (text_size + 31) & ~(size_t)31;
+    uint32_t cell = djp__segment_alloc_cells(&registry->segment, family->entry->cell_count);
+    if (!cell) {
+        return 0;
+    }
+    size_t key_at = (sizeof(djp_series_entry) + 7) & ~(size_t)7;
+    uint32_t at = djp__segment_alloc(&registry->segment, key_at + key_capacity * 8 + text_capacity);
+    if (!at) {
+        return 0;
+    }
+    djp_series_entry *entry = series_at(registry, at);
+    entry->index = registry->segment.header->series_count++;
+    entry->key_at = at + (uint32_t)key_at;
+    entry->key_capacity = key_capacity;
+    entry->text_at = entry->key_at + key_capacity * 8;
+    entry->text_capacity = (uint32_t)text_capacity;
+    entry->cell = cell;
+    return at;
+}
+
+static void
+series_free_push(djp_registry *registry, djp_family_entry *family, uint32_t at)
+{
+    djp_series_entry *entry = series_at(registry, at);
+    entry->free_next = 0;
+    entry->in_free = 1;
+    if (family->free_last) {
+        series_at(registry, family->free_last)->free_next = at;
+    } else {
+        family->free_first = at;
+    }
+    family->free_last = at;
+}
+
+static uint32_t
+series_free_pop(djp_registry *registry, djp_family_entry *family)
+{
+    uint32_t at = family->free_first;
+    if (at) {
+        djp_series_entry *entry = series_at(registry, at);
+        family->free_first = entry->free_next;
+        if (!family->free_first) {
+            family->free_last = 0;
+        }
+        entry->in_free = 0;
+    }
+    return at;
+}
+
+/* A removed series that rested long enough and has the room. What does not fit goes to the end of the queue. */
+static uint32_t
+series_reuse(djp_family *family, uint32_t key_words, size_t text_size)
+{
+    djp_registry *registry = family->registry;
+    uint64_t now = djp__clock_monotonic();
+    for (uint32_t i = 0; i < SERIES_REUSE_TRIES; i++) {
+        uint32_t at = series_free_pop(registry, family->entry);
+        if (!at) {
+            return 0;
+        }
+        djp_series_entry *entry = series_at(registry, at);
+        if (djp_load_relaxed(&entry->generation) & 1) {
+            continue; /* it came back to life under its old labels */
+        }
+        if (now - entry->died_ns >= registry->reuse_after_ns && entry->key_capacity >= key_words &&
+            entry->text_capacity >= text_size) {
+            djp__table_remove(registry, family->entry, at);
+            return at;
+        }
+        series_free_push(registry, family->entry, at);
+    }
+    return 0;
+}
+
+static void
+series_reset_cells(djp_family *family, const djp_series_entry *entry)
+{
+    const djp_segment *segment = &family->registry->segment;
+    for (uint32_t stripe = 0; stripe < segment->header->stripes; stripe++) {
+        DJP_ATOMIC(uint64_t) *cells = djp__segment_cells(segment, stripe, entry->cell);
+        for (uint32_t i = 0; i < family->entry->cell_count; i++) {
+            djp_store_relaxed(&cells[i], 0);
+        }
+    }
+}
+
+/* Makes a written entry visible, with all values zero. */
+static int
+series_publish(djp_family *family, djp_series_entry *entry)
+{
+    djp_registry *registry = family->registry;
+    djp_family_entry *owner = family->entry;
+    uint32_t at = series_offset(registry, entry);
+    if (!entry->linked && djp__table_reserve(registry, owner) < 0) {
+        return DJP_EFULL;
+    }
+    series_reset_cells(family, entry);
+    djp__exemplar_clear(registry, owner, entry);
+    entry->created_unix_ns = djp__clock_realtime();
+    if (!entry->linked) {
+        entry->linked = 1;
+        if (owner->last) {
+            series_at(registry, owner->last)->next = at;
+        } else {
+            owner->first = at;
+        }
+        owner->last = at;
+        djp__table_insert(registry, owner, at);
+    }
+    if (!entry->is_overflow) {
+        djp_add_relaxed(&owner->live, 1);
+    }
+    djp_store_release(&entry->generation, djp_load_relaxed(&entry->generation) + 1);
+    return 0;
+}
+
+void
+djp__series_kill(djp_family *family, djp_series_entry *entry)
+{
+    djp_store_release(&entry->generation, djp_load_relaxed(&entry->generation) + 1);
+    if (entry->is_overflow) {
+        return;
+    }
+    entry->died_ns = djp__clock_monotonic();
+    djp_sub_relaxed(&family->entry->live, 1);
+    if (!entry->in_free) {
+        series_free_push(family->registry, family->entry, series_offset(family->registry, entry));
+    }
+}
+
+uint32_t
+djp__series_prepare(djp_family *family)
+{
+    djp_series_key key;
+    djp_buf text;
+    uint32_t at = 0;
+    if (djp__series_key_overflow(&key, family) < 0) {
+        return 0;
+    }
+    djp__buf_init(&text, 0);
+    series_render(&text, family, &key);
+    if (!text.failed) {
+        at = series_allocate(family, key.count, text.size);
+    }
+    if (at) {
+        djp_series_entry *entry = series_at(family->registry, at);
+        entry->is_overflow = 1;
+        series_write(family->registry, entry, &key, &text);
+    }
+    djp__buf_fini(&text);
+    djp__series_key_fini(&key);
+    return at;
+}
+
+/* Memory for a new series: a removed one's or fresh. Room in the table is there. */
+static djp_series_entry *
+series_place(djp_family *family, const djp_series_key *key, const djp_buf *text)
+{
+    djp_registry *registry = family->registry;
+    uint32_t at = series_reuse(family, key->count, text->size);
+    if (at) {
+        series_write(registry, series_at(registry, at), key, text);
+        djp__table_insert(registry, family->entry, at);
+        return series_at(registry, at);
+    }
+    at = series_allocate(family, key->count, text->size);
+    if (!at) {
+        return NULL;
+    }
+    series_write(registry, series_at(registry, at), key, text);
+    return series_at(registry, at);
+}
+
+/* A new live series for the key, or NULL when nothing is left. */
+static djp_series_entry *
+series_create(djp_family *family, const djp_series_key *key)
+{
+    djp_series_entry *entry = NULL;
+    djp_buf text;
+    if (djp__table_reserve(family->registry, family->entry) < 0) {
+        return NULL;
+    }
+    djp__buf_init(&text, 0);
+    series_render(&text, family, key);
+    if (!text.failed) {
+        entry = series_place(family, key, &text);
+    }
+    djp__buf_fini(&text);
+    return entry && series_publish(family, entry) == 0 ? entry : NULL;
+}
+
+static djp_series_entry *
+series_overflow(djp_family *family)
+{
+    djp_series_entry *entry = series_at(family->registry, family->entry->overflow);
+    if (!(djp_load_relaxed(&entry->generation) & 1) && series_publish(family, entry) < 0) {
+        return NULL;
+    }
+    return entry;
+}
+
+/* Lock held. */
+static djp_series_entry *
+series_find_or_create(djp_family *family, const djp_series_key *key)
+{
+    djp_registry *registry = family->registry;
+    djp_series_entry *overflow = series_at(registry, family->entry->overflow);
+    if (djp__series_key_matches(key, &registry->segment, overflow)) {
+        return series_overflow(family);
+    }
+    djp_series_entry *entry = djp__table_find_any(family, key);
+    if (entry && (djp_load_relaxed(&entry->generation) & 1)) {
+        return entry;
+    }
+    if (djp_load_relaxed(&family->entry->live) >= family->entry->limit) {
+        djp_add_relaxed(&registry->overflowed, 1);
+        return series_overflow(family);
+    }
+    if (entry) {
+        return series_publish(family, entry) == 0 ? entry : NULL;
+    }
+    entry = series_create(family, key);
+    if (!entry) {
+        djp_add_relaxed(&registry->refused, 1);
+        entry = series_overflow(family);
+    }
+    return entry;
+}
+
+static djp_series *
+series_get_locked(djp_family *family, const djp_series_key *key)
+{
+    djp_series *series = NULL;
+    djp__registry_lock(family->registry);
+    djp_series_entry *entry = series_find_or_create(family, key);
+    if (entry) {
+        series = djp__handle_make(family, entry);
+    }
+    djp__registry_unlock(family->registry);
+    if (!series) {
+        djp_add_relaxed(&family->registry->refused, 1);
+    }
+    return series;
+}
+
+/* A miss that no rebuild can have caused, in a full family: the overflow series without a lock. */
+static djp_series *
+series_get_overflow(djp_family *family, uint32_t version)
+{
+    const djp_family_entry *owner = family->entry;
+    if ((version & 1) || djp_load_relaxed(&owner->live) < owner->limit ||
+        djp_load_acquire(&owner->version) != version) {
+        return NULL;
+    }
+    const djp_series_entry *entry = series_at(family->registry, owner->overflow);
+    uint32_t generation = djp_load_acquire(&entry->generation);
+    djp_series *series = generation & 1 ? djp__handle_get(family->registry, entry, generation) : NULL;
+    if (series) {
+        djp_add_relaxed(&family->registry->overflowed, 1);
+    }
+    return series;
+}
+
+static djp_series *
+series_get(djp_family *family, const djp_series_key *key)
+{
+    uint32_t generation, version = djp_load_acquire(&family->entry->version);
+    const djp_series_entry *entry = djp__table_find(&generation, family, key);
+    djp_series *series =
+        entry ? djp__handle_get(family->registry, entry, generation) : series_get_overflow(family, version);
+    return series ? series : series_get_locked(family, key);
+}
+
+djp_series *
+djp_family_series(djp_family *family, const djp_text *values)
+{
+    djp_series_key key;
+    if (!family || (!values && family->entry->label_count > 0)) {
+        return NULL;
+    }
+    if (djp__series_key_build(&key, family, values) < 0) {
+        djp_add_relaxed(&family->registry->refused, 1);
+        return NULL;
+    }
+    djp_series *series = series_get(family, &key);
+    djp__series_key_fini(&key);
+    return series;
+}
+
+int
+djp_family_remove(djp_family *family, const djp_text *values)
+{
+    djp_series_key key;
+    if (!family || (!values && family->entry->label_count > 0) || djp__series_key_build(&key, family, values) < 0) {
+        return 0;
+    }
+    djp__registry_lock(family->registry);
+    djp_series_entry *entry = djp__table_find_any(family, &key);
+    int found = entry && (djp_load_relaxed(&entry->generation) & 1);
+    if (found) {
+        djp__series_kill(family, entry);
+    }
+    djp__registry_unlock(family->registry);
+    djp__series_key_fini(&key);
+    return found;
+}
+
+void
+djp_family_clear(djp_family *family)
+{
+    if (!family) {
+        return;
+    }
+    djp__registry_lock(family->registry);
+    for (uint32_t at = family->entry->first; at;) {
+        djp_series_entry *entry = series_at(family->registry, at);
+        if (djp_load_relaxed(&entry->generation) & 1) {
+            djp__series_kill(family, entry);
+        }
+        at = entry->next;
+    }
+    djp__registry_unlock(family->registry);
+}
+
+void
+djp__series_repair(djp_registry *registry, djp_family_entry *entry)
+{
+    uint32_t live = 0;
+    entry->last = 0;
+    entry->free_first = entry->free_last = 0;
+    for (uint32_t at = entry->first; at;) {
+        djp_series_entry *series = series_at(registry, at);
+        int alive = djp_load_relaxed(&series->generation) & 1;
+        series->in_free = 0;
+        series->linked = 1;
+        if (!series->is_overflow) {
+            live += (uint32_t)alive;
+            if (!alive) {
+                series_free_push(registry, entry, at);
+            }
+        }
+        entry->last = at;
+        at = series->next;
+    }
+    djp_store_relaxed(&entry->live, live);
+    djp__table_rebuild(registry, entry);
+}
+
+uint64_t
+djp__series_cell(const djp_registry *registry, const djp_series_entry *entry, uint32_t index)
+{
+    uint64_t sum = 0;
+    for (uint32_t stripe = 0; stripe < registry->segment.header->stripes; stripe++) {
+        sum += djp_load_relaxed(&djp__segment_cells(&registry->segment, stripe, entry->cell)[index]);
+    }
+    return sum;
+}
+
+double
+djp__series_cell_double(const djp_registry *registry, const djp_series_entry *entry, uint32_t index)
+{
+    double sum = 0;
+    for (uint32_t stripe = 0; stripe < registry->segment.header->stripes; stripe++) {
+        sum +=
+            djp__bits_to_double(djp_load_relaxed(&djp__segment_cells(&registry->segment, stripe, entry->cell)[index]));
+    }
+    return sum;
+}

@@ -1,0 +1,43 @@
+/* Escapes of the exposition formats: whatever a label holds, a line stays one line. */
+#include "metrics/text.h"
+
+#include "base/str.h"
+
+static void
+text_escape_valid(djp_buf *out, djp_text text, int quote)
+{
+    size_t start = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.data[i];
+        const char *form = c == '\\' ? "\\\\" : c == '\n' ? "\\n" : NULL;
+        if (c == '"' && quote) {
+            form = "\\\"";
+        }
+        if (form) {
+            djp__buf_append(out, text.data + start, i - start);
+            djp__buf_text(out, form);
+            start = i + 1;
+        }
+    }
+    djp__buf_append(out, text.data + start, text.size - start);
+}
+
+void
+djp__text_escape(djp_buf *out, djp_text text, int quote)
+{
+    if (djp__utf8_valid(text.data, text.size)) {
+        text_escape_valid(out, text, quote);
+        return;
+    }
+    /* Repaired text is at most three times as long: one replacement character for each bad byte. */
+    djp_buf repaired;
+    djp__buf_init(&repaired, 0);
+    char *end = djp__buf_reserve(&repaired, text.size * 3);
+    if (end) {
+        size_t size = djp__utf8_repair(end, text.size * 3, text.data, text.size, NULL);
+        text_escape_valid(out, (djp_text){end, size}, quote);
+    } else {
+        out->failed = 1;
+    }
+    djp__buf_fini(&repaired);
+}
