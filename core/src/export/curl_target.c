@@ -124,14 +124,20 @@ curl_target_add_method(CURLU *url)
     return code;
 }
 
+/* The address as messages name it, taken before the method of gRPC makes it long. */
 static int
 curl_target_show(djp_curl_target *target, CURLU *url)
 {
     static const CURLUPart hidden[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS, CURLUPART_QUERY,
                                        CURLUPART_FRAGMENT};
+    CURLU *copy = curl_url_dup(url);
+    if (!copy)
+        return DJP_ENOMEM;
     for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++)
-        curl_url_set(url, hidden[i], NULL, 0);
-    return curl_target_part(&target->shown, url, CURLUPART_URL);
+        curl_url_set(copy, hidden[i], NULL, 0);
+    int code = curl_target_part(&target->shown, copy, CURLUPART_URL);
+    curl_url_cleanup(copy);
+    return code;
 }
 
 static int
@@ -148,11 +154,11 @@ curl_target_parse(djp_curl_target *target, CURLU *url, const char *text, int is_
         goto done;
     if ((code = curl_target_part(&host, url, CURLUPART_HOST)) != 0)
         goto done;
+    if ((code = curl_target_show(target, url)) != 0)
+        goto done;
     if (is_grpc && (code = curl_target_add_method(url)) != 0)
         goto done;
     if ((code = curl_target_part(&target->url, url, CURLUPART_URL)) != 0)
-        goto done;
-    if ((code = curl_target_show(target, url)) != 0)
         goto done;
     code = curl_target_set_proxy(target, host);
 done:

@@ -132,6 +132,12 @@ otlp_choose_version(otlp_transport *transport, djp_curl_exchange *exchange, int 
     }
 }
 
+static int
+otlp_lost_connection(CURLcode code)
+{
+    return code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING || code == CURLE_HTTP2;
+}
+
 /* 1 when a kept connection was dead: the receiver has closed it, so that the request is sent again at once on a new one. */
 static int
 otlp_was_stale(otlp_transport *transport, const otlp_call *call)
@@ -144,7 +150,7 @@ otlp_was_stale(otlp_transport *transport, const otlp_call *call)
     if (exchange->code == CURLE_HTTP2 && otlp_is_grpc(transport) && !transport->target.is_https)
         transport->breaks_reuse = 1;
     if (exchange->code != CURLE_OK)
-        return exchange->head_bytes == 0;
+        return exchange->head_bytes == 0 && otlp_lost_connection(exchange->code);
     return otlp_is_grpc(transport) && !call->grpc.has_status && exchange->status == 200;
 }
 
