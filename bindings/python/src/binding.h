@@ -23,14 +23,20 @@ PyModule_AddObjectRef(PyObject *module, const char *name, PyObject *value)
 }
 #endif
 
-/* Words that become interned str objects in the state: keyword names of hot functions and attributes that are looked up. */
-#define DJP_PY_WORDS(X)                                                                                           \
-    X(name)                                                                                                       \
-    X(attributes) X(parent) X(kind) X(links) X(start_time) X(end_time) X(context) X(record_exception)             \
-        X(set_status_on_exception) X(end_on_exit) X(key) X(value) X(timestamp) X(exception) X(escaped) X(status)  \
-            X(description) X(carrier) X(setter) X(getter) X(version) X(schema_url) X(timeout) X(get_span_context) \
-                X(trace_id) X(span_id) X(trace_flags) X(trace_state) X(is_remote) X(status_code) X(to_header)     \
-                    X(format) X(get) X(set) X(keys) X(items) X(decorate) X(span) X(baggage) X(code) X(start)
+/* clang-format off */
+/* Words that become interned str objects in the state: keyword names of functions and attributes that are looked up. */
+#define DJP_PY_WORDS(X)                                                                                              \
+    X(name) X(attributes) X(parent) X(kind) X(links) X(start_time) X(end_time) X(context) X(record_exception)        \
+    X(set_status_on_exception) X(end_on_exit) X(key) X(value) X(timestamp) X(exception) X(escaped) X(status)         \
+    X(description) X(carrier) X(setter) X(getter) X(version) X(schema_url) X(timeout) X(get_span_context)            \
+    X(trace_id) X(span_id) X(trace_flags) X(trace_state) X(is_remote) X(status_code) X(to_header) X(span)            \
+    X(get) X(set) X(items) X(append) X(options) X(environ) X(service_name) X(warn) X(code) X(properties)
+/* clang-format on */
+enum {
+#define DJP_PY_WORD_INDEX(word) DJP_PY_WORD_##word,
+    DJP_PY_WORDS(DJP_PY_WORD_INDEX)
+#undef DJP_PY_WORD_INDEX
+};
 
 typedef struct djp_py_words {
 #define DJP_PY_WORD_FIELD(word) PyObject *word;
@@ -41,17 +47,20 @@ typedef struct djp_py_words {
 /* The native SDK as an object, so that whoever works with it (a flush without the interpreter lock, a metric family) keeps it
  * alive. `sdk` is set once. Freed with the last reference. */
 typedef struct djp_py_sdk {
-    PyObject_HEAD djp_sdk *sdk;
+    PyObject ob_base;
+    djp_sdk *sdk;
 } djp_py_sdk;
 
 /* A span. `span` is an owned handle of the core, NULL for a span that records nothing (telemetry off, remote parent). */
 typedef struct djp_py_span {
-    PyObject_HEAD struct djp_py_state *state; /* borrowed: the type keeps the module alive */
+    PyObject ob_base;
+    struct djp_py_state *state; /* borrowed: the type keeps the module alive */
     djp_span *span;
     PyObject *token; /* of the context variable while the span is entered, else NULL */
     PyObject *context; /* SpanContext, made when asked for; always there when span is NULL */
     PyObject *weakrefs;
-    uint8_t flags; /* DJP_PY_SPAN_* */
+    uint32_t generation; /* of the SDK that span belongs to: another SDK sees only its context */
+    uint32_t flags; /* DJP_PY_SPAN_* */
 } djp_py_span;
 enum { DJP_PY_SPAN_NO_RECORD = 1, DJP_PY_SPAN_NO_STATUS = 2, DJP_PY_SPAN_KEEP_OPEN = 4 };
 
@@ -71,7 +80,7 @@ typedef struct djp_py_state {
     /* What is active. Changed only by sdk.c, under the interpreter lock. */
     djp_py_sdk *sdk; /* owned; NULL while telemetry is off */
     djp_recorder *recorder; /* of sdk; NULL when spans are off: the one test on the hot path */
-    uint64_t generation; /* grows each time that sdk changes: caches compare it */
+    uint32_t generation; /* grows each time that sdk changes: caches compare it */
     /* The current span and baggage. */
     PyObject *current_var; /* ContextVar; value is a Span */
     PyObject *baggage_var; /* ContextVar; value is a Baggage or None */
@@ -79,6 +88,7 @@ typedef struct djp_py_state {
     djp_py_key_slot *keys; /* DJP_PY_KEY_SLOTS of them */
     djp_py_span *pool[DJP_PY_SPAN_POOL];
     int pool_count;
+    int closed; /* the module was cleared: nothing goes into the pool any more */
     /* Belong to the files of the same name, which define the structures, free them in their _clear hook and visit them. */
     struct djp_py_metrics_state *metrics;
     struct djp_py_asgi_state *asgi;
@@ -92,23 +102,26 @@ typedef struct djp_py_part {
 } djp_py_part;
 extern const djp_py_part djp_py_sdk_part, djp_py_value_part, djp_py_context_part, djp_py_baggage_part,
     djp_py_current_part;
-extern const djp_py_part djp_py_span_part, djp_py_tracer_part, djp_py_propagate_part;
+extern const djp_py_part djp_py_span_part, djp_py_tracer_part, djp_py_propagate_part, djp_py_parent_part,
+    djp_py_use_part;
 /* Makes a heap type of this module; with name != NULL it also becomes the module's attribute. NULL with an exception set. */
-PyTypeObject *djp_py_type(PyObject *module, PyType_Spec *spec, PyObject *bases, const char *name);
+PyTypeObject *djp_py_type(PyObject *module, PyType_Spec *spec, PyObject *base, const char *name);
 #define djp_py_state_of(module) ((djp_py_state *)PyModule_GetState(module))
 
 /* ---- arguments (args.c) ---- */
 /* What a METH_FASTCALL | METH_KEYWORDS function takes. Positions count from 0; out[] holds borrowed references or NULL. */
 typedef struct djp_py_signature {
     const char *function;
-    int positional; /* how many may be given by position */
-    int required; /* the first so many must be given */
-    int count;
-    PyObject *const *names[10]; /* addresses of interned words in the state */
+    uint8_t positional; /* how many may be given by position */
+    uint8_t required; /* the first so many must be given */
+    uint8_t count;
+    uint8_t names[10]; /* DJP_PY_WORD_* */
 } djp_py_signature;
 /* Returns 0, or -1 with TypeError: only a call that no signature could accept, as for any Python function, raises. */
-int djp_py_arguments(PyObject **out, const djp_py_signature *signature, PyObject *const *args, Py_ssize_t nargs,
-                     PyObject *kwnames);
+int djp_py_arguments(PyObject **out, const djp_py_state *state, const djp_py_signature *signature,
+                     PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
+/* An argument that may be None is NULL then. */
+#define djp_py_given(argument) ((argument) == Py_None ? NULL : (argument))
 
 /* ---- text (text.c) ---- */
 /* UTF-8 of a str (lone surrogates as invalid bytes, which the core replaces) or the bytes of a bytes object. */
@@ -147,6 +160,18 @@ uint64_t djp_py_time(PyObject *value);
 /* ---- span contexts (context.c) ---- */
 /* A SpanContext object; copies. NULL with an exception only without memory. */
 PyObject *djp_py_span_context_new(djp_py_state *state, const djp_span_context *context);
+/* The context inside a SpanContext object, borrowed; NULL for anything else. */
+const djp_span_context *djp_py_span_context_of(djp_py_state *state, PyObject *object);
+/* Reads a foreign span context (OpenTelemetry's) by its attributes. 1 when it is valid; the caller clears out. */
+int djp_py_span_context_foreign(djp_span_context *out, djp_py_state *state, PyObject *object);
+/* Lower-case hexadecimal text; NULL with an exception only without memory. */
+PyObject *djp_py_hex(const uint8_t *bytes, size_t size);
+
+/* ---- parents (parent.c) ---- */
+/* A Context around a Span and a Baggage (may be NULL). NULL with an exception only without memory. */
+PyObject *djp_py_context_new(djp_py_state *state, PyObject *span, PyObject *baggage);
+/* Parts of a Context, borrowed; baggage may become NULL. 0 for any other object. */
+int djp_py_context_parts(djp_py_state *state, PyObject *object, PyObject **span, PyObject **baggage);
 /* Where a new span belongs. Exactly one of span and remote is set, or none (a new trace). */
 typedef struct djp_py_parent {
     djp_span *span; /* borrowed from the object that was given */
@@ -168,25 +193,30 @@ PyObject *djp_py_span_remote(djp_py_state *state, const djp_span_context *contex
 /* Fills out, borrowing the tracestate from the span. object must be a Span. */
 void djp_py_span_get_context(PyObject *object, djp_span_context *out);
 /* What leaving a span's body by an exception does: records it and sets the status to ERROR, but not for cancellation, GeneratorExit
- * and SystemExit(0). flags as in djp_py_span. Leaves the interpreter's error indicator as it was. type and traceback may be NULL. */
-void djp_py_span_fail(djp_py_state *state, djp_span *span, PyObject *type, PyObject *value, PyObject *traceback,
-                      unsigned flags);
+ * and SystemExit(0). exception is an instance that carries its traceback, or NULL; flags as in djp_py_span. Leaves the interpreter's
+ * error indicator as it was. */
+void djp_py_span_fail(djp_py_state *state, djp_span *span, PyObject *exception, unsigned flags);
 void djp_py_record_exception(djp_py_state *state, djp_span *span, PyObject *exception, PyObject *attributes,
                              uint64_t time_unix_ns, int escaped);
 
 /* ---- the current span (current.c) ---- */
 /* The current Span, a new reference, never NULL: the no-op span when there is none. */
 PyObject *djp_py_current_span(djp_py_state *state);
+/* The same or NULL when there is none. */
+PyObject *djp_py_current_find(djp_py_state *state);
 /* Makes span current and returns the token for djp_py_current_reset, or NULL (nothing changed, no exception). */
 PyObject *djp_py_current_set(djp_py_state *state, PyObject *span);
 /* Takes the token (NULL allowed). In another execution context than the one of the set it changes nothing. */
 void djp_py_current_reset(djp_py_state *state, PyObject *token);
+/* The same pair for baggage. */
+PyObject *djp_py_baggage_set(djp_py_state *state, PyObject *baggage);
+void djp_py_baggage_reset(djp_py_state *state, PyObject *token);
 /* The current span's context with a borrowed tracestate; zeroes without one. For exemplars: valid until the next Python call. */
 void djp_py_current_context(djp_py_state *state, djp_span_context *out);
 
 /* ---- starting (tracer.c) ---- */
-/* Text or int or enum of a span kind; 0 when unknown. */
-uint8_t djp_py_kind(PyObject *kind);
+/* A word, an int or an enum of a span kind; 0 when unknown. */
+uint8_t djp_py_kind(djp_py_state *state, PyObject *kind);
 
 /* ---- propagation (propagate.c, baggage.c) ---- */
 /* A Baggage object from header fields; NULL without an exception when there is none. */

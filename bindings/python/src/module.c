@@ -3,15 +3,17 @@
 #include "binding.h"
 
 static const djp_py_part *const module_parts[] = {
-    &djp_py_sdk_part,     &djp_py_value_part, &djp_py_context_part, &djp_py_baggage_part,
-    &djp_py_current_part, &djp_py_span_part,  &djp_py_tracer_part,  &djp_py_propagate_part,
+    &djp_py_sdk_part,     &djp_py_value_part, &djp_py_context_part, &djp_py_baggage_part, &djp_py_parent_part,
+    &djp_py_current_part, &djp_py_span_part,  &djp_py_tracer_part,  &djp_py_use_part,     &djp_py_propagate_part,
 };
 #define MODULE_PARTS (sizeof(module_parts) / sizeof(module_parts[0]))
 
 PyTypeObject *
-djp_py_type(PyObject *module, PyType_Spec *spec, PyObject *bases, const char *name)
+djp_py_type(PyObject *module, PyType_Spec *spec, PyObject *base, const char *name)
 {
-    PyObject *type = PyType_FromModuleAndSpec(module, spec, bases);
+    PyObject *tuple = base == NULL ? NULL : PyTuple_Pack(1, base);
+    PyObject *type = base != NULL && tuple == NULL ? NULL : PyType_FromModuleAndSpec(module, spec, tuple);
+    Py_XDECREF(tuple);
     if (type != NULL && name != NULL && PyModule_AddObjectRef(module, name, type) < 0)
         Py_CLEAR(type);
     return (PyTypeObject *)type;
@@ -77,8 +79,10 @@ module_free(void *module)
 {
     djp_py_state *state = djp_py_state_of((PyObject *)module);
     module_clear((PyObject *)module);
-    if (state != NULL)
-        module_words_clear(&state->words);
+    if (state == NULL)
+        return;
+    module_words_clear(&state->words);
+    PyMem_Free(state->keys);
 }
 
 static PyModuleDef_Slot module_slots[] = {

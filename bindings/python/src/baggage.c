@@ -1,0 +1,181 @@
+/* Baggage as an immutable object around the core's list. Changing it makes a new object; a key or value that cannot be baggage leaves
+ * it as it was. */
+#include "binding.h"
+
+typedef struct baggage_object {
+    PyObject ob_base;
+    djp_baggage *list; /* owned; NULL is the empty one */
+} baggage_object;
+
+/* Takes list in any case. */
+static PyObject *
+baggage_wrap(djp_py_state *state, djp_baggage *list)
+{
+    baggage_object *self = PyObject_New(baggage_object, state->baggage_type);
+    if (self == NULL)
+        djp_baggage_free(list);
+    else
+        self->list = list;
+    return (PyObject *)self;
+}
+
+PyObject *
+djp_py_baggage_parse(djp_py_state *state, const djp_header *fields, size_t count)
+{
+    djp_baggage *list = djp_baggage_parse(fields, count);
+    PyObject *self = list == NULL ? NULL : baggage_wrap(state, list);
+    PyErr_Clear();
+    return self;
+}
+
+const djp_baggage *
+djp_py_baggage_of(djp_py_state *state, PyObject *object)
+{
+    return object != NULL && Py_TYPE(object) == state->baggage_type ? ((baggage_object *)object)->list : NULL;
+}
+
+static void
+baggage_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    djp_baggage_free(((baggage_object *)self)->list);
+    PyObject_Free(self);
+    Py_DECREF(type);
+}
+
+static PyObject *
+baggage_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {NULL};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, ":Baggage", names))
+        return NULL;
+    return baggage_wrap(PyType_GetModuleState(type), NULL);
+}
+
+static PyObject *
+baggage_get(PyObject *self, PyObject *key)
+{
+    const djp_baggage *list = ((baggage_object *)self)->list;
+    djp_baggage_entry entry;
+    djp_py_text text;
+    PyObject *found = NULL;
+    if (!djp_py_text_get(&text, key))
+        Py_RETURN_NONE;
+    for (size_t i = 0; found == NULL && djp_baggage_entry_at(&entry, list, i); i++) {
+        if (entry.key.size == text.text.size && memcmp(entry.key.data, text.text.data, text.text.size) == 0)
+            found = djp_py_text_object(entry.value);
+    }
+    djp_py_text_release(&text);
+    PyErr_Clear();
+    return found != NULL ? found : Py_NewRef(Py_None);
+}
+
+static PyObject *
+baggage_items(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    PyObject *dict = PyDict_New();
+    djp_baggage_entry entry;
+    for (size_t i = 0; dict != NULL && djp_baggage_entry_at(&entry, ((baggage_object *)self)->list, i); i++) {
+        PyObject *key = djp_py_text_object(entry.key), *value = djp_py_text_object(entry.value);
+        if (key == NULL || value == NULL || PyDict_SetItem(dict, key, value) < 0)
+            Py_CLEAR(dict);
+        Py_XDECREF(key);
+        Py_XDECREF(value);
+    }
+    return dict;
+}
+
+static PyObject *
+baggage_set(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    static const djp_py_signature signature = {
+        "set", 3, 2, 3, {DJP_PY_WORD_key, DJP_PY_WORD_value, DJP_PY_WORD_properties}};
+    djp_py_state *state = PyType_GetModuleState(Py_TYPE(self));
+    PyObject *given[3];
+    if (djp_py_arguments(given, state, &signature, args, nargs, kwnames) < 0)
+        return NULL;
+    djp_py_text key, value, properties;
+    int good = djp_py_text_get(&key, given[0]) & djp_py_text_get(&value, given[1]);
+    (void)djp_py_text_get(&properties, given[2]);
+    djp_baggage_entry entry = {key.text, value.text, properties.text};
+    djp_baggage *list = good ? djp_baggage_set(((baggage_object *)self)->list, &entry) : NULL;
+    djp_py_text_release(&key);
+    djp_py_text_release(&value);
+    djp_py_text_release(&properties);
+    return list != NULL ? baggage_wrap(state, list) : Py_NewRef(self);
+}
+
+static PyObject *
+baggage_remove(PyObject *self, PyObject *key)
+{
+    djp_py_text text;
+    if (!djp_py_text_get(&text, key))
+        return Py_NewRef(self);
+    djp_baggage *list = djp_baggage_remove(((baggage_object *)self)->list, text.text.data, text.text.size);
+    djp_py_text_release(&text);
+    return baggage_wrap(PyType_GetModuleState(Py_TYPE(self)), list);
+}
+
+static PyObject *
+baggage_to_header(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return djp_py_text_object(djp_baggage_text(((baggage_object *)self)->list));
+}
+
+static Py_ssize_t
+baggage_length(PyObject *self)
+{
+    return (Py_ssize_t)djp_baggage_count(((baggage_object *)self)->list);
+}
+
+static PyObject *
+baggage_repr(PyObject *self)
+{
+    PyObject *items = baggage_items(self, NULL);
+    PyObject *text = items == NULL ? NULL : PyUnicode_FromFormat("<Baggage %R>", items);
+    Py_XDECREF(items);
+    return text;
+}
+
+static PyMethodDef baggage_methods[] = {
+    {"get", baggage_get, METH_O, "get($self, key, /)\n--\n\nThe value of an entry or None."},
+    {"items", baggage_items, METH_NOARGS, "items($self, /)\n--\n\nAll entries as a new dict."},
+    {"set", (PyCFunction)(void (*)(void))baggage_set, METH_FASTCALL | METH_KEYWORDS,
+     "set($self, key, value, properties=None)\n--\n\nNew baggage with the entry set."},
+    {"remove", baggage_remove, METH_O, "remove($self, key, /)\n--\n\nNew baggage without the entry."},
+    {"to_header", baggage_to_header, METH_NOARGS, "to_header($self, /)\n--\n\nThe header value."},
+    {NULL, NULL, 0, NULL},
+};
+static PyType_Slot baggage_slots[] = {
+    {Py_tp_doc, "Baggage()\n--\n\nName and value pairs that travel with a trace. Immutable."},
+    {Py_tp_new, (void *)baggage_new},
+    {Py_tp_dealloc, (void *)baggage_dealloc},
+    {Py_tp_repr, (void *)baggage_repr},
+    {Py_tp_methods, baggage_methods},
+    {Py_sq_length, (void *)baggage_length},
+    {0, NULL},
+};
+static PyType_Spec baggage_spec = {"djp_telemetry._native.Baggage", sizeof(baggage_object), 0, Py_TPFLAGS_DEFAULT,
+                                   baggage_slots};
+
+static int
+baggage_part_init(PyObject *module, djp_py_state *state)
+{
+    state->baggage_type = djp_py_type(module, &baggage_spec, NULL, "Baggage");
+    return state->baggage_type == NULL ? -1 : 0;
+}
+
+static int
+baggage_part_traverse(djp_py_state *state, visitproc visit, void *arg)
+{
+    Py_VISIT(state->baggage_type);
+    return 0;
+}
+
+static void
+baggage_part_clear(djp_py_state *state)
+{
+    Py_CLEAR(state->baggage_type);
+}
+
+const djp_py_part djp_py_baggage_part = {baggage_part_init, baggage_part_traverse, baggage_part_clear};

@@ -1,0 +1,158 @@
+/* Exceptions on spans: the type's qualified name, the message and the formatted traceback, all taken at this moment and bounded. The
+ * exception object itself is only read; the interpreter's error indicator is left as it was. */
+#include "binding.h"
+
+#include <string.h>
+
+/* "module.Class", without the module for builtins; an owned str or NULL. */
+static PyObject *
+exception_type_name(PyTypeObject *type)
+{
+    PyObject *name = PyObject_GetAttrString((PyObject *)type, "__qualname__");
+    PyObject *module = PyObject_GetAttrString((PyObject *)type, "__module__");
+    PyErr_Clear();
+    PyObject *full = name;
+    if (name != NULL && module != NULL && PyUnicode_Check(module) &&
+        PyUnicode_CompareWithASCIIString(module, "builtins") != 0) {
+        full = PyUnicode_FromFormat("%U.%S", module, name);
+        Py_DECREF(name);
+    }
+    Py_XDECREF(module);
+    PyErr_Clear();
+    return full;
+}
+
+static PyObject *
+exception_stacktrace(PyObject *exception)
+{
+    PyObject *helper = PyImport_ImportModule("djp_telemetry._exceptions");
+    PyObject *text = helper == NULL ? NULL : PyObject_CallMethod(helper, "format_exception", "O", exception);
+    PyErr_Clear();
+    Py_XDECREF(helper);
+    return text;
+}
+
+/* The core stamps an exception with the time of the call; with a time of the caller's it is an event of the same form. */
+static void
+exception_add_event(djp_span *span, djp_text type, djp_text message, djp_text stack, uint64_t time_unix_ns, int escaped,
+                    const djp_py_attributes *own)
+{
+    djp_attribute *all = PyMem_Calloc(own->count + 4, sizeof(*all));
+    if (all == NULL) {
+        djp_span_drop_attribute(span);
+        return;
+    }
+    all[0] = (djp_attribute){{"exception.type", 14}, {.type = DJP_STRING, .as.text = type}};
+    all[1] = (djp_attribute){{"exception.message", 17}, {.type = DJP_STRING, .as.text = message}};
+    all[2] = (djp_attribute){{"exception.stacktrace", 20}, {.type = DJP_STRING, .as.text = stack}};
+    all[3] = (djp_attribute){{"exception.escaped", 17}, {.type = DJP_BOOL, .as.boolean = escaped}};
+    if (own->count > 0)
+        memcpy(all + 4, own->items, own->count * sizeof(*all));
+    djp_span_add_event(span, "exception", 9, time_unix_ns, all, own->count + 4);
+    PyMem_Free(all);
+}
+
+static void
+exception_record(djp_py_state *state, djp_span *span, PyObject *exception, PyObject *attributes, uint64_t time_unix_ns,
+                 int escaped, PyObject *message)
+{
+    PyObject *type_name = exception_type_name(Py_TYPE(exception)), *stacktrace = exception_stacktrace(exception);
+    djp_py_text type, text, stack;
+    djp_py_attributes own;
+    (void)djp_py_text_get(&type, type_name);
+    (void)djp_py_text_get(&text, message);
+    (void)djp_py_text_get(&stack, stacktrace);
+    djp_py_attributes_get(&own, state, attributes);
+    if (time_unix_ns != 0)
+        exception_add_event(span, type.text, text.text, stack.text, time_unix_ns, escaped, &own);
+    else
+        djp_span_record_exception(span, type.text, text.text, stack.text, escaped, own.items, own.count);
+    for (size_t i = 0; i < own.dropped; i++)
+        djp_span_drop_attribute(span);
+    djp_py_attributes_release(&own);
+    djp_py_text_release(&type);
+    djp_py_text_release(&text);
+    djp_py_text_release(&stack);
+    Py_XDECREF(stacktrace);
+    Py_XDECREF(type_name);
+}
+
+static PyObject *
+exception_message(PyObject *exception)
+{
+    PyObject *message = PyObject_Str(exception);
+    PyErr_Clear();
+    return message;
+}
+
+void
+djp_py_record_exception(djp_py_state *state, djp_span *span, PyObject *exception, PyObject *attributes,
+                        uint64_t time_unix_ns, int escaped)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *message = exception_message(exception);
+    exception_record(state, span, exception, attributes, time_unix_ns, escaped, message);
+    Py_XDECREF(message);
+    PyErr_Restore(type, value, traceback);
+}
+
+static const char *
+exception_short_name(PyObject *exception)
+{
+    const char *dot = strrchr(Py_TYPE(exception)->tp_name, '.');
+    return dot == NULL ? Py_TYPE(exception)->tp_name : dot + 1;
+}
+
+/* Leaving by these is how the language, a task or a program ends in order: no error. Cancellation is known by name, so that neither
+ * asyncio nor trio is imported. */
+static int
+exception_is_orderly(PyObject *exception)
+{
+    if (PyObject_TypeCheck(exception, (PyTypeObject *)PyExc_Exception))
+        return 0;
+    if (PyObject_TypeCheck(exception, (PyTypeObject *)PyExc_GeneratorExit))
+        return 1;
+    if (PyObject_TypeCheck(exception, (PyTypeObject *)PyExc_SystemExit)) {
+        PyObject *code = PyObject_GetAttrString(exception, "code");
+        int orderly = code == Py_None || (code != NULL && PyLong_Check(code) && PyObject_IsTrue(code) == 0);
+        Py_XDECREF(code);
+        PyErr_Clear();
+        return orderly;
+    }
+    const char *name = exception_short_name(exception);
+    return strcmp(name, "CancelledError") == 0 || strcmp(name, "Cancelled") == 0;
+}
+
+/* "ValueError: what it said", as OpenTelemetry words it. */
+static void
+exception_set_status(djp_span *span, PyObject *exception, PyObject *message)
+{
+    const char *name = exception_short_name(exception);
+    int worded = message != NULL && PyUnicode_GetLength(message) > 0;
+    PyObject *description = worded ? PyUnicode_FromFormat("%s: %U", name, message) : PyUnicode_FromString(name);
+    PyErr_Clear();
+    djp_py_text text;
+    (void)djp_py_text_get(&text, description);
+    djp_span_set_status(span, DJP_STATUS_ERROR, text.text.data, text.text.size);
+    djp_py_text_release(&text);
+    Py_XDECREF(description);
+}
+
+void
+djp_py_span_fail(djp_py_state *state, djp_span *span, PyObject *exception, unsigned flags)
+{
+    PyObject *type, *value, *traceback;
+    if (span == NULL || exception == NULL || !PyExceptionInstance_Check(exception) || !djp_span_is_recording(span))
+        return;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (!exception_is_orderly(exception)) {
+        PyObject *message = exception_message(exception);
+        if ((flags & DJP_PY_SPAN_NO_RECORD) == 0)
+            exception_record(state, span, exception, NULL, 0, 1, message);
+        if ((flags & DJP_PY_SPAN_NO_STATUS) == 0)
+            exception_set_status(span, exception, message);
+        Py_XDECREF(message);
+    }
+    PyErr_Restore(type, value, traceback);
+}

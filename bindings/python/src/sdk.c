@@ -1,0 +1,298 @@
+/* Starting, flushing and ending the native SDK. These may block, so they give up the interpreter lock while they do, and whatever works
+ * without the lock holds a reference to the SDK object. Nothing here may raise for a bad setting: the core warns and goes on. */
+#include "binding.h"
+
+#include <math.h>
+#include <string.h>
+
+#define SDK_OPTIONS_MAX 128
+
+static void
+sdk_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    djp_sdk *sdk = ((djp_py_sdk *)self)->sdk;
+    Py_BEGIN_ALLOW_THREADS djp_sdk_free(sdk);
+    Py_END_ALLOW_THREADS PyObject_Free(self);
+    Py_DECREF(type);
+}
+
+static PyType_Slot sdk_slots[] = {{Py_tp_dealloc, (void *)sdk_dealloc}, {0, NULL}};
+static PyType_Spec sdk_spec = {"djp_telemetry._native._Sdk", sizeof(djp_py_sdk), 0, Py_TPFLAGS_DEFAULT, sdk_slots};
+
+/* What the resolution of the settings needs of Python. */
+typedef struct sdk_settings {
+    PyObject *environ, *warn;
+    PyObject *value; /* bytes of the newest look-up, owned */
+    PyObject *owners; /* list of bytes objects that the overrides borrow from */
+    djp_config_override overrides[SDK_OPTIONS_MAX];
+    size_t count;
+} sdk_settings;
+
+static PyObject *
+sdk_bytes(PyObject *text)
+{
+    PyObject *bytes = PyUnicode_Check(text) ? PyUnicode_AsEncodedString(text, "utf-8", "surrogateescape") : NULL;
+    if (bytes == NULL && PyUnicode_Check(text)) {
+        PyErr_Clear();
+        bytes = PyUnicode_AsEncodedString(text, "utf-8", "replace");
+    }
+    PyErr_Clear();
+    return bytes;
+}
+
+static const char *
+sdk_lookup(void *user, const char *name)
+{
+    sdk_settings *settings = user;
+    PyObject *text = PyMapping_GetItemString(settings->environ, name);
+    PyErr_Clear();
+    Py_XSETREF(settings->value, text == NULL ? NULL : sdk_bytes(text));
+    Py_XDECREF(text);
+    return settings->value == NULL ? NULL : PyBytes_AS_STRING(settings->value);
+}
+
+static void
+sdk_warn(void *user, const char *message)
+{
+    PyObject *text = PyUnicode_DecodeUTF8(message, (Py_ssize_t)strlen(message), "replace");
+    PyObject *result = text == NULL ? NULL : PyObject_CallOneArg(((sdk_settings *)user)->warn, text);
+    PyErr_Clear();
+    Py_XDECREF(text);
+    Py_XDECREF(result);
+}
+
+static int
+sdk_read_options(sdk_settings *settings, PyObject *options)
+{
+    PyObject *key, *value;
+    Py_ssize_t at = 0;
+    settings->owners = PyList_New(0);
+    while (settings->owners != NULL && settings->count < SDK_OPTIONS_MAX && PyDict_Next(options, &at, &key, &value)) {
+        PyObject *keyword = sdk_bytes(key), *text = sdk_bytes(value);
+        if (keyword != NULL && text != NULL && PyList_Append(settings->owners, keyword) == 0 &&
+            PyList_Append(settings->owners, text) == 0) {
+            settings->overrides[settings->count++] =
+                (djp_config_override){PyBytes_AS_STRING(keyword), PyBytes_AS_STRING(text)};
+        }
+        Py_XDECREF(keyword);
+        Py_XDECREF(text);
+    }
+    return settings->owners == NULL ? -1 : 0;
+}
+
+static PyObject *
+sdk_describe(const djp_options *options)
+{
+    static const char *const backends[] = {"noop", "prom", "otel", "hybrid"};
+    static const char *const semconvs[] = {"old", "stable", "both"};
+    djp_text report = {options->report_json, options->report_json == NULL ? 0 : strlen(options->report_json)};
+    return Py_BuildValue("{s:O,s:s,s:s,s:s,s:O,s:d,s:i,s:N}", "enabled", options->enabled ? Py_True : Py_False,
+                         "backend", backends[options->backend], "semconv", semconvs[options->semconv], "service_name",
+                         options->service_name, "log_correlation", options->log_correlation ? Py_True : Py_False,
+                         "shutdown_timeout", (double)options->shutdown_timeout_ns / 1e9, "prometheus_port",
+                         options->prometheus_port, "report", djp_py_text_object(report));
+}
+
+static void
+sdk_language_version(char *out, size_t size)
+{
+    (void)PyOS_snprintf(out, size, "%d.%d.%d", PY_MAJOR_VERSION, PY_MINOR_VERSION, PY_MICRO_VERSION);
+}
+
+static int
+sdk_activate(djp_py_state *state, const djp_options *options)
+{
+    char version[32];
+    sdk_language_version(version, sizeof(version));
+    djp_sdk_language language = {"python", "cpython", version};
+    djp_py_sdk *self = PyObject_New(djp_py_sdk, state->sdk_type);
+    if (self == NULL)
+        return -1;
+    self->sdk = NULL;
+    int error;
+    Py_BEGIN_ALLOW_THREADS error = djp_sdk_new(&self->sdk, options, &language, NULL, NULL);
+    Py_END_ALLOW_THREADS if (error != 0)
+    {
+        Py_DECREF(self);
+        PyErr_Format(PyExc_RuntimeError, "%s", djp_error_text(error));
+        return -1;
+    }
+    Py_XDECREF(state->sdk);
+    state->sdk = self;
+    state->recorder = djp_sdk_recorder(self->sdk);
+    state->generation++;
+    return 0;
+}
+
+/* sdk_start(options, environ, service_name, warn): a dict that describes the settings. Raises only without memory or threads. */
+static PyObject *
+sdk_start(PyObject *module, PyObject *args)
+{
+    djp_py_state *state = djp_py_state_of(module);
+    sdk_settings settings = {0};
+    PyObject *options;
+    const char *service_name;
+    if (!PyArg_ParseTuple(args, "O!OzO", &PyDict_Type, &options, &settings.environ, &service_name, &settings.warn))
+        return NULL;
+    djp_options resolved;
+    PyObject *result = NULL;
+    int error = sdk_read_options(&settings, options) < 0
+                    ? DJP_ENOMEM
+                    : djp_config_resolve(&resolved, sdk_lookup, &settings, settings.overrides, settings.count,
+                                         service_name, sdk_warn, &settings);
+    if (error == 0) {
+        int wanted = resolved.enabled && resolved.backend != DJP_BACKEND_NOOP && state->sdk == NULL;
+        if (!wanted || sdk_activate(state, &resolved) == 0)
+            result = sdk_describe(&resolved);
+        djp_options_fini(&resolved);
+    } else {
+        PyErr_Clear();
+        PyErr_Format(PyExc_RuntimeError, "%s", djp_error_text(error));
+    }
+    Py_XDECREF(settings.value);
+    Py_XDECREF(settings.owners);
+    return result;
+}
+
+/* Seconds as nanoseconds: below zero and NaN are 0, None and infinity wait for ever. */
+static uint64_t
+sdk_timeout(PyObject *seconds)
+{
+    if (seconds == NULL || seconds == Py_None)
+        return UINT64_MAX;
+    double value = PyFloat_AsDouble(seconds);
+    if (value == -1.0 && PyErr_Occurred())
+        PyErr_Clear();
+    if (!(value > 0))
+        return 0;
+    return value >= 1.8e10 ? UINT64_MAX : (uint64_t)(value * 1e9);
+}
+
+static PyObject *
+sdk_flush(PyObject *module, PyObject *timeout)
+{
+    djp_py_state *state = djp_py_state_of(module);
+    djp_py_sdk *self = state->sdk;
+    if (self == NULL)
+        Py_RETURN_TRUE;
+    uint64_t limit = sdk_timeout(timeout);
+    int error;
+    Py_INCREF(self);
+    Py_BEGIN_ALLOW_THREADS error = djp_sdk_flush(self->sdk, limit);
+    Py_END_ALLOW_THREADS Py_DECREF(self);
+    return PyBool_FromLong(error == 0);
+}
+
+static PyObject *
+sdk_status_text(djp_py_sdk *self)
+{
+    char *text = NULL;
+    size_t size = 0;
+    int error;
+    Py_BEGIN_ALLOW_THREADS error = djp_sdk_status_json(&text, &size, self->sdk);
+    Py_END_ALLOW_THREADS if (error != 0) Py_RETURN_NONE;
+    PyObject *object = djp_py_text_object((djp_text){text, size});
+    djp_text_free(text);
+    return object;
+}
+
+/* Ends the active SDK: (everything delivered, the last status as JSON text), or None when none is active. */
+static PyObject *
+sdk_stop(PyObject *module, PyObject *timeout)
+{
+    djp_py_state *state = djp_py_state_of(module);
+    djp_py_sdk *self = state->sdk;
+    if (self == NULL)
+        Py_RETURN_NONE;
+    state->sdk = NULL;
+    state->recorder = NULL;
+    state->generation++;
+    uint64_t limit = sdk_timeout(timeout);
+    int error;
+    Py_BEGIN_ALLOW_THREADS error = djp_sdk_shutdown(self->sdk, limit);
+    Py_END_ALLOW_THREADS PyObject *result =
+        Py_BuildValue("(ON)", error == 0 ? Py_True : Py_False, sdk_status_text(self));
+    Py_DECREF(self);
+    return result;
+}
+
+static PyObject *
+sdk_status(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    djp_py_sdk *self = djp_py_state_of(module)->sdk;
+    if (self == NULL)
+        Py_RETURN_NONE;
+    Py_INCREF(self);
+    PyObject *text = sdk_status_text(self);
+    Py_DECREF(self);
+    return text;
+}
+
+/* What the memory exporter holds: bytes, or None with another exporter. */
+static PyObject *
+sdk_take_exported(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    djp_py_sdk *self = djp_py_state_of(module)->sdk;
+    char *data = NULL;
+    size_t size = 0;
+    if (self == NULL || djp_sdk_take_exported(&data, &size, self->sdk) != 0)
+        Py_RETURN_NONE;
+    PyObject *bytes = PyBytes_FromStringAndSize(data, (Py_ssize_t)size);
+    djp_text_free(data);
+    return bytes;
+}
+
+static PyObject *
+sdk_keywords(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    PyObject *list = PyList_New(0);
+    for (const char *const *keyword = djp_config_keywords(); list != NULL && *keyword != NULL; keyword++) {
+        PyObject *text = PyUnicode_FromString(*keyword);
+        if (text == NULL || PyList_Append(list, text) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(text);
+    }
+    return list;
+}
+
+static PyMethodDef sdk_functions[] = {
+    {"sdk_start", sdk_start, METH_VARARGS,
+     "sdk_start($module, options, environ, service_name, warn, /)\n--\n\nResolves the settings and starts what they "
+     "ask for."},
+    {"sdk_stop", sdk_stop, METH_O, "sdk_stop($module, timeout, /)\n--\n\nEnds what is active."},
+    {"sdk_flush", sdk_flush, METH_O, "sdk_flush($module, timeout, /)\n--\n\nSends what has ended so far."},
+    {"sdk_status", sdk_status, METH_NOARGS, "sdk_status($module, /)\n--\n\nThe state as JSON text."},
+    {"sdk_take_exported", sdk_take_exported, METH_NOARGS,
+     "sdk_take_exported($module, /)\n--\n\nWhat the memory exporter holds."},
+    {"sdk_keywords", sdk_keywords, METH_NOARGS, "sdk_keywords($module, /)\n--\n\nThe options that exist."},
+    {NULL, NULL, 0, NULL},
+};
+
+static int
+sdk_part_init(PyObject *module, djp_py_state *state)
+{
+    state->sdk_type = djp_py_type(module, &sdk_spec, NULL, NULL);
+    if (state->sdk_type == NULL)
+        return -1;
+    state->sdk_type->tp_new = NULL;
+    return PyModule_AddFunctions(module, sdk_functions);
+}
+
+static int
+sdk_part_traverse(djp_py_state *state, visitproc visit, void *arg)
+{
+    Py_VISIT(state->sdk_type);
+    Py_VISIT(state->sdk);
+    return 0;
+}
+
+static void
+sdk_part_clear(djp_py_state *state)
+{
+    state->recorder = NULL;
+    Py_CLEAR(state->sdk);
+    Py_CLEAR(state->sdk_type);
+}
+
+const djp_py_part djp_py_sdk_part = {sdk_part_init, sdk_part_traverse, sdk_part_clear};

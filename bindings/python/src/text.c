@@ -1,0 +1,55 @@
+/* Text between the two worlds. Compact ASCII strings, the usual case, are read in place; nothing here ever raises for what a
+ * string holds: lone surrogates travel as invalid bytes and the core replaces them. */
+#include "binding.h"
+
+/* Above this many characters a string that is not ASCII is encoded into a temporary, so that the host's object does not keep a
+ * second copy of itself. */
+#define TEXT_CACHE_LIMIT 4096
+
+static int
+text_encode(djp_py_text *out, PyObject *object)
+{
+    if (PyUnicode_GetLength(object) <= TEXT_CACHE_LIMIT) {
+        Py_ssize_t size = 0;
+        const char *data = PyUnicode_AsUTF8AndSize(object, &size);
+        if (data != NULL) {
+            out->text = (djp_text){data, (size_t)size};
+            return 1;
+        }
+        PyErr_Clear();
+    }
+    out->owner = PyUnicode_AsEncodedString(object, "utf-8", "surrogatepass");
+    if (out->owner == NULL) {
+        PyErr_Clear();
+        return 0;
+    }
+    out->text = (djp_text){PyBytes_AS_STRING(out->owner), (size_t)PyBytes_GET_SIZE(out->owner)};
+    return 1;
+}
+
+int
+djp_py_text_get(djp_py_text *out, PyObject *object)
+{
+    out->owner = NULL;
+    out->text = (djp_text){"", 0};
+    if (object == NULL)
+        return 0;
+    if (PyUnicode_Check(object)) {
+        if (PyUnicode_IS_COMPACT_ASCII(object)) {
+            out->text = (djp_text){(const char *)PyUnicode_1BYTE_DATA(object), (size_t)PyUnicode_GET_LENGTH(object)};
+            return 1;
+        }
+        return text_encode(out, object);
+    }
+    if (PyBytes_Check(object)) {
+        out->text = (djp_text){PyBytes_AS_STRING(object), (size_t)PyBytes_GET_SIZE(object)};
+        return 1;
+    }
+    return 0;
+}
+
+PyObject *
+djp_py_text_object(djp_text text)
+{
+    return PyUnicode_DecodeUTF8(text.data == NULL ? "" : text.data, (Py_ssize_t)text.size, "replace");
+}
