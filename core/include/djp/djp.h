@@ -4,6 +4,7 @@
 #include "djp/config.h"
 #include "djp/context.h"
 #include "djp/error.h"
+#include "djp/http.h"
 #include "djp/key.h"
 #include "djp/metrics.h"
 #include "djp/sdk.h"

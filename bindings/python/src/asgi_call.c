@@ -1,0 +1,242 @@
+/* The awaitable that the middleware returns for a request: it calls the application at its first step, inside the context in which it is
+ * awaited, and passes every step, value, exception, cancellation and close through to the application's coroutine. */
+#include "asgi_types.h"
+
+#include <stddef.h>
+
+typedef struct djp_py_call {
+    PyObject_HEAD djp_py_exchange *exchange; /* owned, as all objects here */
+    PyObject *receive; /* NULL once the application was called */
+    PyObject *baggage; /* likewise */
+    PyObject *iterator; /* the application's coroutine while it runs */
+    PyObject *token; /* of the current span */
+    PyObject *baggage_token;
+    int done;
+} djp_py_call;
+
+PyObject *
+djp_py_call_new(djp_py_exchange *exchange, PyObject *receive, PyObject *baggage)
+{
+    djp_py_call *call = PyObject_GC_New(djp_py_call, exchange->state->asgi->call_type);
+    if (call == NULL) {
+        Py_XDECREF(baggage);
+        return NULL;
+    }
+    Py_INCREF(exchange);
+    call->exchange = exchange;
+    call->receive = Py_NewRef(receive);
+    call->baggage = baggage;
+    call->iterator = call->token = call->baggage_token = NULL;
+    call->done = 0;
+    PyObject_GC_Track(call);
+    return (PyObject *)call;
+}
+
+static int
+call_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    djp_py_call *call = (djp_py_call *)self;
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(call->exchange);
+    Py_VISIT(call->receive);
+    Py_VISIT(call->baggage);
+    Py_VISIT(call->iterator);
+    return 0;
+}
+
+/* Leaves the contexts that the first step entered. In another execution context these are no-ops. */
+static void
+call_leave(djp_py_call *call)
+{
+    djp_py_state *state = call->exchange->state;
+    PyObject *token = call->token, *baggage_token = call->baggage_token;
+    call->done = 1;
+    call->token = call->baggage_token = NULL;
+    if (token != NULL)
+        djp_py_current_reset(state, token);
+    if (baggage_token != NULL) {
+        if (PyContextVar_Reset(state->baggage_var, baggage_token) < 0)
+            PyErr_Clear();
+        Py_DECREF(baggage_token);
+    }
+    Py_CLEAR(call->iterator);
+    Py_CLEAR(call->receive);
+    Py_CLEAR(call->baggage);
+}
+
+static int
+call_clear(PyObject *self)
+{
+    djp_py_call *call = (djp_py_call *)self;
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    Py_CLEAR(call->iterator); /* closes a coroutine that is dropped half-way */
+    if (call->exchange != NULL) {
+        call_leave(call);
+        djp_py_exchange_finish(call->exchange);
+    }
+    Py_CLEAR(call->exchange);
+    PyErr_Restore(type, value, traceback);
+    return 0;
+}
+
+static void
+call_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    call_clear(self);
+    PyObject_GC_Del(self);
+    Py_DECREF(type);
+}
+
+/* The end of the application: keeps a set exception set. */
+static void
+call_finish(djp_py_call *call, int failed)
+{
+    djp_py_exchange *exchange = call->exchange;
+    PyObject *type, *value, *traceback;
+    if (failed)
+        djp_py_exchange_fail(exchange);
+    else if (exchange->status == 0 && !exchange->disconnected)
+        exchange->failed = 1; /* returned without an answer: the server sends its own 500 */
+    PyErr_Fetch(&type, &value, &traceback);
+    djp_py_exchange_finish(exchange);
+    call_leave(call);
+    PyErr_Restore(type, value, traceback);
+}
+
+/* Makes the span current and calls the application. Returns 0, or -1 with its exception. */
+static int
+call_start(djp_py_call *call)
+{
+    djp_py_exchange *exchange = call->exchange;
+    djp_py_state *state = exchange->state;
+    if (exchange->span != NULL)
+        call->token = djp_py_current_set(state, exchange->span);
+    if (call->baggage != NULL && (call->baggage_token = PyContextVar_Set(state->baggage_var, call->baggage)) == NULL)
+        PyErr_Clear();
+    PyObject *args[4] = {NULL, exchange->scope, call->receive, (PyObject *)exchange};
+    PyObject *awaitable = PyObject_Vectorcall(exchange->app->app, args + 1, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    Py_CLEAR(call->receive);
+    if (awaitable == NULL)
+        return -1;
+    if (PyCoro_CheckExact(awaitable)) {
+        call->iterator = awaitable;
+        return 0;
+    }
+    call->iterator = djp_py_drive_iterator(awaitable);
+    Py_DECREF(awaitable);
+    return call->iterator != NULL ? 0 : -1;
+}
+
+static PySendResult
+call_am_send(PyObject *self, PyObject *value, PyObject **result)
+{
+    djp_py_call *call = (djp_py_call *)self;
+    djp_py_exchange *exchange = call->exchange;
+    *result = NULL;
+    if (call->iterator == NULL) {
+        if (exchange == NULL || call->receive == NULL) {
+            PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine");
+            return PYGEN_ERROR;
+        }
+        exchange->stepping = 1;
+        int failed = call_start(call) < 0;
+        exchange->stepping = 0;
+        if (failed) {
+            call_finish(call, 1);
+            return PYGEN_ERROR;
+        }
+    }
+    exchange->stepping = 1;
+    PySendResult status = djp_py_drive_send(exchange->state, call->iterator, value, result);
+    exchange->stepping = 0;
+    if (status != PYGEN_NEXT)
+        call_finish(call, status == PYGEN_ERROR);
+    else if (exchange->complete) /* waits after the last byte: background work is not part of the request */
+        djp_py_exchange_finish(exchange);
+    return status;
+}
+
+static PyObject *
+call_send(PyObject *self, PyObject *value)
+{
+    PyObject *result = NULL;
+    PySendResult status = call_am_send(self, value, &result);
+    return djp_py_drive_answer(status, result);
+}
+
+static PyObject *
+call_next(PyObject *self)
+{
+    return call_send(self, Py_None);
+}
+
+static PyObject *
+call_throw(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    djp_py_call *call = (djp_py_call *)self;
+    djp_py_exchange *exchange = call->exchange;
+    if (exchange == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine");
+        return NULL;
+    }
+    exchange->stepping = 1;
+    PyObject *result = djp_py_drive_throw(call->iterator, args, nargs);
+    exchange->stepping = 0;
+    if (result == NULL && !call->done)
+        call_finish(call, !PyErr_ExceptionMatches(PyExc_StopIteration) || call->iterator == NULL);
+    else if (result != NULL && exchange->complete)
+        djp_py_exchange_finish(exchange);
+    return result;
+}
+
+static PyObject *
+call_close(PyObject *self, PyObject *ignored)
+{
+    (void)ignored;
+    djp_py_call *call = (djp_py_call *)self;
+    int failed = call->iterator != NULL && djp_py_drive_close(call->iterator) < 0;
+    if (failed) {
+        if (!call->done)
+            call_finish(call, 1);
+        return NULL;
+    }
+    if (call->exchange != NULL) {
+        djp_py_exchange_finish(call->exchange);
+        call_leave(call);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef call_methods[] = {
+    {"send", call_send, METH_O, NULL},
+    {"throw", (PyCFunction)(void (*)(void))call_throw, METH_FASTCALL, NULL},
+    {"close", call_close, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot call_slots[] = {
+    {Py_tp_dealloc, (void *)call_dealloc},
+    {Py_tp_traverse, (void *)call_traverse},
+    {Py_tp_clear, (void *)call_clear},
+    {Py_tp_iter, (void *)PyObject_SelfIter},
+    {Py_tp_iternext, (void *)call_next},
+    {Py_am_await, (void *)PyObject_SelfIter},
+#if PY_VERSION_HEX >= 0x030a0000
+    {Py_am_send, (void *)call_am_send},
+#endif
+    {Py_tp_methods, (void *)call_methods},
+    {Py_tp_doc, (void *)"One request: awaits the application and records it."},
+    {0, NULL},
+};
+static PyType_Spec call_spec = {"djp_telemetry.asgi.Call", sizeof(djp_py_call), 0,
+                                Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, call_slots};
+
+int
+djp_py_asgi_add_call(PyObject *module, djp_py_state *state)
+{
+    state->asgi->call_type = djp_py_type(module, &call_spec, NULL, NULL);
+    return state->asgi->call_type != NULL ? 0 : -1;
+}

@@ -1,0 +1,322 @@
+/* The record of one request or websocket connection, callable as the application's `send`: it notes the status and the last body byte,
+ * hands every message on unchanged, and records span and metrics once when the response is complete. */
+#include "asgi_types.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#if PY_VERSION_HEX >= 0x030c0000
+#define EXCHANGE_OFFSET_FLAGS Py_READONLY
+#define EXCHANGE_OFFSET_TYPE Py_T_PYSSIZET
+#else
+#include <structmember.h>
+#define EXCHANGE_OFFSET_FLAGS READONLY
+#define EXCHANGE_OFFSET_TYPE T_PYSSIZET
+#endif
+
+static PyObject *exchange_send(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames);
+
+djp_py_exchange *
+djp_py_exchange_new(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type, PyObject *scope, PyObject *send,
+                    const djp_py_asgi_headers *headers)
+{
+    djp_py_state *state = app->state;
+    djp_py_asgi_state *asgi = state->asgi;
+    djp_py_exchange *exchange = PyObject_GC_New(djp_py_exchange, asgi->exchange_type);
+    if (exchange == NULL)
+        return NULL;
+    memset((char *)exchange + sizeof(PyObject), 0, sizeof(*exchange) - sizeof(PyObject));
+    exchange->vectorcall = exchange_send;
+    exchange->state = state;
+    exchange->http = djp_py_http_ref(http);
+    exchange->app = (djp_py_asgi_app *)Py_NewRef((PyObject *)app);
+    exchange->scope = Py_NewRef(scope);
+    exchange->send = Py_NewRef(send);
+    exchange->root_path = Py_XNewRef(djp_py_asgi_get(scope, asgi->words.root_path));
+    exchange->path = Py_XNewRef(djp_py_asgi_get(scope, asgi->words.path));
+    exchange->type = (uint8_t)type;
+    exchange->request_bytes = headers->content_length;
+    djp_span *span =
+        djp_http_server_start(http->server, type, headers->has_remote ? &headers->remote : NULL, &exchange->start_ns);
+    if (span != NULL) {
+        exchange->span = djp_py_span_new(state, span);
+        if (PyDict_SetItem(scope, asgi->words.scope_span, exchange->span) < 0)
+            PyErr_Clear();
+    }
+    PyObject_GC_Track(exchange);
+    return exchange;
+}
+
+static int
+exchange_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    djp_py_exchange *exchange = (djp_py_exchange *)self;
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(exchange->app);
+    Py_VISIT(exchange->scope);
+    Py_VISIT(exchange->send);
+    Py_VISIT(exchange->span);
+    return 0;
+}
+
+static int
+exchange_clear(PyObject *self)
+{
+    djp_py_exchange *exchange = (djp_py_exchange *)self;
+    djp_py_http *http = exchange->http;
+    exchange->recorded = 1;
+    exchange->http = NULL;
+    Py_CLEAR(exchange->app);
+    Py_CLEAR(exchange->scope);
+    Py_CLEAR(exchange->send);
+    Py_CLEAR(exchange->root_path);
+    Py_CLEAR(exchange->path);
+    Py_CLEAR(exchange->span);
+    Py_CLEAR(exchange->error);
+    djp_py_http_unref(http);
+    return 0;
+}
+
+static void
+exchange_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    exchange_clear(self);
+    PyObject_GC_Del(self);
+    Py_DECREF(type);
+}
+
+/* ---- recording ---- */
+static void
+exchange_scope_text(djp_py_text *out, djp_py_exchange *exchange, PyObject *key)
+{
+    PyObject *value = djp_py_asgi_get(exchange->scope, key);
+    *out = (djp_py_text){{NULL, 0}, NULL};
+    if (value != NULL)
+        djp_py_text_get(out, value);
+}
+
+/* Hands everything that is known to the core. Runs with no exception set. */
+static void
+exchange_record(djp_py_exchange *exchange)
+{
+    djp_py_asgi_state *asgi = exchange->state->asgi;
+    PyObject *route = djp_py_asgi_route(exchange);
+    djp_py_text template = {{NULL, 0}, NULL}, method, scheme = {{NULL, 0}, NULL}, version = {{NULL, 0}, NULL};
+    if (route != NULL)
+        djp_py_text_get(&template, route);
+    exchange_scope_text(&method, exchange, asgi->words.method);
+    if (method.text.size == 0 && exchange->type == DJP_HTTP_WEBSOCKET)
+        method.text = (djp_text){"GET", 3};
+    if (exchange->http->transport) {
+        exchange_scope_text(&scheme, exchange, asgi->words.scheme);
+        exchange_scope_text(&version, exchange, asgi->words.http_version);
+    }
+    const char *error = exchange->error != NULL ? strrchr(exchange->error->tp_name, '.') : NULL;
+    error = error != NULL ? error + 1 : exchange->error != NULL ? exchange->error->tp_name : NULL;
+    djp_http_result result = {
+        .type = (djp_http_type)exchange->type,
+        .method = method.text,
+        .route = template.text,
+        .scheme = scheme.text,
+        .version = version.text,
+        .error_type = {error, error != NULL ? strlen(error) : 0},
+        .status = exchange->status,
+        .failed = exchange->failed,
+        .disconnected = exchange->disconnected,
+        .request_bytes = exchange->request_bytes >= 0   ? exchange->request_bytes
+                         : exchange->received_bytes > 0 ? exchange->received_bytes
+                                                        : -1,
+        .start_ns = exchange->start_ns,
+        .end_ns = exchange->end_ns,
+    };
+    djp_http_server_end(exchange->http->server, exchange->span != NULL ? djp_py_span_handle(exchange->span) : NULL,
+                        &result);
+    djp_py_text_release(&template);
+    djp_py_text_release(&method);
+    djp_py_text_release(&scheme);
+    djp_py_text_release(&version);
+    Py_XDECREF(route);
+}
+
+void
+djp_py_exchange_finish(djp_py_exchange *exchange)
+{
+    if (exchange->recorded || exchange->state->asgi == NULL)
+        return;
+    PyObject *type, *value, *traceback;
+    exchange->recorded = 1;
+    PyErr_Fetch(&type, &value, &traceback);
+    exchange_record(exchange);
+    Py_CLEAR(exchange->scope);
+    Py_CLEAR(exchange->root_path);
+    Py_CLEAR(exchange->path);
+    Py_CLEAR(exchange->span);
+    PyErr_Restore(type, value, traceback);
+}
+
+/* Frameworks raise an exception of this name when the client went away while they read or wrote: no fault of the application. */
+static int
+exchange_is_disconnect(djp_py_exchange *exchange, PyObject *type)
+{
+    const char *name = PyType_Check(type) ? ((PyTypeObject *)type)->tp_name : "";
+    const char *dot = strrchr(name, '.');
+    return exchange->disconnected && strcmp(dot != NULL ? dot + 1 : name, "ClientDisconnect") == 0;
+}
+
+void
+djp_py_exchange_fail(djp_py_exchange *exchange)
+{
+    PyObject *type, *value, *traceback;
+    if (exchange->recorded)
+        return;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (type != NULL && PyErr_GivenExceptionMatches(type, PyExc_Exception) && !exchange_is_disconnect(exchange, type)) {
+        PyErr_NormalizeException(&type, &value, &traceback);
+        if (traceback != NULL)
+            PyException_SetTraceback(value, traceback);
+        exchange->failed = 1;
+        if (PyType_Check(type))
+            exchange->error = (PyTypeObject *)Py_NewRef(type);
+        if (exchange->span != NULL)
+            djp_py_span_fail(exchange->state, djp_py_span_handle(exchange->span), value, 0);
+    }
+    djp_py_exchange_finish(exchange);
+    PyErr_Restore(type, value, traceback);
+}
+
+/* ---- messages ---- */
+static void
+exchange_complete(djp_py_exchange *exchange)
+{
+    if (!exchange->complete) {
+        exchange->complete = 1;
+        exchange->end_ns = djp_http_now();
+    }
+}
+
+static void
+exchange_status(djp_py_exchange *exchange, PyObject *message)
+{
+    PyObject *status = djp_py_asgi_get(message, exchange->state->asgi->words.status);
+    if (status == NULL || !PyLong_Check(status)) /* http.HTTPStatus is an int */
+        return;
+    int overflow = 0;
+    long code = PyLong_AsLongAndOverflow(status, &overflow);
+    exchange->status = code >= 100 && code <= 999 && !overflow ? (int)code : 500;
+}
+
+static int
+exchange_has_more(djp_py_exchange *exchange, PyObject *message)
+{
+    PyObject *more = djp_py_asgi_get(message, exchange->state->asgi->words.more_body);
+    int truth = more != NULL && PyObject_IsTrue(more);
+    PyErr_Clear();
+    return truth;
+}
+
+static void
+exchange_sent_http(djp_py_exchange *exchange, PyObject *message, PyObject *type)
+{
+    if (djp_py_asgi_is(type, "http.response.body", 18)) {
+        if (!exchange_has_more(exchange, message))
+            exchange_complete(exchange);
+    } else if (djp_py_asgi_is(type, "http.response.start", 19)) {
+        exchange_status(exchange, message);
+    } else if (djp_py_asgi_is(type, "http.response.pathsend", 22)) {
+        exchange_complete(exchange);
+    } else if (djp_py_asgi_is(type, "http.response.zerocopysend", 26)) {
+        if (!exchange_has_more(exchange, message))
+            exchange_complete(exchange);
+    }
+}
+
+static void
+exchange_sent_websocket(djp_py_exchange *exchange, PyObject *message, PyObject *type)
+{
+    if (djp_py_asgi_is(type, "websocket.accept", 16)) {
+        exchange->status = 101;
+    } else if (djp_py_asgi_is(type, "websocket.close", 15)) {
+        if (exchange->status == 0)
+            exchange->status = 403; /* what servers answer to a refused handshake */
+        exchange_complete(exchange);
+    } else if (djp_py_asgi_is(type, "websocket.http.response.start", 29)) {
+        exchange_status(exchange, message);
+    }
+}
+
+static PyObject *
+exchange_send(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    djp_py_exchange *exchange = (djp_py_exchange *)self;
+    PyObject *message = PyVectorcall_NARGS(nargsf) > 0 || kwnames != NULL ? args[0] : NULL;
+    if (exchange->send == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "the request is over");
+        return NULL;
+    }
+    if (!exchange->recorded && exchange->state->asgi != NULL && message != NULL && PyDict_Check(message)) {
+        PyObject *type = djp_py_asgi_get(message, exchange->state->asgi->words.type);
+        if (type != NULL && exchange->type == DJP_HTTP_REQUEST)
+            exchange_sent_http(exchange, message, type);
+        else if (type != NULL)
+            exchange_sent_websocket(exchange, message, type);
+    }
+    PyObject *awaitable = PyObject_Vectorcall(exchange->send, args, nargsf, kwnames);
+    if (exchange->complete && !exchange->stepping) /* sent from another task: the application may wait for long */
+        djp_py_exchange_finish(exchange);
+    return awaitable;
+}
+
+static void
+exchange_received_body(djp_py_exchange *exchange, PyObject *message)
+{
+    PyObject *body = djp_py_asgi_get(message, exchange->state->asgi->words.body);
+    if (body != NULL && PyBytes_Check(body))
+        exchange->received_bytes += PyBytes_GET_SIZE(body);
+}
+
+void
+djp_py_exchange_received(djp_py_exchange *exchange, PyObject *message)
+{
+    if (exchange->recorded || exchange->state->asgi == NULL || !PyDict_Check(message))
+        return;
+    PyObject *type = djp_py_asgi_get(message, exchange->state->asgi->words.type);
+    if (type == NULL)
+        return;
+    if (djp_py_asgi_is(type, "http.request", 12)) {
+        exchange_received_body(exchange, message);
+    } else if (djp_py_asgi_is(type, "http.disconnect", 15)) {
+        exchange->disconnected |= !exchange->complete;
+    } else if (djp_py_asgi_is(type, "websocket.disconnect", 20)) {
+        exchange->disconnected |= exchange->status == 0;
+        exchange_complete(exchange);
+    }
+}
+
+static PyMemberDef exchange_members[] = {
+    {"__vectorcalloffset__", EXCHANGE_OFFSET_TYPE, offsetof(djp_py_exchange, vectorcall), EXCHANGE_OFFSET_FLAGS, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+static PyType_Slot exchange_slots[] = {
+    {Py_tp_dealloc, (void *)exchange_dealloc},
+    {Py_tp_traverse, (void *)exchange_traverse},
+    {Py_tp_clear, (void *)exchange_clear},
+    {Py_tp_call, (void *)PyVectorcall_Call},
+    {Py_tp_members, (void *)exchange_members},
+    {Py_tp_doc, (void *)"The send of one request."},
+    {0, NULL},
+};
+#ifndef Py_TPFLAGS_HAVE_VECTORCALL
+#define Py_TPFLAGS_HAVE_VECTORCALL _Py_TPFLAGS_HAVE_VECTORCALL
+#endif
+static PyType_Spec exchange_spec = {"djp_telemetry.asgi.Send", sizeof(djp_py_exchange), 0,
+                                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL,
+                                    exchange_slots};
+
+int
+djp_py_asgi_add_exchange(PyObject *module, djp_py_state *state)
+{
+    state->asgi->exchange_type = djp_py_type(module, &exchange_spec, NULL, NULL);
+    return state->asgi->exchange_type != NULL ? 0 : -1;
+}

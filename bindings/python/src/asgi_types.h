@@ -1,0 +1,151 @@
+/* What the files of the ASGI middleware share. One request is an exchange (the record of it, callable as the application's `send`), an
+ * awaitable that drives the application's coroutine, and a `receive`. The application reaches the exchange but never the awaitable, so
+ * a request that is dropped half-way is closed at once, as without the middleware. */
+#ifndef DJP_PY_ASGI_TYPES_H
+#define DJP_PY_ASGI_TYPES_H
+
+#include "binding.h"
+
+#if PY_VERSION_HEX < 0x030a0000
+typedef enum { PYGEN_RETURN = 0, PYGEN_ERROR = -1, PYGEN_NEXT = 1 } PySendResult;
+#endif
+
+#define DJP_PY_ASGI_WORDS(X)                      \
+    X(type, "type")                               \
+    X(http, "http")                               \
+    X(websocket, "websocket")                     \
+    X(lifespan, "lifespan")                       \
+    X(path, "path")                               \
+    X(root_path, "root_path")                     \
+    X(headers, "headers")                         \
+    X(method, "method")                           \
+    X(scheme, "scheme")                           \
+    X(http_version, "http_version")               \
+    X(route, "route")                             \
+    X(path_format, "path_format")                 \
+    X(path_template, "path_template")             \
+    X(fastapi, "fastapi")                         \
+    X(effective_route, "effective_route_context") \
+    X(starlette_route, "starlette_route")         \
+    X(status, "status")                           \
+    X(more_body, "more_body")                     \
+    X(body, "body")                               \
+    X(send, "send")                               \
+    X(scope, "scope")                             \
+    X(receive, "receive")                         \
+    X(scope_span, "djp_telemetry.span")           \
+    X(scope_route, "djp_telemetry.route")         \
+    X(get, "GET")
+
+/* The core's view of requests for one SDK; counted, because requests may outlive the SDK that they began with. */
+typedef struct djp_py_http {
+    Py_ssize_t references; /* under the interpreter lock */
+    djp_http_server *server;
+    djp_py_sdk *sdk; /* owned */
+    int context; /* 1: traceparent and tracestate are read */
+    int baggage; /* 1: baggage is read */
+    int transport; /* 1: the conventions want scheme and version */
+} djp_py_http;
+
+typedef struct djp_py_asgi_state {
+    PyTypeObject *app_type, *exchange_type, *call_type, *receive_type, *message_type;
+    uint64_t generation; /* of http */
+    djp_py_http *http; /* counted; NULL: telemetry is off */
+    struct {
+#define DJP_PY_ASGI_WORD(noun, text) PyObject *noun;
+        DJP_PY_ASGI_WORDS(DJP_PY_ASGI_WORD)
+#undef DJP_PY_ASGI_WORD
+    } words;
+} djp_py_asgi_state;
+
+/* The middleware. Everything but vectorcall and state is owned; the Python face fills the options. */
+typedef struct djp_py_asgi_app {
+    PyObject_HEAD vectorcallfunc vectorcall;
+    djp_py_state *state; /* borrowed: the type keeps the module alive */
+    PyObject *app;
+    PyObject *lifespan; /* (app, scope, receive, send) -> awaitable */
+    PyObject *metrics_path; /* str or None */
+    PyObject *metrics_app; /* ASGI application or None */
+    PyObject *excluded; /* tuple of str */
+    PyObject *route; /* user's function(scope) -> template, or None */
+    PyObject *resolve; /* function(scope, root_path, path) -> template: what the fast look does not know */
+    PyObject *weakrefs;
+} djp_py_asgi_app;
+
+typedef struct djp_py_exchange {
+    PyObject_HEAD vectorcallfunc vectorcall;
+    djp_py_state *state; /* borrowed */
+    djp_py_http *http; /* counted */
+    djp_py_asgi_app *app; /* owned, as all objects below; all but send are dropped when the exchange is recorded */
+    PyObject *scope;
+    PyObject *send; /* the server's */
+    PyObject *root_path; /* as the server gave it, before any router changed the scope; may be NULL */
+    PyObject *path; /* likewise */
+    PyObject *span; /* Span or NULL */
+    PyTypeObject *error; /* class of the exception that ended it, or NULL */
+    uint64_t start_ns, end_ns;
+    int64_t request_bytes; /* -1: unknown */
+    int64_t received_bytes;
+    int status;
+    uint8_t type; /* djp_http_type */
+    uint8_t complete; /* the last body byte was handed to the server */
+    uint8_t recorded;
+    uint8_t disconnected;
+    uint8_t failed;
+    uint8_t stepping; /* the application's coroutine is running below us */
+} djp_py_exchange;
+
+/* ---- asgi_app.c ---- */
+djp_py_http *djp_py_http_ref(djp_py_http *http);
+void djp_py_http_unref(djp_py_http *http);
+
+/* ---- asgi_scope.c ---- */
+/* What the header fields say: the caller's context (owned tracestate), its baggage (owned or NULL), the body size (-1: unknown). */
+typedef struct djp_py_asgi_headers {
+    djp_span_context remote;
+    int has_remote;
+    PyObject *baggage;
+    int64_t content_length;
+} djp_py_asgi_headers;
+void djp_py_asgi_headers_get(djp_py_asgi_headers *out, djp_py_state *state, const djp_py_http *http, PyObject *headers);
+/* Value of a scope's key, borrowed, or NULL; never leaves an exception. */
+PyObject *djp_py_asgi_get(PyObject *scope, PyObject *key);
+/* 1 when a str equals an ASCII text. */
+int djp_py_asgi_is(PyObject *text, const char *ascii, Py_ssize_t size);
+
+/* ---- asgi_route.c ---- */
+/* The template that the request matched, a new reference, or NULL. Never raises. */
+PyObject *djp_py_asgi_route(djp_py_exchange *exchange);
+
+/* ---- asgi_exchange.c ---- */
+int djp_py_asgi_add_exchange(PyObject *module, djp_py_state *state);
+/* Starts the span. Returns a new exchange; NULL with an exception only without memory. */
+djp_py_exchange *djp_py_exchange_new(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type, PyObject *scope,
+                                     PyObject *send, const djp_py_asgi_headers *headers);
+/* Records span and metrics, once. Keeps the interpreter's error indicator. */
+void djp_py_exchange_finish(djp_py_exchange *exchange);
+/* Notes the exception that is set, then finishes. The exception stays set, the same object. */
+void djp_py_exchange_fail(djp_py_exchange *exchange);
+/* A message that the application received. */
+void djp_py_exchange_received(djp_py_exchange *exchange, PyObject *message);
+
+/* ---- asgi_receive.c ---- */
+int djp_py_asgi_add_receive(PyObject *module, djp_py_state *state);
+PyObject *djp_py_receive_new(djp_py_exchange *exchange, PyObject *receive);
+
+/* ---- asgi_call.c ---- */
+int djp_py_asgi_add_call(PyObject *module, djp_py_state *state);
+/* The awaitable of one request. Takes baggage (may be NULL). */
+PyObject *djp_py_call_new(djp_py_exchange *exchange, PyObject *receive, PyObject *baggage);
+
+/* ---- asgi_drive.c: the coroutine protocol over any awaitable ---- */
+/* What `await object` would drive; NULL with TypeError. */
+PyObject *djp_py_drive_iterator(PyObject *object);
+PySendResult djp_py_drive_send(djp_py_state *state, PyObject *iterator, PyObject *value, PyObject **result);
+/* throw(type, value, traceback) in either form; NULL with the exception, StopIteration when the coroutine returned. */
+PyObject *djp_py_drive_throw(PyObject *iterator, PyObject *const *args, Py_ssize_t nargs);
+int djp_py_drive_close(PyObject *iterator);
+/* Turns a result of send into what send(), __next__() and throw() return. Takes value. */
+PyObject *djp_py_drive_answer(PySendResult status, PyObject *value);
+
+#endif

@@ -1,0 +1,291 @@
+/* labels(): from label values to the child that holds their series. The same objects again cost a few pointer compares, the same texts
+ * in other objects one dictionary look-up; neither formats or copies text. The caches are bounded: a label that takes ever new values
+ * ends in the overflow series of the core and in short-lived children, never in growing memory. */
+#include "metrics_types.h"
+
+#include <string.h>
+
+enum { LABEL_SLOTS = 256, LABEL_WAYS = 2, LABEL_FAST_MAX = 4 };
+
+/* A slot keeps the value objects alive, so that their addresses stay theirs. */
+typedef struct label_slot {
+    PyObject *values[LABEL_FAST_MAX];
+    PyObject *child;
+} label_slot;
+
+typedef struct djp_py_label_cache {
+    PyObject *children; /* dict: the str, or the tuple of str, -> child */
+    label_slot slots[LABEL_SLOTS];
+} djp_py_label_cache;
+
+static void
+label_slot_clear(label_slot *slot)
+{
+    label_slot old = *slot;
+    memset(slot, 0, sizeof(*slot));
+    for (int i = 0; i < LABEL_FAST_MAX; i++)
+        Py_XDECREF(old.values[i]);
+    Py_XDECREF(old.child);
+}
+
+void
+djp_py_label_cache_free(djp_py_label_cache *cache)
+{
+    if (cache == NULL)
+        return;
+    for (int i = 0; i < LABEL_SLOTS; i++)
+        label_slot_clear(&cache->slots[i]);
+    Py_XDECREF(cache->children);
+    PyMem_Free(cache);
+}
+
+static djp_py_label_cache *
+label_cache_of(djp_py_metric *metric)
+{
+    if (metric->cache == NULL) {
+        djp_py_label_cache *cache = PyMem_Calloc(1, sizeof(*cache));
+        if (cache == NULL || (cache->children = PyDict_New()) == NULL) {
+            PyMem_Free(cache);
+            PyErr_Clear();
+            return NULL;
+        }
+        metric->cache = cache;
+    }
+    return metric->cache;
+}
+
+static inline size_t
+label_slot_index(PyObject *const *values, size_t count)
+{
+    uint64_t hash = 0;
+    for (size_t i = 0; i < count; i++)
+        hash = (hash ^ ((uintptr_t)values[i] >> 4)) * UINT64_C(0x9e3779b97f4a7c15);
+    return (size_t)(hash >> 40) & (LABEL_SLOTS - LABEL_WAYS);
+}
+
+/* Borrowed child or NULL. */
+static inline PyObject *
+label_slot_find(const djp_py_label_cache *cache, size_t index, PyObject *const *values, size_t count)
+{
+    for (size_t way = 0; way < LABEL_WAYS; way++) {
+        const label_slot *slot = &cache->slots[index + way];
+        size_t same = 0;
+        while (same < count && slot->values[same] == values[same])
+            same++;
+        if (same == count)
+            return slot->child;
+    }
+    return NULL;
+}
+
+/* Only values whose text can never change may be known by their address. */
+static int
+label_is_constant(PyObject *value)
+{
+    return PyUnicode_CheckExact(value) || PyLong_CheckExact(value) || PyBool_Check(value) || value == Py_None ||
+           PyFloat_CheckExact(value);
+}
+
+static void
+label_slot_store(djp_py_label_cache *cache, size_t index, PyObject *const *values, size_t count, PyObject *child)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!label_is_constant(values[i]))
+            return;
+    }
+    label_slot *slot = &cache->slots[index];
+    if (slot->child != NULL) { /* the newer one stays first, the older one moves to the second way */
+        label_slot_clear(&cache->slots[index + 1]);
+        cache->slots[index + 1] = *slot;
+        memset(slot, 0, sizeof(*slot));
+    }
+    for (size_t i = 0; i < count; i++)
+        slot->values[i] = Py_NewRef(values[i]);
+    slot->child = Py_NewRef(child);
+}
+
+/* A tuple of the texts, or NULL with an exception. */
+static PyObject *
+label_texts(PyObject *const *values, size_t count)
+{
+    PyObject *texts = PyTuple_New((Py_ssize_t)count);
+    for (size_t i = 0; texts != NULL && i < count; i++) {
+        PyObject *text = PyUnicode_CheckExact(values[i]) ? Py_NewRef(values[i]) : PyObject_Str(values[i]);
+        if (text == NULL) {
+            Py_CLEAR(texts);
+            break;
+        }
+        PyTuple_SET_ITEM(texts, (Py_ssize_t)i, text);
+    }
+    return texts;
+}
+
+/* The child of texts (a new reference), from the dictionary or made now. NULL with an exception. */
+static PyObject *
+label_child(djp_py_metric *metric, djp_py_label_cache *cache, PyObject *texts, int *kept)
+{
+    PyObject *child = PyDict_GetItemWithError(cache->children, texts);
+    *kept = 1;
+    if (child != NULL)
+        return Py_NewRef(child);
+    if (PyErr_Occurred() || (child = djp_py_metric_child(metric, texts)) == NULL)
+        return NULL;
+    djp_py_definition_bind(metric->definition);
+    if ((size_t)PyDict_GET_SIZE(cache->children) >= metric->definition->children_limit)
+        *kept = 0;
+    else if (PyDict_SetItem(cache->children, texts, child) < 0)
+        Py_CLEAR(child);
+    return child;
+}
+
+/* A child that records nothing, for calls that name no series. Fails only without memory. */
+static PyObject *
+label_nowhere(djp_py_metric *metric, const char *why)
+{
+    PyErr_Clear();
+    djp_py_metrics_warn(metric->state,
+                        "labels() of the metric '%.100s' %s. The recording is dropped. Give one value for each of its "
+                        "label names.",
+                        metric->definition->name, why);
+    return djp_py_metric_child(metric, NULL);
+}
+
+static PyObject *
+label_find(djp_py_metric *metric, PyObject *const *values, size_t count)
+{
+    djp_py_label_cache *cache = label_cache_of(metric);
+    if (cache == NULL)
+        return djp_py_metric_child(metric, NULL);
+    size_t index = label_slot_index(values, count);
+    int fast = count <= LABEL_FAST_MAX, kept = 0;
+    PyObject *child = fast ? label_slot_find(cache, index, values, count) : NULL;
+    if (child != NULL)
+        return Py_NewRef(child);
+    PyObject *texts = label_texts(values, count);
+    child = texts != NULL ? label_child(metric, cache, texts, &kept) : NULL;
+    Py_XDECREF(texts);
+    if (child == NULL)
+        return label_nowhere(metric, "got a value without a text form");
+    if (fast && kept && metric->cache == cache)
+        label_slot_store(cache, index, values, count, child);
+    return child;
+}
+
+/* Puts keyword values into the order of the label names. Returns 0 when a name is missing. */
+static int
+label_order(PyObject **out, djp_py_definition *definition, PyObject *const *args, PyObject *kwnames)
+{
+    size_t given = (size_t)PyTuple_GET_SIZE(kwnames);
+    for (size_t i = 0; i < definition->label_count; i++) {
+        PyObject *name = PyTuple_GET_ITEM(definition->label_names, (Py_ssize_t)i);
+        size_t j = i < given && PyTuple_GET_ITEM(kwnames, (Py_ssize_t)i) == name ? i : 0;
+        while (j < given && PyTuple_GET_ITEM(kwnames, (Py_ssize_t)j) != name &&
+               PyUnicode_Compare(PyTuple_GET_ITEM(kwnames, (Py_ssize_t)j), name) != 0)
+            j++;
+        if (j == given)
+            return 0;
+        out[i] = args[j];
+    }
+    return 1;
+}
+
+PyObject *
+djp_py_metric_labels(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    djp_py_metric *metric = (djp_py_metric *)self;
+    djp_py_definition *definition = metric->definition;
+    size_t count = definition->label_count;
+    size_t named = kwnames != NULL ? (size_t)PyTuple_GET_SIZE(kwnames) : 0;
+    if (!definition->usable)
+        return djp_py_metric_child(metric, NULL);
+    if (metric->values != NULL || count == 0)
+        return label_nowhere(metric, count == 0 ? "was called, but it has no labels" : "was called on a child");
+    if (named == 0 && (size_t)nargs == count)
+        return label_find(metric, args, count);
+    PyObject *ordered[DJP_LABELS_MAX];
+    if (nargs == 0 && named == count && label_order(ordered, definition, args, kwnames))
+        return label_find(metric, ordered, count);
+    return label_nowhere(metric, "got other labels than it was declared with");
+}
+
+/* Borrows the UTF-8 of every value; returns how many owners to release. */
+static size_t
+label_borrow(djp_py_text *out, djp_text *texts, PyObject *values)
+{
+    size_t count = (size_t)PyTuple_GET_SIZE(values);
+    count = count < DJP_LABELS_MAX ? count : DJP_LABELS_MAX;
+    for (size_t i = 0; i < count; i++) {
+        djp_py_text_get(&out[i], PyTuple_GET_ITEM(values, (Py_ssize_t)i));
+        texts[i] = out[i].text;
+    }
+    return count;
+}
+
+djp_series *
+djp_py_metric_bind(djp_py_metric *metric)
+{
+    djp_py_definition *definition = metric->definition;
+    djp_family *family = djp_py_definition_bind(definition);
+    metric->generation = metric->state->generation;
+    metric->series = NULL;
+    if (family == NULL)
+        return NULL;
+    if (definition->label_count == 0)
+        return metric->series = djp_family_series(family, NULL);
+    if (metric->values == NULL || (size_t)PyTuple_GET_SIZE(metric->values) != definition->label_count)
+        return NULL; /* recorded without label values: nothing to record it under */
+    djp_py_text owners[DJP_LABELS_MAX];
+    djp_text texts[DJP_LABELS_MAX];
+    size_t count = label_borrow(owners, texts, metric->values);
+    metric->series = djp_family_series(family, texts);
+    for (size_t i = 0; i < count; i++)
+        djp_py_text_release(&owners[i]);
+    return metric->series;
+}
+
+/* Forgets what the caches hold, so that the next labels() asks the registry again. */
+static void
+label_cache_drop(djp_py_metric *metric)
+{
+    djp_py_label_cache *cache = metric->cache;
+    metric->cache = NULL;
+    djp_py_label_cache_free(cache);
+}
+
+PyObject *
+djp_py_metric_remove(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    djp_py_metric *metric = (djp_py_metric *)self;
+    djp_family *family = djp_py_definition_bind(metric->definition);
+    if (metric->values != NULL || (size_t)nargs != metric->definition->label_count ||
+        nargs > (Py_ssize_t)DJP_LABELS_MAX)
+        Py_RETURN_NONE;
+    PyObject *values = label_texts(args, (size_t)nargs);
+    if (values == NULL) {
+        PyErr_Clear();
+        Py_RETURN_NONE;
+    }
+    djp_py_text owners[DJP_LABELS_MAX];
+    djp_text texts[DJP_LABELS_MAX];
+    size_t count = label_borrow(owners, texts, values);
+    if (family != NULL)
+        djp_family_remove(family, texts);
+    for (size_t i = 0; i < count; i++)
+        djp_py_text_release(&owners[i]);
+    Py_DECREF(values);
+    label_cache_drop(metric);
+    Py_RETURN_NONE;
+}
+
+PyObject *
+djp_py_metric_clear(PyObject *self, PyObject *ignored)
+{
+    (void)ignored;
+    djp_py_metric *metric = (djp_py_metric *)self;
+    djp_family *family = djp_py_definition_bind(metric->definition);
+    if (metric->values == NULL && family != NULL)
+        djp_family_clear(family);
+    if (metric->values == NULL)
+        label_cache_drop(metric);
+    Py_RETURN_NONE;
+}

@@ -1,0 +1,202 @@
+/* The module-level functions of metrics: exposition, binding of everything declared so far, and the documented families by name.
+ * An exposition is made without the interpreter lock; nothing here blocks or raises for a value of the wrong type. */
+#include "metrics_types.h"
+
+#include <string.h>
+
+/* Runs the functions of gauges with set_function(); their errors leave the old value. */
+static void
+metrics_run_callbacks(djp_py_state *state)
+{
+    if (PyDict_GET_SIZE(state->metrics->callbacks) == 0)
+        return;
+    PyObject *copy = PyDict_Copy(state->metrics->callbacks);
+    PyObject *gauge, *function;
+    Py_ssize_t at = 0;
+    while (copy != NULL && PyDict_Next(copy, &at, &gauge, &function)) {
+        PyObject *value = PyObject_CallNoArgs(function);
+        double number = value != NULL ? djp_py_metric_number(value) : Py_NAN;
+        if (number == number)
+            djp_gauge_set(djp_py_metric_series((djp_py_metric *)gauge), number);
+        Py_XDECREF(value);
+        PyErr_Clear();
+    }
+    Py_XDECREF(copy);
+    PyErr_Clear();
+}
+
+static void
+metrics_bind_all(djp_py_state *state)
+{
+    for (djp_py_definition *item = state->metrics->definitions; item != NULL; item = item->next) {
+        djp_family *family = djp_py_definition_bind(item);
+        if (family != NULL && item->label_count == 0)
+            djp_family_series(family, NULL);
+    }
+}
+
+/* _metrics_bind(): declares in the registry of the active SDK what was declared before it started. */
+static PyObject *
+metrics_bind(PyObject *module, PyObject *ignored)
+{
+    (void)ignored;
+    metrics_bind_all(djp_py_state_of(module));
+    Py_RETURN_NONE;
+}
+
+/* _metrics_expose(accept) -> (bytes, content type); the bytes are None while metrics are off. */
+static PyObject *
+metrics_expose(PyObject *module, PyObject *accept)
+{
+    djp_py_state *state = djp_py_state_of(module);
+    djp_py_text header = {{NULL, 0}, NULL};
+    if (accept != Py_None)
+        djp_py_text_get(&header, accept);
+    djp_exposition format = djp_exposition_negotiate(header.text.data, header.text.size);
+    djp_py_text_release(&header);
+    metrics_bind_all(state);
+    metrics_run_callbacks(state);
+    djp_py_sdk *sdk = state->sdk;
+    djp_registry *registry = sdk != NULL ? djp_sdk_registry(sdk->sdk) : NULL;
+    PyObject *body = Py_None;
+    Py_INCREF(Py_None);
+    if (registry != NULL) {
+        char *text = NULL;
+        size_t size = 0;
+        int error;
+        Py_INCREF(sdk);
+        Py_BEGIN_ALLOW_THREADS error = djp_registry_expose(&text, &size, registry, format);
+        Py_END_ALLOW_THREADS Py_DECREF(sdk);
+        if (error == 0)
+            Py_SETREF(body, PyBytes_FromStringAndSize(text, (Py_ssize_t)size));
+        djp_text_free(text);
+    }
+    return Py_BuildValue("Ns", body, djp_exposition_content_type(format));
+}
+
+enum { METRICS_ADD = 0, METRICS_SET = 1, METRICS_OBSERVE = 2 };
+
+/* _metrics_standard(name, operation, labels, value): records in a documented family; False when there is none. */
+static PyObject *
+metrics_standard(PyObject *module, PyObject *args)
+{
+    djp_py_state *state = djp_py_state_of(module);
+    const char *name;
+    int operation;
+    PyObject *labels, *value;
+    if (!PyArg_ParseTuple(args, "siO!O", &name, &operation, &PyTuple_Type, &labels, &value))
+        return NULL;
+    djp_standard *standard = state->sdk != NULL ? djp_sdk_standard(state->sdk->sdk) : NULL;
+    djp_family *family = standard != NULL ? djp_standard_family(standard, name) : NULL;
+    Py_ssize_t count = PyTuple_GET_SIZE(labels);
+    if (family == NULL || count > (Py_ssize_t)DJP_LABELS_MAX)
+        Py_RETURN_FALSE;
+    djp_py_text owners[DJP_LABELS_MAX];
+    djp_text texts[DJP_LABELS_MAX];
+    for (Py_ssize_t i = 0; i < count; i++) {
+        djp_py_text_get(&owners[i], PyTuple_GET_ITEM(labels, i));
+        texts[i] = owners[i].text;
+    }
+    double number = djp_py_metric_number(value);
+    djp_series *series = djp_family_series(family, texts);
+    if (operation == METRICS_ADD)
+        djp_counter_add(series, number);
+    else if (operation == METRICS_SET && number == number)
+        djp_gauge_set(series, number);
+    else if (operation == METRICS_OBSERVE) {
+        djp_span_context context;
+        djp_py_current_context(state, &context);
+        djp_histogram_observe_in(series, number, &context);
+    }
+    for (Py_ssize_t i = 0; i < count; i++)
+        djp_py_text_release(&owners[i]);
+    Py_RETURN_TRUE;
+}
+
+/* _metrics_http(method, endpoint, status, seconds): one HTTP request in the standard families. */
+static PyObject *
+metrics_http(PyObject *module, PyObject *args)
+{
+    djp_py_state *state = djp_py_state_of(module);
+    PyObject *method, *endpoint, *seconds;
+    int status;
+    if (!PyArg_ParseTuple(args, "OOiO", &method, &endpoint, &status, &seconds))
+        return NULL;
+    djp_standard *standard = state->sdk != NULL ? djp_sdk_standard(state->sdk->sdk) : NULL;
+    double number = djp_py_metric_number(seconds);
+    if (standard == NULL || !(number >= 0.0 && number < 1e9))
+        Py_RETURN_FALSE;
+    djp_py_text method_text, endpoint_text;
+    djp_span_context context;
+    djp_py_text_get(&method_text, method);
+    djp_py_text_get(&endpoint_text, endpoint);
+    djp_py_current_context(state, &context);
+    djp_standard_http_request(standard, method_text.text, endpoint_text.text, status, (uint64_t)(number * 1e9), -1,
+                              &context);
+    djp_py_text_release(&method_text);
+    djp_py_text_release(&endpoint_text);
+    Py_RETURN_TRUE;
+}
+
+/* _metrics_on_warning(function): where the messages about refused declarations go. */
+static PyObject *
+metrics_on_warning(PyObject *module, PyObject *function)
+{
+    djp_py_state *state = djp_py_state_of(module);
+    Py_XSETREF(state->metrics->warn, Py_NewRef(function));
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef metrics_functions[] = {
+    {"_metrics_bind", metrics_bind, METH_NOARGS, NULL},          {"_metrics_expose", metrics_expose, METH_O, NULL},
+    {"_metrics_standard", metrics_standard, METH_VARARGS, NULL}, {"_metrics_http", metrics_http, METH_VARARGS, NULL},
+    {"_metrics_on_warning", metrics_on_warning, METH_O, NULL},   {NULL, NULL, 0, NULL},
+};
+
+static int
+metrics_init(PyObject *module, djp_py_state *state)
+{
+    state->metrics = PyMem_Calloc(1, sizeof(*state->metrics));
+    if (state->metrics == NULL || (state->metrics->callbacks = PyDict_New()) == NULL)
+        return -1;
+    if (djp_py_metrics_add_types(module, state) < 0 || djp_py_metrics_add_guard(module, state) < 0)
+        return -1;
+    return PyModule_AddFunctions(module, metrics_functions);
+}
+
+static int
+metrics_traverse(djp_py_state *state, visitproc visit, void *arg)
+{
+    djp_py_metrics_state *metrics = state->metrics;
+    if (metrics == NULL)
+        return 0;
+    Py_VISIT(metrics->counter_type);
+    Py_VISIT(metrics->gauge_type);
+    Py_VISIT(metrics->histogram_type);
+    Py_VISIT(metrics->guard_type);
+    Py_VISIT(metrics->callbacks);
+    Py_VISIT(metrics->warn);
+    return 0;
+}
+
+static void
+metrics_clear(djp_py_state *state)
+{
+    djp_py_metrics_state *metrics = state->metrics;
+    if (metrics == NULL)
+        return;
+    Py_CLEAR(metrics->callbacks);
+    Py_CLEAR(metrics->warn);
+    Py_CLEAR(metrics->counter_type);
+    Py_CLEAR(metrics->gauge_type);
+    Py_CLEAR(metrics->histogram_type);
+    Py_CLEAR(metrics->guard_type);
+    for (djp_py_definition *item = metrics->definitions, *next; item != NULL; item = next) {
+        next = item->next; /* those that still live are no longer in any list */
+        item->previous = item->next = NULL;
+    }
+    PyMem_Free(metrics);
+    state->metrics = NULL;
+}
+
+const djp_py_part djp_py_metrics_part = {metrics_init, metrics_traverse, metrics_clear};

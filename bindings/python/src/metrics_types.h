@@ -1,0 +1,86 @@
+/* What the files of the metric types share: a definition (what the user declared, bound to the registry of whichever SDK is active)
+ * and the metric object around it. Children hold the definition and never the parent, so that no reference cycle exists. */
+#ifndef DJP_PY_METRICS_TYPES_H
+#define DJP_PY_METRICS_TYPES_H
+
+#include "binding.h"
+
+/* Declared once, shared by a metric and its children (counted references, under the interpreter lock). */
+typedef struct djp_py_definition {
+    Py_ssize_t references;
+    djp_py_state *state; /* borrowed: the types keep the module alive */
+    struct djp_py_definition *previous, *next; /* in the list of all definitions of the module */
+    djp_metric_type type;
+    char *name; /* owned, as all text here */
+    char *help;
+    char *unit;
+    char **labels;
+    double *buckets; /* NULL: the core's default */
+    size_t label_count;
+    size_t bucket_count;
+    PyObject *label_names; /* tuple of str */
+    int usable; /* 0: the declaration was refused, all recording is a no-op */
+    /* The binding, valid while generation equals the state's. */
+    uint64_t generation;
+    djp_py_sdk *sdk; /* owned: keeps family and every series alive */
+    djp_family *family; /* NULL: telemetry is off or the registry refused it */
+    size_t children_limit;
+} djp_py_definition;
+
+struct djp_py_label_cache;
+
+/* A Counter, Gauge or Histogram: the declared one (values NULL) or the child of one label set. */
+typedef struct djp_py_metric {
+    PyObject_HEAD djp_py_state *state; /* borrowed */
+    uint64_t generation; /* of series */
+    djp_series *series; /* borrowed from the registry; NULL: recordings go nowhere */
+    djp_py_definition *definition; /* counted */
+    PyObject *values; /* tuple of str for a child, NULL for the declared metric */
+    struct djp_py_label_cache *cache; /* of the declared metric when it has labels */
+} djp_py_metric;
+
+typedef struct djp_py_metrics_state {
+    PyTypeObject *counter_type, *gauge_type, *histogram_type, *guard_type;
+    djp_py_definition *definitions; /* list of all that live */
+    PyObject *callbacks; /* dict: gauge -> function, run before an exposition made from Python */
+    PyObject *warn; /* function of one message, or NULL */
+} djp_py_metrics_state;
+
+/* ---- metrics_definition.c ---- */
+/* Converts a declaration; NULL with an exception only without memory. What no registry would take gives an unusable one and a warning. */
+djp_py_definition *djp_py_definition_new(djp_py_state *state, djp_metric_type type, PyObject *args, PyObject *kwargs);
+djp_py_definition *djp_py_definition_ref(djp_py_definition *definition);
+void djp_py_definition_unref(djp_py_definition *definition);
+/* Binds to the active SDK if that changed. Returns the family or NULL. */
+djp_family *djp_py_definition_bind(djp_py_definition *definition);
+/* One message through the warnings hook; swallows everything. */
+void djp_py_metrics_warn(djp_py_state *state, const char *format, ...);
+
+/* ---- metrics_labels.c ---- */
+PyObject *djp_py_metric_labels(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
+PyObject *djp_py_metric_remove(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
+PyObject *djp_py_metric_clear(PyObject *self, PyObject *ignored);
+void djp_py_label_cache_free(struct djp_py_label_cache *cache); /* accepts NULL */
+/* Finds the series of the current generation. */
+djp_series *djp_py_metric_bind(djp_py_metric *metric);
+
+/* ---- metrics_metric.c ---- */
+/* A child object; takes nothing. NULL with an exception only without memory. */
+PyObject *djp_py_metric_child(djp_py_metric *parent, PyObject *values);
+int djp_py_metrics_add_types(PyObject *module, djp_py_state *state);
+/* The number in object, NaN (which the core counts as a drop) when there is none. */
+double djp_py_metric_number(PyObject *object);
+
+static inline djp_series *
+djp_py_metric_series(djp_py_metric *metric)
+{
+    return metric->generation == metric->state->generation ? metric->series : djp_py_metric_bind(metric);
+}
+
+/* ---- metrics_guard.c ---- */
+enum { DJP_PY_GUARD_TIME = 1, DJP_PY_GUARD_IN_PROGRESS = 2, DJP_PY_GUARD_EXCEPTIONS = 3 };
+/* A context manager and decorator over metric; exceptions is a class, a tuple of classes or NULL. */
+PyObject *djp_py_guard_new(djp_py_metric *metric, int kind, PyObject *exceptions);
+int djp_py_metrics_add_guard(PyObject *module, djp_py_state *state);
+
+#endif

@@ -1,0 +1,250 @@
+/* One HTTP request or websocket connection, recorded: the names, attributes and status rules shared by all languages, span and
+ * metrics fed by one duration. It must never record a raw path, a header or anything else that the client chose freely. */
+#include "djp/http.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+enum { HTTP_SERVER_METHODS = 32, HTTP_SERVER_NAME_MAX = 1024 };
+
+struct djp_http_server {
+    djp_recorder *recorder; /* borrowed from the SDK; NULL: traces are off */
+    djp_standard *standard; /* borrowed from the SDK; NULL: metrics are off */
+    djp_semconv semconv;
+    char *methods; /* owned copy that method_list points into */
+    char *excluded; /* owned */
+    djp_text method_list[HTTP_SERVER_METHODS];
+    size_t method_count;
+    djp_scope scope;
+    struct {
+        djp_key method, route, status, duration, closed;
+    } old;
+    struct {
+        djp_key method, route, status, scheme, path, version, error;
+    } stable;
+};
+
+static djp_key
+http_server_key(const char *name)
+{
+    return djp_key_intern(name, strlen(name));
+}
+
+static void
+http_server_intern(djp_http_server *server)
+{
+    server->scope = djp_scope_intern("djp_telemetry.http", DJP_VERSION, NULL, NULL, 0);
+    server->old.method = http_server_key("http.method");
+    server->old.route = http_server_key("http.route");
+    server->old.status = http_server_key("http.status_code");
+    server->old.duration = http_server_key("http.duration_seconds");
+    server->old.closed = http_server_key("http.client_disconnected");
+    server->stable.method = http_server_key("http.request.method");
+    server->stable.route = server->old.route;
+    server->stable.status = http_server_key("http.response.status_code");
+    server->stable.scheme = http_server_key("url.scheme");
+    server->stable.path = http_server_key("url.path");
+    server->stable.version = http_server_key("network.protocol.version");
+    server->stable.error = http_server_key("error.type");
+}
+
+static void
+http_server_split_methods(djp_http_server *server)
+{
+    djp_text rest = djp__text(server->methods);
+    djp_text part;
+    while (server->method_count < HTTP_SERVER_METHODS && djp__text_split(&part, &rest, ',')) {
+        part = djp__text_trim(part);
+        if (part.size > 0) {
+            server->method_list[server->method_count++] = part;
+        }
+    }
+}
+
+int
+djp_http_server_new(djp_http_server **out, djp_sdk *sdk)
+{
+    const djp_options *options = djp_sdk_options(sdk);
+    *out = NULL;
+    djp_http_server *server = djp__calloc(1, sizeof(*server));
+    if (server == NULL) {
+        return DJP_ENOMEM;
+    }
+    server->methods = djp__strdup(options->known_methods);
+    server->excluded = djp__strdup(options->excluded_paths);
+    if (server->methods == NULL || server->excluded == NULL) {
+        djp_http_server_free(server);
+        return DJP_ENOMEM;
+    }
+    server->recorder = djp_sdk_recorder(sdk);
+    server->standard = djp_sdk_standard(sdk);
+    server->semconv = options->semconv;
+    http_server_split_methods(server);
+    http_server_intern(server);
+    *out = server;
+    return 0;
+}
+
+void
+djp_http_server_free(djp_http_server *server)
+{
+    if (server == NULL) {
+        return;
+    }
+    djp__free(server->methods);
+    djp__free(server->excluded);
+    djp__free(server);
+}
+
+int
+djp_http_server_excludes(const djp_http_server *server, djp_text path)
+{
+    if (server->excluded[0] == '\0') {
+        return 0;
+    }
+    djp_text rest = djp__text(server->excluded);
+    djp_text part;
+    while (djp__text_split(&part, &rest, ',')) {
+        part = djp__text_trim(part);
+        int prefix = part.size > 0 && part.data[part.size - 1] == '*';
+        size_t size = part.size - (size_t)prefix;
+        if (part.size > 0 && (prefix ? path.size >= size : path.size == size) &&
+            memcmp(path.data, part.data, size) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+uint64_t
+djp_http_now(void)
+{
+    return djp__clock_monotonic();
+}
+
+djp_span *
+djp_http_server_start(djp_http_server *server, djp_http_type type, const djp_span_context *remote, uint64_t *start_ns)
+{
+    const char *name = type == DJP_HTTP_WEBSOCKET ? "websocket" : "http.server";
+    djp_span_options options = {.scope = server->scope, .kind = DJP_KIND_SERVER, .remote = remote};
+    djp_span *span = server->recorder ? djp_span_start(server->recorder, name, strlen(name), &options) : NULL;
+    *start_ns = span ? djp_span_start_monotonic_ns(span) : djp__clock_monotonic();
+    return span;
+}
+
+/* The method when it is a known one, else the constant for all others. */
+static djp_text
+http_server_method(const djp_http_server *server, djp_text method)
+{
+    for (size_t i = 0; i < server->method_count; i++) {
+        const djp_text *known = &server->method_list[i];
+        if (known->size == method.size && memcmp(known->data, method.data, method.size) == 0) {
+            return *known;
+        }
+    }
+    return (djp_text){"_OTHER", 6};
+}
+
+static void
+http_server_set_text(djp_span *span, djp_key key, djp_text text)
+{
+    if (text.size > 0) {
+        djp_span_set_string(span, key, text.data, text.size);
+    }
+}
+
+/* "{method} {route}", or the method alone; only under the stable conventions, the documented name is a constant. */
+static void
+http_server_rename(djp_span *span, djp_text method, const djp_http_result *result)
+{
+    char name[HTTP_SERVER_NAME_MAX];
+    djp_text verb = method.data[0] == '_' ? (djp_text){"HTTP", 4} : method;
+    if (result->type == DJP_HTTP_WEBSOCKET) {
+        verb = (djp_text){"websocket", 9};
+    }
+    size_t size = verb.size < sizeof(name) ? verb.size : sizeof(name);
+    memcpy(name, verb.data, size);
+    if (result->route.size > 0 && size + 1 + result->route.size <= sizeof(name)) {
+        name[size++] = ' ';
+        memcpy(name + size, result->route.data, result->route.size);
+        size += result->route.size;
+    }
+    djp_span_update_name(span, name, size);
+}
+
+static void
+http_server_set_stable(const djp_http_server *server, djp_span *span, djp_text method, const djp_http_result *result,
+                       int error)
+{
+    djp_span_set_string(span, server->stable.method, method.data, method.size);
+    if (result->status > 0) {
+        djp_span_set_int(span, server->stable.status, result->status);
+    }
+    http_server_set_text(span, server->stable.scheme, result->scheme);
+    http_server_set_text(span, server->stable.version, result->version);
+    /* The convention wants a path and allows its scrubbing: the template is the part of it that names nobody. */
+    djp_text path = result->route.size > 0 ? result->route : (djp_text){"/REDACTED", 9};
+    djp_span_set_string(span, server->stable.path, path.data, path.size);
+    if (result->error_type.size > 0) {
+        http_server_set_text(span, server->stable.error, result->error_type);
+    } else if (error) {
+        char code[4] = "500";
+        if (result->status >= 100 && result->status <= 999) {
+            code[0] = (char)('0' + result->status / 100);
+            code[1] = (char)('0' + result->status / 10 % 10);
+            code[2] = (char)('0' + result->status % 10);
+        }
+        djp_span_set_string(span, server->stable.error, code, 3);
+    }
+}
+
+static void
+http_server_finish_span(const djp_http_server *server, djp_span *span, djp_text method, const djp_http_result *result,
+                        int status, uint64_t duration_ns)
+{
+    int error = result->failed || status >= 500;
+    http_server_set_text(span, server->old.route, result->route);
+    if (server->semconv != DJP_SEMCONV_STABLE) {
+        djp_span_set_string(span, server->old.method, method.data, method.size);
+        if (status != DJP_HTTP_CLIENT_CLOSED || result->status != 0) {
+            djp_span_set_int(span, server->old.status, status);
+        }
+        djp_span_set_double(span, server->old.duration, (double)duration_ns / 1e9);
+    } else {
+        http_server_rename(span, method, result);
+    }
+    if (server->semconv != DJP_SEMCONV_OLD) {
+        http_server_set_stable(server, span, method, result, error);
+    }
+    if (result->disconnected) {
+        djp_span_set_bool(span, server->old.closed, 1);
+    }
+    if (error) {
+        djp_span_set_status(span, DJP_STATUS_ERROR, "", 0);
+    }
+}
+
+int
+djp_http_server_end(djp_http_server *server, djp_span *span, const djp_http_result *result)
+{
+    uint64_t end_ns = result->end_ns ? result->end_ns : djp__clock_monotonic();
+    uint64_t duration_ns = end_ns > result->start_ns ? end_ns - result->start_ns : 0;
+    int status = result->status ? result->status : result->failed ? 500 : DJP_HTTP_CLIENT_CLOSED;
+    djp_text method = http_server_method(server, result->method);
+    djp_span_context context = {0};
+    if (span != NULL) {
+        http_server_finish_span(server, span, method, result, status, duration_ns);
+        djp_span_get_context(span, &context);
+        djp_span_end(span, (uint64_t)((int64_t)end_ns + djp__clock_anchor()));
+    }
+    if (server->standard != NULL && result->type == DJP_HTTP_REQUEST) {
+        djp_text route =
+            result->route.size > 0 ? result->route : (djp_text){DJP_HTTP_UNMATCHED, sizeof(DJP_HTTP_UNMATCHED) - 1};
+        djp_standard_http_request(server->standard, method, route, status, duration_ns, result->request_bytes,
+                                  span ? &context : NULL);
+    }
+    return status;
+}
