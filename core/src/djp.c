@@ -40,6 +40,9 @@
 #include "metrics/exposition.c"
 #include "metrics/negotiate.c"
 #include "metrics/process.c"
+#include "metrics/standard_table.c"
+#include "metrics/standard.c"
+#include "metrics/path.c"
 
 #include "export/encode_walk.c"
 #include "export/writer.c"
@@ -63,6 +66,7 @@
 #include "export/transport_otlp.c"
 #include "export/transport_file.c"
 #include "export/transport_memory.c"
+#include "export/scrape_listener.c"
 
 #include "pipeline/queue.c"
 #include "pipeline/collect.c"

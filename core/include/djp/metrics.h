@@ -86,6 +86,7 @@ typedef struct djp_standard_options {
     int status_class;     /* 2xx instead of 200 */
     int label_style_path; /* method, path, status, service instead of method, endpoint, status_code */
     const char *service;  /* value of the service label in that style */
+    const char *known_methods; /* comma list of upper-case methods; NULL or "": the usual ones. Copied */
 } djp_standard_options;
 int djp_standard_new(djp_standard **out, djp_registry *registry, const djp_standard_options *options);
 void djp_standard_free(djp_standard *standard);
@@ -93,8 +94,13 @@ void djp_standard_free(djp_standard *standard);
  * method is mapped to the known ones or "_OTHER"; codes outside 100-599 become "other". Label look-up is cached. */
 void djp_standard_http_request(djp_standard *standard, djp_text method, djp_text endpoint, int status_code, uint64_t duration_ns,
                                int64_t request_bytes, const djp_span_context *context);
-/* Finds the family under its documented name (R71-R81, R90-R92) or NULL. */
+/* Finds the family under its documented name (docs/metrics.md; "_total" of counters may be left out) or NULL. Created at the
+ * first call, so that a service without jobs shows no job families. */
 djp_family *djp_standard_family(djp_standard *standard, const char *name);
+
+/* A raw path as a label, for the case that no route template is known: identifiers become {id}, file names {file}, query and
+ * fragment go. Whole segments only. Writes at most out_size - 1 bytes and a NUL, cut between segments, and returns the length. */
+size_t djp_path_normalise(char *out, size_t out_size, const char *path, size_t size);
 
 #ifdef __cplusplus
 }

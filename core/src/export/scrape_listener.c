@@ -1,0 +1,317 @@
+/* GET and HEAD /metrics over libmicrohttpd, with content negotiation and gzip. It serves nothing else, reads no request body
+ * and never calls into a language runtime. */
+#include "export/scrape_listener.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "base/fork.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "djp/error.h"
+
+#define SCRAPE_CONNECTIONS 64u
+#define SCRAPE_TIMEOUT_S 10u
+#define SCRAPE_CONNECTION_MEMORY (32u * 1024u)
+#define SCRAPE_GZIP_MIN 1024u
+
+struct djp_scrape_listener {
+    djp_registry *registry; /* borrowed */
+    djp_diag *diag; /* borrowed */
+    struct MHD_Daemon *daemon;
+    int fd; /* listening socket; the daemon's to close, -1 in a forked child */
+    int port;
+    uint32_t generation; /* of the process that owns the thread */
+    djp_fork_hook hook;
+};
+
+static enum MHD_Result
+scrape_answer(struct MHD_Connection *connection, unsigned status, const char *text)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT);
+    if (!response) {
+        return MHD_NO;
+    }
+    MHD_add_response_header(response, "Content-Type", "text/plain; charset=utf-8");
+    if (status == MHD_HTTP_METHOD_NOT_ALLOWED) {
+        MHD_add_response_header(response, "Allow", "GET, HEAD");
+    }
+    enum MHD_Result result = MHD_queue_response(connection, status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* 1 when the header names gzip (or everything) and not with q=0. */
+static int
+scrape_accepts_gzip(const char *accept)
+{
+    djp_text rest = djp__text(accept), part;
+    int named = -1, any = 0;
+    while (djp__text_split(&part, &rest, ',')) {
+        djp_text name, parameters = part;
+        if (!djp__text_split(&name, &parameters, ';')) {
+            continue;
+        }
+        name = djp__text_trim(name);
+        parameters = djp__text_trim(parameters);
+        double quality = 1;
+        if (parameters.size > 2 && (parameters.data[0] | 32) == 'q' && parameters.data[1] == '=' &&
+            !djp__parse_double((djp_text){parameters.data + 2, parameters.size - 2}, &quality)) {
+            quality = 0;
+        }
+        if (djp__text_equal_nocase(name, "gzip")) {
+            named = quality > 0;
+        } else if (djp__text_equal(name, "*")) {
+            any = quality > 0;
+        }
+    }
+    return named >= 0 ? named : any;
+}
+
+/* Compressed copy of the text in fresh memory, or NULL when it is not worth it or not possible. */
+static char *
+scrape_gzip(const char *text, size_t size, size_t *out_size)
+{
+    z_stream stream;
+    memset(&stream, 0, sizeof stream);
+    if (size < SCRAPE_GZIP_MIN || size > UINT32_MAX / 2 ||
+        deflateInit2(&stream, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
+        return NULL;
+    }
+    size_t bound = deflateBound(&stream, (uLong)size);
+    char *out = djp__alloc(bound);
+    if (out) {
+        stream.next_in = (Bytef *)(uintptr_t)text;
+        stream.avail_in = (uInt)size;
+        stream.next_out = (Bytef *)out;
+        stream.avail_out = (uInt)bound;
+        if (deflate(&stream, Z_FINISH) == Z_STREAM_END) {
+            *out_size = stream.total_out;
+        } else {
+            djp__free(out);
+            out = NULL;
+        }
+    }
+    deflateEnd(&stream);
+    return out;
+}
+
+static void
+scrape_free(void *text)
+{
+    djp__free(text);
+}
+
+static enum MHD_Result
+scrape_metrics(djp_scrape_listener *listener, struct MHD_Connection *connection)
+{
+    const char *accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept");
+    djp_exposition format = djp_exposition_negotiate(accept, accept ? strlen(accept) : 0);
+    char *text;
+    size_t size;
+    if (djp_registry_expose(&text, &size, listener->registry, format) < 0) {
+        return scrape_answer(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory\n");
+    }
+    char *packed = NULL;
+    if (scrape_accepts_gzip(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept-Encoding"))) {
+        packed = scrape_gzip(text, size, &size);
+    }
+    if (packed) {
+        djp_text_free(text);
+        text = packed;
+    }
+    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(size, text, scrape_free);
+    if (!response) {
+        djp__free(text);
+        return MHD_NO;
+    }
+    MHD_add_response_header(response, "Content-Type", djp_exposition_content_type(format));
+    MHD_add_response_header(response, "Vary", "Accept, Accept-Encoding");
+    MHD_add_response_header(response, "Cache-Control", "no-store");
+    if (packed) {
+        MHD_add_response_header(response, "Content-Encoding", "gzip");
+    }
+    enum MHD_Result result = MHD_queue_response(connection, MHD_HTTP_OK, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+static enum MHD_Result
+scrape_handle(void *user, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
+              const char *body, size_t *body_size, void **state)
+{
+    (void)version;
+    (void)body;
+    (void)state;
+    if (*body_size > 0) {
+        *body_size = 0; /* thrown away */
+        return MHD_YES;
+    }
+    if (strcmp(url, "/metrics") != 0) {
+        return scrape_answer(connection, MHD_HTTP_NOT_FOUND, "only /metrics is here\n");
+    }
+    if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
+        return scrape_answer(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET or HEAD\n");
+    }
+    return scrape_metrics(user, connection);
+}
+
+static void
+scrape_log(void *user, const char *format, va_list arguments)
+{
+    char text[256];
+    djp_scrape_listener *listener = user;
+    vsnprintf(text, sizeof text, format, arguments);
+    text[strcspn(text, "\n")] = '\0';
+    djp__diag(listener->diag, DJP_LOG_DEBUG, "metrics listener: %s", text);
+}
+
+static int
+scrape_bind(const struct addrinfo *address)
+{
+    int one = 1;
+    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return -1;
+    }
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, 64) == 0) {
+        return fd;
+    }
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+static int
+scrape_port_of(int fd)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    char port[16];
+    if (getsockname(fd, (struct sockaddr *)&address, &size) != 0 ||
+        getnameinfo((struct sockaddr *)&address, size, NULL, 0, port, sizeof port, NI_NUMERICSERV) != 0) {
+        return 0;
+    }
+    uint64_t number;
+    return djp__parse_u64(djp__text(port), &number) ? (int)number : 0;
+}
+
+static int
+scrape_open(djp_scrape_listener *listener, const char *host, int port)
+{
+    char service[16];
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | AI_PASSIVE}, *found = NULL;
+    snprintf(service, sizeof service, "%d", port);
+    int error = getaddrinfo(host, service, &hints, &found);
+    if (error != 0) {
+        djp__diag(listener->diag, DJP_LOG_WARN,
+                  "metrics listener: host %.200s is not an address (%s); no /metrics port is open, set a host of this "
+                  "machine",
+                  host, gai_strerror(error));
+        return DJP_EINVAL;
+    }
+    for (const struct addrinfo *a = found; a && listener->fd < 0; a = a->ai_next) {
+        listener->fd = scrape_bind(a);
+    }
+    error = errno;
+    freeaddrinfo(found);
+    if (listener->fd < 0) {
+        djp__diag(listener->diag, DJP_LOG_WARN,
+                  "metrics listener: cannot listen on %.200s port %d (%s); no /metrics port is open, choose a free one",
+                  host, port, strerror(error));
+        return DJP_EIO;
+    }
+    listener->port = scrape_port_of(listener->fd);
+    return 0;
+}
+
+/* The daemon's thread inherits the signal mask: the host's handlers must never run on it. */
+static struct MHD_Daemon *
+scrape_start_daemon(djp_scrape_listener *listener)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    struct MHD_Daemon *daemon = MHD_start_daemon(
+        MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL, scrape_handle, listener,
+        MHD_OPTION_EXTERNAL_LOGGER, scrape_log, listener, MHD_OPTION_LISTEN_SOCKET, listener->fd,
+        MHD_OPTION_CONNECTION_LIMIT, SCRAPE_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, SCRAPE_TIMEOUT_S,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SCRAPE_CONNECTION_MEMORY, MHD_OPTION_END);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return daemon;
+}
+
+static void
+scrape_fork_child(void *user)
+{
+    djp_scrape_listener *listener = user;
+    if (listener->fd >= 0) {
+        close(listener->fd);
+        listener->fd = -1;
+    }
+    listener->port = 0;
+}
+
+int
+djp__scrape_listener_start(djp_scrape_listener **out, djp_registry *registry, const char *host, int port,
+                           djp_diag *diag)
+{
+    *out = NULL;
+    if (!registry || port < 0 || port > 65535) {
+        return DJP_EINVAL;
+    }
+    djp_scrape_listener *listener = djp__calloc(1, sizeof *listener);
+    if (!listener) {
+        return DJP_ENOMEM;
+    }
+    listener->registry = registry;
+    listener->diag = diag;
+    listener->fd = -1;
+    int result = scrape_open(listener, host && host[0] ? host : "127.0.0.1", port);
+    if (result == 0) {
+        listener->daemon = scrape_start_daemon(listener);
+        if (!listener->daemon) {
+            close(listener->fd);
+            result = DJP_ETHREAD;
+        }
+    }
+    if (result < 0) {
+        djp__free(listener);
+        return result;
+    }
+    listener->generation = djp__fork_generation();
+    listener->hook = (djp_fork_hook){NULL, NULL, scrape_fork_child, listener, NULL};
+    djp__fork_register(&listener->hook);
+    *out = listener;
+    return 0;
+}
+
+int
+djp__scrape_listener_port(const djp_scrape_listener *listener)
+{
+    return listener ? listener->port : 0;
+}
+
+void
+djp__scrape_listener_stop(djp_scrape_listener *listener)
+{
+    if (!listener) {
+        return;
+    }
+    djp__fork_unregister(&listener->hook);
+    if (listener->generation == djp__fork_generation()) {
+        MHD_stop_daemon(listener->daemon);
+    }
+    /* In a forked child the daemon's thread does not exist, and what it held is left alone. */
+    djp__free(listener);
+}

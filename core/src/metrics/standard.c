@@ -1,0 +1,324 @@
+/* The documented families of a service and the one call that records a request. Labels are resolved once per route and
+ * status; afterwards a request costs a hash, a compare and a few atomic additions. */
+#include "metrics/standard.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+
+#define STANDARD_PROBES 8u
+#define STANDARD_METHOD_OTHER UINT32_MAX
+#define STANDARD_METHODS "GET,POST,PUT,DELETE,HEAD,PATCH,OPTIONS,CONNECT,TRACE,QUERY"
+
+static djp_family *
+standard_make_family(djp_standard *standard, size_t i)
+{
+    const djp_standard_definition *definition = &djp__standard_definitions[i];
+    const char *const *labels = definition->labels;
+    if (standard->path_style && definition->path_labels[0]) {
+        labels = definition->path_labels;
+    }
+    djp_family_options options = {
+        .type = definition->type,
+        .name = definition->name,
+        .help = definition->help,
+        .unit = definition->unit,
+        .labels = labels,
+        .buckets = definition->buckets,
+        .bucket_count = definition->bucket_count,
+    };
+    while (options.label_count < DJP_STANDARD_LABELS_MAX && labels[options.label_count]) {
+        options.label_count++;
+    }
+    djp_family *family = NULL;
+    if (djp__family_new(&family, standard->registry, &options, definition->alias) < 0) {
+        return NULL;
+    }
+    djp_store_release(&standard->families[i], family);
+    return family;
+}
+
+static djp_family *
+standard_family(djp_standard *standard, size_t i)
+{
+    djp_family *family = djp_load_acquire(&standard->families[i]);
+    return family ? family : standard_make_family(standard, i);
+}
+
+/* 1 when the names are equal but for a "_total" at the end of either. */
+static int
+standard_same_name(djp_text a, djp_text b)
+{
+    djp_text longer = a.size > b.size ? a : b, shorter = a.size > b.size ? b : a;
+    if (memcmp(longer.data, shorter.data, shorter.size) != 0) {
+        return 0;
+    }
+    return longer.size == shorter.size ||
+           (longer.size == shorter.size + 6 && memcmp(longer.data + shorter.size, "_total", 6) == 0);
+}
+
+djp_family *
+djp_standard_family(djp_standard *standard, const char *name)
+{
+    if (!standard || !name) {
+        return NULL;
+    }
+    for (size_t i = 0; i < djp__standard_count; i++) {
+        const djp_standard_definition *definition = &djp__standard_definitions[i];
+        int counts = definition->type == DJP_COUNTER;
+        if (strcmp(name, definition->name) == 0 || (definition->alias && strcmp(name, definition->alias) == 0) ||
+            (counts && standard_same_name(djp__text(name), djp__text(definition->name)))) {
+            return standard_family(standard, i);
+        }
+    }
+    return NULL;
+}
+
+static void
+standard_method_words(uint64_t words[2], djp_text method)
+{
+    words[0] = words[1] = 0;
+    memcpy(words, method.data, method.size);
+}
+
+static void
+standard_read_methods(djp_standard *standard)
+{
+    djp_text rest = djp__text(standard->methods_text), part;
+    while (standard->method_count < DJP_STANDARD_METHODS_MAX && djp__text_split(&part, &rest, ',')) {
+        part = djp__text_trim(part);
+        if (part.size > 0 && part.size <= 16) {
+            djp_standard_method *method = &standard->methods[standard->method_count++];
+            standard_method_words(method->words, part);
+            method->text = part;
+        }
+    }
+}
+
+static uint32_t
+standard_find_method(const djp_standard *standard, djp_text method)
+{
+    uint64_t words[2];
+    if (method.size == 0 || method.size > 16 || !method.data) {
+        return STANDARD_METHOD_OTHER;
+    }
+    standard_method_words(words, method);
+    for (uint32_t i = 0; i < standard->method_count; i++) {
+        if (standard->methods[i].words[0] == words[0] && standard->methods[i].words[1] == words[1]) {
+            return i;
+        }
+    }
+    return STANDARD_METHOD_OTHER;
+}
+
+int
+djp_standard_new(djp_standard **out, djp_registry *registry, const djp_standard_options *options)
+{
+    if (!out || !registry) {
+        return DJP_EINVAL;
+    }
+    *out = NULL;
+    djp_standard *standard = djp__calloc(1, sizeof *standard);
+    if (!standard) {
+        return DJP_ENOMEM;
+    }
+    standard->registry = registry;
+    standard->status_class = options ? options->status_class : 0;
+    standard->path_style = options ? options->label_style_path : 0;
+    standard->service = djp__strdup(options && options->service ? options->service : "");
+    standard->methods_text = djp__strdup(
+        options && options->known_methods && options->known_methods[0] ? options->known_methods : STANDARD_METHODS);
+    if (!standard->service || !standard->methods_text) {
+        djp_standard_free(standard);
+        return DJP_ENOMEM;
+    }
+    standard_read_methods(standard);
+    *out = standard;
+    return 0;
+}
+
+void
+djp_standard_free(djp_standard *standard)
+{
+    if (!standard) {
+        return;
+    }
+    djp_standard_route *route = djp_load_acquire(&standard->routes);
+    while (route) {
+        djp_standard_route *next = route->next;
+        djp__free(route);
+        route = next;
+    }
+    djp__free(standard->service);
+    djp__free(standard->methods_text);
+    djp__free(standard);
+}
+
+/* The class is written from the same fixed set, so that a regular expression like 5.. finds both forms. */
+static djp_text
+standard_status(const djp_standard *standard, char out[8], int status)
+{
+    if (status < 100 || status > 599) {
+        return djp__text("other");
+    }
+    snprintf(out, 8, standard->status_class ? "%dxx" : "%d", standard->status_class ? status / 100 : status);
+    return (djp_text){out, 3};
+}
+
+static djp_text
+standard_method_text(const djp_standard *standard, uint32_t method)
+{
+    return method == STANDARD_METHOD_OTHER ? djp__text("_OTHER") : standard->methods[method].text;
+}
+
+/* The series of one of the three HTTP families for a request's labels. */
+static djp_series *
+standard_series(djp_standard *standard, size_t which, uint32_t method, djp_text endpoint, int status)
+{
+    char digits[8];
+    djp_text method_text = standard_method_text(standard, method);
+    djp_text status_text = standard_status(standard, digits, status);
+    djp_text plain[3] = {method_text, endpoint, status_text};
+    djp_text path[4] = {djp__text(standard->service), method_text, endpoint, status_text};
+    return djp_family_series(standard_family(standard, which), standard->path_style ? path : plain);
+}
+
+/* Eight bytes at a time; the last word overlaps the one before. */
+static uint64_t
+standard_hash(djp_text endpoint, uint32_t method, int status)
+{
+    uint64_t hash = ((uint64_t)method << 32 ^ (uint32_t)status ^ (uint64_t)endpoint.size << 16) * 0x9e3779b97f4a7c15u,
+             word;
+    const char *at = endpoint.data;
+    size_t left = endpoint.size;
+    for (; left > 8; left -= 8, at += 8) {
+        memcpy(&word, at, 8);
+        hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+        hash ^= hash >> 32;
+    }
+    if (endpoint.size >= 8) {
+        memcpy(&word, endpoint.data + endpoint.size - 8, 8);
+    } else {
+        word = 0;
+        for (size_t i = 0; i < left; i++) {
+            word = word << 8 | (unsigned char)at[i];
+        }
+    }
+    hash = (hash ^ word) * 0xd6e8feb86659fd93u;
+    return hash ^ hash >> 32;
+}
+
+static int
+standard_route_matches(const djp_standard_route *route, uint64_t hash, uint32_t method, djp_text endpoint, int status)
+{
+    return route->hash == hash && route->method == method && route->status == status && route->size == endpoint.size &&
+           memcmp(route->endpoint, endpoint.data, endpoint.size) == 0;
+}
+
+static int
+standard_is_overflow(const djp_series *series)
+{
+    return series->entry->is_overflow && series->family->entry->label_count > 0;
+}
+
+/* Keeps a route for the next request. Overflow series are not kept: unbounded endpoints must not fill the cache. */
+static void
+standard_keep(djp_standard *standard, const djp_standard_route *made, djp_text endpoint)
+{
+    if (!made->duration || !made->requests || standard_is_overflow(made->duration) ||
+        standard_is_overflow(made->requests)) {
+        return;
+    }
+    djp_standard_route *empty = NULL;
+    for (uint32_t i = 0; i < STANDARD_PROBES; i++) {
+        DJP_ATOMIC(djp_standard_route *) *place = &standard->cache[(made->hash + i) & (DJP_STANDARD_CACHE - 1)];
+        djp_standard_route *old = djp_load_acquire(place);
+        int stale = old && standard_route_matches(old, made->hash, made->method, endpoint, made->status);
+        if (old && !stale) {
+            continue;
+        }
+        djp_standard_route *route = djp__alloc(sizeof *route + endpoint.size);
+        if (!route) {
+            return;
+        }
+        memcpy(route, made, sizeof *made);
+        memcpy(route->endpoint, endpoint.data, endpoint.size);
+        empty = old;
+        if (!djp_cas_strong_acq_rel(place, &empty, route)) {
+            djp__free(route);
+            return;
+        }
+        /* A replaced route may still be in use: it stays in the list until the end. */
+        route->next = djp_load_relaxed(&standard->routes);
+        while (!djp_cas_weak_acq_rel(&standard->routes, &route->next, route)) {
+        }
+        return;
+    }
+}
+
+static djp_standard_route *
+standard_find(djp_standard *standard, uint64_t hash, uint32_t method, djp_text endpoint, int status)
+{
+    for (uint32_t i = 0; i < STANDARD_PROBES; i++) {
+        djp_standard_route *route = djp_load_acquire(&standard->cache[(hash + i) & (DJP_STANDARD_CACHE - 1)]);
+        if (!route) {
+            return NULL;
+        }
+        if (standard_route_matches(route, hash, method, endpoint, status)) {
+            return djp__series_is_live(route->duration) && djp__series_is_live(route->requests) ? route : NULL;
+        }
+    }
+    return NULL;
+}
+
+static void
+standard_record(djp_standard *standard, djp_standard_route *route, djp_text endpoint, uint64_t duration_ns,
+                int64_t request_bytes, const djp_span_context *context)
+{
+    djp_histogram_observe_in(route->duration, (double)duration_ns / 1e9, context);
+    djp_counter_add(route->requests, 1);
+    if (request_bytes < 0) {
+        return;
+    }
+    djp_series *bytes = djp_load_relaxed(&route->bytes);
+    if (!bytes || !djp__series_is_live(bytes)) {
+        bytes = standard_series(standard, DJP_STANDARD_SIZE, route->method, endpoint, route->status);
+        djp_store_release(&route->bytes, bytes);
+    }
+    djp_histogram_observe(bytes, (double)request_bytes);
+}
+
+void
+djp_standard_http_request(djp_standard *standard, djp_text method, djp_text endpoint, int status_code,
+                          uint64_t duration_ns, int64_t request_bytes, const djp_span_context *context)
+{
+    if (!standard) {
+        return;
+    }
+    if (!endpoint.data) {
+        endpoint = (djp_text){"", 0};
+    }
+    if (endpoint.size > DJP_LABEL_SIZE_MAX) {
+        endpoint.size = djp__utf8_cut(endpoint.data, endpoint.size, DJP_LABEL_SIZE_MAX);
+    }
+    uint32_t known = standard_find_method(standard, method);
+    int status = status_code < 100 || status_code > 599 ? 0 : status_code;
+    uint64_t hash = standard_hash(endpoint, known, status);
+    djp_standard_route *route = standard_find(standard, hash, known, endpoint, status);
+    if (route) {
+        standard_record(standard, route, endpoint, duration_ns, request_bytes, context);
+        return;
+    }
+    djp_standard_route made;
+    memset(&made, 0, sizeof made);
+    made.hash = hash;
+    made.method = known;
+    made.status = status;
+    made.size = endpoint.size;
+    made.duration = standard_series(standard, DJP_STANDARD_DURATION, known, endpoint, status);
+    made.requests = standard_series(standard, DJP_STANDARD_REQUESTS, known, endpoint, status);
+    standard_record(standard, &made, endpoint, duration_ns, request_bytes, context);
+    standard_keep(standard, &made, endpoint);
+}

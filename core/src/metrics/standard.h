@@ -1,0 +1,43 @@
+/* The state behind djp_standard: families made on demand and the cache from a request's labels to its series. */
+#ifndef DJP_METRICS_STANDARD_H
+#define DJP_METRICS_STANDARD_H
+
+#include "metrics/registry.h"
+#include "metrics/standard_table.h"
+
+#define DJP_STANDARD_FAMILIES_MAX 32u
+#define DJP_STANDARD_METHODS_MAX 32u
+#define DJP_STANDARD_CACHE 4096u /* places; a power of two */
+
+/* An HTTP method of at most 16 characters as two words, so that comparing one is two instructions. */
+typedef struct djp_standard_method {
+    uint64_t words[2];
+    djp_text text;
+} djp_standard_method;
+
+/* The series of one (method, endpoint, status). Immutable once published. */
+typedef struct djp_standard_route {
+    uint64_t hash;
+    uint32_t method;
+    int status;
+    size_t size;
+    djp_series *duration, *requests;
+    DJP_ATOMIC(djp_series *) bytes; /* found at the first request with a size; relaxed: all writers write the same */
+    struct djp_standard_route *next; /* all routes, for the end */
+    char endpoint[];
+} djp_standard_route;
+
+struct djp_standard {
+    djp_registry *registry; /* borrowed */
+    int status_class;
+    int path_style;
+    char *service; /* owned, "" when none */
+    char *methods_text;
+    djp_standard_method methods[DJP_STANDARD_METHODS_MAX];
+    uint32_t method_count;
+    DJP_ATOMIC(djp_family *) families[DJP_STANDARD_FAMILIES_MAX]; /* release, made once each */
+    DJP_ATOMIC(djp_standard_route *) cache[DJP_STANDARD_CACHE]; /* release */
+    DJP_ATOMIC(djp_standard_route *) routes; /* owned list, newest first; acq_rel */
+};
+
+#endif

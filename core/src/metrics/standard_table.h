@@ -1,0 +1,31 @@
+/* The documented families: names, labels, buckets. Data only. */
+#ifndef DJP_METRICS_STANDARD_TABLE_H
+#define DJP_METRICS_STANDARD_TABLE_H
+
+#include "djp/metrics.h"
+
+#define DJP_STANDARD_LABELS_MAX 4u
+
+typedef struct djp_standard_definition {
+    const char *name; /* as documented, "_total" of counters included */
+    const char *alias; /* gauges: a second documented name, shown in text 0.0.4 only; or NULL */
+    djp_metric_type type;
+    const char *unit;
+    const char *help;
+    const char *labels[DJP_STANDARD_LABELS_MAX];
+    const char *path_labels[DJP_STANDARD_LABELS_MAX]; /* in the path style; all NULL: the same */
+    const double *buckets;
+    size_t bucket_count;
+} djp_standard_definition;
+
+enum {
+    DJP_STANDARD_DURATION, /* http_request_duration_seconds */
+    DJP_STANDARD_REQUESTS, /* http_requests_total */
+    DJP_STANDARD_SIZE, /* http_request_size_bytes */
+    DJP_STANDARD_OTHERS
+};
+
+extern const djp_standard_definition djp__standard_definitions[];
+extern const size_t djp__standard_count;
+
+#endif
