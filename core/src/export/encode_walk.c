@@ -64,65 +64,59 @@ walk_reserve_region(djp__walk *walk, uint32_t from, uint32_t to)
 }
 
 static int
-walk_grow_slots(djp__walk *walk)
+walk_grow_slots(djp__walk *walk, uint32_t count)
 {
-    uint32_t count = djp__key_count() + 1;
-    if (count <= walk->slot_count) {
-        return DJP_EPROTO;
+    if (count < walk->slot_room) {
+        return 1;
     }
     uint32_t room = count + 64;
     djp__key_slot *slots = djp__realloc(walk->slots, room * sizeof *slots);
     if (slots == NULL) {
-        return DJP_ENOMEM;
+        return 0;
     }
-    memset(slots + walk->slot_count, 0, (room - walk->slot_count) * sizeof *slots);
     walk->slots = slots;
-    walk->slot_count = room;
-    return 0;
+    walk->slot_room = room;
+    return 1;
 }
 
-/* Looks a key up for the first time. Ids beyond the table's count are damage. */
-static int
+static void
 walk_fill_slot(djp__walk *walk, djp_key key)
 {
-    if (key == 0) {
-        return DJP_EPROTO;
-    }
-    if (key >= walk->slot_count) {
-        int rc = walk_grow_slots(walk);
-        if (rc != 0) {
-            return rc;
-        }
-    }
-    if (key > djp__key_count()) {
-        return DJP_EPROTO;
-    }
     const djp_key_entry *entry = djp__key_entry(key);
-    if (entry->size == 0) {
-        return DJP_EPROTO;
-    }
     djp__key_slot *slot = &walk->slots[key];
+    memset(slot, 0, sizeof *slot);
     slot->encoded = entry->encoded;
     slot->size = entry->encoded_size;
     if (slot->size <= sizeof slot->tail) {
         memcpy(slot->tail + sizeof slot->tail - slot->size, entry->encoded, slot->size);
     }
-    return 0;
+    walk->key_max = slot->size > walk->key_max ? slot->size : walk->key_max;
 }
 
-/* Makes the key's slot ready and adds its size to the bound. */
+/* Learns the keys that were interned since the last time. Ids beyond the table's count are damage. */
+static int
+walk_learn_keys(djp__walk *walk, djp_key key)
+{
+    uint32_t count = djp__key_count();
+    if (key == 0 || key > count) {
+        walk_fail(walk, DJP_EPROTO);
+        return 0;
+    }
+    if (!walk_grow_slots(walk, count)) {
+        walk_fail(walk, DJP_ENOMEM);
+        return 0;
+    }
+    while (walk->keys < count) {
+        walk_fill_slot(walk, ++walk->keys);
+    }
+    return 1;
+}
+
+/* 1 when the key is known, so that its slot may be read. */
 static inline int
 walk_see_key(djp__walk *walk, djp_key key)
 {
-    if (key >= walk->slot_count || walk->slots[key].size == 0) {
-        int rc = walk_fill_slot(walk, key);
-        if (rc != 0) {
-            walk_fail(walk, rc);
-            return 0;
-        }
-    }
-    walk->key_bytes += walk->slots[key].size;
-    return 1;
+    return key - 1 < walk->keys || walk_learn_keys(walk, key);
 }
 
 /* Offset after the item at `at`, or 0 when it does not fit before `to`. */
@@ -144,7 +138,7 @@ djp__walk_begin(djp__walk *walk, const void *base, size_t size)
     walk->error = 0;
     walk->top = 0;
     walk->other_count = 0;
-    walk->key_bytes = 0;
+    walk->attributes = 0;
 }
 
 static int
@@ -177,8 +171,11 @@ walk_check_keys(djp__walk *walk, uint32_t from, uint32_t to)
             return 0;
         }
         const djp_item *item = djp__walk_item(walk, from);
-        if (djp_item_kind(item) == DJP_ITEM_ATTRIBUTE && !walk_see_key(walk, item->key)) {
-            return 0;
+        if (djp_item_kind(item) == DJP_ITEM_ATTRIBUTE) {
+            if (!walk_see_key(walk, item->key)) {
+                return 0;
+            }
+            walk->attributes++;
         }
         from = next;
     }
@@ -226,24 +223,28 @@ djp__walk_span(djp__walk *walk, djp__walk_list *attributes, const djp_span_recor
     if (!walk_reserve_region(walk, at, end)) {
         return walk->error;
     }
+    uint32_t *offsets = walk->offsets;
+    size_t count = 0;
     while (at < end) {
-        uint32_t next = walk_after(walk, at, end);
-        if (next == 0) {
+        /* Both are multiples of 8, so a head fits. */
+        const djp_item *item = djp__walk_item(walk, at);
+        uint32_t kind = djp_item_kind(item), next = at + (uint32_t)(sizeof *item + djp_pad8(djp_item_size(item)));
+        if (next > end) {
             return DJP_EPROTO;
         }
-        const djp_item *item = djp__walk_item(walk, at);
-        uint32_t kind = djp_item_kind(item);
         if (kind == DJP_ITEM_ATTRIBUTE) {
             if (!walk_see_key(walk, item->key)) {
                 return walk->error;
             }
-            walk->offsets[walk->top++] = at;
+            offsets[count++] = at;
         } else if ((kind == DJP_ITEM_EVENT || kind == DJP_ITEM_LINK) && !walk_see_other(walk, at)) {
             return walk->error;
         }
         at = next;
     }
-    attributes->count = walk->top;
+    walk->top = count;
+    walk->attributes += count;
+    attributes->count = count;
     return 0;
 }
 
@@ -287,7 +288,7 @@ uint32_t
 djp__walk_next_generation(djp__walk *walk)
 {
     if (++walk->generation == 0) {
-        for (uint32_t i = 0; i < walk->slot_count; i++) {
+        for (uint32_t i = 1; i <= walk->keys; i++) {
             walk->slots[i].stamp = 0;
         }
         walk->generation = 1;

@@ -11,7 +11,7 @@ enum { DJP__KEY_TAIL = 48 };
 /* What encoders need of one interned key, in one cache line. */
 typedef struct djp__key_slot {
     uint32_t stamp; /* generation of the last list in which the key was seen */
-    uint32_t size; /* of the encoded key; 0: not looked up yet */
+    uint32_t size; /* of the encoded key */
     const uint8_t *encoded; /* borrowed for ever from the key table */
     uint8_t tail[DJP__KEY_TAIL]; /* encoded, at the end of the array, when it fits */
 } djp__key_slot;
@@ -33,9 +33,11 @@ typedef struct djp__walk {
     uint32_t *others; /* offsets of the record's events and links, in order */
     size_t other_count;
     size_t other_capacity;
-    size_t key_bytes; /* encoded keys of all attributes that the record names, upper bound */
+    size_t attributes; /* of the record, its events and its links, repeated keys included */
     djp__key_slot *slots; /* indexed by djp_key */
-    uint32_t slot_count;
+    uint32_t slot_room;
+    uint32_t keys; /* slots 1 .. keys are filled */
+    uint32_t key_max; /* largest encoded key among them */
     uint32_t generation;
     djp_key reason_key; /* of "sampling.reason"; 0 when the key table is full and so nobody has it */
     djp_text *set; /* open-addressing set of map keys */

@@ -107,55 +107,69 @@ static inline char *
 writer_key(char *at, const djp__key_slot *slot)
 {
     const uint8_t *end = slot->tail + sizeof slot->tail;
-    if (slot->size <= 16) {
+    uint32_t size = slot->size;
+    if (size <= 16) {
         memcpy(at - 16, end - 16, 16);
-    } else if (slot->size <= 32) {
-        memcpy(at - 32, end - 32, 32);
-    } else if (slot->size <= DJP__KEY_TAIL) {
+    } else if (size <= DJP__KEY_TAIL) {
         memcpy(at - DJP__KEY_TAIL, end - DJP__KEY_TAIL, DJP__KEY_TAIL);
     } else {
-        memcpy(at - slot->size, slot->encoded, slot->size);
+        memcpy(at - size, slot->encoded, size);
     }
-    return at - slot->size;
+    return at - size;
 }
 
-/* KeyValue.value of a short string, the usual attribute: tags and both lengths are one store. */
+/* The usual attributes: KeyValue.value of a short string or a small number, whose tags and lengths are one store. Returns NULL for
+ * all others. */
 static inline char *
-writer_short_string(char *at, const djp_item *item, uint32_t size)
+writer_short_value(char *at, const djp_item *item)
 {
-    at = djp__writer_copy(at, djp_item_payload(item), size);
-    uint32_t head = WRITER_VALUE | (size + 2) << 8 | WRITER_STRING << 16 | size << 24;
-    at -= sizeof head;
-    memcpy(at, &head, sizeof head);
+    uint32_t kind = djp_item_type(item), size = djp_item_size(item), bytes;
+    if (kind == DJP_STRING && size < 0x80 - 2) {
+        at = djp__writer_copy(at, djp_item_payload(item), size);
+        bytes = WRITER_VALUE | (size + 2) << 8 | WRITER_STRING << 16 | size << 24;
+    } else if (kind == DJP_INT && size == 8 && writer_load(item) < 0x4000) {
+        uint32_t value = (uint32_t)writer_load(item), wide = value >= 0x80;
+        /* One or two bytes of varint; the higher one is written in any case and counted when there is one. */
+        at[-1] = (char)(value >> 7);
+        at -= wide;
+        bytes = WRITER_VALUE | (2 + wide) << 8 | WRITER_INT << 16 | ((value | wide << 7) & 0xff) << 24;
+    } else {
+        return NULL;
+    }
+    at -= sizeof bytes;
+    memcpy(at, &bytes, sizeof bytes);
     return at;
 }
 
-static inline char *
-writer_attribute(char *at, djp__walk *walk, const djp_item *item, const djp__key_slot *slot, unsigned tag)
+static char *
+writer_long_value(char *at, djp__walk *walk, const djp_item *item)
 {
     const char *end = at;
-    uint32_t size = djp_item_size(item);
-    if (djp_item_type(item) == DJP_STRING && size < 0x80 - 2) {
-        at = writer_short_string(at, item, size);
-    } else {
-        at = writer_value(at, walk, item, 1);
-        at = djp__writer_close(at, WRITER_VALUE, end);
-    }
-    at = writer_key(at, slot);
-    return djp__writer_close(at, tag, end);
+    at = writer_value(at, walk, item, 1);
+    return djp__writer_close(at, WRITER_VALUE, end);
 }
 
 char *
 djp__writer_attributes(char *at, djp__walk *walk, djp__walk_list list, unsigned tag)
 {
     uint32_t generation = djp__walk_next_generation(walk);
-    for (size_t i = list.first + list.count; i-- > list.first;) {
-        const djp_item *item = djp__walk_item(walk, walk->offsets[i]);
-        djp__key_slot *slot = djp__walk_slot(walk, item);
-        if (slot->stamp != generation) {
-            slot->stamp = generation;
-            at = writer_attribute(at, walk, item, slot, tag);
+    const char *base = walk->base;
+    djp__key_slot *slots = walk->slots;
+    const uint32_t *first = walk->offsets + list.first;
+    for (size_t i = list.count; i-- > 0;) {
+        const djp_item *item = (const djp_item *)(const void *)(base + first[i]);
+        djp__key_slot *slot = &slots[item->key];
+        if (slot->stamp == generation) {
+            continue;
         }
+        slot->stamp = generation;
+        const char *end = at;
+        char *next = writer_short_value(at, item);
+        if (next == NULL) {
+            next = writer_long_value(at, walk, item);
+            first = walk->offsets + list.first; /* nested values may have moved the stack */
+        }
+        at = djp__writer_close(writer_key(next, slot), tag, end);
     }
     return at;
 }

@@ -96,13 +96,14 @@ djp__writer_text(char *at, unsigned tag, djp_text text)
     return djp__writer_field_varint(djp__writer_copy(at, text.data, text.size), tag, text.size);
 }
 
-/* Most bytes that the record can need: every item's head and padding pays for its tags and lengths (twice its size), keys come from
- * the key table, and the header's texts may lie anywhere when the record is damaged. Valid after djp__walk_span; state is what is
+/* Most bytes that the record can need: every item's head and padding pays for its tags and lengths (twice its size), keys come
+ * from the key table, and the header's texts may lie anywhere when the record is damaged. Valid after djp__walk_span; state is what is
  * written in place of the record's tracestate. */
 static inline size_t
 djp__writer_bound(const djp__walk *walk, const djp_span_record *record, djp_text state)
 {
-    return 2 * (size_t)walk->end + record->name_size + record->status_size + walk->key_bytes + state.size + 128;
+    size_t keys = walk->attributes * (size_t)walk->key_max;
+    return 2 * (size_t)walk->end + record->name_size + record->status_size + keys + state.size + 128;
 }
 
 /* KeyValues of a list of attributes, each as a field with this tag, repeated keys resolved. */
