@@ -139,7 +139,8 @@ sdk_make_metrics(djp_sdk *sdk)
         result = djp_registry_add_process(sdk->registry);
     }
     if (result == 0) {
-        djp_standard_options standard = {options->status_class, options->label_style_path, options->service_name};
+        djp_standard_options standard = {options->status_class, options->label_style_path, options->service_name,
+                                         options->known_methods};
         result = djp_standard_new(&sdk->standard, sdk->registry, &standard);
     }
     return result == 0 ? djp__self_metrics_add(sdk) : result;
