@@ -1,0 +1,273 @@
+"""Beginning and end: options become text for the core's table of settings, the exit and fork hooks of Python are set, and the state is told
+honestly. Nothing here raises into the application."""
+
+from __future__ import annotations
+
+import atexit
+import enum
+import json
+import logging
+import os
+import sys
+import threading
+from datetime import timedelta
+from typing import Any, Mapping, Optional
+from urllib.parse import quote
+
+from . import _loader
+from ._loader import impl
+from ._version import __version__
+
+log = logging.getLogger("djp_telemetry")
+
+_TRUE = ("1", "true", "yes")
+
+
+class _Runtime:
+    """What is active in this process. Changed only under the lock."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.active = False
+        self.settings: dict[str, Any] = {}
+        self.last_status: dict[str, Any] = {}
+        self.said: set[str] = set()
+        self.hooked = False
+        self.fork_hooks: set[str] = set()
+
+
+_runtime = _Runtime()
+
+
+def warn_once(message: str) -> None:
+    if message not in _runtime.said:
+        _runtime.said.add(message)
+        log.warning("%s", message)
+
+
+# ---- options ------------------------------------------------------------------------------------------------------------------
+
+
+def _pairs(mapping: Mapping[Any, Any]) -> str:
+    return ",".join(f"{quote(str(key), safe='')}={quote(str(value), safe='')}" for key, value in mapping.items())
+
+
+def option_text(value: Any) -> Optional[str]:
+    """An option in the form that its variable would have; None when it was not given or means nothing."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, enum.Enum):
+        return option_text(value.value)
+    if isinstance(value, timedelta):
+        return repr(value.total_seconds())
+    if isinstance(value, Mapping):
+        return _pairs(value)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return ",".join(str(item) for item in value)
+    if isinstance(value, os.PathLike):
+        return os.fsdecode(value)
+    return str(value)
+
+
+def _options(given: Mapping[str, Any]) -> dict[str, str]:
+    known = set(impl.sdk_keywords())
+    options = {}
+    for key, value in given.items():
+        try:
+            text = option_text(value)
+        except Exception as error:
+            warn_once(f"The option {key} could not be read ({type(error).__name__}) and was ignored.")
+            continue
+        if known and key not in known:
+            warn_once(f"The option {key} does not exist and was ignored. The options are: {', '.join(sorted(known))}.")
+        elif text is not None:
+            options[key] = text
+    return options
+
+
+def wanted(given: Mapping[str, Any]) -> bool:
+    """Whether telemetry is asked for; only for what is said when the core, which decides, is not there."""
+    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return False
+    enabled = given.get("enabled")
+    if enabled is None:
+        enabled = os.environ.get("TELEMETRY_ENABLED") or os.environ.get("ENABLE_OBSERVABILITY") or ""
+    return str(enabled).strip().lower() in _TRUE
+
+
+# ---- begin and end ------------------------------------------------------------------------------------------------------------
+
+
+def init_telemetry(
+    *,
+    enabled: Optional[bool] = None,
+    backend: Optional[str] = None,
+    exporter: Optional[str] = None,
+    endpoint: Optional[str] = None,
+    protocol: Optional[str] = None,
+    headers: Any = None,
+    path: Any = None,
+    service_name: Optional[str] = None,
+    environment: Optional[str] = None,
+    resource_attributes: Any = None,
+    sample_ratio: Optional[float] = None,
+    slow_threshold: Optional[float] = None,
+    ring_bytes: Optional[int] = None,
+    flush_interval: Optional[float] = None,
+    prometheus_port: Optional[int] = None,
+    **options: Any,
+) -> None:
+    """Starts what the options and the environment ask for; an option wins over its variable. Does nothing while telemetry is active, and
+    may be called again after shutdown(). Never raises for a value: a bad one is replaced by its default with one warning."""
+    given = dict(
+        options,
+        enabled=enabled,
+        backend=backend,
+        exporter=exporter,
+        endpoint=endpoint,
+        protocol=protocol,
+        headers=headers,
+        path=path,
+        service_name=service_name,
+        environment=environment,
+        resource_attributes=resource_attributes,
+        sample_ratio=sample_ratio,
+        slow_threshold=slow_threshold,
+        ring_bytes=ring_bytes,
+        flush_interval=flush_interval,
+        prometheus_port=prometheus_port,
+    )
+    try:
+        with _runtime.lock:
+            if not _runtime.active:
+                _start(given)
+    except Exception as error:
+        warn_once(f"Telemetry could not be started and stays off: {type(error).__name__}: {error}")
+
+
+def _start(given: Mapping[str, Any]) -> None:
+    if _loader.native is None:
+        if wanted(given):
+            warn_once(f"Telemetry is enabled, but nothing is recorded: {_loader.reason}.")
+        return
+    program = os.path.basename(sys.executable or "") or "python"
+    _runtime.settings = impl.sdk_start(_options(given), os.environ, f"unknown_service:{program}", warn_once)
+    _runtime.active = impl.sdk_status() is not None
+    if not _runtime.active:
+        return
+    _runtime.last_status = {}
+    _set_hooks()
+    if _runtime.settings["log_correlation"] and _runtime.settings["backend"] in ("otel", "hybrid"):
+        from .log_correlation import install_trace_correlation
+
+        install_trace_correlation()
+
+
+def shutdown(timeout: Optional[float] = None) -> bool:
+    """Sends what is left and ends telemetry; True only when all of it was accepted within timeout seconds (the configured ones by
+    default). Everything after it is a no-op until init_telemetry() is called again."""
+    try:
+        with _runtime.lock:
+            if not _runtime.active:
+                return True
+            _runtime.active = False
+            limit = _runtime.settings["shutdown_timeout"] if timeout is None else timeout
+        result = impl.sdk_stop(limit)
+        if result is None:
+            return True
+        delivered, status = result
+        _runtime.last_status = json.loads(status) if status else {}
+        return bool(delivered)
+    except Exception as error:
+        warn_once(f"Telemetry did not end in order: {type(error).__name__}: {error}")
+        return False
+
+
+def flush(timeout: Optional[float] = None) -> bool:
+    """Sends every span that has ended; True only when the receiver accepted all of them within timeout seconds (10 by default)."""
+    try:
+        return bool(impl.sdk_flush(10.0 if timeout is None else timeout))
+    except Exception as error:
+        warn_once(f"Telemetry could not be flushed: {type(error).__name__}: {error}")
+        return False
+
+
+def telemetry_status() -> dict[str, Any]:
+    """The honest state: what is on, each effective setting and where it came from, what was exported and what was lost and why."""
+    status: dict[str, Any] = {"enabled": False, "backend": _runtime.settings.get("backend", "noop")}
+    try:
+        text = impl.sdk_status()
+        if text:
+            status = json.loads(text)
+        elif _runtime.last_status:
+            status = dict(_runtime.last_status)
+        elif _runtime.settings:
+            status["settings"] = json.loads(_runtime.settings["report"] or "[]")
+    except Exception as error:
+        status["status_error"] = f"{type(error).__name__}: {error}"
+    status["impl"] = _loader.name
+    status["impl_reason"] = _loader.reason
+    status["version"] = __version__
+    return status
+
+
+def settings() -> Mapping[str, Any]:
+    """The effective settings that the binding itself needs; empty before the first init_telemetry()."""
+    return _runtime.settings
+
+
+def announce_noop() -> None:
+    if wanted({}) and "noop" not in _runtime.said:
+        _runtime.said.add("noop")
+        log.info("telemetry initialized (noop)")
+
+
+# ---- exit and fork ------------------------------------------------------------------------------------------------------------
+
+
+def _at_exit() -> None:
+    shutdown()
+
+
+def _finalize_in_child(_: Any = None) -> None:
+    """Children of multiprocessing leave through os._exit: only its own finalizers run, after its queues were joined."""
+    for name in ("multiprocessing.util", "billiard.util"):
+        util = sys.modules.get(name)
+        if util is not None:
+            try:
+                util.Finalize(None, _at_exit, exitpriority=-10)
+            except Exception as error:
+                log.debug("no exit hook in %s: %r", name, error)
+
+
+def _register_with_multiprocessing() -> None:
+    for name in ("multiprocessing.util", "billiard.util"):
+        util = sys.modules.get(name)
+        if util is not None and name not in _runtime.fork_hooks:
+            _runtime.fork_hooks.add(name)
+            try:
+                util.register_after_fork(_runtime, _finalize_in_child)
+            except Exception as error:
+                log.debug("no fork hook in %s: %r", name, error)
+
+
+def _after_fork_in_child() -> None:
+    """Runs before multiprocessing prepares its child, which forgets earlier finalizers and then calls what is registered here."""
+    _runtime.lock = threading.RLock()
+    if _runtime.active:
+        _register_with_multiprocessing()
+
+
+def _set_hooks() -> None:
+    _register_with_multiprocessing()
+    process = sys.modules.get("multiprocessing.process")
+    parent = getattr(process, "parent_process", None)
+    if parent is not None and parent() is not None:
+        _finalize_in_child()
+    if not _runtime.hooked:
+        _runtime.hooked = True
+        atexit.register(_at_exit)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_after_fork_in_child)

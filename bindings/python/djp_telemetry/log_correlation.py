@@ -1,0 +1,93 @@
+"""Trace ids on log records. The ids are put on a record where every logger hands it to its handlers, in the thread that made it: so child
+loggers, handlers that come later, queues and other threads all see them, and ids given in `extra` stay as they are."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from typing import Any, MutableMapping
+
+from ._loader import impl
+
+__all__ = [
+    "TraceIdFilter",
+    "add_trace_context",
+    "get_structured_log_context",
+    "install_trace_correlation",
+    "uninstall_trace_correlation",
+]
+
+
+class TraceIdFilter(logging.Filter):
+    """Lets every record pass and gives it trace_id and span_id, empty without a span, unless it has them."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        impl.stamp(record.__dict__)
+        return True
+
+
+class _Hook:
+    """Logger.handle, wrapped once. A record is complete then and has met no handler yet."""
+
+    active = False
+    original: Any = None
+    installed: Any = None
+
+    def install(self) -> None:
+        self.active = True
+        if self.installed is not None:
+            return
+        original = logging.Logger.handle
+        stamp = impl.stamp
+
+        @functools.wraps(original)
+        def handle(logger: logging.Logger, record: logging.LogRecord) -> Any:
+            if self.active:
+                stamp(record.__dict__)
+            return original(logger, record)
+
+        self.original = original
+        self.installed = handle
+        setattr(logging.Logger, "handle", handle)  # noqa: B010 (mypy refuses the plain assignment)
+
+    def uninstall(self) -> None:
+        """Where somebody else has wrapped our wrapper, it stays and does nothing."""
+        self.active = False
+        if self.installed is not None and logging.Logger.handle is self.installed:
+            setattr(logging.Logger, "handle", self.original)  # noqa: B010
+            self.installed = None
+
+
+_hook = _Hook()
+
+
+def install_trace_correlation() -> None:
+    """Gives every record of every logger trace_id and span_id. Calling it again changes nothing. It stays after shutdown(), so that formats
+    with %(trace_id)s go on working: the ids are empty then."""
+    _hook.install()
+    root = logging.getLogger()
+    if not any(isinstance(item, TraceIdFilter) for item in root.filters):
+        root.addFilter(TraceIdFilter())
+
+
+def uninstall_trace_correlation() -> None:
+    """Undoes install_trace_correlation()."""
+    _hook.uninstall()
+    root = logging.getLogger()
+    for item in [item for item in root.filters if isinstance(item, TraceIdFilter)]:
+        root.removeFilter(item)
+
+
+def get_structured_log_context() -> dict[str, str]:
+    """trace_id and span_id of the current span, for `extra=`; empty without one."""
+    trace_id: str = impl.get_current_trace_id()
+    return {"trace_id": trace_id, "span_id": impl.get_current_span_id()} if trace_id else {}
+
+
+def add_trace_context(logger: Any, method_name: str, event_dict: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """structlog processor: adds trace_id and span_id of the current span, if there is one, unless they are there."""
+    trace_id = impl.get_current_trace_id()
+    if trace_id:
+        event_dict.setdefault("trace_id", trace_id)
+        event_dict.setdefault("span_id", impl.get_current_span_id())
+    return event_dict
