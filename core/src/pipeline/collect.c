@@ -24,8 +24,8 @@ djp__loss(djp_sdk *sdk, djp_loss reason, uint64_t spans, uint64_t end)
     djp__mutex_lock(&sdk->state);
     if (end > sdk->told) {
         sdk->lost_untold += spans;
+        sdk->rejected_untold += reason == DJP_LOSS_REJECTED ? spans : 0;
     }
-    sdk->last_loss = (int)reason;
     djp__mutex_unlock(&sdk->state);
 }
 

@@ -18,16 +18,18 @@ static int
 flush_verdict(djp_sdk *sdk, uint64_t target)
 {
     uint64_t losses = flush_losses(sdk);
-    int lost = losses > sdk->lost_reported;
+    uint64_t lost = losses - sdk->lost_reported;
+    uint64_t rejected = sdk->rejected_untold - sdk->rejected_reported;
     sdk->lost_reported = losses;
+    sdk->rejected_reported = sdk->rejected_untold;
     if (target > sdk->told) {
         sdk->told = target;
     }
     if (sdk->settled < target) {
         return DJP_ETIMEOUT;
     }
-    if (lost) {
-        return sdk->last_loss == (int)DJP_LOSS_REJECTED ? DJP_EREJECTED : DJP_EIO;
+    if (lost > 0) {
+        return lost == rejected ? DJP_EREJECTED : DJP_EIO;
     }
     return 0;
 }
@@ -145,6 +147,8 @@ djp_sdk_shutdown(djp_sdk *sdk, uint64_t timeout_ns)
     }
     int result = sdk->transport ? shutdown_pipeline(sdk, start, timeout_ns) : 0;
     djp__sigterm_remove(sdk);
+    djp__scrape_listener_stop(sdk->listener);
+    sdk->listener = NULL;
     djp__mutex_lock(&sdk->state);
     sdk->phase = DJP_PHASE_CLOSED;
     djp__cond_broadcast(&sdk->changed);

@@ -13,6 +13,7 @@
 #include "base/thread.h"
 #include "djp/sdk.h"
 #include "export/encode.h"
+#include "export/scrape_listener.h"
 #include "export/transport.h"
 #include "pipeline/queue.h"
 #include "trace/recorder.h"
@@ -70,6 +71,7 @@ struct djp_sdk {
     djp_ring *ring; /* of the recorder; NULL without a transport */
     djp_registry *registry; /* NULL: metrics are off */
     djp_standard *standard;
+    djp_scrape_listener *listener; /* NULL: no port was asked for, or it could not be had; ended by shutdown */
     djp_transport *transport; /* NULL: nothing can leave. Used by the worker; freed when the last reference goes */
     djp_family *self_metrics[DJP_SELF_COUNT];
     uint64_t batch_bytes; /* a batch is closed before it grows past this */
@@ -97,7 +99,8 @@ struct djp_sdk {
     uint64_t told; /* ring position up to which some flush has given its verdict */
     uint64_t lost_untold; /* spans lost behind `told`, ever */
     uint64_t lost_reported; /* losses (these and full rings) that some flush has reported */
-    int last_loss; /* djp_loss of the newest loss */
+    uint64_t rejected_untold; /* the part of lost_untold that the receiver refused */
+    uint64_t rejected_reported;
     char export_error[256]; /* of the newest attempt that failed; "" when none did */
     uint64_t export_error_unix_ns;
     int parked; /* ... and waits in its poll callback for a fork to end */
@@ -169,7 +172,7 @@ void djp__sigterm_remove(djp_sdk *sdk);
 void djp__sigterm_adopt(djp_sdk *sdk); /* in a new worker: makes the timer again after a fork */
 void djp__sigterm_terminate(djp_sdk *sdk); /* the worker's last act: ends the process by SIGTERM */
 
-/* resource.c: a new encoder with the resource of this process. Returns 0 or DJP_ENOMEM. */
+/* identity.c: a new encoder with the resource of this process. Returns 0 or DJP_ENOMEM. */
 int djp__resource_encoder_new(djp_encoder **out, const djp_sdk *sdk);
 
 /* What the recorder and the pipeline count, by name: calls visit for every reason for which a span was not delivered. */

@@ -1,5 +1,5 @@
 /* Makes and frees an SDK instance: reads the options, wires recorder, transport and metrics together. No thread, no socket and no
- * file is opened before the first span. */
+ * file is opened before the first span, but for a metrics port that the user asked for. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -234,6 +234,11 @@ djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options, const djp
     if (result != 0) {
         sdk_destroy(sdk);
         return result;
+    }
+    if (sdk->registry && options->prometheus_port > 0) {
+        /* A port that is taken is no reason to do without the rest; the listener has said so. */
+        djp__scrape_listener_start(&sdk->listener, sdk->registry, options->prometheus_host, options->prometheus_port,
+                                   &sdk->diag);
     }
     djp__sdk_fork_init(sdk);
     djp__sigterm_install(sdk);

@@ -77,6 +77,8 @@ sdk_fork_child(void *user)
     sdk->told = 0;
     sdk->lost_untold = 0;
     sdk->lost_reported = 0;
+    sdk->rejected_untold = 0;
+    sdk->rejected_reported = 0;
     sdk->export_error[0] = '\0';
     sdk->parked = 0;
     sdk->forks = 0;

@@ -188,6 +188,20 @@ status_last_error(djp_buf *out, djp_sdk *sdk)
     status_time(out, "last_error_time", error[0] ? when : 0);
 }
 
+/* Spans that other threads were just committing while the worker took its last look are counted now. */
+static void
+status_sweep(djp_sdk *sdk)
+{
+    djp__mutex_lock(&sdk->state);
+    int over = sdk->transport && sdk->phase == DJP_PHASE_CLOSED && !djp_load_relaxed(&sdk->running);
+    djp__mutex_unlock(&sdk->state);
+    if (over) {
+        djp__mutex_lock(&sdk->work);
+        djp__collect_discard(sdk, DJP_LOSS_SHUTDOWN);
+        djp__mutex_unlock(&sdk->work);
+    }
+}
+
 int
 djp_sdk_status_json(char **out, size_t *out_size, djp_sdk *sdk)
 {
@@ -197,6 +211,7 @@ djp_sdk_status_json(char **out, size_t *out_size, djp_sdk *sdk)
     djp_buf text;
     djp_recorder_counters counters;
     memset(&counters, 0, sizeof counters);
+    status_sweep(sdk);
     if (sdk->recorder) {
         djp__recorder_counters(&counters, sdk->recorder);
     }

@@ -92,6 +92,23 @@ worker_quarter(const djp_sdk *sdk)
     return djp__ring_capacity(sdk->ring) / 4;
 }
 
+/* After SIGTERM everything that had ended is sent within shutdown_timeout ... */
+static void
+worker_begin_terminate(djp_sdk *sdk, uint64_t now)
+{
+    if (!djp_load_acquire(&sdk->terminating) || sdk->terminate_deadline != 0) {
+        return;
+    }
+    sdk->terminate_deadline = djp__saturate(now, sdk->options.shutdown_timeout_ns);
+    sdk->terminate_target = djp__ring_written(sdk->ring);
+    djp__mutex_lock(&sdk->state);
+    if (sdk->terminate_target > djp_load_relaxed(&sdk->flush_target)) {
+        djp_store_release(&sdk->flush_target, sdk->terminate_target);
+    }
+    djp__mutex_unlock(&sdk->state);
+    djp_add_acq_rel(&sdk->hurry, 1u);
+}
+
 /* Called by transports while they wait: recording must not stall behind a slow receiver. 1 aborts the send. */
 static int
 worker_poll(void *user)
@@ -101,6 +118,7 @@ worker_poll(void *user)
         djp__sdk_fork_park(sdk);
     }
     uint64_t now = djp__clock_monotonic();
+    worker_begin_terminate(sdk, now);
     worker_collect(sdk, now);
     if (!sdk->queue_blocked) {
         djp__recorder_arm(sdk->recorder, worker_quarter(sdk));
@@ -144,20 +162,10 @@ worker_sleep(djp_sdk *sdk, uint64_t deadline, uint64_t now)
     djp__wake_wait(&sdk->wake, deadline);
 }
 
-/* After SIGTERM: everything that had ended is sent within shutdown_timeout, then the signal does what it would have done. */
+/* ... and then SIGTERM does what it would have done. */
 static void
-worker_terminate(djp_sdk *sdk, uint64_t now)
+worker_end_terminate(djp_sdk *sdk, uint64_t now)
 {
-    if (sdk->terminate_deadline == 0) {
-        sdk->terminate_deadline = djp__saturate(now, sdk->options.shutdown_timeout_ns);
-        sdk->terminate_target = djp__ring_written(sdk->ring);
-        djp__mutex_lock(&sdk->state);
-        if (sdk->terminate_target > djp_load_relaxed(&sdk->flush_target)) {
-            djp_store_release(&sdk->flush_target, sdk->terminate_target);
-        }
-        djp__mutex_unlock(&sdk->state);
-        djp_add_relaxed(&sdk->hurry, 1);
-    }
     djp__mutex_lock(&sdk->state);
     int done = sdk->settled >= sdk->terminate_target || now >= sdk->terminate_deadline;
     djp__mutex_unlock(&sdk->state);
@@ -178,9 +186,10 @@ worker_round(djp_sdk *sdk)
         sdk->anchor_refreshed = now;
         djp__clock_anchor_refresh();
     }
+    worker_begin_terminate(sdk, now);
     worker_collect(sdk, now);
-    if (djp_load_acquire(&sdk->terminating)) {
-        worker_terminate(sdk, now);
+    if (sdk->terminate_deadline != 0) {
+        worker_end_terminate(sdk, now);
     }
     uint64_t next = djp__sender_step(sdk, now, worker_poll);
     if (next != 0 && !djp_load_acquire(&sdk->stop)) {

@@ -11,17 +11,17 @@
 #include "djp/version.h"
 #include "pipeline/pipeline.h"
 
-enum { RESOURCE__MAX = 512, RESOURCE__ARENA_BYTES = 1 << 20 };
+enum { IDENTITY__MAX = 512, IDENTITY__ARENA_BYTES = 1 << 20 };
 
-typedef struct resource__list {
+typedef struct identity__list {
     djp_arena arena;
     djp_attribute *items;
     size_t count;
     int failed;
-} resource__list;
+} identity__list;
 
 static const char *
-resource_copy(resource__list *list, const char *text, size_t size)
+identity_copy(identity__list *list, const char *text, size_t size)
 {
     char *copy = djp__arena_alloc(&list->arena, size + 1);
     if (!copy) {
@@ -35,7 +35,7 @@ resource_copy(resource__list *list, const char *text, size_t size)
 
 /* The item of that key, made when new; NULL when the list is full. Takes text that lives in the arena or for ever. */
 static djp_attribute *
-resource_item(resource__list *list, const char *key)
+identity_item(identity__list *list, const char *key)
 {
     size_t size = strlen(key);
     for (size_t i = 0; i < list->count; i++) {
@@ -43,7 +43,7 @@ resource_item(resource__list *list, const char *key)
             return &list->items[i];
         }
     }
-    if (list->count == RESOURCE__MAX) {
+    if (list->count == IDENTITY__MAX) {
         return NULL;
     }
     djp_attribute *item = &list->items[list->count++];
@@ -53,13 +53,13 @@ resource_item(resource__list *list, const char *key)
 
 /* Copies value; an empty one is left out. */
 static void
-resource_set(resource__list *list, const char *key, const char *value)
+identity_set(identity__list *list, const char *key, const char *value)
 {
     if (!value || !*value) {
         return;
     }
-    const char *copy = resource_copy(list, value, strlen(value));
-    djp_attribute *item = copy ? resource_item(list, key) : NULL;
+    const char *copy = identity_copy(list, value, strlen(value));
+    djp_attribute *item = copy ? identity_item(list, key) : NULL;
     if (item) {
         item->value.type = DJP_STRING;
         item->value.as.text = djp__text(copy);
@@ -67,9 +67,9 @@ resource_set(resource__list *list, const char *key, const char *value)
 }
 
 static void
-resource_set_int(resource__list *list, const char *key, int64_t value)
+identity_set_int(identity__list *list, const char *key, int64_t value)
 {
-    djp_attribute *item = resource_item(list, key);
+    djp_attribute *item = identity_item(list, key);
     if (item) {
         item->value.type = DJP_INT;
         item->value.as.integer = value;
@@ -78,7 +78,7 @@ resource_set_int(resource__list *list, const char *key, int64_t value)
 
 /* A random UUID (version 4). */
 static void
-resource_instance_id(char out[37])
+identity_instance_id(char out[37])
 {
     uint64_t high = (djp__rand64() & ~0xf000ull) | 0x4000u;
     uint64_t low = (djp__rand64() & 0x3fffffffffffffffull) | 0x8000000000000000ull;
@@ -88,34 +88,34 @@ resource_instance_id(char out[37])
 }
 
 static void
-resource_set_process(resource__list *list)
+identity_set_process(identity__list *list)
 {
     char host[256] = {0};
     if (gethostname(host, sizeof host - 1) == 0) {
-        resource_set(list, "host.name", host);
+        identity_set(list, "host.name", host);
     }
     char path[PATH_MAX];
     ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
     if (size > 0) {
         path[size] = '\0';
         const char *slash = strrchr(path, '/');
-        resource_set(list, "process.executable.name", slash ? slash + 1 : path);
+        identity_set(list, "process.executable.name", slash ? slash + 1 : path);
     }
     char id[37];
-    resource_instance_id(id);
-    resource_set(list, "service.instance.id", id);
-    resource_set_int(list, "process.pid", getpid());
+    identity_instance_id(id);
+    identity_set(list, "service.instance.id", id);
+    identity_set_int(list, "process.pid", getpid());
 }
 
 /* One percent-decoded part, in the arena; NULL when it is empty or malformed. */
 static const char *
-resource_decode(resource__list *list, djp_text part)
+identity_decode(identity__list *list, djp_text part)
 {
     djp_buf buf;
     djp__buf_init(&buf, 0);
     const char *text = NULL;
     if (djp__percent_decode(&buf, djp__text_trim(part)) && buf.size > 0 && !buf.failed) {
-        text = resource_copy(list, buf.data, buf.size);
+        text = identity_copy(list, buf.data, buf.size);
     }
     djp__buf_fini(&buf);
     return text;
@@ -123,7 +123,7 @@ resource_decode(resource__list *list, djp_text part)
 
 /* OTEL_RESOURCE_ATTRIBUTES form. The service name in it has had its chance in the configuration. */
 static void
-resource_set_user(resource__list *list, const char *text)
+identity_set_user(identity__list *list, const char *text)
 {
     djp_text rest = djp__text(text);
     djp_text pair;
@@ -132,34 +132,34 @@ resource_set_user(resource__list *list, const char *text)
         if (!djp__text_split(&key, &pair, '=')) {
             continue;
         }
-        const char *name = resource_decode(list, key);
+        const char *name = identity_decode(list, key);
         if (!name || strcmp(name, "service.name") == 0) {
             continue;
         }
-        const char *value = resource_decode(list, pair);
-        resource_set(list, name, value);
+        const char *value = identity_decode(list, pair);
+        identity_set(list, name, value);
     }
 }
 
 static void
-resource_build(resource__list *list, const djp_sdk *sdk)
+identity_build(identity__list *list, const djp_sdk *sdk)
 {
     const djp_options *options = &sdk->options;
-    resource_set(list, "service.name", options->service_name);
-    resource_set(list, "service.namespace", options->service_namespace);
-    resource_set(list, "service.version", options->service_version);
-    resource_set(list, "deployment.environment.name", options->environment);
-    resource_set(list, "telemetry.sdk.name", DJP_SDK_NAME);
-    resource_set(list, "telemetry.sdk.language", sdk->language);
-    resource_set(list, "telemetry.sdk.version", DJP_VERSION);
-    resource_set(list, "process.runtime.name", sdk->runtime_name);
-    resource_set(list, "process.runtime.version", sdk->runtime_version);
-    resource_set_process(list);
-    resource_set_user(list, options->resource_attributes);
+    identity_set(list, "service.name", options->service_name);
+    identity_set(list, "service.namespace", options->service_namespace);
+    identity_set(list, "service.version", options->service_version);
+    identity_set(list, "deployment.environment.name", options->environment);
+    identity_set(list, "telemetry.sdk.name", DJP_SDK_NAME);
+    identity_set(list, "telemetry.sdk.language", sdk->language);
+    identity_set(list, "telemetry.sdk.version", DJP_VERSION);
+    identity_set(list, "process.runtime.name", sdk->runtime_name);
+    identity_set(list, "process.runtime.version", sdk->runtime_version);
+    identity_set_process(list);
+    identity_set_user(list, options->resource_attributes);
 }
 
 static djp_encoding
-resource_encoding(const djp_options *options)
+identity_encoding(const djp_options *options)
 {
     if (options->exporter == DJP_EXPORTER_CONSOLE) {
         return DJP_ENCODE_CONSOLE;
@@ -176,19 +176,19 @@ resource_encoding(const djp_options *options)
 int
 djp__resource_encoder_new(djp_encoder **out, const djp_sdk *sdk)
 {
-    resource__list list = {{0}, NULL, 0, 0};
+    identity__list list = {{0}, NULL, 0, 0};
     int result = DJP_ENOMEM;
     *out = NULL;
-    djp__arena_init(&list.arena, RESOURCE__ARENA_BYTES);
-    list.items = djp__calloc(RESOURCE__MAX, sizeof *list.items);
+    djp__arena_init(&list.arena, IDENTITY__ARENA_BYTES);
+    list.items = djp__calloc(IDENTITY__MAX, sizeof *list.items);
     if (!list.items) {
         goto done;
     }
-    resource_build(&list, sdk);
+    identity_build(&list, sdk);
     if (list.failed) {
         goto done;
     }
-    result = djp__encoder_new(out, resource_encoding(&sdk->options), list.items, list.count);
+    result = djp__encoder_new(out, identity_encoding(&sdk->options), list.items, list.count);
 done:
     djp__free(list.items);
     djp__arena_fini(&list.arena);

@@ -1,0 +1,205 @@
+/* Shutdown and free end in time whatever the receiver does, count what they leave behind, and leave no thread behind. */
+#include "pipeline/helper.c"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static unsigned
+always(void *user, unsigned attempt)
+{
+    (void)attempt;
+    return *(unsigned *)user;
+}
+
+static void
+test_everything_is_sent(void **state)
+{
+    (void)state;
+    djp_options options = helper_options();
+    options.flush_interval_ns = 100 * SECOND;
+    script_transport *transport = script_new(NULL, NULL);
+    djp_sdk *sdk = helper_sdk(&options, transport);
+    helper_spans(sdk, "last", 1000);
+    assert_int_equal(djp_sdk_shutdown(sdk, SECOND), 0);
+    assert_int_equal(script_spans(transport, NULL), 1000);
+    assert_int_equal(djp_sdk_shutdown(sdk, SECOND), DJP_ESHUTDOWN);
+    assert_int_equal(djp_sdk_flush(sdk, SECOND), DJP_ESHUTDOWN);
+    helper_spans(sdk, "after", 10);
+    json *status = helper_status(sdk);
+    assert_true(helper_unaccounted(status) == 0);
+    assert_int_equal(json_get(status, "shut_down")->boolean, 1);
+    assert_int_equal(json_get(json_get(status, "worker"), "running")->boolean, 0);
+    json_free(status);
+    djp_sdk_free(sdk);
+    free(transport->stored);
+    free(transport);
+}
+
+static void
+check_ends_in_time(unsigned action, uint64_t slow_ns, uint64_t timeout, uint64_t limit)
+{
+    djp_options options = helper_options();
+    options.max_batch_spans = 100;
+    script_transport *transport = script_new(always, &action);
+    transport->slow_ns = slow_ns;
+    djp_sdk *sdk = helper_sdk(&options, transport);
+    helper_spans(sdk, "stays", 450);
+    while (transport->attempts == 0) {
+        helper_sleep(MS);
+    }
+    uint64_t start = djp__clock_monotonic();
+    assert_int_equal(djp_sdk_shutdown(sdk, timeout), DJP_ETIMEOUT);
+    uint64_t took = djp__clock_monotonic() - start;
+    if (took > limit) {
+        fail_msg("shutdown took %.1f ms", (double)took / 1e6);
+    }
+    while (transport->inside) {
+        helper_sleep(MS);
+    }
+    helper_sleep(20 * MS);
+    json *status = helper_status(sdk);
+    assert_true(helper_unaccounted(status) == 0);
+    assert_true(helper_number(status, "dropped", "shutdown") >= 350);
+    json_free(status);
+    djp_sdk_free(sdk);
+    helper_sleep(20 * MS);
+    assert_int_equal(transport->freed, 1);
+    free(transport->stored);
+    free(transport);
+}
+
+static void
+test_hanging_receiver(void **state)
+{
+    (void)state;
+    check_ends_in_time(SCRIPT_HANG, 0, SECOND, SECOND + 20 * MS);
+    check_ends_in_time(SCRIPT_HANG, 0, 100 * MS, 120 * MS);
+    check_ends_in_time(SCRIPT_HANG, 0, 0, 80 * MS);
+    check_ends_in_time(SCRIPT_RETRY, 0, 200 * MS, 230 * MS);
+}
+
+/* Not even the callback is asked: the thread is left behind and ends by itself, with all it needs still there. */
+static void
+test_receiver_that_does_not_listen(void **state)
+{
+    (void)state;
+    check_ends_in_time(SCRIPT_STUCK, 400 * MS, 100 * MS, 150 * MS);
+}
+
+static void
+test_free_while_the_worker_is_stuck(void **state)
+{
+    (void)state;
+    unsigned action = SCRIPT_STUCK;
+    djp_options options = helper_options();
+    script_transport *transport = script_new(always, &action);
+    transport->slow_ns = 300 * MS;
+    djp_sdk *sdk = helper_sdk(&options, transport);
+    helper_span(sdk, "stuck");
+    while (transport->attempts == 0) {
+        helper_sleep(MS);
+    }
+    uint64_t start = djp__clock_monotonic();
+    djp_sdk_free(sdk);
+    assert_true(djp__clock_monotonic() - start < 150 * MS);
+    assert_int_equal(transport->freed, 0);
+    for (int i = 0; i < 1000 && !transport->freed; i++) {
+        helper_sleep(MS);
+    }
+    assert_int_equal(transport->freed, 1);
+    helper_sleep(20 * MS);
+    free(transport->stored);
+    free(transport);
+}
+
+static void
+test_free_without_shutdown_or_spans(void **state)
+{
+    (void)state;
+    djp_options options = helper_options();
+    for (int i = 0; i < 100; i++) {
+        djp_sdk *sdk = helper_sdk(&options, NULL);
+        if (i % 2) {
+            helper_spans(sdk, "x", 10);
+        }
+        djp_sdk_free(sdk);
+    }
+}
+
+/* A handle outlives its SDK: nothing is touched that is gone. */
+static void
+test_span_outlives_the_sdk(void **state)
+{
+    (void)state;
+    djp_options options = helper_options();
+    djp_sdk *sdk = helper_sdk(&options, NULL);
+    djp_span *span = djp_span_start(djp_sdk_recorder(sdk), "open", 4, NULL);
+    assert_int_equal(djp_sdk_shutdown(sdk, SECOND), 0);
+    djp_sdk_free(sdk);
+    djp_span_set_string(span, djp_key_intern("k", 1), "v", 1);
+    djp_span_end(span, 0);
+    djp_span_release(span);
+}
+
+static _Atomic int recording_stops;
+
+static void *
+record_until_stopped(void *argument)
+{
+    while (!recording_stops) {
+        helper_spans(argument, "running", 50);
+    }
+    return NULL;
+}
+
+/* Threads go on recording while the SDK is shut down. */
+static void
+test_shutdown_under_load(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 5; round++) {
+        djp_options options = helper_options();
+        script_transport *transport = script_new(NULL, NULL);
+        djp_sdk *sdk = helper_sdk(&options, transport);
+        pthread_t threads[3];
+        recording_stops = 0;
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(pthread_create(&threads[i], NULL, record_until_stopped, sdk), 0);
+        }
+        helper_sleep(30 * MS);
+        uint64_t start = djp__clock_monotonic();
+        djp_sdk_shutdown(sdk, SECOND);
+        assert_true(djp__clock_monotonic() - start < 1100 * MS);
+        recording_stops = 1;
+        for (int i = 0; i < 3; i++) {
+            pthread_join(threads[i], NULL);
+        }
+        json *status = helper_status(sdk);
+        assert_true(helper_unaccounted(status) == 0);
+        assert_true((double)script_spans(transport, NULL) == helper_number(status, "spans", "exported"));
+        json_free(status);
+        djp_sdk_free(sdk);
+        free(transport->stored);
+        free(transport);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_everything_is_sent),
+        cmocka_unit_test(test_hanging_receiver),
+        cmocka_unit_test(test_receiver_that_does_not_listen),
+        cmocka_unit_test(test_free_while_the_worker_is_stuck),
+        cmocka_unit_test(test_free_without_shutdown_or_spans),
+        cmocka_unit_test(test_span_outlives_the_sdk),
+        cmocka_unit_test(test_shutdown_under_load),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,399 @@
+/* SIGTERM in child processes: what had ended is delivered, the exit status stays "killed by SIGTERM", other handlers are left alone. */
+#include "pipeline/helper.c"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* Written by the child's transport, read by the parent after the child is dead. */
+struct shared {
+    _Atomic unsigned accepted;
+    _Atomic unsigned ready;
+    _Atomic unsigned handled;
+};
+
+static struct shared *shared;
+
+static void
+counting_send(djp_transport *base, const void *body, size_t size, const djp_send_control *control,
+              djp_send_result *result)
+{
+    script_transport *script = (script_transport *)base;
+    memset(result, 0, sizeof *result);
+    unsigned action = script->next ? script->next(script->user, script->attempts++) : SCRIPT_ACCEPT;
+    if (action == SCRIPT_HANG && !script_wait(control, UINT64_MAX)) {
+        result->outcome = DJP_SEND_ABORTED;
+        return;
+    }
+    if (action == SCRIPT_STUCK) {
+        helper_sleep(script->slow_ns);
+    }
+    char *stored = malloc(size + 4);
+    uint32_t head = (uint32_t)size;
+    memcpy(stored, &head, 4);
+    memcpy(stored + 4, body, size);
+    shared->accepted += (unsigned)helper_count(stored, size + 4, NULL);
+    free(stored);
+}
+
+static const djp_transport_ops counting_ops = {"script", counting_send, NULL, script_abandon, script_free};
+
+static djp_sdk *
+new_sdk(script_transport *transport, uint64_t shutdown_timeout_ns)
+{
+    djp_options options = helper_options();
+    options.handle_sigterm = 1;
+    options.flush_interval_ns = 100 * SECOND;
+    options.shutdown_timeout_ns = shutdown_timeout_ns;
+    transport->base.ops = &counting_ops;
+    djp_sdk *sdk = NULL;
+    if (djp__sdk_new_with_transport(&sdk, &options, NULL, NULL, NULL, &transport->base) != 0) {
+        _exit(99);
+    }
+    return sdk;
+}
+
+struct outcome {
+    int killed_by; /* 0: exited */
+    int exit_code;
+    uint64_t took; /* from the (last) signal */
+};
+
+/* Runs body in a child and sends it SIGTERM `signals` times, 100 ms apart, once it is ready. */
+static struct outcome
+terminate_child(void (*body)(void), int signals)
+{
+    memset(shared, 0, sizeof *shared);
+    pid_t pid = fork();
+    if (pid == 0) {
+        alarm(30);
+        body();
+        shared->ready = 1;
+        for (;;) {
+            pause();
+        }
+    }
+    struct outcome outcome = {0, 0, 0};
+    int status = 0;
+    while (!shared->ready && waitpid(pid, &status, WNOHANG) == 0) {
+        helper_sleep(MS);
+    }
+    assert_int_equal(shared->ready, 1);
+    uint64_t start = 0;
+    for (int i = 0; i < signals; i++) {
+        if (i > 0) {
+            helper_sleep(100 * MS);
+        }
+        start = djp__clock_monotonic();
+        kill(pid, SIGTERM);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    outcome.took = djp__clock_monotonic() - start;
+    outcome.killed_by = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    outcome.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+    return outcome;
+}
+
+static void
+child_with_spans(void)
+{
+    djp_sdk *sdk = new_sdk(script_new(NULL, NULL), SECOND);
+    helper_spans(sdk, "waiting", 500);
+}
+
+static void
+test_spans_are_delivered(void **state)
+{
+    (void)state;
+    struct outcome outcome = terminate_child(child_with_spans, 1);
+    assert_int_equal(outcome.killed_by, SIGTERM);
+    assert_int_equal(shared->accepted, 500);
+    assert_true(outcome.took < SECOND);
+}
+
+static void
+child_that_is_stuck(void)
+{
+    child_with_spans();
+    shared->ready = 1;
+    for (volatile unsigned long i = 0;; i++) {
+    }
+}
+
+/* The host's thread never comes to a point where a language could run its own handler. */
+static void
+test_a_busy_main_thread(void **state)
+{
+    (void)state;
+    struct outcome outcome = terminate_child(child_that_is_stuck, 1);
+    assert_int_equal(outcome.killed_by, SIGTERM);
+    assert_int_equal(shared->accepted, 500);
+}
+
+static void
+child_without_spans(void)
+{
+    new_sdk(script_new(NULL, NULL), 10 * SECOND);
+}
+
+static void
+test_without_spans_it_ends_at_once(void **state)
+{
+    (void)state;
+    struct outcome outcome = terminate_child(child_without_spans, 1);
+    assert_int_equal(outcome.killed_by, SIGTERM);
+    assert_true(outcome.took < 200 * MS);
+}
+
+static unsigned
+always_hang(void *user, unsigned attempt)
+{
+    (void)user;
+    (void)attempt;
+    return SCRIPT_HANG;
+}
+
+static void
+child_with_dead_receiver(void)
+{
+    djp_sdk *sdk = new_sdk(script_new(always_hang, NULL), 300 * MS);
+    helper_spans(sdk, "waiting", 5);
+}
+
+static void
+child_in_a_hanging_send(void)
+{
+    djp_sdk *sdk = new_sdk(script_new(always_hang, NULL), 300 * MS);
+    helper_spans(sdk, "waiting", 5);
+    djp_sdk_flush(sdk, 20 * MS);
+}
+
+static void
+test_the_deadline_holds(void **state)
+{
+    (void)state;
+    void (*const children[])(void) = {child_with_dead_receiver, child_in_a_hanging_send};
+    for (int i = 0; i < 2; i++) {
+        struct outcome outcome = terminate_child(children[i], 1);
+        assert_int_equal(outcome.killed_by, SIGTERM);
+        assert_true(outcome.took > 250 * MS);
+        assert_true(outcome.took < 450 * MS);
+        assert_int_equal(shared->accepted, 0);
+    }
+}
+
+static void
+child_with_patience(void)
+{
+    djp_sdk *sdk = new_sdk(script_new(always_hang, NULL), 20 * SECOND);
+    helper_spans(sdk, "waiting", 5);
+}
+
+static void
+test_the_second_signal_ends_at_once(void **state)
+{
+    (void)state;
+    struct outcome outcome = terminate_child(child_with_patience, 2);
+    assert_int_equal(outcome.killed_by, SIGTERM);
+    assert_true(outcome.took < 100 * MS);
+}
+
+static unsigned
+always_stuck(void *user, unsigned attempt)
+{
+    (void)user;
+    (void)attempt;
+    return SCRIPT_STUCK;
+}
+
+static void
+child_with_stuck_worker(void)
+{
+    script_transport *transport = script_new(always_stuck, NULL);
+    transport->slow_ns = 20 * SECOND;
+    djp_sdk *sdk = new_sdk(transport, 200 * MS);
+    helper_spans(sdk, "waiting", 5);
+    djp_sdk_flush(sdk, 10 * MS);
+}
+
+/* A worker that cannot look is not waited for. */
+static void
+test_a_stuck_worker_does_not_keep_the_process(void **state)
+{
+    (void)state;
+    struct outcome outcome = terminate_child(child_with_stuck_worker, 1);
+    assert_int_equal(outcome.killed_by, SIGTERM);
+    assert_true(outcome.took < 1200 * MS);
+}
+
+static void
+own_handler(int signal_number)
+{
+    (void)signal_number;
+    shared->handled++;
+    _exit(42);
+}
+
+static void
+child_with_own_handler(void)
+{
+    signal(SIGTERM, own_handler);
+    djp_sdk *sdk = new_sdk(script_new(NULL, NULL), SECOND);
+    helper_spans(sdk, "waiting", 5);
+}
+
+static void
+child_with_late_handler(void)
+{
+    djp_sdk *sdk = new_sdk(script_new(NULL, NULL), SECOND);
+    helper_spans(sdk, "waiting", 5);
+    signal(SIGTERM, own_handler);
+    djp_sdk_shutdown(sdk, SECOND);
+}
+
+static void
+test_other_handlers_are_left_alone(void **state)
+{
+    (void)state;
+    struct outcome outcome = terminate_child(child_with_own_handler, 1);
+    assert_int_equal(outcome.exit_code, 42);
+    assert_int_equal(shared->handled, 1);
+    outcome = terminate_child(child_with_late_handler, 1);
+    assert_int_equal(outcome.exit_code, 42);
+    assert_int_equal(shared->handled, 1);
+}
+
+static void
+child_after_shutdown(void)
+{
+    djp_sdk *sdk = new_sdk(script_new(NULL, NULL), SECOND);
+    struct sigaction action;
+    helper_spans(sdk, "waiting", 5);
+    sigaction(SIGTERM, NULL, &action);
+    if (action.sa_handler == SIG_DFL) {
+        _exit(1);
+    }
+    djp_sdk_shutdown(sdk, SECOND);
+    sigaction(SIGTERM, NULL, &action);
+    if (action.sa_handler != SIG_DFL) {
+        _exit(2);
+    }
+    djp_sdk_free(sdk);
+    /* A second instance finds the default again. */
+    sdk = new_sdk(script_new(NULL, NULL), SECOND);
+    helper_spans(sdk, "waiting", 7);
+}
+
+static void
+test_restored_at_shutdown(void **state)
+{
+    (void)state;
+    struct outcome outcome = terminate_child(child_after_shutdown, 1);
+    assert_int_equal(outcome.killed_by, SIGTERM);
+    assert_int_equal(shared->accepted, 12);
+}
+
+static void
+forked_child_without_spans(void)
+{
+    djp_sdk *sdk = new_sdk(script_new(NULL, NULL), 10 * SECOND);
+    helper_spans(sdk, "parent's", 5);
+    pid_t pid = fork();
+    if (pid != 0) {
+        int status;
+        waitpid(pid, &status, 0);
+        _exit(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM && shared->accepted == 0 ? 7 : 8);
+    }
+    kill(getpid(), SIGTERM);
+    _exit(9);
+}
+
+static void
+forked_child_with_spans(void)
+{
+    djp_sdk *sdk = new_sdk(script_new(NULL, NULL), 10 * SECOND);
+    helper_spans(sdk, "parent's", 5);
+    pid_t pid = fork();
+    if (pid != 0) {
+        int status;
+        waitpid(pid, &status, 0);
+        _exit(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM && shared->accepted == 3 ? 7 : 8);
+    }
+    helper_spans(sdk, "child's", 3);
+    kill(getpid(), SIGTERM);
+    for (;;) {
+        pause();
+    }
+}
+
+static int
+run_child(void (*body)(void))
+{
+    memset(shared, 0, sizeof *shared);
+    pid_t pid = fork();
+    if (pid == 0) {
+        alarm(30);
+        body();
+        _exit(90);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+static void
+test_in_forked_children(void **state)
+{
+    (void)state;
+    assert_int_equal(run_child(forked_child_without_spans), 7);
+    assert_int_equal(run_child(forked_child_with_spans), 7);
+}
+
+static void
+child_that_ignores(void)
+{
+    signal(SIGTERM, SIG_IGN);
+    djp_sdk *sdk = new_sdk(script_new(NULL, NULL), SECOND);
+    helper_spans(sdk, "waiting", 5);
+    kill(getpid(), SIGTERM);
+    helper_sleep(50 * MS);
+    _exit(5);
+}
+
+static void
+test_ignored_stays_ignored(void **state)
+{
+    (void)state;
+    assert_int_equal(run_child(child_that_ignores), 5);
+}
+
+int
+main(void)
+{
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED) {
+        return 1;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_spans_are_delivered),
+        cmocka_unit_test(test_a_busy_main_thread),
+        cmocka_unit_test(test_without_spans_it_ends_at_once),
+        cmocka_unit_test(test_the_deadline_holds),
+        cmocka_unit_test(test_the_second_signal_ends_at_once),
+        cmocka_unit_test(test_a_stuck_worker_does_not_keep_the_process),
+        cmocka_unit_test(test_other_handlers_are_left_alone),
+        cmocka_unit_test(test_restored_at_shutdown),
+        cmocka_unit_test(test_in_forked_children),
+        cmocka_unit_test(test_ignored_stays_ignored),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

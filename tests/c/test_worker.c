@@ -1,0 +1,306 @@
+/* The worker: batches, waiting, outages, and that nothing is lost without being counted. */
+#include "pipeline/helper.c"
+
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static void
+finish(djp_sdk *sdk, script_transport *transport)
+{
+    djp_sdk_free(sdk);
+    assert_int_equal(transport->overlaps, 0);
+    assert_int_equal(transport->freed, 1);
+    free(transport->stored);
+    free(transport);
+}
+
+static void
+test_batches_are_cut_by_spans(void **state)
+{
+    (void)state;
+    djp_options options = helper_options();
+    options.max_batch_spans = 100;
+    script_transport *transport = script_new(NULL, NULL);
+    djp_sdk *sdk = helper_sdk(&options, transport);
+    helper_spans(sdk, "cut", 1050);
+    assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), 0);
+    size_t requests = 0;
+    for (size_t at = 0; at < transport->stored_size; requests++) {
+        uint32_t size;
+        memcpy(&size, transport->stored + at, 4);
+        assert_true(helper_count(transport->stored + at, size + 4, NULL) <= 100);
+        at += 4 + size;
+    }
+    assert_true(requests >= 11);
+    assert_int_equal(script_spans(transport, NULL), 1050);
+    finish(sdk, transport);
+}
+
+static void
+test_batches_are_cut_by_bytes(void **state)
+{
+    (void)state;
+    djp_options options = helper_options();
+    options.ring_bytes = 256 << 10;
+    options.max_batch_spans = 1 << 20;
+    script_transport *transport = script_new(NULL, NULL);
+    djp_sdk *sdk = helper_sdk(&options, transport);
+    char name[1001];
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    helper_spans(sdk, name, 180);
+    assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), 0);
+    for (size_t at = 0; at < transport->stored_size;) {
+        uint32_t size;
+        memcpy(&size, transport->stored + at, 4);
+        assert_true(size <= (64 << 10) + 4096);
+        at += 4 + size;
+    }
+    assert_int_equal(script_spans(transport, NULL), 180);
+    finish(sdk, transport);
+}
+
+static unsigned
+slow_first(void *user, unsigned attempt)
+{
+    (void)user;
+    return attempt == 0 ? SCRIPT_SLOW : SCRIPT_ACCEPT;
+}
+
+static void
+test_recording_does_not_stall_behind_a_send(void **state)
+{
+    (void)state;
+    djp_options options = helper_options();
+    options.ring_bytes = 64 << 10;
+    options.max_batch_spans = 64;
+    script_transport *transport = script_new(slow_first, NULL);
+    transport->slow_ns = 400 * MS;
+    djp_sdk *sdk = helper_sdk(&options, transport);
+    helper_span(sdk, "first");
+    while (transport->attempts == 0) {
+        helper_sleep(MS);
+    }
+    /* Half again as much as the ring holds, in steps that the poll callback can follow. */
+    for (int i = 0; i < 12; i++) {
+        helper_spans(sdk, "more", 32);
+        helper_sleep(10 * MS);
+    }
+    assert_int_equal(transport->attempts, 1);
+    json *status = helper_status(sdk);
+    assert_true(helper_number(status, "dropped", "ring_full") == 0);
+    assert_true(helper_number(status, "queue", "spans") > 100);
+    json_free(status);
+    assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), 0);
+    assert_int_equal(script_spans(transport, NULL), 1 + 12 * 32);
+    finish(sdk, transport);
+}
+
+static unsigned
+always_retry(void *user, unsigned attempt)
+{
+    (void)attempt;
+    return *(_Atomic int *)user ? SCRIPT_RETRY : SCRIPT_ACCEPT;
+}
+
+static void
+test_outage_is_bounded_and_ends(void **state)
+{
+    (void)state;
+    _Atomic int out = 1;
+    djp_options options = helper_options();
+    options.ring_bytes = 64 << 10;
+    options.max_batch_spans = 50;
+    options.export_timeout_ns = 200 * MS;
+    script_transport *transport = script_new(always_retry, (void *)&out);
+    transport->retry_after_ns = 5 * MS;
+    djp_sdk *sdk = helper_sdk(&options, transport);
+    for (int i = 0; i < 80; i++) {
+        helper_spans(sdk, "old", 60);
+        helper_sleep(10 * MS);
+        json *status = helper_status(sdk);
+        assert_true(helper_number(status, "queue", "bytes") <= (64 << 10));
+        json_free(status);
+    }
+    json *status = helper_status(sdk);
+    assert_true(helper_number(status, "dropped", "export_failed") > 0);
+    assert_true(helper_number(status, "dropped", "queue_full") > 0);
+    assert_true(helper_number(status, "export", "consecutive_failures") > 0);
+    assert_string_equal(json_string(json_get(json_get(status, "export"), "last_error"), ""), "as the script says");
+    json_free(status);
+    out = 0;
+    assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), DJP_EIO);
+    helper_spans(sdk, "new", 20);
+    assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), 0);
+    assert_int_equal(script_spans(transport, "new"), 20);
+    /* The newest of the outage were kept in place of the oldest. */
+    assert_true(script_spans(transport, "old") > 100);
+    status = helper_status(sdk);
+    assert_true(helper_unaccounted(status) == 0);
+    assert_true(helper_number(status, "export", "consecutive_failures") == 0);
+    json_free(status);
+    finish(sdk, transport);
+}
+
+static unsigned
+always_hang(void *user, unsigned attempt)
+{
+    (void)user;
+    return attempt < 2 ? SCRIPT_HANG : SCRIPT_ACCEPT;
+}
+
+static void
+test_a_hanging_receiver_costs_one_timeout_a_request(void **state)
+{
+    (void)state;
+    djp_options options = helper_options();
+    options.export_timeout_ns = 100 * MS;
+    script_transport *transport = script_new(always_hang, NULL);
+    djp_sdk *sdk = helper_sdk(&options, transport);
+    helper_spans(sdk, "lost", 3);
+    helper_sleep(60 * MS);
+    helper_spans(sdk, "lost", 4);
+    helper_sleep(60 * MS);
+    helper_spans(sdk, "kept", 5);
+    assert_int_equal(helper_wait_spans(transport, 5, 5 * SECOND), 5);
+    json *status = helper_status(sdk);
+    assert_true(helper_number(status, "dropped", "timeout") == 7);
+    json_free(status);
+    finish(sdk, transport);
+}
+
+static void
+test_refused_and_too_large(void **state)
+{
+    (void)state;
+    djp_options options = helper_options();
+    options.max_request_bytes = 2000;
+    script_transport *transport = script_new(NULL, NULL);
+    djp_sdk *sdk = helper_sdk(&options, transport);
+    static char name[4001];
+    memset(name, 'x', sizeof name - 1);
+    helper_span(sdk, name);
+    helper_span(sdk, "small");
+    int code = djp_sdk_flush(sdk, 5 * SECOND);
+    json *status = helper_status(sdk);
+    assert_int_equal(code, DJP_EIO);
+    assert_true(helper_number(status, "dropped", "too_large") == 1);
+    assert_true(helper_unaccounted(status) == 0);
+    json_free(status);
+    assert_int_equal(script_spans(transport, "small"), 1);
+    finish(sdk, transport);
+}
+
+static void
+test_damaged_records_are_counted(void **state)
+{
+    (void)state;
+    djp_options options = helper_options();
+    script_transport *transport = script_new(NULL, NULL);
+    djp_sdk *sdk = helper_sdk(&options, transport);
+    djp_ring *ring = djp__recorder_ring(djp_sdk_recorder(sdk));
+    for (int fill = 0; fill < 256; fill += 51) {
+        void *bytes = djp__ring_reserve(ring, 400);
+        assert_non_null(bytes);
+        memset(bytes, fill, 400);
+        djp__ring_commit(ring, bytes);
+    }
+    helper_span(sdk, "whole");
+    assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), DJP_EIO);
+    json *status = helper_status(sdk);
+    assert_true(helper_number(status, "dropped", "damaged") == 6);
+    json_free(status);
+    assert_int_equal(script_spans(transport, NULL), 1);
+    finish(sdk, transport);
+}
+
+/* Voluntary context switches of the thread called "djp-telemetry". */
+static long
+worker_switches(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    long switches = -1;
+    for (struct dirent *entry = readdir(tasks); entry; entry = readdir(tasks)) {
+        char path[300], line[200];
+        snprintf(path, sizeof path, "/proc/self/task/%s/status", entry->d_name);
+        FILE *file = fopen(path, "r");
+        int ours = 0;
+        while (file && fgets(line, sizeof line, file)) {
+            ours = ours || strcmp(line, "Name:\tdjp-telemetry\n") == 0;
+            long value;
+            if (ours && sscanf(line, "voluntary_ctxt_switches: %ld", &value) == 1) {
+                switches = value;
+            }
+        }
+        if (file) {
+            fclose(file);
+        }
+    }
+    closedir(tasks);
+    return switches;
+}
+
+static void
+test_an_idle_process_does_not_wake(void **state)
+{
+    (void)state;
+    djp_options options = helper_options();
+    options.flush_interval_ns = 10 * MS;
+    script_transport *transport = script_new(NULL, NULL);
+    djp_sdk *sdk = helper_sdk(&options, transport);
+    helper_span(sdk, "first");
+    assert_int_equal(helper_wait_spans(transport, 1, 5 * SECOND), 1);
+    helper_sleep(200 * MS);
+    long before = worker_switches();
+    assert_true(before > 0);
+    helper_sleep(300 * MS);
+    assert_int_equal(worker_switches(), before);
+    /* ... and the next span wakes it again. */
+    helper_span(sdk, "second");
+    assert_int_equal(helper_wait_spans(transport, 2, 5 * SECOND), 2);
+    finish(sdk, transport);
+}
+
+/* A span a millisecond, never more than one interval old when it is sent. */
+static void
+test_steady_trickle(void **state)
+{
+    (void)state;
+    djp_options options = helper_options();
+    script_transport *transport = script_new(NULL, NULL);
+    djp_sdk *sdk = helper_sdk(&options, transport);
+    for (int i = 0; i < 200; i++) {
+        helper_span(sdk, "drop");
+        helper_sleep(MS);
+    }
+    assert_int_equal(helper_wait_spans(transport, 200, 5 * SECOND), 200);
+    /* 200 ms and more at one request each 20 ms: far fewer requests than spans. */
+    assert_true(transport->attempts < 60);
+    assert_true(transport->attempts >= 5);
+    finish(sdk, transport);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_batches_are_cut_by_spans),
+        cmocka_unit_test(test_batches_are_cut_by_bytes),
+        cmocka_unit_test(test_recording_does_not_stall_behind_a_send),
+        cmocka_unit_test(test_outage_is_bounded_and_ends),
+        cmocka_unit_test(test_a_hanging_receiver_costs_one_timeout_a_request),
+        cmocka_unit_test(test_refused_and_too_large),
+        cmocka_unit_test(test_damaged_records_are_counted),
+        cmocka_unit_test(test_an_idle_process_does_not_wake),
+        cmocka_unit_test(test_steady_trickle),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
