@@ -213,9 +213,8 @@ app_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     (void)args;
     (void)kwargs;
     PyTypeObject *base = type;
-    while (base != NULL && base->tp_new == type->tp_new && (base->tp_flags & Py_TPFLAGS_HEAPTYPE) &&
-           ((PyHeapTypeObject *)base)->ht_module == NULL)
-        base = base->tp_base;
+    while (base != NULL && !((base->tp_flags & Py_TPFLAGS_HEAPTYPE) && ((PyHeapTypeObject *)base)->ht_module != NULL))
+        base = base->tp_base; /* a Python subclass belongs to no module of ours */
     djp_py_state *state = base != NULL ? PyType_GetModuleState(base) : NULL;
     djp_py_asgi_app *app = state != NULL ? (djp_py_asgi_app *)type->tp_alloc(type, 0) : NULL;
     if (app == NULL)

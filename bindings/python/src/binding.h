@@ -103,7 +103,7 @@ typedef struct djp_py_part {
 extern const djp_py_part djp_py_sdk_part, djp_py_value_part, djp_py_context_part, djp_py_baggage_part,
     djp_py_current_part;
 extern const djp_py_part djp_py_span_part, djp_py_tracer_part, djp_py_propagate_part, djp_py_parent_part,
-    djp_py_use_part;
+    djp_py_use_part, djp_py_metrics_part, djp_py_asgi_part;
 /* Makes a heap type of this module; with name != NULL it also becomes the module's attribute. NULL with an exception set. */
 PyTypeObject *djp_py_type(PyObject *module, PyType_Spec *spec, PyObject *base, const char *name);
 #define djp_py_state_of(module) ((djp_py_state *)PyModule_GetState(module))
@@ -225,5 +225,9 @@ PyObject *djp_py_baggage_parse(djp_py_state *state, const djp_header *fields, si
 const djp_baggage *djp_py_baggage_of(djp_py_state *state, PyObject *object);
 /* The current Baggage object, a new reference, or NULL. */
 PyObject *djp_py_current_baggage(djp_py_state *state);
+
+/* ---- metrics (metrics_module.c) ---- */
+/* Declares in the registry of the active SDK every metric that the program declared so far. Call after sdk changed. */
+void djp_py_metrics_rebind(djp_py_state *state);
 
 #endif

@@ -220,21 +220,12 @@ definition_refused(djp_py_definition *definition, int error)
                         definition->name, djp_error_text(error), advice);
 }
 
-djp_family *
-djp_py_definition_bind(djp_py_definition *definition)
+static void
+definition_declare(djp_py_definition *definition, djp_sdk *sdk)
 {
-    djp_py_state *state = definition->state;
-    if (definition->generation == state->generation)
-        return definition->family;
-    djp_py_sdk *old = definition->sdk;
-    definition->generation = state->generation;
-    definition->family = NULL;
-    definition->sdk = state->sdk;
-    Py_XINCREF(definition->sdk);
-    Py_XDECREF(old);
-    djp_registry *registry = state->sdk != NULL ? djp_sdk_registry(state->sdk->sdk) : NULL;
-    if (registry == NULL || !definition->usable)
-        return NULL;
+    djp_registry *registry = djp_sdk_registry(sdk);
+    if (registry == NULL)
+        return;
     djp_family_options options = {
         .type = definition->type,
         .name = definition->name,
@@ -250,7 +241,23 @@ djp_py_definition_bind(djp_py_definition *definition)
         definition->family = NULL;
         definition_refused(definition, error);
     }
-    uint32_t limit = djp_sdk_options(state->sdk->sdk)->cardinality_limit;
+    uint32_t limit = djp_sdk_options(sdk)->cardinality_limit;
     definition->children_limit = limit > 0 ? limit : DEFINITION_CHILDREN;
+}
+
+djp_family *
+djp_py_definition_bind(djp_py_definition *definition)
+{
+    djp_py_state *state = definition->state;
+    if (definition->generation == state->generation)
+        return definition->family;
+    djp_py_sdk *old = definition->sdk;
+    definition->generation = state->generation;
+    definition->family = NULL;
+    definition->sdk = state->sdk;
+    Py_XINCREF(definition->sdk);
+    if (state->sdk != NULL && definition->usable)
+        definition_declare(definition, state->sdk->sdk);
+    Py_XDECREF(old); /* last: this may let other threads run */
     return definition->family;
 }

@@ -25,23 +25,16 @@ metrics_run_callbacks(djp_py_state *state)
     PyErr_Clear();
 }
 
-static void
-metrics_bind_all(djp_py_state *state)
+void
+djp_py_metrics_rebind(djp_py_state *state)
 {
+    if (state->metrics == NULL)
+        return;
     for (djp_py_definition *item = state->metrics->definitions; item != NULL; item = item->next) {
         djp_family *family = djp_py_definition_bind(item);
         if (family != NULL && item->label_count == 0)
             djp_family_series(family, NULL);
     }
-}
-
-/* _metrics_bind(): declares in the registry of the active SDK what was declared before it started. */
-static PyObject *
-metrics_bind(PyObject *module, PyObject *ignored)
-{
-    (void)ignored;
-    metrics_bind_all(djp_py_state_of(module));
-    Py_RETURN_NONE;
 }
 
 /* _metrics_expose(accept) -> (bytes, content type); the bytes are None while metrics are off. */
@@ -54,7 +47,7 @@ metrics_expose(PyObject *module, PyObject *accept)
         djp_py_text_get(&header, accept);
     djp_exposition format = djp_exposition_negotiate(header.text.data, header.text.size);
     djp_py_text_release(&header);
-    metrics_bind_all(state);
+    djp_py_metrics_rebind(state);
     metrics_run_callbacks(state);
     djp_py_sdk *sdk = state->sdk;
     djp_registry *registry = sdk != NULL ? djp_sdk_registry(sdk->sdk) : NULL;
@@ -138,6 +131,19 @@ metrics_http(PyObject *module, PyObject *args)
     Py_RETURN_TRUE;
 }
 
+/* _path_normalise(path): see djp_path_normalise. */
+static PyObject *
+metrics_path_normalise(PyObject *module, PyObject *path)
+{
+    (void)module;
+    char out[2048];
+    djp_py_text text;
+    djp_py_text_get(&text, path);
+    size_t size = djp_path_normalise(out, sizeof(out), text.text.data, text.text.size);
+    djp_py_text_release(&text);
+    return PyUnicode_DecodeUTF8(out, (Py_ssize_t)size, "replace");
+}
+
 /* _metrics_on_warning(function): where the messages about refused declarations go. */
 static PyObject *
 metrics_on_warning(PyObject *module, PyObject *function)
@@ -148,9 +154,12 @@ metrics_on_warning(PyObject *module, PyObject *function)
 }
 
 static PyMethodDef metrics_functions[] = {
-    {"_metrics_bind", metrics_bind, METH_NOARGS, NULL},          {"_metrics_expose", metrics_expose, METH_O, NULL},
-    {"_metrics_standard", metrics_standard, METH_VARARGS, NULL}, {"_metrics_http", metrics_http, METH_VARARGS, NULL},
-    {"_metrics_on_warning", metrics_on_warning, METH_O, NULL},   {NULL, NULL, 0, NULL},
+    {"_metrics_expose", metrics_expose, METH_O, NULL},
+    {"_metrics_standard", metrics_standard, METH_VARARGS, NULL},
+    {"_metrics_http", metrics_http, METH_VARARGS, NULL},
+    {"_path_normalise", metrics_path_normalise, METH_O, NULL},
+    {"_metrics_on_warning", metrics_on_warning, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
 };
 
 static int

@@ -122,6 +122,7 @@ sdk_activate(djp_py_state *state, const djp_options *options)
     state->sdk = self;
     state->recorder = djp_sdk_recorder(self->sdk);
     state->generation++;
+    djp_py_metrics_rebind(state);
     return 0;
 }
 

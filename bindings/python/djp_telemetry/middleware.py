@@ -1,0 +1,7 @@
+"""TelemetryMiddleware under the module name that existing applications import it from."""
+
+from __future__ import annotations
+
+from .asgi import TelemetryMiddleware
+
+__all__ = ["TelemetryMiddleware"]
