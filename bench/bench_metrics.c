@@ -18,25 +18,27 @@ now_ns(void)
     return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 
-#define MEASURE(name, statement)                                                                                     \
-    do {                                                                                                             \
-        double best = 1e18;                                                                                          \
-        for (int c = 0; c < CHUNKS; c++) {                                                                           \
-            double start = now_ns();                                                                                 \
-            for (int i = 0; i < CHUNK; i++) {                                                                        \
-                statement;                                                                                           \
-            }                                                                                                        \
-            double spent = (now_ns() - start) / CHUNK;                                                               \
-            best = spent < best ? spent : best;                                                                      \
-        }                                                                                                            \
-        printf("%-44s %10.1f ns\n", name, best);                                                                     \
+#define MEASURE(name, statement)                       \
+    do {                                               \
+        double best = 1e18;                            \
+        for (int c = 0; c < CHUNKS; c++) {             \
+            double start = now_ns();                   \
+            for (int i = 0; i < CHUNK; i++) {          \
+                statement;                             \
+            }                                          \
+            double spent = (now_ns() - start) / CHUNK; \
+            best = spent < best ? spent : best;        \
+        }                                              \
+        printf("%-44s %10.1f ns\n", name, best);       \
     } while (0)
 
 static djp_family *
-family(djp_registry *registry, djp_metric_type type, const char *name, size_t label_count, const double *buckets, size_t count)
+family(djp_registry *registry, djp_metric_type type, const char *name, size_t label_count, const double *buckets,
+       size_t count)
 {
     static const char *const labels[] = {"method", "endpoint", "status_code"};
-    djp_family_options options = {.type = type, .name = name, .help = "x", .labels = labels, .label_count = label_count};
+    djp_family_options options = {
+        .type = type, .name = name, .help = "x", .labels = labels, .label_count = label_count};
     options.buckets = buckets;
     options.bucket_count = count;
     djp_family *result = NULL;
@@ -70,8 +72,9 @@ measure_recording(djp_registry *registry)
     MEASURE("look-up of 3 labels + add", djp_counter_add(djp_family_series(labelled, labels), 1));
     MEASURE("http request (cached labels)",
             djp_standard_http_request(standard, labels[0], labels[1], 200, 1000000u + (unsigned)i * 1000u, -1, NULL));
-    MEASURE("  the same with body size and exemplar",
-            djp_standard_http_request(standard, labels[0], labels[1], 200, 1000000u + (unsigned)i * 1000u, 500, &context));
+    MEASURE(
+        "  the same with body size and exemplar",
+        djp_standard_http_request(standard, labels[0], labels[1], 200, 1000000u + (unsigned)i * 1000u, 500, &context));
     djp_standard_free(standard);
 }
 

@@ -113,6 +113,8 @@ djp__segment_unlock(djp_segment *segment)
 void
 djp__segment_relock_child(djp_segment *segment)
 {
+    /* Its owner was the parent's thread, so that this one may not unlock it; tools that watch locks want to see the attempt. */
+    pthread_mutex_unlock(&segment->header->mutex);
     memset(&segment->header->mutex, 0, sizeof segment->header->mutex);
     segment_init_mutex(&segment->header->mutex);
 }
