@@ -16,6 +16,18 @@
 #include "base/diag.c"
 #include "base/ring.c"
 
+#include "config/table.c"
+#include "config/value.c"
+#include "config/resolve.c"
+#include "config/options.c"
+#include "config/rules.c"
+#include "config/sampler.c"
+#include "config/resource.c"
+#include "config/endpoint.c"
+#include "config/headers.c"
+#include "config/lists.c"
+#include "config/report.c"
+
 #include "trace/tables.c"
 #include "trace/key.c"
 #include "trace/scope.c"

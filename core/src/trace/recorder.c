@@ -1,0 +1,245 @@
+/* Making, counting and ending recorders. A recorder that its owner frees while spans live is parked and freed later, never under
+ * a span. */
+#include "trace/recorder.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "djp/error.h"
+#include "trace/record.h"
+#include "trace/recorder_state.h"
+#include "trace/sampler.h"
+#include "trace/tables.h"
+
+/* Names recorders; any thread, relaxed. */
+static DJP_ATOMIC(uint64_t) recorder__last_serial;
+static djp_recorder *recorder__all; /* under the tables lock */
+
+static uint64_t
+recorder__next_serial(void)
+{
+    return djp_add_relaxed(&recorder__last_serial, 1) + 1;
+}
+
+static void
+recorder__destroy(djp_recorder *recorder)
+{
+    djp__ring_free(recorder->ring);
+    djp_tracestate_unref(recorder->root_state);
+    djp__free(recorder->memory);
+}
+
+static uint64_t
+recorder__sum(const djp_recorder *recorder, djp_count which)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < DJP_STRIPES; i++) {
+        sum += djp_load_acquire(&recorder->stripes[i].value[which]);
+    }
+    return sum;
+}
+
+/* Spans whose handles were not given back. Releases are read first: one that is seen has its start seen too, so the result may be
+ * too large for a moment but never too small. */
+static uint64_t
+recorder__live(const djp_recorder *recorder)
+{
+    uint64_t released = recorder__sum(recorder, DJP_COUNT_RELEASED);
+    return recorder__sum(recorder, DJP_COUNT_STARTED) - released;
+}
+
+/* Takes parked recorders without spans off the list and returns them linked. Under the tables lock. */
+static djp_recorder *
+recorder__reap_locked(void)
+{
+    djp_recorder *dead = NULL;
+    djp_recorder **link = &recorder__all;
+    while (*link) {
+        djp_recorder *recorder = *link;
+        if (recorder->parked && recorder__live(recorder) == 0 && djp_load_acquire(&recorder->inherited) == 0) {
+            *link = recorder->next;
+            recorder->next = dead;
+            dead = recorder;
+        } else {
+            link = &recorder->next;
+        }
+    }
+    return dead;
+}
+
+static void
+recorder__destroy_all(djp_recorder *dead)
+{
+    while (dead) {
+        djp_recorder *next = dead->next;
+        recorder__destroy(dead);
+        dead = next;
+    }
+}
+
+static uint32_t
+recorder__limit_items(uint32_t limit)
+{
+    return limit > UINT16_MAX ? UINT16_MAX : limit;
+}
+
+int
+djp__recorder_new(djp_recorder **out, const djp_recorder_options *options)
+{
+    *out = NULL;
+    void *memory = djp__calloc(1, sizeof(djp_recorder) + 63);
+    if (!memory) {
+        return DJP_ENOMEM;
+    }
+    djp_recorder *recorder = (djp_recorder *)(((uintptr_t)memory + 63u) & ~(uintptr_t)63u);
+    recorder->memory = memory;
+    recorder->options = *options;
+    recorder->options.attribute_count_limit = recorder__limit_items(options->attribute_count_limit);
+    recorder->options.event_count_limit = recorder__limit_items(options->event_count_limit);
+    recorder->options.link_count_limit = recorder__limit_items(options->link_count_limit);
+    recorder->tail_rules = options->keep_errors || options->slow_threshold_ns > 0;
+    recorder->serial = recorder__next_serial();
+    djp_store_relaxed(&recorder->wake_level, DJP_WAKE_NEVER);
+    int result = djp__ring_new(&recorder->ring, options->ring_bytes);
+    if (result != 0) {
+        djp__free(memory);
+        return result;
+    }
+    uint64_t quarter = options->ring_bytes / 4;
+    recorder->record_max = quarter < DJP_RECORD_SIZE_MAX ? (uint32_t)quarter : DJP_RECORD_SIZE_MAX;
+    if (!options->always_on && !options->drop_all) {
+        recorder->root_state = djp__sampler_root_state(options->threshold);
+    }
+    djp__clock_anchor_refresh();
+    djp__tables_lock();
+    djp_recorder *dead = recorder__reap_locked();
+    recorder->next = recorder__all;
+    recorder__all = recorder;
+    djp__tables_unlock();
+    recorder__destroy_all(dead);
+    *out = recorder;
+    return 0;
+}
+
+djp_ring *
+djp__recorder_ring(djp_recorder *recorder)
+{
+    return recorder->ring;
+}
+
+void
+djp__recorder_arm(djp_recorder *recorder, uint64_t used_bytes)
+{
+    djp_swap_seq_cst(&recorder->wake_level, used_bytes == DJP_WAKE_NEVER ? DJP_WAKE_NEVER - 1 : used_bytes);
+}
+
+void
+djp__recorder_close(djp_recorder *recorder)
+{
+    djp_store_release(&recorder->closed, 1);
+}
+
+void
+djp__recorder_free(djp_recorder *recorder)
+{
+    if (!recorder) {
+        return;
+    }
+    djp__recorder_close(recorder);
+    djp__tables_lock();
+    recorder->parked = 1;
+    djp_recorder *dead = recorder__reap_locked();
+    djp__tables_unlock();
+    recorder__destroy_all(dead);
+}
+
+void
+djp__recorder_fork_child(djp_recorder *recorder)
+{
+    /* The counters start again; what the parent had open stays known, so that the recorder is not freed under it. */
+    djp_add_relaxed(&recorder->inherited, recorder__live(recorder));
+    for (unsigned i = 0; i < DJP_STRIPES; i++) {
+        djp_stripe *stripe = &recorder->stripes[i];
+        for (unsigned k = 0; k < DJP_COUNT_LAST; k++) {
+            djp_store_relaxed(&stripe->value[k], 0u);
+        }
+        djp_store_relaxed(&stripe->owner, 0u);
+    }
+    recorder->serial = recorder__next_serial();
+    djp_store_relaxed(&recorder->pending_bytes, 0u);
+    djp__ring_reset(recorder->ring);
+    djp__recorder_arm(recorder, 0);
+}
+
+static djp_stripe *
+recorder__find_stripe(djp_recorder *recorder, uint64_t token)
+{
+    for (unsigned i = 1; i < DJP_STRIPES; i++) {
+        if (djp_load_relaxed(&recorder->stripes[i].owner) == token) {
+            return &recorder->stripes[i];
+        }
+    }
+    for (unsigned i = 1; i < DJP_STRIPES; i++) {
+        uint64_t nobody = 0;
+        if (djp_load_relaxed(&recorder->stripes[i].owner) == 0 &&
+            djp_cas_strong_acq_rel(&recorder->stripes[i].owner, &nobody, token)) {
+            return &recorder->stripes[i];
+        }
+    }
+    return &recorder->stripes[0];
+}
+
+void
+djp__recorder_claim_stripe(djp_recorder *recorder, djp_thread *thread)
+{
+    if (!thread->registered) {
+        djp__thread_register(thread);
+    }
+    thread->stripe = recorder__find_stripe(recorder, thread->token);
+    thread->serial = recorder->serial;
+}
+
+void
+djp__recorder_leave(uint64_t token)
+{
+    if (token == 0) {
+        return;
+    }
+    djp__tables_lock();
+    for (djp_recorder *recorder = recorder__all; recorder; recorder = recorder->next) {
+        for (unsigned i = 1; i < DJP_STRIPES; i++) {
+            if (djp_load_relaxed(&recorder->stripes[i].owner) == token) {
+                djp_store_release(&recorder->stripes[i].owner, 0u);
+            }
+        }
+    }
+    djp__tables_unlock();
+}
+
+void
+djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder)
+{
+    memset(out, 0, sizeof *out);
+    if (!recorder) {
+        return;
+    }
+    uint64_t released = recorder__sum(recorder, DJP_COUNT_RELEASED);
+    out->ended = recorder__sum(recorder, DJP_COUNT_ENDED);
+    out->started = recorder__sum(recorder, DJP_COUNT_STARTED);
+    out->live = out->started - released;
+    out->kept_ratio = recorder__sum(recorder, DJP_COUNT_KEPT_RATIO);
+    out->kept_parent = recorder__sum(recorder, DJP_COUNT_KEPT_PARENT);
+    out->kept_error = recorder__sum(recorder, DJP_COUNT_KEPT_ERROR);
+    out->kept_slow = recorder__sum(recorder, DJP_COUNT_KEPT_SLOW);
+    out->kept_always = recorder__sum(recorder, DJP_COUNT_KEPT_ALWAYS);
+    out->dropped_unsampled = recorder__sum(recorder, DJP_COUNT_UNSAMPLED);
+    out->dropped_ring_full = recorder__sum(recorder, DJP_COUNT_RING_FULL);
+    out->dropped_after_shutdown = recorder__sum(recorder, DJP_COUNT_AFTER_SHUTDOWN);
+    out->dropped_forked = recorder__sum(recorder, DJP_COUNT_FORKED);
+    out->dropped_never_ended = recorder__sum(recorder, DJP_COUNT_NEVER_ENDED);
+    out->dropped_memory = recorder__sum(recorder, DJP_COUNT_MEMORY);
+    out->pending_overflow = recorder__sum(recorder, DJP_COUNT_OVERFLOW);
+    out->dropped_attributes = recorder__sum(recorder, DJP_COUNT_ATTRIBUTES);
+    out->pending_bytes = djp_load_relaxed(&recorder->pending_bytes);
+}

@@ -1,0 +1,104 @@
+/* The inside of a recorder: options, ring, wake level and the counters, which lie in stripes that one thread each writes, so that
+ * counting costs a plain addition. */
+#ifndef DJP_TRACE_RECORDER_STATE_H
+#define DJP_TRACE_RECORDER_STATE_H
+
+#include "base/atomic.h"
+#include "base/thread.h"
+#include "trace/recorder.h"
+
+typedef enum djp_count {
+    DJP_COUNT_STARTED,
+    DJP_COUNT_RELEASED,
+    DJP_COUNT_ENDED,
+    DJP_COUNT_UNSAMPLED, /* + DJP_REASON_NONE; the kept ones follow in the order of DJP_REASON_* */
+    DJP_COUNT_KEPT_ERROR,
+    DJP_COUNT_KEPT_SLOW,
+    DJP_COUNT_KEPT_PARENT,
+    DJP_COUNT_KEPT_RATIO,
+    DJP_COUNT_KEPT_ALWAYS,
+    DJP_COUNT_RING_FULL,
+    DJP_COUNT_AFTER_SHUTDOWN,
+    DJP_COUNT_FORKED,
+    DJP_COUNT_NEVER_ENDED,
+    DJP_COUNT_MEMORY,
+    DJP_COUNT_OVERFLOW,
+    DJP_COUNT_ATTRIBUTES,
+    DJP_COUNT_LAST
+} djp_count;
+
+#define DJP_STRIPES 32u /* the first is shared by the threads that find no free one */
+#define DJP_WAKE_NEVER UINT64_MAX
+
+typedef struct djp_stripe {
+    /* Written by the owner with plain additions (release); in the first stripe by anybody, atomically. */
+    _Alignas(64) DJP_ATOMIC(uint64_t) value[DJP_COUNT_LAST];
+    DJP_ATOMIC(uint64_t) owner; /* a thread's token or 0; acquire-release */
+} djp_stripe;
+
+struct djp_recorder {
+    djp_recorder_options options;
+    djp_ring *ring;
+    djp_tracestate *root_state; /* "ot=th:..." of sampled roots, owned, lent to local traces; may be NULL */
+    uint32_t record_max; /* bytes; a quarter of the ring at most */
+    uint8_t tail_rules; /* 1: errors or slowness may still keep what the head drops */
+    uint64_t serial; /* names this recorder and its process: never repeated, changed in a forked child */
+    DJP_ATOMIC(int) closed; /* any thread, relaxed */
+    djp_recorder *next; /* in the list of all recorders, under the tables lock */
+    int parked; /* freed by its owner while spans live; under the tables lock */
+    void *memory; /* what the allocator gave */
+    /* Bytes at which wake is called; DJP_WAKE_NEVER: disarmed. Any thread, sequentially consistent. */
+    _Alignas(64) DJP_ATOMIC(uint64_t) wake_level;
+    _Alignas(64) DJP_ATOMIC(uint64_t) pending_bytes; /* any thread, relaxed */
+    DJP_ATOMIC(uint64_t) inherited; /* spans of the parent process not released yet; any thread, relaxed */
+    djp_stripe stripes[DJP_STRIPES];
+};
+
+/* What a thread keeps for itself: idle blocks and the stripe of the recorder it used last. */
+typedef struct djp_thread {
+    djp_span *blocks;
+    uint32_t block_count;
+    uint32_t registered; /* 1: the thread's end will be noticed */
+    uint64_t serial; /* of the recorder that stripe belongs to */
+    djp_stripe *stripe;
+    uint64_t token; /* names this thread, never repeated */
+} djp_thread;
+
+extern DJP_THREAD_LOCAL djp_thread djp__thread;
+
+/* Asks to be told when the thread ends, so that blocks and stripes are given back. */
+void djp__thread_register(djp_thread *thread);
+/* Finds or claims this thread's stripe. */
+void djp__recorder_claim_stripe(djp_recorder *recorder, djp_thread *thread);
+/* A thread ends: its stripes may be claimed by others. */
+void djp__recorder_leave(uint64_t token);
+
+static inline void
+djp__count_add(djp_recorder *recorder, djp_count which, uint64_t n)
+{
+    djp_thread *thread = &djp__thread;
+    if (__builtin_expect(thread->serial != recorder->serial, 0)) {
+        djp__recorder_claim_stripe(recorder, thread);
+    }
+    DJP_ATOMIC(uint64_t) *value = &thread->stripe->value[which];
+    if (__builtin_expect(thread->stripe == recorder->stripes, 0)) {
+        djp_add_acq_rel(value, n);
+    } else {
+        djp_store_release(value, djp_load_relaxed(value) + n);
+    }
+}
+
+#define djp__count(recorder, which) djp__count_add((recorder), (which), 1)
+
+/* After a commit. The level is disarmed by whoever calls wake. */
+static inline void
+djp__recorder_committed(djp_recorder *recorder)
+{
+    uint64_t level = djp_load_seq_cst(&recorder->wake_level);
+    if (__builtin_expect(level != DJP_WAKE_NEVER, 0) && djp__ring_used(recorder->ring) >= level &&
+        djp_swap_seq_cst(&recorder->wake_level, DJP_WAKE_NEVER) != DJP_WAKE_NEVER && recorder->options.wake) {
+        recorder->options.wake(recorder->options.wake_user);
+    }
+}
+
+#endif

@@ -1,0 +1,235 @@
+/* Starting, ending and releasing spans. The usual path takes an idle block, draws ids, reads the clock once and copies the name:
+ * no lock, no system call, no allocation. */
+#include "djp/span.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fork.h"
+#include "base/mem.h"
+#include "base/rand.h"
+#include "trace/recorder_state.h"
+#include "trace/span_block.h"
+
+/* A block as an empty span that records nothing yet. */
+static void
+span__clear(djp_span *span, djp_recorder *recorder)
+{
+    djp_span_record *record = (djp_span_record *)(void *)span->space;
+    const djp_recorder_options *options = &recorder->options;
+    memset(record, 0, sizeof *record);
+    span->record = record;
+    span->used = sizeof *record;
+    span->capacity = DJP_SPAN_INLINE_BYTES;
+    span->attributes = 0;
+    span->attribute_limit = options->attribute_count_limit;
+    span->value_limit = options->attribute_value_length_limit;
+    span->ended = 0;
+    span->is_root = 0;
+    span->explicit_start = 0;
+    span->keys_unique = 0;
+    djp_store_relaxed(&span->holds, 1u);
+    span->dead_bytes = 0;
+    span->lost = 0;
+    span->recorder = recorder;
+    record->type = DJP_RECORD_SPAN;
+}
+
+static void
+span__join(djp_span *span, const djp_span *parent)
+{
+    const djp_span_record *from = djp__span_identity(parent);
+    djp_span_record *record = span->record;
+    span->local = parent->local;
+    djp_add_relaxed(&span->local->refs, 1u);
+    memcpy(record->trace_id, from->trace_id, sizeof record->trace_id);
+    memcpy(record->parent_id, from->span_id, sizeof record->parent_id);
+    record->trace_flags = from->trace_flags;
+}
+
+/* A new local trace: of a remote parent, of a span that another process or recorder began, or of nobody. */
+static void
+span__begin_local(djp_span *span, const djp_span_context *parent)
+{
+    djp_span_record *record = span->record;
+    djp_head head;
+    uint8_t random = DJP_FLAG_RANDOM;
+    if (parent) {
+        memcpy(record->trace_id, parent->trace_id, sizeof record->trace_id);
+        memcpy(record->parent_id, parent->span_id, sizeof record->parent_id);
+        record->parent_remote = parent->is_remote;
+        random = parent->flags & DJP_FLAG_RANDOM;
+    } else {
+        djp__rand_trace_id(record->trace_id);
+    }
+    djp__sampler_decide(&head, &span->recorder->options, record->trace_id, parent, span->recorder->root_state);
+    record->trace_flags = (uint8_t)(random | (head.sampled ? DJP_FLAG_SAMPLED : 0u));
+    record->local_root = 1;
+    djp__local_trace_begin(span, &head);
+    span->own.anchor = djp__clock_anchor();
+}
+
+static void
+span__place(djp_span *span, const djp_span_options *options)
+{
+    static const djp_span_options none;
+    djp_span_context context;
+    const djp_span_context *remote = NULL;
+    options = options ? options : &none;
+    const djp_span *parent = options->force_root ? NULL : options->parent;
+    span->record->scope = options->scope;
+    span->record->kind = options->kind >= DJP_KIND_INTERNAL && options->kind <= DJP_KIND_CONSUMER
+                             ? options->kind
+                             : (uint8_t)DJP_KIND_INTERNAL;
+    djp__rand_span_id(span->record->span_id);
+    if (parent && parent->recorder == span->recorder && parent->local->generation == djp__fork_generation()) {
+        span__join(span, parent);
+        return;
+    }
+    if (parent) {
+        djp_span_get_context(parent, &context);
+        remote = &context;
+    } else if (!options->force_root && djp_span_context_is_valid(options->remote)) {
+        remote = options->remote;
+    }
+    span__begin_local(span, remote);
+}
+
+static void
+span__put_state(djp_span *span)
+{
+    djp_text text = djp_tracestate_text(span->local->state);
+    if (text.size > 0 && text.size <= DJP_TRACESTATE_SIZE_MAX) {
+        uint32_t start = span->used, kept;
+        if (djp__span_put_text_item(span, DJP_ITEM_TEXT, DJP_STRING, 0, text, SIZE_MAX, &kept)) {
+            span->record->state_at = start + (uint32_t)sizeof(djp_item);
+            span->record->state_size = kept;
+        } else {
+            span->used = start;
+        }
+    }
+}
+
+djp_span *
+djp_span_start(djp_recorder *recorder, const char *name, size_t name_size, const djp_span_options *options)
+{
+    if (!recorder || djp_load_relaxed(&recorder->closed)) {
+        return NULL;
+    }
+    djp_span *span = djp__span_block_take();
+    if (__builtin_expect(!span, 0)) {
+        djp__count(recorder, DJP_COUNT_MEMORY);
+        return NULL;
+    }
+    span__clear(span, recorder);
+    span__place(span, options);
+    djp__count(recorder, DJP_COUNT_STARTED);
+    span->start_monotonic = djp__clock_monotonic();
+    span->record->start_unix_ns = span->start_monotonic + (uint64_t)span->local->anchor;
+    if (options && options->start_unix_ns) {
+        span->record->start_unix_ns = options->start_unix_ns;
+        span->explicit_start = 1;
+    }
+    span->recording = !span->local->silent;
+    if (span->recording) {
+        djp_span_update_name(span, name, name_size);
+        if (__builtin_expect(span->local->state != NULL, 0)) {
+            span__put_state(span);
+        }
+    }
+    return span;
+}
+
+/* Sets the end time and returns the duration. */
+static uint64_t
+span__stop(djp_span *span, uint64_t end_unix_ns)
+{
+    djp_span_record *record = span->record;
+    uint64_t duration;
+    if (end_unix_ns == 0) {
+        uint64_t now = djp__clock_monotonic();
+        duration = now > span->start_monotonic ? now - span->start_monotonic : 0;
+        end_unix_ns = record->start_unix_ns + duration;
+        if (span->explicit_start) {
+            end_unix_ns = now + (uint64_t)span->local->anchor;
+        }
+    }
+    if (end_unix_ns < record->start_unix_ns) {
+        end_unix_ns = record->start_unix_ns;
+    }
+    record->end_unix_ns = end_unix_ns;
+    return end_unix_ns - record->start_unix_ns;
+}
+
+uint64_t
+djp_span_end(djp_span *span, uint64_t end_unix_ns)
+{
+    if (!span || span->ended) {
+        return 0;
+    }
+    span->ended = 1;
+    span->recording = 0;
+    if (span->dead_bytes >= 256) {
+        djp__span_sweep(span);
+    }
+    djp_span_record *record = span->record;
+    uint64_t duration = span__stop(span, end_unix_ns);
+    record->size = span->used;
+    record->attribute_items = (uint16_t)span->attributes;
+    uint64_t lost = (uint64_t)record->dropped_attributes + record->dropped_events + record->dropped_links + span->lost;
+    if (__builtin_expect(lost != 0, 0)) {
+        djp__count_add(span->recorder, DJP_COUNT_ATTRIBUTES, lost);
+    }
+    djp__local_trace_file(span, duration);
+    return duration;
+}
+
+void
+djp_span_release(djp_span *span)
+{
+    if (!span) {
+        return;
+    }
+    djp_recorder *recorder = span->recorder;
+    int inherited = span->local->generation != djp__fork_generation();
+    if (__builtin_expect(!span->ended, 0)) {
+        span->ended = 1;
+        span->recording = 0;
+        djp__count(recorder, inherited ? DJP_COUNT_FORKED : DJP_COUNT_NEVER_ENDED);
+        if (span->is_root) {
+            djp__local_trace_abandon(span);
+        }
+    }
+    djp__span_drop_hold(span);
+    /* From here on the recorder may be freed by its owner. */
+    if (__builtin_expect(inherited, 0)) {
+        djp_sub_acq_rel(&recorder->inherited, 1u);
+    } else {
+        djp__count(recorder, DJP_COUNT_RELEASED);
+    }
+}
+
+int
+djp_span_is_recording(const djp_span *span)
+{
+    return span && span->recording;
+}
+
+void
+djp_span_get_context(const djp_span *span, djp_span_context *out)
+{
+    memset(out, 0, sizeof *out);
+    if (span) {
+        const djp_span_record *identity = djp__span_identity(span);
+        memcpy(out->trace_id, identity->trace_id, sizeof out->trace_id);
+        memcpy(out->span_id, identity->span_id, sizeof out->span_id);
+        out->flags = identity->trace_flags;
+        out->state = span->local->state;
+    }
+}
+
+uint64_t
+djp_span_start_monotonic_ns(const djp_span *span)
+{
+    return span ? span->start_monotonic : 0;
+}

@@ -1,0 +1,96 @@
+/* Where span blocks come from: a short list of idle ones per thread in front of the allocator. Also notices the end of a thread,
+ * to give its blocks and counter stripes back. */
+#include "trace/span_block.h"
+
+#include <pthread.h>
+
+#include "base/mem.h"
+#include "trace/recorder_state.h"
+
+/* Under AddressSanitizer nothing is kept, so that a use after release is seen. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SPAN__IDLE_MAX 0u
+#else
+#define SPAN__IDLE_MAX 64u
+#endif
+
+DJP_THREAD_LOCAL djp_thread djp__thread;
+
+static pthread_once_t block__once = PTHREAD_ONCE_INIT;
+static pthread_key_t block__key;
+static int block__key_made; /* written inside block__once */
+/* The last token given out; any thread, relaxed. */
+static DJP_ATOMIC(uint64_t) block__last_token;
+
+static void
+block__thread_ends(void *argument)
+{
+    (void)argument;
+    djp_thread *thread = &djp__thread;
+    djp__span_block_trim();
+    djp__recorder_leave(thread->token);
+    /* Other clean-ups of this thread may still record: they start afresh. */
+    thread->registered = 0;
+    thread->serial = 0;
+    thread->stripe = NULL;
+}
+
+static void
+block__make_key(void)
+{
+    block__key_made = pthread_key_create(&block__key, block__thread_ends) == 0;
+}
+
+void
+djp__thread_register(djp_thread *thread)
+{
+    pthread_once(&block__once, block__make_key);
+    thread->registered = 1;
+    if (thread->token == 0) {
+        thread->token = djp_add_relaxed(&block__last_token, 1) + 1;
+    }
+    if (block__key_made) {
+        pthread_setspecific(block__key, thread);
+    }
+}
+
+djp_span *
+djp__span_block_take(void)
+{
+    djp_thread *thread = &djp__thread;
+    djp_span *span = thread->blocks;
+    if (__builtin_expect(span != NULL, 1)) {
+        thread->blocks = span->next;
+        thread->block_count--;
+        return span;
+    }
+    return djp__alloc(sizeof *span);
+}
+
+void
+djp__span_block_give(djp_span *span)
+{
+    djp_thread *thread = &djp__thread;
+    if (__builtin_expect(thread->block_count >= SPAN__IDLE_MAX, 0)) {
+        djp__free(span);
+        return;
+    }
+    if (__builtin_expect(!thread->registered, 0)) {
+        djp__thread_register(thread);
+    }
+    span->next = thread->blocks;
+    thread->blocks = span;
+    thread->block_count++;
+}
+
+void
+djp__span_block_trim(void)
+{
+    djp_thread *thread = &djp__thread;
+    while (thread->blocks) {
+        djp_span *span = thread->blocks;
+        thread->blocks = span->next;
+        djp__free(span);
+    }
+    thread->block_count = 0;
+}

@@ -1,0 +1,130 @@
+/* The inside of a span, shared by the files that record, decide and publish: one block of memory that holds the handle's state,
+ * the local trace when the span is its root, and the record in the very form in which it lies in the ring. */
+#ifndef DJP_TRACE_SPAN_BLOCK_H
+#define DJP_TRACE_SPAN_BLOCK_H
+
+#include "base/atomic.h"
+#include "djp/span.h"
+#include "trace/record.h"
+#include "trace/recorder.h"
+#include "trace/sampler.h"
+
+/* Bytes of items that fit a block; longer spans move their record to the heap. */
+#define DJP_SPAN_ITEM_BYTES 512u
+#define DJP_SPAN_INLINE_BYTES (sizeof(djp_span_record) + DJP_SPAN_ITEM_BYTES)
+
+/* Spans of one local trace that may wait for its decision. */
+#define DJP_PENDING_SPANS_MAX 100000u
+
+/* The part of a trace that this process records under one local root. Lives in the root's block, which therefore outlives all
+ * spans of the local trace. Fields without a word on writing are set before the root's handle is given out. */
+typedef struct djp_local_trace {
+    /* 0 or the newest ended span that waits (linked by djp_span.next), or, once decided, DJP_DECIDED(reason). Any thread,
+     * compare-and-swap with acquire and release: who reads a decision also sees what led to it. */
+    DJP_ATOMIC(uintptr_t) head;
+    /* Blocks that belong to it, the root's included. Relaxed up (the caller holds one), acquire-release down. */
+    DJP_ATOMIC(uint32_t) refs;
+    DJP_ATOMIC(uint32_t) pending_spans; /* any thread, relaxed */
+    DJP_ATOMIC(uint32_t) saw_error; /* any thread, relaxed; ordered by head */
+    uint32_t generation; /* of fork, when it began */
+    djp_span *root;
+    uint64_t threshold; /* exported by spans kept by ratio or parent; may be DJP_THRESHOLD_NONE */
+    int64_t anchor; /* Unix minus monotonic time for all its spans */
+    djp_tracestate *state; /* to propagate, or NULL */
+    uint8_t state_owned; /* 1: state is a counted reference, dropped with the local trace; 0: lent by the recorder */
+    uint8_t head_reason; /* what the head alone decides: DJP_REASON_NONE means drop */
+    uint8_t silent; /* 1: ids and context only, nothing is recorded */
+} djp_local_trace;
+
+/* A block is aligned, so an odd head cannot be a span. */
+#define DJP_DECIDED(reason) (((uintptr_t)(reason) << 1) | 1u)
+#define djp_head_is_decided(head) (((head)&1u) != 0)
+#define djp_head_reason(head) ((uint8_t)((head) >> 1))
+
+/* One thread at a time uses a span (djp/span.h); only `holds` and the ids are read by several. */
+struct djp_span {
+    djp_span_record *record; /* &space or heap memory */
+    uint32_t used; /* bytes of the record so far, a multiple of 8 */
+    uint32_t capacity;
+    uint32_t attributes; /* top-level attribute items that are alive */
+    uint32_t attribute_limit; /* of items; at most UINT16_MAX */
+    uint32_t value_limit; /* characters of text, bytes of bytes; UINT32_MAX: none */
+    uint8_t recording;
+    uint8_t ended;
+    uint8_t is_root; /* of its local trace */
+    uint8_t explicit_start; /* start time given by the caller */
+    uint8_t keys_unique; /* no key occurs twice among the attributes */
+    /* The handle, and the pending list: who drops the last one gives the block back. Acquire-release. */
+    DJP_ATOMIC(uint32_t) holds;
+    uint32_t dead_bytes; /* of items that were replaced */
+    uint32_t lost; /* attributes of events and links that were dropped: only counted */
+    uint64_t start_monotonic;
+    djp_recorder *recorder;
+    djp_local_trace *local;
+    djp_span *next; /* in the free list or in the pending list */
+    djp_local_trace own;
+    uint64_t space[DJP_SPAN_INLINE_BYTES / 8];
+};
+
+/* The record as it was at the start: its ids and flags never change, whoever reads them. */
+static inline const djp_span_record *
+djp__span_identity(const djp_span *span)
+{
+    return (const djp_span_record *)(const void *)span->space;
+}
+
+static inline char *
+djp__span_at(const djp_span *span, uint32_t offset)
+{
+    return (char *)span->record + offset;
+}
+
+/* span_room.c: space in the record. Growing keeps all offsets; only sweeping moves items, so it is never called while one is
+ * being written. */
+
+/* Grows the record by at least size bytes behind `used`; 0 when that passes the limit or memory is short. */
+int djp__span_grow(djp_span *span, size_t size);
+/* Moves the living items together. */
+void djp__span_sweep(djp_span *span);
+/* Folds repeated keys and sweeps; 1 when that gained bytes. */
+int djp__span_tidy(djp_span *span);
+/* A place for one more attribute where the count is exhausted: repeated keys before offset end are folded, or an older value of
+ * the same key gives way. 0: none. */
+int djp__span_free_slot(djp_span *span, djp_key key, uint32_t end);
+
+static inline int
+djp__span_has_room(djp_span *span, size_t size)
+{
+    return __builtin_expect(size <= span->capacity - span->used, 1) || djp__span_grow(span, size);
+}
+
+/* value.c: values in record form, behind `used`. All return 0 when there is no room; the caller then sets `used` back. */
+
+/* Appends repaired text of at most max_chars characters, padded to 8. *written gets the bytes without padding. */
+int djp__span_put_text(djp_span *span, djp_text text, size_t max_chars, uint32_t *written);
+/* Appends an item with text as payload. */
+int djp__span_put_text_item(djp_span *span, unsigned kind, unsigned type, djp_key key, djp_text text, size_t max_chars,
+                            uint32_t *written);
+/* Appends one attribute item. */
+int djp__span_put_value(djp_span *span, djp_key key, const djp_value *value);
+/* Appends attributes of an event or link: unique keys, the last value wins, at most limit. Returns how many were dropped. */
+uint32_t djp__span_put_attributes(djp_span *span, const djp_attribute *attributes, size_t count, uint32_t limit);
+
+/* span_block.c: where blocks come from. */
+djp_span *djp__span_block_take(void);
+void djp__span_block_give(djp_span *span);
+/* Frees this thread's idle blocks (tests; thread exit does it by itself). */
+void djp__span_block_trim(void);
+
+/* local_trace.c: the decision and what follows from it. */
+
+/* Makes span the root of a new local trace. Takes the state of head. */
+void djp__local_trace_begin(djp_span *span, djp_head *head);
+/* Files an ended span: publishes, drops or keeps it waiting. duration_ns is the root's, unused for others. */
+void djp__local_trace_file(djp_span *span, uint64_t duration_ns);
+/* The root goes without having ended: the others are decided without it. */
+void djp__local_trace_abandon(djp_span *root);
+/* Drops one hold of the span's block and, with the last, the block. */
+void djp__span_drop_hold(djp_span *span);
+
+#endif

@@ -1,0 +1,154 @@
+/* Space in a span's record: growth on the heap up to the limit, folding of repeated keys, and the sweep that closes the gaps. A
+ * replaced item stays in place as a text that nothing refers to, which readers skip. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "trace/recorder_state.h"
+#include "trace/span_block.h"
+
+#define SPAN_ROOM__STACK_ITEMS 256u
+
+int
+djp__span_grow(djp_span *span, size_t size)
+{
+    size_t limit = span->recorder->record_max;
+    if (size > limit || span->used + size > limit) {
+        return 0;
+    }
+    size_t capacity = (size_t)span->capacity * 2;
+    if (capacity < span->used + size) {
+        capacity = span->used + size;
+    }
+    capacity = djp_pad8(capacity > limit ? limit : capacity);
+    djp_span_record *own = (djp_span_record *)(void *)span->space;
+    djp_span_record *record = djp__realloc(span->record == own ? NULL : span->record, capacity);
+    if (!record) {
+        return 0;
+    }
+    if (span->record == own) {
+        memcpy(record, own, span->used);
+    }
+    span->record = record;
+    span->capacity = (uint32_t)capacity;
+    return 1;
+}
+
+/* 1 when the text at the offset is the name, the status description or the tracestate. */
+static uint32_t *
+span_room__reference(djp_span_record *record, uint32_t offset)
+{
+    if (offset == record->name_at) {
+        return &record->name_at;
+    }
+    if (offset == record->status_at) {
+        return &record->status_at;
+    }
+    return offset == record->state_at ? &record->state_at : NULL;
+}
+
+void
+djp__span_sweep(djp_span *span)
+{
+    djp_span_record *record = span->record;
+    uint32_t from = sizeof *record, to = from;
+    while (from < span->used) {
+        const djp_item *item = (const djp_item *)(const void *)djp__span_at(span, from);
+        uint32_t bytes = (uint32_t)(sizeof *item + djp_pad8(djp_item_size(item)));
+        uint32_t *reference = NULL;
+        int alive = djp_item_kind(item) != DJP_ITEM_TEXT;
+        if (!alive) {
+            reference = span_room__reference(record, from + (uint32_t)sizeof *item);
+            alive = reference != NULL;
+        }
+        if (alive) {
+            memmove(djp__span_at(span, to), item, bytes);
+            if (reference) {
+                *reference = to + (uint32_t)sizeof *item;
+            }
+            to += bytes;
+        }
+        from += bytes;
+    }
+    span->used = to;
+    span->dead_bytes = 0;
+}
+
+static void
+span_room__kill(djp_span *span, djp_item *item)
+{
+    uint32_t size = djp_item_size(item);
+    item->key = 0;
+    item->head = djp_item_head(DJP_ITEM_TEXT, DJP_STRING, size);
+    span->dead_bytes += (uint32_t)(sizeof *item + djp_pad8(size));
+    span->attributes--;
+}
+
+/* Kills all but the last attribute of each key among the items before end: from the back, with a bit per key. */
+static void
+span_room__fold(djp_span *span, uint32_t end)
+{
+    uint32_t stack[SPAN_ROOM__STACK_ITEMS];
+    uint64_t seen[DJP_KEY_LIMIT / 64 + 1];
+    uint32_t *offsets = stack;
+    uint32_t count = 0;
+    if (span->attributes > SPAN_ROOM__STACK_ITEMS) {
+        offsets = djp__alloc(span->attributes * sizeof *offsets);
+        if (!offsets) {
+            return;
+        }
+    }
+    for (uint32_t at = sizeof(djp_span_record); at < end;) {
+        const djp_item *item = (const djp_item *)(const void *)djp__span_at(span, at);
+        if (djp_item_kind(item) == DJP_ITEM_ATTRIBUTE) {
+            offsets[count++] = at;
+        }
+        at += (uint32_t)(sizeof *item + djp_pad8(djp_item_size(item)));
+    }
+    memset(seen, 0, sizeof seen);
+    while (count-- > 0) {
+        djp_item *item = (djp_item *)(void *)djp__span_at(span, offsets[count]);
+        uint64_t bit = 1ull << (item->key % 64);
+        uint64_t *word = &seen[item->key / 64];
+        if (*word & bit) {
+            span_room__kill(span, item);
+        }
+        *word |= bit;
+    }
+    if (offsets != stack) {
+        djp__free(offsets);
+    }
+}
+
+int
+djp__span_tidy(djp_span *span)
+{
+    if (!span->keys_unique) {
+        span_room__fold(span, span->used);
+    }
+    if (span->dead_bytes == 0) {
+        return 0;
+    }
+    djp__span_sweep(span);
+    return 1;
+}
+
+int
+djp__span_free_slot(djp_span *span, djp_key key, uint32_t end)
+{
+    if (!span->keys_unique) {
+        span_room__fold(span, end);
+        if (span->attributes < span->attribute_limit) {
+            return 1;
+        }
+        span->keys_unique = 1;
+    }
+    for (uint32_t at = sizeof(djp_span_record); at < end;) {
+        djp_item *item = (djp_item *)(void *)djp__span_at(span, at);
+        if (djp_item_kind(item) == DJP_ITEM_ATTRIBUTE && item->key == key) {
+            span_room__kill(span, item);
+            return 1;
+        }
+        at += (uint32_t)(sizeof *item + djp_pad8(djp_item_size(item)));
+    }
+    return 0;
+}
