@@ -48,13 +48,14 @@ typedef struct djp_options {
     char *service_version;     /* "" when unset */
     char *environment;         /* the user's own word: deployment.environment.name */
     char *environment_short;   /* dev, staging, prod, or the user's word */
-    char *resource_attributes; /* percent-encoded k=v,k=v, already validated as a whole; "" when none */
+    /* percent-encoded k=v,k=v, valid, each key once, without the four keys that have a field above; "" when none */
+    char *resource_attributes;
     /* traces */
     djp_exporter exporter;
     djp_sampler_kind sampler;
     int parent_based;
     double sample_ratio;          /* 0..1; explicit 0 means that nothing leaves the process */
-    int sample_ratio_explicit;
+    int sample_ratio_explicit;    /* 1 with a ratio of 0: nothing leaves the process */
     uint64_t slow_threshold_ns;   /* 0: the slow rule is off */
     int keep_errors;
     /* OTLP for traces */
@@ -63,7 +64,7 @@ typedef struct djp_options {
     char *headers;                /* percent-decoded "Name: value" lines joined by "\n"; secret, never logged */
     uint64_t export_timeout_ns;   /* one export with its retries; 0: no limit */
     int compress;                 /* 1: gzip */
-    int insecure;                 /* gRPC with a scheme-less endpoint: 1 = plain text */
+    int insecure;                 /* as given; already applied: endpoint always has a scheme */
     char *certificate;            /* PEM path or "" */
     char *client_key;
     char *client_certificate;

@@ -44,7 +44,8 @@ typedef djp_text djp_header;
 int djp_context_extract(djp_span_context *out, const djp_header *traceparent, size_t traceparent_count,
                         const djp_header *tracestate, size_t tracestate_count);
 
-/* Writes "00-<trace>-<span>-<flags>" and a NUL into out, which holds DJP_TRACEPARENT_SIZE + 1 bytes. */
+/* Writes "00-<trace>-<span>-<flags>" and a NUL into out, which holds DJP_TRACEPARENT_SIZE + 1 bytes; only NULs for a context
+ * that is NULL or not valid. */
 void djp_traceparent_write(char *out, const djp_span_context *context);
 
 /* Parses one traceparent value. Returns 1 when valid. Leaves out->state NULL. */

@@ -1,0 +1,194 @@
+/* The table of settings and the state of one resolution. The table is the only place that names variables; rules refer to settings
+ * by id. Nothing here reads the environment or logs: both come in as functions. */
+#ifndef DJP_CONFIG_CONFIG_H
+#define DJP_CONFIG_CONFIG_H
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "djp/config.h"
+
+/* Id and option name, in the order of the report. */
+#define DJP_SETTING_MAP(X)                                          \
+    X(ENABLED, "enabled")                                           \
+    X(BACKEND, "backend")                                           \
+    X(SERVICE_NAME, "service_name")                                 \
+    X(SERVICE_NAMESPACE, "service_namespace")                       \
+    X(SERVICE_VERSION, "service_version")                           \
+    X(ENVIRONMENT, "environment")                                   \
+    X(RESOURCE_ATTRIBUTES, "resource_attributes")                   \
+    X(EXPORTER, "exporter")                                         \
+    X(SAMPLER, "sampler")                                           \
+    X(PARENT_BASED, "parent_based")                                 \
+    X(SAMPLE_RATIO, "sample_ratio")                                 \
+    X(SLOW_THRESHOLD, "slow_threshold")                             \
+    X(KEEP_ERRORS, "keep_errors")                                   \
+    X(ENDPOINT, "endpoint")                                         \
+    X(PROTOCOL, "protocol")                                         \
+    X(HEADERS, "headers")                                           \
+    X(EXPORT_TIMEOUT, "export_timeout")                             \
+    X(COMPRESSION, "compression")                                   \
+    X(INSECURE, "insecure")                                         \
+    X(CERTIFICATE, "certificate")                                   \
+    X(CLIENT_KEY, "client_key")                                     \
+    X(CLIENT_CERTIFICATE, "client_certificate")                     \
+    X(PATH, "path")                                                 \
+    X(MAX_REQUEST_BYTES, "max_request_bytes")                       \
+    X(MAX_RESPONSE_BYTES, "max_response_bytes")                     \
+    X(RING_BYTES, "ring_bytes")                                     \
+    X(FLUSH_INTERVAL, "flush_interval")                             \
+    X(MAX_BATCH_SPANS, "max_batch_spans")                           \
+    X(SHUTDOWN_TIMEOUT, "shutdown_timeout")                         \
+    X(PENDING_BYTES, "pending_bytes")                               \
+    X(ATTRIBUTE_COUNT_LIMIT, "attribute_count_limit")               \
+    X(ATTRIBUTE_VALUE_LENGTH_LIMIT, "attribute_value_length_limit") \
+    X(EVENT_COUNT_LIMIT, "event_count_limit")                       \
+    X(LINK_COUNT_LIMIT, "link_count_limit")                         \
+    X(EVENT_ATTRIBUTE_COUNT_LIMIT, "event_attribute_count_limit")   \
+    X(LINK_ATTRIBUTE_COUNT_LIMIT, "link_attribute_count_limit")     \
+    X(METRICS, "metrics_enabled")                                   \
+    X(PROMETHEUS_PORT, "prometheus_port")                           \
+    X(PROMETHEUS_HOST, "prometheus_host")                           \
+    X(CARDINALITY_LIMIT, "cardinality_limit")                       \
+    X(STATUS_CLASS, "status_class")                                 \
+    X(LABEL_STYLE, "label_style")                                   \
+    X(SEMCONV, "semconv")                                           \
+    X(EXCLUDED_PATHS, "excluded_paths")                             \
+    X(PROPAGATORS, "propagators")                                   \
+    X(KNOWN_METHODS, "known_methods")                               \
+    X(LOG_LEVEL, "log_level")                                       \
+    X(HANDLE_SIGTERM, "handle_sigterm")                             \
+    X(LOG_CORRELATION, "log_correlation")
+
+typedef enum djp_setting {
+#define DJP_SETTING_ENUM(id, name) DJP_SETTING_##id,
+    DJP_SETTING_MAP(DJP_SETTING_ENUM)
+#undef DJP_SETTING_ENUM
+        DJP_SETTINGS
+} djp_setting;
+
+/* How the text of a source is read. The form of a row is that of its option and says what its field holds. */
+typedef enum djp_form {
+    DJP_FORM_BOOL, /* int; 1 true yes on, 0 false no off, any case */
+    DJP_FORM_TRUE, /* int; true or false, any case; other text counts as false, with a warning */
+    DJP_FORM_SECONDS, /* uint64_t nanoseconds */
+    DJP_FORM_MILLISECONDS, /* the same from milliseconds */
+    DJP_FORM_COUNT, /* uint32_t; a maximum of UINT32_MAX stands for no limit */
+    DJP_FORM_PORT, /* int, 0 .. 65535 */
+    DJP_FORM_SIZE, /* uint64_t */
+    DJP_FORM_SPANS, /* uint64_t bytes for that many spans of DJP_CONFIG_SPAN_BYTES */
+    DJP_FORM_RATIO, /* double, 0 .. 1 */
+    DJP_FORM_WORD, /* int */
+    DJP_FORM_TEXT, /* char * */
+    DJP_FORM_ATTRIBUTE /* text: an attribute of OTEL_RESOURCE_ATTRIBUTES */
+} djp_form;
+
+enum { DJP_CONFIG_SPAN_BYTES = 1024, DJP_CONFIG_SOURCES_MAX = 7, DJP_CONFIG_VALUE_MAX = 32768 };
+
+typedef struct djp_config_source {
+    const char *variable; /* NULL ends the list */
+    djp_form form;
+} djp_config_source;
+
+typedef struct djp_config_word {
+    const char *text; /* NULL ends the list; the first word of a value is the one that the report shows */
+    int value;
+} djp_config_word;
+
+typedef struct djp_config_row {
+    size_t offset; /* of the field in djp_options */
+    djp_form form;
+    int ruled; /* 1: a rule reads it, 0: the first good source counts */
+    int secret; /* 1: never shown */
+    double minimum; /* for numbers, in the unit of the option */
+    double maximum;
+    const djp_config_word *words;
+    const char *standard; /* the default, in the form of the option */
+    const char *attributes; /* comma list of resource attributes that set it, too; NULL: none */
+    const char *doc;
+    djp_config_source sources[DJP_CONFIG_SOURCES_MAX]; /* in order of precedence, below the option */
+} djp_config_row;
+
+extern const djp_config_row djp__config_table[DJP_SETTINGS];
+const char *djp__config_name(djp_setting setting); /* the option */
+
+typedef struct djp_config_attribute {
+    djp_text key; /* both decoded, in the arena */
+    djp_text value;
+} djp_config_attribute;
+
+typedef struct djp_config_attributes {
+    djp_config_attribute *items; /* in the arena */
+    size_t count;
+} djp_config_attributes;
+
+typedef struct djp_config_state {
+    djp_options *out;
+    djp_config_lookup lookup;
+    void *lookup_user;
+    const djp_config_override *overrides;
+    size_t override_count;
+    const char *default_service_name;
+    djp_config_warn warn;
+    void *warn_user;
+    djp_arena arena; /* texts of sources */
+    int failed; /* 1: out of memory */
+    int quiet; /* 1: telemetry is off, so that only wrong options are worth a warning */
+    const char *sources[DJP_SETTINGS]; /* where each effective value came from: static or in the arena */
+    djp_config_attributes option_attributes;
+    djp_config_attributes variable_attributes;
+} djp_config_state;
+
+/* One source that is set. */
+typedef struct djp_config_given {
+    const char *text; /* trimmed, valid UTF-8, never empty, ends in NUL; in the arena */
+    const char *name; /* "OTEL_SERVICE_NAME" or "option service_name" */
+    djp_form form;
+    size_t index; /* 0: the option, 1: the option resource_attributes, i + 2: source i of the row */
+    int option; /* 1 for the first two */
+} djp_config_given;
+
+typedef struct djp_config_value {
+    int integer; /* BOOL, TRUE, PORT, WORD */
+    uint64_t number; /* SECONDS, MILLISECONDS, COUNT, SIZE, SPANS */
+    double real; /* RATIO */
+} djp_config_value;
+
+/* Reads a text in a form, within the row's range. Returns 0 when it is bad, 2 when it is taken but deserves a warning. */
+int djp__config_parse(djp_config_value *out, const djp_config_row *row, djp_form form, djp_text text);
+/* What the form wants, for a message: "a number from 0 to 1". */
+void djp__config_expectation(djp_buf *out, const djp_config_row *row, djp_form form);
+/* The word that stands for a value. */
+const char *djp__config_word(const djp_config_row *row, int value);
+
+/* Sets out to the next source of the setting that is set, starting with *at = 0. Returns 0 when there is none left. */
+int djp__config_next(djp_config_given *out, djp_config_state *state, djp_setting setting, size_t *at);
+/* Reads a text in that form into the field of the setting. Returns 0 on a bad value, which has then been warned of. */
+int djp__config_store(djp_config_state *state, djp_setting setting, const djp_config_given *given);
+/* The first good source, or the default that is in the field already. Returns 1 when a source was taken. */
+int djp__config_read(djp_config_state *state, djp_setting setting);
+/* Copies text into a text field. source is borrowed for as long as state lives. */
+void djp__config_set_text(djp_config_state *state, djp_setting setting, djp_text text, const char *source);
+void
+djp__config_set_number(djp_config_state *state, djp_setting setting, int value, const char *source); /* bool, word */
+const char *djp__config_copy(djp_config_state *state, djp_text text); /* into the arena; "" on failure */
+/* One sentence to the caller; given says whether it concerns an option and may be NULL. */
+void djp__config_warn(djp_config_state *state, const djp_config_given *given, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The usual warning for a value that is not what it should be. */
+void djp__config_warn_value(djp_config_state *state, const djp_config_given *given, const char *expectation);
+
+/* The rules, called in this order after every default is in place. */
+void djp__config_rule_enabled(djp_config_state *state);
+void djp__config_rule_resource(djp_config_state *state);
+void djp__config_rule_backend(djp_config_state *state);
+void djp__config_rule_endpoint(djp_config_state *state);
+void djp__config_rule_exporter(djp_config_state *state);
+void djp__config_rule_headers(djp_config_state *state);
+void djp__config_rule_sampler(djp_config_state *state);
+void djp__config_rule_metrics(djp_config_state *state);
+void djp__config_rule_lists(djp_config_state *state);
+
+/* Fills out->report_json. */
+void djp__config_report(djp_config_state *state);
+
+#endif

@@ -1,0 +1,248 @@
+/* Where OTLP goes: the first endpoint that can be used, the protocol, and the complete URL made of both. Endpoints may carry secrets
+ * in their user or query part, so no message shows one. */
+#include "config/config.h"
+
+#include "base/str.h"
+
+#include <string.h>
+
+enum { ENDPOINT_AS_IS_INDEX = 2, ENDPOINT_GRPC_PORT = 4317, ENDPOINT_HTTP_PORT = 4318, ENDPOINT_JAEGER_PORT = 14268 };
+
+static const char endpoint_traces_path[] = "/v1/traces";
+
+typedef struct endpoint_url {
+    int has_scheme;
+    int tls;
+    djp_text user; /* with its '@'; all parts are borrowed */
+    djp_text host; /* with the brackets of an IPv6 address */
+    int port; /* 0: none */
+    djp_text path;
+    djp_text query; /* with its '?' */
+} endpoint_url;
+
+static int
+endpoint_ends_with(djp_text text, const char *end)
+{
+    size_t size = strlen(end);
+    return text.size >= size && memcmp(text.data + text.size - size, end, size) == 0;
+}
+
+/* Cuts text at the first of the characters; the rest, with it, is returned. */
+static djp_text
+endpoint_cut(djp_text *text, const char *characters)
+{
+    size_t at = 0;
+    while (at < text->size && strchr(characters, text->data[at]) == NULL) {
+        at++;
+    }
+    djp_text rest = {text->data + at, text->size - at};
+    text->size = at;
+    return rest;
+}
+
+static const char *
+endpoint_read_port(endpoint_url *out, djp_text port)
+{
+    uint64_t number;
+    if (port.size == 0) {
+        return NULL;
+    }
+    port.data++;
+    port.size--;
+    if (!djp__parse_u64(port, &number) || number == 0 || number > 65535) {
+        return "a host with a port from 1 to 65535";
+    }
+    out->port = (int)number;
+    return NULL;
+}
+
+static int
+endpoint_host_is_valid(djp_text host, const char *also)
+{
+    for (size_t i = 0; i < host.size; i++) {
+        char c = host.data[i];
+        int alphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!alphanumeric && strchr(also, c) == NULL) {
+            return 0;
+        }
+    }
+    return host.size != 0;
+}
+
+static const char *
+endpoint_read_ipv6(endpoint_url *out, djp_text authority)
+{
+    const char *close = memchr(authority.data, ']', authority.size);
+    if (close == NULL) {
+        return "a URL with a complete IPv6 address";
+    }
+    size_t inside = (size_t)(close - authority.data) - 1;
+    djp_text rest = {close + 1, authority.size - inside - 2};
+    if (!endpoint_host_is_valid((djp_text){authority.data + 1, inside}, ":.%") ||
+        memchr(authority.data, ':', inside) == NULL || (rest.size != 0 && rest.data[0] != ':')) {
+        return "a URL with a good IPv6 address";
+    }
+    out->host = (djp_text){authority.data, inside + 2};
+    return endpoint_read_port(out, rest);
+}
+
+static const char *
+endpoint_read_authority(endpoint_url *out, djp_text authority)
+{
+    for (size_t i = authority.size; i > 0; i--) {
+        if (authority.data[i - 1] == '@') {
+            out->user = (djp_text){authority.data, i};
+            authority = (djp_text){authority.data + i, authority.size - i};
+            break;
+        }
+    }
+    if (authority.size != 0 && authority.data[0] == '[') {
+        return endpoint_read_ipv6(out, authority);
+    }
+    djp_text port = endpoint_cut(&authority, ":");
+    if (port.size > 1 && memchr(port.data + 1, ':', port.size - 1) != NULL) {
+        return "a URL with its IPv6 address in brackets";
+    }
+    out->host = authority;
+    return endpoint_host_is_valid(authority, "-._") ? endpoint_read_port(out, port) : "a URL with a host";
+}
+
+/* Splits the text. Returns NULL, or what the value should have been. */
+static const char *
+endpoint_split(endpoint_url *out, djp_text text)
+{
+    memset(out, 0, sizeof(*out));
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] <= 0x20 || text.data[i] >= 0x7f || text.data[i] == '"' || text.data[i] == '\\') {
+            return "a URL without blanks and special characters";
+        }
+    }
+    const char *colon = text.size == 0 ? NULL : strstr(text.data, "://");
+    if (colon != NULL) {
+        djp_text scheme = {text.data, (size_t)(colon - text.data)};
+        out->has_scheme = 1;
+        out->tls = djp__text_equal_nocase(scheme, "https");
+        if (!out->tls && !djp__text_equal_nocase(scheme, "http")) {
+            return "a URL that begins with http:// or https://";
+        }
+        text.size -= scheme.size + 3;
+        text.data = colon + 3;
+    }
+    djp_text rest = endpoint_cut(&text, "/?#");
+    endpoint_cut(&rest, "#");
+    out->query = endpoint_cut(&rest, "?");
+    out->path = rest;
+    return endpoint_read_authority(out, text);
+}
+
+static int
+endpoint_is_jaeger(const endpoint_url *url)
+{
+    return url->port == ENDPOINT_JAEGER_PORT || endpoint_ends_with(url->path, "/api/traces");
+}
+
+/* C4: a path or the HTTP port means HTTP, all else gRPC. */
+static djp_protocol
+endpoint_guess_protocol(const endpoint_url *url)
+{
+    return url->path.size > 1 || url->port == ENDPOINT_HTTP_PORT ? DJP_PROTOCOL_HTTP_PROTOBUF : DJP_PROTOCOL_GRPC;
+}
+
+static void
+endpoint_write_path(djp_buf *out, const endpoint_url *url, int as_is)
+{
+    djp_text path = url->path;
+    if (as_is || endpoint_ends_with(path, endpoint_traces_path)) {
+        djp__buf_append(out, path.size == 0 ? "/" : path.data, path.size == 0 ? 1 : path.size);
+    } else {
+        while (path.size != 0 && path.data[path.size - 1] == '/') {
+            path.size--;
+        }
+        djp__buf_append(out, path.data, path.size);
+        djp__buf_text(out, endpoint_traces_path);
+    }
+    djp__buf_append(out, url->query.data, url->query.size);
+}
+
+static void
+endpoint_write(djp_config_state *state, const endpoint_url *url, int as_is, const char *source)
+{
+    int grpc = state->out->protocol == DJP_PROTOCOL_GRPC;
+    int tls = url->has_scheme ? url->tls : grpc && !state->out->insecure;
+    int port = url->port;
+    if (port == 0 && (!url->has_scheme || (grpc && !tls))) {
+        port = grpc ? ENDPOINT_GRPC_PORT : ENDPOINT_HTTP_PORT;
+    }
+    djp_buf text;
+    djp__buf_init(&text, 0);
+    djp__buf_text(&text, tls ? "https://" : "http://");
+    djp__buf_append(&text, url->user.data, url->user.size);
+    djp__buf_append(&text, url->host.data, url->host.size);
+    if (port != 0) {
+        djp__buf_char(&text, ':');
+        djp__buf_u64(&text, (uint64_t)port);
+    }
+    if (!grpc) {
+        endpoint_write_path(&text, url, as_is);
+    }
+    state->failed |= text.failed;
+    if (!text.failed) {
+        djp__config_set_text(state, DJP_SETTING_ENDPOINT, (djp_text){text.data, text.size}, source);
+    }
+    djp__buf_fini(&text);
+}
+
+/* Jaeger's own Thrift protocol is gone; every Jaeger that still runs takes OTLP on its usual ports. */
+static void
+endpoint_rewrite_jaeger(djp_config_state *state, endpoint_url *url, const djp_config_given *given, int protocol_given)
+{
+    url->path = (djp_text){"", 0};
+    url->query = (djp_text){"", 0};
+    if (!protocol_given) {
+        djp__config_set_number(state, DJP_SETTING_PROTOCOL, DJP_PROTOCOL_GRPC, given->name);
+    }
+    url->port = state->out->protocol == DJP_PROTOCOL_GRPC ? ENDPOINT_GRPC_PORT : ENDPOINT_HTTP_PORT;
+    djp__config_warn(
+        state, given,
+        "%s names Jaeger's Thrift collector, which this SDK does not speak. Spans go to the same host by OTLP on port "
+        "%d: set OTEL_EXPORTER_OTLP_ENDPOINT.",
+        given->name, url->port);
+}
+
+static void
+endpoint_take(djp_config_state *state, endpoint_url *url, const djp_config_given *given, int protocol_given)
+{
+    if (endpoint_is_jaeger(url)) {
+        endpoint_rewrite_jaeger(state, url, given, protocol_given);
+    } else if (!protocol_given) {
+        djp__config_set_number(state, DJP_SETTING_PROTOCOL, (int)endpoint_guess_protocol(url), given->name);
+    }
+    if (!url->has_scheme && state->out->protocol != DJP_PROTOCOL_GRPC) {
+        djp__config_warn(state, given,
+                         "%s has no scheme. It is taken as http://: write http:// or https:// in front of it.",
+                         given->name);
+    }
+    endpoint_write(state, url, given->index == ENDPOINT_AS_IS_INDEX, given->name);
+}
+
+void
+djp__config_rule_endpoint(djp_config_state *state)
+{
+    djp_config_given given;
+    endpoint_url url;
+    size_t at = 0;
+    int protocol_given = djp__config_read(state, DJP_SETTING_PROTOCOL);
+    while (djp__config_next(&given, state, DJP_SETTING_ENDPOINT, &at)) {
+        const char *wanted = endpoint_split(&url, djp__text(given.text));
+        if (wanted == NULL) {
+            endpoint_take(state, &url, &given, protocol_given);
+            return;
+        }
+        djp__config_warn(state, &given, "%s is not %s. It is ignored, as if it were not set: correct or remove it.",
+                         given.name, wanted);
+    }
+    if (state->out->protocol != DJP_PROTOCOL_GRPC) {
+        endpoint_split(&url, djp__text("http://localhost:4318"));
+        endpoint_write(state, &url, 0, "default");
+    }
+}

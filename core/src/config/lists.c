@@ -1,0 +1,169 @@
+/* Settings that are lists of words: propagators, HTTP methods, excluded paths and the opt-in to semantic conventions. Every list is
+ * normalised here, so that readers split at commas and nothing else. */
+#include "config/config.h"
+
+#include "base/str.h"
+
+#include <string.h>
+
+/* 1 when list, a comma list, holds the word. */
+static int
+lists_contain(const djp_buf *list, djp_text word)
+{
+    djp_text rest = {list->size == 0 ? NULL : list->data, list->size};
+    djp_text have;
+    while (djp__text_split(&have, &rest, ',')) {
+        if (have.size == word.size && memcmp(have.data, word.data, word.size) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void
+lists_add(djp_buf *list, djp_text word)
+{
+    if (!lists_contain(list, word)) {
+        if (list->size != 0) {
+            djp__buf_char(list, ',');
+        }
+        djp__buf_append(list, word.data, word.size);
+    }
+}
+
+/* Takes one word into the list. Returns 0 when the word is not good for it. */
+typedef int (*lists_take)(djp_buf *list, djp_text word);
+
+static int
+lists_take_propagator(djp_buf *list, djp_text word)
+{
+    static const char *const known[] = {"tracecontext", "baggage", "none", NULL};
+    for (size_t i = 0; known[i] != NULL; i++) {
+        if (djp__text_equal_nocase(word, known[i])) {
+            lists_add(list, djp__text(known[i]));
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int
+lists_take_method(djp_buf *list, djp_text word)
+{
+    char upper[32];
+    if (word.size > sizeof(upper)) {
+        return 0;
+    }
+    for (size_t i = 0; i < word.size; i++) {
+        char c = word.data[i];
+        c = c >= 'a' && c <= 'z' ? (char)(c - ('a' - 'A')) : c;
+        if (!((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_')) {
+            return 0;
+        }
+        upper[i] = c;
+    }
+    lists_add(list, (djp_text){upper, word.size});
+    return 1;
+}
+
+static int
+lists_take_path(djp_buf *list, djp_text word)
+{
+    const char *star = memchr(word.data, '*', word.size);
+    if ((word.data[0] != '/' && word.data[0] != '*') || (star != NULL && star != word.data + word.size - 1)) {
+        return 0;
+    }
+    lists_add(list, word);
+    return 1;
+}
+
+/* Reads the first source whose list has a good word; words that are not good are left out with one warning. */
+static void
+lists_read(djp_config_state *state, djp_setting setting, lists_take take, const char *expectation)
+{
+    djp_config_given given;
+    size_t at = 0;
+    djp_buf list;
+    djp__buf_init(&list, 0);
+    while (list.size == 0 && !list.failed && djp__config_next(&given, state, setting, &at)) {
+        djp_text rest = djp__text(given.text);
+        djp_text word;
+        size_t bad = 0;
+        while (djp__text_split(&word, &rest, ',')) {
+            word = djp__text_trim(word);
+            bad += word.size != 0 && !take(&list, word);
+        }
+        if (bad != 0) {
+            int shown = (int)djp__utf8_cut(given.text, strlen(given.text), 60);
+            djp__config_warn(state, &given,
+                             "%s is \"%.*s\", where %s expected. What is not is left out: correct or remove it.",
+                             given.name, shown, given.text, expectation);
+        }
+    }
+    state->failed |= list.failed;
+    if (list.size != 0 && !list.failed) {
+        djp__config_set_text(state, setting, (djp_text){list.data, list.size}, given.name);
+    }
+    djp__buf_fini(&list);
+}
+
+/* "none" beside others means nothing by itself. */
+static void
+lists_resolve_none(djp_config_state *state)
+{
+    djp_buf kept;
+    djp__buf_init(&kept, 0);
+    djp_text rest = djp__text(state->out->propagators);
+    djp_text word;
+    while (djp__text_split(&word, &rest, ',')) {
+        if (!djp__text_equal(word, "none")) {
+            lists_add(&kept, word);
+        }
+    }
+    state->failed |= kept.failed;
+    if (!kept.failed) {
+        djp__config_set_text(state, DJP_SETTING_PROPAGATORS, (djp_text){kept.data, kept.size},
+                             state->sources[DJP_SETTING_PROPAGATORS]);
+    }
+    djp__buf_fini(&kept);
+}
+
+/* The opt-in variable serves many instrumentations, so that words for others are no mistake. */
+static void
+lists_read_semconv(djp_config_state *state)
+{
+    djp_config_given given;
+    size_t at = 0;
+    while (djp__config_next(&given, state, DJP_SETTING_SEMCONV, &at)) {
+        if (given.option) {
+            if (djp__config_store(state, DJP_SETTING_SEMCONV, &given)) {
+                return;
+            }
+            continue;
+        }
+        djp_text rest = djp__text(given.text);
+        djp_text word;
+        djp_semconv found = DJP_SEMCONV_OLD;
+        while (djp__text_split(&word, &rest, ',')) {
+            word = djp__text_trim(word);
+            if (djp__text_equal_nocase(word, "http/dup")) {
+                found = DJP_SEMCONV_BOTH;
+            } else if (djp__text_equal_nocase(word, "http") && found == DJP_SEMCONV_OLD) {
+                found = DJP_SEMCONV_STABLE;
+            }
+        }
+        if (found != DJP_SEMCONV_OLD) {
+            djp__config_set_number(state, DJP_SETTING_SEMCONV, (int)found, given.name);
+        }
+    }
+}
+
+void
+djp__config_rule_lists(djp_config_state *state)
+{
+    lists_read(state, DJP_SETTING_PROPAGATORS, lists_take_propagator, "tracecontext, baggage or none are");
+    lists_resolve_none(state);
+    lists_read(state, DJP_SETTING_KNOWN_METHODS, lists_take_method, "HTTP methods are");
+    lists_read(state, DJP_SETTING_EXCLUDED_PATHS, lists_take_path, "paths that begin with / and may end in * are");
+    lists_read_semconv(state);
+}

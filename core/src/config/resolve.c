@@ -1,0 +1,362 @@
+/* Resolution: defaults, then the first good source of each setting, then the rules for settings that depend on each other. A bad
+ * value counts as not set and costs one warning; only lack of memory is an error. */
+#include "config/config.h"
+
+#include "base/str.h"
+#include "djp/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void *
+resolve_field(djp_config_state *state, djp_setting setting)
+{
+    return (char *)state->out + djp__config_table[setting].offset;
+}
+
+const char *
+djp__config_copy(djp_config_state *state, djp_text text)
+{
+    char *copy = djp__arena_alloc(&state->arena, text.size * 3 + 1);
+    if (copy == NULL) {
+        state->failed = 1;
+        return "";
+    }
+    size_t size = text.size == 0 ? 0 : djp__utf8_repair(copy, text.size * 3, text.data, text.size, NULL);
+    copy[size] = '\0';
+    return copy;
+}
+
+void
+djp__config_warn(djp_config_state *state, const djp_config_given *given, const char *format, ...)
+{
+    char message[1024];
+    int concerns_option = given != NULL && given->option;
+    if (state->warn == NULL || (state->quiet && !concerns_option)) {
+        return;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    int size = vsnprintf(message, sizeof(message), format, arguments);
+    va_end(arguments);
+    if (size < 0) {
+        return;
+    }
+    size_t length = djp__utf8_cut(message, strlen(message), sizeof(message) - 4);
+    message[length] = '\0';
+    for (size_t i = 0; i < length; i++) {
+        if ((unsigned char)message[i] < 0x20 || message[i] == 0x7f) {
+            message[i] = '?';
+        }
+    }
+    state->warn(state->warn_user, message);
+}
+
+void
+djp__config_warn_value(djp_config_state *state, const djp_config_given *given, const char *expectation)
+{
+    int shown = (int)djp__utf8_cut(given->text, strlen(given->text), 60);
+    djp__config_warn(state, given,
+                     "%s is \"%.*s\", which is not %s. It is ignored, as if it were not set: correct or remove it.",
+                     given->name, shown, given->text, expectation);
+}
+
+/* The last override of that keyword that is given, or NULL. */
+static const char *
+resolve_override(const djp_config_state *state, djp_setting setting)
+{
+    const char *value = NULL;
+    for (size_t i = 0; i < state->override_count; i++) {
+        const djp_config_override *override = &state->overrides[i];
+        if (override->keyword != NULL && override->value != NULL &&
+            strcmp(override->keyword, djp__config_name(setting)) == 0) {
+            value = override->value;
+        }
+    }
+    return value;
+}
+
+static const char *
+resolve_name_of_option(djp_config_state *state, const char *keyword)
+{
+    char name[96];
+    int size = snprintf(name, sizeof(name), "option %s", keyword);
+    return djp__config_copy(state, (djp_text){name, size < 0 ? 0 : strlen(name)});
+}
+
+/* Looks for the first of a comma list of keys. */
+static djp_text
+resolve_attribute(const djp_config_attributes *attributes, const char *keys)
+{
+    djp_text rest = djp__text(keys);
+    djp_text key;
+    while (djp__text_split(&key, &rest, ',')) {
+        for (size_t i = 0; i < attributes->count; i++) {
+            djp_text have = attributes->items[i].key;
+            if (have.size == key.size && memcmp(have.data, key.data, key.size) == 0) {
+                return attributes->items[i].value;
+            }
+        }
+    }
+    return (djp_text){NULL, 0};
+}
+
+/* The raw text of source `index`, {NULL, 0} when it is not set. */
+static djp_text
+resolve_raw(djp_config_state *state, djp_setting setting, size_t index)
+{
+    const djp_config_row *row = &djp__config_table[setting];
+    djp_text none = {NULL, 0};
+    if (index == 0) {
+        return djp__text(resolve_override(state, setting));
+    }
+    if (index == 1) {
+        return row->attributes == NULL ? none : resolve_attribute(&state->option_attributes, row->attributes);
+    }
+    const djp_config_source *source = &row->sources[index - 2];
+    if (source->form == DJP_FORM_ATTRIBUTE) {
+        return resolve_attribute(&state->variable_attributes, row->attributes);
+    }
+    return state->lookup == NULL ? none : djp__text(state->lookup(state->lookup_user, source->variable));
+}
+
+static size_t
+resolve_source_count(const djp_config_row *row)
+{
+    size_t count = 0;
+    while (count < DJP_CONFIG_SOURCES_MAX && row->sources[count].variable != NULL) {
+        count++;
+    }
+    return count;
+}
+
+static void
+resolve_describe(djp_config_given *out, djp_config_state *state, djp_setting setting, size_t index)
+{
+    const djp_config_row *row = &djp__config_table[setting];
+    out->index = index;
+    out->option = index < 2;
+    out->form = index < 2 ? row->form : row->sources[index - 2].form;
+    if (index < 2) {
+        djp_setting option = index == 0 ? setting : DJP_SETTING_RESOURCE_ATTRIBUTES;
+        out->name = resolve_name_of_option(state, djp__config_name(option));
+    } else {
+        out->name = row->sources[index - 2].variable;
+    }
+}
+
+int
+djp__config_next(djp_config_given *out, djp_config_state *state, djp_setting setting, size_t *at)
+{
+    size_t end = resolve_source_count(&djp__config_table[setting]) + 2;
+    while (*at < end) {
+        size_t index = (*at)++;
+        djp_text text = djp__text_trim(resolve_raw(state, setting, index));
+        if (text.size == 0) {
+            continue;
+        }
+        int too_long = text.size > DJP_CONFIG_VALUE_MAX;
+        out->text = too_long ? "" : djp__config_copy(state, text);
+        resolve_describe(out, state, setting, index);
+        if (!too_long) {
+            return !state->failed;
+        }
+        djp__config_warn(state, out,
+                         "%s is longer than %d bytes. It is ignored, as if it were not set: shorten or remove it.",
+                         out->name, DJP_CONFIG_VALUE_MAX);
+    }
+    return 0;
+}
+
+void
+djp__config_set_text(djp_config_state *state, djp_setting setting, djp_text text, const char *source)
+{
+    char **field = resolve_field(state, setting);
+    char *copy = djp__strndup(text.size == 0 ? "" : text.data, text.size);
+    if (copy == NULL) {
+        state->failed = 1;
+        return;
+    }
+    djp__free(*field);
+    *field = copy;
+    state->sources[setting] = source;
+}
+
+void
+djp__config_set_number(djp_config_state *state, djp_setting setting, int value, const char *source)
+{
+    *(int *)resolve_field(state, setting) = value;
+    state->sources[setting] = source;
+}
+
+static void
+resolve_put(djp_config_state *state, djp_setting setting, const djp_config_value *value)
+{
+    void *field = resolve_field(state, setting);
+    switch (djp__config_table[setting].form) {
+    case DJP_FORM_SECONDS:
+    case DJP_FORM_MILLISECONDS:
+    case DJP_FORM_SIZE:
+    case DJP_FORM_SPANS:
+        *(uint64_t *)field = value->number;
+        break;
+    case DJP_FORM_COUNT:
+        *(uint32_t *)field = (uint32_t)value->number;
+        break;
+    case DJP_FORM_RATIO:
+        *(double *)field = value->real;
+        break;
+    case DJP_FORM_BOOL:
+    case DJP_FORM_TRUE:
+    case DJP_FORM_PORT:
+    case DJP_FORM_WORD:
+        *(int *)field = value->integer;
+        break;
+    case DJP_FORM_TEXT:
+    case DJP_FORM_ATTRIBUTE:
+        break;
+    }
+}
+
+static void
+resolve_warn_bad(djp_config_state *state, const djp_config_row *row, const djp_config_given *given, int taken)
+{
+    djp_buf expectation;
+    djp__buf_init(&expectation, 0);
+    djp__config_expectation(&expectation, row, given->form);
+    djp__buf_char(&expectation, '\0');
+    const char *text = expectation.failed ? "what it should be" : expectation.data;
+    if (taken) {
+        int shown = (int)djp__utf8_cut(given->text, strlen(given->text), 60);
+        djp__config_warn(state, given, "%s is \"%.*s\", which is not %s. It counts as false: write true or false.",
+                         given->name, shown, given->text, text);
+    } else {
+        djp__config_warn_value(state, given, text);
+    }
+    djp__buf_fini(&expectation);
+}
+
+int
+djp__config_store(djp_config_state *state, djp_setting setting, const djp_config_given *given)
+{
+    const djp_config_row *row = &djp__config_table[setting];
+    djp_config_value value;
+    if (row->form == DJP_FORM_TEXT) {
+        djp__config_set_text(state, setting, djp__text(given->text), given->name);
+        return 1;
+    }
+    int good = djp__config_parse(&value, row, given->form, djp__text(given->text));
+    if (good != 1) {
+        resolve_warn_bad(state, row, given, good);
+    }
+    if (good != 0) {
+        resolve_put(state, setting, &value);
+        state->sources[setting] = given->name;
+    }
+    return good != 0;
+}
+
+int
+djp__config_read(djp_config_state *state, djp_setting setting)
+{
+    djp_config_given given;
+    size_t at = 0;
+    while (djp__config_next(&given, state, setting, &at)) {
+        if (djp__config_store(state, setting, &given)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void
+resolve_defaults(djp_config_state *state)
+{
+    for (int i = 0; i < DJP_SETTINGS; i++) {
+        djp_setting setting = (djp_setting)i;
+        const djp_config_row *row = &djp__config_table[setting];
+        djp_config_value value;
+        state->sources[setting] = "default";
+        if (row->form == DJP_FORM_TEXT) {
+            djp__config_set_text(state, setting, djp__text(row->standard), "default");
+        } else if (djp__config_parse(&value, row, row->form, djp__text(row->standard))) {
+            resolve_put(state, setting, &value);
+        }
+    }
+}
+
+static void
+resolve_unknown_options(djp_config_state *state)
+{
+    for (size_t i = 0; i < state->override_count; i++) {
+        const char *keyword = state->overrides[i].keyword;
+        const char *const *known = djp_config_keywords();
+        while (keyword != NULL && *known != NULL && strcmp(*known, keyword) != 0) {
+            known++;
+        }
+        if (keyword != NULL && *known == NULL) {
+            djp_config_given given = {.option = 1};
+            djp__config_warn(state, &given,
+                             "There is no option \"%.60s\". It is ignored: correct its name or remove it.", keyword);
+        }
+    }
+}
+
+static uint64_t
+resolve_power_of_two(uint64_t bytes)
+{
+    uint64_t power = 65536;
+    while (power < bytes) {
+        power *= 2;
+    }
+    return power;
+}
+
+static void
+resolve_all(djp_config_state *state)
+{
+    resolve_defaults(state);
+    djp__config_rule_enabled(state);
+    resolve_unknown_options(state);
+    for (int i = 0; i < DJP_SETTINGS; i++) {
+        if (!djp__config_table[i].ruled) {
+            djp__config_read(state, (djp_setting)i);
+        }
+    }
+    state->out->ring_bytes = resolve_power_of_two(state->out->ring_bytes);
+    djp__config_rule_resource(state);
+    djp__config_rule_backend(state);
+    djp__config_rule_endpoint(state);
+    djp__config_rule_exporter(state);
+    djp__config_rule_headers(state);
+    djp__config_rule_sampler(state);
+    djp__config_rule_metrics(state);
+    djp__config_rule_lists(state);
+    djp__config_report(state);
+}
+
+int
+djp_config_resolve(djp_options *out, djp_config_lookup lookup, void *lookup_user, const djp_config_override *overrides,
+                   size_t override_count, const char *default_service_name, djp_config_warn warn, void *warn_user)
+{
+    djp_config_state state = {
+        .out = out,
+        .lookup = lookup,
+        .lookup_user = lookup_user,
+        .overrides = overrides,
+        .override_count = overrides == NULL ? 0 : override_count,
+        .default_service_name = default_service_name,
+        .warn = warn,
+        .warn_user = warn_user,
+    };
+    memset(out, 0, sizeof(*out));
+    djp__arena_init(&state.arena, 0);
+    resolve_all(&state);
+    djp__arena_fini(&state.arena);
+    if (state.failed) {
+        djp_options_fini(out);
+        return DJP_ENOMEM;
+    }
+    return DJP_OK;
+}

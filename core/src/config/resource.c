@@ -1,0 +1,215 @@
+/* Who we are: resource attributes, service name and environment. One malformed member discards a whole list of attributes, as the
+ * standard demands, because half a resource is a wrong one. */
+#include "config/config.h"
+
+#include "base/str.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { RESOURCE_ATTRIBUTES_MAX = 1024 };
+
+/* Keys that have a setting of their own; they are not repeated in the list. */
+static const char *const resource_own_keys[] = {"service.name", "service.namespace", "service.version",
+                                                "deployment.environment.name", NULL};
+
+static int
+resource_text_is_clean(djp_text text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        if ((unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f) {
+            return 0;
+        }
+    }
+    return djp__utf8_valid(text.data, text.size);
+}
+
+/* Decodes into the arena. Returns 0 when the coding or the UTF-8 is bad. */
+static int
+resource_decode(djp_text *out, djp_config_state *state, djp_text text)
+{
+    djp_buf decoded;
+    djp__buf_init(&decoded, 0);
+    int good = djp__percent_decode(&decoded, djp__text_trim(text));
+    djp_text raw = {decoded.size == 0 ? "" : decoded.data, decoded.size};
+    good = good && resource_text_is_clean(raw);
+    if (good) {
+        out->data = djp__config_copy(state, raw);
+        out->size = state->failed ? 0 : raw.size;
+    }
+    state->failed |= decoded.failed;
+    djp__buf_fini(&decoded);
+    return good;
+}
+
+static int
+resource_put(djp_config_attributes *list, djp_config_state *state, djp_config_attribute item)
+{
+    size_t i = 0;
+    while (i < list->count && (list->items[i].key.size != item.key.size ||
+                               memcmp(list->items[i].key.data, item.key.data, item.key.size) != 0)) {
+        i++;
+    }
+    if (i == RESOURCE_ATTRIBUTES_MAX) {
+        return 0;
+    }
+    if (i == list->count && (i == 0 || (i >= 16 && (i & (i - 1)) == 0))) {
+        djp_config_attribute *grown = djp__arena_alloc(&state->arena, (i == 0 ? 16 : 2 * i) * sizeof(*grown));
+        if (grown == NULL) {
+            state->failed = 1;
+            return 0;
+        }
+        if (i != 0) {
+            memcpy(grown, list->items, i * sizeof(*grown));
+        }
+        list->items = grown;
+    }
+    list->items[i] = item;
+    list->count += i == list->count;
+    return 1;
+}
+
+static int
+resource_parse(djp_config_attributes *out, djp_config_state *state, djp_text list)
+{
+    djp_text member;
+    while (djp__text_split(&member, &list, ',')) {
+        member = djp__text_trim(member);
+        const char *equals = member.size == 0 ? NULL : memchr(member.data, '=', member.size);
+        if (member.size == 0) {
+            continue;
+        }
+        if (equals == NULL) {
+            return 0;
+        }
+        size_t key_size = (size_t)(equals - member.data);
+        djp_config_attribute item;
+        if (!resource_decode(&item.key, state, (djp_text){member.data, key_size}) || item.key.size == 0 ||
+            !resource_decode(&item.value, state, (djp_text){equals + 1, member.size - key_size - 1}) ||
+            !resource_put(out, state, item)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static void
+resource_read_lists(djp_config_state *state)
+{
+    djp_config_given given;
+    size_t at = 0;
+    while (djp__config_next(&given, state, DJP_SETTING_RESOURCE_ATTRIBUTES, &at)) {
+        djp_config_attributes *list = given.option ? &state->option_attributes : &state->variable_attributes;
+        if (resource_parse(list, state, djp__text(given.text))) {
+            state->sources[DJP_SETTING_RESOURCE_ATTRIBUTES] =
+                state->option_attributes.count != 0 ? "option resource_attributes" : given.name;
+        } else {
+            list->count = 0;
+            djp__config_warn(state, &given,
+                             "%s has a member that is not key=value with percent-encoded UTF-8. The whole list is "
+                             "ignored: correct it.",
+                             given.name);
+        }
+    }
+}
+
+static int
+resource_is_own_key(djp_text key)
+{
+    for (size_t i = 0; resource_own_keys[i] != NULL; i++) {
+        if (djp__text_equal(key, resource_own_keys[i])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void
+resource_write(djp_buf *out, const djp_config_attributes *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (resource_is_own_key(list->items[i].key)) {
+            continue;
+        }
+        if (out->size != 0) {
+            djp__buf_char(out, ',');
+        }
+        djp__percent_encode(out, list->items[i].key, NULL);
+        djp__buf_char(out, '=');
+        djp__percent_encode(out, list->items[i].value, NULL);
+    }
+}
+
+/* Both lists as one, the option's values over the variable's. */
+static void
+resource_merge(djp_config_state *state)
+{
+    djp_config_attributes all = {NULL, 0};
+    for (size_t i = 0; i < state->variable_attributes.count; i++) {
+        resource_put(&all, state, state->variable_attributes.items[i]);
+    }
+    for (size_t i = 0; i < state->option_attributes.count; i++) {
+        resource_put(&all, state, state->option_attributes.items[i]);
+    }
+    djp_buf text;
+    djp__buf_init(&text, 0);
+    resource_write(&text, &all);
+    state->failed |= text.failed;
+    if (!text.failed) {
+        djp__config_set_text(state, DJP_SETTING_RESOURCE_ATTRIBUTES, (djp_text){text.data, text.size},
+                             state->sources[DJP_SETTING_RESOURCE_ATTRIBUTES]);
+    }
+    djp__buf_fini(&text);
+}
+
+/* 000 of the documents says app and service where the standard says service.namespace and service.name. */
+static void
+resource_default_service_name(djp_config_state *state)
+{
+    const djp_config_attributes *lists[] = {&state->option_attributes, &state->variable_attributes};
+    for (size_t l = 0; l < 2; l++) {
+        for (size_t i = 0; i < lists[l]->count; i++) {
+            if (djp__text_equal(lists[l]->items[i].key, "service") && lists[l]->items[i].value.size != 0) {
+                djp__config_set_text(state, DJP_SETTING_SERVICE_NAME, lists[l]->items[i].value,
+                                     state->sources[DJP_SETTING_RESOURCE_ATTRIBUTES]);
+                return;
+            }
+        }
+    }
+    djp_text name = djp__text_trim(djp__text(state->default_service_name));
+    if (name.size != 0) {
+        djp__config_set_text(state, DJP_SETTING_SERVICE_NAME, djp__text(djp__config_copy(state, name)), "default");
+    }
+}
+
+/* dev, staging, prod for their synonyms, else the user's word. */
+static void
+resource_shorten_environment(djp_config_state *state)
+{
+    static const char *const synonyms[][2] = {{"prod", "prod"},      {"production", "prod"}, {"dev", "dev"},
+                                              {"local", "dev"},      {"development", "dev"}, {"stage", "staging"},
+                                              {"staging", "staging"}};
+    const char *word = state->out->environment == NULL ? "" : state->out->environment;
+    for (size_t i = 0; i < sizeof(synonyms) / sizeof(synonyms[0]); i++) {
+        if (djp__text_equal_nocase(djp__text(state->out->environment), synonyms[i][0])) {
+            word = synonyms[i][1];
+        }
+    }
+    djp__free(state->out->environment_short);
+    state->out->environment_short = djp__strdup(word);
+    state->failed |= state->out->environment_short == NULL;
+}
+
+void
+djp__config_rule_resource(djp_config_state *state)
+{
+    resource_read_lists(state);
+    resource_merge(state);
+    if (!djp__config_read(state, DJP_SETTING_SERVICE_NAME)) {
+        resource_default_service_name(state);
+    }
+    djp__config_read(state, DJP_SETTING_SERVICE_NAMESPACE);
+    djp__config_read(state, DJP_SETTING_SERVICE_VERSION);
+    djp__config_read(state, DJP_SETTING_ENVIRONMENT);
+    resource_shorten_environment(state);
+}

@@ -1,0 +1,167 @@
+/* The rules for the switch, the backend, the exporter and metrics: settings whose default depends on how others were given. Each
+ * rule warns at most once of one cause. */
+#include "config/config.h"
+
+#include "base/str.h"
+
+#include <string.h>
+
+/* Reads a switch. Text that is neither true nor false counts as false: nobody is measured by a slip of the pen. */
+static int
+rules_read_switch(djp_config_state *state, const djp_config_given *given)
+{
+    djp_config_value value;
+    int good = djp__config_parse(&value, &djp__config_table[DJP_SETTING_ENABLED], given->form, djp__text(given->text));
+    if (good != 1) {
+        int shown = (int)djp__utf8_cut(given->text, strlen(given->text), 60);
+        djp__config_warn(state, given,
+                         "%s is \"%.*s\", which is not true or false. It counts as false: write true or false.",
+                         given->name, shown, given->text);
+    }
+    return good == 1 && value.integer;
+}
+
+void
+djp__config_rule_enabled(djp_config_state *state)
+{
+    enum { KILL_SWITCH_INDEX = 2 }; /* OTEL_SDK_DISABLED in the row */
+    djp_config_given given;
+    size_t at = 0;
+    int decided = 0;
+    while (djp__config_next(&given, state, DJP_SETTING_ENABLED, &at)) {
+        if (given.index == KILL_SWITCH_INDEX) {
+            /* It beats the option, too, so that operations can switch off what a program switched on. */
+            if (rules_read_switch(state, &given)) {
+                djp__config_set_number(state, DJP_SETTING_ENABLED, 0, given.name);
+                break;
+            }
+        } else if (!decided) {
+            decided = 1;
+            djp__config_set_number(state, DJP_SETTING_ENABLED, rules_read_switch(state, &given), given.name);
+        }
+    }
+    state->quiet = !state->out->enabled;
+}
+
+static int
+rules_switched_by(const djp_config_state *state, const char *source)
+{
+    return strcmp(state->sources[DJP_SETTING_ENABLED], source) == 0;
+}
+
+void
+djp__config_rule_backend(djp_config_state *state)
+{
+    djp_config_given given;
+    size_t at = 0;
+    if (djp__config_read(state, DJP_SETTING_BACKEND) || !state->out->enabled) {
+        return;
+    }
+    if (djp__config_next(&given, state, DJP_SETTING_BACKEND, &at)) {
+        return; /* A wrong word was warned of and means noop. */
+    }
+    if (rules_switched_by(state, "TELEMETRY_ENABLED")) {
+        djp__config_warn(
+            state, NULL,
+            "TELEMETRY_ENABLED is on but TELEMETRY_BACKEND is not set, so nothing is recorded. Set it to prom, otel or "
+            "hybrid.");
+    } else {
+        djp__config_set_number(state, DJP_SETTING_BACKEND, DJP_BACKEND_HYBRID, "default");
+    }
+}
+
+/* OTLP JSON on standard output has a name of its own among the standard variable's values. */
+static int
+rules_take_exporter_word(djp_config_state *state, const djp_config_given *given, djp_text word)
+{
+    djp_config_value value;
+    if (djp__text_equal_nocase(word, "otlp/stdout")) {
+        djp__config_set_number(state, DJP_SETTING_EXPORTER, DJP_EXPORTER_FILE, given->name);
+        djp__config_set_text(state, DJP_SETTING_PATH, djp__text("-"), given->name);
+        return 1;
+    }
+    if (!djp__config_parse(&value, &djp__config_table[DJP_SETTING_EXPORTER], DJP_FORM_WORD, word)) {
+        return 0;
+    }
+    djp__config_set_number(state, DJP_SETTING_EXPORTER, value.integer, given->name);
+    return 1;
+}
+
+/* The variable may hold a list; the first word that we know counts. */
+static int
+rules_take_exporter(djp_config_state *state, const djp_config_given *given)
+{
+    djp_text rest = djp__text(given->text);
+    djp_text word;
+    size_t words = 0;
+    int taken = 0;
+    while (djp__text_split(&word, &rest, ',')) {
+        word = djp__text_trim(word);
+        words += word.size != 0;
+        taken = taken || rules_take_exporter_word(state, given, word);
+    }
+    if (!taken) {
+        djp__config_warn_value(state, given, "one of otlp, console, none, file, memory");
+    } else if (words > 1) {
+        djp__config_warn(state, given, "%s names several exporters. Only the first one known is used, %s: name one.",
+                         given->name,
+                         djp__config_word(&djp__config_table[DJP_SETTING_EXPORTER], (int)state->out->exporter));
+    }
+    return taken;
+}
+
+void
+djp__config_rule_exporter(djp_config_state *state)
+{
+    djp_config_given given;
+    size_t at = 0;
+    int endpoint_given = strcmp(state->sources[DJP_SETTING_ENDPOINT], "default") != 0;
+    while (djp__config_next(&given, state, DJP_SETTING_EXPORTER, &at)) {
+        if (!rules_take_exporter(state, &given)) {
+            continue;
+        }
+        if (state->out->exporter == DJP_EXPORTER_OTLP && !endpoint_given && strcmp(given.name, "OTEL_EXPORTER") == 0) {
+            djp__config_warn(
+                state, &given,
+                "OTEL_EXPORTER is otlp but no endpoint is set, so spans go to the console. Set OTEL_ENDPOINT.");
+            djp__config_set_number(state, DJP_SETTING_EXPORTER, DJP_EXPORTER_CONSOLE, given.name);
+        }
+        return;
+    }
+    if (endpoint_given) {
+        djp__config_set_number(state, DJP_SETTING_EXPORTER, DJP_EXPORTER_OTLP, state->sources[DJP_SETTING_ENDPOINT]);
+    }
+}
+
+static int
+rules_take_metrics_exporter(djp_config_state *state, const djp_config_given *given)
+{
+    djp_text text = djp__text(given->text);
+    if (djp__text_equal_nocase(text, "none")) {
+        djp__config_set_number(state, DJP_SETTING_METRICS, 0, given->name);
+        return 1;
+    }
+    if (djp__text_equal_nocase(text, "prometheus")) {
+        djp__config_set_number(state, DJP_SETTING_METRICS, 1, given->name);
+        return 1;
+    }
+    djp__config_warn_value(state, given, "one of prometheus, none: metrics are served for scraping only");
+    return 0;
+}
+
+void
+djp__config_rule_metrics(djp_config_state *state)
+{
+    djp_config_given given;
+    size_t at = 0;
+    int taken = 0;
+    while (!taken && djp__config_next(&given, state, DJP_SETTING_METRICS, &at)) {
+        taken = given.option ? djp__config_store(state, DJP_SETTING_METRICS, &given)
+                             : rules_take_metrics_exporter(state, &given);
+    }
+    djp_backend backend = state->out->backend;
+    if (!state->out->enabled || (backend != DJP_BACKEND_PROM && backend != DJP_BACKEND_HYBRID)) {
+        djp_setting reason = state->out->enabled ? DJP_SETTING_BACKEND : DJP_SETTING_ENABLED;
+        djp__config_set_number(state, DJP_SETTING_METRICS, 0, state->sources[reason]);
+    }
+}

@@ -1,0 +1,147 @@
+/* The sampling rule: the option, then the standard sampler variables, then the documents' ratios, then a default that depends on an
+ * environment that was set. An explicit ratio of 0 is kept apart from "nothing given", because it means that nothing leaves. */
+#include "config/config.h"
+
+#include "base/str.h"
+
+#include <string.h>
+
+enum { SAMPLER_ARGUMENT_INDEX = 2 }; /* OTEL_TRACES_SAMPLER_ARG in the row of the ratio */
+
+static void
+sampler_set_ratio(djp_config_state *state, double ratio, int is_explicit, const char *source)
+{
+    state->out->sample_ratio = ratio;
+    state->out->sample_ratio_explicit = is_explicit;
+    state->sources[DJP_SETTING_SAMPLE_RATIO] = source;
+}
+
+/* Reads a sampler name into kind and parent_based. */
+static int
+sampler_parse_name(djp_config_value *out, int *parent_based, const char *name)
+{
+    static const char prefix[] = "parentbased_";
+    djp_text text = djp__text(name);
+    size_t prefix_size = sizeof(prefix) - 1;
+    *parent_based = 0;
+    if (text.size > prefix_size) {
+        char head[sizeof(prefix)];
+        memcpy(head, text.data, prefix_size);
+        head[prefix_size] = '\0';
+        *parent_based = djp__text_equal_nocase(djp__text(head), prefix);
+    }
+    if (*parent_based) {
+        text.data += prefix_size;
+        text.size -= prefix_size;
+    }
+    return djp__config_parse(out, &djp__config_table[DJP_SETTING_SAMPLER], DJP_FORM_WORD, text);
+}
+
+/* Takes the first good sampler name. Returns 1 when there is one. */
+static int
+sampler_read_name(djp_config_state *state, djp_config_given *given)
+{
+    size_t at = 0;
+    while (djp__config_next(given, state, DJP_SETTING_SAMPLER, &at)) {
+        djp_config_value value;
+        int parent_based;
+        if (sampler_parse_name(&value, &parent_based, given->text)) {
+            djp__config_set_number(state, DJP_SETTING_SAMPLER, value.integer, given->name);
+            djp__config_set_number(state, DJP_SETTING_PARENT_BASED, parent_based, given->name);
+            return 1;
+        }
+        djp__config_warn_value(
+            state, given,
+            "one of always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, "
+            "parentbased_traceidratio");
+    }
+    return 0;
+}
+
+/* Takes the first good ratio among the sources of the row from first to last. */
+static int
+sampler_read_ratio(djp_config_state *state, size_t first, size_t last)
+{
+    djp_config_given given;
+    size_t at = first;
+    while (djp__config_next(&given, state, DJP_SETTING_SAMPLE_RATIO, &at) && given.index <= last) {
+        if (djp__config_store(state, DJP_SETTING_SAMPLE_RATIO, &given)) {
+            state->out->sample_ratio_explicit = 1;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void
+sampler_default_ratio(djp_config_state *state)
+{
+    const char *source = state->sources[DJP_SETTING_ENVIRONMENT];
+    const char *word = state->out->environment_short;
+    int explicit_environment = strcmp(source, "default") != 0;
+    if (explicit_environment && (strcmp(word, "dev") == 0 || strcmp(word, "staging") == 0)) {
+        sampler_set_ratio(state, 1.0, 0, source);
+    }
+}
+
+/* The ratio that goes with a sampler which was named. */
+static void
+sampler_complete(djp_config_state *state, const char *source, int ratio_given)
+{
+    switch (state->out->sampler) {
+    case DJP_SAMPLER_ALWAYS_ON:
+        sampler_set_ratio(state, 1.0, 1, source);
+        break;
+    case DJP_SAMPLER_ALWAYS_OFF:
+        /* With a parent-based sampler a caller's sampled traces still leave. */
+        sampler_set_ratio(state, 0.0, !state->out->parent_based, source);
+        break;
+    case DJP_SAMPLER_RATIO:
+        if (!ratio_given && !sampler_read_ratio(state, SAMPLER_ARGUMENT_INDEX, SAMPLER_ARGUMENT_INDEX)) {
+            sampler_set_ratio(state, 1.0, 0, source);
+        }
+        break;
+    }
+}
+
+/* The first source of a setting that is set, good or bad; SIZE_MAX when none is. */
+static size_t
+sampler_first_index(djp_config_state *state, djp_setting setting, size_t from, djp_config_given *given)
+{
+    size_t at = from;
+    return djp__config_next(given, state, setting, &at) ? given->index : SIZE_MAX;
+}
+
+static void
+sampler_warn_lone_argument(djp_config_state *state)
+{
+    djp_config_given given;
+    if (sampler_first_index(state, DJP_SETTING_SAMPLER, 0, &given) == SIZE_MAX &&
+        sampler_first_index(state, DJP_SETTING_SAMPLE_RATIO, SAMPLER_ARGUMENT_INDEX, &given) ==
+            SAMPLER_ARGUMENT_INDEX) {
+        djp__config_warn(state, &given, "%s has no effect without a sampler: set OTEL_TRACES_SAMPLER, too.",
+                         given.name);
+    }
+}
+
+void
+djp__config_rule_sampler(djp_config_state *state)
+{
+    djp_config_given given;
+    int ratio_given = sampler_read_ratio(state, 0, 0);
+    int named = 0;
+    if (!ratio_given || sampler_first_index(state, DJP_SETTING_SAMPLER, 0, &given) == 0) {
+        named = sampler_read_name(state, &given);
+    }
+    if (named) {
+        sampler_complete(state, given.name, ratio_given);
+    } else if (!ratio_given) {
+        sampler_warn_lone_argument(state);
+        if (!sampler_read_ratio(state, SAMPLER_ARGUMENT_INDEX + 1, SIZE_MAX)) {
+            sampler_default_ratio(state);
+        }
+    }
+    if (sampler_first_index(state, DJP_SETTING_PARENT_BASED, 0, &given) == 0) {
+        djp__config_store(state, DJP_SETTING_PARENT_BASED, &given);
+    }
+}

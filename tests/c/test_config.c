@@ -1,0 +1,438 @@
+/* Configuration by the shared vectors, and what they cannot say: the document follows the table, every allocation may fail, copies
+ * stand alone, hostile input is survived. `test_config table` prints the table of the document. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "config/config.h"
+#include "djp/config.h"
+#include "djp/error.h"
+#include "json.h"
+
+enum { WARNINGS_MAX = 32, OVERRIDES_MAX = 16 };
+
+typedef struct warnings {
+    char *texts[WARNINGS_MAX];
+    size_t count;
+} warnings;
+
+static void
+collect(void *user, const char *message)
+{
+    warnings *list = user;
+    assert_true(list->count < WARNINGS_MAX);
+    list->texts[list->count] = strdup(message);
+    assert_non_null(list->texts[list->count]);
+    list->count++;
+}
+
+static void
+warnings_clear(warnings *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        free(list->texts[i]);
+    }
+    list->count = 0;
+}
+
+/* Gives a copy that the next call frees, so that a reader who keeps the pointer too long is caught by the sanitizer. */
+static const char *
+look_up(void *user, const char *name)
+{
+    static char *last;
+    free(last);
+    last = NULL;
+    const json *value = json_get(user, name);
+    if (value != NULL) {
+        last = strdup(json_string(value, ""));
+    }
+    return last;
+}
+
+typedef struct resolved {
+    djp_options options;
+    json *report;
+    warnings warnings;
+} resolved;
+
+static void
+resolve_case(resolved *out, const json *item)
+{
+    djp_config_override overrides[OVERRIDES_MAX];
+    const json *given = json_get(item, "options");
+    size_t count = json_count(given);
+    assert_true(count <= OVERRIDES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        overrides[i] = (djp_config_override){given->keys[i], json_string(&given->items[i], NULL)};
+    }
+    memset(out, 0, sizeof(*out));
+    void *env = (void *)(size_t)json_get(item, "env");
+    assert_int_equal(djp_config_resolve(&out->options, look_up, env, overrides, count,
+                                        json_string(json_get(item, "default_service_name"), NULL), collect,
+                                        &out->warnings),
+                     DJP_OK);
+    out->report = json_parse(out->options.report_json, strlen(out->options.report_json));
+    assert_non_null(out->report);
+}
+
+static void
+resolved_clear(resolved *out)
+{
+    djp_options_fini(&out->options);
+    json_free(out->report);
+    warnings_clear(&out->warnings);
+}
+
+static const json *
+report_entry(const json *report, const char *setting)
+{
+    for (size_t i = 0; i < json_count(report); i++) {
+        if (strcmp(json_string(json_get(json_at(report, i), "setting"), ""), setting) == 0) {
+            return json_at(report, i);
+        }
+    }
+    return NULL;
+}
+
+static int
+same_value(const json *have, const json *want)
+{
+    if (have == NULL || have->kind != want->kind) {
+        return 0;
+    }
+    switch (want->kind) {
+    case JSON_NULL:
+        return 1;
+    case JSON_BOOL:
+        return have->boolean == want->boolean;
+    case JSON_NUMBER:
+        return have->number == want->number;
+    case JSON_STRING:
+        return strcmp(have->text, want->text) == 0;
+    default:
+        return 0;
+    }
+}
+
+static void
+check_settings(const char *name, const json *report, const json *expected, const char *part)
+{
+    for (size_t i = 0; i < json_count(expected); i++) {
+        const json *entry = report_entry(report, expected->keys[i]);
+        const json *have = json_get(entry, part);
+        if (!same_value(have, &expected->items[i])) {
+            fail_msg("%s: %s of %s is %s, not %s", name, part, expected->keys[i],
+                     have == NULL         ? "absent"
+                     : have->text != NULL ? have->text
+                     : have->boolean      ? "true"
+                                          : "false or null",
+                     expected->items[i].text != NULL ? expected->items[i].text : "another bool or null");
+        }
+    }
+}
+
+static void
+check_fields(const char *name, const djp_options *options, const json *fields)
+{
+    const char *texts[][2] = {{"headers", options->headers},
+                              {"endpoint", options->endpoint},
+                              {"environment_short", options->environment_short}};
+    for (size_t i = 0; i < json_count(fields); i++) {
+        const char *key = fields->keys[i];
+        const json *want = &fields->items[i];
+        const char *have = NULL;
+        for (size_t t = 0; t < 3; t++) {
+            have = strcmp(key, texts[t][0]) == 0 ? texts[t][1] : have;
+        }
+        if (strcmp(key, "sample_ratio_explicit") == 0) {
+            assert_int_equal(options->sample_ratio_explicit, (int)json_number(want, -1));
+        } else if (have == NULL || strcmp(have, json_string(want, "?")) != 0) {
+            fail_msg("%s: field %s is \"%s\"", name, key, have == NULL ? "unknown" : have);
+        }
+    }
+}
+
+static int
+warned_of(const warnings *list, const char *text)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (strstr(list->texts[i], text) != NULL) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void
+check_warnings(const char *name, const resolved *have, const json *item)
+{
+    const json *names = json_get(item, "warning_names");
+    const json *hidden = json_get(item, "hidden");
+    size_t wanted = (size_t)json_number(json_get(item, "warnings"), 0);
+    if (have->warnings.count != wanted) {
+        fail_msg("%s: %zu warnings, not %zu; the first is: %s", name, have->warnings.count, wanted,
+                 have->warnings.count == 0 ? "none" : have->warnings.texts[0]);
+    }
+    for (size_t i = 0; i < have->warnings.count; i++) {
+        const char *text = have->warnings.texts[i];
+        assert_true(strlen(text) > 20 && text[strlen(text) - 1] == '.');
+    }
+    for (size_t i = 0; i < json_count(names); i++) {
+        if (!warned_of(&have->warnings, json_at(names, i)->text)) {
+            fail_msg("%s: no warning names %s", name, json_at(names, i)->text);
+        }
+    }
+    for (size_t i = 0; i < json_count(hidden); i++) {
+        const char *secret = json_at(hidden, i)->text;
+        if (warned_of(&have->warnings, secret) || strstr(have->options.report_json, secret) != NULL) {
+            fail_msg("%s: \"%s\" is shown", name, secret);
+        }
+    }
+}
+
+static void
+test_vectors(void **unused)
+{
+    (void)unused;
+    json *vectors = json_load("config.json");
+    const json *cases = json_get(vectors, "cases");
+    assert_true(json_count(cases) >= 250);
+    for (size_t i = 0; i < json_count(cases); i++) {
+        const json *item = json_at(cases, i);
+        const char *name = json_string(json_get(item, "case"), "?");
+        resolved have;
+        resolve_case(&have, item);
+        assert_int_equal(json_count(have.report), DJP_SETTINGS);
+        check_settings(name, have.report, json_get(item, "expect"), "value");
+        check_settings(name, have.report, json_get(item, "sources"), "source");
+        check_fields(name, &have.options, json_get(item, "fields"));
+        check_warnings(name, &have, item);
+        resolved_clear(&have);
+    }
+    json_free(vectors);
+}
+
+/* A wrong word for every variable: one warning each, none for texts, and the defaults stay. */
+static const char *
+always_wrong(void *user, const char *name)
+{
+    const char *const *one = user;
+    return strcmp(name, *one) == 0 ? "\x01?;=%zz" : strcmp(name, "ENABLE_OBSERVABILITY") == 0 ? "true" : NULL;
+}
+
+static void
+test_every_variable_survives_nonsense(void **unused)
+{
+    (void)unused;
+    for (int s = 0; s < DJP_SETTINGS; s++) {
+        const djp_config_row *row = &djp__config_table[s];
+        for (size_t i = 0; i < DJP_CONFIG_SOURCES_MAX && row->sources[i].variable != NULL; i++) {
+            warnings list = {.count = 0};
+            djp_options options;
+            const char *name = row->sources[i].variable;
+            assert_int_equal(djp_config_resolve(&options, always_wrong, &name, NULL, 0, NULL, collect, &list), DJP_OK);
+            int is_text = row->form == DJP_FORM_TEXT &&
+                          (!row->ruled || s == DJP_SETTING_SERVICE_NAME || s == DJP_SETTING_ENVIRONMENT);
+            is_text = is_text && strcmp(name, "OTEL_RESOURCE_ATTRIBUTES") != 0;
+            is_text = is_text || s == DJP_SETTING_SEMCONV;
+            assert_int_equal(list.count, is_text ? 0 : 1);
+            assert_int_equal(is_text || warned_of(&list, name), 1);
+            warnings_clear(&list);
+            djp_options_fini(&options);
+        }
+    }
+}
+
+static const char *
+huge(void *user, const char *name)
+{
+    return strcmp(name, "ENABLE_OBSERVABILITY") == 0 ? "true" : user;
+}
+
+static void
+test_huge_values(void **unused)
+{
+    (void)unused;
+    static const char fillers[] = "a,=%;\xff";
+    size_t sizes[] = {10u << 20, DJP_CONFIG_VALUE_MAX};
+    for (size_t k = 0; k < 2; k++) {
+        char *text = calloc(1, sizes[k] + 1);
+        assert_non_null(text);
+        for (const char *filler = fillers; *filler != '\0'; filler++) {
+            memset(text, *filler, sizes[k]);
+            djp_options options;
+            assert_int_equal(djp_config_resolve(&options, huge, text, NULL, 0, text, NULL, NULL), DJP_OK);
+            assert_int_equal(options.sample_ratio_explicit, 0);
+            djp_options_fini(&options);
+        }
+        free(text);
+    }
+}
+
+static void
+test_many_attributes(void **unused)
+{
+    (void)unused;
+    char text[16384] = "";
+    size_t size = 0;
+    djp_config_override override = {"resource_attributes", text};
+    for (int i = 0; i < 1025; i++) {
+        size += (size_t)snprintf(text + size, sizeof(text) - size, "k%d=%d,", i, i);
+        if (i == 1023 || i == 1024) {
+            djp_options options;
+            assert_int_equal(djp_config_resolve(&options, NULL, NULL, &override, 1, NULL, NULL, NULL), DJP_OK);
+            assert_int_equal(strlen(options.resource_attributes), i == 1023 ? size - 1 : 0);
+            djp_options_fini(&options);
+        }
+    }
+}
+
+static void
+test_null_arguments(void **unused)
+{
+    (void)unused;
+    djp_options options;
+    djp_config_override overrides[] = {{NULL, "1"}, {"enabled", NULL}, {"nothing", "1"}};
+    assert_int_equal(djp_config_resolve(&options, NULL, NULL, NULL, 3, NULL, NULL, NULL), DJP_OK);
+    djp_options_fini(&options);
+    assert_int_equal(djp_config_resolve(&options, NULL, NULL, overrides, 3, NULL, NULL, NULL), DJP_OK);
+    assert_int_equal(options.enabled, 0);
+    djp_options_fini(&options);
+    djp_options_fini(&options);
+    djp_options_fini(NULL);
+}
+
+static void
+test_copy_stands_alone(void **unused)
+{
+    (void)unused;
+    djp_options first;
+    djp_options second;
+    djp_config_override overrides[] = {
+        {"enabled", "1"}, {"service_name", "web"}, {"headers", "a=1"}, {"sample_ratio", "0.5"}};
+    assert_int_equal(djp_config_resolve(&first, NULL, NULL, overrides, 4, NULL, NULL, NULL), DJP_OK);
+    assert_int_equal(djp_options_copy(&second, &first), DJP_OK);
+    assert_ptr_not_equal(first.service_name, second.service_name);
+    djp_options_fini(&first);
+    assert_string_equal(second.service_name, "web");
+    assert_string_equal(second.headers, "a: 1");
+    assert_non_null(strstr(second.report_json, "\"service_name\""));
+    assert_true(second.sample_ratio == 0.5);
+    for (long n = 1; n <= 17; n++) {
+        djp__alloc_fail_after(n);
+        assert_int_equal(djp_options_copy(&first, &second), DJP_ENOMEM);
+        djp__alloc_fail_after(0);
+        assert_null(first.service_name);
+    }
+    djp_options_fini(&second);
+}
+
+static void
+test_no_memory(void **unused)
+{
+    (void)unused;
+    djp_config_override overrides[] = {{"enabled", "1"},           {"endpoint", "http://h:4318"},
+                                       {"headers", "a=1,b=%41"},   {"resource_attributes", "a=1,service.name=x"},
+                                       {"propagators", "baggage"}, {"sample_ratio", "bad"}};
+    long n = 1;
+    int result = DJP_ENOMEM;
+    while (result != DJP_OK) {
+        djp_options options;
+        djp__alloc_fail_after(n++);
+        result = djp_config_resolve(&options, NULL, NULL, overrides, 6, "name", NULL, NULL);
+        djp__alloc_fail_after(0);
+        assert_true(result == DJP_OK || (result == DJP_ENOMEM && options.report_json == NULL));
+        if (result == DJP_OK) {
+            assert_string_equal(options.endpoint, "http://h:4318/v1/traces");
+            djp_options_fini(&options);
+        }
+        assert_true(n < 2000);
+    }
+    assert_true(n > 30);
+}
+
+static void
+test_keywords(void **unused)
+{
+    (void)unused;
+    static const char *const promised[] = {
+        "enabled",      "backend",        "exporter",     "endpoint",       "protocol",
+        "headers",      "path",           "service_name", "environment",    "resource_attributes",
+        "sample_ratio", "slow_threshold", "ring_bytes",   "flush_interval", "prometheus_port"};
+    const char *const *keywords = djp_config_keywords();
+    for (size_t i = 0; i < sizeof(promised) / sizeof(promised[0]); i++) {
+        const char *const *found = keywords;
+        while (*found != NULL && strcmp(*found, promised[i]) != 0) {
+            found++;
+        }
+        assert_non_null(*found);
+    }
+}
+
+static void
+write_row(char *out, size_t size, int setting)
+{
+    const djp_config_row *row = &djp__config_table[setting];
+    char variables[512] = "";
+    for (size_t i = 0; i < DJP_CONFIG_SOURCES_MAX && row->sources[i].variable != NULL; i++) {
+        size_t used = strlen(variables);
+        snprintf(variables + used, sizeof(variables) - used, "%s`%s`", i == 0 ? "" : ", ", row->sources[i].variable);
+    }
+    const char *standard = strcmp(row->standard, "4294967295") == 0 ? "" : row->standard;
+    snprintf(out, size, "| `%s` | %s | %s%s%s | %s |", djp__config_name((djp_setting)setting), variables,
+             *standard == '\0' ? "" : "`", standard, *standard == '\0' ? "" : "`", row->doc);
+}
+
+static void
+test_document_follows_the_table(void **unused)
+{
+    (void)unused;
+    const char *path = getenv("DJP_DOCS");
+    char name[4096];
+    char row[2048];
+    snprintf(name, sizeof(name), "%s/configuration.md", path == NULL ? "docs" : path);
+    FILE *file = fopen(name, "rb");
+    assert_non_null(file);
+    char *text = calloc(1, 1 << 20);
+    assert_non_null(text);
+    assert_true(fread(text, 1, (1 << 20) - 1, file) > 1000);
+    fclose(file);
+    for (int i = 0; i < DJP_SETTINGS; i++) {
+        write_row(row, sizeof(row), i);
+        if (strstr(text, row) == NULL) {
+            fail_msg("docs/configuration.md lacks this line (print all with `test_config table`): %s", row);
+        }
+    }
+    free(text);
+}
+
+int
+main(int count, char **arguments)
+{
+    if (count > 1 && strcmp(arguments[1], "table") == 0) {
+        char row[2048];
+        puts("| Option | Variables, the first one set counts | Default | Meaning |\n| --- | --- | --- | --- |");
+        for (int i = 0; i < DJP_SETTINGS; i++) {
+            write_row(row, sizeof(row), i);
+            puts(row);
+        }
+        return 0;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_every_variable_survives_nonsense),
+        cmocka_unit_test(test_huge_values),
+        cmocka_unit_test(test_many_attributes),
+        cmocka_unit_test(test_null_arguments),
+        cmocka_unit_test(test_copy_stands_alone),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_keywords),
+        cmocka_unit_test(test_document_follows_the_table),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
