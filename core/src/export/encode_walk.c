@@ -141,23 +141,22 @@ djp__walk_begin(djp__walk *walk, const void *base, size_t size)
     walk->attributes = 0;
 }
 
-static int
+static inline int
+walk_text_ok(const djp_span_record *record, uint32_t at, uint32_t size)
+{
+    return size == 0 || (at >= sizeof *record && at <= record->size && size <= record->size - at);
+}
+
+static inline int
 walk_head_ok(const djp_span_record *record)
 {
     if (record->size < sizeof *record || record->size > DJP_RECORD_SIZE_MAX || record->size % 8 != 0 ||
         record->type != DJP_RECORD_SPAN || record->scope > DJP_SCOPE_LIMIT) {
         return 0;
     }
-    const uint32_t texts[3][2] = {{record->name_at, record->name_size},
-                                  {record->status_at, record->status_size},
-                                  {record->state_at, record->state_size}};
-    for (int i = 0; i < 3; i++) {
-        uint32_t at = texts[i][0], size = texts[i][1];
-        if (size != 0 && (at < sizeof *record || at > record->size || size > record->size - at)) {
-            return 0;
-        }
-    }
-    return 1;
+    return walk_text_ok(record, record->name_at, record->name_size) &&
+           walk_text_ok(record, record->status_at, record->status_size) &&
+           walk_text_ok(record, record->state_at, record->state_size);
 }
 
 /* Checks the keys of an event's or a link's attributes. */
@@ -223,18 +222,24 @@ djp__walk_span(djp__walk *walk, djp__walk_list *attributes, const djp_span_recor
     if (!walk_reserve_region(walk, at, end)) {
         return walk->error;
     }
-    uint32_t *offsets = walk->offsets;
+    const char *base = walk->base;
+    uint32_t *offsets = walk->offsets, known = walk->keys;
     size_t count = 0;
     while (at < end) {
-        /* Both are multiples of 8, so a head fits. */
-        const djp_item *item = djp__walk_item(walk, at);
-        uint32_t kind = djp_item_kind(item), next = at + (uint32_t)(sizeof *item + djp_pad8(djp_item_size(item)));
-        if (next > end) {
+        /* Both are multiples of 8, so a head fits. Each step waits for the one before: head plus padding is one sum, whose carry out
+         * of the size's 24 bits the check of the size makes harmless. */
+        const djp_item *item = (const djp_item *)(const void *)(base + at);
+        uint32_t head = item->head, kind = head >> 28;
+        uint32_t next = at + ((head + sizeof *item + 7u) & (DJP_ITEM_SIZE_MAX - 7u));
+        if ((head & DJP_ITEM_SIZE_MAX) > end - at - sizeof *item) {
             return DJP_EPROTO;
         }
         if (kind == DJP_ITEM_ATTRIBUTE) {
-            if (!walk_see_key(walk, item->key)) {
-                return walk->error;
+            if (item->key - 1 >= known) {
+                if (!walk_see_key(walk, item->key)) {
+                    return walk->error;
+                }
+                known = walk->keys;
             }
             offsets[count++] = at;
         } else if ((kind == DJP_ITEM_EVENT || kind == DJP_ITEM_LINK) && !walk_see_other(walk, at)) {

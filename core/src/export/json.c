@@ -42,6 +42,8 @@ djp__json_double(djp_buf *out, double value)
         djp__buf_text(out, "\"NaN\"");
     } else if (isinf(value)) {
         djp__buf_text(out, value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+    } else if (value == 0 && signbit(value)) {
+        djp__buf_text(out, "-0.0"); /* readers take "-0" for an integer, which has no sign */
     } else {
         djp__buf_double(out, value);
     }

@@ -7,6 +7,9 @@
 
 #include "export/encode_walk.h"
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "the writer stores numbers in the wire's byte order as they are");
+
 /* Copies of fixed size may touch this many bytes below the place they write, and read as many before their source: sources in a
  * record lie behind its header, which is larger. */
 enum { DJP__WRITER_SLACK = 64 };
@@ -18,6 +21,7 @@ djp__writer_byte(char *at, unsigned byte)
     return at;
 }
 
+/* Lengths and numbers from 128 on; short ones go together with their tag. */
 static inline char *
 djp__writer_varint_long(char *at, uint64_t value)
 {
@@ -32,17 +36,17 @@ djp__writer_varint_long(char *at, uint64_t value)
     return at;
 }
 
-static inline char *
-djp__writer_varint(char *at, uint64_t value)
-{
-    return value < 0x80 ? djp__writer_byte(at, (unsigned)value) : djp__writer_varint_long(at, value);
-}
-
 /* A field number below 16 with its wire type makes one byte of tag. */
 static inline char *
 djp__writer_field_varint(char *at, unsigned tag, uint64_t value)
 {
-    return djp__writer_byte(djp__writer_varint(at, value), tag);
+    if (value < 0x80) {
+        uint16_t both = (uint16_t)(tag | value << 8);
+        at -= sizeof both;
+        memcpy(at, &both, sizeof both);
+        return at;
+    }
+    return djp__writer_byte(djp__writer_varint_long(at, value), tag);
 }
 
 static inline char *
@@ -83,7 +87,7 @@ djp__writer_append(char *at, const void *from, size_t size)
 static inline char *
 djp__writer_close(char *at, unsigned tag, const char *end)
 {
-    return djp__writer_byte(djp__writer_varint(at, (uint64_t)(end - at)), tag);
+    return djp__writer_field_varint(at, tag, (uint64_t)(end - at));
 }
 
 /* A string or bytes field from inside the record; nothing when empty. */
