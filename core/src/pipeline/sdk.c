@@ -143,7 +143,10 @@ sdk_make_metrics(djp_sdk *sdk)
                                          options->known_methods};
         result = djp_standard_new(&sdk->standard, sdk->registry, &standard);
     }
-    return result == 0 ? djp__self_metrics_add(sdk) : result;
+    if (result == 0) {
+        result = djp__self_metrics_add(sdk);
+    }
+    return result == 0 ? 0 : DJP_ENOMEM; /* a segment that is full before its first use had no memory either */
 }
 
 static int
