@@ -1,0 +1,62 @@
+/* Fuzz target: a span record as it may come back from a damaged ring, through all three encoders. Whatever is refused must leave no
+ * trace, and the JSON lines must stay lines. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "djp/error.h"
+#include "export/encode.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void
+fuzz_encode(djp_encoder *encoder, const djp_span_record *record, djp_buf *out)
+{
+    int rc = djp__encoder_add(encoder, record);
+    if ((rc != 0 && rc != DJP_EPROTO) || djp__encoder_spans(encoder) != (rc == 0)) {
+        abort();
+    }
+    size_t estimate = djp__encoder_bytes(encoder);
+    djp__buf_clear(out);
+    if (djp__encoder_finish(encoder, out) != 0 || out->size > estimate || (rc == 0) != (out->size != 0)) {
+        abort();
+    }
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static djp_encoder *encoders[3];
+    static djp_buf out;
+    static const char *const keys[] = {"a", "sampling.reason",
+                                       "a key that is longer than the tail of a slot, which holds 48 bytes"};
+    if (encoders[0] == NULL) {
+        for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+            djp_key_intern(keys[i], strlen(keys[i]));
+        }
+        for (int i = 0; i < 3; i++) {
+            if (djp__encoder_new(&encoders[i], (djp_encoding)i, NULL, 0) != 0) {
+                abort();
+            }
+        }
+    }
+    size &= ~(size_t)7;
+    if (size < sizeof(djp_span_record)) {
+        return 0;
+    }
+    djp_span_record *record = malloc(size);
+    if (record == NULL) {
+        return 0;
+    }
+    memcpy(record, data, size);
+    record->size = (uint32_t)size; /* the ring's own head says so */
+    record->type = DJP_RECORD_SPAN;
+    for (int i = 0; i < 3; i++) {
+        fuzz_encode(encoders[i], record, &out);
+        if (i == DJP_ENCODE_CONSOLE && out.size != 0 && memchr(out.data, '\n', out.size) != out.data + out.size - 1) {
+            abort();
+        }
+    }
+    free(record);
+    return 0;
+}
