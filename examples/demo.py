@@ -76,7 +76,7 @@ def show_spans(spans):
                 depth, parent = depth + 1, ids[parent].get("parent_id")
             route = span["attributes"].get("http.route", "")
             status = span["attributes"].get("http.status_code", "")
-            print(f"    {'  ' * depth}{span['service']:9} {span['name']} {route} {status} {span['duration_ms']:.3f} ms {span['status']}")
+            print(f"    {'  ' * depth}{span['service']:9} {span['name']} {route} {status} {span['duration_ms']:.3f} ms {span['status']['code']}")
 
 
 def read_spans(folder):

@@ -1,6 +1,8 @@
 /* The whole core as one translation unit, so that every build system lists one file and the compiler sees everything. Statics
  * therefore carry the noun of their file. Order: base, then the layers of docs/design.md. */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 
 #include "base/error.c"
 #include "base/mem.c"
@@ -103,3 +105,4 @@
 #include "pipeline/self_metrics.c"
 #include "pipeline/status.c"
 #include "pipeline/sdk.c"
+#include "pipeline/http_server.c"
