@@ -140,6 +140,8 @@ static void
 check_fields(const char *name, const djp_options *options, const json *fields)
 {
     const char *texts[][2] = {{"headers", options->headers},
+                              {"http_proxy", options->http_proxy},
+                              {"https_proxy", options->https_proxy},
                               {"endpoint", options->endpoint},
                               {"environment_short", options->environment_short}};
     for (size_t i = 0; i < json_count(fields); i++) {
@@ -323,7 +325,7 @@ test_copy_stands_alone(void **unused)
     assert_string_equal(second.headers, "a: 1");
     assert_non_null(strstr(second.report_json, "\"service_name\""));
     assert_true(second.sample_ratio == 0.5);
-    for (long n = 1; n <= 17; n++) {
+    for (long n = 1; n <= 20; n++) {
         djp__alloc_fail_after(n);
         assert_int_equal(djp_options_copy(&first, &second), DJP_ENOMEM);
         djp__alloc_fail_after(0);

@@ -172,11 +172,9 @@ tool_option(tool *t, const char *name, const char *value)
     struct {
         const char *name;
         char **text;
-    } texts[] = {{"endpoint", &o->endpoint},
-                 {"headers", &o->headers},
-                 {"ca", &o->certificate},
-                 {"cert", &o->client_certificate},
-                 {"key", &o->client_key}};
+    } texts[] = {{"endpoint", &o->endpoint},       {"headers", &o->headers}, {"ca", &o->certificate},
+                 {"cert", &o->client_certificate}, {"key", &o->client_key},  {"http_proxy", &o->http_proxy},
+                 {"no_proxy", &o->no_proxy}};
     struct {
         const char *name;
         uint64_t *number;
@@ -213,8 +211,9 @@ tool_set_up(tool *t, int argc, char **argv)
 {
     memset(t, 0, sizeof *t);
     djp__buf_init(&t->body, 0);
-    char **texts[] = {&t->options.endpoint, &t->options.headers, &t->options.certificate,
-                      &t->options.client_certificate, &t->options.client_key};
+    char **texts[] = {
+        &t->options.endpoint,   &t->options.headers,   &t->options.certificate, &t->options.client_certificate,
+        &t->options.client_key, &t->options.http_proxy, &t->options.no_proxy};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         *texts[i] = strdup("");
     t->options.protocol = DJP_PROTOCOL_HTTP_PROTOBUF;
@@ -232,38 +231,51 @@ tool_set_up(tool *t, int argc, char **argv)
     }
 }
 
+static void
+tool_clear(tool *t)
+{
+    char *texts[] = {
+        t->options.endpoint,   t->options.headers,    t->options.certificate, t->options.client_certificate,
+        t->options.client_key, t->options.http_proxy, t->options.no_proxy};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        free(texts[i]);
+    djp__buf_fini(&t->body);
+}
+
+static void
+tool_run(tool *t)
+{
+    char command[64];
+    while (fgets(command, sizeof command, stdin)) {
+        unsigned long count;
+        if (sscanf(command, "many %lu", &count) == 1)
+            tool_send_many(t, count);
+        else if (strcmp(command, "retry\n") == 0)
+            tool_send_with_retry(t);
+        else if (strcmp(command, "fork\n") == 0)
+            tool_send_in_child(t);
+        else if (strcmp(command, "wake\n") == 0)
+            tool_send_woken(t);
+        else
+            tool_send_once(t);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
     tool t;
     djp_diag diag;
-    char command[64];
     tool_set_up(&t, argc, argv);
     djp__diag_init(&diag, DJP_LOG_WARN, NULL, NULL);
     int code = djp__transport_otlp_new(&t.transport, &t.options, "djp-telemetry-test/1", &diag);
-    if (code != 0) {
+    if (code == 0) {
+        tool_run(&t);
+        t.transport->ops->free(t.transport);
+    } else {
         printf("{\"outcome\":\"invalid\",\"status\":%d}\n", code);
-        return 0;
     }
-    while (fgets(command, sizeof command, stdin)) {
-        unsigned long count;
-        if (sscanf(command, "many %lu", &count) == 1)
-            tool_send_many(&t, count);
-        else if (strcmp(command, "retry\n") == 0)
-            tool_send_with_retry(&t);
-        else if (strcmp(command, "fork\n") == 0)
-            tool_send_in_child(&t);
-        else if (strcmp(command, "wake\n") == 0)
-            tool_send_woken(&t);
-        else
-            tool_send_once(&t);
-    }
-    t.transport->ops->free(t.transport);
     djp__diag_fini(&diag);
-    djp__buf_fini(&t.body);
-    char *texts[] = {t.options.endpoint, t.options.headers, t.options.certificate, t.options.client_certificate,
-                     t.options.client_key};
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        free(texts[i]);
+    tool_clear(&t);
     return 0;
 }

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 import socket
+import subprocess
+import time
 
 import pytest
 from fault_server import FaultServer
@@ -217,15 +220,30 @@ def test_unix_socket(tmp_path):
 
 
 def test_proxies_are_used_except_for_loopback():
+    far = "http://collector.invalid:4318/v1/traces"
     with FaultServer("ok") as proxy, FaultServer("ok") as server:
-        environment = {"http_proxy": f"http://proxyuser:proxypass@127.0.0.1:{proxy.port}"}
-        with Sender("http://collector.invalid:4318/v1/traces", environment=environment) as sender:
-            assert sender.send()["outcome"] == "sent"
-            assert proxy.requests[0].path == "http://collector.invalid:4318/v1/traces"
-            assert "proxy-authorization" in proxy.requests[0].headers
-        with Sender(server.url, environment=environment) as sender:
-            assert sender.send()["outcome"] == "sent"
-        with Sender("http://collector.invalid:4318/v1/traces", environment={**environment, "no_proxy": "collector.invalid"}) as sender:
-            result = sender.send()
-            assert result["outcome"] == "retry" and "proxypass" not in result["message"]
+        address = f"http://proxyuser:proxypass@127.0.0.1:{proxy.port}"
+        assert send_once(far, http_proxy=address)["outcome"] == "sent"
+        assert proxy.requests[0].path == far and "proxy-authorization" in proxy.requests[0].headers
+        assert send_once(server.url, http_proxy=address)["outcome"] == "sent"
+        result = send_once(far, http_proxy=address, no_proxy="collector.invalid")
+        assert result["outcome"] == "retry" and "proxypass" not in result["message"]
+        with Sender(far, environment={"http_proxy": address}) as sender:
+            assert sender.send()["outcome"] == "retry"  # the environment is read by the configuration, not by the transport
         assert len(proxy.requests) == 1 and len(server.requests) == 1
+
+
+def test_a_stuck_name_server_holds_up_neither_the_deadline_nor_the_end(tmp_path):
+    compiler = shutil.which("cc")
+    if not compiler:
+        pytest.skip("no C compiler is here")
+    source, library = tmp_path / "stuck.c", tmp_path / "stuck.so"
+    source.write_text("#include <unistd.h>\nint getaddrinfo(void *a, void *b, void *c, void *d) { (void)a; (void)b; (void)c; (void)d; sleep(20); return -3; }\n")
+    subprocess.run([compiler, "-shared", "-fPIC", "-w", "-fno-builtin", "-o", str(library), str(source)], check=True)
+    with Sender("http://collector.invalid:4318/v1/traces", environment={"LD_PRELOAD": str(library), "ASAN_OPTIONS": "verify_asan_link_order=0"}, timeout_ns=200_000_000) as sender:
+        for _ in range(2):
+            result = sender.send()
+            assert result["outcome"] == "aborted" and result["us"] < 500_000, result
+        began = time.monotonic()
+        sender.close()
+        assert time.monotonic() - began < 2

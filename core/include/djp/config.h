@@ -68,6 +68,9 @@ typedef struct djp_options {
     char *certificate;            /* PEM path or "" */
     char *client_key;
     char *client_certificate;
+    char *http_proxy;             /* for http:// endpoints; secret, may hold a password; NULL counts as "" */
+    char *https_proxy;            /* for https:// endpoints; the same */
+    char *no_proxy;               /* hosts that are reached without one; loopback always is */
     char *file_path;              /* file exporter; "" or "-" is standard output */
     uint64_t max_request_bytes;   /* 64 MiB */
     uint64_t max_response_bytes;  /* 4 MiB */

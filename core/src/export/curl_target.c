@@ -1,11 +1,10 @@
-/* The address of an OTLP receiver: parsed once, shown without credentials, with the proxy that the environment asks for. It
- * never connects and never reads the environment after set-up. */
+/* The address of an OTLP receiver: parsed once, shown without credentials, with the proxy on the way to it. It never
+ * connects. */
 #include "export/curl_target.h"
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -40,26 +39,13 @@ djp__curl_host_is_loopback(const char *host)
     return inet_pton(AF_INET6, text, address) == 1 && memcmp(address, loopback, sizeof loopback) == 0;
 }
 
-static const char *
-curl_target_variable(const char *const *names)
-{
-    for (; *names; names++) {
-        const char *value = getenv(*names);
-        if (value && *value)
-            return value;
-    }
-    return "";
-}
-
 static int
-curl_target_set_proxy(djp_curl_target *target, const char *host)
+curl_target_set_proxy(djp_curl_target *target, const djp_options *options, const char *host)
 {
-    static const char *const plain[] = {"http_proxy", "all_proxy", "ALL_PROXY", NULL};
-    static const char *const secure[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", NULL};
-    static const char *const except[] = {"no_proxy", "NO_PROXY", NULL};
+    const char *proxy = target->is_https ? options->https_proxy : options->http_proxy;
     int direct = target->unix_socket || djp__curl_host_is_loopback(host);
-    target->proxy = djp__strdup(direct ? "" : curl_target_variable(target->is_https ? secure : plain));
-    target->no_proxy = djp__strdup(direct ? "*" : curl_target_variable(except));
+    target->proxy = djp__strdup(direct || !proxy ? "" : proxy);
+    target->no_proxy = djp__strdup(direct ? "*" : options->no_proxy ? options->no_proxy : "");
     return target->proxy && target->no_proxy ? 0 : DJP_ENOMEM;
 }
 
@@ -141,7 +127,7 @@ curl_target_show(djp_curl_target *target, CURLU *url)
 }
 
 static int
-curl_target_parse(djp_curl_target *target, CURLU *url, const char *text, int is_grpc)
+curl_target_parse(djp_curl_target *target, CURLU *url, const char *text, const djp_options *options)
 {
     char *scheme = NULL, *host = NULL;
     int code = DJP_EINVAL;
@@ -156,11 +142,11 @@ curl_target_parse(djp_curl_target *target, CURLU *url, const char *text, int is_
         goto done;
     if ((code = curl_target_show(target, url)) != 0)
         goto done;
-    if (is_grpc && (code = curl_target_add_method(url)) != 0)
+    if (options->protocol == DJP_PROTOCOL_GRPC && (code = curl_target_add_method(url)) != 0)
         goto done;
     if ((code = curl_target_part(&target->url, url, CURLUPART_URL)) != 0)
         goto done;
-    code = curl_target_set_proxy(target, host);
+    code = curl_target_set_proxy(target, options, host);
 done:
     djp__free(scheme);
     djp__free(host);
@@ -175,7 +161,7 @@ djp__curl_target_init(djp_curl_target *target, const djp_options *options)
         return DJP_EINVAL;
     char *text = curl_target_complete(target, options);
     CURLU *url = curl_url();
-    int code = text && url ? curl_target_parse(target, url, text, options->protocol == DJP_PROTOCOL_GRPC) : DJP_ENOMEM;
+    int code = text && url ? curl_target_parse(target, url, text, options) : DJP_ENOMEM;
     curl_url_cleanup(url);
     djp__free(text);
     if (code != 0)

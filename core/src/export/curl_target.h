@@ -13,9 +13,9 @@ typedef struct djp_curl_target {
     int is_https;
 } djp_curl_target;
 
-/* Reads options->endpoint and the proxy variables of libcurl (http_proxy, https_proxy, all_proxy, no_proxy; upper case too except
- * HTTP_PROXY). They are read here, once, because getenv beside a setenv of the host is not safe later on. Loopback targets have
- * no proxy. Returns 0, DJP_EINVAL for a URL that is not http or https, or DJP_ENOMEM. The caller frees with _fini. */
+/* Reads the endpoint, the protocol and the proxies of options; copies. Proxy and no_proxy are always set, so that libcurl never
+ * asks the environment: getenv beside a setenv of the host is not safe. Loopback targets have no proxy. Returns 0, DJP_EINVAL for
+ * a URL that is not http or https, or DJP_ENOMEM. The caller frees with _fini. */
 int djp__curl_target_init(djp_curl_target *target, const djp_options *options);
 void djp__curl_target_fini(djp_curl_target *target);
 /* 1 for localhost, *.localhost, 127.0.0.0/8 and ::1 (with or without brackets). */
