@@ -34,9 +34,6 @@
     X(HTTP_PROXY, "http_proxy")                                     \
     X(HTTPS_PROXY, "https_proxy")                                   \
     X(NO_PROXY, "no_proxy")                                         \
-    X(HTTP_PROXY, "http_proxy")                                     \
-    X(HTTPS_PROXY, "https_proxy")                                   \
-    X(NO_PROXY, "no_proxy")                                         \
     X(PATH, "path")                                                 \
     X(MAX_REQUEST_BYTES, "max_request_bytes")                       \
     X(MAX_RESPONSE_BYTES, "max_response_bytes")                     \

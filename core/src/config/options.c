@@ -14,9 +14,10 @@ static const size_t options_texts[] = {
     offsetof(djp_options, endpoint),           offsetof(djp_options, headers),
     offsetof(djp_options, certificate),        offsetof(djp_options, client_key),
     offsetof(djp_options, client_certificate), offsetof(djp_options, file_path),
-    offsetof(djp_options, prometheus_host),    offsetof(djp_options, excluded_paths),
-    offsetof(djp_options, propagators),        offsetof(djp_options, known_methods),
-    offsetof(djp_options, report_json),
+    offsetof(djp_options, http_proxy),         offsetof(djp_options, https_proxy),
+    offsetof(djp_options, no_proxy),           offsetof(djp_options, prometheus_host),
+    offsetof(djp_options, excluded_paths),     offsetof(djp_options, propagators),
+    offsetof(djp_options, known_methods),      offsetof(djp_options, report_json),
 };
 
 enum { OPTIONS_TEXT_COUNT = sizeof(options_texts) / sizeof(options_texts[0]) };

@@ -166,19 +166,26 @@ baggage_store_value(djp_buf *store, djp_text value, int encoded)
     return stored;
 }
 
-/* Appends the valid properties, trimmed and joined by ';'. */
+/* Appends the valid properties without blanks, joined by ';'. */
 static void
 baggage_store_properties(djp_buf *store, djp_text properties)
 {
     size_t start = store->size;
     djp_text property;
     while (djp__text_split(&property, &properties, ';')) {
-        if (baggage_property_is_valid(property)) {
-            if (store->size != start) {
-                djp__buf_char(store, ';');
-            }
-            property = djp__text_trim(property);
-            djp__buf_append(store, property.data, property.size);
+        djp_text key;
+        djp_text value;
+        int has_value = baggage_split_pair(&key, &value, property);
+        if (!baggage_token_is_valid(key) || !baggage_octets_are_valid(value)) {
+            continue;
+        }
+        if (store->size != start) {
+            djp__buf_char(store, ';');
+        }
+        djp__buf_append(store, key.data, key.size);
+        if (has_value) {
+            djp__buf_char(store, '=');
+            djp__buf_append(store, value.data, value.size);
         }
     }
 }
