@@ -95,7 +95,7 @@ test_protobuf_typical(void **state)
     djp__encoder_free(encoder);
 }
 
-/* Depth 64 is written, depth 65 is damage in all encodings. */
+/* The deepest nesting is written, one more is damage in all encodings. */
 static void
 test_depth(void **state)
 {

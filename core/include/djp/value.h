@@ -51,8 +51,9 @@ typedef struct djp_attribute {
     djp_value value;
 } djp_attribute;
 
-/* Arrays and maps deeper than this become empty values (spec: attribute value depth limit). */
-#define DJP_VALUE_DEPTH_MAX 64
+/* Arrays and maps deeper than this become empty values (spec: attribute value depth limit). A map costs three levels of protobuf
+ * messages, and decoders refuse a whole request with more than 100. */
+#define DJP_VALUE_DEPTH_MAX 30
 
 #ifdef __cplusplus
 }
