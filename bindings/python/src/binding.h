@@ -124,7 +124,7 @@ int djp_py_arguments(PyObject **out, const djp_py_state *state, const djp_py_sig
 #define djp_py_given(argument) ((argument) == Py_None ? NULL : (argument))
 
 /* ---- text (text.c) ---- */
-/* UTF-8 of a str (lone surrogates as invalid bytes, which the core replaces) or the bytes of a bytes object. */
+/* UTF-8 of a str (lone surrogates as U+FFFD) or the bytes of a bytes object. */
 typedef struct djp_py_text {
     djp_text text;
     PyObject *owner; /* temporary bytes object or NULL */

@@ -1,10 +1,24 @@
 /* Text between the two worlds. Compact ASCII strings, the usual case, are read in place; nothing here ever raises for what a
- * string holds: lone surrogates travel as invalid bytes and the core replaces them. */
+ * string holds: a lone surrogate becomes U+FFFD. */
 #include "binding.h"
+
+#include <string.h>
 
 /* Above this many characters a string that is not ASCII is encoded into a temporary, so that the host's object does not keep a
  * second copy of itself. */
 #define TEXT_CACHE_LIMIT 4096
+
+/* Turns each encoded surrogate into U+FFFD, which has as many bytes. bytes is ours alone. */
+static void
+text_replace_surrogates(PyObject *bytes)
+{
+    unsigned char *at = (unsigned char *)PyBytes_AS_STRING(bytes), *end = at + PyBytes_GET_SIZE(bytes);
+    while ((at = memchr(at, 0xed, (size_t)(end - at))) != NULL) {
+        if (end - at >= 3 && at[1] >= 0xa0)
+            memcpy(at, "\xef\xbf\xbd", 3);
+        at++;
+    }
+}
 
 static int
 text_encode(djp_py_text *out, PyObject *object)
@@ -23,6 +37,7 @@ text_encode(djp_py_text *out, PyObject *object)
         PyErr_Clear();
         return 0;
     }
+    text_replace_surrogates(out->owner);
     out->text = (djp_text){PyBytes_AS_STRING(out->owner), (size_t)PyBytes_GET_SIZE(out->owner)};
     return 1;
 }
