@@ -22,9 +22,9 @@ typedef enum djp_metric_type { DJP_COUNTER = 1, DJP_GAUGE = 2, DJP_HISTOGRAM = 3
 #define DJP_BUCKETS_MAX 160u
 
 typedef struct djp_registry_options {
-    uint64_t reserve_bytes;     /* address space; 0: 64 MiB. Pages are used only when touched */
+    uint64_t reserve_bytes; /* address space; 0: 64 MiB. Pages are used only when touched */
     uint32_t cardinality_limit; /* series per family; 0: 2000. Further label sets share one overflow series */
-    int created_samples;        /* 1: OpenMetrics shows when counters and histograms began (_created) */
+    int created_samples; /* 1: OpenMetrics shows when counters and histograms began (_created) */
 } djp_registry_options;
 
 /* Private memory for one process. Returns 0 or DJP_ENOMEM. */
@@ -33,12 +33,12 @@ void djp_registry_free(djp_registry *registry);
 
 typedef struct djp_family_options {
     djp_metric_type type;
-    const char *name;          /* Prometheus name, without the "_total" of counters (it is stripped when given) */
+    const char *name; /* Prometheus name, without the "_total" of counters (it is stripped when given) */
     const char *help;
-    const char *unit;          /* "" or a suffix of name, for OpenMetrics */
+    const char *unit; /* "" or a suffix of name, for OpenMetrics */
     const char *const *labels; /* label names */
     size_t label_count;
-    const double *buckets;     /* upper bounds, ascending, without +Inf; NULL: the HTTP server defaults plus SLO edges */
+    const double *buckets; /* upper bounds, ascending, without +Inf; NULL: the HTTP server defaults plus SLO edges */
     size_t bucket_count;
 } djp_family_options;
 
@@ -83,17 +83,17 @@ int djp_registry_add_process(djp_registry *registry);
 /* The documented families of HTTP servers, jobs, external calls and models (see docs/metrics.md). Created on demand. */
 typedef struct djp_standard djp_standard;
 typedef struct djp_standard_options {
-    int status_class;     /* 2xx instead of 200 */
+    int status_class; /* 2xx instead of 200 */
     int label_style_path; /* method, path, status, service instead of method, endpoint, status_code */
-    const char *service;  /* value of the service label in that style */
+    const char *service; /* value of the service label in that style */
     const char *known_methods; /* comma list of upper-case methods; NULL or "": the usual ones. Copied */
 } djp_standard_options;
 int djp_standard_new(djp_standard **out, djp_registry *registry, const djp_standard_options *options);
 void djp_standard_free(djp_standard *standard);
 /* One HTTP request: http_request_duration_seconds and http_requests_total, plus http_request_size_bytes when size >= 0.
  * method is mapped to the known ones or "_OTHER"; codes outside 100-599 become "other". Label look-up is cached. */
-void djp_standard_http_request(djp_standard *standard, djp_text method, djp_text endpoint, int status_code, uint64_t duration_ns,
-                               int64_t request_bytes, const djp_span_context *context);
+void djp_standard_http_request(djp_standard *standard, djp_text method, djp_text endpoint, int status_code,
+                               uint64_t duration_ns, int64_t request_bytes, const djp_span_context *context);
 /* Finds the family under its documented name (docs/metrics.md; "_total" of counters may be left out) or NULL. Created at the
  * first call, so that a service without jobs shows no job families. */
 djp_family *djp_standard_family(djp_standard *standard, const char *name);
