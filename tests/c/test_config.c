@@ -148,7 +148,7 @@ check_fields(const char *name, const djp_options *options, const json *fields)
         const char *key = fields->keys[i];
         const json *want = &fields->items[i];
         const char *have = NULL;
-        for (size_t t = 0; t < 3; t++) {
+        for (size_t t = 0; t < sizeof texts / sizeof texts[0]; t++) {
             have = strcmp(key, texts[t][0]) == 0 ? texts[t][1] : have;
         }
         if (strcmp(key, "sample_ratio_explicit") == 0) {

@@ -155,6 +155,21 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
                                         .doc = "PEM file of our certificate, for mutual TLS.",
                                         .sources = {{"OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", DJP_FORM_TEXT},
                                                     {"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", DJP_FORM_TEXT}}},
+    [DJP_SETTING_HTTP_PROXY] =
+        {TABLE_TEXT(http_proxy), .secret = 1, .standard = "",
+         .doc =
+             "Proxy for http:// endpoints. Never shown. (HTTP_PROXY in capitals is not read, because a CGI client can "
+             "set it.)",
+         .sources = {{"http_proxy", DJP_FORM_TEXT}, {"all_proxy", DJP_FORM_TEXT}, {"ALL_PROXY", DJP_FORM_TEXT}}},
+    [DJP_SETTING_HTTPS_PROXY] = {TABLE_TEXT(https_proxy), .secret = 1, .standard = "",
+                                 .doc = "Proxy for https:// endpoints. Never shown.",
+                                 .sources = {{"https_proxy", DJP_FORM_TEXT},
+                                             {"HTTPS_PROXY", DJP_FORM_TEXT},
+                                             {"all_proxy", DJP_FORM_TEXT},
+                                             {"ALL_PROXY", DJP_FORM_TEXT}}},
+    [DJP_SETTING_NO_PROXY] = {TABLE_TEXT(no_proxy), .standard = "",
+                              .doc = "Hosts that are reached without a proxy: comma list. Loopback always is.",
+                              .sources = {{"no_proxy", DJP_FORM_TEXT}, {"NO_PROXY", DJP_FORM_TEXT}}},
     [DJP_SETTING_PATH] = {TABLE_TEXT(file_path), .standard = "",
                           .doc = "File of the file exporter; empty or - is standard output.",
                           .sources = {{"DJP_TELEMETRY_FILE_PATH", DJP_FORM_TEXT}}},
