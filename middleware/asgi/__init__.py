@@ -1,7 +1,7 @@
 """ASGI middleware: one span and one measured request per HTTP request, one span per websocket, the scrape at a path of your choice.
 
-    app.add_middleware(TelemetryMiddleware)                          # Starlette, FastAPI
-    app = TelemetryMiddleware(app, metrics_path="/metrics")          # any ASGI application
+app.add_middleware(TelemetryMiddleware)                          # Starlette, FastAPI
+app = TelemetryMiddleware(app, metrics_path="/metrics")          # any ASGI application
 """
 
 from __future__ import annotations

@@ -22,7 +22,10 @@ async def run_lifespan(app: Any, scope: Any, receive: Any, send: Any) -> None:
     """Runs the application's lifespan."""
 
     async def send_after_flush(message: Any) -> None:
-        if isinstance(message, dict) and message.get("type") in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
+        if isinstance(message, dict) and message.get("type") in (
+            "lifespan.shutdown.complete",
+            "lifespan.shutdown.failed",
+        ):
             try:
                 loop = asyncio.get_running_loop()
             except RuntimeError:  # another event loop library

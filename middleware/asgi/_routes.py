@@ -99,7 +99,9 @@ class Routes:
         context = (scope.get("fastapi") or {}).get("effective_route_context")
         if context is not None and getattr(context, "original_route", None) is route:
             return _template(getattr(context, "starlette_route", None) or context)
-        at_mount = _is_mount(route) if route is not None else mount is not None and endpoint is getattr(mount, "app", None)
+        at_mount = (
+            _is_mount(route) if route is not None else mount is not None and endpoint is getattr(mount, "app", None)
+        )
         if at_mount:
             # The mounted application has routes of its own and none matched, or it is a plain one (static files).
             return None if routes else _TAIL

@@ -41,7 +41,9 @@ def spans():
 
 
 def attributes(message):
-    return {item.key: getattr(item.value, item.value.WhichOneof("value") or "string_value") for item in message.attributes}
+    return {
+        item.key: getattr(item.value, item.value.WhichOneof("value") or "string_value") for item in message.attributes
+    }
 
 
 def server_spans():

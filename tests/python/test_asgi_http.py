@@ -37,9 +37,9 @@ def test_request_is_one_span_and_one_measurement(on):
     assert seconds == pytest.approx((span.end_time_unix_nano - span.start_time_unix_nano) / 1e9, abs=1e-6)
     assert driver.requests_total() == {("GET", "/orders/{id}", "200"): 1}
     labels = '{method="GET",endpoint="/orders/{id}",status_code="200"}'
-    assert driver.samples("http_request_duration_seconds_sum")["http_request_duration_seconds_sum" + labels] == pytest.approx(
-        seconds, abs=1e-9
-    )
+    assert driver.samples("http_request_duration_seconds_sum")[
+        "http_request_duration_seconds_sum" + labels
+    ] == pytest.approx(seconds, abs=1e-9)
     assert driver.samples("http_request_size_bytes_sum") == {
         'http_request_size_bytes_sum{method="GET",endpoint="/orders/{id}"}': 7
     }
@@ -415,7 +415,11 @@ def test_shutdown_in_the_middle_of_a_request():
         {"type": "http", "headers": None, "path": None, "method": None, "root_path": None},
         {"type": "http", "headers": [None, (), (b"a",), [b"traceparent", "text"], (b"traceparent", b"\xff" * 9)]},
         {"type": "http", "headers": iter([(b"a", b"b")]), "path": "\ud800", "method": "\ud800", "scheme": 7},
-        {"type": "http", "headers": [(b"content-length", b"9" * 40), (b"content-length", b"-1")], "method": "X" * 100000},
+        {
+            "type": "http",
+            "headers": [(b"content-length", b"9" * 40), (b"content-length", b"-1")],
+            "method": "X" * 100000,
+        },
         {"type": "http", "headers": [(b"tracestate", b"a=%d" % i) for i in range(100)], "fastapi": 7, "route": 7},
         {"type": "http", "route": type("R", (), {"path_format": "\ud800" * 5000})(), "root_path": ""},
     ],
@@ -434,7 +438,13 @@ async def _await(awaitable):
 
 
 def test_broken_messages_are_handed_on(on):
-    messages = [None, {}, {"type": None}, {"type": "http.response.start"}, {"type": "http.response.start", "status": "x"}]
+    messages = [
+        None,
+        {},
+        {"type": None},
+        {"type": "http.response.start"},
+        {"type": "http.response.start", "status": "x"},
+    ]
     messages += [{"type": "http.response.start", "status": 10**30}, {"type": "http.response.body", "more_body": 0}]
 
     async def app(scope, receive, send):

@@ -165,12 +165,23 @@ metric_count_exceptions(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
 }
 
 /* ---- Gauge ---- */
+/* Counts a dropped recording: no counter ever takes NaN, and a gauge is none. */
+static void
+metric_drop(djp_series *series)
+{
+    djp_counter_add(series, Py_NAN);
+}
+
 static PyObject *
 gauge_add(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, double sign)
 {
     PyObject *exemplar;
     double amount = metric_argument(args, nargs, kwnames, "amount", 1.0, &exemplar);
-    djp_gauge_add(djp_py_metric_series((djp_py_metric *)self), sign * amount);
+    djp_series *series = djp_py_metric_series((djp_py_metric *)self);
+    if (isnan(amount)) /* would make every later value NaN */
+        metric_drop(series);
+    else
+        djp_gauge_add(series, sign * amount);
     Py_RETURN_NONE;
 }
 
@@ -195,6 +206,8 @@ gauge_set(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
     if (!isnan(value) ||
         (nargs > 0 && PyFloat_Check(args[0]))) /* NaN itself is a value of a gauge, a wrong type is not */
         djp_gauge_set(series, value);
+    else
+        metric_drop(series);
     Py_RETURN_NONE;
 }
 

@@ -1,0 +1,178 @@
+"""Websockets, lifespan and the scrape through the middleware."""
+
+import asyncio
+import threading
+import time
+
+import asgi_driver as driver
+import djp_telemetry
+import pytest
+from djp_telemetry.asgi import TelemetryMiddleware, metrics_app
+
+pytest.importorskip("djp_telemetry._native")
+
+
+@pytest.fixture
+def on():
+    with driver.telemetry():
+        yield
+
+
+def connect(app, *incoming):
+    connection = driver.Connection({"type": "websocket.connect"}, *incoming)
+    scope = driver.http_scope("/ws/7", type="websocket", scheme="ws")
+    del scope["method"]
+
+    async def main():
+        await app(scope, connection.receive, connection.send)
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+    return connection
+
+
+async def echo(scope, receive, send):
+    scope["route"] = type("Route", (), {"path_format": "/ws/{room}"})
+    assert (await receive())["type"] == "websocket.connect"
+    await send({"type": "websocket.accept"})
+    while True:
+        message = await receive()
+        if message["type"] == "websocket.disconnect":
+            return
+        with djp_telemetry.start_span("message"):
+            await send({"type": "websocket.send", "text": message["text"]})
+
+
+def test_a_connection_is_one_span_and_no_request(on):
+    text = {"type": "websocket.receive", "text": "hi"}
+    connection = connect(TelemetryMiddleware(echo), text, text, {"type": "websocket.disconnect", "code": 1000})
+    assert [m["type"] for m in connection.sent] == ["websocket.accept", "websocket.send", "websocket.send"]
+    exported = driver.spans()
+    (server,) = [span for span in exported if span.kind == 2]
+    attributes = driver.attributes(server)
+    assert server.name == "websocket" and server.status.code == 0
+    assert attributes["http.route"] == "/ws/{room}" and attributes["http.status_code"] == 101
+    assert [s.parent_span_id for s in exported if s.name == "message"] == [server.span_id] * 2
+    assert driver.requests_total() == {}
+
+
+def test_refused_and_failing_connections(on):
+    async def refuse(scope, receive, send):
+        await send({"type": "websocket.close", "code": 1008})
+
+    async def fail(scope, receive, send):
+        raise ValueError("no")
+
+    async def answer(scope, receive, send):
+        await send({"type": "websocket.http.response.start", "status": 401, "headers": []})
+        await send({"type": "websocket.http.response.body", "body": b""})
+
+    connect(TelemetryMiddleware(refuse))
+    with pytest.raises(ValueError):
+        connect(TelemetryMiddleware(fail))
+    connect(TelemetryMiddleware(answer))
+    found = [(span.status.code, attributes["http.status_code"]) for span, attributes in driver.server_spans()]
+    assert found == [(0, 403), (2, 500), (0, 401)]
+
+
+def test_websocket_under_stable_conventions():
+    with driver.telemetry(semconv="http"):
+        connect(TelemetryMiddleware(echo), {"type": "websocket.disconnect", "code": 1001})
+        ((span, attributes),) = driver.server_spans()
+    assert span.name == "websocket /ws/{room}"
+    assert attributes["url.scheme"] == "ws" and attributes["http.request.method"] == "GET"
+    assert attributes["http.response.status_code"] == 101
+
+
+def test_starlette_websocket_route(on):
+    applications = pytest.importorskip("starlette.applications")
+    routing = pytest.importorskip("starlette.routing")
+
+    async def endpoint(websocket):
+        await websocket.accept()
+        await websocket.close()
+
+    app = applications.Starlette(routes=[routing.WebSocketRoute("/ws/{room}", endpoint)])
+    app.add_middleware(TelemetryMiddleware)
+    connect(app)
+    assert driver.server_spans()[0][1]["http.route"] == "/ws/{room}"
+
+
+def lifespan(app):
+    connection = driver.Connection({"type": "lifespan.startup"}, {"type": "lifespan.shutdown"})
+
+    async def main():
+        await app({"type": "lifespan", "asgi": {"version": "3.0"}}, connection.receive, connection.send)
+
+    asyncio.run(main())
+    return [message["type"] for message in connection.sent]
+
+
+def test_lifespan_passes_and_flushes_before_the_server_hears(on, monkeypatch):
+    order = []
+    monkeypatch.setattr(
+        djp_telemetry, "flush", lambda timeout=None: order.append(("flush", threading.current_thread()))
+    )
+
+    async def app(scope, receive, send):
+        for kind in ("startup", "shutdown"):
+            assert (await receive())["type"] == "lifespan." + kind
+            await send({"type": f"lifespan.{kind}.complete"})
+            order.append(kind)
+
+    assert lifespan(TelemetryMiddleware(app)) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert [item if isinstance(item, str) else item[0] for item in order] == ["startup", "flush", "shutdown"]
+    assert order[1][1] is not threading.main_thread()
+    assert driver.spans() == []
+
+
+def test_lifespan_errors_pass_through(on):
+    async def app(scope, receive, send):
+        raise LookupError("no lifespan here")
+
+    with pytest.raises(LookupError):
+        lifespan(TelemetryMiddleware(app))
+
+
+def test_scrape_at_a_path_of_the_application(on):
+    app = TelemetryMiddleware(driver.answering(), metrics_path="/metrics")
+    driver.request(app, "/x")
+    plain = driver.request(app, "/metrics")
+    assert plain.status == 200
+    assert b'http_requests_total{method="GET",endpoint="unmatched",status_code="200"} 1' in plain.body
+    assert dict(plain.sent[0]["headers"])[b"content-type"].startswith(b"text/plain; version=0.0.4")
+    accept = [("accept", b"application/openmetrics-text;version=1.0.0;q=0.9,text/plain;q=0.5")]
+    modern = driver.request(app, "/metrics", headers=accept)
+    assert dict(modern.sent[0]["headers"])[b"content-type"].startswith(b"application/openmetrics-text; version=1.0.0")
+    assert modern.body.endswith(b"# EOF\n")
+    head = driver.request(app, "/metrics", "HEAD")
+    assert head.status == 200 and head.body == b"" and int(dict(head.sent[0]["headers"])[b"content-length"]) > 100
+    assert driver.request(app, "/metrics", "POST").status == 405
+    assert sum(driver.requests_total().values()) == 1 and len(driver.server_spans()) == 1
+
+
+def test_scrapes_are_valid_openmetrics_with_exemplars(on):
+    parser = pytest.importorskip("prometheus_client.openmetrics.parser")
+    driver.request(TelemetryMiddleware(driver.answering(route="/a/{b}")), "/a/1")
+    body = driver.request(metrics_app, "/", headers=[("accept", b"application/openmetrics-text")]).body.decode()
+    families = {family.name: family for family in parser.text_string_to_metric_families(body)}
+    ((span, _),) = driver.server_spans()
+    exemplars = [s.exemplar for s in families["http_request_duration_seconds"].samples if s.exemplar]
+    assert [e.labels["trace_id"] for e in exemplars] == [span.trace_id.hex()]
+
+
+def test_metrics_app_alone_and_off():
+    djp_telemetry.shutdown(1)
+    connection = driver.request(metrics_app)
+    assert connection.status == 200 and connection.body.startswith(b"#")
+    assert lifespan(metrics_app) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+def test_scrape_of_many_series_leaves_the_loop_time(on):
+    from djp_telemetry.metrics import Counter
+
+    counter = Counter("many_total", "many", ["a", "b"])
+    for i in range(1500):
+        counter.labels(str(i), "x" * 40).inc()
+    start = time.perf_counter()
+    body = driver.request(metrics_app).body
+    assert body.count(b"many_total{") == 1500 and time.perf_counter() - start < 0.5
