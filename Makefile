@@ -104,7 +104,7 @@ test-c: $(TESTS_C)
 test-sanitize:
 	@$(MAKE) --no-print-directory SAN=asan test-c
 	@$(MAKE) --no-print-directory SAN=tsan test-tsan
-TSAN_TESTS = ring rand clock key span local_trace recorder threads registry counter histogram segment worker sdk
+TSAN_TESTS = ring rand clock key span local_trace recorder threads registry counter histogram segment standard listener worker worker_faults flush shutdown sdk
 test-tsan: $(foreach t,$(TSAN_TESTS),$(if $(wildcard tests/c/test_$(t).c),$(OUT)/c/test_$(t)))
 	@tools/run-tests.sh $^
 VALGRIND_TESTS = buf str map key span exposition encode response gzip config traceparent tracestate baggage
@@ -115,8 +115,8 @@ test-python: $(VENV)/.test $(VENV)/.native $(TOOLS_C)
 # The extension built with AddressSanitizer and UndefinedBehaviorSanitizer runs the tests of the binding again.
 test-python-asan: $(VENV)/.test
 	@tools/asan-python.sh $(PY)
-e2e: $(VENV)/.test $(VENV)/.native
-	PATH="$$PATH:$${DJP_INFRA:-$$HOME/.cache/djp-infra}/bin:$$(tools/promtool.sh)" $(PY) -m pytest -m e2e tests/e2e -v
+e2e: $(VENV)/.test $(VENV)/.native $(TOOLS_C)
+	DJP_BUILD=$(abspath $(OUT)) PATH="$$PATH:$${DJP_INFRA:-$$HOME/.cache/djp-infra}/bin:$$(tools/promtool.sh)" $(PY) -m pytest -m e2e tests/e2e -v
 fuzz-short: $(FUZZERS)
 	@tools/run-fuzz.sh 5 $(FUZZERS)
 fuzz: $(FUZZERS)

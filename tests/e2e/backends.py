@@ -126,7 +126,7 @@ class Collector(Program):
         program = find("otelcol-djp", "otelcol-contrib", "otelcol")
         self.grpc, self.http, self.health = free_port(), free_port(), free_port()
         self.file = folder / "otlp.jsonl"
-        exporters: dict = {"file": {"path": str(self.file), "flush_interval": "100ms"}}
+        exporters: dict = {"file": {"path": str(self.file), "flush_interval": "100ms", "append": True}}
         if jaeger:
             exporters["otlp_grpc/jaeger"] = {"endpoint": f"127.0.0.1:{jaeger.grpc}", "tls": {"insecure": True}}
         config = {

@@ -62,7 +62,7 @@ def test_every_field_arrives_as_it_was_recorded(collector, protocol, compression
     assert "vendor=value" in root["traceState"] and "other=1" in root["traceState"]
     assert root["flags"] & 0x301 == 0x301
     got = attributes(root["attributes"])
-    assert got.pop("sampling.reason") == "parent"
+    assert got.pop("sampling.reason") == "error"  # a span of the local trace failed
     assert got == {
         "text": "grüße €", "true": True, "false": False, "zero": 0, "big": 2**62, "negative": -5, "real": 0.1,
         "bytes": b"\x00\xff", "list": [1, "two", 3.5, True], "map": {"a": 1, "b": ["x"]}, "empty": "", "twice": "last",
@@ -85,7 +85,7 @@ def test_jaeger_shows_the_same_trace(collector_and_jaeger):
     trace = jaeger.trace(TRACE, 3)
     spans = {s["operationName"]: s for s in trace["spans"]}
     tags = {t["key"]: t["value"] for t in spans["root"]["tags"]}
-    assert tags["text"] == "grüße €" and tags["big"] == 2**62 and tags["true"] is True and tags["span.kind"] == "server"
+    assert tags["text"] == "grüße €" and int(tags["big"]) == 2**62 and tags["true"] is True and tags["span.kind"] == "server"
     assert spans["child"]["references"][0]["spanID"] == spans["root"]["spanID"]
     assert {t["key"]: t["value"] for t in spans["failing"]["tags"]}["error"] is True
     assert trace["processes"][spans["root"]["processID"]]["serviceName"] == "e2e"
@@ -154,6 +154,7 @@ print(count)
         count = int(out.stdout)
         assert count > 500
         numbers = [attributes(s["attributes"])["n"] for _, _, s in collector.wait_spans(count)]
-        assert sorted(numbers) == list(range(count))
+        # OTLP is at-least-once: a connection that ends between request and answer makes a batch arrive twice, rarely. Nothing may be missing.
+        assert set(numbers) == set(range(count)) and len(numbers) - count <= 10
     finally:
         collector.stop()
