@@ -116,6 +116,7 @@ local__settle(djp_span *newest, uint8_t reason, int discard)
         djp_span *next = oldest->next;
         bytes += local__weight(oldest);
         if (!discard) {
+            djp__count(recorder, DJP_COUNT_SETTLED);
             local__publish(oldest, reason, reason);
         }
         djp__span_drop_hold(oldest);
@@ -131,6 +132,10 @@ static uint8_t
 local__decide(djp_local_trace *local, uint8_t reason)
 {
     uintptr_t head = djp_load_acquire(&local->head);
+    if (head == 0 && djp_load_acquire(&local->refs) == 1) {
+        djp_store_release(&local->head, DJP_DECIDED(reason)); /* a root alone: nobody else can look */
+        return reason;
+    }
     do {
         if (djp_head_is_decided(head)) {
             return djp_head_reason(head);
@@ -192,6 +197,7 @@ local__push(djp_span *span)
         }
         span->next = (djp_span *)head;
     } while (!djp_cas_weak_acq_rel(&local->head, &head, (uintptr_t)span));
+    djp__count(recorder, DJP_COUNT_WAITED);
 }
 
 /* Spans of another process are its own to send: this one forgets the copies. */
@@ -216,7 +222,6 @@ djp__local_trace_file(djp_span *span, uint64_t duration_ns)
         local__forget(span);
         return;
     }
-    djp__count(span->recorder, DJP_COUNT_ENDED);
     if (span->record->status == DJP_STATUS_ERROR) {
         djp_store_relaxed(&local->saw_error, 1u);
     }

@@ -225,7 +225,8 @@ djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder)
         return;
     }
     uint64_t released = recorder__sum(recorder, DJP_COUNT_RELEASED);
-    out->ended = recorder__sum(recorder, DJP_COUNT_ENDED);
+    uint64_t settled = recorder__sum(recorder, DJP_COUNT_SETTLED);
+    uint64_t waited = recorder__sum(recorder, DJP_COUNT_WAITED);
     out->started = recorder__sum(recorder, DJP_COUNT_STARTED);
     out->live = out->started - released;
     out->kept_ratio = recorder__sum(recorder, DJP_COUNT_KEPT_RATIO);
@@ -241,5 +242,8 @@ djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder)
     out->dropped_memory = recorder__sum(recorder, DJP_COUNT_MEMORY);
     out->pending_overflow = recorder__sum(recorder, DJP_COUNT_OVERFLOW);
     out->dropped_attributes = recorder__sum(recorder, DJP_COUNT_ATTRIBUTES);
+    out->ended = (waited > settled ? waited - settled : 0) + out->kept_ratio + out->kept_parent + out->kept_error +
+                 out->kept_slow + out->kept_always + out->dropped_unsampled + out->dropped_ring_full +
+                 out->dropped_after_shutdown;
     out->pending_bytes = djp_load_relaxed(&recorder->pending_bytes);
 }

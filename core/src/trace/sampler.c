@@ -130,7 +130,7 @@ djp__sampler_root_state(uint64_t threshold)
     return state;
 }
 
-/* 56 random bits: what tracestate says, else the end of the trace id. */
+/* What tracestate says, else the end of the trace id. */
 static uint64_t
 sampler__randomness(const uint8_t trace_id[16], djp_text ot)
 {
@@ -139,11 +139,7 @@ sampler__randomness(const uint8_t trace_id[16], djp_text ot)
     if (rv.size == SAMPLER__DIGITS && djp__threshold_parse(&value, rv)) {
         return value;
     }
-    value = 0;
-    for (int i = 9; i < 16; i++) {
-        value = value << 8 | trace_id[i];
-    }
-    return value;
+    return djp__sampler_randomness(trace_id);
 }
 
 /* The parent's flag decides. Its threshold is passed on only when it agrees with that flag, else erased. */
@@ -190,12 +186,12 @@ djp__sampler_decide(djp_head *out, const djp_recorder_options *options, const ui
 {
     memset(out, 0, sizeof *out);
     out->threshold = DJP_THRESHOLD_NONE;
-    out->state = parent ? parent->state : NULL;
+    out->state = parent->state;
     djp_text ot = {NULL, 0};
     if (out->state) {
         ot = djp_tracestate_get(out->state, "ot", 2);
     }
-    if (parent && options->parent_based) {
+    if (options->parent_based) {
         sampler__follow_parent(out, parent, ot);
     } else if (options->always_on) {
         out->sampled = 1;

@@ -10,6 +10,7 @@
 #include "base/rand.h"
 #include "trace/recorder_state.h"
 #include "trace/span_block.h"
+#include "trace/text_copy.h"
 
 /* A block as an empty span that records nothing yet. */
 static void
@@ -17,7 +18,10 @@ span__clear(djp_span *span, djp_recorder *recorder)
 {
     djp_span_record *record = (djp_span_record *)(void *)span->space;
     const djp_recorder_options *options = &recorder->options;
-    memset(record, 0, sizeof *record);
+    /* In two parts, which compilers turn into stores; at once it would be a call. */
+    memset(record, 0, 64);
+    memset((char *)record + 64, 0, sizeof *record - 64);
+    record->type = DJP_RECORD_SPAN;
     span->record = record;
     span->used = sizeof *record;
     span->capacity = DJP_SPAN_INLINE_BYTES;
@@ -32,7 +36,6 @@ span__clear(djp_span *span, djp_recorder *recorder)
     span->dead_bytes = 0;
     span->lost = 0;
     span->recorder = recorder;
-    record->type = DJP_RECORD_SPAN;
 }
 
 static void
@@ -62,7 +65,12 @@ span__begin_local(djp_span *span, const djp_span_context *parent)
     } else {
         djp__rand_trace_id(record->trace_id);
     }
-    djp__sampler_decide(&head, &span->recorder->options, record->trace_id, parent, span->recorder->root_state);
+    const djp_recorder_options *options = &span->recorder->options;
+    if (parent) {
+        djp__sampler_decide(&head, options, record->trace_id, parent, span->recorder->root_state);
+    } else {
+        djp__sampler_decide_root(&head, options, record->trace_id, span->recorder->root_state);
+    }
     record->trace_flags = (uint8_t)(random | (head.sampled ? DJP_FLAG_SAMPLED : 0u));
     record->local_root = 1;
     djp__local_trace_begin(span, &head);
@@ -95,7 +103,27 @@ span__place(djp_span *span, const djp_span_options *options)
     span__begin_local(span, remote);
 }
 
-static void
+/* A short name of plain ASCII, the usual one; anything else takes the long way. */
+static inline void
+span__put_name(djp_span *span, const char *name, size_t size)
+{
+    djp_span_record *record = span->record;
+    if (__builtin_expect(name && size - 1u < 128u, 1)) {
+        djp_item item = {0, djp_item_head(DJP_ITEM_TEXT, DJP_STRING, size)};
+        char *at = (char *)(record + 1);
+        memcpy(at, &item, sizeof item);
+        if (__builtin_expect(!djp__copy_text(at + sizeof item, name, size), 1)) {
+            record->name_at = (uint32_t)(sizeof *record + sizeof item);
+            record->name_size = (uint32_t)size;
+            span->used = (uint32_t)(sizeof *record + sizeof item + djp_pad8(size));
+            return;
+        }
+    }
+    djp_span_update_name(span, name, size);
+}
+
+/* The tracestate that came in. Our own "ot" is left out: the exporter writes it from the threshold. */
+static __attribute__((noinline)) void
 span__put_state(djp_span *span)
 {
     djp_text text = djp_tracestate_text(span->local->state);
@@ -132,8 +160,8 @@ djp_span_start(djp_recorder *recorder, const char *name, size_t name_size, const
     }
     span->recording = !span->local->silent;
     if (span->recording) {
-        djp_span_update_name(span, name, name_size);
-        if (__builtin_expect(span->local->state != NULL, 0)) {
+        span__put_name(span, name, name_size);
+        if (__builtin_expect(span->local->state != NULL && span->local->state != recorder->root_state, 0)) {
             span__put_state(span);
         }
     }

@@ -9,9 +9,9 @@
 
 /* Under AddressSanitizer nothing is kept, so that a use after release is seen. */
 #if defined(__SANITIZE_ADDRESS__)
-#define SPAN__IDLE_MAX 0u
+#define BLOCK__IDLE_MAX 0
 #else
-#define SPAN__IDLE_MAX 64u
+#define BLOCK__IDLE_MAX 64
 #endif
 
 DJP_THREAD_LOCAL djp_thread djp__thread;
@@ -71,7 +71,7 @@ void
 djp__span_block_give(djp_span *span)
 {
     djp_thread *thread = &djp__thread;
-    if (__builtin_expect(thread->block_count >= SPAN__IDLE_MAX, 0)) {
+    if (__builtin_expect((int)thread->block_count >= BLOCK__IDLE_MAX, 0)) {
         djp__free(span);
         return;
     }

@@ -1,0 +1,694 @@
+/* What a single span keeps: times, ids, every kind of value, the last value of a key, limits, events, links, exceptions, status and
+ * bad input. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "span_reader.h"
+
+static djp_recorder *recorder;
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    djp_recorder_options options = span_reader_options();
+    recorder = span_reader_recorder(&options);
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    djp_recorder_counters counters;
+    djp__recorder_counters(&counters, recorder);
+    assert_int_equal(counters.live, 0);
+    djp__recorder_free(recorder);
+    return 0;
+}
+
+static void
+with_options(djp_recorder_options options)
+{
+    djp__recorder_free(recorder);
+    recorder = span_reader_recorder(&options);
+}
+
+static djp_key
+key(const char *text)
+{
+    return djp_key_intern(text, strlen(text));
+}
+
+static djp_span *
+start(const char *name)
+{
+    return djp_span_start(recorder, name, strlen(name), NULL);
+}
+
+/* Ends, releases and reads back. */
+static djp_span_record *
+finish(djp_span *span)
+{
+    djp_span_end(span, 0);
+    djp_span_release(span);
+    djp_span_record *record = span_reader_take(recorder);
+    assert_non_null(record);
+    assert_null(span_reader_take(recorder));
+    return record;
+}
+
+static void
+a_root_has_ids_times_and_a_name(void **state)
+{
+    (void)state;
+    djp_span_options options = {.scope = 0, .kind = DJP_KIND_SERVER};
+    uint64_t before = djp__clock_realtime();
+    djp_span *span = djp_span_start(recorder, "GET /orders", 11, &options);
+    djp_span_context context;
+    djp_span_get_context(span, &context);
+    assert_true(djp_span_context_is_valid(&context));
+    assert_int_equal(context.flags, DJP_FLAG_SAMPLED | DJP_FLAG_RANDOM);
+    assert_int_equal(context.is_remote, 0);
+    assert_int_equal(djp_span_is_recording(span), 1);
+    uint64_t monotonic = djp_span_start_monotonic_ns(span);
+    struct timespec nap = {0, 2000000};
+    nanosleep(&nap, NULL);
+    uint64_t duration = djp_span_end(span, 0);
+    assert_true(duration >= 2000000 && duration < 2000000000);
+    assert_true(djp__clock_monotonic() >= monotonic + duration);
+    assert_int_equal(djp_span_is_recording(span), 0);
+    assert_int_equal(djp_span_end(span, 0), 0); /* a second end does nothing */
+    djp_span_release(span);
+    djp_span_record *record = span_reader_take(recorder);
+    assert_memory_equal(record->trace_id, context.trace_id, 16);
+    assert_memory_equal(record->span_id, context.span_id, 8);
+    assert_memory_equal(record->parent_id, "\0\0\0\0\0\0\0\0", 8);
+    assert_int_equal(record->end_unix_ns - record->start_unix_ns, duration);
+    assert_true(record->start_unix_ns + 1000000 > before && record->end_unix_ns < djp__clock_realtime() + 1000000);
+    assert_int_equal(record->kind, DJP_KIND_SERVER);
+    assert_int_equal(record->trace_flags, context.flags);
+    assert_int_equal(record->local_root, 1);
+    assert_int_equal(record->reason, DJP_REASON_ALWAYS);
+    assert_true(record->threshold == DJP_THRESHOLD_NONE);
+    assert_true(djp__text_equal(span_reader_name(record), "GET /orders"));
+    free(record);
+    assert_null(span_reader_take(recorder));
+}
+
+static void
+given_times_are_kept(void **state)
+{
+    (void)state;
+    djp_span_options options = {.start_unix_ns = 1000};
+    djp_span *span = djp_span_start(recorder, "a", 1, &options);
+    assert_int_equal(djp_span_end(span, 1500), 500);
+    djp_span_release(span);
+    span = djp_span_start(recorder, "b", 1, &options);
+    assert_int_equal(djp_span_end(span, 10), 0); /* moved to the start */
+    djp_span_release(span);
+    span = djp_span_start(recorder, "c", 1, &options);
+    assert_true(djp_span_end(span, 0) > 1600000000ull * 1000000000u);
+    djp_span_release(span);
+    for (int i = 0; i < 3; i++) {
+        djp_span_record *record = span_reader_take(recorder);
+        assert_int_equal(record->start_unix_ns, 1000);
+        assert_true(i != 0 || record->end_unix_ns == 1500);
+        assert_true(i != 1 || record->end_unix_ns == 1000);
+        free(record);
+    }
+}
+
+static void
+children_continue_their_parent(void **state)
+{
+    (void)state;
+    djp_span *parent = start("parent");
+    djp_span_options options = {.parent = parent, .kind = DJP_KIND_CLIENT};
+    djp_span *child = djp_span_start(recorder, "child", 5, &options);
+    djp_span_context above, below;
+    djp_span_get_context(parent, &above);
+    djp_span_get_context(child, &below);
+    assert_memory_equal(above.trace_id, below.trace_id, 16);
+    assert_memory_not_equal(above.span_id, below.span_id, 8);
+    djp_span_end(parent, 0);
+    djp_span_record *record = span_reader_take(recorder);
+    free(record);
+    /* An ended parent is still a parent; a released one leaves its children whole. */
+    djp_span *late = djp_span_start(recorder, "late", 4, &options);
+    options.force_root = 1;
+    djp_span *other = djp_span_start(recorder, "other", 5, &options);
+    djp_span_release(parent);
+    djp_span *const spans[] = {child, late, other};
+    for (int i = 0; i < 3; i++) {
+        djp_span_end(spans[i], 0);
+        record = span_reader_take(recorder);
+        assert_int_equal(memcmp(record->trace_id, above.trace_id, 16) == 0, i < 2);
+        assert_int_equal(memcmp(record->parent_id, above.span_id, 8) == 0, i < 2);
+        assert_int_equal(record->local_root, i == 2);
+        assert_int_equal(record->parent_remote, 0);
+        free(record);
+        djp_span_release(spans[i]);
+    }
+}
+
+static void
+every_kind_of_value_is_kept(void **state)
+{
+    (void)state;
+    djp_span *span = start("values");
+    djp_span_set_string(span, key("s"), "h\xc3\xa9llo", 6);
+    djp_span_set_string(span, key("empty"), "", 0);
+    djp_span_set_string(span, key("null"), NULL, 5);
+    djp_span_set_int(span, key("i"), INT64_MIN);
+    djp_span_set_double(span, key("d"), -0.5);
+    djp_span_set_double(span, key("nan"), NAN);
+    djp_span_set_bool(span, key("b"), 7);
+    djp_value bytes = {.type = DJP_BYTES, .as.text = {"\x00\xff\x80", 3}};
+    djp_span_set_value(span, key("x"), &bytes);
+    djp_value none = {.type = DJP_EMPTY};
+    djp_span_set_value(span, key("none"), &none);
+    djp_value inner[] = {{.type = DJP_INT, .as.integer = 1},
+                         {.type = DJP_STRING, .as.text = {"a", 1}},
+                         {.type = DJP_BOOL, .as.boolean = 0},
+                         {.type = DJP_EMPTY}};
+    djp_value array = {.type = DJP_ARRAY, .as.array = {inner, 4}};
+    djp_span_set_value(span, key("array"), &array);
+    djp_attribute pairs[] = {{{"k", 1}, array}, {{"n", 1}, {.type = DJP_DOUBLE, .as.real = 2}}};
+    djp_value map = {.type = DJP_MAP, .as.map = {pairs, 2}};
+    djp_span_set_value(span, key("map"), &map);
+    djp_value hollow = {.type = DJP_ARRAY, .as.array = {NULL, 3}};
+    djp_span_set_value(span, key("hollow"), &hollow);
+    djp_span_record *record = finish(span);
+    assert_string_equal(span_reader_show(record, "s"), "s:h\xc3\xa9llo");
+    assert_string_equal(span_reader_show(record, "empty"), "s:");
+    assert_string_equal(span_reader_show(record, "null"), "s:");
+    assert_string_equal(span_reader_show(record, "i"), "i:-9223372036854775808");
+    assert_string_equal(span_reader_show(record, "d"), "d:-0.5");
+    assert_non_null(strstr(span_reader_show(record, "nan"), "nan"));
+    assert_string_equal(span_reader_show(record, "b"), "b:1");
+    assert_string_equal(span_reader_show(record, "x"), "x:00ff80");
+    assert_string_equal(span_reader_show(record, "none"), "-");
+    assert_string_equal(span_reader_show(record, "array"), "[i:1,s:a,b:0,-]");
+    assert_string_equal(span_reader_show(record, "map"), "{k=[i:1,s:a,b:0,-],n=d:2}");
+    assert_string_equal(span_reader_show(record, "hollow"), "[]");
+    assert_int_equal(record->attribute_items, 12);
+    assert_int_equal(record->dropped_attributes, 0);
+    free(record);
+}
+
+static void
+strings_of_every_length_come_back(void **state)
+{
+    (void)state;
+    char text[700];
+    for (size_t i = 0; i < sizeof text; i++) {
+        text[i] = (char)('a' + i % 26);
+    }
+    for (size_t size = 0; size < sizeof text; size++) {
+        djp_span *span = djp_span_start(recorder, text, size, NULL);
+        char *exact = malloc(size + 1); /* so that reading beyond the end is seen */
+        memcpy(exact, text, size);
+        djp_span_set_string(span, key("text"), exact, size);
+        free(exact);
+        djp_span_record *record = finish(span);
+        const djp_item *item = span_reader_attribute(record, "text");
+        assert_int_equal(djp_item_size(item), size);
+        assert_memory_equal(djp_item_payload(item), text, size);
+        assert_int_equal(record->name_size, size);
+        free(record);
+    }
+}
+
+static void
+nesting_ends_at_the_depth_limit(void **state)
+{
+    (void)state;
+    enum { LEVELS = 200 };
+    djp_value values[LEVELS + 1];
+    values[LEVELS] = (djp_value){.type = DJP_INT, .as.integer = 1};
+    for (int i = LEVELS; i-- > 0;) {
+        values[i] = (djp_value){.type = DJP_ARRAY, .as.array = {&values[i + 1], 1}};
+    }
+    djp_span *span = start("deep");
+    djp_span_set_value(span, key("deep"), &values[0]);
+    djp_span_set_value(span, key("fits"), &values[LEVELS - DJP_VALUE_DEPTH_MAX]);
+    djp_span_record *record = finish(span);
+    const djp_item *item = span_reader_attribute(record, "deep");
+    int depth = 0;
+    for (; djp_item_type(item) == DJP_ARRAY; depth++) {
+        item = djp_item_payload(item);
+    }
+    assert_int_equal(depth, DJP_VALUE_DEPTH_MAX);
+    assert_int_equal(djp_item_type(item), DJP_EMPTY);
+    assert_non_null(strstr(span_reader_show(record, "fits"), "i:1"));
+    free(record);
+}
+
+static void
+bad_text_is_repaired_everywhere(void **state)
+{
+    (void)state;
+    djp_span *span = djp_span_start(recorder, "n\xff", 2, NULL);
+    djp_span_set_string(span, key("a"), "x\x80y", 3);
+    djp_span_set_string(span, key("b"), "\xed\xa0\x80", 3);
+    djp_attribute pair = {{"k\xfe", 2}, {.type = DJP_STRING, .as.text = {"v\xc3", 2}}};
+    djp_value map = {.type = DJP_MAP, .as.map = {&pair, 1}};
+    djp_span_set_value(span, key("m"), &map);
+    djp_span_add_event(span, "e\xff", 2, 5, &pair, 1);
+    djp_span_set_status(span, DJP_STATUS_ERROR, "s\xff", 2);
+    djp_span_set_string(span, djp_key_intern("bad\xffkey", 7), "v", 1);
+    djp_span_record *record = finish(span);
+    assert_true(djp__text_equal(span_reader_name(record), "n\xef\xbf\xbd"));
+    assert_string_equal(span_reader_show(record, "a"), "s:x\xef\xbf\xbdy");
+    assert_string_equal(span_reader_show(record, "b"), "s:\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+    assert_string_equal(span_reader_show(record, "m"), "{k\xef\xbf\xbd=s:v\xef\xbf\xbd}");
+    assert_string_equal(span_reader_show(record, "bad\xef\xbf\xbdkey"), "s:v");
+    const djp_item *event = span_reader_item(record, DJP_ITEM_EVENT, 0);
+    assert_true(djp__text_equal(span_reader_event_name(event), "e\xef\xbf\xbd"));
+    assert_string_equal(span_reader_show_in(event, "k\xef\xbf\xbd"), "s:v\xef\xbf\xbd");
+    assert_true(djp__text_equal(span_reader_status_text(record), "s\xef\xbf\xbd"));
+    free(record);
+}
+
+static void
+length_limits_cut_text_and_bytes(void **state)
+{
+    (void)state;
+    djp_recorder_options options = span_reader_options();
+    options.attribute_value_length_limit = 3;
+    with_options(options);
+    djp_span *span = start("a long name is not cut");
+    djp_span_set_string(span, key("ascii"), "abcdef", 6);
+    djp_span_set_string(span, key("wide"), "\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac", 12);
+    djp_span_set_string(span, key("bad"), "\xff\xff\xff\xff\xff", 5);
+    char *huge = malloc(10 << 20);
+    memset(huge, 'h', 10 << 20);
+    djp_span_set_string(span, key("huge"), huge, 10 << 20);
+    djp_value items[] = {{.type = DJP_STRING, .as.text = {"wxyz", 4}}, {.type = DJP_BYTES, .as.text = {"1234", 4}}};
+    djp_value array = {.type = DJP_ARRAY, .as.array = {items, 2}};
+    djp_span_set_value(span, key("nested"), &array);
+    djp_span_record *record = finish(span);
+    assert_string_equal(span_reader_show(record, "ascii"), "s:abc");
+    assert_string_equal(span_reader_show(record, "wide"), "s:\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac");
+    assert_string_equal(span_reader_show(record, "bad"), "s:\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+    assert_string_equal(span_reader_show(record, "huge"), "s:hhh");
+    assert_string_equal(span_reader_show(record, "nested"), "[s:wxy,x:313233]");
+    assert_int_equal(record->name_size, 22);
+    free(record);
+    free(huge);
+}
+
+static void
+the_count_limit_drops_new_keys_and_updates_old_ones(void **state)
+{
+    (void)state;
+    djp_recorder_options options = span_reader_options();
+    options.attribute_count_limit = 4;
+    with_options(options);
+    djp_span *span = start("limited");
+    char name[16];
+    for (int i = 0; i < 4; i++) {
+        djp_span_set_int(span, key("repeated"), i);
+    }
+    for (int i = 0; i < 6; i++) {
+        snprintf(name, sizeof name, "k%d", i);
+        djp_span_set_int(span, key(name), i);
+    }
+    djp_span_set_string(span, key("k1"), "new value", 9);
+    djp_value array = {.type = DJP_ARRAY, .as.array = {NULL, 0}};
+    djp_span_set_value(span, key("k2"), &array);
+    djp_span_set_value(span, key("k5"), &array);
+    djp_span_set_string(span, key("repeated"), "\xff", 1);
+    djp_span_set_int(span, 0, 5);
+    djp_span_set_int(span, 0xfffffff0u, 5);
+    djp_span_drop_attribute(span);
+    djp_span_record *record = finish(span);
+    assert_int_equal(record->attribute_items, 4);
+    assert_string_equal(span_reader_show(record, "repeated"), "s:\xef\xbf\xbd");
+    assert_string_equal(span_reader_show(record, "k0"), "i:0");
+    assert_string_equal(span_reader_show(record, "k1"), "s:new value");
+    assert_string_equal(span_reader_show(record, "k2"), "[]");
+    assert_string_equal(span_reader_show(record, "k3"), "");
+    assert_int_equal(record->dropped_attributes, 3 + 1 + 2 + 1);
+    free(record);
+    djp_recorder_counters counters;
+    djp__recorder_counters(&counters, recorder);
+    assert_int_equal(counters.dropped_attributes, 7);
+}
+
+static void
+a_limit_of_nothing_keeps_nothing(void **state)
+{
+    (void)state;
+    djp_recorder_options options = span_reader_options();
+    options.attribute_count_limit = options.event_count_limit = options.link_count_limit = 0;
+    with_options(options);
+    djp_span *span = start("none");
+    djp_span_set_int(span, key("a"), 1);
+    djp_span_set_string(span, key("a"), "\xff", 1);
+    djp_span_add_event(span, "e", 1, 0, NULL, 0);
+    djp_span_context context;
+    djp_span_get_context(span, &context);
+    djp_span_add_link(span, &context, NULL, 0);
+    djp_span_record *record = finish(span);
+    assert_int_equal(record->attribute_items + record->event_items + record->link_items, 0);
+    assert_int_equal(record->dropped_attributes, 2);
+    assert_int_equal(record->dropped_events, 1);
+    assert_int_equal(record->dropped_links, 1);
+    free(record);
+}
+
+static void
+the_last_of_many_values_wins_in_bounded_memory(void **state)
+{
+    (void)state;
+    djp_recorder_options options = span_reader_options();
+    options.attribute_count_limit = UINT32_MAX;
+    with_options(options);
+    static char text[4096];
+    memset(text, 't', sizeof text);
+    djp_span *span = start("progress");
+    for (int i = 0; i < 100000; i++) {
+        djp_span_set_int(span, key("progress"), i);
+        if (i % 10 == 0) {
+            djp_span_set_string(span, key("text"), text, (size_t)(i % 4096));
+        }
+        if (i % 1000 == 0) {
+            djp_span_update_name(span, text, (size_t)(i / 100));
+        }
+    }
+    djp_span_record *record = finish(span);
+    assert_string_equal(span_reader_show(record, "progress"), "i:99999");
+    assert_int_equal(djp_item_size(span_reader_attribute(record, "text")), 99990 % 4096);
+    assert_int_equal(record->name_size, 990);
+    assert_int_equal(record->dropped_attributes, 0);
+    free(record);
+}
+
+static void
+ten_thousand_attributes_are_bounded(void **state)
+{
+    (void)state;
+    djp_span *span = start("many");
+    char name[16];
+    for (int i = 0; i < 10000; i++) {
+        size_t size = (size_t)snprintf(name, sizeof name, "many.%d", i);
+        djp_span_set_int(span, djp_key_intern(name, size), i);
+    }
+    djp_span_record *record = finish(span);
+    assert_int_equal(record->attribute_items, 128);
+    assert_int_equal(record->dropped_attributes, 10000 - 128);
+    assert_string_equal(span_reader_show(record, "many.127"), "i:127");
+    free(record);
+}
+
+static void
+what_does_not_fit_a_record_is_counted(void **state)
+{
+    (void)state;
+    djp_recorder_options options = span_reader_options();
+    options.ring_bytes = 64 << 10; /* records of 16 KiB at most */
+    with_options(options);
+    char *huge = malloc(10 << 20);
+    memset(huge, 'h', 10 << 20);
+    djp_span *span = djp_span_start(recorder, huge, 10 << 20, NULL);
+    djp_span_set_string(span, key("huge"), huge, 10 << 20);
+    djp_span_set_string(span, key("fits"), huge, 9000);
+    djp_span_set_string(span, key("fits"), huge, 9001); /* too large beside the older value, which stays */
+    djp_span_set_string(span, key("over"), huge, 9000);
+    huge[5] = '\xff';
+    djp_span_set_string(span, key("bad"), huge, 10 << 20);
+    djp_value many = {.type = DJP_ARRAY};
+    djp_value *items = calloc(100000, sizeof *items);
+    many.as.array.items = items;
+    many.as.array.count = 100000;
+    djp_span_set_value(span, key("array"), &many);
+    djp_span_add_event(span, "fits", 4, 0, NULL, 0);
+    djp_attribute big = {{"big", 3}, {.type = DJP_STRING, .as.text = {huge, 1 << 20}}};
+    djp_span_add_event(span, "attribute does not fit", 22, 0, &big, 1);
+    djp_span_set_int(span, key("after"), 1);
+    djp_span_record *record = finish(span);
+    assert_int_equal(record->name_size, 4096);
+    assert_int_equal(djp_item_size(span_reader_attribute(record, "fits")), 9000);
+    assert_string_equal(span_reader_show(record, "after"), "i:1");
+    assert_int_equal(record->dropped_attributes, 5);
+    assert_int_equal(record->event_items, 2);
+    assert_int_equal(
+        ((const djp_event_head *)djp_item_payload(span_reader_item(record, DJP_ITEM_EVENT, 1)))->dropped_attributes, 1);
+    assert_true(record->size <= 16 << 10);
+    free(record);
+    free(items);
+    free(huge);
+}
+
+static void
+status_follows_its_rules(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *steps; /* U, E, O */
+        int status;
+        const char *text;
+    } cases[] = {
+        {"", 0, ""},   {"U", 0, ""},  {"E", 2, "E0"}, {"EE", 2, "E1"}, {"EU", 2, "E0"},    {"O", 1, ""},
+        {"OE", 1, ""}, {"EO", 1, ""}, {"OU", 1, ""},  {"EOE", 1, ""},  {"EEEEU", 2, "E3"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        djp_span *span = start("status");
+        for (size_t k = 0; cases[i].steps[k]; k++) {
+            char c = cases[i].steps[k];
+            char text[3] = {c, (char)('0' + k), 0};
+            djp_span_set_status(span,
+                                c == 'U'   ? DJP_STATUS_UNSET
+                                : c == 'O' ? DJP_STATUS_OK
+                                           : DJP_STATUS_ERROR,
+                                text, 2);
+        }
+        djp_span_set_status(span, (djp_status)77, "odd", 3);
+        djp_span_record *record = finish(span);
+        assert_int_equal(record->status, cases[i].status);
+        assert_true(djp__text_equal(span_reader_status_text(record), cases[i].text));
+        free(record);
+    }
+}
+
+static void
+names_may_change_until_the_end(void **state)
+{
+    (void)state;
+    djp_span *span = start("first");
+    djp_span_update_name(span, "second name, longer", 19);
+    djp_span_set_int(span, key("i"), 3);
+    djp_span_update_name(span, NULL, 3);
+    djp_span_update_name(span, "third", 5);
+    djp_span_end(span, 0);
+    djp_span_update_name(span, "too late", 8);
+    djp_span_set_int(span, key("late"), 3);
+    djp_span_add_event(span, "late", 4, 0, NULL, 0);
+    djp_span_set_status(span, DJP_STATUS_ERROR, "late", 4);
+    djp_span_release(span);
+    djp_span_record *record = span_reader_take(recorder);
+    assert_true(djp__text_equal(span_reader_name(record), "third"));
+    assert_int_equal(record->attribute_items, 1);
+    assert_int_equal(record->event_items + record->status + record->dropped_attributes, 0);
+    free(record);
+}
+
+static void
+events_and_links_keep_their_own_attributes(void **state)
+{
+    (void)state;
+    djp_recorder_options options = span_reader_options();
+    options.event_attribute_count_limit = 2;
+    options.link_attribute_count_limit = 1;
+    options.event_count_limit = 2;
+    options.link_count_limit = 1;
+    with_options(options);
+    djp_attribute pairs[] = {
+        {{"a", 1}, {.type = DJP_INT, .as.integer = 1}},  {{"b", 1}, {.type = DJP_INT, .as.integer = 2}},
+        {{"a", 1}, {.type = DJP_INT, .as.integer = 3}},  {{"", 0}, {.type = DJP_INT, .as.integer = 4}},
+        {{NULL, 9}, {.type = DJP_INT, .as.integer = 5}}, {{"c", 1}, {.type = DJP_INT, .as.integer = 6}},
+    };
+    djp_span *span = start("grouped");
+    djp_span_add_event(span, "one", 3, 77, pairs, 6);
+    uint64_t before = djp__clock_realtime();
+    djp_span_add_event(span, NULL, 0, 0, NULL, 4);
+    djp_span_add_event(span, "three", 5, 0, NULL, 0);
+    djp_span_context context = {.trace_id = {1}, .span_id = {2}, .flags = 3, .is_remote = 1};
+    djp_header field = {"vendor=x", 8};
+    assert_int_equal(djp_tracestate_parse(&context.state, &field, 1), 1);
+    djp_span_add_link(span, &context, pairs, 2);
+    djp_span_add_link(span, &context, NULL, 0);
+    djp_span_add_link(span, NULL, NULL, 0);
+    djp_span_record *record = finish(span);
+    const djp_item *event = span_reader_item(record, DJP_ITEM_EVENT, 0);
+    const djp_event_head *head = djp_item_payload(event);
+    assert_int_equal(head->time_unix_ns, 77);
+    assert_int_equal(head->dropped_attributes, 3);
+    assert_int_equal(span_reader_count_in(event), 2);
+    assert_string_equal(span_reader_show_in(event, "b"), "i:2");
+    assert_string_equal(span_reader_show_in(event, "a"), "i:3");
+    head = djp_item_payload(span_reader_item(record, DJP_ITEM_EVENT, 1));
+    assert_true(head->time_unix_ns + 1000000 > before && head->time_unix_ns < before + 1000000000);
+    assert_int_equal(record->event_items, 2);
+    assert_int_equal(record->dropped_events, 1);
+    const djp_item *link = span_reader_item(record, DJP_ITEM_LINK, 0);
+    const djp_link_head *to = djp_item_payload(link);
+    assert_memory_equal(to->trace_id, context.trace_id, 16);
+    assert_memory_equal(to->span_id, context.span_id, 8);
+    assert_int_equal(to->flags, 0x303);
+    assert_int_equal(to->dropped_attributes, 1);
+    assert_int_equal(to->state_size, 8);
+    assert_memory_equal(to + 1, "vendor=x", 8);
+    assert_string_equal(span_reader_show_in(link, "a"), "i:1");
+    assert_int_equal(record->dropped_links, 2);
+    free(record);
+    djp_span_context_clear(&context);
+}
+
+static void
+exceptions_are_events(void **state)
+{
+    (void)state;
+    djp_span *span = start("failing");
+    djp_text none = {NULL, 0};
+    djp_attribute own[40];
+    for (int i = 0; i < 40; i++) {
+        own[i] = (djp_attribute){{"extra", 5}, {.type = DJP_INT, .as.integer = i}};
+    }
+    own[0] = (djp_attribute){{"exception.message", 17}, {.type = DJP_STRING, .as.text = {"mine", 4}}};
+    djp_span_record_exception(span, djp__text("ValueError"), djp__text("theirs"), djp__text("at line 1"), 1, own, 2);
+    djp_span_record_exception(span, djp__text("E"), none, none, 0, NULL, 5);
+    djp_span_record_exception(span, djp__text("E"), none, none, 0, own, 40);
+    char *huge = malloc(10 << 20);
+    memset(huge, 'm', 10 << 20);
+    djp_text huge_text = {huge, 10 << 20};
+    djp_span_record_exception(span, huge_text, huge_text, huge_text, 0, NULL, 0);
+    djp_span_record *record = finish(span);
+    const djp_item *event = span_reader_item(record, DJP_ITEM_EVENT, 0);
+    assert_true(djp__text_equal(span_reader_event_name(event), "exception"));
+    assert_string_equal(span_reader_show_in(event, "exception.type"), "s:ValueError");
+    assert_string_equal(span_reader_show_in(event, "exception.message"), "s:mine");
+    assert_string_equal(span_reader_show_in(event, "exception.stacktrace"), "s:at line 1");
+    assert_string_equal(span_reader_show_in(event, "exception.escaped"), "b:1");
+    assert_string_equal(span_reader_show_in(event, "extra"), "i:1");
+    event = span_reader_item(record, DJP_ITEM_EVENT, 1);
+    assert_int_equal(span_reader_count_in(event), 1);
+    event = span_reader_item(record, DJP_ITEM_EVENT, 2);
+    assert_string_equal(span_reader_show_in(event, "extra"), "i:39");
+    assert_int_equal(span_reader_count_in(span_reader_item(record, DJP_ITEM_EVENT, 3)), 3);
+    assert_int_equal(record->status, DJP_STATUS_UNSET);
+    free(record);
+    free(huge);
+}
+
+static void
+null_does_nothing(void **state)
+{
+    (void)state;
+    djp_span_context context;
+    memset(&context, 0xff, sizeof context);
+    djp_text none = {NULL, 0};
+    assert_null(djp_span_start(NULL, "x", 1, NULL));
+    assert_int_equal(djp_span_end(NULL, 0), 0);
+    djp_span_release(NULL);
+    assert_int_equal(djp_span_is_recording(NULL), 0);
+    djp_span_get_context(NULL, &context);
+    assert_false(djp_span_context_is_valid(&context));
+    assert_int_equal(djp_span_start_monotonic_ns(NULL), 0);
+    djp_span_set_string(NULL, 1, "x", 1);
+    djp_span_set_int(NULL, 1, 1);
+    djp_span_set_double(NULL, 1, 1);
+    djp_span_set_bool(NULL, 1, 1);
+    djp_span_set_value(NULL, 1, NULL);
+    djp_span_drop_attribute(NULL);
+    djp_span_update_name(NULL, "x", 1);
+    djp_span_set_status(NULL, DJP_STATUS_OK, NULL, 0);
+    djp_span_add_event(NULL, "x", 1, 0, NULL, 0);
+    djp_span_add_link(NULL, NULL, NULL, 0);
+    djp_span_record_exception(NULL, none, none, none, 0, NULL, 0);
+    djp_span_options options = {.kind = 200, .remote = &context};
+    djp_span *span = djp_span_start(recorder, NULL, 10, &options);
+    djp_span_set_value(span, key("v"), NULL);
+    djp_value odd = {.type = (djp_type)99};
+    djp_span_set_value(span, key("v"), &odd);
+    djp_span_record *record = finish(span);
+    assert_int_equal(record->kind, DJP_KIND_INTERNAL);
+    assert_int_equal(record->name_size, 0);
+    assert_int_equal(record->dropped_attributes, 2);
+    free(record);
+}
+
+static void
+no_memory_loses_values_not_the_process(void **state)
+{
+    (void)state;
+    char text[2000];
+    memset(text, 'm', sizeof text);
+    djp_attribute many[60];
+    for (int i = 0; i < 60; i++) {
+        many[i] = (djp_attribute){{"oom", 3}, {.type = DJP_INT, .as.integer = i}};
+    }
+    for (long n = 1; n < 12; n++) {
+        djp__alloc_fail_after(n);
+        djp_span *span = start("oom");
+        djp_span_options options = {.parent = span};
+        djp_span *child = span ? djp_span_start(recorder, "child", 5, &options) : NULL;
+        djp_span_set_string(span, key("oom.a"), text, sizeof text);
+        djp_span_set_string(span, key("oom.b"), text, sizeof text);
+        djp_span_add_event(span, text, sizeof text, 0, many, 60);
+        djp_span_record_exception(span, djp__text("T"), djp__text("m"), djp__text("s"), 0, many, 60);
+        djp_span_set_status(child, DJP_STATUS_ERROR, text, sizeof text);
+        djp_span_end(child, 0);
+        djp_span_end(span, 0);
+        djp_span_release(child);
+        djp_span_release(span);
+        djp__alloc_fail_after(0);
+        span_reader_drain(recorder);
+    }
+    djp_recorder_counters counters;
+    djp__recorder_counters(&counters, recorder);
+    assert_true(counters.dropped_attributes > 0);
+    assert_int_equal(counters.started, counters.ended);
+}
+
+int
+main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        CASE(a_root_has_ids_times_and_a_name),
+        CASE(given_times_are_kept),
+        CASE(children_continue_their_parent),
+        CASE(every_kind_of_value_is_kept),
+        CASE(strings_of_every_length_come_back),
+        CASE(nesting_ends_at_the_depth_limit),
+        CASE(bad_text_is_repaired_everywhere),
+        CASE(length_limits_cut_text_and_bytes),
+        CASE(the_count_limit_drops_new_keys_and_updates_old_ones),
+        CASE(a_limit_of_nothing_keeps_nothing),
+        CASE(the_last_of_many_values_wins_in_bounded_memory),
+        CASE(ten_thousand_attributes_are_bounded),
+        CASE(what_does_not_fit_a_record_is_counted),
+        CASE(status_follows_its_rules),
+        CASE(names_may_change_until_the_end),
+        CASE(events_and_links_keep_their_own_attributes),
+        CASE(exceptions_are_events),
+        CASE(null_does_nothing),
+        CASE(no_memory_loses_values_not_the_process),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
