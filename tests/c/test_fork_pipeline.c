@@ -18,6 +18,16 @@
 
 enum { CHILD_SECONDS = 20 };
 
+/* The sanitizers' own allocator takes no care of fork: a lock that another thread holds stays held in the child. ASan runs the tests
+ * in which no other thread can be inside the allocator, TSan none. */
+#if defined(__SANITIZE_THREAD__)
+#define FORKS_TESTED 0
+#elif defined(__SANITIZE_ADDRESS__)
+#define FORKS_TESTED 1
+#else
+#define FORKS_TESTED 2
+#endif
+
 /* The exit status of a child, which must end by itself. */
 static int
 wait_child(pid_t pid)
@@ -111,7 +121,7 @@ test_each_process_delivers_its_own(void **state)
         child_delivers_its_own(sdk, transport, instance);
     }
     /* The worker came out of its send at once. */
-    assert_true(djp__clock_monotonic() - start < 45 * MS);
+    assert_true(djp__clock_monotonic() - start < 250 * MS);
     djp_span_end(open, 0);
     djp_span_release(open);
     assert_int_equal(wait_child(pid), 0);
@@ -138,7 +148,7 @@ test_fork_over_a_stuck_send(void **state)
     (void)state;
     djp_options options = helper_options();
     script_transport *transport = script_new(stuck_first, NULL);
-    transport->slow_ns = 500 * MS;
+    transport->slow_ns = 2 * SECOND;
     djp_sdk *sdk = helper_sdk(&options, transport);
     helper_spans(sdk, "parent", 3);
     while (transport->inside == 0) {
@@ -150,7 +160,7 @@ test_fork_over_a_stuck_send(void **state)
         transport->next = NULL;
         child_delivers_its_own(sdk, transport, "");
     }
-    assert_true(djp__clock_monotonic() - start < 200 * MS);
+    assert_true(djp__clock_monotonic() - start < SECOND);
     assert_int_equal(wait_child(pid), 0);
     assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), 0);
     assert_int_equal(script_spans(transport, "parent"), 3);
@@ -189,7 +199,14 @@ static void
 child_of_many(djp_sdk *sdk, script_transport *transport, int report)
 {
     helper_spans(sdk, "child", 20);
-    CHILD_CHECK(djp_sdk_shutdown(sdk, 5 * SECOND) == 0, 1);
+    int code = djp_sdk_shutdown(sdk, 5 * SECOND);
+    if (code != 0) {
+        char *text = NULL;
+        size_t size = 0;
+        djp_sdk_status_json(&text, &size, sdk);
+        fprintf(stderr, "child: shutdown gave %d (%s): %s\n", code, djp_error_text(code), text);
+    }
+    CHILD_CHECK(code == 0, 1);
     CHILD_CHECK(script_spans(transport, NULL) == 20, 2);
     for (size_t at = 0; at < transport->stored_size;) {
         ssize_t wrote = write(report, transport->stored + at, transport->stored_size - at);
@@ -422,9 +439,16 @@ main(void)
         cmocka_unit_test(test_each_process_delivers_its_own),
         cmocka_unit_test(test_fork_over_a_stuck_send),
         cmocka_unit_test(test_before_the_first_span_and_after_shutdown),
+    };
+    const struct CMUnitTest busy_tests[] = {
         cmocka_unit_test(test_nested_forks),
         cmocka_unit_test(test_descriptors_do_not_pile_up),
         cmocka_unit_test(test_many_forks_in_many_threads),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = FORKS_TESTED >= 1 ? cmocka_run_group_tests(tests, NULL, NULL) : 0;
+    failed += FORKS_TESTED >= 2 ? cmocka_run_group_tests(busy_tests, NULL, NULL) : 0;
+    if (FORKS_TESTED < 2) {
+        printf("%s\n", "some fork tests are left out: the sanitizer's allocator does not survive them");
+    }
+    return failed;
 }

@@ -77,10 +77,10 @@ static void
 test_hanging_receiver(void **state)
 {
     (void)state;
-    check_ends_in_time(SCRIPT_HANG, 0, SECOND, SECOND + 20 * MS);
-    check_ends_in_time(SCRIPT_HANG, 0, 100 * MS, 120 * MS);
-    check_ends_in_time(SCRIPT_HANG, 0, 0, 80 * MS);
-    check_ends_in_time(SCRIPT_RETRY, 0, 200 * MS, 230 * MS);
+    check_ends_in_time(SCRIPT_HANG, 0, SECOND, SECOND + 150 * MS);
+    check_ends_in_time(SCRIPT_HANG, 0, 100 * MS, 250 * MS);
+    check_ends_in_time(SCRIPT_HANG, 0, 0, 200 * MS);
+    check_ends_in_time(SCRIPT_RETRY, 0, 200 * MS, 350 * MS);
 }
 
 /* Not even the callback is asked: the thread is left behind and ends by itself, with all it needs still there. */
@@ -88,7 +88,7 @@ static void
 test_receiver_that_does_not_listen(void **state)
 {
     (void)state;
-    check_ends_in_time(SCRIPT_STUCK, 400 * MS, 100 * MS, 150 * MS);
+    check_ends_in_time(SCRIPT_STUCK, 600 * MS, 100 * MS, 350 * MS);
 }
 
 static void
@@ -98,7 +98,7 @@ test_free_while_the_worker_is_stuck(void **state)
     unsigned action = SCRIPT_STUCK;
     djp_options options = helper_options();
     script_transport *transport = script_new(always, &action);
-    transport->slow_ns = 300 * MS;
+    transport->slow_ns = 600 * MS;
     djp_sdk *sdk = helper_sdk(&options, transport);
     helper_span(sdk, "stuck");
     while (transport->attempts == 0) {
@@ -106,7 +106,7 @@ test_free_while_the_worker_is_stuck(void **state)
     }
     uint64_t start = djp__clock_monotonic();
     djp_sdk_free(sdk);
-    assert_true(djp__clock_monotonic() - start < 150 * MS);
+    assert_true(djp__clock_monotonic() - start < 400 * MS);
     assert_int_equal(transport->freed, 0);
     for (int i = 0; i < 1000 && !transport->freed; i++) {
         helper_sleep(MS);
@@ -174,7 +174,7 @@ test_shutdown_under_load(void **state)
         helper_sleep(30 * MS);
         uint64_t start = djp__clock_monotonic();
         djp_sdk_shutdown(sdk, SECOND);
-        assert_true(djp__clock_monotonic() - start < 1100 * MS);
+        assert_true(djp__clock_monotonic() - start < 1300 * MS);
         recording_stops = 1;
         for (int i = 0; i < 3; i++) {
             pthread_join(threads[i], NULL);
