@@ -159,17 +159,23 @@ exposition_has_sum(const exposition *e, double sum)
     return e->format == DJP_TEXT_0_0_4 || (sum >= 0 && (e->family->bucket_count == 0 || bounds[0] >= 0));
 }
 
+/* The first line is put together; the others copy its beginning, which all lines of the series share. */
 static char *
 exposition_buckets(exposition *e, char *end, const djp_series_entry *entry, djp_text labels, uint64_t *count)
 {
+    const char *first = end;
+    end = exposition_copy(end, e->name.data, e->name.size);
+    end = exposition_copy(end, "_bucket{", 8);
+    if (labels.size > 0) {
+        end = exposition_copy(end, labels.data, labels.size);
+        *end++ = ',';
+    }
+    size_t shared = (size_t)(end - first);
     for (uint32_t i = 0; i <= e->family->bucket_count; i++) {
-        *count += djp__series_cell(e->registry, entry, 1 + i);
-        end = exposition_copy(end, e->name.data, e->name.size);
-        end = exposition_copy(end, "_bucket{", 8);
-        if (labels.size > 0) {
-            end = exposition_copy(end, labels.data, labels.size);
-            *end++ = ',';
+        if (i > 0) {
+            end = exposition_copy(end, first, shared);
         }
+        *count += djp__series_cell(e->registry, entry, 1 + i);
         end = exposition_at(e, end, e->suffixes[i]);
         end += djp__number_u64(end, *count);
         end = exposition_end_line(e, end, entry, i);
