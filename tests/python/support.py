@@ -1,5 +1,5 @@
-"""What the tests of the Python package share: telemetry into memory, its spans decoded by the official classes, and programs run in
-processes of their own."""
+"""What the tests of the Python package share: telemetry into memory, its spans decoded by the official classes, and
+programs run in processes of their own."""
 
 import contextlib
 import json
@@ -43,7 +43,7 @@ class Spans(list):
 def take():
     """Everything that has ended so far, out of the memory exporter."""
     assert djp_telemetry.flush(10)
-    data, at, spans = _loader.impl.sdk_take_exported(), 0, Spans()
+    data, at, spans = _loader.impl.sdk_take_exported() or b"", 0, Spans()
     while at < len(data):
         (size,) = struct.unpack_from("<I", data, at)
         request = ExportTraceServiceRequest.FromString(data[at + 4 : at + 4 + size])

@@ -1,4 +1,5 @@
-"""Every kind of Python value as an attribute: what has a counterpart arrives exactly, the rest is counted, nothing raises."""
+"""Every kind of Python value as an attribute: what has a counterpart arrives exactly, the rest is counted, nothing
+raises."""
 
 import enum
 import math
@@ -6,7 +7,6 @@ import math
 import djp_telemetry
 import pytest
 from support import attributes, take, telemetry
-
 
 DEPTH = 30  # DJP_VALUE_DEPTH_MAX: what the official decoders still accept
 
@@ -101,7 +101,9 @@ class Shouting:
     __repr__ = __float__ = __str__
 
 
-@pytest.mark.parametrize("given", [object(), Plain.A, Index(), Shouting(), {1, 2}, 10**400, 1j, lambda: None, {1: 2}, [object()]])
+@pytest.mark.parametrize(
+    "given", [object(), Plain.A, Index(), Shouting(), {1, 2}, 10**400, 1j, lambda: None, {1: 2}, [object()]]
+)
 def test_values_without_a_counterpart_are_counted(given):
     assert record({"k": given, "kept": 1}) == ({"kept": 1}, 1)
 

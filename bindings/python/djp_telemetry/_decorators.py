@@ -1,5 +1,5 @@
-"""Functions wrapped in a span, whatever kind of function they are. A span of a generator is current only while the generator's own
-code runs, never in the code that iterates over it."""
+"""Functions wrapped in a span, whatever kind of function they are. A span of a generator is current only while the
+generator's own code runs, never in the code that iterates over it."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def traced(name: Optional[str] = None, *, attributes: Any = None, kind: Any = No
 
 def traced(name: Any = None, *, attributes: Any = None, kind: Any = None) -> Any:
     """Decorator: each call of the function is a span, named after the function unless a name is given."""
-    if callable(name):
+    if callable(name) or isinstance(name, (staticmethod, classmethod)):
         return traced()(name)
 
     def decorator(function: Any) -> Any:

@@ -1,5 +1,5 @@
-"""Chooses between the native core and the no-op of the same surface. Every way in which loading can fail ends in the no-op with the
-reason kept: importing this package never fails because of a missing, damaged or foreign binary."""
+"""Chooses between the native core and the no-op of the same surface. Every way in which loading can fail ends in the
+no-op with the reason kept: importing this package never fails because of a missing, damaged or foreign binary."""
 
 from __future__ import annotations
 

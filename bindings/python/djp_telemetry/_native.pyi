@@ -1,6 +1,21 @@
 # Types of the native core's spans and propagation; the no-op has the same surface.
 from types import TracebackType
-from typing import Any, Awaitable, Callable, Dict, Iterable, List, Mapping, MutableMapping, Optional, Tuple, Type, TypeVar, Union, overload
+from typing import (
+    Any,
+    Awaitable,
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    Mapping,
+    MutableMapping,
+    Optional,
+    Tuple,
+    Type,
+    TypeVar,
+    Union,
+    overload,
+)
 
 from ._types import SpanKind, Status, StatusCode
 
@@ -51,7 +66,9 @@ class Span:
     def record_exception(
         self, exception: BaseException, attributes: _Attributes = None, timestamp: _Time = None, escaped: bool = False
     ) -> None: ...
-    def set_status(self, status: Union[StatusCode, Status, str, int, Any], description: Optional[str] = None) -> None: ...
+    def set_status(
+        self, status: Union[StatusCode, Status, str, int, Any], description: Optional[str] = None
+    ) -> None: ...
     def update_name(self, name: str) -> None: ...
     def end(self, end_time: _Time = None) -> None: ...
     def is_recording(self) -> bool: ...
@@ -60,11 +77,19 @@ class Span:
     def context(self) -> SpanContext: ...
     def __enter__(self) -> Span: ...
     def __exit__(
-        self, exc_type: Optional[Type[BaseException]], exc: Optional[BaseException], traceback: Optional[TracebackType], /
+        self,
+        exc_type: Optional[Type[BaseException]],
+        exc: Optional[BaseException],
+        traceback: Optional[TracebackType],
+        /,
     ) -> None: ...
     def __aenter__(self) -> Awaitable[Span]: ...
     def __aexit__(
-        self, exc_type: Optional[Type[BaseException]], exc: Optional[BaseException], traceback: Optional[TracebackType], /
+        self,
+        exc_type: Optional[Type[BaseException]],
+        exc: Optional[BaseException],
+        traceback: Optional[TracebackType],
+        /,
     ) -> Awaitable[None]: ...
 
 INVALID_SPAN: Span
@@ -89,7 +114,11 @@ class Context:
 class SpanUse:
     def __enter__(self) -> Span: ...
     def __exit__(
-        self, exc_type: Optional[Type[BaseException]], exc: Optional[BaseException], traceback: Optional[TracebackType], /
+        self,
+        exc_type: Optional[Type[BaseException]],
+        exc: Optional[BaseException],
+        traceback: Optional[TracebackType],
+        /,
     ) -> None: ...
 
 class SpanStarter:
@@ -97,11 +126,19 @@ class SpanStarter:
     def __call__(self, function: _F) -> _F: ...
     def __enter__(self) -> Span: ...
     def __exit__(
-        self, exc_type: Optional[Type[BaseException]], exc: Optional[BaseException], traceback: Optional[TracebackType], /
+        self,
+        exc_type: Optional[Type[BaseException]],
+        exc: Optional[BaseException],
+        traceback: Optional[TracebackType],
+        /,
     ) -> None: ...
     def __aenter__(self) -> Awaitable[Span]: ...
     def __aexit__(
-        self, exc_type: Optional[Type[BaseException]], exc: Optional[BaseException], traceback: Optional[TracebackType], /
+        self,
+        exc_type: Optional[Type[BaseException]],
+        exc: Optional[BaseException],
+        traceback: Optional[TracebackType],
+        /,
     ) -> Awaitable[None]: ...
 
 class Tracer:
@@ -164,7 +201,9 @@ def inject(carrier: None = None, setter: Any = None, context: Optional[Context] 
 @overload
 def inject(carrier: _C, setter: Any = None, context: Optional[Context] = None) -> _C: ...
 def extract(carrier: Any, getter: Any = None) -> Context: ...
-def sdk_start(options: Dict[str, str], environ: Mapping[str, str], service_name: Optional[str], warn: Any, /) -> Dict[str, Any]: ...
+def sdk_start(
+    options: Dict[str, str], environ: Mapping[str, str], service_name: Optional[str], warn: Any, /
+) -> Dict[str, Any]: ...
 def sdk_stop(timeout: Optional[float], /) -> Optional[Tuple[bool, Optional[str]]]: ...
 def sdk_flush(timeout: Optional[float], /) -> bool: ...
 def sdk_status() -> Optional[str]: ...

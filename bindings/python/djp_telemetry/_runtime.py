@@ -1,5 +1,5 @@
-"""Beginning and end: options become text for the core's table of settings, the exit and fork hooks of Python are set, and the state is told
-honestly. Nothing here raises into the application."""
+"""Beginning and end: options become text for the core's table of settings, the exit and fork hooks of Python are
+set, and the state is told honestly. Nothing here raises into the application."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def warn_once(message: str) -> None:
         log.warning("%s", message)
 
 
-# ---- options ------------------------------------------------------------------------------------------------------------------
+# ---- options -----------------------------------------------------------------------------------------------
 
 
 def _pairs(mapping: Mapping[Any, Any]) -> str:
@@ -81,7 +81,8 @@ def _options(given: Mapping[str, Any]) -> dict[str, str]:
             warn_once(f"The option {key} could not be read ({type(error).__name__}) and was ignored.")
             continue
         if known and key not in known:
-            warn_once(f"The option {key} does not exist and was ignored. The options are: {', '.join(sorted(known))}.")
+            names = ", ".join(sorted(known))
+            warn_once(f"The option {key} does not exist and was ignored. The options are: {names}.")
         elif text is not None:
             options[key] = text
     return options
@@ -97,7 +98,7 @@ def wanted(given: Mapping[str, Any]) -> bool:
     return str(enabled).strip().lower() in _TRUE
 
 
-# ---- begin and end ------------------------------------------------------------------------------------------------------------
+# ---- begin and end -----------------------------------------------------------------------------------------
 
 
 def init_telemetry(
@@ -119,8 +120,9 @@ def init_telemetry(
     prometheus_port: Optional[int] = None,
     **options: Any,
 ) -> None:
-    """Starts what the options and the environment ask for; an option wins over its variable. Does nothing while telemetry is active, and
-    may be called again after shutdown(). Never raises for a value: a bad one is replaced by its default with one warning."""
+    """Starts what the options and the environment ask for; an option wins over its variable. Does nothing while
+    telemetry is active, and may be called again after shutdown(). Never raises for a value: a bad one is replaced by
+    its default with one warning."""
     given = dict(
         options,
         enabled=enabled,
@@ -166,8 +168,8 @@ def _start(given: Mapping[str, Any]) -> None:
 
 
 def shutdown(timeout: Optional[float] = None) -> bool:
-    """Sends what is left and ends telemetry; True only when all of it was accepted within timeout seconds (the configured ones by
-    default). Everything after it is a no-op until init_telemetry() is called again."""
+    """Sends what is left and ends telemetry; True only when all of it was accepted within timeout seconds (the
+    configured ones by default). Everything after it is a no-op until init_telemetry() is called again."""
     try:
         with _runtime.lock:
             if not _runtime.active:
@@ -186,7 +188,8 @@ def shutdown(timeout: Optional[float] = None) -> bool:
 
 
 def flush(timeout: Optional[float] = None) -> bool:
-    """Sends every span that has ended; True only when the receiver accepted all of them within timeout seconds (10 by default)."""
+    """Sends every span that has ended; True only when the receiver accepted all of them within timeout seconds (10
+    by default)."""
     try:
         return bool(impl.sdk_flush(10.0 if timeout is None else timeout))
     except Exception as error:
@@ -195,7 +198,8 @@ def flush(timeout: Optional[float] = None) -> bool:
 
 
 def telemetry_status() -> dict[str, Any]:
-    """The honest state: what is on, each effective setting and where it came from, what was exported and what was lost and why."""
+    """The honest state: what is on, each effective setting and where it came from, what was exported and what was
+    lost and why."""
     status: dict[str, Any] = {"enabled": False, "backend": _runtime.settings.get("backend", "noop")}
     try:
         text = impl.sdk_status()
@@ -224,7 +228,7 @@ def announce_noop() -> None:
         log.info("telemetry initialized (noop)")
 
 
-# ---- exit and fork ------------------------------------------------------------------------------------------------------------
+# ---- exit and fork -----------------------------------------------------------------------------------------
 
 
 def _at_exit() -> None:
@@ -232,7 +236,8 @@ def _at_exit() -> None:
 
 
 def _finalize_in_child(_: Any = None) -> None:
-    """Children of multiprocessing leave through os._exit: only its own finalizers run, after its queues were joined."""
+    """Children of multiprocessing leave through os._exit: only its own finalizers run, after its queues were
+    joined."""
     for name in ("multiprocessing.util", "billiard.util"):
         util = sys.modules.get(name)
         if util is not None:
@@ -254,7 +259,8 @@ def _register_with_multiprocessing() -> None:
 
 
 def _after_fork_in_child() -> None:
-    """Runs before multiprocessing prepares its child, which forgets earlier finalizers and then calls what is registered here."""
+    """Runs before multiprocessing prepares its child, which forgets earlier finalizers and then calls what is
+    registered here."""
     _runtime.lock = threading.RLock()
     if _runtime.active:
         _register_with_multiprocessing()

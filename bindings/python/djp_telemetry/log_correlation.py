@@ -1,5 +1,6 @@
-"""Trace ids on log records. The ids are put on a record where every logger hands it to its handlers, in the thread that made it: so child
-loggers, handlers that come later, queues and other threads all see them, and ids given in `extra` stay as they are."""
+"""Trace ids on log records. The ids are put on a record where every logger hands it to its handlers, in the thread
+that made it: so child loggers, handlers that come later, queues and other threads all see them, and ids given in
+`extra` stay as they are."""
 
 from __future__ import annotations
 
@@ -62,8 +63,8 @@ _hook = _Hook()
 
 
 def install_trace_correlation() -> None:
-    """Gives every record of every logger trace_id and span_id. Calling it again changes nothing. It stays after shutdown(), so that formats
-    with %(trace_id)s go on working: the ids are empty then."""
+    """Gives every record of every logger trace_id and span_id. Calling it again changes nothing. It stays after
+    shutdown(), so that formats with %(trace_id)s go on working: the ids are empty then."""
     _hook.install()
     root = logging.getLogger()
     if not any(isinstance(item, TraceIdFilter) for item in root.filters):

@@ -1,11 +1,12 @@
-"""The whole surface without the native core: every call is accepted, nothing is recorded, nothing raises. A test compares its names and
-signatures with the native module's. Also the seam that older code imports: init_noop_if_enabled()."""
+"""The whole surface without the native core: every call is accepted, nothing is recorded, nothing raises. A test
+compares its names and signatures with the native module's. Also the seam that older code imports:
+init_noop_if_enabled()."""
 
 from __future__ import annotations
 
 from typing import Any, Callable, Iterator, Mapping, MutableMapping, Optional
 
-from ._version import __version__
+from ._version import __version__ as __version__
 
 __all__ = ["init_noop_if_enabled"]
 
@@ -243,7 +244,13 @@ class Tracer:
 
 
 def start_span(
-    name: str, attributes: Any = None, *, parent: Any = None, kind: Any = None, links: Any = None, start_time: Any = None
+    name: str,
+    attributes: Any = None,
+    *,
+    parent: Any = None,
+    kind: Any = None,
+    links: Any = None,
+    start_time: Any = None,
 ) -> Span:
     return INVALID_SPAN
 
@@ -333,5 +340,3 @@ def init_noop_if_enabled() -> None:
     from ._runtime import announce_noop
 
     announce_noop()
-
-

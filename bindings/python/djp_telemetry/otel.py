@@ -1,5 +1,5 @@
-"""Spans under the names and attributes of the documents: HTTP requests, jobs, calls to other services. Durations that were measured
-elsewhere become spans that end now and started that long ago."""
+"""Spans under the names and attributes of the documents: HTTP requests, jobs, calls to other services. Durations
+that were measured elsewhere become spans that end now and started that long ago."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ __all__ = [
 
 
 def init_tracer(service_name: Optional[str] = None) -> None:
-    """Starts telemetry as the environment says, under this service name if one is given. Does nothing while it is active."""
+    """Starts telemetry as the environment says, under this service name if one is given. Does nothing while it is
+    active."""
     _runtime.init_telemetry(service_name=service_name)
 
 
@@ -84,4 +85,6 @@ def record_external_api_span(service: str, operation: str, duration_seconds: flo
         "external.duration_seconds": duration_seconds,
         "external.success": success,
     }
-    _record("external.api.call", duration_seconds, attributes, "client", None if success else "External API call failed")
+    _record(
+        "external.api.call", duration_seconds, attributes, "client", None if success else "External API call failed"
+    )
