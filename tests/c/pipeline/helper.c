@@ -122,10 +122,16 @@ helper_options(void)
 {
     djp_options options;
     memset(&options, 0, sizeof options);
-    char **texts[] = {
-        &options.service_namespace, &options.service_version, &options.resource_attributes, &options.endpoint,
-        &options.headers,           &options.certificate,     &options.client_key,          &options.client_certificate,
-        &options.file_path,         &options.excluded_paths};
+    char **texts[] = {&options.service_name,       &options.service_namespace,
+                      &options.service_version,    &options.environment,
+                      &options.environment_short,  &options.resource_attributes,
+                      &options.endpoint,           &options.headers,
+                      &options.certificate,        &options.client_key,
+                      &options.client_certificate, &options.http_proxy,
+                      &options.https_proxy,        &options.no_proxy,
+                      &options.file_path,          &options.prometheus_host,
+                      &options.excluded_paths,     &options.propagators,
+                      &options.known_methods,      &options.report_json};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         *texts[i] = "";
     }

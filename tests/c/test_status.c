@@ -1,0 +1,188 @@
+/* The status report: valid JSON in every state, honest numbers, no secrets; and the same counts as series of the scrape. */
+#include "pipeline/helper.c"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static unsigned
+reject_second(void *user, unsigned attempt)
+{
+    (void)user;
+    return attempt == 1 ? SCRIPT_REJECT : SCRIPT_ACCEPT;
+}
+
+static int
+is_true(const json *status, const char *key)
+{
+    const json *value = json_get(status, key);
+    assert_non_null(value);
+    assert_int_equal(value->kind, JSON_BOOL);
+    return value->boolean;
+}
+
+static void
+test_numbers(void **state)
+{
+    (void)state;
+    djp_options options = helper_options();
+    options.flush_interval_ns = 100 * SECOND;
+    options.report_json = "[{\"setting\":\"sample_ratio\",\"value\":\"1\",\"source\":\"default\"}]";
+    script_transport *transport = script_new(reject_second, NULL);
+    djp_sdk *sdk = helper_sdk(&options, transport);
+    json *status = helper_status(sdk);
+    assert_true(is_true(status, "enabled"));
+    assert_true(!is_true(json_get(status, "worker"), "running"));
+    assert_true(json_is_null(json_get(json_get(status, "export"), "last_success")));
+    assert_string_equal(json_string(json_get(json_get(status, "export"), "last_error"), "?"), "");
+    json_free(status);
+
+    helper_spans(sdk, "good", 30);
+    assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), 0);
+    helper_spans(sdk, "bad", 12);
+    assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), DJP_EREJECTED);
+    djp_span *open = djp_span_start(djp_sdk_recorder(sdk), "open", 4, NULL);
+    helper_spans(sdk, "waiting", 3);
+    status = helper_status(sdk);
+    assert_true(helper_number(status, "spans", "started") == 46);
+    assert_true(helper_number(status, "spans", "live") == 1);
+    assert_true(helper_number(status, "spans", "exported") == 30);
+    assert_true(helper_number(status, "dropped", "rejected") == 12);
+    assert_true(helper_number(status, "export", "spans_rejected") == 12);
+    assert_true(helper_number(status, "export", "attempts") == 2);
+    assert_true(helper_number(status, "export", "requests_ok") == 1);
+    assert_true(helper_number(status, "export", "requests_failed") == 1);
+    assert_true(helper_number(status, "export", "wire_bytes") > 1000);
+    assert_true(helper_number(status, "worker", "starts") == 1);
+    assert_true((pid_t)helper_number(status, "worker", "pid") == getpid());
+    assert_true((pid_t)json_number(json_get(status, "pid"), 0) == getpid());
+    const json *export = json_get(status, "export");
+    assert_string_equal(json_string(json_get(export, "transport"), ""), "script");
+    assert_string_equal(json_string(json_get(export, "last_error"), ""), "as the script says");
+    double now = (double)djp__clock_realtime() / 1e9;
+    assert_true(json_number(json_get(export, "last_success"), 0) > now - 60);
+    assert_true(json_number(json_get(export, "last_error_time"), 0) > now - 60);
+    assert_string_equal(json_string(json_get(json_at(json_get(status, "settings"), 0), "setting"), ""), "sample_ratio");
+    json_free(status);
+    djp_span_end(open, 0);
+    djp_span_release(open);
+    djp_sdk_free(sdk);
+    free(transport->stored);
+    free(transport);
+}
+
+static void
+test_no_credentials(void **state)
+{
+    (void)state;
+    djp_options options = helper_options();
+    options.exporter = DJP_EXPORTER_OTLP;
+    options.endpoint = "http://user:hunter2@127.0.0.1:1/v1/traces?key=hunter2";
+    options.headers = "Authorization: hunter2";
+    options.export_timeout_ns = 50 * MS;
+    djp_sdk *sdk = helper_sdk(&options, NULL);
+    helper_spans(sdk, "lost", 3);
+    assert_int_not_equal(djp_sdk_flush(sdk, 2 * SECOND), 0);
+    char *text = NULL;
+    size_t size = 0;
+    assert_int_equal(djp_sdk_status_json(&text, &size, sdk), 0);
+    assert_null(strstr(text, "hunter2"));
+    assert_non_null(strstr(text, "\"endpoint\":\"http://127.0.0.1:1/v1/traces\""));
+    djp_text_free(text);
+    djp_sdk_free(sdk);
+}
+
+static void
+test_odd_text_stays_json(void **state)
+{
+    (void)state;
+    djp_options options = helper_options();
+    options.service_name = "a\"b\\c\n\x01\xff\xc3\xa4";
+    djp_sdk *sdk = helper_sdk(&options, NULL);
+    json *status = helper_status(sdk);
+    assert_string_equal(json_string(json_get(status, "service_name"), ""), "a\"b\\c\n\x01\xef\xbf\xbd\xc3\xa4");
+    json_free(status);
+    djp_sdk_free(sdk);
+}
+
+static void
+test_own_series(void **state)
+{
+    (void)state;
+    djp_options options = helper_options();
+    options.metrics_enabled = 1;
+    script_transport *transport = script_new(NULL, NULL);
+    djp_sdk *sdk = helper_sdk(&options, transport);
+    helper_spans(sdk, "seen", 25);
+    assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), 0);
+    char *text = NULL;
+    size_t size = 0;
+    assert_int_equal(djp_registry_expose(&text, &size, djp_sdk_registry(sdk), DJP_TEXT_0_0_4), 0);
+    if (!strstr(text, "\ndjp_telemetry_spans_total{outcome=\"exported\"} 25\n") ||
+        !strstr(text, "\ndjp_telemetry_spans_total{outcome=\"ring_full\"} 0\n") ||
+        !strstr(text, "\ndjp_telemetry_export_requests_total{outcome=\"ok\"} ") ||
+        !strstr(text, "\ndjp_telemetry_waiting_bytes 0\n") || !strstr(text, "\nprocess_cpu_seconds_total ")) {
+        fail_msg("%s", text);
+    }
+    djp_text_free(text);
+    djp_sdk_free(sdk);
+    free(transport->stored);
+    free(transport);
+}
+
+static _Atomic int readers_stop;
+
+static void *
+read_status(void *argument)
+{
+    while (!readers_stop) {
+        json_free(helper_status(argument));
+    }
+    return NULL;
+}
+
+static void
+test_beside_everything(void **state)
+{
+    (void)state;
+    djp_options options = helper_options();
+    script_transport *transport = script_new(NULL, NULL);
+    djp_sdk *sdk = helper_sdk(&options, transport);
+    pthread_t reader;
+    readers_stop = 0;
+    assert_int_equal(pthread_create(&reader, NULL, read_status, sdk), 0);
+    for (int i = 0; i < 50; i++) {
+        helper_spans(sdk, "beside", 100);
+        assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), 0);
+    }
+    assert_int_equal(djp_sdk_shutdown(sdk, SECOND), 0);
+    readers_stop = 1;
+    pthread_join(reader, NULL);
+    json *status = helper_status(sdk);
+    assert_true(is_true(status, "shut_down"));
+    assert_true(!is_true(status, "enabled"));
+    assert_true(helper_unaccounted(status) == 0);
+    json_free(status);
+    djp_sdk_free(sdk);
+    free(transport->stored);
+    free(transport);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_no_credentials),
+        cmocka_unit_test(test_odd_text_stays_json),
+        cmocka_unit_test(test_own_series),
+        cmocka_unit_test(test_beside_everything),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
