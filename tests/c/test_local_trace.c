@@ -1,0 +1,542 @@
+/* Which spans are kept and with what weight: head decisions by ratio and by parent, the tail decision of a local trace, late spans,
+ * overflow, and the published thresholds. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/rand.h"
+#include "base/str.h"
+#include "span_reader.h"
+#include "trace/sampler.h"
+
+static djp_recorder *recorder;
+
+static djp_recorder_options
+ratio_options(double ratio)
+{
+    djp_recorder_options options = span_reader_options();
+    options.always_on = 0;
+    options.threshold = djp__sampler_threshold(ratio);
+    return options;
+}
+
+static void
+use(djp_recorder_options options)
+{
+    djp__recorder_free(recorder);
+    recorder = span_reader_recorder(&options);
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    djp_recorder_counters counters;
+    djp__recorder_counters(&counters, recorder);
+    assert_int_equal(counters.live, 0);
+    assert_int_equal(counters.pending_bytes, 0);
+    djp__recorder_free(recorder);
+    recorder = NULL;
+    return 0;
+}
+
+static djp_recorder_counters
+counters(void)
+{
+    djp_recorder_counters out;
+    djp__recorder_counters(&out, recorder);
+    return out;
+}
+
+static djp_span *
+start(djp_span *parent)
+{
+    djp_span_options options = {.parent = parent};
+    return djp_span_start(recorder, "span", 4, &options);
+}
+
+static void
+finish(djp_span *span)
+{
+    djp_span_end(span, 0);
+    djp_span_release(span);
+}
+
+static void
+end_in_error(djp_span *span)
+{
+    djp_span_set_status(span, DJP_STATUS_ERROR, NULL, 0);
+    finish(span);
+}
+
+/* A remote parent whose randomness is r and whose tracestate is state (or NULL). */
+static djp_span_context
+remote(uint64_t r, unsigned flags, const char *state)
+{
+    djp_span_context context;
+    memset(&context, 0, sizeof context);
+    memset(context.trace_id, 0xab, 9);
+    for (int i = 15; i >= 9; i--, r >>= 8) {
+        context.trace_id[i] = (uint8_t)r;
+    }
+    context.span_id[7] = 1;
+    context.flags = (uint8_t)flags;
+    context.is_remote = 1;
+    djp_header field = djp__text(state);
+    djp_tracestate_parse(&context.state, &field, state != NULL);
+    return context;
+}
+
+static djp_span *
+start_under(const djp_span_context *context)
+{
+    djp_span_options options = {.remote = context};
+    return djp_span_start(recorder, "span", 4, &options);
+}
+
+static void
+thresholds_are_the_published_ones(void **state)
+{
+    (void)state;
+    static const struct {
+        double ratio;
+        const char *hex;
+    } cases[] = {
+        {1, "0"},        {0.5, "8"},        {0.25, "c"},       {0.75, "4"},       {0.1, "e666"},
+        {0.01, "fd70a"}, {0.001, "ffbe77"}, {1.0 / 3, "aaab"}, {2.0 / 3, "5555"}, {0x1p-56, "ffffffffffffff"},
+        {1.5, "0"},      {0, ""},           {-1, ""},          {NAN, ""},         {1e-30, ""},
+    };
+    char text[15];
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint64_t threshold = djp__sampler_threshold(cases[i].ratio), again = 7;
+        assert_int_equal(djp__threshold_hex(text, threshold), strlen(cases[i].hex));
+        assert_string_equal(text, cases[i].hex);
+        assert_int_equal(djp__threshold_parse(&again, djp__text(text)), text[0] != '\0');
+        assert_true(text[0] == '\0' ? threshold == DJP_THRESHOLD_NEVER : again == threshold);
+    }
+    uint64_t value;
+    static const char *const bad[] = {"", "E666", "123456789012345", "1g", " 1"};
+    for (size_t i = 0; i < 5; i++) {
+        assert_false(djp__threshold_parse(&value, djp__text(bad[i])));
+    }
+}
+
+static void
+the_ratio_is_kept_without_bias(void **state)
+{
+    (void)state;
+    use(ratio_options(0.1));
+    unsigned kept = 0;
+    for (int i = 0; i < 20000; i++) {
+        djp_span *span = start(NULL);
+        djp_span_context context;
+        djp_span_get_context(span, &context);
+        uint64_t r = djp__sampler_randomness(context.trace_id);
+        int sampled = (context.flags & DJP_FLAG_SAMPLED) != 0;
+        assert_int_equal(sampled, r >= 0xe6660000000000ull);
+        assert_true(djp_span_is_recording(span));
+        if (sampled) {
+            assert_true(djp__text_equal(djp_tracestate_text(context.state), "ot=th:e666"));
+        } else {
+            assert_null(context.state);
+        }
+        finish(span);
+        djp_span_record *record = span_reader_take(recorder);
+        assert_int_equal(record != NULL, sampled);
+        if (record) {
+            assert_int_equal(record->reason, DJP_REASON_RATIO);
+            assert_true(record->threshold == 0xe6660000000000ull);
+            assert_int_equal(record->state_size, 0);
+            kept++;
+        }
+        free(record);
+    }
+    assert_true(kept > 1800 && kept < 2200);
+    assert_int_equal(counters().kept_ratio, kept);
+    assert_int_equal(counters().dropped_unsampled, 20000 - kept);
+    assert_int_equal(counters().ended, 20000);
+}
+
+static void
+an_error_anywhere_keeps_the_whole_local_trace(void **state)
+{
+    (void)state;
+    use(ratio_options(1e-9));
+    djp_span *root = start(NULL);
+    djp_span *first = start(root);
+    djp_span *second = start(first);
+    end_in_error(second);
+    finish(first);
+    djp_span *open = start(root);
+    assert_true(counters().pending_bytes > 0);
+    assert_null(span_reader_take(recorder));
+    djp_span_context context;
+    djp_span_get_context(root, &context);
+    assert_int_equal(context.flags, DJP_FLAG_RANDOM); /* downstream hears what the head said */
+    djp_span_end(root, 0);
+    for (int i = 0; i < 3; i++) {
+        djp_span_record *record = span_reader_take(recorder);
+        assert_memory_equal(record->trace_id, context.trace_id, 16);
+        assert_int_equal(record->trace_flags, DJP_FLAG_RANDOM);
+        assert_true(record->threshold == 0);
+        assert_int_equal(record->status, i == 0 ? DJP_STATUS_ERROR : DJP_STATUS_UNSET);
+        assert_int_equal(record->local_root, i == 2);
+        assert_int_equal(record->reason, i == 2 ? DJP_REASON_ERROR : DJP_REASON_NONE);
+        free(record);
+    }
+    finish(open); /* late: follows */
+    djp_span *later = start(root);
+    djp_span_release(root);
+    finish(later);
+    assert_int_equal(span_reader_drain(recorder), 2);
+    assert_int_equal(counters().kept_error, 5);
+    assert_int_equal(counters().pending_bytes, 0);
+}
+
+static void
+a_slow_root_keeps_the_local_trace(void **state)
+{
+    (void)state;
+    use(ratio_options(1e-9));
+    for (int slow = 0; slow < 2; slow++) {
+        djp_span_options options = {.start_unix_ns = 1000};
+        djp_span *root = djp_span_start(recorder, "root", 4, &options);
+        finish(start(root));
+        djp_span_end(root, 1000 + 2000000000u + (uint64_t)slow);
+        djp_span_release(root);
+        assert_int_equal(counters().kept_slow, slow * 2);
+        djp_span_record *record = span_reader_take(recorder);
+        assert_int_equal(record != NULL, slow);
+        free(record);
+        record = span_reader_take(recorder);
+        assert_int_equal(record != NULL && record->reason == DJP_REASON_SLOW && record->threshold == 0, slow);
+        free(record);
+    }
+    assert_int_equal(counters().dropped_unsampled, 2);
+}
+
+static void
+errors_that_the_ratio_keeps_weigh_one(void **state)
+{
+    (void)state;
+    use(ratio_options(0.5));
+    djp_span_context context = remote(0xf0000000000000ull, 0, NULL);
+    djp_recorder_options options = ratio_options(0.5);
+    options.parent_based = 0;
+    use(options);
+    djp_span *root = start_under(&context);
+    end_in_error(start(root));
+    finish(root);
+    for (int i = 0; i < 2; i++) {
+        djp_span_record *record = span_reader_take(recorder);
+        assert_true(record->threshold == 0);
+        assert_int_equal(record->trace_flags, DJP_FLAG_SAMPLED);
+        free(record);
+    }
+    finish(start_under(&context));
+    djp_span_record *record = span_reader_take(recorder);
+    assert_true(record->threshold == 0x80000000000000ull);
+    assert_int_equal(record->reason, DJP_REASON_RATIO);
+    free(record);
+}
+
+static void
+late_spans_follow_a_refusal(void **state)
+{
+    (void)state;
+    use(ratio_options(1e-9));
+    djp_span *root = start(NULL);
+    djp_span *late = start(root);
+    finish(start(root));
+    finish(root);
+    end_in_error(late);
+    assert_int_equal(span_reader_drain(recorder), 0);
+    assert_int_equal(counters().dropped_unsampled, 3);
+}
+
+static void
+always_on_streams_without_waiting(void **state)
+{
+    (void)state;
+    use(span_reader_options());
+    djp_span *root = start(NULL);
+    end_in_error(start(root));
+    djp_span_record *record = span_reader_take(recorder);
+    assert_non_null(record);
+    assert_true(record->threshold == DJP_THRESHOLD_NONE);
+    free(record);
+    finish(root);
+    record = span_reader_take(recorder);
+    assert_int_equal(record->reason, DJP_REASON_ALWAYS);
+    free(record);
+    assert_int_equal(counters().kept_always, 2);
+}
+
+static void
+parents_decide_by_their_flag(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned flags;
+        const char *state;
+        uint64_t threshold; /* of the kept span; 1: not kept */
+        const char *sent; /* tracestate that goes on */
+    } cases[] = {
+        {1, NULL, DJP_THRESHOLD_NONE, ""},
+        {3, "vendor=1", DJP_THRESHOLD_NONE, "vendor=1"},
+        {1, "ot=th:8", 0x80000000000000ull, "ot=th:8"},
+        {3, "a=b,ot=x:y;th:c", 0xc0000000000000ull, "a=b,ot=x:y;th:c"},
+        {1, "ot=th:f", DJP_THRESHOLD_NONE, ""}, /* R is below: inconsistent */
+        {1, "ot=th:f;k:v,a=b", DJP_THRESHOLD_NONE, "ot=k:v,a=b"},
+        {1, "ot=th:f;rv:ffffffffffffff", 0xf0000000000000ull, "ot=th:f;rv:ffffffffffffff"},
+        {1, "ot=th:zz", DJP_THRESHOLD_NONE, ""},
+        {0, NULL, 1, ""},
+        {2, "ot=th:f", 1, "ot=th:f"}, /* consistent: not sampled, R below */
+        {0, "ot=th:8,a=b", 1, "a=b"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        use(ratio_options(0.5));
+        djp_span_context parent = remote(0xe0000000000000ull, cases[i].flags, cases[i].state), own;
+        djp_span *root = start_under(&parent);
+        djp_span_get_context(root, &own);
+        assert_memory_equal(own.trace_id, parent.trace_id, 16);
+        assert_int_equal(own.flags, cases[i].flags);
+        assert_true(djp__text_equal(djp_tracestate_text(own.state), cases[i].sent));
+        finish(root);
+        djp_span_record *record = span_reader_take(recorder);
+        assert_int_equal(record == NULL, cases[i].threshold == 1);
+        if (record) {
+            assert_true(record->threshold == cases[i].threshold);
+            assert_int_equal(record->reason, DJP_REASON_PARENT);
+            assert_int_equal(record->parent_remote, 1);
+            assert_memory_equal(record->parent_id, parent.span_id, 8);
+            assert_true(djp__text_equal(span_reader_state(record), cases[i].sent));
+        }
+        free(record);
+        /* An error is kept whatever the parent said, and weighs one unless the parent's weight is unknown. */
+        djp_span *failing = start_under(&parent);
+        end_in_error(failing);
+        record = span_reader_take(recorder);
+        assert_int_equal(record->reason, DJP_REASON_ERROR);
+        int unknown = cases[i].threshold == DJP_THRESHOLD_NONE;
+        assert_true(record->threshold == (unknown ? DJP_THRESHOLD_NONE : 0));
+        free(record);
+        djp_span_context_clear(&parent);
+        assert_int_equal(tear_down(NULL), 0);
+    }
+    use(span_reader_options());
+}
+
+static void
+a_ratio_without_parents_rewrites_the_threshold(void **state)
+{
+    (void)state;
+    djp_recorder_options options = ratio_options(0.25);
+    options.parent_based = 0;
+    use(options);
+    static const struct {
+        uint64_t r;
+        const char *state, *sent;
+    } cases[] = {
+        {0xd0000000000000ull, "a=b,ot=th:8;k:v", "ot=th:c;k:v,a=b"},
+        {0xd0000000000000ull, "a=b", "ot=th:c,a=b"},
+        {0x10000000000000ull, "a=b,ot=th:8;k:v", "ot=k:v,a=b"},
+        {0x10000000000000ull, "ot=th:8", ""},
+        {0x10000000000000ull, "a=b", "a=b"},
+        {0x10000000000000ull, "ot=rv:d0000000000000", "ot=th:c;rv:d0000000000000"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        djp_span_context parent = remote(cases[i].r, 0, cases[i].state), own;
+        djp_span *root = start_under(&parent);
+        djp_span_get_context(root, &own);
+        assert_true(djp__text_equal(djp_tracestate_text(own.state), cases[i].sent));
+        finish(root);
+        djp_span_context_clear(&parent);
+    }
+    assert_int_equal(span_reader_drain(recorder), 3);
+}
+
+static void
+without_tail_rules_nothing_waits(void **state)
+{
+    (void)state;
+    djp_recorder_options options = ratio_options(1e-9);
+    options.keep_errors = 0;
+    options.slow_threshold_ns = 0;
+    use(options);
+    djp_span *root = start(NULL);
+    assert_false(djp_span_is_recording(root));
+    djp_span_set_int(root, 1, 1);
+    end_in_error(start(root));
+    assert_int_equal(counters().pending_bytes, 0);
+    assert_true(djp_span_end(root, 0) > 0);
+    djp_span_release(root);
+    assert_int_equal(span_reader_drain(recorder), 0);
+    assert_int_equal(counters().dropped_unsampled, 2);
+}
+
+static void
+drop_all_gives_ids_and_keeps_nothing(void **state)
+{
+    (void)state;
+    djp_recorder_options options = span_reader_options();
+    options.drop_all = 1;
+    use(options);
+    djp_span_context parent = remote(5, 3, "a=b"), own;
+    djp_span *root = start_under(&parent);
+    assert_false(djp_span_is_recording(root));
+    djp_span_get_context(root, &own);
+    assert_memory_equal(own.trace_id, parent.trace_id, 16);
+    assert_memory_not_equal(own.span_id, parent.span_id, 8);
+    assert_int_equal(own.flags, DJP_FLAG_RANDOM);
+    assert_true(djp__text_equal(djp_tracestate_text(own.state), "a=b"));
+    djp_span *child = start(root);
+    end_in_error(child);
+    finish(root);
+    finish(start(NULL));
+    assert_int_equal(span_reader_drain(recorder), 0);
+    assert_int_equal(counters().dropped_unsampled, 3);
+    djp_span_context_clear(&parent);
+}
+
+static void
+overflow_decides_by_the_head(void **state)
+{
+    (void)state;
+    djp_recorder_options options = ratio_options(1e-9);
+    options.pending_bytes = 10000;
+    use(options);
+    djp_span *root = start(NULL);
+    for (int i = 0; i < 100; i++) {
+        finish(start(root));
+        assert_true(counters().pending_bytes <= 10000);
+    }
+    end_in_error(start(root));
+    finish(root);
+    assert_int_equal(counters().pending_overflow, 1);
+    assert_int_equal(counters().dropped_unsampled, 102);
+    assert_int_equal(span_reader_drain(recorder), 0);
+    /* An error that was seen before is still reason enough. */
+    root = start(NULL);
+    end_in_error(start(root));
+    for (int i = 0; i < 100; i++) {
+        finish(start(root));
+    }
+    finish(root);
+    assert_int_equal(span_reader_drain(recorder), 102);
+    assert_int_equal(counters().pending_overflow, 2);
+    assert_int_equal(counters().kept_error, 102);
+}
+
+static void
+spans_of_one_local_trace_are_bounded_in_number(void **state)
+{
+    (void)state;
+    djp_recorder_options options = ratio_options(1e-9);
+    options.pending_bytes = UINT64_MAX / 2;
+    use(options);
+    djp_span *root = start(NULL);
+    for (int i = 0; i < 100010; i++) {
+        finish(start(root));
+    }
+    assert_int_equal(counters().pending_overflow, 1);
+    assert_int_equal(counters().dropped_unsampled, 100010);
+    finish(root);
+}
+
+static void
+a_root_that_never_ends_leaves_its_children(void **state)
+{
+    (void)state;
+    use(ratio_options(1e-9));
+    for (int failing = 0; failing < 2; failing++) {
+        djp_span *root = start(NULL);
+        djp_span *child = start(root);
+        if (failing) {
+            end_in_error(child);
+        } else {
+            finish(child);
+        }
+        djp_span *open = start(root);
+        djp_span_release(root);
+        finish(open);
+        assert_int_equal(span_reader_drain(recorder), failing ? 2 : 0);
+    }
+    assert_int_equal(counters().dropped_never_ended, 2);
+    djp_span *root = start(NULL);
+    djp_span_release(start(root));
+    finish(root);
+    assert_int_equal(counters().dropped_never_ended, 3);
+    assert_int_equal(counters().started, counters().ended + 3);
+}
+
+static void
+a_full_ring_is_counted(void **state)
+{
+    (void)state;
+    djp_recorder_options options = span_reader_options();
+    options.ring_bytes = 4096;
+    use(options);
+    for (int i = 0; i < 100; i++) {
+        finish(start(NULL));
+    }
+    unsigned kept = span_reader_drain(recorder);
+    assert_true(kept > 10);
+    assert_int_equal(counters().kept_always, kept);
+    assert_int_equal(counters().dropped_ring_full, 100 - kept);
+    assert_int_equal(counters().ended, 100);
+}
+
+static void
+reversed_release_order_is_fine(void **state)
+{
+    (void)state;
+    use(ratio_options(1e-9));
+    djp_span *root = start(NULL);
+    djp_span *child = start(root);
+    djp_span *grandchild = start(child);
+    djp_span_end(grandchild, 0);
+    djp_span_set_status(child, DJP_STATUS_ERROR, "x", 1);
+    djp_span_end(child, 0);
+    djp_span_end(root, 0);
+    djp_span_release(root);
+    djp_span_context context;
+    djp_span_get_context(child, &context);
+    assert_true(djp_span_context_is_valid(&context));
+    djp_span *late = start(grandchild);
+    djp_span_release(child);
+    djp_span_release(grandchild);
+    finish(late);
+    assert_int_equal(span_reader_drain(recorder), 4);
+}
+
+int
+main(void)
+{
+#define CASE(name) cmocka_unit_test_teardown(name, tear_down)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(thresholds_are_the_published_ones),
+        CASE(the_ratio_is_kept_without_bias),
+        CASE(an_error_anywhere_keeps_the_whole_local_trace),
+        CASE(a_slow_root_keeps_the_local_trace),
+        CASE(errors_that_the_ratio_keeps_weigh_one),
+        CASE(late_spans_follow_a_refusal),
+        CASE(always_on_streams_without_waiting),
+        CASE(parents_decide_by_their_flag),
+        CASE(a_ratio_without_parents_rewrites_the_threshold),
+        CASE(without_tail_rules_nothing_waits),
+        CASE(drop_all_gives_ids_and_keeps_nothing),
+        CASE(overflow_decides_by_the_head),
+        CASE(spans_of_one_local_trace_are_bounded_in_number),
+        CASE(a_root_that_never_ends_leaves_its_children),
+        CASE(a_full_ring_is_counted),
+        CASE(reversed_release_order_is_fine),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
