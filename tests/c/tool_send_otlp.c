@@ -212,7 +212,7 @@ tool_set_up(tool *t, int argc, char **argv)
     memset(t, 0, sizeof *t);
     djp__buf_init(&t->body, 0);
     char **texts[] = {
-        &t->options.endpoint,   &t->options.headers,   &t->options.certificate, &t->options.client_certificate,
+        &t->options.endpoint,   &t->options.headers,    &t->options.certificate, &t->options.client_certificate,
         &t->options.client_key, &t->options.http_proxy, &t->options.no_proxy};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         *texts[i] = strdup("");

@@ -1,5 +1,6 @@
-"""The core's own transport against a real Collector: thousands of requests on one connection, restarts, ageing connections."""
+"""The core's own transport against a real Collector: thousands of requests in a row, restarts, ageing."""
 
+import json
 import os
 
 import pytest
@@ -24,15 +25,27 @@ def write_request(path, spans, as_json=False):
         span.start_time_unix_nano = 1_700_000_000_000_000_000
         span.end_time_unix_nano = span.start_time_unix_nano + number
     if as_json:
-        one = '{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174","name":"json","startTimeUnixNano":"1","endTimeUnixNano":"2"}'
-        path.write_text('{"resourceSpans":[{"resource":{},"scopeSpans":[{"scope":{},"spans":[' + ",".join([one] * spans) + "]}]}]}")
+        one = json.dumps(
+            {
+                "traceId": "5b8efff798038103d269b633813fc60c",
+                "spanId": "eee19b7ec3c1b174",
+                "name": "json",
+                "startTimeUnixNano": "1",
+                "endTimeUnixNano": "2",
+            }
+        )
+        path.write_text(
+            '{"resourceSpans":[{"resource":{},"scopeSpans":[{"scope":{},"spans":[' + ",".join([one] * spans) + "]}]}]}"
+        )
     else:
         path.write_bytes(request.SerializeToString())
     return path
 
 
 def address(collector, protocol):
-    return f"http://127.0.0.1:{collector.grpc}" if protocol == "grpc" else f"http://127.0.0.1:{collector.http}/v1/traces"
+    return (
+        f"http://127.0.0.1:{collector.grpc}" if protocol == "grpc" else f"http://127.0.0.1:{collector.http}/v1/traces"
+    )
 
 
 @pytest.mark.parametrize("protocol", ["http", "json", "grpc"])

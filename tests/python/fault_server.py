@@ -1,6 +1,6 @@
-"""A loopback HTTP/1.1 receiver that misbehaves on purpose: each request takes the next behaviour of a script, the last one repeats.
+"""A loopback HTTP/1.1 receiver that misbehaves on purpose, by a script whose last behaviour repeats.
 
-A connection that opens with the HTTP/2 preface gets the same behaviours as raw bytes, so that gRPC clients meet them too."""
+A connection that opens with the HTTP/2 preface gets the same behaviours as raw bytes: gRPC clients meet them too."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import asyncio
 import dataclasses
 import email.utils
 import gzip
+import socket
 import ssl
 import struct
-import socket
 import threading
 import time
 
@@ -50,7 +50,9 @@ PLAIN = {
     "ok_no_type": lambda: b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n",
     "ok_gzip": lambda: answer(200, gzip.compress(partial_success(3, "zipped")), Content_Encoding="gzip"),
     "partial": lambda: answer(200, partial_success(5, "half of them")),
-    "partial_json": lambda: answer(200, b'{"partialSuccess":{"rejectedSpans":"7","errorMessage":"some"}}', "application/json"),
+    "partial_json": lambda: answer(
+        200, b'{"partialSuccess":{"rejectedSpans":"7","errorMessage":"some"}}', "application/json"
+    ),
     "warning": lambda: answer(200, partial_success(0, "old schema")),
     "bad_protobuf": lambda: answer(200, b"\xff\xff\xff\xff"),
     "web_page": lambda: answer(200, b"<html>log in</html>", "text/html"),

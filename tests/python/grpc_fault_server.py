@@ -1,4 +1,4 @@
-"""A loopback gRPC receiver that misbehaves on purpose: each call takes the next behaviour of a script, the last one repeats."""
+"""A loopback gRPC receiver that misbehaves on purpose, by a script whose last behaviour repeats."""
 
 from __future__ import annotations
 
@@ -45,9 +45,11 @@ def partial_success(rejected: int, message: str) -> bytes:
 
 
 class GrpcFaultServer:
-    """Behaviours: "ok", "partial", "warning", "bad_message", "hang", or (code, message) and (code, message, retry seconds)."""
+    """Behaviours: ok, partial, warning, bad_message, hang, (code, message), (code, message, retry seconds)."""
 
-    def __init__(self, *script: object, credentials: grpc.ServerCredentials | None = None, port: int = 0, **options: object):
+    def __init__(
+        self, *script: object, credentials: grpc.ServerCredentials | None = None, port: int = 0, **options: object
+    ):
         self.script = list(script) or ["ok"]
         self.calls: list[Call] = []
         self._stop = threading.Event()
@@ -56,9 +58,15 @@ class GrpcFaultServer:
         settings += [("grpc." + name, value) for name, value in options.items()]
         self._server = grpc.server(concurrent.futures.ThreadPoolExecutor(4), options=settings)
         handler = grpc.unary_unary_rpc_method_handler(self._export)
-        self._server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(METHOD.split("/")[1], {"Export": handler})])
+        self._server.add_generic_rpc_handlers(
+            [grpc.method_handlers_generic_handler(METHOD.split("/")[1], {"Export": handler})]
+        )
         address = f"127.0.0.1:{port}"
-        self.port = self._server.add_secure_port(address, credentials) if credentials else self._server.add_insecure_port(address)
+        self.port = (
+            self._server.add_secure_port(address, credentials)
+            if credentials
+            else self._server.add_insecure_port(address)
+        )
         self._scheme = "https" if credentials else "http"
         self._server.start()
 
@@ -90,4 +98,8 @@ class GrpcFaultServer:
             context.abort(next(status for status in grpc.StatusCode if status.value[0] == code), message)
         if behaviour == "hang":
             self._stop.wait(30)
-        return {"partial": partial_success(9, "too old"), "warning": partial_success(0, "soon gone"), "bad_message": b"\xff\xff\xff"}.get(str(behaviour), b"")
+        return {
+            "partial": partial_success(9, "too old"),
+            "warning": partial_success(0, "soon gone"),
+            "bad_message": b"\xff\xff\xff",
+        }.get(str(behaviour), b"")

@@ -26,11 +26,23 @@ def program() -> str:
 class Sender:
     """One running program with one transport; every command returns its result line."""
 
-    def __init__(self, endpoint: str, protocol: str = "http", environment: dict[str, str] | None = None, **options: object):
-        arguments = [f"endpoint={endpoint}", f"protocol={protocol}", *(f"{name}={value}" for name, value in options.items())]
+    def __init__(
+        self, endpoint: str, protocol: str = "http", environment: dict[str, str] | None = None, **options: object
+    ):
+        arguments = [
+            f"endpoint={endpoint}",
+            f"protocol={protocol}",
+            *(f"{name}={value}" for name, value in options.items()),
+        ]
         clean = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         self.process = subprocess.Popen(
-            [program(), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1, env={**clean, **(environment or {})}
+            [program(), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+            env={**clean, **(environment or {})},
         )
 
     def _line(self, seconds: float = 30) -> dict:
@@ -38,7 +50,9 @@ class Sender:
         ready, _, _ = select.select([self.process.stdout], [], [], seconds)
         assert ready, "the program did not answer in time"
         line = self.process.stdout.readline()
-        assert line, f"the program ended: {self.process.wait(5)} {self.process.stderr.read() if self.process.stderr else ''}"
+        assert line, (
+            f"the program ended: {self.process.wait(5)} {self.process.stderr.read() if self.process.stderr else ''}"
+        )
         return json.loads(line)
 
     def command(self, text: str, seconds: float = 30) -> dict:
@@ -57,7 +71,7 @@ class Sender:
         return [self.command("fork"), self._line()]
 
     def close(self) -> str:
-        """Ends the program and returns what it wrote to standard error; its exit must be clean (sanitizers included)."""
+        """Ends the program and returns what it wrote to standard error; its exit must be clean."""
         _, errors = self.process.communicate(timeout=20)
         assert self.process.returncode == 0, errors
         return errors

@@ -1,4 +1,4 @@
-"""OTLP over gRPC: thousands of calls in a row, every status, restarts and ageing connections, and receivers that are none."""
+"""OTLP over gRPC: thousands of calls in a row, every status, restarts, ageing connections, receivers that are none."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ def test_a_call_is_well_formed(tmp_path):
     body = tmp_path / "body"
     body.write_bytes(b"\x0a\x00" * 40)
     with GrpcFaultServer("ok") as server:
-        result = send_once(server.url, "grpc", body=body, headers="Authorization: Bearer topsecretvalue\nX-Tenant: blue\nte: gzip")
+        result = send_once(
+            server.url, "grpc", body=body, headers="Authorization: Bearer topsecretvalue\nX-Tenant: blue\nte: gzip"
+        )
         call = server.calls[0]
     assert (result["outcome"], result["status"], result["wire_bytes"], result["message"]) == ("sent", 0, 85, "")
     assert call.body == b"\x0a\x00" * 40
@@ -40,7 +42,17 @@ def test_three_thousand_calls_in_a_row_on_one_connection():
         assert len(server.calls) == 3000 and len({call.peer for call in server.calls}) == 1
 
 
-STATUSES = {1: "retry", 2: "rejected", 3: "rejected", 4: "retry", 5: "rejected", 6: "rejected", 7: "rejected", 8: "rejected", 9: "rejected"}
+STATUSES = {
+    1: "retry",
+    2: "rejected",
+    3: "rejected",
+    4: "retry",
+    5: "rejected",
+    6: "rejected",
+    7: "rejected",
+    8: "rejected",
+    9: "rejected",
+}
 STATUSES.update({10: "retry", 11: "retry", 12: "rejected", 13: "rejected", 14: "retry", 15: "retry", 16: "rejected"})
 
 
@@ -72,7 +84,9 @@ def test_partial_success():
 def test_a_silent_receiver_is_given_up_at_the_deadline():
     with GrpcFaultServer("hang", "ok") as server, Sender(server.url, "grpc", timeout_ns=300_000_000) as sender:
         result = sender.send()
-        assert result["outcome"] in ("aborted", "retry") and result["us"] < 600_000  # grpcio ends the call itself at the deadline
+        assert (
+            result["outcome"] in ("aborted", "retry") and result["us"] < 600_000
+        )  # grpcio ends the call itself at the deadline
         assert sender.send()["outcome"] == "sent"
         server._stop.set()
 

@@ -1,4 +1,4 @@
-"""OTLP over HTTP against a receiver that misbehaves: what is repeated, what is refused, and that nothing blocks or leaks."""
+"""OTLP over HTTP against a receiver that misbehaves: what is repeated, what is refused, what is told."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ def test_a_request_is_a_well_formed_post(tmp_path):
     body = tmp_path / "body"
     body.write_bytes(b"\x0a\x00" * 40)
     with FaultServer("ok") as server:
-        result = send_once(server.url, body=body, headers="Authorization: Bearer topsecretvalue\nX-Empty:\nbroken line\nContent-Type: text/evil")
+        result = send_once(
+            server.url,
+            body=body,
+            headers="Authorization: Bearer topsecretvalue\nX-Empty:\nbroken line\nContent-Type: text/evil",
+        )
         request = server.requests[0]
     assert (result["outcome"], result["status"], result["wire_bytes"], result["message"]) == ("sent", 200, 80, "")
     assert (request.method, request.path, request.body) == ("POST", "/v1/traces", b"\x0a\x00" * 40)
@@ -26,7 +30,11 @@ def test_a_request_is_a_well_formed_post(tmp_path):
     assert request.headers["authorization"] == "Bearer topsecretvalue"
     assert request.headers["x-empty"] == ""
     assert request.headers["accept-encoding"] == "gzip"
-    assert "expect" not in request.headers and "content-encoding" not in request.headers and "broken line" not in request.headers
+    assert (
+        "expect" not in request.headers
+        and "content-encoding" not in request.headers
+        and "broken line" not in request.headers
+    )
 
 
 def test_json_has_its_own_type():
@@ -100,7 +108,7 @@ OUTCOMES = {
 def test_each_fault_has_its_outcome_and_the_next_request_is_unharmed(behaviour):
     with FaultServer("ok", behaviour, "ok") as server, Sender(server.url, max_response=1 << 20) as sender:
         assert sender.send()["outcome"] == "sent"
-        # A kept connection that ends without an answer is tried again at once on a new one: then it is "ok" that answers.
+        # A kept connection that ends without an answer is tried again at once on a new one, where "ok" answers.
         result = sender.send()
         expected = "sent" if behaviour in ("close", "reset") else OUTCOMES[behaviour]
         assert result["outcome"] == expected, result
@@ -132,7 +140,11 @@ def test_the_receivers_words_reach_the_message_and_our_secrets_do_not():
             results = [sender.send() for _ in range(4)]
             errors = ""
         assert server.requests[0].path == "/v1/traces?token=verysecret"
-    assert "bad spans" in results[0]["message"] and "nothing here" in results[1]["message"] and "redirect" in results[2]["message"]
+    assert (
+        "bad spans" in results[0]["message"]
+        and "nothing here" in results[1]["message"]
+        and "redirect" in results[2]["message"]
+    )
     for result in results:
         for secret in ("hunter22", "user:", "verysecret", "topsecretvalue"):
             assert secret not in result["message"] + errors
@@ -207,7 +219,10 @@ def test_a_forked_child_has_its_own_connection_and_leaves_the_parents_alone():
     assert connections == [1, 2, 2] + [1] * 20
 
 
-@pytest.mark.parametrize("endpoint", ["ftp://127.0.0.1/x", "http://", "not a url at all", "http://127.0.0.1:99999/v1/traces", "file:///etc/passwd", ""])
+@pytest.mark.parametrize(
+    "endpoint",
+    ["ftp://127.0.0.1/x", "http://", "not a url at all", "http://127.0.0.1:99999/v1/traces", "file:///etc/passwd", ""],
+)
 def test_endpoints_that_cannot_work_are_refused_at_once(endpoint):
     assert send_once(endpoint)["outcome"] == "invalid"
 
@@ -229,7 +244,9 @@ def test_proxies_are_used_except_for_loopback():
         result = send_once(far, http_proxy=address, no_proxy="collector.invalid")
         assert result["outcome"] == "retry" and "proxypass" not in result["message"]
         with Sender(far, environment={"http_proxy": address}) as sender:
-            assert sender.send()["outcome"] == "retry"  # the environment is read by the configuration, not by the transport
+            assert (
+                sender.send()["outcome"] == "retry"
+            )  # the environment is read by the configuration, not by the transport
         assert len(proxy.requests) == 1 and len(server.requests) == 1
 
 
@@ -238,9 +255,15 @@ def test_a_stuck_name_server_holds_up_neither_the_deadline_nor_the_end(tmp_path)
     if not compiler:
         pytest.skip("no C compiler is here")
     source, library = tmp_path / "stuck.c", tmp_path / "stuck.so"
-    source.write_text("#include <unistd.h>\nint getaddrinfo(void *a, void *b, void *c, void *d) { (void)a; (void)b; (void)c; (void)d; sleep(20); return -3; }\n")
+    source.write_text(
+        "#include <unistd.h>\nint getaddrinfo(void *a, void *b, void *c, void *d) { sleep(20); return -3; }\n"
+    )
     subprocess.run([compiler, "-shared", "-fPIC", "-w", "-fno-builtin", "-o", str(library), str(source)], check=True)
-    with Sender("http://collector.invalid:4318/v1/traces", environment={"LD_PRELOAD": str(library), "ASAN_OPTIONS": "verify_asan_link_order=0"}, timeout_ns=200_000_000) as sender:
+    with Sender(
+        "http://collector.invalid:4318/v1/traces",
+        environment={"LD_PRELOAD": str(library), "ASAN_OPTIONS": "verify_asan_link_order=0"},
+        timeout_ns=200_000_000,
+    ) as sender:
         for _ in range(2):
             result = sender.send()
             assert result["outcome"] == "aborted" and result["us"] < 500_000, result

@@ -23,7 +23,21 @@ class Certificates:
     def __init__(self, folder: pathlib.Path):
         self.folder = folder
         for name in ("ca", "other"):
-            self._openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN=test {name}", "-keyout", self[name + ".key"], "-out", self[name + ".pem"])
+            self._openssl(
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                f"/CN=test {name}",
+                "-keyout",
+                self[name + ".key"],
+                "-out",
+                self[name + ".pem"],
+            )
         self._leaf("server", "subjectAltName=IP:127.0.0.1,DNS:localhost")
         self._leaf("stranger", "subjectAltName=DNS:elsewhere.example")
         self._leaf("client", "extendedKeyUsage=clientAuth")
@@ -36,9 +50,34 @@ class Certificates:
 
     def _leaf(self, name: str, extension: str) -> None:
         (self.folder / f"{name}.ext").write_text(extension + "\n")
-        self._openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", self[name + ".key"], "-out", self[name + ".csr"])
         self._openssl(
-            "x509", "-req", "-days", "2", "-in", self[name + ".csr"], "-CA", self["ca.pem"], "-CAkey", self["ca.key"], "-CAcreateserial", "-extfile", self[name + ".ext"], "-out", self[name + ".pem"]
+            "req",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-subj",
+            f"/CN={name}",
+            "-keyout",
+            self[name + ".key"],
+            "-out",
+            self[name + ".csr"],
+        )
+        self._openssl(
+            "x509",
+            "-req",
+            "-days",
+            "2",
+            "-in",
+            self[name + ".csr"],
+            "-CA",
+            self["ca.pem"],
+            "-CAkey",
+            self["ca.key"],
+            "-CAcreateserial",
+            "-extfile",
+            self[name + ".ext"],
+            "-out",
+            self[name + ".pem"],
         )
 
     def http(self, *, name: str = "server", mutual: bool = False) -> ssl.SSLContext:
@@ -53,7 +92,9 @@ class Certificates:
         def read(file: str) -> bytes:
             return (self.folder / file).read_bytes()
 
-        return grpc.ssl_server_credentials([(read(name + ".key"), read(name + ".pem"))], read("ca.pem") if mutual else None, mutual)
+        return grpc.ssl_server_credentials(
+            [(read(name + ".key"), read(name + ".pem"))], read("ca.pem") if mutual else None, mutual
+        )
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +124,11 @@ def test_a_known_authority_is_enough(serve, certificates):
     server, protocol = serve()
     with Sender(server.url, protocol, ca=certificates["ca.pem"]) as sender:
         assert sender.many(200)["sent"] == 200
-    seen = {call.peer for call in server.calls} if protocol == "grpc" else {request.connection for request in server.requests}
+    seen = (
+        {call.peer for call in server.calls}
+        if protocol == "grpc"
+        else {request.connection for request in server.requests}
+    )
     assert len(seen) == 1
 
 
@@ -106,11 +151,16 @@ def test_mutual_tls(serve, certificates):
     server, protocol = serve(mutual=True)
     assert send_once(server.url, protocol, ca=certificates["ca.pem"])["outcome"] == "retry"
     assert not (server.calls if protocol == "grpc" else server.requests)
-    with Sender(server.url, protocol, ca=certificates["ca.pem"], cert=certificates["client.pem"], key=certificates["client.key"]) as sender:
+    with Sender(
+        server.url, protocol, ca=certificates["ca.pem"], cert=certificates["client.pem"], key=certificates["client.key"]
+    ) as sender:
         assert sender.many(50)["sent"] == 50
 
 
-@pytest.mark.parametrize("options", [{"ca": "/nonexistent/ca.pem"}, {"ca": "ca.pem", "cert": "/nonexistent/client.pem", "key": "/nonexistent/key"}])
+@pytest.mark.parametrize(
+    "options",
+    [{"ca": "/nonexistent/ca.pem"}, {"ca": "ca.pem", "cert": "/nonexistent/client.pem", "key": "/nonexistent/key"}],
+)
 def test_missing_files_are_named_by_the_message(serve, certificates, options):
     server, protocol = serve()
     known = {name: certificates[value] if value == "ca.pem" else value for name, value in options.items()}
@@ -139,5 +189,9 @@ def test_a_forked_child_says_no_goodbye_on_the_parents_connection(serve, certifi
         assert sender.send()["outcome"] == "sent"
         assert [result["outcome"] for result in sender.in_child()] == ["sent", "sent"]
         assert sender.many(20)["sent"] == 20
-    seen = [call.peer for call in server.calls] if protocol == "grpc" else [request.connection for request in server.requests]
+    seen = (
+        [call.peer for call in server.calls]
+        if protocol == "grpc"
+        else [request.connection for request in server.requests]
+    )
     assert len(set(seen)) == 2 and len(set(seen[:1] + seen[3:])) == 1
