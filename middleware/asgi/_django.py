@@ -1,5 +1,5 @@
-"""Django leaves no route in the ASGI scope. Its handler resolves the URL in one method, which is wrapped on the handler instance so that the
-matched pattern ends up in the scope; nothing of Django's own classes is changed."""
+"""Django leaves no route in the ASGI scope. Its handler resolves the URL in one method, which is wrapped on the handler
+instance so that the matched pattern ends up in the scope; nothing of Django's own classes is changed."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The Python face of the request path: its options. What happens to a request is in the native core; without it the application is
-called as if the middleware were not there."""
+"""The Python face of the request path: its options. What happens to a request is in the native core; without it the
+application is called as if the middleware were not there."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class TelemetryMiddleware(_Base):  # type: ignore[misc]
         metrics_path: Optional[str] = None,
         route: Optional[Callable[[Scope], Optional[str]]] = None,
     ) -> None:
-        """excluded_paths: exact paths, or prefixes ending in '*', that are not recorded, besides those of the environment.
-        metrics_path: answer the Prometheus scrape at this path. route: gives the route template of a finished request's scope,
-        for frameworks that leave none there; it must never return a raw path."""
+        """excluded_paths: exact paths, or prefixes ending in '*', that are not recorded, besides those of the
+        environment. metrics_path: answer the Prometheus scrape at this path. route: gives the route template of a
+        finished request's scope, for frameworks that leave none there; it must never return a raw path."""
         _django.note_routes(app)
         self._setup(
             app,
@@ -69,7 +69,7 @@ class TelemetryMiddleware(_Base):  # type: ignore[misc]
 
     @staticmethod
     def _normalize_endpoint(path: str) -> str:
-        """A path with its identifiers replaced by {id}. For use without any router: a route template is always better."""
+        """A path with its identifiers replaced by {id}, for use without a router. A route template is always better."""
         if native is None or not isinstance(path, str):
             return path
         normalised: str = native._path_normalise(path)

@@ -1,5 +1,6 @@
-"""Route templates that are not simply in the scope: mounted applications, deployment prefixes, frameworks too old to leave the route, and
-scopes that another middleware copied. Whatever goes wrong, the answer is None, never a raw path."""
+"""Route templates that are not simply in the scope: mounted applications, deployment prefixes, frameworks too old to
+leave the route, and scopes that another middleware copied. Whatever goes wrong, the answer is None, never a raw
+path."""
 
 from __future__ import annotations
 

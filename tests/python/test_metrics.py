@@ -1,4 +1,5 @@
-"""Counter, Gauge and Histogram: shapes as in prometheus_client, never an exception into the application, bounded memory."""
+"""Counter, Gauge and Histogram: shapes as in prometheus_client, never an exception into the application, bounded
+memory."""
 
 import asyncio
 import decimal
@@ -277,7 +278,7 @@ def test_exemplars_come_from_the_current_span(on):
 
 
 def test_content_negotiation(on):
-    assert metrics.METRICS_CONTENT_TYPE == metrics.get_content_type()
+    assert metrics.get_content_type() == metrics.METRICS_CONTENT_TYPE
     assert metrics.get_content_type("application/openmetrics-text").startswith(
         "application/openmetrics-text; version=1.0.0"
     )

@@ -1,5 +1,6 @@
-"""The W3C trace-context harness, end to end: a real ASGI server answers POST /test by posting on to the addresses it is given, and what arrives
-there must be right for each of the 41 cases. Header fields are sent byte for byte, duplicates and casing included."""
+"""The W3C trace-context harness, end to end: a real ASGI server answers POST /test by posting on to the addresses it is
+given, and what arrives there must be right for each of the 41 cases. Header fields are sent byte for byte,
+duplicates and casing included."""
 
 import asyncio
 import collections
@@ -153,7 +154,8 @@ def test_case(ports, case):
 
 
 def test_every_callback_has_its_own_parent(ports):
-    """The harness' advanced cases: three callbacks of one request continue one trace, with the parent that the service has then."""
+    """The harness' advanced cases: three callbacks of one request continue one trace, with the parent that the service
+    has then."""
     valid = "00-12345678901234567890123456789012-1234567890123456-01"
     for headers, trace in (
         ([("traceparent", valid)], "12345678901234567890123456789012"),

@@ -1,5 +1,5 @@
-"""The documented request, job and call metrics, for code that records them by hand. No function here raises; all are no-ops while
-telemetry is off or without the native core."""
+"""The documented request, job and call metrics, for code that records them by hand. No function here raises; all are
+no-ops while telemetry is off or without the native core."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _text(value: Any) -> str:
 
 
 def record_http_request(method: str, endpoint: str, status_code: int, duration_seconds: float) -> None:
-    """One answered request in http_request_duration_seconds and http_requests_total; endpoint must be a route template."""
+    """One answered request; endpoint must be a route template."""
     if native is None:
         return
     try:

@@ -1,5 +1,5 @@
-/* The middleware itself: an ASGI application around another one. It decides per connection whether to record, hand on untouched, or answer
- * the scrape, and never raises anything that the application would not have raised alone. */
+/* The middleware itself: an ASGI application around another one. It decides per connection whether to record, hand on
+ * untouched, or answer the scrape, and never raises anything that the application would not have raised alone. */
 #include "asgi_types.h"
 
 #include <stddef.h>
@@ -351,6 +351,13 @@ asgi_traverse(djp_py_state *state, visitproc visit, void *arg)
 }
 
 static void
+asgi_pool_free(djp_py_pool *pool)
+{
+    while (pool->count > 0)
+        PyObject_GC_Del(pool->items[--pool->count]);
+}
+
+static void
 asgi_clear(djp_py_state *state)
 {
     djp_py_asgi_state *asgi = state->asgi;
@@ -358,6 +365,10 @@ asgi_clear(djp_py_state *state)
         return;
     state->asgi = NULL;
     djp_py_http_unref(asgi->http);
+    asgi_pool_free(&asgi->exchanges);
+    asgi_pool_free(&asgi->calls);
+    asgi_pool_free(&asgi->receives);
+    asgi_pool_free(&asgi->messages);
     Py_CLEAR(asgi->app_type);
     Py_CLEAR(asgi->exchange_type);
     Py_CLEAR(asgi->call_type);

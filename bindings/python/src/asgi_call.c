@@ -1,5 +1,6 @@
-/* The awaitable that the middleware returns for a request: it calls the application at its first step, inside the context in which it is
- * awaited, and passes every step, value, exception, cancellation and close through to the application's coroutine. */
+/* The awaitable that the middleware returns for a request: it calls the application at its first step, inside the
+ * context in which it is awaited, and passes every step, value, exception, cancellation and close through to the
+ * application's coroutine. */
 #include "asgi_types.h"
 
 #include <stddef.h>
@@ -17,7 +18,7 @@ typedef struct djp_py_call {
 PyObject *
 djp_py_call_new(djp_py_exchange *exchange, PyObject *receive, PyObject *baggage)
 {
-    djp_py_call *call = PyObject_GC_New(djp_py_call, exchange->state->asgi->call_type);
+    djp_py_call *call = djp_py_pool_take(&exchange->state->asgi->calls, exchange->state->asgi->call_type);
     if (call == NULL) {
         Py_XDECREF(baggage);
         return NULL;
@@ -83,11 +84,11 @@ call_clear(PyObject *self)
 static void
 call_dealloc(PyObject *self)
 {
-    PyTypeObject *type = Py_TYPE(self);
+    djp_py_exchange *exchange = ((djp_py_call *)self)->exchange;
+    djp_py_state *state = exchange != NULL ? exchange->state : NULL;
     PyObject_GC_UnTrack(self);
     call_clear(self);
-    PyObject_GC_Del(self);
-    Py_DECREF(type);
+    djp_py_pool_give(state != NULL && state->asgi != NULL ? &state->asgi->calls : NULL, self);
 }
 
 /* The end of the application: keeps a set exception set. */

@@ -1,5 +1,5 @@
-/* The coroutine protocol in C: find what an `await` drives, send into it, throw into it, close it. Values and exceptions pass as the
- * same objects; nothing here looks at them. */
+/* The coroutine protocol in C: find what an `await` drives, send into it, throw into it, close it. Values and
+ * exceptions pass as the same objects; nothing here looks at them. */
 #include "asgi_types.h"
 
 PyObject *

@@ -1,5 +1,5 @@
-/* The record of one request or websocket connection, callable as the application's `send`: it notes the status and the last body byte,
- * hands every message on unchanged, and records span and metrics once when the response is complete. */
+/* The record of one request or websocket connection, callable as the application's `send`: it notes the status and the
+ * last body byte, hands every message on unchanged, and records span and metrics once when the response is complete. */
 #include "asgi_types.h"
 
 #include <stddef.h>
@@ -22,7 +22,7 @@ djp_py_exchange_new(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type,
 {
     djp_py_state *state = app->state;
     djp_py_asgi_state *asgi = state->asgi;
-    djp_py_exchange *exchange = PyObject_GC_New(djp_py_exchange, asgi->exchange_type);
+    djp_py_exchange *exchange = djp_py_pool_take(&asgi->exchanges, asgi->exchange_type);
     if (exchange == NULL)
         return NULL;
     memset((char *)exchange + sizeof(PyObject), 0, sizeof(*exchange) - sizeof(PyObject));
@@ -80,11 +80,10 @@ exchange_clear(PyObject *self)
 static void
 exchange_dealloc(PyObject *self)
 {
-    PyTypeObject *type = Py_TYPE(self);
+    djp_py_state *state = ((djp_py_exchange *)self)->state;
     PyObject_GC_UnTrack(self);
     exchange_clear(self);
-    PyObject_GC_Del(self);
-    Py_DECREF(type);
+    djp_py_pool_give(state->asgi != NULL ? &state->asgi->exchanges : NULL, self);
 }
 
 /* ---- recording ---- */
@@ -156,7 +155,8 @@ djp_py_exchange_finish(djp_py_exchange *exchange)
     PyErr_Restore(type, value, traceback);
 }
 
-/* Frameworks raise an exception of this name when the client went away while they read or wrote: no fault of the application. */
+/* Frameworks raise an exception of this name when the client went away while they read or wrote: no fault of the
+ * application. */
 static int
 exchange_is_disconnect(djp_py_exchange *exchange, PyObject *type)
 {

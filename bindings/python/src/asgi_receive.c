@@ -1,5 +1,5 @@
-/* The application's `receive`: passes the server's messages on and notes body bytes and the client's going away. The awaitable in between
- * drives the server's own coroutine step by step and changes nothing. */
+/* The application's `receive`: passes the server's messages on and notes body bytes and the client's going away. The
+ * awaitable in between drives the server's own coroutine step by step and changes nothing. */
 #include "asgi_types.h"
 
 #include <stddef.h>
@@ -37,13 +37,14 @@ receive_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwn
         return NULL;
     }
     PyObject *awaitable = PyObject_Vectorcall(receive->receive, args, nargsf, kwnames);
-    if (awaitable == NULL || receive->exchange->recorded)
+    if (awaitable == NULL || receive->exchange->recorded || receive->exchange->state->asgi == NULL)
         return awaitable;
     PyObject *iterator = djp_py_drive_iterator(awaitable);
     Py_DECREF(awaitable);
     if (iterator == NULL)
         return NULL;
-    djp_py_message *message = PyObject_GC_New(djp_py_message, receive->exchange->state->asgi->message_type);
+    djp_py_asgi_state *asgi = receive->exchange->state->asgi;
+    djp_py_message *message = djp_py_pool_take(&asgi->messages, asgi->message_type);
     if (message == NULL) {
         Py_DECREF(iterator);
         return NULL;
@@ -57,7 +58,7 @@ receive_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwn
 PyObject *
 djp_py_receive_new(djp_py_exchange *exchange, PyObject *inner)
 {
-    djp_py_receive *receive = PyObject_GC_New(djp_py_receive, exchange->state->asgi->receive_type);
+    djp_py_receive *receive = djp_py_pool_take(&exchange->state->asgi->receives, exchange->state->asgi->receive_type);
     if (receive == NULL)
         return NULL;
     receive->vectorcall = receive_call;
@@ -87,11 +88,11 @@ receive_clear(PyObject *self)
 static void
 receive_dealloc(PyObject *self)
 {
-    PyTypeObject *type = Py_TYPE(self);
+    djp_py_exchange *exchange = ((djp_py_receive *)self)->exchange;
+    djp_py_state *state = exchange != NULL ? exchange->state : NULL;
     PyObject_GC_UnTrack(self);
     receive_clear(self);
-    PyObject_GC_Del(self);
-    Py_DECREF(type);
+    djp_py_pool_give(state != NULL && state->asgi != NULL ? &state->asgi->receives : NULL, self);
 }
 
 static int
@@ -114,11 +115,11 @@ message_clear(PyObject *self)
 static void
 message_dealloc(PyObject *self)
 {
-    PyTypeObject *type = Py_TYPE(self);
+    djp_py_exchange *exchange = ((djp_py_message *)self)->exchange;
+    djp_py_state *state = exchange != NULL ? exchange->state : NULL;
     PyObject_GC_UnTrack(self);
     message_clear(self);
-    PyObject_GC_Del(self);
-    Py_DECREF(type);
+    djp_py_pool_give(state != NULL && state->asgi != NULL ? &state->asgi->messages : NULL, self);
 }
 
 static PySendResult

@@ -1,5 +1,6 @@
-/* The route template of a finished request, from what the framework left in the scope. The usual cases (one router, no mounts) are a few
- * look-ups here; mounted applications and older frameworks go to the Python face. A raw path is never an answer. */
+/* The route template of a finished request, from what the framework left in the scope. The usual cases (one router, no
+ * mounts) are a few look-ups here; mounted applications and older frameworks go to the Python face. A raw path is never
+ * an answer. */
 #include "asgi_types.h"
 
 /* An attribute that holds a non-empty str, a new reference, or NULL. */

@@ -1,5 +1,5 @@
-/* Reading an ASGI scope without trusting it: whatever has another type than the specification says counts as absent. Header values are
- * looked at for the trace context, the baggage and the length only, and never kept. */
+/* Reading an ASGI scope without trusting it: whatever has another type than the specification says counts as absent.
+ * Header values are looked at for the trace context, the baggage and the length only, and never kept. */
 #include "asgi_types.h"
 
 #include <string.h>

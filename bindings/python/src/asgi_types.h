@@ -1,6 +1,7 @@
-/* What the files of the ASGI middleware share. One request is an exchange (the record of it, callable as the application's `send`), an
- * awaitable that drives the application's coroutine, and a `receive`. The application reaches the exchange but never the awaitable, so
- * a request that is dropped half-way is closed at once, as without the middleware. */
+/* What the files of the ASGI middleware share. One request is an exchange (the record of it, callable as the
+ * application's `send`), an awaitable that drives the application's coroutine, and a `receive`. The application reaches
+ * the exchange but never the awaitable, so a request that is dropped half-way is closed at once, as without the
+ * middleware. */
 #ifndef DJP_PY_ASGI_TYPES_H
 #define DJP_PY_ASGI_TYPES_H
 
@@ -47,8 +48,16 @@ typedef struct djp_py_http {
     int transport; /* 1: the conventions want scheme and version */
 } djp_py_http;
 
+/* Memory of objects that every request needs, untracked while it waits here. */
+enum { DJP_PY_POOL_SIZE = 32 };
+typedef struct djp_py_pool {
+    PyObject *items[DJP_PY_POOL_SIZE];
+    int count;
+} djp_py_pool;
+
 typedef struct djp_py_asgi_state {
     PyTypeObject *app_type, *exchange_type, *call_type, *receive_type, *message_type;
+    djp_py_pool exchanges, calls, receives, messages;
     uint64_t generation; /* of http */
     djp_py_http *http; /* counted; NULL: telemetry is off */
     struct {
@@ -95,12 +104,34 @@ typedef struct djp_py_exchange {
     uint8_t stepping; /* the application's coroutine is running below us */
 } djp_py_exchange;
 
+/* An object whose fields are not set yet; NULL with MemoryError. */
+static inline void *
+djp_py_pool_take(djp_py_pool *pool, PyTypeObject *type)
+{
+    if (pool->count > 0)
+        return PyObject_Init(pool->items[--pool->count], type);
+    return PyObject_GC_New(PyObject, type);
+}
+
+/* The end of an untracked object whose fields are released; pool is NULL once the module was cleared. */
+static inline void
+djp_py_pool_give(djp_py_pool *pool, PyObject *object)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    if (pool != NULL && pool->count < DJP_PY_POOL_SIZE)
+        pool->items[pool->count++] = object;
+    else
+        PyObject_GC_Del(object);
+    Py_DECREF(type);
+}
+
 /* ---- asgi_app.c ---- */
 djp_py_http *djp_py_http_ref(djp_py_http *http);
 void djp_py_http_unref(djp_py_http *http);
 
 /* ---- asgi_scope.c ---- */
-/* What the header fields say: the caller's context (owned tracestate), its baggage (owned or NULL), the body size (-1: unknown). */
+/* What the header fields say: the caller's context (owned tracestate), its baggage (owned or NULL), the body size (-1:
+ * unknown). */
 typedef struct djp_py_asgi_headers {
     djp_span_context remote;
     int has_remote;

@@ -1,5 +1,6 @@
-/* A metric as the user declared it, and its binding to the registry of the SDK that is active now. A metric may be declared long before
- * telemetry starts, and outlives any number of SDKs; a refused declaration warns once and records nothing. */
+/* A metric as the user declared it, and its binding to the registry of the SDK that is active now. A metric may be
+ * declared long before telemetry starts, and outlives any number of SDKs; a refused declaration warns once and records
+ * nothing. */
 #include "metrics_types.h"
 
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-/* The helpers around a block of code: time(), track_inprogress() and count_exceptions(), as context managers and as decorators of
- * sync and async functions. An exception of the block is never swallowed, changed or delayed. */
+/* The helpers around a block of code: time(), track_inprogress() and count_exceptions(), as context managers and as
+ * decorators of sync and async functions. An exception of the block is never swallowed, changed or delayed. */
 #include "metrics_types.h"
 
 typedef struct djp_py_guard {

@@ -1,6 +1,7 @@
-/* labels(): from label values to the child that holds their series. The same objects again cost a few pointer compares, the same texts
- * in other objects one dictionary look-up; neither formats or copies text. The caches are bounded: a label that takes ever new values
- * ends in the overflow series of the core and in short-lived children, never in growing memory. */
+/* labels(): from label values to the child that holds their series. The same objects again cost a few pointer compares,
+ * the same texts in other objects one dictionary look-up; neither formats or copies text. The caches are bounded: a
+ * label that takes ever new values ends in the overflow series of the core and in short-lived children, never in
+ * growing memory. */
 #include "metrics_types.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* Counter, Gauge and Histogram: the objects, their recording methods and their reading. A recording converts one number and calls the
- * core; it never raises, whatever it is given, and costs a compare while telemetry is off. */
+/* Counter, Gauge and Histogram: the objects, their recording methods and their reading. A recording converts one number
+ * and calls the core; it never raises, whatever it is given, and costs a compare while telemetry is off. */
 #include "metrics_types.h"
 
 #include <math.h>

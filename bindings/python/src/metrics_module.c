@@ -1,5 +1,6 @@
-/* The module-level functions of metrics: exposition, binding of everything declared so far, and the documented families by name.
- * An exposition is made without the interpreter lock; nothing here blocks or raises for a value of the wrong type. */
+/* The module-level functions of metrics: exposition, binding of everything declared so far, and the documented families
+ * by name. An exposition is made without the interpreter lock; nothing here blocks or raises for a value of the wrong
+ * type. */
 #include "metrics_types.h"
 
 #include <string.h>

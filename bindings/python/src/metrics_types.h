@@ -1,5 +1,6 @@
-/* What the files of the metric types share: a definition (what the user declared, bound to the registry of whichever SDK is active)
- * and the metric object around it. Children hold the definition and never the parent, so that no reference cycle exists. */
+/* What the files of the metric types share: a definition (what the user declared, bound to the registry of whichever
+ * SDK is active) and the metric object around it. Children hold the definition and never the parent, so that no
+ * reference cycle exists. */
 #ifndef DJP_PY_METRICS_TYPES_H
 #define DJP_PY_METRICS_TYPES_H
 
@@ -47,7 +48,8 @@ typedef struct djp_py_metrics_state {
 } djp_py_metrics_state;
 
 /* ---- metrics_definition.c ---- */
-/* Converts a declaration; NULL with an exception only without memory. What no registry would take gives an unusable one and a warning. */
+/* Converts a declaration; NULL with an exception only without memory. What no registry would take gives an unusable one
+ * and a warning. */
 djp_py_definition *djp_py_definition_new(djp_py_state *state, djp_metric_type type, PyObject *args, PyObject *kwargs);
 djp_py_definition *djp_py_definition_ref(djp_py_definition *definition);
 void djp_py_definition_unref(djp_py_definition *definition);

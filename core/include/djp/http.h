@@ -1,6 +1,6 @@
-/* HTTP server requests: one measured point feeds the span and the standard metrics, with the same names and the same rules
- * in every language. The binding finds the method, the route template and the status; what is recorded of them is decided here.
- * Nothing here ever sees a raw path, a header value or a body. */
+/* HTTP server requests: one measured point feeds the span and the standard metrics, with the same names and the same
+ * rules in every language. The binding finds the method, the route template and the status; what is recorded of them is
+ * decided here. Nothing here ever sees a raw path, a header value or a body. */
 #ifndef DJP_HTTP_H
 #define DJP_HTTP_H
 
@@ -11,8 +11,8 @@
 extern "C" {
 #endif
 
-/* What one SDK instance records of requests: interned keys, semantic conventions, known methods, excluded paths. Immutable
- * after its creation; any thread. */
+/* What one SDK instance records of requests: interned keys, semantic conventions, known methods, excluded paths.
+ * Immutable after its creation; any thread. */
 typedef struct djp_http_server djp_http_server;
 
 /* Reads the options of sdk, which it borrows and must not outlive. Returns 0 or DJP_ENOMEM. */
@@ -29,8 +29,8 @@ int djp_http_server_excludes(const djp_http_server *server, djp_text path);
 
 typedef enum djp_http_type { DJP_HTTP_REQUEST = 0, DJP_HTTP_WEBSOCKET = 1 } djp_http_type;
 
-/* Starts the SERVER span, which the caller releases, or returns NULL when traces are off. remote is the caller's context (borrowed)
- * or NULL. *start_ns gets the monotonic time of the start in either case. */
+/* Starts the SERVER span, which the caller releases, or returns NULL when traces are off. remote is the caller's
+ * context (borrowed) or NULL. *start_ns gets the monotonic time of the start in either case. */
 djp_span *
 djp_http_server_start(djp_http_server *server, djp_http_type type, const djp_span_context *remote, uint64_t *start_ns);
 
@@ -50,8 +50,8 @@ typedef struct djp_http_result {
     uint64_t end_ns; /* monotonic time of the last body byte; 0: now */
 } djp_http_result;
 
-/* Ends the span (may be NULL) and records the metrics of a request; a websocket connection has a span only. Returns the status that was
- * recorded: the one sent, else 500 after a failure, else DJP_HTTP_CLIENT_CLOSED. */
+/* Ends the span (may be NULL) and records the metrics of a request; a websocket connection has a span only. Returns the
+ * status that was recorded: the one sent, else 500 after a failure, else DJP_HTTP_CLIENT_CLOSED. */
 int djp_http_server_end(djp_http_server *server, djp_span *span, const djp_http_result *result);
 
 /* Monotonic nanoseconds, the clock of start_ns and end_ns. */

@@ -1,5 +1,6 @@
-/* One HTTP request or websocket connection, recorded: the names, attributes and status rules shared by all languages, span and
- * metrics fed by one duration. It must never record a raw path, a header or anything else that the client chose freely. */
+/* One HTTP request or websocket connection, recorded: the names, attributes and status rules shared by all languages,
+ * span and metrics fed by one duration. It must never record a raw path, a header or anything else that the client
+ * chose freely. */
 #include "djp/http.h"
 
 #include <string.h>
