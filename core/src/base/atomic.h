@@ -17,17 +17,17 @@
 #define djp_sub_acq_rel(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_acq_rel)
 #define djp_or_acq_rel(p, v) atomic_fetch_or_explicit((p), (v), memory_order_acq_rel)
 #define djp_swap_acq_rel(p, v) atomic_exchange_explicit((p), (v), memory_order_acq_rel)
-#define djp_cas_weak_relaxed(p, expected, v)                                                                         \
+#define djp_cas_weak_relaxed(p, expected, v) \
     atomic_compare_exchange_weak_explicit((p), (expected), (v), memory_order_relaxed, memory_order_relaxed)
-#define djp_cas_weak_acq_rel(p, expected, v)                                                                         \
+#define djp_cas_weak_acq_rel(p, expected, v) \
     atomic_compare_exchange_weak_explicit((p), (expected), (v), memory_order_acq_rel, memory_order_acquire)
-#define djp_cas_strong_acq_rel(p, expected, v)                                                                       \
+#define djp_cas_strong_acq_rel(p, expected, v) \
     atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_acq_rel, memory_order_acquire)
 
 /* Sequentially consistent, for "I publish, then look whether you sleep" against "I go to sleep, then look once more". */
 #define djp_load_seq_cst(p) atomic_load_explicit((p), memory_order_seq_cst)
 #define djp_swap_seq_cst(p, v) atomic_exchange_explicit((p), (v), memory_order_seq_cst)
-#define djp_cas_weak_seq_cst(p, expected, v)                                                                         \
+#define djp_cas_weak_seq_cst(p, expected, v) \
     atomic_compare_exchange_weak_explicit((p), (expected), (v), memory_order_seq_cst, memory_order_relaxed)
 
 #endif

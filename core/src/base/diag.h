@@ -10,18 +10,19 @@ enum { DJP_LOG_NONE = 0, DJP_LOG_ERROR = 1, DJP_LOG_WARN = 2, DJP_LOG_INFO = 3, 
 typedef struct djp_diag {
     void (*log)(void *user, int level, const char *message);
     void *user;
-    int level;                     /* set before other threads see the structure */
-    djp_mutex mutex;               /* guards last_error */
-    char last_error[256];          /* newest error or warning text */
+    int level; /* set before other threads see the structure */
+    djp_mutex mutex; /* guards last_error */
+    char last_error[256]; /* newest error or warning text */
     uint64_t last_error_unix_ns;
 } djp_diag;
 
-int djp__diag_init(djp_diag *diag, int level, void (*log)(void *, int, const char *), void *user); /* log NULL: stderr */
+int
+djp__diag_init(djp_diag *diag, int level, void (*log)(void *, int, const char *), void *user); /* log NULL: stderr */
 void djp__diag_fini(djp_diag *diag);
 void djp__diag(djp_diag *diag, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* 1 for the first caller with this flag, 0 afterwards. */
-int djp__once(DJP_ATOMIC(int) *flag);
+int djp__once(DJP_ATOMIC(int) * flag);
 /* At most one message a minute per guard; returns 1 when it may be written. Guards start at 0. */
-int djp__every_minute(DJP_ATOMIC(uint64_t) *guard);
+int djp__every_minute(DJP_ATOMIC(uint64_t) * guard);
 
 #endif

@@ -13,9 +13,9 @@ extern DJP_ATOMIC(uint32_t) djp__fork_generation_value;
 typedef struct djp_fork_hook {
     void (*prepare)(void *user); /* in the parent before; may take locks; NULL allowed */
     void (*parent)(void *user);
-    void (*child)(void *user);   /* only re-initialise: no allocation, no thread */
+    void (*child)(void *user); /* only re-initialise: no allocation, no thread */
     void *user;
-    struct djp_fork_hook *next;  /* owned by fork.c */
+    struct djp_fork_hook *next; /* owned by fork.c */
 } djp_fork_hook;
 
 /* Makes the generation count forks from now on; the other calls here and the first random number do it themselves. Any thread. */

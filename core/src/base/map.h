@@ -22,6 +22,6 @@ void djp__map_init(djp_map *map);
 void djp__map_fini(djp_map *map); /* frees keys, not values */
 void *djp__map_get(const djp_map *map, const char *key, size_t size);
 int djp__map_set(djp_map *map, const char *key, size_t size, void *value); /* replaces; 0 or DJP_ENOMEM */
-void *djp__map_remove(djp_map *map, const char *key, size_t size);         /* the value or NULL */
+void *djp__map_remove(djp_map *map, const char *key, size_t size); /* the value or NULL */
 
 #endif

@@ -92,7 +92,7 @@ struct djp_arena_block {
 
 /* The block's bytes start on a 16-byte border behind its head. */
 #define MEM__HEAD ((sizeof(djp_arena_block) + 15u) & ~(size_t)15u)
-#define MEM__BLOCK_MIN 4096u
+#define MEM__BLOCK_MIN 1024u
 
 void
 djp__arena_init(djp_arena *arena, size_t limit)

@@ -11,8 +11,8 @@ void *djp__alloc(size_t size);
 void *djp__calloc(size_t count, size_t size);
 void *djp__realloc(void *block, size_t size);
 void djp__free(void *block);
-char *djp__strdup(const char *text);                  /* NULL gives NULL */
-char *djp__strndup(const char *text, size_t size);    /* always NUL-terminated */
+char *djp__strdup(const char *text); /* NULL gives NULL */
+char *djp__strndup(const char *text, size_t size); /* always NUL-terminated */
 
 /* Test hook: the nth allocation from now (1 = next) and all after it fail until djp__alloc_fail_after(0). Not thread-safe. */
 void djp__alloc_fail_after(long n);
@@ -21,13 +21,13 @@ void djp__alloc_fail_after(long n);
 typedef struct djp_arena_block djp_arena_block;
 typedef struct djp_arena {
     djp_arena_block *blocks;
-    size_t used;  /* in the newest block */
+    size_t used; /* in the newest block */
     size_t limit; /* total bytes allowed; 0: none */
     size_t total;
 } djp_arena;
 void djp__arena_init(djp_arena *arena, size_t limit);
 void *djp__arena_alloc(djp_arena *arena, size_t size); /* 16-byte aligned; NULL on failure or over the limit */
-void djp__arena_reset(djp_arena *arena);               /* keeps the newest block */
+void djp__arena_reset(djp_arena *arena); /* keeps the newest block */
 void djp__arena_fini(djp_arena *arena);
 
 #endif

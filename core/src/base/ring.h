@@ -22,7 +22,7 @@ void *djp__ring_peek(djp_ring *ring, size_t *size);
 /* Frees the record last peeked. */
 void djp__ring_consume(djp_ring *ring);
 
-uint64_t djp__ring_used(const djp_ring *ring);     /* bytes, any thread, a moment's value */
+uint64_t djp__ring_used(const djp_ring *ring); /* bytes, any thread, a moment's value */
 uint64_t djp__ring_capacity(const djp_ring *ring);
 /* Positions in bytes written ever / consumed ever: "everything before written(x) has left" is consumed() >= x. */
 uint64_t djp__ring_written(const djp_ring *ring);

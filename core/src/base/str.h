@@ -17,7 +17,7 @@ size_t djp__utf8_prefix(const char *text, size_t size, size_t max_chars);
 size_t djp__utf8_cut(const char *text, size_t size, size_t max_bytes);
 
 djp_text djp__text(const char *nul_terminated); /* NULL gives {NULL, 0} */
-djp_text djp__text_trim(djp_text text);         /* spaces and tabs at both ends */
+djp_text djp__text_trim(djp_text text); /* spaces and tabs at both ends */
 int djp__text_equal(djp_text text, const char *nul_terminated);
 int djp__text_equal_nocase(djp_text text, const char *nul_terminated);
 /* Next part up to a separator; advances *rest; returns 0 when nothing is left. */

@@ -11,11 +11,11 @@
 enum { DJP_RECORD_SPAN = 1 };
 
 enum {
-    DJP_ITEM_TEXT = 0,      /* text that the header refers to by offset: name, status description, tracestate */
+    DJP_ITEM_TEXT = 0, /* text that the header refers to by offset: name, status description, tracestate */
     DJP_ITEM_ATTRIBUTE = 1, /* key = djp_key (0 for array elements and for values after an ITEM_KEY), type = djp_type */
-    DJP_ITEM_KEY = 2,       /* text of the key of the next ITEM_ATTRIBUTE: only inside maps */
-    DJP_ITEM_EVENT = 3,     /* payload: djp_event_head, name padded to 8, attribute items */
-    DJP_ITEM_LINK = 4       /* payload: djp_link_head, tracestate padded to 8, attribute items */
+    DJP_ITEM_KEY = 2, /* text of the key of the next ITEM_ATTRIBUTE: only inside maps */
+    DJP_ITEM_EVENT = 3, /* payload: djp_event_head, name padded to 8, attribute items */
+    DJP_ITEM_LINK = 4 /* payload: djp_link_head, tracestate padded to 8, attribute items */
 };
 
 typedef struct djp_item {
@@ -30,7 +30,8 @@ typedef struct djp_item {
 #define djp_item_head(kind, type, size) (((uint32_t)(kind) << 28) | ((uint32_t)(type) << 24) | (uint32_t)(size))
 #define djp_pad8(size) (((size) + 7u) & ~(size_t)7u)
 #define djp_item_payload(item) ((const void *)((const char *)(item) + sizeof(djp_item)))
-#define djp_item_next(item) ((const djp_item *)((const char *)(item) + sizeof(djp_item) + djp_pad8(djp_item_size(item))))
+#define djp_item_next(item) \
+    ((const djp_item *)((const char *)(item) + sizeof(djp_item) + djp_pad8(djp_item_size(item))))
 
 /* Payload of ITEM_ATTRIBUTE by type: BOOL and INT int64_t; DOUBLE double; STRING valid UTF-8; BYTES raw; EMPTY nothing;
  * ARRAY attribute items with key 0; MAP pairs of ITEM_KEY and ITEM_ATTRIBUTE. Nesting is at most DJP_VALUE_DEPTH_MAX. The same
@@ -65,23 +66,23 @@ enum {
 
 typedef struct djp_span_record {
     uint32_t size; /* whole record, multiple of 8 */
-    uint8_t type;  /* DJP_RECORD_SPAN */
+    uint8_t type; /* DJP_RECORD_SPAN */
     uint8_t kind;
     uint8_t status;
-    uint8_t trace_flags;   /* W3C flags as sent downstream: the head decision */
+    uint8_t trace_flags; /* W3C flags as sent downstream: the head decision */
     uint8_t trace_id[16];
     uint8_t span_id[8];
-    uint8_t parent_id[8];  /* zeros: no parent */
+    uint8_t parent_id[8]; /* zeros: no parent */
     uint64_t start_unix_ns;
     uint64_t end_unix_ns;
-    uint64_t threshold;    /* 56-bit sampling threshold for "ot=th:", DJP_THRESHOLD_NONE: write none, remove a stale one */
+    uint64_t threshold; /* 56-bit sampling threshold for "ot=th:", DJP_THRESHOLD_NONE: write none, remove a stale one */
     uint8_t parent_remote; /* 1: OTLP flag 0x200 */
-    uint8_t local_root;    /* 1: carries sampling.reason */
-    uint8_t reason;        /* DJP_REASON_* */
+    uint8_t local_root; /* 1: carries sampling.reason */
+    uint8_t reason; /* DJP_REASON_* */
     uint8_t unused;
     djp_scope scope;
     uint16_t attribute_items; /* top-level ITEM_ATTRIBUTEs in the record, repeated keys included */
-    uint32_t name_at;         /* byte offsets from the record's start; 0: none */
+    uint32_t name_at; /* byte offsets from the record's start; 0: none */
     uint32_t name_size;
     uint32_t status_at;
     uint32_t status_size;
@@ -108,11 +109,11 @@ typedef struct djp_key_entry {
     const uint8_t *encoded; /* protobuf KeyValue.key field: 0x0a, varint size, text */
 } djp_key_entry;
 const djp_key_entry *djp__key_entry(djp_key key); /* never NULL: an empty key for unknown ids */
-uint32_t djp__key_count(void);                    /* ids 1 .. count are in use */
+uint32_t djp__key_count(void); /* ids 1 .. count are in use */
 
 typedef struct djp_scope_entry {
-    char *name;       /* owned by the table, never NULL */
-    char *version;    /* "" when none */
+    char *name; /* owned by the table, never NULL */
+    char *version; /* "" when none */
     char *schema_url; /* "" when none */
     const djp_attribute *attributes; /* deep copy, keys unique, last value won */
     size_t attribute_count;

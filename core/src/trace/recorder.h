@@ -7,11 +7,12 @@
 
 typedef struct djp_recorder_options {
     uint64_t ring_bytes;
-    uint64_t pending_bytes;  /* most memory for undecided local traces */
-    int drop_all;            /* explicit ratio 0: ids and context only, nothing is kept */
-    int always_on;           /* head decision of roots is yes and no threshold is written */
-    uint64_t threshold;      /* 56 bits: a root is head-sampled iff the low 56 bits of its trace id (or ot=rv) >= threshold */
-    int parent_based;        /* a parent's sampled flag decides for the local root */
+    uint64_t pending_bytes; /* most memory for undecided local traces */
+    int drop_all; /* explicit ratio 0: ids and context only, nothing is kept */
+    int always_on; /* head decision of roots is yes and no threshold is written */
+    uint64_t
+        threshold; /* 56 bits: a root is head-sampled iff the low 56 bits of its trace id (or ot=rv) >= threshold */
+    int parent_based; /* a parent's sampled flag decides for the local root */
     uint64_t slow_threshold_ns; /* 0: off */
     int keep_errors;
     uint32_t attribute_count_limit, attribute_value_length_limit, event_count_limit, link_count_limit;
@@ -37,13 +38,13 @@ typedef struct djp_recorder_counters {
     uint64_t started, live;
     uint64_t ended;
     uint64_t kept_ratio, kept_parent, kept_error, kept_slow, kept_always;
-    uint64_t dropped_unsampled;  /* decided: not kept */
+    uint64_t dropped_unsampled; /* decided: not kept */
     uint64_t dropped_ring_full;
     uint64_t dropped_after_shutdown;
-    uint64_t dropped_forked;     /* ended in a child of the process that started it */
+    uint64_t dropped_forked; /* ended in a child of the process that started it */
     uint64_t dropped_never_ended;
-    uint64_t dropped_memory;     /* no memory for a span */
-    uint64_t pending_overflow;   /* local traces decided early because pending memory ran out */
+    uint64_t dropped_memory; /* no memory for a span */
+    uint64_t pending_overflow; /* local traces decided early because pending memory ran out */
     uint64_t dropped_attributes; /* attributes, events and links that limits or bad input cost */
     uint64_t pending_bytes;
 } djp_recorder_counters;

@@ -10,7 +10,7 @@
 typedef enum djp_count {
     DJP_COUNT_STARTED,
     DJP_COUNT_RELEASED,
-    DJP_COUNT_WAITED,  /* ended and put on a waiting list */
+    DJP_COUNT_WAITED, /* ended and put on a waiting list */
     DJP_COUNT_SETTLED, /* taken off it, counted under its fate */
     DJP_COUNT_UNSAMPLED, /* + DJP_REASON_NONE; the kept ones follow in the order of DJP_REASON_* */
     DJP_COUNT_KEPT_ERROR,

@@ -15,8 +15,10 @@
 #define SCOPE__TEXT_MAX 4096u
 
 /* Each is written once, before the count that covers it. */
-static djp_scope_entry scope__entries[DJP_SCOPE_LIMIT];
-static djp_arena scope__arenas[DJP_SCOPE_LIMIT];
+static struct {
+    djp_scope_entry entry;
+    djp_arena memory; /* of the entry; here so that leak checkers find its start */
+} scope__table[DJP_SCOPE_LIMIT];
 /* Entry 0 is the scope without a name; entries 1 .. count are in use. Written under the tables lock, release. */
 static DJP_ATOMIC(uint32_t) scope__count;
 
@@ -230,7 +232,7 @@ static djp_scope
 scope__find(const djp_scope_entry *wanted, uint32_t from, uint32_t count)
 {
     for (uint32_t i = from; i <= count; i++) {
-        if (scope__equal(&scope__entries[i], wanted)) {
+        if (scope__equal(&scope__table[i].entry, wanted)) {
             return (djp_scope)i;
         }
     }
@@ -262,8 +264,8 @@ djp_scope_intern(const char *name, const char *version, const char *schema_url, 
     scope = scope__find(&entry, known + 1, count);
     if (scope == 0 && count + 1 < DJP_SCOPE_LIMIT) {
         scope = (djp_scope)(count + 1);
-        scope__entries[scope] = entry;
-        scope__arenas[scope] = arena; /* the entry's memory, kept for ever */
+        scope__table[scope].entry = entry;
+        scope__table[scope].memory = arena;
         djp__arena_init(&arena, 0);
         djp_store_release(&scope__count, count + 1);
     }
@@ -276,5 +278,5 @@ done:
 const djp_scope_entry *
 djp__scope_entry(djp_scope scope)
 {
-    return scope == 0 || scope > djp_load_acquire(&scope__count) ? &scope__empty : &scope__entries[scope];
+    return scope == 0 || scope > djp_load_acquire(&scope__count) ? &scope__empty : &scope__table[scope].entry;
 }
