@@ -135,8 +135,22 @@ worker_earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Sleeps until something is due, asking the recorder to wake it for a quarter full ring, or, when nothing is known to wait, for
- * the next span. A span that slips in while the recorder is being asked is found by one more look an interval later. */
+/* Asks the recorder for a wake-up at that many bytes, and looks once more: what came while nobody asked would wake nobody, and a
+ * ring that is already full takes no record that could. Returns the latest time to look again. */
+static uint64_t
+worker_arm(djp_sdk *sdk, uint64_t bytes, uint64_t now)
+{
+    size_t size = 0;
+    djp__recorder_arm(sdk->recorder, bytes);
+    if (djp__ring_used(sdk->ring) < (bytes > 0 ? bytes : 1)) {
+        return UINT64_MAX;
+    }
+    /* A record that is reserved and not committed yet is worth a little patience. */
+    return djp__ring_peek(sdk->ring, &size) ? now : now + WORKER__UNCOMMITTED_NS;
+}
+
+/* Sleeps until something is due, a quarter of the ring is in use, or, when nothing is known to wait, the next span comes. The extra
+ * look an interval into the quiet finds what a recorder committed at the very moment of asking. */
 static void
 worker_sleep(djp_sdk *sdk, uint64_t deadline, uint64_t now)
 {
@@ -144,10 +158,10 @@ worker_sleep(djp_sdk *sdk, uint64_t deadline, uint64_t now)
     if (sdk->queue_blocked) {
         deadline = worker_earlier(deadline, now + interval);
     } else if (sdk->due != 0) {
-        djp__recorder_arm(sdk->recorder, worker_quarter(sdk));
+        deadline = worker_earlier(deadline, worker_arm(sdk, worker_quarter(sdk), now));
         deadline = worker_earlier(deadline, sdk->due);
     } else {
-        djp__recorder_arm(sdk->recorder, 0);
+        deadline = worker_earlier(deadline, worker_arm(sdk, 0, now));
         if (sdk->idle_rounds++ == 0) {
             deadline = worker_earlier(deadline, now + interval);
         }
@@ -159,7 +173,9 @@ worker_sleep(djp_sdk *sdk, uint64_t deadline, uint64_t now)
     if (sdk->terminate_deadline != 0) {
         deadline = worker_earlier(deadline, sdk->terminate_deadline);
     }
-    djp__wake_wait(&sdk->wake, deadline);
+    if (deadline > now) {
+        djp__wake_wait(&sdk->wake, deadline);
+    }
 }
 
 /* ... and then SIGTERM does what it would have done. */
