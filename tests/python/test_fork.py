@@ -1,9 +1,13 @@
 """Exit and fork in real processes: every span arrives once, under an id of its own, however a process ends."""
 
+import contextlib
 import os
 import signal
+import socket
+import subprocess
 import sys
 import time
+import urllib.request
 
 import pytest
 from support import clean_environment, file_spans, run_program
@@ -17,6 +21,46 @@ def work(count, name):
         with djp_telemetry.start_span(name, {"n": number}):
             pass
 """
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def environment(folder):
+    return clean_environment(
+        TELEMETRY_ENABLED="true",
+        TELEMETRY_BACKEND="otel",
+        OTEL_TRACE_SAMPLE="1.0",
+        OTEL_TRACES_EXPORTER="file",
+        SPANS=str(folder / "spans.jsonl"),
+        PYTHONPATH=os.pathsep.join(path for path in sys.path if path),
+    )
+
+
+@contextlib.contextmanager
+def server(command, folder):
+    with open(folder / "log", "wb") as log:
+        process = subprocess.Popen(command, env=environment(folder), cwd=folder, stdout=log, stderr=log)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def request_all(port, count):
+    """The bodies of so many answers; waits until the server is up."""
+    bodies, deadline = [], time.monotonic() + 60
+    while len(bodies) < count and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+                bodies.append(answer.read())
+        except OSError:
+            time.sleep(0.1)
+    return bodies
 
 
 def names(spans):
@@ -49,20 +93,9 @@ def test_the_end_of_a_program(tmp_path, ending, code):
 
 
 def test_sigterm(tmp_path):
-    source = HEAD + "work(100, 'main')\nprint('ready', flush=True)\ntime.sleep(60)\n"
-    import subprocess
-
     script = tmp_path / "program.py"
-    script.write_text(source)
-    environment = clean_environment(
-        TELEMETRY_ENABLED="true",
-        TELEMETRY_BACKEND="otel",
-        OTEL_TRACE_SAMPLE="1.0",
-        OTEL_TRACES_EXPORTER="file",
-        SPANS=str(tmp_path / "spans.jsonl"),
-        PYTHONPATH=os.pathsep.join(path for path in sys.path if path),
-    )
-    process = subprocess.Popen([sys.executable, str(script)], env=environment, stdout=subprocess.PIPE)
+    script.write_text(HEAD + "work(100, 'main')\nprint('ready', flush=True)\ntime.sleep(60)\n")
+    process = subprocess.Popen([sys.executable, str(script)], env=environment(tmp_path), stdout=subprocess.PIPE)
     try:
         assert process.stdout.readline() == b"ready\n"
         process.send_signal(signal.SIGTERM)
@@ -72,6 +105,30 @@ def test_sigterm(tmp_path):
         process.wait()
         process.stdout.close()
     assert names(file_spans(tmp_path)) == {"main": 100}
+
+
+UVICORN = """
+import os
+import djp_telemetry
+djp_telemetry.init_telemetry(path=os.environ["SPANS"], flush_interval=30)
+async def app(scope, receive, send):
+    with djp_telemetry.start_span("request"):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"ok"})
+"""
+
+
+def test_sigterm_of_a_server_that_raises_it_again(tmp_path):
+    """uvicorn puts Python's earlier handler back and raises SIGTERM; without a lifespan nobody flushes before."""
+    pytest.importorskip("uvicorn")
+    port = free_port()
+    (tmp_path / "service.py").write_text(UVICORN)
+    command = [sys.executable, "-m", "uvicorn", "--lifespan", "off", "--port", str(port), "service:app"]
+    with server(command, tmp_path) as process:
+        assert len(request_all(port, 20)) == 20
+        process.terminate()
+        process.wait(20)
+    assert names(file_spans(tmp_path)) == {"request": 20}
 
 
 def test_a_forked_child_that_ends_normally(tmp_path):
@@ -234,13 +291,7 @@ for _ in range(100):
 
 def test_gunicorn_with_preload(tmp_path):
     pytest.importorskip("gunicorn")
-    import socket
-    import subprocess
-    import urllib.request
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     (tmp_path / "service.py").write_text(
         """
 import os
@@ -254,31 +305,11 @@ def app(environ, start_response):
         return [str(os.getpid()).encode()]
 """
     )
-    environment = clean_environment(
-        TELEMETRY_ENABLED="true",
-        TELEMETRY_BACKEND="otel",
-        OTEL_TRACE_SAMPLE="1.0",
-        OTEL_TRACES_EXPORTER="file",
-        SPANS=str(tmp_path / "spans.jsonl"),
-        PYTHONPATH=os.pathsep.join(path for path in sys.path if path),
-    )
     command = [sys.executable, "-m", "gunicorn", "--preload", "-w", "3", "-b", f"127.0.0.1:{port}", "service:app"]
-    with open(tmp_path / "log", "wb") as log:
-        process = subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=log, stderr=log)
-    pids, done, deadline = set(), 0, time.monotonic() + 60
-    try:
-        while done < 200 and time.monotonic() < deadline:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
-                    pids.add(answer.read())
-                    done += 1
-            except OSError:
-                time.sleep(0.1)
+    with server(command, tmp_path) as process:
+        assert len(request_all(port, 200)) == 200
         process.terminate()
         assert process.wait(20) == 0, (tmp_path / "log").read_text()
-    finally:
-        process.kill()
-        process.wait()
     spans = file_spans(tmp_path)
-    assert done == 200 and names(spans) == {"preload": 1, "request": 200}
+    assert names(spans) == {"preload": 1, "request": 200}
     assert_unique(spans)

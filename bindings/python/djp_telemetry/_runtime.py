@@ -8,6 +8,7 @@ import enum
 import json
 import logging
 import os
+import signal
 import sys
 import threading
 from datetime import timedelta
@@ -258,6 +259,21 @@ def _register_with_multiprocessing() -> None:
                 log.debug("no fork hook in %s: %r", name, error)
 
 
+def _on_sigterm(number: int, frame: Any) -> None:
+    """Runs only where a server took SIGTERM over, put this back and raised the signal again: then the process ends."""
+    shutdown()
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
+def _guard_sigterm() -> None:
+    """The core sends what is left when SIGTERM comes and nobody else handles it. uvicorn and others handle it for a
+    while and then restore what Python knew: that must not be the default, or the last spans are lost."""
+    main = threading.current_thread() is threading.main_thread()
+    if main and signal.getsignal(signal.SIGTERM) in (signal.SIG_DFL, _on_sigterm):
+        impl.sdk_guard_sigterm(_on_sigterm)
+
+
 def _after_fork_in_child() -> None:
     """Runs before multiprocessing prepares its child, which forgets earlier finalizers and then calls what is
     registered here."""
@@ -268,6 +284,7 @@ def _after_fork_in_child() -> None:
 
 def _set_hooks() -> None:
     _register_with_multiprocessing()
+    _guard_sigterm()
     process = sys.modules.get("multiprocessing.process")
     parent = getattr(process, "parent_process", None)
     if parent is not None and parent() is not None:

@@ -2,7 +2,7 @@
  * without the lock holds a reference to the SDK object. Nothing here may raise for a bad setting: the core warns and goes on. */
 #include "binding.h"
 
-#include <math.h>
+#include <signal.h>
 #include <string.h>
 
 #define SDK_OPTIONS_MAX 128
@@ -257,6 +257,24 @@ sdk_keywords(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
     return list;
 }
 
+/* Lets Python's table of handlers name `handler` for SIGTERM while the core's own stays the one that the kernel calls. A server that
+ * takes SIGTERM over for its life, then puts back what Python knew and raises the signal again, so comes to handler instead of the
+ * default, which would end the process with spans in hand. True when the core had the signal. */
+static PyObject *
+sdk_guard_sigterm(PyObject *Py_UNUSED(module), PyObject *handler)
+{
+    struct sigaction core;
+    if (sigaction(SIGTERM, NULL, &core) != 0 || core.sa_handler == SIG_DFL || core.sa_handler == SIG_IGN)
+        Py_RETURN_FALSE;
+    PyObject *signals = PyImport_ImportModule("signal");
+    PyObject *before = signals == NULL ? NULL : PyObject_CallMethod(signals, "signal", "iO", SIGTERM, handler);
+    int good = before != NULL && sigaction(SIGTERM, &core, NULL) == 0;
+    PyErr_Clear();
+    Py_XDECREF(signals);
+    Py_XDECREF(before);
+    return PyBool_FromLong(good);
+}
+
 static PyMethodDef sdk_functions[] = {
     {"sdk_start", sdk_start, METH_VARARGS,
      "sdk_start($module, options, environ, service_name, warn, /)\n--\n\nResolves the settings and starts what they "
@@ -266,6 +284,8 @@ static PyMethodDef sdk_functions[] = {
     {"sdk_status", sdk_status, METH_NOARGS, "sdk_status($module, /)\n--\n\nThe state as JSON text."},
     {"sdk_take_exported", sdk_take_exported, METH_NOARGS,
      "sdk_take_exported($module, /)\n--\n\nWhat the memory exporter holds."},
+    {"sdk_guard_sigterm", sdk_guard_sigterm, METH_O,
+     "sdk_guard_sigterm($module, handler, /)\n--\n\nNames a handler for when somebody puts Python's handler back."},
     {"sdk_keywords", sdk_keywords, METH_NOARGS, "sdk_keywords($module, /)\n--\n\nThe options that exist."},
     {NULL, NULL, 0, NULL},
 };
