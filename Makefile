@@ -45,22 +45,21 @@ help:
 .SECONDARY:
 $(OUT)/core/gen/%.o: core/gen/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_BASE) $(OPT) -w -MMD -c $< -o $@
+	@echo "  cc $<"; $(CC) $(CFLAGS_BASE) $(OPT) -w -MMD -c $< -o $@
 $(OUT)/core/src/%.o: core/src/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_BASE) $(OPT) $(WARN) -MMD -c $< -o $@
+	@echo "  cc $<"; $(CC) $(CFLAGS_BASE) $(OPT) $(WARN) -MMD -c $< -o $@
 $(OUT)/libdjp.a: $(CORE_OBJ)
-	@rm -f $@
-	ar rcs $@ $(CORE_OBJ)
+	@rm -f $@; ar rcs $@ $(CORE_OBJ)
 $(OUT)/c/%: tests/c/%.c $(TEST_HELPERS) $(OUT)/libdjp.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_BASE) $(OPT) -Wall -Wextra -MMD -Itests/c $< $(TEST_HELPERS) $(OUT)/libdjp.a $(LIBS) -lcmocka -o $@
+	@echo "  cc $@"; $(CC) $(CFLAGS_BASE) $(OPT) -Wall -Wextra -MMD -Itests/c $< $(TEST_HELPERS) $(OUT)/libdjp.a $(LIBS) -lcmocka -o $@
 $(OUT)/bench/%: bench/%.c $(OUT)/libdjp.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_BASE) $(OPT) -Wall -Wextra -MMD -Itests/c $< $(OUT)/libdjp.a $(LIBS) -o $@
+	@echo "  cc $@"; $(CC) $(CFLAGS_BASE) $(OPT) -Wall -Wextra -MMD -Itests/c $< $(OUT)/libdjp.a $(LIBS) -o $@
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(CORE_SRC)
 	@mkdir -p $(@D)
-	clang $(CFLAGS_BASE) -O1 -w -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $< core/src/djp.c $(wildcard core/gen/*.c) $(LIBS) -o $@
+	@echo "  clang $@"; clang $(CFLAGS_BASE) -O1 -w -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $< core/src/djp.c $(wildcard core/gen/*.c) $(LIBS) -o $@
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 core: $(OUT)/libdjp.a
@@ -104,10 +103,10 @@ test-c: $(TESTS_C)
 test-sanitize:
 	@$(MAKE) --no-print-directory SAN=asan test-c
 	@$(MAKE) --no-print-directory SAN=tsan test-tsan
-TSAN_TESTS = ring rand clock key span local_trace recorder threads registry counter histogram segment standard listener worker worker_faults flush shutdown sdk
+TSAN_TESTS = ring process clock intern span local_trace recorder registry counter histogram segment standard listener worker worker_faults flush shutdown sdk
 test-tsan: $(foreach t,$(TSAN_TESTS),$(if $(wildcard tests/c/test_$(t).c),$(OUT)/c/test_$(t)))
 	@tools/run-tests.sh $^
-VALGRIND_TESTS = buf str map key span exposition encode response gzip config traceparent tracestate baggage
+VALGRIND_TESTS = text mem intern span exposition encode response answer gzip retry config context curl_target transport_file
 test-valgrind: $(foreach t,$(VALGRIND_TESTS),$(if $(wildcard tests/c/test_$(t).c),$(OUT)/c/test_$(t)))
 	@DJP_TEST_SHORT=1 tools/run-tests.sh --valgrind $^
 test-python: $(VENV)/.test $(VENV)/.native $(TOOLS_C)
