@@ -36,13 +36,15 @@ djp_registry *djp_sdk_registry(djp_sdk *sdk); /* borrows; NULL when metrics are 
 djp_standard *djp_sdk_standard(djp_sdk *sdk); /* borrows; NULL when metrics are off */
 const djp_options *djp_sdk_options(const djp_sdk *sdk);
 
-/* Sends everything that ended before the call. Returns 0 only when every span of it was accepted by the receiver (or written),
- * DJP_ETIMEOUT when the deadline passed first, DJP_EREJECTED / DJP_EIO when some were lost. Any thread; may block. */
+/* Sends everything that ended before the call. Returns 0 only when every span since the flush before was accepted by the receiver (or
+ * written), DJP_ETIMEOUT when the deadline passed first, DJP_EREJECTED when the receiver refused some, DJP_EIO when some were lost
+ * otherwise; a loss is reported by one flush. Spans whose local trace is still open wait for it. Any thread; may block. */
 int djp_sdk_flush(djp_sdk *sdk, uint64_t timeout_ns);
-/* Flush, then end the worker and close connections; recording calls become no-ops. A second call returns DJP_ESHUTDOWN. */
+/* Flush, then end the worker, all within the time; recording calls become no-ops. Returns what the flush gave; a second call
+ * returns DJP_ESHUTDOWN. */
 int djp_sdk_shutdown(djp_sdk *sdk, uint64_t timeout_ns);
 
-/* The honest state as JSON text (keys in docs/configuration.md): enabled, backend, effective settings with their sources, worker,
+/* The honest state as JSON text (keys in docs/threads-and-fork.md): enabled, backend, effective settings with their sources, worker,
  * spans started/ended/kept/exported/dropped by reason, ring fill, export attempts/failures/latency, last error. The caller frees
  * with djp_text_free. Any thread. */
 int djp_sdk_status_json(char **out, size_t *out_size, djp_sdk *sdk);
