@@ -31,7 +31,13 @@ def best(body, chunk=200, seconds=1.5):
 def ours(**options):
     import djp_telemetry as djp
 
-    defaults = {"enabled": True, "backend": "otel", "exporter": "otlp", "endpoint": ENDPOINT, "protocol": "http/protobuf"}
+    defaults = {
+        "enabled": True,
+        "backend": "otel",
+        "exporter": "otlp",
+        "endpoint": ENDPOINT,
+        "protocol": "http/protobuf",
+    }
     djp.init_telemetry(**{**defaults, "service_name": "bench", "sample_ratio": 1.0, **options})
     return djp
 

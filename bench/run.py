@@ -13,15 +13,36 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 # what, ours, peer, peer's name, least ratio, or None; a third measurement is subtracted from both (the bare application)
 RATIOS = [
     ("span, 5 attributes, sampled, exporting", "span_ours", "span_otel", "OTel SDK + batch processor", 30, None),
-    ("span, 5 attributes, head decision no", "span_unsampled_ours", "span_unsampled_otel", "OTel SDK unsampled", 15, None),
+    (
+        "span, 5 attributes, head decision no",
+        "span_unsampled_ours",
+        "span_unsampled_otel",
+        "OTel SDK unsampled",
+        15,
+        None,
+    ),
     ("span, 5 attributes, telemetry off", "span_off_ours", "span_off_otel", "OTel API without SDK", None, None),
     ("Counter.inc()", "inc_ours", "inc_peer", "prometheus_client", 15, None),
     ("labels(a, b, c).inc()", "labels_ours", "labels_peer", "prometheus_client", 15, None),
     ("Histogram.observe(), 15 buckets", "observe_ours", "observe_peer", "prometheus_client", 18, None),
     ("scrape of 10,000 series", "scrape_ours", "scrape_peer", "prometheus_client", 50, None),
     ("request, added, 100 %", "request_ours", "request_otel", "OTel ASGI middleware", 100, "request_bare"),
-    ("request, added, 1 %", "request_ours_1_percent", "request_otel_1_percent", "OTel ASGI middleware", 100, "request_bare"),
-    ("request, added, 100 %", "request_ours", "request_instrumentator", "prometheus-fastapi-instrumentator", 25, "request_bare"),
+    (
+        "request, added, 1 %",
+        "request_ours_1_percent",
+        "request_otel_1_percent",
+        "OTel ASGI middleware",
+        100,
+        "request_bare",
+    ),
+    (
+        "request, added, 100 %",
+        "request_ours",
+        "request_instrumentator",
+        "prometheus-fastapi-instrumentator",
+        25,
+        "request_bare",
+    ),
     ("CPU per exported span, whole process", "export_cpu_ours", "export_cpu_otel", "OTel SDK, OTLP/HTTP", 40, None),
     ("import", "import_ours", "import_otel", "OTel SDK + exporter + prometheus_client", None, None),
     ("shutdown, collector gone", "gone_ours", "gone_otel", "OTel SDK", None, None),
@@ -36,7 +57,9 @@ ABSOLUTE = [
 def measure(name, sink):
     env = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "TELEMETRY_", "DJP_"))}
     env["BENCH_SINK"] = sink
-    out = subprocess.run([sys.executable, str(HERE / "contenders.py"), name], env=env, capture_output=True, text=True, timeout=300)
+    out = subprocess.run(
+        [sys.executable, str(HERE / "contenders.py"), name], env=env, capture_output=True, text=True, timeout=300
+    )
     if out.returncode:
         print(out.stderr[-800:], file=sys.stderr)
         return float("nan")
@@ -55,10 +78,14 @@ def show(ns):
 
 def main():
     only = sys.argv[1:]
-    sink = subprocess.Popen([sys.executable, str(HERE / "sink.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    sink = subprocess.Popen(
+        [sys.executable, str(HERE / "sink.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     url = f"http://127.0.0.1:{sink.stdout.readline().strip()}"
     flags = sysconfig.get_config_var("CONFIG_ARGS") or ""
-    print(f"CPython {platform.python_version()} ({'optimised' if 'optimizations' in flags else 'not optimised'} build), {platform.machine()}, {os.cpu_count()} cores")
+    print(
+        f"CPython {platform.python_version()} ({'optimised' if 'optimizations' in flags else 'not optimised'} build), {platform.machine()}, {os.cpu_count()} cores"
+    )
     missed = 0
     try:
         for what, ours, peer, name, bar, bare in RATIOS:

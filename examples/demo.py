@@ -12,7 +12,13 @@ import urllib.error
 import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROUTES = [("GET", "/orders/7"), ("GET", "/orders/7/refund"), ("GET", "/report"), ("POST", "/orders/7/checkout"), ("GET", "/x")]
+ROUTES = [
+    ("GET", "/orders/7"),
+    ("GET", "/orders/7/refund"),
+    ("GET", "/report"),
+    ("POST", "/orders/7/checkout"),
+    ("GET", "/x"),
+]
 
 
 def free_port():
@@ -76,7 +82,9 @@ def show_spans(spans):
                 depth, parent = depth + 1, ids[parent].get("parent_id")
             route = span["attributes"].get("http.route", "")
             status = span["attributes"].get("http.status_code", "")
-            print(f"    {'  ' * depth}{span['service']:9} {span['name']} {route} {status} {span['duration_ms']:.3f} ms {span['status']['code']}")
+            print(
+                f"    {'  ' * depth}{span['service']:9} {span['name']} {route} {status} {span['duration_ms']:.3f} ms {span['status']['code']}"
+            )
 
 
 def read_spans(folder):
@@ -89,7 +97,9 @@ def read_spans(folder):
 def main():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="djp-demo-"))
     orders, payments = free_port(), free_port()
-    print("1. Two services start: orders and payments (examples/order_service.py, one line of middleware, two variables).")
+    print(
+        "1. Two services start: orders and payments (examples/order_service.py, one line of middleware, two variables)."
+    )
     processes = [
         start("payments", payments, folder),
         start("orders", orders, folder, PAYMENTS_URL=f"http://127.0.0.1:{payments}"),
@@ -106,7 +116,10 @@ def main():
     spans = list(read_spans(folder))
     print(f"\n3. The spans that both wrote to the console ({len(spans)}; a trace across both services is one trace):")
     show_spans(spans)
-    print("\n   one of them as it was written, one JSON object a line:\n  ", (folder / "orders.out").read_text().split("\n")[0])
+    print(
+        "\n   one of them as it was written, one JSON object a line:\n  ",
+        (folder / "orders.out").read_text().split("\n")[0],
+    )
     print("\n4. The log lines, each with the trace id of its request:\n")
     for name in ("orders", "payments"):
         for line in (folder / f"{name}.err").read_text().splitlines():
@@ -114,13 +127,19 @@ def main():
                 print(f"  {name:9} {line}")
     print("\n5. The scrape of the order service (GET /metrics):\n")
     for line in scrape.splitlines():
-        if line.startswith(("http_requests_total", "http_request_duration_seconds_count", "checkouts_total", "process_resident")):
+        if line.startswith(
+            ("http_requests_total", "http_request_duration_seconds_count", "checkouts_total", "process_resident")
+        ):
             print("  ", line)
-    checkout = [s for s in spans if s["attributes"].get("http.route") in ("/orders/{order_id}/checkout", "/payments/{order_id}")]
+    checkout = [
+        s for s in spans if s["attributes"].get("http.route") in ("/orders/{order_id}/checkout", "/payments/{order_id}")
+    ]
     if len(checkout) != 2 or len({s["trace_id"] for s in checkout}) != 1 or "checkouts_total" not in scrape:
         raise SystemExit("demo: something is missing above; please report it")
     print(f"\nEverything that the services wrote is in {folder}.")
-    print("Next: README.md (install, ten lines of Python), docs/configuration.md (every variable), docs/operations.md (when something is wrong).")
+    print(
+        "Next: README.md (install, ten lines of Python), docs/configuration.md (every variable), docs/operations.md (when something is wrong)."
+    )
     print("To a collector: OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317, then the same service.")
 
 

@@ -10,11 +10,10 @@ import os
 import sys
 import urllib.request
 
-from fastapi import FastAPI, HTTPException
-
 from djp_telemetry import get_current_span, init_telemetry, inject, start_span
 from djp_telemetry.asgi import TelemetryMiddleware
 from djp_telemetry.metrics import Counter
+from fastapi import FastAPI, HTTPException
 
 init_telemetry()
 logging.basicConfig(

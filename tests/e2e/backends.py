@@ -86,7 +86,9 @@ class Jaeger(Program):
         config = {
             "service": {
                 "extensions": ["jaeger_storage", "jaeger_query", "healthcheckv2"],
-                "pipelines": {"traces": {"receivers": ["otlp"], "processors": ["batch"], "exporters": ["jaeger_storage_exporter"]}},
+                "pipelines": {
+                    "traces": {"receivers": ["otlp"], "processors": ["batch"], "exporters": ["jaeger_storage_exporter"]}
+                },
                 "telemetry": {"metrics": {"level": "none"}},
             },
             "extensions": {
@@ -99,14 +101,25 @@ class Jaeger(Program):
                 },
             },
             "receivers": {
-                "otlp": {"protocols": {"grpc": {"endpoint": f"127.0.0.1:{self.grpc}"}, "http": {"endpoint": f"127.0.0.1:{self.http}"}}}
+                "otlp": {
+                    "protocols": {
+                        "grpc": {"endpoint": f"127.0.0.1:{self.grpc}"},
+                        "http": {"endpoint": f"127.0.0.1:{self.http}"},
+                    }
+                }
             },
             "processors": {"batch": {"timeout": "100ms"}},
             "exporters": {"jaeger_storage_exporter": {"trace_storage": "mem"}},
         }
         (folder / "jaeger.yaml").write_text(json.dumps(config))
         command = [program, "--config", str(folder / "jaeger.yaml")]
-        super().__init__("jaeger", command, folder, lambda: get_json(self.url("services")) is not None, {"OTEL_TRACES_SAMPLER": "always_off"})
+        super().__init__(
+            "jaeger",
+            command,
+            folder,
+            lambda: get_json(self.url("services")) is not None,
+            {"OTEL_TRACES_SAMPLER": "always_off"},
+        )
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.query}/api/{path}"
@@ -159,11 +172,17 @@ class Collector(Program):
         for line in self.file.read_text().splitlines() if self.file.exists() else []:
             for resource in json.loads(line).get("resourceSpans", []):
                 for scope in resource["scopeSpans"]:
-                    found += [(resource["resource"].get("attributes", []), scope.get("scope", {}), s) for s in scope["spans"]]
+                    found += [
+                        (resource["resource"].get("attributes", []), scope.get("scope", {}), s) for s in scope["spans"]
+                    ]
         return found
 
     def wait_spans(self, count: int, seconds: float = 20.0):
-        return wait_for(lambda: (lambda s: s if len(s) >= count else None)(self.spans()), seconds, f"fewer than {count} spans arrived")
+        return wait_for(
+            lambda: (lambda s: s if len(s) >= count else None)(self.spans()),
+            seconds,
+            f"fewer than {count} spans arrived",
+        )
 
 
 class Prometheus(Program):
@@ -182,7 +201,9 @@ class Prometheus(Program):
             f"--web.listen-address=127.0.0.1:{self.port}",
             *extra,
         ]
-        super().__init__("prometheus", command, folder, lambda: get_json(self.url("status/buildinfo"))["status"] == "success")
+        super().__init__(
+            "prometheus", command, folder, lambda: get_json(self.url("status/buildinfo"))["status"] == "success"
+        )
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.port}/api/v1/{path}"

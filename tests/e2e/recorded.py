@@ -34,7 +34,10 @@ def main():
                 raise ValueError("broken")
         except ValueError:
             pass
-    spans = {name: format(s.get_span_context().span_id, "016x") for name, s in (("root", root), ("child", child), ("failing", failing))}
+    spans = {
+        name: format(s.get_span_context().span_id, "016x")
+        for name, s in (("root", root), ("child", child), ("failing", failing))
+    }
     ok = djp.shutdown(timeout=10)
     json.dump({"spans": spans, "shutdown": ok, "status": djp.telemetry_status()}, sys.stdout)
 

@@ -23,7 +23,9 @@ def record(collector, protocol, **env):
         "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
         **env,
     }
-    out = subprocess.run([sys.executable, str(HERE / "recorded.py")], env=environment, capture_output=True, text=True, timeout=60)
+    out = subprocess.run(
+        [sys.executable, str(HERE / "recorded.py")], env=environment, capture_output=True, text=True, timeout=60
+    )
     assert out.returncode == 0, out.stderr
     return json.loads(out.stdout)
 
@@ -85,7 +87,12 @@ def test_jaeger_shows_the_same_trace(collector_and_jaeger):
     trace = jaeger.trace(TRACE, 3)
     spans = {s["operationName"]: s for s in trace["spans"]}
     tags = {t["key"]: t["value"] for t in spans["root"]["tags"]}
-    assert tags["text"] == "grüße €" and int(tags["big"]) == 2**62 and tags["true"] is True and tags["span.kind"] == "server"
+    assert (
+        tags["text"] == "grüße €"
+        and int(tags["big"]) == 2**62
+        and tags["true"] is True
+        and tags["span.kind"] == "server"
+    )
     assert spans["child"]["references"][0]["spanID"] == spans["root"]["spanID"]
     assert {t["key"]: t["value"] for t in spans["failing"]["tags"]}["error"] is True
     assert trace["processes"][spans["root"]["processID"]]["serviceName"] == "e2e"
@@ -110,8 +117,14 @@ print("start", djp.flush(timeout=0.5), flush=True); sys.stdin.readline()
 print("end", djp.flush(timeout=20), flush=True)
 djp.shutdown(timeout=5)
 """
-    env = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.grpc}", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
-    child = subprocess.Popen([sys.executable, "-c", code], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    env = {
+        **os.environ,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.grpc}",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+    }
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     try:
         assert child.stdout.readline().split() == ["stop"]
         collector.stop()
@@ -148,7 +161,11 @@ while time.monotonic() < end:
     assert djp.flush(timeout=10), djp.telemetry_status()
 print(count)
 """
-        env = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.grpc}", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
+        env = {
+            **os.environ,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.grpc}",
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+        }
         out = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60)
         assert out.returncode == 0, out.stderr
         count = int(out.stdout)

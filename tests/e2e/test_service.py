@@ -31,10 +31,25 @@ def service(tmp_path, collector_and_jaeger):
         "OTEL_BSP_SCHEDULE_DELAY": "200",
         "PAYMENTS_URL": f"http://127.0.0.1:{port}",
     }
-    command = [sys.executable, "-m", "uvicorn", "--app-dir", str(EXAMPLES), "order_service:app", "--port", str(port), "--log-level", "warning"]
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "--app-dir",
+        str(EXAMPLES),
+        "order_service:app",
+        "--port",
+        str(port),
+        "--log-level",
+        "warning",
+    ]
     with open(tmp_path / "service.err", "w") as err:
         process = subprocess.Popen(command, env=env, stderr=err)
-    backends.wait_for(lambda: urllib.request.urlopen(f"http://127.0.0.1:{port}/openapi.json", timeout=1), 30, "the service did not start")
+    backends.wait_for(
+        lambda: urllib.request.urlopen(f"http://127.0.0.1:{port}/openapi.json", timeout=1),
+        30,
+        "the service did not start",
+    )
     yield port, collector, jaeger, tmp_path / "service.err"
     process.terminate()
     process.wait(15)
@@ -65,7 +80,12 @@ def test_requests_are_spans_series_and_log_lines(service, tmp_path):
 
         def wanted():
             spans = [s for _, _, s in collector.spans()]
-            return spans if sum(s["name"] == "payments.charge" for s in spans) and sum(s["name"] == "orders.load" for s in spans) == 20 else None
+            return (
+                spans
+                if sum(s["name"] == "payments.charge" for s in spans)
+                and sum(s["name"] == "orders.load" for s in spans) == 20
+                else None
+            )
 
         spans = backends.wait_for(wanted, 20, "the spans did not arrive")
         servers = [s for s in spans if s["kind"] == 2]
@@ -79,10 +99,15 @@ def test_requests_are_spans_series_and_log_lines(service, tmp_path):
         assert len(jaeger.trace(charge["traceId"], 3)["spans"]) == 3
 
         lines = log.read_text()
-        assert f"trace_id={charge['traceId']} order paid" in lines and f"trace_id={charge['traceId']} payment taken" in lines
+        assert (
+            f"trace_id={charge['traceId']} order paid" in lines
+            and f"trace_id={charge['traceId']} payment taken" in lines
+        )
         assert not re.search(r"trace_id=\s+order loaded", lines)
 
-        target = backends.wait_for(lambda: (lambda t: t if t and t["health"] == "up" else None)(prometheus.target()), 20, "target is not up")
+        target = backends.wait_for(
+            lambda: (lambda t: t if t and t["health"] == "up" else None)(prometheus.target()), 20, "target is not up"
+        )
         assert target["lastError"] == ""
         query = 'http_requests_total{endpoint="/orders/{order_id}",status_code="200"}'
         result = backends.wait_for(lambda: prometheus.query(query), 10, "no series")
@@ -102,7 +127,9 @@ def test_every_scrape_is_accepted_by_promtool_and_the_strict_parser(service):
         text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read()
         checked = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, timeout=30)
         assert checked.returncode == 0, checked.stdout + checked.stderr
-        request = urllib.request.Request(f"http://127.0.0.1:{port}/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"}
+        )
         with urllib.request.urlopen(request, timeout=5) as answer:
             assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
             families = {f.name: f for f in text_string_to_metric_families(answer.read().decode())}

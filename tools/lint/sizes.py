@@ -55,7 +55,10 @@ def main():
             elif lines > FUNCTION_LIMIT:
                 long_ones.append(f"{name}: {function} has {lines} lines")
     if total and len(long_ones) / total > SHARE:
-        problems += [f"{len(long_ones)} of {total} functions pass {FUNCTION_LIMIT} lines, more than {SHARE:.0%}:", *long_ones]
+        problems += [
+            f"{len(long_ones)} of {total} functions pass {FUNCTION_LIMIT} lines, more than {SHARE:.0%}:",
+            *long_ones,
+        ]
     for path in tracked():
         name = path.relative_to(ROOT)
         if path.suffix in {".png", ".gz", ".bin"} or name.parts[0] == "tools":
