@@ -77,8 +77,9 @@ class TelemetryMiddleware(_Base):  # type: ignore[misc]
 
 
 def _paths(given: Any) -> tuple[str, ...]:
+    items: list[Any]
     try:
-        items = given.split(",") if isinstance(given, str) else list(given or ())
+        items = list(given.split(",")) if isinstance(given, str) else list(given or ())
     except TypeError:
         items = [None]
     paths = tuple(item.strip() for item in items if isinstance(item, str) and item.strip())

@@ -90,9 +90,11 @@ def test_starlette(on, how):
 
 def test_deployment_prefix_is_part_of_the_template(on):
     app = TelemetryMiddleware(starlette_app())
+    # Older Starlette expects a path without the prefix, as WSGI has it.
+    sent = "/api" if hasattr(routing, "get_route_path") else ""
     for path, template, status in STARLETTE:
         wanted = template if template == "unmatched" else "/api" + template
-        assert endpoint_of(app, "/api" + path, root_path="/api") == (wanted, status), path
+        assert endpoint_of(app, sent + path, root_path="/api") == (wanted, status), path
 
 
 def test_scope_copied_on_the_way_to_the_router(on):

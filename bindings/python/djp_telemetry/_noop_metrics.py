@@ -13,8 +13,8 @@ class Guard:
     def __enter__(self) -> Guard:
         return self
 
-    def __exit__(self, *exception: Any) -> bool:
-        return False
+    def __exit__(self, *exception: Any) -> None:
+        return None
 
     def __call__(self, function: Any) -> Any:
         return decorate(self, function)

@@ -50,6 +50,7 @@ app_http_new(djp_py_sdk *sdk)
     http->sdk = (djp_py_sdk *)Py_NewRef((PyObject *)sdk);
     http->context = strstr(options->propagators, "tracecontext") != NULL;
     http->baggage = strstr(options->propagators, "baggage") != NULL;
+    http->excludes = options->excluded_paths[0] != '\0';
     http->transport = options->semconv != DJP_SEMCONV_OLD;
     return http;
 }
@@ -85,7 +86,7 @@ app_pass(djp_py_asgi_app *app, PyObject *const *args)
 static int
 app_excludes(djp_py_asgi_app *app, djp_py_http *http, PyObject *path)
 {
-    if (path == NULL || !PyUnicode_Check(path))
+    if ((!http->excludes && PyTuple_GET_SIZE(app->excluded) == 0) || path == NULL || !PyUnicode_Check(path))
         return 0;
     djp_py_text text;
     djp_py_text_get(&text, path);
@@ -232,6 +233,18 @@ app_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     return (PyObject *)app;
 }
 
+/* Python 3.11 and older call instances of a Python subclass through a tuple, even when it leaves __call__ alone. */
+static void
+app_call_directly(PyTypeObject *type)
+{
+#if PY_VERSION_HEX < 0x030c0000
+    if (type->tp_call == PyVectorcall_Call && type->tp_vectorcall_offset == offsetof(djp_py_asgi_app, vectorcall))
+        type->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL;
+#else
+    (void)type;
+#endif
+}
+
 /* _setup(app, lifespan, metrics_path, metrics_app, excluded, route, resolve): called once by the Python face. */
 static PyObject *
 app_setup(PyObject *self, PyObject *args)
@@ -248,6 +261,7 @@ app_setup(PyObject *self, PyObject *args)
         *fields[i] = Py_NewRef(given[i]);
         Py_XDECREF(old);
     }
+    app_call_directly(Py_TYPE(self));
     Py_RETURN_NONE;
 }
 

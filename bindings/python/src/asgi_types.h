@@ -45,6 +45,7 @@ typedef struct djp_py_http {
     djp_py_sdk *sdk; /* owned */
     int context; /* 1: traceparent and tracestate are read */
     int baggage; /* 1: baggage is read */
+    int excludes; /* 1: some paths are not recorded */
     int transport; /* 1: the conventions want scheme and version */
 } djp_py_http;
 
