@@ -14,6 +14,7 @@ from typing import (
     Type,
     TypeVar,
     Union,
+    final,
     overload,
 )
 
@@ -29,22 +30,25 @@ _Time = Union[int, float, None]
 _Parent = Union["Span", "SpanContext", "Context", Mapping[Any, Any], Any, None]
 _Links = Optional[Iterable[Any]]
 
+@final
 class TraceFlags(int):
     @property
     def sampled(self) -> bool: ...
 
+@final
 class TraceState(Dict[str, str]):
     def to_header(self) -> str: ...
 
+@final
 class SpanContext:
-    def __init__(
-        self,
+    def __new__(
+        cls,
         trace_id: int,
         span_id: int,
         is_remote: bool = False,
         trace_flags: int = 0,
         trace_state: Union[str, TraceState, None] = None,
-    ) -> None: ...
+    ) -> SpanContext: ...
     @property
     def trace_id(self) -> int: ...
     @property
@@ -58,6 +62,7 @@ class SpanContext:
     @property
     def is_valid(self) -> bool: ...
 
+@final
 class Span:
     def set_attribute(self, key: str, value: object) -> None: ...
     def set_attributes(self, attributes: _Attributes) -> None: ...
@@ -94,8 +99,9 @@ class Span:
 
 INVALID_SPAN: Span
 
+@final
 class Baggage:
-    def __init__(self) -> None: ...
+    def __new__(cls) -> Baggage: ...
     def get(self, key: str, /) -> Optional[str]: ...
     def items(self) -> Dict[str, str]: ...
     def set(self, key: str, value: str, properties: Optional[str] = None) -> Baggage: ...
@@ -103,14 +109,16 @@ class Baggage:
     def to_header(self) -> str: ...
     def __len__(self) -> int: ...
 
+@final
 class Context:
-    def __init__(self, span: _Parent = None, baggage: Optional[Baggage] = None) -> None: ...
+    def __new__(cls, span: _Parent = None, baggage: Optional[Baggage] = None) -> Context: ...
     @property
     def span(self) -> Span: ...
     @property
     def baggage(self) -> Baggage: ...
     def get_span_context(self) -> SpanContext: ...
 
+@final
 class SpanUse:
     def __enter__(self) -> Span: ...
     def __exit__(
@@ -121,6 +129,7 @@ class SpanUse:
         /,
     ) -> None: ...
 
+@final
 class SpanStarter:
     def start(self) -> Span: ...
     def __call__(self, function: _F) -> _F: ...
@@ -141,6 +150,7 @@ class SpanStarter:
         /,
     ) -> Awaitable[None]: ...
 
+@final
 class Tracer:
     def start_span(
         self,

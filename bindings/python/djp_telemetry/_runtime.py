@@ -161,7 +161,10 @@ def _start(given: Mapping[str, Any]) -> None:
     if not _runtime.active:
         return
     _runtime.last_status = {}
-    _set_hooks()
+    try:
+        _set_hooks()
+    except Exception as error:
+        warn_once(f"Telemetry is on, but what is left may be lost at exit: {type(error).__name__}: {error}")
     if _runtime.settings["log_correlation"] and _runtime.settings["backend"] in ("otel", "hybrid"):
         from .log_correlation import install_trace_correlation
 
