@@ -183,10 +183,11 @@ nothing(void)
     renew_open_span();
 }
 
+volatile uint64_t sink;
+
 static void
 clock_twice(void)
 {
-    static volatile uint64_t sink;
     sink = djp__clock_monotonic();
     sink = djp__clock_monotonic();
 }

@@ -117,7 +117,8 @@ clock__publish(uint64_t ticks, uint64_t ns, uint64_t rate)
     djp_store_release(&clock__sequence, next);
 }
 
-/* New parameters that go on where the old ones are now and meet the kernel's clock about a second later. */
+/* New parameters that start where the old ones are now, or at the kernel's clock when that is ahead, and come back to the kernel's
+ * clock about a second later. */
 static void
 clock__steer(uint64_t ticks, uint64_t ns)
 {
@@ -138,11 +139,15 @@ clock__steer(uint64_t ticks, uint64_t ns)
         clock__notes.ticks = ticks;
         clock__notes.ns = ns;
     }
-    /* The rate may bend by 20 parts per million: enough to lose 20 microseconds a second, too little to be seen as a step by a
-     * reader that still uses the old set for a moment. */
+    if (error > 0) {
+        /* Behind: forward is always allowed. */
+        clock__publish(ticks, ns, rate);
+        return;
+    }
+    /* Ahead: the clock runs slower for a while, by 500 parts per million at most. */
     int64_t bend = (int64_t)((__int128)rate * error / (int64_t)CLOCK__STEER_NS);
-    int64_t limit = (int64_t)(rate / 50000u);
-    bend = bend > limit ? limit : bend < -limit ? -limit : bend;
+    int64_t limit = (int64_t)(rate / 2000u);
+    bend = bend < -limit ? -limit : bend;
     clock__publish(ticks, reading + 1, (uint64_t)((int64_t)rate + bend));
 }
 
@@ -179,6 +184,7 @@ clock__tsc_refresh(void)
 uint64_t
 djp__clock_monotonic(void)
 {
+    int refreshed = 0;
     for (;;) {
         uint32_t sequence = djp_load_acquire(&clock__sequence);
         if (__builtin_expect(sequence == 0, 0)) {
@@ -189,12 +195,14 @@ djp__clock_monotonic(void)
         uint64_t base_ns = djp_load_acquire(&set->ns);
         uint64_t rate = djp_load_acquire(&set->rate);
         uint64_t stale = djp_load_acquire(&set->stale_ticks);
-        if (__builtin_expect(djp_load_relaxed(&clock__sequence) != sequence, 0)) {
-            continue; /* two refreshes went by meanwhile, or the TSC was given up */
-        }
         uint64_t ticks = __rdtsc();
-        if (__builtin_expect(ticks > base_ticks && ticks - base_ticks > stale, 0)) {
+        if (__builtin_expect(djp_load_relaxed(&clock__sequence) != sequence, 0)) {
+            continue; /* refreshed meanwhile, or the TSC was given up */
+        }
+        if (__builtin_expect(ticks > base_ticks && ticks - base_ticks > stale, 0) && !refreshed) {
+            refreshed = 1;
             djp__clock_anchor_refresh();
+            continue;
         }
         return clock__convert(ticks, base_ticks, base_ns, rate);
     }

@@ -2,7 +2,6 @@
  * records are the slow path's work. */
 #include <string.h>
 
-#include "base/str.h"
 #include "djp/span.h"
 #include "trace/span_block.h"
 #include "trace/text_copy.h"
@@ -22,45 +21,6 @@ attribute__reclaim(djp_span *span)
     if (span->dead_bytes > span->used / 2) {
         djp__span_sweep(span);
     }
-}
-
-/* Finds room and a place in the count for an item of this many bytes. 0: the attribute was dropped. */
-static __attribute__((noinline)) int
-attribute__make_place(djp_span *span, djp_key key, size_t bytes)
-{
-    if (key == 0 || key > DJP_KEY_LIMIT) {
-        attribute__drop(span);
-        return 0;
-    }
-    attribute__reclaim(span);
-    if (!djp__span_has_room(span, bytes) && !(djp__span_tidy(span) && djp__span_has_room(span, bytes))) {
-        attribute__drop(span);
-        return 0;
-    }
-    if (span->attributes >= span->attribute_limit && !djp__span_free_slot(span, key, span->used)) {
-        attribute__drop(span);
-        return 0;
-    }
-    return 1;
-}
-
-/* Appends an item of the size and returns its payload, or NULL. */
-static inline char *
-attribute__append(djp_span *span, djp_key key, unsigned type, size_t size)
-{
-    size_t bytes = sizeof(djp_item) + djp_pad8(size);
-    if (__builtin_expect(key - 1u >= DJP_KEY_LIMIT || span->attributes >= span->attribute_limit ||
-                             bytes > span->capacity - span->used,
-                         0) &&
-        !attribute__make_place(span, key, bytes)) {
-        return NULL;
-    }
-    djp_item item = {key, djp_item_head(DJP_ITEM_ATTRIBUTE, type, size)};
-    char *at = djp__span_at(span, span->used);
-    memcpy(at, &item, sizeof item);
-    span->used += (uint32_t)bytes;
-    span->attributes++;
-    return at + sizeof item;
 }
 
 /* Any value, by way of the general writer. */
@@ -91,51 +51,97 @@ attribute__put(djp_span *span, djp_key key, const djp_value *value)
     span->attributes++;
 }
 
+/* 1 when an attribute item of this many payload bytes can be written without a further look. */
+static inline int
+attribute__is_easy(const djp_span *span, djp_key key, size_t size)
+{
+    size_t bytes = sizeof(djp_item) + djp_pad8(size);
+    return key - 1u < DJP_KEY_LIMIT && span->attributes < span->attribute_limit && bytes <= span->capacity - span->used;
+}
+
+/* The item's head at the end of the record; the item counts only after attribute__keep. */
+static inline char *
+attribute__begin(djp_span *span, djp_key key, unsigned type, size_t size)
+{
+    djp_item item = {key, djp_item_head(DJP_ITEM_ATTRIBUTE, type, size)};
+    char *at = djp__span_at(span, span->used);
+    memcpy(at, &item, sizeof item);
+    return at + sizeof item;
+}
+
+static inline void
+attribute__keep(djp_span *span, size_t size)
+{
+    span->used += (uint32_t)(sizeof(djp_item) + djp_pad8(size));
+    span->attributes++;
+}
+
+static __attribute__((noinline)) void
+attribute__put_text(djp_span *span, djp_key key, const char *text, size_t size)
+{
+    djp_value value = {.type = DJP_STRING, .as.text = {text, text ? size : 0}};
+    attribute__put(span, key, &value);
+}
+
 void
 djp_span_set_string(djp_span *span, djp_key key, const char *text, size_t size)
 {
     if (!span || !span->recording) {
         return;
     }
-    if (__builtin_expect(text != NULL && size <= span->value_limit && size < DJP_SPAN_ITEM_BYTES, 1)) {
-        char *payload = attribute__append(span, key, DJP_STRING, size);
-        if (!payload || !djp__copy_text(payload, text, size) || djp__utf8_valid(text, size)) {
-            return;
-        }
-        /* Not valid: taken back and written again by the writer that repairs. */
-        span->used = (uint32_t)(payload - (char *)span->record) - (uint32_t)sizeof(djp_item);
-        span->attributes--;
+    if (__builtin_expect(text && size <= span->value_limit && size < DJP_SPAN_ITEM_BYTES, 1) &&
+        attribute__is_easy(span, key, size) &&
+        !djp__copy_text(attribute__begin(span, key, DJP_STRING, size), text, size)) {
+        attribute__keep(span, size);
+        return;
     }
-    djp_value value = {.type = DJP_STRING, .as.text = {text, text ? size : 0}};
+    attribute__put_text(span, key, text, size);
+}
+
+static __attribute__((noinline)) void
+attribute__put_word(djp_span *span, djp_key key, unsigned type, int64_t word)
+{
+    djp_value value = {.type = (djp_type)type, .as.integer = word};
+    if (type == DJP_BOOL) {
+        value.as.boolean = word != 0;
+    } else if (type == DJP_DOUBLE) {
+        memcpy(&value.as.real, &word, sizeof value.as.real);
+    }
     attribute__put(span, key, &value);
 }
 
 static inline void
-attribute__set_word(djp_span *span, djp_key key, unsigned type, const void *word)
+attribute__set_word(djp_span *span, djp_key key, unsigned type, int64_t word)
 {
-    char *payload = span && span->recording ? attribute__append(span, key, type, 8) : NULL;
-    if (payload) {
-        memcpy(payload, word, 8);
+    if (!span || !span->recording) {
+        return;
     }
+    if (attribute__is_easy(span, key, sizeof word)) {
+        memcpy(attribute__begin(span, key, type, sizeof word), &word, sizeof word);
+        attribute__keep(span, sizeof word);
+        return;
+    }
+    attribute__put_word(span, key, type, word);
 }
 
 void
 djp_span_set_int(djp_span *span, djp_key key, int64_t value)
 {
-    attribute__set_word(span, key, DJP_INT, &value);
+    attribute__set_word(span, key, DJP_INT, value);
 }
 
 void
 djp_span_set_double(djp_span *span, djp_key key, double value)
 {
-    attribute__set_word(span, key, DJP_DOUBLE, &value);
+    int64_t word;
+    memcpy(&word, &value, sizeof word);
+    attribute__set_word(span, key, DJP_DOUBLE, word);
 }
 
 void
 djp_span_set_bool(djp_span *span, djp_key key, int value)
 {
-    int64_t flag = value != 0;
-    attribute__set_word(span, key, DJP_BOOL, &flag);
+    attribute__set_word(span, key, DJP_BOOL, value != 0);
 }
 
 void
