@@ -1,0 +1,313 @@
+/* What is recorded of a request: names, attributes, status rules and metrics, under each naming convention. Spans are
+ * read back from the memory exporter with the generated protobuf code. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "djp/djp.h"
+#include "gen/otlp_trace.pb-c.h"
+
+#define SECOND UINT64_C(1000000000)
+#define TEXT(literal) ((djp_text){literal, sizeof(literal) - 1})
+
+typedef struct fixture {
+    djp_sdk *sdk;
+    djp_http_server *server;
+    char *text; /* newest exposition */
+} fixture;
+
+static const char *
+no_variables(void *user, const char *name)
+{
+    (void)user;
+    (void)name;
+    return NULL;
+}
+
+static void
+fixture_init(fixture *it, const char *semconv, const char *backend)
+{
+    const djp_config_override overrides[] = {
+        {"enabled", "true"},   {"backend", backend}, {"exporter", "memory"},
+        {"sample_ratio", "1"}, {"semconv", semconv}, {"excluded_paths", "/health, /static/*"},
+    };
+    const djp_sdk_language language = {"test", "test", "1"};
+    djp_options options;
+    memset(it, 0, sizeof(*it));
+    assert_int_equal(djp_config_resolve(&options, no_variables, NULL, overrides, 6, "test", NULL, NULL), 0);
+    assert_int_equal(djp_sdk_new(&it->sdk, &options, &language, NULL, NULL), 0);
+    djp_options_fini(&options);
+    assert_int_equal(djp_http_server_new(&it->server, it->sdk), 0);
+}
+
+static void
+fixture_fini(fixture *it)
+{
+    djp_text_free(it->text);
+    djp_http_server_free(it->server);
+    djp_sdk_free(it->sdk);
+}
+
+/* Records one request and returns the status that was recorded. */
+static int
+record(fixture *it, djp_http_result result)
+{
+    djp_span *span = djp_http_server_start(it->server, result.type, NULL, &result.start_ns);
+    result.end_ns = result.start_ns + SECOND / 4;
+    int status = djp_http_server_end(it->server, span, &result);
+    djp_span_release(span);
+    return status;
+}
+
+static int
+shows(fixture *it, const char *line)
+{
+    size_t size;
+    djp_text_free(it->text);
+    assert_int_equal(djp_registry_expose(&it->text, &size, djp_sdk_registry(it->sdk), DJP_TEXT_0_0_4), 0);
+    return strstr(it->text, line) != NULL;
+}
+
+typedef struct sink {
+    char text[4096];
+    size_t used;
+} sink;
+
+__attribute__((format(printf, 2, 3))) static void
+sink_add(sink *out, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int size = vsnprintf(out->text + out->used, sizeof(out->text) - out->used, format, arguments);
+    va_end(arguments);
+    assert_in_range(size, 0, sizeof(out->text) - out->used - 1);
+    out->used += (size_t)size;
+}
+
+static void
+sink_add_span(sink *out, const Djp__Otlp__V1__Span *span)
+{
+    sink_add(out, "%s|%d;", span->name, span->status ? (int)span->status->code : 0);
+    for (size_t i = 0; i < span->n_attributes; i++) {
+        const Djp__Otlp__V1__AnyValue *value = span->attributes[i]->value;
+        const char *key = span->attributes[i]->key;
+        if (value->value_case == DJP__OTLP__V1__ANY_VALUE__VALUE_STRING_VALUE) {
+            sink_add(out, "%s=%s;", key, value->string_value);
+        } else if (value->value_case == DJP__OTLP__V1__ANY_VALUE__VALUE_DOUBLE_VALUE) {
+            sink_add(out, "%s=%g;", key, value->double_value);
+        } else if (value->value_case == DJP__OTLP__V1__ANY_VALUE__VALUE_BOOL_VALUE) {
+            sink_add(out, "%s=%d;", key, value->bool_value);
+        } else {
+            sink_add(out, "%s=%d;", key, (int)value->int_value);
+        }
+    }
+    sink_add(out, "\n");
+}
+
+/* The spans exported since the last call, as one text: "name|status;key=value;...\n" each. */
+static const char *
+exported(fixture *it)
+{
+    static sink out;
+    char *data = NULL;
+    size_t size = 0;
+    out.used = 0;
+    assert_int_equal(djp_sdk_flush(it->sdk, 5 * SECOND), 0);
+    assert_int_equal(djp_sdk_take_exported(&data, &size, it->sdk), 0);
+    for (size_t at = 0; at + 4 <= size;) {
+        uint32_t length;
+        memcpy(&length, data + at, 4);
+        Djp__Otlp__V1__ExportTraceServiceRequest *request =
+            djp__otlp__v1__export_trace_service_request__unpack(NULL, length, (const uint8_t *)data + at + 4);
+        assert_non_null(request);
+        for (size_t i = 0; i < request->resource_spans[0]->scope_spans[0]->n_spans; i++) {
+            sink_add_span(&out, request->resource_spans[0]->scope_spans[0]->spans[i]);
+        }
+        djp__otlp__v1__export_trace_service_request__free_unpacked(request, NULL);
+        at += 4 + length;
+    }
+    djp_text_free(data);
+    return out.text;
+}
+
+static void
+test_documented_names(void **state)
+{
+    (void)state;
+    fixture it;
+    const char *text;
+    fixture_init(&it, "", "hybrid");
+    djp_http_result result = {.method = TEXT("GET"), .route = TEXT("/a/{b}"), .status = 200, .request_bytes = 10};
+    assert_int_equal(record(&it, result), 200);
+    text = exported(&it);
+    assert_non_null(strstr(text, "http.server|0;"));
+    assert_non_null(strstr(text, "http.route=/a/{b};"));
+    assert_non_null(strstr(text, "http.method=GET;http.status_code=200;http.duration_seconds=0.25;"));
+    assert_true(shows(&it, "http_requests_total{method=\"GET\",endpoint=\"/a/{b}\",status_code=\"200\"} 1\n"));
+    assert_true(
+        shows(&it, "http_request_duration_seconds_sum{method=\"GET\",endpoint=\"/a/{b}\",status_code=\"200\"} 0.25\n"));
+    assert_true(shows(&it, "http_request_size_bytes_sum{method=\"GET\",endpoint=\"/a/{b}\"} 10\n"));
+    fixture_fini(&it);
+}
+
+static void
+test_stable_names(void **state)
+{
+    (void)state;
+    fixture it;
+    const char *text;
+    fixture_init(&it, "http", "hybrid");
+    djp_http_result result = {
+        .method = TEXT("BREW"), .scheme = TEXT("https"), .version = TEXT("2"), .status = 503, .request_bytes = -1};
+    assert_int_equal(record(&it, result), 503);
+    text = exported(&it);
+    assert_non_null(strstr(text, "HTTP|2;"));
+    assert_non_null(strstr(text, "http.request.method=_OTHER;http.response.status_code=503;url.scheme=https;"));
+    assert_non_null(strstr(text, "url.path=/REDACTED;error.type=503;"));
+    assert_null(strstr(text, "http.status_code"));
+    result.route = TEXT("/a");
+    result.method = TEXT("PUT");
+    result.error_type = TEXT("KeyError");
+    result.failed = 1;
+    result.status = 0;
+    assert_int_equal(record(&it, result), 500);
+    text = exported(&it);
+    assert_non_null(strstr(text, "PUT /a|2;"));
+    assert_non_null(strstr(text, "error.type=KeyError;"));
+    fixture_fini(&it);
+}
+
+static void
+test_status_without_a_response(void **state)
+{
+    (void)state;
+    fixture it;
+    const char *text;
+    fixture_init(&it, "", "hybrid");
+    djp_http_result result = {.method = TEXT("GET"), .request_bytes = -1, .disconnected = 1};
+    assert_int_equal(record(&it, result), DJP_HTTP_CLIENT_CLOSED);
+    text = exported(&it);
+    assert_non_null(strstr(text, "http.server|0;"));
+    assert_non_null(strstr(text, "http.client_disconnected=1;"));
+    assert_null(strstr(text, "http.status_code"));
+    assert_null(strstr(text, "http.route"));
+    assert_true(shows(&it, "http_requests_total{method=\"GET\",endpoint=\"unmatched\",status_code=\"499\"} 1\n"));
+    assert_false(shows(&it, "http_request_size_bytes"));
+    fixture_fini(&it);
+}
+
+static void
+test_websockets_have_a_span_only(void **state)
+{
+    (void)state;
+    fixture it;
+    const char *text;
+    fixture_init(&it, "http/dup", "hybrid");
+    djp_http_result result = {.type = DJP_HTTP_WEBSOCKET, .method = TEXT("GET"), .route = TEXT("/ws"), .status = 101};
+    assert_int_equal(record(&it, result), 101);
+    text = exported(&it);
+    assert_non_null(strstr(text, "websocket|0;"));
+    assert_non_null(strstr(text, "http.status_code=101;"));
+    assert_non_null(strstr(text, "http.response.status_code=101;"));
+    assert_false(shows(&it, "http_requests_total{"));
+    fixture_fini(&it);
+}
+
+static void
+test_metrics_without_traces_and_the_reverse(void **state)
+{
+    (void)state;
+    fixture it;
+    const char *text;
+    djp_http_result result = {.method = TEXT("GET"), .status = 200, .request_bytes = -1};
+    fixture_init(&it, "", "prom");
+    assert_null(djp_http_server_start(it.server, DJP_HTTP_REQUEST, NULL, &result.start_ns));
+    assert_int_equal(record(&it, result), 200);
+    assert_true(shows(&it, "http_requests_total{method=\"GET\",endpoint=\"unmatched\",status_code=\"200\"} 1\n"));
+    fixture_fini(&it);
+    fixture_init(&it, "", "otel");
+    assert_int_equal(record(&it, result), 200);
+    text = exported(&it);
+    assert_non_null(strstr(text, "http.server|0;"));
+    fixture_fini(&it);
+}
+
+static void
+test_odd_numbers(void **state)
+{
+    (void)state;
+    fixture it;
+    fixture_init(&it, "http", "hybrid");
+    static char longest[100000];
+    memset(longest, 'x', sizeof(longest));
+    djp_http_result result = {.status = 99999, .request_bytes = INT64_MIN};
+    result.route = result.method = result.scheme = result.error_type = (djp_text){longest, sizeof(longest)};
+    assert_int_equal(record(&it, result), 99999);
+    result.status = -7;
+    record(&it, result);
+    result.end_ns = 1;
+    result.start_ns = 2;
+    assert_int_equal(djp_http_server_end(it.server, NULL, &result), -7);
+    fixture_fini(&it);
+}
+
+static void
+test_excluded_paths(void **state)
+{
+    (void)state;
+    fixture it;
+    fixture_init(&it, "", "hybrid");
+    assert_true(djp_http_server_excludes(it.server, TEXT("/health")));
+    assert_true(djp_http_server_excludes(it.server, TEXT("/static/")));
+    assert_true(djp_http_server_excludes(it.server, TEXT("/static/a/b")));
+    assert_false(djp_http_server_excludes(it.server, TEXT("/healthy")));
+    assert_false(djp_http_server_excludes(it.server, TEXT("/static")));
+    assert_false(djp_http_server_excludes(it.server, (djp_text){NULL, 0}));
+    fixture_fini(&it);
+}
+
+static void
+test_every_failing_allocation(void **state)
+{
+    (void)state;
+    fixture it;
+    fixture_init(&it, "", "hybrid");
+    for (long n = 1; n < 10; n++) {
+        djp_http_server *server = NULL;
+        djp__alloc_fail_after(n);
+        int error = djp_http_server_new(&server, it.sdk);
+        djp__alloc_fail_after(0);
+        assert_true(error == DJP_ENOMEM ? server == NULL : error == 0);
+        djp_http_server_free(server);
+    }
+    for (long n = 1; n < 40; n++) {
+        djp_http_result result = {.method = TEXT("GET"), .route = TEXT("/a"), .status = 200};
+        djp__alloc_fail_after(n);
+        record(&it, result);
+        djp__alloc_fail_after(0);
+    }
+    fixture_fini(&it);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_documented_names),
+        cmocka_unit_test(test_stable_names),
+        cmocka_unit_test(test_status_without_a_response),
+        cmocka_unit_test(test_websockets_have_a_span_only),
+        cmocka_unit_test(test_metrics_without_traces_and_the_reverse),
+        cmocka_unit_test(test_odd_numbers),
+        cmocka_unit_test(test_excluded_paths),
+        cmocka_unit_test(test_every_failing_allocation),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
