@@ -53,6 +53,9 @@ static _Alignas(64) clock__set clock__sets[2];
 /* Its lowest bit names the set in use; 0: not calibrated. Written by the owner, release. */
 static _Alignas(64) DJP_ATOMIC(uint32_t) clock__sequence;
 
+/* When a reader of the kernel's clock next tries to calibrate. Any thread, relaxed. */
+static DJP_ATOMIC(uint64_t) clock__calibrate_at;
+
 enum { CLOCK__UNKNOWN, CLOCK__UNFIT, CLOCK__FIRST, CLOCK__RUNNING };
 
 /* The owner's own notes, touched only by the owner of clock__owner. */
@@ -181,6 +184,19 @@ clock__tsc_refresh(void)
     }
 }
 
+/* The kernel's clock, until the TSC is calibrated. A process whose spans are all dropped has no worker that would refresh, so
+ * readers see to the calibration themselves, a few times a second at most. */
+static uint64_t
+clock__read_and_calibrate(void)
+{
+    uint64_t now = clock__read(CLOCK_MONOTONIC);
+    if (now >= djp_load_relaxed(&clock__calibrate_at)) {
+        djp_store_relaxed(&clock__calibrate_at, now + CLOCK__CALIBRATION_NS + CLOCK__CALIBRATION_NS / 8);
+        djp__clock_anchor_refresh();
+    }
+    return now;
+}
+
 uint64_t
 djp__clock_monotonic(void)
 {
@@ -188,7 +204,7 @@ djp__clock_monotonic(void)
     for (;;) {
         uint32_t sequence = djp_load_acquire(&clock__sequence);
         if (__builtin_expect(sequence == 0, 0)) {
-            return clock__read(CLOCK_MONOTONIC);
+            return clock__read_and_calibrate();
         }
         const clock__set *set = &clock__sets[sequence & 1u];
         uint64_t base_ticks = djp_load_acquire(&set->ticks);
