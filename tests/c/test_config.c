@@ -88,17 +88,6 @@ resolved_clear(resolved *out)
     warnings_clear(&out->warnings);
 }
 
-static const json *
-report_entry(const json *report, const char *setting)
-{
-    for (size_t i = 0; i < json_count(report); i++) {
-        if (strcmp(json_string(json_get(json_at(report, i), "setting"), ""), setting) == 0) {
-            return json_at(report, i);
-        }
-    }
-    return NULL;
-}
-
 static int
 same_value(const json *have, const json *want)
 {
@@ -123,7 +112,7 @@ static void
 check_settings(const char *name, const json *report, const json *expected, const char *part)
 {
     for (size_t i = 0; i < json_count(expected); i++) {
-        const json *entry = report_entry(report, expected->keys[i]);
+        const json *entry = json_get(report, expected->keys[i]);
         const json *have = json_get(entry, part);
         if (!same_value(have, &expected->items[i])) {
             fail_msg("%s: %s of %s is %s, not %s", name, part, expected->keys[i],

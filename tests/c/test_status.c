@@ -33,7 +33,7 @@ test_numbers(void **state)
     (void)state;
     djp_options options = helper_options();
     options.flush_interval_ns = 100 * SECOND;
-    options.report_json = "[{\"setting\":\"sample_ratio\",\"value\":\"1\",\"source\":\"default\"}]";
+    options.report_json = "{\"sample_ratio\":{\"value\":1,\"source\":\"default\"}}";
     script_transport *transport = script_new(reject_second, NULL);
     djp_sdk *sdk = helper_sdk(&options, transport);
     json *status = helper_status(sdk);
@@ -68,7 +68,7 @@ test_numbers(void **state)
     double now = (double)djp__clock_realtime() / 1e9;
     assert_true(json_number(json_get(export, "last_success"), 0) > now - 60);
     assert_true(json_number(json_get(export, "last_error_time"), 0) > now - 60);
-    assert_string_equal(json_string(json_get(json_at(json_get(status, "settings"), 0), "setting"), ""), "sample_ratio");
+    assert_string_equal(json_string(json_get(json_get(json_get(status, "settings"), "sample_ratio"), "source"), ""), "default");
     json_free(status);
     djp_span_end(open, 0);
     djp_span_release(open);

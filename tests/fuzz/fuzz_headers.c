@@ -123,9 +123,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_attributes(options.resource_attributes);
     check_numbers(&options);
     size_t report = strlen(options.report_json);
-    REQUIRE(options.report_json[0] == '[' && options.report_json[report - 1] == ']' &&
+    REQUIRE(options.report_json[0] == '{' && options.report_json[report - 1] == '}' &&
             djp__utf8_valid(options.report_json, report));
-    REQUIRE(options.headers[0] == '\0' || strstr(options.report_json, "\"headers\",\"value\":\"[set]\"") != NULL);
+    REQUIRE(options.headers[0] == '\0' || strstr(options.report_json, "\"headers\":{\"value\":\"[set]\"") != NULL);
     REQUIRE(djp_options_copy(&second, &options) == 0);
     djp_options_fini(&options);
     REQUIRE(second.report_json[report] == '\0');

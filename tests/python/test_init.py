@@ -38,7 +38,7 @@ def clean(monkeypatch):
 
 
 def setting(name):
-    (found,) = [row for row in djp_telemetry.telemetry_status()["settings"] if row["setting"] == name]
+    found = djp_telemetry.telemetry_status()["settings"][name]
     return found["value"], found["source"]
 
 
@@ -254,7 +254,7 @@ def test_status_of_a_running_sdk():
         status = djp_telemetry.telemetry_status()
     assert status["impl"] == "native" and status["version"] == djp_telemetry.__version__
     assert status["spans"]["started"] == status["spans"]["exported"] == 3 and sum(status["dropped"].values()) == 0
-    assert {"setting", "value", "source"} <= set(status["settings"][0])
+    assert status["settings"]["exporter"] == {"value": "memory", "source": "option exporter"}
 
 
 def test_the_seam_of_the_noop_backend(monkeypatch, caplog):

@@ -4,16 +4,12 @@ set, and the state is told honestly. Nothing here raises into the application.""
 from __future__ import annotations
 
 import atexit
-import enum
-import json
 import logging
 import os
 import signal
 import sys
 import threading
-from datetime import timedelta
-from typing import Any, Mapping, Optional
-from urllib.parse import quote
+from typing import Any, Callable, Mapping, Optional
 
 from . import _loader
 from ._loader import impl
@@ -50,7 +46,16 @@ def warn_once(message: str) -> None:
 
 
 def _pairs(mapping: Mapping[Any, Any]) -> str:
+    from urllib.parse import quote
+
     return ",".join(f"{quote(str(key), safe='')}={quote(str(value), safe='')}" for key, value in mapping.items())
+
+
+# Forms of values whose modules are loaded when there is such a value.
+_FORMS: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
+    ("enum", "Enum", lambda value: value.value),
+    ("datetime", "timedelta", lambda value: value.total_seconds()),
+)
 
 
 def option_text(value: Any) -> Optional[str]:
@@ -59,10 +64,12 @@ def option_text(value: Any) -> Optional[str]:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, enum.Enum):
-        return option_text(value.value)
-    if isinstance(value, timedelta):
-        return repr(value.total_seconds())
+    if type(value) in (int, float):
+        return str(value)
+    for name, kind, convert in _FORMS:
+        module = sys.modules.get(name)
+        if module is not None and isinstance(value, getattr(module, kind)):
+            return option_text(convert(value))
     if isinstance(value, Mapping):
         return _pairs(value)
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -183,6 +190,8 @@ def shutdown(timeout: Optional[float] = None) -> bool:
         result = impl.sdk_stop(limit)
         if result is None:
             return True
+        import json
+
         delivered, status = result
         _runtime.last_status = json.loads(status) if status else {}
         return bool(delivered)
@@ -204,6 +213,8 @@ def flush(timeout: Optional[float] = None) -> bool:
 def telemetry_status() -> dict[str, Any]:
     """The honest state: what is on, each effective setting and where it came from, what was exported and what was
     lost and why."""
+    import json
+
     status: dict[str, Any] = {"enabled": False, "backend": _runtime.settings.get("backend", "noop")}
     try:
         text = impl.sdk_status()
@@ -212,7 +223,7 @@ def telemetry_status() -> dict[str, Any]:
         elif _runtime.last_status:
             status = dict(_runtime.last_status)
         elif _runtime.settings:
-            status["settings"] = json.loads(_runtime.settings["report"] or "[]")
+            status["settings"] = json.loads(_runtime.settings["report"] or "{}")
     except Exception as error:
         status["status_error"] = f"{type(error).__name__}: {error}"
     status["impl"] = _loader.name

@@ -311,7 +311,7 @@ def sdk_start(options: dict[str, str], environ: Mapping[str, str], service_name:
         "log_correlation": False,
         "shutdown_timeout": 0.0,
         "prometheus_port": 0,
-        "report": "[]",
+        "report": "{}",
     }
 
 

@@ -103,7 +103,7 @@ typedef struct djp_options {
     int log_level;             /* own messages: 0 none, 1 error, 2 warn, 3 info, 4 debug */
     int handle_sigterm;        /* flush on SIGTERM when nobody else handles it */
     int log_correlation;       /* install the log filter in init (otel and hybrid) */
-    /* [{"setting":..,"value":..,"source":..}] as JSON text; secrets are replaced by "[set]" */
+    /* {"setting":{"value":..,"source":..},..} as JSON text; secrets are replaced by "[set]" */
     char *report_json;
 } djp_options;
 

@@ -91,17 +91,17 @@ djp__config_report(djp_config_state *state)
 {
     djp_buf out;
     djp__buf_init(&out, 0);
-    djp__buf_char(&out, '[');
+    djp__buf_char(&out, '{');
     for (int i = 0; i < DJP_SETTINGS; i++) {
-        djp__buf_text(&out, i == 0 ? "{\"setting\":" : ",{\"setting\":");
+        djp__buf_text(&out, i == 0 ? "" : ",");
         report_text(&out, djp__config_name((djp_setting)i));
-        djp__buf_text(&out, ",\"value\":");
+        djp__buf_text(&out, ":{\"value\":");
         report_value(&out, state->out, (djp_setting)i);
         djp__buf_text(&out, ",\"source\":");
         report_text(&out, state->sources[i]);
         djp__buf_char(&out, '}');
     }
-    djp__buf_char(&out, ']');
+    djp__buf_char(&out, '}');
     size_t size;
     state->out->report_json = djp__buf_take(&out, &size);
     state->failed |= state->out->report_json == NULL;

@@ -225,7 +225,7 @@ djp_sdk_status_json(char **out, size_t *out_size, djp_sdk *sdk)
     status_last_error(&text, sdk);
     status_key(&text, "settings");
     const char *report = sdk->options.report_json;
-    djp__buf_text(&text, report && *report ? report : "[]");
+    djp__buf_text(&text, report && *report ? report : "{}");
     djp__buf_char(&text, '}');
     int failed = text.failed;
     *out = djp__buf_take(&text, out_size);

@@ -163,7 +163,7 @@ helper_options(void)
     options.propagators = "tracecontext,baggage";
     options.known_methods = "GET,POST";
     options.log_level = DJP_LOG_NONE;
-    options.report_json = "[]";
+    options.report_json = "{}";
     return options;
 }
 
