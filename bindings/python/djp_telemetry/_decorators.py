@@ -4,7 +4,6 @@ generator's own code runs, never in the code that iterates over it."""
 from __future__ import annotations
 
 import functools
-import inspect
 from typing import Any, AsyncGenerator, Callable, Generator, Optional, TypeVar, overload
 
 from ._loader import impl
@@ -14,6 +13,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def decorate(function: Any, start: Callable[[], Any]) -> Any:
     """function, each call of which runs in a span of its own; start() begins one."""
+    import inspect  # here, because it takes milliseconds that most programs need not pay at start
+
     if isinstance(function, (staticmethod, classmethod)):
         return type(function)(decorate(function.__func__, start))
     if inspect.isasyncgenfunction(function):
