@@ -5,7 +5,6 @@ import pathlib
 import platform
 import subprocess
 import sys
-import sysconfig
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
@@ -82,10 +81,8 @@ def main():
         [sys.executable, str(HERE / "sink.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     url = f"http://127.0.0.1:{sink.stdout.readline().strip()}"
-    flags = sysconfig.get_config_var("CONFIG_ARGS") or ""
-    print(
-        f"CPython {platform.python_version()} ({'optimised' if 'optimizations' in flags else 'not optimised'} build), {platform.machine()}, {os.cpu_count()} cores"
-    )
+    build = "distribution's build" if sys.base_prefix == "/usr" else "build of its own"
+    print(f"CPython {platform.python_version()} ({build}), {platform.machine()}, {os.cpu_count()} cores")
     missed = 0
     try:
         for what, ours, peer, name, bar, bare in RATIOS:
