@@ -81,17 +81,26 @@ djp__ring_reserve(djp_ring *ring, size_t size)
     uint64_t need = sizeof(ring__record) + (((uint64_t)size + 7u) & ~(uint64_t)7u);
     uint64_t head = djp_load_relaxed(&ring->head);
     uint64_t padding;
-    do {
+    for (;;) {
         uint64_t to_end = capacity - (head & (capacity - 1));
         padding = need > to_end ? to_end : 0;
         /* Acquire: the reader's clearing of the bytes happens before our writing of them. */
         uint64_t tail = djp_load_acquire(&ring->tail);
         if (head + padding + need - tail > capacity) {
-            return NULL;
+            /* Full, unless others moved the head meanwhile: the reader may even have passed the one we know. */
+            uint64_t newest = djp_load_relaxed(&ring->head);
+            if (newest == head) {
+                return NULL;
+            }
+            head = newest;
+            continue;
         }
         /* Sequentially consistent against djp__ring_written: a reader that announces its sleep and then looks at the head
          * sees this reservation, or the writer sees the announcement. */
-    } while (!djp_cas_weak_seq_cst(&ring->head, &head, head + padding + need));
+        if (djp_cas_weak_seq_cst(&ring->head, &head, head + padding + need)) {
+            break;
+        }
+    }
     if (padding) {
         ring__record *filler = ring__at(ring, head);
         filler->size = (uint32_t)(padding - sizeof(ring__record));
