@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 BUILD ?= build
 SAN ?=
+JOBS ?= $(shell nproc)
 CC ?= cc
 # The distribution's interpreter is an optimised build and has its headers as a package; any CPython from 3.9 on will do.
 PYTHON ?= $(shell for p in /usr/bin/python3 python3; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && { echo $$p; break; }; done)
@@ -95,7 +96,8 @@ $(VENV)/.native: $(VENV)/.base $(NATIVE_SRC) $(PACKAGE_SRC)
 demo: setup-build $(VENV)/.demo $(VENV)/.native
 	$(PY) examples/demo.py
 test: setup-test
-	@$(MAKE) --no-print-directory test-c test-sanitize test-valgrind fuzz-short test-python test-python-asan
+	@for part in test-c test-sanitize test-valgrind fuzz-short test-python test-python-asan; do \
+	  echo "==== $$part"; $(MAKE) --no-print-directory -j$(JOBS) $$part || exit 1; done
 	@echo "make test: all green"
 
 # ---- tests --------------------------------------------------------------------------------------------------------------------
