@@ -127,24 +127,6 @@ local__settle(djp_span *newest, uint8_t reason, int discard)
     }
 }
 
-/* Decides unless that has happened; returns the reason that holds. The caller holds a block of the local trace. */
-static uint8_t
-local__decide(djp_local_trace *local, uint8_t reason)
-{
-    uintptr_t head = djp_load_acquire(&local->head);
-    if (head == 0 && djp_load_acquire(&local->refs) == 1) {
-        djp_store_release(&local->head, DJP_DECIDED(reason)); /* a root alone: nobody else can look */
-        return reason;
-    }
-    do {
-        if (djp_head_is_decided(head)) {
-            return djp_head_reason(head);
-        }
-    } while (!djp_cas_weak_acq_rel(&local->head, &head, DJP_DECIDED(reason)));
-    local__settle((djp_span *)head, reason, 0);
-    return reason;
-}
-
 static uint8_t
 local__tail_reason(const djp_local_trace *local, uint64_t duration_ns)
 {
@@ -158,13 +140,35 @@ local__tail_reason(const djp_local_trace *local, uint64_t duration_ns)
     return local->head_reason;
 }
 
+/* Decides unless that has happened; returns the reason that holds. *tail is what speaks for the trace by now. The caller holds a block
+ * of the local trace. */
+static uint8_t
+local__decide(djp_local_trace *local, uint64_t duration_ns, uint8_t *tail)
+{
+    uintptr_t head = djp_load_acquire(&local->head);
+    if (head == 0 && djp_load_acquire(&local->refs) == 1) {
+        *tail = local__tail_reason(local, duration_ns);
+        djp_store_release(&local->head, DJP_DECIDED(*tail)); /* a root alone: nobody else can look */
+        return *tail;
+    }
+    do {
+        /* Asked after each look at the list: an error that is on it has been noted before. */
+        *tail = local__tail_reason(local, duration_ns);
+        if (djp_head_is_decided(head)) {
+            return djp_head_reason(head);
+        }
+    } while (!djp_cas_weak_acq_rel(&local->head, &head, DJP_DECIDED(*tail)));
+    local__settle((djp_span *)head, *tail, 0);
+    return *tail;
+}
+
 /* Too much waits: the head decides at once, except that an error already seen still keeps the trace. */
 static void
 local__overflow(djp_span *span)
 {
     djp_local_trace *local = span->local;
     djp__count(span->recorder, DJP_COUNT_OVERFLOW);
-    uint8_t reason = local__decide(local, local__tail_reason(local, 0));
+    uint8_t tail, reason = local__decide(local, 0, &tail);
     local__publish(span, reason, reason);
 }
 
@@ -229,8 +233,7 @@ djp__local_trace_file(djp_span *span, uint64_t duration_ns)
         local__push(span);
         return;
     }
-    uint8_t tail = local__tail_reason(local, duration_ns);
-    uint8_t reason = local__decide(local, tail);
+    uint8_t tail, reason = local__decide(local, duration_ns, &tail);
     /* A trace that was kept from the start still tells why it is worth a look. */
     uint8_t label = reason == DJP_REASON_NONE || reason == DJP_REASON_ALWAYS ? reason : tail;
     local__publish(span, reason, label == DJP_REASON_NONE ? reason : label);
@@ -240,8 +243,9 @@ void
 djp__local_trace_abandon(djp_span *root)
 {
     djp_local_trace *local = root->local;
+    uint8_t tail;
     if (local->generation == djp__fork_generation()) {
-        local__decide(local, local__tail_reason(local, 0));
+        local__decide(local, 0, &tail);
     } else {
         uintptr_t head = djp_swap_acq_rel(&local->head, DJP_DECIDED(DJP_REASON_NONE));
         if (!djp_head_is_decided(head)) {
