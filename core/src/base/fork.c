@@ -11,11 +11,15 @@ DJP_ATOMIC(uint32_t) djp__fork_generation_value = 1;
 static pthread_mutex_t fork__mutex = PTHREAD_MUTEX_INITIALIZER;
 static djp_fork_hook *fork__hooks; /* newest first */
 static pthread_once_t fork__registered = PTHREAD_ONCE_INIT;
+/* 1 once our handlers have run: then they are installed, even if this is the child of a process in which another thread was just
+ * doing that and pthread_once begins again. Any forking thread, relaxed. */
+static DJP_ATOMIC(int) fork__installed;
 
 static void
 fork__prepare(void)
 {
     pthread_mutex_lock(&fork__mutex);
+    djp_store_relaxed(&fork__installed, 1);
     for (djp_fork_hook *hook = fork__hooks; hook; hook = hook->next) {
         if (hook->prepare) {
             hook->prepare(hook->user);
@@ -67,7 +71,9 @@ fork__child(void)
 static void
 fork__install(void)
 {
-    pthread_atfork(fork__prepare, fork__parent, fork__child);
+    if (!djp_load_relaxed(&fork__installed)) {
+        pthread_atfork(fork__prepare, fork__parent, fork__child);
+    }
 }
 
 void
@@ -81,8 +87,15 @@ djp__fork_register(djp_fork_hook *hook)
 {
     djp__fork_watch();
     pthread_mutex_lock(&fork__mutex);
-    hook->next = fork__hooks;
-    fork__hooks = hook;
+    djp_fork_hook *linked = fork__hooks;
+    while (linked && linked != hook) {
+        linked = linked->next;
+    }
+    /* Who registers under pthread_once does it again in a child that was forked meanwhile; a second link would make a ring. */
+    if (!linked) {
+        hook->next = fork__hooks;
+        fork__hooks = hook;
+    }
     pthread_mutex_unlock(&fork__mutex);
 }
 
