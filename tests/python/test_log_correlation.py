@@ -14,7 +14,7 @@ import djp_telemetry
 import pytest
 from djp_telemetry import log_correlation, start_span
 from djp_telemetry.log_correlation import TraceIdFilter, get_structured_log_context, install_trace_correlation
-from support import telemetry
+from support import run_program, telemetry
 
 FORMAT = "%(name)s [%(trace_id)s/%(span_id)s] %(message)s"
 
@@ -227,11 +227,51 @@ def test_formats_go_on_working_after_shutdown(logged):
     assert handler.lines == ["correlated [/] late"]
 
 
-@pytest.mark.parametrize("backend, installed", [("otel", True), ("hybrid", True), ("prom", False)])
-def test_init_installs_it_for_traces(backend, installed):
+@pytest.mark.parametrize("backend", ["otel", "hybrid", "prom", "noop"])
+def test_init_installs_it(backend):
     log_correlation.uninstall_trace_correlation()
     with telemetry(backend=backend):
-        assert any(isinstance(item, TraceIdFilter) for item in logging.getLogger().filters) is installed
+        assert any(isinstance(item, TraceIdFilter) for item in logging.getLogger().filters)
+
+
+LINES = """
+import logging, sys
+logging.basicConfig(format="%(levelname)s [%(trace_id)s/%(span_id)s] %(message)s")
+import djp_telemetry
+djp_telemetry.init_telemetry()
+with djp_telemetry.start_span("s"):
+    logging.getLogger("a.b").error("of a child")
+logging.error("of the root")
+"""
+
+
+@pytest.mark.parametrize(
+    "environment, warnings",
+    [
+        ({"TELEMETRY_ENABLED": ""}, 0),
+        ({"OTEL_SDK_DISABLED": "true"}, 0),
+        ({"TELEMETRY_BACKEND": ""}, 1),
+        ({"OTEL_TRACES_EXPORTER": "none"}, 0),
+        ({"OTEL_TRACE_SAMPLE": "many", "TELEMETRY_BACKEND": "prom"}, 1),
+        ({"TELEMETRY_ENABLED": "", "DJP_TELEMETRY_NATIVE": "off"}, 0),
+        ({"DJP_TELEMETRY_NATIVE": "off"}, 1),
+    ],
+)
+def test_no_line_is_lost_while_nothing_is_recorded(environment, warnings, tmp_path):
+    """A format with the field, set before telemetry starts: neither the lines of the application nor the package's own
+    warnings may fall victim to it."""
+    lines = run_program(LINES, tmp_path, **environment).stderr.splitlines()
+    assert len(lines) == 2 + warnings, lines
+    assert all(line.startswith("WARNING [/] ") for line in lines[:warnings])
+    said = [line.partition("] ")[2] for line in lines[warnings:]]
+    assert said == ["of a child", "of the root"] and lines[-1] == "ERROR [/] of the root"
+
+
+@pytest.mark.parametrize("native", ["", "off"])
+def test_lines_are_left_alone_on_request(native, tmp_path):
+    environment = {"DJP_TELEMETRY_LOG_CORRELATION": "false", "DJP_TELEMETRY_NATIVE": native, "TELEMETRY_ENABLED": ""}
+    done = run_program(LINES, tmp_path, **environment)
+    assert "Formatting field not found" in done.stderr
 
 
 def test_init_can_be_told_not_to():

@@ -1,6 +1,7 @@
 """Without the native core: the same surface, no exception, one warning with the reason."""
 
 import inspect
+import pathlib
 import subprocess
 import sys
 import textwrap
@@ -131,9 +132,17 @@ def test_a_missing_core():
     assert done.stderr.count("nothing is recorded") == 1
 
 
-@pytest.mark.parametrize("content", [b"", b"not a library", b"\x7fELF" + b"\0" * 200])
+def cut(part):
+    data = pathlib.Path(native.__file__).read_bytes()
+    return data[: int(part * len(data))]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"not a library", b"\x7fELF" + b"\0" * 200, cut(0.002), cut(0.01), cut(0.05), cut(0.1)],
+    ids=["empty", "text", "zeros", "cut 0.2%", "cut 1%", "cut 5%", "cut 10%"],
+)
 def test_a_damaged_core(tmp_path, content):
-    import pathlib
     import shutil
 
     source = pathlib.Path(djp_telemetry.__file__).parent

@@ -4,6 +4,7 @@ no-op with the reason kept: importing this package never fails because of a miss
 from __future__ import annotations
 
 import os
+import sys
 from types import ModuleType
 from typing import Any, Optional
 
@@ -11,10 +12,42 @@ from . import noop
 from ._version import __version__
 
 
+def _cut_short(path: str) -> bool:
+    """Whether an ELF file ends before a segment that it promises. Mapping such a file, as an interrupted copy leaves
+    it, does not raise: it kills the process with SIGBUS."""
+    with open(path, "rb") as file:
+        head = file.read(64)
+        if len(head) < 64 or head[:6] != b"\x7fELF\x02\x01":  # not 64-bit little-endian: the system's loader judges
+            return False
+
+        def number(data: bytes, at: int, size: int) -> int:
+            return int.from_bytes(data[at : at + size], "little")
+
+        size = os.fstat(file.fileno()).st_size
+        file.seek(number(head, 32, 8))
+        for _ in range(number(head, 56, 2)):
+            entry = file.read(56)
+            loaded = number(entry, 0, 4) == 1
+            if len(entry) < 56 or (loaded and number(entry, 8, 8) + number(entry, 32, 8) > size):
+                return True
+    return False
+
+
+def _check() -> None:
+    if "djp_telemetry._native" in sys.modules:
+        return
+    from importlib.machinery import PathFinder
+
+    spec = PathFinder.find_spec("djp_telemetry._native", [os.path.dirname(__file__)])
+    if spec is not None and spec.origin and _cut_short(spec.origin):
+        raise ImportError(f"{spec.origin} is not complete; install djp-telemetry again")
+
+
 def _load() -> tuple[Optional[ModuleType], str]:
     if os.environ.get("DJP_TELEMETRY_NATIVE", "").strip().lower() in ("off", "0", "false", "no"):
         return None, "DJP_TELEMETRY_NATIVE=off"
     try:
+        _check()
         from . import _native
     except Exception as error:  # a damaged file raises ImportError, OSError or SystemError
         return None, f"the native core could not be loaded: {type(error).__name__}: {error}"

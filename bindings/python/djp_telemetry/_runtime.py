@@ -18,6 +18,7 @@ from ._version import __version__
 log = logging.getLogger("djp_telemetry")
 
 _TRUE = ("1", "true", "yes")
+_FALSE = ("0", "false", "no", "off")
 
 
 class _Runtime:
@@ -37,9 +38,12 @@ _runtime = _Runtime()
 
 
 def warn_once(message: str) -> None:
-    if message not in _runtime.said:
-        _runtime.said.add(message)
-        log.warning("%s", message)
+    try:
+        if message not in _runtime.said:
+            _runtime.said.add(message)
+            log.warning("%s", message)
+    except Exception:  # a log filter or handler of the application
+        return
 
 
 # ---- options -----------------------------------------------------------------------------------------------
@@ -79,18 +83,18 @@ def option_text(value: Any) -> Optional[str]:
     return str(value)
 
 
-def _options(given: Mapping[str, Any]) -> dict[str, str]:
+def _options(given: Mapping[str, Any], warn: Callable[[str], None]) -> dict[str, str]:
     known = set(impl.sdk_keywords())
     options = {}
     for key, value in given.items():
         try:
             text = option_text(value)
         except Exception as error:
-            warn_once(f"The option {key} could not be read ({type(error).__name__}) and was ignored.")
+            warn(f"The option {key} could not be read ({type(error).__name__}) and was ignored.")
             continue
         if known and key not in known:
             names = ", ".join(sorted(known))
-            warn_once(f"The option {key} does not exist and was ignored. The options are: {names}.")
+            warn(f"The option {key} does not exist and was ignored. The options are: {names}.")
         elif text is not None:
             options[key] = text
     return options
@@ -104,6 +108,14 @@ def wanted(given: Mapping[str, Any]) -> bool:
     if enabled is None:
         enabled = os.environ.get("TELEMETRY_ENABLED") or os.environ.get("ENABLE_OBSERVABILITY") or ""
     return str(enabled).strip().lower() in _TRUE
+
+
+def _correlates(given: Mapping[str, Any]) -> bool:
+    """Whether log records get trace ids; only where the core, which decides, is not there."""
+    setting = given.get("log_correlation")
+    if setting is None:
+        setting = os.environ.get("DJP_TELEMETRY_LOG_CORRELATION")
+    return setting is None or str(setting).strip().lower() not in _FALSE
 
 
 # ---- begin and end -----------------------------------------------------------------------------------------
@@ -149,33 +161,36 @@ def init_telemetry(
         flush_interval=flush_interval,
         prometheus_port=prometheus_port,
     )
+    messages: list[str] = []  # said last: their own lines need the fields that log correlation adds
     try:
         with _runtime.lock:
-            if not _runtime.active:
-                _start(given)
+            if not _runtime.active and _start(given, messages.append):
+                from .log_correlation import install_trace_correlation
+
+                install_trace_correlation()
     except Exception as error:
-        warn_once(f"Telemetry could not be started and stays off: {type(error).__name__}: {error}")
+        messages.append(f"Telemetry could not be started and stays off: {type(error).__name__}: {error}")
+    for message in messages:
+        warn_once(message)
 
 
-def _start(given: Mapping[str, Any]) -> None:
+def _start(given: Mapping[str, Any], warn: Callable[[str], None]) -> bool:
+    """Whether log records get trace ids: also while telemetry is off, when they are empty, because a format with
+    %(trace_id)s loses every line without the field."""
     if _loader.native is None:
         if wanted(given):
-            warn_once(f"Telemetry is enabled, but nothing is recorded: {_loader.reason}.")
-        return
+            warn(f"Telemetry is enabled, but nothing is recorded: {_loader.reason}.")
+        return _correlates(given)
     program = os.path.basename(sys.executable or "") or "python"
-    _runtime.settings = impl.sdk_start(_options(given), os.environ, f"unknown_service:{program}", warn_once)
+    _runtime.settings = impl.sdk_start(_options(given, warn), os.environ, f"unknown_service:{program}", warn)
     _runtime.active = impl.sdk_status() is not None
-    if not _runtime.active:
-        return
-    _runtime.last_status = {}
-    try:
-        _set_hooks()
-    except Exception as error:
-        warn_once(f"Telemetry is on, but what is left may be lost at exit: {type(error).__name__}: {error}")
-    if _runtime.settings["log_correlation"] and _runtime.settings["backend"] in ("otel", "hybrid"):
-        from .log_correlation import install_trace_correlation
-
-        install_trace_correlation()
+    if _runtime.active:
+        _runtime.last_status = {}
+        try:
+            _set_hooks()
+        except Exception as error:
+            warn(f"Telemetry is on, but what is left may be lost at exit: {type(error).__name__}: {error}")
+    return bool(_runtime.settings["log_correlation"])
 
 
 def shutdown(timeout: Optional[float] = None) -> bool:
