@@ -360,6 +360,56 @@ test_many_forks_in_many_threads(void **state)
     finish(sdk, transport);
 }
 
+static unsigned
+always_retry(void *user, unsigned attempt)
+{
+    (void)user;
+    (void)attempt;
+    return SCRIPT_RETRY;
+}
+
+/* What waits to be sent in the parent is not lost in a child that never sends. */
+static void
+test_the_backlog_is_not_the_childs(void **state)
+{
+    (void)state;
+    djp_options options = helper_options();
+    options.max_batch_spans = 8;
+    options.flush_interval_ns = 100 * SECOND;
+    script_transport *transport = script_new(always_retry, NULL);
+    transport->retry_after_ns = 100 * SECOND;
+    options.export_timeout_ns = 1000 * SECOND;
+    djp_sdk *sdk = helper_sdk(&options, transport);
+    helper_spans(sdk, "parent", 8);
+    while (transport->attempts == 0) {
+        helper_sleep(MS);
+    }
+    /* One request waits for its next attempt, three spans for the rest of their batch. */
+    helper_spans(sdk, "parent", 3);
+    djp_sdk_flush(sdk, 20 * MS);
+    pid_t pid = fork();
+    if (pid == 0) {
+        json *status = helper_status(sdk);
+        CHILD_CHECK(helper_number(status, "queue", "spans") == 0, 1);
+        CHILD_CHECK(helper_number(status, "queue", "batch_spans") == 0, 2);
+        CHILD_CHECK(helper_unaccounted(status) == 0, 3);
+        json_free(status);
+        CHILD_CHECK(djp_sdk_shutdown(sdk, SECOND) == 0, 4);
+        status = helper_status(sdk);
+        CHILD_CHECK(helper_number(status, "dropped", "shutdown") == 0, 5);
+        CHILD_CHECK(helper_unaccounted(status) == 0, 6);
+        json_free(status);
+        djp_sdk_free(sdk);
+        _exit(0);
+    }
+    assert_int_equal(wait_child(pid), 0);
+    djp_sdk_shutdown(sdk, 0);
+    json *status = helper_status(sdk);
+    assert_true(helper_number(status, "dropped", "shutdown") == 11);
+    json_free(status);
+    finish(sdk, transport);
+}
+
 /* A child's child, and so on: each starts afresh. */
 static void
 test_nested_forks(void **state)
@@ -441,6 +491,7 @@ main(void)
         cmocka_unit_test(test_before_the_first_span_and_after_shutdown),
     };
     const struct CMUnitTest busy_tests[] = {
+        cmocka_unit_test(test_the_backlog_is_not_the_childs),
         cmocka_unit_test(test_nested_forks),
         cmocka_unit_test(test_descriptors_do_not_pile_up),
         cmocka_unit_test(test_many_forks_in_many_threads),

@@ -158,7 +158,7 @@ djp__collect_discard(djp_sdk *sdk, djp_loss reason)
         lost++;
     }
     if (sdk->encoder) {
-        lost += djp__encoder_spans(sdk->encoder);
+        lost += sdk->adopted ? djp__encoder_spans(sdk->encoder) : 0; /* else they are the parent's */
         djp__encoder_free(sdk->encoder);
         sdk->encoder = NULL;
     }

@@ -70,6 +70,10 @@ sdk_fork_child(void *user)
     }
     sdk_fork_reset_stats(&sdk->stats);
     sdk->adopted = 0;
+    /* The requests themselves are freed when they are replaced; they count in the parent. */
+    djp_store_relaxed(&sdk->queue.bytes, (uint64_t)0);
+    djp_store_relaxed(&sdk->queue.spans, (uint64_t)0);
+    djp_store_relaxed(&sdk->queue.count, (uint64_t)0);
     sdk->queue_blocked = 0;
     sdk->thread_joinable = 0;
     sdk->start_not_before = 0;
