@@ -23,12 +23,19 @@ struct shared {
 
 static struct shared *shared;
 
+/* Of new_sdk, when not 0. */
+static uint64_t export_timeout_ns;
+
 static void
 counting_send(djp_transport *base, const void *body, size_t size, const djp_send_control *control,
               djp_send_result *result)
 {
     script_transport *script = (script_transport *)base;
     memset(result, 0, sizeof *result);
+    if (djp__clock_monotonic() >= control->deadline) {
+        result->outcome = DJP_SEND_ABORTED;
+        return;
+    }
     unsigned action = script->next ? script->next(script->user, script->attempts++) : SCRIPT_ACCEPT;
     if (action == SCRIPT_HANG && !script_wait(control, UINT64_MAX)) {
         result->outcome = DJP_SEND_ABORTED;
@@ -54,6 +61,7 @@ new_sdk(script_transport *transport, uint64_t shutdown_timeout_ns)
     options.handle_sigterm = 1;
     options.flush_interval_ns = 100 * SECOND;
     options.shutdown_timeout_ns = shutdown_timeout_ns;
+    options.export_timeout_ns = export_timeout_ns ? export_timeout_ns : options.export_timeout_ns;
     transport->base.ops = &counting_ops;
     djp_sdk *sdk = NULL;
     if (djp__sdk_new_with_transport(&sdk, &options, NULL, NULL, NULL, &transport->base) != 0) {
@@ -208,6 +216,32 @@ test_the_second_signal_ends_at_once(void **state)
 }
 
 static unsigned
+hang_at_first(void *user, unsigned attempt)
+{
+    (void)user;
+    return attempt == 0 ? SCRIPT_HANG : SCRIPT_ACCEPT;
+}
+
+static void
+child_with_a_hopeless_request(void)
+{
+    export_timeout_ns = 300 * MS;
+    djp_sdk *sdk = new_sdk(script_new(hang_at_first, NULL), 10 * SECOND);
+    helper_spans(sdk, "waiting", 512 + 88);
+}
+
+/* A request whose own time is up is given up for the sake of those behind it, not tried until the end. */
+static void
+test_a_hopeless_request_holds_up_nothing(void **state)
+{
+    (void)state;
+    struct outcome outcome = terminate_child(child_with_a_hopeless_request, 1);
+    assert_int_equal(outcome.killed_by, SIGTERM);
+    assert_int_equal(shared->accepted, 88);
+    assert_true(outcome.took < 5 * SECOND);
+}
+
+static unsigned
 always_stuck(void *user, unsigned attempt)
 {
     (void)user;
@@ -358,6 +392,40 @@ test_in_forked_children(void **state)
     assert_int_equal(run_child(forked_child_with_spans), 7);
 }
 
+static int signal_in_child;
+
+/* Runs in a forked child before the hooks of the SDK, because main registers it first. */
+static void
+signal_myself(void)
+{
+    if (signal_in_child) {
+        raise(SIGTERM);
+    }
+}
+
+static void
+forked_child_is_signalled_at_once(void)
+{
+    djp_sdk *sdk = new_sdk(script_new(NULL, NULL), 10 * SECOND);
+    helper_spans(sdk, "parent's", 5);
+    signal_in_child = 1;
+    pid_t pid = fork();
+    if (pid == 0) {
+        _exit(9); /* the signal was swallowed */
+    }
+    int status;
+    waitpid(pid, &status, 0);
+    _exit(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM ? 7 : 8);
+}
+
+/* A group that is told to end while it forks: the new child must not take its parent's worker for its own. */
+static void
+test_between_fork_and_its_hooks(void **state)
+{
+    (void)state;
+    assert_int_equal(run_child(forked_child_is_signalled_at_once), 7);
+}
+
 static void
 child_that_ignores(void)
 {
@@ -383,6 +451,7 @@ main(void)
     printf("left out: ThreadSanitizer delivers signals late\n");
     return 0;
 #endif
+    pthread_atfork(NULL, NULL, signal_myself);
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED) {
         return 1;
@@ -393,10 +462,12 @@ main(void)
         cmocka_unit_test(test_without_spans_it_ends_at_once),
         cmocka_unit_test(test_the_deadline_holds),
         cmocka_unit_test(test_the_second_signal_ends_at_once),
+        cmocka_unit_test(test_a_hopeless_request_holds_up_nothing),
         cmocka_unit_test(test_a_stuck_worker_does_not_keep_the_process),
         cmocka_unit_test(test_other_handlers_are_left_alone),
         cmocka_unit_test(test_restored_at_shutdown),
         cmocka_unit_test(test_in_forked_children),
+        cmocka_unit_test(test_between_fork_and_its_hooks),
         cmocka_unit_test(test_ignored_stays_ignored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -121,7 +121,9 @@ sender_judge(djp_sdk *sdk, djp_request *request, const djp_send_result *result, 
         sender_retry(sdk, request, result);
     } else if (result->outcome == DJP_SEND_REJECTED) {
         sender_lose(sdk, request, DJP_LOSS_REJECTED, result);
-    } else if (!djp_load_acquire(&sdk->stop) && !djp_load_acquire(&sdk->terminating)) {
+    } else if ((!djp_load_acquire(&sdk->stop) && !djp_load_acquire(&sdk->terminating)) ||
+               djp__clock_monotonic() >= request->retry.deadline) {
+        /* Aborted for the sake of the end, it is still waiting and has until then; out of time, it only keeps others from it. */
         sender_lose(sdk, request, DJP_LOSS_TIMEOUT, result);
     }
 }

@@ -45,7 +45,9 @@ sigterm_handle(int signal_number)
     (void)signal_number;
     int saved = errno;
     djp_sdk *sdk = djp_load_acquire(&sigterm__owner);
-    if (!sdk || djp_swap_acq_rel(&sdk->terminating, 1) != 0 || !djp_load_acquire(&sdk->running)) {
+    /* Between fork and its hooks a child still sees its parent's worker. */
+    if (!sdk || djp_swap_acq_rel(&sdk->terminating, 1) != 0 || !djp_load_acquire(&sdk->running) ||
+        sdk->worker_pid != getpid()) {
         sigterm_die();
     } else {
         sigterm_arm_timer(sdk);
