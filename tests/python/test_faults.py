@@ -1,0 +1,545 @@
+"""Collectors that refuse, hang, lie or come back, met through the real package: memory stays bounded, every span is
+accounted for, flush and shutdown keep their deadlines and tell the truth, and the application notices nothing."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import urllib.request
+
+import djp_telemetry
+import pytest
+from djp_telemetry import start_span
+from fault_server import FaultServer
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from support import clean_environment
+
+pytest.importorskip("djp_telemetry._native")
+
+RING = 256 << 10
+SLACK = 2.0  # seconds that a busy machine may add to a deadline
+
+
+@contextlib.contextmanager
+def exporting(server_or_url, **options):
+    """Telemetry to a collector inside `with`; whatever is left at the end is given up."""
+    url = server_or_url if isinstance(server_or_url, str) else server_or_url.url
+    djp_telemetry.shutdown(0)
+    settings = {
+        "enabled": True,
+        "backend": "otel",
+        "exporter": "otlp",
+        "endpoint": url,
+        "protocol": "http/protobuf",
+        "sample_ratio": 1.0,
+        "ring_bytes": RING,
+        "flush_interval": 0.05,
+        "export_timeout": 1,
+        "log_level": "none",
+    }
+    djp_telemetry.init_telemetry(**{**settings, **options})
+    try:
+        yield
+    finally:
+        djp_telemetry.shutdown(0)
+
+
+def record(count, text="x" * 200):
+    for number in range(count):
+        with start_span("work", {"n": number, "text": text}):
+            pass
+
+
+def dropped(status):
+    return sum(count for reason, count in status["dropped"].items() if reason != "forked")
+
+
+def waiting(status):
+    return status["queue"]["spans"] + status["queue"]["batch_spans"] + status["ring"]["used_bytes"]
+
+
+def missing(status):
+    """Spans for which nobody answers, not even the ring, whose records are larger than 64 bytes."""
+    spans, queue = status["spans"], status["queue"]
+    found = spans["exported"] + spans["not_sampled"] + spans["live"] + dropped(status)
+    rest = spans["started"] - found - queue["spans"] - queue["batch_spans"]
+    return rest if rest < 0 or rest > status["ring"]["used_bytes"] // 64 else 0
+
+
+def steady_status():
+    """A status whose books agree. Its parts are not read at one moment, so that a batch may just be between two."""
+    deadline = time.monotonic() + 5
+    while True:
+        status = djp_telemetry.telemetry_status()
+        if missing(status) == 0 or time.monotonic() > deadline:
+            return status
+
+
+def assert_bounded(status):
+    assert status["ring"]["used_bytes"] <= status["ring"]["capacity_bytes"] == RING
+    assert status["queue"]["bytes"] <= 2 * RING, status["queue"]
+
+
+def received(bodies):
+    """The spans in the bodies of requests."""
+    spans = []
+    for body in bodies:
+        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+            for scope in resource.scope_spans:
+                spans.extend(scope.spans)
+    return spans
+
+
+def timed(function, *args):
+    begin = time.monotonic()
+    return function(*args), time.monotonic() - begin
+
+
+class Flushes:
+    """flush() and shutdown() with their answers held against the books."""
+
+    def __init__(self):
+        self.told = 0  # losses that an earlier call has answered for
+        self.excused = 0  # spans that an earlier call gave up waiting for: their loss is no news
+
+    def _judge(self, answer, seconds, limit, status):
+        lost = dropped(status)
+        if answer:
+            assert waiting(status) == 0 and lost <= self.told + self.excused, status
+        else:
+            assert seconds >= limit or lost > self.told, status
+        assert seconds < limit + SLACK
+        assert missing(status) == 0, status
+        self.excused, self.told = status["spans"]["started"] - status["spans"]["exported"] - lost, lost
+        return answer
+
+    def flush(self, limit):
+        answer, seconds = timed(djp_telemetry.flush, limit)
+        return self._judge(answer, seconds, limit, steady_status())
+
+    def shutdown(self, limit):
+        answer, seconds = timed(djp_telemetry.shutdown, limit)
+        status = djp_telemetry.telemetry_status()
+        left = status["queue"]["spans"], status["queue"]["batch_spans"], status["spans"]["live"]
+        assert left == (0, 0, 0) and status["ring"]["used_bytes"] == 0
+        return self._judge(answer, seconds, limit, status)
+
+
+FAULTS = [
+    "ok",
+    "ok_then_close",
+    "partial",
+    "warning",
+    "bad_protobuf",
+    "web_page",
+    "400",
+    "401_echo",
+    "404",
+    "413",
+    "302",
+    "429",
+    "503",
+    "503_date",
+    "503_bad_date",
+    "hang",
+    "close",
+    "reset",
+    "reset_in_answer",
+    "cut_answer",
+    "garbage",
+    "drip",
+    "endless_headers",
+    "endless_interim",
+    "huge",
+    "bomb",
+]
+
+
+@contextlib.contextmanager
+def unreachable(kind):
+    """The URL of a port where nobody listens, or where nobody accepts."""
+    with socket.socket() as listener, contextlib.ExitStack() as stack:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        if kind == "full":
+            listener.listen(0)
+            for _ in range(3):  # they fill the backlog; further ones get no answer at all
+                client = stack.enter_context(socket.socket())
+                client.setblocking(False)
+                client.connect_ex(("127.0.0.1", port))
+        yield f"http://127.0.0.1:{port}"
+
+
+def record_far_too_much():
+    for _ in range(20):
+        record(250)
+        assert_bounded(djp_telemetry.telemetry_status())
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "http/json", "grpc"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_span_is_accounted_for(fault, protocol):
+    """A gRPC client meets these faults as bytes that are not HTTP/2."""
+    with FaultServer(fault) as server, exporting(server, protocol=protocol, export_timeout=0.4):
+        calls = Flushes()
+        record_far_too_much()
+        calls.flush(0.3)
+        record(10)
+        calls.flush(0)
+        record(500)
+        calls.shutdown(0.3)
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+@pytest.mark.parametrize("kind", ["refusing", "full"])
+def test_nobody_answers(kind, protocol):
+    with unreachable(kind) as url, exporting(url, protocol=protocol, export_timeout=0.4):
+        calls = Flushes()
+        record_far_too_much()
+        assert not calls.flush(0.3)
+        record(10)
+        assert not calls.shutdown(0.3)
+
+
+GRPC_FAULTS = [
+    ["ok"],
+    ["partial"],
+    ["warning"],
+    ["bad_message"],
+    ["hang"],
+    [(14, "away")],
+    [(8, "busy")],
+    [(8, "busy", 0.1)],
+    [(4, "late")],
+    [(3, "bad")],
+    [(16, "who are you")],
+    [(14, "away"), "ok", (8, "busy", 0.1), "partial", "hang", "ok"],
+]
+
+
+@pytest.mark.parametrize("script", GRPC_FAULTS, ids=str)
+def test_every_span_is_accounted_for_over_grpc(script):
+    grpc_fault_server = pytest.importorskip("grpc_fault_server")
+    with grpc_fault_server.GrpcFaultServer(*script) as server:
+        with exporting(server, protocol="grpc", export_timeout=0.4):
+            calls = Flushes()
+            record_far_too_much()
+            calls.flush(0.3)
+            record(500)
+            calls.shutdown(0.3)
+
+
+def test_a_healthy_collector_gets_everything_once():
+    with FaultServer("ok") as server, exporting(server, ring_bytes=8 << 20):
+        record(5000, "x")
+        assert djp_telemetry.flush(20)
+        assert djp_telemetry.shutdown(5)
+        spans = received(request.body for request in server.requests)
+    assert len(spans) == len({span.span_id for span in spans}) == 5000
+    status = djp_telemetry.telemetry_status()
+    assert status["spans"]["exported"] == 5000 and dropped(status) == 0
+
+
+def test_passing_faults_lose_nothing():
+    """Whatever may be repeated is repeated until it arrives, in the receiver's own time."""
+    script = ["503", "429_fast", "reset", "close", "cut_answer", "503_bad_date", "garbage", "ok"]
+    with FaultServer(*script) as server, exporting(server, export_timeout=60):
+        record(300, "x")
+        deadline = time.monotonic() + 60
+        while djp_telemetry.telemetry_status()["spans"]["exported"] < 300 and time.monotonic() < deadline:
+            djp_telemetry.flush(1)
+        assert djp_telemetry.flush(10)
+        status = djp_telemetry.telemetry_status()
+    assert status["spans"]["exported"] == 300 and dropped(status) == 0, status
+    assert len(server.requests) >= len(script)
+
+
+def test_retry_after_is_obeyed():
+    with FaultServer("429_fast", "ok") as server, exporting(server, export_timeout=20):
+        begin = time.monotonic()
+        record(10)
+        while djp_telemetry.telemetry_status()["spans"]["exported"] < 10:
+            time.sleep(0.02)
+            assert time.monotonic() < begin + 30
+        assert time.monotonic() - begin >= 0.95 and len(server.requests) == 2
+
+
+def test_a_collector_that_accepts_a_part():
+    with FaultServer("partial") as server, exporting(server, flush_interval=30):
+        record(100, "x")
+        assert not djp_telemetry.flush(10)
+        status = djp_telemetry.telemetry_status()
+        assert (len(server.requests), status["spans"]["exported"], status["dropped"]["rejected"]) == (1, 95, 5)
+        assert "half of them" in status["export"]["last_error"] or "half of them" in status["last_error"], status
+        assert djp_telemetry.flush(1), "a loss is told once"
+
+
+def test_a_collector_that_comes_late():
+    with FaultServer("ok") as server:
+        port = server.port
+    with exporting(f"http://127.0.0.1:{port}", export_timeout=60):
+        record(50, "x")
+        assert not djp_telemetry.flush(0.3)
+        with FaultServer("ok", port=port) as server:
+            assert djp_telemetry.flush(30)
+            record(50, "x")
+            assert djp_telemetry.shutdown(10)
+            assert len(received(request.body for request in server.requests)) == 100
+
+
+def test_faults_that_come_and_go():
+    """Threads record while the collector changes its mind; the books agree all the same."""
+    script = ["ok", "503", "hang", "ok", "reset", "partial", "garbage", "ok", "429_fast", "400", "ok", "close"] * 3
+    stop = threading.Event()
+
+    def work():
+        while not stop.is_set():
+            record(20)
+            stop.wait(0.005)
+
+    with FaultServer(*script, "ok") as server, exporting(server, export_timeout=0.3):
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for _ in range(25):
+            assert_bounded(djp_telemetry.telemetry_status())
+            djp_telemetry.flush(0.1)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        calls = Flushes()
+        djp_telemetry.flush(5)
+        calls.told = dropped(djp_telemetry.telemetry_status())
+        calls.shutdown(2)
+    assert djp_telemetry.telemetry_status()["spans"]["exported"] > 0
+
+
+# ---- programs of their own -----------------------------------------------------------------------------------
+
+HEAD = """
+import json, os, sys, threading, time
+import djp_telemetry
+from djp_telemetry import start_span
+def begin(url, **options):
+    djp_telemetry.init_telemetry(**{**dict(
+        enabled=True, backend="otel", exporter="otlp", endpoint=url, protocol="http/protobuf", sample_ratio=1.0,
+        flush_interval=0.05, log_level="none"), **options})
+"""
+
+
+def run(source, folder, *arguments, timeout=100):
+    """What a program with these arguments prints last, as JSON."""
+    program = folder / "program.py"
+    program.write_text(HEAD + textwrap.dedent(source))
+    environment = clean_environment(PYTHONPATH=os.pathsep.join(path for path in sys.path if path))
+    command = [sys.executable, str(program), *(str(argument) for argument in arguments)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+MEMORY = """
+begin(sys.argv[1], ring_bytes=1 << 20)
+def rss():
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def work(count):
+    for number in range(count):
+        with start_span("work", {"text": "x" * 500, "n": number}) as span, start_span("child"):
+            span.add_event("e", {"text": "y" * 100})
+work(20000)
+before, worst = rss(), 0
+for _ in range(10):
+    work(20000)
+    worst = max(worst, rss())
+djp_telemetry.shutdown(0.2)
+print(json.dumps([worst - before, djp_telemetry.telemetry_status()]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["hang", "503", "drip", "ok"])
+def test_memory_is_bounded(tmp_path, fault):
+    """Some 150 MB are recorded; what the process keeps of it is a few."""
+    with FaultServer(fault) as server:
+        growth, status = run(MEMORY, tmp_path, server.url)
+    assert growth < 8 << 20, f"{growth / 1e6:.1f} MB more"
+    assert missing(status) == 0
+    assert status["spans"]["started"] == 440_000
+    assert dropped(status) > 400_000 or fault == "ok", status
+
+
+LATENCY = """
+import asyncio, statistics
+from djp_telemetry.asgi import TelemetryMiddleware
+async def application(scope, receive, send):
+    with start_span("inside", {"user": "u1"}) as span:
+        span.set_attribute("n", 1)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"hello"})
+async def receive():
+    return {"type": "http.request", "body": b"", "more_body": False}
+async def send(message):
+    pass
+def scope():
+    return {"type": "http", "method": "GET", "path": "/orders/1", "headers": [], "query_string": b"",
+            "root_path": "", "scheme": "http", "http_version": "1.1", "asgi": {"version": "3.0"}}
+async def requests(app, count):
+    times, clock = [], time.perf_counter_ns
+    for _ in range(count):
+        begin = clock()
+        await app(scope(), receive, send)
+        times.append(clock() - begin)
+    return sorted(times)
+app = TelemetryMiddleware(application)
+found = {url: [] for url in sys.argv[1:]}
+for turn in range(5):
+    for url in sys.argv[1:]:
+        begin(url, backend="hybrid", ring_bytes=1 << 20)
+        times = asyncio.run(requests(app, 8000))
+        found[url].append((times[4000], times[7200]))
+        djp_telemetry.shutdown(0.1)
+print(json.dumps([[min(column) for column in zip(*found[url])] for url in sys.argv[1:]]))
+"""
+
+
+@pytest.mark.parametrize("fault", ["hang", "503", "garbage"])
+def test_requests_are_not_slower(tmp_path, fault):
+    """The best of five turns each, so that the machine's other work does not count."""
+    with FaultServer("ok") as healthy, FaultServer(fault) as faulty:
+        (median, most), (faulty_median, faulty_most) = run(LATENCY, tmp_path, healthy.url, faulty.url)
+    assert faulty_median < 2 * median, (faulty_median, median)
+    assert faulty_most < 3 * most, (faulty_most, most)
+
+
+PACE = """
+counted, stop = 0, False
+def count():
+    global counted
+    while not stop:
+        counted += 1
+def pace(function):
+    begin, first = time.monotonic(), counted
+    function()
+    return (counted - first) / (time.monotonic() - begin)
+begin(sys.argv[1], export_timeout=30)
+threading.Thread(target=count, daemon=True).start()
+for _ in range(200):
+    start_span("s").end()
+alone = max(pace(lambda: time.sleep(0.5)) for _ in range(2))
+flush = max(pace(lambda: djp_telemetry.flush(0.5)) for _ in range(2))
+shutdown = pace(lambda: djp_telemetry.shutdown(0.5))
+stop = True
+print(json.dumps([alone, flush, shutdown]))
+"""
+
+
+def test_the_interpreter_goes_on_while_flush_and_shutdown_wait(tmp_path):
+    with FaultServer("hang") as server:
+        alone, flush, shutdown = run(PACE, tmp_path, server.url)
+    assert flush > alone / 2 and shutdown > alone / 2, (alone, flush, shutdown)
+
+
+STUCK = """
+import ctypes
+begin(sys.argv[1], backend="hybrid", flush_interval=0.2, prometheus_port=int(sys.argv[2]))
+start_span("first").end()
+djp_telemetry.flush(10)
+ticks = 0
+def tick():
+    global ticks
+    while True:
+        ticks += 1
+        time.sleep(0.01)
+threading.Thread(target=tick, daemon=True).start()
+time.sleep(0.05)
+for number in range(100):
+    start_span("before").end()
+begin, first = time.monotonic(), ticks
+print("stuck", flush=True)
+ctypes.PyDLL(None).usleep(2_000_000)
+end, last = time.monotonic(), ticks
+print(json.dumps([begin, end, last - first]), flush=True)
+djp_telemetry.shutdown(5)
+"""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_export_and_scrape_go_on_while_the_interpreter_is_stuck(tmp_path):
+    """A C function keeps the interpreter lock for two seconds; spans that ended before arrive meanwhile."""
+    program, port = tmp_path / "program.py", free_port()
+    program.write_text(HEAD + STUCK)
+    environment = clean_environment(PYTHONPATH=os.pathsep.join(path for path in sys.path if path))
+    with FaultServer("ok") as server:
+        command = [sys.executable, str(program), server.url, str(port)]
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
+        try:
+            assert process.stdout.readline() == b"stuck\n"
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+                assert b"djp_telemetry_spans_total" in answer.read()
+            scraped, arrived = time.monotonic(), None
+            while arrived is None and process.poll() is None:
+                spans = received(request.body for request in list(server.requests))
+                arrived = time.monotonic() if len(spans) == 101 else None
+                time.sleep(0.01)
+            begin, end, ticks = json.loads(process.stdout.readline())
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+    assert ticks <= 2, "the interpreter was not stuck"
+    assert scraped < end - 0.2 and arrived is not None and arrived < end - 0.2, (begin, end, scraped, arrived)
+
+
+DEADLINE = """
+begin(sys.argv[1])
+for number in range(100):
+    start_span("s").end()
+djp_telemetry.flush(0.1)
+times = []
+for limit in (0, 0.2, 1):
+    start_span("s").end()
+    before = time.monotonic()
+    done = djp_telemetry.flush(limit)
+    times.append([done, limit, time.monotonic() - before])
+threads, answers = [], []
+start_span("s").end()
+for _ in range(4):
+    threads.append(threading.Thread(target=lambda: answers.append(djp_telemetry.shutdown(1))))
+before = time.monotonic()
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+times.append([None, 1, time.monotonic() - before])
+print(json.dumps([times, answers.count(False)]))
+"""
+
+
+@pytest.mark.parametrize("fault", ["hang", "drip", "endless_interim"])
+def test_deadlines_are_kept(tmp_path, fault):
+    with FaultServer(fault) as server:
+        times, refused = run(DEADLINE, tmp_path, server.url)
+    for answer, limit, seconds in times[:-1]:
+        assert not answer and seconds < limit + 1
+    assert times[-1][2] < 2.5
+    assert refused >= 1, "the shutdown that did the work said that everything arrived"
+
+
+def test_the_end_of_a_process_is_not_delayed(tmp_path):
+    """By default a process waits for a second at most, whatever holds its collector."""
+    with FaultServer("hang") as server:
+        begin = time.monotonic()
+        run("begin(sys.argv[1], export_timeout=60)\nstart_span('s').end()\nprint('1')", tmp_path, server.url)
+        assert time.monotonic() - begin < 6
