@@ -30,7 +30,8 @@ struct djp_curl_session {
     djp_curl_session *next; /* in the list of abandoned sessions */
 };
 
-/* Handles that a forked child inherited: kept reachable, never used. Written only in a child while it has one thread. */
+/* Handles that a forked child inherited or that outlived the TLS library: kept reachable, never used. Written in a child while it
+ * has one thread, or by the thread that exits. */
 static djp_curl_session *curl_session_abandoned;
 
 static curl_socket_t
@@ -207,6 +208,12 @@ djp__curl_session_free(djp_curl_session *session)
     if (!session)
         return;
     djp__curl_lock();
+    if (djp__curl_is_over()) {
+        session->next = curl_session_abandoned;
+        curl_session_abandoned = session;
+        djp__curl_unlock();
+        return;
+    }
     curl_easy_cleanup(session->easy);
     curl_multi_cleanup(session->multi);
     djp__curl_unlock();
