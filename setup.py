@@ -29,7 +29,8 @@ def pkg_config(option):
 def extension():
     includes = [flag[2:] for flag in pkg_config("--cflags") if flag.startswith("-I")]
     link = [flag for flag in pkg_config("--libs") if flag.startswith("-L")]
-    hide = [] if sys.platform == "darwin" else ["-Wl,--exclude-libs,ALL"]
+    # Threads call back into the library when they end, so that it must never be unloaded under them.
+    hide = [] if sys.platform == "darwin" else ["-Wl,--exclude-libs,ALL", "-Wl,-z,nodelete"]
     return Extension(
         "djp_telemetry._native",
         sources=["core/src/djp.c"] + sorted(glob.glob("core/gen/*.c")) + sorted(glob.glob("bindings/python/src/*.c")),
