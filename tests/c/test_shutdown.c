@@ -65,6 +65,10 @@ check_ends_in_time(unsigned action, uint64_t slow_ns, uint64_t timeout, uint64_t
     json *status = helper_status(sdk);
     assert_true(helper_unaccounted(status) == 0);
     assert_true(helper_number(status, "dropped", "shutdown") >= 350);
+    const char *said = json_string(json_get(status, "last_error"), "");
+    if (action != SCRIPT_STUCK && !strstr(said, "still waiting for script at the end")) {
+        fail_msg("said: %s", said);
+    }
     json_free(status);
     djp_sdk_free(sdk);
     helper_sleep(20 * MS);

@@ -153,6 +153,30 @@ def test_wrong_types_never_raise(on, caplog):
     assert "wrong_labels_total" in caplog.text
 
 
+def test_a_labelled_metric_without_labels_says_so_once(on, caplog):
+    counter, gauge, histogram = Counter("bare_c", "", ["a"]), Gauge("bare_g", "", ["a"]), Histogram("bare_h", "", ["a"])
+    for _ in range(3):
+        counter.inc()
+        gauge.set(1)
+        histogram.observe(1)
+        with histogram.time():
+            pass
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 3 and all("was used without them" in message for message in said), said
+    counter.labels("x").inc()
+    assert driver.samples("bare_c") == {'bare_c_total{a="x"}': 1.0}
+
+
+def test_what_is_dropped_is_counted(on):
+    counter = Counter("counted_drops", "")
+    for amount in ("text", None, math.nan, -1):
+        counter.inc(amount)
+    found = djp_telemetry.telemetry_status()["registry"]
+    assert found["dropped"] == 4 and found["refused"] == 0 and found["families"] >= 1
+    dropped = 'djp_telemetry_metric_recordings_total{outcome="dropped"}'
+    assert driver.samples("djp_telemetry_metric_recordings_total")[dropped] == 4.0
+
+
 def test_refused_declarations_warn_once_and_record_nothing(on, caplog):
     broken = [
         Counter("bad name", "b"),

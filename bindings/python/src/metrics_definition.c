@@ -213,9 +213,11 @@ djp_py_definition_unref(djp_py_definition *definition)
 static void
 definition_refused(djp_py_definition *definition, int error)
 {
-    const char *advice = error == DJP_EEXIST  ? "Give it another name, or the same type, labels and buckets."
-                         : error == DJP_EFULL ? "Declare fewer metrics."
-                                              : "Use letters, digits and underscores in names, and ascending buckets.";
+    const char *advice =
+        error == DJP_EEXIST ? "Give it another name, or the same type, labels and buckets."
+        : error == DJP_EFULL
+            ? "Declare fewer metrics."
+            : "Use letters, digits and underscores in names, ascending buckets, and no label named le.";
     definition->usable = 0;
     djp_py_metrics_warn(definition->state, "The metric '%.100s' was refused (%s). It records nothing. %s",
                         definition->name, djp_error_text(error), advice);

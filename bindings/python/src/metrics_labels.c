@@ -233,6 +233,12 @@ djp_py_metric_bind(djp_py_metric *metric)
         return NULL;
     if (definition->label_count == 0)
         return metric->series = djp_family_series(family, NULL);
+    if (metric->values == NULL)
+        djp_py_metrics_warn(
+            metric->state,
+            "The metric '%.100s' has labels and was used without them. Its recordings are dropped until "
+            "labels() gives one value for each of its label names.",
+            definition->name);
     if (metric->values == NULL || (size_t)PyTuple_GET_SIZE(metric->values) != definition->label_count)
         return NULL; /* recorded without label values: nothing to record it under */
     djp_py_text owners[DJP_LABELS_MAX];

@@ -1,5 +1,7 @@
 /* Flush and shutdown: waits with deadlines and truthful verdicts. A flush answers for everything since the one before it, so a
  * loss is reported once, by the first flush that can know of it. Neither may hang, whatever the receiver does. */
+#include <string.h>
+
 #include "base/clock.h"
 #include "pipeline/pipeline.h"
 
@@ -108,6 +110,31 @@ shutdown_margin(uint64_t timeout_ns)
     return margin < FLUSH__MARGIN_NS ? margin : FLUSH__MARGIN_NS;
 }
 
+const char *
+djp__sdk_target(const djp_sdk *sdk)
+{
+    return sdk->endpoint && sdk->endpoint[0] ? sdk->endpoint : sdk->transport_name;
+}
+
+/* What the end of the process lost is said, because nobody reads the status after it. */
+static void
+shutdown_tell(djp_sdk *sdk)
+{
+    uint64_t lost = djp_load_relaxed(&sdk->stats.lost[DJP_LOSS_SHUTDOWN]);
+    char error[sizeof sdk->export_error];
+    if (lost == 0) {
+        return;
+    }
+    djp__mutex_lock(&sdk->state);
+    memcpy(error, sdk->export_error, sizeof error);
+    djp__mutex_unlock(&sdk->state);
+    djp__diag(
+        &sdk->diag, DJP_LOG_WARN,
+        "%llu spans were still waiting for %s at the end of the process and are lost%s%s. Check that the receiver "
+        "runs, or give the end more time (shutdown_timeout).",
+        (unsigned long long)lost, djp__sdk_target(sdk), error[0] ? ": " : "", error);
+}
+
 static int
 shutdown_pipeline(djp_sdk *sdk, uint64_t start, uint64_t timeout_ns)
 {
@@ -122,6 +149,7 @@ shutdown_pipeline(djp_sdk *sdk, uint64_t start, uint64_t timeout_ns)
         djp__mutex_lock(&sdk->work);
         djp__collect_discard(sdk, DJP_LOSS_SHUTDOWN);
         djp__mutex_unlock(&sdk->work);
+        shutdown_tell(sdk);
     }
     return result;
 }

@@ -56,7 +56,7 @@ typedef struct djp_export_stats {
 typedef enum djp_phase { DJP_PHASE_OPEN, DJP_PHASE_CLOSING, DJP_PHASE_CLOSED } djp_phase;
 
 /* Families of the SDK's own counters. */
-enum { DJP_SELF_SPANS, DJP_SELF_REQUESTS, DJP_SELF_WAITING, DJP_SELF_COUNT };
+enum { DJP_SELF_SPANS, DJP_SELF_REQUESTS, DJP_SELF_WAITING, DJP_SELF_RECORDINGS, DJP_SELF_COUNT };
 
 struct djp_sdk {
     /* Set by djp_sdk_new, constant afterwards. */
@@ -138,6 +138,8 @@ int djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options, const
 void djp__sdk_unref(djp_sdk *sdk);
 /* The part of an URL that may be shown: scheme, host, port, path. NULL without memory. */
 char *djp__sdk_public_endpoint(const char *url);
+/* Where spans go, for messages: the endpoint, or the name of a transport without one. Borrowed from sdk. */
+const char *djp__sdk_target(const djp_sdk *sdk);
 
 /* worker.c. Starts the thread when there is none; `state` is held. 0 or DJP_ETHREAD. */
 int djp__worker_start_locked(djp_sdk *sdk);

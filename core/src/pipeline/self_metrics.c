@@ -35,6 +35,15 @@ static void
 self_metrics_collect(void *user)
 {
     djp_sdk *sdk = user;
+    djp_registry_counters recordings;
+    djp__registry_counters(&recordings, sdk->registry);
+    djp_family *lost = sdk->self_metrics[DJP_SELF_RECORDINGS];
+    self_metrics_count(lost, "dropped", recordings.dropped);
+    self_metrics_count(lost, "overflowed", recordings.overflowed);
+    self_metrics_count(lost, "refused", recordings.refused);
+    if (!sdk->recorder) {
+        return;
+    }
     djp_recorder_counters counters;
     djp__recorder_counters(&counters, sdk->recorder);
     djp_family *spans = sdk->self_metrics[DJP_SELF_SPANS];
@@ -52,10 +61,15 @@ self_metrics_collect(void *user)
 int
 djp__self_metrics_add(djp_sdk *sdk)
 {
-    if (!sdk->recorder) {
-        return 0;
-    }
     djp_registry *registry = sdk->registry;
+    sdk->self_metrics[DJP_SELF_RECORDINGS] = self_metrics_family(
+        registry, DJP_COUNTER, "djp_telemetry_metric_recordings", "Metric recordings not kept as given", "outcome");
+    if (!sdk->self_metrics[DJP_SELF_RECORDINGS]) {
+        return DJP_ENOMEM;
+    }
+    if (!sdk->recorder) {
+        return djp__registry_on_collect(registry, self_metrics_collect, sdk);
+    }
     sdk->self_metrics[DJP_SELF_SPANS] =
         self_metrics_family(registry, DJP_COUNTER, "djp_telemetry_spans", "Spans by what became of them", "outcome");
     sdk->self_metrics[DJP_SELF_REQUESTS] = self_metrics_family(registry, DJP_COUNTER, "djp_telemetry_export_requests",

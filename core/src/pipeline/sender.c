@@ -49,7 +49,7 @@ sender_warn(djp_sdk *sdk, djp_loss reason, uint64_t spans, const djp_send_result
               "%llu spans were not delivered to %s (%s): %s. They are lost and counted; newer spans are still sent. "
               "Check that "
               "the receiver runs and accepts them.",
-              (unsigned long long)spans, sdk->endpoint, djp__loss_name(reason),
+              (unsigned long long)spans, djp__sdk_target(sdk), djp__loss_name(reason),
               result->message[0] ? result->message : "no further information");
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "djp/version.h"
+#include "metrics/registry.h"
 #include "pipeline/pipeline.h"
 
 static void
@@ -116,6 +117,24 @@ status_waiting(djp_buf *out, const djp_sdk *sdk)
 }
 
 static void
+status_registry(djp_buf *out, djp_sdk *sdk)
+{
+    djp_registry_counters counters;
+    memset(&counters, 0, sizeof counters);
+    if (sdk->registry) {
+        djp__registry_counters(&counters, sdk->registry);
+    }
+    status_open(out, "registry");
+    status_number(out, "families", counters.families);
+    status_number(out, "series", counters.series);
+    status_number(out, "used_bytes", counters.segment_bytes);
+    status_number(out, "dropped", counters.dropped);
+    status_number(out, "overflowed", counters.overflowed);
+    status_number(out, "refused", counters.refused);
+    djp__buf_char(out, '}');
+}
+
+static void
 status_export(djp_buf *out, djp_sdk *sdk)
 {
     const djp_export_stats *stats = &sdk->stats;
@@ -220,6 +239,7 @@ djp_sdk_status_json(char **out, size_t *out_size, djp_sdk *sdk)
     status_head(&text, sdk);
     status_spans(&text, sdk, &counters);
     status_waiting(&text, sdk);
+    status_registry(&text, sdk);
     status_export(&text, sdk);
     status_worker(&text, sdk);
     status_last_error(&text, sdk);
