@@ -230,6 +230,25 @@ check_made(djp_buf *buf, const char *expected)
     djp__buf_clear(buf);
 }
 
+/* Every pair of bytes at every place among sixteen digits, which are decoded at once, and behind them. */
+static void
+hex_takes_lower_case_digits_only(void **state)
+{
+    (void)state;
+    static const char digits[] = "0123456789abcdef";
+    for (unsigned i = 0; i < 256u * 256u * 9u; i++) {
+        char text[] = "0af79be18cd23456af", pair[2] = {(char)i, (char)(i >> 8)};
+        uint8_t bytes[9];
+        size_t place = i >> 16;
+        memcpy(text + 2 * place, pair, 2);
+        const char *high = pair[0] ? strchr(digits, pair[0]) : NULL, *low = pair[1] ? strchr(digits, pair[1]) : NULL;
+        int good = djp__hex_decode(bytes, 9, text);
+        if (good != (high && low) || (good && bytes[place] != (high - digits) * 16 + (low - digits))) {
+            fail_msg("%02x %02x at %u", (unsigned char)pair[0], (unsigned char)pair[1], (unsigned)place);
+        }
+    }
+}
+
 static void
 codes_go_both_ways(void **state)
 {
@@ -347,11 +366,17 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(utf8_is_checked_and_repaired), cmocka_unit_test(random_bytes_repair_to_valid_text_of_any_size),
-        cmocka_unit_test(prefixes_count_characters),    cmocka_unit_test(doubles_read_back_equal_in_any_locale),
-        cmocka_unit_test(numbers_are_parsed_strictly),  cmocka_unit_test(slices_split_trim_and_compare),
-        cmocka_unit_test(codes_go_both_ways),           cmocka_unit_test(json_strings_are_escaped_and_repaired),
-        cmocka_unit_test(integers_and_formats),         cmocka_unit_test(limits_and_failures_stick),
+        cmocka_unit_test(utf8_is_checked_and_repaired),
+        cmocka_unit_test(random_bytes_repair_to_valid_text_of_any_size),
+        cmocka_unit_test(prefixes_count_characters),
+        cmocka_unit_test(doubles_read_back_equal_in_any_locale),
+        cmocka_unit_test(numbers_are_parsed_strictly),
+        cmocka_unit_test(slices_split_trim_and_compare),
+        cmocka_unit_test(hex_takes_lower_case_digits_only),
+        cmocka_unit_test(codes_go_both_ways),
+        cmocka_unit_test(json_strings_are_escaped_and_repaired),
+        cmocka_unit_test(integers_and_formats),
+        cmocka_unit_test(limits_and_failures_stick),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

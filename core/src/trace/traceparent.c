@@ -8,16 +8,6 @@
 enum { TRACEPARENT_TRACE_AT = 3, TRACEPARENT_SPAN_AT = 36, TRACEPARENT_FLAGS_AT = 53 };
 
 static int
-traceparent_any_bit(const uint8_t *bytes, size_t size)
-{
-    uint8_t bits = 0;
-    for (size_t i = 0; i < size; i++) {
-        bits |= bytes[i];
-    }
-    return bits != 0;
-}
-
-static int
 traceparent_shape_is_valid(djp_text text)
 {
     if (text.size < DJP_TRACEPARENT_SIZE) {
@@ -42,15 +32,15 @@ djp_traceparent_parse(djp_span_context *out, const char *text, size_t size)
         return 0;
     }
     djp_text value = djp__text_trim((djp_text){text, size});
-    djp_span_context read = {.is_remote = 1};
     if (!traceparent_shape_is_valid(value) ||
-        !djp__hex_decode(read.trace_id, sizeof(read.trace_id), value.data + TRACEPARENT_TRACE_AT) ||
-        !djp__hex_decode(read.span_id, sizeof(read.span_id), value.data + TRACEPARENT_SPAN_AT) ||
-        !djp__hex_decode(&read.flags, 1, value.data + TRACEPARENT_FLAGS_AT) || !djp_span_context_is_valid(&read)) {
+        !djp__hex_decode(out->trace_id, sizeof(out->trace_id), value.data + TRACEPARENT_TRACE_AT) ||
+        !djp__hex_decode(out->span_id, sizeof(out->span_id), value.data + TRACEPARENT_SPAN_AT) ||
+        !djp__hex_decode(&out->flags, 1, value.data + TRACEPARENT_FLAGS_AT) || !djp_span_context_is_valid(out)) {
+        memset(out, 0, sizeof(*out));
         return 0;
     }
-    read.flags &= DJP_FLAG_SAMPLED | DJP_FLAG_RANDOM;
-    *out = read;
+    out->flags &= DJP_FLAG_SAMPLED | DJP_FLAG_RANDOM;
+    out->is_remote = 1;
     return 1;
 }
 
@@ -88,6 +78,11 @@ djp_traceparent_write(char *out, const djp_span_context *context)
 int
 djp_span_context_is_valid(const djp_span_context *context)
 {
-    return context != NULL && traceparent_any_bit(context->trace_id, sizeof(context->trace_id)) &&
-           traceparent_any_bit(context->span_id, sizeof(context->span_id));
+    uint64_t trace[2], span;
+    if (context == NULL) {
+        return 0;
+    }
+    memcpy(trace, context->trace_id, sizeof trace);
+    memcpy(&span, context->span_id, sizeof span);
+    return (trace[0] | trace[1]) != 0 && span != 0;
 }
