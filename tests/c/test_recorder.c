@@ -376,6 +376,56 @@ closing_counts_what_comes_later(void **state)
     djp__recorder_free(recorder);
 }
 
+typedef struct slow_wake {
+    DJP_ATOMIC(int) entered;
+    DJP_ATOMIC(int) left;
+} slow_wake;
+
+static void
+wake_slowly(void *user)
+{
+    slow_wake *notes = user;
+    djp_store_release(&notes->entered, 1);
+    usleep(50000);
+    djp_store_release(&notes->left, 1);
+}
+
+static void *
+end_in_thread(void *span)
+{
+    djp_span_end(span, 0);
+    return NULL;
+}
+
+/* What the callback works on may be freed after the recorder, even while other threads end spans. */
+static void
+freeing_waits_for_the_callback(void **state)
+{
+    (void)state;
+    slow_wake notes = {0, 0};
+    pthread_t thread;
+    djp_recorder_options options = span_reader_options();
+    options.wake = wake_slowly;
+    options.wake_user = &notes;
+    djp_recorder *recorder = span_reader_recorder(&options);
+    djp_span *early = djp_span_start(recorder, "early", 5, NULL);
+    djp_span *late = djp_span_start(recorder, "late", 4, NULL);
+    djp__recorder_arm(recorder, 0);
+    assert_int_equal(pthread_create(&thread, NULL, end_in_thread, early), 0);
+    while (!djp_load_acquire(&notes.entered)) {
+        sched_yield();
+    }
+    djp__recorder_free(recorder);
+    assert_int_equal(djp_load_acquire(&notes.left), 1);
+    pthread_join(thread, NULL);
+    djp_store_release(&notes.entered, 0);
+    djp__recorder_arm(recorder, 0);
+    djp_span_end(late, 0);
+    assert_int_equal(djp_load_acquire(&notes.entered), 0);
+    djp_span_release(early);
+    djp_span_release(late);
+}
+
 static void
 a_recorder_outlives_its_spans(void **state)
 {
@@ -511,6 +561,7 @@ main(void)
         cmocka_unit_test(counts_are_exact_over_many_threads),
         cmocka_unit_test(the_reader_is_woken_once_per_arming),
         cmocka_unit_test(closing_counts_what_comes_later),
+        cmocka_unit_test(freeing_waits_for_the_callback),
         cmocka_unit_test(a_recorder_outlives_its_spans),
         cmocka_unit_test(a_forked_child_starts_afresh),
         cmocka_unit_test(a_span_of_another_recorder_is_a_local_parent),

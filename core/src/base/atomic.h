@@ -26,6 +26,8 @@
 
 /* Sequentially consistent, for "I publish, then look whether you sleep" against "I go to sleep, then look once more". */
 #define djp_load_seq_cst(p) atomic_load_explicit((p), memory_order_seq_cst)
+#define djp_store_seq_cst(p, v) atomic_store_explicit((p), (v), memory_order_seq_cst)
+#define djp_add_seq_cst(p, v) atomic_fetch_add_explicit((p), (v), memory_order_seq_cst)
 #define djp_swap_seq_cst(p, v) atomic_exchange_explicit((p), (v), memory_order_seq_cst)
 #define djp_cas_weak_seq_cst(p, expected, v) \
     atomic_compare_exchange_weak_explicit((p), (expected), (v), memory_order_seq_cst, memory_order_relaxed)

@@ -2,6 +2,7 @@
  * a span. */
 #include "trace/recorder.h"
 
+#include <sched.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -135,9 +136,20 @@ djp__recorder_arm(djp_recorder *recorder, uint64_t used_bytes)
 }
 
 void
+djp__recorder_wake(djp_recorder *recorder)
+{
+    /* Announced before the look, so that whoever closes either is seen here or sees us and waits. */
+    djp_add_seq_cst(&recorder->waking, 1);
+    if (!djp_load_seq_cst(&recorder->closed)) {
+        recorder->options.wake(recorder->options.wake_user);
+    }
+    djp_sub_acq_rel(&recorder->waking, 1);
+}
+
+void
 djp__recorder_close(djp_recorder *recorder)
 {
-    djp_store_release(&recorder->closed, 1);
+    djp_store_seq_cst(&recorder->closed, 1);
 }
 
 void
@@ -147,6 +159,9 @@ djp__recorder_free(djp_recorder *recorder)
         return;
     }
     djp__recorder_close(recorder);
+    while (djp_load_seq_cst(&recorder->waking) > 0) {
+        sched_yield(); /* wake_user must outlive the call; wake is short */
+    }
     djp__tables_lock();
     recorder->parked = 1;
     djp_recorder *dead = recorder__reap_locked();
@@ -167,6 +182,7 @@ djp__recorder_fork_child(djp_recorder *recorder)
         djp_store_relaxed(&stripe->owner, 0u);
     }
     recorder->serial = recorder__next_serial();
+    djp_store_relaxed(&recorder->waking, 0);
     djp_store_relaxed(&recorder->pending_bytes, 0u);
     djp__ring_reset(recorder->ring);
     djp__recorder_arm(recorder, 0);

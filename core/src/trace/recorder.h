@@ -29,7 +29,8 @@ djp_ring *djp__recorder_ring(djp_recorder *recorder);
 void djp__recorder_arm(djp_recorder *recorder, uint64_t used_bytes);
 /* From now on starts return NULL and ends of open spans are counted as after_shutdown. */
 void djp__recorder_close(djp_recorder *recorder);
-/* Frees at once when no span is live, else parks the recorder until the last one is released. */
+/* Frees at once when no span is live, else parks the recorder until the last one is released. wake is not called any more when this
+ * returns, whoever ends spans meanwhile. */
 void djp__recorder_free(djp_recorder *recorder);
 /* In a forked child: empty ring, counters at zero, armed at 0. Spans of the parent's generation are discarded when ended. */
 void djp__recorder_fork_child(djp_recorder *recorder);

@@ -44,7 +44,8 @@ struct djp_recorder {
     uint32_t record_max; /* bytes; a quarter of the ring at most */
     uint8_t tail_rules; /* 1: errors or slowness may still keep what the head drops */
     uint64_t serial; /* names this recorder and its process: never repeated, changed in a forked child */
-    DJP_ATOMIC(int) closed; /* any thread, relaxed */
+    DJP_ATOMIC(int) closed; /* any thread; relaxed, sequentially consistent against `waking` */
+    DJP_ATOMIC(int) waking; /* threads inside options.wake; any thread, sequentially consistent */
     djp_recorder *next; /* in the list of all recorders, under the tables lock */
     int parked; /* freed by its owner while spans live; under the tables lock */
     void *memory; /* what the allocator gave */
@@ -91,6 +92,9 @@ djp__count_add(djp_recorder *recorder, djp_count which, uint64_t n)
 
 #define djp__count(recorder, which) djp__count_add((recorder), (which), 1)
 
+/* Calls options.wake unless the recorder is closed. */
+void djp__recorder_wake(djp_recorder *recorder);
+
 /* After a commit. The level is disarmed by whoever calls wake. */
 static inline void
 djp__recorder_committed(djp_recorder *recorder)
@@ -98,7 +102,7 @@ djp__recorder_committed(djp_recorder *recorder)
     uint64_t level = djp_load_seq_cst(&recorder->wake_level);
     if (__builtin_expect(level != DJP_WAKE_NEVER, 0) && djp__ring_used(recorder->ring) >= level &&
         djp_swap_seq_cst(&recorder->wake_level, DJP_WAKE_NEVER) != DJP_WAKE_NEVER && recorder->options.wake) {
-        recorder->options.wake(recorder->options.wake_user);
+        djp__recorder_wake(recorder);
     }
 }
 
