@@ -12,5 +12,6 @@ c_files=$(git ls-files 'core/include/**.h' 'core/src/**.[ch]' 'bindings/python/s
 check clang-format --dry-run --Werror $c_files
 check "$python" -m ruff check -q .
 check "$python" -m ruff format --check -q .
-check "$python" -m mypy --no-error-summary examples/typed_service.py
+check "$python" -m mypy --no-error-summary examples/typed_service.py tests/python/typed_surface.py
+check "$python" -m mypy.stubtest djp_telemetry --concise
 exit $bad

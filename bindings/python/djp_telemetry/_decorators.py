@@ -128,7 +128,9 @@ def traced(name: Optional[str] = None, *, attributes: Any = None, kind: Any = No
 
 
 def traced(name: Any = None, *, attributes: Any = None, kind: Any = None) -> Any:
-    """Decorator: each call of the function is a span, named after the function unless a name is given."""
+    """Decorator: each call of the function is a span, named after the function unless a name is given. Takes
+    functions, coroutine functions, generators of both kinds, static and class methods. An exception is recorded and
+    raised again as it is. attributes and kind: as in start_span()."""
     if callable(name) or isinstance(name, (staticmethod, classmethod)):
         return traced()(name)
 

@@ -18,6 +18,8 @@ from typing import (
     overload,
 )
 
+from typing_extensions import disjoint_base
+
 from ._types import SpanKind, Status, StatusCode
 
 __version__: str
@@ -180,6 +182,13 @@ class Tracer:
         *,
         parent: _Parent = None,
     ) -> SpanStarter: ...
+
+@disjoint_base
+class AsgiApp:
+    @property
+    def app(self) -> Any: ...
+    def _setup(self, *options: Any) -> None: ...
+    def __call__(self, scope: Any, receive: Any, send: Any) -> Awaitable[None]: ...
 
 def start_span(
     name: str,

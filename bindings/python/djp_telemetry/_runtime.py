@@ -142,7 +142,14 @@ def init_telemetry(
 ) -> None:
     """Starts what the options and the environment ask for; an option wins over its variable. Does nothing while
     telemetry is active, and may be called again after shutdown(). Never raises for a value: a bad one is replaced by
-    its default with one warning."""
+    its default with one warning.
+
+    enabled: the main switch. backend: "noop", "prom", "otel" or "hybrid". exporter: "otlp", "console", "file",
+    "memory" or "none". endpoint: URL of the collector. protocol: "grpc", "http/protobuf" or "http/json". headers,
+    resource_attributes: a mapping, or text as in the variables. path: file of the file exporter. environment: such as
+    "prod". sample_ratio: 0 to 1. slow_threshold: seconds, 0 for off. ring_bytes: 65,536 to 1,073,741,824.
+    flush_interval: seconds. prometheus_port: 0 for none. Every other option of docs/configuration.md is a keyword,
+    too; durations are in seconds."""
     given = dict(
         options,
         enabled=enabled,

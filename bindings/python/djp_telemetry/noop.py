@@ -14,6 +14,8 @@ __all__ = ["init_noop_if_enabled"]
 class TraceFlags(int):
     """The W3C trace flags: an int."""
 
+    __slots__ = ()
+
     @property
     def sampled(self) -> bool:
         return bool(self & 1)
@@ -36,12 +38,29 @@ class SpanContext:
     ) -> None:
         pass
 
-    trace_id = property(lambda self: 0)
-    span_id = property(lambda self: 0)
-    trace_flags = property(lambda self: TraceFlags(0))
-    trace_state = property(lambda self: TraceState())
-    is_remote = property(lambda self: False)
-    is_valid = property(lambda self: False)
+    @property
+    def trace_id(self) -> int:
+        return 0
+
+    @property
+    def span_id(self) -> int:
+        return 0
+
+    @property
+    def trace_flags(self) -> TraceFlags:
+        return TraceFlags(0)
+
+    @property
+    def trace_state(self) -> TraceState:
+        return TraceState()
+
+    @property
+    def is_remote(self) -> bool:
+        return False
+
+    @property
+    def is_valid(self) -> bool:
+        return False
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SpanContext)
@@ -162,8 +181,13 @@ class Context:
     def __init__(self, span: Any = None, baggage: Any = None) -> None:
         pass
 
-    span = property(lambda self: INVALID_SPAN)
-    baggage = property(lambda self: Baggage())
+    @property
+    def span(self) -> Span:
+        return INVALID_SPAN
+
+    @property
+    def baggage(self) -> Baggage:
+        return Baggage()
 
     def get_span_context(self, /) -> SpanContext:
         return _CONTEXT

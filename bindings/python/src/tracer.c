@@ -374,9 +374,11 @@ tracer_dealloc(PyObject *self)
     "set_status_on_exception=True, end_on_exit=True, *, parent=None)\n--\n\n"
 static PyMethodDef tracer_methods[] = {
     {"start_span", DJP_PY_FAST(tracer_start_span),
-     "start_span" TRACER_PARAMETERS "Starts a span; it is current only inside `with`."},
+     "start_span" TRACER_PARAMETERS "Starts a span; it is current only inside `with`. context and "
+     "parent mean the same; see djp_telemetry.start_span()."},
     {"start_as_current_span", DJP_PY_FAST(tracer_start_as_current),
-     "start_as_current_span" TRACER_PARAMETERS "A context manager and decorator around a span."},
+     "start_as_current_span" TRACER_PARAMETERS "A context manager, and a decorator for functions, coroutine "
+     "functions and generators of both kinds: each call is a span."},
     {NULL, NULL, 0, NULL},
 };
 static PyType_Slot tracer_slots[] = {
@@ -421,7 +423,10 @@ tracer_get(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *
 static PyMethodDef tracer_functions[] = {
     {"start_span", DJP_PY_FAST(tracer_module_start_span),
      "start_span($module, name, attributes=None, *, parent=None, kind=None, links=None, start_time=None)\n--\n\n"
-     "Starts a span. `with start_span(...) as span:` makes it current and ends it."},
+     "Starts a span. `with start_span(...) as span:` makes it current and ends it; an exception is recorded and "
+     "raised again as it is. parent: a span, SpanContext, Context or mapping of headers, else the current span. kind: "
+     "\"internal\", \"server\", \"client\", \"producer\", \"consumer\" or a SpanKind. start_time: an int in "
+     "nanoseconds or a float in seconds since 1970, else now. Never raises for a value."},
     {"get_tracer", DJP_PY_FAST(tracer_get),
      "get_tracer($module, name=None, version=None, schema_url=None, attributes=None)\n--\n\n"
      "A tracer for one instrumentation scope. Never None."},

@@ -162,7 +162,8 @@ use_detach(PyObject *module, PyObject *token)
 static PyMethodDef use_functions[] = {
     {"use_span", DJP_PY_FAST(use_span),
      "use_span($module, span, end_on_exit=False, record_exception=True, set_status_on_exception=True)\n--\n\n"
-     "Makes a span, a SpanContext or a Context current inside `with`."},
+     "Makes a span, a SpanContext or a Context current inside `with`; an exception is recorded on the span and raised "
+     "again as it is."},
     {"attach", use_attach, METH_O,
      "attach($module, context, /)\n--\n\nMakes a Context current until detach() gets the token returned here."},
     {"detach", use_detach, METH_O, "detach($module, token, /)\n--\n\nUndoes attach()."},
