@@ -55,11 +55,8 @@ call_leave(djp_py_call *call)
     call->token = call->baggage_token = NULL;
     if (token != NULL)
         djp_py_current_reset(state, token);
-    if (baggage_token != NULL) {
-        if (PyContextVar_Reset(state->baggage_var, baggage_token) < 0)
-            PyErr_Clear();
-        Py_DECREF(baggage_token);
-    }
+    if (baggage_token != NULL)
+        djp_py_baggage_reset(state, baggage_token);
     Py_CLEAR(call->iterator);
     Py_CLEAR(call->receive);
     Py_CLEAR(call->baggage);
@@ -69,15 +66,17 @@ static int
 call_clear(PyObject *self)
 {
     djp_py_call *call = (djp_py_call *)self;
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    Py_CLEAR(call->iterator); /* closes a coroutine that is dropped half-way */
-    if (call->exchange != NULL) {
-        call_leave(call);
-        djp_py_exchange_finish(call->exchange);
+    if (!call->done) {
+        PyObject *type, *value, *traceback;
+        PyErr_Fetch(&type, &value, &traceback);
+        Py_CLEAR(call->iterator); /* closes a coroutine that is dropped half-way */
+        if (call->exchange != NULL) {
+            call_leave(call);
+            djp_py_exchange_finish(call->exchange);
+        }
+        PyErr_Restore(type, value, traceback);
     }
     Py_CLEAR(call->exchange);
-    PyErr_Restore(type, value, traceback);
     return 0;
 }
 
@@ -91,19 +90,29 @@ call_dealloc(PyObject *self)
     djp_py_pool_give(state != NULL && state->asgi != NULL ? &state->asgi->calls : NULL, self);
 }
 
+static void
+call_settle(djp_py_call *call)
+{
+    djp_py_exchange_finish(call->exchange);
+    call_leave(call);
+}
+
 /* The end of the application: keeps a set exception set. */
 static void
 call_finish(djp_py_call *call, int failed)
 {
     djp_py_exchange *exchange = call->exchange;
-    PyObject *type, *value, *traceback;
     if (failed)
         djp_py_exchange_fail(exchange);
     else if (exchange->status == 0 && !exchange->disconnected)
         exchange->failed = 1; /* returned without an answer: the server sends its own 500 */
+    if (!PyErr_Occurred()) {
+        call_settle(call);
+        return;
+    }
+    PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
-    djp_py_exchange_finish(exchange);
-    call_leave(call);
+    call_settle(call);
     PyErr_Restore(type, value, traceback);
 }
 
@@ -171,7 +180,9 @@ call_send(PyObject *self, PyObject *value)
 static PyObject *
 call_next(PyObject *self)
 {
-    return call_send(self, Py_None);
+    PyObject *result = NULL;
+    PySendResult status = call_am_send(self, Py_None, &result);
+    return djp_py_drive_next(status, result);
 }
 
 static PyObject *

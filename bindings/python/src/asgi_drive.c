@@ -107,3 +107,13 @@ djp_py_drive_answer(PySendResult status, PyObject *value)
     Py_XDECREF(stop);
     return NULL;
 }
+
+PyObject *
+djp_py_drive_next(PySendResult status, PyObject *value)
+{
+    if (status == PYGEN_RETURN && value == Py_None) {
+        Py_DECREF(value);
+        return NULL;
+    }
+    return djp_py_drive_answer(status, value);
+}

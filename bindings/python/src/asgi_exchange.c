@@ -144,15 +144,12 @@ djp_py_exchange_finish(djp_py_exchange *exchange)
 {
     if (exchange->recorded || exchange->state->asgi == NULL)
         return;
-    PyObject *type, *value, *traceback;
     exchange->recorded = 1;
-    PyErr_Fetch(&type, &value, &traceback);
     exchange_record(exchange);
     Py_CLEAR(exchange->scope);
     Py_CLEAR(exchange->root_path);
     Py_CLEAR(exchange->path);
     Py_CLEAR(exchange->span);
-    PyErr_Restore(type, value, traceback);
 }
 
 /* Frameworks raise an exception of this name when the client went away while they read or wrote: no fault of the
@@ -263,8 +260,12 @@ exchange_send(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kw
             exchange_sent_websocket(exchange, message, type);
     }
     PyObject *awaitable = PyObject_Vectorcall(exchange->send, args, nargsf, kwnames);
-    if (exchange->complete && !exchange->stepping) /* sent from another task: the application may wait for long */
+    if (exchange->complete && !exchange->stepping) { /* sent from another task: the application may wait for long */
+        PyObject *type, *value, *traceback;
+        PyErr_Fetch(&type, &value, &traceback);
         djp_py_exchange_finish(exchange);
+        PyErr_Restore(type, value, traceback);
+    }
     return awaitable;
 }
 

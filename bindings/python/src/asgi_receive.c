@@ -149,7 +149,9 @@ message_send(PyObject *self, PyObject *value)
 static PyObject *
 message_next(PyObject *self)
 {
-    return message_send(self, Py_None);
+    PyObject *result = NULL;
+    PySendResult status = message_am_send(self, Py_None, &result);
+    return djp_py_drive_next(status, result);
 }
 
 static PyObject *

@@ -14,22 +14,6 @@ typedef struct scope_fields {
     djp_text length;
 } scope_fields;
 
-PyObject *
-djp_py_asgi_get(PyObject *scope, PyObject *key)
-{
-    PyObject *value = PyDict_GetItemWithError(scope, key);
-    if (value == NULL)
-        PyErr_Clear();
-    return value;
-}
-
-int
-djp_py_asgi_is(PyObject *text, const char *ascii, Py_ssize_t size)
-{
-    return PyUnicode_CheckExact(text) && PyUnicode_IS_COMPACT_ASCII(text) && PyUnicode_GET_LENGTH(text) == size &&
-           memcmp(PyUnicode_1BYTE_DATA(text), ascii, (size_t)size) == 0;
-}
-
 static inline char
 scope_lower(char c)
 {

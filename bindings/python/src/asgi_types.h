@@ -7,6 +7,8 @@
 
 #include "binding.h"
 
+#include <string.h>
+
 #if PY_VERSION_HEX < 0x030a0000
 typedef enum { PYGEN_RETURN = 0, PYGEN_ERROR = -1, PYGEN_NEXT = 1 } PySendResult;
 #endif
@@ -141,9 +143,21 @@ typedef struct djp_py_asgi_headers {
 } djp_py_asgi_headers;
 void djp_py_asgi_headers_get(djp_py_asgi_headers *out, djp_py_state *state, const djp_py_http *http, PyObject *headers);
 /* Value of a scope's key, borrowed, or NULL; never leaves an exception. */
-PyObject *djp_py_asgi_get(PyObject *scope, PyObject *key);
-/* 1 when a str equals an ASCII text. */
-int djp_py_asgi_is(PyObject *text, const char *ascii, Py_ssize_t size);
+static inline PyObject *
+djp_py_asgi_get(PyObject *scope, PyObject *key)
+{
+    PyObject *value = PyDict_GetItemWithError(scope, key);
+    if (value == NULL)
+        PyErr_Clear();
+    return value;
+}
+/* 1 when a str equals an ASCII text. Inline, because the size is a constant: no call is left. */
+static inline int
+djp_py_asgi_is(PyObject *text, const char *ascii, Py_ssize_t size)
+{
+    return PyUnicode_CheckExact(text) && PyUnicode_IS_COMPACT_ASCII(text) && PyUnicode_GET_LENGTH(text) == size &&
+           memcmp(PyUnicode_1BYTE_DATA(text), ascii, (size_t)size) == 0;
+}
 
 /* ---- asgi_route.c ---- */
 /* The template that the request matched, a new reference, or NULL. Never raises. */
@@ -154,7 +168,7 @@ int djp_py_asgi_add_exchange(PyObject *module, djp_py_state *state);
 /* Starts the span. Returns a new exchange; NULL with an exception only without memory. */
 djp_py_exchange *djp_py_exchange_new(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type, PyObject *scope,
                                      PyObject *send, const djp_py_asgi_headers *headers);
-/* Records span and metrics, once. Keeps the interpreter's error indicator. */
+/* Records span and metrics, once. No exception may be set. */
 void djp_py_exchange_finish(djp_py_exchange *exchange);
 /* Notes the exception that is set, then finishes. The exception stays set, the same object. */
 void djp_py_exchange_fail(djp_py_exchange *exchange);
@@ -177,7 +191,9 @@ PySendResult djp_py_drive_send(djp_py_state *state, PyObject *iterator, PyObject
 /* throw(type, value, traceback) in either form; NULL with the exception, StopIteration when the coroutine returned. */
 PyObject *djp_py_drive_throw(PyObject *iterator, PyObject *const *args, Py_ssize_t nargs);
 int djp_py_drive_close(PyObject *iterator);
-/* Turns a result of send into what send(), __next__() and throw() return. Takes value. */
+/* Turns a result of send into what send() and throw() return. Takes value. */
 PyObject *djp_py_drive_answer(PySendResult status, PyObject *value);
+/* The same for __next__(), where the interpreter itself makes the StopIteration of a coroutine that returns None. */
+PyObject *djp_py_drive_next(PySendResult status, PyObject *value);
 
 #endif

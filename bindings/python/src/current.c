@@ -17,12 +17,9 @@ current_reset(PyObject *variable, PyObject *token)
 {
     if (token == NULL)
         return;
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
     /* Fails in another context than the one of the set (a generator closed elsewhere): there is nothing to restore then. */
     if (PyContextVar_Reset(variable, token) < 0)
         PyErr_Clear();
-    PyErr_Restore(type, value, traceback);
     Py_DECREF(token);
 }
 
