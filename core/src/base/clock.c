@@ -172,9 +172,13 @@ clock__tsc_refresh(void)
     if (width > CLOCK__WIDEST_TICKS) {
         return; /* interrupted each time: better none than a wrong one */
     }
-    if (clock__notes.state == CLOCK__RUNNING) {
+    if (ticks <= clock__notes.ticks) {
+        /* A counter that was set back, as after a suspend, gives no rate; the kernel's own clock goes on. */
+        clock__notes.state = CLOCK__UNFIT;
+        djp_store_release(&clock__sequence, 0u);
+    } else if (clock__notes.state == CLOCK__RUNNING) {
         clock__steer(ticks, ns);
-    } else if (ns - clock__notes.ns >= CLOCK__CALIBRATION_NS && ticks > clock__notes.ticks) {
+    } else if (ns - clock__notes.ns >= CLOCK__CALIBRATION_NS) {
         uint64_t rate = (uint64_t)(((unsigned __int128)(ns - clock__notes.ns) << 32) / (ticks - clock__notes.ticks));
         /* Start ahead by the doubt of the pair, so that no reading is before one that the kernel just gave. */
         clock__publish(ticks, ns + (uint64_t)(((unsigned __int128)width * rate) >> 32) + 1, rate);
