@@ -3,6 +3,7 @@ application is called as if the middleware were not there."""
 
 from __future__ import annotations
 
+import itertools
 import logging
 from typing import Any, Awaitable, Callable, Iterable, MutableMapping, Optional, Union
 
@@ -76,11 +77,14 @@ class TelemetryMiddleware(_Base):  # type: ignore[misc]
         return normalised
 
 
+_PATHS_MAX = 1000  # an endless iterable ends here
+
+
 def _paths(given: Any) -> tuple[str, ...]:
     items: list[Any]
     try:
-        items = list(given.split(",")) if isinstance(given, str) else list(given or ())
-    except TypeError:
+        items = list(given.split(",")) if isinstance(given, str) else list(itertools.islice(given or (), _PATHS_MAX))
+    except Exception:  # an iterable of the caller's may raise anything
         items = [None]
     paths = tuple(item.strip() for item in items if isinstance(item, str) and item.strip())
     if any(not isinstance(item, str) for item in items):
