@@ -1,5 +1,5 @@
-/* Keyword arguments without tuples or dictionaries: names are compared by address first, because the compiler interns the names
- * in the caller's code. Must raise only for calls that no caller can mean. */
+/* Arguments: keywords without tuples or dictionaries, whose names are compared by address first, because the compiler interns the
+ * names in the caller's code, and iterables of any length. Must raise only for calls that no caller can mean. */
 #include "binding.h"
 
 #include <string.h>
@@ -53,4 +53,23 @@ djp_py_arguments(PyObject **out, const djp_py_state *state, const djp_py_signatu
             return args_fail(signature, "missing a required argument:", words[signature->names[i]]);
     }
     return 0;
+}
+
+PyObject *
+djp_py_items(PyObject *iterable, Py_ssize_t limit)
+{
+    if (PyList_CheckExact(iterable) || PyTuple_CheckExact(iterable))
+        return Py_NewRef(iterable);
+    PyObject *iterator = PyObject_GetIter(iterable), *list = iterator == NULL ? NULL : PyList_New(0), *item;
+    while (list != NULL && PyList_GET_SIZE(list) < limit && (item = PyIter_Next(iterator)) != NULL) {
+        if (PyList_Append(list, item) < 0)
+            Py_CLEAR(list);
+        Py_DECREF(item);
+    }
+    if (PyErr_Occurred()) {
+        PyErr_Clear();
+        Py_CLEAR(list);
+    }
+    Py_XDECREF(iterator);
+    return list;
 }

@@ -123,6 +123,33 @@ int djp_py_arguments(PyObject **out, const djp_py_state *state, const djp_py_sig
 /* An argument that may be None is NULL then. */
 #define djp_py_given(argument) ((argument) == Py_None ? NULL : (argument))
 
+/* The items of any iterable, the first `limit` of them, as a list or a tuple (a new reference); NULL without an exception when it has
+ * none. */
+PyObject *djp_py_items(PyObject *iterable, Py_ssize_t limit);
+#define DJP_PY_ITEMS_MAX 20000
+
+/* Before Python 3.12 an allocation may collect garbage, and so run finalizers that change what is being read. Between these two it
+ * does not. No code but ours may run between them. */
+static inline int
+djp_py_collection_pause(void)
+{
+#if PY_VERSION_HEX >= 0x030a0000 && PY_VERSION_HEX < 0x030c0000
+    return PyGC_Disable();
+#else
+    return 0;
+#endif
+}
+static inline void
+djp_py_collection_resume(int was)
+{
+#if PY_VERSION_HEX >= 0x030a0000 && PY_VERSION_HEX < 0x030c0000
+    if (was)
+        PyGC_Enable();
+#else
+    (void)was;
+#endif
+}
+
 /* ---- text (text.c) ---- */
 /* UTF-8 of a str (lone surrogates as U+FFFD) or the bytes of a bytes object. */
 typedef struct djp_py_text {
@@ -174,13 +201,14 @@ PyObject *djp_py_context_new(djp_py_state *state, PyObject *span, PyObject *bagg
 int djp_py_context_parts(djp_py_state *state, PyObject *object, PyObject **span, PyObject **baggage);
 /* Where a new span belongs. Exactly one of span and remote is set, or none (a new trace). */
 typedef struct djp_py_parent {
-    djp_span *span; /* borrowed from the object that was given */
+    djp_span *span; /* borrowed from owner */
     djp_span_context remote; /* owned: clear afterwards */
     int has_remote;
+    PyObject *owner; /* owned: keeps span alive; NULL without one */
 } djp_py_parent;
 /* Understands Span, SpanContext, Context, OpenTelemetry's objects, and mappings that hold one of them. Always fills out. */
 void djp_py_parent_get(djp_py_parent *out, djp_py_state *state, PyObject *object);
-#define djp_py_parent_release(parent) djp_span_context_clear(&(parent)->remote)
+void djp_py_parent_release(djp_py_parent *parent);
 
 /* ---- spans (span.c, exception.c) ---- */
 /* A Span object around a handle, which is taken in any case; NULL handle gives the no-op span. Never fails (no-op span). */
@@ -206,7 +234,8 @@ PyObject *djp_py_current_span(djp_py_state *state);
 PyObject *djp_py_current_find(djp_py_state *state);
 /* Makes span current and returns the token for djp_py_current_reset, or NULL (nothing changed, no exception). */
 PyObject *djp_py_current_set(djp_py_state *state, PyObject *span);
-/* Takes the token (NULL allowed). In another execution context than the one of the set it changes nothing. */
+/* Takes the token (NULL allowed). In another execution context than the one of the set it changes nothing. No exception may be
+ * set. */
 void djp_py_current_reset(djp_py_state *state, PyObject *token);
 /* The same pair for baggage. */
 PyObject *djp_py_baggage_set(djp_py_state *state, PyObject *baggage);

@@ -74,6 +74,15 @@ definition_full_name(PyObject *const *parts)
     return name;
 }
 
+static PyObject *
+definition_label_tuple(PyObject *names)
+{
+    PyObject *items = djp_py_items(names, DJP_LABELS_MAX + 1);
+    PyObject *tuple = items == NULL ? NULL : PySequence_Tuple(items);
+    Py_XDECREF(items);
+    return tuple;
+}
+
 /* Returns 0, or -1 without memory. What is not a sequence of text makes the definition unusable. */
 static int
 definition_set_labels(djp_py_definition *definition, PyObject *names)
@@ -84,7 +93,7 @@ definition_set_labels(djp_py_definition *definition, PyObject *names)
     else if (PyUnicode_Check(names))
         tuple = PyTuple_Pack(1, names); /* the usual slip: a bare string for one label */
     else
-        tuple = PySequence_Tuple(names);
+        tuple = definition_label_tuple(names);
     if (tuple == NULL) {
         definition->usable = 0;
         PyErr_Clear();
@@ -115,7 +124,8 @@ definition_set_buckets(djp_py_definition *definition, PyObject *buckets)
 {
     if (definition->type != DJP_HISTOGRAM || buckets == NULL || buckets == Py_None)
         return 0;
-    PyObject *list = PySequence_List(buckets);
+    PyObject *items = djp_py_items(buckets, DJP_PY_ITEMS_MAX), *list = items == NULL ? NULL : PySequence_List(items);
+    Py_XDECREF(items);
     if (list == NULL) {
         PyErr_Clear();
         definition->usable = 0;

@@ -95,7 +95,9 @@ static PyObject *
 guard_labels(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     djp_py_guard *guard = (djp_py_guard *)self;
-    PyObject *child = djp_py_metric_labels((PyObject *)guard->metric, args, nargs, kwnames);
+    PyObject *metric = Py_NewRef((PyObject *)guard->metric); /* reading the labels may run code that comes here, too */
+    PyObject *child = djp_py_metric_labels(metric, args, nargs, kwnames);
+    Py_DECREF(metric);
     if (child == NULL)
         return NULL;
     PyObject *old = (PyObject *)guard->metric;

@@ -105,13 +105,25 @@ label_slot_store(djp_py_label_cache *cache, size_t index, PyObject *const *value
     slot->child = Py_NewRef(child);
 }
 
-/* A tuple of the texts, or NULL with an exception. */
+/* The text of a value, always a plain str, whose hash and comparison run nobody's code. */
+static PyObject *
+label_text(PyObject *value)
+{
+    if (PyUnicode_CheckExact(value))
+        return Py_NewRef(value);
+    PyObject *text = PyObject_Str(value);
+    if (text != NULL && !PyUnicode_CheckExact(text))
+        Py_SETREF(text, PyUnicode_FromObject(text));
+    return text;
+}
+
+/* A tuple of the texts, or NULL with an exception. Making them may run any code. */
 static PyObject *
 label_texts(PyObject *const *values, size_t count)
 {
     PyObject *texts = PyTuple_New((Py_ssize_t)count);
     for (size_t i = 0; texts != NULL && i < count; i++) {
-        PyObject *text = PyUnicode_CheckExact(values[i]) ? Py_NewRef(values[i]) : PyObject_Str(values[i]);
+        PyObject *text = label_text(values[i]);
         if (text == NULL) {
             Py_CLEAR(texts);
             break;
@@ -123,18 +135,18 @@ label_texts(PyObject *const *values, size_t count)
 
 /* The child of texts (a new reference), from the dictionary or made now. NULL with an exception. */
 static PyObject *
-label_child(djp_py_metric *metric, djp_py_label_cache *cache, PyObject *texts, int *kept)
+label_child(djp_py_metric *metric, PyObject *children, PyObject *texts, int *kept)
 {
-    PyObject *child = PyDict_GetItemWithError(cache->children, texts);
+    PyObject *child = PyDict_GetItemWithError(children, texts);
     *kept = 1;
     if (child != NULL)
         return Py_NewRef(child);
     if (PyErr_Occurred() || (child = djp_py_metric_child(metric, texts)) == NULL)
         return NULL;
-    djp_py_definition_bind(metric->definition);
-    if ((size_t)PyDict_GET_SIZE(cache->children) >= metric->definition->children_limit)
+    djp_py_metric_bind((djp_py_metric *)child); /* so that it is shown at zero before its first recording */
+    if ((size_t)PyDict_GET_SIZE(children) >= metric->definition->children_limit)
         *kept = 0;
-    else if (PyDict_SetItem(cache->children, texts, child) < 0)
+    else if (PyDict_SetItem(children, texts, child) < 0)
         Py_CLEAR(child);
     return child;
 }
@@ -162,14 +174,14 @@ label_find(djp_py_metric *metric, PyObject *const *values, size_t count)
     PyObject *child = fast ? label_slot_find(cache, index, values, count) : NULL;
     if (child != NULL)
         return Py_NewRef(child);
+    PyObject *children = Py_NewRef(cache->children); /* the cache may be gone once the texts are made */
     PyObject *texts = label_texts(values, count);
-    child = texts != NULL ? label_child(metric, cache, texts, &kept) : NULL;
+    child = texts != NULL ? label_child(metric, children, texts, &kept) : NULL;
     Py_XDECREF(texts);
-    if (child == NULL)
-        return label_nowhere(metric, "got a value without a text form");
-    if (fast && kept && metric->cache == cache)
-        label_slot_store(cache, index, values, count, child);
-    return child;
+    if (fast && kept && child != NULL && metric->cache != NULL && metric->cache->children == children)
+        label_slot_store(metric->cache, index, values, count, child);
+    Py_DECREF(children);
+    return child != NULL ? child : label_nowhere(metric, "got a value without a text form");
 }
 
 /* Puts keyword values into the order of the label names. Returns 0 when a name is missing. */
@@ -263,7 +275,6 @@ PyObject *
 djp_py_metric_remove(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
     djp_py_metric *metric = (djp_py_metric *)self;
-    djp_family *family = djp_py_definition_bind(metric->definition);
     if (metric->values != NULL || (size_t)nargs != metric->definition->label_count ||
         nargs > (Py_ssize_t)DJP_LABELS_MAX)
         Py_RETURN_NONE;
@@ -275,6 +286,7 @@ djp_py_metric_remove(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
     djp_py_text owners[DJP_LABELS_MAX];
     djp_text texts[DJP_LABELS_MAX];
     size_t count = label_borrow(owners, texts, values);
+    djp_family *family = djp_py_definition_bind(metric->definition); /* after the texts, which any code may have made */
     if (family != NULL)
         djp_family_remove(family, texts);
     for (size_t i = 0; i < count; i++)

@@ -140,19 +140,19 @@ static PyObject *
 counter_inc(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     djp_py_metric *metric = (djp_py_metric *)self;
-    djp_series *series = djp_py_metric_series(metric);
     if (METRIC_LIKELY(nargs == 0 && kwnames == NULL)) {
-        djp_counter_add(series, 1.0);
+        djp_counter_add(djp_py_metric_series(metric), 1.0);
         Py_RETURN_NONE;
     }
+    /* Reading the arguments may run code that replaces the SDK: no series is looked up before. */
     PyObject *exemplar;
     double amount = metric_argument(args, nargs, kwnames, "amount", 1.0, &exemplar);
     if (METRIC_LIKELY(exemplar == NULL)) {
-        djp_counter_add(series, amount);
+        djp_counter_add(djp_py_metric_series(metric), amount);
     } else {
         djp_span_context context;
         metric_exemplar(&context, metric, exemplar);
-        djp_counter_add_in(series, amount, &context);
+        djp_counter_add_in(djp_py_metric_series(metric), amount, &context);
     }
     Py_RETURN_NONE;
 }
@@ -248,20 +248,19 @@ static PyObject *
 histogram_observe(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     djp_py_metric *metric = (djp_py_metric *)self;
-    djp_series *series = djp_py_metric_series(metric);
     PyObject *exemplar = NULL;
     double amount = METRIC_LIKELY(nargs == 1 && kwnames == NULL)
                         ? djp_py_metric_number(args[0])
                         : metric_argument(args, nargs, kwnames, "amount", Py_NAN, &exemplar);
-    if (series == NULL)
+    if (djp_py_metric_series(metric) == NULL)
         Py_RETURN_NONE;
     if (metric->state->recorder == NULL && exemplar == NULL) {
-        djp_histogram_observe(series, amount);
+        djp_histogram_observe(djp_py_metric_series(metric), amount);
         Py_RETURN_NONE;
     }
     djp_span_context context;
     metric_exemplar(&context, metric, exemplar);
-    djp_histogram_observe_in(series, amount, &context);
+    djp_histogram_observe_in(djp_py_metric_series(metric), amount, &context);
     Py_RETURN_NONE;
 }
 
@@ -327,26 +326,36 @@ metric_repr(PyObject *self)
 
 static PyMethodDef counter_methods[] = {
     METRIC_COMMON_METHODS,
-    {"inc", (PyCFunction)(void (*)(void))counter_inc, METRIC_FAST, "inc(amount=1, exemplar=None)"},
+    {"inc", (PyCFunction)(void (*)(void))counter_inc, METRIC_FAST,
+     "inc($self, amount=1, exemplar=None)\n--\n\nAdds a finite amount of zero or more; anything else is dropped and "
+     "counted. exemplar: a dict with trace_id and span_id, by default those of the current sampled span."},
     {"count_exceptions", (PyCFunction)(void (*)(void))metric_count_exceptions, METRIC_FAST,
-     "count_exceptions(exception=Exception): context manager and decorator."},
+     "count_exceptions($self, exception=Exception)\n--\n\nContext manager and decorator that adds 1 for each exception "
+     "of the class, or of one in a tuple of classes, and lets it pass."},
     {NULL, NULL, 0, NULL},
 };
 static PyMethodDef gauge_methods[] = {
     METRIC_COMMON_METHODS,
-    {"inc", (PyCFunction)(void (*)(void))gauge_inc, METRIC_FAST, "inc(amount=1)"},
-    {"dec", (PyCFunction)(void (*)(void))gauge_dec, METRIC_FAST, "dec(amount=1)"},
-    {"set", (PyCFunction)(void (*)(void))gauge_set, METRIC_FAST, "set(value)"},
-    {"set_to_current_time", gauge_set_to_current_time, METH_NOARGS, "set_to_current_time(): Unix time in seconds."},
-    {"track_inprogress", gauge_track_inprogress, METH_NOARGS, "track_inprogress(): context manager and decorator."},
-    {"time", metric_time, METH_NOARGS, "time(): context manager and decorator that sets the duration in seconds."},
-    {"set_function", gauge_set_function, METH_O, "set_function(f): call f for the value before each exposition."},
+    {"inc", (PyCFunction)(void (*)(void))gauge_inc, METRIC_FAST, "inc($self, amount=1)\n--\n\nAdds the amount."},
+    {"dec", (PyCFunction)(void (*)(void))gauge_dec, METRIC_FAST, "dec($self, amount=1)\n--\n\nSubtracts the amount."},
+    {"set", (PyCFunction)(void (*)(void))gauge_set, METRIC_FAST,
+     "set($self, value)\n--\n\nReplaces the value: any number, infinities and NaN included."},
+    {"set_to_current_time", gauge_set_to_current_time, METH_NOARGS,
+     "set_to_current_time($self, /)\n--\n\nSets the Unix time in seconds."},
+    {"track_inprogress", gauge_track_inprogress, METH_NOARGS,
+     "track_inprogress($self, /)\n--\n\nContext manager and decorator: 1 more inside."},
+    {"time", metric_time, METH_NOARGS,
+     "time($self, /)\n--\n\nContext manager and decorator that sets the duration in seconds."},
+    {"set_function", gauge_set_function, METH_O,
+     "set_function($self, f, /)\n--\n\nf() gives the value before each exposition that Python makes."},
     {NULL, NULL, 0, NULL},
 };
 static PyMethodDef histogram_methods[] = {
     METRIC_COMMON_METHODS,
-    {"observe", (PyCFunction)(void (*)(void))histogram_observe, METRIC_FAST, "observe(amount, exemplar=None)"},
-    {"time", metric_time, METH_NOARGS, "time(): context manager and decorator that observes the duration in seconds."},
+    {"observe", (PyCFunction)(void (*)(void))histogram_observe, METRIC_FAST,
+     "observe($self, amount, exemplar=None)\n--\n\nCounts any number but NaN. exemplar: as in Counter.inc()."},
+    {"time", metric_time, METH_NOARGS,
+     "time($self, /)\n--\n\nContext manager and decorator that observes the duration in seconds."},
     {NULL, NULL, 0, NULL},
 };
 static PyGetSetDef metric_getset[] = {

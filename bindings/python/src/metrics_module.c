@@ -31,10 +31,14 @@ djp_py_metrics_rebind(djp_py_state *state)
 {
     if (state->metrics == NULL)
         return;
-    for (djp_py_definition *item = state->metrics->definitions; item != NULL; item = item->next) {
+    /* Binding may let other code run, which may drop metrics: the one at hand and the next one are held. */
+    djp_py_definition *item = state->metrics->definitions, *next;
+    for (item = item != NULL ? djp_py_definition_ref(item) : NULL; item != NULL; item = next) {
         djp_family *family = djp_py_definition_bind(item);
         if (family != NULL && item->label_count == 0)
             djp_family_series(family, NULL);
+        next = item->next != NULL ? djp_py_definition_ref(item->next) : NULL;
+        djp_py_definition_unref(item);
     }
 }
 
@@ -80,6 +84,7 @@ metrics_standard(PyObject *module, PyObject *args)
     PyObject *labels, *value;
     if (!PyArg_ParseTuple(args, "siO!O", &name, &operation, &PyTuple_Type, &labels, &value))
         return NULL;
+    double number = djp_py_metric_number(value); /* may run code that ends the SDK */
     djp_standard *standard = state->sdk != NULL ? djp_sdk_standard(state->sdk->sdk) : NULL;
     djp_family *family = standard != NULL ? djp_standard_family(standard, name) : NULL;
     Py_ssize_t count = PyTuple_GET_SIZE(labels);
@@ -91,7 +96,6 @@ metrics_standard(PyObject *module, PyObject *args)
         djp_py_text_get(&owners[i], PyTuple_GET_ITEM(labels, i));
         texts[i] = owners[i].text;
     }
-    double number = djp_py_metric_number(value);
     djp_series *series = djp_family_series(family, texts);
     if (operation == METRICS_ADD)
         djp_counter_add(series, number);
@@ -116,8 +120,8 @@ metrics_http(PyObject *module, PyObject *args)
     int status;
     if (!PyArg_ParseTuple(args, "OOiO", &method, &endpoint, &status, &seconds))
         return NULL;
+    double number = djp_py_metric_number(seconds); /* may run code that ends the SDK */
     djp_standard *standard = state->sdk != NULL ? djp_sdk_standard(state->sdk->sdk) : NULL;
-    double number = djp_py_metric_number(seconds);
     if (standard == NULL || !(number >= 0.0 && number < 1e9))
         Py_RETURN_FALSE;
     djp_py_text method_text, endpoint_text;
