@@ -34,11 +34,15 @@ route_included(djp_py_asgi_state *asgi, PyObject *scope, PyObject *route)
     PyObject *context = own != NULL && PyDict_Check(own) ? djp_py_asgi_get(own, asgi->words.effective_route) : NULL;
     if (context == NULL || context == Py_None)
         return route_text(route, asgi->words.path_format);
+    Py_INCREF(context);
     PyObject *inner = PyObject_GetAttr(context, asgi->words.starlette_route);
     PyErr_Clear();
     PyObject *text = inner != NULL && inner != Py_None ? route_text(inner, asgi->words.path_format) : NULL;
     Py_XDECREF(inner);
-    return text != NULL ? text : route_text(context, asgi->words.path_format);
+    if (text == NULL)
+        text = route_text(context, asgi->words.path_format);
+    Py_DECREF(context);
+    return text;
 }
 
 /* 1 when no mount and no deployment prefix is involved: the route's own template is the whole one. */
@@ -59,9 +63,10 @@ djp_py_asgi_route(djp_py_exchange *exchange)
     PyObject *text = NULL;
     if (app->route != Py_None && (text = route_called(app->route, &scope, 1)) != NULL)
         return text;
-    PyObject *route = djp_py_asgi_get(scope, asgi->words.route);
+    PyObject *route = Py_XNewRef(djp_py_asgi_get(scope, asgi->words.route)); /* what follows may run other code */
     if (route != NULL && route_is_plain(exchange, djp_py_asgi_get(scope, asgi->words.root_path)))
         text = route_included(asgi, scope, route);
+    Py_XDECREF(route);
     if (text != NULL)
         return text;
     text = djp_py_asgi_get(scope, asgi->words.scope_route);

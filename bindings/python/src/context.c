@@ -277,7 +277,11 @@ trace_state_to_header(PyObject *self, PyObject *Py_UNUSED(ignored))
     PyObject *key, *value, *members = PyList_New(0), *header = NULL;
     Py_ssize_t at = 0;
     while (members != NULL && PyDict_Next(self, &at, &key, &value)) {
+        Py_INCREF(key); /* their texts may be code that empties the dict */
+        Py_INCREF(value);
         PyObject *member = PyUnicode_FromFormat("%S=%S", key, value);
+        Py_DECREF(key);
+        Py_DECREF(value);
         if (member == NULL || PyList_Append(members, member) < 0)
             Py_CLEAR(members);
         Py_XDECREF(member);

@@ -37,6 +37,7 @@ parent_from_span(djp_py_parent *out, djp_py_state *state, PyObject *object)
     djp_py_span *span = (djp_py_span *)object;
     if (span->span != NULL && span->generation == state->generation) {
         out->span = span->span;
+        out->owner = Py_NewRef(object);
         return;
     }
     djp_span_context borrowed;
@@ -60,7 +61,8 @@ parent_from_own(djp_py_parent *out, djp_py_state *state, PyObject *object)
     const djp_span_context *context = djp_py_span_context_of(state, object);
     if (context != NULL) {
         out->has_remote = djp_span_context_is_valid(context);
-        djp_span_context_copy(&out->remote, context);
+        if (out->has_remote)
+            djp_span_context_copy(&out->remote, context);
     }
     return context != NULL;
 }
@@ -87,7 +89,6 @@ parent_from_mapping(djp_py_parent *out, djp_py_state *state, PyObject *object)
         if (!parent_from_own(out, state, value) && PyObject_HasAttr(value, state->words.get_span_context))
             parent_from_foreign(out, state, value);
     }
-    /* A handle must not outlive the copy that holds its Span: the original still does while the caller holds object. */
     Py_XDECREF(copy);
     PyErr_Clear();
 }
@@ -102,6 +103,13 @@ djp_py_parent_get(djp_py_parent *out, djp_py_state *state, PyObject *object)
         parent_from_mapping(out, state, object);
     else
         parent_from_foreign(out, state, object);
+}
+
+void
+djp_py_parent_release(djp_py_parent *parent)
+{
+    djp_span_context_clear(&parent->remote);
+    Py_CLEAR(parent->owner);
 }
 
 static void

@@ -169,6 +169,7 @@ propagate_field(PyObject *name)
 static void
 propagate_scan_pairs(propagate_found *found, PyObject *pairs)
 {
+    int collecting = djp_py_collection_pause();
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(pairs); i++) {
         PyObject *pair = PySequence_Fast_GET_ITEM(pairs, i);
         if ((!PyTuple_Check(pair) && !PyList_Check(pair)) || PySequence_Fast_GET_SIZE(pair) != 2)
@@ -177,6 +178,7 @@ propagate_scan_pairs(propagate_found *found, PyObject *pairs)
         if (field >= 0)
             propagate_take(found, field, PySequence_Fast_GET_ITEM(pair, 1));
     }
+    djp_py_collection_resume(collecting);
 }
 
 static void
@@ -184,11 +186,13 @@ propagate_scan_dict(propagate_found *found, PyObject *dict)
 {
     PyObject *key, *value;
     Py_ssize_t at = 0;
+    int collecting = djp_py_collection_pause();
     while (PyDict_Next(dict, &at, &key, &value)) {
         int field = propagate_field(key);
         if (field >= 0)
             propagate_take(found, field, value);
     }
+    djp_py_collection_resume(collecting);
 }
 
 /* Mappings of frameworks: their items() knows about repeated headers. */
@@ -196,7 +200,7 @@ static void
 propagate_scan_mapping(propagate_found *found, djp_py_state *state, PyObject *carrier)
 {
     PyObject *items = PyObject_CallMethodNoArgs(carrier, state->words.items);
-    PyObject *pairs = items == NULL ? NULL : PySequence_List(items);
+    PyObject *pairs = items == NULL ? NULL : djp_py_items(items, DJP_PY_ITEMS_MAX);
     if (pairs != NULL) {
         propagate_scan_pairs(found, pairs);
         propagate_keep(found, pairs);

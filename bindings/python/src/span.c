@@ -104,9 +104,13 @@ djp_py_span_enter(PyObject *object)
 {
     djp_py_span *self = (djp_py_span *)object;
     if (self->token == NULL && object != self->state->noop_span) {
-        self->token = djp_py_current_set(self->state, object);
-        if (self->token != NULL)
+        PyObject *token = djp_py_current_set(self->state, object);
+        if (token != NULL && self->token == NULL) {
+            self->token = token;
             PyObject_GC_Track(object);
+        } else { /* entered by a finalizer that ran meanwhile */
+            djp_py_current_reset(self->state, token);
+        }
     }
     return Py_NewRef(object);
 }
@@ -115,11 +119,11 @@ void
 djp_py_span_leave(PyObject *object, PyObject *exception)
 {
     djp_py_span *self = (djp_py_span *)object;
-    PyObject *token = self->token;
     if (exception != NULL)
         djp_py_span_fail(self->state, self->span, exception, self->flags);
     if ((self->flags & DJP_PY_SPAN_KEEP_OPEN) == 0)
         (void)djp_span_end(self->span, 0);
+    PyObject *token = self->token; /* only now: the exception's text may be code that leaves the span, too */
     if (token != NULL) {
         PyObject_GC_UnTrack(object);
         self->token = NULL;

@@ -20,10 +20,24 @@ text_replace_surrogates(PyObject *bytes)
     }
 }
 
+/* Known beforehand, because the exception of a failed encoding would be an allocation that may collect garbage. */
+static int
+text_has_surrogates(PyObject *object)
+{
+    Py_ssize_t size = PyUnicode_GET_LENGTH(object);
+    int kind = PyUnicode_KIND(object);
+    const void *data = PyUnicode_DATA(object);
+    for (Py_ssize_t i = 0; kind != PyUnicode_1BYTE_KIND && i < size; i++) {
+        if (Py_UNICODE_IS_SURROGATE(PyUnicode_READ(kind, data, i)))
+            return 1;
+    }
+    return 0;
+}
+
 static int
 text_encode(djp_py_text *out, PyObject *object)
 {
-    if (PyUnicode_GetLength(object) <= TEXT_CACHE_LIMIT) {
+    if (PyUnicode_GetLength(object) <= TEXT_CACHE_LIMIT && !text_has_surrogates(object)) {
         Py_ssize_t size = 0;
         const char *data = PyUnicode_AsUTF8AndSize(object, &size);
         if (data != NULL) {

@@ -63,7 +63,7 @@ tracer_fill(djp_py_state *state, djp_span *span, const tracer_request *request)
     djp_py_set_attributes(state, span, request->attributes);
     if (request->links == NULL || request->links == Py_None)
         return;
-    PyObject *links = PySequence_Fast(request->links, "links");
+    PyObject *links = djp_py_items(request->links, DJP_PY_ITEMS_MAX);
     for (Py_ssize_t i = 0; links != NULL && i < PySequence_Fast_GET_SIZE(links); i++) {
         PyObject *link = Py_NewRef(PySequence_Fast_GET_ITEM(links, i));
         djp_py_add_link(state, span, link, NULL);
@@ -411,11 +411,11 @@ tracer_get(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *
     tracer_object *self = PyObject_New(tracer_object, state->tracer_type);
     if (self == NULL)
         return NULL;
+    const char *name = tracer_c_text(given[0]), *version = tracer_c_text(given[1]), *schema = tracer_c_text(given[2]);
     djp_py_attributes attributes;
     djp_py_attributes_get(&attributes, state, given[3]);
     self->state = state;
-    self->scope = djp_scope_intern(tracer_c_text(given[0]), tracer_c_text(given[1]), tracer_c_text(given[2]),
-                                   attributes.items, attributes.count);
+    self->scope = djp_scope_intern(name, version, schema, attributes.items, attributes.count);
     djp_py_attributes_release(&attributes);
     return (PyObject *)self;
 }

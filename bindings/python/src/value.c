@@ -101,7 +101,7 @@ value_number(djp_py_attributes *memory, djp_value *out, PyObject *object)
 {
     PyTypeObject *type = Py_TYPE(object);
     PyNumberMethods *number = type->tp_as_number;
-    if (number == NULL || (type->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0)
+    if (number == NULL || (type->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0 || PyWeakref_CheckProxy(object))
         return VALUE_UNSUPPORTED;
     int result = VALUE_UNSUPPORTED;
     if (strcmp(type->tp_name, "numpy.bool_") == 0 || strcmp(type->tp_name, "numpy.bool") == 0) {
@@ -211,11 +211,13 @@ value_set_slow(djp_span *span, djp_key key, PyObject *object)
 {
     djp_py_attributes memory = {0};
     djp_value value;
+    int collecting = djp_py_collection_pause();
     int result = value_convert(&memory, &value, object, 0);
     if (result == VALUE_OK)
         djp_span_set_value(span, key, &value);
     else if (result == VALUE_UNSUPPORTED)
         djp_span_drop_attribute(span);
+    djp_py_collection_resume(collecting);
     djp_py_attributes_release(&memory);
 }
 
@@ -245,13 +247,22 @@ djp_py_set_attribute(djp_py_state *state, djp_span *span, djp_key key, PyObject 
 static PyObject *
 value_as_dict(PyObject *attributes)
 {
-    PyObject *dict = NULL;
-    if (attributes != NULL && PyMapping_Check(attributes) && !PySequence_Check(attributes)) {
+    if (attributes == NULL || !PyMapping_Check(attributes) || PySequence_Check(attributes))
+        return NULL;
+    PyObject *names = PyObject_CallMethod(attributes, "keys", NULL);
+    PyObject *keys = names == NULL ? NULL : djp_py_items(names, DJP_PY_ITEMS_MAX), *dict = NULL;
+    if (keys != NULL)
         dict = PyDict_New();
-        if (dict != NULL && PyDict_Update(dict, attributes) < 0)
+    for (Py_ssize_t i = 0; dict != NULL && i < PySequence_Fast_GET_SIZE(keys); i++) {
+        PyObject *key = Py_NewRef(PySequence_Fast_GET_ITEM(keys, i)), *value = PyObject_GetItem(attributes, key);
+        if (value == NULL || PyDict_SetItem(dict, key, value) < 0)
             Py_CLEAR(dict);
-        PyErr_Clear();
+        Py_DECREF(key);
+        Py_XDECREF(value);
     }
+    PyErr_Clear();
+    Py_XDECREF(names);
+    Py_XDECREF(keys);
     return dict;
 }
 
@@ -310,9 +321,11 @@ djp_py_attributes_get(djp_py_attributes *out, djp_py_state *state, PyObject *att
         out->dropped = 1;
         return;
     }
+    int collecting = djp_py_collection_pause();
     value_collect(out, dict);
     if (dict != attributes)
         (void)value_own(out, Py_NewRef(dict));
+    djp_py_collection_resume(collecting);
     Py_DECREF(dict);
 }
 
