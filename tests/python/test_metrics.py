@@ -34,6 +34,15 @@ def test_counter(on):
     assert "# HELP jobs_total Jobs done\n# TYPE jobs_total counter\n" in metrics.generate_metrics_text()
 
 
+def test_a_label_set_is_shown_at_zero(on):
+    Counter("zero_c", "", ["a"]).labels("x")
+    Gauge("zero_g", "", ["a"]).labels(a="x")
+    Histogram("zero_h", "", ["a"], buckets=[1]).labels("x")
+    assert driver.samples("zero_c") == {'zero_c_total{a="x"}': 0.0}
+    assert driver.samples("zero_g") == {'zero_g{a="x"}': 0.0}
+    assert driver.samples("zero_h")['zero_h_count{a="x"}'] == 0.0
+
+
 def test_gauge(on):
     gauge = Gauge("depth", "Depth", ["queue"], unit="")
     child = gauge.labels("q")
@@ -108,7 +117,7 @@ def test_equal_text_in_other_objects_is_the_same_child(on):
     for i in range(1000):
         assert counter.labels("".join(["x", "xx"]), "y", "z") is first
         counter.labels(f"v{i % 7}", "y", "z").inc()
-    assert len(driver.samples("same_total")) == 7
+    assert len(driver.samples("same_total")) == 8  # the first one at zero
 
 
 def test_label_text_is_escaped(on):
