@@ -249,6 +249,30 @@ hex_takes_lower_case_digits_only(void **state)
     }
 }
 
+/* Of texts that differ in one place, or in size alone, no two have the same words. */
+static void
+short_texts_compare_as_words(void **state)
+{
+    (void)state;
+    char text[17] = "PROPFINDPROPPATC", other[17];
+    djp_text_words none = djp__text_words((djp_text){NULL, 0});
+    for (size_t size = 1; size <= DJP_TEXT_WORDS_SIZE; size++) {
+        djp_text_words words = djp__text_words((djp_text){text, size}), copy;
+        assert_false(djp__text_words_equal(&words, &none));
+        memcpy(other, text, sizeof other);
+        copy = djp__text_words((djp_text){other, size});
+        assert_true(djp__text_words_equal(&words, &copy));
+        copy = djp__text_words((djp_text){other, size - 1});
+        assert_false(djp__text_words_equal(&words, &copy));
+        for (size_t place = 0; place < size; place++) {
+            other[place] = (char)(other[place] ^ 0x80);
+            copy = djp__text_words((djp_text){other, size});
+            assert_false(djp__text_words_equal(&words, &copy));
+            other[place] = text[place];
+        }
+    }
+}
+
 static void
 codes_go_both_ways(void **state)
 {
@@ -373,6 +397,7 @@ main(void)
         cmocka_unit_test(numbers_are_parsed_strictly),
         cmocka_unit_test(slices_split_trim_and_compare),
         cmocka_unit_test(hex_takes_lower_case_digits_only),
+        cmocka_unit_test(short_texts_compare_as_words),
         cmocka_unit_test(codes_go_both_ways),
         cmocka_unit_test(json_strings_are_escaped_and_repaired),
         cmocka_unit_test(integers_and_formats),

@@ -2,6 +2,8 @@
 #ifndef DJP_BASE_STR_H
 #define DJP_BASE_STR_H
 
+#include <string.h>
+
 #include "djp/value.h"
 
 struct djp_buf;
@@ -15,6 +17,38 @@ size_t djp__utf8_repair(char *out, size_t out_size, const char *text, size_t siz
 size_t djp__utf8_prefix(const char *text, size_t size, size_t max_chars);
 /* Largest length <= max_bytes that does not split a character. */
 size_t djp__utf8_cut(const char *text, size_t size, size_t max_bytes);
+
+/* A short text as words, so that comparing it needs no call: texts of the same size are equal when their words are. */
+#define DJP_TEXT_WORDS_SIZE 16u
+typedef struct djp_text_words {
+    uint64_t first, last;
+    size_t size;
+} djp_text_words;
+/* text.size <= DJP_TEXT_WORDS_SIZE; borrows. */
+static inline djp_text_words
+djp__text_words(djp_text text)
+{
+    djp_text_words words = {0, 0, text.size};
+    uint32_t half[2];
+    if (text.size >= 8) {
+        memcpy(&words.first, text.data, 8);
+        memcpy(&words.last, text.data + text.size - 8, 8);
+    } else if (text.size >= 4) {
+        memcpy(&half[0], text.data, 4);
+        memcpy(&half[1], text.data + text.size - 4, 4);
+        words.first = half[0];
+        words.last = half[1];
+    } else if (text.size > 0) {
+        words.first = (unsigned char)text.data[0];
+        words.last = (uint64_t)(unsigned char)text.data[text.size / 2] << 8 | (unsigned char)text.data[text.size - 1];
+    }
+    return words;
+}
+static inline int
+djp__text_words_equal(const djp_text_words *a, const djp_text_words *b)
+{
+    return a->first == b->first && a->last == b->last && a->size == b->size;
+}
 
 djp_text djp__text(const char *nul_terminated); /* NULL gives {NULL, 0} */
 djp_text djp__text_trim(djp_text text); /* spaces and tabs at both ends */

@@ -39,7 +39,7 @@ void
 djp_counter_add_in(djp_series *series, double amount, const djp_span_context *context)
 {
     if (series && counter_add(series, amount)) {
-        djp__exemplar_store(series, 0, amount, context);
+        djp__exemplar_store(series, 0, amount, context, 0);
     }
 }
 

@@ -59,7 +59,7 @@ exemplar_make(djp_series *series)
 }
 
 void
-djp__exemplar_store(djp_series *series, uint32_t slot, double value, const djp_span_context *context)
+djp__exemplar_store(djp_series *series, uint32_t slot, double value, const djp_span_context *context, uint64_t unix_ns)
 {
     if (!context || !(context->flags & DJP_FLAG_SAMPLED)) {
         return;
@@ -71,7 +71,7 @@ djp__exemplar_store(djp_series *series, uint32_t slot, double value, const djp_s
         return;
     }
     words[3] = djp__double_to_bits(value);
-    words[4] = djp__clock_monotonic() + (uint64_t)djp__clock_anchor();
+    words[4] = unix_ns ? unix_ns : djp__clock_monotonic() + (uint64_t)djp__clock_anchor();
     exemplar_slot *slots = exemplar_slots(series->family->registry, series->entry);
     if (!slots) {
         slots = exemplar_make(series);

@@ -13,8 +13,11 @@ typedef struct djp_exemplar {
 } djp_exemplar;
 
 /* Keeps an exemplar when the context is valid and sampled. Lock-free but for the first one of a series, which is left out when
- * somebody holds the lock. */
-void djp__exemplar_store(djp_series *series, uint32_t slot, double value, const djp_span_context *context);
+ * somebody holds the lock. unix_ns 0: now. */
+void
+djp__exemplar_store(djp_series *series, uint32_t slot, double value, const djp_span_context *context, uint64_t unix_ns);
+/* Observes, and keeps an exemplar of that time (0: now). context may be NULL. histogram.c */
+void djp__histogram_observe_at(djp_series *series, double value, const djp_span_context *context, uint64_t unix_ns);
 /* Returns 1 and the slot's exemplar, or 0. */
 int djp__exemplar_load(djp_exemplar *out, const djp_registry *registry, const djp_series_entry *entry, uint32_t slot);
 /* Forgets all of a series. Lock held. */

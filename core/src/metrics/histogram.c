@@ -46,10 +46,16 @@ djp_histogram_observe(djp_series *series, double value)
 }
 
 void
-djp_histogram_observe_in(djp_series *series, double value, const djp_span_context *context)
+djp__histogram_observe_at(djp_series *series, double value, const djp_span_context *context, uint64_t unix_ns)
 {
     uint32_t bucket;
     if (series && histogram_record(series, value, &bucket)) {
-        djp__exemplar_store(series, bucket, value, context);
+        djp__exemplar_store(series, bucket, value, context, unix_ns);
     }
+}
+
+void
+djp_histogram_observe_in(djp_series *series, double value, const djp_span_context *context)
+{
+    djp__histogram_observe_at(series, value, context, 0);
 }

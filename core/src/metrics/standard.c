@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "metrics/exemplar.h"
 
 #define STANDARD_PROBES 8u
 #define STANDARD_METHOD_OTHER UINT32_MAX
@@ -77,21 +78,14 @@ djp_standard_family(djp_standard *standard, const char *name)
 }
 
 static void
-standard_method_words(uint64_t words[2], djp_text method)
-{
-    words[0] = words[1] = 0;
-    memcpy(words, method.data, method.size);
-}
-
-static void
 standard_read_methods(djp_standard *standard)
 {
     djp_text rest = djp__text(standard->methods_text), part;
     while (standard->method_count < DJP_STANDARD_METHODS_MAX && djp__text_split(&part, &rest, ',')) {
         part = djp__text_trim(part);
-        if (part.size > 0 && part.size <= 16) {
+        if (part.size > 0 && part.size <= DJP_TEXT_WORDS_SIZE) {
             djp_standard_method *method = &standard->methods[standard->method_count++];
-            standard_method_words(method->words, part);
+            method->words = djp__text_words(part);
             method->text = part;
         }
     }
@@ -100,13 +94,12 @@ standard_read_methods(djp_standard *standard)
 static uint32_t
 standard_find_method(const djp_standard *standard, djp_text method)
 {
-    uint64_t words[2];
-    if (method.size == 0 || method.size > 16 || !method.data) {
+    if (method.size == 0 || method.size > DJP_TEXT_WORDS_SIZE || !method.data) {
         return STANDARD_METHOD_OTHER;
     }
-    standard_method_words(words, method);
+    djp_text_words words = djp__text_words(method);
     for (uint32_t i = 0; i < standard->method_count; i++) {
-        if (standard->methods[i].words[0] == words[0] && standard->methods[i].words[1] == words[1]) {
+        if (djp__text_words_equal(&standard->methods[i].words, &words)) {
             return i;
         }
     }
@@ -210,11 +203,29 @@ standard_hash(djp_text endpoint, uint32_t method, int status)
     return hash ^ hash >> 32;
 }
 
+/* Eight bytes at a time as above: endpoints are short, and a call of memcmp costs more than the comparison. */
+static inline int
+standard_same_bytes(const char *a, const char *b, size_t size)
+{
+    if (size <= DJP_TEXT_WORDS_SIZE) {
+        djp_text_words left = djp__text_words((djp_text){a, size}), right = djp__text_words((djp_text){b, size});
+        return djp__text_words_equal(&left, &right);
+    }
+    uint64_t left, right, differences = 0;
+    for (size_t at = 0; at < size; at += 8) {
+        size_t from = at + 8 <= size ? at : size - 8;
+        memcpy(&left, a + from, 8);
+        memcpy(&right, b + from, 8);
+        differences |= left ^ right;
+    }
+    return differences == 0;
+}
+
 static int
 standard_route_matches(const djp_standard_route *route, uint64_t hash, uint32_t method, djp_text endpoint, int status)
 {
     return route->hash == hash && route->method == method && route->status == status && route->size == endpoint.size &&
-           memcmp(route->endpoint, endpoint.data, endpoint.size) == 0;
+           standard_same_bytes(route->endpoint, endpoint.data, endpoint.size);
 }
 
 static int
@@ -275,9 +286,9 @@ standard_find(djp_standard *standard, uint64_t hash, uint32_t method, djp_text e
 
 static void
 standard_record(djp_standard *standard, djp_standard_route *route, djp_text endpoint, uint64_t duration_ns,
-                int64_t request_bytes, const djp_span_context *context)
+                int64_t request_bytes, const djp_span_context *context, uint64_t unix_ns)
 {
-    djp_histogram_observe_in(route->duration, (double)duration_ns / 1e9, context);
+    djp__histogram_observe_at(route->duration, (double)duration_ns / 1e9, context, unix_ns);
     djp_counter_add(route->requests, 1);
     if (request_bytes < 0) {
         return;
@@ -294,6 +305,14 @@ void
 djp_standard_http_request(djp_standard *standard, djp_text method, djp_text endpoint, int status_code,
                           uint64_t duration_ns, int64_t request_bytes, const djp_span_context *context)
 {
+    djp__standard_http_request_at(standard, method, endpoint, status_code, duration_ns, request_bytes, context, 0);
+}
+
+void
+djp__standard_http_request_at(djp_standard *standard, djp_text method, djp_text endpoint, int status_code,
+                              uint64_t duration_ns, int64_t request_bytes, const djp_span_context *context,
+                              uint64_t unix_ns)
+{
     if (!standard) {
         return;
     }
@@ -308,7 +327,7 @@ djp_standard_http_request(djp_standard *standard, djp_text method, djp_text endp
     uint64_t hash = standard_hash(endpoint, known, status);
     djp_standard_route *route = standard_find(standard, hash, known, endpoint, status);
     if (route) {
-        standard_record(standard, route, endpoint, duration_ns, request_bytes, context);
+        standard_record(standard, route, endpoint, duration_ns, request_bytes, context, unix_ns);
         return;
     }
     djp_standard_route made;
@@ -319,6 +338,6 @@ djp_standard_http_request(djp_standard *standard, djp_text method, djp_text endp
     made.size = endpoint.size;
     made.duration = standard_series(standard, DJP_STANDARD_DURATION, known, endpoint, status);
     made.requests = standard_series(standard, DJP_STANDARD_REQUESTS, known, endpoint, status);
-    standard_record(standard, &made, endpoint, duration_ns, request_bytes, context);
+    standard_record(standard, &made, endpoint, duration_ns, request_bytes, context, unix_ns);
     standard_keep(standard, &made, endpoint);
 }

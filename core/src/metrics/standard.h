@@ -2,6 +2,7 @@
 #ifndef DJP_METRICS_STANDARD_H
 #define DJP_METRICS_STANDARD_H
 
+#include "base/str.h"
 #include "metrics/registry.h"
 #include "metrics/standard_table.h"
 
@@ -9,9 +10,8 @@
 #define DJP_STANDARD_METHODS_MAX 32u
 #define DJP_STANDARD_CACHE 4096u /* places; a power of two */
 
-/* An HTTP method of at most 16 characters as two words, so that comparing one is two instructions. */
 typedef struct djp_standard_method {
-    uint64_t words[2];
+    djp_text_words words;
     djp_text text;
 } djp_standard_method;
 
@@ -39,5 +39,10 @@ struct djp_standard {
     DJP_ATOMIC(djp_standard_route *) cache[DJP_STANDARD_CACHE]; /* release */
     DJP_ATOMIC(djp_standard_route *) routes; /* owned list, newest first; acq_rel */
 };
+
+/* djp_standard_http_request with the time of the exemplar, for callers that know it. 0: now. */
+void djp__standard_http_request_at(djp_standard *standard, djp_text method, djp_text endpoint, int status_code,
+                                   uint64_t duration_ns, int64_t request_bytes, const djp_span_context *context,
+                                   uint64_t unix_ns);
 
 #endif

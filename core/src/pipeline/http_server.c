@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "metrics/standard.h"
 
 enum { HTTP_SERVER_METHODS = 32, HTTP_SERVER_NAME_MAX = 1024 };
 
@@ -17,7 +18,10 @@ struct djp_http_server {
     djp_semconv semconv;
     char *methods; /* owned copy that method_list points into */
     char *excluded; /* owned */
-    djp_text method_list[HTTP_SERVER_METHODS];
+    struct {
+        djp_text_words words; /* of those that are short enough, as all usual ones are */
+        djp_text text;
+    } method_list[HTTP_SERVER_METHODS];
     size_t method_count;
     djp_scope scope;
     struct {
@@ -60,7 +64,9 @@ http_server_split_methods(djp_http_server *server)
     while (server->method_count < HTTP_SERVER_METHODS && djp__text_split(&part, &rest, ',')) {
         part = djp__text_trim(part);
         if (part.size > 0) {
-            server->method_list[server->method_count++] = part;
+            djp_text head = {part.data, part.size < DJP_TEXT_WORDS_SIZE ? part.size : DJP_TEXT_WORDS_SIZE};
+            server->method_list[server->method_count].words = djp__text_words(head);
+            server->method_list[server->method_count++].text = part;
         }
     }
 }
@@ -129,9 +135,9 @@ djp_http_now(void)
 djp_span *
 djp_http_server_start(djp_http_server *server, djp_http_type type, const djp_span_context *remote, uint64_t *start_ns)
 {
-    const char *name = type == DJP_HTTP_WEBSOCKET ? "websocket" : "http.server";
+    djp_text name = type == DJP_HTTP_WEBSOCKET ? (djp_text){"websocket", 9} : (djp_text){"http.server", 11};
     djp_span_options options = {.scope = server->scope, .kind = DJP_KIND_SERVER, .remote = remote};
-    djp_span *span = server->recorder ? djp_span_start(server->recorder, name, strlen(name), &options) : NULL;
+    djp_span *span = server->recorder ? djp_span_start(server->recorder, name.data, name.size, &options) : NULL;
     *start_ns = span ? djp_span_start_monotonic_ns(span) : djp__clock_monotonic();
     return span;
 }
@@ -140,9 +146,12 @@ djp_http_server_start(djp_http_server *server, djp_http_type type, const djp_spa
 static djp_text
 http_server_method(const djp_http_server *server, djp_text method)
 {
+    djp_text head = {method.data, method.size < DJP_TEXT_WORDS_SIZE ? method.size : DJP_TEXT_WORDS_SIZE};
+    djp_text_words words = djp__text_words(head);
     for (size_t i = 0; i < server->method_count; i++) {
-        const djp_text *known = &server->method_list[i];
-        if (known->size == method.size && memcmp(known->data, method.data, method.size) == 0) {
+        const djp_text *known = &server->method_list[i].text;
+        if (djp__text_words_equal(&server->method_list[i].words, &words) && known->size == method.size &&
+            (method.size <= DJP_TEXT_WORDS_SIZE || memcmp(known->data, method.data, method.size) == 0)) {
             return *known;
         }
     }
@@ -235,17 +244,18 @@ djp_http_server_end(djp_http_server *server, djp_span *span, const djp_http_resu
     uint64_t duration_ns = end_ns > result->start_ns ? end_ns - result->start_ns : 0;
     int status = result->status ? result->status : result->failed ? 500 : DJP_HTTP_CLIENT_CLOSED;
     djp_text method = http_server_method(server, result->method);
-    djp_span_context context = {0};
+    uint64_t end_unix_ns = (uint64_t)((int64_t)end_ns + djp__clock_anchor());
+    djp_span_context context;
     if (span != NULL) {
         http_server_finish_span(server, span, method, result, status, duration_ns);
         djp_span_get_context(span, &context);
-        djp_span_end(span, (uint64_t)((int64_t)end_ns + djp__clock_anchor()));
+        djp_span_end(span, end_unix_ns);
     }
     if (server->standard != NULL && result->type == DJP_HTTP_REQUEST) {
         djp_text route =
             result->route.size > 0 ? result->route : (djp_text){DJP_HTTP_UNMATCHED, sizeof(DJP_HTTP_UNMATCHED) - 1};
-        djp_standard_http_request(server->standard, method, route, status, duration_ns, result->request_bytes,
-                                  span ? &context : NULL);
+        djp__standard_http_request_at(server->standard, method, route, status, duration_ns, result->request_bytes,
+                                      span ? &context : NULL, end_unix_ns);
     }
     return status;
 }
