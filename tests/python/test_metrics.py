@@ -43,6 +43,19 @@ def test_a_label_set_is_shown_at_zero(on):
     assert driver.samples("zero_h")['zero_h_count{a="x"}'] == 0.0
 
 
+def test_a_label_set_made_at_import_is_shown_at_zero():
+    counter = Counter("import_c", "", ["a"])
+    child = counter.labels("x")
+    gone = Counter("import_gone", "", ["a"]).labels("x")
+    for _ in range(2):
+        with driver.telemetry():
+            assert driver.samples("import_c") == {'import_c_total{a="x"}': 0.0}
+            child.inc(2)
+            assert driver.samples("import_c") == {'import_c_total{a="x"}': 2.0}
+            gone.inc()
+            assert driver.samples("import_gone") == {'import_gone_total{a="x"}': 1.0}
+
+
 def test_gauge(on):
     gauge = Gauge("depth", "Depth", ["queue"], unit="")
     child = gauge.labels("q")

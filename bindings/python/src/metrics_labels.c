@@ -262,6 +262,16 @@ djp_py_metric_bind(djp_py_metric *metric)
     return metric->series;
 }
 
+void
+djp_py_metric_bind_children(djp_py_metric *metric)
+{
+    PyObject *texts, *child;
+    Py_ssize_t at = 0;
+    /* No Python code runs here: the values are exact texts, and the definition is bound already. */
+    while (metric->cache != NULL && PyDict_Next(metric->cache->children, &at, &texts, &child))
+        (void)djp_py_metric_bind((djp_py_metric *)child);
+}
+
 /* Forgets what the caches hold, so that the next labels() asks the registry again. */
 static void
 label_cache_drop(djp_py_metric *metric)

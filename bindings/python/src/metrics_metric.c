@@ -63,6 +63,7 @@ metric_new(PyTypeObject *type, djp_metric_type kind, PyObject *args, PyObject *k
         return NULL;
     }
     metric->definition = definition;
+    definition->declared = metric;
     if (definition->label_count == 0)
         djp_py_metric_bind(metric); /* so that it is shown at zero from the start */
     else
@@ -75,6 +76,8 @@ metric_dealloc(PyObject *self)
 {
     djp_py_metric *metric = (djp_py_metric *)self;
     PyTypeObject *type = Py_TYPE(self);
+    if (metric->definition != NULL && metric->definition->declared == metric)
+        metric->definition->declared = NULL;
     djp_py_label_cache_free(metric->cache);
     Py_XDECREF(metric->values);
     djp_py_definition_unref(metric->definition);

@@ -34,9 +34,12 @@ djp_py_metrics_rebind(djp_py_state *state)
     /* Binding may let other code run, which may drop metrics: the one at hand and the next one are held. */
     djp_py_definition *item = state->metrics->definitions, *next;
     for (item = item != NULL ? djp_py_definition_ref(item) : NULL; item != NULL; item = next) {
+        int fresh = item->generation != state->generation;
         djp_family *family = djp_py_definition_bind(item);
         if (family != NULL && item->label_count == 0)
             djp_family_series(family, NULL);
+        else if (family != NULL && fresh && item->declared != NULL)
+            djp_py_metric_bind_children(item->declared);
         next = item->next != NULL ? djp_py_definition_ref(item->next) : NULL;
         djp_py_definition_unref(item);
     }

@@ -26,6 +26,7 @@ typedef struct djp_py_definition {
     djp_py_sdk *sdk; /* owned: keeps family and every series alive */
     djp_family *family; /* NULL: telemetry is off or the registry refused it */
     size_t children_limit;
+    struct djp_py_metric *declared; /* borrowed; NULL once that object is gone */
 } djp_py_definition;
 
 struct djp_py_label_cache;
@@ -65,6 +66,8 @@ PyObject *djp_py_metric_clear(PyObject *self, PyObject *ignored);
 void djp_py_label_cache_free(struct djp_py_label_cache *cache); /* accepts NULL */
 /* Finds the series of the current generation. */
 djp_series *djp_py_metric_bind(djp_py_metric *metric);
+/* Finds the series of all children that labels() has made, so that they are shown at zero. */
+void djp_py_metric_bind_children(djp_py_metric *metric);
 
 /* ---- metrics_metric.c ---- */
 /* A child object; takes nothing. NULL with an exception only without memory. */
