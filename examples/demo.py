@@ -69,6 +69,24 @@ def stop(processes):
         process.wait(timeout=15)
 
 
+def span_line(span):
+    """What a reader wants first: name, route, status, time; the error; on a root, why the trace was kept."""
+    attributes = span["attributes"]
+    parts = [span["name"]]
+    if "http.method" in attributes:
+        parts += [attributes["http.method"], attributes.get("http.route", "(no route)")]
+        parts.append(str(attributes.get("http.status_code", "")))
+    parts.append(f"{span['duration_ms']:.1f} ms")
+    parts += [
+        f"{event['attributes']['exception.type']}: {event['attributes']['exception.message']}"
+        for event in span["events"]
+        if event["name"] == "exception"
+    ]
+    if "sampling.reason" in attributes:
+        parts.append(f"(kept: {attributes['sampling.reason']})")
+    return "  ".join(parts)
+
+
 def show_spans(spans):
     by_trace = {}
     for span in spans:
@@ -80,11 +98,7 @@ def show_spans(spans):
             depth, parent = 0, span.get("parent_id")
             while parent in ids:
                 depth, parent = depth + 1, ids[parent].get("parent_id")
-            route = span["attributes"].get("http.route", "")
-            status = span["attributes"].get("http.status_code", "")
-            print(
-                f"    {'  ' * depth}{span['service']:9} {span['name']} {route} {status} {span['duration_ms']:.3f} ms {span['status']['code']}"
-            )
+            print(f"    {'  ' * depth}{span['service']:9} {span_line(span)}")
 
 
 def read_spans(folder):
@@ -98,7 +112,8 @@ def main():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="djp-demo-"))
     orders, payments = free_port(), free_port()
     print(
-        "1. Two services start: orders and payments (examples/order_service.py, one line of middleware, two variables)."
+        "1. Two services start, orders and payments: examples/order_service.py, one line of middleware, two variables\n"
+        "   (TELEMETRY_ENABLED=true TELEMETRY_BACKEND=hybrid; ENVIRONMENT=dev keeps every trace, production 2 % and all errors)."
     )
     processes = [
         start("payments", payments, folder),
@@ -138,7 +153,8 @@ def main():
         raise SystemExit("demo: something is missing above; please report it")
     print(f"\nEverything that the services wrote is in {folder}.")
     print(
-        "Next: README.md (install, ten lines of Python), docs/configuration.md (every variable), docs/operations.md (when something is wrong)."
+        "Next: README.md (install, ten lines of Python), docs/python.md (the API), docs/configuration.md (every variable),\n"
+        "docs/operations.md (when something is wrong)."
     )
     print("To a collector: OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317, then the same service.")
 
