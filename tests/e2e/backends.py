@@ -64,9 +64,9 @@ class Program:
         self.start()
 
     def start(self) -> None:
-        log = open(self.folder / f"{self.name}.log", "ab")
-        self.process = subprocess.Popen(self.command, stdout=log, stderr=log, env={**os.environ, **(self.env or {})})
-        log.close()
+        environment = {**os.environ, **(self.env or {})}
+        with open(self.folder / f"{self.name}.log", "ab") as log:
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, env=environment)
         wait_for(self.ready, 40, f"{self.name} did not start, see {self.folder / (self.name + '.log')}")
 
     def stop(self) -> None:
