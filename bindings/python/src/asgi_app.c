@@ -15,9 +15,6 @@
 #define APP_PYSSIZET T_PYSSIZET
 #define APP_OBJECT T_OBJECT_EX
 #endif
-#ifndef Py_TPFLAGS_HAVE_VECTORCALL
-#define Py_TPFLAGS_HAVE_VECTORCALL _Py_TPFLAGS_HAVE_VECTORCALL
-#endif
 
 /* ---- the view of the active SDK ---- */
 djp_py_http *
@@ -112,12 +109,13 @@ app_is_scrape(djp_py_asgi_app *app, PyObject *path)
 }
 
 static PyObject *
-app_record(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type, PyObject *const *args)
+app_record(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type, PyObject *const *args, PyObject *path)
 {
     djp_py_state *state = app->state;
     djp_py_asgi_headers headers;
     djp_py_asgi_headers_get(&headers, state, http, djp_py_asgi_get(args[0], state->asgi->words.headers));
-    djp_py_exchange *exchange = djp_py_exchange_new(app, http, type, args[0], args[2], &headers);
+    djp_py_asgi_request request = {args[0], args[1], args[2], path, &headers};
+    djp_py_exchange *exchange = djp_py_exchange_new(app, http, type, &request);
     if (headers.has_remote)
         djp_span_context_clear(&headers.remote);
     PyObject *receive = exchange != NULL ? djp_py_receive_new(exchange, args[1]) : NULL;
@@ -161,9 +159,11 @@ app_dispatch(djp_py_asgi_app *app, djp_py_http *http, PyObject *const *args)
         return app_pass(app, args);
     if (kind == DJP_HTTP_REQUEST && app_is_scrape(app, path))
         return PyObject_Vectorcall(app->metrics_app, args, 3, NULL);
-    if (djp_py_asgi_get(args[0], asgi->words.scope_span) != NULL) /* a middleware further out records this request */
-        return app_pass(app, args);
-    return app_record(app, http, (djp_http_type)kind, args);
+    Py_XINCREF(path); /* a strange key in the scope may run code at each look-up */
+    int recorded = djp_py_asgi_get(args[0], asgi->words.scope_span) != NULL; /* by a middleware further out */
+    PyObject *result = recorded ? app_pass(app, args) : app_record(app, http, (djp_http_type)kind, args, path);
+    Py_XDECREF(path);
+    return result;
 }
 
 /* Puts scope, receive and send given by name into order. Returns 0 when they are not exactly these. */

@@ -127,7 +127,7 @@ call_start(djp_py_call *call)
     if (call->baggage != NULL && (call->baggage_token = PyContextVar_Set(state->baggage_var, call->baggage)) == NULL)
         PyErr_Clear();
     PyObject *args[4] = {NULL, exchange->scope, call->receive, (PyObject *)exchange};
-    PyObject *awaitable = PyObject_Vectorcall(exchange->app->app, args + 1, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    PyObject *awaitable = djp_py_vectorcall(exchange->app->app, args + 1, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
     Py_CLEAR(call->receive);
     if (awaitable == NULL)
         return -1;

@@ -17,25 +17,31 @@
 static PyObject *exchange_send(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames);
 
 djp_py_exchange *
-djp_py_exchange_new(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type, PyObject *scope, PyObject *send,
-                    const djp_py_asgi_headers *headers)
+djp_py_exchange_new(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type, const djp_py_asgi_request *request)
 {
+    const djp_py_asgi_headers *headers = request->headers;
+    PyObject *scope = request->scope;
     djp_py_state *state = app->state;
     djp_py_asgi_state *asgi = state->asgi;
     djp_py_exchange *exchange = djp_py_pool_take(&asgi->exchanges, asgi->exchange_type);
     if (exchange == NULL)
         return NULL;
-    memset((char *)exchange + sizeof(PyObject), 0, sizeof(*exchange) - sizeof(PyObject));
     exchange->vectorcall = exchange_send;
     exchange->state = state;
     exchange->http = djp_py_http_ref(http);
     exchange->app = (djp_py_asgi_app *)Py_NewRef((PyObject *)app);
     exchange->scope = Py_NewRef(scope);
-    exchange->send = Py_NewRef(send);
+    exchange->send = Py_NewRef(request->send);
     exchange->root_path = Py_XNewRef(djp_py_asgi_get(scope, asgi->words.root_path));
-    exchange->path = Py_XNewRef(djp_py_asgi_get(scope, asgi->words.path));
-    exchange->type = (uint8_t)type;
+    exchange->path = Py_XNewRef(request->path);
+    exchange->span = NULL;
+    exchange->error = NULL;
+    exchange->end_ns = 0;
     exchange->request_bytes = headers->content_length;
+    exchange->received_bytes = 0;
+    exchange->status = 0;
+    exchange->type = (uint8_t)type;
+    exchange->complete = exchange->recorded = exchange->disconnected = exchange->failed = exchange->stepping = 0;
     djp_span *span =
         djp_http_server_start(http->server, type, headers->has_remote ? &headers->remote : NULL, &exchange->start_ns);
     if (span != NULL) {
@@ -259,7 +265,7 @@ exchange_send(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kw
         else if (type != NULL)
             exchange_sent_websocket(exchange, message, type);
     }
-    PyObject *awaitable = PyObject_Vectorcall(exchange->send, args, nargsf, kwnames);
+    PyObject *awaitable = djp_py_vectorcall(exchange->send, args, nargsf, kwnames);
     if (exchange->complete && !exchange->stepping) { /* sent from another task: the application may wait for long */
         PyObject *type, *value, *traceback;
         PyErr_Fetch(&type, &value, &traceback);
@@ -308,9 +314,6 @@ static PyType_Slot exchange_slots[] = {
     {Py_tp_doc, (void *)"The send of one request."},
     {0, NULL},
 };
-#ifndef Py_TPFLAGS_HAVE_VECTORCALL
-#define Py_TPFLAGS_HAVE_VECTORCALL _Py_TPFLAGS_HAVE_VECTORCALL
-#endif
 static PyType_Spec exchange_spec = {"djp_telemetry.asgi.Send", sizeof(djp_py_exchange), 0,
                                     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL,
                                     exchange_slots};

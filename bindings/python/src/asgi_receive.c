@@ -12,9 +12,6 @@
 #define RECEIVE_OFFSET_FLAGS READONLY
 #define RECEIVE_OFFSET_TYPE T_PYSSIZET
 #endif
-#ifndef Py_TPFLAGS_HAVE_VECTORCALL
-#define Py_TPFLAGS_HAVE_VECTORCALL _Py_TPFLAGS_HAVE_VECTORCALL
-#endif
 
 typedef struct djp_py_receive {
     PyObject_HEAD vectorcallfunc vectorcall;
@@ -36,7 +33,7 @@ receive_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwn
         PyErr_SetString(PyExc_RuntimeError, "the request is over");
         return NULL;
     }
-    PyObject *awaitable = PyObject_Vectorcall(receive->receive, args, nargsf, kwnames);
+    PyObject *awaitable = djp_py_vectorcall(receive->receive, args, nargsf, kwnames);
     if (awaitable == NULL || receive->exchange->recorded || receive->exchange->state->asgi == NULL)
         return awaitable;
     PyObject *iterator = djp_py_drive_iterator(awaitable);

@@ -107,6 +107,21 @@ typedef struct djp_py_exchange {
     uint8_t stepping; /* the application's coroutine is running below us */
 } djp_py_exchange;
 
+#ifndef Py_TPFLAGS_HAVE_VECTORCALL
+#define Py_TPFLAGS_HAVE_VECTORCALL _Py_TPFLAGS_HAVE_VECTORCALL
+#endif
+/* PyObject_Vectorcall without the look at the thread state, which the called function takes for itself. */
+static inline PyObject *
+djp_py_vectorcall(PyObject *callable, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    PyTypeObject *type = Py_TYPE(callable);
+    vectorcallfunc function = NULL;
+    if (type->tp_flags & Py_TPFLAGS_HAVE_VECTORCALL)
+        memcpy(&function, (char *)callable + type->tp_vectorcall_offset, sizeof(function));
+    return function != NULL ? function(callable, args, nargsf, kwnames)
+                            : PyObject_Vectorcall(callable, args, nargsf, kwnames);
+}
+
 /* An object whose fields are not set yet; NULL with MemoryError. */
 static inline void *
 djp_py_pool_take(djp_py_pool *pool, PyTypeObject *type)
@@ -141,6 +156,12 @@ typedef struct djp_py_asgi_headers {
     PyObject *baggage;
     int64_t content_length;
 } djp_py_asgi_headers;
+/* What a request is made of when it comes in; all borrowed. */
+typedef struct djp_py_asgi_request {
+    PyObject *scope, *receive, *send;
+    PyObject *path; /* NULL: the scope has none */
+    const djp_py_asgi_headers *headers;
+} djp_py_asgi_request;
 void djp_py_asgi_headers_get(djp_py_asgi_headers *out, djp_py_state *state, const djp_py_http *http, PyObject *headers);
 /* Value of a scope's key, borrowed, or NULL; never leaves an exception. */
 static inline PyObject *
@@ -166,8 +187,8 @@ PyObject *djp_py_asgi_route(djp_py_exchange *exchange);
 /* ---- asgi_exchange.c ---- */
 int djp_py_asgi_add_exchange(PyObject *module, djp_py_state *state);
 /* Starts the span. Returns a new exchange; NULL with an exception only without memory. */
-djp_py_exchange *djp_py_exchange_new(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type, PyObject *scope,
-                                     PyObject *send, const djp_py_asgi_headers *headers);
+djp_py_exchange *
+djp_py_exchange_new(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type, const djp_py_asgi_request *request);
 /* Records span and metrics, once. No exception may be set. */
 void djp_py_exchange_finish(djp_py_exchange *exchange);
 /* Notes the exception that is set, then finishes. The exception stays set, the same object. */
