@@ -350,7 +350,8 @@ def memory_ours():
             span.set_attribute("http.status_code", 200)
             span.set_attribute("tenant.plan", "professional")
             span.set_attribute("cache.hit", True)
-    djp.flush(timeout=30)  # a loop this tight outruns a sink written in Python; what it loses is counted and not the question here
+    # A loop this tight outruns a sink written in Python; what it loses is counted and not the question here.
+    djp.flush(timeout=30)
     return rss() - before
 
 
