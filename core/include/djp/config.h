@@ -26,15 +26,11 @@ typedef enum djp_exporter {
     DJP_EXPORTER_NONE,
     DJP_EXPORTER_CONSOLE,
     DJP_EXPORTER_OTLP,
-    DJP_EXPORTER_FILE,  /* OTLP JSON lines */
+    DJP_EXPORTER_FILE, /* OTLP JSON lines */
     DJP_EXPORTER_MEMORY /* kept in the process, for tests: djp_sdk_take_exported */
 } djp_exporter;
 typedef enum djp_protocol { DJP_PROTOCOL_GRPC, DJP_PROTOCOL_HTTP_PROTOBUF, DJP_PROTOCOL_HTTP_JSON } djp_protocol;
-typedef enum djp_sampler_kind {
-    DJP_SAMPLER_ALWAYS_ON,
-    DJP_SAMPLER_ALWAYS_OFF,
-    DJP_SAMPLER_RATIO
-} djp_sampler_kind;
+typedef enum djp_sampler_kind { DJP_SAMPLER_ALWAYS_ON, DJP_SAMPLER_ALWAYS_OFF, DJP_SAMPLER_RATIO } djp_sampler_kind;
 typedef enum djp_semconv { DJP_SEMCONV_OLD, DJP_SEMCONV_STABLE, DJP_SEMCONV_BOTH } djp_semconv;
 
 /* The resolved settings. All text is owned by the structure, never NULL unless said so, UTF-8, NUL-terminated. */
@@ -44,42 +40,42 @@ typedef struct djp_options {
     djp_backend backend;
     /* resource */
     char *service_name;
-    char *service_namespace;   /* "" when unset */
-    char *service_version;     /* "" when unset */
-    char *environment;         /* the user's own word: deployment.environment.name */
-    char *environment_short;   /* dev, staging, prod, or the user's word */
+    char *service_namespace; /* "" when unset */
+    char *service_version; /* "" when unset */
+    char *environment; /* the user's own word: deployment.environment.name */
+    char *environment_short; /* dev, staging, prod, or the user's word */
     /* percent-encoded k=v,k=v, valid, each key once, without the four keys that have a field above; "" when none */
     char *resource_attributes;
     /* traces */
     djp_exporter exporter;
     djp_sampler_kind sampler;
     int parent_based;
-    double sample_ratio;          /* 0..1; explicit 0 means that nothing leaves the process */
-    int sample_ratio_explicit;    /* 1 with a ratio of 0: nothing leaves the process */
-    uint64_t slow_threshold_ns;   /* 0: the slow rule is off */
+    double sample_ratio; /* 0..1; explicit 0 means that nothing leaves the process */
+    int sample_ratio_explicit; /* 1 with a ratio of 0: nothing leaves the process */
+    uint64_t slow_threshold_ns; /* 0: the slow rule is off */
     int keep_errors;
     /* OTLP for traces */
     djp_protocol protocol;
-    char *endpoint;               /* complete URL for HTTP (with path), scheme://host:port for gRPC */
-    char *headers;                /* percent-decoded "Name: value" lines joined by "\n"; secret, never logged */
-    uint64_t export_timeout_ns;   /* one export with its retries; 0: no limit */
-    int compress;                 /* 1: gzip */
-    int insecure;                 /* as given; already applied: endpoint always has a scheme */
-    char *certificate;            /* PEM path or "" */
+    char *endpoint; /* complete URL for HTTP (with path), scheme://host:port for gRPC */
+    char *headers; /* percent-decoded "Name: value" lines joined by "\n"; secret, never logged */
+    uint64_t export_timeout_ns; /* one export with its retries; 0: no limit */
+    int compress; /* 1: gzip */
+    int insecure; /* as given; already applied: endpoint always has a scheme */
+    char *certificate; /* PEM path or "" */
     char *client_key;
     char *client_certificate;
-    char *http_proxy;             /* for http:// endpoints; secret, may hold a password; NULL counts as "" */
-    char *https_proxy;            /* for https:// endpoints; the same */
-    char *no_proxy;               /* hosts that are reached without one; loopback always is */
-    char *file_path;              /* file exporter; "" or "-" is standard output */
-    uint64_t max_request_bytes;   /* 64 MiB */
-    uint64_t max_response_bytes;  /* 4 MiB */
+    char *http_proxy; /* for http:// endpoints; secret, may hold a password; NULL counts as "" */
+    char *https_proxy; /* for https:// endpoints; the same */
+    char *no_proxy; /* hosts that are reached without one; loopback always is */
+    char *file_path; /* file exporter; "" or "-" is standard output */
+    uint64_t max_request_bytes; /* 64 MiB */
+    uint64_t max_response_bytes; /* 4 MiB */
     /* pipeline */
-    uint64_t ring_bytes;          /* power of two, 64 KiB .. 1 GiB */
-    uint64_t flush_interval_ns;   /* how long an ended span waits at most before it is sent */
-    uint64_t max_batch_spans;     /* spans in one request at most */
+    uint64_t ring_bytes; /* power of two, 64 KiB .. 1 GiB */
+    uint64_t flush_interval_ns; /* how long an ended span waits at most before it is sent */
+    uint64_t max_batch_spans; /* spans in one request at most */
     uint64_t shutdown_timeout_ns; /* used by exit hooks; 1 s by default */
-    uint64_t pending_bytes;       /* memory for local traces that are not decided yet */
+    uint64_t pending_bytes; /* memory for local traces that are not decided yet */
     /* span limits; UINT32_MAX means no limit */
     uint32_t attribute_count_limit;
     uint32_t attribute_value_length_limit; /* characters for text, bytes for bytes */
@@ -89,28 +85,29 @@ typedef struct djp_options {
     uint32_t link_attribute_count_limit;
     /* metrics */
     int metrics_enabled;
-    int prometheus_port;       /* 0: no listener of our own */
-    char *prometheus_host;     /* 127.0.0.1 by default */
+    int prometheus_port; /* 0: no listener of our own */
+    char *prometheus_host; /* 127.0.0.1 by default */
     uint32_t cardinality_limit; /* series per family, 2000 */
-    int status_class;          /* C12: 1 = 2xx, 4xx, 5xx instead of exact codes */
-    int label_style_path;      /* C11: 1 = method, path, status with service */
+    int status_class; /* C12: 1 = 2xx, 4xx, 5xx instead of exact codes */
+    int label_style_path; /* C11: 1 = method, path, status with service */
     /* instrumentation */
     djp_semconv semconv;
-    char *excluded_paths;      /* comma list of exact paths or prefixes ending in '*' */
-    char *propagators;         /* normalised comma list: "tracecontext,baggage" */
-    char *known_methods;       /* comma list of upper-case HTTP methods */
+    char *excluded_paths; /* comma list of exact paths or prefixes ending in '*' */
+    char *propagators; /* normalised comma list: "tracecontext,baggage" */
+    char *known_methods; /* comma list of upper-case HTTP methods */
     /* behaviour */
-    int log_level;             /* own messages: 0 none, 1 error, 2 warn, 3 info, 4 debug */
-    int handle_sigterm;        /* flush on SIGTERM when nobody else handles it */
-    int log_correlation;       /* install the log filter in init (otel and hybrid) */
+    int log_level; /* own messages: 0 none, 1 error, 2 warn, 3 info, 4 debug */
+    int handle_sigterm; /* flush on SIGTERM when nobody else handles it */
+    int log_correlation; /* install the log filter in init (otel and hybrid) */
     /* {"setting":{"value":..,"source":..},..} as JSON text; secrets are replaced by "[set]" */
     char *report_json;
 } djp_options;
 
 /* Resolves all settings. Never fails on bad values: default plus one warning each. Returns DJP_ENOMEM or 0; on 0 the caller
  * frees out with djp_options_fini. warn may be NULL. Thread-safe when look-up is. */
-int djp_config_resolve(djp_options *out, djp_config_lookup lookup, void *lookup_user, const djp_config_override *overrides,
-                       size_t override_count, const char *default_service_name, djp_config_warn warn, void *warn_user);
+int
+djp_config_resolve(djp_options *out, djp_config_lookup lookup, void *lookup_user, const djp_config_override *overrides,
+                   size_t override_count, const char *default_service_name, djp_config_warn warn, void *warn_user);
 void djp_options_fini(djp_options *options);
 int djp_options_copy(djp_options *out, const djp_options *from);
 

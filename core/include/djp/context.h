@@ -23,8 +23,8 @@ typedef struct djp_tracestate djp_tracestate;
 typedef struct djp_span_context {
     uint8_t trace_id[16];
     uint8_t span_id[8];
-    uint8_t flags;         /* DJP_FLAG_* */
-    uint8_t is_remote;     /* 1 when it came over the wire */
+    uint8_t flags; /* DJP_FLAG_* */
+    uint8_t is_remote; /* 1 when it came over the wire */
     djp_tracestate *state; /* a counted reference owned by whoever owns the structure, or NULL */
 } djp_span_context;
 
@@ -59,8 +59,8 @@ djp_tracestate *djp_tracestate_ref(djp_tracestate *state);
 void djp_tracestate_unref(djp_tracestate *state);
 /* Returns a new list with key=value in front (replacing an older member of that key), or NULL on bad input or memory. An
  * empty value removes the member. Does not consume state. */
-djp_tracestate *djp_tracestate_set(djp_tracestate *state, const char *key, size_t key_size, const char *value,
-                                   size_t value_size);
+djp_tracestate *
+djp_tracestate_set(djp_tracestate *state, const char *key, size_t key_size, const char *value, size_t value_size);
 /* Value of a member, {NULL, 0} when absent. Borrows from state. */
 djp_text djp_tracestate_get(const djp_tracestate *state, const char *key, size_t key_size);
 
@@ -68,7 +68,7 @@ djp_text djp_tracestate_get(const djp_tracestate *state, const char *key, size_t
 typedef struct djp_baggage djp_baggage;
 typedef struct djp_baggage_entry {
     djp_text key;
-    djp_text value;      /* percent-decoded UTF-8, bad bytes as U+FFFD */
+    djp_text value; /* percent-decoded UTF-8, bad bytes as U+FFFD */
     djp_text properties; /* as received, without the leading ';' */
 } djp_baggage_entry;
 

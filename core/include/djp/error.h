@@ -7,19 +7,19 @@
 extern "C" {
 #endif
 
-#define DJP_ERROR_MAP(X)                                                                                             \
-    X(DJP_OK, 0, "success")                                                                                          \
-    X(DJP_ENOMEM, -1, "out of memory")                                                                               \
-    X(DJP_EINVAL, -2, "invalid argument")                                                                            \
-    X(DJP_ETIMEOUT, -3, "deadline passed")                                                                           \
-    X(DJP_ESHUTDOWN, -4, "already shut down")                                                                        \
-    X(DJP_EFULL, -5, "no room left")                                                                                 \
-    X(DJP_EIO, -6, "input or output failed")                                                                         \
-    X(DJP_EPROTO, -7, "malformed data")                                                                              \
-    X(DJP_EUNSUPPORTED, -8, "not supported here")                                                                    \
-    X(DJP_EEXIST, -9, "exists with another definition")                                                              \
-    X(DJP_ETHREAD, -10, "could not start a thread")                                                                  \
-    X(DJP_EREJECTED, -11, "refused by the receiver")                                                                 \
+#define DJP_ERROR_MAP(X)                                \
+    X(DJP_OK, 0, "success")                             \
+    X(DJP_ENOMEM, -1, "out of memory")                  \
+    X(DJP_EINVAL, -2, "invalid argument")               \
+    X(DJP_ETIMEOUT, -3, "deadline passed")              \
+    X(DJP_ESHUTDOWN, -4, "already shut down")           \
+    X(DJP_EFULL, -5, "no room left")                    \
+    X(DJP_EIO, -6, "input or output failed")            \
+    X(DJP_EPROTO, -7, "malformed data")                 \
+    X(DJP_EUNSUPPORTED, -8, "not supported here")       \
+    X(DJP_EEXIST, -9, "exists with another definition") \
+    X(DJP_ETHREAD, -10, "could not start a thread")     \
+    X(DJP_EREJECTED, -11, "refused by the receiver")    \
     X(DJP_ERETRY, -12, "failed for now, may be retried")
 
 typedef enum djp_error {

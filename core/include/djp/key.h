@@ -14,7 +14,7 @@ typedef uint32_t djp_key;
 /* 0 is the scope without a name. */
 typedef uint16_t djp_scope;
 
-#define DJP_KEY_LIMIT 16384u     /* distinct keys a process may intern */
+#define DJP_KEY_LIMIT 16384u /* distinct keys a process may intern */
 #define DJP_KEY_SIZE_LIMIT 1024u /* longer keys are cut at a character boundary */
 #define DJP_SCOPE_LIMIT 1024u
 
@@ -25,8 +25,8 @@ djp_key djp_key_intern(const char *text, size_t size);
 djp_text djp_key_text(djp_key key);
 
 /* Interns an instrumentation scope; any part may be NULL. Copies. Returns 0 when the table is full. Any thread. */
-djp_scope djp_scope_intern(const char *name, const char *version, const char *schema_url, const djp_attribute *attributes,
-                           size_t attribute_count);
+djp_scope djp_scope_intern(const char *name, const char *version, const char *schema_url,
+                           const djp_attribute *attributes, size_t attribute_count);
 
 #ifdef __cplusplus
 }

@@ -17,8 +17,8 @@ typedef struct djp_sdk djp_sdk;
 
 /* Language facts for the resource and the User-Agent, for example {"python", "3.11.2", "cpython", "3.11.2"}. Borrowed. */
 typedef struct djp_sdk_language {
-    const char *language;        /* telemetry.sdk.language */
-    const char *runtime_name;    /* process.runtime.name */
+    const char *language; /* telemetry.sdk.language */
+    const char *runtime_name; /* process.runtime.name */
     const char *runtime_version; /* process.runtime.version */
 } djp_sdk_language;
 
@@ -27,7 +27,8 @@ typedef struct djp_sdk_language {
 typedef void (*djp_sdk_log)(void *user, int level, const char *message);
 
 /* Copies options. Starts no thread: that happens at the first span. Returns 0, DJP_ENOMEM or DJP_EINVAL. */
-int djp_sdk_new(djp_sdk **out, const djp_options *options, const djp_sdk_language *language, djp_sdk_log log, void *log_user);
+int djp_sdk_new(djp_sdk **out, const djp_options *options, const djp_sdk_language *language, djp_sdk_log log,
+                void *log_user);
 /* Shuts down with no wait if that has not happened, then frees what no live span still needs. Accepts NULL. */
 void djp_sdk_free(djp_sdk *sdk);
 

@@ -27,11 +27,11 @@ typedef enum djp_status { DJP_STATUS_UNSET = 0, DJP_STATUS_OK = 1, DJP_STATUS_ER
 
 typedef struct djp_span_options {
     djp_scope scope;
-    uint8_t kind;                     /* djp_kind; 0 means internal */
-    uint8_t force_root;               /* 1: a new trace even when a parent is given */
-    djp_span *parent;                 /* borrows; a span handle not yet released, or NULL */
-    const djp_span_context *remote;   /* borrows; used when parent is NULL; invalid or NULL starts a new trace */
-    uint64_t start_unix_ns;           /* 0: now */
+    uint8_t kind; /* djp_kind; 0 means internal */
+    uint8_t force_root; /* 1: a new trace even when a parent is given */
+    djp_span *parent; /* borrows; a span handle not yet released, or NULL */
+    const djp_span_context *remote; /* borrows; used when parent is NULL; invalid or NULL starts a new trace */
+    uint64_t start_unix_ns; /* 0: now */
     const djp_tracestate *root_state; /* reserved for samplers, NULL */
 } djp_span_options;
 

@@ -23,7 +23,7 @@ typedef enum djp_type {
 
 typedef struct djp_text {
     const char *data; /* borrows; need not end in NUL */
-    size_t size;      /* bytes */
+    size_t size; /* bytes */
 } djp_text;
 
 struct djp_attribute;

@@ -8,24 +8,25 @@
 #include "djp/config.h"
 
 typedef enum djp_outcome {
-    DJP_SENT = 0,      /* accepted; rejected may still be > 0 (partial success) */
-    DJP_SEND_RETRY,    /* may be repeated, after retry_after_ns when that is not 0 */
+    DJP_SENT = 0, /* accepted; rejected may still be > 0 (partial success) */
+    DJP_SEND_RETRY, /* may be repeated, after retry_after_ns when that is not 0 */
     DJP_SEND_REJECTED, /* the receiver refuses these bytes for good */
-    DJP_SEND_ABORTED   /* the abort callback said so or the deadline passed */
+    DJP_SEND_ABORTED /* the abort callback said so or the deadline passed */
 } djp_outcome;
 
 typedef struct djp_send_result {
     djp_outcome outcome;
-    uint64_t rejected;       /* items that a partial success turned down */
+    uint64_t rejected; /* items that a partial success turned down */
     uint64_t retry_after_ns; /* the receiver's wish; 0: none */
-    long status;             /* HTTP or gRPC status, 0 when there was no answer */
-    char message[256];       /* for logs and status; never holds headers or credentials */
-    uint64_t wire_bytes;     /* body bytes put on the wire after compression */
+    long status; /* HTTP or gRPC status, 0 when there was no answer */
+    char message[256]; /* for logs and status; never holds headers or credentials */
+    uint64_t wire_bytes; /* body bytes put on the wire after compression */
 } djp_send_result;
 
 typedef struct djp_send_control {
-    uint64_t deadline;             /* absolute djp__clock_monotonic; UINT64_MAX: none */
-    int (*poll)(void *user);       /* called every few milliseconds while waiting: the pipeline drains its ring here; 1 aborts */
+    uint64_t deadline; /* absolute djp__clock_monotonic; UINT64_MAX: none */
+    int (*poll)(
+        void *user); /* called every few milliseconds while waiting: the pipeline drains its ring here; 1 aborts */
     void *user;
 } djp_send_control;
 
@@ -33,8 +34,10 @@ typedef struct djp_transport djp_transport;
 typedef struct djp_transport_ops {
     const char *name; /* "otlp_http", "otlp_grpc", "console", "file", "memory" */
     /* body: an uncompressed request, borrowed. Fills result completely. */
-    void (*send)(djp_transport *transport, const void *body, size_t size, const djp_send_control *control, djp_send_result *result);
-    void (*wake)(djp_transport *transport);    /* any thread: ends a wait inside send early so that poll runs; may be NULL */
+    void (*send)(djp_transport *transport, const void *body, size_t size, const djp_send_control *control,
+                 djp_send_result *result);
+    void (*wake)(
+        djp_transport *transport); /* any thread: ends a wait inside send early so that poll runs; may be NULL */
     void (*abandon)(djp_transport *transport); /* in a forked child: forget connections without touching them */
     void (*free)(djp_transport *transport);
 } djp_transport_ops;
@@ -44,7 +47,8 @@ struct djp_transport {
 
 /* Each makes one transport from the options (borrowed for its life). user_agent is copied. Returns 0 or a negative code. */
 int djp__transport_otlp_new(djp_transport **out, const djp_options *options, const char *user_agent, djp_diag *diag);
-int djp__transport_file_new(djp_transport **out, const djp_options *options, djp_diag *diag); /* console too: standard output */
+int djp__transport_file_new(djp_transport **out, const djp_options *options,
+                            djp_diag *diag); /* console too: standard output */
 int djp__transport_memory_new(djp_transport **out);
 /* Moves the stored requests out: [u32 little-endian size][bytes]... 1 when this is the memory transport. Any thread. */
 int djp__transport_memory_take(djp_transport *transport, djp_buf *out);
@@ -52,7 +56,7 @@ int djp__transport_memory_take(djp_transport *transport, djp_buf *out);
 /* Retry state of one request: exponential backoff with full jitter, the server's wish wins. */
 typedef struct djp_retry {
     uint64_t deadline; /* absolute; no attempt starts after it */
-    uint64_t next_ns;  /* upper bound of the next delay */
+    uint64_t next_ns; /* upper bound of the next delay */
     unsigned attempts;
 } djp_retry;
 void djp__retry_init(djp_retry *retry, uint64_t now, uint64_t timeout_ns);
