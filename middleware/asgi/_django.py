@@ -11,13 +11,16 @@ _DEPTH = 8
 
 def note_routes(app: Any) -> None:
     """Looks for Django's handler behind app and makes it note the pattern of every request."""
-    for _ in range(_DEPTH):
-        if app is None:
-            return
-        if type(app).__module__.startswith("django.") and hasattr(app, "resolve_request"):
-            _wrap(app)
-            return
-        app = getattr(app, "app", None) or getattr(app, "application", None)
+    try:
+        for _ in range(_DEPTH):
+            if app is None:
+                return
+            if type(app).__module__.startswith("django.") and hasattr(app, "resolve_request"):
+                _wrap(app)
+                return
+            app = getattr(app, "app", None) or getattr(app, "application", None)
+    except Exception:  # a proxy that is not bound yet, say: the application itself will tell when it is called
+        return
 
 
 def _wrap(handler: Any) -> None:

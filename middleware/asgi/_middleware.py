@@ -55,7 +55,7 @@ class TelemetryMiddleware(_Base):  # type: ignore[misc]
         self._setup(
             app,
             run_lifespan,
-            metrics_path if isinstance(metrics_path, str) and metrics_path else None,
+            _path(metrics_path),
             metrics_app,
             _paths(excluded_paths),
             route if callable(route) else None,
@@ -80,14 +80,22 @@ class TelemetryMiddleware(_Base):  # type: ignore[misc]
 _PATHS_MAX = 1000  # an endless iterable ends here
 
 
+def _path(given: Any) -> Optional[str]:
+    try:
+        return given if isinstance(given, str) and given else None
+    except Exception:  # an object of the caller's may raise anything
+        return None
+
+
 def _paths(given: Any) -> tuple[str, ...]:
     items: list[Any]
     try:
         items = list(given.split(",")) if isinstance(given, str) else list(itertools.islice(given or (), _PATHS_MAX))
+        paths = tuple(item.strip() for item in items if isinstance(item, str) and item.strip())
+        wrong = any(not isinstance(item, str) for item in items)
     except Exception:  # an iterable of the caller's may raise anything
-        items = [None]
-    paths = tuple(item.strip() for item in items if isinstance(item, str) and item.strip())
-    if any(not isinstance(item, str) for item in items):
+        paths, wrong = (), True
+    if wrong:
         logging.getLogger("djp_telemetry").warning(
             "excluded_paths of TelemetryMiddleware must be str or a sequence of str. Other values are ignored."
         )

@@ -126,9 +126,11 @@ call_start(djp_py_call *call)
         call->token = djp_py_current_set(state, exchange->span);
     if (call->baggage != NULL && (call->baggage_token = PyContextVar_Set(state->baggage_var, call->baggage)) == NULL)
         PyErr_Clear();
-    PyObject *args[4] = {NULL, exchange->scope, call->receive, (PyObject *)exchange};
+    PyObject *receive = call->receive;
+    call->receive = NULL; /* first, so that nobody starts it again from inside */
+    PyObject *args[4] = {NULL, exchange->scope, receive, (PyObject *)exchange};
     PyObject *awaitable = djp_py_vectorcall(exchange->app->app, args + 1, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
-    Py_CLEAR(call->receive);
+    Py_DECREF(receive);
     if (awaitable == NULL)
         return -1;
     if (PyCoro_CheckExact(awaitable)) {
@@ -159,9 +161,11 @@ call_am_send(PyObject *self, PyObject *value, PyObject **result)
             return PYGEN_ERROR;
         }
     }
+    PyObject *iterator = Py_NewRef(call->iterator); /* an application that closes its own awaitable must not free it */
     exchange->stepping = 1;
-    PySendResult status = djp_py_drive_send(exchange->state, call->iterator, value, result);
+    PySendResult status = djp_py_drive_send(exchange->state, iterator, value, result);
     exchange->stepping = 0;
+    Py_DECREF(iterator);
     if (status != PYGEN_NEXT)
         call_finish(call, status == PYGEN_ERROR);
     else if (exchange->complete) /* waits after the last byte: background work is not part of the request */
@@ -190,7 +194,7 @@ call_throw(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
     djp_py_call *call = (djp_py_call *)self;
     djp_py_exchange *exchange = call->exchange;
-    if (exchange == NULL) {
+    if (exchange == NULL || call->done) {
         PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine");
         return NULL;
     }

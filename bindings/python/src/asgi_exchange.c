@@ -93,13 +93,14 @@ exchange_dealloc(PyObject *self)
 }
 
 /* ---- recording ---- */
+/* The text is held: looking up the next key compares it with the keys of the scope, which may be any objects. */
 static void
 exchange_scope_text(djp_py_text *out, djp_py_exchange *exchange, PyObject *key)
 {
     PyObject *value = djp_py_asgi_get(exchange->scope, key);
     *out = (djp_py_text){{NULL, 0}, NULL};
-    if (value != NULL)
-        djp_py_text_get(out, value);
+    if (value != NULL && djp_py_text_get(out, value) && out->owner == NULL)
+        out->owner = Py_NewRef(value);
 }
 
 /* Hands everything that is known to the core. Runs with no exception set. */
