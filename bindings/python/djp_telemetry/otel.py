@@ -4,7 +4,7 @@ that were measured elsewhere become spans that end now and started that long ago
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from . import _runtime
 from ._loader import impl
@@ -39,17 +39,19 @@ def init_tracer(service_name: Optional[str] = None) -> None:
 init_opentelemetry = init_tracer
 
 
-def _record(name: str, duration_seconds: float, attributes: dict[str, Any], kind: str, error: Optional[str]) -> None:
+def _record(
+    name: str, duration_seconds: float, attributes: dict[str, Any], kind: str, failed: Callable[[], Any], error: str
+) -> None:
     try:
         end = time.time_ns()
         duration = float(duration_seconds)
         start = end - int(duration * 1e9) if 0 <= duration < 1e9 else end
         span = impl.start_span(name, attributes, kind=kind, start_time=start)
-        if error is not None:
+        if failed():
             span.set_status("error", error)
         span.end(end)
-    except Exception as problem:
-        _runtime.warn_once(f"A span {name} could not be recorded: {type(problem).__name__}: {problem}")
+    except Exception as problem:  # the text of the problem may be another one each time
+        _runtime.warn_once(f"A span {name} could not be recorded: {type(problem).__name__} while its values were read.")
 
 
 def record_http_span(method: str, route: str, status_code: int, duration_seconds: float) -> None:
@@ -62,8 +64,11 @@ def record_http_span(method: str, route: str, status_code: int, duration_seconds
     if semconv in ("stable", "both"):
         attributes["http.request.method"] = method
         attributes["http.response.status_code"] = status_code
-    failed = isinstance(status_code, int) and status_code >= 500
-    _record("http.server", duration_seconds, attributes, "server", "" if failed else None)
+
+    def failed() -> bool:
+        return isinstance(status_code, int) and status_code >= 500
+
+    _record("http.server", duration_seconds, attributes, "server", failed, "")
 
 
 def record_job_span(queue_name: str, job_type: str, duration_seconds: float, success: bool = True) -> None:
@@ -74,7 +79,7 @@ def record_job_span(queue_name: str, job_type: str, duration_seconds: float, suc
         "job.duration_seconds": duration_seconds,
         "job.success": success,
     }
-    _record("job.run", duration_seconds, attributes, "internal", None if success else "Job failed")
+    _record("job.run", duration_seconds, attributes, "internal", lambda: not success, "Job failed")
 
 
 def record_external_api_span(service: str, operation: str, duration_seconds: float, success: bool = True) -> None:
@@ -86,5 +91,5 @@ def record_external_api_span(service: str, operation: str, duration_seconds: flo
         "external.success": success,
     }
     _record(
-        "external.api.call", duration_seconds, attributes, "client", None if success else "External API call failed"
+        "external.api.call", duration_seconds, attributes, "client", lambda: not success, "External API call failed"
     )
