@@ -240,11 +240,8 @@ djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder)
     if (!recorder) {
         return;
     }
-    uint64_t released = recorder__sum(recorder, DJP_COUNT_RELEASED);
     uint64_t settled = recorder__sum(recorder, DJP_COUNT_SETTLED);
     uint64_t waited = recorder__sum(recorder, DJP_COUNT_WAITED);
-    out->started = recorder__sum(recorder, DJP_COUNT_STARTED);
-    out->live = out->started - released;
     out->kept_ratio = recorder__sum(recorder, DJP_COUNT_KEPT_RATIO);
     out->kept_parent = recorder__sum(recorder, DJP_COUNT_KEPT_PARENT);
     out->kept_error = recorder__sum(recorder, DJP_COUNT_KEPT_ERROR);
@@ -258,8 +255,12 @@ djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder)
     out->dropped_memory = recorder__sum(recorder, DJP_COUNT_MEMORY);
     out->pending_overflow = recorder__sum(recorder, DJP_COUNT_OVERFLOW);
     out->dropped_attributes = recorder__sum(recorder, DJP_COUNT_ATTRIBUTES);
-    out->ended = (waited > settled ? waited - settled : 0) + out->kept_ratio + out->kept_parent + out->kept_error +
-                 out->kept_slow + out->kept_always + out->dropped_unsampled + out->dropped_ring_full +
-                 out->dropped_after_shutdown;
+    uint64_t decided = out->kept_ratio + out->kept_parent + out->kept_error + out->kept_slow + out->kept_always +
+                       out->dropped_unsampled + out->dropped_ring_full + out->dropped_after_shutdown;
+    out->ended = (waited > settled ? waited - settled : 0) + decided;
+    out->started = recorder__sum(recorder, DJP_COUNT_STARTED);
+    /* Not the handles: a program may keep one of a span that was exported long ago. */
+    uint64_t gone = decided + out->dropped_never_ended;
+    out->live = out->started > gone ? out->started - gone : 0;
     out->pending_bytes = djp_load_relaxed(&recorder->pending_bytes);
 }

@@ -36,7 +36,8 @@ void djp__recorder_free(djp_recorder *recorder);
 void djp__recorder_fork_child(djp_recorder *recorder);
 
 typedef struct djp_recorder_counters {
-    uint64_t started, live;
+    uint64_t started;
+    uint64_t live; /* still open, or ended and not decided yet: their local trace's root is open */
     uint64_t ended;
     uint64_t kept_ratio, kept_parent, kept_error, kept_slow, kept_always;
     uint64_t dropped_unsampled; /* decided: not kept */
