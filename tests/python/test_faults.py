@@ -245,6 +245,22 @@ def test_a_healthy_collector_gets_everything_once():
     assert status["spans"]["exported"] == 5000 and dropped(status) == 0
 
 
+def test_spans_that_the_program_keeps_are_counted_once():
+    with FaultServer("ok") as server, exporting(server, sample_ratio=0.5):
+        kept = [start_span("kept") for _ in range(100)]
+        for span in kept[:60]:
+            span.end()
+        with start_span("root"):
+            start_span("undecided").end()
+            assert djp_telemetry.flush(10)
+            status = djp_telemetry.telemetry_status()
+            assert status["spans"]["live"] == 42 and missing(status) == 0, status
+        del kept[90:]
+        djp_telemetry.shutdown(5)
+        status = djp_telemetry.telemetry_status()
+        assert status["dropped"]["never_ended"] == 10 and missing(status) == 0, status
+
+
 def test_passing_faults_lose_nothing():
     """Whatever may be repeated is repeated until it arrives, in the receiver's own time."""
     script = ["503", "429_fast", "reset", "close", "cut_answer", "503_bad_date", "garbage", "ok"]
