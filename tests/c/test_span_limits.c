@@ -11,60 +11,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "span_reader.h"
-
-static djp_recorder *recorder;
-
-static int
-set_up(void **state)
-{
-    (void)state;
-    djp_recorder_options options = span_reader_options();
-    recorder = span_reader_recorder(&options);
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    (void)state;
-    djp_recorder_counters counters;
-    djp__recorder_counters(&counters, recorder);
-    assert_int_equal(counters.live, 0);
-    djp__recorder_free(recorder);
-    return 0;
-}
-
-static void
-with_options(djp_recorder_options options)
-{
-    djp__recorder_free(recorder);
-    recorder = span_reader_recorder(&options);
-}
-
-static djp_key
-key(const char *text)
-{
-    return djp_key_intern(text, strlen(text));
-}
-
-static djp_span *
-start(const char *name)
-{
-    return djp_span_start(recorder, name, strlen(name), NULL);
-}
-
-/* Ends, releases and reads back. */
-static djp_span_record *
-finish(djp_span *span)
-{
-    djp_span_end(span, 0);
-    djp_span_release(span);
-    djp_span_record *record = span_reader_take(recorder);
-    assert_non_null(record);
-    assert_null(span_reader_take(recorder));
-    return record;
-}
+#include "span_fixture.h"
 
 static void
 bad_text_is_repaired_everywhere(void **state)
