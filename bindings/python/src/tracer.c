@@ -151,6 +151,10 @@ tracer_module_start_span(PyObject *module, PyObject *const *args, Py_ssize_t nar
                                                 DJP_PY_WORD_kind, DJP_PY_WORD_links, DJP_PY_WORD_start_time}};
     djp_py_state *state = djp_py_state_of(module);
     PyObject *given[6];
+    if (nargs == 1 && kwnames == NULL) { /* a name alone, the usual call */
+        tracer_request named = {.name = args[0]};
+        return tracer_start(state, &named);
+    }
     if (djp_py_arguments(given, state, &signature, args, nargs, kwnames) < 0)
         return NULL;
     tracer_request request = {given[0], given[1], given[2], given[3], given[4], given[5], 0, 0};
