@@ -84,9 +84,9 @@ def test_every_argument_of_propagation(evil, on):
 
 def test_every_argument_of_metrics(evil, on):
     for kind in (Counter, Gauge, Histogram):
-        metric = kind("bad_input_" + kind.__name__.lower(), "h", ["a"])
+        metric = kind("odd_input_" + kind.__name__.lower(), "h", ["a"])
         for argument in ("documentation", "labelnames", "namespace", "subsystem", "unit", "registry"):
-            kind(**{"name": "bad_input_more", argument: evil})
+            kind(**{"name": "odd_input_more", argument: evil})
         kind(evil)
         metric.labels(evil)
         metric.labels(a=evil)
@@ -97,12 +97,12 @@ def test_every_argument_of_metrics(evil, on):
             if hasattr(child, name):
                 getattr(child, name)(evil)
                 getattr(metric, name)(evil)
-    Histogram("bad_input_buckets", "b", buckets=evil)
-    Histogram("bad_input_buckets", "b", buckets=[evil])
-    Counter("bad_input_exemplar", "b").inc(1, evil)
-    Counter("bad_input_exemplar", "b").inc(1, {"trace_id": evil, "span_id": evil})
-    Gauge("bad_input_function", "b").set_function(evil)
-    Gauge("bad_input_answer", "b").set_function(lambda: evil)
+    Histogram("odd_input_buckets", "b", buckets=evil)
+    Histogram("odd_input_buckets", "b", buckets=[evil])
+    Counter("odd_input_exemplar", "b").inc(1, evil)
+    Counter("odd_input_exemplar", "b").inc(1, {"trace_id": evil, "span_id": evil})
+    Gauge("odd_input_function", "b").set_function(evil)
+    Gauge("odd_input_answer", "b").set_function(lambda: evil)
     metrics.get_content_type(evil)
     metrics.generate_metrics(evil)
     assert metrics.generate_metrics_text()
