@@ -38,7 +38,14 @@ def extension():
         include_dirs=["core/include", "core/src", "core", "bindings/python/src", *includes],
         libraries=list(LIBRARIES.values()),
         # -fno-plt: a request calls the interpreter about a hundred times, each time without a second jump.
-        extra_compile_args=["-std=c11", "-O2", "-D_GNU_SOURCE", "-fvisibility=hidden", "-fno-plt", "-fno-strict-aliasing"]
+        extra_compile_args=[
+            "-std=c11",
+            "-O2",
+            "-D_GNU_SOURCE",
+            "-fvisibility=hidden",
+            "-fno-plt",
+            "-fno-strict-aliasing",
+        ]
         + shlex.split(os.environ.get("DJP_TELEMETRY_CFLAGS", "")),
         extra_link_args=link + hide + shlex.split(os.environ.get("DJP_TELEMETRY_LDFLAGS", "")),
         optional=MODE != "require",
