@@ -123,7 +123,7 @@ EVIL = {
     "own_list": own_list,
     "own_dict": own_dict,
     "wide_list": lambda: list(range(100_000)),
-    "wide_dict": lambda: {f"k{number}": number for number in range(10_000)},
+    "wide_dict": lambda: {f"k{number}": number for number in range(1000)},
     "set": lambda: {1, 2, 3},
     "generator": lambda: (number for number in range(3)),
     "range": lambda: range(10**9),
