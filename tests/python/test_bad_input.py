@@ -154,7 +154,7 @@ assert attributes(last.attributes)["good"] == 1 and last.dropped_attributes_coun
 """
 
 
-def test_attributes_and_keys_without_number(tmp_path):
+def test_memory_for_attributes_and_keys_without_number(tmp_path):
     """Ten thousand attributes of a span, and names that never come twice, which must not fill the memory: what is not
     kept is counted on the span. A program of its own, because a process keeps a bounded number of keys for ever."""
     run_program(KEYS, tmp_path, OTEL_TRACES_EXPORTER="memory")
