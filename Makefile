@@ -113,7 +113,7 @@ VALGRIND_TESTS = text mem intern span exposition encode response answer gzip ret
 test-valgrind: $(foreach t,$(VALGRIND_TESTS),$(if $(wildcard tests/c/test_$(t).c),$(OUT)/c/test_$(t)))
 	@DJP_TEST_SHORT=1 tools/run-tests.sh --valgrind $^
 test-python: $(VENV)/.test $(VENV)/.native $(TOOLS_C)
-	DJP_BUILD=$(abspath $(OUT)) $(PY) -m pytest -m 'not e2e' $(PYTEST_ARGS)
+	DJP_BUILD=$(abspath $(OUT)) PATH="$$PATH:$$(tools/promtool.sh)" $(PY) -m pytest -m 'not e2e' $(PYTEST_ARGS)
 # The extension built with AddressSanitizer and UndefinedBehaviorSanitizer runs the tests of the binding again.
 test-python-asan: $(VENV)/.test
 	@tools/asan-python.sh $(PY)
