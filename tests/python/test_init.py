@@ -5,6 +5,7 @@ import datetime
 import logging
 import os
 import pathlib
+import threading
 import time
 
 import djp_telemetry
@@ -359,3 +360,19 @@ def test_the_version_is_the_same_everywhere():
     version = djp_telemetry.__version__
     assert f'#define DJP_VERSION "{version}"' in header and f'version = "{version}"' in project
     assert _loader.impl.__version__ == version
+
+
+def test_a_second_thread_gets_the_answer_of_the_shutdown_under_way():
+    djp_telemetry.init_telemetry(
+        enabled=True, backend="otel", exporter="otlp", endpoint="http://127.0.0.1:9", sample_ratio=1.0, log_level="none"
+    )
+    start_span("lost").end()
+    answers = []
+    first = threading.Thread(target=lambda: answers.append(djp_telemetry.shutdown(0.7)))
+    first.start()
+    while djp_telemetry._runtime._runtime.active:
+        time.sleep(0.001)
+    answers.append(djp_telemetry.shutdown(10))
+    first.join(10)
+    assert answers == [False, False]
+    assert djp_telemetry.shutdown(1) is True

@@ -27,6 +27,9 @@ class _Runtime:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.active = False
+        self.ending: Optional[threading.Event] = None  # set when the shutdown under way is over
+        self.ending_thread = 0
+        self.delivered = True  # what that shutdown answered
         self.settings: dict[str, Any] = {}
         self.last_status: dict[str, Any] = {}
         self.said: set[str] = set()
@@ -202,24 +205,47 @@ def _start(given: Mapping[str, Any], warn: Callable[[str], None]) -> bool:
 
 def shutdown(timeout: Optional[float] = None) -> bool:
     """Sends what is left and ends telemetry; True only when all of it was accepted within timeout seconds (the
-    configured ones by default). Everything after it is a no-op until init_telemetry() is called again."""
+    configured ones by default). A second thread waits for the shutdown under way and gives the same answer. Everything
+    after it is a no-op until init_telemetry() is called again."""
     try:
         with _runtime.lock:
-            if not _runtime.active:
+            ours, ending = _runtime.active, _runtime.ending
+            if not ours and ending is None:
                 return True
-            _runtime.active = False
             limit = _runtime.settings["shutdown_timeout"] if timeout is None else timeout
-        result = impl.sdk_stop(limit)
-        if result is None:
-            return True
-        import json
-
-        delivered, status = result
-        _runtime.last_status = json.loads(status) if status else {}
-        return bool(delivered)
+            if ours:
+                _runtime.active = False
+                ending = _runtime.ending = threading.Event()
+                _runtime.ending_thread = threading.get_ident()
+            elif _runtime.ending_thread == threading.get_ident():
+                return False  # a signal handler or a finalizer inside the shutdown itself: nothing to wait for
+        if not ours:
+            return ending is not None and ending.wait(limit) and _runtime.delivered
     except Exception as error:
         warn_once(f"Telemetry did not end in order: {type(error).__name__}: {error}")
         return False
+    delivered = False
+    try:
+        delivered = _stop(limit)
+    except Exception as error:
+        warn_once(f"Telemetry did not end in order: {type(error).__name__}: {error}")
+    finally:
+        _runtime.delivered = delivered
+        _runtime.ending = None
+        if ending is not None:
+            ending.set()
+    return delivered
+
+
+def _stop(limit: Any) -> bool:
+    result = impl.sdk_stop(limit)
+    if result is None:
+        return True
+    import json
+
+    delivered, status = result
+    _runtime.last_status = json.loads(status) if status else {}
+    return bool(delivered)
 
 
 def flush(timeout: Optional[float] = None) -> bool:
@@ -314,6 +340,7 @@ def _after_fork_in_child() -> None:
     """Runs before multiprocessing prepares its child, which forgets earlier finalizers and then calls what is
     registered here."""
     _runtime.lock = threading.RLock()
+    _runtime.ending = None  # the thread that was ending telemetry is not in this process
     if _runtime.active:
         _register_with_multiprocessing()
 
