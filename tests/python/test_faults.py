@@ -125,6 +125,10 @@ class Flushes:
     def shutdown(self, limit):
         answer, seconds = timed(djp_telemetry.shutdown, limit)
         status = djp_telemetry.telemetry_status()
+        if status["worker"]["running"]:
+            # On a starved machine the worker is not back by the deadline; it is left behind and its books are open still.
+            assert not answer and limit <= seconds < limit + SLACK
+            return answer
         left = status["queue"]["spans"], status["queue"]["batch_spans"], status["spans"]["live"]
         assert left == (0, 0, 0) and status["ring"]["used_bytes"] == 0
         return self._judge(answer, seconds, limit, status)
