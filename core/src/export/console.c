@@ -14,13 +14,6 @@ console_text(djp_buf *out, const char *name, djp_text text)
     djp__json_text(out, text);
 }
 
-static void
-console_id(djp_buf *out, const char *name, const uint8_t *id, size_t size)
-{
-    djp__json_name(out, name);
-    djp__json_hex(out, id, size);
-}
-
 static char *
 console_digits(char *at, uint64_t value, int width)
 {
@@ -70,15 +63,6 @@ console_region(djp_buf *out, djp__walk *walk, uint32_t from, uint32_t to)
 }
 
 static void
-console_dropped(djp_buf *out, const char *name, uint32_t count)
-{
-    if (count != 0) {
-        djp__json_name(out, name);
-        djp__buf_u64(out, count);
-    }
-}
-
-static void
 console_event(djp_buf *out, djp__walk *walk, uint32_t offset)
 {
     djp__walk_event event;
@@ -89,7 +73,7 @@ console_event(djp_buf *out, djp__walk *walk, uint32_t offset)
     console_text(out, "name", event.name);
     console_time(out, "time", event.head.time_unix_ns);
     console_region(out, walk, event.from, event.to);
-    console_dropped(out, "dropped_attributes", event.head.dropped_attributes);
+    djp__json_count(out, "dropped_attributes", event.head.dropped_attributes);
 }
 
 static void
@@ -100,13 +84,13 @@ console_link(djp_buf *out, djp__walk *walk, uint32_t offset)
         walk->error = DJP_EPROTO;
         return;
     }
-    console_id(out, "trace_id", link.head.trace_id, sizeof link.head.trace_id);
-    console_id(out, "span_id", link.head.span_id, sizeof link.head.span_id);
+    djp__json_id(out, "trace_id", link.head.trace_id, sizeof link.head.trace_id);
+    djp__json_id(out, "span_id", link.head.span_id, sizeof link.head.span_id);
     if (link.state.size != 0) {
         console_text(out, "trace_state", link.state);
     }
     console_region(out, walk, link.from, link.to);
-    console_dropped(out, "dropped_attributes", link.head.dropped_attributes);
+    djp__json_count(out, "dropped_attributes", link.head.dropped_attributes);
 }
 
 static void
@@ -179,10 +163,10 @@ console_identity(djp_buf *out, const djp_span_record *record, djp_text state)
     static const char *const kinds[] = {"UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"};
     static const uint8_t none[8];
     console_text(out, "name", djp__walk_text(record, record->name_at, record->name_size));
-    console_id(out, "trace_id", record->trace_id, sizeof record->trace_id);
-    console_id(out, "span_id", record->span_id, sizeof record->span_id);
+    djp__json_id(out, "trace_id", record->trace_id, sizeof record->trace_id);
+    djp__json_id(out, "span_id", record->span_id, sizeof record->span_id);
     if (memcmp(record->parent_id, none, sizeof none) != 0) {
-        console_id(out, "parent_id", record->parent_id, sizeof record->parent_id);
+        djp__json_id(out, "parent_id", record->parent_id, sizeof record->parent_id);
     } else {
         djp__json_name(out, "parent_id");
         djp__buf_text(out, "null");
@@ -209,11 +193,11 @@ console_add(djp_encoder *encoder, djp__encode_group *group, const djp_span_recor
     console_duration(out, record);
     console_status(out, record);
     console_attributes(out, &encoder->walk, record, attributes);
-    console_dropped(out, "dropped_attributes", record->dropped_attributes);
+    djp__json_count(out, "dropped_attributes", record->dropped_attributes);
     console_others(out, &encoder->walk, DJP_ITEM_EVENT, "events");
-    console_dropped(out, "dropped_events", record->dropped_events);
+    djp__json_count(out, "dropped_events", record->dropped_events);
     console_others(out, &encoder->walk, DJP_ITEM_LINK, "links");
-    console_dropped(out, "dropped_links", record->dropped_links);
+    djp__json_count(out, "dropped_links", record->dropped_links);
     djp__buf_append(out, group->head.data, group->head.size);
     djp__buf_append(out, encoder->resource.data, encoder->resource.size);
     djp__buf_text(out, "}\n");

@@ -58,6 +58,22 @@ djp__json_hex(djp_buf *out, const void *data, size_t size)
 }
 
 void
+djp__json_id(djp_buf *out, const char *name, const uint8_t *id, size_t size)
+{
+    djp__json_name(out, name);
+    djp__json_hex(out, id, size);
+}
+
+void
+djp__json_count(djp_buf *out, const char *name, uint32_t count)
+{
+    if (count != 0) {
+        djp__json_name(out, name);
+        djp__buf_u64(out, count);
+    }
+}
+
+void
 djp__json_text(djp_buf *out, djp_text text)
 {
     djp__buf_json(out, text.data != NULL ? text.data : "", text.size);

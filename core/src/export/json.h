@@ -18,6 +18,8 @@ void djp__json_u64_text(djp_buf *out, uint64_t value);
 void djp__json_double(djp_buf *out, double value);
 /* Bytes as a quoted hex string. */
 void djp__json_hex(djp_buf *out, const void *data, size_t size);
+void djp__json_id(djp_buf *out, const char *name, const uint8_t *id, size_t size); /* a member; borrows */
+void djp__json_count(djp_buf *out, const char *name, uint32_t count); /* a member, left out when 0 */
 void djp__json_text(djp_buf *out, djp_text text);
 
 /* A list of attributes, repeated keys resolved: in OTLP form the elements of an array, in plain form the members of an object; both

@@ -8,15 +8,6 @@
 #include "export/resource_items.h"
 
 static void
-json_count(djp_buf *out, const char *name, uint32_t count)
-{
-    if (count != 0) {
-        djp__json_name(out, name);
-        djp__buf_u64(out, count);
-    }
-}
-
-static void
 json_time(djp_buf *out, const char *name, uint64_t time)
 {
     if (time != 0) {
@@ -32,13 +23,6 @@ json_string(djp_buf *out, const char *name, djp_text text)
         djp__json_name(out, name);
         djp__json_text(out, text);
     }
-}
-
-static void
-json_id(djp_buf *out, const char *name, const uint8_t *id, size_t size)
-{
-    djp__json_name(out, name);
-    djp__json_hex(out, id, size);
 }
 
 /* "attributes":[...] of an event or a link, when there are any. */
@@ -65,7 +49,7 @@ json_event(djp_buf *out, djp__walk *walk, uint32_t offset)
     json_time(out, "timeUnixNano", event.head.time_unix_ns);
     json_string(out, "name", event.name);
     json_region(out, walk, event.from, event.to);
-    json_count(out, "droppedAttributesCount", event.head.dropped_attributes);
+    djp__json_count(out, "droppedAttributesCount", event.head.dropped_attributes);
 }
 
 static void
@@ -76,12 +60,12 @@ json_link(djp_buf *out, djp__walk *walk, uint32_t offset)
         walk->error = DJP_EPROTO;
         return;
     }
-    json_id(out, "traceId", link.head.trace_id, sizeof link.head.trace_id);
-    json_id(out, "spanId", link.head.span_id, sizeof link.head.span_id);
+    djp__json_id(out, "traceId", link.head.trace_id, sizeof link.head.trace_id);
+    djp__json_id(out, "spanId", link.head.span_id, sizeof link.head.span_id);
     json_string(out, "traceState", link.state);
     json_region(out, walk, link.from, link.to);
-    json_count(out, "droppedAttributesCount", link.head.dropped_attributes);
-    json_count(out, "flags", link.head.flags);
+    djp__json_count(out, "droppedAttributesCount", link.head.dropped_attributes);
+    djp__json_count(out, "flags", link.head.flags);
 }
 
 static void
@@ -138,7 +122,7 @@ json_status(djp_buf *out, const djp_span_record *record)
     djp__json_name(out, "status");
     djp__buf_char(out, '{');
     json_string(out, "message", djp__walk_text(record, record->status_at, record->status_size));
-    json_count(out, "code", record->status);
+    djp__json_count(out, "code", record->status);
     djp__buf_char(out, '}');
 }
 
@@ -147,24 +131,24 @@ json_span(djp_buf *out, djp__walk *walk, const djp_span_record *record, djp__wal
 {
     static const uint8_t none[8];
     djp__buf_char(out, '{');
-    json_id(out, "traceId", record->trace_id, sizeof record->trace_id);
-    json_id(out, "spanId", record->span_id, sizeof record->span_id);
+    djp__json_id(out, "traceId", record->trace_id, sizeof record->trace_id);
+    djp__json_id(out, "spanId", record->span_id, sizeof record->span_id);
     json_string(out, "traceState", state);
     if (memcmp(record->parent_id, none, sizeof none) != 0) {
-        json_id(out, "parentSpanId", record->parent_id, sizeof record->parent_id);
+        djp__json_id(out, "parentSpanId", record->parent_id, sizeof record->parent_id);
     }
     json_string(out, "name", djp__walk_text(record, record->name_at, record->name_size));
-    json_count(out, "kind", record->kind);
+    djp__json_count(out, "kind", record->kind);
     json_time(out, "startTimeUnixNano", record->start_unix_ns);
     json_time(out, "endTimeUnixNano", record->end_unix_ns);
     json_span_attributes(out, walk, record, attributes);
-    json_count(out, "droppedAttributesCount", record->dropped_attributes);
+    djp__json_count(out, "droppedAttributesCount", record->dropped_attributes);
     json_others(out, walk, DJP_ITEM_EVENT, "events");
-    json_count(out, "droppedEventsCount", record->dropped_events);
+    djp__json_count(out, "droppedEventsCount", record->dropped_events);
     json_others(out, walk, DJP_ITEM_LINK, "links");
-    json_count(out, "droppedLinksCount", record->dropped_links);
+    djp__json_count(out, "droppedLinksCount", record->dropped_links);
     json_status(out, record);
-    json_count(out, "flags", record->trace_flags | 0x100u | (record->parent_remote != 0 ? 0x200u : 0u));
+    djp__json_count(out, "flags", record->trace_flags | 0x100u | (record->parent_remote != 0 ? 0x200u : 0u));
     djp__buf_char(out, '}');
 }
 
