@@ -62,7 +62,8 @@ $(OUT)/bench/%: bench/%.c $(OUT)/libdjp.a
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(CORE_SRC)
 	@mkdir -p $(@D)
 	@echo "  clang $@"; clang $(CFLAGS_BASE) -O1 -w -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $< core/src/djp.c $(wildcard core/gen/*.c) $(LIBS) -o $@
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+# The addon's build keeps its own records of what depends on what in the same folder, in another form.
+-include $(shell find $(BUILD) -name '*.d' -not -path '*/.deps/*' -not -path '*/node-asan/*' 2>/dev/null)
 
 core: $(OUT)/libdjp.a
 tools-c: $(TOOLS_C)

@@ -1,0 +1,121 @@
+'use strict';
+// Builds the addon when the package is installed, offline when the headers of Node lie beside it. DJP_TELEMETRY_NATIVE=auto (the
+// default) leaves a no-op package and the reason when that fails, require fails, off builds nothing. Never removes anything from
+// build/, which other builds use too.
+
+const { spawnSync } = require('child_process');
+const crypto = require('crypto');
+const fs = require('fs');
+const path = require('path');
+
+const root = path.resolve(__dirname, '../..');
+const build = path.join(root, 'build');
+const addon = path.join(build, 'Release', 'djp_telemetry.node');
+const stamp = path.join(build, 'Release', 'djp_telemetry.sources');
+const reasonFile = path.join(build, 'djp_telemetry.reason');
+const mode = (process.env.DJP_TELEMETRY_NATIVE || 'auto').trim().toLowerCase();
+const FLAGS = ['CC', 'DJP_TELEMETRY_CFLAGS', 'DJP_TELEMETRY_LDFLAGS'];
+
+function filesOf(folder) {
+  return fs
+    .readdirSync(path.join(root, folder), { withFileTypes: true })
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry) => {
+      const name = path.join(folder, entry.name);
+      return entry.isDirectory() ? filesOf(name) : /\.[ch]$/.test(entry.name) ? [name] : [];
+    });
+}
+
+/** What the addon is made of: equal when building again would change nothing. */
+function fingerprint() {
+  const hash = crypto.createHash('sha256');
+  for (const name of ['binding.gyp', ...filesOf('core'), ...filesOf('bindings/node/src')]) {
+    hash.update(name).update(fs.readFileSync(path.join(root, name)));
+  }
+  for (const name of FLAGS) hash.update(`${name}=${process.env[name] || ''}\n`);
+  return hash.update(process.arch).digest('hex');
+}
+
+/** The folder whose include/node holds the headers, or null to let node-gyp find or fetch them. */
+function headers() {
+  const prefix = path.resolve(fs.realpathSync(process.execPath), '../..');
+  const given = process.env.npm_config_nodedir;
+  if (given) return given;
+  return fs.existsSync(path.join(prefix, 'include/node/node_api.h')) ? prefix : null;
+}
+
+function gyp() {
+  const prefix = path.resolve(process.execPath, '../..');
+  const npm = process.env.npm_execpath ? path.resolve(process.env.npm_execpath, '../..') : null;
+  const places = [
+    process.env.npm_config_node_gyp,
+    npm && path.join(npm, 'node_modules/node-gyp/bin/node-gyp.js'),
+    path.join(prefix, 'lib/node_modules/npm/node_modules/node-gyp/bin/node-gyp.js'),
+    ...(process.env.PATH || '').split(path.delimiter).flatMap((folder) => {
+      const shim = path.join(folder, 'npm');
+      if (!fs.existsSync(shim)) return [];
+      return [path.resolve(fs.realpathSync(shim), '../../node_modules/node-gyp/bin/node-gyp.js')];
+    }),
+  ];
+  const found = places.find((place) => place && fs.existsSync(place));
+  if (!found) throw new Error('node-gyp was not found; it comes with npm');
+  return found;
+}
+
+/** The environment without what an outer make says to its own children. */
+function environment() {
+  const env = { ...process.env };
+  for (const name of ['MAKEFLAGS', 'MFLAGS', 'MAKELEVEL', 'MAKEOVERRIDES', 'GNUMAKEFLAGS']) delete env[name];
+  return env;
+}
+
+function firstError(output) {
+  const lines = output.split('\n').filter((line) => line.trim());
+  const wrong = lines.find((line) => /(^|\s)(fatal )?error:|No package '|not found|ERR! stack Error/i.test(line));
+  return (wrong || lines[lines.length - 1] || 'no output').replace(/^gyp ERR! (stack )?/, '').trim();
+}
+
+function compile() {
+  const nodedir = headers();
+  const options = ['configure', 'build', '--release', `--jobs=${Math.max(1, require('os').cpus().length)}`];
+  if (nodedir) options.push(`--nodedir=${nodedir}`);
+  const done = spawnSync(process.execPath, [gyp(), ...options], {
+    cwd: root,
+    env: environment(),
+    encoding: 'utf8',
+    maxBuffer: 64 << 20,
+  });
+  const output = `${done.stdout || ''}\n${done.stderr || ''}`;
+  if (done.error) throw done.error;
+  if (done.status !== 0) throw Object.assign(new Error(firstError(output)), { output });
+  if (/warning:/.test(output)) process.stderr.write(output);
+}
+
+function main() {
+  if (mode === 'off') return;
+  try {
+    const wanted = fingerprint();
+    if (fs.existsSync(addon) && fs.existsSync(stamp) && fs.readFileSync(stamp, 'utf8') === wanted) return;
+    fs.rmSync(stamp, { force: true });
+    compile();
+    fs.writeFileSync(stamp, wanted);
+    fs.rmSync(reasonFile, { force: true });
+  } catch (error) {
+    const reason = `the native core could not be built: ${error.message}`;
+    if (mode === 'require') {
+      process.stderr.write(`${error.output || ''}\ndjp-telemetry: ${reason}\n`);
+      process.exitCode = 1;
+      return;
+    }
+    process.stderr.write(
+      `djp-telemetry: ${reason}; the package will install as a no-op.\n` +
+        'djp-telemetry: install a C compiler, make, python3, pkg-config and the development packages of libcurl, ' +
+        'protobuf-c, zlib and libmicrohttpd, then install again.\n',
+    );
+    fs.rmSync(addon, { force: true }); // an addon of older sources must not be taken for this one
+    fs.mkdirSync(build, { recursive: true });
+    fs.writeFileSync(reasonFile, reason);
+  }
+}
+
+main();

@@ -1,0 +1,97 @@
+'use strict';
+// Chooses between the native core and the no-op of the same functions. Every way in which loading can fail ends in the no-op with
+// the reason kept: requiring this package never fails because of a missing, damaged or foreign binary.
+
+const fs = require('fs');
+const os = require('os');
+const path = require('path');
+
+const noop = require('./noop.js');
+const { version } = require('../../../package.json');
+
+const root = path.resolve(__dirname, '../../..');
+const OFF = ['off', '0', 'false', 'no'];
+const RTLD_DEEPBIND = os.constants.dlopen.RTLD_DEEPBIND || 0;
+
+function candidates() {
+  const platform = `${process.platform}-${process.arch}`;
+  return [
+    path.join(root, 'build', 'Release', 'djp_telemetry.node'),
+    path.join(root, 'build', 'Debug', 'djp_telemetry.node'),
+    path.join(root, 'prebuilds', platform, 'djp_telemetry.node'),
+  ];
+}
+
+/** Why there is no file: what the installation wrote down, or only that there is none. */
+function missing() {
+  try {
+    return fs.readFileSync(path.join(root, 'build', 'djp_telemetry.reason'), 'utf8').trim();
+  } catch {
+    return 'the native core is missing; run npm install (or npm rebuild) djp-telemetry with its build tools at hand';
+  }
+}
+
+/** Whether an ELF file ends before a part that it promises: mapping such a file does not throw, it kills the process. */
+function cutShort(file) {
+  const data = Buffer.alloc(64);
+  const handle = fs.openSync(file, 'r');
+  try {
+    const size = fs.fstatSync(handle).size;
+    const got = fs.readSync(handle, data, 0, 64, 0);
+    if (got < 64 || data.toString('latin1', 0, 6) !== '\x7fELF\x02\x01') return false; // the system's loader judges
+    const count = data.readUInt16LE(56);
+    const entries = Buffer.alloc(56 * count);
+    if (fs.readSync(handle, entries, 0, entries.length, Number(data.readBigUInt64LE(32))) < entries.length) return true;
+    for (let at = 0; at < entries.length; at += 56) {
+      const end = entries.readBigUInt64LE(at + 8) + entries.readBigUInt64LE(at + 32);
+      if (entries.readUInt32LE(at) === 1 && end > BigInt(size)) return true;
+    }
+    return false;
+  } finally {
+    fs.closeSync(handle);
+  }
+}
+
+/**
+ * Node exports its own TLS, compression and HTTP/2 libraries, and the system's libcurl would be bound to those instead of the ones
+ * that it was built for. A deep binding keeps them apart; where an allocator or a sanitizer is preloaded it would tear memory in
+ * two, so that the plain binding is used there.
+ */
+function flags() {
+  const plain = os.constants.dlopen.RTLD_LAZY;
+  return process.env.LD_PRELOAD ? plain : plain | RTLD_DEEPBIND;
+}
+
+function open(file) {
+  if (cutShort(file)) throw new Error(`${file} is not complete; install djp-telemetry again`);
+  const target = { exports: {} };
+  process.dlopen(target, file, flags());
+  return target.exports;
+}
+
+function load() {
+  if (OFF.includes((process.env.DJP_TELEMETRY_NATIVE || '').trim().toLowerCase())) {
+    return { native: null, reason: 'DJP_TELEMETRY_NATIVE=off' };
+  }
+  const file = candidates().find((place) => fs.existsSync(place));
+  if (file === undefined) return { native: null, reason: missing() };
+  const native = open(file);
+  if (native.coreVersion !== version) {
+    return { native: null, reason: `the native core is version ${native.coreVersion}, the package ${version}` };
+  }
+  return { native, reason: '' };
+}
+
+function tryLoad() {
+  try {
+    return load();
+  } catch (error) {
+    const code = error && error.code ? `${error.code}: ` : '';
+    return { native: null, reason: `the native core could not be loaded: ${code}${error && error.message}` };
+  }
+}
+
+const { native, reason } = tryLoad();
+
+/** native: the addon's functions or null. impl: those or the no-op's. reason: why there is no addon, or ''. */
+module.exports = { native, impl: native || noop, reason, name: native ? 'native' : 'noop', version };

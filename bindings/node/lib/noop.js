@@ -1,0 +1,58 @@
+'use strict';
+// Stand-ins for every function of the addon, for a process without it: they answer as the addon does while telemetry is off, and
+// never throw. Needs nothing of Node, so that it also loads in an edge runtime.
+
+const nothing = () => undefined;
+const none = () => null;
+const zero = () => 0;
+const no = () => false;
+const empty = () => '';
+
+const TEXT = 'text/plain; version=0.0.4; charset=utf-8';
+
+function textOf(value) {
+  return typeof value === 'string' ? value : Array.isArray(value) ? value.filter((v) => typeof v === 'string').join(',') : '';
+}
+
+module.exports = {
+  coreVersion: '',
+  sdkKeywords: () => [],
+  sdkStart: none,
+  sdkStatus: none,
+  sdkEpoch: zero,
+  sdkTakeExported: none,
+  sdkFlush: () => Promise.resolve(true),
+  sdkFlushSync: () => true,
+  sdkStop: () => Promise.resolve(null),
+  sdkStopSync: none,
+  extract: none,
+  extractInto: none,
+  traceparentWrite: empty,
+  tracestateParse: none,
+  tracestateSet: none,
+  tracestateGet: none,
+  baggageParse: () => [],
+  baggageText: textOf,
+  baggageSet: textOf,
+  baggageRemove: textOf,
+  familyNew: zero,
+  standardFamily: zero,
+  familyRemove: no,
+  familyClear: nothing,
+  seriesOf: zero,
+  seriesAdd: nothing,
+  gaugeSet: nothing,
+  gaugeAdd: nothing,
+  gaugeSetToNow: nothing,
+  observe: nothing,
+  seriesValue: zero,
+  seriesCount: zero,
+  seriesIsOverflow: no,
+  expose: none,
+  exposeAsync: () => Promise.resolve(null),
+  negotiate: () => TEXT,
+  normalisePath: (path) => (typeof path === 'string' ? path : ''),
+  excludesPath: no,
+  recordHttpRequest: no,
+  samplerDecideMany: no,
+};

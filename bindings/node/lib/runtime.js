@@ -1,0 +1,226 @@
+'use strict';
+// Beginning and end: options become text for the core's table of settings, the exit hook of Node is set, and the state is told
+// honestly. Nothing here throws into the application, and nothing here keeps the process alive.
+
+const path = require('path');
+const { isMainThread } = require('worker_threads');
+
+const loader = require('./loader.js');
+const { nameOf, readOptions, wanted } = require('./options.js');
+
+const { impl } = loader;
+const FLUSH_MS = 10000;
+const SAID_MAX = 1000;
+
+const state = {
+  active: false, // this environment called init and has not ended it
+  settings: {}, // what the core resolved, by the names of docs/configuration.md
+  lastStatus: null,
+  said: new Set(),
+  hooked: false,
+  ending: null, // promise of the shutdown under way
+  changed: [], // called after every begin and end
+  before: [], // called before whatever was recorded must be complete
+};
+
+/** One line on standard error, once per text. */
+function warnOnce(message) {
+  try {
+    const text = String(message);
+    if (state.said.has(text) || state.said.size >= SAID_MAX) return;
+    state.said.add(text);
+    process.stderr.write(`djp-telemetry: ${text}\n`);
+  } catch {
+    // A closed or replaced standard error must not become the application's problem.
+  }
+}
+
+function complain(what, error) {
+  let text;
+  try {
+    text = `${nameOf(error)}: ${error && error.message}`;
+  } catch {
+    text = nameOf(error);
+  }
+  warnOnce(`${what}: ${text}`);
+}
+
+function callAll(list) {
+  for (const hook of list) {
+    try {
+      hook();
+    } catch (error) {
+      complain('Recorded data may be incomplete', error);
+    }
+  }
+}
+
+// ---- begin ----------------------------------------------------------------------------------------------------
+
+/**
+ * Starts what the options and the environment ask for; an option wins over its variable. Does nothing while telemetry is active,
+ * and may be called again after shutdown(). A second environment of the process (a worker thread) joins what runs. Never throws
+ * for a value: a bad one is replaced by its default with one warning. Durations are in seconds, as in the variables.
+ * @param {object} [options] every option of docs/configuration.md, in camelCase or snake_case
+ */
+function init(options) {
+  const messages = [];
+  try {
+    if (!isActive()) start(options, (message) => messages.push(message));
+  } catch (error) {
+    complain('Telemetry could not be started and stays off', error);
+  }
+  messages.forEach(warnOnce);
+}
+
+/** Another environment may have ended the SDK that this one joined. */
+function isActive() {
+  return state.active && impl.sdkEpoch() === state.settings.epoch;
+}
+
+function start(options, warn) {
+  if (loader.native === null) {
+    if (wanted(options, process.env)) warn(`Telemetry is enabled, but nothing is recorded: ${loader.reason}.`);
+    return;
+  }
+  const program = path.basename(process.execPath || '') || 'node';
+  const texts = readOptions(options, impl.sdkKeywords(), warn);
+  state.settings = impl.sdkStart(texts, process.env, `unknown_service:${program}`, warn) || {};
+  state.active = state.settings.epoch > 0;
+  if (state.active) {
+    state.lastStatus = null;
+    setHooks();
+  }
+  callAll(state.changed);
+}
+
+function setHooks() {
+  if (state.hooked) return;
+  state.hooked = true;
+  process.on('exit', atExit);
+}
+
+/**
+ * The process ends: by the end of its script, process.exit or an uncaught error. A worker thread that ends leaves the SDK to the
+ * others; what it recorded is handed over.
+ */
+function atExit() {
+  try {
+    if (!isMainThread) callAll(state.before);
+    else stopNow(seconds(state.settings.shutdown_timeout, 1) * 1000);
+  } catch (error) {
+    complain('Telemetry did not end in order', error);
+  }
+}
+
+// ---- end ------------------------------------------------------------------------------------------------------
+
+function seconds(value, otherwise) {
+  return typeof value === 'number' && value >= 0 ? value : otherwise;
+}
+
+function limitOf(ms, otherwise) {
+  if (ms === undefined || ms === null) return otherwise;
+  return typeof ms === 'number' ? ms : Number.NaN; // which the core takes for 0
+}
+
+function ended(result) {
+  state.active = false;
+  if (result === null || result === undefined) return true;
+  state.lastStatus = result.status ? JSON.parse(result.status) : null;
+  return result.delivered === true;
+}
+
+function stopNow(ms) {
+  callAll(state.before);
+  const delivered = ended(impl.sdkStopSync(ms));
+  callAll(state.changed);
+  return delivered;
+}
+
+async function stopLater(ms) {
+  callAll(state.before);
+  const under = impl.sdkStop(ms);
+  state.active = false;
+  callAll(state.changed);
+  return ended(await under);
+}
+
+/**
+ * Sends what is left and ends telemetry; resolves to true only when all of it was accepted within `ms` milliseconds (the
+ * configured shutdown_timeout by default). A second call waits for the shutdown under way and gives the same answer. Everything
+ * after it is a no-op until init() is called again. Never rejects.
+ * @param {number} [ms]
+ * @returns {Promise<boolean>}
+ */
+async function shutdown(ms) {
+  try {
+    const limit = limitOf(ms, seconds(state.settings.shutdown_timeout, 1) * 1000);
+    return await stopLater(limit);
+  } catch (error) {
+    complain('Telemetry did not end in order', error);
+    return false;
+  }
+}
+
+/**
+ * Sends every span that has ended; resolves to true only when the receiver accepted all of them within `ms` milliseconds (10,000
+ * by default). Never rejects.
+ * @param {number} [ms]
+ * @returns {Promise<boolean>}
+ */
+async function flush(ms) {
+  try {
+    callAll(state.before);
+    return (await impl.sdkFlush(limitOf(ms, FLUSH_MS))) === true;
+  } catch (error) {
+    complain('Telemetry could not be flushed', error);
+    return false;
+  }
+}
+
+// ---- state ----------------------------------------------------------------------------------------------------
+
+function statusBody() {
+  const text = impl.sdkStatus();
+  if (text) return JSON.parse(text);
+  if (state.lastStatus) return { ...state.lastStatus };
+  const status = { enabled: false, backend: state.settings.backend || 'noop' };
+  if (state.settings.report) status.settings = JSON.parse(state.settings.report);
+  return status;
+}
+
+/**
+ * The honest state: what is on, each effective setting and where it came from, what was exported and what was lost and why.
+ * @returns {object}
+ */
+function telemetryStatus() {
+  let status;
+  try {
+    callAll(state.before);
+    status = statusBody();
+  } catch (error) {
+    status = { enabled: false, backend: 'noop', status_error: `${nameOf(error)}` };
+  }
+  status.impl = loader.name;
+  status.impl_reason = loader.reason;
+  status.version = loader.version;
+  return status;
+}
+
+/** The effective settings that the binding itself needs; empty before the first init(). */
+function settings() {
+  return state.settings;
+}
+
+/** Registers a function that is called after every begin and end of telemetry in this environment. */
+function onChange(hook) {
+  state.changed.push(hook);
+}
+
+/** Registers a function that is called before whatever was recorded must be complete: flush, shutdown, status, exit. */
+function beforeFlush(hook) {
+  state.before.push(hook);
+}
+
+module.exports = { beforeFlush, flush, init, onChange, settings, shutdown, telemetryStatus, warnOnce };

@@ -1,0 +1,161 @@
+/* Flushing and ending the SDK, on the event loop's thread or, for the promises, on a thread of libuv's pool. Several may end it at
+ * once: one does, the others wait and get the same answer. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "binding.h"
+
+typedef struct finish_job {
+    napi_deferred deferred;
+    napi_async_work work;
+    djp_node_sdk *sdk; /* flush: a reference, or NULL */
+    djp_node_ending *ending; /* stop: a reference, or NULL */
+    uint64_t timeout_ns;
+    int stops;
+    int delivered;
+    char *status;
+} finish_job;
+
+static void
+finish_job_free(napi_env env, finish_job *job)
+{
+    if (job->work != NULL)
+        (void)djp_node_ok(env, napi_delete_async_work(env, job->work));
+    djp_node_sdk_release(job->sdk);
+    djp_node_ending_release(job->ending);
+    free(job->status);
+    free(job);
+}
+
+static void
+finish_run(napi_env env, void *data)
+{
+    (void)env;
+    finish_job *job = data;
+    if (job->ending != NULL) {
+        job->delivered = djp_node_ending_run(job->ending, job->timeout_ns, &job->status);
+    } else if (job->sdk != NULL) {
+        djp_node_before_flush(job->sdk);
+        job->delivered = djp_sdk_flush(job->sdk->sdk, job->timeout_ns) == 0;
+    }
+}
+
+static napi_value
+finish_answer(napi_env env, const finish_job *job)
+{
+    if (!job->stops)
+        return djp_node_boolean(env, job->delivered);
+    if (job->ending == NULL)
+        return djp_node_null(env);
+    napi_value answer = djp_node_object(env);
+    djp_node_put(env, answer, "delivered", djp_node_boolean(env, job->delivered));
+    djp_node_put(env, answer, "status", djp_node_string_or_null(env, job->status));
+    return answer;
+}
+
+static void
+finish_settle(napi_env env, finish_job *job)
+{
+    napi_value answer = finish_answer(env, job);
+    if (answer == NULL)
+        answer = djp_node_boolean(env, 0);
+    if (answer != NULL)
+        (void)djp_node_ok(env, napi_resolve_deferred(env, job->deferred, answer));
+    finish_job_free(env, job);
+}
+
+static void
+finish_complete(napi_env env, napi_status status, void *data)
+{
+    (void)status;
+    finish_settle(env, data);
+}
+
+static void
+finish_job_begin(finish_job *job, int stops, uint64_t timeout_ns)
+{
+    job->stops = stops;
+    job->timeout_ns = timeout_ns;
+    job->delivered = 1; /* nothing active: nothing is undelivered */
+    if (stops)
+        job->ending = djp_node_ending_begin();
+    else
+        job->sdk = djp_node_sdk_acquire();
+}
+
+static napi_value
+finish_async(napi_env env, napi_callback_info info, int stops)
+{
+    napi_value given[1], promise, name;
+    if (!djp_node_arguments(env, info, given, 1))
+        return NULL;
+    uint64_t timeout_ns = djp_node_timeout(env, given[0]);
+    finish_job *job = calloc(1, sizeof(*job));
+    if (job == NULL || !djp_node_ok(env, napi_create_promise(env, &job->deferred, &promise))) {
+        free(job);
+        return NULL;
+    }
+    finish_job_begin(job, stops, timeout_ns);
+    if ((job->ending != NULL || job->sdk != NULL) &&
+        djp_node_ok(env, napi_create_string_utf8(env, "djp-telemetry", NAPI_AUTO_LENGTH, &name)) &&
+        djp_node_ok(env, napi_create_async_work(env, NULL, name, finish_run, finish_complete, job, &job->work)) &&
+        djp_node_ok(env, napi_queue_async_work(env, job->work)))
+        return promise;
+    finish_run(env, job); /* nothing to do, or no thread to do it */
+    finish_settle(env, job);
+    return promise;
+}
+
+static napi_value
+finish_sync(napi_env env, napi_callback_info info, int stops)
+{
+    napi_value given[1];
+    if (!djp_node_arguments(env, info, given, 1))
+        return NULL;
+    finish_job *job = calloc(1, sizeof(*job));
+    if (job == NULL)
+        return NULL;
+    finish_job_begin(job, stops, djp_node_timeout(env, given[0]));
+    finish_run(env, job);
+    napi_value answer = finish_answer(env, job);
+    finish_job_free(env, job);
+    return answer;
+}
+
+/* sdkFlush(ms): a promise of whether everything that had ended was accepted. */
+static napi_value
+finish_flush(napi_env env, napi_callback_info info)
+{
+    return finish_async(env, info, 0);
+}
+
+static napi_value
+finish_flush_sync(napi_env env, napi_callback_info info)
+{
+    return finish_sync(env, info, 0);
+}
+
+/* sdkStop(ms): a promise of {delivered, status}, or of null when nothing was active. */
+static napi_value
+finish_stop(napi_env env, napi_callback_info info)
+{
+    return finish_async(env, info, 1);
+}
+
+static napi_value
+finish_stop_sync(napi_env env, napi_callback_info info)
+{
+    return finish_sync(env, info, 1);
+}
+
+void
+djp_node_finish_exports(napi_env env, napi_value exports)
+{
+    static const djp_node_function functions[] = {
+        {"sdkFlush", finish_flush},
+        {"sdkFlushSync", finish_flush_sync},
+        {"sdkStop", finish_stop},
+        {"sdkStopSync", finish_stop_sync},
+    };
+    DJP_NODE_FUNCTIONS(env, exports, functions);
+}

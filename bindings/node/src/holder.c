@@ -1,0 +1,259 @@
+/* The process's one SDK: every environment attaches to it, references keep it alive while somebody works with it, and it ends once,
+ * whoever asks. Nothing here touches JavaScript. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "binding.h"
+
+enum { HOLDER_WAITING, HOLDER_RUNNING, HOLDER_DONE };
+
+struct djp_node_ending {
+    djp_node_sdk *sdk; /* the holder's reference; NULL once done */
+    int state; /* HOLDER_*: who comes first runs it, the others wait */
+    int delivered;
+    char *status; /* JSON text or NULL; djp_text_free */
+    uint32_t references;
+};
+
+/* All under the mutex. */
+static struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed; /* an ending is done; on CLOCK_MONOTONIC */
+    djp_node_sdk *active;
+    djp_node_ending *ending; /* the end under way, or NULL */
+    uint32_t epoch;
+    int exit_hook;
+} holder = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static pthread_once_t holder_once = PTHREAD_ONCE_INIT;
+
+static void
+holder_set_up(void)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&holder.changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+static void
+holder_lock(void)
+{
+    pthread_once(&holder_once, holder_set_up);
+    pthread_mutex_lock(&holder.mutex);
+}
+
+static void
+holder_unlock(void)
+{
+    pthread_mutex_unlock(&holder.mutex);
+}
+
+/* ---- references ---- */
+
+static void
+holder_free(djp_node_sdk *self)
+{
+    if (self == NULL)
+        return;
+    djp_http_server_free(self->http);
+    djp_sdk_free(self->sdk);
+    djp_node_table_free(self->table);
+    free(self);
+}
+
+djp_node_sdk *
+djp_node_sdk_acquire(void)
+{
+    holder_lock();
+    djp_node_sdk *self = holder.active;
+    if (self != NULL)
+        self->references++;
+    holder_unlock();
+    return self;
+}
+
+void
+djp_node_sdk_release(djp_node_sdk *self)
+{
+    if (self == NULL)
+        return;
+    holder_lock();
+    int last = --self->references == 0;
+    holder_unlock();
+    if (last)
+        holder_free(self);
+}
+
+/* ---- begin ---- */
+
+/* For an end that no JavaScript sees: only a worker thread started the SDK, or native code ends the process. */
+static void
+holder_at_exit(void)
+{
+    djp_node_sdk *self = djp_node_sdk_acquire();
+    djp_node_ending *ending = djp_node_ending_begin();
+    if (ending != NULL) {
+        uint64_t limit = self == NULL ? 0 : djp_sdk_options(self->sdk)->shutdown_timeout_ns;
+        (void)djp_node_ending_run(ending, limit, NULL);
+        djp_node_ending_release(ending);
+    }
+    djp_node_sdk_release(self);
+}
+
+static int
+holder_new(djp_node_sdk **out, const djp_options *options, const char *runtime_version, uint32_t epoch)
+{
+    djp_sdk_language language = {"nodejs", "nodejs", runtime_version};
+    djp_node_sdk *self = calloc(1, sizeof(*self));
+    int error = self == NULL ? DJP_ENOMEM : djp_sdk_new(&self->sdk, options, &language, NULL, NULL);
+    if (error == 0 && (self->table = djp_node_table_new(epoch)) == NULL)
+        error = DJP_ENOMEM;
+    if (error == 0)
+        error = djp_http_server_new(&self->http, self->sdk);
+    if (error != 0) {
+        holder_free(self);
+        return error;
+    }
+    self->recorder = djp_sdk_recorder(self->sdk);
+    self->registry = djp_sdk_registry(self->sdk);
+    self->standard = djp_sdk_standard(self->sdk);
+    self->epoch = epoch;
+    self->references = 1; /* the holder's */
+    *out = self;
+    return 0;
+}
+
+int
+djp_node_sdk_activate(djp_node_sdk **out, const djp_options *options, const char *runtime_version)
+{
+    int result = 1;
+    holder_lock();
+    if (holder.active == NULL) {
+        djp_node_signal_prepare(options);
+        result = holder_new(&holder.active, options, runtime_version, holder.epoch + 1);
+        holder.epoch += result == 0;
+        if (result == 0 && !holder.exit_hook)
+            holder.exit_hook = atexit(holder_at_exit) == 0;
+    }
+    *out = holder.active;
+    if (*out != NULL)
+        (*out)->references++;
+    holder_unlock();
+    return result;
+}
+
+/* ---- end ---- */
+
+djp_node_ending *
+djp_node_ending_begin(void)
+{
+    djp_node_ending *fresh = calloc(1, sizeof(*fresh)), *unused = fresh, *replaced = NULL;
+    holder_lock();
+    if (holder.active != NULL && fresh != NULL) {
+        fresh->sdk = holder.active;
+        fresh->references = 1; /* the holder's */
+        replaced = holder.ending;
+        holder.ending = fresh;
+        holder.active = NULL;
+        unused = NULL;
+    }
+    djp_node_ending *ending = holder.ending;
+    if (ending != NULL)
+        ending->references++;
+    holder_unlock();
+    free(unused);
+    djp_node_ending_release(replaced);
+    return ending;
+}
+
+void
+djp_node_ending_release(djp_node_ending *ending)
+{
+    if (ending == NULL)
+        return;
+    holder_lock();
+    int last = --ending->references == 0;
+    holder_unlock();
+    if (!last)
+        return;
+    djp_node_sdk_release(ending->sdk);
+    djp_text_free(ending->status);
+    free(ending);
+}
+
+static void
+holder_deadline(struct timespec *out, uint64_t timeout_ns)
+{
+    uint64_t day = UINT64_C(86400) * 1000000000u;
+    uint64_t wait = timeout_ns > 365 * day ? 365 * day : timeout_ns;
+    clock_gettime(CLOCK_MONOTONIC, out);
+    out->tv_sec += (time_t)(wait / 1000000000u);
+    out->tv_nsec += (long)(wait % 1000000000u);
+    if (out->tv_nsec >= 1000000000) {
+        out->tv_nsec -= 1000000000;
+        out->tv_sec++;
+    }
+}
+
+/* Lock held. */
+static void
+holder_wait(const djp_node_ending *ending, uint64_t timeout_ns)
+{
+    struct timespec deadline;
+    holder_deadline(&deadline, timeout_ns);
+    while (ending->state != HOLDER_DONE &&
+           pthread_cond_timedwait(&holder.changed, &holder.mutex, &deadline) != ETIMEDOUT) {
+    }
+}
+
+static void
+holder_end(djp_node_ending *ending, uint64_t timeout_ns)
+{
+    djp_node_sdk *sdk = ending->sdk;
+    char *status = NULL;
+    size_t size = 0;
+    djp_node_before_stop(sdk);
+    int delivered = djp_sdk_shutdown(sdk->sdk, timeout_ns) == 0;
+    if (djp_sdk_status_json(&status, &size, sdk->sdk) != 0)
+        status = NULL;
+    holder_lock();
+    if (holder.active == NULL)
+        djp_node_signal_restore();
+    ending->delivered = delivered;
+    ending->status = status;
+    ending->sdk = NULL;
+    ending->state = HOLDER_DONE;
+    djp_node_ending *mine = holder.ending == ending ? ending : NULL;
+    if (mine != NULL)
+        holder.ending = NULL;
+    pthread_cond_broadcast(&holder.changed);
+    holder_unlock();
+    djp_node_ending_release(mine);
+    djp_node_sdk_release(sdk);
+}
+
+int
+djp_node_ending_run(djp_node_ending *ending, uint64_t timeout_ns, char **status)
+{
+    holder_lock();
+    int first = ending->state == HOLDER_WAITING;
+    if (first)
+        ending->state = HOLDER_RUNNING;
+    else
+        holder_wait(ending, timeout_ns);
+    holder_unlock();
+    if (first)
+        holder_end(ending, timeout_ns);
+    holder_lock();
+    int done = ending->state == HOLDER_DONE;
+    int delivered = done && ending->delivered;
+    if (status != NULL)
+        *status = done && ending->status != NULL ? strdup(ending->status) : NULL;
+    holder_unlock();
+    return delivered;
+}

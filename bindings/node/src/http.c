@@ -1,0 +1,99 @@
+/* What the middleware asks the core about requests, and the head decision for tests: paths, the standard request metrics, sampling. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "binding.h"
+#include "trace/recorder_state.h"
+#include "trace/sampler.h"
+
+/* normalisePath(path): a raw path as a label. */
+static napi_value
+http_normalise_path(napi_env env, napi_callback_info info)
+{
+    napi_value given[1];
+    djp_node_text path;
+    char out[2048];
+    if (!djp_node_arguments(env, info, given, 1))
+        return NULL;
+    (void)djp_node_text_get(&path, env, given[0]);
+    size_t size = djp_path_normalise(out, sizeof(out), path.text.data, path.text.size);
+    djp_node_text_release(&path);
+    return djp_node_string(env, (djp_text){out, size});
+}
+
+/* excludesPath(path): whether the active SDK leaves requests for this path alone. */
+static napi_value
+http_excludes_path(napi_env env, napi_callback_info info)
+{
+    napi_value given[1];
+    djp_node_text path;
+    if (!djp_node_arguments(env, info, given, 1))
+        return NULL;
+    djp_node_sdk *sdk = djp_node_sdk_acquire();
+    (void)djp_node_text_get(&path, env, given[0]);
+    int excluded = sdk != NULL && djp_http_server_excludes(sdk->http, path.text);
+    djp_node_text_release(&path);
+    djp_node_sdk_release(sdk);
+    return djp_node_boolean(env, excluded);
+}
+
+/* recordHttpRequest(method, endpoint, status, seconds, bytes, words): one request in the standard families; whether it was taken.
+ * words (optional) are those of the span context for an exemplar. */
+static napi_value
+http_record_request(napi_env env, napi_callback_info info)
+{
+    napi_value given[6];
+    djp_node_text method, endpoint;
+    djp_span_context context;
+    if (!djp_node_arguments(env, info, given, 6))
+        return NULL;
+    double seconds = djp_node_number(env, given[3], -1), bytes = djp_node_number(env, given[4], -1);
+    const int32_t *words = djp_node_words(env, given[5], 7);
+    int traced = words != NULL && djp_node_context_from_words(&context, words);
+    djp_node_sdk *sdk = djp_node_sdk_acquire();
+    (void)djp_node_text_get(&method, env, given[0]);
+    (void)djp_node_text_get(&endpoint, env, given[1]);
+    int taken = sdk != NULL && sdk->standard != NULL && seconds >= 0 && seconds < 1e9;
+    if (taken)
+        djp_standard_http_request(sdk->standard, method.text, endpoint.text, djp_node_int(env, given[2], 0),
+                                  (uint64_t)(seconds * 1e9), bytes >= 0 && bytes < 9e18 ? (int64_t)bytes : -1,
+                                  traced ? &context : NULL);
+    djp_node_text_release(&method);
+    djp_node_text_release(&endpoint);
+    djp_node_sdk_release(sdk);
+    return djp_node_boolean(env, taken);
+}
+
+/* samplerDecideMany(ids, out): the head decision for roots without a parent; ids holds 16 bytes of each, out gets 0 or 1. False
+ * while traces are off or when the sizes do not fit. */
+static napi_value
+http_sampler_decide_many(napi_env env, napi_callback_info info)
+{
+    napi_value given[2];
+    uint8_t *ids, *out;
+    size_t ids_size, out_size;
+    if (!djp_node_arguments(env, info, given, 2))
+        return NULL;
+    djp_node_sdk *sdk = djp_node_sdk_acquire();
+    int good = djp_node_bytes(env, given[0], &ids, &ids_size) && djp_node_bytes(env, given[1], &out, &out_size) &&
+               ids_size % 16 == 0 && out_size >= ids_size / 16 && sdk != NULL && sdk->recorder != NULL;
+    for (size_t i = 0; good && i < ids_size / 16; i++) {
+        djp_head head;
+        djp__sampler_decide_root(&head, &sdk->recorder->options, ids + i * 16, NULL);
+        out[i] = head.sampled != 0;
+    }
+    djp_node_sdk_release(sdk);
+    return djp_node_boolean(env, good);
+}
+
+void
+djp_node_http_exports(napi_env env, napi_value exports)
+{
+    static const djp_node_function functions[] = {
+        {"normalisePath", http_normalise_path},
+        {"excludesPath", http_excludes_path},
+        {"recordHttpRequest", http_record_request},
+        {"samplerDecideMany", http_sampler_decide_many},
+    };
+    DJP_NODE_FUNCTIONS(env, exports, functions);
+}

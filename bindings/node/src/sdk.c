@@ -1,0 +1,271 @@
+/* Starting the SDK and telling its state. Nothing here may raise for a setting: the core warns and goes on, and what JavaScript
+ * throws while it is read counts as not given. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "binding.h"
+
+enum { SDK_OPTIONS_MAX = 128 };
+
+/* What the resolution of the settings needs of JavaScript. */
+typedef struct sdk_settings {
+    napi_env env;
+    napi_value environ, warn;
+    djp_node_text value; /* of the newest look-up, owned */
+    djp_node_text texts[SDK_OPTIONS_MAX * 2]; /* what the overrides borrow from */
+    size_t text_count;
+    djp_config_override overrides[SDK_OPTIONS_MAX];
+    size_t count;
+} sdk_settings;
+
+static const char *
+sdk_lookup(void *user, const char *name)
+{
+    sdk_settings *settings = user;
+    napi_handle_scope scope;
+    napi_value value;
+    int found = 0;
+    djp_node_text_release(&settings->value);
+    if (!djp_node_ok(settings->env, napi_open_handle_scope(settings->env, &scope)))
+        return NULL;
+    if (djp_node_ok(settings->env, napi_get_named_property(settings->env, settings->environ, name, &value)) &&
+        djp_node_type(settings->env, value) == napi_string)
+        found = djp_node_text_get(&settings->value, settings->env, value);
+    (void)djp_node_ok(settings->env, napi_close_handle_scope(settings->env, scope));
+    return found ? settings->value.text.data : NULL;
+}
+
+static void
+sdk_warn(void *user, const char *message)
+{
+    sdk_settings *settings = user;
+    napi_value text = djp_node_string(settings->env, (djp_text){message, strlen(message)}), receiver, result;
+    if (text != NULL && djp_node_type(settings->env, settings->warn) == napi_function &&
+        djp_node_ok(settings->env, napi_get_undefined(settings->env, &receiver)))
+        (void)djp_node_ok(settings->env,
+                          napi_call_function(settings->env, receiver, settings->warn, 1, &text, &result));
+}
+
+static void
+sdk_read_option(sdk_settings *settings, napi_value options, napi_value key)
+{
+    napi_env env = settings->env;
+    napi_value value;
+    djp_node_text *keyword = &settings->texts[settings->text_count], *text = keyword + 1;
+    if (!djp_node_text_get(keyword, env, key))
+        return;
+    settings->text_count++;
+    if (!djp_node_ok(env, napi_get_property(env, options, key, &value)) || !djp_node_text_get(text, env, value))
+        return;
+    settings->text_count++;
+    settings->overrides[settings->count++] = (djp_config_override){keyword->text.data, text->text.data};
+}
+
+static void
+sdk_read_options(sdk_settings *settings, napi_value options)
+{
+    napi_env env = settings->env;
+    napi_value names, key;
+    uint32_t count = 0;
+    if (djp_node_type(env, options) != napi_object ||
+        !djp_node_ok(env, napi_get_property_names(env, options, &names)) ||
+        !djp_node_ok(env, napi_get_array_length(env, names, &count)))
+        return;
+    for (uint32_t i = 0; i < count && settings->count < SDK_OPTIONS_MAX && settings->text_count + 2 <= SDK_OPTIONS_MAX * 2;
+         i++) {
+        if (djp_node_ok(env, napi_get_element(env, names, i, &key)))
+            sdk_read_option(settings, options, key);
+    }
+}
+
+static void
+sdk_settings_free(sdk_settings *settings)
+{
+    for (size_t i = 0; i < settings->text_count; i++)
+        djp_node_text_release(&settings->texts[i]);
+    djp_node_text_release(&settings->value);
+    free(settings);
+}
+
+static napi_value
+sdk_describe(napi_env env, const djp_options *options, const djp_node_sdk *active, int attached)
+{
+    static const char *const backends[] = {"noop", "prom", "otel", "hybrid"};
+    static const char *const semconvs[] = {"old", "stable", "both"};
+    napi_value result = djp_node_object(env);
+    djp_node_put(env, result, "enabled", djp_node_boolean(env, options->enabled));
+    djp_node_put_text(env, result, "backend", backends[options->backend]);
+    djp_node_put_text(env, result, "semconv", semconvs[options->semconv]);
+    djp_node_put_text(env, result, "service_name", options->service_name);
+    djp_node_put_text(env, result, "service_version", options->service_version);
+    djp_node_put_text(env, result, "environment", options->environment);
+    djp_node_put(env, result, "log_correlation", djp_node_boolean(env, options->log_correlation));
+    djp_node_put(env, result, "shutdown_timeout", djp_node_double(env, (double)options->shutdown_timeout_ns / 1e9));
+    djp_node_put(env, result, "prometheus_port", djp_node_double(env, options->prometheus_port));
+    djp_node_put_text(env, result, "report", options->report_json);
+    djp_node_put_text(env, result, "propagators", options->propagators);
+    djp_node_put_text(env, result, "excluded_paths", options->excluded_paths);
+    djp_node_put_text(env, result, "known_methods", options->known_methods);
+    djp_node_put(env, result, "status_class", djp_node_boolean(env, options->status_class));
+    djp_node_put(env, result, "label_style_path", djp_node_boolean(env, options->label_style_path));
+    djp_node_put(env, result, "cardinality_limit", djp_node_double(env, options->cardinality_limit));
+    djp_node_put(env, result, "traces", djp_node_boolean(env, active != NULL && active->recorder != NULL));
+    djp_node_put(env, result, "metrics", djp_node_boolean(env, active != NULL && active->registry != NULL));
+    djp_node_put(env, result, "epoch", djp_node_double(env, active == NULL ? 0 : active->epoch));
+    djp_node_put(env, result, "attached", djp_node_boolean(env, attached));
+    return result;
+}
+
+static napi_value
+sdk_resolve(sdk_settings *settings, napi_value name)
+{
+    napi_env env = settings->env;
+    djp_node_env *self = djp_node_env_of(env);
+    djp_node_text service;
+    djp_options resolved;
+    napi_value result = NULL;
+    djp_node_sdk *active = NULL;
+    int named = djp_node_text_get(&service, env, name), attached = 0;
+    int error = djp_config_resolve(&resolved, sdk_lookup, settings, settings->overrides, settings->count,
+                                   named ? service.text.data : NULL, sdk_warn, settings);
+    djp_node_text_release(&service);
+    if (error != 0) {
+        djp_node_throw(env, "%s", djp_error_text(error));
+        return NULL;
+    }
+    if (resolved.enabled && resolved.backend != DJP_BACKEND_NOOP) {
+        int code = djp_node_sdk_activate(&active, &resolved, self == NULL ? "" : self->version);
+        attached = code == 1;
+        error = code < 0 ? code : 0;
+    }
+    if (error != 0)
+        djp_node_throw(env, "%s", djp_error_text(error));
+    else
+        result = sdk_describe(env, attached ? djp_sdk_options(active->sdk) : &resolved, active, attached);
+    djp_options_fini(&resolved);
+    djp_node_sdk_release(active);
+    return result;
+}
+
+/* sdkStart(options, env, defaultServiceName, warn): an object that describes the settings. Throws only without memory. */
+static napi_value
+sdk_start(napi_env env, napi_callback_info info)
+{
+    napi_value given[4], result = NULL;
+    if (!djp_node_arguments(env, info, given, 4))
+        return NULL;
+    djp_node_sdk *active = djp_node_sdk_acquire();
+    if (active != NULL) {
+        result = sdk_describe(env, djp_sdk_options(active->sdk), active, 1);
+        djp_node_sdk_release(active);
+        return result;
+    }
+    sdk_settings *settings = calloc(1, sizeof(*settings));
+    if (settings == NULL) {
+        djp_node_throw(env, "%s", djp_error_text(DJP_ENOMEM));
+        return NULL;
+    }
+    settings->env = env;
+    settings->environ = given[1];
+    settings->warn = given[3];
+    sdk_read_options(settings, given[0]);
+    result = sdk_resolve(settings, given[2]);
+    sdk_settings_free(settings);
+    return result;
+}
+
+/* sdkKeywords(): the options that exist. */
+static napi_value
+sdk_keywords(napi_env env, napi_callback_info info)
+{
+    (void)info;
+    napi_value list = NULL;
+    uint32_t count = 0;
+    if (!djp_node_ok(env, napi_create_array(env, &list)))
+        return NULL;
+    for (const char *const *keyword = djp_config_keywords(); *keyword != NULL; keyword++) {
+        napi_value text = djp_node_string(env, (djp_text){*keyword, strlen(*keyword)});
+        if (text != NULL)
+            (void)djp_node_ok(env, napi_set_element(env, list, count++, text));
+    }
+    return list;
+}
+
+/* sdkStatus(): the state as JSON text, or null when nothing is active. */
+static napi_value
+sdk_status(napi_env env, napi_callback_info info)
+{
+    (void)info;
+    djp_node_sdk *active = djp_node_sdk_acquire();
+    char *text = NULL;
+    size_t size = 0;
+    if (active == NULL || djp_sdk_status_json(&text, &size, active->sdk) != 0) {
+        djp_node_sdk_release(active);
+        return djp_node_null(env);
+    }
+    napi_value result = djp_node_string(env, (djp_text){text, size});
+    djp_text_free(text);
+    djp_node_sdk_release(active);
+    return result;
+}
+
+/* sdkEpoch(): a number that changes with every start; 0 when nothing is active. */
+static napi_value
+sdk_epoch(napi_env env, napi_callback_info info)
+{
+    (void)info;
+    djp_node_sdk *active = djp_node_sdk_acquire();
+    uint32_t epoch = active == NULL ? 0 : active->epoch;
+    djp_node_sdk_release(active);
+    return djp_node_double(env, epoch);
+}
+
+static napi_value
+sdk_bytes(napi_env env, const char *data, size_t size)
+{
+    napi_value buffer, array;
+    void *room = NULL;
+    if (!djp_node_ok(env, napi_create_arraybuffer(env, size, &room, &buffer)))
+        return NULL;
+    if (size > 0)
+        memcpy(room, data, size);
+    return djp_node_ok(env, napi_create_typedarray(env, napi_uint8_array, size, buffer, 0, &array)) ? array : NULL;
+}
+
+/* sdkTakeExported(): an array with one Uint8Array per ExportTraceServiceRequest, or null with another exporter. */
+static napi_value
+sdk_take_exported(napi_env env, napi_callback_info info)
+{
+    (void)info;
+    djp_node_sdk *active = djp_node_sdk_acquire();
+    char *data = NULL;
+    size_t size = 0;
+    napi_value list = NULL;
+    int have = active != NULL && djp_sdk_take_exported(&data, &size, active->sdk) == 0;
+    djp_node_sdk_release(active);
+    if (!have || !djp_node_ok(env, napi_create_array(env, &list))) {
+        djp_text_free(data);
+        return djp_node_null(env);
+    }
+    uint32_t count = 0;
+    for (size_t at = 0; at + 4 <= size;) {
+        const uint8_t *head = (const uint8_t *)data + at;
+        size_t length = (size_t)head[0] | (size_t)head[1] << 8 | (size_t)head[2] << 16 | (size_t)head[3] << 24;
+        napi_value item = length <= size - at - 4 ? sdk_bytes(env, data + at + 4, length) : NULL;
+        if (item != NULL)
+            (void)djp_node_ok(env, napi_set_element(env, list, count++, item));
+        at += 4 + length;
+    }
+    djp_text_free(data);
+    return list;
+}
+
+void
+djp_node_sdk_exports(napi_env env, napi_value exports)
+{
+    static const djp_node_function functions[] = {
+        {"sdkKeywords", sdk_keywords}, {"sdkStart", sdk_start}, {"sdkStatus", sdk_status},
+        {"sdkEpoch", sdk_epoch},       {"sdkTakeExported", sdk_take_exported},
+    };
+    DJP_NODE_FUNCTIONS(env, exports, functions);
+}

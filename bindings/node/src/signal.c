@@ -1,0 +1,50 @@
+/* SIGTERM between Node and the core. Node installs a handler of its own at start, so the system's default, which the core looks
+ * for, is never there; a listener of the application is libuv's handler and is left alone. */
+#include <dlfcn.h>
+#include <signal.h>
+#include <string.h>
+
+#include "binding.h"
+
+/* Under the holder's mutex. */
+static struct sigaction signal_of_node;
+static int signal_taken;
+
+/* Node's own handler resets itself and lies where Node-API lies; libuv's stays in place. */
+static int
+signal_is_of_node(const struct sigaction *action)
+{
+    Dl_info handler, node;
+    void *address = NULL, *known = NULL;
+    void (*function)(int) = action->sa_handler;
+    napi_status (*api)(napi_env, napi_value *) = napi_create_object;
+    if (function == SIG_DFL || function == SIG_IGN || ((unsigned)action->sa_flags & SA_RESETHAND) == 0)
+        return 0;
+    memcpy(&address, &function, sizeof(address));
+    memcpy(&known, &api, sizeof(known));
+    return dladdr(address, &handler) != 0 && dladdr(known, &node) != 0 && handler.dli_fbase == node.dli_fbase;
+}
+
+void
+djp_node_signal_prepare(const djp_options *options)
+{
+    struct sigaction now, plain;
+    if (!options->handle_sigterm || sigaction(SIGTERM, NULL, &now) != 0 || !signal_is_of_node(&now))
+        return;
+    memset(&plain, 0, sizeof(plain));
+    plain.sa_handler = SIG_DFL;
+    sigemptyset(&plain.sa_mask);
+    if (sigaction(SIGTERM, &plain, NULL) == 0) {
+        signal_of_node = now;
+        signal_taken = 1;
+    }
+}
+
+void
+djp_node_signal_restore(void)
+{
+    struct sigaction now;
+    if (signal_taken && sigaction(SIGTERM, NULL, &now) == 0 && now.sa_handler == SIG_DFL)
+        (void)sigaction(SIGTERM, &signal_of_node, NULL);
+    signal_taken = 0;
+}
