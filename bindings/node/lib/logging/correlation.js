@@ -1,0 +1,170 @@
+'use strict';
+
+// The correlation context of a request: ids that follow it through asynchronous calls and go into its log lines. An id
+// from outside is not trusted: it goes into logs and into a response header only when it is short and plain.
+
+const { AsyncLocalStorage } = require('node:async_hooks');
+const { randomUUID } = require('node:crypto');
+const { redactString } = require('./redaction');
+
+const HEADER = 'x-correlation-id';
+const FALLBACK_HEADER = 'x-request-id';
+const ACCEPTED_ID = /^[A-Za-z0-9._:/+=-]{1,128}$/;
+const FIELDS = ['correlationId', 'requestId', 'sessionId', 'userId'];
+const FIELD_LIMIT = 256;
+
+const storage = new AsyncLocalStorage();
+
+/** A new id: a random UUID. */
+function generateCorrelationId() {
+  return randomUUID();
+}
+
+/** Text of a context field, or undefined when it is none. Control characters cannot pass into a line or a header. */
+function fieldText(value) {
+  if (typeof value === 'number' || typeof value === 'bigint') return String(value);
+  if (typeof value !== 'string' || value === '') return undefined;
+  // eslint-disable-next-line no-control-regex
+  return value.slice(0, FIELD_LIMIT).replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '');
+}
+
+/** Puts the known fields of `given` into `target`. What cannot be read is left out. */
+function takeFields(target, given) {
+  for (const name of FIELDS) {
+    try {
+      const text = fieldText(given?.[name]);
+      if (text !== undefined) target[name] = text;
+    } catch {
+      // A getter that throws costs its field only.
+    }
+  }
+  return target;
+}
+
+function newContext(given) {
+  const context = takeFields({ correlationId: '' }, given);
+  if (context.correlationId === '') context.correlationId = generateCorrelationId();
+  return context;
+}
+
+/** The store itself, for the logger: do not change it. */
+function currentContext() {
+  return storage.getStore();
+}
+
+/** A copy of the current context, or undefined outside of a run. */
+function getCorrelationContext() {
+  const context = storage.getStore();
+  return context === undefined ? undefined : { ...context };
+}
+
+/** Adds the given fields to the current context. Outside of a run it does nothing. */
+function setCorrelationContext(context) {
+  const current = storage.getStore();
+  if (current !== undefined) takeFields(current, context);
+}
+
+/** Calls fn inside a context of its own; what fn returns or throws passes through. */
+function runWithCorrelationContext(context, fn) {
+  return storage.run(newContext(context), fn);
+}
+
+/** The header's text when it may be used as an id, or undefined. */
+function acceptedId(value) {
+  return typeof value === 'string' && ACCEPTED_ID.test(value) && redactString(value) === value ? value : undefined;
+}
+
+function contextOfHeaders(headers) {
+  let given;
+  let requestId;
+  try {
+    requestId = acceptedId(headers[FALLBACK_HEADER]);
+    // A header that is there but not usable asks for a new id: the other header may belong to another hop.
+    given = headers[HEADER] === undefined ? requestId : acceptedId(headers[HEADER]);
+  } catch {
+    given = undefined;
+  }
+  const context = { correlationId: given === undefined ? generateCorrelationId() : given };
+  if (requestId !== undefined) context.requestId = requestId;
+  return context;
+}
+
+/** Express 4 and 5 middleware: a context for each request, and its id in the response header. */
+function correlationMiddleware() {
+  return function correlation(req, res, next) {
+    const context = contextOfHeaders(req.headers);
+    try {
+      if (!res.headersSent) res.setHeader(HEADER, context.correlationId);
+    } catch {
+      // A response that takes no header any more is still served.
+    }
+    storage.run(context, next);
+  };
+}
+
+/**
+ * Fastify plugin with the same behaviour. A hook that only wrapped its own callback would lose the context when a body
+ * is read, because the parser's callbacks run in the connection's scope: so the scope is entered again after parsing.
+ */
+function correlationPlugin(fastify, options, done) {
+  const contexts = new WeakMap();
+  fastify.addHook('onRequest', (request, reply, next) => {
+    const context = contextOfHeaders(request.headers);
+    contexts.set(request, context);
+    reply.header(HEADER, context.correlationId);
+    storage.run(context, next);
+  });
+  fastify.addHook('preValidation', (request, reply, next) => {
+    const context = contexts.get(request);
+    if (context === undefined || storage.getStore() === context) next();
+    else storage.run(context, next);
+  });
+  done();
+}
+// Without this mark the hooks would hold for the routes of the plugin only, and it has none.
+correlationPlugin[Symbol.for('skip-override')] = true;
+correlationPlugin[Symbol.for('fastify.display-name')] = 'djp-telemetry-correlation';
+
+/** (name, value) or (context). */
+function set(contextOrName, value) {
+  setCorrelationContext(typeof contextOrName === 'string' ? { [contextOrName]: value } : contextOrName);
+}
+
+/** run(fn), run(id, fn) or run(context, fn). */
+function run(context, fn) {
+  if (typeof context === 'function' && fn === undefined) return runWithCorrelationContext(undefined, context);
+  return runWithCorrelationContext(typeof context === 'string' ? { correlationId: context } : context, fn);
+}
+
+function getCorrelationId() {
+  return storage.getStore()?.correlationId;
+}
+
+const OPERATIONS = {
+  generateId: generateCorrelationId,
+  getContext: getCorrelationContext,
+  getCorrelationId,
+  run,
+  set,
+  setContext: setCorrelationContext,
+  middleware: correlationMiddleware,
+};
+
+/** The same operations as methods, of the class and of its instances. All share the one context that loggers see. */
+class CorrelationManager {}
+for (const [name, operation] of Object.entries(OPERATIONS)) {
+  const property = { value: operation, writable: true, configurable: true };
+  Object.defineProperty(CorrelationManager, name, property);
+  Object.defineProperty(CorrelationManager.prototype, name, property);
+}
+
+module.exports = {
+  CorrelationManager,
+  correlationMiddleware,
+  correlationPlugin,
+  currentContext,
+  generateCorrelationId,
+  getCorrelationContext,
+  runWithCorrelationContext,
+  setCorrelationContext,
+};

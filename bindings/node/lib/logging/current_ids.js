@@ -1,0 +1,39 @@
+'use strict';
+
+// Where log lines get the ids of the current span. Reading them must never throw, and never load more than the part
+// of the binding that holds the current span.
+
+let current;
+
+function load() {
+  try {
+    current = require('../current');
+  } catch {
+    current = null;
+  }
+  if (current !== null && typeof current.currentIds !== 'function') current = null;
+}
+
+/** {traceId, spanId} of the current span, or null without one. */
+function currentIds() {
+  if (current === undefined) load();
+  if (current === null) return null;
+  try {
+    return current.currentIds();
+  } catch {
+    return null;
+  }
+}
+
+/** The service name that telemetry was started with, or undefined. */
+function currentService() {
+  if (current === undefined) load();
+  try {
+    const name = typeof current?.serviceName === 'function' ? current.serviceName() : undefined;
+    return typeof name === 'string' && name !== '' ? name : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+module.exports = { currentIds, currentService };

@@ -1,0 +1,29 @@
+'use strict';
+
+// djp-telemetry/logging: the names that users import, and nothing else. pino is loaded by createLogger(), so that
+// everything else here works without it.
+
+const { createLogger } = require('./logger');
+const { getStructuredLogContext } = require('./fields');
+const { traceMixin, winstonFormat } = require('./mixin');
+const correlation = require('./correlation');
+const redaction = require('./redaction');
+
+module.exports = {
+  createLogger,
+  getStructuredLogContext,
+  traceMixin,
+  winstonFormat,
+  CorrelationManager: correlation.CorrelationManager,
+  correlationMiddleware: correlation.correlationMiddleware,
+  correlationPlugin: correlation.correlationPlugin,
+  generateCorrelationId: correlation.generateCorrelationId,
+  getCorrelationContext: correlation.getCorrelationContext,
+  runWithCorrelationContext: correlation.runWithCorrelationContext,
+  setCorrelationContext: correlation.setCorrelationContext,
+  DEFAULT_REDACTION_RULES: redaction.DEFAULT_REDACTION_RULES,
+  RedactionService: redaction.RedactionService,
+  deepRedact: redaction.deepRedact,
+  redactObject: redaction.redactObject,
+  redactString: redaction.redactString,
+};

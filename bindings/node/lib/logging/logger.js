@@ -1,0 +1,285 @@
+'use strict';
+
+// The logger: pino with the fields that every service writes, the ids of the current span and request, and redaction
+// before anything leaves. A log call never throws, whatever it is given and wherever its lines go.
+
+const { DEFAULT_REDACTION_RULES, compileRules } = require('./rules');
+const { Walker, isError } = require('./walk');
+const { RateLimiter } = require('./limiter');
+const { addCurrentFields } = require('./fields');
+const { createPseudonyms } = require('./pseudonym');
+const { currentService } = require('./current_ids');
+const { logKind } = require('./keys');
+const { openOutput, warnOnce } = require('./output');
+
+const LEVELS = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60, silent: Infinity };
+const MAX_NODES = 10_000;
+const MAX_DEPTH = 100;
+const MAX_TEXT = 1 << 20;
+
+const NESTING_LIMIT = 4;
+
+// Ids have one name on the wire, in every language; a name that pino or the logger writes itself gets an underscore.
+const WIRE_NAMES = new Map([
+  ['correlationId', 'correlation_id'],
+  ['requestId', 'request_id'],
+  ['sessionId', 'session_id'],
+  ['userId', 'user_id'],
+  ...['level', 'timestamp', 'message', 'pii_redacted'].map((name) => [name, name + '_']),
+]);
+// Of bindings, pino takes these for something else.
+const RESERVED_BINDINGS = ['serializers', 'formatters', 'customLevels', 'hasOwnProperty'];
+
+function loadPino() {
+  try {
+    return require('pino');
+  } catch (error) {
+    throw new Error('djp-telemetry/logging needs the package pino, which could not be loaded '
+      + `(${error?.code ?? error?.message}). Install it with: npm install pino`, { cause: error });
+  }
+}
+
+const MILLISECONDS = Array.from({ length: 1000 }, (_, ms) => String(ms).padStart(3, '0') + 'Z"');
+let secondNow = -1;
+let secondText = '';
+
+/** pino's form of a timestamp member. The text of a second is made once. */
+function timestamp() {
+  const now = Date.now();
+  const current = Math.floor(now / 1000);
+  if (current !== secondNow) {
+    secondNow = current;
+    secondText = ',"timestamp":"' + new Date(current * 1000).toISOString().slice(0, 20);
+  }
+  return secondText + MILLISECONDS[now - current * 1000];
+}
+
+function customRules(patterns) {
+  if (!Array.isArray(patterns)) return [];
+  return patterns.map((pattern, i) => ({ name: `custom_${i + 1}`, pattern, replacement: '[REDACTED]' }));
+}
+
+/** What a logger and its children share. */
+class Core {
+  constructor(config) {
+    const pino = loadPino();
+    this.pseudonym = createPseudonyms(config.hashKey);
+    this.walker = new Walker({
+      compiled: compileRules([...DEFAULT_REDACTION_RULES, ...customRules(config.redactPatterns)]),
+      paths: config.redactPaths,
+      kindOf: logKind,
+      pseudonym: this.pseudonym,
+      wireNames: WIRE_NAMES,
+      maxNodes: MAX_NODES,
+      maxDepth: MAX_DEPTH,
+      maxText: MAX_TEXT,
+      forJson: true,
+    });
+    this.output = openOutput(pino, config);
+    this.root = pino({
+      level: 'trace',
+      base: null,
+      messageKey: 'message',
+      errorKey: 'err',
+      timestamp,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: (value) => value },
+    }, this.output);
+    this.limiter = config.rateLimit > 0 ? new RateLimiter(config.rateLimit, (counts) => this.tell(counts)) : null;
+    this.teller = null;
+    this.nesting = 0;
+  }
+
+  tell(counts) {
+    this.teller?.warn('log lines suppressed by the rate limit', { suppressed: counts });
+  }
+
+  message(given) {
+    if (typeof given === 'string') return this.walker.text(given);
+    if (given === undefined) return '';
+    const copied = this.walker.copy(given);
+    return typeof copied === 'object' && copied !== null ? JSON.stringify(copied) : String(copied);
+  }
+}
+
+function safely(attempt, otherwise) {
+  try {
+    return attempt();
+  } catch {
+    return otherwise;
+  }
+}
+
+/** The three places of a call: text, error, metadata, in whatever order they came. */
+function sortArguments(message, second, third) {
+  let error = null;
+  let metadata = null;
+  let text = message;
+  for (const given of [second, third]) {
+    if (given === undefined || given === null) continue;
+    if (error === null && isError(given)) error = given;
+    else metadata ??= given;
+  }
+  if (typeof message === 'object' && message !== null) {
+    // log(error) and log(object, text), the habit of pino's own users.
+    if (error === null && isError(message)) {
+      error = message;
+      text = typeof second === 'string' ? second : error.message;
+      if (typeof second === 'string') metadata = third ?? null;
+    } else if (metadata === null || typeof second === 'string') {
+      metadata = message;
+      text = typeof second === 'string' ? second : undefined;
+    }
+  }
+  return { text, error, metadata };
+}
+
+class Logger {
+  #core;
+  #bound;
+  #boundNames;
+  #pino;
+  #level;
+
+  constructor(core, bound, level) {
+    this.#core = core;
+    this.#bound = bound;
+    this.#boundNames = Object.keys(bound);
+    this.#pino = core.root.child(bound);
+    this.#level = level;
+  }
+
+  /** The least level that is written. */
+  get level() {
+    return safely(() => Object.keys(LEVELS).find((name) => LEVELS[name] === this.#level), 'info');
+  }
+
+  set level(name) {
+    if (Object.hasOwn(LEVELS, name)) this.#level = LEVELS[name];
+  }
+
+  isLevelEnabled(name) {
+    return Object.hasOwn(LEVELS, name) && LEVELS[name] >= this.#level && name !== 'silent';
+  }
+
+  trace(message, metadata) {
+    if (this.#level <= 10) this.#log('trace', message, metadata, undefined);
+  }
+
+  debug(message, metadata) {
+    if (this.#level <= 20) this.#log('debug', message, metadata, undefined);
+  }
+
+  info(message, metadata) {
+    if (this.#level <= 30) this.#log('info', message, metadata, undefined);
+  }
+
+  warn(message, metadata) {
+    if (this.#level <= 40) this.#log('warn', message, metadata, undefined);
+  }
+
+  error(message, errorOrMetadata, metadata) {
+    if (this.#level <= 50) this.#log('error', message, errorOrMetadata, metadata);
+  }
+
+  fatal(message, errorOrMetadata, metadata) {
+    if (this.#level <= 60) this.#log('fatal', message, errorOrMetadata, metadata);
+  }
+
+  /** A logger whose every line has the given fields, too. */
+  child(bindings) {
+    const added = {};
+    try {
+      if (bindings !== null && typeof bindings === 'object') this.#core.walker.copyInto(added, bindings);
+      for (const name of RESERVED_BINDINGS) {
+        if (!Object.hasOwn(added, name)) continue;
+        added[name + '_'] = added[name];
+        delete added[name];
+      }
+      return new Logger(this.#core, { ...this.#bound, ...added }, this.#level);
+    } catch {
+      return new Logger(this.#core, this.#bound, this.#level);
+    }
+  }
+
+  /** Resolves when every line has been given to the destination; never rejects. */
+  flush() {
+    this.#core.limiter?.tell();
+    return this.#core.output.flush();
+  }
+
+  #log(level, message, second, third) {
+    const core = this.#core;
+    // A getter or a stream that logs from inside of a log call would come back here for ever.
+    if (core.nesting >= NESTING_LIMIT) return;
+    core.nesting += 1;
+    try {
+      if (core.limiter !== null && !core.limiter.take(level)) return;
+      let text = message;
+      let error = null;
+      let metadata = second;
+      if (typeof message !== 'string' || third !== undefined || (typeof second === 'object' && isError(second))) {
+        ({ text, error, metadata } = sortArguments(message, second, third));
+      }
+      const fields = addCurrentFields({}, core.pseudonym);
+      if (metadata !== undefined && metadata !== null) core.walker.copyInto(fields, metadata);
+      if (error !== null) fields.err = core.walker.copy(error);
+      this.#write(level, fields, core.message(text));
+    } catch {
+      this.#writeBare(level, message);
+    } finally {
+      core.nesting -= 1;
+    }
+  }
+
+  #write(level, fields, text) {
+    // pino takes an object with these three for a request and reads what is not there.
+    if (fields.socket !== undefined && fields.method && fields.headers) delete fields.socket;
+    const names = this.#boundNames;
+    for (let i = 0; i < names.length; i++) {
+      if (fields[names[i]] !== undefined) {
+        // The line's own field wins, and no name stands twice in a line.
+        this.#core.root[level]({ ...this.#bound, ...fields }, text);
+        return;
+      }
+    }
+    this.#pino[level](fields, text);
+  }
+
+  /** The line without its fields, when they could not be made. */
+  #writeBare(level, message) {
+    try {
+      const text = typeof message === 'string' ? this.#core.walker.text(message) : '[Unreadable]';
+      this.#pino[level]({ logging_error: 'metadata could not be written' }, text);
+    } catch (error) {
+      safely(() => this.#core.output.fail(error));
+    }
+  }
+}
+
+function levelOf(name) {
+  if (name === undefined) return LEVELS.info;
+  if (typeof name === 'string' && Object.hasOwn(LEVELS, name.toLowerCase())) return LEVELS[name.toLowerCase()];
+  warnOnce('createLogger: level must be trace, debug, info, warn, error, fatal or silent; info is used.',
+    'DJP_TELEMETRY_LOG_LEVEL');
+  return LEVELS.info;
+}
+
+/**
+ * A logger that writes JSON lines. Throws when pino is not installed, and for nothing else.
+ * @param {import('./index').LoggerConfig} [config]
+ */
+function createLogger(config) {
+  const given = config !== null && typeof config === 'object' ? config : {};
+  const core = new Core(given);
+  const bound = {
+    service: String(given.service ?? currentService() ?? 'unknown'),
+    environment: String(given.environment ?? (process.env.NODE_ENV || 'development')),
+    pii_redacted: true,
+  };
+  const logger = new Logger(core, bound, levelOf(given.level));
+  core.teller = logger;
+  return logger;
+}
+
+module.exports = { createLogger };

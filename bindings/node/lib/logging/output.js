@@ -1,0 +1,129 @@
+'use strict';
+
+// Between pino and the stream that lines go to. A stream that throws, emits errors or is destroyed costs lines and one
+// warning, never the caller; flush() says when everything that was written has been taken.
+
+const FLUSH_LIMIT_MS = 5000;
+const NESTING_LIMIT = 3;
+
+const guarded = new WeakSet();
+
+/** Reads a stream's error events, which would end the process when nobody did. */
+function listen(stream, onError) {
+  if (guarded.has(stream) || typeof stream.on !== 'function') return;
+  guarded.add(stream);
+  stream.on('error', onError);
+}
+
+class Output {
+  constructor(stream) {
+    this.stream = stream;
+    this.pending = 0;
+    this.nesting = 0;
+    this.lost = 0;
+    this.waiting = [];
+    this.countsWrites = typeof stream.writableLength === 'number';
+    this.written = () => {
+      this.pending -= 1;
+      if (this.pending === 0) this.wake();
+    };
+    listen(stream, (error) => this.fail(error));
+  }
+
+  /** Called by pino with one line. */
+  write(line) {
+    // A stream that logs from its write would come back here for ever.
+    if (this.nesting >= NESTING_LIMIT) return;
+    this.nesting += 1;
+    try {
+      if (this.countsWrites) {
+        this.pending += 1;
+        this.stream.write(line, this.written);
+      } else {
+        this.stream.write(line);
+      }
+    } catch (error) {
+      if (this.countsWrites) this.written();
+      this.fail(error);
+    } finally {
+      this.nesting -= 1;
+    }
+  }
+
+  fail(error) {
+    this.lost += 1;
+    if (this.lost > 1) return;
+    let reason = 'unknown reason';
+    try {
+      reason = String(error?.message ?? error).slice(0, 200);
+    } catch {
+      // A reason that cannot be read is left out.
+    }
+    process.emitWarning(`A log line could not be written (${reason}); further failures of this logger are not reported.`,
+      { code: 'DJP_TELEMETRY_LOG_WRITE' });
+  }
+
+  wake() {
+    const waiting = this.waiting;
+    this.waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  /** Resolves when the stream has taken every line, or after five seconds; never rejects. */
+  flush() {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, FLUSH_LIMIT_MS);
+      const done = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      try {
+        if (this.countsWrites) {
+          if (this.pending === 0) done();
+          else this.waiting.push(done);
+        } else if (typeof this.stream.flush === 'function') {
+          // Some streams take a callback and some return a promise.
+          Promise.resolve(this.stream.flush(done)).then((value) => value, done);
+          if (this.stream.flush.length === 0) done();
+        } else {
+          done();
+        }
+      } catch {
+        done();
+      }
+    });
+  }
+}
+
+function warnOnce(text, code) {
+  if (warnOnce.said.has(code)) return;
+  warnOnce.said.add(code);
+  process.emitWarning(text, { code });
+}
+warnOnce.said = new Set();
+
+/** A stream that prints lines for people, or null when pino-pretty is not installed. */
+function prettyStream(destination) {
+  try {
+    const pretty = require('pino-pretty');
+    return pretty({
+      destination: destination === undefined ? 1 : destination,
+      messageKey: 'message',
+      timestampKey: 'timestamp',
+      sync: true,
+    });
+  } catch (error) {
+    warnOnce(`Log lines stay JSON: pretty needs the package pino-pretty (${error?.code ?? error?.message}). `
+      + 'Install it with: npm install pino-pretty', 'DJP_TELEMETRY_LOG_PRETTY');
+    return null;
+  }
+}
+
+function openOutput(pino, config) {
+  const given = config.destination;
+  const usable = given !== null && typeof given === 'object' && typeof given.write === 'function' ? given : undefined;
+  const pretty = config.pretty === true ? prettyStream(usable) : null;
+  return new Output(pretty ?? usable ?? pino.destination({ fd: process.stdout.fd ?? 1, sync: true }));
+}
+
+module.exports = { Output, openOutput, warnOnce };
