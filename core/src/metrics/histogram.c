@@ -59,3 +59,27 @@ djp_histogram_observe_in(djp_series *series, double value, const djp_span_contex
 {
     djp__histogram_observe_at(series, value, context, 0);
 }
+
+void
+djp__histogram_merge(djp_series *series, uint32_t bucket, uint64_t count, double sum)
+{
+    if (series->type != DJP_HISTOGRAM || bucket > series->bucket_count || !djp__series_is_live(series)) {
+        djp_add_relaxed(&series->family->registry->dropped, count);
+        return;
+    }
+    if (count > 0) {
+        djp_add_relaxed(&series->cells[1 + bucket], count);
+    }
+    if (sum != 0) {
+        djp__cell_add_double(&series->cells[0], sum);
+    }
+}
+
+void
+djp__histogram_exemplar(djp_series *series, double value, const djp_span_context *context)
+{
+    if (series && series->type == DJP_HISTOGRAM && !isnan(value) && djp__series_is_live(series)) {
+        uint32_t bucket = histogram_bucket(series->bounds, series->bucket_count, value);
+        djp__exemplar_store(series, bucket, value, context, 0);
+    }
+}

@@ -113,6 +113,7 @@ djp_registry_free(djp_registry *registry)
         return;
     }
     djp__fork_unregister(&registry->fork_hook);
+    djp__cells_detach_all(registry);
     djp__mutex_fini(&registry->collect_mutex);
     djp__process_free(registry->process);
     registry_close(registry);
@@ -152,6 +153,7 @@ void
 djp__registry_collect(djp_registry *registry)
 {
     djp__mutex_lock(&registry->collect_mutex);
+    djp__cells_fold_all(registry);
     for (size_t i = 0; i < registry->collector_count; i++) {
         registry->collectors[i].collect(registry->collectors[i].user);
     }

@@ -109,6 +109,7 @@ struct djp_registry {
         void *user;
     } collectors[DJP_COLLECTORS_MAX];
     size_t collector_count;
+    struct djp_cells *cells; /* attached cells of writers, under collect_mutex; borrowed */
     djp_process *process; /* owned, or NULL */
     djp_fork_hook fork_hook;
     DJP_ATOMIC(uint64_t) dropped; /* recordings that made no sense or came after removal; relaxed */
@@ -148,6 +149,14 @@ void djp__family_head(djp_buf *out, const djp_family_options *options, djp_text 
 uint32_t djp__series_prepare(djp_family *family);
 void djp__series_repair(djp_registry *registry, djp_family_entry *entry);
 void djp__series_kill(djp_family *family, djp_series_entry *entry);
+
+/* Adds observations that were counted elsewhere: `count` to a bucket (the last one is +Inf), `sum` to the sum. */
+void djp__histogram_merge(djp_series *series, uint32_t bucket, uint64_t count, double sum);
+/* An exemplar for the bucket of value, without an observation. context may be NULL. */
+void djp__histogram_exemplar(djp_series *series, double value, const djp_span_context *context);
+/* cells.c: with collect_mutex held, and at the registry's end. */
+void djp__cells_fold_all(djp_registry *registry);
+void djp__cells_detach_all(djp_registry *registry);
 
 /* Counters that are counted elsewhere (processor time): replaces the value. */
 void djp__counter_set(djp_series *series, double value);

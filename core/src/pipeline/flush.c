@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "pipeline/oplog.h"
 #include "pipeline/pipeline.h"
 
 enum { FLUSH__MARGIN_NS = 50000000 }; /* kept of a shutdown's time for aborting a send and joining the thread */
@@ -13,7 +14,7 @@ flush_losses(const djp_sdk *sdk)
 {
     djp_recorder_counters counters;
     djp__recorder_counters(&counters, sdk->recorder);
-    return sdk->lost_untold + counters.dropped_ring_full + counters.dropped_memory;
+    return sdk->lost_untold + counters.dropped_ring_full + counters.dropped_memory + counters.dropped_log_full;
 }
 
 static int
@@ -68,13 +69,14 @@ djp_sdk_flush(djp_sdk *sdk, uint64_t timeout_ns)
         return DJP_EINVAL;
     }
     uint64_t deadline = djp__saturate(djp__clock_monotonic(), timeout_ns);
+    int late = djp__oplogs_settle(sdk, deadline);
     djp__mutex_lock(&sdk->state);
     int result = DJP_ESHUTDOWN;
     if (sdk->phase == DJP_PHASE_OPEN) {
         result = sdk->transport ? flush_locked(sdk, deadline) : 0;
     }
     djp__mutex_unlock(&sdk->state);
-    return result;
+    return result == 0 && late ? DJP_ETIMEOUT : result;
 }
 
 /* Ends the thread: at once when it only sleeps or its transport listens, else at the deadline it is left to end by itself; it
@@ -161,6 +163,7 @@ djp_sdk_shutdown(djp_sdk *sdk, uint64_t timeout_ns)
         return DJP_EINVAL;
     }
     uint64_t start = djp__clock_monotonic();
+    djp__oplogs_settle(sdk, djp__saturate(start, timeout_ns - shutdown_margin(timeout_ns)));
     djp__mutex_lock(&sdk->state);
     int already = sdk->phase != DJP_PHASE_OPEN;
     if (!already) {
@@ -170,6 +173,7 @@ djp_sdk_shutdown(djp_sdk *sdk, uint64_t timeout_ns)
     if (already) {
         return DJP_ESHUTDOWN;
     }
+    djp__oplogs_detach(sdk);
     if (sdk->recorder) {
         djp__recorder_close(sdk->recorder);
     }

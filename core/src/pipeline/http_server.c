@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "metrics/standard.h"
+#include "pipeline/http_server.h"
 
 enum { HTTP_SERVER_METHODS = 32, HTTP_SERVER_NAME_MAX = 1024 };
 
@@ -132,10 +133,25 @@ djp_http_now(void)
     return djp__clock_monotonic();
 }
 
+static djp_text
+http_server_name(djp_http_type type)
+{
+    return type == DJP_HTTP_WEBSOCKET ? (djp_text){"websocket", 9} : (djp_text){"http.server", 11};
+}
+
+djp_span *
+djp__http_server_start_as(djp_http_server *server, djp_http_type type, const djp_span_context *remote,
+                          const djp_span_seed *seed)
+{
+    djp_text name = http_server_name(type);
+    djp_span_options options = {.scope = server->scope, .kind = DJP_KIND_SERVER, .remote = remote};
+    return djp__span_start_as(server->recorder, name.data, name.size, &options, seed);
+}
+
 djp_span *
 djp_http_server_start(djp_http_server *server, djp_http_type type, const djp_span_context *remote, uint64_t *start_ns)
 {
-    djp_text name = type == DJP_HTTP_WEBSOCKET ? (djp_text){"websocket", 9} : (djp_text){"http.server", 11};
+    djp_text name = http_server_name(type);
     djp_span_options options = {.scope = server->scope, .kind = DJP_KIND_SERVER, .remote = remote};
     djp_span *span = server->recorder ? djp_span_start(server->recorder, name.data, name.size, &options) : NULL;
     *start_ns = span ? djp_span_start_monotonic_ns(span) : djp__clock_monotonic();

@@ -1,5 +1,5 @@
 /* One SDK instance as the files of the pipeline see it: settings, recorder, worker thread, queue of finished requests, and what
- * became of every span. Lock order: `work`, then `state`, then the diag's own. No message is ever logged while one of them is held. */
+ * became of every span. Lock order: `oplog_mutex`, then `work`, then `state`, then the diag's own. No message is ever logged while one of them is held. */
 #ifndef DJP_PIPELINE_PIPELINE_H
 #define DJP_PIPELINE_PIPELINE_H
 
@@ -80,6 +80,9 @@ struct djp_sdk {
 
     djp_export_stats stats;
 
+    djp_mutex oplog_mutex; /* taken before all other locks */
+    struct djp_oplog *oplogs; /* attached ones, a reference each; under oplog_mutex */
+
     /* Guarded by `work`, which the worker holds while it drains and encodes, never while it sends. */
     djp_mutex work;
     djp_encoder *encoder; /* NULL until the worker made it */
@@ -123,6 +126,7 @@ struct djp_sdk {
     /* Touched by the worker thread only. */
     uint64_t due; /* when the batch being built must be closed; 0: nothing known to wait */
     int active; /* something was drained since `due` was set */
+    int oplogs_left; /* an operation log waits for room in the ring */
     int idle_rounds; /* rounds without a span, 2: sleep until woken */
     uint32_t hurry_seen;
     uint64_t anchor_refreshed;

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "djp/version.h"
+#include "pipeline/oplog.h"
 #include "pipeline/pipeline.h"
 #include "trace/sampler.h"
 
@@ -173,6 +174,7 @@ sdk_destroy(djp_sdk *sdk)
     djp_registry_free(sdk->registry);
     djp__wake_fini(&sdk->wake);
     djp__cond_fini(&sdk->changed);
+    djp__mutex_fini(&sdk->oplog_mutex);
     djp__mutex_fini(&sdk->state);
     djp__mutex_fini(&sdk->work);
     djp__diag_fini(&sdk->diag);
@@ -208,6 +210,7 @@ sdk_alloc(djp_transport *transport)
     strcpy(sdk->transport_name, "none");
     djp__mutex_init(&sdk->work);
     djp__mutex_init(&sdk->state);
+    djp__mutex_init(&sdk->oplog_mutex);
     djp__cond_init(&sdk->changed);
     return sdk;
 }
@@ -263,6 +266,7 @@ djp_sdk_free(djp_sdk *sdk)
         return;
     }
     djp_sdk_shutdown(sdk, 0);
+    djp__oplogs_detach(sdk);
     djp__fork_unregister(&sdk->fork_hook);
     djp__sdk_unref(sdk);
 }

@@ -1,6 +1,7 @@
 /* What fork(2) does to a pipeline. The forking thread waits, for a bounded time, until the worker is between two steps, so that the
  * child inherits whole structures; the child only forgets: thread, connection and waiting spans are the parent's. */
 #include "base/clock.h"
+#include "pipeline/oplog.h"
 #include "pipeline/pipeline.h"
 
 enum { SDK_FORK__PARK_NS = 50000000, SDK_FORK__STAY_NS = 1000000000 };
@@ -24,6 +25,7 @@ sdk_fork_prepare(void *user)
         }
     }
     djp__mutex_unlock(&sdk->state);
+    djp__oplogs_fork_prepare(sdk);
     djp__mutex_lock(&sdk->work);
     djp__mutex_lock(&sdk->state);
     djp__mutex_lock(&sdk->diag.mutex);
@@ -41,6 +43,7 @@ sdk_fork_parent(void *user)
     djp__cond_broadcast(&sdk->changed);
     djp__mutex_unlock(&sdk->state);
     djp__mutex_unlock(&sdk->work);
+    djp__oplogs_fork_parent(sdk);
 }
 
 static void
@@ -105,6 +108,7 @@ sdk_fork_child(void *user)
     djp__mutex_unlock(&sdk->diag.mutex);
     djp__mutex_unlock(&sdk->state);
     djp__mutex_unlock(&sdk->work);
+    djp__oplogs_fork_child(sdk);
 }
 
 void

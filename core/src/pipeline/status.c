@@ -6,7 +6,11 @@
 #include "base/clock.h"
 #include "djp/version.h"
 #include "metrics/registry.h"
+#include "pipeline/oplog.h"
 #include "pipeline/pipeline.h"
+
+/* How long a look at the state may wait for room, so that it counts what was just recorded. */
+enum { STATUS__LOG_PATIENCE_NS = 50000000 };
 
 static void
 status_key(djp_buf *out, const char *key)
@@ -63,6 +67,7 @@ void
 djp__sdk_drops(const djp_sdk *sdk, const djp_recorder_counters *counters, djp_visit_drop visit, void *user)
 {
     visit(user, "ring_full", counters->dropped_ring_full);
+    visit(user, "log_full", counters->dropped_log_full);
     visit(user, "no_memory", counters->dropped_memory);
     visit(user, "after_shutdown", counters->dropped_after_shutdown);
     visit(user, "forked", counters->dropped_forked);
@@ -230,6 +235,7 @@ djp_sdk_status_json(char **out, size_t *out_size, djp_sdk *sdk)
     djp_buf text;
     djp_recorder_counters counters;
     memset(&counters, 0, sizeof counters);
+    djp__oplogs_settle(sdk, djp__clock_monotonic() + STATUS__LOG_PATIENCE_NS);
     status_sweep(sdk);
     if (sdk->recorder) {
         djp__recorder_counters(&counters, sdk->recorder);

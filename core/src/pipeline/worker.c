@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "pipeline/oplog.h"
 #include "pipeline/pipeline.h"
 
 enum { WORKER__START_PAUSE_NS = 1000000000, WORKER__ANCHOR_NS = 1000000000, WORKER__UNCOMMITTED_NS = 1000000 };
@@ -65,6 +66,7 @@ static void
 worker_collect(djp_sdk *sdk, uint64_t now)
 {
     int flushing = worker_is_flushing(sdk);
+    sdk->oplogs_left = djp__oplogs_replay(sdk, !sdk->queue_blocked);
     djp__mutex_lock(&sdk->work);
     if (djp__collect_drain(sdk, now) > 0) {
         sdk->active = 1;
@@ -100,6 +102,7 @@ worker_begin_terminate(djp_sdk *sdk, uint64_t now)
         return;
     }
     sdk->terminate_deadline = djp__saturate(now, sdk->options.shutdown_timeout_ns);
+    djp__oplogs_replay(sdk, 0);
     sdk->terminate_target = djp__ring_written(sdk->ring);
     djp__mutex_lock(&sdk->state);
     if (sdk->terminate_target > djp_load_relaxed(&sdk->flush_target)) {
@@ -162,6 +165,7 @@ worker_sleep(djp_sdk *sdk, uint64_t deadline, uint64_t now)
         deadline = worker_earlier(deadline, sdk->due);
     } else {
         deadline = worker_earlier(deadline, worker_arm(sdk, 0, now));
+        deadline = djp__oplogs_sleep(sdk) ? now : deadline;
         if (sdk->idle_rounds++ == 0) {
             deadline = worker_earlier(deadline, now + interval);
         }
@@ -173,6 +177,7 @@ worker_sleep(djp_sdk *sdk, uint64_t deadline, uint64_t now)
     if (sdk->terminate_deadline != 0) {
         deadline = worker_earlier(deadline, sdk->terminate_deadline);
     }
+    deadline = sdk->oplogs_left ? now : deadline;
     if (deadline > now) {
         djp__wake_wait(&sdk->wake, deadline);
     }

@@ -8,6 +8,7 @@
 #include "djp/span.h"
 #include "trace/recorder_state.h"
 #include "trace/span_block.h"
+#include "trace/span_seed.h"
 
 #define EVENT__NAME_MAX 4096u /* longer names are cut */
 #define EVENT__STACK_ATTRIBUTES 32u /* more need the heap */
@@ -168,9 +169,10 @@ event__text_attribute(const char *key, djp_text text, size_t limit)
 }
 
 void
-djp_span_record_exception(djp_span *span, djp_text type, djp_text message, djp_text stacktrace, int escaped,
-                          const djp_attribute *attributes, size_t count)
+djp__span_record_exception_at(djp_span *span, uint64_t time_unix_ns, const djp_exception *exception,
+                              const djp_attribute *attributes, size_t count)
 {
+    djp_text type = exception->type, message = exception->message, stacktrace = exception->stacktrace;
     djp_attribute stack[EVENT__STACK_ATTRIBUTES];
     djp_attribute *all = stack;
     size_t made = 0;
@@ -197,15 +199,23 @@ djp_span_record_exception(djp_span *span, djp_text type, djp_text message, djp_t
     if (stacktrace.size > 0) {
         all[made++] = event__text_attribute("exception.stacktrace", stacktrace, limit);
     }
-    if (escaped) {
+    if (exception->escaped) {
         all[made++] =
             (djp_attribute){.key = djp__text("exception.escaped"), .value = {.type = DJP_BOOL, .as.boolean = 1}};
     }
     if (count > 0) {
         memcpy(all + made, attributes, count * sizeof *all);
     }
-    djp_span_add_event(span, "exception", 9, 0, all, made + count);
+    djp_span_add_event(span, "exception", 9, time_unix_ns, all, made + count);
     if (all != stack) {
         djp__free(all);
     }
+}
+
+void
+djp_span_record_exception(djp_span *span, djp_text type, djp_text message, djp_text stacktrace, int escaped,
+                          const djp_attribute *attributes, size_t count)
+{
+    djp_exception exception = {type, message, stacktrace, escaped};
+    djp__span_record_exception_at(span, 0, &exception, attributes, count);
 }

@@ -254,6 +254,7 @@ djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder)
     out->dropped_never_ended = recorder__sum(recorder, DJP_COUNT_NEVER_ENDED);
     out->dropped_memory = recorder__sum(recorder, DJP_COUNT_MEMORY);
     out->pending_overflow = recorder__sum(recorder, DJP_COUNT_OVERFLOW);
+    out->dropped_log_full = recorder__sum(recorder, DJP_COUNT_LOG_FULL);
     out->dropped_attributes = recorder__sum(recorder, DJP_COUNT_ATTRIBUTES);
     uint64_t decided = out->kept_ratio + out->kept_parent + out->kept_error + out->kept_slow + out->kept_always +
                        out->dropped_unsampled + out->dropped_ring_full + out->dropped_after_shutdown;

@@ -46,6 +46,7 @@ typedef struct djp_recorder_counters {
     uint64_t dropped_forked; /* ended in a child of the process that started it */
     uint64_t dropped_never_ended;
     uint64_t dropped_memory; /* no memory for a span */
+    uint64_t dropped_log_full; /* never started: no room in an operation log; not among `started` */
     uint64_t pending_overflow; /* local traces decided early because pending memory ran out */
     uint64_t dropped_attributes; /* attributes, events and links that limits or bad input cost */
     uint64_t pending_bytes;

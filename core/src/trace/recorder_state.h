@@ -25,6 +25,7 @@ typedef enum djp_count {
     DJP_COUNT_MEMORY,
     DJP_COUNT_OVERFLOW,
     DJP_COUNT_ATTRIBUTES,
+    DJP_COUNT_LOG_FULL,
     DJP_COUNT_LAST
 } djp_count;
 

@@ -10,6 +10,7 @@
 #include "base/rand.h"
 #include "trace/recorder_state.h"
 #include "trace/span_block.h"
+#include "trace/span_seed.h"
 #include "trace/text_copy.h"
 
 /* A block as an empty span that records nothing yet. */
@@ -52,7 +53,7 @@ span__join(djp_span *span, const djp_span *parent)
 
 /* A new local trace: of a remote parent, of a span that another process or recorder began, or of nobody. */
 static void
-span__begin_local(djp_span *span, const djp_span_context *parent)
+span__begin_local(djp_span *span, const djp_span_context *parent, const djp_span_seed *seed)
 {
     djp_span_record *record = span->record;
     djp_head head;
@@ -62,6 +63,8 @@ span__begin_local(djp_span *span, const djp_span_context *parent)
         memcpy(record->parent_id, parent->span_id, sizeof record->parent_id);
         record->parent_remote = parent->is_remote;
         random = parent->flags & DJP_FLAG_RANDOM;
+    } else if (seed) {
+        memcpy(record->trace_id, seed->trace_id, sizeof record->trace_id);
     } else {
         djp__rand_trace_id(record->trace_id);
     }
@@ -77,8 +80,8 @@ span__begin_local(djp_span *span, const djp_span_context *parent)
     span->own.anchor = djp__clock_anchor();
 }
 
-static void
-span__place(djp_span *span, const djp_span_options *options)
+static inline void
+span__place(djp_span *span, const djp_span_options *options, const djp_span_seed *seed)
 {
     static const djp_span_options none;
     djp_span_context context;
@@ -89,9 +92,16 @@ span__place(djp_span *span, const djp_span_options *options)
     span->record->kind = options->kind >= DJP_KIND_INTERNAL && options->kind <= DJP_KIND_CONSUMER
                              ? options->kind
                              : (uint8_t)DJP_KIND_INTERNAL;
-    djp__rand_span_id(span->record->span_id);
+    if (seed) {
+        memcpy(span->record->span_id, seed->span_id, sizeof seed->span_id);
+    } else {
+        djp__rand_span_id(span->record->span_id);
+    }
     if (parent && parent->recorder == span->recorder && parent->local->generation == djp__fork_generation()) {
         span__join(span, parent);
+        if (seed) {
+            memcpy(span->record->parent_id, seed->parent_id, sizeof seed->parent_id);
+        }
         return;
     }
     if (parent) {
@@ -100,7 +110,7 @@ span__place(djp_span *span, const djp_span_options *options)
     } else if (!options->force_root && djp_span_context_is_valid(options->remote)) {
         remote = options->remote;
     }
-    span__begin_local(span, remote);
+    span__begin_local(span, remote, seed);
 }
 
 /* A short name of plain ASCII, the usual one; anything else takes the long way. */
@@ -138,8 +148,10 @@ span__put_state(djp_span *span)
     }
 }
 
-djp_span *
-djp_span_start(djp_recorder *recorder, const char *name, size_t name_size, const djp_span_options *options)
+/* Inlined into both callers, so that the usual one pays nothing for the other. */
+static inline __attribute__((always_inline)) djp_span *
+span__start(djp_recorder *recorder, const char *name, size_t name_size, const djp_span_options *options,
+            const djp_span_seed *seed)
 {
     if (!recorder || djp_load_relaxed(&recorder->closed)) {
         return NULL;
@@ -150,9 +162,9 @@ djp_span_start(djp_recorder *recorder, const char *name, size_t name_size, const
         return NULL;
     }
     span__clear(span, recorder);
-    span__place(span, options);
+    span__place(span, options, seed);
     djp__count(recorder, DJP_COUNT_STARTED);
-    span->start_monotonic = djp__clock_monotonic();
+    span->start_monotonic = seed ? seed->start_monotonic : djp__clock_monotonic();
     span->record->start_unix_ns = span->start_monotonic + (uint64_t)span->local->anchor;
     if (options && options->start_unix_ns) {
         span->record->start_unix_ns = options->start_unix_ns;
@@ -166,6 +178,19 @@ djp_span_start(djp_recorder *recorder, const char *name, size_t name_size, const
         }
     }
     return span;
+}
+
+djp_span *
+djp_span_start(djp_recorder *recorder, const char *name, size_t name_size, const djp_span_options *options)
+{
+    return span__start(recorder, name, name_size, options, NULL);
+}
+
+djp_span *
+djp__span_start_as(djp_recorder *recorder, const char *name, size_t name_size, const djp_span_options *options,
+                   const djp_span_seed *seed)
+{
+    return span__start(recorder, name, name_size, options, seed);
 }
 
 /* Sets the end time and returns the duration. */
@@ -210,6 +235,18 @@ djp_span_end(djp_span *span, uint64_t end_unix_ns)
     }
     djp__local_trace_file(span, duration);
     return duration;
+}
+
+uint64_t
+djp__span_unix_time(const djp_span *span, uint64_t monotonic)
+{
+    return span ? monotonic + (uint64_t)span->local->anchor : 0;
+}
+
+uint64_t
+djp__span_end_at(djp_span *span, uint64_t end_monotonic)
+{
+    return djp_span_end(span, djp__span_unix_time(span, end_monotonic));
 }
 
 void

@@ -1,0 +1,176 @@
+/* The spans that a writer has open, by slot, and the local traces they belong to, by number. A local trace stays known for a while
+ * after its last span ended, so that late spans follow its decision. */
+#include <string.h>
+
+#include "pipeline/oplog.h"
+
+enum { OPLOG_SPANS__TRACE_PLACES = 256 };
+
+static uint32_t
+oplog_spans_place(const djp_oplog *log, uint32_t number)
+{
+    return number * 2654435761u & (log->trace_places - 1);
+}
+
+static djp_oplog_trace *
+oplog_spans_find(const djp_oplog *log, uint32_t number)
+{
+    if (log->trace_places == 0) {
+        return NULL;
+    }
+    uint32_t i = oplog_spans_place(log, number);
+    while (log->traces[i].root) {
+        if (log->traces[i].number == number) {
+            return &log->traces[i];
+        }
+        i = (i + 1) & (log->trace_places - 1);
+    }
+    return NULL;
+}
+
+/* A place for a number that is not there; the table has room. */
+static djp_oplog_trace *
+oplog_spans_put(djp_oplog *log, const djp_oplog_trace *trace)
+{
+    uint32_t i = oplog_spans_place(log, trace->number);
+    while (log->traces[i].root) {
+        i = (i + 1) & (log->trace_places - 1);
+    }
+    log->traces[i] = *trace;
+    return &log->traces[i];
+}
+
+static int
+oplog_spans_grow(djp_oplog *log)
+{
+    uint32_t old_places = log->trace_places;
+    djp_oplog_trace *old = log->traces;
+    if (log->trace_count * 2 < old_places) {
+        return 1;
+    }
+    uint32_t places = old_places ? old_places * 2 : OPLOG_SPANS__TRACE_PLACES;
+    djp_oplog_trace *traces = djp__calloc(places, sizeof *traces);
+    if (!traces) {
+        return log->trace_count + 1 < old_places;
+    }
+    log->traces = traces;
+    log->trace_places = places;
+    for (uint32_t i = 0; i < old_places; i++) {
+        if (old[i].root) {
+            oplog_spans_put(log, &old[i]);
+        }
+    }
+    djp__free(old);
+    return 1;
+}
+
+/* Takes a trace out and closes the gap behind it, so that every other one is still found. */
+static void
+oplog_spans_remove(djp_oplog *log, djp_oplog_trace *trace)
+{
+    uint32_t mask = log->trace_places - 1;
+    uint32_t hole = (uint32_t)(trace - log->traces);
+    djp_span_release(trace->root);
+    trace->root = NULL;
+    log->trace_count--;
+    for (uint32_t i = (hole + 1) & mask; log->traces[i].root; i = (i + 1) & mask) {
+        uint32_t home = oplog_spans_place(log, log->traces[i].number);
+        if (((i - home) & mask) >= ((i - hole) & mask)) {
+            log->traces[hole] = log->traces[i];
+            log->traces[i].root = NULL;
+            hole = i;
+        }
+    }
+}
+
+/* A local trace without open spans waits in a list for late ones; the oldest is forgotten. */
+static void
+oplog_spans_keep(djp_oplog *log, djp_oplog_trace *trace)
+{
+    trace->kept = 1;
+    uint32_t number = trace->number;
+    if (log->kept_count == DJP_OPLOG_TRACES_KEPT) {
+        djp_oplog_trace *oldest = oplog_spans_find(log, log->kept[log->kept_first]);
+        log->kept_first = (log->kept_first + 1) % DJP_OPLOG_TRACES_KEPT;
+        log->kept_count--;
+        if (oldest && oldest->open > 0) {
+            oldest->kept = 0;
+        } else if (oldest) {
+            oplog_spans_remove(log, oldest);
+        }
+    }
+    log->kept[(log->kept_first + log->kept_count++) % DJP_OPLOG_TRACES_KEPT] = number;
+}
+
+djp_span *
+djp__oplog_span(const djp_oplog *log, uint32_t slot)
+{
+    return slot < DJP_OPLOG_SLOTS ? log->spans[slot].span : NULL;
+}
+
+djp_span *
+djp__oplog_root(djp_oplog *log, uint32_t number)
+{
+    djp_oplog_trace *trace = oplog_spans_find(log, number);
+    return trace ? trace->root : NULL;
+}
+
+void
+djp__oplog_open(djp_oplog *log, uint32_t slot, uint32_t number, djp_span *span, int is_root)
+{
+    djp_oplog_trace *trace = oplog_spans_find(log, number);
+    if (is_root && trace) {
+        trace = NULL; /* a number that is used twice: the writer went wrong, or 2^32 traces have passed */
+        is_root = 0;
+    } else if (is_root && oplog_spans_grow(log)) {
+        djp_oplog_trace made = {.root = span, .number = number};
+        trace = oplog_spans_put(log, &made);
+        log->trace_count++;
+    } else if (is_root) {
+        is_root = 0; /* no memory to know the trace by: spans of it become roots of their own */
+    }
+    if (trace) {
+        trace->open++;
+    }
+    djp_oplog_span opened = {span, number, (uint8_t)is_root, trace != NULL};
+    log->spans[slot] = opened;
+}
+
+void
+djp__oplog_close(djp_oplog *log, uint32_t slot, int ended)
+{
+    djp_oplog_span closed = log->spans[slot];
+    memset(&log->spans[slot], 0, sizeof log->spans[slot]);
+    djp_oplog_trace *trace = closed.in_trace ? oplog_spans_find(log, closed.number) : NULL;
+    if (!closed.is_root) {
+        djp_span_release(closed.span);
+    } else if (trace && trace->root == closed.span && !ended) {
+        /* What still belongs to the trace goes on without its root. */
+        oplog_spans_remove(log, trace);
+        return;
+    }
+    if (trace && trace->open > 0 && --trace->open == 0 && !trace->kept) {
+        oplog_spans_keep(log, trace);
+    }
+}
+
+void
+djp__oplog_close_all(djp_oplog *log)
+{
+    for (uint32_t slot = 0; slot < DJP_OPLOG_SLOTS; slot++) {
+        if (log->spans[slot].span && !log->spans[slot].is_root) {
+            djp_span_release(log->spans[slot].span);
+        }
+        if (log->spans[slot].span) {
+            memset(&log->spans[slot], 0, sizeof log->spans[slot]);
+        }
+    }
+    for (uint32_t i = 0; i < log->trace_places; i++) {
+        if (log->traces[i].root) {
+            djp_span_release(log->traces[i].root);
+            log->traces[i].root = NULL;
+        }
+    }
+    log->trace_count = 0;
+    log->kept_count = 0;
+}

@@ -1,0 +1,30 @@
+/* Spans that were begun elsewhere in this process, in an operation log for example: their ids and times are given, not made. */
+#ifndef DJP_TRACE_SPAN_SEED_H
+#define DJP_TRACE_SPAN_SEED_H
+
+#include "djp/span.h"
+
+typedef struct djp_span_seed {
+    uint8_t trace_id[16]; /* for a root without any parent */
+    uint8_t span_id[8];
+    uint8_t parent_id[8]; /* for a child: of its parent, which belongs to the local trace of options->parent */
+    uint64_t start_monotonic;
+} djp_span_seed;
+
+/* As djp_span_start; borrows seed. */
+djp_span *djp__span_start_as(djp_recorder *recorder, const char *name, size_t name_size,
+                             const djp_span_options *options, const djp_span_seed *seed);
+/* As djp_span_end with 0, at a reading of the monotonic clock. */
+uint64_t djp__span_end_at(djp_span *span, uint64_t end_monotonic);
+/* A reading of the monotonic clock as the span's wall time. 0 for NULL. */
+uint64_t djp__span_unix_time(const djp_span *span, uint64_t monotonic);
+
+typedef struct djp_exception {
+    djp_text type, message, stacktrace;
+    int escaped;
+} djp_exception;
+/* As djp_span_record_exception; time_unix_ns 0 means now. */
+void djp__span_record_exception_at(djp_span *span, uint64_t time_unix_ns, const djp_exception *exception,
+                                   const djp_attribute *attributes, size_t count);
+
+#endif
