@@ -68,6 +68,8 @@ void djp_node_signal_restore(void);
 void djp_node_before_stop(djp_node_sdk *sdk);
 /* Called before the core flushes: what the logs hold becomes spans. Any thread. */
 void djp_node_before_flush(djp_node_sdk *sdk);
+/* Called once when an SDK starts, by the starting thread, under the holder's mutex: open logs belong to it from now on. */
+void djp_node_log_activated(djp_node_sdk *sdk);
 /* Adds the log's functions to the addon. JavaScript thread. */
 void djp_node_log_exports(napi_env env, napi_value exports);
 /* The environment ends: its log must be let go of. JavaScript thread. */
@@ -131,6 +133,8 @@ void djp_node_throw(napi_env env, const char *format, ...) __attribute__((format
 /* ---- span contexts (context.c) ---- */
 /* Reads eight words: trace id as 4 big-endian numbers, span id as 2, flags, unused. The tracestate stays NULL. 1 when valid. */
 int djp_node_context_from_words(djp_span_context *out, const int32_t *words);
+/* Reads header values (a string or an array of them) by the W3C rules; 1 when there is a valid context, which the caller clears. */
+int djp_node_context_read(djp_span_context *out, napi_env env, napi_value traceparent, napi_value tracestate);
 void djp_node_context_to_words(int32_t *words, const djp_span_context *context);
 
 /* ---- parts: each adds its functions to the exports ---- */
@@ -148,5 +152,6 @@ void djp_node_baggage_exports(napi_env env, napi_value exports);
 void djp_node_metrics_exports(napi_env env, napi_value exports);
 void djp_node_exposition_exports(napi_env env, napi_value exports);
 void djp_node_http_exports(napi_env env, napi_value exports);
+void djp_node_sampler_exports(napi_env env, napi_value exports);
 
 #endif

@@ -57,7 +57,10 @@ context_hex(char *out, const uint8_t *bytes, size_t size)
 static int
 context_digit(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
 /* 1 when the text is exactly that many bytes in hexadecimal. */
@@ -75,8 +78,8 @@ context_unhex(uint8_t *out, size_t size, djp_text text)
     return 1;
 }
 
-static int
-context_read(djp_span_context *out, napi_env env, napi_value parent, napi_value state)
+int
+djp_node_context_read(djp_span_context *out, napi_env env, napi_value parent, napi_value state)
 {
     djp_node_text single;
     djp_node_texts parents = {NULL, NULL, 0}, states = {NULL, NULL, 0};
@@ -103,7 +106,7 @@ context_extract(napi_env env, napi_callback_info info)
     napi_value given[2];
     djp_span_context context;
     char hex[48];
-    if (!djp_node_arguments(env, info, given, 2) || !context_read(&context, env, given[0], given[1]))
+    if (!djp_node_arguments(env, info, given, 2) || !djp_node_context_read(&context, env, given[0], given[1]))
         return djp_node_null(env);
     napi_value result = djp_node_object(env);
     context_hex(hex, context.trace_id, 16);
@@ -122,7 +125,7 @@ context_extract_into(napi_env env, napi_callback_info info)
 {
     napi_value given[3];
     djp_span_context context;
-    if (!djp_node_arguments(env, info, given, 3) || !context_read(&context, env, given[1], given[2]))
+    if (!djp_node_arguments(env, info, given, 3) || !djp_node_context_read(&context, env, given[1], given[2]))
         return djp_node_null(env);
     napi_value result = djp_node_string(env, djp_tracestate_text(context.state));
     int32_t *words = djp_node_words(env, given[0], 7);
@@ -192,8 +195,7 @@ context_state_set(napi_env env, napi_callback_info info)
     djp_tracestate *state = context_state_of(env, given[0]);
     (void)djp_node_text_get(&key, env, given[1]);
     (void)djp_node_text_get(&value, env, given[2]);
-    djp_tracestate *changed =
-        djp_tracestate_set(state, key.text.data, key.text.size, value.text.data, value.text.size);
+    djp_tracestate *changed = djp_tracestate_set(state, key.text.data, key.text.size, value.text.data, value.text.size);
     result = changed == NULL ? djp_node_null(env) : djp_node_string(env, djp_tracestate_text(changed));
     djp_tracestate_unref(changed);
     djp_tracestate_unref(state);

@@ -137,6 +137,8 @@ djp_node_sdk_activate(djp_node_sdk **out, const djp_options *options, const char
         djp_node_signal_prepare(options);
         result = holder_new(&holder.active, options, runtime_version, holder.epoch + 1);
         holder.epoch += result == 0;
+        if (result == 0)
+            djp_node_log_activated(holder.active);
         if (result == 0 && !holder.exit_hook)
             holder.exit_hook = atexit(holder_at_exit) == 0;
     }

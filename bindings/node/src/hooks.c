@@ -14,6 +14,12 @@ djp_node_before_flush(djp_node_sdk *sdk)
 }
 
 __attribute__((weak)) void
+djp_node_log_activated(djp_node_sdk *sdk)
+{
+    (void)sdk;
+}
+
+__attribute__((weak)) void
 djp_node_log_exports(napi_env env, napi_value exports)
 {
     (void)env;
