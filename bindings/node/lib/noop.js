@@ -18,6 +18,7 @@ module.exports = {
   coreVersion: '',
   sdkKeywords: () => [],
   sdkStart: none,
+  sdkResolve: none,
   sdkStatus: none,
   sdkEpoch: zero,
   sdkTakeExported: none,

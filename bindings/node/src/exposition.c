@@ -108,10 +108,9 @@ exposition_expose_async(napi_env env, napi_callback_info info)
         return NULL;
     }
     exposition_begin(job, env, given[0]);
-    if (job->sdk != NULL &&
-        djp_node_ok(env, napi_create_string_utf8(env, "djp-telemetry", NAPI_AUTO_LENGTH, &name)) &&
-        djp_node_ok(env, napi_create_async_work(env, NULL, name, exposition_run, exposition_complete, job,
-                                                &job->work)) &&
+    if (job->sdk != NULL && djp_node_ok(env, napi_create_string_utf8(env, "djp-telemetry", NAPI_AUTO_LENGTH, &name)) &&
+        djp_node_ok(env,
+                    napi_create_async_work(env, NULL, name, exposition_run, exposition_complete, job, &job->work)) &&
         djp_node_ok(env, napi_queue_async_work(env, job->work)))
         return promise;
     exposition_run(env, job);

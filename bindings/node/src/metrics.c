@@ -303,18 +303,16 @@ metrics_series_call(napi_env env, napi_callback_info info, metrics_call call)
     return result;
 }
 
-#define METRICS_RECORDS(function, call)                   \
-    static napi_value                                     \
-    function(napi_env env, napi_callback_info info)       \
-    {                                                     \
-        (void)metrics_series_call(env, info, call);       \
-        return NULL;                                      \
+#define METRICS_RECORDS(function, call)                               \
+    static napi_value function(napi_env env, napi_callback_info info) \
+    {                                                                 \
+        (void)metrics_series_call(env, info, call);                   \
+        return NULL;                                                  \
     }
-#define METRICS_READS(function, call)                                        \
-    static napi_value                                                        \
-    function(napi_env env, napi_callback_info info)                          \
-    {                                                                        \
-        return djp_node_double(env, metrics_series_call(env, info, call));   \
+#define METRICS_READS(function, call)                                      \
+    static napi_value function(napi_env env, napi_callback_info info)      \
+    {                                                                      \
+        return djp_node_double(env, metrics_series_call(env, info, call)); \
     }
 METRICS_RECORDS(metrics_series_add, METRICS_ADD)
 METRICS_RECORDS(metrics_gauge_set, METRICS_SET)

@@ -70,6 +70,7 @@ NAPI_MODULE_INIT()
     djp_node_metrics_exports(env, exports);
     djp_node_exposition_exports(env, exports);
     djp_node_http_exports(env, exports);
+    djp_node_sampler_exports(env, exports);
     djp_node_log_exports(env, exports);
     return exports;
 }

@@ -71,8 +71,8 @@ sdk_read_options(sdk_settings *settings, napi_value options)
         !djp_node_ok(env, napi_get_property_names(env, options, &names)) ||
         !djp_node_ok(env, napi_get_array_length(env, names, &count)))
         return;
-    for (uint32_t i = 0; i < count && settings->count < SDK_OPTIONS_MAX && settings->text_count + 2 <= SDK_OPTIONS_MAX * 2;
-         i++) {
+    for (uint32_t i = 0;
+         i < count && settings->count < SDK_OPTIONS_MAX && settings->text_count + 2 <= SDK_OPTIONS_MAX * 2; i++) {
         if (djp_node_ok(env, napi_get_element(env, names, i, &key)))
             sdk_read_option(settings, options, key);
     }
@@ -116,8 +116,9 @@ sdk_describe(napi_env env, const djp_options *options, const djp_node_sdk *activ
     return result;
 }
 
+/* starts is 0 for a look at the settings only. */
 static napi_value
-sdk_resolve(sdk_settings *settings, napi_value name)
+sdk_resolve(sdk_settings *settings, napi_value name, int starts)
 {
     napi_env env = settings->env;
     djp_node_env *self = djp_node_env_of(env);
@@ -133,7 +134,7 @@ sdk_resolve(sdk_settings *settings, napi_value name)
         djp_node_throw(env, "%s", djp_error_text(error));
         return NULL;
     }
-    if (resolved.enabled && resolved.backend != DJP_BACKEND_NOOP) {
+    if (starts && resolved.enabled && resolved.backend != DJP_BACKEND_NOOP) {
         int code = djp_node_sdk_activate(&active, &resolved, self == NULL ? "" : self->version);
         attached = code == 1;
         error = code < 0 ? code : 0;
@@ -147,19 +148,9 @@ sdk_resolve(sdk_settings *settings, napi_value name)
     return result;
 }
 
-/* sdkStart(options, env, defaultServiceName, warn): an object that describes the settings. Throws only without memory. */
 static napi_value
-sdk_start(napi_env env, napi_callback_info info)
+sdk_with_settings(napi_env env, const napi_value *given, int starts)
 {
-    napi_value given[4], result = NULL;
-    if (!djp_node_arguments(env, info, given, 4))
-        return NULL;
-    djp_node_sdk *active = djp_node_sdk_acquire();
-    if (active != NULL) {
-        result = sdk_describe(env, djp_sdk_options(active->sdk), active, 1);
-        djp_node_sdk_release(active);
-        return result;
-    }
     sdk_settings *settings = calloc(1, sizeof(*settings));
     if (settings == NULL) {
         djp_node_throw(env, "%s", djp_error_text(DJP_ENOMEM));
@@ -169,9 +160,34 @@ sdk_start(napi_env env, napi_callback_info info)
     settings->environ = given[1];
     settings->warn = given[3];
     sdk_read_options(settings, given[0]);
-    result = sdk_resolve(settings, given[2]);
+    napi_value result = sdk_resolve(settings, given[2], starts);
     sdk_settings_free(settings);
     return result;
+}
+
+/* sdkStart(options, env, defaultServiceName, warn): an object that describes the settings. Throws only without memory. */
+static napi_value
+sdk_start(napi_env env, napi_callback_info info)
+{
+    napi_value given[4];
+    if (!djp_node_arguments(env, info, given, 4))
+        return NULL;
+    djp_node_sdk *active = djp_node_sdk_acquire();
+    if (active == NULL)
+        return sdk_with_settings(env, given, 1);
+    napi_value result = sdk_describe(env, djp_sdk_options(active->sdk), active, 1);
+    djp_node_sdk_release(active);
+    return result;
+}
+
+/* sdkResolve(options, env, defaultServiceName, warn): the same settings without starting anything. */
+static napi_value
+sdk_resolve_only(napi_env env, napi_callback_info info)
+{
+    napi_value given[4];
+    if (!djp_node_arguments(env, info, given, 4))
+        return NULL;
+    return sdk_with_settings(env, given, 0);
 }
 
 /* sdkKeywords(): the options that exist. */
@@ -264,8 +280,8 @@ void
 djp_node_sdk_exports(napi_env env, napi_value exports)
 {
     static const djp_node_function functions[] = {
-        {"sdkKeywords", sdk_keywords}, {"sdkStart", sdk_start}, {"sdkStatus", sdk_status},
-        {"sdkEpoch", sdk_epoch},       {"sdkTakeExported", sdk_take_exported},
+        {"sdkKeywords", sdk_keywords}, {"sdkStart", sdk_start}, {"sdkResolve", sdk_resolve_only},
+        {"sdkStatus", sdk_status},     {"sdkEpoch", sdk_epoch}, {"sdkTakeExported", sdk_take_exported},
     };
     DJP_NODE_FUNCTIONS(env, exports, functions);
 }

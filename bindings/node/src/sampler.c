@@ -1,0 +1,33 @@
+/* The head decision of the active SDK for many trace ids at once: how tests show that every language decides alike. */
+#include "binding.h"
+#include "trace/recorder_state.h"
+#include "trace/sampler.h"
+
+/* samplerDecideMany(ids, out): the head decision for roots without a parent; ids holds 16 bytes of each, out gets 0 or 1. False
+ * while traces are off or when the sizes do not fit. */
+static napi_value
+sampler_decide_many(napi_env env, napi_callback_info info)
+{
+    napi_value given[2];
+    uint8_t *ids, *out;
+    size_t ids_size, out_size;
+    if (!djp_node_arguments(env, info, given, 2))
+        return NULL;
+    djp_node_sdk *sdk = djp_node_sdk_acquire();
+    int good = djp_node_bytes(env, given[0], &ids, &ids_size) && djp_node_bytes(env, given[1], &out, &out_size) &&
+               ids_size % 16 == 0 && out_size >= ids_size / 16 && sdk != NULL && sdk->recorder != NULL;
+    for (size_t i = 0; good && i < ids_size / 16; i++) {
+        djp_head head;
+        djp__sampler_decide_root(&head, &sdk->recorder->options, ids + i * 16, NULL);
+        out[i] = head.sampled != 0;
+    }
+    djp_node_sdk_release(sdk);
+    return djp_node_boolean(env, good);
+}
+
+void
+djp_node_sampler_exports(napi_env env, napi_value exports)
+{
+    static const djp_node_function functions[] = {{"samplerDecideMany", sampler_decide_many}};
+    DJP_NODE_FUNCTIONS(env, exports, functions);
+}
