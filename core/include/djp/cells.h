@@ -17,7 +17,7 @@ extern "C" {
 typedef struct djp_cells djp_cells;
 
 #define DJP_CELLS_CHUNK_DOUBLES 8192u /* 64 KiB */
-#define DJP_CELLS_CHUNKS_MAX 4096u
+#define DJP_CELLS_CHUNKS_MAX 1024u
 
 /* Values of a histogram's flag. */
 enum {
@@ -30,7 +30,8 @@ enum {
  * djp_cells_end or with the registry, but not by both at once. 0, DJP_EINVAL or DJP_ENOMEM. Any thread. */
 int djp_cells_new(djp_cells **out, djp_registry *registry, int exemplars);
 djp_cells *djp_cells_ref(djp_cells *cells);
-void djp_cells_unref(djp_cells *cells); /* the memory goes with the last reference, which ends the cells first. Accepts NULL */
+/* The memory goes with the last reference, which ends the cells first. Accepts NULL. */
+void djp_cells_unref(djp_cells *cells);
 
 /* The place of a counter's or histogram's cells: the same one for the same series until it is removed. Borrows the series for the
  * call. 0, DJP_EINVAL (a gauge, NULL) or DJP_ENOMEM. Writer only. */

@@ -13,7 +13,8 @@ enum { CELLS_FREE = 0, CELLS_BOUND = 1, CELLS_DEAD = 2, CELLS_BLOCK = 128 };
 
 /* One place. Written by the writer while it is free, by the fold afterwards. */
 typedef struct cells_entry {
-    DJP_ATOMIC(uint32_t) state; /* writer: FREE to BOUND, release; fold: BOUND to DEAD, release; DEAD to FREE under the lock */
+    /* Writer: FREE to BOUND, release. Fold: BOUND to DEAD, release. Writer with the lock: DEAD to FREE. */
+    DJP_ATOMIC(uint32_t) state;
     uint32_t chunk, index;
     uint32_t width;
     struct cells_entry *next_free;
@@ -35,7 +36,7 @@ typedef struct cells_chunk {
 struct djp_cells {
     DJP_ATOMIC(uint32_t) references;
     int exemplars;
-    djp_registry *registry; /* under its collect_mutex; NULL once ended */
+    DJP_ATOMIC(djp_registry *) registry; /* written under its collect_mutex, release; NULL once ended */
     djp_cells *previous, *next; /* list of the registry, under its collect_mutex */
     /* Writer only, but for the pointers that the fold follows. */
     cells_chunk *chunks[DJP_CELLS_CHUNKS_MAX]; /* set before an entry names them is published */
@@ -181,8 +182,7 @@ static cells_entry *
 cells_grow(djp_cells *cells, uint32_t width)
 {
     if (cells->chunk_count == 0 || cells->chunk_used + width > DJP_CELLS_CHUNK_DOUBLES) {
-        cells_chunk *chunk =
-            cells->chunk_count < DJP_CELLS_CHUNKS_MAX ? djp__calloc(1, sizeof(cells_chunk)) : NULL;
+        cells_chunk *chunk = cells->chunk_count < DJP_CELLS_CHUNKS_MAX ? djp__calloc(1, sizeof(cells_chunk)) : NULL;
         if (!chunk) {
             return NULL;
         }
@@ -313,7 +313,7 @@ cells_take_dead(uint32_t *places, size_t capacity, djp_cells *cells)
 size_t
 djp_cells_sweep(uint32_t *places, size_t capacity, djp_cells *cells)
 {
-    djp_registry *registry = cells ? cells->registry : NULL;
+    djp_registry *registry = cells ? djp_load_acquire(&cells->registry) : NULL;
     if (!registry || !places) {
         return 0;
     }
@@ -339,10 +339,10 @@ djp_cells_new(djp_cells **out, djp_registry *registry, int exemplars)
         djp__free(block);
         return DJP_ENOMEM;
     }
-    cells->references = 1;
+    djp_store_relaxed(&cells->references, 1);
     cells->exemplars = exemplars;
     cells->first = cells->last = block;
-    cells->registry = registry;
+    djp_store_relaxed(&cells->registry, registry);
     djp__mutex_lock(&registry->collect_mutex);
     cells->next = registry->cells;
     if (cells->next) {
@@ -356,30 +356,30 @@ djp_cells_new(djp_cells **out, djp_registry *registry, int exemplars)
 
 /* Lock held. */
 static void
-cells_unlink(djp_cells *cells)
+cells_unlink(djp_cells *cells, djp_registry *registry)
 {
     if (cells->previous) {
         cells->previous->next = cells->next;
     } else {
-        cells->registry->cells = cells->next;
+        registry->cells = cells->next;
     }
     if (cells->next) {
         cells->next->previous = cells->previous;
     }
     cells->previous = cells->next = NULL;
-    cells->registry = NULL;
+    djp_store_release(&cells->registry, NULL);
 }
 
 void
 djp_cells_end(djp_cells *cells)
 {
-    djp_registry *registry = cells ? cells->registry : NULL;
+    djp_registry *registry = cells ? djp_load_acquire(&cells->registry) : NULL;
     if (!registry) {
         return;
     }
     djp__mutex_lock(&registry->collect_mutex);
     cells_fold(cells);
-    cells_unlink(cells);
+    cells_unlink(cells, registry);
     djp__mutex_unlock(&registry->collect_mutex);
 }
 
@@ -387,7 +387,7 @@ void
 djp__cells_detach_all(djp_registry *registry)
 {
     while (registry->cells) {
-        cells_unlink(registry->cells);
+        cells_unlink(registry->cells, registry);
     }
 }
 
