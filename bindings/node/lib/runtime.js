@@ -125,7 +125,6 @@ function limitOf(ms, otherwise) {
 }
 
 function ended(result) {
-  state.active = false;
   if (result === null || result === undefined) return true;
   state.lastStatus = result.status ? JSON.parse(result.status) : null;
   return result.delivered === true;
@@ -134,6 +133,7 @@ function ended(result) {
 function stopNow(ms) {
   callAll(state.before);
   const delivered = ended(impl.sdkStopSync(ms));
+  state.active = false;
   callAll(state.changed);
   return delivered;
 }
