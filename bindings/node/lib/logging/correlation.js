@@ -103,8 +103,9 @@ function correlationMiddleware() {
 }
 
 /**
- * Fastify plugin with the same behaviour. A hook that only wrapped its own callback would lose the context when a body
- * is read, because the parser's callbacks run in the connection's scope: so the scope is entered again after parsing.
+ * Fastify plugin with the same behaviour. Everything that follows runs inside of the hook's scope, because the rest of
+ * the request is its callback; and the scope is entered again before the handler, since a hook or parser in between
+ * may go on from an event of the connection, which has no context.
  */
 function correlationPlugin(fastify, options, done) {
   const contexts = new WeakMap();

@@ -111,7 +111,10 @@ function normalizeRule(rule) {
   };
 }
 
-/** Steps that redactText runs: {pattern, replacement, possible or null}. */
+/**
+ * Steps that redactText runs: {pattern, replacement, possible or null}. `forNames` are those of the default rules: a
+ * pattern of a user's own is meant for values, and could hit the names of ordinary fields.
+ */
 function compileRules(rules) {
   const steps = [];
   let allKnown = true;
@@ -122,7 +125,8 @@ function compileRules(rules) {
     if (possible === null) allKnown = false;
     steps.push({ pattern: rule.pattern, replacement: rule.replacement, possible });
   }
-  return { steps, allKnown };
+  const forNames = { steps: steps.filter((step) => step.possible !== null), allKnown: true };
+  return { steps, allKnown, forNames };
 }
 
 const FAILED = '[REDACTION_FAILED]';

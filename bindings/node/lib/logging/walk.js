@@ -96,7 +96,7 @@ class Walker {
     if (entry === undefined) {
       const dropped = name === '__proto__' || name === 'constructor' || name === 'prototype';
       const explicit = this.paths.names.has(name.toLowerCase());
-      entry = { dropped, explicit, kind: this.kindOf(name.slice(0, 256)), out: this.text(name), top: name };
+      entry = { dropped, explicit, kind: this.kindOf(name.slice(0, 256)), out: redactText(name, this.compiled.forNames) };
       entry.top = this.wireNames?.get(name) ?? entry.out;
       if (this.keys.size < KEY_CACHE_LIMIT && name.length <= KEY_LENGTH_CACHED) this.keys.set(name, entry);
     }
