@@ -30,7 +30,7 @@ function notes(results) {
   if (last.process) words.push(`whole process ${show(last.process).trim()}`);
   if (last.exported)
     words.push(`with export ${last.exported.toFixed(0)} B, outside of the heap ${last.outside.toFixed(0)} B`);
-  if (last.most) words.push(`least ${show(last.least).trim()}, most ${show(last.most).trim()}`);
+  if (last.most) words.push(`median ${show(last.median).trim()}, most ${show(last.most).trim()}`);
   if (last.answer) words.push(`answers ${last.answer}`);
   return words.length ? `   (${words.join('; ')})` : '';
 }
