@@ -9,8 +9,13 @@ const { AsyncResource } = require('node:async_hooks');
 const http = require('node:http');
 const { setTimeout: sleep } = require('node:timers/promises');
 const {
-  CorrelationManager, correlationMiddleware, correlationPlugin, generateCorrelationId, getCorrelationContext,
-  runWithCorrelationContext, setCorrelationContext,
+  CorrelationManager,
+  correlationMiddleware,
+  correlationPlugin,
+  generateCorrelationId,
+  getCorrelationContext,
+  runWithCorrelationContext,
+  setCorrelationContext,
 } = require('../../bindings/node/lib/logging');
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -30,11 +35,32 @@ test('outside of a run there is no context, and setting does nothing', () => {
 
 test('values, promises, throws and rejections pass through', async () => {
   const context = { correlationId: 'c' };
-  assert.equal(runWithCorrelationContext(context, () => 7), 7);
-  assert.equal(await runWithCorrelationContext(context, async () => { await sleep(1); return getCorrelationContext().correlationId; }), 'c');
+  assert.equal(
+    runWithCorrelationContext(context, () => 7),
+    7,
+  );
+  assert.equal(
+    await runWithCorrelationContext(context, async () => {
+      await sleep(1);
+      return getCorrelationContext().correlationId;
+    }),
+    'c',
+  );
   const error = new Error('boom');
-  assert.throws(() => runWithCorrelationContext(context, () => { throw error; }), (thrown) => thrown === error);
-  await assert.rejects(runWithCorrelationContext(context, async () => { await sleep(1); throw error; }), (thrown) => thrown === error);
+  assert.throws(
+    () =>
+      runWithCorrelationContext(context, () => {
+        throw error;
+      }),
+    (thrown) => thrown === error,
+  );
+  await assert.rejects(
+    runWithCorrelationContext(context, async () => {
+      await sleep(1);
+      throw error;
+    }),
+    (thrown) => thrown === error,
+  );
   assert.equal(getCorrelationContext(), undefined);
 });
 
@@ -42,7 +68,21 @@ test('all four fields are kept, a missing id is made', () => {
   const context = { correlationId: 'c', requestId: 'r', sessionId: 's', userId: 'u' };
   assert.deepEqual(runWithCorrelationContext(context, getCorrelationContext), context);
   assert.match(runWithCorrelationContext({ userId: 'u' }, getCorrelationContext).correlationId, UUID);
-  for (const odd of [undefined, null, 5, 'text', [], new Proxy({}, { get() { throw new Error('no'); } })]) {
+  for (const odd of [
+    undefined,
+    null,
+    5,
+    'text',
+    [],
+    new Proxy(
+      {},
+      {
+        get() {
+          throw new Error('no');
+        },
+      },
+    ),
+  ]) {
     assert.match(runWithCorrelationContext(odd, getCorrelationContext).correlationId, UUID);
   }
 });
@@ -64,22 +104,35 @@ test('setting adds to the context of this run only', () => {
 });
 
 test('parallel runs are isolated', LIMIT, async () => {
-  const seen = await Promise.all(Array.from({ length: 100 }, (_, i) => runWithCorrelationContext({ correlationId: `c${i}` }, async () => {
-    await sleep(i % 7);
-    setCorrelationContext({ userId: `u${i}` });
-    await sleep((i * 3) % 5);
-    return getCorrelationContext();
-  })));
+  const seen = await Promise.all(
+    Array.from({ length: 100 }, (_, i) =>
+      runWithCorrelationContext({ correlationId: `c${i}` }, async () => {
+        await sleep(i % 7);
+        setCorrelationContext({ userId: `u${i}` });
+        await sleep((i * 3) % 5);
+        return getCorrelationContext();
+      }),
+    ),
+  );
   seen.forEach((context, i) => assert.deepEqual(context, { correlationId: `c${i}`, userId: `u${i}` }));
 });
 
-for (const [kind, manager] of [['class', CorrelationManager], ['instance', new CorrelationManager()]]) {
+for (const [kind, manager] of [
+  ['class', CorrelationManager],
+  ['instance', new CorrelationManager()],
+]) {
   test(`CorrelationManager: ${kind}`, async () => {
     assert.match(manager.generateId(), UUID);
     assert.equal(manager.getContext(), undefined);
     assert.equal(manager.getCorrelationId(), undefined);
-    assert.equal(manager.run('id', () => manager.getCorrelationId()), 'id');
-    assert.match(manager.run(() => manager.getCorrelationId()), UUID);
+    assert.equal(
+      manager.run('id', () => manager.getCorrelationId()),
+      'id',
+    );
+    assert.match(
+      manager.run(() => manager.getCorrelationId()),
+      UUID,
+    );
     await manager.run({ correlationId: 'c' }, async () => {
       await sleep(1);
       manager.set('userId', 'u');
@@ -95,14 +148,26 @@ for (const [kind, manager] of [['class', CorrelationManager], ['instance', new C
 function through(headers) {
   const set = {};
   let context;
-  const res = { setHeader(name, value) { set[name.toLowerCase()] = value; } };
-  correlationMiddleware()({ headers }, res, () => { context = getCorrelationContext(); });
+  const res = {
+    setHeader(name, value) {
+      set[name.toLowerCase()] = value;
+    },
+  };
+  correlationMiddleware()({ headers }, res, () => {
+    context = getCorrelationContext();
+  });
   return { context, header: set['x-correlation-id'] };
 }
 
 test('headers: x-correlation-id, else x-request-id, else a new id', () => {
-  assert.deepEqual(through({ 'x-correlation-id': 'abc-123' }), { context: { correlationId: 'abc-123' }, header: 'abc-123' });
-  assert.deepEqual(through({ 'x-request-id': 'req_1' }), { context: { correlationId: 'req_1', requestId: 'req_1' }, header: 'req_1' });
+  assert.deepEqual(through({ 'x-correlation-id': 'abc-123' }), {
+    context: { correlationId: 'abc-123' },
+    header: 'abc-123',
+  });
+  assert.deepEqual(through({ 'x-request-id': 'req_1' }), {
+    context: { correlationId: 'req_1', requestId: 'req_1' },
+    header: 'req_1',
+  });
   const both = through({ 'x-correlation-id': 'c', 'x-request-id': 'r' });
   assert.deepEqual(both.context, { correlationId: 'c', requestId: 'r' });
   const none = through({});
@@ -111,29 +176,74 @@ test('headers: x-correlation-id, else x-request-id, else a new id', () => {
 });
 
 test('an id from outside that is no plain short text is replaced', () => {
-  const bad = [['a', 'b'], '', 'x'.repeat(129), 'a b', 'a\r\nset-cookie: x', 'ü', '{"a":1}', '<script>', 'bob@example.com', '\u0000', 5, {},
-    'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abcdef', '4532123456789010'];
+  const bad = [
+    ['a', 'b'],
+    '',
+    'x'.repeat(129),
+    'a b',
+    'a\r\nset-cookie: x',
+    'ü',
+    '{"a":1}',
+    '<script>',
+    'bob@example.com',
+    '\u0000',
+    5,
+    {},
+    'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abcdef',
+    '4532123456789010',
+  ];
   for (const value of bad) assert.match(through({ 'x-correlation-id': value }).header, UUID, JSON.stringify(value));
   assert.match(through(undefined).header, UUID);
-  for (const value of ['x'.repeat(128), '550e8400-e29b-41d4-a716-446655440000', 'Root=1-67891233-abcdef012345678912345678', 'a/b+c=:._-']) {
+  for (const value of [
+    'x'.repeat(128),
+    '550e8400-e29b-41d4-a716-446655440000',
+    'Root=1-67891233-abcdef012345678912345678',
+    'a/b+c=:._-',
+  ]) {
     assert.equal(through({ 'x-correlation-id': value }).header, value);
   }
 });
 
 test('a response that takes no header is still served', () => {
   let called = 0;
-  correlationMiddleware()({ headers: {} }, { setHeader() { throw new Error('sent'); } }, () => { called += 1; });
-  correlationMiddleware()({ headers: {} }, { headersSent: true, setHeader() { called = 99; } }, () => { called += 1; });
+  correlationMiddleware()(
+    { headers: {} },
+    {
+      setHeader() {
+        throw new Error('sent');
+      },
+    },
+    () => {
+      called += 1;
+    },
+  );
+  correlationMiddleware()(
+    { headers: {} },
+    {
+      headersSent: true,
+      setHeader() {
+        called = 99;
+      },
+    },
+    () => {
+      called += 1;
+    },
+  );
   assert.equal(called, 2);
 });
 
 function request(port, { path = '/', headers = {}, body } = {}) {
   return new Promise((resolve, reject) => {
-    const req = http.request({ port, path, method: body === undefined ? 'GET' : 'POST', headers, agent: false }, (res) => {
-      let text = '';
-      res.setEncoding('utf8').on('data', (chunk) => { text += chunk; });
-      res.on('end', () => resolve({ text, status: res.statusCode, headers: res.headers }));
-    });
+    const req = http.request(
+      { port, path, method: body === undefined ? 'GET' : 'POST', headers, agent: false },
+      (res) => {
+        let text = '';
+        res.setEncoding('utf8').on('data', (chunk) => {
+          text += chunk;
+        });
+        res.on('end', () => resolve({ text, status: res.statusCode, headers: res.headers }));
+      },
+    );
     req.on('error', reject);
     req.end(body);
   });
@@ -160,77 +270,109 @@ function installed(name) {
 }
 
 for (const major of [4, 5]) {
-  test(`Express ${major}: the handler, its awaits and its body are inside`, { ...LIMIT, skip: !express(major) && 'not installed' }, async (t) => {
-    const framework = express(major);
-    const app = framework();
-    app.use(correlationMiddleware());
-    app.use(framework.json());
-    app.all('/', async (req, res) => {
-      const before = getCorrelationContext()?.correlationId;
-      await sleep(2);
-      setCorrelationContext({ userId: req.body?.user });
-      await sleep(2);
-      res.json({ before, after: getCorrelationContext() });
-    });
-    const server = app.listen(0, '127.0.0.1');
-    t.after(() => server.close());
-    await new Promise((resolve) => { server.once('listening', resolve); });
-    const { port } = server.address();
-    const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => request(port, {
-      headers: { 'x-correlation-id': `id-${i}`, 'content-type': 'application/json' }, body: JSON.stringify({ user: `u${i}` }),
-    })));
-    answers.forEach((answer, i) => {
-      assert.equal(answer.headers['x-correlation-id'], `id-${i}`);
-      assert.deepEqual(JSON.parse(answer.text), { before: `id-${i}`, after: { correlationId: `id-${i}`, userId: `u${i}` } });
-    });
-  });
+  test(
+    `Express ${major}: the handler, its awaits and its body are inside`,
+    { ...LIMIT, skip: !express(major) && 'not installed' },
+    async (t) => {
+      const framework = express(major);
+      const app = framework();
+      app.use(correlationMiddleware());
+      app.use(framework.json());
+      app.all('/', async (req, res) => {
+        const before = getCorrelationContext()?.correlationId;
+        await sleep(2);
+        setCorrelationContext({ userId: req.body?.user });
+        await sleep(2);
+        res.json({ before, after: getCorrelationContext() });
+      });
+      const server = app.listen(0, '127.0.0.1');
+      t.after(() => server.close());
+      await new Promise((resolve) => {
+        server.once('listening', resolve);
+      });
+      const { port } = server.address();
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, (_, i) =>
+          request(port, {
+            headers: { 'x-correlation-id': `id-${i}`, 'content-type': 'application/json' },
+            body: JSON.stringify({ user: `u${i}` }),
+          }),
+        ),
+      );
+      answers.forEach((answer, i) => {
+        assert.equal(answer.headers['x-correlation-id'], `id-${i}`);
+        assert.deepEqual(JSON.parse(answer.text), {
+          before: `id-${i}`,
+          after: { correlationId: `id-${i}`, userId: `u${i}` },
+        });
+      });
+    },
+  );
 }
 
-test('Fastify: hooks, handlers with and without a body, and later plugins are inside', { ...LIMIT, skip: !installed('fastify') && 'not installed' }, async (t) => {
-  const app = require('fastify')();
-  t.after(() => app.close());
-  const hooks = [];
-  app.register(correlationPlugin);
-  for (const hook of ['preValidation', 'preHandler', 'onSend', 'onResponse']) {
-    app.addHook(hook, async () => { hooks.push([hook, getCorrelationContext()?.correlationId]); });
-  }
-  app.register(async (scope) => {
-    scope.all('/', async (req) => {
-      const before = getCorrelationContext()?.correlationId;
-      setCorrelationContext({ userId: req.body?.user });
-      await sleep(2);
-      return { before, after: getCorrelationContext() };
+test(
+  'Fastify: hooks, handlers with and without a body, and later plugins are inside',
+  { ...LIMIT, skip: !installed('fastify') && 'not installed' },
+  async (t) => {
+    const app = require('fastify')();
+    t.after(() => app.close());
+    const hooks = [];
+    app.register(correlationPlugin);
+    for (const hook of ['preValidation', 'preHandler', 'onSend', 'onResponse']) {
+      app.addHook(hook, async () => {
+        hooks.push([hook, getCorrelationContext()?.correlationId]);
+      });
+    }
+    app.register(async (scope) => {
+      scope.all('/', async (req) => {
+        const before = getCorrelationContext()?.correlationId;
+        setCorrelationContext({ userId: req.body?.user });
+        await sleep(2);
+        return { before, after: getCorrelationContext() };
+      });
+      scope.get('/callback', (req, reply) => {
+        setTimeout(() => reply.send(getCorrelationContext()), 2);
+      });
     });
-    scope.get('/callback', (req, reply) => {
-      setTimeout(() => reply.send(getCorrelationContext()), 2);
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const { port } = app.server.address();
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, i) =>
+        request(port, {
+          headers: { 'x-correlation-id': `id-${i}`, 'content-type': 'application/json' },
+          body: JSON.stringify({ user: `u${i}` }),
+        }),
+      ),
+    );
+    answers.forEach((answer, i) => {
+      assert.equal(answer.headers['x-correlation-id'], `id-${i}`);
+      assert.deepEqual(JSON.parse(answer.text), {
+        before: `id-${i}`,
+        after: { correlationId: `id-${i}`, userId: `u${i}` },
+      });
     });
-  });
-  await app.listen({ port: 0, host: '127.0.0.1' });
-  const { port } = app.server.address();
-  const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => request(port, {
-    headers: { 'x-correlation-id': `id-${i}`, 'content-type': 'application/json' }, body: JSON.stringify({ user: `u${i}` }),
-  })));
-  answers.forEach((answer, i) => {
-    assert.equal(answer.headers['x-correlation-id'], `id-${i}`);
-    assert.deepEqual(JSON.parse(answer.text), { before: `id-${i}`, after: { correlationId: `id-${i}`, userId: `u${i}` } });
-  });
-  const get = await request(port, { path: '/callback' });
-  assert.match(get.headers['x-correlation-id'], UUID);
-  assert.equal(JSON.parse(get.text).correlationId, get.headers['x-correlation-id']);
-  for (const [hook, id] of hooks) assert.notEqual(id, undefined, hook);
-  assert.equal(hooks.length, 21 * 4);
-  const missing = await request(port, { path: '/missing', headers: { 'x-correlation-id': 'abc' } });
-  assert.deepEqual([missing.status, missing.headers['x-correlation-id']], [404, 'abc']);
-});
+    const get = await request(port, { path: '/callback' });
+    assert.match(get.headers['x-correlation-id'], UUID);
+    assert.equal(JSON.parse(get.text).correlationId, get.headers['x-correlation-id']);
+    for (const [hook, id] of hooks) assert.notEqual(id, undefined, hook);
+    assert.equal(hooks.length, 21 * 4);
+    const missing = await request(port, { path: '/missing', headers: { 'x-correlation-id': 'abc' } });
+    assert.deepEqual([missing.status, missing.headers['x-correlation-id']], [404, 'abc']);
+  },
+);
 
-test('Fastify: a hook that goes on from elsewhere does not lose the context', { ...LIMIT, skip: !installed('fastify') && 'not installed' }, async (t) => {
-  const app = require('fastify')();
-  t.after(() => app.close());
-  const elsewhere = new AsyncResource('elsewhere');
-  app.register(correlationPlugin);
-  app.addHook('preParsing', (req, reply, payload, done) => elsewhere.runInAsyncScope(done));
-  app.get('/', async () => getCorrelationContext() ?? {});
-  await app.listen({ port: 0, host: '127.0.0.1' });
-  const answer = await request(app.server.address().port, { headers: { 'x-correlation-id': 'abc' } });
-  assert.deepEqual(JSON.parse(answer.text), { correlationId: 'abc' });
-});
+test(
+  'Fastify: a hook that goes on from elsewhere does not lose the context',
+  { ...LIMIT, skip: !installed('fastify') && 'not installed' },
+  async (t) => {
+    const app = require('fastify')();
+    t.after(() => app.close());
+    const elsewhere = new AsyncResource('elsewhere');
+    app.register(correlationPlugin);
+    app.addHook('preParsing', (req, reply, payload, done) => elsewhere.runInAsyncScope(done));
+    app.get('/', async () => getCorrelationContext() ?? {});
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const answer = await request(app.server.address().port, { headers: { 'x-correlation-id': 'abc' } });
+    assert.deepEqual(JSON.parse(answer.text), { correlationId: 'abc' });
+  },
+);

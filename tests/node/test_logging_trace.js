@@ -6,7 +6,13 @@ const test = require('node:test');
 const assert = require('node:assert/strict');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { Writable } = require('node:stream');
-const { createLogger, getStructuredLogContext, runWithCorrelationContext, traceMixin, winstonFormat } = require('../../bindings/node/lib/logging');
+const {
+  createLogger,
+  getStructuredLogContext,
+  runWithCorrelationContext,
+  traceMixin,
+  winstonFormat,
+} = require('../../bindings/node/lib/logging');
 
 function load(name) {
   try {
@@ -22,7 +28,12 @@ const skip = active ? false : 'the package has no withSpan yet';
 
 function collector() {
   const lines = [];
-  const stream = new Writable({ write(chunk, encoding, done) { lines.push(JSON.parse(String(chunk))); done(); } });
+  const stream = new Writable({
+    write(chunk, encoding, done) {
+      lines.push(JSON.parse(String(chunk)));
+      done();
+    },
+  });
   return { lines, stream };
 }
 
@@ -74,11 +85,15 @@ test('with a span', { skip, timeout: 30_000 }, async (t) => {
   await t.test('parallel spans have their own ids', async () => {
     const { lines, stream } = collector();
     const log = createLogger({ destination: stream });
-    const ids = await Promise.all(Array.from({ length: 20 }, (_, i) => telemetry.withSpan(`s${i}`, async () => {
-      await sleep(i % 5);
-      log.info(`line ${i}`);
-      return telemetry.getCurrentSpanId();
-    })));
+    const ids = await Promise.all(
+      Array.from({ length: 20 }, (_, i) =>
+        telemetry.withSpan(`s${i}`, async () => {
+          await sleep(i % 5);
+          log.info(`line ${i}`);
+          return telemetry.getCurrentSpanId();
+        }),
+      ),
+    );
     for (const line of lines) assert.equal(line.span_id, ids[Number(line.message.slice(5))]);
     assert.equal(new Set(ids).size, 20);
   });
@@ -98,7 +113,8 @@ test('with a span', { skip, timeout: 30_000 }, async (t) => {
     const { lines, stream } = collector();
     const winston = load('winston');
     const log = winston.createLogger({
-      format: winston.format.combine(winstonFormat(), winston.format.json()), transports: [new winston.transports.Stream({ stream })],
+      format: winston.format.combine(winstonFormat(), winston.format.json()),
+      transports: [new winston.transports.Stream({ stream })],
     });
     let id;
     telemetry.withSpan('work', () => {

@@ -5,7 +5,11 @@
 const test = require('node:test');
 const assert = require('node:assert/strict');
 const {
-  DEFAULT_REDACTION_RULES, RedactionService, deepRedact, redactObject, redactString,
+  DEFAULT_REDACTION_RULES,
+  RedactionService,
+  deepRedact,
+  redactObject,
+  redactString,
 } = require('../../bindings/node/lib/logging');
 
 const JWT = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.SflKxwRJSMeKKF2QT4fwpM';
@@ -66,11 +70,31 @@ for (const [text, expected] of MUST_GO) {
 }
 
 const MUST_STAY = [
-  'This is a normal string', '你好 κόσμε 🎉', '1759722520', '1759722520123', '1759722520123456', '1.2.3.4', '10:11:12',
-  '2025-10-06T12:34:56.123Z', '2024:05:06 10:11:12', 'da39a3ee5e6b4b0d3255bfef95601890afd80709',
-  '550e8400-e29b-41d4-a716-446655440000', '1234567812345678', 'std::vector<int>', 'author: Ann', 'classname: foo',
-  'Chrome/120.0.6099.109', 'listening on http://127.0.0.1:3000', 'lodash@4.17.21', 'tokens: 5', 'unexpected token: }',
-  'bearer authentication failed', 'invalid bearer token.', 'PP_2025-10-26', 'task_01H8XYZ', 'gpt-4o-2024-08-06',
+  'This is a normal string',
+  '你好 κόσμε 🎉',
+  '1759722520',
+  '1759722520123',
+  '1759722520123456',
+  '1.2.3.4',
+  '10:11:12',
+  '2025-10-06T12:34:56.123Z',
+  '2024:05:06 10:11:12',
+  'da39a3ee5e6b4b0d3255bfef95601890afd80709',
+  '550e8400-e29b-41d4-a716-446655440000',
+  '1234567812345678',
+  'std::vector<int>',
+  'author: Ann',
+  'classname: foo',
+  'Chrome/120.0.6099.109',
+  'listening on http://127.0.0.1:3000',
+  'lodash@4.17.21',
+  'tokens: 5',
+  'unexpected token: }',
+  'bearer authentication failed',
+  'invalid bearer token.',
+  'PP_2025-10-26',
+  'task_01H8XYZ',
+  'gpt-4o-2024-08-06',
 ];
 
 for (const text of MUST_STAY) {
@@ -97,23 +121,65 @@ test('numbers are never searched', () => {
 });
 
 test('sensitive names, whole words only', () => {
-  for (const name of ['password', 'Password', 'secret', 'token', 'apiKey', 'api_key', 'API_KEY', 'authorization', 'auth',
-    'credentials', 'pwd', 'passwd', 'AccessToken', 'refreshToken', 'privateKey', 'userPassword', 'cardCvv', 'ssn',
-    'x-api-key', 'set-cookie', 'bearer']) {
+  for (const name of [
+    'password',
+    'Password',
+    'secret',
+    'token',
+    'apiKey',
+    'api_key',
+    'API_KEY',
+    'authorization',
+    'auth',
+    'credentials',
+    'pwd',
+    'passwd',
+    'AccessToken',
+    'refreshToken',
+    'privateKey',
+    'userPassword',
+    'cardCvv',
+    'ssn',
+    'x-api-key',
+    'set-cookie',
+    'bearer',
+  ]) {
     assert.deepEqual(redactObject({ a: [{ [name]: 'value' }] }), { a: [{ [name]: '[REDACTED]' }] }, name);
   }
-  for (const name of ['author', 'classname', 'tokens', 'token_count', 'tokenizer', 'secretary', 'passenger', 'keyboard',
-    'cost_usd', 'provider_amount_count', 'invalid_value']) {
+  for (const name of [
+    'author',
+    'classname',
+    'tokens',
+    'token_count',
+    'tokenizer',
+    'secretary',
+    'passenger',
+    'keyboard',
+    'cost_usd',
+    'provider_amount_count',
+    'invalid_value',
+  ]) {
     assert.deepEqual(redactObject({ [name]: 'value' }), { [name]: 'value' }, name);
   }
 });
 
 test('paths: a name at every depth, a dotted path at one place, stars', () => {
-  const value = { email: 'x', user: { email: 'x', note: 'n' }, items: [{ sku: 1, note: 'n' }, { sku: 2, note: 'n' }], note: 'n' };
+  const value = {
+    email: 'x',
+    user: { email: 'x', note: 'n' },
+    items: [
+      { sku: 1, note: 'n' },
+      { sku: 2, note: 'n' },
+    ],
+    note: 'n',
+  };
   assert.deepEqual(redactObject(value, ['EMAIL', 'user.note', 'items[*].sku', 'items[1].note']), {
     email: '[REDACTED]',
     user: { email: '[REDACTED]', note: '[REDACTED]' },
-    items: [{ sku: '[REDACTED]', note: 'n' }, { sku: '[REDACTED]', note: '[REDACTED]' }],
+    items: [
+      { sku: '[REDACTED]', note: 'n' },
+      { sku: '[REDACTED]', note: '[REDACTED]' },
+    ],
     note: 'n',
   });
   assert.deepEqual(value.user, { email: 'x', note: 'n' }, 'the argument is unchanged');
@@ -161,10 +227,23 @@ test('getters, proxies and toJSON that throw', () => {
   const { proxy, revoke } = Proxy.revocable({}, {});
   revoke();
   const copy = deepRedact({
-    get bad() { throw new Error('no'); },
+    get bad() {
+      throw new Error('no');
+    },
     proxy,
-    trap: new Proxy({}, { ownKeys() { throw new Error('no'); } }),
-    json: { toJSON() { throw new Error('no'); } },
+    trap: new Proxy(
+      {},
+      {
+        ownKeys() {
+          throw new Error('no');
+        },
+      },
+    ),
+    json: {
+      toJSON() {
+        throw new Error('no');
+      },
+    },
     good: 1,
   });
   assert.equal(copy.good, 1);
@@ -180,7 +259,13 @@ test('own rules run after the default ones, in order', () => {
   const service = new RedactionService([{ name: 'first', pattern: /ABC/, replacement: 'DEF' }]);
   service.addRule({ name: 'second', pattern: /DEF/g, replacement: '[X]' });
   assert.equal(service.redactString('ABC ABC a@example.com'), '[X] [X] [REDACTED_EMAIL]');
-  assert.deepEqual(service.getRules().slice(-2).map((rule) => rule.name), ['first', 'second']);
+  assert.deepEqual(
+    service
+      .getRules()
+      .slice(-2)
+      .map((rule) => rule.name),
+    ['first', 'second'],
+  );
   assert.equal(service.getRules().length, DEFAULT_REDACTION_RULES.length + 2);
   service.getRules().pop();
   assert.equal(service.getRules().length, DEFAULT_REDACTION_RULES.length + 2);
@@ -189,13 +274,18 @@ test('own rules run after the default ones, in order', () => {
 });
 
 test('given rules replace the default ones; none means none', () => {
-  assert.equal(redactString('ABC a@example.com', [{ name: 'x', pattern: /ABC/g, replacement: '-' }]), '- a@example.com');
+  assert.equal(
+    redactString('ABC a@example.com', [{ name: 'x', pattern: /ABC/g, replacement: '-' }]),
+    '- a@example.com',
+  );
   assert.equal(redactString('a@example.com', []), 'a@example.com');
 });
 
 test('a rule that throws costs the text, not the caller', () => {
   const pattern = /x/g;
-  pattern[Symbol.replace] = () => { throw new Error('no'); };
+  pattern[Symbol.replace] = () => {
+    throw new Error('no');
+  };
   assert.equal(redactString('my secret x', [{ name: 'bad', pattern, replacement: '' }]), '[REDACTION_FAILED]');
 });
 
@@ -224,11 +314,65 @@ function growth(make) {
 }
 
 const PIECES = [
-  'a.', 'a@', 'a@a.', 'a', '@', '1', '12-', '1 ', '+1', '+1 ', '(5', '555-', '4532-', '1.', '1.1.1.', '192.168.', ':', '::', 'a:',
-  '2001:', 'fe80:', '::ffff:', 'eyJ', 'eyJaaaa.', 'eyJaaaa.eyJaaaa', '://', '://a:', '://a:a', 'Bearer ', 'Bearer a', 'bearer a.',
-  'password=', 'password="', 'password ', 'pwd:\\"', 'api_key', 'api_key="', 'api_key= ', 'authorization:', 'authorization: Bearer ',
-  'authorization ', 'token="', 'token\' ', 'secret_key=\'', 'AKIA', 'sk_live_', 'xoxb-', 'ghp_a', '-----BEGIN ', '-----BEGIN PRIVATE KEY-----',
-  '-----BEGIN PRIVATE KEY-----\n-----END ', '=', ' ', '\u0000', '\ud800', 'é', 'é@', '_', '-',
+  'a.',
+  'a@',
+  'a@a.',
+  'a',
+  '@',
+  '1',
+  '12-',
+  '1 ',
+  '+1',
+  '+1 ',
+  '(5',
+  '555-',
+  '4532-',
+  '1.',
+  '1.1.1.',
+  '192.168.',
+  ':',
+  '::',
+  'a:',
+  '2001:',
+  'fe80:',
+  '::ffff:',
+  'eyJ',
+  'eyJaaaa.',
+  'eyJaaaa.eyJaaaa',
+  '://',
+  '://a:',
+  '://a:a',
+  'Bearer ',
+  'Bearer a',
+  'bearer a.',
+  'password=',
+  'password="',
+  'password ',
+  'pwd:\\"',
+  'api_key',
+  'api_key="',
+  'api_key= ',
+  'authorization:',
+  'authorization: Bearer ',
+  'authorization ',
+  'token="',
+  "token' ",
+  "secret_key='",
+  'AKIA',
+  'sk_live_',
+  'xoxb-',
+  'ghp_a',
+  '-----BEGIN ',
+  '-----BEGIN PRIVATE KEY-----',
+  '-----BEGIN PRIVATE KEY-----\n-----END ',
+  '=',
+  ' ',
+  '\u0000',
+  '\ud800',
+  'é',
+  'é@',
+  '_',
+  '-',
 ];
 
 test('no input makes the rules slow: repeated pieces', () => {
@@ -239,7 +383,19 @@ test('no input makes the rules slow: repeated pieces', () => {
 });
 
 test('no input makes the rules slow: a beginning, much of one thing, an end that fails', () => {
-  const beginnings = ['a@', 'eyJaaaa.', 'password=', 'password="', 'Bearer ', '://', '://a:', '-----BEGIN ', 'authorization: ', '+1', '2001:'];
+  const beginnings = [
+    'a@',
+    'eyJaaaa.',
+    'password=',
+    'password="',
+    'Bearer ',
+    '://',
+    '://a:',
+    '-----BEGIN ',
+    'authorization: ',
+    '+1',
+    '2001:',
+  ];
   for (const beginning of beginnings) {
     for (const middle of ['a', 'a.', '1', ' ', ':', '-', '/']) {
       const ratio = growth((length) => beginning + middle.repeat(length / middle.length) + '!');

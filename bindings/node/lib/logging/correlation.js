@@ -10,6 +10,7 @@ const { redactString } = require('./redaction');
 const HEADER = 'x-correlation-id';
 const FALLBACK_HEADER = 'x-request-id';
 const ACCEPTED_ID = /^[A-Za-z0-9._:/+=-]{1,128}$/;
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const FIELDS = ['correlationId', 'requestId', 'sessionId', 'userId'];
 const FIELD_LIMIT = 256;
 
@@ -71,7 +72,9 @@ function runWithCorrelationContext(context, fn) {
 
 /** The header's text when it may be used as an id, or undefined. */
 function acceptedId(value) {
-  return typeof value === 'string' && ACCEPTED_ID.test(value) && redactString(value) === value ? value : undefined;
+  if (typeof value !== 'string') return undefined;
+  if (UUID.test(value)) return value;
+  return ACCEPTED_ID.test(value) && redactString(value) === value ? value : undefined;
 }
 
 function contextOfHeaders(headers) {

@@ -129,7 +129,9 @@ export function redactObject<T>(obj: T, paths?: ReadonlyArray<string>): T;
 export function deepRedact<T>(obj: T, paths?: ReadonlyArray<string>, rules?: ReadonlyArray<RedactionRule>): T;
 
 export class RedactionService {
-  constructor(options?: ReadonlyArray<RedactionRule> | { rules?: ReadonlyArray<RedactionRule>; paths?: ReadonlyArray<string> });
+  constructor(
+    options?: ReadonlyArray<RedactionRule> | { rules?: ReadonlyArray<RedactionRule>; paths?: ReadonlyArray<string> },
+  );
   redactString(input: string): string;
   redactString<T>(input: T): T;
   redactObject<T>(obj: T): T;

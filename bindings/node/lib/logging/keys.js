@@ -10,13 +10,51 @@ const TOKEN = 2; // as SECRET, but a number is a count
 const IDENTIFIER = 3; // of a person or a tenant
 const MONEY = 4;
 
-const SECRET_WORDS = new Set(['password', 'passwd', 'pwd', 'passphrase', 'passcode', 'secret', 'secrets', 'credential',
-  'credentials', 'authorization', 'bearer', 'cvv', 'cvc', 'ssn', 'apikey', 'privatekey', 'secretkey', 'clientsecret',
-  'creditcard', 'cardnumber', 'cookie', 'cookies']);
-const LAST_TOKEN_WORDS = new Set(['token', 'accesstoken', 'refreshtoken', 'authtoken', 'idtoken', 'sessiontoken', 'jwt']);
+const SECRET_WORDS = new Set([
+  'password',
+  'passwd',
+  'pwd',
+  'passphrase',
+  'passcode',
+  'secret',
+  'secrets',
+  'credential',
+  'credentials',
+  'authorization',
+  'bearer',
+  'cvv',
+  'cvc',
+  'ssn',
+  'apikey',
+  'privatekey',
+  'secretkey',
+  'clientsecret',
+  'creditcard',
+  'cardnumber',
+  'cookie',
+  'cookies',
+]);
+const LAST_TOKEN_WORDS = new Set([
+  'token',
+  'accesstoken',
+  'refreshtoken',
+  'authtoken',
+  'idtoken',
+  'sessiontoken',
+  'jwt',
+]);
 const WHOLE_NAMES = new Set(['auth', 'pass']);
-const SECRET_PAIRS = new Set(['api key', 'private key', 'secret key', 'access key', 'signing key', 'encryption key',
-  'credit card', 'card number', 'basic auth']);
+const SECRET_PAIRS = new Set([
+  'api key',
+  'private key',
+  'secret key',
+  'access key',
+  'signing key',
+  'encryption key',
+  'credit card',
+  'card number',
+  'basic auth',
+]);
 const IDENTIFIER_NAMES = new Set(['user id', 'userid', 'tenant id', 'tenantid', 'portfolio id', 'portfolioid']);
 const MONEY_WORDS = new Set(['amount', 'balance', 'salary']);
 

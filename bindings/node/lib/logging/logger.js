@@ -34,8 +34,11 @@ function loadPino() {
   try {
     return require('pino');
   } catch (error) {
-    throw new Error('djp-telemetry/logging needs the package pino, which could not be loaded '
-      + `(${error?.code ?? error?.message}). Install it with: npm install pino`, { cause: error });
+    throw new Error(
+      'djp-telemetry/logging needs the package pino, which could not be loaded ' +
+        `(${error?.code ?? error?.message}). Install it with: npm install pino`,
+      { cause: error },
+    );
   }
 }
 
@@ -76,15 +79,18 @@ class Core {
       forJson: true,
     });
     this.output = openOutput(pino, config);
-    this.root = pino({
-      level: 'trace',
-      base: null,
-      messageKey: 'message',
-      errorKey: 'err',
-      timestamp,
-      formatters: { level: (label) => ({ level: label }) },
-      serializers: { err: (value) => value },
-    }, this.output);
+    this.root = pino(
+      {
+        level: 'trace',
+        base: null,
+        messageKey: 'message',
+        errorKey: 'err',
+        timestamp,
+        formatters: { level: (label) => ({ level: label }) },
+        serializers: { err: (value) => value },
+      },
+      this.output,
+    );
     this.limiter = config.rateLimit > 0 ? new RateLimiter(config.rateLimit, (counts) => this.tell(counts)) : null;
     this.teller = null;
     this.nesting = 0;
@@ -260,8 +266,10 @@ class Logger {
 function levelOf(name) {
   if (name === undefined) return LEVELS.info;
   if (typeof name === 'string' && Object.hasOwn(LEVELS, name.toLowerCase())) return LEVELS[name.toLowerCase()];
-  warnOnce('createLogger: level must be trace, debug, info, warn, error, fatal or silent; info is used.',
-    'DJP_TELEMETRY_LOG_LEVEL');
+  warnOnce(
+    'createLogger: level must be trace, debug, info, warn, error, fatal or silent; info is used.',
+    'DJP_TELEMETRY_LOG_LEVEL',
+  );
   return LEVELS.info;
 }
 

@@ -59,8 +59,10 @@ class Output {
     } catch {
       // A reason that cannot be read is left out.
     }
-    process.emitWarning(`A log line could not be written (${reason}); further failures of this logger are not reported.`,
-      { code: 'DJP_TELEMETRY_LOG_WRITE' });
+    process.emitWarning(
+      `A log line could not be written (${reason}); further failures of this logger are not reported.`,
+      { code: 'DJP_TELEMETRY_LOG_WRITE' },
+    );
   }
 
   wake() {
@@ -113,8 +115,11 @@ function prettyStream(destination) {
       sync: true,
     });
   } catch (error) {
-    warnOnce(`Log lines stay JSON: pretty needs the package pino-pretty (${error?.code ?? error?.message}). `
-      + 'Install it with: npm install pino-pretty', 'DJP_TELEMETRY_LOG_PRETTY');
+    warnOnce(
+      `Log lines stay JSON: pretty needs the package pino-pretty (${error?.code ?? error?.message}). ` +
+        'Install it with: npm install pino-pretty',
+      'DJP_TELEMETRY_LOG_PRETTY',
+    );
     return null;
   }
 }

@@ -14,7 +14,8 @@ const MAX_DEPTH = 400;
 const NO_RULES = compileRules([]);
 const DEFAULTS = compileRules(DEFAULT_REDACTION_RULES);
 
-const compiledFor = (rules) => (rules === undefined || rules === DEFAULT_REDACTION_RULES ? DEFAULTS : compileRules(rules));
+const compiledFor = (rules) =>
+  rules === undefined || rules === DEFAULT_REDACTION_RULES ? DEFAULTS : compileRules(rules);
 
 function walkerFor(paths, compiled) {
   return new Walker({ compiled, paths, kindOf: secretKind, maxNodes: MAX_NODES, maxDepth: MAX_DEPTH });

@@ -18,7 +18,9 @@ const SECRET_NAMES = [
 const PHONE = [
   '(?<![\\w.+-])(?:\\+?1[ .-]?)?(?:\\([2-9]\\d{2}\\) ?\\d{3}[ .-]?\\d{4}|[2-9]\\d{2}(?:([ .-])\\d{3}\\1|\\d{3})\\d{4})',
   '(?<![\\w+])\\+[1-9](?:[ .-]?\\d){9,14}',
-].map((form) => form + '(?![\\w-]|\\.\\d)').join('|');
+]
+  .map((form) => form + '(?![\\w-]|\\.\\d)')
+  .join('|');
 
 // Issuer prefix and length, in the usual groups: the check digit alone would let typed-wrong cards pass.
 const CARD = [
@@ -30,12 +32,14 @@ const CARD = [
 
 // Four one-digit groups are a version, and so is 120.0.0.0; the loopback network tells nothing about anybody.
 const OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d{2}|[1-9]?\\d)';
-const IPV4 = '(?<![\\w.-])(?!127\\.|\\d\\.\\d\\.\\d\\.\\d(?!\\d)|\\d{1,3}\\.0\\.0\\.0(?!\\d))' +
+const IPV4 =
+  '(?<![\\w.-])(?!127\\.|\\d\\.\\d\\.\\d\\.\\d(?!\\d)|\\d{1,3}\\.0\\.0\\.0(?!\\d))' +
   `${OCTET}(?:\\.${OCTET}){3}(?![\\w-]|\\.\\d)`;
 
 // Addresses in use begin with 2 or 3 (global), fc or fd (local), fe8 to feb (link) or ::ffff: (mapped). Without such a
 // beginning clock times and C++ names would match; with neither eight groups nor "::" it is a date.
-const IPV6 = '(?<![\\w:.])(?:(?=[0-9a-f:]{0,40}::|(?:[0-9a-f]{1,4}:){7}[0-9a-f])' +
+const IPV6 =
+  '(?<![\\w:.])(?:(?=[0-9a-f:]{0,40}::|(?:[0-9a-f]{1,4}:){7}[0-9a-f])' +
   '(?:[23][0-9a-f]{3}|f[cd][0-9a-f]{2}|fe[89ab][0-9a-f])(?::{1,2}[0-9a-f]{1,4}){0,7}(?:::)?' +
   `|::ffff:(?:${OCTET}\\.){3}${OCTET}|::ffff:[0-9a-f]{1,4}:[0-9a-f]{1,4})(?![\\w:])`;
 
@@ -54,33 +58,80 @@ function define(name, source, flags, replacement, possible) {
 }
 
 const DEFINITIONS = [
-  define('private_key',
+  define(
+    'private_key',
     '-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----[^]*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|$)',
-    'g', '[REDACTED_PRIVATE_KEY]', (text) => text.includes('-----BEGIN')),
-  define('url_credentials', '(://[^\\s/:@?#"\'<>]{0,256}):[^\\s/@"\'<>]{1,256}@', 'g', '$1:[REDACTED]@',
-    (text) => text.includes('://') && text.includes('@')),
-  define('authorization', `(authorization${ASSIGN}\\\\?["']?(?:(?:Bearer|Basic|Digest|Token|ApiKey)\\s+)?)` +
-    '(?!Bearer\\b|Basic\\b|Digest\\b|Token\\b|ApiKey\\b|\\[REDACTED)[^\\s"\'\\\\,;]+',
-  'gi', '$1[REDACTED_TOKEN]', (text) => assigns(text) && /authorization/i.test(text)),
-  define('bearer_token', '\\b[Bb](?:earer|EARER)\\s+' +
-    '(?=[A-Za-z]{0,512}[0-9._~+/=-]{1,512}[A-Za-z0-9]|[A-Za-z]{20})[A-Za-z0-9._~+/=-]+',
-  'g', 'Bearer [REDACTED_TOKEN]', (text) => /earer/i.test(text)),
-  define('api_key', `api[_-]?key${ASSIGN}${VALUE}`, 'gi', 'api_key=[REDACTED_API_KEY]',
-    (text) => assigns(text) && /api[_-]?key/i.test(text)),
-  define('password', `(?:password|passwd|passphrase|pwd)${ASSIGN}${VALUE}`, 'gi', 'password=[REDACTED_PASSWORD]', assigns),
+    'g',
+    '[REDACTED_PRIVATE_KEY]',
+    (text) => text.includes('-----BEGIN'),
+  ),
+  define(
+    'url_credentials',
+    '(://[^\\s/:@?#"\'<>]{0,256}):[^\\s/@"\'<>]{1,256}@',
+    'g',
+    '$1:[REDACTED]@',
+    (text) => text.includes('://') && text.includes('@'),
+  ),
+  define(
+    'authorization',
+    `(authorization${ASSIGN}\\\\?["']?(?:(?:Bearer|Basic|Digest|Token|ApiKey)\\s+)?)` +
+      '(?!Bearer\\b|Basic\\b|Digest\\b|Token\\b|ApiKey\\b|\\[REDACTED)[^\\s"\'\\\\,;]+',
+    'gi',
+    '$1[REDACTED_TOKEN]',
+    (text) => assigns(text) && /authorization/i.test(text),
+  ),
+  define(
+    'bearer_token',
+    '\\b[Bb](?:earer|EARER)\\s+' + '(?=[A-Za-z]{0,512}[0-9._~+/=-]{1,512}[A-Za-z0-9]|[A-Za-z]{20})[A-Za-z0-9._~+/=-]+',
+    'g',
+    'Bearer [REDACTED_TOKEN]',
+    (text) => /earer/i.test(text),
+  ),
+  define(
+    'api_key',
+    `api[_-]?key${ASSIGN}${VALUE}`,
+    'gi',
+    'api_key=[REDACTED_API_KEY]',
+    (text) => assigns(text) && /api[_-]?key/i.test(text),
+  ),
+  define(
+    'password',
+    `(?:password|passwd|passphrase|pwd)${ASSIGN}${VALUE}`,
+    'gi',
+    'password=[REDACTED_PASSWORD]',
+    assigns,
+  ),
   define('secret', `(${SECRET_NAMES})${ASSIGN}${VALUE}`, 'gi', '$1=[REDACTED]', assigns),
   define('token', `(?<![A-Za-z0-9])(token|secret)(?:=|\\\\?["']\\s*[:=]\\s*)${VALUE}`, 'gi', '$1=[REDACTED]', assigns),
-  define('aws_access_key', '(?<![A-Za-z0-9])A[KS]IA[A-Z0-9]{16}(?![A-Za-z0-9])', 'g', '[REDACTED_AWS_KEY]',
-    (text) => /A[KS]IA/.test(text)),
-  define('vendor_key', '(?<!\\w)(?:[sr]k_(?:live|test)_[A-Za-z0-9]{10,}|gh[pousr]_[A-Za-z0-9]{20,}|' +
-    'xox[abprs]-[A-Za-z0-9-]{10,}|AIza[\\w-]{35})', 'g', '[REDACTED_API_KEY]',
-  (text) => /[sr]k_(?:live|test)|gh[pousr]_|xox|AIza/.test(text)),
-  define('jwt', '(?<![\\w-])eyJ[\\w-]{4,}\\.[\\w-]{4,}\\.[\\w-]*', 'g', '[REDACTED_JWT]', (text) => text.includes('eyJ')),
-  define('email', '(?<![\\p{L}\\p{M}\\p{N}._%+-])[\\p{L}\\p{M}\\p{N}._%+-]+@' +
-    '[\\p{L}\\p{M}\\p{N}.-]*\\.(?:xn--[a-z0-9-]+|[\\p{L}\\p{M}]{2,})',
-  'gu', '[REDACTED_EMAIL]', (text) => text.includes('@')),
-  define('ssn', '(?<![\\w-])(?!000|666|9\\d\\d)\\d{3}-(?!00)\\d{2}-(?!0000)\\d{4}(?![\\w-])', 'g', '[REDACTED_SSN]',
-    digits),
+  define('aws_access_key', '(?<![A-Za-z0-9])A[KS]IA[A-Z0-9]{16}(?![A-Za-z0-9])', 'g', '[REDACTED_AWS_KEY]', (text) =>
+    /A[KS]IA/.test(text),
+  ),
+  define(
+    'vendor_key',
+    '(?<!\\w)(?:[sr]k_(?:live|test)_[A-Za-z0-9]{10,}|gh[pousr]_[A-Za-z0-9]{20,}|' +
+      'xox[abprs]-[A-Za-z0-9-]{10,}|AIza[\\w-]{35})',
+    'g',
+    '[REDACTED_API_KEY]',
+    (text) => /[sr]k_(?:live|test)|gh[pousr]_|xox|AIza/.test(text),
+  ),
+  define('jwt', '(?<![\\w-])eyJ[\\w-]{4,}\\.[\\w-]{4,}\\.[\\w-]*', 'g', '[REDACTED_JWT]', (text) =>
+    text.includes('eyJ'),
+  ),
+  define(
+    'email',
+    '(?<![\\p{L}\\p{M}\\p{N}._%+-])[\\p{L}\\p{M}\\p{N}._%+-]+@' +
+      '[\\p{L}\\p{M}\\p{N}.-]*\\.(?:xn--[a-z0-9-]+|[\\p{L}\\p{M}]{2,})',
+    'gu',
+    '[REDACTED_EMAIL]',
+    (text) => text.includes('@'),
+  ),
+  define(
+    'ssn',
+    '(?<![\\w-])(?!000|666|9\\d\\d)\\d{3}-(?!00)\\d{2}-(?!0000)\\d{4}(?![\\w-])',
+    'g',
+    '[REDACTED_SSN]',
+    digits,
+  ),
   define('credit_card', `(?<![\\w.-])(?:${CARD})(?![\\w-]|\\.\\d)`, 'g', '[REDACTED_CC]', digits),
   define('phone', PHONE, 'g', '[REDACTED_PHONE]', digits),
   define('ipv4', IPV4, 'g', '[REDACTED_IP]', (text) => dotted.test(text)),
@@ -94,7 +145,8 @@ const POSSIBLE = new WeakMap(DEFINITIONS.map((item) => [item.rule, item.possible
 
 // No default pattern matches a text in which this finds nothing.
 const ANY_TRACE = new RegExp(
-  `[@=:]|${NINE_DIGITS}|${DOTTED}|earer|EARER|eyJ|A[KS]IA|[sr]k_(?:live|test)|gh[pousr]_|xox|AIza|-----BEGIN`);
+  `[@=:]|${NINE_DIGITS}|${DOTTED}|earer|EARER|eyJ|A[KS]IA|[sr]k_(?:live|test)|gh[pousr]_|xox|AIza|-----BEGIN`,
+);
 
 /** The same rule with a pattern that finds every match, or null when it is no rule at all. Reads each member once. */
 function normalizeRule(rule) {

@@ -66,8 +66,17 @@ class Walker {
    * kindOf: name -> kind; wireNames: Map of names at the top that are written differently; forJson: the copy is for
    * JSON.stringify, so dates, patterns and big integers become text and functions go.
    */
-  constructor({ compiled, paths, kindOf, pseudonym = null, wireNames = null, maxNodes, maxDepth, maxText = Infinity,
-    forJson = false }) {
+  constructor({
+    compiled,
+    paths,
+    kindOf,
+    pseudonym = null,
+    wireNames = null,
+    maxNodes,
+    maxDepth,
+    maxText = Infinity,
+    forJson = false,
+  }) {
     this.compiled = compiled;
     this.paths = compilePaths(paths);
     this.kindOf = kindOf;
@@ -96,7 +105,12 @@ class Walker {
     if (entry === undefined) {
       const dropped = name === '__proto__' || name === 'constructor' || name === 'prototype';
       const explicit = this.paths.names.has(name.toLowerCase());
-      entry = { dropped, explicit, kind: this.kindOf(name.slice(0, 256)), out: redactText(name, this.compiled.forNames) };
+      entry = {
+        dropped,
+        explicit,
+        kind: this.kindOf(name.slice(0, 256)),
+        out: redactText(name, this.compiled.forNames),
+      };
       entry.top = this.wireNames?.get(name) ?? entry.out;
       if (this.keys.size < KEY_CACHE_LIMIT && name.length <= KEY_LENGTH_CACHED) this.keys.set(name, entry);
     }
@@ -244,14 +258,16 @@ class Walker {
     } catch {
       return UNREADABLE;
     }
-    if (nodes !== null && nodes.some((node) => node.ends)) return value === undefined || value === null ? value : REDACTED;
+    if (nodes !== null && nodes.some((node) => node.ends))
+      return value === undefined || value === null ? value : REDACTED;
     return kind === KEEP ? this.value(value, nodes) : this.named(value, kind, nodes);
   }
 
   /** The value of a field whose name is known. */
   named(value, kind, nodes) {
     const type = typeof value;
-    if (value === undefined || value === null || type === 'boolean' || type === 'function') return this.value(value, nodes);
+    if (value === undefined || value === null || type === 'boolean' || type === 'function')
+      return this.value(value, nodes);
     const scalar = type === 'string' || type === 'number' || type === 'bigint';
     if (kind === SECRET) return REDACTED;
     if (kind === TOKEN) return type === 'number' ? this.value(value, nodes) : REDACTED;
@@ -263,7 +279,12 @@ class Walker {
   /** {name, message, stack} and, where they are there, code and cause. Reads each member once, each on its own. */
   error(value) {
     const out = {};
-    for (const [name, otherwise] of [['name', 'Error'], ['message', ''], ['stack', undefined], ['code', undefined]]) {
+    for (const [name, otherwise] of [
+      ['name', 'Error'],
+      ['message', ''],
+      ['stack', undefined],
+      ['code', undefined],
+    ]) {
       const member = this.read(value, name, KEEP, null);
       if (typeof member === 'string' || (name === 'code' && typeof member === 'number')) out[name] = member;
       else if (otherwise !== undefined) out[name] = otherwise;
