@@ -75,6 +75,12 @@ void djp_node_log_exports(napi_env env, napi_value exports);
 /* The environment ends: its log must be let go of. JavaScript thread. */
 void djp_node_log_env_end(djp_node_env *self);
 
+/* ---- metric cells (cells.c) ---- */
+/* An SDK has started: environments look their series up again. Under the holder's mutex. Any thread. */
+void djp_node_cells_activated(void);
+/* What is in the cells goes to the registry, and no cell belongs to this SDK afterwards. Any thread. */
+void djp_node_cells_before_stop(djp_node_sdk *sdk);
+
 /* ---- numbers of families and series (table.c) ---- */
 /* A number holds the epoch above 32 bits and a place below, so that one of an earlier SDK finds nothing. 0 is none. */
 double djp_node_family_number(djp_node_sdk *sdk, djp_family *family);
@@ -150,6 +156,7 @@ void djp_node_finish_exports(napi_env env, napi_value exports);
 void djp_node_context_exports(napi_env env, napi_value exports);
 void djp_node_baggage_exports(napi_env env, napi_value exports);
 void djp_node_metrics_exports(napi_env env, napi_value exports);
+void djp_node_cells_exports(napi_env env, napi_value exports);
 void djp_node_exposition_exports(napi_env env, napi_value exports);
 void djp_node_http_exports(napi_env env, napi_value exports);
 void djp_node_sampler_exports(napi_env env, napi_value exports);

@@ -137,8 +137,10 @@ djp_node_sdk_activate(djp_node_sdk **out, const djp_options *options, const char
         djp_node_signal_prepare(options);
         result = holder_new(&holder.active, options, runtime_version, holder.epoch + 1);
         holder.epoch += result == 0;
-        if (result == 0)
+        if (result == 0) {
             djp_node_log_activated(holder.active);
+            djp_node_cells_activated();
+        }
         if (result == 0 && !holder.exit_hook)
             holder.exit_hook = atexit(holder_at_exit) == 0;
     }
@@ -220,6 +222,7 @@ holder_end(djp_node_ending *ending, uint64_t timeout_ns)
     char *status = NULL;
     size_t size = 0;
     djp_node_before_stop(sdk);
+    djp_node_cells_before_stop(sdk);
     int delivered = djp_sdk_shutdown(sdk->sdk, timeout_ns) == 0;
     if (djp_sdk_status_json(&status, &size, sdk->sdk) != 0)
         status = NULL;

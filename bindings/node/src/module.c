@@ -68,6 +68,7 @@ NAPI_MODULE_INIT()
     djp_node_context_exports(env, exports);
     djp_node_baggage_exports(env, exports);
     djp_node_metrics_exports(env, exports);
+    djp_node_cells_exports(env, exports);
     djp_node_exposition_exports(env, exports);
     djp_node_http_exports(env, exports);
     djp_node_sampler_exports(env, exports);

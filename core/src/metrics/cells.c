@@ -108,7 +108,9 @@ cells_fold_entry(djp_cells *cells, cells_entry *entry)
     cells_chunk *chunk = cells->chunks[entry->chunk];
     if (state == CELLS_BOUND && !djp__series_is_live(&entry->series)) {
         /* What was added before the removal went with the series: no loss to count. */
-        memcpy(&chunk->folded[entry->index], (const void *)&chunk->cells[entry->index], entry->width * sizeof(double));
+        for (uint32_t i = 0; i < entry->width; i++) {
+            chunk->folded[entry->index + i] = cells_read(chunk, entry->index + i);
+        }
         cells_mark_removed(entry, chunk);
         return;
     }
