@@ -291,6 +291,15 @@ function hostile() {
     { toJSON: thrower },
     { toString: thrower, valueOf: thrower },
     { [Symbol.toPrimitive]: thrower },
+    ...hostileExotics(circular),
+  ];
+}
+
+function hostileExotics(circular) {
+  const thrower = () => {
+    throw new Error('no');
+  };
+  return [
     new Proxy({}, { get: thrower }),
     new Proxy({}, { ownKeys: thrower }),
     new Proxy({}, { getPrototypeOf: thrower }),
