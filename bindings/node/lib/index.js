@@ -1,6 +1,57 @@
 'use strict';
 // The package's surface.
 
-const { flush, init, shutdown, telemetryStatus } = require('./runtime.js');
+const loader = require('./loader.js');
+const { flush, init, shutdown, telemetryStatus, beforeFlush } = require('./runtime.js');
+const { publish } = require('./oplog.js');
+const { startSpan } = require('./start.js');
+const { Tracer, getCurrentSpan, getTracer, traced, withSpan } = require('./tracer.js');
+const { Span } = require('./span.js');
+const { extract, inject, runWithContext } = require('./propagate.js');
+const { current } = require('./context.js');
+const { getCurrentSpanId, getCurrentTraceId } = require('./current.js');
+const record = require('./record.js');
+const baggage = require('./baggage.js');
+const { instrumentOutgoing } = require('./outgoing.js');
 
-module.exports = { flush, init, shutdown, telemetryStatus };
+/** Which side of a call a span stands for; numbers as in OTLP. */
+const SpanKind = Object.freeze({ INTERNAL: 1, SERVER: 2, CLIENT: 3, PRODUCER: 4, CONSUMER: 5 });
+
+/** How an operation ended; OK is final. */
+const StatusCode = Object.freeze({ UNSET: 0, OK: 1, ERROR: 2 });
+
+beforeFlush(publish);
+
+/** What the exporter "memory" holds, which forgets it: OTLP requests as bytes. For tests. */
+function takeExported() {
+  return loader.impl.sdkTakeExported() || [];
+}
+
+module.exports = {
+  init,
+  shutdown,
+  flush,
+  telemetryStatus,
+  startSpan,
+  withSpan,
+  traced,
+  getTracer,
+  getCurrentSpan,
+  getCurrentTraceId,
+  getCurrentSpanId,
+  getCurrentContext: current,
+  runWithContext,
+  inject,
+  extract,
+  ...baggage,
+  ...record,
+  instrumentOutgoing,
+  Span,
+  Tracer,
+  SpanKind,
+  StatusCode,
+  takeExported,
+  version: loader.version,
+  impl: loader.name,
+  implReason: loader.reason,
+};

@@ -1,0 +1,36 @@
+'use strict';
+// The current context: what `await`, timers and events carry along. A context is an object with `span` (a Span or null) and `baggage`
+// (the text of its header, or null); a span is a context itself, so that making it current allocates nothing.
+
+const { AsyncLocalStorage } = require('async_hooks');
+
+const storage = new AsyncLocalStorage();
+
+/** A context that is not a span. Immutable by agreement. */
+class Context {
+  constructor(span, baggage) {
+    this.span = span;
+    this.baggage = baggage;
+  }
+}
+
+const ROOT = new Context(null, null);
+
+/** The current context, never undefined. */
+function current() {
+  const node = storage.getStore();
+  return node === undefined ? ROOT : node;
+}
+
+/** The current span or null. */
+function currentSpan() {
+  const node = storage.getStore();
+  return node === undefined ? null : node.span;
+}
+
+/** Calls fn(...args) with `node` as the current context. */
+function runWith(node, fn, ...args) {
+  return storage.run(node, fn, ...args);
+}
+
+module.exports = { Context, ROOT, current, currentSpan, runWith, storage };

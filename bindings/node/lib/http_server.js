@@ -1,0 +1,117 @@
+'use strict';
+// Requests that a server answers, for middleware: one start and one end feed the span and the standard metrics. The names, attributes
+// and status rules are the core's; nothing here sees a path, a header other than those of trace context, or a body.
+
+const { impl, native } = require('./loader.js');
+const log = require('./oplog.js');
+const { Span, SAMPLED, RANDOM } = require('./span.js');
+const { storage } = require('./context.js');
+const { ACTIVE, IS_ROOT, METRICS, REMOTE, TRACES, found, isIdle, newRoot, nextLocal, renewIfNew } = require('./start.js');
+const { propagates } = require('./propagation.js');
+const { settings } = require('./runtime.js');
+
+const { control, generations, random } = log;
+const EPOCH = log.WORD.EPOCH;
+const FAILED = 1;
+const DISCONNECTED = 2;
+const WEBSOCKET = 4;
+const SERVER = 2 << 16;
+const HTTP = 16 << 24;
+const WEBSOCKET_SPAN = 64 << 24;
+const EXCLUDED_MAX = 2048; // remembered answers
+
+/** The caller's context while a request below it begins; one for all, because nobody keeps it. */
+const caller = new Span(0, 0, 0, 0, 0, 0, 0, 0, '', null);
+
+function baggageOf(header) {
+  if (header === undefined || header === null || header === '') return null;
+  const text = Array.isArray(header) ? header.join(',') : header;
+  return typeof text === 'string' && propagates('baggage') ? text : null;
+}
+
+function startBelow(active, states, header, baggage) {
+  renewIfNew();
+  const flags = (found[6] & RANDOM) | (found[7] & SAMPLED);
+  const state = states === '' ? '' : states[1];
+  const r = log.randomWords(2);
+  const span = new Span(found[0], found[1], found[2], found[3], random[r], random[r + 1], flags, nextLocal(), state, baggage);
+  if (isIdle(active, flags)) return span;
+  caller.s0 = found[4];
+  caller.s1 = found[5];
+  caller.flags = found[6];
+  if (states === '' || states[0] === '') log.start(span, 'http.server', header | REMOTE, caller, 0);
+  else log.startFull(span, 'http.server', header | REMOTE, caller, 0, states[0], 0n, 0n);
+  return span;
+}
+
+function startTraced(active, traceparent, tracestate, baggage, header) {
+  const states = traceparent === undefined ? null : native.logContext(traceparent, tracestate, found);
+  if (states !== null) return startBelow(active, states, header, baggage);
+  const span = newRoot(active, baggage);
+  if (!isIdle(active, span.flags)) log.start(span, 'http.server', header, null, 0);
+  return span;
+}
+
+/**
+ * Begins a request: its span, a local root below the caller's context, or something of the same form where only metrics are on.
+ * Null when nothing is recorded. The headers as they came: a string, a list of strings, or undefined.
+ * @returns {Span|null}
+ */
+function startRequest(traceparent, tracestate, baggage, websocket) {
+  const active = control[ACTIVE];
+  if ((active & (TRACES | METRICS)) === 0) return null;
+  const header = SERVER | HTTP | IS_ROOT | (websocket === true ? WEBSOCKET_SPAN : 0);
+  let request;
+  try {
+    request = (active & TRACES) === 0 ? new Span(0, 0, 0, 0, 0, 0, 0, 0, '', null)
+      : startTraced(active, traceparent, tracestate, baggageOf(baggage), header);
+  } catch {
+    return null; // a header that is no text, or a call stack that is used up
+  }
+  if (request.generation === -1) log.stamp(request);
+  return request;
+}
+
+function textOf(value) {
+  return typeof value === 'string' ? value : '';
+}
+
+/**
+ * Ends a request: its span and its metrics, by one clock reading. The route is a template, '' when none matched; status 0: no response
+ * began; flags: FAILED, DISCONNECTED, WEBSOCKET; errorType: class of the error or ''; requestBytes -1: unknown.
+ */
+function endRequest(request, method, route, scheme, version, status, flags, errorType, requestBytes) {
+  if (request === null) return;
+  const open = generations[request.slot] === request.generation;
+  if (!open && (control[ACTIVE] & METRICS) === 0) return;
+  const code = (status & 0xffff) | ((flags & 7) << 16);
+  log.endHttp(request, open, textOf(method), textOf(route), textOf(scheme), textOf(version), code, textOf(errorType),
+    typeof requestBytes === 'number' ? requestBytes : -1);
+}
+
+/** Calls fn(a, b, c) with the request as the current span. */
+function runRequest(request, fn, a, b, c) {
+  if (request === null || request.local === 0) return fn(a, b, c);
+  return storage.run(request, fn, a, b, c);
+}
+
+const answers = new Map();
+let answersEpoch = -1;
+
+/** Whether requests for this path are left alone. */
+function excludes(path) {
+  if (answersEpoch !== control[EPOCH]) {
+    answers.clear();
+    answersEpoch = control[EPOCH];
+  }
+  if (typeof path !== 'string' || path.length > 1024 || settings().excluded_paths === '') return false;
+  let answer = answers.get(path);
+  if (answer === undefined) {
+    if (answers.size >= EXCLUDED_MAX) answers.clear();
+    answer = impl.excludesPath(path);
+    answers.set(path, answer);
+  }
+  return answer;
+}
+
+module.exports = { DISCONNECTED, FAILED, WEBSOCKET, endRequest, excludes, runRequest, startRequest };

@@ -1,0 +1,24 @@
+'use strict';
+// Ids as words and as hexadecimal text. The words are 32-bit numbers in the order of the digits.
+
+const PAIRS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+function hexWord(word) {
+  return PAIRS[word >>> 24] + PAIRS[(word >>> 16) & 255] + PAIRS[(word >>> 8) & 255] + PAIRS[word & 255];
+}
+
+const HEX = /^[0-9a-fA-F]+$/;
+
+/** The words of hexadecimal text of 8 digits each, or null for anything else and for zeros. */
+function wordsOf(text, count) {
+  if (typeof text !== 'string' || text.length !== count * 8 || !HEX.test(text)) return null;
+  const words = [];
+  let bits = 0;
+  for (let i = 0; i < count; i++) {
+    words.push(parseInt(text.slice(i * 8, i * 8 + 8), 16) | 0);
+    bits |= words[i];
+  }
+  return bits === 0 ? null : words;
+}
+
+module.exports = { hexWord, wordsOf };

@@ -1,0 +1,38 @@
+// The package's surface as an ES module: the same objects as of the CommonJS one.
+import telemetry from './index.js';
+
+export default telemetry;
+export const {
+  init,
+  shutdown,
+  flush,
+  telemetryStatus,
+  startSpan,
+  withSpan,
+  traced,
+  getTracer,
+  getCurrentSpan,
+  getCurrentTraceId,
+  getCurrentSpanId,
+  getCurrentContext,
+  runWithContext,
+  inject,
+  extract,
+  clearBaggage,
+  getAllBaggage,
+  getBaggage,
+  removeBaggage,
+  setBaggage,
+  recordExternalApiSpan,
+  recordHttpSpan,
+  recordJobSpan,
+  instrumentOutgoing,
+  Span,
+  Tracer,
+  SpanKind,
+  StatusCode,
+  takeExported,
+  version,
+  impl,
+  implReason,
+} = telemetry;

@@ -1,0 +1,570 @@
+'use strict';
+// The writer of the operation log (core/include/djp/oplog.h): spans, attributes and requests become a few stores into memory that the
+// core owns and reads on a thread of its own. Every function converts and looks for room first and stores last, so that an error or
+// user code in between leaves the log as it was. Nothing here may wait, throw for a value, or run user code.
+
+const { native } = require('./loader.js');
+
+const CONTROL_BYTES = 256;
+const SLOTS = 32768;
+const NO_SLOT = 0x7fff;
+const SYMBOLS = 8192; // keys
+const NAMES = 4096; // names and other texts, so that they never take the last symbol from a key
+const SYMBOL_LENGTH = 256;
+const SHORT_TEXT = 48; // up to here a loop over the characters beats a call
+const SLACK = 8; // what the padding at the end of the ring may cost the ends of open spans
+const START_UNITS = 8;
+const END_UNITS = 3;
+const HTTP_END_UNITS = 6;
+const DRAIN_UNITS = 8192;
+const RANDOM_WORDS = 1024;
+
+/** Control words by index. */
+const WORD = {
+  PUBLISHED: 0, LOST_SPANS: 1, LOST_ATTRIBUTES: 2, LOST_REQUESTS: 3, CONSUMED: 16, ASLEEP: 17, ACTIVE: 32,
+  THRESHOLD_HIGH: 33, THRESHOLD_LOW: 34, VALUE_LIMIT: 35, EPOCH: 36,
+};
+const PUBLISHED = 0;
+const LOST_SPANS = 1;
+const LOST_ATTRIBUTES = 2;
+const LOST_REQUESTS = 3;
+const CONSUMED = 16;
+const ASLEEP = 17;
+
+const OP = {
+  PAD: 0, DEFINE: 1, START: 2, TEXT: 3, NUMBER: 4, INTEGER: 5, TRUE: 6, FALSE: 7, VALUE: 8, KEYED: 9, DROP: 10, RENAME: 11,
+  STATUS: 12, EVENT: 13, EXCEPTION: 14, LINK: 15, END: 16, HTTP_END: 17,
+};
+const DEFINE = 1;
+const START = 2;
+const TEXT = 3;
+const NUMBER = 4;
+const INTEGER = 5;
+const TRUE = 6;
+const FALSE = 7;
+const KEYED = 9;
+const DROP = 10;
+const END = 16;
+const HTTP_END = 17;
+
+const STATE_FOLLOWS = 1;
+const NAME_FOLLOWS = 2;
+const TIME_FOLLOWS = 4;
+const ROUTE_FOLLOWS = 8;
+
+/** The core's memory; without a core a small one of our own in which telemetry is off. */
+function open() {
+  try {
+    if (native !== null) return native.logOpen();
+  } catch {
+    // No memory for a log: this environment records nothing, and telemetryStatus() of the core says what it has.
+  }
+  return new ArrayBuffer(CONTROL_BYTES + 8 * 1024);
+}
+
+const memory = open();
+const control = new Int32Array(memory, 0, CONTROL_BYTES >> 2);
+const words = new Int32Array(memory, CONTROL_BYTES);
+const reals = new Float64Array(memory, CONTROL_BYTES);
+const longs = new BigInt64Array(memory, CONTROL_BYTES);
+const bytes = new Uint8Array(memory, CONTROL_BYTES);
+const buffer = Buffer.from(memory, CONTROL_BYTES);
+const size = words.length >> 1; // units of the ring
+const quarter = size >> 2;
+const mostUnits = size >> 3; // of one operation
+const clock = process.hrtime.bigint; // CLOCK_MONOTONIC, as the core's
+
+// ---- room --------------------------------------------------------------------------------------------------------
+
+let at = 0; // place of the next operation, in units
+let base = control[PUBLISHED] - (control[PUBLISHED] & (size - 1)); // position of place 0 in this pass
+at = control[PUBLISHED] & (size - 1);
+let limit = at; // up to here nobody needs to look; at first everybody does
+let reserved = SLACK; // units that the ends of open spans will need
+let marked = control[PUBLISHED]; // position at the last wake for a full quarter
+
+function wake() {
+  Atomics.store(control, ASLEEP, 0);
+  native.logWake();
+}
+
+/** Lets the core see what is written. */
+function publish() {
+  Atomics.store(control, PUBLISHED, (base + at) | 0);
+  if (Atomics.load(control, ASLEEP) !== 0) wake();
+}
+
+function freeUnits() {
+  return size - ((base + at - Atomics.load(control, CONSUMED)) | 0);
+}
+
+/** Fills the rest of the ring and goes on at its beginning. */
+function turn() {
+  const rest = size - at;
+  if (rest > 0) {
+    words[at << 1] = OP.PAD | ((rest - 1) << 11);
+    words[(at << 1) + 1] = 0;
+  }
+  base = (base + size) | 0;
+  at = 0;
+}
+
+/** Moves on to a place with `units` in one piece, of which `free` are known to be there, and sets the next limit. */
+function place(units, free) {
+  if (((base + at - marked) | 0) >= quarter) {
+    marked = (base + at) | 0;
+    Atomics.store(control, PUBLISHED, marked);
+    if (native !== null) wake();
+  }
+  if (at + units > size) {
+    free -= size - at;
+    turn();
+  }
+  const mark = (marked + quarter - base) | 0;
+  const end = at + free < size ? at + free : size;
+  limit = mark < end && mark > at ? mark : end;
+}
+
+/** Whether `units` can be written beside what the ends of open spans need. */
+function room(units) {
+  const wanted = units + reserved;
+  let free = freeUnits();
+  if ((at + units > size ? size - at : 0) + wanted > free) {
+    publish();
+    if (native === null || !native.logDrain(DRAIN_UNITS)) return false;
+    free = freeUnits();
+    if ((at + units > size ? size - at : 0) + wanted > free) return false;
+  }
+  place(units, free);
+  return true;
+}
+
+/** The same for an end, whose units were kept. */
+function endRoom(units) {
+  place(units, freeUnits());
+}
+
+function loseAttributes(count) {
+  control[LOST_ATTRIBUTES] += count;
+}
+
+// ---- symbols -----------------------------------------------------------------------------------------------------
+
+const symbols = new Map();
+const cacheTexts = new Array(256).fill('');
+const cacheSymbols = new Int32Array(256);
+
+/** The number of a text, 0 for the empty one, -1 where it must stand in full. */
+function symbolOf(text, most) {
+  const n = text.length;
+  if (n === 0) return 0;
+  const i = (n * 31 + text.charCodeAt(n - 1) * 7 + text.charCodeAt(0)) & 255;
+  return cacheTexts[i] === text ? cacheSymbols[i] : symbolFind(text, i, most);
+}
+
+function symbolFind(text, i, most) {
+  if (text.length > SYMBOL_LENGTH) return -1;
+  let symbol = symbols.get(text);
+  if (symbol === undefined) {
+    if (symbols.size + 1 >= most) return -1;
+    symbol = define(text, symbols.size + 1);
+    if (symbol < 0) return -1;
+  } else {
+    cacheTexts[i] = internal(text);
+    cacheSymbols[i] = symbol;
+  }
+  return symbol;
+}
+
+/** The engine's one copy of a text: compared by address with the literals of the program, and never a slice of a larger one. */
+function internal(text) {
+  for (const key in { [text]: 0 }) return key;
+  return text;
+}
+
+function define(text, symbol) {
+  const units = 1 + ((text.length * 3 + 7) >> 3);
+  if (at + units + reserved > limit && !room(units)) return -1;
+  const kept = internal(text);
+  const count = buffer.utf8Write(kept, (at + 1) << 3);
+  symbols.set(kept, symbol);
+  words[at << 1] = DEFINE | (count << 8);
+  words[(at << 1) + 1] = symbol;
+  at += 1 + ((count + 7) >> 3);
+  return symbol;
+}
+
+// ---- ids ---------------------------------------------------------------------------------------------------------
+
+const random = new Int32Array(RANDOM_WORDS);
+let randomAt = RANDOM_WORDS;
+
+/** The place of `count` unused words in `random`. */
+function randomWords(count) {
+  if (randomAt + count > RANDOM_WORDS) {
+    if (native !== null) native.logRandom(random);
+    randomAt = 0;
+  }
+  const first = randomAt;
+  randomAt += count;
+  return first;
+}
+
+// ---- slots -------------------------------------------------------------------------------------------------------
+
+const generations = new Int32Array(SLOTS); // who holds a slot: the count of starts at its start; 0: nobody
+const kept = new Uint8Array(SLOTS); // units reserved for its end
+const free = new Int16Array(SLOTS);
+let freeCount = 0;
+let fresh = 0; // slots from here on were never used
+let starts = 0;
+
+/** Takes slots back from the spans that began first: those were most likely forgotten. The core sees it at the next start. */
+function reclaim() {
+  const ages = new Uint32Array(NO_SLOT);
+  for (let slot = 0; slot < NO_SLOT; slot++) ages[slot] = (starts - generations[slot]) >>> 0;
+  const sorted = ages.slice().sort();
+  const oldest = sorted[NO_SLOT - (NO_SLOT >> 3)];
+  for (let slot = 0; slot < NO_SLOT; slot++) {
+    if (ages[slot] >= oldest) releaseSlot(slot);
+  }
+}
+
+function releaseSlot(slot) {
+  reserved -= kept[slot];
+  generations[slot] = 0;
+  free[freeCount++] = slot;
+}
+
+// ---- spans -------------------------------------------------------------------------------------------------------
+
+/** A start without room: the span is none, but has its ids. */
+function loseSpan() {
+  control[LOST_SPANS]++;
+  return false;
+}
+
+/**
+ * Writes a start and gives the span its slot. `header` is kind << 16 | flags << 24, `parent` the span whose id is the parent's or
+ * null, `scope` a symbol. Returns whether there was room.
+ */
+function start(span, name, header, parent, scope) {
+  const symbol = symbolOf(name, NAMES);
+  if (symbol < 0) return startFull(span, name, header, parent, scope, '', 0n, 0n);
+  if (at + START_UNITS + HTTP_END_UNITS + reserved > limit && !room(START_UNITS + HTTP_END_UNITS)) return loseSpan();
+  if (freeCount === 0 && fresh === NO_SLOT) reclaim();
+  longs[at + 1] = clock();
+  startWords(span, header, parent, symbol, scope, 0);
+  return true;
+}
+
+/** The stores of a start behind its time; `more` bytes of payload follow. */
+function startWords(span, header, parent, symbol, scope, more) {
+  const slot = freeCount > 0 ? free[--freeCount] : fresh++;
+  const units = header >>> 28 & 1 ? HTTP_END_UNITS : END_UNITS;
+  if ((starts = (starts + 1) | 0) <= 0) starts = 1;
+  generations[slot] = starts;
+  kept[slot] = units;
+  reserved += units;
+  span.slot = slot;
+  span.generation = starts;
+  const w = at << 1;
+  span.startLow = words[w + 2];
+  span.startHigh = words[w + 3];
+  words[w] = START | ((56 + more) << 8);
+  words[w + 1] = slot | header;
+  words[w + 4] = span.t0;
+  words[w + 5] = span.t1;
+  words[w + 6] = span.t2;
+  words[w + 7] = span.t3;
+  words[w + 8] = span.s0;
+  words[w + 9] = span.s1;
+  if (parent !== null) {
+    words[w + 10] = parent.s0;
+    words[w + 11] = parent.s1;
+    words[w + 15] = parent.flags;
+  } else {
+    words[w + 10] = 0;
+    words[w + 11] = 0;
+    words[w + 15] = 0;
+  }
+  words[w + 12] = symbol;
+  words[w + 13] = scope;
+  words[w + 14] = span.local;
+  at += START_UNITS + (more >> 3);
+}
+
+/** Words {bytes, 0} and the text at byte `first`; returns the bytes with their filling. */
+function sized(text, first) {
+  const count = buffer.utf8Write(text, first + 8);
+  words[first >> 2] = count;
+  words[(first >> 2) + 1] = 0;
+  return 8 + ((count + 7) & ~7);
+}
+
+/** A start with more than the usual: a parent's tracestate, a name in full, a start in Unix nanoseconds or before now. */
+function startFull(span, name, header, parent, scope, state, unixTime, before) {
+  let symbol = symbolOf(name, NAMES);
+  if (symbol < 0 && name.length > (mostUnits << 1)) name = cut(name, mostUnits << 1);
+  const long = symbol < 0 ? name.length : 0;
+  const units = START_UNITS + 4 + ((state.length * 3 + long * 3 + 14) >> 3) + HTTP_END_UNITS;
+  if (units > mostUnits + 32 || !room(units)) return loseSpan();
+  if (freeCount === 0 && fresh === NO_SLOT) reclaim();
+  longs[at + 1] = clock() - before;
+  const first = (at + START_UNITS) << 3;
+  let more = 0;
+  if (state !== '') {
+    header |= STATE_FOLLOWS << 24;
+    more += sized(state, first);
+  }
+  if (symbol < 0) {
+    header |= NAME_FOLLOWS << 24;
+    more += sized(name, first + more);
+    symbol = 0;
+  }
+  if (unixTime !== 0n) {
+    header |= TIME_FOLLOWS << 24;
+    longs[(first + more) >> 3] = unixTime;
+    more += 8;
+  }
+  startWords(span, header, parent, symbol, scope, more);
+  return true;
+}
+
+function end(span) {
+  const slot = span.slot;
+  if (at + 2 > limit) endRoom(2);
+  longs[at + 1] = clock();
+  const w = at << 1;
+  words[w] = END | (8 << 8);
+  words[w + 1] = slot;
+  at += 2;
+  releaseSlot(slot);
+  publish();
+}
+
+/** An end at a time of the caller's, Unix nanoseconds. */
+function endAt(span, unixTime) {
+  endRoom(END_UNITS);
+  longs[at + 1] = clock();
+  longs[at + 2] = unixTime;
+  words[at << 1] = END | (16 << 8);
+  words[(at << 1) + 1] = span.slot;
+  at += END_UNITS;
+  releaseSlot(span.slot);
+  publish();
+}
+
+// ---- attributes --------------------------------------------------------------------------------------------------
+
+let textLimit = Infinity; // characters of a text
+let shortest = SHORT_TEXT; // texts up to this length need no look at the limit
+
+/** Sets the greatest number of characters of a text; below 0: no limit. */
+function setTextLimit(most) {
+  textLimit = most < 0 ? Infinity : most;
+  shortest = Math.min(SHORT_TEXT, textLimit);
+}
+
+function text(slot, key, value) {
+  const symbol = symbolOf(key, SYMBOLS);
+  const n = value.length;
+  if (n > shortest || symbol < 0) return textFull(slot, key, symbol, value);
+  const units = 1 + ((n + 7) >> 3);
+  if (at + units + reserved > limit && !room(units)) return loseAttributes(1);
+  const first = (at + 1) << 3;
+  let bits = 0;
+  for (let i = 0; i < n; i++) {
+    const c = value.charCodeAt(i);
+    bits |= c;
+    bytes[first + i] = c;
+  }
+  if (bits > 127) return textFull(slot, key, symbol, value);
+  const w = at << 1;
+  words[w] = TEXT | (n << 8);
+  words[w + 1] = slot | (symbol << 16);
+  at += units;
+}
+
+/** The first `most` characters, counting a pair of surrogates as one. */
+function cut(value, most) {
+  let i = 0;
+  for (let left = most; left > 0 && i < value.length; left--) {
+    const c = value.charCodeAt(i++);
+    if (c >= 0xd800 && c < 0xdc00 && i < value.length && (value.charCodeAt(i) & 0xfc00) === 0xdc00) i++;
+  }
+  return i < value.length ? value.slice(0, i) : value;
+}
+
+/** A text as the limit leaves it. */
+function limited(value) {
+  return value.length > textLimit ? cut(value, textLimit) : value;
+}
+
+function textFull(slot, key, symbol, value) {
+  value = limited(value);
+  if (symbol < 0) return keyedText(slot, key, value);
+  operationText(TEXT, slot | (symbol << 16), value);
+}
+
+/** An operation whose payload is one text. */
+function operationText(kind, word, value) {
+  let units = 1 + ((value.length * 3 + 7) >> 3); // at most
+  if (units > mostUnits || at + units + reserved > limit) {
+    units = value.length > mostUnits << 3 ? mostUnits + 1 : 1 + ((Buffer.byteLength(value) + 7) >> 3);
+    if (units > mostUnits || !room(units)) return loseAttributes(1);
+  }
+  const count = buffer.utf8Write(value, (at + 1) << 3);
+  words[at << 1] = kind | (count << 8);
+  words[(at << 1) + 1] = word;
+  at += 1 + ((count + 7) >> 3);
+}
+
+/** An attribute whose key has no symbol: a map of one entry. */
+function keyedText(slot, key, value) {
+  const keySize = Buffer.byteLength(key);
+  const valueSize = Buffer.byteLength(value);
+  const units = 1 + ((14 + keySize + valueSize + 7) >> 3);
+  if (units > mostUnits || !room(units)) return loseAttributes(1);
+  const first = (at + 1) << 3;
+  buffer[first] = 7; // map
+  buffer.writeUInt32LE(1, first + 1);
+  buffer.writeUInt32LE(keySize, first + 5);
+  buffer.utf8Write(key, first + 9);
+  buffer[first + 9 + keySize] = 4; // string
+  buffer.writeUInt32LE(valueSize, first + 10 + keySize);
+  buffer.utf8Write(value, first + 14 + keySize);
+  words[at << 1] = KEYED | ((14 + keySize + valueSize) << 8);
+  words[(at << 1) + 1] = slot;
+  at += units;
+}
+
+/** The forms below return false when the key has no symbol and must stand in full. */
+function number(slot, key, value) {
+  const symbol = symbolOf(key, SYMBOLS);
+  if (symbol < 0) return false;
+  if (at + 2 + reserved > limit && !room(2)) {
+    loseAttributes(1);
+    return true;
+  }
+  const w = at << 1;
+  words[w] = NUMBER | (8 << 8);
+  words[w + 1] = slot | (symbol << 16);
+  reals[at + 1] = value;
+  at += 2;
+  return true;
+}
+
+function flag(slot, key, value) {
+  const symbol = symbolOf(key, SYMBOLS);
+  if (symbol < 0) return false;
+  if (at + 1 + reserved > limit && !room(1)) {
+    loseAttributes(1);
+    return true;
+  }
+  const w = at << 1;
+  words[w] = value ? TRUE : FALSE;
+  words[w + 1] = slot | (symbol << 16);
+  at += 1;
+  return true;
+}
+
+function integer(slot, key, value) {
+  const symbol = symbolOf(key, SYMBOLS);
+  if (symbol < 0) return false;
+  if (at + 2 + reserved > limit && !room(2)) {
+    loseAttributes(1);
+    return true;
+  }
+  longs[at + 1] = value;
+  words[at << 1] = INTEGER | (8 << 8);
+  words[(at << 1) + 1] = slot | (symbol << 16);
+  at += 2;
+  return true;
+}
+
+/** An operation whose payload was made before: `payload` is a Uint8Array that is copied. Counts `lost` where there is no room. */
+function operation(kind, word, payload, lost) {
+  const units = 1 + ((payload.length + 7) >> 3);
+  if (units > mostUnits || !room(units)) return loseAttributes(lost);
+  bytes.set(payload, (at + 1) << 3);
+  words[at << 1] = kind | (payload.length << 8);
+  words[(at << 1) + 1] = word;
+  at += units;
+}
+
+/** Attributes that no form could hold. */
+function drop(slot, count) {
+  if (count > 0xffff) count = 0xffff;
+  if (at + 1 + reserved > limit && !room(1)) return loseAttributes(count);
+  words[at << 1] = DROP;
+  words[(at << 1) + 1] = slot | (count << 16);
+  at += 1;
+}
+
+// ---- requests ----------------------------------------------------------------------------------------------------
+
+/**
+ * Ends a request: its span, when it has a slot, and its metrics. `status` is status | flags << 16; -1 bytes: unknown.
+ */
+function endHttp(request, open, method, route, scheme, version, status, errorType, requestBytes) {
+  const methodSymbol = symbolShort(method);
+  const routeSymbol = symbolOf(route, NAMES);
+  const names = methodSymbol | ((routeSymbol < 0 ? 0 : routeSymbol) << 16);
+  const protocol = symbolShort(scheme) | (symbolShort(version) << 16);
+  const error = symbolShort(errorType);
+  let more = 0;
+  if (!open) {
+    if (at + HTTP_END_UNITS + reserved > limit && !room(HTTP_END_UNITS)) return loseRequest();
+  } else if (at + HTTP_END_UNITS > limit) {
+    endRoom(HTTP_END_UNITS);
+  }
+  if (routeSymbol < 0) more = routeFull(route);
+  longs[at + 2] = clock();
+  const w = at << 1;
+  words[w] = HTTP_END | ((40 + more) << 8);
+  words[w + 1] = open ? request.slot : NO_SLOT;
+  words[w + 2] = request.startLow;
+  words[w + 3] = request.startHigh;
+  reals[at + 3] = requestBytes;
+  words[w + 8] = more > 0 ? status | (ROUTE_FOLLOWS << 16) : status;
+  words[w + 9] = names;
+  words[w + 10] = protocol;
+  words[w + 11] = error;
+  at += HTTP_END_UNITS + (more >> 3);
+  if (open) releaseSlot(request.slot);
+  publish();
+}
+
+/** The symbol of a word of a protocol; what has none is left out. */
+function symbolShort(word) {
+  const symbol = symbolOf(word, NAMES);
+  return symbol < 0 ? 0 : symbol;
+}
+
+function loseRequest() {
+  control[LOST_REQUESTS]++;
+}
+
+/** A route without a symbol behind the words of an end, where there is room for it; returns its bytes, perhaps 0. */
+function routeFull(route) {
+  const units = HTTP_END_UNITS + 1 + ((route.length * 3 + 7) >> 3);
+  if (units > mostUnits || !room(units)) return 0;
+  return sized(route, (at + HTTP_END_UNITS) << 3);
+}
+
+const moment = new BigInt64Array(1);
+const momentWords = new Int32Array(moment.buffer);
+
+/** The time of a request that has no span. */
+function stamp(request) {
+  moment[0] = clock();
+  request.startLow = momentWords[0];
+  request.startHigh = momentWords[1];
+}
+
+module.exports = {
+  NAMES, NO_SLOT, OP, SYMBOLS, WORD,
+  control, clock, drop, end, endAt, endHttp, flag, generations, integer, limited, loseAttributes, mostUnits, number, operation,
+  operationText, publish, random, randomWords, setTextLimit, stamp, start, startFull, symbolOf, text,
+};

@@ -1,0 +1,316 @@
+'use strict';
+// The Span: its ids, what may be recorded on it, and its end. A span that has ended, that was never recorded or whose telemetry is
+// over has the same methods, which do nothing. No method throws for a value; what cannot be kept is counted.
+
+const log = require('./oplog.js');
+const { writeRecord, writeValue, eachEntry } = require('./values.js');
+const { hexWord, wordsOf } = require('./ids.js');
+const { unixTime } = require('./time.js');
+const exception = require('./exception.js');
+
+const { generations, NO_SLOT, OP } = log;
+const SAMPLED = 1;
+const RANDOM = 2;
+const LINK_IS_REMOTE = 0x300; // OTLP: whether it is known, and that it is so
+const LINK_IS_LOCAL = 0x100;
+const STATUS_WORDS = { unset: 0, ok: 1, error: 2 };
+const NAME_MAX = 16384;
+const hasOwn = Object.prototype.hasOwnProperty; // in a for-in loop the engine knows the answer
+
+class Span {
+  constructor(t0, t1, t2, t3, s0, s1, flags, local, state, baggage) {
+    this.t0 = t0; // trace id
+    this.t1 = t1;
+    this.t2 = t2;
+    this.t3 = t3;
+    this.s0 = s0; // span id
+    this.s1 = s1;
+    this.flags = flags;
+    this.local = local; // number of the local trace; 0: a span of another process, or none
+    this.state = state; // tracestate to propagate
+    this.baggage = baggage;
+    this.span = this; // a span is a context
+    this.slot = NO_SLOT;
+    this.generation = -1;
+    this.startLow = 0; // monotonic nanoseconds
+    this.startHigh = 0;
+  }
+
+  /** 32 hexadecimal digits; zeros when there is no trace. */
+  get traceId() {
+    return hexWord(this.t0) + hexWord(this.t1) + hexWord(this.t2) + hexWord(this.t3);
+  }
+
+  /** 16 hexadecimal digits. */
+  get spanId() {
+    return hexWord(this.s0) + hexWord(this.s1);
+  }
+
+  get traceFlags() {
+    return this.flags;
+  }
+
+  /** The tracestate header that is propagated, perhaps empty. */
+  get traceState() {
+    return this.state;
+  }
+
+  isRecording() {
+    return generations[this.slot] === this.generation;
+  }
+
+  spanContext() {
+    return contextOf(this);
+  }
+
+  setAttribute(key, value) {
+    if (generations[this.slot] !== this.generation) return this;
+    if (typeof key !== 'string') {
+      log.drop(this.slot, 1);
+    } else if (typeof value === 'string') {
+      log.text(this.slot, key, value);
+    } else if (typeof value === 'number') {
+      if (!log.number(this.slot, key, value)) writeValue(this, key, value);
+    } else if (typeof value === 'boolean') {
+      if (!log.flag(this.slot, key, value)) writeValue(this, key, value);
+    } else if (value !== undefined && value !== null) {
+      writeValue(this, key, value);
+    }
+    return this;
+  }
+
+  setAttributes(attributes) {
+    if (generations[this.slot] !== this.generation || attributes === undefined || attributes === null) return this;
+    setAll(this, attributes);
+    return this;
+  }
+
+  addEvent(name, attributes, time) {
+    if (generations[this.slot] !== this.generation) return this;
+    if (time === undefined && isTime(attributes)) {
+      time = attributes;
+      attributes = undefined;
+    }
+    const head = [unixTime(time), log.clock()];
+    if (typeof name !== 'string') log.drop(this.slot, 1);
+    if (this.isRecording()) writeEvent(this, head, typeof name === 'string' ? name : '', attributes, NOTHING);
+    return this;
+  }
+
+  addLink(link, attributes) {
+    if (generations[this.slot] === this.generation) addLink(this, link, attributes);
+    return this;
+  }
+
+  addLinks(links) {
+    if (generations[this.slot] === this.generation) addLinks(this, links);
+    return this;
+  }
+
+  recordException(error, attributes, time) {
+    if (generations[this.slot] !== this.generation) return this;
+    if (time === undefined && isTime(attributes)) {
+      time = attributes;
+      attributes = undefined;
+    }
+    recordException(this, error, attributes, unixTime(time), false);
+    return this;
+  }
+
+  setStatus(status, message) {
+    if (generations[this.slot] === this.generation) setStatus(this, status, message);
+    return this;
+  }
+
+  updateName(name) {
+    if (generations[this.slot] !== this.generation) return this;
+    if (typeof name === 'string') log.operationText(OP.RENAME, this.slot, name.slice(0, NAME_MAX));
+    return this;
+  }
+
+  end(time) {
+    if (generations[this.slot] !== this.generation) return;
+    if (time === undefined) {
+      log.end(this);
+      return;
+    }
+    const unix = unixTime(time);
+    if (!this.isRecording()) return; // reading the time was user code
+    if (unix === 0n) log.end(this);
+    else log.endAt(this, unix);
+  }
+}
+
+const NOTHING = [];
+
+/** What is returned while telemetry is off: no ids, nothing recorded. One for all. */
+const INVALID = new Span(0, 0, 0, 0, 0, 0, 0, 0, '', null);
+
+function hasIds(span) {
+  return (span.t0 | span.t1 | span.t2 | span.t3) !== 0 && (span.s0 | span.s1) !== 0;
+}
+
+function isTime(value) {
+  return typeof value === 'number' || typeof value === 'bigint' || Array.isArray(value) || value instanceof Date;
+}
+
+function contextOf(span) {
+  const context = { traceId: span.traceId, spanId: span.spanId, traceFlags: span.flags };
+  if (span.state !== '') context.traceState = span.state;
+  if (span.local === 0 && hasIds(span)) context.isRemote = true;
+  return context;
+}
+
+function setOne(span, key, value) {
+  span.setAttribute(key, value);
+}
+
+/** The usual set of attributes is a plain object: for-in reads it without a list of its keys. */
+function setAll(span, attributes) {
+  let failed = 0;
+  try {
+    const prototype = Object.getPrototypeOf(attributes);
+    if (prototype !== Object.prototype && prototype !== null) {
+      failed = eachEntry(attributes, setOne, span);
+    } else {
+      for (const key in attributes) {
+        try {
+          if (hasOwn.call(attributes, key)) span.setAttribute(key, attributes[key]);
+        } catch {
+          failed++;
+        }
+      }
+    }
+  } catch {
+    failed++;
+  }
+  if (failed > 0 && span.isRecording()) log.drop(span.slot, failed);
+}
+
+function writeEvent(span, head, name, attributes, own) {
+  writeRecord(span, OP.EVENT, 0, head, [name], attributes, own);
+}
+
+// ---- links -------------------------------------------------------------------------------------------------------
+
+/**
+ * A span without a record that stands for somebody's context: our own spans and contexts, or an object with traceId and spanId, or
+ * with spanContext(). Null when there is no valid context in it. May throw what the object throws.
+ */
+function spanOf(object) {
+  if (object instanceof Span) return hasIds(object) ? object : null;
+  if (object === null || typeof object !== 'object') return null;
+  if (object.span instanceof Span) return hasIds(object.span) ? object.span : null;
+  const context = typeof object.spanContext === 'function' ? object.spanContext() : object;
+  if (context === null || typeof context !== 'object') return null;
+  const trace = wordsOf(context.traceId, 4);
+  const id = wordsOf(context.spanId, 2);
+  if (trace === null || id === null) return null;
+  const flags = Number(context.traceFlags) & 0xff;
+  return new Span(trace[0], trace[1], trace[2], trace[3], id[0], id[1], flags, 0, stateOf(context.traceState), null);
+}
+
+/** A tracestate as text: also from objects with serialize(). */
+function stateOf(state) {
+  if (typeof state === 'string') return state;
+  const text = state && typeof state.serialize === 'function' ? state.serialize() : '';
+  return typeof text === 'string' ? text : '';
+}
+
+/** Links are contexts, or { context, attributes }. */
+function addLink(span, link, attributes) {
+  let target = null;
+  try {
+    target = spanOf(link);
+    if (target === null && link !== null && typeof link === 'object') {
+      target = spanOf(link.context);
+      if (attributes === undefined || attributes === null) attributes = link.attributes;
+    }
+  } catch {
+    target = null;
+  }
+  if (!span.isRecording()) return;
+  if (target === null) {
+    log.drop(span.slot, 1);
+    return;
+  }
+  const remote = target.local === 0 ? LINK_IS_REMOTE : LINK_IS_LOCAL;
+  const head = [pair(target.t0, target.t1), pair(target.t2, target.t3), pair(target.s0, target.s1),
+    BigInt(target.flags | remote)];
+  writeRecord(span, OP.LINK, 0, head, [target.state], attributes, NOTHING);
+}
+
+/** Two words as the 64-bit number whose bytes in memory are theirs. */
+function pair(first, second) {
+  return BigInt.asIntN(64, (BigInt(second >>> 0) << 32n) | BigInt(first >>> 0));
+}
+
+const LINKS_MAX = 10000;
+
+function addLinks(span, links) {
+  try {
+    if (!Array.isArray(links)) throw new TypeError('not a list');
+    const count = Math.min(links.length, LINKS_MAX);
+    for (let i = 0; i < count; i++) addLink(span, links[i], undefined);
+  } catch {
+    if (span.isRecording()) log.drop(span.slot, 1);
+  }
+}
+
+// ---- exceptions and status ---------------------------------------------------------------------------------------
+
+function recordException(span, error, attributes, time, escaped) {
+  if (error === undefined || error === null) {
+    log.drop(span.slot, 1);
+    return;
+  }
+  const now = log.clock();
+  const texts = [exception.typeOf(error), exception.messageOf(error), exception.stackOf(error)];
+  if (!span.isRecording()) return; // reading the error was user code
+  if (time === 0n) {
+    writeRecord(span, OP.EXCEPTION, escaped ? 1 << 16 : 0, [now], texts, attributes, NOTHING);
+    return;
+  }
+  const own = ['exception.type', texts[0], 'exception.message', texts[1], 'exception.stacktrace', texts[2],
+    'exception.escaped', escaped];
+  writeEvent(span, [time, now], 'exception', attributes, own);
+}
+
+function statusCode(status) {
+  if (typeof status === 'number') return status === 0 || status === 1 || status === 2 ? status : -1;
+  const code = typeof status === 'string' ? STATUS_WORDS[status.toLowerCase()] : undefined;
+  return code === undefined ? -1 : code;
+}
+
+/** A code with a message, or { code, message }. */
+function setStatus(span, status, message) {
+  let code = -1;
+  try {
+    if (status !== null && typeof status === 'object') {
+      code = statusCode(status.code);
+      if (message === undefined) message = status.message;
+    } else {
+      code = statusCode(status);
+    }
+  } catch {
+    code = -1;
+  }
+  if (!span.isRecording()) return;
+  if (code < 0) log.drop(span.slot, 1);
+  else log.operationText(OP.STATUS, span.slot | (code << 16), typeof message === 'string' ? log.limited(message) : '');
+}
+
+/** What leaves the function of a span: recorded, and the span is an error; unless it says that the operation was cancelled. */
+function fail(span, error) {
+  if (!span.isRecording() || exception.isCancellation(error)) return;
+  if (error === undefined || error === null) {
+    setStatus(span, 2, String(error));
+    return;
+  }
+  recordException(span, error, undefined, 0n, true);
+  const type = exception.typeOf(error);
+  const message = exception.messageOf(error);
+  if (span.isRecording()) setStatus(span, 2, message === '' ? type : `${type}: ${message}`);
+}
+
+module.exports = { INVALID, RANDOM, SAMPLED, Span, addLinks, fail, hasIds, spanOf, stateOf };

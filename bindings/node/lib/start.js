@@ -1,0 +1,253 @@
+'use strict';
+// Starting spans: ids, the head decision, and under which parent. Decisions that need more than a comparison are the core's.
+
+const { native } = require('./loader.js');
+const log = require('./oplog.js');
+const { Span, INVALID, addLinks, spanOf, hasIds, SAMPLED, RANDOM } = require('./span.js');
+const { ROOT, storage } = require('./context.js');
+const { unixTime } = require('./time.js');
+
+const { control, random } = log;
+const ACTIVE = log.WORD.ACTIVE;
+const EPOCH = log.WORD.EPOCH;
+const HIGH = log.WORD.THRESHOLD_HIGH;
+const LOW = log.WORD.THRESHOLD_LOW;
+const TRACES = 1;
+const METRICS = 2;
+const ALWAYS_ON = 4;
+const DROP_ALL = 8;
+const HEAD_ONLY = 16;
+const REMOTE = 8 << 24;
+const IS_ROOT = 32 << 24;
+const INTERNAL = 1;
+const KIND_WORDS = { internal: 1, server: 2, client: 3, producer: 4, consumer: 5 };
+const RECENT = 1 << 30;
+
+let epoch = -1;
+let rootState = ''; // tracestate of sampled roots
+let lastLocal = 0; // number of the latest local trace
+let oldestLocal = 1; // those before it are unknown to the core
+
+/** Another start of telemetry: nothing of before is known any more. */
+function renew() {
+  epoch = control[EPOCH];
+  oldestLocal = (lastLocal + 1) | 0;
+  log.setTextLimit(control[log.WORD.VALUE_LIMIT]);
+  try {
+    rootState = (native !== null && native.logRootState()) || '';
+  } catch {
+    rootState = '';
+  }
+}
+
+function nextLocal() {
+  lastLocal = (lastLocal + 1) | 0;
+  if (lastLocal === 0) lastLocal = 1;
+  if (((lastLocal - oldestLocal) | 0) > RECENT) oldestLocal = (lastLocal - (RECENT >> 1)) | 0;
+  return lastLocal;
+}
+
+/** The head decision for a trace that begins here; as core/src/trace/sampler.h takes it. */
+function headSamples(active, t2, t3) {
+  if ((active & DROP_ALL) !== 0) return false;
+  if ((active & ALWAYS_ON) !== 0) return true;
+  const high = t2 & 0xffffff;
+  return high > control[HIGH] || (high === control[HIGH] && t3 >>> 0 >= control[LOW] >>> 0);
+}
+
+/** Whether a span leaves nothing behind, so that its writing can be spared. */
+function isIdle(active, flags) {
+  return (active & DROP_ALL) !== 0 || ((active & HEAD_ONLY) !== 0 && (flags & SAMPLED) === 0);
+}
+
+/** A new trace. header: kind << 16 | flags << 24. */
+function newRoot(active, baggage) {
+  if (control[EPOCH] !== epoch) renew();
+  const r = log.randomWords(6);
+  const t2 = random[r + 2];
+  const t3 = random[r + 3];
+  const sampled = headSamples(active, t2, t3);
+  const state = sampled && (active & ALWAYS_ON) === 0 ? rootState : '';
+  return new Span(random[r], random[r + 1], t2, t3, random[r + 4], random[r + 5], sampled ? RANDOM | SAMPLED : RANDOM,
+    nextLocal(), state, baggage);
+}
+
+function startRoot(active, name, header, scope, baggage) {
+  const span = newRoot(active, baggage);
+  if (!isIdle(active, span.flags)) log.start(span, name, header | IS_ROOT, null, scope);
+  return span;
+}
+
+/** A child of this process: it belongs to its parent's local trace, also when the parent has ended. */
+function newChild(parent, baggage) {
+  const r = log.randomWords(2);
+  return new Span(parent.t0, parent.t1, parent.t2, parent.t3, random[r], random[r + 1], parent.flags, parent.local,
+    parent.state, baggage);
+}
+
+function startChild(active, name, header, scope, parent, baggage) {
+  if (control[EPOCH] !== epoch) renew();
+  if (parent.local === 0 || ((parent.local - oldestLocal) | 0) < 0) {
+    return startStranger(active, name, header, scope, parent, baggage, 0n, 0n);
+  }
+  const span = newChild(parent, baggage);
+  if (!isIdle(active, span.flags)) log.start(span, name, header, parent, scope);
+  return span;
+}
+
+const found = new Int32Array(8);
+
+/** The core's decision for a local root below `parent`: [flags, tracestate]. */
+function decideBelow(parent) {
+  const flags = (parent.flags & 0xff).toString(16).padStart(2, '0');
+  try {
+    const states = native.logContext(`00-${parent.traceId}-${parent.spanId}-${flags}`, parent.state || undefined, found);
+    if (states !== null) {
+      return [(parent.flags & RANDOM) | (found[7] & SAMPLED), states === '' ? '' : states[1]];
+    }
+  } catch {
+    // Below: the flags as they came.
+  }
+  return [parent.flags & (RANDOM | SAMPLED), parent.state];
+}
+
+/** A local root below a span that is not known here: of another process, or of telemetry that was shut down. */
+function startStranger(active, name, header, scope, parent, baggage, unix, before) {
+  if (control[EPOCH] !== epoch) renew();
+  const [flags, state] = decideBelow(parent);
+  const r = log.randomWords(2);
+  const span = new Span(parent.t0, parent.t1, parent.t2, parent.t3, random[r], random[r + 1], flags, nextLocal(), state,
+    baggage);
+  if (isIdle(active, flags)) return span;
+  const full = header | IS_ROOT | (parent.local === 0 ? REMOTE : 0);
+  if (parent.state === '' && unix === 0n && before === 0n) log.start(span, name, full, parent, scope);
+  else log.startFull(span, name, full, parent, scope, parent.state, unix, before);
+  return span;
+}
+
+/** A start at a time of the caller's: `unix` nanoseconds, or `before` nanoseconds ago. */
+function startTimed(active, name, header, scope, parent, baggage, unix, before) {
+  if (control[EPOCH] !== epoch) renew();
+  if (parent !== null && (parent.local === 0 || ((parent.local - oldestLocal) | 0) < 0)) {
+    return startStranger(active, name, header, scope, parent, baggage, unix, before);
+  }
+  const span = parent === null ? newRoot(active, baggage) : newChild(parent, baggage);
+  const full = parent === null ? header | IS_ROOT : header;
+  if (!isIdle(active, span.flags)) log.startFull(span, name, full, parent, scope, '', unix, before);
+  return span;
+}
+
+// ---- what callers give -------------------------------------------------------------------------------------------
+
+function nameOf(name) {
+  return typeof name === 'string' && name !== '' ? name : 'unnamed';
+}
+
+/** A number as in OTLP, or a word; internal for anything else. */
+function kindOf(kind) {
+  if (typeof kind === 'number') return kind >= 1 && kind <= 5 ? Math.floor(kind) : INTERNAL;
+  return (typeof kind === 'string' && Object.hasOwn(KIND_WORDS, kind.toLowerCase()) && KIND_WORDS[kind.toLowerCase()]) || INTERNAL;
+}
+
+/** Options as the caller gave them; reading them is user code. */
+function readOptions(options) {
+  const read = { kind: INTERNAL, unix: 0n, links: null, root: false, parent: undefined, attributes: undefined };
+  try {
+    if (options === null || typeof options !== 'object') return read;
+    read.kind = kindOf(options.kind);
+    read.unix = unixTime(options.startTime);
+    read.links = options.links;
+    read.root = options.root === true;
+    read.parent = options.parent;
+    read.attributes = options.attributes;
+  } catch {
+    // What was read until then counts.
+  }
+  return read;
+}
+
+/** The parent and the baggage: of what the caller named, else of the current context. A parent that is none begins a new trace. */
+function placeOf(read) {
+  const node = storage.getStore() || ROOT;
+  if (read.parent === undefined || read.parent === null) {
+    return { parent: read.root || node.span === null || !hasIds(node.span) ? null : node.span, baggage: node.baggage };
+  }
+  let parent = null;
+  let baggage = node.baggage;
+  try {
+    parent = spanOf(read.parent);
+    if (read.parent.span !== undefined && typeof read.parent.baggage === 'string') baggage = read.parent.baggage;
+  } catch {
+    parent = null;
+  }
+  return { parent: read.root ? null : parent, baggage };
+}
+
+function startWith(active, name, attributes, options, scope) {
+  const read = readOptions(options);
+  const { parent, baggage } = placeOf(read);
+  const header = read.kind << 16;
+  let span;
+  if (read.unix !== 0n) span = startTimed(active, name, header, scope, parent, baggage, read.unix, 0n);
+  else if (parent === null) span = startRoot(active, name, header, scope, baggage);
+  else span = startChild(active, name, header, scope, parent, baggage);
+  if (read.attributes !== undefined) span.setAttributes(read.attributes);
+  if (attributes !== undefined) span.setAttributes(attributes);
+  if (read.links !== undefined && read.links !== null) addLinks(span, read.links);
+  return span;
+}
+
+/** Off: a parent that the caller named still reaches whoever injects from this span. */
+function startOff(options) {
+  if (options === undefined || options === null) return INVALID;
+  try {
+    return spanOf(options.parent) || INVALID;
+  } catch {
+    return INVALID;
+  }
+}
+
+/** As startSpan(), under an instrumentation scope (a symbol, 0 for none). */
+function startScoped(name, attributes, options, scope) {
+  const active = control[ACTIVE];
+  if ((active & TRACES) === 0) return startOff(options);
+  const text = nameOf(name);
+  if (options !== undefined && options !== null) return startWith(active, text, attributes, options, scope);
+  const node = storage.getStore();
+  let span;
+  if (node === undefined) {
+    span = startRoot(active, text, INTERNAL << 16, scope, null);
+  } else if (node.span === null || !hasIds(node.span)) {
+    span = startRoot(active, text, INTERNAL << 16, scope, node.baggage);
+  } else {
+    span = startChild(active, text, INTERNAL << 16, scope, node.span, node.baggage);
+  }
+  if (attributes !== undefined) span.setAttributes(attributes);
+  return span;
+}
+
+/**
+ * Starts a span, which the caller ends; it is not made current (see withSpan). Never throws for a value.
+ * @param {string} name
+ * @param {object|Map|null} [attributes]
+ * @param {object} [options] kind, startTime, links, root, parent
+ * @returns {Span}
+ */
+function startSpan(name, attributes, options) {
+  return startScoped(name, attributes, options, 0);
+}
+
+/** A span that began `seconds` ago under the current one and ends now; null when nothing is recorded. */
+function startAgo(name, kind, seconds) {
+  const active = control[ACTIVE];
+  if ((active & TRACES) === 0) return null;
+  const node = storage.getStore() || ROOT;
+  const parent = node.span !== null && hasIds(node.span) ? node.span : null;
+  const before = seconds >= 0 && seconds < 1e9 ? BigInt(Math.floor(seconds * 1e9)) : 0n;
+  return startTimed(active, name, kind << 16, 0, parent, node.baggage, 0n, before);
+}
+
+module.exports = {
+  ACTIVE, METRICS, TRACES, REMOTE, IS_ROOT,
+  found, isIdle, nextLocal, newRoot, renewIfNew: () => control[EPOCH] !== epoch && renew(), startAgo, startScoped, startSpan,
+};

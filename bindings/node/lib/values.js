@@ -1,0 +1,376 @@
+'use strict';
+// JavaScript values in the log's form of values. Converts into memory of its own, which is a stack: getters and proxies are user code
+// that may record something else in the middle. Nothing here throws, and what has no counterpart among OTLP's values is refused.
+
+const { isAnyArrayBuffer, isBoxedPrimitive, isDate, isMap } = require('util/types');
+const log = require('./oplog.js');
+
+const EMPTY = 0;
+const BOOL = 1;
+const INT = 2;
+const DOUBLE = 3;
+const STRING = 4;
+const BYTES = 5;
+const ARRAY = 6;
+const MAP = 7;
+
+const DEPTH_MAX = 30; // as the core's
+const NODES_MAX = 20000; // values that one attribute may hold in all, so that a list that contains itself ends soon
+const ENTRIES_MAX = 100000; // of one set of attributes
+const FIRST_BYTES = 16384;
+const KEPT_BYTES = 1 << 20; // larger memory is given back
+const INT64_MIN = -(2n ** 63n);
+const INT64_MAX = 2n ** 63n - 1n;
+
+const OK = 1;
+const NONE = 0;
+const REFUSED = -1;
+
+let memory = Buffer.allocUnsafeSlow(FIRST_BYTES);
+let top = 0;
+let nodes = 0;
+
+class Refusal extends Error {}
+const refusal = new Refusal('too large for the log');
+refusal.stack = '';
+
+/** Makes room for `count` more bytes, or throws the one error that is caught in encode(). */
+function grow(count) {
+  if (top + count > log.mostUnits << 3) throw refusal;
+  let size = memory.length;
+  while (size < top + count) size *= 2;
+  const larger = Buffer.allocUnsafeSlow(size);
+  memory.copy(larger, 0, 0, top);
+  memory = larger;
+}
+
+function need(count) {
+  if (top + count > memory.length) grow(count);
+}
+
+function putByte(value) {
+  need(1);
+  memory[top++] = value;
+}
+
+function putWord(value) {
+  need(4);
+  memory.writeInt32LE(value | 0, top);
+  top += 4;
+}
+
+function putLong(value) {
+  need(8);
+  memory.writeBigInt64LE(value, top);
+  top += 8;
+}
+
+function putSized(text) {
+  if (text.length > log.mostUnits << 3) throw refusal;
+  need(4 + text.length * 3);
+  const count = memory.utf8Write(text, top + 4);
+  memory.writeInt32LE(count, top);
+  top += 4 + count;
+}
+
+function putString(text) {
+  putByte(STRING);
+  putSized(log.limited(text));
+}
+
+function putBytes(array) {
+  putByte(BYTES);
+  need(4 + array.byteLength);
+  memory.writeInt32LE(array.byteLength, top);
+  memory.set(array, top + 4);
+  top += 4 + array.byteLength;
+}
+
+/** Integers beyond 64 bits become decimal text, as OTLP has no wider number; beyond the range of a double they are refused. */
+function putBigInt(value) {
+  if (value >= INT64_MIN && value <= INT64_MAX) {
+    putByte(INT);
+    putLong(value);
+    return OK;
+  }
+  if (!Number.isFinite(Number(value))) return REFUSED;
+  putString(String(value));
+  return OK;
+}
+
+function putNumber(value) {
+  if (Number.isSafeInteger(value)) {
+    putByte(INT);
+    putLong(BigInt(value));
+  } else {
+    putByte(DOUBLE);
+    need(8);
+    top = memory.writeDoubleLE(value, top);
+  }
+}
+
+/** Counts one more value. */
+function node() {
+  if (++nodes > NODES_MAX) throw refusal;
+}
+
+function putValue(value, depth) {
+  node();
+  switch (typeof value) {
+    case 'string':
+      putString(value);
+      return OK;
+    case 'number':
+      putNumber(value);
+      return OK;
+    case 'boolean':
+      putByte(BOOL);
+      putByte(value ? 1 : 0);
+      return OK;
+    case 'bigint':
+      return putBigInt(value);
+    case 'object':
+      if (value !== null) return putObject(value, depth);
+      break;
+    case 'undefined':
+      break;
+    default:
+      return REFUSED;
+  }
+  putByte(EMPTY);
+  return NONE;
+}
+
+function putObject(value, depth) {
+  if (Array.isArray(value)) return putNested(value, depth, putArray);
+  if (isMap(value)) return putNested(value, depth, putMap);
+  if (ArrayBuffer.isView(value)) return putView(value, depth);
+  if (isAnyArrayBuffer(value)) {
+    putBytes(new Uint8Array(value));
+    return OK;
+  }
+  if (isDate(value)) return putDate(value);
+  if (isBoxedPrimitive(value)) return putBoxed(value, depth);
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return REFUSED;
+  return putNested(value, depth, putPlain);
+}
+
+function putNested(value, depth, put) {
+  if (depth < DEPTH_MAX) return put(value, depth + 1);
+  putByte(EMPTY);
+  return NONE;
+}
+
+function putArray(array, depth) {
+  const count = array.length;
+  if (!(count <= NODES_MAX)) return REFUSED;
+  putByte(ARRAY);
+  putWord(count);
+  for (let i = 0; i < count; i++) {
+    if (putValue(array[i], depth) === REFUSED) return REFUSED;
+  }
+  return OK;
+}
+
+/** Bytes stay bytes, the numbers of other typed arrays become a list. */
+function putView(view, depth) {
+  if (view instanceof Uint8Array || view instanceof Uint8ClampedArray) {
+    putBytes(view);
+    return OK;
+  }
+  if (view instanceof DataView) {
+    putBytes(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
+    return OK;
+  }
+  return putNested(view, depth, putArray);
+}
+
+function putMap(map, depth) {
+  if (map.size > NODES_MAX) return REFUSED;
+  putByte(MAP);
+  const head = top;
+  putWord(0);
+  let count = 0;
+  for (const [key, value] of Map.prototype.entries.call(map)) {
+    if (typeof key !== 'string') return REFUSED;
+    putSized(key);
+    if (putValue(value, depth) === REFUSED) return REFUSED;
+    count++;
+  }
+  memory.writeInt32LE(count, head);
+  return OK;
+}
+
+function putPlain(object, depth) {
+  const keys = Object.keys(object);
+  if (keys.length > NODES_MAX) return REFUSED;
+  putByte(MAP);
+  putWord(keys.length);
+  for (let i = 0; i < keys.length; i++) {
+    putSized(keys[i]);
+    if (putValue(object[keys[i]], depth) === REFUSED) return REFUSED;
+  }
+  return OK;
+}
+
+function putDate(date) {
+  if (Number.isNaN(Date.prototype.getTime.call(date))) return REFUSED;
+  putString(Date.prototype.toISOString.call(date));
+  return OK;
+}
+
+/** new String('x') and the like: read by the engine's own methods, never by the object's. */
+function putBoxed(value, depth) {
+  for (const type of [String, Number, Boolean, BigInt]) {
+    try {
+      return putValue(type.prototype.valueOf.call(value), depth);
+    } catch (error) {
+      if (error === refusal) throw error;
+    }
+  }
+  return REFUSED;
+}
+
+/** Converts at the top of the stack; REFUSED and an unchanged stack when that fails for whatever reason. */
+function putSafely(value) {
+  const before = top;
+  try {
+    const result = putValue(value, 0);
+    if (result !== OK) top = before;
+    return result;
+  } catch {
+    top = before;
+    return REFUSED;
+  }
+}
+
+/** Memory for a large value is given back at the end of the outermost conversion. */
+function shrink() {
+  if (top === 0 && memory.length > KEPT_BYTES) memory = Buffer.allocUnsafeSlow(FIRST_BYTES);
+}
+
+/** A new conversion inside of another one has its own count of values. */
+function begin() {
+  const before = nodes;
+  nodes = 0;
+  return before;
+}
+
+/** Reading values is user code, which may have ended the span. */
+function dropOn(span, count) {
+  if (count > 0 && span.isRecording()) log.drop(span.slot, count);
+}
+
+// ---- what the span writes ----------------------------------------------------------------------------------------
+
+/** setAttribute of a value that is more than a text, number or boolean, or of a key without a symbol. */
+function writeValue(span, key, value) {
+  const symbol = log.symbolOf(key, log.SYMBOLS);
+  const first = top;
+  const outer = begin();
+  try {
+    if (symbol < 0) {
+      putByte(MAP);
+      putWord(1);
+      putSized(key);
+    }
+    const result = putSafely(value);
+    const kind = symbol < 0 ? log.OP.KEYED : log.OP.VALUE;
+    if (result === REFUSED) dropOn(span, 1);
+    else if (result === OK && span.isRecording()) {
+      log.operation(kind, symbol < 0 ? span.slot : span.slot | (symbol << 16), memory.subarray(first, top), 1);
+    }
+  } catch {
+    dropOn(span, 1);
+  } finally {
+    nodes = outer; // plain stores: these must also succeed where the call stack is used up
+    top = first;
+  }
+  shrink();
+}
+
+/** One entry of a map at the top of the stack; what cannot be is counted. */
+function putEntry(counter, key, value) {
+  if (value === undefined || value === null) return;
+  const before = top;
+  nodes = 0;
+  try {
+    if (typeof key !== 'string') throw refusal;
+    putSized(key);
+    const result = putSafely(value);
+    if (result === OK) {
+      counter.count++;
+      return;
+    }
+    if (result === REFUSED) counter.lost++;
+  } catch {
+    counter.lost++;
+  }
+  top = before;
+}
+
+/** Calls visit(target, key, value) for each entry of a map or object; returns how many could not be read. */
+function eachEntry(attributes, visit, target) {
+  let failed = 0;
+  try {
+    if (typeof attributes !== 'object' || Array.isArray(attributes)) return 1;
+    if (isMap(attributes)) {
+      for (const [key, value] of Map.prototype.entries.call(attributes)) visit(target, key, value);
+      return 0;
+    }
+    const keys = Object.keys(attributes);
+    const count = Math.min(keys.length, ENTRIES_MAX);
+    failed = keys.length - count;
+    for (let i = 0; i < count; i++) {
+      let value;
+      try {
+        value = attributes[keys[i]];
+      } catch {
+        failed++;
+        continue;
+      }
+      visit(target, keys[i], value);
+    }
+  } catch {
+    failed++;
+  }
+  return failed;
+}
+
+/** A map of the pairs in `own` and the entries of `attributes`; returns how many were lost. */
+function putAttributes(attributes, own) {
+  const counter = { count: 0, lost: 0 };
+  putByte(MAP);
+  const head = top;
+  putWord(0);
+  for (let i = 0; i < own.length; i += 2) putEntry(counter, own[i], own[i + 1]);
+  if (attributes !== undefined && attributes !== null) counter.lost += eachEntry(attributes, putEntry, counter);
+  memory.writeInt32LE(counter.count, head);
+  return counter.lost;
+}
+
+/**
+ * Writes an operation of a head of 64-bit numbers, string values and attributes; `own` are pairs that stand before the caller's.
+ * What was lost of them is counted on the span.
+ */
+function writeRecord(span, kind, word, head, texts, attributes, own) {
+  const first = top;
+  const outer = begin();
+  let lost = 0;
+  try {
+    for (let i = 0; i < head.length; i++) putLong(head[i]);
+    for (let i = 0; i < texts.length; i++) putString(texts[i]);
+    lost = putAttributes(attributes, own);
+    if (span.isRecording()) log.operation(kind, span.slot | word, memory.subarray(first, top), 1);
+  } catch {
+    lost++;
+  } finally {
+    nodes = outer; // plain stores: these must also succeed where the call stack is used up
+    top = first;
+  }
+  shrink();
+  dropOn(span, lost);
+}
+
+module.exports = { eachEntry, writeRecord, writeValue };
