@@ -8,6 +8,8 @@ CC ?= cc
 PYTHON ?= $(shell for p in /usr/bin/python3 python3; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && { echo $$p; break; }; done)
 VENV ?= .venv
 PY = $(VENV)/bin/python
+# Node 20 or newer from PATH, else one that npm fetches into the cache folder.
+NODE = $(shell tools/node-find.sh)
 WARN = -Wall -Wextra -Wshadow -Wconversion -Werror
 CFLAGS_BASE = -std=c11 -D_GNU_SOURCE -g -fvisibility=hidden -fno-strict-aliasing -Icore/include -Icore/src -Icore
 ifeq ($(SAN),asan)
@@ -34,7 +36,8 @@ PACKAGE_SRC = $(wildcard bindings/python/djp_telemetry/*.py bindings/python/djp_
 
 help:
 	@echo "make demo       build, then a small service under real requests: spans, scrape, correlated logs"
-	@echo "make test       build, then all tests: C, sanitizers, valgrind, short fuzzing, Python"
+	@echo "make test       build, then all tests: C, sanitizers, valgrind, short fuzzing, Python, Node"
+	@echo "make test-node-versions   the Node tests with Node 22 and 24, on the addon that was built once"
 	@echo "make lint       format, layers, sizes, symbols, types"
 	@echo "make bench      ours beside the peers, in one run"
 	@echo "make bench-specification   the specification's own form: CPU at 10,000 spans/s, 10 repeats of 15 s"
@@ -93,11 +96,18 @@ $(VENV)/.native: $(VENV)/.base $(NATIVE_SRC) $(PACKAGE_SRC)
 	DJP_TELEMETRY_NATIVE=require $(PY) -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall '.[native]'
 	@touch $@
 
+node_modules/.base: package.json package-lock.json
+	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+# The addon, as `npm install` builds it in a checkout. Looks for itself whether anything changed.
+node-native:
+	@DJP_TELEMETRY_NATIVE=require $(NODE) bindings/node/install.js
+
 # ---- the two commands of the README -------------------------------------------------------------------------------------------
 demo: setup-build $(VENV)/.demo $(VENV)/.native
 	$(PY) examples/demo.py
 test: setup-test
-	@for part in test-c test-sanitize test-valgrind fuzz-short test-python test-python-asan; do \
+	@for part in test-c test-sanitize test-valgrind fuzz-short test-python test-python-asan test-node test-node-asan; do \
 	  echo "==== $$part"; $(MAKE) --no-print-directory -j$(JOBS) $$part || exit 1; done
 	@echo "make test: all green"
 
@@ -118,6 +128,14 @@ test-python: $(VENV)/.test $(VENV)/.native $(TOOLS_C)
 # The extension built with AddressSanitizer and UndefinedBehaviorSanitizer runs the tests of the binding again.
 test-python-asan: $(VENV)/.test
 	@tools/asan-python.sh $(PY)
+test-node: node_modules/.base node-native
+	@tools/node-test.sh $(NODE)
+test-node-asan: node_modules/.base
+	@tools/node-asan.sh $(abspath $(BUILD))/node-asan
+test-node-versions: node_modules/.base node-native
+	@tools/node-versions.sh 22 24
+test-node-pack:
+	@tools/node-pack.sh $(abspath $(BUILD))/node-pack
 e2e: $(VENV)/.test $(VENV)/.native $(TOOLS_C)
 	DJP_BUILD=$(abspath $(OUT)) PATH="$$PATH:$${DJP_INFRA:-$$HOME/.cache/djp-infra}/bin:$$(tools/promtool.sh)" $(PY) -m pytest -m e2e tests/e2e -v
 fuzz-short: $(FUZZERS)
@@ -128,10 +146,11 @@ soak: $(VENV)/.test $(VENV)/.native
 	$(PY) tests/soak.py --seconds 600
 
 # ---- quality ------------------------------------------------------------------------------------------------------------------
-lint: setup-test $(VENV)/.test $(VENV)/.native
+lint: setup-test $(VENV)/.test $(VENV)/.native node_modules/.base node-native
 	@tools/lint/all.sh $(PY)
 format:
-	clang-format -i $$(git ls-files 'core/include/**.h' 'core/src/**.[ch]' 'bindings/python/src/*.[ch]' 'tests/c/*.[ch]' 'tests/fuzz/*.c' 'bench/*.c')
+	clang-format -i $$(git ls-files 'core/include/**.h' 'core/src/**.[ch]' 'bindings/*/src/*.[ch]' 'tests/c/*.[ch]' 'tests/fuzz/*.c' 'bench/*.c')
+	node_modules/.bin/prettier --log-level=warn --write $$(git ls-files '*.js' '*.mjs' '*.ts')
 	$(PY) -m ruff format . && $(PY) -m ruff check --fix .
 bench: $(VENV)/.bench $(VENV)/.native $(BENCH_C)
 	@for b in $(BENCH_C); do echo "== $$b"; $$b; done
@@ -139,8 +158,8 @@ bench: $(VENV)/.bench $(VENV)/.native $(BENCH_C)
 bench-specification: $(VENV)/.bench $(VENV)/.native
 	$(PY) bench/specification.py
 clean:
-	rm -rf $(BUILD) $(VENV) *.egg-info
-.PHONY: help core tools-c setup-build setup-test demo test test-c test-sanitize test-tsan test-valgrind test-python test-python-asan e2e fuzz-short fuzz soak lint format bench bench-specification clean gen
+	rm -rf $(BUILD) $(VENV) node_modules *.egg-info
+.PHONY: help core tools-c setup-build setup-test demo test test-c test-sanitize test-tsan test-valgrind test-python test-python-asan node-native test-node test-node-asan test-node-versions test-node-pack e2e fuzz-short fuzz soak lint format bench bench-specification clean gen
 
 # ---- generated sources --------------------------------------------------------------------------------------------------------
 gen:

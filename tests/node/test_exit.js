@@ -13,10 +13,13 @@ const worker = (source) => new Worker('const t = require(' + JSON.stringify(ENTR
 
 async function program(source) {
   const folder = temporary();
-  const done = await run(`const ENTRY = require.resolve(${JSON.stringify(require('./programs.js').ENTRY)});\n${source}`, {
-    folder,
-    env: intoFile(folder),
-  });
+  const done = await run(
+    `const ENTRY = require.resolve(${JSON.stringify(require('./programs.js').ENTRY)});\n${source}`,
+    {
+      folder,
+      env: intoFile(folder),
+    },
+  );
   return { ...done, spans: fileSpans(folder) };
 }
 

@@ -219,7 +219,10 @@ test('the status of running telemetry', () => {
   assert.equal(status.impl, 'native');
   assert.equal(status.version, require('../../package.json').version);
   assert.deepEqual(status.settings.exporter, { value: 'memory', source: 'option exporter' });
-  assert.equal(Object.values(status.dropped).reduce((sum, count) => sum + count, 0), 0);
+  assert.equal(
+    Object.values(status.dropped).reduce((sum, count) => sum + count, 0),
+    0,
+  );
 });
 
 test('what the core says of a start', () => {
@@ -235,7 +238,15 @@ test('the addon takes any argument of any function', () => {
   };
   const array = new Proxy([1, 2], { get: trap });
   const odd = [undefined, null, 1, -1, Number.NaN, 2 ** 60, 'x', '\ud800', 'y'.repeat(70000), {}, [], [{}], [null]];
-  odd.push(array, new Proxy({}, { get: trap, ownKeys: trap }), trap, Symbol('s'), 10n, new Int32Array(8), new Uint8Array(16));
+  odd.push(
+    array,
+    new Proxy({}, { get: trap, ownKeys: trap }),
+    trap,
+    Symbol('s'),
+    10n,
+    new Int32Array(8),
+    new Uint8Array(16),
+  );
   for (const active of [false, true]) {
     if (active) telemetry.init(MEMORY);
     for (const [name, call] of Object.entries(native)) {

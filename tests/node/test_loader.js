@@ -41,7 +41,8 @@ async function check(env, reason, entry) {
 function copyOfPackage(content, reason) {
   const folder = temporary();
   for (const name of NEEDED) {
-    if (fs.existsSync(path.join(ROOT, name))) fs.cpSync(path.join(ROOT, name), path.join(folder, name), { recursive: true });
+    if (fs.existsSync(path.join(ROOT, name)))
+      fs.cpSync(path.join(ROOT, name), path.join(folder, name), { recursive: true });
   }
   fs.mkdirSync(path.join(folder, 'build/Release'), { recursive: true });
   if (content !== undefined) fs.writeFileSync(path.join(folder, 'build/Release/djp_telemetry.node'), content);
@@ -57,14 +58,23 @@ test('the addon is what was loaded here', () => {
 test('the no-op has every function of the addon, and no other', () => {
   const functions = (object) => Object.keys(object).filter((name) => typeof object[name] === 'function');
   const cold = functions(loader.native).filter((name) => !/^(log|cell|test)/.test(name));
-  assert.deepEqual(functions(noop).filter((name) => !/^(log|cell)/.test(name)).sort(), cold.sort());
+  assert.deepEqual(
+    functions(noop)
+      .filter((name) => !/^(log|cell)/.test(name))
+      .sort(),
+    cold.sort(),
+  );
 });
 
 test('the no-op answers as the addon does while telemetry is off', async () => {
   const stay = /^(sdkKeywords|sdkStart|sdkResolve|extract|trace|baggage|normalisePath|log|cell|test)/;
   for (const name of Object.keys(noop)) {
     if (typeof noop[name] !== 'function' || stay.test(name)) continue;
-    assert.deepEqual(await noop[name](1, 'x', '', '', [], null), await loader.native[name](1, 'x', '', '', [], null), name);
+    assert.deepEqual(
+      await noop[name](1, 'x', '', '', [], null),
+      await loader.native[name](1, 'x', '', '', [], null),
+      name,
+    );
   }
 });
 
@@ -78,7 +88,11 @@ test('switched off and not asked for: silence', async () => {
 test('a missing addon', () => check({}, /is missing; run npm install/, copyOfPackage()));
 
 test('an addon that could not be built: the reason of the installation', () =>
-  check({}, /could not be built: no compiler/, copyOfPackage(undefined, 'the native core could not be built: no compiler')));
+  check(
+    {},
+    /could not be built: no compiler/,
+    copyOfPackage(undefined, 'the native core could not be built: no compiler'),
+  ));
 
 const whole = fs.readFileSync(ADDON);
 for (const [name, content] of [

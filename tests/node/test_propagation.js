@@ -83,9 +83,22 @@ for (const [name, carrier, getter] of [
   ['any case', { Traceparent: PARENT, TraceState: 'a=1,b=2' }],
   ['the form of CGI', { HTTP_TRACEPARENT: PARENT, HTTP_TRACESTATE: 'a=1,b=2' }],
   ['lists', { traceparent: [PARENT], tracestate: ['a=1', 'b=2'] }],
-  ['pairs', [['traceparent', PARENT], ['tracestate', 'a=1'], ['tracestate', 'b=2']]],
+  [
+    'pairs',
+    [
+      ['traceparent', PARENT],
+      ['tracestate', 'a=1'],
+      ['tracestate', 'b=2'],
+    ],
+  ],
   ['raw headers', ['Host', 'x', 'TraceParent', PARENT, 'tracestate', 'a=1', 'tracestate', 'b=2']],
-  ['a map', new Map([['traceparent', PARENT], ['tracestate', 'a=1,b=2']])],
+  [
+    'a map',
+    new Map([
+      ['traceparent', PARENT],
+      ['tracestate', 'a=1,b=2'],
+    ]),
+  ],
   ['Headers', new Headers({ traceparent: PARENT, tracestate: 'a=1,b=2' })],
   ['an object without a prototype', Object.assign(Object.create(null), { traceparent: PARENT, tracestate: 'a=1,b=2' })],
   ['a getter function', { 'x-traceparent': PARENT, 'x-tracestate': 'a=1,b=2' }, get],

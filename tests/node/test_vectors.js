@@ -31,7 +31,11 @@ function checkRequest(name, request) {
     return;
   }
   const { traceId, spanId, flags } = found;
-  assert.deepEqual([traceId, flags, found.state, state], [request.continued, request.flags, request.tracestate, state], name);
+  assert.deepEqual(
+    [traceId, flags, found.state, state],
+    [request.continued, request.flags, request.tracestate, state],
+    name,
+  );
   assert.equal(state, request.tracestate, name);
   if (request.parent) assert.equal(spanId, request.parent, name);
   const hex = [...words.subarray(0, 6)].map((word) => (word >>> 0).toString(16).padStart(8, '0')).join('');
@@ -103,7 +107,11 @@ function checkSettings(name, report, expected, part) {
 function checkWarnings(item, warnings, report) {
   assert.equal(warnings.length, item.warnings, `${item.case}: ${warnings.join(' | ')}`);
   for (const text of warnings) assert.ok(text.length > 20 && text.endsWith('.'), text);
-  for (const name of item.warning_names || []) assert.ok(warnings.some((text) => text.includes(name)), `${item.case}: ${name}`);
+  for (const name of item.warning_names || [])
+    assert.ok(
+      warnings.some((text) => text.includes(name)),
+      `${item.case}: ${name}`,
+    );
   for (const secret of item.hidden || []) {
     assert.ok(!warnings.concat(report).some((text) => text.includes(secret)), `${item.case}: ${secret} is shown`);
   }

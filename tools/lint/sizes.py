@@ -31,10 +31,33 @@ def c_functions(text):
             yield match.group(1), closing - opening - 1
 
 
+JS_FUNCTION = re.compile(
+    r"^( *)(?:.*\bfunction\b\s*\*?\s*(\w*).*|(?:export )?(?:const|let) (\w+) = .*=>|(?:(?:async|static|get|set) )*[*#]?(\w+)\(.*\)|.*=>) \{$"
+)
+JS_STATEMENTS = {"if", "for", "while", "switch", "catch", "with"}
+
+
+def js_functions(text):
+    """Yields (name, lines) of functions in the formatter's layout: the closing brace has the indentation of the first line."""
+    lines = text.split("\n")
+    for i, line in enumerate(lines):
+        match = JS_FUNCTION.match(line)
+        name = match and (match.group(2) or match.group(3) or match.group(4) or "anonymous")
+        if not match or name in JS_STATEMENTS:
+            continue
+        closing = next((j for j in range(i, len(lines)) if lines[j].startswith(match.group(1) + "}")), None)
+        if closing is not None:
+            yield name, closing - i - 1
+
+
 def py_functions(text):
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             yield node.name, node.end_lineno - node.lineno
+
+
+FINDERS = {".c": c_functions, ".h": c_functions, ".py": py_functions}
+FINDERS.update({".js": js_functions, ".mjs": js_functions, ".cjs": js_functions, ".ts": js_functions})
 
 
 def main():
@@ -47,7 +70,7 @@ def main():
         count = text.count("\n")
         if count > FILE_LIMIT:
             problems.append(f"{name}: {count} lines, the limit is {FILE_LIMIT}")
-        finder = c_functions if path.suffix in (".c", ".h") else py_functions if path.suffix == ".py" else None
+        finder = FINDERS.get(path.suffix)
         for function, lines in finder(text) if finder else ():
             total += 1
             if lines > FUNCTION_MAX:
@@ -69,6 +92,9 @@ def main():
     version = re.search(r'DJP_VERSION "([^"]+)"', (ROOT / "core/include/djp/version.h").read_text()).group(1)
     if f'version = "{version}"' not in (ROOT / "pyproject.toml").read_text():
         problems.append("pyproject.toml: the version differs from core/include/djp/version.h")
+    for name in ("package.json", "package-lock.json"):
+        if f'"version": "{version}"' not in (ROOT / name).read_text()[:200]:
+            problems.append(f"{name}: the version differs from core/include/djp/version.h")
     print(*problems, sep="\n", end="\n" if problems else "")
     return bool(problems)
 

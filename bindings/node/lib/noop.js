@@ -11,7 +11,11 @@ const empty = () => '';
 const TEXT = 'text/plain; version=0.0.4; charset=utf-8';
 
 function textOf(value) {
-  return typeof value === 'string' ? value : Array.isArray(value) ? value.filter((v) => typeof v === 'string').join(',') : '';
+  return typeof value === 'string'
+    ? value
+    : Array.isArray(value)
+      ? value.filter((v) => typeof v === 'string').join(',')
+      : '';
 }
 
 module.exports = {

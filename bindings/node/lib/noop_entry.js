@@ -5,7 +5,12 @@
 const noop = require('./noop.js');
 
 const pass = (request, response, next) => (typeof next === 'function' ? next() : undefined);
-const status = () => ({ enabled: false, backend: 'noop', impl: 'noop', impl_reason: 'this runtime has no native code' });
+const status = () => ({
+  enabled: false,
+  backend: 'noop',
+  impl: 'noop',
+  impl_reason: 'this runtime has no native code',
+});
 const carrierOf = (carrier) => (carrier === undefined || carrier === null ? {} : carrier);
 
 const span = {
@@ -15,7 +20,16 @@ const span = {
   isRecording: () => false,
   end: () => undefined,
 };
-for (const name of ['setAttribute', 'setAttributes', 'addEvent', 'addLink', 'addLinks', 'setStatus', 'updateName', 'recordException']) {
+for (const name of [
+  'setAttribute',
+  'setAttributes',
+  'addEvent',
+  'addLink',
+  'addLinks',
+  'setStatus',
+  'updateName',
+  'recordException',
+]) {
   span[name] = () => span;
 }
 

@@ -15,7 +15,9 @@ function pairs(entries) {
 
 /** Percent-encoding that also takes lone surrogates. */
 function quote(text) {
-  return encodeURIComponent(text.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, '\ufffd'));
+  return encodeURIComponent(
+    text.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, '\ufffd'),
+  );
 }
 
 function entriesOf(value) {
@@ -92,7 +94,12 @@ function readOptions(given, keywords, warn) {
 /** Whether telemetry is asked for; only for what is said when the core, which decides, is not there. */
 function wanted(given, environment) {
   try {
-    if (String(environment.OTEL_SDK_DISABLED || '').trim().toLowerCase() === 'true') return false;
+    if (
+      String(environment.OTEL_SDK_DISABLED || '')
+        .trim()
+        .toLowerCase() === 'true'
+    )
+      return false;
     let enabled = given && typeof given === 'object' ? given.enabled : undefined;
     if (enabled === undefined || enabled === null) {
       enabled = environment.TELEMETRY_ENABLED || environment.ENABLE_OBSERVABILITY || '';
