@@ -1,0 +1,98 @@
+'use strict';
+// This environment's metric cells: the control word that tells whether telemetry began or ended, the arrays over the core's memory,
+// and which metrics write to which place, so that a place that is taken back has no writer left.
+
+const { native } = require('./loader.js');
+
+const CHUNK = 8192; // doubles
+
+/** Where recordings go while metrics are off; large enough for every histogram. Nobody reads it. */
+const SCRATCH = new Float64Array(256);
+/** What a metric without a series holds: not a number for a counter, a set flag for a histogram. Never written. */
+const POISON = new Float64Array([Number.NaN]);
+const NO_BOUNDS = new Float64Array(0);
+
+function openControl() {
+  try {
+    if (native !== null) return new Int32Array(native.cellsOpen());
+  } catch {
+    // This runtime forbids views of native memory: metrics stay off here.
+  }
+  return null;
+}
+
+const opened = openControl();
+/** control[0] changes whenever an SDK of the process begins or ends. */
+const control = opened === null ? new Int32Array(1) : opened;
+
+let seen = -1;
+let epoch = 0;
+let chunks = [];
+let owners = new Map(); // place -> WeakRefs of metrics
+
+/** The number of the running SDK, 0 without one. */
+function currentEpoch() {
+  const now = control[0];
+  if (now !== seen) {
+    seen = now;
+    epoch = opened === null ? 0 : native.sdkEpoch();
+    chunks = [];
+    owners = new Map();
+  }
+  return epoch;
+}
+
+function chunkAt(index) {
+  if (chunks[index] === undefined) {
+    const memory = native.cellsChunk(index, epoch);
+    if (memory === null || memory === undefined) return undefined;
+    chunks[index] = new Float64Array(memory);
+    sweep();
+  }
+  return chunks[index];
+}
+
+/** Memory grew: places of removed series come back before it grows again. */
+function sweep() {
+  for (let places = native.cellsSweep(epoch); places && places.length > 0; places = native.cellsSweep(epoch)) {
+    for (const place of places) {
+      for (const reference of owners.get(place) || []) poison(reference.deref());
+      owners.delete(place);
+    }
+  }
+}
+
+function poison(metric) {
+  if (metric === undefined) return;
+  metric._cells = POISON;
+  metric._at = 0;
+}
+
+function own(place, metric) {
+  const list = owners.get(place);
+  if (list === undefined) {
+    owners.set(place, [new WeakRef(metric)]);
+    return;
+  }
+  if (list.length >= 8 && (list.length & (list.length - 1)) === 0) {
+    const alive = list.filter((reference) => reference.deref() !== undefined);
+    owners.set(place, alive);
+    alive.push(new WeakRef(metric));
+    return;
+  }
+  list.push(new WeakRef(metric));
+}
+
+/** Gives the metric the cells of a series. False when they cannot be had. */
+function bind(metric, series) {
+  const place = native.cellsBind(series);
+  if (!(place >= 0)) return false;
+  const cells = chunkAt(Math.floor(place / CHUNK));
+  if (cells === undefined) return false;
+  own(place, metric);
+  metric._cells = cells;
+  metric._at = place % CHUNK;
+  return true;
+}
+
+module.exports = { NO_BOUNDS, POISON, SCRATCH, bind, control, currentEpoch, poison };

@@ -1,0 +1,376 @@
+'use strict';
+// Counter, Gauge and Histogram: recording is a few loads and one or two stores into memory that the core reads, without a call, a lock
+// or an allocation; a gauge is one call. A recording never throws, whatever it is given, and is a no-op while telemetry is off.
+
+const { impl } = require('./loader.js');
+const cells = require('./cells.js');
+const runtime = require('./runtime.js');
+const base = require('./metric.js');
+
+const { control } = cells;
+const { Metric, alive, drop, find, isObject, numberOf, rebind } = base;
+const EXEMPLAR_TRIES = 64; // recordings outside of sampled spans until the next fold may ask again
+const SET = 0;
+const ADD = 1;
+const NOW = 2;
+
+const words = new Int32Array(8);
+
+// ---- exemplars ------------------------------------------------------------------------------------------------
+
+/** Puts ids into words as the core takes them; false when they are none. */
+function setWords(traceId, spanId) {
+  if (!/^[0-9a-f]{32}$/.test(traceId) || !/^[0-9a-f]{16}$/.test(spanId)) return false;
+  for (let i = 0; i < 4; i++) words[i] = parseInt(traceId.slice(8 * i, 8 * i + 8), 16);
+  for (let i = 0; i < 2; i++) words[4 + i] = parseInt(spanId.slice(8 * i, 8 * i + 8), 16);
+  words[6] = 1;
+  return true;
+}
+
+/** { traceId, spanId } or { trace_id, span_id }, as the user gave it. */
+function setGivenWords(exemplar) {
+  return setWords(String(exemplar.traceId || exemplar.trace_id), String(exemplar.spanId || exemplar.span_id));
+}
+
+/** The flag of the histogram asks for an exemplar: hands one over when a sampled span is current. */
+function offerExemplar(metric, value) {
+  const ids = require('./current.js').currentIds();
+  if (ids !== null && (ids.traceFlags & 1) !== 0 && setWords(ids.traceId, ids.spanId)) {
+    impl.cellsExemplar(metric._series, value, words);
+  } else if (++metric._tries < EXEMPLAR_TRIES) {
+    return;
+  }
+  metric._tries = 0;
+  metric._cells[metric._at] = 0;
+}
+
+function giveExemplar(metric, value, exemplar) {
+  try {
+    if (metric !== null && isObject(exemplar) && setGivenWords(exemplar)) impl.cellsExemplar(metric._series, value, words);
+  } catch {
+    // An exemplar that cannot be read is left out; the recording stands.
+  }
+}
+
+// ---- counters -------------------------------------------------------------------------------------------------
+
+/** 1 when added, 0 when the series was removed. What cannot be added is counted and done with. */
+function add(metric, amount) {
+  if (metric._seen !== control[0]) rebind(metric);
+  const array = metric._cells;
+  const at = metric._at;
+  const sum = array[at] + amount;
+  if (amount >= 0 && sum < Infinity) {
+    array[at] = sum;
+    return 1;
+  }
+  return refuse(metric, amount);
+}
+
+function refuse(metric, amount) {
+  const array = metric._cells;
+  if (array === cells.SCRATCH) {
+    array[metric._at] = 0;
+    return 1;
+  }
+  if (array !== cells.POISON && amount >= 0 && amount < Infinity && !alive(metric)) return 0;
+  drop(metric);
+  return 1;
+}
+
+/** A number that only grows. */
+class Counter extends Metric {
+  /** new Counter({ name, help, labelNames, ... }) or new Counter(name, help, labelNames, { ... }). */
+  constructor(...given) {
+    super(...prepare(base.COUNTER, given));
+    begin(this);
+  }
+
+  /**
+   * Adds 1 or a finite amount of zero or more: inc(), inc(amount), inc(labels), inc(labels, amount); an exemplar
+   * { traceId, spanId } may follow.
+   */
+  inc(first, second, exemplar) {
+    if (second === undefined && (first === undefined || typeof first === 'number')) {
+      if (add(this, first === undefined ? 1 : first) === 0) lost(this, null, add, first === undefined ? 1 : first);
+    } else if (typeof first === 'object' && first !== null && exemplar === undefined) {
+      const amount = second === undefined ? 1 : numberOf(second);
+      const child = find(this, first);
+      if (child !== null && add(child, amount) === 0) lost(this, first, add, amount);
+    } else {
+      incWith(this, first, second, exemplar);
+    }
+  }
+}
+
+/** The rarer forms: inc(amount, exemplar), inc(undefined, amount), inc(labels, amount, exemplar) and wrong types. */
+function incWith(metric, first, second, exemplar) {
+  const withLabels = isObject(first);
+  const amount = numberOf(withLabels || first === undefined || first === null ? (second === undefined ? 1 : second) : first);
+  const given = isObject(second) ? second : exemplar;
+  const child = withLabels ? find(metric, first) : metric;
+  if (child !== null && add(child, amount) === 0) lost(metric, withLabels ? first : null, add, amount);
+  if (amount >= 0) giveExemplar(child, amount, given);
+}
+
+/** The series was removed: a metric without labels and a look-up by labels go on with a new one, an old child records nothing. */
+function lost(metric, labels, record, value) {
+  let next = null;
+  if (labels !== null && metric._depth > 0) next = base.successor(metric, labels);
+  else if (metric._values === null) rebind((next = metric));
+  if (next === null || record(next, value) === 0) drop(metric);
+}
+
+// ---- gauges ---------------------------------------------------------------------------------------------------
+
+function gauge(metric, call, value) {
+  if (metric._seen !== control[0]) rebind(metric);
+  if (metric._series === 0) drop(metric);
+  else if (impl.cellsGauge(metric._series, call, value) === false) return 0;
+  return 1;
+}
+
+const gaugeSet = (metric, value) => gauge(metric, SET, value);
+const gaugeAdd = (metric, value) => gauge(metric, ADD, value);
+const gaugeNow = (metric) => gauge(metric, NOW, 0);
+
+function gaugeCall(metric, labels, record, value) {
+  const child = labels === null ? metric : find(metric, labels);
+  if (child !== null && record(child, value) === 0) lost(metric, labels, record, value);
+}
+
+/** Adds sign * amount; what is not a number would make every later value NaN. */
+function gaugeBy(metric, sign, first, second) {
+  const labels = isObject(first) ? first : null;
+  const given = labels !== null || first === undefined || first === null ? second : first;
+  const amount = given === undefined ? 1 : numberOf(given);
+  if (amount === amount) gaugeCall(metric, labels, gaugeAdd, sign * amount);
+  else refused(metric);
+}
+
+/** Counts a value that is no number, unless telemetry is off. */
+function refused(metric) {
+  if (metric._seen !== control[0]) rebind(metric);
+  drop(metric);
+}
+
+/** A number that goes up and down. */
+class Gauge extends Metric {
+  /** new Gauge({ name, help, labelNames, ... }) or new Gauge(name, help, labelNames, { ... }). */
+  constructor(...given) {
+    super(...prepare(base.GAUGE, given));
+    begin(this);
+  }
+
+  /** inc(), inc(amount), inc(labels), inc(labels, amount) */
+  inc(first, second) {
+    gaugeBy(this, 1, first, second);
+  }
+
+  /** dec(), dec(amount), dec(labels), dec(labels, amount) */
+  dec(first, second) {
+    gaugeBy(this, -1, first, second);
+  }
+
+  /** set(value), set(labels, value). NaN and infinities are values of a gauge, other types than numbers are not. */
+  set(first, second) {
+    const labels = isObject(first) ? first : null;
+    const given = labels !== null ? second : first;
+    if (typeof given === 'number' || typeof given === 'bigint') gaugeCall(this, labels, gaugeSet, Number(given));
+    else refused(this);
+  }
+
+  /** The Unix time in seconds. */
+  setToCurrentTime(labels) {
+    gaugeCall(this, isObject(labels) ? labels : null, gaugeNow, 0);
+  }
+
+  /** Returns a function that sets the gauge to the seconds since now and returns them. */
+  startTimer(labels) {
+    return timer(labels, (all, seconds) => (all === null ? this.set(seconds) : this.set(all, seconds)));
+  }
+
+  /** callback() gives the value before each exposition that this thread makes. */
+  setFunction(callback) {
+    if (typeof callback === 'function') this._callback = callback;
+    else runtime.warnOnce(`setFunction() of the gauge '${this.name.slice(0, 100)}' was given no function. The gauge keeps its value.`);
+    if (this._values !== null && typeof callback === 'function') base.watch(this);
+  }
+}
+
+// ---- histograms -----------------------------------------------------------------------------------------------
+
+/** The number of bounds below value: the bucket that counts it. */
+function bucketOf(bounds, value) {
+  let low = 0;
+  let high = bounds.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (bounds[middle] < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** 1 when observed, 0 when the series was removed. */
+function observe(metric, value) {
+  if (metric._seen !== control[0]) rebind(metric);
+  const array = metric._cells;
+  const at = metric._at;
+  if (array[at] !== 0 || value !== value) {
+    const done = observeFlagged(metric, value);
+    if (done !== 2) return done;
+  }
+  array[at + 2 + bucketOf(metric._bounds, value)] += 1;
+  if (value - value === 0) array[at + 1] += value; // an infinity would spoil the sum for good
+  return 1;
+}
+
+/** 2: go on. */
+function observeFlagged(metric, value) {
+  const array = metric._cells;
+  if (array === cells.SCRATCH) return 1;
+  if (array === cells.POISON || value !== value) {
+    drop(metric);
+    return 1;
+  }
+  if (!alive(metric)) return 0;
+  offerExemplar(metric, value);
+  return 2;
+}
+
+/** Observations counted in buckets. */
+class Histogram extends Metric {
+  /** new Histogram({ name, help, labelNames, buckets, ... }) or new Histogram(name, help, labelNames, { buckets, ... }). */
+  constructor(...given) {
+    super(...prepare(base.HISTOGRAM, given));
+    begin(this);
+  }
+
+  /** observe(value), observe(labels, value): any number but NaN; an exemplar { traceId, spanId } may follow. */
+  observe(first, second, exemplar) {
+    if (typeof first === 'number' && second === undefined) {
+      if (observe(this, first) === 0) lost(this, null, observe, first);
+    } else if (typeof first === 'object' && first !== null && typeof second === 'number' && exemplar === undefined) {
+      const child = find(this, first);
+      if (child !== null && observe(child, second) === 0) lost(this, first, observe, second);
+    } else {
+      observeWith(this, first, second, exemplar);
+    }
+  }
+
+  /** Returns a function that observes the seconds since now and returns them. Labels may be given at either end. */
+  startTimer(labels) {
+    return timer(labels, (all, seconds) => (all === null ? this.observe(seconds) : this.observe(all, seconds)));
+  }
+
+  /** Shows a label set before its first observation. */
+  zero(labels) {
+    if (isObject(labels)) find(this, labels);
+  }
+
+  /** The number of observations over all threads of the process. */
+  get count() {
+    base.fresh(this);
+    if (this._series === 0) return 0;
+    impl.cellsFold();
+    return impl.seriesCount(this._series);
+  }
+}
+
+function observeWith(metric, first, second, exemplar) {
+  const withLabels = isObject(first);
+  const value = numberOf(withLabels || first === undefined || first === null ? second : first);
+  const given = isObject(second) ? second : exemplar;
+  const child = withLabels ? find(metric, first) : metric;
+  if (child !== null && observe(child, value) === 0) lost(metric, withLabels ? first : null, observe, value);
+  if (value === value) giveExemplar(child, value, given);
+}
+
+function timer(labels, done) {
+  const start = performance.now();
+  const before = isObject(labels) ? labels : null;
+  return (after) => {
+    const seconds = (performance.now() - start) / 1000;
+    try {
+      done(isObject(after) ? { ...before, ...after } : before, seconds);
+    } catch {
+      // Labels that cannot be read name no series.
+    }
+    return seconds;
+  };
+}
+
+// ---- declaration ----------------------------------------------------------------------------------------------
+
+/** What the base class is made of: a child's definition and values, or a new definition. */
+function prepare(type, given) {
+  return base.isDefinition(given[0]) ? given : [base.define(type, given), null];
+}
+
+function begin(metric) {
+  if (metric._values === null) base.declare(metric);
+}
+
+// ---- exposition -----------------------------------------------------------------------------------------------
+
+/** One gauge's function; a promise is answered for by the next exposition. */
+function runCallback(metric, waiting) {
+  const { collect } = metric._definition;
+  try {
+    if (metric._callback !== null) {
+      const value = metric._callback();
+      if (typeof value === 'number' && value === value) gaugeCall(metric, null, gaugeSet, value);
+    }
+    const result = collect !== null && metric._values === null ? collect.call(metric) : undefined;
+    if (result !== undefined && result !== null && typeof result.then === 'function') waiting.push(Promise.resolve(result).catch(() => undefined));
+  } catch {
+    // The gauge keeps its value.
+  }
+}
+
+function prepareExposition() {
+  const waiting = [];
+  base.bindAll();
+  base.each((metric) => {
+    if (metric._callback !== null || metric._definition.collect !== null) runCallback(metric, waiting);
+  });
+  return waiting;
+}
+
+function acceptOf(accept) {
+  return typeof accept === 'string' ? accept : undefined;
+}
+
+/**
+ * The metrics of the whole process as text, in the format that an Accept header asks for (Prometheus text 0.0.4 by default, else
+ * OpenMetrics 1.0); '' while metrics are off. Callbacks that return promises count for the next call.
+ */
+function metricsText(accept) {
+  try {
+    prepareExposition();
+    const answer = impl.expose(acceptOf(accept));
+    return answer === null || answer === undefined ? '' : answer.body;
+  } catch {
+    return '';
+  }
+}
+
+/** The content type of metricsText(accept). */
+function metricsContentType(accept) {
+  return impl.negotiate(acceptOf(accept));
+}
+
+/** { contentType, body } of the same text, made off the event loop, after all callbacks are done. Never rejects. */
+async function exposeMetrics(accept) {
+  const contentType = metricsContentType(accept);
+  try {
+    await Promise.all(prepareExposition());
+    const answer = await impl.exposeAsync(acceptOf(accept));
+    return answer === null || answer === undefined ? { contentType, body: '' } : answer;
+  } catch {
+    return { contentType, body: '' };
+  }
+}
+
+module.exports = { Counter, Gauge, Histogram, exposeMetrics, metricsContentType, metricsText };
