@@ -22,8 +22,10 @@ if [ "$what" = test ]; then
     need="$need clang-runtime"
   fi
 fi
+# Node 20 or newer with npm; distributions that have only an older one still have the npm that fetches a newer one.
+command -v npm >/dev/null || need="$need npm"
 need=$(echo $need)
-[ -n "$need" ] || exit 0
+[ -n "$need" ] || { tools/node-find.sh >/dev/null; exit 0; }
 if [ "$(id -u)" = 0 ]; then sudo=; elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then sudo="sudo -n"; else
   echo "setup: please install these packages and run the command again:"; echo "  apt-get install ${need/clang-runtime/libclang-rt-dev}"; exit 1
 fi
@@ -36,3 +38,4 @@ case " $need " in *" clang-runtime "*)
   if apt-cache show "libclang-rt-$version-dev" >/dev/null 2>&1; then need="$need libclang-rt-$version-dev"; fi ;;
 esac
 $sudo apt-get install -y -qq --no-install-recommends $need >/dev/null
+tools/node-find.sh >/dev/null

@@ -88,7 +88,6 @@ function compile() {
   const output = `${done.stdout || ''}\n${done.stderr || ''}`;
   if (done.error) throw done.error;
   if (done.status !== 0) throw Object.assign(new Error(firstError(output)), { output });
-  if (/warning:/.test(output)) process.stderr.write(output);
 }
 
 function main() {

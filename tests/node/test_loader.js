@@ -94,21 +94,21 @@ test('an addon that could not be built: the reason of the installation', () =>
     copyOfPackage(undefined, 'the native core could not be built: no compiler'),
   ));
 
-const whole = fs.readFileSync(ADDON);
+const binary = fs.readFileSync(ADDON);
 for (const [name, content] of [
   ['empty', ''],
   ['text', 'not a library'],
   ['zeros', Buffer.concat([Buffer.from('\x7fELF'), Buffer.alloc(200)])],
-  ['a head without a body', whole.subarray(0, 80)],
-  ['cut to 1 %', whole.subarray(0, whole.length / 100)],
-  ['cut to 10 %', whole.subarray(0, whole.length / 10)],
-  ['cut to 50 %', whole.subarray(0, whole.length / 2)],
+  ['a head without a body', binary.subarray(0, 80)],
+  ['cut to 1 %', binary.subarray(0, binary.length / 100)],
+  ['cut to 10 %', binary.subarray(0, binary.length / 10)],
+  ['cut to 50 %', binary.subarray(0, binary.length / 2)],
 ]) {
   test(`a damaged addon: ${name}`, () => check({}, /could not be loaded: /, copyOfPackage(content)));
 }
 
 test('an addon of another version', async () => {
-  const entry = copyOfPackage(whole);
+  const entry = copyOfPackage(binary);
   const file = path.resolve(entry, '../../../../package.json');
   fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replace(/"version": "[^"]+"/, '"version": "0.0.0"'));
   await check({}, /the native core is version .*, the package 0\.0\.0/, entry);
@@ -122,11 +122,19 @@ test('requiring the package starts nothing', async () => {
   assert.deepEqual([done.code, done.stdout, done.stderr], [0, 'false 0 0\n', '']);
 });
 
-test('entry points for runtimes without native code have the package surface', () => {
+test('the entry point for runtimes without native code has the whole surface and needs nothing of Node', () => {
   const edge = require('../../bindings/node/lib/noop_entry.js');
-  for (const name of ['init', 'shutdown', 'flush', 'telemetryStatus', 'startSpan', 'withSpan', 'Counter', 'register']) {
-    assert.equal(typeof edge[name], 'function', name);
+  const whole = require('../../bindings/node/lib/index.js');
+  for (const [name, item] of Object.entries(whole)) assert.equal(typeof edge[name], typeof item, name);
+  for (const name of ['Span', 'Tracer', 'Counter', 'Gauge', 'Histogram'].filter((one) => whole[one])) {
+    const methods = Object.getOwnPropertyNames(whole[name].prototype).filter((method) => !method.startsWith('_'));
+    const ours = new edge[name]();
+    for (const method of methods) assert.ok(method in ours, `${name}.${method}`);
   }
+  assert.equal(
+    edge.withSpan('name', {}, (span) => span.setAttribute('a', 1).isRecording()),
+    false,
+  );
   const source = ['noop_entry.js', 'noop.js'].map((name) =>
     fs.readFileSync(path.join(ROOT, 'bindings/node/lib', name), 'utf8'),
   );

@@ -59,7 +59,8 @@ function cutShort(file) {
  */
 function flags() {
   const plain = os.constants.dlopen.RTLD_LAZY;
-  return process.env.LD_PRELOAD ? plain : plain | RTLD_DEEPBIND;
+  const preloaded = process.env.LD_PRELOAD || fs.existsSync('/etc/ld.so.preload');
+  return preloaded ? plain : plain | RTLD_DEEPBIND;
 }
 
 function open(file) {

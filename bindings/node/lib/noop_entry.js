@@ -1,43 +1,66 @@
 'use strict';
-// The whole surface for runtimes that cannot load native code (edge runtimes, browsers): every call is there and records nothing.
-// Needs nothing of Node.
+// The whole surface for runtimes that cannot load native code (edge runtimes, browsers): every call is there, functions that are
+// handed in run as they would, and nothing is recorded. Needs nothing of Node.
 
 const noop = require('./noop.js');
 
-const pass = (request, response, next) => (typeof next === 'function' ? next() : undefined);
-const status = () => ({
-  enabled: false,
-  backend: 'noop',
-  impl: 'noop',
-  impl_reason: 'this runtime has no native code',
-});
-const carrierOf = (carrier) => (carrier === undefined || carrier === null ? {} : carrier);
+const nothing = () => undefined;
+const SpanKind = Object.freeze({ INTERNAL: 1, SERVER: 2, CLIENT: 3, PRODUCER: 4, CONSUMER: 5 });
+const StatusCode = Object.freeze({ UNSET: 0, OK: 1, ERROR: 2 });
+const REASON = 'this runtime has no native code';
 
-const span = {
-  traceId: '',
-  spanId: '',
-  spanContext: () => ({ traceId: '0'.repeat(32), spanId: '0'.repeat(16), traceFlags: 0 }),
-  isRecording: () => false,
-  end: () => undefined,
-};
-for (const name of [
-  'setAttribute',
-  'setAttributes',
-  'addEvent',
-  'addLink',
-  'addLinks',
-  'setStatus',
-  'updateName',
-  'recordException',
-]) {
-  span[name] = () => span;
+// ---- spans -----------------------------------------------------------------------------------------------------
+
+class Span {
+  traceId = '0'.repeat(32);
+  spanId = '0'.repeat(16);
+  traceFlags = 0;
+  traceState = '';
+  baggage = null;
+  get span() {
+    return this;
+  }
+  isRecording() {
+    return false;
+  }
+  spanContext() {
+    return { traceId: this.traceId, spanId: this.spanId, traceFlags: 0 };
+  }
+  end() {}
 }
+const CHAINED = ['addEvent', 'addLink', 'addLinks', 'recordException', 'setAttribute', 'setAttributes', 'setStatus'];
+for (const name of [...CHAINED, 'updateName']) {
+  Span.prototype[name] = function chained() {
+    return this;
+  };
+}
+const INVALID = new Span();
+const ROOT = Object.freeze({ span: null, baggage: null });
 
-/** withSpan(name, fn), withSpan(name, attributes, fn) */
+/** Runs the function among the arguments with a span. */
 function withSpan(...given) {
   const body = given.find((item) => typeof item === 'function');
-  return body === undefined ? undefined : body(span);
+  return body === undefined ? undefined : body(INVALID);
 }
+
+class Tracer {
+  startSpan() {
+    return INVALID;
+  }
+  startActiveSpan(...given) {
+    return withSpan(...given);
+  }
+  withSpan(...given) {
+    return withSpan(...given);
+  }
+}
+
+const traced = (name, fn) => (typeof name === 'function' ? name : fn);
+const runWithContext = (context, fn, ...given) => (typeof fn === 'function' ? fn(...given) : undefined);
+const inject = (carrier) => (carrier === undefined || carrier === null ? {} : carrier);
+const context = () => ROOT;
+
+// ---- metrics ---------------------------------------------------------------------------------------------------
 
 class Metric {
   labels() {
@@ -45,36 +68,69 @@ class Metric {
   }
   remove() {}
   clear() {}
+  reset() {}
+}
+
+class Counter extends Metric {
+  inc() {}
+}
+
+class Gauge extends Metric {
   inc() {}
   dec() {}
   set() {}
   setToCurrentTime() {}
-  observe() {}
+  setFunction() {}
   startTimer() {
-    return () => 0;
+    return nothing;
+  }
+}
+
+class Histogram extends Metric {
+  observe() {}
+  zero() {}
+  startTimer() {
+    return nothing;
   }
 }
 
 module.exports = {
-  init: () => undefined,
+  init: nothing,
   shutdown: () => Promise.resolve(true),
   flush: () => Promise.resolve(true),
-  telemetryStatus: status,
-  startSpan: () => span,
+  telemetryStatus: () => ({ enabled: false, backend: 'noop', impl: 'noop', impl_reason: REASON }),
+  startSpan: () => INVALID,
   withSpan,
-  getCurrentSpan: () => span,
+  traced,
+  getTracer: () => new Tracer(),
+  getCurrentSpan: () => INVALID,
   getCurrentTraceId: () => '',
   getCurrentSpanId: () => '',
-  inject: carrierOf,
-  extract: () => ({ span }),
-  recordHttpSpan: () => undefined,
-  recordJobSpan: () => undefined,
-  recordExternalApiSpan: () => undefined,
-  Counter: class Counter extends Metric {},
-  Gauge: class Gauge extends Metric {},
-  Histogram: class Histogram extends Metric {},
-  metricsText: () => Promise.resolve({ contentType: noop.negotiate(), body: '' }),
-  telemetryMiddleware: () => pass,
-  metricsHandler: () => pass,
-  register: () => Promise.resolve(),
+  getCurrentContext: context,
+  runWithContext,
+  inject,
+  extract: context,
+  clearBaggage: context,
+  getAllBaggage: () => ({}),
+  getBaggage: nothing,
+  removeBaggage: context,
+  setBaggage: context,
+  recordExternalApiSpan: nothing,
+  recordHttpSpan: nothing,
+  recordJobSpan: nothing,
+  instrumentOutgoing: () => nothing,
+  Counter,
+  Gauge,
+  Histogram,
+  metricsText: () => '',
+  metricsContentType: () => noop.negotiate(),
+  exposeMetrics: () => Promise.resolve({ contentType: noop.negotiate(), body: '' }),
+  Span,
+  Tracer,
+  SpanKind,
+  StatusCode,
+  takeExported: () => [],
+  version: '',
+  impl: 'noop',
+  implReason: REASON,
 };
