@@ -38,6 +38,23 @@ add(double *cell, double amount)
     djp_store_relaxed(bits, djp__double_to_bits(djp__bits_to_double(djp_load_relaxed(bits)) + amount));
 }
 
+static DJP_ATOMIC(uint32_t) * word(double *cell, int which)
+{
+    return (DJP_ATOMIC(uint32_t) *)(void *)cell + which;
+}
+
+static void
+add_one(double *cell)
+{
+    djp_store_relaxed(word(cell, 0), djp_load_relaxed(word(cell, 0)) + 1);
+}
+
+static int
+removed(double *cell)
+{
+    return djp_load_acquire(word(cell, 1)) != 0;
+}
+
 static djp_series *
 counter_of(djp_registry *registry, const char *name)
 {
@@ -64,7 +81,11 @@ what_was_added_is_shown_once(void **state)
     assert_ptr_equal(cell, place_of(cells, c));
     for (int i = 0; i < 1000; i++) {
         double amount = i % 3 == 0 ? 1 : i % 3 == 1 ? 0.25 : 7;
-        add(cell, amount);
+        if (amount == 1) {
+            add_one(cell);
+        } else {
+            add(&cell[1], amount);
+        }
         expected += amount;
         if (i % 7 == 0) {
             djp_counter_add(c, 1); /* beside the cells */
@@ -77,7 +98,7 @@ what_was_added_is_shown_once(void **state)
         djp_registry_fold(r);
     }
     assert_true(djp_series_value(c) == expected);
-    add(cell, 1);
+    add_one(cell);
     fixture_assert_shows(r, DJP_TEXT_0_0_4, "\nc_total 2892.25\n"); /* the exposition folds by itself */
     djp_cells_unref(cells);
     assert_int_equal(fixture_counters(r).dropped, 0);
@@ -93,18 +114,35 @@ several_writers_add_up(void **state)
     djp_cells *writers[5];
     for (int i = 0; i < 5; i++) {
         writers[i] = cells_of(r, 0);
-        add(place_of(writers[i], c), 10);
+        add(&place_of(writers[i], c)[1], 10);
     }
     djp_cells_end(writers[2]);
     assert_true(djp_series_value(c) == 10);
-    add(place_of(writers[2], c), 10); /* nobody listens any more */
+    add(&place_of(writers[2], c)[1], 10); /* nobody listens any more */
     djp_registry_fold(r);
     assert_true(djp_series_value(c) == 50);
     for (int i = 4; i >= 0; i--) {
-        add(place_of(writers[i], c), 1);
+        add_one(place_of(writers[i], c));
         djp_cells_unref(writers[i]);
     }
     assert_true(djp_series_value(c) == 54);
+    djp_registry_free(r);
+}
+
+static void
+ones_may_wrap_around(void **state)
+{
+    (void)state;
+    djp_registry *r = fixture_registry(0, 0);
+    djp_cells *cells = cells_of(r, 0);
+    djp_series *c = counter_of(r, "c");
+    double *cell = place_of(cells, c);
+    for (uint32_t i = 1; i <= 12; i++) {
+        djp_store_relaxed(word(cell, 0), i * 0x60000000u);
+        djp_registry_fold(r);
+        assert_true(djp_series_value(c) == (double)i * 0x60000000u);
+    }
+    djp_cells_unref(cells);
     djp_registry_free(r);
 }
 
@@ -177,25 +215,27 @@ removed_series_tell_their_writer(void **state)
     djp_family *family = fixture_family(r, DJP_COUNTER, "c", 1);
     djp_family *others = fixture_family(r, DJP_HISTOGRAM, "h", 1);
     double *cell = place_of(cells, fixture_series(family, "x")), *cell_h = place_of(cells, fixture_series(others, "x"));
-    add(cell, 5);
+    add(&cell[1], 5);
+    add_one(cell);
     djp_family_clear(family);
     djp_family_clear(others);
+    assert_false(removed(cell) || removed(cell_h));
     djp_registry_fold(r);
-    assert_true(isnan(cell[0]) && cell_h[0] == DJP_CELLS_REMOVED);
+    assert_true(removed(cell) && removed(cell_h));
     assert_int_equal(fixture_counters(r).dropped, 0); /* what was there before went with the series */
-    cell[0] = 6; /* the writer was just adding */
-    cell_h[0] = 0;
+    add(&cell[1], 1); /* the writer was just adding */
+    add_one(cell);
     add(&cell_h[2], 3);
     djp_registry_fold(r);
-    assert_true(isnan(cell[0]) && cell_h[0] == DJP_CELLS_REMOVED);
-    assert_int_equal(fixture_counters(r).dropped, 4);
+    djp_registry_fold(r);
+    assert_int_equal(fixture_counters(r).dropped, 5);
     djp_series *again = fixture_series(family, "x");
     double *fresh = place_of(cells, again);
     assert_ptr_not_equal(fresh, cell);
-    add(fresh, 2);
+    add(&fresh[1], 2);
     djp_registry_fold(r);
     assert_true(djp_series_value(again) == 2);
-    assert_int_equal(fixture_counters(r).dropped, 4);
+    assert_int_equal(fixture_counters(r).dropped, 5);
     djp_cells_unref(cells);
     djp_registry_free(r);
 }
@@ -242,12 +282,12 @@ many_series_fill_many_chunks(void **state)
     djp_family *family = fixture_family(r, DJP_COUNTER, "c", 1);
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < MANY; i++) {
-            add(place_of(cells, fixture_numbered(family, i)), i);
+            add(&place_of(cells, fixture_numbered(family, i))[1], i);
         }
     }
     djp_registry_fold(r);
-    assert_non_null(djp_cells_chunk(cells, 2));
-    assert_null(djp_cells_chunk(cells, 3));
+    assert_non_null(djp_cells_chunk(cells, 4));
+    assert_null(djp_cells_chunk(cells, 5));
     for (int i = 0; i < MANY; i += 17) {
         assert_true(djp_series_value(fixture_numbered(family, i)) == 2.0 * i);
     }
@@ -263,7 +303,7 @@ the_overflow_series_has_a_cell(void **state)
     djp_cells *cells = cells_of(r, 0);
     djp_family *family = fixture_family(r, DJP_COUNTER, "c", 1);
     for (int i = 0; i < 100; i++) {
-        add(place_of(cells, fixture_numbered(family, i)), 1);
+        add_one(place_of(cells, fixture_numbered(family, i)));
     }
     fixture_assert_shows(r, DJP_TEXT_0_0_4, "c_total{a=\"__overflow__\"} 98\n");
     djp_cells_unref(cells);
@@ -278,15 +318,16 @@ the_registry_may_go_first(void **state)
     djp_cells *cells = cells_of(r, 1), *other = cells_of(r, 0);
     double *cell = place_of(cells, counter_of(r, "c"));
     djp_cells_ref(cells);
+    assert_false(removed(cell));
     djp_registry_free(r);
-    add(cell, 1);
-    assert_true(*cell == 1);
+    assert_true(removed(cell));
+    add_one(cell);
     uint32_t place;
     assert_int_equal(djp_cells_sweep(&place, 1, cells), 0);
     djp_cells_end(cells);
     djp_cells_end(cells);
     djp_cells_unref(cells);
-    add(cell, 1);
+    add(&cell[1], 1);
     djp_cells_unref(cells);
     djp_cells_unref(other);
 }
@@ -300,9 +341,9 @@ flags_ask_for_exemplars(void **state)
     double bounds[] = {1, 2};
     djp_series *h = histogram_with(r, "h", bounds, 2);
     double *asked = place_of(with, h), *silent = place_of(without, h);
-    assert_true(asked[0] == DJP_CELLS_PLAIN);
+    assert_true(djp_load_relaxed(word(asked, 0)) == 0);
     djp_registry_fold(r);
-    assert_true(asked[0] == DJP_CELLS_EXEMPLAR && silent[0] == DJP_CELLS_PLAIN);
+    assert_true(djp_load_relaxed(word(asked, 0)) == 1 && djp_load_relaxed(word(silent, 0)) == 0);
     djp_span_context context = {{1}, {2}, DJP_FLAG_SAMPLED, 0, NULL};
     djp__histogram_exemplar(h, 1.5, &context);
     djp__histogram_exemplar(h, NAN, &context);
@@ -363,7 +404,7 @@ every_failing_allocation_is_survived(void **state)
         assert_true(bound || placed == DJP_ENOMEM);
         assert_true(made == 0 || cells == NULL);
         if (made == 0) {
-            add(place_of(cells, c), 1); /* later there is memory again */
+            add_one(place_of(cells, c)); /* later there is memory again */
         }
         djp_cells_unref(cells);
     }
@@ -386,7 +427,8 @@ write_all(void *argument)
 {
     writer *w = argument;
     for (int i = 0; i < WRITES; i++) {
-        add(w->counter, 1);
+        add_one(w->counter);
+        add(&w->counter[1], 0.5);
         add(&w->histogram[2 + i % 3], 1);
         add(&w->histogram[1], 0.5);
     }
@@ -422,7 +464,7 @@ nothing_goes_backwards_beside_a_writer(void **state)
         pthread_join(threads[i], NULL);
         djp_cells_unref(cells[i]);
     }
-    assert_true(djp_series_value(c) == 2.0 * WRITES);
+    assert_true(djp_series_value(c) == 3.0 * WRITES);
     assert_int_equal(djp_series_count(h), 2 * WRITES);
     assert_true(djp_series_value(h) == 1.0 * WRITES);
     djp_registry_free(r);
@@ -459,8 +501,8 @@ binding_beside_removals_stays_sound(void **state)
     assert_int_equal(pthread_create(&thread, NULL, remove_and_fold, &c), 0);
     uint32_t places[64];
     for (int i = 0; i < 20000; i++) {
-        add(place_of(cells, fixture_numbered(c.family, i % 50)), 1);
-        add(cell, 1);
+        add_one(place_of(cells, fixture_numbered(c.family, i % 50)));
+        add_one(cell);
         if (i % 64 == 0) {
             djp_cells_sweep(places, 64, cells);
         }
@@ -479,6 +521,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_added_is_shown_once),
         cmocka_unit_test(several_writers_add_up),
+        cmocka_unit_test(ones_may_wrap_around),
         cmocka_unit_test(histograms_show_counts_with_their_buckets),
         cmocka_unit_test(every_number_of_buckets_has_its_place),
         cmocka_unit_test(removed_series_tell_their_writer),

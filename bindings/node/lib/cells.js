@@ -6,11 +6,16 @@ const { native } = require('./loader.js');
 
 const CHUNK = 8192; // doubles
 
-/** Where recordings go while metrics are off; large enough for every histogram. Nobody reads it. */
-const SCRATCH = new Float64Array(256);
-/** What a metric without a series holds: not a number for a counter, a set flag for a histogram. Never written. */
-const POISON = new Float64Array([Number.NaN]);
+/** What a metric holds while metrics are off, and one without a series: the mark of a removed series. Never written. */
+const OFF = removedCell();
+const POISON = removedCell();
 const NO_BOUNDS = new Float64Array(0);
+
+function removedCell() {
+  const ints = new Int32Array(4);
+  ints[1] = 1;
+  return { doubles: new Float64Array(ints.buffer), ints };
+}
 
 function openControl() {
   try {
@@ -46,7 +51,7 @@ function chunkAt(index) {
   if (chunks[index] === undefined) {
     const memory = native.cellsChunk(index, epoch);
     if (memory === null || memory === undefined) return undefined;
-    chunks[index] = new Float64Array(memory);
+    chunks[index] = { doubles: new Float64Array(memory), ints: new Int32Array(memory) };
     sweep();
   }
   return chunks[index];
@@ -62,10 +67,16 @@ function sweep() {
   }
 }
 
+/** Points a metric at cells: doubles from _at, and the two words of the first one from _int. */
+function point(metric, cells, at) {
+  metric._cells = cells.doubles;
+  metric._at = at;
+  metric._ints = cells.ints;
+  metric._int = 2 * at;
+}
+
 function poison(metric) {
-  if (metric === undefined) return;
-  metric._cells = POISON;
-  metric._at = 0;
+  if (metric !== undefined) point(metric, POISON, 0);
 }
 
 function own(place, metric) {
@@ -90,9 +101,8 @@ function bind(metric, series) {
   const cells = chunkAt(Math.floor(place / CHUNK));
   if (cells === undefined) return false;
   own(place, metric);
-  metric._cells = cells;
-  metric._at = place % CHUNK;
+  point(metric, cells, place % CHUNK);
   return true;
 }
 
-module.exports = { NO_BOUNDS, POISON, SCRATCH, bind, control, currentEpoch, poison };
+module.exports = { NO_BOUNDS, OFF, POISON, bind, control, currentEpoch, point, poison };

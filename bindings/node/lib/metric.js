@@ -103,8 +103,10 @@ class Metric {
   /** @hideconstructor */
   constructor(definition, values) {
     this._seen = -1; // control[0] when it was bound
-    this._cells = cells.SCRATCH;
+    this._cells = cells.OFF.doubles;
     this._at = 0;
+    this._ints = cells.OFF.ints;
+    this._int = 0;
     this._bounds = cells.NO_BOUNDS;
     this._look = null; // Maps from label value to label value to metric; null where there is nothing to look up
     this._depth = values === null ? definition.labelNames.length : 0;
@@ -177,6 +179,8 @@ class Metric {
   }
 }
 
+const isOff = (metric) => metric._cells === cells.OFF.doubles;
+
 /** Looks the metric's series up again when telemetry began or ended meanwhile. */
 function fresh(metric) {
   if (metric._seen !== control[0]) rebind(metric);
@@ -187,13 +191,11 @@ function rebind(metric) {
   metric._seen = control[0];
   metric._series = 0;
   metric._look = null;
-  metric._cells = cells.SCRATCH;
-  metric._at = definition.type === HISTOGRAM ? 1 : 0; // apart, so that a sum is never taken for a flag
   metric._bounds = cells.NO_BOUNDS;
   const family = familyOf(definition);
+  cells.point(metric, family === 0 ? cells.OFF : cells.POISON, 0);
   if (family === 0) return;
   if (metric._values === NOWHERE || metric._depth > 0) {
-    cells.poison(metric);
     metric._look = metric._trie;
     metric._overflow = null;
     return;
@@ -202,14 +204,10 @@ function rebind(metric) {
 }
 
 function bindSeries(metric, series) {
-  metric._series = series;
   const { type } = metric._definition;
-  if (series === 0 || (type !== GAUGE && !cells.bind(metric, series))) {
-    metric._series = 0;
-    cells.poison(metric);
-  } else if (type === HISTOGRAM) {
-    metric._bounds = boundsOf(metric._definition, series);
-  }
+  if (series === 0) return;
+  if (type === HISTOGRAM) metric._bounds = boundsOf(metric._definition, series);
+  if (type === GAUGE || cells.bind(metric, series)) metric._series = series;
 }
 
 function boundsOf(definition, series) {
@@ -341,9 +339,7 @@ function labelled(metric, given) {
 
 /** Whether its series has not been removed, as far as this is known without a call. */
 function alive(metric) {
-  if (metric._seen !== control[0]) return true;
-  const first = metric._cells[metric._at];
-  return metric._definition.type === HISTOGRAM ? first < 2 : first === first;
+  return metric._definition.type === GAUGE || metric._seen !== control[0] || metric._ints[metric._int + 1] === 0;
 }
 
 function again(metric, values, dead) {
@@ -374,7 +370,6 @@ function remove(metric, given) {
 
 /** The metric of a label object, or null when metrics are off. Never throws. */
 function find(metric, labels) {
-  if (metric._seen !== control[0]) rebind(metric);
   const look = metric._look;
   if (look === null) return findNone(metric, labels);
   try {
@@ -408,8 +403,12 @@ function findMissed(metric, labels) {
 
 /** A label object for a metric that has nothing to look up: {} stands for the metric itself. */
 function findNone(metric, labels) {
+  if (metric._seen !== control[0]) {
+    rebind(metric);
+    if (metric._look !== null) return find(metric, labels);
+  }
+  if (isOff(metric)) return null;
   try {
-    if (metric._cells === cells.SCRATCH && metric._series === 0) return null;
     if (metric._depth === 0 && Object.keys(labels).length === 0) return metric;
   } catch {
     // A proxy that refuses to tell its keys names no series.
@@ -430,7 +429,7 @@ function successor(metric, labels) {
 /** Counts a recording that could not be kept, and says why where a metric with labels was used without them. */
 function drop(metric) {
   const definition = metric._definition;
-  if (metric._series === 0 && metric._cells === cells.SCRATCH) return; // off
+  if (isOff(metric)) return;
   if (metric._values === null && metric._depth > 0) {
     runtime.warnOnce(
       `The metric '${definition.name.slice(0, 100)}' has labels and was used without them. Its recordings are dropped until ` +
@@ -504,6 +503,7 @@ module.exports = {
   fresh,
   isDefinition,
   isObject,
+  isOff,
   numberOf,
   rebind,
   successor,

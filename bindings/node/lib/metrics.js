@@ -8,11 +8,12 @@ const runtime = require('./runtime.js');
 const base = require('./metric.js');
 
 const { control } = cells;
-const { Metric, alive, drop, find, isObject, numberOf, rebind } = base;
+const { Metric, alive, drop, find, isObject, isOff, numberOf, rebind } = base;
 const EXEMPLAR_TRIES = 64; // recordings outside of sampled spans until the next fold may ask again
 const SET = 0;
 const ADD = 1;
 const NOW = 2;
+const QUARTER = 0x3fffffff;
 
 const words = new Int32Array(8);
 
@@ -41,7 +42,7 @@ function offerExemplar(metric, value) {
     return;
   }
   metric._tries = 0;
-  metric._cells[metric._at] = 0;
+  metric._ints[metric._int] = 0;
 }
 
 function giveExemplar(metric, value, exemplar) {
@@ -56,25 +57,45 @@ function giveExemplar(metric, value, exemplar) {
 
 /** 1 when added, 0 when the series was removed. What cannot be added is counted and done with. */
 function add(metric, amount) {
-  if (metric._seen !== control[0]) rebind(metric);
   const array = metric._cells;
-  const at = metric._at;
+  const at = metric._at + 1;
   const sum = array[at] + amount;
-  if (amount >= 0 && sum < Infinity) {
+  if (amount >= 0 && sum < Infinity && metric._ints[metric._int + 1] === 0) {
     array[at] = sum;
     return 1;
   }
-  return refuse(metric, amount);
+  return addSlowly(metric, amount);
 }
 
-function refuse(metric, amount) {
-  const array = metric._cells;
-  if (array === cells.SCRATCH) {
-    array[metric._at] = 0;
+/** As add(metric, 1): whole numbers are added faster. Now and then the core must look, before they wrap around. */
+function addOne(metric) {
+  const ints = metric._ints;
+  const at = metric._int;
+  const ones = (ints[at] + 1) | 0;
+  if (ints[at + 1] === 0 && (ones & QUARTER) !== 0) {
+    ints[at] = ones;
     return 1;
   }
-  if (array !== cells.POISON && amount >= 0 && amount < Infinity && !alive(metric)) return 0;
+  return addSlowly(metric, 1);
+}
+
+function addSlowly(metric, amount) {
+  if (metric._seen !== control[0]) {
+    rebind(metric);
+    return add(metric, amount);
+  }
+  if (isOff(metric)) return 1;
+  if (metric._series !== 0 && amount >= 0 && amount < Infinity) {
+    if (!alive(metric)) return 0;
+    if (amount === 1) return addQuarter(metric);
+  }
   drop(metric);
+  return 1;
+}
+
+function addQuarter(metric) {
+  metric._ints[metric._int] += 1;
+  impl.cellsFold();
   return 1;
 }
 
@@ -91,12 +112,15 @@ class Counter extends Metric {
    * { traceId, spanId } may follow.
    */
   inc(first, second, exemplar) {
-    if (second === undefined && (first === undefined || typeof first === 'number')) {
-      if (add(this, first === undefined ? 1 : first) === 0) lost(this, null, add, first === undefined ? 1 : first);
+    if (first === undefined && second === undefined) {
+      if (addOne(this) === 0) lost(this, null, add, 1);
+    } else if (typeof first === 'number' && second === undefined) {
+      if (add(this, first) === 0) lost(this, null, add, first);
     } else if (typeof first === 'object' && first !== null && exemplar === undefined) {
-      const amount = second === undefined ? 1 : numberOf(second);
       const child = find(this, first);
-      if (child !== null && add(child, amount) === 0) lost(this, first, add, amount);
+      if (child === null) return;
+      const amount = second === undefined ? 1 : numberOf(second);
+      if ((amount === 1 ? addOne(child) : add(child, amount)) === 0) lost(this, first, add, amount);
     } else {
       incWith(this, first, second, exemplar);
     }
@@ -214,7 +238,6 @@ function bucketOf(bounds, value) {
 
 /** 1 when observed, 0 when the series was removed. */
 function observe(metric, value) {
-  if (metric._seen !== control[0]) rebind(metric);
   const array = metric._cells;
   const at = metric._at;
   if (array[at] !== 0 || value !== value) {
@@ -226,11 +249,14 @@ function observe(metric, value) {
   return 1;
 }
 
-/** 2: go on. */
+/** As observe, or 2: go on. */
 function observeFlagged(metric, value) {
-  const array = metric._cells;
-  if (array === cells.SCRATCH) return 1;
-  if (array === cells.POISON || value !== value) {
+  if (metric._seen !== control[0]) {
+    rebind(metric);
+    return observe(metric, value);
+  }
+  if (isOff(metric)) return 1;
+  if (metric._series === 0 || value !== value) {
     drop(metric);
     return 1;
   }

@@ -2,9 +2,11 @@
  * memory that the core owns. The writer adds with plain 8-byte stores; the core folds what was added since its last look into the
  * registry, before every exposition and at the end. The writer never waits and never calls the core to record.
  *
- * A counter is one double, its sum so far. A histogram is a flag, a sum, and a count for each bucket and one for +Inf, all
- * doubles. The writer alone writes them, but for the flag (the core sets it, the writer may set it to 0) and for a counter whose
- * series was removed: the core writes NaN there. Stores must be single aligned 8-byte stores, in any order. */
+ * Cells are 8 bytes wide. The first one of a place is two 32-bit words. The second word is the core's: not 0 once the series was
+ * removed or the registry is gone, and what is recorded here is dropped. The first word of a counter counts additions of 1, modulo
+ * 2^32, and the second cell is the sum of all other amounts, a double. The first word of a histogram is not 0 when an exemplar is
+ * welcome; the writer sets it back to 0. Behind it lie the sum and a count for each bucket and one for +Inf, all doubles. Stores must
+ * be single and aligned, in any order. A counter must be folded before its first word has counted 2^32. */
 #ifndef DJP_CELLS_H
 #define DJP_CELLS_H
 
@@ -19,14 +21,7 @@ typedef struct djp_cells djp_cells;
 #define DJP_CELLS_CHUNK_DOUBLES 8192u /* 64 KiB */
 #define DJP_CELLS_CHUNKS_MAX 1024u
 
-/* Values of a histogram's flag. */
-enum {
-    DJP_CELLS_PLAIN = 0,
-    DJP_CELLS_EXEMPLAR = 1, /* an exemplar of the next recording inside a sampled span is welcome */
-    DJP_CELLS_REMOVED = 2 /* the series is gone: what is recorded here is dropped */
-};
-
-/* Attaches a new, empty set of cells to the registry. exemplars 1: flags ask for exemplars. The caller holds one reference. Ends by
+/* Attaches a new, empty set of cells to the registry. exemplars 1: histograms ask for exemplars. The caller holds one reference. Ends by
  * djp_cells_end or with the registry, but not by both at once. 0, DJP_EINVAL or DJP_ENOMEM. Any thread. */
 int djp_cells_new(djp_cells **out, djp_registry *registry, int exemplars);
 djp_cells *djp_cells_ref(djp_cells *cells);

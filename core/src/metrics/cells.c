@@ -1,5 +1,5 @@
 /* Cells of single writers: giving out places, folding what their writers added into the registry, and noticing series that were
- * removed. The fold never writes a cell that its writer may be adding to, but for the mark of a removed series. */
+ * removed. The fold never writes a word that its writer may be adding to. */
 #include "djp/cells.h"
 
 #include <math.h>
@@ -61,6 +61,12 @@ cells_write(cells_chunk *chunk, uint32_t index, double value)
     djp_store_relaxed(&chunk->cells[index], djp__double_to_bits(value));
 }
 
+/* One of the two words of a place's first cell. */
+static DJP_ATOMIC(uint32_t) * cells_word(cells_chunk *chunk, uint32_t index, uint32_t word)
+{
+    return (DJP_ATOMIC(uint32_t) *)(void *)&chunk->cells[index] + word;
+}
+
 /* What was added to a cell that only grows since the last look, which this is now. */
 static double
 cells_take(cells_chunk *chunk, uint32_t index)
@@ -71,6 +77,21 @@ cells_take(cells_chunk *chunk, uint32_t index)
     }
     chunk->folded[index] = now;
     return added;
+}
+
+static void
+cells_fold_counter(cells_entry *entry, cells_chunk *chunk)
+{
+    uint32_t ones = djp_load_relaxed(cells_word(chunk, entry->index, 0)),
+             before = (uint32_t)chunk->folded[entry->index];
+    double added = cells_take(chunk, entry->index + 1);
+    if (ones != before) {
+        chunk->folded[entry->index] = ones;
+        djp_counter_add(&entry->series, (double)(uint32_t)(ones - before));
+    }
+    if (added > 0) {
+        djp_counter_add(&entry->series, added);
+    }
 }
 
 static void
@@ -90,11 +111,15 @@ cells_fold_histogram(cells_entry *entry, cells_chunk *chunk)
     }
 }
 
-/* Also done again for a series known to be dead, in case its writer was just adding when the mark was made. */
+/* What was added before the removal went with the series: no loss to count. */
 static void
-cells_mark_removed(cells_entry *entry, cells_chunk *chunk)
+cells_bury(cells_entry *entry, cells_chunk *chunk)
 {
-    cells_write(chunk, entry->index, entry->series.type == DJP_HISTOGRAM ? DJP_CELLS_REMOVED : (double)NAN);
+    chunk->folded[entry->index] = djp_load_relaxed(cells_word(chunk, entry->index, 0));
+    for (uint32_t i = 1; i < entry->width; i++) {
+        chunk->folded[entry->index + i] = cells_read(chunk, entry->index + i);
+    }
+    djp_store_release(cells_word(chunk, entry->index, 1), 1);
     djp_store_release(&entry->state, CELLS_DEAD);
 }
 
@@ -107,26 +132,14 @@ cells_fold_entry(djp_cells *cells, cells_entry *entry)
     }
     cells_chunk *chunk = cells->chunks[entry->chunk];
     if (state == CELLS_BOUND && !djp__series_is_live(&entry->series)) {
-        /* What was added before the removal went with the series: no loss to count. */
-        for (uint32_t i = 0; i < entry->width; i++) {
-            chunk->folded[entry->index + i] = cells_read(chunk, entry->index + i);
-        }
-        cells_mark_removed(entry, chunk);
-        return;
-    }
-    if (entry->series.type == DJP_HISTOGRAM) {
-        cells_fold_histogram(entry, chunk);
-        if (state == CELLS_BOUND && cells->exemplars && djp_load_relaxed(&chunk->cells[entry->index]) == 0) {
-            cells_write(chunk, entry->index, DJP_CELLS_EXEMPLAR);
-        }
+        cells_bury(entry, chunk);
+    } else if (entry->series.type == DJP_COUNTER) {
+        cells_fold_counter(entry, chunk);
     } else {
-        double added = cells_take(chunk, entry->index);
-        if (added > 0) {
-            djp_counter_add(&entry->series, added);
+        cells_fold_histogram(entry, chunk);
+        if (cells->exemplars && djp_load_relaxed(cells_word(chunk, entry->index, 0)) == 0) {
+            djp_store_relaxed(cells_word(chunk, entry->index, 0), 1);
         }
-    }
-    if (state == CELLS_DEAD) {
-        cells_mark_removed(entry, chunk);
     }
 }
 
@@ -268,7 +281,7 @@ djp_cells_bind(size_t *chunk, size_t *index, djp_cells *cells, const djp_series 
     }
     cells_entry *entry = *known;
     if (!cells_is_of(entry, series)) {
-        entry = cells_place(cells, series->type == DJP_HISTOGRAM ? series->bucket_count + 3u : 1u);
+        entry = cells_place(cells, series->type == DJP_HISTOGRAM ? series->bucket_count + 3u : 2u);
         if (!entry) {
             return DJP_ENOMEM;
         }
@@ -356,6 +369,21 @@ djp_cells_new(djp_cells **out, djp_registry *registry, int exemplars)
     return 0;
 }
 
+/* The writer shall look for another place. */
+static void
+cells_close(djp_cells *cells)
+{
+    for (cells_block *block = cells->first; block; block = djp_load_acquire(&block->next)) {
+        uint32_t used = djp_load_acquire(&block->used);
+        for (uint32_t i = 0; i < used; i++) {
+            cells_entry *entry = &block->entries[i];
+            if (djp_load_acquire(&entry->state) != CELLS_FREE) {
+                djp_store_release(cells_word(cells->chunks[entry->chunk], entry->index, 1), 1);
+            }
+        }
+    }
+}
+
 /* Lock held. */
 static void
 cells_unlink(djp_cells *cells, djp_registry *registry)
@@ -369,6 +397,7 @@ cells_unlink(djp_cells *cells, djp_registry *registry)
         cells->next->previous = cells->previous;
     }
     cells->previous = cells->next = NULL;
+    cells_close(cells);
     djp_store_release(&cells->registry, NULL);
 }
 
