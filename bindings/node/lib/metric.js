@@ -13,6 +13,7 @@ const HISTOGRAM = 3;
 const NOWHERE = []; // label values of a metric that no series belongs to
 const KEPT = 2000; // label sets that labels() remembers while telemetry is off
 const TEXT_MAX = 1024; // longer texts are cut by the core and make no key of their own
+const ITEMS_MAX = 200;
 const PROBE = 15; // of so many look-ups in a full family one asks the core
 
 class Definition {
@@ -33,9 +34,18 @@ function joinName(parts, unit) {
   return unit !== '' && !name.endsWith(unit) ? `${name}_${unit}` : name;
 }
 
+/** The items of anything that can be iterated; throws for the rest, and for more than any metric takes. */
+function listOf(value) {
+  const list = [];
+  for (const item of value) {
+    if (list.push(item) > ITEMS_MAX) throw new RangeError('too many items');
+  }
+  return list;
+}
+
 function labelNamesOf(value) {
   if (value === undefined || value === null) return [];
-  return typeof value === 'string' ? [value] : Array.from(value);
+  return typeof value === 'string' ? [value] : listOf(value);
 }
 
 /** new Metric({ name, help, labelNames, ... }) or new Metric(name, help, labelNames, { ... }). Throws for what has no name. */
@@ -54,7 +64,7 @@ function readDefinition(type, given) {
     help: typeof options.help === 'string' ? options.help : '',
     unit,
     labelNames: labelNamesOf(options.labelNames),
-    buckets: type === HISTOGRAM && options.buckets !== undefined && options.buckets !== null ? Array.from(options.buckets) : null,
+    buckets: type === HISTOGRAM && options.buckets !== undefined && options.buckets !== null ? listOf(options.buckets) : null,
     usable: typeof options.name === 'string',
     collect: typeof options.collect === 'function' ? options.collect : null,
     seen: -1,
@@ -409,7 +419,7 @@ function findNone(metric, labels) {
   }
   if (isOff(metric)) return null;
   try {
-    if (metric._depth === 0 && Object.keys(labels).length === 0) return metric;
+    if (metric._depth === 0 && !Array.isArray(labels) && Object.keys(labels).length === 0) return metric;
   } catch {
     // A proxy that refuses to tell its keys names no series.
   }
