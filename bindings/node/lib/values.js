@@ -345,9 +345,9 @@ function putAttributes(attributes, own) {
   const head = top;
   putWord(0);
   for (let i = 0; i < own.length; i += 2) putEntry(counter, own[i], own[i + 1]);
-  if (attributes !== undefined && attributes !== null) counter.lost += eachEntry(attributes, putEntry, counter);
+  const unread = attributes === undefined || attributes === null ? 0 : eachEntry(attributes, putEntry, counter);
   memory.writeInt32LE(counter.count, head);
-  return counter.lost;
+  return counter.lost + unread;
 }
 
 /**
