@@ -11,8 +11,10 @@
 #include "trace/recorder_state.h"
 #include "trace/sampler.h"
 
-/* Units replayed in one go: how long a writer that helps itself may have to wait. */
-enum { OPLOG__SLICE = 4096, OPLOG__ROOM_PAUSE_NS = 2000000, OPLOG__ARENA_BYTES = 1 << 20, OPLOG__YIELDS = 50 };
+/* Units replayed in one go: how long a writer that helps itself may have to wait; of these, how many before it is told of the room;
+ * and how many a writer replays that has no worker to wake. */
+enum { OPLOG__SLICE = 4096, OPLOG__STEP = 512, OPLOG__ALONE = 1024 };
+enum { OPLOG__ROOM_PAUSE_NS = 2000000, OPLOG__ARENA_BYTES = 1 << 20, OPLOG__YIELDS = 50 };
 
 /* ---- memory ---- */
 
@@ -129,11 +131,17 @@ oplog_read(djp_oplog_operation *out, const djp_oplog *log, uint32_t position, ui
     return units <= left && units <= log->units - place;
 }
 
-/* Replays until `end` or the budget is used up; the mutex is held. */
-static void
-oplog_replay_until(djp_oplog *log, uint32_t end, uint32_t budget)
+static int
+oplog_ring_is_half_full(const djp_ring *ring)
 {
-    uint32_t position = oplog_consumed(log), begin = position;
+    return ring && djp__ring_used(ring) > djp__ring_capacity(ring) / 2;
+}
+
+/* Replays until `end`, until the budget is used up or, given a ring, until an end of a span finds that half full; the mutex is held. */
+static void
+oplog_replay_until(djp_oplog *log, uint32_t end, uint32_t budget, const djp_ring *ring)
+{
+    uint32_t position = oplog_consumed(log), begin = position, told = position;
     if (end - position > log->units) {
         position = end; /* nothing in between can be trusted */
         log->damaged++;
@@ -147,58 +155,58 @@ oplog_replay_until(djp_oplog *log, uint32_t end, uint32_t budget)
         }
         log->damaged += !djp__oplog_replay(log, &operation);
         position += 1 + ((uint32_t)operation.size + 7) / 8;
+        if (operation.kind >= DJP_OP_END && oplog_ring_is_half_full(ring)) {
+            break;
+        }
+        if (position - told >= OPLOG__STEP) {
+            told = position;
+            djp_store_release(&log->control[DJP_OPLOG_CONSUMED], position);
+        }
     }
     djp_store_release(&log->control[DJP_OPLOG_CONSUMED], position);
 }
 
-static int
-oplog_ring_is_half_full(const djp_sdk *sdk)
-{
-    return sdk->ring && djp__ring_used(sdk->ring) > djp__ring_capacity(sdk->ring) / 2;
-}
-
-/* One log of sdk, in slices, so that a writer that wants to help itself does not wait long. 1: stopped gently. */
+/* One log of sdk, in slices, so that a writer that wants to help itself does not wait long. DJP_OPLOGS_*. */
 static int
 oplog_replay_one(djp_sdk *sdk, djp_oplog *log, int gently)
 {
     /* What comes meanwhile is for the next time: a fast writer must not keep its reader for ever. */
     uint32_t end = oplog_published(log);
-    for (;;) {
+    const djp_ring *ring = gently ? sdk->ring : NULL;
+    int over = 0, full = 0, moved = 0;
+    while (!over && !full) {
         djp__mutex_lock(&log->mutex);
-        int over = (int32_t)(end - oplog_consumed(log)) <= 0;
-        if (!over && !(gently && oplog_ring_is_half_full(sdk))) {
-            oplog_replay_until(log, end, OPLOG__SLICE);
+        over = (int32_t)(end - oplog_consumed(log)) <= 0;
+        full = !over && oplog_ring_is_half_full(ring);
+        if (!over && !full) {
+            oplog_replay_until(log, end, OPLOG__SLICE, ring);
             over = oplog_consumed(log) == end;
-        } else if (!over) {
-            djp__mutex_unlock(&log->mutex);
-            return 1;
+            moved = DJP_OPLOGS_MOVED;
         }
         if (over) {
             oplog_take_losses(log);
         }
         djp__mutex_unlock(&log->mutex);
-        if (over) {
-            return 0;
-        }
     }
+    return moved | (full ? DJP_OPLOGS_LEFT : 0);
 }
 
 int
 djp__oplogs_replay(djp_sdk *sdk, int gently)
 {
-    int left = 0;
+    int result = 0;
     djp__mutex_lock(&sdk->oplog_mutex);
     for (djp_oplog *log = sdk->oplogs; log; log = log->next) {
-        left |= oplog_replay_one(sdk, log, gently);
+        result |= oplog_replay_one(sdk, log, gently);
     }
     djp__mutex_unlock(&sdk->oplog_mutex);
-    return left;
+    return result;
 }
 
 int
 djp__oplogs_settle(djp_sdk *sdk, uint64_t deadline)
 {
-    while (djp__oplogs_replay(sdk, 1)) {
+    while (djp__oplogs_replay(sdk, 1) & DJP_OPLOGS_LEFT) {
         uint64_t now = djp__clock_monotonic();
         if (now >= deadline || !sdk->transport) {
             return 1;
@@ -224,20 +232,36 @@ djp__oplogs_sleep(djp_sdk *sdk)
     return awake;
 }
 
+/* The SDK that a log is attached to, with a reference, or NULL. */
+static djp_sdk *
+oplog_take_sdk(djp_oplog *log)
+{
+    djp__mutex_lock(&log->link);
+    djp_sdk *sdk = log->sdk;
+    if (sdk) {
+        djp_add_acq_rel(&sdk->references, 1);
+    }
+    djp__mutex_unlock(&log->link);
+    return sdk;
+}
+
 void
 djp_oplog_wake(djp_oplog *log)
 {
-    int alone = 0;
-    djp__mutex_lock(&log->link);
-    if (log->sdk && log->sdk->transport) {
-        djp__worker_wake(log->sdk);
+    djp_sdk *sdk = oplog_take_sdk(log);
+    if (!sdk) {
+        return;
+    }
+    /* Without the link: starting a thread takes long, and a failure to do so is told to the host. */
+    if (!sdk->transport) {
+        djp_oplog_drain(log, OPLOG__ALONE); /* metrics only: there is no worker */
     } else {
-        alone = log->sdk != NULL; /* no worker: metrics only */
+        djp__worker_wake(sdk);
+        if (!djp_load_acquire(&sdk->running)) {
+            djp_store_seq_cst(&log->control[DJP_OPLOG_ASLEEP], 1u); /* no thread could be had: asked for again */
+        }
     }
-    djp__mutex_unlock(&log->link);
-    if (alone) {
-        djp_oplog_drain(log, OPLOG__SLICE * 4);
-    }
+    djp__sdk_unref(sdk);
 }
 
 int
@@ -247,7 +271,7 @@ djp_oplog_drain(djp_oplog *log, size_t units)
     uint32_t budget = units > 0 && units < UINT32_MAX ? (uint32_t)units : UINT32_MAX;
     for (int i = 0; i < OPLOG__YIELDS; i++) {
         if (pthread_mutex_trylock(&log->mutex) == 0) {
-            oplog_replay_until(log, oplog_published(log), budget);
+            oplog_replay_until(log, oplog_published(log), budget, NULL);
             oplog_take_losses(log);
             djp__mutex_unlock(&log->mutex);
             break;
@@ -302,16 +326,20 @@ oplog_attach_locked(djp_oplog *log, djp_sdk *sdk)
     if (log->sdk) {
         return DJP_EEXIST;
     }
+    if (log->server) { /* what a fork left of the parent's attachment */
+        djp__oplog_close_all(log);
+        djp_http_server_free(log->server);
+    }
     int result = djp_http_server_new(&log->server, sdk);
     if (result != 0) {
         return result;
     }
+    /* What was written for nobody stays unheard, but for the symbols, which the writer will not define again. */
+    oplog_replay_until(log, oplog_published(log), UINT32_MAX, NULL);
     djp__mutex_lock(&log->link);
     log->sdk = sdk;
     djp__mutex_unlock(&log->link);
     log->recorder = sdk->recorder;
-    /* What was written for nobody stays unheard. */
-    djp_store_release(&log->control[DJP_OPLOG_CONSUMED], oplog_published(log));
     for (uint32_t i = 0; i < 3; i++) {
         log->seen_lost[i] = djp_load_relaxed(&log->control[DJP_OPLOG_LOST_SPANS + i]);
     }
@@ -340,7 +368,7 @@ static void
 oplog_let_go(djp_oplog *log)
 {
     djp_store_release(&log->control[DJP_OPLOG_ACTIVE], 0u);
-    oplog_replay_until(log, oplog_published(log), UINT32_MAX);
+    oplog_replay_until(log, oplog_published(log), UINT32_MAX, NULL);
     oplog_take_losses(log);
     djp__oplog_close_all(log);
     djp_http_server_free(log->server);
@@ -357,12 +385,7 @@ djp_oplog_detach(djp_oplog *log)
     if (!log) {
         return;
     }
-    djp__mutex_lock(&log->link);
-    djp_sdk *sdk = log->sdk;
-    if (sdk) {
-        djp_add_acq_rel(&sdk->references, 1);
-    }
-    djp__mutex_unlock(&log->link);
+    djp_sdk *sdk = oplog_take_sdk(log);
     if (!sdk) {
         return;
     }

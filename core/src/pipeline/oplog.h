@@ -83,8 +83,9 @@ int djp__oplog_attributes(const djp_attribute **out, size_t *count, djp_oplog *l
                           const unsigned char *end);
 int djp__oplog_text(djp_text *out, const unsigned char **at, const unsigned char *end);
 
+enum { DJP_OPLOGS_LEFT = 1, DJP_OPLOGS_MOVED = 2 };
 /* oplog.c, for the rest of the pipeline. Replays what all logs of sdk hold. Stops where the ring is half full when `gently`, and then
- * returns 1; else 0. Neither `state` nor `work` is held. */
+ * DJP_OPLOGS_LEFT is in the result; DJP_OPLOGS_MOVED when there was anything to replay. Neither `state` nor `work` is held. */
 int djp__oplogs_replay(djp_sdk *sdk, int gently);
 /* The same, waiting for the worker to make room until the deadline. 1: something is left. */
 int djp__oplogs_settle(djp_sdk *sdk, uint64_t deadline);

@@ -346,8 +346,11 @@ static int
 oplog_replay_http_end(djp_oplog *log, djp_span *span, const djp_oplog_operation *operation)
 {
     const unsigned char *data = operation->data;
-    if (operation->size < OPLOG_REPLAY__HTTP || !log->server) {
+    if (operation->size < OPLOG_REPLAY__HTTP) {
         return 0;
+    }
+    if (!log->sdk) {
+        return 1; /* nobody listens: before the attachment, or in a child whose parent was attached */
     }
     double bytes;
     memcpy(&bytes, data + 16, sizeof bytes);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "pipeline/oplog.h"
+#include "trace/span_block.h"
 
 enum { OPLOG_SPANS__TRACE_PLACES = 256 };
 
@@ -136,18 +137,41 @@ djp__oplog_open(djp_oplog *log, uint32_t slot, uint32_t number, djp_span *span, 
     log->spans[slot] = opened;
 }
 
+/* The trace that counts a span as open. Its number alone does not tell: when the root's slot was taken away, a span that came after
+ * it began another trace under the same number. */
+static djp_oplog_trace *
+oplog_spans_trace_of(const djp_oplog *log, const djp_oplog_span *span)
+{
+    djp_oplog_trace *trace = span->in_trace ? oplog_spans_find(log, span->number) : NULL;
+    return trace && trace->root->local == span->span->local ? trace : NULL;
+}
+
+/* An ended root stays for the sake of its local trace only: what its record took from the heap is given back at once. */
+static void
+oplog_spans_shrink(djp_span *root)
+{
+    djp_span_record *own = (djp_span_record *)(void *)root->space;
+    if (root->record != own) {
+        djp__free(root->record);
+        root->record = own;
+        root->capacity = DJP_SPAN_INLINE_BYTES;
+    }
+}
+
 void
 djp__oplog_close(djp_oplog *log, uint32_t slot, int ended)
 {
     djp_oplog_span closed = log->spans[slot];
     memset(&log->spans[slot], 0, sizeof log->spans[slot]);
-    djp_oplog_trace *trace = closed.in_trace ? oplog_spans_find(log, closed.number) : NULL;
+    djp_oplog_trace *trace = oplog_spans_trace_of(log, &closed);
     if (!closed.is_root) {
         djp_span_release(closed.span);
-    } else if (trace && trace->root == closed.span && !ended) {
+    } else if (trace && !ended) {
         /* What still belongs to the trace goes on without its root. */
         oplog_spans_remove(log, trace);
         return;
+    } else if (trace) {
+        oplog_spans_shrink(closed.span);
     }
     if (trace && trace->open > 0 && --trace->open == 0 && !trace->kept) {
         oplog_spans_keep(log, trace);

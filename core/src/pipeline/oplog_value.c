@@ -4,8 +4,6 @@
 
 #include "pipeline/oplog.h"
 
-enum { OPLOG_VALUE__ARENA_BYTES = 1 << 20 };
-
 static int
 oplog_value_take(void *out, size_t size, const unsigned char **at, const unsigned char *end)
 {

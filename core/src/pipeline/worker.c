@@ -66,9 +66,11 @@ static void
 worker_collect(djp_sdk *sdk, uint64_t now)
 {
     int flushing = worker_is_flushing(sdk);
-    sdk->oplogs_left = djp__oplogs_replay(sdk, !sdk->queue_blocked);
+    int logs = djp__oplogs_replay(sdk, !sdk->queue_blocked);
+    sdk->oplogs_left = (logs & DJP_OPLOGS_LEFT) != 0;
     djp__mutex_lock(&sdk->work);
-    if (djp__collect_drain(sdk, now) > 0) {
+    /* What a log held counts although nothing came of it: more follows soon, and must not wake us span by span. */
+    if (djp__collect_drain(sdk, now) > 0 || (logs & DJP_OPLOGS_MOVED)) {
         sdk->active = 1;
         sdk->idle_rounds = 0;
         if (sdk->due == 0) {
