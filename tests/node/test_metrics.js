@@ -1,5 +1,6 @@
 'use strict';
-// Counter, Gauge and Histogram: shapes as in prom-client, meaning as in Python, never an exception into a recording, bounded memory.
+// Counter, Gauge and Histogram: shapes as in prom-client, meaning as in Python, never an exception into a recording,
+// bounded memory.
 
 const assert = require('node:assert/strict');
 const test = require('node:test');
@@ -25,7 +26,8 @@ function samples(prefix, accept) {
   return found;
 }
 
-const dropped = () => samples('djp_telemetry_metric_recordings')['djp_telemetry_metric_recordings_total{outcome="dropped"}'];
+const dropped = () =>
+  samples('djp_telemetry_metric_recordings')['djp_telemetry_metric_recordings_total{outcome="dropped"}'];
 
 /** What the function writes to standard error. */
 function said(run) {
@@ -85,7 +87,12 @@ on('a gauge', () => {
 });
 
 on('a histogram', () => {
-  const histogram = new Histogram({ name: 'wait_seconds', help: 'Waiting', labelNames: ['queue'], buckets: [0.1, 1, Infinity] });
+  const histogram = new Histogram({
+    name: 'wait_seconds',
+    help: 'Waiting',
+    labelNames: ['queue'],
+    buckets: [0.1, 1, Infinity],
+  });
   for (const value of [0.05, 0.1]) histogram.labels('q').observe(value);
   for (const value of [0.5, 7]) histogram.observe({ queue: 'q' }, value);
   assert.equal(histogram.labels('q').count, 4);
@@ -221,14 +228,17 @@ const hostile = {
   },
   b: 1,
 };
-const proxy = new Proxy({}, {
-  get() {
-    throw new Error('no');
+const proxy = new Proxy(
+  {},
+  {
+    get() {
+      throw new Error('no');
+    },
+    ownKeys() {
+      throw new Error('no');
+    },
   },
-  ownKeys() {
-    throw new Error('no');
-  },
-});
+);
 const unprintable = {
   toString() {
     throw new Error('no');
@@ -329,7 +339,12 @@ on('refused declarations are said once and record nothing', () => {
     for (const declare of make) {
       const metric = declare();
       const labels = Object.fromEntries(metric.labelNames.map((name) => [name, 'x']));
-      for (const use of [() => metric.inc && metric.inc(labels), () => metric.inc && metric.inc(), () => metric.observe && metric.observe(labels, 1)]) use();
+      for (const use of [
+        () => metric.inc && metric.inc(labels),
+        () => metric.inc && metric.inc(),
+        () => metric.observe && metric.observe(labels, 1),
+      ])
+        use();
       metric.labels('x');
       metric.clear();
       metric.remove('x');
@@ -337,30 +352,46 @@ on('refused declarations are said once and record nothing', () => {
     }
   });
   assert.ok(lines.length >= make.length - 3, `${lines.length}`);
-  assert.deepEqual(metricsText().split('\n').filter((line) => /^(bad|l\d)/.test(line)), []);
+  assert.deepEqual(
+    metricsText()
+      .split('\n')
+      .filter((line) => /^(bad|l\d)/.test(line)),
+    [],
+  );
 });
 
-on('labels that never end stay bounded', () => {
-  const counter = new Counter('flood_total', 'f', ['a', 'b']);
-  const gauge = new Gauge('flood_gauge', 'f', ['a']);
-  for (let i = 0; i < 20000; i++) {
-    counter.inc({ a: `v${i}`, b: i });
-    gauge.set({ a: `v${i}` }, 1);
-  }
-  const found = samples('flood_total');
-  assert.equal(Object.keys(found).length, 51);
-  assert.equal(found['flood_total{a="__overflow__",b="__overflow__"}'], 19950);
-  assert.equal(Object.values(found).reduce((sum, value) => sum + value), 20000);
-  assert.ok(counter._trie.size <= 51 && gauge._trie.size <= 51);
-  counter.remove('v1', 1);
-  for (let i = 0; i < 40; i++) counter.inc({ a: 'new', b: 1 });
-  assert.ok(samples('flood_total')['flood_total{a="new",b="1"}'] >= 20, 'a place that became free is used');
-}, { cardinalityLimit: 50 });
+on(
+  'labels that never end stay bounded',
+  () => {
+    const counter = new Counter('flood_total', 'f', ['a', 'b']);
+    const gauge = new Gauge('flood_gauge', 'f', ['a']);
+    for (let i = 0; i < 20000; i++) {
+      counter.inc({ a: `v${i}`, b: i });
+      gauge.set({ a: `v${i}` }, 1);
+    }
+    const found = samples('flood_total');
+    assert.equal(Object.keys(found).length, 51);
+    assert.equal(found['flood_total{a="__overflow__",b="__overflow__"}'], 19950);
+    assert.equal(
+      Object.values(found).reduce((sum, value) => sum + value),
+      20000,
+    );
+    assert.ok(counter._trie.size <= 51 && gauge._trie.size <= 51);
+    counter.remove('v1', 1);
+    for (let i = 0; i < 40; i++) counter.inc({ a: 'new', b: 1 });
+    assert.ok(samples('flood_total')['flood_total{a="new",b="1"}'] >= 20, 'a place that became free is used');
+  },
+  { cardinalityLimit: 50 },
+);
 
 on('ever new spellings of one label set stay bounded', () => {
   const counter = new Counter('spellings_total', 's', ['a']);
-  for (let i = 0; i < 10000; i++) counter.inc({ a: String.fromCharCode(0xd800 + (i % 2048)) + 'x'.repeat(i % 7 === 0 ? 1 : 2) });
-  assert.equal(Object.values(samples('spellings_total')).reduce((sum, value) => sum + value), 10000);
+  for (let i = 0; i < 10000; i++)
+    counter.inc({ a: String.fromCharCode(0xd800 + (i % 2048)) + 'x'.repeat(i % 7 === 0 ? 1 : 2) });
+  assert.equal(
+    Object.values(samples('spellings_total')).reduce((sum, value) => sum + value),
+    10000,
+  );
   assert.ok(counter._trie.size <= 3500, `${counter._trie.size}`);
 });
 
@@ -417,7 +448,11 @@ on('label sets that come and go do not make memory grow', () => {
 });
 
 on('a removed series is found again by others that knew it', () => {
-  const define = () => [new Counter('shared_c', '', ['a']), new Gauge('shared_g', '', ['a']), new Histogram('shared_h', '', ['a'])];
+  const define = () => [
+    new Counter('shared_c', '', ['a']),
+    new Gauge('shared_g', '', ['a']),
+    new Histogram('shared_h', '', ['a']),
+  ];
   const mine = define();
   const theirs = define();
   for (let round = 0; round < 3; round++) {
@@ -477,7 +512,10 @@ on('exemplars come from the current span', () => {
   counter.inc(1, { traceId: 'bad' });
   counter.inc(1, proxy);
   const text = metricsText(OPENMETRICS);
-  assert.match(text, new RegExp(`^ex_seconds_bucket\\{a="1",le="0.25"\\} 3 # \\{trace_id="${ids[0]}",span_id="${ids[1]}"\\} 0.2 `, 'm'));
+  assert.match(
+    text,
+    new RegExp(`^ex_seconds_bucket\\{a="1",le="0.25"\\} 3 # \\{trace_id="${ids[0]}",span_id="${ids[1]}"\\} 0.2 `, 'm'),
+  );
   assert.match(text, /^ex_total 3 # \{trace_id="a{32}",span_id="b{16}"\} 1(\.0)? /m);
   assert.equal(text.match(/trace_id/g).length, 2);
   for (let i = 0; i < 200; i++) histogram.observe({ a: 1 }, 0.2);

@@ -1,5 +1,6 @@
 'use strict';
-// Metrics of many threads: every completed recording is shown, whatever ends when; two independent judges read the exposition.
+// Metrics of many threads: every completed recording is shown, whatever ends when; two independent judges read the
+// exposition.
 
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
@@ -16,7 +17,8 @@ const plain = new Counter('threads_plain_total', 'The same without labels');
 const histogram = new Histogram({ name: 'threads_seconds', help: 'Observations', buckets: [1, 2] });
 const gauge = new Gauge('threads_busy', 'Up and down');
 
-const value = (text, sample) => Number((text.split('\n').find((line) => line.startsWith(`${sample} `)) || ' NaN').slice(sample.length + 1));
+const value = (text, sample) =>
+  Number((text.split('\n').find((line) => line.startsWith(`${sample} `)) || ' NaN').slice(sample.length + 1));
 const sum = (text) => {
   const lines = text.split('\n').filter((line) => line.startsWith('threads_total{'));
   return lines.reduce((all, line) => all + Number(line.slice(line.lastIndexOf(' '))), 0);
@@ -48,14 +50,18 @@ function workerMain() {
 }
 
 const start = () => runtime.init({ enabled: true, backend: 'prom', exporter: 'none' });
-const exited = (worker) => new Promise((resolve, reject) => {
-  worker.once('exit', resolve);
-  worker.once('error', reject);
-});
+const exited = (worker) =>
+  new Promise((resolve, reject) => {
+    worker.once('exit', resolve);
+    worker.once('error', reject);
+  });
 
 async function tenWorkers() {
   const count = 100000;
-  const workers = Array.from({ length: 10 }, (_, i) => new Worker(__filename, { workerData: { count, stay: i % 2 === 0 } }));
+  const workers = Array.from(
+    { length: 10 },
+    (_, i) => new Worker(__filename, { workerData: { count, stay: i % 2 === 0 } }),
+  );
   const ends = workers.map(exited);
   let waiting = workers.length;
   for (const worker of workers) {
@@ -99,7 +105,10 @@ function mainTests() {
       const text = metricsText();
       const total = value(text, 'threads_plain_total');
       assert.ok(total >= expected);
-      assert.deepEqual([sum(text), value(text, 'threads_seconds_count'), value(text, 'threads_busy')], [total, total, 0]);
+      assert.deepEqual(
+        [sum(text), value(text, 'threads_seconds_count'), value(text, 'threads_busy')],
+        [total, total, 0],
+      );
       assert.equal(total, expected + Math.round((total - expected) / 10) * 10);
     } finally {
       await runtime.shutdown(1000);
@@ -148,10 +157,12 @@ function mainTests() {
     if (promtool.error) t.diagnostic('promtool is not here');
     else assert.equal(promtool.status, 0, promtool.stdout + promtool.stderr);
     const python = path.join(__dirname, '../../.venv/bin/python');
-    const program = 'import sys; from prometheus_client.openmetrics import parser; '
-      + 'print(len(list(parser.text_string_to_metric_families(sys.stdin.read()))))';
+    const program =
+      'import sys; from prometheus_client.openmetrics import parser; ' +
+      'print(len(list(parser.text_string_to_metric_families(sys.stdin.read()))))';
     const parsed = fs.existsSync(python) ? spawnSync(python, ['-c', program], { input: open, encoding: 'utf8' }) : null;
-    if (parsed === null || parsed.stderr.includes('ModuleNotFoundError')) t.diagnostic('no parser of OpenMetrics is here');
+    if (parsed === null || parsed.stderr.includes('ModuleNotFoundError'))
+      t.diagnostic('no parser of OpenMetrics is here');
     else assert.ok(Number(parsed.stdout) > 10, parsed.stderr);
   });
 }

@@ -1,10 +1,11 @@
 'use strict';
-// This environment's metric cells: the control word that tells whether telemetry began or ended, the arrays over the core's memory,
-// and which metrics write to which place, so that a place that is taken back has no writer left.
+// This environment's metric cells: the control word that tells whether telemetry began or ended, the arrays over the
+// core's memory, and which metrics write to which place, so that a place that is taken back has no writer left.
 
 const { native } = require('./loader.js');
 
 const CHUNK = 8192; // doubles
+const SWEEP_AFTER = 64;
 
 /** What a metric holds while metrics are off, and one without a series: the mark of a removed series. Never written. */
 const OFF = removedCell();
@@ -32,15 +33,18 @@ const control = opened === null ? new Int32Array(1) : opened;
 
 let seen = -1;
 let epoch = 0;
+let removals = 0;
 let chunks = [];
 let owners = new Map(); // place -> WeakRefs of metrics
 
 /** The number of the running SDK, 0 without one. */
 function currentEpoch() {
   const now = control[0];
-  if (now !== seen) {
-    seen = now;
-    epoch = opened === null ? 0 : native.sdkEpoch();
+  if (now === seen) return epoch;
+  seen = now;
+  const running = opened === null ? 0 : native.sdkEpoch();
+  if (running !== epoch) {
+    epoch = running;
     chunks = [];
     owners = new Map();
   }
@@ -65,6 +69,12 @@ function sweep() {
       owners.delete(place);
     }
   }
+}
+
+/** A series was removed: now and then its place, and those of others, can be used again. */
+function noteRemoval() {
+  removals = (removals + 1) % SWEEP_AFTER;
+  if (removals === 0 && currentEpoch() !== 0) sweep();
 }
 
 /** Points a metric at cells: doubles from _at, and the two words of the first one from _int. */
@@ -105,4 +115,4 @@ function bind(metric, series) {
   return true;
 }
 
-module.exports = { NO_BOUNDS, OFF, POISON, bind, control, currentEpoch, point, poison };
+module.exports = { NO_BOUNDS, OFF, POISON, bind, control, currentEpoch, noteRemoval, point, poison };

@@ -1,6 +1,7 @@
 'use strict';
-// What counters, gauges and histograms share: the definition as the user declared it, its binding to the SDK that runs now, and the
-// way from label values to the metric of one label set. Nothing here throws into a recording, and nothing grows without bound.
+// What counters, gauges and histograms share: the definition as the user declared it, its binding to the SDK that runs
+// now, and the way from label values to the metric of one label set. Nothing here throws into a recording, and nothing
+// grows without bound.
 
 const { impl } = require('./loader.js');
 const runtime = require('./runtime.js');
@@ -48,7 +49,10 @@ function labelNamesOf(value) {
   return typeof value === 'string' ? [value] : listOf(value);
 }
 
-/** new Metric({ name, help, labelNames, ... }) or new Metric(name, help, labelNames, { ... }). Throws for what has no name. */
+/**
+ * new Metric({ name, help, labelNames, ... }) or new Metric(name, help, labelNames, { ... }). Throws for what
+ * has no name.
+ */
 function readArguments(given) {
   const [first, help, labelNames, more] = given;
   if (typeof first !== 'object' || first === null) return { ...more, name: first, help, labelNames };
@@ -64,7 +68,8 @@ function readDefinition(type, given) {
     help: typeof options.help === 'string' ? options.help : '',
     unit,
     labelNames: labelNamesOf(options.labelNames),
-    buckets: type === HISTOGRAM && options.buckets !== undefined && options.buckets !== null ? listOf(options.buckets) : null,
+    buckets:
+      type === HISTOGRAM && options.buckets !== undefined && options.buckets !== null ? listOf(options.buckets) : null,
     usable: typeof options.name === 'string',
     collect: typeof options.collect === 'function' ? options.collect : null,
     seen: -1,
@@ -86,7 +91,8 @@ function define(type, given) {
     definition = readDefinition(type, ['']);
     definition.usable = false;
   }
-  if (!definition.usable) runtime.warnOnce(`The metric '${definition.name.slice(0, 100)}' was declared wrongly. ${REFUSED}`);
+  if (!definition.usable)
+    runtime.warnOnce(`The metric '${definition.name.slice(0, 100)}' was declared wrongly. ${REFUSED}`);
   return Object.seal(definition);
 }
 
@@ -238,7 +244,8 @@ function keyOf(value) {
   return typeof value === 'string' ? Object.keys({ [value]: 0 })[0] : value;
 }
 
-const isKey = (value) => (typeof value === 'string' ? value.length <= TEXT_MAX : typeof value !== 'object' && typeof value !== 'function');
+const isKey = (value) =>
+  typeof value === 'string' ? value.length <= TEXT_MAX : typeof value !== 'object' && typeof value !== 'function';
 
 function walk(trie, values) {
   let node = trie;
@@ -298,8 +305,8 @@ function nowhere(metric, why) {
 }
 
 /**
- * The metric of label values that the trie does not have. While the family is full, most look-ups end at the overflow series
- * without asking the core, and nothing is kept.
+ * The metric of label values that the trie does not have. While the family is full, most look-ups end at the
+ * overflow series without asking the core, and nothing is kept.
  */
 function miss(metric, values) {
   fresh(metric);
@@ -369,6 +376,7 @@ function remove(metric, given) {
   if (family !== 0) {
     impl.familyRemove(family, texts);
     impl.cellsFold();
+    cells.noteRemoval();
   }
   if (metric._depth === 0) return;
   metric._overflow = null;
@@ -442,8 +450,8 @@ function drop(metric) {
   if (isOff(metric)) return;
   if (metric._values === null && metric._depth > 0) {
     runtime.warnOnce(
-      `The metric '${definition.name.slice(0, 100)}' has labels and was used without them. Its recordings are dropped until ` +
-        'labels() gives one value for each of its label names.',
+      `The metric '${definition.name.slice(0, 100)}' has labels and was used without them. Its recordings are ` +
+        'dropped until labels() gives one value for each of its label names.',
     );
   }
   impl.cellsDropped();

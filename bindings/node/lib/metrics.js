@@ -1,6 +1,7 @@
 'use strict';
-// Counter, Gauge and Histogram: recording is a few loads and one or two stores into memory that the core reads, without a call, a lock
-// or an allocation; a gauge is one call. A recording never throws, whatever it is given, and is a no-op while telemetry is off.
+// Counter, Gauge and Histogram: recording is a few loads and one or two stores into memory that the core reads, without
+// a call, a lock or an allocation; a gauge is one call. A recording never throws, whatever it is given, and is a no-op
+// while telemetry is off.
 
 const { impl } = require('./loader.js');
 const cells = require('./cells.js');
@@ -47,7 +48,8 @@ function offerExemplar(metric, value) {
 
 function giveExemplar(metric, value, exemplar) {
   try {
-    if (metric !== null && isObject(exemplar) && setGivenWords(exemplar)) impl.cellsExemplar(metric._series, value, words);
+    if (metric !== null && isObject(exemplar) && setGivenWords(exemplar))
+      impl.cellsExemplar(metric._series, value, words);
   } catch {
     // An exemplar that cannot be read is left out; the recording stands.
   }
@@ -130,14 +132,19 @@ class Counter extends Metric {
 /** The rarer forms: inc(amount, exemplar), inc(undefined, amount), inc(labels, amount, exemplar) and wrong types. */
 function incWith(metric, first, second, exemplar) {
   const withLabels = isObject(first);
-  const amount = numberOf(withLabels || first === undefined || first === null ? (second === undefined ? 1 : second) : first);
+  const amount = numberOf(
+    withLabels || first === undefined || first === null ? (second === undefined ? 1 : second) : first,
+  );
   const given = isObject(second) ? second : exemplar;
   const child = withLabels ? find(metric, first) : metric;
   if (child !== null && add(child, amount) === 0) lost(metric, withLabels ? first : null, add, amount);
   if (amount >= 0) giveExemplar(child, amount, given);
 }
 
-/** The series was removed: a metric without labels and a look-up by labels go on with a new one, an old child records nothing. */
+/**
+ * The series was removed: a metric without labels and a look-up by labels go on with a new one, an old child
+ * records nothing.
+ */
 function lost(metric, labels, record, value) {
   let next = null;
   if (labels !== null && metric._depth > 0) next = base.successor(metric, labels);
@@ -217,7 +224,10 @@ class Gauge extends Metric {
   /** callback() gives the value before each exposition that this thread makes. */
   setFunction(callback) {
     if (typeof callback === 'function') this._callback = callback;
-    else runtime.warnOnce(`setFunction() of the gauge '${this.name.slice(0, 100)}' was given no function. The gauge keeps its value.`);
+    else
+      runtime.warnOnce(
+        `setFunction() of the gauge '${this.name.slice(0, 100)}' was given no function. The gauge keeps its value.`,
+      );
     if (this._values !== null && typeof callback === 'function') base.watch(this);
   }
 }
@@ -267,7 +277,10 @@ function observeFlagged(metric, value) {
 
 /** Observations counted in buckets. */
 class Histogram extends Metric {
-  /** new Histogram({ name, help, labelNames, buckets, ... }) or new Histogram(name, help, labelNames, { buckets, ... }). */
+  /**
+   * new Histogram({ name, help, labelNames, buckets, ... }) or new Histogram(name, help, labelNames, {
+   * buckets, ... }).
+   */
   constructor(...given) {
     super(...prepare(base.HISTOGRAM, given));
     begin(this);
@@ -349,7 +362,8 @@ function runCallback(metric, waiting) {
       if (typeof value === 'number' && value === value) gaugeCall(metric, null, gaugeSet, value);
     }
     const result = collect !== null && metric._values === null ? collect.call(metric) : undefined;
-    if (result !== undefined && result !== null && typeof result.then === 'function') waiting.push(Promise.resolve(result).catch(() => undefined));
+    if (result !== undefined && result !== null && typeof result.then === 'function')
+      waiting.push(Promise.resolve(result).catch(() => undefined));
   } catch {
     // The gauge keeps its value.
   }
@@ -369,8 +383,8 @@ function acceptOf(accept) {
 }
 
 /**
- * The metrics of the whole process as text, in the format that an Accept header asks for (Prometheus text 0.0.4 by default, else
- * OpenMetrics 1.0); '' while metrics are off. Callbacks that return promises count for the next call.
+ * The metrics of the whole process as text, in the format that an Accept header asks for (Prometheus text 0.0.4 by
+ * default, else OpenMetrics 1.0); '' while metrics are off. Callbacks that return promises count for the next call.
  */
 function metricsText(accept) {
   try {
