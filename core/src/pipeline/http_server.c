@@ -260,7 +260,7 @@ djp_http_server_end(djp_http_server *server, djp_span *span, const djp_http_resu
     uint64_t duration_ns = end_ns > result->start_ns ? end_ns - result->start_ns : 0;
     int status = result->status ? result->status : result->failed ? 500 : DJP_HTTP_CLIENT_CLOSED;
     djp_text method = http_server_method(server, result->method);
-    uint64_t end_unix_ns = (uint64_t)((int64_t)end_ns + djp__clock_anchor());
+    uint64_t end_unix_ns = end_ns + (uint64_t)djp__clock_anchor(); /* unsigned: end_ns may come from anywhere */
     djp_span_context context;
     if (span != NULL) {
         http_server_finish_span(server, span, method, result, status, duration_ns);

@@ -41,6 +41,7 @@ struct djp_oplog {
     uint64_t damaged; /* operations that made no sense */
     djp_oplog_symbol *symbols; /* DJP_OPLOG_SYMBOLS */
     djp_oplog_span *spans; /* DJP_OPLOG_SLOTS; pages are touched only when used */
+    uint32_t slot_end; /* behind the highest slot that was used since the attachment */
     djp_oplog_trace *traces; /* open addressing by number */
     uint32_t trace_places; /* a power of two */
     uint32_t trace_count;

@@ -135,6 +135,7 @@ djp__oplog_open(djp_oplog *log, uint32_t slot, uint32_t number, djp_span *span, 
     }
     djp_oplog_span opened = {span, number, (uint8_t)is_root, trace != NULL};
     log->spans[slot] = opened;
+    log->slot_end = slot < log->slot_end ? log->slot_end : slot + 1;
 }
 
 /* The trace that counts a span as open. Its number alone does not tell: when the root's slot was taken away, a span that came after
@@ -181,7 +182,7 @@ djp__oplog_close(djp_oplog *log, uint32_t slot, int ended)
 void
 djp__oplog_close_all(djp_oplog *log)
 {
-    for (uint32_t slot = 0; slot < DJP_OPLOG_SLOTS; slot++) {
+    for (uint32_t slot = 0; slot < log->slot_end; slot++) {
         if (log->spans[slot].span && !log->spans[slot].is_root) {
             djp_span_release(log->spans[slot].span);
         }
@@ -195,6 +196,7 @@ djp__oplog_close_all(djp_oplog *log)
             log->traces[i].root = NULL;
         }
     }
+    log->slot_end = 0;
     log->trace_count = 0;
     log->kept_count = 0;
 }
