@@ -1,6 +1,6 @@
 'use strict';
-// Express 4 and 5: app.use(telemetryMiddleware()) before everything else, and every request is a span and a measurement. Express and
-// the application's handlers are not wrapped; nothing here throws into them.
+// Express 4 and 5: app.use(telemetryMiddleware()) before everything else, and every request is a span and a
+// measurement. Express and the application's handlers are not wrapped; nothing here throws into them.
 
 const { runRequest } = require('../../bindings/node/lib/http_server.js');
 const { Recorder, begin, noteError } = require('../http/record.js');
@@ -74,8 +74,8 @@ function telemetryMiddleware(options) {
 }
 
 /**
- * An error handler that remembers the error for the span and hands it on. Only needed where an error handler of the application answers
- * and Express is older than 5.3: app.use(telemetryErrorHandler()) stands right before it.
+ * An error handler that remembers the error for the span and hands it on. Only needed where an error handler of the
+ * application answers and Express is older than 5.3: app.use(telemetryErrorHandler()) stands right before it.
  */
 function telemetryErrorHandler() {
   return function telemetryError(error, req, res, next) {

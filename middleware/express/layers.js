@@ -1,10 +1,11 @@
 'use strict';
-// What one layer of an Express router says about itself: whether it matches a path, what router stands behind it, and the text that
-// it was mounted with. Versions that do not keep that text are asked with changed paths until the template is known. Reads only;
-// what cannot be told is null, never a raw path.
+// What one layer of an Express router says about itself: whether it matches a path, what router stands behind it, and
+// the text that it was mounted with. Versions that do not keep that text are asked with changed paths until the
+// template is known. Reads only; what cannot be told is null, never a raw path.
 
 const PROBE = 'djp0probe0djp'; // a path segment that no application has
 const SEGMENTS_MAX = 24;
+const TOKENS = 0xe000; // private characters stand for parameters while a text is taken apart
 
 /** Matches without leaving traces: {path, params, pattern}, or null. */
 function matchOf(layer, path) {
@@ -55,7 +56,8 @@ function isEverywhere(layer) {
 
 /** Whether the layer was made with a regular expression, whose matched text says nothing that may be shown. */
 function isPattern(layer) {
-  if (layer.regexp !== undefined) return !layer.regexp.source.endsWith('(?=\\/|$)') && !layer.regexp.source.endsWith('\\/?$');
+  if (layer.regexp !== undefined)
+    return !layer.regexp.source.endsWith('(?=\\/|$)') && !layer.regexp.source.endsWith('\\/?$');
   return Array.isArray(layer.matchers) && layer.matchers.some((matcher) => matcher.name === 'regexpMatcher');
 }
 
@@ -73,7 +75,8 @@ function withoutSlash(text) {
 /** The template of a mount that matched `match.path`; null when it cannot be told. */
 function mountTemplate(layer, match) {
   if (isEverywhere(layer) || match.path === '') return '';
-  if (match.pattern !== undefined) return typeof match.pattern === 'string' ? withoutSlash(match.pattern) : String(match.pattern);
+  if (match.pattern !== undefined)
+    return typeof match.pattern === 'string' ? withoutSlash(match.pattern) : String(match.pattern);
   if (isPattern(layer)) return layer.regexp !== undefined ? String(layer.regexp) : null;
   return probed(layer, match);
 }
@@ -109,14 +112,19 @@ function probed(layer, match) {
   return replaced(parts, left);
 }
 
-/** Parameters that accept no probe are part of a segment or restricted to a form: their value is taken out of the text. */
+/**
+ * Parameters that accept no probe are part of a segment or restricted to a form: their value is taken out of the text.
+ */
 function replaced(parts, left) {
-  for (const [name, value] of left) {
-    const i = parts.findIndex((part) => !part.startsWith(':') && decoded(part).includes(String(value)));
+  const names = [...left.keys()];
+  for (let k = 0; k < names.length; k++) {
+    const value = String(left.get(names[k]));
+    const i = parts.findIndex((part) => !part.startsWith(':') && decoded(part).includes(value));
     if (i === -1) return null;
-    parts[i] = decoded(parts[i]).replace(String(value), () => `:${name}`);
+    // Not yet the name, which may look like the value of another parameter.
+    parts[i] = decoded(parts[i]).replace(value, () => String.fromCharCode(TOKENS + k));
   }
-  return parts.join('/');
+  return parts.join('/').replace(/[\ue000-\uf8ff]/g, (token) => `:${names[token.charCodeAt(0) - TOKENS]}`);
 }
 
 function decoded(text) {

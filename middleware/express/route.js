@@ -1,7 +1,8 @@
 'use strict';
-// The route template of an answered Express request: the paths under which routers and applications are mounted, as they were written,
-// and the path of the route. Nothing is wrapped and nothing happens while a request is routed: a route is looked up in the
-// application's own routers once, and its template is kept with it. A raw path is never an answer.
+// The route template of an answered Express request: the paths under which routers and applications are mounted, as
+// they were written, and the path of the route. Nothing is wrapped and nothing happens while a request is routed: a
+// route is looked up in the application's own routers once, and its template is kept with it. A raw path is never an
+// answer.
 
 const { pathOf } = require('../http/record.js');
 const { matchOf, tailOf, stackOf, appStack, isList, mountTemplate } = require('./layers.js');
@@ -39,7 +40,10 @@ class Search {
     return this.apps.length === 0 ? null : appStack(this.apps[this.apps.length - 1]);
   }
 
-  /** The stack behind a layer. A mounted application hides behind a function of Express; its mount path tells which one it is. */
+  /**
+   * The stack behind a layer. A mounted application hides behind a function of Express; its mount path tells which one
+   * it is.
+   */
   inside(layer, depth, sure) {
     const stack = stackOf(layer.handle);
     if (stack !== null || layer.name !== 'mounted_app' || depth === 0) return { stack, depth };

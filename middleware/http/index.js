@@ -1,10 +1,26 @@
 'use strict';
-// Plain HTTP servers: a request listener with telemetry around it, or a whole server. A request without a route template counts
-// under one constant, never under its path.
+// Plain HTTP servers: a request listener with telemetry around it, or a whole server. A request without a route
+// template counts under one constant, never under its path.
 
-const { runRequest, startRequest, endRequest, DISCONNECTED, WEBSOCKET } = require('../../bindings/node/lib/http_server.js');
+const {
+  runRequest,
+  startRequest,
+  endRequest,
+  DISCONNECTED,
+  WEBSOCKET,
+} = require('../../bindings/node/lib/http_server.js');
 const { impl } = require('../../bindings/node/lib/loader.js');
-const { Recorder, begin, noteError, option, pathOf, schemeOf, textOf, traceparentOf, versionOf } = require('./record.js');
+const {
+  Recorder,
+  begin,
+  noteError,
+  option,
+  pathOf,
+  schemeOf,
+  textOf,
+  traceparentOf,
+  versionOf,
+} = require('./record.js');
 const { metricsHandler } = require('./scrape.js');
 
 const INSTRUMENTED = Symbol('djp_telemetry.instrumented');
@@ -42,7 +58,7 @@ function telemetryListener(handler, options) {
   };
 }
 
-// ---- whole servers -----------------------------------------------------------------------------------------------------
+// ---- whole servers --------------------------------------------------------------------------------------------------
 
 /** Events that hand a request over, each with (req, res). */
 function carriesRequest(event) {
@@ -50,7 +66,8 @@ function carriesRequest(event) {
 }
 
 /**
- * Records every request and websocket connection of a server, whatever listens to it and whenever that was added. Returns the server.
+ * Records every request and websocket connection of a server, whatever listens to it and whenever that was added.
+ * Returns the server.
  * @param {import('http').Server} server
  * @param {object} [options] those of telemetryListener
  */
@@ -123,7 +140,9 @@ function watchHandshake(socket, state) {
   const end = socket.end;
   function see(chunk) {
     if (chunk === undefined || chunk === null || typeof chunk === 'function') return;
-    const head = STATUS_LINE.exec(typeof chunk === 'string' ? chunk.slice(0, 12) : Buffer.from(chunk).toString('latin1', 0, 12));
+    const head = STATUS_LINE.exec(
+      typeof chunk === 'string' ? chunk.slice(0, 12) : Buffer.from(chunk).toString('latin1', 0, 12),
+    );
     state.status = head === null ? 101 : Number(head[1]);
     if (socket.write === firstWrite) socket.write = write;
     if (socket.end === firstEnd) socket.end = end;

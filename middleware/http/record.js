@@ -1,7 +1,7 @@
 'use strict';
-// One HTTP request of a Node server from its first byte to the last of its answer: begun when the server hands it over, recorded once
-// when the response closes. What is recorded of it is the core's decision. Nothing here ever throws into the application, holds a
-// raw path, or changes what the application sees.
+// One HTTP request of a Node server from its first byte to the last of its answer: begun when the server hands it over,
+// recorded once when the response closes. What is recorded of it is the core's decision. Nothing here ever throws into
+// the application, holds a raw path, or changes what the application sees.
 
 const { startRequest, endRequest, excludes, FAILED, DISCONNECTED } = require('../../bindings/node/lib/http_server.js');
 
@@ -17,7 +17,9 @@ const PATHS_MAX = 1000; // an endless iterable ends here
 const LENGTH = /^[0-9]{1,15}$/; // every such number is exact
 const CLASS_NAME = /^[\w.$]{1,100}$/;
 
-/** Texts of an option: a comma-separated string or any iterable of strings. Whatever cannot be read counts as absent. */
+/**
+ * Texts of an option: a comma-separated string or any iterable of strings. Whatever cannot be read counts as absent.
+ */
 function texts(given) {
   const found = [];
   try {
@@ -109,8 +111,8 @@ function watchQueued(req, res, recorder) {
 }
 
 /**
- * Begins to record a request. Returns it, for runRequest, or null when it is not recorded here: telemetry is off, the path is
- * excluded, or something further out records it already.
+ * Begins to record a request. Returns it, for runRequest, or null when it is not recorded here: telemetry is off, the
+ * path is excluded, or something further out records it already.
  */
 function begin(recorder, req, res) {
   try {
@@ -200,7 +202,8 @@ function finish(res, routeOf) {
   }
 }
 
-// Express 5.3 keeps what was given to next(error) under this name, also when an error handler of the application answered.
+// Express 5.3 keeps what was given to next(error) under this name, also when an error handler of the application
+// answered.
 const SEEN_ERRORS = Symbol.for('router.tracing.publishedErrors');
 
 /** The error that made the answer what it is, or undefined: one that was answered with less than 500 is no failure. */
@@ -213,7 +216,9 @@ function errorOf(req, res, status, complete) {
   return last;
 }
 
-/** Remembers the error that a request failed with; its class and stack belong to the span if the answer is 500 or more. */
+/**
+ * Remembers the error that a request failed with; its class and stack belong to the span if the answer is 500 or more.
+ */
 function noteError(res, error) {
   try {
     if (res[REQUEST] && error !== undefined && error !== null && res[ERROR] === undefined) res[ERROR] = { error };

@@ -1,14 +1,16 @@
 'use strict';
-// The scrape as a request handler, for Express and plain servers alike: the format by content negotiation, the text made by the core
-// outside the event loop.
+// The scrape as a request handler, for Express and plain servers alike: the format by content negotiation, the text
+// made by the core outside the event loop.
 
+const { exposeMetrics } = require('../../bindings/node/lib/metrics.js');
 const { noteScrape } = require('./record.js');
 
 const SCRAPE = Symbol('djp_telemetry.scrape');
 const OFF = '# Metrics are off: see telemetryStatus().\n';
 
 /**
- * A handler (req, res) that answers with all metrics. The requests that it answers are not counted, unless options.counted is true.
+ * A handler (req, res) that answers with all metrics. The requests that it answers are not counted, unless
+ * options.counted is true.
  * @param {{counted?: boolean}} [options]
  */
 function metricsHandler(options) {
@@ -20,15 +22,10 @@ function metricsHandler(options) {
       answer(res, 405, '', { allow: 'GET, HEAD' }, false);
       return;
     }
-    const { metricsText } = require('../../bindings/node/lib/index.js'); // late: that module may still be loading this one
-    metricsText(req.headers.accept).then(
-      ({ contentType, body }) => {
-        const off = body === null || body === undefined || body.length === 0;
-        const headers = { 'content-type': contentType, vary: 'accept' };
-        answer(res, 200, off ? OFF : body, headers, req.method === 'HEAD');
-      },
-      () => answer(res, 500, '', {}, false),
-    );
+    exposeMetrics(req.headers.accept).then(({ contentType, body }) => {
+      const headers = { 'content-type': contentType, vary: 'accept' };
+      answer(res, 200, body.length > 0 ? body : OFF, headers, req.method === 'HEAD');
+    });
   }
   scrape[SCRAPE] = !counted;
   return scrape;

@@ -1,6 +1,7 @@
 'use strict';
-// Next.js: `export { register } from 'djp-telemetry/next'` in instrumentation.ts starts telemetry in the process that serves and records
-// every request that Next's own server answers. In every other runtime of Next it does nothing. Next is not imported and not changed.
+// Next.js: `export { register } from 'djp-telemetry/next'` in instrumentation.ts starts telemetry in the process that
+// serves and records every request that Next's own server answers. In every other runtime of Next it does nothing. Next
+// is not imported and not changed.
 
 const diagnostics = require('diagnostics_channel');
 const { init } = require('../../bindings/node/lib/index.js');
@@ -35,7 +36,11 @@ async function register(options) {
   init(options);
   if (heard !== null) return;
   const server = option(options, 'server') || {};
-  heard = { exclude: option(server, 'exclude'), metricsPath: option(server, 'metricsPath'), route: option(server, 'route') || nextRoute };
+  heard = {
+    exclude: option(server, 'exclude'),
+    metricsPath: option(server, 'metricsPath'),
+    route: option(server, 'route') || nextRoute,
+  };
   diagnostics.subscribe('http.server.request.start', onRequest);
 }
 

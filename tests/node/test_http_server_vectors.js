@@ -1,0 +1,107 @@
+'use strict';
+// tests/vectors/http_server.json through Express: the same spans, statuses and labels for the same requests as in every
+// other language.
+
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const net = require('node:net');
+const { EXPRESS, begin, listen, raw, requestsTotal, samples, serverSpans, sleep, wire } = require('./http_driver.js');
+const { telemetryMiddleware } = require('../../middleware/express');
+const { cases } = require('../vectors/http_server.json');
+
+class Boom extends Error {
+  get name() {
+    return 'Boom';
+  }
+}
+
+/** {id} as Express writes it. */
+function ours(value) {
+  if (typeof value === 'string') return value.replace(/\{(\w+)\}/g, ':$1').replace(/^CLASS$/, 'Boom');
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, typeof item === 'string' ? ours(item) : item]),
+  );
+}
+
+function handler(item) {
+  return (req, res) => {
+    if (item.behaviour === 'throw') throw new Boom('no');
+    if (item.behaviour === 'leave') return;
+    if (item.behaviour === 'answer') {
+      req.resume().on('end', () => res.status(item.status).send('done'));
+      return;
+    }
+    res.status(item.status).write('part');
+    if (item.behaviour === 'throw_late') throw new Boom('late');
+  };
+}
+
+/** Two chunks and the last one. */
+function chunks(body) {
+  const parts = [body.slice(0, 4), body.slice(4), ''];
+  return parts.map((part) => `${part.length.toString(16)}\r\n${part}\r\n`).join('');
+}
+
+function bytesOf(item) {
+  if (item.chunked) return wire(item.method, item.path, ['transfer-encoding: chunked']) + chunks(item.body);
+  return item.body
+    ? wire(item.method, item.path, [`content-length: ${item.body.length}`]) + item.body
+    : wire(item.method, item.path);
+}
+
+async function perform(port, item) {
+  if (item.behaviour === 'leave') {
+    const socket = net.connect(port, '127.0.0.1', () => socket.write(bytesOf(item)));
+    await sleep(60);
+    socket.destroy();
+    return;
+  }
+  const answer = await raw(port, bytesOf(item), (text) =>
+    text.includes(item.behaviour === 'leave_late' ? 'part' : item.behaviour === 'throw_late' ? '\0' : '\r\n\r\n'),
+  );
+  assert.ok(answer.startsWith(`HTTP/1.1 ${item.status} `), answer);
+}
+
+async function check(item, port, semconv) {
+  const before = await requestsTotal();
+  const sizes = await samples('http_request_size_bytes_sum');
+  await perform(port, item);
+  const found = await serverSpans();
+  assert.equal(found.length, 1);
+  const [span] = found;
+  const { 'http.duration_seconds': seconds, ...attributes } = span.attributes;
+  assert.equal(span.status, item.span_status);
+  assert.deepEqual(
+    span.events.map((event) => event.name),
+    item.exception ? ['exception'] : [],
+  );
+  if (semconv === 'old') {
+    assert.equal(span.name, 'http.server');
+    assert.ok(Math.abs(seconds - span.seconds) < 1e-6);
+    assert.deepEqual(attributes, ours(item.old));
+  } else {
+    assert.equal(span.name, ours(item.stable_name));
+    assert.deepEqual(attributes, ours(item.stable));
+  }
+  const label = item.metrics.map(ours).join(' ');
+  assert.equal((await requestsTotal())[label], (before[label] || 0) + 1, label);
+  const after = await samples('http_request_size_bytes_sum');
+  const series = `http_request_size_bytes_sum{method="${item.metrics[0]}",endpoint="${ours(item.metrics[1])}"}`;
+  assert.equal(after[series], item.size === null ? sizes[series] : (sizes[series] || 0) + item.size);
+}
+
+for (const { name, express } of EXPRESS) {
+  for (const semconv of ['old', 'stable']) {
+    test(`${name}, ${semconv} names`, { timeout: 60000 }, async (t) => {
+      await begin({ semconv });
+      const app = express();
+      app.set('env', 'test'); // Express would print every error
+      app.use(telemetryMiddleware());
+      for (const item of cases)
+        if (item.route !== null) app[item.method.toLowerCase()](ours(item.route), handler(item));
+      const { port, close } = await listen(app);
+      t.after(close);
+      for (const item of cases) await t.test(item.case, () => check(item, port, semconv));
+    });
+  }
+}

@@ -1,0 +1,69 @@
+'use strict';
+// register() of Next.js in processes of their own: it starts in the node runtime only, and a server that keeps its
+// match as Next does is recorded from the first request on. The program stands in for Next's server: the build of a
+// whole application is too heavy for here.
+
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { run } = require('./programs.js');
+
+const NEXT = JSON.stringify(path.resolve(__dirname, '../../middleware/next'));
+const METRICS = JSON.stringify(path.resolve(__dirname, '../../bindings/node/lib/metrics.js'));
+const PROGRAM = `
+const http = require('http');
+const { register } = require(${NEXT});
+const META = Symbol.for('NextInternalRequestMeta');
+const MATCHES = { '/orders/7': '/orders/[id]', '/nope': '/_not-found' };
+function get(port, path) {
+  return new Promise((resolve, reject) => {
+    http.get({ port, path, agent: false }, (res) => res.resume().on('end', resolve)).on('error', reject);
+  });
+}
+(async () => {
+  const server = http.createServer((req, res) => {
+    req[META] = { match: { definition: { pathname: MATCHES[req.url] } } };
+    res.statusCode = req.url === '/nope' ? 404 : 200;
+    res.end('ok');
+  });
+  await new Promise((resolve) => server.listen(0, resolve));
+  await register({ enabled: true, backend: 'hybrid', exporter: 'memory', sampleRatio: 1 });
+  await register();
+  for (const path of ['/orders/7', '/nope', '/healthz']) await get(server.address().port, path);
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  const { body } = await require(${METRICS}).exposeMetrics();
+  const lines = String(body || '').split('\\n').filter((line) => line.startsWith('http_requests_total{'));
+  console.log(JSON.stringify({ enabled: t.telemetryStatus().enabled, lines: lines.sort() }));
+  server.close();
+  await t.shutdown(1000);
+})();
+`;
+
+async function outcome(env) {
+  const end = await run(PROGRAM, { env: { ...env, DJP_TELEMETRY_EXCLUDED_PATHS: '' } });
+  assert.equal(end.code, 0, end.stderr);
+  return JSON.parse(end.stdout.trim().split('\n').pop());
+}
+
+test('the node runtime: every request, by the template that Next matched', { timeout: 60000 }, async () => {
+  const { enabled, lines } = await outcome({ NEXT_RUNTIME: 'nodejs' });
+  assert.equal(enabled, true);
+  assert.deepEqual(lines, [
+    'http_requests_total{method="GET",endpoint="/orders/[id]",status_code="200"} 1',
+    'http_requests_total{method="GET",endpoint="unmatched",status_code="200"} 1',
+    'http_requests_total{method="GET",endpoint="unmatched",status_code="404"} 1',
+  ]);
+});
+
+test('the edge runtime and a build: nothing starts', { timeout: 60000 }, async () => {
+  for (const env of [{ NEXT_RUNTIME: 'edge' }, { NEXT_RUNTIME: 'nodejs', NEXT_PHASE: 'phase-production-build' }]) {
+    assert.deepEqual((await outcome(env)).lines, []);
+  }
+});
+
+test('the edge entry needs nothing of Node', async () => {
+  const file = path.resolve(__dirname, '../../middleware/next/edge.js');
+  assert.ok(!/require\(/.test(fs.readFileSync(file, 'utf8')));
+  assert.equal(await require(file).register({ enabled: true }), undefined);
+});
