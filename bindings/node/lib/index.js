@@ -13,6 +13,7 @@ const { getCurrentSpanId, getCurrentTraceId } = require('./current.js');
 const record = require('./record.js');
 const baggage = require('./baggage.js');
 const { instrumentOutgoing } = require('./outgoing.js');
+const metrics = require('./metrics.js');
 
 /** Which side of a call a span stands for; numbers as in OTLP. */
 const SpanKind = Object.freeze({ INTERNAL: 1, SERVER: 2, CLIENT: 3, PRODUCER: 4, CONSUMER: 5 });
@@ -45,6 +46,7 @@ module.exports = {
   extract,
   ...baggage,
   ...record,
+  ...metrics,
   instrumentOutgoing,
   Span,
   Tracer,
