@@ -129,7 +129,7 @@ test-python: $(VENV)/.test $(VENV)/.native $(TOOLS_C)
 test-python-asan: $(VENV)/.test
 	@tools/asan-python.sh $(PY)
 test-node: node_modules/.base node-native
-	@tools/node-test.sh $(NODE)
+	@PATH="$$PATH:$$(tools/promtool.sh)" tools/node-test.sh $(NODE)
 test-node-asan: node_modules/.base
 	@tools/node-asan.sh $(abspath $(BUILD))/node-asan
 test-node-versions: node_modules/.base node-native
