@@ -1,4 +1,4 @@
 'use strict';
-// Next's edge runtime cannot load native code: the same hook, which does nothing there.
+// Next's edge runtime cannot load native code: the same hooks, which do nothing there.
 
-module.exports = { register: async () => undefined };
+module.exports = { register: async () => undefined, onRequestError: () => undefined };

@@ -7,5 +7,8 @@ export interface RegisterOptions {
   [option: string]: unknown;
 }
 
-/** export { register } from 'djp-telemetry/next' in instrumentation.ts. */
+/** Called by register() of instrumentation.ts in the node runtime. */
 export function register(options?: RegisterOptions): Promise<void>;
+
+/** Called by onRequestError() of instrumentation.ts: the error becomes an event of the request's span. */
+export function onRequestError(error: unknown, ...rest: unknown[]): void;

@@ -4,7 +4,7 @@
 // is not imported and not changed.
 
 const diagnostics = require('diagnostics_channel');
-const { init } = require('../../bindings/node/lib/index.js');
+const { getCurrentSpan, init } = require('../../bindings/node/lib/index.js');
 const { instrumentServer } = require('../http/index.js');
 const { option } = require('../http/record.js');
 
@@ -26,6 +26,16 @@ function onRequest({ server }) {
   instrumentServer(server, heard);
 }
 
+/** The options of init, and those under `server`. */
+function split(options) {
+  try {
+    const { server, ...own } = options || {};
+    return { own, server: server || {} };
+  } catch {
+    return { own: undefined, server: {} };
+  }
+}
+
 /**
  * The hook that Next calls once when a server starts.
  * @param {object} [options] of init, and those of instrumentServer under `server`
@@ -33,9 +43,9 @@ function onRequest({ server }) {
 async function register(options) {
   if (process.env.NEXT_RUNTIME !== undefined && process.env.NEXT_RUNTIME !== 'nodejs') return;
   if (process.env.NEXT_PHASE === 'phase-production-build') return; // pages that are rendered ahead are no requests
-  init(options);
+  const { own, server } = split(options);
+  init(own);
   if (heard !== null) return;
-  const server = option(options, 'server') || {};
   heard = {
     exclude: option(server, 'exclude'),
     metricsPath: option(server, 'metricsPath'),
@@ -44,4 +54,9 @@ async function register(options) {
   diagnostics.subscribe('http.server.request.start', onRequest);
 }
 
-module.exports = { register };
+/** The hook that Next calls with an error that it answers: an event of the request's span. */
+function onRequestError(error) {
+  getCurrentSpan().recordException(error);
+}
+
+module.exports = { register, onRequestError };

@@ -3,4 +3,4 @@
 import next from './index.js';
 
 export default next;
-export const { register } = next;
+export const { register, onRequestError } = next;
