@@ -173,12 +173,14 @@ static djp_sdk *sdk;
 static script_transport *transport;
 static writer log_;
 static djp_options options;
+static int lent; /* the transport belongs to sdk */
 
 static void
 open_with(const djp_options *with, size_t units)
 {
     transport = script_new(NULL, NULL);
     sdk = helper_sdk(with, transport);
+    lent = 1;
     assert_int_equal(writer_open(&log_, units), 0);
     assert_int_equal(djp_oplog_attach(log_.log, sdk), 0);
 }
@@ -197,6 +199,13 @@ tear_down(void **state)
     (void)state;
     writer_close(&log_);
     djp_sdk_free(sdk);
+    /* A worker that did not come to its end in time still uses the transport. */
+    for (uint64_t deadline = djp__clock_monotonic() + 10 * SECOND;
+         lent && !transport->freed && djp__clock_monotonic() < deadline;) {
+        helper_sleep(MS);
+    }
+    assert_true(!lent || transport->freed);
+    lent = 0;
     assert_int_equal(transport->overlaps, 0);
     free(transport->stored);
     free(transport);

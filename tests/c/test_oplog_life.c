@@ -340,19 +340,42 @@ test_outage(void **state)
     json_free(status);
 }
 
-/* A flush makes room in the smallest ring instead of losing what its log holds. */
+static unsigned
+stuck_at_first(void *user, unsigned attempt)
+{
+    (void)user;
+    return attempt == 0 ? SCRIPT_STUCK : SCRIPT_ACCEPT;
+}
+
+/* A flush waits for room in the smallest ring, even while the worker is stuck in a send, instead of losing what its log holds. */
 static void
 test_burst_into_a_small_ring(void **state)
 {
     (void)state;
     options.ring_bytes = 65536;
     open_with(&options, 1 << 16);
-    for (unsigned i = 1; i <= 3000; i++) {
-        begin(0, i, 0, "root");
-        writer_end(&log_, 0, 0);
+    transport->slow_ns = 300 * MS;
+    transport->next = stuck_at_first;
+    begin(0, 1, 0, "root");
+    writer_end(&log_, 0, 0);
+    writer_publish(&log_);
+    for (uint64_t deadline = djp__clock_monotonic() + 10 * SECOND;
+         !transport->inside && djp__clock_monotonic() < deadline;) {
+        helper_sleep(MS);
+    }
+    writer_request request = {.bytes = 10, .start = 1, .end = 1000, .status = 200};
+    request.method = writer_symbol(&log_, "GET");
+    char route[200] = "/";
+    memset(route + 1, 'r', sizeof route - 2);
+    request.route = writer_symbol(&log_, route);
+    for (unsigned i = 2; i <= 3000; i++) {
+        writer_start start = {.number = i, .ids = writer_make_ids(i, i, 0), .mono = 1};
+        start.flags = DJP_OP_START_ROOT | DJP_OP_START_HTTP;
+        assert_true(writer_begin(&log_, &start));
+        writer_end_http(&log_, &request);
     }
     flush();
-    assert_int_equal(script_spans(transport, "root"), 3000);
+    assert_int_equal(script_spans(transport, NULL), 3000);
     assert_int_equal(dropped("ring_full"), 0);
 }
 

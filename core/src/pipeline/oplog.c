@@ -212,6 +212,9 @@ djp__oplogs_settle(djp_sdk *sdk, uint64_t deadline)
             return 1;
         }
         djp__worker_wake(sdk);
+        if (!djp_load_acquire(&sdk->running)) {
+            return 1; /* no thread could be had: nobody will make room */
+        }
         djp__mutex_lock(&sdk->state);
         djp__cond_wait(&sdk->changed, &sdk->state, now + OPLOG__ROOM_PAUSE_NS);
         djp__mutex_unlock(&sdk->state);
