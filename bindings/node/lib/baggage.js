@@ -4,10 +4,14 @@
 
 const { impl } = require('./loader.js');
 const { Context, ROOT, current } = require('./context.js');
+const { contextFrom } = require('./propagate.js');
 
 function contextOf(context) {
-  if (context === undefined || context === null) return current();
-  return typeof context === 'object' && 'span' in context ? context : ROOT;
+  try {
+    return context === undefined || context === null ? current() : contextFrom(context);
+  } catch {
+    return ROOT; // what cannot be read is no context
+  }
 }
 
 function textOf(context) {

@@ -17,6 +17,8 @@ const START_UNITS = 8;
 const END_UNITS = 3;
 const HTTP_END_UNITS = 6;
 const DRAIN_UNITS = 8192;
+const NAME_LENGTH = 16384;
+const STATE_LENGTH = 4096; // the core accepts less; more is no tracestate
 const RANDOM_WORDS = 1024;
 
 /** Control words by index. */
@@ -72,6 +74,7 @@ const buffer = Buffer.from(memory, CONTROL_BYTES);
 const size = words.length >> 1; // units of the ring
 const quarter = size >> 2;
 const mostUnits = size >> 3; // of one operation
+const longestName = Math.min(NAME_LENGTH, mostUnits); // so that it always finds room in an empty ring
 const clock = process.hrtime.bigint; // CLOCK_MONOTONIC, as the core's
 
 // ---- room --------------------------------------------------------------------------------------------------------
@@ -305,10 +308,11 @@ function sized(text, first) {
 /** A start with more than the usual: a parent's tracestate, a name in full, a start in Unix nanoseconds or before now. */
 function startFull(span, name, header, parent, scope, state, unixTime, before) {
   let symbol = symbolOf(name, NAMES);
-  if (symbol < 0 && name.length > (mostUnits << 1)) name = cut(name, mostUnits << 1);
+  if (symbol < 0 && name.length > longestName) name = cut(name, longestName);
+  if (state.length > STATE_LENGTH) state = '';
   const long = symbol < 0 ? name.length : 0;
   const units = START_UNITS + 4 + ((state.length * 3 + long * 3 + 14) >> 3) + HTTP_END_UNITS;
-  if (units > mostUnits + 32 || !room(units)) return loseSpan();
+  if (!room(units)) return loseSpan();
   if (freeCount === 0 && fresh === NO_SLOT) reclaim();
   longs[at + 1] = clock() - before;
   const first = (at + START_UNITS) << 3;

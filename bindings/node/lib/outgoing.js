@@ -150,24 +150,39 @@ function prepare(request, options) {
   });
 }
 
-function wrap(module, name, options) {
+/** Puts another function in place of a module's until the function that it returns is called. */
+function replace(module, name, make) {
   const original = module[name];
-  const wrapped = function wrapped(...args) {
-    const request = Reflect.apply(original, this, args);
-    if (active) {
+  const state = { active: true };
+  const wrapped = make(original, state);
+  module[name] = wrapped;
+  return () => {
+    state.active = false; // somebody else may have wrapped ours meanwhile
+    if (module[name] === wrapped) module[name] = original;
+  };
+}
+
+function wrapRequest(options) {
+  return (original, state) => function request(...args) {
+    const made = Reflect.apply(original, this, args);
+    if (state.active) {
       try {
-        prepare(request, options);
+        prepare(made, options);
       } catch {
         // The request goes on without trace context.
       }
     }
-    return request;
+    return made;
   };
-  let active = true;
-  module[name] = wrapped;
-  return () => {
-    active = false; // somebody else may have wrapped ours meanwhile
-    if (module[name] === wrapped) module[name] = original;
+}
+
+/** get() sends at once, so that headers must come before it ends the request. */
+function wrapGet(module) {
+  return (original, state) => function get(...args) {
+    if (!state.active) return Reflect.apply(original, this, args);
+    const made = Reflect.apply(module.request, this, args);
+    made.end();
+    return made;
   };
 }
 
@@ -184,7 +199,7 @@ function installHttp(options) {
   }
   const undo = [];
   for (const module of [require('http'), require('https')]) {
-    for (const name of ['request', 'get']) undo.push(wrap(module, name, options));
+    undo.push(replace(module, 'request', wrapRequest(options)), replace(module, 'get', wrapGet(module)));
   }
   syncBuiltinESMExports();
   undo.push(syncBuiltinESMExports);

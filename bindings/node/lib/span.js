@@ -2,6 +2,8 @@
 // The Span: its ids, what may be recorded on it, and its end. A span that has ended, that was never recorded or whose telemetry is
 // over has the same methods, which do nothing. No method throws for a value; what cannot be kept is counted.
 
+const { isDate } = require('util/types');
+
 const log = require('./oplog.js');
 const { writeRecord, writeValue, eachEntry } = require('./values.js');
 const { hexWord, wordsOf } = require('./ids.js');
@@ -150,8 +152,14 @@ function hasIds(span) {
   return (span.t0 | span.t1 | span.t2 | span.t3) !== 0 && (span.s0 | span.s1) !== 0;
 }
 
+/** Whether what stands in the place of attributes is a time. */
 function isTime(value) {
-  return typeof value === 'number' || typeof value === 'bigint' || Array.isArray(value) || value instanceof Date;
+  if (typeof value === 'number' || typeof value === 'bigint') return true;
+  try {
+    return isDate(value) || Array.isArray(value);
+  } catch {
+    return false; // a proxy that has been revoked
+  }
 }
 
 function contextOf(span) {
@@ -278,7 +286,7 @@ function recordException(span, error, attributes, time, escaped) {
 
 function statusCode(status) {
   if (typeof status === 'number') return status === 0 || status === 1 || status === 2 ? status : -1;
-  const code = typeof status === 'string' ? STATUS_WORDS[status.toLowerCase()] : undefined;
+  const code = typeof status === 'string' && status.length < 6 ? STATUS_WORDS[status.toLowerCase()] : undefined;
   return code === undefined ? -1 : code;
 }
 

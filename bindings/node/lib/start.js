@@ -20,7 +20,7 @@ const HEAD_ONLY = 16;
 const REMOTE = 8 << 24;
 const IS_ROOT = 32 << 24;
 const INTERNAL = 1;
-const KIND_WORDS = { internal: 1, server: 2, client: 3, producer: 4, consumer: 5 };
+const KIND_WORDS = new Map([['internal', 1], ['server', 2], ['client', 3], ['producer', 4], ['consumer', 5]]);
 const RECENT = 1 << 30;
 
 let epoch = -1;
@@ -146,7 +146,7 @@ function nameOf(name) {
 /** A number as in OTLP, or a word; internal for anything else. */
 function kindOf(kind) {
   if (typeof kind === 'number') return kind >= 1 && kind <= 5 ? Math.floor(kind) : INTERNAL;
-  return (typeof kind === 'string' && Object.hasOwn(KIND_WORDS, kind.toLowerCase()) && KIND_WORDS[kind.toLowerCase()]) || INTERNAL;
+  return (typeof kind === 'string' && kind.length <= 8 && KIND_WORDS.get(kind.toLowerCase())) || INTERNAL;
 }
 
 /** Options as the caller gave them; reading them is user code. */
@@ -243,7 +243,7 @@ function startAgo(name, kind, seconds) {
   if ((active & TRACES) === 0) return null;
   const node = storage.getStore() || ROOT;
   const parent = node.span !== null && hasIds(node.span) ? node.span : null;
-  const before = seconds >= 0 && seconds < 1e9 ? BigInt(Math.floor(seconds * 1e9)) : 0n;
+  const before = typeof seconds === 'number' && seconds >= 0 && seconds < 1e9 ? BigInt(Math.floor(seconds * 1e9)) : 0n;
   return startTimed(active, name, kind << 16, 0, parent, node.baggage, 0n, before);
 }
 

@@ -1,6 +1,8 @@
 'use strict';
 // Times that callers give, as Unix nanoseconds.
 
+const { isDate } = require('util/types');
+
 const READINGS = 31536000000; // a year in milliseconds: smaller numbers are readings of performance.now()
 const LAST = 2n ** 63n - 1n;
 
@@ -27,7 +29,7 @@ function unixTime(value) {
     if (typeof value === 'number') return fromMilliseconds(value);
     if (typeof value === 'bigint') return value > 0n && value <= LAST ? value : 0n;
     if (Array.isArray(value)) return fromPair(value[0], value[1]);
-    return value instanceof Date ? fromMilliseconds(Date.prototype.getTime.call(value)) : 0n;
+    return isDate(value) ? fromMilliseconds(Date.prototype.getTime.call(value)) : 0n;
   } catch {
     return 0n;
   }

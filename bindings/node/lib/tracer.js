@@ -123,14 +123,11 @@ class Tracer {
   }
 }
 
+/** The options with another parent, without reading any of them. */
 function withParent(options, context) {
   if (context === undefined || context === null) return options;
-  const parent = context;
-  try {
-    return { ...options, parent };
-  } catch {
-    return { parent };
-  }
+  const base = typeof options === 'object' ? options : null;
+  return Object.create(base, { parent: { value: context } });
 }
 
 function scopeSymbol(text) {

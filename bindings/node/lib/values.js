@@ -16,7 +16,7 @@ const MAP = 7;
 
 const DEPTH_MAX = 30; // as the core's
 const NODES_MAX = 20000; // values that one attribute may hold in all, so that a list that contains itself ends soon
-const ENTRIES_MAX = 100000; // of one set of attributes
+const ENTRIES_MAX = 10000; // of one set of attributes
 const FIRST_BYTES = 16384;
 const KEPT_BYTES = 1 << 20; // larger memory is given back
 const INT64_MIN = -(2n ** 63n);
@@ -314,7 +314,8 @@ function putEntry(counter, key, value) {
 function eachEntry(attributes, visit, target) {
   let failed = 0;
   try {
-    if (typeof attributes !== 'object' || Array.isArray(attributes)) return 1;
+    if (typeof attributes !== 'object' || Array.isArray(attributes) || ArrayBuffer.isView(attributes)) return 1;
+    if (isBoxedPrimitive(attributes)) return 1;
     if (isMap(attributes)) {
       for (const [key, value] of Map.prototype.entries.call(attributes)) visit(target, key, value);
       return 0;
