@@ -132,8 +132,7 @@ family_claims_meet(djp_text a, unsigned a_type, djp_text b, unsigned b_type)
             const char *suffix = a.size > b.size ? *y : *x, *rest = a.size > b.size ? *x : *y;
             size_t gap = longer.size - shorter.size;
             if (memcmp(longer.data, shorter.data, shorter.size) == 0 &&
-                memcmp(longer.data + shorter.size, suffix, gap) == 0 &&
-                memcmp(suffix + gap, rest, strlen(rest)) == 0) {
+                memcmp(longer.data + shorter.size, suffix, gap) == 0 && memcmp(suffix + gap, rest, strlen(rest)) == 0) {
                 return 1;
             }
         }
