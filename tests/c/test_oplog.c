@@ -193,7 +193,7 @@ test_malformed_values(void **state)
     writer_put(&log_, 200, 0, "1234", 4);
     writer_end(&log_, 0, 0);
     flush();
-    assert_has(reader_line(transport, "root"), "dropped=16 | ");
+    assert_has(reader_line(transport, "root"), "dropped=19 | ");
 }
 
 static void

@@ -77,7 +77,7 @@ typedef enum djp_op {
     DJP_OP_EXCEPTION =
         14, /* word 1: slot | escaped << 16; payload: mono, three string values (type, message, stack), a map value */
     DJP_OP_LINK =
-        15, /* word 1: slot; payload: trace id, span id, words {flags, 0}, a string value (tracestate), a map value */
+        15, /* word 1: slot; payload: trace id, span id, words {flags, 0} (0x200: of a remote span), a string value (tracestate), a map value */
     DJP_OP_END = 16, /* word 1: slot; payload: mono, or mono and explicit end in Unix nanoseconds */
     /* word 1: slot, or DJP_OP_NO_SLOT when only metrics are on; ends the span. Payload: start mono, end mono, request bytes (double, -1:
      * unknown), words: status | DJP_OP_HTTP_* << 16, method symbol | route symbol << 16, scheme symbol | version symbol << 16,

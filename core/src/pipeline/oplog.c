@@ -108,6 +108,10 @@ oplog_take_losses(djp_oplog *log)
         fresh[i] = now - log->seen_lost[i];
         log->seen_lost[i] = now;
     }
+    if (log->sdk && log->damaged != log->seen_damaged) {
+        djp_add_relaxed(&log->sdk->oplog_damage, log->damaged - log->seen_damaged);
+        log->seen_damaged = log->damaged;
+    }
     if (log->recorder && (fresh[0] | fresh[1]) != 0) {
         djp__count_add(log->recorder, DJP_COUNT_LOG_FULL, fresh[0]);
         djp__count_add(log->recorder, DJP_COUNT_ATTRIBUTES, fresh[1]);

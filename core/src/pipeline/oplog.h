@@ -39,6 +39,7 @@ struct djp_oplog {
     djp_mutex mutex; /* all below, but sdk */
     uint32_t seen_lost[3]; /* the writer's loss counters at the last look */
     uint64_t damaged; /* operations that made no sense */
+    uint64_t seen_damaged; /* of these, reported */
     djp_oplog_symbol *symbols; /* DJP_OPLOG_SYMBOLS */
     djp_oplog_span *spans; /* DJP_OPLOG_SLOTS; pages are touched only when used */
     uint32_t slot_end; /* behind the highest slot that was used since the attachment */

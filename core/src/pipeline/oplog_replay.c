@@ -219,8 +219,8 @@ oplog_replay_value(djp_oplog *log, djp_span *span, djp_key key, const djp_oplog_
     djp_value value;
     const unsigned char *at = operation->data;
     if (!djp__oplog_value(&value, log, &at, at + operation->size)) {
-        djp_span_drop_attribute(span);
-        return 0;
+        djp_span_drop_attribute(span); /* malformed, or more items than one value may have */
+        return 1;
     }
     djp_span_set_value(span, key, &value);
     return 1;
@@ -258,8 +258,8 @@ oplog_replay_keyed(djp_oplog *log, djp_span *span, const djp_oplog_operation *op
     size_t count;
     const unsigned char *at = operation->data;
     if (!djp__oplog_attributes(&items, &count, log, &at, at + operation->size)) {
-        djp_span_drop_attribute(span);
-        return 0;
+        djp_span_drop_attribute(span); /* malformed, or more items than one value may have */
+        return 1;
     }
     for (size_t i = 0; i < count; i++) {
         djp_span_set_value(span, djp_key_intern(items[i].key.data, items[i].key.size), &items[i].value);
@@ -278,7 +278,8 @@ oplog_replay_event(djp_oplog *log, djp_span *span, const djp_oplog_operation *op
     const unsigned char *at = operation->data + 16, *end = operation->data + operation->size;
     if (operation->size < 16 || !djp__oplog_text(&name, &at, end) ||
         !djp__oplog_attributes(&items, &count, log, &at, end)) {
-        return 0;
+        djp_span_drop_attribute(span);
+        return 1;
     }
     uint64_t time = oplog_replay_long(operation->data, 0);
     time = time ? time : djp__span_unix_time(span, oplog_replay_long(operation->data, 8));
@@ -296,7 +297,8 @@ oplog_replay_exception(djp_oplog *log, djp_span *span, const djp_oplog_operation
     if (operation->size < 8 || !djp__oplog_text(&exception.type, &at, end) ||
         !djp__oplog_text(&exception.message, &at, end) || !djp__oplog_text(&exception.stacktrace, &at, end) ||
         !djp__oplog_attributes(&items, &count, log, &at, end)) {
-        return 0;
+        djp_span_drop_attribute(span);
+        return 1;
     }
     uint64_t time = djp__span_unix_time(span, oplog_replay_long(operation->data, 0));
     djp__span_record_exception_at(span, time, &exception, items, count);
@@ -314,7 +316,8 @@ oplog_replay_link(djp_oplog *log, djp_span *span, const djp_oplog_operation *ope
     const unsigned char *at = operation->data + 32, *end = operation->data + operation->size;
     if (operation->size < 32 || !djp__oplog_text(&state, &at, end) ||
         !djp__oplog_attributes(&items, &count, log, &at, end)) {
-        return 0;
+        djp_span_drop_attribute(span);
+        return 1;
     }
     oplog_replay_id(context.trace_id, operation->data, 4);
     oplog_replay_id(context.span_id, operation->data + 16, 2);

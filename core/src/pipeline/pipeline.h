@@ -80,6 +80,7 @@ struct djp_sdk {
 
     djp_export_stats stats;
 
+    DJP_ATOMIC(uint64_t) oplog_damage; /* operations of logs that made no sense; any thread, relaxed */
     djp_mutex oplog_mutex; /* taken before all other locks */
     struct djp_oplog *oplogs; /* attached ones, a reference each; under oplog_mutex */
 
@@ -134,6 +135,8 @@ struct djp_sdk {
     uint64_t terminate_target; /* ring position to be sent before the process ends */
     DJP_ATOMIC(uint64_t) loss_warned; /* djp__every_minute guards */
     DJP_ATOMIC(uint64_t) start_warned;
+    DJP_ATOMIC(uint64_t) damage_warned;
+    uint64_t damage_told; /* of oplog_damage; the worker's */
 };
 
 /* sdk.c. The seam for tests: as djp_sdk_new, but spans leave by transport (taken, also on failure). */

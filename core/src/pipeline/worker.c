@@ -62,6 +62,20 @@ worker_is_flushing(djp_sdk *sdk)
     return flushing;
 }
 
+/* Wrong bytes come from a defect of ours or from memory that somebody else wrote to: both want to be heard of. */
+static void
+worker_tell_damage(djp_sdk *sdk)
+{
+    uint64_t damage = djp_load_relaxed(&sdk->oplog_damage);
+    if (damage != sdk->damage_told && djp__every_minute(&sdk->damage_warned)) {
+        djp__diag(&sdk->diag, DJP_LOG_ERROR,
+                  "%llu operations of a binding made no sense and are lost, with the spans they belonged to. Please "
+                  "report this with the versions of the SDK and of the runtime.",
+                  (unsigned long long)(damage - sdk->damage_told));
+        sdk->damage_told = damage;
+    }
+}
+
 static void
 worker_collect(djp_sdk *sdk, uint64_t now)
 {
@@ -88,6 +102,7 @@ worker_collect(djp_sdk *sdk, uint64_t now)
     }
     djp__mutex_unlock(&sdk->work);
     djp__settle_if_empty(sdk);
+    worker_tell_damage(sdk);
 }
 
 static uint64_t
