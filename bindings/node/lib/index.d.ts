@@ -1,0 +1,217 @@
+// The types of the package's surface; docs/node.md explains it.
+
+export * from './metrics';
+
+// ---- beginning and end ---------------------------------------------------------------------------------------------
+
+type Text = string | number | boolean;
+
+/** Every option of docs/configuration.md, in camelCase or snake_case; durations are in seconds. The usual ones by name. */
+export interface TelemetryOptions {
+  enabled?: boolean | string;
+  backend?: 'noop' | 'prom' | 'otel' | 'hybrid' | (string & {});
+  exporter?: 'otlp' | 'console' | 'file' | 'memory' | 'none' | (string & {});
+  endpoint?: string | URL;
+  protocol?: 'grpc' | 'http/protobuf' | 'http/json' | (string & {});
+  headers?: string | Record<string, string> | Map<string, string> | Headers;
+  path?: string;
+  serviceName?: string;
+  environment?: string;
+  resourceAttributes?: string | Record<string, Text> | Map<string, Text>;
+  sampleRatio?: number | string;
+  slowThreshold?: number | string;
+  ringBytes?: number | string;
+  flushInterval?: number | string;
+  prometheusPort?: number | string;
+  [option: string]: unknown;
+}
+
+/** Starts what options and environment ask for. Never throws for a value. */
+export function init(options?: TelemetryOptions): void;
+/** Sends what is left, for at most `ms` milliseconds (the setting shutdown_timeout without), and ends telemetry. True: all was accepted. */
+export function shutdown(ms?: number): Promise<boolean>;
+/** Sends what has ended, within `ms` milliseconds (10,000). True: all was accepted. */
+export function flush(ms?: number): Promise<boolean>;
+
+export interface TelemetryStatus {
+  enabled: boolean;
+  backend: string;
+  impl: 'native' | 'noop';
+  impl_reason: string;
+  version: string;
+  [part: string]: any;
+}
+
+/** What is on, each setting and where it came from, what was exported, what was lost and why. */
+export function telemetryStatus(): TelemetryStatus;
+
+// ---- spans -----------------------------------------------------------------------------------------------------------
+
+/** Texts, numbers, booleans, bigints, bytes, dates, and lists and maps of these. Other values are dropped and counted. */
+export type AttributeValue =
+  | string
+  | number
+  | boolean
+  | bigint
+  | Date
+  | ArrayBuffer
+  | ArrayBufferView
+  | null
+  | undefined
+  | readonly AttributeValue[]
+  | { readonly [key: string]: AttributeValue }
+  | ReadonlyMap<string, AttributeValue>;
+
+export type Attributes = { readonly [key: string]: AttributeValue } | ReadonlyMap<string, AttributeValue> | null;
+
+/** Milliseconds since 1970 or a reading of performance.now(), a bigint of nanoseconds since 1970, a Date, or [seconds, nanoseconds]. */
+export type Time = number | bigint | Date | readonly [number, number];
+
+export interface SpanContext {
+  traceId: string;
+  spanId: string;
+  traceFlags: number;
+  /** As its header, or an object with serialize(). */
+  traceState?: string | { serialize(): string };
+  isRemote?: boolean;
+}
+
+export declare const SpanKind: Readonly<{ INTERNAL: 1; SERVER: 2; CLIENT: 3; PRODUCER: 4; CONSUMER: 5 }>;
+export type SpanKind = 1 | 2 | 3 | 4 | 5 | 'internal' | 'server' | 'client' | 'producer' | 'consumer';
+
+export declare const StatusCode: Readonly<{ UNSET: 0; OK: 1; ERROR: 2 }>;
+export type StatusCode = 0 | 1 | 2 | 'unset' | 'ok' | 'error';
+
+/** A span, its context, or what extract() found. */
+export type Parent = Span | SpanContext | Context | { spanContext(): SpanContext };
+export type Link = Parent | { context: Parent; attributes?: Attributes };
+
+export interface SpanOptions {
+  kind?: SpanKind;
+  startTime?: Time;
+  links?: readonly Link[];
+  /** A new trace, whatever is current. */
+  root?: boolean;
+  /** In place of the current span. */
+  parent?: Parent | null;
+  attributes?: Attributes;
+}
+
+/** What travels along with await, timers and events. */
+export interface Context {
+  readonly span: Span | null;
+  readonly baggage: string | null;
+}
+
+/** One operation. Made by startSpan() and withSpan(). After end() its methods do nothing. */
+export declare class Span implements Context {
+  private constructor();
+  readonly span: Span;
+  readonly baggage: string | null;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly traceFlags: number;
+  readonly traceState: string;
+  isRecording(): boolean;
+  spanContext(): SpanContext;
+  setAttribute(key: string, value: AttributeValue): this;
+  setAttributes(attributes: Attributes | undefined): this;
+  addEvent(name: string, attributes?: Attributes, time?: Time): this;
+  addEvent(name: string, time: Time): this;
+  addLink(link: Link, attributes?: Attributes): this;
+  addLinks(links: readonly Link[]): this;
+  recordException(error: unknown, attributes?: Attributes, time?: Time): this;
+  recordException(error: unknown, time: Time): this;
+  setStatus(status: StatusCode | { code: StatusCode; message?: string }, message?: string): this;
+  updateName(name: string): this;
+  end(time?: Time): void;
+}
+
+/** Starts a span, which the caller ends; it does not become current. */
+export function startSpan(name: string, attributes?: Attributes, options?: SpanOptions): Span;
+
+/** Calls fn with a new span as the current one and ends it with fn, or with the promise that fn returns. */
+export function withSpan<R>(name: string, fn: (span: Span) => R): R;
+export function withSpan<R>(name: string, attributes: Attributes | undefined, fn: (span: Span) => R): R;
+export function withSpan<R>(
+  name: string,
+  attributes: Attributes | undefined,
+  options: SpanOptions | undefined,
+  fn: (span: Span) => R,
+): R;
+
+/** Wraps a function: each call is a span. */
+export function traced<F extends (this: any, ...args: any[]) => any>(fn: F): F;
+export function traced<F extends (this: any, ...args: any[]) => any>(name: string, fn: F): F;
+
+export declare class Tracer {
+  private constructor();
+  startSpan(name: string, options?: SpanOptions, context?: Parent): Span;
+  /** fn ends the span. */
+  startActiveSpan<R>(name: string, fn: (span: Span) => R): R;
+  startActiveSpan<R>(name: string, options: SpanOptions, fn: (span: Span) => R): R;
+  startActiveSpan<R>(name: string, options: SpanOptions, context: Parent, fn: (span: Span) => R): R;
+  withSpan: typeof withSpan;
+}
+
+/** A tracer for one instrumentation scope. */
+export function getTracer(name?: string, version?: string): Tracer;
+
+/** The current span; one without ids that records nothing when there is none. */
+export function getCurrentSpan(): Span;
+/** 32 hexadecimal digits, or '' without a span. */
+export function getCurrentTraceId(): string;
+/** 16 hexadecimal digits, or '' without a span. */
+export function getCurrentSpanId(): string;
+
+// ---- contexts --------------------------------------------------------------------------------------------------------
+
+export function getCurrentContext(): Context;
+/** Calls fn(...args) with this context as the current one. */
+export function runWithContext<A extends any[], R>(context: Parent, fn: (...args: A) => R, ...args: A): R;
+
+export type Setter<C> = ((carrier: C, name: string, value: string) => void) | { set(carrier: C, name: string, value: string): void };
+export type Getter<C> =
+  | ((carrier: C, name: string) => string | string[] | undefined | null)
+  | { get(carrier: C, name: string): string | string[] | undefined | null };
+
+/** Writes traceparent, tracestate and baggage into the carrier (a new object without one) and returns it. */
+export function inject(): Record<string, string>;
+export function inject<C>(carrier: C, context?: Parent | null, setter?: Setter<C>): C;
+/** Reads them. The span is null when nothing valid is there. */
+export function extract<C>(carrier: C, getter?: Getter<C>): Context;
+
+export function getBaggage(name: string, context?: Context): string | undefined;
+export function getAllBaggage(context?: Context): Record<string, string>;
+/** A context with the entry set, for runWithContext(). */
+export function setBaggage(name: string, value: string, context?: Context): Context;
+export function removeBaggage(name: string, context?: Context): Context;
+export function clearBaggage(context?: Context): Context;
+
+// ---- recorded after the fact, outgoing requests ----------------------------------------------------------------------
+
+export function recordHttpSpan(method: string, route: string, statusCode: number, durationSeconds: number): void;
+export function recordJobSpan(queueName: string, jobType: string, durationSeconds: number, success?: boolean): void;
+export function recordExternalApiSpan(service: string, operation: string, durationSeconds: number, success?: boolean): void;
+
+export interface OutgoingOptions {
+  /** false: requests of fetch and undici are left alone. */
+  fetch?: boolean;
+  /** false: requests of http and https are left alone. */
+  http?: boolean;
+  /** Only requests to these carry trace context: origins, patterns of origins, or a function. */
+  origins?: string | RegExp | ReadonlyArray<string | RegExp> | ((origin: string) => boolean);
+  /** A client span for each request. */
+  spans?: boolean;
+}
+
+/** Outgoing requests carry the current context. Returns what ends it. */
+export function instrumentOutgoing(options?: OutgoingOptions): () => void;
+
+// ---- about the package -----------------------------------------------------------------------------------------------
+
+/** What the exporter "memory" holds, which forgets it: OTLP requests as bytes. For tests. */
+export function takeExported(): Uint8Array[];
+export declare const version: string;
+export declare const impl: 'native' | 'noop';
+export declare const implReason: string;
