@@ -27,7 +27,13 @@ function revoked(target) {
 function cyclic() {
   const list = [1];
   list.push(list, list);
-  return { a: 1, list, get self() { return this; } };
+  return {
+    a: 1,
+    list,
+    get self() {
+      return this;
+    },
+  };
 }
 
 /** Does something inside everything that reads it. */
@@ -56,7 +62,11 @@ const EVIL = {
   class: () => class A {},
   hugeText: () => 'x'.repeat(HUGE),
   hugeWideText: () => '\u{1f600}'.repeat(HUGE / 4),
-  rope: () => { let text = 'a'; for (let i = 0; i < 16; i++) text += text; return text; },
+  rope: () => {
+    let text = 'a';
+    for (let i = 0; i < 16; i++) text += text;
+    return text;
+  },
   hugeBytes: () => Buffer.alloc(HUGE, 255),
   surrogates: () => `${'\ud800\udfff\udc00'.repeat(1000)}a\0b`,
   nul: () => '\0'.repeat(300),
@@ -67,12 +77,29 @@ const EVIL = {
   sparse: () => Object.assign([], { length: 4294967295 }),
   holes: () => [, 1, , 2], // eslint-disable-line no-sparse-arrays
   wideObject: () => Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`k${i % 200}`, i])),
-  map: () => new Map([[{}, 1], ['a', new Map([[1, 2]])], ['self', cyclic()]]),
+  map: () =>
+    new Map([
+      [{}, 1],
+      ['a', new Map([[1, 2]])],
+      ['self', cyclic()],
+    ]),
   lyingMap: () => Object.create(Map.prototype),
   set: () => new Set([1]),
-  generator: () => (function* () { yield 1; })(),
-  endless: () => ({ [Symbol.iterator]: function* () { for (;;) yield 1; }, length: Infinity }),
-  detached: () => { const array = new Uint8Array(8); structuredClone(array, { transfer: [array.buffer] }); return array; },
+  generator: () =>
+    (function* () {
+      yield 1;
+    })(),
+  endless: () => ({
+    [Symbol.iterator]: function* () {
+      for (;;) yield 1;
+    },
+    length: Infinity,
+  }),
+  detached: () => {
+    const array = new Uint8Array(8);
+    structuredClone(array, { transfer: [array.buffer] });
+    return array;
+  },
   view: () => new DataView(new ArrayBuffer(4)),
   date: () => new Date(NaN),
   boxed: () => Object.assign(new String('x'), { toString: fail, valueOf: fail }),
@@ -81,17 +108,38 @@ const EVIL = {
   raisingList: () => new Proxy([1, 2], new Proxy({}, { get: () => fail })),
   revoked: () => revoked({}),
   revokedList: () => revoked([]),
-  getters: () => ({ get a() { return fail(); }, b: 1, get [Symbol.toStringTag]() { return fail(); } }),
+  getters: () => ({
+    get a() {
+      return fail();
+    },
+    b: 1,
+    get [Symbol.toStringTag]() {
+      return fail();
+    },
+  }),
   longLiar: () => new Proxy([], { get: (target, name) => (name === 'length' ? 1e15 : 'x') }),
   nullPrototype: () => Object.assign(Object.create(null), { a: 1 }),
   prototypeKeys: () => JSON.parse('{"__proto__": {"a": 1}, "constructor": 1, "hasOwnProperty": 2}'),
   listOfEvil: () => [raising(), Symbol('s'), '\ud800', null, cyclic(), () => 1],
   objectOfEvil: () => ({ r: raising(), '\ud800': '\udc00', '': 1, 7: 2, [Symbol('k')]: 3 }),
   error: () => Object.defineProperty(new Error('x'), 'stack', { get: fail }),
-  ownCause: () => { const error = new Error('x'); error.cause = error; return error; },
+  ownCause: () => {
+    const error = new Error('x');
+    error.cause = error;
+    return error;
+  },
   promise: () => Promise.resolve(1),
-  thenable: () => ({ get then() { return fail(); } }),
-  acting: () => makeActing(() => require('../../bindings/node/lib/index.js').startSpan('inside', { list: [1] }).end()),
+  thenable: () => ({
+    get then() {
+      return fail();
+    },
+  }),
+  acting: () =>
+    makeActing(() =>
+      require('../../bindings/node/lib/index.js')
+        .startSpan('inside', { list: [1] })
+        .end(),
+    ),
   global: () => globalThis,
   regexp: () => /x/g,
 };

@@ -2,8 +2,26 @@
 // Reads the operation log as core/include/djp/oplog.h describes it, independently of the writer: for tests of what the writer stores
 // in a memory that no core reads.
 
-const NAMES = ['PAD', 'DEFINE', 'START', 'TEXT', 'NUMBER', 'INTEGER', 'TRUE', 'FALSE', 'VALUE', 'KEYED', 'DROP', 'RENAME', 'STATUS',
-  'EVENT', 'EXCEPTION', 'LINK', 'END', 'HTTP_END'];
+const NAMES = [
+  'PAD',
+  'DEFINE',
+  'START',
+  'TEXT',
+  'NUMBER',
+  'INTEGER',
+  'TRUE',
+  'FALSE',
+  'VALUE',
+  'KEYED',
+  'DROP',
+  'RENAME',
+  'STATUS',
+  'EVENT',
+  'EXCEPTION',
+  'LINK',
+  'END',
+  'HTTP_END',
+];
 
 class Reader {
   constructor(memory) {
@@ -27,7 +45,8 @@ class Reader {
       const head = this.view.getUint32(place * 8, true);
       const size = head >>> 8;
       const units = 1 + Math.ceil(size / 8);
-      if (units > this.units - place || units > ((end - position) | 0)) throw new Error(`an operation of ${size} bytes at ${place}`);
+      if (units > this.units - place || units > ((end - position) | 0))
+        throw new Error(`an operation of ${size} bytes at ${place}`);
       operations.push(this.operation(head & 255, this.view.getUint32(place * 8 + 4, true), place * 8 + 8, size));
       position = (position + units) | 0;
     }
@@ -69,7 +88,11 @@ class Reader {
 
   hex(at, count) {
     let text = '';
-    for (let i = 0; i < count; i++) text += this.view.getUint32(at + 4 * i, true).toString(16).padStart(8, '0');
+    for (let i = 0; i < count; i++)
+      text += this.view
+        .getUint32(at + 4 * i, true)
+        .toString(16)
+        .padStart(8, '0');
     return text;
   }
 
@@ -84,9 +107,17 @@ class Reader {
     const flags = word >>> 24;
     const cursor = { at: at + 56 };
     const result = {
-      ...base, kind: (word >>> 16) & 255, flags, traceId: this.hex(at + 8, 4), spanId: this.hex(at + 24, 2), parentId: this.hex(at + 32, 2),
-      name: this.symbol(this.view.getUint32(at + 40, true)), scope: this.symbol(this.view.getUint32(at + 44, true)),
-      local: this.view.getUint32(at + 48, true), parentFlags: this.view.getUint32(at + 52, true), reused: this.open.has(base.slot),
+      ...base,
+      kind: (word >>> 16) & 255,
+      flags,
+      traceId: this.hex(at + 8, 4),
+      spanId: this.hex(at + 24, 2),
+      parentId: this.hex(at + 32, 2),
+      name: this.symbol(this.view.getUint32(at + 40, true)),
+      scope: this.symbol(this.view.getUint32(at + 44, true)),
+      local: this.view.getUint32(at + 48, true),
+      parentFlags: this.view.getUint32(at + 52, true),
+      reused: this.open.has(base.slot),
     };
     if (flags & 1) result.state = this.sized(cursor);
     if (flags & 2) result.name = this.sized(cursor);
@@ -101,11 +132,20 @@ class Reader {
 
   http(base, at, size) {
     const word = (place) => this.view.getUint32(at + place, true);
-    if (base.slot !== 0x7fff && !this.open.delete(base.slot)) throw new Error(`HTTP_END of slot ${base.slot}, which is not open`);
+    if (base.slot !== 0x7fff && !this.open.delete(base.slot))
+      throw new Error(`HTTP_END of slot ${base.slot}, which is not open`);
     const result = {
-      ...base, start: this.view.getBigInt64(at, true), end: this.view.getBigInt64(at + 8, true), bytes: this.view.getFloat64(at + 16, true),
-      status: word(24) & 0xffff, flags: word(24) >>> 16, method: this.symbol(word(28) & 0xffff), route: this.symbol(word(28) >>> 16),
-      scheme: this.symbol(word(32) & 0xffff), version: this.symbol(word(32) >>> 16), error: this.symbol(word(36)),
+      ...base,
+      start: this.view.getBigInt64(at, true),
+      end: this.view.getBigInt64(at + 8, true),
+      bytes: this.view.getFloat64(at + 16, true),
+      status: word(24) & 0xffff,
+      flags: word(24) >>> 16,
+      method: this.symbol(word(28) & 0xffff),
+      route: this.symbol(word(28) >>> 16),
+      scheme: this.symbol(word(32) & 0xffff),
+      version: this.symbol(word(32) >>> 16),
+      error: this.symbol(word(36)),
     };
     if (result.flags & 8) result.route = this.sized({ at: at + 40 });
     else if (size !== 40) throw new Error(`an end of ${size} bytes`);

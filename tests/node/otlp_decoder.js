@@ -60,7 +60,9 @@ function anyValue(data) {
 /** Integers as numbers where that is exact, doubles as numbers. */
 function plain(value) {
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value;
-  return value !== null && typeof value === 'object' && 'double' in value && Object.keys(value).length === 1 ? value.double : value;
+  return value !== null && typeof value === 'object' && 'double' in value && Object.keys(value).length === 1
+    ? value.double
+    : value;
 }
 
 function keyValue(into, data) {
@@ -98,8 +100,21 @@ function link(data) {
 
 function span(data, scope) {
   const result = {
-    traceId: '', spanId: '', parentId: '', traceState: '', name: '', kind: 0, start: 0n, end: 0n, attributes: {}, dropped: 0,
-    events: [], links: [], status: { code: 0, message: '' }, flags: 0, scope,
+    traceId: '',
+    spanId: '',
+    parentId: '',
+    traceState: '',
+    name: '',
+    kind: 0,
+    start: 0n,
+    end: 0n,
+    attributes: {},
+    dropped: 0,
+    events: [],
+    links: [],
+    status: { code: 0, message: '' },
+    flags: 0,
+    scope,
   };
   fields(data, (field, value) => {
     if (field === 1) result.traceId = value.toString('hex');
@@ -114,10 +129,11 @@ function span(data, scope) {
     else if (field === 10) result.dropped = Number(value);
     else if (field === 11) result.events.push(event(value));
     else if (field === 13) result.links.push(link(value));
-    else if (field === 15) fields(value, (part, item) => {
-      if (part === 2) result.status.message = item.toString();
-      else if (part === 3) result.status.code = Number(item);
-    });
+    else if (field === 15)
+      fields(value, (part, item) => {
+        if (part === 2) result.status.message = item.toString();
+        else if (part === 3) result.status.code = Number(item);
+      });
     else if (field === 16) result.flags = Number(value);
   });
   return result;
@@ -126,10 +142,11 @@ function span(data, scope) {
 function scopeSpans(data, into) {
   const scope = { name: '', version: '' };
   fields(data, (field, value) => {
-    if (field === 1) fields(value, (part, item) => {
-      if (part === 1) scope.name = item.toString();
-      else if (part === 2) scope.version = item.toString();
-    });
+    if (field === 1)
+      fields(value, (part, item) => {
+        if (part === 1) scope.name = item.toString();
+        else if (part === 2) scope.version = item.toString();
+      });
   });
   fields(data, (field, value) => field === 2 && into.push(span(value, scope)));
 }
@@ -137,7 +154,9 @@ function scopeSpans(data, into) {
 /** The spans of one ExportTraceServiceRequest. */
 function decodeSpans(data) {
   const spans = [];
-  fields(Buffer.from(data), (_, resource) => fields(resource, (field, value) => field === 2 && scopeSpans(value, spans)));
+  fields(Buffer.from(data), (_, resource) =>
+    fields(resource, (field, value) => field === 2 && scopeSpans(value, spans)),
+  );
   return spans;
 }
 

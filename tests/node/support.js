@@ -10,7 +10,14 @@ const LIMIT = 10000;
 /** Starts telemetry into memory; every trace is kept unless the options say otherwise. */
 async function restart(options) {
   await telemetry.shutdown(LIMIT);
-  telemetry.init({ enabled: true, backend: 'otel', exporter: 'memory', sampleRatio: 1, serviceName: 'test', ...options });
+  telemetry.init({
+    enabled: true,
+    backend: 'otel',
+    exporter: 'memory',
+    sampleRatio: 1,
+    serviceName: 'test',
+    ...options,
+  });
 }
 
 /** Everything that has ended so far. */

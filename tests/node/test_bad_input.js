@@ -20,7 +20,8 @@ function everyArgumentOfSpans(evil) {
   startSpan('s', null, evil).end();
   tracer.startSpan('s', evil, evil).end();
   withSpan(evil, () => {});
-  if (typeof evil !== 'function') { // those would be called, and their errors are the application's
+  if (typeof evil !== 'function') {
+    // those would be called, and their errors are the application's
     withSpan('s', evil, () => {});
     withSpan('s', evil, evil, () => {});
     withSpan('s', evil);
@@ -28,16 +29,27 @@ function everyArgumentOfSpans(evil) {
     tracer.startActiveSpan('s', evil, (span) => span.end());
   }
   try {
-    withSpan('s', () => { throw evil; });
+    withSpan('s', () => {
+      throw evil;
+    });
     assert.fail('what was thrown was swallowed');
   } catch (error) {
     assert.ok(Object.is(error, evil));
   }
-  const span = startSpan('s', { k: evil }, { links: [evil, { context: evil, attributes: evil }, { context: REMOTE, attributes: evil }] });
+  const span = startSpan(
+    's',
+    { k: evil },
+    { links: [evil, { context: evil, attributes: evil }, { context: REMOTE, attributes: evil }] },
+  );
   span.setAttribute(evil, 1).setAttribute('k2', evil).setAttribute('k3', [evil, evil]).setAttribute('k4', { k5: evil });
   span.setAttributes(evil).setAttributes({ k6: { k7: evil } });
   span.addEvent(evil).addEvent('e', evil).addEvent('e', { k: evil }, evil);
-  span.addLink(evil).addLink(REMOTE, evil).addLink({ context: { ...REMOTE, traceState: evil } }).addLinks(evil).addLinks([evil]);
+  span
+    .addLink(evil)
+    .addLink(REMOTE, evil)
+    .addLink({ context: { ...REMOTE, traceState: evil } })
+    .addLinks(evil)
+    .addLinks([evil]);
   span.recordException(evil).recordException(new Error('x'), { k: evil }, evil);
   span.recordException({ name: evil, message: evil, stack: evil, cause: evil });
   span.setStatus(evil).setStatus('error', evil).setStatus({ code: evil, message: evil });
@@ -105,7 +117,8 @@ describe('more of it', { timeout: 120000 }, () => {
   after(() => telemetry.shutdown(LIMIT));
 
   test('values of ten megabytes are kept or counted', async () => {
-    for (const size of [100_000, 1_000_000, 10_000_000]) startSpan(`s${size}`, { text: 'x'.repeat(size), wide: '€'.repeat(size / 10) }).end();
+    for (const size of [100_000, 1_000_000, 10_000_000])
+      startSpan(`s${size}`, { text: 'x'.repeat(size), wide: '€'.repeat(size / 10) }).end();
     const spans = await take();
     const { dropped, spans: counts } = telemetry.telemetryStatus();
     for (const span of spans) {
@@ -127,10 +140,20 @@ describe('more of it', { timeout: 120000 }, () => {
   });
 
   test('user code that ends telemetry, spans or itself in the middle', async () => {
-    for (const act of [() => telemetry.getCurrentSpan().end(), () => telemetry.shutdown(1000), () => restart(), () => withSpan('x', { y: makeActing(() => {}) }, () => {})]) {
+    for (const act of [
+      () => telemetry.getCurrentSpan().end(),
+      () => telemetry.shutdown(1000),
+      () => restart(),
+      () => withSpan('x', { y: makeActing(() => {}) }, () => {}),
+    ]) {
       const acting = makeActing(act);
       withSpan('s', (span) => {
-        span.setAttribute('a', acting).setAttributes(acting).setAttribute('l', [acting, acting]).addEvent('e', acting).recordException(acting);
+        span
+          .setAttribute('a', acting)
+          .setAttributes(acting)
+          .setAttribute('l', [acting, acting])
+          .addEvent('e', acting)
+          .recordException(acting);
         span.addLink(acting).setStatus(acting).end();
         startSpan('t', acting, acting).end();
         telemetry.inject(acting, acting);

@@ -20,30 +20,43 @@ describe('the current span', { timeout: 60000 }, () => {
       assert.strictEqual(getCurrentSpan(), span);
       await pause();
       assert.strictEqual(getCurrentTraceId(), span.traceId);
-      await new Promise((resolve) => setImmediate(() => queueMicrotask(() => process.nextTick(() => {
-        assert.strictEqual(getCurrentSpanId(), span.spanId);
-        resolve();
-      }))));
+      await new Promise((resolve) =>
+        setImmediate(() =>
+          queueMicrotask(() =>
+            process.nextTick(() => {
+              assert.strictEqual(getCurrentSpanId(), span.spanId);
+              resolve();
+            }),
+          ),
+        ),
+      );
     });
     assert.deepStrictEqual([getCurrentTraceId(), getCurrentSpanId()], ['', '']);
   });
 
   test('does not mix in parallel work', async () => {
-    await Promise.all(Array.from({ length: 50 }, (_, i) => withSpan(`s${i}`, async (span) => {
-      for (let step = 0; step < 5; step++) {
-        await pause();
-        assert.strictEqual(getCurrentSpan(), span);
-        await withSpan(`child ${i}`, async (child) => {
-          await null;
-          assert.strictEqual(getCurrentSpan(), child);
-        });
-      }
-    })));
+    await Promise.all(
+      Array.from({ length: 50 }, (_, i) =>
+        withSpan(`s${i}`, async (span) => {
+          for (let step = 0; step < 5; step++) {
+            await pause();
+            assert.strictEqual(getCurrentSpan(), span);
+            await withSpan(`child ${i}`, async (child) => {
+              await null;
+              assert.strictEqual(getCurrentSpan(), child);
+            });
+          }
+        }),
+      ),
+    );
     const spans = await take();
     for (let i = 0; i < 50; i++) {
       const parent = spans.one(`s${i}`);
       const children = spans.filter((span) => span.name === `child ${i}`);
-      assert.deepStrictEqual(children.map((span) => span.parentId), Array(5).fill(parent.spanId));
+      assert.deepStrictEqual(
+        children.map((span) => span.parentId),
+        Array(5).fill(parent.spanId),
+      );
     }
   });
 
@@ -56,17 +69,48 @@ describe('the current span', { timeout: 60000 }, () => {
 
   test('results and errors pass as they are', async () => {
     const object = {};
-    assert.strictEqual(withSpan('a', () => object), object);
-    assert.strictEqual(withSpan('b', { k: 1 }, () => undefined), undefined);
-    assert.strictEqual(withSpan('c', null, { kind: 'client' }, () => null), null);
+    assert.strictEqual(
+      withSpan('a', () => object),
+      object,
+    );
+    assert.strictEqual(
+      withSpan('b', { k: 1 }, () => undefined),
+      undefined,
+    );
+    assert.strictEqual(
+      withSpan('c', null, { kind: 'client' }, () => null),
+      null,
+    );
     assert.strictEqual(await withSpan('d', async () => object), object);
     const error = new RangeError('sync');
-    assert.throws(() => withSpan('e', () => { throw error; }), (thrown) => thrown === error);
-    await assert.rejects(withSpan('f', async () => { await pause(); throw error; }), (thrown) => thrown === error);
+    assert.throws(
+      () =>
+        withSpan('e', () => {
+          throw error;
+        }),
+      (thrown) => thrown === error,
+    );
+    await assert.rejects(
+      withSpan('f', async () => {
+        await pause();
+        throw error;
+      }),
+      (thrown) => thrown === error,
+    );
     for (const odd of [undefined, null, 0, 'text', Symbol('s')]) {
-      assert.throws(() => withSpan('odd', () => { throw odd; }), (thrown) => thrown === odd);
+      assert.throws(
+        () =>
+          withSpan('odd', () => {
+            throw odd;
+          }),
+        (thrown) => thrown === odd,
+      );
     }
-    const generator = withSpan('g', () => (function* () { yield 1; })());
+    const generator = withSpan('g', () =>
+      (function* () {
+        yield 1;
+      })(),
+    );
     assert.deepStrictEqual([...generator], [1]);
     const spans = await take();
     assert.deepStrictEqual(own(spans.one('b')), { k: 1 });
@@ -75,7 +119,14 @@ describe('the current span', { timeout: 60000 }, () => {
       const span = spans.one(name);
       assert.deepStrictEqual(span.status, { code: 2, message: 'RangeError: sync' });
       const [event] = span.events;
-      assert.deepStrictEqual([event.attributes['exception.type'], event.attributes['exception.message'], event.attributes['exception.escaped']], ['RangeError', 'sync', true]);
+      assert.deepStrictEqual(
+        [
+          event.attributes['exception.type'],
+          event.attributes['exception.message'],
+          event.attributes['exception.escaped'],
+        ],
+        ['RangeError', 'sync', true],
+      );
     }
     assert.strictEqual(spans.filter((span) => span.name === 'odd' && span.status.code === 2).length, 5);
     assert.ok(spans.one('f').end - spans.one('f').start >= 900000n);
@@ -83,17 +134,47 @@ describe('the current span', { timeout: 60000 }, () => {
 
   test('thenables are awaited once; one that misbehaves is a value', async () => {
     let calls = 0;
-    const lazy = { then(resolve) { calls++; setTimeout(resolve, 1, 'done'); } };
+    const lazy = {
+      then(resolve) {
+        calls++;
+        setTimeout(resolve, 1, 'done');
+      },
+    };
     assert.strictEqual(await withSpan('lazy', () => lazy), 'done');
     assert.strictEqual(calls, 1);
-    const broken = { get then() { throw new Error('no'); } };
-    assert.strictEqual(withSpan('broken', () => broken), broken);
-    await assert.rejects(withSpan('refusing', () => ({ then() { throw new TypeError('refused'); } })), TypeError);
-    assert.deepStrictEqual((await take()).map((span) => [span.name, span.status.code]), [['lazy', 0], ['broken', 0], ['refusing', 2]].sort((a, b) => 0));
+    const broken = {
+      get then() {
+        throw new Error('no');
+      },
+    };
+    assert.strictEqual(
+      withSpan('broken', () => broken),
+      broken,
+    );
+    await assert.rejects(
+      withSpan('refusing', () => ({
+        then() {
+          throw new TypeError('refused');
+        },
+      })),
+      TypeError,
+    );
+    assert.deepStrictEqual(
+      (await take()).map((span) => [span.name, span.status.code]),
+      [
+        ['lazy', 0],
+        ['broken', 0],
+        ['refusing', 2],
+      ].sort((a, b) => 0),
+    );
   });
 
   test('a cancelled operation is no error', async () => {
-    await assert.rejects(withSpan('s', async () => { throw new DOMException('stop', 'AbortError'); }));
+    await assert.rejects(
+      withSpan('s', async () => {
+        throw new DOMException('stop', 'AbortError');
+      }),
+    );
     const span = (await take()).one('s');
     assert.deepStrictEqual([span.status.code, span.events.length], [0, 0]);
   });
@@ -109,11 +190,18 @@ describe('the current span', { timeout: 60000 }, () => {
       withSpan('inner', () => {});
     });
     const spans = await take();
-    assert.deepStrictEqual(spans.map((span) => span.name), ['inner']);
+    assert.deepStrictEqual(
+      spans.map((span) => span.name),
+      ['inner'],
+    );
   });
 
   test('contexts: extracted, made current, injected', async () => {
-    const incoming = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', tracestate: 'k=v', baggage: 'tenant=acme' };
+    const incoming = {
+      traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+      tracestate: 'k=v',
+      baggage: 'tenant=acme',
+    };
     const context = telemetry.extract(incoming);
     const outgoing = telemetry.runWithContext(context, () => {
       assert.strictEqual(getCurrentTraceId(), '0af7651916cd43dd8448eb211c80319c');
@@ -129,7 +217,10 @@ describe('the current span', { timeout: 60000 }, () => {
       });
     });
     const server = (await take()).one('server');
-    assert.deepStrictEqual([server.traceId, server.parentId, server.flags & 0x300], ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331', 0x300]);
+    assert.deepStrictEqual(
+      [server.traceId, server.parentId, server.flags & 0x300],
+      ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331', 0x300],
+    );
     assert.strictEqual(outgoing.traceparent, `00-${server.traceId}-${server.spanId}-01`);
     assert.strictEqual(outgoing.accept, '*');
     assert.deepStrictEqual(outgoing.baggage.split(',').sort(), ['tenant=acme', 'user=ann']);
@@ -139,19 +230,27 @@ describe('the current span', { timeout: 60000 }, () => {
   });
 
   test('traced functions', async () => {
-    const add = telemetry.traced(function add(a, b) { return this.base + a + b; });
+    const add = telemetry.traced(function add(a, b) {
+      return this.base + a + b;
+    });
     assert.strictEqual(add.call({ base: 1 }, 2, 3), 6);
     const load = telemetry.traced('load it', async (x) => x);
     assert.strictEqual(await load(5), 5);
-    assert.deepStrictEqual((await take()).map((span) => span.name), ['add', 'load it']);
+    assert.deepStrictEqual(
+      (await take()).map((span) => span.name),
+      ['add', 'load it'],
+    );
   });
 });
 
 test('a rejection that nobody handles is still unhandled, and a handled one is not', { timeout: 60000 }, async () => {
   const index = JSON.stringify(require.resolve('../../bindings/node/lib/index.js'));
-  const program = (rest) => `const t = require(${index}); t.init({ enabled: true, exporter: 'memory', backend: 'otel', sampleRatio: 1 });
+  const program = (
+    rest,
+  ) => `const t = require(${index}); t.init({ enabled: true, exporter: 'memory', backend: 'otel', sampleRatio: 1 });
     process.on('unhandledRejection', (e) => console.log('unhandled', e.message)); ${rest}; setTimeout(() => {}, 50);`;
-  const run = async (rest) => (await promisify(execFile)(process.execPath, ['-e', program(rest)], { timeout: 20000 })).stdout;
+  const run = async (rest) =>
+    (await promisify(execFile)(process.execPath, ['-e', program(rest)], { timeout: 20000 })).stdout;
   assert.strictEqual(await run("t.withSpan('s', async () => { throw new Error('x') })"), 'unhandled x\n');
   assert.strictEqual(await run("t.withSpan('s', async () => { throw new Error('x') }).catch(() => {})"), '');
 });

@@ -32,8 +32,23 @@ function load(units, { active = TRACES | METRICS | ALWAYS_ON, position = 0, onDr
   };
   for (const file of Object.keys(require.cache)) if (file.startsWith(LIB)) delete require.cache[file];
   const loader = require.resolve(path.join(LIB, 'loader.js'));
-  require.cache[loader] = { id: loader, filename: loader, loaded: true, exports: { native, impl: { ...require(path.join(LIB, 'noop.js')), ...native }, reason: '', name: 'native', version: '' } };
-  const all = { ...require(path.join(LIB, 'start.js')), ...require(path.join(LIB, 'tracer.js')), ...require(path.join(LIB, 'http_server.js')) };
+  require.cache[loader] = {
+    id: loader,
+    filename: loader,
+    loaded: true,
+    exports: {
+      native,
+      impl: { ...require(path.join(LIB, 'noop.js')), ...native },
+      reason: '',
+      name: 'native',
+      version: '',
+    },
+  };
+  const all = {
+    ...require(path.join(LIB, 'start.js')),
+    ...require(path.join(LIB, 'tracer.js')),
+    ...require(path.join(LIB, 'http_server.js')),
+  };
   return { ...all, control, calls, reader: new Reader(memory), memory };
 }
 
@@ -46,10 +61,24 @@ test('a span as operations', () => {
   span.end();
   const operations = reader.read();
   const [root, child] = of(operations, 'START');
-  assert.deepStrictEqual([root.name, root.kind, root.flags, root.traceId, root.spanId, root.parentId], ['work', 1, 32, span.traceId, span.spanId, '0'.repeat(16)]);
-  assert.deepStrictEqual([child.name, child.flags, child.traceId, child.parentId, child.local], ['child', 0, span.traceId, span.spanId, root.local]);
+  assert.deepStrictEqual(
+    [root.name, root.kind, root.flags, root.traceId, root.spanId, root.parentId],
+    ['work', 1, 32, span.traceId, span.spanId, '0'.repeat(16)],
+  );
+  assert.deepStrictEqual(
+    [child.name, child.flags, child.traceId, child.parentId, child.local],
+    ['child', 0, span.traceId, span.spanId, root.local],
+  );
   const values = operations.filter((one) => one.key !== undefined).map((one) => [one.key, one.value]);
-  assert.deepStrictEqual(values, [['a', 'text'], ['b', 1.5], ['c', true], ['d', false], ['e', 5n], ['f', [1n]], ['g', 'é']]);
+  assert.deepStrictEqual(values, [
+    ['a', 'text'],
+    ['b', 1.5],
+    ['c', true],
+    ['d', false],
+    ['e', 5n],
+    ['f', [1n]],
+    ['g', 'é'],
+  ]);
   assert.strictEqual(reader.open.size, 0);
 });
 
@@ -78,7 +107,9 @@ test('a ring that nobody reads fills up: everything that began ends, the rest is
 
 test('ends of every form fit into a full ring, at every place', () => {
   for (let shift = 0; shift < 64; shift++) {
-    const { startSpan, startRequest, endRequest, reader, control } = load(1024, { position: -2147483648 + 960 + shift });
+    const { startSpan, startRequest, endRequest, reader, control } = load(1024, {
+      position: -2147483648 + 960 + shift,
+    });
     const spans = [];
     for (let round = 0; round < 20; round++) {
       for (let i = 0; i < 90; i++) spans.push(i % 2 === 0 ? startSpan('s', { round }) : startRequest());
@@ -106,8 +137,8 @@ test('random operations with a reader that comes and goes', () => {
   for (let step = 0; step < 60000; step++) {
     const pick = chance(10);
     const span = open.length > 0 ? open[chance(open.length)] : undefined;
-    if (pick < 2) open.push(startSpan(`name ${chance(50)}`, { n: step })), started++;
-    else if (pick === 2) open.push(startRequest()), started++;
+    if (pick < 2) (open.push(startSpan(`name ${chance(50)}`, { n: step })), started++);
+    else if (pick === 2) (open.push(startRequest()), started++);
     else if (pick < 6 && span) span.setAttribute(`key ${chance(20)}`, 'aé'.repeat(chance(60)));
     else if (pick === 6 && span) span.addEvent('e', { list: [1, 'x'.repeat(chance(30))] }).setAttribute('b', true);
     else if (pick < 9 && span) {
@@ -172,11 +203,27 @@ test('user code in the middle of an operation', () => {
   const span = startSpan('outer');
   const acting = {
     get first() {
-      withSpan('inside', { deep: { get again() { startSpan('deeper', { list: [1, 2] }).end(); return 'x'; } } }, () => {});
+      withSpan(
+        'inside',
+        {
+          deep: {
+            get again() {
+              startSpan('deeper', { list: [1, 2] }).end();
+              return 'x';
+            },
+          },
+        },
+        () => {},
+      );
       return [1, { two: 2 }];
     },
-    get bad() { throw new Error('getter'); },
-    get ends() { span.end(); return { late: 1 }; },
+    get bad() {
+      throw new Error('getter');
+    },
+    get ends() {
+      span.end();
+      return { late: 1 };
+    },
     after: 'too late',
   };
   span.setAttribute('plain', { a: acting.first });
@@ -193,7 +240,13 @@ test('user code in the middle of an operation', () => {
 test('a used-up call stack leaves the log whole', () => {
   const { startSpan, reader } = load(1 << 16);
   const span = startSpan('outer');
-  const nested = { get again() { span.setAttribute('n', { deeper: nested }); startSpan('s').end(); return 1; } };
+  const nested = {
+    get again() {
+      span.setAttribute('n', { deeper: nested });
+      startSpan('s').end();
+      return 1;
+    },
+  };
   (function deeper() {
     try {
       span.setAttribute('t', 'x').setAttribute('o', { a: [1] });
@@ -220,7 +273,10 @@ test('requests without spans are counted alone', () => {
   assert.strictEqual(request.isRecording(), false);
   endRequest(request, 'GET', '/a', 'http', '1.1', 200, 1, 'TypeError', 5);
   const [end] = of(reader.read(), 'HTTP_END');
-  assert.deepStrictEqual([end.slot, end.method, end.route, end.status, end.flags, end.error, end.bytes], [0x7fff, 'GET', '/a', 200, 1, 'TypeError', 5]);
+  assert.deepStrictEqual(
+    [end.slot, end.method, end.route, end.status, end.flags, end.error, end.bytes],
+    [0x7fff, 'GET', '/a', 200, 1, 'TypeError', 5],
+  );
   assert.ok(end.end >= end.start && end.start > 0n);
 });
 
@@ -233,7 +289,13 @@ test('what the head does not sample writes nothing without tail rules', () => {
   span.end();
   assert.deepStrictEqual(reader.read(), []);
   endRequest(startRequest(), 'GET', '/a', 'http', '1.1', 200, 0, '', -1);
-  assert.deepStrictEqual(reader.read().filter((one) => one.op !== 'DEFINE').map((one) => [one.op, one.slot]), [['HTTP_END', 0x7fff]]);
+  assert.deepStrictEqual(
+    reader
+      .read()
+      .filter((one) => one.op !== 'DEFINE')
+      .map((one) => [one.op, one.slot]),
+    [['HTTP_END', 0x7fff]],
+  );
 });
 
 test('names and keys without number do not use up each other', () => {
@@ -244,10 +306,16 @@ test('names and keys without number do not use up each other', () => {
     if (i % 500 === 499) found.push(...reader.read());
   }
   const starts = of(found, 'START');
-  assert.deepStrictEqual(starts.map((one) => one.name), Array.from({ length: 10000 }, (_, i) => `name ${i}`));
+  assert.deepStrictEqual(
+    starts.map((one) => one.name),
+    Array.from({ length: 10000 }, (_, i) => `name ${i}`),
+  );
   assert.ok(of(found, 'DEFINE').length < 8192);
   const values = Object.assign({}, ...found.map((one) => one.entries ?? (one.key ? { [one.key]: one.value } : {})));
   for (let i = 0; i < 10000; i++) {
-    assert.deepStrictEqual([values[`text ${i}`], Number(values[`number ${i}`]), values[`flag ${i}`]], [`v${i}`, i, true]);
+    assert.deepStrictEqual(
+      [values[`text ${i}`], Number(values[`number ${i}`]), values[`flag ${i}`]],
+      [`v${i}`, i, true],
+    );
   }
 });

@@ -41,9 +41,14 @@ describe('outgoing requests', { timeout: 60000 }, () => {
   const clients = {
     fetch: async (path, options) => (await fetch(url + path, options)).json(),
     request: (path, options) => request(url + path, options),
-    get: (path) => new Promise((resolve, reject) => http.get(url + path, (response) => {
-      response.setEncoding('utf8').on('data', (text) => resolve(JSON.parse(text)));
-    }).on('error', reject)),
+    get: (path) =>
+      new Promise((resolve, reject) =>
+        http
+          .get(url + path, (response) => {
+            response.setEncoding('utf8').on('data', (text) => resolve(JSON.parse(text)));
+          })
+          .on('error', reject),
+      ),
   };
 
   for (const [name, client] of Object.entries(clients)) {
@@ -63,7 +68,13 @@ describe('outgoing requests', { timeout: 60000 }, () => {
     });
 
     test(`${name} only to allowed origins`, async () => {
-      for (const [origins, allowed] of [[[url], true], [['https://example.test'], false], [[/^http:\/\/127/], true], [() => false, false], [[7], false]]) {
+      for (const [origins, allowed] of [
+        [[url], true],
+        [['https://example.test'], false],
+        [[/^http:\/\/127/], true],
+        [() => false, false],
+        [[7], false],
+      ]) {
         const uninstall = instrumentOutgoing({ origins });
         await withSpan('s', async () => assert.strictEqual((await client('/')).traceparent !== undefined, allowed));
         uninstall();
@@ -79,7 +90,13 @@ describe('outgoing requests', { timeout: 60000 }, () => {
       const span = spans.one('http.client');
       assert.deepStrictEqual([span.kind, span.parentId, span.status.code], [3, spans.one('s').spanId, 2]);
       assert.strictEqual(headers.traceparent, `00-${span.traceId}-${span.spanId}-03`);
-      assert.deepStrictEqual(own(span), { 'http.method': 'GET', 'http.scheme': 'http', 'net.peer.name': '127.0.0.1', 'net.peer.port': server.address().port, 'http.status_code': 404 });
+      assert.deepStrictEqual(own(span), {
+        'http.method': 'GET',
+        'http.scheme': 'http',
+        'net.peer.name': '127.0.0.1',
+        'net.peer.port': server.address().port,
+        'http.status_code': 404,
+      });
     });
   }
 
@@ -87,7 +104,8 @@ describe('outgoing requests', { timeout: 60000 }, () => {
     const uninstall = instrumentOutgoing();
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     await withSpan('s', async () => {
-      for (const client of [clients.fetch, clients.request]) assert.strictEqual((await client('/', { headers: { traceparent } })).traceparent, traceparent);
+      for (const client of [clients.fetch, clients.request])
+        assert.strictEqual((await client('/', { headers: { traceparent } })).traceparent, traceparent);
       await request(url, { headers: ['a', 'b'] });
     });
     uninstall();
@@ -97,14 +115,28 @@ describe('outgoing requests', { timeout: 60000 }, () => {
     const uninstall = instrumentOutgoing({ spans: true });
     await withSpan('s', async () => {
       await assert.rejects(fetch('http://127.0.0.1:9/'), TypeError);
-      await assert.rejects(request('http://127.0.0.1:9/'), { code: 'ECONNREFUSED' }).catch((error) => assert.match(error.message, /bad port|ECONNREFUSED/));
+      await assert
+        .rejects(request('http://127.0.0.1:9/'), { code: 'ECONNREFUSED' })
+        .catch((error) => assert.match(error.message, /bad port|ECONNREFUSED/));
     });
     uninstall();
-    for (const span of (await take()).filter((one) => one.name === 'http.client')) assert.strictEqual(span.status.code, 2);
+    for (const span of (await take()).filter((one) => one.name === 'http.client'))
+      assert.strictEqual(span.status.code, 2);
   });
 
   test('options of any kind', () => {
-    for (const options of [undefined, null, 7, {}, { fetch: false, http: false }, { get fetch() { throw new Error('x'); } }]) {
+    for (const options of [
+      undefined,
+      null,
+      7,
+      {},
+      { fetch: false, http: false },
+      {
+        get fetch() {
+          throw new Error('x');
+        },
+      },
+    ]) {
       const uninstall = instrumentOutgoing(options);
       uninstall();
       uninstall();

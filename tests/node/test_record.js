@@ -20,16 +20,37 @@ describe('recorded spans', { timeout: 60000 }, () => {
     const spans = await take();
     const around = spans.one('around');
     const [ok, failed] = spans.filter((span) => span.name === 'http.server');
-    assert.deepStrictEqual(own(ok), { 'http.method': 'GET', 'http.route': '/orders/{id}', 'http.status_code': 200, 'http.duration_seconds': 0.25 });
+    assert.deepStrictEqual(own(ok), {
+      'http.method': 'GET',
+      'http.route': '/orders/{id}',
+      'http.status_code': 200,
+      'http.duration_seconds': 0.25,
+    });
     assert.deepStrictEqual([ok.kind, ok.status.code, failed.status.code, ok.parentId], [2, 0, 2, around.spanId]);
     const length = Number(ok.end - ok.start) / 1e9;
     assert.ok(length >= 0.25 && length < 0.5, String(length));
     const [job, other] = spans.filter((span) => span.name === 'job.run');
-    assert.deepStrictEqual(own(job), { 'queue.name': 'batch', 'job.type': 'flow', 'job.duration_seconds': 2, 'job.success': false });
+    assert.deepStrictEqual(own(job), {
+      'queue.name': 'batch',
+      'job.type': 'flow',
+      'job.duration_seconds': 2,
+      'job.success': false,
+    });
     assert.deepStrictEqual([job.kind, job.status, other.status.code], [1, { code: 2, message: 'Job failed' }, 0]);
     const call = spans.one('external.api.call');
-    assert.deepStrictEqual([call.kind, call.status, own(call)], [3, { code: 2, message: 'External API call failed' },
-      { 'external.service': 'pay', 'external.operation': 'charge', 'external.duration_seconds': 0.1, 'external.success': false }]);
+    assert.deepStrictEqual(
+      [call.kind, call.status, own(call)],
+      [
+        3,
+        { code: 2, message: 'External API call failed' },
+        {
+          'external.service': 'pay',
+          'external.operation': 'charge',
+          'external.duration_seconds': 0.1,
+          'external.success': false,
+        },
+      ],
+    );
   });
 
   test('stable conventions', async () => {
@@ -38,12 +59,18 @@ describe('recorded spans', { timeout: 60000 }, () => {
     delete process.env.OTEL_SEMCONV_STABILITY_OPT_IN;
     telemetry.recordHttpSpan('GET', '/a', 200, 0.25);
     const attributes = own((await take()).one('http.server'));
-    assert.deepStrictEqual(attributes, { 'http.request.method': 'GET', 'http.route': '/a', 'http.response.status_code': 200, 'http.duration_seconds': 0.25 });
+    assert.deepStrictEqual(attributes, {
+      'http.request.method': 'GET',
+      'http.route': '/a',
+      'http.response.status_code': 200,
+      'http.duration_seconds': 0.25,
+    });
   });
 
   test('durations that are none end now', async () => {
     await restart();
-    for (const duration of [NaN, -1, Infinity, 'x', null, undefined, {}, Symbol('s'), 5n]) telemetry.recordJobSpan('q', 'j', duration);
+    for (const duration of [NaN, -1, Infinity, 'x', null, undefined, {}, Symbol('s'), 5n])
+      telemetry.recordJobSpan('q', 'j', duration);
     const spans = await take();
     assert.strictEqual(spans.length, 9);
     for (const span of spans) assert.ok(span.end - span.start < 1000000000n);

@@ -15,32 +15,77 @@ describe('spans', { timeout: 60000 }, () => {
   test('values of every kind', async () => {
     const long = 'y'.repeat(5000);
     startSpan('s', {
-      text: 'plain', empty: '', wide: 'grüße €\u{1f600}', long, longWide: '€'.repeat(300), lone: 'a\ud800b', whole: 7,
-      negative: -1, real: 1.5, big: 2 ** 60, yes: true, no: false, bigint: 2n ** 62n, beyond: 2n ** 64n, bytes: Buffer.from('ab'),
-      list: [1, 'x', true, null, 1.5], map: { a: 1, b: { c: ['d'] } }, entries: new Map([['k', 1n]]), nothing: null, missing: undefined,
-      date: new Date(0), floats: new Float32Array([0.5, 2]), boxed: new String('boxed'),
+      text: 'plain',
+      empty: '',
+      wide: 'grüße €\u{1f600}',
+      long,
+      longWide: '€'.repeat(300),
+      lone: 'a\ud800b',
+      whole: 7,
+      negative: -1,
+      real: 1.5,
+      big: 2 ** 60,
+      yes: true,
+      no: false,
+      bigint: 2n ** 62n,
+      beyond: 2n ** 64n,
+      bytes: Buffer.from('ab'),
+      list: [1, 'x', true, null, 1.5],
+      map: { a: 1, b: { c: ['d'] } },
+      entries: new Map([['k', 1n]]),
+      nothing: null,
+      missing: undefined,
+      date: new Date(0),
+      floats: new Float32Array([0.5, 2]),
+      boxed: new String('boxed'),
     }).end();
     const span = (await take()).one('s');
     assert.deepStrictEqual(own(span), {
-      text: 'plain', empty: '', wide: 'grüße €\u{1f600}', long, longWide: '€'.repeat(300), lone: 'a\ufffdb', whole: 7,
-      negative: -1, real: 1.5, big: 2 ** 60, yes: true, no: false, bigint: 2n ** 62n, beyond: '18446744073709551616',
-      bytes: Buffer.from('ab'), list: [1, 'x', true, null, 1.5], map: { a: 1, b: { c: ['d'] } }, entries: { k: 1 },
-      date: '1970-01-01T00:00:00.000Z', floats: [0.5, 2], boxed: 'boxed',
+      text: 'plain',
+      empty: '',
+      wide: 'grüße €\u{1f600}',
+      long,
+      longWide: '€'.repeat(300),
+      lone: 'a\ufffdb',
+      whole: 7,
+      negative: -1,
+      real: 1.5,
+      big: 2 ** 60,
+      yes: true,
+      no: false,
+      bigint: 2n ** 62n,
+      beyond: '18446744073709551616',
+      bytes: Buffer.from('ab'),
+      list: [1, 'x', true, null, 1.5],
+      map: { a: 1, b: { c: ['d'] } },
+      entries: { k: 1 },
+      date: '1970-01-01T00:00:00.000Z',
+      floats: [0.5, 2],
+      boxed: 'boxed',
     });
     assert.strictEqual(span.dropped, 0);
   });
 
   test('texts of every length arrive as they are', async () => {
     const texts = [];
-    for (let n = 0; n < 200; n++) texts.push('abcdefghij'.repeat(20).slice(0, n), 'aé€\u{1f600}'.repeat(60).slice(0, n * 5 - (n % 5)));
+    for (let n = 0; n < 200; n++)
+      texts.push('abcdefghij'.repeat(20).slice(0, n), 'aé€\u{1f600}'.repeat(60).slice(0, n * 5 - (n % 5)));
     for (const [i, text] of texts.entries()) startSpan('s', { i, text }).end();
     const spans = await take();
     assert.strictEqual(spans.length, texts.length);
-    for (const span of spans) assert.strictEqual(span.attributes.text, texts[span.attributes.i].toWellFormed?.() ?? span.attributes.text);
+    for (const span of spans)
+      assert.strictEqual(span.attributes.text, texts[span.attributes.i].toWellFormed?.() ?? span.attributes.text);
   });
 
   test('what is no value is dropped and counted', async () => {
-    const span = startSpan('s', { good: 1, fn() {}, symbol: Symbol('x'), date: new Date(NaN), instance: new (class A {})(), list: [() => 1] });
+    const span = startSpan('s', {
+      good: 1,
+      fn() {},
+      symbol: Symbol('x'),
+      date: new Date(NaN),
+      instance: new (class A {})(),
+      list: [() => 1],
+    });
     span.setAttribute(Symbol('key'), 1).setAttribute(7, 1).setAttribute('', 1).setAttribute('last', 2);
     span.end();
     const recorded = (await take()).one('s');
@@ -54,7 +99,13 @@ describe('spans', { timeout: 60000 }, () => {
     assert.strictEqual(span.isRecording(), true);
     span.end();
     assert.strictEqual(span.isRecording(), false);
-    span.setAttribute('late', 1).addEvent('late').setStatus('error').updateName('late').recordException(new Error('late')).addLink(REMOTE);
+    span
+      .setAttribute('late', 1)
+      .addEvent('late')
+      .setStatus('error')
+      .updateName('late')
+      .recordException(new Error('late'))
+      .addLink(REMOTE);
     span.end();
     const recorded = (await take()).one('s');
     assert.deepStrictEqual(own(recorded), { a: 2, b: 3 });
@@ -72,12 +123,21 @@ describe('spans', { timeout: 60000 }, () => {
     const before = performance.now();
     startSpan('reading', null, { startTime: before }).end(performance.now());
     const spans = await take();
-    assert.deepStrictEqual(['words', 'number', 'none', 'unnamed', 'new'].map((name) => spans.one(name).kind), [3, 5, 1, 1, 1]);
+    assert.deepStrictEqual(
+      ['words', 'number', 'none', 'unnamed', 'new'].map((name) => spans.one(name).kind),
+      [3, 5, 1, 1, 1],
+    );
     const timed = spans.one('timed');
     assert.deepStrictEqual([timed.start, timed.end], [1700000000000250000n, 1700000001000000000n]);
-    assert.deepStrictEqual([spans.one('dated').start, spans.one('dated').end], [1700000000000000000n, 1700000000000000005n]);
+    assert.deepStrictEqual(
+      [spans.one('dated').start, spans.one('dated').end],
+      [1700000000000000000n, 1700000000000000005n],
+    );
     const reading = spans.one('reading');
-    assert.ok(reading.end >= reading.start && Math.abs(Number(reading.start / 1000000n) - (performance.timeOrigin + before)) < 5);
+    assert.ok(
+      reading.end >= reading.start &&
+        Math.abs(Number(reading.start / 1000000n) - (performance.timeOrigin + before)) < 5,
+    );
   });
 
   test('clocks agree with the wall clock, and children lie inside', async () => {
@@ -86,25 +146,54 @@ describe('spans', { timeout: 60000 }, () => {
     const after = BigInt(Date.now() + 5) * 1000000n;
     const spans = await take();
     const [outer, inner] = [spans.one('outer'), spans.one('inner')];
-    assert.ok(before <= outer.start && outer.start <= inner.start && inner.start <= inner.end && inner.end <= outer.end && outer.end <= after);
+    assert.ok(
+      before <= outer.start &&
+        outer.start <= inner.start &&
+        inner.start <= inner.end &&
+        inner.end <= outer.end &&
+        outer.end <= after,
+    );
   });
 
   test('events, links, status', async () => {
     const other = startSpan('other');
     const span = startSpan('s', null, { links: [REMOTE, { context: other, attributes: { why: 'x' } }, 7] });
-    span.addEvent('plain').addEvent('full', { a: 1, list: [1], bad() {} }, 1700000000000000000n).addEvent('at', 1.7e12);
-    span.addLink({ context: { ...REMOTE, traceState: 'k=v' } }).addLinks([other]).addLink(null).addLink({});
+    span
+      .addEvent('plain')
+      .addEvent('full', { a: 1, list: [1], bad() {} }, 1700000000000000000n)
+      .addEvent('at', 1.7e12);
+    span
+      .addLink({ context: { ...REMOTE, traceState: 'k=v' } })
+      .addLinks([other])
+      .addLink(null)
+      .addLink({});
     span.setStatus({ code: 2, message: 'why' });
     span.end();
     other.setStatus('ok').setStatus('error', 'ignored').end();
     const spans = await take();
     const recorded = spans.one('s');
-    assert.deepStrictEqual(recorded.events.map((event) => [event.name, event.attributes]), [['plain', {}], ['full', { a: 1, list: [1] }], ['at', {}]]);
-    assert.deepStrictEqual(recorded.events.slice(1).map((event) => event.time), [1700000000000000000n, 1700000000000000000n]);
+    assert.deepStrictEqual(
+      recorded.events.map((event) => [event.name, event.attributes]),
+      [
+        ['plain', {}],
+        ['full', { a: 1, list: [1] }],
+        ['at', {}],
+      ],
+    );
+    assert.deepStrictEqual(
+      recorded.events.slice(1).map((event) => event.time),
+      [1700000000000000000n, 1700000000000000000n],
+    );
     assert.ok(recorded.events[0].time >= recorded.start && recorded.events[0].time <= recorded.end);
-    assert.deepStrictEqual(recorded.links.map((link) => link.spanId), [REMOTE.spanId, other.spanId, REMOTE.spanId, other.spanId]);
+    assert.deepStrictEqual(
+      recorded.links.map((link) => link.spanId),
+      [REMOTE.spanId, other.spanId, REMOTE.spanId, other.spanId],
+    );
     assert.strictEqual(recorded.links[0].traceId, REMOTE.traceId);
-    assert.deepStrictEqual(recorded.links.map((link) => link.flags & 0x300), [0x300, 0x100, 0x300, 0x100]);
+    assert.deepStrictEqual(
+      recorded.links.map((link) => link.flags & 0x300),
+      [0x300, 0x100, 0x300, 0x100],
+    );
     assert.deepStrictEqual([recorded.links[1].attributes, recorded.links[2].traceState], [{ why: 'x' }, 'k=v']);
     assert.deepStrictEqual(recorded.status, { code: 2, message: 'why' });
     assert.strictEqual(spans.one('other').status.code, 1);
@@ -121,9 +210,15 @@ describe('spans', { timeout: 60000 }, () => {
     const recorded = (await take()).one('s');
     const [first, second, third] = recorded.events;
     assert.strictEqual(first.name, 'exception');
-    assert.deepStrictEqual([first.attributes['exception.type'], first.attributes['exception.message'], first.attributes.own], ['ShopError', 'outer', 1]);
+    assert.deepStrictEqual(
+      [first.attributes['exception.type'], first.attributes['exception.message'], first.attributes.own],
+      ['ShopError', 'outer', 1],
+    );
     assert.match(first.attributes['exception.stacktrace'], /outer\n +at [^]*\nCaused by: TypeError: inner\n +at /);
-    assert.deepStrictEqual([second.attributes['exception.type'], second.attributes['exception.message']], ['string', 'text']);
+    assert.deepStrictEqual(
+      [second.attributes['exception.type'], second.attributes['exception.message']],
+      ['string', 'text'],
+    );
     assert.deepStrictEqual([third.attributes['exception.type'], third.time], ['Odd', 1700000000000000000n]);
     assert.strictEqual(recorded.status.code, 0);
   });
@@ -135,7 +230,9 @@ describe('spans', { timeout: 60000 }, () => {
       startSpan('by default').end();
       startSpan('by span', null, { parent: ended }).end();
       startSpan('by context', null, { parent: REMOTE }).end();
-      startSpan('by extract', null, { parent: telemetry.extract({ traceparent: `00-${REMOTE.traceId}-${REMOTE.spanId}-01`, tracestate: 'k=v' }) }).end();
+      startSpan('by extract', null, {
+        parent: telemetry.extract({ traceparent: `00-${REMOTE.traceId}-${REMOTE.spanId}-01`, tracestate: 'k=v' }),
+      }).end();
       startSpan('root', null, { root: true }).end();
       startSpan('by nothing', null, { parent: telemetry.extract({}) }).end();
       startSpan('by nonsense', null, { parent: { traceId: 'x' } }).end();
@@ -143,9 +240,15 @@ describe('spans', { timeout: 60000 }, () => {
     const spans = await take();
     const around = spans.one('around');
     assert.strictEqual(spans.one('by default').parentId, around.spanId);
-    assert.deepStrictEqual([spans.one('by span').parentId, spans.one('by span').traceId], [ended.spanId, ended.traceId]);
+    assert.deepStrictEqual(
+      [spans.one('by span').parentId, spans.one('by span').traceId],
+      [ended.spanId, ended.traceId],
+    );
     for (const name of ['by context', 'by extract']) {
-      assert.deepStrictEqual([spans.one(name).parentId, spans.one(name).traceId, spans.one(name).flags & 0x300], [REMOTE.spanId, REMOTE.traceId, 0x300]);
+      assert.deepStrictEqual(
+        [spans.one(name).parentId, spans.one(name).traceId, spans.one(name).flags & 0x300],
+        [REMOTE.spanId, REMOTE.traceId, 0x300],
+      );
     }
     assert.match(spans.one('by extract').traceState, /k=v/);
     for (const name of ['root', 'by nothing', 'by nonsense']) {
@@ -168,15 +271,24 @@ describe('spans', { timeout: 60000 }, () => {
   test('tracers name their scope', async () => {
     const tracer = telemetry.getTracer('shop', '1.2');
     tracer.startSpan('a', { kind: 3, attributes: { x: 1 } }).end();
-    assert.strictEqual(tracer.startActiveSpan('b', (span) => {
-      assert.strictEqual(telemetry.getCurrentSpan(), span);
-      span.end();
-      return 5;
-    }), 5);
+    assert.strictEqual(
+      tracer.startActiveSpan('b', (span) => {
+        assert.strictEqual(telemetry.getCurrentSpan(), span);
+        span.end();
+        return 5;
+      }),
+      5,
+    );
     tracer.startActiveSpan('c', { attributes: { y: 1 } }, telemetry.extract({}), (span) => span.end());
-    assert.strictEqual(tracer.withSpan('d', () => 6), 6);
+    assert.strictEqual(
+      tracer.withSpan('d', () => 6),
+      6,
+    );
     const spans = await take();
-    assert.deepStrictEqual(spans.map((span) => [span.name, span.scope.name, span.scope.version]), ['a', 'b', 'c', 'd'].map((name) => [name, 'shop', '1.2']));
+    assert.deepStrictEqual(
+      spans.map((span) => [span.name, span.scope.name, span.scope.version]),
+      ['a', 'b', 'c', 'd'].map((name) => [name, 'shop', '1.2']),
+    );
     assert.deepStrictEqual([spans.one('a').kind, own(spans.one('a')), own(spans.one('c'))], [3, { x: 1 }, { y: 1 }]);
   });
 
@@ -208,7 +320,11 @@ describe('spans', { timeout: 60000 }, () => {
 
   test('errors of unsampled traces are kept', async () => {
     await restart({ sampleRatio: 0.000001 });
-    assert.throws(() => withSpan('failing', () => { throw new Error('x'); }));
+    assert.throws(() =>
+      withSpan('failing', () => {
+        throw new Error('x');
+      }),
+    );
     assert.strictEqual((await take()).one('failing').attributes['sampling.reason'], 'error');
   });
 
@@ -220,14 +336,22 @@ describe('spans', { timeout: 60000 }, () => {
     old.end();
     startSpan('more').end();
     const spans = await take();
-    assert.deepStrictEqual(spans.map((span) => span.name), ['new', 'more']);
+    assert.deepStrictEqual(
+      spans.map((span) => span.name),
+      ['new', 'more'],
+    );
     assert.deepStrictEqual([spans[0].traceId, spans[0].parentId], [old.traceId, old.spanId]);
   });
 
   test('the limit of texts', async () => {
     await restart({ attributeValueLengthLimit: 5 });
     startSpan('s', { a: 'abcdefgh', b: '\u{1f600}'.repeat(9), c: 'abc', d: ['abcdefgh'] }).end();
-    assert.deepStrictEqual(own((await take()).one('s')), { a: 'abcde', b: '\u{1f600}'.repeat(5), c: 'abc', d: ['abcde'] });
+    assert.deepStrictEqual(own((await take()).one('s')), {
+      a: 'abcde',
+      b: '\u{1f600}'.repeat(5),
+      c: 'abc',
+      d: ['abcde'],
+    });
   });
 });
 
@@ -236,7 +360,10 @@ test('off: one span for all, without ids', async () => {
   const span = startSpan('s', { a: 1 });
   assert.strictEqual(span, startSpan('t'));
   assert.strictEqual(span.isRecording(), false);
-  assert.strictEqual(withSpan('w', (inner) => (assert.strictEqual(inner, span), 3)), 3);
+  assert.strictEqual(
+    withSpan('w', (inner) => (assert.strictEqual(inner, span), 3)),
+    3,
+  );
   assert.deepStrictEqual([telemetry.getCurrentTraceId(), telemetry.getCurrentSpanId()], ['', '']);
   assert.strictEqual(telemetry.getCurrentSpan(), span);
   assert.strictEqual(startSpan('s', null, { parent: REMOTE }).traceId, REMOTE.traceId);

@@ -23,7 +23,18 @@ const nodeTypes = find('@types/node/package.json');
 const skip = (compiler === null || nodeTypes === null) && 'typescript and @types/node are not installed';
 
 test('a typed service compiles', { skip, timeout: 120000 }, () => {
-  const flags = ['--strict', '--noEmit', '--target', 'es2022', '--module', 'node16', '--moduleResolution', 'node16', '--types', 'node'];
+  const flags = [
+    '--strict',
+    '--noEmit',
+    '--target',
+    'es2022',
+    '--module',
+    'node16',
+    '--moduleResolution',
+    'node16',
+    '--types',
+    'node',
+  ];
   flags.push('--typeRoots', path.join(nodeTypes, '../..'));
   const options = { cwd: path.join(__dirname, '../..'), encoding: 'utf8', timeout: 110000 };
   execFileSync(process.execPath, [compiler, ...flags, path.join(__dirname, 'typed_service.ts')], options);
@@ -31,11 +42,24 @@ test('a typed service compiles', { skip, timeout: 120000 }, () => {
 
 test('every export has a type, and the ES module the same exports', async () => {
   const types = ['index.d.ts', 'metrics.d.ts'].map((file) => fs.readFileSync(path.join(LIB, file), 'utf8')).join('\n');
-  const declared = new Set(Array.from(types.matchAll(/^export (?:declare )?(?:function|const|class) (\w+)/gm), (match) => match[1]));
-  assert.deepStrictEqual(Object.keys(telemetry).filter((name) => !declared.has(name)), []);
-  assert.deepStrictEqual([...declared].filter((name) => !(name in telemetry)), []);
+  const declared = new Set(
+    Array.from(types.matchAll(/^export (?:declare )?(?:function|const|class) (\w+)/gm), (match) => match[1]),
+  );
+  assert.deepStrictEqual(
+    Object.keys(telemetry).filter((name) => !declared.has(name)),
+    [],
+  );
+  assert.deepStrictEqual(
+    [...declared].filter((name) => !(name in telemetry)),
+    [],
+  );
   const module = await import('../../bindings/node/lib/index.mjs');
-  assert.deepStrictEqual(Object.keys(module).filter((name) => name !== 'default').sort(), Object.keys(telemetry).sort());
+  assert.deepStrictEqual(
+    Object.keys(module)
+      .filter((name) => name !== 'default')
+      .sort(),
+    Object.keys(telemetry).sort(),
+  );
   for (const name of Object.keys(telemetry)) assert.strictEqual(module[name], telemetry[name]);
 });
 
@@ -61,5 +85,8 @@ test('without the native part the whole surface is there and records nothing', {
     assert.strictEqual(http.runRequest(null, (a, b) => a + b, 1, 2), 3);
     t.flush(10).then(async (done) => console.log(done, await t.shutdown(10)));`;
   const env = { ...process.env, DJP_TELEMETRY_NATIVE: 'off' };
-  assert.strictEqual(execFileSync(process.execPath, ['-e', program], { env, encoding: 'utf8', timeout: 30000 }), 'true true\n');
+  assert.strictEqual(
+    execFileSync(process.execPath, ['-e', program], { env, encoding: 'utf8', timeout: 30000 }),
+    'true true\n',
+  );
 });

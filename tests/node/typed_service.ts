@@ -26,7 +26,14 @@ import {
   type Span,
 } from '../../bindings/node/lib/index';
 
-init({ enabled: true, backend: 'hybrid', serviceName: 'orders', sampleRatio: 0.1, resourceAttributes: { team: 'a' }, semconv: 'stable' });
+init({
+  enabled: true,
+  backend: 'hybrid',
+  serviceName: 'orders',
+  sampleRatio: 0.1,
+  resourceAttributes: { team: 'a' },
+  semconv: 'stable',
+});
 const uninstall: () => void = instrumentOutgoing({ origins: ['https://example.test', /internal/], spans: true });
 
 interface Order {
@@ -34,12 +41,19 @@ interface Order {
   lines: string[];
 }
 
-const price = (order: Order): number => withSpan('order.price', { 'order.id': order.id, lines: order.lines }, (span) => {
-  span.setAttribute('n', 1n).setAttributes(new Map([['k', [1, 2]]])).addEvent('x', { a: new Date() }, Date.now());
-  span.setStatus('error', 'why').setStatus({ code: StatusCode.ERROR, message: 'why' }).updateName('y');
-  return order.id * 2;
-});
-const load: Promise<Order> = withSpan('order.load', async (span: Span): Promise<Order> => ({ id: span.traceFlags, lines: [] }));
+const price = (order: Order): number =>
+  withSpan('order.price', { 'order.id': order.id, lines: order.lines }, (span) => {
+    span
+      .setAttribute('n', 1n)
+      .setAttributes(new Map([['k', [1, 2]]]))
+      .addEvent('x', { a: new Date() }, Date.now());
+    span.setStatus('error', 'why').setStatus({ code: StatusCode.ERROR, message: 'why' }).updateName('y');
+    return order.id * 2;
+  });
+const load: Promise<Order> = withSpan('order.load', async (span: Span): Promise<Order> => ({
+  id: span.traceFlags,
+  lines: [],
+}));
 const none: void = withSpan('nothing', null, { kind: 'client', startTime: 5n }, () => {});
 const add = traced('add', (a: number, b: number) => a + b);
 const sum: number = add(1, 2);

@@ -6,7 +6,18 @@ const { impl, native } = require('./loader.js');
 const log = require('./oplog.js');
 const { Span, SAMPLED, RANDOM } = require('./span.js');
 const { storage } = require('./context.js');
-const { ACTIVE, IS_ROOT, METRICS, REMOTE, TRACES, found, isIdle, newRoot, nextLocal, renewIfNew } = require('./start.js');
+const {
+  ACTIVE,
+  IS_ROOT,
+  METRICS,
+  REMOTE,
+  TRACES,
+  found,
+  isIdle,
+  newRoot,
+  nextLocal,
+  renewIfNew,
+} = require('./start.js');
 const { propagates } = require('./propagation.js');
 const { settings } = require('./runtime.js');
 
@@ -34,7 +45,18 @@ function startBelow(active, states, header, baggage) {
   const flags = (found[6] & RANDOM) | (found[7] & SAMPLED);
   const state = states === '' ? '' : states[1];
   const r = log.randomWords(2);
-  const span = new Span(found[0], found[1], found[2], found[3], random[r], random[r + 1], flags, nextLocal(), state, baggage);
+  const span = new Span(
+    found[0],
+    found[1],
+    found[2],
+    found[3],
+    random[r],
+    random[r + 1],
+    flags,
+    nextLocal(),
+    state,
+    baggage,
+  );
   if (isIdle(active, flags)) return span;
   caller.s0 = found[4];
   caller.s1 = found[5];
@@ -63,8 +85,10 @@ function startRequest(traceparent, tracestate, baggage, websocket) {
   const header = SERVER | HTTP | IS_ROOT | (websocket === true ? WEBSOCKET_SPAN : 0);
   let request;
   try {
-    request = (active & TRACES) === 0 ? new Span(0, 0, 0, 0, 0, 0, 0, 0, '', null)
-      : startTraced(active, traceparent, tracestate, baggageOf(baggage), header);
+    request =
+      (active & TRACES) === 0
+        ? new Span(0, 0, 0, 0, 0, 0, 0, 0, '', null)
+        : startTraced(active, traceparent, tracestate, baggageOf(baggage), header);
   } catch {
     return null; // a header that is no text, or a call stack that is used up
   }
@@ -85,8 +109,17 @@ function endRequest(request, method, route, scheme, version, status, flags, erro
   const open = generations[request.slot] === request.generation;
   if (!open && (control[ACTIVE] & METRICS) === 0) return;
   const code = (status & 0xffff) | ((flags & 7) << 16);
-  log.endHttp(request, open, textOf(method), textOf(route), textOf(scheme), textOf(version), code, textOf(errorType),
-    typeof requestBytes === 'number' ? requestBytes : -1);
+  log.endHttp(
+    request,
+    open,
+    textOf(method),
+    textOf(route),
+    textOf(scheme),
+    textOf(version),
+    code,
+    textOf(errorType),
+    typeof requestBytes === 'number' ? requestBytes : -1,
+  );
 }
 
 /** Calls fn(a, b, c) with the request as the current span. */

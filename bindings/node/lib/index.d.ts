@@ -170,7 +170,8 @@ export function getCurrentContext(): Context;
 /** Calls fn(...args) with this context as the current one. */
 export function runWithContext<A extends any[], R>(context: Parent, fn: (...args: A) => R, ...args: A): R;
 
-export type Setter<C> = ((carrier: C, name: string, value: string) => void) | { set(carrier: C, name: string, value: string): void };
+export type Setter<C> =
+  ((carrier: C, name: string, value: string) => void) | { set(carrier: C, name: string, value: string): void };
 export type Getter<C> =
   | ((carrier: C, name: string) => string | string[] | undefined | null)
   | { get(carrier: C, name: string): string | string[] | undefined | null };
@@ -192,7 +193,12 @@ export function clearBaggage(context?: Context): Context;
 
 export function recordHttpSpan(method: string, route: string, statusCode: number, durationSeconds: number): void;
 export function recordJobSpan(queueName: string, jobType: string, durationSeconds: number, success?: boolean): void;
-export function recordExternalApiSpan(service: string, operation: string, durationSeconds: number, success?: boolean): void;
+export function recordExternalApiSpan(
+  service: string,
+  operation: string,
+  durationSeconds: number,
+  success?: boolean,
+): void;
 
 export interface OutgoingOptions {
   /** false: requests of fetch and undici are left alone. */

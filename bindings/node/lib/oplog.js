@@ -4,6 +4,7 @@
 // user code in between leaves the log as it was. Nothing here may wait, throw for a value, or run user code.
 
 const { native } = require('./loader.js');
+const { OP, WORD } = require('./oplog_form.js');
 
 const CONTROL_BYTES = 256;
 const SLOTS = 32768;
@@ -21,11 +22,6 @@ const NAME_LENGTH = 16384;
 const STATE_LENGTH = 4096; // the core accepts less; more is no tracestate
 const RANDOM_WORDS = 1024;
 
-/** Control words by index. */
-const WORD = {
-  PUBLISHED: 0, LOST_SPANS: 1, LOST_ATTRIBUTES: 2, LOST_REQUESTS: 3, CONSUMED: 16, ASLEEP: 17, ACTIVE: 32,
-  THRESHOLD_HIGH: 33, THRESHOLD_LOW: 34, VALUE_LIMIT: 35, EPOCH: 36,
-};
 const PUBLISHED = 0;
 const LOST_SPANS = 1;
 const LOST_ATTRIBUTES = 2;
@@ -33,18 +29,12 @@ const LOST_REQUESTS = 3;
 const CONSUMED = 16;
 const ASLEEP = 17;
 
-const OP = {
-  PAD: 0, DEFINE: 1, START: 2, TEXT: 3, NUMBER: 4, INTEGER: 5, TRUE: 6, FALSE: 7, VALUE: 8, KEYED: 9, DROP: 10, RENAME: 11,
-  STATUS: 12, EVENT: 13, EXCEPTION: 14, LINK: 15, END: 16, HTTP_END: 17,
-};
 const DEFINE = 1;
 const START = 2;
 const TEXT = 3;
 const NUMBER = 4;
-const INTEGER = 5;
 const TRUE = 6;
 const FALSE = 7;
-const KEYED = 9;
 const DROP = 10;
 const END = 16;
 const HTTP_END = 17;
@@ -264,7 +254,7 @@ function start(span, name, header, parent, scope) {
 /** The stores of a start behind its time; `more` bytes of payload follow. */
 function startWords(span, header, parent, symbol, scope, more) {
   const slot = freeCount > 0 ? free[--freeCount] : fresh++;
-  const units = header >>> 28 & 1 ? HTTP_END_UNITS : END_UNITS;
+  const units = (header >>> 28) & 1 ? HTTP_END_UNITS : END_UNITS;
   if ((starts = (starts + 1) | 0) <= 0) starts = 1;
   generations[slot] = starts;
   kept[slot] = units;
@@ -370,12 +360,44 @@ function setTextLimit(most) {
   shortest = Math.min(SHORT_TEXT, textLimit);
 }
 
-function text(slot, key, value) {
+/**
+ * A text, number or boolean under a key with a symbol, as most attributes are: one function, so that the engine makes one piece of
+ * code of it. Returns false for everything else, and has written nothing then.
+ */
+function attribute(slot, key, value) {
   const symbol = symbolOf(key, SYMBOLS);
+  if (symbol < 0) return false;
+  const word = slot | (symbol << 16);
+  if (typeof value === 'string') return text(word, value);
+  if (typeof value === 'number') {
+    if (at + 2 + reserved > limit && !room(2)) return loseOne();
+    const w = at << 1;
+    words[w] = NUMBER | (8 << 8);
+    words[w + 1] = word;
+    reals[at + 1] = value;
+    at += 2;
+    return true;
+  }
+  if (typeof value !== 'boolean') return false;
+  if (at + 1 + reserved > limit && !room(1)) return loseOne();
+  const w = at << 1;
+  words[w] = value ? TRUE : FALSE;
+  words[w + 1] = word;
+  at += 1;
+  return true;
+}
+
+/** An attribute without room is done with. */
+function loseOne() {
+  control[LOST_ATTRIBUTES]++;
+  return true;
+}
+
+function text(word, value) {
   const n = value.length;
-  if (n > shortest || symbol < 0) return textFull(slot, key, symbol, value);
+  if (n > shortest) return textFull(word, value);
   const units = 1 + ((n + 7) >> 3);
-  if (at + units + reserved > limit && !room(units)) return loseAttributes(1);
+  if (at + units + reserved > limit && !room(units)) return loseOne();
   const first = (at + 1) << 3;
   let bits = 0;
   for (let i = 0; i < n; i++) {
@@ -383,11 +405,12 @@ function text(slot, key, value) {
     bits |= c;
     bytes[first + i] = c;
   }
-  if (bits > 127) return textFull(slot, key, symbol, value);
+  if (bits > 127) return textFull(word, value);
   const w = at << 1;
   words[w] = TEXT | (n << 8);
-  words[w + 1] = slot | (symbol << 16);
+  words[w + 1] = word;
   at += units;
+  return true;
 }
 
 /** The first `most` characters, counting a pair of surrogates as one. */
@@ -405,10 +428,9 @@ function limited(value) {
   return value.length > textLimit ? cut(value, textLimit) : value;
 }
 
-function textFull(slot, key, symbol, value) {
-  value = limited(value);
-  if (symbol < 0) return keyedText(slot, key, value);
-  operationText(TEXT, slot | (symbol << 16), value);
+function textFull(word, value) {
+  operationText(TEXT, word, limited(value));
+  return true;
 }
 
 /** An operation whose payload is one text. */
@@ -422,69 +444,6 @@ function operationText(kind, word, value) {
   words[at << 1] = kind | (count << 8);
   words[(at << 1) + 1] = word;
   at += 1 + ((count + 7) >> 3);
-}
-
-/** An attribute whose key has no symbol: a map of one entry. */
-function keyedText(slot, key, value) {
-  const keySize = Buffer.byteLength(key);
-  const valueSize = Buffer.byteLength(value);
-  const units = 1 + ((14 + keySize + valueSize + 7) >> 3);
-  if (units > mostUnits || !room(units)) return loseAttributes(1);
-  const first = (at + 1) << 3;
-  buffer[first] = 7; // map
-  buffer.writeUInt32LE(1, first + 1);
-  buffer.writeUInt32LE(keySize, first + 5);
-  buffer.utf8Write(key, first + 9);
-  buffer[first + 9 + keySize] = 4; // string
-  buffer.writeUInt32LE(valueSize, first + 10 + keySize);
-  buffer.utf8Write(value, first + 14 + keySize);
-  words[at << 1] = KEYED | ((14 + keySize + valueSize) << 8);
-  words[(at << 1) + 1] = slot;
-  at += units;
-}
-
-/** The forms below return false when the key has no symbol and must stand in full. */
-function number(slot, key, value) {
-  const symbol = symbolOf(key, SYMBOLS);
-  if (symbol < 0) return false;
-  if (at + 2 + reserved > limit && !room(2)) {
-    loseAttributes(1);
-    return true;
-  }
-  const w = at << 1;
-  words[w] = NUMBER | (8 << 8);
-  words[w + 1] = slot | (symbol << 16);
-  reals[at + 1] = value;
-  at += 2;
-  return true;
-}
-
-function flag(slot, key, value) {
-  const symbol = symbolOf(key, SYMBOLS);
-  if (symbol < 0) return false;
-  if (at + 1 + reserved > limit && !room(1)) {
-    loseAttributes(1);
-    return true;
-  }
-  const w = at << 1;
-  words[w] = value ? TRUE : FALSE;
-  words[w + 1] = slot | (symbol << 16);
-  at += 1;
-  return true;
-}
-
-function integer(slot, key, value) {
-  const symbol = symbolOf(key, SYMBOLS);
-  if (symbol < 0) return false;
-  if (at + 2 + reserved > limit && !room(2)) {
-    loseAttributes(1);
-    return true;
-  }
-  longs[at + 1] = value;
-  words[at << 1] = INTEGER | (8 << 8);
-  words[(at << 1) + 1] = slot | (symbol << 16);
-  at += 2;
-  return true;
 }
 
 /** An operation whose payload was made before: `payload` is a Uint8Array that is copied. Counts `lost` where there is no room. */
@@ -568,7 +527,30 @@ function stamp(request) {
 }
 
 module.exports = {
-  NAMES, NO_SLOT, OP, SYMBOLS, WORD,
-  control, clock, drop, end, endAt, endHttp, flag, generations, integer, limited, loseAttributes, mostUnits, number, operation,
-  operationText, publish, random, randomWords, setTextLimit, stamp, start, startFull, symbolOf, text,
+  NAMES,
+  NO_SLOT,
+  OP,
+  SYMBOLS,
+  WORD,
+  attribute,
+  control,
+  clock,
+  drop,
+  end,
+  endAt,
+  endHttp,
+  generations,
+  limited,
+  loseAttributes,
+  mostUnits,
+  operation,
+  operationText,
+  publish,
+  random,
+  randomWords,
+  setTextLimit,
+  stamp,
+  start,
+  startFull,
+  symbolOf,
 };

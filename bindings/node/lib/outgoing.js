@@ -42,10 +42,20 @@ function startClient(method, origin) {
   const port = Number(url.port) || (scheme === 'https' ? 443 : 80);
   const attributes = {};
   if (semconv !== 'stable') {
-    Object.assign(attributes, { 'http.method': method, 'http.scheme': scheme, 'net.peer.name': url.hostname, 'net.peer.port': port });
+    Object.assign(attributes, {
+      'http.method': method,
+      'http.scheme': scheme,
+      'net.peer.name': url.hostname,
+      'net.peer.port': port,
+    });
   }
   if (semconv === 'stable' || semconv === 'both') {
-    Object.assign(attributes, { 'http.request.method': method, 'url.scheme': scheme, 'server.address': url.hostname, 'server.port': port });
+    Object.assign(attributes, {
+      'http.request.method': method,
+      'url.scheme': scheme,
+      'server.address': url.hostname,
+      'server.port': port,
+    });
   }
   return startSpan(semconv === 'stable' ? method : 'http.client', attributes, { kind: CLIENT });
 }
@@ -163,27 +173,29 @@ function replace(module, name, make) {
 }
 
 function wrapRequest(options) {
-  return (original, state) => function request(...args) {
-    const made = Reflect.apply(original, this, args);
-    if (state.active) {
-      try {
-        prepare(made, options);
-      } catch {
-        // The request goes on without trace context.
+  return (original, state) =>
+    function request(...args) {
+      const made = Reflect.apply(original, this, args);
+      if (state.active) {
+        try {
+          prepare(made, options);
+        } catch {
+          // The request goes on without trace context.
+        }
       }
-    }
-    return made;
-  };
+      return made;
+    };
 }
 
 /** get() sends at once, so that headers must come before it ends the request. */
 function wrapGet(module) {
-  return (original, state) => function get(...args) {
-    if (!state.active) return Reflect.apply(original, this, args);
-    const made = Reflect.apply(module.request, this, args);
-    made.end();
-    return made;
-  };
+  return (original, state) =>
+    function get(...args) {
+      if (!state.active) return Reflect.apply(original, this, args);
+      const made = Reflect.apply(module.request, this, args);
+      made.end();
+      return made;
+    };
 }
 
 function publishesCreation() {

@@ -67,17 +67,8 @@ class Span {
 
   setAttribute(key, value) {
     if (generations[this.slot] !== this.generation) return this;
-    if (typeof key !== 'string') {
-      log.drop(this.slot, 1);
-    } else if (typeof value === 'string') {
-      log.text(this.slot, key, value);
-    } else if (typeof value === 'number') {
-      if (!log.number(this.slot, key, value)) writeValue(this, key, value);
-    } else if (typeof value === 'boolean') {
-      if (!log.flag(this.slot, key, value)) writeValue(this, key, value);
-    } else if (value !== undefined && value !== null) {
-      writeValue(this, key, value);
-    }
+    if (typeof key !== 'string') log.drop(this.slot, 1);
+    else if (!log.attribute(this.slot, key, value)) setOther(this, key, value);
     return this;
   }
 
@@ -169,6 +160,11 @@ function contextOf(span) {
   return context;
 }
 
+/** What log.attribute() leaves: other types, and keys that have no symbol. */
+function setOther(span, key, value) {
+  if (value !== undefined && value !== null) writeValue(span, key, value);
+}
+
 function setOne(span, key, value) {
   span.setAttribute(key, value);
 }
@@ -243,8 +239,12 @@ function addLink(span, link, attributes) {
     return;
   }
   const remote = target.local === 0 ? LINK_IS_REMOTE : LINK_IS_LOCAL;
-  const head = [pair(target.t0, target.t1), pair(target.t2, target.t3), pair(target.s0, target.s1),
-    BigInt(target.flags | remote)];
+  const head = [
+    pair(target.t0, target.t1),
+    pair(target.t2, target.t3),
+    pair(target.s0, target.s1),
+    BigInt(target.flags | remote),
+  ];
   writeRecord(span, OP.LINK, 0, head, [target.state], attributes, NOTHING);
 }
 
@@ -279,8 +279,16 @@ function recordException(span, error, attributes, time, escaped) {
     writeRecord(span, OP.EXCEPTION, escaped ? 1 << 16 : 0, [now], texts, attributes, NOTHING);
     return;
   }
-  const own = ['exception.type', texts[0], 'exception.message', texts[1], 'exception.stacktrace', texts[2],
-    'exception.escaped', escaped];
+  const own = [
+    'exception.type',
+    texts[0],
+    'exception.message',
+    texts[1],
+    'exception.stacktrace',
+    texts[2],
+    'exception.escaped',
+    escaped,
+  ];
   writeEvent(span, [time, now], 'exception', attributes, own);
 }
 

@@ -20,7 +20,13 @@ const HEAD_ONLY = 16;
 const REMOTE = 8 << 24;
 const IS_ROOT = 32 << 24;
 const INTERNAL = 1;
-const KIND_WORDS = new Map([['internal', 1], ['server', 2], ['client', 3], ['producer', 4], ['consumer', 5]]);
+const KIND_WORDS = new Map([
+  ['internal', 1],
+  ['server', 2],
+  ['client', 3],
+  ['producer', 4],
+  ['consumer', 5],
+]);
 const RECENT = 1 << 30;
 
 let epoch = -1;
@@ -68,8 +74,18 @@ function newRoot(active, baggage) {
   const t3 = random[r + 3];
   const sampled = headSamples(active, t2, t3);
   const state = sampled && (active & ALWAYS_ON) === 0 ? rootState : '';
-  return new Span(random[r], random[r + 1], t2, t3, random[r + 4], random[r + 5], sampled ? RANDOM | SAMPLED : RANDOM,
-    nextLocal(), state, baggage);
+  return new Span(
+    random[r],
+    random[r + 1],
+    t2,
+    t3,
+    random[r + 4],
+    random[r + 5],
+    sampled ? RANDOM | SAMPLED : RANDOM,
+    nextLocal(),
+    state,
+    baggage,
+  );
 }
 
 function startRoot(active, name, header, scope, baggage) {
@@ -81,8 +97,18 @@ function startRoot(active, name, header, scope, baggage) {
 /** A child of this process: it belongs to its parent's local trace, also when the parent has ended. */
 function newChild(parent, baggage) {
   const r = log.randomWords(2);
-  return new Span(parent.t0, parent.t1, parent.t2, parent.t3, random[r], random[r + 1], parent.flags, parent.local,
-    parent.state, baggage);
+  return new Span(
+    parent.t0,
+    parent.t1,
+    parent.t2,
+    parent.t3,
+    random[r],
+    random[r + 1],
+    parent.flags,
+    parent.local,
+    parent.state,
+    baggage,
+  );
 }
 
 function startChild(active, name, header, scope, parent, baggage) {
@@ -101,7 +127,11 @@ const found = new Int32Array(8);
 function decideBelow(parent) {
   const flags = (parent.flags & 0xff).toString(16).padStart(2, '0');
   try {
-    const states = native.logContext(`00-${parent.traceId}-${parent.spanId}-${flags}`, parent.state || undefined, found);
+    const states = native.logContext(
+      `00-${parent.traceId}-${parent.spanId}-${flags}`,
+      parent.state || undefined,
+      found,
+    );
     if (states !== null) {
       return [(parent.flags & RANDOM) | (found[7] & SAMPLED), states === '' ? '' : states[1]];
     }
@@ -116,8 +146,18 @@ function startStranger(active, name, header, scope, parent, baggage, unix, befor
   if (control[EPOCH] !== epoch) renew();
   const [flags, state] = decideBelow(parent);
   const r = log.randomWords(2);
-  const span = new Span(parent.t0, parent.t1, parent.t2, parent.t3, random[r], random[r + 1], flags, nextLocal(), state,
-    baggage);
+  const span = new Span(
+    parent.t0,
+    parent.t1,
+    parent.t2,
+    parent.t3,
+    random[r],
+    random[r + 1],
+    flags,
+    nextLocal(),
+    state,
+    baggage,
+  );
   if (isIdle(active, flags)) return span;
   const full = header | IS_ROOT | (parent.local === 0 ? REMOTE : 0);
   if (parent.state === '' && unix === 0n && before === 0n) log.start(span, name, full, parent, scope);
@@ -248,6 +288,17 @@ function startAgo(name, kind, seconds) {
 }
 
 module.exports = {
-  ACTIVE, METRICS, TRACES, REMOTE, IS_ROOT,
-  found, isIdle, nextLocal, newRoot, renewIfNew: () => control[EPOCH] !== epoch && renew(), startAgo, startScoped, startSpan,
+  ACTIVE,
+  METRICS,
+  TRACES,
+  REMOTE,
+  IS_ROOT,
+  found,
+  isIdle,
+  nextLocal,
+  newRoot,
+  renewIfNew: () => control[EPOCH] !== epoch && renew(),
+  startAgo,
+  startScoped,
+  startSpan,
 };
