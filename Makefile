@@ -39,7 +39,7 @@ help:
 	@echo "make test       build, then all tests: C, sanitizers, valgrind, short fuzzing, Python, Node"
 	@echo "make test-node-versions   the Node tests with Node 22 and 24, on the addon that was built once"
 	@echo "make lint       format, layers, sizes, symbols, types"
-	@echo "make bench      ours beside the peers, in one run"
+	@echo "make bench      ours beside the peers, in one run; bench-node: only the Node rows"
 	@echo "make bench-specification   the specification's own form: CPU at 10,000 spans/s, 10 repeats of 15 s"
 	@echo "make e2e        against a real Collector, Jaeger and Prometheus (found on PATH or in DJP_INFRA)"
 	@echo "make fuzz       every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) each; fuzz-short: 5 s each"
@@ -104,8 +104,8 @@ node-native:
 	@DJP_TELEMETRY_NATIVE=require $(NODE) bindings/node/install.js
 
 # ---- the two commands of the README -------------------------------------------------------------------------------------------
-demo: setup-build $(VENV)/.demo $(VENV)/.native
-	$(PY) examples/demo.py
+demo: setup-build $(VENV)/.demo $(VENV)/.native node_modules/.base node-native
+	NODE=$(NODE) $(PY) examples/demo.py
 test: setup-test
 	@for part in test-c test-sanitize test-valgrind fuzz-short test-python test-python-asan test-node test-node-asan; do \
 	  echo "==== $$part"; $(MAKE) --no-print-directory -j$(JOBS) $$part || exit 1; done
@@ -136,8 +136,8 @@ test-node-versions: node_modules/.base node-native
 	@tools/node-versions.sh 22 24
 test-node-pack:
 	@tools/node-pack.sh $(abspath $(BUILD))/node-pack
-e2e: $(VENV)/.test $(VENV)/.native $(TOOLS_C)
-	DJP_BUILD=$(abspath $(OUT)) PATH="$$PATH:$${DJP_INFRA:-$$HOME/.cache/djp-infra}/bin:$$(tools/promtool.sh)" $(PY) -m pytest -m e2e tests/e2e -v
+e2e: $(VENV)/.test $(VENV)/.native $(TOOLS_C) node_modules/.base node-native
+	NODE=$(NODE) DJP_BUILD=$(abspath $(OUT)) PATH="$$PATH:$${DJP_INFRA:-$$HOME/.cache/djp-infra}/bin:$$(tools/promtool.sh)" $(PY) -m pytest -m e2e tests/e2e -v
 fuzz-short: $(FUZZERS)
 	@tools/run-fuzz.sh 5 $(FUZZERS)
 fuzz: $(FUZZERS)
@@ -152,14 +152,20 @@ format:
 	clang-format -i $$(git ls-files 'core/include/**.h' 'core/src/**.[ch]' 'bindings/*/src/*.[ch]' 'tests/c/*.[ch]' 'tests/fuzz/*.c' 'bench/*.c')
 	node_modules/.bin/prettier --log-level=warn --write $$(git ls-files '*.js' '*.mjs' '*.ts')
 	$(PY) -m ruff format . && $(PY) -m ruff check --fix .
-bench: $(VENV)/.bench $(VENV)/.native $(BENCH_C)
+bench: $(VENV)/.bench $(VENV)/.native $(BENCH_C) bench-node
 	@for b in $(BENCH_C); do echo "== $$b"; $$b; done
 	$(PY) bench/run.py
+bench/node/node_modules/.base: bench/node/package.json bench/node/package-lock.json
+	cd bench/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+bench-node: bench/node/node_modules/.base node-native
+	$(NODE) bench/node/candidates.js
+	$(NODE) bench/node/run.js $(BENCH_ARGS)
 bench-specification: $(VENV)/.bench $(VENV)/.native
 	$(PY) bench/specification.py
 clean:
 	rm -rf $(BUILD) $(VENV) node_modules *.egg-info
-.PHONY: help core tools-c setup-build setup-test demo test test-c test-sanitize test-tsan test-valgrind test-python test-python-asan node-native test-node test-node-asan test-node-versions test-node-pack e2e fuzz-short fuzz soak lint format bench bench-specification clean gen
+.PHONY: help core tools-c setup-build setup-test demo test test-c test-sanitize test-tsan test-valgrind test-python test-python-asan node-native test-node test-node-asan test-node-versions test-node-pack e2e fuzz-short fuzz soak lint format bench bench-node bench-specification clean gen
 
 # ---- generated sources --------------------------------------------------------------------------------------------------------
 gen:

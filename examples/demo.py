@@ -1,4 +1,4 @@
-"""make demo: two real uvicorn processes of order_service.py under real requests; prints their spans, log lines and scrape. Needs no other server."""
+"""make demo: an Express shop in front of two FastAPI services under real requests; prints their spans, log lines and scrape. Needs no other server."""
 
 import json
 import os
@@ -12,13 +12,16 @@ import urllib.error
 import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROUTES = [
-    ("GET", "/orders/7"),
-    ("GET", "/orders/7/refund"),
-    ("GET", "/report"),
-    ("POST", "/orders/7/checkout"),
-    ("GET", "/x"),
+SERVICES = ("shop", "orders", "payments")
+REQUESTS = [
+    ("shop", "POST", "/shops/corner/orders/7/buy"),
+    ("shop", "GET", "/shops/corner/orders/7/refund"),
+    ("orders", "GET", "/orders/7"),
+    ("orders", "GET", "/report"),
+    ("orders", "GET", "/x"),
 ]
+# The server spans of the purchase, in order: one trace through all three services and both languages.
+PURCHASE = ["/shops/:shop/orders/:id/buy", "/orders/{order_id}/checkout", "/payments/{order_id}"]
 
 
 def free_port():
@@ -37,9 +40,14 @@ def start(name, port, folder, **env):
         "OTEL_SERVICE_NAME": name,
         **env,
     }
-    command = [sys.executable, "-m", "uvicorn", "--app-dir", str(HERE), "order_service:app", "--port", str(port)]
+    if name == "shop":
+        command = [os.environ.get("NODE", "node"), str(HERE / "express_service.js")]
+        environment["PORT"] = str(port)
+    else:
+        command = [sys.executable, "-m", "uvicorn", "--app-dir", str(HERE), "order_service:app", "--port", str(port)]
+        command += ["--log-level", "warning"]
     with open(folder / f"{name}.out", "w") as out, open(folder / f"{name}.err", "w") as err:
-        return subprocess.Popen([*command, "--log-level", "warning"], env=environment, stdout=out, stderr=err)
+        return subprocess.Popen(command, env=environment, stdout=out, stderr=err)
 
 
 def call(method, url, accept=None):
@@ -102,61 +110,78 @@ def show_spans(spans):
 
 
 def read_spans(folder):
-    for name in ("orders", "payments"):
+    for name in SERVICES:
         for line in (folder / f"{name}.out").read_text().splitlines():
             if line.startswith("{"):
                 yield {**json.loads(line), "service": name}
 
 
+def show_logs(folder):
+    for name in SERVICES:
+        for line in (folder / f"{name}.err").read_text().splitlines():
+            if "trace_id" in line:
+                print(f"  {name:9} {line}")
+
+
+def show_scrape(name, text):
+    print(f"  of {name}:")
+    wanted = ("http_requests_total", "http_request_duration_seconds_count", "purchases", "checkouts", "process_resident")
+    for line in text.splitlines():
+        if line.startswith(wanted):
+            print("    ", line)
+
+
+def is_whole(spans, scrapes):
+    """Whether what this demo promises is there: one trace through all services, and the counters of both languages."""
+    routes = {s["attributes"].get("http.route"): s for s in spans if s["attributes"].get("http.route") in PURCHASE}
+    traces = {span["trace_id"] for span in routes.values()}
+    counted = "purchases_total" in scrapes["shop"] and "checkouts_total" in scrapes["orders"]
+    return len(routes) == len(PURCHASE) and len(traces) == 1 and counted
+
+
 def main():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="djp-demo-"))
-    orders, payments = free_port(), free_port()
+    ports = {name: free_port() for name in SERVICES}
+    base = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     print(
-        "1. Two services start, orders and payments: examples/order_service.py, one line of middleware, two variables\n"
-        "   (TELEMETRY_ENABLED=true TELEMETRY_BACKEND=hybrid; ENVIRONMENT=dev keeps every trace, production 2 % and all errors)."
+        "1. Three services start: a shop (Node, examples/express_service.js) in front of orders and payments (Python,\n"
+        "   examples/order_service.py). Each has one line of middleware and two variables (TELEMETRY_ENABLED=true\n"
+        "   TELEMETRY_BACKEND=hybrid; ENVIRONMENT=dev keeps every trace, production 2 % and all errors)."
     )
-    processes = [
-        start("payments", payments, folder),
-        start("orders", orders, folder, PAYMENTS_URL=f"http://127.0.0.1:{payments}"),
-    ]
+    processes = {
+        "payments": start("payments", ports["payments"], folder),
+        "orders": start("orders", ports["orders"], folder, PAYMENTS_URL=base["payments"]),
+        "shop": start("shop", ports["shop"], folder, ORDERS_URL=base["orders"]),
+    }
     try:
-        wait_until_up(payments, processes[0])
-        wait_until_up(orders, processes[1])
-        print("2. Real requests: one fast, one failing, one slow, one that calls the other service, one to no route.\n")
-        for method, path in ROUTES:
-            print(f"  {method} {path} -> {call(method, f'http://127.0.0.1:{orders}{path}')[0]}")
-        scrape = call("GET", f"http://127.0.0.1:{orders}/metrics")[1]
+        for name, process in processes.items():
+            wait_until_up(ports[name], process)
+        print("2. Real requests: a purchase through all three, a failing one, a fast, a slow, one to no route.\n")
+        for name, method, path in REQUESTS:
+            print(f"  {name:7} {method} {path} -> {call(method, base[name] + path)[0]}")
+        scrapes = {name: call("GET", f"{base[name]}/metrics")[1] for name in ("shop", "orders")}
     finally:
-        stop(processes)
+        stop(processes.values())
     spans = list(read_spans(folder))
-    print(f"\n3. The spans that both wrote to the console ({len(spans)}; a trace across both services is one trace):")
+    print(f"\n3. The spans that they wrote to the console ({len(spans)}; the purchase is one trace through all three):")
     show_spans(spans)
     print(
         "\n   one of them as it was written, one JSON object a line:\n  ",
-        (folder / "orders.out").read_text().split("\n")[0],
+        (folder / "shop.out").read_text().split("\n")[0],
     )
     print("\n4. The log lines, each with the trace id of its request:\n")
-    for name in ("orders", "payments"):
-        for line in (folder / f"{name}.err").read_text().splitlines():
-            if "trace_id=" in line:
-                print(f"  {name:9} {line}")
-    print("\n5. The scrape of the order service (GET /metrics):\n")
-    for line in scrape.splitlines():
-        if line.startswith(
-            ("http_requests_total", "http_request_duration_seconds_count", "checkouts_total", "process_resident")
-        ):
-            print("  ", line)
-    checkout = [
-        s for s in spans if s["attributes"].get("http.route") in ("/orders/{order_id}/checkout", "/payments/{order_id}")
-    ]
-    if len(checkout) != 2 or len({s["trace_id"] for s in checkout}) != 1 or "checkouts_total" not in scrape:
-        raise SystemExit("demo: something is missing above; please report it")
+    show_logs(folder)
+    print("\n5. The scrapes (GET /metrics), the same names and labels in both languages:\n")
+    for name, text in scrapes.items():
+        show_scrape(name, text)
+    if not is_whole(spans, scrapes):
+        raise SystemExit(f"demo: something is missing above; please report it (all that was written is in {folder})")
     print(f"\nEverything that the services wrote is in {folder}.")
     print(
-        "Next: README.md (install, ten lines of Python), docs/python.md (the API), docs/configuration.md (every variable),\n"
-        "docs/operations.md (when something is wrong)."
+        "Next: README.md (install, ten lines of each language), docs/python.md and docs/node.md (the API),\n"
+        "docs/configuration.md (every variable), docs/operations.md (when something is wrong)."
     )
-    print("To a collector: OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317, then the same service.")
+    print("To a collector: OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317, then the same services.")
 
 
 if __name__ == "__main__":
