@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/atomic.h"
 
@@ -62,6 +63,48 @@ djp__free(void *block)
 {
     free(block);
 }
+
+/* Sanitizers know the ends of what the allocator gave. */
+#if defined(__SANITIZE_ADDRESS__)
+#define MEM__PAGES_FROM_ALLOCATOR 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define MEM__PAGES_FROM_ALLOCATOR 1
+#endif
+#endif
+
+#ifdef MEM__PAGES_FROM_ALLOCATOR
+void *
+djp__pages_new(size_t size)
+{
+    return djp__calloc(1, size);
+}
+
+void
+djp__pages_free(void *pages, size_t size)
+{
+    (void)size;
+    djp__free(pages);
+}
+#else
+void *
+djp__pages_new(size_t size)
+{
+    if (size == 0 || mem__should_fail()) {
+        return NULL;
+    }
+    void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return pages == MAP_FAILED ? NULL : pages;
+}
+
+void
+djp__pages_free(void *pages, size_t size)
+{
+    if (pages) {
+        munmap(pages, size);
+    }
+}
+#endif
 
 char *
 djp__strdup(const char *text)

@@ -14,6 +14,11 @@ void djp__free(void *block);
 char *djp__strdup(const char *text); /* NULL gives NULL */
 char *djp__strndup(const char *text, size_t size); /* always NUL-terminated */
 
+/* Large zeroed blocks with a life of their own, in whole pages: touched only as used, and back with the system at once. From the
+ * allocator the first one that is freed would make it keep all later ones, and clear them. size is that of the block. */
+void *djp__pages_new(size_t size);
+void djp__pages_free(void *pages, size_t size); /* accepts NULL */
+
 /* Test hook: the nth allocation from now (1 = next) and all after it fail until djp__alloc_fail_after(0). Not thread-safe. */
 void djp__alloc_fail_after(long n);
 

@@ -15,6 +15,8 @@
  * and how many a writer replays that has no worker to wake. */
 enum { OPLOG__SLICE = 4096, OPLOG__STEP = 512, OPLOG__ALONE = 1024 };
 enum { OPLOG__ROOM_PAUSE_NS = 2000000, OPLOG__ARENA_BYTES = 1 << 20, OPLOG__YIELDS = 50 };
+#define OPLOG__SYMBOLS_BYTES (DJP_OPLOG_SYMBOLS * sizeof(djp_oplog_symbol))
+#define OPLOG__SPANS_BYTES (DJP_OPLOG_SLOTS * sizeof(djp_oplog_span))
 
 /* ---- memory ---- */
 
@@ -34,9 +36,9 @@ djp_oplog_new(djp_oplog **out, size_t units)
     djp__arena_init(&log->arena, OPLOG__ARENA_BYTES);
     djp_store_relaxed(&log->references, 1);
     log->units = (uint32_t)units;
-    log->control = djp__calloc(1, DJP_OPLOG_CONTROL_BYTES + units * 8);
-    log->symbols = djp__calloc(DJP_OPLOG_SYMBOLS, sizeof *log->symbols);
-    log->spans = djp__calloc(DJP_OPLOG_SLOTS, sizeof *log->spans);
+    log->control = djp__pages_new(djp_oplog_size(log));
+    log->symbols = djp__pages_new(OPLOG__SYMBOLS_BYTES);
+    log->spans = djp__pages_new(OPLOG__SPANS_BYTES);
     if (!log->control || !log->symbols || !log->spans) {
         djp_oplog_unref(log);
         return DJP_ENOMEM;
@@ -74,10 +76,10 @@ djp_oplog_unref(djp_oplog *log)
     for (uint32_t i = 0; log->symbols && i < DJP_OPLOG_SYMBOLS; i++) {
         djp__free(log->symbols[i].text);
     }
-    djp__free(log->symbols);
-    djp__free(log->spans);
+    djp__pages_free(log->symbols, OPLOG__SYMBOLS_BYTES);
+    djp__pages_free(log->spans, OPLOG__SPANS_BYTES);
+    djp__pages_free(log->control, djp_oplog_size(log));
     djp__free(log->traces);
-    djp__free(log->control);
     djp__arena_fini(&log->arena);
     djp__mutex_fini(&log->link);
     djp__mutex_fini(&log->mutex);
