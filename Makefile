@@ -31,6 +31,7 @@ BENCH_C = $(patsubst bench/%.c,$(OUT)/bench/%,$(wildcard bench/bench_*.c))
 TEST_HELPERS = $(filter-out $(wildcard tests/c/test_*.c tests/c/tool_*.c),$(wildcard tests/c/*.c))
 FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 60
+SOAK_SECONDS ?= 600
 NATIVE_SRC = setup.py pyproject.toml $(wildcard core/include/djp/*.h core/src/*.c core/src/*/*.[ch] core/gen/*.[ch] bindings/python/src/*.[ch])
 PACKAGE_SRC = $(wildcard bindings/python/djp_telemetry/*.py bindings/python/djp_telemetry/*.pyi bindings/python/djp_telemetry/*/*.py middleware/asgi/*.py middleware/asgi/*.pyi)
 
@@ -43,7 +44,7 @@ help:
 	@echo "make bench-specification   the specification's own form: CPU at 10,000 spans/s, 10 repeats of 15 s"
 	@echo "make e2e        against a real Collector, Jaeger and Prometheus (found on PATH or in DJP_INFRA)"
 	@echo "make fuzz       every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) each; fuzz-short: 5 s each"
-	@echo "make soak       ten minutes of load with faults, memory watched"
+	@echo "make soak       ten minutes of load with faults, memory watched; soak-node: the same for Node"
 	@echo "make gen        protobuf-c sources from proto/"
 	@echo "make clean"
 
@@ -123,8 +124,8 @@ test-tsan: $(foreach t,$(TSAN_TESTS),$(if $(wildcard tests/c/test_$(t).c),$(OUT)
 VALGRIND_TESTS = text mem intern span exposition encode response answer gzip retry config context curl_target transport_file oplog
 test-valgrind: $(foreach t,$(VALGRIND_TESTS),$(if $(wildcard tests/c/test_$(t).c),$(OUT)/c/test_$(t)))
 	@DJP_TEST_SHORT=1 tools/run-tests.sh --valgrind $^
-test-python: $(VENV)/.test $(VENV)/.native $(TOOLS_C)
-	DJP_BUILD=$(abspath $(OUT)) PATH="$$PATH:$$(tools/promtool.sh)" $(PY) -m pytest -m 'not e2e' $(PYTEST_ARGS)
+test-python: $(VENV)/.test $(VENV)/.native $(TOOLS_C) node_modules/.base node-native
+	DJP_BUILD=$(abspath $(OUT)) DJP_NODE=$(NODE) PATH="$$PATH:$$(tools/promtool.sh)" $(PY) -m pytest -m 'not e2e' $(PYTEST_ARGS)
 # The extension built with AddressSanitizer and UndefinedBehaviorSanitizer runs the tests of the binding again.
 test-python-asan: $(VENV)/.test
 	@tools/asan-python.sh $(PY)
@@ -144,6 +145,8 @@ fuzz: $(FUZZERS)
 	@tools/run-fuzz.sh $(FUZZ_SECONDS) $(FUZZERS)
 soak: $(VENV)/.test $(VENV)/.native
 	$(PY) tests/soak.py --seconds 600
+soak-node: node_modules/.base node-native
+	$(NODE) --expose-gc tests/node/soak.js --seconds $(SOAK_SECONDS)
 
 # ---- quality ------------------------------------------------------------------------------------------------------------------
 lint: setup-test $(VENV)/.test $(VENV)/.native node_modules/.base node-native
@@ -165,7 +168,7 @@ bench-specification: $(VENV)/.bench $(VENV)/.native
 	$(PY) bench/specification.py
 clean:
 	rm -rf $(BUILD) $(VENV) node_modules *.egg-info
-.PHONY: help core tools-c setup-build setup-test demo test test-c test-sanitize test-tsan test-valgrind test-python test-python-asan node-native test-node test-node-asan test-node-versions test-node-pack e2e fuzz-short fuzz soak lint format bench bench-node bench-specification clean gen
+.PHONY: help core tools-c setup-build setup-test demo test test-c test-sanitize test-tsan test-valgrind test-python test-python-asan node-native test-node test-node-asan test-node-versions test-node-pack e2e fuzz-short fuzz soak soak-node lint format bench bench-node bench-specification clean gen
 
 # ---- generated sources --------------------------------------------------------------------------------------------------------
 gen:

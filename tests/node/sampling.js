@@ -63,7 +63,12 @@ async function below() {
 
 async function main() {
   telemetry.init({
-    enabled: true, backend: 'otel', exporter: 'memory', sampler: 'traceidratio', sampleRatio: ratio, slowThreshold: 0,
+    enabled: true,
+    backend: 'otel',
+    exporter: 'memory',
+    sampler: 'traceidratio',
+    sampleRatio: ratio,
+    slowThreshold: 0,
   });
   const decided = Buffer.alloc(count);
   if (!native.samplerDecideMany(ids, decided)) throw new Error('the addon decided nothing');

@@ -12,6 +12,7 @@ const { ENTRY, cleanEnvironment, run, temporary } = require('./programs.js');
 const { Sink } = require('./sink.js');
 
 const ROOT = path.resolve(__dirname, '../..');
+const ADDON = 'build/Release/djp_telemetry.node';
 const ARRIVAL_MS = 30000;
 const children = new Set();
 let sink;
@@ -31,17 +32,20 @@ function start(source, env) {
     program.lines.push(...lines);
   });
   child.stderr.on('data', (data) => (program.stderr += data));
-  program.ended = new Promise((resolve) => child.on('close', (code, signal) => {
-    children.delete(child);
-    resolve({ code, signal });
-  }));
+  program.ended = new Promise((resolve) =>
+    child.on('close', (code, signal) => {
+      children.delete(child);
+      resolve({ code, signal });
+    }),
+  );
   program.line = async (text) => {
     await sink.until(() => program.lines.includes(text), ARRIVAL_MS, `no line ${text} (${program.stderr})`);
   };
   return program;
 }
 
-const program = (source, env) => run(`const ENTRY = ${JSON.stringify(ENTRY)};\n${source}`, { env: sink.environment(env) });
+const program = (source, env) =>
+  run(`const ENTRY = ${JSON.stringify(ENTRY)};\n${source}`, { env: sink.environment(env) });
 
 /** A status of a program: every span that was begun is accounted for. `count` is what the program itself counted. */
 function assertBalanced(status, count, delivered) {
@@ -119,12 +123,24 @@ describe('ways out', { timeout: 300000 }, () => {
     ['an unhandled rejection', 'setTimeout(async () => { throw new Error("boom"); }, 5);', [1, null]],
     ['an exception that a handler took', 'process.on("uncaughtException", () => process.exit(8)); throw 1;', [8, null]],
     ['SIGTERM', `${STAY} setTimeout(() => process.kill(process.pid, 'SIGTERM'), 5);`, [null, 'SIGTERM']],
-    ['SIGTERM with a handler', `process.on('SIGTERM', () => process.exit(9)); ${STAY}
-      setTimeout(() => process.kill(process.pid, 'SIGTERM'), 5);`, [9, null]],
-    ['SIGINT with a handler', `process.on('SIGINT', () => process.exit(7)); ${STAY}
-      setTimeout(() => process.kill(process.pid, 'SIGINT'), 5);`, [7, null]],
-    ['SIGTERM at a thousand open spans', `for (let i = 0; i < 1000; i++) t.startSpan('open');
-      ${STAY} setTimeout(() => process.kill(process.pid, 'SIGTERM'), 5);`, [null, 'SIGTERM']],
+    [
+      'SIGTERM with a handler',
+      `process.on('SIGTERM', () => process.exit(9)); ${STAY}
+      setTimeout(() => process.kill(process.pid, 'SIGTERM'), 5);`,
+      [9, null],
+    ],
+    [
+      'SIGINT with a handler',
+      `process.on('SIGINT', () => process.exit(7)); ${STAY}
+      setTimeout(() => process.kill(process.pid, 'SIGINT'), 5);`,
+      [7, null],
+    ],
+    [
+      'SIGTERM at a thousand open spans',
+      `for (let i = 0; i < 1000; i++) t.startSpan('open');
+      ${STAY} setTimeout(() => process.kill(process.pid, 'SIGTERM'), 5);`,
+      [null, 'SIGTERM'],
+    ],
   ]) {
     test(`after ${name} all that ended is there`, async () => {
       const done = await program(`t.init(); for (let n = 0; n < 500; n++) t.startSpan('ended', { n }).end(); ${end}`);
@@ -169,11 +185,14 @@ describe('ways out', { timeout: 300000 }, () => {
   ]) {
     test(`${name} in the middle of writing: nothing that arrived is damaged`, async () => {
       for (let round = 0; round < 3; round++) {
-        const running = start(`t.init(); console.log('go'); const end = Date.now() + ${200 + 50 * round};
+        const running = start(
+          `t.init(); console.log('go'); const end = Date.now() + ${200 + 50 * round};
           for (let n = ${round * 1e8}; ; n++) {
             t.startSpan('written', { n, text: 'x'.repeat(n % 100) }).addEvent('e', { n }).end();
             if ((n & 255) === 0 && Date.now() > end) { t.startSpan('open', { n }).setAttribute('half', 1); ${kill}; }
-          }`, sink.environment({ OTEL_BSP_SCHEDULE_DELAY: '1' }));
+          }`,
+          sink.environment({ OTEL_BSP_SCHEDULE_DELAY: '1' }),
+        );
         const { signal: got } = await running.ended;
         assert.equal(got, signal, running.stderr);
       }
@@ -188,12 +207,15 @@ describe('ways out', { timeout: 300000 }, () => {
 
 describe('while something is stuck', { timeout: 300000 }, () => {
   test('what ended before the event loop blocks arrives while it is blocked', async () => {
-    const running = start(`t.init(); setTimeout(() => {
+    const running = start(
+      `t.init(); setTimeout(() => {
         for (let n = 0; n < 500; n++) t.startSpan('before', { n }).end();
         require('fs').writeSync(1, 'blocked\\n');
         const end = Date.now() + 3000; while (Date.now() < end);
         require('fs').writeSync(1, 'free ' + Date.now() + '\\n');
-      }, 10);`, sink.environment());
+      }, 10);`,
+      sink.environment(),
+    );
     await running.line('blocked');
     await sink.until(() => sink.count >= 500, ARRIVAL_MS);
     assert.deepEqual(await running.ended, { code: 0, signal: null });
@@ -217,10 +239,12 @@ describe('while something is stuck', { timeout: 300000 }, () => {
   });
 
   test('a receiver that was away gets everything after its return', async () => {
-    const running = start(`t.init(); for (let n = 0; n < 100; n++) t.startSpan('during', { n }).end();
+    const running = start(
+      `t.init(); for (let n = 0; n < 100; n++) t.startSpan('during', { n }).end();
       t.flush(300).then((sent) => { console.log('flushed ' + sent);
         process.stdin.once('data', () => t.shutdown(20000).then((ok) => { console.log('shut ' + ok); process.exit(0); })); });`,
-      sink.environment());
+      sink.environment(),
+    );
     await sink.stop();
     await running.line('flushed false');
     await sink.start();
@@ -232,14 +256,17 @@ describe('while something is stuck', { timeout: 300000 }, () => {
 
   test('a writer that outruns its reader while the receiver hangs: the books balance', async () => {
     sink.mode = 'hang';
-    const running = start(`t.init(); let count = 0;
+    const running = start(
+      `t.init(); let count = 0;
       const text = 'x'.repeat(200);
       while (count < 300000) t.startSpan('fast', { n: count++, text }).end();
       console.log('full');
       process.stdin.once('data', () => {
         t.shutdown(20000).then((sent) => {
           console.log('answer ' + JSON.stringify([sent, count, t.telemetryStatus()])); process.exit(0); });
-      });`, sink.environment({ DJP_TELEMETRY_RING_BYTES: '1048576', OTEL_EXPORTER_OTLP_TIMEOUT: '20000' }));
+      });`,
+      sink.environment({ DJP_TELEMETRY_RING_BYTES: '1048576', OTEL_EXPORTER_OTLP_TIMEOUT: '20000' }),
+    );
     await running.line('full');
     sink.release();
     running.child.stdin.write('\n');
@@ -283,21 +310,44 @@ describe('several lives', { timeout: 300000 }, () => {
     assert.deepEqual(JSON.parse(done.stdout), Array(5).fill([true, 200]));
   });
 
-  test('two copies of the package in one process share one SDK', async () => {
+  /** Another copy of the package; its addon is the same file, or one of its own. */
+  function copyPackage(place) {
     const copy = temporary();
-    for (const part of ['package.json', 'bindings/node/lib']) fs.cpSync(path.join(ROOT, part), path.join(copy, part), { recursive: true });
+    for (const part of ['package.json', 'bindings/node/lib']) {
+      fs.cpSync(path.join(ROOT, part), path.join(copy, part), { recursive: true });
+    }
     fs.mkdirSync(path.join(copy, 'build/Release'), { recursive: true });
-    fs.linkSync(path.join(ROOT, 'build/Release/djp_telemetry.node'), path.join(copy, 'build/Release/djp_telemetry.node'));
-    const done = await program(`const u = require(${JSON.stringify(path.join(copy, 'bindings/node/lib/index.js'))});
-      t.init(); u.init();
-      for (let n = 0; n < 500; n++) { t.startSpan('one', { n }).end(); u.startSpan('other', { n }).end(); }
-      t.withSpan('of one', () => u.withSpan('of other', () => {}));
-      t.shutdown(10000).then((sent) => console.log(JSON.stringify([sent, u !== t, u.impl, t.telemetryStatus()])));`);
-    assert.equal(done.code, 0, done.stderr);
-    const [sent, two, impl, status] = JSON.parse(done.stdout);
-    assert.deepEqual([sent, two, impl], [true, true, 'native']);
-    assert.deepEqual([numbers('one'), numbers('other')], [upTo(500), upTo(500)]);
-    assertBalanced(status, 1002, 1002);
+    place(path.join(ROOT, ADDON), path.join(copy, ADDON));
+    return copy;
+  }
+
+  for (const [name, place] of [
+    ['with one addon', fs.symlinkSync],
+    ['with an addon each', fs.copyFileSync],
+  ]) {
+    test(`two copies of the package in one process, ${name}`, async () => {
+      const copy = copyPackage(place);
+      const entry = path.join(copy, 'bindings/node/lib/index.js');
+      const done = await program(`const u = require(${JSON.stringify(entry)});
+        t.init(); u.init();
+        for (let n = 0; n < 500; n++) { t.startSpan('one', { n }).end(); u.startSpan('other', { n }).end(); }
+        t.withSpan('outer', () => u.withSpan('inner', () => {}));
+        Promise.all([t.shutdown(10000), u.shutdown(10000)]).then((sent) => console.log(JSON.stringify([sent, u !== t, u.impl])));`);
+      assert.equal(done.code, 0, done.stderr);
+      assert.deepEqual(JSON.parse(done.stdout), [[true, true], true, 'native']);
+      assert.deepEqual([numbers('one'), numbers('other')], [upTo(500), upTo(500)]);
+      assert.deepEqual(sink.names(), { one: 500, other: 500, outer: 1, inner: 1 });
+      fs.rmSync(copy, { recursive: true });
+    });
+  }
+
+  test('two copies end with the process, none is forgotten', async () => {
+    const copy = copyPackage(fs.copyFileSync);
+    const entry = path.join(copy, 'bindings/node/lib/index.js');
+    const done = await program(`const u = require(${JSON.stringify(entry)}); t.init(); u.init();
+      t.startSpan('one', { n: 0 }).end(); u.startSpan('other', { n: 0 }).end(); setTimeout(() => { throw 1; }, 5);`);
+    assert.equal(done.code, 1, done.stderr);
+    assert.deepEqual(sink.names(), { one: 1, other: 1 });
     fs.rmSync(copy, { recursive: true });
   });
 

@@ -35,7 +35,10 @@ function threadMain() {
   const counter = new telemetry.Counter({ name: 'thread_jobs', help: 'Jobs', labelNames: ['kind'] });
   const histogram = new telemetry.Histogram({ name: 'thread_seconds', help: 'Duration' });
   for (let n = 0; endless || n < SPANS; n++) {
-    telemetry.startSpan('job', { n, index, text: 'x'.repeat(n % 50) }).addEvent('e').end();
+    telemetry
+      .startSpan('job', { n, index, text: 'x'.repeat(n % 50) })
+      .addEvent('e')
+      .end();
     Atomics.add(done, 2 * index, 1);
     counter.labels(`kind${n % 5}`).inc();
     Atomics.add(done, 2 * index + 1, 1);
@@ -92,17 +95,26 @@ async function processMain() {
     spans += done[i];
     increments += done[i + 1];
   }
-  console.log(JSON.stringify({
-    sent, spans, increments, samples, status: telemetry.telemetryStatus(),
-    jobs: sumOf(text, 'thread_jobs_total'), observations: sumOf(text, 'thread_seconds_count'),
-  }));
+  console.log(
+    JSON.stringify({
+      sent,
+      spans,
+      increments,
+      samples,
+      status: telemetry.telemetryStatus(),
+      jobs: sumOf(text, 'thread_jobs_total'),
+      observations: sumOf(text, 'thread_seconds_count'),
+    }),
+  );
 }
 
 // ---- the tests -----------------------------------------------------------------------------------------------------
 
 /** This Node, and those that tools/node-find.sh has fetched before. */
 function versions() {
-  const cache = process.env.DJP_CACHE || path.join(process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache'), 'djp-telemetry');
+  const cache =
+    process.env.DJP_CACHE ||
+    path.join(process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache'), 'djp-telemetry');
   const own = Number(process.versions.node.split('.')[0]);
   const found = [[own, process.execPath]];
   for (const major of SANITIZED ? [] : [20, 22, 24]) {
@@ -168,8 +180,11 @@ function testsMain() {
         const done = await runProcess(node, cleanEnvironment(sink.environment()));
         assert.deepEqual([done.code, done.signal], [0, null], done.stderr);
         const told = JSON.parse(done.stdout);
-        t.diagnostic(`resident ${told.samples.map((one) => one.resident >> 20)}, virtual ${told.samples.map((one) =>
-          Math.round(one.virtual / 1048576))} MiB`);
+        t.diagnostic(
+          `resident ${told.samples.map((one) => one.resident >> 20)}, virtual ${told.samples.map((one) =>
+            Math.round(one.virtual / 1048576),
+          )} MiB`,
+        );
         assertBooks(told, sink.count);
         assertMemory(told.samples);
         assert.deepEqual([sink.bad, sink.cut], [[], 0]);
