@@ -5,6 +5,7 @@
 const fs = require('fs');
 const os = require('os');
 const path = require('path');
+const v8 = require('v8');
 
 const noop = require('./noop.js');
 const { version } = require('../../../package.json');
@@ -59,8 +60,18 @@ function cutShort(file) {
  */
 function flags() {
   const plain = os.constants.dlopen.RTLD_LAZY;
-  const preloaded = process.env.LD_PRELOAD || fs.existsSync('/etc/ld.so.preload');
-  return preloaded ? plain : plain | RTLD_DEEPBIND;
+  return isPreloaded() ? plain : plain | RTLD_DEEPBIND;
+}
+
+/** The variable may be gone by now, as programs take it from their children; the system keeps what it was at the start. */
+function isPreloaded() {
+  if (process.env.LD_PRELOAD) return true;
+  try {
+    if (fs.existsSync('/etc/ld.so.preload')) return true;
+    return /(?:^|\0)LD_PRELOAD=[^\0]/.test(fs.readFileSync('/proc/self/environ', 'latin1'));
+  } catch {
+    return false; // files are out of reach here
+  }
 }
 
 function open(file) {
@@ -73,6 +84,9 @@ function open(file) {
 function load() {
   if (OFF.includes((process.env.DJP_TELEMETRY_NATIVE || '').trim().toLowerCase())) {
     return { native: null, reason: 'DJP_TELEMETRY_NATIVE=off' };
+  }
+  if (v8.startupSnapshot && v8.startupSnapshot.isBuildingSnapshot()) {
+    return { native: null, reason: 'a startup snapshot cannot hold native code; load djp-telemetry after its start' };
   }
   const file = candidates().find((place) => fs.existsSync(place));
   if (file === undefined) return { native: null, reason: missing() };

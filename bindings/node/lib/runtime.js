@@ -11,6 +11,7 @@ const { nameOf, readOptions, wanted } = require('./options.js');
 const { impl } = loader;
 const FLUSH_MS = 10000;
 const SAID_MAX = 1000;
+const COPIES = Symbol.for('djp-telemetry.copies'); // of the process: WeakRefs of what each copy does at exit
 
 const state = {
   active: false, // this environment called init and has not ended it
@@ -94,10 +95,27 @@ function start(options, warn) {
   callAll(state.changed);
 }
 
+/**
+ * One listener for all copies of the package in this environment, which none of them is kept alive by: whoever loads modules
+ * again and again, as test runners do, must not gather listeners, or the memory of copies that nobody uses.
+ */
 function setHooks() {
   if (state.hooked) return;
   state.hooked = true;
-  process.on('exit', atExit);
+  if (process[COPIES] === undefined) {
+    const copies = new Set();
+    Object.defineProperty(process, COPIES, { value: copies });
+    process.on('exit', () => {
+      for (const copy of copies) {
+        const leave = copy.deref();
+        if (leave !== undefined) leave();
+      }
+    });
+  }
+  for (const copy of process[COPIES]) {
+    if (copy.deref() === undefined) process[COPIES].delete(copy);
+  }
+  process[COPIES].add(new WeakRef(atExit));
 }
 
 /**

@@ -16,6 +16,7 @@ typedef struct cells_control {
     DJP_ATOMIC(int32_t)
     words[CELLS_CONTROL_BYTES / 4]; /* [0] changes when an SDK begins or ends; any thread, release */
     DJP_ATOMIC(uint32_t) references;
+    struct cells_env *owner; /* JavaScript thread; NULL once that has ended */
 } cells_control;
 
 typedef struct cells_env {
@@ -64,6 +65,7 @@ void
 djp_node_cells_before_stop(djp_node_sdk *sdk)
 {
     size_t held = 0;
+    djp_store_release(&sdk->cells_over, 1u);
     pthread_mutex_lock(&cells_list_mutex);
     for (cells_env *item = cells_list; item != NULL; item = item->next) {
         pthread_mutex_lock(&item->mutex);
@@ -93,17 +95,27 @@ cells_env_end(void *data)
     pthread_mutex_unlock(&cells_list_mutex);
     djp_node_sdk *sdk = cells_env_detach(self);
     djp_node_sdk_release(sdk);
+    self->control->owner = NULL;
     cells_control_unref(self->control);
     pthread_mutex_destroy(&self->mutex);
     free(self);
 }
 
+/* The word was collected with its copy of the package: nobody is left to write to the cells. */
 static void
 cells_control_gone(napi_env env, void *data, void *hint)
 {
     (void)env;
     (void)data;
-    cells_control_unref(hint);
+    cells_control *control = hint;
+    cells_env *self = control->owner;
+    if (self != NULL && djp_load_acquire(&control->references) == 2) { /* this one and the environment's */
+        pthread_mutex_lock(&self->mutex);
+        djp_node_sdk *sdk = cells_env_detach(self);
+        pthread_mutex_unlock(&self->mutex);
+        djp_node_sdk_release(sdk);
+    }
+    cells_control_unref(control);
 }
 
 static cells_env *
@@ -140,6 +152,9 @@ cells_attach(cells_env *self, djp_node_sdk **sdk)
     djp_cells *cells = NULL;
     if (self->sdk == *sdk)
         return 1;
+    /* After the end has passed by, nobody would take the cells away again. */
+    if (djp_load_acquire(&(*sdk)->cells_over) != 0)
+        return 0;
     if (djp_cells_new(&cells, (*sdk)->registry, (*sdk)->recorder != NULL) != 0)
         return 0;
     djp_node_sdk *old = cells_env_detach(self);
@@ -298,7 +313,7 @@ cells_exemplar(napi_env env, napi_callback_info info)
 enum { GAUGE_SET = 0, GAUGE_ADD = 1, GAUGE_NOW = 2 };
 
 static int
-cells_gauge_apply(djp_series *series, int call, double value)
+cells_gauge_apply(djp_series *series, double call, double value)
 {
     if (series == NULL || !djp__series_is_live(series))
         return 0;
@@ -326,12 +341,12 @@ cells_gauge(napi_env env, napi_callback_info info)
     djp_node_sdk *sdk = NULL;
     pthread_mutex_lock(&self->mutex);
     if (self->sdk != NULL)
-        done = cells_gauge_apply(djp_node_series_at(self->sdk, number), (int)call, value);
+        done = cells_gauge_apply(djp_node_series_at(self->sdk, number), call, value);
     pthread_mutex_unlock(&self->mutex);
     if (!done && (sdk = djp_node_sdk_acquire()) != NULL && sdk->registry != NULL) {
         pthread_mutex_lock(&self->mutex);
         if (self->sdk != sdk && cells_attach(self, &sdk))
-            done = cells_gauge_apply(djp_node_series_at(self->sdk, number), (int)call, value);
+            done = cells_gauge_apply(djp_node_series_at(self->sdk, number), call, value);
         pthread_mutex_unlock(&self->mutex);
     }
     djp_node_sdk_release(sdk);
@@ -352,6 +367,7 @@ cells_env_new(napi_env env)
     }
     djp_store_relaxed(&control->references, 1);
     self->control = control;
+    control->owner = self;
     pthread_mutex_init(&self->mutex, NULL);
     pthread_mutex_lock(&cells_list_mutex);
     self->next = cells_list;

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "binding.h"
+#include "pipeline/pipeline.h"
 
 enum { HOLDER_WAITING, HOLDER_RUNNING, HOLDER_DONE };
 
@@ -215,6 +216,19 @@ holder_wait(const djp_node_ending *ending, uint64_t timeout_ns)
     }
 }
 
+/* Telemetry began again before it had ended: only now are the logs, the signal and the port free. Lock held. */
+static void
+holder_inherit(djp_node_sdk *self)
+{
+    djp_sdk *sdk = self->sdk;
+    const djp_options *options = djp_sdk_options(sdk);
+    djp__sigterm_install(sdk);
+    if (sdk->registry != NULL && sdk->listener == NULL && options->prometheus_port > 0)
+        (void)djp__scrape_listener_start(&sdk->listener, sdk->registry, options->prometheus_host,
+                                         options->prometheus_port, &sdk->diag);
+    djp_node_log_activated(self);
+}
+
 static void
 holder_end(djp_node_ending *ending, uint64_t timeout_ns)
 {
@@ -229,6 +243,8 @@ holder_end(djp_node_ending *ending, uint64_t timeout_ns)
     holder_lock();
     if (holder.active == NULL)
         djp_node_signal_restore();
+    else
+        holder_inherit(holder.active);
     ending->delivered = delivered;
     ending->status = status;
     ending->sdk = NULL;

@@ -10,14 +10,16 @@
 /* 4 MiB for the main thread's usual load; pages are touched only when used. */
 enum { LOG_UNITS = 1 << 19 };
 
+/* Lives as long as the ArrayBuffer. */
 typedef struct node_log {
     djp_oplog *log; /* a reference */
+    djp_node_env *self; /* JavaScript thread; NULL once the environment has let go of it */
     struct node_log *next; /* of the same environment */
     struct node_log *next_open; /* of the process, under log_mutex */
 } node_log;
 
 static pthread_mutex_t log_mutex = PTHREAD_MUTEX_INITIALIZER;
-static node_log *log_open; /* every log whose environment lives; under log_mutex */
+static node_log *log_open; /* every log that JavaScript still writes; under log_mutex */
 
 /* The SDK may be ending at this moment: then there is nothing to attach to. */
 void
@@ -29,40 +31,48 @@ djp_node_log_activated(djp_node_sdk *sdk)
     pthread_mutex_unlock(&log_mutex);
 }
 
+/* Out of both lists; what was published is replayed. JavaScript thread. */
+static void
+log_let_go(node_log *item)
+{
+    node_log **link = (node_log **)&item->self->log;
+    while (*link != item)
+        link = &(*link)->next;
+    *link = item->next;
+    item->self = NULL;
+    pthread_mutex_lock(&log_mutex);
+    for (link = &log_open; *link != item;)
+        link = &(*link)->next_open;
+    *link = item->next_open;
+    pthread_mutex_unlock(&log_mutex);
+    djp_oplog_detach(item->log);
+}
+
 void
 djp_node_log_env_end(djp_node_env *self)
 {
-    node_log *item = self->log;
-    self->log = NULL;
-    while (item != NULL) {
-        node_log *next = item->next;
-        pthread_mutex_lock(&log_mutex);
-        for (node_log **link = &log_open; *link != NULL; link = &(*link)->next_open) {
-            if (*link == item) {
-                *link = item->next_open;
-                break;
-            }
-        }
-        pthread_mutex_unlock(&log_mutex);
-        djp_oplog_detach(item->log);
-        djp_oplog_unref(item->log);
-        free(item);
-        item = next;
-    }
+    while (self->log != NULL)
+        log_let_go(self->log);
 }
 
-/* The ArrayBuffer was collected, or its environment ended: nothing in JavaScript sees the memory any more. */
+/* The ArrayBuffer was collected with its copy of the package, or its environment ends: nothing in JavaScript sees the memory any
+ * more. The data of the environment may be gone. */
 static void
 log_memory_gone(napi_env env, void *data, void *hint)
 {
     (void)env;
     (void)data;
-    djp_oplog_unref(hint);
+    node_log *item = hint;
+    if (item->self != NULL)
+        log_let_go(item);
+    djp_oplog_unref(item->log);
+    free(item);
 }
 
 static void
 log_add(djp_node_env *self, node_log *item)
 {
+    item->self = self;
     item->next = self->log;
     self->log = item;
     pthread_mutex_lock(&log_mutex);
@@ -88,10 +98,8 @@ log_open_new(napi_env env, napi_callback_info info)
         djp_node_throw(env, "no memory for the operation log");
         return NULL;
     }
-    djp_oplog *log = djp_oplog_ref(item->log);
-    if (!djp_node_ok(env, napi_create_external_arraybuffer(env, djp_oplog_memory(log), djp_oplog_size(log),
-                                                           log_memory_gone, log, &buffer))) {
-        djp_oplog_unref(log);
+    if (!djp_node_ok(env, napi_create_external_arraybuffer(env, djp_oplog_memory(item->log), djp_oplog_size(item->log),
+                                                           log_memory_gone, item, &buffer))) {
         djp_oplog_unref(item->log);
         free(item);
         djp_node_throw(env, "this runtime does not allow ArrayBuffers over native memory");
@@ -186,12 +194,15 @@ log_context(napi_env env, napi_callback_info info)
     napi_value given[3];
     djp_span_context context;
     djp_tracestate *outgoing = NULL;
-    djp_oplog *log = log_of(env);
-    if (log == NULL || !djp_node_arguments(env, info, given, 3))
+    if (!djp_node_arguments(env, info, given, 3) || !djp_node_context_read(&context, env, given[0], given[1]))
         return djp_node_null(env);
+    /* Only now: the getter of an element may have taken the words away. */
     int32_t *words = djp_node_words(env, given[2], 8);
-    if (words == NULL || !djp_node_context_read(&context, env, given[0], given[1]))
+    djp_oplog *log = log_of(env);
+    if (words == NULL || log == NULL) {
+        djp_span_context_clear(&context);
         return djp_node_null(env);
+    }
     djp_node_context_to_words(words, &context);
     words[7] = djp_oplog_decide(log, &outgoing, &context);
     napi_value result = log_states(env, djp_tracestate_text(context.state), djp_tracestate_text(outgoing));

@@ -44,7 +44,7 @@ void
 djp_node_signal_restore(void)
 {
     struct sigaction now;
+    /* While somebody else has it, what Node had is kept for the next time. */
     if (signal_taken && sigaction(SIGTERM, NULL, &now) == 0 && now.sa_handler == SIG_DFL)
-        (void)sigaction(SIGTERM, &signal_of_node, NULL);
-    signal_taken = 0;
+        signal_taken = sigaction(SIGTERM, &signal_of_node, NULL) != 0;
 }
