@@ -5,7 +5,9 @@
 
 const { startRequest, endRequest, excludes, FAILED, DISCONNECTED } = require('../../bindings/node/lib/http_server.js');
 
-// Properties of a response that is being recorded. REQUEST is null once it was.
+// Properties of the listener that waits for a response to close. Not of the response: Express gives that another
+// prototype, and one more property on such an object costs some engines more than the whole recording. REQUEST is null
+// once it was recorded.
 const REQUEST = Symbol('djp_telemetry.request');
 const ROUTE = Symbol('djp_telemetry.route');
 const ERROR = Symbol('djp_telemetry.error');
@@ -53,21 +55,17 @@ function pathOf(url) {
   return slash === -1 ? '/' : path.slice(slash);
 }
 
-/** What one middleware, listener or server was told, and the one listener that all of its responses share. */
+/** What one middleware, listener or server was told. */
 class Recorder {
   /** options: {exclude, metricsPath, route}; routeOf(req, res) answers when there is no `route`. */
   constructor(options, routeOf) {
     const given = option(options, 'route');
     const metricsPath = option(options, 'metricsPath');
     const excluded = texts(option(options, 'exclude'));
-    const recorder = this;
     this.routeOf = typeof given === 'function' ? (req, res) => textOf(given(req, res)) || routeOf(req, res) : routeOf;
     this.metricsPath = typeof metricsPath === 'string' && metricsPath !== '' ? metricsPath : null;
     this.exact = new Set(excluded.filter((path) => !path.endsWith('*')));
     this.prefixes = excluded.filter((path) => path.endsWith('*')).map((path) => path.slice(0, -1));
-    this.onClose = function onClose() {
-      finish(this, recorder.routeOf);
-    };
   }
 
   isScrape(req) {
@@ -104,10 +102,27 @@ function countedPush(chunk, encoding) {
 }
 
 /** A response that waits behind others of its connection hears nothing when that connection dies: its request does. */
-function watchQueued(req, res, recorder) {
+function watchQueued(req, res, listener) {
   req.on('close', () => {
-    if (req.socket && req.socket.destroyed && !res.writableFinished) recorder.onClose.call(res);
+    if (req.socket && req.socket.destroyed && !res.writableFinished) listener();
   });
+}
+
+/** Records the request when its response closes. */
+function watch(res, request, routeOf) {
+  const listener = () => finish(res, listener, routeOf);
+  listener[REQUEST] = request;
+  listener[ROUTE] = undefined;
+  listener[ERROR] = undefined;
+  res.on('close', listener);
+  return listener;
+}
+
+/** The listener that records this response, or undefined. */
+function watcherOf(res) {
+  if (res.listenerCount('close') === 0) return undefined;
+  for (const listener of res.listeners('close')) if (listener[REQUEST] !== undefined) return listener;
+  return undefined;
 }
 
 /**
@@ -116,17 +131,17 @@ function watchQueued(req, res, recorder) {
  */
 function begin(recorder, req, res) {
   try {
-    if (res[REQUEST] !== undefined) {
-      if (res[ROUTE] === undefined) res[ROUTE] = recorder.routeOf;
+    const outer = watcherOf(res);
+    if (outer !== undefined) {
+      if (outer[ROUTE] === undefined) outer[ROUTE] = recorder.routeOf;
       return null;
     }
     if (recorder.excludes(pathOf(req.originalUrl || req.url))) return null;
     const headers = req.headers;
     const request = startRequest(traceparentOf(req, headers.traceparent), headers.tracestate, headers.baggage);
     if (request === null) return null;
-    res[REQUEST] = request;
-    res.on('close', recorder.onClose);
-    if (res.socket === null) watchQueued(req, res, recorder);
+    const listener = watch(res, request, recorder.routeOf);
+    if (res.socket === null) watchQueued(req, res, listener);
     if (headers['transfer-encoding'] !== undefined) {
       req[RECEIVED] = 0;
       req.push = countedPush;
@@ -167,9 +182,9 @@ function classOf(error) {
 }
 
 /** The template, from what stands nearest to the handler; '' when none matched or finding it failed. */
-function routeText(req, res, routeOf) {
+function routeText(req, res, listener, routeOf) {
   try {
-    const inner = res[ROUTE];
+    const inner = listener[ROUTE];
     return (inner !== undefined && textOf(inner(req, res))) || textOf(routeOf(req, res));
   } catch {
     return '';
@@ -177,19 +192,19 @@ function routeText(req, res, routeOf) {
 }
 
 /** Records a request whose response has closed. */
-function finish(res, routeOf) {
-  const request = res[REQUEST];
-  if (request === null || request === undefined) return;
-  res[REQUEST] = null;
+function finish(res, listener, routeOf) {
+  const request = listener[REQUEST];
+  if (request === null) return;
+  listener[REQUEST] = null;
   try {
     const req = res.req;
-    const route = routeText(req, res, routeOf);
+    const route = routeText(req, res, listener, routeOf);
     const status = res.headersSent ? res.statusCode : 0;
     const complete = res.writableFinished;
     let flags = complete ? 0 : DISCONNECTED;
     let errorType = '';
-    if (status >= 500 || res[ERROR] !== undefined) {
-      const error = errorOf(req, res, status, complete);
+    if (status >= 500 || listener[ERROR] !== undefined) {
+      const error = errorOf(req, listener, status, complete);
       if (error !== undefined) {
         flags = FAILED; // a connection that is cut after an error is the server's doing
         errorType = classOf(error);
@@ -207,9 +222,9 @@ function finish(res, routeOf) {
 const SEEN_ERRORS = Symbol.for('router.tracing.publishedErrors');
 
 /** The error that made the answer what it is, or undefined: one that was answered with less than 500 is no failure. */
-function errorOf(req, res, status, complete) {
+function errorOf(req, listener, status, complete) {
   if (status < 500 && complete) return undefined;
-  if (res[ERROR] !== undefined) return res[ERROR].error;
+  if (listener[ERROR] !== undefined) return listener[ERROR].error;
   const seen = req[SEEN_ERRORS];
   let last;
   if (seen instanceof Set) for (const error of seen) last = error;
@@ -221,9 +236,10 @@ function errorOf(req, res, status, complete) {
  */
 function noteError(res, error) {
   try {
-    if (res[REQUEST] && error !== undefined && error !== null && res[ERROR] === undefined) res[ERROR] = { error };
+    const listener = error !== undefined && error !== null ? watcherOf(res) : undefined;
+    if (listener !== undefined && listener[ERROR] === undefined) listener[ERROR] = { error };
   } catch {
-    // A response that refuses properties is recorded without its error.
+    // A response of another shape is recorded without its error.
   }
 }
 
