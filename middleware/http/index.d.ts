@@ -20,7 +20,11 @@ export interface MetricsOptions {
   counted?: boolean;
 }
 
-/** A request listener with telemetry around another one. */
+/** A request listener with telemetry around another one, which may be an Express application. */
+export function telemetryListener(
+  handler: (req: IncomingMessage, res: ServerResponse) => unknown,
+  options?: ListenerOptions,
+): (req: IncomingMessage, res: ServerResponse) => void;
 export function telemetryListener<Req extends IncomingMessage, Res extends ServerResponse>(
   handler: (req: Req, res: Res) => unknown,
   options?: ListenerOptions,

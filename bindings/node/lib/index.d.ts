@@ -6,25 +6,100 @@ export * from './metrics';
 
 type Text = string | number | boolean;
 
-/** Every option of docs/configuration.md, in camelCase or snake_case; durations are in seconds. The usual ones by name. */
-export interface TelemetryOptions {
+type List = string | readonly string[];
+type Pairs<V> = string | Record<string, V> | Map<string, V>;
+
+interface CamelCaseOptions {
+  /** Main switch; false. OTEL_SDK_DISABLED=true beats it. */
   enabled?: boolean | string;
+  /** prom: metrics, otel: traces, hybrid: both, which is meant when the option enabled is true and no backend is given. */
   backend?: 'noop' | 'prom' | 'otel' | 'hybrid' | (string & {});
-  exporter?: 'otlp' | 'console' | 'file' | 'memory' | 'none' | (string & {});
-  endpoint?: string | URL;
-  protocol?: 'grpc' | 'http/protobuf' | 'http/json' | (string & {});
-  headers?: string | Record<string, string> | Map<string, string> | Headers;
-  path?: string;
+  /** service.name of the resource. */
   serviceName?: string;
+  serviceNamespace?: string;
+  serviceVersion?: string;
+  /** deployment.environment.name of the resource; its word chooses the default ratio: dev and staging 1, others 0.02. */
   environment?: string;
-  resourceAttributes?: string | Record<string, Text> | Map<string, Text>;
+  resourceAttributes?: Pairs<Text>;
+  /** Where spans go: otlp when an endpoint is set, else console; memory is for tests. */
+  exporter?: 'otlp' | 'console' | 'file' | 'memory' | 'none' | (string & {});
+  /** always_on, always_off or traceidratio, each also with the prefix parentbased_. */
+  sampler?: string;
+  /** The sampled flag of the caller decides for our part of its trace; true. */
+  parentBased?: boolean | string;
+  /** Part of the traces that is kept, 0 to 1. Errors and slow traces are kept besides, except with 0. */
   sampleRatio?: number | string;
+  /** Seconds; a local trace that takes longer is kept; 2. */
   slowThreshold?: number | string;
+  /** A local trace with an error is kept; true. */
+  keepErrors?: boolean | string;
+  /** The collector; http://localhost:4317. */
+  endpoint?: string | URL;
+  /** grpc, or http/protobuf for port 4318 and endpoints with a path. */
+  protocol?: 'grpc' | 'http/protobuf' | 'http/json' | (string & {});
+  /** Of export requests; never shown. */
+  headers?: Pairs<string> | Headers;
+  /** Seconds for one export with its retries; 10. */
+  exportTimeout?: number | string;
+  compression?: 'none' | 'gzip' | (string & {});
+  /** Plain text for a gRPC endpoint without a scheme; false. */
+  insecure?: boolean | string;
+  /** PEM file of the authorities that may sign the certificate of the collector. */
+  certificate?: string;
+  clientKey?: string;
+  clientCertificate?: string;
+  httpProxy?: string | URL;
+  httpsProxy?: string | URL;
+  noProxy?: List;
+  /** File of the exporter "file". */
+  path?: string;
+  maxRequestBytes?: number | string;
+  maxResponseBytes?: number | string;
+  /** Memory for ended spans that wait; 4 MiB. */
   ringBytes?: number | string;
+  /** Seconds that an ended span waits at most; 5. */
   flushInterval?: number | string;
+  maxBatchSpans?: number | string;
+  /** Seconds that the end of the process waits for the last export; 1. */
+  shutdownTimeout?: number | string;
+  /** Memory for local traces that are not decided yet; 8 MiB. */
+  pendingBytes?: number | string;
+  attributeCountLimit?: number | string;
+  attributeValueLengthLimit?: number | string;
+  eventCountLimit?: number | string;
+  linkCountLimit?: number | string;
+  eventAttributeCountLimit?: number | string;
+  linkAttributeCountLimit?: number | string;
+  /** Metrics, where the backend is prom or hybrid; true. */
+  metricsEnabled?: boolean | string;
+  /** Port of a listener of its own for /metrics; 0: none. */
   prometheusPort?: number | string;
-  [option: string]: unknown;
+  prometheusHost?: string;
+  /** Series of one metric; 2,000. The rest shares one more. */
+  cardinalityLimit?: number | string;
+  /** Status label of HTTP metrics: 404 or 4xx. */
+  statusClass?: 'code' | 'class' | (string & {});
+  labelStyle?: 'endpoint' | 'path' | (string & {});
+  /** HTTP attribute names. */
+  semconv?: 'old' | 'stable' | 'both' | (string & {});
+  /** Request paths that are not measured, exact or ending in '*'. */
+  excludedPaths?: List;
+  propagators?: List;
+  knownMethods?: List;
+  /** The SDK's own messages on standard error; info. */
+  logLevel?: 'none' | 'error' | 'warn' | 'info' | 'debug' | (string & {});
+  /** Flush on SIGTERM when nobody else handles it; true. */
+  handleSigterm?: boolean | string;
+  logCorrelation?: boolean | string;
 }
+
+type SnakeCase<S extends string> = S extends `${infer First}${infer Rest}`
+  ? `${First extends Lowercase<First> ? First : `_${Lowercase<First>}`}${SnakeCase<Rest>}`
+  : S;
+type SnakeCaseOptions = { [Name in keyof CamelCaseOptions as SnakeCase<Name>]: CamelCaseOptions[Name] };
+
+/** Every option of docs/configuration.md, in camelCase or snake_case; durations are in seconds. */
+export interface TelemetryOptions extends CamelCaseOptions, SnakeCaseOptions {}
 
 /** Starts what options and environment ask for. Never throws for a value. */
 export function init(options?: TelemetryOptions): void;
@@ -39,6 +114,19 @@ export interface TelemetryStatus {
   impl: 'native' | 'noop';
   impl_reason: string;
   version: string;
+  /** The rest is absent while telemetry was never on; all numbers of spans are since init(). */
+  service_name?: string;
+  traces?: boolean;
+  metrics?: boolean;
+  /** Each setting by its name in docs/configuration.md, and where its value came from. */
+  settings?: Record<string, { value: any; source: string }>;
+  spans?: Record<string, number>;
+  /** Lost spans by reason; docs/operations.md says what to do about each. */
+  dropped?: Record<string, number>;
+  /** Metrics: families, series, recordings that were dropped. */
+  registry?: Record<string, number>;
+  /** The receiver: what was tried, what it said last. */
+  export?: { transport: string; endpoint: string; last_error: string; [part: string]: any };
   [part: string]: any;
 }
 
@@ -166,6 +254,7 @@ export function getCurrentSpanId(): string;
 
 // ---- contexts --------------------------------------------------------------------------------------------------------
 
+/** The current span and baggage, for runWithContext(). */
 export function getCurrentContext(): Context;
 /** Calls fn(...args) with this context as the current one. */
 export function runWithContext<A extends any[], R>(context: Parent, fn: (...args: A) => R, ...args: A): R;
@@ -182,6 +271,7 @@ export function inject<C>(carrier: C, context?: Parent | null, setter?: Setter<C
 /** Reads them. The span is null when nothing valid is there. */
 export function extract<C>(carrier: C, getter?: Getter<C>): Context;
 
+/** One entry of the current baggage, or of that of a context. */
 export function getBaggage(name: string, context?: Context): string | undefined;
 export function getAllBaggage(context?: Context): Record<string, string>;
 /** A context with the entry set, for runWithContext(). */
@@ -191,8 +281,11 @@ export function clearBaggage(context?: Context): Context;
 
 // ---- recorded after the fact, outgoing requests ----------------------------------------------------------------------
 
+/** A server span `http.server` that ends now; an error from status 500 on. The route is a template, never a path. */
 export function recordHttpSpan(method: string, route: string, statusCode: number, durationSeconds: number): void;
+/** A span `job.run` that ends now. */
 export function recordJobSpan(queueName: string, jobType: string, durationSeconds: number, success?: boolean): void;
+/** A client span `external.api.call` that ends now. */
 export function recordExternalApiSpan(
   service: string,
   operation: string,
@@ -219,5 +312,6 @@ export function instrumentOutgoing(options?: OutgoingOptions): () => void;
 /** What the exporter "memory" holds, which forgets it: OTLP requests as bytes. For tests. */
 export function takeExported(): Uint8Array[];
 export declare const version: string;
+/** 'noop': the native part is missing, see implReason. */
 export declare const impl: 'native' | 'noop';
 export declare const implReason: string;

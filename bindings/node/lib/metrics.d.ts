@@ -35,14 +35,18 @@ declare abstract class Metric<T extends string> {
   readonly labelNames: T[];
   /** Over all threads of the process; the sum for a histogram; 0 while metrics are off. */
   readonly value: number;
+  /** The series of these labels: keep it where it is used often. */
   labels(labels: Labels<T>): this;
   labels(...values: LabelValue[]): this;
+  /** Ends one series. */
   remove(labels: Labels<T>): void;
   remove(...values: LabelValue[]): void;
+  /** Ends all series; a metric without labels starts again from zero. */
   clear(): void;
   reset(): void;
 }
 
+/** A sum that only grows. `_total` is added to its name where it is missing. The same declaration twice is one metric. */
 export class Counter<T extends string = string> extends Metric<T> {
   constructor(options: MetricOptions<T>);
   constructor(name: string, help?: string, labelNames?: readonly T[] | T, options?: Rest<MetricOptions<T>>);
@@ -50,6 +54,7 @@ export class Counter<T extends string = string> extends Metric<T> {
   inc(labels: Labels<T>, amount?: number, exemplar?: Exemplar): void;
 }
 
+/** A value that goes up and down. */
 export class Gauge<T extends string = string> extends Metric<T> {
   constructor(options: GaugeOptions<T>);
   constructor(name: string, help?: string, labelNames?: readonly T[] | T, options?: Rest<GaugeOptions<T>>);
@@ -61,9 +66,11 @@ export class Gauge<T extends string = string> extends Metric<T> {
   set(labels: Labels<T>, value: number): void;
   setToCurrentTime(labels?: Labels<T>): void;
   startTimer(labels?: Partial<Labels<T>>): (labels?: Partial<Labels<T>>) => number;
+  /** Called before each exposition that this thread makes. */
   setFunction(callback: () => number): void;
 }
 
+/** Observations, counted in buckets. */
 export class Histogram<T extends string = string> extends Metric<T> {
   constructor(options: HistogramOptions<T>);
   constructor(name: string, help?: string, labelNames?: readonly T[] | T, options?: Rest<HistogramOptions<T>>);
@@ -71,7 +78,9 @@ export class Histogram<T extends string = string> extends Metric<T> {
   readonly count: number;
   observe(value: number, exemplar?: Exemplar): void;
   observe(labels: Labels<T>, value: number, exemplar?: Exemplar): void;
+  /** What it returns observes the seconds since, and returns them. */
   startTimer(labels?: Partial<Labels<T>>): (labels?: Partial<Labels<T>>) => number;
+  /** Shows the series before its first observation. */
   zero(labels: Labels<T>): void;
 }
 

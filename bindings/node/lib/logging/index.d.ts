@@ -6,7 +6,7 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 export interface LoggerConfig {
   /** Least level that is written. Default `info`. */
   level?: LogLevel | 'silent';
-  /** Default: the service name of telemetry when it is active, else `unknown`. */
+  /** Default: the service name that init() resolved, else `unknown`; call init() first. */
   service?: string;
   /** Default: NODE_ENV, else `development`. */
   environment?: string;
@@ -60,9 +60,10 @@ export interface MixinOptions {
 /** For pino's `mixin` option. */
 export function traceMixin(options?: MixinOptions): () => Record<string, string>;
 
+/** Fits winston's Format without its types. */
 export interface WinstonFormat {
-  options?: unknown;
-  transform<Info extends object>(info: Info, opts?: unknown): Info;
+  options?: object;
+  transform(info: any, opts?: unknown): any;
 }
 
 /** A format for winston. */
