@@ -23,12 +23,18 @@ function candidates() {
   ];
 }
 
-/** Why there is no file: what the installation wrote down, or only that there is none. */
+/** Why there is no file: what the installation wrote down, that a bundler took this code along, or only that there is none. */
 function missing() {
   try {
     return fs.readFileSync(path.join(root, 'build', 'djp_telemetry.reason'), 'utf8').trim();
   } catch {
-    return 'the native core is missing; run npm install (or npm rebuild) djp-telemetry with its build tools at hand';
+    if (!fs.existsSync(path.join(root, 'bindings', 'node', 'lib', 'loader.js'))) {
+      return 'djp-telemetry is inside of a bundle, which native code cannot be; mark it as external in the bundler';
+    }
+    return (
+      'the native core is missing; run npm install (or npm rebuild) djp-telemetry with its build tools at hand, and let ' +
+      'the package manager run its install script'
+    );
   }
 }
 
@@ -97,12 +103,23 @@ function load() {
   return { native, reason: '' };
 }
 
+/** What to do about it: a library that is not on this machine is the usual case, in an image without the build's packages. */
+function remedy(error) {
+  const text = String(error && error.message);
+  const library = /(lib[\w+.-]+\.so[.\d]*): cannot open shared object file/.exec(text);
+  if (library !== null) return `; install the system package that has ${library[1]}`;
+  return text.includes('install djp-telemetry again') ? '' : '; run npm rebuild djp-telemetry on this machine';
+}
+
 function tryLoad() {
   try {
     return load();
   } catch (error) {
     const code = error && error.code ? `${error.code}: ` : '';
-    return { native: null, reason: `the native core could not be loaded: ${code}${error && error.message}` };
+    return {
+      native: null,
+      reason: `the native core could not be loaded: ${code}${error && error.message}${remedy(error)}`,
+    };
   }
 }
 

@@ -24,11 +24,18 @@ const state = {
   before: [], // called before whatever was recorded must be complete
 };
 
+/** Whether the setting log_level asks for no warnings; without the core's settings, its variable. */
+function isQuiet() {
+  const { report } = state.settings;
+  const level = report ? JSON.parse(report).log_level.value : process.env.OTEL_LOG_LEVEL;
+  return /^\s*(none|error)\s*$/i.test(level);
+}
+
 /** One line on standard error, once per text. */
 function warnOnce(message) {
   try {
     const text = String(message);
-    if (state.said.has(text) || state.said.size >= SAID_MAX) return;
+    if (state.said.has(text) || state.said.size >= SAID_MAX || isQuiet()) return;
     state.said.add(text);
     process.stderr.write(`djp-telemetry: ${text}\n`);
   } catch {
