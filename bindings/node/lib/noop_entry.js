@@ -63,6 +63,15 @@ const context = () => ROOT;
 // ---- metrics ---------------------------------------------------------------------------------------------------
 
 class Metric {
+  get name() {
+    return '';
+  }
+  get labelNames() {
+    return [];
+  }
+  get value() {
+    return 0;
+  }
   labels() {
     return this;
   }
@@ -87,6 +96,9 @@ class Gauge extends Metric {
 }
 
 class Histogram extends Metric {
+  get count() {
+    return 0;
+  }
   observe() {}
   zero() {}
   startTimer() {
