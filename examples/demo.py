@@ -125,7 +125,13 @@ def show_logs(folder):
 
 def show_scrape(name, text):
     print(f"  of {name}:")
-    wanted = ("http_requests_total", "http_request_duration_seconds_count", "purchases", "checkouts", "process_resident")
+    wanted = (
+        "http_requests_total",
+        "http_request_duration_seconds_count",
+        "purchases",
+        "checkouts",
+        "process_resident",
+    )
     for line in text.splitlines():
         if line.startswith(wanted):
             print("    ", line)

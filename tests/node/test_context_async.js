@@ -131,6 +131,11 @@ describe('the current span', { timeout: 60000 }, () => {
     assert.strictEqual(spans.filter((span) => span.name === 'odd' && span.status.code === 2).length, 5);
     assert.ok(spans.one('f').end - spans.one('f').start >= 900000n);
   });
+});
+
+describe('what runs inside of a span', { timeout: 60000 }, () => {
+  beforeEach(() => restart());
+  after(() => telemetry.shutdown(LIMIT));
 
   test('thenables are awaited once; one that misbehaves is a value', async () => {
     let calls = 0;

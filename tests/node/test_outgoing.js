@@ -123,23 +123,23 @@ describe('outgoing requests', { timeout: 60000 }, () => {
     for (const span of (await take()).filter((one) => one.name === 'http.client'))
       assert.strictEqual(span.status.code, 2);
   });
+});
 
-  test('options of any kind', () => {
-    for (const options of [
-      undefined,
-      null,
-      7,
-      {},
-      { fetch: false, http: false },
-      {
-        get fetch() {
-          throw new Error('x');
-        },
+test('options of any kind', () => {
+  for (const options of [
+    undefined,
+    null,
+    7,
+    {},
+    { fetch: false, http: false },
+    {
+      get fetch() {
+        throw new Error('x');
       },
-    ]) {
-      const uninstall = instrumentOutgoing(options);
-      uninstall();
-      uninstall();
-    }
-  });
+    },
+  ]) {
+    const uninstall = instrumentOutgoing(options);
+    uninstall();
+    uninstall();
+  }
 });

@@ -111,6 +111,11 @@ describe('spans', { timeout: 60000 }, () => {
     assert.deepStrictEqual(own(recorded), { a: 2, b: 3 });
     assert.deepStrictEqual([recorded.events, recorded.links, recorded.status.code], [[], [], 0]);
   });
+});
+
+describe('names, times and what happens to a span', { timeout: 60000 }, () => {
+  beforeEach(() => restart());
+  after(() => telemetry.shutdown(LIMIT));
 
   test('names, kinds, times', async () => {
     startSpan('words', null, { kind: 'Client' }).end();
@@ -222,6 +227,11 @@ describe('spans', { timeout: 60000 }, () => {
     assert.deepStrictEqual([third.attributes['exception.type'], third.time], ['Odd', 1700000000000000000n]);
     assert.strictEqual(recorded.status.code, 0);
   });
+});
+
+describe('parents and ids', { timeout: 60000 }, () => {
+  beforeEach(() => restart());
+  after(() => telemetry.shutdown(LIMIT));
 
   test('parents: current, named, none', async () => {
     const ended = startSpan('ended');
@@ -306,6 +316,11 @@ describe('spans', { timeout: 60000 }, () => {
     assert.strictEqual((await take()).length, sampled);
     assert.ok(sampled > 100 && sampled < 300);
   });
+});
+
+describe('what is kept', { timeout: 60000 }, () => {
+  beforeEach(() => restart());
+  after(() => telemetry.shutdown(LIMIT));
 
   test('a ratio of 0 gives ids and records nothing', async () => {
     await restart({ sampleRatio: 0 });
