@@ -16,6 +16,15 @@ const BLOCK = /^```js\n(.*?)^```$/gms;
 const PROMISE = /console\.log\(.*\)[;)]* \/\/ (.+)$/;
 const PEERS = ['express', 'pino', 'winston'];
 const DEADLINE_MS = 30000;
+// Servers of the examples take any free port, and do not keep the process alive.
+const LISTEN = `{
+  const { Server } = require('node:net');
+  const listen = Server.prototype.listen;
+  Server.prototype.listen = function (...given) {
+    return listen.call(this, 0, '127.0.0.1', given.find((item) => typeof item === 'function')).unref();
+  };
+}
+`;
 
 const read = (page) => fs.readFileSync(path.join(ROOT, page), 'utf8');
 const project = makeProject();
@@ -56,12 +65,10 @@ function missingPeer(source) {
 
 let programs = 0;
 
-/** Runs a program of the project to its end. A server of an example that nobody closes does not keep it alive. */
+/** Runs a program of the project to its end. */
 function execute(source) {
   const file = path.join(project, `program${(programs += 1)}.js`);
-  const unref =
-    "const listen = require('net').Server.prototype.listen;\nrequire('net').Server.prototype.listen = function (...given) { return listen.apply(this, given).unref(); };\n";
-  fs.writeFileSync(file, /\.listen\(/.test(source) ? unref + source : source);
+  fs.writeFileSync(file, /\.listen\(/.test(source) ? LISTEN + source : source);
   const env = cleanEnvironment({
     TELEMETRY_ENABLED: 'true',
     TELEMETRY_BACKEND: 'hybrid',
