@@ -135,3 +135,16 @@ test('where addons are forbidden the package is a no-op that says so', { skip },
     assert.match(reason, /could not be loaded: ERR_DLOPEN_DISABLED/, flags[0]);
   }
 });
+
+test('a name with a NUL is refused, not cut to that of another metric', { skip }, () => {
+  const text = answerOf(`${HEAD}
+    const t = require(${PACKAGE});
+    t.init(options);
+    new t.Counter({ name: 'whole', help: 'Whole' }).inc(1);
+    new t.Counter({ name: 'whole\\0rest', help: 'Cut' }).inc(10);
+    new t.Counter({ name: 'labelled', help: 'Cut', labelNames: ['a\\0b'] }).inc({ 'a\\0b': 'x' });
+    Promise.resolve(t.metricsText()).then(answer);
+  `);
+  assert.match(text, /^whole_total(\{\})? 1$/m);
+  assert.doesNotMatch(text, /labelled/);
+});

@@ -126,6 +126,16 @@ metrics_declare(napi_env env, const metrics_definition *definition)
     return NULL;
 }
 
+/* A NUL would end a name early, and make it that of another metric. */
+static int
+metrics_has_nul(const metrics_definition *definition)
+{
+    int found = memchr(definition->name.text.data, '\0', definition->name.text.size) != NULL;
+    for (size_t i = 0; i < definition->labels.count; i++)
+        found |= memchr(definition->labels.texts[i].data, '\0', definition->labels.texts[i].size) != NULL;
+    return found;
+}
+
 /* familyNew(type, name, help, unit, labelNames, buckets): a family's number, 0 while metrics are off. Throws when refused. */
 static napi_value
 metrics_family_new(napi_env env, napi_callback_info info)
@@ -144,6 +154,8 @@ metrics_family_new(napi_env env, napi_callback_info info)
     (void)djp_node_text_get(&definition.unit, env, given[3]);
     metrics_read_labels(&definition, env, given[4]);
     metrics_read_buckets(&definition, env, given[5]);
+    if (definition.wrong == NULL && metrics_has_nul(&definition))
+        definition.wrong = "names must not hold a NUL";
     if (definition.wrong == NULL)
         result = metrics_declare(env, &definition);
     else
