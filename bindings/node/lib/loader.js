@@ -106,6 +106,8 @@ function load() {
 /** What to do about it: a library that is not on this machine is the usual case, in an image without the build's packages. */
 function remedy(error) {
   const text = String(error && error.message);
+  if (error && error.code === 'ERR_DLOPEN_DISABLED')
+    return ' Node was told so; the permission model has --allow-addons';
   const library = /(lib[\w+.-]+\.so[.\d]*): cannot open shared object file/.exec(text);
   if (library !== null) return `; install the system package that has ${library[1]}`;
   return text.includes('install djp-telemetry again') ? '' : '; run npm rebuild djp-telemetry on this machine';
