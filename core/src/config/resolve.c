@@ -227,8 +227,11 @@ resolve_warn_bad(djp_config_state *state, const djp_config_row *row, const djp_c
     djp__config_expectation(&expectation, row, given->form);
     djp__buf_char(&expectation, '\0');
     const char *text = expectation.failed ? "what it should be" : expectation.data;
-    if (taken) {
-        int shown = (int)djp__utf8_cut(given->text, strlen(given->text), 60);
+    int shown = (int)djp__utf8_cut(given->text, strlen(given->text), 60);
+    if (row == &djp__config_table[DJP_SETTING_BACKEND]) {
+        djp__config_warn(state, given, "%s is \"%.*s\", which is not %s. Nothing is recorded: correct it.", given->name,
+                         shown, given->text, text);
+    } else if (taken) {
         djp__config_warn(state, given, "%s is \"%.*s\", which is not %s. It counts as false: write true or false.",
                          given->name, shown, given->text, text);
     } else {
