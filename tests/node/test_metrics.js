@@ -541,3 +541,18 @@ on('ones are exact beyond 2^32', () => {
     assert.equal(counter.value, expected);
   }
 });
+
+on('functions of gauges that throw or hang are told once and hide nothing', async () => {
+  const hanging = new Gauge({ name: 'hanging', help: 'x', collect: () => new Promise(() => {}) });
+  hanging.set(3);
+  const thrower = new Gauge({ name: 'thrower', help: 'x' });
+  thrower.set(4);
+  thrower.setFunction(() => {
+    throw new Error('no');
+  });
+  const lines = said(() => metricsText() && metricsText());
+  assert.equal(lines.filter((line) => line.includes("gauge 'thrower'")).length, 1);
+  const { body } = await metrics.exposeMetrics();
+  assert.match(body, /^hanging 3$/m);
+  assert.match(body, /^thrower 4$/m);
+});

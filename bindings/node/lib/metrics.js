@@ -10,6 +10,7 @@ const base = require('./metric.js');
 
 const { control } = cells;
 const { Metric, alive, drop, find, isObject, isOff, numberOf, rebind } = base;
+const CALLBACK_MS = 2000; // what a scrape waits for functions of gauges
 const EXEMPLAR_TRIES = 64; // recordings outside of sampled spans until the next fold may ask again
 const SET = 0;
 const ADD = 1;
@@ -363,10 +364,29 @@ function runCallback(metric, waiting) {
     }
     const result = collect !== null && metric._values === null ? collect.call(metric) : undefined;
     if (result !== undefined && result !== null && typeof result.then === 'function')
-      waiting.push(Promise.resolve(result).catch(() => undefined));
+      waiting.push(Promise.resolve(result).catch(() => tellCallback(metric)));
   } catch {
-    // The gauge keeps its value.
+    tellCallback(metric);
   }
+}
+
+/** The gauge keeps its value, which somebody should know of. */
+function tellCallback(metric) {
+  const name = metric._definition.name;
+  runtime.warnOnce(`The function that gives the gauge '${name}' its value threw; the last value is shown. Mend it.`);
+}
+
+/** All of the promises, or the end of what a scrape may wait for: one that hangs must not hide every other metric. */
+function settled(waiting) {
+  if (waiting.length === 0) return undefined;
+  let timer;
+  const deadline = new Promise((resolve) => {
+    timer = setTimeout(() => {
+      runtime.warnOnce(`A function that gives a gauge its value took over ${CALLBACK_MS} ms; the last value is shown.`);
+      resolve();
+    }, CALLBACK_MS);
+  });
+  return Promise.race([Promise.all(waiting), deadline]).finally(() => clearTimeout(timer));
 }
 
 function prepareExposition() {
@@ -401,11 +421,11 @@ function metricsContentType(accept) {
   return impl.negotiate(acceptOf(accept));
 }
 
-/** { contentType, body } of the same text, made off the event loop, after all callbacks are done. Never rejects. */
+/** { contentType, body } of the same text, made off the event loop, after all callbacks are done or took too long. Never rejects. */
 async function exposeMetrics(accept) {
   const contentType = metricsContentType(accept);
   try {
-    await Promise.all(prepareExposition());
+    await settled(prepareExposition());
     const answer = await impl.exposeAsync(acceptOf(accept));
     return answer === null || answer === undefined ? { contentType, body: '' } : answer;
   } catch {
