@@ -28,6 +28,7 @@
 #include "config/endpoint.c"
 #include "config/headers.c"
 #include "config/lists.c"
+#include "config/keep_rules.c"
 #include "config/report.c"
 
 #include "trace/tables.c"
@@ -38,6 +39,9 @@
 #include "trace/context.c"
 #include "trace/baggage.c"
 #include "trace/sampler.c"
+#include "trace/reason.c"
+#include "trace/keep_table.c"
+#include "trace/keep.c"
 #include "trace/recorder.c"
 #include "trace/span_block.c"
 #include "trace/span_room.c"

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "djp/version.h"
 #include "pipeline/oplog.h"
 #include "pipeline/pipeline.h"
@@ -47,8 +48,9 @@ sdk_drops_all(const djp_options *options)
            (options->sample_ratio_explicit && options->sample_ratio <= 0.0);
 }
 
+/* rules: room for DJP_KEEP_RULES_MAX, in use as long as the result. */
 static djp_recorder_options
-sdk_recorder_options(djp_sdk *sdk, int drop_all)
+sdk_recorder_options(djp_sdk *sdk, int drop_all, djp_keep_rule *rules)
 {
     const djp_options *options = &sdk->options;
     int off = options->sampler == DJP_SAMPLER_ALWAYS_OFF;
@@ -63,6 +65,9 @@ sdk_recorder_options(djp_sdk *sdk, int drop_all)
     /* "always off" below a parent that says no leaves nothing, errors included. */
     recorder.slow_threshold_ns = off ? 0 : options->slow_threshold_ns;
     recorder.keep_errors = !off && options->keep_errors;
+    recorder.keep_rules = rules;
+    recorder.keep_rule_count = off ? 0 : djp_keep_rules_parse(rules, djp__text(options->keep_rules), NULL, NULL);
+    recorder.pending_age_ns = options->pending_age_ns;
     recorder.attribute_count_limit = options->attribute_count_limit;
     recorder.attribute_value_length_limit = options->attribute_value_length_limit;
     recorder.event_count_limit = options->event_count_limit;
@@ -107,7 +112,8 @@ sdk_make_traces(djp_sdk *sdk)
         return 0;
     }
     int drop_all = sdk_drops_all(&sdk->options);
-    djp_recorder_options options = sdk_recorder_options(sdk, drop_all);
+    djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+    djp_recorder_options options = sdk_recorder_options(sdk, drop_all, rules);
     int result = djp__recorder_new(&sdk->recorder, &options);
     if (result != 0 || drop_all) {
         return result;

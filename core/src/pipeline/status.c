@@ -95,9 +95,17 @@ status_spans(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *coun
     status_number(out, "kept_parent", counters->kept_parent);
     status_number(out, "kept_error", counters->kept_error);
     status_number(out, "kept_slow", counters->kept_slow);
+    status_number(out, "kept_rule", counters->kept_rule);
+    status_number(out, "kept_slowest", counters->kept_slowest);
+    status_number(out, "kept_rare", counters->kept_rare);
     status_number(out, "kept_always", counters->kept_always);
     status_number(out, "exported", djp_load_relaxed(&sdk->stats.spans_exported));
     status_number(out, "decided_early", counters->pending_overflow);
+    status_number(out, "decided_by_age", counters->pending_aged);
+    status_number(out, "rescued", counters->rescued);
+    status_number(out, "rule_routes_forgotten", counters->keep_routes_forgotten);
+    status_number(out, "rule_kinds_shared", counters->keep_kinds_shared);
+    status_number(out, "rule_looks_skipped", counters->keep_skipped);
     status_number(out, "dropped_attributes", counters->dropped_attributes);
     status_number(out, "pending_bytes", counters->pending_bytes);
     djp__buf_char(out, '}');

@@ -3,6 +3,7 @@
 #define DJP_TRACE_RECORDER_H
 
 #include "base/ring.h"
+#include "djp/keep_rule.h"
 #include "djp/span.h"
 
 typedef struct djp_recorder_options {
@@ -15,6 +16,9 @@ typedef struct djp_recorder_options {
     int parent_based; /* a parent's sampled flag decides for the local root */
     uint64_t slow_threshold_ns; /* 0: off */
     int keep_errors;
+    const djp_keep_rule *keep_rules; /* borrowed for the making of the recorder */
+    size_t keep_rule_count;
+    uint64_t pending_age_ns; /* a root that is open for longer is not waited for; 0: no limit */
     uint32_t attribute_count_limit, attribute_value_length_limit, event_count_limit, link_count_limit;
     uint32_t event_attribute_count_limit, link_attribute_count_limit;
     /* Called by a recording thread after it committed a record while used bytes >= wake level; the level is then disarmed until
@@ -39,7 +43,7 @@ typedef struct djp_recorder_counters {
     uint64_t started;
     uint64_t live; /* still open, or ended and not decided yet: their local trace's root is open */
     uint64_t ended;
-    uint64_t kept_ratio, kept_parent, kept_error, kept_slow, kept_always;
+    uint64_t kept_ratio, kept_parent, kept_error, kept_slow, kept_rule, kept_slowest, kept_rare, kept_always;
     uint64_t dropped_unsampled; /* decided: not kept */
     uint64_t dropped_ring_full;
     uint64_t dropped_after_shutdown;
@@ -48,6 +52,9 @@ typedef struct djp_recorder_counters {
     uint64_t dropped_memory; /* no memory for a span */
     uint64_t dropped_log_full; /* never started: no room in an operation log; not among `started` */
     uint64_t pending_overflow; /* local traces decided early because pending memory ran out */
+    uint64_t pending_aged; /* local traces decided early because their root was open for too long */
+    uint64_t rescued; /* local traces decided early, not to be kept, of which something was kept after all */
+    uint64_t keep_routes_forgotten, keep_kinds_shared, keep_skipped; /* trace/keep_table.h */
     uint64_t dropped_attributes; /* attributes, events and links that limits or bad input cost */
     uint64_t pending_bytes;
 } djp_recorder_counters;

@@ -5,6 +5,7 @@
 
 #include "base/atomic.h"
 #include "base/thread.h"
+#include "trace/keep.h"
 #include "trace/recorder.h"
 
 typedef enum djp_count {
@@ -15,6 +16,9 @@ typedef enum djp_count {
     DJP_COUNT_UNSAMPLED, /* + DJP_REASON_NONE; the kept ones follow in the order of DJP_REASON_* */
     DJP_COUNT_KEPT_ERROR,
     DJP_COUNT_KEPT_SLOW,
+    DJP_COUNT_KEPT_RULE,
+    DJP_COUNT_KEPT_SLOWEST,
+    DJP_COUNT_KEPT_RARE,
     DJP_COUNT_KEPT_PARENT,
     DJP_COUNT_KEPT_RATIO,
     DJP_COUNT_KEPT_ALWAYS,
@@ -24,6 +28,8 @@ typedef enum djp_count {
     DJP_COUNT_NEVER_ENDED,
     DJP_COUNT_MEMORY,
     DJP_COUNT_OVERFLOW,
+    DJP_COUNT_AGED,
+    DJP_COUNT_RESCUED,
     DJP_COUNT_ATTRIBUTES,
     DJP_COUNT_LOG_FULL,
     DJP_COUNT_LAST
@@ -43,7 +49,9 @@ struct djp_recorder {
     djp_ring *ring;
     djp_tracestate *root_state; /* "ot=th:..." of sampled roots, owned, lent to local traces; may be NULL */
     uint32_t record_max; /* bytes; a quarter of the ring at most */
-    uint8_t tail_rules; /* 1: errors or slowness may still keep what the head drops */
+    uint8_t tail_rules; /* 1: errors, slowness or rules may still keep what the head drops */
+    uint64_t pending_age_ns; /* INT64_MAX for no limit */
+    djp_keep *keep; /* owned; NULL without rules */
     uint64_t serial; /* names this recorder and its process: never repeated, changed in a forked child */
     DJP_ATOMIC(int) closed; /* any thread; relaxed, sequentially consistent against `waking` */
     DJP_ATOMIC(int) waking; /* threads inside options.wake; any thread, sequentially consistent */
