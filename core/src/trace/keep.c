@@ -188,7 +188,7 @@ djp__keep_match(const djp_keep *keep, const djp_span_record *record)
     return met ? (uint32_t)__builtin_ctz(met) + 1 : 0;
 }
 
-uint16_t
+uint32_t
 djp__keep_verdict(const djp_keep *keep, uint32_t number)
 {
     return djp_verdict_of(DJP_REASON_RULE, keep->rules[number - 1].label);
@@ -221,7 +221,7 @@ keep__read_root(keep__root *out, const djp_keep *keep, const djp_span_record *re
     }
 }
 
-static uint16_t
+static uint32_t
 keep__look_back(djp_keep *keep, const djp_span_record *record, const keep__root *root, int kept)
 {
     uint64_t parts[4];
@@ -242,13 +242,13 @@ keep__look_back(djp_keep *keep, const djp_span_record *record, const keep__root 
                          : djp_verdict_of(DJP_REASON_RARE, keep->rare_label);
 }
 
-uint16_t
+uint32_t
 djp__keep_root(djp_keep *keep, const djp_span_record *record, uint64_t slow_ns, int kept)
 {
     keep__root root = {{"", 0}, {"", 0}, 0};
     uint64_t duration = record->end_unix_ns - record->start_unix_ns;
     uint8_t label = 0;
-    uint16_t verdict = DJP_REASON_NONE;
+    uint32_t verdict = DJP_REASON_NONE;
     if (keep->reads_root) {
         keep__read_root(&root, keep, record);
     }
@@ -264,7 +264,7 @@ djp__keep_root(djp_keep *keep, const djp_span_record *record, uint64_t slow_ns, 
         verdict = djp_verdict_of(DJP_REASON_SLOW, label);
     }
     if (keep->table) {
-        uint16_t found = keep__look_back(keep, record, &root, kept || verdict != DJP_REASON_NONE);
+        uint32_t found = keep__look_back(keep, record, &root, kept || verdict != DJP_REASON_NONE);
         verdict = verdict != DJP_REASON_NONE ? verdict : found;
     }
     return verdict;

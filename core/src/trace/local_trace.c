@@ -103,7 +103,7 @@ local__weight(const djp_span *span)
 }
 
 /* Publishes or drops a list, oldest first, and lets go of it. */
-static void
+static __attribute__((noinline)) void
 local__settle(djp_span *newest, djp_verdict verdict, int discard)
 {
     djp_span *oldest = NULL;
@@ -146,7 +146,7 @@ local__tail(const djp_local_trace *local, djp_verdict own)
 
 /* Decides unless that has happened; returns the head that holds. *tail is what speaks for the trace by now. early: 0, or
  * DJP_DECIDED_EARLY when the root has not ended. The caller holds a block of the local trace. */
-static uintptr_t
+static inline __attribute__((always_inline)) uintptr_t
 local__decide(djp_local_trace *local, djp_verdict own, uintptr_t early, djp_verdict *tail)
 {
     uintptr_t head = djp_load_acquire(&local->head), decided;
@@ -195,13 +195,20 @@ local__follow(djp_span *span, uintptr_t head)
     local__publish(span, verdict, verdict);
 }
 
-/* Waits no longer for the root: the head decides at once, except that an error or a rule already seen still keeps the trace. */
-static void
-local__hurry(djp_span *span, djp_count why)
+/* The root has not ended: the others are decided without it. */
+static __attribute__((noinline)) uintptr_t
+local__decide_early(djp_local_trace *local)
 {
     djp_verdict tail;
+    return local__decide(local, DJP_REASON_NONE, DJP_DECIDED_EARLY, &tail);
+}
+
+/* Waits no longer for the root: the head decides at once, except that an error or a rule already seen still keeps the trace. */
+static __attribute__((noinline)) void
+local__hurry(djp_span *span, djp_count why)
+{
     djp__count(span->recorder, why);
-    local__follow(span, local__decide(span->local, DJP_REASON_NONE, DJP_DECIDED_EARLY, &tail));
+    local__follow(span, local__decide_early(span->local));
 }
 
 /* 1 when the root has been open for too long at the end of span. */
@@ -331,9 +338,8 @@ void
 djp__local_trace_abandon(djp_span *root)
 {
     djp_local_trace *local = root->local;
-    djp_verdict tail;
     if (local->generation == djp__fork_generation()) {
-        local__decide(local, DJP_REASON_NONE, DJP_DECIDED_EARLY, &tail);
+        local__decide_early(local);
     } else {
         uintptr_t head = djp_swap_acq_rel(&local->head, DJP_DECIDED(DJP_REASON_NONE));
         if (!djp_head_is_decided(head)) {

@@ -16,15 +16,15 @@ typedef struct djp_recorder_options {
     int parent_based; /* a parent's sampled flag decides for the local root */
     uint64_t slow_threshold_ns; /* 0: off */
     int keep_errors;
-    const djp_keep_rule *keep_rules; /* borrowed for the making of the recorder */
-    size_t keep_rule_count;
-    uint64_t pending_age_ns; /* a root that is open for longer is not waited for; 0: no limit */
     uint32_t attribute_count_limit, attribute_value_length_limit, event_count_limit, link_count_limit;
     uint32_t event_attribute_count_limit, link_attribute_count_limit;
     /* Called by a recording thread after it committed a record while used bytes >= wake level; the level is then disarmed until
      * djp__recorder_arm. Must not block for long: it wakes or starts the worker. */
     void (*wake)(void *user);
     void *wake_user;
+    const djp_keep_rule *keep_rules; /* borrowed for the making of the recorder */
+    size_t keep_rule_count;
+    uint64_t pending_age_ns; /* a root that is open for longer is not waited for; 0: no limit */
 } djp_recorder_options;
 
 int djp__recorder_new(djp_recorder **out, const djp_recorder_options *options);

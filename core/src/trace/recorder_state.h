@@ -50,14 +50,14 @@ struct djp_recorder {
     djp_tracestate *root_state; /* "ot=th:..." of sampled roots, owned, lent to local traces; may be NULL */
     uint32_t record_max; /* bytes; a quarter of the ring at most */
     uint8_t tail_rules; /* 1: errors, slowness or rules may still keep what the head drops */
-    uint64_t pending_age_ns; /* INT64_MAX for no limit */
-    djp_keep *keep; /* owned; NULL without rules */
     uint64_t serial; /* names this recorder and its process: never repeated, changed in a forked child */
     DJP_ATOMIC(int) closed; /* any thread; relaxed, sequentially consistent against `waking` */
     DJP_ATOMIC(int) waking; /* threads inside options.wake; any thread, sequentially consistent */
     djp_recorder *next; /* in the list of all recorders, under the tables lock */
     int parked; /* freed by its owner while spans live; under the tables lock */
     void *memory; /* what the allocator gave */
+    uint64_t pending_age_ns; /* INT64_MAX for no limit */
+    djp_keep *keep; /* owned; NULL without rules */
     /* Bytes at which wake is called; DJP_WAKE_NEVER: disarmed. Any thread, sequentially consistent. */
     _Alignas(64) DJP_ATOMIC(uint64_t) wake_level;
     _Alignas(64) DJP_ATOMIC(uint64_t) pending_bytes; /* any thread, relaxed */

@@ -38,8 +38,8 @@ typedef struct djp_local_trace {
 } djp_local_trace;
 
 /* A reason, and above its 8 bits the label of the rule with a name. */
-typedef uint16_t djp_verdict;
-#define djp_verdict_of(reason, label) ((djp_verdict)((reason) | (unsigned)(label) << 8))
+typedef uint32_t djp_verdict;
+#define djp_verdict_of(reason, label) ((djp_verdict)(reason) | (djp_verdict)(label) << 8)
 #define djp_verdict_reason(verdict) ((uint8_t)(verdict))
 #define djp_verdict_label(verdict) ((uint8_t)((verdict) >> 8))
 /* Local traces that are kept for what they are: all of their kind are kept, so each stands for itself. */
