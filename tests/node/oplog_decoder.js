@@ -86,7 +86,8 @@ class Reader {
     const result = {
       ...base, kind: (word >>> 16) & 255, flags, traceId: this.hex(at + 8, 4), spanId: this.hex(at + 24, 2), parentId: this.hex(at + 32, 2),
       name: this.symbol(this.view.getUint32(at + 40, true)), scope: this.symbol(this.view.getUint32(at + 44, true)),
-      local: this.view.getUint32(at + 48, true), parentFlags: this.view.getUint32(at + 52, true), reused: this.open.has(base.slot),
+      local: this.view.getUint32(at + 48, true), parentFlags: this.view.getUint16(at + 52, true),
+      policy: this.view.getUint16(at + 54, true), reused: this.open.has(base.slot),
     };
     if (flags & 1) result.state = this.sized(cursor);
     if (flags & 2) result.name = this.sized(cursor);

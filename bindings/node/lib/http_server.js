@@ -6,7 +6,7 @@ const { impl, native } = require('./loader.js');
 const log = require('./oplog.js');
 const { Span, SAMPLED, RANDOM } = require('./span.js');
 const { storage } = require('./context.js');
-const { ACTIVE, IS_ROOT, METRICS, REMOTE, TRACES, found, isIdle, newRoot, nextLocal, renewIfNew } = require('./start.js');
+const { ACTIVE, IS_ROOT, METRICS, REMOTE, TRACES, adoptPolicy, found, isIdle, newRoot, nextLocal, renewIfNew } = require('./start.js');
 const { propagates } = require('./propagation.js');
 const { settings } = require('./runtime.js');
 
@@ -31,6 +31,7 @@ function baggageOf(header) {
 
 function startBelow(active, states, header, baggage) {
   renewIfNew();
+  adoptPolicy(found[8]);
   const flags = (found[6] & RANDOM) | (found[7] & SAMPLED);
   const state = states === '' ? '' : states[1];
   const r = log.randomWords(2);
@@ -47,7 +48,7 @@ function startBelow(active, states, header, baggage) {
 function startTraced(active, traceparent, tracestate, baggage, header) {
   const states = traceparent === undefined ? null : native.logContext(traceparent, tracestate, found);
   if (states !== null) return startBelow(active, states, header, baggage);
-  const span = newRoot(active, baggage);
+  const span = newRoot(baggage);
   if (!isIdle(active, span.flags)) log.start(span, 'http.server', header, null, 0);
   return span;
 }

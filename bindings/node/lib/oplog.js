@@ -24,7 +24,7 @@ const RANDOM_WORDS = 1024;
 /** Control words by index. */
 const WORD = {
   PUBLISHED: 0, LOST_SPANS: 1, LOST_ATTRIBUTES: 2, LOST_REQUESTS: 3, CONSUMED: 16, ASLEEP: 17, ACTIVE: 32,
-  THRESHOLD_HIGH: 33, THRESHOLD_LOW: 34, VALUE_LIMIT: 35, EPOCH: 36,
+  HEAD: 33, VALUE_LIMIT: 35, EPOCH: 36,
 };
 const PUBLISHED = 0;
 const LOST_SPANS = 1;
@@ -261,6 +261,13 @@ function start(span, name, header, parent, scope) {
   return true;
 }
 
+let policy = 0; // number of the policy by which roots are decided now, << 16
+
+/** Sets the number that local roots carry: by what the writer decided about them. */
+function setPolicy(number) {
+  policy = number << 16;
+}
+
 /** The stores of a start behind its time; `more` bytes of payload follow. */
 function startWords(span, header, parent, symbol, scope, more) {
   const slot = freeCount > 0 ? free[--freeCount] : fresh++;
@@ -285,11 +292,11 @@ function startWords(span, header, parent, symbol, scope, more) {
   if (parent !== null) {
     words[w + 10] = parent.s0;
     words[w + 11] = parent.s1;
-    words[w + 15] = parent.flags;
+    words[w + 15] = parent.flags | policy;
   } else {
     words[w + 10] = 0;
     words[w + 11] = 0;
-    words[w + 15] = 0;
+    words[w + 15] = policy;
   }
   words[w + 12] = symbol;
   words[w + 13] = scope;
@@ -570,5 +577,5 @@ function stamp(request) {
 module.exports = {
   NAMES, NO_SLOT, OP, SYMBOLS, WORD,
   control, clock, drop, end, endAt, endHttp, flag, generations, integer, limited, loseAttributes, mostUnits, number, operation,
-  operationText, publish, random, randomWords, setTextLimit, stamp, start, startFull, symbolOf, text,
+  operationText, publish, random, randomWords, setPolicy, setTextLimit, stamp, start, startFull, symbolOf, text,
 };

@@ -52,6 +52,7 @@ typedef struct djp_options {
     int parent_based;
     double sample_ratio; /* 0..1; explicit 0 means that nothing leaves the process */
     int sample_ratio_explicit; /* 1 with a ratio of 0: nothing leaves the process */
+    char *switch_file; /* "": none is watched */
     uint64_t slow_threshold_ns; /* 0: the slow rule is off */
     int keep_errors;
     char *keep_rules; /* "" when none; as djp_keep_rules_parse reads it */

@@ -20,6 +20,7 @@
     X(SAMPLER, "sampler")                                           \
     X(PARENT_BASED, "parent_based")                                 \
     X(SAMPLE_RATIO, "sample_ratio")                                 \
+    X(SWITCH_FILE, "switch_file")                                   \
     X(SLOW_THRESHOLD, "slow_threshold")                             \
     X(KEEP_ERRORS, "keep_errors")                                   \
     X(KEEP_RULES, "keep_rules")                                     \

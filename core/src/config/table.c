@@ -102,6 +102,11 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
          .sources = {{"OTEL_TRACES_SAMPLER_ARG", DJP_FORM_RATIO},
                      {"OTEL_TRACE_SAMPLE", DJP_FORM_RATIO},
                      {"TRACES_SAMPLE_RATE", DJP_FORM_RATIO}}},
+    [DJP_SETTING_SWITCH_FILE] = {TABLE_TEXT(switch_file), .standard = "",
+                                 .doc =
+                                     "File that switches a running process: lines `on`, `off`, `ratio=0.1`. Looked at "
+                                     "once a second; see docs/rate-and-budget.md.",
+                                 .sources = {{"DJP_TELEMETRY_SWITCH_FILE", DJP_FORM_TEXT}}},
     [DJP_SETTING_SLOW_THRESHOLD] = {TABLE_FIELD(slow_threshold_ns), .form = DJP_FORM_SECONDS,
                                     TABLE_RANGE(0, TABLE_YEAR), .standard = "2",
                                     .doc =

@@ -25,7 +25,7 @@ djp__local_trace_begin(djp_span *span, djp_head *head)
     local->state = head->state;
     local->state_owned = (uint8_t)head->state_owned;
     local->head_reason = head->reason;
-    local->silent = (uint8_t)(recorder->options.drop_all || (!head->sampled && !recorder->tail_rules));
+    local->silent = (uint8_t)(head->drop_all || (!head->sampled && !recorder->tail_rules));
     /* Nothing to wait for when the trace is kept anyway and every stratum exports the same threshold. */
     int same_weight = head->threshold == DJP_THRESHOLD_NONE || head->threshold == 0 || !recorder->tail_rules;
     int decided = local->silent || (head->sampled && same_weight);
@@ -67,8 +67,10 @@ static void
 local__publish(djp_span *span, djp_verdict verdict, djp_verdict shown)
 {
     djp_recorder *recorder = span->recorder;
-    if (__builtin_expect(djp_load_relaxed(&recorder->closed), 0)) {
-        djp__count(recorder, DJP_COUNT_AFTER_SHUTDOWN);
+    int gate = djp_load_relaxed(&recorder->gate);
+    if (__builtin_expect(gate != 0, 0)) {
+        djp_count fate = verdict == DJP_REASON_NONE ? DJP_COUNT_UNSAMPLED : DJP_COUNT_SWITCHED_OFF;
+        djp__count(recorder, gate & DJP_GATE_CLOSED ? DJP_COUNT_AFTER_SHUTDOWN : fate);
         return;
     }
     if (verdict == DJP_REASON_NONE) {

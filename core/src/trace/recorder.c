@@ -27,8 +27,8 @@ static void
 recorder__destroy(djp_recorder *recorder)
 {
     djp__ring_free(recorder->ring);
-    djp_tracestate_unref(recorder->root_state);
     djp__keep_free(recorder->keep);
+    djp__policies_free(recorder);
     djp__free(recorder->memory);
 }
 
@@ -86,11 +86,11 @@ recorder__limit_items(uint32_t limit)
     return limit > UINT16_MAX ? UINT16_MAX : limit;
 }
 
-/* Whether rules have a say: not where everything or nothing is kept. */
+/* Whether rules may have a say: not where nothing leaves for ever. */
 static int
 recorder__may_keep(const djp_recorder_options *options)
 {
-    return options->keep_rule_count > 0 && !options->drop_all && (!options->always_on || options->parent_based);
+    return options->keep_rule_count > 0 && (!options->drop_all || options->wake);
 }
 
 int
@@ -122,9 +122,7 @@ djp__recorder_new(djp_recorder **out, const djp_recorder_options *options)
     recorder->tail_rules = options->keep_errors || options->slow_threshold_ns > 0 || recorder->keep;
     uint64_t quarter = options->ring_bytes / 4;
     recorder->record_max = quarter < DJP_RECORD_SIZE_MAX ? (uint32_t)quarter : DJP_RECORD_SIZE_MAX;
-    if (!options->always_on && !options->drop_all) {
-        recorder->root_state = djp__sampler_root_state(options->threshold);
-    }
+    djp__policies_init(recorder);
     djp__clock_anchor_refresh();
     djp__tables_lock();
     djp_recorder *dead = recorder__reap_locked();
@@ -153,7 +151,7 @@ djp__recorder_wake(djp_recorder *recorder)
 {
     /* Announced before the look, so that whoever closes either is seen here or sees us and waits. */
     djp_add_seq_cst(&recorder->waking, 1);
-    if (!djp_load_seq_cst(&recorder->closed)) {
+    if (!(djp_load_seq_cst(&recorder->gate) & DJP_GATE_CLOSED)) {
         recorder->options.wake(recorder->options.wake_user);
     }
     djp_sub_acq_rel(&recorder->waking, 1);
@@ -162,7 +160,7 @@ djp__recorder_wake(djp_recorder *recorder)
 void
 djp__recorder_close(djp_recorder *recorder)
 {
-    djp_store_seq_cst(&recorder->closed, 1);
+    djp_or_seq_cst(&recorder->gate, DJP_GATE_CLOSED);
 }
 
 void
@@ -266,6 +264,7 @@ djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder)
     out->dropped_unsampled = recorder__sum(recorder, DJP_COUNT_UNSAMPLED);
     out->dropped_ring_full = recorder__sum(recorder, DJP_COUNT_RING_FULL);
     out->dropped_after_shutdown = recorder__sum(recorder, DJP_COUNT_AFTER_SHUTDOWN);
+    out->dropped_switched_off = recorder__sum(recorder, DJP_COUNT_SWITCHED_OFF);
     out->dropped_forked = recorder__sum(recorder, DJP_COUNT_FORKED);
     out->dropped_never_ended = recorder__sum(recorder, DJP_COUNT_NEVER_ENDED);
     out->dropped_memory = recorder__sum(recorder, DJP_COUNT_MEMORY);
@@ -276,7 +275,8 @@ djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder)
     out->dropped_attributes = recorder__sum(recorder, DJP_COUNT_ATTRIBUTES);
     uint64_t kept = out->kept_ratio + out->kept_parent + out->kept_error + out->kept_slow + out->kept_rule +
                     out->kept_slowest + out->kept_rare + out->kept_always;
-    uint64_t decided = kept + out->dropped_unsampled + out->dropped_ring_full + out->dropped_after_shutdown;
+    uint64_t decided = kept + out->dropped_unsampled + out->dropped_ring_full + out->dropped_after_shutdown +
+                       out->dropped_switched_off;
     out->ended = (waited > settled ? waited - settled : 0) + decided;
     out->started = recorder__sum(recorder, DJP_COUNT_STARTED);
     /* Not the handles: a program may keep one of a span that was exported long ago. */

@@ -31,6 +31,13 @@ int djp__recorder_new(djp_recorder **out, const djp_recorder_options *options);
 djp_ring *djp__recorder_ring(djp_recorder *recorder);
 /* Arms wake: at once for 0 (the next committed span), else when the ring holds that many bytes. */
 void djp__recorder_arm(djp_recorder *recorder, uint64_t used_bytes);
+/* How roots are decided from now on; recording goes on meanwhile. Returns 0, or DJP_ENOMEM: then nothing has changed. Where many
+ * ratios were in use, the next best of a fixed scale stands for a new one. ratio 0 and less: ids and context only, nothing is kept. */
+int djp__recorder_set_ratio(djp_recorder *recorder, double ratio);
+/* As the options said. */
+void djp__recorder_reset_ratio(djp_recorder *recorder);
+/* off: starts return NULL. mute: what ends is counted as switched_off. Any thread. */
+void djp__recorder_switch(djp_recorder *recorder, int off, int mute);
 /* From now on starts return NULL and ends of open spans are counted as after_shutdown. */
 void djp__recorder_close(djp_recorder *recorder);
 /* Frees at once when no span is live, else parks the recorder until the last one is released. wake is not called any more when this
@@ -47,6 +54,7 @@ typedef struct djp_recorder_counters {
     uint64_t dropped_unsampled; /* decided: not kept */
     uint64_t dropped_ring_full;
     uint64_t dropped_after_shutdown;
+    uint64_t dropped_switched_off; /* ended while nothing might leave */
     uint64_t dropped_forked; /* ended in a child of the process that started it */
     uint64_t dropped_never_ended;
     uint64_t dropped_memory; /* no memory for a span */
