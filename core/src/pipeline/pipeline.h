@@ -59,7 +59,15 @@ typedef struct djp_export_stats {
 typedef enum djp_phase { DJP_PHASE_OPEN, DJP_PHASE_CLOSING, DJP_PHASE_CLOSED } djp_phase;
 
 /* Families of the SDK's own counters. */
-enum { DJP_SELF_SPANS, DJP_SELF_REQUESTS, DJP_SELF_WAITING, DJP_SELF_RECORDINGS, DJP_SELF_COUNT };
+enum {
+    DJP_SELF_SPANS,
+    DJP_SELF_KEPT,
+    DJP_SELF_TRACES,
+    DJP_SELF_REQUESTS,
+    DJP_SELF_WAITING,
+    DJP_SELF_RECORDINGS,
+    DJP_SELF_COUNT
+};
 
 struct djp_sdk {
     /* Set by djp_sdk_new, constant afterwards. */
