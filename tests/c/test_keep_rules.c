@@ -285,6 +285,36 @@ always_on_needs_no_rules(void **state)
 }
 
 static void
+wake_nobody(void *user)
+{
+    (void)user;
+}
+
+/* While a ratio of 0 holds nothing is kept and nothing is learned: what is rare is kept when it comes again later. */
+static void
+rules_rest_while_nothing_is_kept(void **state)
+{
+    (void)state;
+    djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+    djp_recorder_options options = ruled("name gold; rare 1h", rules);
+    options.drop_all = 1;
+    options.wake = wake_nobody;
+    djp_recorder *recorder = span_reader_recorder(&options);
+    finish(start(recorder, NULL, "gold"));
+    finish(start(recorder, NULL, "x"));
+    assert_int_equal(span_reader_drain(recorder), 0);
+    assert_int_equal(djp__recorder_set_ratio(recorder, 1e-12), 0);
+    finish(start(recorder, NULL, "gold"));
+    finish(start(recorder, NULL, "x"));
+    finish(start(recorder, NULL, "x"));
+    assert_int_equal(span_reader_drain(recorder), 2);
+    djp_recorder_counters counters = counters_of(recorder);
+    assert_int_equal(counters.kept_rule, 1);
+    assert_int_equal(counters.kept_rare, 1);
+    djp__recorder_free(recorder);
+}
+
+static void
 the_reason_is_exported_by_its_name(void **state)
 {
     (void)state;
@@ -415,6 +445,7 @@ main(void)
         cmocka_unit_test(the_last_value_of_a_key_counts),
         cmocka_unit_test(attributes_of_events_are_not_the_spans),
         cmocka_unit_test(always_on_needs_no_rules),
+        cmocka_unit_test(rules_rest_while_nothing_is_kept),
         cmocka_unit_test(the_reason_is_exported_by_its_name),
         cmocka_unit_test(no_memory_for_rules),
         cmocka_unit_test(threads_share_rules),

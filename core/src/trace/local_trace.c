@@ -272,13 +272,20 @@ local__forget(djp_span *span)
     }
 }
 
+/* Whether rules have a say: not where everything or nothing is kept. */
+static inline int
+local__is_ruled(const djp_local_trace *local)
+{
+    return !local->silent && local->head_reason != DJP_REASON_ALWAYS;
+}
+
 /* Notes the first rule that a span of the local trace met. */
 static __attribute__((noinline)) void
 local__look(djp_span *span)
 {
     djp_local_trace *local = span->local;
     uint32_t saw = djp_load_relaxed(&local->saw);
-    if (saw >> DJP_SAW_RULE_SHIFT || local->head_reason == DJP_REASON_ALWAYS) {
+    if (saw >> DJP_SAW_RULE_SHIFT || !local__is_ruled(local)) {
         return;
     }
     uint32_t number = djp__keep_match(span->recorder->keep, span->record) << DJP_SAW_RULE_SHIFT;
@@ -295,7 +302,7 @@ local__root(const djp_span *root, uint64_t duration_ns)
 {
     djp_recorder *recorder = root->recorder;
     uint64_t slow_ns = recorder->options.slow_threshold_ns;
-    if (__builtin_expect(recorder->keep != NULL, 0) && root->local->head_reason != DJP_REASON_ALWAYS) {
+    if (__builtin_expect(recorder->keep != NULL, 0) && local__is_ruled(root->local)) {
         return djp__keep_root(recorder->keep, root->record, slow_ns, djp_load_relaxed(&root->local->saw) != 0);
     }
     return slow_ns > 0 && duration_ns > slow_ns ? DJP_REASON_SLOW : DJP_REASON_NONE;
