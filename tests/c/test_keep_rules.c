@@ -342,7 +342,7 @@ static void
 labels_run_out_without_harm(void **state)
 {
     (void)state;
-    char name[16];
+    char name[24];
     for (int i = 0; i < 300; i++) {
         snprintf(name, sizeof name, "label%d", i);
         uint8_t label = djp__reason_label(djp__text(name));
