@@ -104,6 +104,8 @@
 #include "pipeline/collect.c"
 #include "pipeline/sender.c"
 #include "pipeline/switch.c"
+#include "pipeline/adaptive.c"
+#include "pipeline/control.c"
 #include "pipeline/worker.c"
 #include "pipeline/sigterm.c"
 #include "pipeline/sdk_fork.c"

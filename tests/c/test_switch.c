@@ -1,4 +1,4 @@
-/* Switching a running SDK: by the program, by a file, below an operation log, and while other threads record. */
+/* Switching a running SDK: by the program, by a file, by a target, and while other threads record. */
 #include "oplog_reader.h"
 
 #include <math.h>
@@ -56,13 +56,9 @@ begin_test(void **state)
 static int
 end_test(void **state)
 {
+    (void)state;
     unlink(path);
     rmdir(folder);
-    if (log_.log) {
-        int result = tear_down(state);
-        memset(&log_, 0, sizeof log_);
-        return result;
-    }
     djp_sdk_free(sdk);
     for (int i = 0; i < 10000 && !transport->freed; i++) {
         helper_sleep(MS);
@@ -438,71 +434,38 @@ test_file_with_worker(void **state)
     assert_int_equal(transport->attempts, attempts);
 }
 
-/* ---- operation logs ---- */
+/* ---- a target ---- */
 
 static void
-log_root(uint32_t slot, uint32_t number, uint32_t random, uint32_t policy, const char *name)
+until_ratio(double low, double high, unsigned spans)
 {
-    writer_start start = {.slot = slot, .kind = 1, .flags = DJP_OP_START_ROOT, .number = number};
-    start.ids = writer_make_ids(number, number, 0);
-    start.ids.trace[2] = random; /* its lower 24 bits are the highest of the randomness */
-    start.parent_flags = policy << 16;
-    start.name = writer_symbol(&log_, name);
-    writer_begin(&log_, &start);
-    writer_end(&log_, slot, 0);
+    uint64_t deadline = djp__clock_monotonic() + 60 * SECOND;
+    double ratio = sampling("ratio");
+    while ((ratio < low || ratio > high) && djp__clock_monotonic() < deadline) {
+        helper_spans(sdk, "load", spans);
+        helper_sleep(MS);
+        ratio = sampling("ratio");
+    }
+    assert_true(ratio >= low && ratio <= high);
 }
 
-/* A root keeps the decision that its writer took, although another one holds when it is replayed. */
+/* Load lowers the ratio, quiet raises it, and what somebody says comes first. */
 static void
-test_log_decisions(void **state)
+test_target(void **state)
 {
     (void)state;
-    options.keep_errors = 0;
-    options.sample_ratio = 0.5;
-    open_with(&options, 4096);
-    djp_oplog_roots half, tenth;
-    djp_oplog_head(&half, log_.log);
-    uint32_t changes = djp_load_acquire(&log_.control[DJP_OPLOG_HEAD]);
-    log_root(0, 1, 0x00900000u, half.policy, "kept");
-    log_root(1, 2, 0x00700000u, half.policy, "dropped");
-    assert_int_equal(djp_sdk_set_sample_ratio(sdk, 0.0625), 0);
-    assert_int_not_equal(djp_load_acquire(&log_.control[DJP_OPLOG_HEAD]), changes);
-    djp_oplog_head(&tenth, log_.log);
-    assert_int_not_equal(tenth.policy, half.policy);
-    assert_true(tenth.threshold == 0xf0ull << 48);
-    log_root(2, 3, 0x00900000u, tenth.policy, "dropped");
-    log_root(3, 4, 0x00f10000u, tenth.policy, "kept.too");
-    log_root(4, 5, 0x00900000u, 2047, "dropped"); /* a number that is none: what holds now */
-    flush();
-    assert_has(reader_line(transport, "kept"), "state=ot=th:8 ");
-    assert_has(reader_line(transport, "kept.too"), "state=ot=th:f ");
-    assert_null(reader_line(transport, "dropped"));
-    djp_tracestate_unref(half.state);
-    djp_tracestate_unref(tenth.state);
-}
-
-static void
-test_log_off(void **state)
-{
-    (void)state;
-    options.metrics_enabled = 1;
-    open_with(&options, 4096);
-    assert_int_equal(djp_load_acquire(&log_.control[DJP_OPLOG_ACTIVE]), DJP_OPLOG_TRACES | DJP_OPLOG_METRICS);
-    djp_sdk_set_enabled(sdk, 0);
-    assert_int_equal(djp_load_acquire(&log_.control[DJP_OPLOG_ACTIVE]), DJP_OPLOG_METRICS);
-    log_root(0, 1, 0xffffffu, 0, "none");
-    flush();
-    assert_int_equal(script_spans(transport, NULL), 0);
-    assert_true(dropped_off() == 1);
-    djp_sdk_set_enabled(sdk, 1);
-    djp_sdk_set_sample_ratio(sdk, 0);
-    assert_int_equal(djp_load_acquire(&log_.control[DJP_OPLOG_ACTIVE]),
-                     DJP_OPLOG_TRACES | DJP_OPLOG_METRICS | DJP_OPLOG_DROP_ALL);
-    djp_sdk_set_sample_ratio(sdk, 1);
-    begin(0, 2, 0, "seen");
-    writer_end(&log_, 0, 0);
-    flush();
-    assert_int_equal(script_spans(transport, "seen"), 1);
+    options.target_spans_per_second = 10;
+    options.slow_threshold_ns = 0;
+    open_sdk(NULL);
+    until_ratio(0, 0.1, 20);
+    assert_set_by("ratio_set_by", "target");
+    assert_int_equal(djp_sdk_set_sample_ratio(sdk, 0.7), 0);
+    assert_true(sampling("ratio") == 0.7);
+    assert_set_by("ratio_set_by", "program");
+    assert_int_equal(djp_sdk_set_sample_ratio(sdk, -1), 0);
+    assert_set_by("ratio_set_by", "target");
+    until_ratio(1, 1, 0);
+    assert_true(dropped_off() == 0);
 }
 
 /* ---- bounds and threads ---- */
@@ -590,10 +553,9 @@ main(void)
         SWITCH_TEST(test_file),
         SWITCH_TEST(test_other_files),
         SWITCH_TEST(test_file_with_worker),
-        SWITCH_TEST(test_log_decisions),
-        SWITCH_TEST(test_log_off),
         SWITCH_TEST(test_policies_are_bounded),
         SWITCH_TEST(test_threads),
+        SWITCH_TEST(test_target),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

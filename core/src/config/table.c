@@ -107,6 +107,16 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
                                      "File that switches a running process: lines `on`, `off`, `ratio=0.1`. Looked at "
                                      "once a second; see docs/rate-and-budget.md.",
                                  .sources = {{"DJP_TELEMETRY_SWITCH_FILE", DJP_FORM_TEXT}}},
+    [DJP_SETTING_TARGET_SPANS] = {TABLE_FIELD(target_spans_per_second), .form = DJP_FORM_SIZE, TABLE_RANGE(0, 1e9),
+                                  .standard = "0",
+                                  .doc =
+                                      "Spans a second that the process exports: the ratio is steered towards it, from "
+                                      "`sample_ratio`. 0: the ratio stays. See docs/rate-and-budget.md.",
+                                  .sources = {{"DJP_TELEMETRY_TARGET_SPANS_PER_SECOND", DJP_FORM_SIZE}}},
+    [DJP_SETTING_TARGET_BYTES] = {TABLE_FIELD(target_bytes_per_second), .form = DJP_FORM_SIZE, TABLE_RANGE(0, 1e12),
+                                  .standard = "0",
+                                  .doc = "The same in bytes on the wire. With both, the smaller one counts.",
+                                  .sources = {{"DJP_TELEMETRY_TARGET_BYTES_PER_SECOND", DJP_FORM_SIZE}}},
     [DJP_SETTING_SLOW_THRESHOLD] = {TABLE_FIELD(slow_threshold_ns), .form = DJP_FORM_SECONDS,
                                     TABLE_RANGE(0, TABLE_YEAR), .standard = "2",
                                     .doc =

@@ -16,6 +16,7 @@
 #include "export/encode.h"
 #include "export/scrape_listener.h"
 #include "export/transport.h"
+#include "pipeline/control.h"
 #include "pipeline/queue.h"
 #include "pipeline/switch.h"
 #include "trace/recorder.h"
@@ -91,6 +92,7 @@ struct djp_sdk {
 
     djp_export_stats stats;
     djp_switch toggle;
+    djp_control control;
 
     djp_mutex oplog_mutex; /* taken before all other locks */
     struct djp_oplog *oplogs; /* attached ones, a reference each; under oplog_mutex */

@@ -262,6 +262,7 @@ djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options, const djp
                                    &sdk->diag);
     }
     djp__switch_init(sdk);
+    djp__control_init(sdk);
     djp__sdk_fork_init(sdk);
     djp__sigterm_install(sdk);
     *out = sdk;

@@ -25,7 +25,7 @@ typedef struct switch_outcome {
 static switch_outcome
 switch_decide(const djp_switch *state)
 {
-    switch_outcome out = {1, DJP_RATIO_UNSAID, "configuration", "configuration"};
+    switch_outcome out = {1, state->aim, "configuration", state->aim < 0 ? "configuration" : "target"};
     const djp_switch_said *said[2] = {&state->program, &state->file};
     const char *const names[2] = {"program", "switch_file"};
     for (int i = 0; i < 2; i++) {
@@ -95,6 +95,29 @@ switch_finish(djp_sdk *sdk, int level)
     }
 }
 
+double
+djp__switch_ratio(djp_sdk *sdk)
+{
+    djp_switch *state = &sdk->toggle;
+    djp__mutex_lock(&state->mutex);
+    double ratio = djp_load_relaxed(&state->mute) ? 0 : state->ratio;
+    djp__mutex_unlock(&state->mutex);
+    return ratio;
+}
+
+void
+djp__switch_aim(djp_sdk *sdk, double ratio)
+{
+    djp_switch *state = &sdk->toggle;
+    djp__mutex_lock(&state->mutex);
+    if (ratio == state->aim) {
+        djp__mutex_unlock(&state->mutex);
+        return;
+    }
+    state->aim = ratio;
+    switch_finish(sdk, DJP_LOG_DEBUG);
+}
+
 int
 djp_sdk_set_enabled(djp_sdk *sdk, int enabled)
 {
@@ -122,7 +145,8 @@ djp_sdk_set_sample_ratio(djp_sdk *sdk, double ratio)
     state->program.ratio = ratio >= 0 ? ratio : DJP_RATIO_UNSAID;
     switch_finish(sdk, DJP_LOG_DEBUG);
     djp__mutex_lock(&state->mutex);
-    int holds = ratio >= 0 ? state->ratio == ratio : strcmp(state->ratio_by, "configuration") == 0;
+    int holds =
+        ratio >= 0 ? state->ratio == ratio : state->program.ratio < 0 && strcmp(state->ratio_by, "switch_file") != 0;
     djp__mutex_unlock(&state->mutex);
     return sdk->recorder && holds ? 0 : DJP_EUNSUPPORTED;
 }
@@ -265,6 +289,7 @@ djp__switch_init(djp_sdk *sdk)
     djp_switch *state = &sdk->toggle;
     const char *path = sdk->options.switch_file;
     state->program = state->file = (djp_switch_said){-1, DJP_RATIO_UNSAID};
+    state->aim = DJP_RATIO_UNSAID;
     state->enabled = 1;
     state->ratio = sdk->options.sample_ratio;
     state->enabled_by = state->ratio_by = "configuration";

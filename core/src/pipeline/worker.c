@@ -143,7 +143,7 @@ worker_poll(void *user)
     }
     uint64_t now = djp__clock_monotonic();
     worker_begin_terminate(sdk, now);
-    djp__switch_look(sdk, now);
+    djp__control_tick(sdk, now);
     if (djp_load_acquire(&sdk->toggle.mute)) {
         return 1; /* the request that is being sent must not leave either */
     }
@@ -205,7 +205,7 @@ worker_sleep(djp_sdk *sdk, uint64_t deadline, uint64_t now)
     if (sdk->terminate_deadline != 0) {
         deadline = worker_earlier(deadline, sdk->terminate_deadline);
     }
-    deadline = worker_earlier(deadline, sdk->toggle.look_next);
+    deadline = worker_earlier(deadline, djp__control_next(sdk));
     deadline = sdk->oplogs_left ? now : deadline;
     if (deadline > now) {
         djp__wake_wait(&sdk->wake, deadline);
@@ -237,7 +237,7 @@ worker_round(djp_sdk *sdk)
         djp__clock_anchor_refresh();
     }
     worker_begin_terminate(sdk, now);
-    djp__switch_look(sdk, now);
+    djp__control_tick(sdk, now);
     worker_collect(sdk, now);
     if (sdk->terminate_deadline != 0) {
         worker_end_terminate(sdk, now);
