@@ -144,6 +144,15 @@ our_child(void)
 }
 
 static void
+our_pair(void)
+{
+    parent = djp_span_start(recorder, "GET /orders/{id}", 16, NULL);
+    our_child();
+    djp_span_end(parent, 0);
+    djp_span_release(parent);
+}
+
+static void
 our_bare_span(void)
 {
     djp_span *span = djp_span_start(recorder, "GET /orders/{id}", 16, NULL);
@@ -217,8 +226,9 @@ smaller(double a, double b)
 }
 
 static void
-use_recorder(int always_on, double ratio)
+use_rules(int always_on, double ratio, const char *text)
 {
+    djp_keep_rule rules[DJP_KEEP_RULES_MAX];
     djp__recorder_free(recorder);
     djp_recorder_options options = {.ring_bytes = 1u << 20,
                                     .pending_bytes = 16u << 20,
@@ -232,11 +242,20 @@ use_recorder(int always_on, double ratio)
                                     .event_count_limit = 128,
                                     .link_count_limit = 128,
                                     .event_attribute_count_limit = 128,
-                                    .link_attribute_count_limit = 128};
+                                    .link_attribute_count_limit = 128,
+                                    .keep_rules = rules,
+                                    .pending_age_ns = 60000000000u};
+    options.keep_rule_count = djp_keep_rules_parse(rules, (djp_text){text, strlen(text)}, NULL, NULL);
     if (djp__recorder_new(&recorder, &options) != 0) {
         fputs("no memory for a recorder\n", stderr);
         exit(1);
     }
+}
+
+static void
+use_recorder(int always_on, double ratio)
+{
+    use_rules(always_on, ratio, "");
 }
 
 static void
@@ -287,6 +306,12 @@ main(void)
     djp_span_release(open_span);
     use_recorder(0, 0.0000001);
     report("ratio says no: span, 5 attributes, then dropped", measure(our_span), floor);
+    use_rules(0, 0.0000001, "attribute user.tier=gold; name charge*");
+    report("the same with two rules that it does not meet", measure(our_span), floor);
+    use_rules(0, 0.0000001, "attribute user.tier=gold; name charge*; route /reports/* > 30s; slowest 1%; rare 60s");
+    report("the same with a rule of each form", measure(our_span), floor);
+    use_recorder(0, 0.0000001);
+    report("the same: root and child, which waits", measure(our_pair), floor);
     use_recorder(0, 0.9999);
     report("ratio says yes: span, 5 attributes, to ring", measure(our_span), floor);
     djp__recorder_free(recorder);

@@ -175,7 +175,7 @@ static writer log_;
 static djp_options options;
 static int lent; /* the transport belongs to sdk */
 
-static void
+static inline void
 open_with(const djp_options *with, size_t units)
 {
     transport = script_new(NULL, NULL);
@@ -193,7 +193,7 @@ set_up(void **state)
     return 0;
 }
 
-static int
+static inline int
 tear_down(void **state)
 {
     (void)state;
@@ -212,7 +212,7 @@ tear_down(void **state)
     return 0;
 }
 
-static void
+static inline void
 flush(void)
 {
     writer_publish(&log_);
@@ -220,7 +220,7 @@ flush(void)
 }
 
 /* A root (number > 0) or a child, with everything else as usual. */
-static void
+static inline void
 begin(uint32_t slot, uint32_t number, uint32_t parent, const char *name)
 {
     writer_start start = {

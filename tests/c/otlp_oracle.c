@@ -182,7 +182,7 @@ oracle_links(oracle_span *out, rb_source *source, const rb_span *span)
 static const char *
 oracle_reason(const djp_span_record *header)
 {
-    static const char *const names[] = {NULL, "error", "slow", "parent", "ratio", NULL};
+    static const char *const names[] = {NULL, "error", "slow", "rule", "slowest", "rare", "parent", "ratio", NULL};
     return header->local_root ? names[header->reason] : NULL;
 }
 

@@ -271,7 +271,7 @@ rb_header_random(djp_span_record *header, rb_source *source)
     header->end_unix_ns = rb_time_random(source);
     header->threshold = rb_below(source, 2) == 0 ? DJP_THRESHOLD_NONE : rb_next(source) >> 8 >> rb_below(source, 57);
     header->local_root = (uint8_t)rb_below(source, 2);
-    header->reason = (uint8_t)rb_below(source, 6);
+    header->reason = (uint8_t)rb_below(source, DJP_REASON_ALWAYS + 1);
     header->scope = source->scopes[rb_below(source, 4)];
     header->dropped_attributes = rb_count_random(source);
     header->dropped_events = rb_count_random(source);

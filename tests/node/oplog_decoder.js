@@ -116,7 +116,8 @@ class Reader {
       name: this.symbol(this.view.getUint32(at + 40, true)),
       scope: this.symbol(this.view.getUint32(at + 44, true)),
       local: this.view.getUint32(at + 48, true),
-      parentFlags: this.view.getUint32(at + 52, true),
+      parentFlags: this.view.getUint16(at + 52, true),
+      policy: this.view.getUint16(at + 54, true),
       reused: this.open.has(base.slot),
     };
     if (flags & 1) result.state = this.sized(cursor);

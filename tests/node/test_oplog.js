@@ -14,7 +14,10 @@ const ALWAYS_ON = 4;
 const HEAD_ONLY = 16;
 
 /** The library on a memory of its own: {control, reader, calls, startSpan, ...}. onDrain stands for the core that helps. */
-function load(units, { active = TRACES | METRICS | ALWAYS_ON, position = 0, onDrain = () => false } = {}) {
+function load(
+  units,
+  { active = TRACES | METRICS | ALWAYS_ON, position = 0, head = [1, 0, 0], onDrain = () => false } = {},
+) {
   const memory = new ArrayBuffer(256 + units * 8);
   const control = new Int32Array(memory, 0, 64);
   const calls = { wake: 0, drain: 0 };
@@ -27,7 +30,7 @@ function load(units, { active = TRACES | METRICS | ALWAYS_ON, position = 0, onDr
     logWake: () => calls.wake++,
     logDrain: (count) => (calls.drain++, onDrain(count)),
     logRandom: (words) => require('node:crypto').randomFillSync(words),
-    logRootState: () => 'ot=th:8',
+    logHead: (words) => (words.set(head), head[1] === 0 ? '' : 'ot=th:8'),
     logContext: () => null,
   };
   for (const file of Object.keys(require.cache)) if (file.startsWith(LIB)) delete require.cache[file];
@@ -281,8 +284,8 @@ test('requests without spans are counted alone', () => {
 });
 
 test('what the head does not sample writes nothing without tail rules', () => {
-  const { startSpan, startRequest, endRequest, control, reader } = load(1024, { active: TRACES | METRICS | HEAD_ONLY });
-  control[33] = 1 << 24; // a threshold that no trace reaches
+  const head = [1, 1 << 24, 0]; // a threshold that no trace reaches
+  const { startSpan, startRequest, endRequest, reader } = load(1024, { active: TRACES | METRICS | HEAD_ONLY, head });
   const span = startSpan('s', { a: 1 });
   assert.deepStrictEqual([span.isRecording(), span.traceFlags], [false, 2]);
   startSpan('child', null, { parent: span }).end();
@@ -296,6 +299,24 @@ test('what the head does not sample writes nothing without tail rules', () => {
       .map((one) => [one.op, one.slot]),
     [['HTTP_END', 0x7fff]],
   );
+});
+
+test('how roots are decided is asked again when it changed, and told with each root', () => {
+  const head = [7, 1 << 24, 0];
+  const { startSpan, control, reader } = load(1024, { active: TRACES | METRICS, head });
+  const policies = () => of(reader.read(), 'START').map((one) => one.policy);
+  const begin = (name) => {
+    const span = startSpan(name);
+    span.end();
+    return span;
+  };
+  const before = begin('before');
+  assert.deepStrictEqual([before.traceFlags, before.traceState, policies()], [2, '', [7]]);
+  head.splice(0, 3, 9, 0, 1);
+  assert.strictEqual(begin('unaware').traceFlags, 2);
+  control[33]++;
+  const after = begin('after');
+  assert.deepStrictEqual([after.traceFlags, after.traceState, policies()], [3, '', [7, 9]]);
 });
 
 test('names and keys without number do not use up each other', () => {

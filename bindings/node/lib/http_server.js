@@ -12,6 +12,7 @@ const {
   METRICS,
   REMOTE,
   TRACES,
+  adoptPolicy,
   found,
   isIdle,
   newRoot,
@@ -42,6 +43,7 @@ function baggageOf(header) {
 
 function startBelow(active, states, header, baggage) {
   renewIfNew();
+  adoptPolicy(found[8]);
   const flags = (found[6] & RANDOM) | (found[7] & SAMPLED);
   const state = states === '' ? '' : states[1];
   const r = log.randomWords(2);
@@ -69,7 +71,7 @@ function startBelow(active, states, header, baggage) {
 function startTraced(active, traceparent, tracestate, baggage, header) {
   const states = traceparent === undefined ? null : native.logContext(traceparent, tracestate, found);
   if (states !== null) return startBelow(active, states, header, baggage);
-  const span = newRoot(active, baggage);
+  const span = newRoot(baggage);
   if (!isIdle(active, span.flags)) log.start(span, 'http.server', header, null, 0);
   return span;
 }

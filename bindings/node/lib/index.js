@@ -2,7 +2,7 @@
 // The package's surface.
 
 const loader = require('./loader.js');
-const { flush, init, shutdown, telemetryStatus, beforeFlush } = require('./runtime.js');
+const { flush, init, setEnabled, setSampleRatio, shutdown, telemetryStatus, beforeFlush } = require('./runtime.js');
 const { publish } = require('./oplog.js');
 const { startSpan } = require('./start.js');
 const { Tracer, getCurrentSpan, getTracer, traced, withSpan } = require('./tracer.js');
@@ -32,6 +32,8 @@ module.exports = {
   init,
   shutdown,
   flush,
+  setEnabled,
+  setSampleRatio,
   telemetryStatus,
   startSpan,
   withSpan,

@@ -6,6 +6,8 @@ export const {
   init,
   shutdown,
   flush,
+  setEnabled,
+  setSampleRatio,
   telemetryStatus,
   startSpan,
   withSpan,

@@ -26,6 +26,8 @@ module.exports = {
   sdkStatus: none,
   sdkEpoch: zero,
   sdkTakeExported: none,
+  sdkSetEnabled: no,
+  sdkSetSampleRatio: no,
   sdkFlush: () => Promise.resolve(true),
   sdkFlushSync: () => true,
   sdkStop: () => Promise.resolve(null),

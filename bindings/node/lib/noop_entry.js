@@ -110,6 +110,8 @@ module.exports = {
   init: nothing,
   shutdown: () => Promise.resolve(true),
   flush: () => Promise.resolve(true),
+  setEnabled: () => false,
+  setSampleRatio: () => false,
   telemetryStatus: () => ({ enabled: false, backend: 'noop', impl: 'noop', impl_reason: REASON }),
   startSpan: () => INVALID,
   withSpan,

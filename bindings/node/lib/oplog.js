@@ -254,6 +254,13 @@ function start(span, name, header, parent, scope) {
   return true;
 }
 
+let policy = 0; // number of the policy by which roots are decided now, << 16
+
+/** Sets the number that local roots carry: by what the writer decided about them. */
+function setPolicy(number) {
+  policy = number << 16;
+}
+
 /** The stores of a start behind its time; `more` bytes of payload follow. */
 function startWords(span, header, parent, symbol, scope, more) {
   const slot = freeCount > 0 ? free[--freeCount] : fresh++;
@@ -278,11 +285,11 @@ function startWords(span, header, parent, symbol, scope, more) {
   if (parent !== null) {
     words[w + 10] = parent.s0;
     words[w + 11] = parent.s1;
-    words[w + 15] = parent.flags;
+    words[w + 15] = parent.flags | policy;
   } else {
     words[w + 10] = 0;
     words[w + 11] = 0;
-    words[w + 15] = 0;
+    words[w + 15] = policy;
   }
   words[w + 12] = symbol;
   words[w + 13] = scope;
@@ -569,6 +576,7 @@ module.exports = {
   publish,
   random,
   randomWords,
+  setPolicy,
   setTextLimit,
   stamp,
   start,

@@ -204,6 +204,44 @@ async function flush(ms) {
   }
 }
 
+// ---- switch ---------------------------------------------------------------------------------------------------
+
+/**
+ * Switches the recording of spans off and on again, without a restart. While it is off, spans are no-ops and nothing leaves the
+ * process, not even what waits; metrics go on.
+ * @param {boolean} enabled
+ * @returns {boolean} whether that holds now: not when telemetry is off by configuration, or the switch file says otherwise
+ */
+function setEnabled(enabled) {
+  try {
+    callAll(state.before);
+    return impl.sdkSetEnabled(enabled ? 1 : 0);
+  } catch (error) {
+    complain('Telemetry could not be switched', error);
+    return false;
+  }
+}
+
+/**
+ * Changes the part of the traces that is kept by chance; null is the configured one again. With 0 nothing leaves the process,
+ * errors neither.
+ * @param {number|null} ratio 0 to 1
+ * @returns {boolean} whether it holds now, as for setEnabled()
+ */
+function setSampleRatio(ratio) {
+  try {
+    if (ratio !== null && !(typeof ratio === 'number' && ratio >= 0 && ratio <= 1)) {
+      warnOnce('The ratio was not changed: it must be a number from 0 to 1, or null for the configured one');
+      return false;
+    }
+    callAll(state.before);
+    return impl.sdkSetSampleRatio(ratio === null ? -1 : ratio);
+  } catch (error) {
+    complain('The ratio could not be changed', error);
+    return false;
+  }
+}
+
 // ---- state ----------------------------------------------------------------------------------------------------
 
 function statusBody() {
@@ -248,4 +286,15 @@ function beforeFlush(hook) {
   state.before.push(hook);
 }
 
-module.exports = { beforeFlush, flush, init, onChange, settings, shutdown, telemetryStatus, warnOnce };
+module.exports = {
+  beforeFlush,
+  flush,
+  init,
+  onChange,
+  setEnabled,
+  setSampleRatio,
+  settings,
+  shutdown,
+  telemetryStatus,
+  warnOnce,
+};

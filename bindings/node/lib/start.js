@@ -10,11 +10,9 @@ const { unixTime } = require('./time.js');
 const { control, random } = log;
 const ACTIVE = log.WORD.ACTIVE;
 const EPOCH = log.WORD.EPOCH;
-const HIGH = log.WORD.THRESHOLD_HIGH;
-const LOW = log.WORD.THRESHOLD_LOW;
+const HEAD = log.WORD.HEAD;
 const TRACES = 1;
 const METRICS = 2;
-const ALWAYS_ON = 4;
 const DROP_ALL = 8;
 const HEAD_ONLY = 16;
 const REMOTE = 8 << 24;
@@ -30,6 +28,8 @@ const KIND_WORDS = new Map([
 const RECENT = 1 << 30;
 
 let epoch = -1;
+let head = -1; // the changes of the head decision that are known
+const roots = new Int32Array(3); // how roots are decided: policy, threshold high and low
 let rootState = ''; // tracestate of sampled roots
 let lastLocal = 0; // number of the latest local trace
 let oldestLocal = 1; // those before it are unknown to the core
@@ -39,11 +39,26 @@ function renew() {
   epoch = control[EPOCH];
   oldestLocal = (lastLocal + 1) | 0;
   log.setTextLimit(control[log.WORD.VALUE_LIMIT]);
+}
+
+/** Roots are decided otherwise from now on. */
+function renewHead() {
+  if (control[EPOCH] !== epoch) renew();
+  head = Atomics.load(control, HEAD); // before the look, so that a later change is noticed
   try {
-    rootState = (native !== null && native.logRootState()) || '';
+    rootState = (native !== null && native.logHead(roots)) || '';
   } catch {
     rootState = '';
   }
+  log.setPolicy(roots[0]);
+}
+
+/** The core decided below a remote parent by that policy: so must the start that says so. */
+function adoptPolicy(number) {
+  if (number === roots[0]) return;
+  log.setPolicy(number);
+  roots[0] = number;
+  head = ~Atomics.load(control, HEAD); // the next root asks again
 }
 
 function nextLocal() {
@@ -54,11 +69,9 @@ function nextLocal() {
 }
 
 /** The head decision for a trace that begins here; as core/src/trace/sampler.h takes it. */
-function headSamples(active, t2, t3) {
-  if ((active & DROP_ALL) !== 0) return false;
-  if ((active & ALWAYS_ON) !== 0) return true;
+function headSamples(t2, t3) {
   const high = t2 & 0xffffff;
-  return high > control[HIGH] || (high === control[HIGH] && t3 >>> 0 >= control[LOW] >>> 0);
+  return high > roots[1] || (high === roots[1] && t3 >>> 0 >= roots[2] >>> 0);
 }
 
 /** Whether a span leaves nothing behind, so that its writing can be spared. */
@@ -67,13 +80,13 @@ function isIdle(active, flags) {
 }
 
 /** A new trace. header: kind << 16 | flags << 24. */
-function newRoot(active, baggage) {
-  if (control[EPOCH] !== epoch) renew();
+function newRoot(baggage) {
+  if (control[HEAD] !== head) renewHead();
   const r = log.randomWords(6);
   const t2 = random[r + 2];
   const t3 = random[r + 3];
-  const sampled = headSamples(active, t2, t3);
-  const state = sampled && (active & ALWAYS_ON) === 0 ? rootState : '';
+  const sampled = headSamples(t2, t3);
+  const state = sampled ? rootState : '';
   return new Span(
     random[r],
     random[r + 1],
@@ -89,7 +102,7 @@ function newRoot(active, baggage) {
 }
 
 function startRoot(active, name, header, scope, baggage) {
-  const span = newRoot(active, baggage);
+  const span = newRoot(baggage);
   if (!isIdle(active, span.flags)) log.start(span, name, header | IS_ROOT, null, scope);
   return span;
 }
@@ -121,7 +134,7 @@ function startChild(active, name, header, scope, parent, baggage) {
   return span;
 }
 
-const found = new Int32Array(8);
+const found = new Int32Array(9);
 
 /** The core's decision for a local root below `parent`: [flags, tracestate]. */
 function decideBelow(parent) {
@@ -133,6 +146,7 @@ function decideBelow(parent) {
       found,
     );
     if (states !== null) {
+      adoptPolicy(found[8]);
       return [(parent.flags & RANDOM) | (found[7] & SAMPLED), states === '' ? '' : states[1]];
     }
   } catch {
@@ -143,7 +157,7 @@ function decideBelow(parent) {
 
 /** A local root below a span that is not known here: of another process, or of telemetry that was shut down. */
 function startStranger(active, name, header, scope, parent, baggage, unix, before) {
-  if (control[EPOCH] !== epoch) renew();
+  if (control[HEAD] !== head) renewHead();
   const [flags, state] = decideBelow(parent);
   const r = log.randomWords(2);
   const span = new Span(
@@ -171,7 +185,7 @@ function startTimed(active, name, header, scope, parent, baggage, unix, before) 
   if (parent !== null && (parent.local === 0 || ((parent.local - oldestLocal) | 0) < 0)) {
     return startStranger(active, name, header, scope, parent, baggage, unix, before);
   }
-  const span = parent === null ? newRoot(active, baggage) : newChild(parent, baggage);
+  const span = parent === null ? newRoot(baggage) : newChild(parent, baggage);
   const full = parent === null ? header | IS_ROOT : header;
   if (!isIdle(active, span.flags)) log.startFull(span, name, full, parent, scope, '', unix, before);
   return span;
@@ -293,11 +307,12 @@ module.exports = {
   TRACES,
   REMOTE,
   IS_ROOT,
+  adoptPolicy,
   found,
   isIdle,
   nextLocal,
   newRoot,
-  renewIfNew: () => control[EPOCH] !== epoch && renew(),
+  renewIfNew: () => control[HEAD] !== head && renewHead(),
   startAgo,
   startScoped,
   startSpan,

@@ -159,15 +159,25 @@ log_random(napi_env env, napi_callback_info info)
     return NULL;
 }
 
-/* logRootState(): the tracestate of sampled roots, '' for none. */
+/* logHead(words): how roots are decided: words get the policy's number and the threshold's upper 25 and lower 32 bits; returns the
+ * tracestate of sampled roots, '' for none. */
 static napi_value
-log_root_state(napi_env env, napi_callback_info info)
+log_head(napi_env env, napi_callback_info info)
 {
-    (void)info;
+    napi_value given[1];
+    djp_oplog_roots roots = {0};
     djp_oplog *log = log_of(env);
-    djp_tracestate *state = log == NULL ? NULL : djp_oplog_root_state(log);
-    napi_value result = djp_node_string(env, djp_tracestate_text(state));
-    djp_tracestate_unref(state);
+    if (log == NULL || !djp_node_arguments(env, info, given, 1))
+        return djp_node_null(env);
+    int32_t *words = djp_node_words(env, given[0], 3);
+    if (words == NULL)
+        return djp_node_null(env);
+    djp_oplog_head(&roots, log);
+    words[0] = (int32_t)roots.policy;
+    words[1] = (int32_t)(roots.threshold >> 32);
+    words[2] = (int32_t)(uint32_t)roots.threshold;
+    napi_value result = djp_node_string(env, djp_tracestate_text(roots.state));
+    djp_tracestate_unref(roots.state);
     return result;
 }
 
@@ -187,7 +197,7 @@ log_states(napi_env env, djp_text incoming, djp_text outgoing)
 }
 
 /* logContext(traceparent, tracestate, words): null without a remote context; else '' or [state that came, state to propagate], and
- * words hold trace id (4), span id (2), the parent's flags, and 1 when the local root is sampled. */
+ * words hold trace id (4), span id (2), the parent's flags, 1 when the local root is sampled, and the policy's number. */
 static napi_value
 log_context(napi_env env, napi_callback_info info)
 {
@@ -197,14 +207,16 @@ log_context(napi_env env, napi_callback_info info)
     if (!djp_node_arguments(env, info, given, 3) || !djp_node_context_read(&context, env, given[0], given[1]))
         return djp_node_null(env);
     /* Only now: the getter of an element may have taken the words away. */
-    int32_t *words = djp_node_words(env, given[2], 8);
+    int32_t *words = djp_node_words(env, given[2], 9);
     djp_oplog *log = log_of(env);
     if (words == NULL || log == NULL) {
         djp_span_context_clear(&context);
         return djp_node_null(env);
     }
     djp_node_context_to_words(words, &context);
-    words[7] = djp_oplog_decide(log, &outgoing, &context);
+    int decision = djp_oplog_decide(log, &outgoing, &context);
+    words[7] = decision & 0xffff;
+    words[8] = decision >> 16;
     napi_value result = log_states(env, djp_tracestate_text(context.state), djp_tracestate_text(outgoing));
     djp_tracestate_unref(outgoing);
     djp_span_context_clear(&context);
@@ -215,9 +227,8 @@ void
 djp_node_log_exports(napi_env env, napi_value exports)
 {
     static const djp_node_function functions[] = {
-        {"logOpen", log_open_new},        {"logWake", log_wake},
-        {"logDrain", log_drain},          {"logRandom", log_random},
-        {"logRootState", log_root_state}, {"logContext", log_context},
+        {"logOpen", log_open_new}, {"logWake", log_wake}, {"logDrain", log_drain},
+        {"logRandom", log_random}, {"logHead", log_head}, {"logContext", log_context},
     };
     DJP_NODE_FUNCTIONS(env, exports, functions);
 }

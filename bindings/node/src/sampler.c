@@ -18,7 +18,7 @@ sampler_decide_many(napi_env env, napi_callback_info info)
                ids_size % 16 == 0 && out_size >= ids_size / 16 && sdk != NULL && sdk->recorder != NULL;
     for (size_t i = 0; good && i < ids_size / 16; i++) {
         djp_head head;
-        djp__sampler_decide_root(&head, &sdk->recorder->options, ids + i * 16, NULL);
+        djp__sampler_decide_root(&head, djp__recorder_policy(sdk->recorder, 0), ids + i * 16);
         out[i] = head.sampled != 0;
     }
     djp_node_sdk_release(sdk);

@@ -276,12 +276,45 @@ sdk_take_exported(napi_env env, napi_callback_info info)
     return list;
 }
 
+/* sdkSetEnabled(1 or 0): whether that holds now. */
+static napi_value
+sdk_set_enabled(napi_env env, napi_callback_info info)
+{
+    napi_value given[1];
+    if (!djp_node_arguments(env, info, given, 1))
+        return NULL;
+    djp_node_sdk *active = djp_node_sdk_acquire();
+    int holds = active != NULL && djp_sdk_set_enabled(active->sdk, djp_node_int(env, given[0], 0)) == 0;
+    djp_node_sdk_release(active);
+    return djp_node_boolean(env, holds);
+}
+
+/* sdkSetSampleRatio(ratio): below 0 is the configured one; whether it holds now. */
+static napi_value
+sdk_set_sample_ratio(napi_env env, napi_callback_info info)
+{
+    napi_value given[1];
+    if (!djp_node_arguments(env, info, given, 1))
+        return NULL;
+    djp_node_sdk *active = djp_node_sdk_acquire();
+    double ratio = djp_node_number(env, given[0], 2);
+    int holds = active != NULL && djp_sdk_set_sample_ratio(active->sdk, ratio) == 0;
+    djp_node_sdk_release(active);
+    return djp_node_boolean(env, holds);
+}
+
 void
 djp_node_sdk_exports(napi_env env, napi_value exports)
 {
     static const djp_node_function functions[] = {
-        {"sdkKeywords", sdk_keywords}, {"sdkStart", sdk_start}, {"sdkResolve", sdk_resolve_only},
-        {"sdkStatus", sdk_status},     {"sdkEpoch", sdk_epoch}, {"sdkTakeExported", sdk_take_exported},
+        {"sdkKeywords", sdk_keywords},
+        {"sdkStart", sdk_start},
+        {"sdkResolve", sdk_resolve_only},
+        {"sdkStatus", sdk_status},
+        {"sdkEpoch", sdk_epoch},
+        {"sdkTakeExported", sdk_take_exported},
+        {"sdkSetEnabled", sdk_set_enabled},
+        {"sdkSetSampleRatio", sdk_set_sample_ratio},
     };
     DJP_NODE_FUNCTIONS(env, exports, functions);
 }

@@ -258,6 +258,27 @@ def flush(timeout: Optional[float] = None) -> bool:
         return False
 
 
+def set_enabled(enabled: bool) -> bool:
+    """Switches the recording of spans off and on again, without a restart. While it is off, start_span() gives no-op
+    spans and nothing leaves the process, not even what waits; metrics go on. True when that holds now: not when
+    telemetry is off by configuration, or when the switch file says otherwise."""
+    try:
+        return bool(impl.sdk_set_enabled(bool(enabled)))
+    except Exception as error:
+        warn_once(f"Telemetry could not be switched: {type(error).__name__}: {error}")
+        return False
+
+
+def set_sample_ratio(ratio: Optional[float]) -> bool:
+    """Changes the part of the traces that is kept by chance, 0 to 1; None is the configured one again. With 0 nothing
+    leaves the process, errors neither. True when that holds now, as for set_enabled()."""
+    try:
+        return bool(impl.sdk_set_sample_ratio(ratio))
+    except Exception as error:
+        warn_once(f"The ratio could not be changed: {type(error).__name__}: {error}")
+        return False
+
+
 def telemetry_status() -> dict[str, Any]:
     """The honest state: what is on, each effective setting and where it came from, what was exported and what was
     lost and why."""

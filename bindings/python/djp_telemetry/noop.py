@@ -351,6 +351,14 @@ def sdk_status() -> None:
     return None
 
 
+def sdk_set_enabled(enabled: bool, /) -> bool:
+    return False
+
+
+def sdk_set_sample_ratio(ratio: Optional[float], /) -> bool:
+    return False
+
+
 def sdk_take_exported() -> None:
     return None
 

@@ -275,6 +275,43 @@ sdk_guard_sigterm(PyObject *Py_UNUSED(module), PyObject *handler)
     return PyBool_FromLong(good);
 }
 
+/* sdk_set_enabled(enabled): whether that holds now. */
+static PyObject *
+sdk_set_enabled(PyObject *module, PyObject *enabled)
+{
+    djp_py_sdk *self = djp_py_state_of(module)->sdk;
+    int wanted = PyObject_IsTrue(enabled), error;
+    if (wanted < 0)
+        return NULL;
+    if (self == NULL)
+        Py_RETURN_FALSE;
+    Py_INCREF(self);
+    Py_BEGIN_ALLOW_THREADS error = djp_sdk_set_enabled(self->sdk, wanted);
+    Py_END_ALLOW_THREADS Py_DECREF(self);
+    return PyBool_FromLong(error == 0);
+}
+
+/* sdk_set_sample_ratio(ratio): None for the configured one; whether it holds now. */
+static PyObject *
+sdk_set_sample_ratio(PyObject *module, PyObject *ratio)
+{
+    djp_py_sdk *self = djp_py_state_of(module)->sdk;
+    double wanted = ratio == Py_None ? -1.0 : PyFloat_AsDouble(ratio);
+    if (PyErr_Occurred())
+        return NULL;
+    if (ratio != Py_None && !(wanted >= 0 && wanted <= 1)) {
+        PyErr_SetString(PyExc_ValueError, "the ratio must be from 0 to 1");
+        return NULL;
+    }
+    if (self == NULL)
+        Py_RETURN_FALSE;
+    int error;
+    Py_INCREF(self);
+    Py_BEGIN_ALLOW_THREADS error = djp_sdk_set_sample_ratio(self->sdk, wanted);
+    Py_END_ALLOW_THREADS Py_DECREF(self);
+    return PyBool_FromLong(error == 0);
+}
+
 static PyMethodDef sdk_functions[] = {
     {"sdk_start", sdk_start, METH_VARARGS,
      "sdk_start($module, options, environ, service_name, warn, /)\n--\n\nResolves the settings and starts what they "
@@ -282,6 +319,10 @@ static PyMethodDef sdk_functions[] = {
     {"sdk_stop", sdk_stop, METH_O, "sdk_stop($module, timeout, /)\n--\n\nEnds what is active."},
     {"sdk_flush", sdk_flush, METH_O, "sdk_flush($module, timeout, /)\n--\n\nSends what has ended so far."},
     {"sdk_status", sdk_status, METH_NOARGS, "sdk_status($module, /)\n--\n\nThe state as JSON text."},
+    {"sdk_set_enabled", sdk_set_enabled, METH_O,
+     "sdk_set_enabled($module, enabled, /)\n--\n\nSwitches the recording of spans."},
+    {"sdk_set_sample_ratio", sdk_set_sample_ratio, METH_O,
+     "sdk_set_sample_ratio($module, ratio, /)\n--\n\nChanges the ratio; None: as configured."},
     {"sdk_take_exported", sdk_take_exported, METH_NOARGS,
      "sdk_take_exported($module, /)\n--\n\nWhat the memory exporter holds."},
     {"sdk_guard_sigterm", sdk_guard_sigterm, METH_O,

@@ -52,8 +52,12 @@ typedef struct djp_options {
     int parent_based;
     double sample_ratio; /* 0..1; explicit 0 means that nothing leaves the process */
     int sample_ratio_explicit; /* 1 with a ratio of 0: nothing leaves the process */
+    char *switch_file; /* "": none is watched */
+    uint64_t target_spans_per_second; /* the ratio is steered towards these; 0: no such target */
+    uint64_t target_bytes_per_second;
     uint64_t slow_threshold_ns; /* 0: the slow rule is off */
     int keep_errors;
+    char *keep_rules; /* "" when none; as djp_keep_rules_parse reads it */
     /* OTLP for traces */
     djp_protocol protocol;
     char *endpoint; /* complete URL for HTTP (with path), scheme://host:port for gRPC */
@@ -76,6 +80,7 @@ typedef struct djp_options {
     uint64_t max_batch_spans; /* spans in one request at most */
     uint64_t shutdown_timeout_ns; /* used by exit hooks; 1 s by default */
     uint64_t pending_bytes; /* memory for local traces that are not decided yet */
+    uint64_t pending_age_ns; /* a root that is open for longer is not waited for; 0: no limit */
     /* span limits; UINT32_MAX means no limit */
     uint32_t attribute_count_limit;
     uint32_t attribute_value_length_limit; /* characters for text, bytes for bytes */

@@ -36,8 +36,7 @@ typedef enum djp_oplog_word {
     DJP_OPLOG_CONSUMED = 16, /* C: position before which everything was replayed */
     DJP_OPLOG_ASLEEP = 17, /* C sets 1, W sets 0: nobody looks until djp_oplog_wake */
     DJP_OPLOG_ACTIVE = 32, /* C: DJP_OPLOG_* flags below; 0: record nothing */
-    DJP_OPLOG_THRESHOLD_HIGH = 33, /* C: upper 24 of the 56 bits of the head threshold for roots */
-    DJP_OPLOG_THRESHOLD_LOW = 34, /* C: lower 32 bits */
+    DJP_OPLOG_HEAD = 33, /* C: counts changes of how roots are decided: then the writer asks djp_oplog_head again */
     DJP_OPLOG_VALUE_LIMIT = 35, /* C: characters of one text; -1: none */
     DJP_OPLOG_EPOCH = 36 /* C: counts attachments; what was opened under another epoch is gone */
 } djp_oplog_word;
@@ -58,7 +57,8 @@ typedef enum djp_op {
     DJP_OP_PAD = 0,
     DJP_OP_DEFINE = 1, /* word 1: symbol; payload: text. A symbol is defined once */
     /* word 1: slot | kind (djp_kind) << 16 | DJP_OP_START_* << 24. Payload: mono, trace id (16), span id (8), parent id (8; 0: none),
-     * then words: name symbol, scope symbol (the text is name, or name U+001F version), local trace number, parent's flags; behind these with
+     * then words: name symbol, scope symbol (the text is name, or name U+001F version), local trace number, parent's flags | policy << 16 (for a local
+     * root: by which it was decided, djp_oplog_head; 0: the one in force at the replay); behind these with
      * START_STATE the parent's tracestate as words {bytes, 0} + text filled up to 8, then with START_NAME the name the same way,
      * then with START_TIME the explicit start, Unix nanoseconds (64 bits). */
     DJP_OP_START = 2,
@@ -126,12 +126,18 @@ void djp_oplog_wake(djp_oplog *log);
 /* Replays at most `units` here and now (0: all that is published), unless another thread does so. Returns 1 when units were freed.
  * For a writer that finds no room. Any thread. */
 int djp_oplog_drain(djp_oplog *log, size_t units);
-/* The tracestate that sampled roots without a parent propagate: a counted reference that the caller owns, or NULL. */
-djp_tracestate *djp_oplog_root_state(djp_oplog *log);
+/* How roots without a parent are decided now: sampled iff the last 56 bits of the trace id >= threshold (2^56: never). */
+typedef struct djp_oplog_roots {
+    uint64_t threshold;
+    uint32_t policy; /* its number, for START */
+    djp_tracestate *state; /* that sampled roots propagate: a counted reference that the caller owns, or NULL */
+} djp_oplog_roots;
+void djp_oplog_head(djp_oplog_roots *out, djp_oplog *log);
 /* Fills words with random numbers for ids, none of them 0. Any thread; no system call after the first. */
 void djp_oplog_random(uint32_t *words, size_t count);
 /* The head decision that the core will take for a root below a remote parent (borrowed), for the flags and the tracestate to
- * propagate. Returns DJP_FLAG_SAMPLED or 0; *state gets a counted reference that the caller owns, or NULL. */
+ * propagate. Returns DJP_FLAG_SAMPLED or 0, and the number of the policy it was decided by << 16; *state gets a counted reference that
+ * the caller owns, or NULL. */
 int djp_oplog_decide(djp_oplog *log, djp_tracestate **state, const djp_span_context *parent);
 
 #ifdef __cplusplus

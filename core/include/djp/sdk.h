@@ -45,6 +45,14 @@ int djp_sdk_flush(djp_sdk *sdk, uint64_t timeout_ns);
  * returns DJP_ESHUTDOWN. */
 int djp_sdk_shutdown(djp_sdk *sdk, uint64_t timeout_ns);
 
+/* Turns the recording of spans off and on again. While it is off, starts give NULL and nothing leaves, not even what waits; metrics go
+ * on. Returns 0 when that holds now, DJP_EUNSUPPORTED when it does not: traces are off by configuration, or the switch file says
+ * otherwise. Any thread. */
+int djp_sdk_set_enabled(djp_sdk *sdk, int enabled);
+/* The part of the traces that begin here which the head samples, 0 .. 1; below 0: as configured. 0: nothing leaves, errors neither.
+ * Returns as above, DJP_EINVAL for NaN and above 1. An SDK that was configured to let nothing out stays so. Any thread. */
+int djp_sdk_set_sample_ratio(djp_sdk *sdk, double ratio);
+
 /* The honest state as JSON text (keys in docs/threads-and-fork.md): enabled, backend, effective settings with their sources, worker,
  * spans started/ended/kept/exported/dropped by reason, ring fill, export attempts/failures/latency, last error. The caller frees
  * with djp_text_free. Any thread. */

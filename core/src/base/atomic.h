@@ -28,6 +28,8 @@
 #define djp_load_seq_cst(p) atomic_load_explicit((p), memory_order_seq_cst)
 #define djp_store_seq_cst(p, v) atomic_store_explicit((p), (v), memory_order_seq_cst)
 #define djp_add_seq_cst(p, v) atomic_fetch_add_explicit((p), (v), memory_order_seq_cst)
+#define djp_or_seq_cst(p, v) atomic_fetch_or_explicit((p), (v), memory_order_seq_cst)
+#define djp_and_seq_cst(p, v) atomic_fetch_and_explicit((p), (v), memory_order_seq_cst)
 #define djp_swap_seq_cst(p, v) atomic_exchange_explicit((p), (v), memory_order_seq_cst)
 #define djp_cas_weak_seq_cst(p, expected, v) \
     atomic_compare_exchange_weak_explicit((p), (expected), (v), memory_order_seq_cst, memory_order_relaxed)

@@ -20,8 +20,12 @@
     X(SAMPLER, "sampler")                                           \
     X(PARENT_BASED, "parent_based")                                 \
     X(SAMPLE_RATIO, "sample_ratio")                                 \
+    X(SWITCH_FILE, "switch_file")                                   \
+    X(TARGET_SPANS, "target_spans_per_second")                      \
+    X(TARGET_BYTES, "target_bytes_per_second")                      \
     X(SLOW_THRESHOLD, "slow_threshold")                             \
     X(KEEP_ERRORS, "keep_errors")                                   \
+    X(KEEP_RULES, "keep_rules")                                     \
     X(ENDPOINT, "endpoint")                                         \
     X(PROTOCOL, "protocol")                                         \
     X(HEADERS, "headers")                                           \
@@ -42,6 +46,7 @@
     X(MAX_BATCH_SPANS, "max_batch_spans")                           \
     X(SHUTDOWN_TIMEOUT, "shutdown_timeout")                         \
     X(PENDING_BYTES, "pending_bytes")                               \
+    X(PENDING_AGE, "pending_age")                                   \
     X(ATTRIBUTE_COUNT_LIMIT, "attribute_count_limit")               \
     X(ATTRIBUTE_VALUE_LENGTH_LIMIT, "attribute_value_length_limit") \
     X(EVENT_COUNT_LIMIT, "event_count_limit")                       \
@@ -190,6 +195,7 @@ void djp__config_rule_headers(djp_config_state *state);
 void djp__config_rule_sampler(djp_config_state *state);
 void djp__config_rule_metrics(djp_config_state *state);
 void djp__config_rule_lists(djp_config_state *state);
+void djp__config_rule_keep_rules(djp_config_state *state);
 
 /* Fills out->report_json. */
 void djp__config_report(djp_config_state *state);

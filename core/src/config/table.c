@@ -102,6 +102,21 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
          .sources = {{"OTEL_TRACES_SAMPLER_ARG", DJP_FORM_RATIO},
                      {"OTEL_TRACE_SAMPLE", DJP_FORM_RATIO},
                      {"TRACES_SAMPLE_RATE", DJP_FORM_RATIO}}},
+    [DJP_SETTING_SWITCH_FILE] = {TABLE_TEXT(switch_file), .standard = "",
+                                 .doc =
+                                     "File that switches a running process: lines `on`, `off`, `ratio=0.1`. Looked at "
+                                     "once a second; see docs/rate-and-budget.md.",
+                                 .sources = {{"DJP_TELEMETRY_SWITCH_FILE", DJP_FORM_TEXT}}},
+    [DJP_SETTING_TARGET_SPANS] = {TABLE_FIELD(target_spans_per_second), .form = DJP_FORM_SIZE, TABLE_RANGE(0, 1e9),
+                                  .standard = "0",
+                                  .doc =
+                                      "Spans a second that the process exports: the ratio is steered towards it, from "
+                                      "`sample_ratio`. 0: the ratio stays. See docs/rate-and-budget.md.",
+                                  .sources = {{"DJP_TELEMETRY_TARGET_SPANS_PER_SECOND", DJP_FORM_SIZE}}},
+    [DJP_SETTING_TARGET_BYTES] = {TABLE_FIELD(target_bytes_per_second), .form = DJP_FORM_SIZE, TABLE_RANGE(0, 1e12),
+                                  .standard = "0",
+                                  .doc = "The same in bytes on the wire. With both, the smaller one counts.",
+                                  .sources = {{"DJP_TELEMETRY_TARGET_BYTES_PER_SECOND", DJP_FORM_SIZE}}},
     [DJP_SETTING_SLOW_THRESHOLD] = {TABLE_FIELD(slow_threshold_ns), .form = DJP_FORM_SECONDS,
                                     TABLE_RANGE(0, TABLE_YEAR), .standard = "2",
                                     .doc =
@@ -110,6 +125,11 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
     [DJP_SETTING_KEEP_ERRORS] = {TABLE_BOOL(keep_errors), .standard = "true",
                                  .doc = "A local trace with an error is kept whatever the ratio.",
                                  .sources = {{"DJP_TELEMETRY_KEEP_ERRORS", DJP_FORM_BOOL}}},
+    [DJP_SETTING_KEEP_RULES] = {TABLE_TEXT(keep_rules), .ruled = 1, .standard = "",
+                                .doc =
+                                    "More local traces that are kept whatever the ratio: rules separated by `;`, see "
+                                    "`docs/sampling.md`.",
+                                .sources = {{"DJP_TELEMETRY_KEEP_RULES", DJP_FORM_TEXT}}},
     [DJP_SETTING_ENDPOINT] =
         {TABLE_TEXT(endpoint), .ruled = 1, .standard = "http://localhost:4317",
          .doc = "Collector. `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` is used as it is, the others get "
@@ -205,6 +225,12 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
                                        "Memory for local traces that are not decided yet; above it the ratio decides "
                                        "at once.",
                                    .sources = {{"DJP_TELEMETRY_PENDING_BYTES", DJP_FORM_SIZE}}},
+    [DJP_SETTING_PENDING_AGE] = {TABLE_FIELD(pending_age_ns), .form = DJP_FORM_SECONDS, TABLE_RANGE(0, TABLE_YEAR),
+                                 .standard = "60",
+                                 .doc =
+                                     "A local trace whose root is open for longer is decided without waiting for its "
+                                     "end. Seconds; 0: no limit.",
+                                 .sources = {{"DJP_TELEMETRY_PENDING_AGE", DJP_FORM_SECONDS}}},
     [DJP_SETTING_ATTRIBUTE_COUNT_LIMIT] = {TABLE_LIMIT(attribute_count_limit), .doc = "Attributes of a span.",
                                            .sources = {{"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", DJP_FORM_COUNT},
                                                        {"OTEL_ATTRIBUTE_COUNT_LIMIT", DJP_FORM_COUNT}}},

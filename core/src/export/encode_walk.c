@@ -454,11 +454,8 @@ djp__walk_read_link(djp__walk_link *out, const djp__walk *walk, uint32_t at)
 int
 djp__walk_reason(djp_text *text, const djp__walk *walk, const djp_span_record *record, djp__walk_list attributes)
 {
-    static const char *const reasons[] = {[DJP_REASON_ERROR] = "error",
-                                          [DJP_REASON_SLOW] = "slow",
-                                          [DJP_REASON_PARENT] = "parent",
-                                          [DJP_REASON_RATIO] = "ratio"};
-    if (record->local_root == 0 || record->reason == DJP_REASON_NONE || record->reason > DJP_REASON_RATIO) {
+    *text = djp__reason_text(record->reason, record->reason_label);
+    if (record->local_root == 0 || text->size == 0) {
         return 0;
     }
     for (size_t i = 0; i < attributes.count; i++) {
@@ -466,6 +463,5 @@ djp__walk_reason(djp_text *text, const djp__walk *walk, const djp_span_record *r
             return 0;
         }
     }
-    *text = djp__text(reasons[record->reason]);
     return 1;
 }

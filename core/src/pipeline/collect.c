@@ -148,6 +148,38 @@ djp__collect_drain(djp_sdk *sdk, uint64_t now)
     return taken;
 }
 
+/* What the encoder holds is as good as gone. Returns its spans. */
+static uint64_t
+collect_empty_encoder(djp_sdk *sdk)
+{
+    uint64_t spans = sdk->encoder ? djp__encoder_spans(sdk->encoder) : 0, left = spans;
+    djp_buf body;
+    djp__buf_init(&body, 0);
+    while (left > 0 && djp__encoder_finish(sdk->encoder, &body) == 0 && djp__encoder_spans(sdk->encoder) < left) {
+        left = djp__encoder_spans(sdk->encoder);
+        djp__buf_clear(&body);
+    }
+    djp__buf_fini(&body);
+    return spans - left;
+}
+
+void
+djp__collect_drop(djp_sdk *sdk, djp_loss reason)
+{
+    size_t size = 0;
+    uint64_t lost = djp_load_relaxed(&sdk->queue.spans) + collect_empty_encoder(sdk);
+    while (djp__ring_peek(sdk->ring, &size)) {
+        djp__ring_consume(sdk->ring);
+        lost++;
+    }
+    if (sdk->queue.head) {
+        djp__queue_fini(&sdk->queue);
+    }
+    sdk->queue_blocked = 0;
+    djp_store_relaxed(&sdk->stats.in_encoder, (uint64_t)djp__encoder_spans(sdk->encoder));
+    djp__loss(sdk, reason, lost, djp__ring_consumed(sdk->ring));
+}
+
 void
 djp__collect_discard(djp_sdk *sdk, djp_loss reason)
 {

@@ -300,10 +300,10 @@ oplog_active(const djp_sdk *sdk)
 {
     uint32_t active = sdk->standard ? DJP_OPLOG_METRICS : 0;
     if (sdk->recorder) {
-        const djp_recorder_options *options = &sdk->recorder->options;
-        active |= DJP_OPLOG_TRACES;
-        active |= options->always_on ? DJP_OPLOG_ALWAYS_ON : 0;
-        active |= options->drop_all ? DJP_OPLOG_DROP_ALL : 0;
+        const djp_policy *policy = djp__recorder_policy(sdk->recorder, 0);
+        active |= djp_load_relaxed(&sdk->recorder->gate) & DJP_GATE_NO_STARTS ? 0 : DJP_OPLOG_TRACES;
+        active |= policy->always_on ? DJP_OPLOG_ALWAYS_ON : 0;
+        active |= policy->drop_all ? DJP_OPLOG_DROP_ALL : 0;
         active |= sdk->recorder->tail_rules ? 0 : DJP_OPLOG_HEAD_ONLY;
     }
     return active;
@@ -313,13 +313,22 @@ static void
 oplog_tell_writer(djp_oplog *log, const djp_sdk *sdk)
 {
     uint32_t limit = sdk->options.attribute_value_length_limit;
-    uint64_t threshold = sdk->recorder ? sdk->recorder->options.threshold : DJP_THRESHOLD_NEVER;
-    djp_store_relaxed(&log->control[DJP_OPLOG_THRESHOLD_HIGH], (uint32_t)(threshold >> 32));
-    djp_store_relaxed(&log->control[DJP_OPLOG_THRESHOLD_LOW], (uint32_t)threshold);
     djp_store_relaxed(&log->control[DJP_OPLOG_VALUE_LIMIT], limit > INT32_MAX ? UINT32_MAX : limit);
     djp_store_relaxed(&log->control[DJP_OPLOG_ASLEEP], sdk->transport ? 1u : 0u);
     djp_add_acq_rel(&log->control[DJP_OPLOG_EPOCH], 1u);
+    djp_add_acq_rel(&log->control[DJP_OPLOG_HEAD], 1u);
     djp_store_release(&log->control[DJP_OPLOG_ACTIVE], oplog_active(sdk));
+}
+
+void
+djp__oplogs_tell(djp_sdk *sdk)
+{
+    djp__mutex_lock(&sdk->oplog_mutex);
+    for (djp_oplog *log = sdk->oplogs; log; log = log->next) {
+        djp_add_acq_rel(&log->control[DJP_OPLOG_HEAD], 1u);
+        djp_store_release(&log->control[DJP_OPLOG_ACTIVE], oplog_active(sdk));
+    }
+    djp__mutex_unlock(&sdk->oplog_mutex);
 }
 
 /* Under oplog_mutex: the SDK is open, so that its end will find the log in the list. */
@@ -487,25 +496,31 @@ int
 djp_oplog_decide(djp_oplog *log, djp_tracestate **state, const djp_span_context *parent)
 {
     djp_head head;
-    int sampled = 0;
+    int result = 0;
     *state = NULL;
     djp__mutex_lock(&log->link);
     if (log->sdk && log->sdk->recorder) {
         djp_recorder *recorder = log->sdk->recorder;
-        djp__sampler_decide(&head, &recorder->options, parent->trace_id, parent, recorder->root_state);
-        sampled = head.sampled;
+        const djp_policy *policy = djp__recorder_policy(recorder, 0);
+        djp__sampler_decide(&head, policy, recorder->options.parent_based, parent->trace_id, parent);
+        result = policy->number << 16 | (head.sampled ? (int)DJP_FLAG_SAMPLED : 0);
         *state = head.state_owned ? head.state : djp_tracestate_ref(head.state);
     }
     djp__mutex_unlock(&log->link);
-    return sampled ? (int)DJP_FLAG_SAMPLED : 0;
+    return result;
 }
 
-djp_tracestate *
-djp_oplog_root_state(djp_oplog *log)
+void
+djp_oplog_head(djp_oplog_roots *out, djp_oplog *log)
 {
+    *out = (djp_oplog_roots){DJP_THRESHOLD_NEVER, 0, NULL};
     djp__mutex_lock(&log->link);
-    djp_recorder *recorder = log->sdk ? log->sdk->recorder : NULL;
-    djp_tracestate *state = recorder && recorder->root_state ? djp_tracestate_ref(recorder->root_state) : NULL;
+    if (log->sdk && log->sdk->recorder) {
+        const djp_policy *policy = djp__recorder_policy(log->sdk->recorder, 0);
+        uint64_t threshold = policy->always_on ? 0 : policy->threshold;
+        out->threshold = policy->drop_all ? DJP_THRESHOLD_NEVER : threshold;
+        out->policy = policy->number;
+        out->state = policy->root_state ? djp_tracestate_ref(policy->root_state) : NULL;
+    }
     djp__mutex_unlock(&log->link);
-    return state;
 }

@@ -94,6 +94,8 @@ int djp__oplogs_settle(djp_sdk *sdk, uint64_t deadline);
 /* Asks all writers to wake the worker at their next span; 1 when something was published meanwhile. */
 int djp__oplogs_sleep(djp_sdk *sdk);
 void djp__oplogs_detach(djp_sdk *sdk);
+/* Recording was switched, or roots are decided otherwise. Takes oplog_mutex. */
+void djp__oplogs_tell(djp_sdk *sdk);
 /* Around fork(2): no log is in the middle of anything, and the child has none. */
 void djp__oplogs_fork_prepare(djp_sdk *sdk);
 void djp__oplogs_fork_parent(djp_sdk *sdk);

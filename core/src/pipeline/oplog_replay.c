@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "pipeline/http_server.h"
 #include "pipeline/oplog.h"
+#include "trace/recorder_state.h"
 
 enum { OPLOG_REPLAY__START = 56, OPLOG_REPLAY__HTTP = 40 };
 
@@ -143,6 +144,7 @@ oplog_start_read(oplog_start *out, djp_oplog *log, const djp_oplog_operation *op
     memcpy(out->remote.trace_id, out->seed.trace_id, sizeof out->remote.trace_id);
     memcpy(out->remote.span_id, out->seed.parent_id, sizeof out->remote.span_id);
     out->remote.flags = (uint8_t)oplog_replay_word(data, 52);
+    out->seed.policy = oplog_replay_word(data, 52) >> 16;
     out->remote.is_remote = (out->flags & DJP_OP_START_REMOTE) != 0;
     const unsigned char *at = data + OPLOG_REPLAY__START, *end = data + operation->size;
     if ((out->flags & DJP_OP_START_STATE && !oplog_replay_sized(&out->state, &at, end)) ||
@@ -190,6 +192,11 @@ oplog_replay_start(djp_oplog *log, const djp_oplog_operation *operation)
     djp_tracestate_unref(start.remote.state);
     if (span) {
         djp__oplog_open(log, slot, start.number, span, is_root);
+    } else if (djp_load_relaxed(&log->recorder->gate) == (DJP_GATE_OFF | DJP_GATE_MUTE)) {
+        /* Begun before the writer saw that recording is off. */
+        djp__count(log->recorder, DJP_COUNT_STARTED);
+        djp__count(log->recorder, DJP_COUNT_RELEASED);
+        djp__count(log->recorder, DJP_COUNT_SWITCHED_OFF);
     }
     return 1;
 }

@@ -1,5 +1,6 @@
 /* One SDK instance as the files of the pipeline see it: settings, recorder, worker thread, queue of finished requests, and what
- * became of every span. Lock order: `oplog_mutex`, then `work`, then `state`, then the diag's own. No message is ever logged while one of them is held. */
+ * became of every span. Lock order: `oplog_mutex`, then `work`, then `state`, then the toggle's and
+ * the diag's own. No message is ever logged while one of them is held. */
 #ifndef DJP_PIPELINE_PIPELINE_H
 #define DJP_PIPELINE_PIPELINE_H
 
@@ -15,18 +16,21 @@
 #include "export/encode.h"
 #include "export/scrape_listener.h"
 #include "export/transport.h"
+#include "pipeline/control.h"
 #include "pipeline/queue.h"
+#include "pipeline/switch.h"
 #include "trace/recorder.h"
 
 /* Why a span that was kept and reached the ring did not reach the receiver. */
-#define DJP_LOSS_MAP(X)                                                                       \
-    X(DJP_LOSS_REJECTED, "rejected") /* the receiver refused it, alone or with its request */ \
-    X(DJP_LOSS_TIMEOUT, "timeout") /* no answer within the export timeout */                  \
-    X(DJP_LOSS_EXPORT_FAILED, "export_failed") /* retries used up */                          \
-    X(DJP_LOSS_QUEUE_FULL, "queue_full") /* gave way to newer spans during an outage */       \
-    X(DJP_LOSS_TOO_LARGE, "too_large") /* larger than a whole request may be */               \
-    X(DJP_LOSS_DAMAGED, "damaged") /* its record could not be read */                         \
-    X(DJP_LOSS_MEMORY, "memory") /* no memory to encode it */                                 \
+#define DJP_LOSS_MAP(X)                                                                            \
+    X(DJP_LOSS_REJECTED, "rejected") /* the receiver refused it, alone or with its request */      \
+    X(DJP_LOSS_TIMEOUT, "timeout") /* no answer within the export timeout */                       \
+    X(DJP_LOSS_EXPORT_FAILED, "export_failed") /* retries used up */                               \
+    X(DJP_LOSS_QUEUE_FULL, "queue_full") /* gave way to newer spans during an outage */            \
+    X(DJP_LOSS_TOO_LARGE, "too_large") /* larger than a whole request may be */                    \
+    X(DJP_LOSS_DAMAGED, "damaged") /* its record could not be read */                              \
+    X(DJP_LOSS_MEMORY, "memory") /* no memory to encode it */                                      \
+    X(DJP_LOSS_SWITCHED_OFF, "switched_off") /* still waiting when nothing might leave any more */ \
     X(DJP_LOSS_SHUTDOWN, "shutdown") /* still waiting when the deadline of shutdown passed */
 
 typedef enum djp_loss {
@@ -56,7 +60,15 @@ typedef struct djp_export_stats {
 typedef enum djp_phase { DJP_PHASE_OPEN, DJP_PHASE_CLOSING, DJP_PHASE_CLOSED } djp_phase;
 
 /* Families of the SDK's own counters. */
-enum { DJP_SELF_SPANS, DJP_SELF_REQUESTS, DJP_SELF_WAITING, DJP_SELF_RECORDINGS, DJP_SELF_COUNT };
+enum {
+    DJP_SELF_SPANS,
+    DJP_SELF_KEPT,
+    DJP_SELF_TRACES,
+    DJP_SELF_REQUESTS,
+    DJP_SELF_WAITING,
+    DJP_SELF_RECORDINGS,
+    DJP_SELF_COUNT
+};
 
 struct djp_sdk {
     /* Set by djp_sdk_new, constant afterwards. */
@@ -79,6 +91,8 @@ struct djp_sdk {
     DJP_ATOMIC(int) references; /* the owner and the worker thread */
 
     djp_export_stats stats;
+    djp_switch toggle;
+    djp_control control;
 
     DJP_ATOMIC(uint64_t) oplog_damage; /* operations of logs that made no sense; any thread, relaxed */
     djp_mutex oplog_mutex; /* taken before all other locks */
@@ -157,7 +171,9 @@ void djp__worker_notify(djp_sdk *sdk); /* wakes the thread, also out of a send. 
 uint64_t djp__collect_drain(djp_sdk *sdk, uint64_t now);
 /* Turns the batch being built into a request; 0 when the queue has no room for it. */
 int djp__collect_close(djp_sdk *sdk, uint64_t now);
-/* Counts everything in ring, encoder and queue as lost. */
+/* Counts everything in ring, encoder and queue as lost and goes on. By the worker, while nothing is being sent. */
+void djp__collect_drop(djp_sdk *sdk, djp_loss reason);
+/* The same for good: the encoder goes, too. */
 void djp__collect_discard(djp_sdk *sdk, djp_loss reason);
 /* Counts a loss of records that end at ring position `end`. `state` is not held. */
 void djp__loss(djp_sdk *sdk, djp_loss reason, uint64_t spans, uint64_t end);

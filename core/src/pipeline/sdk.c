@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "djp/version.h"
 #include "pipeline/oplog.h"
 #include "pipeline/pipeline.h"
@@ -47,8 +48,16 @@ sdk_drops_all(const djp_options *options)
            (options->sample_ratio_explicit && options->sample_ratio <= 0.0);
 }
 
+/* A file may say otherwise while the process runs. */
+static int
+sdk_is_switched(const djp_options *options)
+{
+    return options->switch_file && options->switch_file[0];
+}
+
+/* rules: room for DJP_KEEP_RULES_MAX, in use as long as the result. */
 static djp_recorder_options
-sdk_recorder_options(djp_sdk *sdk, int drop_all)
+sdk_recorder_options(djp_sdk *sdk, int drop_all, djp_keep_rule *rules)
 {
     const djp_options *options = &sdk->options;
     int off = options->sampler == DJP_SAMPLER_ALWAYS_OFF;
@@ -63,13 +72,16 @@ sdk_recorder_options(djp_sdk *sdk, int drop_all)
     /* "always off" below a parent that says no leaves nothing, errors included. */
     recorder.slow_threshold_ns = off ? 0 : options->slow_threshold_ns;
     recorder.keep_errors = !off && options->keep_errors;
+    recorder.keep_rules = rules;
+    recorder.keep_rule_count = off ? 0 : djp_keep_rules_parse(rules, djp__text(options->keep_rules), NULL, NULL);
+    recorder.pending_age_ns = options->pending_age_ns;
     recorder.attribute_count_limit = options->attribute_count_limit;
     recorder.attribute_value_length_limit = options->attribute_value_length_limit;
     recorder.event_count_limit = options->event_count_limit;
     recorder.link_count_limit = options->link_count_limit;
     recorder.event_attribute_count_limit = options->event_attribute_count_limit;
     recorder.link_attribute_count_limit = options->link_attribute_count_limit;
-    recorder.wake = drop_all ? NULL : djp__worker_wake;
+    recorder.wake = drop_all && !sdk_is_switched(options) ? NULL : djp__worker_wake;
     recorder.wake_user = sdk;
     return recorder;
 }
@@ -107,9 +119,10 @@ sdk_make_traces(djp_sdk *sdk)
         return 0;
     }
     int drop_all = sdk_drops_all(&sdk->options);
-    djp_recorder_options options = sdk_recorder_options(sdk, drop_all);
+    djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+    djp_recorder_options options = sdk_recorder_options(sdk, drop_all, rules);
     int result = djp__recorder_new(&sdk->recorder, &options);
-    if (result != 0 || drop_all) {
+    if (result != 0 || (drop_all && !sdk_is_switched(&sdk->options))) {
         return result;
     }
     sdk->ring = djp__recorder_ring(sdk->recorder);
@@ -175,6 +188,7 @@ sdk_destroy(djp_sdk *sdk)
     djp__wake_fini(&sdk->wake);
     djp__cond_fini(&sdk->changed);
     djp__mutex_fini(&sdk->oplog_mutex);
+    djp__mutex_fini(&sdk->toggle.mutex);
     djp__mutex_fini(&sdk->state);
     djp__mutex_fini(&sdk->work);
     djp__diag_fini(&sdk->diag);
@@ -211,6 +225,7 @@ sdk_alloc(djp_transport *transport)
     djp__mutex_init(&sdk->work);
     djp__mutex_init(&sdk->state);
     djp__mutex_init(&sdk->oplog_mutex);
+    djp__mutex_init(&sdk->toggle.mutex);
     djp__cond_init(&sdk->changed);
     return sdk;
 }
@@ -246,6 +261,8 @@ djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options, const djp
         djp__scrape_listener_start(&sdk->listener, sdk->registry, options->prometheus_host, options->prometheus_port,
                                    &sdk->diag);
     }
+    djp__switch_init(sdk);
+    djp__control_init(sdk);
     djp__sdk_fork_init(sdk);
     djp__sigterm_install(sdk);
     *out = sdk;

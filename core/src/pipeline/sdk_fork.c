@@ -28,6 +28,7 @@ sdk_fork_prepare(void *user)
     djp__oplogs_fork_prepare(sdk);
     djp__mutex_lock(&sdk->work);
     djp__mutex_lock(&sdk->state);
+    djp__mutex_lock(&sdk->toggle.mutex);
     djp__mutex_lock(&sdk->diag.mutex);
 }
 
@@ -36,6 +37,7 @@ sdk_fork_parent(void *user)
 {
     djp_sdk *sdk = user;
     djp__mutex_unlock(&sdk->diag.mutex);
+    djp__mutex_unlock(&sdk->toggle.mutex);
     sdk->forks--;
     if (sdk->forks == 0) {
         djp_store_release(&sdk->fork_wanted, 0);
@@ -106,6 +108,7 @@ sdk_fork_child(void *user)
     /* Threads of the parent may have waited on it; its old state means nothing here. */
     djp__cond_init(&sdk->changed);
     djp__mutex_unlock(&sdk->diag.mutex);
+    djp__mutex_unlock(&sdk->toggle.mutex);
     djp__mutex_unlock(&sdk->state);
     djp__mutex_unlock(&sdk->work);
     djp__oplogs_fork_child(sdk);

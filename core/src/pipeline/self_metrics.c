@@ -37,6 +37,24 @@ self_metrics_count(void *family, const char *label, uint64_t value)
 }
 
 static void
+self_metrics_count_kept(djp_sdk *sdk, const djp_recorder_counters *counters)
+{
+    djp_family *kept = sdk->self_metrics[DJP_SELF_KEPT];
+    self_metrics_count(kept, "error", counters->kept_error);
+    self_metrics_count(kept, "slow", counters->kept_slow);
+    self_metrics_count(kept, "rule", counters->kept_rule);
+    self_metrics_count(kept, "slowest", counters->kept_slowest);
+    self_metrics_count(kept, "rare", counters->kept_rare);
+    self_metrics_count(kept, "parent", counters->kept_parent);
+    self_metrics_count(kept, "ratio", counters->kept_ratio);
+    self_metrics_count(kept, "always", counters->kept_always);
+    djp_family *traces = sdk->self_metrics[DJP_SELF_TRACES];
+    self_metrics_count(traces, "decided_early", counters->pending_overflow);
+    self_metrics_count(traces, "decided_by_age", counters->pending_aged);
+    self_metrics_count(traces, "rescued", counters->rescued);
+}
+
+static void
 self_metrics_collect(void *user)
 {
     djp_sdk *sdk = user;
@@ -56,6 +74,7 @@ self_metrics_collect(void *user)
     self_metrics_count(spans, "exported", djp_load_relaxed(&sdk->stats.spans_exported));
     self_metrics_count(spans, "not_sampled", counters.dropped_unsampled);
     djp__sdk_drops(sdk, &counters, self_metrics_count, spans);
+    self_metrics_count_kept(sdk, &counters);
     djp_family *requests = sdk->self_metrics[DJP_SELF_REQUESTS];
     self_metrics_count(requests, "ok", djp_load_relaxed(&sdk->stats.requests_ok));
     self_metrics_count(requests, "failed", djp_load_relaxed(&sdk->stats.requests_failed));
@@ -78,6 +97,10 @@ djp__self_metrics_add(djp_sdk *sdk)
     }
     sdk->self_metrics[DJP_SELF_SPANS] =
         self_metrics_family(registry, DJP_COUNTER, "djp_telemetry_spans", "Spans by what became of them", "outcome");
+    sdk->self_metrics[DJP_SELF_KEPT] =
+        self_metrics_family(registry, DJP_COUNTER, "djp_telemetry_kept_spans", "Spans kept, by reason", "reason");
+    sdk->self_metrics[DJP_SELF_TRACES] = self_metrics_family(registry, DJP_COUNTER, "djp_telemetry_local_traces",
+                                                             "Local traces that were not decided as usual", "outcome");
     sdk->self_metrics[DJP_SELF_REQUESTS] = self_metrics_family(registry, DJP_COUNTER, "djp_telemetry_export_requests",
                                                                "Export requests by outcome", "outcome");
     sdk->self_metrics[DJP_SELF_WAITING] =

@@ -121,6 +121,8 @@ sender_judge(djp_sdk *sdk, djp_request *request, const djp_send_result *result, 
         sender_retry(sdk, request, result);
     } else if (result->outcome == DJP_SEND_REJECTED) {
         sender_lose(sdk, request, DJP_LOSS_REJECTED, result);
+    } else if (djp_load_acquire(&sdk->toggle.mute)) {
+        sender_lose(sdk, request, DJP_LOSS_SWITCHED_OFF, result);
     } else if ((!djp_load_acquire(&sdk->stop) && !djp_load_acquire(&sdk->terminating)) ||
                djp__clock_monotonic() >= request->retry.deadline) {
         /* Aborted for the sake of the end, it is still waiting and has until then; out of time, it only keeps others from it. */

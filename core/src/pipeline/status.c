@@ -73,7 +73,8 @@ djp__sdk_drops(const djp_sdk *sdk, const djp_recorder_counters *counters, djp_vi
     visit(user, "forked", counters->dropped_forked);
     visit(user, "never_ended", counters->dropped_never_ended);
     for (int i = 0; i < DJP_LOSS_COUNT; i++) {
-        visit(user, djp__loss_name((djp_loss)i), djp_load_relaxed(&sdk->stats.lost[i]));
+        uint64_t earlier = i == DJP_LOSS_SWITCHED_OFF ? counters->dropped_switched_off : 0;
+        visit(user, djp__loss_name((djp_loss)i), djp_load_relaxed(&sdk->stats.lost[i]) + earlier);
     }
 }
 
@@ -95,14 +96,41 @@ status_spans(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *coun
     status_number(out, "kept_parent", counters->kept_parent);
     status_number(out, "kept_error", counters->kept_error);
     status_number(out, "kept_slow", counters->kept_slow);
+    status_number(out, "kept_rule", counters->kept_rule);
+    status_number(out, "kept_slowest", counters->kept_slowest);
+    status_number(out, "kept_rare", counters->kept_rare);
     status_number(out, "kept_always", counters->kept_always);
     status_number(out, "exported", djp_load_relaxed(&sdk->stats.spans_exported));
     status_number(out, "decided_early", counters->pending_overflow);
+    status_number(out, "decided_by_age", counters->pending_aged);
+    status_number(out, "rescued", counters->rescued);
+    status_number(out, "rule_routes_forgotten", counters->keep_routes_forgotten);
+    status_number(out, "rule_kinds_shared", counters->keep_kinds_shared);
+    status_number(out, "rule_looks_skipped", counters->keep_skipped);
     status_number(out, "dropped_attributes", counters->dropped_attributes);
     status_number(out, "pending_bytes", counters->pending_bytes);
     djp__buf_char(out, '}');
     status_open(out, "dropped");
     djp__sdk_drops(sdk, counters, status_drop, out);
+    djp__buf_char(out, '}');
+}
+
+/* What holds now, and who said so. */
+static void
+status_switch(djp_buf *out, djp_sdk *sdk)
+{
+    djp_switch *state = &sdk->toggle;
+    djp__mutex_lock(&state->mutex);
+    int enabled = state->enabled;
+    double ratio = state->ratio;
+    const char *enabled_by = state->enabled_by, *ratio_by = state->ratio_by;
+    djp__mutex_unlock(&state->mutex);
+    status_open(out, "sampling");
+    status_bool(out, "recording", sdk->recorder && enabled);
+    status_text(out, "recording_set_by", enabled_by);
+    status_key(out, "ratio");
+    djp__buf_double(out, ratio);
+    status_text(out, "ratio_set_by", ratio_by);
     djp__buf_char(out, '}');
 }
 
@@ -244,6 +272,7 @@ djp_sdk_status_json(char **out, size_t *out_size, djp_sdk *sdk)
     djp__buf_char(&text, '{');
     status_head(&text, sdk);
     status_spans(&text, sdk, &counters);
+    status_switch(&text, sdk);
     status_waiting(&text, sdk);
     status_registry(&text, sdk);
     status_export(&text, sdk);

@@ -76,12 +76,31 @@ worker_tell_damage(djp_sdk *sdk)
     }
 }
 
+/* Switched off: what is there is dropped, and operation logs are still read, because requests are counted. */
+static void
+worker_drop(djp_sdk *sdk, int moved, uint64_t now)
+{
+    djp__mutex_lock(&sdk->work);
+    djp__collect_drop(sdk, DJP_LOSS_SWITCHED_OFF);
+    djp__mutex_unlock(&sdk->work);
+    djp__settle_if_empty(sdk);
+    sdk->due = sdk->due > now ? sdk->due : 0;
+    if (moved) {
+        sdk->idle_rounds = 0;
+        sdk->due = sdk->due == 0 ? now + worker_interval(sdk) : sdk->due;
+    }
+}
+
 static void
 worker_collect(djp_sdk *sdk, uint64_t now)
 {
     int flushing = worker_is_flushing(sdk);
     int logs = djp__oplogs_replay(sdk, !sdk->queue_blocked);
     sdk->oplogs_left = (logs & DJP_OPLOGS_LEFT) != 0;
+    if (djp_load_acquire(&sdk->toggle.mute)) {
+        worker_drop(sdk, (logs & DJP_OPLOGS_MOVED) != 0, now);
+        return;
+    }
     djp__mutex_lock(&sdk->work);
     /* What a log held counts although nothing came of it: more follows soon, and must not wake us span by span. */
     if (djp__collect_drain(sdk, now) > 0 || (logs & DJP_OPLOGS_MOVED)) {
@@ -139,6 +158,10 @@ worker_poll(void *user)
     }
     uint64_t now = djp__clock_monotonic();
     worker_begin_terminate(sdk, now);
+    djp__control_tick(sdk, now);
+    if (djp_load_acquire(&sdk->toggle.mute)) {
+        return 1; /* the request that is being sent must not leave either */
+    }
     worker_collect(sdk, now);
     if (!sdk->queue_blocked) {
         djp__recorder_arm(sdk->recorder, worker_quarter(sdk));
@@ -161,6 +184,9 @@ static uint64_t
 worker_arm(djp_sdk *sdk, uint64_t bytes, uint64_t now)
 {
     size_t size = 0;
+    if (djp_load_acquire(&sdk->toggle.mute)) {
+        return UINT64_MAX; /* no span will come; whoever switches on wakes us */
+    }
     djp__recorder_arm(sdk->recorder, bytes);
     if (djp__ring_used(sdk->ring) < (bytes > 0 ? bytes : 1)) {
         return UINT64_MAX;
@@ -194,6 +220,7 @@ worker_sleep(djp_sdk *sdk, uint64_t deadline, uint64_t now)
     if (sdk->terminate_deadline != 0) {
         deadline = worker_earlier(deadline, sdk->terminate_deadline);
     }
+    deadline = worker_earlier(deadline, djp__control_next(sdk));
     deadline = sdk->oplogs_left ? now : deadline;
     if (deadline > now) {
         djp__wake_wait(&sdk->wake, deadline);
@@ -225,6 +252,7 @@ worker_round(djp_sdk *sdk)
         djp__clock_anchor_refresh();
     }
     worker_begin_terminate(sdk, now);
+    djp__control_tick(sdk, now);
     worker_collect(sdk, now);
     if (sdk->terminate_deadline != 0) {
         worker_end_terminate(sdk, now);

@@ -18,14 +18,14 @@ djp__local_trace_begin(djp_span *span, djp_head *head)
     span->is_root = 1;
     djp_store_relaxed(&local->refs, 1u);
     djp_store_relaxed(&local->pending_spans, 0u);
-    djp_store_relaxed(&local->saw_error, 0u);
+    djp_store_relaxed(&local->saw, 0u);
     local->generation = djp__fork_generation();
     local->root = span;
     local->threshold = head->threshold;
     local->state = head->state;
     local->state_owned = (uint8_t)head->state_owned;
     local->head_reason = head->reason;
-    local->silent = (uint8_t)(recorder->options.drop_all || (!head->sampled && !recorder->tail_rules));
+    local->silent = (uint8_t)(head->drop_all || (!head->sampled && !recorder->tail_rules));
     /* Nothing to wait for when the trace is kept anyway and every stratum exports the same threshold. */
     int same_weight = head->threshold == DJP_THRESHOLD_NONE || head->threshold == 0 || !recorder->tail_rules;
     int decided = local->silent || (head->sampled && same_weight);
@@ -62,23 +62,28 @@ djp__span_drop_hold(djp_span *span)
     }
 }
 
-/* Copies a kept span into the ring, or counts why not. `reason` NONE drops it. */
+/* Copies a kept span into the ring, or counts why not. A verdict of NONE drops it; shown is what the root tells of the trace. */
 static void
-local__publish(djp_span *span, uint8_t reason, uint8_t label)
+local__publish(djp_span *span, djp_verdict verdict, djp_verdict shown)
 {
     djp_recorder *recorder = span->recorder;
-    if (__builtin_expect(djp_load_relaxed(&recorder->closed), 0)) {
-        djp__count(recorder, DJP_COUNT_AFTER_SHUTDOWN);
+    int gate = djp_load_relaxed(&recorder->gate);
+    if (__builtin_expect(gate != 0, 0)) {
+        djp_count fate = verdict == DJP_REASON_NONE ? DJP_COUNT_UNSAMPLED : DJP_COUNT_SWITCHED_OFF;
+        djp__count(recorder, gate & DJP_GATE_CLOSED ? DJP_COUNT_AFTER_SHUTDOWN : fate);
         return;
     }
-    if (reason == DJP_REASON_NONE) {
+    if (verdict == DJP_REASON_NONE) {
         djp__count(recorder, DJP_COUNT_UNSAMPLED);
         return;
     }
     djp_span_record *record = span->record;
-    int own_stratum = reason == DJP_REASON_ERROR || reason == DJP_REASON_SLOW;
-    record->threshold = own_stratum ? 0 : span->local->threshold;
-    record->reason = span->is_root ? label : (uint8_t)DJP_REASON_NONE;
+    record->threshold = djp_stands_for_itself(verdict) ? 0 : span->local->threshold;
+    uint8_t reason = djp_verdict_reason(shown);
+    if (span->is_root) {
+        record->reason = reason;
+        record->reason_label = djp_verdict_label(shown);
+    }
     void *place = djp__ring_reserve(recorder->ring, record->size);
     if (__builtin_expect(!place, 0)) {
         djp__count(recorder, DJP_COUNT_RING_FULL);
@@ -87,7 +92,7 @@ local__publish(djp_span *span, uint8_t reason, uint8_t label)
     }
     memcpy(place, record, record->size);
     djp__ring_commit(recorder->ring, place);
-    djp__count(recorder, DJP_COUNT_UNSAMPLED + label);
+    djp__count(recorder, DJP_COUNT_UNSAMPLED + reason);
     djp__recorder_committed(recorder);
 }
 
@@ -100,8 +105,8 @@ local__weight(const djp_span *span)
 }
 
 /* Publishes or drops a list, oldest first, and lets go of it. */
-static void
-local__settle(djp_span *newest, uint8_t reason, int discard)
+static __attribute__((noinline)) void
+local__settle(djp_span *newest, djp_verdict verdict, int discard)
 {
     djp_span *oldest = NULL;
     while (newest) {
@@ -117,7 +122,7 @@ local__settle(djp_span *newest, uint8_t reason, int discard)
         bytes += local__weight(oldest);
         if (!discard) {
             djp__count(recorder, DJP_COUNT_SETTLED);
-            local__publish(oldest, reason, reason);
+            local__publish(oldest, verdict, verdict);
         }
         djp__span_drop_hold(oldest);
         oldest = next;
@@ -127,49 +132,94 @@ local__settle(djp_span *newest, uint8_t reason, int discard)
     }
 }
 
-static uint8_t
-local__tail_reason(const djp_local_trace *local, uint64_t duration_ns)
+/* What speaks for the local trace by now. own is what the root says for itself. */
+static djp_verdict
+local__tail(const djp_local_trace *local, djp_verdict own)
 {
-    const djp_recorder_options *options = &local->root->recorder->options;
-    if (options->keep_errors && djp_load_relaxed(&local->saw_error)) {
+    uint32_t saw = djp_load_relaxed(&local->saw);
+    if (saw & DJP_SAW_ERROR) {
         return DJP_REASON_ERROR;
     }
-    if (options->slow_threshold_ns > 0 && duration_ns > options->slow_threshold_ns) {
-        return DJP_REASON_SLOW;
+    if (__builtin_expect(saw != 0, 0) && djp_verdict_reason(own) != DJP_REASON_SLOW) {
+        return djp__keep_verdict(local->root->recorder->keep, saw >> DJP_SAW_RULE_SHIFT);
     }
-    return local->head_reason;
+    return own != DJP_REASON_NONE ? own : local->head_reason;
 }
 
-/* Decides unless that has happened; returns the reason that holds. *tail is what speaks for the trace by now. The caller holds a block
- * of the local trace. */
-static uint8_t
-local__decide(djp_local_trace *local, uint64_t duration_ns, uint8_t *tail)
+/* Decides unless that has happened; returns the head that holds. *tail is what speaks for the trace by now. early: 0, or
+ * DJP_DECIDED_EARLY when the root has not ended. The caller holds a block of the local trace. */
+static inline __attribute__((always_inline)) uintptr_t
+local__decide(djp_local_trace *local, djp_verdict own, uintptr_t early, djp_verdict *tail)
 {
-    uintptr_t head = djp_load_acquire(&local->head);
+    uintptr_t head = djp_load_acquire(&local->head), decided;
     if (head == 0 && djp_load_acquire(&local->refs) == 1) {
-        *tail = local__tail_reason(local, duration_ns);
-        djp_store_release(&local->head, DJP_DECIDED(*tail)); /* a root alone: nobody else can look */
-        return *tail;
+        *tail = local__tail(local, own);
+        decided = DJP_DECIDED(*tail) | early;
+        djp_store_release(&local->head, decided); /* a root alone: nobody else can look */
+        return decided;
     }
     do {
         /* Asked after each look at the list: an error that is on it has been noted before. */
-        *tail = local__tail_reason(local, duration_ns);
+        *tail = local__tail(local, own);
         if (djp_head_is_decided(head)) {
-            return djp_head_reason(head);
+            return head;
         }
-    } while (!djp_cas_weak_acq_rel(&local->head, &head, DJP_DECIDED(*tail)));
+        decided = DJP_DECIDED(*tail) | early;
+    } while (!djp_cas_weak_acq_rel(&local->head, &head, decided));
     local__settle((djp_span *)head, *tail, 0);
-    return *tail;
+    return decided;
 }
 
-/* Too much waits: the head decides at once, except that an error already seen still keeps the trace. */
-static void
-local__overflow(djp_span *span)
+/* An early decision gives way to an error or to anything else worth keeping that comes later: from then on the trace is kept, and
+ * stands for itself. What was published or dropped before stays so, by the weights of the head. Returns the verdict that holds. */
+static __attribute__((noinline)) djp_verdict
+local__reconsider(djp_local_trace *local, uintptr_t head, djp_verdict tail)
 {
-    djp_local_trace *local = span->local;
-    djp__count(span->recorder, DJP_COUNT_OVERFLOW);
-    uint8_t tail, reason = local__decide(local, 0, &tail);
-    local__publish(span, reason, reason);
+    while (djp_stands_for_itself(tail) && !djp_stands_for_itself(djp_head_verdict(head))) {
+        if (djp_cas_weak_acq_rel(&local->head, &head, DJP_DECIDED(tail) | DJP_DECIDED_EARLY)) {
+            if (djp_head_verdict(head) == DJP_REASON_NONE) {
+                djp__count(local->root->recorder, DJP_COUNT_RESCUED);
+            }
+            return tail;
+        }
+    }
+    return djp_head_verdict(head);
+}
+
+/* Publishes or drops a span whose local trace is decided. */
+static void
+local__follow(djp_span *span, uintptr_t head)
+{
+    djp_verdict verdict = djp_head_verdict(head);
+    if (__builtin_expect(djp_head_is_early(head), 0)) {
+        verdict = local__reconsider(span->local, head, local__tail(span->local, DJP_REASON_NONE));
+    }
+    local__publish(span, verdict, verdict);
+}
+
+/* The root has not ended: the others are decided without it. */
+static __attribute__((noinline)) uintptr_t
+local__decide_early(djp_local_trace *local)
+{
+    djp_verdict tail;
+    return local__decide(local, DJP_REASON_NONE, DJP_DECIDED_EARLY, &tail);
+}
+
+/* Waits no longer for the root: the head decides at once, except that an error or a rule already seen still keeps the trace. */
+static __attribute__((noinline)) void
+local__hurry(djp_span *span, djp_count why)
+{
+    djp__count(span->recorder, why);
+    local__follow(span, local__decide_early(span->local));
+}
+
+/* 1 when the root has been open for too long at the end of span. */
+static inline int
+local__is_old(const djp_span *span)
+{
+    const djp_local_trace *local = span->local;
+    uint64_t age = span->record->end_unix_ns - (uint64_t)local->anchor - local->root->start_monotonic;
+    return (int64_t)age > (int64_t)span->recorder->pending_age_ns;
 }
 
 /* Puts an ended span on the waiting list, or lets it follow the decision. */
@@ -180,7 +230,11 @@ local__push(djp_span *span)
     djp_recorder *recorder = span->recorder;
     uintptr_t head = djp_load_acquire(&local->head);
     if (djp_head_is_decided(head)) {
-        local__publish(span, djp_head_reason(head), djp_head_reason(head));
+        local__follow(span, head);
+        return;
+    }
+    if (__builtin_expect(local__is_old(span), 0)) {
+        local__hurry(span, DJP_COUNT_AGED);
         return;
     }
     uint64_t weight = local__weight(span);
@@ -188,7 +242,7 @@ local__push(djp_span *span)
     uint32_t spans = djp_add_relaxed(&local->pending_spans, 1u);
     if (bytes > recorder->options.pending_bytes || spans >= DJP_PENDING_SPANS_MAX) {
         djp_sub_relaxed(&recorder->pending_bytes, weight);
-        local__overflow(span);
+        local__hurry(span, DJP_COUNT_OVERFLOW);
         return;
     }
     djp_store_relaxed(&span->holds, 2u);
@@ -196,7 +250,7 @@ local__push(djp_span *span)
         if (djp_head_is_decided(head)) {
             djp_store_relaxed(&span->holds, 1u);
             djp_sub_relaxed(&recorder->pending_bytes, weight);
-            local__publish(span, djp_head_reason(head), djp_head_reason(head));
+            local__follow(span, head);
             return;
         }
         span->next = (djp_span *)head;
@@ -218,6 +272,56 @@ local__forget(djp_span *span)
     }
 }
 
+/* Whether rules have a say: not where everything or nothing is kept. */
+static inline int
+local__is_ruled(const djp_local_trace *local)
+{
+    return !local->silent && local->head_reason != DJP_REASON_ALWAYS;
+}
+
+/* Notes the first rule that a span of the local trace met. */
+static __attribute__((noinline)) void
+local__look(djp_span *span)
+{
+    djp_local_trace *local = span->local;
+    uint32_t saw = djp_load_relaxed(&local->saw);
+    if (saw >> DJP_SAW_RULE_SHIFT || !local__is_ruled(local)) {
+        return;
+    }
+    uint32_t number = djp__keep_match(span->recorder->keep, span->record) << DJP_SAW_RULE_SHIFT;
+    while (number != 0 && saw >> DJP_SAW_RULE_SHIFT == 0) {
+        if (djp_cas_weak_relaxed(&local->saw, &saw, saw | number)) {
+            return;
+        }
+    }
+}
+
+/* What the root says for itself. */
+static inline djp_verdict
+local__root(const djp_span *root, uint64_t duration_ns)
+{
+    djp_recorder *recorder = root->recorder;
+    uint64_t slow_ns = recorder->options.slow_threshold_ns;
+    if (__builtin_expect(recorder->keep != NULL, 0) && local__is_ruled(root->local)) {
+        return djp__keep_root(recorder->keep, root->record, slow_ns, djp_load_relaxed(&root->local->saw) != 0);
+    }
+    return slow_ns > 0 && duration_ns > slow_ns ? DJP_REASON_SLOW : DJP_REASON_NONE;
+}
+
+static void
+local__file_root(djp_span *root, uint64_t duration_ns)
+{
+    djp_verdict tail;
+    uintptr_t head = local__decide(root->local, local__root(root, duration_ns), 0, &tail);
+    djp_verdict verdict = djp_head_verdict(head);
+    if (__builtin_expect(djp_head_is_early(head), 0)) {
+        verdict = local__reconsider(root->local, head, tail);
+    }
+    /* A trace that was kept from the start still tells why it is worth a look. */
+    int plain = verdict == DJP_REASON_NONE || verdict == DJP_REASON_ALWAYS || tail == DJP_REASON_NONE;
+    local__publish(root, verdict, plain ? verdict : tail);
+}
+
 void
 djp__local_trace_file(djp_span *span, uint64_t duration_ns)
 {
@@ -226,26 +330,25 @@ djp__local_trace_file(djp_span *span, uint64_t duration_ns)
         local__forget(span);
         return;
     }
-    if (span->record->status == DJP_STATUS_ERROR) {
-        djp_store_relaxed(&local->saw_error, 1u);
+    if (span->record->status == DJP_STATUS_ERROR && span->recorder->options.keep_errors) {
+        djp_or_acq_rel(&local->saw, DJP_SAW_ERROR);
     }
-    if (!span->is_root) {
+    if (__builtin_expect(span->recorder->keep != NULL, 0)) {
+        local__look(span);
+    }
+    if (span->is_root) {
+        local__file_root(span, duration_ns);
+    } else {
         local__push(span);
-        return;
     }
-    uint8_t tail, reason = local__decide(local, duration_ns, &tail);
-    /* A trace that was kept from the start still tells why it is worth a look. */
-    uint8_t label = reason == DJP_REASON_NONE || reason == DJP_REASON_ALWAYS ? reason : tail;
-    local__publish(span, reason, label == DJP_REASON_NONE ? reason : label);
 }
 
 void
 djp__local_trace_abandon(djp_span *root)
 {
     djp_local_trace *local = root->local;
-    uint8_t tail;
     if (local->generation == djp__fork_generation()) {
-        local__decide(local, 0, &tail);
+        local__decide_early(local);
     } else {
         uintptr_t head = djp_swap_acq_rel(&local->head, DJP_DECIDED(DJP_REASON_NONE));
         if (!djp_head_is_decided(head)) {

@@ -57,9 +57,12 @@ enum {
     DJP_REASON_NONE = 0,
     DJP_REASON_ERROR = 1,
     DJP_REASON_SLOW = 2,
-    DJP_REASON_PARENT = 3,
-    DJP_REASON_RATIO = 4,
-    DJP_REASON_ALWAYS = 5 /* always_on: not written on the span */
+    DJP_REASON_RULE = 3,
+    DJP_REASON_SLOWEST = 4,
+    DJP_REASON_RARE = 5,
+    DJP_REASON_PARENT = 6,
+    DJP_REASON_RATIO = 7,
+    DJP_REASON_ALWAYS = 8 /* always_on: not written on the span */
 };
 
 #define DJP_THRESHOLD_NONE UINT64_MAX
@@ -79,7 +82,7 @@ typedef struct djp_span_record {
     uint8_t parent_remote; /* 1: OTLP flag 0x200 */
     uint8_t local_root; /* 1: carries sampling.reason */
     uint8_t reason; /* DJP_REASON_* */
-    uint8_t unused;
+    uint8_t reason_label; /* of the rule that was given a name, or 0 */
     djp_scope scope;
     uint16_t attribute_items; /* top-level ITEM_ATTRIBUTEs in the record, repeated keys included */
     uint32_t name_at; /* byte offsets from the record's start; 0: none */
@@ -119,5 +122,10 @@ typedef struct djp_scope_entry {
     size_t attribute_count;
 } djp_scope_entry;
 const djp_scope_entry *djp__scope_entry(djp_scope scope);
+
+/* Reasons (trace/reason.c). A label for "rule:NAME", the same for the same name; 0 when there are too many. */
+uint8_t djp__reason_label(djp_text name);
+/* What sampling.reason says; empty when it says nothing. Borrowed for ever. */
+djp_text djp__reason_text(uint8_t reason, uint8_t label);
 
 #endif

@@ -27,7 +27,8 @@ static void
 recorder__destroy(djp_recorder *recorder)
 {
     djp__ring_free(recorder->ring);
-    djp_tracestate_unref(recorder->root_state);
+    djp__keep_free(recorder->keep);
+    djp__policies_free(recorder);
     djp__free(recorder->memory);
 }
 
@@ -85,6 +86,13 @@ recorder__limit_items(uint32_t limit)
     return limit > UINT16_MAX ? UINT16_MAX : limit;
 }
 
+/* Whether rules may have a say: not where nothing leaves for ever. */
+static int
+recorder__may_keep(const djp_recorder_options *options)
+{
+    return options->keep_rule_count > 0 && (!options->drop_all || options->wake);
+}
+
 int
 djp__recorder_new(djp_recorder **out, const djp_recorder_options *options)
 {
@@ -99,19 +107,22 @@ djp__recorder_new(djp_recorder **out, const djp_recorder_options *options)
     recorder->options.attribute_count_limit = recorder__limit_items(options->attribute_count_limit);
     recorder->options.event_count_limit = recorder__limit_items(options->event_count_limit);
     recorder->options.link_count_limit = recorder__limit_items(options->link_count_limit);
-    recorder->tail_rules = options->keep_errors || options->slow_threshold_ns > 0;
+    recorder->options.keep_rules = NULL;
+    recorder->pending_age_ns = options->pending_age_ns ? options->pending_age_ns : INT64_MAX;
     recorder->serial = recorder__next_serial();
     djp_store_relaxed(&recorder->wake_level, DJP_WAKE_NEVER);
     int result = djp__ring_new(&recorder->ring, options->ring_bytes);
+    if (result == 0 && recorder__may_keep(options)) {
+        result = djp__keep_new(&recorder->keep, options->keep_rules, options->keep_rule_count);
+    }
     if (result != 0) {
-        djp__free(memory);
+        recorder__destroy(recorder);
         return result;
     }
+    recorder->tail_rules = options->keep_errors || options->slow_threshold_ns > 0 || recorder->keep;
     uint64_t quarter = options->ring_bytes / 4;
     recorder->record_max = quarter < DJP_RECORD_SIZE_MAX ? (uint32_t)quarter : DJP_RECORD_SIZE_MAX;
-    if (!options->always_on && !options->drop_all) {
-        recorder->root_state = djp__sampler_root_state(options->threshold);
-    }
+    djp__policies_init(recorder);
     djp__clock_anchor_refresh();
     djp__tables_lock();
     djp_recorder *dead = recorder__reap_locked();
@@ -140,7 +151,7 @@ djp__recorder_wake(djp_recorder *recorder)
 {
     /* Announced before the look, so that whoever closes either is seen here or sees us and waits. */
     djp_add_seq_cst(&recorder->waking, 1);
-    if (!djp_load_seq_cst(&recorder->closed)) {
+    if (!(djp_load_seq_cst(&recorder->gate) & DJP_GATE_CLOSED)) {
         recorder->options.wake(recorder->options.wake_user);
     }
     djp_sub_acq_rel(&recorder->waking, 1);
@@ -149,7 +160,7 @@ djp__recorder_wake(djp_recorder *recorder)
 void
 djp__recorder_close(djp_recorder *recorder)
 {
-    djp_store_seq_cst(&recorder->closed, 1);
+    djp_or_seq_cst(&recorder->gate, DJP_GATE_CLOSED);
 }
 
 void
@@ -246,22 +257,31 @@ djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder)
     out->kept_parent = recorder__sum(recorder, DJP_COUNT_KEPT_PARENT);
     out->kept_error = recorder__sum(recorder, DJP_COUNT_KEPT_ERROR);
     out->kept_slow = recorder__sum(recorder, DJP_COUNT_KEPT_SLOW);
+    out->kept_rule = recorder__sum(recorder, DJP_COUNT_KEPT_RULE);
+    out->kept_slowest = recorder__sum(recorder, DJP_COUNT_KEPT_SLOWEST);
+    out->kept_rare = recorder__sum(recorder, DJP_COUNT_KEPT_RARE);
     out->kept_always = recorder__sum(recorder, DJP_COUNT_KEPT_ALWAYS);
     out->dropped_unsampled = recorder__sum(recorder, DJP_COUNT_UNSAMPLED);
     out->dropped_ring_full = recorder__sum(recorder, DJP_COUNT_RING_FULL);
     out->dropped_after_shutdown = recorder__sum(recorder, DJP_COUNT_AFTER_SHUTDOWN);
+    out->dropped_switched_off = recorder__sum(recorder, DJP_COUNT_SWITCHED_OFF);
     out->dropped_forked = recorder__sum(recorder, DJP_COUNT_FORKED);
     out->dropped_never_ended = recorder__sum(recorder, DJP_COUNT_NEVER_ENDED);
     out->dropped_memory = recorder__sum(recorder, DJP_COUNT_MEMORY);
     out->pending_overflow = recorder__sum(recorder, DJP_COUNT_OVERFLOW);
+    out->pending_aged = recorder__sum(recorder, DJP_COUNT_AGED);
+    out->rescued = recorder__sum(recorder, DJP_COUNT_RESCUED);
     out->dropped_log_full = recorder__sum(recorder, DJP_COUNT_LOG_FULL);
     out->dropped_attributes = recorder__sum(recorder, DJP_COUNT_ATTRIBUTES);
-    uint64_t decided = out->kept_ratio + out->kept_parent + out->kept_error + out->kept_slow + out->kept_always +
-                       out->dropped_unsampled + out->dropped_ring_full + out->dropped_after_shutdown;
+    uint64_t kept = out->kept_ratio + out->kept_parent + out->kept_error + out->kept_slow + out->kept_rule +
+                    out->kept_slowest + out->kept_rare + out->kept_always;
+    uint64_t decided = kept + out->dropped_unsampled + out->dropped_ring_full + out->dropped_after_shutdown +
+                       out->dropped_switched_off;
     out->ended = (waited > settled ? waited - settled : 0) + decided;
     out->started = recorder__sum(recorder, DJP_COUNT_STARTED);
     /* Not the handles: a program may keep one of a span that was exported long ago. */
     uint64_t gone = decided + out->dropped_never_ended;
     out->live = out->started > gone ? out->started - gone : 0;
     out->pending_bytes = djp_load_relaxed(&recorder->pending_bytes);
+    djp__keep_counters(out, recorder->keep);
 }

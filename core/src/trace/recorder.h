@@ -3,6 +3,7 @@
 #define DJP_TRACE_RECORDER_H
 
 #include "base/ring.h"
+#include "djp/keep_rule.h"
 #include "djp/span.h"
 
 typedef struct djp_recorder_options {
@@ -21,12 +22,22 @@ typedef struct djp_recorder_options {
      * djp__recorder_arm. Must not block for long: it wakes or starts the worker. */
     void (*wake)(void *user);
     void *wake_user;
+    const djp_keep_rule *keep_rules; /* borrowed for the making of the recorder */
+    size_t keep_rule_count;
+    uint64_t pending_age_ns; /* a root that is open for longer is not waited for; 0: no limit */
 } djp_recorder_options;
 
 int djp__recorder_new(djp_recorder **out, const djp_recorder_options *options);
 djp_ring *djp__recorder_ring(djp_recorder *recorder);
 /* Arms wake: at once for 0 (the next committed span), else when the ring holds that many bytes. */
 void djp__recorder_arm(djp_recorder *recorder, uint64_t used_bytes);
+/* How roots are decided from now on; recording goes on meanwhile. Returns 0, or DJP_ENOMEM: then nothing has changed. Where many
+ * ratios were in use, the next best of a fixed scale stands for a new one. ratio 0 and less: ids and context only, nothing is kept. */
+int djp__recorder_set_ratio(djp_recorder *recorder, double ratio);
+/* As the options said. */
+void djp__recorder_reset_ratio(djp_recorder *recorder);
+/* off: starts return NULL. mute: what ends is counted as switched_off. Any thread. */
+void djp__recorder_switch(djp_recorder *recorder, int off, int mute);
 /* From now on starts return NULL and ends of open spans are counted as after_shutdown. */
 void djp__recorder_close(djp_recorder *recorder);
 /* Frees at once when no span is live, else parks the recorder until the last one is released. wake is not called any more when this
@@ -39,15 +50,19 @@ typedef struct djp_recorder_counters {
     uint64_t started;
     uint64_t live; /* still open, or ended and not decided yet: their local trace's root is open */
     uint64_t ended;
-    uint64_t kept_ratio, kept_parent, kept_error, kept_slow, kept_always;
+    uint64_t kept_ratio, kept_parent, kept_error, kept_slow, kept_rule, kept_slowest, kept_rare, kept_always;
     uint64_t dropped_unsampled; /* decided: not kept */
     uint64_t dropped_ring_full;
     uint64_t dropped_after_shutdown;
+    uint64_t dropped_switched_off; /* ended while nothing might leave */
     uint64_t dropped_forked; /* ended in a child of the process that started it */
     uint64_t dropped_never_ended;
     uint64_t dropped_memory; /* no memory for a span */
     uint64_t dropped_log_full; /* never started: no room in an operation log; not among `started` */
     uint64_t pending_overflow; /* local traces decided early because pending memory ran out */
+    uint64_t pending_aged; /* local traces decided early because their root was open for too long */
+    uint64_t rescued; /* local traces decided early, not to be kept, of which something was kept after all */
+    uint64_t keep_routes_forgotten, keep_kinds_shared, keep_skipped; /* trace/keep_table.h */
     uint64_t dropped_attributes; /* attributes, events and links that limits or bad input cost */
     uint64_t pending_bytes;
 } djp_recorder_counters;

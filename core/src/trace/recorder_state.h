@@ -5,7 +5,9 @@
 
 #include "base/atomic.h"
 #include "base/thread.h"
+#include "trace/keep.h"
 #include "trace/recorder.h"
+#include "trace/sampler.h"
 
 typedef enum djp_count {
     DJP_COUNT_STARTED,
@@ -15,6 +17,9 @@ typedef enum djp_count {
     DJP_COUNT_UNSAMPLED, /* + DJP_REASON_NONE; the kept ones follow in the order of DJP_REASON_* */
     DJP_COUNT_KEPT_ERROR,
     DJP_COUNT_KEPT_SLOW,
+    DJP_COUNT_KEPT_RULE,
+    DJP_COUNT_KEPT_SLOWEST,
+    DJP_COUNT_KEPT_RARE,
     DJP_COUNT_KEPT_PARENT,
     DJP_COUNT_KEPT_RATIO,
     DJP_COUNT_KEPT_ALWAYS,
@@ -24,13 +29,27 @@ typedef enum djp_count {
     DJP_COUNT_NEVER_ENDED,
     DJP_COUNT_MEMORY,
     DJP_COUNT_OVERFLOW,
+    DJP_COUNT_AGED,
+    DJP_COUNT_RESCUED,
     DJP_COUNT_ATTRIBUTES,
     DJP_COUNT_LOG_FULL,
+    DJP_COUNT_SWITCHED_OFF,
     DJP_COUNT_LAST
 } djp_count;
 
 #define DJP_STRIPES 32u /* the first is shared by the threads that find no free one */
 #define DJP_WAKE_NEVER UINT64_MAX
+
+/* Bits of djp_recorder.gate. */
+enum {
+    DJP_GATE_CLOSED = 1, /* for ever */
+    DJP_GATE_OFF = 2,
+    DJP_GATE_MUTE = 4,
+    DJP_GATE_NO_STARTS = DJP_GATE_CLOSED | DJP_GATE_OFF
+};
+
+/* Policies that a recorder keeps, the first being that of its options; above half of them only those of the scale are added. */
+#define DJP_POLICIES_MAX 2048u
 
 typedef struct djp_stripe {
     /* Written by the owner with plain additions (release); in the first stripe by anybody, atomically. */
@@ -40,21 +59,27 @@ typedef struct djp_stripe {
 
 struct djp_recorder {
     djp_recorder_options options;
+    DJP_ATOMIC(const djp_policy *) policy; /* in force; written under the tables lock, release */
+    djp_policy first; /* of the options */
     djp_ring *ring;
-    djp_tracestate *root_state; /* "ot=th:..." of sampled roots, owned, lent to local traces; may be NULL */
     uint32_t record_max; /* bytes; a quarter of the ring at most */
-    uint8_t tail_rules; /* 1: errors or slowness may still keep what the head drops */
+    uint8_t tail_rules; /* 1: errors, slowness or rules may still keep what the head drops */
     uint64_t serial; /* names this recorder and its process: never repeated, changed in a forked child */
-    DJP_ATOMIC(int) closed; /* any thread; relaxed, sequentially consistent against `waking` */
+    DJP_ATOMIC(int) gate; /* DJP_GATE_*; any thread; relaxed, sequentially consistent against `waking` */
     DJP_ATOMIC(int) waking; /* threads inside options.wake; any thread, sequentially consistent */
     djp_recorder *next; /* in the list of all recorders, under the tables lock */
     int parked; /* freed by its owner while spans live; under the tables lock */
     void *memory; /* what the allocator gave */
+    uint64_t pending_age_ns; /* INT64_MAX for no limit */
+    djp_keep *keep; /* owned; NULL without rules */
     /* Bytes at which wake is called; DJP_WAKE_NEVER: disarmed. Any thread, sequentially consistent. */
     _Alignas(64) DJP_ATOMIC(uint64_t) wake_level;
     _Alignas(64) DJP_ATOMIC(uint64_t) pending_bytes; /* any thread, relaxed */
     DJP_ATOMIC(uint64_t) inherited; /* spans of the parent process not released yet; any thread, relaxed */
     djp_stripe stripes[DJP_STRIPES];
+    /* By number, owned but for the first; filled under the tables lock, release, and kept as long as the recorder: spans borrow. */
+    DJP_ATOMIC(djp_policy *) policies[DJP_POLICIES_MAX];
+    uint32_t policy_count; /* the highest number; under the tables lock */
 };
 
 /* What a thread keeps for itself: idle blocks and the stripe of the recorder it used last. */
@@ -93,6 +118,22 @@ djp__count_add(djp_recorder *recorder, djp_count which, uint64_t n)
 
 #define djp__count(recorder, which) djp__count_add((recorder), (which), 1)
 
+/* policy.c: the policy of the options, put in force; all of them freed. */
+void djp__policies_init(djp_recorder *recorder);
+void djp__policies_free(djp_recorder *recorder);
+/* The policy of that number; the one in force for 0 and for numbers that are none. */
+static inline const djp_policy *
+djp__recorder_policy(djp_recorder *recorder, uint32_t number)
+{
+    const djp_policy *policy = NULL;
+    if (number != 0 && number < DJP_POLICIES_MAX) {
+        policy = djp_load_acquire(&recorder->policies[number]);
+    }
+    return policy ? policy : djp_load_acquire(&recorder->policy);
+}
+
+/* A start that records nothing: wakes whoever waits for the next span, because only the worker can switch on again. NULL is fine. */
+void djp__recorder_poke(djp_recorder *recorder);
 /* Calls options.wake unless the recorder is closed. */
 void djp__recorder_wake(djp_recorder *recorder);
 

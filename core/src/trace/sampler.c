@@ -165,14 +165,13 @@ sampler__follow_parent(djp_head *out, const djp_span_context *parent, djp_text o
 }
 
 static void
-sampler__by_ratio(djp_head *out, const djp_recorder_options *options, const uint8_t trace_id[16], djp_text ot,
-                  djp_tracestate *root_state)
+sampler__by_ratio(djp_head *out, const djp_policy *policy, const uint8_t trace_id[16], djp_text ot)
 {
-    out->sampled = sampler__randomness(trace_id, ot) >= options->threshold;
+    out->sampled = sampler__randomness(trace_id, ot) >= policy->threshold;
     out->reason = out->sampled ? DJP_REASON_RATIO : DJP_REASON_NONE;
-    out->threshold = out->sampled ? options->threshold : DJP_THRESHOLD_NONE;
+    out->threshold = out->sampled ? policy->threshold : DJP_THRESHOLD_NONE;
     if (!out->state) {
-        out->state = out->sampled ? root_state : NULL;
+        out->state = out->sampled ? policy->root_state : NULL;
     } else if (out->sampled || djp__ot_get(ot, "th").data) {
         djp_tracestate *changed = NULL;
         out->state_owned = sampler__with_threshold(&changed, out->state, out->threshold);
@@ -181,8 +180,8 @@ sampler__by_ratio(djp_head *out, const djp_recorder_options *options, const uint
 }
 
 void
-djp__sampler_decide(djp_head *out, const djp_recorder_options *options, const uint8_t trace_id[16],
-                    const djp_span_context *parent, djp_tracestate *root_state)
+djp__sampler_decide(djp_head *out, const djp_policy *policy, int parent_based, const uint8_t trace_id[16],
+                    const djp_span_context *parent)
 {
     memset(out, 0, sizeof *out);
     out->threshold = DJP_THRESHOLD_NONE;
@@ -191,20 +190,21 @@ djp__sampler_decide(djp_head *out, const djp_recorder_options *options, const ui
     if (out->state) {
         ot = djp_tracestate_get(out->state, "ot", 2);
     }
-    if (options->parent_based) {
+    if (parent_based) {
         sampler__follow_parent(out, parent, ot);
-    } else if (options->always_on) {
+    } else if (policy->always_on) {
         out->sampled = 1;
         out->reason = DJP_REASON_ALWAYS;
     } else {
-        sampler__by_ratio(out, options, trace_id, ot, root_state);
+        sampler__by_ratio(out, policy, trace_id, ot);
     }
-    if (options->drop_all) {
+    out->drop_all = policy->drop_all;
+    if (policy->drop_all) {
         out->sampled = 0;
         out->reason = DJP_REASON_NONE;
         out->threshold = DJP_THRESHOLD_NONE;
     }
-    if (out->state && !out->state_owned && out->state != root_state) {
+    if (out->state && !out->state_owned && out->state != policy->root_state) {
         out->state = djp_tracestate_ref(out->state);
         out->state_owned = 1;
     }

@@ -22,6 +22,16 @@ int djp__threshold_parse(uint64_t *out, djp_text text);
 /* Finds a sub-key of the "ot" member's value ("th:c;rv:..."); {NULL, 0} when absent. Borrows from member. */
 djp_text djp__ot_get(djp_text member, const char *key);
 
+/* How roots are decided. Never changed once a recorder uses it: another decision is another policy (recorder_state.h). */
+typedef struct djp_policy {
+    uint64_t threshold; /* 56 bits, as djp_recorder_options */
+    djp_tracestate
+        *root_state; /* "ot=th:..." of sampled roots, owned by the recorder, lent to local traces; may be NULL */
+    uint8_t always_on;
+    uint8_t drop_all;
+    uint16_t number; /* its name within the recorder, from 1 */
+} djp_policy;
+
 /* What the head says about a local trace. */
 typedef struct djp_head {
     int sampled;
@@ -29,6 +39,7 @@ typedef struct djp_head {
     uint64_t threshold; /* what a kept span exports, or DJP_THRESHOLD_NONE */
     djp_tracestate *state; /* to propagate: a counted reference owned by the caller when state_owned, else borrowed */
     int state_owned;
+    uint8_t drop_all; /* of the policy: nothing is recorded */
 } djp_head;
 
 /* 56 random bits: the end of the trace id. */
@@ -43,24 +54,24 @@ djp__sampler_randomness(const uint8_t trace_id[16])
     return word & (DJP_THRESHOLD_NEVER - 1);
 }
 
-/* Decides for a root without any parent. root_state as below. */
+/* Decides for a root without any parent. Borrows all. */
 static inline void
-djp__sampler_decide_root(djp_head *out, const djp_recorder_options *options, const uint8_t trace_id[16],
-                         djp_tracestate *root_state)
+djp__sampler_decide_root(djp_head *out, const djp_policy *policy, const uint8_t trace_id[16])
 {
-    int by_ratio = !options->always_on;
-    int sampled = !options->drop_all && (!by_ratio || djp__sampler_randomness(trace_id) >= options->threshold);
+    int by_ratio = !policy->always_on;
+    int sampled = !policy->drop_all && (!by_ratio || djp__sampler_randomness(trace_id) >= policy->threshold);
     out->sampled = sampled;
     out->reason = !sampled ? DJP_REASON_NONE : by_ratio ? DJP_REASON_RATIO : DJP_REASON_ALWAYS;
-    out->threshold = sampled && by_ratio ? options->threshold : DJP_THRESHOLD_NONE;
-    out->state = sampled && by_ratio ? root_state : NULL;
+    out->threshold = sampled && by_ratio ? policy->threshold : DJP_THRESHOLD_NONE;
+    out->state = sampled && by_ratio ? policy->root_state : NULL;
     out->state_owned = 0;
+    out->drop_all = policy->drop_all;
 }
 
-/* Decides for a local root. parent is valid; borrows everything. root_state is the tracestate of sampled roots without
- * one of their own ("ot=th:..."), or NULL; it is lent to out. Allocates only when a tracestate must change. */
-void djp__sampler_decide(djp_head *out, const djp_recorder_options *options, const uint8_t trace_id[16],
-                         const djp_span_context *parent, djp_tracestate *root_state);
+/* Decides for a local root. parent is valid; borrows everything. The policy's root_state, for sampled roots without a tracestate of
+ * their own, is lent to out. Allocates only when a tracestate must change. */
+void djp__sampler_decide(djp_head *out, const djp_policy *policy, int parent_based, const uint8_t trace_id[16],
+                         const djp_span_context *parent);
 /* The tracestate for sampled roots at this threshold; NULL when it cannot be written or memory is short. The caller owns it. */
 djp_tracestate *djp__sampler_root_state(uint64_t threshold);
 

@@ -52,7 +52,7 @@ span__join(djp_span *span, const djp_span *parent)
 }
 
 /* A new local trace: of a remote parent, of a span that another process or recorder began, or of nobody. */
-static void
+static inline __attribute__((always_inline)) void
 span__begin_local(djp_span *span, const djp_span_context *parent, const djp_span_seed *seed)
 {
     djp_span_record *record = span->record;
@@ -68,11 +68,12 @@ span__begin_local(djp_span *span, const djp_span_context *parent, const djp_span
     } else {
         djp__rand_trace_id(record->trace_id);
     }
-    const djp_recorder_options *options = &span->recorder->options;
+    const djp_policy *policy =
+        seed ? djp__recorder_policy(span->recorder, seed->policy) : djp_load_acquire(&span->recorder->policy);
     if (parent) {
-        djp__sampler_decide(&head, options, record->trace_id, parent, span->recorder->root_state);
+        djp__sampler_decide(&head, policy, span->recorder->options.parent_based, record->trace_id, parent);
     } else {
-        djp__sampler_decide_root(&head, options, record->trace_id, span->recorder->root_state);
+        djp__sampler_decide_root(&head, policy, record->trace_id);
     }
     record->trace_flags = (uint8_t)(random | (head.sampled ? DJP_FLAG_SAMPLED : 0u));
     record->local_root = 1;
@@ -153,7 +154,8 @@ static inline __attribute__((always_inline)) djp_span *
 span__start(djp_recorder *recorder, const char *name, size_t name_size, const djp_span_options *options,
             const djp_span_seed *seed)
 {
-    if (!recorder || djp_load_relaxed(&recorder->closed)) {
+    if (!recorder || (djp_load_relaxed(&recorder->gate) & DJP_GATE_NO_STARTS)) {
+        djp__recorder_poke(recorder);
         return NULL;
     }
     djp_span *span = djp__span_block_take();
@@ -173,9 +175,11 @@ span__start(djp_recorder *recorder, const char *name, size_t name_size, const dj
     span->recording = !span->local->silent;
     if (span->recording) {
         span__put_name(span, name, name_size);
-        if (__builtin_expect(span->local->state != NULL && span->local->state != recorder->root_state, 0)) {
+        if (__builtin_expect(span->local->state_owned, 0)) {
             span__put_state(span);
         }
+    } else if (djp__recorder_policy(recorder, 0)->drop_all) {
+        djp__recorder_poke(recorder);
     }
     return span;
 }

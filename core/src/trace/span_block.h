@@ -19,13 +19,14 @@
 /* The part of a trace that this process records under one local root. Lives in the root's block, which therefore outlives all
  * spans of the local trace. Fields without a word on writing are set before the root's handle is given out. */
 typedef struct djp_local_trace {
-    /* 0 or the newest ended span that waits (linked by djp_span.next), or, once decided, DJP_DECIDED(reason). Any thread,
+    /* 0 or the newest ended span that waits (linked by djp_span.next), or, once decided, DJP_DECIDED(verdict). Any thread,
      * compare-and-swap with acquire and release: who reads a decision also sees what led to it. */
     DJP_ATOMIC(uintptr_t) head;
     /* Blocks that belong to it, the root's included. Relaxed up (the caller holds one), acquire-release down. */
     DJP_ATOMIC(uint32_t) refs;
     DJP_ATOMIC(uint32_t) pending_spans; /* any thread, relaxed */
-    DJP_ATOMIC(uint32_t) saw_error; /* any thread, relaxed; ordered by head */
+    /* DJP_SAW_ERROR and, above it, the number of the rule that a span met. Any thread, relaxed; ordered by head. */
+    DJP_ATOMIC(uint32_t) saw;
     uint32_t generation; /* of fork, when it began */
     djp_span *root;
     uint64_t threshold; /* exported by spans kept by ratio or parent; may be DJP_THRESHOLD_NONE */
@@ -36,10 +37,25 @@ typedef struct djp_local_trace {
     uint8_t silent; /* 1: ids and context only, nothing is recorded */
 } djp_local_trace;
 
-/* A block is aligned, so an odd head cannot be a span. */
-#define DJP_DECIDED(reason) (((uintptr_t)(reason) << 1) | 1u)
+/* A reason, and above its 8 bits the label of the rule with a name. */
+typedef uint32_t djp_verdict;
+#define djp_verdict_of(reason, label) ((djp_verdict)(reason) | (djp_verdict)(label) << 8)
+#define djp_verdict_reason(verdict) ((uint8_t)(verdict))
+#define djp_verdict_label(verdict) ((uint8_t)((verdict) >> 8))
+/* Local traces that are kept for what they are: all of their kind are kept, so each stands for itself. */
+#define djp_stands_for_itself(verdict) \
+    (djp_verdict_reason(verdict) != DJP_REASON_NONE && djp_verdict_reason(verdict) <= DJP_REASON_RARE)
+
+/* A block is aligned, so an odd head cannot be a span. An early decision was taken before the root ended: it may still change to one
+ * that keeps. */
+#define DJP_DECIDED(verdict) (((uintptr_t)(verdict) << 2) | 1u)
+#define DJP_DECIDED_EARLY 2u
 #define djp_head_is_decided(head) (((head)&1u) != 0)
-#define djp_head_reason(head) ((uint8_t)((head) >> 1))
+#define djp_head_is_early(head) (((head)&DJP_DECIDED_EARLY) != 0)
+#define djp_head_verdict(head) ((djp_verdict)((head) >> 2))
+
+#define DJP_SAW_ERROR 1u
+#define DJP_SAW_RULE_SHIFT 8
 
 /* One thread at a time uses a span (djp/span.h); only `holds` and the ids are read by several. */
 struct djp_span {

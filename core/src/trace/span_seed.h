@@ -9,6 +9,8 @@ typedef struct djp_span_seed {
     uint8_t span_id[8];
     uint8_t parent_id[8]; /* for a child: of its parent, which belongs to the local trace of options->parent */
     uint64_t start_monotonic;
+    uint32_t
+        policy; /* for a local root: the number of the policy that it was decided by; 0 or unknown: the one in force */
 } djp_span_seed;
 
 /* As djp_span_start; borrows seed. */

@@ -1,0 +1,281 @@
+/* The text of the keep rules: taken apart once, when telemetry starts. A bad rule costs a warning and nothing else; the others stay. */
+#include "djp/keep_rule.h"
+
+#include "base/str.h"
+#include "config/config.h"
+#include "djp/key.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { KEEP_RULES_LABEL_MAX = 32 };
+
+#define KEEP_RULES_YEAR_S 31536000.0
+
+/* The next rule, up to a semicolon that is not between quotation marks. A mark without its partner is an ordinary character. */
+static int
+keep_rules_next(djp_text *rule, djp_text *rest)
+{
+    if (rest->size == 0) {
+        return 0;
+    }
+    size_t at = 0;
+    while (at < rest->size && rest->data[at] != ';') {
+        const char *mark = rest->data[at] == '"' ? memchr(rest->data + at + 1, '"', rest->size - at - 1) : NULL;
+        at = mark ? (size_t)(mark - rest->data) + 1 : at + 1;
+    }
+    *rule = djp__text_trim((djp_text){rest->data, at});
+    at += at < rest->size;
+    rest->data += at;
+    rest->size -= at;
+    return 1;
+}
+
+static int
+keep_rules_is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static int
+keep_rules_is_label_character(char c)
+{
+    return keep_rules_is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+}
+
+/* Takes "LABEL:" off the front, where it is. */
+static djp_text
+keep_rules_take_label(djp_text *rule)
+{
+    djp_text label = {NULL, 0};
+    size_t size = 0;
+    while (size < rule->size && keep_rules_is_label_character(rule->data[size])) {
+        size++;
+    }
+    if (size > 0 && size < rule->size && rule->data[size] == ':' && keep_rules_is_letter(rule->data[0])) {
+        label = (djp_text){rule->data, size};
+        *rule = djp__text_trim((djp_text){rule->data + size + 1, rule->size - size - 1});
+    }
+    return label;
+}
+
+/* Takes the first word off. */
+static djp_text
+keep_rules_take_word(djp_text *rule)
+{
+    size_t size = 0;
+    while (size < rule->size && rule->data[size] != ' ' && rule->data[size] != '\t') {
+        size++;
+    }
+    djp_text word = {rule->data, size};
+    *rule = djp__text_trim((djp_text){rule->data + size, rule->size - size});
+    return word;
+}
+
+/* TEXT, TEXT*, "TEXT" or "TEXT"*. Returns what is wrong, or NULL. */
+static const char *
+keep_rules_pattern(djp_keep_rule *out, djp_text text)
+{
+    text = djp__text_trim(text);
+    out->prefix = text.size > 0 && text.data[text.size - 1] == '*';
+    text.size -= (size_t)out->prefix;
+    int quoted = text.size >= 2 && text.data[0] == '"' && text.data[text.size - 1] == '"';
+    if (quoted) {
+        text.data++;
+        text.size -= 2;
+    }
+    if (text.size == 0 && !out->prefix) {
+        return quoted ? "there is nothing between the quotation marks" : "the text to compare with is missing";
+    }
+    if (text.size > 0 && memchr(text.data, '"', text.size)) {
+        return "a quotation mark has no partner";
+    }
+    if (!quoted && text.size > 0 && memchr(text.data, '*', text.size)) {
+        return "a * may only stand at the end, unless the text is in quotation marks";
+    }
+    out->pattern = text;
+    return NULL;
+}
+
+static const char *
+keep_rules_duration(uint64_t *out, djp_text text)
+{
+    static const struct {
+        const char *unit;
+        double seconds;
+    } units[] = {{"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {"m", 60}, {"min", 60}, {"h", 3600}};
+    text = djp__text_trim(text);
+    size_t size = text.size;
+    while (size > 0 && keep_rules_is_letter(text.data[size - 1])) {
+        size--;
+    }
+    double amount;
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (djp__text_equal((djp_text){text.data + size, text.size - size}, units[i].unit) &&
+            djp__parse_double((djp_text){text.data, size}, &amount) && amount * units[i].seconds >= 1e-6 &&
+            amount * units[i].seconds <= KEEP_RULES_YEAR_S) {
+            *out = (uint64_t)(amount * units[i].seconds * 1e9 + 0.5);
+            return NULL;
+        }
+    }
+    return "it needs a duration with its unit, such as 500ms, 2s, 5m or 1h";
+}
+
+static const char *
+keep_rules_attribute(djp_keep_rule *out, djp_text text)
+{
+    const char *equals = text.size > 0 ? memchr(text.data, '=', text.size) : NULL;
+    if (!equals) {
+        return "it needs the form KEY=VALUE";
+    }
+    size_t size = (size_t)(equals - text.data);
+    out->key = djp__text_trim((djp_text){text.data, size});
+    if (out->key.size == 0 || out->key.size > DJP_KEY_SIZE_LIMIT) {
+        return "it needs the form KEY=VALUE";
+    }
+    return keep_rules_pattern(out, (djp_text){equals + 1, text.size - size - 1});
+}
+
+static const char *
+keep_rules_route(djp_keep_rule *out, djp_text text)
+{
+    size_t at = text.size;
+    while (at > 0 && text.data[at - 1] != '>') {
+        at--;
+    }
+    if (at == 0) {
+        return "it needs the form ROUTE > DURATION";
+    }
+    const char *problem = keep_rules_pattern(out, (djp_text){text.data, at - 1});
+    return problem ? problem : keep_rules_duration(&out->duration_ns, (djp_text){text.data + at, text.size - at});
+}
+
+static const char *
+keep_rules_slowest(djp_keep_rule *out, djp_text text)
+{
+    double percent;
+    if (text.size < 2 || text.data[text.size - 1] != '%' ||
+        !djp__parse_double((djp_text){text.data, text.size - 1}, &percent) || percent < 0.01 || percent > 50) {
+        return "it needs a part from 0.01% to 50%";
+    }
+    out->part = percent / 100;
+    return NULL;
+}
+
+/* Reads one rule. Returns what is wrong with it, or NULL. */
+static const char *
+keep_rules_read(djp_keep_rule *out, djp_text rule)
+{
+    memset(out, 0, sizeof *out);
+    out->label = keep_rules_take_label(&rule);
+    if (out->label.size > KEEP_RULES_LABEL_MAX) {
+        return "its name is longer than 32 characters";
+    }
+    djp_text word = keep_rules_take_word(&rule);
+    if (djp__text_equal_nocase(word, "attribute")) {
+        out->kind = DJP_KEEP_ATTRIBUTE;
+        return keep_rules_attribute(out, rule);
+    }
+    if (djp__text_equal_nocase(word, "name")) {
+        out->kind = DJP_KEEP_NAME;
+        return keep_rules_pattern(out, rule);
+    }
+    if (djp__text_equal_nocase(word, "route")) {
+        out->kind = DJP_KEEP_ROUTE;
+        return keep_rules_route(out, rule);
+    }
+    if (djp__text_equal_nocase(word, "slowest")) {
+        out->kind = DJP_KEEP_SLOWEST;
+        return keep_rules_slowest(out, rule);
+    }
+    if (djp__text_equal_nocase(word, "rare")) {
+        out->kind = DJP_KEEP_RARE;
+        return keep_rules_duration(&out->duration_ns, rule);
+    }
+    return "a rule begins with attribute, name, route, slowest or rare";
+}
+
+/* Rules of which there can be one only. */
+static int
+keep_rules_is_second(const djp_keep_rule *rules, size_t count, djp_keep_kind kind)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (rules[i].kind == kind && kind >= DJP_KEEP_SLOWEST) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+size_t
+djp_keep_rules_parse(djp_keep_rule *out, djp_text text, djp_keep_rule_bad bad, void *user)
+{
+    size_t count = 0;
+    djp_text rule;
+    while (keep_rules_next(&rule, &text)) {
+        if (rule.size == 0) {
+            continue;
+        }
+        djp_keep_rule read;
+        const char *problem = keep_rules_read(&read, rule);
+        if (!problem && keep_rules_is_second(out, count, read.kind)) {
+            problem = "there is one of its kind already";
+        } else if (!problem && count == DJP_KEEP_RULES_MAX) {
+            problem = "there are 32 rules already";
+        }
+        if (!problem) {
+            out[count++] = read;
+        } else if (bad) {
+            bad(user, rule, problem);
+        }
+    }
+    return count;
+}
+
+typedef struct keep_rules_bad {
+    djp_text rule; /* the first */
+    const char *why;
+    size_t count;
+} keep_rules_bad;
+
+static void
+keep_rules_note(void *user, djp_text rule, const char *why)
+{
+    keep_rules_bad *bad = user;
+    if (bad->count++ == 0) {
+        bad->rule = rule;
+        bad->why = why;
+    }
+}
+
+static void
+keep_rules_warn(djp_config_state *state, const djp_config_given *given, const keep_rules_bad *bad)
+{
+    char others[64] = "";
+    if (bad->count > 1) {
+        snprintf(others, sizeof others, " So are %zu more.", bad->count - 1);
+    }
+    int shown = (int)djp__utf8_cut(bad->rule.data, bad->rule.size, 60);
+    djp__config_warn(state, given,
+                     "%s has the rule \"%.*s\", which is left out: %s.%s Correct or remove what is wrong.", given->name,
+                     shown, bad->rule.data, bad->why, others);
+}
+
+void
+djp__config_rule_keep_rules(djp_config_state *state)
+{
+    djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+    djp_config_given given;
+    size_t at = 0;
+    while (djp__config_next(&given, state, DJP_SETTING_KEEP_RULES, &at)) {
+        keep_rules_bad bad = {{NULL, 0}, NULL, 0};
+        size_t count = djp_keep_rules_parse(rules, djp__text(given.text), keep_rules_note, &bad);
+        if (bad.count > 0) {
+            keep_rules_warn(state, &given, &bad);
+        }
+        if (count > 0) {
+            djp__config_set_text(state, DJP_SETTING_KEEP_RULES, djp__text(given.text), given.name);
+            return;
+        }
+    }
+}

@@ -1,0 +1,21 @@
+/* What the worker does about once a second besides sending: looks at the switch file and steers the ratio towards its target. */
+#ifndef DJP_PIPELINE_CONTROL_H
+#define DJP_PIPELINE_CONTROL_H
+
+#include "djp/sdk.h"
+#include "pipeline/adaptive.h"
+
+/* Touched by the worker only, and by djp_sdk_new before there is one. */
+typedef struct djp_control {
+    djp_adaptive adaptive;
+    uint64_t next; /* monotonic time of the next step; UINT64_MAX: there is no target */
+    int idle; /* 1: the ratio is 1 and nothing ended lately, so that there is no need to wake for a step */
+} djp_control;
+
+void djp__control_init(djp_sdk *sdk);
+/* Does what is due. Neither `state` nor `work` is held. */
+void djp__control_tick(djp_sdk *sdk, uint64_t now);
+/* When the worker must be awake for it. */
+uint64_t djp__control_next(const djp_sdk *sdk);
+
+#endif

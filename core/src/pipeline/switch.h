@@ -1,0 +1,49 @@
+/* The switch of a running SDK: whether spans are recorded, which part of the roots the head samples, and who said so. The file that
+ * operators write beats the program, the program beats what was configured. */
+#ifndef DJP_PIPELINE_SWITCH_H
+#define DJP_PIPELINE_SWITCH_H
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "base/atomic.h"
+#include "base/thread.h"
+#include "djp/sdk.h"
+
+#define DJP_RATIO_UNSAID (-1.0)
+#define DJP_SWITCH_FILE_MAX 4096
+
+typedef struct djp_switch_said {
+    int enabled; /* 0, 1, or -1: nothing was said */
+    double ratio; /* 0 .. 1, or DJP_RATIO_UNSAID */
+} djp_switch_said;
+
+typedef struct djp_switch {
+    djp_mutex mutex; /* a leaf; guards all but what the worker owns */
+    djp_switch_said program, file;
+    double aim; /* what a target asks for, or DJP_RATIO_UNSAID; gives way to both */
+    int enabled; /* what holds */
+    double ratio;
+    const char *enabled_by; /* static: "configuration", "program" or "switch_file" */
+    const char *ratio_by; /* the same, or "target" */
+    DJP_ATOMIC(int) mute; /* 1: nothing may leave. Written under mutex, release; read by anybody */
+
+    /* Touched by the worker only, and by djp_sdk_new before there is one. */
+    uint64_t look_next; /* monotonic; UINT64_MAX: no file is watched */
+    int looked; /* 1: there was a file at the last look, described below */
+    struct stat seen;
+    ssize_t size; /* of its text; below 0: it could not be read */
+    char text[DJP_SWITCH_FILE_MAX + 1];
+} djp_switch;
+
+void djp__switch_init(djp_sdk *sdk); /* reads the file for the first time */
+/* Looks at the file when it is time. By the worker; neither `state` nor `work` is held. */
+void djp__switch_look(djp_sdk *sdk, uint64_t now);
+/* The ratio that holds; 0 while nothing leaves. */
+double djp__switch_ratio(djp_sdk *sdk);
+/* What the target asks for from now on. By the worker. */
+void djp__switch_aim(djp_sdk *sdk, double ratio);
+/* Reads the text of a switch file; 0 when it is malformed, then *line is the first bad line. */
+int djp__switch_parse(djp_switch_said *out, int *line, const char *text, size_t size);
+
+#endif

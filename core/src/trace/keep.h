@@ -1,0 +1,25 @@
+/* Keep rules at work: looked at when a span ends and when a root decides, and not at all where none are set. */
+#ifndef DJP_TRACE_KEEP_H
+#define DJP_TRACE_KEEP_H
+
+#include "djp/keep_rule.h"
+#include "trace/record.h"
+#include "trace/recorder.h"
+
+typedef struct djp_keep djp_keep;
+
+/* Copies the rules. Returns 0 or DJP_ENOMEM. */
+int djp__keep_new(djp_keep **out, const djp_keep_rule *rules, size_t count);
+void djp__keep_free(djp_keep *keep);
+
+/* The number, from 1, of the first rule that speaks of any span and is met by this one; 0: none. */
+uint32_t djp__keep_match(const djp_keep *keep, const djp_span_record *record);
+/* Reason and label (djp_verdict) of that rule. */
+uint32_t djp__keep_verdict(const djp_keep *keep, uint32_t number);
+/* What the root itself says: slow by the limit of its route or, without one, by slow_ns (0: never), among the slowest, rare, or nothing.
+ * kept: the local trace is kept for another reason, which is no reason not to learn from it. */
+uint32_t djp__keep_root(djp_keep *keep, const djp_span_record *record, uint64_t slow_ns, int kept);
+/* Fills in the counters of rules. keep may be NULL. */
+void djp__keep_counters(djp_recorder_counters *out, const djp_keep *keep);
+
+#endif

@@ -1,0 +1,102 @@
+"""Keep rules through the public API: the shared vectors, what is said about bad rules, and where the counts are seen."""
+
+import json
+import pathlib
+
+import djp_telemetry
+import pytest
+from djp_telemetry import get_tracer, start_span
+from djp_telemetry.metrics import generate_metrics_text
+from support import attributes, take, telemetry
+
+VECTORS = json.loads((pathlib.Path(__file__).parent.parent / "vectors" / "keep_rules.json").read_text())
+BASE = 1_700_000_000_000_000_000
+
+
+def cases(part):
+    return [pytest.param(item, id=item["case"]) for item in VECTORS[part]]
+
+
+def begin(given, start, parent=None):
+    span = start_span(given["name"], given.get("attributes"), parent=parent, start_time=start)
+    if given.get("error"):
+        span.set_status("ERROR")
+    return span
+
+
+def run(item, factor=1.0):
+    start = BASE + item.get("at", 0) * 10**9
+    given = {"name": "root", **item["root"]}
+    root = begin(given, start)
+    for child in item.get("children", ()):
+        begin(child, start, root).end(start + int(child.get("ms", 1) * 10**6))
+    root.end(start + int(given.get("ms", 1) * factor * 10**6))
+
+
+def reason():
+    spans = take()
+    assert all(span.trace_state == "ot=th:0" for span in spans)
+    found = [attributes(span.attributes).get("sampling.reason") for span in spans if not span.parent_span_id]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+@pytest.mark.parametrize("item", cases("traces"))
+def test_what_rules_keep(item):
+    with telemetry(**{"sample_ratio": 1e-12, "keep_rules": item["rules"], **item["options"]}):
+        for trace in item["traces"]:
+            if "fill" in trace:
+                for i in range(trace["fill"]):
+                    run(trace, 1 + i % 10 / 10)
+                take()
+                continue
+            run(trace)
+            assert reason() == trace["reason"], trace
+
+
+@pytest.mark.parametrize("item", cases("parse"))
+def test_the_text_of_rules(item, recwarn, caplog):
+    with telemetry(keep_rules=item["rules"]):
+        said = [str(w.message) for w in recwarn] + [r.getMessage() for r in caplog.records]
+    said = [text for text in said if "keep_rules" in text]
+    assert len(said) == item["warnings"]
+    if said:
+        assert item["why"] in said[0] and "option keep_rules" in said[0]
+
+
+def test_the_variable_and_its_source(monkeypatch):
+    monkeypatch.setenv("DJP_TELEMETRY_KEEP_RULES", "shop: name checkout")
+    monkeypatch.setenv("DJP_TELEMETRY_PENDING_AGE", "5")
+    with telemetry(sample_ratio=1e-12):
+        get_tracer("t").start_span("checkout").end()
+        get_tracer("t").start_span("browse").end()
+        assert [attributes(span.attributes)["sampling.reason"] for span in take()] == ["rule:shop"]
+        settings = djp_telemetry.telemetry_status()["settings"]
+        assert settings["keep_rules"] == {"value": "shop: name checkout", "source": "DJP_TELEMETRY_KEEP_RULES"}
+        assert settings["pending_age"]["value"] == 5
+
+
+def test_counts_by_reason_in_status_and_scrape():
+    with telemetry(sample_ratio=1e-12, keep_rules="rare 60s; name pay", backend="hybrid"):
+        for name in ("pay", "ping", "ping"):
+            get_tracer("t").start_span(name).end()
+        counts = djp_telemetry.telemetry_status()["spans"]
+        scrape = generate_metrics_text()
+    assert (counts["kept_rule"], counts["kept_rare"], counts["not_sampled"]) == (1, 1, 1)
+    assert 'djp_telemetry_kept_spans_total{reason="rare"} 1\n' in scrape
+    assert 'djp_telemetry_local_traces_total{outcome="rescued"} 0\n' in scrape
+
+
+def test_a_root_open_for_long_is_decided_by_age_and_loses_no_error():
+    with telemetry(sample_ratio=1e-12, pending_age=0.000001, slow_threshold=0):
+        tracer = get_tracer("t")
+        with tracer.start_as_current_span("root"):
+            with tracer.start_as_current_span("dropped"):
+                sum(range(1000))
+            with tracer.start_as_current_span("failing") as span:
+                span.set_status("ERROR")
+            with tracer.start_as_current_span("after"):
+                pass
+        assert sorted(span.name for span in take()) == ["after", "failing", "root"]
+        counts = djp_telemetry.telemetry_status()["spans"]
+        assert (counts["decided_by_age"], counts["rescued"], counts["not_sampled"]) == (1, 1, 1)

@@ -1,0 +1,152 @@
+"""Switching telemetry while it runs: by the program, and by a file in processes of their own, forked children included."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+import textwrap
+import time
+
+import djp_telemetry as d
+import pytest
+from support import clean_environment, file_spans, take, telemetry
+
+LIMIT = 60
+
+
+def sampling():
+    return d.telemetry_status()["sampling"]
+
+
+def test_off_and_on_again():
+    with telemetry(flush_interval=100):
+        with d.start_span("open") as span:
+            assert d.set_enabled(False)
+            with d.start_span("none") as none:
+                assert not none.is_recording()
+                assert not none.context.is_valid
+            assert span.is_recording()
+        assert sampling() == {
+            "recording": False,
+            "recording_set_by": "program",
+            "ratio": 1,
+            "ratio_set_by": "configuration",
+        }
+        assert d.set_enabled(True)
+        with d.start_span("seen"):
+            pass
+        assert [span.name for span in take()] == ["seen"]
+        assert d.telemetry_status()["dropped"]["switched_off"] == 1
+
+
+def test_ratio():
+    with telemetry(sample_ratio=0.5):
+        before = d.start_span("before")
+        assert d.set_sample_ratio(0)
+        failed = d.start_span("failed")
+        assert failed.context.is_valid and not failed.context.trace_flags.sampled
+        for span in (before, failed):
+            span.set_status("error")
+            span.end()
+        assert (sampling()["ratio"], sampling()["ratio_set_by"]) == (0, "program")
+        assert d.set_sample_ratio(1)
+        with d.start_span("seen"):
+            pass
+        assert d.set_sample_ratio(None)
+        assert (sampling()["ratio"], sampling()["ratio_set_by"]) == (0.5, "configuration")
+        assert [span.name for span in take()] == ["seen"]
+
+
+@pytest.mark.parametrize("ratio", [1.1, -0.1, math.nan, math.inf, "half", object(), 10**400, [], b""])
+def test_no_ratio(ratio):
+    with telemetry(sample_ratio=0.5):
+        assert not d.set_sample_ratio(ratio)
+        assert (sampling()["ratio"], sampling()["ratio_set_by"]) == (0.5, "configuration")
+
+
+def test_while_off():
+    d.shutdown(1)
+    assert not d.set_enabled(True)
+    assert not d.set_sample_ratio(1.0)
+
+
+def test_a_configured_zero_stays():
+    with telemetry(sample_ratio=0):
+        assert not d.set_sample_ratio(1.0)
+        assert sampling()["ratio"] == 0
+
+
+PROGRAM = """
+    import json, os, sys
+    import djp_telemetry as d
+
+    d.init_telemetry()
+    if sys.argv[1] == "forked":
+        if os.fork():
+            os.wait()
+            os._exit(0)
+    for name in sys.stdin:
+        with d.start_span(name.strip()):
+            pass
+        print(json.dumps(d.telemetry_status()["sampling"]), flush=True)
+"""
+
+
+@pytest.mark.parametrize("place", ["alone", "forked"])
+def test_a_file_switches_a_running_process(tmp_path, place):
+    switch, spans = tmp_path / "switch", tmp_path / "spans.jsonl"
+    switch.write_text("off\n")
+    (tmp_path / "program.py").write_text(textwrap.dedent(PROGRAM))
+    environment = clean_environment(
+        TELEMETRY_ENABLED="true",
+        TELEMETRY_BACKEND="otel",
+        OTEL_TRACE_SAMPLE="1.0",
+        OTEL_TRACES_EXPORTER="file",
+        DJP_TELEMETRY_FILE_PATH=str(spans),
+        DJP_TELEMETRY_FLUSH_INTERVAL="0.05",
+        DJP_TELEMETRY_SWITCH_FILE=str(switch),
+        PYTHONPATH=os.pathsep.join(path for path in sys.path if path),
+    )
+    process = subprocess.Popen(
+        [sys.executable, str(tmp_path / "program.py"), place],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+    )
+    deadline = time.monotonic() + LIMIT
+
+    def until(name, right):
+        while time.monotonic() < deadline:
+            process.stdin.write(f"{name}\n")
+            if right(json.loads(process.stdout.readline())):
+                return
+            time.sleep(0.02)
+        raise AssertionError(f"no {name} within {LIMIT} s")
+
+    def names():
+        return {span["name"] for span in file_spans(tmp_path)} if spans.exists() else set()
+
+    try:
+        until("off", lambda now: not now["recording"] and now["recording_set_by"] == "switch_file")
+        switch.write_text("on\nratio=1\n")
+        until("on", lambda now: now["recording"] and now["ratio_set_by"] == "switch_file")
+        until("on", lambda now: "on" in names())
+        switch.write_text("ratio=bad\n")
+        time.sleep(1.5)
+        until("still", lambda now: now["ratio_set_by"] == "switch_file")
+        switch.write_text("off\n")
+        until("ending", lambda now: not now["recording"])
+        until("off", lambda now: not now["recording"])
+        switch.unlink()
+        until("on", lambda now: now["recording_set_by"] == "configuration")
+        process.stdin.close()
+        assert process.wait(LIMIT) == 0
+        assert process.stderr.read().count("Line 1 of the switch file") == 1
+        assert "off" not in names()
+    finally:
+        process.kill()
+        process.wait()
