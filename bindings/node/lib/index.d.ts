@@ -33,6 +33,16 @@ interface CamelCaseOptions {
   slowThreshold?: number | string;
   /** A local trace with an error is kept; true. */
   keepErrors?: boolean | string;
+  /** More reasons to keep a local trace; docs/sampling.md has their grammar. */
+  keepRules?: string;
+  /** Seconds after which a local trace is decided although its root is still open; 60. */
+  pendingAge?: number | string;
+  /** A file that switches recording and the ratio while the process runs; docs/rate-and-budget.md. */
+  switchFile?: string;
+  /** Exported spans a second that the ratio is steered to; 0: the ratio stays. */
+  targetSpansPerSecond?: number | string;
+  /** The same for bytes a second, before compression. */
+  targetBytesPerSecond?: number | string;
   /** The collector; http://localhost:4317. */
   endpoint?: string | URL;
   /** grpc, or http/protobuf for port 4318 and endpoints with a path. */
@@ -107,6 +117,17 @@ export function init(options?: TelemetryOptions): void;
 export function shutdown(ms?: number): Promise<boolean>;
 /** Sends what has ended, within `ms` milliseconds (10,000). True: all was accepted. */
 export function flush(ms?: number): Promise<boolean>;
+
+/**
+ * Switches the recording of spans off and on again, without a restart; metrics go on. Returns whether that holds now: not when
+ * telemetry is off by configuration, or the switch file says otherwise.
+ */
+export function setEnabled(enabled: boolean): boolean;
+/**
+ * Changes the part of the traces that is kept by chance, 0 to 1; null is the configured one again. With 0 nothing leaves the
+ * process, errors neither. Returns whether it holds now.
+ */
+export function setSampleRatio(ratio: number | null): boolean;
 
 export interface TelemetryStatus {
   enabled: boolean;
