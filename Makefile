@@ -39,6 +39,7 @@ help:
 	@echo "make demo       build, then a small service under real requests: spans, scrape, correlated logs"
 	@echo "make test       build, then all tests: C, sanitizers, valgrind, short fuzzing, Python, Node"
 	@echo "make test-node-versions   the Node tests with Node 22 and 24, on the addon that was built once"
+	@echo "make instructions   instructions of the hot path beside the recorded ones; instructions-record: records them"
 	@echo "make lint       format, layers, sizes, symbols, types"
 	@echo "make bench      ours beside the peers, in one run; bench-node: only the Node rows"
 	@echo "make bench-specification   the specification's own form: CPU at 10,000 spans/s, 10 repeats of 15 s"
@@ -108,7 +109,7 @@ node-native:
 demo: setup-build $(VENV)/.demo $(VENV)/.native node_modules/.base node-native
 	NODE=$(NODE) $(PY) examples/demo.py
 test: setup-test
-	@for part in test-c test-sanitize test-valgrind fuzz-short test-python test-python-asan test-node test-node-asan; do \
+	@for part in test-c test-sanitize test-valgrind instructions fuzz-short test-python test-python-asan test-node test-node-asan; do \
 	  echo "==== $$part"; $(MAKE) --no-print-directory -j$(JOBS) $$part || exit 1; done
 	@echo "make test: all green"
 
@@ -118,12 +119,21 @@ test-c: $(TESTS_C)
 test-sanitize:
 	@$(MAKE) --no-print-directory SAN=asan test-c
 	@$(MAKE) --no-print-directory SAN=tsan test-tsan
-TSAN_TESTS = ring process clock intern span local_trace local_trace_race local_trace_early keep_rules recorder registry counter histogram cells segment standard listener worker worker_faults flush shutdown sdk oplog oplog_life switch oplog_switch
+TSAN_TESTS = ring process clock intern span local_trace local_trace_race local_trace_early keep_rules recorder registry counter histogram cells segment standard listener worker worker_faults flush shutdown sdk oplog oplog_life switch oplog_switch self_metrics
 test-tsan: $(foreach t,$(TSAN_TESTS),$(if $(wildcard tests/c/test_$(t).c),$(OUT)/c/test_$(t)))
 	@tools/run-tests.sh $^
 VALGRIND_TESTS = text mem intern keep_rules span exposition encode response answer gzip retry config context curl_target transport_file oplog
 test-valgrind: $(foreach t,$(VALGRIND_TESTS),$(if $(wildcard tests/c/test_$(t).c),$(OUT)/c/test_$(t)))
 	@DJP_TEST_SHORT=1 tools/run-tests.sh --valgrind $^
+# The core as a release has it: one unit, for a shared object, whose flags are those of setup.py. Nothing else may decide the figures.
+INSTRUCTIONS_CFLAGS = -std=c11 -D_GNU_SOURCE -O2 -fPIC -fno-plt -fvisibility=hidden -fno-strict-aliasing -Icore/include -Icore/src -Icore
+$(BUILD)/instructions/%.o: bench/%.c $(wildcard core/include/djp/*.h core/src/*.c core/src/*/*.[ch] tests/c/oplog_writer.h)
+	@mkdir -p $(@D)
+	@echo "  cc $<"; $(CC) $(INSTRUCTIONS_CFLAGS) -Itests/c $(WARN) -c $< -o $@
+$(BUILD)/instructions/instructions: $(BUILD)/instructions/instructions.o $(BUILD)/instructions/instructions_core.o $(wildcard core/gen/*.c)
+	@echo "  cc $@"; $(CC) $(INSTRUCTIONS_CFLAGS) -w $^ $(LIBS) -o $@
+instructions instructions-record: $(BUILD)/instructions/instructions $(VENV)/.native
+	@CC="$(CC)" $(PY) tools/instructions.py $(if $(findstring record,$@),record,check) $(BUILD)/instructions $(PY)
 test-python: $(VENV)/.test $(VENV)/.native $(TOOLS_C) node_modules/.base node-native
 	DJP_BUILD=$(abspath $(OUT)) DJP_NODE=$(NODE) PATH="$$PATH:$$(tools/promtool.sh)" $(PY) -m pytest -m 'not e2e' $(PYTEST_ARGS)
 # The extension built with AddressSanitizer and UndefinedBehaviorSanitizer runs the tests of the binding again.
@@ -168,7 +178,7 @@ bench-specification: $(VENV)/.bench $(VENV)/.native
 	$(PY) bench/specification.py
 clean:
 	rm -rf $(BUILD) $(VENV) node_modules *.egg-info
-.PHONY: help core tools-c setup-build setup-test demo test test-c test-sanitize test-tsan test-valgrind test-python test-python-asan node-native test-node test-node-asan test-node-versions test-node-pack e2e fuzz-short fuzz soak soak-node lint format bench bench-node bench-specification clean gen
+.PHONY: help core tools-c setup-build setup-test demo test test-c test-sanitize test-tsan test-valgrind instructions instructions-record test-python test-python-asan node-native test-node test-node-asan test-node-versions test-node-pack e2e fuzz-short fuzz soak soak-node lint format bench bench-node bench-specification clean gen
 
 # ---- generated sources --------------------------------------------------------------------------------------------------------
 gen:

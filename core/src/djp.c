@@ -112,6 +112,7 @@
 #include "pipeline/flush.c"
 #include "pipeline/identity.c"
 #include "pipeline/self_metrics.c"
+#include "pipeline/self_otel.c"
 #include "pipeline/status.c"
 #include "pipeline/sdk.c"
 #include "pipeline/http_server.c"

@@ -90,6 +90,7 @@ interface CamelCaseOptions {
   /** Status label of HTTP metrics: 404 or 4xx. */
   statusClass?: 'code' | 'class' | (string & {});
   labelStyle?: 'endpoint' | 'path' | (string & {});
+  selfMetrics?: 'basic' | 'otel' | (string & {});
   /** HTTP attribute names. */
   semconv?: 'old' | 'stable' | 'both' | (string & {});
   /** Request paths that are not measured, exact or ending in '*'. */

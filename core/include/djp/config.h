@@ -95,6 +95,7 @@ typedef struct djp_options {
     uint32_t cardinality_limit; /* series per family, 2000 */
     int status_class; /* C12: 1 = 2xx, 4xx, 5xx instead of exact codes */
     int label_style_path; /* C11: 1 = method, path, status with service */
+    int self_metrics; /* 1: the SDK's own numbers as otel.sdk.*, too */
     /* instrumentation */
     djp_semconv semconv;
     char *excluded_paths; /* comma list of exact paths or prefixes ending in '*' */

@@ -59,6 +59,7 @@
     X(CARDINALITY_LIMIT, "cardinality_limit")                       \
     X(STATUS_CLASS, "status_class")                                 \
     X(LABEL_STYLE, "label_style")                                   \
+    X(SELF_METRICS, "self_metrics")                                 \
     X(SEMCONV, "semconv")                                           \
     X(EXCLUDED_PATHS, "excluded_paths")                             \
     X(PROPAGATORS, "propagators")                                   \

@@ -29,6 +29,7 @@ static const djp_config_word table_compressions[] = {{"none", 0}, {"gzip", 1}, {
 static const djp_config_word table_statuses[] = {{"code", 0}, {"class", 1}, {"false", 0}, {"true", 1},  {"no", 0},
                                                  {"yes", 1},  {"0", 0},     {"1", 1},     {"exact", 0}, {NULL, 0}};
 static const djp_config_word table_label_styles[] = {{"endpoint", 0}, {"path", 1}, {NULL, 0}};
+static const djp_config_word table_self_metrics[] = {{"basic", 0}, {"otel", 1}, {NULL, 0}};
 static const djp_config_word table_semconvs[] = {{"old", DJP_SEMCONV_OLD},     {"stable", DJP_SEMCONV_STABLE},
                                                  {"both", DJP_SEMCONV_BOTH},   {"http/dup", DJP_SEMCONV_BOTH},
                                                  {"http", DJP_SEMCONV_STABLE}, {NULL, 0}};
@@ -270,6 +271,9 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
          .doc = "Labels of HTTP metrics: endpoint (method, endpoint, status_code) or path (service, "
                 "method, path, status).",
          .sources = {{"DJP_TELEMETRY_LABEL_STYLE", DJP_FORM_WORD}}},
+    [DJP_SETTING_SELF_METRICS] = {TABLE_WORD(self_metrics, table_self_metrics), .standard = "basic",
+                                  .doc = "The SDK's own metrics: basic, or otel for the otel.sdk.* names as well.",
+                                  .sources = {{"DJP_TELEMETRY_SELF_METRICS", DJP_FORM_WORD}}},
     [DJP_SETTING_SEMCONV] = {TABLE_WORD(semconv, table_semconvs), .ruled = 1, .standard = "old",
                              .doc =
                                  "HTTP attribute names: old, stable or both. The variable: http is stable, http/dup is "

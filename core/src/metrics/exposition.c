@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "metrics/exemplar.h"
 #include "metrics/number.h"
@@ -279,6 +280,7 @@ djp_registry_expose(char **out, size_t *out_size, djp_registry *registry, djp_ex
     }
     *out = NULL;
     *out_size = 0;
+    uint64_t start = registry->expositions ? djp__clock_monotonic() : 0;
     djp__registry_collect(registry);
     exposition e;
     memset(&e, 0, sizeof e);
@@ -302,6 +304,9 @@ djp_registry_expose(char **out, size_t *out_size, djp_registry *registry, djp_ex
         return DJP_ENOMEM;
     }
     djp_store_relaxed(&registry->last_size, *out_size);
+    if (registry->expositions) {
+        djp_histogram_observe(registry->expositions, (double)(djp__clock_monotonic() - start) / 1e9);
+    }
     return 0;
 }
 

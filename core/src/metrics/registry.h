@@ -115,6 +115,7 @@ struct djp_registry {
     DJP_ATOMIC(uint64_t) dropped; /* recordings that made no sense or came after removal; relaxed */
     DJP_ATOMIC(uint64_t) overflowed; /* look-ups that ended at an overflow series; relaxed */
     DJP_ATOMIC(uint64_t) refused; /* look-ups that the full segment or no memory refused; relaxed */
+    djp_series *expositions; /* of its own: how long they take; NULL or set before the first */
     DJP_ATOMIC(uint64_t) last_size; /* of the last exposition, to reserve for the next; relaxed */
 };
 

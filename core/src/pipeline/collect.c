@@ -176,6 +176,7 @@ djp__collect_drop(djp_sdk *sdk, djp_loss reason)
         djp__queue_fini(&sdk->queue);
     }
     sdk->queue_blocked = 0;
+    djp_store_relaxed(&sdk->stats.inflight, (uint64_t)0);
     djp_store_relaxed(&sdk->stats.in_encoder, (uint64_t)djp__encoder_spans(sdk->encoder));
     djp__loss(sdk, reason, lost, djp__ring_consumed(sdk->ring));
 }
@@ -195,6 +196,7 @@ djp__collect_discard(djp_sdk *sdk, djp_loss reason)
         sdk->encoder = NULL;
     }
     djp__queue_fini(&sdk->queue);
+    djp_store_relaxed(&sdk->stats.inflight, (uint64_t)0);
     djp_store_relaxed(&sdk->stats.in_encoder, (uint64_t)0);
     djp__loss(sdk, reason, lost, djp__ring_consumed(sdk->ring));
     djp__settle(sdk, djp__ring_consumed(sdk->ring));

@@ -53,6 +53,7 @@ typedef struct djp_export_stats {
     DJP_ATOMIC(uint64_t) last_success_unix_ns;
     DJP_ATOMIC(uint64_t) lost[DJP_LOSS_COUNT];
     DJP_ATOMIC(uint64_t) in_encoder; /* spans of the batch that is being built */
+    DJP_ATOMIC(uint64_t) inflight; /* spans of the request that was attempted and has no outcome yet */
     DJP_ATOMIC(uint64_t) worker_starts;
     DJP_ATOMIC(uint64_t) worker_start_failures;
 } djp_export_stats;
@@ -68,6 +69,20 @@ enum {
     DJP_SELF_WAITING,
     DJP_SELF_RECORDINGS,
     DJP_SELF_COUNT
+};
+
+/* Families of the conventions: the first of every instance, the next two with a recorder, the others with a pipeline. */
+enum {
+    DJP_OTEL_COLLECTION,
+    DJP_OTEL_STARTED,
+    DJP_OTEL_LIVE,
+    DJP_OTEL_QUEUE_SIZE,
+    DJP_OTEL_QUEUE_CAPACITY,
+    DJP_OTEL_PROCESSED,
+    DJP_OTEL_INFLIGHT,
+    DJP_OTEL_EXPORTED,
+    DJP_OTEL_DURATION,
+    DJP_OTEL_COUNT
 };
 
 struct djp_sdk {
@@ -86,6 +101,7 @@ struct djp_sdk {
     djp_scrape_listener *listener; /* NULL: no port was asked for, or it could not be had; ended by shutdown */
     djp_transport *transport; /* NULL: nothing can leave. Used by the worker; freed when the last reference goes */
     djp_family *self_metrics[DJP_SELF_COUNT];
+    djp_family *self_otel[DJP_OTEL_COUNT]; /* NULL unless asked for */
     uint64_t batch_bytes; /* a batch is closed before it grows past this */
     djp_fork_hook fork_hook;
     DJP_ATOMIC(int) references; /* the owner and the worker thread */
@@ -206,6 +222,14 @@ void djp__sdk_drops(const djp_sdk *sdk, const djp_recorder_counters *counters, d
 
 /* self_metrics.c: the SDK's own counters as families of its registry. */
 int djp__self_metrics_add(djp_sdk *sdk);
+
+/* self_otel.c: the same under the names of the conventions. add does nothing unless they are asked for. */
+int djp__self_otel_add(djp_sdk *sdk);
+void djp__self_otel_collect(djp_sdk *sdk, const djp_recorder_counters *counters);
+/* An export has ended; "" for success. By the worker. */
+void djp__self_otel_sent(djp_sdk *sdk, const djp_request *request, const char *error);
+/* One object of JSON, whether asked for or not. */
+void djp__self_otel_status(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters);
 
 #define djp__saturate(a, b) ((a) > UINT64_MAX - (b) ? UINT64_MAX : (a) + (b))
 

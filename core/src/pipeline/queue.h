@@ -15,6 +15,7 @@ typedef struct djp_request {
     uint64_t born; /* monotonic time at which it was finished */
     uint64_t next_attempt; /* monotonic time, 0: at once */
     djp_retry retry; /* valid once attempted */
+    uint64_t begun; /* monotonic time of the first attempt; valid once attempted */
     int attempted;
 } djp_request;
 

@@ -79,6 +79,7 @@ self_metrics_collect(void *user)
     self_metrics_count(requests, "ok", djp_load_relaxed(&sdk->stats.requests_ok));
     self_metrics_count(requests, "failed", djp_load_relaxed(&sdk->stats.requests_failed));
     self_metrics_count(requests, "retried", djp_load_relaxed(&sdk->stats.retries));
+    djp__self_otel_collect(sdk, &counters);
     uint64_t waiting = djp_load_relaxed(&sdk->queue.bytes) + (sdk->ring ? djp__ring_used(sdk->ring) : 0);
     djp_gauge_set(djp_family_series(sdk->self_metrics[DJP_SELF_WAITING], NULL), (double)waiting);
 }
@@ -87,6 +88,9 @@ int
 djp__self_metrics_add(djp_sdk *sdk)
 {
     djp_registry *registry = sdk->registry;
+    if (djp__self_otel_add(sdk) != 0) {
+        return DJP_ENOMEM;
+    }
     sdk->self_metrics[DJP_SELF_RECORDINGS] = self_metrics_family(
         registry, DJP_COUNTER, "djp_telemetry_metric_recordings", "Metric recordings not kept as given", "outcome");
     if (!sdk->self_metrics[DJP_SELF_RECORDINGS]) {

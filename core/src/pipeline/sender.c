@@ -32,6 +32,7 @@ static void
 sender_done(djp_sdk *sdk, const djp_request *request)
 {
     uint64_t end = request->end;
+    djp_store_relaxed(&sdk->stats.inflight, (uint64_t)0);
     djp__mutex_lock(&sdk->work);
     djp__queue_pop(&sdk->queue);
     djp__mutex_unlock(&sdk->work);
@@ -59,6 +60,7 @@ sender_lose(djp_sdk *sdk, const djp_request *request, djp_loss reason, const djp
     uint64_t spans = request->spans;
     djp_add_relaxed(&sdk->stats.requests_failed, 1);
     djp__loss(sdk, reason, spans, request->end);
+    djp__self_otel_sent(sdk, request, djp__loss_name(reason));
     sender_done(sdk, request);
     sender_warn(sdk, reason, spans, result);
 }
@@ -73,6 +75,7 @@ sender_accept(djp_sdk *sdk, const djp_request *request, const djp_send_result *r
     djp_add_relaxed(&sdk->stats.requests_ok, 1);
     djp_add_relaxed(&sdk->stats.spans_exported, request->spans - rejected);
     djp__loss(sdk, DJP_LOSS_REJECTED, rejected, request->end);
+    djp__self_otel_sent(sdk, request, "");
     sender_done(sdk, request);
     if (rejected > 0) {
         sender_warn(sdk, DJP_LOSS_REJECTED, rejected, result);
@@ -149,6 +152,8 @@ djp__sender_step(djp_sdk *sdk, uint64_t now, int (*poll)(void *user))
         djp_add_relaxed(&sdk->stats.retries, 1);
     } else {
         request->attempted = 1;
+        request->begun = now;
+        djp_store_relaxed(&sdk->stats.inflight, request->spans);
         djp__retry_init(&request->retry, now, sdk->options.export_timeout_ns);
     }
     djp_add_relaxed(&sdk->stats.attempts, 1);

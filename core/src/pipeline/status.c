@@ -113,6 +113,8 @@ status_spans(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *coun
     status_open(out, "dropped");
     djp__sdk_drops(sdk, counters, status_drop, out);
     djp__buf_char(out, '}');
+    status_key(out, "otel_sdk");
+    djp__self_otel_status(out, sdk, counters);
 }
 
 /* What holds now, and who said so. */

@@ -25,10 +25,11 @@ djp__local_trace_begin(djp_span *span, djp_head *head)
     local->state = head->state;
     local->state_owned = (uint8_t)head->state_owned;
     local->head_reason = head->reason;
-    local->silent = (uint8_t)(head->drop_all || (!head->sampled && !recorder->tail_rules));
+    uint8_t bank = head->sampled ? DJP_BANK_SAMPLE : recorder->tail_bank;
+    local->bank = head->drop_all ? DJP_BANK_DROP : bank;
     /* Nothing to wait for when the trace is kept anyway and every stratum exports the same threshold. */
     int same_weight = head->threshold == DJP_THRESHOLD_NONE || head->threshold == 0 || !recorder->tail_rules;
-    int decided = local->silent || (head->sampled && same_weight);
+    int decided = djp_local_is_silent(local) || (head->sampled && same_weight);
     djp_store_relaxed(&local->head, decided ? DJP_DECIDED(head->reason) : (uintptr_t)0);
 }
 
@@ -62,20 +63,19 @@ djp__span_drop_hold(djp_span *span)
     }
 }
 
-/* Copies a kept span into the ring, or counts why not. A verdict of NONE drops it; shown is what the root tells of the trace. */
-static void
+/* Copies a kept span into the ring. A verdict of NONE drops it; shown is what the root tells of the trace. Returns what became of it,
+ * which the caller counts. */
+static djp_count
 local__publish(djp_span *span, djp_verdict verdict, djp_verdict shown)
 {
     djp_recorder *recorder = span->recorder;
     int gate = djp_load_relaxed(&recorder->gate);
     if (__builtin_expect(gate != 0, 0)) {
         djp_count fate = verdict == DJP_REASON_NONE ? DJP_COUNT_UNSAMPLED : DJP_COUNT_SWITCHED_OFF;
-        djp__count(recorder, gate & DJP_GATE_CLOSED ? DJP_COUNT_AFTER_SHUTDOWN : fate);
-        return;
+        return gate & DJP_GATE_CLOSED ? DJP_COUNT_AFTER_SHUTDOWN : fate;
     }
     if (verdict == DJP_REASON_NONE) {
-        djp__count(recorder, DJP_COUNT_UNSAMPLED);
-        return;
+        return DJP_COUNT_UNSAMPLED;
     }
     djp_span_record *record = span->record;
     record->threshold = djp_stands_for_itself(verdict) ? 0 : span->local->threshold;
@@ -86,14 +86,13 @@ local__publish(djp_span *span, djp_verdict verdict, djp_verdict shown)
     }
     void *place = djp__ring_reserve(recorder->ring, record->size);
     if (__builtin_expect(!place, 0)) {
-        djp__count(recorder, DJP_COUNT_RING_FULL);
         djp__recorder_committed(recorder); /* a full ring wants its reader more than ever */
-        return;
+        return DJP_COUNT_RING_FULL;
     }
     memcpy(place, record, record->size);
     djp__ring_commit(recorder->ring, place);
-    djp__count(recorder, DJP_COUNT_UNSAMPLED + reason);
     djp__recorder_committed(recorder);
+    return (djp_count)(DJP_COUNT_UNSAMPLED + reason);
 }
 
 /* What a waiting span costs: its block and what it moved to the heap. */
@@ -109,25 +108,38 @@ static __attribute__((noinline)) void
 local__settle(djp_span *newest, djp_verdict verdict, int discard)
 {
     djp_span *oldest = NULL;
+    uint64_t spans = 0;
     while (newest) {
         djp_span *next = newest->next;
         newest->next = oldest;
         oldest = newest;
         newest = next;
+        spans++;
     }
     uint64_t bytes = 0;
     djp_recorder *recorder = oldest ? oldest->recorder : NULL;
+    uint32_t bank = oldest ? oldest->local->bank : 0, fate = DJP_COUNT_UNSAMPLED;
+    uint64_t alike = 0; /* spans of that fate, which most lists share: counted at once */
+    if (recorder && !discard) {
+        djp__count_add(recorder, DJP_COUNT_SETTLED + bank, spans);
+    }
     while (oldest) {
         djp_span *next = oldest->next;
         bytes += local__weight(oldest);
         if (!discard) {
-            djp__count(recorder, DJP_COUNT_SETTLED);
-            local__publish(oldest, verdict, verdict);
+            uint32_t found = (uint32_t)local__publish(oldest, verdict, verdict);
+            if (found != fate) {
+                djp__count_add(recorder, fate + bank, alike);
+                fate = found;
+                alike = 0;
+            }
+            alike++;
         }
         djp__span_drop_hold(oldest);
         oldest = next;
     }
     if (recorder && !discard) {
+        djp__count_add(recorder, fate + bank, alike);
         djp_sub_relaxed(&recorder->pending_bytes, bytes);
     }
 }
@@ -194,7 +206,7 @@ local__follow(djp_span *span, uintptr_t head)
     if (__builtin_expect(djp_head_is_early(head), 0)) {
         verdict = local__reconsider(span->local, head, local__tail(span->local, DJP_REASON_NONE));
     }
-    local__publish(span, verdict, verdict);
+    djp__count_in(span->recorder, span->local, local__publish(span, verdict, verdict));
 }
 
 /* The root has not ended: the others are decided without it. */
@@ -255,7 +267,7 @@ local__push(djp_span *span)
         }
         span->next = (djp_span *)head;
     } while (!djp_cas_weak_acq_rel(&local->head, &head, (uintptr_t)span));
-    djp__count(recorder, DJP_COUNT_WAITED);
+    djp__count_in(recorder, local, DJP_COUNT_WAITED);
 }
 
 /* Spans of another process are its own to send: this one forgets the copies. */
@@ -276,7 +288,7 @@ local__forget(djp_span *span)
 static inline int
 local__is_ruled(const djp_local_trace *local)
 {
-    return !local->silent && local->head_reason != DJP_REASON_ALWAYS;
+    return !djp_local_is_silent(local) && local->head_reason != DJP_REASON_ALWAYS;
 }
 
 /* Notes the first rule that a span of the local trace met. */
@@ -319,7 +331,7 @@ local__file_root(djp_span *root, uint64_t duration_ns)
     }
     /* A trace that was kept from the start still tells why it is worth a look. */
     int plain = verdict == DJP_REASON_NONE || verdict == DJP_REASON_ALWAYS || tail == DJP_REASON_NONE;
-    local__publish(root, verdict, plain ? verdict : tail);
+    djp__count_in(root->recorder, root->local, local__publish(root, verdict, plain ? verdict : tail));
 }
 
 void

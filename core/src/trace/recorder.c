@@ -32,14 +32,51 @@ recorder__destroy(djp_recorder *recorder)
     djp__free(recorder->memory);
 }
 
+/* One place of the stripes: a counter under one sampling result. */
+static uint64_t
+recorder__place(const djp_recorder *recorder, unsigned place)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < DJP_STRIPES; i++) {
+        sum += djp_load_acquire(&recorder->stripes[i].value[place]);
+    }
+    return sum;
+}
+
 static uint64_t
 recorder__sum(const djp_recorder *recorder, djp_count which)
 {
     uint64_t sum = 0;
-    for (unsigned i = 0; i < DJP_STRIPES; i++) {
-        sum += djp_load_acquire(&recorder->stripes[i].value[which]);
+    for (unsigned result = 0; result < DJP_RESULTS; result++) {
+        sum += recorder__place(recorder, result * DJP_COUNT_BANK + (unsigned)which);
     }
     return sum;
+}
+
+static uint64_t
+recorder__started(const djp_recorder *recorder)
+{
+    return recorder__sum(recorder, DJP_COUNT_STARTED) + recorder__sum(recorder, DJP_COUNT_STARTED_LOCAL) +
+           recorder__sum(recorder, DJP_COUNT_STARTED_REMOTE);
+}
+
+/* Started and not ended under one sampling result. Ends are read first, so that it is never too small for long. */
+static uint64_t
+recorder__open(const djp_recorder *recorder, unsigned result)
+{
+    unsigned bank = result * DJP_COUNT_BANK;
+    uint64_t settled = recorder__place(recorder, bank + DJP_COUNT_SETTLED);
+    uint64_t waited = recorder__place(recorder, bank + DJP_COUNT_WAITED);
+    uint64_t gone = waited > settled ? waited - settled : 0, started = 0;
+    for (unsigned which = DJP_COUNT_UNSAMPLED; which <= DJP_COUNT_AFTER_SHUTDOWN; which++) {
+        gone += recorder__place(recorder, bank + which);
+    }
+    gone += recorder__place(recorder, bank + DJP_COUNT_SWITCHED_OFF);
+    gone += recorder__place(recorder, bank + DJP_COUNT_NEVER_ENDED);
+    for (unsigned origin = 0; origin < DJP_ORIGINS; origin++) {
+        started += recorder__place(recorder, bank + DJP_COUNT_STARTED + origin);
+    }
+    return started > gone ? started - gone : 0;
 }
 
 /* Spans whose handles were not given back. Releases are read first: one that is seen has its start seen too, so the result may be
@@ -48,7 +85,7 @@ static uint64_t
 recorder__live(const djp_recorder *recorder)
 {
     uint64_t released = recorder__sum(recorder, DJP_COUNT_RELEASED);
-    return recorder__sum(recorder, DJP_COUNT_STARTED) - released;
+    return recorder__started(recorder) - released;
 }
 
 /* Takes parked recorders without spans off the list and returns them linked. Under the tables lock. */
@@ -120,6 +157,7 @@ djp__recorder_new(djp_recorder **out, const djp_recorder_options *options)
         return result;
     }
     recorder->tail_rules = options->keep_errors || options->slow_threshold_ns > 0 || recorder->keep;
+    recorder->tail_bank = recorder->tail_rules ? DJP_BANK_RECORD : DJP_BANK_DROP;
     uint64_t quarter = options->ring_bytes / 4;
     recorder->record_max = quarter < DJP_RECORD_SIZE_MAX ? (uint32_t)quarter : DJP_RECORD_SIZE_MAX;
     djp__policies_init(recorder);
@@ -187,7 +225,7 @@ djp__recorder_fork_child(djp_recorder *recorder)
     djp_add_relaxed(&recorder->inherited, recorder__live(recorder));
     for (unsigned i = 0; i < DJP_STRIPES; i++) {
         djp_stripe *stripe = &recorder->stripes[i];
-        for (unsigned k = 0; k < DJP_COUNT_LAST; k++) {
+        for (unsigned k = 0; k < DJP_RESULTS * DJP_COUNT_BANK; k++) {
             djp_store_relaxed(&stripe->value[k], 0u);
         }
         djp_store_relaxed(&stripe->owner, 0u);
@@ -218,13 +256,20 @@ recorder__find_stripe(djp_recorder *recorder, uint64_t token)
 }
 
 void
-djp__recorder_claim_stripe(djp_recorder *recorder, djp_thread *thread)
+djp__count_unclaimed(djp_recorder *recorder, uint32_t which, uint64_t n)
 {
-    if (!thread->registered) {
-        djp__thread_register(thread);
+    djp_thread *thread = &djp__thread;
+    if (thread->shared != recorder->serial) {
+        if (!thread->registered) {
+            djp__thread_register(thread);
+        }
+        thread->stripe = recorder__find_stripe(recorder, thread->token);
+        int is_shared = thread->stripe == recorder->stripes;
+        thread->serial = is_shared ? 0 : recorder->serial;
+        thread->shared = is_shared ? recorder->serial : 0;
     }
-    thread->stripe = recorder__find_stripe(recorder, thread->token);
-    thread->serial = recorder->serial;
+    DJP_ATOMIC(uint64_t) *value = thread->shared ? &recorder->stripes[0].value[which] : &thread->stripe->value[which];
+    djp_add_acq_rel(value, n);
 }
 
 void
@@ -278,10 +323,17 @@ djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder)
     uint64_t decided = kept + out->dropped_unsampled + out->dropped_ring_full + out->dropped_after_shutdown +
                        out->dropped_switched_off;
     out->ended = (waited > settled ? waited - settled : 0) + decided;
-    out->started = recorder__sum(recorder, DJP_COUNT_STARTED);
+    out->started = recorder__started(recorder);
     /* Not the handles: a program may keep one of a span that was exported long ago. */
     uint64_t gone = decided + out->dropped_never_ended;
     out->live = out->started > gone ? out->started - gone : 0;
     out->pending_bytes = djp_load_relaxed(&recorder->pending_bytes);
     djp__keep_counters(out, recorder->keep);
+    for (unsigned result = 0; result < DJP_RESULTS; result++) {
+        out->open[result] = recorder__open(recorder, result);
+        for (unsigned origin = 0; origin < DJP_ORIGINS; origin++) {
+            unsigned place = result * DJP_COUNT_BANK + DJP_COUNT_STARTED + origin;
+            out->started_by[origin][result] = recorder__place(recorder, place);
+        }
+    }
 }

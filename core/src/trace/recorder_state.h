@@ -9,8 +9,11 @@
 #include "trace/recorder.h"
 #include "trace/sampler.h"
 
+/* What is told of a span lies once for each sampling result (djp_local_trace.bank), so that sums by result cost no second count. */
 typedef enum djp_count {
-    DJP_COUNT_STARTED,
+    DJP_COUNT_STARTED, /* without a parent; the others follow in the order of DJP_ORIGIN_* */
+    DJP_COUNT_STARTED_LOCAL,
+    DJP_COUNT_STARTED_REMOTE,
     DJP_COUNT_RELEASED,
     DJP_COUNT_WAITED, /* ended and put on a waiting list */
     DJP_COUNT_SETTLED, /* taken off it, counted under its fate */
@@ -37,6 +40,15 @@ typedef enum djp_count {
     DJP_COUNT_LAST
 } djp_count;
 
+/* Places of one sampling result, and where each begins. */
+enum {
+    DJP_COUNT_BANK = 32,
+    DJP_BANK_DROP = DJP_RESULT_DROP * DJP_COUNT_BANK,
+    DJP_BANK_RECORD = DJP_RESULT_RECORD_ONLY * DJP_COUNT_BANK,
+    DJP_BANK_SAMPLE = DJP_RESULT_RECORD_AND_SAMPLE * DJP_COUNT_BANK
+};
+_Static_assert((int)DJP_COUNT_LAST <= (int)DJP_COUNT_BANK, "the counters fit their bank");
+
 #define DJP_STRIPES 32u /* the first is shared by the threads that find no free one */
 #define DJP_WAKE_NEVER UINT64_MAX
 
@@ -53,7 +65,7 @@ enum {
 
 typedef struct djp_stripe {
     /* Written by the owner with plain additions (release); in the first stripe by anybody, atomically. */
-    _Alignas(64) DJP_ATOMIC(uint64_t) value[DJP_COUNT_LAST];
+    _Alignas(64) DJP_ATOMIC(uint64_t) value[DJP_RESULTS * DJP_COUNT_BANK];
     DJP_ATOMIC(uint64_t) owner; /* a thread's token or 0; acquire-release */
 } djp_stripe;
 
@@ -64,6 +76,7 @@ struct djp_recorder {
     djp_ring *ring;
     uint32_t record_max; /* bytes; a quarter of the ring at most */
     uint8_t tail_rules; /* 1: errors, slowness or rules may still keep what the head drops */
+    uint8_t tail_bank; /* of the counters, for what the head drops */
     uint64_t serial; /* names this recorder and its process: never repeated, changed in a forked child */
     DJP_ATOMIC(int) gate; /* DJP_GATE_*; any thread; relaxed, sequentially consistent against `waking` */
     DJP_ATOMIC(int) waking; /* threads inside options.wake; any thread, sequentially consistent */
@@ -87,8 +100,9 @@ typedef struct djp_thread {
     djp_span *blocks;
     uint32_t block_count;
     uint32_t registered; /* 1: the thread's end will be noticed */
-    uint64_t serial; /* of the recorder that stripe belongs to */
+    uint64_t serial; /* of the recorder that stripe belongs to; 0 when that is the shared one, and at first */
     djp_stripe *stripe;
+    uint64_t shared; /* serial of the recorder whose shared stripe the thread counts in */
     uint64_t token; /* names this thread, never repeated */
 } djp_thread;
 
@@ -96,27 +110,26 @@ extern DJP_THREAD_LOCAL djp_thread djp__thread;
 
 /* Asks to be told when the thread ends, so that blocks and stripes are given back. */
 void djp__thread_register(djp_thread *thread);
-/* Finds or claims this thread's stripe. */
-void djp__recorder_claim_stripe(djp_recorder *recorder, djp_thread *thread);
+/* Counts where the thread has no stripe of its own in this recorder, after trying to claim one. */
+void djp__count_unclaimed(djp_recorder *recorder, uint32_t which, uint64_t n);
 /* A thread ends: its stripes may be claimed by others. */
 void djp__recorder_leave(uint64_t token);
 
 static inline void
-djp__count_add(djp_recorder *recorder, djp_count which, uint64_t n)
+djp__count_add(djp_recorder *recorder, uint32_t which, uint64_t n)
 {
     djp_thread *thread = &djp__thread;
     if (__builtin_expect(thread->serial != recorder->serial, 0)) {
-        djp__recorder_claim_stripe(recorder, thread);
+        djp__count_unclaimed(recorder, which, n);
+        return;
     }
     DJP_ATOMIC(uint64_t) *value = &thread->stripe->value[which];
-    if (__builtin_expect(thread->stripe == recorder->stripes, 0)) {
-        djp_add_acq_rel(value, n);
-    } else {
-        djp_store_release(value, djp_load_relaxed(value) + n);
-    }
+    djp_store_release(value, djp_load_relaxed(value) + n);
 }
 
-#define djp__count(recorder, which) djp__count_add((recorder), (which), 1)
+#define djp__count(recorder, which) djp__count_add((recorder), (uint32_t)(which), 1)
+/* The same under the sampling result of a local trace. */
+#define djp__count_in(recorder, local, which) djp__count_add((recorder), (uint32_t)(which) + (local)->bank, 1)
 
 /* policy.c: the policy of the options, put in force; all of them freed. */
 void djp__policies_init(djp_recorder *recorder);

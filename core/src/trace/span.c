@@ -49,6 +49,7 @@ span__join(djp_span *span, const djp_span *parent)
     memcpy(record->trace_id, from->trace_id, sizeof record->trace_id);
     memcpy(record->parent_id, from->span_id, sizeof record->parent_id);
     record->trace_flags = from->trace_flags;
+    djp__count_in(span->recorder, span->local, DJP_COUNT_STARTED_LOCAL);
 }
 
 /* A new local trace: of a remote parent, of a span that another process or recorder began, or of nobody. */
@@ -58,11 +59,13 @@ span__begin_local(djp_span *span, const djp_span_context *parent, const djp_span
     djp_span_record *record = span->record;
     djp_head head;
     uint8_t random = DJP_FLAG_RANDOM;
+    djp_count origin = DJP_COUNT_STARTED;
     if (parent) {
         memcpy(record->trace_id, parent->trace_id, sizeof record->trace_id);
         memcpy(record->parent_id, parent->span_id, sizeof record->parent_id);
         record->parent_remote = parent->is_remote;
         random = parent->flags & DJP_FLAG_RANDOM;
+        origin = parent->is_remote ? DJP_COUNT_STARTED_REMOTE : DJP_COUNT_STARTED_LOCAL;
     } else if (seed) {
         memcpy(record->trace_id, seed->trace_id, sizeof record->trace_id);
     } else {
@@ -79,6 +82,7 @@ span__begin_local(djp_span *span, const djp_span_context *parent, const djp_span
     record->local_root = 1;
     djp__local_trace_begin(span, &head);
     span->own.anchor = djp__clock_anchor();
+    djp__count_in(span->recorder, &span->own, origin);
 }
 
 static inline void
@@ -165,14 +169,13 @@ span__start(djp_recorder *recorder, const char *name, size_t name_size, const dj
     }
     span__clear(span, recorder);
     span__place(span, options, seed);
-    djp__count(recorder, DJP_COUNT_STARTED);
     span->start_monotonic = seed ? seed->start_monotonic : djp__clock_monotonic();
     span->record->start_unix_ns = span->start_monotonic + (uint64_t)span->local->anchor;
     if (options && options->start_unix_ns) {
         span->record->start_unix_ns = options->start_unix_ns;
         span->explicit_start = 1;
     }
-    span->recording = !span->local->silent;
+    span->recording = !djp_local_is_silent(span->local);
     if (span->recording) {
         span__put_name(span, name, name_size);
         if (__builtin_expect(span->local->state_owned, 0)) {
@@ -264,7 +267,7 @@ djp_span_release(djp_span *span)
     if (__builtin_expect(!span->ended, 0)) {
         span->ended = 1;
         span->recording = 0;
-        djp__count(recorder, inherited ? DJP_COUNT_FORKED : DJP_COUNT_NEVER_ENDED);
+        djp__count_in(recorder, span->local, inherited ? DJP_COUNT_FORKED : DJP_COUNT_NEVER_ENDED);
         if (span->is_root) {
             djp__local_trace_abandon(span);
         }

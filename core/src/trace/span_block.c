@@ -33,6 +33,7 @@ block__thread_ends(void *argument)
     thread->registered = 0;
     thread->serial = 0;
     thread->stripe = NULL;
+    thread->shared = 0;
 }
 
 static void

@@ -34,8 +34,11 @@ typedef struct djp_local_trace {
     djp_tracestate *state; /* to propagate, or NULL */
     uint8_t state_owned; /* 1: state is a counted reference, dropped with the local trace; 0: lent by the recorder */
     uint8_t head_reason; /* what the head alone decides: DJP_REASON_NONE means drop */
-    uint8_t silent; /* 1: ids and context only, nothing is recorded */
+    uint8_t
+        bank; /* of the counters, one for each sampling result; DJP_BANK_DROP: ids and context only, nothing is recorded */
 } djp_local_trace;
+
+#define djp_local_is_silent(local) ((local)->bank == DJP_BANK_DROP)
 
 /* A reason, and above its 8 bits the label of the rule with a name. */
 typedef uint32_t djp_verdict;

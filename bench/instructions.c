@@ -1,0 +1,345 @@
+/* How many instructions the hot path takes: each case runs once to warm up and once more while callgrind counts, which writes one
+ * dump a case. Run by tools/instructions.py; without valgrind it does the same work and counts nothing. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <valgrind/callgrind.h>
+
+#include "djp/djp.h"
+#include "oplog_writer.h"
+#include "trace/recorder.h"
+#include "trace/sampler.h"
+
+enum { TIMES = 1000, UNITS = 1 << 17 };
+
+void instructions_settle(void); /* of instructions_core.c */
+
+static djp_recorder *recorder;
+static djp_key keys[5];
+static djp_span *parent;
+static djp_registry *registry;
+static djp_series *counter, *histogram;
+static djp_standard *standard;
+static djp_sdk *sdk;
+static djp_http_server *server;
+static writer oplog;
+static uint32_t symbols[6];
+
+static const char *
+no_variables(void *user, const char *name)
+{
+    (void)user;
+    (void)name;
+    return NULL;
+}
+
+static void
+need(int true_here, const char *what)
+{
+    if (!true_here) {
+        fprintf(stderr, "instructions: no %s\n", what);
+        exit(1);
+    }
+}
+
+/* ---- spans ---- */
+
+static void
+recorder_begin(int always_on, double ratio)
+{
+    djp_recorder_options options = {.ring_bytes = 16u << 20,
+                                    .pending_bytes = 16u << 20,
+                                    .always_on = always_on,
+                                    .threshold = djp__sampler_threshold(ratio),
+                                    .parent_based = 1,
+                                    .slow_threshold_ns = 2000000000u,
+                                    .keep_errors = 1,
+                                    .attribute_count_limit = 128,
+                                    .attribute_value_length_limit = UINT32_MAX,
+                                    .event_count_limit = 128,
+                                    .link_count_limit = 128,
+                                    .event_attribute_count_limit = 128,
+                                    .link_attribute_count_limit = 128,
+                                    .pending_age_ns = 60000000000u};
+    need(djp__recorder_new(&recorder, &options) == 0, "recorder");
+}
+
+static void
+always_begin(void)
+{
+    recorder_begin(1, 1);
+}
+
+static void
+no_begin(void)
+{
+    recorder_begin(0, 0.0000001);
+}
+
+static void
+yes_begin(void)
+{
+    recorder_begin(0, 0.9999);
+}
+
+static void
+child_begin(void)
+{
+    recorder_begin(1, 1);
+    parent = djp_span_start(recorder, "parent", 6, NULL);
+}
+
+static void
+recorder_end(void)
+{
+    djp_span_release(parent);
+    parent = NULL;
+    djp__recorder_free(recorder);
+}
+
+static void
+spans_run(void)
+{
+    djp_span_options options = {.parent = parent};
+    for (int i = 0; i < TIMES; i++) {
+        djp_span *span = djp_span_start(recorder, "GET /orders/{id}", 16, parent ? &options : NULL);
+        djp_span_set_string(span, keys[0], "GET", 3);
+        djp_span_set_string(span, keys[1], "/orders/{id}", 12);
+        djp_span_set_int(span, keys[2], 200);
+        djp_span_set_double(span, keys[3], 0.25);
+        djp_span_set_string(span, keys[4], "eu-central-1", 12);
+        djp_span_end(span, 0);
+        djp_span_release(span);
+    }
+}
+
+/* ---- metrics ---- */
+
+static djp_series *
+metric(djp_metric_type type, const char *name, const double *buckets, size_t count)
+{
+    djp_family_options options = {.type = type, .name = name, .help = "x", .buckets = buckets, .bucket_count = count};
+    djp_family *family = NULL;
+    need(djp_family_new(&family, registry, &options) >= 0, "metric");
+    return djp_family_series(family, NULL);
+}
+
+static void
+metrics_begin(void)
+{
+    static const double buckets[] = {.005, .01, .025, .05, .075, .1, .25, .3, .5, .75, 1, 2, 2.5, 5, 10};
+    need(djp_registry_new(&registry, NULL) >= 0, "registry");
+    counter = metric(DJP_COUNTER, "c", NULL, 0);
+    histogram = metric(DJP_HISTOGRAM, "h", buckets, 15);
+    need(djp_standard_new(&standard, registry, NULL) >= 0, "standard metrics");
+}
+
+static void
+metrics_end(void)
+{
+    djp_standard_free(standard);
+    djp_registry_free(registry);
+}
+
+static void
+counter_run(void)
+{
+    for (int i = 0; i < TIMES; i++) {
+        djp_counter_add(counter, 1);
+    }
+}
+
+static void
+histogram_run(void)
+{
+    for (int i = 0; i < TIMES; i++) {
+        djp_histogram_observe(histogram, (double)(i % 100) * 0.07);
+    }
+}
+
+static void
+request_metrics_run(void)
+{
+    djp_text method = {"GET", 3}, route = {"/api/workflows/{id}", 19};
+    for (unsigned i = 0; i < TIMES; i++) {
+        djp_standard_http_request(standard, method, route, 200, 1000000u + i * 1000u, -1, NULL);
+    }
+}
+
+/* ---- what needs an SDK ---- */
+
+/* Armed for a level that is never reached, as between two drains of the ring: no span wakes the worker. */
+static void
+sdk_arm(void)
+{
+    djp__recorder_arm(djp_sdk_recorder(sdk), UINT64_MAX);
+}
+
+static void
+sdk_begin(const char *backend)
+{
+    const djp_config_override overrides[] = {{"enabled", "true"},        {"backend", backend},
+                                             {"exporter", "memory"},     {"sample_ratio", "1"},
+                                             {"ring_bytes", "16777216"}, {"flush_interval", "30"}};
+    djp_options options;
+    need(djp_config_resolve(&options, no_variables, NULL, overrides, 6, "bench", NULL, NULL) == 0, "options");
+    need(djp_sdk_new(&sdk, &options, NULL, NULL, NULL) == 0, "SDK");
+    djp_options_fini(&options);
+}
+
+/* The worker starts and gets time to fall asleep, for half a minute of the clock of this program. */
+static void
+sdk_settle(void)
+{
+    struct timespec pause = {0, 200000000};
+    djp_sdk_flush(sdk, 10000000000ull);
+    nanosleep(&pause, NULL);
+    sdk_arm();
+}
+
+static void
+server_begin(void)
+{
+    sdk_begin("hybrid");
+    need(djp_http_server_new(&server, sdk) == 0, "server");
+    sdk_settle();
+}
+
+/* Takes what was exported, so that nothing waits when the process ends. */
+static void
+sdk_end(void)
+{
+    char *exported = NULL;
+    size_t size = 0;
+    djp_sdk_flush(sdk, 10000000000ull);
+    djp_sdk_take_exported(&exported, &size, sdk);
+    djp_text_free(exported);
+    djp_sdk_free(sdk);
+}
+
+static void
+server_end(void)
+{
+    djp_http_server_free(server);
+    sdk_end();
+}
+
+static void
+server_run(void)
+{
+    djp_http_result result = {.method = {"GET", 3},
+                              .route = {"/items/{id}", 11},
+                              .scheme = {"http", 4},
+                              .version = {"1.1", 3},
+                              .status = 200,
+                              .request_bytes = 100};
+    for (unsigned i = 0; i < TIMES; i++) {
+        djp_span *span = djp_http_server_start(server, DJP_HTTP_REQUEST, NULL, &result.start_ns);
+        result.end_ns = result.start_ns + 1000000u + i * 1000u;
+        djp_http_server_end(server, span, &result);
+        djp_span_release(span);
+    }
+}
+
+/* The writer's part is done before anything is counted: all that is left is the core's replay. */
+static void
+oplog_write(void)
+{
+    for (uint32_t i = 1; i <= TIMES; i++) {
+        writer_start start = {.slot = i & 1023, .kind = 1, .number = i, .name = symbols[5], .mono = 1000};
+        double number = 42;
+        start.flags = DJP_OP_START_ROOT;
+        start.ids = writer_make_ids(i, i, 0);
+        start.ids.trace[2] = i * 2654435761u;
+        writer_begin(&oplog, &start);
+        writer_text(&oplog, start.slot, symbols[0], "4711-0815");
+        writer_text(&oplog, start.slot, symbols[1], "postgresql");
+        writer_text(&oplog, start.slot, symbols[2], "db.internal");
+        writer_put(&oplog, DJP_OP_NUMBER, start.slot | symbols[3] << 16, &number, 8);
+        writer_put(&oplog, DJP_OP_TRUE, start.slot | symbols[4] << 16, NULL, 0);
+        writer_end(&oplog, start.slot, 2000);
+    }
+    djp_store_seq_cst(&oplog.control[DJP_OPLOG_PUBLISHED], oplog.at);
+    sdk_arm();
+}
+
+static void
+oplog_begin(void)
+{
+    static const char *const names[] = {"user.id", "db.system", "net.peer.name", "retry", "cache.hit", "an operation"};
+    sdk_begin("otel");
+    need(writer_open(&oplog, UNITS) == 0 && djp_oplog_attach(oplog.log, sdk) == 0, "operation log");
+    for (int i = 0; i < 6; i++) {
+        symbols[i] = writer_symbol(&oplog, names[i]);
+    }
+    sdk_settle();
+}
+
+static void
+oplog_end(void)
+{
+    writer_close(&oplog);
+    sdk_end();
+}
+
+static void
+oplog_run(void)
+{
+    djp_oplog_drain(oplog.log, 0);
+}
+
+/* ---- the counting ---- */
+
+typedef struct instructions_case {
+    const char *name;
+    void (*begin)(void);
+    void (*prepare)(void); /* before each run, or NULL */
+    void (*run)(void); /* does it TIMES times */
+    void (*end)(void);
+} instructions_case;
+
+static const instructions_case cases[] = {
+    {"span, 5 attributes, always on", always_begin, NULL, spans_run, recorder_end},
+    {"span, 5 attributes, ratio says no", no_begin, NULL, spans_run, recorder_end},
+    {"span, 5 attributes, ratio says yes", yes_begin, NULL, spans_run, recorder_end},
+    {"child span, 5 attributes", child_begin, NULL, spans_run, recorder_end},
+    {"counter add", metrics_begin, NULL, counter_run, metrics_end},
+    {"histogram observe, 15 buckets", metrics_begin, NULL, histogram_run, metrics_end},
+    {"request metrics, labels cached", metrics_begin, NULL, request_metrics_run, metrics_end},
+    {"HTTP request, span and metrics", server_begin, sdk_arm, server_run, server_end},
+    {"replay of a span, 5 attributes", oplog_begin, oplog_write, oplog_run, oplog_end},
+};
+
+int
+main(void)
+{
+    static const char *const names[5] = {"http.request.method", "http.route", "http.response.status_code", "load",
+                                         "cloud.region"};
+    for (int i = 0; i < 5; i++) {
+        keys[i] = djp_key_intern(names[i], strlen(names[i]));
+    }
+    printf("times %d\n", TIMES);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const instructions_case *it = &cases[i];
+        instructions_settle();
+        it->begin();
+        for (int counted = 0; counted < 2; counted++) {
+            if (it->prepare) {
+                it->prepare();
+            }
+            if (counted) {
+                CALLGRIND_START_INSTRUMENTATION;
+                CALLGRIND_ZERO_STATS;
+            }
+            it->run();
+            if (counted) {
+                CALLGRIND_DUMP_STATS_AT(it->name);
+                CALLGRIND_STOP_INSTRUMENTATION;
+            }
+        }
+        it->end();
+    }
+    return 0;
+}

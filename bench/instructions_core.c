@@ -1,0 +1,24 @@
+/* The core exactly as a release compiles it, one unit, with what a count of instructions needs besides: a clock that always takes the
+ * path of a calibrated counter and never refreshes, and ids that are the same in every run. */
+#include "djp.c"
+
+void instructions_settle(void);
+
+void
+instructions_settle(void)
+{
+#if CLOCK__HAS_TSC
+    /* A thousand times slower than the real one, so that no interval of the core passes while it is counted. */
+    clock__set *set = &clock__sets[1];
+    clock__notes.state = CLOCK__UNFIT;
+    djp_store_release(&set->ticks, __rdtsc());
+    djp_store_release(&set->ns, clock__read(CLOCK_MONOTONIC));
+    djp_store_release(&set->rate, (1ull << 32) / 3000u);
+    djp_store_release(&set->stale_ticks, UINT64_MAX);
+    djp_store_release(&clock__sequence, 1u);
+#endif
+    (void)djp__rand64();
+    for (uint64_t i = 0; i < 4; i++) {
+        rand__local.word[i] = 0x9e3779b97f4a7c15ull * (i + 1);
+    }
+}
