@@ -306,7 +306,7 @@ function growth(make) {
     const large = make(length * 4);
     redactString(small);
     let best = Infinity;
-    for (let i = 0; i < 3 && best > 8; i++) best = Math.min(best, time(large) / time(small));
+    for (let i = 0; i < 20 && best > 8; i++) best = Math.min(best, time(large) / time(small));
     return best;
   };
   const first = ratio(5_000);

@@ -9,7 +9,7 @@ const { test } = require('node:test');
 const { cleanEnvironment } = require('./programs.js');
 
 test('a short soak', { timeout: 200000, skip: (process.env.LD_PRELOAD || '').includes('asan') }, (t) => {
-  const done = spawnSync(process.execPath, ['--expose-gc', path.join(__dirname, 'soak.js'), '--seconds', '20'], {
+  const done = spawnSync(process.execPath, ['--expose-gc', path.join(__dirname, 'soak.js'), '--seconds', '40'], {
     env: cleanEnvironment(),
     encoding: 'utf8',
     timeout: 150000,
