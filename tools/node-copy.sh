@@ -3,9 +3,9 @@
 set -euo pipefail
 to=$1
 mkdir -p "$to"
-for name in core bindings/node middleware tests/node tests/vectors examples proto; do
+for name in core bindings/node middleware tests/node tests/vectors examples proto docs; do
   [ -e "$name" ] || continue
   rm -rf "${to:?}/$name" && mkdir -p "$to/$(dirname "$name")" && cp -a "$name" "$to/$name"
 done
-cp -a binding.gyp package.json README.md LICENSE "$to/"
+cp -a binding.gyp package.json *.md LICENSE "$to/"
 ln -sfn "$PWD/node_modules" "$to/node_modules"
