@@ -124,8 +124,8 @@ call_start(djp_py_call *call)
     djp_py_state *state = exchange->state;
     if (exchange->span != NULL)
         call->token = djp_py_current_set(state, exchange->span);
-    if (call->baggage != NULL && (call->baggage_token = PyContextVar_Set(state->baggage_var, call->baggage)) == NULL)
-        PyErr_Clear();
+    if (call->baggage != NULL)
+        call->baggage_token = djp_py_baggage_set(state, call->baggage);
     PyObject *receive = call->receive;
     call->receive = NULL; /* first, so that nobody starts it again from inside */
     PyObject *args[4] = {NULL, exchange->scope, receive, (PyObject *)exchange};

@@ -3,13 +3,23 @@
 
 #include <string.h>
 
-PyObject *
-djp_py_current_set(djp_py_state *state, PyObject *span)
+/* A collection in the midst of a change of the context may run a finalizer that changes it, too, and so frees the map that the
+ * interpreter is copying. */
+static PyObject *
+current_set(PyObject *variable, PyObject *value)
 {
-    PyObject *token = PyContextVar_Set(state->current_var, span);
+    int collects = djp_py_collection_pause();
+    PyObject *token = PyContextVar_Set(variable, value);
+    djp_py_collection_resume(collects);
     if (token == NULL)
         PyErr_Clear();
     return token;
+}
+
+PyObject *
+djp_py_current_set(djp_py_state *state, PyObject *span)
+{
+    return current_set(state->current_var, span);
 }
 
 static void
@@ -18,7 +28,10 @@ current_reset(PyObject *variable, PyObject *token)
     if (token == NULL)
         return;
     /* Fails in another context than the one of the set (a generator closed elsewhere): there is nothing to restore then. */
-    if (PyContextVar_Reset(variable, token) < 0)
+    int collects = djp_py_collection_pause();
+    int failed = PyContextVar_Reset(variable, token) < 0;
+    djp_py_collection_resume(collects);
+    if (failed)
         PyErr_Clear();
     Py_DECREF(token);
 }
@@ -32,10 +45,7 @@ djp_py_current_reset(djp_py_state *state, PyObject *token)
 PyObject *
 djp_py_baggage_set(djp_py_state *state, PyObject *baggage)
 {
-    PyObject *token = PyContextVar_Set(state->baggage_var, baggage);
-    if (token == NULL)
-        PyErr_Clear();
-    return token;
+    return current_set(state->baggage_var, baggage);
 }
 
 void
