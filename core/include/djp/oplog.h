@@ -57,8 +57,8 @@ typedef enum djp_op {
     DJP_OP_PAD = 0,
     DJP_OP_DEFINE = 1, /* word 1: symbol; payload: text. A symbol is defined once */
     /* word 1: slot | kind (djp_kind) << 16 | DJP_OP_START_* << 24. Payload: mono, trace id (16), span id (8), parent id (8; 0: none),
-     * then words: name symbol, scope symbol (the text is name, or name U+001F version), local trace number, parent's flags | policy << 16 (for a local
-     * root: by which it was decided, djp_oplog_head; 0: the one in force at the replay); behind these with
+     * then words: name symbol, scope symbol (the text is name, or name U+001F version), local trace number, parent's flags |
+     * policy << 16 (for a local root: by which it was decided, djp_oplog_head; 0: the one in force at the replay); behind these with
      * START_STATE the parent's tracestate as words {bytes, 0} + text filled up to 8, then with START_NAME the name the same way,
      * then with START_TIME the explicit start, Unix nanoseconds (64 bits). */
     DJP_OP_START = 2,
@@ -72,12 +72,13 @@ typedef enum djp_op {
     DJP_OP_DROP = 10, /* word 1: slot | count << 16: attributes that no form could hold */
     DJP_OP_RENAME = 11, /* word 1: slot; payload: text */
     DJP_OP_STATUS = 12, /* word 1: slot | djp_status << 16; payload: description */
-    DJP_OP_EVENT =
-        13, /* word 1: slot; payload: Unix nanoseconds or 0 (64 bits), mono (64 bits, for 0), a string value (name), a map value */
-    DJP_OP_EXCEPTION =
-        14, /* word 1: slot | escaped << 16; payload: mono, three string values (type, message, stack), a map value */
-    DJP_OP_LINK =
-        15, /* word 1: slot; payload: trace id, span id, words {flags, 0} (0x200: of a remote span), a string value (tracestate), a map value */
+    /* word 1: slot; payload: Unix nanoseconds or 0 (64 bits), mono (64 bits, for 0), a string value (name), a map value */
+    DJP_OP_EVENT = 13,
+    /* word 1: slot | escaped << 16; payload: mono, three string values (type, message, stack), a map value */
+    DJP_OP_EXCEPTION = 14,
+    /* word 1: slot; payload: trace id, span id, words {flags, 0} (0x200: of a remote span), a string value (tracestate), a map
+     * value */
+    DJP_OP_LINK = 15,
     DJP_OP_END = 16, /* word 1: slot; payload: mono, or mono and explicit end in Unix nanoseconds */
     /* word 1: slot, or DJP_OP_NO_SLOT when only metrics are on; ends the span. Payload: start mono, end mono, request bytes (double, -1:
      * unknown), words: status | DJP_OP_HTTP_* << 16, method symbol | route symbol << 16, scheme symbol | version symbol << 16,
@@ -101,9 +102,10 @@ enum { DJP_OP_HTTP_FAILED = 1, DJP_OP_HTTP_DISCONNECTED = 2, DJP_OP_HTTP_WEBSOCK
 /* Values: a byte djp_type, then: EMPTY nothing; BOOL a byte; INT and DOUBLE 8 bytes; STRING and BYTES a 32-bit size and the bytes;
  * ARRAY a 32-bit count and the values; MAP a 32-bit count and for each entry a 32-bit key size, the key, a value. Not aligned. */
 
-/* START_HTTP: the span of an HTTP server's request; its name, kind and scope are the core's. START_ROOT begins local trace `number`, which the writer counts up; the parent id and flags are then those of the remote parent
- * (START_REMOTE) or of a span that this process no longer knows. Other spans name the local trace they belong to; when the core
- * has forgotten it (it keeps the latest DJP_OPLOG_TRACES_KEPT ended ones), they become local roots under their parent id. */
+/* START_HTTP: the span of an HTTP server's request; its name, kind and scope are the core's. START_ROOT begins local trace `number`,
+ * which the writer counts up; the parent id and flags are then those of the remote parent (START_REMOTE) or of a span that this
+ * process no longer knows. Other spans name the local trace they belong to; when the core has forgotten it (it keeps the latest
+ * DJP_OPLOG_TRACES_KEPT ended ones), they become local roots under their parent id. */
 #define DJP_OPLOG_TRACES_KEPT 512u
 
 /* Allocates a log for one writer. units: a power of two within the limits above. Returns 0, DJP_EINVAL or DJP_ENOMEM. The caller holds

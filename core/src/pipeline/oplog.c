@@ -14,7 +14,7 @@
 /* Units replayed in one go: how long a writer that helps itself may have to wait; of these, how many before it is told of the room;
  * and how many a writer replays that has no worker to wake. */
 enum { OPLOG__SLICE = 4096, OPLOG__STEP = 512, OPLOG__ALONE = 1024 };
-enum { OPLOG__ROOM_PAUSE_NS = 2000000, OPLOG__ARENA_BYTES = 1 << 20, OPLOG__YIELDS = 50 };
+enum { OPLOG__ROOM_PAUSE_NS = 2000000, OPLOG__CATCH_UP_NS = 50000000, OPLOG__ARENA_BYTES = 1 << 20, OPLOG__YIELDS = 50 };
 #define OPLOG__SYMBOLS_BYTES (DJP_OPLOG_SYMBOLS * sizeof(djp_oplog_symbol))
 #define OPLOG__SPANS_BYTES (DJP_OPLOG_SLOTS * sizeof(djp_oplog_span))
 
@@ -226,6 +226,12 @@ djp__oplogs_settle(djp_sdk *sdk, uint64_t deadline)
         djp__mutex_unlock(&sdk->state);
     }
     return 0;
+}
+
+void
+djp__oplogs_catch_up(djp_sdk *sdk)
+{
+    djp__oplogs_settle(sdk, djp__clock_monotonic() + OPLOG__CATCH_UP_NS);
 }
 
 int

@@ -91,6 +91,8 @@ enum { DJP_OPLOGS_LEFT = 1, DJP_OPLOGS_MOVED = 2 };
 int djp__oplogs_replay(djp_sdk *sdk, int gently);
 /* The same, waiting for the worker to make room until the deadline. 1: something is left. */
 int djp__oplogs_settle(djp_sdk *sdk, uint64_t deadline);
+/* The same for a look at the state or the metrics, which counts what was just recorded but waits only a moment for room. */
+void djp__oplogs_catch_up(djp_sdk *sdk);
 /* Asks all writers to wake the worker at their next span; 1 when something was published meanwhile. */
 int djp__oplogs_sleep(djp_sdk *sdk);
 void djp__oplogs_detach(djp_sdk *sdk);

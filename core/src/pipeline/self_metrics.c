@@ -2,13 +2,9 @@
  * watching the watcher must not cost more than what it watches. */
 #include <string.h>
 
-#include "base/clock.h"
 #include "metrics/registry.h"
 #include "pipeline/oplog.h"
 #include "pipeline/pipeline.h"
-
-/* How long a scrape may wait for room, so that it counts the requests that just ended. */
-enum { SELF_METRICS__LOG_PATIENCE_NS = 50000000 };
 
 static djp_family *
 self_metrics_family(djp_registry *registry, djp_metric_type type, const char *name, const char *help, const char *label)
@@ -58,7 +54,7 @@ static void
 self_metrics_collect(void *user)
 {
     djp_sdk *sdk = user;
-    djp__oplogs_settle(sdk, djp__clock_monotonic() + SELF_METRICS__LOG_PATIENCE_NS);
+    djp__oplogs_catch_up(sdk);
     djp_registry_counters recordings;
     djp__registry_counters(&recordings, sdk->registry);
     djp_family *lost = sdk->self_metrics[DJP_SELF_RECORDINGS];

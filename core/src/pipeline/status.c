@@ -3,14 +3,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "djp/version.h"
 #include "metrics/registry.h"
 #include "pipeline/oplog.h"
 #include "pipeline/pipeline.h"
-
-/* How long a look at the state may wait for room, so that it counts what was just recorded. */
-enum { STATUS__LOG_PATIENCE_NS = 50000000 };
 
 static void
 status_key(djp_buf *out, const char *key)
@@ -265,7 +261,7 @@ djp_sdk_status_json(char **out, size_t *out_size, djp_sdk *sdk)
     djp_buf text;
     djp_recorder_counters counters;
     memset(&counters, 0, sizeof counters);
-    djp__oplogs_settle(sdk, djp__clock_monotonic() + STATUS__LOG_PATIENCE_NS);
+    djp__oplogs_catch_up(sdk);
     status_sweep(sdk);
     if (sdk->recorder) {
         djp__recorder_counters(&counters, sdk->recorder);
