@@ -1,72 +1,12 @@
 /* Which spans are kept and with what weight: head decisions by ratio and by parent, the tail decision of a local trace, late spans,
  * overflow, and the published thresholds. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "base/rand.h"
 #include "base/str.h"
-#include "span_reader.h"
-#include "trace/sampler.h"
-
-static djp_recorder *recorder;
-
-static djp_recorder_options
-ratio_options(double ratio)
-{
-    djp_recorder_options options = span_reader_options();
-    options.always_on = 0;
-    options.threshold = djp__sampler_threshold(ratio);
-    return options;
-}
-
-static void
-use(djp_recorder_options options)
-{
-    djp__recorder_free(recorder);
-    recorder = span_reader_recorder(&options);
-}
-
-static int
-tear_down(void **state)
-{
-    (void)state;
-    djp_recorder_counters counters;
-    djp__recorder_counters(&counters, recorder);
-    assert_int_equal(counters.live, 0);
-    assert_int_equal(counters.pending_bytes, 0);
-    djp__recorder_free(recorder);
-    recorder = NULL;
-    return 0;
-}
-
-static djp_recorder_counters
-counters(void)
-{
-    djp_recorder_counters out;
-    djp__recorder_counters(&out, recorder);
-    return out;
-}
-
-static djp_span *
-start(djp_span *parent)
-{
-    djp_span_options options = {.parent = parent};
-    return djp_span_start(recorder, "span", 4, &options);
-}
-
-static void
-finish(djp_span *span)
-{
-    djp_span_end(span, 0);
-    djp_span_release(span);
-}
+#include "local_trace_fixture.h"
 
 static void
 end_in_error(djp_span *span)

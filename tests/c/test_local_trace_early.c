@@ -1,73 +1,23 @@
 /* Local traces that are decided before their root ends: by age, for want of memory, or because the root never ends. Nothing is lost
  * that is worth keeping, memory is bounded, and every limit is counted. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <pthread.h>
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "span_reader.h"
-#include "trace/sampler.h"
+#include "local_trace_fixture.h"
 #include "trace/span_seed.h"
 
 #define S 1000000000ull
 
-static djp_recorder *recorder;
-
 static djp_recorder_options
 options_of(double ratio)
 {
-    djp_recorder_options options = span_reader_options();
-    options.always_on = 0;
-    options.threshold = djp__sampler_threshold(ratio);
+    djp_recorder_options options = ratio_options(ratio);
     options.pending_age_ns = 60 * S;
     return options;
-}
-
-static void
-use(djp_recorder_options options)
-{
-    djp__recorder_free(recorder);
-    recorder = span_reader_recorder(&options);
-}
-
-static djp_recorder_counters
-counters(void)
-{
-    djp_recorder_counters out;
-    djp__recorder_counters(&out, recorder);
-    return out;
-}
-
-static int
-tear_down(void **state)
-{
-    (void)state;
-    assert_int_equal(counters().live, 0);
-    assert_int_equal(counters().pending_bytes, 0);
-    djp__recorder_free(recorder);
-    recorder = NULL;
-    return 0;
-}
-
-static djp_span *
-start(djp_span *parent)
-{
-    djp_span_options options = {.parent = parent};
-    return djp_span_start(recorder, "span", 4, &options);
-}
-
-static void
-finish(djp_span *span)
-{
-    djp_span_end(span, 0);
-    djp_span_release(span);
 }
 
 /* Ends a span that many seconds from now. */
