@@ -64,12 +64,7 @@ void djp_node_signal_prepare(const djp_options *options);
 /* Gives Node its handler back, unless somebody took the signal meanwhile. */
 void djp_node_signal_restore(void);
 
-/* ---- hooks for the operation log: weak and empty in hooks.c, replaced by log.c ---- */
-/* Called once when an SDK ends, by the ending thread, before the core shuts down: no log may hand operations to it afterwards.
- * sdk is no longer the active one. Any thread. */
-void djp_node_before_stop(djp_node_sdk *sdk);
-/* Called before the core flushes: what the logs hold becomes spans. Any thread. */
-void djp_node_before_flush(djp_node_sdk *sdk);
+/* ---- the environment's operation log (log.c) ---- */
 /* Called once when an SDK starts, by the starting thread, under the holder's mutex: open logs belong to it from now on. */
 void djp_node_log_activated(djp_node_sdk *sdk);
 /* Adds the log's functions to the addon. JavaScript thread. */
@@ -87,7 +82,7 @@ void djp_node_cells_before_stop(djp_node_sdk *sdk);
 /* A number holds the epoch above 32 bits and a place below, so that one of an earlier SDK finds nothing. 0 is none. */
 double djp_node_family_number(djp_node_sdk *sdk, djp_family *family);
 double djp_node_series_number(djp_node_sdk *sdk, djp_series *series);
-/* Borrowed from the SDK; NULL for a number that is not (or no longer) known. Any thread. */
+/* Borrowed from the SDK; NULL for a number that is not (or no longer) known, and without an SDK. Any thread. */
 djp_family *djp_node_family_at(djp_node_sdk *sdk, double number);
 djp_series *djp_node_series_at(djp_node_sdk *sdk, double number);
 struct djp_node_table *djp_node_table_new(uint32_t epoch);

@@ -173,7 +173,7 @@ cells_bind(napi_env env, napi_callback_info info)
     double place = -1;
     cells_env *self = cells_arguments(env, info, given, 1);
     djp_node_sdk *sdk = self == NULL ? NULL : djp_node_sdk_acquire();
-    djp_series *series = sdk == NULL ? NULL : djp_node_series_at(sdk, djp_node_number(env, given[0], 0));
+    djp_series *series = djp_node_series_at(sdk, djp_node_number(env, given[0], 0));
     if (series != NULL) {
         pthread_mutex_lock(&self->mutex);
         if (cells_attach(self, &sdk) && djp_cells_bind(&chunk, &index, self->cells, series) == 0)
@@ -252,7 +252,7 @@ cells_bounds(napi_env env, napi_callback_info info)
     if (cells_arguments(env, info, given, 1) == NULL || !djp_node_ok(env, napi_create_array(env, &list)))
         return NULL;
     djp_node_sdk *sdk = djp_node_sdk_acquire();
-    const djp_series *series = sdk == NULL ? NULL : djp_node_series_at(sdk, djp_node_number(env, given[0], 0));
+    const djp_series *series = djp_node_series_at(sdk, djp_node_number(env, given[0], 0));
     for (uint32_t i = 0; series != NULL && i < series->bucket_count; i++) {
         napi_value bound = djp_node_double(env, series->bounds[i]);
         if (bound != NULL)
@@ -301,7 +301,7 @@ cells_exemplar(napi_env env, napi_callback_info info)
         return NULL;
     double value = djp_node_number(env, given[1], NAN);
     djp_node_sdk *sdk = djp_node_sdk_acquire();
-    djp_series *series = sdk == NULL ? NULL : djp_node_series_at(sdk, djp_node_number(env, given[0], 0));
+    djp_series *series = djp_node_series_at(sdk, djp_node_number(env, given[0], 0));
     if (series != NULL && series->type == DJP_COUNTER && djp__series_is_live(series))
         djp__exemplar_store(series, 0, value, &context, 0);
     else

@@ -35,7 +35,6 @@ finish_run(napi_env env, void *data)
     if (job->ending != NULL) {
         job->delivered = djp_node_ending_run(job->ending, job->timeout_ns, &job->status);
     } else if (job->sdk != NULL) {
-        djp_node_before_flush(job->sdk);
         job->delivered = djp_sdk_flush(job->sdk->sdk, job->timeout_ns) == 0;
     }
 }

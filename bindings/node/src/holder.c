@@ -235,7 +235,6 @@ holder_end(djp_node_ending *ending, uint64_t timeout_ns)
     djp_node_sdk *sdk = ending->sdk;
     char *status = NULL;
     size_t size = 0;
-    djp_node_before_stop(sdk);
     djp_node_cells_before_stop(sdk);
     int delivered = djp_sdk_shutdown(sdk->sdk, timeout_ns) == 0;
     if (djp_sdk_status_json(&status, &size, sdk->sdk) != 0)

@@ -212,7 +212,7 @@ metrics_series_of(napi_env env, napi_callback_info info)
     if (!djp_node_arguments(env, info, given, 2))
         return NULL;
     djp_node_sdk *sdk = metrics_sdk();
-    djp_family *family = sdk == NULL ? NULL : djp_node_family_at(sdk, djp_node_number(env, given[0], 0));
+    djp_family *family = djp_node_family_at(sdk, djp_node_number(env, given[0], 0));
     if (metrics_values(&values, env, family, given[1]))
         number = djp_node_series_number(sdk, djp_family_series(family, values.texts));
     djp_node_texts_release(&values);
@@ -230,7 +230,7 @@ metrics_family_remove(napi_env env, napi_callback_info info)
     if (!djp_node_arguments(env, info, given, 2))
         return NULL;
     djp_node_sdk *sdk = metrics_sdk();
-    djp_family *family = sdk == NULL ? NULL : djp_node_family_at(sdk, djp_node_number(env, given[0], 0));
+    djp_family *family = djp_node_family_at(sdk, djp_node_number(env, given[0], 0));
     if (metrics_values(&values, env, family, given[1]))
         removed = djp_family_remove(family, values.texts);
     djp_node_texts_release(&values);
@@ -246,7 +246,7 @@ metrics_family_clear(napi_env env, napi_callback_info info)
     if (!djp_node_arguments(env, info, given, 1))
         return NULL;
     djp_node_sdk *sdk = metrics_sdk();
-    djp_family *family = sdk == NULL ? NULL : djp_node_family_at(sdk, djp_node_number(env, given[0], 0));
+    djp_family *family = djp_node_family_at(sdk, djp_node_number(env, given[0], 0));
     if (family != NULL)
         djp_family_clear(family);
     djp_node_sdk_release(sdk);
@@ -308,7 +308,7 @@ metrics_series_call(napi_env env, napi_callback_info info, metrics_call call)
     const int32_t *words = djp_node_words(env, given[2], 7);
     int traced = words != NULL && djp_node_context_from_words(&context, words);
     djp_node_sdk *sdk = metrics_sdk();
-    djp_series *series = sdk == NULL ? NULL : djp_node_series_at(sdk, djp_node_number(env, given[0], 0));
+    djp_series *series = djp_node_series_at(sdk, djp_node_number(env, given[0], 0));
     if (series != NULL)
         result = metrics_apply(series, call, value, traced ? &context : NULL);
     djp_node_sdk_release(sdk);

@@ -135,11 +135,11 @@ djp_node_series_number(djp_node_sdk *sdk, djp_series *series)
 djp_family *
 djp_node_family_at(djp_node_sdk *sdk, double number)
 {
-    return table_at(sdk->table, &sdk->table->families, number);
+    return sdk == NULL ? NULL : table_at(sdk->table, &sdk->table->families, number);
 }
 
 djp_series *
 djp_node_series_at(djp_node_sdk *sdk, double number)
 {
-    return table_at(sdk->table, &sdk->table->series, number);
+    return sdk == NULL ? NULL : table_at(sdk->table, &sdk->table->series, number);
 }
