@@ -122,7 +122,7 @@ test-sanitize:
 TSAN_TESTS = ring process clock intern span local_trace local_trace_race local_trace_early keep_rules recorder registry counter histogram cells segment standard listener worker worker_faults flush shutdown sdk oplog oplog_life switch oplog_switch self_metrics
 test-tsan: $(foreach t,$(TSAN_TESTS),$(if $(wildcard tests/c/test_$(t).c),$(OUT)/c/test_$(t)))
 	@tools/run-tests.sh $^
-VALGRIND_TESTS = text mem intern keep_rules span exposition encode response answer gzip retry config context curl_target transport_file oplog
+VALGRIND_TESTS = text mem intern strategy keep_rules span exposition encode response answer gzip retry config context curl_target transport_file oplog
 test-valgrind: $(foreach t,$(VALGRIND_TESTS),$(if $(wildcard tests/c/test_$(t).c),$(OUT)/c/test_$(t)))
 	@DJP_TEST_SHORT=1 tools/run-tests.sh --valgrind $^
 # The core as a release has it: one unit, for a shared object, whose flags are those of setup.py. Nothing else may decide the figures.

@@ -1,4 +1,4 @@
-/* The one JSON answer that we read: ExportTraceServiceResponse. */
+/* ExportTraceServiceResponse as JSON. */
 #ifndef DJP_EXPORT_RESPONSE_JSON_H
 #define DJP_EXPORT_RESPONSE_JSON_H
 
