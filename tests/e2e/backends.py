@@ -29,6 +29,22 @@ def find(*names: str) -> str:
     pytest.skip(f"{names[0]} is not on PATH and not in {INFRA}")
 
 
+def find_collector(*processors: str) -> str:
+    """A Collector with these processors compiled in; distributions differ."""
+    names = ("otelcol-djp", "otelcol-contrib", "otelcol")
+    first = find(*names)
+    if not processors:
+        return first
+    for folder in [*os.environ.get("PATH", "").split(os.pathsep), str(INFRA)]:
+        for name in names:
+            path = shutil.which(name, path=folder)
+            if path:
+                components = subprocess.run([path, "components"], capture_output=True, text=True, timeout=20).stdout
+                if all(f"- name: {processor}\n" in components for processor in processors):
+                    return path
+    pytest.skip(f"no Collector with {', '.join(processors)} on PATH or in {INFRA}")
+
+
 def free_port() -> int:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -133,16 +149,25 @@ class Jaeger(Program):
 
 
 class Collector(Program):
-    """A Collector that writes every received span to a file and passes it on to Jaeger when one is given."""
+    """A Collector that writes every received span to a file and passes it on to Jaeger when one is given.
 
-    def __init__(self, folder: pathlib.Path, jaeger: Jaeger | None = None, receiver: dict | None = None):
-        program = find("otelcol-djp", "otelcol-contrib", "otelcol")
+    `branches` are further ways of the same spans, each through processors of its own into a file of its own."""
+
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        jaeger: Jaeger | None = None,
+        receiver: dict | None = None,
+        branches: dict[str, dict[str, dict]] | None = None,
+    ):
+        branches = branches or {}
+        program = find_collector(*sorted({name.split("/")[0] for branch in branches.values() for name in branch}))
         self.grpc, self.http, self.health = free_port(), free_port(), free_port()
-        self.file = folder / "otlp.jsonl"
-        exporters: dict = {"file": {"path": str(self.file), "flush_interval": "100ms", "append": True}}
+        file = folder / "otlp.jsonl"
+        exporters: dict = {"file": {"path": str(file), "flush_interval": "100ms", "append": True}}
         if jaeger:
             exporters["otlp_grpc/jaeger"] = {"endpoint": f"127.0.0.1:{jaeger.grpc}", "tls": {"insecure": True}}
-        config = {
+        config: dict = {
             "receivers": {
                 "otlp": {
                     "protocols": {
@@ -159,6 +184,15 @@ class Collector(Program):
                 "pipelines": {"traces": {"receivers": ["otlp"], "exporters": list(exporters)}},
             },
         }
+        for branch, processors in branches.items():
+            own = {f"{name.split('/')[0]}/{branch}_{i}": given for i, (name, given) in enumerate(processors.items())}
+            config.setdefault("processors", {}).update(own)
+            exporters[f"file/{branch}"] = {"path": str(folder / f"{branch}.jsonl"), "flush_interval": "100ms"}
+            config["service"]["pipelines"][f"traces/{branch}"] = {
+                "receivers": ["otlp"],
+                "processors": list(own),
+                "exporters": [f"file/{branch}"],
+            }
         (folder / "collector.yaml").write_text(json.dumps(config))
         super().__init__("collector", [program, "--config", str(folder / "collector.yaml")], folder, self.is_healthy)
 
@@ -166,10 +200,10 @@ class Collector(Program):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.health}/", timeout=2) as answer:
             return bool(answer.status == 200)
 
-    def spans(self):
+    def spans(self, branch: str = "otlp"):
         """Every span in the file with its resource and scope: [(resource attributes, scope, span)]."""
-        found = []
-        for line in self.file.read_text().splitlines() if self.file.exists() else []:
+        found, file = [], self.folder / f"{branch}.jsonl"
+        for line in file.read_text().splitlines() if file.exists() else []:
             for resource in json.loads(line).get("resourceSpans", []):
                 for scope in resource["scopeSpans"]:
                     found += [
