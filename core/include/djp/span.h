@@ -33,7 +33,17 @@ typedef struct djp_span_options {
     const djp_span_context *remote; /* borrows; used when parent is NULL; invalid or NULL starts a new trace */
     uint64_t start_unix_ns; /* 0: now */
     const djp_tracestate *root_state; /* reserved for samplers, NULL */
+    /* What a sampler may look at when a local trace begins (djp_recorder_needs); recorded is only what the setters are given. Borrowed for
+     * the call. */
+    djp_text sampling_name; /* in place of the name; {NULL, 0}: that */
+    const djp_attribute *sampling_attributes;
+    size_t sampling_attribute_count;
 } djp_span_options;
+
+/* What the sampler in force would like to know when a local trace begins; 0 where a ratio decides. It may change at any time: then one
+ * decision goes by what it was given. Accepts NULL. */
+enum { DJP_NEEDS_NAME = 2, DJP_NEEDS_ATTRIBUTES = 4 };
+unsigned djp_recorder_needs(const djp_recorder *recorder);
 
 /* Starts a span and returns a handle that the caller releases with djp_span_release, or NULL when the recorder is off or
  * memory is short. Copies the name. options may be NULL: an internal root span. A span without a parent of this process

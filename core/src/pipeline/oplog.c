@@ -510,7 +510,7 @@ djp_oplog_decide(djp_oplog *log, djp_tracestate **state, const djp_span_context 
         const djp_policy *policy = djp__recorder_policy(recorder, 0);
         djp__sampler_decide(&head, policy, recorder->options.parent_based, parent->trace_id, parent);
         result = policy->number << 16 | (head.sampled ? (int)DJP_FLAG_SAMPLED : 0);
-        *state = head.state_owned ? head.state : djp_tracestate_ref(head.state);
+        *state = head.extras ? head.state : djp_tracestate_ref(head.state);
     }
     djp__mutex_unlock(&log->link);
     return result;

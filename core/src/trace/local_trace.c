@@ -23,7 +23,7 @@ djp__local_trace_begin(djp_span *span, djp_head *head)
     local->root = span;
     local->threshold = head->threshold;
     local->state = head->state;
-    local->state_owned = (uint8_t)head->state_owned;
+    local->extras = (uint8_t)head->extras;
     local->head_reason = head->reason;
     uint8_t bank = head->sampled ? DJP_BANK_SAMPLE : recorder->tail_bank;
     local->bank = head->drop_all ? DJP_BANK_DROP : bank;
@@ -37,7 +37,7 @@ djp__local_trace_begin(djp_span *span, djp_head *head)
 static void
 local__end(djp_local_trace *local)
 {
-    if (local->state_owned) {
+    if (local->extras & DJP_EXTRA_STATE) {
         djp_tracestate_unref(local->state);
     }
     djp__span_block_give(local->root);

@@ -30,12 +30,15 @@ djp__policies_init(djp_recorder *recorder)
     policy__fill(&recorder->first, options->threshold, options->always_on, options->drop_all, 1);
     djp_store_relaxed(&recorder->policies[1], &recorder->first);
     recorder->policy_count = 1;
+    recorder->slot.policy.composed = 1;
+    recorder->configured = &recorder->first;
     djp_store_release(&recorder->policy, &recorder->first);
 }
 
 void
 djp__policies_free(djp_recorder *recorder)
 {
+    djp__tree_slot_fini(&recorder->slot);
     djp_tracestate_unref(recorder->first.root_state);
     for (uint32_t i = 2; i <= recorder->policy_count; i++) {
         djp_policy *policy = djp_load_relaxed(&recorder->policies[i]);
@@ -93,7 +96,7 @@ djp__recorder_set_ratio(djp_recorder *recorder, double ratio)
     }
     policy = policy ? policy : policy__add(recorder, threshold, drop_all);
     if (policy) {
-        djp_store_release(&recorder->policy, policy);
+        djp__policy_put(recorder, policy);
     }
     djp__tables_unlock();
     return policy ? 0 : DJP_ENOMEM;
@@ -103,7 +106,7 @@ void
 djp__recorder_reset_ratio(djp_recorder *recorder)
 {
     djp__tables_lock();
-    djp_store_release(&recorder->policy, &recorder->first);
+    djp__policy_put(recorder, recorder->configured);
     djp__tables_unlock();
 }
 

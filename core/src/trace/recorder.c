@@ -232,6 +232,7 @@ djp__recorder_fork_child(djp_recorder *recorder)
     }
     recorder->serial = recorder__next_serial();
     djp_store_relaxed(&recorder->waking, 0);
+    djp_store_relaxed(&recorder->slot.readers, 0u); /* threads of the parent */
     djp_store_relaxed(&recorder->pending_bytes, 0u);
     djp__ring_reset(recorder->ring);
     djp__recorder_arm(recorder, 0);

@@ -6,6 +6,8 @@
 #include "djp/keep_rule.h"
 #include "djp/span.h"
 
+struct djp_sampler;
+
 typedef struct djp_recorder_options {
     uint64_t ring_bytes;
     uint64_t pending_bytes; /* most memory for undecided local traces */
@@ -36,6 +38,12 @@ void djp__recorder_arm(djp_recorder *recorder, uint64_t used_bytes);
 int djp__recorder_set_ratio(djp_recorder *recorder, double ratio);
 /* As the options said. */
 void djp__recorder_reset_ratio(djp_recorder *recorder);
+/* Another sampler as the configured one, which decides unless a ratio was said; NULL: that of the options. Takes it. The same text as
+ * before changes nothing, so that rate limits go on counting. Returns 0, DJP_ENOMEM, or DJP_ERETRY while too many old samplers are still in
+ * use: then nothing has changed. Any thread but not from within a decision. */
+int djp__recorder_set_sampler(djp_recorder *recorder, struct djp_sampler *sampler);
+/* Its text in *out, which the caller frees with djp__free; NULL where none was set. */
+int djp__recorder_sampler_text(char **out, djp_recorder *recorder);
 /* off: starts return NULL. mute: what ends is counted as switched_off. Any thread. */
 void djp__recorder_switch(djp_recorder *recorder, int off, int mute);
 /* From now on starts return NULL and ends of open spans are counted as after_shutdown. */

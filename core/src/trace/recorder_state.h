@@ -8,6 +8,7 @@
 #include "trace/keep.h"
 #include "trace/recorder.h"
 #include "trace/sampler.h"
+#include "trace/sampler_tree.h"
 
 /* What is told of a span lies once for each sampling result (djp_local_trace.bank), so that sums by result cost no second count. */
 typedef enum djp_count {
@@ -63,6 +64,16 @@ enum {
 /* Policies that a recorder keeps, the first being that of its options; above half of them only those of the scale are added. */
 #define DJP_POLICIES_MAX 2048u
 
+/* The tree of samplers of a recorder. Deciding threads count themselves in before they load the tree, so a tree that was replaced may go
+ * once nobody is counted. */
+typedef struct djp_tree_slot {
+    DJP_ATOMIC(djp_sampler *) tree; /* owned; written under the tables lock, sequentially consistent */
+    DJP_ATOMIC(uint32_t) readers; /* any thread, sequentially consistent */
+    djp_sampler *retired; /* owned, linked by next; under the tables lock */
+    unsigned retired_count;
+    djp_policy policy; /* says that the tree decides; never changed */
+} djp_tree_slot;
+
 typedef struct djp_stripe {
     /* Written by the owner with plain additions (release); in the first stripe by anybody, atomically. */
     _Alignas(64) DJP_ATOMIC(uint64_t) value[DJP_RESULTS * DJP_COUNT_BANK];
@@ -93,6 +104,10 @@ struct djp_recorder {
     /* By number, owned but for the first; filled under the tables lock, release, and kept as long as the recorder: spans borrow. */
     DJP_ATOMIC(djp_policy *) policies[DJP_POLICIES_MAX];
     uint32_t policy_count; /* the highest number; under the tables lock */
+    const djp_policy
+        *configured; /* what holds where no ratio was said: &first or that of the slot; under the tables lock */
+    DJP_ATOMIC(uint32_t) needs; /* DJP_NEEDS_* of the policy in force; written under the tables lock, relaxed */
+    djp_tree_slot slot;
 };
 
 /* What a thread keeps for itself: idle blocks and the stripe of the recorder it used last. */
@@ -144,6 +159,12 @@ djp__recorder_policy(djp_recorder *recorder, uint32_t number)
     }
     return policy ? policy : djp_load_acquire(&recorder->policy);
 }
+
+/* policy_tree.c: puts a policy in force. Under the tables lock. */
+void djp__policy_put(djp_recorder *recorder, const djp_policy *policy);
+/* Decides by the tree of samplers. Borrows all. */
+void djp__policy_compose(djp_head *out, djp_recorder *recorder, djp_sampler_input *input);
+void djp__tree_slot_fini(djp_tree_slot *slot);
 
 /* A start that records nothing: wakes whoever waits for the next span, because only the worker can switch on again. NULL is fine. */
 void djp__recorder_poke(djp_recorder *recorder);

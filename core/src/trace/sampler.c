@@ -7,6 +7,8 @@
 
 #include "base/str.h"
 #include "trace/record.h"
+#include "trace/sampler_tree.h"
+#include "trace/span_seed.h"
 
 #define SAMPLER__DIGITS 14 /* hex digits of 56 bits */
 #define SAMPLER__PRECISION 4 /* digits kept behind leading f digits */
@@ -158,9 +160,22 @@ sampler__follow_parent(djp_head *out, const djp_span_context *parent, djp_text o
         out->threshold = out->sampled ? threshold : DJP_THRESHOLD_NONE;
         return;
     }
-    out->state_owned = sampler__with_threshold(&out->state, parent->state, DJP_THRESHOLD_NONE);
-    if (!out->state_owned) {
+    out->extras = sampler__with_threshold(&out->state, parent->state, DJP_THRESHOLD_NONE);
+    if (!out->extras) {
         out->state = parent->state;
+    }
+}
+
+/* The decided threshold goes into the tracestate to propagate; root_state is that of sampled roots without one. */
+static void
+sampler__put_threshold(djp_head *out, djp_tracestate *root_state, djp_text ot)
+{
+    if (!out->state) {
+        out->state = out->sampled ? root_state : NULL;
+    } else if (out->threshold != DJP_THRESHOLD_NONE || djp__ot_get(ot, "th").data) {
+        djp_tracestate *changed = NULL;
+        out->extras = sampler__with_threshold(&changed, out->state, out->threshold);
+        out->state = out->extras ? changed : out->state;
     }
 }
 
@@ -170,12 +185,16 @@ sampler__by_ratio(djp_head *out, const djp_policy *policy, const uint8_t trace_i
     out->sampled = sampler__randomness(trace_id, ot) >= policy->threshold;
     out->reason = out->sampled ? DJP_REASON_RATIO : DJP_REASON_NONE;
     out->threshold = out->sampled ? policy->threshold : DJP_THRESHOLD_NONE;
-    if (!out->state) {
-        out->state = out->sampled ? policy->root_state : NULL;
-    } else if (out->sampled || djp__ot_get(ot, "th").data) {
-        djp_tracestate *changed = NULL;
-        out->state_owned = sampler__with_threshold(&changed, out->state, out->threshold);
-        out->state = out->state_owned ? changed : out->state;
+    sampler__put_threshold(out, policy->root_state, ot);
+}
+
+/* What is still borrowed becomes a reference of the head. */
+static void
+sampler__own_state(djp_head *out)
+{
+    if (out->state && !out->extras) {
+        out->state = djp_tracestate_ref(out->state);
+        out->extras = 1;
     }
 }
 
@@ -204,8 +223,64 @@ djp__sampler_decide(djp_head *out, const djp_policy *policy, int parent_based, c
         out->reason = DJP_REASON_NONE;
         out->threshold = DJP_THRESHOLD_NONE;
     }
-    if (out->state && !out->state_owned && out->state != policy->root_state) {
-        out->state = djp_tracestate_ref(out->state);
-        out->state_owned = 1;
+    if (out->state != policy->root_state) {
+        sampler__own_state(out);
     }
+}
+
+void
+djp__sampler_compose(djp_head *out, djp_sampler *tree, djp_sampler_input *input)
+{
+    const djp_span_context *parent = input->parent;
+    djp_text ot = {NULL, 0};
+    memset(out, 0, sizeof *out);
+    out->threshold = DJP_THRESHOLD_NONE;
+    if (parent && parent->state) {
+        out->state = parent->state;
+        ot = djp_tracestate_get(out->state, "ot", 2);
+    }
+    input->randomness = sampler__randomness(input->trace_id, ot);
+    djp_sampler_intent intent;
+    djp__sampler_intend(&intent, tree, input);
+    if (intent.followed) {
+        sampler__follow_parent(out, parent, ot);
+    } else {
+        out->sampled = intent.sampled;
+        out->reason = intent.reason;
+        out->threshold = intent.sampled && intent.reliable ? intent.threshold : DJP_THRESHOLD_NONE;
+        sampler__put_threshold(out, intent.state, ot);
+    }
+    out->drop_all = (uint8_t)intent.drop;
+    if (intent.notes) {
+        djp_add_relaxed(&intent.notes->refs, 1u);
+        out->notes = intent.notes;
+    }
+    sampler__own_state(out);
+}
+
+/* The threshold in the low 57 bits (2^56: none is exported), the reason above it. */
+enum { SAMPLER__REASON_SHIFT = 57, SAMPLER__REASON_BITS = 15 };
+#define SAMPLER__GIVEN (1ull << 63)
+#define SAMPLER__DROP (1ull << 62)
+
+uint64_t
+djp__decision_pack(const djp_head *head)
+{
+    uint64_t threshold = head->threshold < DJP_THRESHOLD_NEVER ? head->threshold : DJP_THRESHOLD_NEVER;
+    uint64_t reason = head->sampled ? head->reason : DJP_REASON_NONE;
+    return SAMPLER__GIVEN | (head->drop_all ? SAMPLER__DROP : 0) | reason << SAMPLER__REASON_SHIFT | threshold;
+}
+
+void
+djp__decision_unpack(djp_head *out, uint64_t decision, const djp_span_context *parent)
+{
+    uint64_t threshold = decision & ((1ull << SAMPLER__REASON_SHIFT) - 1);
+    uint8_t reason = (uint8_t)(decision >> SAMPLER__REASON_SHIFT & SAMPLER__REASON_BITS);
+    memset(out, 0, sizeof *out);
+    out->drop_all = (decision & SAMPLER__DROP) != 0;
+    out->sampled = !out->drop_all && reason >= DJP_REASON_PARENT && reason <= DJP_REASON_ALWAYS;
+    out->reason = out->sampled ? reason : DJP_REASON_NONE;
+    out->threshold = out->sampled && threshold < DJP_THRESHOLD_NEVER ? threshold : DJP_THRESHOLD_NONE;
+    out->state = parent ? parent->state : NULL;
+    sampler__own_state(out);
 }

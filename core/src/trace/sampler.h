@@ -29,18 +29,30 @@ typedef struct djp_policy {
         *root_state; /* "ot=th:..." of sampled roots, owned by the recorder, lent to local traces; may be NULL */
     uint8_t always_on;
     uint8_t drop_all;
+    uint8_t composed; /* 1: the recorder's tree of samplers decides, see policy_tree.c */
     uint16_t number; /* its name within the recorder, from 1 */
 } djp_policy;
+
+enum {
+    DJP_EXTRA_STATE = 1, /* the tracestate is a counted reference; else it is lent */
+    DJP_EXTRA_NOTES = 2 /* attributes are to be added to the root that is being started */
+};
 
 /* What the head says about a local trace. */
 typedef struct djp_head {
     int sampled;
     uint8_t reason; /* DJP_REASON_PARENT, _RATIO or _ALWAYS; _NONE when not sampled */
     uint64_t threshold; /* what a kept span exports, or DJP_THRESHOLD_NONE */
-    djp_tracestate *state; /* to propagate: a counted reference owned by the caller when state_owned, else borrowed */
-    int state_owned;
+    djp_tracestate
+        *state; /* to propagate: a counted reference owned by the caller with DJP_EXTRA_STATE, else borrowed */
+    int extras; /* DJP_EXTRA_* */
     uint8_t drop_all; /* of the policy: nothing is recorded */
+    struct djp_sampler_notes
+        *notes; /* attributes to add: a reference owned by the caller, or NULL. Only of composed heads */
 } djp_head;
+
+struct djp_sampler;
+struct djp_sampler_input;
 
 /* 56 random bits: the end of the trace id. */
 static inline uint64_t
@@ -64,7 +76,7 @@ djp__sampler_decide_root(djp_head *out, const djp_policy *policy, const uint8_t 
     out->reason = !sampled ? DJP_REASON_NONE : by_ratio ? DJP_REASON_RATIO : DJP_REASON_ALWAYS;
     out->threshold = sampled && by_ratio ? policy->threshold : DJP_THRESHOLD_NONE;
     out->state = sampled && by_ratio ? policy->root_state : NULL;
-    out->state_owned = 0;
+    out->extras = 0;
     out->drop_all = policy->drop_all;
 }
 
@@ -72,6 +84,8 @@ djp__sampler_decide_root(djp_head *out, const djp_policy *policy, const uint8_t 
  * their own, is lent to out. Allocates only when a tracestate must change. */
 void djp__sampler_decide(djp_head *out, const djp_policy *policy, int parent_based, const uint8_t trace_id[16],
                          const djp_span_context *parent);
+/* Decides for a local root by a tree. Borrows everything; fills in the randomness of input. */
+void djp__sampler_compose(djp_head *out, struct djp_sampler *tree, struct djp_sampler_input *input);
 /* The tracestate for sampled roots at this threshold; NULL when it cannot be written or memory is short. The caller owns it. */
 djp_tracestate *djp__sampler_root_state(uint64_t threshold);
 

@@ -52,9 +52,36 @@ span__join(djp_span *span, const djp_span *parent)
     djp__count_in(span->recorder, span->local, DJP_COUNT_STARTED_LOCAL);
 }
 
+/* What a tree of samplers says, or said when the span was begun elsewhere. */
+static __attribute__((noinline)) void
+span__compose(djp_head *out, djp_span *span, djp_text name, const djp_span_options *options,
+              const djp_span_context *parent, const djp_span_seed *seed)
+{
+    if (seed && seed->decision != 0) {
+        djp__decision_unpack(out, seed->decision, parent);
+    } else {
+        djp_sampler_input input = {
+            .trace_id = span->record->trace_id,
+            .parent = parent,
+            .name = options->sampling_name.data ? options->sampling_name : name,
+            .kind = span->record->kind,
+            .attributes = options->sampling_attributes,
+            .attribute_count = options->sampling_attribute_count,
+        };
+        djp__policy_compose(out, span->recorder, &input);
+    }
+    if (out->drop_all) {
+        djp__sampler_notes_unref(out->notes); /* nothing is recorded */
+        out->notes = NULL;
+    }
+    span->own.notes = out->notes;
+    out->extras |= out->notes ? DJP_EXTRA_NOTES : 0;
+}
+
 /* A new local trace: of a remote parent, of a span that another process or recorder began, or of nobody. */
 static inline __attribute__((always_inline)) void
-span__begin_local(djp_span *span, const djp_span_context *parent, const djp_span_seed *seed)
+span__begin_local(djp_span *span, djp_text name, const djp_span_options *options, const djp_span_context *parent,
+                  const djp_span_seed *seed)
 {
     djp_span_record *record = span->record;
     djp_head head;
@@ -73,7 +100,9 @@ span__begin_local(djp_span *span, const djp_span_context *parent, const djp_span
     }
     const djp_policy *policy =
         seed ? djp__recorder_policy(span->recorder, seed->policy) : djp_load_acquire(&span->recorder->policy);
-    if (parent) {
+    if (__builtin_expect(policy->composed || (seed && seed->decision != 0), 0)) {
+        span__compose(&head, span, name, options, parent, seed);
+    } else if (parent) {
         djp__sampler_decide(&head, policy, span->recorder->options.parent_based, record->trace_id, parent);
     } else {
         djp__sampler_decide_root(&head, policy, record->trace_id);
@@ -86,7 +115,7 @@ span__begin_local(djp_span *span, const djp_span_context *parent, const djp_span
 }
 
 static inline void
-span__place(djp_span *span, const djp_span_options *options, const djp_span_seed *seed)
+span__place(djp_span *span, djp_text name, const djp_span_options *options, const djp_span_seed *seed)
 {
     static const djp_span_options none;
     djp_span_context context;
@@ -115,7 +144,7 @@ span__place(djp_span *span, const djp_span_options *options, const djp_span_seed
     } else if (!options->force_root && djp_span_context_is_valid(options->remote)) {
         remote = options->remote;
     }
-    span__begin_local(span, remote, seed);
+    span__begin_local(span, name, options, remote, seed);
 }
 
 /* A short name of plain ASCII, the usual one; anything else takes the long way. */
@@ -138,7 +167,7 @@ span__put_name(djp_span *span, const char *name, size_t size)
 }
 
 /* The tracestate that came in. Our own "ot" is left out: the exporter writes it from the threshold. */
-static __attribute__((noinline)) void
+static void
 span__put_state(djp_span *span)
 {
     djp_text text = djp_tracestate_text(span->local->state);
@@ -150,6 +179,24 @@ span__put_state(djp_span *span)
         } else {
             span->used = start;
         }
+    }
+}
+
+static __attribute__((noinline)) void
+span__put_extras(djp_span *span)
+{
+    djp_local_trace *local = span->local;
+    if (local->extras & DJP_EXTRA_STATE) {
+        span__put_state(span);
+    }
+    if (local->extras & DJP_EXTRA_NOTES && span->is_root) {
+        djp_sampler_notes *notes = local->notes;
+        for (uint32_t i = 0; i < notes->count; i++) {
+            const djp_attribute *item = &notes->items[i];
+            djp_span_set_value(span, djp_key_intern(item->key.data, item->key.size), &item->value);
+        }
+        local->extras &= (uint8_t)~DJP_EXTRA_NOTES;
+        djp__sampler_notes_unref(notes);
     }
 }
 
@@ -168,7 +215,7 @@ span__start(djp_recorder *recorder, const char *name, size_t name_size, const dj
         return NULL;
     }
     span__clear(span, recorder);
-    span__place(span, options, seed);
+    span__place(span, (djp_text){name, name_size}, options, seed);
     span->start_monotonic = seed ? seed->start_monotonic : djp__clock_monotonic();
     span->record->start_unix_ns = span->start_monotonic + (uint64_t)span->local->anchor;
     if (options && options->start_unix_ns) {
@@ -178,8 +225,8 @@ span__start(djp_recorder *recorder, const char *name, size_t name_size, const dj
     span->recording = !djp_local_is_silent(span->local);
     if (span->recording) {
         span__put_name(span, name, name_size);
-        if (__builtin_expect(span->local->state_owned, 0)) {
-            span__put_state(span);
+        if (__builtin_expect(span->local->extras, 0)) {
+            span__put_extras(span);
         }
     } else if (djp__recorder_policy(recorder, 0)->drop_all) {
         djp__recorder_poke(recorder);

@@ -32,10 +32,11 @@ typedef struct djp_local_trace {
     uint64_t threshold; /* exported by spans kept by ratio or parent; may be DJP_THRESHOLD_NONE */
     int64_t anchor; /* Unix minus monotonic time for all its spans */
     djp_tracestate *state; /* to propagate, or NULL */
-    uint8_t state_owned; /* 1: state is a counted reference, dropped with the local trace; 0: lent by the recorder */
+    uint8_t extras; /* DJP_EXTRA_* */
     uint8_t head_reason; /* what the head alone decides: DJP_REASON_NONE means drop */
     uint8_t
         bank; /* of the counters, one for each sampling result; DJP_BANK_DROP: ids and context only, nothing is recorded */
+    struct djp_sampler_notes *notes; /* with DJP_EXTRA_NOTES: until they are on the root; a reference */
 } djp_local_trace;
 
 #define djp_local_is_silent(local) ((local)->bank == DJP_BANK_DROP)

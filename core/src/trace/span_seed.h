@@ -11,7 +11,14 @@ typedef struct djp_span_seed {
     uint64_t start_monotonic;
     uint32_t
         policy; /* for a local root: the number of the policy that it was decided by; 0 or unknown: the one in force */
+    uint64_t decision; /* for a local root: what was decided already, djp__decision_pack; 0: nothing was */
 } djp_span_seed;
+
+struct djp_head;
+/* A head decision as a number other than 0, without the tracestate and the attributes to add. */
+uint64_t djp__decision_pack(const struct djp_head *head);
+/* The head of a local root below parent (NULL: none). Any number will do. Borrows. */
+void djp__decision_unpack(struct djp_head *out, uint64_t decision, const djp_span_context *parent);
 
 /* As djp_span_start; borrows seed. */
 djp_span *djp__span_start_as(djp_recorder *recorder, const char *name, size_t name_size,

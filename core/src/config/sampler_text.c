@@ -1,0 +1,448 @@
+/* The text of a tree of samplers, read by descent. Any bytes may come: the depth, the number of nodes and each text are bounded, and what is
+ * wrong is told by its place and what was expected there. */
+#include "djp/sampler.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "djp/error.h"
+#include "djp/span.h"
+
+#include <string.h>
+
+typedef struct sampler_text {
+    const char *text;
+    size_t size;
+    size_t at;
+    unsigned depth, nodes;
+    int result; /* 0, DJP_EINVAL or DJP_ENOMEM */
+    djp_sampler_error error;
+    djp_arena arena; /* texts without their escapes */
+} sampler_text;
+
+static djp_sampler *sampler_text_node(sampler_text *in);
+
+/* ---- characters ---- */
+
+/* The first complaint counts. */
+static int
+sampler_text_expected(sampler_text *in, const char *what)
+{
+    if (in->result == 0) {
+        in->result = DJP_EINVAL;
+        in->error = (djp_sampler_error){in->at, what};
+    }
+    return 0;
+}
+
+static void
+sampler_text_skip(sampler_text *in)
+{
+    while (in->at < in->size && strchr(" \t\r\n", in->text[in->at]) && in->text[in->at] != '\0') {
+        in->at++;
+    }
+}
+
+/* Takes a mark that may be there. */
+static int
+sampler_text_has(sampler_text *in, const char *mark)
+{
+    size_t size = strlen(mark);
+    sampler_text_skip(in);
+    if (in->result != 0 || in->size - in->at < size || memcmp(in->text + in->at, mark, size) != 0) {
+        return 0;
+    }
+    in->at += size;
+    return 1;
+}
+
+/* Takes a mark that must be there. */
+static int
+sampler_text_take(sampler_text *in, const char *mark, const char *what)
+{
+    return sampler_text_has(in, mark) || sampler_text_expected(in, what);
+}
+
+static djp_text
+sampler_text_word(sampler_text *in)
+{
+    sampler_text_skip(in);
+    size_t start = in->at;
+    while (in->at < in->size) {
+        char c = in->text[in->at];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_')) {
+            break;
+        }
+        in->at++;
+    }
+    return (djp_text){in->text + start, in->at - start};
+}
+
+/* Takes the rest of a number. */
+static int
+sampler_text_number(sampler_text *in, double *out, djp_text *digits)
+{
+    sampler_text_skip(in);
+    size_t start = in->at;
+    while (in->at < in->size && in->text[in->at] != '\0' && strchr("0123456789+-.eE", in->text[in->at])) {
+        in->at++;
+    }
+    *digits = (djp_text){in->text + start, in->at - start};
+    if (digits->size == 0 || digits->size > 40 || !djp__parse_double(*digits, out)) {
+        in->at = start;
+        return sampler_text_expected(in, "a number");
+    }
+    return 1;
+}
+
+/* Copies a text for as long as it is read. */
+static int
+sampler_text_keep(sampler_text *in, djp_text *out, const char *text, size_t size)
+{
+    char *copy = djp__arena_alloc(&in->arena, size + 1);
+    if (!copy) {
+        in->result = DJP_ENOMEM;
+        return 0;
+    }
+    memcpy(copy, text, size);
+    *out = (djp_text){copy, size};
+    return 1;
+}
+
+/* A text between quotation marks, in which \" and \\ and \* stand for themselves. With prefix, a star at its end stands for any ending. */
+static int
+sampler_text_string(sampler_text *in, djp_text *out, int *prefix)
+{
+    char room[DJP_SAMPLER_TEXT_MAX];
+    size_t size = 0;
+    int star = 0;
+    if (prefix && sampler_text_has(in, "*")) {
+        *out = (djp_text){"", 0};
+        return *prefix = 1;
+    }
+    if (!sampler_text_take(in, "\"", "a text in quotation marks")) {
+        return 0;
+    }
+    while (in->at < in->size && in->text[in->at] != '"') {
+        star = in->text[in->at] == '*';
+        if (in->text[in->at] == '\\' && in->at + 1 < in->size) {
+            in->at++;
+        }
+        if (size == DJP_SAMPLER_TEXT_MAX) {
+            return sampler_text_expected(in, "a text of at most 1,024 bytes");
+        }
+        room[size++] = in->text[in->at++];
+    }
+    if (in->at == in->size) {
+        return sampler_text_expected(in, "a quotation mark at the end of the text");
+    }
+    in->at++;
+    if (prefix) {
+        *prefix = star;
+        size -= (size_t)star;
+    }
+    return sampler_text_keep(in, out, room, size);
+}
+
+/* ---- predicates ---- */
+
+typedef struct sampler_text_rule {
+    djp_sampler_term terms[DJP_SAMPLER_TERMS_MAX];
+    size_t count;
+} sampler_text_rule;
+
+static int
+sampler_text_kind(sampler_text *in, unsigned *kind)
+{
+    static const char *const words[] = {"internal", "server", "client", "producer", "consumer"};
+    size_t start = (sampler_text_skip(in), in->at);
+    djp_text word = sampler_text_word(in);
+    for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (djp__text_equal_nocase(word, words[i])) {
+            *kind = DJP_KIND_INTERNAL + i;
+            return 1;
+        }
+    }
+    in->at = start;
+    return sampler_text_expected(in, "internal, server, client, producer or consumer");
+}
+
+static int
+sampler_text_term(sampler_text *in, sampler_text_rule *rule)
+{
+    static const char *const words[] = {
+        [DJP_SAMPLER_ANY] = "any",
+        [DJP_SAMPLER_ROOT] = "root",
+        [DJP_SAMPLER_REMOTE_PARENT] = "remote_parent",
+        [DJP_SAMPLER_PARENT_SAMPLED] = "parent_sampled",
+        [DJP_SAMPLER_KIND] = "kind",
+        [DJP_SAMPLER_NAME] = "name",
+        [DJP_SAMPLER_ATTRIBUTE] = "attribute",
+    };
+    if (rule->count == DJP_SAMPLER_TERMS_MAX) {
+        return sampler_text_expected(in, "at most 8 conditions in one rule");
+    }
+    djp_sampler_term *term = &rule->terms[rule->count++];
+    *term = (djp_sampler_term){.negated = sampler_text_has(in, "!")};
+    size_t start = (sampler_text_skip(in), in->at);
+    djp_text word = sampler_text_word(in);
+    unsigned test = 0;
+    while (test <= DJP_SAMPLER_ATTRIBUTE && !djp__text_equal_nocase(word, words[test])) {
+        test++;
+    }
+    if (test > DJP_SAMPLER_ATTRIBUTE) {
+        in->at = start;
+        return sampler_text_expected(
+            in, "a condition: any, root, remote_parent, parent_sampled, kind(..), name(..) or attribute(..)");
+    }
+    term->test = (djp_sampler_test)test;
+    if (test < DJP_SAMPLER_KIND) {
+        return 1;
+    }
+    int good = sampler_text_take(in, "(", "an opening parenthesis");
+    if (test == DJP_SAMPLER_KIND) {
+        good = good && sampler_text_kind(in, &term->kind);
+    } else if (test == DJP_SAMPLER_ATTRIBUTE) {
+        good = good && sampler_text_string(in, &term->key, NULL) && sampler_text_take(in, "=", "an equals sign");
+    }
+    good = good && (test == DJP_SAMPLER_KIND || sampler_text_string(in, &term->pattern, &term->prefix));
+    return good && sampler_text_take(in, ")", "a closing parenthesis");
+}
+
+/* ---- nodes ---- */
+
+/* A tree that could not be made: memory, or one of the bounds. */
+static djp_sampler *
+sampler_text_made(sampler_text *in, djp_sampler *node)
+{
+    if (!node && in->result == 0) {
+        in->result = DJP_ENOMEM;
+    }
+    return node;
+}
+
+/* One rule, added to node. */
+static int
+sampler_text_rule_of(sampler_text *in, djp_sampler *node)
+{
+    sampler_text_rule rule = {.count = 0};
+    do {
+        if (!sampler_text_term(in, &rule)) {
+            return 0;
+        }
+    } while (sampler_text_has(in, "&"));
+    if (!sampler_text_take(in, "=>", "& or =>")) {
+        return 0;
+    }
+    djp_sampler *sampler = sampler_text_node(in);
+    int good = sampler && djp_sampler_add_rule(node, rule.terms, rule.count, sampler) == 0;
+    if (!good) {
+        sampler_text_made(in, NULL);
+    }
+    return good;
+}
+
+static djp_sampler *
+sampler_text_rules(sampler_text *in)
+{
+    djp_sampler *node = sampler_text_made(in, djp_sampler_rule_based());
+    int good = node != NULL;
+    if (good && sampler_text_has(in, ")")) {
+        return node;
+    }
+    do {
+        good = good && sampler_text_rule_of(in, node);
+    } while (good && sampler_text_has(in, ","));
+    if (!good || !sampler_text_take(in, ")", "a comma or a closing parenthesis")) {
+        djp_sampler_free(node);
+        return NULL;
+    }
+    return node;
+}
+
+/* true, false, a number or a text. */
+static int
+sampler_text_value(sampler_text *in, djp_value *out)
+{
+    size_t start = (sampler_text_skip(in), in->at);
+    if (in->at < in->size && in->text[in->at] == '"') {
+        out->type = DJP_STRING;
+        return sampler_text_string(in, &out->as.text, NULL);
+    }
+    djp_text word = sampler_text_word(in);
+    if (djp__text_equal_nocase(word, "true") || djp__text_equal_nocase(word, "false")) {
+        out->type = DJP_BOOL;
+        out->as.boolean = word.size == 4;
+        return 1;
+    }
+    in->at = start;
+    double real;
+    djp_text digits;
+    if (word.size > 0 || !sampler_text_number(in, &real, &digits)) {
+        in->result = 0;
+        return sampler_text_expected(in, "a text in quotation marks, a number, true or false");
+    }
+    int whole = digits.size < 17 && !memchr(digits.data, '.', digits.size) && !memchr(digits.data, 'e', digits.size) &&
+                !memchr(digits.data, 'E', digits.size);
+    out->type = whole ? DJP_INT : DJP_DOUBLE;
+    if (whole) {
+        out->as.integer = (int64_t)real;
+    } else {
+        out->as.real = real;
+    }
+    return 1;
+}
+
+static djp_sampler *
+sampler_text_annotating(sampler_text *in)
+{
+    djp_attribute items[DJP_SAMPLER_ATTRIBUTES_MAX];
+    size_t count = 0;
+    int good = sampler_text_take(in, "{", "attributes in braces");
+    int more = good && !sampler_text_has(in, "}");
+    while (good && more) {
+        if (count == DJP_SAMPLER_ATTRIBUTES_MAX) {
+            sampler_text_expected(in, "at most 32 attributes");
+            return NULL;
+        }
+        djp_attribute *item = &items[count++];
+        good = sampler_text_string(in, &item->key, NULL) &&
+               (item->key.size > 0 || sampler_text_expected(in, "a key that is not empty")) &&
+               sampler_text_take(in, "=", "an equals sign") && sampler_text_value(in, &item->value);
+        more = good && sampler_text_has(in, ",");
+        good = good && (more || sampler_text_take(in, "}", "a comma or a closing brace"));
+    }
+    djp_sampler *child = good && sampler_text_take(in, ",", "a comma") ? sampler_text_node(in) : NULL;
+    if (!child || !sampler_text_take(in, ")", "a closing parenthesis")) {
+        djp_sampler_free(child);
+        return NULL;
+    }
+    return sampler_text_made(in, djp_sampler_annotating(items, count, child));
+}
+
+/* What stands between parentheses: a number, a sampler, or both. */
+static djp_sampler *
+sampler_text_inside(sampler_text *in, int rate, double maximum, int sampler,
+                    djp_sampler *(*make)(double, djp_sampler *))
+{
+    double number = 0;
+    djp_text digits;
+    djp_sampler *child = NULL;
+    size_t start = (sampler_text_skip(in), in->at);
+    int good = !rate || sampler_text_number(in, &number, &digits);
+    if (good && !(number >= 0 && number <= maximum)) {
+        in->at = start;
+        good = sampler_text_expected(in, maximum > 1 ? "a number from 0 to 1,000,000" : "a number from 0 to 1");
+    }
+    good = good && (!rate || !sampler || sampler_text_take(in, ",", "a comma"));
+    child = good && sampler ? sampler_text_node(in) : NULL;
+    if (!good || (sampler && !child) || !sampler_text_take(in, ")", "a closing parenthesis")) {
+        djp_sampler_free(child);
+        return NULL;
+    }
+    return sampler_text_made(in, make(number, child));
+}
+
+static djp_sampler *
+sampler_text_make_probability(double ratio, djp_sampler *none)
+{
+    (void)none;
+    return djp_sampler_probability(ratio);
+}
+
+static djp_sampler *
+sampler_text_make_rate(double per_second, djp_sampler *none)
+{
+    (void)none;
+    return djp_sampler_rate_limited(per_second);
+}
+
+static djp_sampler *
+sampler_text_make_parent(double none, djp_sampler *root)
+{
+    (void)none;
+    return djp_sampler_parent_threshold(root);
+}
+
+/* The node of a word that takes parentheses, which are open. */
+static djp_sampler *
+sampler_text_named(sampler_text *in, djp_text word)
+{
+    if (djp__text_equal_nocase(word, "probability")) {
+        return sampler_text_inside(in, 1, 1, 0, sampler_text_make_probability);
+    }
+    if (djp__text_equal_nocase(word, "rate_limited")) {
+        return sampler_text_inside(in, 1, DJP_SAMPLER_RATE_MAX, 0, sampler_text_make_rate);
+    }
+    if (djp__text_equal_nocase(word, "at_least")) {
+        return sampler_text_inside(in, 1, DJP_SAMPLER_RATE_MAX, 1, djp_sampler_at_least);
+    }
+    if (djp__text_equal_nocase(word, "parent_threshold")) {
+        return sampler_text_inside(in, 0, 1, 1, sampler_text_make_parent);
+    }
+    return djp__text_equal_nocase(word, "annotating") ? sampler_text_annotating(in) : sampler_text_rules(in);
+}
+
+static int
+sampler_text_is_named(djp_text word)
+{
+    static const char *const words[] = {"probability",      "rate_limited", "at_least",
+                                        "parent_threshold", "annotating",   "rule_based"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (djp__text_equal_nocase(word, words[i])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static djp_sampler *
+sampler_text_node(sampler_text *in)
+{
+    djp_sampler *(*const leaves[])(void) = {djp_sampler_always_on, djp_sampler_always_off, djp_sampler_drop};
+    static const char *const words[] = {"always_on", "always_off", "drop"};
+    size_t start = (sampler_text_skip(in), in->at);
+    if (in->depth == DJP_SAMPLER_DEPTH_MAX || in->nodes == DJP_SAMPLER_NODES_MAX) {
+        sampler_text_expected(in, "the end: a sampler has at most 16 levels and 8,192 nodes");
+        return NULL;
+    }
+    djp_text word = sampler_text_word(in);
+    in->nodes++;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (djp__text_equal_nocase(word, words[i])) {
+            return sampler_text_made(in, leaves[i]());
+        }
+    }
+    if (!sampler_text_is_named(word)) {
+        in->at = start;
+        sampler_text_expected(
+            in, "a sampler: always_on, always_off, drop, probability(..), rate_limited(..), at_least(..), "
+                "parent_threshold(..), rule_based(..) or annotating(..)");
+        return NULL;
+    }
+    in->depth++;
+    djp_sampler *node = sampler_text_take(in, "(", "an opening parenthesis") ? sampler_text_named(in, word) : NULL;
+    in->depth--;
+    return node;
+}
+
+int
+djp_sampler_parse(djp_sampler **out, djp_text text, djp_sampler_error *error)
+{
+    sampler_text in = {.text = text.data ? text.data : "", .size = text.data ? text.size : 0};
+    djp__arena_init(&in.arena, 0);
+    djp_sampler *node = sampler_text_node(&in);
+    sampler_text_skip(&in);
+    if (node && in.at < in.size) {
+        sampler_text_expected(&in, "the end of the text");
+    }
+    djp__arena_fini(&in.arena);
+    if (in.result != 0) {
+        djp_sampler_free(node);
+        node = NULL;
+    }
+    if (error) {
+        *error = in.error;
+    }
+    *out = node;
+    return in.result;
+}

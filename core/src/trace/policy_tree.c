@@ -1,0 +1,137 @@
+/* A tree of samplers as the policy of a recorder, replaced while roots are decided. Remote configuration may do so every minute for
+ * months: what was replaced is freed as soon as no thread is deciding, and only a few may wait for that. */
+#include <sched.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "djp/error.h"
+#include "trace/recorder_state.h"
+#include "trace/tables.h"
+
+/* Trees that may wait for their last readers, and how often a writer gives way to these. */
+enum { POLICY_TREE__RETIRED = 4, POLICY_TREE__YIELDS = 1000 };
+
+void
+djp__policy_compose(djp_head *out, djp_recorder *recorder, djp_sampler_input *input)
+{
+    djp_tree_slot *slot = &recorder->slot;
+    djp_add_seq_cst(&slot->readers, 1u);
+    djp_sampler *tree = djp_load_seq_cst(&slot->tree);
+    if (tree) {
+        djp__sampler_compose(out, tree, input);
+    } else {
+        /* Replaced by a ratio a moment ago. */
+        memset(out, 0, sizeof *out);
+        out->threshold = DJP_THRESHOLD_NONE;
+        const djp_policy *policy = &recorder->first;
+        if (input->parent) {
+            djp__sampler_decide(out, policy, recorder->options.parent_based, input->trace_id, input->parent);
+        } else {
+            djp__sampler_decide_root(out, policy, input->trace_id);
+        }
+    }
+    djp_sub_acq_rel(&slot->readers, 1u);
+}
+
+/* Frees what was replaced unless somebody may still look at it. Under the tables lock. */
+static void
+policy_tree__reap(djp_tree_slot *slot)
+{
+    for (int i = 0; slot->retired && i < POLICY_TREE__YIELDS; i++) {
+        /* Whoever counts itself in after this look finds the new tree. */
+        if (djp_load_seq_cst(&slot->readers) == 0) {
+            while (slot->retired) {
+                djp_sampler *tree = slot->retired;
+                slot->retired = tree->next;
+                djp_sampler_free(tree);
+            }
+            slot->retired_count = 0;
+        } else if (slot->retired_count < POLICY_TREE__RETIRED) {
+            return; /* there is time until the next one */
+        } else {
+            sched_yield();
+        }
+    }
+}
+
+void
+djp__tree_slot_fini(djp_tree_slot *slot)
+{
+    djp_sampler_free(djp_load_relaxed(&slot->tree));
+    while (slot->retired) {
+        djp_sampler *tree = slot->retired;
+        slot->retired = tree->next;
+        djp_sampler_free(tree);
+    }
+}
+
+void
+djp__policy_put(djp_recorder *recorder, const djp_policy *policy)
+{
+    const djp_sampler *tree = policy->composed ? djp_load_relaxed(&recorder->slot.tree) : NULL;
+    djp_store_relaxed(&recorder->needs, tree ? tree->needs : 0u);
+    djp_store_release(&recorder->policy, policy);
+}
+
+/* Under the tables lock. */
+static int
+policy_tree__replace(djp_recorder *recorder, djp_sampler *tree)
+{
+    djp_tree_slot *slot = &recorder->slot;
+    djp_sampler *old = djp_load_relaxed(&slot->tree);
+    int same = tree && old && tree->text_size == old->text_size && memcmp(tree->text, old->text, old->text_size) == 0;
+    policy_tree__reap(slot);
+    if (same || slot->retired_count >= POLICY_TREE__RETIRED) {
+        djp_sampler_free(tree);
+        return same ? 0 : DJP_ERETRY;
+    }
+    int configured = djp_load_relaxed(&recorder->policy) == recorder->configured;
+    djp_store_seq_cst(&slot->tree, tree);
+    recorder->configured = tree ? &slot->policy : &recorder->first;
+    if (configured) {
+        djp__policy_put(recorder, recorder->configured);
+    }
+    if (old) {
+        old->next = slot->retired;
+        slot->retired = old;
+        slot->retired_count++;
+        policy_tree__reap(slot);
+    }
+    return 0;
+}
+
+int
+djp__recorder_set_sampler(djp_recorder *recorder, djp_sampler *sampler)
+{
+    if (sampler) {
+        sampler->text = djp_sampler_text(sampler, &sampler->text_size);
+        if (!sampler->text) {
+            djp_sampler_free(sampler);
+            return DJP_ENOMEM;
+        }
+    }
+    djp__tables_lock();
+    int result = policy_tree__replace(recorder, sampler);
+    djp__tables_unlock();
+    return result;
+}
+
+unsigned
+djp_recorder_needs(const djp_recorder *recorder)
+{
+    return recorder ? djp_load_relaxed(&recorder->needs) : 0;
+}
+
+int
+djp__recorder_sampler_text(char **out, djp_recorder *recorder)
+{
+    *out = NULL;
+    djp__tables_lock();
+    const djp_sampler *tree = djp_load_relaxed(&recorder->slot.tree);
+    char *text = tree ? djp__strdup(tree->text) : NULL;
+    int result = tree && !text ? DJP_ENOMEM : 0;
+    djp__tables_unlock();
+    *out = text;
+    return result;
+}
