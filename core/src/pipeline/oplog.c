@@ -14,7 +14,12 @@
 /* Units replayed in one go: how long a writer that helps itself may have to wait; of these, how many before it is told of the room;
  * and how many a writer replays that has no worker to wake. */
 enum { OPLOG__SLICE = 4096, OPLOG__STEP = 512, OPLOG__ALONE = 1024 };
-enum { OPLOG__ROOM_PAUSE_NS = 2000000, OPLOG__CATCH_UP_NS = 50000000, OPLOG__ARENA_BYTES = 1 << 20, OPLOG__YIELDS = 50 };
+enum {
+    OPLOG__ROOM_PAUSE_NS = 2000000,
+    OPLOG__CATCH_UP_NS = 50000000,
+    OPLOG__ARENA_BYTES = 1 << 20,
+    OPLOG__YIELDS = 50
+};
 #define OPLOG__SYMBOLS_BYTES (DJP_OPLOG_SYMBOLS * sizeof(djp_oplog_symbol))
 #define OPLOG__SPANS_BYTES (DJP_OPLOG_SLOTS * sizeof(djp_oplog_span))
 
@@ -154,6 +159,12 @@ oplog_replay_until(djp_oplog *log, uint32_t end, uint32_t budget, const djp_ring
     }
     while (position != end && position - begin < budget) {
         djp_oplog_operation operation;
+        if (djp_oplog_is_plain((unsigned)log->ring[position & (log->units - 1)] & 0xffu)) {
+            uint32_t stop = end - position < OPLOG__STEP ? end : position + OPLOG__STEP;
+            if ((position = djp__oplog_replay_attributes(log, position, stop)) == end) {
+                break;
+            }
+        }
         if (!oplog_read(&operation, log, position, end - position)) {
             log->damaged++;
             position = end;

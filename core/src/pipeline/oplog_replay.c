@@ -10,6 +10,9 @@
 
 enum { OPLOG_REPLAY__START = 56, OPLOG_REPLAY__HTTP = 40 };
 
+/* For what is rare: inlined, it would make every replay save registers and clear a stack that only it needs. */
+#define OPLOG_REPLAY__RARE static __attribute__((noinline))
+
 static uint32_t
 oplog_replay_word(const unsigned char *data, size_t at)
 {
@@ -26,16 +29,14 @@ oplog_replay_long(const unsigned char *data, size_t at)
     return value;
 }
 
-/* Ids come as numbers, highest digit first. */
-static void
-oplog_replay_id(uint8_t *out, const unsigned char *data, size_t words)
+/* Ids come as words, the highest digit of each in its highest bits; two of them at a time. */
+static inline void
+oplog_replay_id(uint8_t *out, const unsigned char *data, size_t pairs)
 {
-    for (size_t i = 0; i < words; i++) {
-        uint32_t word = oplog_replay_word(data, 4 * i);
-        out[4 * i] = (uint8_t)(word >> 24);
-        out[4 * i + 1] = (uint8_t)(word >> 16);
-        out[4 * i + 2] = (uint8_t)(word >> 8);
-        out[4 * i + 3] = (uint8_t)word;
+    for (size_t i = 0; i < pairs; i++) {
+        uint64_t bytes = __builtin_bswap64(oplog_replay_long(data, 8 * i));
+        bytes = bytes << 32 | bytes >> 32;
+        memcpy(out + 8 * i, &bytes, sizeof bytes);
     }
 }
 
@@ -73,8 +74,8 @@ oplog_replay_text(djp_oplog *log, uint32_t number)
     return (djp_text){symbol->text ? symbol->text : "", symbol->size};
 }
 
-static djp_key
-oplog_replay_key(djp_oplog *log, uint32_t number)
+OPLOG_REPLAY__RARE djp_key
+oplog_replay_key_intern(djp_oplog *log, uint32_t number)
 {
     djp_oplog_symbol *symbol = oplog_replay_symbol(log, number);
     if (symbol->key == 0 && symbol->size > 0) {
@@ -83,8 +84,15 @@ oplog_replay_key(djp_oplog *log, uint32_t number)
     return symbol->key;
 }
 
-static djp_scope
-oplog_replay_scope(djp_oplog *log, uint32_t number)
+static inline djp_key
+oplog_replay_key(djp_oplog *log, uint32_t number)
+{
+    djp_key key = number < DJP_OPLOG_SYMBOLS ? log->symbols[number].key : 0;
+    return __builtin_expect(key != 0, 1) ? key : oplog_replay_key_intern(log, number);
+}
+
+OPLOG_REPLAY__RARE djp_scope
+oplog_replay_scope_intern(djp_oplog *log, uint32_t number)
 {
     djp_oplog_symbol *symbol = oplog_replay_symbol(log, number);
     if (symbol->scope == 0 && symbol->size > 0) {
@@ -100,7 +108,14 @@ oplog_replay_scope(djp_oplog *log, uint32_t number)
     return symbol->scope;
 }
 
-static int
+static inline djp_scope
+oplog_replay_scope(djp_oplog *log, uint32_t number)
+{
+    djp_scope scope = number < DJP_OPLOG_SYMBOLS ? log->symbols[number].scope : 0;
+    return scope != 0 || number == 0 ? scope : oplog_replay_scope_intern(log, number);
+}
+
+OPLOG_REPLAY__RARE int
 oplog_replay_define(djp_oplog *log, const djp_oplog_operation *operation)
 {
     djp_oplog_symbol *symbol = &log->symbols[operation->word % DJP_OPLOG_SYMBOLS];
@@ -118,35 +133,16 @@ oplog_replay_define(djp_oplog *log, const djp_oplog_operation *operation)
 typedef struct oplog_start {
     djp_span_seed seed;
     djp_span_options options;
-    djp_span_context remote;
     djp_text name, state;
-    uint32_t number;
+    uint32_t number, parent_flags;
     unsigned flags;
 } oplog_start;
 
-static int
-oplog_start_read(oplog_start *out, djp_oplog *log, const djp_oplog_operation *operation)
+/* What follows the words that every start has. */
+OPLOG_REPLAY__RARE int
+oplog_start_read_more(oplog_start *out, const djp_oplog_operation *operation)
 {
-    const unsigned char *data = operation->data;
-    memset(out, 0, sizeof *out);
-    if (operation->size < OPLOG_REPLAY__START) {
-        return 0;
-    }
-    out->flags = operation->word >> 24;
-    out->seed.start_monotonic = oplog_replay_long(data, 0);
-    oplog_replay_id(out->seed.trace_id, data + 8, 4);
-    oplog_replay_id(out->seed.span_id, data + 24, 2);
-    oplog_replay_id(out->seed.parent_id, data + 32, 2);
-    out->name = oplog_replay_text(log, oplog_replay_word(data, 40));
-    out->options.scope = oplog_replay_scope(log, oplog_replay_word(data, 44));
-    out->options.kind = (uint8_t)(operation->word >> 16);
-    out->number = oplog_replay_word(data, 48);
-    memcpy(out->remote.trace_id, out->seed.trace_id, sizeof out->remote.trace_id);
-    memcpy(out->remote.span_id, out->seed.parent_id, sizeof out->remote.span_id);
-    out->remote.flags = (uint8_t)oplog_replay_word(data, 52);
-    out->seed.policy = oplog_replay_word(data, 52) >> 16;
-    out->remote.is_remote = (out->flags & DJP_OP_START_REMOTE) != 0;
-    const unsigned char *at = data + OPLOG_REPLAY__START, *end = data + operation->size;
+    const unsigned char *at = operation->data + OPLOG_REPLAY__START, *end = operation->data + operation->size;
     if ((out->flags & DJP_OP_START_STATE && !oplog_replay_sized(&out->state, &at, end)) ||
         (out->flags & DJP_OP_START_NAME && !oplog_replay_sized(&out->name, &at, end))) {
         return 0;
@@ -160,15 +156,70 @@ oplog_start_read(oplog_start *out, djp_oplog *log, const djp_oplog_operation *op
     return 1;
 }
 
+static inline int
+oplog_start_read(oplog_start *out, djp_oplog *log, const djp_oplog_operation *operation)
+{
+    const unsigned char *data = operation->data;
+    if (operation->size < OPLOG_REPLAY__START) {
+        return 0;
+    }
+    out->flags = operation->word >> 24;
+    out->seed.start_monotonic = oplog_replay_long(data, 0);
+    oplog_replay_id(out->seed.trace_id, data + 8, 2);
+    oplog_replay_id(out->seed.span_id, data + 24, 1);
+    oplog_replay_id(out->seed.parent_id, data + 32, 1);
+    out->name = oplog_replay_text(log, oplog_replay_word(data, 40));
+    out->state = (djp_text){NULL, 0};
+    out->options = (djp_span_options){.scope = oplog_replay_scope(log, oplog_replay_word(data, 44)),
+                                      .kind = (uint8_t)(operation->word >> 16)};
+    out->number = oplog_replay_word(data, 48);
+    out->parent_flags = oplog_replay_word(data, 52);
+    out->seed.policy = out->parent_flags >> 16;
+    int more = (out->flags & (DJP_OP_START_STATE | DJP_OP_START_NAME | DJP_OP_START_TIME)) != 0;
+    return !more || oplog_start_read_more(out, operation);
+}
+
+/* The parent of a local root, as a context of another process or of one that is not known any more; NULL for none that is valid. The
+ * caller drops its state. */
+OPLOG_REPLAY__RARE const djp_span_context *
+oplog_start_parent(djp_span_context *out, const oplog_start *start)
+{
+    memset(out, 0, sizeof *out);
+    memcpy(out->trace_id, start->seed.trace_id, sizeof out->trace_id);
+    memcpy(out->span_id, start->seed.parent_id, sizeof out->span_id);
+    out->flags = (uint8_t)start->parent_flags;
+    out->is_remote = (start->flags & DJP_OP_START_REMOTE) != 0;
+    if (!djp_span_context_is_valid(out)) {
+        return NULL;
+    }
+    djp_header field = start->state;
+    djp_tracestate_parse(&out->state, &field, field.size > 0);
+    return out;
+}
+
+/* No span came of it. */
+OPLOG_REPLAY__RARE void
+oplog_start_failed(djp_recorder *recorder)
+{
+    if (djp_load_relaxed(&recorder->gate) == (DJP_GATE_OFF | DJP_GATE_MUTE)) {
+        /* Begun before the writer saw that recording is off. */
+        djp__count(recorder, DJP_COUNT_STARTED);
+        djp__count(recorder, DJP_COUNT_RELEASED);
+        djp__count(recorder, DJP_COUNT_SWITCHED_OFF);
+    }
+}
+
 static int
 oplog_replay_start(djp_oplog *log, const djp_oplog_operation *operation)
 {
     oplog_start start;
+    djp_span_context parent;
+    uint64_t parent_id;
     uint32_t slot = operation->word & 0x7fffu;
     if (slot == DJP_OP_NO_SLOT || !oplog_start_read(&start, log, operation)) {
         return 0;
     }
-    if (log->spans[slot].span) {
+    if (__builtin_expect(log->spans[slot].span != NULL, 0)) {
         djp__oplog_close(log, slot, 0); /* the writer gave up an old span to have its slot */
     }
     if (!log->recorder) {
@@ -177,10 +228,9 @@ oplog_replay_start(djp_oplog *log, const djp_oplog_operation *operation)
     int is_root = (start.flags & DJP_OP_START_ROOT) != 0;
     start.options.parent = is_root ? NULL : djp__oplog_root(log, start.number);
     is_root |= start.options.parent == NULL;
-    if (is_root && djp_span_context_is_valid(&start.remote)) {
-        djp_header field = start.state;
-        djp_tracestate_parse(&start.remote.state, &field, start.state.size > 0);
-        start.options.remote = &start.remote;
+    memcpy(&parent_id, start.seed.parent_id, sizeof parent_id);
+    if (is_root && parent_id != 0) {
+        start.options.remote = oplog_start_parent(&parent, &start);
     }
     djp_span *span;
     if (start.flags & DJP_OP_START_HTTP && is_root) {
@@ -189,38 +239,31 @@ oplog_replay_start(djp_oplog *log, const djp_oplog_operation *operation)
     } else {
         span = djp__span_start_as(log->recorder, start.name.data, start.name.size, &start.options, &start.seed);
     }
-    djp_tracestate_unref(start.remote.state);
-    if (span) {
+    if (start.options.remote) {
+        djp_tracestate_unref(parent.state);
+    }
+    if (__builtin_expect(span != NULL, 1)) {
         djp__oplog_open(log, slot, start.number, span, is_root);
-    } else if (djp_load_relaxed(&log->recorder->gate) == (DJP_GATE_OFF | DJP_GATE_MUTE)) {
-        /* Begun before the writer saw that recording is off. */
-        djp__count(log->recorder, DJP_COUNT_STARTED);
-        djp__count(log->recorder, DJP_COUNT_RELEASED);
-        djp__count(log->recorder, DJP_COUNT_SWITCHED_OFF);
+    } else {
+        oplog_start_failed(log->recorder);
     }
     return 1;
 }
 
 /* ---- attributes ---- */
 
-static int
-oplog_replay_number(djp_span *span, djp_key key, const djp_oplog_operation *operation)
+static inline void
+oplog_replay_number(djp_span *span, djp_key key, double real)
 {
-    double real;
-    if (operation->size < sizeof real) {
-        return 0;
-    }
-    memcpy(&real, operation->data, sizeof real);
     /* A language that has one kind of number means an integer by a whole one. */
     if (real >= -9007199254740992.0 && real <= 9007199254740992.0 && (double)(int64_t)real == real) {
         djp_span_set_int(span, key, (int64_t)real);
     } else {
         djp_span_set_double(span, key, real);
     }
-    return 1;
 }
 
-static int
+OPLOG_REPLAY__RARE int
 oplog_replay_value(djp_oplog *log, djp_span *span, djp_key key, const djp_oplog_operation *operation)
 {
     djp_value value;
@@ -233,32 +276,53 @@ oplog_replay_value(djp_oplog *log, djp_span *span, djp_key key, const djp_oplog_
     return 1;
 }
 
-static int
-oplog_replay_attribute(djp_oplog *log, djp_span *span, const djp_oplog_operation *operation)
+/* An attribute of a kind that most are of. 0: the operation makes no sense. */
+static inline int
+oplog_replay_plain(djp_span *span, djp_key key, unsigned kind, const unsigned char *data, size_t size)
 {
-    djp_key key = oplog_replay_key(log, operation->word >> 16);
-    switch (operation->kind) {
-    case DJP_OP_TEXT:
-        djp_span_set_string(span, key, (const char *)operation->data, operation->size);
-        return 1;
-    case DJP_OP_NUMBER:
-        return oplog_replay_number(span, key, operation);
-    case DJP_OP_INTEGER:
-        if (operation->size < 8) {
-            return 0;
-        }
-        djp_span_set_int(span, key, (int64_t)oplog_replay_long(operation->data, 0));
-        return 1;
-    case DJP_OP_TRUE:
-    case DJP_OP_FALSE:
-        djp_span_set_bool(span, key, operation->kind == DJP_OP_TRUE);
-        return 1;
-    default:
-        return oplog_replay_value(log, span, key, operation);
+    double real;
+    if (kind == DJP_OP_TEXT) {
+        djp_span_set_string(span, key, (const char *)data, size);
+    } else if (kind >= DJP_OP_TRUE) {
+        djp_span_set_bool(span, key, kind == DJP_OP_TRUE);
+    } else if (size < sizeof real) {
+        return 0;
+    } else if (kind == DJP_OP_NUMBER) {
+        memcpy(&real, data, sizeof real);
+        oplog_replay_number(span, key, real);
+    } else {
+        djp_span_set_int(span, key, (int64_t)oplog_replay_long(data, 0));
     }
+    return 1;
 }
 
-static int
+uint32_t
+djp__oplog_replay_attributes(djp_oplog *log, uint32_t position, uint32_t end)
+{
+    const uint64_t *ring = log->ring;
+    uint32_t size_of_ring = log->units;
+    while (position != end) {
+        uint32_t place = position & (size_of_ring - 1);
+        uint64_t head = ring[place];
+        unsigned kind = (unsigned)head & 0xffu;
+        uint32_t size = (uint32_t)head >> 8, word = (uint32_t)(head >> 32);
+        uint32_t units = 1 + (size + 7) / 8;
+        if (!djp_oplog_is_plain(kind) || units > end - position || units > size_of_ring - place) {
+            break;
+        }
+        djp_span *span = djp__oplog_span(log, word & 0x7fffu);
+        if (span) {
+            djp_key key = oplog_replay_key(log, word >> 16);
+            if (!oplog_replay_plain(span, key, kind, (const unsigned char *)&ring[place + 1], size)) {
+                log->damaged++;
+            }
+        }
+        position += units;
+    }
+    return position;
+}
+
+OPLOG_REPLAY__RARE int
 oplog_replay_keyed(djp_oplog *log, djp_span *span, const djp_oplog_operation *operation)
 {
     const djp_attribute *items;
@@ -276,7 +340,7 @@ oplog_replay_keyed(djp_oplog *log, djp_span *span, const djp_oplog_operation *op
 
 /* ---- events, links, exceptions ---- */
 
-static int
+OPLOG_REPLAY__RARE int
 oplog_replay_event(djp_oplog *log, djp_span *span, const djp_oplog_operation *operation)
 {
     const djp_attribute *items;
@@ -294,7 +358,7 @@ oplog_replay_event(djp_oplog *log, djp_span *span, const djp_oplog_operation *op
     return 1;
 }
 
-static int
+OPLOG_REPLAY__RARE int
 oplog_replay_exception(djp_oplog *log, djp_span *span, const djp_oplog_operation *operation)
 {
     const djp_attribute *items;
@@ -312,7 +376,7 @@ oplog_replay_exception(djp_oplog *log, djp_span *span, const djp_oplog_operation
     return 1;
 }
 
-static int
+OPLOG_REPLAY__RARE int
 oplog_replay_link(djp_oplog *log, djp_span *span, const djp_oplog_operation *operation)
 {
     const djp_attribute *items;
@@ -326,8 +390,8 @@ oplog_replay_link(djp_oplog *log, djp_span *span, const djp_oplog_operation *ope
         djp_span_drop_attribute(span);
         return 1;
     }
-    oplog_replay_id(context.trace_id, operation->data, 4);
-    oplog_replay_id(context.span_id, operation->data + 16, 2);
+    oplog_replay_id(context.trace_id, operation->data, 2);
+    oplog_replay_id(context.span_id, operation->data + 16, 1);
     context.flags = (uint8_t)oplog_replay_word(operation->data, 24);
     context.is_remote = (oplog_replay_word(operation->data, 24) & 0x200u) != 0;
     djp_tracestate_parse(&context.state, &state, state.size > 0);
@@ -352,7 +416,7 @@ oplog_replay_end(djp_oplog *log, djp_span *span, const djp_oplog_operation *oper
     return 1;
 }
 
-static int
+OPLOG_REPLAY__RARE int
 oplog_replay_http_end(djp_oplog *log, djp_span *span, const djp_oplog_operation *operation)
 {
     const unsigned char *data = operation->data;
@@ -418,10 +482,17 @@ oplog_replay_span(djp_oplog *log, djp_span *span, const djp_oplog_operation *ope
         return oplog_replay_link(log, span, operation);
     case DJP_OP_END:
         return oplog_replay_end(log, span, operation);
+    case DJP_OP_VALUE:
+        return oplog_replay_value(log, span, oplog_replay_key(log, operation->word >> 16), operation);
+    case DJP_OP_TEXT:
+    case DJP_OP_NUMBER:
+    case DJP_OP_INTEGER:
+    case DJP_OP_TRUE:
+    case DJP_OP_FALSE:
+        return oplog_replay_plain(span, oplog_replay_key(log, operation->word >> 16), operation->kind, operation->data,
+                                  operation->size);
     default:
-        return operation->kind >= DJP_OP_TEXT && operation->kind <= DJP_OP_VALUE
-                   ? oplog_replay_attribute(log, span, operation)
-                   : 0;
+        return 0;
     }
 }
 

@@ -13,42 +13,29 @@ oplog_spans_place(const djp_oplog *log, uint32_t number)
     return number * 2654435761u & (log->trace_places - 1);
 }
 
+/* The trace of that number, or the free place where it would be; the table has places. */
 static djp_oplog_trace *
-oplog_spans_find(const djp_oplog *log, uint32_t number)
+oplog_spans_seek(const djp_oplog *log, uint32_t number)
 {
-    if (log->trace_places == 0) {
-        return NULL;
-    }
     uint32_t i = oplog_spans_place(log, number);
-    while (log->traces[i].root) {
-        if (log->traces[i].number == number) {
-            return &log->traces[i];
-        }
+    while (log->traces[i].root && log->traces[i].number != number) {
         i = (i + 1) & (log->trace_places - 1);
     }
-    return NULL;
-}
-
-/* A place for a number that is not there; the table has room. */
-static djp_oplog_trace *
-oplog_spans_put(djp_oplog *log, const djp_oplog_trace *trace)
-{
-    uint32_t i = oplog_spans_place(log, trace->number);
-    while (log->traces[i].root) {
-        i = (i + 1) & (log->trace_places - 1);
-    }
-    log->traces[i] = *trace;
     return &log->traces[i];
 }
 
-static int
+static djp_oplog_trace *
+oplog_spans_find(const djp_oplog *log, uint32_t number)
+{
+    djp_oplog_trace *trace = log->trace_places > 0 ? oplog_spans_seek(log, number) : NULL;
+    return trace && trace->root ? trace : NULL;
+}
+
+static __attribute__((noinline)) int
 oplog_spans_grow(djp_oplog *log)
 {
     uint32_t old_places = log->trace_places;
     djp_oplog_trace *old = log->traces;
-    if (log->trace_count * 2 < old_places) {
-        return 1;
-    }
     uint32_t places = old_places ? old_places * 2 : OPLOG_SPANS__TRACE_PLACES;
     djp_oplog_trace *traces = djp__calloc(places, sizeof *traces);
     if (!traces) {
@@ -58,11 +45,17 @@ oplog_spans_grow(djp_oplog *log)
     log->trace_places = places;
     for (uint32_t i = 0; i < old_places; i++) {
         if (old[i].root) {
-            oplog_spans_put(log, &old[i]);
+            *oplog_spans_seek(log, old[i].number) = old[i];
         }
     }
     djp__free(old);
     return 1;
+}
+
+static inline int
+oplog_spans_has_room(djp_oplog *log)
+{
+    return log->trace_count * 2 < log->trace_places || oplog_spans_grow(log);
 }
 
 /* Takes a trace out and closes the gap behind it, so that every other one is still found. */
@@ -119,16 +112,18 @@ djp__oplog_root(djp_oplog *log, uint32_t number)
 void
 djp__oplog_open(djp_oplog *log, uint32_t slot, uint32_t number, djp_span *span, int is_root)
 {
-    djp_oplog_trace *trace = oplog_spans_find(log, number);
-    if (is_root && trace) {
+    djp_oplog_trace *trace;
+    if (!is_root) {
+        trace = oplog_spans_find(log, number);
+    } else if (!oplog_spans_has_room(log)) {
+        trace = NULL;
+        is_root = 0; /* no memory to know the trace by: spans of it become roots of their own */
+    } else if ((trace = oplog_spans_seek(log, number))->root) {
         trace = NULL; /* a number that is used twice: the writer went wrong, or 2^32 traces have passed */
         is_root = 0;
-    } else if (is_root && oplog_spans_grow(log)) {
-        djp_oplog_trace made = {.root = span, .number = number};
-        trace = oplog_spans_put(log, &made);
+    } else {
+        *trace = (djp_oplog_trace){.root = span, .number = number};
         log->trace_count++;
-    } else if (is_root) {
-        is_root = 0; /* no memory to know the trace by: spans of it become roots of their own */
     }
     if (trace) {
         trace->open++;

@@ -83,7 +83,8 @@ attribute__put_text(djp_span *span, djp_key key, const char *text, size_t size)
     attribute__put(span, key, &value);
 }
 
-void
+/* Whole for every caller: in parts, the usual path would be a call more. */
+__attribute__((noinline)) void
 djp_span_set_string(djp_span *span, djp_key key, const char *text, size_t size)
 {
     if (!span || !span->recording) {
