@@ -29,20 +29,26 @@ def find(*names: str) -> str:
     pytest.skip(f"{names[0]} is not on PATH and not in {INFRA}")
 
 
-def find_collector(*processors: str) -> str:
-    """A Collector with these processors compiled in; distributions differ."""
+def find_optional(name: str) -> str:
+    """A program that takes long to build: without it the test is skipped everywhere."""
+    path = shutil.which(name) or (str(INFRA / name) if (INFRA / name).exists() else None)
+    return path or pytest.skip(f"{name} is not on PATH and not in {INFRA}")
+
+
+def find_collector(*components: str) -> str:
+    """A Collector with these components compiled in; distributions differ."""
     names = ("otelcol-djp", "otelcol-contrib", "otelcol")
     first = find(*names)
-    if not processors:
+    if not components:
         return first
     for folder in [*os.environ.get("PATH", "").split(os.pathsep), str(INFRA)]:
         for name in names:
             path = shutil.which(name, path=folder)
             if path:
-                components = subprocess.run([path, "components"], capture_output=True, text=True, timeout=20).stdout
-                if all(f"- name: {processor}\n" in components for processor in processors):
+                has = subprocess.run([path, "components"], capture_output=True, text=True, timeout=20).stdout
+                if all(f"- name: {component}\n" in has for component in components):
                     return path
-    pytest.skip(f"no Collector with {', '.join(processors)} on PATH or in {INFRA}")
+    pytest.skip(f"no Collector with {', '.join(components)} on PATH or in {INFRA}")
 
 
 def free_port() -> int:
@@ -151,7 +157,8 @@ class Jaeger(Program):
 class Collector(Program):
     """A Collector that writes every received span to a file and passes it on to Jaeger when one is given.
 
-    `branches` are further ways of the same spans, each through processors of its own into a file of its own."""
+    `branches` are further ways of the same spans, each through processors of its own into a file of its own; `connectors` make
+    metrics of them, into metrics.jsonl."""
 
     def __init__(
         self,
@@ -159,9 +166,10 @@ class Collector(Program):
         jaeger: Jaeger | None = None,
         receiver: dict | None = None,
         branches: dict[str, dict[str, dict]] | None = None,
+        connectors: dict[str, dict] | None = None,
     ):
-        branches = branches or {}
-        program = find_collector(*sorted({name.split("/")[0] for branch in branches.values() for name in branch}))
+        branches, connectors = branches or {}, connectors or {}
+        program = find_collector(*sorted({name for branch in branches.values() for name in branch}), *connectors)
         self.grpc, self.http, self.health = free_port(), free_port(), free_port()
         file = folder / "otlp.jsonl"
         exporters: dict = {"file": {"path": str(file), "flush_interval": "100ms", "append": True}}
@@ -184,17 +192,27 @@ class Collector(Program):
                 "pipelines": {"traces": {"receivers": ["otlp"], "exporters": list(exporters)}},
             },
         }
+        self.add_branches(config, folder, branches, connectors)
+        (folder / "collector.yaml").write_text(json.dumps(config))
+        super().__init__("collector", [program, "--config", str(folder / "collector.yaml")], folder, self.is_healthy)
+
+    @staticmethod
+    def add_branches(config: dict, folder: pathlib.Path, branches: dict, connectors: dict) -> None:
+        exporters, pipelines = config["exporters"], config["service"]["pipelines"]
         for branch, processors in branches.items():
-            own = {f"{name.split('/')[0]}/{branch}_{i}": given for i, (name, given) in enumerate(processors.items())}
+            own = {f"{name}/{branch}": given for name, given in processors.items()}
             config.setdefault("processors", {}).update(own)
             exporters[f"file/{branch}"] = {"path": str(folder / f"{branch}.jsonl"), "flush_interval": "100ms"}
-            config["service"]["pipelines"][f"traces/{branch}"] = {
+            pipelines[f"traces/{branch}"] = {
                 "receivers": ["otlp"],
                 "processors": list(own),
                 "exporters": [f"file/{branch}"],
             }
-        (folder / "collector.yaml").write_text(json.dumps(config))
-        super().__init__("collector", [program, "--config", str(folder / "collector.yaml")], folder, self.is_healthy)
+        if connectors:
+            config["connectors"] = connectors
+            exporters["file/metrics"] = {"path": str(folder / "metrics.jsonl"), "flush_interval": "100ms"}
+            pipelines["traces"]["exporters"] += list(connectors)
+            pipelines["metrics"] = {"receivers": list(connectors), "exporters": ["file/metrics"]}
 
     def is_healthy(self) -> bool:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.health}/", timeout=2) as answer:
@@ -211,12 +229,70 @@ class Collector(Program):
                     ]
         return found
 
+    def metrics(self):
+        """Every metric in the file of the connectors' metrics, in order."""
+        file = self.folder / "metrics.jsonl"
+        return [
+            metric
+            for line in (file.read_text().splitlines() if file.exists() else [])
+            for resource in json.loads(line).get("resourceMetrics", [])
+            for scope in resource["scopeMetrics"]
+            for metric in scope["metrics"]
+        ]
+
     def wait_spans(self, count: int, seconds: float = 20.0):
         return wait_for(
             lambda: (lambda s: s if len(s) >= count else None)(self.spans()),
             seconds,
             f"fewer than {count} spans arrived",
         )
+
+
+class Tempo(Program):
+    """A Tempo of one process; what it took in is in a block, and so in its search, a few seconds later."""
+
+    def __init__(self, folder: pathlib.Path):
+        program = find_optional("tempo")
+        self.grpc, self.query, internal = (free_port() for _ in range(3))
+        config = {
+            "server": {
+                "http_listen_address": "127.0.0.1",
+                "http_listen_port": self.query,
+                "grpc_listen_address": "127.0.0.1",
+                "grpc_listen_port": internal,
+                "log_level": "warn",
+            },
+            "distributor": {
+                "receivers": {"otlp": {"protocols": {"grpc": {"endpoint": f"127.0.0.1:{self.grpc}"}}}},
+            },
+            "ingester": {
+                "trace_idle_period": "1s",
+                "max_block_duration": "3s",
+                "flush_check_period": "1s",
+                "lifecycler": {
+                    "address": "127.0.0.1",
+                    "ring": {"kvstore": {"store": "inmemory"}, "replication_factor": 1},
+                },
+            },
+            "memberlist": {"bind_addr": ["127.0.0.1"], "bind_port": free_port()},
+            "storage": {
+                "trace": {
+                    "backend": "local",
+                    "local": {"path": str(folder / "tempo/blocks")},
+                    "wal": {"path": str(folder / "tempo/wal")},
+                }
+            },
+            "usage_report": {"reporting_enabled": False},
+        }
+        (folder / "tempo.yaml").write_text(json.dumps(config))
+        super().__init__("tempo", [program, f"-config.file={folder / 'tempo.yaml'}"], folder, self.is_ready)
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.query}/{path}"
+
+    def is_ready(self) -> bool:
+        with urllib.request.urlopen(self.url("ready"), timeout=2) as answer:
+            return bool(answer.status == 200)
 
 
 class Prometheus(Program):

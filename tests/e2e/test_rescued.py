@@ -182,6 +182,25 @@ def test_tail_sampling_sees_flags_status_and_tracestate(tmp_path):
     assert ids(found["both"]) == failing | ids(found["half"])
 
 
+def test_metrics_of_spans_count_by_weight(tmp_path):
+    collector = backends.Collector(tmp_path, connectors={"span_metrics": {"metrics_flush_interval": "200ms"}})
+    try:
+        exported = record(collector)["exported"]
+        collector.wait_spans(exported)
+        others = sum(4 for trace in traces(collector, "otlp") if not trace.failed)
+        failing, fine = "STATUS_CODE_ERROR", "STATUS_CODE_UNSET"
+        right = {("child", failing): FAILING, ("child", fine): others, ("root", fine): FAILING + others}
+
+        def calls():
+            *_, latest = [m for m in collector.metrics() if m["name"] == "traces.span.metrics.calls"]
+            points = [(load.plain(point), int(point["asInt"])) for point in latest["sum"]["dataPoints"]]
+            return {(of["span.name"], of["status.code"]): value for of, value in points}
+
+        backends.wait_for(lambda: calls() == right, 20, f"the metrics of the spans are not {right}")
+    finally:
+        collector.stop()
+
+
 def test_jaeger_shows_and_finds_them(jaeger):
     spans = record(jaeger, ratio=1e-12, count=20)
     assert spans["exported"] == spans["kept_error"] == 4
@@ -201,3 +220,30 @@ def test_jaeger_shows_and_finds_them(jaeger):
         newer = backends.get_json(f"http://127.0.0.1:{jaeger.query}/api/v3/traces/{trace['traceID']}")
         (resource,) = newer["result"]["resourceSpans"]
         assert sum(len(scope["spans"]) for scope in resource["scopeSpans"]) == 2
+
+
+@pytest.mark.slow
+def test_tempo_finds_and_keeps_them(tmp_path):
+    tempo = backends.Tempo(tmp_path)
+    try:
+        assert record(tempo, ratio=1e-12, count=20)["kept_error"] == 4
+
+        def search():
+            found = backends.get_json(tempo.url("api/search"), q='{ span.sampling.reason = "error" }')["traces"]
+            return found if len(found) == 2 else None
+
+        def spans(trace):
+            answer = backends.get_json(tempo.url(f"api/v2/traces/{trace['traceID']}"))["trace"]
+            return [
+                s for resource in answer["resourceSpans"] for scope in resource["scopeSpans"] for s in scope["spans"]
+            ]
+
+        for place in ("in memory", "in a block"):
+            for trace in backends.wait_for(search, 30, f"two traces with an error, {place}"):
+                assert sorted((s["name"], s["traceState"]) for s in spans(trace)) == [
+                    ("child", "ot=th:0"),
+                    ("root", "ot=th:0"),
+                ]
+            backends.wait_for(lambda: list((tmp_path / "tempo/blocks").rglob("meta.json")), 60, "no block")
+    finally:
+        tempo.stop()
