@@ -58,8 +58,7 @@ finish(djp_sdk *sdk, script_transport *transport)
 {
     djp_sdk_free(sdk);
     assert_int_equal(transport->overlaps, 0);
-    free(transport->stored);
-    free(transport);
+    script_fini(transport);
 }
 
 static unsigned
@@ -404,7 +403,7 @@ test_the_backlog_is_not_the_childs(void **state)
     }
     assert_int_equal(wait_child(pid), 0);
     djp_sdk_shutdown(sdk, 0);
-    json *status = helper_status(sdk);
+    json *status = helper_status_at_rest(sdk);
     assert_true(helper_number(status, "dropped", "shutdown") == 11);
     json_free(status);
     finish(sdk, transport);

@@ -108,8 +108,7 @@ test_a_span_leaves_without_a_flush(void **state)
     assert_int_equal(helper_wait_spans(transport, 1, 5 * SECOND), 1);
     djp_sdk_free(sdk);
     assert_int_equal(transport->freed, 1);
-    free(transport->stored);
-    free(transport);
+    script_fini(transport);
 }
 
 static void

@@ -122,8 +122,7 @@ test_origin_and_result(void **state)
         djp_span_release(begin(sdk, NULL, NULL)); /* given back without an end */
         assert_true(live(sdk, "RECORD_ONLY") == 0 && live(sdk, "RECORD_AND_SAMPLE") == 0);
         djp_sdk_free(sdk);
-        free(transport->stored);
-        free(transport);
+        script_fini(transport);
     }
 }
 
@@ -173,8 +172,7 @@ test_way_out(void **state)
     assert_true(json_number(json_get(own, "queue_size"), -1) == 0);
     json_free(status);
     djp_sdk_free(sdk);
-    free(transport->stored);
-    free(transport);
+    script_fini(transport);
 }
 
 static unsigned
@@ -206,13 +204,13 @@ test_in_flight_and_full(void **state)
     waiting = sample(sdk, "otel_sdk_processor_span_queue_size{" PROCESSOR "}");
     assert_true(full > 0 && waiting > 0 && inflight + waiting + full == 20004);
     djp_sdk_shutdown(sdk, 100 * MS);
+    json_free(helper_status_at_rest(sdk));
     double lost = sample(sdk, "otel_sdk_processor_span_processed_total{" PROCESSOR ",error_type=\"shutdown\"}");
     double ended = sample(sdk, "otel_sdk_processor_span_processed_total{" PROCESSOR ",error_type=\"\"}");
     assert_true(lost + ended + full == 20004);
     assert_true(sample(sdk, "otel_sdk_exporter_span_inflight{" EXPORTER "}") == 0);
     djp_sdk_free(sdk);
-    free(transport->stored);
-    free(transport);
+    script_fini(transport);
 }
 
 /* More threads than stripes share one of them: no count may be lost or come under another recorder. */
@@ -276,8 +274,7 @@ test_not_asked_for(void **state)
                 3);
     json_free(status);
     djp_sdk_free(sdk);
-    free(transport->stored);
-    free(transport);
+    script_fini(transport);
 }
 
 int

@@ -36,8 +36,7 @@ test_everything_is_sent(void **state)
     assert_int_equal(json_get(json_get(status, "worker"), "running")->boolean, 0);
     json_free(status);
     djp_sdk_free(sdk);
-    free(transport->stored);
-    free(transport);
+    script_fini(transport);
 }
 
 static void
@@ -58,11 +57,7 @@ check_ends_in_time(unsigned action, uint64_t slow_ns, uint64_t timeout, uint64_t
     if (took > limit) {
         fail_msg("shutdown took %.1f ms", (double)took / 1e6);
     }
-    while (transport->inside) {
-        helper_sleep(MS);
-    }
-    helper_sleep(20 * MS);
-    json *status = helper_status(sdk);
+    json *status = helper_status_at_rest(sdk);
     assert_true(helper_unaccounted(status) == 0);
     assert_true(helper_number(status, "dropped", "shutdown") >= 350);
     const char *said = json_string(json_get(status, "last_error"), "");
@@ -71,10 +66,7 @@ check_ends_in_time(unsigned action, uint64_t slow_ns, uint64_t timeout, uint64_t
     }
     json_free(status);
     djp_sdk_free(sdk);
-    helper_sleep(20 * MS);
-    assert_int_equal(transport->freed, 1);
-    free(transport->stored);
-    free(transport);
+    script_fini(transport);
 }
 
 static void
@@ -117,8 +109,7 @@ test_free_while_the_worker_is_stuck(void **state)
     }
     assert_int_equal(transport->freed, 1);
     helper_sleep(20 * MS);
-    free(transport->stored);
-    free(transport);
+    script_fini(transport);
 }
 
 static void
@@ -188,8 +179,7 @@ test_shutdown_under_load(void **state)
         assert_true((double)script_spans(transport, NULL) == helper_number(status, "spans", "exported"));
         json_free(status);
         djp_sdk_free(sdk);
-        free(transport->stored);
-        free(transport);
+        script_fini(transport);
     }
 }
 

@@ -74,8 +74,7 @@ test_numbers(void **state)
     djp_span_end(open, 0);
     djp_span_release(open);
     djp_sdk_free(sdk);
-    free(transport->stored);
-    free(transport);
+    script_fini(transport);
 }
 
 static void
@@ -133,8 +132,7 @@ test_own_series(void **state)
     }
     djp_text_free(text);
     djp_sdk_free(sdk);
-    free(transport->stored);
-    free(transport);
+    script_fini(transport);
 }
 
 /* Without traces, too: what metrics did not keep is in the report and in the scrape. */
@@ -209,8 +207,7 @@ test_beside_everything(void **state)
     assert_true(helper_unaccounted(status) == 0);
     json_free(status);
     djp_sdk_free(sdk);
-    free(transport->stored);
-    free(transport);
+    script_fini(transport);
 }
 
 int

@@ -63,8 +63,7 @@ end_test(void **state)
     for (int i = 0; i < 10000 && !transport->freed; i++) {
         helper_sleep(MS);
     }
-    free(transport->stored);
-    free(transport);
+    script_fini(transport);
     lent = 0;
     return 0;
 }

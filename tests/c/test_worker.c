@@ -18,8 +18,7 @@ finish(djp_sdk *sdk, script_transport *transport)
     djp_sdk_free(sdk);
     assert_int_equal(transport->overlaps, 0);
     assert_int_equal(transport->freed, 1);
-    free(transport->stored);
-    free(transport);
+    script_fini(transport);
 }
 
 static void

@@ -101,22 +101,6 @@ losses(json *status)
     return sum;
 }
 
-/* A worker that the end found busy ends by itself later, and counts until then. */
-static json *
-status_at_rest(djp_sdk *sdk)
-{
-    uint64_t deadline = djp__clock_monotonic() + 30 * SECOND;
-    for (;;) {
-        json *status = helper_status(sdk);
-        if (!json_get(json_get(status, "worker"), "running")->boolean) {
-            return status;
-        }
-        json_free(status);
-        assert_true(djp__clock_monotonic() < deadline);
-        helper_sleep(MS);
-    }
-}
-
 static void
 run_faults(uint64_t seed)
 {
@@ -152,7 +136,7 @@ run_faults(uint64_t seed)
     double lost_before = losses(before);
     json_free(before);
     int ended = djp_sdk_shutdown(sdk, next_random(&seed) % (100 * MS));
-    json *status = status_at_rest(sdk);
+    json *status = helper_status_at_rest(sdk);
     assert_true(helper_number(status, "spans", "started") == 4000);
     assert_true(helper_unaccounted(status) == 0);
     /* What the receiver refused of a partial success is in the store, too. */
@@ -166,8 +150,7 @@ run_faults(uint64_t seed)
     check_exported_once(transport, 4000);
     djp_sdk_free(sdk);
     assert_int_equal(transport->overlaps, 0);
-    free(transport->stored);
-    free(transport);
+    script_fini(transport);
 }
 
 static void

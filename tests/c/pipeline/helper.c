@@ -117,6 +117,19 @@ script_new(unsigned (*next)(void *, unsigned), void *user)
     return transport;
 }
 
+void
+script_fini(script_transport *transport)
+{
+    uint64_t deadline = djp__clock_monotonic() + 30 * SECOND;
+    while (!transport->freed) {
+        assert_true(djp__clock_monotonic() < deadline);
+        helper_sleep(MS);
+    }
+    assert_int_equal(transport->freed, 1);
+    free(transport->stored);
+    free(transport);
+}
+
 djp_options
 helper_options(void)
 {
@@ -315,6 +328,21 @@ helper_status(djp_sdk *sdk)
     }
     djp_text_free(text);
     return status;
+}
+
+json *
+helper_status_at_rest(djp_sdk *sdk)
+{
+    uint64_t deadline = djp__clock_monotonic() + 30 * SECOND;
+    for (;;) {
+        json *status = helper_status(sdk);
+        if (!json_get(json_get(status, "worker"), "running")->boolean) {
+            return status;
+        }
+        json_free(status);
+        assert_true(djp__clock_monotonic() < deadline);
+        helper_sleep(MS);
+    }
 }
 
 double

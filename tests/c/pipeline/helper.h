@@ -59,10 +59,14 @@ void helper_each(const char *stored, size_t size, helper_see see, void *user);
 /* A resource attribute of the first request as text, or NULL. The caller frees. */
 char *helper_resource(const char *stored, size_t size, const char *key);
 
+/* Frees what the test kept of the transport, once the last user of the SDK, which may be its worker, has given it back. */
+void script_fini(script_transport *transport);
 size_t script_spans(script_transport *transport, const char *name_prefix);
 
 /* The status as parsed JSON; the caller frees with json_free. */
 json *helper_status(djp_sdk *sdk);
+/* The same once the worker has ended: the end of an SDK leaves a busy one behind at its deadline, and it counts until then. */
+json *helper_status_at_rest(djp_sdk *sdk);
 double helper_number(const json *status, const char *group, const char *key);
 /* started - (exported + every drop + not sampled + live + waiting): 0 when nothing was lost without being counted. */
 double helper_unaccounted(const json *status);
