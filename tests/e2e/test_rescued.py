@@ -18,9 +18,10 @@ EIGHTH, QUARTER, HALF = 0xE0000000000000, 0xC0000000000000, 0x80000000000000
 pytestmark = pytest.mark.e2e
 
 
-def record(receiver, ratio=0.25, count=COUNT):
+def record(receiver, ratio=0.25, count=COUNT, **more):
     env = {
         **os.environ,
+        **more,
         "OTEL_TRACE_SAMPLE": str(ratio),
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{receiver.grpc}",
         "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
@@ -143,6 +144,19 @@ def test_a_sampler_by_hash_refuses_what_has_a_threshold(sampled):
     assert found["hash"] == []
     assert ids(found["hash_open"]) == ids(sent)
     check_sums(found["hash_open"], 1, 0.25)
+
+
+def test_a_sampler_by_hash_takes_what_always_on_sends(tmp_path):
+    """Without a ratio there is no threshold."""
+    collector = backends.Collector(tmp_path, branches={"hash": SAMPLERS["hash"]})
+    try:
+        record(collector, OTEL_TRACES_SAMPLER="always_on")
+        collector.stop()
+        assert not any(span.get("traceState") for _, _, span in collector.spans())
+        low, high = load.bounds(COUNT, 0.5)
+        assert low <= len({span["traceId"] for _, _, span in collector.spans("hash")}) <= high
+    finally:
+        collector.stop()
 
 
 def test_a_priority_keeps_rescued_ones_through_a_sampler(sampled):
