@@ -146,15 +146,17 @@ def test_a_sampler_by_hash_refuses_what_has_a_threshold(sampled):
     check_sums(found["hash_open"], 1, 0.25)
 
 
-def test_a_sampler_by_hash_takes_what_always_on_sends(tmp_path):
-    """Without a ratio there is no threshold."""
-    collector = backends.Collector(tmp_path, branches={"hash": SAMPLERS["hash"]})
+def test_samplers_take_what_always_on_sends(tmp_path):
+    """Without a ratio there is no threshold: none that a sampler by hash refuses, and none that marks a span."""
+    branches = {name: SAMPLERS[name] for name in ("hash", "marked")}
+    collector = backends.Collector(tmp_path, branches=branches)
     try:
         record(collector, OTEL_TRACES_SAMPLER="always_on")
         collector.stop()
         assert not any(span.get("traceState") for _, _, span in collector.spans())
         low, high = load.bounds(COUNT, 0.5)
-        assert low <= len({span["traceId"] for _, _, span in collector.spans("hash")}) <= high
+        for branch in branches:
+            assert low <= len({span["traceId"] for _, _, span in collector.spans(branch)}) <= high
     finally:
         collector.stop()
 
