@@ -126,4 +126,5 @@
 #include "pipeline/oplog_value.c"
 #include "pipeline/oplog_spans.c"
 #include "pipeline/oplog_replay.c"
+#include "pipeline/oplog_decide.c"
 #include "pipeline/oplog.c"

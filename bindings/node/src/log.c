@@ -203,7 +203,6 @@ log_context(napi_env env, napi_callback_info info)
 {
     napi_value given[3];
     djp_span_context context;
-    djp_tracestate *outgoing = NULL;
     if (!djp_node_arguments(env, info, given, 3) || !djp_node_context_read(&context, env, given[0], given[1]))
         return djp_node_null(env);
     /* Only now: the getter of an element may have taken the words away. */
@@ -214,11 +213,14 @@ log_context(napi_env env, napi_callback_info info)
         return djp_node_null(env);
     }
     djp_node_context_to_words(words, &context);
-    int decision = djp_oplog_decide(log, &outgoing, &context);
-    words[7] = decision & 0xffff;
-    words[8] = decision >> 16;
-    napi_value result = log_states(env, djp_tracestate_text(context.state), djp_tracestate_text(outgoing));
-    djp_tracestate_unref(outgoing);
+    djp_oplog_root root = {.parent = &context};
+    djp_oplog_decision decision;
+    djp_oplog_decide(&decision, log, &root);
+    words[7] = decision.sampled;
+    words[8] = (int32_t)decision.policy;
+    napi_value result = log_states(env, djp_tracestate_text(context.state), djp_tracestate_text(decision.state));
+    djp_tracestate_unref(decision.state);
+    djp_text_free((char *)decision.keyed);
     djp_span_context_clear(&context);
     return result;
 }

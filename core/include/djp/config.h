@@ -30,7 +30,12 @@ typedef enum djp_exporter {
     DJP_EXPORTER_MEMORY /* kept in the process, for tests: djp_sdk_take_exported */
 } djp_exporter;
 typedef enum djp_protocol { DJP_PROTOCOL_GRPC, DJP_PROTOCOL_HTTP_PROTOBUF, DJP_PROTOCOL_HTTP_JSON } djp_protocol;
-typedef enum djp_sampler_kind { DJP_SAMPLER_ALWAYS_ON, DJP_SAMPLER_ALWAYS_OFF, DJP_SAMPLER_RATIO } djp_sampler_kind;
+typedef enum djp_sampler_kind {
+    DJP_SAMPLER_ALWAYS_ON,
+    DJP_SAMPLER_ALWAYS_OFF,
+    DJP_SAMPLER_RATIO,
+    DJP_SAMPLER_TREE /* sampler_text says how */
+} djp_sampler_kind;
 typedef enum djp_semconv { DJP_SEMCONV_OLD, DJP_SEMCONV_STABLE, DJP_SEMCONV_BOTH } djp_semconv;
 
 /* The resolved settings. All text is owned by the structure, never NULL unless said so, UTF-8, NUL-terminated. */
@@ -49,6 +54,7 @@ typedef struct djp_options {
     /* traces */
     djp_exporter exporter;
     djp_sampler_kind sampler;
+    char *sampler_text; /* of DJP_SAMPLER_TREE, as djp_sampler_parse reads it; else "" */
     int parent_based;
     double sample_ratio; /* 0..1; explicit 0 means that nothing leaves the process */
     int sample_ratio_explicit; /* 1 with a ratio of 0: nothing leaves the process */

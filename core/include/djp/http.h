@@ -29,6 +29,18 @@ int djp_http_server_excludes(const djp_http_server *server, djp_text path);
 
 typedef enum djp_http_type { DJP_HTTP_REQUEST = 0, DJP_HTTP_WEBSOCKET = 1 } djp_http_type;
 
+/* What is known of a request when it begins, for samplers to look at: nothing of it is recorded. Every text is borrowed for the call and may
+ * be empty. They see it as http.request.method, url.path, url.scheme and http.route, and under the name "METHOD ROUTE", or "METHOD PATH"
+ * where the route is not known yet. */
+typedef struct djp_http_request {
+    djp_text method, path, scheme, route;
+} djp_http_request;
+/* 1 while the sampler in force wants to know that. */
+int djp_http_server_wants_request(const djp_http_server *server);
+/* As djp_http_server_start with what is known (may be NULL). */
+djp_span *djp_http_server_start_request(djp_http_server *server, djp_http_type type, const djp_span_context *remote,
+                                        const djp_http_request *request, uint64_t *start_ns);
+
 /* Starts the SERVER span, which the caller releases, or returns NULL when traces are off. remote is the caller's
  * context (borrowed) or NULL. *start_ns gets the monotonic time of the start in either case. */
 djp_span *

@@ -46,7 +46,10 @@ enum {
     DJP_OPLOG_METRICS = 2, /* requests are counted */
     DJP_OPLOG_ALWAYS_ON = 4, /* every root is sampled, whatever the threshold */
     DJP_OPLOG_DROP_ALL = 8, /* nothing leaves: spans only carry context */
-    DJP_OPLOG_HEAD_ONLY = 16 /* no tail rules: what the head does not sample need not be written */
+    DJP_OPLOG_HEAD_ONLY = 16, /* no tail rules: what the head does not sample need not be written */
+    DJP_OPLOG_ASK =
+        32, /* a tree of samplers decides about roots: djp_oplog_decide is asked for each, with the name of the span */
+    DJP_OPLOG_ASK_ATTRIBUTES = 64 /* and with its first attributes */
 };
 
 /* An operation: word 0 is `kind | payload bytes << 8`, word 1 as said below, then the payload, filled up to a multiple of 8.
@@ -60,7 +63,8 @@ typedef enum djp_op {
      * then words: name symbol, scope symbol (the text is name, or name U+001F version), local trace number, parent's flags |
      * policy << 16 (for a local root: by which it was decided, djp_oplog_head; 0: the one in force at the replay); behind these with
      * START_STATE the parent's tracestate as words {bytes, 0} + text filled up to 8, then with START_NAME the name the same way,
-     * then with START_TIME the explicit start, Unix nanoseconds (64 bits). */
+     * then with START_TIME the explicit start, Unix nanoseconds (64 bits), then with START_DECIDED the decision that djp_oplog_decide
+     * gave (64 bits). */
     DJP_OP_START = 2,
     DJP_OP_TEXT = 3, /* word 1: slot | key symbol << 16; payload: text */
     DJP_OP_NUMBER = 4, /* word 1 as TEXT; payload: double. Whole numbers up to 2^53 become integers */
@@ -94,7 +98,8 @@ enum {
     DJP_OP_START_REMOTE = 8,
     DJP_OP_START_HTTP = 16,
     DJP_OP_START_ROOT = 32,
-    DJP_OP_START_WEBSOCKET = 64
+    DJP_OP_START_WEBSOCKET = 64,
+    DJP_OP_START_DECIDED = 128
 };
 enum { DJP_OP_HTTP_FAILED = 1, DJP_OP_HTTP_DISCONNECTED = 2, DJP_OP_HTTP_WEBSOCKET = 4, DJP_OP_HTTP_ROUTE = 8 };
 #define DJP_OP_NO_SLOT 0x7fffu
@@ -137,10 +142,31 @@ typedef struct djp_oplog_roots {
 void djp_oplog_head(djp_oplog_roots *out, djp_oplog *log);
 /* Fills words with random numbers for ids, none of them 0. Any thread; no system call after the first. */
 void djp_oplog_random(uint32_t *words, size_t count);
-/* The head decision that the core will take for a root below a remote parent (borrowed), for the flags and the tracestate to
- * propagate. Returns DJP_FLAG_SAMPLED or 0, and the number of the policy it was decided by << 16; *state gets a counted reference that
- * the caller owns, or NULL. */
-int djp_oplog_decide(djp_oplog *log, djp_tracestate **state, const djp_span_context *parent);
+/* A local root that is about to begin. Everything is borrowed. */
+typedef struct djp_oplog_root {
+    const djp_span_context *parent; /* NULL: none */
+    const uint8_t *trace_id; /* 16 bytes, for a root without a parent */
+    djp_text name;
+    unsigned kind; /* djp_kind */
+    int http; /* 1: a request, 2: a websocket of djp/http.h; then request holds what is known of it */
+    djp_http_request request;
+    const djp_attribute *attributes;
+    size_t attribute_count;
+} djp_oplog_root;
+
+typedef struct djp_oplog_decision {
+    int sampled;
+    int drop; /* 1: nothing of the local trace is recorded */
+    uint32_t policy; /* for START; 0 where a tree decided */
+    uint64_t decision; /* for START with START_DECIDED; 0 where no tree decided */
+    djp_tracestate *state; /* to propagate: a counted reference that the caller owns, or NULL */
+    unsigned char *
+        keyed; /* payload of a KEYED operation with attributes to add, which the caller frees with djp_text_free; or NULL */
+    size_t keyed_size;
+} djp_oplog_decision;
+/* Takes the head decision about a local root, for the flags and the tracestate to propagate, and for the replay, which does not decide
+ * again: rate limits count a root once. Where a ratio decides, it may be asked for roots below a remote parent only. */
+void djp_oplog_decide(djp_oplog_decision *out, djp_oplog *log, const djp_oplog_root *root);
 
 #ifdef __cplusplus
 }

@@ -62,6 +62,10 @@ int djp_sampler_add_rule(djp_sampler *rules, const djp_sampler_term *terms, size
 
 void djp_sampler_free(djp_sampler *sampler); /* accepts NULL */
 
+/* 1 when the tree is no more than a ratio (0: always_off, drop), perhaps below parent_threshold. *parent_based gets whether that is at the
+ * top in any case. Borrows. */
+int djp_sampler_is_ratio(const djp_sampler *sampler, double *ratio, int *parent_based);
+
 /* The text of a tree, which reads back as an equal one. The caller frees it with djp_text_free; NULL when memory is short. */
 char *djp_sampler_text(const djp_sampler *sampler, size_t *size);
 

@@ -47,7 +47,11 @@ report_value(djp_buf *out, const djp_options *options, djp_setting setting)
         djp__buf_text(out, *(const int *)field ? "true" : "false");
         break;
     case DJP_FORM_WORD:
-        report_text(out, djp__config_word(row, *(const int *)field));
+        if (setting == DJP_SETTING_SAMPLER && options->sampler == DJP_SAMPLER_TREE) {
+            report_text(out, options->sampler_text);
+        } else {
+            report_text(out, djp__config_word(row, *(const int *)field));
+        }
         break;
     case DJP_FORM_PORT:
         djp__buf_i64(out, *(const int *)field);

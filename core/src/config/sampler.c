@@ -3,6 +3,8 @@
 #include "config/config.h"
 
 #include "base/str.h"
+#include "djp/error.h"
+#include "djp/sampler.h"
 
 #include <string.h>
 
@@ -37,8 +39,68 @@ sampler_parse_name(djp_config_value *out, int *parent_based, const char *name)
     return djp__config_parse(out, &djp__config_table[DJP_SETTING_SAMPLER], DJP_FORM_WORD, text);
 }
 
-/* Takes the first good sampler name. Returns 1 when there is one. */
+/* Takes a tree. What is no more than a ratio becomes that, which costs less. Returns 1, or 0 without memory. */
 static int
+sampler_take_tree(djp_config_state *state, const djp_config_given *given, const djp_sampler *tree)
+{
+    double ratio;
+    int parent_based;
+    int plain = djp_sampler_is_ratio(tree, &ratio, &parent_based);
+    djp__config_set_number(state, DJP_SETTING_PARENT_BASED, parent_based, given->name);
+    if (plain) {
+        djp__config_set_number(state, DJP_SETTING_SAMPLER, ratio > 0 ? DJP_SAMPLER_RATIO : DJP_SAMPLER_ALWAYS_OFF,
+                               given->name);
+        sampler_set_ratio(state, ratio, ratio > 0 || !parent_based, given->name);
+        return 1;
+    }
+    char *text = djp_sampler_text(tree, NULL);
+    state->failed |= text == NULL;
+    djp__free(state->out->sampler_text);
+    state->out->sampler_text = text;
+    djp__config_set_number(state, DJP_SETTING_SAMPLER, DJP_SAMPLER_TREE, given->name);
+    sampler_set_ratio(state, 1.0, 0, given->name);
+    return text != NULL;
+}
+
+/* Takes the text of a tree; 0 after a warning when it is none. */
+static int
+sampler_read_tree(djp_config_state *state, const djp_config_given *given)
+{
+    djp_sampler *tree;
+    djp_sampler_error error;
+    int result = djp_sampler_parse(&tree, djp__text(given->text), &error);
+    state->failed |= result == DJP_ENOMEM;
+    if (result == 0) {
+        result = sampler_take_tree(state, given, tree) ? 0 : DJP_ENOMEM;
+        djp_sampler_free(tree);
+        return result == 0;
+    }
+    if (djp__text_equal_nocase(djp__text(given->text), "xray")) {
+        djp__config_warn(
+            state, given,
+            "%s is xray, which is not supported. It is ignored, as if it were not set: a caller's decision "
+            "holds, and below none the sample ratio.",
+            given->name);
+    } else if (strpbrk(given->text, "({") == NULL) {
+        djp__config_warn_value(
+            state, given,
+            "one of always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, "
+            "parentbased_traceidratio, or a tree of samplers");
+    } else {
+        int shown = (int)djp__utf8_cut(given->text + error.at, strlen(given->text + error.at), 20);
+        djp__config_warn(
+            state, given,
+            "%s is no sampler: at character %zu (\"%.*s\") %s is expected. It is ignored, as if it were not "
+            "set: correct or remove it.",
+            given->name, error.at + 1, shown, given->text + error.at, error.expected);
+    }
+    return 0;
+}
+
+typedef enum sampler_found { SAMPLER_NONE, SAMPLER_WORD, SAMPLER_COMPLETE } sampler_found;
+
+/* Takes the first good sampler. */
+static sampler_found
 sampler_read_name(djp_config_state *state, djp_config_given *given)
 {
     size_t at = 0;
@@ -48,14 +110,13 @@ sampler_read_name(djp_config_state *state, djp_config_given *given)
         if (sampler_parse_name(&value, &parent_based, given->text)) {
             djp__config_set_number(state, DJP_SETTING_SAMPLER, value.integer, given->name);
             djp__config_set_number(state, DJP_SETTING_PARENT_BASED, parent_based, given->name);
-            return 1;
+            return SAMPLER_WORD;
         }
-        djp__config_warn_value(
-            state, given,
-            "one of always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, "
-            "parentbased_traceidratio");
+        if (sampler_read_tree(state, given)) {
+            return SAMPLER_COMPLETE;
+        }
     }
-    return 0;
+    return SAMPLER_NONE;
 }
 
 /* Takes the first good ratio among the sources of the row from first to last. */
@@ -96,6 +157,8 @@ sampler_complete(djp_config_state *state, const char *source, int ratio_given)
         /* With a parent-based sampler a caller's sampled traces still leave. */
         sampler_set_ratio(state, 0.0, !state->out->parent_based, source);
         break;
+    case DJP_SAMPLER_TREE: /* complete as it is */
+        break;
     case DJP_SAMPLER_RATIO:
         if (!ratio_given && !sampler_read_ratio(state, SAMPLER_ARGUMENT_INDEX, SAMPLER_ARGUMENT_INDEX)) {
             sampler_set_ratio(state, 1.0, 0, source);
@@ -124,24 +187,83 @@ sampler_warn_lone_argument(djp_config_state *state)
     }
 }
 
+static void
+sampler_put_below_parent(djp_config_state *state, const djp_config_given *given)
+{
+    djp_sampler *tree = NULL;
+    djp_buf text;
+    djp__buf_init(&text, 0);
+    djp__buf_text(&text, "parent_threshold(");
+    djp__buf_text(&text, state->out->sampler_text);
+    djp__buf_char(&text, ')');
+    int result = djp_sampler_parse(&tree, (djp_text){text.data, text.size}, NULL);
+    char *wrapped = djp__buf_take(&text, NULL);
+    state->failed |= wrapped == NULL || result == DJP_ENOMEM;
+    if (result == 0 && wrapped != NULL) {
+        djp__free(state->out->sampler_text);
+        state->out->sampler_text = wrapped;
+        wrapped = NULL;
+    } else if (result == DJP_EINVAL) {
+        djp__config_set_number(state, DJP_SETTING_PARENT_BASED, 0, state->sources[DJP_SETTING_SAMPLER]);
+        djp__config_warn(state, given, "%s has no effect: the sampler has too many levels to go below a parent.",
+                         given->name);
+    }
+    djp__free(wrapped);
+    djp_sampler_free(tree);
+}
+
+/* The option parent_based. A tree says for itself what a parent means, unless it has none at its top and is to have one. */
+static void
+sampler_read_parent(djp_config_state *state, const djp_config_given *given)
+{
+    djp_options *out = state->out;
+    int before = out->parent_based;
+    if (!djp__config_store(state, DJP_SETTING_PARENT_BASED, given) || out->sampler != DJP_SAMPLER_TREE) {
+        return;
+    }
+    if (out->parent_based && !before) {
+        sampler_put_below_parent(state, given);
+    } else if (!out->parent_based && before) {
+        djp__config_set_number(state, DJP_SETTING_PARENT_BASED, 1, state->sources[DJP_SETTING_SAMPLER]);
+        djp__config_warn(state, given, "%s has no effect: the sampler has parent_threshold at its top.", given->name);
+    }
+}
+
+/* A ratio beside a tree. */
+static void
+sampler_warn_ratio(djp_config_state *state)
+{
+    djp_config_given given;
+    size_t index = sampler_first_index(state, DJP_SETTING_SAMPLE_RATIO, 0, &given);
+    if (index == 0 || index == SAMPLER_ARGUMENT_INDEX) {
+        djp__config_warn(state, &given, "%s has no effect beside a tree of samplers: write probability(..) into that.",
+                         given.name);
+    }
+}
+
 void
 djp__config_rule_sampler(djp_config_state *state)
 {
     djp_config_given given;
+    state->out->sampler_text = djp__strdup("");
+    state->failed |= state->out->sampler_text == NULL;
     int ratio_given = sampler_read_ratio(state, 0, 0);
-    int named = 0;
+    sampler_found named = SAMPLER_NONE;
     if (!ratio_given || sampler_first_index(state, DJP_SETTING_SAMPLER, 0, &given) == 0) {
         named = sampler_read_name(state, &given);
     }
-    if (named) {
+    if (named == SAMPLER_WORD) {
         sampler_complete(state, given.name, ratio_given);
-    } else if (!ratio_given) {
+    } else if (named == SAMPLER_NONE && !ratio_given) {
         sampler_warn_lone_argument(state);
         if (!sampler_read_ratio(state, SAMPLER_ARGUMENT_INDEX + 1, SIZE_MAX)) {
             sampler_default_ratio(state);
         }
     }
+    if (named == SAMPLER_COMPLETE) {
+        sampler_warn_ratio(state);
+    }
     if (sampler_first_index(state, DJP_SETTING_PARENT_BASED, 0, &given) == 0) {
-        djp__config_store(state, DJP_SETTING_PARENT_BASED, &given);
+        sampler_read_parent(state, &given);
     }
 }

@@ -89,12 +89,15 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
                                      "Not given: otlp when an endpoint is set, else console. `OTEL_EXPORTER=otlp` "
                                      "without an endpoint means console.",
                               .sources = {{"OTEL_TRACES_EXPORTER", DJP_FORM_WORD}, {"OTEL_EXPORTER", DJP_FORM_WORD}}},
-    [DJP_SETTING_SAMPLER] = {TABLE_WORD(sampler, table_samplers), .ruled = 1, .standard = "traceidratio",
-                             .doc = "always_on, always_off or traceidratio, each also with the prefix parentbased_.",
-                             .sources = {{"OTEL_TRACES_SAMPLER", DJP_FORM_WORD}}},
+    [DJP_SETTING_SAMPLER] =
+        {TABLE_WORD(sampler, table_samplers), .ruled = 1, .standard = "traceidratio",
+         .doc = "always_on, always_off or traceidratio, each also with the prefix parentbased_; or a tree of "
+                "samplers as in docs/samplers.md.",
+         .sources = {{"DJP_TELEMETRY_SAMPLER", DJP_FORM_WORD}, {"OTEL_TRACES_SAMPLER", DJP_FORM_WORD}}},
     [DJP_SETTING_PARENT_BASED] = {TABLE_BOOL(parent_based), .ruled = 1, .standard = "true",
                                   .doc = "A caller's sampled flag decides for our part of its trace.",
-                                  .sources = {{"OTEL_TRACES_SAMPLER", DJP_FORM_WORD}}},
+                                  .sources = {{"DJP_TELEMETRY_SAMPLER", DJP_FORM_WORD},
+                                              {"OTEL_TRACES_SAMPLER", DJP_FORM_WORD}}},
     [DJP_SETTING_SAMPLE_RATIO] =
         {TABLE_FIELD(sample_ratio), .form = DJP_FORM_RATIO, .ruled = 1, TABLE_RANGE(0, 1), .standard = "0.02",
          .doc = "Part of the traces that is kept, 0 to 1. Errors and slow traces are kept besides, "

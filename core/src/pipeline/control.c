@@ -13,6 +13,13 @@ djp__control_init(djp_sdk *sdk)
     const djp_options *options = &sdk->options;
     int wanted = options->target_spans_per_second > 0 || options->target_bytes_per_second > 0;
     sdk->control.next = UINT64_MAX;
+    if (wanted && options->sampler == DJP_SAMPLER_TREE) {
+        djp__diag(&sdk->diag, DJP_LOG_WARN,
+                  "A target of spans or bytes a second has no effect beside a tree of samplers, which has no ratio to "
+                  "steer. Use "
+                  "rate_limited(..) in it, or remove the target.");
+        wanted = 0;
+    }
     if (wanted && sdk->transport && options->sample_ratio > 0) {
         sdk->control.next = 0;
         djp__adaptive_init(&sdk->control.adaptive, (double)options->target_spans_per_second,

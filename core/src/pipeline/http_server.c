@@ -11,7 +11,7 @@
 #include "metrics/standard.h"
 #include "pipeline/http_server.h"
 
-enum { HTTP_SERVER_METHODS = 32, HTTP_SERVER_NAME_MAX = 1024 };
+enum { HTTP_SERVER_METHODS = 32, HTTP_SERVER_NAME_MAX = 1024, HTTP_SERVER_VERB_MAX = 64 };
 
 struct djp_http_server {
     djp_recorder *recorder; /* borrowed from the SDK; NULL: traces are off */
@@ -172,6 +172,64 @@ http_server_method(const djp_http_server *server, djp_text method)
         }
     }
     return (djp_text){"_OTHER", 6};
+}
+
+static void
+http_server_sampling_text(djp_http_sampling *out, const char *key, djp_text text)
+{
+    if (text.size > 0) {
+        djp_value value = {.type = DJP_STRING, .as.text = text};
+        out->attributes[out->count++] = (djp_attribute){djp__text(key), value};
+    }
+}
+
+void
+djp__http_sampling(djp_http_sampling *out, const djp_http_server *server, djp_http_type type,
+                   const djp_http_request *request)
+{
+    djp_text method = request->method.size > 0 ? http_server_method(server, request->method) : (djp_text){"", 0};
+    djp_text verb = method.size > 0 && method.data[0] == '_' ? (djp_text){"HTTP", 4} : method;
+    verb = type == DJP_HTTP_WEBSOCKET ? (djp_text){"websocket", 9} : verb;
+    djp_text where = request->route.size > 0 ? request->route : request->path;
+    verb.size = verb.size < HTTP_SERVER_VERB_MAX ? verb.size : HTTP_SERVER_VERB_MAX;
+    size_t room = sizeof out->name - verb.size - 1;
+    size_t size = where.size < room ? where.size : room;
+    memcpy(out->name, verb.data, verb.size);
+    out->name[verb.size] = ' ';
+    memcpy(out->name + verb.size + 1, size > 0 ? where.data : "", size);
+    out->name_text = (djp_text){out->name, verb.size + (size > 0 ? 1 + size : 0)};
+    out->count = 0;
+    http_server_sampling_text(out, "http.request.method", method);
+    http_server_sampling_text(out, "url.path", request->path);
+    http_server_sampling_text(out, "url.scheme", request->scheme);
+    http_server_sampling_text(out, "http.route", request->route);
+}
+
+djp_span *
+djp_http_server_start_request(djp_http_server *server, djp_http_type type, const djp_span_context *remote,
+                              const djp_http_request *request, uint64_t *start_ns)
+{
+    if (!request || !server->recorder || djp_recorder_needs(server->recorder) == 0) {
+        return djp_http_server_start(server, type, remote, start_ns);
+    }
+    djp_http_sampling sampling;
+    djp_text name = http_server_name(type);
+    djp__http_sampling(&sampling, server, type, request);
+    djp_span_options options = {.scope = server->scope,
+                                .kind = DJP_KIND_SERVER,
+                                .remote = remote,
+                                .sampling_name = sampling.name_text,
+                                .sampling_attributes = sampling.attributes,
+                                .sampling_attribute_count = sampling.count};
+    djp_span *span = djp_span_start(server->recorder, name.data, name.size, &options);
+    *start_ns = span ? djp_span_start_monotonic_ns(span) : djp__clock_monotonic();
+    return span;
+}
+
+int
+djp_http_server_wants_request(const djp_http_server *server)
+{
+    return djp_recorder_needs(server->recorder) != 0;
 }
 
 static void

@@ -321,6 +321,8 @@ oplog_active(const djp_sdk *sdk)
         active |= djp_load_relaxed(&sdk->recorder->gate) & DJP_GATE_NO_STARTS ? 0 : DJP_OPLOG_TRACES;
         active |= policy->always_on ? DJP_OPLOG_ALWAYS_ON : 0;
         active |= policy->drop_all ? DJP_OPLOG_DROP_ALL : 0;
+        active |= policy->composed ? DJP_OPLOG_ASK : 0;
+        active |= djp_recorder_needs(sdk->recorder) & DJP_NEEDS_ATTRIBUTES ? DJP_OPLOG_ASK_ATTRIBUTES : 0;
         active |= sdk->recorder->tail_rules ? 0 : DJP_OPLOG_HEAD_ONLY;
     }
     return active;
@@ -406,12 +408,12 @@ oplog_let_go(djp_oplog *log)
     oplog_replay_until(log, oplog_published(log), UINT32_MAX, NULL);
     oplog_take_losses(log);
     djp__oplog_close_all(log);
-    djp_http_server_free(log->server);
-    log->server = NULL;
     log->recorder = NULL;
     djp__mutex_lock(&log->link);
     log->sdk = NULL;
     djp__mutex_unlock(&log->link);
+    djp_http_server_free(log->server); /* only now: decisions look at it while there is an SDK */
+    log->server = NULL;
 }
 
 void
@@ -507,24 +509,6 @@ djp_oplog_random(uint32_t *words, size_t count)
         }
         words[i] = word;
     }
-}
-
-int
-djp_oplog_decide(djp_oplog *log, djp_tracestate **state, const djp_span_context *parent)
-{
-    djp_head head;
-    int result = 0;
-    *state = NULL;
-    djp__mutex_lock(&log->link);
-    if (log->sdk && log->sdk->recorder) {
-        djp_recorder *recorder = log->sdk->recorder;
-        const djp_policy *policy = djp__recorder_policy(recorder, 0);
-        djp__sampler_decide(&head, policy, recorder->options.parent_based, parent->trace_id, parent);
-        result = policy->number << 16 | (head.sampled ? (int)DJP_FLAG_SAMPLED : 0);
-        *state = head.extras ? head.state : djp_tracestate_ref(head.state);
-    }
-    djp__mutex_unlock(&log->link);
-    return result;
 }
 
 void

@@ -152,6 +152,13 @@ oplog_start_read_more(oplog_start *out, const djp_oplog_operation *operation)
             return 0;
         }
         out->options.start_unix_ns = oplog_replay_long(at, 0);
+        at += 8;
+    }
+    if (out->flags & DJP_OP_START_DECIDED) {
+        if (end - at < 8) {
+            return 0;
+        }
+        out->seed.decision = oplog_replay_long(at, 0);
     }
     return 1;
 }
@@ -175,7 +182,9 @@ oplog_start_read(oplog_start *out, djp_oplog *log, const djp_oplog_operation *op
     out->number = oplog_replay_word(data, 48);
     out->parent_flags = oplog_replay_word(data, 52);
     out->seed.policy = out->parent_flags >> 16;
-    int more = (out->flags & (DJP_OP_START_STATE | DJP_OP_START_NAME | DJP_OP_START_TIME)) != 0;
+    out->seed.decision = 0;
+    const unsigned rare = DJP_OP_START_STATE | DJP_OP_START_NAME | DJP_OP_START_TIME | DJP_OP_START_DECIDED;
+    int more = (out->flags & rare) != 0;
     return !more || oplog_start_read_more(out, operation);
 }
 

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "djp/sampler.h"
 #include "djp/version.h"
 #include "pipeline/oplog.h"
 #include "pipeline/pipeline.h"
@@ -113,6 +114,14 @@ sdk_batch_bytes(const djp_options *options)
 }
 
 static int
+sdk_make_sampler(djp_sdk *sdk)
+{
+    djp_sampler *sampler;
+    int result = djp_sampler_parse(&sampler, djp__text(sdk->options.sampler_text), NULL);
+    return result == 0 ? djp__recorder_set_sampler(sdk->recorder, sampler) : result;
+}
+
+static int
 sdk_make_traces(djp_sdk *sdk)
 {
     if (!sdk_wants_traces(&sdk->options)) {
@@ -125,10 +134,13 @@ sdk_make_traces(djp_sdk *sdk)
     if (result != 0 || (drop_all && !sdk_is_switched(&sdk->options))) {
         return result;
     }
+    if (sdk->options.sampler == DJP_SAMPLER_TREE) {
+        result = sdk_make_sampler(sdk);
+    }
     sdk->ring = djp__recorder_ring(sdk->recorder);
     sdk->batch_bytes = sdk_batch_bytes(&sdk->options);
     djp__queue_init(&sdk->queue, sdk->options.ring_bytes);
-    if (!sdk->transport) {
+    if (result == 0 && !sdk->transport) {
         result = sdk_make_transport(sdk);
     }
     if (result == 0) {

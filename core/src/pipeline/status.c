@@ -3,10 +3,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/str.h"
 #include "djp/version.h"
 #include "metrics/registry.h"
 #include "pipeline/oplog.h"
 #include "pipeline/pipeline.h"
+
+enum { STATUS__SAMPLER_MAX = 8192 }; /* bytes of its text that are shown */
 
 static void
 status_key(djp_buf *out, const char *key)
@@ -113,6 +116,23 @@ status_spans(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *coun
     djp__self_otel_status(out, sdk, counters);
 }
 
+/* The tree of samplers that decides in place of a ratio; null where none does. */
+static void
+status_sampler(djp_buf *out, djp_sdk *sdk, double ratio)
+{
+    char *text = NULL;
+    if (ratio < 0 && sdk->recorder) {
+        djp__recorder_sampler_text(&text, sdk->recorder);
+    }
+    status_key(out, "sampler");
+    if (text) {
+        djp__buf_json(out, text, djp__utf8_cut(text, strlen(text), STATUS__SAMPLER_MAX));
+    } else {
+        djp__buf_text(out, "null");
+    }
+    djp__free(text);
+}
+
 /* What holds now, and who said so. */
 static void
 status_switch(djp_buf *out, djp_sdk *sdk)
@@ -127,8 +147,13 @@ status_switch(djp_buf *out, djp_sdk *sdk)
     status_bool(out, "recording", sdk->recorder && enabled);
     status_text(out, "recording_set_by", enabled_by);
     status_key(out, "ratio");
-    djp__buf_double(out, ratio);
+    if (ratio < 0) {
+        djp__buf_text(out, "null");
+    } else {
+        djp__buf_double(out, ratio);
+    }
     status_text(out, "ratio_set_by", ratio_by);
+    status_sampler(out, sdk, ratio);
     djp__buf_char(out, '}');
 }
 

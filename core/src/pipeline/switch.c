@@ -59,8 +59,8 @@ switch_apply_locked(djp_sdk *sdk)
     } else if (djp__recorder_set_ratio(sdk->recorder, out.ratio) != 0) {
         return 0;
     }
-    double ratio = out.ratio < 0 ? sdk->options.sample_ratio : out.ratio;
     const djp_policy *policy = djp__recorder_policy(sdk->recorder, 0);
+    double ratio = policy->composed ? DJP_RATIO_SAMPLER : out.ratio < 0 ? sdk->options.sample_ratio : out.ratio;
     int mute = !out.enabled || policy->drop_all;
     djp__recorder_switch(sdk->recorder, !out.enabled, mute);
     int changed = out.enabled != state->enabled || ratio != state->ratio || mute != djp_load_relaxed(&state->mute);
@@ -88,7 +88,9 @@ switch_finish(djp_sdk *sdk, int level)
     if (djp_load_acquire(&sdk->running)) {
         djp__worker_notify(sdk);
     }
-    if (enabled) {
+    if (enabled && ratio < 0) {
+        djp__diag(&sdk->diag, level, "Spans are recorded, the sampler decides which traces are kept (%s).", by);
+    } else if (enabled) {
         djp__diag(&sdk->diag, level, "Spans are recorded, %g of the traces are kept by chance (%s).", ratio, by);
     } else {
         djp__diag(&sdk->diag, level, "Spans are not recorded any more, and none leaves the process (%s).", by);
@@ -116,6 +118,21 @@ djp__switch_aim(djp_sdk *sdk, double ratio)
     }
     state->aim = ratio;
     switch_finish(sdk, DJP_LOG_DEBUG);
+}
+
+int
+djp__switch_sampler(djp_sdk *sdk, djp_sampler *sampler)
+{
+    djp_switch *state = &sdk->toggle;
+    if (!sdk->recorder) {
+        djp_sampler_free(sampler);
+        return DJP_EUNSUPPORTED;
+    }
+    djp__mutex_lock(&state->mutex);
+    int result = djp__recorder_set_sampler(sdk->recorder, sampler);
+    switch_finish(sdk, DJP_LOG_DEBUG);
+    djp__oplogs_tell(sdk);
+    return result;
 }
 
 int
@@ -295,7 +312,9 @@ djp__switch_init(djp_sdk *sdk)
     state->enabled_by = state->ratio_by = "configuration";
     state->look_next = UINT64_MAX;
     if (sdk->recorder) {
-        djp_store_relaxed(&state->mute, djp__recorder_policy(sdk->recorder, 0)->drop_all);
+        const djp_policy *policy = djp__recorder_policy(sdk->recorder, 0);
+        djp_store_relaxed(&state->mute, policy->drop_all);
+        state->ratio = policy->composed ? DJP_RATIO_SAMPLER : state->ratio;
     }
     if (sdk->recorder && path && *path && sdk->transport) {
         state->look_next = 0;

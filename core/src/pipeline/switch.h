@@ -8,9 +8,11 @@
 
 #include "base/atomic.h"
 #include "base/thread.h"
+#include "djp/sampler.h"
 #include "djp/sdk.h"
 
 #define DJP_RATIO_UNSAID (-1.0)
+#define DJP_RATIO_SAMPLER (-2.0) /* there is none: a tree of samplers decides */
 #define DJP_SWITCH_FILE_MAX 4096
 
 typedef struct djp_switch_said {
@@ -23,7 +25,7 @@ typedef struct djp_switch {
     djp_switch_said program, file;
     double aim; /* what a target asks for, or DJP_RATIO_UNSAID; gives way to both */
     int enabled; /* what holds */
-    double ratio;
+    double ratio; /* or DJP_RATIO_SAMPLER */
     const char *enabled_by; /* static: "configuration", "program" or "switch_file" */
     const char *ratio_by; /* the same, or "target" */
     DJP_ATOMIC(int) mute; /* 1: nothing may leave. Written under mutex, release; read by anybody */
@@ -39,8 +41,11 @@ typedef struct djp_switch {
 void djp__switch_init(djp_sdk *sdk); /* reads the file for the first time */
 /* Looks at the file when it is time. By the worker; neither `state` nor `work` is held. */
 void djp__switch_look(djp_sdk *sdk, uint64_t now);
-/* The ratio that holds; 0 while nothing leaves. */
+/* The ratio that holds; 0 while nothing leaves, below 0 where a tree of samplers decides. */
 double djp__switch_ratio(djp_sdk *sdk);
+/* Another sampler in place of the configured one; what the program and the file say still comes first. NULL: the configured one. Takes it.
+ * As djp__recorder_set_sampler. Any thread. */
+int djp__switch_sampler(djp_sdk *sdk, djp_sampler *sampler);
 /* What the target asks for from now on. By the worker. */
 void djp__switch_aim(djp_sdk *sdk, double ratio);
 /* Reads the text of a switch file; 0 when it is malformed, then *line is the first bad line. */

@@ -344,13 +344,18 @@ djp_sampler_add_rule(djp_sampler *rules, const djp_sampler_term *terms, size_t c
 }
 
 int
-djp__sampler_is_off(const djp_sampler *tree, int *parent)
+djp_sampler_is_ratio(const djp_sampler *sampler, double *ratio, int *parent_based)
 {
-    *parent = 0;
-    while (tree->form == DJP_SAMPLER_TREE_ANNOTATING || tree->form == DJP_SAMPLER_TREE_PARENT) {
-        *parent |= tree->form == DJP_SAMPLER_TREE_PARENT;
-        tree = tree->child;
+    int annotated = 0;
+    *parent_based = 0;
+    while (sampler->form == DJP_SAMPLER_TREE_ANNOTATING || sampler->form == DJP_SAMPLER_TREE_PARENT) {
+        annotated |= sampler->form == DJP_SAMPLER_TREE_ANNOTATING;
+        *parent_based |= sampler->form == DJP_SAMPLER_TREE_PARENT;
+        sampler = sampler->child;
     }
-    return tree->form == DJP_SAMPLER_TREE_OFF || tree->form == DJP_SAMPLER_TREE_DROP ||
-           (tree->form == DJP_SAMPLER_TREE_PROBABILITY && tree->threshold == DJP_THRESHOLD_NEVER);
+    *ratio = sampler->form == DJP_SAMPLER_TREE_PROBABILITY ? sampler->number : 0;
+    int probable = sampler->form == DJP_SAMPLER_TREE_PROBABILITY && sampler->number > 0;
+    int off = sampler->form == DJP_SAMPLER_TREE_OFF || sampler->form == DJP_SAMPLER_TREE_DROP ||
+              (sampler->form == DJP_SAMPLER_TREE_PROBABILITY && !probable);
+    return off || (probable && !annotated);
 }

@@ -88,7 +88,5 @@ void djp__sampler_intend(djp_sampler_intent *out, djp_sampler *tree, const djp_s
 void djp__sampler_notes_unref(djp_sampler_notes *notes); /* accepts NULL */
 /* Appends the text. */
 void djp__sampler_write(struct djp_buf *out, const djp_sampler *tree);
-/* 1 when it can never say yes: always_off, below annotations and parent_threshold, too. *parent gets whether a parent has a say. */
-int djp__sampler_is_off(const djp_sampler *tree, int *parent);
 
 #endif
