@@ -92,12 +92,22 @@ test_attributes(void **state)
     writer_put(&log_, DJP_OP_TRUE, k[7] << 16, NULL, 0);
     writer_put(&log_, DJP_OP_FALSE, k[8] << 16, NULL, 0);
     writer_text(&log_, 0, k[9], "");
+    uint32_t symbol[2] = {writer_symbol(&log_, "once d\xc3\xa9"
+                                               "fined"),
+                          0},
+             unknown[2] = {8000, 0}, none_such[2] = {9000, 0};
+    put_number(k[10], DJP_OP_SYMBOL, symbol);
+    put_number(k[11], DJP_OP_SYMBOL, unknown);
+    put_number(k[0], DJP_OP_SYMBOL, none_such);
+    writer_text(&log_, 0, k[0], "text \xc3\x28");
     writer_put(&log_, DJP_OP_DROP, 7 << 16, NULL, 0);
     writer_end(&log_, 0, 0);
     flush();
     const char *line = reader_line(transport, "root");
-    assert_has(line, "dropped=7 | k0='text \xef\xbf\xbd(';k1=0.5d;k2=-9007199254740992i;k3=1e+300d;k4=0i;"
-                     "k5=-9223372036854775808i;k6=nand;k7=true;k8=false;k9='';");
+    assert_has(line, "dropped=7 | k1=0.5d;k2=-9007199254740992i;k3=1e+300d;k4=0i;"
+                     "k5=-9223372036854775808i;k6=nand;k7=true;k8=false;k9='';"
+                     "k10='once d\xc3\xa9"
+                     "fined';k11='';k0='text \xef\xbf\xbd(';");
 }
 
 static void
@@ -189,6 +199,7 @@ test_malformed_values(void **state)
     writer_put(&log_, DJP_OP_EXCEPTION, 0, "1234", 4);
     writer_put(&log_, DJP_OP_LINK, 0, "1234", 4);
     writer_put(&log_, DJP_OP_END, 0, "1234", 4);
+    writer_put(&log_, DJP_OP_SYMBOL, 0, "1234", 4);
     writer_put(&log_, DJP_OP_HTTP_END, 0, "1234", 4);
     writer_put(&log_, 200, 0, "1234", 4);
     writer_end(&log_, 0, 0);

@@ -21,6 +21,7 @@ const NAMES = [
   'LINK',
   'END',
   'HTTP_END',
+  'SYMBOL',
 ];
 
 class Reader {
@@ -72,7 +73,8 @@ class Reader {
     if (op === 'START') return this.start(base, word, at, size);
     if (op === 'HTTP_END') return this.http(base, at, size);
     if (!this.open.has(base.slot)) throw new Error(`${op} of slot ${base.slot}, which is not open`);
-    if (kind >= 3 && kind <= 8) return { ...base, key: this.symbol(word >>> 16), value: this.attribute(op, at, size) };
+    if ((kind >= 3 && kind <= 8) || op === 'SYMBOL')
+      return { ...base, key: this.symbol(word >>> 16), value: this.attribute(op, at, size) };
     if (op === 'END') this.open.delete(base.slot);
     if (op === 'KEYED') return { ...base, entries: this.value({ at }) };
     if (op === 'DROP') return { ...base, count: word >>> 16 };
@@ -81,6 +83,7 @@ class Reader {
 
   attribute(op, at, size) {
     if (op === 'TEXT') return this.bytes.toString('utf8', at, at + size);
+    if (op === 'SYMBOL') return this.symbol(this.view.getUint32(at, true));
     if (op === 'NUMBER') return this.view.getFloat64(at, true);
     if (op === 'INTEGER') return this.view.getBigInt64(at, true);
     return op === 'VALUE' ? this.value({ at }) : op === 'TRUE';

@@ -1,6 +1,9 @@
 'use strict';
-// Ids as words and as hexadecimal text. The words are 32-bit numbers in the order of the digits.
+// Ids as words and as hexadecimal text, and random words for new ones. The words are 32-bit numbers in the order of the digits.
 
+const { native } = require('./loader.js');
+
+const RANDOM_WORDS = 1024;
 const PAIRS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
 function hexWord(word) {
@@ -21,4 +24,18 @@ function wordsOf(text, count) {
   return bits === 0 ? null : words;
 }
 
-module.exports = { hexWord, wordsOf };
+const random = new Int32Array(RANDOM_WORDS);
+let randomAt = RANDOM_WORDS;
+
+/** The place of `count` unused words in `random`. */
+function randomWords(count) {
+  if (randomAt + count > RANDOM_WORDS) {
+    if (native !== null) native.logRandom(random);
+    randomAt = 0;
+  }
+  const first = randomAt;
+  randomAt += count;
+  return first;
+}
+
+module.exports = { hexWord, random, randomWords, wordsOf };

@@ -5,12 +5,16 @@
 
 const { native } = require('./loader.js');
 const { OP, WORD } = require('./oplog_form.js');
+const familiar = require('./oplog_texts.js');
+const { random, randomWords } = require('./ids.js');
 
+const { cut, internal, isFamiliar, placeOf } = familiar;
 const CONTROL_BYTES = 256;
 const SLOTS = 32768;
 const NO_SLOT = 0x7fff;
 const SYMBOLS = 8192; // keys
 const NAMES = 4096; // names and other texts, so that they never take the last symbol from a key
+const VALUES = 1024; // of these, texts of values
 const SYMBOL_LENGTH = 256;
 const SHORT_TEXT = 48; // up to here a loop over the characters beats a call
 const SLACK = 8; // what the padding at the end of the ring may cost the ends of open spans
@@ -20,7 +24,6 @@ const HTTP_END_UNITS = 6;
 const DRAIN_UNITS = 1024; // as much as may hold JavaScript up
 const NAME_LENGTH = 16384;
 const STATE_LENGTH = 4096; // the core accepts less; more is no tracestate
-const RANDOM_WORDS = 1024;
 
 const PUBLISHED = 0;
 const LOST_SPANS = 1;
@@ -38,6 +41,7 @@ const FALSE = 7;
 const DROP = 10;
 const END = 16;
 const HTTP_END = 17;
+const SYMBOL = 18;
 
 const STATE_FOLLOWS = 1;
 const NAME_FOLLOWS = 2;
@@ -172,12 +176,6 @@ function symbolFind(text, i, most) {
   return symbol;
 }
 
-/** The engine's one copy of a text: compared by address with the literals of the program, and never a slice of a larger one. */
-function internal(text) {
-  for (const key in { [text]: 0 }) return key;
-  return text;
-}
-
 function define(text, symbol) {
   const units = 1 + ((text.length * 3 + 7) >> 3);
   if (at + units + reserved > limit && !room(units)) return -1;
@@ -188,22 +186,6 @@ function define(text, symbol) {
   words[(at << 1) + 1] = symbol;
   at += 1 + ((count + 7) >> 3);
   return symbol;
-}
-
-// ---- ids ---------------------------------------------------------------------------------------------------------
-
-const random = new Int32Array(RANDOM_WORDS);
-let randomAt = RANDOM_WORDS;
-
-/** The place of `count` unused words in `random`. */
-function randomWords(count) {
-  if (randomAt + count > RANDOM_WORDS) {
-    if (native !== null) native.logRandom(random);
-    randomAt = 0;
-  }
-  const first = randomAt;
-  randomAt += count;
-  return first;
 }
 
 // ---- slots -------------------------------------------------------------------------------------------------------
@@ -427,9 +409,40 @@ function textRest(value, i, n, first, bits) {
   return bits;
 }
 
+const { texts: valueTexts, numbers: valueSymbols } = familiar;
+let valueCount = 0; // symbols that values have
+
+/** Gives a text that comes often a symbol, of which the next one will make use; nothing when there are no more. */
+function remember(value, i) {
+  let symbol = symbols.get(value);
+  if (symbol === undefined) {
+    if (valueCount === VALUES || symbols.size + 1 >= NAMES) return;
+    symbol = define(value, symbols.size + 1);
+    if (symbol < 0) return;
+    valueCount++;
+  }
+  familiar.remember(internal(value), symbol, i);
+}
+
+function textOfSymbol(word, symbol) {
+  if (at + 2 + reserved > limit && !room(2)) return loseOne();
+  const w = at << 1;
+  words[w] = SYMBOL | (8 << 8);
+  words[w + 1] = word;
+  words[w + 2] = symbol;
+  words[w + 3] = 0;
+  at += 2;
+  return true;
+}
+
 function text(word, value) {
   const n = value.length;
   if (n > shortest) return textFull(word, value);
+  if (n > 0) {
+    const i = placeOf(value, n);
+    if (valueTexts[i] === value) return textOfSymbol(word, valueSymbols[i]);
+    if (isFamiliar(value, n, i)) remember(value, i);
+  }
   const units = 1 + ((n + 7) >> 3);
   if (at + units + reserved > limit && !room(units)) return loseOne();
   const bits = (n & ~3) > 0 ? textWords(value, n, (at + 1) << 1) : 0;
@@ -439,16 +452,6 @@ function text(word, value) {
   words[w + 1] = word;
   at += units;
   return true;
-}
-
-/** The first `most` characters, counting a pair of surrogates as one. */
-function cut(value, most) {
-  let i = 0;
-  for (let left = most; left > 0 && i < value.length; left--) {
-    const c = value.charCodeAt(i++);
-    if (c >= 0xd800 && c < 0xdc00 && i < value.length && (value.charCodeAt(i) & 0xfc00) === 0xdc00) i++;
-  }
-  return i < value.length ? value.slice(0, i) : value;
 }
 
 /** A text as the limit leaves it. */

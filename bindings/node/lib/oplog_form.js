@@ -35,6 +35,7 @@ const OP = {
   LINK: 15,
   END: 16,
   HTTP_END: 17,
+  SYMBOL: 18,
 };
 
 module.exports = { OP, WORD };

@@ -88,6 +88,7 @@ typedef enum djp_op {
      * unknown), words: status | DJP_OP_HTTP_* << 16, method symbol | route symbol << 16, scheme symbol | version symbol << 16,
      * error type symbol; with HTTP_ROUTE the route follows as words {bytes, 0} + text (in place of the symbol). */
     DJP_OP_HTTP_END = 17,
+    DJP_OP_SYMBOL = 18, /* word 1 as TEXT; payload: words {symbol, 0}: the attribute's value is its text */
     DJP_OP_LAST
 } djp_op;
 

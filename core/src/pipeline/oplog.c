@@ -172,7 +172,7 @@ oplog_replay_until(djp_oplog *log, uint32_t end, uint32_t budget, const djp_ring
         }
         log->damaged += !djp__oplog_replay(log, &operation);
         position += 1 + ((uint32_t)operation.size + 7) / 8;
-        if (operation.kind >= DJP_OP_END && oplog_ring_is_half_full(ring)) {
+        if (djp_oplog_is_end(operation.kind) && oplog_ring_is_half_full(ring)) {
             break;
         }
         if (position - told >= OPLOG__STEP) {

@@ -67,7 +67,8 @@ typedef struct djp_oplog_operation {
 
 /* oplog_replay.c; the mutex is held. 0 when the operation made no sense. */
 int djp__oplog_replay(djp_oplog *log, const djp_oplog_operation *operation);
-#define djp_oplog_is_plain(kind) ((kind)-DJP_OP_TEXT <= DJP_OP_FALSE - DJP_OP_TEXT)
+#define djp_oplog_is_plain(kind) ((kind)-DJP_OP_TEXT <= DJP_OP_FALSE - DJP_OP_TEXT || (kind) == DJP_OP_SYMBOL)
+#define djp_oplog_is_end(kind) ((kind) == DJP_OP_END || (kind) == DJP_OP_HTTP_END)
 /* Replays the plain attributes that stand at a position, as far as they are whole and before `end`; returns the position of what comes
  * then, of whatever kind. */
 uint32_t djp__oplog_replay_attributes(djp_oplog *log, uint32_t position, uint32_t end);

@@ -287,15 +287,20 @@ oplog_replay_value(djp_oplog *log, djp_span *span, djp_key key, const djp_oplog_
 
 /* An attribute of a kind that most are of. 0: the operation makes no sense. */
 static inline int
-oplog_replay_plain(djp_span *span, djp_key key, unsigned kind, const unsigned char *data, size_t size)
+oplog_replay_plain(djp_oplog *log, djp_span *span, uint32_t word, unsigned kind, djp_text payload)
 {
     double real;
+    const unsigned char *data = (const unsigned char *)payload.data;
+    djp_key key = oplog_replay_key(log, word >> 16);
     if (kind == DJP_OP_TEXT) {
-        djp_span_set_string(span, key, (const char *)data, size);
-    } else if (kind >= DJP_OP_TRUE) {
+        djp_span_set_string(span, key, payload.data, payload.size);
+    } else if (kind == DJP_OP_TRUE || kind == DJP_OP_FALSE) {
         djp_span_set_bool(span, key, kind == DJP_OP_TRUE);
-    } else if (size < sizeof real) {
+    } else if (payload.size < sizeof real) {
         return 0;
+    } else if (kind == DJP_OP_SYMBOL) {
+        djp_text text = oplog_replay_text(log, oplog_replay_word(data, 0));
+        djp_span_set_string(span, key, text.data, text.size);
     } else if (kind == DJP_OP_NUMBER) {
         memcpy(&real, data, sizeof real);
         oplog_replay_number(span, key, real);
@@ -320,11 +325,9 @@ djp__oplog_replay_attributes(djp_oplog *log, uint32_t position, uint32_t end)
             break;
         }
         djp_span *span = djp__oplog_span(log, word & 0x7fffu);
-        if (span) {
-            djp_key key = oplog_replay_key(log, word >> 16);
-            if (!oplog_replay_plain(span, key, kind, (const unsigned char *)&ring[place + 1], size)) {
-                log->damaged++;
-            }
+        djp_text payload = {(const char *)&ring[place + 1], size};
+        if (span && !oplog_replay_plain(log, span, word, kind, payload)) {
+            log->damaged++;
         }
         position += units;
     }
@@ -498,8 +501,8 @@ oplog_replay_span(djp_oplog *log, djp_span *span, const djp_oplog_operation *ope
     case DJP_OP_INTEGER:
     case DJP_OP_TRUE:
     case DJP_OP_FALSE:
-        return oplog_replay_plain(span, oplog_replay_key(log, operation->word >> 16), operation->kind, operation->data,
-                                  operation->size);
+    case DJP_OP_SYMBOL:
+        return oplog_replay_plain(log, span, operation->word, operation->kind, (djp_text){text, operation->size});
     default:
         return 0;
     }
