@@ -46,6 +46,8 @@
 #include "trace/sampler_write.c"
 #include "trace/reason.c"
 #include "trace/keep_table.c"
+#include "trace/rate_limit.c"
+#include "trace/local_limit.c"
 #include "trace/keep.c"
 #include "trace/policy.c"
 #include "trace/policy_tree.c"

@@ -106,30 +106,36 @@ test_texts(void **state)
     static const struct {
         const char *text;
         int good, enabled;
-        double ratio;
+        double ratio, canary;
     } cases[] = {
-        {"", 1, -1, DJP_RATIO_UNSAID},
-        {"\n\n# nothing\n", 1, -1, DJP_RATIO_UNSAID},
-        {"on", 1, 1, DJP_RATIO_UNSAID},
-        {" OFF \r\n", 1, 0, DJP_RATIO_UNSAID},
-        {"off # while the collector moves\nratio=0.25", 1, 0, 0.25},
-        {"ratio = 0\n", 1, -1, 0},
-        {"off\non\nratio=0.1\nRatio=1", 1, 1, 1},
-        {"of", 0, 0, 0},
-        {"on\nratio=", 0, 0, 0},
-        {"ratio=1.5", 0, 0, 0},
-        {"ratio=-0.1", 0, 0, 0},
-        {"ratio=nan", 0, 0, 0},
-        {"ratio=0.1x", 0, 0, 0},
-        {"ratio", 0, 0, 0},
-        {"=0.1", 0, 0, 0},
-        {"on off", 0, 0, 0},
+        {"canary=0.5", 1, -1, DJP_RATIO_UNSAID, 0.5},
+        {" Canary = 0 #\nratio=1", 1, -1, 1, 0},
+        {"canary=1.5", 0, 0, 0, 0},
+        {"canary", 0, 0, 0, 0},
+        {"canary=", 0, 0, 0, 0},
+        {"", 1, -1, DJP_RATIO_UNSAID, DJP_RATIO_UNSAID},
+        {"\n\n# nothing\n", 1, -1, DJP_RATIO_UNSAID, DJP_RATIO_UNSAID},
+        {"on", 1, 1, DJP_RATIO_UNSAID, DJP_RATIO_UNSAID},
+        {" OFF \r\n", 1, 0, DJP_RATIO_UNSAID, DJP_RATIO_UNSAID},
+        {"off # while the collector moves\nratio=0.25", 1, 0, 0.25, DJP_RATIO_UNSAID},
+        {"ratio = 0\n", 1, -1, 0, DJP_RATIO_UNSAID},
+        {"off\non\nratio=0.1\nRatio=1", 1, 1, 1, DJP_RATIO_UNSAID},
+        {"of", 0, 0, 0, DJP_RATIO_UNSAID},
+        {"on\nratio=", 0, 0, 0, DJP_RATIO_UNSAID},
+        {"ratio=1.5", 0, 0, 0, DJP_RATIO_UNSAID},
+        {"ratio=-0.1", 0, 0, 0, DJP_RATIO_UNSAID},
+        {"ratio=nan", 0, 0, 0, DJP_RATIO_UNSAID},
+        {"ratio=0.1x", 0, 0, 0, DJP_RATIO_UNSAID},
+        {"ratio", 0, 0, 0, DJP_RATIO_UNSAID},
+        {"=0.1", 0, 0, 0, DJP_RATIO_UNSAID},
+        {"on off", 0, 0, 0, DJP_RATIO_UNSAID},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         djp_switch_said out;
         int line;
         int good = djp__switch_parse(&out, &line, cases[i].text, strlen(cases[i].text));
-        if (good != cases[i].good || (good && (out.enabled != cases[i].enabled || out.ratio != cases[i].ratio))) {
+        if (good != cases[i].good || (good && (out.enabled != cases[i].enabled || out.ratio != cases[i].ratio ||
+                                               out.canary != cases[i].canary))) {
             fail_msg("case %zu: %s", i, cases[i].text);
         }
     }

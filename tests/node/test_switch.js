@@ -76,6 +76,78 @@ test('so they do below remote parents', async () => {
   });
 });
 
+/** Failing traces below remote parents of the lowest and the highest randomness: what goes downstream, and what leaves. */
+async function outsideAndInside(flags) {
+  const told = [];
+  for (const digit of ['0', 'f']) {
+    const parent = telemetry.extract({
+      traceparent: `00-${'1'.repeat(18)}${digit.repeat(14)}-${'2'.repeat(16)}-${flags}`,
+    });
+    const root = telemetry.startSpan(digit, null, { parent });
+    const child = telemetry.startSpan(digit, null, { parent: root });
+    assert.deepStrictEqual([root.isRecording(), child.isRecording()], [digit === 'f', digit === 'f']);
+    child.setStatus('error').end();
+    told.push(root.traceFlags & SAMPLED, child.traceFlags & SAMPLED);
+    root.end();
+  }
+  return [told, (await take()).map((span) => span.name)];
+}
+
+test('a canary leaves the others alone', async () => {
+  await restart({ canaryRatio: 0.5, sampleRatio: 0.001 });
+  assert.deepStrictEqual(await outsideAndInside('01'), [
+    [1, 1, 1, 1],
+    ['f', 'f'],
+  ]);
+  assert.deepStrictEqual(await outsideAndInside('00'), [
+    [0, 0, 0, 0],
+    ['f', 'f'],
+  ]);
+  assert.deepStrictEqual([sampling().canary, sampling().canary_set_by], [0.5, 'configuration']);
+  const { started } = telemetry.telemetryStatus().spans;
+  assert.strictEqual(telemetry.setCanaryRatio(0), true);
+  assert.deepStrictEqual([sampling().canary, sampling().canary_set_by], [0, 'program']);
+  for (let i = 0; i < 100; i++) {
+    const span = telemetry.startSpan('outside');
+    assert.ok(!span.isRecording() && /[1-9a-f]/.test(span.traceId) && !(span.traceFlags & SAMPLED));
+    telemetry.startSpan('below', null, { parent: span }).end();
+    span.end();
+  }
+  assert.strictEqual((await take()).length, 0);
+  assert.strictEqual(telemetry.telemetryStatus().spans.started, started); // not even written
+  assert.strictEqual(telemetry.setCanaryRatio(2), false);
+  assert.strictEqual(telemetry.setCanaryRatio(null), true);
+  assert.strictEqual(sampling().canary, 0.5);
+});
+
+test('decisions here and in the core agree on who is in the canary', async () => {
+  await restart({ canaryRatio: 0.25, sampleRatio: 1 });
+  let recorded = 0;
+  for (let i = 0; i < 2000; i++) {
+    const span = telemetry.startSpan('root');
+    recorded += span.isRecording() ? 1 : 0;
+    assert.strictEqual(span.isRecording(), (span.traceFlags & SAMPLED) === SAMPLED);
+    span.end();
+  }
+  const spans = await take();
+  assert.ok(recorded > 350 && recorded < 650, `${recorded} recorded`);
+  assert.strictEqual(spans.length, recorded);
+  assert.deepStrictEqual([...new Set(spans.map((span) => span.traceState))], ['ot=th:c']);
+});
+
+test('a request outside of the canary is counted and not recorded', async () => {
+  await restart({ backend: 'hybrid', canaryRatio: 0 });
+  const { endRequest, startRequest } = require('../../bindings/node/lib/http_server.js');
+  const parent = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`;
+  for (const traceparent of [undefined, parent]) {
+    const span = startRequest(traceparent);
+    assert.strictEqual(span.traceFlags & SAMPLED, traceparent === undefined ? 0 : 1);
+    endRequest(span, 'GET', '/canary', 'http', '1.1', 500, 0, 'Error', -1);
+  }
+  assert.match(String(telemetry.metricsText()), /http_requests_total\{[^}]*\/canary[^}]*\} 2/);
+  assert.strictEqual((await take()).length, 0);
+});
+
 test('a ratio of 0 lets nothing out, errors neither; null is the configured one', async () => {
   await restart();
   const before = telemetry.startSpan('before');

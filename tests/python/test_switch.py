@@ -32,6 +32,9 @@ def test_off_and_on_again():
             "recording_set_by": "program",
             "ratio": 1,
             "ratio_set_by": "configuration",
+            "canary": 1,
+            "canary_set_by": "configuration",
+            "sampler": None,
         }
         assert d.set_enabled(True)
         with d.start_span("seen"):
@@ -56,6 +59,45 @@ def test_ratio():
         assert d.set_sample_ratio(None)
         assert (sampling()["ratio"], sampling()["ratio_set_by"]) == (0.5, "configuration")
         assert [span.name for span in take()] == ["seen"]
+
+
+def outside_and_inside(parent_flags):
+    """Failing traces below remote parents of the lowest and the highest randomness: what goes downstream, and what leaves."""
+    flags = []
+    for digit in "0f":
+        parent = d.extract({"traceparent": f"00-{'1' * 18}{digit * 14}-{'2' * 16}-{parent_flags}"})
+        with d.start_span(digit, parent=parent) as span:
+            with d.start_span(digit) as child:
+                assert child.is_recording() == span.is_recording() == (digit == "f")
+                child.set_status("error")
+            flags.append(span.context.trace_flags.sampled)
+    return flags, [span.name for span in take()]
+
+
+def test_a_canary_leaves_the_others_alone():
+    with telemetry(canary_ratio=0.5, sample_ratio=0.001):
+        assert outside_and_inside("01") == ([True, True], ["f", "f"])
+        assert outside_and_inside("00") == ([False, False], ["f", "f"])
+        assert (sampling()["canary"], sampling()["canary_set_by"]) == (0.5, "configuration")
+        assert d.set_canary_ratio(0)
+        assert (sampling()["canary"], sampling()["canary_set_by"]) == (0, "program")
+        for _ in range(100):
+            with d.start_span("outside") as span:
+                assert span.context.is_valid and not span.is_recording()
+        assert take() == []
+        assert not d.set_canary_ratio(1.5)
+        assert d.set_canary_ratio(None)
+        assert sampling()["canary"] == 0.5
+
+
+def test_a_canary_counts_for_the_others():
+    with telemetry(canary_ratio=0.25, sample_ratio=1):
+        for _ in range(2000):
+            with d.start_span("root"):
+                pass
+        spans = take()
+        assert 350 < len(spans) < 650
+        assert {span.trace_state for span in spans} == {"ot=th:c"}
 
 
 @pytest.mark.parametrize("ratio", [1.1, -0.1, math.nan, math.inf, "half", object(), 10**400, [], b""])

@@ -14,6 +14,7 @@ const {
   TRACES,
   adoptPolicy,
   found,
+  generationOf,
   isIdle,
   newRoot,
   nextLocal,
@@ -59,7 +60,8 @@ function startBelow(active, states, header, baggage) {
     state,
     baggage,
   );
-  if (isIdle(active, flags)) return span;
+  span.generation = generationOf(found[7]);
+  if (isIdle(active, span)) return span;
   caller.s0 = found[4];
   caller.s1 = found[5];
   caller.flags = found[6];
@@ -72,7 +74,7 @@ function startTraced(active, traceparent, tracestate, baggage, header) {
   const states = traceparent === undefined ? null : native.logContext(traceparent, tracestate, found);
   if (states !== null) return startBelow(active, states, header, baggage);
   const span = newRoot(baggage);
-  if (!isIdle(active, span.flags)) log.start(span, 'http.server', header, null, 0);
+  if (!isIdle(active, span)) log.start(span, 'http.server', header, null, 0);
   return span;
 }
 
@@ -94,7 +96,7 @@ function startRequest(traceparent, tracestate, baggage, websocket) {
   } catch {
     return null; // a header that is no text, or a call stack that is used up
   }
-  if (request.generation === -1) log.stamp(request);
+  if (request.generation < 0) log.stamp(request);
   return request;
 }
 

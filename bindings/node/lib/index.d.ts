@@ -37,8 +37,12 @@ interface CamelCaseOptions {
   keepRules?: string;
   /** Seconds after which a local trace is decided although its root is still open; 60. */
   pendingAge?: number | string;
+  /** Part of the traces that is recorded at all, 0 to 1; 1. Nothing is kept of the others, errors neither. */
+  canaryRatio?: number | string;
   /** A file that switches recording and the ratio while the process runs; docs/rate-and-budget.md. */
   switchFile?: string;
+  /** Most spans a second that the process exports, in fair shares of the routes; 0: no limit. */
+  spanRateLimit?: number | string;
   /** Exported spans a second that the ratio is steered to; 0: the ratio stays. */
   targetSpansPerSecond?: number | string;
   /** The same for bytes a second, before compression. */
@@ -129,6 +133,11 @@ export function setEnabled(enabled: boolean): boolean;
  * process, errors neither. Returns whether it holds now.
  */
 export function setSampleRatio(ratio: number | null): boolean;
+/**
+ * Changes the part of the traces that is recorded at all, 0 to 1; null is the configured one again. Nothing is kept of the others,
+ * errors neither. Returns whether it holds now.
+ */
+export function setCanaryRatio(ratio: number | null): boolean;
 
 export interface TelemetryStatus {
   enabled: boolean;

@@ -2,7 +2,16 @@
 // The package's surface.
 
 const loader = require('./loader.js');
-const { flush, init, setEnabled, setSampleRatio, shutdown, telemetryStatus, beforeFlush } = require('./runtime.js');
+const {
+  flush,
+  init,
+  setCanaryRatio,
+  setEnabled,
+  setSampleRatio,
+  shutdown,
+  telemetryStatus,
+  beforeFlush,
+} = require('./runtime.js');
 const { publish } = require('./oplog.js');
 const { startSpan } = require('./start.js');
 const { Tracer, getCurrentSpan, getTracer, traced, withSpan } = require('./tracer.js');
@@ -33,6 +42,7 @@ module.exports = {
   shutdown,
   flush,
   setEnabled,
+  setCanaryRatio,
   setSampleRatio,
   telemetryStatus,
   startSpan,

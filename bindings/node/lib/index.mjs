@@ -8,6 +8,7 @@ export const {
   flush,
   setEnabled,
   setSampleRatio,
+  setCanaryRatio,
   telemetryStatus,
   startSpan,
   withSpan,

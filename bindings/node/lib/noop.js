@@ -28,6 +28,7 @@ module.exports = {
   sdkTakeExported: none,
   sdkSetEnabled: no,
   sdkSetSampleRatio: no,
+  sdkSetCanaryRatio: no,
   sdkFlush: () => Promise.resolve(true),
   sdkFlushSync: () => true,
   sdkStop: () => Promise.resolve(null),

@@ -112,6 +112,7 @@ module.exports = {
   flush: () => Promise.resolve(true),
   setEnabled: () => false,
   setSampleRatio: () => false,
+  setCanaryRatio: () => false,
   telemetryStatus: () => ({ enabled: false, backend: 'noop', impl: 'noop', impl_reason: REASON }),
   startSpan: () => INVALID,
   withSpan,

@@ -229,15 +229,29 @@ function setEnabled(enabled) {
  * @returns {boolean} whether it holds now, as for setEnabled()
  */
 function setSampleRatio(ratio) {
+  return changeRatio('ratio', ratio, impl.sdkSetSampleRatio);
+}
+
+/**
+ * Changes the part of the traces that is recorded at all; null is the configured one again. Nothing is kept of the others, errors
+ * neither.
+ * @param {number|null} ratio 0 to 1
+ * @returns {boolean} whether it holds now, as for setEnabled()
+ */
+function setCanaryRatio(ratio) {
+  return changeRatio('canary ratio', ratio, impl.sdkSetCanaryRatio);
+}
+
+function changeRatio(name, ratio, set) {
   try {
     if (ratio !== null && !(typeof ratio === 'number' && ratio >= 0 && ratio <= 1)) {
-      warnOnce('The ratio was not changed: it must be a number from 0 to 1, or null for the configured one');
+      warnOnce(`The ${name} was not changed: it must be a number from 0 to 1, or null for the configured one`);
       return false;
     }
     callAll(state.before);
-    return impl.sdkSetSampleRatio(ratio === null ? -1 : ratio);
+    return set(ratio === null ? -1 : ratio);
   } catch (error) {
-    complain('The ratio could not be changed', error);
+    complain(`The ${name} could not be changed`, error);
     return false;
   }
 }
@@ -292,6 +306,7 @@ module.exports = {
   init,
   onChange,
   setEnabled,
+  setCanaryRatio,
   setSampleRatio,
   settings,
   shutdown,

@@ -26,10 +26,12 @@ const KIND_WORDS = new Map([
   ['consumer', 5],
 ]);
 const RECENT = 1 << 30;
+const OUTSIDE = -2; // generation of a span outside of the canary: it and what is below it are never written
+const OUTSIDE_BIT = 0x100; // of what logContext() says about a local root
 
 let epoch = -1;
 let head = -1; // the changes of the head decision that are known
-const roots = new Int32Array(3); // how roots are decided: policy, threshold high and low
+const roots = new Int32Array(5); // how roots are decided: policy, threshold and canary, high and low
 let rootState = ''; // tracestate of sampled roots
 let lastLocal = 0; // number of the latest local trace
 let oldestLocal = 1; // those before it are unknown to the core
@@ -74,9 +76,19 @@ function headSamples(t2, t3) {
   return high > roots[1] || (high === roots[1] && t3 >>> 0 >= roots[2] >>> 0);
 }
 
+/** Whether a trace that begins here is outside of the canary, by which nothing of it is recorded. */
+function isOutside(t2, t3) {
+  const high = t2 & 0xffffff;
+  return high < roots[3] || (high === roots[3] && t3 >>> 0 < roots[4] >>> 0);
+}
+
 /** Whether a span leaves nothing behind, so that its writing can be spared. */
-function isIdle(active, flags) {
-  return (active & DROP_ALL) !== 0 || ((active & HEAD_ONLY) !== 0 && (flags & SAMPLED) === 0);
+function isIdle(active, span) {
+  return (
+    (active & DROP_ALL) !== 0 ||
+    span.generation === OUTSIDE ||
+    ((active & HEAD_ONLY) !== 0 && (span.flags & SAMPLED) === 0)
+  );
 }
 
 /** A new trace. header: kind << 16 | flags << 24. */
@@ -87,7 +99,7 @@ function newRoot(baggage) {
   const t3 = random[r + 3];
   const sampled = headSamples(t2, t3);
   const state = sampled ? rootState : '';
-  return new Span(
+  const span = new Span(
     random[r],
     random[r + 1],
     t2,
@@ -99,18 +111,20 @@ function newRoot(baggage) {
     state,
     baggage,
   );
+  if (!sampled && isOutside(t2, t3)) span.generation = OUTSIDE;
+  return span;
 }
 
 function startRoot(active, name, header, scope, baggage) {
   const span = newRoot(baggage);
-  if (!isIdle(active, span.flags)) log.start(span, name, header | IS_ROOT, null, scope);
+  if (!isIdle(active, span)) log.start(span, name, header | IS_ROOT, null, scope);
   return span;
 }
 
 /** A child of this process: it belongs to its parent's local trace, also when the parent has ended. */
 function newChild(parent, baggage) {
   const r = log.randomWords(2);
-  return new Span(
+  const span = new Span(
     parent.t0,
     parent.t1,
     parent.t2,
@@ -122,6 +136,8 @@ function newChild(parent, baggage) {
     parent.state,
     baggage,
   );
+  if (parent.generation === OUTSIDE) span.generation = OUTSIDE;
+  return span;
 }
 
 function startChild(active, name, header, scope, parent, baggage) {
@@ -130,13 +146,18 @@ function startChild(active, name, header, scope, parent, baggage) {
     return startStranger(active, name, header, scope, parent, baggage, 0n, 0n);
   }
   const span = newChild(parent, baggage);
-  if (!isIdle(active, span.flags)) log.start(span, name, header, parent, scope);
+  if (!isIdle(active, span)) log.start(span, name, header, parent, scope);
   return span;
 }
 
 const found = new Int32Array(9);
 
-/** The core's decision for a local root below `parent`: [flags, tracestate]. */
+/** What the core decided, as the generation of a span that is not recorded yet. */
+function generationOf(decision) {
+  return (decision & OUTSIDE_BIT) !== 0 ? OUTSIDE : -1;
+}
+
+/** The core's decision for a local root below `parent`: [flags, tracestate, generation]. */
 function decideBelow(parent) {
   const flags = (parent.flags & 0xff).toString(16).padStart(2, '0');
   try {
@@ -147,18 +168,19 @@ function decideBelow(parent) {
     );
     if (states !== null) {
       adoptPolicy(found[8]);
-      return [(parent.flags & RANDOM) | (found[7] & SAMPLED), states === '' ? '' : states[1]];
+      const flags = (parent.flags & RANDOM) | (found[7] & SAMPLED);
+      return [flags, states === '' ? '' : states[1], generationOf(found[7])];
     }
   } catch {
     // Below: the flags as they came.
   }
-  return [parent.flags & (RANDOM | SAMPLED), parent.state];
+  return [parent.flags & (RANDOM | SAMPLED), parent.state, -1];
 }
 
 /** A local root below a span that is not known here: of another process, or of telemetry that was shut down. */
 function startStranger(active, name, header, scope, parent, baggage, unix, before) {
   if (control[HEAD] !== head) renewHead();
-  const [flags, state] = decideBelow(parent);
+  const [flags, state, generation] = decideBelow(parent);
   const r = log.randomWords(2);
   const span = new Span(
     parent.t0,
@@ -172,7 +194,8 @@ function startStranger(active, name, header, scope, parent, baggage, unix, befor
     state,
     baggage,
   );
-  if (isIdle(active, flags)) return span;
+  span.generation = generation;
+  if (isIdle(active, span)) return span;
   const full = header | IS_ROOT | (parent.local === 0 ? REMOTE : 0);
   if (parent.state === '' && unix === 0n && before === 0n) log.start(span, name, full, parent, scope);
   else log.startFull(span, name, full, parent, scope, parent.state, unix, before);
@@ -187,7 +210,7 @@ function startTimed(active, name, header, scope, parent, baggage, unix, before) 
   }
   const span = parent === null ? newRoot(baggage) : newChild(parent, baggage);
   const full = parent === null ? header | IS_ROOT : header;
-  if (!isIdle(active, span.flags)) log.startFull(span, name, full, parent, scope, '', unix, before);
+  if (!isIdle(active, span)) log.startFull(span, name, full, parent, scope, '', unix, before);
   return span;
 }
 
@@ -309,6 +332,7 @@ module.exports = {
   IS_ROOT,
   adoptPolicy,
   found,
+  generationOf,
   isIdle,
   nextLocal,
   newRoot,

@@ -159,8 +159,8 @@ log_random(napi_env env, napi_callback_info info)
     return NULL;
 }
 
-/* logHead(words): how roots are decided: words get the policy's number and the threshold's upper 25 and lower 32 bits; returns the
- * tracestate of sampled roots, '' for none. */
+/* logHead(words): how roots are decided: words get the policy's number, the threshold's upper 25 and lower 32 bits and the canary's;
+ * returns the tracestate of sampled roots, '' for none. */
 static napi_value
 log_head(napi_env env, napi_callback_info info)
 {
@@ -169,13 +169,15 @@ log_head(napi_env env, napi_callback_info info)
     djp_oplog *log = log_of(env);
     if (log == NULL || !djp_node_arguments(env, info, given, 1))
         return djp_node_null(env);
-    int32_t *words = djp_node_words(env, given[0], 3);
+    int32_t *words = djp_node_words(env, given[0], 5);
     if (words == NULL)
         return djp_node_null(env);
     djp_oplog_head(&roots, log);
     words[0] = (int32_t)roots.policy;
     words[1] = (int32_t)(roots.threshold >> 32);
     words[2] = (int32_t)(uint32_t)roots.threshold;
+    words[3] = (int32_t)(roots.canary >> 32);
+    words[4] = (int32_t)(uint32_t)roots.canary;
     napi_value result = djp_node_string(env, djp_tracestate_text(roots.state));
     djp_tracestate_unref(roots.state);
     return result;
@@ -197,7 +199,8 @@ log_states(napi_env env, djp_text incoming, djp_text outgoing)
 }
 
 /* logContext(traceparent, tracestate, words): null without a remote context; else '' or [state that came, state to propagate], and
- * words hold trace id (4), span id (2), the parent's flags, 1 when the local root is sampled, and the policy's number. */
+ * words hold trace id (4), span id (2), the parent's flags, what the local root is (1: sampled, 0x100: not recorded), and the
+ * policy's number. */
 static napi_value
 log_context(napi_env env, napi_callback_info info)
 {
@@ -216,7 +219,7 @@ log_context(napi_env env, napi_callback_info info)
     djp_oplog_root root = {.parent = &context};
     djp_oplog_decision decision;
     djp_oplog_decide(&decision, log, &root);
-    words[7] = decision.sampled;
+    words[7] = (decision.sampled != 0) | (decision.drop ? 0x100 : 0);
     words[8] = (int32_t)decision.policy;
     napi_value result = log_states(env, djp_tracestate_text(context.state), djp_tracestate_text(decision.state));
     djp_tracestate_unref(decision.state);

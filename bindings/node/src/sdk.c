@@ -303,6 +303,20 @@ sdk_set_sample_ratio(napi_env env, napi_callback_info info)
     return djp_node_boolean(env, holds);
 }
 
+/* sdkSetCanaryRatio(ratio): the same for the canary. */
+static napi_value
+sdk_set_canary_ratio(napi_env env, napi_callback_info info)
+{
+    napi_value given[1];
+    if (!djp_node_arguments(env, info, given, 1))
+        return NULL;
+    djp_node_sdk *active = djp_node_sdk_acquire();
+    double ratio = djp_node_number(env, given[0], 2);
+    int holds = active != NULL && djp_sdk_set_canary_ratio(active->sdk, ratio) == 0;
+    djp_node_sdk_release(active);
+    return djp_node_boolean(env, holds);
+}
+
 void
 djp_node_sdk_exports(napi_env env, napi_value exports)
 {
@@ -315,6 +329,7 @@ djp_node_sdk_exports(napi_env env, napi_value exports)
         {"sdkTakeExported", sdk_take_exported},
         {"sdkSetEnabled", sdk_set_enabled},
         {"sdkSetSampleRatio", sdk_set_sample_ratio},
+        {"sdkSetCanaryRatio", sdk_set_canary_ratio},
     };
     DJP_NODE_FUNCTIONS(env, exports, functions);
 }

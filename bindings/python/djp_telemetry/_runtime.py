@@ -279,6 +279,16 @@ def set_sample_ratio(ratio: Optional[float]) -> bool:
         return False
 
 
+def set_canary_ratio(ratio: Optional[float]) -> bool:
+    """Changes the part of the traces that is recorded at all, 0 to 1; None is the configured one again. Nothing is kept
+    of the others, errors neither. True when that holds now, as for set_enabled()."""
+    try:
+        return bool(impl.sdk_set_canary_ratio(ratio))
+    except Exception as error:
+        warn_once(f"The canary ratio could not be changed: {type(error).__name__}: {error}")
+        return False
+
+
 def telemetry_status() -> dict[str, Any]:
     """The honest state: what is on, each effective setting and where it came from, what was exported and what was
     lost and why."""

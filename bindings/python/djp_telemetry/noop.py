@@ -359,6 +359,10 @@ def sdk_set_sample_ratio(ratio: Optional[float], /) -> bool:
     return False
 
 
+def sdk_set_canary_ratio(ratio: Optional[float], /) -> bool:
+    return False
+
+
 def sdk_take_exported() -> None:
     return None
 

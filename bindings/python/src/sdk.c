@@ -291,9 +291,9 @@ sdk_set_enabled(PyObject *module, PyObject *enabled)
     return PyBool_FromLong(error == 0);
 }
 
-/* sdk_set_sample_ratio(ratio): None for the configured one; whether it holds now. */
+/* Hands a ratio, or None for the configured one, to a setter of the core; whether it holds now. */
 static PyObject *
-sdk_set_sample_ratio(PyObject *module, PyObject *ratio)
+sdk_set_ratio(PyObject *module, PyObject *ratio, int (*set)(djp_sdk *sdk, double ratio))
 {
     djp_py_sdk *self = djp_py_state_of(module)->sdk;
     double wanted = ratio == Py_None ? -1.0 : PyFloat_AsDouble(ratio);
@@ -307,9 +307,21 @@ sdk_set_sample_ratio(PyObject *module, PyObject *ratio)
         Py_RETURN_FALSE;
     int error;
     Py_INCREF(self);
-    Py_BEGIN_ALLOW_THREADS error = djp_sdk_set_sample_ratio(self->sdk, wanted);
+    Py_BEGIN_ALLOW_THREADS error = set(self->sdk, wanted);
     Py_END_ALLOW_THREADS Py_DECREF(self);
     return PyBool_FromLong(error == 0);
+}
+
+static PyObject *
+sdk_set_sample_ratio(PyObject *module, PyObject *ratio)
+{
+    return sdk_set_ratio(module, ratio, djp_sdk_set_sample_ratio);
+}
+
+static PyObject *
+sdk_set_canary_ratio(PyObject *module, PyObject *ratio)
+{
+    return sdk_set_ratio(module, ratio, djp_sdk_set_canary_ratio);
 }
 
 static PyMethodDef sdk_functions[] = {
@@ -323,6 +335,8 @@ static PyMethodDef sdk_functions[] = {
      "sdk_set_enabled($module, enabled, /)\n--\n\nSwitches the recording of spans."},
     {"sdk_set_sample_ratio", sdk_set_sample_ratio, METH_O,
      "sdk_set_sample_ratio($module, ratio, /)\n--\n\nChanges the ratio; None: as configured."},
+    {"sdk_set_canary_ratio", sdk_set_canary_ratio, METH_O,
+     "sdk_set_canary_ratio($module, ratio, /)\n--\n\nChanges the canary ratio; None: as configured."},
     {"sdk_take_exported", sdk_take_exported, METH_NOARGS,
      "sdk_take_exported($module, /)\n--\n\nWhat the memory exporter holds."},
     {"sdk_guard_sigterm", sdk_guard_sigterm, METH_O,

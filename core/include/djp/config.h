@@ -58,9 +58,11 @@ typedef struct djp_options {
     int parent_based;
     double sample_ratio; /* 0..1; explicit 0 means that nothing leaves the process */
     int sample_ratio_explicit; /* 1 with a ratio of 0: nothing leaves the process */
+    double canary_ratio; /* part of the local traces that is recorded at all */
     char *switch_file; /* "": none is watched */
     uint64_t target_spans_per_second; /* the ratio is steered towards these; 0: no such target */
     uint64_t target_bytes_per_second;
+    uint64_t span_rate_limit; /* most spans a second that the process keeps; 0: no limit */
     uint64_t slow_threshold_ns; /* 0: the slow rule is off */
     int keep_errors;
     char *keep_rules; /* "" when none; as djp_keep_rules_parse reads it */

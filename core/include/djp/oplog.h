@@ -134,9 +134,10 @@ void djp_oplog_wake(djp_oplog *log);
 /* Replays at most `units` here and now (0: all that is published), unless another thread does so. Returns 1 when units were freed.
  * For a writer that finds no room. Any thread. */
 int djp_oplog_drain(djp_oplog *log, size_t units);
-/* How roots without a parent are decided now: sampled iff the last 56 bits of the trace id >= threshold (2^56: never). */
+/* How roots without a parent are decided now: sampled iff the last 56 bits of the trace id >= threshold (2^56: never), and outside of
+ * the canary, so that nothing need be written, iff they are < canary. */
 typedef struct djp_oplog_roots {
-    uint64_t threshold;
+    uint64_t threshold, canary;
     uint32_t policy; /* its number, for START */
     djp_tracestate *state; /* that sampled roots propagate: a counted reference that the caller owns, or NULL */
 } djp_oplog_roots;
@@ -157,7 +158,7 @@ typedef struct djp_oplog_root {
 
 typedef struct djp_oplog_decision {
     int sampled;
-    int drop; /* 1: nothing of the local trace is recorded */
+    int drop; /* 1: nothing of the local trace is recorded, so that nothing need be written */
     uint32_t policy; /* for START; 0 where a tree decided */
     uint64_t decision; /* for START with START_DECIDED; 0 where no tree decided */
     djp_tracestate *state; /* to propagate: a counted reference that the caller owns, or NULL */

@@ -53,6 +53,10 @@ int djp_sdk_set_enabled(djp_sdk *sdk, int enabled);
  * Returns as above, DJP_EINVAL for NaN and above 1. An SDK that was configured to let nothing out stays so. Any thread. */
 int djp_sdk_set_sample_ratio(djp_sdk *sdk, double ratio);
 
+/* The part of all local traces, those below remote parents included, that is recorded at all, 0 .. 1; below 0: as configured. The same
+ * trace is inside or outside in every process with that ratio. Returns as above. Any thread. */
+int djp_sdk_set_canary_ratio(djp_sdk *sdk, double ratio);
+
 /* The honest state as JSON text (keys in docs/threads-and-fork.md): enabled, backend, effective settings with their sources, worker,
  * spans started/ended/kept/exported/dropped by reason, ring fill, export attempts/failures/latency, last error. The caller frees
  * with djp_text_free. Any thread. */

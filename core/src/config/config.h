@@ -20,9 +20,11 @@
     X(SAMPLER, "sampler")                                           \
     X(PARENT_BASED, "parent_based")                                 \
     X(SAMPLE_RATIO, "sample_ratio")                                 \
+    X(CANARY_RATIO, "canary_ratio")                                 \
     X(SWITCH_FILE, "switch_file")                                   \
     X(TARGET_SPANS, "target_spans_per_second")                      \
     X(TARGET_BYTES, "target_bytes_per_second")                      \
+    X(SPAN_RATE_LIMIT, "span_rate_limit")                           \
     X(SLOW_THRESHOLD, "slow_threshold")                             \
     X(KEEP_ERRORS, "keep_errors")                                   \
     X(KEEP_RULES, "keep_rules")                                     \

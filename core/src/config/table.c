@@ -106,11 +106,17 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
          .sources = {{"OTEL_TRACES_SAMPLER_ARG", DJP_FORM_RATIO},
                      {"OTEL_TRACE_SAMPLE", DJP_FORM_RATIO},
                      {"TRACES_SAMPLE_RATE", DJP_FORM_RATIO}}},
-    [DJP_SETTING_SWITCH_FILE] = {TABLE_TEXT(switch_file), .standard = "",
-                                 .doc =
-                                     "File that switches a running process: lines `on`, `off`, `ratio=0.1`. Looked at "
-                                     "once a second; see docs/rate-and-budget.md.",
-                                 .sources = {{"DJP_TELEMETRY_SWITCH_FILE", DJP_FORM_TEXT}}},
+    [DJP_SETTING_CANARY_RATIO] = {TABLE_FIELD(canary_ratio), .form = DJP_FORM_RATIO, TABLE_RANGE(0, 1), .standard = "1",
+                                  .doc =
+                                      "Part of the traces that is recorded at all, 0 to 1, the same in every service: "
+                                      "nothing is kept of the others, not even errors. See "
+                                      "docs/rate-and-budget.md.",
+                                  .sources = {{"DJP_TELEMETRY_CANARY_RATIO", DJP_FORM_RATIO}}},
+    [DJP_SETTING_SWITCH_FILE] =
+        {TABLE_TEXT(switch_file), .standard = "",
+         .doc = "File that switches a running process: lines `on`, `off`, `ratio=0.1`, `canary=0.5`. Looked at "
+                "once a second; see docs/rate-and-budget.md.",
+         .sources = {{"DJP_TELEMETRY_SWITCH_FILE", DJP_FORM_TEXT}}},
     [DJP_SETTING_TARGET_SPANS] = {TABLE_FIELD(target_spans_per_second), .form = DJP_FORM_SIZE, TABLE_RANGE(0, 1e9),
                                   .standard = "0",
                                   .doc =
@@ -121,6 +127,11 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
                                   .standard = "0",
                                   .doc = "The same in bytes on the wire. With both, the smaller one counts.",
                                   .sources = {{"DJP_TELEMETRY_TARGET_BYTES_PER_SECOND", DJP_FORM_SIZE}}},
+    [DJP_SETTING_SPAN_RATE_LIMIT] = {TABLE_FIELD(span_rate_limit), .form = DJP_FORM_SIZE, TABLE_RANGE(0, 1e9),
+                                     .standard = "0",
+                                     .doc = "Most spans a second that the process exports, errors included, in fair "
+                                            "shares of the routes. 0: no limit. See docs/rate-and-budget.md.",
+                                     .sources = {{"DJP_TELEMETRY_SPAN_RATE_LIMIT", DJP_FORM_SIZE}}},
     [DJP_SETTING_SLOW_THRESHOLD] = {TABLE_FIELD(slow_threshold_ns), .form = DJP_FORM_SECONDS,
                                     TABLE_RANGE(0, TABLE_YEAR), .standard = "2",
                                     .doc =

@@ -514,12 +514,15 @@ djp_oplog_random(uint32_t *words, size_t count)
 void
 djp_oplog_head(djp_oplog_roots *out, djp_oplog *log)
 {
-    *out = (djp_oplog_roots){DJP_THRESHOLD_NEVER, 0, NULL};
+    *out = (djp_oplog_roots){DJP_THRESHOLD_NEVER, 0, 0, NULL};
     djp__mutex_lock(&log->link);
     if (log->sdk && log->sdk->recorder) {
         const djp_policy *policy = djp__recorder_policy(log->sdk->recorder, 0);
         uint64_t threshold = policy->always_on ? 0 : policy->threshold;
         out->threshold = policy->drop_all ? DJP_THRESHOLD_NEVER : threshold;
+        out->canary = policy->drop_all   ? 0
+                      : policy->composed ? djp_load_relaxed(&log->sdk->recorder->canary)
+                                         : policy->canary;
         out->policy = policy->number;
         out->state = policy->root_state ? djp_tracestate_ref(policy->root_state) : NULL;
     }

@@ -69,6 +69,7 @@ sdk_recorder_options(djp_sdk *sdk, int drop_all, djp_keep_rule *rules)
     recorder.drop_all = drop_all;
     recorder.always_on = options->sampler == DJP_SAMPLER_ALWAYS_ON;
     recorder.threshold = djp__sampler_threshold(off ? 0.0 : options->sample_ratio);
+    recorder.canary = djp__sampler_threshold(options->canary_ratio);
     recorder.parent_based = options->parent_based;
     /* "always off" below a parent that says no leaves nothing, errors included. */
     recorder.slow_threshold_ns = off ? 0 : options->slow_threshold_ns;
@@ -76,6 +77,7 @@ sdk_recorder_options(djp_sdk *sdk, int drop_all, djp_keep_rule *rules)
     recorder.keep_rules = rules;
     recorder.keep_rule_count = off ? 0 : djp_keep_rules_parse(rules, djp__text(options->keep_rules), NULL, NULL);
     recorder.pending_age_ns = options->pending_age_ns;
+    recorder.span_rate_limit = options->span_rate_limit;
     recorder.attribute_count_limit = options->attribute_count_limit;
     recorder.attribute_value_length_limit = options->attribute_value_length_limit;
     recorder.event_count_limit = options->event_count_limit;

@@ -53,7 +53,7 @@ typedef struct self_otel_numbers {
     struct {
         const char *error;
         uint64_t spans;
-    } processed[8], exported[4];
+    } processed[9], exported[4];
 } self_otel_numbers;
 
 static uint64_t
@@ -86,6 +86,7 @@ self_otel__read(self_otel_numbers *out, const djp_sdk *sdk, const djp_recorder_c
                       {"already_shutdown", counters->dropped_after_shutdown},
                       {"shutdown", self_otel__lost(sdk, DJP_LOSS_SHUTDOWN)},
                       {"switched_off", counters->dropped_switched_off + off},
+                      {"rate_limited", counters->dropped_rate_limited + counters->dropped_rate_burst},
                       {"too_large", self_otel__lost(sdk, DJP_LOSS_TOO_LARGE)},
                       {"damaged", self_otel__lost(sdk, DJP_LOSS_DAMAGED)},
                       {"memory", self_otel__lost(sdk, DJP_LOSS_MEMORY)}},

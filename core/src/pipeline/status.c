@@ -69,6 +69,8 @@ djp__sdk_drops(const djp_sdk *sdk, const djp_recorder_counters *counters, djp_vi
     visit(user, "log_full", counters->dropped_log_full);
     visit(user, "no_memory", counters->dropped_memory);
     visit(user, "after_shutdown", counters->dropped_after_shutdown);
+    visit(user, "rate_limited", counters->dropped_rate_limited);
+    visit(user, "rate_limited_burst", counters->dropped_rate_burst);
     visit(user, "forked", counters->dropped_forked);
     visit(user, "never_ended", counters->dropped_never_ended);
     for (int i = 0; i < DJP_LOSS_COUNT; i++) {
@@ -140,8 +142,8 @@ status_switch(djp_buf *out, djp_sdk *sdk)
     djp_switch *state = &sdk->toggle;
     djp__mutex_lock(&state->mutex);
     int enabled = state->enabled;
-    double ratio = state->ratio;
-    const char *enabled_by = state->enabled_by, *ratio_by = state->ratio_by;
+    double ratio = state->ratio, canary = state->canary;
+    const char *enabled_by = state->enabled_by, *ratio_by = state->ratio_by, *canary_by = state->canary_by;
     djp__mutex_unlock(&state->mutex);
     status_open(out, "sampling");
     status_bool(out, "recording", sdk->recorder && enabled);
@@ -153,7 +155,28 @@ status_switch(djp_buf *out, djp_sdk *sdk)
         djp__buf_double(out, ratio);
     }
     status_text(out, "ratio_set_by", ratio_by);
+    status_key(out, "canary");
+    djp__buf_double(out, canary);
+    status_text(out, "canary_set_by", canary_by);
     status_sampler(out, sdk, ratio);
+    djp__buf_char(out, '}');
+}
+
+/* level: what a route may have before its share is cut; null while none is. */
+static void
+status_rate_limit(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters)
+{
+    int on = sdk->options.span_rate_limit > 0, cuts = on && counters->rate_level != UINT64_MAX;
+    status_open(out, "rate_limit");
+    status_number(out, "spans_per_second", sdk->options.span_rate_limit);
+    status_number(out, "routes", counters->rate_routes);
+    status_number(out, "routes_shared", counters->rate_shared);
+    status_key(out, "level");
+    if (cuts && sdk->recorder) {
+        djp__buf_u64(out, counters->rate_level);
+    } else {
+        djp__buf_text(out, "null");
+    }
     djp__buf_char(out, '}');
 }
 
@@ -296,6 +319,7 @@ djp_sdk_status_json(char **out, size_t *out_size, djp_sdk *sdk)
     status_head(&text, sdk);
     status_spans(&text, sdk, &counters);
     status_switch(&text, sdk);
+    status_rate_limit(&text, sdk, &counters);
     status_waiting(&text, sdk);
     status_registry(&text, sdk);
     status_export(&text, sdk);

@@ -18,14 +18,15 @@
 
 typedef struct switch_outcome {
     int enabled;
-    double ratio; /* DJP_RATIO_UNSAID: as configured */
-    const char *enabled_by, *ratio_by;
+    double ratio, canary; /* DJP_RATIO_UNSAID: as configured */
+    const char *enabled_by, *ratio_by, *canary_by;
 } switch_outcome;
 
 static switch_outcome
 switch_decide(const djp_switch *state)
 {
-    switch_outcome out = {1, state->aim, "configuration", state->aim < 0 ? "configuration" : "target"};
+    const char *aimed = state->aim < 0 ? "configuration" : "target";
+    switch_outcome out = {1, state->aim, DJP_RATIO_UNSAID, "configuration", aimed, "configuration"};
     const djp_switch_said *said[2] = {&state->program, &state->file};
     const char *const names[2] = {"program", "switch_file"};
     for (int i = 0; i < 2; i++) {
@@ -36,6 +37,10 @@ switch_decide(const djp_switch *state)
         if (said[i]->ratio >= 0) {
             out.ratio = said[i]->ratio;
             out.ratio_by = names[i];
+        }
+        if (said[i]->canary >= 0) {
+            out.canary = said[i]->canary;
+            out.canary_by = names[i];
         }
     }
     return out;
@@ -54,20 +59,24 @@ switch_apply_locked(djp_sdk *sdk)
         out.ratio = DJP_RATIO_UNSAID; /* there is nothing that could take a span out of the process */
         out.ratio_by = "configuration";
     }
-    if (out.ratio < 0) {
-        djp__recorder_reset_ratio(sdk->recorder);
-    } else if (djp__recorder_set_ratio(sdk->recorder, out.ratio) != 0) {
+    djp__recorder_set_canary(sdk->recorder, out.canary);
+    if ((out.ratio < 0 ? djp__recorder_reset_ratio(sdk->recorder)
+                       : djp__recorder_set_ratio(sdk->recorder, out.ratio)) != 0) {
         return 0;
     }
+    double canary = out.canary < 0 ? sdk->options.canary_ratio : out.canary;
     const djp_policy *policy = djp__recorder_policy(sdk->recorder, 0);
     double ratio = policy->composed ? DJP_RATIO_SAMPLER : out.ratio < 0 ? sdk->options.sample_ratio : out.ratio;
     int mute = !out.enabled || policy->drop_all;
     djp__recorder_switch(sdk->recorder, !out.enabled, mute);
-    int changed = out.enabled != state->enabled || ratio != state->ratio || mute != djp_load_relaxed(&state->mute);
+    int changed = out.enabled != state->enabled || ratio != state->ratio || canary != state->canary ||
+                  mute != djp_load_relaxed(&state->mute);
     state->enabled = out.enabled;
     state->ratio = ratio;
+    state->canary = canary;
     state->enabled_by = out.enabled_by;
     state->ratio_by = out.ratio_by;
+    state->canary_by = out.canary_by;
     djp_store_release(&state->mute, mute);
     return changed;
 }
@@ -78,8 +87,8 @@ switch_finish(djp_sdk *sdk, int level)
 {
     djp_switch *state = &sdk->toggle;
     int changed = switch_apply_locked(sdk), enabled = state->enabled;
-    double ratio = state->ratio;
-    const char *by = enabled ? state->ratio_by : state->enabled_by;
+    double ratio = state->ratio, canary = state->canary;
+    const char *by = enabled ? state->ratio_by : state->enabled_by, *canary_by = state->canary_by;
     djp__mutex_unlock(&state->mutex);
     if (!changed) {
         return;
@@ -90,6 +99,9 @@ switch_finish(djp_sdk *sdk, int level)
     }
     if (enabled && ratio < 0) {
         djp__diag(&sdk->diag, level, "Spans are recorded, the sampler decides which traces are kept (%s).", by);
+    } else if (enabled && canary < 1) {
+        djp__diag(&sdk->diag, level, "Spans of %g of the traces are recorded (%s), %g are kept by chance (%s).", canary,
+                  canary_by, ratio < canary ? ratio : canary, by);
     } else if (enabled) {
         djp__diag(&sdk->diag, level, "Spans are recorded, %g of the traces are kept by chance (%s).", ratio, by);
     } else {
@@ -102,7 +114,8 @@ djp__switch_ratio(djp_sdk *sdk)
 {
     djp_switch *state = &sdk->toggle;
     djp__mutex_lock(&state->mutex);
-    double ratio = djp_load_relaxed(&state->mute) ? 0 : state->ratio;
+    double ratio = state->ratio < state->canary ? state->ratio : state->canary;
+    ratio = djp_load_relaxed(&state->mute) ? 0 : ratio;
     djp__mutex_unlock(&state->mutex);
     return ratio;
 }
@@ -168,6 +181,23 @@ djp_sdk_set_sample_ratio(djp_sdk *sdk, double ratio)
     return sdk->recorder && holds ? 0 : DJP_EUNSUPPORTED;
 }
 
+int
+djp_sdk_set_canary_ratio(djp_sdk *sdk, double ratio)
+{
+    if (!sdk || !(ratio <= 1)) {
+        return DJP_EINVAL;
+    }
+    djp_switch *state = &sdk->toggle;
+    djp__mutex_lock(&state->mutex);
+    state->program.canary = ratio >= 0 ? ratio : DJP_RATIO_UNSAID;
+    switch_finish(sdk, DJP_LOG_DEBUG);
+    djp__mutex_lock(&state->mutex);
+    int holds =
+        ratio >= 0 ? state->canary == ratio : state->program.canary < 0 && strcmp(state->canary_by, "switch_file") != 0;
+    djp__mutex_unlock(&state->mutex);
+    return sdk->recorder && holds ? 0 : DJP_EUNSUPPORTED;
+}
+
 /* ---- the file ---- */
 
 /* One line without comment and blanks. */
@@ -179,17 +209,20 @@ switch_parse_line(djp_switch_said *out, djp_text line)
         return 1;
     }
     djp_text key;
-    if (!djp__text_split(&key, &line, '=') || !djp__text_equal_nocase(djp__text_trim(key), "ratio")) {
-        return 0;
+    double *ratio = NULL;
+    if (djp__text_split(&key, &line, '=')) {
+        key = djp__text_trim(key);
+        ratio = djp__text_equal_nocase(key, "ratio") ? &out->ratio : ratio;
+        ratio = djp__text_equal_nocase(key, "canary") ? &out->canary : ratio;
     }
-    return djp__parse_double(djp__text_trim(line), &out->ratio) && out->ratio >= 0 && out->ratio <= 1;
+    return ratio && djp__parse_double(djp__text_trim(line), ratio) && *ratio >= 0 && *ratio <= 1;
 }
 
 int
 djp__switch_parse(djp_switch_said *out, int *line, const char *text, size_t size)
 {
     djp_text rest = {text, size}, part;
-    *out = (djp_switch_said){-1, DJP_RATIO_UNSAID};
+    *out = (djp_switch_said){-1, DJP_RATIO_UNSAID, DJP_RATIO_UNSAID};
     *line = 0;
     while (djp__text_split(&part, &rest, '\n')) {
         ++*line;
@@ -245,7 +278,7 @@ switch_take_file(djp_sdk *sdk)
     } else if (size > DJP_SWITCH_FILE_MAX || !djp__switch_parse(&said, &line, text, (size_t)size)) {
         djp__diag(&sdk->diag, DJP_LOG_WARN,
                   "Line %d of the switch file %s is not understood; what held before still holds. A line is `on`, "
-                  "`off`, `ratio=` with a number from 0 to 1, or a comment after #; 4 KiB at most.",
+                  "`off`, `ratio=` or `canary=` with a number from 0 to 1, or a comment after #; 4 KiB at most.",
                   line, path);
     } else {
         djp__mutex_lock(&state->mutex);
@@ -277,7 +310,7 @@ switch_look_now(djp_sdk *sdk)
     struct stat now;
     if (stat(sdk->options.switch_file, &now) != 0) {
         djp__mutex_lock(&state->mutex);
-        state->file = (djp_switch_said){-1, DJP_RATIO_UNSAID};
+        state->file = (djp_switch_said){-1, DJP_RATIO_UNSAID, DJP_RATIO_UNSAID};
         if (state->looked) {
             switch_finish(sdk, DJP_LOG_INFO);
         } else {
@@ -305,11 +338,12 @@ djp__switch_init(djp_sdk *sdk)
 {
     djp_switch *state = &sdk->toggle;
     const char *path = sdk->options.switch_file;
-    state->program = state->file = (djp_switch_said){-1, DJP_RATIO_UNSAID};
+    state->program = state->file = (djp_switch_said){-1, DJP_RATIO_UNSAID, DJP_RATIO_UNSAID};
     state->aim = DJP_RATIO_UNSAID;
     state->enabled = 1;
     state->ratio = sdk->options.sample_ratio;
-    state->enabled_by = state->ratio_by = "configuration";
+    state->canary = sdk->options.canary_ratio;
+    state->enabled_by = state->ratio_by = state->canary_by = "configuration";
     state->look_next = UINT64_MAX;
     if (sdk->recorder) {
         const djp_policy *policy = djp__recorder_policy(sdk->recorder, 0);

@@ -18,6 +18,7 @@
 typedef struct djp_switch_said {
     int enabled; /* 0, 1, or -1: nothing was said */
     double ratio; /* 0 .. 1, or DJP_RATIO_UNSAID */
+    double canary; /* the same */
 } djp_switch_said;
 
 typedef struct djp_switch {
@@ -26,8 +27,10 @@ typedef struct djp_switch {
     double aim; /* what a target asks for, or DJP_RATIO_UNSAID; gives way to both */
     int enabled; /* what holds */
     double ratio; /* or DJP_RATIO_SAMPLER */
+    double canary;
     const char *enabled_by; /* static: "configuration", "program" or "switch_file" */
     const char *ratio_by; /* the same, or "target" */
+    const char *canary_by; /* as enabled_by */
     DJP_ATOMIC(int) mute; /* 1: nothing may leave. Written under mutex, release; read by anybody */
 
     /* Touched by the worker only, and by djp_sdk_new before there is one. */
@@ -41,7 +44,8 @@ typedef struct djp_switch {
 void djp__switch_init(djp_sdk *sdk); /* reads the file for the first time */
 /* Looks at the file when it is time. By the worker; neither `state` nor `work` is held. */
 void djp__switch_look(djp_sdk *sdk, uint64_t now);
-/* The ratio that holds; 0 while nothing leaves, below 0 where a tree of samplers decides. */
+/* The part of the local traces that the head keeps, by ratio and canary; 0 while nothing leaves, below 0 where a tree of samplers
+ * decides. */
 double djp__switch_ratio(djp_sdk *sdk);
 /* Another sampler in place of the configured one; what the program and the file say still comes first. NULL: the configured one. Takes it.
  * As djp__recorder_set_sampler. Any thread. */

@@ -22,14 +22,15 @@ djp__local_trace_begin(djp_span *span, djp_head *head)
     local->generation = djp__fork_generation();
     local->root = span;
     local->threshold = head->threshold;
+    local->canary = head->canary;
     local->state = head->state;
     local->extras = (uint8_t)head->extras;
     local->head_reason = head->reason;
     uint8_t bank = head->sampled ? DJP_BANK_SAMPLE : recorder->tail_bank;
     local->bank = head->drop_all ? DJP_BANK_DROP : bank;
     /* Nothing to wait for when the trace is kept anyway and every stratum exports the same threshold. */
-    int same_weight = head->threshold == DJP_THRESHOLD_NONE || head->threshold == 0 || !recorder->tail_rules;
-    int decided = djp_local_is_silent(local) || (head->sampled && same_weight);
+    int same_weight = head->threshold == DJP_THRESHOLD_NONE || head->threshold == head->canary || !recorder->tail_rules;
+    int decided = djp_local_is_silent(local) || (head->sampled && same_weight && !recorder->limit);
     djp_store_relaxed(&local->head, decided ? DJP_DECIDED(head->reason) : (uintptr_t)0);
 }
 
@@ -63,6 +64,14 @@ djp__span_drop_hold(djp_span *span)
     }
 }
 
+static inline djp_count
+local__dropped(djp_verdict verdict)
+{
+    uint32_t reason = djp_verdict_reason(verdict);
+    return reason == DJP_REASON_NONE ? DJP_COUNT_UNSAMPLED
+                                     : (djp_count)(DJP_COUNT_RATE_LIMITED + reason - DJP_VERDICT_LIMITED);
+}
+
 /* Copies a kept span into the ring. A verdict of NONE drops it; shown is what the root tells of the trace. Returns what became of it,
  * which the caller counts. */
 static djp_count
@@ -71,14 +80,17 @@ local__publish(djp_span *span, djp_verdict verdict, djp_verdict shown)
     djp_recorder *recorder = span->recorder;
     int gate = djp_load_relaxed(&recorder->gate);
     if (__builtin_expect(gate != 0, 0)) {
-        djp_count fate = verdict == DJP_REASON_NONE ? DJP_COUNT_UNSAMPLED : DJP_COUNT_SWITCHED_OFF;
+        djp_count fate = djp_verdict_drops(verdict) ? local__dropped(verdict) : DJP_COUNT_SWITCHED_OFF;
         return gate & DJP_GATE_CLOSED ? DJP_COUNT_AFTER_SHUTDOWN : fate;
     }
-    if (verdict == DJP_REASON_NONE) {
-        return DJP_COUNT_UNSAMPLED;
+    if (djp_verdict_drops(verdict)) {
+        return local__dropped(verdict);
     }
     djp_span_record *record = span->record;
-    record->threshold = djp_stands_for_itself(verdict) ? 0 : span->local->threshold;
+    record->threshold = djp_stands_for_itself(verdict) ? span->local->canary : span->local->threshold;
+    if (__builtin_expect(djp_verdict_threshold(verdict) != 0, 0)) {
+        record->threshold = djp_verdict_threshold(verdict);
+    }
     uint8_t reason = djp_verdict_reason(shown);
     if (span->is_root) {
         record->reason = reason;
@@ -158,27 +170,43 @@ local__tail(const djp_local_trace *local, djp_verdict own)
     return own != DJP_REASON_NONE ? own : local->head_reason;
 }
 
+/* What a limit makes of it, if there is one: a question that is asked once for each tail. */
+static inline djp_verdict
+local__limit(const djp_local_trace *local, djp_verdict tail, uintptr_t early, uint64_t end_unix_ns)
+{
+    if (__builtin_expect(local->root->recorder->limit == NULL, 1) || tail == DJP_REASON_NONE) {
+        return tail;
+    }
+    uint32_t waiting = djp_load_relaxed(&local->pending_spans);
+    djp_limit_question question = {waiting + (early ? 0u : 1u), end_unix_ns, early == 0};
+    return djp__local_limit_ask(local, tail, &question);
+}
+
 /* Decides unless that has happened; returns the head that holds. *tail is what speaks for the trace by now. early: 0, or
- * DJP_DECIDED_EARLY when the root has not ended. The caller holds a block of the local trace. */
+ * DJP_DECIDED_EARLY when the root has not ended; end_unix_ns of the span that makes us decide. The caller holds a block of the local
+ * trace. */
 static inline __attribute__((always_inline)) uintptr_t
-local__decide(djp_local_trace *local, djp_verdict own, uintptr_t early, djp_verdict *tail)
+local__decide(djp_local_trace *local, djp_verdict own, uintptr_t early, uint64_t end_unix_ns, djp_verdict *tail)
 {
     uintptr_t head = djp_load_acquire(&local->head), decided;
     if (head == 0 && djp_load_acquire(&local->refs) == 1) {
         *tail = local__tail(local, own);
-        decided = DJP_DECIDED(*tail) | early;
+        decided = DJP_DECIDED(local__limit(local, *tail, early, end_unix_ns)) | early;
         djp_store_release(&local->head, decided); /* a root alone: nobody else can look */
         return decided;
     }
+    djp_verdict asked = UINT64_MAX, verdict = DJP_REASON_NONE;
     do {
         /* Asked after each look at the list: an error that is on it has been noted before. */
         *tail = local__tail(local, own);
         if (djp_head_is_decided(head)) {
             return head;
         }
-        decided = DJP_DECIDED(*tail) | early;
+        verdict = *tail == asked ? verdict : local__limit(local, *tail, early, end_unix_ns);
+        asked = *tail;
+        decided = DJP_DECIDED(verdict) | early;
     } while (!djp_cas_weak_acq_rel(&local->head, &head, decided));
-    local__settle((djp_span *)head, *tail, 0);
+    local__settle((djp_span *)head, verdict, 0);
     return decided;
 }
 
@@ -187,12 +215,17 @@ local__decide(djp_local_trace *local, djp_verdict own, uintptr_t early, djp_verd
 static __attribute__((noinline)) djp_verdict
 local__reconsider(djp_local_trace *local, uintptr_t head, djp_verdict tail)
 {
-    while (djp_stands_for_itself(tail) && !djp_stands_for_itself(djp_head_verdict(head))) {
-        if (djp_cas_weak_acq_rel(&local->head, &head, DJP_DECIDED(tail) | DJP_DECIDED_EARLY)) {
-            if (djp_head_verdict(head) == DJP_REASON_NONE) {
+    while (djp_stands_for_itself(tail) && !djp_verdict_is_final(djp_head_verdict(head))) {
+        djp_verdict verdict = tail;
+        if (local->root->recorder->limit) {
+            djp_limit_question question = {0, 0, 0};
+            verdict = djp__local_limit_ask(local, tail, &question);
+        }
+        if (djp_cas_weak_acq_rel(&local->head, &head, DJP_DECIDED(verdict) | DJP_DECIDED_EARLY)) {
+            if (djp_verdict_drops(djp_head_verdict(head)) && !djp_verdict_drops(verdict)) {
                 djp__count(local->root->recorder, DJP_COUNT_RESCUED);
             }
-            return tail;
+            return verdict;
         }
     }
     return djp_head_verdict(head);
@@ -206,15 +239,18 @@ local__follow(djp_span *span, uintptr_t head)
     if (__builtin_expect(djp_head_is_early(head), 0)) {
         verdict = local__reconsider(span->local, head, local__tail(span->local, DJP_REASON_NONE));
     }
+    if (__builtin_expect(span->recorder->limit != NULL, 0)) {
+        verdict = djp__local_limit_follow(span->recorder, verdict);
+    }
     djp__count_in(span->recorder, span->local, local__publish(span, verdict, verdict));
 }
 
 /* The root has not ended: the others are decided without it. */
 static __attribute__((noinline)) uintptr_t
-local__decide_early(djp_local_trace *local)
+local__decide_early(djp_local_trace *local, uint64_t end_unix_ns)
 {
     djp_verdict tail;
-    return local__decide(local, DJP_REASON_NONE, DJP_DECIDED_EARLY, &tail);
+    return local__decide(local, DJP_REASON_NONE, DJP_DECIDED_EARLY, end_unix_ns, &tail);
 }
 
 /* Waits no longer for the root: the head decides at once, except that an error or a rule already seen still keeps the trace. */
@@ -222,7 +258,7 @@ static __attribute__((noinline)) void
 local__hurry(djp_span *span, djp_count why)
 {
     djp__count(span->recorder, why);
-    local__follow(span, local__decide_early(span->local));
+    local__follow(span, local__decide_early(span->local, span->record->end_unix_ns));
 }
 
 /* 1 when the root has been open for too long at the end of span. */
@@ -324,13 +360,17 @@ static void
 local__file_root(djp_span *root, uint64_t duration_ns)
 {
     djp_verdict tail;
-    uintptr_t head = local__decide(root->local, local__root(root, duration_ns), 0, &tail);
+    djp_verdict own = local__root(root, duration_ns);
+    uintptr_t head = local__decide(root->local, own, 0, root->record->end_unix_ns, &tail);
     djp_verdict verdict = djp_head_verdict(head);
     if (__builtin_expect(djp_head_is_early(head), 0)) {
         verdict = local__reconsider(root->local, head, tail);
+        if (root->recorder->limit) {
+            verdict = djp__local_limit_follow(root->recorder, verdict);
+        }
     }
     /* A trace that was kept from the start still tells why it is worth a look. */
-    int plain = verdict == DJP_REASON_NONE || verdict == DJP_REASON_ALWAYS || tail == DJP_REASON_NONE;
+    int plain = djp_verdict_drops(verdict) || verdict == DJP_REASON_ALWAYS || tail == DJP_REASON_NONE;
     djp__count_in(root->recorder, root->local, local__publish(root, verdict, plain ? verdict : tail));
 }
 
@@ -360,7 +400,7 @@ djp__local_trace_abandon(djp_span *root)
 {
     djp_local_trace *local = root->local;
     if (local->generation == djp__fork_generation()) {
-        local__decide_early(local);
+        local__decide_early(local, 0);
     } else {
         uintptr_t head = djp_swap_acq_rel(&local->head, DJP_DECIDED(DJP_REASON_NONE));
         if (!djp_head_is_decided(head)) {

@@ -11,23 +11,40 @@
 /* Ratios per halving on the scale, and the halvings below which it ends. */
 enum { POLICY__STEPS = 16, POLICY__HALVINGS = 56 };
 
+/* Under a canary, "always on" is a ratio like any other: that of the canary. */
 static void
-policy__fill(djp_policy *policy, uint64_t threshold, int always_on, int drop_all, uint32_t number)
+policy__fill(djp_policy *policy, uint64_t threshold, int always_on, int drop_all, uint64_t canary)
 {
-    policy->threshold = threshold;
-    policy->always_on = (uint8_t)(always_on != 0);
+    memset(policy, 0, sizeof *policy);
+    policy->threshold = threshold > canary ? threshold : canary;
+    policy->canary = canary;
+    policy->always_on = (uint8_t)(always_on && canary == 0);
     policy->drop_all = (uint8_t)(drop_all != 0);
+}
+
+static void
+policy__number(djp_policy *policy, uint32_t number)
+{
     policy->number = (uint16_t)number;
-    if (!always_on && !drop_all) {
-        policy->root_state = djp__sampler_root_state(threshold);
+    if (!policy->always_on && !policy->drop_all) {
+        policy->root_state = djp__sampler_root_state(policy->threshold);
     }
+}
+
+/* What the options say, under that canary. */
+static void
+policy__fill_first(djp_policy *policy, const djp_recorder *recorder, uint64_t canary)
+{
+    const djp_recorder_options *options = &recorder->options;
+    policy__fill(policy, options->always_on ? 0 : options->threshold, options->always_on, options->drop_all, canary);
 }
 
 void
 djp__policies_init(djp_recorder *recorder)
 {
-    const djp_recorder_options *options = &recorder->options;
-    policy__fill(&recorder->first, options->threshold, options->always_on, options->drop_all, 1);
+    djp_store_relaxed(&recorder->canary, recorder->options.canary);
+    policy__fill_first(&recorder->first, recorder, recorder->options.canary);
+    policy__number(&recorder->first, 1);
     djp_store_relaxed(&recorder->policies[1], &recorder->first);
     recorder->policy_count = 1;
     recorder->slot.policy.composed = 1;
@@ -47,13 +64,14 @@ djp__policies_free(djp_recorder *recorder)
     }
 }
 
-/* One that decides by that threshold, or keeps nothing; NULL when there is none. Under the tables lock. */
+/* One that decides in the same way; NULL when there is none. Under the tables lock. */
 static djp_policy *
-policy__find(djp_recorder *recorder, uint64_t threshold, int drop_all)
+policy__find(djp_recorder *recorder, const djp_policy *like)
 {
     for (uint32_t i = 1; i <= recorder->policy_count; i++) {
         djp_policy *policy = djp_load_relaxed(&recorder->policies[i]);
-        if (policy->drop_all == drop_all && (drop_all || (policy->threshold == threshold && !policy->always_on))) {
+        int same = policy->threshold == like->threshold && policy->canary == like->canary;
+        if (policy->drop_all == like->drop_all && (like->drop_all || (same && policy->always_on == like->always_on))) {
             return policy;
         }
     }
@@ -62,12 +80,13 @@ policy__find(djp_recorder *recorder, uint64_t threshold, int drop_all)
 
 /* Under the tables lock. */
 static djp_policy *
-policy__add(djp_recorder *recorder, uint64_t threshold, int drop_all)
+policy__add(djp_recorder *recorder, const djp_policy *like)
 {
     uint32_t number = recorder->policy_count + 1;
     djp_policy *policy = number < DJP_POLICIES_MAX ? djp__calloc(1, sizeof *policy) : NULL;
     if (policy) {
-        policy__fill(policy, threshold, 0, drop_all, number);
+        *policy = *like;
+        policy__number(policy, number);
         djp_store_release(&recorder->policies[number], policy);
         recorder->policy_count = number;
     }
@@ -83,30 +102,63 @@ policy__round(double ratio)
     return exp2(-(steps < last ? steps : last) / POLICY__STEPS);
 }
 
-int
-djp__recorder_set_ratio(djp_recorder *recorder, double ratio)
+/* The policy in force from now on; NULL: memory is short, and nothing changes. Under the tables lock. */
+static int
+policy__put(djp_recorder *recorder, const djp_policy *policy, int by_ratio)
 {
-    uint64_t threshold = djp__sampler_threshold(ratio);
-    int drop_all = threshold == DJP_THRESHOLD_NEVER;
-    djp__tables_lock();
-    djp_policy *policy = policy__find(recorder, threshold, drop_all);
-    if (!policy && !drop_all && recorder->policy_count >= DJP_POLICIES_MAX / 2) {
-        threshold = djp__sampler_threshold(policy__round(ratio));
-        policy = policy__find(recorder, threshold, 0);
-    }
-    policy = policy ? policy : policy__add(recorder, threshold, drop_all);
     if (policy) {
+        recorder->by_ratio = by_ratio;
         djp__policy_put(recorder, policy);
     }
     djp__tables_unlock();
     return policy ? 0 : DJP_ENOMEM;
 }
 
-void
+int
+djp__recorder_set_ratio(djp_recorder *recorder, double ratio)
+{
+    djp_policy like;
+    uint64_t threshold = djp__sampler_threshold(ratio);
+    int drop_all = threshold == DJP_THRESHOLD_NEVER;
+    djp__tables_lock();
+    policy__fill(&like, threshold, 0, drop_all, djp_load_relaxed(&recorder->canary));
+    djp_policy *policy = policy__find(recorder, &like);
+    if (!policy && !drop_all && recorder->policy_count >= DJP_POLICIES_MAX / 2) {
+        policy__fill(&like, djp__sampler_threshold(policy__round(ratio)), 0, 0, like.canary);
+        policy = policy__find(recorder, &like);
+    }
+    return policy__put(recorder, policy ? policy : policy__add(recorder, &like), 1);
+}
+
+const djp_policy *
+djp__policy_configured(djp_recorder *recorder)
+{
+    djp_policy like, *policy = NULL;
+    uint64_t canary = djp_load_relaxed(&recorder->canary);
+    if (recorder->configured == &recorder->first && canary != recorder->first.canary && !recorder->first.drop_all) {
+        policy__fill_first(&like, recorder, canary);
+        policy = policy__find(recorder, &like);
+        return policy ? policy : policy__add(recorder, &like);
+    }
+    return recorder->configured;
+}
+
+int
 djp__recorder_reset_ratio(djp_recorder *recorder)
 {
     djp__tables_lock();
-    djp__policy_put(recorder, recorder->configured);
+    return policy__put(recorder, djp__policy_configured(recorder), 0);
+}
+
+void
+djp__recorder_set_canary(djp_recorder *recorder, double canary)
+{
+    uint64_t threshold = canary < 0 ? recorder->options.canary : djp__sampler_threshold(canary);
+    djp__tables_lock();
+    if (recorder->policy_count >= DJP_POLICIES_MAX / 2 && canary > 0 && canary < 1) {
+        threshold = djp__sampler_threshold(policy__round(canary));
+    }
+    djp_store_relaxed(&recorder->canary, threshold);
     djp__tables_unlock();
 }
 

@@ -19,7 +19,7 @@ djp__policy_compose(djp_head *out, djp_recorder *recorder, djp_sampler_input *in
     djp_add_seq_cst(&slot->readers, 1u);
     djp_sampler *tree = djp_load_seq_cst(&slot->tree);
     if (tree) {
-        djp__sampler_compose(out, tree, input);
+        djp__sampler_compose(out, tree, input, djp_load_relaxed(&recorder->canary));
     } else {
         /* Replaced by a ratio a moment ago. */
         memset(out, 0, sizeof *out);
@@ -86,11 +86,11 @@ policy_tree__replace(djp_recorder *recorder, djp_sampler *tree)
         djp_sampler_free(tree);
         return same ? 0 : DJP_ERETRY;
     }
-    int configured = djp_load_relaxed(&recorder->policy) == recorder->configured;
     djp_store_seq_cst(&slot->tree, tree);
     recorder->configured = tree ? &slot->policy : &recorder->first;
+    const djp_policy *configured = recorder->by_ratio ? NULL : djp__policy_configured(recorder);
     if (configured) {
-        djp__policy_put(recorder, recorder->configured);
+        djp__policy_put(recorder, configured);
     }
     if (old) {
         old->next = slot->retired;

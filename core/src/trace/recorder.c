@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "djp/error.h"
+#include "trace/rate_limit.h"
 #include "trace/record.h"
 #include "trace/recorder_state.h"
 #include "trace/sampler.h"
@@ -28,6 +29,7 @@ recorder__destroy(djp_recorder *recorder)
 {
     djp__ring_free(recorder->ring);
     djp__keep_free(recorder->keep);
+    djp__rate_limit_free(recorder->limit);
     djp__policies_free(recorder);
     djp__free(recorder->memory);
 }
@@ -71,7 +73,9 @@ recorder__open(const djp_recorder *recorder, unsigned result)
     for (unsigned which = DJP_COUNT_UNSAMPLED; which <= DJP_COUNT_AFTER_SHUTDOWN; which++) {
         gone += recorder__place(recorder, bank + which);
     }
-    gone += recorder__place(recorder, bank + DJP_COUNT_SWITCHED_OFF);
+    for (unsigned which = DJP_COUNT_SWITCHED_OFF; which <= DJP_COUNT_RATE_BURST; which++) {
+        gone += recorder__place(recorder, bank + which);
+    }
     gone += recorder__place(recorder, bank + DJP_COUNT_NEVER_ENDED);
     for (unsigned origin = 0; origin < DJP_ORIGINS; origin++) {
         started += recorder__place(recorder, bank + DJP_COUNT_STARTED + origin);
@@ -151,6 +155,10 @@ djp__recorder_new(djp_recorder **out, const djp_recorder_options *options)
     int result = djp__ring_new(&recorder->ring, options->ring_bytes);
     if (result == 0 && recorder__may_keep(options)) {
         result = djp__keep_new(&recorder->keep, options->keep_rules, options->keep_rule_count);
+    }
+    if (result == 0 && options->span_rate_limit > 0) {
+        recorder->route_key = djp_key_intern("http.route", 10);
+        result = djp__rate_limit_new(&recorder->limit, options->span_rate_limit);
     }
     if (result != 0) {
         recorder__destroy(recorder);
@@ -311,6 +319,8 @@ djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder)
     out->dropped_ring_full = recorder__sum(recorder, DJP_COUNT_RING_FULL);
     out->dropped_after_shutdown = recorder__sum(recorder, DJP_COUNT_AFTER_SHUTDOWN);
     out->dropped_switched_off = recorder__sum(recorder, DJP_COUNT_SWITCHED_OFF);
+    out->dropped_rate_limited = recorder__sum(recorder, DJP_COUNT_RATE_LIMITED);
+    out->dropped_rate_burst = recorder__sum(recorder, DJP_COUNT_RATE_BURST);
     out->dropped_forked = recorder__sum(recorder, DJP_COUNT_FORKED);
     out->dropped_never_ended = recorder__sum(recorder, DJP_COUNT_NEVER_ENDED);
     out->dropped_memory = recorder__sum(recorder, DJP_COUNT_MEMORY);
@@ -322,7 +332,7 @@ djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder)
     uint64_t kept = out->kept_ratio + out->kept_parent + out->kept_error + out->kept_slow + out->kept_rule +
                     out->kept_slowest + out->kept_rare + out->kept_always;
     uint64_t decided = kept + out->dropped_unsampled + out->dropped_ring_full + out->dropped_after_shutdown +
-                       out->dropped_switched_off;
+                       out->dropped_switched_off + out->dropped_rate_limited + out->dropped_rate_burst;
     out->ended = (waited > settled ? waited - settled : 0) + decided;
     out->started = recorder__started(recorder);
     /* Not the handles: a program may keep one of a span that was exported long ago. */
@@ -330,6 +340,13 @@ djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder)
     out->live = out->started > gone ? out->started - gone : 0;
     out->pending_bytes = djp_load_relaxed(&recorder->pending_bytes);
     djp__keep_counters(out, recorder->keep);
+    if (recorder->limit) {
+        djp_rate_counters rate;
+        djp__rate_limit_counters(&rate, recorder->limit);
+        out->rate_routes = rate.routes;
+        out->rate_shared = rate.shared;
+        out->rate_level = rate.level;
+    }
     for (unsigned result = 0; result < DJP_RESULTS; result++) {
         out->open[result] = recorder__open(recorder, result);
         for (unsigned origin = 0; origin < DJP_ORIGINS; origin++) {

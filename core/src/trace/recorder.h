@@ -15,6 +15,7 @@ typedef struct djp_recorder_options {
     int always_on; /* head decision of roots is yes and no threshold is written */
     uint64_t
         threshold; /* 56 bits: a root is head-sampled iff the low 56 bits of its trace id (or ot=rv) >= threshold */
+    uint64_t canary; /* 56 bits: local traces whose randomness is below are not recorded at all; 0: all are */
     int parent_based; /* a parent's sampled flag decides for the local root */
     uint64_t slow_threshold_ns; /* 0: off */
     int keep_errors;
@@ -27,6 +28,7 @@ typedef struct djp_recorder_options {
     const djp_keep_rule *keep_rules; /* borrowed for the making of the recorder */
     size_t keep_rule_count;
     uint64_t pending_age_ns; /* a root that is open for longer is not waited for; 0: no limit */
+    uint64_t span_rate_limit; /* spans a second that are kept at most; 0: no limit */
 } djp_recorder_options;
 
 int djp__recorder_new(djp_recorder **out, const djp_recorder_options *options);
@@ -36,8 +38,10 @@ void djp__recorder_arm(djp_recorder *recorder, uint64_t used_bytes);
 /* How roots are decided from now on; recording goes on meanwhile. Returns 0, or DJP_ENOMEM: then nothing has changed. Where many
  * ratios were in use, the next best of a fixed scale stands for a new one. ratio 0 and less: ids and context only, nothing is kept. */
 int djp__recorder_set_ratio(djp_recorder *recorder, double ratio);
-/* As the options said. */
-void djp__recorder_reset_ratio(djp_recorder *recorder);
+/* As the options, or the sampler set since, said; the same results. */
+int djp__recorder_reset_ratio(djp_recorder *recorder);
+/* The part of all local traces that is recorded, for the ratios that are set or reset from now on. Below 0: as the options said. */
+void djp__recorder_set_canary(djp_recorder *recorder, double canary);
 /* Another sampler as the configured one, which decides unless a ratio was said; NULL: that of the options. Takes it. The same text as
  * before changes nothing, so that rate limits go on counting. Returns 0, DJP_ENOMEM, or DJP_ERETRY while too many old samplers are still in
  * use: then nothing has changed. Any thread but not from within a decision. */
@@ -69,6 +73,8 @@ typedef struct djp_recorder_counters {
     uint64_t dropped_ring_full;
     uint64_t dropped_after_shutdown;
     uint64_t dropped_switched_off; /* ended while nothing might leave */
+    uint64_t dropped_rate_limited; /* by a threshold that those kept stand for */
+    uint64_t dropped_rate_burst; /* by the bound itself, which nothing stands for */
     uint64_t dropped_forked; /* ended in a child of the process that started it */
     uint64_t dropped_never_ended;
     uint64_t dropped_memory; /* no memory for a span */
@@ -76,6 +82,7 @@ typedef struct djp_recorder_counters {
     uint64_t pending_overflow; /* local traces decided early because pending memory ran out */
     uint64_t pending_aged; /* local traces decided early because their root was open for too long */
     uint64_t rescued; /* local traces decided early, not to be kept, of which something was kept after all */
+    uint64_t rate_routes, rate_shared, rate_level; /* trace/rate_limit.h */
     uint64_t keep_routes_forgotten, keep_kinds_shared, keep_skipped; /* trace/keep_table.h */
     uint64_t dropped_attributes; /* attributes, events and links that limits or bad input cost */
     uint64_t pending_bytes;

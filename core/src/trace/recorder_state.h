@@ -38,6 +38,8 @@ typedef enum djp_count {
     DJP_COUNT_ATTRIBUTES,
     DJP_COUNT_LOG_FULL,
     DJP_COUNT_SWITCHED_OFF,
+    DJP_COUNT_RATE_LIMITED, /* + verdict - DJP_VERDICT_LIMITED */
+    DJP_COUNT_RATE_BURST,
     DJP_COUNT_LAST
 } djp_count;
 
@@ -84,6 +86,7 @@ struct djp_recorder {
     djp_recorder_options options;
     DJP_ATOMIC(const djp_policy *) policy; /* in force; written under the tables lock, release */
     djp_policy first; /* of the options */
+    DJP_ATOMIC(uint64_t) canary; /* of policies to come and of the tree; written under the tables lock, relaxed */
     djp_ring *ring;
     uint32_t record_max; /* bytes; a quarter of the ring at most */
     uint8_t tail_rules; /* 1: errors, slowness or rules may still keep what the head drops */
@@ -96,6 +99,8 @@ struct djp_recorder {
     void *memory; /* what the allocator gave */
     uint64_t pending_age_ns; /* INT64_MAX for no limit */
     djp_keep *keep; /* owned; NULL without rules */
+    struct djp_rate_limit *limit; /* owned; NULL without one */
+    djp_key route_key;
     /* Bytes at which wake is called; DJP_WAKE_NEVER: disarmed. Any thread, sequentially consistent. */
     _Alignas(64) DJP_ATOMIC(uint64_t) wake_level;
     _Alignas(64) DJP_ATOMIC(uint64_t) pending_bytes; /* any thread, relaxed */
@@ -106,6 +111,7 @@ struct djp_recorder {
     uint32_t policy_count; /* the highest number; under the tables lock */
     const djp_policy
         *configured; /* what holds where no ratio was said: &first or that of the slot; under the tables lock */
+    int by_ratio; /* 1: a ratio was said, so that what is configured does not hold; under the tables lock */
     DJP_ATOMIC(uint32_t) needs; /* DJP_NEEDS_* of the policy in force; written under the tables lock, relaxed */
     djp_tree_slot slot;
 };
@@ -162,6 +168,8 @@ djp__recorder_policy(djp_recorder *recorder, uint32_t number)
 
 /* policy_tree.c: puts a policy in force. Under the tables lock. */
 void djp__policy_put(djp_recorder *recorder, const djp_policy *policy);
+/* policy.c: what holds where no ratio was said, under the canary in force; NULL without memory. Under the tables lock. */
+const djp_policy *djp__policy_configured(djp_recorder *recorder);
 /* Decides by the tree of samplers. Borrows all. */
 void djp__policy_compose(djp_head *out, djp_recorder *recorder, djp_sampler_input *input);
 void djp__tree_slot_fini(djp_tree_slot *slot);

@@ -144,6 +144,13 @@ sampler__randomness(const uint8_t trace_id[16], djp_text ot)
     return djp__sampler_randomness(trace_id);
 }
 
+uint64_t
+djp__sampler_random(const uint8_t trace_id[16], djp_tracestate *state)
+{
+    djp_text none = {NULL, 0};
+    return sampler__randomness(trace_id, state ? djp_tracestate_get(state, "ot", 2) : none);
+}
+
 /* The parent's flag decides. Its threshold is passed on only when it agrees with that flag, else erased. */
 static void
 sampler__follow_parent(djp_head *out, const djp_span_context *parent, djp_text ot)
@@ -198,6 +205,21 @@ sampler__own_state(djp_head *out)
     }
 }
 
+/* Outside of the canary nothing is recorded, whatever the parent says; its flag and its threshold are passed on as they came, because
+ * what others record is not ours to decide. Inside, our spans stand for those outside, too. */
+static void
+sampler__apply_canary(djp_head *out, uint64_t canary, uint64_t random)
+{
+    out->canary = canary;
+    if (random < canary) {
+        out->drop_all = 1;
+        out->reason = DJP_REASON_NONE;
+        out->threshold = DJP_THRESHOLD_NONE;
+    } else if (out->threshold < canary) {
+        out->threshold = canary;
+    }
+}
+
 void
 djp__sampler_decide(djp_head *out, const djp_policy *policy, int parent_based, const uint8_t trace_id[16],
                     const djp_span_context *parent)
@@ -222,6 +244,8 @@ djp__sampler_decide(djp_head *out, const djp_policy *policy, int parent_based, c
         out->sampled = 0;
         out->reason = DJP_REASON_NONE;
         out->threshold = DJP_THRESHOLD_NONE;
+    } else if (policy->canary > 0) {
+        sampler__apply_canary(out, policy->canary, sampler__randomness(trace_id, ot));
     }
     if (out->state != policy->root_state) {
         sampler__own_state(out);
@@ -229,7 +253,7 @@ djp__sampler_decide(djp_head *out, const djp_policy *policy, int parent_based, c
 }
 
 void
-djp__sampler_compose(djp_head *out, djp_sampler *tree, djp_sampler_input *input)
+djp__sampler_compose(djp_head *out, djp_sampler *tree, djp_sampler_input *input, uint64_t canary)
 {
     const djp_span_context *parent = input->parent;
     djp_text ot = {NULL, 0};
@@ -245,12 +269,23 @@ djp__sampler_compose(djp_head *out, djp_sampler *tree, djp_sampler_input *input)
     if (intent.followed) {
         sampler__follow_parent(out, parent, ot);
     } else {
-        out->sampled = intent.sampled;
-        out->reason = intent.reason;
-        out->threshold = intent.sampled && intent.reliable ? intent.threshold : DJP_THRESHOLD_NONE;
-        sampler__put_threshold(out, intent.state, ot);
+        out->sampled = intent.sampled && input->randomness >= canary;
+        out->reason = out->sampled ? intent.reason : DJP_REASON_NONE;
+        out->threshold = out->sampled && intent.reliable ? intent.threshold : DJP_THRESHOLD_NONE;
+        if (out->threshold < canary) {
+            djp_tracestate *raised = djp__sampler_root_state(canary);
+            out->threshold = canary;
+            sampler__put_threshold(out, raised, ot);
+            sampler__own_state(out);
+            djp_tracestate_unref(raised);
+        } else {
+            sampler__put_threshold(out, intent.state, ot);
+        }
     }
     out->drop_all = (uint8_t)intent.drop;
+    if (canary > 0) {
+        sampler__apply_canary(out, canary, input->randomness);
+    }
     if (intent.notes) {
         djp_add_relaxed(&intent.notes->refs, 1u);
         out->notes = intent.notes;

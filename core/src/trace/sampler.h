@@ -24,7 +24,8 @@ djp_text djp__ot_get(djp_text member, const char *key);
 
 /* How roots are decided. Never changed once a recorder uses it: another decision is another policy (recorder_state.h). */
 typedef struct djp_policy {
-    uint64_t threshold; /* 56 bits, as djp_recorder_options */
+    uint64_t threshold; /* 56 bits, as djp_recorder_options; never below canary */
+    uint64_t canary; /* the same: a local trace below it is not recorded at all; 0: all are */
     djp_tracestate
         *root_state; /* "ot=th:..." of sampled roots, owned by the recorder, lent to local traces; may be NULL */
     uint8_t always_on;
@@ -43,10 +44,11 @@ typedef struct djp_head {
     int sampled;
     uint8_t reason; /* DJP_REASON_PARENT, _RATIO or _ALWAYS; _NONE when not sampled */
     uint64_t threshold; /* what a kept span exports, or DJP_THRESHOLD_NONE */
+    uint64_t canary; /* in force: what a span exports that stands for itself among those recorded */
     djp_tracestate
         *state; /* to propagate: a counted reference owned by the caller with DJP_EXTRA_STATE, else borrowed */
     int extras; /* DJP_EXTRA_* */
-    uint8_t drop_all; /* of the policy: nothing is recorded */
+    uint8_t drop_all; /* nothing is recorded: by the policy, or because the trace is outside of the canary */
     struct djp_sampler_notes
         *notes; /* attributes to add: a reference owned by the caller, or NULL. Only of composed heads */
 } djp_head;
@@ -66,18 +68,23 @@ djp__sampler_randomness(const uint8_t trace_id[16])
     return word & (DJP_THRESHOLD_NEVER - 1);
 }
 
+/* The same, or what the tracestate says instead. Borrows; state may be NULL. */
+uint64_t djp__sampler_random(const uint8_t trace_id[16], djp_tracestate *state);
+
 /* Decides for a root without any parent. Borrows all. */
 static inline void
 djp__sampler_decide_root(djp_head *out, const djp_policy *policy, const uint8_t trace_id[16])
 {
     int by_ratio = !policy->always_on;
-    int sampled = !policy->drop_all && (!by_ratio || djp__sampler_randomness(trace_id) >= policy->threshold);
+    uint64_t random = djp__sampler_randomness(trace_id);
+    int sampled = !policy->drop_all && (!by_ratio || random >= policy->threshold);
     out->sampled = sampled;
     out->reason = !sampled ? DJP_REASON_NONE : by_ratio ? DJP_REASON_RATIO : DJP_REASON_ALWAYS;
     out->threshold = sampled && by_ratio ? policy->threshold : DJP_THRESHOLD_NONE;
     out->state = sampled && by_ratio ? policy->root_state : NULL;
     out->extras = 0;
-    out->drop_all = policy->drop_all;
+    out->canary = policy->canary;
+    out->drop_all = (uint8_t)(policy->drop_all | (random < policy->canary));
 }
 
 /* Decides for a local root. parent is valid; borrows everything. The policy's root_state, for sampled roots without a tracestate of
@@ -85,7 +92,7 @@ djp__sampler_decide_root(djp_head *out, const djp_policy *policy, const uint8_t 
 void djp__sampler_decide(djp_head *out, const djp_policy *policy, int parent_based, const uint8_t trace_id[16],
                          const djp_span_context *parent);
 /* Decides for a local root by a tree. Borrows everything; fills in the randomness of input. */
-void djp__sampler_compose(djp_head *out, struct djp_sampler *tree, struct djp_sampler_input *input);
+void djp__sampler_compose(djp_head *out, struct djp_sampler *tree, struct djp_sampler_input *input, uint64_t canary);
 /* The tracestate for sampled roots at this threshold; NULL when it cannot be written or memory is short. The caller owns it. */
 djp_tracestate *djp__sampler_root_state(uint64_t threshold);
 

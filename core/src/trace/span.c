@@ -59,6 +59,7 @@ span__compose(djp_head *out, djp_span *span, djp_text name, const djp_span_optio
 {
     if (seed && seed->decision != 0) {
         djp__decision_unpack(out, seed->decision, parent);
+        out->canary = djp_load_relaxed(&span->recorder->canary);
     } else {
         djp_sampler_input input = {
             .trace_id = span->record->trace_id,

@@ -157,6 +157,7 @@ helper_options(void)
     options.sampler = DJP_SAMPLER_ALWAYS_ON;
     options.parent_based = 1;
     options.sample_ratio = 1.0;
+    options.canary_ratio = 1.0;
     options.keep_errors = 1;
     options.protocol = DJP_PROTOCOL_HTTP_PROTOBUF;
     options.export_timeout_ns = 10 * SECOND;
