@@ -15,7 +15,7 @@ from test_node_collector import HERE, node
 COUNT = 20_000
 RATIO = 0.01
 THRESHOLD = 0xFD70A000000000  # of 1 %, to four digits
-SLOW_SECONDS, SLOWER_SECONDS = 0.1, 0.15
+SLOW_SECONDS, SLOWER_SECONDS = 0.25, 0.35
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -98,11 +98,13 @@ def test_every_failing_and_every_slow_request_arrives_whole(run):
 
 
 def test_the_others_are_those_that_the_ratio_chose(run):
-    _, requests, _, _, kept = run
+    language, requests, _, _, kept = run
     for trace in kept.values():
         request = requests[trace.n]
         if request.kind == "ok" and trace.reason == "slow":  # by the machine's fault, but truly
-            assert request.seconds >= trace.seconds > SLOW_SECONDS
+            assert trace.seconds > SLOW_SECONDS
+            # Node tells of a response's end when its event loop comes round to it, which may be after the client has it all.
+            assert language == "node" or request.seconds >= trace.seconds
         elif request.kind == "ok":
             assert trace.reason == "ratio" and trace.seconds <= SLOW_SECONDS
             assert load.threshold(trace.root) == THRESHOLD
