@@ -23,8 +23,12 @@ interface CamelCaseOptions {
   resourceAttributes?: Pairs<Text>;
   /** Where spans go: otlp when an endpoint is set, else console; memory is for tests. */
   exporter?: 'otlp' | 'console' | 'file' | 'memory' | 'none' | (string & {});
-  /** always_on, always_off or traceidratio, each also with the prefix parentbased_. */
+  /** always_on, always_off, traceidratio or jaeger_remote, each also with the prefix parentbased_. */
   sampler?: string;
+  /** The server that jaeger_remote asks, by HTTP; http://localhost:5778/sampling. */
+  remoteSamplingEndpoint?: string;
+  /** Seconds between two questions; 60. */
+  remoteSamplingInterval?: number | string;
   /** The sampled flag of the caller decides for our part of its trace; true. */
   parentBased?: boolean | string;
   /** Part of the traces that is kept, 0 to 1. Errors and slow traces are kept besides, except with 0. */

@@ -34,7 +34,8 @@ typedef enum djp_sampler_kind {
     DJP_SAMPLER_ALWAYS_ON,
     DJP_SAMPLER_ALWAYS_OFF,
     DJP_SAMPLER_RATIO,
-    DJP_SAMPLER_TREE /* sampler_text says how */
+    DJP_SAMPLER_TREE, /* sampler_text says how */
+    DJP_SAMPLER_JAEGER_REMOTE /* the ratio counts until a sampling server has answered */
 } djp_sampler_kind;
 typedef enum djp_semconv { DJP_SEMCONV_OLD, DJP_SEMCONV_STABLE, DJP_SEMCONV_BOTH } djp_semconv;
 
@@ -59,6 +60,8 @@ typedef struct djp_options {
     double sample_ratio; /* 0..1; explicit 0 means that nothing leaves the process */
     int sample_ratio_explicit; /* 1 with a ratio of 0: nothing leaves the process */
     double canary_ratio; /* part of the local traces that is recorded at all */
+    char *sampling_endpoint; /* complete URL but for the service; in use with DJP_SAMPLER_JAEGER_REMOTE only */
+    uint64_t sampling_interval_ns;
     char *switch_file; /* "": none is watched */
     uint64_t target_spans_per_second; /* the ratio is steered towards these; 0: no such target */
     uint64_t target_bytes_per_second;

@@ -21,6 +21,8 @@
     X(PARENT_BASED, "parent_based")                                 \
     X(SAMPLE_RATIO, "sample_ratio")                                 \
     X(CANARY_RATIO, "canary_ratio")                                 \
+    X(REMOTE_SAMPLING_ENDPOINT, "remote_sampling_endpoint")         \
+    X(REMOTE_SAMPLING_INTERVAL, "remote_sampling_interval")         \
     X(SWITCH_FILE, "switch_file")                                   \
     X(TARGET_SPANS, "target_spans_per_second")                      \
     X(TARGET_BYTES, "target_bytes_per_second")                      \
@@ -196,6 +198,10 @@ void djp__config_rule_endpoint(djp_config_state *state);
 void djp__config_rule_exporter(djp_config_state *state);
 void djp__config_rule_headers(djp_config_state *state);
 void djp__config_rule_sampler(djp_config_state *state);
+/* The address of a sampling server, completed; 0 when it is none, which has then been warned of. */
+int djp__config_store_sampling_url(djp_config_state *state, const djp_config_given *given);
+/* What goes with the sampler jaeger_remote (on) or has no effect without it. Returns 1 when there was a ratio. */
+int djp__config_remote_sampling(djp_config_state *state, int on);
 void djp__config_rule_metrics(djp_config_state *state);
 void djp__config_rule_lists(djp_config_state *state);
 void djp__config_rule_keep_rules(djp_config_state *state);

@@ -6,7 +6,14 @@
 
 #include <string.h>
 
-enum { ENDPOINT_AS_IS_INDEX = 2, ENDPOINT_GRPC_PORT = 4317, ENDPOINT_HTTP_PORT = 4318, ENDPOINT_JAEGER_PORT = 14268 };
+enum {
+    ENDPOINT_AS_IS_INDEX = 2,
+    ENDPOINT_GRPC_PORT = 4317,
+    ENDPOINT_HTTP_PORT = 4318,
+    ENDPOINT_JAEGER_PORT = 14268,
+    ENDPOINT_SAMPLING_PORT = 5778,
+    ENDPOINT_SAMPLING_GRPC_PORT = 14250
+};
 
 static const char endpoint_traces_path[] = "/v1/traces";
 
@@ -245,4 +252,43 @@ djp__config_rule_endpoint(djp_config_state *state)
         endpoint_split(&url, djp__text("http://localhost:4318"));
         endpoint_write(state, &url, 0, "default");
     }
+}
+
+int
+djp__config_store_sampling_url(djp_config_state *state, const djp_config_given *given)
+{
+    endpoint_url url;
+    const char *wanted = endpoint_split(&url, djp__text(given->text));
+    if (wanted != NULL) {
+        djp__config_warn(state, given, "%s is not %s. It is ignored, as if it were not set: correct or remove it.",
+                         given->name, wanted);
+        return 0;
+    }
+    if (url.port == ENDPOINT_SAMPLING_GRPC_PORT) {
+        url.port = ENDPOINT_SAMPLING_PORT;
+        url.path = url.query = (djp_text){"", 0};
+        djp__config_warn(
+            state, given,
+            "%s names the port of the gRPC form of remote sampling, which this SDK does not speak. The same "
+            "host is asked by HTTP on port %d: name the server's HTTP address.",
+            given->name, url.port);
+    }
+    djp_buf text;
+    djp__buf_init(&text, 0);
+    djp__buf_text(&text, url.tls ? "https://" : "http://");
+    djp__buf_append(&text, url.user.data, url.user.size);
+    djp__buf_append(&text, url.host.data, url.host.size);
+    if (url.port != 0 || !url.has_scheme) {
+        djp__buf_char(&text, ':');
+        djp__buf_u64(&text, (uint64_t)(url.port != 0 ? url.port : ENDPOINT_SAMPLING_PORT));
+    }
+    djp__buf_append(&text, url.path.size > 1 ? url.path.data : "/sampling", url.path.size > 1 ? url.path.size : 9);
+    djp__buf_append(&text, url.query.data, url.query.size);
+    state->failed |= text.failed;
+    if (!text.failed) {
+        djp__config_set_text(state, DJP_SETTING_REMOTE_SAMPLING_ENDPOINT, (djp_text){text.data, text.size},
+                             given->name);
+    }
+    djp__buf_fini(&text);
+    return 1;
 }

@@ -80,7 +80,7 @@ report_value(djp_buf *out, const djp_options *options, djp_setting setting)
         if (row->secret) {
             text = text == NULL || *text == '\0' ? "" : "[set]";
         }
-        if (setting == DJP_SETTING_ENDPOINT) {
+        if (setting == DJP_SETTING_ENDPOINT || setting == DJP_SETTING_REMOTE_SAMPLING_ENDPOINT) {
             report_endpoint(out, text);
         } else {
             report_text(out, text);

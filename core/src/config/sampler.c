@@ -84,8 +84,8 @@ sampler_read_tree(djp_config_state *state, const djp_config_given *given)
     } else if (strpbrk(given->text, "({") == NULL) {
         djp__config_warn_value(
             state, given,
-            "one of always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, "
-            "parentbased_traceidratio, or a tree of samplers");
+            "one of always_on, always_off, traceidratio, jaeger_remote, one of these behind parentbased_, or a tree of "
+            "samplers");
     } else {
         int shown = (int)djp__utf8_cut(given->text + error.at, strlen(given->text + error.at), 20);
         djp__config_warn(
@@ -162,6 +162,13 @@ sampler_complete(djp_config_state *state, const char *source, int ratio_given)
     case DJP_SAMPLER_RATIO:
         if (!ratio_given && !sampler_read_ratio(state, SAMPLER_ARGUMENT_INDEX, SAMPLER_ARGUMENT_INDEX)) {
             sampler_set_ratio(state, 1.0, 0, source);
+        }
+        break;
+    case DJP_SAMPLER_JAEGER_REMOTE:
+        if (djp__config_remote_sampling(state, 1)) {
+            state->out->sample_ratio_explicit = 1;
+        } else {
+            sampler_default_ratio(state);
         }
         break;
     }
@@ -262,6 +269,9 @@ djp__config_rule_sampler(djp_config_state *state)
     }
     if (named == SAMPLER_COMPLETE) {
         sampler_warn_ratio(state);
+    }
+    if (state->out->sampler != DJP_SAMPLER_JAEGER_REMOTE) {
+        djp__config_remote_sampling(state, 0);
     }
     if (sampler_first_index(state, DJP_SETTING_PARENT_BASED, 0, &given) == 0) {
         sampler_read_parent(state, &given);

@@ -19,6 +19,7 @@ static const djp_config_word table_exporters[] = {{"otlp", DJP_EXPORTER_OTLP},  
 static const djp_config_word table_samplers[] = {{"always_on", DJP_SAMPLER_ALWAYS_ON},
                                                  {"always_off", DJP_SAMPLER_ALWAYS_OFF},
                                                  {"traceidratio", DJP_SAMPLER_RATIO},
+                                                 {"jaeger_remote", DJP_SAMPLER_JAEGER_REMOTE},
                                                  {NULL, 0}};
 static const djp_config_word table_protocols[] = {{"grpc", DJP_PROTOCOL_GRPC},
                                                   {"http/protobuf", DJP_PROTOCOL_HTTP_PROTOBUF},
@@ -89,11 +90,12 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
                                      "Not given: otlp when an endpoint is set, else console. `OTEL_EXPORTER=otlp` "
                                      "without an endpoint means console.",
                               .sources = {{"OTEL_TRACES_EXPORTER", DJP_FORM_WORD}, {"OTEL_EXPORTER", DJP_FORM_WORD}}},
-    [DJP_SETTING_SAMPLER] =
-        {TABLE_WORD(sampler, table_samplers), .ruled = 1, .standard = "traceidratio",
-         .doc = "always_on, always_off or traceidratio, each also with the prefix parentbased_; or a tree of "
-                "samplers as in docs/samplers.md.",
-         .sources = {{"DJP_TELEMETRY_SAMPLER", DJP_FORM_WORD}, {"OTEL_TRACES_SAMPLER", DJP_FORM_WORD}}},
+    [DJP_SETTING_SAMPLER] = {TABLE_WORD(sampler, table_samplers), .ruled = 1, .standard = "traceidratio",
+                             .doc = "always_on, always_off, traceidratio or jaeger_remote (docs/remote-sampling.md), "
+                                    "each also with the prefix parentbased_; or a tree of "
+                                    "samplers as in docs/samplers.md.",
+                             .sources = {{"DJP_TELEMETRY_SAMPLER", DJP_FORM_WORD},
+                                         {"OTEL_TRACES_SAMPLER", DJP_FORM_WORD}}},
     [DJP_SETTING_PARENT_BASED] = {TABLE_BOOL(parent_based), .ruled = 1, .standard = "true",
                                   .doc = "A caller's sampled flag decides for our part of its trace.",
                                   .sources = {{"DJP_TELEMETRY_SAMPLER", DJP_FORM_WORD},
@@ -112,6 +114,19 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
                                       "nothing is kept of the others, not even errors. See "
                                       "docs/rate-and-budget.md.",
                                   .sources = {{"DJP_TELEMETRY_CANARY_RATIO", DJP_FORM_RATIO}}},
+    [DJP_SETTING_REMOTE_SAMPLING_ENDPOINT] =
+        {TABLE_TEXT(sampling_endpoint), .ruled = 1, .standard = "http://localhost:5778/sampling",
+         .doc = "Server of Jaeger's remote sampling protocol over HTTP, asked with the sampler jaeger_remote. Without "
+                "a path it gets /sampling. In `OTEL_TRACES_SAMPLER_ARG`: endpoint=URL.",
+         .sources = {{"DJP_TELEMETRY_REMOTE_SAMPLING_ENDPOINT", DJP_FORM_TEXT},
+                     {"OTEL_TRACES_SAMPLER_ARG", DJP_FORM_TEXT}}},
+    [DJP_SETTING_REMOTE_SAMPLING_INTERVAL] = {TABLE_FIELD(sampling_interval_ns), .form = DJP_FORM_SECONDS, .ruled = 1,
+                                              TABLE_RANGE(0.1, 86400), .standard = "60",
+                                              .doc =
+                                                  "How often it is asked, in seconds; up to a tenth earlier or later. "
+                                                  "In `OTEL_TRACES_SAMPLER_ARG`: pollingIntervalMs=MILLISECONDS.",
+                                              .sources = {{"DJP_TELEMETRY_REMOTE_SAMPLING_INTERVAL", DJP_FORM_SECONDS},
+                                                          {"OTEL_TRACES_SAMPLER_ARG", DJP_FORM_MILLISECONDS}}},
     [DJP_SETTING_SWITCH_FILE] =
         {TABLE_TEXT(switch_file), .standard = "",
          .doc = "File that switches a running process: lines `on`, `off`, `ratio=0.1`, `canary=0.5`. Looked at "

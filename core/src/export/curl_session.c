@@ -25,6 +25,7 @@ struct djp_curl_session {
     CURL *easy;
     size_t answer_max;
     djp_curl_exchange *exchange; /* the one that runs, else NULL */
+    int added; /* it is libcurl's */
     int sockets[CURL_SESSION_SOCKETS]; /* open descriptors, for abandon */
     size_t socket_count;
     djp_curl_session *next; /* in the list of abandoned sessions */
@@ -135,7 +136,6 @@ curl_session_set_behaviour(djp_curl_session *session)
     CURL *easy = session->easy;
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(easy, CURLOPT_POST, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 #if LIBCURL_VERSION_NUM >= 0x075000
     curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, (long)CURL_SESSION_LIFETIME_S);
@@ -225,8 +225,13 @@ curl_session_set_request(djp_curl_session *session, djp_curl_exchange *exchange)
 {
     CURL *easy = session->easy;
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange->error);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, exchange->body);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)exchange->size);
+    if (!exchange->is_get) {
+        curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, exchange->body);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)exchange->size);
+    } else {
+        curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+    }
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, exchange->headers);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, exchange->http_version);
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, (long)(exchange->fresh != 0));
@@ -247,13 +252,7 @@ curl_session_wait_ms(uint64_t deadline)
 static djp_curl_run
 curl_session_drive(djp_curl_session *session, const djp_send_control *control)
 {
-    for (;;) {
-        int running = 0;
-        djp__curl_lock();
-        CURLMcode code = curl_multi_perform(session->multi, &running);
-        djp__curl_unlock();
-        if (code != CURLM_OK || running == 0)
-            return DJP_CURL_DONE;
+    while (djp__curl_session_step(session)) {
         if (control->poll && control->poll(control->user))
             return DJP_CURL_ABORTED;
         int wait_ms = curl_session_wait_ms(control->deadline);
@@ -261,6 +260,7 @@ curl_session_drive(djp_curl_session *session, const djp_send_control *control)
             return DJP_CURL_TIMED_OUT;
         curl_multi_poll(session->multi, NULL, 0, wait_ms, NULL);
     }
+    return DJP_CURL_DONE;
 }
 
 static void
@@ -277,10 +277,9 @@ curl_session_collect(djp_curl_session *session, djp_curl_exchange *exchange)
         snprintf(exchange->error, sizeof exchange->error, "%s", curl_easy_strerror(exchange->code));
 }
 
-djp_curl_run
-djp__curl_session_run(djp_curl_session *session, djp_curl_exchange *exchange, const djp_send_control *control)
+void
+djp__curl_session_begin(djp_curl_session *session, djp_curl_exchange *exchange)
 {
-    djp_curl_run run = DJP_CURL_DONE;
     exchange->code = CURLE_FAILED_INIT; /* stays when libcurl never says how it ended */
     exchange->error[0] = '\0';
     exchange->status = exchange->answered_version = 0;
@@ -291,19 +290,43 @@ djp__curl_session_run(djp_curl_session *session, djp_curl_exchange *exchange, co
     session->exchange = exchange;
     djp__curl_lock();
     curl_session_set_request(session, exchange);
-    CURLMcode added = curl_multi_add_handle(session->multi, session->easy);
+    session->added = curl_multi_add_handle(session->multi, session->easy) == CURLM_OK;
     djp__curl_unlock();
-    if (added == CURLM_OK)
-        run = curl_session_drive(session, control);
+}
+
+int
+djp__curl_session_step(djp_curl_session *session)
+{
+    int running = 0;
+    if (!session->added)
+        return 0;
     djp__curl_lock();
-    curl_session_collect(session, exchange);
-    if (added == CURLM_OK)
+    CURLMcode code = curl_multi_perform(session->multi, &running);
+    djp__curl_unlock();
+    return code == CURLM_OK && running != 0;
+}
+
+void
+djp__curl_session_end(djp_curl_session *session)
+{
+    djp__curl_lock();
+    curl_session_collect(session, session->exchange);
+    if (session->added)
         curl_multi_remove_handle(session->multi, session->easy);
+    session->added = 0;
     curl_easy_setopt(session->easy, CURLOPT_ERRORBUFFER, NULL);
     curl_easy_setopt(session->easy, CURLOPT_POSTFIELDS, NULL);
     curl_easy_setopt(session->easy, CURLOPT_HTTPHEADER, NULL);
     djp__curl_unlock();
     session->exchange = NULL;
+}
+
+djp_curl_run
+djp__curl_session_run(djp_curl_session *session, djp_curl_exchange *exchange, const djp_send_control *control)
+{
+    djp__curl_session_begin(session, exchange);
+    djp_curl_run run = curl_session_drive(session, control);
+    djp__curl_session_end(session);
     return run;
 }
 

@@ -13,6 +13,7 @@ typedef struct djp_curl_session djp_curl_session;
 
 /* One request and what came back. The caller fills the first part; everything there is borrowed for the exchange. */
 typedef struct djp_curl_exchange {
+    int is_get; /* 1: a GET, without a body */
     const void *body;
     size_t size;
     struct curl_slist *headers;
@@ -43,6 +44,11 @@ void djp__curl_session_free(djp_curl_session *session);
 /* Runs one exchange to its end, calling control->poll at least every 20 ms. */
 djp_curl_run
 djp__curl_session_run(djp_curl_session *session, djp_curl_exchange *exchange, const djp_send_control *control);
+/* The same in steps, for a caller who has other things to do: begin, step until it says 0 (it never waits), end. end before that
+ * gives the request up. */
+void djp__curl_session_begin(djp_curl_session *session, djp_curl_exchange *exchange);
+int djp__curl_session_step(djp_curl_session *session);
+void djp__curl_session_end(djp_curl_session *session);
 /* Ends a wait inside run. Any thread. */
 void djp__curl_session_wake(djp_curl_session *session);
 /* In a forked child: closes this process's copies of the sockets without a word to the peer and forgets the handles, which stay

@@ -178,12 +178,12 @@ static int
 strategy_add(strategy_reader *reader, const strategy_item *item)
 {
     djp_strategy *out = reader->out;
-    char name[3 * DJP_STRATEGY_OPERATION_MAX]; /* a bad byte becomes three */
-    if (item->size > DJP_STRATEGY_OPERATION_MAX) {
+    char name[3 * sizeof item->name]; /* a bad byte becomes three */
+    size_t size = djp__utf8_repair(name, sizeof name, item->name, item->size, NULL);
+    if (size > DJP_STRATEGY_OPERATION_MAX) {
         out->operations_left_out++;
         return 1;
     }
-    size_t size = djp__utf8_repair(name, sizeof name, item->name, item->size, NULL);
     uintptr_t known = (uintptr_t)djp__map_get(&reader->known, name, size);
     if (known) {
         out->operations[known - 1].probability = item->probability;

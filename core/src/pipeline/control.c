@@ -13,11 +13,10 @@ djp__control_init(djp_sdk *sdk)
     const djp_options *options = &sdk->options;
     int wanted = options->target_spans_per_second > 0 || options->target_bytes_per_second > 0;
     sdk->control.next = UINT64_MAX;
-    if (wanted && options->sampler == DJP_SAMPLER_TREE) {
+    if (wanted && (options->sampler == DJP_SAMPLER_TREE || options->sampler == DJP_SAMPLER_JAEGER_REMOTE)) {
         djp__diag(&sdk->diag, DJP_LOG_WARN,
-                  "A target of spans or bytes a second has no effect beside a tree of samplers, which has no ratio to "
-                  "steer. Use "
-                  "rate_limited(..) in it, or remove the target.");
+                  "A target of spans or bytes a second has no effect beside a tree of samplers or a sampling server, "
+                  "which leave no ratio to steer. Use rate_limited(..) or the server's limits, or remove the target.");
         wanted = 0;
     }
     if (wanted && sdk->transport && options->sample_ratio > 0) {
@@ -56,6 +55,7 @@ djp__control_tick(djp_sdk *sdk, uint64_t now)
 {
     djp_control *control = &sdk->control;
     djp__switch_look(sdk, now);
+    djp__remote_tick(sdk, now);
     if (now < control->next) {
         return;
     }
@@ -72,5 +72,6 @@ uint64_t
 djp__control_next(const djp_sdk *sdk)
 {
     uint64_t step = sdk->control.idle ? UINT64_MAX : sdk->control.next;
-    return step < sdk->toggle.look_next ? step : sdk->toggle.look_next;
+    step = step < sdk->toggle.look_next ? step : sdk->toggle.look_next;
+    return step < djp__remote_next(sdk) ? step : djp__remote_next(sdk);
 }

@@ -1,4 +1,5 @@
-/* What the worker does about once a second besides sending: looks at the switch file and steers the ratio towards its target. */
+/* What the worker does about once a second besides sending: looks at the switch file, asks a sampling server and steers the ratio
+ * towards its target. */
 #ifndef DJP_PIPELINE_CONTROL_H
 #define DJP_PIPELINE_CONTROL_H
 

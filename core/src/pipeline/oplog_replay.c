@@ -210,7 +210,7 @@ oplog_start_parent(djp_span_context *out, const oplog_start *start)
 OPLOG_REPLAY__RARE void
 oplog_start_failed(djp_recorder *recorder)
 {
-    if (djp_load_relaxed(&recorder->gate) == (DJP_GATE_OFF | DJP_GATE_MUTE)) {
+    if ((djp_load_relaxed(&recorder->gate) & ~DJP_GATE_FIRST) == (DJP_GATE_OFF | DJP_GATE_MUTE)) {
         /* Begun before the writer saw that recording is off. */
         djp__count(recorder, DJP_COUNT_STARTED);
         djp__count(recorder, DJP_COUNT_RELEASED);

@@ -18,6 +18,7 @@
 #include "export/transport.h"
 #include "pipeline/control.h"
 #include "pipeline/queue.h"
+#include "pipeline/remote.h"
 #include "pipeline/switch.h"
 #include "trace/recorder.h"
 
@@ -109,6 +110,7 @@ struct djp_sdk {
     djp_export_stats stats;
     djp_switch toggle;
     djp_control control;
+    djp_remote remote;
 
     DJP_ATOMIC(uint64_t) oplog_damage; /* operations of logs that made no sense; any thread, relaxed */
     djp_mutex oplog_mutex; /* taken before all other locks */

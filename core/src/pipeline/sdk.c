@@ -49,11 +49,11 @@ sdk_drops_all(const djp_options *options)
            (options->sample_ratio_explicit && options->sample_ratio <= 0.0);
 }
 
-/* A file may say otherwise while the process runs. */
+/* A file or a sampling server may say otherwise while the process runs. */
 static int
 sdk_is_switched(const djp_options *options)
 {
-    return options->switch_file && options->switch_file[0];
+    return options->sampler == DJP_SAMPLER_JAEGER_REMOTE || (options->switch_file && options->switch_file[0]);
 }
 
 /* rules: room for DJP_KEEP_RULES_MAX, in use as long as the result. */
@@ -86,6 +86,7 @@ sdk_recorder_options(djp_sdk *sdk, int drop_all, djp_keep_rule *rules)
     recorder.link_attribute_count_limit = options->link_attribute_count_limit;
     recorder.wake = drop_all && !sdk_is_switched(options) ? NULL : djp__worker_wake;
     recorder.wake_user = sdk;
+    recorder.wake_first = options->sampler == DJP_SAMPLER_JAEGER_REMOTE; /* the server is asked by the worker */
     return recorder;
 }
 
@@ -191,6 +192,7 @@ sdk_copy_language(djp_sdk *sdk, const djp_sdk_language *language)
 static void
 sdk_destroy(djp_sdk *sdk)
 {
+    djp__remote_fini(sdk);
     djp__recorder_free(sdk->recorder);
     djp__encoder_free(sdk->encoder);
     djp__queue_fini(&sdk->queue);
@@ -262,6 +264,9 @@ djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options, const djp
     }
     if (result == 0) {
         result = sdk_make_traces(sdk);
+    }
+    if (result == 0) {
+        result = djp__remote_init(sdk);
     }
     if (result == 0) {
         result = sdk_make_metrics(sdk);

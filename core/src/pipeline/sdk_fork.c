@@ -74,6 +74,7 @@ sdk_fork_child(void *user)
     if (sdk->transport && sdk->transport->ops->abandon) {
         sdk->transport->ops->abandon(sdk->transport);
     }
+    djp__remote_fork_child(sdk);
     sdk_fork_reset_stats(&sdk->stats);
     sdk->adopted = 0;
     /* The requests themselves are freed when they are replaced; they count in the parent. */

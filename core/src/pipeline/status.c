@@ -159,6 +159,10 @@ status_switch(djp_buf *out, djp_sdk *sdk)
     djp__buf_double(out, canary);
     status_text(out, "canary_set_by", canary_by);
     status_sampler(out, sdk, ratio);
+    if (sdk->remote.client) {
+        status_key(out, "remote");
+        djp__remote_status(out, sdk);
+    }
     djp__buf_char(out, '}');
 }
 

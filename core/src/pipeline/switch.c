@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "pipeline/oplog.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/remote_tree.h"
 #include "pipeline/switch.h"
 #include "trace/recorder_state.h"
 
@@ -18,7 +19,7 @@
 
 typedef struct switch_outcome {
     int enabled;
-    double ratio, canary; /* DJP_RATIO_UNSAID: as configured */
+    double ratio, canary; /* DJP_RATIO_UNSAID: as configured, or as the tree says that a sampling server sent */
     const char *enabled_by, *ratio_by, *canary_by;
 } switch_outcome;
 
@@ -27,6 +28,10 @@ switch_decide(const djp_switch *state)
 {
     const char *aimed = state->aim < 0 ? "configuration" : "target";
     switch_outcome out = {1, state->aim, DJP_RATIO_UNSAID, "configuration", aimed, "configuration"};
+    if (state->remote) {
+        out.ratio = state->remote_ratio;
+        out.ratio_by = "remote";
+    }
     const djp_switch_said *said[2] = {&state->program, &state->file};
     const char *const names[2] = {"program", "switch_file"};
     for (int i = 0; i < 2; i++) {
@@ -133,19 +138,36 @@ djp__switch_aim(djp_sdk *sdk, double ratio)
     switch_finish(sdk, DJP_LOG_DEBUG);
 }
 
+/* The simple strategy is a ratio; nothing at all is a ratio of 0, unless callers may still want their traces. */
+static int
+switch_follows_ratio(const djp_sdk *sdk, const djp_strategy *strategy)
+{
+    return djp__strategy_is_off(strategy) ? !sdk->options.parent_based : strategy->kind == DJP_STRATEGY_PROBABILITY;
+}
+
 int
-djp__switch_sampler(djp_sdk *sdk, djp_sampler *sampler)
+djp__switch_follow(djp_sdk *sdk, const djp_strategy *strategy)
 {
     djp_switch *state = &sdk->toggle;
-    if (!sdk->recorder) {
-        djp_sampler_free(sampler);
-        return DJP_EUNSUPPORTED;
+    djp_sampler *tree = NULL;
+    int by_ratio = switch_follows_ratio(sdk, strategy), result = 0;
+    if (!by_ratio && !(tree = djp__strategy_tree(strategy, sdk->options.parent_based))) {
+        return DJP_ENOMEM;
     }
     djp__mutex_lock(&state->mutex);
-    int result = djp__recorder_set_sampler(sdk->recorder, sampler);
+    if (tree && (result = djp__recorder_set_sampler(sdk->recorder, tree)) != 0) {
+        djp__mutex_unlock(&state->mutex);
+        return result;
+    }
+    state->remote = 1;
+    state->remote_ratio = tree ? DJP_RATIO_UNSAID : djp__strategy_is_off(strategy) ? 0 : strategy->probability;
     switch_finish(sdk, DJP_LOG_DEBUG);
-    djp__oplogs_tell(sdk);
-    return result;
+    if (tree) {
+        djp__oplogs_tell(sdk); /* also where it has the name of the one before */
+    } else {
+        djp__recorder_set_sampler(sdk->recorder, NULL);
+    }
+    return 0;
 }
 
 int

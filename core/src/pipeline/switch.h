@@ -11,6 +11,8 @@
 #include "djp/sampler.h"
 #include "djp/sdk.h"
 
+struct djp_strategy;
+
 #define DJP_RATIO_UNSAID (-1.0)
 #define DJP_RATIO_SAMPLER (-2.0) /* there is none: a tree of samplers decides */
 #define DJP_SWITCH_FILE_MAX 4096
@@ -24,12 +26,14 @@ typedef struct djp_switch_said {
 typedef struct djp_switch {
     djp_mutex mutex; /* a leaf; guards all but what the worker owns */
     djp_switch_said program, file;
-    double aim; /* what a target asks for, or DJP_RATIO_UNSAID; gives way to both */
+    double aim; /* what a target asks for, or DJP_RATIO_UNSAID; gives way to all others */
+    int remote; /* 1: a sampling server said something; it gives way to program and file */
+    double remote_ratio; /* what it said; DJP_RATIO_UNSAID: more than a ratio, the recorder has a tree for it */
     int enabled; /* what holds */
     double ratio; /* or DJP_RATIO_SAMPLER */
     double canary;
     const char *enabled_by; /* static: "configuration", "program" or "switch_file" */
-    const char *ratio_by; /* the same, or "target" */
+    const char *ratio_by; /* the same, "remote" or "target" */
     const char *canary_by; /* as enabled_by */
     DJP_ATOMIC(int) mute; /* 1: nothing may leave. Written under mutex, release; read by anybody */
 
@@ -47,9 +51,9 @@ void djp__switch_look(djp_sdk *sdk, uint64_t now);
 /* The part of the local traces that the head keeps, by ratio and canary; 0 while nothing leaves, below 0 where a tree of samplers
  * decides. */
 double djp__switch_ratio(djp_sdk *sdk);
-/* Another sampler in place of the configured one; what the program and the file say still comes first. NULL: the configured one. Takes it.
- * As djp__recorder_set_sampler. Any thread. */
-int djp__switch_sampler(djp_sdk *sdk, djp_sampler *sampler);
+/* What a sampling server said holds from now on, unless the program or the file say otherwise. As djp__recorder_set_sampler. By the
+ * worker. */
+int djp__switch_follow(djp_sdk *sdk, const struct djp_strategy *strategy);
 /* What the target asks for from now on. By the worker. */
 void djp__switch_aim(djp_sdk *sdk, double ratio);
 /* Reads the text of a switch file; 0 when it is malformed, then *line is the first bad line. */

@@ -270,6 +270,7 @@ worker_main(void *argument)
     while (!djp_load_acquire(&sdk->stop)) {
         worker_round(sdk);
     }
+    djp__remote_stop(sdk);
     djp__mutex_lock(&sdk->work);
     djp__collect_discard(sdk, DJP_LOSS_SHUTDOWN);
     djp__mutex_unlock(&sdk->work);

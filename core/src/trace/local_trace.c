@@ -79,7 +79,7 @@ local__publish(djp_span *span, djp_verdict verdict, djp_verdict shown)
 {
     djp_recorder *recorder = span->recorder;
     int gate = djp_load_relaxed(&recorder->gate);
-    if (__builtin_expect(gate != 0, 0)) {
+    if (__builtin_expect(gate & DJP_GATE_NO_ENDS, 0)) {
         djp_count fate = djp_verdict_drops(verdict) ? local__dropped(verdict) : DJP_COUNT_SWITCHED_OFF;
         return gate & DJP_GATE_CLOSED ? DJP_COUNT_AFTER_SHUTDOWN : fate;
     }

@@ -166,11 +166,11 @@ void
 djp__recorder_switch(djp_recorder *recorder, int off, int mute)
 {
     int bits = (off ? DJP_GATE_OFF : 0) | (off || mute ? DJP_GATE_MUTE : 0);
-    if ((djp_load_relaxed(&recorder->gate) & ~DJP_GATE_CLOSED) == bits) {
+    if ((djp_load_relaxed(&recorder->gate) & (DJP_GATE_OFF | DJP_GATE_MUTE)) == bits) {
         return;
     }
     djp_or_seq_cst(&recorder->gate, bits);
-    djp_and_seq_cst(&recorder->gate, bits | DJP_GATE_CLOSED);
+    djp_and_seq_cst(&recorder->gate, bits | DJP_GATE_CLOSED | DJP_GATE_FIRST);
     if (bits == 0) {
         djp__recorder_arm(recorder, 0); /* whoever looked away while nothing came is told of the next span */
     }
@@ -184,4 +184,21 @@ djp__recorder_poke(djp_recorder *recorder)
         djp_cas_strong_acq_rel(&recorder->wake_level, &level, DJP_WAKE_NEVER)) {
         djp__recorder_wake(recorder);
     }
+}
+
+int
+djp__recorder_knock(djp_recorder *recorder)
+{
+    if (!recorder) {
+        return 0;
+    }
+    if (djp_load_relaxed(&recorder->gate) & DJP_GATE_FIRST) {
+        djp_and_seq_cst(&recorder->gate, ~DJP_GATE_FIRST);
+        djp__recorder_wake(recorder);
+    }
+    if (djp_load_relaxed(&recorder->gate) & DJP_GATE_NO_STARTS) {
+        djp__recorder_poke(recorder);
+        return 0;
+    }
+    return 1;
 }

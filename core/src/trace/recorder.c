@@ -152,6 +152,7 @@ djp__recorder_new(djp_recorder **out, const djp_recorder_options *options)
     recorder->pending_age_ns = options->pending_age_ns ? options->pending_age_ns : INT64_MAX;
     recorder->serial = recorder__next_serial();
     djp_store_relaxed(&recorder->wake_level, DJP_WAKE_NEVER);
+    djp_store_relaxed(&recorder->gate, options->wake_first ? DJP_GATE_FIRST : 0);
     int result = djp__ring_new(&recorder->ring, options->ring_bytes);
     if (result == 0 && recorder__may_keep(options)) {
         result = djp__keep_new(&recorder->keep, options->keep_rules, options->keep_rule_count);
@@ -241,6 +242,9 @@ djp__recorder_fork_child(djp_recorder *recorder)
     recorder->serial = recorder__next_serial();
     djp_store_relaxed(&recorder->waking, 0);
     djp_store_relaxed(&recorder->slot.readers, 0u); /* threads of the parent */
+    if (recorder->options.wake_first) {
+        djp_or_seq_cst(&recorder->gate, DJP_GATE_FIRST);
+    }
     djp_store_relaxed(&recorder->pending_bytes, 0u);
     djp__ring_reset(recorder->ring);
     djp__recorder_arm(recorder, 0);

@@ -25,6 +25,7 @@ typedef struct djp_recorder_options {
      * djp__recorder_arm. Must not block for long: it wakes or starts the worker. */
     void (*wake)(void *user);
     void *wake_user;
+    int wake_first; /* 1: the first start calls it, too, whatever becomes of its span; again in a forked child */
     const djp_keep_rule *keep_rules; /* borrowed for the making of the recorder */
     size_t keep_rule_count;
     uint64_t pending_age_ns; /* a root that is open for longer is not waited for; 0: no limit */

@@ -60,7 +60,9 @@ enum {
     DJP_GATE_CLOSED = 1, /* for ever */
     DJP_GATE_OFF = 2,
     DJP_GATE_MUTE = 4,
-    DJP_GATE_NO_STARTS = DJP_GATE_CLOSED | DJP_GATE_OFF
+    DJP_GATE_FIRST = 8, /* the next start calls options.wake, whatever becomes of its span */
+    DJP_GATE_NO_STARTS = DJP_GATE_CLOSED | DJP_GATE_OFF,
+    DJP_GATE_NO_ENDS = DJP_GATE_CLOSED | DJP_GATE_OFF | DJP_GATE_MUTE
 };
 
 /* Policies that a recorder keeps, the first being that of its options; above half of them only those of the scale are added. */
@@ -176,6 +178,8 @@ void djp__tree_slot_fini(djp_tree_slot *slot);
 
 /* A start that records nothing: wakes whoever waits for the next span, because only the worker can switch on again. NULL is fine. */
 void djp__recorder_poke(djp_recorder *recorder);
+/* What a start finds that the gate stops: 1 when it may go on after all. Accepts NULL. */
+int djp__recorder_knock(djp_recorder *recorder);
 /* Calls options.wake unless the recorder is closed. */
 void djp__recorder_wake(djp_recorder *recorder);
 

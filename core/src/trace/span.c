@@ -206,8 +206,8 @@ static inline __attribute__((always_inline)) djp_span *
 span__start(djp_recorder *recorder, const char *name, size_t name_size, const djp_span_options *options,
             const djp_span_seed *seed)
 {
-    if (!recorder || (djp_load_relaxed(&recorder->gate) & DJP_GATE_NO_STARTS)) {
-        djp__recorder_poke(recorder);
+    if ((!recorder || (djp_load_relaxed(&recorder->gate) & (DJP_GATE_NO_STARTS | DJP_GATE_FIRST))) &&
+        !djp__recorder_knock(recorder)) {
         return NULL;
     }
     djp_span *span = djp__span_block_take();
