@@ -86,6 +86,7 @@ const NOTHING = {
   'a ratio of 0': { OTEL_TRACE_SAMPLE: '0.0' },
   'a ratio of 0 by the sampler': { OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: '0' },
   'a ratio of 0 and a target': { OTEL_TRACE_SAMPLE: '0', DJP_TELEMETRY_TARGET_SPANS_PER_SECOND: '1000' },
+  'a canary of 0': { OTEL_TRACE_SAMPLE: '1.0', DJP_TELEMETRY_CANARY_RATIO: '0' },
   always_off: { OTEL_TRACES_SAMPLER: 'always_off' },
   'no exporter': { OTEL_TRACES_EXPORTER: 'none', OTEL_TRACE_SAMPLE: '1.0' },
 };
