@@ -25,7 +25,8 @@ static djp_standard *standard;
 static djp_sdk *sdk;
 static djp_http_server *server;
 static writer oplog;
-static uint32_t symbols[6];
+static uint32_t symbols[9];
+static int by_symbol; /* texts of values have symbols, as when they came before */
 
 static const char *
 no_variables(void *user, const char *name)
@@ -112,6 +113,24 @@ spans_run(void)
         djp_span_set_string(span, keys[4], "eu-central-1", 12);
         djp_span_end(span, 0);
         djp_span_release(span);
+    }
+}
+
+/* A root and two children, which wait for it: all three are decided when it ends. */
+static void
+traces_run(void)
+{
+    for (int i = 0; i < TIMES; i++) {
+        djp_span *root = djp_span_start(recorder, "GET /orders/{id}", 16, NULL);
+        djp_span_options options = {.parent = root};
+        for (int child = 0; child < 2; child++) {
+            djp_span *span = djp_span_start(recorder, "SELECT orders", 13, &options);
+            djp_span_set_string(span, keys[0], "GET", 3);
+            djp_span_end(span, 0);
+            djp_span_release(span);
+        }
+        djp_span_end(root, 0);
+        djp_span_release(root);
     }
 }
 
@@ -243,6 +262,8 @@ server_run(void)
     }
 }
 
+static const char *const texts[] = {"4711-0815", "postgresql", "db.internal"};
+
 /* The writer's part is done before anything is counted: all that is left is the core's replay. */
 static void
 oplog_write(void)
@@ -254,9 +275,14 @@ oplog_write(void)
         start.ids = writer_make_ids(i, i, 0);
         start.ids.trace[2] = i * 2654435761u;
         writer_begin(&oplog, &start);
-        writer_text(&oplog, start.slot, symbols[0], "4711-0815");
-        writer_text(&oplog, start.slot, symbols[1], "postgresql");
-        writer_text(&oplog, start.slot, symbols[2], "db.internal");
+        for (uint32_t text = 0; text < 3; text++) {
+            uint32_t payload[2] = {symbols[6 + text], 0};
+            if (by_symbol) {
+                writer_put(&oplog, DJP_OP_SYMBOL, start.slot | symbols[text] << 16, payload, 8);
+            } else {
+                writer_text(&oplog, start.slot, symbols[text], texts[text]);
+            }
+        }
         writer_put(&oplog, DJP_OP_NUMBER, start.slot | symbols[3] << 16, &number, 8);
         writer_put(&oplog, DJP_OP_TRUE, start.slot | symbols[4] << 16, NULL, 0);
         writer_end(&oplog, start.slot, 2000);
@@ -274,7 +300,18 @@ oplog_begin(void)
     for (int i = 0; i < 6; i++) {
         symbols[i] = writer_symbol(&oplog, names[i]);
     }
+    for (int i = 0; i < 3; i++) {
+        symbols[6 + i] = writer_symbol(&oplog, texts[i]);
+    }
+    by_symbol = 0;
     sdk_settle();
+}
+
+static void
+oplog_begin_symbols(void)
+{
+    oplog_begin();
+    by_symbol = 1;
 }
 
 static void
@@ -305,11 +342,14 @@ static const instructions_case cases[] = {
     {"span, 5 attributes, ratio says no", no_begin, NULL, spans_run, recorder_end},
     {"span, 5 attributes, ratio says yes", yes_begin, NULL, spans_run, recorder_end},
     {"child span, 5 attributes", child_begin, NULL, spans_run, recorder_end},
+    {"local trace of 3 spans, dropped", no_begin, NULL, traces_run, recorder_end},
+    {"local trace of 3 spans, ratio says yes", yes_begin, NULL, traces_run, recorder_end},
     {"counter add", metrics_begin, NULL, counter_run, metrics_end},
     {"histogram observe, 15 buckets", metrics_begin, NULL, histogram_run, metrics_end},
     {"request metrics, labels cached", metrics_begin, NULL, request_metrics_run, metrics_end},
     {"HTTP request, span and metrics", server_begin, sdk_arm, server_run, server_end},
     {"replay of a span, 5 attributes", oplog_begin, oplog_write, oplog_run, oplog_end},
+    {"replay of a span, texts by symbol", oplog_begin_symbols, oplog_write, oplog_run, oplog_end},
 };
 
 int

@@ -67,11 +67,13 @@ oplog_replay_symbol(djp_oplog *log, uint32_t number)
     return number < DJP_OPLOG_SYMBOLS && log->symbols[number].text ? &log->symbols[number] : &none;
 }
 
-static djp_text
+static inline djp_text
 oplog_replay_text(djp_oplog *log, uint32_t number)
 {
-    const djp_oplog_symbol *symbol = oplog_replay_symbol(log, number);
-    return (djp_text){symbol->text ? symbol->text : "", symbol->size};
+    if (__builtin_expect(number >= DJP_OPLOG_SYMBOLS || !log->symbols[number].text, 0)) {
+        return (djp_text){"", 0};
+    }
+    return (djp_text){log->symbols[number].text, log->symbols[number].size};
 }
 
 OPLOG_REPLAY__RARE djp_key
@@ -292,20 +294,21 @@ oplog_replay_plain(djp_oplog *log, djp_span *span, uint32_t word, unsigned kind,
     double real;
     const unsigned char *data = (const unsigned char *)payload.data;
     djp_key key = oplog_replay_key(log, word >> 16);
-    if (kind == DJP_OP_TEXT) {
-        djp_span_set_string(span, key, payload.data, payload.size);
-    } else if (kind == DJP_OP_TRUE || kind == DJP_OP_FALSE) {
+    if (kind == DJP_OP_TRUE || kind == DJP_OP_FALSE) {
         djp_span_set_bool(span, key, kind == DJP_OP_TRUE);
-    } else if (payload.size < sizeof real) {
+        return 1;
+    }
+    if (kind != DJP_OP_TEXT && payload.size < sizeof real) {
         return 0;
-    } else if (kind == DJP_OP_SYMBOL) {
-        djp_text text = oplog_replay_text(log, oplog_replay_word(data, 0));
-        djp_span_set_string(span, key, text.data, text.size);
-    } else if (kind == DJP_OP_NUMBER) {
+    }
+    if (kind == DJP_OP_NUMBER) {
         memcpy(&real, data, sizeof real);
         oplog_replay_number(span, key, real);
-    } else {
+    } else if (kind == DJP_OP_INTEGER) {
         djp_span_set_int(span, key, (int64_t)oplog_replay_long(data, 0));
+    } else {
+        djp_text text = kind == DJP_OP_TEXT ? payload : oplog_replay_text(log, oplog_replay_word(data, 0));
+        djp_span_set_string(span, key, text.data, text.size);
     }
     return 1;
 }
