@@ -89,6 +89,7 @@ const NOTHING = {
   'a canary of 0': { OTEL_TRACE_SAMPLE: '1.0', DJP_TELEMETRY_CANARY_RATIO: '0' },
   always_off: { OTEL_TRACES_SAMPLER: 'always_off' },
   'no exporter': { OTEL_TRACES_EXPORTER: 'none', OTEL_TRACE_SAMPLE: '1.0' },
+  'no exporter and a sampling server': { OTEL_TRACES_EXPORTER: 'none', OTEL_TRACES_SAMPLER: 'jaeger_remote' },
 };
 const SOMETHING = { 'any other ratio': { OTEL_TRACE_SAMPLE: '0.000000001' } };
 
@@ -104,10 +105,12 @@ async function outcome(protocol, settings) {
     });
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${server.address().port}`;
   const env = {
     TELEMETRY_ENABLED: 'true',
     TELEMETRY_BACKEND: 'hybrid',
-    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${server.address().port}`,
+    OTEL_EXPORTER_OTLP_ENDPOINT: url,
+    DJP_TELEMETRY_REMOTE_SAMPLING_ENDPOINT: url,
     OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
     OTEL_EXPORTER_OTLP_TIMEOUT: '1000',
     OTEL_BSP_SCHEDULE_DELAY: '20',

@@ -83,6 +83,7 @@ NOTHING = {
     "a canary of 0": {"OTEL_TRACE_SAMPLE": "1.0", "DJP_TELEMETRY_CANARY_RATIO": "0"},
     "always_off": {"OTEL_TRACES_SAMPLER": "always_off"},
     "no exporter": {"OTEL_TRACES_EXPORTER": "none", "OTEL_TRACE_SAMPLE": "1.0"},
+    "no exporter and a sampling server": {"OTEL_TRACES_EXPORTER": "none", "OTEL_TRACES_SAMPLER": "jaeger_remote"},
 }
 SOMETHING = {"any other ratio": {"OTEL_TRACE_SAMPLE": "0.000000001"}}
 
@@ -130,6 +131,7 @@ def run(folder, protocol, **settings):
         "DJP_TELEMETRY_LOG_LEVEL": "none",
         "PYTHONPATH": ":".join(path for path in sys.path if path),
     }
+    base["DJP_TELEMETRY_REMOTE_SAMPLING_ENDPOINT"] = base["OTEL_EXPORTER_OTLP_ENDPOINT"]
     try:
         done = subprocess.run(
             [sys.executable, str(folder / "program.py")],
