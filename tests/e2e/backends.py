@@ -102,9 +102,12 @@ class Program:
 
 
 class Jaeger(Program):
-    def __init__(self, folder: pathlib.Path):
+    """Jaeger in memory; with strategies (the content of its file of sampling strategies) it also serves remote sampling."""
+
+    def __init__(self, folder: pathlib.Path, strategies: dict | None = None):
         program = find("jaeger")
         self.grpc, self.http, self.query, query_grpc, health = (free_port() for _ in range(5))
+        self.strategies = folder / "strategies.json"
         config = {
             "service": {
                 "extensions": ["jaeger_storage", "jaeger_query", "healthcheckv2"],
@@ -133,6 +136,15 @@ class Jaeger(Program):
             "processors": {"batch": {"timeout": "100ms"}},
             "exporters": {"jaeger_storage_exporter": {"trace_storage": "mem"}},
         }
+        if strategies:
+            self.sampling = free_port()
+            self.write_strategies(strategies)
+            config["service"]["extensions"].append("remote_sampling")
+            config["extensions"]["remote_sampling"] = {
+                "file": {"path": str(self.strategies), "reload_interval": "200ms"},
+                "http": {"endpoint": f"127.0.0.1:{self.sampling}"},
+                "grpc": {"endpoint": f"127.0.0.1:{free_port()}"},
+            }
         (folder / "jaeger.yaml").write_text(json.dumps(config))
         command = [program, "--config", str(folder / "jaeger.yaml")]
         super().__init__(
@@ -145,6 +157,12 @@ class Jaeger(Program):
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.query}/api/{path}"
+
+    def write_strategies(self, strategies: dict) -> None:
+        """Replaces the file in one step, so that no half of it is ever read."""
+        part = self.strategies.with_suffix(".part")
+        part.write_text(json.dumps(strategies))
+        part.replace(self.strategies)
 
     def trace(self, trace_id: str, spans: int):
         def ready():
