@@ -36,6 +36,12 @@ const SPANS = [
   },
   {
     group: 'span',
+    what: 'span, 5 attributes, ratio 0: ids, no record',
+    ours: 'span_zero_ours',
+    peers: [peer('span_unsampled_otel', `${OTEL} unsampled`, 25)],
+  },
+  {
+    group: 'span',
     what: 'span, 5 attributes, telemetry off',
     ours: 'span_off_ours',
     peers: [peer('span_off_otel', `${OTEL} API without SDK`)],

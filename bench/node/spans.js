@@ -45,6 +45,12 @@ const span_unsampled_ours = () => {
   return callingPath(djp.startSpan, flushOurs(djp), false);
 };
 
+/** What OpenTelemetry's unsampled span is, too: ids to propagate, and nothing is recorded. */
+const span_zero_ours = () => {
+  const djp = ours({ sampleRatio: 0 });
+  return callingPath(djp.startSpan, flushOurs(djp), false);
+};
+
 const span_unsampled_otel = () => {
   const { tracer, provider } = otel({ ratio: 0 });
   return callingPath(
@@ -221,6 +227,7 @@ module.exports = {
     span_ours,
     span_otel,
     span_unsampled_ours,
+    span_zero_ours,
     span_unsampled_otel,
     span_off_ours,
     span_off_otel,
