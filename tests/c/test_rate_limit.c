@@ -1,6 +1,7 @@
 /* The limit of spans a second by simulation: fair shares of routes, the bound in every second, weights that count true, and what
  * floods do to others. Then the same through a recorder. */
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -426,6 +427,39 @@ early_decisions_are_limited_too(void **state)
     assert_int_equal(span_reader_drain(recorder), kept);
 }
 
+static void *
+flood(void *user)
+{
+    (void)user;
+    for (int i = 0; i < 3000; i++) {
+        djp_span *root = start(NULL), *child = start(root);
+        djp_span_set_status(child, DJP_STATUS_ERROR, NULL, 0);
+        finish(child);
+        finish(root);
+    }
+    return NULL;
+}
+
+static void
+threads_share_the_bound(void **state)
+{
+    (void)state;
+    use_limit(ratio_options(1), 200);
+    pthread_t threads[4];
+    uint64_t begun = djp__clock_monotonic();
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, flood, NULL), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    double seconds = 1 + (double)(djp__clock_monotonic() - begun) / 1e9;
+    djp_recorder_counters got = counters();
+    assert_true(got.kept_error > 0 && got.kept_error <= 200 * seconds);
+    assert_int_equal(got.kept_error + got.dropped_rate_limited + got.dropped_rate_burst, 24000);
+    assert_int_equal(span_reader_drain(recorder), got.kept_error);
+}
+
 int
 main(void)
 {
@@ -440,6 +474,7 @@ main(void)
         cmocka_unit_test(a_clock_that_jumps_does_no_harm),
         cmocka_unit_test_teardown(local_traces_are_limited_as_a_whole, tear_down),
         cmocka_unit_test_teardown(early_decisions_are_limited_too, tear_down),
+        cmocka_unit_test_teardown(threads_share_the_bound, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,6 +47,16 @@ interface CamelCaseOptions {
   switchFile?: string;
   /** Most spans a second that the process exports, in fair shares of the routes; 0: no limit. */
   spanRateLimit?: number | string;
+  /** What telemetry may cost in a calendar month (UTC), in the unit of the prices; 0: no budget. */
+  budgetPerMonth?: number | string;
+  /** Price of 10^9 exported bytes; 0. */
+  pricePerGb?: number | string;
+  /** Price of 1,000,000 exported spans; 0. */
+  pricePerMillionSpans?: number | string;
+  /** Price of 1,000 metric series for a month; 0. */
+  pricePerThousandSeries?: number | string;
+  /** A file in which the month's sum survives restarts and is shared by the processes of a host. */
+  budgetFile?: string;
   /** Exported spans a second that the ratio is steered to; 0: the ratio stays. */
   targetSpansPerSecond?: number | string;
   /** The same for bytes a second, before compression. */

@@ -66,6 +66,9 @@ typedef struct djp_options {
     uint64_t target_spans_per_second; /* the ratio is steered towards these; 0: no such target */
     uint64_t target_bytes_per_second;
     uint64_t span_rate_limit; /* most spans a second that the process keeps; 0: no limit */
+    double budget_per_month; /* in the unit of the prices; 0: no budget */
+    double price_per_gb, price_per_million_spans, price_per_thousand_series;
+    char *budget_file; /* "": every process has its own account */
     uint64_t slow_threshold_ns; /* 0: the slow rule is off */
     int keep_errors;
     char *keep_rules; /* "" when none; as djp_keep_rules_parse reads it */

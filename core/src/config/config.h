@@ -27,6 +27,11 @@
     X(TARGET_SPANS, "target_spans_per_second")                      \
     X(TARGET_BYTES, "target_bytes_per_second")                      \
     X(SPAN_RATE_LIMIT, "span_rate_limit")                           \
+    X(BUDGET, "budget_per_month")                                   \
+    X(PRICE_GB, "price_per_gb")                                     \
+    X(PRICE_SPANS, "price_per_million_spans")                       \
+    X(PRICE_SERIES, "price_per_thousand_series")                    \
+    X(BUDGET_FILE, "budget_file")                                   \
     X(SLOW_THRESHOLD, "slow_threshold")                             \
     X(KEEP_ERRORS, "keep_errors")                                   \
     X(KEEP_RULES, "keep_rules")                                     \
@@ -89,7 +94,7 @@ typedef enum djp_form {
     DJP_FORM_PORT, /* int, 0 .. 65535 */
     DJP_FORM_SIZE, /* uint64_t */
     DJP_FORM_SPANS, /* uint64_t bytes for that many spans of DJP_CONFIG_SPAN_BYTES */
-    DJP_FORM_RATIO, /* double, 0 .. 1 */
+    DJP_FORM_RATIO, /* double */
     DJP_FORM_WORD, /* int */
     DJP_FORM_TEXT, /* char * */
     DJP_FORM_ATTRIBUTE /* text: an attribute of OTEL_RESOURCE_ATTRIBUTES */

@@ -147,6 +147,25 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
                                      .doc = "Most spans a second that the process exports, errors included, in fair "
                                             "shares of the routes. 0: no limit. See docs/rate-and-budget.md.",
                                      .sources = {{"DJP_TELEMETRY_SPAN_RATE_LIMIT", DJP_FORM_SIZE}}},
+    [DJP_SETTING_BUDGET] =
+        {TABLE_FIELD(budget_per_month), .form = DJP_FORM_RATIO, TABLE_RANGE(0, 1e12), .standard = "0",
+         .doc = "What telemetry may cost in a calendar month (UTC), in the unit of the prices: "
+                "warnings at 50, 80 and 100 %, and the ratio is lowered where the forecast is higher. "
+                "0: no budget. See docs/rate-and-budget.md.",
+         .sources = {{"DJP_TELEMETRY_BUDGET_PER_MONTH", DJP_FORM_RATIO}}},
+    [DJP_SETTING_PRICE_GB] = {TABLE_FIELD(price_per_gb), .form = DJP_FORM_RATIO, TABLE_RANGE(0, 1e12), .standard = "0",
+                              .doc = "Price of 10^9 exported bytes.",
+                              .sources = {{"DJP_TELEMETRY_PRICE_PER_GB", DJP_FORM_RATIO}}},
+    [DJP_SETTING_PRICE_SPANS] = {TABLE_FIELD(price_per_million_spans), .form = DJP_FORM_RATIO, TABLE_RANGE(0, 1e12),
+                                 .standard = "0", .doc = "Price of 1,000,000 exported spans.",
+                                 .sources = {{"DJP_TELEMETRY_PRICE_PER_MILLION_SPANS", DJP_FORM_RATIO}}},
+    [DJP_SETTING_PRICE_SERIES] = {TABLE_FIELD(price_per_thousand_series), .form = DJP_FORM_RATIO, TABLE_RANGE(0, 1e12),
+                                  .standard = "0", .doc = "Price of 1,000 metric series for a month.",
+                                  .sources = {{"DJP_TELEMETRY_PRICE_PER_THOUSAND_SERIES", DJP_FORM_RATIO}}},
+    [DJP_SETTING_BUDGET_FILE] = {TABLE_TEXT(budget_file), .standard = "",
+                                 .doc = "File in which the sum of the month survives restarts and is shared by the "
+                                        "processes of a host. Not given: each process has an account of its own.",
+                                 .sources = {{"DJP_TELEMETRY_BUDGET_FILE", DJP_FORM_TEXT}}},
     [DJP_SETTING_SLOW_THRESHOLD] = {TABLE_FIELD(slow_threshold_ns), .form = DJP_FORM_SECONDS,
                                     TABLE_RANGE(0, TABLE_YEAR), .standard = "2",
                                     .doc =

@@ -19,8 +19,23 @@ djp__adaptive_init(djp_adaptive *it, double target_spans, double target_bytes, d
     it->target_spans = target_spans;
     it->target_bytes = target_bytes;
     it->ratio = ratio > DJP_ADAPTIVE_FLOOR ? ratio : DJP_ADAPTIVE_FLOOR;
+    it->ceiling = 1;
     it->potential = -1;
     it->normal = -1;
+}
+
+void
+djp__adaptive_aim(djp_adaptive *it, double target_spans, double ceiling)
+{
+    it->target_spans = target_spans;
+    it->ceiling = ceiling;
+    it->ratio = fmin(it->ratio, ceiling);
+}
+
+double
+djp__adaptive_expect(const djp_adaptive *it, double ratio)
+{
+    return it->potential < 0 ? -1 : it->potential * ratio + it->other;
 }
 
 /* Spans a second. */
@@ -76,11 +91,15 @@ djp__adaptive_step(djp_adaptive *it, uint64_t now_ns, double used, const djp_ada
     double target = adaptive_target(it, load->span_bytes);
     double wanted = fmax(target - it->other, ADAPTIVE__RESERVE * target);
     /* Multiplied rather than divided: nothing kept says that there is room. */
-    double aim = wanted >= it->potential ? 1 : wanted / it->potential;
+    double aim = wanted >= it->potential * it->ceiling ? it->ceiling : wanted / it->potential;
     double step = aim / it->ratio;
+    if (aim == it->ceiling && step <= ADAPTIVE__RISE) {
+        it->ratio = aim; /* which need not lie on the scale */
+        return aim;
+    }
     /* Around the goal a difference below a step of the scale is chance. */
     if (fabs(log2(step)) * ADAPTIVE__STEPS >= 1) {
-        it->ratio = adaptive_round(it->ratio * fmin(step, ADAPTIVE__RISE));
+        it->ratio = fmin(adaptive_round(it->ratio * fmin(step, ADAPTIVE__RISE)), it->ceiling);
     }
     return it->ratio;
 }

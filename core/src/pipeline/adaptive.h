@@ -19,6 +19,7 @@ typedef struct djp_adaptive_load {
 typedef struct djp_adaptive {
     double target_spans, target_bytes; /* a second; 0: no such target */
     double ratio; /* what the head uses */
+    double ceiling; /* that it never passes; 1 unless said */
     double potential; /* head spans a second that a ratio of 1 would keep, smoothed; below 0: not known yet */
     double other; /* spans a second that no ratio moves, smoothed */
     double normal; /* usual share of spans in failing local traces */
@@ -28,6 +29,10 @@ typedef struct djp_adaptive {
 } djp_adaptive;
 
 void djp__adaptive_init(djp_adaptive *it, double target_spans, double target_bytes, double ratio);
+/* Another target of spans a second, 0 for none, and the most that the ratio may be. */
+void djp__adaptive_aim(djp_adaptive *it, double target_spans, double ceiling);
+/* Spans a second that this ratio would keep, as far as is known; below 0: not known. */
+double djp__adaptive_expect(const djp_adaptive *it, double ratio);
 /* The ratio from now on. Steps are about a second apart; used is the ratio that held since the last one. */
 double djp__adaptive_step(djp_adaptive *it, uint64_t now_ns, double used, const djp_adaptive_load *load);
 

@@ -9,8 +9,11 @@
 /* Touched by the worker only, and by djp_sdk_new before there is one. */
 typedef struct djp_control {
     djp_adaptive adaptive;
-    uint64_t next; /* monotonic time of the next step; UINT64_MAX: there is no target */
-    int idle; /* 1: the ratio is 1 and nothing ended lately, so that there is no need to wake for a step */
+    int steers; /* constant; 1: a target or a budget moves the ratio */
+    int aimed; /* constant; 1: there is a target, which may raise it above the configured one */
+    uint64_t ended; /* spans, at the step before */
+    uint64_t next; /* monotonic time of the next step; UINT64_MAX: there is nothing to do */
+    int idle; /* 1: nothing is reduced and nothing ended lately, so that there is no need to wake for a step */
 } djp_control;
 
 void djp__control_init(djp_sdk *sdk);

@@ -1,6 +1,6 @@
 /* One SDK instance as the files of the pipeline see it: settings, recorder, worker thread, queue of finished requests, and what
- * became of every span. Lock order: `oplog_mutex`, then `work`, then `state`, then the toggle's and
- * the diag's own. No message is ever logged while one of them is held. */
+ * became of every span. Lock order: `oplog_mutex`, then `work`, then `state`, then the toggle's,
+ * the account's and the diag's own. No message is ever logged while one of them is held. */
 #ifndef DJP_PIPELINE_PIPELINE_H
 #define DJP_PIPELINE_PIPELINE_H
 
@@ -16,6 +16,7 @@
 #include "export/encode.h"
 #include "export/scrape_listener.h"
 #include "export/transport.h"
+#include "pipeline/account.h"
 #include "pipeline/control.h"
 #include "pipeline/queue.h"
 #include "pipeline/remote.h"
@@ -69,7 +70,11 @@ enum {
     DJP_SELF_REQUESTS,
     DJP_SELF_WAITING,
     DJP_SELF_RECORDINGS,
-    DJP_SELF_COUNT
+    DJP_SELF_COUNT,
+    DJP_SELF_COST = DJP_SELF_COUNT, /* these with prices only */
+    DJP_SELF_USED,
+    DJP_SELF_FORECAST,
+    DJP_SELF_ALL
 };
 
 /* Families of the conventions: the first of every instance, the next two with a recorder, the others with a pipeline. */
@@ -101,7 +106,7 @@ struct djp_sdk {
     djp_standard *standard;
     djp_scrape_listener *listener; /* NULL: no port was asked for, or it could not be had; ended by shutdown */
     djp_transport *transport; /* NULL: nothing can leave. Used by the worker; freed when the last reference goes */
-    djp_family *self_metrics[DJP_SELF_COUNT];
+    djp_family *self_metrics[DJP_SELF_ALL];
     djp_family *self_otel[DJP_OTEL_COUNT]; /* NULL unless asked for */
     uint64_t batch_bytes; /* a batch is closed before it grows past this */
     djp_fork_hook fork_hook;
@@ -111,6 +116,7 @@ struct djp_sdk {
     djp_switch toggle;
     djp_control control;
     djp_remote remote;
+    djp_account account;
 
     DJP_ATOMIC(uint64_t) oplog_damage; /* operations of logs that made no sense; any thread, relaxed */
     djp_mutex oplog_mutex; /* taken before all other locks */

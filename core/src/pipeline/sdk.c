@@ -205,6 +205,7 @@ sdk_destroy(djp_sdk *sdk)
     djp__cond_fini(&sdk->changed);
     djp__mutex_fini(&sdk->oplog_mutex);
     djp__mutex_fini(&sdk->toggle.mutex);
+    djp__mutex_fini(&sdk->account.mutex);
     djp__mutex_fini(&sdk->state);
     djp__mutex_fini(&sdk->work);
     djp__diag_fini(&sdk->diag);
@@ -242,6 +243,7 @@ sdk_alloc(djp_transport *transport)
     djp__mutex_init(&sdk->state);
     djp__mutex_init(&sdk->oplog_mutex);
     djp__mutex_init(&sdk->toggle.mutex);
+    djp__mutex_init(&sdk->account.mutex);
     djp__cond_init(&sdk->changed);
     return sdk;
 }
@@ -281,6 +283,7 @@ djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options, const djp
                                    &sdk->diag);
     }
     djp__switch_init(sdk);
+    djp__account_init(sdk);
     djp__control_init(sdk);
     djp__sdk_fork_init(sdk);
     djp__sigterm_install(sdk);

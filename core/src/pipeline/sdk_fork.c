@@ -29,6 +29,7 @@ sdk_fork_prepare(void *user)
     djp__mutex_lock(&sdk->work);
     djp__mutex_lock(&sdk->state);
     djp__mutex_lock(&sdk->toggle.mutex);
+    djp__mutex_lock(&sdk->account.mutex);
     djp__mutex_lock(&sdk->diag.mutex);
 }
 
@@ -37,6 +38,7 @@ sdk_fork_parent(void *user)
 {
     djp_sdk *sdk = user;
     djp__mutex_unlock(&sdk->diag.mutex);
+    djp__mutex_unlock(&sdk->account.mutex);
     djp__mutex_unlock(&sdk->toggle.mutex);
     sdk->forks--;
     if (sdk->forks == 0) {
@@ -109,7 +111,9 @@ sdk_fork_child(void *user)
     }
     /* Threads of the parent may have waited on it; its old state means nothing here. */
     djp__cond_init(&sdk->changed);
+    djp__account_fork_child(sdk);
     djp__mutex_unlock(&sdk->diag.mutex);
+    djp__mutex_unlock(&sdk->account.mutex);
     djp__mutex_unlock(&sdk->toggle.mutex);
     djp__mutex_unlock(&sdk->state);
     djp__mutex_unlock(&sdk->work);

@@ -51,6 +51,25 @@ self_metrics_count_kept(djp_sdk *sdk, const djp_recorder_counters *counters)
 }
 
 static void
+self_metrics_cost(djp_sdk *sdk)
+{
+    djp_budget_view view;
+    double total[3];
+    static const char *const sources[3] = {"bytes", "spans", "series"};
+    if (!sdk->self_metrics[DJP_SELF_COST]) {
+        return;
+    }
+    djp__account_feed(sdk);
+    djp__account_read(sdk, &view, total);
+    for (int i = 0; i < 3; i++) {
+        djp_text text = {sources[i], strlen(sources[i])};
+        djp__counter_set(djp_family_series(sdk->self_metrics[DJP_SELF_COST], &text), total[i]);
+    }
+    djp_gauge_set(djp_family_series(sdk->self_metrics[DJP_SELF_USED], NULL), view.used_ratio);
+    djp_gauge_set(djp_family_series(sdk->self_metrics[DJP_SELF_FORECAST], NULL), view.forecast_ratio);
+}
+
+static void
 self_metrics_collect(void *user)
 {
     djp_sdk *sdk = user;
@@ -61,6 +80,7 @@ self_metrics_collect(void *user)
     self_metrics_count(lost, "dropped", recordings.dropped);
     self_metrics_count(lost, "overflowed", recordings.overflowed);
     self_metrics_count(lost, "refused", recordings.refused);
+    self_metrics_cost(sdk);
     if (!sdk->recorder) {
         return;
     }
@@ -80,11 +100,29 @@ self_metrics_collect(void *user)
     djp_gauge_set(djp_family_series(sdk->self_metrics[DJP_SELF_WAITING], NULL), (double)waiting);
 }
 
+static int
+self_metrics_add_cost(djp_sdk *sdk)
+{
+    const djp_options *options = &sdk->options;
+    djp_family **families = sdk->self_metrics;
+    if (!(options->price_per_gb > 0 || options->price_per_million_spans > 0 ||
+          options->price_per_thousand_series > 0)) {
+        return 1;
+    }
+    families[DJP_SELF_COST] = self_metrics_family(sdk->registry, DJP_COUNTER, "djp_telemetry_cost",
+                                                  "What telemetry cost since the start, by the prices set", "source");
+    families[DJP_SELF_USED] = self_metrics_family(sdk->registry, DJP_GAUGE, "djp_telemetry_budget_used_ratio",
+                                                  "Part of the month's telemetry budget that is spent", NULL);
+    families[DJP_SELF_FORECAST] = self_metrics_family(sdk->registry, DJP_GAUGE, "djp_telemetry_budget_forecast_ratio",
+                                                      "The same at the end of the month, by the present rate", NULL);
+    return families[DJP_SELF_COST] && families[DJP_SELF_USED] && families[DJP_SELF_FORECAST];
+}
+
 int
 djp__self_metrics_add(djp_sdk *sdk)
 {
     djp_registry *registry = sdk->registry;
-    if (djp__self_otel_add(sdk) != 0) {
+    if (djp__self_otel_add(sdk) != 0 || !self_metrics_add_cost(sdk)) {
         return DJP_ENOMEM;
     }
     sdk->self_metrics[DJP_SELF_RECORDINGS] = self_metrics_family(

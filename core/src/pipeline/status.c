@@ -324,6 +324,8 @@ djp_sdk_status_json(char **out, size_t *out_size, djp_sdk *sdk)
     status_spans(&text, sdk, &counters);
     status_switch(&text, sdk);
     status_rate_limit(&text, sdk, &counters);
+    status_key(&text, "budget");
+    djp__account_status(&text, sdk);
     status_waiting(&text, sdk);
     status_registry(&text, sdk);
     status_export(&text, sdk);

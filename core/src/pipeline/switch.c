@@ -26,7 +26,7 @@ typedef struct switch_outcome {
 static switch_outcome
 switch_decide(const djp_switch *state)
 {
-    const char *aimed = state->aim < 0 ? "configuration" : "target";
+    const char *aimed = state->aim < 0 ? "configuration" : state->aim_by;
     switch_outcome out = {1, state->aim, DJP_RATIO_UNSAID, "configuration", aimed, "configuration"};
     if (state->remote) {
         out.ratio = state->remote_ratio;
@@ -126,15 +126,16 @@ djp__switch_ratio(djp_sdk *sdk)
 }
 
 void
-djp__switch_aim(djp_sdk *sdk, double ratio)
+djp__switch_aim(djp_sdk *sdk, double ratio, const char *by)
 {
     djp_switch *state = &sdk->toggle;
     djp__mutex_lock(&state->mutex);
-    if (ratio == state->aim) {
+    if (ratio == state->aim && (ratio < 0 || by == state->aim_by)) {
         djp__mutex_unlock(&state->mutex);
         return;
     }
     state->aim = ratio;
+    state->aim_by = by;
     switch_finish(sdk, DJP_LOG_DEBUG);
 }
 
@@ -362,6 +363,7 @@ djp__switch_init(djp_sdk *sdk)
     const char *path = sdk->options.switch_file;
     state->program = state->file = (djp_switch_said){-1, DJP_RATIO_UNSAID, DJP_RATIO_UNSAID};
     state->aim = DJP_RATIO_UNSAID;
+    state->aim_by = "target";
     state->enabled = 1;
     state->ratio = sdk->options.sample_ratio;
     state->canary = sdk->options.canary_ratio;

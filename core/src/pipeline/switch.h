@@ -26,14 +26,15 @@ typedef struct djp_switch_said {
 typedef struct djp_switch {
     djp_mutex mutex; /* a leaf; guards all but what the worker owns */
     djp_switch_said program, file;
-    double aim; /* what a target asks for, or DJP_RATIO_UNSAID; gives way to all others */
+    double aim; /* what a target or the budget asks for, or DJP_RATIO_UNSAID; gives way to all others */
+    const char *aim_by; /* static: "target" or "budget" */
     int remote; /* 1: a sampling server said something; it gives way to program and file */
     double remote_ratio; /* what it said; DJP_RATIO_UNSAID: more than a ratio, the recorder has a tree for it */
     int enabled; /* what holds */
     double ratio; /* or DJP_RATIO_SAMPLER */
     double canary;
     const char *enabled_by; /* static: "configuration", "program" or "switch_file" */
-    const char *ratio_by; /* the same, "remote" or "target" */
+    const char *ratio_by; /* the same, "remote", or that of the aim */
     const char *canary_by; /* as enabled_by */
     DJP_ATOMIC(int) mute; /* 1: nothing may leave. Written under mutex, release; read by anybody */
 
@@ -54,8 +55,8 @@ double djp__switch_ratio(djp_sdk *sdk);
 /* What a sampling server said holds from now on, unless the program or the file say otherwise. As djp__recorder_set_sampler. By the
  * worker. */
 int djp__switch_follow(djp_sdk *sdk, const struct djp_strategy *strategy);
-/* What the target asks for from now on. By the worker. */
-void djp__switch_aim(djp_sdk *sdk, double ratio);
+/* What the target or the budget asks for from now on; DJP_RATIO_UNSAID: neither does. by is static. By the worker. */
+void djp__switch_aim(djp_sdk *sdk, double ratio, const char *by);
 /* Reads the text of a switch file; 0 when it is malformed, then *line is the first bad line. */
 int djp__switch_parse(djp_switch_said *out, int *line, const char *text, size_t size);
 

@@ -274,6 +274,7 @@ worker_main(void *argument)
     djp__mutex_lock(&sdk->work);
     djp__collect_discard(sdk, DJP_LOSS_SHUTDOWN);
     djp__mutex_unlock(&sdk->work);
+    djp__account_end(sdk);
     djp__mutex_lock(&sdk->state);
     djp_store_release(&sdk->running, 0);
     djp__cond_broadcast(&sdk->changed);
