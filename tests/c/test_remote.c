@@ -1,5 +1,5 @@
-/* Remote sampling: when a server is asked, what its strategies decide, and what thousands of changes cost. Questions over a socket are
- * the business of tests/python/test_remote_sampling.py. */
+/* Remote sampling: when a server is asked, what its strategies decide, what thousands of changes cost, and all of it at once while threads
+ * record. What can go wrong on the way to a server is the business of tests/python/test_remote_sampling.py. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,8 +9,15 @@
 
 #include <cmocka.h>
 #include <malloc.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include "base/atomic.h"
+#include "base/clock.h"
 #include "djp/error.h"
+#include "djp/sdk.h"
 #include "djp/span.h"
 #include "export/strategy.h"
 #include "pipeline/remote.h"
@@ -227,6 +234,135 @@ months_of_changes_take_no_more_memory(void **state)
     assert_true(most <= first + first / 4);
 }
 
+/* ---- a server that changes its mind ---- */
+
+static int listener;
+static DJP_ATOMIC(int) answers;
+static DJP_ATOMIC(int) over;
+
+/* One answer to each connection, every time another one; the last ones never come. */
+static void *
+serve(void *ignored)
+{
+    static const char *const strategies[] = {
+        "{\"probabilisticSampling\":{\"samplingRate\":0.5}}",
+        "{\"rateLimitingSampling\":{\"maxTracesPerSecond\":100}}",
+        "nonsense",
+        "{\"operationSampling\":{\"defaultSamplingProbability\":0.1,\"perOperationStrategies\":[{\"operation\":"
+        "\"work\","
+        "\"probabilisticSampling\":{\"samplingRate\":1}}]}}",
+        "{\"probabilisticSampling\":{\"samplingRate\":0}}",
+    };
+    char request[2048], answer[1024];
+    int last = -1;
+    for (int i = 0; !djp_load_acquire(&over); i++) {
+        int connection = accept(listener, NULL, NULL);
+        if (connection < 0) {
+            break;
+        }
+        if (djp_load_relaxed(&answers) >= 15) {
+            last = connection; /* left open without an answer */
+            djp_add_acq_rel(&answers, 1);
+            continue;
+        }
+        if (recv(connection, request, sizeof request, 0) > 0) {
+            const char *body = strategies[i % 5];
+            int size =
+                snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s",
+                         strlen(body), body);
+            send(connection, answer, (size_t)size, MSG_NOSIGNAL);
+            djp_add_acq_rel(&answers, 1);
+        }
+        close(connection);
+    }
+    if (last >= 0) {
+        close(last);
+    }
+    return ignored;
+}
+
+static void *
+work(void *sdk)
+{
+    while (!djp_load_acquire(&over)) {
+        djp_span *span = djp_span_start(djp_sdk_recorder(sdk), "work", 4, NULL);
+        djp_span_end(span, 0);
+        djp_span_release(span);
+        usleep(200);
+    }
+    return NULL;
+}
+
+static void
+silence(void *user, int level, const char *message)
+{
+    (void)user;
+    (void)level;
+    (void)message;
+}
+
+static const char *
+variable(void *user, const char *name)
+{
+    if (strcmp(name, "OTEL_TRACES_SAMPLER_ARG") == 0) {
+        return user;
+    }
+    return strcmp(name, "OTEL_TRACES_SAMPLER") == 0 ? "parentbased_jaeger_remote" : NULL;
+}
+
+static djp_sdk *
+open_sdk(unsigned port)
+{
+    static const djp_config_override overrides[] = {
+        {"enabled", "true"}, {"backend", "otel"}, {"exporter", "memory"}, {"flush_interval", "0.01"}};
+    char argument[128];
+    djp_options options;
+    djp_sdk *sdk;
+    snprintf(argument, sizeof argument, "endpoint=http://127.0.0.1:%u,pollingIntervalMs=100", port);
+    assert_int_equal(djp_config_resolve(&options, variable, argument, overrides, 4, "test", NULL, NULL), 0);
+    assert_int_equal(djp_sdk_new(&sdk, &options, NULL, silence, NULL), 0);
+    djp_options_fini(&options);
+    return sdk;
+}
+
+static void
+a_server_changes_its_mind_while_threads_record(void **state)
+{
+    (void)state;
+    pthread_t server, workers[3];
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(listener, 8), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+    pthread_create(&server, NULL, serve, NULL);
+    djp_sdk *sdk = open_sdk(ntohs(address.sin_port));
+    for (int i = 0; i < 3; i++) {
+        pthread_create(&workers[i], NULL, work, sdk);
+    }
+    uint64_t deadline = djp__clock_monotonic() + MINUTE;
+    while (djp_load_acquire(&answers) < 16 && djp__clock_monotonic() < deadline) {
+        char *text = NULL;
+        assert_int_equal(djp_sdk_status_json(&text, &(size_t){0}, sdk), 0);
+        assert_non_null(strstr(text, "\"remote\":{\"endpoint\""));
+        djp_text_free(text);
+        usleep(1000);
+    }
+    assert_true(djp_load_acquire(&answers) >= 16);
+    uint64_t began = djp__clock_monotonic();
+    djp_sdk_shutdown(sdk, MINUTE); /* while a question hangs */
+    assert_true(djp__clock_monotonic() - began < MINUTE / 2);
+    djp_store_release(&over, 1);
+    for (int i = 0; i < 3; i++) {
+        pthread_join(workers[i], NULL);
+    }
+    shutdown(listener, SHUT_RDWR);
+    pthread_join(server, NULL);
+    close(listener);
+    djp_sdk_free(sdk);
+}
+
 int
 main(void)
 {
@@ -240,6 +376,7 @@ main(void)
         cmocka_unit_test_setup_teardown(rates_and_lower_bounds_are_kept, begin_test, end_test),
         cmocka_unit_test(what_is_off_is_known),
         cmocka_unit_test_setup_teardown(months_of_changes_take_no_more_memory, begin_test, end_test),
+        cmocka_unit_test(a_server_changes_its_mind_while_threads_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
