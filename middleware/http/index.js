@@ -5,6 +5,7 @@
 const {
   runRequest,
   startRequest,
+  wantsRequest,
   endRequest,
   DISCONNECTED,
   WEBSOCKET,
@@ -13,6 +14,7 @@ const { impl } = require('../../bindings/node/lib/loader.js');
 const {
   Recorder,
   begin,
+  knownOf,
   noteError,
   option,
   pathOf,
@@ -111,7 +113,9 @@ function beginWebsocket(recorder, req, socket) {
   try {
     if (!isWebsocket(req) || recorder.excludes(pathOf(req.url))) return null;
     const headers = req.headers;
-    const request = startRequest(traceparentOf(req, headers.traceparent), headers.tracestate, headers.baggage, true);
+    const known = wantsRequest() ? knownOf(req, schemeOf(req) === 'https' ? 'wss' : 'ws') : undefined;
+    const trace = traceparentOf(req, headers.traceparent);
+    const request = startRequest(trace, headers.tracestate, headers.baggage, true, known);
     if (request === null) return null;
     const state = { status: 0 };
     watchHandshake(socket, state);

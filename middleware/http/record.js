@@ -3,7 +3,14 @@
 // recorded once when the response closes. What is recorded of it is the core's decision. Nothing here ever throws into
 // the application, holds a raw path, or changes what the application sees.
 
-const { startRequest, endRequest, excludes, FAILED, DISCONNECTED } = require('../../bindings/node/lib/http_server.js');
+const {
+  startRequest,
+  endRequest,
+  excludes,
+  wantsRequest,
+  FAILED,
+  DISCONNECTED,
+} = require('../../bindings/node/lib/http_server.js');
 
 // Properties of the listener that waits for a response to close. Not of the response: Express gives that another
 // prototype, and one more property on such an object costs some engines more than the whole recording. REQUEST is null
@@ -125,6 +132,11 @@ function watcherOf(res) {
   return undefined;
 }
 
+/** What a sampler may look at: [method, path, scheme, route]. */
+function knownOf(req, scheme) {
+  return [textOf(req.method), pathOf(textOf(req.originalUrl || req.url)), scheme, ''];
+}
+
 /**
  * Begins to record a request. Returns it, for runRequest, or null when it is not recorded here: telemetry is off, the
  * path is excluded, or something further out records it already.
@@ -138,7 +150,9 @@ function begin(recorder, req, res) {
     }
     if (recorder.excludes(pathOf(req.originalUrl || req.url))) return null;
     const headers = req.headers;
-    const request = startRequest(traceparentOf(req, headers.traceparent), headers.tracestate, headers.baggage);
+    const known = wantsRequest() ? knownOf(req, schemeOf(req)) : undefined;
+    const trace = traceparentOf(req, headers.traceparent);
+    const request = startRequest(trace, headers.tracestate, headers.baggage, false, known);
     if (request === null) return null;
     const listener = watch(res, request, recorder.routeOf);
     if (res.socket === null) watchQueued(req, res, listener);
@@ -248,4 +262,16 @@ function noteScrape(req) {
   if (scrapes.size < SCRAPES_MAX) scrapes.add(pathOf(req.originalUrl || req.url));
 }
 
-module.exports = { Recorder, noteScrape, begin, noteError, option, pathOf, schemeOf, textOf, traceparentOf, versionOf };
+module.exports = {
+  Recorder,
+  noteScrape,
+  begin,
+  knownOf,
+  noteError,
+  option,
+  pathOf,
+  schemeOf,
+  textOf,
+  traceparentOf,
+  versionOf,
+};

@@ -3,12 +3,17 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "base/str.h"
+#include "djp/error.h"
+#include "djp/metrics.h"
 #include "djp/sampler.h"
+#include "json.h"
 #include "span_reader.h"
 #include "trace/recorder_state.h"
 #include "trace/span_seed.h"
@@ -103,12 +108,175 @@ the_first_rule_that_holds_decides(void **state)
     assert_int_equal(djp_recorder_needs(recorder), DJP_NEEDS_NAME | DJP_NEEDS_ATTRIBUTES);
 }
 
+/* ---- the shared vectors ---- */
+
+static void
+texts_are_read_and_written(void **state)
+{
+    (void)state;
+    json *vectors = json_load("samplers.json");
+    const json *cases = json_get(vectors, "texts");
+    assert_true(json_count(cases) >= 30);
+    for (size_t i = 0; i < json_count(cases); i++) {
+        const json *item = json_at(cases, i), *at = json_get(item, "at");
+        const json *text = json_get(item, "text");
+        djp_sampler *tree;
+        djp_sampler_error error;
+        int result = djp_sampler_parse(&tree, (djp_text){text->text, text->size}, &error);
+        if (at) {
+            const char *expected = json_string(json_get(item, "expected"), "?");
+            if (result != DJP_EINVAL || error.at != (size_t)json_number(at, -1) || !strstr(error.expected, expected)) {
+                fail_msg("%s: %d at %zu: %s", json_string(json_get(item, "case"), ""), result, error.at,
+                         error.expected);
+            }
+            assert_null(tree);
+            continue;
+        }
+        char *written = result == 0 ? djp_sampler_text(tree, NULL) : NULL;
+        if (!written || strcmp(written, json_string(json_get(item, "canonical"), "?")) != 0) {
+            fail_msg("%s: %s, at %zu: %s", json_string(json_get(item, "case"), ""), written ? written : "refused",
+                     error.at, error.expected ? error.expected : "");
+        }
+        djp_text_free(written);
+        djp_sampler_free(tree);
+    }
+    json_free(vectors);
+}
+
+static void
+put_attribute(djp_attribute *out, const char *key, const json *given)
+{
+    out->key = (djp_text){key, strlen(key)};
+    if (given->kind == JSON_STRING) {
+        out->value = (djp_value){.type = DJP_STRING, .as.text = {given->text, given->size}};
+    } else if (given->kind == JSON_BOOL) {
+        out->value = (djp_value){.type = DJP_BOOL, .as.boolean = given->boolean};
+    } else if (given->kind == JSON_ARRAY) {
+        out->value = (djp_value){.type = DJP_ARRAY};
+    } else if (given->number == (double)(int64_t)given->number) {
+        out->value = (djp_value){.type = DJP_INT, .as.integer = (int64_t)given->number};
+    } else {
+        out->value = (djp_value){.type = DJP_DOUBLE, .as.real = given->number};
+    }
+}
+
+static unsigned
+kind_of(const char *word)
+{
+    static const char *const words[] = {"internal", "internal", "server", "client", "producer", "consumer"};
+    unsigned kind = 5;
+    while (kind > 1 && strcmp(word, words[kind]) != 0) {
+        kind--;
+    }
+    return kind;
+}
+
+static void
+check_added(const djp_span_record *record, const json *added, const char *name)
+{
+    for (size_t i = 0; i < json_count(added); i++) {
+        const json *want = &added->items[i];
+        char text[64];
+        const char *have = span_reader_show(record, added->keys[i]);
+        if (want->kind == JSON_STRING) {
+            snprintf(text, sizeof text, "s:%s", want->text);
+        } else if (want->kind == JSON_BOOL) {
+            snprintf(text, sizeof text, "b:%d", want->boolean);
+        } else {
+            snprintf(text, sizeof text, want->number == (double)(int64_t)want->number ? "i:%g" : "d:%g", want->number);
+        }
+        if (strcmp(have, text) != 0) {
+            fail_msg("%s: %s is %s, not %s", name, added->keys[i], have, text);
+        }
+    }
+}
+
+/* What is seen of a root. */
+typedef struct seen {
+    int sampled, recording;
+    char state[256];
+} seen;
+
+static seen
+run_root(const json *item)
+{
+    djp_attribute attributes[8];
+    djp_span_context parent, context;
+    const json *given = json_get(item, "parent"), *list = json_get(item, "attributes");
+    memset(&parent, 0, sizeof parent);
+    djp_span_options options = {.kind = (uint8_t)kind_of(json_string(json_get(item, "kind"), "")),
+                                .sampling_attributes = attributes,
+                                .sampling_attribute_count = json_count(list)};
+    for (size_t i = 0; i < json_count(list); i++) {
+        put_attribute(&attributes[i], list->keys[i], &list->items[i]);
+    }
+    if (given) {
+        djp__hex_decode(parent.trace_id, 16, json_string(json_get(item, "trace_id"), "?"));
+        parent.span_id[0] = parent.is_remote = 1;
+        parent.flags = json_get(given, "sampled")->boolean ? DJP_FLAG_SAMPLED : 0;
+        djp_header field = {json_string(json_get(given, "state"), ""), 0};
+        field.size = strlen(field.data);
+        djp_tracestate_parse(&parent.state, &field, field.size > 0);
+        options.remote = &parent;
+    }
+    const char *name = json_string(json_get(item, "name"), "root");
+    djp_span *span = djp_span_start(recorder, name, strlen(name), &options);
+    seen out = {.recording = djp_span_is_recording(span)};
+    djp_span_get_context(span, &context);
+    out.sampled = context.flags & DJP_FLAG_SAMPLED;
+    djp_text text = djp_tracestate_text(context.state);
+    snprintf(out.state, sizeof out.state, "%.*s", (int)text.size, text.data ? text.data : "");
+    for (size_t i = 0; i < json_count(list); i++) {
+        djp_span_set_value(span, djp_key_intern(attributes[i].key.data, attributes[i].key.size), &attributes[i].value);
+    }
+    djp_span_set_status(span, json_get(item, "error") ? DJP_STATUS_ERROR : DJP_STATUS_UNSET, NULL, 0);
+    djp_span_end(span, 0);
+    djp_span_release(span);
+    djp_span_context_clear(&parent);
+    return out;
+}
+
+static void
+roots_are_decided(void **state)
+{
+    (void)state;
+    json *vectors = json_load("samplers.json");
+    const json *cases = json_get(vectors, "decisions");
+    assert_true(json_count(cases) >= 20);
+    for (size_t i = 0; i < json_count(cases); i++) {
+        const json *item = json_at(cases, i), *roots = json_get(item, "roots");
+        decide_by(json_string(json_get(item, "sampler"), "?"));
+        for (size_t k = 0; k < json_count(roots); k++) {
+            char name[128];
+            const json *given = json_at(roots, k), *kept = json_get(given, "kept"),
+                       *recording = json_get(given, "recording");
+            snprintf(name, sizeof name, "%s, root %zu", json_string(json_get(item, "case"), ""), k);
+            int sampled = json_get(given, "sampled")->boolean;
+            seen have = run_root(given);
+            djp_span_record *record = span_reader_take(recorder);
+            if (have.sampled != sampled || have.recording != (recording ? recording->boolean : 1) ||
+                (record != NULL) != (kept ? kept->boolean : sampled) ||
+                strcmp(have.state, json_string(json_get(given, "state"), have.state)) != 0) {
+                fail_msg("%s: sampled %d, recording %d, kept %d, state %s", name, have.sampled, have.recording,
+                         record != NULL, have.state);
+            }
+            if (record) {
+                check_added(record, json_get(given, "added"), name);
+            }
+            free(record);
+        }
+    }
+    json_free(vectors);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(leaves_say_what_they_are_called, tear_down),
         cmocka_unit_test_teardown(the_first_rule_that_holds_decides, tear_down),
+        cmocka_unit_test(texts_are_read_and_written),
+        cmocka_unit_test_teardown(roots_are_decided, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

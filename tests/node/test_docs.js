@@ -11,7 +11,14 @@ const { after, test } = require('node:test');
 const { cleanEnvironment } = require('./programs.js');
 
 const ROOT = path.resolve(__dirname, '../..');
-const PAGES = ['README.md', 'docs/node.md', 'docs/node-metrics.md', 'docs/node-logging.md', 'docs/express.md'];
+const PAGES = [
+  'README.md',
+  'docs/node.md',
+  'docs/node-metrics.md',
+  'docs/node-logging.md',
+  'docs/express.md',
+  'docs/samplers.md',
+];
 const BLOCK = /^```js\n(.*?)^```$/gms;
 const PROMISE = /console\.log\(.*\)[;)]* \/\/ (.+)$/;
 const PEERS = ['express', 'pino', 'winston'];
@@ -117,6 +124,7 @@ test('every function of the package is on a page', () => {
   for (const entry of [
     'bindings/node/lib',
     'bindings/node/lib/logging',
+    'bindings/node/lib/sampling.js',
     'middleware/express',
     'middleware/http',
     'middleware/next',

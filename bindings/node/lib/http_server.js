@@ -12,13 +12,17 @@ const {
   METRICS,
   REMOTE,
   TRACES,
+  ASK,
   adoptPolicy,
+  decided,
   found,
   generationOf,
   isIdle,
   newRoot,
   nextLocal,
   renewIfNew,
+  startAsked,
+  writeAsked,
 } = require('./start.js');
 const { propagates } = require('./propagation.js');
 const { settings } = require('./runtime.js');
@@ -44,8 +48,9 @@ function baggageOf(header) {
 
 function startBelow(active, states, header, baggage) {
   renewIfNew();
-  adoptPolicy(found[8]);
+  if (found[8] !== 0) adoptPolicy(found[8]);
   const flags = (found[6] & RANDOM) | (found[7] & SAMPLED);
+  const decision = decided();
   const state = states === '' ? '' : states[1];
   const r = log.randomWords(2);
   const span = new Span(
@@ -65,14 +70,18 @@ function startBelow(active, states, header, baggage) {
   caller.s0 = found[4];
   caller.s1 = found[5];
   caller.flags = found[6];
-  if (states === '' || states[0] === '') log.start(span, 'http.server', header | REMOTE, caller, 0);
-  else log.startFull(span, 'http.server', header | REMOTE, caller, 0, states[0], 0n, 0n);
+  const incoming = states === '' ? '' : states[0];
+  if (incoming === '' && decision === null) log.start(span, 'http.server', header | REMOTE, caller, 0);
+  else log.startFull(span, 'http.server', header | REMOTE, caller, 0, incoming, 0n, 0n, decision);
+  writeAsked(span, states, undefined);
   return span;
 }
 
-function startTraced(active, traceparent, tracestate, baggage, header) {
-  const states = traceparent === undefined ? null : native.logContext(traceparent, tracestate, found);
+function startTraced(active, traceparent, tracestate, baggage, header, known) {
+  const states =
+    traceparent === undefined ? null : native.logContext(traceparent, tracestate, found, '', 2, undefined, known);
   if (states !== null) return startBelow(active, states, header, baggage);
+  if ((active & ASK) !== 0) return startAsked('http.server', header, 0, baggage, 0n, 0n, undefined, known);
   const span = newRoot(baggage);
   if (!isIdle(active, span)) log.start(span, 'http.server', header, null, 0);
   return span;
@@ -80,24 +89,31 @@ function startTraced(active, traceparent, tracestate, baggage, header) {
 
 /**
  * Begins a request: its span, a local root below the caller's context, or something of the same form where only metrics are on.
- * Null when nothing is recorded. The headers as they came: a string, a list of strings, or undefined.
+ * Null when nothing is recorded. The headers as they came: a string, a list of strings, or undefined. `known`: what a sampler may look
+ * at where one asks for it (wantsRequest), [method, path, scheme, route]; nothing of it is recorded.
  * @returns {Span|null}
  */
-function startRequest(traceparent, tracestate, baggage, websocket) {
+function startRequest(traceparent, tracestate, baggage, websocket, known) {
   const active = control[ACTIVE];
   if ((active & (TRACES | METRICS)) === 0) return null;
   const header = SERVER | HTTP | IS_ROOT | (websocket === true ? WEBSOCKET_SPAN : 0);
+  if (websocket === true && known !== undefined) known.push('websocket');
   let request;
   try {
     request =
       (active & TRACES) === 0
         ? new Span(0, 0, 0, 0, 0, 0, 0, 0, '', null)
-        : startTraced(active, traceparent, tracestate, baggageOf(baggage), header);
+        : startTraced(active, traceparent, tracestate, baggageOf(baggage), header, known);
   } catch {
     return null; // a header that is no text, or a call stack that is used up
   }
   if (request.generation < 0) log.stamp(request);
   return request;
+}
+
+/** Whether a sampler decides by what is known of a request. */
+function wantsRequest() {
+  return (control[ACTIVE] & ASK) !== 0;
 }
 
 function textOf(value) {
@@ -151,4 +167,4 @@ function excludes(path) {
   return answer;
 }
 
-module.exports = { DISCONNECTED, FAILED, WEBSOCKET, endRequest, excludes, runRequest, startRequest };
+module.exports = { DISCONNECTED, FAILED, WEBSOCKET, endRequest, excludes, runRequest, startRequest, wantsRequest };

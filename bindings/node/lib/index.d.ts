@@ -1,5 +1,7 @@
 // The types of the package's surface; docs/node.md explains it.
 
+import type { Sampler } from './sampling';
+
 export * from './metrics';
 
 // ---- beginning and end ---------------------------------------------------------------------------------------------
@@ -23,8 +25,9 @@ interface CamelCaseOptions {
   resourceAttributes?: Pairs<Text>;
   /** Where spans go: otlp when an endpoint is set, else console; memory is for tests. */
   exporter?: 'otlp' | 'console' | 'file' | 'memory' | 'none' | (string & {});
-  /** always_on, always_off, traceidratio or jaeger_remote, each also with the prefix parentbased_. */
-  sampler?: string;
+  /** always_on, always_off, traceidratio or jaeger_remote, each also with the prefix parentbased_; or a tree of
+   * djp-telemetry/sampling, or its text. */
+  sampler?: string | Sampler;
   /** The server that jaeger_remote asks, by HTTP; http://localhost:5778/sampling. */
   remoteSamplingEndpoint?: string;
   /** Seconds between two questions; 60. */

@@ -46,6 +46,8 @@ const SYMBOL = 18;
 const STATE_FOLLOWS = 1;
 const NAME_FOLLOWS = 2;
 const TIME_FOLLOWS = 4;
+const DECISION_FOLLOWS = 128;
+const DECISION = 9; // place of its two words in what the core answers
 const ROUTE_FOLLOWS = 8;
 
 /** The core's memory; without a core a small one of our own in which telemetry is off. */
@@ -228,7 +230,7 @@ function loseSpan() {
  */
 function start(span, name, header, parent, scope) {
   const symbol = symbolOf(name, NAMES);
-  if (symbol < 0) return startFull(span, name, header, parent, scope, '', 0n, 0n);
+  if (symbol < 0) return startFull(span, name, header, parent, scope, '', 0n, 0n, null);
   if (at + START_UNITS + HTTP_END_UNITS + reserved > limit && !room(START_UNITS + HTTP_END_UNITS)) return loseSpan();
   if (freeCount === 0 && fresh === NO_SLOT) reclaim();
   longs[at + 1] = clock();
@@ -287,13 +289,16 @@ function sized(text, first) {
   return 8 + ((count + 7) & ~7);
 }
 
-/** A start with more than the usual: a parent's tracestate, a name in full, a start in Unix nanoseconds or before now. */
-function startFull(span, name, header, parent, scope, state, unixTime, before) {
+/**
+ * A start with more than the usual: a parent's tracestate, a name in full, a start in Unix nanoseconds or before now, a decision (its
+ * words are at DECISION; null for none).
+ */
+function startFull(span, name, header, parent, scope, state, unixTime, before, decided) {
   let symbol = symbolOf(name, NAMES);
   if (symbol < 0 && name.length > longestName) name = cut(name, longestName);
   if (state.length > STATE_LENGTH) state = '';
   const long = symbol < 0 ? name.length : 0;
-  const units = START_UNITS + 4 + ((state.length * 3 + long * 3 + 14) >> 3) + HTTP_END_UNITS;
+  const units = START_UNITS + 5 + ((state.length * 3 + long * 3 + 14) >> 3) + HTTP_END_UNITS;
   if (!room(units)) return loseSpan();
   if (freeCount === 0 && fresh === NO_SLOT) reclaim();
   longs[at + 1] = clock() - before;
@@ -311,6 +316,12 @@ function startFull(span, name, header, parent, scope, state, unixTime, before) {
   if (unixTime !== 0n) {
     header |= TIME_FOLLOWS << 24;
     longs[(first + more) >> 3] = unixTime;
+    more += 8;
+  }
+  if (decided !== null) {
+    header |= DECISION_FOLLOWS << 24;
+    words[(first + more) >> 2] = decided[DECISION];
+    words[((first + more) >> 2) + 1] = decided[DECISION + 1];
     more += 8;
   }
   startWords(span, header, parent, symbol, scope, more);

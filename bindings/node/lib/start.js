@@ -6,6 +6,7 @@ const log = require('./oplog.js');
 const { Span, INVALID, addLinks, spanOf, hasIds, SAMPLED, RANDOM } = require('./span.js');
 const { ROOT, storage } = require('./context.js');
 const { unixTime } = require('./time.js');
+const { encodeAttributes } = require('./values.js');
 
 const { control, random } = log;
 const ACTIVE = log.WORD.ACTIVE;
@@ -15,6 +16,8 @@ const TRACES = 1;
 const METRICS = 2;
 const DROP_ALL = 8;
 const HEAD_ONLY = 16;
+const ASK = 32;
+const ASK_ATTRIBUTES = 64;
 const REMOTE = 8 << 24;
 const IS_ROOT = 32 << 24;
 const INTERNAL = 1;
@@ -115,7 +118,53 @@ function newRoot(baggage) {
   return span;
 }
 
-function startRoot(active, name, header, scope, baggage) {
+/** What the core answered: the tracestate to propagate. */
+function stateOf(answer) {
+  return answer === null || answer === '' ? '' : answer[1];
+}
+
+/** The answer's attributes, and then the caller's, where they were read for the sampler. */
+function writeAsked(span, answer, shown) {
+  if (!span.isRecording()) return;
+  if (answer !== null && answer !== '' && answer[2] !== undefined) log.operation(log.OP.KEYED, span.slot, answer[2], 1);
+  if (shown === undefined) return;
+  if (shown.bytes !== null) log.operation(log.OP.KEYED, span.slot, shown.bytes, 1);
+  if (shown.lost > 0) log.drop(span.slot, shown.lost);
+}
+
+/** The words of a decision that the start must carry; null where a ratio decided. */
+function decided() {
+  return found[9] === 0 && found[10] === 0 ? null : found;
+}
+
+/**
+ * A new trace about which a tree of samplers decides: the core is asked once, and the start says what it answered. `shown` are
+ * attributes of the caller's, `request` what is known of a request; the span's name is the log's, which for requests says nothing.
+ */
+function startAsked(name, header, scope, baggage, unix, before, shown, request) {
+  if (control[HEAD] !== head) renewHead();
+  const r = log.randomWords(6);
+  for (let i = 0; i < 4; i++) found[i] = random[r + i];
+  const [s0, s1] = [random[r + 4], random[r + 5]];
+  let answer = null;
+  found.fill(0, 7);
+  try {
+    answer = native.logDecide(found, name, (header >> 16) & 7, shown === undefined ? undefined : shown.bytes, request);
+  } catch {
+    // Nobody was there to answer: no.
+  }
+  if (found[8] !== 0) adoptPolicy(found[8]);
+  const flags = RANDOM | (found[7] & SAMPLED);
+  const span = new Span(found[0], found[1], found[2], found[3], s0, s1, flags, nextLocal(), stateOf(answer), baggage);
+  span.generation = generationOf(found[7]);
+  if (isIdle(control[ACTIVE], span)) return span;
+  log.startFull(span, name, header | IS_ROOT, null, scope, '', unix, before, decided());
+  writeAsked(span, answer, shown);
+  return span;
+}
+
+function startRoot(active, name, header, scope, baggage, shown) {
+  if ((active & ASK) !== 0) return startAsked(name, header, scope, baggage, 0n, 0n, shown, undefined);
   const span = newRoot(baggage);
   if (!isIdle(active, span)) log.start(span, name, header | IS_ROOT, null, scope);
   return span;
@@ -140,47 +189,45 @@ function newChild(parent, baggage) {
   return span;
 }
 
-function startChild(active, name, header, scope, parent, baggage) {
+function startChild(active, name, header, scope, parent, baggage, shown) {
   if (control[EPOCH] !== epoch) renew();
   if (parent.local === 0 || ((parent.local - oldestLocal) | 0) < 0) {
-    return startStranger(active, name, header, scope, parent, baggage, 0n, 0n);
+    return startStranger(active, name, header, scope, parent, baggage, 0n, 0n, shown);
   }
   const span = newChild(parent, baggage);
   if (!isIdle(active, span)) log.start(span, name, header, parent, scope);
   return span;
 }
 
-const found = new Int32Array(9);
+const found = new Int32Array(11); // what the core answers
 
 /** What the core decided, as the generation of a span that is not recorded yet. */
 function generationOf(decision) {
   return (decision & OUTSIDE_BIT) !== 0 ? OUTSIDE : -1;
 }
 
-/** The core's decision for a local root below `parent`: [flags, tracestate, generation]. */
-function decideBelow(parent) {
+/** The core's decision for a local root below `parent`, its words in `found`; null when there is none. */
+function decideBelow(parent, name, header, shown) {
   const flags = (parent.flags & 0xff).toString(16).padStart(2, '0');
   try {
-    const states = native.logContext(
-      `00-${parent.traceId}-${parent.spanId}-${flags}`,
-      parent.state || undefined,
-      found,
-    );
-    if (states !== null) {
-      adoptPolicy(found[8]);
-      const flags = (parent.flags & RANDOM) | (found[7] & SAMPLED);
-      return [flags, states === '' ? '' : states[1], generationOf(found[7])];
-    }
+    const traceparent = `00-${parent.traceId}-${parent.spanId}-${flags}`;
+    const bytes = shown === undefined ? undefined : shown.bytes;
+    const answer = native.logContext(traceparent, parent.state || undefined, found, name, (header >> 16) & 7, bytes);
+    if (answer !== null && found[8] !== 0) adoptPolicy(found[8]);
+    return answer;
   } catch {
-    // Below: the flags as they came.
+    return null;
   }
-  return [parent.flags & (RANDOM | SAMPLED), parent.state, -1];
 }
 
 /** A local root below a span that is not known here: of another process, or of telemetry that was shut down. */
-function startStranger(active, name, header, scope, parent, baggage, unix, before) {
+function startStranger(active, name, header, scope, parent, baggage, unix, before, shown) {
   if (control[HEAD] !== head) renewHead();
-  const [flags, state, generation] = decideBelow(parent);
+  const answer = decideBelow(parent, name, header, shown);
+  const flags = answer === null ? parent.flags & (RANDOM | SAMPLED) : (parent.flags & RANDOM) | (found[7] & SAMPLED);
+  const state = answer === null ? parent.state : stateOf(answer);
+  const decision = answer === null ? null : decided();
+  const generation = answer === null ? -1 : generationOf(found[7]);
   const r = log.randomWords(2);
   const span = new Span(
     parent.t0,
@@ -197,20 +244,27 @@ function startStranger(active, name, header, scope, parent, baggage, unix, befor
   span.generation = generation;
   if (isIdle(active, span)) return span;
   const full = header | IS_ROOT | (parent.local === 0 ? REMOTE : 0);
-  if (parent.state === '' && unix === 0n && before === 0n) log.start(span, name, full, parent, scope);
-  else log.startFull(span, name, full, parent, scope, parent.state, unix, before);
+  if (decision === null && parent.state === '' && unix === 0n && before === 0n) {
+    log.start(span, name, full, parent, scope);
+  } else {
+    log.startFull(span, name, full, parent, scope, parent.state, unix, before, decision);
+  }
+  writeAsked(span, answer, shown);
   return span;
 }
 
 /** A start at a time of the caller's: `unix` nanoseconds, or `before` nanoseconds ago. */
-function startTimed(active, name, header, scope, parent, baggage, unix, before) {
+function startTimed(active, name, header, scope, parent, baggage, unix, before, shown) {
   if (control[EPOCH] !== epoch) renew();
   if (parent !== null && (parent.local === 0 || ((parent.local - oldestLocal) | 0) < 0)) {
-    return startStranger(active, name, header, scope, parent, baggage, unix, before);
+    return startStranger(active, name, header, scope, parent, baggage, unix, before, shown);
+  }
+  if (parent === null && (active & ASK) !== 0) {
+    return startAsked(name, header, scope, baggage, unix, before, shown, undefined);
   }
   const span = parent === null ? newRoot(baggage) : newChild(parent, baggage);
   const full = parent === null ? header | IS_ROOT : header;
-  if (!isIdle(active, span)) log.startFull(span, name, full, parent, scope, '', unix, before);
+  if (!isIdle(active, span)) log.startFull(span, name, full, parent, scope, '', unix, before, null);
   return span;
 }
 
@@ -260,16 +314,26 @@ function placeOf(read) {
   return { parent: read.root ? null : parent, baggage };
 }
 
+/** Whether a sampler wants to see the attributes of a span: it becomes a local root. */
+function asksFor(active, parent) {
+  if ((active & ASK_ATTRIBUTES) === 0) return false;
+  if (control[EPOCH] !== epoch) renew();
+  return parent === null || parent.local === 0 || ((parent.local - oldestLocal) | 0) < 0;
+}
+
 function startWith(active, name, attributes, options, scope) {
   const read = readOptions(options);
   const { parent, baggage } = placeOf(read);
   const header = read.kind << 16;
+  const shown = asksFor(active, parent) ? encodeAttributes(read.attributes, attributes) : undefined;
   let span;
-  if (read.unix !== 0n) span = startTimed(active, name, header, scope, parent, baggage, read.unix, 0n);
-  else if (parent === null) span = startRoot(active, name, header, scope, baggage);
-  else span = startChild(active, name, header, scope, parent, baggage);
-  if (read.attributes !== undefined) span.setAttributes(read.attributes);
-  if (attributes !== undefined) span.setAttributes(attributes);
+  if (read.unix !== 0n) span = startTimed(active, name, header, scope, parent, baggage, read.unix, 0n, shown);
+  else if (parent === null) span = startRoot(active, name, header, scope, baggage, shown);
+  else span = startChild(active, name, header, scope, parent, baggage, shown);
+  if (shown === undefined) {
+    if (read.attributes !== undefined) span.setAttributes(read.attributes);
+    if (attributes !== undefined) span.setAttributes(attributes);
+  }
   if (read.links !== undefined && read.links !== null) addLinks(span, read.links);
   return span;
 }
@@ -290,6 +354,8 @@ function startScoped(name, attributes, options, scope) {
   if ((active & TRACES) === 0) return startOff(options);
   const text = nameOf(name);
   if (options !== undefined && options !== null) return startWith(active, text, attributes, options, scope);
+  if ((active & ASK_ATTRIBUTES) !== 0 && attributes !== undefined)
+    return startWith(active, text, attributes, null, scope);
   const node = storage.getStore();
   let span;
   if (node === undefined) {
@@ -326,11 +392,13 @@ function startAgo(name, kind, seconds) {
 
 module.exports = {
   ACTIVE,
+  ASK,
   METRICS,
   TRACES,
   REMOTE,
   IS_ROOT,
   adoptPolicy,
+  decided,
   found,
   generationOf,
   isIdle,
@@ -338,6 +406,8 @@ module.exports = {
   newRoot,
   renewIfNew: () => control[HEAD] !== head && renewHead(),
   startAgo,
+  startAsked,
   startScoped,
   startSpan,
+  writeAsked,
 };

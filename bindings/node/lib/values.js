@@ -374,4 +374,32 @@ function writeRecord(span, kind, word, head, texts, attributes, own) {
   dropOn(span, lost);
 }
 
-module.exports = { eachEntry, writeRecord, writeValue };
+/**
+ * Sets of attributes (undefined and null are none) as the payload of a KEYED operation, in memory of its own, for a sampler to look at
+ * before the span is there: { bytes, lost }.
+ */
+function encodeAttributes(first, second) {
+  const begun = top;
+  const outer = begin();
+  const counter = { count: 0, lost: 0 };
+  let bytes = null;
+  try {
+    putByte(MAP);
+    const head = top;
+    putWord(0);
+    for (const set of [first, second]) {
+      if (set !== undefined && set !== null) counter.lost += eachEntry(set, putEntry, counter);
+    }
+    memory.writeInt32LE(counter.count, head);
+    bytes = Uint8Array.prototype.slice.call(memory, begun, top);
+  } catch {
+    counter.lost++;
+  } finally {
+    nodes = outer;
+    top = begun;
+  }
+  shrink();
+  return { bytes, lost: counter.lost };
+}
+
+module.exports = { encodeAttributes, eachEntry, writeRecord, writeValue };

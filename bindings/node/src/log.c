@@ -183,57 +183,134 @@ log_head(napi_env env, napi_callback_info info)
     return result;
 }
 
-static napi_value
-log_states(napi_env env, djp_text incoming, djp_text outgoing)
+/* What a tree of samplers may look at: a name, a kind, and either attributes in the log's form or what is known of a request. */
+typedef struct log_shown {
+    djp_node_text name;
+    djp_node_texts request; /* method, path, scheme, route, and "websocket" for one */
+} log_shown;
+
+/* From four values: name, kind, bytes or undefined, an array of texts or undefined. Released in any case. */
+static void
+log_show(djp_oplog_root *out, log_shown *shown, napi_env env, napi_value *given)
 {
-    napi_value pair;
-    if (incoming.size == 0 && outgoing.size == 0)
-        return djp_node_string(env, incoming);
-    if (!djp_node_ok(env, napi_create_array_with_length(env, 2, &pair)))
-        return djp_node_null(env);
-    napi_value first = djp_node_string(env, incoming), second = djp_node_string(env, outgoing);
-    if (first == NULL || second == NULL || !djp_node_ok(env, napi_set_element(env, pair, 0, first)) ||
-        !djp_node_ok(env, napi_set_element(env, pair, 1, second)))
-        return djp_node_null(env);
-    return pair;
+    uint8_t *bytes;
+    size_t size;
+    (void)djp_node_text_get(&shown->name, env, given[0]);
+    out->name = shown->name.text;
+    out->kind = (unsigned)djp_node_int(env, given[1], 0);
+    memset(&shown->request, 0, sizeof(shown->request));
+    if (djp_node_type(env, given[3]) == napi_object && djp_node_texts_get(&shown->request, env, given[3], 5, 1) &&
+        shown->request.count >= 4) {
+        djp_text *texts = shown->request.texts;
+        out->http = shown->request.count == 5 ? 2 : 1;
+        out->request = (djp_http_request){.method = texts[0], .path = texts[1], .scheme = texts[2], .route = texts[3]};
+    } else if (djp_node_type(env, given[2]) == napi_object && djp_node_bytes(env, given[2], &bytes, &size)) {
+        out->attributes = bytes; /* borrowed until the next JavaScript: there is none before the decision */
+        out->attributes_size = size;
+    }
 }
 
-/* logContext(traceparent, tracestate, words): null without a remote context; else '' or [state that came, state to propagate], and
- * words hold trace id (4), span id (2), the parent's flags, what the local root is (1: sampled, 0x100: not recorded), and the
- * policy's number. */
+static void
+log_shown_release(log_shown *shown)
+{
+    djp_node_text_release(&shown->name);
+    djp_node_texts_release(&shown->request);
+}
+
+/* The rest of the words: 7 what the local root is (1: sampled, 0x100: not recorded), 8 the policy's number, 9 and 10 the decision. */
+static void
+log_decision_words(int32_t *words, const djp_oplog_decision *decision)
+{
+    words[7] = (decision->sampled != 0) | (decision->drop ? 0x100 : 0);
+    words[8] = (int32_t)decision->policy;
+    words[9] = (int32_t)(uint32_t)decision->decision;
+    words[10] = (int32_t)(uint32_t)(decision->decision >> 32);
+}
+
+/* '' or [state that came, state to propagate, payload of KEYED or null]. Takes what the decision holds. */
+static napi_value
+log_answer(napi_env env, djp_text incoming, djp_oplog_decision *decision)
+{
+    napi_value list = NULL, keyed = NULL;
+    djp_text outgoing = djp_tracestate_text(decision->state);
+    if (incoming.size == 0 && outgoing.size == 0 && decision->keyed == NULL) {
+        list = djp_node_string(env, incoming);
+    } else if (djp_node_ok(env, napi_create_array_with_length(env, 3, &list))) {
+        napi_value first = djp_node_string(env, incoming), second = djp_node_string(env, outgoing);
+        int good = first != NULL && second != NULL && djp_node_ok(env, napi_set_element(env, list, 0, first)) &&
+                   djp_node_ok(env, napi_set_element(env, list, 1, second));
+        if (good && decision->keyed != NULL &&
+            djp_node_ok(env, napi_create_buffer_copy(env, decision->keyed_size, decision->keyed, NULL, &keyed)))
+            good = djp_node_ok(env, napi_set_element(env, list, 2, keyed));
+        list = good ? list : NULL;
+    }
+    djp_tracestate_unref(decision->state);
+    djp_text_free((char *)decision->keyed);
+    return list == NULL ? djp_node_null(env) : list;
+}
+
+/* logContext(traceparent, tracestate, words, name, kind, attributes, request): null without a remote context; else as log_answer, and
+ * words hold trace id (4), span id (2), the parent's flags, and what log_decision_words says. */
 static napi_value
 log_context(napi_env env, napi_callback_info info)
 {
-    napi_value given[3];
+    napi_value given[7];
     djp_span_context context;
-    if (!djp_node_arguments(env, info, given, 3) || !djp_node_context_read(&context, env, given[0], given[1]))
-        return djp_node_null(env);
-    /* Only now: the getter of an element may have taken the words away. */
-    int32_t *words = djp_node_words(env, given[2], 9);
-    djp_oplog *log = log_of(env);
-    if (words == NULL || log == NULL) {
-        djp_span_context_clear(&context);
-        return djp_node_null(env);
-    }
-    djp_node_context_to_words(words, &context);
+    log_shown shown;
     djp_oplog_root root = {.parent = &context};
     djp_oplog_decision decision;
-    djp_oplog_decide(&decision, log, &root);
-    words[7] = (decision.sampled != 0) | (decision.drop ? 0x100 : 0);
-    words[8] = (int32_t)decision.policy;
-    napi_value result = log_states(env, djp_tracestate_text(context.state), djp_tracestate_text(decision.state));
-    djp_tracestate_unref(decision.state);
-    djp_text_free((char *)decision.keyed);
+    if (!djp_node_arguments(env, info, given, 7) || !djp_node_context_read(&context, env, given[0], given[1]))
+        return djp_node_null(env);
+    log_show(&root, &shown, env, given + 3);
+    /* Only now: the getter of an element may have taken the words away. */
+    int32_t *words = djp_node_words(env, given[2], 11);
+    djp_oplog *log = log_of(env);
+    napi_value result = NULL;
+    if (words != NULL && log != NULL) {
+        djp_node_context_to_words(words, &context);
+        djp_oplog_decide(&decision, log, &root);
+        log_decision_words(words, &decision);
+        result = log_answer(env, djp_tracestate_text(context.state), &decision);
+    }
+    log_shown_release(&shown);
     djp_span_context_clear(&context);
-    return result;
+    return result == NULL ? djp_node_null(env) : result;
+}
+
+/* logDecide(words, name, kind, attributes, request): the decision for a trace that begins here, whose id is in the first four words. As
+ * log_answer; null when there is nobody to ask. */
+static napi_value
+log_decide(napi_env env, napi_callback_info info)
+{
+    napi_value given[5];
+    log_shown shown;
+    djp_oplog_root root = {0};
+    djp_oplog_decision decision;
+    uint8_t trace_id[16];
+    djp_oplog *log = log_of(env);
+    if (log == NULL || !djp_node_arguments(env, info, given, 5))
+        return djp_node_null(env);
+    log_show(&root, &shown, env, given + 1);
+    int32_t *words = djp_node_words(env, given[0], 11);
+    napi_value result = NULL;
+    if (words != NULL) {
+        for (size_t i = 0; i < 16; i++)
+            trace_id[i] = (uint8_t)((uint32_t)words[i / 4] >> (24 - 8 * (i % 4)));
+        root.trace_id = trace_id;
+        djp_oplog_decide(&decision, log, &root);
+        log_decision_words(words, &decision);
+        result = log_answer(env, (djp_text){"", 0}, &decision);
+    }
+    log_shown_release(&shown);
+    return result == NULL ? djp_node_null(env) : result;
 }
 
 void
 djp_node_log_exports(napi_env env, napi_value exports)
 {
     static const djp_node_function functions[] = {
-        {"logOpen", log_open_new}, {"logWake", log_wake}, {"logDrain", log_drain},
-        {"logRandom", log_random}, {"logHead", log_head}, {"logContext", log_context},
+        {"logOpen", log_open_new}, {"logWake", log_wake},       {"logDrain", log_drain},   {"logRandom", log_random},
+        {"logHead", log_head},     {"logContext", log_context}, {"logDecide", log_decide},
     };
     DJP_NODE_FUNCTIONS(env, exports, functions);
 }

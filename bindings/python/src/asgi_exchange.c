@@ -16,6 +16,25 @@
 
 static PyObject *exchange_send(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames);
 
+/* A sampler wants to see the request. */
+static Py_NO_INLINE djp_span *
+exchange_start_shown(djp_py_exchange *exchange, const djp_py_asgi_request *request, djp_http_type type)
+{
+    djp_py_asgi_state *asgi = exchange->state->asgi;
+    const djp_py_asgi_headers *headers = request->headers;
+    PyObject *given[3] = {djp_py_asgi_get(request->scope, asgi->words.method), request->path,
+                          djp_py_asgi_get(request->scope, asgi->words.scheme)};
+    djp_py_text texts[3];
+    for (int i = 0; i < 3; i++)
+        (void)djp_py_text_get(&texts[i], given[i] != NULL && PyUnicode_Check(given[i]) ? given[i] : NULL);
+    djp_http_request known = {.method = texts[0].text, .path = texts[1].text, .scheme = texts[2].text};
+    djp_span *span = djp_http_server_start_request(
+        exchange->http->server, type, headers->has_remote ? &headers->remote : NULL, &known, &exchange->start_ns);
+    for (int i = 0; i < 3; i++)
+        djp_py_text_release(&texts[i]);
+    return span;
+}
+
 djp_py_exchange *
 djp_py_exchange_new(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type, const djp_py_asgi_request *request)
 {
@@ -42,8 +61,10 @@ djp_py_exchange_new(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type,
     exchange->status = 0;
     exchange->type = (uint8_t)type;
     exchange->complete = exchange->recorded = exchange->disconnected = exchange->failed = exchange->stepping = 0;
-    djp_span *span =
-        djp_http_server_start(http->server, type, headers->has_remote ? &headers->remote : NULL, &exchange->start_ns);
+    djp_span *span = djp_http_server_wants_request(http->server)
+                         ? exchange_start_shown(exchange, request, type)
+                         : djp_http_server_start(http->server, type, headers->has_remote ? &headers->remote : NULL,
+                                                 &exchange->start_ns);
     if (span != NULL) {
         exchange->span = djp_py_span_new(state, span);
         if (PyDict_SetItem(scope, asgi->words.scope_span, exchange->span) < 0)

@@ -75,19 +75,46 @@ tracer_fill(djp_py_state *state, djp_span *span, const tracer_request *request)
     Py_XDECREF(links);
 }
 
+/* A sampler wants to see the first attributes: they are converted before the start, and recorded from there, because reading them may run
+ * the program's code. */
+static Py_NO_INLINE djp_span *
+tracer_start_shown(djp_py_state *state, tracer_request *request, djp_text name, djp_span_options *options)
+{
+    djp_py_attributes attributes;
+    djp_py_attributes_get(&attributes, state, request->attributes);
+    options->sampling_attributes = attributes.items;
+    options->sampling_attribute_count = attributes.count;
+    djp_span *span = djp_span_start(state->recorder, name.data, name.size, options);
+    for (size_t i = 0; span != NULL && i < attributes.count; i++) {
+        const djp_attribute *item = &attributes.items[i];
+        djp_span_set_value(span, djp_key_intern(item->key.data, item->key.size), &item->value);
+    }
+    for (size_t i = 0; span != NULL && i < attributes.dropped; i++)
+        djp_span_drop_attribute(span);
+    djp_py_attributes_release(&attributes);
+    request->attributes = NULL;
+    return span;
+}
+
 static djp_span *
-tracer_start_in(djp_py_state *state, const tracer_request *request, djp_span_options *options)
+tracer_start_in(djp_py_state *state, tracer_request *request, djp_span_options *options)
 {
     djp_py_text name;
     if (!djp_py_text_get(&name, request->name) || name.text.size == 0)
         name.text = (djp_text){"unnamed", 7};
+    if (request->attributes != NULL && request->attributes != Py_None && options->parent == NULL &&
+        (djp_recorder_needs(state->recorder) & DJP_NEEDS_ATTRIBUTES) != 0) {
+        djp_span *shown = tracer_start_shown(state, request, name.text, options);
+        djp_py_text_release(&name);
+        return shown;
+    }
     djp_span *span = djp_span_start(state->recorder, name.text.data, name.text.size, options);
     djp_py_text_release(&name);
     return span;
 }
 
 static djp_span *
-tracer_start_named(djp_py_state *state, const tracer_request *request, djp_span_options *options)
+tracer_start_named(djp_py_state *state, tracer_request *request, djp_span_options *options)
 {
     djp_py_parent parent;
     djp_py_parent_get(&parent, state, request->parent);
@@ -100,7 +127,7 @@ tracer_start_named(djp_py_state *state, const tracer_request *request, djp_span_
 }
 
 static djp_span *
-tracer_start_current(djp_py_state *state, const tracer_request *request, djp_span_options *options)
+tracer_start_current(djp_py_state *state, tracer_request *request, djp_span_options *options)
 {
     djp_span_context remote;
     PyObject *current = djp_py_current_find(state);
@@ -117,7 +144,7 @@ tracer_start_current(djp_py_state *state, const tracer_request *request, djp_spa
 }
 
 static PyObject *
-tracer_start(djp_py_state *state, const tracer_request *request)
+tracer_start(djp_py_state *state, tracer_request *request)
 {
     if (state->recorder == NULL)
         return tracer_start_off(state, request->parent);

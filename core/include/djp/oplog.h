@@ -149,11 +149,11 @@ typedef struct djp_oplog_root {
     const djp_span_context *parent; /* NULL: none */
     const uint8_t *trace_id; /* 16 bytes, for a root without a parent */
     djp_text name;
-    unsigned kind; /* djp_kind */
+    unsigned kind; /* djp_kind; 0: internal */
     int http; /* 1: a request, 2: a websocket of djp/http.h; then request holds what is known of it */
     djp_http_request request;
-    const djp_attribute *attributes;
-    size_t attribute_count;
+    const void *attributes; /* a map value in the form above; malformed ones count as none */
+    size_t attributes_size;
 } djp_oplog_root;
 
 typedef struct djp_oplog_decision {
@@ -167,7 +167,7 @@ typedef struct djp_oplog_decision {
     size_t keyed_size;
 } djp_oplog_decision;
 /* Takes the head decision about a local root, for the flags and the tracestate to propagate, and for the replay, which does not decide
- * again: rate limits count a root once. Where a ratio decides, it may be asked for roots below a remote parent only. */
+ * again: rate limits count a root once. */
 void djp_oplog_decide(djp_oplog_decision *out, djp_oplog *log, const djp_oplog_root *root);
 
 #ifdef __cplusplus

@@ -178,6 +178,7 @@ sampler_text_term(sampler_text *in, sampler_text_rule *rule)
         [DJP_SAMPLER_NAME] = "name",
         [DJP_SAMPLER_ATTRIBUTE] = "attribute",
     };
+    sampler_text_skip(in);
     if (rule->count == DJP_SAMPLER_TERMS_MAX) {
         return sampler_text_expected(in, "at most 8 conditions in one rule");
     }

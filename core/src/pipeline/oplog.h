@@ -88,6 +88,8 @@ int djp__oplog_value(djp_value *out, djp_oplog *log, const unsigned char **at, c
 /* The same for a map, as attributes, and for a string. */
 int djp__oplog_attributes(const djp_attribute **out, size_t *count, djp_oplog *log, const unsigned char **at,
                           const unsigned char *end);
+/* The same for a whole map, in an arena of the caller's. */
+int djp__oplog_attributes_in(const djp_attribute **out, size_t *count, djp_arena *arena, const void *data, size_t size);
 int djp__oplog_text(djp_text *out, const unsigned char **at, const unsigned char *end);
 
 enum { DJP_OPLOGS_LEFT = 1, DJP_OPLOGS_MOVED = 2 };

@@ -10,6 +10,8 @@
 #include "trace/sampler_tree.h"
 #include "trace/span_seed.h"
 
+enum { OPLOG_DECIDE__BYTES = 1 << 20 };
+
 /* ---- attributes to add, as the payload of an operation ---- */
 
 static void
@@ -66,18 +68,22 @@ oplog_decide_compose(djp_oplog_decision *out, djp_oplog *log, djp_recorder *reco
         .trace_id = root->parent ? root->parent->trace_id : root->trace_id,
         .parent = root->parent,
         .name = root->name,
-        .kind = root->kind,
-        .attributes = root->attributes,
-        .attribute_count = root->attribute_count,
+        .kind = root->kind ? root->kind : (unsigned)DJP_KIND_INTERNAL,
     };
+    djp_arena arena;
+    djp__arena_init(&arena, OPLOG_DECIDE__BYTES);
     if (root->http && log->server) {
         djp__http_sampling(&http, log->server, root->http == 2 ? DJP_HTTP_WEBSOCKET : DJP_HTTP_REQUEST, &root->request);
         input.name = http.name_text;
         input.kind = DJP_KIND_SERVER;
         input.attributes = http.attributes;
         input.attribute_count = http.count;
+    } else if (root->attributes_size > 0) {
+        djp__oplog_attributes_in(&input.attributes, &input.attribute_count, &arena, root->attributes,
+                                 root->attributes_size);
     }
     djp__policy_compose(&head, recorder, &input);
+    djp__arena_fini(&arena);
     out->sampled = head.sampled;
     out->drop = head.drop_all;
     out->decision = djp__decision_pack(&head);
@@ -90,10 +96,15 @@ oplog_decide_compose(djp_oplog_decision *out, djp_oplog *log, djp_recorder *reco
 
 static void
 oplog_decide_ratio(djp_oplog_decision *out, djp_recorder *recorder, const djp_policy *policy,
-                   const djp_span_context *parent)
+                   const djp_oplog_root *root)
 {
     djp_head head;
-    djp__sampler_decide(&head, policy, recorder->options.parent_based, parent->trace_id, parent);
+    const djp_span_context *parent = root->parent;
+    if (parent) {
+        djp__sampler_decide(&head, policy, recorder->options.parent_based, parent->trace_id, parent);
+    } else {
+        djp__sampler_decide_root(&head, policy, root->trace_id);
+    }
     out->sampled = head.sampled;
     out->drop = head.drop_all;
     out->policy = policy->number;
@@ -110,8 +121,8 @@ djp_oplog_decide(djp_oplog_decision *out, djp_oplog *log, const djp_oplog_root *
         const djp_policy *policy = djp__recorder_policy(recorder, 0);
         if (policy->composed) {
             oplog_decide_compose(out, log, recorder, root);
-        } else if (root->parent) {
-            oplog_decide_ratio(out, recorder, policy, root->parent);
+        } else {
+            oplog_decide_ratio(out, recorder, policy, root);
         }
     }
     djp__mutex_unlock(&log->link);

@@ -30,28 +30,29 @@ oplog_value_bytes(djp_text *out, const unsigned char **at, const unsigned char *
 }
 
 static int
-oplog_value_read(djp_value *out, djp_oplog *log, const unsigned char **at, const unsigned char *end, unsigned depth);
+oplog_value_read(djp_value *out, djp_arena *arena, const unsigned char **at, const unsigned char *end, unsigned depth);
 
 /* Items in the arena. Each needs a byte at least, which bounds the count before memory is asked for. */
 static void *
-oplog_value_items(djp_oplog *log, uint32_t *count, size_t item_size, const unsigned char **at, const unsigned char *end)
+oplog_value_items(djp_arena *arena, uint32_t *count, size_t item_size, const unsigned char **at,
+                  const unsigned char *end)
 {
     if (!oplog_value_take(count, sizeof *count, at, end) || *count > (size_t)(end - *at)) {
         return NULL;
     }
-    return djp__arena_alloc(&log->arena, (*count > 0 ? *count : 1) * item_size);
+    return djp__arena_alloc(arena, (*count > 0 ? *count : 1) * item_size);
 }
 
 static int
-oplog_value_array(djp_value *out, djp_oplog *log, const unsigned char **at, const unsigned char *end, unsigned depth)
+oplog_value_array(djp_value *out, djp_arena *arena, const unsigned char **at, const unsigned char *end, unsigned depth)
 {
     uint32_t count;
-    djp_value *items = oplog_value_items(log, &count, sizeof *items, at, end);
+    djp_value *items = oplog_value_items(arena, &count, sizeof *items, at, end);
     if (!items) {
         return 0;
     }
     for (uint32_t i = 0; i < count; i++) {
-        if (!oplog_value_read(&items[i], log, at, end, depth + 1)) {
+        if (!oplog_value_read(&items[i], arena, at, end, depth + 1)) {
             return 0;
         }
     }
@@ -61,15 +62,16 @@ oplog_value_array(djp_value *out, djp_oplog *log, const unsigned char **at, cons
 }
 
 static int
-oplog_value_map(djp_value *out, djp_oplog *log, const unsigned char **at, const unsigned char *end, unsigned depth)
+oplog_value_map(djp_value *out, djp_arena *arena, const unsigned char **at, const unsigned char *end, unsigned depth)
 {
     uint32_t count;
-    djp_attribute *items = oplog_value_items(log, &count, sizeof *items, at, end);
+    djp_attribute *items = oplog_value_items(arena, &count, sizeof *items, at, end);
     if (!items) {
         return 0;
     }
     for (uint32_t i = 0; i < count; i++) {
-        if (!oplog_value_bytes(&items[i].key, at, end) || !oplog_value_read(&items[i].value, log, at, end, depth + 1)) {
+        if (!oplog_value_bytes(&items[i].key, at, end) ||
+            !oplog_value_read(&items[i].value, arena, at, end, depth + 1)) {
             return 0;
         }
     }
@@ -80,7 +82,7 @@ oplog_value_map(djp_value *out, djp_oplog *log, const unsigned char **at, const 
 
 /* The recursion is as deep as the value; writers go one level beyond what the core keeps, so that it can count the cut. */
 static int
-oplog_value_read(djp_value *out, djp_oplog *log, const unsigned char **at, const unsigned char *end, unsigned depth)
+oplog_value_read(djp_value *out, djp_arena *arena, const unsigned char **at, const unsigned char *end, unsigned depth)
 {
     unsigned char type, byte;
     memset(out, 0, sizeof *out);
@@ -105,9 +107,9 @@ oplog_value_read(djp_value *out, djp_oplog *log, const unsigned char **at, const
     case DJP_BYTES:
         return oplog_value_bytes(&out->as.text, at, end);
     case DJP_ARRAY:
-        return oplog_value_array(out, log, at, end, depth);
+        return oplog_value_array(out, arena, at, end, depth);
     case DJP_MAP:
-        return oplog_value_map(out, log, at, end, depth);
+        return oplog_value_map(out, arena, at, end, depth);
     default:
         return 0;
     }
@@ -117,7 +119,7 @@ int
 djp__oplog_value(djp_value *out, djp_oplog *log, const unsigned char **at, const unsigned char *end)
 {
     djp__arena_reset(&log->arena);
-    return oplog_value_read(out, log, at, end, 0);
+    return oplog_value_read(out, &log->arena, at, end, 0);
 }
 
 int
@@ -126,6 +128,19 @@ djp__oplog_attributes(const djp_attribute **out, size_t *count, djp_oplog *log, 
 {
     djp_value value;
     if (!djp__oplog_value(&value, log, at, end) || value.type != DJP_MAP) {
+        return 0;
+    }
+    *out = value.as.map.items;
+    *count = value.as.map.count;
+    return 1;
+}
+
+int
+djp__oplog_attributes_in(const djp_attribute **out, size_t *count, djp_arena *arena, const void *data, size_t size)
+{
+    djp_value value;
+    const unsigned char *at = data;
+    if (!oplog_value_read(&value, arena, &at, at + size, 0) || value.type != DJP_MAP) {
         return 0;
     }
     *out = value.as.map.items;

@@ -71,7 +71,7 @@ span__compose(djp_head *out, djp_span *span, djp_text name, const djp_span_optio
         };
         djp__policy_compose(out, span->recorder, &input);
     }
-    if (out->drop_all) {
+    if (out->drop_all || (!out->sampled && !span->recorder->tail_rules)) {
         djp__sampler_notes_unref(out->notes); /* nothing is recorded */
         out->notes = NULL;
     }
