@@ -248,6 +248,24 @@ sampler_warn_ratio(djp_config_state *state)
     }
 }
 
+/* A program that says 0 lets nothing out, whatever sampler is configured beside it. */
+static void
+sampler_keep_zero(djp_config_state *state)
+{
+    djp_config_given given;
+    djp_options *out = state->out;
+    int is_zero = out->sample_ratio == 0 && out->sample_ratio_explicit;
+    if ((is_zero && out->sampler != DJP_SAMPLER_JAEGER_REMOTE) ||
+        sampler_first_index(state, DJP_SETTING_SAMPLE_RATIO, 0, &given) != 0) {
+        return;
+    }
+    djp__config_warn(state, &given, "%s is 0, so nothing leaves the process, and the sampler has no effect.",
+                     given.name);
+    out->sampler_text[0] = '\0';
+    djp__config_set_number(state, DJP_SETTING_SAMPLER, DJP_SAMPLER_RATIO, given.name);
+    sampler_set_ratio(state, 0, 1, given.name);
+}
+
 void
 djp__config_rule_sampler(djp_config_state *state)
 {
@@ -255,6 +273,7 @@ djp__config_rule_sampler(djp_config_state *state)
     state->out->sampler_text = djp__strdup("");
     state->failed |= state->out->sampler_text == NULL;
     int ratio_given = sampler_read_ratio(state, 0, 0);
+    int zero_given = ratio_given && state->out->sample_ratio == 0;
     sampler_found named = SAMPLER_NONE;
     if (!ratio_given || sampler_first_index(state, DJP_SETTING_SAMPLER, 0, &given) == 0) {
         named = sampler_read_name(state, &given);
@@ -267,7 +286,9 @@ djp__config_rule_sampler(djp_config_state *state)
             sampler_default_ratio(state);
         }
     }
-    if (named == SAMPLER_COMPLETE) {
+    if (zero_given && !state->failed) {
+        sampler_keep_zero(state);
+    } else if (named == SAMPLER_COMPLETE) {
         sampler_warn_ratio(state);
     }
     if (state->out->sampler != DJP_SAMPLER_JAEGER_REMOTE) {
