@@ -8,7 +8,10 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 
+#include "base/atomic.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "djp/error.h"
 #include "djp/metrics.h"
@@ -269,6 +272,121 @@ roots_are_decided(void **state)
     json_free(vectors);
 }
 
+/* ---- weights ---- */
+
+static double
+weight_of(const djp_span_record *record)
+{
+    return 72057594037927936.0 / (double)(DJP_THRESHOLD_NEVER - record->threshold);
+}
+
+static void
+weights_count_true(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"a", "b", "c"};
+    double counted[3] = {0, 0, 0};
+    djp_span_record *record;
+    decide_by("rule_based(name(\"a\") => probability(0.1), name(\"b*\") => probability(0.01), any => always_on)");
+    for (int i = 0; i < 150000; i++) {
+        /* One in fifty fails, and is kept for that: it stands for itself. */
+        root(names[i % 3], NULL, NULL, i % 50 == 0 ? DJP_STATUS_ERROR : DJP_STATUS_UNSET);
+        while ((record = span_reader_take(recorder)) != NULL) {
+            counted[span_reader_name(record).data[0] - 'a'] += weight_of(record);
+            free(record);
+        }
+    }
+    assert_int_equal((int)counted[2], 50000);
+    assert_true(counted[0] > 47000 && counted[0] < 53000); /* 4.5 and 4.3 times the standard deviation */
+    assert_true(counted[1] > 40500 && counted[1] < 59500);
+}
+
+/* ---- other samplers while roots are decided ---- */
+
+static void
+the_same_text_changes_nothing(void **state)
+{
+    (void)state;
+    decide_by("rule_based(any => rate_limited(2))");
+    assert_true(root("a", NULL, NULL, DJP_STATUS_UNSET));
+    assert_int_equal(djp__recorder_set_sampler(recorder, parse("rule_based( any=>rate_limited(2.0))")), 0);
+    assert_true(root("a", NULL, NULL, DJP_STATUS_UNSET));
+    assert_false(root("a", NULL, NULL, DJP_STATUS_UNSET));
+    assert_int_equal(djp__recorder_set_sampler(recorder, parse("rule_based(any => rate_limited(3))")), 0);
+    assert_true(root("a", NULL, NULL, DJP_STATUS_UNSET));
+    span_reader_drain(recorder);
+    assert_int_equal(djp__recorder_set_ratio(recorder, 0.5), 0);
+    assert_int_equal(djp_recorder_needs(recorder), 0);
+    assert_int_equal(djp__recorder_set_sampler(recorder, parse("rule_based(name(\"a\") => always_on)")), 0);
+    assert_int_equal(djp_recorder_needs(recorder), 0); /* the ratio that was said holds */
+    djp__recorder_reset_ratio(recorder);
+    assert_int_equal(djp_recorder_needs(recorder), DJP_NEEDS_NAME);
+    assert_int_equal(djp__recorder_set_sampler(recorder, NULL), 0);
+    assert_int_equal(djp_recorder_needs(recorder), 0);
+    assert_true(root("a", NULL, NULL, DJP_STATUS_UNSET));
+    span_reader_drain(recorder);
+}
+
+static DJP_ATOMIC(int) stop;
+
+static void *
+decide_for_long(void *unused)
+{
+    (void)unused;
+    while (!djp_load_relaxed(&stop)) {
+        djp_span *span = djp_span_start(recorder, "a", 1, NULL);
+        djp_span_end(span, 0);
+        djp_span_release(span);
+    }
+    return NULL;
+}
+
+static void
+trees_are_replaced_while_threads_decide(void **state)
+{
+    (void)state;
+    pthread_t threads[3];
+    char text[128];
+    decide_by("rule_based()");
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, decide_for_long, NULL), 0);
+    }
+    int refused = 0;
+    for (int i = 0; i < 3000; i++) {
+        snprintf(text, sizeof text, "annotating({\"i\"=%d}, rule_based(name(\"a\") => at_least(%d, probability(0.5))))",
+                 i, i + 1);
+        int result = djp__recorder_set_sampler(recorder, parse(text));
+        refused += result != 0;
+        assert_true(result == 0 || result == DJP_ERETRY);
+    }
+    djp_store_relaxed(&stop, 1);
+    for (int i = 0; i < 3; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    assert_true(refused < 3000);
+    span_reader_drain(recorder);
+}
+
+static void
+lack_of_memory_is_told(void **state)
+{
+    (void)state;
+    const char *text =
+        "annotating({\"a\"=\"b\"}, rule_based(name(\"x\") & kind(server) => at_least(1, probability(0.5)), "
+        "name(\"y\") => annotating({\"c\"=1}, always_on)))";
+    int failed = 0, result = DJP_ENOMEM;
+    for (long n = 1; n < 200 && result != 0; n++) {
+        djp_sampler *tree = NULL;
+        djp__alloc_fail_after(n);
+        result = djp_sampler_parse(&tree, (djp_text){text, strlen(text)}, NULL);
+        djp__alloc_fail_after(0);
+        failed += result == DJP_ENOMEM;
+        assert_true(result == 0 || (result == DJP_ENOMEM && !tree));
+        djp_sampler_free(tree);
+    }
+    assert_true(failed > 10);
+}
+
 int
 main(void)
 {
@@ -277,6 +395,10 @@ main(void)
         cmocka_unit_test_teardown(the_first_rule_that_holds_decides, tear_down),
         cmocka_unit_test(texts_are_read_and_written),
         cmocka_unit_test_teardown(roots_are_decided, tear_down),
+        cmocka_unit_test_teardown(weights_count_true, tear_down),
+        cmocka_unit_test_teardown(the_same_text_changes_nothing, tear_down),
+        cmocka_unit_test_teardown(trees_are_replaced_while_threads_decide, tear_down),
+        cmocka_unit_test(lack_of_memory_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
