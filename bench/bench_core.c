@@ -11,6 +11,7 @@
 #include "base/rand.h"
 #include "base/ring.h"
 #include "base/thread.h"
+#include "djp/sampler.h"
 #include "djp/span.h"
 #include "trace/recorder.h"
 #include "trace/sampler.h"
@@ -258,6 +259,19 @@ use_recorder(int always_on, double ratio)
     use_rules(always_on, ratio, "");
 }
 
+/* The ratio above by a tree of samplers, with conditions that do not hold. */
+static void
+use_sampler(const char *text)
+{
+    djp_sampler *sampler;
+    use_recorder(0, 0.0000001);
+    if (djp_sampler_parse(&sampler, (djp_text){text, strlen(text)}, NULL) != 0 ||
+        djp__recorder_set_sampler(recorder, sampler) != 0) {
+        fputs("no sampler\n", stderr);
+        exit(1);
+    }
+}
+
 static void
 report(const char *name, double ns, double floor)
 {
@@ -310,6 +324,12 @@ main(void)
     report("the same with two rules that it does not meet", measure(our_span), floor);
     use_rules(0, 0.0000001, "attribute user.tier=gold; name charge*; route /reports/* > 30s; slowest 1%; rare 60s");
     report("the same with a rule of each form", measure(our_span), floor);
+    use_sampler("rule_based(any => probability(0.0000001))");
+    report("the same by a tree of one rule", measure(our_span), floor);
+    use_sampler(
+        "parent_threshold(rule_based(name(\"GET /health*\") => drop, attribute(\"user.tier\"=\"gold\") => always_on, "
+        "any => probability(0.0000001)))");
+    report("the same by a tree of three rules", measure(our_span), floor);
     use_recorder(0, 0.0000001);
     report("the same: root and child, which waits", measure(our_pair), floor);
     use_recorder(0, 0.9999);
