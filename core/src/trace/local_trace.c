@@ -170,16 +170,22 @@ local__tail(const djp_local_trace *local, djp_verdict own)
     return own != DJP_REASON_NONE ? own : local->head_reason;
 }
 
+static __attribute__((noinline)) djp_verdict
+local__ask_limit(const djp_local_trace *local, djp_verdict tail, uintptr_t early, uint64_t end_unix_ns)
+{
+    uint32_t waiting = djp_load_relaxed(&local->pending_spans);
+    djp_limit_question question = {waiting + (early ? 0u : 1u), end_unix_ns, early == 0};
+    return tail == DJP_REASON_NONE ? tail : djp__local_limit_ask(local, tail, &question);
+}
+
 /* What a limit makes of it, if there is one: a question that is asked once for each tail. */
 static inline djp_verdict
 local__limit(const djp_local_trace *local, djp_verdict tail, uintptr_t early, uint64_t end_unix_ns)
 {
-    if (__builtin_expect(local->root->recorder->limit == NULL, 1) || tail == DJP_REASON_NONE) {
+    if (__builtin_expect(local->root->recorder->limit == NULL, 1)) {
         return tail;
     }
-    uint32_t waiting = djp_load_relaxed(&local->pending_spans);
-    djp_limit_question question = {waiting + (early ? 0u : 1u), end_unix_ns, early == 0};
-    return djp__local_limit_ask(local, tail, &question);
+    return local__ask_limit(local, tail, early, end_unix_ns);
 }
 
 /* Decides unless that has happened; returns the head that holds. *tail is what speaks for the trace by now. early: 0, or

@@ -76,15 +76,17 @@ static inline void
 djp__sampler_decide_root(djp_head *out, const djp_policy *policy, const uint8_t trace_id[16])
 {
     int by_ratio = !policy->always_on;
-    uint64_t random = djp__sampler_randomness(trace_id);
-    int sampled = !policy->drop_all && (!by_ratio || random >= policy->threshold);
+    int sampled = !policy->drop_all && (!by_ratio || djp__sampler_randomness(trace_id) >= policy->threshold);
     out->sampled = sampled;
     out->reason = !sampled ? DJP_REASON_NONE : by_ratio ? DJP_REASON_RATIO : DJP_REASON_ALWAYS;
     out->threshold = sampled && by_ratio ? policy->threshold : DJP_THRESHOLD_NONE;
     out->state = sampled && by_ratio ? policy->root_state : NULL;
     out->extras = 0;
     out->canary = policy->canary;
-    out->drop_all = (uint8_t)(policy->drop_all | (random < policy->canary));
+    out->drop_all = policy->drop_all;
+    if (__builtin_expect(policy->canary != 0, 0)) {
+        out->drop_all |= djp__sampler_randomness(trace_id) < policy->canary;
+    }
 }
 
 /* Decides for a local root. parent is valid; borrows everything. The policy's root_state, for sampled roots without a tracestate of
