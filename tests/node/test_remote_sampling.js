@@ -134,6 +134,23 @@ test('strategies change while running', async () => {
   assert.strictEqual(await kept('any'), 1000);
 });
 
+test('the flag that is sent downstream is the decision', async () => {
+  await following();
+  record('first');
+  for (const answer of [operations(0.5, { all: 1 }), rate(1000), probability(0.5)]) {
+    await follow(answer);
+    await take();
+    const told = new Set();
+    for (let i = 0; i < 300; i++) {
+      const span = telemetry.startSpan(i % 3 ? 'other' : 'all');
+      if (span.traceFlags & 1) told.add(span.spanId);
+      span.end();
+    }
+    const spans = await take();
+    assert.deepStrictEqual(new Set(spans.map((span) => span.spanId)), told);
+  }
+});
+
 test('a refusal, nonsense and a server that is gone change nothing', async () => {
   await following();
   record('first');
