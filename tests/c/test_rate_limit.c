@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "local_trace_fixture.h"
-#include "trace/rate_limit.h"
+#include "trace/rate_limit.c"
 #include "trace/span_seed.h"
 
 #define SECOND 1000000000ull
@@ -337,6 +337,26 @@ a_clock_that_jumps_does_no_harm(void **state)
     end(10);
 }
 
+/* A thread of the parent was between two stores when the process forked: the child has half of what it did. */
+static void
+a_fork_in_the_middle_costs_the_child_nothing(void **state)
+{
+    (void)state;
+    const uint64_t torn[] = {(uint64_t)-7, 93}, asked[] = {1, 100};
+    for (int i = 0; i < 2; i++) {
+        begin(100);
+        uint64_t threshold;
+        djp_rate_look look = {.route = 77, .spans = 7, .random = ALL - 1, .now_ns = START};
+        assert_int_equal(djp__rate_limit_look(sim.limit, &look, &threshold), DJP_RATE_KEPT);
+        djp_store_relaxed(&sim.limit->owner, djp__fork_generation()); /* the parent's */
+        sim.limit->used += torn[i];
+        look.now_ns += 5 * SECOND;
+        look.spans = asked[i];
+        assert_int_equal(djp__rate_limit_look(sim.limit, &look, &threshold), DJP_RATE_KEPT);
+        end(100);
+    }
+}
+
 /* ---- in a recorder ---- */
 
 static void
@@ -474,6 +494,7 @@ main(void)
         cmocka_unit_test(weights_stay_true_over_changes),
 #endif
         cmocka_unit_test(a_clock_that_jumps_does_no_harm),
+        cmocka_unit_test(a_fork_in_the_middle_costs_the_child_nothing),
         cmocka_unit_test_teardown(local_traces_are_limited_as_a_whole, tear_down),
         cmocka_unit_test_teardown(early_decisions_are_limited_too, tear_down),
         cmocka_unit_test_teardown(threads_share_the_bound, tear_down),

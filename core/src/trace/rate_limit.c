@@ -79,6 +79,16 @@ djp__rate_limit_free(djp_rate_limit *limit)
     djp__free(limit);
 }
 
+/* A fork may have met its holder between two stores: what the sum says must be what the slots say, or it would be wrong for ever. */
+static void
+rate_limit__recount(djp_rate_limit *limit)
+{
+    limit->used = 0;
+    for (int i = 0; i < RATE_LIMIT__RING; i++) {
+        limit->used += limit->slots[i];
+    }
+}
+
 /* Held for a moment and, once a window, for a few microseconds; who waits too long does without. */
 static int
 rate_limit__enter(djp_rate_limit *limit)
@@ -87,6 +97,9 @@ rate_limit__enter(djp_rate_limit *limit)
     for (int i = 1; i <= RATE_LIMIT__PATIENCE; i++) {
         uint32_t owner = djp_load_relaxed(&limit->owner);
         if (owner != mine && djp_cas_strong_acq_rel(&limit->owner, &owner, mine)) {
+            if (__builtin_expect(owner != 0, 0)) {
+                rate_limit__recount(limit);
+            }
             return 1;
         }
         if (i % 64 == 0) {
