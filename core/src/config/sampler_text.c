@@ -14,6 +14,7 @@ typedef struct sampler_text {
     size_t size;
     size_t at;
     unsigned depth, nodes;
+    size_t added; /* attributes on the way from the top to here */
     int result; /* 0, DJP_EINVAL or DJP_ENOMEM */
     djp_sampler_error error;
     djp_arena arena; /* texts without their escapes */
@@ -260,6 +261,20 @@ sampler_text_rules(sampler_text *in)
     return node;
 }
 
+/* Digits alone, in the range of an integer. */
+static int
+sampler_text_whole(int64_t *out, djp_text digits)
+{
+    uint64_t size;
+    int is_signed = digits.data[0] == '-' || digits.data[0] == '+', is_negative = digits.data[0] == '-';
+    if (!djp__parse_u64((djp_text){digits.data + is_signed, digits.size - (size_t)is_signed}, &size) ||
+        size > (uint64_t)INT64_MAX + (uint64_t)is_negative) {
+        return 0;
+    }
+    *out = (int64_t)(is_negative ? 0 - size : size);
+    return 1;
+}
+
 /* true, false, a number or a text. */
 static int
 sampler_text_value(sampler_text *in, djp_value *out)
@@ -282,11 +297,11 @@ sampler_text_value(sampler_text *in, djp_value *out)
         in->result = 0;
         return sampler_text_expected(in, "a text in quotation marks, a number, true or false");
     }
-    int whole = digits.size < 17 && !memchr(digits.data, '.', digits.size) && !memchr(digits.data, 'e', digits.size) &&
-                !memchr(digits.data, 'E', digits.size);
+    int64_t integer;
+    int whole = sampler_text_whole(&integer, digits);
     out->type = whole ? DJP_INT : DJP_DOUBLE;
     if (whole) {
-        out->as.integer = (int64_t)real;
+        out->as.integer = integer;
     } else {
         out->as.real = real;
     }
@@ -301,8 +316,9 @@ sampler_text_annotating(sampler_text *in)
     int good = sampler_text_take(in, "{", "attributes in braces");
     int more = good && !sampler_text_has(in, "}");
     while (good && more) {
-        if (count == DJP_SAMPLER_ATTRIBUTES_MAX) {
-            sampler_text_expected(in, "at most 32 attributes");
+        sampler_text_skip(in);
+        if (in->added + count == DJP_SAMPLER_ATTRIBUTES_MAX) {
+            sampler_text_expected(in, "at most 32 attributes, with those of the samplers around it");
             return NULL;
         }
         djp_attribute *item = &items[count++];
@@ -312,7 +328,9 @@ sampler_text_annotating(sampler_text *in)
         more = good && sampler_text_has(in, ",");
         good = good && (more || sampler_text_take(in, "}", "a comma or a closing brace"));
     }
+    in->added += count;
     djp_sampler *child = good && sampler_text_take(in, ",", "a comma") ? sampler_text_node(in) : NULL;
+    in->added -= count;
     if (!child || !sampler_text_take(in, ")", "a closing parenthesis")) {
         djp_sampler_free(child);
         return NULL;
