@@ -4,8 +4,11 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -183,6 +186,45 @@ test_shutdown_under_load(void **state)
     }
 }
 
+static void *
+let_go(void *lock)
+{
+    helper_sleep(10 * MS);
+    fclose(lock);
+    return NULL;
+}
+
+/* Processes that end together meet at the budget file; nobody's spending may be missing from it. */
+static void
+test_what_was_spent_is_written_beside_others(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/djp-budget-XXXXXX", path[64], lock[80];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/file", folder);
+    snprintf(lock, sizeof lock, "%s.lock", path);
+    djp_options options = helper_options();
+    options.price_per_million_spans = 1e6;
+    options.budget_file = path;
+    script_transport *transport = script_new(NULL, NULL);
+    djp_sdk *sdk = helper_sdk(&options, transport);
+    helper_spans(sdk, "costs", 20);
+    FILE *holder = fopen(lock, "w");
+    pthread_t other;
+    assert_int_equal(flock(fileno(holder), LOCK_EX), 0);
+    assert_int_equal(djp_sdk_flush(sdk, SECOND), 0);
+    assert_int_equal(pthread_create(&other, NULL, let_go, holder), 0);
+    assert_int_equal(djp_sdk_shutdown(sdk, SECOND), 0);
+    pthread_join(other, NULL);
+    double spent = helper_budget_spent(path);
+    unlink(path);
+    unlink(lock);
+    rmdir(folder);
+    djp_sdk_free(sdk);
+    script_fini(transport);
+    assert_true(spent > 19.9 && spent < 20.1);
+}
+
 int
 main(void)
 {
@@ -194,6 +236,7 @@ main(void)
         cmocka_unit_test(test_free_without_shutdown_or_spans),
         cmocka_unit_test(test_span_outlives_the_sdk),
         cmocka_unit_test(test_shutdown_under_load),
+        cmocka_unit_test(test_what_was_spent_is_written_beside_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

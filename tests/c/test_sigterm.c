@@ -128,6 +128,37 @@ test_spans_are_delivered(void **state)
     assert_true(outcome.took < 2 * SECOND);
 }
 
+static char budget_path[64];
+
+static void
+child_that_spends(void)
+{
+    djp_options options = helper_options();
+    options.handle_sigterm = 1;
+    options.flush_interval_ns = 100 * SECOND;
+    options.price_per_million_spans = 1e6;
+    options.budget_file = budget_path;
+    djp_sdk *sdk = helper_sdk(&options, script_new(NULL, NULL));
+    helper_spans(sdk, "costs", 20);
+}
+
+static void
+test_what_was_spent_is_written(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/djp-budget-XXXXXX", lock[80];
+    assert_non_null(mkdtemp(folder));
+    snprintf(budget_path, sizeof budget_path, "%s/file", folder);
+    snprintf(lock, sizeof lock, "%s.lock", budget_path);
+    struct outcome outcome = terminate_child(child_that_spends, 1);
+    double spent = helper_budget_spent(budget_path);
+    unlink(budget_path);
+    unlink(lock);
+    rmdir(folder);
+    assert_int_equal(outcome.killed_by, SIGTERM);
+    assert_true(spent > 19.9 && spent < 20.1);
+}
+
 static void
 child_that_is_stuck(void)
 {
@@ -458,6 +489,7 @@ main(void)
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_spans_are_delivered),
+        cmocka_unit_test(test_what_was_spent_is_written),
         cmocka_unit_test(test_a_busy_main_thread),
         cmocka_unit_test(test_without_spans_it_ends_at_once),
         cmocka_unit_test(test_the_deadline_holds),

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "metrics/registry.h"
@@ -12,6 +13,8 @@
 
 #define ACCOUNT__FILE_NS 30000000000ull
 #define ACCOUNT__BUSY_NS 1000000000ull
+#define ACCOUNT__END_NS 50000000ull
+#define ACCOUNT__END_PAUSE_NS 2000000
 
 void
 djp__account_init(djp_sdk *sdk)
@@ -172,8 +175,14 @@ void
 djp__account_end(djp_sdk *sdk)
 {
     djp__account_step(sdk);
-    if (sdk->account.file_next != UINT64_MAX) {
-        account_merge(sdk);
+    if (!sdk->account.on || sdk->account.file_next == UINT64_MAX) {
+        return;
+    }
+    /* Processes of one service end together and meet at the file; there is no next time to try. */
+    const struct timespec pause = {0, ACCOUNT__END_PAUSE_NS};
+    uint64_t deadline = djp__clock_monotonic() + ACCOUNT__END_NS;
+    while (account_merge(sdk) == DJP_BUDGET_BUSY && djp__clock_monotonic() < deadline) {
+        nanosleep(&pause, NULL);
     }
 }
 

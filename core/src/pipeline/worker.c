@@ -235,6 +235,7 @@ worker_end_terminate(djp_sdk *sdk, uint64_t now)
     int done = sdk->settled >= sdk->terminate_target || now >= sdk->terminate_deadline;
     djp__mutex_unlock(&sdk->state);
     if (done) {
+        djp__account_end(sdk);
         djp__sigterm_terminate(sdk);
     }
 }

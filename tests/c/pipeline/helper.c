@@ -374,3 +374,17 @@ helper_unaccounted(const json *status)
     }
     return left;
 }
+
+double
+helper_budget_spent(const char *path)
+{
+    char text[256] = "";
+    FILE *file = fopen(path, "r");
+    if (!file) {
+        return -1;
+    }
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    const char *spent = strstr(text, "spent=");
+    return spent ? strtod(spent + 6, NULL) : -1;
+}

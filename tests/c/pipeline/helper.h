@@ -67,6 +67,8 @@ size_t script_spans(script_transport *transport, const char *name_prefix);
 json *helper_status(djp_sdk *sdk);
 /* The same once the worker has ended: the end of an SDK leaves a busy one behind at its deadline, and it counts until then. */
 json *helper_status_at_rest(djp_sdk *sdk);
+/* What the budget file at that path says was spent; below 0: there is none that says so. */
+double helper_budget_spent(const char *path);
 double helper_number(const json *status, const char *group, const char *key);
 /* started - (exported + every drop + not sampled + live + waiting): 0 when nothing was lost without being counted. */
 double helper_unaccounted(const json *status);
