@@ -407,6 +407,15 @@ test_other_files(void **state)
     look();
     assert_true(sampling("recording") == 1);
     unlink(link_path);
+    said = 0;
+    assert_int_equal(symlink(link_path, link_path), 0); /* nobody can say what it says now: that is not "no file" */
+    look();
+    look();
+    assert_true(sampling("ratio") == 0.3);
+    assert_int_equal(said, 1);
+    unlink(link_path);
+    look();
+    assert_set_by("ratio_set_by", "configuration");
     unlink(other);
 }
 
@@ -492,6 +501,30 @@ test_policies_are_bounded(void **state)
     assert_int_equal(djp__recorder_set_ratio(recorder, 0), 0);
 }
 
+/* Ratios and canaries together are more than there are policies; what stops everything works all the same. */
+static void
+test_off_works_when_policies_are_used_up(void **state)
+{
+    (void)state;
+    open_sdk(NULL);
+    djp_recorder *recorder = djp_sdk_recorder(sdk);
+    for (unsigned canary = 1; canary <= 200; canary++) {
+        djp__recorder_set_canary(recorder, canary / 200.0);
+        for (unsigned i = 1; i <= 60; i++) {
+            djp__recorder_set_ratio(recorder, canary / 200.0 / (i + 1));
+        }
+    }
+    assert_true(recorder->policy_count >= DJP_POLICIES_MAX - 2);
+    assert_int_equal(djp_sdk_set_canary_ratio(sdk, 0.123), DJP_EUNSUPPORTED);
+    assert_int_equal(djp_sdk_set_enabled(sdk, 0), 0);
+    assert_true(sampling("recording") == 0);
+    assert_int_equal(djp_sdk_set_enabled(sdk, 1), 0);
+    assert_int_equal(djp_sdk_set_sample_ratio(sdk, 0), 0);
+    assert_true(sampling("ratio") == 0);
+    helper_span(sdk, "nothing");
+    assert_true(djp__ring_used(sdk->ring) == 0);
+}
+
 static DJP_ATOMIC(int) over;
 
 static void *
@@ -559,6 +592,7 @@ main(void)
         SWITCH_TEST(test_other_files),
         SWITCH_TEST(test_file_with_worker),
         SWITCH_TEST(test_policies_are_bounded),
+        SWITCH_TEST(test_off_works_when_policies_are_used_up),
         SWITCH_TEST(test_threads),
         SWITCH_TEST(test_target),
     };

@@ -1,5 +1,6 @@
 /* Switching at run time, by a file or by the program. The file is only ever read, about once a second and only where it changed; what
  * cannot be understood changes nothing. */
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -65,13 +66,18 @@ switch_apply_locked(djp_sdk *sdk)
         out.ratio_by = "configuration";
     }
     djp__recorder_set_canary(sdk->recorder, out.canary);
-    if ((out.ratio < 0 ? djp__recorder_reset_ratio(sdk->recorder)
-                       : djp__recorder_set_ratio(sdk->recorder, out.ratio)) != 0) {
-        return 0;
-    }
+    int failed = (out.ratio < 0 ? djp__recorder_reset_ratio(sdk->recorder)
+                                : djp__recorder_set_ratio(sdk->recorder, out.ratio)) != 0;
     double canary = out.canary < 0 ? sdk->options.canary_ratio : out.canary;
     const djp_policy *policy = djp__recorder_policy(sdk->recorder, 0);
     double ratio = policy->composed ? DJP_RATIO_SAMPLER : out.ratio < 0 ? sdk->options.sample_ratio : out.ratio;
+    if (failed) {
+        /* What held before still holds; on and off need no memory. */
+        ratio = state->ratio;
+        canary = state->canary;
+        out.ratio_by = state->ratio_by;
+        out.canary_by = state->canary_by;
+    }
     int mute = !out.enabled || policy->drop_all;
     djp__recorder_switch(sdk->recorder, !out.enabled, mute);
     int changed = out.enabled != state->enabled || ratio != state->ratio || canary != state->canary ||
@@ -331,7 +337,8 @@ switch_look_now(djp_sdk *sdk)
 {
     djp_switch *state = &sdk->toggle;
     struct stat now;
-    if (stat(sdk->options.switch_file, &now) != 0) {
+    int found = stat(sdk->options.switch_file, &now) == 0;
+    if (!found && (errno == ENOENT || errno == ENOTDIR)) {
         djp__mutex_lock(&state->mutex);
         state->file = (djp_switch_said){-1, DJP_RATIO_UNSAID, DJP_RATIO_UNSAID};
         if (state->looked) {
@@ -340,9 +347,10 @@ switch_look_now(djp_sdk *sdk)
             djp__mutex_unlock(&state->mutex);
         }
         state->looked = 0;
-    } else if (!state->looked || switch_differs(&now, &state->seen) || switch_is_fresh(&now)) {
+    } else if (!found || !state->looked || switch_differs(&now, &state->seen) || switch_is_fresh(&now)) {
         switch_take_file(sdk);
-        state->seen = now;
+        memset(&state->seen, 0, sizeof state->seen);
+        state->seen = found ? now : state->seen;
         state->looked = 1;
     }
 }

@@ -78,12 +78,12 @@ policy__find(djp_recorder *recorder, const djp_policy *like)
     return NULL;
 }
 
-/* Under the tables lock. */
+/* The last place is for the policy that drops all: that one must always be there to be had. Under the tables lock. */
 static djp_policy *
 policy__add(djp_recorder *recorder, const djp_policy *like)
 {
-    uint32_t number = recorder->policy_count + 1;
-    djp_policy *policy = number < DJP_POLICIES_MAX ? djp__calloc(1, sizeof *policy) : NULL;
+    uint32_t number = recorder->policy_count + 1, end = DJP_POLICIES_MAX - (like->drop_all ? 0u : 1u);
+    djp_policy *policy = number < end ? djp__calloc(1, sizeof *policy) : NULL;
     if (policy) {
         *policy = *like;
         policy__number(policy, number);
