@@ -321,6 +321,29 @@ the_sum_survives_a_restart(void **state)
     near(look(&third).spent, 0, 0);
 }
 
+/* Some host's clock was years ahead for a moment. Nobody waits until then; a process that just started may be the one that is wrong. */
+static void
+a_file_from_far_ahead_is_given_up(void **state)
+{
+    (void)state;
+    static const char ahead[] = "djp-telemetry budget 1 2038-01 since=2145916800 spent=7\n";
+    world w = world_new(10, NOVEMBER);
+    pass(&w, 60, 1e6, 0);
+    put(ahead);
+    assert_int_equal(djp__budget_file_merge(path, &w.it), DJP_BUDGET_MERGED);
+    near(w.it.unshared, 2, 1e-9);
+    pass(&w, 3600, 1e6, 0);
+    assert_int_equal(djp__budget_file_merge(path, &w.it), DJP_BUDGET_DAMAGED);
+    near(w.it.unshared, 0, 0);
+    world other = world_new(10, NOVEMBER);
+    assert_int_equal(djp__budget_file_merge(path, &other.it), DJP_BUDGET_MERGED);
+    near(look(&other).spent, 4, 1e-6);
+    put("djp-telemetry budget 1 2026-12 since=1796083200 spent=7\n"); /* the next month may come in a minute */
+    pass(&w, 3600, 1e6, 0);
+    assert_int_equal(djp__budget_file_merge(path, &w.it), DJP_BUDGET_MERGED);
+    near(w.it.unshared, 2, 1e-9);
+}
+
 static void
 processes_share_a_sum(void **state)
 {
@@ -409,6 +432,7 @@ main(void)
         cmocka_unit_test(errors_are_never_reduced),
         cmocka_unit_test_setup_teardown(the_sum_survives_a_restart, begin_file, end_file),
         cmocka_unit_test_setup_teardown(processes_share_a_sum, begin_file, end_file),
+        cmocka_unit_test_setup_teardown(a_file_from_far_ahead_is_given_up, begin_file, end_file),
         cmocka_unit_test_setup_teardown(what_is_not_understood_is_begun_anew, begin_file, end_file),
         cmocka_unit_test_setup_teardown(nobody_waits_for_the_file, begin_file, end_file),
     };

@@ -108,10 +108,11 @@ account_warn_file(djp_sdk *sdk, djp_budget_merged merged, int error)
     }
     sdk->account.file_warned = 1;
     if (merged == DJP_BUDGET_DAMAGED) {
-        djp__diag(&sdk->diag, DJP_LOG_WARN,
-                  "The budget file %s was not understood and has been begun anew: what was spent before in this month "
-                  "is not known any more.",
-                  path);
+        djp__diag(
+            &sdk->diag, DJP_LOG_WARN,
+            "The budget file %s was not understood, or is of a month that lies far ahead, and has been begun anew: "
+            "what was spent before in this month is not known any more.",
+            path);
     } else {
         djp__diag(&sdk->diag, DJP_LOG_WARN,
                   "The budget file %s cannot be used (%s), so this process watches the budget alone. Name a regular "

@@ -17,6 +17,7 @@
 
 enum { BUDGET_FILE__MAX = 256 };
 #define BUDGET_FILE__HEAD "djp-telemetry budget 1 "
+#define BUDGET_FILE__TRUST 3600.0 /* seconds of running after which our own clock is not the one that is wrong */
 
 typedef struct budget_file__state {
     int month;
@@ -113,6 +114,9 @@ budget_file__merge(const char *path, const char *beside, djp_budget *account)
     int found = budget_file__read(&state, path);
     if (found == -2) {
         return DJP_BUDGET_UNUSABLE;
+    }
+    if (found == 1 && state.month > account->month + 1 && account->learned >= BUDGET_FILE__TRUST) {
+        found = -1; /* by a clock that was wrong: waiting for that month would be to share nothing for years */
     }
     if (found == 1 && state.month > account->month) {
         return DJP_BUDGET_MERGED; /* our clock is behind, or theirs ahead: the next month will tell */

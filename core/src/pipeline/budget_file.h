@@ -12,7 +12,8 @@ typedef enum djp_budget_merged {
 } djp_budget_merged;
 
 /* Adds what the account spent since the last time, and takes what the others spent into it. Never waits for another process. A file of
- * an older month is begun anew; one of a younger month, by a clock that is ahead, is left alone. */
+ * an older month is begun anew; one of a younger month, by a clock that is ahead, is left alone, but counts as damaged where it is of
+ * a month after the next and the account has run for an hour. */
 djp_budget_merged djp__budget_file_merge(const char *path, djp_budget *account);
 
 #endif
