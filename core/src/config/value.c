@@ -151,10 +151,10 @@ djp__config_expectation(djp_buf *out, const djp_config_row *row, djp_form form)
         djp__buf_text(out, "true or false");
         break;
     case DJP_FORM_SECONDS:
-        djp__buf_printf(out, "a number of seconds from %.0f to %.0f", row->minimum, row->maximum);
+        djp__buf_printf(out, "a number of seconds from %.15g to %.15g", row->minimum, row->maximum);
         break;
     case DJP_FORM_MILLISECONDS:
-        djp__buf_printf(out, "a number of milliseconds from %.0f to %.0f", row->minimum * 1e3, row->maximum * 1e3);
+        djp__buf_printf(out, "a number of milliseconds from %.15g to %.15g", row->minimum * 1e3, row->maximum * 1e3);
         break;
     case DJP_FORM_SPANS:
         djp__buf_text(out, "a whole number of spans above 0");
