@@ -93,7 +93,14 @@ def test_warnings_come_once_each(tmp_path):
     answers, said = run(tmp_path, [0, 400, 10], DJP_TELEMETRY_BUDGET_PER_MONTH=str(month))
     assert [round(answer["spent"]) for answer in answers] == [0, 400, 410]
     assert said.count("100 % of the telemetry budget") == 1 and said.count("of the telemetry budget for") == 1
-    assert "sample_ratio" in said
+    assert "sample_ratio" in said and "The ratio is not reduced." in said
+
+
+def test_a_warning_shows_small_amounts(tmp_path):
+    _, said = run(
+        tmp_path, [10], DJP_TELEMETRY_BUDGET_PER_MONTH="0.00001", DJP_TELEMETRY_PRICE_PER_MILLION_SPANS="1"
+    )
+    assert "is used up: 0.000010 of 0.00000" in said
 
 
 def test_a_file_is_shared_over_restarts(tmp_path):

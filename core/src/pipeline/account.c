@@ -42,18 +42,28 @@ djp__account_init(djp_sdk *sdk)
     }
 }
 
+/* A tree of samplers, a sampling server and the first minute leave the ratio alone, whatever the budget says. */
+static const char *
+account_reduction(const djp_sdk *sdk, const djp_budget_view *view)
+{
+    if (sdk->control.steers && view->target_spans >= 0) {
+        return "The ratio is being reduced; errors are still kept.";
+    }
+    return view->forecast > view->allowance ? "The ratio is not reduced." : "No reduction is needed so far.";
+}
+
 static void
 account_warn(djp_sdk *sdk, int percent, const djp_budget *budget)
 {
     djp_budget_view view;
     djp__budget_look(&view, budget);
+    int digits = view.allowance < 1 ? 6 : 2;
     djp__diag(&sdk->diag, DJP_LOG_WARN,
-              "%d %% of the telemetry budget for %04d-%02d is used up: %.2f of %.2f, and %.2f by the end of the month "
-              "at the present rate. %s Lower sample_ratio, the number of metric series or span_rate_limit, or raise "
-              "budget_per_month.",
-              percent, budget->month / 12, budget->month % 12 + 1, view.spent, view.allowance, view.forecast,
-              view.target_spans >= 0 ? "The ratio is being reduced; errors are still kept."
-                                     : "No reduction is needed so far.");
+              "%d %% of the telemetry budget for %04d-%02d is used up: %.*f of %.*f, and %.*f by the end of the month "
+              "at the present rate. %s Lower sample_ratio or what the sampler keeps, the number of metric series or "
+              "span_rate_limit, or raise budget_per_month.",
+              percent, budget->month / 12, budget->month % 12 + 1, digits, view.spent, digits, view.allowance, digits,
+              view.forecast, account_reduction(sdk, &view));
 }
 
 /* The mutex is held. */
