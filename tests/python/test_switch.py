@@ -10,6 +10,7 @@ import time
 
 import djp_telemetry as d
 import pytest
+from djp_telemetry import _runtime
 from support import clean_environment, file_spans, take, telemetry
 
 LIMIT = 60
@@ -105,6 +106,17 @@ def test_no_ratio(ratio):
     with telemetry(sample_ratio=0.5):
         assert not d.set_sample_ratio(ratio)
         assert (sampling()["ratio"], sampling()["ratio_set_by"]) == (0.5, "configuration")
+
+
+@pytest.mark.parametrize("ratio", [1.1, "half", 10**400])
+def test_no_ratio_is_told(ratio, caplog, monkeypatch):
+    monkeypatch.setattr(_runtime._runtime, "said", set())
+    with telemetry(sample_ratio=0.5):
+        assert not d.set_sample_ratio(ratio) and not d.set_canary_ratio(ratio)
+    text = "The {} was not changed: it must be a number from 0 to 1, or None for the configured one"
+    assert [line for line in caplog.messages if "was not changed" in line] == [
+        text.format(name) for name in ("ratio", "canary ratio")
+    ]
 
 
 def test_while_off():

@@ -269,24 +269,26 @@ def set_enabled(enabled: bool) -> bool:
         return False
 
 
+def _change_ratio(name: str, ratio: Optional[float], change: Callable[[Optional[float]], bool]) -> bool:
+    try:
+        return bool(change(ratio))
+    except (TypeError, ValueError, OverflowError):
+        warn_once(f"The {name} was not changed: it must be a number from 0 to 1, or None for the configured one")
+    except Exception as error:
+        warn_once(f"The {name} could not be changed: {type(error).__name__}: {error}")
+    return False
+
+
 def set_sample_ratio(ratio: Optional[float]) -> bool:
     """Changes the part of the traces that is kept by chance, 0 to 1; None is the configured one again. With 0 nothing
     leaves the process, errors neither. True when that holds now, as for set_enabled()."""
-    try:
-        return bool(impl.sdk_set_sample_ratio(ratio))
-    except Exception as error:
-        warn_once(f"The ratio could not be changed: {type(error).__name__}: {error}")
-        return False
+    return _change_ratio("ratio", ratio, impl.sdk_set_sample_ratio)
 
 
 def set_canary_ratio(ratio: Optional[float]) -> bool:
     """Changes the part of the traces that is recorded at all, 0 to 1; None is the configured one again. Nothing is kept
     of the others, errors neither. True when that holds now, as for set_enabled()."""
-    try:
-        return bool(impl.sdk_set_canary_ratio(ratio))
-    except Exception as error:
-        warn_once(f"The canary ratio could not be changed: {type(error).__name__}: {error}")
-        return False
+    return _change_ratio("canary ratio", ratio, impl.sdk_set_canary_ratio)
 
 
 def telemetry_status() -> dict[str, Any]:
