@@ -62,7 +62,7 @@ interface CamelCaseOptions {
   budgetFile?: string;
   /** Exported spans a second that the ratio is steered to; 0: the ratio stays. */
   targetSpansPerSecond?: number | string;
-  /** The same for bytes a second, before compression. */
+  /** The same for bytes a second on the wire. With both, the smaller one counts. */
   targetBytesPerSecond?: number | string;
   /** The collector; http://localhost:4317. */
   endpoint?: string | URL;
@@ -171,6 +171,22 @@ export interface TelemetryStatus {
   spans?: Record<string, number>;
   /** Lost spans by reason; docs/operations.md says what to do about each. */
   dropped?: Record<string, number>;
+  /** What holds now and who said so; docs/rate-and-budget.md. ratio is null while a tree of samplers decides, whose text is sampler. */
+  sampling?: {
+    recording: boolean;
+    recording_set_by: string;
+    ratio: number | null;
+    ratio_set_by: string;
+    canary: number;
+    canary_set_by: string;
+    sampler: string | null;
+    /** The sampling server; docs/remote-sampling.md. */
+    remote?: { endpoint: string; strategy: string; last_error: string; [part: string]: any };
+  };
+  /** The limit of spans a second; level is null while no route is thinned out. */
+  rate_limit?: { spans_per_second: number; routes: number; routes_shared: number; level: number | null };
+  /** The account of the month; in the unit of the prices. */
+  budget?: Record<string, number | null>;
   /** Metrics: families, series, recordings that were dropped. */
   registry?: Record<string, number>;
   /** The receiver: what was tried, what it said last. */
