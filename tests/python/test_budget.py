@@ -97,9 +97,7 @@ def test_warnings_come_once_each(tmp_path):
 
 
 def test_a_warning_shows_small_amounts(tmp_path):
-    _, said = run(
-        tmp_path, [10], DJP_TELEMETRY_BUDGET_PER_MONTH="0.00001", DJP_TELEMETRY_PRICE_PER_MILLION_SPANS="1"
-    )
+    _, said = run(tmp_path, [10], DJP_TELEMETRY_BUDGET_PER_MONTH="0.00001", DJP_TELEMETRY_PRICE_PER_MILLION_SPANS="1")
     assert "is used up: 0.000010 of 0.00000" in said
 
 
