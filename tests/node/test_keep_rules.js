@@ -58,6 +58,16 @@ test('status shows the rules, where they came from and what they kept', { timeou
   assert.deepEqual([status.spans.kept_rule, status.spans.kept_rare, status.spans.not_sampled], [1, 1, 1]);
 });
 
+test('a list of rules', { timeout: 30000 }, async () => {
+  await restart({ sampleRatio: 1e-12, keepRules: ['shop: name checkout', 'name pay'] });
+  for (const name of ['checkout', 'pay', 'browse']) telemetry.startSpan(name, null, { root: true }).end();
+  const spans = await take();
+  assert.deepEqual(
+    spans.map((span) => span.attributes['sampling.reason']),
+    ['rule:shop', 'rule'],
+  );
+});
+
 test('an error after a decision by age is kept, with what follows', { timeout: 30000 }, async () => {
   await restart({ sampleRatio: 1e-12, pendingAge: 0.000001, slowThreshold: 0 });
   const root = telemetry.startSpan('root', null, { root: true });

@@ -76,6 +76,13 @@ def test_the_variable_and_its_source(monkeypatch):
         assert settings["pending_age"]["value"] == 5
 
 
+def test_a_list_of_rules():
+    with telemetry(sample_ratio=1e-12, keep_rules=["shop: name checkout", "name pay"]):
+        for name in ("checkout", "pay", "browse"):
+            get_tracer("t").start_span(name).end()
+        assert [attributes(span.attributes)["sampling.reason"] for span in take()] == ["rule:shop", "rule"]
+
+
 def test_counts_by_reason_in_status_and_scrape():
     with telemetry(sample_ratio=1e-12, keep_rules="rare 60s; name pay", backend="hybrid"):
         for name in ("pay", "ping", "ping"):

@@ -40,8 +40,8 @@ interface CamelCaseOptions {
   slowThreshold?: number | string;
   /** A local trace with an error is kept; true. */
   keepErrors?: boolean | string;
-  /** More reasons to keep a local trace; docs/sampling.md has their grammar. */
-  keepRules?: string;
+  /** More reasons to keep a local trace; docs/sampling.md has their grammar. A text or a list of rules. */
+  keepRules?: List;
   /** Seconds after which a local trace is decided although its root is still open; 60. */
   pendingAge?: number | string;
   /** Part of the traces that is recorded at all, 0 to 1; 1. Nothing is kept of the others, errors neither. */

@@ -26,12 +26,12 @@ function entriesOf(value) {
   return Object.entries(value);
 }
 
-/** An option as text; undefined when it was not given or means nothing. */
-function optionText(value) {
+/** An option as text; undefined when it was not given or means nothing. between: what stands between the items of a list in its variable. */
+function optionText(value, between = ',') {
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'string') return value;
   if (typeof value === 'boolean' || typeof value === 'number' || typeof value === 'bigint') return String(value);
-  if (Array.isArray(value) || value instanceof Set) return Array.from(value, String).join(',');
+  if (Array.isArray(value) || value instanceof Set) return Array.from(value, String).join(between);
   if (value instanceof URL) return value.href;
   if (typeof value === 'object' && !hasOwnText(value)) return pairs(entriesOf(value));
   return String(value);
@@ -49,7 +49,7 @@ function keyword(name) {
 
 function readOne(given, key, warn) {
   try {
-    return optionText(given[key]);
+    return optionText(given[key], keyword(key) === 'keep_rules' ? ';' : ',');
   } catch (error) {
     warn(`The option ${key} could not be read (${nameOf(error)}) and was ignored.`);
     return undefined;

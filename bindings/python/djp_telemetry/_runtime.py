@@ -65,8 +65,9 @@ _FORMS: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
 )
 
 
-def option_text(value: Any) -> Optional[str]:
-    """An option in the form that its variable would have; None when it was not given or means nothing."""
+def option_text(value: Any, between: str = ",") -> Optional[str]:
+    """An option in the form that its variable would have; None when it was not given or means nothing. between: what
+    stands between the items of a list there."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -76,11 +77,11 @@ def option_text(value: Any) -> Optional[str]:
     for name, kind, convert in _FORMS:
         module = sys.modules.get(name)
         if module is not None and isinstance(value, getattr(module, kind)):
-            return option_text(convert(value))
+            return option_text(convert(value), between)
     if isinstance(value, Mapping):
         return _pairs(value)
     if isinstance(value, (list, tuple, set, frozenset)):
-        return ",".join(str(item) for item in value)
+        return between.join(str(item) for item in value)
     if isinstance(value, os.PathLike):
         return os.fsdecode(value)
     return str(value)
@@ -91,7 +92,7 @@ def _options(given: Mapping[str, Any], warn: Callable[[str], None]) -> dict[str,
     options = {}
     for key, value in given.items():
         try:
-            text = option_text(value)
+            text = option_text(value, ";" if key == "keep_rules" else ",")
         except Exception as error:
             warn(f"The option {key} could not be read ({type(error).__name__}) and was ignored.")
             continue
