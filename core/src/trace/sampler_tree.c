@@ -258,8 +258,11 @@ sampler_tree__copy_terms(const djp_sampler_term *terms, size_t count)
         size += sampler_tree__cut(terms[i].key).size + sampler_tree__cut(terms[i].pattern).size;
     }
     djp_sampler_term *copy = djp__alloc(size + 1);
+    if (!copy) {
+        return NULL;
+    }
     char *at = (char *)(copy + count);
-    for (size_t i = 0; copy && i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         djp_text key = sampler_tree__cut(terms[i].key), pattern = sampler_tree__cut(terms[i].pattern);
         copy[i] = terms[i];
         copy[i].key = (djp_text){at, key.size};
