@@ -168,6 +168,31 @@ test_bytes(void **state)
     assert_true(w.it.ratio * 10000 > 6 && w.it.ratio * 10000 < 15);
 }
 
+/* A forked child that ended as much as the parent had, and kept less of it, is not taken for one that kept 2^64 spans. */
+static void
+test_a_child_begins_anew(void **state)
+{
+    (void)state;
+    static const djp_adaptive_load parents[] = {
+        {.head = 3, .ended = 3}, {.other = 3, .ended = 3}, {.other = 3, .failed = 3, .ended = 3}};
+    for (size_t i = 0; i < 3; i++) {
+        world w;
+        begin(&w, 100, 0, 0.5);
+        w.load = parents[i];
+        w.now += SECOND;
+        djp__adaptive_step(&w.it, w.now, w.it.ratio, &w.load);
+        double before = w.it.ratio;
+        w.load = (djp_adaptive_load){.ended = 4};
+        w.now += SECOND;
+        djp__adaptive_step(&w.it, w.now, w.it.ratio, &w.load);
+        assert_true(w.it.ratio >= before);
+        for (int k = 0; k < 3; k++) {
+            second(&w, 10, 0);
+        }
+        assert_true(w.it.ratio == 1); /* 10 spans a second are far below 100 */
+    }
+}
+
 /* Counters that begin again, as in a forked child, a clock that stands still: nothing is concluded. */
 static void
 test_odd_times(void **state)
@@ -187,9 +212,13 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_converges),    cmocka_unit_test(test_load_rises_and_falls),
-        cmocka_unit_test(test_others_count), cmocka_unit_test(test_failures_raise),
-        cmocka_unit_test(test_bytes),        cmocka_unit_test(test_odd_times),
+        cmocka_unit_test(test_converges),
+        cmocka_unit_test(test_load_rises_and_falls),
+        cmocka_unit_test(test_others_count),
+        cmocka_unit_test(test_failures_raise),
+        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_odd_times),
+        cmocka_unit_test(test_a_child_begins_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,6 +60,14 @@ adaptive_watch_failures(djp_adaptive *it, uint64_t failed, uint64_t ended)
     it->normal += ADAPTIVE__NORMAL * (share - it->normal);
 }
 
+/* Counts that are below those of the step before began anew in a forked child. */
+static int
+adaptive_is_anew(const djp_adaptive_load *now, const djp_adaptive_load *before)
+{
+    return now->ended < before->ended || now->head < before->head || now->other < before->other ||
+           now->failed < before->failed;
+}
+
 static double
 adaptive_smooth(double before, double now)
 {
@@ -78,7 +86,7 @@ djp__adaptive_step(djp_adaptive *it, uint64_t now_ns, double used, const djp_ada
 {
     djp_adaptive_load before = it->last;
     double seconds = (double)(now_ns - it->last_ns) / 1e9;
-    int first = it->last_ns == 0 || now_ns <= it->last_ns || load->ended < before.ended;
+    int first = it->last_ns == 0 || now_ns <= it->last_ns || adaptive_is_anew(load, &before);
     it->last = *load;
     it->last_ns = now_ns;
     if (first || !(used > 0)) {
