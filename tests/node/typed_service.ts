@@ -24,13 +24,25 @@ import {
   type Attributes,
   type Context,
   type Span,
+  type TelemetryStatus,
 } from '../../bindings/node/lib/index';
+import * as sampling from '../../bindings/node/lib/sampling';
 
 init({
   enabled: true,
   backend: 'hybrid',
   serviceName: 'orders',
-  sampleRatio: 0.1,
+  sampler: sampling.parentThreshold(
+    sampling.ruleBased([
+      [sampling.name('GET /health*').and(sampling.isRoot().not()), sampling.drop()],
+      [
+        sampling.kind('server'),
+        sampling.annotating({ team: 'a', n: 1n }, sampling.atLeast(1, sampling.probability(0.1))),
+      ],
+    ]),
+  ),
+  keepRules: ['name pay', 'rare 60s'],
+  spanRateLimit: 500,
   resourceAttributes: { team: 'a' },
   semconv: 'stable',
 });
@@ -80,11 +92,17 @@ http.createServer((request, response) => response.end(extract(request.headers).s
 
 async function end(): Promise<boolean> {
   uninstall();
-  const enabled: boolean = telemetryStatus().enabled;
+  const { enabled, sampling: held, rate_limit: limit }: TelemetryStatus = telemetryStatus();
+  const ratio: number | null | undefined = held?.ratio;
+  const level: number | null | undefined = limit?.level;
   const bytes: number = takeExported().reduce((total, one) => total + one.length, 0);
-  return (await flush(100)) && (await shutdown()) && enabled && bytes > 0;
+  return (await flush(100)) && (await shutdown()) && enabled && bytes > 0 && ratio !== 0 && level !== 0;
 }
 
+// @ts-expect-error a condition is no sampler
+sampling.parentThreshold(sampling.isRoot());
+// @ts-expect-error a rule has a condition first
+sampling.ruleBased([[sampling.drop(), sampling.drop()]]);
 // @ts-expect-error a name is text
 startSpan(7);
 // @ts-expect-error functions are no values

@@ -26,6 +26,7 @@ from djp_telemetry import (
     noop,
     otel,
     prom,
+    sampling,
     traced,
     use_span,
 )
@@ -60,6 +61,15 @@ d.init_telemetry(
     environment="dev",
     resource_attributes={"a": 1},
     sample_ratio=0.1,
+    sampler=sampling.parent_threshold(
+        sampling.rule_based(
+            [
+                (sampling.name("GET /health*") & ~sampling.is_root(), sampling.drop()),
+                (sampling.kind(SpanKind.SERVER), sampling.annotating({"n": 1}, sampling.rate_limited(10))),
+            ]
+        )
+    ),
+    keep_rules=["name pay", "rare 60s"],
     slow_threshold=2.0,
     ring_bytes=1 << 20,
     flush_interval=1.0,

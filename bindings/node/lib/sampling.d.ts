@@ -2,6 +2,7 @@ import type { SpanKind } from './index';
 
 /** Decides about local traces; for `init({ sampler })`. Its text is what DJP_TELEMETRY_SAMPLER takes. */
 export class Sampler {
+  #private;
   private constructor();
   toString(): string;
   toJSON(): string;
@@ -9,6 +10,7 @@ export class Sampler {
 
 /** Says whether a rule is meant. */
 export class Predicate {
+  #private;
   private constructor();
   /** Both hold; eight at most. */
   and(other: Predicate): Predicate;
