@@ -1,12 +1,14 @@
 /* The SDK's own numbers under the names of the conventions: in the scrape when asked for, in the status always, and the same in both. */
 #include "pipeline/helper.c"
 
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -277,13 +279,81 @@ test_not_asked_for(void **state)
     script_fini(transport);
 }
 
+static DJP_ATOMIC(int) over;
+static DJP_ATOMIC(int) answered;
+
+static int
+connect_to(struct sockaddr_in *address)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (connect(fd, (struct sockaddr *)address, sizeof *address) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static void *
+keep_scraping(void *address)
+{
+    static const char request[] = "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    char answer[4096];
+    while (!djp_load_relaxed(&over)) {
+        int fd = connect_to(address);
+        if (fd < 0) {
+            helper_sleep(MS / 10);
+            continue;
+        }
+        send(fd, request, sizeof request - 1, MSG_NOSIGNAL);
+        int size = 0;
+        for (ssize_t got; (got = recv(fd, answer, sizeof answer, 0)) > 0;) {
+            size += (int)got;
+        }
+        djp_add_relaxed(&answered, size > 0);
+        close(fd);
+    }
+    return NULL;
+}
+
+/* A scrape may come as soon as the port is open, and until it is closed: for the eyes of the thread sanitizer. */
+static void
+test_scrapes_at_start_and_end(void **state)
+{
+    (void)state;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    close(fd);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, keep_scraping, &address), 0);
+    for (int i = 0; i < 1000 && (i < 10 || djp_load_relaxed(&answered) < 5); i++) {
+        djp_options options = helper_options();
+        options.metrics_enabled = 1;
+        options.prometheus_host = "127.0.0.1";
+        options.prometheus_port = ntohs(address.sin_port);
+        options.price_per_million_spans = 1;
+        options.price_per_thousand_series = 1;
+        script_transport *transport = script_new(NULL, NULL);
+        djp_sdk *sdk = helper_sdk(&options, transport);
+        helper_span(sdk, "costs");
+        helper_sleep(2 * MS);
+        djp_sdk_free(sdk);
+        script_fini(transport);
+    }
+    djp_store_relaxed(&over, 1);
+    pthread_join(thread, NULL);
+    assert_true(djp_load_relaxed(&answered) >= 5);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_origin_and_result),  cmocka_unit_test(test_way_out),
         cmocka_unit_test(test_in_flight_and_full), cmocka_unit_test(test_more_threads_than_stripes),
-        cmocka_unit_test(test_not_asked_for),
+        cmocka_unit_test(test_not_asked_for),      cmocka_unit_test(test_scrapes_at_start_and_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,7 +33,11 @@ djp__queue_fini(djp_queue *queue)
             request = next;
         }
     }
-    djp__queue_init(queue, queue->limit);
+    queue->head = queue->tail = queue->spare = NULL;
+    queue->spares = 0;
+    djp_store_relaxed(&queue->bytes, (uint64_t)0); /* somebody may be reading what waits */
+    djp_store_relaxed(&queue->spans, (uint64_t)0);
+    djp_store_relaxed(&queue->count, (uint64_t)0);
 }
 
 djp_request *

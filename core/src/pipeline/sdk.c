@@ -277,14 +277,15 @@ djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options, const djp
         sdk_destroy(sdk);
         return result;
     }
-    if (sdk->registry && options->prometheus_port > 0) {
-        /* A port that is taken is no reason to do without the rest; the listener has said so. */
-        djp__scrape_listener_start(&sdk->listener, sdk->registry, options->prometheus_host, options->prometheus_port,
-                                   &sdk->diag);
-    }
     djp__switch_init(sdk);
     djp__account_init(sdk);
     djp__control_init(sdk);
+    if (sdk->registry && options->prometheus_port > 0) {
+        /* Not before all that a scrape looks at is there. A port that is taken is no reason to do without the rest; the listener has
+         * said so. */
+        djp__scrape_listener_start(&sdk->listener, sdk->registry, options->prometheus_host, options->prometheus_port,
+                                   &sdk->diag);
+    }
     djp__sdk_fork_init(sdk);
     djp__sigterm_install(sdk);
     *out = sdk;
