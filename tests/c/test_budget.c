@@ -363,6 +363,30 @@ processes_share_a_sum(void **state)
     near(look(&all[4]).spent, 20 * 15 * 1e4 * 2 / 1e6, 1e-6);
 }
 
+/* Each steers as if what is left were its own, so that they spend it early; but they do not spend more. */
+static void
+together_they_spend_no_more_than_there_is(void **state)
+{
+    (void)state;
+    enum { PROCESSES = 8 };
+    static world all[PROCESSES];
+    djp_adaptive adaptive[PROCESSES];
+    djp_adaptive_load loads[PROCESSES];
+    traffic each = {.head = 350, .errors = 0.2}; /* all of the budget */
+    for (int i = 0; i < PROCESSES; i++) {
+        all[i] = world_new(1000, NOVEMBER);
+        loads[i] = (djp_adaptive_load){.span_bytes = 400};
+        djp__adaptive_init(&adaptive[i], 0, 0, 0.5);
+    }
+    for (int hour = 0; hour < 30 * 24 - 1; hour++) {
+        for (int i = 0; i < PROCESSES; i++) {
+            run(&all[i], &adaptive[i], &loads[i], 0.5, each, 3600);
+            assert_int_equal(djp__budget_file_merge(path, &all[i].it), DJP_BUDGET_MERGED);
+        }
+    }
+    near(look(&all[PROCESSES - 1]).spent, 1000, 0.03);
+}
+
 static void
 what_is_not_understood_is_begun_anew(void **state)
 {
@@ -432,6 +456,7 @@ main(void)
         cmocka_unit_test(errors_are_never_reduced),
         cmocka_unit_test_setup_teardown(the_sum_survives_a_restart, begin_file, end_file),
         cmocka_unit_test_setup_teardown(processes_share_a_sum, begin_file, end_file),
+        cmocka_unit_test_setup_teardown(together_they_spend_no_more_than_there_is, begin_file, end_file),
         cmocka_unit_test_setup_teardown(a_file_from_far_ahead_is_given_up, begin_file, end_file),
         cmocka_unit_test_setup_teardown(what_is_not_understood_is_begun_anew, begin_file, end_file),
         cmocka_unit_test_setup_teardown(nobody_waits_for_the_file, begin_file, end_file),
