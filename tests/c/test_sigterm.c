@@ -420,7 +420,12 @@ test_in_forked_children(void **state)
 {
     (void)state;
     assert_int_equal(run_child(forked_child_without_spans), 7);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    /* Not with the sanitizers' own allocator: a lock of it that the parent's worker holds stays held in the child. */
     assert_int_equal(run_child(forked_child_with_spans), 7);
+#else
+    (void)forked_child_with_spans;
+#endif
 }
 
 static int signal_in_child;
