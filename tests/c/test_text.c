@@ -386,10 +386,26 @@ limits_and_failures_stick(void **state)
     djp__free(text);
 }
 
+static void
+test_fits_and_digits(void **state)
+{
+    (void)state;
+    char room[24];
+    djp_text text = djp__text("GET /health/live"), none = {NULL, 0};
+    assert_true(djp__text_fits(text, text, 0) && djp__text_fits(text, text, 1) && djp__text_fits(text, none, 1));
+    assert_true(djp__text_fits(text, djp__text("GET /health"), 1) && djp__text_fits(none, none, 0));
+    assert_false(djp__text_fits(text, djp__text("GET /health"), 0) || djp__text_fits(text, none, 0));
+    assert_false(djp__text_fits(djp__text("GET"), text, 1) || djp__text_fits(text, djp__text("GET /heat"), 1));
+    assert_true(djp__text_equal(djp__digits(room, 0), "0") && djp__text_equal(djp__digits(room, -10), "-10"));
+    assert_true(djp__text_equal(djp__digits(room, INT64_MAX), "9223372036854775807"));
+    assert_true(djp__text_equal(djp__digits(room, INT64_MIN), "-9223372036854775808"));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fits_and_digits),
         cmocka_unit_test(utf8_is_checked_and_repaired),
         cmocka_unit_test(random_bytes_repair_to_valid_text_of_any_size),
         cmocka_unit_test(prefixes_count_characters),

@@ -101,13 +101,9 @@ djp__buf_char(djp_buf *buf, char c)
 void
 djp__buf_u64(djp_buf *buf, uint64_t value)
 {
-    char digits[20];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value);
-    djp__buf_append(buf, digits + at, sizeof digits - at);
+    char room[20], *end = room + sizeof room;
+    char *at = djp__digits_before(end, value);
+    djp__buf_append(buf, at, (size_t)(end - at));
 }
 
 void

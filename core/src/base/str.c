@@ -39,6 +39,33 @@ djp__text_equal(djp_text text, const char *nul_terminated)
     return text.size == size && (size == 0 || memcmp(text.data, nul_terminated, size) == 0);
 }
 
+int
+djp__text_fits(djp_text text, djp_text pattern, int is_prefix)
+{
+    return (is_prefix ? text.size >= pattern.size : text.size == pattern.size) &&
+           (pattern.size == 0 || memcmp(text.data, pattern.data, pattern.size) == 0);
+}
+
+char *
+djp__digits_before(char *end, uint64_t value)
+{
+    do {
+        *--end = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    return end;
+}
+
+djp_text
+djp__digits(char room[24], int64_t value)
+{
+    char *at = djp__digits_before(room + 24, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
+    if (value < 0) {
+        *--at = '-';
+    }
+    return (djp_text){at, (size_t)(room + 24 - at)};
+}
+
 static unsigned char
 str__lower(char c)
 {

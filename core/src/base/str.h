@@ -54,11 +54,16 @@ djp_text djp__text(const char *nul_terminated); /* NULL gives {NULL, 0} */
 djp_text djp__text_trim(djp_text text); /* spaces and tabs at both ends */
 int djp__text_equal(djp_text text, const char *nul_terminated);
 int djp__text_equal_nocase(djp_text text, const char *nul_terminated);
+/* Whether text is the pattern or, where that is a prefix, begins with it. */
+int djp__text_fits(djp_text text, djp_text pattern, int is_prefix);
 /* Next part up to a separator; advances *rest; returns 0 when nothing is left. */
 int djp__text_split(djp_text *part, djp_text *rest, char separator);
 /* Whole text or nothing: return 1 and set *out, or 0. Surrounding blanks allowed. */
 int djp__parse_double(djp_text text, double *out); /* finite, decimal, locale-independent */
 int djp__parse_u64(djp_text text, uint64_t *out);
+/* Writes decimal digits that end before `end`, 20 at most, and returns where they begin. */
+char *djp__digits_before(char *end, uint64_t value);
+djp_text djp__digits(char room[24], int64_t value); /* decimal, at the end of room; as snprintf, without its price */
 int djp__hex_decode(uint8_t *out, size_t out_size, const char *text); /* lower-case hex of 2*out_size characters */
 /* Appends the decoded form; returns 0 when a '%' is not followed by two hex digits. '+' stays '+'. */
 int djp__percent_decode(struct djp_buf *out, djp_text text);

@@ -117,10 +117,9 @@ djp_http_server_excludes(const djp_http_server *server, djp_text path)
     djp_text part;
     while (djp__text_split(&part, &rest, ',')) {
         part = djp__text_trim(part);
-        int prefix = part.size > 0 && part.data[part.size - 1] == '*';
-        size_t size = part.size - (size_t)prefix;
-        if (part.size > 0 && (prefix ? path.size >= size : path.size == size) &&
-            memcmp(path.data, part.data, size) == 0) {
+        int is_prefix = part.size > 0 && part.data[part.size - 1] == '*';
+        djp_text pattern = {part.data, part.size - (size_t)is_prefix};
+        if (part.size > 0 && djp__text_fits(path, pattern, is_prefix)) {
             return 1;
         }
     }

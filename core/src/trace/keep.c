@@ -108,24 +108,7 @@ djp__keep_free(djp_keep *keep)
 static int
 keep__fits(const keep__rule *rule, djp_text text)
 {
-    return (rule->prefix ? text.size >= rule->size : text.size == rule->size) &&
-           memcmp(text.data, rule->pattern, rule->size) == 0;
-}
-
-/* Decimal digits at the end of room; as snprintf would write them, without its price. */
-static djp_text
-keep__digits(char room[24], int64_t value)
-{
-    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    size_t at = 24;
-    do {
-        room[--at] = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest != 0);
-    if (value < 0) {
-        room[--at] = '-';
-    }
-    return (djp_text){room + at, 24 - at};
+    return djp__text_fits(text, (djp_text){rule->pattern, rule->size}, rule->prefix);
 }
 
 static int64_t
@@ -144,7 +127,7 @@ keep__fits_item(const keep__rule *rule, const djp_item *item)
     case DJP_STRING:
         return keep__fits(rule, (djp_text){djp_item_payload(item), djp_item_size(item)});
     case DJP_INT:
-        return keep__fits(rule, keep__digits(room, keep__integer(item)));
+        return keep__fits(rule, djp__digits(room, keep__integer(item)));
     case DJP_BOOL:
         return keep__fits(rule, keep__integer(item) ? (djp_text){"true", 4} : (djp_text){"false", 5});
     default:

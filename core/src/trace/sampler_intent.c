@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/str.h"
 #include "djp/span.h"
 #include "trace/record.h"
 #include "trace/sampler.h"
@@ -32,35 +33,18 @@ sampler_intent__take(djp_sampler *node, uint64_t now)
 static int
 sampler_intent__fits(const djp_sampler_term *term, djp_text text)
 {
-    djp_text pattern = term->pattern;
-    return (term->prefix ? text.size >= pattern.size : text.size == pattern.size) &&
-           (pattern.size == 0 || memcmp(text.data, pattern.data, pattern.size) == 0);
-}
-
-static int
-sampler_intent__fits_integer(const djp_sampler_term *term, int64_t value)
-{
-    char room[24];
-    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    size_t at = sizeof room;
-    do {
-        room[--at] = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest != 0);
-    if (value < 0) {
-        room[--at] = '-';
-    }
-    return sampler_intent__fits(term, (djp_text){room + at, sizeof room - at});
+    return djp__text_fits(text, term->pattern, term->prefix);
 }
 
 static int
 sampler_intent__fits_value(const djp_sampler_term *term, const djp_value *value)
 {
+    char room[24];
     switch (value->type) {
     case DJP_STRING:
         return sampler_intent__fits(term, value->as.text);
     case DJP_INT:
-        return sampler_intent__fits_integer(term, value->as.integer);
+        return sampler_intent__fits(term, djp__digits(room, value->as.integer));
     case DJP_BOOL:
         return sampler_intent__fits(term, value->as.boolean ? (djp_text){"true", 4} : (djp_text){"false", 5});
     default:
