@@ -1,6 +1,7 @@
 /* The documented families: names, labels, bucket edges, status and method mapping, the cache, and both label styles. */
 #include "metrics_fixture.h"
 
+#include <math.h>
 #include <pthread.h>
 
 #define TEXT(literal) ((djp_text){literal, sizeof(literal) - 1})
@@ -298,6 +299,148 @@ threads_share_the_cache(void **state)
     rig_free(&r);
 }
 
+static const char *const http_labels[] = {"method", "endpoint", "status_code"};
+
+static djp_family *
+declare(rig *r, int expected, djp_family_options options)
+{
+    djp_family *family = NULL;
+    assert_int_equal(djp_family_new(&family, r->registry, &options), expected);
+    return family;
+}
+
+static void
+what_the_application_declares_as_documented_is_shared(void **state)
+{
+    (void)state;
+    rig r = rig_new(NULL, 0);
+    static const double edges[] = {0.1, 1};
+    djp_text labels[] = {TEXT("GET"), TEXT("/x"), TEXT("200")}, job = TEXT("nightly");
+    /* Before the SDK's own, as applications do: without a unit, with other edges, without edges. */
+    djp_family *duration = declare(
+        &r, 0,
+        (djp_family_options){DJP_HISTOGRAM, "http_request_duration_seconds", "theirs", NULL, http_labels, 3, edges, 2});
+    djp_family *latency = declare(&r, 0,
+                                  (djp_family_options){.type = DJP_HISTOGRAM,
+                                                       .name = "queue_job_latency_seconds",
+                                                       .labels = (const char *const[]){"job_type"},
+                                                       .label_count = 1});
+    djp_standard_http_request(r.standard, labels[0], labels[1], 200, 500000000, -1, NULL);
+    djp_histogram_observe(djp_family_series(duration, labels), 0.05);
+    assert_int_equal(djp_series_count(djp_family_series(duration, labels)), 2);
+    fixture_assert_shows(r.registry, DJP_TEXT_0_0_4,
+                         "http_request_duration_seconds_bucket{method=\"GET\",endpoint=\"/x\",status_code=\"200\","
+                         "le=\"0.1\"} 1\n");
+    assert_int_equal(djp_standard_record(r.standard, "queue_job_latency_seconds", &job, 1, 42, NULL), 0);
+    assert_int_equal(djp_series_count(djp_family_series(latency, &job)), 1);
+    fixture_assert_shows(r.registry, DJP_TEXT_0_0_4,
+                         "queue_job_latency_seconds_bucket{job_type=\"nightly\",le=\"60.0\"} 1\n");
+    /* And after it. */
+    djp_family *requests = declare(
+        &r, 0,
+        (djp_family_options){.type = DJP_COUNTER, .name = "http_requests", .labels = http_labels, .label_count = 3});
+    assert_true(djp_series_value(djp_family_series(requests, labels)) == 1);
+    assert_ptr_equal(declare(&r, 1,
+                             (djp_family_options){DJP_HISTOGRAM, "queue_job_latency_seconds", "", "s",
+                                                  (const char *const[]){"job_type"}, 1, edges, 2}),
+                     latency);
+    assert_int_equal(fixture_counters(r.registry).dropped, 0);
+    rig_free(&r);
+}
+
+static void
+the_queue_depth_of_either_name_is_one_gauge(void **state)
+{
+    (void)state;
+    rig r = rig_new(NULL, 0);
+    djp_text queue = TEXT("q");
+    djp_family *family = declare(&r, 0,
+                                 (djp_family_options){.type = DJP_GAUGE,
+                                                      .name = "queue_depth_total",
+                                                      .labels = (const char *const[]){"queue_name"},
+                                                      .label_count = 1});
+    djp_gauge_set(djp_family_series(family, &queue), 4);
+    assert_int_equal(djp_standard_record(r.standard, "queue_depth", &queue, 1, 3, NULL), 0);
+    assert_true(djp_series_value(djp_family_series(family, &queue)) == 3);
+    char *text = fixture_expose(r.registry, DJP_TEXT_0_0_4), *first = strstr(text, "# HELP queue_depth_total ");
+    assert_non_null(first);
+    assert_null(strstr(first + 1, "# HELP queue_depth_total "));
+    djp_text_free(text);
+    rig_free(&r);
+    /* A gauge of that name with labels of its own keeps its name, and the SDK's is shown under the other one only. */
+    r = rig_new(NULL, 0);
+    family = declare(&r, 0, (djp_family_options){.type = DJP_GAUGE, .name = "queue_depth_total"});
+    djp_gauge_set(djp_family_series(family, NULL), 4);
+    assert_int_equal(djp_standard_record(r.standard, "queue_depth", &queue, 1, 3, NULL), 0);
+    fixture_assert_shows(r.registry, DJP_TEXT_0_0_4, "queue_depth_total 4\n");
+    fixture_assert_shows(r.registry, DJP_TEXT_0_0_4, "queue_depth{queue_name=\"q\"} 3\n");
+    fixture_assert_hides(r.registry, DJP_TEXT_0_0_4, "queue_depth_total{");
+    rig_free(&r);
+}
+
+static void
+note_taken(void *user, const char *name)
+{
+    char *names = user;
+    strcat(strcat(names, name), " ");
+}
+
+static void
+a_family_that_cannot_be_had_is_told_and_counted(void **state)
+{
+    (void)state;
+    char names[256] = "";
+    djp_standard_options options = {.on_taken = note_taken, .user = names};
+    rig r = rig_new(&options, 0);
+    declare(&r, 0, (djp_family_options){.type = DJP_GAUGE, .name = "http_request_duration_seconds"});
+    djp_text labels[] = {TEXT("s"), TEXT("op")};
+    declare(&r, 0,
+            (djp_family_options){.type = DJP_COUNTER,
+                                 .name = "external_api_calls_total",
+                                 .labels = (const char *const[]){"service"},
+                                 .label_count = 1});
+    for (int i = 0; i < 3; i++) {
+        request(&r, "GET", "/x", 200);
+        assert_int_equal(djp_standard_record(r.standard, "external_api_calls_total", labels, 2, 1, NULL), DJP_EINVAL);
+    }
+    assert_string_equal(names, "http_request_duration_seconds external_api_calls_total ");
+    assert_int_equal(fixture_counters(r.registry).dropped, 6);
+    fixture_assert_shows(r.registry, DJP_TEXT_0_0_4,
+                         "http_requests_total{method=\"GET\",endpoint=\"/x\",status_code=\"200\"} 3\n");
+    rig_free(&r);
+}
+
+static void
+bad_numbers_are_counted_and_change_nothing(void **state)
+{
+    (void)state;
+    rig r = rig_new(NULL, 0);
+    djp_text job = TEXT("j"), both[] = {TEXT("a"), TEXT("b")};
+    static const double bad[] = {-1, NAN, INFINITY, -INFINITY};
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(djp_standard_record(r.standard, "queue_job_latency_seconds", &job, 1, bad[i], NULL),
+                         DJP_EINVAL);
+        assert_int_equal(djp_standard_record(r.standard, "workflow_cost_usd", NULL, 0, bad[i], NULL), DJP_EINVAL);
+    }
+    assert_int_equal(djp_standard_record(r.standard, "queue_depth", &job, 1, NAN, NULL), DJP_EINVAL);
+    assert_int_equal(djp_standard_record(r.standard, "queue_depth", both, 2, 1, NULL), DJP_EINVAL);
+    assert_int_equal(djp_standard_record(r.standard, "queue_depth", &job, 1, -1, NULL), 0);
+    djp_standard_http_request(r.standard, TEXT("GET"), TEXT("/x"), 200, DJP_DURATION_UNKNOWN, -1, NULL);
+    fixture_assert_shows(r.registry, DJP_TEXT_0_0_4,
+                         "http_requests_total{method=\"GET\",endpoint=\"/x\","
+                         "status_code=\"200\"} 1\n");
+    fixture_assert_shows(r.registry, DJP_TEXT_0_0_4,
+                         "http_request_duration_seconds_count{method=\"GET\",endpoint=\"/x\",status_code=\"200\"} 0\n");
+    fixture_assert_hides(r.registry, DJP_TEXT_0_0_4, "queue_job_latency_seconds_count");
+    assert_int_equal(fixture_counters(r.registry).dropped, 11);
+    /* No names of documented families, and those that only a request records. */
+    assert_int_equal(djp_standard_record(r.standard, "nothing", NULL, 0, 1, NULL), DJP_EINVAL);
+    assert_int_equal(djp_standard_record(r.standard, NULL, NULL, 0, 1, NULL), DJP_EINVAL);
+    assert_int_equal(djp_standard_record(r.standard, "http_requests_total", NULL, 0, 1, NULL), DJP_EINVAL);
+    assert_int_equal(djp_standard_record(NULL, "queue_depth", &job, 1, 1, NULL), DJP_EINVAL);
+    rig_free(&r);
+}
+
 int
 main(void)
 {
@@ -314,6 +457,10 @@ main(void)
         cmocka_unit_test(cleared_families_are_found_again),
         cmocka_unit_test(unbounded_endpoints_are_bounded),
         cmocka_unit_test(threads_share_the_cache),
+        cmocka_unit_test(what_the_application_declares_as_documented_is_shared),
+        cmocka_unit_test(the_queue_depth_of_either_name_is_one_gauge),
+        cmocka_unit_test(a_family_that_cannot_be_had_is_told_and_counted),
+        cmocka_unit_test(bad_numbers_are_counted_and_change_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,17 +33,23 @@ void djp_registry_free(djp_registry *registry);
 
 typedef struct djp_family_options {
     djp_metric_type type;
-    const char *name; /* Prometheus name, without the "_total" of counters (it is stripped when given) */
+    const char *name; /* with or without the "_total" of counters; what Prometheus does not take becomes '_' */
     const char *help;
-    const char *unit; /* "" or a suffix of name, for OpenMetrics */
-    const char *const *labels; /* label names */
+    const char
+        *unit; /* "", a word ("seconds") or a code ("ms", "By", "1", "{request}"); ends the name if it does not yet */
+    const char *const *labels; /* label names; what Prometheus does not take becomes '_' */
     size_t label_count;
-    const double *buckets; /* upper bounds, ascending, without +Inf; NULL: the HTTP server defaults plus SLO edges */
+    const double
+        *buckets; /* upper bounds, ascending, without +Inf; NULL: those of the documented family of this name and
+                              labels, else the HTTP server's */
     size_t bucket_count;
 } djp_family_options;
 
-/* Creates or finds a family. The same definition twice gives the same family; another definition under a taken name gives
- * DJP_EEXIST. DJP_EINVAL for a bad name or labels, DJP_EFULL when the segment is full. Copies everything. Any thread. */
+/* Creates or finds a family. The same definition twice gives the same family; another type, other labels or buckets under a
+ * taken name give DJP_EEXIST. A documented family (docs/metrics.md) is shared even if the buckets differ: the result is then
+ * 1 and the buckets of the first hold. Otherwise 0; DJP_EINVAL for a bad name or labels, DJP_EFULL when the segment is full.
+ * Copies everything. Any thread. Names and units are translated as the OpenTelemetry specification says in "Prometheus and
+ * OpenMetrics Compatibility". */
 int djp_family_new(djp_family **out, djp_registry *registry, const djp_family_options *options);
 
 /* The series of a label set, created at first use; beyond the limit the overflow series. NULL family gives NULL. values holds
@@ -87,6 +93,10 @@ typedef struct djp_standard_options {
     int label_style_path; /* method, path, status, service instead of method, endpoint, status_code */
     const char *service; /* value of the service label in that style */
     const char *known_methods; /* comma list of upper-case methods; NULL or "": the usual ones. Copied */
+    /* Called once for each documented family whose name the application has given to another one, by the thread that would
+     * have recorded in it. What cannot be recorded is counted as dropped. user is borrowed. May be NULL. */
+    void (*on_taken)(void *user, const char *name);
+    void *user;
 } djp_standard_options;
 int djp_standard_new(djp_standard **out, djp_registry *registry, const djp_standard_options *options);
 void djp_standard_free(djp_standard *standard);
@@ -94,6 +104,13 @@ void djp_standard_free(djp_standard *standard);
  * method is mapped to the known ones or "_OTHER"; codes outside 100-599 become "other". Label look-up is cached. */
 void djp_standard_http_request(djp_standard *standard, djp_text method, djp_text endpoint, int status_code,
                                uint64_t duration_ns, int64_t request_bytes, const djp_span_context *context);
+#define DJP_DURATION_UNKNOWN \
+    UINT64_MAX /* the request is counted, its duration is not (and that is counted as dropped) */
+/* Records in a documented family other than the three of HTTP: adds to a counter, sets a gauge, observes in a histogram.
+ * labels: as many as the family has, borrowed. context (may be NULL) gives the exemplar. Returns 0, or DJP_EINVAL, counted as
+ * dropped, for a value that is not finite, a negative duration or amount, and a family that cannot be had. */
+int djp_standard_record(djp_standard *standard, const char *name, const djp_text *labels, size_t label_count,
+                        double value, const djp_span_context *context);
 /* Finds the family under its documented name (docs/metrics.md; "_total" of counters may be left out) or NULL. Created at the
  * first call, so that a service without jobs shows no job families. */
 djp_family *djp_standard_family(djp_standard *standard, const char *name);

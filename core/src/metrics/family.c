@@ -7,6 +7,8 @@
 #include "base/str.h"
 #include "metrics/number.h"
 #include "metrics/registry.h"
+#include "metrics/spelling.h"
+#include "metrics/standard_table.h"
 #include "metrics/text.h"
 
 /* The HTTP server's list with an edge at every objective: 0.3, 0.5, 2 and 5 seconds. */
@@ -35,12 +37,6 @@ family_is_name(djp_text name, int colon)
         }
     }
     return 1;
-}
-
-static int
-family_ends_with(djp_text text, djp_text end)
-{
-    return text.size > end.size && memcmp(text.data + text.size - end.size, end.data, end.size) == 0;
 }
 
 static int
@@ -85,23 +81,10 @@ family_check_buckets(const djp_family_options *options)
     return 0;
 }
 
-int
-djp__family_check(const djp_family_options *options, djp_text *name)
+static int
+family_check(const djp_family_options *options)
 {
-    if (!options || options->type < DJP_COUNTER || options->type > DJP_HISTOGRAM) {
-        return DJP_EINVAL;
-    }
-    *name = djp__text(options->name);
-    djp_text total = {"_total", 6};
-    if (options->type == DJP_COUNTER && family_ends_with(*name, total)) {
-        name->size -= total.size;
-    }
-    if (!family_is_name(*name, 1)) {
-        return DJP_EINVAL;
-    }
-    djp_text unit = djp__text(options->unit);
-    if (unit.size > 0 &&
-        (!family_is_name(unit, 1) || !family_ends_with(*name, unit) || name->data[name->size - unit.size - 1] != '_')) {
+    if (!family_is_name(djp__text(options->name), 1)) {
         return DJP_EINVAL;
     }
     return family_check_labels(options) < 0 || family_check_buckets(options) < 0 ? DJP_EINVAL : 0;
@@ -168,19 +151,22 @@ family_buckets(const djp_family_options *options, const double **bounds, size_t 
     }
 }
 
-/* Help is not compared: two places that word it differently still mean the same family. */
 static int
-family_is_same(const djp_registry *registry, const djp_family_entry *entry, const djp_family_options *options)
+family_same_buckets(const djp_registry *registry, const djp_family_entry *entry, const djp_family_options *options)
 {
     const double *bounds;
     size_t count;
     family_buckets(options, &bounds, &count);
-    if (entry->type != options->type || entry->label_count != options->label_count || entry->bucket_count != count ||
-        !family_same_text(registry, entry->unit, djp__text(options->unit))) {
-        return 0;
-    }
-    if (count > 0 &&
-        memcmp(djp__segment_at(&registry->segment, entry->bounds_at), bounds, count * sizeof *bounds) != 0) {
+    return entry->bucket_count == count && (count == 0 || memcmp(djp__segment_at(&registry->segment, entry->bounds_at),
+                                                                 bounds, count * sizeof *bounds) == 0);
+}
+
+/* Help and unit are not compared: two places that word the help differently still mean the same family, and the unit is
+ * the end of the name, which is the same. */
+static int
+family_same_labels(const djp_registry *registry, const djp_family_entry *entry, const djp_family_options *options)
+{
+    if (entry->type != options->type || entry->label_count != options->label_count) {
         return 0;
     }
     const djp_segment_text *labels = djp__segment_at(&registry->segment, entry->labels_at);
@@ -383,6 +369,14 @@ family_search(const djp_registry *registry, djp_text name, unsigned type, int *c
     return NULL;
 }
 
+/* A second name that an earlier family shows already is left out: no name is shown twice. */
+static const char *
+family_free_alias(const djp_registry *registry, const char *alias, unsigned type)
+{
+    int clash = 0;
+    return alias && !family_search(registry, djp__text(alias), type, &clash) && !clash ? alias : NULL;
+}
+
 static int
 family_create(djp_family **out, djp_registry *registry, const djp_family_options *options, djp_text name,
               const char *alias)
@@ -391,7 +385,7 @@ family_create(djp_family **out, djp_registry *registry, const djp_family_options
     if (header->family_count >= DJP_FAMILIES_MAX) {
         return DJP_EFULL;
     }
-    uint32_t at = family_write(registry, options, name, alias);
+    uint32_t at = family_write(registry, options, name, family_free_alias(registry, alias, options->type));
     if (!at) {
         return DJP_EFULL;
     }
@@ -417,29 +411,25 @@ family_create(djp_family **out, djp_registry *registry, const djp_family_options
     return 0;
 }
 
-int
-djp__family_new(djp_family **out, djp_registry *registry, const djp_family_options *options, const char *alias)
+/* Finds or creates the family of options whose texts are in form. A documented family is shared by its name and labels:
+ * what a service declares as its document prints it and what the SDK records are one, with the buckets of the first. */
+static int
+family_get(djp_family **out, djp_registry *registry, const djp_family_options *options,
+           const djp_standard_definition *documented)
 {
-    djp_text name;
-    if (!out || !registry) {
-        return DJP_EINVAL;
-    }
-    *out = NULL;
-    if (djp__family_check(options, &name) < 0) {
-        return DJP_EINVAL;
-    }
+    djp_text name = djp__text(options->name);
+    const char *alias = documented ? documented->alias : NULL;
     int clash, result = 0;
     djp__registry_lock(registry);
     djp_family_entry *entry = family_search(registry, name, options->type, &clash);
-    if (entry) {
-        if (family_is_same(registry, entry, options)) {
-            *out = family_handle(registry, entry);
-            result = *out ? 0 : DJP_ENOMEM;
-        } else {
-            result = DJP_EEXIST;
-        }
-    } else {
+    if (!entry) {
         result = clash ? DJP_EEXIST : family_create(out, registry, options, name, alias);
+    } else if (!family_same_labels(registry, entry, options)) {
+        result = DJP_EEXIST;
+    } else {
+        int same = family_same_buckets(registry, entry, options);
+        *out = same || documented ? family_handle(registry, entry) : NULL;
+        result = *out ? !same : same || documented ? DJP_ENOMEM : DJP_EEXIST;
     }
     djp__registry_unlock(registry);
     return result;
@@ -448,7 +438,26 @@ djp__family_new(djp_family **out, djp_registry *registry, const djp_family_optio
 int
 djp_family_new(djp_family **out, djp_registry *registry, const djp_family_options *options)
 {
-    return djp__family_new(out, registry, options, NULL);
+    if (!out || !registry) {
+        return DJP_EINVAL;
+    }
+    *out = NULL;
+    djp_spelling spelling;
+    int result = djp__spelling_init(&spelling, options);
+    if (result == 0) {
+        djp_family_options *spelled = &spelling.options;
+        const djp_standard_definition *documented = djp__standard_documented(spelled);
+        if (documented) {
+            spelled->name =
+                documented->alias && strcmp(spelled->name, documented->alias) == 0 ? documented->name : spelled->name;
+            spelled->unit = documented->unit;
+            spelled->bucket_count = spelled->buckets ? spelled->bucket_count : documented->bucket_count;
+            spelled->buckets = spelled->buckets ? spelled->buckets : documented->buckets;
+        }
+        result = family_check(spelled) < 0 ? DJP_EINVAL : family_get(out, registry, spelled, documented);
+    }
+    djp__spelling_fini(&spelling);
+    return result;
 }
 
 djp_family *

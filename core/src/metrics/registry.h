@@ -137,11 +137,7 @@ void djp__registry_collect(djp_registry *registry);
 void djp__registry_lock(djp_registry *registry);
 #define djp__registry_unlock(registry) djp__segment_unlock(&(registry)->segment)
 
-/* djp_family_new with a second name for text 0.0.4 (NULL: none). */
-int djp__family_new(djp_family **out, djp_registry *registry, const djp_family_options *options, const char *alias);
 djp_family *djp__family_find(djp_registry *registry, const char *name, size_t size);
-/* 0 or DJP_EINVAL. */
-int djp__family_check(const djp_family_options *options, djp_text *name);
 /* Writes HELP, TYPE and UNIT lines. */
 void djp__family_head(djp_buf *out, const djp_family_options *options, djp_text name, djp_exposition format);
 

@@ -2,6 +2,7 @@
  * status; afterwards a request costs a hash, a compare and a few atomic additions. */
 #include "metrics/standard.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +13,9 @@
 #define STANDARD_PROBES 8u
 #define STANDARD_METHOD_OTHER UINT32_MAX
 #define STANDARD_METHODS "GET,POST,PUT,DELETE,HEAD,PATCH,OPTIONS,CONNECT,TRACE,QUERY"
+
+/* Stands in a place whose family another declaration has taken for good. */
+static djp_family standard_taken;
 
 static djp_family *
 standard_make_family(djp_standard *standard, size_t i)
@@ -33,31 +37,30 @@ standard_make_family(djp_standard *standard, size_t i)
     while (options.label_count < DJP_STANDARD_LABELS_MAX && labels[options.label_count]) {
         options.label_count++;
     }
-    djp_family *family = NULL;
-    if (djp__family_new(&family, standard->registry, &options, definition->alias) < 0) {
-        return NULL;
+    djp_family *family = NULL, *empty = NULL;
+    int error = djp_family_new(&family, standard->registry, &options);
+    if (error >= 0) {
+        djp_store_release(&standard->families[i], family);
+    } else if (error == DJP_EEXIST && djp_cas_strong_acq_rel(&standard->families[i], &empty, &standard_taken) &&
+               standard->on_taken) {
+        standard->on_taken(standard->user, definition->name);
     }
-    djp_store_release(&standard->families[i], family);
     return family;
 }
 
+/* NULL when it cannot be had; each recording that is lost by it is counted. */
 static djp_family *
 standard_family(djp_standard *standard, size_t i)
 {
     djp_family *family = djp_load_acquire(&standard->families[i]);
-    return family ? family : standard_make_family(standard, i);
+    family = family ? family : standard_make_family(standard, i);
+    return family == &standard_taken ? NULL : family;
 }
 
-/* 1 when the names are equal but for a "_total" at the end of either. */
-static int
-standard_same_name(djp_text a, djp_text b)
+static void
+standard_lost(djp_standard *standard)
 {
-    djp_text longer = a.size > b.size ? a : b, shorter = a.size > b.size ? b : a;
-    if (memcmp(longer.data, shorter.data, shorter.size) != 0) {
-        return 0;
-    }
-    return longer.size == shorter.size ||
-           (longer.size == shorter.size + 6 && memcmp(longer.data + shorter.size, "_total", 6) == 0);
+    djp_add_relaxed(&standard->registry->dropped, 1);
 }
 
 djp_family *
@@ -66,15 +69,34 @@ djp_standard_family(djp_standard *standard, const char *name)
     if (!standard || !name) {
         return NULL;
     }
-    for (size_t i = 0; i < djp__standard_count; i++) {
-        const djp_standard_definition *definition = &djp__standard_definitions[i];
-        int counts = definition->type == DJP_COUNTER;
-        if (strcmp(name, definition->name) == 0 || (definition->alias && strcmp(name, definition->alias) == 0) ||
-            (counts && standard_same_name(djp__text(name), djp__text(definition->name)))) {
-            return standard_family(standard, i);
-        }
+    size_t i = djp__standard_find(name);
+    return i < djp__standard_count ? standard_family(standard, i) : NULL;
+}
+
+int
+djp_standard_record(djp_standard *standard, const char *name, const djp_text *labels, size_t label_count, double value,
+                    const djp_span_context *context)
+{
+    size_t i = name ? djp__standard_find(name) : djp__standard_count;
+    if (!standard || i >= djp__standard_count || i < DJP_STANDARD_OTHERS) {
+        return DJP_EINVAL;
     }
-    return NULL;
+    const djp_standard_definition *definition = &djp__standard_definitions[i];
+    djp_family *family = standard_family(standard, i);
+    if (!family || label_count != family->entry->label_count || !isfinite(value) ||
+        (definition->type != DJP_GAUGE && value < 0)) {
+        standard_lost(standard);
+        return DJP_EINVAL;
+    }
+    djp_series *series = djp_family_series(family, labels);
+    if (definition->type == DJP_COUNTER) {
+        djp_counter_add_in(series, value, context);
+    } else if (definition->type == DJP_GAUGE) {
+        djp_gauge_set(series, value);
+    } else {
+        djp_histogram_observe_in(series, value, context);
+    }
+    return 0;
 }
 
 static void
@@ -120,6 +142,8 @@ djp_standard_new(djp_standard **out, djp_registry *registry, const djp_standard_
     standard->registry = registry;
     standard->status_class = options ? options->status_class : 0;
     standard->path_style = options ? options->label_style_path : 0;
+    standard->on_taken = options ? options->on_taken : NULL;
+    standard->user = options ? options->user : NULL;
     standard->service = djp__strdup(options && options->service ? options->service : "");
     standard->methods_text = djp__strdup(
         options && options->known_methods && options->known_methods[0] ? options->known_methods : STANDARD_METHODS);
@@ -228,18 +252,22 @@ standard_route_matches(const djp_standard_route *route, uint64_t hash, uint32_t 
            standard_same_bytes(route->endpoint, endpoint.data, endpoint.size);
 }
 
+/* 1 for a series that later requests of the same labels may use, and for one that never will be there. */
 static int
-standard_is_overflow(const djp_series *series)
+standard_is_lasting(const djp_standard *standard, size_t which, const djp_series *series)
 {
-    return series->entry->is_overflow && series->family->entry->label_count > 0;
+    if (!series) {
+        return djp_load_acquire(&standard->families[which]) == &standard_taken;
+    }
+    return !(series->entry->is_overflow && series->family->entry->label_count > 0);
 }
 
 /* Keeps a route for the next request. Overflow series are not kept: unbounded endpoints must not fill the cache. */
 static void
 standard_keep(djp_standard *standard, const djp_standard_route *made, djp_text endpoint)
 {
-    if (!made->duration || !made->requests || standard_is_overflow(made->duration) ||
-        standard_is_overflow(made->requests)) {
+    if (!standard_is_lasting(standard, DJP_STANDARD_DURATION, made->duration) ||
+        !standard_is_lasting(standard, DJP_STANDARD_REQUESTS, made->requests)) {
         return;
     }
     djp_standard_route *empty = NULL;
@@ -269,6 +297,13 @@ standard_keep(djp_standard *standard, const djp_standard_route *made, djp_text e
     }
 }
 
+/* A series that never will be there is as good as a live one: asking again would not find it. */
+static inline int
+standard_is_alive(const djp_series *series)
+{
+    return !series || djp__series_is_live(series);
+}
+
 static djp_standard_route *
 standard_find(djp_standard *standard, uint64_t hash, uint32_t method, djp_text endpoint, int status)
 {
@@ -278,7 +313,7 @@ standard_find(djp_standard *standard, uint64_t hash, uint32_t method, djp_text e
             return NULL;
         }
         if (standard_route_matches(route, hash, method, endpoint, status)) {
-            return djp__series_is_live(route->duration) && djp__series_is_live(route->requests) ? route : NULL;
+            return standard_is_alive(route->duration) && standard_is_alive(route->requests) ? route : NULL;
         }
     }
     return NULL;
@@ -288,8 +323,16 @@ static void
 standard_record(djp_standard *standard, djp_standard_route *route, djp_text endpoint, uint64_t duration_ns,
                 int64_t request_bytes, const djp_span_context *context, uint64_t unix_ns)
 {
-    djp__histogram_observe_at(route->duration, (double)duration_ns / 1e9, context, unix_ns);
-    djp_counter_add(route->requests, 1);
+    if (route->duration && duration_ns != DJP_DURATION_UNKNOWN) {
+        djp__histogram_observe_at(route->duration, (double)duration_ns / 1e9, context, unix_ns);
+    } else {
+        standard_lost(standard);
+    }
+    if (route->requests) {
+        djp_counter_add(route->requests, 1);
+    } else {
+        standard_lost(standard);
+    }
     if (request_bytes < 0) {
         return;
     }

@@ -21,7 +21,7 @@ typedef struct djp_standard_route {
     uint32_t method;
     int status;
     size_t size;
-    djp_series *duration, *requests;
+    djp_series *duration, *requests; /* NULL: the family has been taken by another declaration */
     DJP_ATOMIC(djp_series *) bytes; /* found at the first request with a size; relaxed: all writers write the same */
     struct djp_standard_route *next; /* all routes, for the end */
     char endpoint[];
@@ -31,6 +31,8 @@ struct djp_standard {
     djp_registry *registry; /* borrowed */
     int status_class;
     int path_style;
+    void (*on_taken)(void *user, const char *name); /* or NULL */
+    void *user; /* borrowed */
     char *service; /* owned, "" when none */
     char *methods_text;
     djp_standard_method methods[DJP_STANDARD_METHODS_MAX];

@@ -2,6 +2,8 @@
  * 5 seconds), because a quantile between two edges is a guess. */
 #include "metrics/standard_table.h"
 
+#include <string.h>
+
 #define STANDARD_BUCKETS(list) (list), sizeof(list) / sizeof((list)[0])
 
 static const double standard_job_buckets[] = {0.1, 0.3, 0.5, 1, 2, 2.5, 5, 10, 30, 60, 120};
@@ -130,3 +132,50 @@ const djp_standard_definition djp__standard_definitions[] = {
      0},
 };
 const size_t djp__standard_count = sizeof djp__standard_definitions / sizeof djp__standard_definitions[0];
+
+static int
+standard_is_named(const djp_standard_definition *definition, const char *name)
+{
+    size_t size = strlen(name), whole = strlen(definition->name);
+    if (definition->alias && strcmp(definition->alias, name) == 0) {
+        return 1;
+    }
+    if (definition->type == DJP_COUNTER && whole == size + 6 && strcmp(definition->name + size, "_total") == 0) {
+        return memcmp(definition->name, name, size) == 0;
+    }
+    return strcmp(definition->name, name) == 0;
+}
+
+static int
+standard_has_labels(const char *const *labels, const djp_family_options *options)
+{
+    size_t i = 0;
+    for (; i < options->label_count && i < DJP_STANDARD_LABELS_MAX && labels[i]; i++) {
+        if (strcmp(labels[i], options->labels[i]) != 0) {
+            return 0;
+        }
+    }
+    return i == options->label_count && (i == DJP_STANDARD_LABELS_MAX || !labels[i]);
+}
+
+size_t
+djp__standard_find(const char *name)
+{
+    size_t i = 0;
+    while (i < djp__standard_count && !standard_is_named(&djp__standard_definitions[i], name)) {
+        i++;
+    }
+    return i;
+}
+
+const djp_standard_definition *
+djp__standard_documented(const djp_family_options *options)
+{
+    size_t i = djp__standard_find(options->name);
+    const djp_standard_definition *definition = &djp__standard_definitions[i];
+    if (i >= djp__standard_count || definition->type != options->type) {
+        return NULL;
+    }
+    int path = definition->path_labels[0] && standard_has_labels(definition->path_labels, options);
+    return path || standard_has_labels(definition->labels, options) ? definition : NULL;
+}

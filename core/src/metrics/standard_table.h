@@ -1,4 +1,4 @@
-/* The documented families: names, labels, buckets. Data only. */
+/* The documented families: names, labels, buckets, and which of them a declaration means. */
 #ifndef DJP_METRICS_STANDARD_TABLE_H
 #define DJP_METRICS_STANDARD_TABLE_H
 
@@ -27,5 +27,12 @@ enum {
 
 extern const djp_standard_definition djp__standard_definitions[];
 extern const size_t djp__standard_count;
+
+/* The place of the family of a documented name (a counter's "_total" may be left out) or djp__standard_count. */
+size_t djp__standard_find(const char *name);
+
+/* The documented family that a declaration means: the same name (a counter's without "_total", a gauge's second name, too),
+ * type and labels in either style. NULL when it means another family, whatever its name. */
+const djp_standard_definition *djp__standard_documented(const djp_family_options *options);
 
 #endif

@@ -153,6 +153,17 @@ sdk_make_traces(djp_sdk *sdk)
     return result;
 }
 
+static void
+sdk_family_taken(void *user, const char *name)
+{
+    djp_sdk *sdk = user;
+    djp__diag(
+        &sdk->diag, DJP_LOG_WARN,
+        "The application declares a metric named '%s' with another type or other labels, so the SDK's own family of "
+        "that name records nothing. Give the application's metric another name, or the documented labels.",
+        name);
+}
+
 static int
 sdk_make_metrics(djp_sdk *sdk)
 {
@@ -168,8 +179,8 @@ sdk_make_metrics(djp_sdk *sdk)
         result = djp_registry_add_process(sdk->registry);
     }
     if (result == 0) {
-        djp_standard_options standard = {options->status_class, options->label_style_path, options->service_name,
-                                         options->known_methods};
+        djp_standard_options standard = {options->status_class,  options->label_style_path, options->service_name,
+                                         options->known_methods, sdk_family_taken,          sdk};
         result = djp_standard_new(&sdk->standard, sdk->registry, &standard);
     }
     if (result == 0) {

@@ -1,0 +1,120 @@
+/* Names, units and label names of other systems' forms, by the shared vectors; what is no name; failing allocations. */
+#include "metrics_fixture.h"
+
+#include "json.h"
+#include "metrics/spelling.h"
+
+static djp_metric_type
+type_of(const json *given)
+{
+    const char *type = json_string(json_get(given, "type"), "");
+    return strcmp(type, "counter") == 0 ? DJP_COUNTER : strcmp(type, "gauge") == 0 ? DJP_GAUGE : DJP_HISTOGRAM;
+}
+
+/* The first line of the exposition that is no comment starts with the sample. */
+static void
+assert_first_sample(djp_registry *registry, const char *sample)
+{
+    char *text = fixture_expose(registry, DJP_TEXT_0_0_4), *line = text;
+    while (*line == '#') {
+        line = strchr(line, '\n') + 1;
+    }
+    size_t size = strlen(sample);
+    if (strncmp(line, sample, size) != 0 || line[size] != ' ') {
+        print_error("expected: %s\ncame: %.200s\n", sample, line);
+        fail();
+    }
+    djp_text_free(text);
+}
+
+static void
+the_vectors_hold(void **state)
+{
+    (void)state;
+    json *vectors = json_load("metric_names.json");
+    const json *cases = json_get(vectors, "cases");
+    assert_true(json_count(cases) > 20);
+    for (size_t i = 0; i < json_count(cases); i++) {
+        const json *given = json_at(cases, i), *names = json_get(given, "labels");
+        const char *labels[8];
+        djp_text values[8];
+        for (size_t k = 0; k < json_count(names); k++) {
+            labels[k] = json_string(json_at(names, k), NULL);
+            values[k] = (djp_text){"v", 1};
+        }
+        djp_family_options options = {.type = type_of(given),
+                                      .name = json_string(json_get(given, "name"), NULL),
+                                      .unit = json_string(json_get(given, "unit"), NULL),
+                                      .labels = labels,
+                                      .label_count = json_count(names)};
+        djp_registry *registry = fixture_registry(0, 0);
+        djp_family *family = NULL;
+        const char *sample = json_string(json_get(given, "sample"), NULL);
+        int result = djp_family_new(&family, registry, &options);
+        if (sample) {
+            assert_int_equal(result, 0);
+            assert_non_null(djp_family_series(family, values));
+            assert_first_sample(registry, sample);
+        } else {
+            assert_int_equal(result, DJP_EINVAL);
+        }
+        djp_registry_free(registry);
+    }
+    json_free(vectors);
+}
+
+static void
+both_forms_of_a_name_are_one_family(void **state)
+{
+    (void)state;
+    djp_registry *registry = fixture_registry(0, 0);
+    djp_family *a = NULL, *b = NULL, *c = NULL;
+    djp_family_options dotted = {.type = DJP_HISTOGRAM, .name = "job.wait", .unit = "s"};
+    djp_family_options word = {.type = DJP_HISTOGRAM, .name = "job_wait", .unit = "seconds"};
+    djp_family_options bare = {.type = DJP_HISTOGRAM, .name = "job_wait_seconds"};
+    assert_int_equal(djp_family_new(&a, registry, &dotted), 0);
+    assert_int_equal(djp_family_new(&b, registry, &word), 0);
+    assert_int_equal(djp_family_new(&c, registry, &bare), 0);
+    assert_ptr_equal(a, b);
+    assert_ptr_equal(a, c);
+    djp_registry_free(registry);
+}
+
+static void
+long_and_hostile_texts_are_refused_or_cut_to_nothing(void **state)
+{
+    (void)state;
+    static char long_name[70000];
+    memset(long_name, '.', sizeof long_name - 1);
+    long_name[0] = 'a';
+    const char *labels[] = {long_name};
+    djp_registry *registry = fixture_registry(0, 0);
+    djp_family *family = NULL;
+    djp_family_options name = {.type = DJP_GAUGE, .name = long_name};
+    assert_int_equal(djp_family_new(&family, registry, &name), DJP_EINVAL);
+    djp_family_options label = {.type = DJP_GAUGE, .name = "a", .labels = labels, .label_count = 1};
+    assert_int_equal(djp_family_new(&family, registry, &label), DJP_EINVAL);
+    /* A unit beyond what the specification allows is left out: a metric without a unit is better than none. */
+    djp_family_options unit = {.type = DJP_GAUGE, .name = "b", .unit = long_name};
+    assert_int_equal(djp_family_new(&family, registry, &unit), 0);
+    assert_string_equal(djp_family_name(family), "b");
+    static const char *const units[] = {"{", "}", "{{{}", "/", "//", "a/b/c", "{}/{}", " ", "_", "1/1", "%/%", "/s"};
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "odd%zu", i);
+        djp_family_options odd = {.type = DJP_GAUGE, .name = text, .unit = units[i]};
+        assert_int_equal(djp_family_new(&family, registry, &odd), 0);
+    }
+    djp_registry_free(registry);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_vectors_hold),
+        cmocka_unit_test(both_forms_of_a_name_are_one_family),
+        cmocka_unit_test(long_and_hostile_texts_are_refused_or_cut_to_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
