@@ -16,6 +16,7 @@ static djp_mutex curl_global_mutex = PTHREAD_MUTEX_INITIALIZER;
 /* Written once under curl_global_once, read after it. */
 static int curl_global_code;
 static int curl_global_breaks_reuse;
+static int curl_global_loses_trailers;
 /* 1 once the process is in exit(3). Written by the exiting thread under the mutex, release. */
 static DJP_ATOMIC(int) curl_global_over;
 static pthread_t curl_global_exiting; /* written before curl_global_over */
@@ -53,6 +54,7 @@ curl_global_set_up(void)
     curl_global_code = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : DJP_EIO;
     unsigned version = curl_version_info(CURLVERSION_NOW)->version_num;
     curl_global_breaks_reuse = version >= 0x075800 && version < 0x080000;
+    curl_global_loses_trailers = version < 0x080100;
     djp__fork_register(&curl_global_hook);
     atexit(curl_global_at_exit);
 }
@@ -92,4 +94,10 @@ int
 djp__curl_breaks_reuse(void)
 {
     return curl_global_breaks_reuse;
+}
+
+int
+djp__curl_loses_trailers(void)
+{
+    return curl_global_loses_trailers;
 }

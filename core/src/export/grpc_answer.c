@@ -26,6 +26,8 @@ enum {
     GRPC_UNAUTHENTICATED = 16
 };
 
+#define GRPC_CONTENT "application/grpc"
+
 static const char *const grpc_answer_names[] = {
     "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
     "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
@@ -88,7 +90,10 @@ djp__grpc_head_line(djp_grpc_head *head, const char *line, size_t size)
     }
     if (!djp__http_header_split(&name, &value, line, size))
         return;
-    if (djp__text_equal_nocase(name, "grpc-status")) {
+    if (djp__text_equal_nocase(name, "content-type")) {
+        head->is_grpc =
+            value.size >= sizeof GRPC_CONTENT - 1 && memcmp(value.data, GRPC_CONTENT, sizeof GRPC_CONTENT - 1) == 0;
+    } else if (djp__text_equal_nocase(name, "grpc-status")) {
         head->has_status = 1;
         head->status = djp__parse_u64(value, &number) && number <= 999 ? (uint32_t)number : GRPC_UNKNOWN;
     } else if (djp__text_equal_nocase(name, "grpc-message")) {

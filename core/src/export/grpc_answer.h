@@ -8,13 +8,15 @@
 /* Headers and trailers that matter. Starts as DJP_GRPC_HEAD_INIT. */
 typedef struct djp_grpc_head {
     int has_status;
+    int is_grpc; /* the content type says so */
+    int is_cut; /* the status was lost on the way and is known otherwise */
     uint32_t status;
     char message[256];
     uint64_t retry_ns; /* RetryInfo; UINT64_MAX without one */
 } djp_grpc_head;
-#define DJP_GRPC_HEAD_INIT   \
-    {                        \
-        0, 0, "", UINT64_MAX \
+#define DJP_GRPC_HEAD_INIT         \
+    {                              \
+        0, 0, 0, 0, "", UINT64_MAX \
     }
 
 #define DJP_GRPC_FRAME_SIZE 5

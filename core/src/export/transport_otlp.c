@@ -135,7 +135,8 @@ otlp_choose_version(otlp_transport *transport, djp_curl_exchange *exchange, int 
 static int
 otlp_lost_connection(CURLcode code)
 {
-    return code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING || code == CURLE_HTTP2;
+    return code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING || code == CURLE_HTTP2 ||
+           code == CURLE_HTTP2_STREAM || code == CURLE_PARTIAL_FILE;
 }
 
 /* 1 when a kept connection was dead: the receiver has closed it, so that the request is sent again at once on a new one. */
@@ -151,7 +152,21 @@ otlp_was_stale(otlp_transport *transport, const otlp_call *call)
         transport->breaks_reuse = 1;
     if (exchange->code != CURLE_OK)
         return exchange->head_bytes == 0 && otlp_lost_connection(exchange->code);
-    return otlp_is_grpc(transport) && !call->grpc.has_status && exchange->status == 200;
+    return otlp_is_grpc(transport) && exchange->status == 200 && !call->grpc.has_status;
+}
+
+/* libcurl before 8.1 stops reading where a stream ends on a connection that got a GOAWAY, and so loses the trailers, at times the message,
+ * too. It reports success only where the receiver ended the stream properly, and a receiver that refuses a unary call does so in the head
+ * of the answer: so an answer with a good head was an acceptance. To take it for none would send every span of it twice. */
+static void
+otlp_complete_answer(djp_grpc_head *head, const djp_curl_exchange *exchange)
+{
+    if (exchange->code == CURLE_OK && exchange->status == 200 && head->is_grpc && !head->has_status &&
+        djp__curl_loses_trailers()) {
+        head->has_status = 1;
+        head->status = 0;
+        head->is_cut = 1;
+    }
 }
 
 static djp_curl_run
@@ -164,10 +179,13 @@ otlp_exchange(otlp_transport *transport, djp_curl_session *session, otlp_call *c
         call->grpc = no_head;
         otlp_choose_version(transport, &call->exchange, repeated);
         run = djp__curl_session_run(session, &call->exchange, control);
+        if (run == DJP_CURL_DONE && otlp_is_grpc(transport))
+            otlp_complete_answer(&call->grpc, &call->exchange);
         if (run != DJP_CURL_DONE || !otlp_was_stale(transport, call))
             break;
     }
-    transport->is_warm = run == DJP_CURL_DONE && call->exchange.code == CURLE_OK && call->grpc.has_status;
+    transport->is_warm =
+        run == DJP_CURL_DONE && call->exchange.code == CURLE_OK && call->grpc.has_status && !call->grpc.is_cut;
     return run;
 }
 
