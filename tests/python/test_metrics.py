@@ -201,8 +201,8 @@ def test_what_is_dropped_is_counted(on):
 
 def test_refused_declarations_warn_once_and_record_nothing(on, caplog):
     broken = [
-        Counter("bad name", "b"),
-        Counter("bad_label_total", "b", ["1x"]),
+        Counter("--", "b"),
+        Counter("bad_label_total", "b", ["--"]),
         Counter("bad_labels_total", "b", [7]),
         Counter(7, "b"),
         Counter("many_labels_total", "b", [f"l{i}" for i in range(50)]),

@@ -1,12 +1,13 @@
 """Spans under the names and attributes of the documents: HTTP requests, jobs, calls to other services. Durations
-that were measured elsewhere become spans that end now and started that long ago."""
+that were measured elsewhere become spans that end now and started that long ago, and the documented metrics beside them:
+one call records both. A duration is always a float, a status code an int, success a bool, everything else text."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
-from . import _runtime
+from . import _measured, _runtime, prom
 from ._loader import impl
 
 if TYPE_CHECKING:
@@ -39,15 +40,12 @@ def init_tracer(service_name: Optional[str] = None) -> None:
 init_opentelemetry = init_tracer
 
 
-def _record(
-    name: str, duration_seconds: float, attributes: dict[str, Any], kind: str, failed: Callable[[], Any], error: str
-) -> None:
+def _record(name: str, duration: float, attributes: dict[str, Any], kind: str, failed: bool, error: str) -> None:
     try:
         end = time.time_ns()
-        duration = float(duration_seconds)
         start = end - int(duration * 1e9) if 0 <= duration < 1e9 else end
         span = impl.start_span(name, attributes, kind=kind, start_time=start)
-        if failed():
+        if failed:
             span.set_status("error", error)
         span.end(end)
     except Exception as problem:  # the text of the problem may be another one each time
@@ -55,41 +53,71 @@ def _record(
 
 
 def record_http_span(method: str, route: str, status_code: int, duration_seconds: float) -> None:
-    """One served HTTP request that has just ended."""
+    """Records one served HTTP request that has just ended: a span http.server, an error from 500, and the metrics of
+    djp_telemetry.prom.record_http_request. The middleware does both for every request: do not call it there as well."""
+    status, duration = _measured.status_code(status_code), _measured.seconds(duration_seconds)
+    attributes: dict[str, Any] = {"http.route": _measured.text(route)}
     semconv = _runtime.settings().get("semconv", "old")
-    attributes: dict[str, Any] = {"http.route": route, "http.duration_seconds": duration_seconds}
     if semconv in ("old", "both"):
-        attributes["http.method"] = method
-        attributes["http.status_code"] = status_code
+        attributes["http.method"] = _measured.text(method)
+        attributes["http.status_code"] = status or None
     if semconv in ("stable", "both"):
-        attributes["http.request.method"] = method
-        attributes["http.response.status_code"] = status_code
+        attributes["http.request.method"] = _measured.text(method)
+        attributes["http.response.status_code"] = status or None
+    if duration == duration:
+        attributes["http.duration_seconds"] = duration
+    _record("http.server", duration, attributes, "server", status >= 500, "")
+    prom.record_http_request(method, route, status, duration)
 
-    def failed() -> bool:
-        return isinstance(status_code, int) and status_code >= 500
 
-    _record("http.server", duration_seconds, attributes, "server", failed, "")
-
-
-def record_job_span(queue_name: str, job_type: str, duration_seconds: float, success: bool = True) -> None:
-    """One background job that has just ended."""
-    attributes = {
-        "queue.name": queue_name,
-        "job.type": job_type,
-        "job.duration_seconds": duration_seconds,
-        "job.success": success,
+def record_job_span(
+    queue_name: str,
+    job_type: str,
+    duration_seconds: float,
+    success: bool = True,
+    *,
+    error_type: Optional[str] = None,
+) -> None:
+    """Records one background job that has just ended: a span job.run, queue_job_latency_seconds and, for a failure,
+    queue_job_failures_total{error_type}, where "_OTHER" stands for an unknown class of errors."""
+    duration, succeeded = _measured.seconds(duration_seconds), _measured.truth(success)
+    attributes: dict[str, Any] = {
+        "queue.name": _measured.text(queue_name),
+        "job.type": _measured.text(job_type),
+        "job.success": succeeded,
     }
-    _record("job.run", duration_seconds, attributes, "internal", lambda: not success, "Job failed")
+    if duration == duration:
+        attributes["job.duration_seconds"] = duration
+    if not succeeded and error_type is not None:
+        attributes["error.type"] = _measured.text(error_type)
+    _record("job.run", duration, attributes, "internal", not succeeded, "Job failed")
+    prom.record_queue_job(job_type, duration)
+    if not succeeded:
+        prom.record_queue_job_failure("_OTHER" if error_type is None else error_type)
 
 
-def record_external_api_span(service: str, operation: str, duration_seconds: float, success: bool = True) -> None:
-    """One call to another service that has just ended."""
-    attributes = {
-        "external.service": service,
-        "external.operation": operation,
-        "external.duration_seconds": duration_seconds,
-        "external.success": success,
+def record_external_api_span(
+    service: str,
+    operation: str,
+    duration_seconds: float,
+    success: bool = True,
+    *,
+    status_code: Optional[int] = None,
+) -> None:
+    """Records one call to another service that has just ended: a span external.api.call, external_api_calls_total,
+    external_api_duration_seconds and, for a failure, external_api_errors_total{status_code}."""
+    duration, succeeded = _measured.seconds(duration_seconds), _measured.truth(success)
+    status = _measured.status_code(status_code)
+    attributes: dict[str, Any] = {
+        "external.service": _measured.text(service),
+        "external.operation": _measured.text(operation),
+        "external.success": succeeded,
     }
-    _record(
-        "external.api.call", duration_seconds, attributes, "client", lambda: not success, "External API call failed"
-    )
+    if duration == duration:
+        attributes["external.duration_seconds"] = duration
+    if status:
+        attributes["http.status_code"] = status
+    _record("external.api.call", duration, attributes, "client", not succeeded, "External API call failed")
+    prom.record_external_api_call(service, operation, duration)
+    if not succeeded:
+        prom.record_external_api_error(service, status)

@@ -47,29 +47,28 @@ definition_copy(PyObject *object, const char *fallback)
     return copy;
 }
 
-/* "namespace_subsystem_name_unit", as prometheus_client builds it. */
+/* "namespace_subsystem_name", as prometheus_client builds it; the core adds the unit. */
 static char *
 definition_full_name(PyObject *const *parts)
 {
-    char *texts[4] = {NULL, NULL, NULL, NULL};
+    char *texts[3] = {NULL, NULL, NULL};
     size_t size = 1;
     char *name = NULL;
     int failed = 0;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 3; i++) {
         texts[i] = definition_copy(parts[i], "");
         failed |= texts[i] == NULL;
         size += texts[i] == NULL ? 0 : strlen(texts[i]) + 1;
     }
     if (!failed && (name = PyMem_Malloc(size)) != NULL) {
         name[0] = '\0';
-        for (int i = 0; i < 4; i++) {
-            size_t have = strlen(name), more = strlen(texts[i]);
-            int repeated = i == 3 && have > more && strcmp(name + have - more, texts[i]) == 0;
-            if (more > 0 && !repeated)
+        for (int i = 0; i < 3; i++) {
+            size_t have = strlen(name);
+            if (texts[i][0] != '\0')
                 snprintf(name + have, size - have, "%s%s", have > 0 ? "_" : "", texts[i]);
         }
     }
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 3; i++)
         PyMem_Free(texts[i]);
     return name;
 }
@@ -174,7 +173,7 @@ djp_py_definition_new(djp_py_state *state, djp_metric_type type, PyObject *args,
     definition->generation = UINT64_MAX;
     definition->children_limit = DEFINITION_CHILDREN;
     definition_link(definition);
-    definition->name = definition_full_name((PyObject *const[]){namespace, subsystem, name, unit});
+    definition->name = definition_full_name((PyObject *const[]){namespace, subsystem, name});
     definition->help = definition_copy(help, "");
     definition->unit = definition_copy(unit, "");
     if (definition->name == NULL || definition->help == NULL || definition->unit == NULL ||
@@ -223,11 +222,11 @@ djp_py_definition_unref(djp_py_definition *definition)
 static void
 definition_refused(djp_py_definition *definition, int error)
 {
-    const char *advice =
-        error == DJP_EEXIST ? "Give it another name, or the same type, labels and buckets."
-        : error == DJP_EFULL
-            ? "Declare fewer metrics."
-            : "Use letters, digits and underscores in names, ascending buckets, and no label named le.";
+    const char *advice = error == DJP_EEXIST  ? "Give it another name, or the same type, labels and buckets."
+                         : error == DJP_EFULL ? "Declare fewer metrics."
+                                              : "Give it a name of letters, digits and underscores, ascending buckets, "
+                                                "labels of different names, and none "
+                                                "named le or beginning with two underscores.";
     definition->usable = 0;
     djp_py_metrics_warn(definition->state, "The metric '%.100s' was refused (%s). It records nothing. %s",
                         definition->name, djp_error_text(error), advice);
@@ -250,9 +249,15 @@ definition_declare(djp_py_definition *definition, djp_sdk *sdk)
         .bucket_count = definition->bucket_count,
     };
     int error = djp_family_new(&definition->family, registry, &options);
-    if (error != 0) {
+    if (error < 0) {
         definition->family = NULL;
         definition_refused(definition, error);
+    } else if (error > 0) {
+        djp_py_metrics_warn(
+            definition->state,
+            "The metric '%.100s' is a documented one that was declared before with other buckets. Those "
+            "are used. Declare it before the first request, or give the same buckets.",
+            definition->name);
     }
     uint32_t limit = djp_sdk_options(sdk)->cardinality_limit;
     definition->children_limit = limit > 0 ? limit : DEFINITION_CHILDREN;

@@ -75,23 +75,19 @@ metrics_expose(PyObject *module, PyObject *accept)
     return Py_BuildValue("Ns", body, djp_exposition_content_type(format));
 }
 
-enum { METRICS_ADD = 0, METRICS_SET = 1, METRICS_OBSERVE = 2 };
-
-/* _metrics_standard(name, operation, labels, value): records in a documented family; False when there is none. */
+/* _metrics_standard(name, labels, value): records in a documented family; whether it was taken. */
 static PyObject *
 metrics_standard(PyObject *module, PyObject *args)
 {
     djp_py_state *state = djp_py_state_of(module);
     const char *name;
-    int operation;
     PyObject *labels, *value;
-    if (!PyArg_ParseTuple(args, "siO!O", &name, &operation, &PyTuple_Type, &labels, &value))
+    if (!PyArg_ParseTuple(args, "sO!O", &name, &PyTuple_Type, &labels, &value))
         return NULL;
     double number = djp_py_metric_number(value); /* may run code that ends the SDK */
     djp_standard *standard = state->sdk != NULL ? djp_sdk_standard(state->sdk->sdk) : NULL;
-    djp_family *family = standard != NULL ? djp_standard_family(standard, name) : NULL;
     Py_ssize_t count = PyTuple_GET_SIZE(labels);
-    if (family == NULL || count > (Py_ssize_t)DJP_LABELS_MAX)
+    if (standard == NULL || count > (Py_ssize_t)DJP_LABELS_MAX)
         Py_RETURN_FALSE;
     djp_py_text owners[DJP_LABELS_MAX];
     djp_text texts[DJP_LABELS_MAX];
@@ -99,41 +95,37 @@ metrics_standard(PyObject *module, PyObject *args)
         djp_py_text_get(&owners[i], PyTuple_GET_ITEM(labels, i));
         texts[i] = owners[i].text;
     }
-    djp_series *series = djp_family_series(family, texts);
-    if (operation == METRICS_ADD)
-        djp_counter_add(series, number);
-    else if (operation == METRICS_SET && number == number)
-        djp_gauge_set(series, number);
-    else if (operation == METRICS_OBSERVE) {
-        djp_span_context context;
-        djp_py_current_context(state, &context);
-        djp_histogram_observe_in(series, number, &context);
-    }
+    djp_span_context context;
+    djp_py_current_context(state, &context);
+    int error = djp_standard_record(standard, name, texts, (size_t)count, number, &context);
     for (Py_ssize_t i = 0; i < count; i++)
         djp_py_text_release(&owners[i]);
-    Py_RETURN_TRUE;
+    return PyBool_FromLong(error == 0);
 }
 
-/* _metrics_http(method, endpoint, status, seconds): one HTTP request in the standard families. */
+/* _metrics_http(method, endpoint, status, seconds, bytes): one HTTP request in the standard families. A duration that makes no
+ * sense is counted as dropped, and the request all the same; bytes below 0: unknown. */
 static PyObject *
 metrics_http(PyObject *module, PyObject *args)
 {
     djp_py_state *state = djp_py_state_of(module);
-    PyObject *method, *endpoint, *seconds;
+    PyObject *method, *endpoint, *seconds, *bytes;
     int status;
-    if (!PyArg_ParseTuple(args, "OOiO", &method, &endpoint, &status, &seconds))
+    if (!PyArg_ParseTuple(args, "OOiOO", &method, &endpoint, &status, &seconds, &bytes))
         return NULL;
-    double number = djp_py_metric_number(seconds); /* may run code that ends the SDK */
+    double number = djp_py_metric_number(seconds),
+           size = djp_py_metric_number(bytes); /* may run code that ends the SDK */
     djp_standard *standard = state->sdk != NULL ? djp_sdk_standard(state->sdk->sdk) : NULL;
-    if (standard == NULL || !(number >= 0.0 && number < 1e9))
+    if (standard == NULL)
         Py_RETURN_FALSE;
     djp_py_text method_text, endpoint_text;
     djp_span_context context;
     djp_py_text_get(&method_text, method);
     djp_py_text_get(&endpoint_text, endpoint);
     djp_py_current_context(state, &context);
-    djp_standard_http_request(standard, method_text.text, endpoint_text.text, status, (uint64_t)(number * 1e9), -1,
-                              &context);
+    djp_standard_http_request(standard, method_text.text, endpoint_text.text, status,
+                              number >= 0.0 && number < 1e9 ? (uint64_t)(number * 1e9) : DJP_DURATION_UNKNOWN,
+                              size >= 0.0 && size < 9e18 ? (int64_t)size : -1, &context);
     djp_py_text_release(&method_text);
     djp_py_text_release(&endpoint_text);
     Py_RETURN_TRUE;
