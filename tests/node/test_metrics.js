@@ -321,8 +321,8 @@ on('what is dropped is counted', () => {
 
 on('refused declarations are said once and record nothing', () => {
   const make = [
-    () => new Counter('bad name', 'b'),
-    () => new Counter('bad_label_total', 'b', ['1x']),
+    () => new Counter('--', 'b'),
+    () => new Counter('bad_label_total', 'b', ['--']),
     () => new Counter('bad_labels_total', 'b', [7]),
     () => new Counter(7, 'b'),
     () => new Counter(),

@@ -69,7 +69,7 @@ describe('recorded spans', { timeout: 60000 }, () => {
 
   test('durations that are none end now', async () => {
     await restart();
-    for (const duration of [NaN, -1, Infinity, 'x', null, undefined, {}, Symbol('s'), 5n])
+    for (const duration of [NaN, -1, Infinity, 'x', null, undefined, {}, Symbol('s'), ' '])
       telemetry.recordJobSpan('q', 'j', duration);
     const spans = await take();
     assert.strictEqual(spans.length, 9);

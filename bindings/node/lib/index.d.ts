@@ -345,17 +345,65 @@ export function clearBaggage(context?: Context): Context;
 
 // ---- recorded after the fact, outgoing requests ----------------------------------------------------------------------
 
-/** A server span `http.server` that ends now; an error from status 500 on. The route is a template, never a path. */
+// One call records the span and the documented metrics of the same event: do not call it for a request that the middleware
+// records, nor a recorder of metrics beside it.
+
+/** A server span `http.server` that ends now, an error from status 500 on, and recordHttpRequest(). The route is a template, never a path. */
 export function recordHttpSpan(method: string, route: string, statusCode: number, durationSeconds: number): void;
-/** A span `job.run` that ends now. */
-export function recordJobSpan(queueName: string, jobType: string, durationSeconds: number, success?: boolean): void;
-/** A client span `external.api.call` that ends now. */
+/** A span `job.run` that ends now, recordQueueJob() and, for a failure, recordQueueJobFailure(). */
+export function recordJobSpan(
+  queueName: string,
+  jobType: string,
+  durationSeconds: number,
+  success?: boolean,
+  options?: { errorType?: string },
+): void;
+/** A client span `external.api.call` that ends now, recordExternalApiCall() and, for a failure, recordExternalApiError(). */
 export function recordExternalApiSpan(
   service: string,
   operation: string,
   durationSeconds: number,
   success?: boolean,
+  options?: { statusCode?: number },
 ): void;
+
+// The documented metrics alone. Names, labels and buckets: docs/metrics.md. A number that makes no sense is counted as dropped.
+
+/** http_requests_total, http_request_duration_seconds (in seconds) and, with a size in bytes, http_request_size_bytes. */
+export function recordHttpRequest(
+  method: string,
+  endpoint: string,
+  statusCode: number,
+  durationSeconds: number,
+  requestSizeBytes?: number,
+): void;
+/** queue_job_latency_seconds */
+export function recordQueueJob(jobType: string, durationSeconds: number): void;
+/** queue_job_failures_total; the type is a class of errors, never a message. */
+export function recordQueueJobFailure(errorType: string): void;
+/** queue_depth, shown as queue_depth_total, too. */
+export function setQueueDepth(queueName: string, depth: number): void;
+/** external_api_calls_total and external_api_duration_seconds */
+export function recordExternalApiCall(service: string, operation: string, durationSeconds: number): void;
+/** external_api_errors_total; no status is 'other'. */
+export function recordExternalApiError(service: string, statusCode?: number): void;
+/** token_cost_usd_total; the tenant must be hashed already. */
+export function recordTokenCost(model: string, tenant: string, usd: number): void;
+/** workflow_cost_usd_total */
+export function recordWorkflowCost(usd: number): void;
+/** model_requests_total, model_tokens_total and model_cost_usd_total */
+export function recordModelRequest(
+  provider: string,
+  model: string,
+  status?: string,
+  used?: { inputTokens?: number; outputTokens?: number; costUsd?: number },
+): void;
+/** task_duration_seconds */
+export function recordTask(status: string, priority: string, durationSeconds: number): void;
+/** task_queue_depth */
+export function setTaskQueueDepth(priority: string, depth: number): void;
+/** gpu_utilization_percent, 0 to 100 */
+export function setGpuUtilization(device: string, model: string, percent: number): void;
 
 export interface OutgoingOptions {
   /** false: requests of fetch and undici are left alone. */

@@ -20,6 +20,7 @@ const { extract, inject, runWithContext } = require('./propagate.js');
 const { current } = require('./context.js');
 const { getCurrentSpanId, getCurrentTraceId } = require('./current.js');
 const record = require('./record.js');
+const recorders = require('./recorders.js');
 const baggage = require('./baggage.js');
 const { instrumentOutgoing } = require('./outgoing.js');
 const metrics = require('./metrics.js');
@@ -58,6 +59,7 @@ module.exports = {
   extract,
   ...baggage,
   ...record,
+  ...recorders,
   ...metrics,
   instrumentOutgoing,
   Span,

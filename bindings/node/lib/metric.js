@@ -30,9 +30,9 @@ let prune = 64;
 
 // ---- definitions ----------------------------------------------------------------------------------------------
 
-function joinName(parts, unit) {
-  const name = parts.filter((part) => typeof part === 'string' && part !== '').join('_');
-  return unit !== '' && !name.endsWith(unit) ? `${name}_${unit}` : name;
+/** The core adds the unit. */
+function joinName(parts) {
+  return parts.filter((part) => typeof part === 'string' && part !== '').join('_');
 }
 
 /** The items of anything that can be iterated; throws for the rest, and for more than any metric takes. */
@@ -64,7 +64,7 @@ function readDefinition(type, given) {
   const unit = typeof options.unit === 'string' ? options.unit : '';
   const definition = new Definition({
     type,
-    name: joinName([options.namespace, options.subsystem, options.name], unit),
+    name: joinName([options.namespace, options.subsystem, options.name]),
     help: typeof options.help === 'string' ? options.help : '',
     unit,
     labelNames: labelNamesOf(options.labelNames),
@@ -96,6 +96,10 @@ function define(type, given) {
   return Object.seal(definition);
 }
 
+const SHARED =
+  'is a documented one that was declared before with other buckets. Those are used. ' +
+  'Declare it before the first request, or give the same buckets.';
+
 /** The number of the definition's family in the running SDK; 0 while metrics are off or when it was refused. */
 function familyOf(definition) {
   const now = control[0];
@@ -105,7 +109,9 @@ function familyOf(definition) {
   if (cells.currentEpoch() === 0 || !definition.usable) return 0;
   try {
     const { type, name, help, unit, labelNames, buckets } = definition;
-    definition.family = impl.familyNew(type, name, help, unit, labelNames, buckets) || 0;
+    const number = impl.familyNew(type, name, help, unit, labelNames, buckets) || 0;
+    definition.family = Math.abs(number);
+    if (number < 0) runtime.warnOnce(`The metric '${name.slice(0, 100)}' ${SHARED}`);
   } catch (error) {
     runtime.warnOnce(error && error.message);
   }

@@ -7,6 +7,7 @@ const { impl } = require('./loader.js');
 const cells = require('./cells.js');
 const runtime = require('./runtime.js');
 const base = require('./metric.js');
+const { currentWords, wordsOf } = require('./exemplar.js');
 
 const { control } = cells;
 const { Metric, alive, drop, find, isObject, isOff, numberOf, rebind } = base;
@@ -17,28 +18,17 @@ const ADD = 1;
 const NOW = 2;
 const QUARTER = 0x3fffffff;
 
-const words = new Int32Array(8);
-
 // ---- exemplars ------------------------------------------------------------------------------------------------
 
-/** Puts ids into words as the core takes them; false when they are none. */
-function setWords(traceId, spanId) {
-  if (!/^[0-9a-f]{32}$/.test(traceId) || !/^[0-9a-f]{16}$/.test(spanId)) return false;
-  for (let i = 0; i < 4; i++) words[i] = parseInt(traceId.slice(8 * i, 8 * i + 8), 16);
-  for (let i = 0; i < 2; i++) words[4 + i] = parseInt(spanId.slice(8 * i, 8 * i + 8), 16);
-  words[6] = 1;
-  return true;
-}
-
 /** { traceId, spanId } or { trace_id, span_id }, as the user gave it. */
-function setGivenWords(exemplar) {
-  return setWords(String(exemplar.traceId || exemplar.trace_id), String(exemplar.spanId || exemplar.span_id));
+function givenWords(exemplar) {
+  return wordsOf(String(exemplar.traceId || exemplar.trace_id), String(exemplar.spanId || exemplar.span_id));
 }
 
 /** The flag of the histogram asks for an exemplar: hands one over when a sampled span is current. */
 function offerExemplar(metric, value) {
-  const ids = require('./current.js').currentIds();
-  if (ids !== null && (ids.traceFlags & 1) !== 0 && setWords(ids.traceId, ids.spanId)) {
+  const words = currentWords();
+  if (words !== undefined) {
     impl.cellsExemplar(metric._series, value, words);
   } else if (++metric._tries < EXEMPLAR_TRIES) {
     return;
@@ -49,8 +39,8 @@ function offerExemplar(metric, value) {
 
 function giveExemplar(metric, value, exemplar) {
   try {
-    if (metric !== null && isObject(exemplar) && setGivenWords(exemplar))
-      impl.cellsExemplar(metric._series, value, words);
+    const words = metric !== null && isObject(exemplar) ? givenWords(exemplar) : null;
+    if (words !== null) impl.cellsExemplar(metric._series, value, words);
   } catch {
     // An exemplar that cannot be read is left out; the recording stands.
   }

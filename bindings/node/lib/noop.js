@@ -62,5 +62,6 @@ module.exports = {
   normalisePath: (path) => (typeof path === 'string' ? path : ''),
   excludesPath: no,
   recordHttpRequest: no,
+  recordStandard: no,
   samplerDecideMany: no,
 };

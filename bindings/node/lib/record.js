@@ -1,66 +1,100 @@
 'use strict';
-// Spans of what has just ended, with durations in seconds that were measured elsewhere. Nothing here throws.
+// Spans of what has just ended, with durations in seconds that were measured elsewhere, and the documented metrics beside
+// them: one call records both. A duration is always a double, a status code an integer, success a boolean, everything
+// else text. Nothing here throws.
 
 const { startAgo } = require('./start.js');
 const { settings } = require('./runtime.js');
+const { Double } = require('./values.js');
+const { seconds, statusCode, text, truth } = require('./measured.js');
+const recorders = require('./recorders.js');
 
 const INTERNAL = 1;
 const SERVER = 2;
 const CLIENT = 3;
 
-function record(name, kind, seconds, attributes, error) {
-  const span = startAgo(name, kind, seconds);
+function record(name, kind, duration, attributes, error) {
+  const span = startAgo(name, kind, duration);
   if (span === null) return;
   span.setAttributes(attributes);
   if (error !== null) span.setStatus(2, error);
   span.end();
 }
 
+/** A duration for an attribute; null, which is left out, when it makes no sense. */
+function durationOf(value) {
+  return Number.isNaN(value) ? null : new Double(value);
+}
+
 /**
  * One served HTTP request that has just ended.
- * @param {string} method @param {string} route @param {number} statusCode @param {number} durationSeconds
+ * @param {string} method @param {string} route @param {number} status @param {number} durationSeconds
  */
-function recordHttpSpan(method, route, statusCode, durationSeconds) {
+function recordHttpSpan(method, route, status, durationSeconds) {
   const { semconv } = settings();
-  const attributes = { 'http.route': route, 'http.duration_seconds': durationSeconds };
+  const code = statusCode(status);
+  const duration = seconds(durationSeconds);
+  const attributes = { 'http.route': text(route), 'http.duration_seconds': durationOf(duration) };
   if (semconv !== 'stable') {
-    attributes['http.method'] = method;
-    attributes['http.status_code'] = statusCode;
+    attributes['http.method'] = text(method);
+    attributes['http.status_code'] = code || null;
   }
   if (semconv === 'stable' || semconv === 'both') {
-    attributes['http.request.method'] = method;
-    attributes['http.response.status_code'] = statusCode;
+    attributes['http.request.method'] = text(method);
+    attributes['http.response.status_code'] = code || null;
   }
-  const failed = typeof statusCode === 'number' && statusCode >= 500;
-  record('http.server', SERVER, durationSeconds, attributes, failed ? '' : null);
+  record('http.server', SERVER, duration, attributes, code >= 500 ? '' : null);
+  recorders.recordHttpRequest(method, route, code, duration);
+}
+
+function optionOf(options, name) {
+  try {
+    return options === null || typeof options !== 'object' ? undefined : options[name];
+  } catch {
+    return undefined;
+  }
 }
 
 /**
  * One background job that has just ended.
  * @param {string} queueName @param {string} jobType @param {number} durationSeconds @param {boolean} [success]
+ * @param {{ errorType?: string }} [options] the class of errors of a failure
  */
-function recordJobSpan(queueName, jobType, durationSeconds, success = true) {
+function recordJobSpan(queueName, jobType, durationSeconds, success = true, options = {}) {
+  const duration = seconds(durationSeconds);
+  const succeeded = truth(success);
+  const errorType = succeeded ? null : (optionOf(options, 'errorType') ?? null);
   const attributes = {
-    'queue.name': queueName,
-    'job.type': jobType,
-    'job.duration_seconds': durationSeconds,
-    'job.success': success,
+    'queue.name': text(queueName),
+    'job.type': text(jobType),
+    'job.duration_seconds': durationOf(duration),
+    'job.success': succeeded,
+    'error.type': errorType === null ? null : text(errorType),
   };
-  record('job.run', INTERNAL, durationSeconds, attributes, success ? null : 'Job failed');
+  record('job.run', INTERNAL, duration, attributes, succeeded ? null : 'Job failed');
+  recorders.recordQueueJob(jobType, duration);
+  if (!succeeded) recorders.recordQueueJobFailure(errorType === null ? '_OTHER' : errorType);
 }
 
 /**
  * One call to another service that has just ended.
  * @param {string} service @param {string} operation @param {number} durationSeconds @param {boolean} [success]
+ * @param {{ statusCode?: number }} [options] the HTTP status of the answer
  */
-function recordExternalApiSpan(service, operation, durationSeconds, success = true) {
+function recordExternalApiSpan(service, operation, durationSeconds, success = true, options = {}) {
+  const duration = seconds(durationSeconds);
+  const succeeded = truth(success);
+  const code = statusCode(optionOf(options, 'statusCode'));
   const attributes = {
-    'external.service': service,
-    'external.operation': operation,
-    'external.duration_seconds': durationSeconds,
-    'external.success': success,
+    'external.service': text(service),
+    'external.operation': text(operation),
+    'external.duration_seconds': durationOf(duration),
+    'external.success': succeeded,
+    'http.status_code': code || null,
   };
-  record('external.api.call', CLIENT, durationSeconds, attributes, success ? null : 'External API call failed');
+  record('external.api.call', CLIENT, duration, attributes, succeeded ? null : 'External API call failed');
+  recorders.recordExternalApiCall(service, operation, duration);
+  if (!succeeded) recorders.recordExternalApiError(service, code);
 }
 
 module.exports = { recordExternalApiSpan, recordHttpSpan, recordJobSpan };

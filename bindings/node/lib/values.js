@@ -103,9 +103,7 @@ function putNumber(value) {
     putByte(INT);
     putLong(BigInt(value));
   } else {
-    putByte(DOUBLE);
-    need(8);
-    top = memory.writeDoubleLE(value, top);
+    putDouble(value);
   }
 }
 
@@ -141,7 +139,24 @@ function putValue(value, depth) {
   return NONE;
 }
 
+/** A number that is written as a double even when it is whole. */
+class Double {
+  constructor(value) {
+    this.value = value;
+  }
+}
+
+function putDouble(value) {
+  putByte(DOUBLE);
+  need(8);
+  top = memory.writeDoubleLE(value, top);
+}
+
 function putObject(value, depth) {
+  if (value instanceof Double) {
+    putDouble(value.value);
+    return OK;
+  }
   if (Array.isArray(value)) return putNested(value, depth, putArray);
   if (isMap(value)) return putNested(value, depth, putMap);
   if (ArrayBuffer.isView(value)) return putView(value, depth);
@@ -402,4 +417,4 @@ function encodeAttributes(first, second) {
   return { bytes, lost: counter.lost };
 }
 
-module.exports = { encodeAttributes, eachEntry, writeRecord, writeValue };
+module.exports = { Double, encodeAttributes, eachEntry, writeRecord, writeValue };

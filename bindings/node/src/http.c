@@ -35,7 +35,8 @@ http_excludes_path(napi_env env, napi_callback_info info)
     return djp_node_boolean(env, excluded);
 }
 
-/* recordHttpRequest(method, endpoint, status, seconds, bytes, words): one request in the standard families; whether it was taken.
+/* recordHttpRequest(method, endpoint, status, seconds, bytes, words): one request in the standard families; whether it was taken. A
+ * duration that makes no sense is counted as dropped, and the request all the same.
  * words (optional) are those of the span context for an exemplar. */
 static napi_value
 http_record_request(napi_env env, napi_callback_info info)
@@ -51,11 +52,11 @@ http_record_request(napi_env env, napi_callback_info info)
     djp_node_sdk *sdk = djp_node_sdk_acquire();
     (void)djp_node_text_get(&method, env, given[0]);
     (void)djp_node_text_get(&endpoint, env, given[1]);
-    int taken = sdk != NULL && sdk->standard != NULL && seconds >= 0 && seconds < 1e9;
+    int taken = sdk != NULL && sdk->standard != NULL;
     if (taken)
         djp_standard_http_request(sdk->standard, method.text, endpoint.text, djp_node_int(env, given[2], 0),
-                                  (uint64_t)(seconds * 1e9), bytes >= 0 && bytes < 9e18 ? (int64_t)bytes : -1,
-                                  traced ? &context : NULL);
+                                  seconds >= 0 && seconds < 1e9 ? (uint64_t)(seconds * 1e9) : DJP_DURATION_UNKNOWN,
+                                  bytes >= 0 && bytes < 9e18 ? (int64_t)bytes : -1, traced ? &context : NULL);
     djp_node_text_release(&method);
     djp_node_text_release(&endpoint);
     djp_node_sdk_release(sdk);

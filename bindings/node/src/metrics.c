@@ -93,8 +93,8 @@ metrics_advice(int error)
 {
     return error == DJP_EEXIST  ? "Give it another name, or the same type, labels and buckets."
            : error == DJP_EFULL ? "Declare fewer metrics."
-                                : "Use letters, digits and underscores in names, ascending buckets, and no label "
-                                  "named le.";
+                                : "Give it a name of letters, digits and underscores, ascending buckets, labels of "
+                                  "different names, and none named le or beginning with two underscores.";
 }
 
 static napi_value
@@ -115,12 +115,12 @@ metrics_declare(napi_env env, const metrics_definition *definition)
         .bucket_count = definition->bucket_count,
     };
     int error = djp_family_new(&family, sdk->registry, &options);
-    if (error == 0 && options.label_count == 0)
+    if (error >= 0 && options.label_count == 0)
         (void)djp_family_series(family, NULL); /* shown from the start */
-    double number = error == 0 ? djp_node_family_number(sdk, family) : 0;
+    double number = error >= 0 ? djp_node_family_number(sdk, family) : 0;
     djp_node_sdk_release(sdk);
-    if (error == 0)
-        return djp_node_double(env, number);
+    if (error >= 0)
+        return djp_node_double(env, error > 0 ? -number : number);
     djp_node_throw(env, "The metric '%.100s' was refused (%s). It records nothing. %s", options.name,
                    djp_error_text(error), metrics_advice(error));
     return NULL;
@@ -136,7 +136,8 @@ metrics_has_nul(const metrics_definition *definition)
     return found;
 }
 
-/* familyNew(type, name, help, unit, labelNames, buckets): a family's number, 0 while metrics are off. Throws when refused. */
+/* familyNew(type, name, help, unit, labelNames, buckets): a family's number, negative when it is a
+ * documented one that has other buckets, 0 while metrics are off. Throws when refused. */
 static napi_value
 metrics_family_new(napi_env env, napi_callback_info info)
 {
@@ -340,12 +341,42 @@ metrics_series_is_overflow(napi_env env, napi_callback_info info)
     return djp_node_boolean(env, metrics_series_call(env, info, METRICS_IS_OVERFLOW) > 0);
 }
 
+/* recordStandard(name, labels, value, words): records in a documented family; whether it was taken. */
+static napi_value
+metrics_record_standard(napi_env env, napi_callback_info info)
+{
+    napi_value given[4];
+    djp_node_text name;
+    djp_node_texts labels = {NULL, NULL, 0};
+    djp_span_context context;
+    bool is_array = false;
+    uint32_t count = 0;
+    int taken = 0;
+    if (!djp_node_arguments(env, info, given, 4))
+        return NULL;
+    double value = djp_node_number(env, given[2], NAN);
+    const int32_t *words = djp_node_words(env, given[3], 7);
+    int traced = words != NULL && djp_node_context_from_words(&context, words);
+    int listed = djp_node_ok(env, napi_is_array(env, given[1], &is_array)) && is_array &&
+                 djp_node_ok(env, napi_get_array_length(env, given[1], &count)) && count <= DJP_LABELS_MAX &&
+                 (count == 0 || djp_node_texts_get(&labels, env, given[1], count, 1));
+    djp_node_sdk *sdk = metrics_sdk();
+    if (djp_node_text_get(&name, env, given[0]) && listed && sdk != NULL)
+        taken = djp_standard_record(sdk->standard, name.text.data, labels.texts, count, value,
+                                    traced ? &context : NULL) == 0;
+    djp_node_text_release(&name);
+    djp_node_texts_release(&labels);
+    djp_node_sdk_release(sdk);
+    return djp_node_boolean(env, taken);
+}
+
 void
 djp_node_metrics_exports(napi_env env, napi_value exports)
 {
     static const djp_node_function functions[] = {
         {"familyNew", metrics_family_new},
         {"standardFamily", metrics_standard_family},
+        {"recordStandard", metrics_record_standard},
         {"familyRemove", metrics_family_remove},
         {"familyClear", metrics_family_clear},
         {"seriesOf", metrics_series_of},
