@@ -1,6 +1,7 @@
 'use strict';
 // The examples of the documents are programs: each JavaScript block runs in a process of its own, in a project that has the package
-// and its peers installed, and prints what the comments behind its console.log() promise. Tables of calls are compared with the code.
+// and its peers installed, as it stands and without any variable of telemetry, and prints what the comments behind its console.log()
+// promise. Tables of calls are compared with the code.
 
 const assert = require('node:assert');
 const { spawn } = require('node:child_process');
@@ -76,12 +77,7 @@ let programs = 0;
 function execute(source) {
   const file = path.join(project, `program${(programs += 1)}.js`);
   fs.writeFileSync(file, /\.listen\(/.test(source) ? LISTEN + source : source);
-  const env = cleanEnvironment({
-    TELEMETRY_ENABLED: 'true',
-    TELEMETRY_BACKEND: 'hybrid',
-    ENVIRONMENT: 'dev',
-    OTEL_TRACES_EXPORTER: 'memory',
-  });
+  const env = cleanEnvironment({});
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [file], { env, cwd: project, timeout: DEADLINE_MS, killSignal: 'SIGKILL' });
     const done = { stdout: '', stderr: '' };
