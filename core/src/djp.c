@@ -134,6 +134,7 @@
 #include "pipeline/sdk.c"
 #include "pipeline/http_server.c"
 #include "pipeline/oplog_value.c"
+#include "pipeline/oplog_scope.c"
 #include "pipeline/oplog_spans.c"
 #include "pipeline/oplog_replay.c"
 #include "pipeline/oplog_decide.c"

@@ -140,13 +140,15 @@ function span(data, scope) {
 }
 
 function scopeSpans(data, into) {
-  const scope = { name: '', version: '' };
+  const scope = { name: '', version: '', schemaUrl: '', attributes: {} };
   fields(data, (field, value) => {
     if (field === 1)
       fields(value, (part, item) => {
         if (part === 1) scope.name = item.toString();
         else if (part === 2) scope.version = item.toString();
+        else if (part === 3) keyValue(scope.attributes, item);
       });
+    else if (field === 3) scope.schemaUrl = value.toString();
   });
   fields(data, (field, value) => field === 2 && into.push(span(value, scope)));
 }

@@ -3,7 +3,7 @@
 // every property may be user code that throws; nothing here does.
 
 const TEXT_MAX = 32768;
-const CAUSES_MAX = 8;
+const ERRORS_MAX = 16; // errors that one tells of: its causes and its parts, and theirs
 
 function read(object, name) {
   try {
@@ -39,29 +39,67 @@ function typeOf(error) {
   return named(own) && own !== 'Object' ? textOf(own) : named(name) ? name : 'object';
 }
 
+/** The parts of an AggregateError and the like, as a list; empty for all others. */
+function partsOf(error) {
+  const parts = isObject(error) ? read(error, 'errors') : undefined;
+  try {
+    return Array.isArray(parts) ? Array.prototype.slice.call(parts, 0, ERRORS_MAX) : [];
+  } catch {
+    return [];
+  }
+}
+
+/** Its message; those of its parts where it has none, as when no address of a host answered. */
 function messageOf(error) {
   if (!isObject(error)) return textOf(error);
   const message = read(error, 'message');
-  return message === undefined || message === null ? '' : textOf(message);
+  if (message !== undefined && message !== null && message !== '') return textOf(message);
+  const messages = partsOf(error).map((part) => textOf(isObject(part) ? read(part, 'message') : part));
+  return textOf([...new Set(messages)].filter(named).join('; '));
 }
 
-/** The stack of the error and of what caused it. */
+/** One error's own lines. */
+function linesOf(error) {
+  const stack = isObject(error) ? read(error, 'stack') : undefined;
+  if (named(stack)) return textOf(stack);
+  if (!isObject(error)) return textOf(error);
+  const message = messageOf(error);
+  return message === '' ? typeOf(error) : `${typeOf(error)}: ${message}`;
+}
+
+function addStack(told, link, error) {
+  if (told.errors.length >= ERRORS_MAX || told.text.length >= TEXT_MAX || told.errors.includes(error)) return;
+  told.errors.push(error);
+  told.text += link + linesOf(error);
+  partsOf(error).forEach((part, i) => addStack(told, `\n[errors ${i}]: `, part));
+  const cause = isObject(error) ? read(error, 'cause') : undefined;
+  if (cause !== undefined && cause !== null) addStack(told, '\nCaused by: ', cause);
+}
+
+/** The stack of the error, of its parts and of what caused them; '' for what has none. */
 function stackOf(error) {
-  let text = '';
-  let link = '';
-  for (let i = 0; i < CAUSES_MAX && isObject(error) && text.length < TEXT_MAX; i++) {
-    const stack = read(error, 'stack');
-    if (!named(stack)) break;
-    text += link + textOf(stack);
-    link = '\nCaused by: ';
+  const told = { text: '', errors: [] };
+  if (isObject(error) && (named(read(error, 'stack')) || partsOf(error).length > 0)) addStack(told, '', error);
+  return textOf(told.text);
+}
+
+/** Whether an error says that something took too long, itself or as the reason for which it was given up. */
+function isTimeout(error) {
+  for (let i = 0; i < 4 && isObject(error); i++) {
+    if (read(error, 'name') === 'TimeoutError' || /TIMED?OUT/.test(textOf(read(error, 'code')))) return true;
     error = read(error, 'cause');
   }
-  return textOf(text);
+  return false;
 }
 
-/** A cancelled operation ended in order: no error. */
+/** Whether an error says that its operation was given up: the platform's words, and those of axios and got. */
+function isAbort(error) {
+  return isObject(error) && (read(error, 'name') === 'AbortError' || read(error, 'code') === 'ERR_CANCELED');
+}
+
+/** A cancelled operation ended in order: no error. One that was given up because it took too long is one. */
 function isCancellation(error) {
-  return isObject(error) && read(error, 'name') === 'AbortError';
+  return isAbort(error) && !isTimeout(error);
 }
 
-module.exports = { isCancellation, messageOf, stackOf, typeOf };
+module.exports = { isAbort, isCancellation, isTimeout, messageOf, property: read, stackOf, typeOf };

@@ -4,8 +4,8 @@
 
 const { impl, native } = require('./loader.js');
 const log = require('./oplog.js');
-const { Span, SAMPLED, RANDOM } = require('./span.js');
-const { storage } = require('./context.js');
+const { Span, SAMPLED, RANDOM, spanOf } = require('./span.js');
+const { ROOT, storage } = require('./context.js');
 const {
   ACTIVE,
   IS_ROOT,
@@ -24,7 +24,7 @@ const {
   startAsked,
   writeAsked,
 } = require('./start.js');
-const { propagates } = require('./propagation.js');
+const propagation = require('./propagation.js');
 const { settings } = require('./runtime.js');
 
 const { control, generations, random } = log;
@@ -43,7 +43,7 @@ const caller = new Span(0, 0, 0, 0, 0, 0, 0, 0, '', null);
 function baggageOf(header) {
   if (header === undefined || header === null || header === '') return null;
   const text = Array.isArray(header) ? header.join(',') : header;
-  return typeof text === 'string' && propagates('baggage') ? text : null;
+  return typeof text === 'string' && propagation.propagates('baggage') ? text : null;
 }
 
 function startBelow(active, states, header, baggage) {
@@ -87,27 +87,50 @@ function startTraced(active, traceparent, tracestate, baggage, header, known) {
   return span;
 }
 
+const moment = new BigInt64Array(1);
+const momentWords = new Int32Array(moment.buffer);
+
+/** The time of a request that has no span. */
+function stamp(request) {
+  moment[0] = log.clock();
+  request.startLow = momentWords[0];
+  request.startHigh = momentWords[1];
+}
+
+/** Nothing is recorded, but the caller's context goes on: it stands for the request. Null where there is nothing of it. */
+function carry(traceparent, tracestate, baggage) {
+  if (traceparent === undefined && baggage === undefined) return null;
+  const read = propagation.extract({ traceparent, tracestate, baggage });
+  const text = read.baggage === '' ? null : read.baggage;
+  const span = read.context === null ? null : spanOf(read.context);
+  if (span !== null) span.baggage = text;
+  return span !== null || text === null ? span : new Span(0, 0, 0, 0, 0, 0, 0, 0, '', text);
+}
+
 /**
  * Begins a request: its span, a local root below the caller's context, or something of the same form where only metrics are on.
- * Null when nothing is recorded. The headers as they came: a string, a list of strings, or undefined. `known`: what a sampler may look
+ * Null when nothing is recorded and nothing is to be carried on. The headers as they came: a string, a list of strings, or undefined. `known`: what a sampler may look
  * at where one asks for it (wantsRequest), [method, path, scheme, route]; nothing of it is recorded.
  * @returns {Span|null}
  */
 function startRequest(traceparent, tracestate, baggage, websocket, known) {
   const active = control[ACTIVE];
-  if ((active & (TRACES | METRICS)) === 0) return null;
+  if ((active & TRACES) === 0) {
+    const carried = carry(traceparent, tracestate, baggage);
+    if ((active & METRICS) === 0) return carried;
+    const request = carried === null ? new Span(0, 0, 0, 0, 0, 0, 0, 0, '', null) : carried;
+    stamp(request);
+    return request;
+  }
   const header = SERVER | HTTP | IS_ROOT | (websocket === true ? WEBSOCKET_SPAN : 0);
   if (websocket === true && known !== undefined) known.push('websocket');
   let request;
   try {
-    request =
-      (active & TRACES) === 0
-        ? new Span(0, 0, 0, 0, 0, 0, 0, 0, '', null)
-        : startTraced(active, traceparent, tracestate, baggageOf(baggage), header, known);
+    request = startTraced(active, traceparent, tracestate, baggageOf(baggage), header, known);
   } catch {
     return null; // a header that is no text, or a call stack that is used up
   }
-  if (request.generation < 0) log.stamp(request);
+  if (request.generation < 0) stamp(request);
   return request;
 }
 
@@ -142,10 +165,10 @@ function endRequest(request, method, route, scheme, version, status, flags, erro
   );
 }
 
-/** Calls fn(a, b, c) with the request as the current span. */
+/** Calls fn(a, b, c) with the request as the current span; what was current where the server was made is nothing of the request's. */
 function runRequest(request, fn, a, b, c) {
-  if (request === null || request.local === 0) return fn(a, b, c);
-  return storage.run(request, fn, a, b, c);
+  if (request !== null) return storage.run(request, fn, a, b, c);
+  return storage.getStore() === undefined ? fn(a, b, c) : storage.run(ROOT, fn, a, b, c);
 }
 
 const answers = new Map();

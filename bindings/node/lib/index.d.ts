@@ -228,8 +228,9 @@ export interface SpanContext {
   isRemote?: boolean;
 }
 
-export declare const SpanKind: Readonly<{ INTERNAL: 1; SERVER: 2; CLIENT: 3; PRODUCER: 4; CONSUMER: 5 }>;
-export type SpanKind = 1 | 2 | 3 | 4 | 5 | 'internal' | 'server' | 'client' | 'producer' | 'consumer';
+/** The numbers of @opentelemetry/api, where each word has its own. */
+export declare const SpanKind: Readonly<{ INTERNAL: 0; SERVER: 1; CLIENT: 2; PRODUCER: 3; CONSUMER: 4 }>;
+export type SpanKind = 0 | 1 | 2 | 3 | 4 | 'internal' | 'server' | 'client' | 'producer' | 'consumer';
 
 export declare const StatusCode: Readonly<{ UNSET: 0; OK: 1; ERROR: 2 }>;
 export type StatusCode = 0 | 1 | 2 | 'unset' | 'ok' | 'error';
@@ -306,8 +307,15 @@ export declare class Tracer {
   withSpan: typeof withSpan;
 }
 
+export interface TracerOptions {
+  /** Where the meaning of the names is written. */
+  schemaUrl?: string;
+  /** Of the scope itself: texts, numbers and booleans. */
+  attributes?: Record<string, Text | bigint> | Map<string, Text | bigint>;
+}
+
 /** A tracer for one instrumentation scope. */
-export function getTracer(name?: string, version?: string): Tracer;
+export function getTracer(name?: string, version?: string, options?: TracerOptions): Tracer;
 
 /** The current span; one without ids that records nothing when there is none. */
 export function getCurrentSpan(): Span;

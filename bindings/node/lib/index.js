@@ -25,8 +25,8 @@ const baggage = require('./baggage.js');
 const { instrumentOutgoing } = require('./outgoing.js');
 const metrics = require('./metrics.js');
 
-/** Which side of a call a span stands for; numbers as in OTLP. */
-const SpanKind = Object.freeze({ INTERNAL: 1, SERVER: 2, CLIENT: 3, PRODUCER: 4, CONSUMER: 5 });
+/** Which side of a call a span stands for; numbers as in @opentelemetry/api. */
+const SpanKind = Object.freeze({ INTERNAL: 0, SERVER: 1, CLIENT: 2, PRODUCER: 3, CONSUMER: 4 });
 
 /** How an operation ended; OK is final. */
 const StatusCode = Object.freeze({ UNSET: 0, OK: 1, ERROR: 2 });

@@ -1,12 +1,13 @@
 'use strict';
 // Stand-ins for every function of the addon, for a process without it: they answer as the addon does while telemetry is off, and
-// never throw. Needs nothing of Node, so that it also loads in an edge runtime.
+// never throw. Trace context is handed on. Needs nothing of Node, so that it also loads in an edge runtime.
+
+const passthrough = require('./passthrough.js');
 
 const nothing = () => undefined;
 const none = () => null;
 const zero = () => 0;
 const no = () => false;
-const empty = () => '';
 
 const TEXT = 'text/plain; version=0.0.4; charset=utf-8';
 
@@ -33,9 +34,9 @@ module.exports = {
   sdkFlushSync: () => true,
   sdkStop: () => Promise.resolve(null),
   sdkStopSync: none,
-  extract: none,
+  extract: passthrough.extract,
   extractInto: none,
-  traceparentWrite: empty,
+  traceparentWrite: passthrough.traceparentWrite,
   tracestateParse: none,
   tracestateSet: none,
   tracestateGet: none,

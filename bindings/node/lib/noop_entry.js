@@ -5,7 +5,7 @@
 const noop = require('./noop.js');
 
 const nothing = () => undefined;
-const SpanKind = Object.freeze({ INTERNAL: 1, SERVER: 2, CLIENT: 3, PRODUCER: 4, CONSUMER: 5 });
+const SpanKind = Object.freeze({ INTERNAL: 0, SERVER: 1, CLIENT: 2, PRODUCER: 3, CONSUMER: 4 });
 const StatusCode = Object.freeze({ UNSET: 0, OK: 1, ERROR: 2 });
 const REASON = 'this runtime has no native code';
 

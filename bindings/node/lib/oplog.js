@@ -16,6 +16,7 @@ const SYMBOLS = 8192; // keys
 const NAMES = 4096; // names and other texts, so that they never take the last symbol from a key
 const VALUES = 1024; // of these, texts of values
 const SYMBOL_LENGTH = 256;
+const SCOPE_LENGTH = 4096; // of an instrumentation scope with version, schema URL and attributes
 const SHORT_TEXT = 48; // up to here a loop over the characters beats a call
 const SLACK = 8; // what the padding at the end of the ring may cost the ends of open spans
 const START_UNITS = 8;
@@ -153,6 +154,7 @@ function loseAttributes(count) {
 // ---- symbols -----------------------------------------------------------------------------------------------------
 
 const symbols = new Map();
+let lastSymbol = 0; // the core's table goes by these numbers: each is given once, whatever happens to the text
 const cacheTexts = new Array(256).fill('');
 const cacheSymbols = new Int32Array(256);
 
@@ -165,29 +167,35 @@ function symbolOf(text, most) {
 }
 
 function symbolFind(text, i, most) {
-  if (text.length > SYMBOL_LENGTH) return -1;
-  let symbol = symbols.get(text);
-  if (symbol === undefined) {
-    if (symbols.size + 1 >= most) return -1;
-    symbol = define(text, symbols.size + 1);
-    if (symbol < 0) return -1;
-  } else {
-    cacheTexts[i] = internal(text);
-    cacheSymbols[i] = symbol;
-  }
+  // An object that looks like a text would be another one at each look.
+  if (typeof text !== 'string' || text.length > SYMBOL_LENGTH) return -1;
+  const symbol = symbols.get(text);
+  if (symbol === undefined) return define(text, most);
+  cacheTexts[i] = internal(text);
+  cacheSymbols[i] = symbol;
   return symbol;
 }
 
-function define(text, symbol) {
+/** Gives a text that has no symbol the next one; -1 when there are no more below `most`, or no room now. */
+function define(text, most) {
+  if (lastSymbol + 1 >= most) return -1;
   const units = 1 + ((text.length * 3 + 7) >> 3);
   if (at + units + reserved > limit && !room(units)) return -1;
   const kept = internal(text);
   const count = buffer.utf8Write(kept, (at + 1) << 3);
+  const symbol = ++lastSymbol;
   symbols.set(kept, symbol);
   words[at << 1] = DEFINE | (count << 8);
   words[(at << 1) + 1] = symbol;
   at += 1 + ((count + 7) >> 3);
   return symbol;
+}
+
+/** The symbol of an instrumentation scope, which may be longer than a name and may use all symbols; -1 when there is none. */
+function scopeSymbol(text) {
+  const symbol = symbols.get(text);
+  if (symbol !== undefined) return symbol;
+  return text.length > SCOPE_LENGTH ? -1 : define(text, SYMBOLS);
 }
 
 // ---- slots -------------------------------------------------------------------------------------------------------
@@ -427,8 +435,8 @@ let valueCount = 0; // symbols that values have
 function remember(value, i) {
   let symbol = symbols.get(value);
   if (symbol === undefined) {
-    if (valueCount === VALUES || symbols.size + 1 >= NAMES) return;
-    symbol = define(value, symbols.size + 1);
+    if (valueCount === VALUES) return;
+    symbol = define(value, NAMES);
     if (symbol < 0) return;
     valueCount++;
   }
@@ -558,16 +566,6 @@ function routeFull(route) {
   return sized(route, (at + HTTP_END_UNITS) << 3);
 }
 
-const moment = new BigInt64Array(1);
-const momentWords = new Int32Array(moment.buffer);
-
-/** The time of a request that has no span. */
-function stamp(request) {
-  moment[0] = clock();
-  request.startLow = momentWords[0];
-  request.startHigh = momentWords[1];
-}
-
 module.exports = {
   NAMES,
   NO_SLOT,
@@ -590,9 +588,9 @@ module.exports = {
   publish,
   random,
   randomWords,
+  scopeSymbol,
   setPolicy,
   setTextLimit,
-  stamp,
   start,
   startFull,
   symbolOf,

@@ -104,7 +104,7 @@ const hasRemoteParent = () => new Predicate('remote_parent');
 /** There is a parent, and it is sampled. */
 const parentSampled = () => new Predicate('parent_sampled');
 
-const KINDS = ['', 'internal', 'server', 'client', 'producer', 'consumer'];
+const KINDS = ['internal', 'server', 'client', 'producer', 'consumer'];
 
 /** The span's kind: 'server', SpanKind.SERVER. */
 const kind = (word) => new Predicate(`kind(${typeof word === 'number' ? KINDS[word] : String(word).toLowerCase()})`);

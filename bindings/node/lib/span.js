@@ -9,10 +9,13 @@ const { writeRecord, writeValue, eachEntry } = require('./values.js');
 const { hexWord, wordsOf } = require('./ids.js');
 const { unixTime } = require('./time.js');
 const exception = require('./exception.js');
+const known = require('./known.js');
 
 const { generations, NO_SLOT, OP } = log;
 const SAMPLED = 1;
 const RANDOM = 2;
+const NEAR = -3; // generation of a context that did not come from another process, and is no span that is known here
+const OUTSIDE = -2; // of a span outside of the canary: it and what is below it are never written
 const LINK_IS_REMOTE = 0x300; // OTLP: whether it is known, and that it is so
 const LINK_IS_LOCAL = 0x100;
 const STATUS_WORDS = { unset: 0, ok: 1, error: 2 };
@@ -156,8 +159,14 @@ function isTime(value) {
 function contextOf(span) {
   const context = { traceId: span.traceId, spanId: span.spanId, traceFlags: span.flags };
   if (span.state !== '') context.traceState = span.state;
-  if (span.local === 0 && hasIds(span)) context.isRemote = true;
+  if (isRemote(span)) context.isRemote = true;
+  else if (span.local !== 0) known.note(span);
   return context;
+}
+
+/** Whether a span stands for one of another process. */
+function isRemote(span) {
+  return span.local === 0 && span.generation !== NEAR && hasIds(span);
 }
 
 /** What log.attribute() leaves: other types, and keys that have no symbol. */
@@ -211,7 +220,18 @@ function spanOf(object) {
   const id = wordsOf(context.spanId, 2);
   if (trace === null || id === null) return null;
   const flags = Number(context.traceFlags) & 0xff;
-  return new Span(trace[0], trace[1], trace[2], trace[3], id[0], id[1], flags, 0, stateOf(context.traceState), null);
+  const state = stateOf(context.traceState);
+  const span = new Span(trace[0], trace[1], trace[2], trace[3], id[0], id[1], flags, 0, state, null);
+  if (context.isRemote !== true) settleNear(span, known.find(trace, id));
+  return span;
+}
+
+/** A context of this process: of the span that is noted at this place, or of one that is not known here (-1). */
+function settleNear(span, at) {
+  span.generation = NEAR;
+  if (at < 0) return;
+  span.local = known.localAt(at);
+  span.generation = known.generationAt(at) === OUTSIDE ? OUTSIDE : -1;
 }
 
 /** A tracestate as text: also from objects with serialize(). */
@@ -221,15 +241,34 @@ function stateOf(state) {
   return typeof text === 'string' ? text : '';
 }
 
+/** Whether there is anything in a set of attributes. */
+function isFilled(attributes) {
+  if (attributes === null || typeof attributes !== 'object') return false;
+  return attributes instanceof Map ? attributes.size > 0 : Object.keys(attributes).length > 0;
+}
+
+/** A link whose ids are zeros says something by its attributes or tracestate alone; null where it does not. */
+function emptyTarget(object, attributes) {
+  if (object === null || typeof object !== 'object') return null;
+  const context = typeof object.spanContext === 'function' ? object.spanContext() : object;
+  if (context === null || typeof context !== 'object') return null;
+  if (!/^0{32}$/.test(context.traceId) || !/^0{16}$/.test(context.spanId)) return null;
+  const state = stateOf(context.traceState);
+  return state !== '' || isFilled(attributes) ? new Span(0, 0, 0, 0, 0, 0, 0, 0, state, null) : null;
+}
+
 /** Links are contexts, or { context, attributes }. */
 function addLink(span, link, attributes) {
   let target = null;
   try {
+    let context = link;
     target = spanOf(link);
-    if (target === null && link !== null && typeof link === 'object') {
-      target = spanOf(link.context);
-      if (attributes === undefined || attributes === null) attributes = link.attributes;
+    if (target === null && link !== null && typeof link === 'object' && link.context !== undefined) {
+      ({ context } = link);
+      target = spanOf(context);
+      if (attributes === undefined || attributes === null) ({ attributes } = link);
     }
+    if (target === null) target = emptyTarget(context, attributes);
   } catch {
     target = null;
   }
@@ -238,7 +277,7 @@ function addLink(span, link, attributes) {
     log.drop(span.slot, 1);
     return;
   }
-  const remote = target.local === 0 ? LINK_IS_REMOTE : LINK_IS_LOCAL;
+  const remote = isRemote(target) ? LINK_IS_REMOTE : LINK_IS_LOCAL;
   const head = [
     pair(target.t0, target.t1),
     pair(target.t2, target.t3),
@@ -329,4 +368,4 @@ function fail(span, error) {
   if (span.isRecording()) setStatus(span, 2, message === '' ? type : `${type}: ${message}`);
 }
 
-module.exports = { INVALID, RANDOM, SAMPLED, Span, addLinks, fail, hasIds, spanOf, stateOf };
+module.exports = { INVALID, OUTSIDE, RANDOM, SAMPLED, Span, addLinks, fail, hasIds, isRemote, spanOf, stateOf };

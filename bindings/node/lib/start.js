@@ -3,8 +3,8 @@
 
 const { native } = require('./loader.js');
 const log = require('./oplog.js');
-const { Span, INVALID, addLinks, spanOf, hasIds, SAMPLED, RANDOM } = require('./span.js');
-const { ROOT, storage } = require('./context.js');
+const { Span, INVALID, addLinks, hasIds, isRemote, spanOf, OUTSIDE, SAMPLED, RANDOM } = require('./span.js');
+const { Context, ROOT, current, storage } = require('./context.js');
 const { unixTime } = require('./time.js');
 const { encodeAttributes } = require('./values.js');
 
@@ -29,7 +29,6 @@ const KIND_WORDS = new Map([
   ['consumer', 5],
 ]);
 const RECENT = 1 << 30;
-const OUTSIDE = -2; // generation of a span outside of the canary: it and what is below it are never written
 const OUTSIDE_BIT = 0x100; // of what logContext() says about a local root
 
 let epoch = -1;
@@ -243,7 +242,7 @@ function startStranger(active, name, header, scope, parent, baggage, unix, befor
   );
   span.generation = generation;
   if (isIdle(active, span)) return span;
-  const full = header | IS_ROOT | (parent.local === 0 ? REMOTE : 0);
+  const full = header | IS_ROOT | (isRemote(parent) ? REMOTE : 0);
   if (decision === null && parent.state === '' && unix === 0n && before === 0n) {
     log.start(span, name, full, parent, scope);
   } else {
@@ -274,9 +273,9 @@ function nameOf(name) {
   return typeof name === 'string' && name !== '' ? name : 'unnamed';
 }
 
-/** A number as in OTLP, or a word; internal for anything else. */
+/** A word, or OpenTelemetry's number, which is one less than on the wire; internal for anything else. */
 function kindOf(kind) {
-  if (typeof kind === 'number') return kind >= 1 && kind <= 5 ? Math.floor(kind) : INTERNAL;
+  if (typeof kind === 'number') return kind >= 0 && kind < 5 ? Math.floor(kind) + 1 : INTERNAL;
   return (typeof kind === 'string' && kind.length <= 8 && KIND_WORDS.get(kind.toLowerCase())) || INTERNAL;
 }
 
@@ -338,20 +337,41 @@ function startWith(active, name, attributes, options, scope) {
   return span;
 }
 
-/** Off: a parent that the caller named still reaches whoever injects from this span. */
-function startOff(options) {
-  if (options === undefined || options === null) return INVALID;
-  try {
-    return spanOf(options.parent) || INVALID;
-  } catch {
-    return INVALID;
-  }
+/** Nothing is recorded: the context below which a span of these options would begin, with the baggage that it would have. */
+function offContext(options) {
+  if (options === undefined || options === null) return current();
+  const read = readOptions(options);
+  if (!read.root && (read.parent === undefined || read.parent === null)) return current();
+  const { parent, baggage } = placeOf(read);
+  return new Context(parent, baggage);
+}
+
+/**
+ * What stands for a span while nothing is recorded: it has the ids of the context that goes on, and nothing that is done to it reaches
+ * the span of those ids, which may have begun before recording was switched off.
+ */
+function offSpan(node) {
+  const { span } = node;
+  if (span === null || !hasIds(span)) return INVALID;
+  if (span.generation < 0) return span;
+  return new Span(
+    span.t0,
+    span.t1,
+    span.t2,
+    span.t3,
+    span.s0,
+    span.s1,
+    span.flags,
+    span.local,
+    span.state,
+    node.baggage,
+  );
 }
 
 /** As startSpan(), under an instrumentation scope (a symbol, 0 for none). */
 function startScoped(name, attributes, options, scope) {
   const active = control[ACTIVE];
-  if ((active & TRACES) === 0) return startOff(options);
+  if ((active & TRACES) === 0) return offSpan(offContext(options));
   const text = nameOf(name);
   if (options !== undefined && options !== null) return startWith(active, text, attributes, options, scope);
   if ((active & ASK_ATTRIBUTES) !== 0 && attributes !== undefined)
@@ -404,6 +424,8 @@ module.exports = {
   isIdle,
   nextLocal,
   newRoot,
+  offContext,
+  offSpan,
   renewIfNew: () => control[HEAD] !== head && renewHead(),
   startAgo,
   startAsked,

@@ -6,7 +6,9 @@ const log = require('./oplog.js');
 const { isPromise } = require('util/types');
 const { INVALID, fail } = require('./span.js');
 const { storage } = require('./context.js');
-const { ACTIVE, TRACES, startScoped } = require('./start.js');
+const { follow, isGeneratorObject } = require('./iterate.js');
+const { scopeText } = require('./scope.js');
+const { ACTIVE, TRACES, offContext, offSpan, startScoped } = require('./start.js');
 
 const { control } = log;
 
@@ -45,10 +47,20 @@ function runSpan(span, fn) {
     span.end();
     throw error;
   }
-  const promise = typeof result === 'object' || typeof result === 'function' ? promiseOf(result) : null;
-  if (promise !== null) return settle(span, promise);
+  if (typeof result === 'object' || typeof result === 'function') {
+    if (isGeneratorObject(result)) return follow(span, result);
+    const promise = promiseOf(result);
+    if (promise !== null) return settle(span, promise);
+  }
   span.end();
   return result;
+}
+
+/** Nothing is recorded: the function sees the context that its span would have hung below. */
+function runOff(options, fn) {
+  const node = offContext(options);
+  const span = offSpan(node);
+  return node === storage.getStore() ? fn(span) : storage.run(node, fn, span);
 }
 
 function withScoped(name, attributes, options, fn, scope) {
@@ -61,24 +73,40 @@ function withScoped(name, attributes, options, fn, scope) {
     options = undefined;
   }
   if (typeof fn !== 'function') return undefined;
+  if ((control[ACTIVE] & TRACES) === 0) return runOff(options, fn);
   const span = startScoped(name, attributes, options, scope);
-  // Without ids it never becomes current, so that a remote context beneath it stays visible.
-  if (span === INVALID) return fn(span);
-  if ((control[ACTIVE] & TRACES) === 0) return storage.run(span, fn, span);
   return storage.run(span, runSpan, span, fn);
 }
 
 /**
  * Calls fn(span) with a new span as the current one and ends it when fn returns or throws, or when its promise is settled. An error
- * is recorded and passes through as it is. Returns what fn returns; for a promise one with the same outcome.
+ * is recorded and passes through as it is. Returns what fn returns; for a promise one with the same outcome, for a generator one with the
+ * same steps, and the span ends with these.
  * withSpan(name, fn), withSpan(name, attributes, fn), withSpan(name, attributes, options, fn)
  */
 function withSpan(name, attributes, options, fn) {
   return withScoped(name, attributes, options, fn, 0);
 }
 
+/** What others look at in a function: Express counts the parameters, and frameworks hang settings on it. */
+function dressLike(wrapped, fn) {
+  try {
+    const own = Object.getOwnPropertyDescriptors(fn);
+    for (const key of Reflect.ownKeys(own)) {
+      const place = Object.getOwnPropertyDescriptor(wrapped, key);
+      if (place === undefined || place.configurable) Reflect.defineProperty(wrapped, key, own[key]);
+      else if (place.writable && 'value' in own[key]) wrapped[key] = own[key].value; // its prototype
+    }
+    Object.setPrototypeOf(wrapped, Object.getPrototypeOf(fn));
+  } catch {
+    // A proxy that does not show itself: then the call alone is the function's.
+  }
+  return wrapped;
+}
+
 /**
- * Wraps a function: each call is a span of this name, or of the function's own. traced(fn), traced(name, fn)
+ * Wraps a function: each call is a span of this name, or of the function's own. The result has the function's name, number of
+ * parameters and properties, and may be called with `new` where the function may. traced(fn), traced(name, fn)
  */
 function traced(name, fn) {
   if (typeof name === 'function') {
@@ -86,9 +114,15 @@ function traced(name, fn) {
     name = fn.name;
   }
   if (typeof fn !== 'function') return fn;
-  return function tracedFunction(...args) {
-    return withScoped(name, () => fn.apply(this, args), undefined, undefined, 0);
-  };
+  function tracedFunction(...args) {
+    const target = new.target;
+    const call =
+      target === undefined
+        ? () => Reflect.apply(fn, this, args)
+        : () => Reflect.construct(fn, args, target === tracedFunction ? fn : target);
+    return withScoped(name, call, undefined, undefined, 0);
+  }
+  return dressLike(tracedFunction, fn);
 }
 
 /** The current span; one without ids that records nothing when there is none. */
@@ -101,12 +135,15 @@ function getCurrentSpan() {
 
 /** Starts spans under the name of an instrumentation scope. The order of arguments is OpenTelemetry's. */
 class Tracer {
-  constructor(scope) {
-    this.scope = scope; // name, or name \x1f version
+  #text;
+  #symbol = 0;
+
+  constructor(name, version, options) {
+    this.#text = scopeText(name, version, options);
   }
 
   startSpan(name, options, context) {
-    return startScoped(name, undefined, withParent(options, context), scopeSymbol(this.scope));
+    return startScoped(name, undefined, withParent(options, context), Tracer.#symbolOf(this));
   }
 
   /** As withSpan(), except that fn ends the span. startActiveSpan(name, [options], [context], fn) */
@@ -114,12 +151,22 @@ class Tracer {
     const body = [options, context, fn].find((item) => typeof item === 'function');
     if (body === undefined) return undefined;
     const own = typeof options === 'function' ? undefined : options;
-    const span = this.startSpan(name, own, typeof context === 'function' || body === options ? undefined : context);
-    return span === INVALID ? body(span) : storage.run(span, body, span);
+    const parent = typeof context === 'function' || body === options ? undefined : context;
+    if ((control[ACTIVE] & TRACES) === 0) return runOff(withParent(own, parent), body);
+    const span = startScoped(name, undefined, withParent(own, parent), Tracer.#symbolOf(this));
+    return storage.run(span, body, span);
   }
 
   withSpan(name, attributes, options, fn) {
-    return withScoped(name, attributes, options, fn, scopeSymbol(this.scope));
+    return withScoped(name, attributes, options, fn, Tracer.#symbolOf(this));
+  }
+
+  /** The symbol of a tracer's scope; 0 without a name, while nothing is recorded, and for methods that lost their tracer. */
+  static #symbolOf(tracer) {
+    if ((control[ACTIVE] & TRACES) === 0 || tracer === null || typeof tracer !== 'object' || !(#text in tracer))
+      return 0;
+    if (tracer.#symbol === 0 && tracer.#text !== '') tracer.#symbol = Math.max(0, log.scopeSymbol(tracer.#text));
+    return tracer.#symbol;
   }
 }
 
@@ -130,23 +177,12 @@ function withParent(options, context) {
   return Object.create(base, { parent: { value: context } });
 }
 
-function scopeSymbol(text) {
-  if ((control[ACTIVE] & TRACES) === 0) return 0;
-  const symbol = log.symbolOf(text, log.NAMES);
-  return symbol < 0 ? 0 : symbol;
-}
-
-function scopeText(name, version) {
-  const text = typeof name === 'string' ? name.replaceAll('\x1f', ' ') : '';
-  return typeof version === 'string' && version !== '' ? `${text}\x1f${version}` : text;
-}
-
 /**
  * A tracer for one instrumentation scope. Never throws for a value.
- * @param {string} [name] @param {string} [version]
+ * @param {string} [name] @param {string} [version] @param {{schemaUrl?: string, attributes?: object}} [options]
  */
-function getTracer(name, version) {
-  return new Tracer(scopeText(name, version));
+function getTracer(name, version, options) {
+  return new Tracer(name, version, options);
 }
 
 module.exports = { Tracer, getCurrentSpan, getTracer, traced, withSpan };

@@ -60,11 +60,12 @@ typedef enum djp_op {
     DJP_OP_PAD = 0,
     DJP_OP_DEFINE = 1, /* word 1: symbol; payload: text. A symbol is defined once */
     /* word 1: slot | kind (djp_kind) << 16 | DJP_OP_START_* << 24. Payload: mono, trace id (16), span id (8), parent id (8; 0: none),
-     * then words: name symbol, scope symbol (the text is name, or name U+001F version), local trace number, parent's flags |
-     * policy << 16 (for a local root: by which it was decided, djp_oplog_head; 0: the one in force at the replay); behind these with
-     * START_STATE the parent's tracestate as words {bytes, 0} + text filled up to 8, then with START_NAME the name the same way,
-     * then with START_TIME the explicit start, Unix nanoseconds (64 bits), then with START_DECIDED the decision that djp_oplog_decide
-     * gave (64 bits). */
+     * then words: name symbol, scope symbol (its text is fields with U+001F between them: name, version, schema URL, then key and
+     * value of each attribute in turn, the value behind a letter: s text, b 0 or 1, i decimal integer, d the 16 hexadecimal digits
+     * of a double; fields at the end may be left out), local trace number, parent's flags | policy << 16 (for a local root: by
+     * which it was decided, djp_oplog_head; 0: the one in force at the replay); behind these with START_STATE the parent's
+     * tracestate as words {bytes, 0} + text filled up to 8, then with START_NAME the name the same way, then with START_TIME the
+     * explicit start, Unix nanoseconds (64 bits), then with START_DECIDED the decision that djp_oplog_decide gave (64 bits). */
     DJP_OP_START = 2,
     DJP_OP_TEXT = 3, /* word 1: slot | key symbol << 16; payload: text */
     DJP_OP_NUMBER = 4, /* word 1 as TEXT; payload: double. Whole numbers up to 2^53 become integers */

@@ -92,6 +92,9 @@ int djp__oplog_attributes(const djp_attribute **out, size_t *count, djp_oplog *l
 int djp__oplog_attributes_in(const djp_attribute **out, size_t *count, djp_arena *arena, const void *data, size_t size);
 int djp__oplog_text(djp_text *out, const unsigned char **at, const unsigned char *end);
 
+/* oplog_scope.c: the scope that the text of a symbol names; 0 when there is no room or memory for it. */
+djp_scope djp__oplog_scope(const char *symbol, size_t size);
+
 enum { DJP_OPLOGS_LEFT = 1, DJP_OPLOGS_MOVED = 2 };
 /* oplog.c, for the rest of the pipeline. Replays what all logs of sdk hold. Stops where the ring is half full when `gently`, and then
  * DJP_OPLOGS_LEFT is in the result; DJP_OPLOGS_MOVED when there was anything to replay. Neither `state` nor `work` is held. */

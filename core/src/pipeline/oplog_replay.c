@@ -98,14 +98,7 @@ oplog_replay_scope_intern(djp_oplog *log, uint32_t number)
 {
     djp_oplog_symbol *symbol = oplog_replay_symbol(log, number);
     if (symbol->scope == 0 && symbol->size > 0) {
-        char *version = strchr(symbol->text, '\x1f');
-        if (version) {
-            *version = '\0';
-        }
-        symbol->scope = djp_scope_intern(symbol->text, version ? version + 1 : NULL, NULL, NULL, 0);
-        if (version) {
-            *version = '\x1f';
-        }
+        symbol->scope = djp__oplog_scope(symbol->text, symbol->size);
     }
     return symbol->scope;
 }
