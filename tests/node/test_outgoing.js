@@ -91,11 +91,13 @@ describe('outgoing requests', { timeout: 60000 }, () => {
       assert.deepStrictEqual([span.kind, span.parentId, span.status.code], [3, spans.one('s').spanId, 2]);
       assert.strictEqual(headers.traceparent, `00-${span.traceId}-${span.spanId}-03`);
       assert.deepStrictEqual(own(span), {
+        'url.full': `${url}/missing`,
         'http.method': 'GET',
         'http.scheme': 'http',
         'net.peer.name': '127.0.0.1',
         'net.peer.port': server.address().port,
         'http.status_code': 404,
+        'error.type': '404',
       });
     });
   }

@@ -7,11 +7,10 @@ const { errorMonitor } = require('events');
 const { syncBuiltinESMExports } = require('module');
 const { current } = require('./context.js');
 const { injectFrom } = require('./propagate.js');
-const { INVALID } = require('./span.js');
-const { startSpan } = require('./start.js');
-const { settings } = require('./runtime.js');
+const { failClient, setStatusCode, startClient } = require('./client_span.js');
+const { isTimeout } = require('./exception.js');
+const { isOfAgent } = require('./other_agents.js');
 
-const CLIENT = 3;
 const HTTP_CREATED = 'http.client.request.created';
 
 function originOf(text) {
@@ -32,46 +31,9 @@ function allowList(origins) {
   return (origin) => texts.has(origin) || patterns.some((pattern) => origin.search(pattern) >= 0);
 }
 
-// ---- the span of a request ---------------------------------------------------------------------------------------
-
-/** Neither path nor query: they may name people. */
-function startClient(method, origin) {
-  const { semconv } = settings();
-  const url = new URL(origin);
-  const scheme = url.protocol.slice(0, -1);
-  const port = Number(url.port) || (scheme === 'https' ? 443 : 80);
-  const attributes = {};
-  if (semconv !== 'stable') {
-    Object.assign(attributes, {
-      'http.method': method,
-      'http.scheme': scheme,
-      'net.peer.name': url.hostname,
-      'net.peer.port': port,
-    });
-  }
-  if (semconv === 'stable' || semconv === 'both') {
-    Object.assign(attributes, {
-      'http.request.method': method,
-      'url.scheme': scheme,
-      'server.address': url.hostname,
-      'server.port': port,
-    });
-  }
-  return startSpan(semconv === 'stable' ? method : 'http.client', attributes, { kind: CLIENT });
-}
-
-function setStatusCode(span, status) {
-  if (!(status > 0)) return;
-  const { semconv } = settings();
-  if (semconv !== 'stable') span.setAttribute('http.status_code', status);
-  if (semconv === 'stable' || semconv === 'both') span.setAttribute('http.response.status_code', status);
-  if (status >= 400) span.setStatus('error');
-}
-
-function failClient(span, error) {
-  if (!span.isRecording()) return;
-  span.recordException(error);
-  span.setStatus('error', error && typeof error.message === 'string' ? error.message : '');
+/** The span of a request, when spans are asked for; else null. */
+function spanFor(options, method, origin, path) {
+  return options.spans ? startClient(method, origin, path) : null;
 }
 
 // ---- fetch -------------------------------------------------------------------------------------------------------
@@ -87,28 +49,60 @@ function addHeader(request, name, value) {
   if (!hasHeader(request, name)) request.addHeader(name, value);
 }
 
+/** The value of a header of undici's request by its lower-case name. */
+function headerOf(request, name) {
+  const { headers } = request;
+  if (typeof headers === 'string') {
+    const found = new RegExp(`(?:^|\\n)${name}: *([^\\r\\n]*)`, 'i').exec(headers);
+    return found === null ? undefined : found[1];
+  }
+  if (!Array.isArray(headers)) return undefined;
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    if (String(headers[i]).toLowerCase() === name) return String(headers[i + 1]);
+  }
+  return undefined;
+}
+
+/** Whether what runs now was called by an AbortController: its reason may be any error. */
+function isAborting() {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 50;
+  const { stack } = new Error();
+  Error.stackTraceLimit = stackTraceLimit;
+  return typeof stack === 'string' && stack.includes('node:internal/abort_controller');
+}
+
+/** A reason of the caller's own: no error of the system or of undici, which have codes. */
+function isOwnReason(error) {
+  const named = error !== null && typeof error === 'object' && typeof error.code === 'string';
+  return !named && !isTimeout(error) && isAborting();
+}
+
 function fetchHandlers(options, spans) {
-  const end = (request, error) => {
+  const end = (request, failed, error) => {
     const span = spans.get(request);
     if (span === undefined) return;
     spans.delete(request);
-    if (error !== undefined) failClient(span, error);
+    if (failed && !isOwnReason(error)) failClient(span, error);
     span.end();
   };
   return {
     'undici:request:create': ({ request }) => {
       const origin = originOf(String(request.origin));
       if (origin === '' || !options.allows(origin) || hasHeader(request, 'traceparent')) return;
-      const span = options.spans ? startClient(String(request.method), origin) : INVALID;
-      if (span !== INVALID) spans.set(request, span);
-      injectFrom(request, span !== INVALID ? span : current(), addHeader);
+      const method = String(request.method);
+      const path = String(request.path);
+      if (isOfAgent(method, path, (name) => headerOf(request, name))) return;
+      const span = spanFor(options, method, origin, path);
+      if (span !== null) spans.set(request, span);
+      injectFrom(request, span === null ? current() : span, addHeader);
     },
     'undici:request:headers': ({ request, response }) => {
       const span = spans.get(request);
       if (span !== undefined) setStatusCode(span, response.statusCode);
     },
-    'undici:request:trailers': ({ request }) => end(request, undefined),
-    'undici:request:error': ({ request, error }) => end(request, error),
+    'undici:request:trailers': ({ request }) => end(request, false),
+    'undici:request:error': ({ request, error }) => end(request, true, error),
   };
 }
 
@@ -150,14 +144,57 @@ function prepare(request, options) {
   if (request.headersSent || request.hasHeader('traceparent')) return;
   const origin = originOfRequest(request);
   if (origin === '' || !options.allows(origin)) return;
-  const span = options.spans ? startClient(request.method, origin) : INVALID;
-  injectFrom(request, span !== INVALID ? span : current(), setHeader);
-  if (span === INVALID) return;
-  request.once(errorMonitor, (error) => failClient(span, error));
+  const method = String(request.method);
+  const path = String(request.path);
+  if (isOfAgent(method, path, (name) => request.getHeader(name))) return;
+  const span = spanFor(options, method, origin, path);
+  injectFrom(request, span === null ? current() : span, setHeader);
+  if (span !== null) follow(request, span);
+}
+
+/**
+ * Ends the span with its request. Node tells of a request that its caller destroyed in the words of a connection that broke, so that
+ * the call itself is watched.
+ */
+function follow(request, span) {
+  let late = false;
+  let called = false; // the caller destroyed it
+  let given = false; // and named no error
+  const { destroy } = request;
+  request.destroy = function destroyed(error) {
+    if (!request.destroyed) {
+      called = true;
+      given = !late && (error === undefined || error === null);
+    }
+    return destroy.call(this, error);
+  };
+  request.once('timeout', () => {
+    late = true;
+  });
+  request.once(errorMonitor, (error) => {
+    if (!given) failClient(span, late && !isTimeout(error) ? timeoutOf(error) : error);
+  });
   request.once('close', () => {
-    if (request.res) setStatusCode(span, request.res.statusCode);
+    const { res } = request;
+    if (res) {
+      setStatusCode(span, res.statusCode);
+      if (!res.complete && res.errored) {
+        if (called && late) failClient(span, timeoutOf(res.errored));
+        else if (!called && wasCut(request.socket)) failClient(span, res.errored);
+      }
+    }
     span.end();
   });
+}
+
+/** What the caller ended because it took too long. */
+function timeoutOf(error) {
+  return Object.assign(new Error('The request timed out', { cause: error }), { name: 'TimeoutError' });
+}
+
+/** Whether it was the other side that cut an answer off, and not the caller, who destroyed it. */
+function wasCut(socket) {
+  return !socket || socket.readableEnded || Boolean(socket.errored);
 }
 
 /** Puts another function in place of a module's until the function that it returns is called. */

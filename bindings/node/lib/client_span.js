@@ -1,0 +1,89 @@
+'use strict';
+// The span of an outgoing HTTP request: its attributes, and how it ended. What the caller gave up is no error; what took too long is.
+
+const exception = require('./exception.js');
+const log = require('./oplog.js');
+const { ACTIVE, TRACES, startSpan } = require('./start.js');
+const { settings } = require('./runtime.js');
+
+const URL_MAX = 2048; // characters
+const HIDDEN = 'REDACTED';
+
+/** A query with its names and without its values. */
+function namesOnly(query) {
+  return query
+    .split('&')
+    .map((part) => (part.includes('=') ? `${part.slice(0, part.indexOf('='))}=${HIDDEN}` : HIDDEN))
+    .join('&');
+}
+
+/** The address of a request without credentials, values of its query and fragment. `path` may be a whole address, as for proxies. */
+function addressOf(origin, path) {
+  let place = path;
+  let start = origin;
+  if (!path.startsWith('/')) {
+    if (!/^https?:\/\//i.test(path)) return origin;
+    const url = new URL(path);
+    start = url.origin;
+    place = url.pathname + url.search;
+  }
+  const end = place.indexOf('#');
+  if (end >= 0) place = place.slice(0, end);
+  place = place.slice(0, URL_MAX);
+  const query = place.indexOf('?');
+  if (query < 0) return (start + place).slice(0, URL_MAX);
+  const values = place.slice(query + 1);
+  return `${start}${place.slice(0, query)}${values === '' ? '' : `?${namesOnly(values)}`}`.slice(0, URL_MAX);
+}
+
+/** Starts the span of a request to an origin; not current. Null while nothing is recorded. */
+function startClient(method, origin, path) {
+  if ((log.control[ACTIVE] & TRACES) === 0) return null;
+  const { semconv } = settings();
+  const url = new URL(origin);
+  const scheme = url.protocol.slice(0, -1);
+  const port = Number(url.port) || (scheme === 'https' ? 443 : 80);
+  const attributes = { 'url.full': addressOf(origin, path) };
+  if (semconv !== 'stable') {
+    Object.assign(attributes, {
+      'http.method': method,
+      'http.scheme': scheme,
+      'net.peer.name': url.hostname,
+      'net.peer.port': port,
+    });
+  }
+  if (semconv === 'stable' || semconv === 'both') {
+    Object.assign(attributes, {
+      'http.request.method': method,
+      'url.scheme': scheme,
+      'server.address': url.hostname,
+      'server.port': port,
+    });
+  }
+  return startSpan(semconv === 'stable' ? method : 'http.client', attributes, { kind: 'client' });
+}
+
+function setStatusCode(span, status) {
+  if (!(status > 0)) return;
+  const { semconv } = settings();
+  if (semconv !== 'stable') span.setAttribute('http.status_code', status);
+  if (semconv === 'stable' || semconv === 'both') span.setAttribute('http.response.status_code', status);
+  if (status >= 400) span.setAttribute('error.type', String(status)).setStatus('error');
+}
+
+/** The code that Node and undici give an error, else its class: few different words. */
+function kindOf(error) {
+  const code = exception.property(error, 'code');
+  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{2,63}$/.test(code) ? code : exception.typeOf(error);
+}
+
+/** The request failed; nothing when its caller gave it up. */
+function failClient(span, error) {
+  if (!span.isRecording() || exception.isCancellation(error)) return;
+  const type = exception.isAbort(error) ? 'TimeoutError' : kindOf(error); // an abort that is no cancellation took too long
+  const message = exception.messageOf(error);
+  span.recordException(error === undefined || error === null ? String(error) : error);
+  span.setAttribute('error.type', type).setStatus('error', message);
+}
+
+module.exports = { failClient, setStatusCode, startClient };
