@@ -6,6 +6,7 @@
 const { types } = require('node:util');
 const { KEEP, SECRET, TOKEN, IDENTIFIER, MONEY } = require('./keys');
 const { redactText } = require('./rules');
+const { messageOf } = require('../exception.js');
 
 const REDACTED = '[REDACTED]';
 const CIRCULAR = '[Circular]';
@@ -276,7 +277,7 @@ class Walker {
     return this.value(value, nodes);
   }
 
-  /** {name, message, stack} and, where they are there, code and cause. Reads each member once, each on its own. */
+  /** {name, message, stack} and, where they are there, code, cause and, of an AggregateError, its errors. Reads each member once, each on its own. */
   error(value) {
     const out = {};
     for (const [name, otherwise] of [
@@ -291,6 +292,11 @@ class Walker {
     }
     const cause = this.read(value, 'cause', KEEP, null);
     if (cause !== undefined) out.cause = cause;
+    const errors = this.read(value, 'errors', KEEP, null);
+    if (Array.isArray(errors)) {
+      out.errors = errors;
+      if (out.message === '') out.message = this.text(messageOf(value));
+    }
     return out;
   }
 }
