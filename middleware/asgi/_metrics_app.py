@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from ..metrics import expose
+from ._routes import own_route
 
 _OFF = b"# Metrics are off: see telemetry_status().\n"
 
@@ -36,6 +38,26 @@ async def metrics_app(scope: Any, receive: Any, send: Any) -> None:
     body, content_type = expose(_accept(scope) or None)
     headers = [(b"content-type", content_type.encode("latin-1")), (b"vary", b"accept")]
     await _answer(send, 200, _OFF if body is None else body, headers, scope.get("method") == "HEAD")
+
+
+def scrape_of(app: Any, path: str) -> Any:
+    """metrics_app for the path of a middleware around app. An answer of the application's own there, which nobody gets
+    any more, is named once."""
+    checked = False
+
+    async def scrape(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal checked
+        if not checked:
+            checked = True
+            if own_route(app, scope, path):
+                logging.getLogger("djp_telemetry").warning(
+                    "The application has a route of its own at %s, which metrics_path of TelemetryMiddleware hides. "
+                    "Choose another metrics_path, or none and mount djp_telemetry.asgi.metrics_app where it fits.",
+                    path,
+                )
+        await metrics_app(scope, receive, send)
+
+    return scrape
 
 
 async def _answer(send: Any, status: int, body: bytes, headers: list[tuple[bytes, bytes]], head: bool = False) -> None:

@@ -3,14 +3,16 @@ application is called as if the middleware were not there."""
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import logging
 from typing import Any, Awaitable, Callable, Iterable, MutableMapping, Optional, Union
 
-from .._loader import native
-from . import _django
+from .._loader import impl, native
+from . import _answered, _django, _starlette
+from ._client_left import client_left
 from ._lifespan import run_lifespan
-from ._metrics_app import metrics_app
+from ._metrics_app import scrape_of
 from ._routes import Routes
 
 Scope = MutableMapping[str, Any]
@@ -20,15 +22,32 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class _Bare:
-    """Without the native core: hands everything on."""
+    """Without the native core: answers the scrape, carries the caller's context on, and records nothing."""
 
     app: Any = None
+    _metrics_path: Optional[str] = None
+    _scrape: Any = None
 
-    def _setup(self, app: Any, *options: Any) -> None:
-        self.app = app
+    def _setup(self, app: Any, lifespan: Any, metrics_path: Optional[str], scrape: Any, *options: Any) -> None:
+        self.app, self._metrics_path, self._scrape = app, metrics_path, scrape
 
     def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
-        return self.app(scope, receive, send)
+        if not isinstance(scope, dict) or scope.get("type") not in ("http", "websocket"):
+            return self.app(scope, receive, send)
+        if self._metrics_path is not None and scope["type"] == "http" and self._is_scrape(scope):
+            return self._scrape(scope, receive, send)
+        return self._carry(scope, receive, send)
+
+    def _is_scrape(self, scope: Any) -> bool:
+        path, root = scope.get("path"), str(scope.get("root_path") or "").rstrip("/")
+        return path == self._metrics_path or path == f"{root}{self._metrics_path}"
+
+    async def _carry(self, scope: Any, receive: Any, send: Any) -> None:
+        token = impl.attach(impl.extract(scope.get("headers") or ()))
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            impl.detach(token)
 
 
 _Base: Any = _Bare if native is None else native.AsgiApp
@@ -50,17 +69,25 @@ class TelemetryMiddleware(_Base):  # type: ignore[misc]
     ) -> None:
         """excluded_paths: exact paths, or prefixes ending in '*', that are not recorded, besides those of the
         environment. metrics_path: answer the Prometheus scrape at this path. route: gives the route template of a
-        finished request's scope, for frameworks that leave none there; it must never return a raw path."""
+        finished request's scope, for frameworks that leave none there; it must never return a raw path. An
+        application of WSGI is a TypeError."""
+        _refuse_wsgi(app)
         _django.note_routes(app)
-        self._setup(
-            app,
-            run_lifespan,
-            _path(metrics_path),
-            metrics_app,
-            _paths(excluded_paths),
-            route if callable(route) else None,
-            Routes(app).resolve,
-        )
+        _answered.note_answered(app)
+        _starlette.note_answered(app)
+        path, excluded = _path(metrics_path), _paths(excluded_paths)
+        template, resolve = route if callable(route) else None, Routes(app).resolve
+
+        def around(layer: Any) -> Any:
+            """Records what leaves layer. The scrape stays where the middleware was added, behind what guards it."""
+            outer = native.AsgiApp()  # type: ignore[union-attr]
+            outer._setup(layer, None, path, None, excluded, template, resolve, client_left)
+            return outer
+
+        scrape = None if path is None else scrape_of(app, path)
+        self._setup(app, run_lifespan, path, scrape, excluded, template, resolve, client_left)
+        if native is not None and _starlette.record_outside(around):
+            self._leave_recording()
 
         async def call(scope: Scope, receive: Receive, send: Send) -> None:
             await self(scope, receive, send)
@@ -75,6 +102,25 @@ class TelemetryMiddleware(_Base):  # type: ignore[misc]
             return path
         normalised: str = native._path_normalise(path)
         return normalised
+
+
+def _refuse_wsgi(app: Any) -> None:
+    """An application that takes environ and start_response would fail at each request, and not say why."""
+    try:
+        signature = inspect.signature(app)
+    except Exception:  # no signature, or an object that does odd things when it is looked at
+        return
+    try:
+        signature.bind(None, None, None)
+    except TypeError:
+        try:
+            signature.bind(None, None)
+        except TypeError:
+            return
+        raise TypeError(
+            f"TelemetryMiddleware stands around ASGI applications. {type(app).__name__} takes two arguments, as a WSGI "
+            "application does: give it an ASGI face first (a2wsgi.WSGIMiddleware, asgiref.wsgi.WsgiToAsgi)."
+        ) from None
 
 
 _PATHS_MAX = 1000  # an endless iterable ends here

@@ -57,6 +57,26 @@ def _walk(routes: Any, raw: str, depth: int = _DEPTH) -> Optional[tuple[str, Any
     return None
 
 
+def own_route(app: Any, scope: Any, path: str) -> bool:
+    """Whether the application answers path by a route that is written out as just that."""
+    try:
+        app = scope.get("app") or app
+        for _ in range(_DEPTH):
+            if app is None:
+                return False
+            if type(app).__module__.startswith("django."):
+                from django.urls import resolve
+
+                return "/" + str(resolve(path).route).strip("^$").lstrip("/") == path
+            routes = getattr(app, "routes", None)
+            if routes:
+                return any(_template(route) == path for route in _flat(routes))
+            app = getattr(app, "app", None) or getattr(app, "application", None)
+    except Exception:  # no such route, or another version of the framework
+        return False
+    return False
+
+
 class Routes:
     """Resolves for one middleware. Keeps the templates of mount prefixes it has seen, a bounded number."""
 

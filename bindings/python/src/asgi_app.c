@@ -80,32 +80,105 @@ app_pass(djp_py_asgi_app *app, PyObject *const *args)
     return PyObject_Vectorcall(app->app, args, 3, NULL);
 }
 
-static int
-app_excludes(djp_py_asgi_app *app, djp_py_http *http, PyObject *path)
+/* The path below the prefix under which the application is deployed. Servers leave that prefix in the path or not; one that is not
+ * there was removed by a proxy. */
+static djp_text
+app_below(djp_text path, djp_text root)
 {
-    if ((!http->excludes && PyTuple_GET_SIZE(app->excluded) == 0) || path == NULL || !PyUnicode_Check(path))
-        return 0;
-    djp_py_text text;
-    djp_py_text_get(&text, path);
-    int excluded = djp_http_server_excludes(http->server, text.text);
+    while (root.size > 0 && root.data[root.size - 1] == '/')
+        root.size--;
+    if (root.size == 0 || path.size <= root.size || path.data[root.size] != '/' ||
+        memcmp(path.data, root.data, root.size) != 0)
+        return path;
+    return (djp_text){path.data + root.size, path.size - root.size};
+}
+
+static int
+app_excludes_text(djp_py_asgi_app *app, djp_py_http *http, djp_text path)
+{
+    int excluded = djp_http_server_excludes(http->server, path);
     for (Py_ssize_t i = 0; !excluded && i < PyTuple_GET_SIZE(app->excluded); i++) {
         djp_py_text entry;
         djp_py_text_get(&entry, PyTuple_GET_ITEM(app->excluded, i));
         int prefix = entry.text.size > 0 && entry.text.data[entry.text.size - 1] == '*';
         size_t size = entry.text.size - (size_t)prefix;
-        excluded = entry.text.size > 0 && (prefix ? text.text.size >= size : text.text.size == size) &&
-                   memcmp(text.text.data, entry.text.data, size) == 0;
+        excluded = entry.text.size > 0 && (prefix ? path.size >= size : path.size == size) &&
+                   memcmp(path.data, entry.text.data, size) == 0;
         djp_py_text_release(&entry);
     }
-    djp_py_text_release(&text);
     return excluded;
 }
 
 static int
-app_is_scrape(djp_py_asgi_app *app, PyObject *path)
+app_is_scrape_text(djp_py_asgi_app *app, djp_text path)
 {
-    return app->metrics_path != Py_None && path != NULL && PyUnicode_Check(path) &&
-           PyUnicode_Check(app->metrics_path) && PyUnicode_Compare(path, app->metrics_path) == 0;
+    djp_py_text wanted;
+    int same = djp_py_text_get(&wanted, app->metrics_path) && wanted.text.size == path.size &&
+               memcmp(wanted.text.data, path.data, path.size) == 0;
+    djp_py_text_release(&wanted);
+    return same;
+}
+
+/* What the application was asked for, besides requests to record. */
+enum { APP_REQUEST = 0, APP_EXCLUDED = 1, APP_SCRAPE = 2 };
+
+static int
+app_wants(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type, PyObject *scope, PyObject *path)
+{
+    int excludes = http != NULL && (http->excludes || PyTuple_GET_SIZE(app->excluded) > 0);
+    int scrapes = type == DJP_HTTP_REQUEST && app->metrics_path != Py_None;
+    if ((!excludes && !scrapes) || path == NULL || !PyUnicode_Check(path))
+        return APP_REQUEST;
+    PyObject *root_path = djp_py_asgi_get(scope, app->state->asgi->words.root_path);
+    djp_py_text text, root;
+    djp_py_text_get(&text, path);
+    (void)djp_py_text_get(&root, root_path);
+    djp_text below = app_below(text.text, root.text);
+    int wants = APP_REQUEST;
+    if (scrapes && (app_is_scrape_text(app, text.text) || app_is_scrape_text(app, below)))
+        wants = APP_SCRAPE;
+    else if (excludes && (app_excludes_text(app, http, text.text) ||
+                          (below.data != text.text.data && app_excludes_text(app, http, below))))
+        wants = APP_EXCLUDED;
+    djp_py_text_release(&root);
+    djp_py_text_release(&text);
+    return wants;
+}
+
+/* 1 when the context in which a request is about to run holds something of an earlier one. */
+static int
+app_has_leftover(djp_py_state *state)
+{
+    PyObject *span = djp_py_current_find(state), *baggage = djp_py_current_baggage(state);
+    int found = span != NULL || baggage != NULL;
+    Py_XDECREF(span);
+    Py_XDECREF(baggage);
+    return found;
+}
+
+/* A request that is not recorded: its context goes on all the same, and nothing but its own. */
+static PyObject *
+app_carry(djp_py_asgi_app *app, djp_py_http *http, PyObject *const *args)
+{
+    djp_py_state *state = app->state;
+    djp_py_asgi_headers headers;
+    djp_py_asgi_headers_get(&headers, state, http, djp_py_asgi_get(args[0], state->asgi->words.headers));
+    if (!headers.has_remote && headers.baggage == NULL && !app_has_leftover(state))
+        return app_pass(app, args);
+    djp_py_asgi_request request = {args[0], args[1], args[2], NULL, &headers};
+    djp_py_exchange *exchange = djp_py_exchange_carry(app, &request);
+    if (headers.has_remote)
+        djp_span_context_clear(&headers.remote);
+    PyObject *call = NULL;
+    if (exchange != NULL)
+        call = djp_py_call_new(exchange, args[1], headers.baggage);
+    else
+        Py_XDECREF(headers.baggage);
+    Py_XDECREF((PyObject *)exchange);
+    if (call != NULL)
+        return call;
+    PyErr_Clear();
+    return app_pass(app, args);
 }
 
 static PyObject *
@@ -154,14 +227,20 @@ app_dispatch(djp_py_asgi_app *app, djp_py_http *http, PyObject *const *args)
         PyObject *with_app[4] = {app->app, args[0], args[1], args[2]};
         return PyObject_Vectorcall(app->lifespan, with_app, 4, NULL);
     }
-    PyObject *path = djp_py_asgi_get(args[0], asgi->words.path);
-    if (kind < 0 || app_excludes(app, http, path))
+    if (kind < 0)
         return app_pass(app, args);
-    if (kind == DJP_HTTP_REQUEST && app_is_scrape(app, path))
-        return PyObject_Vectorcall(app->metrics_app, args, 3, NULL);
-    Py_XINCREF(path); /* a strange key in the scope may run code at each look-up */
-    int recorded = djp_py_asgi_get(args[0], asgi->words.scope_span) != NULL; /* by a middleware further out */
-    PyObject *result = recorded ? app_pass(app, args) : app_record(app, http, (djp_http_type)kind, args, path);
+    PyObject *path = Py_XNewRef(
+        djp_py_asgi_get(args[0], asgi->words.path)); /* a strange key in the scope may run code at each look-up */
+    int wants = app_wants(app, http, (djp_http_type)kind, args[0], path);
+    PyObject *result;
+    if (wants == APP_SCRAPE && app->metrics_app != Py_None)
+        result = PyObject_Vectorcall(app->metrics_app, args, 3, NULL);
+    else if (app->inner || djp_py_asgi_get(args[0], asgi->words.scope_span) != NULL) /* another one records */
+        result = app_pass(app, args);
+    else if (http == NULL || wants != APP_REQUEST)
+        result = app_carry(app, http, args);
+    else
+        result = app_record(app, http, (djp_http_type)kind, args, path);
     Py_XDECREF(path);
     return result;
 }
@@ -201,10 +280,9 @@ app_vectorcall(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *k
             return PyObject_Vectorcall(app->app, args, (size_t)nargs, kwnames);
         args = ordered;
     }
-    djp_py_http *http = app->state->asgi != NULL ? app_http(app->state) : NULL;
-    if (http == NULL || !PyDict_Check(args[0]))
+    if (app->state->asgi == NULL || !PyDict_Check(args[0]))
         return app_pass(app, args);
-    return app_dispatch(app, http, args);
+    return app_dispatch(app, app_http(app->state), args);
 }
 
 /* ---- the type ---- */
@@ -227,6 +305,7 @@ app_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     app->metrics_app = Py_NewRef(Py_None);
     app->route = Py_NewRef(Py_None);
     app->resolve = Py_NewRef(Py_None);
+    app->client_left = Py_NewRef(Py_None);
     app->excluded = PyTuple_New(0);
     if (app->excluded == NULL)
         Py_CLEAR(app);
@@ -245,23 +324,31 @@ app_call_directly(PyTypeObject *type)
 #endif
 }
 
-/* _setup(app, lifespan, metrics_path, metrics_app, excluded, route, resolve): called once by the Python face. */
+/* _setup(app, lifespan, metrics_path, metrics_app, excluded, route, resolve, client_left): called once by the Python face. */
 static PyObject *
 app_setup(PyObject *self, PyObject *args)
 {
     djp_py_asgi_app *app = (djp_py_asgi_app *)self;
-    PyObject *given[7];
-    if (!PyArg_ParseTuple(args, "OOOOO!OO", &given[0], &given[1], &given[2], &given[3], &PyTuple_Type, &given[4],
-                          &given[5], &given[6]))
+    PyObject *given[8];
+    if (!PyArg_ParseTuple(args, "OOOOO!OOO", &given[0], &given[1], &given[2], &given[3], &PyTuple_Type, &given[4],
+                          &given[5], &given[6], &given[7]))
         return NULL;
-    PyObject **fields[7] = {&app->app,      &app->lifespan, &app->metrics_path, &app->metrics_app,
-                            &app->excluded, &app->route,    &app->resolve};
-    for (int i = 0; i < 7; i++) {
+    PyObject **fields[8] = {&app->app,      &app->lifespan, &app->metrics_path, &app->metrics_app,
+                            &app->excluded, &app->route,    &app->resolve,      &app->client_left};
+    for (int i = 0; i < 8; i++) {
         PyObject *old = *fields[i];
         *fields[i] = Py_NewRef(given[i]);
         Py_XDECREF(old);
     }
     app_call_directly(Py_TYPE(self));
+    Py_RETURN_NONE;
+}
+
+/* _leave_recording(): from now on an instance further out records. */
+static PyObject *
+app_leave_recording(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    ((djp_py_asgi_app *)self)->inner = 1;
     Py_RETURN_NONE;
 }
 
@@ -275,6 +362,7 @@ app_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(app->metrics_app);
     Py_VISIT(app->route);
     Py_VISIT(app->resolve);
+    Py_VISIT(app->client_left);
     return 0;
 }
 
@@ -288,6 +376,7 @@ app_clear(PyObject *self)
     Py_CLEAR(app->metrics_app);
     Py_CLEAR(app->route);
     Py_CLEAR(app->resolve);
+    Py_CLEAR(app->client_left);
     return 0;
 }
 
@@ -307,6 +396,7 @@ app_dealloc(PyObject *self)
 
 static PyMethodDef app_methods[] = {
     {"_setup", app_setup, METH_VARARGS, NULL},
+    {"_leave_recording", app_leave_recording, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 static PyMemberDef app_members[] = {
@@ -379,6 +469,7 @@ asgi_clear(djp_py_state *state)
         return;
     state->asgi = NULL;
     djp_py_http_unref(asgi->http);
+    Py_CLEAR(asgi->spec_version);
     asgi_pool_free(&asgi->exchanges);
     asgi_pool_free(&asgi->calls);
     asgi_pool_free(&asgi->receives);

@@ -53,10 +53,10 @@ call_leave(djp_py_call *call)
     PyObject *token = call->token, *baggage_token = call->baggage_token;
     call->done = 1;
     call->token = call->baggage_token = NULL;
-    if (token != NULL)
-        djp_py_current_reset(state, token);
-    if (baggage_token != NULL)
-        djp_py_baggage_reset(state, baggage_token);
+    djp_py_current_reset(state, token);
+    djp_py_baggage_reset(state, baggage_token);
+    if (call->exchange->recorded)
+        Py_CLEAR(call->exchange->span);
     Py_CLEAR(call->iterator);
     Py_CLEAR(call->receive);
     Py_CLEAR(call->baggage);
@@ -102,33 +102,51 @@ static void
 call_finish(djp_py_call *call, int failed)
 {
     djp_py_exchange *exchange = call->exchange;
+    djp_py_state *state = exchange->state;
+    PyObject *type, *value, *traceback;
+    int unanswered = !failed && exchange->status == 0 && !exchange->disconnected; /* the server sends its own 500 */
     if (failed)
         djp_py_exchange_fail(exchange);
-    else if (exchange->status == 0 && !exchange->disconnected)
-        exchange->failed = 1; /* returned without an answer: the server sends its own 500 */
-    if (!PyErr_Occurred()) {
-        call_settle(call);
-        return;
-    }
-    PyObject *type, *value, *traceback;
+    else if (unanswered)
+        exchange->failed = 1;
     PyErr_Fetch(&type, &value, &traceback);
+    PyObject *span = failed || unanswered ? Py_XNewRef(exchange->span) : NULL;
     call_settle(call);
+    if (span != NULL && state->asgi != NULL)
+        djp_py_failed_set(state, span); /* what the server writes about it carries the ids */
+    Py_XDECREF(span);
     PyErr_Restore(type, value, traceback);
 }
 
-/* Makes the span current and calls the application. Returns 0, or -1 with its exception. */
+/* Makes the span and the baggage current: completely, because a server may run a request in the context of an earlier one on the
+ * same connection. */
+static void
+call_enter(djp_py_call *call)
+{
+    djp_py_exchange *exchange = call->exchange;
+    djp_py_state *state = exchange->state;
+    call->token = djp_py_current_set(state, exchange->span);
+    if (call->baggage != NULL) {
+        call->baggage_token = djp_py_baggage_set(state, call->baggage);
+    } else {
+        PyObject *left = djp_py_current_baggage(state);
+        if (left != NULL)
+            call->baggage_token = djp_py_baggage_set(state, Py_None);
+        Py_XDECREF(left);
+    }
+    djp_py_failed_forget(state);
+}
+
+/* Calls the application in its context. Returns 0, or -1 with its exception. */
 static int
 call_start(djp_py_call *call)
 {
     djp_py_exchange *exchange = call->exchange;
-    djp_py_state *state = exchange->state;
-    if (exchange->span != NULL)
-        call->token = djp_py_current_set(state, exchange->span);
-    if (call->baggage != NULL)
-        call->baggage_token = djp_py_baggage_set(state, call->baggage);
+    call_enter(call);
     PyObject *receive = call->receive;
     call->receive = NULL; /* first, so that nobody starts it again from inside */
-    PyObject *args[4] = {NULL, exchange->scope, receive, (PyObject *)exchange};
+    PyObject *send = exchange->http != NULL ? (PyObject *)exchange : exchange->send;
+    PyObject *args[4] = {NULL, exchange->scope, receive, send};
     PyObject *awaitable = djp_py_vectorcall(exchange->app->app, args + 1, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
     Py_DECREF(receive);
     if (awaitable == NULL)
@@ -168,7 +186,8 @@ call_am_send(PyObject *self, PyObject *value, PyObject **result)
     Py_DECREF(iterator);
     if (status != PYGEN_NEXT)
         call_finish(call, status == PYGEN_ERROR);
-    else if (exchange->complete) /* waits after the last byte: background work is not part of the request */
+    else if (djp_py_exchange_is_over(
+                 exchange)) /* waits after the last byte: background work is not part of the request */
         djp_py_exchange_finish(exchange);
     return status;
 }
@@ -203,7 +222,7 @@ call_throw(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
     exchange->stepping = 0;
     if (result == NULL && !call->done)
         call_finish(call, !PyErr_ExceptionMatches(PyExc_StopIteration) || call->iterator == NULL);
-    else if (result != NULL && exchange->complete)
+    else if (result != NULL && djp_py_exchange_is_over(exchange))
         djp_py_exchange_finish(exchange);
     return result;
 }

@@ -14,6 +14,9 @@
 #define EXCHANGE_OFFSET_TYPE T_PYSSIZET
 #endif
 
+/* The code of a websocket whose connection ended without a word. */
+enum { EXCHANGE_CLOSED_ABNORMALLY = 1006 };
+
 static PyObject *exchange_send(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames);
 
 /* A sampler wants to see the request. */
@@ -35,6 +38,74 @@ exchange_start_shown(djp_py_exchange *exchange, const djp_py_asgi_request *reque
     return span;
 }
 
+/* The parts that need nothing but what came in; untracked yet. */
+static djp_py_exchange *
+exchange_take(djp_py_asgi_app *app, const djp_py_asgi_request *request)
+{
+    djp_py_state *state = app->state;
+    djp_py_exchange *exchange = djp_py_pool_take(&state->asgi->exchanges, state->asgi->exchange_type);
+    if (exchange == NULL)
+        return NULL;
+    exchange->vectorcall = exchange_send;
+    exchange->state = state;
+    exchange->http = NULL;
+    exchange->app = (djp_py_asgi_app *)Py_NewRef((PyObject *)app);
+    exchange->scope = Py_NewRef(request->scope);
+    exchange->send = Py_NewRef(request->send);
+    exchange->root_path = exchange->path = exchange->span = NULL;
+    exchange->error = NULL;
+    exchange->send_error = exchange->answered = NULL;
+    exchange->start_ns = exchange->end_ns = 0;
+    exchange->request_bytes = request->headers->content_length;
+    exchange->received_bytes = 0;
+    exchange->status = 0;
+    exchange->type = DJP_HTTP_REQUEST;
+    exchange->complete = exchange->recorded = exchange->disconnected = exchange->failed = exchange->stepping = 0;
+    exchange->left = exchange->unseen = exchange->send_raises = 0;
+    return exchange;
+}
+
+/* What stands in for a span where none is recorded: it carries the caller's context on, or nothing. */
+static PyObject *
+exchange_carrier(djp_py_state *state, const djp_py_asgi_headers *headers)
+{
+    return headers->has_remote ? djp_py_span_remote(state, &headers->remote) : Py_NewRef(state->noop_span);
+}
+
+djp_py_exchange *
+djp_py_exchange_carry(djp_py_asgi_app *app, const djp_py_asgi_request *request)
+{
+    djp_py_exchange *exchange = exchange_take(app, request);
+    if (exchange == NULL)
+        return NULL;
+    exchange->recorded = 1;
+    exchange->span = exchange_carrier(app->state, request->headers);
+    PyObject_GC_Track(exchange);
+    return exchange;
+}
+
+/* 1 when the scope says that send() raises OSError once the client is gone (version 2.4 of the specification). */
+static int
+exchange_send_raises(djp_py_asgi_state *asgi, PyObject *scope)
+{
+    PyObject *told = djp_py_asgi_get(scope, asgi->words.asgi);
+    PyObject *version =
+        told != NULL && PyDict_CheckExact(told) ? djp_py_asgi_get(told, asgi->words.spec_version) : NULL;
+    if (version == NULL || !PyUnicode_CheckExact(version))
+        return 0;
+    if (version != asgi->spec_version) { /* a constant of the server */
+        djp_py_text text;
+        (void)djp_py_text_get(&text, version);
+        const char *data = text.text.data;
+        asgi->spec_raises =
+            text.text.size >= 3 &&
+            (data[0] > '2' || (data[0] == '2' && data[1] == '.' && (data[2] >= '4' || text.text.size > 3)));
+        djp_py_text_release(&text);
+        Py_XSETREF(asgi->spec_version, Py_NewRef(version));
+    }
+    return asgi->spec_raises;
+}
+
 djp_py_exchange *
 djp_py_exchange_new(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type, const djp_py_asgi_request *request)
 {
@@ -42,34 +113,21 @@ djp_py_exchange_new(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type,
     PyObject *scope = request->scope;
     djp_py_state *state = app->state;
     djp_py_asgi_state *asgi = state->asgi;
-    djp_py_exchange *exchange = djp_py_pool_take(&asgi->exchanges, asgi->exchange_type);
+    djp_py_exchange *exchange = exchange_take(app, request);
     if (exchange == NULL)
         return NULL;
-    exchange->vectorcall = exchange_send;
-    exchange->state = state;
     exchange->http = djp_py_http_ref(http);
-    exchange->app = (djp_py_asgi_app *)Py_NewRef((PyObject *)app);
-    exchange->scope = Py_NewRef(scope);
-    exchange->send = Py_NewRef(request->send);
     exchange->root_path = Py_XNewRef(djp_py_asgi_get(scope, asgi->words.root_path));
     exchange->path = Py_XNewRef(request->path);
-    exchange->span = NULL;
-    exchange->error = NULL;
-    exchange->end_ns = 0;
-    exchange->request_bytes = headers->content_length;
-    exchange->received_bytes = 0;
-    exchange->status = 0;
     exchange->type = (uint8_t)type;
-    exchange->complete = exchange->recorded = exchange->disconnected = exchange->failed = exchange->stepping = 0;
+    exchange->send_raises = type == DJP_HTTP_WEBSOCKET || exchange_send_raises(asgi, scope);
     djp_span *span = djp_http_server_wants_request(http->server)
                          ? exchange_start_shown(exchange, request, type)
                          : djp_http_server_start(http->server, type, headers->has_remote ? &headers->remote : NULL,
                                                  &exchange->start_ns);
-    if (span != NULL) {
-        exchange->span = djp_py_span_new(state, span);
-        if (PyDict_SetItem(scope, asgi->words.scope_span, exchange->span) < 0)
-            PyErr_Clear();
-    }
+    exchange->span = span != NULL ? djp_py_span_new(state, span) : exchange_carrier(state, headers);
+    if (PyDict_SetItem(scope, asgi->words.scope_span, exchange->span) < 0)
+        PyErr_Clear();
     PyObject_GC_Track(exchange);
     return exchange;
 }
@@ -124,12 +182,23 @@ exchange_scope_text(djp_py_text *out, djp_py_exchange *exchange, PyObject *key)
         out->owner = Py_NewRef(value);
 }
 
+/* What was answered, as far as anybody could see it: an answer that began when the client was gone counts only when it says that the
+ * service failed. */
+static int
+exchange_seen_status(djp_py_exchange *exchange)
+{
+    if (exchange->status >= 400 && !exchange->failed)
+        djp_py_exchange_answered(exchange);
+    return exchange->unseen && exchange->status < 500 && !exchange->failed ? 0 : exchange->status;
+}
+
 /* Hands everything that is known to the core. Runs with no exception set. */
 static void
 exchange_record(djp_py_exchange *exchange)
 {
     djp_py_asgi_state *asgi = exchange->state->asgi;
     PyObject *route = djp_py_asgi_route(exchange);
+    int status = exchange_seen_status(exchange);
     djp_py_text template = {{NULL, 0}, NULL}, method, scheme = {{NULL, 0}, NULL}, version = {{NULL, 0}, NULL};
     if (route != NULL)
         djp_py_text_get(&template, route);
@@ -149,7 +218,7 @@ exchange_record(djp_py_exchange *exchange)
         .scheme = scheme.text,
         .version = version.text,
         .error_type = {error, error != NULL ? strlen(error) : 0},
-        .status = exchange->status,
+        .status = status,
         .failed = exchange->failed,
         .disconnected = exchange->disconnected,
         .request_bytes = exchange->request_bytes >= 0   ? exchange->request_bytes
@@ -158,8 +227,7 @@ exchange_record(djp_py_exchange *exchange)
         .start_ns = exchange->start_ns,
         .end_ns = exchange->end_ns,
     };
-    djp_http_server_end(exchange->http->server, exchange->span != NULL ? djp_py_span_handle(exchange->span) : NULL,
-                        &result);
+    djp_http_server_end(exchange->http->server, djp_py_span_handle(exchange->span), &result);
     djp_py_text_release(&template);
     djp_py_text_release(&method);
     djp_py_text_release(&scheme);
@@ -177,38 +245,6 @@ djp_py_exchange_finish(djp_py_exchange *exchange)
     Py_CLEAR(exchange->scope);
     Py_CLEAR(exchange->root_path);
     Py_CLEAR(exchange->path);
-    Py_CLEAR(exchange->span);
-}
-
-/* Frameworks raise an exception of this name when the client went away while they read or wrote: no fault of the
- * application. */
-static int
-exchange_is_disconnect(djp_py_exchange *exchange, PyObject *type)
-{
-    const char *name = PyType_Check(type) ? ((PyTypeObject *)type)->tp_name : "";
-    const char *dot = strrchr(name, '.');
-    return exchange->disconnected && strcmp(dot != NULL ? dot + 1 : name, "ClientDisconnect") == 0;
-}
-
-void
-djp_py_exchange_fail(djp_py_exchange *exchange)
-{
-    PyObject *type, *value, *traceback;
-    if (exchange->recorded)
-        return;
-    PyErr_Fetch(&type, &value, &traceback);
-    if (type != NULL && PyErr_GivenExceptionMatches(type, PyExc_Exception) && !exchange_is_disconnect(exchange, type)) {
-        PyErr_NormalizeException(&type, &value, &traceback);
-        if (traceback != NULL)
-            PyException_SetTraceback(value, traceback);
-        exchange->failed = 1;
-        if (PyType_Check(type))
-            exchange->error = (PyTypeObject *)Py_NewRef(type);
-        if (exchange->span != NULL)
-            djp_py_span_fail(exchange->state, djp_py_span_handle(exchange->span), value, 0);
-    }
-    djp_py_exchange_finish(exchange);
-    PyErr_Restore(type, value, traceback);
 }
 
 /* ---- messages ---- */
@@ -230,6 +266,7 @@ exchange_status(djp_py_exchange *exchange, PyObject *message)
     int overflow = 0;
     long code = PyLong_AsLongAndOverflow(status, &overflow);
     exchange->status = code >= 100 && code <= 999 && !overflow ? (int)code : 500;
+    exchange->unseen = exchange->disconnected;
 }
 
 static int
@@ -276,19 +313,27 @@ exchange_send(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kw
 {
     djp_py_exchange *exchange = (djp_py_exchange *)self;
     PyObject *message = PyVectorcall_NARGS(nargsf) > 0 || kwnames != NULL ? args[0] : NULL;
+    int first = 0; /* the message that begins the answer */
     if (exchange->send == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "the request is over");
         return NULL;
     }
     if (!exchange->recorded && exchange->state->asgi != NULL && message != NULL && PyDict_Check(message)) {
         PyObject *type = djp_py_asgi_get(message, exchange->state->asgi->words.type);
+        int begun = exchange->status != 0;
         if (type != NULL && exchange->type == DJP_HTTP_REQUEST)
             exchange_sent_http(exchange, message, type);
         else if (type != NULL)
             exchange_sent_websocket(exchange, message, type);
+        first = !begun && exchange->status != 0;
     }
     PyObject *awaitable = djp_py_vectorcall(exchange->send, args, nargsf, kwnames);
-    if (exchange->complete && !exchange->stepping) { /* sent from another task: the application may wait for long */
+    if (awaitable == NULL)
+        djp_py_exchange_send_failed(exchange, first);
+    else if (exchange->send_raises && !exchange->recorded && exchange->state->asgi != NULL)
+        awaitable = djp_py_message_new(exchange, awaitable, first ? DJP_PY_SENDS_FIRST : DJP_PY_SENDS);
+    if (djp_py_exchange_is_over(exchange) &&
+        !exchange->stepping) { /* sent from another task: the application may wait for long */
         PyObject *type, *value, *traceback;
         PyErr_Fetch(&type, &value, &traceback);
         djp_py_exchange_finish(exchange);
@@ -316,9 +361,14 @@ djp_py_exchange_received(djp_py_exchange *exchange, PyObject *message)
     if (djp_py_asgi_is(type, "http.request", 12)) {
         exchange_received_body(exchange, message);
     } else if (djp_py_asgi_is(type, "http.disconnect", 15)) {
+        exchange->left = 1;
         exchange->disconnected |= !exchange->complete;
     } else if (djp_py_asgi_is(type, "websocket.disconnect", 20)) {
-        exchange->disconnected |= exchange->status == 0;
+        exchange->left = 1;
+        PyObject *code = djp_py_asgi_get(message, exchange->state->asgi->words.code);
+        exchange->disconnected |= exchange->status == 0 || (code != NULL && PyLong_Check(code) &&
+                                                            PyLong_AsLong(code) == EXCHANGE_CLOSED_ABNORMALLY);
+        PyErr_Clear();
         exchange_complete(exchange);
     }
 }

@@ -23,6 +23,7 @@ typedef struct djp_py_receive {
 typedef struct djp_py_message {
     PyObject_HEAD djp_py_exchange *exchange; /* owned */
     PyObject *iterator; /* owned */
+    djp_py_direction direction;
 } djp_py_message;
 
 static PyObject *
@@ -36,18 +37,25 @@ receive_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwn
     PyObject *awaitable = djp_py_vectorcall(receive->receive, args, nargsf, kwnames);
     if (awaitable == NULL || receive->exchange->recorded || receive->exchange->state->asgi == NULL)
         return awaitable;
+    return djp_py_message_new(receive->exchange, awaitable, DJP_PY_RECEIVES);
+}
+
+PyObject *
+djp_py_message_new(djp_py_exchange *exchange, PyObject *awaitable, djp_py_direction direction)
+{
     PyObject *iterator = djp_py_drive_iterator(awaitable);
     Py_DECREF(awaitable);
     if (iterator == NULL)
         return NULL;
-    djp_py_asgi_state *asgi = receive->exchange->state->asgi;
+    djp_py_asgi_state *asgi = exchange->state->asgi;
     djp_py_message *message = djp_py_pool_take(&asgi->messages, asgi->message_type);
     if (message == NULL) {
         Py_DECREF(iterator);
         return NULL;
     }
-    message->exchange = (djp_py_exchange *)Py_NewRef((PyObject *)receive->exchange);
+    message->exchange = (djp_py_exchange *)Py_NewRef((PyObject *)exchange);
     message->iterator = iterator;
+    message->direction = direction;
     PyObject_GC_Track(message);
     return (PyObject *)message;
 }
@@ -130,8 +138,10 @@ message_am_send(PyObject *self, PyObject *value, PyObject **result)
         return PYGEN_ERROR;
     }
     PySendResult status = djp_py_drive_send(exchange->state, message->iterator, value, result);
-    if (status == PYGEN_RETURN)
+    if (status == PYGEN_RETURN && message->direction == DJP_PY_RECEIVES)
         djp_py_exchange_received(exchange, *result);
+    else if (status == PYGEN_ERROR && message->direction != DJP_PY_RECEIVES)
+        djp_py_exchange_send_failed(exchange, message->direction == DJP_PY_SENDS_FIRST);
     return status;
 }
 
@@ -159,7 +169,10 @@ message_throw(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
         PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine");
         return NULL;
     }
-    return djp_py_drive_throw(message->iterator, args, nargs);
+    PyObject *result = djp_py_drive_throw(message->iterator, args, nargs);
+    if (result == NULL && message->direction != DJP_PY_RECEIVES)
+        djp_py_exchange_send_failed(message->exchange, message->direction == DJP_PY_SENDS_FIRST);
+    return result;
 }
 
 static PyObject *

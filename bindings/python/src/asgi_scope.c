@@ -89,6 +89,13 @@ scope_length(djp_text text)
     return length;
 }
 
+static int
+scope_propagates(const djp_py_state *state, const char *propagator)
+{
+    const djp_options *options = state->sdk != NULL ? djp_sdk_options(state->sdk->sdk) : NULL;
+    return options == NULL || strstr(options->propagators, propagator) != NULL;
+}
+
 void
 djp_py_asgi_headers_get(djp_py_asgi_headers *out, djp_py_state *state, const djp_py_http *http, PyObject *headers)
 {
@@ -105,9 +112,9 @@ djp_py_asgi_headers_get(djp_py_asgi_headers *out, djp_py_state *state, const djp
             scope_pair(&fields, PyTuple_GET_ITEM(headers, i));
     }
     out->content_length = scope_length(fields.length);
-    if (fields.traceparent_count > 0 && http->context)
+    if (fields.traceparent_count > 0 && (http != NULL ? http->context : scope_propagates(state, "tracecontext")))
         out->has_remote = djp_context_extract(&out->remote, fields.traceparent, fields.traceparent_count,
                                               fields.tracestate, fields.tracestate_count);
-    if (fields.baggage_count > 0 && http->baggage)
+    if (fields.baggage_count > 0 && (http != NULL ? http->baggage : scope_propagates(state, "baggage")))
         out->baggage = djp_py_baggage_parse(state, fields.baggage, fields.baggage_count);
 }

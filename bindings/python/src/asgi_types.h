@@ -38,6 +38,10 @@ typedef enum { PYGEN_RETURN = 0, PYGEN_ERROR = -1, PYGEN_NEXT = 1 } PySendResult
     X(receive, "receive")                         \
     X(scope_span, "djp_telemetry.span")           \
     X(scope_route, "djp_telemetry.route")         \
+    X(scope_exception, "djp_telemetry.exception") \
+    X(asgi, "asgi")                               \
+    X(spec_version, "spec_version")               \
+    X(code, "code")                               \
     X(get, "GET")
 
 /* The core's view of requests for one SDK; counted, because requests may outlive the SDK that they began with. */
@@ -63,6 +67,8 @@ typedef struct djp_py_asgi_state {
     djp_py_pool exchanges, calls, receives, messages;
     uint64_t generation; /* of http */
     djp_py_http *http; /* counted; NULL: telemetry is off */
+    PyObject *spec_version; /* owned; the newest one that a server told */
+    int spec_raises; /* 1: its send() raises OSError once the client is gone */
     struct {
 #define DJP_PY_ASGI_WORD(noun, text) PyObject *noun;
         DJP_PY_ASGI_WORDS(DJP_PY_ASGI_WORD)
@@ -81,6 +87,8 @@ typedef struct djp_py_asgi_app {
     PyObject *excluded; /* tuple of str */
     PyObject *route; /* user's function(scope) -> template, or None */
     PyObject *resolve; /* function(scope, root_path, path) -> template: what the fast look does not know */
+    PyObject *client_left; /* function(exception) -> whether it says no more than that the client went away, or None */
+    int inner; /* 1: another instance around the framework's own outermost layer records, this one answers the scrape */
     PyObject *weakrefs;
 } djp_py_asgi_app;
 
@@ -93,8 +101,11 @@ typedef struct djp_py_exchange {
     PyObject *send; /* the server's */
     PyObject *root_path; /* as the server gave it, before any router changed the scope; may be NULL */
     PyObject *path; /* likewise */
-    PyObject *span; /* Span or NULL */
+    PyObject
+        *span; /* Span, never NULL before it is recorded: without a recording one that carries the caller's context */
     PyTypeObject *error; /* class of the exception that ended it, or NULL */
+    const void *answered; /* address of the exception that the answer is about; only compared */
+    const void *send_error; /* address of the OSError that the server's send raised; only compared */
     uint64_t start_ns, end_ns;
     int64_t request_bytes; /* -1: unknown */
     int64_t received_bytes;
@@ -102,7 +113,10 @@ typedef struct djp_py_exchange {
     uint8_t type; /* djp_http_type */
     uint8_t complete; /* the last body byte was handed to the server */
     uint8_t recorded;
-    uint8_t disconnected;
+    uint8_t left; /* the server said that the connection ended */
+    uint8_t disconnected; /* it ended before its time */
+    uint8_t unseen; /* the answer began when the client was gone */
+    uint8_t send_raises; /* the server's send tells by OSError that the client is gone */
     uint8_t failed;
     uint8_t stepping; /* the application's coroutine is running below us */
 } djp_py_exchange;
@@ -162,6 +176,7 @@ typedef struct djp_py_asgi_request {
     PyObject *path; /* NULL: the scope has none */
     const djp_py_asgi_headers *headers;
 } djp_py_asgi_request;
+/* http NULL: while telemetry is off, by the settings that are known. */
 void djp_py_asgi_headers_get(djp_py_asgi_headers *out, djp_py_state *state, const djp_py_http *http, PyObject *headers);
 /* Value of a scope's key, borrowed, or NULL; never leaves an exception. */
 static inline PyObject *
@@ -189,16 +204,34 @@ int djp_py_asgi_add_exchange(PyObject *module, djp_py_state *state);
 /* Starts the span. Returns a new exchange; NULL with an exception only without memory. */
 djp_py_exchange *
 djp_py_exchange_new(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type, const djp_py_asgi_request *request);
+/* One that records nothing and only carries the caller's context: the application gets the server's own send and receive. */
+djp_py_exchange *djp_py_exchange_carry(djp_py_asgi_app *app, const djp_py_asgi_request *request);
 /* Records span and metrics, once. No exception may be set. */
 void djp_py_exchange_finish(djp_py_exchange *exchange);
-/* Notes the exception that is set, then finishes. The exception stays set, the same object. */
-void djp_py_exchange_fail(djp_py_exchange *exchange);
 /* A message that the application received. */
 void djp_py_exchange_received(djp_py_exchange *exchange, PyObject *message);
+/* 1 when the answer is complete and nothing that may still come can change what is recorded of it. Behind a 5xx comes the exception that
+ * was its reason. */
+static inline int
+djp_py_exchange_is_over(const djp_py_exchange *exchange)
+{
+    return exchange->complete && exchange->status < 500;
+}
+
+/* ---- asgi_failure.c ---- */
+/* Notes the exception that is set, then finishes. The exception stays set, the same object. */
+void djp_py_exchange_fail(djp_py_exchange *exchange);
+/* Notes the exception that the framework answered with the status at hand, if it left one in the scope. No exception may be set. */
+void djp_py_exchange_answered(djp_py_exchange *exchange);
+/* The server's send raised the exception that is set, which stays set. first: with the message that begins the answer. */
+void djp_py_exchange_send_failed(djp_py_exchange *exchange, int first);
 
 /* ---- asgi_receive.c ---- */
 int djp_py_asgi_add_receive(PyObject *module, djp_py_state *state);
 PyObject *djp_py_receive_new(djp_py_exchange *exchange, PyObject *receive);
+/* The awaitable of one message between application and server. Takes awaitable. */
+typedef enum djp_py_direction { DJP_PY_RECEIVES, DJP_PY_SENDS, DJP_PY_SENDS_FIRST } djp_py_direction;
+PyObject *djp_py_message_new(djp_py_exchange *exchange, PyObject *awaitable, djp_py_direction direction);
 
 /* ---- asgi_call.c ---- */
 int djp_py_asgi_add_call(PyObject *module, djp_py_state *state);

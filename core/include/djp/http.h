@@ -66,6 +66,10 @@ typedef struct djp_http_result {
  * status that was recorded: the one sent, else 500 after a failure, else DJP_HTTP_CLIENT_CLOSED. */
 int djp_http_server_end(djp_http_server *server, djp_span *span, const djp_http_result *result);
 
+/* Starts the INTERNAL span "http.server.background" beneath span (borrowed, may have ended): work of a request that goes on when its answer
+ * is complete, since start_ns. The caller ends and releases it. NULL when span is NULL or traces are off. */
+djp_span *djp_http_server_background(djp_http_server *server, djp_span *span, uint64_t start_ns);
+
 /* Monotonic nanoseconds, the clock of start_ns and end_ns. */
 uint64_t djp_http_now(void);
 

@@ -258,13 +258,20 @@ http_server_rename(djp_span *span, djp_text method, const djp_http_result *resul
     djp_span_update_name(span, name, size);
 }
 
+/* 0 when the client left before an answer: the status that metrics count it under was never sent. */
+static int
+http_server_answered(const djp_http_result *result, int status)
+{
+    return status != DJP_HTTP_CLIENT_CLOSED || result->status != 0;
+}
+
 static void
 http_server_set_stable(const djp_http_server *server, djp_span *span, djp_text method, const djp_http_result *result,
-                       int error)
+                       int status, int error)
 {
     djp_span_set_string(span, server->stable.method, method.data, method.size);
-    if (result->status > 0) {
-        djp_span_set_int(span, server->stable.status, result->status);
+    if (http_server_answered(result, status)) {
+        djp_span_set_int(span, server->stable.status, status);
     }
     http_server_set_text(span, server->stable.scheme, result->scheme);
     http_server_set_text(span, server->stable.version, result->version);
@@ -275,10 +282,10 @@ http_server_set_stable(const djp_http_server *server, djp_span *span, djp_text m
         http_server_set_text(span, server->stable.error, result->error_type);
     } else if (error) {
         char code[4] = "500";
-        if (result->status >= 100 && result->status <= 999) {
-            code[0] = (char)('0' + result->status / 100);
-            code[1] = (char)('0' + result->status / 10 % 10);
-            code[2] = (char)('0' + result->status % 10);
+        if (status >= 100 && status <= 999) {
+            code[0] = (char)('0' + status / 100);
+            code[1] = (char)('0' + status / 10 % 10);
+            code[2] = (char)('0' + status % 10);
         }
         djp_span_set_string(span, server->stable.error, code, 3);
     }
@@ -292,7 +299,7 @@ http_server_finish_span(const djp_http_server *server, djp_span *span, djp_text 
     http_server_set_text(span, server->old.route, result->route);
     if (server->semconv != DJP_SEMCONV_STABLE) {
         djp_span_set_string(span, server->old.method, method.data, method.size);
-        if (status != DJP_HTTP_CLIENT_CLOSED || result->status != 0) {
+        if (http_server_answered(result, status)) {
             djp_span_set_int(span, server->old.status, status);
         }
         djp_span_set_double(span, server->old.duration, (double)duration_ns / 1e9);
@@ -300,7 +307,7 @@ http_server_finish_span(const djp_http_server *server, djp_span *span, djp_text 
         http_server_rename(span, method, result);
     }
     if (server->semconv != DJP_SEMCONV_OLD) {
-        http_server_set_stable(server, span, method, result, error);
+        http_server_set_stable(server, span, method, result, status, error);
     }
     if (result->disconnected) {
         djp_span_set_bool(span, server->old.closed, 1);
@@ -331,4 +338,18 @@ djp_http_server_end(djp_http_server *server, djp_span *span, const djp_http_resu
                                       span ? &context : NULL, end_unix_ns);
     }
     return status;
+}
+
+djp_span *
+djp_http_server_background(djp_http_server *server, djp_span *span, uint64_t start_ns)
+{
+    static const char name[] = "http.server.background";
+    if (span == NULL || server->recorder == NULL) {
+        return NULL;
+    }
+    djp_span_options options = {.scope = server->scope,
+                                .kind = DJP_KIND_INTERNAL,
+                                .parent = span,
+                                .start_unix_ns = start_ns + (uint64_t)djp__clock_anchor()};
+    return djp_span_start(server->recorder, name, sizeof name - 1, &options);
 }

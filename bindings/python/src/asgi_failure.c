@@ -1,0 +1,121 @@
+/* Exceptions of a request: whether one says no more than that the client went away, which is no error of the service; what one that a
+ * framework answered itself tells; and what becomes of one that comes when the answer is complete. */
+#include "asgi_types.h"
+
+/* 1 when the client is known to be gone and the exception, an instance, says just that. Leaves no exception set. */
+static int
+failure_is_the_clients(djp_py_exchange *exchange, PyObject *exception)
+{
+    int left = exchange->send_error != NULL && exchange->send_error == (const void *)exception;
+    if (left || !exchange->left || exchange->app == NULL || exchange->app->client_left == Py_None)
+        return left;
+    PyObject *answer = PyObject_CallOneArg(exchange->app->client_left, exception);
+    left = answer != NULL && PyObject_IsTrue(answer) == 1;
+    Py_XDECREF(answer);
+    PyErr_Clear();
+    return left;
+}
+
+static void
+failure_note(djp_py_exchange *exchange, PyObject *exception, unsigned flags)
+{
+    exchange->failed = 1;
+    Py_XSETREF(exchange->error, (PyTypeObject *)Py_NewRef((PyObject *)Py_TYPE(exception)));
+    djp_py_span_fail(exchange->state, djp_py_span_handle(exchange->span), exception, flags);
+}
+
+/* The answer is complete, so the request was no error; what still runs for it failed. That becomes a span of its own beneath the
+ * request's, from the end of the answer until now. */
+static void
+failure_after_the_answer(djp_py_exchange *exchange, PyObject *exception)
+{
+    djp_span *late =
+        djp_http_server_background(exchange->http->server, djp_py_span_handle(exchange->span), exchange->end_ns);
+    if (late == NULL)
+        return;
+    djp_py_span_fail(exchange->state, late, exception, 0);
+    (void)djp_span_end(late, 0);
+    djp_span_release(late);
+}
+
+/* 1 when the framework noted in the scope that it answers this exception. */
+static int
+failure_was_noted(djp_py_exchange *exchange, PyObject *exception)
+{
+    return !exchange->recorded &&
+           djp_py_asgi_get(exchange->scope, exchange->state->asgi->words.scope_exception) == exception;
+}
+
+/* 1 when the answer was not about this exception. */
+static int
+failure_is_after(djp_py_exchange *exchange, PyObject *exception)
+{
+    if (exchange->type != DJP_HTTP_REQUEST || exchange->answered == (const void *)exception)
+        return 0;
+    return exchange->recorded || (exchange->status < 500 && !failure_was_noted(exchange, exception));
+}
+
+static void
+failure_take(djp_py_exchange *exchange, PyObject *exception)
+{
+    if (failure_is_the_clients(exchange, exception)) {
+        exchange->disconnected |= exchange->type == DJP_HTTP_REQUEST || exchange->send_error != NULL;
+        if (exchange->unseen)
+            exchange->status = 0;
+    } else if (exchange->complete && failure_is_after(exchange, exception)) {
+        failure_after_the_answer(exchange, exception);
+    } else if (!exchange->recorded) {
+        int has_event = exchange->status >= 500 && failure_was_noted(exchange, exception);
+        failure_note(exchange, exception, has_event ? DJP_PY_SPAN_NO_RECORD : 0);
+    }
+}
+
+void
+djp_py_exchange_fail(djp_py_exchange *exchange)
+{
+    PyObject *type, *value, *traceback;
+    if (exchange->http == NULL || exchange->span == NULL) {
+        return; /* nothing is recorded of it */
+    }
+    PyErr_Fetch(&type, &value, &traceback);
+    if (type != NULL && PyErr_GivenExceptionMatches(type, PyExc_Exception)) {
+        PyErr_NormalizeException(&type, &value, &traceback);
+        if (traceback != NULL)
+            PyException_SetTraceback(value, traceback);
+        if (value != NULL && PyExceptionInstance_Check(value))
+            failure_take(exchange, value);
+    }
+    djp_py_exchange_finish(exchange);
+    PyErr_Restore(type, value, traceback);
+}
+
+void
+djp_py_exchange_answered(djp_py_exchange *exchange)
+{
+    PyObject *exception = djp_py_asgi_get(exchange->scope, exchange->state->asgi->words.scope_exception);
+    if (exception == NULL || !PyExceptionInstance_Check(exception))
+        return;
+    exchange->answered = exception;
+    if (exchange->status < 500)
+        return;
+    Py_INCREF(exception);
+    if (exchange->unseen && failure_is_the_clients(exchange, exception))
+        exchange->status = 0;
+    else
+        failure_note(exchange, exception, DJP_PY_SPAN_NO_RECORD); /* the event is there already */
+    Py_DECREF(exception);
+}
+
+void
+djp_py_exchange_send_failed(djp_py_exchange *exchange, int first)
+{
+    PyObject *type, *value, *traceback;
+    if (exchange->recorded || !PyErr_ExceptionMatches(PyExc_OSError))
+        return;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    exchange->left = exchange->disconnected = 1;
+    exchange->unseen |= first != 0;
+    exchange->send_error = value;
+    PyErr_Restore(type, value, traceback);
+}

@@ -1,0 +1,55 @@
+"""Exceptions that a framework answers itself never leave the application. Where the framework has a place to learn of
+them, they are put on the request's span there, and into the scope, from which the core takes the class at the end."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from ._client_left import client_left
+
+EXCEPTION_KEY = "djp_telemetry.exception"
+SPAN_KEY = "djp_telemetry.span"
+_DEPTH = 8
+
+
+def note(scope: Any, error: Any, failed: bool = True) -> None:
+    """The request of scope is answered because of error; failed: with a 5xx."""
+    if not isinstance(scope, dict) or not isinstance(error, BaseException) or scope.get(EXCEPTION_KEY) is error:
+        return
+    span = scope.get(SPAN_KEY)
+    if span is None:
+        return
+    scope[EXCEPTION_KEY] = error
+    if failed and not client_left(error):
+        span.record_exception(error)
+
+
+def note_answered(app: Any) -> None:
+    """Looks for a Litestar or Django application behind app and listens to its exceptions."""
+    try:
+        for _ in range(_DEPTH):
+            if app is None:
+                return
+            module = type(app).__module__
+            if module.startswith("litestar.") and isinstance(getattr(app, "after_exception", None), list):
+                if _litestar not in app.after_exception:
+                    app.after_exception.append(_litestar)
+                return
+            if module.startswith("django."):
+                from django.core.signals import got_request_exception
+
+                got_request_exception.connect(_django, weak=False, dispatch_uid="djp_telemetry")
+                return
+            app = getattr(app, "app", None) or getattr(app, "application", None)
+    except Exception:  # a proxy that is not bound yet, or another version of the framework
+        return
+
+
+async def _litestar(error: Exception, scope: Any) -> None:
+    status = getattr(error, "status_code", 500)
+    note(scope, error, not isinstance(status, int) or status >= 500)
+
+
+def _django(sender: Any = None, request: Any = None, **more: Any) -> None:
+    note(getattr(request, "scope", None), sys.exc_info()[1])

@@ -1,0 +1,48 @@
+"""Which exceptions say no more than that the client went away. The core asks only when it knows that the client is gone,
+so that a failure of the service that happens to have such a name is not blamed on the client."""
+
+from __future__ import annotations
+
+import sys
+
+_NAMES = frozenset(
+    (
+        "ClientDisconnect",
+        "ClientDisconnected",
+        "MessageAborted",
+        "RequestAborted",
+        "RequestCancelled",
+        "WebSocketDisconnect",
+        "WebSocketDisconnectError",
+        "WebSocketDisconnected",
+    )
+)
+# Where a framework has no class for it: its class and its words.
+_WORDS = frozenset(
+    (
+        ("RuntimeError", "No response returned."),
+        ("InternalServerException", "client disconnected prematurely"),
+    )
+)
+_DEPTH = 8
+
+
+def client_left(error: BaseException) -> bool:
+    """True for an exception of that kind, for one that was raised from it, and for a group of nothing else."""
+    try:
+        return _client_left(error, _DEPTH)
+    except Exception:  # an exception of the application may do anything when it is looked at
+        return False
+
+
+def _client_left(error: object, depth: int) -> bool:
+    if depth == 0 or not isinstance(error, BaseException):
+        return False
+    if sys.version_info >= (3, 11) and isinstance(error, BaseExceptionGroup):
+        return all(_client_left(item, depth - 1) for item in error.exceptions)
+    name = type(error).__name__
+    # Starlette has a RuntimeError of such a name for calls in the wrong order.
+    if name in _NAMES and not isinstance(error, RuntimeError):
+        return True
+    words = getattr(error, "detail", None) or (error.args[0] if error.args else "")
+    return (name, words) in _WORDS or _client_left(error.__cause__, depth - 1)

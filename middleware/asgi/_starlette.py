@@ -1,0 +1,133 @@
+"""Starlette and FastAPI put one layer of their own outside of every added middleware: the one that answers what no
+other handler answered. What it sends is what the client gets, so the recording moves around it while the application
+builds its layers. Exceptions that the application's handlers answer with a 5xx are noted in the scope on their way."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from typing import Any, Callable, Optional
+
+from ._answered import note
+
+_DEPTH = 16
+_BUILD = "build_middleware_stack"
+
+
+def record_outside(around: Callable[[Any], Any]) -> bool:
+    """To be called while a middleware is made. Where Starlette is making it, its outermost layer will be called through
+    around(layer), and the answer is True."""
+    frame: Any = sys._getframe(1)
+    for _ in range(_DEPTH):
+        if frame is None:
+            return False
+        if frame.f_code.co_name == _BUILD:
+            return _replace(frame.f_locals.get("middleware"), around)
+        frame = frame.f_back
+    return False
+
+
+def _replace(layers: Any, around: Callable[[Any], Any]) -> bool:
+    """The layers are made from the innermost to the outermost one, so the first of the list is still a class."""
+    outermost = layers[0] if isinstance(layers, list) and layers else None
+    kind = getattr(outermost, "cls", None)
+    if not isinstance(kind, type) or kind.__name__ != "ServerErrorMiddleware":
+        return False
+
+    class Recorded(kind):  # type: ignore[misc, valid-type]
+        """A subclass, because others look at the class of this layer."""
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            _wrap_handler(self)
+            self._recorded = around(super().__call__)
+
+        def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
+            return self._recorded(scope, receive, send)
+
+    Recorded.__name__, Recorded.__qualname__ = kind.__name__, kind.__qualname__
+    outermost.cls = Recorded
+    return True
+
+
+def note_answered(app: Any) -> None:
+    """Notes what the handlers of the application behind app answer, also when its layers are not made yet."""
+    try:
+        _note_answered(app)
+    except Exception:  # an application that only looks like one of Starlette
+        return
+
+
+def _note_answered(app: Any) -> None:
+    for _ in range(_DEPTH):
+        if app is None:
+            return
+        if isinstance(getattr(app, "_exception_handlers", None), dict):
+            _wrap_all(app._exception_handlers)
+            _wrap_all(getattr(app, "_status_handlers", None) or {})
+            return
+        _wrap_handler(app)
+        build = getattr(app, _BUILD, None)
+        if build is None:
+            app = getattr(app, "app", None)
+        elif getattr(app, "middleware_stack", None) is not None:
+            app = app.middleware_stack
+        else:
+            _after_build(app, build)
+            return
+
+
+def _after_build(app: Any, build: Callable[[], Any]) -> None:
+    def build_middleware_stack() -> Any:
+        layers = build()
+        note_answered(layers)
+        return layers
+
+    setattr(app, _BUILD, build_middleware_stack)
+
+
+def _wrap_all(handlers: dict[Any, Any]) -> None:
+    for key, handler in list(handlers.items()):
+        if callable(handler):
+            handlers[key] = _noting(handler)
+
+
+def _wrap_handler(layer: Any) -> None:
+    """The one of the outermost layer, for what no other handler answered."""
+    handler = getattr(layer, "handler", None)
+    if type(layer).__name__ == "ServerErrorMiddleware" and callable(handler):
+        layer.handler = _noting(handler)
+
+
+def _is_async(handler: Any) -> bool:
+    while isinstance(handler, functools.partial):
+        handler = handler.func
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None))
+
+
+def _noting(handler: Callable[..., Any]) -> Callable[..., Any]:
+    noting: Any
+    if getattr(handler, "_djp_telemetry", False):
+        return handler
+    if _is_async(handler):
+
+        async def noting(request: Any, error: Exception) -> Any:
+            answer = await handler(request, error)
+            _note(request, error, answer)
+            return answer
+
+    else:
+
+        def noting(request: Any, error: Exception) -> Any:
+            answer = handler(request, error)
+            _note(request, error, answer)
+            return answer
+
+    noting._djp_telemetry = True
+    return noting
+
+
+def _note(request: Any, error: Exception, answer: Any) -> None:
+    status: Optional[int] = getattr(answer, "status_code", None)
+    note(getattr(request, "scope", None), error, not isinstance(status, int) or status >= 500)
