@@ -3,8 +3,6 @@ so that a failure of the service that happens to have such a name is not blamed 
 
 from __future__ import annotations
 
-import sys
-
 _NAMES = frozenset(
     (
         "ClientDisconnect",
@@ -38,9 +36,10 @@ def client_left(error: BaseException) -> bool:
 def _client_left(error: object, depth: int) -> bool:
     if depth == 0 or not isinstance(error, BaseException):
         return False
-    if sys.version_info >= (3, 11) and isinstance(error, BaseExceptionGroup):
-        return all(_client_left(item, depth - 1) for item in error.exceptions)
     name = type(error).__name__
+    members = getattr(error, "exceptions", None)
+    if name.endswith("ExceptionGroup") and isinstance(members, (tuple, list)):
+        return bool(members) and all(_client_left(item, depth - 1) for item in members)
     # Starlette has a RuntimeError of such a name for calls in the wrong order.
     if name in _NAMES and not isinstance(error, RuntimeError):
         return True

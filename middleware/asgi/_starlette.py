@@ -103,7 +103,7 @@ def _wrap_handler(layer: Any) -> None:
 def _is_async(handler: Any) -> bool:
     while isinstance(handler, functools.partial):
         handler = handler.func
-    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None))
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__)
 
 
 def _noting(handler: Callable[..., Any]) -> Callable[..., Any]:
