@@ -32,8 +32,8 @@ function intoFile(folder) {
 }
 
 /**
- * Runs `source` as a program in which `t` is the package. Resolves to its end: code, signal, stdout, stderr. `entry` is the file
- * that is required as `t`.
+ * Runs `source` as a program in which `t` is the package. Resolves to its end: code, signal, stdout, stderr, and in `started` the
+ * lines of stderr that tell a start, which stderr then lacks. `entry` is the file that is required as `t`.
  */
 function run(source, { env = {}, entry = ENTRY, folder = temporary(), preload = [] } = {}) {
   const file = path.join(folder, 'program.js');
@@ -47,9 +47,15 @@ function run(source, { env = {}, entry = ENTRY, folder = temporary(), preload = 
     child.on('error', reject);
     child.on('close', (code, signal) => {
       clearTimeout(timer);
-      resolve({ ...out, code, signal });
+      resolve({ ...out, ...withoutStart(out.stderr), code, signal });
     });
   });
+}
+
+/** Standard error without the lines that tell what a start switched on, and these. */
+function withoutStart(text) {
+  const START = /^djp-telemetry: Telemetry is on .*\n/gm;
+  return { stderr: text.replace(START, ''), started: text.match(START) || [] };
 }
 
 /** Names of the spans in folder/spans.jsonl: one OTLP request as JSON on each line. */
@@ -61,4 +67,4 @@ function fileSpans(folder) {
   return resources.flatMap((resource) => resource.scopeSpans.flatMap((scope) => scope.spans.map((span) => span.name)));
 }
 
-module.exports = { ENTRY, cleanEnvironment, fileSpans, intoFile, run, temporary };
+module.exports = { ENTRY, cleanEnvironment, fileSpans, intoFile, run, temporary, withoutStart };

@@ -9,7 +9,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { after, test } = require('node:test');
-const { cleanEnvironment } = require('./programs.js');
+const { cleanEnvironment, withoutStart } = require('./programs.js');
 
 const ROOT = path.resolve(__dirname, '../..');
 const PAGES = [
@@ -84,7 +84,7 @@ function execute(source) {
     child.stdout.on('data', (data) => (done.stdout += data));
     child.stderr.on('data', (data) => (done.stderr += data));
     child.on('error', reject);
-    child.on('close', (code, signal) => resolve({ ...done, code, signal }));
+    child.on('close', (code, signal) => resolve({ ...done, ...withoutStart(done.stderr), code, signal }));
   });
 }
 

@@ -59,6 +59,61 @@ test('active telemetry does not keep a process alive', async () => {
   assert.deepEqual([done.code, done.signal, done.stderr], [0, null, '']);
 });
 
+test('a start is told once, in one line, and not while off', async () => {
+  const source = `
+    const on = { enabled: true, backend: 'hybrid', exporter: 'memory', sampleRatio: 0.5, serviceName: 'shop' };
+    t.init(on); t.init(on);
+    t.shutdown(1000).then(() => t.init({ ...on, enabled: false }));`;
+  const [told, quiet, off] = await Promise.all([
+    run(source),
+    run(source, { env: { OTEL_LOG_LEVEL: 'warn' } }),
+    run('t.init();', { env: { OTEL_ENDPOINT: 'http://far:4317' } }),
+  ]);
+  assert.equal(told.stderr, '');
+  assert.deepEqual(told.started, [
+    'djp-telemetry: Telemetry is on (option enabled) for shop: spans to memory (option exporter), ratio 0.5 ' +
+      '(option sampleRatio), errors besides; metrics for scraping.\n',
+  ]);
+  for (const done of [quiet, off]) assert.deepEqual([done.stderr, done.started], ['', []]);
+});
+
+test('a misspelled variable is answered with its neighbour', async () => {
+  const env = { DJP_TELEMETRY_SAMPLE_RATE: '1', OTEL_CONFIG_FILE: '/x.yaml' };
+  const done = await run("t.init({ enabled: true, exporter: 'memory' });", { env });
+  assert.match(done.stderr, /did you mean DJP_TELEMETRY_SAMPLE_RATIO\?/);
+  assert.match(done.stderr, /OTEL_CONFIG_FILE/);
+});
+
+// ---- status ----------------------------------------------------------------------------------------------------
+
+const SHAPE = `
+const shape = (value) => value !== null && typeof value === 'object' && !Array.isArray(value)
+  ? Object.fromEntries(Object.keys(value).sort().map((key) => [key, shape(value[key])])) : 0;
+const look = () => JSON.stringify(shape(t.telemetryStatus()));
+const seen = [look()];
+const on = { enabled: true, backend: 'hybrid', exporter: 'memory' };
+t.init({ enabled: false }); seen.push(look());
+t.init(on); seen.push(look());
+t.shutdown(1000).then(() => {
+  seen.push(look());
+  t.init({ enabled: false, serviceName: 'later' });
+  const { enabled, backend, shut_down, service_name, problem } = t.telemetryStatus();
+  seen.push(look());
+  console.log(JSON.stringify({ seen, enabled, backend, shut_down, service_name, problem }));
+});`;
+
+test('the status has the same keys off, on, after its end and without the core', async () => {
+  const [native, noop] = await Promise.all([run(SHAPE), run(SHAPE, { env: { DJP_TELEMETRY_NATIVE: 'off' } })]);
+  const found = JSON.parse(native.stdout);
+  for (const shape of found.seen) assert.deepEqual(JSON.parse(shape), JSON.parse(found.seen[0]));
+  assert.deepEqual([found.enabled, found.shut_down, found.service_name], [false, false, 'later']);
+  assert.equal(found.problem, 'Telemetry is off (option enabled).');
+  const without = JSON.parse(noop.stdout);
+  // tools/noop_status.py writes the state that is told without the core.
+  for (const shape of without.seen) assert.deepEqual(JSON.parse(shape), JSON.parse(found.seen[0]));
+  assert.match(without.problem, /^Nothing is recorded: DJP_TELEMETRY_NATIVE=off\./);
+});
+
 // ---- options ---------------------------------------------------------------------------------------------------
 
 test('options win over variables', () => {
@@ -142,7 +197,7 @@ test('bad values never throw and warn once each', async () => {
   assert.equal(done.stdout, 'true\ntrue\n');
   const lines = done.stderr.trim().split('\n');
   for (const line of lines) assert.match(line, /^djp-telemetry: .*\.$/);
-  for (const word of ['OTEL_TRACE_SAMPLE', 'ring_bytes', 'protocol', 'nonsense', 'endpoint', 'path']) {
+  for (const word of ['OTEL_TRACE_SAMPLE', 'ringBytes', 'protocol', '"nonsense",', 'endpoint', 'path']) {
     assert.equal(lines.filter((line) => line.includes(`${word} `)).length >= 1, true, `${word}: ${done.stderr}`);
   }
   assert.equal(new Set(lines).size, lines.length, done.stderr);

@@ -53,5 +53,5 @@ test('log_level none and error silence warnings, from option and variable, with 
   const quiet = await run("t.init({ bogus: 1, logLevel: 'none' });", { env: ASKED });
   assert.equal(quiet.stderr, '');
   const heard = await run('t.init({ bogus: 1 });', { env: { ...ASKED, OTEL_LOG_LEVEL: 'warn' } });
-  assert.match(heard.stderr, /option bogus does not exist/);
+  assert.match(heard.stderr, /There is no option "bogus"/);
 });

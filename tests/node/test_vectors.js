@@ -122,11 +122,14 @@ test('settings from options and variables', () => {
   assert.ok(cases.length >= 250);
   for (const item of cases) {
     const warnings = [];
-    const found = native.sdkResolve(item.options, item.env, item.default_service_name, (text) => warnings.push(text));
+    const snake = item.spelling === 'camel' ? 0 : 1;
+    const warn = (text) => warnings.push(text);
+    const found = native.sdkResolve(item.options, item.env, item.default_service_name, warn, snake);
     const report = JSON.parse(found.report);
     checkSettings(item.case, report, item.expect, 'value');
     checkSettings(item.case, report, item.sources, 'source');
-    checkWarnings(item, warnings, found.report);
+    checkWarnings(item, warnings, found.report + found.summary);
+    if (item.fields?.summary !== undefined) assert.equal(found.summary, item.fields.summary, item.case);
   }
   assert.equal(native.sdkEpoch(), 0);
 });

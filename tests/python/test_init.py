@@ -2,9 +2,11 @@
 module."""
 
 import datetime
+import json
 import logging
 import os
 import pathlib
+import socket
 import threading
 import time
 
@@ -85,6 +87,112 @@ def test_init_console_exporter_is_idempotent(monkeypatch, capfd):
     assert djp_telemetry.shutdown(5)
     lines = [line for line in capfd.readouterr().out.splitlines() if line.startswith("{")]
     assert len(lines) == 1 and '"printed"' in lines[0]
+
+
+# ---- what is told ------------------------------------------------------------------------------------------
+
+
+def test_a_start_is_told_once_in_one_line(caplog):
+    with caplog.at_level(logging.INFO, "djp_telemetry"):
+        with telemetry(sample_ratio=0.5, service_name="shop"):
+            djp_telemetry.init_telemetry(enabled=True)
+    lines = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]
+    assert lines == [
+        "Telemetry is on (option enabled) for shop: spans to memory (option exporter), ratio 0.5 "
+        "(option sample_ratio), errors besides."
+    ]
+
+
+def test_no_start_is_told_while_off_or_unwanted(caplog, monkeypatch):
+    monkeypatch.setenv("OTEL_ENDPOINT", "http://far:4317")
+    with caplog.at_level(logging.DEBUG, "djp_telemetry"):
+        djp_telemetry.init_telemetry()
+        with telemetry(log_level="warn"):
+            pass
+    assert not caplog.records
+
+
+def test_names_that_mean_nothing_are_answered(caplog, monkeypatch):
+    monkeypatch.setenv("DJP_TELEMETRY_SAMPLE_RATE", "1")
+    monkeypatch.setenv("OTEL_CONFIG_FILE", "/x.yaml")
+    with caplog.at_level(logging.WARNING, "djp_telemetry"), telemetry(flush_intervall=3):
+        pass
+    text = caplog.text
+    assert "did you mean DJP_TELEMETRY_SAMPLE_RATIO?" in text and "OTEL_CONFIG_FILE" in text
+    assert "did you mean flush_interval?" in text
+
+
+# ---- status ------------------------------------------------------------------------------------------------
+
+
+def shape(status):
+    return {key: shape(part) if isinstance(part, dict) else None for key, part in status.items()}
+
+
+def test_the_status_has_the_same_keys_always():
+    shapes = [shape(djp_telemetry.telemetry_status())]
+    djp_telemetry.init_telemetry(enabled=False)
+    shapes.append(shape(djp_telemetry.telemetry_status()))
+    with telemetry(backend="hybrid"):
+        shapes.append(shape(djp_telemetry.telemetry_status()))
+    shapes.append(shape(djp_telemetry.telemetry_status()))
+    djp_telemetry.init_telemetry(enabled=False, service_name="later")
+    status = djp_telemetry.telemetry_status()
+    shapes.append(shape(status))
+    assert all(found == shapes[0] for found in shapes)
+    assert (status["enabled"], status["shut_down"], status["service_name"]) == (False, False, "later")
+    assert status["enabled_by"] == "option enabled" and status["problem"] == "Telemetry is off (option enabled)."
+
+
+def test_the_state_without_the_core_has_the_keys_of_the_core():
+    from djp_telemetry._noop_status import STATUS
+
+    status = djp_telemetry.telemetry_status()
+    status.pop("impl"), status.pop("impl_reason")
+    assert shape(json.loads(STATUS)) == shape(status), "run tools/noop_status.py"
+    node = pathlib.Path(__file__).parent.parent.parent / "bindings/node/lib/noop_status.json"
+    assert json.loads(node.read_text()) == json.loads(STATUS), "run tools/noop_status.py"
+
+
+def test_the_status_says_why_nothing_arrives():
+    def problem(**options):
+        with telemetry(**options):
+            with start_span("a"):
+                pass
+            djp_telemetry.flush(1)
+            return djp_telemetry.telemetry_status()["problem"]
+
+    assert problem() == ""
+    assert "backend is noop" in problem(backend="noop")
+    assert "exporter is none" in problem(exporter="none")
+    assert "ratio is 0" in problem(sample_ratio=0)
+    assert "none was kept: the ratio is 1e-09" in problem(sample_ratio=1e-9)
+    assert problem(backend="prom") == ""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        assert "failed in a row" in problem(exporter="otlp", endpoint=endpoint, protocol="http/protobuf")
+
+
+def test_a_receiver_that_hangs_is_named():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with telemetry(exporter="otlp", endpoint=endpoint, protocol="http/protobuf", flush_interval=0):
+            with start_span("waits"):
+                pass
+            deadline = time.monotonic() + 30
+            while "has not answered for" not in djp_telemetry.telemetry_status()["problem"]:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            assert djp_telemetry.telemetry_status()["export"]["attempt_seconds"] >= 2
+
+
+def test_an_at_sign_in_a_password_costs_nothing():
+    endpoint = "http://joe:p@ss@127.0.0.1:9"
+    with telemetry(backend="hybrid", exporter="otlp", endpoint=endpoint):
+        status = djp_telemetry.telemetry_status()
+        assert status["traces"] and status["metrics"] and status["export"]["endpoint"] == "http://127.0.0.1:9"
+        assert "p@ss" not in str(status) and "p%40ss" not in str(status)
 
 
 # ---- options -----------------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ def test_off_and_on_again():
             "canary": 1,
             "canary_set_by": "configuration",
             "sampler": None,
+            "remote": None,
         }
         assert d.set_enabled(True)
         with d.start_span("seen"):

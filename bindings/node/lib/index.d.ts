@@ -162,17 +162,22 @@ export interface TelemetryStatus {
   impl: 'native' | 'noop';
   impl_reason: string;
   version: string;
-  /** The rest is absent while telemetry was never on; all numbers of spans are since init(). */
-  service_name?: string;
-  traces?: boolean;
-  metrics?: boolean;
+  /** Who switched telemetry on or off: a variable, an option or the default. */
+  enabled_by: string;
+  /** Why nothing arrives, in a sentence; '' when nothing is known to be wrong. */
+  problem: string;
+  shut_down: boolean;
+  /** All numbers of spans are since init(). */
+  service_name: string;
+  traces: boolean;
+  metrics: boolean;
   /** Each setting by its name in docs/configuration.md, and where its value came from. */
-  settings?: Record<string, { value: any; source: string }>;
-  spans?: Record<string, number>;
+  settings: Record<string, { value: any; source: string }>;
+  spans: Record<string, number>;
   /** Lost spans by reason; docs/operations.md says what to do about each. */
-  dropped?: Record<string, number>;
+  dropped: Record<string, number>;
   /** What holds now and who said so; docs/rate-and-budget.md. ratio is null while a tree of samplers decides, whose text is sampler. */
-  sampling?: {
+  sampling: {
     recording: boolean;
     recording_set_by: string;
     ratio: number | null;
@@ -181,16 +186,16 @@ export interface TelemetryStatus {
     canary_set_by: string;
     sampler: string | null;
     /** The sampling server; docs/remote-sampling.md. */
-    remote?: { endpoint: string; strategy: string; last_error: string; [part: string]: any };
+    remote: { endpoint: string; strategy: string; last_error: string; [part: string]: any } | null;
   };
   /** The limit of spans a second; level is null while no route is thinned out. */
-  rate_limit?: { spans_per_second: number; routes: number; routes_shared: number; level: number | null };
+  rate_limit: { spans_per_second: number; routes: number; routes_shared: number; level: number | null };
   /** The account of the month; in the unit of the prices. */
-  budget?: Record<string, number | null>;
+  budget: Record<string, number | null>;
   /** Metrics: families, series, recordings that were dropped. */
-  registry?: Record<string, number>;
-  /** The receiver: what was tried, what it said last. */
-  export?: { transport: string; endpoint: string; last_error: string; [part: string]: any };
+  registry: Record<string, number>;
+  /** The receiver: what was tried, what it said last; attempt_seconds: how long the present attempt is without an answer. */
+  export: { transport: string; endpoint: string; last_error: string; [part: string]: any };
   [part: string]: any;
 }
 

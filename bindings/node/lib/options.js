@@ -74,19 +74,14 @@ function keysOf(given, warn) {
   }
 }
 
-/** The known options of `given` as keyword -> text; says what it leaves out. */
+/** The options of `given` as keyword -> text. One that does not exist keeps its spelling, by which the core names it. */
 function readOptions(given, keywords, warn) {
   const known = new Set(keywords);
   const options = Object.create(null);
   for (const key of keysOf(given, warn)) {
     const name = keyword(key);
-    if (known.size > 0 && !known.has(name)) {
-      const names = [...known].sort().join(', ');
-      warn(`The option ${key} does not exist and was ignored. The options are: ${names}.`);
-      continue;
-    }
     const text = readOne(given, key, warn);
-    if (text !== undefined) options[name] = text;
+    if (text !== undefined) options[known.has(name) ? name : key] = text;
   }
   return options;
 }
@@ -94,17 +89,15 @@ function readOptions(given, keywords, warn) {
 /** Whether telemetry is asked for; only for what is said when the core, which decides, is not there. */
 function wanted(given, environment) {
   try {
-    if (
-      String(environment.OTEL_SDK_DISABLED || '')
-        .trim()
-        .toLowerCase() === 'true'
-    )
-      return false;
+    const isOn = (value) => TRUE.includes(String(value).trim().toLowerCase());
+    const own = environment.DJP_TELEMETRY_ENABLED || '';
+    const disabled = /^\s*true\s*$/i.test(environment.OTEL_SDK_DISABLED || '');
+    if (disabled && !isOn(own)) return false;
     let enabled = given && typeof given === 'object' ? given.enabled : undefined;
     if (enabled === undefined || enabled === null) {
-      enabled = environment.TELEMETRY_ENABLED || environment.ENABLE_OBSERVABILITY || '';
+      enabled = own || environment.TELEMETRY_ENABLED || environment.ENABLE_OBSERVABILITY || '';
     }
-    return TRUE.includes(String(enabled).trim().toLowerCase());
+    return isOn(enabled);
   } catch {
     return false;
   }

@@ -10,6 +10,7 @@ const { nameOf, readOptions, wanted } = require('./options.js');
 
 const { impl } = loader;
 const FLUSH_MS = 10000;
+const INFO = 3; // of the setting log_level
 const SAID_MAX = 1000;
 const COPIES = Symbol.for('djp-telemetry.copies'); // of the process: WeakRefs of what each copy does at exit
 
@@ -19,6 +20,7 @@ const state = {
   lastStatus: null,
   said: new Set(),
   hooked: false,
+  starting: false, // a start has not been told yet
   ending: null, // promise of the shutdown under way
   changed: [], // called after every begin and end
   before: [], // called before whatever was recorded must be complete
@@ -79,6 +81,25 @@ function init(options) {
     complain('Telemetry could not be started and stays off', error);
   }
   messages.forEach(warnOnce);
+  tellStart();
+}
+
+/** One line for each start: what is on, where it goes, at what ratio and who said so. */
+function tellStart() {
+  const { summary, log_level: level } = state.settings;
+  if (!state.starting) return;
+  state.starting = false;
+  if (!summary || level < INFO) return;
+  try {
+    process.stderr.write(`djp-telemetry: ${summary}\n`);
+  } catch {
+    // As for warnings.
+  }
+}
+
+/** The service name of a process that nobody named. */
+function program() {
+  return `unknown_service:${path.basename(process.execPath || '') || 'node'}`;
 }
 
 /** Another environment may have ended the SDK that this one joined. */
@@ -91,12 +112,12 @@ function start(options, warn) {
     if (wanted(options, process.env)) warn(`Telemetry is enabled, but nothing is recorded: ${loader.reason}.`);
     return;
   }
-  const program = path.basename(process.execPath || '') || 'node';
   const texts = readOptions(options, impl.sdkKeywords(), warn);
-  state.settings = impl.sdkStart(texts, process.env, `unknown_service:${program}`, warn) || {};
+  state.settings = impl.sdkStart(texts, process.env, program(), warn) || {};
   state.active = state.settings.epoch > 0;
+  state.lastStatus = null;
   if (state.active) {
-    state.lastStatus = null;
+    state.starting = !state.settings.attached;
     setHooks();
   }
   callAll(state.changed);
@@ -262,13 +283,22 @@ function statusBody() {
   const text = impl.sdkStatus();
   if (text) return JSON.parse(text);
   if (state.lastStatus) return { ...state.lastStatus };
-  const status = { enabled: false, backend: state.settings.backend || 'noop' };
-  if (state.settings.report) status.settings = JSON.parse(state.settings.report);
-  return status;
+  if (loader.native === null) {
+    return { ...noopStatus(), problem: `Nothing is recorded: ${loader.reason}.`, pid: process.pid };
+  }
+  // What the start that ended off would do, or, before any, what the variables ask for.
+  const { status } = state.settings;
+  return JSON.parse(status || impl.sdkResolve({}, process.env, program(), () => {}).status);
+}
+
+/** The state without the native core, its keys those of the core's. */
+function noopStatus() {
+  return JSON.parse(JSON.stringify(require('./noop_status.json')));
 }
 
 /**
- * The honest state: what is on, each effective setting and where it came from, what was exported and what was lost and why.
+ * The honest state: what is on, each effective setting and where it came from, what was exported and what was lost and why, and in
+ * `problem` why nothing arrives. The keys are always the same: off, after shutdown() and without the native core, too.
  * @returns {object}
  */
 function telemetryStatus() {
@@ -277,7 +307,7 @@ function telemetryStatus() {
     callAll(state.before);
     status = statusBody();
   } catch (error) {
-    status = { enabled: false, backend: 'noop', status_error: `${nameOf(error)}` };
+    status = { ...noopStatus(), problem: `The status could not be read: ${nameOf(error)}.` };
   }
   status.impl = loader.name;
   status.impl_reason = loader.reason;

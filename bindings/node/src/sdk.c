@@ -5,7 +5,7 @@
 
 #include "binding.h"
 
-enum { SDK_OPTIONS_MAX = 128 };
+enum { SDK_OPTIONS_MAX = 128, SDK_VARIABLES_MAX = 256 };
 
 /* What the resolution of the settings needs of JavaScript. */
 typedef struct sdk_settings {
@@ -16,6 +16,9 @@ typedef struct sdk_settings {
     size_t text_count;
     djp_config_override overrides[SDK_OPTIONS_MAX];
     size_t count;
+    djp_node_text names[SDK_VARIABLES_MAX]; /* of the environment, that may be meant for us */
+    const char *variables[SDK_VARIABLES_MAX];
+    size_t variable_count;
 } sdk_settings;
 
 static const char *
@@ -78,13 +81,60 @@ sdk_read_options(sdk_settings *settings, napi_value options)
     }
 }
 
+static int
+sdk_is_ours(const char *name)
+{
+    static const char *const prefixes[] = {"DJP_TELEMETRY_", "OTEL_", "TELEMETRY_"};
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+        if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+/* Keeps the names that begin as ours or the standard's do; what cannot be read is not looked at. */
+static void
+sdk_read_variables(sdk_settings *settings)
+{
+    napi_env env = settings->env;
+    napi_value names, name;
+    uint32_t count = 0;
+    if (djp_node_type(env, settings->environ) != napi_object ||
+        !djp_node_ok(env, napi_get_property_names(env, settings->environ, &names)) ||
+        !djp_node_ok(env, napi_get_array_length(env, names, &count)))
+        return;
+    for (uint32_t i = 0; i < count && settings->variable_count < SDK_VARIABLES_MAX; i++) {
+        djp_node_text *text = &settings->names[settings->variable_count];
+        if (!djp_node_ok(env, napi_get_element(env, names, i, &name)) || !djp_node_text_get(text, env, name))
+            continue;
+        if (sdk_is_ours(text->text.data))
+            settings->variables[settings->variable_count++] = text->text.data;
+        else
+            djp_node_text_release(text);
+    }
+}
+
 static void
 sdk_settings_free(sdk_settings *settings)
 {
+    for (size_t i = 0; i < settings->variable_count; i++)
+        djp_node_text_release(&settings->names[i]);
     for (size_t i = 0; i < settings->text_count; i++)
         djp_node_text_release(&settings->texts[i]);
     djp_node_text_release(&settings->value);
     free(settings);
+}
+
+/* What telemetryStatus() tells where nothing is active. */
+static void
+sdk_put_status(napi_env env, napi_value result, const djp_options *options, int off)
+{
+    char *text = NULL;
+    size_t size = 0;
+    if (off && djp_status_off_json(&text, &size, options) == 0) {
+        djp_node_put(env, result, "status", djp_node_string(env, (djp_text){text, size}));
+        djp_text_free(text);
+    }
 }
 
 static napi_value
@@ -102,7 +152,10 @@ sdk_describe(napi_env env, const djp_options *options, const djp_node_sdk *activ
     djp_node_put(env, result, "log_correlation", djp_node_boolean(env, options->log_correlation));
     djp_node_put(env, result, "shutdown_timeout", djp_node_double(env, (double)options->shutdown_timeout_ns / 1e9));
     djp_node_put(env, result, "prometheus_port", djp_node_double(env, options->prometheus_port));
+    djp_node_put(env, result, "log_level", djp_node_double(env, options->log_level));
     djp_node_put_text(env, result, "report", options->report_json);
+    djp_node_put_text(env, result, "summary", options->summary == NULL ? "" : options->summary);
+    sdk_put_status(env, result, options, active == NULL);
     djp_node_put_text(env, result, "propagators", options->propagators);
     djp_node_put_text(env, result, "excluded_paths", options->excluded_paths);
     djp_node_put_text(env, result, "known_methods", options->known_methods);
@@ -118,7 +171,7 @@ sdk_describe(napi_env env, const djp_options *options, const djp_node_sdk *activ
 
 /* starts is 0 for a look at the settings only. */
 static napi_value
-sdk_resolve(sdk_settings *settings, napi_value name, int starts)
+sdk_resolve(sdk_settings *settings, napi_value name, djp_spelling spelling, int starts)
 {
     napi_env env = settings->env;
     djp_node_env *self = djp_node_env_of(env);
@@ -127,8 +180,17 @@ sdk_resolve(sdk_settings *settings, napi_value name, int starts)
     napi_value result = NULL;
     djp_node_sdk *active = NULL;
     int named = djp_node_text_get(&service, env, name), attached = 0;
-    int error = djp_config_resolve(&resolved, sdk_lookup, settings, settings->overrides, settings->count,
-                                   named ? service.text.data : NULL, sdk_warn, settings);
+    djp_config_request request = {.lookup = sdk_lookup,
+                                  .lookup_user = settings,
+                                  .variables = settings->variables,
+                                  .variable_count = settings->variable_count,
+                                  .overrides = settings->overrides,
+                                  .override_count = settings->count,
+                                  .default_service_name = named ? service.text.data : NULL,
+                                  .spelling = spelling,
+                                  .warn = sdk_warn,
+                                  .warn_user = settings};
+    int error = djp_config_resolve_request(&resolved, &request);
     djp_node_text_release(&service);
     if (error != 0) {
         djp_node_throw(env, "%s", djp_error_text(error));
@@ -149,7 +211,7 @@ sdk_resolve(sdk_settings *settings, napi_value name, int starts)
 }
 
 static napi_value
-sdk_with_settings(napi_env env, const napi_value *given, int starts)
+sdk_with_settings(napi_env env, const napi_value *given, djp_spelling spelling, int starts)
 {
     sdk_settings *settings = calloc(1, sizeof(*settings));
     if (settings == NULL) {
@@ -160,7 +222,8 @@ sdk_with_settings(napi_env env, const napi_value *given, int starts)
     settings->environ = given[1];
     settings->warn = given[3];
     sdk_read_options(settings, given[0]);
-    napi_value result = sdk_resolve(settings, given[2], starts);
+    sdk_read_variables(settings);
+    napi_value result = sdk_resolve(settings, given[2], spelling, starts);
     sdk_settings_free(settings);
     return result;
 }
@@ -174,20 +237,22 @@ sdk_start(napi_env env, napi_callback_info info)
         return NULL;
     djp_node_sdk *active = djp_node_sdk_acquire();
     if (active == NULL)
-        return sdk_with_settings(env, given, 1);
+        return sdk_with_settings(env, given, DJP_CAMEL_CASE, 1);
     napi_value result = sdk_describe(env, djp_sdk_options(active->sdk), active, 1);
     djp_node_sdk_release(active);
     return result;
 }
 
-/* sdkResolve(options, env, defaultServiceName, warn): the same settings without starting anything. */
+/* sdkResolve(options, env, defaultServiceName, warn, snakeCase): the same settings without starting anything. Messages name options in
+ * camel case unless snakeCase is true. */
 static napi_value
 sdk_resolve_only(napi_env env, napi_callback_info info)
 {
-    napi_value given[4];
-    if (!djp_node_arguments(env, info, given, 4))
+    napi_value given[5];
+    if (!djp_node_arguments(env, info, given, 5))
         return NULL;
-    return sdk_with_settings(env, given, 0);
+    int snake = djp_node_int(env, given[4], 0);
+    return sdk_with_settings(env, given, snake ? DJP_SNAKE_CASE : DJP_CAMEL_CASE, 0);
 }
 
 /* sdkKeywords(): the options that exist. */

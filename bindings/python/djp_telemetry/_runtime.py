@@ -17,7 +17,8 @@ from ._version import __version__
 
 log = logging.getLogger("djp_telemetry")
 
-_TRUE = ("1", "true", "yes")
+_TRUE = ("1", "true", "yes", "on")
+_INFO = 3  # of the setting log_level
 _FALSE = ("0", "false", "no", "off")
 
 
@@ -32,6 +33,7 @@ class _Runtime:
         self.delivered = True  # what that shutdown answered
         self.settings: dict[str, Any] = {}
         self.last_status: dict[str, Any] = {}
+        self.summary = ""  # of a start that has not been told yet
         self.said: set[str] = set()
         self.hooked = False
         self.fork_hooks: set[str] = set()
@@ -88,7 +90,6 @@ def option_text(value: Any, between: str = ",") -> Optional[str]:
 
 
 def _options(given: Mapping[str, Any], warn: Callable[[str], None]) -> dict[str, str]:
-    known = set(impl.sdk_keywords())
     options = {}
     for key, value in given.items():
         try:
@@ -96,21 +97,19 @@ def _options(given: Mapping[str, Any], warn: Callable[[str], None]) -> dict[str,
         except Exception as error:
             warn(f"The option {key} could not be read ({type(error).__name__}) and was ignored.")
             continue
-        if known and key not in known:
-            names = ", ".join(sorted(known))
-            warn(f"The option {key} does not exist and was ignored. The options are: {names}.")
-        elif text is not None:
-            options[key] = text
+        if text is not None:
+            options[key] = text  # the core answers a name that does not exist with the nearest one
     return options
 
 
 def wanted(given: Mapping[str, Any]) -> bool:
     """Whether telemetry is asked for; only for what is said when the core, which decides, is not there."""
-    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+    own = os.environ.get("DJP_TELEMETRY_ENABLED", "").strip().lower()
+    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true" and own not in _TRUE:
         return False
     enabled = given.get("enabled")
     if enabled is None:
-        enabled = os.environ.get("TELEMETRY_ENABLED") or os.environ.get("ENABLE_OBSERVABILITY") or ""
+        enabled = own or os.environ.get("TELEMETRY_ENABLED") or os.environ.get("ENABLE_OBSERVABILITY") or ""
     return str(enabled).strip().lower() in _TRUE
 
 
@@ -183,6 +182,17 @@ def init_telemetry(
         messages.append(f"Telemetry could not be started and stays off: {type(error).__name__}: {error}")
     for message in messages:
         warn_once(message)
+    _tell_start()
+
+
+def _tell_start() -> None:
+    """One line for each start: what is on, where it goes, at what ratio and who said so."""
+    summary, _runtime.summary = _runtime.summary, ""
+    try:
+        if summary and _runtime.settings.get("log_level", 0) >= _INFO:
+            log.info("%s", summary)
+    except Exception:  # a log filter or handler of the application
+        return
 
 
 def _start(given: Mapping[str, Any], warn: Callable[[str], None]) -> bool:
@@ -191,17 +201,23 @@ def _start(given: Mapping[str, Any], warn: Callable[[str], None]) -> bool:
     if _loader.native is None:
         if wanted(given):
             warn(f"Telemetry is enabled, but nothing is recorded: {_loader.reason}.")
+        _runtime.settings = impl.sdk_start(_options(given, warn), os.environ, _program(), warn)
         return _correlates(given)
-    program = os.path.basename(sys.executable or "") or "python"
-    _runtime.settings = impl.sdk_start(_options(given, warn), os.environ, f"unknown_service:{program}", warn)
+    _runtime.settings = impl.sdk_start(_options(given, warn), os.environ, _program(), warn)
     _runtime.active = impl.sdk_status() is not None
+    _runtime.last_status = {}
     if _runtime.active:
-        _runtime.last_status = {}
+        _runtime.summary = _runtime.settings["summary"]
         try:
             _set_hooks()
         except Exception as error:
             warn(f"Telemetry is on, but what is left may be lost at exit: {type(error).__name__}: {error}")
     return bool(_runtime.settings["log_correlation"])
+
+
+def _program() -> str:
+    """The service name of a process that nobody named."""
+    return f"unknown_service:{os.path.basename(sys.executable or '') or 'python'}"
 
 
 def shutdown(timeout: Optional[float] = None) -> bool:
@@ -294,24 +310,35 @@ def set_canary_ratio(ratio: Optional[float]) -> bool:
 
 def telemetry_status() -> dict[str, Any]:
     """The honest state: what is on, each effective setting and where it came from, what was exported and what was
-    lost and why."""
+    lost and why, and in `problem` why nothing arrives. The keys are always the same: off, after shutdown() and without
+    the native core, too."""
     import json
 
-    status: dict[str, Any] = {"enabled": False, "backend": _runtime.settings.get("backend", "noop")}
+    status: dict[str, Any] = {}
     try:
         text = impl.sdk_status()
         if text:
             status = json.loads(text)
         elif _runtime.last_status:
             status = dict(_runtime.last_status)
-        elif _runtime.settings:
-            status["settings"] = json.loads(_runtime.settings["report"] or "{}")
+        else:
+            status = json.loads(_off_status())
     except Exception as error:
-        status["status_error"] = f"{type(error).__name__}: {error}"
+        from ._noop_status import STATUS
+
+        status = {**json.loads(STATUS), "problem": f"The status could not be read: {type(error).__name__}: {error}"}
+    if _loader.native is None:
+        status["problem"], status["pid"] = f"Nothing is recorded: {_loader.reason}.", os.getpid()
     status["impl"] = _loader.name
     status["impl_reason"] = _loader.reason
     status["version"] = __version__
     return status
+
+
+def _off_status() -> str:
+    """What the start that ended off would do, or, before any, what the variables ask for."""
+    text = _runtime.settings.get("status")
+    return text or impl.sdk_resolve({}, os.environ, _program(), lambda _: None)["status"]
 
 
 def settings() -> Mapping[str, Any]:

@@ -327,6 +327,23 @@ def extract(carrier: Any, getter: Any = None) -> Context:
 
 
 def sdk_start(options: dict[str, str], environ: Mapping[str, str], service_name: Any, warn: Any, /) -> dict[str, Any]:
+    return sdk_resolve(options, environ, service_name, warn)
+
+
+def sdk_resolve(
+    options: dict[str, str],
+    environ: Mapping[str, str],
+    service_name: Any,
+    warn: Any,
+    camel_case: bool = False,
+    /,
+) -> dict[str, Any]:
+    import json
+
+    from ._noop_status import STATUS
+
+    for name in options.keys() - json.loads(STATUS)["settings"].keys():
+        warn(f'There is no option "{name}", so it is ignored: the names are in docs/configuration.md.')
     return {
         "enabled": False,
         "backend": "noop",
@@ -335,7 +352,10 @@ def sdk_start(options: dict[str, str], environ: Mapping[str, str], service_name:
         "log_correlation": False,
         "shutdown_timeout": 0.0,
         "prometheus_port": 0,
+        "log_level": 0,
         "report": "{}",
+        "summary": "",
+        "status": STATUS,
     }
 
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define SDK_OPTIONS_MAX 128
+#define SDK_VARIABLES_MAX 256
 
 static void
 sdk_dealloc(PyObject *self)
@@ -27,6 +28,8 @@ typedef struct sdk_settings {
     PyObject *owners; /* list of bytes objects that the overrides borrow from */
     djp_config_override overrides[SDK_OPTIONS_MAX];
     size_t count;
+    const char *variables[SDK_VARIABLES_MAX]; /* names of the environment that may be meant for us */
+    size_t variable_count;
 } sdk_settings;
 
 static PyObject *
@@ -81,17 +84,54 @@ sdk_read_options(sdk_settings *settings, PyObject *options)
     return settings->owners == NULL ? -1 : 0;
 }
 
+/* Keeps the names that begin as ours or the standard's do; what cannot be read is not looked at. */
+static void
+sdk_read_variables(sdk_settings *settings)
+{
+    static const char *const prefixes[] = {"DJP_TELEMETRY_", "OTEL_", "TELEMETRY_"};
+    PyObject *names = PyMapping_Keys(settings->environ);
+    Py_ssize_t count = names == NULL ? 0 : PyList_GET_SIZE(names);
+    for (Py_ssize_t i = 0; i < count && settings->variable_count < SDK_VARIABLES_MAX; i++) {
+        PyObject *name = sdk_bytes(PyList_GET_ITEM(names, i));
+        const char *text = name == NULL ? "" : PyBytes_AS_STRING(name);
+        int ours = 0;
+        for (size_t p = 0; p < sizeof(prefixes) / sizeof(prefixes[0]); p++)
+            ours |= strncmp(text, prefixes[p], strlen(prefixes[p])) == 0;
+        if (ours && PyList_Append(settings->owners, name) == 0)
+            settings->variables[settings->variable_count++] = text;
+        Py_XDECREF(name);
+    }
+    PyErr_Clear();
+    Py_XDECREF(names);
+}
+
+/* What telemetry_status() tells where nothing is active. */
 static PyObject *
-sdk_describe(const djp_options *options)
+sdk_off_status(const djp_options *options)
+{
+    char *text = NULL;
+    size_t size = 0;
+    if (djp_status_off_json(&text, &size, options) != 0)
+        return PyUnicode_FromString("");
+    PyObject *object = djp_py_text_object((djp_text){text, size});
+    djp_text_free(text);
+    return object;
+}
+
+static PyObject *
+sdk_describe(const djp_options *options, int active)
 {
     static const char *const backends[] = {"noop", "prom", "otel", "hybrid"};
     static const char *const semconvs[] = {"old", "stable", "both"};
     djp_text report = {options->report_json, options->report_json == NULL ? 0 : strlen(options->report_json)};
-    return Py_BuildValue("{s:O,s:s,s:s,s:s,s:O,s:d,s:i,s:N}", "enabled", options->enabled ? Py_True : Py_False,
-                         "backend", backends[options->backend], "semconv", semconvs[options->semconv], "service_name",
-                         options->service_name, "log_correlation", options->log_correlation ? Py_True : Py_False,
-                         "shutdown_timeout", (double)options->shutdown_timeout_ns / 1e9, "prometheus_port",
-                         options->prometheus_port, "report", djp_py_text_object(report));
+    djp_text summary = {options->summary, options->summary == NULL ? 0 : strlen(options->summary)};
+    return Py_BuildValue(
+        "{s:O,s:s,s:s,s:s,s:O,s:d,s:i,s:i,s:N,s:N,s:N}", "enabled", options->enabled ? Py_True : Py_False, "backend",
+        backends[options->backend], "semconv", semconvs[options->semconv], "service_name", options->service_name,
+        "log_correlation", options->log_correlation ? Py_True : Py_False, "shutdown_timeout",
+        (double)options->shutdown_timeout_ns / 1e9, "prometheus_port", options->prometheus_port, "log_level",
+        options->log_level, "report", djp_py_text_object(report), "summary", djp_py_text_object(summary), "status",
+        active ? PyUnicode_FromString("") : sdk_off_status(options));
 }
 
 static void
@@ -126,26 +166,42 @@ sdk_activate(djp_py_state *state, const djp_options *options)
     return 0;
 }
 
-/* sdk_start(options, environ, service_name, warn): a dict that describes the settings. Raises only without memory or threads. */
+static int
+sdk_resolve_settings(djp_options *out, sdk_settings *settings, PyObject *options, const char *service_name, int camel)
+{
+    if (sdk_read_options(settings, options) < 0)
+        return DJP_ENOMEM;
+    sdk_read_variables(settings);
+    djp_config_request request = {.lookup = sdk_lookup,
+                                  .lookup_user = settings,
+                                  .variables = settings->variables,
+                                  .variable_count = settings->variable_count,
+                                  .overrides = settings->overrides,
+                                  .override_count = settings->count,
+                                  .default_service_name = service_name,
+                                  .spelling = camel ? DJP_CAMEL_CASE : DJP_SNAKE_CASE,
+                                  .warn = sdk_warn,
+                                  .warn_user = settings};
+    return djp_config_resolve_request(out, &request);
+}
+
 static PyObject *
-sdk_start(PyObject *module, PyObject *args)
+sdk_with_settings(PyObject *module, PyObject *args, int starts)
 {
     djp_py_state *state = djp_py_state_of(module);
     sdk_settings settings = {0};
-    PyObject *options;
+    PyObject *options, *result = NULL;
     const char *service_name;
-    if (!PyArg_ParseTuple(args, "O!OzO", &PyDict_Type, &options, &settings.environ, &service_name, &settings.warn))
+    int camel = 0;
+    if (!PyArg_ParseTuple(args, "O!OzO|p", &PyDict_Type, &options, &settings.environ, &service_name, &settings.warn,
+                          &camel))
         return NULL;
     djp_options resolved;
-    PyObject *result = NULL;
-    int error = sdk_read_options(&settings, options) < 0
-                    ? DJP_ENOMEM
-                    : djp_config_resolve(&resolved, sdk_lookup, &settings, settings.overrides, settings.count,
-                                         service_name, sdk_warn, &settings);
+    int error = sdk_resolve_settings(&resolved, &settings, options, service_name, camel);
     if (error == 0) {
-        int wanted = resolved.enabled && resolved.backend != DJP_BACKEND_NOOP && state->sdk == NULL;
+        int wanted = starts && resolved.enabled && resolved.backend != DJP_BACKEND_NOOP && state->sdk == NULL;
         if (!wanted || sdk_activate(state, &resolved) == 0)
-            result = sdk_describe(&resolved);
+            result = sdk_describe(&resolved, wanted);
         djp_options_fini(&resolved);
     } else {
         PyErr_Clear();
@@ -154,6 +210,20 @@ sdk_start(PyObject *module, PyObject *args)
     Py_XDECREF(settings.value);
     Py_XDECREF(settings.owners);
     return result;
+}
+
+/* sdk_start(options, environ, service_name, warn): a dict that describes the settings. Raises only without memory or threads. */
+static PyObject *
+sdk_start(PyObject *module, PyObject *args)
+{
+    return sdk_with_settings(module, args, 1);
+}
+
+/* sdk_resolve(options, environ, service_name, warn, camel_case=False): the same without starting anything. */
+static PyObject *
+sdk_resolve(PyObject *module, PyObject *args)
+{
+    return sdk_with_settings(module, args, 0);
 }
 
 /* Seconds as nanoseconds: below zero and NaN are 0, None and infinity wait for ever. */
@@ -328,6 +398,9 @@ static PyMethodDef sdk_functions[] = {
     {"sdk_start", sdk_start, METH_VARARGS,
      "sdk_start($module, options, environ, service_name, warn, /)\n--\n\nResolves the settings and starts what they "
      "ask for."},
+    {"sdk_resolve", sdk_resolve, METH_VARARGS,
+     "sdk_resolve($module, options, environ, service_name, warn, camel_case=False, /)\n--\n\nResolves the settings "
+     "and starts nothing."},
     {"sdk_stop", sdk_stop, METH_O, "sdk_stop($module, timeout, /)\n--\n\nEnds what is active."},
     {"sdk_flush", sdk_flush, METH_O, "sdk_flush($module, timeout, /)\n--\n\nSends what has ended so far."},
     {"sdk_status", sdk_status, METH_NOARGS, "sdk_status($module, /)\n--\n\nThe state as JSON text."},

@@ -21,6 +21,9 @@ typedef struct djp_config_override {
 /* Gets one complete English sentence per problem: what was wrong, the effect, what to do. Borrowed for the call. */
 typedef void (*djp_config_warn)(void *user, const char *message);
 
+/* How the reader of messages writes the names of options. */
+typedef enum djp_spelling { DJP_SNAKE_CASE, DJP_CAMEL_CASE } djp_spelling;
+
 typedef enum djp_backend { DJP_BACKEND_NOOP, DJP_BACKEND_PROM, DJP_BACKEND_OTEL, DJP_BACKEND_HYBRID } djp_backend;
 typedef enum djp_exporter {
     DJP_EXPORTER_NONE,
@@ -48,8 +51,8 @@ typedef struct djp_options {
     char *service_name;
     char *service_namespace; /* "" when unset */
     char *service_version; /* "" when unset */
-    char *environment; /* the user's own word: deployment.environment.name */
-    char *environment_short; /* dev, staging, prod, or the user's word */
+    char *environment; /* the user's own word: deployment.environment.name; "" when unset */
+    char *environment_short; /* dev, staging, prod, or the user's word: env */
     /* percent-encoded k=v,k=v, valid, each key once, without the four keys that have a field above; "" when none */
     char *resource_attributes;
     /* traces */
@@ -121,9 +124,32 @@ typedef struct djp_options {
     int log_correlation; /* install the log filter in init (otel and hybrid) */
     /* {"setting":{"value":..,"source":..},..} as JSON text; secrets are replaced by "[set]" */
     char *report_json;
+    char *endpoint_source; /* who gave the endpoint: "OTEL_ENDPOINT", "option endpoint", "default" */
+    char *enabled_source; /* who switched telemetry on or off */
+    char *summary; /* one sentence: what is on, where it goes, at what ratio and why; "" while nothing is on */
 } djp_options;
 
-/* Resolves all settings. Never fails on bad values: default plus one warning each. Returns DJP_ENOMEM or 0; on 0 the caller
+/* What a resolution starts from. All is borrowed for the call; zeros are good everywhere. */
+typedef struct djp_config_request {
+    djp_config_lookup lookup;
+    void *lookup_user;
+    /* Names of the variables that are set, so that misspelled ones are noticed; NULL: nobody looks. Others than DJP_TELEMETRY_, OTEL_ and
+     * TELEMETRY_ may be left out. */
+    const char *const *variables;
+    size_t variable_count;
+    const djp_config_override *overrides;
+    size_t override_count;
+    const char *default_service_name;
+    djp_spelling spelling;
+    djp_config_warn warn;
+    void *warn_user;
+} djp_config_request;
+
+/* Resolves all settings. Returns DJP_ENOMEM or 0; on 0 the caller frees out with djp_options_fini. Bad values never fail: default plus one
+ * warning each. Thread-safe when look-up is. */
+int djp_config_resolve_request(djp_options *out, const djp_config_request *request);
+
+/* The same with single arguments. Never fails on bad values: default plus one warning each. Returns DJP_ENOMEM or 0; on 0 the caller
  * frees out with djp_options_fini. warn may be NULL. Thread-safe when look-up is. */
 int
 djp_config_resolve(djp_options *out, djp_config_lookup lookup, void *lookup_user, const djp_config_override *overrides,

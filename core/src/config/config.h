@@ -100,7 +100,14 @@ typedef enum djp_form {
     DJP_FORM_ATTRIBUTE /* text: an attribute of OTEL_RESOURCE_ATTRIBUTES */
 } djp_form;
 
-enum { DJP_CONFIG_SPAN_BYTES = 1024, DJP_CONFIG_SOURCES_MAX = 7, DJP_CONFIG_VALUE_MAX = 32768 };
+#define DJP_CONFIG_OWN_PREFIX "DJP_TELEMETRY_"
+
+enum {
+    DJP_CONFIG_SPAN_BYTES = 1024,
+    DJP_CONFIG_SOURCES_MAX = 7,
+    DJP_CONFIG_VALUE_MAX = 32768,
+    DJP_CONFIG_NAME_MAX = 96
+};
 
 typedef struct djp_config_source {
     const char *variable; /* NULL ends the list */
@@ -123,11 +130,13 @@ typedef struct djp_config_row {
     const char *standard; /* the default, in the form of the option */
     const char *attributes; /* comma list of resource attributes that set it, too; NULL: none */
     const char *doc;
-    djp_config_source sources[DJP_CONFIG_SOURCES_MAX]; /* in order of precedence, below the option */
+    djp_config_source sources[DJP_CONFIG_SOURCES_MAX]; /* in order of precedence, below the variable of our own */
 } djp_config_row;
 
 extern const djp_config_row djp__config_table[DJP_SETTINGS];
 const char *djp__config_name(djp_setting setting); /* the option */
+/* The variable of our own, which every setting has: DJP_TELEMETRY_ and the option in capitals. */
+void djp__config_own_name(char out[DJP_CONFIG_NAME_MAX], djp_setting setting);
 
 typedef struct djp_config_attribute {
     djp_text key; /* both decoded, in the arena */
@@ -145,7 +154,10 @@ typedef struct djp_config_state {
     void *lookup_user;
     const djp_config_override *overrides;
     size_t override_count;
+    const char *const *variables; /* names of the environment; NULL: not looked at */
+    size_t variable_count;
     const char *default_service_name;
+    djp_spelling spelling;
     djp_config_warn warn;
     void *warn_user;
     djp_arena arena; /* texts of sources */
@@ -153,15 +165,25 @@ typedef struct djp_config_state {
     int quiet; /* 1: telemetry is off, so that only wrong options are worth a warning */
     const char *sources[DJP_SETTINGS]; /* where each effective value came from: static or in the arena */
     djp_config_attributes option_attributes;
+    djp_config_attributes own_attributes;
     djp_config_attributes variable_attributes;
 } djp_config_state;
+
+/* Where a value was given, in order of precedence. The first ones are ours: nothing of OpenTelemetry's wins over them. */
+enum {
+    DJP_GIVEN_OPTION,
+    DJP_GIVEN_OPTION_ATTRIBUTE, /* in the option resource_attributes */
+    DJP_GIVEN_OWN, /* the setting's own variable */
+    DJP_GIVEN_OWN_ATTRIBUTE, /* in the variable DJP_TELEMETRY_RESOURCE_ATTRIBUTES */
+    DJP_GIVEN_SOURCE /* and source i of the row at DJP_GIVEN_SOURCE + i */
+};
 
 /* One source that is set. */
 typedef struct djp_config_given {
     const char *text; /* trimmed, valid UTF-8, never empty, ends in NUL; in the arena */
     const char *name; /* "OTEL_SERVICE_NAME" or "option service_name" */
     djp_form form;
-    size_t index; /* 0: the option, 1: the option resource_attributes, i + 2: source i of the row */
+    size_t index; /* DJP_GIVEN_* */
     int option; /* 1 for the first two */
 } djp_config_given;
 
@@ -195,6 +217,12 @@ void djp__config_warn(djp_config_state *state, const djp_config_given *given, co
 /* The usual warning for a value that is not what it should be. */
 void djp__config_warn_value(djp_config_state *state, const djp_config_given *given, const char *expectation);
 
+/* The option as the reader writes it. */
+void djp__config_option_name(char out[DJP_CONFIG_NAME_MAX], const djp_config_state *state, djp_setting setting);
+/* Warn of names that mean nothing: options that do not exist; variables that are not supported or do not exist. */
+void djp__config_check_options(djp_config_state *state);
+void djp__config_check_variables(djp_config_state *state);
+
 /* The rules, called in this order after every default is in place. */
 void djp__config_rule_enabled(djp_config_state *state);
 void djp__config_rule_resource(djp_config_state *state);
@@ -202,9 +230,13 @@ void djp__config_rule_backend(djp_config_state *state);
 void djp__config_rule_endpoint(djp_config_state *state);
 void djp__config_rule_exporter(djp_config_state *state);
 void djp__config_rule_headers(djp_config_state *state);
+void djp__config_rule_proxies(djp_config_state *state);
+void djp__config_rule_timeout(djp_config_state *state);
 void djp__config_rule_sampler(djp_config_state *state);
 /* The address of a sampling server, completed; 0 when it is none, which has then been warned of. */
 int djp__config_store_sampling_url(djp_config_state *state, const djp_config_given *given);
+/* The protocol that a word for an exporter names besides, otlp_proto_http as other SDKs call theirs; -1: none. */
+int djp__config_otlp_protocol(djp_text word);
 /* What goes with the sampler jaeger_remote (on) or has no effect without it. Returns 1 when there was a ratio. */
 int djp__config_remote_sampling(djp_config_state *state, int on);
 void djp__config_rule_metrics(djp_config_state *state);
@@ -213,5 +245,11 @@ void djp__config_rule_keep_rules(djp_config_state *state);
 
 /* Fills out->report_json. */
 void djp__config_report(djp_config_state *state);
+/* An endpoint for people: its user part and query are not shown. */
+void djp__config_show_endpoint(djp_buf *out, const char *endpoint);
+/* Fills out->summary and out->endpoint_source. */
+void djp__config_summary(djp_config_state *state);
+/* Appends the user part of an address, which ends in '@', so that every parser finds that end. */
+void djp__config_put_user(djp_buf *out, djp_text user);
 
 #endif

@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum {
-    ENDPOINT_AS_IS_INDEX = 2,
+    ENDPOINT_AS_IS_INDEX = DJP_GIVEN_SOURCE,
     ENDPOINT_GRPC_PORT = 4317,
     ENDPOINT_HTTP_PORT = 4318,
     ENDPOINT_JAEGER_PORT = 14268,
@@ -93,6 +93,16 @@ endpoint_read_ipv6(endpoint_url *out, djp_text authority)
     return endpoint_read_port(out, rest);
 }
 
+static int
+endpoint_is_number(djp_text host)
+{
+    size_t digits = 0;
+    while (digits < host.size && host.data[digits] >= '0' && host.data[digits] <= '9') {
+        digits++;
+    }
+    return digits == host.size && digits != 0;
+}
+
 static const char *
 endpoint_read_authority(endpoint_url *out, djp_text authority)
 {
@@ -111,6 +121,12 @@ endpoint_read_authority(endpoint_url *out, djp_text authority)
         return "a URL with its IPv6 address in brackets";
     }
     out->host = authority;
+    if (!out->has_scheme && (djp__text_equal_nocase(authority, "http") || djp__text_equal_nocase(authority, "https"))) {
+        return "a URL with :// behind http or https";
+    }
+    if (endpoint_is_number(authority)) {
+        return "an address: a number alone is no host, so write host:port";
+    }
     return endpoint_host_is_valid(authority, "-._") ? endpoint_read_port(out, port) : "a URL with a host";
 }
 
@@ -159,14 +175,14 @@ static void
 endpoint_write_path(djp_buf *out, const endpoint_url *url, int as_is)
 {
     djp_text path = url->path;
-    if (as_is || endpoint_ends_with(path, endpoint_traces_path)) {
+    if (as_is) {
         djp__buf_append(out, path.size == 0 ? "/" : path.data, path.size == 0 ? 1 : path.size);
     } else {
         while (path.size != 0 && path.data[path.size - 1] == '/') {
             path.size--;
         }
         djp__buf_append(out, path.data, path.size);
-        djp__buf_text(out, endpoint_traces_path);
+        djp__buf_text(out, endpoint_ends_with(path, endpoint_traces_path) ? "" : endpoint_traces_path);
     }
     djp__buf_append(out, url->query.data, url->query.size);
 }
@@ -183,7 +199,7 @@ endpoint_write(djp_config_state *state, const endpoint_url *url, int as_is, cons
     djp_buf text;
     djp__buf_init(&text, 0);
     djp__buf_text(&text, tls ? "https://" : "http://");
-    djp__buf_append(&text, url->user.data, url->user.size);
+    djp__config_put_user(&text, url->user);
     djp__buf_append(&text, url->host.data, url->host.size);
     if (port != 0) {
         djp__buf_char(&text, ':');
@@ -232,21 +248,76 @@ endpoint_take(djp_config_state *state, endpoint_url *url, const djp_config_given
     endpoint_write(state, url, given->index == ENDPOINT_AS_IS_INDEX, given->name);
 }
 
+/* An exporter may be named with its protocol, which counts where none is given otherwise. */
+static int
+endpoint_read_exporter_protocol(djp_config_state *state)
+{
+    djp_config_given given;
+    size_t at = 0;
+    while (djp__config_next(&given, state, DJP_SETTING_EXPORTER, &at)) {
+        djp_text rest = djp__text(given.text), word;
+        while (djp__text_split(&word, &rest, ',')) {
+            int protocol = djp__config_otlp_protocol(djp__text_trim(word));
+            if (protocol >= 0) {
+                djp__config_set_number(state, DJP_SETTING_PROTOCOL, protocol, given.name);
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+
+static int
+endpoint_is_this_machine(const endpoint_url *url)
+{
+    static const char *const names[] = {"localhost", "[::1]", "0.0.0.0", "[::]", "host.docker.internal", NULL};
+    static const djp_text loopback = {"127.", 4};
+    for (size_t i = 0; names[i] != NULL; i++) {
+        if (djp__text_equal_nocase(url->host, names[i])) {
+            return 1;
+        }
+    }
+    return endpoint_ends_with(url->host, ".localhost") ||
+           (url->host.size > 4 && endpoint_host_is_valid(url->host, ".") &&
+            memcmp(url->host.data, loopback.data, 4) == 0 && strspn(url->host.data, "0123456789.") >= url->host.size);
+}
+
+/* What a shared environment says of a collector is not meant for the machine of a developer; what is said to this SDK alone is. */
+static int
+endpoint_is_refused_in_dev(djp_config_state *state, const endpoint_url *url, const djp_config_given *given)
+{
+    djp_backend backend = state->out->backend;
+    if (given->index < DJP_GIVEN_SOURCE || strcmp(state->out->environment_short, "dev") != 0 ||
+        (backend != DJP_BACKEND_OTEL && backend != DJP_BACKEND_HYBRID) || endpoint_is_this_machine(url)) {
+        return 0;
+    }
+    char option[DJP_CONFIG_NAME_MAX];
+    djp__config_option_name(option, state, DJP_SETTING_ENDPOINT);
+    djp__config_warn(state, given,
+                     "%s names another machine, and the environment is %.60s (%s), where spans stay on this one. It is "
+                     "ignored, as if it were not set: give DJP_TELEMETRY_ENDPOINT or the option %s to send there all "
+                     "the same, or set the environment.",
+                     given->name, state->out->environment, state->sources[DJP_SETTING_ENVIRONMENT], option);
+    return 1;
+}
+
 void
 djp__config_rule_endpoint(djp_config_state *state)
 {
     djp_config_given given;
     endpoint_url url;
     size_t at = 0;
-    int protocol_given = djp__config_read(state, DJP_SETTING_PROTOCOL);
+    int protocol_given = djp__config_read(state, DJP_SETTING_PROTOCOL) || endpoint_read_exporter_protocol(state);
     while (djp__config_next(&given, state, DJP_SETTING_ENDPOINT, &at)) {
         const char *wanted = endpoint_split(&url, djp__text(given.text));
-        if (wanted == NULL) {
+        if (wanted == NULL && !endpoint_is_refused_in_dev(state, &url, &given)) {
             endpoint_take(state, &url, &given, protocol_given);
             return;
         }
-        djp__config_warn(state, &given, "%s is not %s. It is ignored, as if it were not set: correct or remove it.",
-                         given.name, wanted);
+        if (wanted != NULL) {
+            djp__config_warn(state, &given, "%s is not %s. It is ignored, as if it were not set: correct or remove it.",
+                             given.name, wanted);
+        }
     }
     if (state->out->protocol != DJP_PROTOCOL_GRPC) {
         endpoint_split(&url, djp__text("http://localhost:4318"));
@@ -276,7 +347,7 @@ djp__config_store_sampling_url(djp_config_state *state, const djp_config_given *
     djp_buf text;
     djp__buf_init(&text, 0);
     djp__buf_text(&text, url.tls ? "https://" : "http://");
-    djp__buf_append(&text, url.user.data, url.user.size);
+    djp__config_put_user(&text, url.user);
     djp__buf_append(&text, url.host.data, url.host.size);
     if (url.port != 0 || !url.has_scheme) {
         djp__buf_char(&text, ':');

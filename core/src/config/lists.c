@@ -135,7 +135,7 @@ lists_read_semconv(djp_config_state *state)
     djp_config_given given;
     size_t at = 0;
     while (djp__config_next(&given, state, DJP_SETTING_SEMCONV, &at)) {
-        if (given.option) {
+        if (given.index <= DJP_GIVEN_OWN) {
             if (djp__config_store(state, DJP_SETTING_SEMCONV, &given)) {
                 return;
             }

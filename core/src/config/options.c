@@ -20,7 +20,8 @@ static const size_t options_texts[] = {
     offsetof(djp_options, known_methods),      offsetof(djp_options, report_json),
     offsetof(djp_options, keep_rules),         offsetof(djp_options, switch_file),
     offsetof(djp_options, sampler_text),       offsetof(djp_options, sampling_endpoint),
-    offsetof(djp_options, budget_file),
+    offsetof(djp_options, budget_file),        offsetof(djp_options, endpoint_source),
+    offsetof(djp_options, enabled_source),     offsetof(djp_options, summary),
 };
 
 enum { OPTIONS_TEXT_COUNT = sizeof(options_texts) / sizeof(options_texts[0]) };

@@ -12,28 +12,51 @@ report_text(djp_buf *out, const char *text)
     djp__buf_json(out, text == NULL ? "" : text, text == NULL ? 0 : strlen(text));
 }
 
-static void
-report_endpoint(djp_buf *out, const char *endpoint)
+void
+djp__config_show_endpoint(djp_buf *out, const char *endpoint)
 {
-    djp_buf shown;
-    djp__buf_init(&shown, 0);
     const char *host = endpoint == NULL ? NULL : strstr(endpoint, "://");
     if (host != NULL) {
         host += 3;
         size_t authority = strcspn(host, "/?#");
         const char *at = memrchr(host, '@', authority);
-        djp__buf_append(&shown, endpoint, (size_t)(host - endpoint));
+        djp__buf_append(out, endpoint, (size_t)(host - endpoint));
         if (at != NULL) {
-            djp__buf_text(&shown, "[set]");
+            djp__buf_text(out, "[set]");
             host = at;
         }
         size_t size = strcspn(host, "?");
-        djp__buf_append(&shown, host, size);
-        djp__buf_text(&shown, host[size] == '?' ? "?[set]" : "");
+        djp__buf_append(out, host, size);
+        djp__buf_text(out, host[size] == '?' ? "?[set]" : "");
     }
+}
+
+static void
+report_endpoint(djp_buf *out, const char *endpoint)
+{
+    djp_buf shown;
+    djp__buf_init(&shown, 0);
+    djp__config_show_endpoint(&shown, endpoint);
     djp__buf_json(out, shown.data == NULL ? "" : shown.data, shown.size);
     out->failed |= shown.failed;
     djp__buf_fini(&shown);
+}
+
+/* The name of an option as it is in this report, however the reader writes it. */
+static void
+report_source(djp_buf *out, const char *source)
+{
+    char text[2 * DJP_CONFIG_NAME_MAX];
+    size_t size = 0;
+    int is_option = strncmp(source, "option ", 7) == 0;
+    for (const char *c = source; *c != '\0' && size + 2 < sizeof(text); c++) {
+        int capital = is_option && *c >= 'A' && *c <= 'Z';
+        if (capital) {
+            text[size++] = '_';
+        }
+        text[size++] = capital ? (char)(*c + ('a' - 'A')) : *c;
+    }
+    djp__buf_json(out, text, size);
 }
 
 static void
@@ -102,7 +125,7 @@ djp__config_report(djp_config_state *state)
         djp__buf_text(&out, ":{\"value\":");
         report_value(&out, state->out, (djp_setting)i);
         djp__buf_text(&out, ",\"source\":");
-        report_text(&out, state->sources[i]);
+        report_source(&out, state->sources[i]);
         djp__buf_char(&out, '}');
     }
     djp__buf_char(&out, '}');

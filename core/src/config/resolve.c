@@ -31,7 +31,7 @@ djp__config_copy(djp_config_state *state, djp_text text)
 void
 djp__config_warn(djp_config_state *state, const djp_config_given *given, const char *format, ...)
 {
-    char message[1024];
+    char message[4096]; /* all unsupported variables at once fit */
     int concerns_option = given != NULL && given->option;
     if (state->warn == NULL || (state->quiet && !concerns_option)) {
         return;
@@ -62,6 +62,15 @@ djp__config_warn_value(djp_config_state *state, const djp_config_given *given, c
                      given->name, shown, given->text, expectation);
 }
 
+void
+djp__config_own_name(char out[DJP_CONFIG_NAME_MAX], djp_setting setting)
+{
+    int size = snprintf(out, DJP_CONFIG_NAME_MAX, DJP_CONFIG_OWN_PREFIX "%s", djp__config_name(setting));
+    for (int i = 0; i < size; i++) {
+        out[i] = out[i] >= 'a' && out[i] <= 'z' ? (char)(out[i] - ('a' - 'A')) : out[i];
+    }
+}
+
 /* The last override of that keyword that is given, or NULL. */
 static const char *
 resolve_override(const djp_config_state *state, djp_setting setting)
@@ -78,11 +87,21 @@ resolve_override(const djp_config_state *state, djp_setting setting)
 }
 
 static const char *
-resolve_name_of_option(djp_config_state *state, const char *keyword)
+resolve_name_of_option(djp_config_state *state, djp_setting setting)
 {
-    char name[96];
-    int size = snprintf(name, sizeof(name), "option %s", keyword);
-    return djp__config_copy(state, (djp_text){name, size < 0 ? 0 : strlen(name)});
+    char name[DJP_CONFIG_NAME_MAX + 8];
+    static const char before[] = "option ";
+    memcpy(name, before, sizeof(before));
+    djp__config_option_name(name + sizeof(before) - 1, state, setting);
+    return djp__config_copy(state, djp__text(name));
+}
+
+static const char *
+resolve_name_of_own(djp_config_state *state, djp_setting setting)
+{
+    char name[DJP_CONFIG_NAME_MAX];
+    djp__config_own_name(name, setting);
+    return djp__config_copy(state, djp__text(name));
 }
 
 /* Looks for the first of a comma list of keys. */
@@ -108,17 +127,26 @@ resolve_raw(djp_config_state *state, djp_setting setting, size_t index)
 {
     const djp_config_row *row = &djp__config_table[setting];
     djp_text none = {NULL, 0};
-    if (index == 0) {
+    if (index == DJP_GIVEN_OPTION) {
         return djp__text(resolve_override(state, setting));
     }
-    if (index == 1) {
-        return row->attributes == NULL ? none : resolve_attribute(&state->option_attributes, row->attributes);
+    if (index == DJP_GIVEN_OPTION_ATTRIBUTE || index == DJP_GIVEN_OWN_ATTRIBUTE) {
+        const djp_config_attributes *list =
+            index == DJP_GIVEN_OWN_ATTRIBUTE ? &state->own_attributes : &state->option_attributes;
+        return row->attributes == NULL ? none : resolve_attribute(list, row->attributes);
     }
-    const djp_config_source *source = &row->sources[index - 2];
-    if (source->form == DJP_FORM_ATTRIBUTE) {
-        return resolve_attribute(&state->variable_attributes, row->attributes);
+    char own[DJP_CONFIG_NAME_MAX];
+    const char *variable = own;
+    if (index == DJP_GIVEN_OWN) {
+        djp__config_own_name(own, setting);
+    } else {
+        const djp_config_source *source = &row->sources[index - DJP_GIVEN_SOURCE];
+        if (source->form == DJP_FORM_ATTRIBUTE) {
+            return resolve_attribute(&state->variable_attributes, row->attributes);
+        }
+        variable = source->variable;
     }
-    return state->lookup == NULL ? none : djp__text(state->lookup(state->lookup_user, source->variable));
+    return state->lookup == NULL ? none : djp__text(state->lookup(state->lookup_user, variable));
 }
 
 static size_t
@@ -135,21 +163,24 @@ static void
 resolve_describe(djp_config_given *out, djp_config_state *state, djp_setting setting, size_t index)
 {
     const djp_config_row *row = &djp__config_table[setting];
+    int is_attribute = index == DJP_GIVEN_OPTION_ATTRIBUTE || index == DJP_GIVEN_OWN_ATTRIBUTE;
+    djp_setting named = is_attribute ? DJP_SETTING_RESOURCE_ATTRIBUTES : setting;
     out->index = index;
-    out->option = index < 2;
-    out->form = index < 2 ? row->form : row->sources[index - 2].form;
-    if (index < 2) {
-        djp_setting option = index == 0 ? setting : DJP_SETTING_RESOURCE_ATTRIBUTES;
-        out->name = resolve_name_of_option(state, djp__config_name(option));
+    out->option = index < DJP_GIVEN_OWN;
+    out->form = index < DJP_GIVEN_SOURCE ? row->form : row->sources[index - DJP_GIVEN_SOURCE].form;
+    if (index < DJP_GIVEN_OWN) {
+        out->name = resolve_name_of_option(state, named);
+    } else if (index < DJP_GIVEN_SOURCE) {
+        out->name = resolve_name_of_own(state, named);
     } else {
-        out->name = row->sources[index - 2].variable;
+        out->name = row->sources[index - DJP_GIVEN_SOURCE].variable;
     }
 }
 
 int
 djp__config_next(djp_config_given *out, djp_config_state *state, djp_setting setting, size_t *at)
 {
-    size_t end = resolve_source_count(&djp__config_table[setting]) + 2;
+    size_t end = resolve_source_count(&djp__config_table[setting]) + DJP_GIVEN_SOURCE;
     while (*at < end) {
         size_t index = (*at)++;
         djp_text text = djp__text_trim(resolve_raw(state, setting, index));
@@ -289,23 +320,6 @@ resolve_defaults(djp_config_state *state)
     }
 }
 
-static void
-resolve_unknown_options(djp_config_state *state)
-{
-    for (size_t i = 0; i < state->override_count; i++) {
-        const char *keyword = state->overrides[i].keyword;
-        const char *const *known = djp_config_keywords();
-        while (keyword != NULL && *known != NULL && strcmp(*known, keyword) != 0) {
-            known++;
-        }
-        if (keyword != NULL && *known == NULL) {
-            djp_config_given given = {.option = 1};
-            djp__config_warn(state, &given,
-                             "There is no option \"%.60s\". It is ignored: correct its name or remove it.", keyword);
-        }
-    }
-}
-
 static uint64_t
 resolve_power_of_two(uint64_t bytes)
 {
@@ -321,7 +335,8 @@ resolve_all(djp_config_state *state)
 {
     resolve_defaults(state);
     djp__config_rule_enabled(state);
-    resolve_unknown_options(state);
+    djp__config_check_options(state);
+    djp__config_check_variables(state);
     for (int i = 0; i < DJP_SETTINGS; i++) {
         if (!djp__config_table[i].ruled) {
             djp__config_read(state, (djp_setting)i);
@@ -333,26 +348,31 @@ resolve_all(djp_config_state *state)
     djp__config_rule_endpoint(state);
     djp__config_rule_exporter(state);
     djp__config_rule_headers(state);
+    djp__config_rule_proxies(state);
+    djp__config_rule_timeout(state);
     djp__config_rule_sampler(state);
     djp__config_rule_metrics(state);
     djp__config_rule_lists(state);
     djp__config_rule_keep_rules(state);
     djp__config_report(state);
+    djp__config_summary(state);
 }
 
 int
-djp_config_resolve(djp_options *out, djp_config_lookup lookup, void *lookup_user, const djp_config_override *overrides,
-                   size_t override_count, const char *default_service_name, djp_config_warn warn, void *warn_user)
+djp_config_resolve_request(djp_options *out, const djp_config_request *request)
 {
     djp_config_state state = {
         .out = out,
-        .lookup = lookup,
-        .lookup_user = lookup_user,
-        .overrides = overrides,
-        .override_count = overrides == NULL ? 0 : override_count,
-        .default_service_name = default_service_name,
-        .warn = warn,
-        .warn_user = warn_user,
+        .lookup = request->lookup,
+        .lookup_user = request->lookup_user,
+        .overrides = request->overrides,
+        .override_count = request->overrides == NULL ? 0 : request->override_count,
+        .variables = request->variables,
+        .variable_count = request->variables == NULL ? 0 : request->variable_count,
+        .default_service_name = request->default_service_name,
+        .spelling = request->spelling,
+        .warn = request->warn,
+        .warn_user = request->warn_user,
     };
     memset(out, 0, sizeof(*out));
     djp__arena_init(&state.arena, 0);
@@ -363,4 +383,20 @@ djp_config_resolve(djp_options *out, djp_config_lookup lookup, void *lookup_user
         return DJP_ENOMEM;
     }
     return DJP_OK;
+}
+
+int
+djp_config_resolve(djp_options *out, djp_config_lookup lookup, void *lookup_user, const djp_config_override *overrides,
+                   size_t override_count, const char *default_service_name, djp_config_warn warn, void *warn_user)
+{
+    djp_config_request request = {
+        .lookup = lookup,
+        .lookup_user = lookup_user,
+        .overrides = overrides,
+        .override_count = override_count,
+        .default_service_name = default_service_name,
+        .warn = warn,
+        .warn_user = warn_user,
+    };
+    return djp_config_resolve_request(out, &request);
 }

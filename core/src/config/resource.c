@@ -1,5 +1,5 @@
-/* Who we are: resource attributes, service name and environment. One malformed member discards a whole list of attributes, as the
- * standard demands, because half a resource is a wrong one. */
+/* Who we are: resource attributes, service name and environment. A malformed member of a list is left out and named; it does not cost
+ * the others, because a process without any name is harder to find than one with a name too few. */
 #include "config/config.h"
 
 #include "base/str.h"
@@ -10,8 +10,8 @@
 enum { RESOURCE_ATTRIBUTES_MAX = 1024 };
 
 /* Keys that have a setting of their own; they are not repeated in the list. */
-static const char *const resource_own_keys[] = {"service.name", "service.namespace", "service.version",
-                                                "deployment.environment.name", NULL};
+static const char *const resource_own_keys[] = {
+    "service.name", "service.namespace", "service.version", "deployment.environment.name", "env", NULL};
 
 static int
 resource_text_is_clean(djp_text text)
@@ -70,27 +70,44 @@ resource_put(djp_config_attributes *list, djp_config_state *state, djp_config_at
 }
 
 static int
-resource_parse(djp_config_attributes *out, djp_config_state *state, djp_text list)
+resource_parse_member(djp_config_attributes *out, djp_config_state *state, djp_text member)
+{
+    djp_config_attribute item;
+    const char *equals = memchr(member.data, '=', member.size);
+    if (equals == NULL) {
+        return 0;
+    }
+    size_t key_size = (size_t)(equals - member.data);
+    return resource_decode(&item.key, state, (djp_text){member.data, key_size}) && item.key.size != 0 &&
+           resource_decode(&item.value, state, (djp_text){equals + 1, member.size - key_size - 1}) &&
+           resource_put(out, state, item);
+}
+
+/* Takes the good members. Returns how many are not; the first of them is in *bad. */
+static size_t
+resource_parse(djp_config_attributes *out, djp_config_state *state, djp_text list, djp_text *bad)
 {
     djp_text member;
+    size_t bad_count = 0;
     while (djp__text_split(&member, &list, ',')) {
         member = djp__text_trim(member);
-        const char *equals = member.size == 0 ? NULL : memchr(member.data, '=', member.size);
-        if (member.size == 0) {
-            continue;
-        }
-        if (equals == NULL) {
-            return 0;
-        }
-        size_t key_size = (size_t)(equals - member.data);
-        djp_config_attribute item;
-        if (!resource_decode(&item.key, state, (djp_text){member.data, key_size}) || item.key.size == 0 ||
-            !resource_decode(&item.value, state, (djp_text){equals + 1, member.size - key_size - 1}) ||
-            !resource_put(out, state, item)) {
-            return 0;
+        if (member.size != 0 && !resource_parse_member(out, state, member)) {
+            *bad = bad_count++ == 0 ? member : *bad;
         }
     }
-    return 1;
+    return bad_count;
+}
+
+static void
+resource_warn_bad(djp_config_state *state, const djp_config_given *given, djp_text bad, size_t count)
+{
+    const char *equals = memchr(bad.data, '=', bad.size); /* the value behind it is not shown */
+    size_t size = equals == NULL ? bad.size : (size_t)(equals - bad.data);
+    djp__config_warn(
+        state, given,
+        "%s has %zu of its entries left out, the first is \"%.*s\": not key=value with percent-encoded UTF-8, "
+        "or more than %d. The others count: correct or remove it.",
+        given->name, count, (int)djp__utf8_cut(bad.data, size, 40), bad.data, RESOURCE_ATTRIBUTES_MAX);
 }
 
 static void
@@ -99,16 +116,16 @@ resource_read_lists(djp_config_state *state)
     djp_config_given given;
     size_t at = 0;
     while (djp__config_next(&given, state, DJP_SETTING_RESOURCE_ATTRIBUTES, &at)) {
-        djp_config_attributes *list = given.option ? &state->option_attributes : &state->variable_attributes;
-        if (resource_parse(list, state, djp__text(given.text))) {
-            state->sources[DJP_SETTING_RESOURCE_ATTRIBUTES] =
-                state->option_attributes.count != 0 ? "option resource_attributes" : given.name;
-        } else {
-            list->count = 0;
-            djp__config_warn(state, &given,
-                             "%s has a member that is not key=value with percent-encoded UTF-8. The whole list is "
-                             "ignored: correct it.",
-                             given.name);
+        djp_config_attributes *list = given.option                     ? &state->option_attributes
+                                      : given.index < DJP_GIVEN_SOURCE ? &state->own_attributes
+                                                                       : &state->variable_attributes;
+        djp_text bad_member = {NULL, 0};
+        size_t bad = resource_parse(list, state, djp__text(given.text), &bad_member);
+        if (bad != 0) {
+            resource_warn_bad(state, &given, bad_member, bad);
+        }
+        if (list->count != 0 && strcmp(state->sources[DJP_SETTING_RESOURCE_ATTRIBUTES], "default") == 0) {
+            state->sources[DJP_SETTING_RESOURCE_ATTRIBUTES] = given.name;
         }
     }
 }
@@ -140,13 +157,16 @@ resource_write(djp_buf *out, const djp_config_attributes *list)
     }
 }
 
-/* Both lists as one, the option's values over the variable's. */
+/* All lists as one, those that were given first over the others. */
 static void
 resource_merge(djp_config_state *state)
 {
     djp_config_attributes all = {NULL, 0};
     for (size_t i = 0; i < state->variable_attributes.count; i++) {
         resource_put(&all, state, state->variable_attributes.items[i]);
+    }
+    for (size_t i = 0; i < state->own_attributes.count; i++) {
+        resource_put(&all, state, state->own_attributes.items[i]);
     }
     for (size_t i = 0; i < state->option_attributes.count; i++) {
         resource_put(&all, state, state->option_attributes.items[i]);
@@ -166,8 +186,9 @@ resource_merge(djp_config_state *state)
 static void
 resource_default_service_name(djp_config_state *state)
 {
-    const djp_config_attributes *lists[] = {&state->option_attributes, &state->variable_attributes};
-    for (size_t l = 0; l < 2; l++) {
+    const djp_config_attributes *lists[] = {&state->option_attributes, &state->own_attributes,
+                                            &state->variable_attributes};
+    for (size_t l = 0; l < sizeof(lists) / sizeof(lists[0]); l++) {
         for (size_t i = 0; i < lists[l]->count; i++) {
             if (djp__text_equal(lists[l]->items[i].key, "service") && lists[l]->items[i].value.size != 0) {
                 djp__config_set_text(state, DJP_SETTING_SERVICE_NAME, lists[l]->items[i].value,

@@ -21,24 +21,47 @@ rules_read_switch(djp_config_state *state, const djp_config_given *given)
     return good == 1 && value.integer;
 }
 
+/* It beats the option, too, so that operations can switch off what a program switched on. But it may be there for the other SDK of
+ * the process: our own variable says so. */
+static void
+rules_disable(djp_config_state *state, const char *killer)
+{
+    const char *wanted_by = state->sources[DJP_SETTING_ENABLED];
+    if (state->out->enabled) {
+        djp__config_warn(
+            state, NULL,
+            "%s is true, so telemetry stays off, although %s is on. Set DJP_TELEMETRY_ENABLED=true to have "
+            "it beside another SDK that the variable was meant for.",
+            killer, wanted_by);
+    }
+    djp__config_set_number(state, DJP_SETTING_ENABLED, 0, killer);
+}
+
 void
 djp__config_rule_enabled(djp_config_state *state)
 {
-    enum { KILL_SWITCH_INDEX = 2 }; /* OTEL_SDK_DISABLED in the row */
+    enum { KILL_SWITCH_INDEX = DJP_GIVEN_SOURCE }; /* OTEL_SDK_DISABLED in the row */
     djp_config_given given;
     size_t at = 0;
-    int decided = 0;
+    int decided = 0, own_is_on = 0;
+    const char *killer = NULL;
     while (djp__config_next(&given, state, DJP_SETTING_ENABLED, &at)) {
         if (given.index == KILL_SWITCH_INDEX) {
-            /* It beats the option, too, so that operations can switch off what a program switched on. */
-            if (rules_read_switch(state, &given)) {
-                djp__config_set_number(state, DJP_SETTING_ENABLED, 0, given.name);
-                break;
-            }
-        } else if (!decided) {
-            decided = 1;
-            djp__config_set_number(state, DJP_SETTING_ENABLED, rules_read_switch(state, &given), given.name);
+            killer = rules_read_switch(state, &given) ? given.name : NULL;
+            continue;
         }
+        if (decided && given.index != DJP_GIVEN_OWN) {
+            continue;
+        }
+        int on = rules_read_switch(state, &given);
+        own_is_on |= given.index == DJP_GIVEN_OWN && on;
+        if (!decided) {
+            decided = 1;
+            djp__config_set_number(state, DJP_SETTING_ENABLED, on, given.name);
+        }
+    }
+    if (killer != NULL && !own_is_on) {
+        rules_disable(state, killer);
     }
     state->quiet = !state->out->enabled;
 }
@@ -70,6 +93,21 @@ djp__config_rule_backend(djp_config_state *state)
     }
 }
 
+int
+djp__config_otlp_protocol(djp_text word)
+{
+    static const struct {
+        const char *word;
+        djp_protocol protocol;
+    } words[] = {{"otlp_proto_grpc", DJP_PROTOCOL_GRPC}, {"otlp_proto_http", DJP_PROTOCOL_HTTP_PROTOBUF}};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (djp__text_equal_nocase(word, words[i].word)) {
+            return (int)words[i].protocol;
+        }
+    }
+    return -1;
+}
+
 /* OTLP JSON on standard output has a name of its own among the standard variable's values. */
 static int
 rules_take_exporter_word(djp_config_state *state, const djp_config_given *given, djp_text word)
@@ -78,6 +116,10 @@ rules_take_exporter_word(djp_config_state *state, const djp_config_given *given,
     if (djp__text_equal_nocase(word, "otlp/stdout")) {
         djp__config_set_number(state, DJP_SETTING_EXPORTER, DJP_EXPORTER_FILE, given->name);
         djp__config_set_text(state, DJP_SETTING_PATH, djp__text("-"), given->name);
+        return 1;
+    }
+    if (djp__config_otlp_protocol(word) >= 0) {
+        djp__config_set_number(state, DJP_SETTING_EXPORTER, DJP_EXPORTER_OTLP, given->name);
         return 1;
     }
     if (!djp__config_parse(&value, &djp__config_table[DJP_SETTING_EXPORTER], DJP_FORM_WORD, word)) {
@@ -133,6 +175,30 @@ djp__config_rule_exporter(djp_config_state *state)
     }
 }
 
+/* Seconds where milliseconds are meant, and the reverse: other SDKs have read the variable as seconds for years. */
+void
+djp__config_rule_timeout(djp_config_state *state)
+{
+    enum { SHORT_MS = 200, LONG_S = 1000 };
+    djp_config_given given;
+    size_t at = 0;
+    if (!djp__config_next(&given, state, DJP_SETTING_EXPORT_TIMEOUT, &at) ||
+        strcmp(state->sources[DJP_SETTING_EXPORT_TIMEOUT], given.name) != 0) {
+        return;
+    }
+    uint64_t timeout = state->out->export_timeout_ns;
+    if (given.form == DJP_FORM_MILLISECONDS && timeout > 0 && timeout < SHORT_MS * 1000000ull) {
+        djp__config_warn(state, &given,
+                         "%s is %.20s, which is read as milliseconds, as the standard has it: an export that takes "
+                         "longer is given up. Write %.20s000 for seconds.",
+                         given.name, given.text, given.text);
+    } else if (given.form == DJP_FORM_SECONDS && timeout >= LONG_S * 1000000000ull) {
+        djp__config_warn(state, &given,
+                         "%s is %.20s, which is read as seconds. Write a thousandth of it if milliseconds were meant.",
+                         given.name, given.text);
+    }
+}
+
 static int
 rules_take_metrics_exporter(djp_config_state *state, const djp_config_given *given)
 {
@@ -156,8 +222,8 @@ djp__config_rule_metrics(djp_config_state *state)
     size_t at = 0;
     int taken = 0;
     while (!taken && djp__config_next(&given, state, DJP_SETTING_METRICS, &at)) {
-        taken = given.option ? djp__config_store(state, DJP_SETTING_METRICS, &given)
-                             : rules_take_metrics_exporter(state, &given);
+        taken = given.index <= DJP_GIVEN_OWN ? djp__config_store(state, DJP_SETTING_METRICS, &given)
+                                             : rules_take_metrics_exporter(state, &given);
     }
     djp_backend backend = state->out->backend;
     if (!state->out->enabled || (backend != DJP_BACKEND_PROM && backend != DJP_BACKEND_HYBRID)) {

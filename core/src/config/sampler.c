@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { SAMPLER_ARGUMENT_INDEX = 2 }; /* OTEL_TRACES_SAMPLER_ARG in the row of the ratio */
+enum { SAMPLER_ARGUMENT_INDEX = DJP_GIVEN_SOURCE }; /* OTEL_TRACES_SAMPLER_ARG in the row of the ratio */
 
 static void
 sampler_set_ratio(djp_config_state *state, double ratio, int is_explicit, const char *source)
@@ -119,8 +119,8 @@ sampler_read_name(djp_config_state *state, djp_config_given *given)
     return SAMPLER_NONE;
 }
 
-/* Takes the first good ratio among the sources of the row from first to last. */
-static int
+/* Takes the first good ratio among the sources of the row from first to last. Returns its place, SIZE_MAX when there is none. */
+static size_t
 sampler_read_ratio(djp_config_state *state, size_t first, size_t last)
 {
     djp_config_given given;
@@ -128,10 +128,10 @@ sampler_read_ratio(djp_config_state *state, size_t first, size_t last)
     while (djp__config_next(&given, state, DJP_SETTING_SAMPLE_RATIO, &at) && given.index <= last) {
         if (djp__config_store(state, DJP_SETTING_SAMPLE_RATIO, &given)) {
             state->out->sample_ratio_explicit = 1;
-            return 1;
+            return given.index;
         }
     }
-    return 0;
+    return SIZE_MAX;
 }
 
 static void
@@ -160,7 +160,7 @@ sampler_complete(djp_config_state *state, const char *source, int ratio_given)
     case DJP_SAMPLER_TREE: /* complete as it is */
         break;
     case DJP_SAMPLER_RATIO:
-        if (!ratio_given && !sampler_read_ratio(state, SAMPLER_ARGUMENT_INDEX, SAMPLER_ARGUMENT_INDEX)) {
+        if (!ratio_given && sampler_read_ratio(state, SAMPLER_ARGUMENT_INDEX, SAMPLER_ARGUMENT_INDEX) == SIZE_MAX) {
             sampler_set_ratio(state, 1.0, 0, source);
         }
         break;
@@ -236,13 +236,13 @@ sampler_read_parent(djp_config_state *state, const djp_config_given *given)
     }
 }
 
-/* A ratio beside a tree. */
+/* A ratio beside a tree, unless it is one that was made for other samplers. */
 static void
 sampler_warn_ratio(djp_config_state *state)
 {
     djp_config_given given;
     size_t index = sampler_first_index(state, DJP_SETTING_SAMPLE_RATIO, 0, &given);
-    if (index == 0 || index == SAMPLER_ARGUMENT_INDEX) {
+    if (index <= SAMPLER_ARGUMENT_INDEX) {
         djp__config_warn(state, &given, "%s has no effect beside a tree of samplers: write probability(..) into that.",
                          given.name);
     }
@@ -256,7 +256,7 @@ sampler_keep_zero(djp_config_state *state)
     djp_options *out = state->out;
     int is_zero = out->sample_ratio == 0 && out->sample_ratio_explicit;
     if ((is_zero && out->sampler != DJP_SAMPLER_JAEGER_REMOTE) ||
-        sampler_first_index(state, DJP_SETTING_SAMPLE_RATIO, 0, &given) != 0) {
+        sampler_first_index(state, DJP_SETTING_SAMPLE_RATIO, 0, &given) > DJP_GIVEN_OWN) {
         return;
     }
     djp__config_warn(state, &given, "%s is 0, so nothing leaves the process, and the sampler has no effect.",
@@ -272,17 +272,18 @@ djp__config_rule_sampler(djp_config_state *state)
     djp_config_given given;
     state->out->sampler_text = djp__strdup("");
     state->failed |= state->out->sampler_text == NULL;
-    int ratio_given = sampler_read_ratio(state, 0, 0);
+    size_t ratio_index = sampler_read_ratio(state, 0, DJP_GIVEN_OWN);
+    int ratio_given = ratio_index != SIZE_MAX;
     int zero_given = ratio_given && state->out->sample_ratio == 0;
     sampler_found named = SAMPLER_NONE;
-    if (!ratio_given || sampler_first_index(state, DJP_SETTING_SAMPLER, 0, &given) == 0) {
+    if (!ratio_given || sampler_first_index(state, DJP_SETTING_SAMPLER, 0, &given) <= ratio_index) {
         named = sampler_read_name(state, &given);
     }
     if (named == SAMPLER_WORD) {
         sampler_complete(state, given.name, ratio_given);
     } else if (named == SAMPLER_NONE && !ratio_given) {
         sampler_warn_lone_argument(state);
-        if (!sampler_read_ratio(state, SAMPLER_ARGUMENT_INDEX + 1, SIZE_MAX)) {
+        if (sampler_read_ratio(state, SAMPLER_ARGUMENT_INDEX + 1, SIZE_MAX - 1) == SIZE_MAX) {
             sampler_default_ratio(state);
         }
     }
@@ -294,7 +295,7 @@ djp__config_rule_sampler(djp_config_state *state)
     if (state->out->sampler != DJP_SAMPLER_JAEGER_REMOTE) {
         djp__config_remote_sampling(state, 0);
     }
-    if (sampler_first_index(state, DJP_SETTING_PARENT_BASED, 0, &given) == 0) {
+    if (sampler_first_index(state, DJP_SETTING_PARENT_BASED, 0, &given) <= DJP_GIVEN_OWN) {
         sampler_read_parent(state, &given);
     }
 }

@@ -48,12 +48,14 @@ static const djp_config_word table_log_levels[] = {{"none", 0},  {"error", 1}, {
 #define TABLE_GIB 1073741824.0
 
 const djp_config_row djp__config_table[DJP_SETTINGS] = {
-    [DJP_SETTING_ENABLED] = {TABLE_BOOL(enabled), .ruled = 1, .standard = "false",
-                             .doc = "Main switch. `OTEL_SDK_DISABLED=true` beats everything, the option included. "
-                                    "`TELEMETRY_ENABLED` takes 1, true, yes in any case; the other two only true.",
-                             .sources = {{"OTEL_SDK_DISABLED", DJP_FORM_TRUE},
-                                         {"TELEMETRY_ENABLED", DJP_FORM_BOOL},
-                                         {"ENABLE_OBSERVABILITY", DJP_FORM_TRUE}}},
+    [DJP_SETTING_ENABLED] =
+        {TABLE_BOOL(enabled), .ruled = 1, .standard = "false",
+         .doc = "Main switch. `OTEL_SDK_DISABLED=true` beats everything but `DJP_TELEMETRY_ENABLED=true`, the option "
+                "included. "
+                "`TELEMETRY_ENABLED` takes 1, true, yes in any case; the other two only true.",
+         .sources = {{"OTEL_SDK_DISABLED", DJP_FORM_TRUE},
+                     {"TELEMETRY_ENABLED", DJP_FORM_BOOL},
+                     {"ENABLE_OBSERVABILITY", DJP_FORM_TRUE}}},
     [DJP_SETTING_BACKEND] = {TABLE_WORD(backend, table_backends), .ruled = 1, .standard = "noop",
                              .doc = "noop, prom (metrics), otel (traces) or hybrid (both). Not given: hybrid when the "
                                     "option `enabled` or `ENABLE_OBSERVABILITY` switched on, noop with a warning when "
@@ -70,23 +72,25 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
                                        .doc = "service.namespace of the resource.",
                                        .sources = {{"OTEL_RESOURCE_ATTRIBUTES", DJP_FORM_ATTRIBUTE}}},
     [DJP_SETTING_SERVICE_VERSION] = {TABLE_TEXT(service_version), .ruled = 1, .standard = "",
-                                     .attributes = "service.version", .doc = "service.version of the resource.",
+                                     .attributes = "service.version,version", .doc = "service.version of the resource.",
                                      .sources = {{"OTEL_RESOURCE_ATTRIBUTES", DJP_FORM_ATTRIBUTE}}},
-    [DJP_SETTING_ENVIRONMENT] = {TABLE_TEXT(environment), .ruled = 1, .standard = "dev",
-                                 .attributes = "deployment.environment.name,deployment.environment",
-                                 .doc = "deployment.environment.name of the resource, in your own word. prod, dev and "
-                                        "staging (and their synonyms) choose the default sample ratio.",
+    [DJP_SETTING_ENVIRONMENT] = {TABLE_TEXT(environment), .ruled = 1, .standard = "",
+                                 .attributes = "deployment.environment.name,deployment.environment,env",
+                                 .doc = "deployment.environment.name of the resource, in your own word, and env in its "
+                                        "short form. prod, dev and staging (and their synonyms) choose the default "
+                                        "sample ratio, and dev keeps spans on this machine.",
                                  .sources = {{"OTEL_RESOURCE_ATTRIBUTES", DJP_FORM_ATTRIBUTE},
                                              {"ENVIRONMENT", DJP_FORM_TEXT},
                                              {"ENV", DJP_FORM_TEXT},
                                              {"NODE_ENV", DJP_FORM_TEXT},
                                              {"RAILWAY_ENVIRONMENT", DJP_FORM_TEXT}}},
     [DJP_SETTING_RESOURCE_ATTRIBUTES] = {TABLE_TEXT(resource_attributes), .ruled = 1, .standard = "",
-                                         .doc = "More resource attributes: key=value,key=value, percent-encoded. One "
-                                                "malformed member discards the whole list. The option wins key by key.",
+                                         .doc = "More resource attributes: key=value,key=value, percent-encoded. A "
+                                                "malformed member is left out. The option wins key by key.",
                                          .sources = {{"OTEL_RESOURCE_ATTRIBUTES", DJP_FORM_TEXT}}},
     [DJP_SETTING_EXPORTER] = {TABLE_WORD(exporter, table_exporters), .ruled = 1, .standard = "console",
-                              .doc = "Where spans go: otlp, console, none, file (OTLP JSON lines) or memory (tests). "
+                              .doc = "Where spans go: otlp, console, none, file (OTLP JSON lines) or memory (tests); "
+                                     "otlp_proto_grpc and otlp_proto_http are otlp with its protocol. "
                                      "Not given: otlp when an endpoint is set, else console. `OTEL_EXPORTER=otlp` "
                                      "without an endpoint means console.",
                               .sources = {{"OTEL_TRACES_EXPORTER", DJP_FORM_WORD}, {"OTEL_EXPORTER", DJP_FORM_WORD}}},
@@ -94,8 +98,7 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
                              .doc = "always_on, always_off, traceidratio or jaeger_remote (docs/remote-sampling.md), "
                                     "each also with the prefix parentbased_; or a tree of "
                                     "samplers as in docs/samplers.md.",
-                             .sources = {{"DJP_TELEMETRY_SAMPLER", DJP_FORM_WORD},
-                                         {"OTEL_TRACES_SAMPLER", DJP_FORM_WORD}}},
+                             .sources = {{"OTEL_TRACES_SAMPLER", DJP_FORM_WORD}}},
     [DJP_SETTING_PARENT_BASED] = {TABLE_BOOL(parent_based), .ruled = 1, .standard = "true",
                                   .doc = "A caller's sampled flag decides for our part of its trace.",
                                   .sources = {{"DJP_TELEMETRY_SAMPLER", DJP_FORM_WORD},
@@ -112,77 +115,63 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
                                   .doc =
                                       "Part of the traces that is recorded at all, 0 to 1, the same in every service: "
                                       "nothing is kept of the others, not even errors. See "
-                                      "docs/rate-and-budget.md.",
-                                  .sources = {{"DJP_TELEMETRY_CANARY_RATIO", DJP_FORM_RATIO}}},
+                                      "docs/rate-and-budget.md."},
     [DJP_SETTING_REMOTE_SAMPLING_ENDPOINT] =
         {TABLE_TEXT(sampling_endpoint), .ruled = 1, .standard = "http://localhost:5778/sampling",
          .doc = "Server of Jaeger's remote sampling protocol over HTTP, asked with the sampler jaeger_remote. Without "
                 "a path it gets /sampling. In `OTEL_TRACES_SAMPLER_ARG`: endpoint=URL.",
-         .sources = {{"DJP_TELEMETRY_REMOTE_SAMPLING_ENDPOINT", DJP_FORM_TEXT},
-                     {"OTEL_TRACES_SAMPLER_ARG", DJP_FORM_TEXT}}},
+         .sources = {{"OTEL_TRACES_SAMPLER_ARG", DJP_FORM_TEXT}}},
     [DJP_SETTING_REMOTE_SAMPLING_INTERVAL] = {TABLE_FIELD(sampling_interval_ns), .form = DJP_FORM_SECONDS, .ruled = 1,
                                               TABLE_RANGE(0.1, 86400), .standard = "60",
                                               .doc =
                                                   "How often it is asked, in seconds; up to a tenth earlier or later. "
                                                   "In `OTEL_TRACES_SAMPLER_ARG`: pollingIntervalMs=MILLISECONDS.",
-                                              .sources = {{"DJP_TELEMETRY_REMOTE_SAMPLING_INTERVAL", DJP_FORM_SECONDS},
-                                                          {"OTEL_TRACES_SAMPLER_ARG", DJP_FORM_MILLISECONDS}}},
+                                              .sources = {{"OTEL_TRACES_SAMPLER_ARG", DJP_FORM_MILLISECONDS}}},
     [DJP_SETTING_SWITCH_FILE] =
         {TABLE_TEXT(switch_file), .standard = "",
          .doc = "File that switches a running process: lines `on`, `off`, `ratio=0.1`, `canary=0.5`. Looked at "
-                "once a second; see docs/rate-and-budget.md.",
-         .sources = {{"DJP_TELEMETRY_SWITCH_FILE", DJP_FORM_TEXT}}},
+                "once a second; see docs/rate-and-budget.md."},
     [DJP_SETTING_TARGET_SPANS] = {TABLE_FIELD(target_spans_per_second), .form = DJP_FORM_SIZE, TABLE_RANGE(0, 1e9),
                                   .standard = "0",
                                   .doc =
                                       "Spans a second that the process exports: the ratio is steered towards it, from "
-                                      "`sample_ratio`. 0: the ratio stays. See docs/rate-and-budget.md.",
-                                  .sources = {{"DJP_TELEMETRY_TARGET_SPANS_PER_SECOND", DJP_FORM_SIZE}}},
+                                      "`sample_ratio`. 0: the ratio stays. See docs/rate-and-budget.md."},
     [DJP_SETTING_TARGET_BYTES] = {TABLE_FIELD(target_bytes_per_second), .form = DJP_FORM_SIZE, TABLE_RANGE(0, 1e12),
                                   .standard = "0",
-                                  .doc = "The same in bytes on the wire. With both, the smaller one counts.",
-                                  .sources = {{"DJP_TELEMETRY_TARGET_BYTES_PER_SECOND", DJP_FORM_SIZE}}},
+                                  .doc = "The same in bytes on the wire. With both, the smaller one counts."},
     [DJP_SETTING_SPAN_RATE_LIMIT] = {TABLE_FIELD(span_rate_limit), .form = DJP_FORM_SIZE, TABLE_RANGE(0, 1e9),
                                      .standard = "0",
                                      .doc = "Most spans a second that the process exports, errors included, in fair "
-                                            "shares of the routes. 0: no limit. See docs/rate-and-budget.md.",
-                                     .sources = {{"DJP_TELEMETRY_SPAN_RATE_LIMIT", DJP_FORM_SIZE}}},
+                                            "shares of the routes. 0: no limit. See docs/rate-and-budget.md."},
     [DJP_SETTING_BUDGET] =
         {TABLE_FIELD(budget_per_month), .form = DJP_FORM_RATIO, TABLE_RANGE(0, 1e12), .standard = "0",
          .doc = "What telemetry may cost in a calendar month (UTC), in the unit of the prices: "
                 "warnings at 50, 80 and 100 %, and the ratio is lowered where the forecast is higher. "
-                "0: no budget. See docs/rate-and-budget.md.",
-         .sources = {{"DJP_TELEMETRY_BUDGET_PER_MONTH", DJP_FORM_RATIO}}},
+                "0: no budget. See docs/rate-and-budget.md."},
     [DJP_SETTING_PRICE_GB] = {TABLE_FIELD(price_per_gb), .form = DJP_FORM_RATIO, TABLE_RANGE(0, 1e12), .standard = "0",
-                              .doc = "Price of 10^9 exported bytes.",
-                              .sources = {{"DJP_TELEMETRY_PRICE_PER_GB", DJP_FORM_RATIO}}},
+                              .doc = "Price of 10^9 exported bytes."},
     [DJP_SETTING_PRICE_SPANS] = {TABLE_FIELD(price_per_million_spans), .form = DJP_FORM_RATIO, TABLE_RANGE(0, 1e12),
-                                 .standard = "0", .doc = "Price of 1,000,000 exported spans.",
-                                 .sources = {{"DJP_TELEMETRY_PRICE_PER_MILLION_SPANS", DJP_FORM_RATIO}}},
+                                 .standard = "0", .doc = "Price of 1,000,000 exported spans."},
     [DJP_SETTING_PRICE_SERIES] = {TABLE_FIELD(price_per_thousand_series), .form = DJP_FORM_RATIO, TABLE_RANGE(0, 1e12),
-                                  .standard = "0", .doc = "Price of 1,000 metric series for a month.",
-                                  .sources = {{"DJP_TELEMETRY_PRICE_PER_THOUSAND_SERIES", DJP_FORM_RATIO}}},
+                                  .standard = "0", .doc = "Price of 1,000 metric series for a month."},
     [DJP_SETTING_BUDGET_FILE] = {TABLE_TEXT(budget_file), .standard = "",
                                  .doc = "File in which the sum of the month survives restarts and is shared by the "
-                                        "processes of a host. Not given: each process has an account of its own.",
-                                 .sources = {{"DJP_TELEMETRY_BUDGET_FILE", DJP_FORM_TEXT}}},
+                                        "processes of a host. Not given: each process has an account of its own."},
     [DJP_SETTING_SLOW_THRESHOLD] = {TABLE_FIELD(slow_threshold_ns), .form = DJP_FORM_SECONDS,
                                     TABLE_RANGE(0, TABLE_YEAR), .standard = "2",
                                     .doc =
-                                        "A local trace that takes longer is kept whatever the ratio. Seconds; 0: off.",
-                                    .sources = {{"DJP_TELEMETRY_SLOW_THRESHOLD", DJP_FORM_SECONDS}}},
+                                        "A local trace that takes longer is kept whatever the ratio. Seconds; 0: off."},
     [DJP_SETTING_KEEP_ERRORS] = {TABLE_BOOL(keep_errors), .standard = "true",
-                                 .doc = "A local trace with an error is kept whatever the ratio.",
-                                 .sources = {{"DJP_TELEMETRY_KEEP_ERRORS", DJP_FORM_BOOL}}},
+                                 .doc = "A local trace with an error is kept whatever the ratio."},
     [DJP_SETTING_KEEP_RULES] = {TABLE_TEXT(keep_rules), .ruled = 1, .standard = "",
                                 .doc =
                                     "More local traces that are kept whatever the ratio: rules separated by `;`, see "
-                                    "`docs/sampling.md`.",
-                                .sources = {{"DJP_TELEMETRY_KEEP_RULES", DJP_FORM_TEXT}}},
+                                    "`docs/sampling.md`."},
     [DJP_SETTING_ENDPOINT] =
         {TABLE_TEXT(endpoint), .ruled = 1, .standard = "http://localhost:4317",
          .doc = "Collector. `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` is used as it is, the others get "
-                "/v1/traces for HTTP. host:port is good for gRPC. A Jaeger Thrift URL is rewritten to "
+                "/v1/traces for HTTP. host:port is good for gRPC. In the environment dev only the option and "
+                "`DJP_TELEMETRY_ENDPOINT` may name another machine. A Jaeger Thrift URL is rewritten to "
                 "OTLP on the same host, with a warning.",
          .sources = {{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", DJP_FORM_TEXT},
                      {"OTEL_EXPORTER_OTLP_ENDPOINT", DJP_FORM_TEXT},
@@ -252,34 +241,29 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
                                 .standard = "4194304",
                                 .doc = "Memory for ended spans that wait; rounded up to a power of two. "
                                        "`OTEL_BSP_MAX_QUEUE_SIZE` counts 1 KiB a span.",
-                                .sources = {{"DJP_TELEMETRY_RING_BYTES", DJP_FORM_SIZE},
-                                            {"OTEL_BSP_MAX_QUEUE_SIZE", DJP_FORM_SPANS}}},
+                                .sources = {{"OTEL_BSP_MAX_QUEUE_SIZE", DJP_FORM_SPANS}}},
     [DJP_SETTING_FLUSH_INTERVAL] = {TABLE_FIELD(flush_interval_ns), .form = DJP_FORM_SECONDS,
                                     TABLE_RANGE(0, TABLE_YEAR), .standard = "5",
                                     .doc =
                                         "How long an ended span waits at most. The OTEL variable is in milliseconds, "
                                         "the others are in seconds.",
-                                    .sources = {{"DJP_TELEMETRY_FLUSH_INTERVAL", DJP_FORM_SECONDS},
-                                                {"OTEL_BSP_SCHEDULE_DELAY", DJP_FORM_MILLISECONDS}}},
+                                    .sources = {{"OTEL_BSP_SCHEDULE_DELAY", DJP_FORM_MILLISECONDS}}},
     [DJP_SETTING_MAX_BATCH_SPANS] = {TABLE_FIELD(max_batch_spans), .form = DJP_FORM_SIZE, TABLE_RANGE(1, 1000000),
                                      .standard = "512", .doc = "Most spans in one request.",
                                      .sources = {{"OTEL_BSP_MAX_EXPORT_BATCH_SIZE", DJP_FORM_SIZE}}},
     [DJP_SETTING_SHUTDOWN_TIMEOUT] = {TABLE_FIELD(shutdown_timeout_ns), .form = DJP_FORM_SECONDS,
                                       TABLE_RANGE(0, TABLE_YEAR), .standard = "1",
-                                      .doc = "How long the end of the process waits for the last export, in seconds.",
-                                      .sources = {{"DJP_TELEMETRY_SHUTDOWN_TIMEOUT", DJP_FORM_SECONDS}}},
+                                      .doc = "How long the end of the process waits for the last export, in seconds."},
     [DJP_SETTING_PENDING_BYTES] = {TABLE_FIELD(pending_bytes), .form = DJP_FORM_SIZE, TABLE_RANGE(65536, TABLE_GIB),
                                    .standard = "8388608",
                                    .doc =
                                        "Memory for local traces that are not decided yet; above it the ratio decides "
-                                       "at once.",
-                                   .sources = {{"DJP_TELEMETRY_PENDING_BYTES", DJP_FORM_SIZE}}},
+                                       "at once."},
     [DJP_SETTING_PENDING_AGE] = {TABLE_FIELD(pending_age_ns), .form = DJP_FORM_SECONDS, TABLE_RANGE(0, TABLE_YEAR),
                                  .standard = "60",
                                  .doc =
                                      "A local trace whose root is open for longer is decided without waiting for its "
-                                     "end. Seconds; 0: no limit.",
-                                 .sources = {{"DJP_TELEMETRY_PENDING_AGE", DJP_FORM_SECONDS}}},
+                                     "end. Seconds; 0: no limit."},
     [DJP_SETTING_ATTRIBUTE_COUNT_LIMIT] = {TABLE_LIMIT(attribute_count_limit), .doc = "Attributes of a span.",
                                            .sources = {{"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", DJP_FORM_COUNT},
                                                        {"OTEL_ATTRIBUTE_COUNT_LIMIT", DJP_FORM_COUNT}}},
@@ -309,27 +293,22 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
                                      .doc = "Address of that listener.",
                                      .sources = {{"OTEL_EXPORTER_PROMETHEUS_HOST", DJP_FORM_TEXT}}},
     [DJP_SETTING_CARDINALITY_LIMIT] = {TABLE_FIELD(cardinality_limit), .form = DJP_FORM_COUNT, TABLE_RANGE(1, 1000000),
-                                       .standard = "2000", .doc = "Series of one metric; the rest shares one more.",
-                                       .sources = {{"DJP_TELEMETRY_CARDINALITY_LIMIT", DJP_FORM_COUNT}}},
+                                       .standard = "2000", .doc = "Series of one metric; the rest shares one more."},
     [DJP_SETTING_STATUS_CLASS] = {TABLE_WORD(status_class, table_statuses), .standard = "code",
-                                  .doc = "Status label of HTTP metrics: code (404) or class (4xx).",
-                                  .sources = {{"DJP_TELEMETRY_STATUS_CLASS", DJP_FORM_WORD}}},
+                                  .doc = "Status label of HTTP metrics: code (404) or class (4xx)."},
     [DJP_SETTING_LABEL_STYLE] =
         {TABLE_WORD(label_style_path, table_label_styles), .standard = "endpoint",
          .doc = "Labels of HTTP metrics: endpoint (method, endpoint, status_code) or path (service, "
-                "method, path, status).",
-         .sources = {{"DJP_TELEMETRY_LABEL_STYLE", DJP_FORM_WORD}}},
+                "method, path, status)."},
     [DJP_SETTING_SELF_METRICS] = {TABLE_WORD(self_metrics, table_self_metrics), .standard = "basic",
-                                  .doc = "The SDK's own metrics: basic, or otel for the otel.sdk.* names as well.",
-                                  .sources = {{"DJP_TELEMETRY_SELF_METRICS", DJP_FORM_WORD}}},
+                                  .doc = "The SDK's own metrics: basic, or otel for the otel.sdk.* names as well."},
     [DJP_SETTING_SEMCONV] = {TABLE_WORD(semconv, table_semconvs), .ruled = 1, .standard = "old",
                              .doc =
                                  "HTTP attribute names: old, stable or both. The variable: http is stable, http/dup is "
                                  "both; other words of its list are ignored.",
                              .sources = {{"OTEL_SEMCONV_STABILITY_OPT_IN", DJP_FORM_TEXT}}},
     [DJP_SETTING_EXCLUDED_PATHS] = {TABLE_TEXT(excluded_paths), .ruled = 1, .standard = "",
-                                    .doc = "Request paths that are not measured: comma list, exact or ending in *.",
-                                    .sources = {{"DJP_TELEMETRY_EXCLUDED_PATHS", DJP_FORM_TEXT}}},
+                                    .doc = "Request paths that are not measured: comma list, exact or ending in *."},
     [DJP_SETTING_PROPAGATORS] = {TABLE_TEXT(propagators), .ruled = 1, .standard = "tracecontext,baggage",
                                  .doc = "Header formats that are read and written: tracecontext, baggage, none.",
                                  .sources = {{"OTEL_PROPAGATORS", DJP_FORM_TEXT}}},
@@ -341,11 +320,9 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
                                .doc = "The SDK's own messages: none, error, warn, info or debug.",
                                .sources = {{"OTEL_LOG_LEVEL", DJP_FORM_WORD}}},
     [DJP_SETTING_HANDLE_SIGTERM] = {TABLE_BOOL(handle_sigterm), .standard = "true",
-                                    .doc = "Flush on SIGTERM when nobody else handles it.",
-                                    .sources = {{"DJP_TELEMETRY_HANDLE_SIGTERM", DJP_FORM_BOOL}}},
+                                    .doc = "Flush on SIGTERM when nobody else handles it."},
     [DJP_SETTING_LOG_CORRELATION] = {TABLE_BOOL(log_correlation), .standard = "true",
-                                     .doc = "Put the trace id on log records.",
-                                     .sources = {{"DJP_TELEMETRY_LOG_CORRELATION", DJP_FORM_BOOL}}},
+                                     .doc = "Put the trace id on log records."},
 };
 
 const char *

@@ -206,10 +206,24 @@ scrape_port_of(int fd)
     return djp__parse_u64(djp__text(port), &number) ? (int)number : 0;
 }
 
-static int
-scrape_open(djp_scrape_listener *listener, const char *host, int port)
+/* An IPv6 address as it stands in an URL is meant without its brackets. Returns the host to look up; room holds it if it had some. */
+static const char *
+scrape_bare_host(char *room, size_t room_size, const char *host)
 {
-    char service[16];
+    size_t size = strlen(host);
+    if (host[0] != '[' || host[size - 1] != ']' || size - 1 > room_size) {
+        return host;
+    }
+    memcpy(room, host + 1, size - 2);
+    room[size - 2] = '\0';
+    return room;
+}
+
+static int
+scrape_open(djp_scrape_listener *listener, const char *given, int port)
+{
+    char service[16], room[64];
+    const char *host = scrape_bare_host(room, sizeof room, given);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | AI_PASSIVE}, *found = NULL;
     snprintf(service, sizeof service, "%d", port);
     int error = getaddrinfo(host, service, &hints, &found);

@@ -149,6 +149,7 @@ identity_build(identity__list *list, const djp_sdk *sdk)
     identity_set(list, "service.namespace", options->service_namespace);
     identity_set(list, "service.version", options->service_version);
     identity_set(list, "deployment.environment.name", options->environment);
+    identity_set(list, "env", options->environment_short);
     identity_set(list, "telemetry.sdk.name", DJP_SDK_NAME);
     identity_set(list, "telemetry.sdk.language", sdk->language);
     identity_set(list, "telemetry.sdk.version", DJP_VERSION);

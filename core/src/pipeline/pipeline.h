@@ -55,6 +55,7 @@ typedef struct djp_export_stats {
     DJP_ATOMIC(uint64_t) last_success_unix_ns;
     DJP_ATOMIC(uint64_t) lost[DJP_LOSS_COUNT];
     DJP_ATOMIC(uint64_t) in_encoder; /* spans of the batch that is being built */
+    DJP_ATOMIC(uint64_t) attempt_begun; /* monotonic time of the attempt on its way; 0: none is */
     DJP_ATOMIC(uint64_t) inflight; /* spans of the request that was attempted and has no outcome yet */
     DJP_ATOMIC(uint64_t) worker_starts;
     DJP_ATOMIC(uint64_t) worker_start_failures;

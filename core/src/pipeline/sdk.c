@@ -124,6 +124,19 @@ sdk_make_sampler(djp_sdk *sdk)
     return result == 0 ? djp__recorder_set_sampler(sdk->recorder, sampler) : result;
 }
 
+/* An address that nobody can connect to is no reason to do without the rest. */
+static void
+sdk_give_up_traces(djp_sdk *sdk)
+{
+    const char *source = sdk->options.endpoint_source;
+    djp__diag(&sdk->diag, DJP_LOG_WARN,
+              "No span is recorded, because the address in %s cannot be used. Metrics go on: correct it.",
+              source && *source ? source : "endpoint");
+    djp__recorder_free(sdk->recorder);
+    sdk->recorder = NULL;
+    sdk->ring = NULL;
+}
+
 static int
 sdk_make_traces(djp_sdk *sdk)
 {
@@ -145,6 +158,10 @@ sdk_make_traces(djp_sdk *sdk)
     djp__queue_init(&sdk->queue, sdk->options.ring_bytes);
     if (result == 0 && !sdk->transport) {
         result = sdk_make_transport(sdk);
+    }
+    if (result == DJP_EINVAL && sdk->options.exporter == DJP_EXPORTER_OTLP) {
+        sdk_give_up_traces(sdk);
+        return 0;
     }
     if (result == 0) {
         strncpy(sdk->transport_name, sdk->transport->ops->name, sizeof sdk->transport_name - 1);

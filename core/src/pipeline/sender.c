@@ -161,7 +161,9 @@ djp__sender_step(djp_sdk *sdk, uint64_t now, int (*poll)(void *user))
     djp_send_result result;
     memset(&result, 0, sizeof result);
     sender_begin(sdk);
+    djp_store_relaxed(&sdk->stats.attempt_begun, now | 1);
     sdk->transport->ops->send(sdk->transport, request->body.data, request->body.size, &control, &result);
+    djp_store_relaxed(&sdk->stats.attempt_begun, (uint64_t)0);
     sender_end(sdk);
     sender_judge(sdk, request, &result, djp__clock_monotonic() - now);
     return 0;

@@ -8,6 +8,7 @@
 #include "metrics/registry.h"
 #include "pipeline/oplog.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/status.h"
 
 enum { STATUS__SAMPLER_MAX = 8192 }; /* bytes of its text that are shown */
 
@@ -159,9 +160,11 @@ status_switch(djp_buf *out, djp_sdk *sdk)
     djp__buf_double(out, canary);
     status_text(out, "canary_set_by", canary_by);
     status_sampler(out, sdk, ratio);
+    status_key(out, "remote");
     if (sdk->remote.client) {
-        status_key(out, "remote");
         djp__remote_status(out, sdk);
+    } else {
+        djp__buf_text(out, "null");
     }
     djp__buf_char(out, '}');
 }
@@ -233,6 +236,8 @@ status_export(djp_buf *out, djp_sdk *sdk)
     status_number(out, "retries", djp_load_relaxed(&stats->retries));
     status_number(out, "requests_ok", djp_load_relaxed(&stats->requests_ok));
     status_number(out, "requests_failed", djp_load_relaxed(&stats->requests_failed));
+    status_key(out, "attempt_seconds");
+    djp__buf_double(out, djp__status_attempt_seconds(sdk));
     status_number(out, "consecutive_failures", djp_load_relaxed(&stats->consecutive_failures));
     status_number(out, "spans_exported", djp_load_relaxed(&stats->spans_exported));
     status_number(out, "spans_rejected", djp_load_relaxed(&stats->lost[DJP_LOSS_REJECTED]));
@@ -261,15 +266,22 @@ status_worker(djp_buf *out, djp_sdk *sdk)
 }
 
 static void
-status_head(djp_buf *out, djp_sdk *sdk)
+status_head(djp_buf *out, djp_sdk *sdk, const djp_options *options, const djp_recorder_counters *counters)
 {
     static const char *const backends[] = {"noop", "prom", "otel", "hybrid"};
-    unsigned backend = (unsigned)sdk->options.backend;
+    unsigned backend = (unsigned)options->backend;
+    djp_buf problem;
+    djp__buf_init(&problem, 0);
     djp__mutex_lock(&sdk->state);
     int closed = sdk->phase != DJP_PHASE_OPEN;
     djp__mutex_unlock(&sdk->state);
     status_bool(out, "enabled", sdk->options.enabled && !closed);
+    status_text(out, "enabled_by", options->enabled_source);
     status_bool(out, "shut_down", closed);
+    djp__status_problem(&problem, sdk, options, counters);
+    status_key(out, "problem");
+    djp__buf_json(out, problem.data ? problem.data : "", problem.size);
+    djp__buf_fini(&problem);
     status_text(out, "backend", backend < 4 ? backends[backend] : "unknown");
     status_bool(out, "traces", sdk->recorder != NULL);
     status_bool(out, "metrics", sdk->registry != NULL);
@@ -304,12 +316,10 @@ status_sweep(djp_sdk *sdk)
     }
 }
 
-int
-djp_sdk_status_json(char **out, size_t *out_size, djp_sdk *sdk)
+/* options: what was asked for, which an instance that is off does not follow. */
+static int
+status_write(char **out, size_t *out_size, djp_sdk *sdk, const djp_options *options)
 {
-    if (!out || !out_size || !sdk) {
-        return DJP_EINVAL;
-    }
     djp_buf text;
     djp_recorder_counters counters;
     memset(&counters, 0, sizeof counters);
@@ -320,7 +330,7 @@ djp_sdk_status_json(char **out, size_t *out_size, djp_sdk *sdk)
     }
     djp__buf_init(&text, 0);
     djp__buf_char(&text, '{');
-    status_head(&text, sdk);
+    status_head(&text, sdk, options, &counters);
     status_spans(&text, sdk, &counters);
     status_switch(&text, sdk);
     status_rate_limit(&text, sdk, &counters);
@@ -332,11 +342,41 @@ djp_sdk_status_json(char **out, size_t *out_size, djp_sdk *sdk)
     status_worker(&text, sdk);
     status_last_error(&text, sdk);
     status_key(&text, "settings");
-    const char *report = sdk->options.report_json;
+    const char *report = options->report_json;
     djp__buf_text(&text, report && *report ? report : "{}");
     djp__buf_char(&text, '}');
     int failed = text.failed;
     *out = djp__buf_take(&text, out_size);
     djp__buf_fini(&text);
     return failed || !*out ? DJP_ENOMEM : 0;
+}
+
+int
+djp_sdk_status_json(char **out, size_t *out_size, djp_sdk *sdk)
+{
+    return out && out_size && sdk ? status_write(out, out_size, sdk, &sdk->options) : DJP_EINVAL;
+}
+
+/* An instance that is off has all the parts of the report and does nothing: no thread, no file, no signal. */
+int
+djp_status_off_json(char **out, size_t *out_size, const djp_options *options)
+{
+    djp_options off;
+    djp_sdk *sdk = NULL;
+    if (!out || !out_size || !options) {
+        return DJP_EINVAL;
+    }
+    int result = djp_options_copy(&off, options);
+    if (result != 0) {
+        return result;
+    }
+    off.enabled = 0;
+    off.target_spans_per_second = off.target_bytes_per_second = 0; /* nothing is steered, and nothing warned of */
+    result = djp_sdk_new(&sdk, &off, NULL, NULL, NULL);
+    if (result == 0) {
+        result = status_write(out, out_size, sdk, options);
+    }
+    djp_sdk_free(sdk);
+    djp_options_fini(&off);
+    return result;
 }

@@ -1,0 +1,341 @@
+/* Names that are set and mean nothing here: variables of the standard that this SDK does not support, and names that do not exist, which
+ * are answered with the nearest one that does. */
+#include "config/config.h"
+
+#include "base/str.h"
+
+#include <string.h>
+
+/* Of the specification, and of other SDKs' instrumentations for what this one has under another name or not at all. */
+static const char *const known_unsupported[] = {
+    "OTEL_CONFIG_FILE",
+    "OTEL_EXPERIMENTAL_CONFIG_FILE",
+    "OTEL_ENTITIES",
+    "OTEL_LOGS_EXPORTER",
+    "OTEL_BLRP_SCHEDULE_DELAY",
+    "OTEL_BLRP_EXPORT_TIMEOUT",
+    "OTEL_BLRP_MAX_QUEUE_SIZE",
+    "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE",
+    "OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+    "OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT",
+    "OTEL_METRIC_EXPORT_INTERVAL",
+    "OTEL_METRIC_EXPORT_TIMEOUT",
+    "OTEL_METRICS_EXEMPLAR_FILTER",
+    "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+    "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL",
+    "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
+    "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT",
+    "OTEL_EXPORTER_OTLP_METRICS_COMPRESSION",
+    "OTEL_EXPORTER_OTLP_METRICS_INSECURE",
+    "OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE",
+    "OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY",
+    "OTEL_EXPORTER_OTLP_METRICS_CLIENT_CERTIFICATE",
+    "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL",
+    "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
+    "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT",
+    "OTEL_EXPORTER_OTLP_LOGS_COMPRESSION",
+    "OTEL_EXPORTER_OTLP_LOGS_INSECURE",
+    "OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE",
+    "OTEL_EXPORTER_OTLP_LOGS_CLIENT_KEY",
+    "OTEL_EXPORTER_OTLP_LOGS_CLIENT_CERTIFICATE",
+    "OTEL_EXPORTER_ZIPKIN_ENDPOINT",
+    "OTEL_EXPORTER_ZIPKIN_TIMEOUT",
+    "OTEL_EXPORTER_JAEGER_ENDPOINT",
+    "OTEL_EXPORTER_JAEGER_AGENT_HOST",
+    "OTEL_EXPORTER_JAEGER_AGENT_PORT",
+    "OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN",
+    "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS",
+    "OTEL_NODE_RESOURCE_DETECTORS",
+    "OTEL_PYTHON_ID_GENERATOR",
+    "OTEL_PYTHON_EXCLUDED_URLS",
+    "OTEL_PYTHON_FASTAPI_EXCLUDED_URLS",
+    "OTEL_PYTHON_STARLETTE_EXCLUDED_URLS",
+    "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST",
+    "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_RESPONSE",
+    "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_REQUEST",
+    "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_RESPONSE",
+    "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SANITIZE_FIELDS",
+};
+
+/* Variables of ours that are no settings: they are read where the core is built or loaded. */
+static const char *const known_elsewhere[] = {"DJP_TELEMETRY_NATIVE", "DJP_TELEMETRY_CFLAGS", "DJP_TELEMETRY_LDFLAGS"};
+
+enum {
+    KNOWN_UNSUPPORTED = sizeof(known_unsupported) / sizeof(known_unsupported[0]),
+    KNOWN_ELSEWHERE = sizeof(known_elsewhere) / sizeof(known_elsewhere[0]),
+    KNOWN_PLAIN_MAX = 64, /* letters of a name that are compared */
+    KNOWN_SLIP = 2 /* as many wrong letters make another name of a variable that is not ours alone */
+};
+
+/* Letters and digits in lower case, so that every spelling of a name is the same. Returns the size. */
+static size_t
+known_plain(char out[KNOWN_PLAIN_MAX], const char *name)
+{
+    size_t size = 0;
+    for (const char *c = name; *c != '\0' && size < KNOWN_PLAIN_MAX; c++) {
+        if (*c >= 'A' && *c <= 'Z') {
+            out[size++] = (char)(*c + ('a' - 'A'));
+        } else if ((*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9')) {
+            out[size++] = *c;
+        }
+    }
+    return size;
+}
+
+static size_t
+known_least(size_t a, size_t b, size_t c)
+{
+    size_t least = a < b ? a : b;
+    return least < c ? least : c;
+}
+
+/* Letters to be changed, put in, left out or exchanged with their neighbour to make one of the other. */
+static size_t
+known_edits(const char *a, size_t a_size, const char *b, size_t b_size)
+{
+    size_t rows[3][KNOWN_PLAIN_MAX + 1];
+    size_t *before = rows[0], *last = rows[1], *row = rows[2];
+    for (size_t j = 0; j <= b_size; j++) {
+        last[j] = j;
+        before[j] = 0;
+    }
+    for (size_t i = 1; i <= a_size; i++) {
+        row[0] = i;
+        for (size_t j = 1; j <= b_size; j++) {
+            size_t change = last[j - 1] + (a[i - 1] != b[j - 1]);
+            row[j] = known_least(last[j] + 1, row[j - 1] + 1, change);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < row[j]) {
+                row[j] = before[j - 2] + 1;
+            }
+        }
+        size_t *free_row = before;
+        before = last;
+        last = row;
+        row = free_row;
+    }
+    return last[b_size];
+}
+
+/* How far two names are from each other; a name inside of the other is near. */
+static size_t
+known_distance(const char *a, const char *b)
+{
+    char plain_a[KNOWN_PLAIN_MAX], plain_b[KNOWN_PLAIN_MAX];
+    size_t a_size = known_plain(plain_a, a), b_size = known_plain(plain_b, b);
+    size_t edits = known_edits(plain_a, a_size, plain_b, b_size);
+    int inside =
+        a_size >= 4 && b_size >= 4 &&
+        (a_size < b_size ? memmem(plain_b, b_size, plain_a, a_size) : memmem(plain_a, a_size, plain_b, b_size)) != NULL;
+    return inside && edits > 2 ? 1 + (edits + 1) / 2 : edits;
+}
+
+/* What is as far as this has nothing to do with the name. */
+static size_t
+known_far(const char *name)
+{
+    char plain[KNOWN_PLAIN_MAX];
+    return known_plain(plain, name) / 3 + 1;
+}
+
+/* The setting whose option is nearest, DJP_SETTINGS when none is near. */
+static djp_setting
+known_nearest_setting(const char *name)
+{
+    djp_setting best = DJP_SETTINGS;
+    size_t least = known_far(name) + 1;
+    for (int i = 0; i < DJP_SETTINGS; i++) {
+        size_t distance = known_distance(name, djp__config_name((djp_setting)i));
+        if (distance < least) {
+            least = distance;
+            best = (djp_setting)i;
+        }
+    }
+    return best;
+}
+
+typedef void (*known_visit)(void *user, const char *variable);
+
+/* Every variable that the table reads, but for those of our own that settings have by rule. */
+static void
+known_each_source(known_visit visit, void *user)
+{
+    for (int i = 0; i < DJP_SETTINGS; i++) {
+        const djp_config_source *sources = djp__config_table[i].sources;
+        for (size_t s = 0; s < DJP_CONFIG_SOURCES_MAX && sources[s].variable != NULL; s++) {
+            visit(user, sources[s].variable);
+        }
+    }
+}
+
+typedef struct known_search {
+    const char *name;
+    const char *best;
+    size_t least; /* distance of best */
+} known_search;
+
+static void
+known_compare(void *user, const char *variable)
+{
+    known_search *search = user;
+    size_t distance =
+        known_edits(variable, strnlen(variable, KNOWN_PLAIN_MAX), search->name, strnlen(search->name, KNOWN_PLAIN_MAX));
+    distance += strcmp(variable, search->name) != 0; /* only the same name is at 0 */
+    if (distance < search->least) {
+        search->least = distance;
+        search->best = variable;
+    }
+}
+
+static int
+known_is_one_of(const char *name, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(names[i], name) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int
+known_is_own(const char *name)
+{
+    char own[DJP_CONFIG_NAME_MAX];
+    for (int i = 0; i < DJP_SETTINGS; i++) {
+        djp__config_own_name(own, (djp_setting)i);
+        if (strcmp(own, name) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void
+known_check_own(djp_config_state *state, const char *name)
+{
+    static const size_t prefix = sizeof(DJP_CONFIG_OWN_PREFIX) - 1;
+    char own[DJP_CONFIG_NAME_MAX];
+    djp_setting nearest = known_nearest_setting(name + prefix);
+    if (nearest == DJP_SETTINGS) {
+        djp__config_warn(state, NULL,
+                         "There is no variable %.80s, so it is ignored: the names are in docs/configuration.md.", name);
+        return;
+    }
+    djp__config_own_name(own, nearest);
+    djp__config_warn(state, NULL, "There is no variable %.80s (did you mean %s?), so it is ignored.", name, own);
+}
+
+static void
+known_check_variable(djp_config_state *state, const char *name)
+{
+    static const char *const prefixes[] = {"OTEL_", "TELEMETRY_"};
+    known_search search = {name, NULL, KNOWN_SLIP + 2};
+    int is_ours = strncmp(name, DJP_CONFIG_OWN_PREFIX, sizeof(DJP_CONFIG_OWN_PREFIX) - 1) == 0;
+    int is_shared = 0;
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+        is_shared |= strncmp(name, prefixes[i], strlen(prefixes[i])) == 0;
+    }
+    if ((!is_ours && !is_shared) || known_is_own(name) || known_is_one_of(name, known_elsewhere, KNOWN_ELSEWHERE) ||
+        known_is_one_of(name, known_unsupported, KNOWN_UNSUPPORTED)) {
+        return;
+    }
+    known_each_source(known_compare, &search);
+    if (search.best != NULL && search.least == 0) {
+        return;
+    }
+    if (is_ours) {
+        known_check_own(state, name);
+    } else if (search.best != NULL) {
+        djp__config_warn(state, NULL, "There is no variable %.80s (did you mean %s?), so it is ignored.", name,
+                         search.best);
+    }
+}
+
+static int
+known_is_set(djp_config_state *state, const char *name)
+{
+    djp_text value = djp__text_trim(djp__text(state->lookup(state->lookup_user, name)));
+    /* No logs leave by this SDK, so that none is what happens. */
+    return value.size != 0 && !(strcmp(name, "OTEL_LOGS_EXPORTER") == 0 && djp__text_equal_nocase(value, "none"));
+}
+
+static void
+known_warn_unsupported(djp_config_state *state)
+{
+    djp_buf names;
+    djp__buf_init(&names, 0);
+    for (size_t i = 0; state->lookup != NULL && i < KNOWN_UNSUPPORTED; i++) {
+        if (known_is_set(state, known_unsupported[i])) {
+            djp__buf_text(&names, names.size == 0 ? "" : ", ");
+            djp__buf_text(&names, known_unsupported[i]);
+        }
+    }
+    djp__buf_char(&names, '\0');
+    state->failed |= names.failed;
+    if (!names.failed && names.size > 1) {
+        djp__config_warn(state, NULL,
+                         "These variables are set but djp-telemetry does not support them, so that they change nothing "
+                         "here: %s. What it supports is in docs/configuration.md.",
+                         names.data);
+    }
+    djp__buf_fini(&names);
+}
+
+static void
+known_spell(char out[DJP_CONFIG_NAME_MAX], djp_setting setting, djp_spelling spelling)
+{
+    size_t size = 0;
+    int capital = 0;
+    for (const char *c = djp__config_name(setting); *c != '\0' && size + 1 < DJP_CONFIG_NAME_MAX; c++) {
+        if (spelling == DJP_CAMEL_CASE && *c == '_') {
+            capital = 1;
+            continue;
+        }
+        out[size++] = capital && *c >= 'a' && *c <= 'z' ? (char)(*c - ('a' - 'A')) : *c;
+        capital = 0;
+    }
+    out[size] = '\0';
+}
+
+void
+djp__config_option_name(char out[DJP_CONFIG_NAME_MAX], const djp_config_state *state, djp_setting setting)
+{
+    known_spell(out, setting, state->spelling);
+}
+
+void
+djp__config_check_options(djp_config_state *state)
+{
+    for (size_t i = 0; i < state->override_count; i++) {
+        const char *keyword = state->overrides[i].keyword;
+        char name[DJP_CONFIG_NAME_MAX];
+        djp_config_given given = {.option = 1};
+        if (keyword == NULL || known_is_one_of(keyword, djp_config_keywords(), DJP_SETTINGS)) {
+            continue;
+        }
+        djp_setting nearest = known_nearest_setting(keyword);
+        if (nearest == DJP_SETTINGS) {
+            djp__config_warn(state, &given,
+                             "There is no option \"%.60s\", so it is ignored: the names are in docs/configuration.md.",
+                             keyword);
+        } else {
+            known_spell(name, nearest, state->spelling);
+            djp__config_warn(state, &given, "There is no option \"%.60s\" (did you mean %s?), so it is ignored.",
+                             keyword, name);
+        }
+    }
+}
+
+void
+djp__config_check_variables(djp_config_state *state)
+{
+    known_warn_unsupported(state);
+    for (size_t i = 0; i < state->variable_count; i++) {
+        if (state->variables[i] != NULL) {
+            known_check_variable(state, state->variables[i]);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+/* One sentence for the log of a start: what is on, where it goes, at what ratio and who said so. It shows what the report shows, so no
+ * secret. */
+#include "config/config.h"
+
+#include "base/str.h"
+
+#include <string.h>
+
+static void
+summary_source(djp_buf *out, const djp_config_state *state, djp_setting setting)
+{
+    djp__buf_printf(out, " (%s)", state->sources[setting]);
+}
+
+static void
+summary_target(djp_buf *out, const djp_config_state *state)
+{
+    const djp_options *options = state->out;
+    switch (options->exporter) {
+    case DJP_EXPORTER_OTLP:
+        djp__buf_text(out, "to ");
+        djp__config_show_endpoint(out, options->endpoint);
+        djp__buf_printf(out, " by %s",
+                        djp__config_word(&djp__config_table[DJP_SETTING_PROTOCOL], (int)options->protocol));
+        summary_source(out, state, DJP_SETTING_ENDPOINT);
+        return;
+    case DJP_EXPORTER_CONSOLE:
+        djp__buf_text(out, "to the console");
+        break;
+    case DJP_EXPORTER_FILE:
+        djp__buf_text(out, "to ");
+        djp__buf_text(out, *options->file_path == '\0' || strcmp(options->file_path, "-") == 0 ? "standard output"
+                                                                                               : options->file_path);
+        break;
+    case DJP_EXPORTER_MEMORY:
+        djp__buf_text(out, "to memory");
+        break;
+    case DJP_EXPORTER_NONE:
+        djp__buf_text(out, "nowhere");
+        break;
+    }
+    summary_source(out, state, DJP_SETTING_EXPORTER);
+}
+
+static void
+summary_sampling(djp_buf *out, const djp_config_state *state)
+{
+    const djp_options *options = state->out;
+    switch (options->sampler) {
+    case DJP_SAMPLER_TREE:
+        djp__buf_text(out, ", by a tree of samplers");
+        summary_source(out, state, DJP_SETTING_SAMPLER);
+        break;
+    case DJP_SAMPLER_JAEGER_REMOTE:
+        djp__buf_printf(out, ", by a sampling server, ratio %.6g until it has answered", options->sample_ratio);
+        summary_source(out, state, DJP_SETTING_SAMPLER);
+        break;
+    default:
+        djp__buf_printf(out, ", ratio %.6g", options->sample_ratio);
+        summary_source(out, state, DJP_SETTING_SAMPLE_RATIO);
+        break;
+    }
+    if (options->canary_ratio < 1) {
+        djp__buf_printf(out, " of a canary of %.6g", options->canary_ratio);
+        summary_source(out, state, DJP_SETTING_CANARY_RATIO);
+    }
+    int nothing = options->sample_ratio_explicit && options->sample_ratio == 0;
+    if (nothing) {
+        djp__buf_text(out, ", so nothing leaves");
+    } else if (options->sample_ratio < 1 && options->keep_errors) {
+        djp__buf_text(out, ", errors besides");
+    }
+}
+
+static void
+summary_metrics(djp_buf *out, const djp_config_state *state)
+{
+    const djp_options *options = state->out;
+    djp__buf_text(out, "metrics for scraping");
+    if (options->prometheus_port > 0) {
+        const char *host = options->prometheus_host;
+        int is_bare_ipv6 = strchr(host, ':') != NULL && host[0] != '[';
+        djp__buf_printf(out, " at http://%s%s%s:%d/metrics", is_bare_ipv6 ? "[" : "", host, is_bare_ipv6 ? "]" : "",
+                        options->prometheus_port);
+        summary_source(out, state, DJP_SETTING_PROMETHEUS_PORT);
+    }
+}
+
+static void
+summary_write(djp_buf *out, const djp_config_state *state)
+{
+    const djp_options *options = state->out;
+    int traces = options->backend == DJP_BACKEND_OTEL || options->backend == DJP_BACKEND_HYBRID;
+    if (!options->enabled || options->backend == DJP_BACKEND_NOOP) {
+        return;
+    }
+    djp__buf_text(out, "Telemetry is on");
+    summary_source(out, state, DJP_SETTING_ENABLED);
+    djp__buf_printf(out, " for %.200s", options->service_name);
+    if (*options->environment != '\0') {
+        djp__buf_printf(out, " in %.100s", options->environment);
+        summary_source(out, state, DJP_SETTING_ENVIRONMENT);
+    }
+    djp__buf_text(out, ": ");
+    if (traces) {
+        djp__buf_text(out, "spans ");
+        summary_target(out, state);
+        if (options->exporter != DJP_EXPORTER_NONE) {
+            summary_sampling(out, state);
+        }
+    }
+    if (options->metrics_enabled) {
+        djp__buf_text(out, traces ? "; " : "");
+        summary_metrics(out, state);
+    }
+    djp__buf_char(out, '.');
+}
+
+void
+djp__config_summary(djp_config_state *state)
+{
+    djp_buf text;
+    djp__buf_init(&text, 0);
+    summary_write(&text, state);
+    for (size_t i = 0; i < text.size; i++) {
+        text.data[i] = (unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f ? '?' : text.data[i];
+    }
+    djp__buf_char(&text, '\0');
+    state->out->summary = djp__buf_take(&text, NULL);
+    state->out->endpoint_source = djp__strdup(state->sources[DJP_SETTING_ENDPOINT]);
+    state->out->enabled_source = djp__strdup(state->sources[DJP_SETTING_ENABLED]);
+    state->failed |=
+        state->out->summary == NULL || state->out->endpoint_source == NULL || state->out->enabled_source == NULL;
+    djp__buf_fini(&text);
+}
