@@ -25,7 +25,7 @@ const {
 } = require('./record.js');
 const { metricsHandler } = require('./scrape.js');
 
-const INSTRUMENTED = Symbol('djp_telemetry.instrumented');
+const INSTRUMENTED = Symbol.for('djp_telemetry.instrumented');
 const STATUS_LINE = /^HTTP\/1\.[01] ([0-9]{3})/;
 
 const unmatched = () => '';

@@ -15,10 +15,10 @@ const {
 // Properties of the listener that waits for a response to close. Not of the response: Express gives that another
 // prototype, and one more property on such an object costs some engines more than the whole recording. REQUEST is null
 // once it was recorded.
-const REQUEST = Symbol('djp_telemetry.request');
-const ROUTE = Symbol('djp_telemetry.route');
-const ERROR = Symbol('djp_telemetry.error');
-const RECEIVED = Symbol('djp_telemetry.received');
+const REQUEST = Symbol.for('djp_telemetry.request');
+const ROUTE = Symbol.for('djp_telemetry.route');
+const ERROR = Symbol.for('djp_telemetry.error');
+const RECEIVED = Symbol.for('djp_telemetry.received');
 
 const SCRAPES_MAX = 16;
 const scrapes = new Set(); // paths at which a scrape was answered

@@ -5,7 +5,7 @@
 const { exposeMetrics } = require('../../bindings/node/lib/metrics.js');
 const { noteScrape } = require('./record.js');
 
-const SCRAPE = Symbol('djp_telemetry.scrape');
+const SCRAPE = Symbol.for('djp_telemetry.scrape');
 const OFF = '# Metrics are off: see telemetryStatus().\n';
 
 /**

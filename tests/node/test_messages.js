@@ -22,7 +22,7 @@ test('code inside of a bundle says that the package must stay outside', async ()
   const { entry } = elsewhere('a', 'b', 'c');
   const done = await run('t.init(); console.log(t.impl);', { env: ASKED, entry });
   assert.deepEqual([done.code, done.stdout], [0, 'noop\n']);
-  assert.match(done.stderr, /^djp-telemetry: .*bundle.*mark it as external.*\n$/);
+  assert.match(done.stderr, /^djp-telemetry: .*bundle.*mark it and its subpaths .* as external.*\n$/);
 });
 
 test('an addon that cannot be loaded says what to do', async () => {

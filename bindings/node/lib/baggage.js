@@ -53,4 +53,4 @@ function clearBaggage(context) {
   return changed(context, '');
 }
 
-module.exports = { clearBaggage, getAllBaggage, getBaggage, removeBaggage, setBaggage };
+module.exports = require('./one.js')('baggage', { clearBaggage, getAllBaggage, getBaggage, removeBaggage, setBaggage });

@@ -3,6 +3,7 @@
 // core's memory, and which metrics write to which place, so that a place that is taken back has no writer left.
 
 const { native } = require('./loader.js');
+const one = require('./one.js');
 
 const CHUNK = 8192; // doubles
 const SWEEP_AFTER = 64;
@@ -20,7 +21,7 @@ function removedCell() {
 
 function openControl() {
   try {
-    if (native !== null) return new Int32Array(native.cellsOpen());
+    if (native !== null && !one.has('cells')) return new Int32Array(native.cellsOpen());
   } catch {
     // This runtime forbids views of native memory: metrics stay off here.
   }
@@ -115,4 +116,4 @@ function bind(metric, series) {
   return true;
 }
 
-module.exports = { NO_BOUNDS, OFF, POISON, bind, control, currentEpoch, noteRemoval, point, poison };
+module.exports = one('cells', { NO_BOUNDS, OFF, POISON, bind, control, currentEpoch, noteRemoval, point, poison });

@@ -86,4 +86,4 @@ function failClient(span, error) {
   span.setAttribute('error.type', type).setStatus('error', message);
 }
 
-module.exports = { failClient, setStatusCode, startClient };
+module.exports = require('./one.js')('client_span', { failClient, setStatusCode, startClient });

@@ -33,4 +33,4 @@ function runWith(node, fn, ...args) {
   return storage.run(node, fn, ...args);
 }
 
-module.exports = { Context, ROOT, current, currentSpan, runWith, storage };
+module.exports = require('./one.js')('context', { Context, ROOT, current, currentSpan, runWith, storage });

@@ -36,4 +36,4 @@ function serviceName() {
   return require('./runtime.js').settings().service_name;
 }
 
-module.exports = { currentIds, getCurrentSpanId, getCurrentTraceId, serviceName };
+module.exports = require('./one.js')('current', { currentIds, getCurrentSpanId, getCurrentTraceId, serviceName });

@@ -18,4 +18,4 @@ function currentWords() {
   return (ids !== null && (ids.traceFlags & 1) !== 0 && wordsOf(ids.traceId, ids.spanId)) || undefined;
 }
 
-module.exports = { currentWords, wordsOf };
+module.exports = require('./one.js')('exemplar', { currentWords, wordsOf });

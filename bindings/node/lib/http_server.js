@@ -190,4 +190,13 @@ function excludes(path) {
   return answer;
 }
 
-module.exports = { DISCONNECTED, FAILED, WEBSOCKET, endRequest, excludes, runRequest, startRequest, wantsRequest };
+module.exports = require('./one.js')('http_server', {
+  DISCONNECTED,
+  FAILED,
+  WEBSOCKET,
+  endRequest,
+  excludes,
+  runRequest,
+  startRequest,
+  wantsRequest,
+});

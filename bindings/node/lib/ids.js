@@ -38,4 +38,4 @@ function randomWords(count) {
   return first;
 }
 
-module.exports = { hexWord, random, randomWords, wordsOf };
+module.exports = require('./one.js')('ids', { hexWord, random, randomWords, wordsOf });

@@ -2,6 +2,7 @@
 // The package's surface.
 
 const loader = require('./loader.js');
+const one = require('./one.js');
 const {
   flush,
   init,
@@ -31,14 +32,14 @@ const SpanKind = Object.freeze({ INTERNAL: 0, SERVER: 1, CLIENT: 2, PRODUCER: 3,
 /** How an operation ended; OK is final. */
 const StatusCode = Object.freeze({ UNSET: 0, OK: 1, ERROR: 2 });
 
-beforeFlush(publish);
+if (!one.has('index')) beforeFlush(publish);
 
 /** What the exporter "memory" holds, which forgets it: OTLP requests as bytes. For tests. */
 function takeExported() {
   return loader.impl.sdkTakeExported() || [];
 }
 
-module.exports = {
+module.exports = one('index', {
   init,
   shutdown,
   flush,
@@ -70,4 +71,4 @@ module.exports = {
   version: loader.version,
   impl: loader.name,
   implReason: loader.reason,
-};
+});

@@ -59,4 +59,4 @@ function follow(span, generator) {
   });
 }
 
-module.exports = { follow, isGeneratorObject };
+module.exports = require('./one.js')('iterate', { follow, isGeneratorObject });

@@ -3,6 +3,7 @@
 // the reason kept: requiring this package never fails because of a missing, damaged or foreign binary.
 
 const fs = require('fs');
+const { createRequire } = require('module');
 const os = require('os');
 const path = require('path');
 const v8 = require('v8');
@@ -11,16 +12,39 @@ const noop = require('./noop.js');
 const { version } = require('../../../package.json');
 
 const root = path.resolve(__dirname, '../../..');
+const MODULES = Symbol.for(`djp-telemetry.modules ${version}`); // of the process: those that all copies of this version share
+const BUNDLED = Symbol.for('djp-telemetry.bundled'); // of the process: a copy inside of a bundle records nothing
 const OFF = ['off', '0', 'false', 'no'];
 const RTLD_DEEPBIND = os.constants.dlopen.RTLD_DEEPBIND || 0;
 
-function candidates() {
+function candidates(folder) {
   const platform = `${process.platform}-${process.arch}`;
   return [
-    path.join(root, 'build', 'Release', 'djp_telemetry.node'),
-    path.join(root, 'build', 'Debug', 'djp_telemetry.node'),
-    path.join(root, 'prebuilds', platform, 'djp_telemetry.node'),
+    path.join(folder, 'build', 'Release', 'djp_telemetry.node'),
+    path.join(folder, 'build', 'Debug', 'djp_telemetry.node'),
+    path.join(folder, 'prebuilds', platform, 'djp_telemetry.node'),
   ];
+}
+
+const isBundled = !fs.existsSync(path.join(root, 'bindings', 'node', 'lib', 'loader.js'));
+
+/** Where the package itself lies beside a bundle that took some of its code along; null when it is not there, or of another version. */
+function outside() {
+  for (const place of [require.main && require.main.filename, process.argv[1], path.join(process.cwd(), 'any')]) {
+    try {
+      const file = createRequire(place).resolve('djp-telemetry/package.json');
+      if (JSON.parse(fs.readFileSync(file, 'utf8')).version === version) return path.dirname(file);
+    } catch {
+      // Not from there.
+    }
+  }
+  return null;
+}
+
+/** The addon's file, or undefined. */
+function addon() {
+  const folder = isBundled ? outside() : root;
+  return folder === null ? undefined : candidates(folder).find((place) => fs.existsSync(place));
 }
 
 /** Why there is no file: what the installation wrote down, that a bundler took this code along, or only that there is none. */
@@ -28,8 +52,11 @@ function missing() {
   try {
     return fs.readFileSync(path.join(root, 'build', 'djp_telemetry.reason'), 'utf8').trim();
   } catch {
-    if (!fs.existsSync(path.join(root, 'bindings', 'node', 'lib', 'loader.js'))) {
-      return 'djp-telemetry is inside of a bundle, which native code cannot be; mark it as external in the bundler';
+    if (isBundled) {
+      return (
+        'djp-telemetry is inside of a bundle, which native code cannot be; mark it and its subpaths ' +
+        '(/^djp-telemetry/) as external in the bundler, and ship node_modules'
+      );
     }
     return (
       'the native core is missing; run npm install (or npm rebuild) djp-telemetry with its build tools at hand, and let ' +
@@ -87,14 +114,16 @@ function open(file) {
   return target.exports;
 }
 
+function isOff() {
+  return OFF.includes((process.env.DJP_TELEMETRY_NATIVE || '').trim().toLowerCase());
+}
+
 function load() {
-  if (OFF.includes((process.env.DJP_TELEMETRY_NATIVE || '').trim().toLowerCase())) {
-    return { native: null, reason: 'DJP_TELEMETRY_NATIVE=off' };
-  }
+  if (isOff()) return { native: null, reason: 'DJP_TELEMETRY_NATIVE=off' };
   if (v8.startupSnapshot && v8.startupSnapshot.isBuildingSnapshot()) {
     return { native: null, reason: 'a startup snapshot cannot hold native code; load djp-telemetry after its start' };
   }
-  const file = candidates().find((place) => fs.existsSync(place));
+  const file = addon();
   if (file === undefined) return { native: null, reason: missing() };
   const native = open(file);
   if (native.coreVersion !== version) {
@@ -125,7 +154,24 @@ function tryLoad() {
   }
 }
 
-const { native, reason } = tryLoad();
+/** What this copy loads, when no other one has. */
+function begin() {
+  const { native, reason } = tryLoad();
+  const modules = native === null ? undefined : {};
+  if (modules !== undefined) Object.defineProperty(globalThis, MODULES, { value: modules, configurable: true });
+  else if (isBundled && !isOff()) Object.defineProperty(globalThis, BUNDLED, { value: true, configurable: true });
+  return { native, impl: native || noop, reason, name: native ? 'native' : 'noop', version, modules };
+}
 
-/** native: the addon's functions or null. impl: those or the no-op's. reason: why there is no addon, or ''. */
-module.exports = { native, impl: native || noop, reason, name: native ? 'native' : 'noop', version };
+/** The loader of the copy that came first, unless this one was told to do without the core. */
+function shared() {
+  const modules = globalThis[MODULES];
+  return isOff() || modules === undefined ? undefined : modules.loader;
+}
+
+/**
+ * native: the addon's functions or null. impl: those or the no-op's. reason: why there is no addon, or ''. modules: what the copies of this
+ * version share, undefined without an addon.
+ */
+module.exports = shared() || begin();
+if (module.exports.modules !== undefined) module.exports.modules.loader = module.exports;

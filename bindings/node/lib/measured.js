@@ -42,4 +42,4 @@ function statusCode(value) {
   return found >= 100 && found <= 599 ? found : 0;
 }
 
-module.exports = { number, seconds, statusCode, text, truth };
+module.exports = require('./one.js')('measured', { number, seconds, statusCode, text, truth });

@@ -512,7 +512,7 @@ function each(visit) {
 
 runtime.onChange(bindAll);
 
-module.exports = {
+module.exports = require('./one.js')('metric', {
   COUNTER,
   GAUGE,
   HISTOGRAM,
@@ -532,4 +532,4 @@ module.exports = {
   rebind,
   successor,
   watch,
-};
+});

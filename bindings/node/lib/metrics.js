@@ -423,4 +423,11 @@ async function exposeMetrics(accept) {
   }
 }
 
-module.exports = { Counter, Gauge, Histogram, exposeMetrics, metricsContentType, metricsText };
+module.exports = require('./one.js')('metrics', {
+  Counter,
+  Gauge,
+  Histogram,
+  exposeMetrics,
+  metricsContentType,
+  metricsText,
+});

@@ -4,6 +4,7 @@
 // user code in between leaves the log as it was. Nothing here may wait, throw for a value, or run user code.
 
 const { native } = require('./loader.js');
+const one = require('./one.js');
 const { OP, WORD } = require('./oplog_form.js');
 const familiar = require('./oplog_texts.js');
 const { random, randomWords } = require('./ids.js');
@@ -54,7 +55,7 @@ const ROUTE_FOLLOWS = 8;
 /** The core's memory; without a core a small one of our own in which telemetry is off. */
 function open() {
   try {
-    if (native !== null) return native.logOpen();
+    if (native !== null && !one.has('oplog')) return native.logOpen();
   } catch {
     // No memory for a log: this environment records nothing, and telemetryStatus() of the core says what it has.
   }
@@ -566,7 +567,7 @@ function routeFull(route) {
   return sized(route, (at + HTTP_END_UNITS) << 3);
 }
 
-module.exports = {
+module.exports = one('oplog', {
   NAMES,
   NO_SLOT,
   OP,
@@ -594,4 +595,4 @@ module.exports = {
   start,
   startFull,
   symbolOf,
-};
+});

@@ -54,4 +54,4 @@ function cut(text, most) {
   return i < text.length ? text.slice(0, i) : text;
 }
 
-module.exports = { cut, internal, isFamiliar, numbers, placeOf, remember, texts };
+module.exports = require('./one.js')('oplog_texts', { cut, internal, isFamiliar, numbers, placeOf, remember, texts });

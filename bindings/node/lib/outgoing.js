@@ -285,4 +285,4 @@ function instrumentOutgoing(options) {
   };
 }
 
-module.exports = { instrumentOutgoing };
+module.exports = require('./one.js')('outgoing', { instrumentOutgoing });

@@ -49,4 +49,4 @@ function runWithContext(context, fn, ...args) {
   return storage.run(node, fn, ...args);
 }
 
-module.exports = { contextFrom, extract, inject, injectFrom, runWithContext };
+module.exports = require('./one.js')('propagate', { contextFrom, extract, inject, injectFrom, runWithContext });

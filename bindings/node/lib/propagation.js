@@ -162,4 +162,4 @@ function extract(carrier, getter) {
   }
 }
 
-module.exports = { extract, inject, propagates };
+module.exports = require('./one.js')('propagation', { extract, inject, propagates });

@@ -97,4 +97,4 @@ function recordExternalApiSpan(service, operation, durationSeconds, success = tr
   if (!succeeded) recorders.recordExternalApiError(service, code);
 }
 
-module.exports = { recordExternalApiSpan, recordHttpSpan, recordJobSpan };
+module.exports = require('./one.js')('record', { recordExternalApiSpan, recordHttpSpan, recordJobSpan });

@@ -95,7 +95,7 @@ function setGpuUtilization(device, model, percent) {
   record('gpu_utilization_percent', [device, model], percent);
 }
 
-module.exports = {
+module.exports = require('./one.js')('recorders', {
   recordExternalApiCall,
   recordExternalApiError,
   recordHttpRequest,
@@ -108,4 +108,4 @@ module.exports = {
   setGpuUtilization,
   setQueueDepth,
   setTaskQueueDepth,
-};
+});

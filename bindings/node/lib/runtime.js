@@ -14,6 +14,8 @@ const INFO = 3; // of the setting log_level
 const SAID_MAX = 1000;
 const COPIES = Symbol.for('djp-telemetry.copies'); // of the process: WeakRefs of what each copy does at exit
 
+const BUNDLED = Symbol.for('djp-telemetry.bundled'); // set by a copy in a bundle that found no core
+
 const state = {
   active: false, // this environment called init and has not ended it
   settings: {}, // what the core resolved, by the names of docs/configuration.md
@@ -119,6 +121,12 @@ function start(options, warn) {
   if (state.active) {
     state.starting = !state.settings.attached;
     setHooks();
+    if (globalThis[BUNDLED]) {
+      warn(
+        'A bundle has a part of djp-telemetry inside, which records nothing; mark djp-telemetry and its subpaths ' +
+          '(/^djp-telemetry/) as external in the bundler.',
+      );
+    }
   }
   callAll(state.changed);
 }
@@ -330,7 +338,7 @@ function beforeFlush(hook) {
   state.before.push(hook);
 }
 
-module.exports = {
+module.exports = require('./one.js')('runtime', {
   beforeFlush,
   flush,
   init,
@@ -342,4 +350,4 @@ module.exports = {
   shutdown,
   telemetryStatus,
   warnOnce,
-};
+});

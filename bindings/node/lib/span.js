@@ -368,4 +368,16 @@ function fail(span, error) {
   if (span.isRecording()) setStatus(span, 2, message === '' ? type : `${type}: ${message}`);
 }
 
-module.exports = { INVALID, OUTSIDE, RANDOM, SAMPLED, Span, addLinks, fail, hasIds, isRemote, spanOf, stateOf };
+module.exports = require('./one.js')('span', {
+  INVALID,
+  OUTSIDE,
+  RANDOM,
+  SAMPLED,
+  Span,
+  addLinks,
+  fail,
+  hasIds,
+  isRemote,
+  spanOf,
+  stateOf,
+});

@@ -410,7 +410,7 @@ function startAgo(name, kind, seconds) {
   return startTimed(active, name, kind << 16, 0, parent, node.baggage, 0n, before);
 }
 
-module.exports = {
+module.exports = require('./one.js')('start', {
   ACTIVE,
   ASK,
   METRICS,
@@ -432,4 +432,4 @@ module.exports = {
   startScoped,
   startSpan,
   writeAsked,
-};
+});

@@ -185,4 +185,4 @@ function getTracer(name, version, options) {
   return new Tracer(name, version, options);
 }
 
-module.exports = { Tracer, getCurrentSpan, getTracer, traced, withSpan };
+module.exports = require('./one.js')('tracer', { Tracer, getCurrentSpan, getTracer, traced, withSpan });

@@ -417,4 +417,4 @@ function encodeAttributes(first, second) {
   return { bytes, lost: counter.lost };
 }
 
-module.exports = { Double, encodeAttributes, eachEntry, writeRecord, writeValue };
+module.exports = require('./one.js')('values', { Double, encodeAttributes, eachEntry, writeRecord, writeValue });

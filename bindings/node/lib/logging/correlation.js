@@ -162,7 +162,7 @@ for (const [name, operation] of Object.entries(OPERATIONS)) {
   Object.defineProperty(CorrelationManager.prototype, name, property);
 }
 
-module.exports = {
+module.exports = require('../one.js')('correlation', {
   CorrelationManager,
   correlationMiddleware,
   correlationPlugin,
@@ -171,4 +171,4 @@ module.exports = {
   getCorrelationContext,
   runWithCorrelationContext,
   setCorrelationContext,
-};
+});
