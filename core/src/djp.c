@@ -13,6 +13,7 @@
 #include "base/json_scan.c"
 #include "base/map.c"
 #include "base/clock.c"
+#include "base/files.c"
 #include "base/fork.c"
 #include "base/rand.c"
 #include "base/thread.c"

@@ -52,7 +52,7 @@ counting_send(djp_transport *base, const void *body, size_t size, const djp_send
     free(stored);
 }
 
-static const djp_transport_ops counting_ops = {"script", counting_send, NULL, script_abandon, script_free};
+static const djp_transport_ops counting_ops = {"script", counting_send, NULL, script_abandon, script_free, NULL, 0};
 
 static djp_sdk *
 new_sdk(script_transport *transport, uint64_t shutdown_timeout_ns)

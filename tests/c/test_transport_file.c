@@ -223,8 +223,8 @@ console_on(scene *s, swapped *w, int reader, int writer)
     char part[65536];
     ssize_t size;
     s->options.exporter = DJP_EXPORTER_CONSOLE;
-    int code = djp__transport_file_new(&s->transport, &s->options, &s->diag);
     swap_stdout(w, reader, writer);
+    int code = djp__transport_file_new(&s->transport, &s->options, &s->diag);
     int flags = fcntl(STDOUT_FILENO, F_GETFL);
     djp_outcome small = send_text(s, "{}\n");
     uint64_t began = djp__clock_monotonic();
@@ -271,12 +271,13 @@ a_closed_standard_output_refuses_for_good(void **state)
     int ends[2];
     swapped w;
     s->options.file_path = (char *)"-";
-    assert_int_equal(djp__transport_file_new(&s->transport, &s->options, &s->diag), 0);
     assert_int_equal(pipe(ends), 0);
     close(ends[0]);
     swap_stdout(&w, -1, ends[1]);
+    int code = djp__transport_file_new(&s->transport, &s->options, &s->diag);
     djp_outcome broken = send_text(s, "x");
     restore_stdout(&w);
+    assert_int_equal(code, 0);
     assert_int_equal(broken, DJP_SEND_REJECTED);
     assert_non_null(strstr(s->result.message, "standard output"));
     fflush(stdout);
@@ -296,12 +297,13 @@ standard_output_as_a_file_gets_lines(void **state)
     char path[128];
     snprintf(path, sizeof path, "%s", s->path);
     s->options.file_path = (char *)"";
-    assert_int_equal(djp__transport_file_new(&s->transport, &s->options, &s->diag), 0);
     swap_stdout(&w, -1, open(path, O_CREAT | O_WRONLY, 0600));
+    int code = djp__transport_file_new(&s->transport, &s->options, &s->diag);
     djp_outcome first = send_text(s, "{}");
     ssize_t host = write(STDOUT_FILENO, "host\n", 5);
     djp_outcome second = send_text(s, "{}");
     restore_stdout(&w);
+    assert_int_equal(code, 0);
     assert_int_equal(host, 5);
     assert_int_equal(first, DJP_SENT);
     assert_int_equal(second, DJP_SENT);
@@ -410,11 +412,89 @@ out_of_memory_at_creation(void **state)
 
 #define SCENE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* Somebody planted what would make us write into another file. */
+static void
+a_planted_name_is_refused(void **state)
+{
+    scene *s = *state;
+    char victim[160];
+    snprintf(victim, sizeof victim, "%s.1", s->path);
+    int file = open(victim, O_CREAT | O_WRONLY, 0600);
+    assert_true(file >= 0);
+    assert_int_equal(write(file, "mine\n", 5), 5);
+    close(file);
+    assert_int_equal(djp__transport_file_new(&s->transport, &s->options, &s->diag), 0);
+    assert_int_equal(symlink(victim, s->path), 0);
+    assert_int_equal(send_text(s, "x"), DJP_SEND_RETRY);
+    assert_non_null(strstr(s->result.message, "symbolic link"));
+    unlink(s->path);
+    assert_int_equal(link(victim, s->path), 0);
+    assert_int_equal(send_text(s, "x"), DJP_SEND_RETRY);
+    assert_non_null(strstr(s->result.message, "hard link"));
+    unlink(s->path);
+    assert_int_equal(mkdir(s->path, 0700), 0);
+    assert_int_equal(send_text(s, "x"), DJP_SEND_RETRY);
+    rmdir(s->path);
+    assert_file(victim, "mine\n");
+    assert_int_equal(send_text(s, "x"), DJP_SENT);
+    assert_file(s->path, "x\n");
+}
+
+/* The program closes our descriptor, and its next file gets the number. */
+static void
+a_number_that_was_given_away_is_left_alone(void **state)
+{
+    scene *s = *state;
+    char other[160], path[160];
+    snprintf(path, sizeof path, "%s", s->path);
+    snprintf(other, sizeof other, "%s.1", s->path);
+    int next = open("/dev/null", O_RDONLY);
+    close(next); /* the number that the transport will get */
+    assert_int_equal(djp__transport_file_new(&s->transport, &s->options, &s->diag), 0);
+    assert_int_equal(send_text(s, "one"), DJP_SENT);
+    close(next);
+    int own = open(other, O_CREAT | O_RDWR, 0600);
+    assert_int_equal(own, next);
+    assert_int_equal(send_text(s, "two"), DJP_SENT);
+    s->transport->ops->free(s->transport);
+    s->transport = NULL;
+    assert_int_equal(write(own, "own\n", 4), 4);
+    close(own);
+    assert_file(other, "own\n");
+    assert_file(path, "one\ntwo\n");
+}
+
+/* The program closes standard output, and its next file gets the number. */
+static void
+standard_output_that_became_a_file_is_left_alone(void **state)
+{
+    scene *s = *state;
+    char other[160];
+    snprintf(other, sizeof other, "%s.1", s->path);
+    s->options.exporter = DJP_EXPORTER_CONSOLE;
+    assert_int_equal(djp__transport_file_new(&s->transport, &s->options, &s->diag), 0);
+    fflush(stdout);
+    int saved = dup(STDOUT_FILENO);
+    close(STDOUT_FILENO);
+    int own = open(other, O_CREAT | O_RDWR, 0600);
+    djp_outcome outcome = send_text(s, "{}\n");
+    dup2(saved, STDOUT_FILENO);
+    close(saved);
+    assert_int_equal(own, STDOUT_FILENO);
+    assert_int_equal(outcome, DJP_SEND_REJECTED);
+    assert_non_null(strstr(s->result.message, "another file"));
+    assert_file(other, "");
+    assert_int_equal(send_text(s, "{}\n"), DJP_SENT);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         SCENE(lines_are_appended),
+        SCENE(a_planted_name_is_refused),
+        SCENE(a_number_that_was_given_away_is_left_alone),
+        SCENE(standard_output_that_became_a_file_is_left_alone),
         SCENE(a_rotated_file_is_left_and_a_new_one_begun),
         SCENE(what_cannot_be_written_may_be_tried_again),
         SCENE(a_blocked_pipe_ends_at_the_deadline),

@@ -1,6 +1,6 @@
 /* Drives the OTLP transport for the Python tests: options as name=value arguments, commands on standard input, one JSON line of
  * result for each. Commands: "send", "many N" (one summary), "retry" (with djp__retry until it is settled), "fork" (a send in a
- * forked child), "wake" (a send that another thread wakes all the time). */
+ * forked child), "wake" (a send of a thread with its own descriptors, woken all the time). */
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/mem.h"
 #include "base/rand.h"
 #include "export/transport.h"
@@ -23,6 +24,7 @@ typedef struct tool {
     uint64_t abort_ns; /* the poll callback gives up after this long; 0: never */
     uint64_t started;
     unsigned long polls;
+    djp_send_result result; /* of a send of another thread */
 } tool;
 
 static const char *const tool_outcomes[] = {"sent", "retry", "rejected", "aborted"};
@@ -125,29 +127,33 @@ tool_send_in_child(tool *t)
     waitpid(pid, NULL, 0);
 }
 
-static DJP_ATOMIC(int) tool_waking;
+static DJP_ATOMIC(int) tool_waiting;
 
+/* As the SDK's own thread sends: with its own table of descriptors. */
 static void *
-tool_wake_often(void *user)
+tool_send_parted(void *user)
 {
-    djp_transport *transport = user;
-    while (djp_load_relaxed(&tool_waking)) {
-        const struct timespec pause = {0, 100000};
-        transport->ops->wake(transport);
-        nanosleep(&pause, NULL);
-    }
+    tool *t = user;
+    djp__files_part();
+    tool_send(t, &t->result);
+    t->transport->ops->leave(t->transport);
+    djp_store_relaxed(&tool_waiting, 0);
     return NULL;
 }
 
 static void
 tool_send_woken(tool *t)
 {
+    const struct timespec pause = {0, 100000};
     pthread_t thread;
-    djp_store_relaxed(&tool_waking, 1);
-    pthread_create(&thread, NULL, tool_wake_often, t->transport);
-    tool_send_once(t);
-    djp_store_relaxed(&tool_waking, 0);
+    djp_store_relaxed(&tool_waiting, 1);
+    djp__thread_start(&thread, tool_send_parted, t, "send");
+    while (djp_load_relaxed(&tool_waiting)) {
+        t->transport->ops->wake(t->transport);
+        nanosleep(&pause, NULL);
+    }
     pthread_join(thread, NULL);
+    tool_print(t, &t->result, 1);
 }
 
 static void

@@ -25,6 +25,8 @@
 #define CLOCK__WIDEST_TICKS 20000u /* a pair of readings further apart says too little */
 #define CLOCK__STRAY_PPM 1000 /* more than this is not a TSC to trust */
 
+#define CLOCK__TOLERANCE_NS 1000000ull /* a wait that ended earlier than that, by this clock, makes it suspect */
+
 /* Unix minus monotonic time, 0 before the first refresh. Any thread, relaxed. */
 static DJP_ATOMIC(int64_t) clock__anchor;
 /* Who refreshes: 0 or the fork generation of the owner, so that a lock inherited over fork counts as free. acquire/release. */
@@ -120,6 +122,21 @@ clock__publish(uint64_t ticks, uint64_t ns, uint64_t rate)
     djp_store_release(&clock__sequence, next);
 }
 
+/* The kernel's own clock goes on. */
+static void
+clock__give_up(void)
+{
+    clock__notes.state = CLOCK__UNFIT;
+    djp_store_release(&clock__sequence, 0u);
+}
+
+/* 1 when ticks cannot have been read after base: cores differ by far less. */
+static int
+clock__is_before(uint64_t ticks, uint64_t base)
+{
+    return ticks < base && base - ticks > CLOCK__WIDEST_TICKS;
+}
+
 /* New parameters that start where the old ones are now, or at the kernel's clock when that is ahead, and come back to the kernel's
  * clock about a second later. */
 static void
@@ -132,8 +149,7 @@ clock__steer(uint64_t ticks, uint64_t ns)
     int64_t error = (int64_t)(ns - reading);
     int64_t most = (int64_t)(elapsed / 1000000u * CLOCK__STRAY_PPM) + 10000;
     if (error > most || error < -most) {
-        clock__notes.state = CLOCK__UNFIT;
-        djp_store_release(&clock__sequence, 0u);
+        clock__give_up();
         return;
     }
     uint64_t rate = old_rate;
@@ -154,6 +170,14 @@ clock__steer(uint64_t ticks, uint64_t ns)
     clock__publish(ticks, reading + 1, (uint64_t)((int64_t)rate + bend));
 }
 
+/* A counter that was set back, as after a suspend, gives no rate. However far apart the pair of readings was, this is certain. */
+static int
+clock__was_set_back(uint64_t ticks)
+{
+    uint64_t base = djp_load_relaxed(&clock__sets[djp_load_relaxed(&clock__sequence) & 1u].ticks);
+    return ticks <= clock__notes.ticks || (clock__notes.state == CLOCK__RUNNING && clock__is_before(ticks, base));
+}
+
 static void
 clock__tsc_refresh(void)
 {
@@ -169,14 +193,14 @@ clock__tsc_refresh(void)
         return;
     }
     clock__pair(&ticks, &ns, &width);
+    if (clock__was_set_back(ticks)) {
+        clock__give_up();
+        return;
+    }
     if (width > CLOCK__WIDEST_TICKS) {
         return; /* interrupted each time: better none than a wrong one */
     }
-    if (ticks <= clock__notes.ticks) {
-        /* A counter that was set back, as after a suspend, gives no rate; the kernel's own clock goes on. */
-        clock__notes.state = CLOCK__UNFIT;
-        djp_store_release(&clock__sequence, 0u);
-    } else if (clock__notes.state == CLOCK__RUNNING) {
+    if (clock__notes.state == CLOCK__RUNNING) {
         clock__steer(ticks, ns);
     } else if (ns - clock__notes.ns >= CLOCK__CALIBRATION_NS) {
         uint64_t rate = (uint64_t)(((unsigned __int128)(ns - clock__notes.ns) << 32) / (ticks - clock__notes.ticks));
@@ -219,7 +243,9 @@ djp__clock_monotonic(void)
         if (__builtin_expect(djp_load_relaxed(&clock__sequence) != sequence, 0)) {
             continue; /* refreshed meanwhile, or the TSC was given up */
         }
-        if (__builtin_expect(ticks > base_ticks && ticks - base_ticks > stale, 0) && !refreshed) {
+        /* Also where the counter was set back: the difference is huge then. */
+        if (__builtin_expect(ticks - base_ticks > stale, 0) && !refreshed &&
+            (ticks > base_ticks || clock__is_before(ticks, base_ticks))) {
             refreshed = 1;
             djp__clock_anchor_refresh();
             continue;
@@ -290,4 +316,12 @@ djp__clock_anchor_refresh(void)
     }
     clock__tsc_refresh();
     djp_store_release(&clock__owner, 0u);
+}
+
+void
+djp__clock_reached(uint64_t deadline)
+{
+    if (djp__clock_monotonic() + CLOCK__TOLERANCE_NS < deadline) {
+        djp__clock_anchor_refresh();
+    }
 }

@@ -11,6 +11,9 @@ uint64_t djp__clock_monotonic(void);
 uint64_t djp__clock_realtime(void);
 /* What to add to a monotonic reading to get Unix time. Refreshed by djp__clock_anchor_refresh. One relaxed load. */
 int64_t djp__clock_anchor(void);
+/* The kernel has waited for a time that was taken from this clock: a clock that is far from it now is measured again, so that no
+ * wait goes on because the clock stands still. Any thread. */
+void djp__clock_reached(uint64_t deadline);
 /* Re-reads both clocks; the worker calls it about once a second. Any thread. */
 void djp__clock_anchor_refresh(void);
 

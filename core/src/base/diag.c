@@ -15,7 +15,7 @@ diag__to_stderr(void *user, int level, const char *message)
 {
     static const char *const names[] = {"", "error: ", "warning: ", "", "debug: "};
     char line[1100];
-    (void)user;
+    const djp_diag *diag = user;
     int size =
         snprintf(line, sizeof line, "djp-telemetry: %s%s\n", level >= 0 && level <= 4 ? names[level] : "", message);
     if (size < 0) {
@@ -25,8 +25,7 @@ diag__to_stderr(void *user, int level, const char *message)
         size = (int)sizeof line - 1;
         line[size - 1] = '\n';
     }
-    ssize_t wrote = write(STDERR_FILENO, line, (size_t)size);
-    (void)wrote; /* nobody left to tell */
+    djp__standard_error_write(&diag->standard_error, line, (size_t)size);
 }
 
 int
@@ -35,7 +34,8 @@ djp__diag_init(djp_diag *diag, int level, void (*log)(void *, int, const char *)
     memset(diag, 0, sizeof *diag);
     diag->level = level;
     diag->log = log ? log : diag__to_stderr;
-    diag->user = user;
+    diag->user = log ? user : diag;
+    djp__file_id(&diag->standard_error, STDERR_FILENO);
     return djp__mutex_init(&diag->mutex);
 }
 

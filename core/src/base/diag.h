@@ -3,6 +3,7 @@
 #define DJP_BASE_DIAG_H
 
 #include "base/atomic.h"
+#include "base/files.h"
 #include "base/thread.h"
 
 enum { DJP_LOG_NONE = 0, DJP_LOG_ERROR = 1, DJP_LOG_WARN = 2, DJP_LOG_INFO = 3, DJP_LOG_DEBUG = 4 };
@@ -10,14 +11,16 @@ enum { DJP_LOG_NONE = 0, DJP_LOG_ERROR = 1, DJP_LOG_WARN = 2, DJP_LOG_INFO = 3, 
 typedef struct djp_diag {
     void (*log)(void *user, int level, const char *message);
     void *user;
+    djp_file_id standard_error; /* what it was at the start */
     int level; /* set before other threads see the structure */
     djp_mutex mutex; /* guards last_error */
     char last_error[256]; /* newest error or warning text */
     uint64_t last_error_unix_ns;
 } djp_diag;
 
-int
-djp__diag_init(djp_diag *diag, int level, void (*log)(void *, int, const char *), void *user); /* log NULL: stderr */
+int djp__diag_init(
+    djp_diag *diag, int level, void (*log)(void *, int, const char *),
+    void *user); /* log NULL: stderr, where a message is dropped rather than waits; diag must not move then */
 void djp__diag_fini(djp_diag *diag);
 void djp__diag(djp_diag *diag, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* 1 for the first caller with this flag, 0 afterwards. */

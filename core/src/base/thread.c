@@ -1,20 +1,28 @@
-/* Threads, locks and the wake-up, on top of POSIX threads and eventfd(2). Nothing here blocks a signal handler or retries
- * without a deadline. */
+/* Threads, locks and the wake-up, on top of POSIX threads and futex(2): no descriptor that somebody else could close. Nothing here
+ * blocks a signal handler or retries without a deadline. */
 #include "base/thread.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
+#include <link.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "djp/error.h"
 
-#define THREAD__STACK_SIZE (256u * 1024u)
+#define THREAD__STACK_SIZE ((size_t)256 * 1024)
+#define THREAD__STACK_MAX ((size_t)64 * 1024 * 1024)
+
+static struct timespec
+thread_timespec(uint64_t deadline)
+{
+    return (struct timespec){(time_t)(deadline / 1000000000u), (long)(deadline % 1000000000u)};
+}
 
 int
 djp__mutex_init(djp_mutex *mutex)
@@ -72,10 +80,47 @@ djp__cond_wait(djp_cond *cond, djp_mutex *mutex, uint64_t deadline)
         pthread_cond_wait(&cond->cond, mutex);
         return 0;
     }
-    struct timespec until;
-    until.tv_sec = (time_t)(deadline / 1000000000u);
-    until.tv_nsec = (long)(deadline % 1000000000u);
-    return pthread_cond_timedwait(&cond->cond, mutex, &until) == ETIMEDOUT ? DJP_ETIMEOUT : 0;
+    struct timespec until = thread_timespec(deadline);
+    if (pthread_cond_timedwait(&cond->cond, mutex, &until) != ETIMEDOUT) {
+        return 0;
+    }
+    djp__clock_reached(deadline);
+    return DJP_ETIMEOUT;
+}
+
+static int
+thread_add_storage(struct dl_phdr_info *module, size_t size, void *sum)
+{
+    (void)size;
+    for (size_t i = 0; i < module->dlpi_phnum; i++) {
+        if (module->dlpi_phdr[i].p_type == PT_TLS) {
+            *(size_t *)sum += module->dlpi_phdr[i].p_memsz + module->dlpi_phdr[i].p_align;
+        }
+    }
+    return 0;
+}
+
+/* The C library takes the thread-local storage of all libraries out of a thread's stack, however much it is. */
+static size_t
+thread_stack_size(void)
+{
+    size_t storage = 0;
+    dl_iterate_phdr(thread_add_storage, &storage);
+    size_t least = (size_t)sysconf(_SC_THREAD_STACK_MIN);
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    return (THREAD__STACK_SIZE + (least < THREAD__STACK_SIZE ? least : 0) + storage + page - 1) / page * page;
+}
+
+/* Storage that no library shows, such as room that the loader was told to keep, makes a stack too small: the next one is larger. */
+static int
+thread_create(pthread_t *out, pthread_attr_t *attributes, void *(*run)(void *), void *argument)
+{
+    int error = EINVAL;
+    for (size_t size = thread_stack_size(); error == EINVAL && size <= THREAD__STACK_MAX; size *= 2) {
+        error = pthread_attr_setstacksize(attributes, size);
+        error = error == 0 ? pthread_create(out, attributes, run, argument) : error;
+    }
+    return error;
 }
 
 int
@@ -85,16 +130,11 @@ djp__thread_start(pthread_t *out, void *(*run)(void *), void *argument, const ch
     if (pthread_attr_init(&attributes) != 0) {
         return DJP_ETHREAD;
     }
-    size_t stack = THREAD__STACK_SIZE;
-    if (stack < (size_t)PTHREAD_STACK_MIN) {
-        stack = (size_t)PTHREAD_STACK_MIN;
-    }
-    pthread_attr_setstacksize(&attributes, stack);
     sigset_t all, before;
     sigfillset(&all);
     /* The new thread inherits the mask: the host's signals stay with the host's threads. */
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(out, &attributes, run, argument) != 0;
+    int failed = thread_create(out, &attributes, run, argument) != 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
     if (failed) {
@@ -110,64 +150,59 @@ djp__thread_start(pthread_t *out, void *(*run)(void *), void *argument, const ch
     return 0;
 }
 
-int
-djp__wake_init(djp_wake *wake)
+void
+djp__thread_poke(pid_t thread)
 {
-    wake->read_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    wake->write_fd = wake->read_fd;
-    return wake->read_fd < 0 ? DJP_EIO : 0;
+    int saved = errno;
+    syscall(SYS_tgkill, getpid(), thread, SIGURG);
+    errno = saved;
+}
+
+pid_t
+djp__thread_number(void)
+{
+    return (pid_t)syscall(SYS_gettid);
+}
+
+/* The states of a wake-up. Any thread or a signal handler stores "told"; the one that waits stores the others. */
+enum { WAKE_NONE, WAKE_TOLD, WAKE_ASLEEP };
+
+static long
+wake_futex(djp_wake *wake, int operation, uint32_t value, const struct timespec *until)
+{
+    return syscall(SYS_futex, (uint32_t *)&wake->state, operation | FUTEX_PRIVATE_FLAG, value, until, NULL,
+                   FUTEX_BITSET_MATCH_ANY);
 }
 
 void
-djp__wake_fini(djp_wake *wake)
+djp__wake_init(djp_wake *wake)
 {
-    if (wake->read_fd >= 0) {
-        close(wake->read_fd);
-    }
-    wake->read_fd = -1;
-    wake->write_fd = -1;
+    djp_store_relaxed(&wake->state, (uint32_t)WAKE_NONE);
 }
 
 void
 djp__wake_notify(djp_wake *wake)
 {
-    int saved = errno;
-    uint64_t one = 1;
-    /* A full counter means that a wake-up is already waiting. */
-    ssize_t wrote = write(wake->write_fd, &one, sizeof one);
-    (void)wrote;
-    errno = saved;
-}
-
-void
-djp__wake_drain(djp_wake *wake)
-{
-    uint64_t count;
-    ssize_t got = read(wake->read_fd, &count, sizeof count);
-    (void)got;
+    if (djp_swap_acq_rel(&wake->state, (uint32_t)WAKE_TOLD) == WAKE_ASLEEP) {
+        int saved = errno;
+        wake_futex(wake, FUTEX_WAKE, 1, NULL);
+        errno = saved;
+    }
 }
 
 int
 djp__wake_wait(djp_wake *wake, uint64_t deadline)
 {
-    for (;;) {
-        uint64_t now = djp__clock_monotonic();
-        int timeout = -1;
-        if (deadline != UINT64_MAX) {
-            uint64_t left = deadline > now ? (deadline - now + 999999u) / 1000000u : 0;
-            timeout = left > INT_MAX ? INT_MAX : (int)left;
-        }
-        struct pollfd waited = {wake->read_fd, POLLIN, 0};
-        int ready = poll(&waited, 1, timeout);
-        if (ready > 0) {
-            djp__wake_drain(wake);
-            return 1;
-        }
-        if (timeout == 0 && ready == 0) {
-            return 0;
-        }
-        if (ready < 0 && errno != EINTR && errno != EAGAIN) {
-            return 0;
-        }
+    uint32_t before = WAKE_NONE;
+    struct timespec until = thread_timespec(deadline);
+    int expired = !djp_cas_strong_acq_rel(&wake->state, &before, (uint32_t)WAKE_ASLEEP); /* told: no need to wait */
+    while (!expired && djp_load_acquire(&wake->state) == WAKE_ASLEEP) {
+        expired = wake_futex(wake, FUTEX_WAIT_BITSET, WAKE_ASLEEP, deadline == UINT64_MAX ? NULL : &until) != 0 &&
+                  errno == ETIMEDOUT;
     }
+    int told = djp_swap_acq_rel(&wake->state, (uint32_t)WAKE_NONE) == WAKE_TOLD;
+    if (!told) {
+        djp__clock_reached(deadline);
+    }
+    return told;
 }

@@ -4,6 +4,9 @@
 
 #include <pthread.h>
 #include <stdint.h>
+#include <sys/types.h>
+
+#include "base/atomic.h"
 
 /* Thread-local storage without a call per access where the loader allows it (glibc keeps room for late-loaded modules). Keep such
  * variables small. */
@@ -28,19 +31,24 @@ void djp__cond_broadcast(djp_cond *cond);
 /* Returns 0 or DJP_ETIMEOUT. deadline UINT64_MAX waits for ever. */
 int djp__cond_wait(djp_cond *cond, djp_mutex *mutex, uint64_t deadline);
 
-/* Starts a thread with all signals blocked, a small stack (256 KiB) and the name (15 characters). 0 or DJP_ETHREAD. */
+/* Starts a thread with all signals blocked, the name (15 characters) and a stack of 256 KiB beside the thread-local storage of all
+ * libraries. 0 or DJP_ETHREAD. */
 int djp__thread_start(pthread_t *out, void *(*run)(void *), void *argument, const char *name);
 
-/* A wake-up: many may notify (from any thread or a signal handler), one waits. Notifications coalesce. */
+/* Makes SIGURG pending for one thread of ours, in which it is blocked: a signalfd(2) of that thread ends its poll(2), no handler runs.
+ * thread is a number of the kernel's; one that has ended is no harm. Async-signal-safe, keeps errno. */
+void djp__thread_poke(pid_t thread);
+/* The number of the calling thread. */
+pid_t djp__thread_number(void);
+
+/* A wake-up: many may notify (from any thread or a signal handler), one waits. Notifications coalesce. It holds nothing that has to
+ * be given back, and is made anew in a forked child. */
 typedef struct djp_wake {
-    int read_fd; /* for poll(2); close-on-exec, non-blocking */
-    int write_fd;
+    DJP_ATOMIC(uint32_t) state; /* acquire/release */
 } djp_wake;
-int djp__wake_init(djp_wake *wake); /* 0 or DJP_EIO */
-void djp__wake_fini(djp_wake *wake);
+void djp__wake_init(djp_wake *wake);
 void djp__wake_notify(djp_wake *wake); /* async-signal-safe, keeps errno */
-void djp__wake_drain(djp_wake *wake);
-/* Returns 1 when notified (and drains), 0 at the deadline. */
+/* Returns 1 when notified, 0 at the deadline. */
 int djp__wake_wait(djp_wake *wake, uint64_t deadline);
 
 #endif

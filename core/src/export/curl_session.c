@@ -2,11 +2,15 @@
  * here waits longer than 20 ms, follows a redirect, raises a signal or writes to a connection inherited over a fork. */
 #include "export/curl_session.h"
 
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/mem.h"
 #include "djp/error.h"
 #include "export/curl_global.h"
@@ -26,7 +30,14 @@ struct djp_curl_session {
     size_t answer_max;
     djp_curl_exchange *exchange; /* the one that runs, else NULL */
     int added; /* it is libcurl's */
-    int sockets[CURL_SESSION_SOCKETS]; /* open descriptors, for abandon */
+    /* In a thread with its own descriptors nobody else can close or meet what libcurl opens; elsewhere the sockets are watched. */
+    int parted;
+    int poked; /* signalfd of that thread, or -1 */
+    int robbed; /* a socket was closed by somebody else: nothing of the session is touched any more */
+    struct {
+        int fd;
+        djp_file_id id;
+    } sockets[CURL_SESSION_SOCKETS]; /* the open ones */
     size_t socket_count;
     djp_curl_session *next; /* in the list of abandoned sessions */
 };
@@ -49,8 +60,10 @@ curl_session_open_socket(void *user, curlsocktype purpose, struct curl_sockaddr 
         return CURL_SOCKET_BAD;
     if (session->exchange)
         session->exchange->sockets++;
-    if (session->socket_count < CURL_SESSION_SOCKETS)
-        session->sockets[session->socket_count++] = fd;
+    if (session->socket_count < CURL_SESSION_SOCKETS) {
+        session->sockets[session->socket_count].fd = fd;
+        djp__file_id(&session->sockets[session->socket_count++].id, fd);
+    }
     return fd;
 }
 
@@ -59,11 +72,44 @@ curl_session_close_socket(void *user, curl_socket_t fd)
 {
     djp_curl_session *session = user;
     for (size_t i = 0; i < session->socket_count; i++)
-        if (session->sockets[i] == fd) {
+        if (session->sockets[i].fd == fd) {
+            int ours = djp__file_is(&session->sockets[i].id, fd);
             session->sockets[i] = session->sockets[--session->socket_count];
+            if (!ours)
+                return 0;
             break;
         }
     return close(fd);
+}
+
+int
+djp__curl_session_is_robbed(djp_curl_session *session)
+{
+    for (size_t i = 0; i < session->socket_count && !session->parted && !session->robbed; i++)
+        session->robbed = !djp__file_is(&session->sockets[i].id, session->sockets[i].fd);
+    return session->robbed;
+}
+
+/* A wake-up that is no descriptor of the process, see djp__thread_poke. */
+static void
+curl_session_listen(djp_curl_session *session)
+{
+    sigset_t wanted;
+    session->parted = djp__files_are_parted();
+    session->poked = -1;
+    sigemptyset(&wanted);
+    sigaddset(&wanted, SIGURG);
+    if (session->parted)
+        session->poked = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Takes the signal away again, also one that came while nothing waited. */
+static void
+curl_session_hear(const djp_curl_session *session)
+{
+    struct signalfd_siginfo told;
+    while (session->poked >= 0 && read(session->poked, &told, sizeof told) > 0)
+        continue;
 }
 
 static size_t
@@ -191,6 +237,7 @@ djp__curl_session_new(djp_curl_session **out, const djp_curl_target *target, con
     djp_curl_session *session = djp__calloc(1, sizeof *session);
     if (!session)
         return DJP_ENOMEM;
+    curl_session_listen(session);
     djp__curl_lock();
     code = curl_session_set_up(session, target, options, user_agent);
     djp__curl_unlock();
@@ -208,7 +255,7 @@ djp__curl_session_free(djp_curl_session *session)
     if (!session)
         return;
     djp__curl_lock();
-    if (djp__curl_is_over()) {
+    if (djp__curl_is_over() || session->parted != djp__files_are_parted() || djp__curl_session_is_robbed(session)) {
         session->next = curl_session_abandoned;
         curl_session_abandoned = session;
         djp__curl_unlock();
@@ -217,6 +264,8 @@ djp__curl_session_free(djp_curl_session *session)
     curl_easy_cleanup(session->easy);
     curl_multi_cleanup(session->multi);
     djp__curl_unlock();
+    if (session->poked >= 0)
+        close(session->poked);
     djp__free(session);
 }
 
@@ -249,6 +298,20 @@ curl_session_wait_ms(uint64_t deadline)
     return left_ms < CURL_SESSION_WAIT_MS ? (int)left_ms : CURL_SESSION_WAIT_MS;
 }
 
+/* libcurl's own wake-up is a pair of descriptors as well: among those of the process they are not touched. */
+static void
+curl_session_wait(djp_curl_session *session, int wait_ms)
+{
+    int ready = 0;
+    if (session->parted) {
+        struct curl_waitfd poked = {session->poked, CURL_WAIT_POLLIN, 0};
+        curl_multi_poll(session->multi, &poked, session->poked >= 0, wait_ms, NULL);
+        curl_session_hear(session);
+    } else if (curl_multi_wait(session->multi, NULL, 0, wait_ms, &ready) != CURLM_OK || ready == 0) {
+        poll(NULL, 0, 1); /* it does not wait while there is no socket */
+    }
+}
+
 static djp_curl_run
 curl_session_drive(djp_curl_session *session, const djp_send_control *control)
 {
@@ -258,7 +321,7 @@ curl_session_drive(djp_curl_session *session, const djp_send_control *control)
         int wait_ms = curl_session_wait_ms(control->deadline);
         if (wait_ms < 0)
             return DJP_CURL_TIMED_OUT;
-        curl_multi_poll(session->multi, NULL, 0, wait_ms, NULL);
+        curl_session_wait(session, wait_ms);
     }
     return DJP_CURL_DONE;
 }
@@ -298,7 +361,7 @@ int
 djp__curl_session_step(djp_curl_session *session)
 {
     int running = 0;
-    if (!session->added)
+    if (!session->added || djp__curl_session_is_robbed(session))
         return 0;
     djp__curl_lock();
     CURLMcode code = curl_multi_perform(session->multi, &running);
@@ -309,6 +372,11 @@ djp__curl_session_step(djp_curl_session *session)
 void
 djp__curl_session_end(djp_curl_session *session)
 {
+    if (session->robbed) {
+        snprintf(session->exchange->error, CURL_ERROR_SIZE, "the program closed the connection");
+        session->exchange = NULL;
+        return;
+    }
     djp__curl_lock();
     curl_session_collect(session, session->exchange);
     if (session->added)
@@ -331,16 +399,11 @@ djp__curl_session_run(djp_curl_session *session, djp_curl_exchange *exchange, co
 }
 
 void
-djp__curl_session_wake(djp_curl_session *session)
-{
-    curl_multi_wakeup(session->multi);
-}
-
-void
 djp__curl_session_abandon(djp_curl_session *session)
 {
-    for (size_t i = 0; i < session->socket_count; i++)
-        close(session->sockets[i]);
+    for (size_t i = 0; i < session->socket_count && !session->parted; i++)
+        if (djp__file_is(&session->sockets[i].id, session->sockets[i].fd))
+            close(session->sockets[i].fd);
     session->socket_count = 0;
     session->next = curl_session_abandoned;
     curl_session_abandoned = session;

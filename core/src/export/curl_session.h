@@ -1,5 +1,6 @@
 /* One libcurl multi handle with one easy handle: exchanges one request at a time and keeps the connection. Used by one thread;
- * only djp__curl_session_wake may come from elsewhere. */
+ * djp__thread_poke ends a
+ * wait inside run, where that thread has descriptors of its own. */
 #ifndef DJP_EXPORT_CURL_SESSION_H
 #define DJP_EXPORT_CURL_SESSION_H
 
@@ -49,8 +50,9 @@ djp__curl_session_run(djp_curl_session *session, djp_curl_exchange *exchange, co
 void djp__curl_session_begin(djp_curl_session *session, djp_curl_exchange *exchange);
 int djp__curl_session_step(djp_curl_session *session);
 void djp__curl_session_end(djp_curl_session *session);
-/* Ends a wait inside run. Any thread. */
-void djp__curl_session_wake(djp_curl_session *session);
+/* 1 when somebody else closed a descriptor of the session: it is to be abandoned. Only where the thread shares its descriptors with
+ * others; a session that was made in one with its own table belongs to that thread alone, which also frees it. */
+int djp__curl_session_is_robbed(djp_curl_session *session);
 /* In a forked child: closes this process's copies of the sockets without a word to the peer and forgets the handles, which stay
  * reachable from a static list for ever. Frees nothing, allocates nothing. */
 void djp__curl_session_abandon(djp_curl_session *session);

@@ -131,19 +131,26 @@ djp__strategy_client_new(djp_strategy_client **out, const djp_options *options, 
 void
 djp__strategy_client_free(djp_strategy_client *client)
 {
-    djp_sigpipe guard;
     if (!client) {
         return;
     }
-    djp__sigpipe_block(&guard); /* a TLS goodbye may meet a closed connection */
-    djp__strategy_client_give_up(client);
-    djp__curl_session_free(client->session);
-    djp__sigpipe_restore(&guard);
+    djp__strategy_client_leave(client);
     djp__buf_fini(&client->exchange.answer);
     djp__curl_headers_fini(&client->headers);
     djp__curl_target_fini(&client->target);
     djp__free(client->user_agent);
     djp__free(client);
+}
+
+void
+djp__strategy_client_leave(djp_strategy_client *client)
+{
+    djp_sigpipe guard;
+    djp__sigpipe_block(&guard); /* a TLS goodbye may meet a closed connection */
+    djp__strategy_client_give_up(client);
+    djp__curl_session_free(client->session);
+    client->session = NULL;
+    djp__sigpipe_restore(&guard);
 }
 
 const char *
@@ -159,6 +166,10 @@ djp__strategy_client_ask(djp_strategy_client *client)
     memset(&client->head, 0, sizeof client->head);
     client->failure[0] = '\0';
     client->asking = 1;
+    if (client->session && djp__curl_session_is_robbed(client->session)) {
+        djp__curl_session_abandon(client->session);
+        client->session = NULL;
+    }
     if (!client->session) {
         int code = djp__curl_session_new(&client->session, &client->target, &client->options, client->user_agent);
         if (code != 0) {

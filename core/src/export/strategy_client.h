@@ -29,6 +29,8 @@ void djp__strategy_client_ask(djp_strategy_client *client);
 int djp__strategy_client_step(djp_strategy_client *client, djp_strategy_answer *out);
 /* Gives the question up, if there is one. */
 void djp__strategy_client_give_up(djp_strategy_client *client);
+/* By the thread that asked, before it ends: gives up and closes the connection. */
+void djp__strategy_client_leave(djp_strategy_client *client);
 /* In a forked child: forgets the parent's question and connection without touching them. Allocates nothing. */
 void djp__strategy_client_abandon(djp_strategy_client *client);
 

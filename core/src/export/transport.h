@@ -40,6 +40,10 @@ typedef struct djp_transport_ops {
         djp_transport *transport); /* any thread: ends a wait inside send early so that poll runs; may be NULL */
     void (*abandon)(djp_transport *transport); /* in a forked child: forget connections without touching them */
     void (*free)(djp_transport *transport);
+    /* By the thread that called send, before it ends: closes what send has opened, which may be in a table of descriptors of its own.
+     * May be NULL. */
+    void (*leave)(djp_transport *transport);
+    int shares_files; /* 1: send needs the descriptors of the process */
 } djp_transport_ops;
 struct djp_transport {
     const djp_transport_ops *ops;

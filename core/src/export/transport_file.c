@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/mem.h"
 #include "djp/error.h"
 #include "export/transport_result.h"
@@ -31,33 +32,41 @@ typedef struct file_transport {
     const char *line_end; /* "\n" for OTLP lines, "" for the console, whose lines have theirs */
     int fd; /* -1: not open */
     int owned; /* 1: close fd */
+    int parted; /* fd is in a table of descriptors of the sending thread's own */
     file_way way;
-    dev_t device; /* what fd is, to notice that the name means another file now */
-    ino_t inode;
+    djp_file_id id; /* what fd is, to notice that the name, or the number, means another file now */
+    djp_file_id standard; /* what standard output was at the start */
+    const char *refused; /* why what is there is not written to; NULL: errno says why */
     uint64_t next_check;
     int broken_line; /* the last write ended inside a line */
 } file_transport;
 
+static int
+file_is_ours(const file_transport *transport)
+{
+    return transport->fd >= 0 && djp__file_is(&transport->id, transport->fd);
+}
+
 static void
 file_close(file_transport *transport)
 {
-    if (transport->owned && transport->fd >= 0)
+    if (transport->owned && file_is_ours(transport))
         close(transport->fd);
     transport->fd = -1;
     transport->owned = 0;
 }
 
 static void
-file_adopt(file_transport *transport, int fd, int owned, const struct stat *facts)
+file_adopt(file_transport *transport, int fd, int owned)
 {
     transport->fd = fd;
     transport->owned = owned;
-    transport->device = facts->st_dev;
-    transport->inode = facts->st_ino;
+    transport->parted = djp__files_are_parted();
+    djp__file_id(&transport->id, fd);
     transport->way = FILE_WHOLE;
-    if (S_ISSOCK(facts->st_mode))
+    if (S_ISSOCK(transport->id.kind))
         transport->way = FILE_SOCKET;
-    else if (!owned && !S_ISREG(facts->st_mode))
+    else if (!owned && !S_ISREG(transport->id.kind))
         transport->way = FILE_PARTS;
 }
 
@@ -66,38 +75,59 @@ file_adopt(file_transport *transport, int fd, int owned, const struct stat *fact
 static int
 file_open_stdout(file_transport *transport)
 {
-    struct stat facts;
-    if (fstat(STDOUT_FILENO, &facts) != 0)
+    djp_file_id id;
+    if (!djp__file_id(&id, STDOUT_FILENO))
         return -1;
-    if (S_ISFIFO(facts.st_mode) || S_ISCHR(facts.st_mode)) {
-        struct stat again;
+    if (!djp__standard_is_safe(&transport->standard, STDOUT_FILENO)) {
+        transport->refused = "it is another file than at the start, which may not be meant for this";
+        return -1;
+    }
+    if (S_ISFIFO(id.kind) || S_ISCHR(id.kind)) {
         int fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-        if (fd >= 0 && fstat(fd, &again) == 0 && again.st_dev == facts.st_dev && again.st_ino == facts.st_ino) {
-            file_adopt(transport, fd, 1, &facts);
+        if (fd >= 0 && djp__file_is(&id, fd)) {
+            file_adopt(transport, fd, 1);
             return 0;
         }
         if (fd >= 0)
             close(fd);
     }
-    file_adopt(transport, STDOUT_FILENO, 0, &facts);
+    file_adopt(transport, STDOUT_FILENO, 0);
     return 0;
+}
+
+/* Why an open file that was there before is not written to, or NULL. */
+static const char *
+file_refusal(int fd)
+{
+    struct stat facts;
+    if (fstat(fd, &facts) != 0)
+        return "it cannot be looked at";
+    if (S_ISREG(facts.st_mode))
+        return facts.st_nlink > 1 ? "it has more than one hard link" : NULL;
+    if (S_ISFIFO(facts.st_mode))
+        return facts.st_uid == geteuid() || facts.st_uid == 0 ? NULL : "it is somebody else's named pipe";
+    return S_ISCHR(facts.st_mode) ? NULL : "it is no regular file";
 }
 
 static int
 file_open_path(file_transport *transport)
 {
-    struct stat facts;
     /* O_NONBLOCK: a named pipe without a reader fails at once; regular files do not care. */
-    int fd = open(transport->path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
-    if (fd < 0)
-        return -1;
-    if (fstat(fd, &facts) != 0) {
-        int saved = errno;
-        close(fd);
-        errno = saved;
+    int flags = O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    int is_device = strncmp(transport->path, "/dev/", 5) == 0;
+    int fd = open(transport->path, flags | O_CREAT | O_EXCL, 0640);
+    if (fd < 0 && errno == EEXIST)
+        fd = open(transport->path, flags | (is_device ? 0 : O_NOFOLLOW));
+    if (fd < 0) {
+        transport->refused = errno == ELOOP ? "it is a symbolic link; name the file itself" : NULL;
         return -1;
     }
-    file_adopt(transport, fd, 1, &facts);
+    transport->refused = file_refusal(fd);
+    if (transport->refused) {
+        close(fd);
+        return -1;
+    }
+    file_adopt(transport, fd, 1);
     return 0;
 }
 
@@ -106,17 +136,19 @@ file_is_current(const file_transport *transport)
 {
     struct stat facts;
     int code = transport->path ? stat(transport->path, &facts) : fstat(STDOUT_FILENO, &facts);
-    return code == 0 && facts.st_dev == transport->device && facts.st_ino == transport->inode;
+    return code == 0 && facts.st_dev == transport->id.device && facts.st_ino == transport->id.inode &&
+           (!S_ISREG(facts.st_mode) || !transport->path || facts.st_nlink == 1);
 }
 
-/* Opens what is not open, and what was rotated. Returns 0 or -1 with errno. */
+/* Opens what is not open, and what was rotated or taken away. Returns 0 or -1 with errno. */
 static int
 file_prepare(file_transport *transport)
 {
     uint64_t now = djp__clock_monotonic();
-    if (transport->fd >= 0 && (!transport->path || now >= transport->next_check)) {
+    transport->refused = NULL;
+    if (transport->fd >= 0 && (!transport->path || now >= transport->next_check || !file_is_ours(transport))) {
         transport->next_check = now + FILE_CHECK_NS;
-        if (!file_is_current(transport)) {
+        if (!file_is_ours(transport) || !file_is_current(transport)) {
             file_close(transport);
             transport->broken_line = 0;
         }
@@ -153,6 +185,10 @@ file_wait(const file_transport *transport, const djp_send_control *control)
 static ssize_t
 file_write_some(const file_transport *transport, struct iovec *parts, int count)
 {
+    if (!file_is_ours(transport)) {
+        errno = EBADF; /* closed by somebody else meanwhile */
+        return -1;
+    }
     if (transport->way == FILE_SOCKET) {
         struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};
         return sendmsg(transport->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -212,7 +248,10 @@ file_fail(file_transport *transport, djp_send_result *result, int error)
     /* Nobody can reopen the host's standard output; a path may be free again at the next attempt. */
     djp_outcome outcome = transport->path ? DJP_SEND_RETRY : DJP_SEND_REJECTED;
     errno = error; /* for %m */
-    djp__send_result_set(result, outcome, "cannot write to %.120s: %m", name);
+    if (transport->refused)
+        djp__send_result_set(result, outcome, "will not write to %.120s: %s", name, transport->refused);
+    else
+        djp__send_result_set(result, outcome, "cannot write to %.120s: %m", name);
     file_close(transport);
 }
 
@@ -247,8 +286,17 @@ file_send(djp_transport *base, const void *body, size_t size, const djp_send_con
 static void
 file_abandon(djp_transport *base)
 {
+    file_transport *transport = (file_transport *)base;
     /* Appending to one open file from two processes is safe, and half a line is the parent's to mend. */
-    ((file_transport *)base)->broken_line = 0;
+    transport->broken_line = 0;
+    if (transport->parted)
+        transport->fd = -1; /* the number of the parent's thread says nothing here */
+}
+
+static void
+file_leave(djp_transport *base)
+{
+    file_close((file_transport *)base);
 }
 
 static void
@@ -260,8 +308,16 @@ file_free(djp_transport *base)
     djp__free(base);
 }
 
-static const djp_transport_ops file_ops = {"file", file_send, NULL, file_abandon, file_free};
-static const djp_transport_ops file_console_ops = {"console", file_send, NULL, file_abandon, file_free};
+static const djp_transport_ops file_ops = {"file", file_send, NULL, file_abandon, file_free, file_leave, 0};
+/* Standard output is a descriptor of the process. */
+static const djp_transport_ops file_stdout_ops = {"file", file_send, NULL, file_abandon, file_free, file_leave, 1};
+static const djp_transport_ops file_console_ops = {"console", file_send, NULL, file_abandon, file_free, file_leave, 1};
+
+static int
+file_names_stdout(const char *path)
+{
+    return strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0;
+}
 
 int
 djp__transport_file_new(djp_transport **out, const djp_options *options, djp_diag *diag)
@@ -273,9 +329,10 @@ djp__transport_file_new(djp_transport **out, const djp_options *options, djp_dia
         return DJP_ENOMEM;
     int is_console = options->exporter == DJP_EXPORTER_CONSOLE;
     const char *path = options->file_path;
-    transport->base.ops = is_console ? &file_console_ops : &file_ops;
     transport->line_end = is_console ? "" : "\n";
-    transport->path = is_console || !path || !path[0] || strcmp(path, "-") == 0 ? NULL : path;
+    transport->path = is_console || !path || !path[0] || file_names_stdout(path) ? NULL : path;
+    transport->base.ops = is_console ? &file_console_ops : transport->path ? &file_ops : &file_stdout_ops;
+    djp__file_id(&transport->standard, STDOUT_FILENO);
     transport->fd = -1;
     *out = &transport->base;
     return 0;

@@ -5,6 +5,7 @@
 
 #include "base/atomic.h"
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/mem.h"
 #include "djp/error.h"
 #include "export/curl_global.h"
@@ -28,8 +29,8 @@ typedef struct otlp_transport {
     djp_curl_headers headers;
     djp_gzip *gzip; /* NULL without compression */
     djp_buf wire; /* frame and compressed bytes of the request that is being sent */
-    /* Written by the worker with release; read by any thread that wakes it with acquire. */
-    DJP_ATOMIC(djp_curl_session *) session;
+    djp_curl_session *session; /* the sending thread's */
+    DJP_ATOMIC(pid_t) sender; /* the thread that has a session, for otlp_wake; 0: none. release/acquire */
     int breaks_reuse; /* see djp__curl_breaks_reuse; also learned when libcurl shows it */
     int is_warm; /* the last call left a connection that can be used again */
     int is_sending; /* written by the worker; read in a forked child, which has no worker */
@@ -229,9 +230,12 @@ otlp_judge(otlp_transport *transport, const otlp_call *call, djp_curl_run run, d
 static djp_curl_session *
 otlp_session(otlp_transport *transport, djp_send_result *result)
 {
-    djp_curl_session *session = djp_load_relaxed(&transport->session);
-    if (session)
+    djp_curl_session *session = transport->session;
+    if (session && !djp__curl_session_is_robbed(session))
         return session;
+    if (session)
+        djp__curl_session_abandon(session);
+    transport->session = NULL;
     if (!transport->told_ignored_headers && transport->headers.ignored > 0)
         djp__diag(transport->diag, DJP_LOG_WARN,
                   "%zu of the configured OTLP headers are malformed or belong to the protocol; they are not sent.",
@@ -243,7 +247,9 @@ otlp_session(otlp_transport *transport, djp_send_result *result)
         return NULL;
     }
     transport->is_warm = 0;
-    djp_store_release(&transport->session, session);
+    transport->session = session;
+    if (djp__files_are_parted()) /* one of ours, with all signals blocked */
+        djp_store_release(&transport->sender, djp__thread_number());
     return session;
 }
 
@@ -301,37 +307,53 @@ otlp_send(djp_transport *base, const void *body, size_t size, const djp_send_con
 static void
 otlp_wake(djp_transport *base)
 {
-    djp_curl_session *session = djp_load_acquire(&((otlp_transport *)base)->session);
-    if (session)
-        djp__curl_session_wake(session);
+    pid_t sender = djp_load_acquire(&((otlp_transport *)base)->sender);
+    if (sender)
+        djp__thread_poke(sender);
 }
 
 static void
 otlp_abandon(djp_transport *base)
 {
     otlp_transport *transport = (otlp_transport *)base;
-    djp_curl_session *session = djp_load_acquire(&transport->session);
+    djp_curl_session *session = transport->session;
+    djp_store_release(&transport->sender, 0);
     if (transport->is_sending) {
         djp__buf_init(&transport->wire, 0); /* the fork may have met it half grown: forgotten as it is */
         transport->is_sending = 0;
     }
     if (!session)
         return;
-    djp_store_release(&transport->session, NULL);
+    transport->session = NULL;
     djp__curl_session_abandon(session);
     transport->is_warm = 0;
+}
+
+static void
+otlp_drop_session(otlp_transport *transport)
+{
+    djp_sigpipe guard;
+    djp_store_release(&transport->sender, 0);
+    djp__sigpipe_block(&guard); /* a TLS goodbye may meet a closed connection */
+    djp__curl_session_free(transport->session);
+    djp__sigpipe_restore(&guard);
+    transport->session = NULL;
+}
+
+static void
+otlp_leave(djp_transport *base)
+{
+    if (!djp__curl_is_over()) /* the process ends, and nobody waits for this thread */
+        otlp_drop_session((otlp_transport *)base);
 }
 
 static void
 otlp_free(djp_transport *base)
 {
     otlp_transport *transport = (otlp_transport *)base;
-    djp_sigpipe guard;
     if (!transport)
         return;
-    djp__sigpipe_block(&guard); /* a TLS goodbye may meet a closed connection */
-    djp__curl_session_free(djp_load_acquire(&transport->session));
-    djp__sigpipe_restore(&guard);
+    otlp_drop_session(transport);
     djp__curl_target_fini(&transport->target);
     djp__curl_headers_fini(&transport->headers);
     djp__gzip_free(transport->gzip);
@@ -340,8 +362,10 @@ otlp_free(djp_transport *base)
     djp__free(transport);
 }
 
-static const djp_transport_ops otlp_http_ops = {"otlp_http", otlp_send, otlp_wake, otlp_abandon, otlp_free};
-static const djp_transport_ops otlp_grpc_ops = {"otlp_grpc", otlp_send, otlp_wake, otlp_abandon, otlp_free};
+static const djp_transport_ops otlp_http_ops = {"otlp_http", otlp_send,  otlp_wake, otlp_abandon,
+                                                otlp_free,   otlp_leave, 0};
+static const djp_transport_ops otlp_grpc_ops = {"otlp_grpc", otlp_send,  otlp_wake, otlp_abandon,
+                                                otlp_free,   otlp_leave, 0};
 
 static const char *const *
 otlp_fixed_headers(djp_protocol protocol)

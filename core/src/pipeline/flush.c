@@ -54,8 +54,7 @@ flush_locked(djp_sdk *sdk, uint64_t deadline)
         djp__worker_notify(sdk);
     }
     while (sdk->settled < target && djp_load_relaxed(&sdk->running)) {
-        if (djp__cond_wait(&sdk->changed, &sdk->state, deadline) == DJP_ETIMEOUT &&
-            djp__clock_monotonic() >= deadline) {
+        if (djp__cond_wait(&sdk->changed, &sdk->state, deadline) == DJP_ETIMEOUT) {
             break;
         }
     }
@@ -89,8 +88,7 @@ shutdown_end_worker(djp_sdk *sdk, uint64_t deadline)
         djp__worker_notify(sdk);
     }
     while (djp_load_relaxed(&sdk->running)) {
-        if (djp__cond_wait(&sdk->changed, &sdk->state, deadline) == DJP_ETIMEOUT &&
-            djp__clock_monotonic() >= deadline) {
+        if (djp__cond_wait(&sdk->changed, &sdk->state, deadline) == DJP_ETIMEOUT) {
             break;
         }
     }

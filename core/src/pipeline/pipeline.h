@@ -127,7 +127,7 @@ struct djp_sdk {
     djp_mutex work;
     djp_encoder *encoder; /* NULL until the worker made it */
     djp_queue queue; /* head is being sent without the lock: only the worker removes */
-    int adopted; /* encoder and wake-up belong to this process; 0 in a forked child until its worker starts */
+    int adopted; /* the encoder belongs to this process; 0 in a forked child until its worker starts */
     int queue_blocked; /* the queue was full: records stay in the ring */
 
     /* Guarded by `state`. */
@@ -153,7 +153,6 @@ struct djp_sdk {
     djp_wake wake;
     DJP_ATOMIC(int) running; /* a worker thread exists in this process */
     DJP_ATOMIC(int) sending; /* the worker is inside transport->send */
-    DJP_ATOMIC(int) wake_ready; /* `wake` belongs to this process */
     DJP_ATOMIC(int) stop; /* leave now, abort what is being sent */
     DJP_ATOMIC(int) fork_wanted; /* the poll callback should park */
     DJP_ATOMIC(uint64_t) flush_target; /* ring position that somebody waits for */

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "djp/error.h"
 #include "djp/version.h"
+#include "export/curl_global.h"
 #include "pipeline/pipeline.h"
 
 #define REMOTE__ANSWER_NS 5000000000ull /* an answer that takes longer is none */
@@ -165,9 +166,9 @@ void
 djp__remote_stop(djp_sdk *sdk)
 {
     djp_remote *remote = &sdk->remote;
-    if (remote->asking) {
-        remote->asking = 0;
-        djp__strategy_client_give_up(remote->client);
+    remote->asking = 0;
+    if (remote->client && !djp__curl_is_over()) {
+        djp__strategy_client_leave(remote->client);
     }
 }
 

@@ -229,7 +229,6 @@ sdk_destroy(djp_sdk *sdk)
     }
     djp_standard_free(sdk->standard);
     djp_registry_free(sdk->registry);
-    djp__wake_fini(&sdk->wake);
     djp__cond_fini(&sdk->changed);
     djp__mutex_fini(&sdk->oplog_mutex);
     djp__mutex_fini(&sdk->toggle.mutex);
@@ -265,7 +264,7 @@ sdk_alloc(djp_transport *transport)
     }
     sdk->transport = transport;
     sdk->references = 1;
-    sdk->wake = (djp_wake){-1, -1};
+    djp__wake_init(&sdk->wake);
     strcpy(sdk->transport_name, "none");
     djp__mutex_init(&sdk->work);
     djp__mutex_init(&sdk->state);

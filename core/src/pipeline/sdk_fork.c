@@ -98,7 +98,7 @@ sdk_fork_child(void *user)
     djp_store_relaxed(&sdk->references, 1);
     djp_store_relaxed(&sdk->running, 0);
     djp_store_relaxed(&sdk->sending, 0);
-    djp_store_relaxed(&sdk->wake_ready, 0);
+    djp__wake_init(&sdk->wake);
     djp_store_relaxed(&sdk->fork_wanted, 0);
     djp_store_relaxed(&sdk->flush_target, (uint64_t)0);
     djp_store_relaxed(&sdk->terminating, 0);

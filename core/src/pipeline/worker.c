@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "pipeline/oplog.h"
 #include "pipeline/pipeline.h"
 
@@ -268,6 +269,9 @@ static void *
 worker_main(void *argument)
 {
     djp_sdk *sdk = argument;
+    if (!sdk->transport->ops->shares_files) {
+        djp__files_part();
+    }
     while (!djp_load_acquire(&sdk->stop)) {
         worker_round(sdk);
     }
@@ -276,6 +280,9 @@ worker_main(void *argument)
     djp__collect_discard(sdk, DJP_LOSS_SHUTDOWN);
     djp__mutex_unlock(&sdk->work);
     djp__account_end(sdk);
+    if (sdk->transport->ops->leave) {
+        sdk->transport->ops->leave(sdk->transport);
+    }
     djp__mutex_lock(&sdk->state);
     djp_store_release(&sdk->running, 0);
     djp__cond_broadcast(&sdk->changed);
@@ -307,14 +314,6 @@ djp__worker_start_locked(djp_sdk *sdk)
         return DJP_ETHREAD;
     }
     sdk->start_not_before = now + WORKER__START_PAUSE_NS;
-    if (!djp_load_relaxed(&sdk->wake_ready)) {
-        djp__wake_fini(&sdk->wake);
-        if (djp__wake_init(&sdk->wake) != 0) {
-            djp_add_relaxed(&sdk->stats.worker_start_failures, 1);
-            return DJP_ETHREAD;
-        }
-        djp_store_release(&sdk->wake_ready, 1);
-    }
     worker_reset(sdk);
     djp_add_acq_rel(&sdk->references, 1);
     djp_store_release(&sdk->running, 1);

@@ -1,0 +1,206 @@
+/* A thread's own table of descriptors, and standard error from wherever a thread is. Nothing here waits, and nothing is written to a
+ * descriptor before it was looked at. */
+#include "base/files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/thread.h"
+
+/* Numbers of system calls that are the same on all machines, for C libraries that are older than they. */
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE (1u << 1)
+#endif
+
+/* Written by the thread itself. */
+static DJP_THREAD_LOCAL int files__parted;
+
+static void
+files_id_of(djp_file_id *out, const struct stat *facts)
+{
+    *out = (djp_file_id){facts->st_dev, facts->st_rdev, facts->st_ino, facts->st_mode & S_IFMT};
+}
+
+static int
+files_same(const djp_file_id *a, const djp_file_id *b)
+{
+    return a->device == b->device && a->special == b->special && a->inode == b->inode && a->kind == b->kind;
+}
+
+int
+djp__file_id(djp_file_id *out, int fd)
+{
+    struct stat facts;
+    memset(out, 0, sizeof *out);
+    if (fd < 0 || fstat(fd, &facts) != 0) {
+        return 0;
+    }
+    files_id_of(out, &facts);
+    return 1;
+}
+
+int
+djp__file_is(const djp_file_id *id, int fd)
+{
+    djp_file_id now;
+    return djp__file_id(&now, fd) && files_same(&now, id);
+}
+
+/* ---- a table of one's own ---- */
+
+/* For kernels that cannot leave the old descriptors behind in the same step. The list itself holds one of them. */
+static int
+files_close_copies(void)
+{
+    DIR *list = opendir("/proc/thread-self/fd");
+    if (!list) {
+        return 0;
+    }
+    int own = dirfd(list);
+    for (const struct dirent *entry; (entry = readdir(list)) != NULL;) {
+        int fd = atoi(entry->d_name);
+        if (entry->d_name[0] != '.' && fd != own) {
+            close(fd);
+        }
+    }
+    closedir(list);
+    return 1;
+}
+
+int
+djp__files_part(void)
+{
+    if (syscall(SYS_close_range, 0u, ~0u, CLOSE_RANGE_UNSHARE) != 0) {
+        if (access("/proc/thread-self/fd", R_OK | X_OK) != 0 || unshare(CLONE_FILES) != 0) {
+            return 0;
+        }
+        files_close_copies();
+    }
+    files__parted = 1;
+    /* Libraries write their last words to 2; that must not be a connection. */
+    for (int i = 0; i < 3; i++) {
+        if (open("/dev/null", O_RDWR | O_NOCTTY) < 0 && socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0) < 0) {
+            break;
+        }
+    }
+    return 1;
+}
+
+int
+djp__files_are_parted(void)
+{
+    return files__parted;
+}
+
+/* ---- standard error ---- */
+
+int
+djp__standard_is_safe(const djp_file_id *at_start, int fd)
+{
+    djp_file_id now;
+    if (!djp__file_id(&now, fd)) {
+        return 0;
+    }
+    int flags = fcntl(fd, F_GETFL);
+    return files_same(&now, at_start) || S_ISCHR(now.kind) || (S_ISREG(now.kind) && flags >= 0 && (flags & O_APPEND));
+}
+
+/* The process's standard error as a descriptor of this thread: itself, or a copy that the kernel hands over. */
+static int
+files_take_standard_error(void)
+{
+    if (!files__parted) {
+        return STDERR_FILENO;
+    }
+    int process = (int)syscall(SYS_pidfd_open, getpid(), 0u);
+    if (process < 0) {
+        return -1;
+    }
+    int fd = (int)syscall(SYS_pidfd_getfd, process, STDERR_FILENO, 0u);
+    close(process);
+    return fd;
+}
+
+/* The same pipe or terminal with a description of our own, which may be told not to wait. -1: not possible. */
+static int
+files_open_again(void)
+{
+    return open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
+static void
+files_write_stream(int fd, const djp_file_id *id, const char *line, size_t size)
+{
+    ssize_t wrote = 0;
+    int again = files_open_again();
+    if (again >= 0 && djp__file_is(id, again)) {
+        wrote = write(again, line, size);
+    } else if (fd >= 0) {
+        /* A pipe that is ready takes this much at once, and one that nobody reads any more is not "ready" alone. */
+        struct pollfd stream = {fd, POLLOUT, 0};
+        if (poll(&stream, 1, 0) > 0 && stream.revents == POLLOUT) {
+            wrote = write(fd, line, size);
+        }
+    }
+    (void)wrote; /* nobody left to tell */
+    if (again >= 0) {
+        close(again);
+    }
+}
+
+/* Where the kernel hands nothing over, the stream is opened once more, which also goes for the usual ones. */
+static void
+files_write_reopened(const djp_file_id *at_start, const char *line, size_t size)
+{
+    djp_file_id id;
+    int again = files_open_again();
+    if (djp__file_id(&id, again) && (files_same(&id, at_start) || S_ISCHR(id.kind))) {
+        ssize_t wrote = write(again, line, size);
+        (void)wrote;
+    }
+    if (again >= 0) {
+        close(again);
+    }
+}
+
+void
+djp__standard_error_write(const djp_file_id *at_start, const char *line, size_t size)
+{
+    int saved = errno, fd = files_take_standard_error();
+    djp_file_id id;
+    ssize_t wrote = 0;
+    if (fd < 0) {
+        files_write_reopened(at_start, line, size);
+    } else if (djp__standard_is_safe(at_start, fd) && djp__file_id(&id, fd)) {
+        if (S_ISSOCK(id.kind)) {
+            wrote = send(fd, line, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+        } else if (S_ISREG(id.kind)) {
+            wrote = write(fd, line, size);
+        } else {
+            files_write_stream(fd, &id, line, size);
+        }
+    }
+    (void)wrote;
+    if (files__parted && fd >= 0) {
+        close(fd);
+    }
+    errno = saved;
+}

@@ -1,0 +1,172 @@
+"""What stands around a process: programs that close descriptors they did not open, libraries that fill the stacks of
+threads, streams that nobody reads, and a process without anybody above it."""
+
+import contextlib
+import http.server
+import os
+import shutil
+import subprocess
+import sys
+import threading
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from support import clean_environment
+
+
+@contextlib.contextmanager
+def receiver():
+    """An OTLP receiver: its address, and the names of the spans that came."""
+    names = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["content-length"]))
+            request = ExportTraceServiceRequest.FromString(body)
+            names.extend(s.name for r in request.resource_spans for scope in r.scope_spans for s in scope.spans)
+            self.send_response(200)
+            self.send_header("content-type", "application/x-protobuf")
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", names
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def environment(**extra):
+    path = os.pathsep.join(path for path in sys.path if path)
+    fixed = {"TELEMETRY_ENABLED": "true", "TELEMETRY_BACKEND": "otel", "OTEL_TRACE_SAMPLE": "1", "PYTHONPATH": path}
+    return clean_environment(**fixed, **extra)
+
+
+def run(source, timeout=60, command=(sys.executable, "-c"), **extra):
+    return subprocess.run([*command, source], env=environment(**extra), capture_output=True, text=True, timeout=timeout)
+
+
+CLOSES_ALL = """
+import os, sys, tempfile, time
+import djp_telemetry as telemetry
+
+telemetry.init_telemetry(log_level="none", protocol="http/protobuf")
+telemetry.start_span("before").end()
+telemetry.flush(5)
+if sys.argv[1] == "child":
+    pid = os.fork()
+    if pid:
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+os.closerange(3, 4096)
+files = [tempfile.NamedTemporaryFile("wb+", buffering=0) for _ in range(16)]
+for _ in range(2000):
+    telemetry.start_span("after").end()
+flushed = telemetry.flush(5)
+telemetry.shutdown(2)
+for file in files:
+    assert os.readlink(f"/proc/self/fd/{file.fileno()}") == file.name
+    assert os.fstat(file.fileno()).st_size == 0, "written to"
+os._exit(0 if flushed else 3)
+"""
+
+
+@pytest.mark.parametrize("who", ["same", "child"])
+@pytest.mark.parametrize("exporter", ["otlp", "file", "console", "memory"])
+def test_a_program_that_closes_what_it_did_not_open_keeps_its_files(tmp_path, exporter, who):
+    with receiver() as (url, names):
+        command = (sys.executable, "-c", CLOSES_ALL)
+        spans = tmp_path / "spans"
+        done = run(
+            who,
+            command=command,
+            OTEL_TRACES_EXPORTER=exporter,
+            OTEL_EXPORTER_OTLP_ENDPOINT=url,
+            DJP_TELEMETRY_FILE_PATH=str(spans),
+        )
+        assert done.returncode == 0, done.stderr
+        written = {"file": lambda: spans.read_text(), "console": lambda: done.stdout}
+        if exporter in written:
+            assert written[exporter]().count('"name":"after"') == 2000
+        elif exporter == "otlp":
+            assert names.count("after") == 2000
+
+
+def test_connections_are_no_descriptors_of_the_process():
+    """Neither a child nor a program that it becomes can meet them."""
+    source = """
+import os
+import djp_telemetry as telemetry
+def listed():
+    names = [os.path.join("/proc/self/fd", name) for name in os.listdir("/proc/self/fd")]
+    return sorted(os.readlink(name) for name in names if os.path.islink(name))
+before = listed()
+telemetry.init_telemetry(protocol="http/protobuf")
+telemetry.start_span("one").end()
+assert telemetry.flush(10)
+assert [name for name in listed() if "/proc/" not in name] == [name for name in before if "/proc/" not in name]
+"""
+    with receiver() as (url, names):
+        done = run(source, OTEL_TRACES_EXPORTER="otlp", OTEL_EXPORTER_OTLP_ENDPOINT=url)
+        assert (done.returncode, names) == (0, ["one"]), done.stderr
+
+
+def test_a_pipe_that_the_program_closes_ends_for_its_reader():
+    """The export thread keeps no copy of what the program had open."""
+    source = """
+import os
+import djp_telemetry as telemetry
+reader, writer = os.pipe()
+telemetry.init_telemetry(protocol="http/protobuf")
+telemetry.start_span("one").end()
+assert telemetry.flush(10)
+os.close(writer)
+assert os.read(reader, 1) == b""
+os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+os.dup2(2, 1)
+input()
+"""
+    with receiver() as (url, _):
+        process = subprocess.Popen(
+            [sys.executable, "-c", source],
+            env=environment(OTEL_TRACES_EXPORTER="otlp", OTEL_EXPORTER_OTLP_ENDPOINT=url),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        alarm = threading.Timer(60, process.kill)
+        alarm.start()
+        try:
+            assert process.stdout.read() == b""  # ends while the program runs
+            assert process.poll() is None
+        finally:
+            alarm.cancel()
+            process.communicate(b"\n", timeout=30)
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler")
+@pytest.mark.parametrize("kib", [150, 245, 300, 3000])
+def test_libraries_with_much_thread_local_storage_leave_the_export_thread_its_stack(tmp_path, kib):
+    (tmp_path / "t.c").write_text(
+        f'__thread char big[{kib} * 1024] __attribute__((tls_model("initial-exec")));\n'
+        "int touch(void) { big[0] = 1; return big[sizeof big - 1]; }\n"
+    )
+    library = tmp_path / "t.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, tmp_path / "t.c"], check=True)
+    source = """
+import djp_telemetry as telemetry
+telemetry.init_telemetry(protocol="http/protobuf")
+for _ in range(100):
+    telemetry.start_span("one").end()
+assert telemetry.flush(10)
+"""
+    with receiver() as (url, names):
+        done = run(source, LD_PRELOAD=str(library), OTEL_TRACES_EXPORTER="otlp", OTEL_EXPORTER_OTLP_ENDPOINT=url)
+        assert (done.returncode, len(names)) == (0, 100), done.stderr
