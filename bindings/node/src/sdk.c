@@ -171,7 +171,7 @@ sdk_describe(napi_env env, const djp_options *options, const djp_node_sdk *activ
 
 /* starts is 0 for a look at the settings only. */
 static napi_value
-sdk_resolve(sdk_settings *settings, napi_value name, djp_spelling spelling, int starts)
+sdk_resolve(sdk_settings *settings, napi_value name, djp_letter_case spelling, int starts)
 {
     napi_env env = settings->env;
     djp_node_env *self = djp_node_env_of(env);
@@ -211,7 +211,7 @@ sdk_resolve(sdk_settings *settings, napi_value name, djp_spelling spelling, int 
 }
 
 static napi_value
-sdk_with_settings(napi_env env, const napi_value *given, djp_spelling spelling, int starts)
+sdk_with_settings(napi_env env, const napi_value *given, djp_letter_case spelling, int starts)
 {
     sdk_settings *settings = calloc(1, sizeof(*settings));
     if (settings == NULL) {

@@ -22,7 +22,7 @@ typedef struct djp_config_override {
 typedef void (*djp_config_warn)(void *user, const char *message);
 
 /* How the reader of messages writes the names of options. */
-typedef enum djp_spelling { DJP_SNAKE_CASE, DJP_CAMEL_CASE } djp_spelling;
+typedef enum djp_letter_case { DJP_SNAKE_CASE, DJP_CAMEL_CASE } djp_letter_case;
 
 typedef enum djp_backend { DJP_BACKEND_NOOP, DJP_BACKEND_PROM, DJP_BACKEND_OTEL, DJP_BACKEND_HYBRID } djp_backend;
 typedef enum djp_exporter {
@@ -140,7 +140,7 @@ typedef struct djp_config_request {
     const djp_config_override *overrides;
     size_t override_count;
     const char *default_service_name;
-    djp_spelling spelling;
+    djp_letter_case spelling;
     djp_config_warn warn;
     void *warn_user;
 } djp_config_request;

@@ -157,7 +157,7 @@ typedef struct djp_config_state {
     const char *const *variables; /* names of the environment; NULL: not looked at */
     size_t variable_count;
     const char *default_service_name;
-    djp_spelling spelling;
+    djp_letter_case spelling;
     djp_config_warn warn;
     void *warn_user;
     djp_arena arena; /* texts of sources */

@@ -285,7 +285,7 @@ known_warn_unsupported(djp_config_state *state)
 }
 
 static void
-known_spell(char out[DJP_CONFIG_NAME_MAX], djp_setting setting, djp_spelling spelling)
+known_spell(char out[DJP_CONFIG_NAME_MAX], djp_setting setting, djp_letter_case spelling)
 {
     size_t size = 0;
     int capital = 0;
