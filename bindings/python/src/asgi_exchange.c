@@ -20,7 +20,7 @@ enum { EXCHANGE_CLOSED_ABNORMALLY = 1006 };
 static PyObject *exchange_send(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames);
 
 /* A sampler wants to see the request. */
-static Py_NO_INLINE djp_span *
+static DJP_PY_COLD djp_span *
 exchange_start_shown(djp_py_exchange *exchange, const djp_py_asgi_request *request, djp_http_type type)
 {
     djp_py_asgi_state *asgi = exchange->state->asgi;

@@ -46,10 +46,14 @@ baggage_dealloc(PyObject *self)
 static PyObject *
 baggage_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {NULL};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, ":Baggage", names))
+    static char *names[] = {"header", NULL};
+    PyObject *header = NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:Baggage", names, &header))
         return NULL;
-    return baggage_wrap(PyType_GetModuleState(type), NULL);
+    djp_py_text text;
+    djp_baggage *list = djp_py_text_get(&text, header) ? djp_baggage_parse(&text.text, 1) : NULL;
+    djp_py_text_release(&text);
+    return baggage_wrap(PyType_GetModuleState(type), list);
 }
 
 static PyObject *
@@ -137,7 +141,36 @@ baggage_repr(PyObject *self)
     return text;
 }
 
+static PyObject *
+baggage_reduce(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    PyObject *header = baggage_to_header(self, NULL);
+    return header == NULL ? NULL : Py_BuildValue("(O(N))", Py_TYPE(self), header);
+}
+
+static PyObject *
+baggage_compare(PyObject *left, PyObject *right, int operation)
+{
+    if ((operation != Py_EQ && operation != Py_NE) || Py_TYPE(left) != Py_TYPE(right))
+        Py_RETURN_NOTIMPLEMENTED;
+    djp_text a = djp_baggage_text(((baggage_object *)left)->list),
+             b = djp_baggage_text(((baggage_object *)right)->list);
+    int same = a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+    return PyBool_FromLong(same == (operation == Py_EQ));
+}
+
+static Py_hash_t
+baggage_hash(PyObject *self)
+{
+    PyObject *header = baggage_to_header(self, NULL);
+    Py_hash_t hash = header == NULL ? -1 : PyObject_Hash(header);
+    Py_XDECREF(header);
+    return hash;
+}
+
 static PyMethodDef baggage_methods[] = {
+    {"__reduce__", baggage_reduce, METH_NOARGS, "__reduce__($self, /)\n--\n\nFor pickle."},
+    DJP_PY_COPY_METHODS,
     {"get", baggage_get, METH_O, "get($self, key, /)\n--\n\nThe value of an entry or None."},
     {"items", baggage_items, METH_NOARGS, "items($self, /)\n--\n\nAll entries as a new dict."},
     {"set", (PyCFunction)(void (*)(void))baggage_set, METH_FASTCALL | METH_KEYWORDS,
@@ -147,7 +180,10 @@ static PyMethodDef baggage_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 static PyType_Slot baggage_slots[] = {
-    {Py_tp_doc, "Baggage()\n--\n\nName and value pairs that travel with a trace. Immutable."},
+    {Py_tp_doc, "Baggage(header=None)\n--\n\nName and value pairs that travel with a trace, none or those of a header. "
+                "Immutable."},
+    {Py_tp_richcompare, (void *)baggage_compare},
+    {Py_tp_hash, (void *)baggage_hash},
     {Py_tp_new, (void *)baggage_new},
     {Py_tp_dealloc, (void *)baggage_dealloc},
     {Py_tp_repr, (void *)baggage_repr},
@@ -155,7 +191,7 @@ static PyType_Slot baggage_slots[] = {
     {Py_sq_length, (void *)baggage_length},
     {0, NULL},
 };
-static PyType_Spec baggage_spec = {"djp_telemetry._native.Baggage", sizeof(baggage_object), 0, Py_TPFLAGS_DEFAULT,
+static PyType_Spec baggage_spec = {"djp_telemetry.Baggage", sizeof(baggage_object), 0, Py_TPFLAGS_DEFAULT,
                                    baggage_slots};
 
 static int

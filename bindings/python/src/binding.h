@@ -9,6 +9,9 @@
 
 #include "djp/djp.h"
 
+/* Keeps a rare path out of its caller. The interpreter's own word for it is younger than the oldest one supported. */
+#define DJP_PY_COLD __attribute__((noinline))
+
 #if PY_VERSION_HEX < 0x030a0000
 #define Py_NewRef(object) (Py_INCREF(object), (PyObject *)(object))
 #define Py_XNewRef(object) (Py_XINCREF(object), (PyObject *)(object))
@@ -51,18 +54,25 @@ typedef struct djp_py_sdk {
     djp_sdk *sdk;
 } djp_py_sdk;
 
+/* What entering leaves behind: the way back. A context variable holds the entered objects themselves, each of which has an entry, so that
+ * one that is left while others above it go on can be taken out from between. */
+typedef struct djp_py_entry {
+    PyObject *token; /* of the context variable; NULL while the object is not entered */
+    PyObject *below; /* where leaving goes in place of the token's old value, once that was left before; else NULL */
+} djp_py_entry;
+
 /* A span. `span` is an owned handle of the core, NULL for a span that records nothing (telemetry off, remote parent). */
 typedef struct djp_py_span {
     PyObject ob_base;
     struct djp_py_state *state; /* borrowed: the type keeps the module alive */
     djp_span *span;
-    PyObject *token; /* of the context variable while the span is entered, else NULL */
+    djp_py_entry entry;
     PyObject *context; /* SpanContext, made when asked for; always there when span is NULL */
     PyObject *weakrefs;
     uint32_t generation; /* of the SDK that span belongs to: another SDK sees only its context */
     uint32_t flags; /* DJP_PY_SPAN_* */
 } djp_py_span;
-enum { DJP_PY_SPAN_NO_RECORD = 1, DJP_PY_SPAN_NO_STATUS = 2, DJP_PY_SPAN_KEEP_OPEN = 4 };
+enum { DJP_PY_SPAN_NO_RECORD = 1, DJP_PY_SPAN_NO_STATUS = 2, DJP_PY_SPAN_KEEP_OPEN = 4, DJP_PY_SPAN_ENDED = 8 };
 
 /* One slot of the attribute key cache: str objects are compared by address, so the slot keeps its string alive. */
 typedef struct djp_py_key_slot {
@@ -70,6 +80,7 @@ typedef struct djp_py_key_slot {
     djp_key key;
 } djp_py_key_slot;
 #define DJP_PY_KEY_SLOTS 1024u
+#define DJP_PY_KEY_CACHED_MAX 256 /* characters: what the cache keeps alive is bounded by this times the slots */
 #define DJP_PY_SPAN_POOL 64
 
 typedef struct djp_py_state {
@@ -82,8 +93,9 @@ typedef struct djp_py_state {
     djp_recorder *recorder; /* of sdk; NULL when spans are off: the one test on the hot path */
     uint32_t generation; /* grows each time that sdk changes: caches compare it */
     /* The current span and baggage. */
-    PyObject *current_var; /* ContextVar; value is a Span */
-    PyObject *baggage_var; /* ContextVar; value is a Baggage or None */
+    PyObject *current_var; /* ContextVar; value is a Span, a SpanUse or None */
+    PyObject *baggage_var; /* ContextVar; value is a Baggage, a SpanUse or None */
+    const void *newest; /* what was entered last; NULL once anything else changed: only its address means something */
     PyObject *failed_var; /* ContextVar; value is the Span of the request that failed last in this context, or None */
     int has_failed; /* 1 once there was one */
     PyObject *noop_span; /* the one span without ids */
@@ -109,6 +121,14 @@ extern const djp_py_part djp_py_span_part, djp_py_tracer_part, djp_py_propagate_
 /* Makes a heap type of this module; with name != NULL it also becomes the module's attribute. NULL with an exception set. */
 PyTypeObject *djp_py_type(PyObject *module, PyType_Spec *spec, PyObject *base, const char *name);
 #define djp_py_state_of(module) ((djp_py_state *)PyModule_GetState(module))
+
+/* __copy__, __deepcopy__ of what never changes: itself. */
+PyObject *djp_py_copy(PyObject *self, PyObject *ignored);
+#define DJP_PY_COPY_METHODS                                                                           \
+    {"__copy__", djp_py_copy, METH_NOARGS, "__copy__($self, /)\n--\n\nThe object itself."},           \
+    {                                                                                                 \
+        "__deepcopy__", djp_py_copy, METH_O, "__deepcopy__($self, memo, /)\n--\n\nThe object itself." \
+    }
 
 /* ---- arguments (args.c) ---- */
 /* What a METH_FASTCALL | METH_KEYWORDS function takes. Positions count from 0; out[] holds borrowed references or NULL. */
@@ -239,6 +259,12 @@ PyObject *djp_py_current_set(djp_py_state *state, PyObject *span);
 /* Takes the token (NULL allowed). In another execution context than the one of the set it changes nothing. No exception may be
  * set. */
 void djp_py_current_reset(djp_py_state *state, PyObject *token);
+/* Leaves what was entered with the token of entry: back to the nearest thing that is still entered in this execution context. When
+ * something else is current, that stays, and object is taken out from beneath it. Empties entry. baggage chooses the variable. */
+void djp_py_current_leave(djp_py_state *state, PyObject *object, djp_py_entry *entry, int baggage);
+/* What a SpanUse stands for, borrowed: its span, never NULL, or its baggage, NULL for none. */
+PyObject *djp_py_use_target(PyObject *use, int baggage);
+djp_py_entry *djp_py_use_entry(PyObject *use, int baggage);
 /* The same pair for baggage. */
 PyObject *djp_py_baggage_set(djp_py_state *state, PyObject *baggage);
 void djp_py_baggage_reset(djp_py_state *state, PyObject *token);

@@ -231,6 +231,33 @@ context_repr(PyObject *self)
                                 span_id, (int)context->flags, context->is_remote ? "True" : "False");
 }
 
+PyObject *
+djp_py_copy(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return Py_NewRef(self);
+}
+
+/* What pickle needs: numbers and text that any process, with the core or without it, makes a SpanContext of. */
+static PyObject *
+context_reduce(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    const djp_span_context *context = &((context_object *)self)->context;
+    PyObject *trace_id = context_get_trace_id(self, NULL), *span_id = context_get_span_id(self, NULL);
+    PyObject *header = djp_py_text_object(djp_tracestate_text(context->state)), *result = NULL;
+    if (trace_id != NULL && span_id != NULL && header != NULL)
+        result = Py_BuildValue("(O(OOOiO))", Py_TYPE(self), trace_id, span_id, context->is_remote ? Py_True : Py_False,
+                               (int)context->flags, PyUnicode_GET_LENGTH(header) == 0 ? Py_None : header);
+    Py_XDECREF(trace_id);
+    Py_XDECREF(span_id);
+    Py_XDECREF(header);
+    return result;
+}
+
+static PyMethodDef context_methods[] = {
+    {"__reduce__", context_reduce, METH_NOARGS, "__reduce__($self, /)\n--\n\nFor pickle."},
+    DJP_PY_COPY_METHODS,
+    {NULL, NULL, 0, NULL},
+};
 static PyGetSetDef context_getset[] = {
     {"trace_id", context_get_trace_id, NULL, "The trace id as an int; 0 when there is none.", NULL},
     {"span_id", context_get_span_id, NULL, "The span id as an int; 0 when there is none.", NULL},
@@ -249,10 +276,11 @@ static PyType_Slot context_slots[] = {
     {Py_tp_richcompare, (void *)context_compare},
     {Py_tp_hash, (void *)context_hash},
     {Py_tp_repr, (void *)context_repr},
+    {Py_tp_methods, context_methods},
     {Py_tp_getset, context_getset},
     {0, NULL},
 };
-static PyType_Spec context_spec = {"djp_telemetry._native.SpanContext", sizeof(context_object), 0, Py_TPFLAGS_DEFAULT,
+static PyType_Spec context_spec = {"djp_telemetry.SpanContext", sizeof(context_object), 0, Py_TPFLAGS_DEFAULT,
                                    context_slots};
 
 /* ---- TraceFlags: an int with names for its bits; TraceState: a dict that knows its header form ---- */
@@ -269,7 +297,7 @@ static PyGetSetDef flags_getset[] = {
 };
 static PyType_Slot flags_slots[] = {
     {Py_tp_doc, "The W3C trace flags: an int."}, {Py_tp_getset, flags_getset}, {0, NULL}};
-static PyType_Spec flags_spec = {"djp_telemetry._native.TraceFlags", 0, 0, Py_TPFLAGS_DEFAULT, flags_slots};
+static PyType_Spec flags_spec = {"djp_telemetry.TraceFlags", 0, 0, Py_TPFLAGS_DEFAULT, flags_slots};
 
 static PyObject *
 trace_state_to_header(PyObject *self, PyObject *Py_UNUSED(ignored))
@@ -301,7 +329,7 @@ static PyMethodDef trace_state_methods[] = {
 static PyType_Slot trace_state_slots[] = {{Py_tp_doc, "A copy of a W3C tracestate: a dict in the list's order."},
                                           {Py_tp_methods, trace_state_methods},
                                           {0, NULL}};
-static PyType_Spec trace_state_spec = {"djp_telemetry._native.TraceState", 0, 0, Py_TPFLAGS_DEFAULT, trace_state_slots};
+static PyType_Spec trace_state_spec = {"djp_telemetry.TraceState", 0, 0, Py_TPFLAGS_DEFAULT, trace_state_slots};
 
 static int
 context_part_init(PyObject *module, djp_py_state *state)

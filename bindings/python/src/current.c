@@ -19,7 +19,9 @@ current_set(PyObject *variable, PyObject *value)
 PyObject *
 djp_py_current_set(djp_py_state *state, PyObject *span)
 {
-    return current_set(state->current_var, span);
+    PyObject *token = current_set(state->current_var, span);
+    state->newest = span;
+    return token;
 }
 
 static void
@@ -40,6 +42,7 @@ void
 djp_py_current_reset(djp_py_state *state, PyObject *token)
 {
     current_reset(state->current_var, token);
+    state->newest = NULL;
 }
 
 PyObject *
@@ -55,23 +58,152 @@ djp_py_baggage_reset(djp_py_state *state, PyObject *token)
 }
 
 static PyObject *
-current_get(djp_py_state *state, PyObject *variable, PyTypeObject *type)
+current_value(PyObject *variable)
 {
     PyObject *value = NULL;
-    if (variable == NULL || PyContextVar_Get(variable, NULL, &value) < 0) {
+    if (variable == NULL || PyContextVar_Get(variable, NULL, &value) < 0)
         PyErr_Clear();
-        return NULL;
-    }
+    return value;
+}
+
+static PyObject *
+current_get(PyObject *variable, PyTypeObject *type)
+{
+    PyObject *value = current_value(variable);
     if (value != NULL && Py_TYPE(value) != type)
         Py_CLEAR(value);
-    (void)state;
     return value;
+}
+
+/* The entry of what a variable held; NULL when that was set without one, or is not entered any more. */
+static djp_py_entry *
+current_entry(djp_py_state *state, PyObject *object, int baggage)
+{
+    djp_py_entry *entry = NULL;
+    if (object != NULL && Py_TYPE(object) == state->use_type)
+        entry = djp_py_use_entry(object, baggage);
+    else if (object != NULL && !baggage && Py_TYPE(object) == state->span_type)
+        entry = &((djp_py_span *)object)->entry;
+    return entry != NULL && entry->token != NULL ? entry : NULL;
+}
+
+/* What lies beneath an entry, a new reference; NULL for nothing. */
+static PyObject *
+current_below(const djp_py_entry *entry)
+{
+    if (entry->below != NULL)
+        return Py_NewRef(entry->below);
+    PyObject *old = PyObject_GetAttrString(entry->token, "old_value");
+    PyObject *missing = old == NULL ? NULL : PyObject_GetAttrString(entry->token, "MISSING");
+    if (old == missing)
+        Py_CLEAR(old);
+    Py_XDECREF(missing);
+    PyErr_Clear();
+    return old;
+}
+
+static void
+current_put(PyObject *variable, PyObject *value)
+{
+    PyObject *token = current_set(variable, value == NULL ? Py_None : value);
+    Py_XDECREF(token);
+}
+
+static int
+current_ended(djp_py_state *state, PyObject *object)
+{
+    PyObject *span = Py_TYPE(object) == state->use_type ? djp_py_use_target(object, 0) : object;
+    return span != NULL && Py_TYPE(span) == state->span_type && (((djp_py_span *)span)->flags & DJP_PY_SPAN_ENDED) != 0;
+}
+
+/* Goes down from the current value past spans that ended and that nobody left. */
+static void
+current_drop_ended(djp_py_state *state)
+{
+    PyObject *value = current_value(state->current_var);
+    djp_py_entry *entry;
+    int moved = 0;
+    while ((entry = current_entry(state, value, 0)) != NULL && current_ended(state, value)) {
+        Py_SETREF(value, current_below(entry));
+        moved = 1;
+    }
+    if (moved)
+        current_put(state->current_var, value);
+    Py_XDECREF(value);
+}
+
+/* Longer chains than any program has: a bound on the search. */
+#define CURRENT_DEPTH_MAX 10000
+
+/* object is left while value is current: whoever lies directly above it goes back to what was below it. Takes value. */
+static void
+current_take_out(djp_py_state *state, PyObject *object, PyObject *below, PyObject *value, int baggage)
+{
+    djp_py_entry *entry;
+    int found = 0;
+    for (int i = 0; !found && i < CURRENT_DEPTH_MAX && (entry = current_entry(state, value, baggage)) != NULL; i++) {
+        PyObject *next = current_below(entry);
+        found = next == object;
+        if (found)
+            Py_XSETREF(entry->below, Py_NewRef(below == NULL ? Py_None : below));
+        Py_XDECREF(next);
+        Py_SETREF(value, next == NULL ? NULL : Py_NewRef(next));
+    }
+    Py_XDECREF(value);
+    if (found && !baggage)
+        current_drop_ended(state);
+}
+
+static int
+current_try_reset(PyObject *variable, PyObject *token)
+{
+    int collects = djp_py_collection_pause();
+    int failed = PyContextVar_Reset(variable, token) < 0;
+    djp_py_collection_resume(collects);
+    if (failed) /* a copy of the context in which it was entered */
+        PyErr_Clear();
+    return !failed;
+}
+
+/* What was entered last, in whatever context, has nothing above it, so that the token tells the way back. */
+void
+djp_py_current_leave(djp_py_state *state, PyObject *object, djp_py_entry *entry, int baggage)
+{
+    PyObject *variable = baggage ? state->baggage_var : state->current_var;
+    djp_py_entry left = *entry;
+    int newest = state->newest == object && !baggage && left.below == NULL;
+    *entry = (djp_py_entry){NULL, NULL};
+    state->newest = NULL;
+    if (newest && current_try_reset(variable, left.token)) {
+        Py_DECREF(left.token);
+        return;
+    }
+    PyObject *value = current_value(variable);
+    if (value == object) {
+        Py_DECREF(value);
+        if (left.below != NULL || !current_try_reset(variable, left.token)) {
+            PyObject *below = current_below(&left);
+            current_put(variable, below);
+            Py_XDECREF(below);
+        }
+    } else {
+        PyObject *below = current_below(&left);
+        current_take_out(state, object, below, value, baggage);
+        Py_XDECREF(below);
+    }
+    Py_XDECREF(left.below);
+    Py_DECREF(left.token);
 }
 
 PyObject *
 djp_py_current_find(djp_py_state *state)
 {
-    return current_get(state, state->current_var, state->span_type);
+    PyObject *value = current_value(state->current_var);
+    if (value == NULL || Py_TYPE(value) == state->span_type)
+        return value;
+    PyObject *span = Py_TYPE(value) == state->use_type ? Py_XNewRef(djp_py_use_target(value, 0)) : NULL;
+    Py_DECREF(value);
+    return span;
 }
 
 PyObject *
@@ -84,7 +216,12 @@ djp_py_current_span(djp_py_state *state)
 PyObject *
 djp_py_current_baggage(djp_py_state *state)
 {
-    return current_get(state, state->baggage_var, state->baggage_type);
+    PyObject *value = current_value(state->baggage_var);
+    if (value == NULL || Py_TYPE(value) == state->baggage_type)
+        return value;
+    PyObject *baggage = Py_TYPE(value) == state->use_type ? Py_XNewRef(djp_py_use_target(value, 1)) : NULL;
+    Py_DECREF(value);
+    return baggage;
 }
 
 void
@@ -113,7 +250,7 @@ djp_py_failed_set(djp_py_state *state, PyObject *span)
 void
 djp_py_failed_forget(djp_py_state *state)
 {
-    PyObject *span = state->has_failed ? current_get(state, state->failed_var, state->span_type) : NULL;
+    PyObject *span = state->has_failed ? current_get(state->failed_var, state->span_type) : NULL;
     if (span != NULL)
         Py_XDECREF(current_set(state->failed_var, Py_None));
     Py_XDECREF(span);
@@ -126,7 +263,7 @@ current_log_context(djp_py_state *state, djp_span_context *out)
     djp_py_current_context(state, out);
     if (djp_span_context_is_valid(out) || !state->has_failed)
         return;
-    PyObject *span = current_get(state, state->failed_var, state->span_type);
+    PyObject *span = current_get(state->failed_var, state->span_type);
     if (span != NULL)
         djp_py_span_get_context(span, out);
     Py_XDECREF(span);
@@ -195,7 +332,44 @@ current_stamp(PyObject *module, PyObject *dict)
     Py_RETURN_NONE;
 }
 
+/* Puts value into a variable, unless it is there, and returns what was there: a new reference, None for nothing. */
+static PyObject *
+current_exchange(PyObject *variable, PyObject *value)
+{
+    PyObject *before = current_value(variable);
+    if (before == NULL)
+        before = Py_NewRef(Py_None);
+    if (before != value)
+        current_put(variable, value);
+    return before;
+}
+
+/* A generator's own code sees what it entered itself, and whoever iterates over it does not: each step changes places. */
+static PyObject *
+current_switch(PyObject *module, PyObject *frame)
+{
+    djp_py_state *state = djp_py_state_of(module);
+    PyObject *span = frame, *baggage = NULL;
+    if (PyTuple_Check(frame) && PyTuple_GET_SIZE(frame) == 2) {
+        span = PyTuple_GET_ITEM(frame, 0);
+        baggage = PyTuple_GET_ITEM(frame, 1);
+    }
+    state->newest = NULL;
+    PyObject *before = span == state->noop_span ? current_value(state->current_var) /* nothing of its own */
+                                                : current_exchange(state->current_var, span);
+    if (before == NULL)
+        before = Py_NewRef(Py_None);
+    PyObject *other = current_value(state->baggage_var);
+    if (other == NULL)
+        other = Py_NewRef(Py_None);
+    if (baggage != NULL && baggage != other)
+        current_put(state->baggage_var, baggage);
+    return Py_BuildValue("(NN)", before, other);
+}
+
 static PyMethodDef current_functions[] = {
+    {"switch", current_switch, METH_O,
+     "switch($module, frame, /)\n--\n\nMakes a span, or what an earlier call returned, current and returns what was."},
     {"get_current_span", (PyCFunction)(void (*)(void))current_get_span, METH_FASTCALL,
      "get_current_span($module, context=None, /)\n--\n\nThe current span; one that records nothing when there is "
      "none."},

@@ -174,7 +174,18 @@ parent_repr(PyObject *self)
                                 baggage == NULL ? Py_None : baggage);
 }
 
+/* For pickle: in another process the span is its identity alone. */
+static PyObject *
+parent_reduce(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    PyObject *context = parent_get_span_context(self, NULL), *baggage = ((parent_object *)self)->baggage;
+    return context == NULL ? NULL
+                           : Py_BuildValue("(O(NO))", Py_TYPE(self), context, baggage == NULL ? Py_None : baggage);
+}
+
 static PyMethodDef parent_methods[] = {
+    {"__reduce__", parent_reduce, METH_NOARGS, "__reduce__($self, /)\n--\n\nFor pickle."},
+    DJP_PY_COPY_METHODS,
     {"get_span_context", parent_get_span_context, METH_NOARGS,
      "get_span_context($self, /)\n--\n\nThe SpanContext of the context's span."},
     {NULL, NULL, 0, NULL},
@@ -194,8 +205,7 @@ static PyType_Slot parent_slots[] = {
     {Py_tp_getset, parent_getset},
     {0, NULL},
 };
-static PyType_Spec parent_spec = {"djp_telemetry._native.Context", sizeof(parent_object), 0, Py_TPFLAGS_DEFAULT,
-                                  parent_slots};
+static PyType_Spec parent_spec = {"djp_telemetry.Context", sizeof(parent_object), 0, Py_TPFLAGS_DEFAULT, parent_slots};
 
 static int
 parent_part_init(PyObject *module, djp_py_state *state)

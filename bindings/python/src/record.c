@@ -235,6 +235,7 @@ djp_py_span_end_method(PyObject *self, PyObject *const *args, Py_ssize_t nargs, 
     if (djp_py_arguments(given, record_self(self)->state, &signature, args, nargs, kwnames) < 0)
         return NULL;
     (void)djp_span_end(record_self(self)->span, djp_py_time(given[0]));
+    record_self(self)->flags |= DJP_PY_SPAN_ENDED;
     Py_RETURN_NONE;
 }
 

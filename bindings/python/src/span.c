@@ -14,7 +14,7 @@ span_alloc(djp_py_state *state)
         return NULL;
     self->state = state;
     self->span = NULL;
-    self->token = NULL;
+    self->entry = (djp_py_entry){NULL, NULL};
     self->context = NULL;
     self->weakrefs = NULL;
     self->generation = state->generation;
@@ -69,7 +69,8 @@ span_dealloc(PyObject *object)
     PyObject_GC_UnTrack(object);
     if (self->weakrefs != NULL)
         PyObject_ClearWeakRefs(object);
-    Py_CLEAR(self->token);
+    Py_CLEAR(self->entry.token);
+    Py_CLEAR(self->entry.below);
     Py_CLEAR(self->context);
     djp_span_release(self->span);
     self->span = NULL;
@@ -85,7 +86,8 @@ span_traverse(PyObject *object, visitproc visit, void *arg)
 {
     djp_py_span *self = (djp_py_span *)object;
     Py_VISIT(Py_TYPE(object));
-    Py_VISIT(self->token);
+    Py_VISIT(self->entry.token);
+    Py_VISIT(self->entry.below);
     Py_VISIT(self->context);
     return 0;
 }
@@ -93,7 +95,8 @@ span_traverse(PyObject *object, visitproc visit, void *arg)
 static int
 span_clear(PyObject *object)
 {
-    Py_CLEAR(((djp_py_span *)object)->token);
+    Py_CLEAR(((djp_py_span *)object)->entry.token);
+    Py_CLEAR(((djp_py_span *)object)->entry.below);
     return 0;
 }
 
@@ -103,10 +106,10 @@ PyObject *
 djp_py_span_enter(PyObject *object)
 {
     djp_py_span *self = (djp_py_span *)object;
-    if (self->token == NULL && object != self->state->noop_span) {
+    if (self->entry.token == NULL && object != self->state->noop_span) {
         PyObject *token = djp_py_current_set(self->state, object);
-        if (token != NULL && self->token == NULL) {
-            self->token = token;
+        if (token != NULL && self->entry.token == NULL) {
+            self->entry.token = token;
             PyObject_GC_Track(object);
         } else { /* entered by a finalizer that ran meanwhile */
             djp_py_current_reset(self->state, token);
@@ -121,13 +124,20 @@ djp_py_span_leave(PyObject *object, PyObject *exception)
     djp_py_span *self = (djp_py_span *)object;
     if (exception != NULL)
         djp_py_span_fail(self->state, self->span, exception, self->flags);
-    if ((self->flags & DJP_PY_SPAN_KEEP_OPEN) == 0)
+    if ((self->flags & DJP_PY_SPAN_KEEP_OPEN) == 0) {
         (void)djp_span_end(self->span, 0);
-    PyObject *token = self->token; /* only now: the exception's text may be code that leaves the span, too */
-    if (token != NULL) {
+        self->flags |= DJP_PY_SPAN_ENDED;
+    }
+    djp_py_span_go(object); /* only now: the exception's text may be code that leaves the span, too */
+}
+
+void
+djp_py_span_go(PyObject *object)
+{
+    djp_py_span *self = (djp_py_span *)object;
+    if (self->entry.token != NULL) {
         PyObject_GC_UnTrack(object);
-        self->token = NULL;
-        djp_py_current_reset(self->state, token);
+        djp_py_current_leave(self->state, object, &self->entry, 0);
     }
 }
 

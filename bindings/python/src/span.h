@@ -9,6 +9,8 @@
 /* Enter and leave without a call from Python. enter returns a new reference to the span; exception may be NULL. */
 PyObject *djp_py_span_enter(PyObject *span);
 void djp_py_span_leave(PyObject *span, PyObject *exception);
+/* Leaves the span without ending it. */
+void djp_py_span_go(PyObject *span);
 /* The exception among the three arguments of __exit__, borrowed, or NULL. */
 PyObject *djp_py_exit_exception(PyObject *const *args, Py_ssize_t nargs);
 /* An awaitable that is done at once with a result, which is taken (NULL passes the exception on). use.c */

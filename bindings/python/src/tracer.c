@@ -44,7 +44,7 @@ djp_py_kind(djp_py_state *state, PyObject *kind)
     return found;
 }
 
-/* Off: a parent that the caller named still reaches whoever injects from this span. */
+/* Nothing is recorded: a parent that the caller named still reaches whoever injects from this span. */
 static PyObject *
 tracer_start_off(djp_py_state *state, PyObject *named)
 {
@@ -77,7 +77,7 @@ tracer_fill(djp_py_state *state, djp_span *span, const tracer_request *request)
 
 /* A sampler wants to see the first attributes: they are converted before the start, and recorded from there, because reading them may run
  * the program's code. */
-static Py_NO_INLINE djp_span *
+static DJP_PY_COLD djp_span *
 tracer_start_shown(djp_py_state *state, tracer_request *request, djp_text name, djp_span_options *options)
 {
     djp_py_attributes attributes;
@@ -156,8 +156,8 @@ tracer_start(djp_py_state *state, tracer_request *request)
     djp_span *span = request->parent == NULL || request->parent == Py_None
                          ? tracer_start_current(state, request, &options)
                          : tracer_start_named(state, request, &options);
-    if (span == NULL)
-        return Py_NewRef(state->noop_span);
+    if (span == NULL) /* switched off */
+        return tracer_start_off(state, request->parent);
     if (request->attributes != NULL || request->links != NULL)
         tracer_fill(state, span, request);
     PyObject *self = djp_py_span_new(state, span);

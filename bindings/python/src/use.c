@@ -7,7 +7,7 @@ typedef struct use_object {
     djp_py_state *state;
     PyObject *span; /* Span, never NULL */
     PyObject *baggage; /* Baggage to make current too, or NULL */
-    PyObject *token, *baggage_token;
+    djp_py_entry entry, baggage_entry;
     int whole; /* a Context: its baggage, even none, replaces the current one */
     uint32_t flags;
 } use_object;
@@ -20,7 +20,7 @@ use_new(djp_py_state *state, PyObject *target, uint32_t flags)
         return NULL;
     PyObject *span = NULL, *baggage = NULL;
     int whole = djp_py_context_parts(state, target, &span, &baggage);
-    *self = (use_object){self->ob_base, state, NULL, Py_XNewRef(baggage), NULL, NULL, whole, flags};
+    *self = (use_object){self->ob_base, state, NULL, Py_XNewRef(baggage), {NULL, NULL}, {NULL, NULL}, whole, flags};
     if (span == NULL && djp_py_span_check(state, target))
         span = target;
     if (span != NULL) {
@@ -35,22 +35,45 @@ use_new(djp_py_state *state, PyObject *target, uint32_t flags)
     return (PyObject *)self;
 }
 
+PyObject *
+djp_py_use_target(PyObject *use, int baggage)
+{
+    return baggage ? ((use_object *)use)->baggage : ((use_object *)use)->span;
+}
+
+djp_py_entry *
+djp_py_use_entry(PyObject *use, int baggage)
+{
+    return baggage ? &((use_object *)use)->baggage_entry : &((use_object *)use)->entry;
+}
+
+/* The tokens of a finalizer that begins the same use meanwhile are not overwritten. */
 static void
 use_begin(use_object *self)
 {
-    if (self->token == NULL)
-        self->token = djp_py_current_set(self->state, self->span);
-    if (self->whole && self->baggage_token == NULL)
-        self->baggage_token = djp_py_baggage_set(self->state, self->baggage == NULL ? Py_None : self->baggage);
+    if (self->entry.token == NULL) {
+        PyObject *token = djp_py_current_set(self->state, (PyObject *)self);
+        if (self->entry.token == NULL)
+            self->entry.token = token;
+        else
+            djp_py_current_reset(self->state, token);
+    }
+    if (self->whole && self->baggage_entry.token == NULL) {
+        PyObject *token = djp_py_baggage_set(self->state, (PyObject *)self);
+        if (self->baggage_entry.token == NULL)
+            self->baggage_entry.token = token;
+        else
+            djp_py_baggage_reset(self->state, token);
+    }
 }
 
 static void
 use_finish(use_object *self)
 {
-    PyObject *token = self->token, *baggage_token = self->baggage_token;
-    self->token = self->baggage_token = NULL;
-    djp_py_baggage_reset(self->state, baggage_token);
-    djp_py_current_reset(self->state, token);
+    if (self->baggage_entry.token != NULL)
+        djp_py_current_leave(self->state, (PyObject *)self, &self->baggage_entry, 1);
+    if (self->entry.token != NULL)
+        djp_py_current_leave(self->state, (PyObject *)self, &self->entry, 0);
 }
 
 static int
@@ -59,8 +82,10 @@ use_clear(PyObject *object)
     use_object *self = (use_object *)object;
     Py_CLEAR(self->span);
     Py_CLEAR(self->baggage);
-    Py_CLEAR(self->token);
-    Py_CLEAR(self->baggage_token);
+    Py_CLEAR(self->entry.token);
+    Py_CLEAR(self->entry.below);
+    Py_CLEAR(self->baggage_entry.token);
+    Py_CLEAR(self->baggage_entry.below);
     return 0;
 }
 
@@ -71,8 +96,10 @@ use_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(Py_TYPE(object));
     Py_VISIT(self->span);
     Py_VISIT(self->baggage);
-    Py_VISIT(self->token);
-    Py_VISIT(self->baggage_token);
+    Py_VISIT(self->entry.token);
+    Py_VISIT(self->entry.below);
+    Py_VISIT(self->baggage_entry.token);
+    Py_VISIT(self->baggage_entry.below);
     return 0;
 }
 
@@ -101,8 +128,10 @@ use_exit(PyObject *object, PyObject *const *args, Py_ssize_t nargs)
     djp_span *span = self->span == NULL ? NULL : djp_py_span_handle(self->span);
     if (exception != NULL)
         djp_py_span_fail(self->state, span, exception, self->flags);
-    if ((self->flags & DJP_PY_SPAN_KEEP_OPEN) == 0)
+    if ((self->flags & DJP_PY_SPAN_KEEP_OPEN) == 0 && span != NULL) {
         (void)djp_span_end(span, 0);
+        ((djp_py_span *)self->span)->flags |= DJP_PY_SPAN_ENDED;
+    }
     use_finish(self);
     Py_RETURN_NONE;
 }
@@ -154,8 +183,11 @@ use_attach(PyObject *module, PyObject *context)
 static PyObject *
 use_detach(PyObject *module, PyObject *token)
 {
-    if (Py_TYPE(token) == djp_py_state_of(module)->use_type)
+    djp_py_state *state = djp_py_state_of(module);
+    if (Py_TYPE(token) == state->use_type)
         use_finish((use_object *)token);
+    else if (djp_py_span_check(state, token))
+        djp_py_span_go(token);
     Py_RETURN_NONE;
 }
 
@@ -166,7 +198,8 @@ static PyMethodDef use_functions[] = {
      "again as it is."},
     {"attach", use_attach, METH_O,
      "attach($module, context, /)\n--\n\nMakes a Context current until detach() gets the token returned here."},
-    {"detach", use_detach, METH_O, "detach($module, token, /)\n--\n\nUndoes attach()."},
+    {"detach", use_detach, METH_O,
+     "detach($module, token, /)\n--\n\nUndoes attach(). A span that was entered is left and stays open."},
     {NULL, NULL, 0, NULL},
 };
 

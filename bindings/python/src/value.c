@@ -22,7 +22,7 @@ djp_py_key(djp_py_state *state, PyObject *name)
         return 0;
     djp_key key = djp_key_intern(text.text.data, text.text.size);
     djp_py_text_release(&text);
-    if (key != 0 && PyUnicode_CheckExact(name)) {
+    if (key != 0 && PyUnicode_CheckExact(name) && PyUnicode_GET_LENGTH(name) <= DJP_PY_KEY_CACHED_MAX) {
         Py_INCREF(name);
         slot->key = key;
         Py_XSETREF(slot->text, name);

@@ -1,0 +1,171 @@
+"""What is current while spans are left in another order than they were entered: never one that was left, always the
+nearest that is still entered. Generators keep what they entered to themselves."""
+
+import asyncio
+import contextvars
+import gc
+
+import djp_telemetry
+import pytest
+from djp_telemetry import attach, baggage, detach, get_current_span, start_span, use_span
+from support import take, telemetry
+
+
+@pytest.fixture(autouse=True)
+def memory():
+    with telemetry():
+        yield
+
+
+def entered(name):
+    span = start_span(name)
+    span.__enter__()
+    return span
+
+
+def leave(span):
+    span.__exit__(None, None, None)
+
+
+def nobody():
+    return not get_current_span().get_span_context().is_valid
+
+
+def test_two_generators_that_are_zipped():
+    def steps(name):
+        with start_span(name):
+            for n in range(3):
+                yield n
+                with start_span(f"{name} {n}"):
+                    pass
+
+    with start_span("root") as root:
+        assert list(zip(steps("a"), steps("b"))) == [(0, 0), (1, 1), (2, 2)]
+        gc.collect()
+        assert get_current_span() is root
+    assert nobody()
+    assert {span.trace_id for span in take()} == {root.get_span_context().trace_id.to_bytes(16, "big")}
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)])
+def test_every_order_of_leaving(order):
+    spans = [entered(f"s{n}") for n in range(3)]
+    still = list(range(3))
+    for n in order:
+        leave(spans[n])
+        still.remove(n)
+        if still:
+            assert get_current_span() is spans[max(still)]
+    assert nobody()
+
+
+def test_children_after_a_leave_out_of_order_have_a_parent_that_lives():
+    first, second = entered("first"), entered("second")
+    leave(first)
+    with start_span("child"):
+        pass
+    leave(second)
+    with start_span("later"):
+        pass
+    spans = take()
+    assert spans.one("child").parent_span_id == spans.one("second").span_id
+    assert spans.one("later").parent_span_id == b""
+
+
+def test_attached_contexts_and_their_baggage():
+    a = attach(baggage.set_baggage("who", "a"))
+    b = attach(baggage.set_baggage("who", "b"))
+    c = use_span(start_span("c"))
+    c.__enter__()
+    detach(a)
+    assert baggage.get_baggage("who") == "b"
+    detach(b)
+    assert baggage.get_baggage("who") is None
+    assert get_current_span().is_recording()
+    c.__exit__(None, None, None)
+    assert nobody() and baggage.get_all() == {}
+
+
+def test_a_span_that_ended_without_being_left_does_not_stay():
+    outer, inner = entered("outer"), entered("inner")
+    inner.end()
+    leave(outer)
+    assert nobody()
+
+
+def test_leaving_twice_and_entering_again():
+    with start_span("root") as root:
+        span = entered("span")
+        leave(span)
+        leave(span)
+        assert get_current_span() is root
+        with span:
+            assert get_current_span() is span
+        assert get_current_span() is root
+
+
+def test_a_task_keeps_the_span_that_it_was_born_in():
+    async def late(begin, names):
+        await begin.wait()
+        for name in names:
+            with start_span(name):
+                await asyncio.sleep(0)
+
+    async def main():
+        begin = asyncio.Event()
+        with start_span("request"):
+            task = asyncio.ensure_future(late(begin, ["one", "two"]))
+            await asyncio.sleep(0)
+        begin.set()
+        await task
+
+    asyncio.run(main())
+    spans = take()
+    assert {span.parent_span_id for span in (spans.one("one"), spans.one("two"))} == {spans.one("request").span_id}
+
+
+def test_a_span_left_in_a_copy_of_its_context():
+    def end_there(span):
+        leave(span)
+        return nobody()
+
+    def main():
+        span = entered("span")
+        assert contextvars.copy_context().run(end_there, span)
+        assert get_current_span() is span  # nobody left it here
+
+    contextvars.Context().run(main)
+
+
+def test_a_detached_span_stays_open():
+    with start_span("root") as root:
+        span = entered("span")
+        detach(span)
+        assert get_current_span() is root and span.is_recording()
+        span.end()
+
+
+def test_decorated_generators_keep_their_own_spans_current():
+    @djp_telemetry.traced("steps")
+    def steps(name):
+        for n in range(2):
+            with start_span(f"{name} {n}") as span:
+                yield n
+                assert get_current_span() is span
+                with start_span(f"{name} inside {n}"):
+                    pass
+
+    with start_span("root") as root:
+        for _ in zip(steps("a"), steps("b")):
+            assert get_current_span() is root
+    spans = take()
+    for name in ("a", "b"):
+        assert spans.one(f"{name} inside 0").parent_span_id == spans.one(f"{name} 0").span_id
+        assert spans.one(f"{name} 1").parent_span_id == spans.one(f"{name} 0").parent_span_id
+
+
+def test_many_spans_in_one_chain():
+    spans = [entered("deep") for _ in range(3000)]
+    for span in spans:
+        leave(span)
+    assert nobody()
