@@ -1,232 +1,103 @@
-"""The whole surface without the native core: every call is accepted, nothing is recorded, nothing raises. A test
-compares its names and signatures with the native module's. Also the seam that older code imports:
-init_noop_if_enabled()."""
+"""The whole surface without the native core: every call is accepted, nothing is recorded, nothing raises; what came from
+outside is passed on (_noop_context). A test compares its names and signatures with the native module's. Also the seam
+that older code imports: init_noop_if_enabled()."""
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterator, Mapping, MutableMapping, Optional
+from typing import Any, Callable, Mapping, Optional
 
+from ._noop_context import (
+    INVALID_SPAN,
+    Baggage,
+    Context,
+    Span,
+    SpanContext,
+    SpanUse,
+    TraceFlags,
+    TraceState,
+    attach,
+    detach,
+    extract,
+    get_current_context,
+    get_current_span,
+    get_current_span_id,
+    get_current_trace_id,
+    inject,
+    stamp,
+    switch,
+    use_span,
+)
+from ._noop_context import Done as _Done
+from ._noop_context import span_of as _span_of
 from ._version import __version__ as __version__
 
-__all__ = ["init_noop_if_enabled"]
-
-
-class TraceFlags(int):
-    """The W3C trace flags: an int."""
-
-    __slots__ = ()
-
-    @property
-    def sampled(self) -> bool:
-        return bool(self & 1)
-
-
-class TraceState(dict):  # type: ignore[type-arg]
-    """A copy of a W3C tracestate: a dict in the list's order."""
-
-    def to_header(self) -> str:
-        return ",".join(f"{key}={value}" for key, value in self.items())
-
-
-class SpanContext:
-    """The identity of a span: here always without ids."""
-
-    __slots__ = ()
-
-    def __init__(
-        self, trace_id: int, span_id: int, is_remote: bool = False, trace_flags: int = 0, trace_state: Any = None
-    ) -> None:
-        pass
-
-    @property
-    def trace_id(self) -> int:
-        return 0
-
-    @property
-    def span_id(self) -> int:
-        return 0
-
-    @property
-    def trace_flags(self) -> TraceFlags:
-        return TraceFlags(0)
-
-    @property
-    def trace_state(self) -> TraceState:
-        return TraceState()
-
-    @property
-    def is_remote(self) -> bool:
-        return False
-
-    @property
-    def is_valid(self) -> bool:
-        return False
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, SpanContext)
-
-    def __hash__(self) -> int:
-        return 0
-
-
-class _Done:
-    """An awaitable that is done at once."""
-
-    __slots__ = ("_result",)
-
-    def __init__(self, result: Any) -> None:
-        self._result = result
-
-    def __await__(self) -> Iterator[Any]:
-        return self
-
-    def __iter__(self) -> Iterator[Any]:
-        return self
-
-    def __next__(self) -> Any:
-        raise StopIteration(self._result)
-
-
-class Span:
-    """A span that records nothing."""
-
-    __slots__ = ("__weakref__",)
-
-    def set_attribute(self, key: str, value: Any) -> None:
-        pass
-
-    def set_attributes(self, attributes: Optional[Mapping[str, Any]]) -> None:
-        pass
-
-    def add_event(self, name: str, attributes: Optional[Mapping[str, Any]] = None, timestamp: Any = None) -> None:
-        pass
-
-    def add_link(self, context: Any, attributes: Optional[Mapping[str, Any]] = None) -> None:
-        pass
-
-    def record_exception(
-        self,
-        exception: BaseException,
-        attributes: Optional[Mapping[str, Any]] = None,
-        timestamp: Any = None,
-        escaped: bool = False,
-    ) -> None:
-        pass
-
-    def set_status(self, status: Any, description: Optional[str] = None) -> None:
-        pass
-
-    def update_name(self, name: str) -> None:
-        pass
-
-    def end(self, end_time: Any = None) -> None:
-        pass
-
-    def is_recording(self, /) -> bool:
-        return False
-
-    def get_span_context(self, /) -> SpanContext:
-        return _CONTEXT
-
-    @property
-    def context(self) -> SpanContext:
-        return _CONTEXT
-
-    def __enter__(self, /) -> Span:
-        return self
-
-    def __exit__(self, exc_type: Any, exc: Any, traceback: Any, /) -> None:
-        pass
-
-    def __aenter__(self, /) -> Any:
-        return _Done(self)
-
-    def __aexit__(self, exc_type: Any, exc: Any, traceback: Any, /) -> Any:
-        return _Done(None)
-
-
-_CONTEXT = SpanContext(0, 0)
-INVALID_SPAN = Span()
-
-
-class Baggage:
-    """Baggage that is always empty."""
-
-    __slots__ = ()
-
-    def get(self, key: str, /) -> Optional[str]:
-        return None
-
-    def items(self, /) -> dict[str, str]:
-        return {}
-
-    def set(self, key: str, value: str, properties: Optional[str] = None) -> Baggage:
-        return self
-
-    def remove(self, key: str, /) -> Baggage:
-        return self
-
-    def to_header(self, /) -> str:
-        return ""
-
-    def __len__(self) -> int:
-        return 0
-
-
-class Context:
-    """What crossed a process border: here always nothing."""
-
-    __slots__ = ()
-
-    def __init__(self, span: Any = None, baggage: Any = None) -> None:
-        pass
-
-    @property
-    def span(self) -> Span:
-        return INVALID_SPAN
-
-    @property
-    def baggage(self) -> Baggage:
-        return Baggage()
-
-    def get_span_context(self, /) -> SpanContext:
-        return _CONTEXT
-
-
-class SpanUse:
-    """Makes a span current inside `with`: here nothing changes."""
-
-    __slots__ = ()
-
-    def __enter__(self, /) -> Span:
-        return INVALID_SPAN
-
-    def __exit__(self, exc_type: Any, exc: Any, traceback: Any, /) -> None:
-        pass
+__all__ = [
+    "INVALID_SPAN",
+    "Baggage",
+    "Context",
+    "Span",
+    "SpanContext",
+    "SpanUse",
+    "TraceFlags",
+    "TraceState",
+    "attach",
+    "detach",
+    "extract",
+    "get_current_context",
+    "get_current_span",
+    "get_current_span_id",
+    "get_current_trace_id",
+    "init_noop_if_enabled",
+    "inject",
+    "stamp",
+    "switch",
+    "use_span",
+]
 
 
 class SpanStarter:
-    """A context manager and decorator around a span."""
+    """A context manager and decorator around a span that records nothing and keeps the identity of its parent."""
 
-    __slots__ = ()
+    __slots__ = ("_entered", "_parent")
+
+    def __init__(self, parent: Any = None) -> None:
+        self._parent = parent
+        self._entered: Optional[Span] = None
 
     def start(self, /) -> Span:
-        return INVALID_SPAN
+        return _under(self._parent)
 
     def __enter__(self, /) -> Span:
-        return INVALID_SPAN
+        self._entered = self.start()
+        return self._entered.__enter__()
 
     def __exit__(self, exc_type: Any, exc: Any, traceback: Any, /) -> None:
-        pass
+        span, self._entered = self._entered, None
+        if span is not None:
+            span.__exit__(exc_type, exc, traceback)
 
     def __aenter__(self, /) -> Any:
-        return _Done(INVALID_SPAN)
+        return _Done(self.__enter__())
 
     def __aexit__(self, exc_type: Any, exc: Any, traceback: Any, /) -> Any:
+        self.__exit__(exc_type, exc, traceback)
         return _Done(None)
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        return function
+        if self._parent is None:
+            return function
+        from ._decorators import decorate
+
+        decorated: Callable[..., Any] = decorate(function, self.start)
+        return decorated
+
+
+def _under(parent: Any) -> Span:
+    """What a span started here is: nothing of its own, but a parent that the caller named goes on to whoever is called."""
+    if parent is None:
+        return INVALID_SPAN
+    context = _span_of(parent).get_span_context()
+    return Span(context) if context.is_valid else INVALID_SPAN
 
 
 class Tracer:
@@ -248,7 +119,7 @@ class Tracer:
         *,
         parent: Any = None,
     ) -> Span:
-        return INVALID_SPAN
+        return _under(context if parent is None else parent)
 
     def start_as_current_span(
         self,
@@ -264,7 +135,7 @@ class Tracer:
         *,
         parent: Any = None,
     ) -> SpanStarter:
-        return SpanStarter()
+        return SpanStarter(context if parent is None else parent)
 
 
 def start_span(
@@ -276,54 +147,11 @@ def start_span(
     links: Any = None,
     start_time: Any = None,
 ) -> Span:
-    return INVALID_SPAN
+    return _under(parent)
 
 
 def get_tracer(name: Any = None, version: Any = None, schema_url: Any = None, attributes: Any = None) -> Tracer:
     return Tracer()
-
-
-def get_current_span(context: Any = None, /) -> Span:
-    return INVALID_SPAN
-
-
-def get_current_context() -> Context:
-    return Context()
-
-
-def get_current_trace_id() -> str:
-    return ""
-
-
-def get_current_span_id() -> str:
-    return ""
-
-
-def stamp(fields: MutableMapping[str, Any], /) -> None:
-    fields.setdefault("trace_id", "")
-    fields.setdefault("span_id", "")
-
-
-def use_span(
-    span: Any, end_on_exit: bool = False, record_exception: bool = True, set_status_on_exception: bool = True
-) -> SpanUse:
-    return SpanUse()
-
-
-def attach(context: Any, /) -> SpanUse:
-    return SpanUse()
-
-
-def detach(token: Any, /) -> None:
-    pass
-
-
-def inject(carrier: Any = None, setter: Any = None, context: Any = None) -> Any:
-    return {} if carrier is None else carrier
-
-
-def extract(carrier: Any, getter: Any = None) -> Context:
-    return Context()
 
 
 def sdk_start(options: dict[str, str], environ: Mapping[str, str], service_name: Any, warn: Any, /) -> dict[str, Any]:
