@@ -442,7 +442,7 @@ djp_family_new(djp_family **out, djp_registry *registry, const djp_family_option
         return DJP_EINVAL;
     }
     *out = NULL;
-    djp_spelling spelling;
+    djp_metric_spelling spelling;
     int result = djp__spelling_init(&spelling, options);
     if (result == 0) {
         djp_family_options *spelled = &spelling.options;
