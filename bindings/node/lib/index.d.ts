@@ -204,20 +204,26 @@ export function telemetryStatus(): TelemetryStatus;
 
 // ---- spans -----------------------------------------------------------------------------------------------------------
 
-/** Texts, numbers, booleans, bigints, bytes, dates, and lists and maps of these. Other values are dropped and counted. */
+/**
+ * Texts, numbers, booleans, bigints, bytes, dates, and lists, sets and maps of these; objects with a toString() of their own are texts.
+ * Other values are dropped and counted.
+ */
 export type AttributeValue =
   | string
   | number
   | boolean
   | bigint
   | Date
+  | URL
   | ArrayBuffer
   | ArrayBufferView
   | null
   | undefined
   | readonly AttributeValue[]
+  | ReadonlySet<AttributeValue>
   | { readonly [key: string]: AttributeValue }
-  | ReadonlyMap<string, AttributeValue>;
+  | ReadonlyMap<string, AttributeValue>
+  | { toString(): string };
 
 export type Attributes = { readonly [key: string]: AttributeValue } | ReadonlyMap<string, AttributeValue> | null;
 

@@ -299,10 +299,10 @@ function sized(text, first) {
 }
 
 /**
- * A start with more than the usual: a parent's tracestate, a name in full, a start in Unix nanoseconds or before now, a decision (its
+ * A start with more than the usual: a parent's tracestate, a name in full, a start in Unix nanoseconds or on the monotonic clock (0n: now), a decision (its
  * words are at DECISION; null for none).
  */
-function startFull(span, name, header, parent, scope, state, unixTime, before, decided) {
+function startFull(span, name, header, parent, scope, state, unixTime, monotonic, decided) {
   let symbol = symbolOf(name, NAMES);
   if (symbol < 0 && name.length > longestName) name = cut(name, longestName);
   if (state.length > STATE_LENGTH) state = '';
@@ -310,7 +310,7 @@ function startFull(span, name, header, parent, scope, state, unixTime, before, d
   const units = START_UNITS + 5 + ((state.length * 3 + long * 3 + 14) >> 3) + HTTP_END_UNITS;
   if (!room(units)) return loseSpan();
   if (freeCount === 0 && fresh === NO_SLOT) reclaim();
-  longs[at + 1] = clock() - before;
+  longs[at + 1] = monotonic === 0n ? clock() : monotonic;
   const first = (at + START_UNITS) << 3;
   let more = 0;
   if (state !== '') {
@@ -349,10 +349,10 @@ function end(span) {
   publish();
 }
 
-/** An end at a time of the caller's, Unix nanoseconds. */
-function endAt(span, unixTime) {
+/** An end at a time of the caller's: Unix nanoseconds, or with 0n the monotonic ones. */
+function endAt(span, unixTime, monotonic) {
   endRoom(END_UNITS);
-  longs[at + 1] = clock();
+  longs[at + 1] = monotonic;
   longs[at + 2] = unixTime;
   words[at << 1] = END | (16 << 8);
   words[(at << 1) + 1] = span.slot;

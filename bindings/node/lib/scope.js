@@ -2,6 +2,8 @@
 // An instrumentation scope as the text of its symbol (core/include/djp/oplog.h): name, version, schema URL and attributes in fields.
 // Reading what the caller gave is user code, which may throw; nothing here does.
 
+const { isMap } = require('util/types');
+
 const SEPARATOR = '\x1f';
 const ATTRIBUTES_MAX = 64;
 const TEXT_MAX = 1024; // of a field
@@ -34,7 +36,7 @@ function valueField(value) {
 function attributeFields(attributes) {
   const fields = [];
   if (attributes === null || typeof attributes !== 'object') return fields;
-  const entries = attributes instanceof Map ? [...attributes] : Object.entries(attributes);
+  const entries = isMap(attributes) ? [...attributes] : Object.entries(attributes);
   for (const [key, value] of entries.slice(0, ATTRIBUTES_MAX)) {
     const text = typeof key === 'string' && key !== '' ? valueField(value) : null;
     if (text !== null) fields.push(field(key), text);

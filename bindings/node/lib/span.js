@@ -2,12 +2,12 @@
 // The Span: its ids, what may be recorded on it, and its end. A span that has ended, that was never recorded or whose telemetry is
 // over has the same methods, which do nothing. No method throws for a value; what cannot be kept is counted.
 
-const { isDate } = require('util/types');
+const { isDate, isMap } = require('util/types');
 
 const log = require('./oplog.js');
 const { writeRecord, writeValue, eachEntry } = require('./values.js');
 const { hexWord, wordsOf } = require('./ids.js');
-const { unixTime } = require('./time.js');
+const { timeOf } = require('./time.js');
 const exception = require('./exception.js');
 const known = require('./known.js');
 
@@ -87,7 +87,7 @@ class Span {
       time = attributes;
       attributes = undefined;
     }
-    const head = [unixTime(time), log.clock()];
+    const head = momentOf(timeOf(time));
     if (typeof name !== 'string') log.drop(this.slot, 1);
     if (this.isRecording()) writeEvent(this, head, typeof name === 'string' ? name : '', attributes, NOTHING);
     return this;
@@ -109,7 +109,7 @@ class Span {
       time = attributes;
       attributes = undefined;
     }
-    recordException(this, error, attributes, unixTime(time), false);
+    recordException(this, error, attributes, timeOf(time), false);
     return this;
   }
 
@@ -130,14 +130,18 @@ class Span {
       log.end(this);
       return;
     }
-    const unix = unixTime(time);
+    const [unix, monotonic] = momentOf(timeOf(time));
     if (!this.isRecording()) return; // reading the time was user code
-    if (unix === 0n) log.end(this);
-    else log.endAt(this, unix);
+    log.endAt(this, unix, monotonic);
   }
 }
 
 const NOTHING = [];
+
+/** [Unix nanoseconds or 0n, monotonic nanoseconds] of what timeOf() gave. */
+function momentOf(time) {
+  return time >= 0n ? [time, log.clock()] : [0n, -time];
+}
 
 /** What is returned while telemetry is off: no ids, nothing recorded. One for all. */
 const INVALID = new Span(0, 0, 0, 0, 0, 0, 0, 0, '', null);
@@ -244,7 +248,7 @@ function stateOf(state) {
 /** Whether there is anything in a set of attributes. */
 function isFilled(attributes) {
   if (attributes === null || typeof attributes !== 'object') return false;
-  return attributes instanceof Map ? attributes.size > 0 : Object.keys(attributes).length > 0;
+  return isMap(attributes) ? attributes.size > 0 : Object.keys(attributes).length > 0;
 }
 
 /** A link whose ids are zeros says something by its attributes or tracestate alone; null where it does not. */
@@ -311,10 +315,10 @@ function recordException(span, error, attributes, time, escaped) {
     log.drop(span.slot, 1);
     return;
   }
-  const now = log.clock();
+  const [unix, now] = momentOf(time);
   const texts = [exception.typeOf(error), exception.messageOf(error), exception.stackOf(error)];
   if (!span.isRecording()) return; // reading the error was user code
-  if (time === 0n) {
+  if (unix === 0n) {
     writeRecord(span, OP.EXCEPTION, escaped ? 1 << 16 : 0, [now], texts, attributes, NOTHING);
     return;
   }
@@ -328,7 +332,7 @@ function recordException(span, error, attributes, time, escaped) {
     'exception.escaped',
     escaped,
   ];
-  writeEvent(span, [time, now], 'exception', attributes, own);
+  writeEvent(span, [unix, now], 'exception', attributes, own);
 }
 
 function statusCode(status) {

@@ -5,7 +5,7 @@ const { native } = require('./loader.js');
 const log = require('./oplog.js');
 const { Span, INVALID, addLinks, hasIds, isRemote, spanOf, OUTSIDE, SAMPLED, RANDOM } = require('./span.js');
 const { Context, ROOT, current, storage } = require('./context.js');
-const { unixTime } = require('./time.js');
+const { timeOf } = require('./time.js');
 const { encodeAttributes } = require('./values.js');
 
 const { control, random } = log;
@@ -140,7 +140,7 @@ function decided() {
  * A new trace about which a tree of samplers decides: the core is asked once, and the start says what it answered. `shown` are
  * attributes of the caller's, `request` what is known of a request; the span's name is the log's, which for requests says nothing.
  */
-function startAsked(name, header, scope, baggage, unix, before, shown, request) {
+function startAsked(name, header, scope, baggage, unix, begun, shown, request) {
   if (control[HEAD] !== head) renewHead();
   const r = log.randomWords(6);
   for (let i = 0; i < 4; i++) found[i] = random[r + i];
@@ -157,7 +157,7 @@ function startAsked(name, header, scope, baggage, unix, before, shown, request) 
   const span = new Span(found[0], found[1], found[2], found[3], s0, s1, flags, nextLocal(), stateOf(answer), baggage);
   span.generation = generationOf(found[7]);
   if (isIdle(control[ACTIVE], span)) return span;
-  log.startFull(span, name, header | IS_ROOT, null, scope, '', unix, before, decided());
+  log.startFull(span, name, header | IS_ROOT, null, scope, '', unix, begun, decided());
   writeAsked(span, answer, shown);
   return span;
 }
@@ -220,7 +220,7 @@ function decideBelow(parent, name, header, shown) {
 }
 
 /** A local root below a span that is not known here: of another process, or of telemetry that was shut down. */
-function startStranger(active, name, header, scope, parent, baggage, unix, before, shown) {
+function startStranger(active, name, header, scope, parent, baggage, unix, begun, shown) {
   if (control[HEAD] !== head) renewHead();
   const answer = decideBelow(parent, name, header, shown);
   const flags = answer === null ? parent.flags & (RANDOM | SAMPLED) : (parent.flags & RANDOM) | (found[7] & SAMPLED);
@@ -243,27 +243,27 @@ function startStranger(active, name, header, scope, parent, baggage, unix, befor
   span.generation = generation;
   if (isIdle(active, span)) return span;
   const full = header | IS_ROOT | (isRemote(parent) ? REMOTE : 0);
-  if (decision === null && parent.state === '' && unix === 0n && before === 0n) {
+  if (decision === null && parent.state === '' && unix === 0n && begun === 0n) {
     log.start(span, name, full, parent, scope);
   } else {
-    log.startFull(span, name, full, parent, scope, parent.state, unix, before, decision);
+    log.startFull(span, name, full, parent, scope, parent.state, unix, begun, decision);
   }
   writeAsked(span, answer, shown);
   return span;
 }
 
-/** A start at a time of the caller's: `unix` nanoseconds, or `before` nanoseconds ago. */
-function startTimed(active, name, header, scope, parent, baggage, unix, before, shown) {
+/** A start at a time of the caller's: `unix` nanoseconds, or `begun` on the monotonic clock. */
+function startTimed(active, name, header, scope, parent, baggage, unix, begun, shown) {
   if (control[EPOCH] !== epoch) renew();
   if (parent !== null && (parent.local === 0 || ((parent.local - oldestLocal) | 0) < 0)) {
-    return startStranger(active, name, header, scope, parent, baggage, unix, before, shown);
+    return startStranger(active, name, header, scope, parent, baggage, unix, begun, shown);
   }
   if (parent === null && (active & ASK) !== 0) {
-    return startAsked(name, header, scope, baggage, unix, before, shown, undefined);
+    return startAsked(name, header, scope, baggage, unix, begun, shown, undefined);
   }
   const span = parent === null ? newRoot(baggage) : newChild(parent, baggage);
   const full = parent === null ? header | IS_ROOT : header;
-  if (!isIdle(active, span)) log.startFull(span, name, full, parent, scope, '', unix, before, null);
+  if (!isIdle(active, span)) log.startFull(span, name, full, parent, scope, '', unix, begun, null);
   return span;
 }
 
@@ -281,11 +281,11 @@ function kindOf(kind) {
 
 /** Options as the caller gave them; reading them is user code. */
 function readOptions(options) {
-  const read = { kind: INTERNAL, unix: 0n, links: null, root: false, parent: undefined, attributes: undefined };
+  const read = { kind: INTERNAL, time: 0n, links: null, root: false, parent: undefined, attributes: undefined };
   try {
     if (options === null || typeof options !== 'object') return read;
     read.kind = kindOf(options.kind);
-    read.unix = unixTime(options.startTime);
+    read.time = timeOf(options.startTime);
     read.links = options.links;
     read.root = options.root === true;
     read.parent = options.parent;
@@ -326,7 +326,8 @@ function startWith(active, name, attributes, options, scope) {
   const header = read.kind << 16;
   const shown = asksFor(active, parent) ? encodeAttributes(read.attributes, attributes) : undefined;
   let span;
-  if (read.unix !== 0n) span = startTimed(active, name, header, scope, parent, baggage, read.unix, 0n, shown);
+  const [unix, begun] = read.time < 0n ? [0n, -read.time] : [read.time, 0n];
+  if (read.time !== 0n) span = startTimed(active, name, header, scope, parent, baggage, unix, begun, shown);
   else if (parent === null) span = startRoot(active, name, header, scope, baggage, shown);
   else span = startChild(active, name, header, scope, parent, baggage, shown);
   if (shown === undefined) {
@@ -406,8 +407,10 @@ function startAgo(name, kind, seconds) {
   if ((active & TRACES) === 0) return null;
   const node = storage.getStore() || ROOT;
   const parent = node.span !== null && hasIds(node.span) ? node.span : null;
-  const before = typeof seconds === 'number' && seconds >= 0 && seconds < 1e9 ? BigInt(Math.floor(seconds * 1e9)) : 0n;
-  return startTimed(active, name, kind << 16, 0, parent, node.baggage, 0n, before);
+  const ago = typeof seconds === 'number' && seconds >= 0 && seconds < 1e9 ? BigInt(Math.floor(seconds * 1e9)) : 0n;
+  const now = log.clock();
+  const begun = ago < now ? now - ago : 1n;
+  return startTimed(active, name, kind << 16, 0, parent, node.baggage, 0n, begun);
 }
 
 module.exports = require('./one.js')('start', {

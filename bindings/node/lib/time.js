@@ -1,29 +1,57 @@
 'use strict';
-// Times that callers give, as Unix nanoseconds.
+// Times that callers give, as Unix nanoseconds or those of the monotonic clock.
 
 const { isDate } = require('util/types');
 
+const clock = process.hrtime.bigint;
 const READINGS = 31536000000; // a year in milliseconds: smaller numbers are readings of performance.now()
 const LAST = 2n ** 63n - 1n;
 
+/** Where performance.now() began on the monotonic clock: the closest of some looks at both. */
+function originOf() {
+  let best = 0n;
+  let least = 1n << 62n;
+  for (let i = 0; i < 4; i++) {
+    const before = clock();
+    const reading = performance.now();
+    const after = clock();
+    if (after - before < least) {
+      least = after - before;
+      best = (before + after) / 2n - BigInt(Math.round(reading * 1e6));
+    }
+  }
+  return best;
+}
+
+const origin = originOf();
+
+/**
+ * Readings of performance.now() are times of the monotonic clock: it stands still while the machine sleeps and does not follow steps of
+ * the wall clock, so that performance.timeOrigin says nothing about now.
+ */
+function fromReading(value) {
+  const monotonic = origin + BigInt(Math.round(value * 1e6));
+  return monotonic > 0n && monotonic <= clock() ? -monotonic : 0n;
+}
+
 function fromMilliseconds(value) {
-  if (!(value > 0)) return 0n;
-  const unix = value < READINGS ? performance.timeOrigin + value : value;
-  if (!(unix < 9e12)) return 0n;
-  const whole = Math.floor(unix);
-  return BigInt(whole) * 1000000n + BigInt(Math.floor((unix - whole) * 1e6));
+  if (!(value > 0 && value < 9e12)) return 0n;
+  if (value < READINGS) return fromReading(value);
+  const whole = Math.floor(value);
+  return BigInt(whole) * 1000000n + BigInt(Math.floor((value - whole) * 1e6));
 }
 
 function fromPair(seconds, nanoseconds) {
-  if (!(seconds > 0 && seconds < 9e9) || !(nanoseconds >= 0 && nanoseconds < 1e9)) return 0n;
+  if (!(seconds >= 0 && seconds < 9e9) || !(nanoseconds >= 0 && nanoseconds < 1e9)) return 0n;
+  if (seconds < READINGS / 1000) return fromReading(seconds * 1000 + nanoseconds / 1e6);
   return BigInt(Math.floor(seconds)) * 1000000000n + BigInt(Math.floor(nanoseconds));
 }
 
 /**
- * Unix nanoseconds of a number (milliseconds, also those of performance.now()), a bigint (nanoseconds), a Date, or a pair of seconds
- * and nanoseconds; 0n for anything else, which means now.
+ * Unix nanoseconds of a number (milliseconds), a bigint (nanoseconds), a Date, or a pair of seconds and nanoseconds; for a reading of
+ * performance.now(), also in a pair, the nanoseconds of CLOCK_MONOTONIC with a minus sign; 0n for anything else, which means now.
  */
-function unixTime(value) {
+function timeOf(value) {
   if (value === undefined || value === null) return 0n;
   try {
     if (typeof value === 'number') return fromMilliseconds(value);
@@ -35,4 +63,4 @@ function unixTime(value) {
   }
 }
 
-module.exports = { unixTime };
+module.exports = { timeOf };

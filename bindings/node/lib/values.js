@@ -2,8 +2,9 @@
 // JavaScript values in the log's form of values. Converts into memory of its own, which is a stack: getters and proxies are user code
 // that may record something else in the middle. Nothing here throws, and what has no counterpart among OTLP's values is refused.
 
-const { isAnyArrayBuffer, isBoxedPrimitive, isDate, isMap } = require('util/types');
+const types = require('util/types');
 const log = require('./oplog.js');
+const { tellLoss, textOf } = require('./value_text.js');
 
 const EMPTY = 0;
 const BOOL = 1;
@@ -158,17 +159,21 @@ function putObject(value, depth) {
     return OK;
   }
   if (Array.isArray(value)) return putNested(value, depth, putArray);
-  if (isMap(value)) return putNested(value, depth, putMap);
+  if (types.isMap(value)) return putNested(value, depth, putMap);
   if (ArrayBuffer.isView(value)) return putView(value, depth);
-  if (isAnyArrayBuffer(value)) {
+  if (types.isAnyArrayBuffer(value)) {
     putBytes(new Uint8Array(value));
     return OK;
   }
-  if (isDate(value)) return putDate(value);
-  if (isBoxedPrimitive(value)) return putBoxed(value, depth);
+  if (types.isDate(value)) return putDate(value);
+  if (types.isBoxedPrimitive(value)) return putBoxed(value, depth);
+  if (types.isSet(value)) return putNested(value, depth, putSet);
   const prototype = Object.getPrototypeOf(value);
-  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return REFUSED;
-  return putNested(value, depth, putPlain);
+  if (prototype === null || Object.getPrototypeOf(prototype) === null) return putNested(value, depth, putPlain);
+  const text = textOf(value, prototype);
+  if (text === null) return REFUSED;
+  putString(text);
+  return OK;
 }
 
 function putNested(value, depth, put) {
@@ -188,13 +193,17 @@ function putArray(array, depth) {
   return OK;
 }
 
-/** Bytes stay bytes, the numbers of other typed arrays become a list. */
+function putSet(set, depth) {
+  return set.size <= NODES_MAX ? putArray([...Set.prototype.values.call(set)], depth) : REFUSED;
+}
+
+/** Bytes stay bytes, of whatever realm; the numbers of other typed arrays become a list. */
 function putView(view, depth) {
-  if (view instanceof Uint8Array || view instanceof Uint8ClampedArray) {
+  if (types.isUint8Array(view) || types.isUint8ClampedArray(view)) {
     putBytes(view);
     return OK;
   }
-  if (view instanceof DataView) {
+  if (types.isDataView(view)) {
     putBytes(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
     return OK;
   }
@@ -292,8 +301,10 @@ function writeValue(span, key, value) {
     }
     const result = putSafely(value);
     const kind = symbol < 0 ? log.OP.KEYED : log.OP.VALUE;
-    if (result === REFUSED) dropOn(span, 1);
-    else if (result === OK && span.isRecording()) {
+    if (result === REFUSED) {
+      dropOn(span, 1);
+      tellLoss(key, value);
+    } else if (result === OK && span.isRecording()) {
       log.operation(kind, symbol < 0 ? span.slot : span.slot | (symbol << 16), memory.subarray(first, top), 1);
     }
   } catch {
@@ -318,7 +329,10 @@ function putEntry(counter, key, value) {
       counter.count++;
       return;
     }
-    if (result === REFUSED) counter.lost++;
+    if (result === REFUSED) {
+      counter.lost++;
+      tellLoss(key, value);
+    }
   } catch {
     counter.lost++;
   }
@@ -330,8 +344,8 @@ function eachEntry(attributes, visit, target) {
   let failed = 0;
   try {
     if (typeof attributes !== 'object' || Array.isArray(attributes) || ArrayBuffer.isView(attributes)) return 1;
-    if (isBoxedPrimitive(attributes)) return 1;
-    if (isMap(attributes)) {
+    if (types.isBoxedPrimitive(attributes)) return 1;
+    if (types.isMap(attributes)) {
       for (const [key, value] of Map.prototype.entries.call(attributes)) visit(target, key, value);
       return 0;
     }
