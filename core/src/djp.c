@@ -52,6 +52,7 @@
 #include "trace/reason.c"
 #include "trace/keep_table.c"
 #include "trace/rate_limit.c"
+#include "trace/local_late.c"
 #include "trace/local_limit.c"
 #include "trace/keep.c"
 #include "trace/policy.c"
@@ -63,6 +64,7 @@
 #include "trace/attribute.c"
 #include "trace/event.c"
 #include "trace/local_trace.c"
+#include "trace/shared.c"
 #include "trace/span_text.c"
 #include "trace/span.c"
 

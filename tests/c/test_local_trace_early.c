@@ -20,6 +20,15 @@ options_of(double ratio)
     return options;
 }
 
+/* The same where the time that has passed does not decide. */
+static djp_recorder_options
+patient_of(double ratio)
+{
+    djp_recorder_options options = options_of(ratio);
+    options.slow_threshold_ns = 12 * 3600 * S;
+    return options;
+}
+
 /* Ends a span that many seconds from now. */
 static void
 finish_in(djp_span *span, uint64_t seconds, int error)
@@ -35,7 +44,7 @@ static void
 a_root_that_lives_for_hours_is_not_waited_for(void **state)
 {
     (void)state;
-    use(options_of(1e-12));
+    use(patient_of(1e-12));
     djp_span *root = start(NULL);
     finish_in(start(root), 59, 0);
     assert_true(counters().pending_bytes > 0);
@@ -100,13 +109,116 @@ the_head_decides_where_nothing_is_known(void **state)
     assert_int_equal(counters().pending_aged, 100);
 }
 
+/* A root that has been open for longer than it may take is slow already: what waited is kept, and so is what comes. */
+static void
+a_root_that_is_slow_by_now_keeps_its_spans(void **state)
+{
+    (void)state;
+    use(options_of(1e-12));
+    djp_span *root = start(NULL);
+    finish_in(start(root), 1, 0);
+    finish_in(start(root), 61, 0);
+    assert_int_equal(span_reader_drain(recorder), 2);
+    assert_int_equal(counters().pending_aged, 1);
+    finish_in(start(root), 62, 0);
+    finish_in(root, 63, 0);
+    for (int i = 0; i < 2; i++) {
+        djp_span_record *record = span_reader_take(recorder);
+        assert_true(record && record->threshold == 0);
+        assert_int_equal(record->reason, i ? DJP_REASON_SLOW : DJP_REASON_NONE);
+        free(record);
+    }
+    assert_int_equal(counters().kept_slow, 4);
+    assert_int_equal(counters().rescued, 0);
+}
+
+static void
+a_limit_above_the_age_is_not_reached_by_it(void **state)
+{
+    (void)state;
+    djp_recorder_options options = options_of(1e-12);
+    options.slow_threshold_ns = 90 * S;
+    use(options);
+    djp_span *root = start(NULL);
+    finish_in(start(root), 61, 0);
+    finish_in(root, 62, 0);
+    assert_int_equal(span_reader_drain(recorder), 0);
+    assert_int_equal(counters().pending_aged, 1);
+}
+
+/* A rule may give a route more time than a root is waited for. The route of a request is not known before its end. */
+static void
+routes_with_a_longer_limit_are_not_slow_yet(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rules, *name;
+        djp_kind kind;
+        unsigned kept;
+    } cases[] = {
+        {"route consume* > 1h", "consume orders", DJP_KIND_CONSUMER, 0},
+        {"route consume* > 1h", "build", DJP_KIND_INTERNAL, 2},
+        {"route consume* > 1h", "http.server", DJP_KIND_SERVER, 1}, /* itself, at its end */
+        {"route consume* > 30s", "consume orders", DJP_KIND_CONSUMER, 2},
+        {"route consume* > 30s; route * > 1h", "consume orders", DJP_KIND_CONSUMER, 2},
+        {"route consume* > 30s; route * > 1h", "build", DJP_KIND_INTERNAL, 0},
+        {"name build", "consume", DJP_KIND_INTERNAL, 2},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+        djp_recorder_options options = options_of(1e-12);
+        options.keep_rules = rules;
+        options.keep_rule_count = djp_keep_rules_parse(rules, djp__text(cases[i].rules), NULL, NULL);
+        use(options);
+        djp_span_options named = {.kind = (uint8_t)cases[i].kind};
+        djp_span *root = djp_span_start(recorder, cases[i].name, strlen(cases[i].name), &named);
+        finish_in(start(root), 61, 0);
+        finish_in(root, 62, 0);
+        assert_int_equal(span_reader_drain(recorder), cases[i].kept);
+    }
+}
+
+/* How long a connection is held is no latency: neither its age nor its end makes it slow, an error still counts. */
+static void
+connections_are_not_slow_by_their_length(void **state)
+{
+    (void)state;
+    for (int failing = 0; failing < 2; failing++) {
+        use(options_of(1e-12));
+        djp_span *root = start(NULL);
+        djp_span_set_long_lived(root);
+        finish_in(start(root), 61, 0);
+        finish_in(start(root), 3600, failing);
+        finish_in(root, 24 * 3600, 0);
+        assert_int_equal(span_reader_drain(recorder), failing ? 2 : 0);
+        assert_int_equal(counters().kept_slow, 0);
+        assert_int_equal(tear_down(NULL), 0);
+    }
+    djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+    djp_recorder_options options = options_of(1e-12);
+    options.keep_rules = rules;
+    options.keep_rule_count = djp_keep_rules_parse(rules, djp__text("slowest 10%; route chat > 1h"), NULL, NULL);
+    use(options);
+    for (int i = 0; i < 400; i++) {
+        djp_span *root = start(NULL);
+        djp_span_set_long_lived(root);
+        finish_in(root, 3 + (uint64_t)i, 0);
+    }
+    assert_int_equal(span_reader_drain(recorder), 0);
+    djp_span *root = djp_span_start(recorder, "chat", 4, NULL);
+    djp_span_set_long_lived(root);
+    finish_in(root, 3601, 0); /* who names its route means its length */
+    assert_int_equal(counters().kept_slow, 1);
+    assert_int_equal(span_reader_drain(recorder), 1);
+}
+
 /* An error that comes after an early refusal is kept, and so is what ends after it; what was dropped is gone. */
 static void
 an_error_after_the_decision_is_not_lost(void **state)
 {
     (void)state;
     for (int by_memory = 0; by_memory < 2; by_memory++) {
-        djp_recorder_options options = options_of(1e-12);
+        djp_recorder_options options = patient_of(1e-12);
         options.pending_bytes = by_memory ? 0 : options.pending_bytes;
         use(options);
         djp_span *root = start(NULL);
@@ -157,7 +269,7 @@ static void
 weights_change_with_the_reason(void **state)
 {
     (void)state;
-    use(options_of(0.9999));
+    use(patient_of(0.9999));
     uint64_t threshold = djp__sampler_threshold(0.9999);
     djp_span *root = start(NULL);
     finish_in(start(root), 61, 0);
@@ -349,6 +461,10 @@ main(void)
         CASE(a_root_that_lives_for_hours_is_not_waited_for),
         CASE(what_is_known_by_then_decides),
         CASE(the_head_decides_where_nothing_is_known),
+        CASE(a_root_that_is_slow_by_now_keeps_its_spans),
+        CASE(a_limit_above_the_age_is_not_reached_by_it),
+        CASE(routes_with_a_longer_limit_are_not_slow_yet),
+        CASE(connections_are_not_slow_by_their_length),
         CASE(an_error_after_the_decision_is_not_lost),
         CASE(the_roots_own_error_after_the_decision_is_not_lost),
         CASE(weights_change_with_the_reason),

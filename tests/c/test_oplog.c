@@ -346,7 +346,7 @@ test_traces_are_decided_at_the_root(void **state)
     options.sampler = DJP_SAMPLER_RATIO;
     options.sample_ratio = 0.0000001;
     open_with(&options, 1024);
-    /* An error below keeps the whole trace, late spans included; without one nothing leaves, late errors included. */
+    /* An error below keeps the whole trace, late spans included; without one nothing leaves but what fails later. */
     for (uint32_t number = 1; number <= 2; number++) {
         begin(0, number, 0, number == 1 ? "kept root" : "lost root");
         begin(1, number, 1, number == 1 ? "kept child" : "lost child");
@@ -356,7 +356,7 @@ test_traces_are_decided_at_the_root(void **state)
         writer_end(&log_, 1, 0);
         begin(2, number, 1, number == 1 ? "kept late" : "lost late");
         writer_end(&log_, 0, 0);
-        begin(3, number, 1, number == 1 ? "kept later" : "lost later");
+        begin(3, number, 1, number == 1 ? "kept later" : "late error");
         fail_span(3);
         writer_end(&log_, 2, 0);
         writer_end(&log_, 3, 0);
@@ -365,6 +365,7 @@ test_traces_are_decided_at_the_root(void **state)
     assert_null(strstr(reader_all(transport), "lost"));
     assert_int_equal(script_spans(transport, "kept"), 4);
     assert_has(reader_line(transport, "kept later"), "parent=0a0b0c0d00000001 ");
+    assert_has(reader_line(transport, "late error"), "sampling.late=");
 }
 
 static void

@@ -131,9 +131,8 @@ parent_get_span(PyObject *self, void *Py_UNUSED(closure))
 static PyObject *
 parent_get_span_context(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
-    djp_span_context context;
-    djp_py_span_get_context(((parent_object *)self)->span, &context);
-    return djp_py_span_context_new(PyType_GetModuleState(Py_TYPE(self)), &context);
+    return PyObject_CallMethodNoArgs(((parent_object *)self)->span,
+                                     ((djp_py_state *)PyType_GetModuleState(Py_TYPE(self)))->words.get_span_context);
 }
 
 static PyObject *

@@ -181,6 +181,7 @@ span_get_context(PyObject *object, PyObject *Py_UNUSED(ignored))
     if (self->context == NULL) {
         djp_span_context context;
         djp_span_get_context(self->span, &context);
+        djp_span_share(self->span); /* who starts a span below that value means this one */
         self->context = djp_py_span_context_new(self->state, &context);
     }
     return Py_XNewRef(self->context);

@@ -63,7 +63,8 @@ typedef enum djp_op {
      * then words: name symbol, scope symbol (its text is fields with U+001F between them: name, version, schema URL, then key and
      * value of each attribute in turn, the value behind a letter: s text, b 0 or 1, i decimal integer, d the 16 hexadecimal digits
      * of a double; fields at the end may be left out), local trace number, parent's flags | policy << 16 (for a local root: by
-     * which it was decided, djp_oplog_head; 0: the one in force at the replay); behind these with START_STATE the parent's
+     * which it was decided, djp_oplog_head; 0: the one in force at the replay) or (parent's slot + 1) << 16 (for others; 0, or a slot
+     * that another span has now: an ended one); behind these with START_STATE the parent's
      * tracestate as words {bytes, 0} + text filled up to 8, then with START_NAME the name the same way, then with START_TIME the
      * explicit start, Unix nanoseconds (64 bits), then with START_DECIDED the decision that djp_oplog_decide gave (64 bits). */
     DJP_OP_START = 2,
@@ -90,6 +91,7 @@ typedef enum djp_op {
      * error type symbol; with HTTP_ROUTE the route follows as words {bytes, 0} + text (in place of the symbol). */
     DJP_OP_HTTP_END = 17,
     DJP_OP_SYMBOL = 18, /* word 1 as TEXT; payload: words {symbol, 0}: the attribute's value is its text */
+    DJP_OP_LONG = 19, /* word 1: slot; djp_span_set_long_lived */
     DJP_OP_LAST
 } djp_op;
 

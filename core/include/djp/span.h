@@ -30,7 +30,9 @@ typedef struct djp_span_options {
     uint8_t kind; /* djp_kind; 0 means internal */
     uint8_t force_root; /* 1: a new trace even when a parent is given */
     djp_span *parent; /* borrows; a span handle not yet released, or NULL */
-    const djp_span_context *remote; /* borrows; used when parent is NULL; invalid or NULL starts a new trace */
+    /* Borrows; used when parent is NULL; invalid or NULL starts a new trace. One that is not remote joins the local trace of its span
+     * where that was shared (djp_span_share). */
+    const djp_span_context *remote;
     uint64_t start_unix_ns; /* 0: now */
     const djp_tracestate *root_state; /* reserved for samplers, NULL */
     /* What a sampler may look at when a local trace begins (djp_recorder_needs); recorded is only what the setters are given. Borrowed for
@@ -63,6 +65,13 @@ int djp_span_is_recording(const djp_span *span);
 /* Fills out; the tracestate in it is borrowed from the span: copy with djp_span_context_copy to keep it. Zeroes out for
  * NULL. The sampled flag is the head decision. */
 void djp_span_get_context(const djp_span *span, djp_span_context *out);
+/* The span is a connection that its other side may hold for as long as it likes (a websocket, server-sent events, a long poll): its local
+ * trace is never kept for its length, except by a rule that names its route. Only for the root of a local trace. Any time before its end,
+ * any thread; accepts NULL. */
+void djp_span_set_long_lived(djp_span *span);
+/* The span's context is given away as a value: a span started below it joins the span's local trace for as long as that lives, even when the
+ * handle is gone. The newest 2,048 spans are known; below a forgotten one a local trace of its own begins. Takes a lock. Accepts NULL. */
+void djp_span_share(djp_span *span);
 /* Monotonic clock reading (CLOCK_MONOTONIC nanoseconds) taken at the start; 0 for NULL. */
 uint64_t djp_span_start_monotonic_ns(const djp_span *span);
 

@@ -138,13 +138,24 @@ http_server_name(djp_http_type type)
     return type == DJP_HTTP_WEBSOCKET ? (djp_text){"websocket", 9} : (djp_text){"http.server", 11};
 }
 
+/* A websocket lives as long as its peers like. */
+static djp_span *
+http_server_began(djp_span *span, djp_http_type type)
+{
+    if (__builtin_expect(type == DJP_HTTP_WEBSOCKET, 0)) {
+        djp_span_set_long_lived(span);
+    }
+    return span;
+}
+
 djp_span *
 djp__http_server_start_as(djp_http_server *server, djp_http_type type, const djp_span_context *remote,
                           const djp_span_seed *seed)
 {
     djp_text name = http_server_name(type);
     djp_span_options options = {.scope = server->scope, .kind = DJP_KIND_SERVER, .remote = remote};
-    return djp__span_start_as(server->recorder, name.data, name.size, &options, seed);
+    djp_span *span = djp__span_start_as(server->recorder, name.data, name.size, &options, seed);
+    return http_server_began(span, type);
 }
 
 djp_span *
@@ -153,6 +164,7 @@ djp_http_server_start(djp_http_server *server, djp_http_type type, const djp_spa
     djp_text name = http_server_name(type);
     djp_span_options options = {.scope = server->scope, .kind = DJP_KIND_SERVER, .remote = remote};
     djp_span *span = server->recorder ? djp_span_start(server->recorder, name.data, name.size, &options) : NULL;
+    span = http_server_began(span, type);
     *start_ns = span ? djp_span_start_monotonic_ns(span) : djp__clock_monotonic();
     return span;
 }
@@ -220,7 +232,7 @@ djp_http_server_start_request(djp_http_server *server, djp_http_type type, const
                                 .sampling_name = sampling.name_text,
                                 .sampling_attributes = sampling.attributes,
                                 .sampling_attribute_count = sampling.count};
-    djp_span *span = djp_span_start(server->recorder, name.data, name.size, &options);
+    djp_span *span = http_server_began(djp_span_start(server->recorder, name.data, name.size, &options), type);
     *start_ns = span ? djp_span_start_monotonic_ns(span) : djp__clock_monotonic();
     return span;
 }

@@ -20,7 +20,8 @@ typedef struct djp_oplog_trace {
     djp_span *root; /* a handle that keeps the local trace; NULL: a free place in the table */
     uint32_t number;
     uint32_t open; /* spans that have a slot */
-    uint32_t kept; /* 1: in the list of those without open spans */
+    uint16_t kept; /* 1: in the list of those without open spans */
+    uint16_t serial; /* tells it from one that has had its number */
 } djp_oplog_trace;
 
 typedef struct djp_oplog_span {
@@ -28,6 +29,7 @@ typedef struct djp_oplog_span {
     uint32_t number; /* of its local trace */
     uint8_t is_root;
     uint8_t in_trace; /* counted in its `open` */
+    uint16_t serial; /* of the trace */
 } djp_oplog_span;
 
 struct djp_oplog {
@@ -48,6 +50,7 @@ struct djp_oplog {
     uint32_t trace_count;
     uint32_t kept[DJP_OPLOG_TRACES_KEPT]; /* numbers, oldest at kept_first */
     uint32_t kept_first, kept_count;
+    uint16_t serial; /* of the latest trace */
     djp_http_server *server; /* of the SDK it is attached to */
     djp_recorder *recorder; /* borrowed from that; NULL: no traces */
     djp_arena arena; /* of the value being read */
@@ -77,8 +80,9 @@ uint32_t djp__oplog_replay_attributes(djp_oplog *log, uint32_t position, uint32_
 djp_span *djp__oplog_span(const djp_oplog *log, uint32_t slot); /* NULL: not open */
 /* Files a started span under its slot. is_root: it began local trace `number`. Takes the handle. */
 void djp__oplog_open(djp_oplog *log, uint32_t slot, uint32_t number, djp_span *span, int is_root);
-/* The root handle of a local trace, or NULL when it is not known (any more). */
-djp_span *djp__oplog_root(djp_oplog *log, uint32_t number);
+/* The handle below which a span of a local trace starts: of the span in that slot when it has the id, else of the root. NULL when the trace
+ * is not known (any more). */
+djp_span *djp__oplog_parent(djp_oplog *log, uint32_t number, uint32_t slot, const uint8_t span_id[8]);
 /* Frees the slot of a span that has ended, or not: then it counts as never ended. */
 void djp__oplog_close(djp_oplog *log, uint32_t slot, int ended);
 void djp__oplog_close_all(djp_oplog *log);

@@ -176,7 +176,7 @@ oplog_start_read(oplog_start *out, djp_oplog *log, const djp_oplog_operation *op
                                       .kind = (uint8_t)(operation->word >> 16)};
     out->number = oplog_replay_word(data, 48);
     out->parent_flags = oplog_replay_word(data, 52);
-    out->seed.policy = out->parent_flags >> 16;
+    out->seed.policy = out->flags & DJP_OP_START_ROOT ? out->parent_flags >> 16 : 0;
     out->seed.decision = 0;
     const unsigned rare = DJP_OP_START_STATE | DJP_OP_START_NAME | DJP_OP_START_TIME | DJP_OP_START_DECIDED;
     int more = (out->flags & rare) != 0;
@@ -230,8 +230,11 @@ oplog_replay_start(djp_oplog *log, const djp_oplog_operation *operation)
         return 1;
     }
     int is_root = (start.flags & DJP_OP_START_ROOT) != 0;
-    start.options.parent = is_root ? NULL : djp__oplog_root(log, start.number);
-    is_root |= start.options.parent == NULL;
+    if (!is_root) {
+        uint32_t parent_slot = (start.parent_flags >> 16) - 1;
+        start.options.parent = djp__oplog_parent(log, start.number, parent_slot, start.seed.parent_id);
+        is_root = start.options.parent == NULL;
+    }
     memcpy(&parent_id, start.seed.parent_id, sizeof parent_id);
     if (is_root && parent_id != 0) {
         start.options.remote = oplog_start_parent(&parent, &start);
@@ -471,6 +474,9 @@ oplog_replay_span(djp_oplog *log, djp_span *span, const djp_oplog_operation *ope
     switch (operation->kind) {
     case DJP_OP_KEYED:
         return oplog_replay_keyed(log, span, operation);
+    case DJP_OP_LONG:
+        djp_span_set_long_lived(span);
+        return 1;
     case DJP_OP_DROP:
         for (uint32_t i = 0; i < operation->word >> 16; i++) {
             djp_span_drop_attribute(span);

@@ -103,10 +103,13 @@ djp__oplog_span(const djp_oplog *log, uint32_t slot)
 }
 
 djp_span *
-djp__oplog_root(djp_oplog *log, uint32_t number)
+djp__oplog_parent(djp_oplog *log, uint32_t number, uint32_t slot, const uint8_t span_id[8])
 {
     djp_oplog_trace *trace = oplog_spans_find(log, number);
-    return trace ? trace->root : NULL;
+    djp_span *span = djp__oplog_span(log, slot);
+    int is_parent = span && trace && log->spans[slot].number == number &&
+                    memcmp(djp__span_identity(span)->span_id, span_id, 8) == 0;
+    return is_parent ? span : trace ? trace->root : NULL;
 }
 
 void
@@ -122,13 +125,13 @@ djp__oplog_open(djp_oplog *log, uint32_t slot, uint32_t number, djp_span *span, 
         trace = NULL; /* a number that is used twice: the writer went wrong, or 2^32 traces have passed */
         is_root = 0;
     } else {
-        *trace = (djp_oplog_trace){.root = span, .number = number};
+        *trace = (djp_oplog_trace){.root = span, .number = number, .serial = ++log->serial};
         log->trace_count++;
     }
     if (trace) {
         trace->open++;
     }
-    djp_oplog_span opened = {span, number, (uint8_t)is_root, trace != NULL};
+    djp_oplog_span opened = {span, number, (uint8_t)is_root, trace != NULL, trace ? trace->serial : 0};
     log->spans[slot] = opened;
     log->slot_end = slot < log->slot_end ? log->slot_end : slot + 1;
 }
@@ -139,7 +142,7 @@ static djp_oplog_trace *
 oplog_spans_trace_of(const djp_oplog *log, const djp_oplog_span *span)
 {
     djp_oplog_trace *trace = span->in_trace ? oplog_spans_find(log, span->number) : NULL;
-    return trace && trace->root->local == span->span->local ? trace : NULL;
+    return trace && trace->serial == span->serial ? trace : NULL;
 }
 
 /* An ended root stays for the sake of its local trace only: what its record took from the heap is given back at once. */

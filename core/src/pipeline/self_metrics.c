@@ -48,6 +48,7 @@ self_metrics_count_kept(djp_sdk *sdk, const djp_recorder_counters *counters)
     self_metrics_count(traces, "decided_early", counters->pending_overflow);
     self_metrics_count(traces, "decided_by_age", counters->pending_aged);
     self_metrics_count(traces, "rescued", counters->rescued);
+    self_metrics_count(traces, "rescued_late", counters->rescued_late);
 }
 
 static void

@@ -106,6 +106,7 @@ status_spans(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *coun
     status_number(out, "decided_early", counters->pending_overflow);
     status_number(out, "decided_by_age", counters->pending_aged);
     status_number(out, "rescued", counters->rescued);
+    status_number(out, "rescued_late", counters->rescued_late);
     status_number(out, "rule_routes_forgotten", counters->keep_routes_forgotten);
     status_number(out, "rule_kinds_shared", counters->keep_kinds_shared);
     status_number(out, "rule_looks_skipped", counters->keep_skipped);

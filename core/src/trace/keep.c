@@ -205,8 +205,9 @@ keep__read_root(keep__root *out, const djp_keep *keep, const djp_span_record *re
 }
 
 static uint32_t
-keep__look_back(djp_keep *keep, const djp_span_record *record, const keep__root *root, int kept)
+keep__look_back(djp_keep *keep, const djp_span_record *record, const keep__root *root, unsigned flags)
 {
+    int kept = (flags & DJP_KEEP_IS_KEPT) != 0;
     uint64_t parts[4];
     djp_keep_look look;
     look.route = parts[0] = djp__hash(root->route.data, root->route.size);
@@ -218,6 +219,7 @@ keep__look_back(djp_keep *keep, const djp_span_record *record, const keep__root 
     look.now_ns = record->end_unix_ns;
     look.kept = kept;
     djp_keep_found found = djp__keep_table_look(keep->table, &look);
+    found.slowest = found.slowest && !(flags & DJP_KEEP_IS_LONG);
     if (kept || (!found.slowest && !found.rare)) {
         return DJP_REASON_NONE;
     }
@@ -226,8 +228,9 @@ keep__look_back(djp_keep *keep, const djp_span_record *record, const keep__root 
 }
 
 uint32_t
-djp__keep_root(djp_keep *keep, const djp_span_record *record, uint64_t slow_ns, int kept)
+djp__keep_root(djp_keep *keep, const djp_span_record *record, uint64_t slow_ns, unsigned flags)
 {
+    slow_ns = flags & DJP_KEEP_IS_LONG ? 0 : slow_ns;
     keep__root root = {{"", 0}, {"", 0}, 0};
     uint64_t duration = record->end_unix_ns - record->start_unix_ns;
     uint8_t label = 0;
@@ -247,10 +250,26 @@ djp__keep_root(djp_keep *keep, const djp_span_record *record, uint64_t slow_ns, 
         verdict = djp_verdict_of(DJP_REASON_SLOW, label);
     }
     if (keep->table) {
-        uint32_t found = keep__look_back(keep, record, &root, kept || verdict != DJP_REASON_NONE);
+        flags |= verdict != DJP_REASON_NONE ? DJP_KEEP_IS_KEPT : 0u;
+        uint32_t found = keep__look_back(keep, record, &root, flags);
         verdict = verdict != DJP_REASON_NONE ? verdict : found;
     }
     return verdict;
+}
+
+int
+djp__keep_is_patient(const djp_keep *keep, djp_text name, int route_comes, uint64_t age_ns)
+{
+    for (uint32_t left = keep->routes; left != 0; left &= left - 1) {
+        const keep__rule *rule = &keep->rules[__builtin_ctz(left)];
+        if (route_comes && rule->duration_ns > age_ns) {
+            return 1;
+        }
+        if (!route_comes && keep__fits(rule, name)) {
+            return rule->duration_ns > age_ns;
+        }
+    }
+    return 0;
 }
 
 void

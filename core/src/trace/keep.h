@@ -16,9 +16,14 @@ void djp__keep_free(djp_keep *keep);
 uint32_t djp__keep_match(const djp_keep *keep, const djp_span_record *record);
 /* Reason and label (djp_verdict) of that rule. */
 uint32_t djp__keep_verdict(const djp_keep *keep, uint32_t number);
-/* What the root itself says: slow by the limit of its route or, without one, by slow_ns (0: never), among the slowest, rare, or nothing.
- * kept: the local trace is kept for another reason, which is no reason not to learn from it. */
-uint32_t djp__keep_root(djp_keep *keep, const djp_span_record *record, uint64_t slow_ns, int kept);
+/* Bits. KEPT: the local trace is kept for another reason, which is no reason not to learn from it. LONG: its length says nothing, unless a
+ * rule speaks of its route. */
+enum { DJP_KEEP_IS_KEPT = 1, DJP_KEEP_IS_LONG = 2 };
+/* What the root itself says: slow by the limit of its route or, without one, by slow_ns (0: never), among the slowest, rare, or nothing. */
+uint32_t djp__keep_root(djp_keep *keep, const djp_span_record *record, uint64_t slow_ns, unsigned flags);
+/* 1 when a root that begins under this name may have a limit above age_ns by its route: where the name is not the route yet, any such rule
+ * is reason enough. */
+int djp__keep_is_patient(const djp_keep *keep, djp_text name, int route_comes, uint64_t age_ns);
 /* Fills in the counters of rules. keep may be NULL. */
 void djp__keep_counters(djp_recorder_counters *out, const djp_keep *keep);
 

@@ -67,9 +67,9 @@ djp__local_limit_ask(const djp_local_trace *local, djp_verdict verdict, const dj
 }
 
 djp_verdict
-djp__local_limit_follow(djp_recorder *recorder, djp_verdict verdict)
+djp__local_limit_follow(djp_recorder *recorder, djp_verdict verdict, uint64_t spans)
 {
-    if (djp_verdict_drops(verdict) || djp__rate_limit_take(recorder->limit, 1)) {
+    if (djp_verdict_drops(verdict) || djp__rate_limit_take(recorder->limit, spans)) {
         return verdict;
     }
     return djp_verdict_of(DJP_VERDICT_BURST, 1);

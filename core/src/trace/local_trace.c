@@ -15,7 +15,7 @@ djp__local_trace_begin(djp_span *span, djp_head *head)
     const djp_recorder *recorder = span->recorder;
     djp_local_trace *local = &span->own;
     span->local = local;
-    span->is_root = 1;
+    span->is_root = DJP_SPAN_ROOT;
     djp_store_relaxed(&local->refs, 1u);
     djp_store_relaxed(&local->pending_spans, 0u);
     djp_store_relaxed(&local->saw, 0u);
@@ -25,6 +25,7 @@ djp__local_trace_begin(djp_span *span, djp_head *head)
     local->canary = head->canary;
     local->state = head->state;
     local->extras = (uint8_t)head->extras;
+    local->shared = 0;
     local->head_reason = head->reason;
     uint8_t bank = head->sampled ? DJP_BANK_SAMPLE : recorder->tail_bank;
     local->bank = head->drop_all ? DJP_BANK_DROP : bank;
@@ -35,13 +36,45 @@ djp__local_trace_begin(djp_span *span, djp_head *head)
 }
 
 /* The last span of a local trace is gone. */
-static void
+static inline void
 local__end(djp_local_trace *local)
 {
     if (local->extras & DJP_EXTRA_STATE) {
         djp_tracestate_unref(local->state);
     }
+    if (__builtin_expect(local->shared != 0, 0)) {
+        djp__shared_forget_all(local);
+    }
     djp__span_block_give(local->root);
+}
+
+static inline __attribute__((always_inline)) void
+local__leave(djp_local_trace *local)
+{
+    /* A count of one is ours alone, except that a start may find the local trace by its ids. */
+    if ((djp_load_acquire(&local->refs) == 1 && local->shared == 0) || djp_sub_acq_rel(&local->refs, 1u) == 1) {
+        local__end(local);
+    }
+}
+
+void
+djp__local_trace_leave(djp_local_trace *local)
+{
+    local__leave(local);
+}
+
+/* The block of a span that is no root, but may lead a late local trace. */
+static __attribute__((noinline)) void
+local__drop_marked(djp_span *span)
+{
+    if (!(djp_load_acquire(&span->marks) & DJP_MARK_LEADS)) {
+        djp__span_block_give(span);
+        return;
+    }
+    if (!djp_head_is_decided(djp_load_acquire(&span->own.head))) {
+        djp__local_trace_abandon(span); /* the span did not end */
+    }
+    djp__local_trace_leave(&span->own);
 }
 
 void
@@ -57,11 +90,13 @@ djp__span_drop_hold(djp_span *span)
         span->record = (djp_span_record *)(void *)span->space;
     }
     if (!span->is_root) {
-        djp__span_block_give(span);
+        if (__builtin_expect(djp_load_relaxed(&span->marks) != 0, 0)) {
+            local__drop_marked(span);
+        } else {
+            djp__span_block_give(span);
+        }
     }
-    if (djp_load_acquire(&local->refs) == 1 || djp_sub_acq_rel(&local->refs, 1u) == 1) {
-        local__end(local);
-    }
+    local__leave(local);
 }
 
 static inline djp_count
@@ -75,7 +110,7 @@ local__dropped(djp_verdict verdict)
 /* Copies a kept span into the ring. A verdict of NONE drops it; shown is what the root tells of the trace. Returns what became of it,
  * which the caller counts. */
 static djp_count
-local__publish(djp_span *span, djp_verdict verdict, djp_verdict shown)
+local__publish(djp_span *span, const djp_local_trace *local, djp_verdict verdict, djp_verdict shown)
 {
     djp_recorder *recorder = span->recorder;
     int gate = djp_load_relaxed(&recorder->gate);
@@ -87,12 +122,12 @@ local__publish(djp_span *span, djp_verdict verdict, djp_verdict shown)
         return local__dropped(verdict);
     }
     djp_span_record *record = span->record;
-    record->threshold = djp_stands_for_itself(verdict) ? span->local->canary : span->local->threshold;
+    record->threshold = djp_stands_for_itself(verdict) ? local->canary : local->threshold;
     if (__builtin_expect(djp_verdict_threshold(verdict) != 0, 0)) {
         record->threshold = djp_verdict_threshold(verdict);
     }
     uint8_t reason = djp_verdict_reason(shown);
-    if (span->is_root) {
+    if (record->local_root) {
         record->reason = reason;
         record->reason_label = djp_verdict_label(shown);
     }
@@ -139,7 +174,7 @@ local__settle(djp_span *newest, djp_verdict verdict, int discard)
         djp_span *next = oldest->next;
         bytes += local__weight(oldest);
         if (!discard) {
-            uint32_t found = (uint32_t)local__publish(oldest, verdict, verdict);
+            uint32_t found = (uint32_t)local__publish(oldest, oldest->local, verdict, verdict);
             if (found != fate) {
                 djp__count_add(recorder, fate + bank, alike);
                 fate = found;
@@ -164,8 +199,8 @@ local__tail(const djp_local_trace *local, djp_verdict own)
     if (saw & DJP_SAW_ERROR) {
         return DJP_REASON_ERROR;
     }
-    if (__builtin_expect(saw != 0, 0) && djp_verdict_reason(own) != DJP_REASON_SLOW) {
-        return djp__keep_verdict(local->root->recorder->keep, saw >> DJP_SAW_RULE_SHIFT);
+    if (__builtin_expect(djp_saw_rule(saw) != 0, 0) && djp_verdict_reason(own) != DJP_REASON_SLOW) {
+        return djp__keep_verdict(local->root->recorder->keep, djp_saw_rule(saw));
     }
     return own != DJP_REASON_NONE ? own : local->head_reason;
 }
@@ -175,6 +210,9 @@ local__ask_limit(const djp_local_trace *local, djp_verdict tail, uintptr_t early
 {
     uint32_t waiting = djp_load_relaxed(&local->pending_spans);
     djp_limit_question question = {waiting + (early ? 0u : 1u), end_unix_ns, early == 0};
+    if (djp_local_is_late(local) && !djp_stands_for_itself(tail)) {
+        return djp__local_limit_follow(local->root->recorder, tail, question.spans);
+    }
     return tail == DJP_REASON_NONE ? tail : djp__local_limit_ask(local, tail, &question);
 }
 
@@ -188,16 +226,16 @@ local__limit(const djp_local_trace *local, djp_verdict tail, uintptr_t early, ui
     return local__ask_limit(local, tail, early, end_unix_ns);
 }
 
-/* Decides unless that has happened; returns the head that holds. *tail is what speaks for the trace by now. early: 0, or
- * DJP_DECIDED_EARLY when the root has not ended; end_unix_ns of the span that makes us decide. The caller holds a block of the local
+/* Decides unless that has happened; returns the head that holds. *tail is what speaks for the trace by now. when: DJP_DECIDED_EARLY
+ * when the root has not ended, else DJP_DECIDED_OVER; end_unix_ns of the span that makes us decide. The caller holds a block of the local
  * trace. */
 static inline __attribute__((always_inline)) uintptr_t
-local__decide(djp_local_trace *local, djp_verdict own, uintptr_t early, uint64_t end_unix_ns, djp_verdict *tail)
+local__decide(djp_local_trace *local, djp_verdict own, uintptr_t when, uint64_t end_unix_ns, djp_verdict *tail)
 {
-    uintptr_t head = djp_load_acquire(&local->head), decided;
-    if (head == 0 && djp_load_acquire(&local->refs) == 1) {
+    uintptr_t head = djp_load_acquire(&local->head), early = when & DJP_DECIDED_EARLY, decided;
+    if (head == 0 && djp_load_acquire(&local->refs) == 1 && local->shared == 0) {
         *tail = local__tail(local, own);
-        decided = DJP_DECIDED(local__limit(local, *tail, early, end_unix_ns)) | early;
+        decided = DJP_DECIDED(local__limit(local, *tail, early, end_unix_ns)) | when;
         djp_store_release(&local->head, decided); /* a root alone: nobody else can look */
         return decided;
     }
@@ -210,7 +248,7 @@ local__decide(djp_local_trace *local, djp_verdict own, uintptr_t early, uint64_t
         }
         verdict = *tail == asked ? verdict : local__limit(local, *tail, early, end_unix_ns);
         asked = *tail;
-        decided = DJP_DECIDED(verdict) | early;
+        decided = DJP_DECIDED(verdict) | when;
     } while (!djp_cas_weak_acq_rel(&local->head, &head, decided));
     local__settle((djp_span *)head, verdict, 0);
     return decided;
@@ -227,7 +265,8 @@ local__reconsider(djp_local_trace *local, uintptr_t head, djp_verdict tail)
             djp_limit_question question = {0, 0, 0};
             verdict = djp__local_limit_ask(local, tail, &question);
         }
-        if (djp_cas_weak_acq_rel(&local->head, &head, DJP_DECIDED(verdict) | DJP_DECIDED_EARLY)) {
+        uintptr_t over = head & DJP_DECIDED_OVER;
+        if (djp_cas_weak_acq_rel(&local->head, &head, DJP_DECIDED(verdict) | DJP_DECIDED_EARLY | over)) {
             if (djp_verdict_drops(djp_head_verdict(head)) && !djp_verdict_drops(verdict)) {
                 djp__count(local->root->recorder, DJP_COUNT_RESCUED);
             }
@@ -237,43 +276,67 @@ local__reconsider(djp_local_trace *local, uintptr_t head, djp_verdict tail)
     return djp_head_verdict(head);
 }
 
+static void local__file_late(djp_span *root, djp_local_trace *local);
+
 /* Publishes or drops a span whose local trace is decided. */
 static void
 local__follow(djp_span *span, uintptr_t head)
 {
+    djp_local_trace *late = djp_head_is_over(head) ? djp__late_lead(span) : NULL;
+    if (late) {
+        local__file_late(span, late);
+        return;
+    }
     djp_verdict verdict = djp_head_verdict(head);
     if (__builtin_expect(djp_head_is_early(head), 0)) {
         verdict = local__reconsider(span->local, head, local__tail(span->local, DJP_REASON_NONE));
     }
     if (__builtin_expect(span->recorder->limit != NULL, 0)) {
-        verdict = djp__local_limit_follow(span->recorder, verdict);
+        verdict = djp__local_limit_follow(span->recorder, verdict, 1);
     }
-    djp__count_in(span->recorder, span->local, local__publish(span, verdict, verdict));
+    djp__count_in(span->recorder, span->local, local__publish(span, span->local, verdict, verdict));
 }
 
 /* The root has not ended: the others are decided without it. */
 static __attribute__((noinline)) uintptr_t
-local__decide_early(djp_local_trace *local, uint64_t end_unix_ns)
+local__decide_early(djp_local_trace *local, djp_verdict own, uint64_t end_unix_ns)
 {
     djp_verdict tail;
-    return local__decide(local, DJP_REASON_NONE, DJP_DECIDED_EARLY, end_unix_ns, &tail);
+    return local__decide(local, own, DJP_DECIDED_EARLY, end_unix_ns, &tail);
 }
 
-/* Waits no longer for the root: the head decides at once, except that an error or a rule already seen still keeps the trace. */
+/* How long the root had been open at the end of span; negative where times were given that make no sense. */
+static inline int64_t
+local__age(const djp_span *span)
+{
+    const djp_local_trace *local = span->local;
+    return (int64_t)(span->record->end_unix_ns - (uint64_t)local->anchor - local->root->start_monotonic);
+}
+
+/* A root that has been open for longer than it may take is slow, however long it will be. */
+static djp_verdict
+local__is_slow_by_now(const djp_span *span)
+{
+    const djp_local_trace *local = span->local;
+    uint64_t slow_ns = span->recorder->options.slow_threshold_ns;
+    int unsure = djp_local_is_late(local) || (djp_load_relaxed(&local->saw) & (DJP_SAW_LONG | DJP_SAW_PATIENT));
+    return !unsure && slow_ns > 0 && local__age(span) > (int64_t)slow_ns ? DJP_REASON_SLOW : DJP_REASON_NONE;
+}
+
+/* Waits no longer for the root: the head decides at once, except that an error or a rule already seen, or the time that has passed, keeps
+ * the trace. */
 static __attribute__((noinline)) void
 local__hurry(djp_span *span, djp_count why)
 {
     djp__count(span->recorder, why);
-    local__follow(span, local__decide_early(span->local, span->record->end_unix_ns));
+    local__follow(span, local__decide_early(span->local, local__is_slow_by_now(span), span->record->end_unix_ns));
 }
 
 /* 1 when the root has been open for too long at the end of span. */
 static inline int
 local__is_old(const djp_span *span)
 {
-    const djp_local_trace *local = span->local;
-    uint64_t age = span->record->end_unix_ns - (uint64_t)local->anchor - local->root->start_monotonic;
-    return (int64_t)age > (int64_t)span->recorder->pending_age_ns;
+    return local__age(span) > (int64_t)span->recorder->pending_age_ns;
 }
 
 /* Puts an ended span on the waiting list, or lets it follow the decision. */
@@ -335,18 +398,29 @@ local__is_ruled(const djp_local_trace *local)
 
 /* Notes the first rule that a span of the local trace met. */
 static __attribute__((noinline)) void
-local__look(djp_span *span)
+local__look(djp_span *span, djp_local_trace *local)
 {
-    djp_local_trace *local = span->local;
     uint32_t saw = djp_load_relaxed(&local->saw);
-    if (saw >> DJP_SAW_RULE_SHIFT || !local__is_ruled(local)) {
+    if (djp_saw_rule(saw) || !local__is_ruled(local)) {
         return;
     }
     uint32_t number = djp__keep_match(span->recorder->keep, span->record) << DJP_SAW_RULE_SHIFT;
-    while (number != 0 && saw >> DJP_SAW_RULE_SHIFT == 0) {
+    while (number != 0 && djp_saw_rule(saw) == 0) {
         if (djp_cas_weak_relaxed(&local->saw, &saw, saw | number)) {
             return;
         }
+    }
+}
+
+/* Notes what speaks for keeping a local trace in an ended span of it. */
+static inline void
+local__note(djp_span *span, djp_local_trace *local)
+{
+    if (span->record->status == DJP_STATUS_ERROR && span->recorder->options.keep_errors) {
+        djp_or_acq_rel(&local->saw, DJP_SAW_ERROR);
+    }
+    if (__builtin_expect(span->recorder->keep != NULL, 0)) {
+        local__look(span, local);
     }
 }
 
@@ -354,30 +428,66 @@ local__look(djp_span *span)
 static inline djp_verdict
 local__root(const djp_span *root, uint64_t duration_ns)
 {
+    const djp_local_trace *local = root->local;
     djp_recorder *recorder = root->recorder;
     uint64_t slow_ns = recorder->options.slow_threshold_ns;
-    if (__builtin_expect(recorder->keep != NULL, 0) && local__is_ruled(root->local)) {
-        return djp__keep_root(recorder->keep, root->record, slow_ns, djp_load_relaxed(&root->local->saw) != 0);
+    if (__builtin_expect(recorder->keep != NULL, 0) && local__is_ruled(local)) {
+        uint32_t saw = djp_load_relaxed(&local->saw);
+        unsigned flags = (djp_saw_reason(saw) ? DJP_KEEP_IS_KEPT : 0u) | (saw & DJP_SAW_LONG ? DJP_KEEP_IS_LONG : 0u);
+        return djp__keep_root(recorder->keep, root->record, slow_ns, flags);
     }
-    return slow_ns > 0 && duration_ns > slow_ns ? DJP_REASON_SLOW : DJP_REASON_NONE;
+    int slow = slow_ns > 0 && duration_ns > slow_ns && !(djp_load_relaxed(&local->saw) & DJP_SAW_LONG);
+    return slow ? DJP_REASON_SLOW : DJP_REASON_NONE;
+}
+
+/* own: what the root says for itself. Returns the verdict, *tail is what speaks for the trace. */
+static inline __attribute__((always_inline)) djp_verdict
+local__close(djp_span *root, djp_local_trace *local, djp_verdict own, djp_verdict *tail)
+{
+    uintptr_t head = local__decide(local, own, DJP_DECIDED_OVER, root->record->end_unix_ns, tail);
+    djp_verdict verdict = djp_head_verdict(head);
+    if (__builtin_expect(djp_head_is_early(head), 0)) {
+        djp_or_acq_rel(&local->head, DJP_DECIDED_OVER);
+        verdict = local__reconsider(local, head | DJP_DECIDED_OVER, *tail);
+        if (root->recorder->limit) {
+            verdict = djp__local_limit_follow(root->recorder, verdict, 1);
+        }
+    }
+    return verdict;
+}
+
+static inline djp_count
+local__publish_root(djp_span *root, const djp_local_trace *local, djp_verdict verdict, djp_verdict tail)
+{
+    /* A trace that was kept from the start still tells why it is worth a look. */
+    int plain = djp_verdict_drops(verdict) || verdict == DJP_REASON_ALWAYS || tail == DJP_REASON_NONE;
+    return local__publish(root, local, verdict, plain ? verdict : tail);
 }
 
 static void
 local__file_root(djp_span *root, uint64_t duration_ns)
 {
-    djp_verdict tail;
-    djp_verdict own = local__root(root, duration_ns);
-    uintptr_t head = local__decide(root->local, own, 0, root->record->end_unix_ns, &tail);
-    djp_verdict verdict = djp_head_verdict(head);
-    if (__builtin_expect(djp_head_is_early(head), 0)) {
-        verdict = local__reconsider(root->local, head, tail);
-        if (root->recorder->limit) {
-            verdict = djp__local_limit_follow(root->recorder, verdict);
-        }
+    djp_verdict tail, verdict = local__close(root, root->local, local__root(root, duration_ns), &tail);
+    djp__count_in(root->recorder, root->local, local__publish_root(root, root->local, verdict, tail));
+}
+
+/* The same for a late local trace, which the span is the root of or leads. It shows as one only where it is kept for what it is: what
+ * follows the first one is a part of that. */
+static __attribute__((noinline)) void
+local__file_late(djp_span *root, djp_local_trace *local)
+{
+    djp_verdict tail, verdict;
+    if (local != root->local) {
+        local__note(root, local);
     }
-    /* A trace that was kept from the start still tells why it is worth a look. */
-    int plain = djp_verdict_drops(verdict) || verdict == DJP_REASON_ALWAYS || tail == DJP_REASON_NONE;
-    djp__count_in(root->recorder, root->local, local__publish(root, verdict, plain ? verdict : tail));
+    verdict = local__close(root, local, DJP_REASON_NONE, &tail);
+    root->record->local_root = DJP_ROOT_NOT;
+    if (djp_stands_for_itself(verdict)) {
+        djp__count(root->recorder, DJP_COUNT_RESCUED_LATE);
+        djp__span_mark_late(root);
+        root->record->local_root = DJP_ROOT_LATE;
+    }
+    djp__count_in(root->recorder, local, local__publish_root(root, local, verdict, tail));
 }
 
 void
@@ -388,25 +498,22 @@ djp__local_trace_file(djp_span *span, uint64_t duration_ns)
         local__forget(span);
         return;
     }
-    if (span->record->status == DJP_STATUS_ERROR && span->recorder->options.keep_errors) {
-        djp_or_acq_rel(&local->saw, DJP_SAW_ERROR);
-    }
-    if (__builtin_expect(span->recorder->keep != NULL, 0)) {
-        local__look(span);
-    }
-    if (span->is_root) {
+    local__note(span, local);
+    if (span->is_root == DJP_SPAN_ROOT) {
         local__file_root(span, duration_ns);
-    } else {
+    } else if (span->is_root == DJP_SPAN_CHILD) {
         local__push(span);
+    } else {
+        local__file_late(span, local);
     }
 }
 
 void
 djp__local_trace_abandon(djp_span *root)
 {
-    djp_local_trace *local = root->local;
+    djp_local_trace *local = root->is_root ? root->local : &root->own;
     if (local->generation == djp__fork_generation()) {
-        local__decide_early(local, 0);
+        local__decide_early(local, DJP_REASON_NONE, 0);
     } else {
         uintptr_t head = djp_swap_acq_rel(&local->head, DJP_DECIDED(DJP_REASON_NONE));
         if (!djp_head_is_decided(head)) {

@@ -67,6 +67,9 @@ enum {
 
 #define DJP_THRESHOLD_NONE UINT64_MAX
 
+/* LATE: kept for what it is, after the end of the local trace that it belongs to. */
+enum { DJP_ROOT_NOT = 0, DJP_ROOT_OF_TRACE = 1, DJP_ROOT_LATE = 2 };
+
 typedef struct djp_span_record {
     uint32_t size; /* whole record, multiple of 8 */
     uint8_t type; /* DJP_RECORD_SPAN */
@@ -80,7 +83,7 @@ typedef struct djp_span_record {
     uint64_t end_unix_ns;
     uint64_t threshold; /* 56-bit sampling threshold for "ot=th:", DJP_THRESHOLD_NONE: write none, remove a stale one */
     uint8_t parent_remote; /* 1: OTLP flag 0x200 */
-    uint8_t local_root; /* 1: carries sampling.reason */
+    uint8_t local_root; /* DJP_ROOT_*: carries sampling.reason */
     uint8_t reason; /* DJP_REASON_* */
     uint8_t reason_label; /* of the rule that was given a name, or 0 */
     djp_scope scope;

@@ -150,6 +150,7 @@ djp__recorder_new(djp_recorder **out, const djp_recorder_options *options)
     recorder->options.link_count_limit = recorder__limit_items(options->link_count_limit);
     recorder->options.keep_rules = NULL;
     recorder->pending_age_ns = options->pending_age_ns ? options->pending_age_ns : INT64_MAX;
+    recorder->late_key = djp_key_intern("sampling.late", 13);
     recorder->serial = recorder__next_serial();
     djp_store_relaxed(&recorder->wake_level, DJP_WAKE_NEVER);
     djp_store_relaxed(&recorder->gate, options->wake_first ? DJP_GATE_FIRST : 0);
@@ -331,6 +332,7 @@ djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder)
     out->pending_overflow = recorder__sum(recorder, DJP_COUNT_OVERFLOW);
     out->pending_aged = recorder__sum(recorder, DJP_COUNT_AGED);
     out->rescued = recorder__sum(recorder, DJP_COUNT_RESCUED);
+    out->rescued_late = recorder__sum(recorder, DJP_COUNT_RESCUED_LATE);
     out->dropped_log_full = recorder__sum(recorder, DJP_COUNT_LOG_FULL);
     out->dropped_attributes = recorder__sum(recorder, DJP_COUNT_ATTRIBUTES);
     uint64_t kept = out->kept_ratio + out->kept_parent + out->kept_error + out->kept_slow + out->kept_rule +

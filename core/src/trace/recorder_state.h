@@ -35,6 +35,7 @@ typedef enum djp_count {
     DJP_COUNT_OVERFLOW,
     DJP_COUNT_AGED,
     DJP_COUNT_RESCUED,
+    DJP_COUNT_RESCUED_LATE,
     DJP_COUNT_ATTRIBUTES,
     DJP_COUNT_LOG_FULL,
     DJP_COUNT_SWITCHED_OFF,
@@ -102,7 +103,7 @@ struct djp_recorder {
     uint64_t pending_age_ns; /* INT64_MAX for no limit */
     djp_keep *keep; /* owned; NULL without rules */
     struct djp_rate_limit *limit; /* owned; NULL without one */
-    djp_key route_key;
+    djp_key route_key, late_key;
     /* Bytes at which wake is called; DJP_WAKE_NEVER: disarmed. Any thread, sequentially consistent. */
     _Alignas(64) DJP_ATOMIC(uint64_t) wake_level;
     _Alignas(64) DJP_ATOMIC(uint64_t) pending_bytes; /* any thread, relaxed */

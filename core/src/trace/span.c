@@ -29,27 +29,58 @@ span__clear(djp_span *span, djp_recorder *recorder)
     span->attributes = 0;
     span->attribute_limit = options->attribute_count_limit;
     span->value_limit = options->attribute_value_length_limit;
-    span->ended = 0;
     span->is_root = 0;
     span->explicit_start = 0;
     span->keys_unique = 0;
+    djp_store_relaxed(&span->ended, 0);
+    djp_store_relaxed(&span->marks, 0);
     djp_store_relaxed(&span->holds, 1u);
     span->dead_bytes = 0;
     span->lost = 0;
     span->recorder = recorder;
 }
 
+/* The parent's local trace is over. 1 when span begins one of its own. */
+static __attribute__((noinline)) int
+span__join_late(djp_span *span, djp_span *parent, uintptr_t head)
+{
+    span->local = djp__late_home(parent, head);
+    if (span->local) {
+        return 0;
+    }
+    djp__late_begin(span, parent->local);
+    return 1;
+}
+
 static void
-span__join(djp_span *span, const djp_span *parent)
+span__join(djp_span *span, djp_span *parent)
 {
     const djp_span_record *from = djp__span_identity(parent);
     djp_span_record *record = span->record;
+    uintptr_t head = djp_load_acquire(&parent->local->head);
     span->local = parent->local;
-    djp_add_relaxed(&span->local->refs, 1u);
+    if (__builtin_expect(!djp_head_is_over(head), 1) || !span__join_late(span, parent, head)) {
+        djp_add_relaxed(&span->local->refs, 1u);
+    }
     memcpy(record->trace_id, from->trace_id, sizeof record->trace_id);
     memcpy(record->parent_id, from->span_id, sizeof record->parent_id);
     record->trace_flags = from->trace_flags;
     djp__count_in(span->recorder, span->local, DJP_COUNT_STARTED_LOCAL);
+}
+
+/* Below a context of this process: joins the local trace of the span that it was taken from, when that is known and lives. */
+static __attribute__((noinline)) int
+span__join_shared(djp_span *span, const djp_span_context *parent)
+{
+    djp_span_record *record = span->record;
+    if (!djp_span_context_is_valid(parent) || !djp__shared_join(span, parent)) {
+        return 0;
+    }
+    memcpy(record->trace_id, parent->trace_id, sizeof record->trace_id);
+    memcpy(record->parent_id, parent->span_id, sizeof record->parent_id);
+    record->trace_flags = parent->flags;
+    djp__count_in(span->recorder, span->local, DJP_COUNT_STARTED_LOCAL);
+    return 1;
 }
 
 /* What a tree of samplers says, or said when the span was begun elsewhere. */
@@ -77,6 +108,17 @@ span__compose(djp_head *out, djp_span *span, djp_text name, const djp_span_optio
     }
     span->own.notes = out->notes;
     out->extras |= out->notes ? DJP_EXTRA_NOTES : 0;
+}
+
+/* A rule may allow the route more time than a root is waited for. The route of a request is not known yet. */
+static __attribute__((noinline)) void
+span__ask_patience(djp_span *span, djp_text name)
+{
+    const djp_recorder *recorder = span->recorder;
+    int route_comes = span->record->kind == DJP_KIND_SERVER;
+    if (djp__keep_is_patient(recorder->keep, name, route_comes, recorder->pending_age_ns)) {
+        djp_or_acq_rel(&span->own.saw, DJP_SAW_PATIENT);
+    }
 }
 
 /* A new local trace: of a remote parent, of a span that another process or recorder began, or of nobody. */
@@ -109,8 +151,11 @@ span__begin_local(djp_span *span, djp_text name, const djp_span_options *options
         djp__sampler_decide_root(&head, policy, record->trace_id);
     }
     record->trace_flags = (uint8_t)(random | (head.sampled ? DJP_FLAG_SAMPLED : 0u));
-    record->local_root = 1;
+    record->local_root = DJP_ROOT_OF_TRACE;
     djp__local_trace_begin(span, &head);
+    if (__builtin_expect(span->recorder->keep != NULL, 0)) {
+        span__ask_patience(span, name);
+    }
     span->own.anchor = djp__clock_anchor();
     djp__count_in(span->recorder, &span->own, origin);
 }
@@ -122,7 +167,7 @@ span__place(djp_span *span, djp_text name, const djp_span_options *options, cons
     djp_span_context context;
     const djp_span_context *remote = NULL;
     options = options ? options : &none;
-    const djp_span *parent = options->force_root ? NULL : options->parent;
+    djp_span *parent = options->force_root ? NULL : options->parent;
     span->record->scope = options->scope;
     span->record->kind = options->kind >= DJP_KIND_INTERNAL && options->kind <= DJP_KIND_CONSUMER
                              ? options->kind
@@ -137,6 +182,10 @@ span__place(djp_span *span, djp_text name, const djp_span_options *options, cons
         if (seed) {
             memcpy(span->record->parent_id, seed->parent_id, sizeof seed->parent_id);
         }
+        return;
+    }
+    if (!parent && !options->force_root && options->remote && !options->remote->is_remote &&
+        span__join_shared(span, options->remote)) {
         return;
     }
     if (parent) {
@@ -269,21 +318,37 @@ span__stop(djp_span *span, uint64_t end_unix_ns)
     return end_unix_ns - record->start_unix_ns;
 }
 
+/* What an ended span has written becomes its record. */
+static inline void
+span__seal(djp_span *span)
+{
+    span->record->size = span->used;
+    span->record->attribute_items = (uint16_t)span->attributes;
+}
+
+void
+djp__span_mark_late(djp_span *span)
+{
+    span->recording = 1;
+    djp_span_set_bool(span, span->recorder->late_key, 1);
+    span->recording = 0;
+    span__seal(span);
+}
+
 uint64_t
 djp_span_end(djp_span *span, uint64_t end_unix_ns)
 {
-    if (!span || span->ended) {
+    if (__builtin_expect(!span || djp_load_relaxed(&span->ended), 0)) {
         return 0;
     }
-    span->ended = 1;
+    djp_store_relaxed(&span->ended, 1);
     span->recording = 0;
     if (span->dead_bytes >= 256) {
         djp__span_sweep(span);
     }
     djp_span_record *record = span->record;
     uint64_t duration = span__stop(span, end_unix_ns);
-    record->size = span->used;
-    record->attribute_items = (uint16_t)span->attributes;
+    span__seal(span);
     uint64_t lost = (uint64_t)record->dropped_attributes + record->dropped_events + record->dropped_links + span->lost;
     if (__builtin_expect(lost != 0, 0)) {
         djp__count_add(span->recorder, DJP_COUNT_ATTRIBUTES, lost);
@@ -312,8 +377,8 @@ djp_span_release(djp_span *span)
     }
     djp_recorder *recorder = span->recorder;
     int inherited = span->local->generation != djp__fork_generation();
-    if (__builtin_expect(!span->ended, 0)) {
-        span->ended = 1;
+    if (__builtin_expect(!djp_load_relaxed(&span->ended), 0)) {
+        djp_store_relaxed(&span->ended, 1);
         span->recording = 0;
         djp__count_in(recorder, span->local, inherited ? DJP_COUNT_FORKED : DJP_COUNT_NEVER_ENDED);
         if (span->is_root) {
@@ -326,6 +391,14 @@ djp_span_release(djp_span *span)
         djp_sub_acq_rel(&recorder->inherited, 1u);
     } else {
         djp__count(recorder, DJP_COUNT_RELEASED);
+    }
+}
+
+void
+djp_span_set_long_lived(djp_span *span)
+{
+    if (span && span->is_root == DJP_SPAN_ROOT) {
+        djp_or_acq_rel(&span->own.saw, DJP_SAW_LONG);
     }
 }
 

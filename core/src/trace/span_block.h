@@ -25,7 +25,7 @@ typedef struct djp_local_trace {
     /* Blocks that belong to it, the root's included. Relaxed up (the caller holds one), acquire-release down. */
     DJP_ATOMIC(uint32_t) refs;
     DJP_ATOMIC(uint32_t) pending_spans; /* any thread, relaxed */
-    /* DJP_SAW_ERROR and, above it, the number of the rule that a span met. Any thread, relaxed; ordered by head. */
+    /* DJP_SAW_* and, above them, the number of the rule that a span met. Any thread, relaxed; ordered by head. */
     DJP_ATOMIC(uint32_t) saw;
     uint32_t generation; /* of fork, when it began */
     djp_span *root;
@@ -37,6 +37,7 @@ typedef struct djp_local_trace {
     uint8_t head_reason; /* what the head alone decides: DJP_REASON_NONE means drop */
     uint8_t
         bank; /* of the counters, one for each sampling result; DJP_BANK_DROP: ids and context only, nothing is recorded */
+    uint32_t shared; /* first of its entries in the table of shared spans (shared.c), from 1; 0: none. Tables lock */
     struct djp_sampler_notes *notes; /* with DJP_EXTRA_NOTES: until they are on the root; a reference */
 } djp_local_trace;
 
@@ -64,17 +65,33 @@ enum { DJP_VERDICT_LIMITED = DJP_REASON_ALWAYS + 1, DJP_VERDICT_BURST };
      (djp_verdict_reason(verdict) > DJP_REASON_ALWAYS && djp_verdict_label(verdict) != 0))
 
 /* A block is aligned, so an odd head cannot be a span. An early decision was taken before the root ended: it may still change to one
- * that keeps. */
-#define DJP_DECIDED(verdict) (((uintptr_t)(verdict) << 2) | 1u)
+ * that keeps. OVER: the root has ended, and what ends later is late. Not set where all of a trace is kept for the same reason. */
+#define DJP_DECIDED(verdict) (((uintptr_t)(verdict) << 3) | 1u)
 #define DJP_DECIDED_EARLY 2u
+#define DJP_DECIDED_OVER 4u
 #define djp_head_is_decided(head) (((head)&1u) != 0)
 #define djp_head_is_early(head) (((head)&DJP_DECIDED_EARLY) != 0)
-#define djp_head_verdict(head) ((djp_verdict)((head) >> 2))
+#define djp_head_is_over(head) (((head) & (DJP_DECIDED_OVER | 1u)) == (DJP_DECIDED_OVER | 1u))
+#define djp_head_verdict(head) ((djp_verdict)((head) >> 3))
 
 #define DJP_SAW_ERROR 1u
+#define DJP_SAW_LONG 2u /* the root is a connection: its length says nothing */
+#define DJP_SAW_PATIENT 4u /* a rule may allow the root to be open for longer than pending_age */
 #define DJP_SAW_RULE_SHIFT 8
+#define djp_saw_rule(saw) ((saw) >> DJP_SAW_RULE_SHIFT)
+/* What speaks for the trace. */
+#define djp_saw_reason(saw) ((saw) & ~(DJP_SAW_LONG | DJP_SAW_PATIENT))
 
-/* One thread at a time uses a span (djp/span.h); only `holds` and the ids are read by several. */
+/* A span that is not the root of its local trace: it leads a late one, which lies in its block beside it. Any span: it is in the table
+ * of shared spans. */
+enum { DJP_MARK_LEADS = 1, DJP_MARK_SHARED = 2 };
+
+/* What a span is to its local trace. */
+enum { DJP_SPAN_CHILD = 0, DJP_SPAN_ROOT = 1, DJP_SPAN_LATE_ROOT = 2 };
+/* It began below a span whose own local trace was over (local_late.c). */
+#define djp_local_is_late(local) ((local)->root->is_root != DJP_SPAN_ROOT)
+
+/* One thread at a time uses a span (djp/span.h); only `holds`, `ended`, `marks` and the ids are read by several. */
 struct djp_span {
     djp_span_record *record; /* &space or heap memory */
     uint32_t used; /* bytes of the record so far, a multiple of 8 */
@@ -83,10 +100,11 @@ struct djp_span {
     uint32_t attribute_limit; /* of items; at most UINT16_MAX */
     uint32_t value_limit; /* characters of text, bytes of bytes; UINT32_MAX: none */
     uint8_t recording;
-    uint8_t ended;
-    uint8_t is_root; /* of its local trace */
+    uint8_t is_root; /* DJP_SPAN_* */
     uint8_t explicit_start; /* start time given by the caller */
     uint8_t keys_unique; /* no key occurs twice among the attributes */
+    DJP_ATOMIC(uint8_t) ended; /* by its thread; relaxed */
+    DJP_ATOMIC(uint8_t) marks; /* DJP_MARK_*; written under the tables lock, release */
     /* The handle, and the pending list: who drops the last one gives the block back. Acquire-release. */
     DJP_ATOMIC(uint32_t) holds;
     uint32_t dead_bytes; /* of items that were replaced */
@@ -164,10 +182,36 @@ typedef struct djp_limit_question {
     int root_ended; /* 1: the root is the caller's and has ended, so that its route is known */
 } djp_limit_question;
 djp_verdict djp__local_limit_ask(const djp_local_trace *local, djp_verdict verdict, const djp_limit_question *question);
-/* The same for one span of a local trace that is decided. */
-djp_verdict djp__local_limit_follow(djp_recorder *recorder, djp_verdict verdict);
+/* The same for spans of a local trace that is decided. */
+djp_verdict djp__local_limit_follow(djp_recorder *recorder, djp_verdict verdict, uint64_t spans);
 
 /* Drops one hold of the span's block and, with the last, the block. */
 void djp__span_drop_hold(djp_span *span);
+/* Takes a block of the local trace away from it. */
+void djp__local_trace_leave(djp_local_trace *local);
+
+/* local_late.c: what begins or ends when the root of its local trace has ended. */
+
+/* Whether anything that comes late, below a local trace with this decision, may be kept that would be dropped otherwise, or with another
+ * weight. */
+int djp__late_is_wanted(const djp_recorder *recorder, uintptr_t head);
+/* The local trace that a child of parent, whose own is over, belongs to: borrowed from parent's block; or NULL when it begins one in its
+ * own. head: of parent's. */
+djp_local_trace *djp__late_home(djp_span *parent, uintptr_t head);
+/* Makes span, a child of a span of `from`, the root of a late local trace in its own block. */
+void djp__late_begin(djp_span *span, djp_local_trace *from);
+/* shared.c: spans that are found by their ids (djp_span_share). */
+
+/* Joins the local trace of the span with that context, or begins a late one below it: 1, and span->local is set. 0: it is not known. Takes
+ * the tables lock. */
+int djp__shared_join(djp_span *span, const djp_span_context *parent);
+/* Takes out the entries of a local trace that ends. */
+void djp__shared_forget_all(djp_local_trace *local);
+
+/* The late local trace that span leads from now on, although it belongs to another one that is over; made if need be. NULL: the span needs
+ * none. */
+djp_local_trace *djp__late_lead(djp_span *span);
+/* Adds sampling.late to a span that has ended. */
+void djp__span_mark_late(djp_span *span);
 
 #endif

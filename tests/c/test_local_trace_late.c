@@ -1,0 +1,473 @@
+/* What ends after the root of its local trace: an error there is kept with what belongs to it, and nothing counts twice. Also spans that
+ * are found by the context that was taken from them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <pthread.h>
+
+#include "base/atomic.h"
+#include "base/clock.h"
+#include "base/str.h"
+#include "local_trace_fixture.h"
+#include "trace/span_seed.h"
+
+#define S 1000000000ull
+
+static void
+end_failed(djp_span *span)
+{
+    djp_span_set_status(span, DJP_STATUS_ERROR, NULL, 0);
+    finish(span);
+}
+
+static int
+is_marked_late(const djp_span_record *record)
+{
+    djp_key late = djp_key_intern("sampling.late", 13);
+    for (const djp_item *item = djp_record_first(record); item < djp_record_end(record); item = djp_item_next(item)) {
+        if (item->key == late && djp_item_type(item) == DJP_BOOL) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Takes one record: a late part begins with it when `first`. */
+static void
+take_late(int first)
+{
+    djp_span_record *record = span_reader_take(recorder);
+    assert_non_null(record);
+    assert_true(record->threshold == 0);
+    assert_int_equal(record->local_root == DJP_ROOT_LATE, first);
+    assert_int_equal(is_marked_late(record), first);
+    assert_int_equal(record->reason, first ? DJP_REASON_ERROR : DJP_REASON_NONE);
+    free(record);
+}
+
+static void
+an_error_after_the_end_is_kept_with_what_is_below(void **state)
+{
+    (void)state;
+    use(ratio_options(1e-9));
+    djp_span *root = start(NULL);
+    djp_span_end(root, 0);
+    djp_span *task = start(root), *quiet = start(root);
+    finish(start(task));
+    djp_span *deep = start(task);
+    finish(start(deep));
+    finish(deep);
+    finish(quiet);
+    assert_int_equal(span_reader_drain(recorder), 0);
+    end_failed(task);
+    for (int i = 0; i < 3; i++) {
+        take_late(0);
+    }
+    take_late(1);
+    assert_null(span_reader_take(recorder));
+    djp_span_release(root);
+    assert_int_equal(counters().rescued_late, 1);
+    assert_int_equal(counters().kept_error, 4);
+    assert_int_equal(counters().dropped_unsampled, 2);
+}
+
+/* A failing span below a good one keeps the good one, too: the late part is decided when its first span ends. */
+static void
+an_error_deep_below_keeps_the_whole_part(void **state)
+{
+    (void)state;
+    use(ratio_options(1e-9));
+    djp_span *root = start(NULL);
+    djp_span_end(root, 0);
+    djp_span *task = start(root);
+    end_failed(start(task));
+    assert_int_equal(span_reader_drain(recorder), 0);
+    finish(task);
+    take_late(0);
+    take_late(1);
+    djp_span_release(root);
+}
+
+/* A span that was open when its root ended leads what begins below it from then on. What ended before the root is gone with it. */
+static void
+a_span_that_outlives_its_root_leads_its_part(void **state)
+{
+    (void)state;
+    use(ratio_options(1e-9));
+    djp_span *root = start(NULL), *task = start(root), *other = start(root);
+    finish(start(task));
+    finish(root);
+    finish(start(task));
+    djp_span *below = start(task);
+    finish(start(below));
+    finish(below);
+    finish(other);
+    assert_int_equal(span_reader_drain(recorder), 0);
+    assert_int_equal(counters().dropped_unsampled, 3);
+    end_failed(task);
+    for (int i = 0; i < 3; i++) {
+        take_late(0);
+    }
+    take_late(1);
+    assert_int_equal(counters().rescued_late, 1);
+}
+
+static void
+later_than_late_goes_on(void **state)
+{
+    (void)state;
+    use(ratio_options(1e-9));
+    djp_span *root = start(NULL);
+    djp_span_end(root, 0);
+    djp_span *good = start(root), *bad = start(root);
+    djp_span_end(good, 0);
+    djp_span_set_status(bad, DJP_STATUS_ERROR, NULL, 0);
+    djp_span_end(bad, 0);
+    take_late(1);
+    finish(start(bad)); /* below what was kept: follows */
+    take_late(0);
+    finish(start(good));
+    assert_null(span_reader_take(recorder));
+    end_failed(start(good));
+    take_late(1);
+    djp_span_release(bad);
+    djp_span_release(good);
+    djp_span_release(root);
+}
+
+/* Of n traces of which each has a late error, the ratio keeps some as a whole: there, too, the error stands for itself alone. */
+static void
+weights_of_late_errors_are_true(void **state)
+{
+    (void)state;
+    djp_recorder_options options = ratio_options(0.25);
+    options.ring_bytes = 16u << 20;
+    use(options);
+    uint64_t head = djp__sampler_threshold(0.25);
+    double errors = 0, roots = 0, good = 0;
+    for (int i = 0; i < 4000; i++) {
+        djp_span *root = start(NULL), *open = start(root);
+        djp_span_end(root, 0);
+        end_failed(start(root));
+        finish(start(root));
+        end_failed(open);
+        djp_span_release(root);
+        djp_span_record *record;
+        while ((record = span_reader_take(recorder)) != NULL) {
+            double weight = 1 / (1 - (double)record->threshold / (double)(1ull << 56));
+            assert_true(record->threshold == 0 || record->threshold == head);
+            errors += record->status == DJP_STATUS_ERROR ? weight : 0;
+            roots += record->local_root == DJP_ROOT_OF_TRACE ? weight : 0;
+            good += record->status != DJP_STATUS_ERROR && !record->local_root ? weight : 0;
+            free(record);
+        }
+    }
+    assert_true(errors > 7999.9 && errors < 8000.1);
+    assert_true(roots > 3500 && roots < 4500);
+    assert_true(good > 3500 && good < 4500);
+}
+
+static void
+late_spans_are_not_slow(void **state)
+{
+    (void)state;
+    use(ratio_options(1e-9));
+    djp_span *root = start(NULL);
+    djp_span_end(root, 0);
+    djp_span *task = start(root);
+    djp__span_end_at(task, djp__clock_monotonic() + 3600 * S);
+    djp_span_release(task);
+    djp_span_release(root);
+    assert_int_equal(counters().kept_slow, 0);
+    assert_int_equal(span_reader_drain(recorder), 0);
+}
+
+static void
+rules_keep_late_spans(void **state)
+{
+    (void)state;
+    djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+    djp_recorder_options options = ratio_options(1e-9);
+    options.keep_errors = 0;
+    options.slow_threshold_ns = 0;
+    options.keep_rules = rules;
+    options.keep_rule_count = djp_keep_rules_parse(rules, djp__text("attribute tier=gold"), NULL, NULL);
+    use(options);
+    djp_span *root = start(NULL), *open = start(root);
+    djp_span_end(root, 0);
+    djp_span *task = start(root), *below = start(task);
+    djp_span_set_string(below, djp_key_intern("tier", 4), "gold", 4);
+    finish(below);
+    finish(task);
+    assert_int_equal(span_reader_drain(recorder), 2);
+    djp_span_set_string(open, djp_key_intern("tier", 4), "gold", 4);
+    finish(open);
+    assert_int_equal(span_reader_drain(recorder), 1);
+    end_failed(start(root));
+    assert_int_equal(span_reader_drain(recorder), 0); /* errors are not kept here */
+    djp_span_release(root);
+    assert_int_equal(counters().kept_rule, 3);
+}
+
+static void
+nothing_is_rescued_where_nothing_may_leave(void **state)
+{
+    (void)state;
+    djp_recorder_options options = ratio_options(0);
+    options.drop_all = 1;
+    use(options);
+    djp_span *root = start(NULL);
+    djp_span_end(root, 0);
+    end_failed(start(root));
+    djp_span_release(root);
+    assert_int_equal(span_reader_drain(recorder), 0);
+}
+
+static void
+memory_of_late_spans_is_bounded(void **state)
+{
+    (void)state;
+    djp_recorder_options options = ratio_options(1e-9);
+    options.pending_bytes = 64 * 1024;
+    use(options);
+    djp_span *root = start(NULL);
+    djp_span_end(root, 0);
+    djp_span *task = start(root);
+    for (int i = 0; i < 10000; i++) {
+        finish(start(task));
+        assert_true(counters().pending_bytes <= 64 * 1024);
+    }
+    end_failed(task);
+    djp_span_release(root);
+    assert_int_equal(counters().pending_overflow, 1);
+    take_late(1);
+}
+
+/* Spans that are given up without an end, in every order. */
+static void
+late_spans_that_never_end_leave_nothing_behind(void **state)
+{
+    (void)state;
+    use(ratio_options(1e-9));
+    for (int failing = 0; failing < 2; failing++) {
+        djp_span *root = start(NULL), *task = start(root), *early = start(task);
+        djp_span_end(root, 0);
+        djp_span *below = start(task), *late = start(root), *under = start(late);
+        if (failing) {
+            end_failed(below);
+        } else {
+            finish(below);
+        }
+        djp_span_release(task);
+        djp_span_release(root);
+        djp_span_release(late);
+        finish(under);
+        finish(early);
+        assert_int_equal(span_reader_drain(recorder), (unsigned)failing);
+    }
+    assert_int_equal(counters().dropped_never_ended, 4);
+    assert_int_equal(counters().started, counters().ended + 4);
+}
+
+/* ---- spans that are found by their context ---- */
+
+static djp_span *
+start_by_context(const djp_span_context *context)
+{
+    djp_span_options options = {.remote = context};
+    return djp_span_start(recorder, "span", 4, &options);
+}
+
+static void
+a_context_of_this_process_joins_its_trace(void **state)
+{
+    (void)state;
+    use(ratio_options(1e-9));
+    for (int shared = 0; shared < 2; shared++) {
+        djp_span *root = start(NULL), *child = start(root);
+        djp_span_context context;
+        djp_span_get_context(child, &context);
+        if (shared) {
+            djp_span_share(child);
+            djp_span_share(child);
+        }
+        finish(child); /* the handle is gone, the trace is open */
+        end_failed(start_by_context(&context));
+        finish(root);
+        assert_int_equal(span_reader_drain(recorder), shared ? 3 : 1);
+        end_failed(start_by_context(&context)); /* the trace is gone: one of its own */
+        djp_span_record *record = span_reader_take(recorder);
+        assert_int_equal(record->local_root, DJP_ROOT_OF_TRACE);
+        assert_memory_equal(record->parent_id, context.span_id, 8);
+        assert_memory_equal(record->trace_id, context.trace_id, 16);
+        free(record);
+    }
+}
+
+static void
+a_remote_context_joins_nothing(void **state)
+{
+    (void)state;
+    use(ratio_options(1e-9));
+    djp_span *root = start(NULL);
+    djp_span_context context;
+    djp_span_get_context(root, &context);
+    djp_span_share(root);
+    context.is_remote = 1;
+    end_failed(start_by_context(&context));
+    finish(root);
+    assert_int_equal(span_reader_drain(recorder), 1);
+}
+
+static void
+a_context_of_an_ended_root_begins_a_late_part(void **state)
+{
+    (void)state;
+    use(ratio_options(1e-9));
+    djp_span *root = start(NULL);
+    djp_span_context context;
+    djp_span_get_context(root, &context);
+    djp_span_share(root);
+    djp_span_end(root, 0);
+    end_failed(start_by_context(&context));
+    take_late(1);
+    djp_span_release(root);
+}
+
+static void
+another_recorders_context_joins_nothing(void **state)
+{
+    (void)state;
+    djp_recorder *other;
+    djp_recorder_options options = ratio_options(1e-9);
+    assert_int_equal(djp__recorder_new(&other, &options), 0);
+    use(ratio_options(1e-9));
+    djp_span *root = djp_span_start(other, "root", 4, NULL);
+    djp_span_context context;
+    djp_span_get_context(root, &context);
+    djp_span_share(root);
+    djp_span *child = start_by_context(&context);
+    finish(root);
+    end_failed(child);
+    assert_int_equal(span_reader_drain(recorder), 1);
+    djp__recorder_free(other);
+}
+
+/* The newest are known; those that gave way still work as contexts. */
+static void
+many_shared_spans_are_bounded(void **state)
+{
+    (void)state;
+    use(ratio_options(1e-9));
+    djp_span *root = start(NULL), *spans[100];
+    djp_span_context context;
+    for (int round = 0; round < 100; round++) {
+        for (int i = 0; i < 100; i++) {
+            spans[i] = start(i % 2 ? root : NULL);
+            djp_span_share(spans[i]);
+        }
+        djp_span_get_context(spans[99], &context);
+        djp_span *child = start_by_context(&context);
+        djp_span_release(child);
+        for (int i = 0; i < 100; i++) {
+            finish(spans[i]);
+        }
+    }
+    end_failed(start_by_context(&context));
+    finish(root);
+    djp_span_record *record;
+    unsigned kept = 0;
+    while ((record = span_reader_take(recorder)) != NULL) {
+        kept++;
+        free(record);
+    }
+    assert_int_equal(kept, 5002);
+}
+
+/* ---- threads ---- */
+
+typedef struct thread_work {
+    djp_span *root, *task;
+    DJP_ATOMIC(int) * go;
+} thread_work;
+
+static void *
+work_below(void *argument)
+{
+    thread_work *work = argument;
+    djp_span_context context;
+    djp_span_get_context(work->root, &context);
+    while (!djp_load_acquire(work->go)) {
+    }
+    for (int i = 0; i < 200; i++) {
+        djp_span *span = start(i % 2 ? work->task : work->root);
+        finish(start(span));
+        djp_span_share(span);
+        finish(start_by_context(&context));
+        if (i % 10 == 0) {
+            djp_span_set_status(span, DJP_STATUS_ERROR, NULL, 0);
+        }
+        finish(span);
+    }
+    return NULL;
+}
+
+/* Children of a root and of a task begin in several threads while both end: every span has one fate. */
+static void
+ends_and_starts_may_race(void **state)
+{
+    (void)state;
+    djp_recorder_options options = ratio_options(1e-9);
+    options.ring_bytes = 16u << 20;
+    use(options);
+    for (int round = 0; round < 20; round++) {
+        DJP_ATOMIC(int) go = 0;
+        djp_span *root = start(NULL);
+        thread_work work = {root, start(root), &go};
+        djp_span_share(root);
+        pthread_t threads[3];
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(pthread_create(&threads[i], NULL, work_below, &work), 0);
+        }
+        djp_store_release(&go, 1);
+        djp_span_end(root, 0);
+        djp_span_end(work.task, 0);
+        for (int i = 0; i < 3; i++) {
+            pthread_join(threads[i], NULL);
+        }
+        djp_span_release(work.task);
+        djp_span_release(root);
+    }
+    span_reader_drain(recorder);
+    djp_recorder_counters got = counters();
+    assert_int_equal(got.started, 20 * (3 * 600 + 2));
+    assert_int_equal(got.ended, got.started);
+    assert_true(got.kept_error >= 20 * 3 * 20);
+    assert_int_equal(got.kept_error + got.dropped_unsampled, got.started);
+}
+
+#define CASE(name) cmocka_unit_test_teardown(name, tear_down)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(an_error_after_the_end_is_kept_with_what_is_below),
+        CASE(an_error_deep_below_keeps_the_whole_part),
+        CASE(a_span_that_outlives_its_root_leads_its_part),
+        CASE(later_than_late_goes_on),
+        CASE(weights_of_late_errors_are_true),
+        CASE(late_spans_are_not_slow),
+        CASE(rules_keep_late_spans),
+        CASE(nothing_is_rescued_where_nothing_may_leave),
+        CASE(memory_of_late_spans_is_bounded),
+        CASE(late_spans_that_never_end_leave_nothing_behind),
+        CASE(a_context_of_this_process_joins_its_trace),
+        CASE(a_remote_context_joins_nothing),
+        CASE(a_context_of_an_ended_root_begins_a_late_part),
+        CASE(another_recorders_context_joins_nothing),
+        CASE(many_shared_spans_are_bounded),
+        CASE(ends_and_starts_may_race),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
