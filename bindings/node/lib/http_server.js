@@ -165,6 +165,13 @@ function endRequest(request, method, route, scheme, version, status, flags, erro
   );
 }
 
+/** The response stays open for as long as the client likes (server-sent events): its length is no latency. Before the end. */
+function holdRequest(request) {
+  if (request !== null && generations[request.slot] === request.generation) {
+    log.operationText(log.OP.LONG, request.slot, '');
+  }
+}
+
 /** Calls fn(a, b, c) with the request as the current span; what was current where the server was made is nothing of the request's. */
 function runRequest(request, fn, a, b, c) {
   if (request !== null) return storage.run(request, fn, a, b, c);
@@ -196,6 +203,7 @@ module.exports = require('./one.js')('http_server', {
   WEBSOCKET,
   endRequest,
   excludes,
+  holdRequest,
   runRequest,
   startRequest,
   wantsRequest,

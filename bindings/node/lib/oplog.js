@@ -45,6 +45,7 @@ const END = 16;
 const HTTP_END = 17;
 const SYMBOL = 18;
 
+const IS_ROOT = 32 << 24; // of a header: the span begins a local trace
 const STATE_FOLLOWS = 1;
 const NAME_FOLLOWS = 2;
 const TIME_FOLLOWS = 4;
@@ -278,7 +279,7 @@ function startWords(span, header, parent, symbol, scope, more) {
   if (parent !== null) {
     words[w + 10] = parent.s0;
     words[w + 11] = parent.s1;
-    words[w + 15] = parent.flags | policy;
+    words[w + 15] = parent.flags | ((header & IS_ROOT) !== 0 ? policy : (parent.slot + 1) << 16);
   } else {
     words[w + 10] = 0;
     words[w + 11] = 0;

@@ -36,6 +36,7 @@ const OP = {
   END: 16,
   HTTP_END: 17,
   SYMBOL: 18,
+  LONG: 19,
 };
 
 module.exports = { OP, WORD };
