@@ -128,6 +128,36 @@ proxies_are_chosen_by_scheme_except_for_loopback(void **state)
 }
 
 static void
+assert_excepted(const char *endpoint, const char *list, int excepted)
+{
+    djp_options options = options_of(endpoint, DJP_PROTOCOL_HTTP_PROTOBUF);
+    djp_curl_target target;
+    options.http_proxy = (char *)"http://plain:1";
+    options.no_proxy = (char *)(uintptr_t)list;
+    assert_int_equal(djp__curl_target_init(&target, &options), 0);
+    assert_string_equal(target.proxy, excepted ? "" : "http://plain:1");
+    djp__curl_target_fini(&target);
+}
+
+static void
+hosts_with_a_port_are_reached_without_a_proxy(void **state)
+{
+    (void)state;
+    assert_excepted("http://far:4318/", "other, far:4318", 1);
+    assert_excepted("http://FAR:4318/", "far:4318", 1);
+    assert_excepted("http://far:4318/", "far:4317", 0);
+    assert_excepted("http://far/", "far:80", 1);
+    assert_excepted("http://a.far:4318/", "far:4318", 1);
+    assert_excepted("http://a.far:4318/", ".far:4318", 1);
+    assert_excepted("http://afar:4318/", "far:4318", 0);
+    assert_excepted("http://far:4318/", "afar:4318", 0);
+    assert_excepted("http://far:4318/", "*:4318", 1);
+    assert_excepted("http://[fe80::1]:4318/", "[fe80::1]:4318", 1);
+    assert_excepted("http://[fe80::4318]:4318/", "fe80::4318", 0); /* an address, which libcurl knows */
+    assert_excepted("http://far:4318/", ":4318,far:,4318", 0);
+}
+
+static void
 assert_lines(const djp_curl_headers *headers, const char *const *expected)
 {
     size_t i = 0;
@@ -219,6 +249,7 @@ main(void)
         cmocka_unit_test(endpoints_that_cannot_work_are_refused),
         cmocka_unit_test(loopback_is_known),
         cmocka_unit_test(proxies_are_chosen_by_scheme_except_for_loopback),
+        cmocka_unit_test(hosts_with_a_port_are_reached_without_a_proxy),
         cmocka_unit_test(headers_are_checked_line_by_line),
         cmocka_unit_test(secrets_are_hidden_in_messages),
         cmocka_unit_test(every_allocation_may_fail),

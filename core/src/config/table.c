@@ -225,9 +225,10 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
                                              {"HTTPS_PROXY", DJP_FORM_TEXT},
                                              {"all_proxy", DJP_FORM_TEXT},
                                              {"ALL_PROXY", DJP_FORM_TEXT}}},
-    [DJP_SETTING_NO_PROXY] = {TABLE_TEXT(no_proxy), .standard = "",
-                              .doc = "Hosts that are reached without a proxy: comma list. Loopback always is.",
-                              .sources = {{"no_proxy", DJP_FORM_TEXT}, {"NO_PROXY", DJP_FORM_TEXT}}},
+    [DJP_SETTING_NO_PROXY] =
+        {TABLE_TEXT(no_proxy), .standard = "",
+         .doc = "Hosts, or host:port, that are reached without a proxy: comma list. Loopback always is.",
+         .sources = {{"no_proxy", DJP_FORM_TEXT}, {"NO_PROXY", DJP_FORM_TEXT}}},
     [DJP_SETTING_PATH] = {TABLE_TEXT(file_path), .standard = "",
                           .doc = "File of the file exporter; empty or - is standard output.",
                           .sources = {{"DJP_TELEMETRY_FILE_PATH", DJP_FORM_TEXT}}},

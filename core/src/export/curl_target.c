@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "djp/error.h"
 
 #define CURL_TARGET_GRPC_PATH "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
@@ -39,11 +40,54 @@ djp__curl_host_is_loopback(const char *host)
     return inet_pton(AF_INET6, text, address) == 1 && memcmp(address, loopback, sizeof loopback) == 0;
 }
 
+/* Whether a host is what an entry names, or a name below it; a dot in front of the entry changes nothing. */
 static int
-curl_target_set_proxy(djp_curl_target *target, const djp_options *options, const char *host)
+curl_target_is_below(djp_text host, djp_text entry)
+{
+    if (entry.size > 0 && entry.data[0] == '.') {
+        entry.data++;
+        entry.size--;
+    }
+    size_t before = host.size - entry.size;
+    return entry.size > 0 && entry.size <= host.size && strncasecmp(host.data + before, entry.data, entry.size) == 0 &&
+           (before == 0 || host.data[before - 1] == '.');
+}
+
+/* An entry with a port, host:port, which libcurl does not know. The others are left to it. */
+static int
+curl_target_is_excepted(djp_text entry, djp_text host, const char *port)
+{
+    size_t size = entry.size;
+    while (size > 0 && entry.data[size - 1] >= '0' && entry.data[size - 1] <= '9') {
+        size--;
+    }
+    if (size < 2 || size == entry.size || entry.data[size - 1] != ':' ||
+        !djp__text_equal((djp_text){entry.data + size, entry.size - size}, port)) {
+        return 0;
+    }
+    djp_text name = {entry.data, size - 1};
+    int is_bare_ipv6 = memchr(name.data, ':', name.size) != NULL && name.data[0] != '[';
+    return !is_bare_ipv6 && (djp__text_equal(name, "*") || curl_target_is_below(host, name));
+}
+
+static int
+curl_target_is_direct(const char *list, const char *host, const char *port)
+{
+    djp_text rest = djp__text(list), entry;
+    while (djp__text_split(&entry, &rest, ',')) {
+        if (curl_target_is_excepted(djp__text_trim(entry), djp__text(host), port)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int
+curl_target_set_proxy(djp_curl_target *target, const djp_options *options, const char *host, const char *port)
 {
     const char *proxy = target->is_https ? options->https_proxy : options->http_proxy;
-    int direct = target->unix_socket || djp__curl_host_is_loopback(host);
+    int direct =
+        target->unix_socket || djp__curl_host_is_loopback(host) || curl_target_is_direct(options->no_proxy, host, port);
     target->proxy = djp__strdup(direct || !proxy ? "" : proxy);
     target->no_proxy = djp__strdup(direct ? "*" : options->no_proxy ? options->no_proxy : "");
     return target->proxy && target->no_proxy ? 0 : DJP_ENOMEM;
@@ -129,7 +173,7 @@ curl_target_show(djp_curl_target *target, CURLU *url)
 static int
 curl_target_parse(djp_curl_target *target, CURLU *url, const char *text, const djp_options *options)
 {
-    char *scheme = NULL, *host = NULL;
+    char *scheme = NULL, *host = NULL, *port = NULL;
     int code = DJP_EINVAL;
     if (curl_url_set(url, CURLUPART_URL, text, 0) != CURLUE_OK ||
         (code = curl_target_part(&scheme, url, CURLUPART_SCHEME)) != 0)
@@ -146,7 +190,11 @@ curl_target_parse(djp_curl_target *target, CURLU *url, const char *text, const d
         goto done;
     if ((code = curl_target_part(&target->url, url, CURLUPART_URL)) != 0)
         goto done;
-    code = curl_target_set_proxy(target, options, host);
+    if (curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK)
+        code = curl_target_set_proxy(target, options, host, port);
+    else
+        code = DJP_ENOMEM;
+    curl_free(port);
 done:
     djp__free(scheme);
     djp__free(host);

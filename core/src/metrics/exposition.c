@@ -272,6 +272,25 @@ exposition_family(exposition *e, djp_registry *registry, const djp_family_entry 
     }
 }
 
+/* Who this is. An application that has a family of that name speaks for itself. */
+static void
+exposition_target(exposition *e, djp_registry *registry)
+{
+    static const char *const heads[] = {"# HELP target_info Target metadata\n# TYPE target_info gauge\n",
+                                        "# TYPE target info\n# HELP target Target metadata\n"};
+    if (djp__family_find(registry, "target_info", 11) || djp__family_find(registry, "target", 6)) {
+        return;
+    }
+    djp__mutex_lock(&registry->collect_mutex);
+    if (registry->target.size > 0) {
+        djp__buf_text(&e->buf, heads[e->format]);
+        djp__buf_text(&e->buf, "target_info{");
+        djp__buf_append(&e->buf, registry->target.data, registry->target.size);
+        djp__buf_text(&e->buf, "} 1\n");
+    }
+    djp__mutex_unlock(&registry->collect_mutex);
+}
+
 int
 djp_registry_expose(char **out, size_t *out_size, djp_registry *registry, djp_exposition format)
 {
@@ -290,6 +309,7 @@ djp_registry_expose(char **out, size_t *out_size, djp_registry *registry, djp_ex
     /* Room for what the last scrape needed and some more: no copy while growing. */
     uint64_t last = djp_load_relaxed(&registry->last_size);
     djp__buf_reserve(&e.buf, (size_t)(last + last / 8 + 1024));
+    exposition_target(&e, registry);
     uint32_t at = djp_load_acquire(&registry->segment.header->family_first);
     while (at) {
         const djp_family_entry *family = djp__segment_at(&registry->segment, at);

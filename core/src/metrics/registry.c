@@ -115,6 +115,7 @@ djp_registry_free(djp_registry *registry)
     djp__fork_unregister(&registry->fork_hook);
     djp__cells_detach_all(registry);
     djp__mutex_fini(&registry->collect_mutex);
+    djp__buf_fini(&registry->target);
     djp__process_free(registry->process);
     registry_close(registry);
 }
@@ -158,6 +159,15 @@ djp__registry_collect(djp_registry *registry)
         registry->collectors[i].collect(registry->collectors[i].user);
     }
     djp__mutex_unlock(&registry->collect_mutex);
+}
+
+void
+djp__registry_set_target(djp_registry *registry, djp_buf *labels)
+{
+    djp_buf before = registry->target;
+    registry->target = *labels;
+    djp__buf_init(labels, 0);
+    djp__buf_fini(&before);
 }
 
 void

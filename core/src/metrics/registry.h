@@ -109,6 +109,7 @@ struct djp_registry {
         void *user;
     } collectors[DJP_COLLECTORS_MAX];
     size_t collector_count;
+    djp_buf target; /* labels of target_info, without braces; under collect_mutex */
     struct djp_cells *cells; /* attached cells of writers, under collect_mutex; borrowed */
     djp_process *process; /* owned, or NULL */
     djp_fork_hook fork_hook;
@@ -132,6 +133,9 @@ int djp__registry_on_collect(djp_registry *registry, djp_collect collect, void *
 /* Takes a collector away and waits for a run of it that is under way. */
 void djp__registry_off_collect(djp_registry *registry, djp_collect collect, void *user);
 void djp__registry_collect(djp_registry *registry);
+/* Who is scraped, as labels without braces: shown as target_info in front of all families. Takes labels, whose last contents
+ * are freed. From a collector only. */
+void djp__registry_set_target(djp_registry *registry, djp_buf *labels);
 
 /* Locks the segment and repairs it when its last holder died. */
 void djp__registry_lock(djp_registry *registry);

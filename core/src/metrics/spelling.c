@@ -227,3 +227,14 @@ djp__spelling_fini(djp_metric_spelling *spelling)
     djp__free(spelling->texts);
     spelling->texts = NULL;
 }
+
+size_t
+djp__spelling_label(char *out, djp_text key)
+{
+    size_t size = spelling_put(out, key, 0), from = 0;
+    while (from + 1 < size && out[from] == '_' && out[from + 1] == '_') {
+        from++; /* two at the beginning are Prometheus's own */
+    }
+    memmove(out, out + from, size - from);
+    return size - from;
+}

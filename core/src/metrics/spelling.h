@@ -16,4 +16,7 @@ typedef struct djp_metric_spelling {
 int djp__spelling_init(djp_metric_spelling *out, const djp_family_options *given);
 void djp__spelling_fini(djp_metric_spelling *spelling);
 
+/* Writes the label name of an attribute key at out, which has room for the key and one byte more. Returns its size. */
+size_t djp__spelling_label(char *out, djp_text key);
+
 #endif

@@ -2,6 +2,7 @@
  * id; the user's own attributes win over everything found here but the service name, which the configuration has decided. */
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -9,6 +10,8 @@
 #include "base/rand.h"
 #include "base/str.h"
 #include "djp/version.h"
+#include "metrics/spelling.h"
+#include "metrics/text.h"
 #include "pipeline/pipeline.h"
 
 enum { IDENTITY__MAX = 512, IDENTITY__ARENA_BYTES = 1 << 20 };
@@ -87,8 +90,23 @@ identity_instance_id(char out[37])
              (unsigned long long)(low >> 48), (unsigned long long)(low & 0xffffffffffffull));
 }
 
+/* One id for each process, the same on spans and in a scrape. */
 static void
-identity_set_process(identity__list *list)
+identity_set_instance(identity__list *list, djp_sdk *sdk)
+{
+    char id[sizeof sdk->instance_id];
+    djp__mutex_lock(&sdk->state);
+    if (sdk->instance_pid != getpid()) {
+        identity_instance_id(sdk->instance_id);
+        sdk->instance_pid = getpid();
+    }
+    memcpy(id, sdk->instance_id, sizeof id);
+    djp__mutex_unlock(&sdk->state);
+    identity_set(list, "service.instance.id", id);
+}
+
+static void
+identity_set_process(identity__list *list, djp_sdk *sdk)
 {
     char host[256] = {0};
     if (gethostname(host, sizeof host - 1) == 0) {
@@ -101,9 +119,7 @@ identity_set_process(identity__list *list)
         const char *slash = strrchr(path, '/');
         identity_set(list, "process.executable.name", slash ? slash + 1 : path);
     }
-    char id[37];
-    identity_instance_id(id);
-    identity_set(list, "service.instance.id", id);
+    identity_set_instance(list, sdk);
     identity_set_int(list, "process.pid", getpid());
 }
 
@@ -142,7 +158,7 @@ identity_set_user(identity__list *list, const char *text)
 }
 
 static void
-identity_build(identity__list *list, const djp_sdk *sdk)
+identity_build(identity__list *list, djp_sdk *sdk)
 {
     const djp_options *options = &sdk->options;
     identity_set(list, "service.name", options->service_name);
@@ -155,7 +171,7 @@ identity_build(identity__list *list, const djp_sdk *sdk)
     identity_set(list, "telemetry.sdk.version", DJP_VERSION);
     identity_set(list, "process.runtime.name", sdk->runtime_name);
     identity_set(list, "process.runtime.version", sdk->runtime_version);
-    identity_set_process(list);
+    identity_set_process(list, sdk);
     identity_set_user(list, options->resource_attributes);
 }
 
@@ -174,24 +190,110 @@ identity_encoding(const djp_options *options)
     return DJP_ENCODE_PROTOBUF;
 }
 
-int
-djp__resource_encoder_new(djp_encoder **out, const djp_sdk *sdk)
+/* The resource of this process in list, which identity_fini frees in any case. Returns 0 or DJP_ENOMEM. */
+static int
+identity_init(identity__list *list, djp_sdk *sdk)
 {
-    identity__list list = {{0}, NULL, 0, 0};
-    int result = DJP_ENOMEM;
+    memset(list, 0, sizeof *list);
+    djp__arena_init(&list->arena, IDENTITY__ARENA_BYTES);
+    list->items = djp__calloc(IDENTITY__MAX, sizeof *list->items);
+    if (!list->items) {
+        return DJP_ENOMEM;
+    }
+    identity_build(list, sdk);
+    return list->failed ? DJP_ENOMEM : 0;
+}
+
+static void
+identity_fini(identity__list *list)
+{
+    djp__free(list->items);
+    djp__arena_fini(&list->arena);
+}
+
+int
+djp__resource_encoder_new(djp_encoder **out, djp_sdk *sdk)
+{
+    identity__list list;
     *out = NULL;
-    djp__arena_init(&list.arena, IDENTITY__ARENA_BYTES);
-    list.items = djp__calloc(IDENTITY__MAX, sizeof *list.items);
-    if (!list.items) {
-        goto done;
+    int result = identity_init(&list, sdk);
+    if (result == 0) {
+        result = djp__encoder_new(out, identity_encoding(&sdk->options), list.items, list.count);
     }
-    identity_build(&list, sdk);
-    if (list.failed) {
-        goto done;
-    }
-    result = djp__encoder_new(out, identity_encoding(&sdk->options), list.items, list.count);
-done:
-    djp__free(list.items);
-    djp__arena_fini(&list.arena);
+    identity_fini(&list);
     return result;
+}
+
+/* The label names of all items, in the arena, by index; empty where the key is too long for one. Returns NULL without memory. */
+static djp_text *
+identity_label_names(identity__list *list)
+{
+    djp_text *names = djp__arena_alloc(&list->arena, list->count * sizeof *names);
+    for (size_t i = 0; names && i < list->count; i++) {
+        djp_text key = list->items[i].key;
+        char *name = djp__arena_alloc(&list->arena, key.size + 1);
+        if (!name) {
+            return NULL;
+        }
+        names[i] = (djp_text){name, key.size > DJP_LABEL_SIZE_MAX ? 0 : djp__spelling_label(name, key)};
+    }
+    return names;
+}
+
+static int
+identity_compare_keys(const void *a, const void *b)
+{
+    djp_text x = ((const djp_attribute *)a)->key, y = ((const djp_attribute *)b)->key;
+    int order = memcmp(x.data, y.data, x.size < y.size ? x.size : y.size);
+    return order != 0 ? order : (x.size > y.size) - (x.size < y.size);
+}
+
+static void
+identity_write_value(djp_buf *out, const djp_value *value)
+{
+    if (value->type == DJP_INT) {
+        djp__buf_i64(out, value->as.integer);
+    } else {
+        djp__text_escape(out, value->as.text, 1);
+    }
+}
+
+/* Keys that make the same name share it: their values, in the order of the keys, are joined. */
+static void
+identity_write_label(djp_buf *out, const identity__list *list, const djp_text *names, size_t at)
+{
+    for (size_t i = 0; i < at; i++) {
+        if (names[i].size == names[at].size && memcmp(names[i].data, names[at].data, names[at].size) == 0) {
+            return;
+        }
+    }
+    djp__buf_text(out, out->size == 0 ? "" : ",");
+    djp__buf_append(out, names[at].data, names[at].size);
+    djp__buf_text(out, "=\"");
+    const char *between = "";
+    for (size_t i = at; i < list->count; i++) {
+        if (names[i].size == names[at].size && memcmp(names[i].data, names[at].data, names[at].size) == 0) {
+            djp__buf_text(out, between);
+            identity_write_value(out, &list->items[i].value);
+            between = ";";
+        }
+    }
+    djp__buf_char(out, '"');
+}
+
+void
+djp__resource_labels(djp_buf *out, djp_sdk *sdk)
+{
+    identity__list list;
+    const djp_text *names = NULL;
+    if (identity_init(&list, sdk) == 0) {
+        qsort(list.items, list.count, sizeof *list.items, identity_compare_keys);
+        names = identity_label_names(&list);
+    }
+    for (size_t i = 0; names && i < list.count; i++) {
+        if (names[i].size > 0) {
+            identity_write_label(out, &list, names, i);
+        }
+    }
+    identity_fini(&list);
 }

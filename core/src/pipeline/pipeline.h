@@ -109,6 +109,7 @@ struct djp_sdk {
     djp_transport *transport; /* NULL: nothing can leave. Used by the worker; freed when the last reference goes */
     djp_family *self_metrics[DJP_SELF_ALL];
     djp_family *self_otel[DJP_OTEL_COUNT]; /* NULL unless asked for */
+    pid_t target_pid; /* whom target_info names; of the registry's collectors, which run one at a time */
     uint64_t batch_bytes; /* a batch is closed before it grows past this */
     djp_fork_hook fork_hook;
     DJP_ATOMIC(int) references; /* the owner and the worker thread */
@@ -144,6 +145,8 @@ struct djp_sdk {
     uint64_t lost_reported; /* losses (these and full rings) that some flush has reported */
     uint64_t rejected_untold; /* the part of lost_untold that the receiver refused */
     uint64_t rejected_reported;
+    char instance_id[37]; /* service.instance.id; "" until somebody asks */
+    pid_t instance_pid; /* the process that it names */
     char export_error[256]; /* of the newest attempt that failed; "" when none did */
     uint64_t export_error_unix_ns;
     int parked; /* ... and waits in its poll callback for a fork to end */
@@ -221,8 +224,10 @@ void djp__sigterm_remove(djp_sdk *sdk);
 void djp__sigterm_adopt(djp_sdk *sdk); /* in a new worker: makes the timer again after a fork */
 void djp__sigterm_terminate(djp_sdk *sdk); /* the worker's last act: ends the process by SIGTERM */
 
-/* identity.c: a new encoder with the resource of this process. Returns 0 or DJP_ENOMEM. */
-int djp__resource_encoder_new(djp_encoder **out, const djp_sdk *sdk);
+/* identity.c: a new encoder with the resource of this process. Returns 0 or DJP_ENOMEM. `state` is not held. */
+int djp__resource_encoder_new(djp_encoder **out, djp_sdk *sdk);
+/* The same resource as labels, each name once, without braces; nothing without memory. */
+void djp__resource_labels(djp_buf *out, djp_sdk *sdk);
 
 /* What the recorder and the pipeline count, by name: calls visit for every reason for which a span was not delivered. */
 typedef void (*djp_visit_drop)(void *user, const char *reason, uint64_t spans);

@@ -1,6 +1,7 @@
 /* The SDK's own counters as series of its registry, brought up to date before every exposition. Few families, fixed label values:
  * watching the watcher must not cost more than what it watches. */
 #include <string.h>
+#include <unistd.h>
 
 #include "metrics/registry.h"
 #include "pipeline/oplog.h"
@@ -70,10 +71,28 @@ self_metrics_cost(djp_sdk *sdk)
     djp_gauge_set(djp_family_series(sdk->self_metrics[DJP_SELF_FORECAST], NULL), view.forecast_ratio);
 }
 
+/* A forked child is another process, with an instance id of its own. */
+static void
+self_metrics_target(djp_sdk *sdk)
+{
+    djp_buf labels;
+    if (sdk->target_pid == getpid()) {
+        return;
+    }
+    djp__buf_init(&labels, 0);
+    djp__resource_labels(&labels, sdk);
+    if (labels.size > 0 && !labels.failed) {
+        djp__registry_set_target(sdk->registry, &labels);
+        sdk->target_pid = getpid();
+    }
+    djp__buf_fini(&labels);
+}
+
 static void
 self_metrics_collect(void *user)
 {
     djp_sdk *sdk = user;
+    self_metrics_target(sdk);
     djp__oplogs_catch_up(sdk);
     djp_registry_counters recordings;
     djp__registry_counters(&recordings, sdk->registry);
