@@ -1,5 +1,6 @@
-/* Python objects as attribute values. Converts and forwards: no user code runs here except the items() of a mapping that is not a
- * dict, nothing raises, and what has no counterpart among OTLP's values is counted on the span. */
+/* Python objects as attribute values. Converts and forwards: no user code runs while an object is read, except the items() of a mapping
+ * that is not a dict, and nothing raises. What has no counterpart among OTLP's values goes through djp_telemetry._values, which knows the
+ * text of moments, sets and the like; what that does not know either is counted on the span. */
 #include "binding.h"
 
 #include <stdlib.h>
@@ -104,6 +105,8 @@ value_number(djp_py_attributes *memory, djp_value *out, PyObject *object)
     if (number == NULL || (type->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0 || PyWeakref_CheckProxy(object))
         return VALUE_UNSUPPORTED;
     int result = VALUE_UNSUPPORTED;
+    if (strcmp(type->tp_name, "decimal.Decimal") == 0)
+        return VALUE_UNSUPPORTED; /* its digits are worth more than a double */
     if (strcmp(type->tp_name, "numpy.bool_") == 0 || strcmp(type->tp_name, "numpy.bool") == 0) {
         out->type = DJP_BOOL;
         out->as.boolean = PyObject_IsTrue(object) == 1;
@@ -206,8 +209,21 @@ value_convert(djp_py_attributes *memory, djp_value *out, PyObject *object, int d
     return value_scalar(memory, out, object);
 }
 
-static void
-value_set_slow(djp_span *span, djp_key key, PyObject *object)
+/* Calls djp_telemetry._values.<name>; NULL without an exception when that is not possible. */
+static PyObject *
+value_helped(const char *name, PyObject *first, PyObject *second)
+{
+    PyObject *helper = PyImport_ImportModule("djp_telemetry._values");
+    PyObject *function = helper == NULL ? NULL : PyObject_GetAttrString(helper, name);
+    PyObject *result = function == NULL ? NULL : PyObject_CallFunctionObjArgs(function, first, second, NULL);
+    PyErr_Clear();
+    Py_XDECREF(helper);
+    Py_XDECREF(function);
+    return result;
+}
+
+static int
+value_set_once(djp_span *span, djp_key key, PyObject *object)
 {
     djp_py_attributes memory = {0};
     djp_value value;
@@ -215,10 +231,23 @@ value_set_slow(djp_span *span, djp_key key, PyObject *object)
     int result = value_convert(&memory, &value, object, 0);
     if (result == VALUE_OK)
         djp_span_set_value(span, key, &value);
-    else if (result == VALUE_UNSUPPORTED)
-        djp_span_drop_attribute(span);
     djp_py_collection_resume(collecting);
     djp_py_attributes_release(&memory);
+    return result;
+}
+
+static DJP_PY_COLD void
+value_set_slow(djp_span *span, djp_key key, PyObject *object)
+{
+    if (value_set_once(span, key, object) != VALUE_UNSUPPORTED)
+        return;
+    PyObject *name = key == 0 ? NULL : djp_py_text_object(djp_key_text(key));
+    PyObject *plain = name == NULL ? NULL : value_helped("plain", name, object);
+    if (plain == NULL || plain == Py_None || value_set_once(span, key, plain) == VALUE_UNSUPPORTED)
+        djp_span_drop_attribute(span);
+    PyErr_Clear();
+    Py_XDECREF(name);
+    Py_XDECREF(plain);
 }
 
 void
@@ -309,6 +338,23 @@ value_collect(djp_py_attributes *out, PyObject *dict)
     }
 }
 
+/* Once more, with what can be made of the values that have no counterpart. */
+static DJP_PY_COLD void
+value_collect_helped(djp_py_attributes *out, PyObject *dict)
+{
+    PyObject *answer = value_helped("plain_items", dict, NULL);
+    if (answer != NULL && PyTuple_Check(answer) && PyTuple_GET_SIZE(answer) == 2 &&
+        PyDict_Check(PyTuple_GET_ITEM(answer, 0))) {
+        djp_py_attributes_release(out);
+        int collecting = djp_py_collection_pause();
+        value_collect(out, PyTuple_GET_ITEM(answer, 0));
+        (void)value_own(out, Py_NewRef(answer));
+        djp_py_collection_resume(collecting);
+        out->dropped += PyLong_AsSize_t(PyTuple_GET_ITEM(answer, 1));
+    }
+    Py_XDECREF(answer);
+}
+
 void
 djp_py_attributes_get(djp_py_attributes *out, djp_py_state *state, PyObject *attributes)
 {
@@ -326,6 +372,8 @@ djp_py_attributes_get(djp_py_attributes *out, djp_py_state *state, PyObject *att
     if (dict != attributes)
         (void)value_own(out, Py_NewRef(dict));
     djp_py_collection_resume(collecting);
+    if (out->dropped > 0)
+        value_collect_helped(out, dict);
     Py_DECREF(dict);
 }
 
