@@ -169,9 +169,15 @@ test_stable_names(void **state)
     assert_int_equal(record(&it, result), 503);
     text = exported(&it);
     assert_non_null(strstr(text, "HTTP|2;"));
-    assert_non_null(strstr(text, "http.request.method=_OTHER;http.response.status_code=503;url.scheme=https;"));
+    assert_non_null(
+        strstr(text, "http.request.method=_OTHER;http.request.method_original=BREW;http.response.status_code=503;"));
     assert_non_null(strstr(text, "url.path=/REDACTED;error.type=503;"));
     assert_null(strstr(text, "http.status_code"));
+    result.method = TEXT("GET /secret HTTP/1.1"); /* no method: nothing of it may leave */
+    assert_int_equal(record(&it, result), 503);
+    text = exported(&it);
+    assert_null(strstr(text, "method_original"));
+    assert_null(strstr(text, "secret"));
     result.route = TEXT("/a");
     result.method = TEXT("PUT");
     result.error_type = TEXT("KeyError");
@@ -181,6 +187,30 @@ test_stable_names(void **state)
     text = exported(&it);
     assert_non_null(strstr(text, "PUT /a|2;"));
     assert_non_null(strstr(text, "error.type=KeyError;"));
+    assert_non_null(strstr(text, "http.response.status_code=500;"));
+    fixture_fini(&it);
+}
+
+static void
+test_background_work_is_a_span_beneath(void **state)
+{
+    (void)state;
+    fixture it;
+    fixture_init(&it, "old", "otel");
+    uint64_t start_ns;
+    djp_span *span = djp_http_server_start(it.server, DJP_HTTP_REQUEST, NULL, &start_ns);
+    djp_span *late = djp_http_server_background(it.server, span, start_ns + 1000);
+    assert_non_null(late);
+    djp_span_context outer, inner;
+    djp_span_get_context(span, &outer);
+    djp_span_get_context(late, &inner);
+    assert_memory_equal(outer.trace_id, inner.trace_id, 16);
+    assert_true(djp_span_end(late, 0) < UINT64_C(60000000000));
+    djp_span_release(late);
+    djp_span_end(span, 0);
+    djp_span_release(span);
+    assert_non_null(strstr(exported(&it), "http.server.background|"));
+    assert_null(djp_http_server_background(it.server, NULL, start_ns));
     fixture_fini(&it);
 }
 
@@ -302,6 +332,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_documented_names),
         cmocka_unit_test(test_stable_names),
+        cmocka_unit_test(test_background_work_is_a_span_beneath),
         cmocka_unit_test(test_status_without_a_response),
         cmocka_unit_test(test_websockets_have_a_span_only),
         cmocka_unit_test(test_metrics_without_traces_and_the_reverse),

@@ -78,7 +78,7 @@ def test_websocket_under_stable_conventions():
     with driver.telemetry(semconv="http"):
         connect(TelemetryMiddleware(echo), {"type": "websocket.disconnect", "code": 1001})
         ((span, attributes),) = driver.server_spans()
-    assert span.name == "websocket /ws/{room}"
+    assert span.name == "GET /ws/{room}"
     assert attributes["url.scheme"] == "ws" and attributes["http.request.method"] == "GET"
     assert attributes["http.response.status_code"] == 101
 

@@ -97,6 +97,21 @@ call_settle(djp_py_call *call)
     call_leave(call);
 }
 
+/* 1 with the servers that write their access line when the application has returned: granian, whose send is a method in native code,
+ * and gunicorn, whose send is a function of its own. */
+static int
+call_is_logged_late(const djp_py_exchange *exchange)
+{
+    PyObject *send = exchange->send;
+    if (PyCFunction_Check(send)) {
+        const char *type = PyCFunction_GET_SELF(send) != NULL ? Py_TYPE(PyCFunction_GET_SELF(send))->tp_name : "";
+        return strstr(type, "ASGI") != NULL;
+    }
+    PyObject *module = PyFunction_Check(send) ? PyFunction_GET_MODULE(send) : NULL;
+    return module != NULL && PyUnicode_Check(module) && PyUnicode_IS_COMPACT_ASCII(module) &&
+           strncmp((const char *)PyUnicode_1BYTE_DATA(module), "gunicorn.", 9) == 0;
+}
+
 /* The end of the application: keeps a set exception set. */
 static void
 call_finish(djp_py_call *call, int failed)
@@ -110,10 +125,10 @@ call_finish(djp_py_call *call, int failed)
     else if (unanswered)
         exchange->failed = 1;
     PyErr_Fetch(&type, &value, &traceback);
-    PyObject *span = failed || unanswered ? Py_XNewRef(exchange->span) : NULL;
+    PyObject *span = failed || unanswered || call_is_logged_late(exchange) ? Py_XNewRef(exchange->span) : NULL;
     call_settle(call);
     if (span != NULL && state->asgi != NULL)
-        djp_py_failed_set(state, span); /* what the server writes about it carries the ids */
+        djp_py_ended_set(state, span); /* what the server writes about it carries the ids */
     Py_XDECREF(span);
     PyErr_Restore(type, value, traceback);
 }
@@ -134,7 +149,7 @@ call_enter(djp_py_call *call)
             call->baggage_token = djp_py_baggage_set(state, Py_None);
         Py_XDECREF(left);
     }
-    djp_py_failed_forget(state);
+    djp_py_ended_forget(state);
 }
 
 /* Calls the application in its context. Returns 0, or -1 with its exception. */

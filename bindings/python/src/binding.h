@@ -96,8 +96,8 @@ typedef struct djp_py_state {
     PyObject *current_var; /* ContextVar; value is a Span, a SpanUse or None */
     PyObject *baggage_var; /* ContextVar; value is a Baggage, a SpanUse or None */
     const void *newest; /* what was entered last; NULL once anything else changed: only its address means something */
-    PyObject *failed_var; /* ContextVar; value is the Span of the request that failed last in this context, or None */
-    int has_failed; /* 1 once there was one */
+    PyObject *ended_var; /* ContextVar; value is the Span of the request that ended last in this context, or None */
+    int has_ended; /* 1 once there was one */
     PyObject *noop_span; /* the one span without ids */
     djp_py_key_slot *keys; /* DJP_PY_KEY_SLOTS of them */
     djp_py_span *pool[DJP_PY_SPAN_POOL];
@@ -268,10 +268,10 @@ djp_py_entry *djp_py_use_entry(PyObject *use, int baggage);
 /* The same pair for baggage. */
 PyObject *djp_py_baggage_set(djp_py_state *state, PyObject *baggage);
 void djp_py_baggage_reset(djp_py_state *state, PyObject *token);
-/* The lines that a server writes about a request that failed come after the request: until the next one begins, log records without
- * a current span carry the ids of this one. Nothing else sees it. */
-void djp_py_failed_set(djp_py_state *state, PyObject *span);
-void djp_py_failed_forget(djp_py_state *state);
+/* A server writes lines about a request when that has left its context: one that failed, and with some servers any. Until the next
+ * one begins, log records without a current span carry the ids of this one. Nothing else sees it. */
+void djp_py_ended_set(djp_py_state *state, PyObject *span);
+void djp_py_ended_forget(djp_py_state *state);
 /* The current span's context with a borrowed tracestate; zeroes without one. For exemplars: valid until the next Python call. */
 void djp_py_current_context(djp_py_state *state, djp_span_context *out);
 

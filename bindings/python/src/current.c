@@ -235,35 +235,35 @@ djp_py_current_context(djp_py_state *state, djp_span_context *out)
 }
 
 void
-djp_py_failed_set(djp_py_state *state, PyObject *span)
+djp_py_ended_set(djp_py_state *state, PyObject *span)
 {
     djp_span_context context;
     PyObject *current = djp_py_current_find(state);
     djp_py_span_get_context(span, &context);
     if (current == NULL && djp_span_context_is_valid(&context)) {
-        state->has_failed = 1;
-        Py_XDECREF(current_set(state->failed_var, span));
+        state->has_ended = 1;
+        Py_XDECREF(current_set(state->ended_var, span));
     }
     Py_XDECREF(current);
 }
 
 void
-djp_py_failed_forget(djp_py_state *state)
+djp_py_ended_forget(djp_py_state *state)
 {
-    PyObject *span = state->has_failed ? current_get(state->failed_var, state->span_type) : NULL;
+    PyObject *span = state->has_ended ? current_get(state->ended_var, state->span_type) : NULL;
     if (span != NULL)
-        Py_XDECREF(current_set(state->failed_var, Py_None));
+        Py_XDECREF(current_set(state->ended_var, Py_None));
     Py_XDECREF(span);
 }
 
-/* What log records are told: the current span, or where there is none a request that has just failed in this context. */
+/* What log records are told: the current span, or where there is none a request that has just ended in this context. */
 static void
 current_log_context(djp_py_state *state, djp_span_context *out)
 {
     djp_py_current_context(state, out);
-    if (djp_span_context_is_valid(out) || !state->has_failed)
+    if (djp_span_context_is_valid(out) || !state->has_ended)
         return;
-    PyObject *span = current_get(state->failed_var, state->span_type);
+    PyObject *span = current_get(state->ended_var, state->span_type);
     if (span != NULL)
         djp_py_span_get_context(span, out);
     Py_XDECREF(span);
@@ -389,8 +389,8 @@ current_part_init(PyObject *module, djp_py_state *state)
 {
     state->current_var = PyContextVar_New("djp_telemetry.current_span", NULL);
     state->baggage_var = PyContextVar_New("djp_telemetry.baggage", NULL);
-    state->failed_var = PyContextVar_New("djp_telemetry.failed_request", NULL);
-    if (state->current_var == NULL || state->baggage_var == NULL || state->failed_var == NULL)
+    state->ended_var = PyContextVar_New("djp_telemetry.ended_request", NULL);
+    if (state->current_var == NULL || state->baggage_var == NULL || state->ended_var == NULL)
         return -1;
     return PyModule_AddFunctions(module, current_functions);
 }
@@ -400,7 +400,7 @@ current_part_traverse(djp_py_state *state, visitproc visit, void *arg)
 {
     Py_VISIT(state->current_var);
     Py_VISIT(state->baggage_var);
-    Py_VISIT(state->failed_var);
+    Py_VISIT(state->ended_var);
     return 0;
 }
 
@@ -409,7 +409,7 @@ current_part_clear(djp_py_state *state)
 {
     Py_CLEAR(state->current_var);
     Py_CLEAR(state->baggage_var);
-    Py_CLEAR(state->failed_var);
+    Py_CLEAR(state->ended_var);
 }
 
 const djp_py_part djp_py_current_part = {current_part_init, current_part_traverse, current_part_clear};

@@ -47,22 +47,21 @@ lists_take_propagator(djp_buf *list, djp_text word)
     return 0;
 }
 
+enum { LISTS_METHOD_MAX = 32 };
+/* Methods are case-sensitive. */
 static int
 lists_take_method(djp_buf *list, djp_text word)
 {
-    char upper[32];
-    if (word.size > sizeof(upper)) {
+    if (word.size > LISTS_METHOD_MAX) {
         return 0;
     }
     for (size_t i = 0; i < word.size; i++) {
         char c = word.data[i];
-        c = c >= 'a' && c <= 'z' ? (char)(c - ('a' - 'A')) : c;
-        if (!((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_')) {
+        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_')) {
             return 0;
         }
-        upper[i] = c;
     }
-    lists_add(list, (djp_text){upper, word.size});
+    lists_add(list, word);
     return 1;
 }
 

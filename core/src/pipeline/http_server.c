@@ -11,7 +11,12 @@
 #include "metrics/standard.h"
 #include "pipeline/http_server.h"
 
-enum { HTTP_SERVER_METHODS = 32, HTTP_SERVER_NAME_MAX = 1024, HTTP_SERVER_VERB_MAX = 64 };
+enum {
+    HTTP_SERVER_METHODS = 32,
+    HTTP_SERVER_NAME_MAX = 1024,
+    HTTP_SERVER_VERB_MAX = 64,
+    HTTP_SERVER_ORIGINAL_MAX = 32
+};
 
 struct djp_http_server {
     djp_recorder *recorder; /* borrowed from the SDK; NULL: traces are off */
@@ -29,7 +34,7 @@ struct djp_http_server {
         djp_key method, route, status, duration, closed;
     } old;
     struct {
-        djp_key method, route, status, scheme, path, version, error;
+        djp_key method, original, route, status, scheme, path, version, error;
     } stable;
 };
 
@@ -49,6 +54,7 @@ http_server_intern(djp_http_server *server)
     server->old.duration = http_server_key("http.duration_seconds");
     server->old.closed = http_server_key("http.client_disconnected");
     server->stable.method = http_server_key("http.request.method");
+    server->stable.original = http_server_key("http.request.method_original");
     server->stable.route = server->old.route;
     server->stable.status = http_server_key("http.response.status_code");
     server->stable.scheme = http_server_key("url.scheme");
@@ -257,9 +263,6 @@ http_server_rename(djp_span *span, djp_text method, const djp_http_result *resul
 {
     char name[HTTP_SERVER_NAME_MAX];
     djp_text verb = method.data[0] == '_' ? (djp_text){"HTTP", 4} : method;
-    if (result->type == DJP_HTTP_WEBSOCKET) {
-        verb = (djp_text){"websocket", 9};
-    }
     size_t size = verb.size < sizeof(name) ? verb.size : sizeof(name);
     memcpy(name, verb.data, size);
     if (result->route.size > 0 && size + 1 + result->route.size <= sizeof(name)) {
@@ -268,6 +271,18 @@ http_server_rename(djp_span *span, djp_text method, const djp_http_result *resul
         size += result->route.size;
     }
     djp_span_update_name(span, name, size);
+}
+
+/* 1 for a method that is short and made of letters, as methods are: the client chose it. */
+static int
+http_server_is_token(djp_text method)
+{
+    size_t at = 0;
+    while (at < method.size && ((method.data[at] >= 'A' && method.data[at] <= 'Z') ||
+                                (method.data[at] >= 'a' && method.data[at] <= 'z') || method.data[at] == '-')) {
+        at++;
+    }
+    return at == method.size && method.size <= HTTP_SERVER_ORIGINAL_MAX;
 }
 
 /* 0 when the client left before an answer: the status that metrics count it under was never sent. */
@@ -282,6 +297,9 @@ http_server_set_stable(const djp_http_server *server, djp_span *span, djp_text m
                        int status, int error)
 {
     djp_span_set_string(span, server->stable.method, method.data, method.size);
+    if (method.data[0] == '_' && http_server_is_token(result->method)) {
+        http_server_set_text(span, server->stable.original, result->method);
+    }
     if (http_server_answered(result, status)) {
         djp_span_set_int(span, server->stable.status, status);
     }
