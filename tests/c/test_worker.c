@@ -130,7 +130,7 @@ test_outage_is_bounded_and_ends(void **state)
         json_free(status);
     }
     json *status = helper_status(sdk);
-    assert_true(helper_number(status, "dropped", "export_failed") > 0);
+    assert_true(helper_number(status, "dropped", "export_failed") == 0);
     assert_true(helper_number(status, "dropped", "queue_full") > 0);
     assert_true(helper_number(status, "export", "consecutive_failures") > 0);
     assert_string_equal(json_string(json_get(json_get(status, "export"), "last_error"), ""), "as the script says");
@@ -149,30 +149,154 @@ test_outage_is_bounded_and_ends(void **state)
     finish(sdk, transport);
 }
 
-static unsigned
-always_hang(void *user, unsigned attempt)
+/* As long as there is room nothing is given up, however long nobody answers. */
+static void
+test_an_outage_loses_nothing_while_there_is_room(void **state)
 {
-    (void)user;
-    return attempt < 2 ? SCRIPT_HANG : SCRIPT_ACCEPT;
+    (void)state;
+    _Atomic int out = 1;
+    djp_options options = helper_options();
+    options.max_batch_spans = 10;
+    options.export_timeout_ns = 50 * MS;
+    script_transport *transport = script_new(always_retry, (void *)&out);
+    transport->retry_after_ns = 20 * MS;
+    djp_sdk *sdk = helper_sdk(&options, transport);
+    for (int i = 0; i < 40; i++) {
+        helper_spans(sdk, "kept", 10);
+        helper_sleep(10 * MS);
+    }
+    assert_true(transport->attempts > 3);
+    json *status = helper_status(sdk);
+    assert_true(helper_number(status, "queue", "spans") >= 380);
+    json_free(status);
+    out = 0;
+    assert_int_equal(djp_sdk_flush(sdk, 20 * SECOND), 0);
+    assert_int_equal(script_spans(transport, "kept"), 400);
+    status = helper_status(sdk);
+    assert_true(helper_unaccounted(status) == 0);
+    json_free(status);
+    finish(sdk, transport);
 }
 
+/* What the receiver asks for holds for everything that waits, also for longer than one export may take. */
 static void
-test_a_hanging_receiver_costs_one_timeout_a_request(void **state)
+test_the_receivers_pause_holds_every_batch(void **state)
+{
+    (void)state;
+    _Atomic int out = 1;
+    djp_options options = helper_options();
+    options.max_batch_spans = 5;
+    options.export_timeout_ns = 50 * MS;
+    script_transport *transport = script_new(always_retry, (void *)&out);
+    transport->retry_after_ns = 3600 * SECOND;
+    djp_sdk *sdk = helper_sdk(&options, transport);
+    for (int i = 0; i < 20; i++) {
+        helper_spans(sdk, "held", 5);
+        helper_sleep(20 * MS);
+    }
+    assert_int_equal(transport->attempts, 1);
+    assert_int_equal(djp_sdk_flush(sdk, 100 * MS), DJP_ETIMEOUT);
+    assert_int_equal(transport->attempts, 1);
+    out = 0;
+    assert_int_equal(djp_sdk_shutdown(sdk, 20 * SECOND), 0); /* the end tries once more, come what may */
+    assert_int_equal(script_spans(transport, "held"), 100);
+    finish(sdk, transport);
+}
+
+/* One request that always fails while others arrive is the request's own fault: it does not live for ever. */
+static void
+test_a_request_that_fails_while_others_arrive_is_given_up(void **state)
 {
     (void)state;
     djp_options options = helper_options();
-    options.export_timeout_ns = 100 * MS;
-    script_transport *transport = script_new(always_hang, NULL);
+    script_transport *transport = script_new(NULL, NULL);
+    transport->refuses = "poison";
     djp_sdk *sdk = helper_sdk(&options, transport);
-    helper_spans(sdk, "lost", 3);
+    helper_span(sdk, "poison");
+    djp_sdk_flush(sdk, 100 * MS);
+    json *status = helper_status(sdk);
+    for (int i = 0; i < 50 && helper_number(status, "dropped", "export_failed") == 0; i++) {
+        helper_span(sdk, "good");
+        djp_sdk_flush(sdk, 200 * MS);
+        json_free(status);
+        status = helper_status(sdk);
+    }
+    assert_true(helper_number(status, "dropped", "export_failed") == 1);
+    assert_true(helper_unaccounted(status) == 0);
+    assert_int_equal(script_spans(transport, "poison"), 0);
+    assert_true(script_spans(transport, "good") >= 9);
+    json_free(status);
+    finish(sdk, transport);
+}
+
+static unsigned
+always_hang(void *user, unsigned attempt)
+{
+    return attempt < *(unsigned *)user ? SCRIPT_HANG : SCRIPT_ACCEPT;
+}
+
+static void
+test_a_receiver_that_hung_gets_the_request_again(void **state)
+{
+    (void)state;
+    unsigned hangs = 2;
+    djp_options options = helper_options();
+    options.export_timeout_ns = 100 * MS;
+    script_transport *transport = script_new(always_hang, &hangs);
+    djp_sdk *sdk = helper_sdk(&options, transport);
+    helper_spans(sdk, "kept", 3);
     helper_sleep(60 * MS);
-    helper_spans(sdk, "lost", 4);
+    helper_spans(sdk, "kept", 4);
     helper_sleep(60 * MS);
     helper_spans(sdk, "kept", 5);
-    assert_int_equal(helper_wait_spans(transport, 5, 5 * SECOND), 5);
+    assert_int_equal(helper_wait_spans(transport, 12, 30 * SECOND), 12);
     json *status = helper_status(sdk);
-    assert_true(helper_number(status, "dropped", "timeout") == 7);
+    assert_true(helper_number(status, "dropped", "timeout") == 0);
     json_free(status);
+    finish(sdk, transport);
+}
+
+/* ... but it may have taken the spans each time, so there is an end to it. */
+static void
+test_a_request_that_is_never_answered_is_given_up(void **state)
+{
+    (void)state;
+    unsigned hangs = 5;
+    djp_options options = helper_options();
+    options.export_timeout_ns = 20 * MS;
+    script_transport *transport = script_new(always_hang, &hangs);
+    djp_sdk *sdk = helper_sdk(&options, transport);
+    helper_spans(sdk, "lost", 3);
+    json *status = helper_status(sdk);
+    for (int i = 0; i < 200 && helper_number(status, "dropped", "timeout") == 0; i++) {
+        djp_sdk_flush(sdk, 100 * MS);
+        json_free(status);
+        status = helper_status(sdk);
+    }
+    assert_true(helper_number(status, "dropped", "timeout") == 3);
+    assert_true(helper_unaccounted(status) == 0);
+    json_free(status);
+    helper_spans(sdk, "new", 4);
+    assert_int_equal(djp_sdk_flush(sdk, 20 * SECOND), 0);
+    assert_int_equal(script_spans(transport, NULL), 4);
+    finish(sdk, transport);
+}
+
+/* Silence is told while it lasts, not only when the time of an attempt is over. */
+static void
+test_the_status_tells_of_a_silent_receiver(void **state)
+{
+    (void)state;
+    unsigned hangs = 1000;
+    djp_options options = helper_options();
+    script_transport *transport = script_new(always_hang, &hangs);
+    djp_sdk *sdk = helper_sdk(&options, transport);
+    helper_span(sdk, "waiting");
+    assert_int_equal(djp_sdk_flush(sdk, 500 * MS), DJP_ETIMEOUT);
+    json *status = helper_status(sdk);
+    assert_non_null(strstr(json_string(json_get(json_get(status, "export"), "last_error"), ""), "no answer for"));
+    json_free(status);
+    djp_sdk_shutdown(sdk, 100 * MS);
     finish(sdk, transport);
 }
 
@@ -295,7 +419,12 @@ main(void)
         cmocka_unit_test(test_batches_are_cut_by_bytes),
         cmocka_unit_test(test_recording_does_not_stall_behind_a_send),
         cmocka_unit_test(test_outage_is_bounded_and_ends),
-        cmocka_unit_test(test_a_hanging_receiver_costs_one_timeout_a_request),
+        cmocka_unit_test(test_an_outage_loses_nothing_while_there_is_room),
+        cmocka_unit_test(test_the_receivers_pause_holds_every_batch),
+        cmocka_unit_test(test_a_request_that_fails_while_others_arrive_is_given_up),
+        cmocka_unit_test(test_a_receiver_that_hung_gets_the_request_again),
+        cmocka_unit_test(test_a_request_that_is_never_answered_is_given_up),
+        cmocka_unit_test(test_the_status_tells_of_a_silent_receiver),
         cmocka_unit_test(test_refused_and_too_large),
         cmocka_unit_test(test_damaged_records_are_counted),
         cmocka_unit_test(test_an_idle_process_does_not_wake),

@@ -79,7 +79,7 @@ typedef struct djp_options {
     djp_protocol protocol;
     char *endpoint; /* complete URL for HTTP (with path), scheme://host:port for gRPC */
     char *headers; /* percent-decoded "Name: value" lines joined by "\n"; secret, never logged */
-    uint64_t export_timeout_ns; /* one export with its retries; 0: no limit */
+    uint64_t export_timeout_ns; /* one attempt of an export; 0: no limit */
     int compress; /* 1: gzip */
     int insecure; /* as given; already applied: endpoint always has a scheme */
     char *certificate; /* PEM path or "" */

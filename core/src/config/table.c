@@ -189,9 +189,8 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
                                          {"OTEL_EXPORTER_OTLP_HEADERS", DJP_FORM_TEXT}}},
     [DJP_SETTING_EXPORT_TIMEOUT] = {TABLE_FIELD(export_timeout_ns), .form = DJP_FORM_SECONDS,
                                     TABLE_RANGE(0, TABLE_YEAR), .standard = "10",
-                                    .doc =
-                                        "One export with its retries. The option is in seconds, the variables are in "
-                                        "milliseconds; 0: no limit.",
+                                    .doc = "One attempt of an export. The option is in seconds, the variables are in "
+                                           "milliseconds; 0: no limit.",
                                     .sources = {{"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", DJP_FORM_MILLISECONDS},
                                                 {"OTEL_EXPORTER_OTLP_TIMEOUT", DJP_FORM_MILLISECONDS},
                                                 {"OTEL_BSP_EXPORT_TIMEOUT", DJP_FORM_MILLISECONDS}}},

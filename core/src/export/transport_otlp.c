@@ -363,9 +363,9 @@ otlp_free(djp_transport *base)
 }
 
 static const djp_transport_ops otlp_http_ops = {"otlp_http", otlp_send,  otlp_wake, otlp_abandon,
-                                                otlp_free,   otlp_leave, 0};
+                                                otlp_free,   otlp_leave, 0,         NULL};
 static const djp_transport_ops otlp_grpc_ops = {"otlp_grpc", otlp_send,  otlp_wake, otlp_abandon,
-                                                otlp_free,   otlp_leave, 0};
+                                                otlp_free,   otlp_leave, 0,         NULL};
 
 static const char *const *
 otlp_fixed_headers(djp_protocol protocol)

@@ -43,13 +43,13 @@ djp__settle(djp_sdk *sdk, uint64_t position)
 void
 djp__settle_if_empty(djp_sdk *sdk)
 {
-    if (!sdk->queue.head && (!sdk->encoder || djp__encoder_spans(sdk->encoder) == 0)) {
+    if (djp_load_relaxed(&sdk->queue.count) == 0 && (!sdk->encoder || djp__encoder_spans(sdk->encoder) == 0)) {
         djp__settle(sdk, djp__ring_consumed(sdk->ring));
     }
 }
 
-/* During an outage the newest spans are worth more than those that had their time: gives up waiting requests that are older than
- * the export timeout, never the one that is being sent. */
+/* During an outage everything is kept that fits; then the newest spans are worth more than those that had their time: gives up the
+ * oldest requests that wait, once they are older than the export timeout, never one that is being sent. */
 static int
 collect_make_room(djp_sdk *sdk, uint64_t bytes, uint64_t now)
 {
@@ -58,13 +58,12 @@ collect_make_room(djp_sdk *sdk, uint64_t bytes, uint64_t now)
         return 0;
     }
     while (!djp__queue_has_room(&sdk->queue, bytes)) {
-        const djp_request *oldest = sdk->queue.head->next;
+        djp_request *oldest = djp__queue_oldest_waiting(&sdk->queue);
         if (!oldest || now < djp__saturate(oldest->born, timeout)) {
             return 0;
         }
-        djp_request *dropped = djp__queue_pop_second(&sdk->queue);
-        djp__loss(sdk, DJP_LOSS_QUEUE_FULL, dropped->spans, dropped->end);
-        djp__queue_give(&sdk->queue, dropped);
+        djp__loss(sdk, DJP_LOSS_QUEUE_FULL, oldest->spans, oldest->end);
+        djp__queue_finish(&sdk->queue, oldest);
     }
     return 1;
 }
@@ -176,7 +175,6 @@ djp__collect_drop(djp_sdk *sdk, djp_loss reason)
         djp__queue_fini(&sdk->queue);
     }
     sdk->queue_blocked = 0;
-    djp_store_relaxed(&sdk->stats.inflight, (uint64_t)0);
     djp_store_relaxed(&sdk->stats.in_encoder, (uint64_t)djp__encoder_spans(sdk->encoder));
     djp__loss(sdk, reason, lost, djp__ring_consumed(sdk->ring));
 }
@@ -196,7 +194,6 @@ djp__collect_discard(djp_sdk *sdk, djp_loss reason)
         sdk->encoder = NULL;
     }
     djp__queue_fini(&sdk->queue);
-    djp_store_relaxed(&sdk->stats.inflight, (uint64_t)0);
     djp_store_relaxed(&sdk->stats.in_encoder, (uint64_t)0);
     djp__loss(sdk, reason, lost, djp__ring_consumed(sdk->ring));
     djp__settle(sdk, djp__ring_consumed(sdk->ring));

@@ -122,12 +122,11 @@ shutdown_tell(djp_sdk *sdk)
 {
     uint64_t lost = djp_load_relaxed(&sdk->stats.lost[DJP_LOSS_SHUTDOWN]);
     char error[sizeof sdk->export_error];
+    uint64_t error_time;
     if (lost == 0) {
         return;
     }
-    djp__mutex_lock(&sdk->state);
-    memcpy(error, sdk->export_error, sizeof error);
-    djp__mutex_unlock(&sdk->state);
+    djp__sender_error(sdk, error, &error_time);
     djp__diag(
         &sdk->diag, DJP_LOG_WARN,
         "%llu spans were still waiting for %s at the end of the process and are lost%s%s. Check that the receiver "

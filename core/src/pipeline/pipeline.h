@@ -26,8 +26,8 @@
 /* Why a span that was kept and reached the ring did not reach the receiver. */
 #define DJP_LOSS_MAP(X)                                                                            \
     X(DJP_LOSS_REJECTED, "rejected") /* the receiver refused it, alone or with its request */      \
-    X(DJP_LOSS_TIMEOUT, "timeout") /* no answer within the export timeout */                       \
-    X(DJP_LOSS_EXPORT_FAILED, "export_failed") /* retries used up */                               \
+    X(DJP_LOSS_TIMEOUT, "timeout") /* no answer within the export timeout, time after time */      \
+    X(DJP_LOSS_EXPORT_FAILED, "export_failed") /* failed again and again while others arrived */   \
     X(DJP_LOSS_QUEUE_FULL, "queue_full") /* gave way to newer spans during an outage */            \
     X(DJP_LOSS_TOO_LARGE, "too_large") /* larger than a whole request may be */                    \
     X(DJP_LOSS_DAMAGED, "damaged") /* its record could not be read */                              \
@@ -55,8 +55,7 @@ typedef struct djp_export_stats {
     DJP_ATOMIC(uint64_t) last_success_unix_ns;
     DJP_ATOMIC(uint64_t) lost[DJP_LOSS_COUNT];
     DJP_ATOMIC(uint64_t) in_encoder; /* spans of the batch that is being built */
-    DJP_ATOMIC(uint64_t) attempt_begun; /* monotonic time of the attempt on its way; 0: none is */
-    DJP_ATOMIC(uint64_t) inflight; /* spans of the request that was attempted and has no outcome yet */
+    DJP_ATOMIC(uint64_t) attempt_begun; /* monotonic time since which a receiver owes an answer; 0: none does */
     DJP_ATOMIC(uint64_t) worker_starts;
     DJP_ATOMIC(uint64_t) worker_start_failures;
 } djp_export_stats;
@@ -127,7 +126,7 @@ struct djp_sdk {
     /* Guarded by `work`, which the worker holds while it drains and encodes, never while it sends. */
     djp_mutex work;
     djp_encoder *encoder; /* NULL until the worker made it */
-    djp_queue queue; /* head is being sent without the lock: only the worker removes */
+    djp_queue queue; /* some are being sent without the lock: only the worker removes */
     int adopted; /* the encoder belongs to this process; 0 in a forked child until its worker starts */
     int queue_blocked; /* the queue was full: records stay in the ring */
 
@@ -166,6 +165,14 @@ struct djp_sdk {
     DJP_ATOMIC(int) sigterm_timer_ready;
 
     /* Touched by the worker thread only. */
+    djp_retry backoff; /* of the receiver, not of one request */
+    uint64_t hold_until; /* monotonic time before which nothing is sent; 0: at once */
+    uint64_t failing_since; /* monotonic time of the first failed attempt since the last good one; 0: none failed */
+    uint64_t failed_at; /* ... and of the newest */
+    uint64_t accepted; /* requests that the receiver took, ever */
+    int hold_is_wish; /* the receiver asked for it: only the end of the process tries in spite of it */
+    int wants_one; /* a flush may try one request in spite of a back-off of ours */
+    int (*poll)(void *user); /* while something is being sent: what the transport calls */
     uint64_t due; /* when the batch being built must be closed; 0: nothing known to wait */
     int active; /* something was drained since `due` was set */
     int oplogs_left; /* an operation log waits for room in the ring */
@@ -175,6 +182,7 @@ struct djp_sdk {
     uint64_t terminate_deadline; /* 0: no SIGTERM seen yet */
     uint64_t terminate_target; /* ring position to be sent before the process ends */
     DJP_ATOMIC(uint64_t) loss_warned; /* djp__every_minute guards */
+    DJP_ATOMIC(uint64_t) outage_warned;
     DJP_ATOMIC(uint64_t) start_warned;
     DJP_ATOMIC(uint64_t) damage_warned;
     uint64_t damage_told; /* of oplog_damage; the worker's */
@@ -210,9 +218,12 @@ void djp__settle(djp_sdk *sdk, uint64_t position);
 void djp__settle_if_empty(djp_sdk *sdk);
 const char *djp__loss_name(djp_loss reason);
 
-/* sender.c: one step with the oldest request. Returns the time of the next step, 0 for "at once", UINT64_MAX when the queue is
- * empty. poll is the transport's callback. */
+/* sender.c: sends what waits, as many requests at a time as the transport can. Returns the time of the next step, 0 for "at once",
+ * UINT64_MAX when the queue is empty. poll is the transport's callback. */
 uint64_t djp__sender_step(djp_sdk *sdk, uint64_t now, int (*poll)(void *user));
+/* Why nothing arrives, for people: the newest failure, or that a receiver has not answered yet. "" when all is well. The time is 0 for
+ * a wait that goes on. Any thread; `state` is not held. */
+void djp__sender_error(djp_sdk *sdk, char out[256], uint64_t *unix_ns);
 
 /* fork hooks, sdk_fork.c */
 void djp__sdk_fork_init(djp_sdk *sdk);

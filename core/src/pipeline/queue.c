@@ -35,6 +35,8 @@ djp__queue_fini(djp_queue *queue)
     }
     queue->head = queue->tail = queue->spare = NULL;
     queue->spares = 0;
+    queue->sending = 0;
+    djp_store_relaxed(&queue->attempted_spans, (uint64_t)0);
     djp_store_relaxed(&queue->bytes, (uint64_t)0); /* somebody may be reading what waits */
     djp_store_relaxed(&queue->spans, (uint64_t)0);
     djp_store_relaxed(&queue->count, (uint64_t)0);
@@ -75,13 +77,14 @@ djp__queue_give(djp_queue *queue, djp_request *request)
 int
 djp__queue_has_room(const djp_queue *queue, uint64_t bytes)
 {
-    return !queue->head || djp_load_relaxed(&queue->bytes) + bytes <= queue->limit;
+    return djp_load_relaxed(&queue->count) == 0 || djp_load_relaxed(&queue->bytes) + bytes <= queue->limit;
 }
 
 void
 djp__queue_push(djp_queue *queue, djp_request *request)
 {
     request->next = NULL;
+    request->state = DJP_REQUEST_WAITING;
     if (queue->tail) {
         queue->tail->next = request;
     } else {
@@ -93,40 +96,78 @@ djp__queue_push(djp_queue *queue, djp_request *request)
     djp_add_relaxed(&queue->count, 1);
 }
 
-static void
-queue__forget(djp_queue *queue, const djp_request *request)
+djp_request *
+djp__queue_next(const djp_queue *queue)
 {
-    djp_sub_relaxed(&queue->bytes, request->body.size);
-    djp_sub_relaxed(&queue->spans, request->spans);
-    djp_sub_relaxed(&queue->count, 1);
-}
-
-void
-djp__queue_pop(djp_queue *queue)
-{
-    djp_request *request = queue->head;
-    if (!request) {
-        return;
+    djp_request *best = NULL;
+    for (djp_request *request = queue->head; request; request = request->next) {
+        if (request->state == DJP_REQUEST_WAITING && (!best || request->attempts < best->attempts)) {
+            best = request;
+            if (best->attempts == 0) {
+                break;
+            }
+        }
     }
-    queue->head = request->next;
-    if (!queue->head) {
-        queue->tail = NULL;
-    }
-    queue__forget(queue, request);
-    djp__queue_give(queue, request);
+    return best;
 }
 
 djp_request *
-djp__queue_pop_second(djp_queue *queue)
+djp__queue_oldest_waiting(const djp_queue *queue)
 {
-    djp_request *second = queue->head ? queue->head->next : NULL;
-    if (!second) {
-        return NULL;
+    djp_request *request = queue->head;
+    while (request && request->state != DJP_REQUEST_WAITING) {
+        request = request->next;
     }
-    queue->head->next = second->next;
-    if (queue->tail == second) {
-        queue->tail = queue->head;
+    return request;
+}
+
+void
+djp__queue_begin(djp_queue *queue, djp_request *request)
+{
+    request->state = DJP_REQUEST_SENDING;
+    queue->sending++;
+    if (request->attempts++ == 0) {
+        djp_add_relaxed(&queue->attempted_spans, request->spans);
     }
-    queue__forget(queue, second);
-    return second;
+}
+
+void
+djp__queue_again(djp_queue *queue, djp_request *request)
+{
+    request->state = DJP_REQUEST_WAITING;
+    queue->sending--;
+}
+
+void
+djp__queue_finish(djp_queue *queue, djp_request *request)
+{
+    if (request->state == DJP_REQUEST_SENDING) {
+        djp__queue_again(queue, request);
+    }
+    request->state = DJP_REQUEST_DONE;
+    if (request->attempts > 0) {
+        djp_sub_relaxed(&queue->attempted_spans, request->spans);
+    }
+    djp_sub_relaxed(&queue->bytes, request->body.size);
+    djp_sub_relaxed(&queue->spans, request->spans);
+    djp_sub_relaxed(&queue->count, 1);
+    if (request != queue->head) {
+        djp__buf_fini(&request->body);
+    }
+}
+
+uint64_t
+djp__queue_reap(djp_queue *queue)
+{
+    uint64_t end = 0;
+    while (queue->head && queue->head->state == DJP_REQUEST_DONE) {
+        djp_request *request = queue->head;
+        end = request->end;
+        queue->head = request->next;
+        if (!queue->head) {
+            queue->tail = NULL;
+        }
+        djp__queue_give(queue, request);
+    }
+    return end;
 }

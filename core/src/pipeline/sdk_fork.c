@@ -54,10 +54,10 @@ static void
 sdk_fork_reset_stats(djp_export_stats *stats)
 {
     DJP_ATOMIC(uint64_t) *const counters[] = {
-        &stats->attempts,       &stats->retries,       &stats->requests_ok,          &stats->requests_failed,
-        &stats->spans_exported, &stats->wire_bytes,    &stats->consecutive_failures, &stats->last_latency_ns,
-        &stats->worker_starts,  &stats->in_encoder,    &stats->last_success_unix_ns, &stats->worker_start_failures,
-        &stats->inflight,       &stats->attempt_begun,
+        &stats->attempts,       &stats->retries,    &stats->requests_ok,          &stats->requests_failed,
+        &stats->spans_exported, &stats->wire_bytes, &stats->consecutive_failures, &stats->last_latency_ns,
+        &stats->worker_starts,  &stats->in_encoder, &stats->last_success_unix_ns, &stats->worker_start_failures,
+        &stats->attempt_begun,
     };
     for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++) {
         djp_store_relaxed(counters[i], (uint64_t)0);
@@ -83,6 +83,7 @@ sdk_fork_child(void *user)
     djp_store_relaxed(&sdk->queue.bytes, (uint64_t)0);
     djp_store_relaxed(&sdk->queue.spans, (uint64_t)0);
     djp_store_relaxed(&sdk->queue.count, (uint64_t)0);
+    djp_store_relaxed(&sdk->queue.attempted_spans, (uint64_t)0);
     sdk->queue_blocked = 0;
     sdk->thread_joinable = 0;
     sdk->start_not_before = 0;

@@ -75,7 +75,7 @@ self_otel__read(self_otel_numbers *out, const djp_sdk *sdk, const djp_recorder_c
     for (int i = 0; i < DJP_LOSS_COUNT; i++) {
         gone += self_otel__lost(sdk, (djp_loss)i);
     }
-    uint64_t inflight = djp_load_relaxed(&sdk->stats.inflight);
+    uint64_t inflight = djp_load_relaxed(&sdk->queue.attempted_spans);
     gone += inflight;
     self_otel_numbers numbers = {
         .inflight = inflight,

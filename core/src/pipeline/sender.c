@@ -1,10 +1,18 @@
-/* Sends the oldest request, one attempt a step, and judges the outcome: sent, to be repeated later, or lost for a named reason. A
- * request has export_timeout from its first attempt, so one that fails cannot hold up newer ones for ever. */
+/* Sends requests and judges how each went: sent, to be repeated later, or lost for a named reason. Failures are the receiver's, not one
+ * request's: after one everything waits, and one request at a time finds out whether it is back. Nothing is given up while there is room
+ * to keep it, but what the receiver refuses, or fails again and again while it takes others. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/rand.h"
 #include "pipeline/pipeline.h"
+
+enum {
+    SENDER__PASSED_OVER_MAX = 10, /* failures of a request while others arrived */
+    SENDER__TIMEOUTS_MAX = 5, /* the receiver may have taken it each time */
+    SENDER__SILENCE_NS = 250000000 /* an answer that takes longer is told by the status */
+};
 
 /* While a thread is forking no send may begin, or the child would inherit a transport in the middle of something. */
 static void
@@ -27,14 +35,13 @@ sender_end(djp_sdk *sdk)
     djp__mutex_unlock(&sdk->state);
 }
 
-/* Removes the oldest request and publishes that it is dealt with. */
+/* The request is dealt with; publishes how far everything is. */
 static void
-sender_done(djp_sdk *sdk, const djp_request *request)
+sender_done(djp_sdk *sdk, djp_request *request)
 {
-    uint64_t end = request->end;
-    djp_store_relaxed(&sdk->stats.inflight, (uint64_t)0);
     djp__mutex_lock(&sdk->work);
-    djp__queue_pop(&sdk->queue);
+    djp__queue_finish(&sdk->queue, request);
+    uint64_t end = djp__queue_reap(&sdk->queue);
     djp__mutex_unlock(&sdk->work);
     djp__settle(sdk, end);
     djp__settle_if_empty(sdk);
@@ -55,7 +62,7 @@ sender_warn(djp_sdk *sdk, djp_loss reason, uint64_t spans, const djp_send_result
 }
 
 static void
-sender_lose(djp_sdk *sdk, const djp_request *request, djp_loss reason, const djp_send_result *result)
+sender_lose(djp_sdk *sdk, djp_request *request, djp_loss reason, const djp_send_result *result)
 {
     uint64_t spans = request->spans;
     djp_add_relaxed(&sdk->stats.requests_failed, 1);
@@ -65,10 +72,21 @@ sender_lose(djp_sdk *sdk, const djp_request *request, djp_loss reason, const djp
     sender_warn(sdk, reason, spans, result);
 }
 
+/* The receiver answers: nothing has to wait any longer. */
 static void
-sender_accept(djp_sdk *sdk, const djp_request *request, const djp_send_result *result, uint64_t latency)
+sender_is_back(djp_sdk *sdk)
+{
+    sdk->failing_since = 0;
+    sdk->hold_until = 0;
+    djp__retry_init(&sdk->backoff, 0, 0);
+}
+
+static void
+sender_accept(djp_sdk *sdk, djp_request *request, const djp_send_result *result, uint64_t latency)
 {
     uint64_t rejected = result->rejected < request->spans ? result->rejected : request->spans;
+    sender_is_back(sdk);
+    sdk->accepted++;
     djp_store_relaxed(&sdk->stats.consecutive_failures, (uint64_t)0);
     djp_store_relaxed(&sdk->stats.last_latency_ns, latency);
     djp_store_relaxed(&sdk->stats.last_success_unix_ns, djp__clock_realtime());
@@ -82,18 +100,58 @@ sender_accept(djp_sdk *sdk, const djp_request *request, const djp_send_result *r
     }
 }
 
+/* An outage that lasts is said, because no loss speaks for it as long as there is room. */
+static void
+sender_tell_outage(djp_sdk *sdk, uint64_t now, const djp_send_result *result)
+{
+    uint64_t timeout = sdk->options.export_timeout_ns;
+    if (now - sdk->failing_since < timeout || !djp__every_minute(&sdk->outage_warned)) {
+        return;
+    }
+    djp__diag(&sdk->diag, DJP_LOG_WARN,
+              "Nothing could be delivered to %s for %llu s: %s. %llu spans wait in memory and are sent when it is "
+              "back; the oldest give way "
+              "to new ones when %llu bytes wait. Check that the receiver runs.",
+              djp__sdk_target(sdk), (unsigned long long)((now - sdk->failing_since) / 1000000000u),
+              result->message[0] ? result->message : "no further information",
+              (unsigned long long)djp_load_relaxed(&sdk->queue.spans), (unsigned long long)sdk->queue.limit);
+}
+
+/* Everything waits as long as the receiver asks, or a back-off that grows. Attempts that were on their way together failed together:
+ * they are one failure. */
+static void
+sender_hold(djp_sdk *sdk, const djp_request *request, const djp_send_result *result)
+{
+    uint64_t now = djp__clock_monotonic();
+    int together = sdk->failing_since != 0 && request->sent_at <= sdk->failed_at;
+    if (sdk->failing_since == 0) {
+        sdk->failing_since = request->sent_at;
+        djp__retry_init(&sdk->backoff, now, 0);
+    }
+    sdk->failed_at = now;
+    if (together && result->retry_after_ns == 0) {
+        return;
+    }
+    uint64_t delay = djp__retry_delay(&sdk->backoff, now, result->retry_after_ns, djp__rand64());
+    uint64_t until = djp__saturate(now, delay);
+    sdk->hold_is_wish = result->retry_after_ns != 0 || (together && sdk->hold_is_wish);
+    sdk->hold_until = until > sdk->hold_until ? until : sdk->hold_until;
+    djp__diag(&sdk->diag, DJP_LOG_DEBUG, "An export of %llu spans failed (%s); next attempt in %llu ms.",
+              (unsigned long long)request->spans, result->message, (unsigned long long)(delay / 1000000u));
+    sender_tell_outage(sdk, now, result);
+}
+
 static void
 sender_retry(djp_sdk *sdk, djp_request *request, const djp_send_result *result)
 {
-    uint64_t now = djp__clock_monotonic();
-    uint64_t delay = djp__retry_delay(&request->retry, now, result->retry_after_ns, djp__rand64());
-    if (delay == UINT64_MAX) {
+    request->passed_over += request->attempts > 1 && sdk->accepted != request->accepted_before;
+    request->accepted_before = sdk->accepted;
+    if (request->passed_over >= SENDER__PASSED_OVER_MAX) {
         sender_lose(sdk, request, DJP_LOSS_EXPORT_FAILED, result);
         return;
     }
-    request->next_attempt = djp__saturate(now, delay);
-    djp__diag(&sdk->diag, DJP_LOG_DEBUG, "An export of %llu spans failed (%s); next attempt in %llu ms.",
-              (unsigned long long)request->spans, result->message, (unsigned long long)(delay / 1000000u));
+    djp__queue_again(&sdk->queue, request);
+    sender_hold(sdk, request, result);
 }
 
 /* Kept for the status report, whether the request is tried again or not. */
@@ -111,60 +169,163 @@ sender_note_failure(djp_sdk *sdk, const djp_send_result *result)
     djp__mutex_unlock(&sdk->state);
 }
 
+/* Given up on the way: for the sake of the end or of a switch, or because the receiver did not answer in time. */
 static void
-sender_judge(djp_sdk *sdk, djp_request *request, const djp_send_result *result, uint64_t latency)
+sender_aborted(djp_sdk *sdk, djp_request *request, const djp_send_result *result)
 {
+    uint64_t timeout = sdk->options.export_timeout_ns;
+    int late = timeout != 0 && djp__clock_monotonic() - request->sent_at >= timeout;
+    if (djp_load_acquire(&sdk->toggle.mute)) {
+        sender_lose(sdk, request, DJP_LOSS_SWITCHED_OFF, result);
+    } else if (!late) {
+        djp__queue_again(&sdk->queue, request); /* still waiting, until the end */
+    } else if (++request->timeouts >= SENDER__TIMEOUTS_MAX) {
+        sender_lose(sdk, request, DJP_LOSS_TIMEOUT, result);
+    } else {
+        sender_retry(sdk, request, result);
+    }
+}
+
+static void
+sender_judge(void *user, void *tag, const djp_send_result *result)
+{
+    djp_sdk *sdk = user;
+    djp_request *request = tag;
     djp_add_relaxed(&sdk->stats.wire_bytes, result->wire_bytes);
+    djp_store_relaxed(&sdk->stats.attempt_begun, sdk->queue.sending <= 1 ? 0 : djp__clock_monotonic());
     if (result->outcome == DJP_SENT) {
-        sender_accept(sdk, request, result, latency);
+        sender_accept(sdk, request, result, djp__clock_monotonic() - request->sent_at);
         return;
     }
     sender_note_failure(sdk, result);
     if (result->outcome == DJP_SEND_RETRY) {
         sender_retry(sdk, request, result);
     } else if (result->outcome == DJP_SEND_REJECTED) {
+        sender_is_back(sdk);
         sender_lose(sdk, request, DJP_LOSS_REJECTED, result);
-    } else if (djp_load_acquire(&sdk->toggle.mute)) {
-        sender_lose(sdk, request, DJP_LOSS_SWITCHED_OFF, result);
-    } else if ((!djp_load_acquire(&sdk->stop) && !djp_load_acquire(&sdk->terminating)) ||
-               djp__clock_monotonic() >= request->retry.deadline) {
-        /* Aborted for the sake of the end, it is still waiting and has until then; out of time, it only keeps others from it. */
-        sender_lose(sdk, request, DJP_LOSS_TIMEOUT, result);
+    } else {
+        sender_aborted(sdk, request, result);
     }
+}
+
+/* 1 when no further request should leave: the process is ending, or spans were switched off. */
+static int
+sender_must_stop(djp_sdk *sdk)
+{
+    if (djp_load_acquire(&sdk->stop) || djp_load_acquire(&sdk->toggle.mute)) {
+        return 1;
+    }
+    if (sdk->terminate_deadline == 0) {
+        return 0;
+    }
+    djp__mutex_lock(&sdk->state);
+    int done = sdk->settled >= sdk->terminate_target;
+    djp__mutex_unlock(&sdk->state);
+    return done;
+}
+
+static int
+sender_next(void *user, djp_send_job *job)
+{
+    djp_sdk *sdk = user;
+    uint64_t now = djp__clock_monotonic();
+    int failing = sdk->failing_since != 0;
+    if (sender_must_stop(sdk) || (failing && sdk->queue.sending > 0) || (now < sdk->hold_until && !sdk->wants_one)) {
+        return 0;
+    }
+    djp_request *request = djp__queue_next(&sdk->queue);
+    if (!request) {
+        return 0;
+    }
+    sdk->wants_one = 0;
+    if (request->attempts > 0) {
+        djp_add_relaxed(&sdk->stats.retries, 1);
+    } else {
+        request->begun = now;
+    }
+    djp_add_relaxed(&sdk->stats.attempts, 1);
+    request->sent_at = now;
+    djp__queue_begin(&sdk->queue, request);
+    if (djp_load_relaxed(&sdk->stats.attempt_begun) == 0) {
+        djp_store_relaxed(&sdk->stats.attempt_begun, now);
+    }
+    uint64_t timeout = sdk->options.export_timeout_ns;
+    *job = (djp_send_job){request->body.data, request->body.size, timeout ? djp__saturate(now, timeout) : UINT64_MAX,
+                          request};
+    return 1;
+}
+
+static int
+sender_poll(void *user)
+{
+    djp_sdk *sdk = user;
+    return sdk->poll(sdk);
+}
+
+/* For transports that send one request at a time. */
+static void
+sender_run_one(djp_sdk *sdk)
+{
+    djp_send_job job;
+    djp_send_result result;
+    if (!sender_next(sdk, &job)) {
+        return;
+    }
+    djp_send_control control = {job.deadline, sender_poll, sdk};
+    memset(&result, 0, sizeof result);
+    sdk->transport->ops->send(sdk->transport, job.body, job.size, &control, &result);
+    sender_judge(sdk, job.tag, &result);
+}
+
+static int
+sender_is_ending(djp_sdk *sdk)
+{
+    djp__mutex_lock(&sdk->state);
+    int ending = sdk->phase != DJP_PHASE_OPEN || sdk->terminate_deadline != 0;
+    djp__mutex_unlock(&sdk->state);
+    return ending;
 }
 
 uint64_t
 djp__sender_step(djp_sdk *sdk, uint64_t now, int (*poll)(void *user))
 {
-    djp_request *request = sdk->queue.head;
-    if (!request) {
-        return UINT64_MAX;
-    }
     uint32_t hurry = djp_load_acquire(&sdk->hurry);
     if (hurry != sdk->hurry_seen) {
         sdk->hurry_seen = hurry;
-        request->next_attempt = 0;
+        sdk->wants_one = !sdk->hold_is_wish || sender_is_ending(sdk);
     }
-    if (request->next_attempt > now) {
-        return request->next_attempt;
+    if (!djp__queue_next(&sdk->queue)) {
+        sdk->wants_one = 0;
+        return UINT64_MAX;
     }
-    if (request->attempted) {
-        djp_add_relaxed(&sdk->stats.retries, 1);
-    } else {
-        request->attempted = 1;
-        request->begun = now;
-        djp_store_relaxed(&sdk->stats.inflight, request->spans);
-        djp__retry_init(&request->retry, now, sdk->options.export_timeout_ns);
+    if (now < sdk->hold_until && !sdk->wants_one) {
+        return sdk->hold_until;
     }
-    djp_add_relaxed(&sdk->stats.attempts, 1);
-    djp_send_control control = {request->retry.deadline, poll, sdk};
-    djp_send_result result;
-    memset(&result, 0, sizeof result);
+    sdk->poll = poll;
     sender_begin(sdk);
-    djp_store_relaxed(&sdk->stats.attempt_begun, now | 1);
-    sdk->transport->ops->send(sdk->transport, request->body.data, request->body.size, &control, &result);
+    if (sdk->transport->ops->run) {
+        const djp_send_feed feed = {sender_poll, sender_next, sender_judge, sdk};
+        sdk->transport->ops->run(sdk->transport, &feed);
+    } else {
+        sender_run_one(sdk);
+    }
     djp_store_relaxed(&sdk->stats.attempt_begun, (uint64_t)0);
     sender_end(sdk);
-    sender_judge(sdk, request, &result, djp__clock_monotonic() - now);
     return 0;
+}
+
+void
+djp__sender_error(djp_sdk *sdk, char out[256], uint64_t *unix_ns)
+{
+    uint64_t since = djp_load_relaxed(&sdk->stats.attempt_begun), now = djp__clock_monotonic();
+    *unix_ns = 0;
+    if (since != 0 && now > since && now - since >= SENDER__SILENCE_NS) {
+        snprintf(out, 256, "%.160s: no answer for %llu ms", djp__sdk_target(sdk),
+                 (unsigned long long)((now - since) / 1000000u));
+        return;
+    }
+    djp__mutex_lock(&sdk->state);
+    memcpy(out, sdk->export_error, sizeof sdk->export_error);
+    *unix_ns = sdk->export_error_unix_ns;
+    djp__mutex_unlock(&sdk->state);
 }

@@ -226,10 +226,8 @@ status_export(djp_buf *out, djp_sdk *sdk)
 {
     const djp_export_stats *stats = &sdk->stats;
     char error[sizeof sdk->export_error];
-    djp__mutex_lock(&sdk->state);
-    memcpy(error, sdk->export_error, sizeof error);
-    uint64_t error_time = sdk->export_error_unix_ns;
-    djp__mutex_unlock(&sdk->state);
+    uint64_t error_time;
+    djp__sender_error(sdk, error, &error_time);
     status_open(out, "export");
     status_text(out, "transport", sdk->transport_name);
     status_text(out, "endpoint", sdk->endpoint);

@@ -81,6 +81,9 @@ worker_tell_damage(djp_sdk *sdk)
 static void
 worker_drop(djp_sdk *sdk, int moved, uint64_t now)
 {
+    if (djp_load_relaxed(&sdk->sending)) {
+        return; /* what is on its way must be given up first: the next round drops */
+    }
     djp__mutex_lock(&sdk->work);
     djp__collect_drop(sdk, DJP_LOSS_SWITCHED_OFF);
     djp__mutex_unlock(&sdk->work);
@@ -149,6 +152,15 @@ worker_begin_terminate(djp_sdk *sdk, uint64_t now)
     djp_add_acq_rel(&sdk->hurry, 1u);
 }
 
+static void
+worker_refresh_anchor(djp_sdk *sdk, uint64_t now)
+{
+    if (now - sdk->anchor_refreshed >= WORKER__ANCHOR_NS) {
+        sdk->anchor_refreshed = now;
+        djp__clock_anchor_refresh();
+    }
+}
+
 /* Called by transports while they wait: recording must not stall behind a slow receiver. 1 aborts the send. */
 static int
 worker_poll(void *user)
@@ -158,6 +170,7 @@ worker_poll(void *user)
         djp__sdk_fork_park(sdk);
     }
     uint64_t now = djp__clock_monotonic();
+    worker_refresh_anchor(sdk, now);
     worker_begin_terminate(sdk, now);
     djp__control_tick(sdk, now);
     if (djp_load_acquire(&sdk->toggle.mute)) {
@@ -249,10 +262,7 @@ worker_round(djp_sdk *sdk)
         djp__wake_wait(&sdk->wake, now + WORKER__START_PAUSE_NS);
         return;
     }
-    if (now - sdk->anchor_refreshed >= WORKER__ANCHOR_NS) {
-        sdk->anchor_refreshed = now;
-        djp__clock_anchor_refresh();
-    }
+    worker_refresh_anchor(sdk, now);
     worker_begin_terminate(sdk, now);
     djp__control_tick(sdk, now);
     worker_collect(sdk, now);
@@ -300,6 +310,10 @@ worker_reset(djp_sdk *sdk)
     sdk->idle_rounds = 0;
     sdk->anchor_refreshed = 0;
     sdk->terminate_deadline = 0;
+    sdk->failing_since = 0;
+    sdk->hold_until = 0;
+    sdk->wants_one = 0;
+    djp__retry_init(&sdk->backoff, 0, 0);
     sdk->worker_pid = getpid();
 }
 

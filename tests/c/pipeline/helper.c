@@ -62,6 +62,9 @@ script_send(djp_transport *base, const void *body, size_t size, const djp_send_c
     }
     memset(result, 0, sizeof *result);
     unsigned action = transport->next ? transport->next(transport->user, attempt) : SCRIPT_ACCEPT;
+    if (transport->refuses && memmem(body, size, transport->refuses, strlen(transport->refuses))) {
+        action = SCRIPT_RETRY;
+    }
     uint64_t until = action == SCRIPT_HANG ? UINT64_MAX : djp__clock_monotonic() + transport->slow_ns;
     if (action == SCRIPT_HANG || action == SCRIPT_SLOW) {
         action = script_wait(control, until) ? SCRIPT_ACCEPT : SCRIPT_HANG;
@@ -104,7 +107,7 @@ script_free(djp_transport *base)
     ((script_transport *)base)->freed++;
 }
 
-static const djp_transport_ops script_ops = {"script", script_send, NULL, script_abandon, script_free, NULL, 0};
+static const djp_transport_ops script_ops = {"script", script_send, NULL, script_abandon, script_free, NULL, 0, NULL};
 
 script_transport *
 script_new(unsigned (*next)(void *, unsigned), void *user)

@@ -29,6 +29,7 @@ typedef struct script_transport {
     size_t stored_size;
     unsigned (*next)(void *user, unsigned attempt); /* what to do with attempt n (from 0); NULL: accept all */
     void *user;
+    const char *refuses; /* requests that hold this text are to be repeated, whatever next says; NULL: none */
     uint64_t slow_ns;
     uint64_t retry_after_ns;
     _Atomic unsigned attempts;
