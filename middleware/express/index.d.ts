@@ -13,7 +13,7 @@ export function telemetryMiddleware(
   options?: MiddlewareOptions,
 ): (req: IncomingMessage, res: ServerResponse, next: (error?: any) => void) => void;
 
-/** Remembers an error for the span and hands it on; only needed before the error handlers of an Express older than 5.3. */
+/** Remembers an error for the span and hands it on. Not needed any more: what Express hands to error handlers is seen. */
 export function telemetryErrorHandler(): (
   error: any,
   req: IncomingMessage,

@@ -1,19 +1,32 @@
 'use strict';
 // Express 4 and 5: app.use(telemetryMiddleware()) before everything else, and every request is a span and a
-// measurement. Express and the application's handlers are not wrapped; nothing here throws into them.
+// measurement. The application's handlers are not wrapped; nothing here throws into them.
 
-const { runRequest } = require('../../bindings/node/lib/http_server.js');
-const { Recorder, begin, noteError } = require('../http/record.js');
+const { Recorder, enter, noteError, ownerOf } = require('../http/record.js');
 const { metricsHandler, isScrape } = require('../http/scrape.js');
-const { appStack } = require('./layers.js');
 const { expressRoute } = require('./route.js');
+const { follow, forgetRoute, patchLoaded } = require('./track.js');
 
 const DEPTH = 16;
-const prepared = new WeakSet(); // outermost applications that end in our two layers
+const APPENDED_MAX = 16;
+const appended = new WeakMap(); // outermost applications -> how often our two layers were put behind theirs
+
+/** The router of an application. Express 4 throws on app.router and keeps app._router. */
+function routerOf(app) {
+  try {
+    const router = app._router || app.router;
+    return router && Array.isArray(router.stack) ? router : null;
+  } catch {
+    return null;
+  }
+}
 
 /** Behind everything else: nothing answered, so that no route did, whatever matched on the way. */
 function fellThrough(req, res, next) {
-  if (req.route !== undefined) req.route = undefined;
+  if (!res.headersSent) {
+    if (req.route !== undefined) req.route = undefined;
+    forgetRoute(req);
+  }
   next();
 }
 
@@ -24,23 +37,35 @@ function failed(error, req, res, next) {
 }
 
 /** Paths of this very application at which its metrics are read. */
-function scrapePaths(stack, found) {
+function noteScrapes(recorder, app, stack) {
   for (const layer of stack) {
     const handlers = layer.route ? layer.route.stack.map((inner) => inner.handle) : [layer.handle];
     if (!handlers.some(isScrape)) continue;
     const path = layer.route ? layer.route.path : layer.rawPath;
-    for (const one of Array.isArray(path) ? path.flat(DEPTH) : [path]) if (typeof one === 'string') found.add(one);
+    const list = Array.isArray(path) ? path.flat(DEPTH) : [path];
+    for (const one of list) if (typeof one === 'string') recorder.noteScrape(one, app);
   }
 }
 
-/** At an application's first request, when its routes are there. */
-function prepare(recorder, first) {
-  let app = first;
-  for (let i = 0; app.parent && i < DEPTH; i++) app = app.parent;
-  if (prepared.has(app)) return;
-  prepared.add(app);
-  scrapePaths(appStack(app) || [], recorder.exact);
+/**
+ * Puts our two layers behind those of an application: at its first request, when its routes are there, and again when
+ * more were added since.
+ */
+function append(recorder, app, router) {
+  const times = appended.get(app) || 0;
+  if (times >= APPENDED_MAX) return;
+  appended.set(app, times + 1);
+  noteScrapes(recorder, app, router.stack);
   app.use(fellThrough, failed);
+}
+
+function prepare(recorder, req) {
+  const app = ownerOf(req);
+  const router = app === undefined ? null : routerOf(app);
+  if (router === null) return;
+  const { stack } = router;
+  if (stack.length === 0 || stack[stack.length - 1].handle !== failed) append(recorder, app, router);
+  follow(req, router);
 }
 
 /**
@@ -50,32 +75,22 @@ function prepare(recorder, first) {
 function telemetryMiddleware(options) {
   const recorder = new Recorder(options, expressRoute);
   const scrape = metricsHandler();
-  let ready = null; // the application that was prepared last
 
-  function ensure(app) {
-    ready = app;
-    try {
-      prepare(recorder, app);
-    } catch {
-      // An application of another shape is recorded without the two layers.
-    }
-  }
+  patchLoaded();
   return function telemetry(req, res, next) {
-    const app = req.app;
-    if (app !== undefined && app !== ready) ensure(app);
-    if (recorder.isScrape(req)) {
-      scrape(req, res);
-      return;
+    try {
+      prepare(recorder, req);
+    } catch {
+      // An application of another shape is recorded without templates.
     }
-    const request = begin(recorder, req, res);
-    if (request === null) next();
-    else runRequest(request, next);
+    if (recorder.isScrape(req)) scrape(req, res);
+    else enter(recorder, req, res, next);
   };
 }
 
 /**
- * An error handler that remembers the error for the span and hands it on. Only needed where an error handler of the
- * application answers and Express is older than 5.3: app.use(telemetryErrorHandler()) stands right before it.
+ * An error handler that remembers the error for the span and hands it on. Not needed any more: every error that Express
+ * hands to error handlers is seen.
  */
 function telemetryErrorHandler() {
   return function telemetryError(error, req, res, next) {

@@ -1,19 +1,40 @@
 'use strict';
-// What one layer of an Express router says about itself: whether it matches a path, what router stands behind it, and
-// the text that it was mounted with. Versions that do not keep that text are asked with changed paths until the
-// template is known. Reads only; what cannot be told is null, never a raw path.
+// The text that a layer of an Express router was made with. Found once for each layer and kept with it; where several
+// paths were given, the request's path decides which of their texts it is. A part of the request's path is never an
+// answer.
 
-const PROBE = 'djp0probe0djp'; // a path segment that no application has
-const SEGMENTS_MAX = 24;
-const TOKENS = 0xe000; // private characters stand for parameters while a text is taken apart
+const { learnt } = require('./probe.js');
+const { writtenMounts } = require('./written.js');
 
-/** Matches without leaving traces: {path, params, pattern}, or null. */
+const INFO = Symbol('djp_telemetry.layer');
+const LIST_MAX = 100;
+
+/** What is known of a layer. */
+class Info {
+  constructor() {
+    this.router = null; // whose stack it stands in
+    this.isHandler = false; // inside a route
+    this.text = undefined; // of a single path
+    this.choices = null; // of several: [{text, matches(path) -> the matched part or null}]
+    this.learnt = new Set();
+  }
+}
+
+function infoOf(layer) {
+  const known = layer[INFO];
+  if (known !== undefined) return known;
+  const info = new Info();
+  Object.defineProperty(layer, INFO, { value: info });
+  return info;
+}
+
+/** Matches without leaving traces: {path, params}, or null. */
 function matchOf(layer, path) {
   const { params, path: kept } = layer;
   const own = Object.prototype.hasOwnProperty.call(layer, 'params');
   try {
     const match = layer.match(path);
-    if (match === true) return { path: layer.path, params: layer.params, pattern: undefined };
+    if (match === true) return { path: layer.path, params: layer.params };
     return match || null;
   } catch {
     return null; // a malformed escape in the path
@@ -25,114 +46,97 @@ function matchOf(layer, path) {
   }
 }
 
-/** The part of a path behind a mount, or null when the match ends inside a segment. */
-function tailOf(path, matched) {
-  if (!path.startsWith(matched)) return null;
-  const tail = path.slice(matched.length);
-  if (tail !== '' && tail[0] !== '/' && tail[0] !== '.' && !matched.endsWith('/')) return null;
-  return tail[0] === '/' ? tail : `/${tail}`;
-}
-
-/** The stack of an application or a router; null for anything else. */
-function stackOf(handle) {
-  if (handle === null || handle === undefined) return null;
-  if (typeof handle.set === 'function' && typeof handle.handle === 'function') return appStack(handle);
-  return Array.isArray(handle.stack) ? handle.stack : null;
-}
-
-/** Express 5 makes the router on the first look; Express 4 throws on app.router and keeps app._router. */
-function appStack(app) {
-  try {
-    const router = app._router || app.router;
-    return router && Array.isArray(router.stack) ? router.stack : null;
-  } catch {
-    return null;
-  }
-}
-
-function isEverywhere(layer) {
-  return layer.slash === true || (layer.regexp !== undefined && layer.regexp.fast_slash === true);
-}
-
-/** Whether the layer was made with a regular expression, whose matched text says nothing that may be shown. */
-function isPattern(layer) {
-  if (layer.regexp !== undefined)
-    return !layer.regexp.source.endsWith('(?=\\/|$)') && !layer.regexp.source.endsWith('\\/?$');
-  return Array.isArray(layer.matchers) && layer.matchers.some((matcher) => matcher.name === 'regexpMatcher');
-}
-
-/** Whether one layer stands for several paths. */
-function isList(layer) {
-  if (Array.isArray(layer.rawPath)) return true;
-  if (Array.isArray(layer.matchers)) return layer.matchers.length > 1;
-  return layer.regexp !== undefined && layer.regexp.source.includes('|^');
-}
-
 function withoutSlash(text) {
   return text.endsWith('/') ? text.slice(0, -1) : text;
 }
 
-/** The template of a mount that matched `match.path`; null when it cannot be told. */
-function mountTemplate(layer, match) {
-  if (isEverywhere(layer) || match.path === '') return '';
-  if (match.pattern !== undefined)
-    return typeof match.pattern === 'string' ? withoutSlash(match.pattern) : String(match.pattern);
-  if (isPattern(layer)) return layer.regexp !== undefined ? String(layer.regexp) : null;
-  return probed(layer, match);
+function textOf(path) {
+  return typeof path === 'string' ? path : String(path);
 }
 
-/** A wildcard's value: what it matched, as text. */
-function wide(value) {
-  if (Array.isArray(value)) return value.join('/');
-  return typeof value === 'string' && value.includes('/') ? value : null;
+function pathOf(req) {
+  const url = typeof req.url === 'string' ? req.url : '';
+  const query = url.indexOf('?');
+  const path = query === -1 ? url : url.slice(0, query);
+  return path[0] === '/' ? path : path.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, '');
 }
 
-/** Finds out which segments of the matched text are parameters: those that may be changed and still match. */
-function probed(layer, match) {
-  let text = withoutSlash(match.path);
-  const left = new Map(Object.entries(match.params || {}).filter(([, value]) => value !== undefined && value !== ''));
-  for (const [name, value] of left) {
-    const long = wide(value);
-    if (long === null) continue;
-    if (!text.includes(long)) return null;
-    text = text.replace(long, () => `*${/^[0-9]+$/.test(name) ? '' : name}`);
-    left.delete(name);
+function noop() {}
+
+/** One choice for each path of a list, tried with layers of our own. */
+function choicesOf(layer, list, end, shown) {
+  return list.slice(0, LIST_MAX).map((path) => {
+    const one = new layer.constructor(path, { end }, noop);
+    return { text: shown(path), matches: (text) => (matchOf(one, text) || { path: null }).path };
+  });
+}
+
+/** The text of the choice that matches, else of all of them. */
+function chosen(choices, isRight) {
+  for (const choice of choices) if (isRight(choice)) return choice.text;
+  return choices.map((choice) => choice.text).join('|');
+}
+
+/** The text of a route layer. */
+function routeText(info, layer, req) {
+  if (info.text !== undefined) return info.text;
+  if (info.choices === null) {
+    const given = layer.route.path;
+    const list = Array.isArray(given) ? given.flat(Infinity) : [given];
+    if (list.length === 1) return (info.text = textOf(list[0]));
+    info.choices = choicesOf(layer, list, true, textOf);
   }
-  const parts = text.split('/');
-  if (parts.length > SEGMENTS_MAX) return null;
-  const given = withoutSlash(match.path).split('/');
-  const whole = given.length === parts.length;
-  for (let i = 1; whole && i < parts.length && left.size > 0; i++) {
-    const changed = matchOf(layer, [...given.slice(0, i), PROBE, ...given.slice(i + 1)].join('/'));
-    const name = changed === null ? undefined : [...left.keys()].find((key) => changed.params[key] === PROBE);
-    if (name === undefined) continue;
-    parts[i] = `:${name}`;
-    left.delete(name);
+  const path = pathOf(req);
+  return chosen(info.choices, (choice) => choice.matches(path) !== null);
+}
+
+/** The text of a mount path without the slash at its end. */
+function shownMount(path) {
+  return typeof path === 'string' ? withoutSlash(path) : String(path);
+}
+
+function prepareMount(info, layer) {
+  if (layer.rawPath !== undefined) {
+    const list = Array.isArray(layer.rawPath) ? layer.rawPath : [layer.rawPath];
+    if (list.length === 1) info.text = shownMount(list[0]);
+    else info.choices = choicesOf(layer, list, false, shownMount);
+  } else if (layer.regexp !== undefined) {
+    const found = writtenMounts(layer.regexp, layer.keys);
+    if (found.length === 1) info.text = withoutMark(found[0].text);
+    else info.choices = found.map(({ text, regexp }) => ({ text: withoutMark(text), matches: matcher(regexp) }));
   }
-  return replaced(parts, left);
+}
+
+/** A path ends without a slash, an expression keeps its own. */
+function withoutMark(text) {
+  return text[0] === '/' && text.endsWith('/') && text.length > 1 && !text.startsWith('/^') ? withoutSlash(text) : text;
+}
+
+function matcher(regexp) {
+  return (text) => {
+    const found = regexp.exec(text);
+    return found === null ? null : found[0];
+  };
 }
 
 /**
- * Parameters that accept no probe are part of a segment or restricted to a form: their value is taken out of the text.
+ * The text of the mount path that took `removed` off the request's path; null when it cannot be told.
  */
-function replaced(parts, left) {
-  const names = [...left.keys()];
-  for (let k = 0; k < names.length; k++) {
-    const value = String(left.get(names[k]));
-    const i = parts.findIndex((part) => !part.startsWith(':') && decoded(part).includes(value));
-    if (i === -1) return null;
-    // Not yet the name, which may look like the value of another parameter.
-    parts[i] = decoded(parts[i]).replace(value, () => String.fromCharCode(TOKENS + k));
-  }
-  return parts.join('/').replace(/[\ue000-\uf8ff]/g, (token) => `:${names[token.charCodeAt(0) - TOKENS]}`);
+function mountText(info, layer, req, removed) {
+  if (info.text !== undefined) return info.text;
+  if (info.choices === null) prepareMount(info, layer);
+  if (info.text !== undefined) return info.text;
+  if (info.choices === null) return probedText(info, layer, removed);
+  const whole = removed + pathOf(req);
+  const took = (matched) => matched !== null && withoutSlash(matched) === removed;
+  return chosen(info.choices, (choice) => took(choice.matches(whole)) || took(choice.matches(removed)));
 }
 
-function decoded(text) {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+/** Of a version that keeps no text. */
+function probedText(info, layer, removed) {
+  if (layer.matchers !== undefined && layer.matchers.some((one) => one.name === 'regexpMatcher')) return null;
+  const match = matchOf(layer, removed);
+  return match === null ? null : learnt(info, layer, removed, match.params, matchOf);
 }
 
-module.exports = { matchOf, tailOf, stackOf, appStack, isList, mountTemplate };
+module.exports = { infoOf, mountText, routeText };

@@ -35,3 +35,9 @@ export function instrumentServer<T extends Pick<Server, 'emit'>>(server: T, opti
 
 /** A handler that answers with all metrics. */
 export function metricsHandler(options?: MetricsOptions): (req: IncomingMessage, res: ServerResponse) => void;
+
+/**
+ * The error that a request failed with, where a framework answers it by itself: an event of the span if the answer is
+ * 500 or more, or was cut. `res` is the response as Node made it.
+ */
+export function recordRequestError(res: ServerResponse, error: unknown): void;

@@ -2,31 +2,14 @@
 // Plain HTTP servers: a request listener with telemetry around it, or a whole server. A request without a route
 // template counts under one constant, never under its path.
 
-const {
-  runRequest,
-  startRequest,
-  wantsRequest,
-  endRequest,
-  DISCONNECTED,
-  WEBSOCKET,
-} = require('../../bindings/node/lib/http_server.js');
+const { storage } = require('../../bindings/node/lib/context.js');
 const { impl } = require('../../bindings/node/lib/loader.js');
-const {
-  Recorder,
-  begin,
-  knownOf,
-  noteError,
-  option,
-  pathOf,
-  schemeOf,
-  textOf,
-  traceparentOf,
-  versionOf,
-} = require('./record.js');
+const { enter, noteError } = require('./record.js');
+const { Recorder, option, pathOf } = require('./recorder.js');
 const { metricsHandler } = require('./scrape.js');
+const { beginWebsocket } = require('./websocket.js');
 
 const INSTRUMENTED = Symbol.for('djp_telemetry.instrumented');
-const STATUS_LINE = /^HTTP\/1\.[01] ([0-9]{3})/;
 
 const unmatched = () => '';
 const normalised = (req) => impl.normalisePath(pathOf(req.url));
@@ -55,9 +38,13 @@ function telemetryListener(handler, options) {
   }
   return function listener(req, res) {
     if (recorder.isScrape(req)) return scrape(req, res);
-    const request = begin(recorder, req, res);
-    return request === null ? handler.call(this, req, res) : runRequest(request, call, this, req, res);
+    return enter(recorder, req, res, call, this, req, res);
   };
+}
+
+/** Remembers the error that a request failed with, where a framework answers it by itself. */
+function recordRequestError(res, error) {
+  if (res !== null && typeof res === 'object') noteError(res, error);
 }
 
 // ---- whole servers --------------------------------------------------------------------------------------------------
@@ -92,75 +79,15 @@ function instrumentServer(server, options) {
   server.emit = function telemetryEmit(event, first, second, third) {
     if (carriesRequest(event)) {
       if (recorder.isScrape(first)) return scrape(first, second) || true;
-      const request = begin(recorder, first, second);
-      if (request !== null) return runRequest(request, deliver, event, first, second);
-    } else if (event === 'upgrade') {
-      const request = beginWebsocket(recorder, first, second);
-      if (request !== null) return runRequest(request, () => emit.call(server, event, first, second, third));
+      return enter(recorder, first, second, deliver, event, first, second);
+    }
+    if (event === 'upgrade') {
+      const context = beginWebsocket(recorder, first, second);
+      return storage.run(context, () => emit.call(server, event, first, second, third));
     }
     return emit.apply(server, arguments);
   };
   return server;
 }
 
-function isWebsocket(req) {
-  const upgrade = req.headers.upgrade;
-  return typeof upgrade === 'string' && upgrade.toLowerCase() === 'websocket';
-}
-
-/** One span for the life of a websocket connection, or null when it is not recorded. */
-function beginWebsocket(recorder, req, socket) {
-  try {
-    if (!isWebsocket(req) || recorder.excludes(pathOf(req.url))) return null;
-    const headers = req.headers;
-    const known = wantsRequest() ? knownOf(req, schemeOf(req) === 'https' ? 'wss' : 'ws') : undefined;
-    const trace = traceparentOf(req, headers.traceparent);
-    const request = startRequest(trace, headers.tracestate, headers.baggage, true, known);
-    if (request === null) return null;
-    const state = { status: 0 };
-    watchHandshake(socket, state);
-    socket.once('close', () => {
-      const flags = WEBSOCKET | (state.status === 0 ? DISCONNECTED : 0);
-      const scheme = schemeOf(req) === 'https' ? 'wss' : 'ws';
-      endRequest(request, 'GET', websocketRoute(recorder, req), scheme, versionOf(req), state.status, flags, '', -1);
-    });
-    return request;
-  } catch {
-    return null;
-  }
-}
-
-function websocketRoute(recorder, req) {
-  try {
-    return textOf(recorder.routeOf(req, null));
-  } catch {
-    return '';
-  }
-}
-
-/** The status of the handshake, from the first bytes that the application writes to the socket. */
-function watchHandshake(socket, state) {
-  const write = socket.write;
-  const end = socket.end;
-  function see(chunk) {
-    if (chunk === undefined || chunk === null || typeof chunk === 'function') return;
-    const head = STATUS_LINE.exec(
-      typeof chunk === 'string' ? chunk.slice(0, 12) : Buffer.from(chunk).toString('latin1', 0, 12),
-    );
-    state.status = head === null ? 101 : Number(head[1]);
-    if (socket.write === firstWrite) socket.write = write;
-    if (socket.end === firstEnd) socket.end = end;
-  }
-  function firstWrite(chunk, ...rest) {
-    see(chunk);
-    return write.call(this, chunk, ...rest);
-  }
-  function firstEnd(chunk, ...rest) {
-    see(chunk);
-    return end.call(this, chunk, ...rest);
-  }
-  socket.write = firstWrite;
-  socket.end = firstEnd;
-}
-
-module.exports = { telemetryListener, instrumentServer, metricsHandler };
+module.exports = { telemetryListener, instrumentServer, metricsHandler, recordRequestError };

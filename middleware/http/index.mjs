@@ -3,4 +3,4 @@
 import http from './index.js';
 
 export default http;
-export const { telemetryListener, instrumentServer, metricsHandler } = http;
+export const { telemetryListener, instrumentServer, metricsHandler, recordRequestError } = http;

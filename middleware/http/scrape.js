@@ -1,12 +1,15 @@
 'use strict';
 // The scrape as a request handler, for Express and plain servers alike: the format by content negotiation, the text
-// made by the core outside the event loop.
+// made by the core and compressed outside the event loop. It answers 200 whenever it is asked, with a comment where
+// there is nothing to say: a service whose telemetry is off is not down.
 
+const zlib = require('zlib');
 const { exposeMetrics } = require('../../bindings/node/lib/metrics.js');
 const { noteScrape } = require('./record.js');
 
 const SCRAPE = Symbol.for('djp_telemetry.scrape');
 const OFF = '# Metrics are off: see telemetryStatus().\n';
+const GZIP_MIN = 1024; // bytes; less is not worth the work
 
 /**
  * A handler (req, res) that answers with all metrics. The requests that it answers are not counted, unless
@@ -17,26 +20,53 @@ function metricsHandler(options) {
   const counted = options !== null && typeof options === 'object' && options.counted === true;
 
   function scrape(req, res) {
-    if (!counted) noteScrape(req);
+    if (!counted) noteScrape(req, res);
     if (req.method !== 'GET' && req.method !== 'HEAD') {
-      answer(res, 405, '', { allow: 'GET, HEAD' }, false);
+      res.setHeader('allow', 'GET, HEAD');
+      answer(req, res, 405, '');
       return;
     }
     exposeMetrics(req.headers.accept).then(({ contentType, body }) => {
-      const headers = { 'content-type': contentType, vary: 'accept' };
-      answer(res, 200, body.length > 0 ? body : OFF, headers, req.method === 'HEAD');
+      if (res.headersSent || res.destroyed) return;
+      res.setHeader('content-type', contentType);
+      res.setHeader('vary', 'accept, accept-encoding');
+      compressed(req, res, body.length > 0 ? body : OFF);
     });
   }
   scrape[SCRAPE] = !counted;
   return scrape;
 }
 
-function answer(res, status, body, headers, head) {
+/** Whether the client takes gzip: named, or by way of `*`, and not refused with q=0. */
+function takesGzip(header) {
+  if (typeof header !== 'string') return false;
+  let any = false;
+  for (const part of header.toLowerCase().split(',', 32)) {
+    const [coding, ...parameters] = part.split(';');
+    const name = coding.trim();
+    const taken = !parameters.some((parameter) => /^\s*q\s*=\s*0(\.0*)?\s*$/.test(parameter));
+    if (name === 'gzip' || name === 'x-gzip') return taken;
+    if (name === '*') any = taken;
+  }
+  return any;
+}
+
+function compressed(req, res, body) {
+  if (Buffer.byteLength(body) < GZIP_MIN || !takesGzip(req.headers['accept-encoding'])) {
+    answer(req, res, 200, body);
+    return;
+  }
+  zlib.gzip(body, (error, bytes) => {
+    if (error === null && !res.headersSent) res.setHeader('content-encoding', 'gzip');
+    answer(req, res, 200, error === null ? bytes : body);
+  });
+}
+
+function answer(req, res, status, body) {
   if (res.headersSent || res.destroyed) return;
   res.statusCode = status;
-  for (const name of Object.keys(headers)) res.setHeader(name, headers[name]);
   res.setHeader('content-length', Buffer.byteLength(body));
-  res.end(head ? undefined : body);
+  res.end(req.method === 'HEAD' ? undefined : body);
 }
 
 /** Whether a handler is one of ours whose requests are not to be counted. */

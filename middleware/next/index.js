@@ -4,9 +4,11 @@
 // is not imported and not changed.
 
 const diagnostics = require('diagnostics_channel');
+const http = require('http');
+const net = require('net');
 const { getCurrentSpan, init } = require('../../bindings/node/lib/index.js');
 const { instrumentServer } = require('../http/index.js');
-const { option } = require('../http/record.js');
+const { Recorder, enter, option } = require('../http/record.js');
 
 // Next keeps what its router found with the request, under this registered name.
 const META = Symbol.for('NextInternalRequestMeta');
@@ -24,6 +26,21 @@ let heard = null; // the options of register once a server is waited for
 /** The channel speaks before the server hands the request on, so that the very first one is recorded too. */
 function onRequest({ server }) {
   instrumentServer(server, heard);
+}
+
+/**
+ * Next answers nothing before register() is done, but its server listens already: the requests that wait are found by
+ * their connections. Their spans begin now, and their handlers run in the context in which they wait.
+ */
+function recordWaiting() {
+  if (typeof process._getActiveHandles !== 'function') return;
+  const recorder = new Recorder(heard, nextRoute);
+  for (const socket of process._getActiveHandles()) {
+    const res = socket instanceof net.Socket ? socket._httpMessage : undefined;
+    if (!(res instanceof http.ServerResponse) || !res.req || res.writableFinished) continue;
+    if (recorder.isScrape(res.req)) continue;
+    enter(recorder, res.req, res, () => undefined);
+  }
 }
 
 /** The options of init, and those under `server`. */
@@ -52,6 +69,11 @@ async function register(options) {
     route: option(server, 'route') || nextRoute,
   };
   diagnostics.subscribe('http.server.request.start', onRequest);
+  try {
+    recordWaiting();
+  } catch {
+    // What waits is not recorded; what comes next is.
+  }
 }
 
 /** The hook that Next calls with an error that it answers: an event of the request's span. */

@@ -22,7 +22,7 @@ const PAGES = [
 ];
 const BLOCK = /^```js\n(.*?)^```$/gms;
 const PROMISE = /console\.log\(.*\)[;)]* \/\/ (.+)$/;
-const PEERS = ['express', 'pino', 'winston'];
+const PEERS = ['express', 'fastify', 'pino', 'winston'];
 const DEADLINE_MS = 30000;
 // Servers of the examples take any free port, and do not keep the process alive.
 const LISTEN = `{

@@ -250,7 +250,7 @@ each('the scrape: negotiated, HEAD, 405, not counted itself', async (t, version)
   const plain = await request(port, '/metrics');
   assert.equal(plain.status, 200);
   assert.match(plain.headers['content-type'], /^text\/plain; version=0\.0\.4/);
-  assert.equal(plain.headers.vary, 'accept');
+  assert.equal(plain.headers.vary, 'accept, accept-encoding');
   const open = await request(port, '/metrics', { headers: { accept: 'application/openmetrics-text; version=1.0.0' } });
   assert.match(open.headers['content-type'], /^application\/openmetrics-text/);
   assert.match(open.body, /# EOF\n$/);

@@ -1,0 +1,221 @@
+'use strict';
+// Where a request is in the routers of Express. Two methods of a router's layers and one of the router itself are
+// replaced, once for each copy of Express, by ones that note the step and call the original: only the router knows which
+// of several mounts it took, what a function of the application handed on, and which path it saw. The notes are texts
+// that the program wrote. Handlers are not wrapped.
+
+const { exchangeOf, openExchange } = require('../http/exchange.js');
+const { isActive } = require('../http/facts.js');
+const { noteError } = require('../http/record.js');
+const { infoOf, mountText, routeText } = require('./layers.js');
+
+const PATCHED = Symbol.for('djp_telemetry.express');
+const LEVELS_MAX = 64;
+
+/** One router on the way: the path it was reached under, and the template of that. */
+class Level {
+  constructor(router, base, text) {
+    this.router = router;
+    this.base = base;
+    this.text = text;
+  }
+}
+
+/** A router begins to handle a request. */
+function enterRouter(exchange, router, req) {
+  const base = req.baseUrl || '';
+  const levels = exchange.levels === null ? (exchange.levels = []) : exchange.levels;
+  let text = base === '' ? '' : null; // not a path that a layer left
+  if (levels.length !== 0 && base === exchange.base) text = exchange.text;
+  if (levels.length < LEVELS_MAX) levels.push(new Level(router, base, text));
+}
+
+/** The innermost level of the router that a layer belongs to; what lies further in was left. */
+function levelOf(levels, router) {
+  for (let i = levels.length - 1; i >= 0; i--) {
+    if (levels[i].router !== router) continue;
+    if (i + 1 < levels.length) levels.length = i + 1;
+    return levels[i];
+  }
+  return null;
+}
+
+/** The router among those entered whose layer this is. */
+function ownerOf(levels, layer) {
+  for (let i = levels.length - 1; i >= 0; i--) if (levels[i].router.stack.includes(layer)) return levels[i].router;
+  return null;
+}
+
+function enterLayer(exchange, layer, req) {
+  const info = infoOf(layer);
+  if (info.isHandler) return;
+  if (info.router === null) {
+    info.router = ownerOf(exchange.levels, layer);
+    if (info.router === null) {
+      info.isHandler = req.route !== undefined && req.route !== null && req.route.stack.includes(layer);
+      return;
+    }
+    patchRouter(layer.handle);
+  }
+  const level = levelOf(exchange.levels, info.router);
+  if (level === null) return;
+  if (layer.route !== undefined) {
+    const text = level.text === null ? null : routeText(info, layer, req);
+    exchange.route = text === null ? '' : level.text + text;
+    exchange.mount = null;
+    return;
+  }
+  const base = req.baseUrl || '';
+  exchange.base = base;
+  if (base.length === level.base.length) {
+    exchange.text = level.text;
+    return;
+  }
+  const text = level.text === null ? null : mountText(info, layer, req, base.slice(level.base.length));
+  exchange.text = text === null ? null : level.text + text;
+  exchange.mount = exchange.text === null ? '' : exchange.text;
+  exchange.mountBase = base;
+}
+
+/** An error on its way to the handlers of errors, and where it came from when that is no route. */
+function enterError(exchange, req, res, error) {
+  noteError(res, error);
+  if (exchange.route === null && exchange.failed === '' && exchange.text !== null) exchange.failed = exchange.text;
+}
+
+// ---- the methods ----------------------------------------------------------------------------------------------------
+
+/** Replaces a method where it is defined; Express 4 and 5 name them differently. */
+function replace(prototype, names, make) {
+  for (const name of names) {
+    const original = prototype[name];
+    if (typeof original !== 'function' || !Object.prototype.hasOwnProperty.call(prototype, name)) continue;
+    prototype[name] = make(original);
+    return;
+  }
+}
+
+function trackedHandle(original) {
+  return function handle(req, res, next) {
+    try {
+      const exchange = exchangeOf(req);
+      if (exchange !== undefined && !exchange.ended) enterRouter(exchange, this, req);
+      else if (isActive()) enterRouter(openExchange(req), this, req);
+    } catch {
+      // A request of another shape is routed without notes.
+    }
+    return original.call(this, req, res, next);
+  };
+}
+
+function trackedRequest(original) {
+  return function handleRequest(req, res, next) {
+    const exchange = exchangeOf(req);
+    if (exchange !== undefined && exchange.levels !== null) {
+      try {
+        enterLayer(exchange, this, req);
+      } catch {
+        exchange.levels = null;
+      }
+    }
+    return original.call(this, req, res, next);
+  };
+}
+
+function trackedError(original) {
+  return function handleError(error, req, res, next) {
+    try {
+      const exchange = exchangeOf(req);
+      if (exchange !== undefined) enterError(exchange, req, res, error);
+    } catch {
+      // The error goes on all the same.
+    }
+    return original.call(this, error, req, res, next);
+  };
+}
+
+/** Whether this object is the one that was patched, not one that inherits from it. */
+function claim(prototype) {
+  if (Object.prototype.hasOwnProperty.call(prototype, PATCHED)) return false;
+  Object.defineProperty(prototype, PATCHED, { value: true });
+  return true;
+}
+
+/** The methods of layers, from their constructor. */
+function patchLayer(Layer) {
+  const prototype = typeof Layer === 'function' ? Layer.prototype : undefined;
+  if (prototype === undefined || typeof prototype.match !== 'function' || !claim(prototype)) return;
+  replace(prototype, ['handleRequest', 'handle_request'], trackedRequest);
+  replace(prototype, ['handleError', 'handle_error'], trackedError);
+}
+
+/** The object that gives a router its methods. */
+function methodsOf(router) {
+  let object = router;
+  for (let i = 0; object !== null && i < 4; i++, object = Object.getPrototypeOf(object)) {
+    if (Object.prototype.hasOwnProperty.call(object, 'handle') && typeof object.route === 'function') return object;
+  }
+  return null;
+}
+
+/** A router that may be of another copy of Express. */
+function patchRouter(router) {
+  if (typeof router !== 'function' || !Array.isArray(router.stack)) return;
+  const methods = methodsOf(router);
+  if (methods !== null && claim(methods)) replace(methods, ['handle'], trackedHandle);
+  if (router.stack.length > 0) patchLayer(router.stack[0].constructor);
+}
+
+/** The copies of Express that were loaded so far, where modules can be seen. */
+function patchLoaded() {
+  let cache;
+  try {
+    cache = require.cache;
+  } catch {
+    return; // in a bundle
+  }
+  for (const file of Object.keys(cache || {})) {
+    const found = /[\\/]router[\\/](lib[\\/]layer|layer|index)\.js$/.exec(file);
+    if (found === null || cache[file] === undefined) continue;
+    try {
+      const { exports } = cache[file];
+      if (found[1] !== 'index') patchLayer(exports);
+      else if (typeof exports === 'function') patchExported(exports);
+    } catch {
+      // Another module of that name.
+    }
+  }
+}
+
+/** Express 4 exports the object with the methods; the router package keeps them in the prototype of its constructor. */
+function patchExported(exports) {
+  for (const object of [exports, exports.prototype]) {
+    if (!object || typeof object.route !== 'function' || typeof object.use !== 'function') continue;
+    if (!Object.prototype.hasOwnProperty.call(object, 'handle')) continue;
+    if (claim(object)) replace(object, ['handle'], trackedHandle);
+    return;
+  }
+}
+
+/**
+ * Makes sure that the routers of an application are followed. A request that is on its way already is put where it
+ * stands: in the outermost router.
+ */
+function follow(req, router) {
+  patchRouter(router);
+  const exchange = exchangeOf(req);
+  if ((exchange === undefined || exchange.levels === null) && isActive()) {
+    const opened = openExchange(req);
+    if (opened.levels === null && (req.baseUrl || '') === '') enterRouter(opened, router, req);
+  }
+}
+
+/** Nothing answered: no route did, whatever matched on the way. */
+function forgetRoute(req) {
+  const exchange = exchangeOf(req);
+  if (exchange === undefined) return;
+  exchange.route = null;
+  exchange.mount = null;
+}
+
+module.exports = { follow, forgetRoute, patchLoaded };

@@ -1,0 +1,60 @@
+'use strict';
+// What a request says about itself, as the core wants to hear it: never its path, but for samplers. And what of it goes
+// on where it is not recorded.
+
+const { control } = require('../../bindings/node/lib/oplog.js');
+const { extract } = require('../../bindings/node/lib/propagate.js');
+const { ACTIVE, METRICS, TRACES } = require('../../bindings/node/lib/start.js');
+const { pathOf, textOf } = require('./recorder.js');
+
+const LENGTH = /^[0-9]{1,15}$/; // every such number is exact
+
+/** Node joins fields of one name with a comma, which hides that a traceparent came twice and means nothing. */
+function traceparentOf(req, value) {
+  if (value === undefined || value.indexOf(',') === -1) return value;
+  const found = [];
+  const raw = req.rawHeaders;
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    if (raw[i].length === 11 && raw[i].toLowerCase() === 'traceparent') found.push(raw[i + 1]);
+  }
+  return found.length > 0 ? found : value;
+}
+
+/** What a sampler may look at: [method, path, scheme, route]. */
+function knownOf(req, scheme) {
+  return [textOf(req.method), pathOf(textOf(req.originalUrl || req.url)), scheme, ''];
+}
+
+/** Whether anything of a request is recorded. */
+function isActive() {
+  return (control[ACTIVE] & (TRACES | METRICS)) !== 0;
+}
+
+/** What a request carries, as a context of its own; undefined when it carries nothing. */
+function carried(req) {
+  const headers = req.headers;
+  if (headers.traceparent === undefined && headers.baggage === undefined) return undefined;
+  const { tracestate, baggage } = headers;
+  const context = extract({ traceparent: traceparentOf(req, headers.traceparent), tracestate, baggage });
+  return context.span === null && context.baggage === null ? undefined : context;
+}
+
+function bytesOf(exchange, req) {
+  const length = req.headers['content-length'];
+  if (length !== undefined) return LENGTH.test(length) ? Number(length) : -1;
+  return exchange.received > 0 ? exchange.received : -1;
+}
+
+/** http or https, as the client sees it where the framework was told to trust a proxy. */
+function schemeOf(req) {
+  const forwarded = req.headers['x-forwarded-proto'] !== undefined ? req.protocol : undefined;
+  if (forwarded === 'http' || forwarded === 'https') return forwarded;
+  return req.socket && req.socket.encrypted === true ? 'https' : 'http';
+}
+
+function versionOf(req) {
+  const version = req.httpVersion;
+  return version === '2.0' ? '2' : version === '3.0' ? '3' : version;
+}
+
+module.exports = { bytesOf, carried, isActive, knownOf, schemeOf, traceparentOf, versionOf };

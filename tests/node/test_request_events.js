@@ -1,0 +1,162 @@
+'use strict';
+// The context of a request in what happens to it from outside: its body's events, streams that it is piped into, its
+// end and that of its answer. And where nothing is recorded: what the request carries goes on, and nothing of anybody
+// else does.
+
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const http = require('node:http');
+const http2 = require('node:http2');
+const net = require('node:net');
+const { PassThrough, Writable, pipeline } = require('node:stream');
+const { EXPRESS, begin, listen, request, serverSpans, sleep, telemetry } = require('./http_driver.js');
+const { telemetryMiddleware } = require('../../middleware/express');
+const { instrumentServer, telemetryListener } = require('../../middleware/http');
+
+const PARENT = '00-12345678901234567890123456789012-1234567890123456-01';
+const POST = { method: 'POST', body: 'abc', headers: { 'content-type': 'text/plain' } };
+
+/** Every kind of server, around one listener. */
+const SERVERS = [
+  ['a listener', (handler) => http.createServer(telemetryListener(handler))],
+  ['a server', (handler) => instrumentServer(http.createServer(handler))],
+  ...EXPRESS.map(({ name, express }) => [
+    name,
+    (handler) => {
+      const app = express();
+      app.use(telemetryMiddleware(), handler);
+      return http.createServer(app);
+    },
+  ]),
+];
+
+async function until(found) {
+  const deadline = Date.now() + 10000;
+  while (!found() && Date.now() < deadline) await sleep(5);
+}
+
+/** Which of the events were heard, each with whether its listener ran in the context of its own request. */
+function notes() {
+  const seen = {};
+  return { seen, note: (name) => (seen[name] = telemetry.getCurrentSpanId()) };
+}
+
+for (const [name, make] of SERVERS) {
+  test(`${name}: events of the request and of the answer`, { timeout: 30000 }, async (t) => {
+    await begin();
+    const { seen, note } = notes();
+    const { port, close } = await listen(
+      make((req, res) => {
+        const own = telemetry.getCurrentSpanId();
+        if (req.url === '/pipe') {
+          const last = new Writable({ write: (chunk, encoding, done) => (note('write'), done()) });
+          req.pipe(last).on('finish', () => (note('finish'), res.end(own)));
+          return;
+        }
+        if (req.url === '/pipeline') {
+          pipeline(req, new PassThrough(), res, () => note('pipeline'));
+          return;
+        }
+        for (const event of ['data', 'end', 'close']) req.on(event, () => note(event));
+        for (const event of ['finish', 'close']) res.on(event, () => note(`res ${event}`));
+        req.on('end', () => res.end(own));
+      }),
+    );
+    t.after(close);
+    for (const [path, names] of [
+      ['/events', ['close', 'data', 'end', 'res close', 'res finish']],
+      ['/pipe', ['finish', 'write']],
+      ['/pipeline', ['pipeline']],
+    ]) {
+      for (const key of Object.keys(seen)) delete seen[key];
+      await request(port, path, POST);
+      await until(() => Object.keys(seen).length >= names.length);
+      const [span] = await serverSpans();
+      assert.deepEqual(seen, Object.fromEntries(names.map((key) => [key, span.spanId])), path);
+    }
+  });
+
+  test(`${name}: a client that leaves, and a time limit`, { timeout: 30000 }, async (t) => {
+    await begin();
+    const { seen, note } = notes();
+    const { port, close } = await listen(
+      make((req, res) => {
+        if (req.url === '/slow') {
+          res.setTimeout(20, () => (note('timeout'), res.end('too late')));
+          return;
+        }
+        req.on('aborted', () => note('aborted'));
+        req.on('error', () => note('error'));
+        res.on('close', () => note('res close'));
+        req.resume();
+      }),
+    );
+    t.after(close);
+    const text = 'POST /left HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nabc';
+    const client = net.connect(port, '127.0.0.1', () => client.write(text));
+    await sleep(50);
+    client.destroy();
+    await until(() => Object.keys(seen).length === 3);
+    const [left] = await serverSpans();
+    assert.deepEqual(seen, { aborted: left.spanId, error: left.spanId, 'res close': left.spanId });
+    assert.equal((await request(port, '/slow')).body, 'too late');
+    const [slow] = await serverSpans();
+    assert.equal(seen.timeout, slow.spanId);
+  });
+
+  test(`${name}: where nothing is recorded, what came goes on and nothing else`, { timeout: 60000 }, async (t) => {
+    await begin();
+    const outer = telemetry.startSpan('start of the server');
+    const { port, close } = await telemetry.runWithContext(telemetry.setBaggage('whose', 'server', outer), () =>
+      listen(make((req, res) => res.end(JSON.stringify([telemetry.getCurrentTraceId(), telemetry.inject({})])))),
+    );
+    t.after(close);
+    const ask = async (headers) => JSON.parse((await request(port, '/excluded', { headers })).body);
+    const headers = { traceparent: PARENT, tracestate: 'a=1,b=2', baggage: 'user=7,k=v;p=1' };
+    const trace = PARENT.slice(3, 35);
+    for (const options of [
+      { excludedPaths: '/excluded' },
+      { backend: 'prom' },
+      { enabled: false },
+      { backend: 'prom', excludedPaths: '/excluded' },
+    ]) {
+      await begin(options);
+      assert.deepEqual(await ask(headers), [trace, headers], JSON.stringify(options));
+      assert.deepEqual(await ask({ baggage: 'only=1' }), ['', { baggage: 'only=1' }], JSON.stringify(options));
+      assert.deepEqual(await ask({}), ['', {}], JSON.stringify(options));
+      assert.deepEqual(await ask({ traceparent: 'nonsense' }), ['', {}], JSON.stringify(options));
+    }
+    await telemetry.shutdown(1000);
+    assert.deepEqual(await ask(headers), [trace, headers], 'after shutdown');
+    assert.deepEqual(await ask({}), ['', {}], 'after shutdown');
+    outer.end();
+  });
+}
+
+test('HTTP/2: events of the request, and two requests of one connection at once', { timeout: 30000 }, async (t) => {
+  await begin();
+  const seen = [];
+  const server = instrumentServer(
+    http2.createServer((req, res) => {
+      const own = telemetry.getCurrentSpanId();
+      req.on('data', () => seen.push([own, telemetry.getCurrentSpanId()]));
+      req.on('end', () => {
+        seen.push([own, telemetry.getCurrentSpanId()]);
+        res.end(own);
+      });
+    }),
+  );
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const client = http2.connect(`http://127.0.0.1:${server.address().port}`);
+  t.after(() => (client.close(), server.close()));
+  const ask = () =>
+    new Promise((resolve, reject) => {
+      const stream = client.request({ ':method': 'POST', ':path': '/' });
+      stream.on('error', reject).resume().on('end', resolve);
+      setTimeout(() => stream.end('abc'), 10);
+    });
+  await Promise.all([ask(), ask(), ask()]);
+  const spans = await serverSpans(3);
+  assert.deepEqual([...new Set(seen.map(([own]) => own))].sort(), spans.map((span) => span.spanId).sort());
+  assert.ok(seen.every(([own, now]) => own === now && own !== ''));
+});
