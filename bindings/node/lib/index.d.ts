@@ -205,7 +205,7 @@ export function telemetryStatus(): TelemetryStatus;
 // ---- spans -----------------------------------------------------------------------------------------------------------
 
 /**
- * Texts, numbers, booleans, bigints, bytes, dates, and lists, sets and maps of these; objects with a toString() of their own are texts.
+ * Texts, numbers, booleans, bigints, bytes, dates, and lists, sets and maps of these. An instance of a class may be given as its text: String(value).
  * Other values are dropped and counted.
  */
 export type AttributeValue =
@@ -222,8 +222,7 @@ export type AttributeValue =
   | readonly AttributeValue[]
   | ReadonlySet<AttributeValue>
   | { readonly [key: string]: AttributeValue }
-  | ReadonlyMap<string, AttributeValue>
-  | { toString(): string };
+  | ReadonlyMap<string, AttributeValue>;
 
 export type Attributes = { readonly [key: string]: AttributeValue } | ReadonlyMap<string, AttributeValue> | null;
 
