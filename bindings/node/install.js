@@ -7,6 +7,7 @@ const { spawnSync } = require('child_process');
 const crypto = require('crypto');
 const fs = require('fs');
 const path = require('path');
+const { causeOf } = require('./cause.js');
 
 const root = path.resolve(__dirname, '../..');
 const build = path.join(root, 'build');
@@ -14,6 +15,7 @@ const addon = path.join(build, 'Release', 'djp_telemetry.node');
 const stamp = path.join(build, 'Release', 'djp_telemetry.sources');
 const reasonFile = path.join(build, 'djp_telemetry.reason');
 const mode = (process.env.DJP_TELEMETRY_NATIVE || 'auto').trim().toLowerCase();
+const LOAD_MS = 60000;
 const FLAGS = ['CC', 'DJP_TELEMETRY_CFLAGS', 'DJP_TELEMETRY_LDFLAGS'];
 
 function filesOf(folder) {
@@ -69,10 +71,22 @@ function environment() {
   return env;
 }
 
-function firstError(output) {
-  const lines = output.split('\n').filter((line) => line.trim());
-  const wrong = lines.find((line) => /(^|\s)(fatal )?error:|No package '|not found|ERR! stack Error/i.test(line));
-  return (wrong || lines[lines.length - 1] || 'no output').replace(/^gyp ERR! (stack )?/, '').trim();
+/** Why the addon that lies there cannot be loaded on this machine: it may come from another one, or be damaged. '' when it can be. */
+function loadError() {
+  if (process.env.DJP_TELEMETRY_LDFLAGS) return ''; // for example a sanitizer's, which needs more than this process has
+  const program = `process.dlopen({ exports: {} }, ${JSON.stringify(addon)}, require('os').constants.dlopen.RTLD_LAZY)`;
+  const done = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8', timeout: LOAD_MS });
+  if (done.status === 0) return '';
+  return (
+    (/^Error: (.*)$/m.exec(done.stderr || '') || [])[1] || `loading it ends the process (${done.signal || done.status})`
+  );
+}
+
+/** Nothing to build: it is made of the present sources, and works. */
+function isBuilt(wanted) {
+  return (
+    fs.existsSync(addon) && fs.existsSync(stamp) && fs.readFileSync(stamp, 'utf8') === wanted && loadError() === ''
+  );
 }
 
 function compile() {
@@ -87,33 +101,40 @@ function compile() {
   });
   const output = `${done.stdout || ''}\n${done.stderr || ''}`;
   if (done.error) throw done.error;
-  if (done.status !== 0) throw Object.assign(new Error(firstError(output)), { output });
+  if (done.status !== 0) throw failure(output);
+  const wrong = loadError();
+  if (wrong !== '') throw failure(`it was built, but cannot be loaded: ${wrong}`);
+}
+
+function failure(output) {
+  const { cause, remedy } = causeOf(output);
+  return Object.assign(new Error(remedy === '' ? cause : `${cause}; ${remedy}`), { output });
 }
 
 function main() {
   if (mode === 'off') return;
   try {
     const wanted = fingerprint();
-    if (fs.existsSync(addon) && fs.existsSync(stamp) && fs.readFileSync(stamp, 'utf8') === wanted) return;
+    if (isBuilt(wanted)) return;
     fs.rmSync(stamp, { force: true });
+    fs.rmSync(addon, { force: true }); // make takes a damaged file for a finished one
     compile();
     fs.writeFileSync(stamp, wanted);
     fs.rmSync(reasonFile, { force: true });
   } catch (error) {
-    const reason = `the native core could not be built: ${error.message}`;
+    const { message } = error.output === undefined ? failure(String(error.message)) : error;
+    const reason = `the native core could not be built: ${message}`;
     if (mode === 'require') {
       process.stderr.write(`${error.output || ''}\ndjp-telemetry: ${reason}\n`);
       process.exitCode = 1;
       return;
     }
     process.stderr.write(
-      `djp-telemetry: ${reason}; the package will install as a no-op.\n` +
-        'djp-telemetry: install a C compiler, make, python3, pkg-config and the development packages of libcurl, ' +
-        'protobuf-c, zlib and libmicrohttpd, then install again.\n',
+      `djp-telemetry: ${reason}.\ndjp-telemetry: the package is installed as a no-op; after that, run: npm rebuild djp-telemetry\n`,
     );
     fs.rmSync(addon, { force: true }); // an addon of older sources must not be taken for this one
     fs.mkdirSync(build, { recursive: true });
-    fs.writeFileSync(reasonFile, reason);
+    fs.writeFileSync(reasonFile, `${reason}; after that, run npm rebuild djp-telemetry`);
   }
 }
 

@@ -40,6 +40,49 @@ test('a typed service compiles', { skip, timeout: 120000 }, () => {
   execFileSync(process.execPath, [compiler, ...flags, path.join(__dirname, 'typed_service.ts')], options);
 });
 
+test('every subpath has types, however the compiler looks for modules', { skip, timeout: 120000 }, () => {
+  const root = path.join(__dirname, '../..');
+  const folder = fs.mkdtempSync(path.join(require('node:os').tmpdir(), 'djp-types-'));
+  fs.mkdirSync(path.join(folder, 'node_modules'));
+  fs.symlinkSync(root, path.join(folder, 'node_modules/djp-telemetry'));
+  const { exports } = require('../../package.json');
+  const names = Object.keys(exports).filter((name) => exports[name].types !== undefined);
+  assert.ok(names.length >= 6);
+  const file = path.join(folder, 'main.ts');
+  const lines = names.map((name, i) => `import * as m${i} from 'djp-telemetry${name.slice(1)}'; export { m${i} };`);
+  fs.writeFileSync(file, lines.join('\n'));
+  const common = [
+    '--strict',
+    '--noEmit',
+    '--target',
+    'es2022',
+    '--skipLibCheck',
+    '--preserveSymlinks',
+    '--types',
+    'node',
+  ];
+  common.push('--typeRoots', path.join(nodeTypes, '../..'));
+  for (const [module, resolution] of [
+    ['commonjs', 'node10'],
+    ['node16', 'node16'],
+    ['esnext', 'bundler'],
+  ]) {
+    const flags = [...common, '--module', module, '--moduleResolution', resolution];
+    execFileSync(process.execPath, [compiler, ...flags, file], { cwd: folder, encoding: 'utf8', timeout: 110000 });
+  }
+});
+
+test('every option has a type by its name', () => {
+  const text = fs.readFileSync(path.join(LIB, 'index.d.ts'), 'utf8');
+  const body = /interface CamelCaseOptions \{([^]*?)\n\}/.exec(text)[1];
+  const typed = new Set(Array.from(body.matchAll(/^ {2}(\w+)\?:/gm), (match) => match[1]));
+  const { native } = require('../../bindings/node/lib/loader.js');
+  const camel = (name) => name.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
+  const options = native.sdkKeywords().map(camel);
+  assert.deepStrictEqual(options.filter((name) => !typed.has(name)).sort(), []);
+  assert.deepStrictEqual([...typed].filter((name) => !options.includes(name)).sort(), []);
+});
+
 test('every export has a type, and the ES module the same exports', async () => {
   const types = ['index.d.ts', 'metrics.d.ts'].map((file) => fs.readFileSync(path.join(LIB, file), 'utf8')).join('\n');
   const declared = new Set(

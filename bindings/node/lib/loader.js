@@ -127,7 +127,10 @@ function load() {
   if (file === undefined) return { native: null, reason: missing() };
   const native = open(file);
   if (native.coreVersion !== version) {
-    return { native: null, reason: `the native core is version ${native.coreVersion}, the package ${version}` };
+    return {
+      native: null,
+      reason: `the native core is version ${native.coreVersion}, the package ${version}; run npm rebuild djp-telemetry`,
+    };
   }
   return { native, reason: '' };
 }
