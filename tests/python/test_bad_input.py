@@ -264,7 +264,8 @@ def test_bad_values_of_every_variable(tmp_path):
     """In one program, so that a value that harms shows in all that follow."""
     names, typed = variables(), variables("`([0-9.]+|true|false|noop|console|grpc|none|code|endpoint|old|info)`")
     unread = {"ENABLE_OBSERVABILITY", "OTEL_EXPORTER", "TRACES_SAMPLE_RATE"}  # others that are set come first
-    unread |= {"OTEL_EXPORTER_PROMETHEUS_HOST", "OTEL_SEMCONV_STABILITY_OPT_IN"}  # any name; a list of any words
+    unread |= {"DJP_TELEMETRY_PROMETHEUS_HOST", "OTEL_EXPORTER_PROMETHEUS_HOST"}  # any name
+    unread.add("OTEL_SEMCONV_STABILITY_OPT_IN")  # a list of any words
     assert len(names) > 60 and len(typed) > 25 and unread < set(typed)
     done = run_program(
         SETTINGS,

@@ -249,7 +249,7 @@ logging.error("of the root")
     "environment, warnings",
     [
         ({"TELEMETRY_ENABLED": ""}, 0),
-        ({"OTEL_SDK_DISABLED": "true"}, 0),
+        ({"OTEL_SDK_DISABLED": "true"}, 1),
         ({"TELEMETRY_BACKEND": ""}, 1),
         ({"OTEL_TRACES_EXPORTER": "none"}, 0),
         ({"OTEL_TRACE_SAMPLE": "many", "TELEMETRY_BACKEND": "prom"}, 1),
