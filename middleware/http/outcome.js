@@ -76,6 +76,11 @@ function watchLoss(exchange, req, res) {
   if (exchange.instead === 0) exchange.left = clientLeft(req, res);
 }
 
+/** Whether not a byte was ever written to the connection: what was said to have been sent came too late for it. */
+function reachedNobody(req) {
+  return isSocket(req.socket) && req.socket.bytesWritten === 0;
+}
+
 /** Whether nothing can be answered any more. */
 function isOver(req) {
   const stream = req.stream;
@@ -83,4 +88,4 @@ function isOver(req) {
   return req.aborted === true || !req.socket || req.socket.destroyed || req.socket.readableEnded === true;
 }
 
-module.exports = { clientLeft, isOver, isSocket, sentStatus, watchLoss };
+module.exports = { clientLeft, isOver, isSocket, reachedNobody, sentStatus, watchLoss };

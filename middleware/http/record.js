@@ -6,17 +6,19 @@
 const {
   startRequest,
   endRequest,
+  holdRequest,
   wantsRequest,
   FAILED,
   DISCONNECTED,
 } = require('../../bindings/node/lib/http_server.js');
 const { storage } = require('../../bindings/node/lib/context.js');
 const { NO_ERROR, exchangeOf, listen, openExchange, recordingOf } = require('./exchange.js');
-const { clientLeft, isOver, isSocket, sentStatus } = require('./outcome.js');
+const { clientLeft, isOver, isSocket, reachedNobody, sentStatus, watchLoss } = require('./outcome.js');
 const { Recorder, option, pathOf, textOf } = require('./recorder.js');
 const { bytesOf, carried, isActive, knownOf, schemeOf, traceparentOf, versionOf } = require('./facts.js');
 const { beginUpgraded } = require('./websocket.js');
 
+const EVENTS = 'text/event-stream'; // stays open for as long as its client likes
 const CLASS_NAME = /^[\w.$]{1,100}$/;
 
 /** Begins to record a request that nobody records yet. Returns the context of its handlers. */
@@ -35,6 +37,7 @@ function begin(recorder, req, res) {
   exchange.context = request.local === 0 ? carried(req) : request;
   exchange.byFinish = !isSocket(req.socket) && !(req.httpVersionMajor >= 2);
   listen(exchange, req, res);
+  if (headers.accept === EVENTS) holdRequest(request);
   return exchange.context;
 }
 
@@ -99,14 +102,19 @@ function templateOf(exchange, req, res) {
 function outcomeOf(exchange, req, res) {
   if (exchange.left) return [0, DISCONNECTED, undefined];
   if (exchange.instead !== 0) return [exchange.instead, 0, undefined];
-  const status = sentStatus(res);
   const complete = res.writableFinished;
-  if (complete && status < 500) return [status, 0, undefined];
   const left = !complete && clientLeft(req, res);
+  const status = left && reachedNobody(req) ? 0 : sentStatus(res);
+  if (complete && status < 500) return [status, 0, undefined];
   const error = left && status < 500 ? noted(exchange) : errorOf(exchange, req);
   if (error !== undefined) return [status, FAILED, error];
   if (complete) return [status, 0, undefined];
   return left ? [status, DISCONNECTED, undefined] : [status, FAILED, res.errored || undefined];
+}
+
+function sendsEvents(res) {
+  const type = res.getHeader('content-type');
+  return typeof type === 'string' && type.startsWith(EVENTS);
 }
 
 /** Records an exchange whose response has closed. */
@@ -116,6 +124,7 @@ function finish(exchange, req, res) {
     const [status, flags, error] = outcomeOf(exchange, req, res);
     const errorType = error === undefined ? '' : classOf(error);
     if (error !== undefined) request.recordException(error);
+    if (sendsEvents(res)) holdRequest(request);
     const bytes = bytesOf(exchange, req);
     const route = templateOf(exchange, req, res);
     endRequest(request, req.method, route, schemeOf(req), versionOf(req), status, flags, errorType, bytes);
@@ -147,9 +156,9 @@ function errorOf(exchange, req) {
 function noteError(res, error) {
   try {
     const exchange = error !== undefined && error !== null ? recordingOf(res) : undefined;
-    if (exchange === undefined || exchange.left) return;
-    if (isOver(res.req) && clientLeft(res.req, res)) return;
-    exchange.error = error;
+    if (exchange === undefined) return;
+    watchLoss(exchange, res.req, res);
+    if (!exchange.left && !(isOver(res.req) && clientLeft(res.req, res))) exchange.error = error;
   } catch {
     // A response of another shape is recorded without its error.
   }

@@ -195,6 +195,44 @@ each('streaming ends at the last byte, background work does not count', async (t
   assert.deepEqual([late.name, late.parentId], ['background', span.spanId]);
 });
 
+each('what fails after the answer is kept, and a stream of events is not slow', async (t, version) => {
+  await begin({ sampleRatio: 1e-9, slowThreshold: 0.02 });
+  let failed;
+  const port = await serve(t, version, (app) => {
+    app.get('/late', (req, res) => {
+      res.end('ok');
+      setTimeout(() => {
+        try {
+          telemetry.withSpan('mail', () => {
+            throw new Error('no mail');
+          });
+        } catch (error) {
+          failed = error;
+        }
+      }, 30);
+    });
+    app.get('/events', async (req, res) => {
+      res.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' });
+      await sleep(60);
+      res.end('data: x\n\n');
+    });
+    app.get('/slow', async (req, res) => (await sleep(60), res.send('x')));
+  });
+  await request(port, '/late');
+  while (failed === undefined) await sleep(5);
+  assert.deepEqual(
+    (await spans()).map((span) => [span.name, span.status]),
+    [['mail', 'error']],
+  );
+  await request(port, '/events');
+  await request(port, '/events', { headers: { accept: 'text/event-stream' } });
+  await request(port, '/slow');
+  assert.deepEqual(
+    (await serverSpans()).map((span) => span.attributes['http.route']),
+    ['/slow'],
+  );
+});
+
 each('304, HEAD and keep-alive', async (t, version) => {
   const port = await serve(t, version, (app) => app.get('/etag', (req, res) => res.send('same')));
   const first = await request(port, '/etag');
@@ -262,6 +300,22 @@ each('the scrape: negotiated, HEAD, 405, not counted itself', async (t, version)
   assert.equal((await serverSpans(0)).length, 0);
   await request(port, '/seen');
   assert.equal((await serverSpans()).length, 1);
+});
+
+each('the scrape is compressed for those who take it, on every way to it', async (t, version) => {
+  const port = await serve(t, version, (app) => app.get('/metrics', metricsHandler()), { metricsPath: '/m' });
+  const text = async (coding, path) => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { 'accept-encoding': coding } });
+    return [response.headers.get('content-encoding'), (await response.text()).split('\n')[0].slice(0, 6)];
+  };
+  for (const path of ['/metrics', '/m']) {
+    for (const coding of ['gzip', 'deflate, GZIP;q=0.5', '*', 'br;q=1, gzip']) {
+      assert.deepEqual(await text(coding, path), ['gzip', '# HELP'], coding);
+    }
+    for (const coding of ['identity', 'gzip;q=0', 'gzip;q=0.000, *', 'br']) {
+      assert.deepEqual(await text(coding, path), [null, '# HELP'], coding);
+    }
+  }
 });
 
 each('metricsPath answers the scrape', async (t, version) => {

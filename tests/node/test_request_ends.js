@@ -75,6 +75,7 @@ for (const [how, text, abruptly] of [
 ]) {
   each(`an upload ${how} that is given up is no error`, async (t, { express }, serve) => {
     const parsers = {
+      small: [express.json({ limit: 10 }), (req, res) => res.send('x')],
       json: [express.json(), (req, res) => res.send('x')],
       upload: [upload],
       waits: [async (req, res) => (req.resume(), await sleep(200), res.status(500).send('late'))],

@@ -5,14 +5,18 @@
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
+const { execFile } = require('node:child_process');
 const http = require('node:http');
 const http2 = require('node:http2');
 const net = require('node:net');
+const path = require('node:path');
 const { PassThrough, Writable, pipeline } = require('node:stream');
+const { promisify } = require('node:util');
 const { EXPRESS, begin, listen, request, serverSpans, sleep, telemetry } = require('./http_driver.js');
 const { telemetryMiddleware } = require('../../middleware/express');
 const { instrumentServer, telemetryListener } = require('../../middleware/http');
 
+const ROOT = path.resolve(__dirname, '../..');
 const PARENT = '00-12345678901234567890123456789012-1234567890123456-01';
 const POST = { method: 'POST', body: 'abc', headers: { 'content-type': 'text/plain' } };
 
@@ -63,16 +67,16 @@ for (const [name, make] of SERVERS) {
       }),
     );
     t.after(close);
-    for (const [path, names] of [
+    for (const [where, names] of [
       ['/events', ['close', 'data', 'end', 'res close', 'res finish']],
       ['/pipe', ['finish', 'write']],
       ['/pipeline', ['pipeline']],
     ]) {
       for (const key of Object.keys(seen)) delete seen[key];
-      await request(port, path, POST);
+      await request(port, where, POST);
       await until(() => Object.keys(seen).length >= names.length);
       const [span] = await serverSpans();
-      assert.deepEqual(seen, Object.fromEntries(names.map((key) => [key, span.spanId])), path);
+      assert.deepEqual(seen, Object.fromEntries(names.map((key) => [key, span.spanId])), where);
     }
   });
 
@@ -119,8 +123,12 @@ for (const [name, make] of SERVERS) {
       { backend: 'prom' },
       { enabled: false },
       { backend: 'prom', excludedPaths: '/excluded' },
+      { exporter: 'none' },
+      { backend: 'otel', exporter: 'none' },
+      'the switch',
     ]) {
-      await begin(options);
+      await begin(typeof options === 'string' ? {} : options);
+      if (typeof options === 'string') telemetry.setEnabled(false);
       assert.deepEqual(await ask(headers), [trace, headers], JSON.stringify(options));
       assert.deepEqual(await ask({ baggage: 'only=1' }), ['', { baggage: 'only=1' }], JSON.stringify(options));
       assert.deepEqual(await ask({}), ['', {}], JSON.stringify(options));
@@ -159,4 +167,33 @@ test('HTTP/2: events of the request, and two requests of one connection at once'
   const spans = await serverSpans(3);
   assert.deepEqual([...new Set(seen.map(([own]) => own))].sort(), spans.map((span) => span.spanId).sort());
   assert.ok(seen.every(([own, now]) => own === now && own !== ''));
+});
+
+test('without a core: the context goes on, and the scrape is answered', { timeout: 30000 }, async () => {
+  const program = `
+    const http = require('http');
+    const telemetry = require(${JSON.stringify(path.join(ROOT, 'bindings/node/lib/index.js'))});
+    const { telemetryMiddleware, metricsHandler } = require(${JSON.stringify(path.join(ROOT, 'middleware/express'))});
+    const app = require(${JSON.stringify(path.join(ROOT, 'node_modules/express'))})();
+    telemetry.init();
+    app.use(telemetryMiddleware());
+    app.get('/metrics', metricsHandler());
+    app.get('/x', async (req, res) => res.json([await null, telemetry.getCurrentTraceId(), telemetry.inject({})]));
+    const server = app.listen(0, '127.0.0.1', async () => {
+      const ask = async (path, headers) => {
+        const answer = await fetch('http://127.0.0.1:' + server.address().port + path, { headers });
+        return [answer.status, await answer.text()];
+      };
+      const headers = { traceparent: '${PARENT}', tracestate: 'a=1', baggage: 'user=7' };
+      console.log(JSON.stringify([await ask('/x', headers), await ask('/x', {}), await ask('/metrics', {})]));
+      process.exit();
+    });`;
+  const env = { ...process.env, DJP_TELEMETRY_NATIVE: 'off', TELEMETRY_ENABLED: 'true' };
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', program], { env, timeout: 25000 });
+  const [carried, nothing, scrape] = JSON.parse(stdout);
+  const headers = { traceparent: PARENT, tracestate: 'a=1', baggage: 'user=7' };
+  assert.deepEqual(JSON.parse(carried[1]), [null, PARENT.slice(3, 35), headers]);
+  assert.deepEqual(JSON.parse(nothing[1]), [null, '', {}]);
+  assert.equal(scrape[0], 200);
+  assert.match(scrape[1], /^# /);
 });
