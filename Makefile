@@ -38,6 +38,7 @@ PACKAGE_SRC = $(wildcard bindings/python/djp_telemetry/*.py bindings/python/djp_
 help:
 	@echo "make demo       build, then a small service under real requests: spans, scrape, correlated logs"
 	@echo "make test       build, then all tests: C, sanitizers, valgrind, short fuzzing, Python, Node"
+	@echo "make test-python-versions  the Python package built and tried with every supported version on this machine"
 	@echo "make test-node-versions   the Node tests with Node 22 and 24, on the addon that was built once"
 	@echo "make instructions   instructions of the hot path beside the recorded ones; instructions-record: records them"
 	@echo "make lint       format, layers, sizes, symbols, types"
@@ -139,6 +140,8 @@ test-python: $(VENV)/.test $(VENV)/.native $(TOOLS_C) node_modules/.base node-na
 # The extension built with AddressSanitizer and UndefinedBehaviorSanitizer runs the tests of the binding again.
 test-python-asan: $(VENV)/.test
 	@tools/asan-python.sh $(PY)
+test-python-versions:
+	@tools/python-versions.sh 3.9 3.10 3.11 3.12 3.13 3.14
 test-node: node_modules/.base node-native
 	@PATH="$$PATH:$$(tools/promtool.sh)" tools/node-test.sh $(NODE)
 test-node-asan: node_modules/.base
@@ -178,7 +181,7 @@ bench-specification: $(VENV)/.bench $(VENV)/.native
 	$(PY) bench/specification.py
 clean:
 	rm -rf $(BUILD) $(VENV) node_modules *.egg-info
-.PHONY: help core tools-c setup-build setup-test demo test test-c test-sanitize test-tsan test-valgrind instructions instructions-record test-python test-python-asan node-native test-node test-node-asan test-node-versions test-node-pack e2e fuzz-short fuzz soak soak-node lint format bench bench-node bench-specification clean gen
+.PHONY: help core tools-c setup-build setup-test demo test test-c test-sanitize test-tsan test-valgrind instructions instructions-record test-python test-python-asan test-python-versions node-native test-node test-node-asan test-node-versions test-node-pack e2e fuzz-short fuzz soak soak-node lint format bench bench-node bench-specification clean gen
 
 # ---- generated sources --------------------------------------------------------------------------------------------------------
 gen:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from types import ModuleType
 from typing import Any, Optional
 
@@ -38,8 +39,12 @@ def _check() -> None:
         return
     from importlib.machinery import PathFinder
 
-    spec = PathFinder.find_spec("djp_telemetry._native", [os.path.dirname(__file__)])
-    if spec is not None and spec.origin and _cut_short(spec.origin):
+    folder = os.path.dirname(__file__)
+    spec = PathFinder.find_spec("djp_telemetry._native", [folder])
+    if spec is None:
+        with suppress(OSError), open(os.path.join(folder, "_native_missing.txt"), encoding="utf-8") as file:
+            raise ImportError(file.read().strip())  # what the installation had to say
+    elif spec.origin and _cut_short(spec.origin):
         raise ImportError(f"{spec.origin} is not complete; install djp-telemetry again")
 
 
@@ -50,7 +55,8 @@ def _load() -> tuple[Optional[ModuleType], str]:
         _check()
         from . import _native
     except Exception as error:  # a damaged file raises ImportError, OSError or SystemError
-        return None, f"the native core could not be loaded: {type(error).__name__}: {error}"
+        name = "" if type(error) is ImportError else f"{type(error).__name__}: "
+        return None, f"the native core could not be loaded: {name}{error}"
     if _native.__version__ != __version__:
         return None, f"the native core is version {_native.__version__}, the package {__version__}"
     return _native, ""
