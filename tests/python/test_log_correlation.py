@@ -326,3 +326,119 @@ def test_the_cost_of_a_record(logged):
         install_trace_correlation()
         extra = best() - without
     assert extra < 3e-6, f"{extra * 1e9:.0f} ns a record"
+
+
+class OwnHandle(logging.Logger):
+    def handle(self, record):
+        if not self.disabled:
+            self.callHandlers(record)
+
+
+class OwnCalls(logging.Logger):
+    def handle(self, record):
+        for handler in self.handlers:
+            handler.handle(record)
+
+
+class Direct(logging.Logger):
+    def handle(self, record):
+        for handler in self.handlers:
+            handler.emit(record)
+
+
+@pytest.mark.parametrize("kind", [OwnHandle, OwnCalls, Direct])
+def test_logger_classes_with_ways_of_their_own(kind):
+    logger, handler = kind("own"), Lines()
+    logger.addHandler(handler)
+    with start_span("s") as span:
+        logger.warning("x")
+        logger.warning("y", extra={"trace_id": "mine", "span_id": "own"})
+    assert handler.lines == [f"own {tag(span)} x", "own [mine/own] y"]
+
+
+def test_records_made_by_hand():
+    handler = Lines()
+    with start_span("s") as span:
+        record = logging.makeLogRecord({"name": "made", "msg": "x", "levelno": 30})
+        handler.handle(record)
+        assert handler.formatter.format(logging.makeLogRecord({"name": "n", "msg": "y"})) == f"n {tag(span)} y"
+    assert handler.lines == [f"made {tag(span)} x"]
+
+
+def test_absl():
+    absl = pytest.importorskip("absl.logging")
+    handler = Lines("%", "[%(trace_id)s/%(span_id)s] %(message)s")
+    logger = absl.get_absl_logger()
+    logger.addHandler(handler)
+    try:
+        with start_span("s") as span:
+            absl.warning("through absl")
+    finally:
+        logger.removeHandler(handler)
+    assert handler.lines == [f"{tag(span)} through absl"]
+
+
+def test_record_factories():
+    class Record(logging.LogRecord):
+        pass
+
+    before = logging.getLogRecordFactory()
+    logger, handler = logging.getLogger("factory"), Lines()
+    logger.propagate = False
+    logger.addHandler(handler)
+    logging.setLogRecordFactory(Record)
+    try:
+        with start_span("s") as span:
+            logger.warning("x")
+    finally:
+        logging.setLogRecordFactory(before)
+        logger.handlers.clear()
+    assert handler.lines == [f"factory {tag(span)} x"]
+
+
+CONFIGURATION = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"trace": {"()": "djp_telemetry.log_correlation.TraceIdFilter"}},
+    "formatters": {"line": {"format": "[%(trace_id)s] %(name)s: %(message)s"}},
+    "handlers": {"out": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["trace"]}},
+    "root": {"handlers": ["out"], "level": "INFO"},
+    "loggers": {"uvicorn": {"handlers": ["out"], "level": "INFO", "propagate": False}},
+}
+
+
+def test_a_supervisor_that_never_starts_telemetry(tmp_path):
+    """uvicorn's parent of several workers configures logging and never imports the application."""
+    import json
+    import signal
+    import socket
+    import subprocess
+    import sys
+
+    from support import clean_environment
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    (tmp_path / "log.json").write_text(json.dumps(CONFIGURATION))
+    (tmp_path / "served.py").write_text(
+        "import djp_telemetry\ndjp_telemetry.init_telemetry()\n"
+        "async def app(scope, receive, send):\n    raise RuntimeError\n"
+    )
+    command = [sys.executable, "-m", "uvicorn", "served:app", "--workers", "2", "--port", port]
+    path = ":".join(str(part) for part in [tmp_path, *sys.path] if part)
+    with subprocess.Popen(
+        [*command, "--log-config", "log.json"],
+        cwd=tmp_path,
+        env=clean_environment(PYTHONPATH=path),
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        seen = []
+        for line in server.stderr:
+            seen.append(line)
+            if sum("Started server process" in item for item in seen) == 2:
+                server.send_signal(signal.SIGTERM)
+        server.wait(60)
+    text = "".join(seen)
+    assert "[] uvicorn.error: Started parent process" in text and "Logging error" not in text, text

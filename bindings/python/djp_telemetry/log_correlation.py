@@ -1,6 +1,7 @@
 """Trace ids on log records. The ids are put on a record where every logger hands it to its handlers, in the thread
 that made it: so child loggers, handlers that come later, queues and other threads all see them, and ids given in
-`extra` stay as they are."""
+`extra` stay as they are. Records that go another way (a logger class with its own handle(), a record given to a handler
+or a formatter by hand) get them further down, so that a format with %(trace_id)s loses no line."""
 
 from __future__ import annotations
 
@@ -27,45 +28,54 @@ class TraceIdFilter(logging.Filter):
         return True
 
 
-class _Hook:
-    """Logger.handle, wrapped once. A record is complete then and has met no handler yet."""
+class _Seam:
+    """A method of logging that every record passes, wrapped once."""
 
-    active = False
-    original: Any = None
-    installed: Any = None
+    def __init__(self, owner: type, name: str) -> None:
+        self.owner = owner
+        self.name = name
+        self.active = False
+        self.original: Any = None
+        self.installed: Any = None
 
     def install(self) -> None:
         self.active = True
         if self.installed is not None:
             return
-        original = logging.Logger.handle
+        original = getattr(self.owner, self.name)
         stamp = impl.stamp
 
         @functools.wraps(original)
-        def handle(logger: logging.Logger, record: logging.LogRecord) -> Any:
-            if self.active:
+        def wrapper(owner: Any, record: Any) -> Any:
+            if self.active and "span_id" not in record.__dict__:
                 stamp(record.__dict__)
-            return original(logger, record)
+            return original(owner, record)
 
         self.original = original
-        self.installed = handle
-        setattr(logging.Logger, "handle", handle)  # noqa: B010 (mypy refuses the plain assignment)
+        self.installed = wrapper
+        setattr(self.owner, self.name, wrapper)
 
     def uninstall(self) -> None:
         """Where somebody else has wrapped our wrapper, it stays and does nothing."""
         self.active = False
-        if self.installed is not None and logging.Logger.handle is self.installed:
-            setattr(logging.Logger, "handle", self.original)  # noqa: B010
+        if self.installed is not None and getattr(self.owner, self.name) is self.installed:
+            setattr(self.owner, self.name, self.original)
             self.installed = None
 
 
-_hook = _Hook()
+_seams = (
+    _Seam(logging.Logger, "handle"),
+    _Seam(logging.Logger, "callHandlers"),
+    _Seam(logging.Handler, "handle"),
+    _Seam(logging.Formatter, "formatMessage"),
+)
 
 
 def install_trace_correlation() -> None:
     """Gives every record of every logger trace_id and span_id. Calling it again changes nothing. It stays after
     shutdown(), so that formats with %(trace_id)s go on working: the ids are empty then."""
-    _hook.install()
+    for seam in _seams:
+        seam.install()
     root = logging.getLogger()
     if not any(isinstance(item, TraceIdFilter) for item in root.filters):
         root.addFilter(TraceIdFilter())
@@ -73,7 +83,8 @@ def install_trace_correlation() -> None:
 
 def uninstall_trace_correlation() -> None:
     """Undoes install_trace_correlation()."""
-    _hook.uninstall()
+    for seam in _seams:
+        seam.uninstall()
     root = logging.getLogger()
     for item in [item for item in root.filters if isinstance(item, TraceIdFilter)]:
         root.removeFilter(item)
