@@ -117,9 +117,11 @@
 #include "export/transport_file.c"
 #include "export/transport_memory.c"
 #include "export/scrape_listener.c"
+#include "export/scrape_pack.c"
 
 #include "pipeline/queue.c"
 #include "pipeline/collect.c"
+#include "pipeline/listen.c"
 #include "pipeline/sender.c"
 #include "pipeline/remote_tree.c"
 #include "pipeline/switch.c"

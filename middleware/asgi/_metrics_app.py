@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from ..metrics import expose
+from ..metrics import METRICS_CONTENT_TYPE, expose_packed
 from ._routes import own_route
 
 _OFF = b"# Metrics are off: see telemetry_status().\n"
 
 
-def _accept(scope: Any) -> bytes:
-    values = [value for name, value in scope.get("headers") or () if name.lower() == b"accept"]
-    return b",".join(values)
+def _header(scope: Any, wanted: bytes) -> Any:
+    return b",".join(value for name, value in scope.get("headers") or () if name.lower() == wanted) or None
 
 
 async def _lifespan(receive: Any, send: Any) -> None:
@@ -35,9 +34,13 @@ async def metrics_app(scope: Any, receive: Any, send: Any) -> None:
     if scope.get("method", "GET") not in ("GET", "HEAD"):
         await _answer(send, 405, b"", [(b"allow", b"GET, HEAD")])
         return
-    body, content_type = expose(_accept(scope) or None)
-    headers = [(b"content-type", content_type.encode("latin-1")), (b"vary", b"accept")]
-    await _answer(send, 200, _OFF if body is None else body, headers, scope.get("method") == "HEAD")
+    body, content_type, packed = expose_packed(_header(scope, b"accept"), _header(scope, b"accept-encoding"))
+    if body is None:
+        body, content_type = _OFF, METRICS_CONTENT_TYPE
+    headers = [(b"content-type", content_type.encode("latin-1")), (b"vary", b"accept, accept-encoding")]
+    if packed:
+        headers.append((b"content-encoding", b"gzip"))
+    await _answer(send, 200, body, headers, scope.get("method") == "HEAD")
 
 
 def scrape_of(app: Any, path: str) -> Any:

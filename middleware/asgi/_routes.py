@@ -37,6 +37,12 @@ def _template(route: Any) -> Optional[str]:
     return text if isinstance(text, str) else None
 
 
+def _deployed(scope: Any, root_path: str) -> str:
+    """The prefix of the whole application: FastAPI may know it when the server does not."""
+    base = scope.get("app_root_path")
+    return _text(base) if base is not None else _text(getattr(scope.get("app"), "root_path", None)) or root_path
+
+
 def _prefix(mount: Any) -> str:
     text = _template(mount) or ""
     return text[: -len(_TAIL)] if text.endswith(_TAIL) else text
@@ -70,7 +76,9 @@ def own_route(app: Any, scope: Any, path: str) -> bool:
                 return "/" + str(resolve(path).route).strip("^$").lstrip("/") == path
             routes = getattr(app, "routes", None)
             if routes:
-                return any(_template(route) == path for route in _flat(routes))
+                return any(
+                    (_prefix(route) if _is_mount(route) else _template(route)) == path for route in _flat(routes)
+                )
             app = getattr(app, "app", None) or getattr(app, "application", None)
     except Exception:  # no such route, or another version of the framework
         return False
@@ -97,7 +105,7 @@ class Routes:
             if "router" in scope:
                 return None  # a router saw this very scope and matched nothing
             return self._search(scope, root_path)
-        base = _text(scope.get("app_root_path", root_path)).rstrip("/")
+        base = _deployed(scope, root_path).rstrip("/")
         mounted = _text(scope.get("root_path"))[len(base) :].rstrip("/")
         outer = getattr(scope.get("router"), "routes", None)
         prefix, mount, routes = self._mounted(outer, mounted) if mounted else ("", None, outer)
@@ -145,7 +153,7 @@ class Routes:
                 break
             app = getattr(app, "app", None)
         found = self._match(getattr(app, "routes", None), dict(scope), _DEPTH)
-        return None if found is None else _text(scope.get("app_root_path", root_path)).rstrip("/") + found
+        return None if found is None else _deployed(scope, root_path).rstrip("/") + found
 
     def _match(self, routes: Any, scope: Any, depth: int) -> Optional[str]:
         partial = None

@@ -29,10 +29,30 @@ else:
 
 def expose(accept: Any = None) -> tuple[Optional[bytes], str]:
     """The exposition in the format that an Accept header asks for, and its content type. None while metrics are off."""
-    if native is None:
-        return None, METRICS_CONTENT_TYPE
-    body, content_type = native._metrics_expose(accept)
+    body, content_type, _ = expose_packed(accept, None)
     return body, content_type
+
+
+def expose_packed(accept: Any, accept_encoding: Any) -> tuple[Optional[bytes], str, bool]:
+    """The same, compressed where an Accept-Encoding header takes gzip: the last part says whether."""
+    if native is None:
+        return None, METRICS_CONTENT_TYPE, False
+    body, content_type, packed = native._metrics_expose(accept, accept_encoding)
+    return body, content_type, packed
+
+
+def start_metrics_server(port: int = 8001, addr: str = "0.0.0.0") -> bool:
+    """Opens a listener for GET /metrics on addr (all addresses of this machine by default, as a scrape from another
+    container needs) and port, 1 to 65535. To be called after init_telemetry(); it ends with shutdown(). True when it
+    listens; False, with one warning, when the port cannot be had, and without one while metrics are off. Never
+    raises."""
+    if native is None:
+        return False
+    try:
+        return bool(native._metrics_listen(str(addr), int(port)))
+    except Exception as error:
+        _warn(f"start_metrics_server() got a port or an address that is none: {type(error).__name__}: {error}")
+        return False
 
 
 def generate_metrics(accept: Any = None) -> bytes:
@@ -62,4 +82,5 @@ __all__ = [
     "generate_metrics",
     "generate_metrics_text",
     "get_content_type",
+    "start_metrics_server",
 ]

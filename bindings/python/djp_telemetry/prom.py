@@ -10,7 +10,7 @@ from typing import Any, Optional
 
 from . import _measured
 from ._loader import native
-from .metrics import generate_metrics_text
+from .metrics import generate_metrics_text, start_metrics_server
 
 
 def init_prometheus() -> None:
@@ -153,6 +153,7 @@ __all__ = [
     "record_task",
     "record_token_cost",
     "record_workflow_cost",
+    "start_metrics_server",
     "set_gpu_utilization",
     "set_queue_depth",
     "set_task_queue_depth",

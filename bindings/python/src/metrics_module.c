@@ -45,12 +45,16 @@ djp_py_metrics_rebind(djp_py_state *state)
     }
 }
 
-/* _metrics_expose(accept) -> (bytes, content type); the bytes are None while metrics are off. */
+/* _metrics_expose(accept, accept_encoding) -> (bytes, content type, whether they are gzip); the bytes are None while metrics are off. */
 static PyObject *
-metrics_expose(PyObject *module, PyObject *accept)
+metrics_expose(PyObject *module, PyObject *args)
 {
     djp_py_state *state = djp_py_state_of(module);
-    djp_py_text header = {{NULL, 0}, NULL};
+    djp_py_text header = {{NULL, 0}, NULL}, encoding = {{NULL, 0}, NULL};
+    PyObject *accept, *accept_encoding;
+    int packed = 0;
+    if (!PyArg_ParseTuple(args, "OO", &accept, &accept_encoding))
+        return NULL;
     if (accept != Py_None)
         djp_py_text_get(&header, accept);
     djp_exposition format = djp_exposition_negotiate(header.text.data, header.text.size);
@@ -66,13 +70,34 @@ metrics_expose(PyObject *module, PyObject *accept)
         size_t size = 0;
         int error;
         Py_INCREF(sdk);
+        if (accept_encoding != Py_None)
+            djp_py_text_get(&encoding, accept_encoding);
         Py_BEGIN_ALLOW_THREADS error = djp_registry_expose(&text, &size, registry, format);
+        packed = error == 0 && djp_exposition_pack(&text, &size, encoding.text);
         Py_END_ALLOW_THREADS Py_DECREF(sdk);
+        djp_py_text_release(&encoding);
         if (error == 0)
             Py_SETREF(body, PyBytes_FromStringAndSize(text, (Py_ssize_t)size));
         djp_text_free(text);
     }
-    return Py_BuildValue("Ns", body, djp_exposition_content_type(format));
+    return Py_BuildValue("NsO", body, djp_exposition_content_type(format), packed ? Py_True : Py_False);
+}
+
+/* _metrics_listen(host, port): whether the stand-alone listener is there now. */
+static PyObject *
+metrics_listen(PyObject *module, PyObject *args)
+{
+    djp_py_sdk *sdk = djp_py_state_of(module)->sdk;
+    const char *host;
+    int port, error;
+    if (!PyArg_ParseTuple(args, "si", &host, &port))
+        return NULL;
+    if (sdk == NULL)
+        Py_RETURN_FALSE;
+    Py_INCREF(sdk);
+    Py_BEGIN_ALLOW_THREADS error = djp_sdk_listen(sdk->sdk, host, port);
+    Py_END_ALLOW_THREADS Py_DECREF(sdk);
+    return PyBool_FromLong(error == 0);
 }
 
 /* _metrics_standard(name, labels, value): records in a documented family; whether it was taken. */
@@ -154,7 +179,8 @@ metrics_on_warning(PyObject *module, PyObject *function)
 }
 
 static PyMethodDef metrics_functions[] = {
-    {"_metrics_expose", metrics_expose, METH_O, NULL},
+    {"_metrics_expose", metrics_expose, METH_VARARGS, NULL},
+    {"_metrics_listen", metrics_listen, METH_VARARGS, NULL},
     {"_metrics_standard", metrics_standard, METH_VARARGS, NULL},
     {"_metrics_http", metrics_http, METH_VARARGS, NULL},
     {"_path_normalise", metrics_path_normalise, METH_O, NULL},

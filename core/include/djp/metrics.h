@@ -81,6 +81,9 @@ const char *djp_exposition_content_type(djp_exposition format);
 /* Writes the whole exposition into fresh memory that the caller frees with djp_text_free. Returns 0 or DJP_ENOMEM. Takes no
  * language lock; safe beside any recording. */
 int djp_registry_expose(char **out, size_t *out_size, djp_registry *registry, djp_exposition format);
+/* Replaces text, which came from djp_registry_expose, by its gzip form when an Accept-Encoding header (borrowed; may be empty) takes that
+ * and it is worth it. Returns 1 when it did, and size is the new one. */
+int djp_exposition_pack(char **text, size_t *size, djp_text accept_encoding);
 void djp_text_free(char *text);
 
 /* Process families (process_cpu_seconds_total, process_resident_memory_bytes, ...), read from /proc at each exposition. */

@@ -57,6 +57,12 @@ int djp_sdk_set_sample_ratio(djp_sdk *sdk, double ratio);
  * trace is inside or outside in every process with that ratio. Returns as above. Any thread. */
 int djp_sdk_set_canary_ratio(djp_sdk *sdk, double ratio);
 
+/* Opens the stand-alone /metrics listener as the setting prometheus_port does. host: a numeric address or a name (borrowed; NULL or "":
+ * 127.0.0.1); port: 1 .. 65535. Returns 0 when it listens on that port now, DJP_EEXIST when it does on another one, DJP_EUNSUPPORTED when
+ * metrics are off, DJP_EINVAL, DJP_EIO (one warning says why) or DJP_ESHUTDOWN. May block for a host name. Any thread; a forked child
+ * opens its own. */
+int djp_sdk_listen(djp_sdk *sdk, const char *host, int port);
+
 /* The honest state as JSON text (keys in docs/threads-and-fork.md): enabled, backend, effective settings with their sources, worker,
  * spans started/ended/kept/exported/dropped by reason, ring fill, export attempts/failures/latency, last error. The caller frees
  * with djp_text_free. Any thread. */

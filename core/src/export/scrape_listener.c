@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "base/fork.h"
 #include "base/mem.h"
@@ -20,7 +19,6 @@
 #define SCRAPE_CONNECTIONS 64u
 #define SCRAPE_TIMEOUT_S 10u
 #define SCRAPE_CONNECTION_MEMORY (32u * 1024u)
-#define SCRAPE_GZIP_MIN 1024u
 
 struct djp_scrape_listener {
     djp_registry *registry; /* borrowed */
@@ -49,61 +47,6 @@ scrape_answer(struct MHD_Connection *connection, unsigned status, const char *te
     return result;
 }
 
-/* 1 when the header names gzip (or everything) and not with q=0. */
-static int
-scrape_accepts_gzip(const char *accept)
-{
-    djp_text rest = djp__text(accept), part;
-    int named = -1, any = 0;
-    while (djp__text_split(&part, &rest, ',')) {
-        djp_text name, parameters = part;
-        if (!djp__text_split(&name, &parameters, ';')) {
-            continue;
-        }
-        name = djp__text_trim(name);
-        parameters = djp__text_trim(parameters);
-        double quality = 1;
-        if (parameters.size > 2 && (parameters.data[0] | 32) == 'q' && parameters.data[1] == '=' &&
-            !djp__parse_double((djp_text){parameters.data + 2, parameters.size - 2}, &quality)) {
-            quality = 0;
-        }
-        if (djp__text_equal_nocase(name, "gzip")) {
-            named = quality > 0;
-        } else if (djp__text_equal(name, "*")) {
-            any = quality > 0;
-        }
-    }
-    return named >= 0 ? named : any;
-}
-
-/* Compressed copy of the text in fresh memory, or NULL when it is not worth it or not possible. */
-static char *
-scrape_gzip(const char *text, size_t size, size_t *out_size)
-{
-    z_stream stream;
-    memset(&stream, 0, sizeof stream);
-    if (size < SCRAPE_GZIP_MIN || size > UINT32_MAX / 2 ||
-        deflateInit2(&stream, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
-        return NULL;
-    }
-    size_t bound = deflateBound(&stream, (uLong)size);
-    char *out = djp__alloc(bound);
-    if (out) {
-        stream.next_in = (Bytef *)(uintptr_t)text;
-        stream.avail_in = (uInt)size;
-        stream.next_out = (Bytef *)out;
-        stream.avail_out = (uInt)bound;
-        if (deflate(&stream, Z_FINISH) == Z_STREAM_END) {
-            *out_size = stream.total_out;
-        } else {
-            djp__free(out);
-            out = NULL;
-        }
-    }
-    deflateEnd(&stream);
-    return out;
-}
-
 static void
 scrape_free(void *text)
 {
@@ -120,14 +63,8 @@ scrape_metrics(djp_scrape_listener *listener, struct MHD_Connection *connection)
     if (djp_registry_expose(&text, &size, listener->registry, format) < 0) {
         return scrape_answer(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory\n");
     }
-    char *packed = NULL;
-    if (scrape_accepts_gzip(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept-Encoding"))) {
-        packed = scrape_gzip(text, size, &size);
-    }
-    if (packed) {
-        djp_text_free(text);
-        text = packed;
-    }
+    int packed = djp_exposition_pack(
+        &text, &size, djp__text(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept-Encoding")));
     struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(size, text, scrape_free);
     if (!response) {
         djp__free(text);
