@@ -75,8 +75,10 @@ interface CamelCaseOptions {
   compression?: 'none' | 'gzip' | (string & {});
   /** Plain text for a gRPC endpoint without a scheme; false. */
   insecure?: boolean | string;
-  /** PEM file of the authorities that may sign the certificate of the collector. */
+  /** PEM file of the authorities that may sign the certificate of the collector, in place of the system's. */
   certificate?: string;
+  /** PEM file of more authorities, besides those; NODE_EXTRA_CA_CERTS. */
+  extraCertificate?: string;
   clientKey?: string;
   clientCertificate?: string;
   httpProxy?: string | URL;

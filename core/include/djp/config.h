@@ -83,6 +83,7 @@ typedef struct djp_options {
     int compress; /* 1: gzip */
     int insecure; /* as given; already applied: endpoint always has a scheme */
     char *certificate; /* PEM path or "" */
+    char *extra_certificate; /* PEM path of more authorities, or ""; NULL counts as "" */
     char *client_key;
     char *client_certificate;
     char *http_proxy; /* for http:// endpoints; secret, may hold a password; NULL counts as "" */

@@ -42,6 +42,7 @@
     X(COMPRESSION, "compression")                                   \
     X(INSECURE, "insecure")                                         \
     X(CERTIFICATE, "certificate")                                   \
+    X(EXTRA_CERTIFICATE, "extra_certificate")                       \
     X(CLIENT_KEY, "client_key")                                     \
     X(CLIENT_CERTIFICATE, "client_certificate")                     \
     X(HTTP_PROXY, "http_proxy")                                     \

@@ -8,20 +8,21 @@
 #include <string.h>
 
 static const size_t options_texts[] = {
-    offsetof(djp_options, service_name),       offsetof(djp_options, service_namespace),
-    offsetof(djp_options, service_version),    offsetof(djp_options, environment),
-    offsetof(djp_options, environment_short),  offsetof(djp_options, resource_attributes),
-    offsetof(djp_options, endpoint),           offsetof(djp_options, headers),
-    offsetof(djp_options, certificate),        offsetof(djp_options, client_key),
-    offsetof(djp_options, client_certificate), offsetof(djp_options, file_path),
-    offsetof(djp_options, http_proxy),         offsetof(djp_options, https_proxy),
-    offsetof(djp_options, no_proxy),           offsetof(djp_options, prometheus_host),
-    offsetof(djp_options, excluded_paths),     offsetof(djp_options, propagators),
-    offsetof(djp_options, known_methods),      offsetof(djp_options, report_json),
-    offsetof(djp_options, keep_rules),         offsetof(djp_options, switch_file),
-    offsetof(djp_options, sampler_text),       offsetof(djp_options, sampling_endpoint),
-    offsetof(djp_options, budget_file),        offsetof(djp_options, endpoint_source),
-    offsetof(djp_options, enabled_source),     offsetof(djp_options, summary),
+    offsetof(djp_options, service_name),      offsetof(djp_options, service_namespace),
+    offsetof(djp_options, service_version),   offsetof(djp_options, environment),
+    offsetof(djp_options, environment_short), offsetof(djp_options, resource_attributes),
+    offsetof(djp_options, endpoint),          offsetof(djp_options, headers),
+    offsetof(djp_options, certificate),       offsetof(djp_options, extra_certificate),
+    offsetof(djp_options, client_key),        offsetof(djp_options, client_certificate),
+    offsetof(djp_options, file_path),         offsetof(djp_options, http_proxy),
+    offsetof(djp_options, https_proxy),       offsetof(djp_options, no_proxy),
+    offsetof(djp_options, prometheus_host),   offsetof(djp_options, excluded_paths),
+    offsetof(djp_options, propagators),       offsetof(djp_options, known_methods),
+    offsetof(djp_options, report_json),       offsetof(djp_options, keep_rules),
+    offsetof(djp_options, switch_file),       offsetof(djp_options, sampler_text),
+    offsetof(djp_options, sampling_endpoint), offsetof(djp_options, budget_file),
+    offsetof(djp_options, endpoint_source),   offsetof(djp_options, enabled_source),
+    offsetof(djp_options, summary),
 };
 
 enum { OPTIONS_TEXT_COUNT = sizeof(options_texts) / sizeof(options_texts[0]) };

@@ -202,9 +202,15 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
                               .sources = {{"OTEL_EXPORTER_OTLP_TRACES_INSECURE", DJP_FORM_TRUE},
                                           {"OTEL_EXPORTER_OTLP_INSECURE", DJP_FORM_TRUE}}},
     [DJP_SETTING_CERTIFICATE] = {TABLE_TEXT(certificate), .standard = "",
-                                 .doc = "PEM file of the authorities that may sign the collector's certificate.",
+                                 .doc = "PEM file of the authorities that may sign the collector's certificate, in "
+                                        "place of the system's.",
                                  .sources = {{"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", DJP_FORM_TEXT},
-                                             {"OTEL_EXPORTER_OTLP_CERTIFICATE", DJP_FORM_TEXT}}},
+                                             {"OTEL_EXPORTER_OTLP_CERTIFICATE", DJP_FORM_TEXT},
+                                             {"SSL_CERT_FILE", DJP_FORM_TEXT}}},
+    [DJP_SETTING_EXTRA_CERTIFICATE] = {TABLE_TEXT(extra_certificate), .standard = "",
+                                       .doc = "PEM file of more authorities, besides those of `certificate` or the "
+                                              "system.",
+                                       .sources = {{"NODE_EXTRA_CA_CERTS", DJP_FORM_TEXT}}},
     [DJP_SETTING_CLIENT_KEY] = {TABLE_TEXT(client_key), .standard = "", .doc = "PEM file of our key, for mutual TLS.",
                                 .sources = {{"OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", DJP_FORM_TEXT},
                                             {"OTEL_EXPORTER_OTLP_CLIENT_KEY", DJP_FORM_TEXT}}},

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "djp/error.h"
 #include "export/curl_global.h"
+#include "export/curl_trust.h"
 
 enum {
     CURL_SESSION_WAIT_MS = 20,
@@ -151,8 +152,8 @@ static CURLcode
 curl_session_set_tls(CURL *easy, const djp_options *options)
 {
     CURLcode code = curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    if (code == CURLE_OK && options->certificate && options->certificate[0])
-        code = curl_easy_setopt(easy, CURLOPT_CAINFO, options->certificate);
+    if (code == CURLE_OK)
+        code = djp__curl_trust(easy, options);
     if (code == CURLE_OK && options->client_certificate && options->client_certificate[0])
         code = curl_easy_setopt(easy, CURLOPT_SSLCERT, options->client_certificate);
     if (code == CURLE_OK && options->client_key && options->client_key[0])

@@ -1,0 +1,13 @@
+/* Whose signature on a collector's certificate counts. */
+#ifndef DJP_EXPORT_CURL_TRUST_H
+#define DJP_EXPORT_CURL_TRUST_H
+
+#include <curl/curl.h>
+
+#include "djp/config.h"
+
+/* The authorities of options->certificate, or else of the system, and those of options->extra_certificate besides. Never waits for a file
+ * that is none. An extra file that cannot be read leaves the others alone: then the connection says what it lacks. */
+CURLcode djp__curl_trust(CURL *easy, const djp_options *options);
+
+#endif
