@@ -264,13 +264,45 @@ failing_allocations_are_answered(void **state)
     rig_stop(&r);
 }
 
+/* As people write IPv6 addresses, and both families behind the unspecified one where the machine has them. */
+static void
+hosts_may_be_written_in_brackets(void **state)
+{
+    (void)state;
+    static const char *const hosts[] = {"[::1]", "::1", "[::]", "::", "[127.0.0.1]", "localhost"};
+    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+        rig r;
+        rig_start(&r);
+        djp_scrape_listener *other = NULL;
+        int result = djp__scrape_listener_start(&other, r.registry, hosts[i], 0, &r.diag);
+        if (result == DJP_EIO) { /* no IPv6 on this machine */
+            assert_int_equal(r.warnings, 1);
+        } else {
+            assert_int_equal(result, 0);
+            assert_true(djp__scrape_listener_port(other) > 0);
+            djp__scrape_listener_stop(other);
+        }
+        rig_stop(&r);
+    }
+    rig r;
+    rig_start(&r);
+    djp_scrape_listener *none = NULL;
+    assert_int_equal(djp__scrape_listener_start(&none, r.registry, "[", 0, &r.diag), DJP_EINVAL);
+    assert_int_equal(djp__scrape_listener_start(&none, r.registry, "[]", 0, &r.diag), DJP_EINVAL);
+    rig_stop(&r);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(requests_are_answered),           cmocka_unit_test(gzip_is_used_when_accepted),
-        cmocka_unit_test(bad_clients_do_not_keep_it_busy), cmocka_unit_test(a_port_in_use_is_one_warning),
-        cmocka_unit_test(a_child_does_not_own_it),         cmocka_unit_test(failing_allocations_are_answered),
+        cmocka_unit_test(requests_are_answered),
+        cmocka_unit_test(gzip_is_used_when_accepted),
+        cmocka_unit_test(bad_clients_do_not_keep_it_busy),
+        cmocka_unit_test(a_port_in_use_is_one_warning),
+        cmocka_unit_test(hosts_may_be_written_in_brackets),
+        cmocka_unit_test(a_child_does_not_own_it),
+        cmocka_unit_test(failing_allocations_are_answered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -210,6 +210,121 @@ test_beside_everything(void **state)
     script_fini(transport);
 }
 
+static void
+assert_same_keys(const json *a, const json *b, const char *path)
+{
+    assert_int_equal(json_count(a), json_count(b));
+    for (size_t i = 0; a->kind == JSON_OBJECT && i < json_count(a); i++) {
+        const json *other = json_get(b, a->keys[i]);
+        if (other == NULL) {
+            fail_msg("%s.%s is missing", path, a->keys[i]);
+        }
+        if (strcmp(a->keys[i], "settings") != 0 && other->kind == JSON_OBJECT) {
+            assert_same_keys(&a->items[i], other, a->keys[i]);
+        }
+    }
+}
+
+static json *
+off_status(const djp_options *options)
+{
+    char *text = NULL;
+    size_t size = 0;
+    assert_int_equal(djp_status_off_json(&text, &size, options), 0);
+    json *status = json_parse(text, size);
+    assert_non_null(status);
+    djp_text_free(text);
+    return status;
+}
+
+static void
+test_off_has_the_same_keys(void **state)
+{
+    (void)state;
+    djp_options options = helper_options();
+    script_transport *transport = script_new(NULL, NULL);
+    djp_sdk *sdk = helper_sdk(&options, transport);
+    json *on = helper_status(sdk);
+    options.enabled = 0;
+    options.enabled_source = "a test";
+    json *off = off_status(&options);
+    assert_same_keys(on, off, "status");
+    assert_true(!is_true(off, "enabled") && !is_true(off, "shut_down"));
+    assert_string_equal(json_string(json_get(off, "problem"), ""), "Telemetry is off (a test).");
+    assert_string_equal(json_string(json_get(off, "enabled_by"), ""), "a test");
+    json_free(off);
+    options.enabled = 1;
+    options.backend = DJP_BACKEND_NOOP;
+    off = off_status(&options);
+    assert_non_null(strstr(json_string(json_get(off, "problem"), ""), "backend is noop"));
+    assert_true(!is_true(off, "enabled"));
+    json_free(off);
+    json_free(on);
+    djp_sdk_free(sdk);
+    script_fini(transport);
+}
+
+static void
+test_off_without_memory(void **state)
+{
+    (void)state;
+    djp_options options = helper_options();
+    char *text = NULL;
+    size_t size = 0;
+    int result = DJP_ENOMEM;
+    options.enabled = 0;
+    assert_int_equal(djp_status_off_json(&text, &size, NULL), DJP_EINVAL);
+    assert_int_equal(djp_status_off_json(NULL, &size, &options), DJP_EINVAL);
+    for (long n = 1; result != 0; n++) {
+        djp__alloc_fail_after(n);
+        result = djp_status_off_json(&text, &size, &options);
+        djp__alloc_fail_after(0);
+        assert_true(result == 0 || result == DJP_ENOMEM);
+        assert_true(n < 500);
+    }
+    djp_text_free(text);
+}
+
+static void
+assert_problem(djp_sdk *sdk, const char *part)
+{
+    json *status = helper_status(sdk);
+    const char *problem = json_string(json_get(status, "problem"), "");
+    if (strstr(problem, part) == NULL || (*part == '\0' && *problem != '\0')) {
+        fail_msg("the problem is \"%s\", not \"%s\"", problem, part);
+    }
+    json_free(status);
+}
+
+static unsigned
+fail_then_accept(void *user, unsigned attempt)
+{
+    (void)user;
+    return attempt == 0 ? SCRIPT_REJECT : SCRIPT_ACCEPT;
+}
+
+static void
+test_the_problem_comes_and_goes(void **state)
+{
+    (void)state;
+    djp_options options = helper_options();
+    script_transport *transport = script_new(fail_then_accept, NULL);
+    djp_sdk *sdk = helper_sdk(&options, transport);
+    assert_problem(sdk, "");
+    helper_span(sdk, "refused");
+    djp_sdk_flush(sdk, 5 * SECOND);
+    assert_problem(sdk, "as the script says");
+    helper_span(sdk, "taken");
+    djp_sdk_flush(sdk, 5 * SECOND);
+    assert_problem(sdk, "");
+    assert_int_equal(djp_sdk_set_enabled(sdk, 0), 0);
+    assert_problem(sdk, "switched off (program)");
+    djp_sdk_shutdown(sdk, SECOND);
+    assert_problem(sdk, "shut down");
+    djp_sdk_free(sdk);
+    script_fini(transport);
+}
+
 int
 main(void)
 {
@@ -220,6 +335,9 @@ main(void)
         cmocka_unit_test(test_own_series),
         cmocka_unit_test(test_recordings_not_kept),
         cmocka_unit_test(test_beside_everything),
+        cmocka_unit_test(test_off_has_the_same_keys),
+        cmocka_unit_test(test_off_without_memory),
+        cmocka_unit_test(test_the_problem_comes_and_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

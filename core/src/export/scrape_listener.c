@@ -148,7 +148,7 @@ static const char *
 scrape_bare_host(char *room, size_t room_size, const char *host)
 {
     size_t size = strlen(host);
-    if (host[0] != '[' || host[size - 1] != ']' || size - 1 > room_size) {
+    if (size < 3 || host[0] != '[' || host[size - 1] != ']' || size - 1 > room_size) {
         return host;
     }
     memcpy(room, host + 1, size - 2);

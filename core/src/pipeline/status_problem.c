@@ -48,12 +48,25 @@ problem_receiver(djp_buf *out, djp_sdk *sdk)
     memcpy(error, sdk->export_error, sizeof error);
     djp__mutex_unlock(&sdk->state);
     uint64_t failures = djp_load_relaxed(&sdk->stats.consecutive_failures);
+    uint64_t refused = djp_load_relaxed(&sdk->stats.lost[DJP_LOSS_REJECTED]);
     double waited = djp__status_attempt_seconds(sdk);
     if (waited >= PROBLEM_PATIENCE_S) {
         djp__buf_printf(out, "%s has not answered for %.0f s.", djp__sdk_target(sdk), waited);
     } else if (failures > 0) {
         djp__buf_printf(out, "%llu attempts to reach %s have failed in a row: %s.", (unsigned long long)failures,
                         djp__sdk_target(sdk), error);
+    } else if (refused > 0 && djp_load_relaxed(&sdk->stats.spans_exported) == 0) {
+        djp__buf_printf(out, "%s has refused all of %llu spans.", djp__sdk_target(sdk), (unsigned long long)refused);
+    }
+}
+
+static void
+problem_worker(djp_buf *out, djp_sdk *sdk)
+{
+    uint64_t failures = djp_load_relaxed(&sdk->stats.worker_start_failures);
+    if (failures > 0 && !djp_load_relaxed(&sdk->running)) {
+        djp__buf_printf(out, "The thread that sends spans could not be started (%llu times).",
+                        (unsigned long long)failures);
     }
 }
 
@@ -76,6 +89,9 @@ djp__status_problem(djp_buf *out, djp_sdk *sdk, const djp_options *options, cons
     }
     if (out->size == 0 && options->backend != DJP_BACKEND_PROM && options->exporter == DJP_EXPORTER_NONE) {
         djp__buf_text(out, "Spans go nowhere: the exporter is none.");
+    }
+    if (out->size == 0 && sdk->recorder) {
+        problem_worker(out, sdk);
     }
     if (out->size == 0 && sdk->recorder) {
         problem_receiver(out, sdk);
