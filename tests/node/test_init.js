@@ -84,6 +84,13 @@ test('a misspelled variable is answered with its neighbour', async () => {
   assert.match(done.stderr, /OTEL_CONFIG_FILE/);
 });
 
+test('a misspelled option is named without the core, too', async () => {
+  const env = { DJP_TELEMETRY_NATIVE: 'off', TELEMETRY_ENABLED: 'true' };
+  const done = await run("t.init({ sampleRate: 1, sampleRatio: 1, service_name: 'x' });", { env });
+  assert.equal(done.stderr.trim().split('\n').length, 2, done.stderr);
+  assert.match(done.stderr, /There is no option "sampleRate"/);
+});
+
 // ---- status ----------------------------------------------------------------------------------------------------
 
 const SHAPE = `

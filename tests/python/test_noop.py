@@ -187,3 +187,9 @@ def test_importing_starts_nothing_and_is_cheap():
     done = run(source)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) < 1.0
+
+
+def test_a_misspelled_option_is_named_without_the_core():
+    source = "import djp_telemetry as d; d.init_telemetry(enabled=True, sample_rate=1, sample_ratio=1)"
+    lines = run(source, DJP_TELEMETRY_NATIVE="off").stderr.splitlines()
+    assert len(lines) == 2 and any('no option "sample_rate"' in line for line in lines), lines

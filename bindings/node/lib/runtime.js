@@ -18,6 +18,7 @@ const BUNDLED = Symbol.for('djp-telemetry.bundled'); // set by a copy in a bundl
 
 const state = {
   active: false, // this environment called init and has not ended it
+  given: {}, // options of the newest start
   settings: {}, // what the core resolved, by the names of docs/configuration.md
   lastStatus: null,
   said: new Set(),
@@ -112,10 +113,15 @@ function isActive() {
 function start(options, warn) {
   if (loader.native === null) {
     if (wanted(options, process.env)) warn(`Telemetry is enabled, but nothing is recorded: ${loader.reason}.`);
+    const known = Object.keys(noopStatus().settings);
+    for (const name of Object.keys(readOptions(options, known, warn))) {
+      if (known.includes(name)) continue;
+      warn(`There is no option "${name}", so it is ignored: the names are in docs/configuration.md.`);
+    }
     return;
   }
-  const texts = readOptions(options, impl.sdkKeywords(), warn);
-  state.settings = impl.sdkStart(texts, process.env, program(), warn) || {};
+  state.given = readOptions(options, impl.sdkKeywords(), warn);
+  state.settings = impl.sdkStart(state.given, process.env, program(), warn) || {};
   state.active = state.settings.epoch > 0;
   state.lastStatus = null;
   if (state.active) {
@@ -295,8 +301,7 @@ function statusBody() {
     return { ...noopStatus(), problem: `Nothing is recorded: ${loader.reason}.`, pid: process.pid };
   }
   // What the start that ended off would do, or, before any, what the variables ask for.
-  const { status } = state.settings;
-  return JSON.parse(status || impl.sdkResolve({}, process.env, program(), () => {}).status);
+  return JSON.parse(impl.sdkResolve(state.given, process.env, program(), () => {}).status);
 }
 
 /** The state without the native core, its keys those of the core's. */

@@ -127,11 +127,11 @@ sdk_settings_free(sdk_settings *settings)
 
 /* What telemetryStatus() tells where nothing is active. */
 static void
-sdk_put_status(napi_env env, napi_value result, const djp_options *options, int off)
+sdk_put_status(napi_env env, napi_value result, const djp_options *options)
 {
     char *text = NULL;
     size_t size = 0;
-    if (off && djp_status_off_json(&text, &size, options) == 0) {
+    if (djp_status_off_json(&text, &size, options) == 0) {
         djp_node_put(env, result, "status", djp_node_string(env, (djp_text){text, size}));
         djp_text_free(text);
     }
@@ -155,7 +155,6 @@ sdk_describe(napi_env env, const djp_options *options, const djp_node_sdk *activ
     djp_node_put(env, result, "log_level", djp_node_double(env, options->log_level));
     djp_node_put_text(env, result, "report", options->report_json);
     djp_node_put_text(env, result, "summary", options->summary == NULL ? "" : options->summary);
-    sdk_put_status(env, result, options, active == NULL);
     djp_node_put_text(env, result, "propagators", options->propagators);
     djp_node_put_text(env, result, "excluded_paths", options->excluded_paths);
     djp_node_put_text(env, result, "known_methods", options->known_methods);
@@ -205,6 +204,8 @@ sdk_resolve(sdk_settings *settings, napi_value name, djp_letter_case spelling, i
         djp_node_throw(env, "%s", djp_error_text(error));
     else
         result = sdk_describe(env, attached ? djp_sdk_options(active->sdk) : &resolved, active, attached);
+    if (result != NULL && !starts)
+        sdk_put_status(env, result, &resolved);
     djp_options_fini(&resolved);
     djp_node_sdk_release(active);
     return result;

@@ -31,6 +31,7 @@ class _Runtime:
         self.ending: Optional[threading.Event] = None  # set when the shutdown under way is over
         self.ending_thread = 0
         self.delivered = True  # what that shutdown answered
+        self.given: dict[str, str] = {}  # options of the newest start
         self.settings: dict[str, Any] = {}
         self.last_status: dict[str, Any] = {}
         self.summary = ""  # of a start that has not been told yet
@@ -203,7 +204,8 @@ def _start(given: Mapping[str, Any], warn: Callable[[str], None]) -> bool:
             warn(f"Telemetry is enabled, but nothing is recorded: {_loader.reason}.")
         _runtime.settings = impl.sdk_start(_options(given, warn), os.environ, _program(), warn)
         return _correlates(given)
-    _runtime.settings = impl.sdk_start(_options(given, warn), os.environ, _program(), warn)
+    _runtime.given = _options(given, warn)
+    _runtime.settings = impl.sdk_start(_runtime.given, os.environ, _program(), warn)
     _runtime.active = impl.sdk_status() is not None
     _runtime.last_status = {}
     if _runtime.active:
@@ -337,8 +339,7 @@ def telemetry_status() -> dict[str, Any]:
 
 def _off_status() -> str:
     """What the start that ended off would do, or, before any, what the variables ask for."""
-    text = _runtime.settings.get("status")
-    return text or impl.sdk_resolve({}, os.environ, _program(), lambda _: None)["status"]
+    return str(impl.sdk_resolve(_runtime.given, os.environ, _program(), lambda _: None)["status"])
 
 
 def settings() -> Mapping[str, Any]:

@@ -119,7 +119,7 @@ sdk_off_status(const djp_options *options)
 }
 
 static PyObject *
-sdk_describe(const djp_options *options, int active)
+sdk_describe(const djp_options *options, int with_status)
 {
     static const char *const backends[] = {"noop", "prom", "otel", "hybrid"};
     static const char *const semconvs[] = {"old", "stable", "both"};
@@ -131,7 +131,7 @@ sdk_describe(const djp_options *options, int active)
         "log_correlation", options->log_correlation ? Py_True : Py_False, "shutdown_timeout",
         (double)options->shutdown_timeout_ns / 1e9, "prometheus_port", options->prometheus_port, "log_level",
         options->log_level, "report", djp_py_text_object(report), "summary", djp_py_text_object(summary), "status",
-        active ? PyUnicode_FromString("") : sdk_off_status(options));
+        with_status ? sdk_off_status(options) : PyUnicode_FromString(""));
 }
 
 static void
@@ -201,7 +201,7 @@ sdk_with_settings(PyObject *module, PyObject *args, int starts)
     if (error == 0) {
         int wanted = starts && resolved.enabled && resolved.backend != DJP_BACKEND_NOOP && state->sdk == NULL;
         if (!wanted || sdk_activate(state, &resolved) == 0)
-            result = sdk_describe(&resolved, wanted);
+            result = sdk_describe(&resolved, !starts);
         djp_options_fini(&resolved);
     } else {
         PyErr_Clear();
