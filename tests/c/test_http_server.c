@@ -32,11 +32,11 @@ no_variables(void *user, const char *name)
 }
 
 static void
-fixture_init(fixture *it, const char *semconv, const char *backend)
+fixture_init_at(fixture *it, const char *semconv, const char *backend, const char *ratio)
 {
     const djp_config_override overrides[] = {
-        {"enabled", "true"},   {"backend", backend}, {"exporter", "memory"},
-        {"sample_ratio", "1"}, {"semconv", semconv}, {"excluded_paths", "/health, /static/*"},
+        {"enabled", "true"},     {"backend", backend}, {"exporter", "memory"},
+        {"sample_ratio", ratio}, {"semconv", semconv}, {"excluded_paths", "/health, /static/*"},
     };
     const djp_sdk_language language = {"test", "test", "1"};
     djp_options options;
@@ -45,6 +45,12 @@ fixture_init(fixture *it, const char *semconv, const char *backend)
     assert_int_equal(djp_sdk_new(&it->sdk, &options, &language, NULL, NULL), 0);
     djp_options_fini(&options);
     assert_int_equal(djp_http_server_new(&it->server, it->sdk), 0);
+}
+
+static void
+fixture_init(fixture *it, const char *semconv, const char *backend)
+{
+    fixture_init_at(it, semconv, backend, "1");
 }
 
 static void
@@ -303,6 +309,43 @@ test_excluded_paths(void **state)
     fixture_fini(&it);
 }
 
+/* 1 when the first line of the OpenMetrics text that begins so has an exemplar. */
+static int
+has_exemplar(fixture *it, const char *line)
+{
+    size_t size;
+    djp_text_free(it->text);
+    djp_registry *registry = djp_sdk_registry(it->sdk);
+    assert_int_equal(djp_registry_expose(&it->text, &size, registry, DJP_OPENMETRICS_1_0_0), 0);
+    const char *at = strstr(it->text, line);
+    assert_non_null(at);
+    const char *exemplar = strstr(at, " # {trace_id="), *end = strchr(at, '\n');
+    return exemplar != NULL && exemplar < end;
+}
+
+/* An exemplar leads to a trace that is exported: the failing one's at any ratio, and none of those that were dropped. */
+static void
+test_exemplars_of_rescued_requests(void **state)
+{
+    (void)state;
+    fixture it;
+    fixture_init_at(&it, "", "hybrid", "1e-12");
+    djp_http_result result = {.method = TEXT("GET"), .route = TEXT("/a"), .status = 200, .request_bytes = -1};
+    record(&it, result);
+    result.status = 503;
+    record(&it, result);
+    const char *good = "endpoint=\"/a\",status_code=\"200\"", *bad = "endpoint=\"/a\",status_code=\"503\"";
+    char line[200];
+    for (int failed = 0; failed < 2; failed++) {
+        snprintf(line, sizeof line, "http_requests_total{method=\"GET\",%s", failed ? bad : good);
+        assert_int_equal(has_exemplar(&it, line), failed);
+        snprintf(line, sizeof line, "http_request_duration_seconds_bucket{method=\"GET\",%s,le=\"0.25\"}",
+                 failed ? bad : good);
+        assert_int_equal(has_exemplar(&it, line), failed);
+    }
+    fixture_fini(&it);
+}
+
 static void
 test_every_failing_allocation(void **state)
 {
@@ -338,6 +381,7 @@ main(void)
         cmocka_unit_test(test_metrics_without_traces_and_the_reverse),
         cmocka_unit_test(test_odd_numbers),
         cmocka_unit_test(test_excluded_paths),
+        cmocka_unit_test(test_exemplars_of_rescued_requests),
         cmocka_unit_test(test_every_failing_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,11 +36,18 @@ djp_counter_add(djp_series *series, double amount)
 }
 
 void
+djp__counter_add_at(djp_series *series, double amount, const djp_span_context *context, uint64_t unix_ns)
+{
+    if (series && counter_add(series, amount) && context && context->flags & DJP_FLAG_SAMPLED &&
+        (unix_ns == 0 || !djp__exemplar_is_fresh(series, 0, unix_ns))) {
+        djp__exemplar_store(series, 0, amount, context, unix_ns);
+    }
+}
+
+void
 djp_counter_add_in(djp_series *series, double amount, const djp_span_context *context)
 {
-    if (series && counter_add(series, amount)) {
-        djp__exemplar_store(series, 0, amount, context, 0);
-    }
+    djp__counter_add_at(series, amount, context, 0);
 }
 
 void

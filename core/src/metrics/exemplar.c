@@ -8,6 +8,7 @@
 
 #define EXEMPLAR_REFUSED 1u /* no room was left for this series' slots */
 #define EXEMPLAR_WORDS 5u
+#define EXEMPLAR_FRESH_NS 1000000000ull
 
 typedef struct exemplar_slot {
     DJP_ATOMIC(uint64_t) version;
@@ -79,6 +80,13 @@ djp__exemplar_store(djp_series *series, uint32_t slot, double value, const djp_s
     if (slots) {
         exemplar_write(&slots[slot], words);
     }
+}
+
+int
+djp__exemplar_is_fresh(const djp_series *series, uint32_t slot, uint64_t unix_ns)
+{
+    const exemplar_slot *slots = exemplar_slots(series->family->registry, series->entry);
+    return slots && unix_ns - djp_load_acquire(&slots[slot].words[EXEMPLAR_WORDS - 1]) < EXEMPLAR_FRESH_NS;
 }
 
 int

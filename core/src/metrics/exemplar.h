@@ -18,6 +18,10 @@ void
 djp__exemplar_store(djp_series *series, uint32_t slot, double value, const djp_span_context *context, uint64_t unix_ns);
 /* Observes, and keeps an exemplar of that time (0: now). context may be NULL. histogram.c */
 void djp__histogram_observe_at(djp_series *series, double value, const djp_span_context *context, uint64_t unix_ns);
+/* The same for a counter; with a time, one exemplar a second is enough. counter.c */
+void djp__counter_add_at(djp_series *series, double amount, const djp_span_context *context, uint64_t unix_ns);
+/* 1 when the slot has an exemplar that is no older than a second at unix_ns. */
+int djp__exemplar_is_fresh(const djp_series *series, uint32_t slot, uint64_t unix_ns);
 /* Returns 1 and the slot's exemplar, or 0. */
 int djp__exemplar_load(djp_exemplar *out, const djp_registry *registry, const djp_series_entry *entry, uint32_t slot);
 /* Forgets all of a series. Lock held. */

@@ -329,7 +329,7 @@ standard_record(djp_standard *standard, djp_standard_route *route, djp_text endp
         standard_lost(standard);
     }
     if (route->requests) {
-        djp_counter_add(route->requests, 1);
+        djp__counter_add_at(route->requests, 1, context, unix_ns);
     } else {
         standard_lost(standard);
     }

@@ -25,6 +25,8 @@ djp_span *djp__span_start_as(djp_recorder *recorder, const char *name, size_t na
                              const djp_span_options *options, const djp_span_seed *seed);
 /* As djp_span_end with 0, at a reading of the monotonic clock. */
 uint64_t djp__span_end_at(djp_span *span, uint64_t end_monotonic);
+/* 1 when the span's local trace is decided, and is kept. */
+int djp__span_is_kept(const djp_span *span);
 /* A reading of the monotonic clock as the span's wall time. 0 for NULL. */
 uint64_t djp__span_unix_time(const djp_span *span, uint64_t monotonic);
 
