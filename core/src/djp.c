@@ -66,6 +66,7 @@
 #include "trace/local_trace.c"
 #include "trace/shared.c"
 #include "trace/span_text.c"
+#include "trace/span_error.c"
 #include "trace/span.c"
 
 #include "metrics/segment.c"

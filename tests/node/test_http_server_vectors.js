@@ -69,7 +69,7 @@ async function check(item, port, semconv) {
   const found = await serverSpans();
   assert.equal(found.length, 1);
   const [span] = found;
-  const { 'http.duration_seconds': seconds, ...attributes } = span.attributes;
+  const { 'http.duration_seconds': seconds, 'error.message': message, ...attributes } = span.attributes;
   assert.equal(span.status, item.span_status);
   assert.deepEqual(
     span.events.map((event) => event.name),
@@ -79,9 +79,11 @@ async function check(item, port, semconv) {
     assert.equal(span.name, 'http.server');
     assert.ok(Math.abs(seconds - span.seconds) < 1e-6);
     assert.deepEqual(attributes, ours(item.old));
+    assert.equal(typeof message, item.exception ? 'string' : 'undefined');
   } else {
     assert.equal(span.name, ours(item.stable_name));
     assert.deepEqual(attributes, ours(item.stable));
+    assert.equal(message, undefined);
   }
   const label = item.metrics.map(ours).join(' ');
   assert.equal((await requestsTotal())[label], (before[label] || 0) + 1, label);

@@ -97,6 +97,7 @@ describe('outgoing requests', { timeout: 60000 }, () => {
         'net.peer.name': '127.0.0.1',
         'net.peer.port': server.address().port,
         'http.status_code': 404,
+        error: true,
         'error.type': '404',
       });
     });

@@ -35,6 +35,8 @@ describe('recorded spans', { timeout: 60000 }, () => {
       'job.type': 'flow',
       'job.duration_seconds': 2,
       'job.success': false,
+      error: true,
+      'error.message': 'Job failed',
     });
     assert.deepStrictEqual([job.kind, job.status, other.status.code], [1, { code: 2, message: 'Job failed' }, 0]);
     const call = spans.one('external.api.call');
@@ -48,6 +50,8 @@ describe('recorded spans', { timeout: 60000 }, () => {
           'external.operation': 'charge',
           'external.duration_seconds': 0.1,
           'external.success': false,
+          error: true,
+          'error.message': 'External API call failed',
         },
       ],
     );

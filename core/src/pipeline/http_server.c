@@ -333,6 +333,7 @@ http_server_finish_span(const djp_http_server *server, djp_span *span, djp_text 
             djp_span_set_int(span, server->old.status, status);
         }
         djp_span_set_double(span, server->old.duration, (double)duration_ns / 1e9);
+        http_server_set_text(span, server->stable.error, error ? result->error_type : (djp_text){"", 0});
     } else {
         http_server_rename(span, method, result);
     }
@@ -360,6 +361,8 @@ djp_http_server_end(djp_http_server *server, djp_span *span, const djp_http_resu
         http_server_finish_span(server, span, method, result, status, duration_ns);
         djp_span_get_context(span, &context);
         djp_span_end(span, end_unix_ns);
+        /* An exemplar leads to a trace: to one that is exported, whatever the caller was told when it began. */
+        context.flags = djp__span_is_kept(span) ? DJP_FLAG_SAMPLED : 0;
     }
     if (server->standard != NULL && result->type == DJP_HTTP_REQUEST) {
         djp_text route =

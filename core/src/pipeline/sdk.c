@@ -74,6 +74,7 @@ sdk_recorder_options(djp_sdk *sdk, int drop_all, djp_keep_rule *rules)
     /* "always off" below a parent that says no leaves nothing, errors included. */
     recorder.slow_threshold_ns = off ? 0 : options->slow_threshold_ns;
     recorder.keep_errors = !off && options->keep_errors;
+    recorder.tell_errors = options->semconv != DJP_SEMCONV_STABLE;
     recorder.keep_rules = rules;
     recorder.keep_rule_count = off ? 0 : djp_keep_rules_parse(rules, djp__text(options->keep_rules), NULL, NULL);
     recorder.pending_age_ns = options->pending_age_ns;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "djp/span.h"
+#include "trace/recorder_state.h"
 #include "trace/span_block.h"
 #include "trace/text_copy.h"
 
@@ -142,6 +143,9 @@ djp_span_set_double(djp_span *span, djp_key key, double value)
 void
 djp_span_set_bool(djp_span *span, djp_key key, int value)
 {
+    if (__builtin_expect(key == djp_load_relaxed(&djp__error_key), 0)) {
+        djp__span_heed_error(span, key, value);
+    }
     attribute__set_word(span, key, DJP_BOOL, value != 0);
 }
 
@@ -151,11 +155,14 @@ djp_span_set_value(djp_span *span, djp_key key, const djp_value *value)
     if (!span || !span->recording) {
         return;
     }
-    if (value) {
-        attribute__put(span, key, value);
-    } else {
+    if (!value) {
         attribute__drop(span);
+        return;
     }
+    if (__builtin_expect(key == djp_load_relaxed(&djp__error_key), 0)) {
+        djp__span_heed_error(span, key, value->type == DJP_BOOL && value->as.boolean);
+    }
+    attribute__put(span, key, value);
 }
 
 void

@@ -151,6 +151,7 @@ djp__recorder_new(djp_recorder **out, const djp_recorder_options *options)
     recorder->options.keep_rules = NULL;
     recorder->pending_age_ns = options->pending_age_ns ? options->pending_age_ns : INT64_MAX;
     recorder->late_key = djp_key_intern("sampling.late", 13);
+    djp__error_keys_init(&recorder->error_keys);
     recorder->serial = recorder__next_serial();
     djp_store_relaxed(&recorder->wake_level, DJP_WAKE_NEVER);
     djp_store_relaxed(&recorder->gate, options->wake_first ? DJP_GATE_FIRST : 0);

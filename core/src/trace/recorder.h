@@ -19,6 +19,7 @@ typedef struct djp_recorder_options {
     int parent_based; /* a parent's sampled flag decides for the local root */
     uint64_t slow_threshold_ns; /* 0: off */
     int keep_errors;
+    int tell_errors; /* failed spans carry error, error.type and error.message */
     uint32_t attribute_count_limit, attribute_value_length_limit, event_count_limit, link_count_limit;
     uint32_t event_attribute_count_limit, link_attribute_count_limit;
     /* Called by a recording thread after it committed a record while used bytes >= wake level; the level is then disarmed until

@@ -85,6 +85,12 @@ typedef struct djp_stripe {
     DJP_ATOMIC(uint64_t) owner; /* a thread's token or 0; acquire-release */
 } djp_stripe;
 
+/* Of what failed spans say (span_error.c). */
+typedef struct djp_error_keys {
+    djp_key error, type, message, exception_type, exception_message;
+} djp_error_keys;
+void djp__error_keys_init(djp_error_keys *out);
+
 struct djp_recorder {
     djp_recorder_options options;
     DJP_ATOMIC(const djp_policy *) policy; /* in force; written under the tables lock, release */
@@ -104,6 +110,7 @@ struct djp_recorder {
     djp_keep *keep; /* owned; NULL without rules */
     struct djp_rate_limit *limit; /* owned; NULL without one */
     djp_key route_key, late_key;
+    djp_error_keys error_keys;
     /* Bytes at which wake is called; DJP_WAKE_NEVER: disarmed. Any thread, sequentially consistent. */
     _Alignas(64) DJP_ATOMIC(uint64_t) wake_level;
     _Alignas(64) DJP_ATOMIC(uint64_t) pending_bytes; /* any thread, relaxed */

@@ -342,6 +342,10 @@ djp_span_end(djp_span *span, uint64_t end_unix_ns)
         return 0;
     }
     djp_store_relaxed(&span->ended, 1);
+    if (__builtin_expect(span->record->status == DJP_STATUS_ERROR, 0) && span->recorder->options.tell_errors &&
+        span->recording) {
+        djp__span_tell_error(span);
+    }
     span->recording = 0;
     if (span->dead_bytes >= 256) {
         djp__span_sweep(span);
@@ -361,6 +365,13 @@ uint64_t
 djp__span_unix_time(const djp_span *span, uint64_t monotonic)
 {
     return span ? monotonic + (uint64_t)span->local->anchor : 0;
+}
+
+int
+djp__span_is_kept(const djp_span *span)
+{
+    uintptr_t head = djp_load_acquire(&span->local->head);
+    return djp_head_is_decided(head) && !djp_verdict_drops(djp_head_verdict(head));
 }
 
 uint64_t

@@ -161,6 +161,15 @@ int djp__span_put_value(djp_span *span, djp_key key, const djp_value *value);
 /* Appends attributes of an event or link: unique keys, the last value wins, at most limit. Returns how many were dropped. */
 uint32_t djp__span_put_attributes(djp_span *span, const djp_attribute *attributes, size_t count, uint32_t limit);
 
+/* span_error.c */
+
+/* Adds error, and of the last exception error.type and error.message, to a failed span that is still recording. */
+void djp__span_tell_error(djp_span *span);
+/* The attribute `error`, whose key this is, is set: true means the status error, unless another was set. span may be NULL. */
+void djp__span_heed_error(djp_span *span, djp_key key, int failed);
+/* Interned with the first recorder; 0 before. Written by any that makes one, relaxed. */
+extern DJP_ATOMIC(djp_key) djp__error_key;
+
 /* span_block.c: where blocks come from. */
 djp_span *djp__span_block_take(void);
 void djp__span_block_give(djp_span *span);
