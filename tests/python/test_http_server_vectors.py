@@ -83,7 +83,9 @@ def test_case(case, conventions):
         for part in ("old", "stable") if conventions == "both" else (conventions,):
             wanted.update(expected(case, part))
         seconds = attributes.pop("http.duration_seconds", None)
+        message = attributes.pop("error.message", None)
         assert attributes == wanted and (seconds is None) == (conventions == "stable")
+        assert (message is not None) == (case["exception"] and conventions != "stable")
         assert span.name == (case["stable_name"] if conventions == "stable" else "http.server")
         assert span.status.code == STATUS[case["span_status"]]
         assert [event.name for event in span.events] == ["exception"] * case["exception"]
