@@ -443,6 +443,30 @@ export function instrumentOutgoing(options?: OutgoingOptions): () => void;
 
 /** What the exporter "memory" holds, which forgets it: OTLP requests as bytes. For tests. */
 export function takeExported(): Uint8Array[];
+
+/** A span that the exporter "memory" held. Times are nanoseconds since 1970. */
+export interface ExportedSpan {
+  name: string;
+  kind: 'internal' | 'server' | 'client' | 'producer' | 'consumer' | 'unspecified';
+  traceId: string;
+  spanId: string;
+  /** '' for a root. */
+  parentSpanId: string;
+  traceState: string;
+  startTime: bigint;
+  endTime: bigint;
+  attributes: Record<string, any>;
+  events: { name: string; time: bigint; attributes: Record<string, any> }[];
+  links: { traceId: string; spanId: string; traceState: string; attributes: Record<string, any> }[];
+  status: { code: 'unset' | 'ok' | 'error'; message: string };
+  droppedAttributes: number;
+  scope: { name: string; version: string; schemaUrl: string; attributes: Record<string, any> };
+  /** The attributes of the resource. */
+  resource: Record<string, any>;
+}
+
+/** The same as spans, in the order in which they were exported: flush() first. For tests. */
+export function takeSpans(): ExportedSpan[];
 export declare const version: string;
 /** 'noop': the native part is missing, see implReason. */
 export declare const impl: 'native' | 'noop';

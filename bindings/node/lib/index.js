@@ -23,6 +23,7 @@ const { getCurrentSpanId, getCurrentTraceId } = require('./current.js');
 const record = require('./record.js');
 const recorders = require('./recorders.js');
 const baggage = require('./baggage.js');
+const { spansOf } = require('./exported.js');
 const { instrumentOutgoing } = require('./outgoing.js');
 const metrics = require('./metrics.js');
 
@@ -37,6 +38,11 @@ if (!one.has('index')) beforeFlush(publish);
 /** What the exporter "memory" holds, which forgets it: OTLP requests as bytes. For tests. */
 function takeExported() {
   return loader.impl.sdkTakeExported() || [];
+}
+
+/** The same as spans: plain objects, in the order in which they ended. */
+function takeSpans() {
+  return spansOf(takeExported());
 }
 
 module.exports = one('index', {
@@ -68,6 +74,7 @@ module.exports = one('index', {
   SpanKind,
   StatusCode,
   takeExported,
+  takeSpans,
   version: loader.version,
   impl: loader.name,
   implReason: loader.reason,

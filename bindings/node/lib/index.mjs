@@ -53,6 +53,7 @@ export const {
   SpanKind,
   StatusCode,
   takeExported,
+  takeSpans,
   version,
   impl,
   implReason,

@@ -157,6 +157,7 @@ module.exports = {
   SpanKind,
   StatusCode,
   takeExported: () => [],
+  takeSpans: () => [],
   version: '',
   impl: 'noop',
   implReason: REASON,
