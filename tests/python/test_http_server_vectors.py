@@ -27,7 +27,7 @@ def application(case):
         while message.get("more_body"):
             message = await receive()
         if case["behaviour"] == "throw":
-            raise Boom
+            raise Boom("early")
         if message["type"] == "http.disconnect":
             return
         await send({"type": "http.response.start", "status": case["status"], "headers": []})
@@ -36,7 +36,7 @@ def application(case):
             return
         await send({"type": "http.response.body", "body": b"part", "more_body": True})
         if case["behaviour"] == "throw_late":
-            raise Boom
+            raise Boom("late")
         assert (await receive())["type"] == "http.disconnect"
 
     return TelemetryMiddleware(app)
