@@ -300,7 +300,7 @@ async def asks(request: Request):
 async def streams():
     async def body():
         while True:
-            yield b"x" * 10000
+            yield b"x" * 100
             await asyncio.sleep(0.02)
     return StreamingResponse(body())
 
@@ -340,3 +340,45 @@ def test_clients_that_leave_a_server(tmp_path, server):
         assert span["named"].get("http.status_code") == (200 if route == "/streams" else None), span
     lines = [line for line in metrics.splitlines() if line.startswith("http_requests_total")]
     assert len(lines) == 3 and not any('status_code="5' in line or 'status_code="4"' in line for line in lines), lines
+
+
+@pytest.mark.parametrize("server", ["uvicorn-h11", "uvicorn-httptools", "hypercorn", "gunicorn", "granian"])
+@pytest.mark.parametrize("way", ["goodbye", "vanishes"])
+def test_websockets_of_a_server(tmp_path, server, way):
+    pytest.importorskip("fastapi")
+    client = pytest.importorskip("websockets.sync.client")
+    with serving(PROGRAM, tmp_path, server) as running:
+        with client.connect(f"ws://127.0.0.1:{running.port}/ws", proxy=None) as ws:
+            ws.send("hello")
+            assert ws.recv() == "hello"
+            if way == "vanishes":
+                ws.socket.close()
+        (span,) = running.spans(1)
+    assert span["code"] == 0 and not span.get("events"), span
+    assert span["named"]["http.status_code"] == 101 and span["named"]["http.route"] == "/ws"
+
+
+def test_a_stream_that_http2_resets(tmp_path):
+    """hypercorn: the connection lives on, only the request is given up."""
+    pytest.importorskip("fastapi")
+    connection_of = pytest.importorskip("h2.connection")
+    headers = [(":method", "GET"), (":scheme", "http"), (":authority", "x")]
+    with serving(PROGRAM, tmp_path, "hypercorn") as running, running.connect() as wire:
+        h2 = connection_of.H2Connection()
+        h2.initiate_connection()
+        for stream, path in ((1, "/asks"), (3, "/streams"), (5, "/upload")):
+            method = [(":method", "POST")] if path == "/upload" else headers[:1]
+            h2.send_headers(stream, method + headers[1:] + [(":path", path)], end_stream=path != "/upload")
+        h2.send_data(5, b"abc")
+        wire.sendall(h2.data_to_send())
+        time.sleep(0.3)
+        for stream in (1, 3, 5):
+            h2.reset_stream(stream, error_code=8)
+        wire.sendall(h2.data_to_send())
+        spans = running.spans(3)
+    found = {span["named"].get("http.route"): span for span in spans}
+    assert set(found) == {"/asks", "/streams", "/upload"}, json.dumps(spans)
+    for route, span in found.items():
+        assert span["code"] == 0 and not span.get("events"), span
+        assert span["named"].get("http.status_code") == (200 if route == "/streams" else None), span
+        assert span["named"].get("http.client_disconnected") is True, span

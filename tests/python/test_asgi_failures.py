@@ -279,7 +279,7 @@ def test_django(tmp_path):
 
 # ---- after the answer ----
 @pytest.mark.parametrize("added", [True, False])
-@pytest.mark.parametrize("ratio", [1.0])
+@pytest.mark.parametrize("ratio", [1.0, 1e-9])
 def test_background_work_that_fails_is_a_span_of_its_own(added, ratio):
     with driver.telemetry(sample_ratio=ratio):
         assert ask(fastapi_app(added), "/late/1") == 200

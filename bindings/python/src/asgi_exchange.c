@@ -15,7 +15,7 @@
 #endif
 
 /* The code of a websocket whose connection ended without a word. */
-enum { EXCHANGE_CLOSED_ABNORMALLY = 1006 };
+enum { EXCHANGE_CLOSED_ABNORMALLY = 1006, EXCHANGE_HEADERS_MAX = 256 };
 
 static PyObject *exchange_send(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames);
 
@@ -52,7 +52,7 @@ exchange_take(djp_py_asgi_app *app, const djp_py_asgi_request *request)
     exchange->app = (djp_py_asgi_app *)Py_NewRef((PyObject *)app);
     exchange->scope = Py_NewRef(request->scope);
     exchange->send = Py_NewRef(request->send);
-    exchange->root_path = exchange->path = exchange->span = NULL;
+    exchange->start = exchange->root_path = exchange->path = exchange->span = NULL;
     exchange->error = NULL;
     exchange->send_error = exchange->answered = NULL;
     exchange->start_ns = exchange->end_ns = 0;
@@ -61,7 +61,7 @@ exchange_take(djp_py_asgi_app *app, const djp_py_asgi_request *request)
     exchange->status = 0;
     exchange->type = DJP_HTTP_REQUEST;
     exchange->complete = exchange->recorded = exchange->disconnected = exchange->failed = exchange->stepping = 0;
-    exchange->left = exchange->unseen = exchange->send_raises = 0;
+    exchange->streams = exchange->left = exchange->unseen = exchange->send_raises = 0;
     return exchange;
 }
 
@@ -140,6 +140,7 @@ exchange_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(exchange->app);
     Py_VISIT(exchange->scope);
     Py_VISIT(exchange->send);
+    Py_VISIT(exchange->start);
     Py_VISIT(exchange->span);
     return 0;
 }
@@ -154,6 +155,7 @@ exchange_clear(PyObject *self)
     Py_CLEAR(exchange->app);
     Py_CLEAR(exchange->scope);
     Py_CLEAR(exchange->send);
+    Py_CLEAR(exchange->start);
     Py_CLEAR(exchange->root_path);
     Py_CLEAR(exchange->path);
     Py_CLEAR(exchange->span);
@@ -245,6 +247,7 @@ djp_py_exchange_finish(djp_py_exchange *exchange)
     Py_CLEAR(exchange->scope);
     Py_CLEAR(exchange->root_path);
     Py_CLEAR(exchange->path);
+    Py_CLEAR(exchange->start);
 }
 
 /* ---- messages ---- */
@@ -278,14 +281,50 @@ exchange_has_more(djp_py_exchange *exchange, PyObject *message)
     return truth;
 }
 
+/* 1 for the types of content that a server sends for as long as the client listens. */
+static int
+exchange_is_endless(djp_text type)
+{
+    static const char events[] = "text/event-stream", frames[] = "multipart/x-mixed-replace";
+    return (type.size >= sizeof events - 1 && PyOS_strnicmp(type.data, events, sizeof events - 1) == 0) ||
+           (type.size >= sizeof frames - 1 && PyOS_strnicmp(type.data, frames, sizeof frames - 1) == 0);
+}
+
+/* The first part of an answer that comes in parts. */
+static void
+exchange_stream(djp_py_exchange *exchange)
+{
+    exchange->streams = 1;
+    PyObject *headers =
+        exchange->start != NULL ? djp_py_asgi_get(exchange->start, exchange->state->asgi->words.headers) : NULL;
+    PyObject *pairs = headers != NULL ? djp_py_items(headers, EXCHANGE_HEADERS_MAX) : NULL;
+    for (Py_ssize_t i = 0; pairs != NULL && i < PySequence_Fast_GET_SIZE(pairs); i++) {
+        PyObject *pair = PySequence_Fast_GET_ITEM(pairs, i);
+        if ((!PyTuple_Check(pair) && !PyList_Check(pair)) || PySequence_Fast_GET_SIZE(pair) != 2)
+            continue;
+        djp_py_text name, value;
+        (void)djp_py_text_get(&name, PySequence_Fast_GET_ITEM(pair, 0));
+        (void)djp_py_text_get(&value, PySequence_Fast_GET_ITEM(pair, 1));
+        if (name.text.size == 12 && PyOS_strnicmp(name.text.data, "content-type", 12) == 0 &&
+            exchange_is_endless(value.text))
+            djp_span_set_long_lived(djp_py_span_handle(exchange->span));
+        djp_py_text_release(&name);
+        djp_py_text_release(&value);
+    }
+    Py_XDECREF(pairs);
+}
+
 static void
 exchange_sent_http(djp_py_exchange *exchange, PyObject *message, PyObject *type)
 {
     if (djp_py_asgi_is(type, "http.response.body", 18)) {
         if (!exchange_has_more(exchange, message))
             exchange_complete(exchange);
+        else if (!exchange->streams)
+            exchange_stream(exchange);
     } else if (djp_py_asgi_is(type, "http.response.start", 19)) {
         exchange_status(exchange, message);
+        Py_XSETREF(exchange->start, Py_NewRef(message));
     } else if (djp_py_asgi_is(type, "http.response.pathsend", 22)) {
         exchange_complete(exchange);
     } else if (djp_py_asgi_is(type, "http.response.zerocopysend", 26)) {

@@ -99,6 +99,7 @@ typedef struct djp_py_exchange {
     djp_py_asgi_app *app; /* owned, as all objects below; all but send are dropped when the exchange is recorded */
     PyObject *scope;
     PyObject *send; /* the server's */
+    PyObject *start; /* message that began the answer, or NULL: looked at only where the answer comes in parts */
     PyObject *root_path; /* as the server gave it, before any router changed the scope; may be NULL */
     PyObject *path; /* likewise */
     PyObject
@@ -111,6 +112,7 @@ typedef struct djp_py_exchange {
     int64_t received_bytes;
     int status;
     uint8_t type; /* djp_http_type */
+    uint8_t streams; /* the answer comes in parts */
     uint8_t complete; /* the last body byte was handed to the server */
     uint8_t recorded;
     uint8_t left; /* the server said that the connection ended */
