@@ -134,7 +134,7 @@
 #include "pipeline/account.c"
 #include "pipeline/control.c"
 #include "pipeline/worker.c"
-#include "pipeline/sigterm.c"
+#include "pipeline/signals.c"
 #include "pipeline/sdk_fork.c"
 #include "pipeline/flush.c"
 #include "pipeline/identity.c"

@@ -51,6 +51,24 @@ test('spans survive SIGTERM while the event loop is stuck', options, async () =>
   assert.deepEqual([done.signal, done.spans], ['SIGTERM', ['last']], done.stderr);
 });
 
+for (const [name, code] of [
+  ['came and went', "const mine = () => {}; process.on('SIGTERM', mine); process.off('SIGTERM', mine);"],
+  ['went with all', "process.on('SIGTERM', () => {}); process.removeAllListeners('SIGTERM');"],
+  ['raises it again', "process.once('SIGTERM', () => process.kill(process.pid, 'SIGTERM'));"],
+]) {
+  test(`spans survive SIGTERM after a listener that ${name}`, options, async () => {
+    const done = await program(`t.init(); t.startSpan('last').end(); ${code} ${KILL}`);
+    assert.deepEqual([done.signal, done.spans], ['SIGTERM', ['last']], done.stderr);
+  });
+}
+
+for (const signal of ['SIGINT', 'SIGHUP', 'SIGUSR2']) {
+  test(`spans survive ${signal} where nobody listens for it`, options, async () => {
+    const done = await program(`t.init(); t.startSpan('last').end(); ${KILL.replace('SIGTERM', signal)}`);
+    assert.deepEqual([done.signal, done.spans], [signal, ['last']], done.stderr);
+  });
+}
+
 for (const [name, before, after] of [
   ['before', 'process.on("SIGTERM", mine);', ''],
   ['after', '', 'process.on("SIGTERM", mine);'],

@@ -5,9 +5,13 @@ import contextlib
 import http.server
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
+import urllib.request
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -170,3 +174,164 @@ assert telemetry.flush(10)
     with receiver() as (url, names):
         done = run(source, LD_PRELOAD=str(library), OTEL_TRACES_EXPORTER="otlp", OTEL_EXPORTER_OTLP_ENDPOINT=url)
         assert (done.returncode, len(names)) == (0, 100), done.stderr
+
+
+FORKS = """
+import os, signal, sys, threading, time
+import djp_telemetry as telemetry
+
+stop = False
+def start_and_end():
+    while not stop:
+        telemetry.init_telemetry(protocol="http/protobuf", prometheus_port=0)
+        telemetry.start_span("parent").end()
+        telemetry.flush(0.05)
+        telemetry.shutdown(0.05)
+def read():
+    while not stop:
+        telemetry.telemetry_status()
+        telemetry.flush(0.01)
+threads = [threading.Thread(target=start_and_end), threading.Thread(target=read), threading.Thread(target=read)]
+for thread in threads:
+    thread.start()
+bad = []
+deadline = time.monotonic() + 8
+for number in range(150):
+    if time.monotonic() > deadline and number >= 20:
+        break
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(20)
+        telemetry.init_telemetry(protocol="http/protobuf")
+        telemetry.start_span("child").end()
+        telemetry.flush(5)
+        telemetry.shutdown(5)
+        os._exit(0)
+    status = os.waitpid(pid, 0)[1]
+    if status:
+        bad.append(status)
+stop = True
+for thread in threads:
+    thread.join()
+print(number, bad)
+sys.exit(1 if bad else 0)
+"""
+
+
+def test_a_fork_may_meet_a_start_a_flush_and_an_end():
+    with receiver() as (url, names):
+        done = run(FORKS, timeout=120, OTEL_TRACES_EXPORTER="otlp", OTEL_EXPORTER_OTLP_ENDPOINT=url)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert names.count("child") >= 20
+
+
+def test_a_fork_inside_of_a_start_that_runs_code_of_the_application():
+    source = """
+import os, signal, threading, time
+import djp_telemetry as telemetry
+inside = threading.Event()
+class Slow:
+    def __str__(self):
+        inside.set()
+        time.sleep(0.5)
+        return "service"
+thread = threading.Thread(target=lambda: telemetry.init_telemetry(service_name=Slow()))
+thread.start()
+inside.wait()
+pid = os.fork()
+if pid == 0:
+    signal.alarm(20)
+    telemetry.init_telemetry()
+    telemetry.start_span("x").end()
+    os._exit(0 if telemetry.flush(5) else 3)
+status = os.waitpid(pid, 0)[1]
+thread.join()
+os._exit(os.waitstatus_to_exitcode(status) & 255)
+"""
+    done = run(source, OTEL_TRACES_EXPORTER="memory")
+    assert done.returncode == 0, done.stderr
+
+
+ENDS = """
+import os, signal, sys, time
+import djp_telemetry as telemetry
+telemetry.init_telemetry(path=os.environ["SPANS"], flush_interval=60)
+telemetry.start_span("last").end()
+number = signal.Signals[sys.argv[1]]
+{before}
+os.kill(os.getpid(), number)
+time.sleep(10)
+"""
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "",
+        "signal.signal(number, lambda *_: None); signal.signal(number, signal.SIG_DFL)",
+        "signal.signal(number, lambda *_: (signal.signal(number, signal.SIG_DFL), signal.raise_signal(number)))",
+        "import asyncio; loop = asyncio.new_event_loop(); loop.add_signal_handler(number, print);"
+        " loop.remove_signal_handler(number)",
+    ],
+)
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGUSR2"])
+def test_signals_that_nobody_handles_any_more_send_what_waits(tmp_path, name, before):
+    spans = tmp_path / "spans"
+    command = (sys.executable, "-c", ENDS.format(before=before))
+    done = run(name, command=command, OTEL_TRACES_EXPORTER="file", SPANS=str(spans))
+    assert done.returncode == -signal.Signals[name], done.stderr
+    assert '"name":"last"' in spans.read_text()
+
+
+def test_a_signal_tells_what_it_lost():
+    source = """
+import os, signal, time
+import djp_telemetry as telemetry
+telemetry.init_telemetry(flush_interval=60, shutdown_timeout=0.3, protocol="http/protobuf")
+for _ in range(7):
+    telemetry.start_span("lost").end()
+os.kill(os.getpid(), signal.SIGTERM)
+time.sleep(10)
+"""
+    done = run(source, OTEL_TRACES_EXPORTER="otlp", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
+    assert done.returncode == -signal.SIGTERM
+    assert "7 spans were still waiting" in done.stderr
+
+
+NO_LIFESPAN = """
+import djp_telemetry, os
+from djp_telemetry.asgi import TelemetryMiddleware
+djp_telemetry.init_telemetry(path=os.environ["SPANS"], flush_interval=60)
+async def plain(scope, receive, send):
+    assert scope["type"] == "http"
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"1"})
+app = TelemetryMiddleware(plain)
+"""
+
+
+@pytest.mark.parametrize("extra", [[], ["--workers", "2"], ["--reload"]])
+def test_a_server_without_lifespan_sends_what_waits(tmp_path, extra):
+    pytest.importorskip("uvicorn")
+    (tmp_path / "service.py").write_text(NO_LIFESPAN)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    spans = tmp_path / "spans"
+    settings = environment(OTEL_TRACES_EXPORTER="file", SPANS=str(spans))
+    command = [sys.executable, "-m", "uvicorn", "service:app", "--port", str(port), *extra]
+    with open(tmp_path / "log", "wb") as log:
+        process = subprocess.Popen(command, env=settings, cwd=tmp_path, stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).read()
+                break
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        process.terminate()
+        process.wait(30)
+    finally:
+        process.kill()
+    assert spans.read_text().count("http.server") == 1

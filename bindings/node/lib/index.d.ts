@@ -122,7 +122,7 @@ interface CamelCaseOptions {
   knownMethods?: List;
   /** The SDK's own messages on standard error; info. */
   logLevel?: 'none' | 'error' | 'warn' | 'info' | 'debug' | (string & {});
-  /** Flush on SIGTERM when nobody else handles it; true. */
+  /** Flush on SIGTERM, SIGINT, SIGHUP and SIGUSR2 when nobody else handles them; true. */
   handleSigterm?: boolean | string;
   logCorrelation?: boolean | string;
 }

@@ -153,11 +153,24 @@ function setHooks() {
         if (leave !== undefined) leave();
       }
     });
+    if (isMainThread) process.on('removeListener', takeSignal);
   }
   for (const copy of process[COPIES]) {
     if (copy.deref() === undefined) process[COPIES].delete(copy);
   }
+  atExit.takeSignals = impl.sdkTakeSignals;
   process[COPIES].add(new WeakRef(atExit));
+}
+
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'];
+
+/** The last listener of a signal went (`once`, signal-exit): it would end the process without a word again, so the core takes it. */
+function takeSignal(name) {
+  if (!SIGNALS.includes(name) || process.listenerCount(name) > 0) return;
+  for (const copy of process[COPIES]) {
+    const leave = copy.deref();
+    if (leave !== undefined && leave.takeSignals !== undefined) leave.takeSignals();
+  }
 }
 
 /**

@@ -63,6 +63,8 @@ void djp_node_ending_release(djp_node_ending *ending);
 void djp_node_signal_prepare(const djp_options *options);
 /* Gives Node its handler back, unless somebody took the signal meanwhile. */
 void djp_node_signal_restore(void);
+/* Takes the signals that the application's last listener gave back to the system. */
+void djp_node_signal_take(void);
 
 /* ---- the environment's operation log (log.c) ---- */
 /* Called once when an SDK starts, by the starting thread, under the holder's mutex: open logs belong to it from now on. */

@@ -147,14 +147,22 @@ finish_stop_sync(napi_env env, napi_callback_info info)
     return finish_sync(env, info, 1);
 }
 
+/* sdkTakeSignals(): after the last listener of an ending signal went. */
+static napi_value
+finish_take_signals(napi_env env, napi_callback_info info)
+{
+    (void)env;
+    (void)info;
+    djp_node_signal_take();
+    return NULL;
+}
+
 void
 djp_node_finish_exports(napi_env env, napi_value exports)
 {
     static const djp_node_function functions[] = {
-        {"sdkFlush", finish_flush},
-        {"sdkFlushSync", finish_flush_sync},
-        {"sdkStop", finish_stop},
-        {"sdkStopSync", finish_stop_sync},
+        {"sdkFlush", finish_flush},        {"sdkFlushSync", finish_flush_sync},     {"sdkStop", finish_stop},
+        {"sdkStopSync", finish_stop_sync}, {"sdkTakeSignals", finish_take_signals},
     };
     DJP_NODE_FUNCTIONS(env, exports, functions);
 }

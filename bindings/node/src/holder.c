@@ -222,7 +222,7 @@ holder_inherit(djp_node_sdk *self)
 {
     djp_sdk *sdk = self->sdk;
     const djp_options *options = djp_sdk_options(sdk);
-    djp__sigterm_install(sdk);
+    djp__signals_install(sdk);
     if (sdk->registry != NULL && sdk->listener == NULL && options->prometheus_port > 0)
         (void)djp__scrape_listener_start(&sdk->listener, sdk->registry, options->prometheus_host,
                                          options->prometheus_port, &sdk->diag);
@@ -276,4 +276,13 @@ djp_node_ending_run(djp_node_ending *ending, uint64_t timeout_ns, char **status)
         *status = done && ending->status != NULL ? strdup(ending->status) : NULL;
     holder_unlock();
     return delivered;
+}
+
+void
+djp_node_signal_take(void)
+{
+    djp_node_sdk *self = djp_node_sdk_acquire();
+    if (self != NULL)
+        djp__signals_install(self->sdk);
+    djp_node_sdk_release(self);
 }

@@ -1,14 +1,20 @@
-/* SIGTERM between Node and the core. Node installs a handler of its own at start, so the system's default, which the core looks
- * for, is never there; a listener of the application is libuv's handler and is left alone. */
+/* Signals between Node and the core. Node installs handlers of its own at start, so the system's default, which the core looks
+ * for, is not there; a listener of the application is libuv's handler and is left alone. */
 #include <dlfcn.h>
 #include <signal.h>
 #include <string.h>
 
 #include "binding.h"
 
-/* Under the holder's mutex. */
-static struct sigaction signal_of_node;
-static int signal_taken;
+/* Those that Node handles by itself. */
+static const int signal_numbers[] = {SIGTERM, SIGINT};
+enum { SIGNAL_COUNT = sizeof(signal_numbers) / sizeof(signal_numbers[0]) };
+
+/* What Node had; under the holder's mutex. */
+static struct {
+    struct sigaction action;
+    int taken;
+} signal_of_node[SIGNAL_COUNT];
 
 /* Node's own handler resets itself and lies where Node-API lies; libuv's stays in place. */
 static int
@@ -29,14 +35,15 @@ void
 djp_node_signal_prepare(const djp_options *options)
 {
     struct sigaction now, plain;
-    if (!options->handle_sigterm || sigaction(SIGTERM, NULL, &now) != 0 || !signal_is_of_node(&now))
-        return;
     memset(&plain, 0, sizeof(plain));
     plain.sa_handler = SIG_DFL;
     sigemptyset(&plain.sa_mask);
-    if (sigaction(SIGTERM, &plain, NULL) == 0) {
-        signal_of_node = now;
-        signal_taken = 1;
+    for (size_t i = 0; i < SIGNAL_COUNT && options->handle_sigterm; i++) {
+        if (sigaction(signal_numbers[i], NULL, &now) == 0 && signal_is_of_node(&now) &&
+            sigaction(signal_numbers[i], &plain, NULL) == 0) {
+            signal_of_node[i].action = now;
+            signal_of_node[i].taken = 1;
+        }
     }
 }
 
@@ -45,6 +52,8 @@ djp_node_signal_restore(void)
 {
     struct sigaction now;
     /* While somebody else has it, what Node had is kept for the next time. */
-    if (signal_taken && sigaction(SIGTERM, NULL, &now) == 0 && now.sa_handler == SIG_DFL)
-        signal_taken = sigaction(SIGTERM, &signal_of_node, NULL) != 0;
+    for (size_t i = 0; i < SIGNAL_COUNT; i++) {
+        if (signal_of_node[i].taken && sigaction(signal_numbers[i], NULL, &now) == 0 && now.sa_handler == SIG_DFL)
+            signal_of_node[i].taken = sigaction(signal_numbers[i], &signal_of_node[i].action, NULL) != 0;
+    }
 }

@@ -1,9 +1,12 @@
 """Beginning and end: options become text for the core's table of settings, the exit and fork hooks of Python are
-set, and the state is told honestly. Nothing here raises into the application."""
+set, and the state is told honestly. Nothing here raises into the application. Modules are imported at the top: a fork
+that meets another thread inside of an import leaves that module locked in the child for ever."""
 
 from __future__ import annotations
 
 import atexit
+import functools
+import json
 import logging
 import os
 import signal
@@ -14,6 +17,7 @@ from typing import Any, Callable, Mapping, Optional
 from . import _loader
 from ._loader import impl
 from ._version import __version__
+from .log_correlation import install_trace_correlation
 
 log = logging.getLogger("djp_telemetry")
 
@@ -176,8 +180,6 @@ def init_telemetry(
     try:
         with _runtime.lock:
             if not _runtime.active and _start(given, messages.append):
-                from .log_correlation import install_trace_correlation
-
                 install_trace_correlation()
     except Exception as error:
         messages.append(f"Telemetry could not be started and stays off: {type(error).__name__}: {error}")
@@ -260,8 +262,6 @@ def _stop(limit: Any) -> bool:
     result = impl.sdk_stop(limit)
     if result is None:
         return True
-    import json
-
     delivered, status = result
     _runtime.last_status = json.loads(status) if status else {}
     return bool(delivered)
@@ -314,8 +314,6 @@ def telemetry_status() -> dict[str, Any]:
     """The honest state: what is on, each effective setting and where it came from, what was exported and what was
     lost and why, and in `problem` why nothing arrives. The keys are always the same: off, after shutdown() and without
     the native core, too."""
-    import json
-
     status: dict[str, Any] = {}
     try:
         text = impl.sdk_status()
@@ -383,19 +381,23 @@ def _register_with_multiprocessing() -> None:
                 log.debug("no fork hook in %s: %r", name, error)
 
 
-def _on_sigterm(number: int, frame: Any) -> None:
-    """Runs only where a server took SIGTERM over, put this back and raised the signal again: then the process ends."""
-    shutdown()
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
+def _watch_signals() -> None:
+    """The core sends what is left when SIGTERM or one of its like comes and nobody handles it. uvicorn, asyncio and
+    others handle them for a while and then put the default action back: the core takes it again, or the last spans
+    would be lost."""
+    set_plainly = signal.signal
+    if hasattr(set_plainly, "_djp_telemetry"):
+        return
 
+    @functools.wraps(set_plainly)
+    def set_handler(signalnum: Any, handler: Any) -> Any:
+        before = set_plainly(signalnum, handler)
+        if isinstance(handler, int) and handler == signal.SIG_DFL:
+            impl.sdk_take_signals()
+        return before
 
-def _guard_sigterm() -> None:
-    """The core sends what is left when SIGTERM comes and nobody else handles it. uvicorn and others handle it for a
-    while and then restore what Python knew: that must not be the default, or the last spans are lost."""
-    main = threading.current_thread() is threading.main_thread()
-    if main and signal.getsignal(signal.SIGTERM) in (signal.SIG_DFL, _on_sigterm):
-        impl.sdk_guard_sigterm(_on_sigterm)
+    set_handler._djp_telemetry = True  # type: ignore[attr-defined]
+    signal.signal = set_handler
 
 
 def _after_fork_in_child() -> None:
@@ -409,7 +411,7 @@ def _after_fork_in_child() -> None:
 
 def _set_hooks() -> None:
     _register_with_multiprocessing()
-    _guard_sigterm()
+    _watch_signals()
     process = sys.modules.get("multiprocessing.process")
     parent = getattr(process, "parent_process", None)
     if parent is not None and parent() is not None:
@@ -417,5 +419,8 @@ def _set_hooks() -> None:
     if not _runtime.hooked:
         _runtime.hooked = True
         atexit.register(_at_exit)
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+# At import: a fork may meet another thread inside of the first init_telemetry().
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -2,8 +2,9 @@
  * without the lock holds a reference to the SDK object. Nothing here may raise for a bad setting: the core warns and goes on. */
 #include "binding.h"
 
-#include <signal.h>
 #include <string.h>
+
+#include "pipeline/pipeline.h"
 
 #define SDK_OPTIONS_MAX 128
 #define SDK_VARIABLES_MAX 256
@@ -327,22 +328,14 @@ sdk_keywords(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
     return list;
 }
 
-/* Lets Python's table of handlers name `handler` for SIGTERM while the core's own stays the one that the kernel calls. A server that
- * takes SIGTERM over for its life, then puts back what Python knew and raises the signal again, so comes to handler instead of the
- * default, which would end the process with spans in hand. True when the core had the signal. */
+/* Takes the signals that somebody gave back to the system since the start. */
 static PyObject *
-sdk_guard_sigterm(PyObject *Py_UNUSED(module), PyObject *handler)
+sdk_take_signals(PyObject *module, PyObject *Py_UNUSED(ignored))
 {
-    struct sigaction core;
-    if (sigaction(SIGTERM, NULL, &core) != 0 || core.sa_handler == SIG_DFL || core.sa_handler == SIG_IGN)
-        Py_RETURN_FALSE;
-    PyObject *signals = PyImport_ImportModule("signal");
-    PyObject *before = signals == NULL ? NULL : PyObject_CallMethod(signals, "signal", "iO", SIGTERM, handler);
-    int good = before != NULL && sigaction(SIGTERM, &core, NULL) == 0;
-    PyErr_Clear();
-    Py_XDECREF(signals);
-    Py_XDECREF(before);
-    return PyBool_FromLong(good);
+    djp_py_sdk *self = djp_py_state_of(module)->sdk;
+    if (self != NULL)
+        djp__signals_install(self->sdk);
+    Py_RETURN_NONE;
 }
 
 /* sdk_set_enabled(enabled): whether that holds now. */
@@ -412,8 +405,8 @@ static PyMethodDef sdk_functions[] = {
      "sdk_set_canary_ratio($module, ratio, /)\n--\n\nChanges the canary ratio; None: as configured."},
     {"sdk_take_exported", sdk_take_exported, METH_NOARGS,
      "sdk_take_exported($module, /)\n--\n\nWhat the memory exporter holds."},
-    {"sdk_guard_sigterm", sdk_guard_sigterm, METH_O,
-     "sdk_guard_sigterm($module, handler, /)\n--\n\nNames a handler for when somebody puts Python's handler back."},
+    {"sdk_take_signals", sdk_take_signals, METH_NOARGS,
+     "sdk_take_signals($module, /)\n--\n\nTakes the ending signals that nobody handles."},
     {"sdk_keywords", sdk_keywords, METH_NOARGS, "sdk_keywords($module, /)\n--\n\nThe options that exist."},
     {NULL, NULL, 0, NULL},
 };

@@ -327,7 +327,8 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
                                .doc = "The SDK's own messages: none, error, warn, info or debug.",
                                .sources = {{"OTEL_LOG_LEVEL", DJP_FORM_WORD}}},
     [DJP_SETTING_HANDLE_SIGTERM] = {TABLE_BOOL(handle_sigterm), .standard = "true",
-                                    .doc = "Flush on SIGTERM when nobody else handles it."},
+                                    .doc =
+                                        "Flush on SIGTERM, SIGINT, SIGHUP and SIGUSR2 when nobody else handles them."},
     [DJP_SETTING_LOG_CORRELATION] = {TABLE_BOOL(log_correlation), .standard = "true",
                                      .doc = "Put the trace id on log records."},
 };

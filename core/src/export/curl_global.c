@@ -51,11 +51,14 @@ curl_global_at_exit(void)
 static void
 curl_global_set_up(void)
 {
+    /* A fork waits for this, too: a child would meet the locks of the libraries that are being set up. */
+    djp__fork_register(&curl_global_hook);
+    djp__mutex_lock(&curl_global_mutex);
     curl_global_code = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : DJP_EIO;
+    djp__mutex_unlock(&curl_global_mutex);
     unsigned version = curl_version_info(CURLVERSION_NOW)->version_num;
     curl_global_breaks_reuse = version >= 0x075800 && version < 0x080000;
     curl_global_loses_trailers = version < 0x080100;
-    djp__fork_register(&curl_global_hook);
     atexit(curl_global_at_exit);
 }
 

@@ -117,8 +117,8 @@ djp__sdk_target(const djp_sdk *sdk)
 }
 
 /* What the end of the process lost is said, because nobody reads the status after it. */
-static void
-shutdown_tell(djp_sdk *sdk)
+void
+djp__tell_lost(djp_sdk *sdk)
 {
     uint64_t lost = djp_load_relaxed(&sdk->stats.lost[DJP_LOSS_SHUTDOWN]);
     char error[sizeof sdk->export_error];
@@ -148,7 +148,7 @@ shutdown_pipeline(djp_sdk *sdk, uint64_t start, uint64_t timeout_ns)
         djp__mutex_lock(&sdk->work);
         djp__collect_discard(sdk, DJP_LOSS_SHUTDOWN);
         djp__mutex_unlock(&sdk->work);
-        shutdown_tell(sdk);
+        djp__tell_lost(sdk);
     }
     return result;
 }
@@ -175,7 +175,7 @@ djp_sdk_shutdown(djp_sdk *sdk, uint64_t timeout_ns)
         djp__recorder_close(sdk->recorder);
     }
     int result = sdk->transport ? shutdown_pipeline(sdk, start, timeout_ns) : 0;
-    djp__sigterm_remove(sdk);
+    djp__signals_remove(sdk);
     djp__scrape_listener_stop(sdk->listener);
     sdk->listener = NULL;
     djp__mutex_lock(&sdk->state);

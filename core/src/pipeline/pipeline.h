@@ -159,10 +159,10 @@ struct djp_sdk {
     DJP_ATOMIC(int) fork_wanted; /* the poll callback should park */
     DJP_ATOMIC(uint64_t) flush_target; /* ring position that somebody waits for */
     DJP_ATOMIC(uint32_t) hurry; /* counts flushes: each cuts one back-off wait short */
-    DJP_ATOMIC(int) terminating; /* SIGTERM arrived */
-    DJP_ATOMIC(int) sigterm_installed;
-    timer_t sigterm_timer; /* valid while sigterm_timer_ready */
-    DJP_ATOMIC(int) sigterm_timer_ready;
+    DJP_ATOMIC(int) terminating; /* the signal that arrived; 0: none */
+    DJP_ATOMIC(int) signal_installed; /* one that has our handler; 0: none */
+    timer_t signal_timer; /* valid while signal_timer_ready */
+    DJP_ATOMIC(int) signal_timer_ready;
 
     /* Touched by the worker thread only. */
     djp_retry backoff; /* of the receiver, not of one request */
@@ -187,6 +187,9 @@ struct djp_sdk {
     DJP_ATOMIC(uint64_t) damage_warned;
     uint64_t damage_told; /* of oplog_damage; the worker's */
 };
+
+/* flush.c. Says what was lost because the process ends. */
+void djp__tell_lost(djp_sdk *sdk);
 
 /* sdk.c. The seam for tests: as djp_sdk_new, but spans leave by transport (taken, also on failure). */
 int djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options, const djp_sdk_language *language,
@@ -229,11 +232,13 @@ void djp__sender_error(djp_sdk *sdk, char out[256], uint64_t *unix_ns);
 void djp__sdk_fork_init(djp_sdk *sdk);
 void djp__sdk_fork_park(djp_sdk *sdk); /* from the poll callback: waits while a fork is under way */
 
-/* sigterm.c */
-void djp__sigterm_install(djp_sdk *sdk);
-void djp__sigterm_remove(djp_sdk *sdk);
-void djp__sigterm_adopt(djp_sdk *sdk); /* in a new worker: makes the timer again after a fork */
-void djp__sigterm_terminate(djp_sdk *sdk); /* the worker's last act: ends the process by SIGTERM */
+/* signals.c. Takes the signals that nobody handles; once more after somebody gave one back. Any thread. */
+void djp__signals_install(djp_sdk *sdk);
+void djp__signals_remove(djp_sdk *sdk);
+void djp__signals_forget(djp_sdk *sdk); /* in a forked child: another instance may answer. Async-signal-safe */
+void djp__signals_adopt(djp_sdk *sdk); /* in a new worker: makes the timer again after a fork */
+void
+djp__signals_end(djp_sdk *sdk); /* by the worker: ends the process by the signal. Returns where the kernel ignores it */
 
 /* identity.c: a new encoder with the resource of this process. Returns 0 or DJP_ENOMEM. `state` is not held. */
 int djp__resource_encoder_new(djp_encoder **out, djp_sdk *sdk);

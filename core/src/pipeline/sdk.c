@@ -315,7 +315,7 @@ djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options, const djp
                                    &sdk->diag);
     }
     djp__sdk_fork_init(sdk);
-    djp__sigterm_install(sdk);
+    djp__signals_install(sdk);
     *out = sdk;
     return 0;
 }

@@ -103,9 +103,10 @@ sdk_fork_child(void *user)
     djp_store_relaxed(&sdk->fork_wanted, 0);
     djp_store_relaxed(&sdk->flush_target, (uint64_t)0);
     djp_store_relaxed(&sdk->terminating, 0);
-    djp_store_relaxed(&sdk->sigterm_timer_ready, 0);
+    djp_store_relaxed(&sdk->signal_timer_ready, 0);
     if (sdk->phase == DJP_PHASE_CLOSING) {
         sdk->phase = DJP_PHASE_CLOSED; /* the thread that was closing is not here */
+        djp__signals_forget(sdk);
     }
     if (sdk->recorder) {
         djp__recorder_fork_child(sdk->recorder);

@@ -45,7 +45,7 @@ worker_adopt(djp_sdk *sdk)
     }
     sdk->encoder = encoder;
     djp__mutex_unlock(&sdk->work);
-    djp__sigterm_adopt(sdk);
+    djp__signals_adopt(sdk);
     return 1;
 }
 
@@ -134,7 +134,7 @@ worker_quarter(const djp_sdk *sdk)
     return djp__ring_capacity(sdk->ring) / 4;
 }
 
-/* After SIGTERM everything that had ended is sent within shutdown_timeout ... */
+/* After a signal everything that had ended is sent within shutdown_timeout ... */
 static void
 worker_begin_terminate(djp_sdk *sdk, uint64_t now)
 {
@@ -241,17 +241,38 @@ worker_sleep(djp_sdk *sdk, uint64_t deadline, uint64_t now)
     }
 }
 
-/* ... and then SIGTERM does what it would have done. */
+/* What the end of the process will lose. Nothing is freed: requests may be on their way. */
+static void
+worker_count_lost(djp_sdk *sdk)
+{
+    size_t size = 0;
+    djp__mutex_lock(&sdk->work);
+    uint64_t lost = djp_load_relaxed(&sdk->queue.spans) + (uint64_t)djp__encoder_spans(sdk->encoder);
+    while (djp__ring_peek(sdk->ring, &size)) {
+        djp__ring_consume(sdk->ring);
+        lost++;
+    }
+    djp__mutex_unlock(&sdk->work);
+    djp__loss(sdk, DJP_LOSS_SHUTDOWN, lost, djp__ring_consumed(sdk->ring));
+}
+
+/* ... and then the signal does what it would have done. The first process of a container goes on, with all that still waits. */
 static void
 worker_end_terminate(djp_sdk *sdk, uint64_t now)
 {
     djp__mutex_lock(&sdk->state);
     int done = sdk->settled >= sdk->terminate_target || now >= sdk->terminate_deadline;
     djp__mutex_unlock(&sdk->state);
-    if (done) {
-        djp__account_end(sdk);
-        djp__sigterm_terminate(sdk);
+    if (!done) {
+        return;
     }
+    djp__account_end(sdk);
+    if (getpid() != 1) {
+        worker_count_lost(sdk);
+        djp__tell_lost(sdk);
+    }
+    sdk->terminate_deadline = 0;
+    djp__signals_end(sdk);
 }
 
 static void
