@@ -72,7 +72,7 @@ test('a start is told once, in one line, and not while off', async () => {
   assert.equal(told.stderr, '');
   assert.deepEqual(told.started, [
     'djp-telemetry: Telemetry is on (option enabled) for shop: spans to memory (option exporter), ratio 0.5 ' +
-      '(option sampleRatio), errors besides; metrics for scraping.\n',
+      '(option sampleRatio), besides errors and what takes more than 2 s; metrics for scraping.\n',
   ]);
   for (const done of [quiet, off]) assert.deepEqual([done.stderr, done.started], ['', []]);
 });

@@ -296,7 +296,7 @@ endpoint_is_refused_in_dev(djp_config_state *state, const endpoint_url *url, con
     djp__config_warn(state, given,
                      "%s names another machine, and the environment is %.60s (%s), where spans stay on this one. It is "
                      "ignored, as if it were not set: give DJP_TELEMETRY_ENDPOINT or the option %s to send there all "
-                     "the same, or set the environment.",
+                     "the same, or name another environment.",
                      given->name, state->out->environment, state->sources[DJP_SETTING_ENVIRONMENT], option);
     return 1;
 }

@@ -43,6 +43,19 @@ summary_target(djp_buf *out, const djp_config_state *state)
 }
 
 static void
+summary_kept_besides(djp_buf *out, const djp_options *options)
+{
+    const char *between = ", besides ";
+    if (options->keep_errors) {
+        djp__buf_printf(out, "%serrors", between);
+        between = " and ";
+    }
+    if (options->slow_threshold_ns > 0) {
+        djp__buf_printf(out, "%swhat takes more than %.6g s", between, (double)options->slow_threshold_ns / 1e9);
+    }
+}
+
+static void
 summary_sampling(djp_buf *out, const djp_config_state *state)
 {
     const djp_options *options = state->out;
@@ -67,8 +80,8 @@ summary_sampling(djp_buf *out, const djp_config_state *state)
     int nothing = options->sample_ratio_explicit && options->sample_ratio == 0;
     if (nothing) {
         djp__buf_text(out, ", so nothing leaves");
-    } else if (options->sample_ratio < 1 && options->keep_errors) {
-        djp__buf_text(out, ", errors besides");
+    } else if (options->sample_ratio < 1) {
+        summary_kept_besides(out, options);
     }
 }
 

@@ -35,7 +35,8 @@ problem_sampling(djp_buf *out, djp_sdk *sdk, const djp_recorder_counters *counte
     } else if (djp_load_acquire(&state->mute) || !sdk->transport) {
         djp__buf_printf(out, "Nothing may leave: the ratio is 0 (%s).", ratio_by);
     } else if (kept == 0 && counters->dropped_unsampled > 0 && ratio >= 0) {
-        djp__buf_printf(out, "%llu spans ended and none was kept: the ratio is %.6g (%s). sample_ratio 1 keeps all.",
+        djp__buf_printf(out,
+                        "None of %llu spans that ended was kept: the ratio is %.6g (%s). sample_ratio 1 keeps all.",
                         (unsigned long long)counters->dropped_unsampled, ratio, ratio_by);
     }
 }
