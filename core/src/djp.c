@@ -120,6 +120,7 @@
 #include "export/transport_memory.c"
 #include "export/scrape_listener.c"
 #include "export/scrape_pack.c"
+#include "export/shared_pipe.c"
 
 #include "pipeline/queue.c"
 #include "pipeline/collect.c"

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import atexit
 import functools
+import io
 import json
 import logging
 import os
 import signal
+import stat
 import sys
 import threading
 from typing import Any, Callable, Mapping, Optional
@@ -212,11 +214,24 @@ def _start(given: Mapping[str, Any], warn: Callable[[str], None]) -> bool:
     _runtime.last_status = {}
     if _runtime.active:
         _runtime.summary = _runtime.settings["summary"]
+        if _runtime.settings["on_stdout"]:
+            _keep_lines_whole()
         try:
             _set_hooks()
         except Exception as error:
             warn(f"Telemetry is on, but what is left may be lost at exit: {type(error).__name__}: {error}")
     return bool(_runtime.settings["log_correlation"])
+
+
+def _keep_lines_whole() -> None:
+    """Spans go to the pipe that print() writes to: a line of print() must not lie there without its end until the next
+    block is full (nor for a moment, where nothing is buffered): what comes between would stand in the middle of it."""
+    stream = sys.stdout
+    try:
+        if isinstance(stream, io.TextIOWrapper) and stream.fileno() == 1 and stat.S_ISFIFO(os.fstat(1).st_mode):
+            stream.reconfigure(line_buffering=True, write_through=False)
+    except (OSError, ValueError):  # closed, or no descriptor behind it
+        return
 
 
 def _program() -> str:

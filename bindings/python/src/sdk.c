@@ -126,13 +126,17 @@ sdk_describe(const djp_options *options, int with_status)
     static const char *const semconvs[] = {"old", "stable", "both"};
     djp_text report = {options->report_json, options->report_json == NULL ? 0 : strlen(options->report_json)};
     djp_text summary = {options->summary, options->summary == NULL ? 0 : strlen(options->summary)};
-    return Py_BuildValue(
-        "{s:O,s:s,s:s,s:s,s:O,s:d,s:i,s:i,s:N,s:N,s:N}", "enabled", options->enabled ? Py_True : Py_False, "backend",
-        backends[options->backend], "semconv", semconvs[options->semconv], "service_name", options->service_name,
-        "log_correlation", options->log_correlation ? Py_True : Py_False, "shutdown_timeout",
-        (double)options->shutdown_timeout_ns / 1e9, "prometheus_port", options->prometheus_port, "log_level",
-        options->log_level, "report", djp_py_text_object(report), "summary", djp_py_text_object(summary), "status",
-        with_status ? sdk_off_status(options) : PyUnicode_FromString(""));
+    const char *path = options->file_path == NULL ? "" : options->file_path;
+    int on_stdout = options->exporter == DJP_EXPORTER_CONSOLE ||
+                    (options->exporter == DJP_EXPORTER_FILE && (path[0] == '\0' || strcmp(path, "-") == 0));
+    return Py_BuildValue("{s:O,s:O,s:s,s:s,s:s,s:O,s:d,s:i,s:i,s:N,s:N,s:N}", "on_stdout",
+                         on_stdout ? Py_True : Py_False, "enabled", options->enabled ? Py_True : Py_False, "backend",
+                         backends[options->backend], "semconv", semconvs[options->semconv], "service_name",
+                         options->service_name, "log_correlation", options->log_correlation ? Py_True : Py_False,
+                         "shutdown_timeout", (double)options->shutdown_timeout_ns / 1e9, "prometheus_port",
+                         options->prometheus_port, "log_level", options->log_level, "report",
+                         djp_py_text_object(report), "summary", djp_py_text_object(summary), "status",
+                         with_status ? sdk_off_status(options) : PyUnicode_FromString(""));
 }
 
 static void

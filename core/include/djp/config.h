@@ -61,6 +61,7 @@ typedef struct djp_options {
     char *sampler_text; /* of DJP_SAMPLER_TREE, as djp_sampler_parse reads it; else "" */
     int parent_based;
     double sample_ratio; /* 0..1; explicit 0 means that nothing leaves the process */
+    int console_unasked; /* 1: an environment other than dev, and spans go to the console only because no endpoint is set */
     int sample_ratio_explicit; /* 1 with a ratio of 0: nothing leaves the process */
     double canary_ratio; /* part of the local traces that is recorded at all */
     char *sampling_endpoint; /* complete URL but for the service; in use with DJP_SAMPLER_JAEGER_REMOTE only */

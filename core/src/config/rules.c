@@ -172,6 +172,9 @@ djp__config_rule_exporter(djp_config_state *state)
     }
     if (endpoint_given) {
         djp__config_set_number(state, DJP_SETTING_EXPORTER, DJP_EXPORTER_OTLP, state->sources[DJP_SETTING_ENDPOINT]);
+    } else {
+        state->out->console_unasked = strcmp(state->sources[DJP_SETTING_ENVIRONMENT], "default") != 0 &&
+                                      strcmp(state->out->environment_short, "dev") != 0;
     }
 }
 

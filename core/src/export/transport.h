@@ -58,6 +58,7 @@ typedef struct djp_transport_ops {
     /* By the thread that called send, before it ends: closes what send has opened, which may be in a table of descriptors of its own.
      * May be NULL. */
     void (*leave)(djp_transport *transport);
+    int is_patient; /* 1: a slow reader is waited for: an attempt has no time limit, because what is half written cannot be repeated */
     int shares_files; /* 1: send needs the descriptors of the process */
     /* Sends what feed gives, several at a time, until nothing is on its way and there is no more; NULL: one at a time, by `send`. */
     void (*run)(djp_transport *transport, const djp_send_feed *feed);

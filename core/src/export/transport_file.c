@@ -14,6 +14,7 @@
 #include "base/files.h"
 #include "base/mem.h"
 #include "djp/error.h"
+#include "export/shared_pipe.h"
 #include "export/transport_result.h"
 
 #define FILE_CHECK_NS UINT64_C(1000000000) /* how often a rotated file is noticed */
@@ -237,6 +238,34 @@ file_write_all(const file_transport *transport, struct iovec *parts, int count, 
     return 0;
 }
 
+/* Standard output as a pipe is shared with everybody who prints: lines go out whole. */
+static int
+file_write_lines(const file_transport *transport, struct iovec *parts, int count, const djp_send_control *control,
+                 uint64_t *written)
+{
+    for (int i = 0; i < count; i++) {
+        char *data = parts[i].iov_base;
+        for (size_t left = parts[i].iov_len; left > 0;) {
+            /* A line of OTLP and its end are one write; a request of the console ends with its own. */
+            size_t piece = djp__shared_pipe_piece(transport->fd, data, left);
+            struct iovec both[2] = {{data, piece}, {NULL, 0}};
+            int whole = piece == left && i + 1 < count && parts[i + 1].iov_len <= 1;
+            if (whole)
+                both[1] = parts[++i];
+            if (!file_is_ours(transport)) {
+                errno = EBADF;
+                return -1;
+            }
+            if (djp__shared_pipe_wait(transport->fd, control) != 0 ||
+                file_write_all(transport, both, 2, control, written) != 0)
+                return -1;
+            data += piece;
+            left -= piece;
+        }
+    }
+    return 0;
+}
+
 static void
 file_fail(file_transport *transport, djp_send_result *result, int error)
 {
@@ -273,7 +302,8 @@ file_send(djp_transport *base, const void *body, size_t size, const djp_send_con
     };
     uint64_t before = parts[0].iov_len, whole = before + size + parts[2].iov_len;
     djp__sigpipe_block(&guard);
-    int code = file_write_all(transport, parts, 3, control, &result->wire_bytes);
+    int shared = !transport->path && S_ISFIFO(transport->id.kind);
+    int code = (shared ? file_write_lines : file_write_all)(transport, parts, 3, control, &result->wire_bytes);
     int error = errno;
     djp__sigpipe_restore(&guard);
     /* Half a line stays where it is: the next request starts on a new one, so that readers lose only that line. */
@@ -308,12 +338,12 @@ file_free(djp_transport *base)
     djp__free(base);
 }
 
-static const djp_transport_ops file_ops = {"file", file_send, NULL, file_abandon, file_free, file_leave, 0, NULL};
+static const djp_transport_ops file_ops = {"file", file_send, NULL, file_abandon, file_free, file_leave, 1, 0, NULL};
 /* Standard output is a descriptor of the process. */
-static const djp_transport_ops file_stdout_ops = {"file",    file_send,  NULL, file_abandon,
-                                                  file_free, file_leave, 1,    NULL};
-static const djp_transport_ops file_console_ops = {"console", file_send,  NULL, file_abandon,
-                                                   file_free, file_leave, 1,    NULL};
+static const djp_transport_ops file_stdout_ops = {"file",     file_send, NULL, file_abandon, file_free,
+                                                  file_leave, 1,         1,    NULL};
+static const djp_transport_ops file_console_ops = {"console",  file_send, NULL, file_abandon, file_free,
+                                                   file_leave, 1,         1,    NULL};
 
 static int
 file_names_stdout(const char *path)

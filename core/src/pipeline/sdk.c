@@ -100,6 +100,11 @@ sdk_make_transport(djp_sdk *sdk)
                                        &sdk->diag);
     case DJP_EXPORTER_CONSOLE:
     case DJP_EXPORTER_FILE:
+        if (sdk->options.console_unasked)
+            djp__diag(&sdk->diag, DJP_LOG_WARN,
+                      "No endpoint is set, so spans go to standard output, although the environment is %.40s. Set "
+                      "OTEL_EXPORTER_OTLP_ENDPOINT, or OTEL_TRACES_EXPORTER=console where that is meant.",
+                      sdk->options.environment ? sdk->options.environment : "not dev");
         return djp__transport_file_new(&sdk->transport, &sdk->options, &sdk->diag);
     case DJP_EXPORTER_MEMORY:
         return djp__transport_memory_new(&sdk->transport);

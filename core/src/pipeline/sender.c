@@ -173,7 +173,7 @@ sender_note_failure(djp_sdk *sdk, const djp_send_result *result)
 static void
 sender_aborted(djp_sdk *sdk, djp_request *request, const djp_send_result *result)
 {
-    uint64_t timeout = sdk->options.export_timeout_ns;
+    uint64_t timeout = sdk->transport->ops->is_patient ? 0 : sdk->options.export_timeout_ns;
     int late = timeout != 0 && djp__clock_monotonic() - request->sent_at >= timeout;
     if (djp_load_acquire(&sdk->toggle.mute)) {
         sender_lose(sdk, request, DJP_LOSS_SWITCHED_OFF, result);
@@ -249,7 +249,7 @@ sender_next(void *user, djp_send_job *job)
     if (djp_load_relaxed(&sdk->stats.attempt_begun) == 0) {
         djp_store_relaxed(&sdk->stats.attempt_begun, now);
     }
-    uint64_t timeout = sdk->options.export_timeout_ns;
+    uint64_t timeout = sdk->transport->ops->is_patient ? 0 : sdk->options.export_timeout_ns;
     *job = (djp_send_job){request->body.data, request->body.size, timeout ? djp__saturate(now, timeout) : UINT64_MAX,
                           request};
     return 1;

@@ -1,0 +1,65 @@
+/* How lines of several writers stay whole on one pipe. The kernel copies a write in one go when there is room for it, and only a write that
+ * meets a full pipe is cut; so this never writes into a pipe that is not empty, and never more than fits. */
+#include "export/shared_pipe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "base/clock.h"
+
+enum {
+    SHARED_PIPE_LOOKS = 3, /* empty at that many looks in a row, SHARED_PIPE_PAUSE_MS apart */
+    SHARED_PIPE_PAUSE_MS = 2,
+    SHARED_PIPE_LARGEST = 1024 * 1024 /* what the system grants anybody by default */
+};
+
+static size_t
+shared_pipe_capacity(int fd)
+{
+    int size = fcntl(fd, F_GETPIPE_SZ);
+    return size > 0 ? (size_t)size : 4096;
+}
+
+size_t
+djp__shared_pipe_piece(int fd, const char *data, size_t size)
+{
+    size_t capacity = shared_pipe_capacity(fd);
+    size_t most = capacity - capacity / 4; /* somebody may have written a little meanwhile */
+    if (size <= most)
+        return size;
+    const char *end = memrchr(data, '\n', most);
+    if (end)
+        return (size_t)(end - data) + 1;
+    end = memchr(data + most, '\n', size - most);
+    size_t line = end ? (size_t)(end - data) + 1 : size;
+    if (line > capacity && line <= SHARED_PIPE_LARGEST)
+        (void)fcntl(fd, F_SETPIPE_SZ, (int)line); /* refused: the line may be cut by others */
+    return line;
+}
+
+int
+djp__shared_pipe_wait(int fd, const djp_send_control *control)
+{
+    for (int empty = 0;;) {
+        int waiting = 0;
+        if (ioctl(fd, FIONREAD, &waiting) != 0)
+            return -1;
+        empty = waiting == 0 ? empty + 1 : 0;
+        if (empty >= SHARED_PIPE_LOOKS)
+            return 0;
+        if (control->poll && control->poll(control->user)) {
+            errno = ECANCELED;
+            return -1;
+        }
+        if (djp__clock_monotonic() >= control->deadline) {
+            errno = ETIMEDOUT;
+            return -1;
+        }
+        struct pollfd gone = {fd, 0, 0}; /* wakes when the last reader goes: the write says so */
+        if (poll(&gone, 1, SHARED_PIPE_PAUSE_MS) > 0)
+            return 0;
+    }
+}
