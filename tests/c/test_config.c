@@ -261,6 +261,89 @@ test_every_variable_survives_nonsense(void **unused)
     }
 }
 
+/* Every variable of the specification is either a source of a setting or named as one that does nothing here. */
+static void
+assert_variable_is_known(const char *name)
+{
+    warnings list = {.count = 0};
+    djp_options options;
+    djp_config_request request = {
+        .lookup = always_wrong, .lookup_user = &name, .variables = &name, .variable_count = 1, .warn = collect};
+    request.warn_user = &list;
+    assert_int_equal(djp_config_resolve_request(&options, &request), DJP_OK);
+    int is_source = 0;
+    for (int s = 0; s < DJP_SETTINGS; s++) {
+        const djp_config_source *sources = djp__config_table[s].sources;
+        for (size_t i = 0; i < DJP_CONFIG_SOURCES_MAX && sources[i].variable != NULL; i++) {
+            is_source |= strcmp(sources[i].variable, name) == 0;
+        }
+    }
+    if (!is_source && !(list.count == 1 && warned_of(&list, name) && warned_of(&list, "does not support"))) {
+        fail_msg("%s is not known", name);
+    }
+    assert_false(warned_of(&list, "There is no variable"));
+    warnings_clear(&list);
+    djp_options_fini(&options);
+}
+
+static void
+test_every_variable_of_the_specification_is_known(void **unused)
+{
+    (void)unused;
+    static const char *const names[] = {"OTEL_SDK_DISABLED",
+                                        "OTEL_SERVICE_NAME",
+                                        "OTEL_RESOURCE_ATTRIBUTES",
+                                        "OTEL_ENTITIES",
+                                        "OTEL_LOG_LEVEL",
+                                        "OTEL_PROPAGATORS",
+                                        "OTEL_TRACES_SAMPLER",
+                                        "OTEL_TRACES_SAMPLER_ARG",
+                                        "OTEL_BSP_SCHEDULE_DELAY",
+                                        "OTEL_BSP_EXPORT_TIMEOUT",
+                                        "OTEL_BSP_MAX_QUEUE_SIZE",
+                                        "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
+                                        "OTEL_BLRP_SCHEDULE_DELAY",
+                                        "OTEL_BLRP_EXPORT_TIMEOUT",
+                                        "OTEL_BLRP_MAX_QUEUE_SIZE",
+                                        "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE",
+                                        "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+                                        "OTEL_ATTRIBUTE_COUNT_LIMIT",
+                                        "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+                                        "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+                                        "OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+                                        "OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT",
+                                        "OTEL_SPAN_EVENT_COUNT_LIMIT",
+                                        "OTEL_SPAN_LINK_COUNT_LIMIT",
+                                        "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT",
+                                        "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT",
+                                        "OTEL_TRACES_EXPORTER",
+                                        "OTEL_METRICS_EXPORTER",
+                                        "OTEL_LOGS_EXPORTER",
+                                        "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+                                        "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+                                        "OTEL_METRIC_EXPORT_INTERVAL",
+                                        "OTEL_METRIC_EXPORT_TIMEOUT",
+                                        "OTEL_METRICS_EXEMPLAR_FILTER",
+                                        "OTEL_EXPORTER_PROMETHEUS_HOST",
+                                        "OTEL_EXPORTER_PROMETHEUS_PORT",
+                                        "OTEL_EXPORTER_ZIPKIN_ENDPOINT",
+                                        "OTEL_EXPORTER_ZIPKIN_TIMEOUT",
+                                        "OTEL_CONFIG_FILE"};
+    static const char *const signals[] = {"", "TRACES_", "METRICS_", "LOGS_"};
+    static const char *const parts[] = {"ENDPOINT", "PROTOCOL",    "HEADERS",    "TIMEOUT",           "COMPRESSION",
+                                        "INSECURE", "CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE"};
+    char name[96];
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        assert_variable_is_known(names[i]);
+    }
+    for (size_t s = 0; s < 4; s++) {
+        for (size_t p = 0; p < sizeof(parts) / sizeof(parts[0]); p++) {
+            snprintf(name, sizeof(name), "OTEL_EXPORTER_OTLP_%s%s", signals[s], parts[p]);
+            assert_variable_is_known(name);
+        }
+    }
+}
+
 static const char *
 huge(void *user, const char *name)
 {
@@ -445,6 +528,7 @@ main(int count, char **arguments)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_every_variable_survives_nonsense),
+        cmocka_unit_test(test_every_variable_of_the_specification_is_known),
         cmocka_unit_test(test_huge_values),
         cmocka_unit_test(test_many_attributes),
         cmocka_unit_test(test_null_arguments),
