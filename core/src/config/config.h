@@ -194,7 +194,8 @@ typedef struct djp_config_value {
     double real; /* RATIO */
 } djp_config_value;
 
-/* Reads a text in a form, within the row's range. Returns 0 when it is bad, 2 when it is taken but deserves a warning. */
+/* Reads a text in a form, within the row's range. Returns 0 when it is bad; 2 when it is
+ * taken as false and 3 when it is cut to the most that works, both of which deserve a warning. */
 int djp__config_parse(djp_config_value *out, const djp_config_row *row, djp_form form, djp_text text);
 /* What the form wants, for a message: "a number from 0 to 1". */
 void djp__config_expectation(djp_buf *out, const djp_config_row *row, djp_form form);

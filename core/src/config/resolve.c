@@ -262,6 +262,9 @@ resolve_warn_bad(djp_config_state *state, const djp_config_row *row, const djp_c
     if (row == &djp__config_table[DJP_SETTING_BACKEND]) {
         djp__config_warn(state, given, "%s is \"%.*s\", which is not %s. Nothing is recorded: correct it.", given->name,
                          shown, given->text, text);
+    } else if (taken == 3) {
+        djp__config_warn(state, given, "%s is %.*s, which is more than there can be: the most that works is used.",
+                         given->name, shown, given->text);
     } else if (taken) {
         djp__config_warn(state, given, "%s is \"%.*s\", which is not %s. It counts as false: write true or false.",
                          given->name, shown, given->text, text);

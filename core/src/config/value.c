@@ -57,7 +57,7 @@ value_parse_duration(djp_config_value *out, const djp_config_row *row, djp_text 
     return 1;
 }
 
-/* A queue length of the standard batch processor: any number is good, the result is moved into the range. */
+/* A queue length of the standard batch processor: any number is good, but the result is moved into the range; 3 says that it is less. */
 static int
 value_parse_spans(djp_config_value *out, const djp_config_row *row, djp_text text)
 {
@@ -65,10 +65,11 @@ value_parse_spans(djp_config_value *out, const djp_config_row *row, djp_text tex
     if (!djp__parse_u64(text, &spans) || spans == 0) {
         return 0;
     }
-    double bytes = (double)spans * DJP_CONFIG_SPAN_BYTES;
-    bytes = bytes < row->minimum ? row->minimum : bytes;
-    out->number = (uint64_t)(bytes > row->maximum ? row->maximum : bytes);
-    return 1;
+    double wanted = (double)spans * DJP_CONFIG_SPAN_BYTES;
+    double bytes = wanted < row->minimum ? row->minimum : wanted;
+    bytes = bytes > row->maximum ? row->maximum : bytes;
+    out->number = (uint64_t)bytes;
+    return bytes < wanted ? 3 : 1;
 }
 
 static int
