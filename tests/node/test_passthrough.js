@@ -117,3 +117,22 @@ test('without the core, headers are read by the same rules as with it', () => {
   }
   assert.ok(count > 60);
 });
+
+test('runtimes without native code hand context on, with and without an AsyncLocalStorage', async () => {
+  for (const global of ['', "globalThis.AsyncLocalStorage = require('async_hooks').AsyncLocalStorage;"]) {
+    const done = await run(`${global} const t0 = require(${JSON.stringify(path.join(LIB, 'noop_entry.js'))});
+      const sent = ${JSON.stringify(SENT)};
+      const seen = [];
+      const look = () => seen.push([t0.inject(), t0.getCurrentTraceId()]);
+      t0.runWithContext(t0.extract(new Headers(sent)), () => {
+        look();
+        t0.withSpan('s', (span) => { span.setAttribute('a', 1).end(); look(); });
+        seen.push([{ ...t0.inject({}, t0.startSpan('x')), baggage: sent.baggage }, t0.getTracer().startSpan('y').traceId]);
+      });
+      console.log(JSON.stringify([seen, t0.inject(), t0.getCurrentTraceId(), t0.startSpan('z').traceId]));`);
+    assert.equal(done.code, 0, done.stderr);
+    const [seen, ...rest] = JSON.parse(done.stdout);
+    for (const one of seen) assert.deepEqual(one, [SENT, TRACE]);
+    assert.deepEqual(rest, [{}, '', '0'.repeat(32)]);
+  }
+});

@@ -1,7 +1,8 @@
 'use strict';
 // The whole surface for runtimes that cannot load native code (edge runtimes, browsers): every call is there, functions that are
-// handed in run as they would, and nothing is recorded. Needs nothing of Node.
+// handed in run as they would, nothing is recorded, and trace context goes on. Needs nothing of Node.
 
+const { scan, setterOf, stateText } = require('./carrier.js');
 const noop = require('./noop.js');
 
 const nothing = () => undefined;
@@ -12,11 +13,9 @@ const REASON = 'this runtime has no native code';
 // ---- spans -----------------------------------------------------------------------------------------------------
 
 class Span {
-  traceId = '0'.repeat(32);
-  spanId = '0'.repeat(16);
-  traceFlags = 0;
-  traceState = '';
-  baggage = null;
+  constructor(traceId = '0'.repeat(32), spanId = '0'.repeat(16), traceFlags = 0, traceState = '') {
+    Object.assign(this, { traceId, spanId, traceFlags, traceState, baggage: null });
+  }
   get span() {
     return this;
   }
@@ -24,7 +23,8 @@ class Span {
     return false;
   }
   spanContext() {
-    return { traceId: this.traceId, spanId: this.spanId, traceFlags: 0 };
+    const { traceId, spanId, traceFlags } = this;
+    return { traceId, spanId, traceFlags };
   }
   end() {}
 }
@@ -40,12 +40,12 @@ const ROOT = Object.freeze({ span: null, baggage: null });
 /** Runs the function among the arguments with a span. */
 function withSpan(...given) {
   const body = given.find((item) => typeof item === 'function');
-  return body === undefined ? undefined : body(INVALID);
+  return body === undefined ? undefined : body(currentSpan());
 }
 
 class Tracer {
-  startSpan() {
-    return INVALID;
+  startSpan(name, options, parent) {
+    return startSpan(name, undefined, parent ? { parent } : options);
   }
   startActiveSpan(...given) {
     return withSpan(...given);
@@ -56,9 +56,97 @@ class Tracer {
 }
 
 const traced = (name, fn) => (typeof name === 'function' ? name : fn);
-const runWithContext = (context, fn, ...given) => (typeof fn === 'function' ? fn(...given) : undefined);
-const inject = (carrier) => (carrier === undefined || carrier === null ? {} : carrier);
-const context = () => ROOT;
+// ---- contexts --------------------------------------------------------------------------------------------------
+
+// Edge runtimes have it as a global; elsewhere the context is current until the function returns.
+const Storage = globalThis.AsyncLocalStorage;
+const storage = typeof Storage === 'function' ? new Storage() : null;
+let current = ROOT;
+
+function context() {
+  return (storage === null ? current : storage.getStore()) || ROOT;
+}
+
+/** The context that an argument stands for: a context, a span, or a span context. */
+function contextFrom(value) {
+  if (value === undefined || value === null) return context();
+  if (value.span !== undefined) return value;
+  return { span: typeof value.spanContext === 'function' ? value.spanContext() : value, baggage: null };
+}
+
+function runWithContext(given, fn, ...args) {
+  if (typeof fn !== 'function') return undefined;
+  const next = given === null || typeof given !== 'object' ? ROOT : contextFrom(given);
+  if (storage !== null) return storage.run(next, fn, ...args);
+  const before = current;
+  current = next;
+  try {
+    return fn(...args);
+  } finally {
+    current = before;
+  }
+}
+
+function write(carrier, { span, baggage }, setter) {
+  const put = setterOf(carrier, setter);
+  const parent = span === null ? '' : noop.traceparentWrite(span.traceId, span.spanId, span.traceFlags);
+  if (parent !== '') {
+    put(carrier, 'traceparent', parent);
+    const state = stateText(span.traceState);
+    if (state !== '') put(carrier, 'tracestate', state);
+  }
+  if (baggage) put(carrier, 'baggage', baggage);
+}
+
+function inject(carrier, given, setter) {
+  const into = carrier === undefined || carrier === null ? {} : carrier;
+  try {
+    if (typeof into === 'object' || typeof into === 'function') write(into, contextFrom(given), setter);
+  } catch {
+    // The carrier refused: a request without the header is better than none.
+  }
+  return into;
+}
+
+function extract(carrier, getter) {
+  try {
+    if (carrier === null || typeof carrier !== 'object') return ROOT;
+    const [parents, states, baggage] = scan(carrier, getter);
+    const found = noop.extract(parents, states);
+    const span = found === null ? null : new Span(found.traceId, found.spanId, found.flags, found.state);
+    const text = noop.baggageText(baggage);
+    return Object.freeze({ span, baggage: text === '' ? null : text });
+  } catch {
+    return ROOT;
+  }
+}
+
+/** The current span; one without ids when there is none. */
+function currentSpan() {
+  return context().span || INVALID;
+}
+
+/** An id of the current span; '' without one. */
+function idOf(name) {
+  const { span } = context();
+  return span === null ? '' : span[name];
+}
+
+/** Nothing of its own, but the ids of what it would hang below. */
+function startSpan(name, attributes, options) {
+  try {
+    if (options && options.root === true) return INVALID;
+    const given = options && options.parent ? contextFrom(options.parent).span : context().span;
+    return given instanceof Span ? given : given ? spanFrom(given) : INVALID;
+  } catch {
+    return INVALID;
+  }
+}
+
+function spanFrom({ traceId, spanId, traceFlags, traceState }) {
+  const valid = noop.traceparentWrite(traceId, spanId, traceFlags) !== '';
+  return valid ? new Span(traceId, spanId, traceFlags, stateText(traceState)) : INVALID;
+}
 
 // ---- metrics ---------------------------------------------------------------------------------------------------
 
@@ -114,17 +202,17 @@ module.exports = {
   setSampleRatio: () => false,
   setCanaryRatio: () => false,
   telemetryStatus: () => ({ enabled: false, backend: 'noop', impl: 'noop', impl_reason: REASON }),
-  startSpan: () => INVALID,
+  startSpan,
   withSpan,
   traced,
   getTracer: () => new Tracer(),
-  getCurrentSpan: () => INVALID,
-  getCurrentTraceId: () => '',
-  getCurrentSpanId: () => '',
+  getCurrentSpan: currentSpan,
+  getCurrentTraceId: () => idOf('traceId'),
+  getCurrentSpanId: () => idOf('spanId'),
   getCurrentContext: context,
   runWithContext,
   inject,
-  extract: context,
+  extract,
   clearBaggage: context,
   getAllBaggage: () => ({}),
   getBaggage: nothing,

@@ -58,9 +58,10 @@ function runSpan(span, fn) {
 
 /** Nothing is recorded: the function sees the context that its span would have hung below. */
 function runOff(options, fn) {
+  const store = storage.getStore();
+  if (options === undefined || options === null) return fn(store === undefined ? INVALID : offSpan(store));
   const node = offContext(options);
-  const span = offSpan(node);
-  return node === storage.getStore() ? fn(span) : storage.run(node, fn, span);
+  return node === store ? fn(offSpan(node)) : storage.run(node, fn, offSpan(node));
 }
 
 function withScoped(name, attributes, options, fn, scope) {
