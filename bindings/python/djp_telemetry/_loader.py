@@ -62,6 +62,11 @@ def _load() -> tuple[Optional[ModuleType], str]:
     return _native, ""
 
 
+def _named_by_the_core() -> None:
+    """Never called: what the native core imports by name, for programs that freeze a package (PyInstaller)."""
+    from . import _decorators, _exceptions, _guard, _values  # noqa: F401
+
+
 native, reason = _load()
 impl: Any = noop if native is None else native
 name = "noop" if native is None else "native"

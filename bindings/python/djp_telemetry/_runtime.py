@@ -16,7 +16,7 @@ import sys
 import threading
 from typing import Any, Callable, Mapping, Optional
 
-from . import _loader
+from . import _children, _loader
 from ._loader import impl
 from ._version import __version__
 from .log_correlation import install_trace_correlation
@@ -43,7 +43,6 @@ class _Runtime:
         self.summary = ""  # of a start that has not been told yet
         self.said: set[str] = set()
         self.hooked = False
-        self.fork_hooks: set[str] = set()
 
 
 _runtime = _Runtime()
@@ -243,6 +242,10 @@ def shutdown(timeout: Optional[float] = None) -> bool:
     """Sends what is left and ends telemetry; True only when all of it was accepted within timeout seconds (the
     configured ones by default). A second thread waits for the shutdown under way and gives the same answer. Everything
     after it is a no-op until init_telemetry() is called again."""
+    return _shutdown(timeout, _wait)
+
+
+def _shutdown(timeout: Optional[float], wait: Callable[[Callable[[Any], Any], Any], Any]) -> bool:
     try:
         with _runtime.lock:
             ours, ending = _runtime.active, _runtime.ending
@@ -262,7 +265,7 @@ def shutdown(timeout: Optional[float] = None) -> bool:
         return False
     delivered = False
     try:
-        delivered = _stop(limit)
+        delivered = _stop(limit, wait)
     except Exception as error:
         warn_once(f"Telemetry did not end in order: {type(error).__name__}: {error}")
     finally:
@@ -273,8 +276,21 @@ def shutdown(timeout: Optional[float] = None) -> bool:
     return delivered
 
 
-def _stop(limit: Any) -> bool:
-    result = impl.sdk_stop(limit)
+def _wait(call: Callable[[Any], Any], argument: Any) -> Any:
+    """A call into the core that may take its time. Under gevent it goes on in a thread of the hub's pool, because a thread
+    that waits in the core stops every greenlet."""
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is None or not monkey.is_module_patched("time"):
+        return call(argument)
+    gevent: Any = sys.modules["gevent"]
+    hub = gevent.get_hub()
+    if gevent.getcurrent() is hub:  # which must not wait for itself
+        return call(argument)
+    return hub.threadpool.apply(call, (argument,))
+
+
+def _stop(limit: Any, wait: Callable[[Callable[[Any], Any], Any], Any]) -> bool:
+    result = wait(impl.sdk_stop, limit)
     if result is None:
         return True
     delivered, status = result
@@ -286,7 +302,7 @@ def flush(timeout: Optional[float] = None) -> bool:
     """Sends every span that has ended; True only when the receiver accepted all of them within timeout seconds (10
     by default)."""
     try:
-        return bool(impl.sdk_flush(10.0 if timeout is None else timeout))
+        return bool(_wait(impl.sdk_flush, 10.0 if timeout is None else timeout))
     except Exception as error:
         warn_once(f"Telemetry could not be flushed: {type(error).__name__}: {error}")
         return False
@@ -370,30 +386,8 @@ def announce_noop() -> None:
 
 
 def _at_exit() -> None:
-    shutdown()
-
-
-def _finalize_in_child(_: Any = None) -> None:
-    """Children of multiprocessing leave through os._exit: only its own finalizers run, after its queues were
-    joined."""
-    for name in ("multiprocessing.util", "billiard.util"):
-        util = sys.modules.get(name)
-        if util is not None:
-            try:
-                util.Finalize(None, _at_exit, exitpriority=-10)
-            except Exception as error:
-                log.debug("no exit hook in %s: %r", name, error)
-
-
-def _register_with_multiprocessing() -> None:
-    for name in ("multiprocessing.util", "billiard.util"):
-        util = sys.modules.get(name)
-        if util is not None and name not in _runtime.fork_hooks:
-            _runtime.fork_hooks.add(name)
-            try:
-                util.register_after_fork(_runtime, _finalize_in_child)
-            except Exception as error:
-                log.debug("no fork hook in %s: %r", name, error)
+    """Everybody else has ended or is about to, so that nobody is held up."""
+    _shutdown(None, lambda call, argument: call(argument))
 
 
 def _watch_signals() -> None:
@@ -416,21 +410,18 @@ def _watch_signals() -> None:
 
 
 def _after_fork_in_child() -> None:
-    """Runs before multiprocessing prepares its child, which forgets earlier finalizers and then calls what is
-    registered here."""
     _runtime.lock = threading.RLock()
     _runtime.ending = None  # the thread that was ending telemetry is not in this process
-    if _runtime.active:
-        _register_with_multiprocessing()
+    _children.after_fork(_runtime.active)
 
 
 def _set_hooks() -> None:
-    _register_with_multiprocessing()
+    _children.set_end(_at_exit)
     _watch_signals()
     process = sys.modules.get("multiprocessing.process")
     parent = getattr(process, "parent_process", None)
     if parent is not None and parent() is not None:
-        _finalize_in_child()
+        _children.finalize()
     if not _runtime.hooked:
         _runtime.hooked = True
         atexit.register(_at_exit)
