@@ -112,6 +112,7 @@
 #include "export/curl_global.c"
 #include "export/curl_headers.c"
 #include "export/curl_target.c"
+#include "export/tls_material.c"
 #include "export/curl_trust.c"
 #include "export/curl_session.c"
 #include "export/strategy_client.c"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 
 import pytest
 from certificates import Certificates
 from fault_server import FaultServer
 from send_otlp import Sender, send_once
+from support import run_program
 
 grpc = pytest.importorskip("grpc")
 from grpc_fault_server import GrpcFaultServer  # noqa: E402
@@ -113,3 +116,68 @@ def test_a_forked_child_says_no_goodbye_on_the_parents_connection(serve, certifi
         else [request.connection for request in server.requests]
     )
     assert len(set(seen)) == 2 and len(set(seen[:1] + seen[3:])) == 1
+
+
+@pytest.mark.parametrize("name", ["ca", "cert", "key"])
+def test_a_file_that_hangs_holds_up_nobody(serve, certificates, tmp_path, name):
+    """A named pipe, from which nothing comes, in the place of a file."""
+    os.mkfifo(tmp_path / "pipe")
+    server, protocol = serve(mutual=True)
+    files = {"ca": certificates["ca.pem"], "cert": certificates["client.pem"], "key": certificates["client.key"]}
+    with Sender(server.url, protocol, **{**files, name: str(tmp_path / "pipe")}) as sender:
+        result = sender.send()
+        assert result["outcome"] == "retry" and "it is no regular file" in result["message"], result
+        assert sender.in_child()[0]["outcome"] == "retry"
+
+
+@pytest.mark.parametrize("form", [["rsa", "-aes256"], ["pkcs8", "-topk8"], ["rsa", "-aes256", "-traditional"]])
+def test_an_encrypted_key_is_an_error_and_no_question(serve, certificates, tmp_path, form):
+    key = tmp_path / "key"
+    command = ["openssl", *form, "-in", certificates["client.key"], "-out", str(key), "-passout", "pass:secret"]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    server, protocol = serve(mutual=True)
+    files = {"ca": certificates["ca.pem"], "cert": certificates["client.pem"], "key": str(key)}
+    result = send_once(server.url, protocol, **files)
+    assert result["outcome"] == "retry" and "encrypted" in result["message"], result
+
+
+def test_a_new_key_is_found_after_a_failure(serve, certificates, tmp_path):
+    server, protocol = serve(mutual=True)
+    files = {"ca": certificates["ca.pem"], "cert": str(tmp_path / "cert"), "key": str(tmp_path / "key")}
+    shutil.copy(certificates["other.pem"], files["cert"])
+    shutil.copy(certificates["other.key"], files["key"])
+    with Sender(server.url, protocol, **files) as sender:
+        assert sender.send()["outcome"] == "retry"
+        shutil.copy(certificates["client.pem"], files["cert"])
+        shutil.copy(certificates["client.key"], files["key"])
+        assert sender.send()["outcome"] == "sent"
+
+
+PROGRAM = """
+import os, sys, threading, time
+import djp_telemetry as d
+d.init_telemetry()
+d.start_span("waits").end()
+assert d.flush(0.5) is False
+assert "it is no regular file" in d.telemetry_status()["export"]["last_error"]
+if sys.argv[1] == "fork":
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+print(d.shutdown(1))
+"""
+
+
+@pytest.mark.parametrize("end", ["exit", "fork"])
+def test_a_process_with_a_hanging_key_ends(certificates, tmp_path, end):
+    os.mkfifo(tmp_path / "pipe")
+    settings = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "https://127.0.0.1:9",
+        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": certificates["client.pem"],
+        "OTEL_EXPORTER_OTLP_CLIENT_KEY": str(tmp_path / "pipe"),
+        "OTEL_TRACES_EXPORTER": "otlp",
+        "OTEL_TRACE_SAMPLE": "1",
+    }
+    done = run_program(PROGRAM, tmp_path, arguments=[end], **settings)
+    assert done.stdout.strip() == "False"

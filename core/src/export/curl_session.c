@@ -22,6 +22,7 @@ enum {
     CURL_SESSION_HEAD_MAX = 256 * 1024,
     CURL_SESSION_SOCKETS = 16,
     CURL_SESSION_ANSWER_MAX = 4 * 1024 * 1024,
+    CURL_SESSION_MATERIAL_S = 60, /* new certificates are noticed that late */
     CURL_SESSION_LIFETIME_S = 300 /* a connection is renewed that often, so that changed addresses are noticed */
 };
 
@@ -29,6 +30,8 @@ struct djp_curl_session {
     CURLM *multi;
     CURL *easy;
     size_t answer_max;
+    djp_tls_material material;
+    uint64_t material_checked; /* monotonic time at which the files were last compared with it */
     djp_curl_exchange *exchange; /* the one that runs, else NULL */
     int added; /* it is libcurl's */
     /* In a thread with its own descriptors nobody else can close or meet what libcurl opens; elsewhere the sockets are watched. */
@@ -149,15 +152,13 @@ curl_session_on_header(char *data, size_t unit, size_t count, void *user)
 }
 
 static CURLcode
-curl_session_set_tls(CURL *easy, const djp_options *options)
+curl_session_set_tls(CURL *easy, const djp_options *options, const djp_tls_material *material)
 {
     CURLcode code = curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     if (code == CURLE_OK)
-        code = djp__curl_trust(easy, options);
-    if (code == CURLE_OK && options->client_certificate && options->client_certificate[0])
-        code = curl_easy_setopt(easy, CURLOPT_SSLCERT, options->client_certificate);
-    if (code == CURLE_OK && options->client_key && options->client_key[0])
-        code = curl_easy_setopt(easy, CURLOPT_SSLKEY, options->client_key);
+        code = djp__curl_trust(easy, options, material);
+    if (code == CURLE_OK)
+        code = djp__curl_identify(easy, options, material);
     return code;
 }
 
@@ -219,7 +220,7 @@ curl_session_set_up(djp_curl_session *session, const djp_curl_target *target, co
     curl_session_set_behaviour(session);
     CURLcode code = curl_session_set_route(session->easy, target, is_grpc);
     if (code == CURLE_OK)
-        code = curl_session_set_tls(session->easy, options);
+        code = curl_session_set_tls(session->easy, options, &session->material);
     if (code == CURLE_OK)
         code = curl_easy_setopt(session->easy, CURLOPT_USERAGENT, user_agent);
     if (code == CURLE_OK && !is_grpc)
@@ -229,20 +230,28 @@ curl_session_set_up(djp_curl_session *session, const djp_curl_target *target, co
 
 int
 djp__curl_session_new(djp_curl_session **out, const djp_curl_target *target, const djp_options *options,
-                      const char *user_agent)
+                      const char *user_agent, char why[256])
 {
     *out = NULL;
     int code = djp__curl_start();
-    if (code != 0)
-        return code;
-    djp_curl_session *session = djp__calloc(1, sizeof *session);
+    djp_curl_session *session = code == 0 ? djp__calloc(1, sizeof *session) : NULL;
+    snprintf(why, 256, "libcurl could not be set up: %s", djp_error_text(code == 0 ? DJP_ENOMEM : code));
     if (!session)
-        return DJP_ENOMEM;
+        return code == 0 ? DJP_ENOMEM : code;
+    if (target->is_https)
+        code = djp__tls_material_read(&session->material, options, why);
+    if (code != 0) {
+        djp__tls_material_fini(&session->material);
+        djp__free(session);
+        return code;
+    }
+    session->material_checked = djp__clock_monotonic();
     curl_session_listen(session);
     djp__curl_lock();
     code = curl_session_set_up(session, target, options, user_agent);
     djp__curl_unlock();
     if (code != 0) {
+        snprintf(why, 256, "libcurl could not be set up: %s", djp_error_text(code));
         djp__curl_session_free(session);
         return code;
     }
@@ -267,7 +276,26 @@ djp__curl_session_free(djp_curl_session *session)
     djp__curl_unlock();
     if (session->poked >= 0)
         close(session->poked);
+    djp__tls_material_fini(&session->material);
     djp__free(session);
+}
+
+int
+djp__curl_session_is_outdated(djp_curl_session *session, const djp_curl_target *target, const djp_options *options,
+                              int failed)
+{
+    djp_tls_material fresh;
+    char why[256];
+    uint64_t now = djp__clock_monotonic();
+    if (!target->is_https ||
+        (!failed && now - session->material_checked < (uint64_t)CURL_SESSION_MATERIAL_S * 1000000000u))
+        return 0;
+    session->material_checked = now;
+    /* What cannot be read any more is no reason to give up what works. */
+    int outdated =
+        djp__tls_material_read(&fresh, options, why) == 0 && !djp__tls_material_equal(&fresh, &session->material);
+    djp__tls_material_fini(&fresh);
+    return outdated;
 }
 
 static void

@@ -38,9 +38,13 @@ typedef struct djp_curl_exchange {
 
 typedef enum djp_curl_run { DJP_CURL_DONE, DJP_CURL_ABORTED, DJP_CURL_TIMED_OUT } djp_curl_run;
 
-/* Copies what it needs from target, options (TLS files, limits, protocol) and user_agent. Returns 0, DJP_ENOMEM or DJP_EIO. */
+/* Copies what it needs from target, options (contents of the TLS files, limits, protocol) and user_agent. Returns 0, DJP_ENOMEM or
+ * DJP_EIO; then why says what is wrong. */
 int djp__curl_session_new(djp_curl_session **out, const djp_curl_target *target, const djp_options *options,
-                          const char *user_agent);
+                          const char *user_agent, char why[256]);
+/* 1 when the TLS files hold something else than at session_new: looked at once a minute, and at once after a failure. */
+int djp__curl_session_is_outdated(djp_curl_session *session, const djp_curl_target *target, const djp_options *options,
+                                  int failed);
 void djp__curl_session_free(djp_curl_session *session);
 /* Runs one exchange to its end, calling control->poll at least every 20 ms. */
 djp_curl_run

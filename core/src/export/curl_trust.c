@@ -62,22 +62,60 @@ curl_trust_system(CURL *easy)
 }
 
 CURLcode
-djp__curl_trust(CURL *easy, const djp_options *options)
+djp__curl_trust(CURL *easy, const djp_options *options, const djp_tls_material *material)
 {
-    int own = curl_trust_is_given(options->certificate);
-    CURLcode code = own ? curl_easy_setopt(easy, CURLOPT_CAINFO, options->certificate) : CURLE_OK;
+    CURLcode code = CURLE_OK;
 #if LIBCURL_VERSION_NUM >= 0x074d00
-    if (code == CURLE_OK && curl_trust_is_given(options->extra_certificate)) {
-        djp_buf all;
-        djp__buf_init(&all, 0);
-        const char *base = own ? options->certificate : curl_trust_system(easy);
-        int based = !base || curl_trust_append(&all, base);
-        if (based && curl_trust_append(&all, options->extra_certificate)) {
-            struct curl_blob blob = {.data = all.data, .len = all.size, .flags = CURL_BLOB_COPY};
-            code = curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob);
-        }
-        djp__buf_fini(&all);
+    const djp_buf *own = &material->certificate, *extra = &material->extra_certificate;
+    djp_buf all;
+    (void)options;
+    if (own->size == 0 && extra->size == 0)
+        return CURLE_OK;
+    djp__buf_init(&all, 0);
+    const char *base = own->size == 0 ? curl_trust_system(easy) : NULL;
+    djp__buf_append(&all, own->data, own->size);
+    djp__buf_char(&all, '\n');
+    if (!base || curl_trust_append(&all, base)) {
+        djp__buf_append(&all, extra->data, extra->size);
+        struct curl_blob blob = {.data = all.data, .len = all.size, .flags = CURL_BLOB_COPY};
+        code = all.failed ? CURLE_OUT_OF_MEMORY : curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob);
     }
+    djp__buf_fini(&all);
+#else
+    if (material->certificate.size > 0)
+        code = curl_easy_setopt(easy, CURLOPT_CAINFO, options->certificate);
 #endif
+    return code;
+}
+
+static CURLcode
+curl_trust_client(CURL *easy, CURLoption blob_option, CURLoption path_option, const djp_buf *pem, const char *path)
+{
+    if (pem->size == 0)
+        return CURLE_OK;
+#if LIBCURL_VERSION_NUM >= 0x074700
+    struct curl_blob blob = {.data = pem->data, .len = pem->size, .flags = CURL_BLOB_COPY};
+    (void)path_option;
+    (void)path;
+    return curl_easy_setopt(easy, blob_option, &blob);
+#else
+    (void)blob_option;
+    return curl_easy_setopt(easy, path_option, path);
+#endif
+}
+
+CURLcode
+djp__curl_identify(CURL *easy, const djp_options *options, const djp_tls_material *material)
+{
+#if LIBCURL_VERSION_NUM < 0x074700
+    enum { CURLOPT_SSLCERT_BLOB, CURLOPT_SSLKEY_BLOB };
+#endif
+    CURLcode code = curl_trust_client(easy, CURLOPT_SSLCERT_BLOB, CURLOPT_SSLCERT, &material->client_certificate,
+                                      options->client_certificate);
+    if (code == CURLE_OK)
+        code = curl_trust_client(easy, CURLOPT_SSLKEY_BLOB, CURLOPT_SSLKEY, &material->client_key, options->client_key);
+    /* A wrong pass phrase is an error; none at all would be asked for on the terminal. */
+    if (code == CURLE_OK && material->client_key.size > 0)
+        code = curl_easy_setopt(easy, CURLOPT_KEYPASSWD, "");
     return code;
 }

@@ -171,9 +171,9 @@ djp__strategy_client_ask(djp_strategy_client *client)
         client->session = NULL;
     }
     if (!client->session) {
-        int code = djp__curl_session_new(&client->session, &client->target, &client->options, client->user_agent);
-        if (code != 0) {
-            snprintf(client->failure, sizeof client->failure, "libcurl could not be set up: %s", djp_error_text(code));
+        char why[256];
+        if (djp__curl_session_new(&client->session, &client->target, &client->options, client->user_agent, why) != 0) {
+            snprintf(client->failure, sizeof client->failure, "%.*s", (int)sizeof client->failure - 1, why);
             return;
         }
     }

@@ -32,6 +32,7 @@ typedef struct otlp_transport {
     djp_curl_session *session; /* the sending thread's */
     DJP_ATOMIC(pid_t) sender; /* the thread that has a session, for otlp_wake; 0: none. release/acquire */
     int breaks_reuse; /* see djp__curl_breaks_reuse; also learned when libcurl shows it */
+    int has_failed; /* the last call did not reach the receiver */
     int is_warm; /* the last call left a connection that can be used again */
     int is_sending; /* written by the worker; read in a forked child, which has no worker */
     int told_ignored_headers;
@@ -231,19 +232,24 @@ static djp_curl_session *
 otlp_session(otlp_transport *transport, djp_send_result *result)
 {
     djp_curl_session *session = transport->session;
-    if (session && !djp__curl_session_is_robbed(session))
-        return session;
-    if (session)
+    char why[256];
+    if (session && djp__curl_session_is_robbed(session)) {
         djp__curl_session_abandon(session);
-    transport->session = NULL;
+        transport->session = NULL;
+    } else if (session &&
+               djp__curl_session_is_outdated(session, &transport->target, transport->options, transport->has_failed)) {
+        djp__curl_session_free(session);
+        transport->session = NULL;
+    }
+    if (transport->session)
+        return session;
     if (!transport->told_ignored_headers && transport->headers.ignored > 0)
         djp__diag(transport->diag, DJP_LOG_WARN,
                   "%zu of the configured OTLP headers are malformed or belong to the protocol; they are not sent.",
                   transport->headers.ignored);
     transport->told_ignored_headers = 1;
-    int code = djp__curl_session_new(&session, &transport->target, transport->options, transport->user_agent);
-    if (code != 0) {
-        djp__send_result_set(result, DJP_SEND_RETRY, "libcurl could not be set up: %s", djp_error_text(code));
+    if (djp__curl_session_new(&session, &transport->target, transport->options, transport->user_agent, why) != 0) {
+        djp__send_result_set(result, DJP_SEND_RETRY, "%s: %.200s", transport->shown, why);
         return NULL;
     }
     transport->is_warm = 0;
@@ -275,6 +281,7 @@ otlp_send_guarded(otlp_transport *transport, const void *body, size_t size, cons
     result->wire_bytes = call.exchange.size;
     djp_curl_run run = otlp_exchange(transport, session, &call, control);
     otlp_judge(transport, &call, run, result);
+    transport->has_failed = run == DJP_CURL_DONE && call.exchange.code != CURLE_OK;
     djp__buf_fini(&call.exchange.answer);
     if (transport->wire.capacity > OTLP_WIRE_KEEP)
         djp__buf_fini(&transport->wire);
