@@ -421,6 +421,8 @@ def test_record_job_span():
         "job.type": "workflow_run",
         "job.duration_seconds": 12.5,
         "job.success": False,
+        "error": True,
+        "error.message": "Job failed",
     }
     assert (failed.status.code, failed.status.message) == (2, "Job failed") and good.status.code == 0
 
@@ -435,6 +437,8 @@ def test_record_external_api_span():
         "external.operation": "list",
         "external.duration_seconds": 1.5,
         "external.success": False,
+        "error": True,
+        "error.message": "External API call failed",
     }
     assert (span.status.code, span.status.message) == (2, "External API call failed")
 
