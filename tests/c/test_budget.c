@@ -442,6 +442,51 @@ nobody_waits_for_the_file(void **state)
     assert_int_equal(djp__budget_file_merge("/nowhere/at/all", &w.it), DJP_BUDGET_UNUSABLE);
 }
 
+/* Somebody planted a name beside the file that leads to a file of somebody else. */
+static void
+planted_names_are_refused(void **state)
+{
+    (void)state;
+    static const char *const ends[] = {".new", ".lock"};
+    char name[160], victim[160], content[8] = "";
+    snprintf(victim, sizeof victim, "%s/victim", folder);
+    FILE *file = fopen(victim, "w");
+    fputs("mine", file);
+    fclose(file);
+    for (int i = 0; i < 2; i++) {
+        snprintf(name, sizeof name, "%s%s", path, ends[i]);
+        for (int kind = 0; kind < 4; kind++) {
+            world w = world_new(10, NOVEMBER);
+            pass(&w, 1, 1e6, 0);
+            unlink(name);
+            int planted = kind == 0   ? link(victim, name)
+                          : kind == 1 ? symlink(victim, name)
+                          : kind == 2 ? mkfifo(name, 0600)
+                                      : mkdir(name, 0700);
+            assert_int_equal(planted, 0);
+            assert_int_equal(djp__budget_file_merge(path, &w.it), DJP_BUDGET_UNUSABLE);
+            near(w.it.unshared, 2, 1e-9);
+            assert_int_equal(access(name, F_OK), 0);
+            rmdir(name);
+            unlink(name);
+        }
+    }
+    file = fopen(victim, "r");
+    assert_int_equal(fread(content, 1, sizeof content, file), 4);
+    fclose(file);
+    assert_memory_equal(content, "mine", 4);
+    unlink(victim);
+    /* What a process of ours left when it died is no obstacle. */
+    snprintf(name, sizeof name, "%s.new", path);
+    fclose(fopen(name, "w"));
+    world w = world_new(10, NOVEMBER);
+    pass(&w, 1, 1e6, 0);
+    assert_int_equal(djp__budget_file_merge(path, &w.it), DJP_BUDGET_MERGED);
+    struct stat facts;
+    assert_int_equal(stat(path, &facts), 0);
+    assert_int_equal(facts.st_mode & 0777, 0600);
+}
+
 int
 main(void)
 {
@@ -459,6 +504,7 @@ main(void)
         cmocka_unit_test_setup_teardown(together_they_spend_no_more_than_there_is, begin_file, end_file),
         cmocka_unit_test_setup_teardown(a_file_from_far_ahead_is_given_up, begin_file, end_file),
         cmocka_unit_test_setup_teardown(what_is_not_understood_is_begun_anew, begin_file, end_file),
+        cmocka_unit_test_setup_teardown(planted_names_are_refused, begin_file, end_file),
         cmocka_unit_test_setup_teardown(nobody_waits_for_the_file, begin_file, end_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

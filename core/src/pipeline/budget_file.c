@@ -24,18 +24,45 @@ typedef struct budget_file__state {
     double since, spent;
 } budget_file__state;
 
-/* Never waits, whatever the path names. */
+/* Never waits, whatever the path names, and takes only a regular file that has no other name: another one may be somebody else's. */
 static int
 budget_file__open(const char *path, int flags)
 {
     struct stat found;
     int file = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0600);
-    if (file >= 0 && (fstat(file, &found) != 0 || !S_ISREG(found.st_mode))) {
+    if (file < 0) {
+        return -1;
+    }
+    int error = fstat(file, &found) != 0 || !S_ISREG(found.st_mode) ? EINVAL : found.st_nlink > 1 ? EMLINK : 0;
+    if (error != 0) {
         close(file);
-        errno = EINVAL;
+        errno = error;
         return -1;
     }
     return file;
+}
+
+static int
+budget_file__open_lock(const char *path)
+{
+    int file = budget_file__open(path, O_RDWR | O_CREAT | O_EXCL);
+    return file < 0 && errno == EEXIST ? budget_file__open(path, O_RDWR) : file;
+}
+
+/* A file of our own. With the lock, one that is already there was left by a process that died; whatever else has the name stays. */
+static int
+budget_file__create(const char *path)
+{
+    struct stat found;
+    int file = budget_file__open(path, O_WRONLY | O_CREAT | O_EXCL);
+    if (file >= 0 || errno != EEXIST) {
+        return file;
+    }
+    if (lstat(path, &found) == 0 && S_ISREG(found.st_mode) && found.st_nlink == 1 && found.st_uid == geteuid()) {
+        return unlink(path) == 0 ? budget_file__open(path, O_WRONLY | O_CREAT | O_EXCL) : -1;
+    }
+    errno = EEXIST;
+    return -1;
 }
 
 static int
@@ -97,7 +124,7 @@ budget_file__write(const char *path, const char *beside, const djp_budget *accou
     char text[BUDGET_FILE__MAX];
     int size = snprintf(text, sizeof text, BUDGET_FILE__HEAD "%04d-%02d since=%.0f spent=%.9f\n", account->month / 12,
                         account->month % 12 + 1, account->since, account->spent);
-    int file = budget_file__open(beside, O_WRONLY | O_CREAT | O_TRUNC);
+    int file = budget_file__create(beside);
     if (file < 0) {
         return 0;
     }
@@ -137,7 +164,7 @@ static djp_budget_merged
 budget_file__locked(const char *path, const char *lock, const char *beside, djp_budget *account)
 {
     djp_budget_merged merged = DJP_BUDGET_UNUSABLE;
-    int file = budget_file__open(lock, O_RDWR | O_CREAT);
+    int file = budget_file__open_lock(lock);
     if (file < 0) {
         return merged;
     }
