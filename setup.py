@@ -27,6 +27,8 @@ except ImportError:  # before setuptools 70.1
     from wheel.bdist_wheel import bdist_wheel
 
 MODE = os.environ.get("DJP_TELEMETRY_NATIVE", "auto").strip().lower()
+# The same as in binding.gyp.
+HARDENING = ["-fstack-protector-strong", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"]
 LIBRARIES = {"libcurl": "curl", "libprotobuf-c": "protobuf-c", "zlib": "z", "libmicrohttpd": "microhttpd"}
 REASON_FILE = os.path.join("djp_telemetry", "_native_missing.txt")
 BUILT_BY_PIP = "PIP_BUILD_TRACKER" in os.environ or "PIP_REQ_TRACKER" in os.environ
@@ -61,7 +63,7 @@ def includes():
 def extension():
     link = [flag for flag in pkg_config("--libs") if flag.startswith("-L")]
     # Threads call back into the library when they end, so that it must never be unloaded under them.
-    hide = [] if sys.platform == "darwin" else ["-Wl,--exclude-libs,ALL", "-Wl,-z,nodelete"]
+    hide = [] if sys.platform == "darwin" else ["-Wl,--exclude-libs,ALL", "-Wl,-z,nodelete", "-Wl,-z,relro,-z,now"]
     return Extension(
         "djp_telemetry._native",
         sources=["core/src/djp.c"] + sorted(glob.glob("core/gen/*.c")) + sorted(glob.glob("bindings/python/src/*.c")),
@@ -76,6 +78,7 @@ def extension():
             "-fvisibility=hidden",
             "-fno-plt",
             "-fno-strict-aliasing",
+            *HARDENING,
         ]
         + shlex.split(os.environ.get("DJP_TELEMETRY_CFLAGS", "")),
         extra_link_args=link + hide + shlex.split(os.environ.get("DJP_TELEMETRY_LDFLAGS", "")),

@@ -5,7 +5,7 @@ python=$1; out=$PWD/build/asan-python
 mkdir -p "$out"
 sources=$(find setup.py pyproject.toml core bindings/python middleware -type f | sort | xargs sha256sum | sha256sum)
 if [ "$(cat "$out/.sources" 2>/dev/null)" != "$sources" ]; then
-  rm -rf "$out/site" && DJP_TELEMETRY_NATIVE=require DJP_TELEMETRY_CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined" \
+  rm -rf "$out/site" && DJP_TELEMETRY_NATIVE=require DJP_TELEMETRY_CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -U_FORTIFY_SOURCE" \
     DJP_TELEMETRY_LDFLAGS="-fsanitize=address,undefined" "$python" -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps --target "$out/site" . 
   echo "$sources" > "$out/.sources"
 fi

@@ -6,7 +6,7 @@ here=$PWD
 node=$(tools/node-find.sh)
 tools/node-copy.sh "$out"
 (cd "$out" && DJP_TELEMETRY_NATIVE=require \
-  DJP_TELEMETRY_CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined" \
+  DJP_TELEMETRY_CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -U_FORTIFY_SOURCE" \
   DJP_TELEMETRY_LDFLAGS="-fsanitize=address,undefined" "$node" bindings/node/install.js)
 # Leak detection is off: Node itself keeps memory at exit.
 cd "$out"
