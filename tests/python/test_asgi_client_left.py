@@ -382,3 +382,37 @@ def test_a_stream_that_http2_resets(tmp_path):
         assert span["code"] == 0 and not span.get("events"), span
         assert span["named"].get("http.status_code") == (200 if route == "/streams" else None), span
         assert span["named"].get("http.client_disconnected") is True, span
+
+
+DJANGO = """
+import asyncio, time
+import django
+from django.conf import settings
+from django.http import HttpResponse
+from django.urls import path
+settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], SECRET_KEY="x")
+async def waits(request):
+    await asyncio.sleep(30)
+    return HttpResponse("late")
+def upload(request):
+    return HttpResponse(str(len(request.body)))
+urlpatterns = [path("upload", upload), path("waits", waits)]
+from django.core.asgi import get_asgi_application
+from djp_telemetry import init_telemetry
+from djp_telemetry.asgi import TelemetryMiddleware
+init_telemetry()
+app = TelemetryMiddleware(get_asgi_application(), metrics_path="/metrics")
+"""
+
+
+def test_clients_that_leave_django(tmp_path):
+    pytest.importorskip("django")
+    with serving(DJANGO, tmp_path, "uvicorn-h11", "--lifespan off") as running:
+        leave(running, b"POST /upload HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\nabc")
+        leave(running, b"GET /waits HTTP/1.1\r\nhost: x\r\n\r\n")
+        spans = running.spans(2)
+        metrics = scrape(running)
+    for span in spans:
+        assert span["code"] == 0 and not span.get("events") and "http.status_code" not in span["named"], span
+        assert span["named"]["http.client_disconnected"] is True, span
+    assert 'status_code="5' not in metrics

@@ -125,6 +125,25 @@ def test_lifespan_passes_and_flushes_before_the_server_hears(on, monkeypatch):
     assert driver.spans() == []
 
 
+def test_telemetry_that_starts_with_the_application_is_flushed_with_it(monkeypatch):
+    flushes = []
+    djp_telemetry.shutdown(1)
+
+    async def app(scope, receive, send):
+        assert (await receive())["type"] == "lifespan.startup"
+        djp_telemetry.init_telemetry(enabled=True, backend="otel", exporter="memory")
+        monkeypatch.setattr(djp_telemetry, "flush", lambda timeout=None: flushes.append(timeout))
+        await send({"type": "lifespan.startup.complete"})
+        assert (await receive())["type"] == "lifespan.shutdown"
+        await send({"type": "lifespan.shutdown.complete"})
+
+    try:
+        assert lifespan(TelemetryMiddleware(app)) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+        assert len(flushes) == 1
+    finally:
+        djp_telemetry.shutdown(1)
+
+
 def test_lifespan_errors_pass_through(on):
     async def app(scope, receive, send):
         raise LookupError("no lifespan here")
