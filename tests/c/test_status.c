@@ -259,6 +259,10 @@ test_off_has_the_same_keys(void **state)
     assert_non_null(strstr(json_string(json_get(off, "problem"), ""), "backend is noop"));
     assert_true(!is_true(off, "enabled"));
     json_free(off);
+    options.backend = DJP_BACKEND_OTEL;
+    off = off_status(&options);
+    assert_non_null(strstr(json_string(json_get(off, "problem"), ""), "not started"));
+    json_free(off);
     json_free(on);
     djp_sdk_free(sdk);
     script_fini(transport);

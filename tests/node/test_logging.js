@@ -8,6 +8,7 @@ const { spawnSync } = require('node:child_process');
 const path = require('node:path');
 const { Writable } = require('node:stream');
 const logging = require('../../bindings/node/lib/logging');
+const telemetry = require('../../bindings/node/lib');
 
 const { createLogger, getCorrelationContext, runWithCorrelationContext } = logging;
 const MODULE = path.resolve(__dirname, '../../bindings/node/lib/logging');
@@ -89,6 +90,24 @@ test('defaults: level info, service unknown, environment NODE_ENV', () => {
   assert.equal(lines.all.length, 1);
   assert.deepEqual([lines.last.environment, lines.last.level], ['staging', 'info']);
   assert.equal(lines.last.service, 'unknown');
+});
+
+test('nobody is said to be in development who did not say so', () => {
+  const lines = new Lines();
+  const kept = process.env.NODE_ENV;
+  delete process.env.NODE_ENV;
+  try {
+    createLogger({ destination: lines }).info('nobody said');
+    telemetry.init({ enabled: true, backend: 'otel', exporter: 'memory', environment: 'prod', logLevel: 'warn' });
+    createLogger({ destination: lines }).info('telemetry was told');
+  } finally {
+    void telemetry.shutdown(100);
+    if (kept !== undefined) process.env.NODE_ENV = kept;
+  }
+  assert.deepEqual(
+    lines.all.map((line) => line.environment),
+    ['unknown', 'prod'],
+  );
 });
 
 test('levels', () => {

@@ -36,4 +36,15 @@ function serviceName() {
   return require('./runtime.js').settings().service_name;
 }
 
-module.exports = require('./one.js')('current', { currentIds, getCurrentSpanId, getCurrentTraceId, serviceName });
+/** The environment that telemetry was started with; empty or undefined when nobody named one. */
+function environment() {
+  return require('./runtime.js').settings().environment;
+}
+
+module.exports = require('./one.js')('current', {
+  currentIds,
+  environment,
+  getCurrentSpanId,
+  getCurrentTraceId,
+  serviceName,
+});

@@ -213,6 +213,19 @@ known_is_own(const char *name)
     return 0;
 }
 
+/* A misspelled switch is told even while telemetry is off: it may be why. */
+static int
+known_is_switch(const char *variable)
+{
+    const djp_config_source *sources = djp__config_table[DJP_SETTING_ENABLED].sources;
+    for (size_t i = 0; i < DJP_CONFIG_SOURCES_MAX && sources[i].variable != NULL; i++) {
+        if (strcmp(sources[i].variable, variable) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static void
 known_check_own(djp_config_state *state, const char *name)
 {
@@ -225,7 +238,8 @@ known_check_own(djp_config_state *state, const char *name)
         return;
     }
     djp__config_own_name(own, nearest);
-    djp__config_warn(state, NULL, "There is no variable %.80s (did you mean %s?), so it is ignored.", name, own);
+    djp_config_given switched = {.option = nearest == DJP_SETTING_ENABLED};
+    djp__config_warn(state, &switched, "There is no variable %.80s (did you mean %s?), so it is ignored.", name, own);
 }
 
 static void
@@ -249,7 +263,8 @@ known_check_variable(djp_config_state *state, const char *name)
     if (is_ours) {
         known_check_own(state, name);
     } else if (search.best != NULL) {
-        djp__config_warn(state, NULL, "There is no variable %.80s (did you mean %s?), so it is ignored.", name,
+        djp_config_given switched = {.option = known_is_switch(search.best)};
+        djp__config_warn(state, &switched, "There is no variable %.80s (did you mean %s?), so it is ignored.", name,
                          search.best);
     }
 }

@@ -85,6 +85,9 @@ djp__status_problem(djp_buf *out, djp_sdk *sdk, const djp_options *options, cons
     int closed = sdk->phase != DJP_PHASE_OPEN;
     djp__mutex_unlock(&sdk->state);
     problem_switch(out, options);
+    if (out->size == 0 && !sdk->options.enabled) {
+        djp__buf_text(out, "Telemetry was not started: its init has not been called.");
+    }
     if (out->size == 0 && closed) {
         djp__buf_text(out, "Telemetry was shut down.");
     }

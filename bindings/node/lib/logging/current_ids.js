@@ -25,15 +25,18 @@ function currentIds() {
   }
 }
 
-/** The service name that telemetry was started with, or undefined. */
-function currentService() {
+/** What a function of the binding says that telemetry was started with, or undefined. */
+function told(read) {
   if (current === undefined) load();
   try {
-    const name = typeof current?.serviceName === 'function' ? current.serviceName() : undefined;
+    const name = typeof current?.[read] === 'function' ? current[read]() : undefined;
     return typeof name === 'string' && name !== '' ? name : undefined;
   } catch {
     return undefined;
   }
 }
 
-module.exports = { currentIds, currentService };
+const currentService = () => told('serviceName');
+const currentEnvironment = () => told('environment');
+
+module.exports = { currentEnvironment, currentIds, currentService };

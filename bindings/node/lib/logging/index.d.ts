@@ -8,7 +8,7 @@ export interface LoggerConfig {
   level?: LogLevel | 'silent';
   /** Default: the service name that init() resolved, else `unknown`; call init() first. */
   service?: string;
-  /** Default: NODE_ENV, else `development`. */
+  /** Default: NODE_ENV, else telemetry's environment, else `unknown`. */
   environment?: string;
   /** Lines for people, by pino-pretty when it is installed. Default false. */
   pretty?: boolean;

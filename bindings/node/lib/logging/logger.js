@@ -8,7 +8,7 @@ const { Walker, isError } = require('./walk');
 const { RateLimiter } = require('./limiter');
 const { addCurrentFields } = require('./fields');
 const { createPseudonyms } = require('./pseudonym');
-const { currentService } = require('./current_ids');
+const { currentEnvironment, currentService } = require('./current_ids');
 const { logKind } = require('./keys');
 const { openOutput, warnOnce } = require('./output');
 
@@ -282,7 +282,7 @@ function createLogger(config) {
   const core = new Core(given);
   const bound = {
     service: String(given.service ?? currentService() ?? 'unknown'),
-    environment: String(given.environment ?? (process.env.NODE_ENV || 'development')),
+    environment: String(given.environment ?? (process.env.NODE_ENV || currentEnvironment() || 'unknown')),
     pii_redacted: true,
   };
   const logger = new Logger(core, bound, levelOf(given.level));
