@@ -103,6 +103,36 @@ def test_a_program_that_closes_what_it_did_not_open_keeps_its_files(tmp_path, ex
             assert names.count("after") == 2000
 
 
+def test_a_metrics_port_outlives_a_program_that_closes_everything():
+    source = """
+import os, socket, tempfile, urllib.request
+import djp_telemetry as telemetry
+with socket.socket() as probe:
+    probe.bind(("127.0.0.1", 0))
+    port = probe.getsockname()[1]
+telemetry.init_telemetry(backend="prom", prometheus_port=port)
+def scrape():
+    return urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20).read()
+assert b"process_open_fds" in scrape()
+os.closerange(3, 4096)
+files = [tempfile.TemporaryFile("wb+", buffering=0) for _ in range(16)]
+assert b"process_open_fds" in scrape()
+pid = os.fork()
+if pid == 0:
+    os.closerange(3, 4096)
+    mine = [tempfile.TemporaryFile("wb+", buffering=0) for _ in range(16)]
+    telemetry.shutdown(1)
+    os._exit(any(os.fstat(file.fileno()).st_size for file in mine))
+assert os.waitpid(pid, 0)[1] == 0
+assert b"process_open_fds" in scrape()
+telemetry.shutdown(2)
+assert not any(os.fstat(file.fileno()).st_size for file in files)
+os._exit(0)
+"""
+    done = run(source)
+    assert done.returncode == 0, done.stderr
+
+
 def test_connections_are_no_descriptors_of_the_process():
     """Neither a child nor a program that it becomes can meet them."""
     source = """

@@ -110,6 +110,12 @@ djp__files_are_parted(void)
     return files__parted;
 }
 
+void
+djp__files_inherit(int parted)
+{
+    files__parted = parted;
+}
+
 /* ---- standard error ---- */
 
 int

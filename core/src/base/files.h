@@ -25,6 +25,8 @@ int djp__file_is(const djp_file_id *id, int fd);
 int djp__files_part(void);
 /* 1 in a thread that djp__files_part gave its own table. */
 int djp__files_are_parted(void);
+/* Says so of a thread that a library started from such a thread. */
+void djp__files_inherit(int parted);
 
 /* 1 when fd, which stands for a standard stream, is what it was at the start, a terminal or device, or a file that is only appended to.
  * Anything else may be a file of the program that got the number of a stream it had closed. */

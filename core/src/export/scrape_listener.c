@@ -5,15 +5,16 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <netdb.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/files.h"
 #include "base/fork.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/thread.h"
 #include "djp/error.h"
 
 #define SCRAPE_CONNECTIONS 64u
@@ -25,9 +26,16 @@ struct djp_scrape_listener {
     djp_diag *diag; /* borrowed */
     struct MHD_Daemon *daemon;
     int fd; /* listening socket; the daemon's to close, -1 in a forked child */
+    djp_file_id id; /* what it is */
     int port;
-    uint32_t generation; /* of the process that owns the thread */
+    uint32_t generation; /* of the process that owns the threads */
     djp_fork_hook hook;
+    /* Opens, waits and closes, with a table of descriptors of its own, which it shares with the daemon's thread alone. */
+    pthread_t keeper;
+    djp_wake ready, end;
+    const char *host; /* what start was asked for; until `ready` */
+    int result;
+    int parted;
 };
 
 static enum MHD_Result
@@ -85,9 +93,11 @@ static enum MHD_Result
 scrape_handle(void *user, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
               const char *body, size_t *body_size, void **state)
 {
+    const djp_scrape_listener *listener = user;
     (void)version;
     (void)body;
     (void)state;
+    djp__files_inherit(listener->parted);
     if (*body_size > 0) {
         *body_size = 0; /* thrown away */
         return MHD_YES;
@@ -106,6 +116,7 @@ scrape_log(void *user, const char *format, va_list arguments)
 {
     char text[256];
     djp_scrape_listener *listener = user;
+    djp__files_inherit(listener->parted);
     vsnprintf(text, sizeof text, format, arguments);
     text[strcspn(text, "\n")] = '\0';
     djp__diag(listener->diag, DJP_LOG_DEBUG, "metrics listener: %s", text);
@@ -183,33 +194,51 @@ scrape_open(djp_scrape_listener *listener, const char *given, int port)
         return DJP_EIO;
     }
     listener->port = scrape_port_of(listener->fd);
+    djp__file_id(&listener->id, listener->fd);
     return 0;
 }
 
-/* The daemon's thread inherits the signal mask: the host's handlers must never run on it. */
+/* The daemon's thread inherits the keeper's table of descriptors, and its signal mask: the host's handlers must never run on it. */
 static struct MHD_Daemon *
 scrape_start_daemon(djp_scrape_listener *listener)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    struct MHD_Daemon *daemon = MHD_start_daemon(
-        MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL, scrape_handle, listener,
-        MHD_OPTION_EXTERNAL_LOGGER, scrape_log, listener, MHD_OPTION_LISTEN_SOCKET, listener->fd,
-        MHD_OPTION_CONNECTION_LIMIT, SCRAPE_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, SCRAPE_TIMEOUT_S,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SCRAPE_CONNECTION_MEMORY, MHD_OPTION_END);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return daemon;
+    return MHD_start_daemon(MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+                            scrape_handle, listener, MHD_OPTION_EXTERNAL_LOGGER, scrape_log, listener,
+                            MHD_OPTION_LISTEN_SOCKET, listener->fd, MHD_OPTION_CONNECTION_LIMIT, SCRAPE_CONNECTIONS,
+                            MHD_OPTION_CONNECTION_TIMEOUT, SCRAPE_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                            (size_t)SCRAPE_CONNECTION_MEMORY, MHD_OPTION_END);
+}
+
+static void *
+scrape_keep(void *user)
+{
+    djp_scrape_listener *listener = user;
+    listener->parted = djp__files_part();
+    int result = scrape_open(listener, listener->host, listener->port);
+    if (result == 0) {
+        listener->daemon = scrape_start_daemon(listener);
+        if (!listener->daemon) {
+            close(listener->fd);
+            result = DJP_ETHREAD;
+        }
+    }
+    listener->result = result;
+    djp__wake_notify(&listener->ready);
+    if (result == 0) {
+        djp__wake_wait(&listener->end, UINT64_MAX);
+        MHD_stop_daemon(listener->daemon);
+    }
+    return NULL;
 }
 
 static void
 scrape_fork_child(void *user)
 {
     djp_scrape_listener *listener = user;
-    if (listener->fd >= 0) {
+    if (listener->fd >= 0 && !listener->parted && djp__file_is(&listener->id, listener->fd)) {
         close(listener->fd);
-        listener->fd = -1;
     }
+    listener->fd = -1;
     listener->port = 0;
 }
 
@@ -228,12 +257,16 @@ djp__scrape_listener_start(djp_scrape_listener **out, djp_registry *registry, co
     listener->registry = registry;
     listener->diag = diag;
     listener->fd = -1;
-    int result = scrape_open(listener, host && host[0] ? host : "127.0.0.1", port);
+    listener->host = host && host[0] ? host : "127.0.0.1";
+    listener->port = port;
+    djp__wake_init(&listener->ready);
+    djp__wake_init(&listener->end);
+    int result = djp__thread_start(&listener->keeper, scrape_keep, listener, "djp-metrics");
     if (result == 0) {
-        listener->daemon = scrape_start_daemon(listener);
-        if (!listener->daemon) {
-            close(listener->fd);
-            result = DJP_ETHREAD;
+        djp__wake_wait(&listener->ready, UINT64_MAX);
+        result = listener->result;
+        if (result < 0) {
+            pthread_join(listener->keeper, NULL);
         }
     }
     if (result < 0) {
@@ -261,7 +294,8 @@ djp__scrape_listener_stop(djp_scrape_listener *listener)
     }
     djp__fork_unregister(&listener->hook);
     if (listener->generation == djp__fork_generation()) {
-        MHD_stop_daemon(listener->daemon);
+        djp__wake_notify(&listener->end);
+        pthread_join(listener->keeper, NULL);
     }
     /* In a forked child the daemon's thread does not exist, and what it held is left alone. */
     djp__free(listener);
