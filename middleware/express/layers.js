@@ -11,7 +11,9 @@ const LIST_MAX = 100;
 
 /** What is known of a layer. */
 class Info {
-  constructor() {
+  constructor(layer) {
+    // Mounted nowhere in particular: takes nothing off the path.
+    this.everywhere = layer.slash === true || (layer.regexp !== undefined && layer.regexp.fast_slash === true);
     this.router = null; // whose stack it stands in
     this.isHandler = false; // inside a route
     this.text = undefined; // of a single path
@@ -23,7 +25,7 @@ class Info {
 function infoOf(layer) {
   const known = layer[INFO];
   if (known !== undefined) return known;
-  const info = new Info();
+  const info = new Info(layer);
   Object.defineProperty(layer, INFO, { value: info });
   return info;
 }

@@ -65,7 +65,7 @@ function enterLayer(exchange, layer, req) {
     exchange.mount = null;
     return;
   }
-  const base = req.baseUrl || '';
+  const base = info.everywhere ? level.base : req.baseUrl || '';
   exchange.base = base;
   if (base.length === level.base.length) {
     exchange.text = level.text;

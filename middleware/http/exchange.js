@@ -1,13 +1,15 @@
 'use strict';
-// What is kept of one request while it is answered. It hangs from the request object, under one symbol: whatever hands
-// that object on (a router, a server, an adapter) finds it again. The methods `emit` of the request and of the response
-// become those of this file: the parser and the socket speak outside of every context, so that their events enter the
-// request's, and the end of the answer needs no listener.
+// What is kept of one request while it is answered, found by the request object: whatever hands that on (a router, a
+// server, an adapter) finds it again. The parser and the socket speak outside of every context; so that their events
+// enter the request's, the request gets an `emit` of this file where it has a body, and it and the response get one
+// when their connection ends or waits too long. Not earlier: Express gives both another prototype, and one more property
+// on such an object costs some engines more than the whole recording.
 
 const { storage } = require('../../bindings/node/lib/context.js');
-const { watchLoss } = require('./outcome.js');
+const { isSocket, watchLoss } = require('./outcome.js');
 
-const EXCHANGE = Symbol.for('djp_telemetry.exchange');
+const EXCHANGE = Symbol.for('djp_telemetry.exchange'); // of a request
+const OPEN = Symbol.for('djp_telemetry.open'); // of a socket: the exchange that began last
 const NESTED_MAX = 8;
 const NO_ERROR = Symbol.for('djp_telemetry.no_error');
 
@@ -18,9 +20,10 @@ class Exchange {
     this.recorder = null;
     this.nested = null; // recorders further in, which may know the template
     this.finish = null; // (exchange, req, res), once
+    this.req = null;
     this.res = null;
+    this.earlier = null; // exchange of the same connection that may be open still
     this.ended = false;
-    this.byFinish = false; // whether 'finish' is all that will ever be heard
     this.left = false; // the client left before an answer began
     this.instead = 0; // the status that Node answered with by itself
     this.received = 0; // bytes of a body without a length
@@ -91,14 +94,17 @@ function responseEmit(event) {
   const exchange = exchangeOf(this.req);
   if (exchange === undefined || exchange.res !== this)
     return Reflect.apply(Object.getPrototypeOf(this).emit, this, arguments);
-  if (event === 'close' || (event === 'finish' && exchange.byFinish)) end(exchange, this.req, this);
+  if (event === 'close') end(exchange);
   return within(exchange, exchange.responseEmit, this, arguments);
 }
 
-function end(exchange, req, res) {
+function end(exchange) {
   if (exchange.ended) return;
   exchange.ended = true;
-  exchange.finish(exchange, req, res);
+  const socket = exchange.req.socket;
+  if (socket && socket[OPEN] === exchange) socket[OPEN] = exchange.earlier; // an idle connection holds no request
+  exchange.earlier = null;
+  exchange.finish(exchange, exchange.req, exchange.res);
 }
 
 /** Something happened to the request itself before its answer was complete. */
@@ -106,7 +112,7 @@ function noticed(exchange, req) {
   const res = exchange.res;
   watchLoss(exchange, req, res);
   // A response that waits behind others of its connection hears nothing when that connection dies: its request does.
-  if (res.socket === null && req.socket && req.socket.destroyed && !res.writableFinished) end(exchange, req, res);
+  if (res.socket === null && req.socket && req.socket.destroyed && !res.writableFinished) end(exchange);
 }
 
 /** Counts what a body without a length brings, as the server hands it on. */
@@ -115,15 +121,58 @@ function countedPush(chunk, encoding) {
   return Object.getPrototypeOf(this).push.call(this, chunk, encoding);
 }
 
-/** From now on the exchange hears its events, and they enter its context. */
-function listen(exchange, req, res) {
-  exchange.res = res;
-  if (res.req === undefined) res.req = req;
-  exchange.requestEmit = req.emit;
-  exchange.responseEmit = res.emit;
-  req.emit = requestEmit;
-  res.emit = responseEmit;
-  if (req.headers['transfer-encoding'] !== undefined) req.push = countedPush;
+function bindRequest(exchange) {
+  if (exchange.requestEmit !== null) return;
+  exchange.requestEmit = exchange.req.emit;
+  exchange.req.emit = requestEmit;
 }
 
-module.exports = { EXCHANGE, NO_ERROR, end, exchangeOf, listen, openExchange, recordingOf };
+function bindResponse(exchange) {
+  if (exchange.responseEmit !== null) return;
+  exchange.responseEmit = exchange.res.emit;
+  exchange.res.emit = responseEmit;
+}
+
+/** Before anybody else hears that a connection ends: what its requests will tell is told in their contexts. */
+function bindOpen() {
+  for (let exchange = this[OPEN]; exchange !== null && exchange !== undefined; exchange = exchange.earlier) {
+    if (exchange.ended) continue;
+    bindRequest(exchange);
+    bindResponse(exchange);
+    watchLoss(exchange, exchange.req, exchange.res);
+  }
+}
+
+/** The exchanges of a connection hang together while they are open. */
+function watchSocket(exchange, socket) {
+  const last = socket[OPEN];
+  if (last === undefined) {
+    for (const event of ['end', 'close', 'timeout']) socket.prependListener(event, bindOpen);
+  } else if (last !== null && !last.ended) {
+    exchange.earlier = last;
+  }
+  socket[OPEN] = exchange;
+}
+
+/** From now on the exchange hears its events, and they enter its context. */
+function listen(exchange, req, res) {
+  exchange.req = req;
+  exchange.res = res;
+  if (res.req === undefined) res.req = req;
+  const headers = req.headers;
+  const chunked = headers['transfer-encoding'] !== undefined;
+  const length = headers['content-length'];
+  res.on('close', () => end(exchange));
+  if (isSocket(req.socket) && !(req.httpVersionMajor >= 2)) {
+    watchSocket(exchange, req.socket);
+    if (chunked || (length !== undefined && length !== '0')) bindRequest(exchange);
+  } else {
+    bindRequest(exchange);
+    bindResponse(exchange);
+    // Of an adapter's response this may be all that will ever be heard.
+    if (!(req.httpVersionMajor >= 2)) res.on('finish', () => end(exchange));
+  }
+  if (chunked) req.push = countedPush;
+}
+
+module.exports = { NO_ERROR, exchangeOf, listen, openExchange, recordingOf };

@@ -2,6 +2,7 @@
 // What a request says about itself, as the core wants to hear it: never its path, but for samplers. And what of it goes
 // on where it is not recorded.
 
+const http = require('http');
 const { control } = require('../../bindings/node/lib/oplog.js');
 const { extract } = require('../../bindings/node/lib/propagate.js');
 const { ACTIVE, METRICS, TRACES } = require('../../bindings/node/lib/start.js');
@@ -39,6 +40,20 @@ function carried(req) {
   return context.span === null && context.baggage === null ? undefined : context;
 }
 
+const METHODS = new Set(http.METHODS);
+const others = new Set(); // methods that clients of HTTP/2 made up; their names are kept for the life of the process
+const OTHERS_MAX = 64;
+const OTHER_LENGTH_MAX = 32;
+
+/** The method as it was sent, of which clients cannot invent very many. */
+function methodOf(req) {
+  const method = textOf(req.method);
+  if (METHODS.has(method) || others.has(method)) return method;
+  if (method.length > OTHER_LENGTH_MAX || others.size >= OTHERS_MAX) return '_OTHER';
+  others.add(method);
+  return method;
+}
+
 function bytesOf(exchange, req) {
   const length = req.headers['content-length'];
   if (length !== undefined) return LENGTH.test(length) ? Number(length) : -1;
@@ -57,4 +72,4 @@ function versionOf(req) {
   return version === '2.0' ? '2' : version === '3.0' ? '3' : version;
 }
 
-module.exports = { bytesOf, carried, isActive, knownOf, schemeOf, traceparentOf, versionOf };
+module.exports = { bytesOf, carried, isActive, knownOf, methodOf, schemeOf, traceparentOf, versionOf };

@@ -28,8 +28,8 @@ const ANSWERED_BY_NODE = {
 function sentStatus(res) {
   if (!res.headersSent) return 0;
   const head = res._header;
-  if (typeof head === 'string' && head.startsWith('HTTP/1.')) {
-    const status = Number(head.slice(9, 12));
+  if (typeof head === 'string' && head.charCodeAt(8) === 32) {
+    const status = (head.charCodeAt(9) - 48) * 100 + (head.charCodeAt(10) - 48) * 10 + head.charCodeAt(11) - 48;
     if (status >= 100 && status <= 999) return status;
   }
   const sent = res.stream && res.stream.sentHeaders;

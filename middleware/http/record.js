@@ -13,9 +13,9 @@ const {
 } = require('../../bindings/node/lib/http_server.js');
 const { storage } = require('../../bindings/node/lib/context.js');
 const { NO_ERROR, exchangeOf, listen, openExchange, recordingOf } = require('./exchange.js');
-const { clientLeft, isOver, isSocket, reachedNobody, sentStatus, watchLoss } = require('./outcome.js');
+const { clientLeft, isOver, reachedNobody, sentStatus, watchLoss } = require('./outcome.js');
 const { Recorder, option, pathOf, textOf } = require('./recorder.js');
-const { bytesOf, carried, isActive, knownOf, schemeOf, traceparentOf, versionOf } = require('./facts.js');
+const { bytesOf, carried, isActive, knownOf, methodOf, schemeOf, traceparentOf, versionOf } = require('./facts.js');
 const { beginUpgraded } = require('./websocket.js');
 
 const EVENTS = 'text/event-stream'; // stays open for as long as its client likes
@@ -35,7 +35,6 @@ function begin(recorder, req, res) {
   exchange.recorder = recorder;
   exchange.finish = finish;
   exchange.context = request.local === 0 ? carried(req) : request;
-  exchange.byFinish = !isSocket(req.socket) && !(req.httpVersionMajor >= 2);
   listen(exchange, req, res);
   if (headers.accept === EVENTS) holdRequest(request);
   return exchange.context;
@@ -127,7 +126,7 @@ function finish(exchange, req, res) {
     if (sendsEvents(res)) holdRequest(request);
     const bytes = bytesOf(exchange, req);
     const route = templateOf(exchange, req, res);
-    endRequest(request, req.method, route, schemeOf(req), versionOf(req), status, flags, errorType, bytes);
+    endRequest(request, methodOf(req), route, schemeOf(req), versionOf(req), status, flags, errorType, bytes);
   } catch {
     // A request object of another shape is not ours to break.
   }

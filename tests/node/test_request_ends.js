@@ -139,6 +139,19 @@ each('what the service ends is its own failure', async (t, version, serve) => {
   }
 });
 
+each('requests of one connection, the first of which never ends', async (t, version, serve) => {
+  const { port } = await serve((app) => {
+    app.get('/never', () => {});
+    app.post('/up', version.express.json(), (req, res) => res.send('x'));
+    app.get('/soon', (req, res) => res.send('waits behind'));
+  });
+  await leave(port, wire('GET', '/never') + wire('GET', '/soon') + PART, false);
+  const found = await serverSpans(3);
+  const routes = found.map((span) => span.attributes['http.route']).sort();
+  assert.deepEqual(routes, ['/never', '/soon', '/up']);
+  assert.ok(found.every((span) => span.attributes['http.client_disconnected'] === true && span.status === 'unset'));
+});
+
 each('a client that leaves in the middle of an answer', async (t, version, serve) => {
   const { port } = await serve((app) =>
     app.get('/stream', (req, res) => {
@@ -248,6 +261,25 @@ test('a listener whose framework answers errors by itself', { timeout: 30000 }, 
     );
   }
   for (const nothing of [null, undefined, 7, {}, new EventEmitter()]) recordRequestError(nothing, new Error('x'));
+});
+
+test('HTTP/2: methods that a client makes up take no room', { timeout: 60000 }, async (t) => {
+  await begin({ semconv: 'stable' });
+  const server = instrumentServer(http2.createServer((req, res) => res.end()));
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const client = http2.connect(`http://127.0.0.1:${server.address().port}`);
+  t.after(() => (client.destroy(), server.close()));
+  const letters = (i) => String.fromCharCode(65 + (i % 26), 65 + Math.floor(i / 26));
+  for (let i = 0; i < 200; i++) {
+    const stream = client.request({ ':method': `MADE${letters(i)}`, ':path': '/' });
+    stream.end();
+    await new Promise((resolve) => stream.resume().on('close', resolve));
+  }
+  const spans = await serverSpans(200);
+  const original = new Set(spans.map((span) => span.attributes['http.request.method_original']));
+  assert.ok(spans.every((span) => span.attributes['http.request.method'] === '_OTHER'));
+  assert.ok(original.size >= 10 && original.size <= 65, String(original.size));
+  assert.deepEqual(Object.keys(await requestsTotal()), ['_OTHER unmatched 200']);
 });
 
 test('HTTP/2: a reset by the client, and one of our own', { timeout: 30000 }, async (t) => {

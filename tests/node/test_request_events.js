@@ -103,6 +103,16 @@ for (const [name, make] of SERVERS) {
     await until(() => Object.keys(seen).length === 3);
     const [left] = await serverSpans();
     assert.deepEqual(seen, { aborted: left.spanId, error: left.spanId, 'res close': left.spanId });
+    for (const key of Object.keys(seen)) delete seen[key];
+    const reader = net.connect(port, '127.0.0.1', () => reader.write('GET /left HTTP/1.1\r\nhost: x\r\n\r\n'));
+    await sleep(50);
+    reader.destroy();
+    await until(() => seen['res close'] !== undefined);
+    const [gone] = await serverSpans();
+    assert.ok(
+      Object.values(seen).every((id) => id === gone.spanId),
+      JSON.stringify(seen),
+    );
     assert.equal((await request(port, '/slow')).body, 'too late');
     const [slow] = await serverSpans();
     assert.equal(seen.timeout, slow.spanId);
