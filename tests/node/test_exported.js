@@ -52,7 +52,7 @@ test('spans as plain objects', async () => {
   );
   const { 'sampling.reason': reason, ...attributes } = child.attributes;
   assert.equal(typeof (reason ?? ''), 'string');
-  assert.deepEqual({ ...attributes }, { ...values });
+  assert.deepEqual({ ...attributes }, { ...values, error: true, 'error.message': 'why' });
   assert.deepEqual([child.kind, child.traceId, child.parentSpanId], ['client', root.traceId, root.spanId]);
   assert.deepEqual(child.status, { code: 'error', message: 'why' });
   assert.deepEqual(child.scope, { name: 'scope', version: '1', schemaUrl: '', attributes: { k: 'v' } });

@@ -25,6 +25,10 @@ const PATHS = [
   /\/agent_listener\/invoke_raw_method$/, // New Relic
   /\/api\/v[12]\/spans$/, // Zipkin
   /\/loki\/api\/v1\/push$/,
+  /\/metrics\/job(@base64)?\//, // a push gateway
+  /\/(GetSamplingRules|SamplingTargets)$/, // X-Ray
+  /\/com\.instana\./,
+  /\/v2(\.1)?\/track$/, // Application Insights
 ];
 const OTLP = /\/v1\/(metrics|logs|profiles)$/; // words that an application may use, too
 

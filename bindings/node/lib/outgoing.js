@@ -66,10 +66,14 @@ function headerOf(request, name) {
 /** Whether what runs now was called by an AbortController: its reason may be any error. */
 function isAborting() {
   const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = 50;
-  const { stack } = new Error();
-  Error.stackTraceLimit = stackTraceLimit;
-  return typeof stack === 'string' && stack.includes('node:internal/abort_controller');
+  try {
+    Error.stackTraceLimit = 50;
+    const { stack } = new Error();
+    Error.stackTraceLimit = stackTraceLimit;
+    return typeof stack === 'string' && stack.includes('node:internal/abort_controller');
+  } catch {
+    return false; // a program that froze Error
+  }
 }
 
 /** A reason of the caller's own: no error of the system or of undici, which have codes. */
