@@ -12,6 +12,7 @@ from ._runtime import flush, init_telemetry, set_canary_ratio, set_enabled, set_
 from ._types import SpanKind, Status, StatusCode
 from ._version import __version__
 from .noop import init_noop_if_enabled
+from .outgoing import instrument_outgoing
 
 if TYPE_CHECKING:
     from ._native import (
@@ -86,6 +87,7 @@ __all__ = [
     "init_noop_if_enabled",
     "init_telemetry",
     "inject",
+    "instrument_outgoing",
     "set_canary_ratio",
     "set_enabled",
     "set_sample_ratio",

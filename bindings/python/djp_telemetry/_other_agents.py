@@ -1,0 +1,55 @@
+"""Requests that other telemetry in this process sends to its own receivers: a span of those says nothing about the
+application, and would itself be reported by them, which makes the next one."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Callable, Optional
+
+_LONGEST_PATH = 1024
+
+# What senders call themselves.
+_SENDERS = re.compile(
+    r"(otel-otlp-exporter|opentelemetry|apm-agent-|elastic-?apm|elastic-otel|dd-trace|datadog|newrelic|sentry|honeycomb|"
+    r"libhoney|appinsights|dynatrace|splunk-otel|zipkin|jaeger|prom-client)",
+    re.IGNORECASE,
+)
+# Headers that only they send.
+_HEADERS = ("datadog-meta-lang", "datadog-meta-tracer-version", "x-sentry-auth", "x-honeycomb-team")
+# Where they send to, by methods that carry a body.
+_PATHS = re.compile(
+    r"/v1/traces$|/v0\.\d/(traces|stats)$|/telemetry/proxy/api/v2/apmtelemetry$|/evp_proxy/v\d/|/profiling/v1/input$|"
+    r"/intake/v2/(events|rum/events)$|/api/\d+/(envelope|store)/?$|/agent_listener/invoke_raw_method$|/api/v[12]/spans$|"
+    r"/loki/api/v1/push$"
+)
+_OTLP = re.compile(r"/v1/(metrics|logs|profiles)$")  # words that an application may use, too
+
+
+def _is_suppressed() -> bool:
+    """Whether OpenTelemetry's SDK marked what runs now as its own work."""
+    context = sys.modules.get("opentelemetry.context")
+    if context is None:
+        return False
+    keys = (
+        getattr(context, name, None) for name in ("_SUPPRESS_INSTRUMENTATION_KEY", "_SUPPRESS_HTTP_INSTRUMENTATION_KEY")
+    )
+    return any(key is not None and bool(context.get_value(key)) for key in keys)
+
+
+def is_of_agent(method: str, path: str, header: Callable[[str], Optional[str]]) -> bool:
+    """Whether a request is another agent's. header: by lower-case name."""
+    if _is_suppressed():
+        return True
+    sender = header("user-agent")
+    if isinstance(sender, str) and _SENDERS.match(sender):
+        return True
+    if method.upper() not in ("POST", "PUT"):
+        return False
+    if any(header(name) is not None for name in _HEADERS):
+        return True
+    if len(path) > _LONGEST_PATH:
+        return False
+    if _PATHS.search(path):
+        return True
+    return bool(_OTLP.search(path)) and str(header("content-type")).lower().startswith("application/x-protobuf")
