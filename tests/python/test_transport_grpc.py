@@ -152,3 +152,34 @@ def test_large_requests_pass_flow_control(tmp_path):
     with GrpcFaultServer("ok") as server, Sender(server.url, "grpc", body=body) as sender:
         assert [sender.send()["outcome"] for _ in range(3)] == ["sent"] * 3
         assert [len(call.body) for call in server.calls] == [10_240_000] * 3
+
+
+@pytest.mark.parametrize("behaviour", ["ok", "404"])
+def test_a_receiver_of_http_is_named(behaviour):
+    with FaultServer(behaviour) as server, Sender(f"http://127.0.0.1:{server.port}", "grpc") as sender:
+        for _ in range(2):
+            message = sender.send()["message"]
+            assert "this port speaks HTTP: set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf" in message
+
+
+@pytest.mark.parametrize("behaviour", ["garbage", "close", "reset"])
+def test_what_speaks_no_http_is_not_called_http(behaviour):
+    with FaultServer(behaviour) as server, Sender(f"http://127.0.0.1:{server.port}", "grpc") as sender:
+        assert "speaks HTTP" not in sender.send()["message"]
+
+
+def test_a_receiver_of_grpc_that_fails_later_is_not_called_http():
+    """Something else may listen on the port for a moment; what once spoke gRPC is not told to be set up wrongly."""
+    server = GrpcFaultServer("ok")
+    with Sender(server.url, "grpc") as sender:
+        assert sender.send()["outcome"] == "sent"
+        server.stop()
+        with FaultServer("ok", port=server.port):
+            assert "speaks HTTP" not in sender.send()["message"]
+
+
+@pytest.mark.parametrize("protocol", ["http", "json"])
+def test_a_receiver_of_grpc_is_named_to_http(protocol):
+    with GrpcFaultServer("ok") as server:
+        result = send_once(server.url + "/v1/traces", protocol)
+    assert result["outcome"] == "retry" and "set OTEL_EXPORTER_OTLP_PROTOCOL=grpc" in result["message"], result

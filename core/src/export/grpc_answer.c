@@ -160,8 +160,11 @@ grpc_answer_without_status(djp_send_result *result, long http_status, const char
     uint32_t status = grpc_answer_of_http(http_status);
     djp_outcome outcome = grpc_answer_may_repeat(status, UINT64_MAX) ? DJP_SEND_RETRY : DJP_SEND_REJECTED;
     result->status = (long)status;
-    djp__send_result_set(result, outcome, "%s answered HTTP %ld and no gRPC status: is this a gRPC receiver?", shown,
-                         http_status);
+    /* Gateways speak for a receiver that is away; who has no such path speaks for himself. */
+    int is_http = status != GRPC_UNAVAILABLE && status != GRPC_UNAUTHENTICATED && status != GRPC_PERMISSION_DENIED;
+    djp__send_result_set(result, outcome, "%s answered HTTP %ld and no gRPC status: is this a gRPC receiver?%s", shown,
+                         http_status,
+                         is_http ? " If this port speaks HTTP: set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf" : "");
 }
 
 void

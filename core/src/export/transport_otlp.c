@@ -32,6 +32,9 @@ typedef struct otlp_transport {
     djp_curl_session *session; /* the sending thread's */
     DJP_ATOMIC(pid_t) sender; /* the thread that has a session, for otlp_wake; 0: none. release/acquire */
     int breaks_reuse; /* see djp__curl_breaks_reuse; also learned when libcurl shows it */
+    int has_arrived; /* the receiver has taken or refused a request in this protocol: it speaks it */
+    int speaks_http; /* it answered a plain question in HTTP/1.1, and nothing in gRPC so far */
+    DJP_ATOMIC(uint64_t) probed; /* djp__every_minute guard of that question */
     int has_failed; /* the last call did not reach the receiver */
     int is_warm; /* the last call left a connection that can be used again */
     int is_sending; /* written by the worker; read in a forked child, which has no worker */
@@ -191,6 +194,60 @@ otlp_exchange(otlp_transport *transport, djp_curl_session *session, otlp_call *c
     return run;
 }
 
+#define OTLP_SPEAKS_HTTP "this port speaks HTTP: set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"
+#define OTLP_SPEAKS_GRPC "this port seems to speak gRPC: set OTEL_EXPORTER_OTLP_PROTOCOL=grpc"
+
+static void
+otlp_ignore_header(void *user, const char *line, size_t size)
+{
+    (void)user;
+    (void)line;
+    (void)size;
+}
+
+/* A receiver of HTTP meets the first bytes of HTTP/2 with silence, an error or anything, so it is asked in its own language, once a
+ * minute, as long as nothing has ever arrived by gRPC. */
+static void
+otlp_probe(otlp_transport *transport, djp_curl_session *session, const otlp_call *call, const djp_send_control *control)
+{
+    enum { PROBE_NS = 1000000000 };
+    const djp_curl_exchange *failed = &call->exchange;
+    if (!otlp_is_grpc(transport) || transport->has_arrived || failed->code == CURLE_OK || failed->head_bytes > 0 ||
+        !otlp_lost_connection(failed->code) || !djp__every_minute(&transport->probed))
+        return;
+    djp_curl_exchange probe;
+    memset(&probe, 0, sizeof probe);
+    probe.is_get = 1;
+    probe.fresh = 1;
+    probe.http_version = CURL_HTTP_VERSION_1_1;
+    probe.on_header = otlp_ignore_header;
+    djp__buf_init(&probe.answer, 0);
+    uint64_t limit = djp__clock_monotonic() + PROBE_NS;
+    djp_send_control bounded = {limit < control->deadline ? limit : control->deadline, control->poll, control->user};
+    djp_curl_run run = djp__curl_session_run(session, &probe, &bounded);
+    transport->speaks_http = run == DJP_CURL_DONE && probe.code == CURLE_OK && probe.status > 0;
+    djp__buf_fini(&probe.answer);
+}
+
+/* What the other protocol's receiver looks like from here; NULL: not like that. */
+static const char *
+otlp_other_protocol(const otlp_transport *transport, const djp_curl_exchange *exchange)
+{
+    if (otlp_is_grpc(transport))
+        return transport->speaks_http ? OTLP_SPEAKS_HTTP : NULL;
+    if (exchange->code == CURLE_UNSUPPORTED_PROTOCOL || strstr(exchange->error, "no application protocol"))
+        return OTLP_SPEAKS_GRPC;
+    return NULL;
+}
+
+static void
+otlp_judge_connection(const otlp_transport *transport, const djp_curl_exchange *exchange, djp_send_result *result)
+{
+    const char *other = otlp_other_protocol(transport, exchange);
+    djp__send_result_set(result, DJP_SEND_RETRY, other ? "%s: %s; %s" : "%s: %s", transport->shown, exchange->error,
+                         other);
+}
+
 /* libcurl's error as an outcome. Only what another attempt cannot change is final. */
 static void
 otlp_judge_failure(otlp_transport *transport, const otlp_call *call, djp_send_result *result)
@@ -204,7 +261,7 @@ otlp_judge_failure(otlp_transport *transport, const otlp_call *call, djp_send_re
     else if (exchange->code == CURLE_BAD_CONTENT_ENCODING)
         djp__send_result_set(result, DJP_SEND_REJECTED, "%s gave an answer that cannot be decompressed", shown);
     else
-        djp__send_result_set(result, DJP_SEND_RETRY, "%s: %s", shown, exchange->error);
+        otlp_judge_connection(transport, exchange, result);
 }
 
 static void
@@ -280,7 +337,13 @@ otlp_send_guarded(otlp_transport *transport, const void *body, size_t size, cons
     otlp_set_headers(transport, &call, compressed, control->deadline);
     result->wire_bytes = call.exchange.size;
     djp_curl_run run = otlp_exchange(transport, session, &call, control);
+    if (run == DJP_CURL_DONE)
+        otlp_probe(transport, session, &call, control);
     otlp_judge(transport, &call, run, result);
+    if (run == DJP_CURL_DONE && (otlp_is_grpc(transport) ? call.grpc.has_status : call.exchange.code == CURLE_OK)) {
+        transport->has_arrived = 1;
+        transport->speaks_http = 0;
+    }
     transport->has_failed = run == DJP_CURL_DONE && call.exchange.code != CURLE_OK;
     djp__buf_fini(&call.exchange.answer);
     if (transport->wire.capacity > OTLP_WIRE_KEEP)
