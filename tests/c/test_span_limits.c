@@ -181,10 +181,11 @@ what_does_not_fit_a_record_is_counted(void **state)
     char *huge = malloc(10 << 20);
     memset(huge, 'h', 10 << 20);
     djp_span *span = djp_span_start(recorder, huge, 10 << 20, NULL);
+    djp_span_set_string(span, key("fits"), huge, 3000);
+    djp_value bytes = {.type = DJP_BYTES, .as.text = {huge, 10 << 20}};
+    djp_span_set_value(span, key("bytes"), &bytes);
     djp_span_set_string(span, key("huge"), huge, 10 << 20);
-    djp_span_set_string(span, key("fits"), huge, 9000);
-    djp_span_set_string(span, key("fits"), huge, 9001); /* too large beside the older value, which stays */
-    djp_span_set_string(span, key("over"), huge, 9000);
+    djp_span_set_string(span, key("next"), huge, 10 << 20);
     huge[5] = '\xff';
     djp_span_set_string(span, key("bad"), huge, 10 << 20);
     djp_value many = {.type = DJP_ARRAY};
@@ -194,16 +195,20 @@ what_does_not_fit_a_record_is_counted(void **state)
     djp_span_set_value(span, key("array"), &many);
     djp_span_add_event(span, "fits", 4, 0, NULL, 0);
     djp_attribute big = {{"big", 3}, {.type = DJP_STRING, .as.text = {huge, 1 << 20}}};
-    djp_span_add_event(span, "attribute does not fit", 22, 0, &big, 1);
+    djp_span_add_event(span, "attribute is cut", 16, 0, &big, 1);
     djp_span_set_int(span, key("after"), 1);
     djp_span_record *record = finish(span);
     assert_int_equal(record->name_size, 4096);
-    assert_int_equal(djp_item_size(span_reader_attribute(record, "fits")), 9000);
+    assert_int_equal(djp_item_size(span_reader_attribute(record, "fits")), 3000);
+    /* A text that does not fit is cut to half of what is left. */
+    assert_in_range(djp_item_size(span_reader_attribute(record, "huge")), 3500, 5000);
+    assert_in_range(djp_item_size(span_reader_attribute(record, "next")), 1700, 2500);
+    assert_in_range(djp_item_size(span_reader_attribute(record, "bad")), 200, 1250);
     assert_string_equal(span_reader_show(record, "after"), "i:1");
-    assert_int_equal(record->dropped_attributes, 5);
+    assert_int_equal(record->dropped_attributes, 2); /* bytes and the array are whole or nothing */
     assert_int_equal(record->event_items, 2);
     assert_int_equal(
-        ((const djp_event_head *)djp_item_payload(span_reader_item(record, DJP_ITEM_EVENT, 1)))->dropped_attributes, 1);
+        ((const djp_event_head *)djp_item_payload(span_reader_item(record, DJP_ITEM_EVENT, 1)))->dropped_attributes, 0);
     assert_true(record->size <= 16 << 10);
     free(record);
     free(items);

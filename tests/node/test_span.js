@@ -363,6 +363,23 @@ describe('what is kept', { timeout: 60000 }, () => {
     assert.deepStrictEqual([spans[0].traceId, spans[0].parentId], [old.traceId, old.spanId]);
   });
 
+  test('a text that fits no span is cut, not lost', async () => {
+    await restart({});
+    const huge = '\u00e9'.repeat(3_000_000);
+    const span = startSpan('s', { before: 1, huge, after: 'x' });
+    span.setAttribute('list', [huge, 'end']);
+    span.addEvent('e', { huge });
+    span.end();
+    const found = (await take()).one('s');
+    const { before, huge: kept, after, list } = own(found);
+    assert.deepStrictEqual([before, after], [1, 'x']);
+    for (const text of [kept, list[0], found.events[0].attributes.huge]) {
+      assert.match(text, /^\u00e9+$/);
+      assert.ok(text.length > 10_000 && text.length < 600_000, String(text.length));
+    }
+    assert.strictEqual(list[1], 'end');
+  });
+
   test('the limit of texts', async () => {
     await restart({ attributeValueLengthLimit: 5 });
     startSpan('s', { a: 'abcdefgh', b: '\u{1f600}'.repeat(9), c: 'abc', d: ['abcdefgh'] }).end();

@@ -267,3 +267,16 @@ def test_keys_may_come_and_go():
                     item for item in attributes(recorded.attributes).items() if item[0] != "sampling.reason"
                 ]
                 assert key == f"key{number % 700}"
+
+
+def test_a_text_that_fits_no_span_is_cut_not_lost():
+    huge = "\u00e9" * 3_000_000
+    span = djp_telemetry.start_span("s", {"before": 1, "huge": huge, "after": "x"})
+    span.set_attribute("list", [huge, "end"])
+    span.add_event("e", {"huge": huge})
+    span.end()
+    (found,) = take()
+    kept = attributes(found.attributes)
+    assert (kept["before"], kept["after"], kept["list"][1]) == (1, "x", "end")
+    for text in (kept["huge"], kept["list"][0], attributes(found.events[0].attributes)["huge"]):
+        assert set(text) == {"\u00e9"} and 10_000 < len(text) < 600_000

@@ -485,14 +485,15 @@ function textFull(word, value) {
   return true;
 }
 
-/** An operation whose payload is one text. */
+/** An operation whose payload is one text, which is cut to what one operation may hold. */
 function operationText(kind, word, value) {
   let units = 1 + ((value.length * 3 + 7) >> 3); // at most
   if (units > mostUnits || at + units + reserved > limit) {
-    units = value.length > mostUnits << 3 ? mostUnits + 1 : 1 + ((Buffer.byteLength(value) + 7) >> 3);
-    if (units > mostUnits || !room(units)) return loseAttributes(1);
+    units = value.length > mostUnits << 3 ? mostUnits : 1 + ((Buffer.byteLength(value) + 7) >> 3);
+    if (units > mostUnits) units = mostUnits;
+    if (!room(units)) return loseAttributes(1);
   }
-  const count = buffer.utf8Write(value, (at + 1) << 3);
+  const count = buffer.utf8Write(value, (at + 1) << 3, (units - 1) << 3);
   words[at << 1] = kind | (count << 8);
   words[(at << 1) + 1] = word;
   at += 1 + ((count + 7) >> 3);

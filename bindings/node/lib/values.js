@@ -19,6 +19,7 @@ const DEPTH_MAX = 30; // as the core's
 const NODES_MAX = 20000; // values that one attribute may hold in all, so that a list that contains itself ends soon
 const ENTRIES_MAX = 10000; // of one set of attributes
 const FIRST_BYTES = 16384;
+const LEAST_BYTES = 64; // a text that could keep less is left out
 const KEPT_BYTES = 1 << 20; // larger memory is given back
 const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
@@ -74,9 +75,23 @@ function putSized(text) {
   top += 4 + count;
 }
 
+/** A text that does not fit whole is cut to half of what is left, as the core does. */
+function putCut(text) {
+  const left = (log.mostUnits << 3) - top - 4;
+  let most = text.length > left ? left + 1 : Buffer.byteLength(text);
+  if (most > left) most = left >> 1;
+  if (most < LEAST_BYTES && most < text.length) throw refusal;
+  need(4 + most);
+  const count = memory.utf8Write(text, top + 4, most);
+  memory.writeInt32LE(count, top);
+  top += 4 + count;
+}
+
 function putString(text) {
   putByte(STRING);
-  putSized(log.limited(text));
+  const limited = log.limited(text);
+  if (limited.length * 3 + 4 + top > log.mostUnits << 3) putCut(limited);
+  else putSized(limited);
 }
 
 function putBytes(array) {

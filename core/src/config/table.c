@@ -275,7 +275,9 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
                                                        {"OTEL_ATTRIBUTE_COUNT_LIMIT", DJP_FORM_COUNT}}},
     [DJP_SETTING_ATTRIBUTE_VALUE_LENGTH_LIMIT] =
         {TABLE_FIELD(attribute_value_length_limit), .form = DJP_FORM_COUNT, TABLE_RANGE(0, UINT32_MAX),
-         .standard = "4294967295", .doc = "Characters of a text value, bytes of a bytes value. Default: no limit.",
+         .standard = "4294967295",
+         .doc = "Characters of a text value, bytes of a bytes value. Default: no limit but that of a span, 1 MiB, "
+                "where a text that does not fit is cut.",
          .sources = {{"OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", DJP_FORM_COUNT},
                      {"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", DJP_FORM_COUNT}}},
     [DJP_SETTING_EVENT_COUNT_LIMIT] = {TABLE_LIMIT(event_count_limit), .doc = "Events of a span.",

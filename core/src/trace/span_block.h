@@ -149,6 +149,9 @@ djp__span_has_room(djp_span *span, size_t size)
     return __builtin_expect(size <= span->capacity - span->used, 1) || djp__span_grow(span, size);
 }
 
+/* Bytes that a text may take which does not fit whole: half of what is left, so that what follows finds room, too. */
+size_t djp__span_share(const djp_span *span);
+
 /* value.c: values in record form, behind `used`. All return 0 when there is no room; the caller then sets `used` back. */
 
 /* Appends repaired text of at most max_chars characters, padded to 8. *written gets the bytes without padding. */

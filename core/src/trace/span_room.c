@@ -33,6 +33,13 @@ djp__span_grow(djp_span *span, size_t size)
     return 1;
 }
 
+size_t
+djp__span_share(const djp_span *span)
+{
+    size_t limit = span->recorder->record_max;
+    return limit > span->used ? ((limit - span->used) / 2) & ~(size_t)7 : 0;
+}
+
 /* 1 when the text at the offset is the name, the status description or the tracestate. */
 static uint32_t *
 span_room__reference(djp_span_record *record, uint32_t offset)

@@ -7,6 +7,8 @@
 #include "trace/span_block.h"
 #include "trace/text_copy.h"
 
+enum { VALUE__LEAST = 64 /* a text that could keep less is left out */ };
+
 /* Bytes that hold max_chars characters for certain. */
 static size_t
 value__bytes_for(size_t max_chars)
@@ -14,15 +16,20 @@ value__bytes_for(size_t max_chars)
     return max_chars > SIZE_MAX / 4 ? SIZE_MAX : max_chars * 4;
 }
 
-/* Text that is too long or not valid. The record has room for three bytes per bad one before anything is written. */
+/* Text that is too long or not valid: it is cut to what may be kept. The record has room for three bytes per bad one before anything is
+ * written. */
 static int
 value__put_hard_text(djp_span *span, djp_text text, size_t max_chars, uint32_t *written)
 {
     /* A character has at most four bytes, so the rest cannot matter; this also bounds the work for huge text. */
     size_t most = value__bytes_for(max_chars);
     size_t size = text.size > most ? most : text.size;
-    if (size > DJP_RECORD_SIZE_MAX) {
-        return 0;
+    size_t share = djp__span_share(span);
+    if (size > share && !djp__span_has_room(span, djp_pad8(size))) {
+        if (share < VALUE__LEAST) {
+            return 0;
+        }
+        size = share;
     }
     int valid = djp__utf8_valid(text.data, size);
     if (!valid && size < text.size) {
@@ -34,6 +41,11 @@ value__put_hard_text(djp_span *span, djp_text text, size_t max_chars, uint32_t *
         size = djp__utf8_prefix(text.data, size, max_chars);
     }
     size_t room = djp_pad8(valid ? size : 3 * size);
+    if (!valid && !djp__span_has_room(span, room) && share >= VALUE__LEAST) {
+        size = size < share / 3 ? size
+                                : share / 3; /* a character that is cut in two is repaired like any other wrong byte */
+        room = djp_pad8(3 * size);
+    }
     if (!djp__span_has_room(span, room)) {
         return 0;
     }
