@@ -258,6 +258,72 @@ def test_an_upload_that_is_given_up_behind_http_middleware(on, added):
     assert_client_left()
 
 
+def give_up(app, path="/upload"):
+    part = {"type": "http.request", "body": b"abc", "more_body": True}
+    connection = driver.Connection(part, GONE)
+
+    async def main():
+        with contextlib.suppress(Exception):
+            await app(driver.http_scope(path, "POST"), connection.receive, connection.send)
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+
+
+@pytest.mark.parametrize("added", [True, False])
+@pytest.mark.parametrize("who", ["Exception", "ClientDisconnect", "middleware"])
+def test_an_upload_that_is_given_up_and_answered_with_503(on, added, who):
+    """However the application puts it: nobody gets the answer, and the service did nothing wrong."""
+    starlette = pytest.importorskip("starlette.applications")
+    requests = pytest.importorskip("starlette.requests")
+    responses = pytest.importorskip("starlette.responses")
+    base = pytest.importorskip("starlette.middleware.base")
+    inner = starlette.Starlette()
+
+    async def upload(request):
+        return responses.PlainTextResponse(str(len(await request.body())))
+
+    async def busy(request, error):
+        return responses.PlainTextResponse("busy", 503)
+
+    async def catches(request, call_next):
+        try:
+            return await call_next(request)
+        except Exception as error:
+            return await busy(request, error)
+
+    inner.add_route("/upload", upload, methods=["POST"])
+    if who == "middleware":
+        inner.add_middleware(base.BaseHTTPMiddleware, dispatch=catches)
+    else:
+        inner.add_exception_handler(Exception if who == "Exception" else requests.ClientDisconnect, busy)
+    if added:
+        inner.add_middleware(TelemetryMiddleware)
+    give_up(inner if added else TelemetryMiddleware(inner))
+    assert_client_left()
+
+
+def test_a_failure_of_the_service_with_an_unfinished_body_stays_one(on):
+    async def app(scope, receive, send):
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        await driver.answering(500)(scope, receive, send)
+        raise ValueError("bug")
+
+    give_up(TelemetryMiddleware(app))
+    assert one_span()[0].status.code == 2
+
+
+def test_an_answer_of_500_to_a_complete_request_stays_one(on):
+    async def app(scope, receive, send):
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        await driver.answering(500)(scope, receive, send)
+
+    ask(TelemetryMiddleware(app), {"type": "http.request", "body": b"abc", "more_body": False}, GONE)
+    span, attributes = one_span()
+    assert span.status.code == 2 and attributes["http.status_code"] == 500
+
+
 def test_litestar_gives_an_upload_up(on):
     litestar = pytest.importorskip("litestar")
 

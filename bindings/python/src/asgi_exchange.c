@@ -61,7 +61,8 @@ exchange_take(djp_py_asgi_app *app, const djp_py_asgi_request *request)
     exchange->status = 0;
     exchange->type = DJP_HTTP_REQUEST;
     exchange->complete = exchange->recorded = exchange->disconnected = exchange->failed = exchange->stepping = 0;
-    exchange->streams = exchange->left = exchange->unseen = exchange->send_raises = 0;
+    exchange->reading = 1;
+    exchange->cut = exchange->streams = exchange->left = exchange->unseen = exchange->send_raises = 0;
     return exchange;
 }
 
@@ -185,13 +186,13 @@ exchange_scope_text(djp_py_text *out, djp_py_exchange *exchange, PyObject *key)
 }
 
 /* What was answered, as far as anybody could see it: an answer that began when the client was gone counts only when it says that the
- * service failed. */
+ * service failed. A 5xx about a body that the client did not finish does not, where no exception says otherwise. */
 static int
 exchange_seen_status(djp_py_exchange *exchange)
 {
     if (exchange->status >= 400 && !exchange->failed)
         djp_py_exchange_answered(exchange);
-    return exchange->unseen && exchange->status < 500 && !exchange->failed ? 0 : exchange->status;
+    return exchange->unseen && (exchange->status < 500 || exchange->cut) && !exchange->failed ? 0 : exchange->status;
 }
 
 /* Hands everything that is known to the core. Runs with no exception set. */
@@ -387,6 +388,7 @@ exchange_received_body(djp_py_exchange *exchange, PyObject *message)
     PyObject *body = djp_py_asgi_get(message, exchange->state->asgi->words.body);
     if (body != NULL && PyBytes_Check(body))
         exchange->received_bytes += PyBytes_GET_SIZE(body);
+    exchange->reading = exchange_has_more(exchange, message) != 0;
 }
 
 void
@@ -402,6 +404,7 @@ djp_py_exchange_received(djp_py_exchange *exchange, PyObject *message)
     } else if (djp_py_asgi_is(type, "http.disconnect", 15)) {
         exchange->left = 1;
         exchange->disconnected |= !exchange->complete;
+        exchange->cut = exchange->reading && (exchange->request_bytes > 0 || exchange->received_bytes > 0);
     } else if (djp_py_asgi_is(type, "websocket.disconnect", 20)) {
         exchange->left = 1;
         PyObject *code = djp_py_asgi_get(message, exchange->state->asgi->words.code);

@@ -117,6 +117,8 @@ typedef struct djp_py_exchange {
     uint8_t recorded;
     uint8_t left; /* the server said that the connection ended */
     uint8_t disconnected; /* it ended before its time */
+    uint8_t reading; /* the body is not complete yet */
+    uint8_t cut; /* the client left in the middle of the body */
     uint8_t unseen; /* the answer began when the client was gone */
     uint8_t send_raises; /* the server's send tells by OSError that the client is gone */
     uint8_t failed;
