@@ -56,6 +56,57 @@ test('the node runtime: every request, by the template that Next matched', { tim
   ]);
 });
 
+const WAITING = `
+const http = require('http');
+const { register } = require(${NEXT});
+const META = Symbol.for('NextInternalRequestMeta');
+let prepared;
+const ready = new Promise((resolve) => (prepared = resolve));
+const server = http.createServer(async (req, res) => {
+  await ready;
+  req[META] = { match: { definition: { pathname: '/orders/[id]' } } };
+  res.end('ok');
+});
+const agent = new http.Agent({ keepAlive: true });
+const get = (path) => new Promise((resolve, reject) => {
+  http.get({ port: server.address().port, path, agent }, (res) => res.resume().on('end', resolve)).on('error', reject);
+});
+const until = async (found) => { while (!found()) await new Promise((resolve) => setTimeout(resolve, 5)); };
+(async () => {
+  await new Promise((resolve) => server.listen(0, resolve));
+  let begun = 0;
+  server.on('request', () => begun++);
+  const waiting = ['/orders/1', '/orders/2', '/healthz'].map(get);
+  const left = http.get({ port: server.address().port, path: '/orders/3' }).on('error', () => {});
+  await until(() => begun === 4);
+  await register({ enabled: true, backend: 'hybrid', exporter: 'memory', sampleRatio: 1, excludedPaths: '/healthz' });
+  left.destroy();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  prepared();
+  await Promise.all(waiting);
+  await get('/orders/4');
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const { body } = await require(${METRICS}).exposeMetrics();
+  const lines = String(body || '').split('\\n').filter((line) => line.startsWith('http_requests_total{'));
+  console.log(JSON.stringify({ lines: lines.sort(), live: t.telemetryStatus().spans.live }));
+  agent.destroy();
+  server.close();
+  await t.shutdown(1000);
+})();
+`;
+
+test('requests that came while instrumentation was loading', { timeout: 60000 }, async () => {
+  const end = await run(WAITING, { env: { NEXT_RUNTIME: 'nodejs' } });
+  assert.equal(end.code, 0, end.stderr);
+  assert.deepEqual(JSON.parse(end.stdout.trim().split('\n').pop()), {
+    lines: [
+      'http_requests_total{method="GET",endpoint="/orders/[id]",status_code="200"} 3',
+      'http_requests_total{method="GET",endpoint="unmatched",status_code="499"} 1',
+    ],
+    live: 0,
+  });
+});
+
 test('the edge runtime and a build: nothing starts', { timeout: 60000 }, async () => {
   for (const env of [{ NEXT_RUNTIME: 'edge' }, { NEXT_RUNTIME: 'nodejs', NEXT_PHASE: 'phase-production-build' }]) {
     assert.deepEqual((await outcome(env)).lines, []);
