@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 
 from . import _loader
 from ._decorators import traced
-from ._runtime import flush, init_telemetry, set_canary_ratio, set_enabled, set_sample_ratio, shutdown, telemetry_status
+from ._runtime import (
+    flush,
+    init_telemetry,
+    set_canary_ratio,
+    set_enabled,
+    set_sample_ratio,
+    shutdown,
+    take_exported,
+    telemetry_status,
+)
 from ._types import SpanKind, Status, StatusCode
 from ._version import __version__
 from .noop import init_noop_if_enabled
@@ -93,6 +102,7 @@ __all__ = [
     "set_sample_ratio",
     "shutdown",
     "start_span",
+    "take_exported",
     "telemetry_status",
     "traced",
     "use_span",
