@@ -2,6 +2,7 @@
 // Stand-ins for every function of the addon, for a process without it: they answer as the addon does while telemetry is off, and
 // never throw. Trace context is handed on. Needs nothing of Node, so that it also loads in an edge runtime.
 
+const baggage = require('./baggage_text.js');
 const passthrough = require('./passthrough.js');
 
 const nothing = () => undefined;
@@ -27,6 +28,7 @@ module.exports = {
   sdkStatus: none,
   sdkEpoch: zero,
   sdkTakeExported: none,
+  sdkTakeSignals: nothing,
   sdkSetEnabled: no,
   sdkSetSampleRatio: no,
   sdkSetCanaryRatio: no,
@@ -40,10 +42,10 @@ module.exports = {
   tracestateParse: none,
   tracestateSet: none,
   tracestateGet: none,
-  baggageParse: () => [],
+  baggageParse: baggage.parse,
   baggageText: textOf,
-  baggageSet: textOf,
-  baggageRemove: textOf,
+  baggageSet: baggage.set,
+  baggageRemove: baggage.remove,
   familyNew: zero,
   standardFamily: zero,
   familyRemove: no,

@@ -121,6 +121,17 @@ function extract(carrier, getter) {
   }
 }
 
+function entriesOf(given) {
+  return noop.baggageParse(contextFrom(given).baggage || '').map(({ key, value }) => [key, value]);
+}
+
+/** A context like the given one with other baggage. */
+function withBaggage(given, change) {
+  const { span, baggage } = contextFrom(given);
+  const text = change(baggage || '');
+  return Object.freeze({ span, baggage: text === '' ? null : text });
+}
+
 /** The current span; one without ids when there is none. */
 function currentSpan() {
   return context().span || INVALID;
@@ -213,11 +224,11 @@ module.exports = {
   runWithContext,
   inject,
   extract,
-  clearBaggage: context,
-  getAllBaggage: () => ({}),
-  getBaggage: nothing,
-  removeBaggage: context,
-  setBaggage: context,
+  clearBaggage: (given) => withBaggage(given, () => ''),
+  getAllBaggage: (given) => Object.fromEntries(entriesOf(given)),
+  getBaggage: (name, given) => new Map(entriesOf(given)).get(name),
+  removeBaggage: (name, given) => withBaggage(given, (text) => noop.baggageRemove(text, name)),
+  setBaggage: (name, value, given) => withBaggage(given, (text) => noop.baggageSet(text, name, value)),
   recordExternalApiSpan: nothing,
   recordHttpSpan: nothing,
   recordJobSpan: nothing,
