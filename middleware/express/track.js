@@ -46,6 +46,14 @@ function ownerOf(levels, layer) {
   return null;
 }
 
+/** A layer that stands in another router by now, as when an application exchanges all of its routes. */
+function movedLevel(levels, info, layer) {
+  const router = ownerOf(levels, layer);
+  if (router === null) return null;
+  info.router = router;
+  return levelOf(levels, router);
+}
+
 function enterLayer(exchange, layer, req) {
   const info = infoOf(layer);
   if (info.isHandler) return;
@@ -57,7 +65,7 @@ function enterLayer(exchange, layer, req) {
     }
     patchRouter(layer.handle);
   }
-  const level = levelOf(exchange.levels, info.router);
+  const level = levelOf(exchange.levels, info.router) || movedLevel(exchange.levels, info, layer);
   if (level === null) return;
   if (layer.route !== undefined) {
     const text = level.text === null ? null : routeText(info, layer, req);

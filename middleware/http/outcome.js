@@ -48,13 +48,18 @@ function isReset(stream, res) {
   return error ? error.code === 'ERR_HTTP2_STREAM_ERROR' || PEER_GONE.has(error.code) : stream.rstCode !== 2;
 }
 
+/** Whether the client closed its side: no server answers then, unless it was told to. */
+function hungUp(socket) {
+  return socket.readableEnded === true && !(socket.server && socket.server.httpAllowHalfOpen === true);
+}
+
 /** Whether it is the client who ended the connection, asked while it ends or after it ended. */
 function clientLeft(req, res) {
   const stream = req.stream;
   if (stream && typeof stream.rstCode === 'number') return isReset(stream, res);
   const socket = req.socket;
   if (!isSocket(socket)) return !res.errored; // an adapter's: nobody else could have ended it
-  if (socket.readableEnded) return true;
+  if (hungUp(socket)) return true;
   const error = socket.errored;
   return Boolean(error) && error !== res.errored && PEER_GONE.has(error.code);
 }
@@ -85,7 +90,7 @@ function reachedNobody(req) {
 function isOver(req) {
   const stream = req.stream;
   if (stream && typeof stream.rstCode === 'number') return stream.destroyed || stream.aborted || stream.closed;
-  return req.aborted === true || !req.socket || req.socket.destroyed || req.socket.readableEnded === true;
+  return req.aborted === true || !req.socket || req.socket.destroyed || hungUp(req.socket);
 }
 
 module.exports = { clientLeft, isOver, isSocket, reachedNobody, sentStatus, watchLoss };

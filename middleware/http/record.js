@@ -107,7 +107,8 @@ function outcomeOf(exchange, req, res) {
   if (complete && status < 500) return [status, 0, undefined];
   const error = left && status < 500 ? noted(exchange) : errorOf(exchange, req);
   if (error !== undefined) return [status, FAILED, error];
-  if (complete) return [status, 0, undefined];
+  // Cut by us behind an answer that was given in full, as after the refusal of an upload.
+  if (complete || (!left && res.writableEnded && !res.errored)) return [status, 0, undefined];
   return left ? [status, DISCONNECTED, undefined] : [status, FAILED, res.errored || undefined];
 }
 

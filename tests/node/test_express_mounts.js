@@ -143,6 +143,24 @@ each('a router at several places, the second one later, and routes that come lat
   assert.deepEqual(await templatesOf(port, paths), expected);
 });
 
+each('an application that exchanges all of its routes', async (app, port, { express }) => {
+  const routers = [express.Router(), express.Router()];
+  routers[0].get('/a/:first', answer);
+  routers[1].get('/a/:second', answer);
+  const holder = express.Router();
+  app.use('/x', holder);
+  for (const [i, router] of routers.entries()) {
+    holder.stack = router.stack;
+    assert.deepEqual(await templatesOf(port, ['/x/a/1', '/x/a/2']), Array(2).fill(`/x/a/:${['first', 'second'][i]}`));
+  }
+  app.use('/y', routers[0]);
+  assert.deepEqual(await templatesOf(port, ['/y/a/1', '/x/a/1', '/y/a/1']), [
+    '/y/a/:first',
+    '/x/a/:second',
+    '/y/a/:first',
+  ]);
+});
+
 each('middleware that passes on beneath a mount path names nothing', async (app, port, { express }) => {
   const pass = (req, res, next) => next();
   app.use('/api', pass, express.Router().get('/none', answer));

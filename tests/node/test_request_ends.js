@@ -181,6 +181,28 @@ each('the status is what was sent', async (t, version, serve) => {
   assert.deepEqual([early.attributes['http.status_code'], early.status], [503, 'error']);
 });
 
+each('an answer in full, and then the connection is cut', async (t, version, serve) => {
+  const { port } = await serve((app) =>
+    app.post('/up', (req, res) => {
+      res.status(413).send('too large');
+      req.destroy();
+    }),
+  );
+  await raw(port, PART).catch(() => undefined);
+  const [span] = await serverSpans();
+  assert.deepEqual(await told(span), { counted: '413', status: 'unset', code: 413, left: undefined, errors: '' });
+});
+
+each('a client that closes its side and still gets an answer', async (t, version, serve) => {
+  const { port, server } = await serve((app) => app.get('/half', async (req, res) => (await sleep(30), res.send('x'))));
+  server.httpAllowHalfOpen = true;
+  const client = net.connect(port, '127.0.0.1', () => client.end(wire('GET', '/half')));
+  const text = await new Promise((resolve) => client.once('data', (data) => resolve(String(data))));
+  assert.match(text, /^HTTP\/1\.1 200/);
+  const [span] = await serverSpans();
+  assert.deepEqual(await told(span), { counted: '200', status: 'unset', code: 200, left: undefined, errors: '' });
+});
+
 each('what Node answers by itself', async (t, version, serve) => {
   const { port, server } = await serve((app) => app.post('/up', version.express.json(), (req, res) => res.send('x')));
   server.headersTimeout = server.requestTimeout = 50;
