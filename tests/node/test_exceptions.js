@@ -71,6 +71,16 @@ describe('errors with others in them', { timeout: 60000 }, () => {
     assert.ok((await thrown(wide)).message.includes('part 3'));
   });
 
+  test('a time of its own changes nothing but the time', async () => {
+    for (const error of [new RangeError('why'), 'a text', { name: 'Odd', message: '' }, new Error('')]) {
+      const span = telemetry.startSpan('s');
+      span.recordException(error, { k: 1 }).recordException(error, { k: 1 }, 1700000000000000000n).end();
+      const [plain, timed] = (await take()).one('s').events;
+      assert.deepEqual(timed.attributes, plain.attributes);
+      assert.deepEqual([timed.name, timed.time], [plain.name, 1700000000000000000n]);
+    }
+  });
+
   test('a cancellation is none, a time-out that ended as one is', async () => {
     const cases = [
       [new DOMException('x', 'AbortError'), 0],

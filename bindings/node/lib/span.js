@@ -322,16 +322,10 @@ function recordException(span, error, attributes, time, escaped) {
     writeRecord(span, OP.EXCEPTION, escaped ? 1 << 16 : 0, [now], texts, attributes, NOTHING);
     return;
   }
-  const own = [
-    'exception.type',
-    texts[0],
-    'exception.message',
-    texts[1],
-    'exception.stacktrace',
-    texts[2],
-    'exception.escaped',
-    escaped,
-  ];
+  const own = [];
+  for (const [i, name] of ['exception.type', 'exception.message', 'exception.stacktrace'].entries()) {
+    if (texts[i] !== '') own.push(name, texts[i]); // as the core does where it writes the event
+  }
   writeEvent(span, [unix, now], 'exception', attributes, own);
 }
 
