@@ -49,6 +49,14 @@ const program = (source, env) =>
 
 /** A status of a program: every span that was begun is accounted for. `count` is what the program itself counted. */
 function assertBalanced(status, count, delivered) {
+  const { started, ...rest } = status.books;
+  const shown = JSON.stringify(status.books);
+  assert.equal(
+    started,
+    Object.values(rest).reduce((sum, part) => sum + part, 0),
+    shown,
+  );
+  assert.deepEqual([rest.live, rest.waiting], [0, 0], shown);
   const { spans, dropped } = status;
   const { log_full: unstarted, ...others } = dropped;
   const lost = Object.values(others).reduce((sum, one) => sum + one, 0);
@@ -177,6 +185,7 @@ describe('ways out', { timeout: 300000 }, () => {
     assert.deepEqual(numbers('ended'), upTo(500));
     assert.deepEqual(sink.names(), { ended: 500 });
     assert.equal(status.spans.exported, 500);
+    assert.deepEqual([status.books.live, status.books.waiting, status.books.exported], [0, 0, 500]);
   });
 
   for (const [name, signal, kill] of [

@@ -63,6 +63,11 @@ def waiting(status):
     return status["queue"]["spans"] + status["queue"]["batch_spans"] + status["ring"]["used_bytes"]
 
 
+def books_balance(status):
+    books = dict(status["books"])
+    return books.pop("started") == sum(books.values())
+
+
 def missing(status):
     """Spans for which nobody answers, not even the ring, whose records are larger than 64 bytes."""
     spans, queue = status["spans"], status["queue"]
@@ -76,6 +81,7 @@ def steady_status():
     deadline = time.monotonic() + 5
     while True:
         status = djp_telemetry.telemetry_status()
+        assert books_balance(status), status["books"]
         if missing(status) == 0 or time.monotonic() > deadline:
             return status
 
@@ -131,6 +137,7 @@ class Flushes:
             return answer
         left = status["queue"]["spans"], status["queue"]["batch_spans"], status["spans"]["live"]
         assert left == (0, 0, 0) and status["ring"]["used_bytes"] == 0
+        assert books_balance(status) and status["books"]["waiting"] == 0, status["books"]
         return self._judge(answer, seconds, limit, status)
 
 

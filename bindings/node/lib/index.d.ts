@@ -176,6 +176,8 @@ export interface TelemetryStatus {
   /** Each setting by its name in docs/configuration.md, and where its value came from. */
   settings: Record<string, { value: any; source: string }>;
   spans: Record<string, number>;
+  /** Where every span is that was started: `started` is the sum of the others; after a shutdown live and waiting are 0. */
+  books: Record<'started' | 'live' | 'not_sampled' | 'exported' | 'dropped' | 'waiting', number>;
   /** Lost spans by reason; docs/operations.md says what to do about each. */
   dropped: Record<string, number>;
   /** What holds now and who said so; docs/rate-and-budget.md. ratio is null while a tree of samplers decides, whose text is sampler. */

@@ -86,9 +86,37 @@ status_drop(void *user, const char *reason, uint64_t spans)
     status_number(user, reason, spans);
 }
 
+/* Every span that was started is somewhere: started = live + not_sampled + exported + dropped + waiting. Those that never began (log_full,
+ * no_memory) or began in the parent process (forked) are in none of them. The ends of the way are read before its beginning, so that a span
+ * that moves meanwhile is not counted twice. */
+static void
+status_books(djp_buf *out, const djp_sdk *sdk)
+{
+    uint64_t exported = djp_load_acquire(&sdk->stats.spans_exported), gone = exported, dropped = 0;
+    for (int i = 0; i < DJP_LOSS_COUNT; i++) {
+        dropped += djp_load_acquire(&sdk->stats.lost[i]);
+    }
+    gone += dropped;
+    djp_recorder_counters counters;
+    djp__recorder_counters(&counters, sdk->recorder);
+    uint64_t kept = counters.kept_ratio + counters.kept_parent + counters.kept_error + counters.kept_slow +
+                    counters.kept_rule + counters.kept_slowest + counters.kept_rare + counters.kept_always;
+    dropped += counters.dropped_ring_full + counters.dropped_after_shutdown + counters.dropped_switched_off +
+               counters.dropped_rate_limited + counters.dropped_rate_burst + counters.dropped_never_ended;
+    status_open(out, "books");
+    status_number(out, "started", counters.started);
+    status_number(out, "live", counters.live);
+    status_number(out, "not_sampled", counters.dropped_unsampled);
+    status_number(out, "exported", exported);
+    status_number(out, "dropped", dropped);
+    status_number(out, "waiting", kept > gone ? kept - gone : 0);
+    djp__buf_char(out, '}');
+}
+
 static void
 status_spans(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters)
 {
+    status_books(out, sdk);
     status_open(out, "spans");
     status_number(out, "started", counters->started);
     status_number(out, "ended", counters->ended);

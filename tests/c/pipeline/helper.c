@@ -322,7 +322,7 @@ helper_resource(const char *stored, size_t size, const char *key)
 }
 
 json *
-helper_status(djp_sdk *sdk)
+helper_status_unchecked(djp_sdk *sdk)
 {
     char *text = NULL;
     size_t size = 0;
@@ -336,12 +336,35 @@ helper_status(djp_sdk *sdk)
 }
 
 json *
+helper_status(djp_sdk *sdk)
+{
+    json *status = helper_status_unchecked(sdk);
+    helper_books(status);
+    return status;
+}
+
+void
+helper_books(const json *status)
+{
+    static const char *const sides[] = {"live", "not_sampled", "exported", "dropped", "waiting"};
+    double left = helper_number(status, "books", "started");
+    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
+        left -= helper_number(status, "books", sides[i]);
+    }
+    if (left != 0) {
+        fail_msg("%g spans are in no book", left);
+    }
+}
+
+json *
 helper_status_at_rest(djp_sdk *sdk)
 {
     uint64_t deadline = djp__clock_monotonic() + 30 * SECOND;
     for (;;) {
         json *status = helper_status(sdk);
         if (!json_get(json_get(status, "worker"), "running")->boolean) {
+            assert_true(helper_number(status, "books", "waiting") ==
+                        helper_number(status, "queue", "spans") + helper_number(status, "queue", "batch_spans"));
             return status;
         }
         json_free(status);

@@ -70,6 +70,10 @@ json *helper_status(djp_sdk *sdk);
 json *helper_status_at_rest(djp_sdk *sdk);
 /* What the budget file at that path says was spent; below 0: there is none that says so. */
 double helper_budget_spent(const char *path);
+/* Fails the test when the books of spans do not balance; helper_status does it itself. */
+void helper_books(const json *status);
+/* For tests that put records into the ring which nobody started. */
+json *helper_status_unchecked(djp_sdk *sdk);
 double helper_number(const json *status, const char *group, const char *key);
 /* started - (exported + every drop + not sampled + live + waiting): 0 when nothing was lost without being counted. */
 double helper_unaccounted(const json *status);
