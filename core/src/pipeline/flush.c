@@ -2,9 +2,12 @@
  * loss is reported once, by the first flush that can know of it. Neither may hang, whatever the receiver does. */
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
+#include "base/fork.h"
 #include "pipeline/oplog.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/status.h"
 
 enum { FLUSH__MARGIN_NS = 50000000 }; /* kept of a shutdown's time for aborting a send and joining the thread */
 
@@ -134,6 +137,27 @@ djp__tell_lost(djp_sdk *sdk)
         (unsigned long long)lost, djp__sdk_target(sdk), error[0] ? ": " : "", error);
 }
 
+/* Whoever looks for spans of a short run should not look for a fault. A forked child keeps quiet: there may be thousands of them. */
+static void
+shutdown_tell_none(djp_sdk *sdk)
+{
+    djp_recorder_counters counters;
+    djp__recorder_counters(&counters, sdk->recorder);
+    djp_switch *state = &sdk->toggle;
+    djp__mutex_lock(&state->mutex);
+    double ratio = state->enabled ? state->ratio : -1;
+    const char *ratio_by = state->ratio_by;
+    djp__mutex_unlock(&state->mutex);
+    djp_buf text;
+    djp__buf_init(&text, 0);
+    djp__status_none_kept(&text, ratio, ratio_by, &counters);
+    if (text.size > 0) {
+        int level = djp__fork_generation() == 1 ? DJP_LOG_WARN : DJP_LOG_DEBUG;
+        djp__diag(&sdk->diag, level, "%.*s", (int)text.size, text.data);
+    }
+    djp__buf_fini(&text);
+}
+
 static int
 shutdown_pipeline(djp_sdk *sdk, uint64_t start, uint64_t timeout_ns)
 {
@@ -175,6 +199,9 @@ djp_sdk_shutdown(djp_sdk *sdk, uint64_t timeout_ns)
         djp__recorder_close(sdk->recorder);
     }
     int result = sdk->transport ? shutdown_pipeline(sdk, start, timeout_ns) : 0;
+    if (sdk->transport && sdk->recorder) {
+        shutdown_tell_none(sdk);
+    }
     djp__signals_remove(sdk);
     djp__scrape_listener_stop(sdk->listener);
     sdk->listener = NULL;

@@ -19,6 +19,18 @@ problem_switch(djp_buf *out, const djp_options *options)
     }
 }
 
+void
+djp__status_none_kept(djp_buf *out, double ratio, const char *ratio_by, const djp_recorder_counters *counters)
+{
+    uint64_t kept = counters->kept_ratio + counters->kept_parent + counters->kept_error + counters->kept_slow +
+                    counters->kept_rule + counters->kept_slowest + counters->kept_rare + counters->kept_always;
+    if (kept == 0 && counters->dropped_unsampled > 0 && ratio >= 0) {
+        djp__buf_printf(out,
+                        "None of %llu spans that ended was kept: the ratio is %.6g (%s). sample_ratio 1 keeps all.",
+                        (unsigned long long)counters->dropped_unsampled, ratio, ratio_by);
+    }
+}
+
 static void
 problem_sampling(djp_buf *out, djp_sdk *sdk, const djp_recorder_counters *counters)
 {
@@ -28,16 +40,12 @@ problem_sampling(djp_buf *out, djp_sdk *sdk, const djp_recorder_counters *counte
     double ratio = state->ratio;
     const char *enabled_by = state->enabled_by, *ratio_by = state->ratio_by;
     djp__mutex_unlock(&state->mutex);
-    uint64_t kept = counters->kept_ratio + counters->kept_parent + counters->kept_error + counters->kept_slow +
-                    counters->kept_rule + counters->kept_slowest + counters->kept_rare + counters->kept_always;
     if (!enabled) {
         djp__buf_printf(out, "The recording of spans is switched off (%s).", enabled_by);
     } else if (djp_load_acquire(&state->mute) || !sdk->transport) {
         djp__buf_printf(out, "Nothing may leave: the ratio is 0 (%s).", ratio_by);
-    } else if (kept == 0 && counters->dropped_unsampled > 0 && ratio >= 0) {
-        djp__buf_printf(out,
-                        "None of %llu spans that ended was kept: the ratio is %.6g (%s). sample_ratio 1 keeps all.",
-                        (unsigned long long)counters->dropped_unsampled, ratio, ratio_by);
+    } else {
+        djp__status_none_kept(out, ratio, ratio_by, counters);
     }
 }
 
