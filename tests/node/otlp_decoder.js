@@ -110,6 +110,7 @@ function span(data, scope) {
     end: 0n,
     attributes: {},
     dropped: 0,
+    droppedLinks: 0,
     events: [],
     links: [],
     status: { code: 0, message: '' },
@@ -129,6 +130,7 @@ function span(data, scope) {
     else if (field === 10) result.dropped = Number(value);
     else if (field === 11) result.events.push(event(value));
     else if (field === 13) result.links.push(link(value));
+    else if (field === 14) result.droppedLinks = Number(value);
     else if (field === 15)
       fields(value, (part, item) => {
         if (part === 2) result.status.message = item.toString();

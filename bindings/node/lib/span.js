@@ -261,6 +261,8 @@ function emptyTarget(object, attributes) {
   return state !== '' || isFilled(attributes) ? new Span(0, 0, 0, 0, 0, 0, 0, 0, state, null) : null;
 }
 
+const NO_LINK = [0n, 0n, 0n, 0n];
+
 /** Links are contexts, or { context, attributes }. */
 function addLink(span, link, attributes) {
   let target = null;
@@ -278,7 +280,7 @@ function addLink(span, link, attributes) {
   }
   if (!span.isRecording()) return;
   if (target === null) {
-    log.drop(span.slot, 1);
+    writeRecord(span, OP.LINK, 0, NO_LINK, [''], undefined, NOTHING); // which the core counts as a dropped link
     return;
   }
   const remote = isRemote(target) ? LINK_IS_REMOTE : LINK_IS_LOCAL;

@@ -103,7 +103,7 @@ djp_py_add_link(djp_py_state *state, djp_span *span, PyObject *link, PyObject *a
         record_dropped(span, &converted);
         djp_py_attributes_release(&converted);
     } else {
-        djp_span_drop_attribute(span);
+        djp_span_add_link(span, NULL, NULL, 0);
     }
     djp_py_parent_release(&parent);
     Py_XDECREF(target);

@@ -137,7 +137,7 @@ djp_span_add_link(djp_span *span, const djp_span_context *context, const djp_att
         return;
     }
     const djp_recorder_options *options = &span->recorder->options;
-    if (!context || span->record->link_items >= options->link_count_limit) {
+    if (!djp_span_context_is_valid(context) || span->record->link_items >= options->link_count_limit) {
         span->record->dropped_links++;
         return;
     }

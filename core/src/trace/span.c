@@ -110,6 +110,17 @@ span__compose(djp_head *out, djp_span *span, djp_text name, const djp_span_optio
     out->extras |= out->notes ? DJP_EXTRA_NOTES : 0;
 }
 
+/* sampling.reason is an attribute of the root like others, within its limit. */
+static inline void
+span__reserve_reason(djp_span *span)
+{
+    if (span->attribute_limit > 0) {
+        span->attribute_limit--;
+    } else {
+        span->record->local_root = DJP_ROOT_NOT;
+    }
+}
+
 /* A rule may allow the route more time than a root is waited for. The route of a request is not known yet. */
 static __attribute__((noinline)) void
 span__ask_patience(djp_span *span, djp_text name)
@@ -152,6 +163,9 @@ span__begin_local(djp_span *span, djp_text name, const djp_span_options *options
     }
     record->trace_flags = (uint8_t)(random | (head.sampled ? DJP_FLAG_SAMPLED : 0u));
     record->local_root = DJP_ROOT_OF_TRACE;
+    if (head.reason != DJP_REASON_ALWAYS) {
+        span__reserve_reason(span);
+    }
     djp__local_trace_begin(span, &head);
     if (__builtin_expect(span->recorder->keep != NULL, 0)) {
         span__ask_patience(span, name);
