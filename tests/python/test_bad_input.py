@@ -161,7 +161,7 @@ def test_memory_for_attributes_and_keys_without_number(tmp_path):
     run_program(KEYS, tmp_path, OTEL_TRACES_EXPORTER="memory")
 
 
-def test_a_value_of_ten_megabytes_is_counted_or_kept(on):
+def test_a_value_of_ten_megabytes_is_kept_cut_or_counted(on):
     for size in (100_000, 1_000_000, HUGE):
         with start_span(f"s{size}", {"text": "x" * size}):
             pass
@@ -170,7 +170,7 @@ def test_a_value_of_ten_megabytes_is_counted_or_kept(on):
     for size in (100_000, 1_000_000, HUGE):
         span = recorded.get(f"s{size}")
         if span is not None and not span.dropped_attributes_count:
-            assert len(attributes(span.attributes)["text"]) == size
+            assert len(attributes(span.attributes)["text"]) >= min(size, 500_000)  # what a span has room for
     lost = sum(status["dropped"].values())
     assert len(recorded) + lost == 3, status["dropped"]
     djp_telemetry.flush(1)
