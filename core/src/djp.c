@@ -119,6 +119,7 @@
 #include "export/transport_otlp.c"
 #include "export/transport_file.c"
 #include "export/transport_memory.c"
+#include "export/scrape_guard.c"
 #include "export/scrape_listener.c"
 #include "export/scrape_pack.c"
 #include "export/shared_pipe.c"

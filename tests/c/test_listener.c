@@ -196,6 +196,40 @@ bad_clients_do_not_keep_it_busy(void **state)
     rig_stop(&r);
 }
 
+/* Silent, slow and half-open clients in any number give way to one that asks. */
+static void
+a_scrape_is_answered_while_slow_clients_hang(void **state)
+{
+    (void)state;
+    enum { CROWD = 200 };
+    static const char *const beginnings[] = {"", "GET /metr", "GET /metrics HTTP/1.1\r\nHost: x\r\nX-Slow: "};
+    rig r;
+    int crowd[CROWD];
+    rig_start(&r);
+    int port = djp__scrape_listener_port(r.listener);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < CROWD; i++) {
+            const char *begin = beginnings[i % 3];
+            crowd[i] = connect_to(port);
+            assert_true(crowd[i] >= 0);
+            send(crowd[i], begin, strlen(begin), MSG_NOSIGNAL);
+        }
+        for (int i = 0; i < 5; i++) {
+            for (int k = 0; k < CROWD; k++) {
+                send(crowd[k], "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT); /* a byte now and then buys no time */
+            }
+            size_t size;
+            char *answer = ask(port, "GET /metrics", "", &size);
+            assert_non_null(strstr(answer, "200 OK"));
+            free(answer);
+        }
+        for (int i = 0; i < CROWD; i++) {
+            close(crowd[i]);
+        }
+    }
+    rig_stop(&r);
+}
+
 static void
 a_port_in_use_is_one_warning(void **state)
 {
@@ -299,6 +333,7 @@ main(void)
         cmocka_unit_test(requests_are_answered),
         cmocka_unit_test(gzip_is_used_when_accepted),
         cmocka_unit_test(bad_clients_do_not_keep_it_busy),
+        cmocka_unit_test(a_scrape_is_answered_while_slow_clients_hang),
         cmocka_unit_test(a_port_in_use_is_one_warning),
         cmocka_unit_test(hosts_may_be_written_in_brackets),
         cmocka_unit_test(a_child_does_not_own_it),

@@ -10,14 +10,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/atomic.h"
 #include "base/files.h"
 #include "base/fork.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/thread.h"
 #include "djp/error.h"
+#include "export/scrape_guard.h"
 
-#define SCRAPE_CONNECTIONS 64u
 #define SCRAPE_TIMEOUT_S 10u
 #define SCRAPE_CONNECTION_MEMORY (32u * 1024u)
 
@@ -32,7 +33,9 @@ struct djp_scrape_listener {
     djp_fork_hook hook;
     /* Opens, waits and closes, with a table of descriptors of its own, which it shares with the daemon's thread alone. */
     pthread_t keeper;
-    djp_wake ready, end;
+    djp_wake ready, end; /* `end` also tells of a first connection */
+    DJP_ATOMIC(int) ending; /* by stop, before it notifies */
+    djp_scrape_guard guard;
     const char *host; /* what start was asked for; until `ready` */
     int result;
     int parted;
@@ -89,11 +92,41 @@ scrape_metrics(djp_scrape_listener *listener, struct MHD_Connection *connection)
     return result;
 }
 
+static djp_scrape_place *
+scrape_place(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
+static void
+scrape_connected(void *user, struct MHD_Connection *connection, void **place, enum MHD_ConnectionNotificationCode code)
+{
+    djp_scrape_listener *listener = user;
+    djp__files_inherit(listener->parted);
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        djp__scrape_guard_leave(&listener->guard, *place);
+        return;
+    }
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    *place = info ? djp__scrape_guard_enter(&listener->guard, info->connect_fd) : NULL;
+    djp__wake_notify(&listener->end);
+}
+
+static void
+scrape_completed(void *user, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode code)
+{
+    djp_scrape_listener *listener = user;
+    (void)state;
+    (void)code;
+    djp__scrape_guard_answer(&listener->guard, scrape_place(connection), 0);
+}
+
 static enum MHD_Result
 scrape_handle(void *user, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
               const char *body, size_t *body_size, void **state)
 {
-    const djp_scrape_listener *listener = user;
+    djp_scrape_listener *listener = user;
     (void)version;
     (void)body;
     (void)state;
@@ -102,6 +135,7 @@ scrape_handle(void *user, struct MHD_Connection *connection, const char *url, co
         *body_size = 0; /* thrown away */
         return MHD_YES;
     }
+    djp__scrape_guard_answer(&listener->guard, scrape_place(connection), 1);
     if (strcmp(url, "/metrics") != 0) {
         return scrape_answer(connection, MHD_HTTP_NOT_FOUND, "only /metrics is here\n");
     }
@@ -204,7 +238,9 @@ scrape_start_daemon(djp_scrape_listener *listener)
 {
     return MHD_start_daemon(MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL,
                             scrape_handle, listener, MHD_OPTION_EXTERNAL_LOGGER, scrape_log, listener,
-                            MHD_OPTION_LISTEN_SOCKET, listener->fd, MHD_OPTION_CONNECTION_LIMIT, SCRAPE_CONNECTIONS,
+                            MHD_OPTION_LISTEN_SOCKET, listener->fd, MHD_OPTION_CONNECTION_LIMIT,
+                            (unsigned)(DJP_SCRAPE_PLACES + DJP_SCRAPE_SPARE), MHD_OPTION_NOTIFY_CONNECTION,
+                            scrape_connected, listener, MHD_OPTION_NOTIFY_COMPLETED, scrape_completed, listener,
                             MHD_OPTION_CONNECTION_TIMEOUT, SCRAPE_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
                             (size_t)SCRAPE_CONNECTION_MEMORY, MHD_OPTION_END);
 }
@@ -225,7 +261,8 @@ scrape_keep(void *user)
     listener->result = result;
     djp__wake_notify(&listener->ready);
     if (result == 0) {
-        djp__wake_wait(&listener->end, UINT64_MAX);
+        while (!djp_load_acquire(&listener->ending))
+            djp__wake_wait(&listener->end, djp__scrape_guard_sweep(&listener->guard));
         MHD_stop_daemon(listener->daemon);
     }
     return NULL;
@@ -261,6 +298,7 @@ djp__scrape_listener_start(djp_scrape_listener **out, djp_registry *registry, co
     listener->port = port;
     djp__wake_init(&listener->ready);
     djp__wake_init(&listener->end);
+    djp__scrape_guard_init(&listener->guard);
     int result = djp__thread_start(&listener->keeper, scrape_keep, listener, "djp-metrics");
     if (result == 0) {
         djp__wake_wait(&listener->ready, UINT64_MAX);
@@ -294,6 +332,7 @@ djp__scrape_listener_stop(djp_scrape_listener *listener)
     }
     djp__fork_unregister(&listener->hook);
     if (listener->generation == djp__fork_generation()) {
+        djp_store_release(&listener->ending, 1);
         djp__wake_notify(&listener->end);
         pthread_join(listener->keeper, NULL);
     }
