@@ -1,5 +1,6 @@
-/* The variables that hold lists or URLs, from any bytes (one variable a line): whatever they hold, resolution succeeds, headers cannot
- * split a request, the report is complete, and no header value or endpoint password is shown. */
+/* The variables that hold lists or URLs, from any bytes (one variable a line), then names of variables and options that do not exist:
+ * whatever they hold, resolution succeeds, headers cannot split a request, the report is complete, and no header value or endpoint
+ * password is shown. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,7 +101,44 @@ check_numbers(const djp_options *options)
     REQUIRE(options->sample_ratio >= 0 && options->sample_ratio <= 1);
     REQUIRE(options->ring_bytes >= 65536 && (options->ring_bytes & (options->ring_bytes - 1)) == 0);
     REQUIRE(options->ring_bytes <= 1u << 30 && options->max_batch_spans >= 1);
-    REQUIRE(options->environment[0] != '\0' && options->service_name[0] != '\0');
+    REQUIRE(options->service_name[0] != '\0');
+}
+
+/* The lines behind the values: each one a variable that is set and an option that is given, whatever it is called. */
+enum { NAMES_MAX = 8 };
+typedef struct names {
+    char texts[NAMES_MAX][128];
+    const char *variables[NAMES_MAX];
+    djp_config_override overrides[NAMES_MAX];
+    size_t count;
+} names;
+
+static void
+read_names(names *out, char *at)
+{
+    static const char *const prefixes[] = {"DJP_TELEMETRY_", "OTEL_", "TELEMETRY_", ""};
+    while (at != NULL && out->count < NAMES_MAX) {
+        char *text = out->texts[out->count];
+        snprintf(text, sizeof(out->texts[0]), "%s%s", prefixes[out->count % 4], strsep(&at, "\n"));
+        out->variables[out->count] = text;
+        out->overrides[out->count] = (djp_config_override){strlen(text) > 20 ? text + 14 : text, "1"};
+        out->count++;
+    }
+}
+
+static int
+resolve(djp_options *options, char **lines, const names *given)
+{
+    djp_config_request request = {.lookup = look_up,
+                                  .lookup_user = lines,
+                                  .variables = given->variables,
+                                  .variable_count = given->count,
+                                  .overrides = given->overrides,
+                                  .override_count = given->count,
+                                  .default_service_name = "fuzz",
+                                  .spelling = given->count % 2 ? DJP_CAMEL_CASE : DJP_SNAKE_CASE,
+                                  .warn = check_warning};
+    return djp_config_resolve_request(options, &request);
 }
 
 int
@@ -117,7 +155,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     djp_options options;
     djp_options second;
-    REQUIRE(djp_config_resolve(&options, look_up, lines, NULL, 0, "fuzz", check_warning, NULL) == 0);
+    names given = {.count = 0};
+    read_names(&given, at);
+    REQUIRE(resolve(&options, lines, &given) == 0);
+    REQUIRE(djp__utf8_valid(options.summary, strlen(options.summary)));
     check_headers(options.headers);
     check_endpoint(&options);
     check_attributes(options.resource_attributes);

@@ -31,19 +31,20 @@ djp__config_copy(djp_config_state *state, djp_text text)
 void
 djp__config_warn(djp_config_state *state, const djp_config_given *given, const char *format, ...)
 {
-    char message[4096]; /* all unsupported variables at once fit */
+    char text[4096], message[4096]; /* all unsupported variables at once fit */
     int concerns_option = given != NULL && given->option;
     if (state->warn == NULL || (state->quiet && !concerns_option)) {
         return;
     }
     va_list arguments;
     va_start(arguments, format);
-    int size = vsnprintf(message, sizeof(message), format, arguments);
+    int size = vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     if (size < 0) {
         return;
     }
-    size_t length = djp__utf8_cut(message, strlen(message), sizeof(message) - 4);
+    /* Names that are shown may hold any bytes, and a long text was cut anywhere. */
+    size_t length = djp__utf8_repair(message, sizeof(message) - 1, text, strlen(text), NULL);
     message[length] = '\0';
     for (size_t i = 0; i < length; i++) {
         if ((unsigned char)message[i] < 0x20 || message[i] == 0x7f) {
