@@ -344,3 +344,32 @@ def test_a_decorated_function_costs_little():
             cheap()
         best = min(best, (time.perf_counter() - begin) / 200)
     assert best < 20e-6
+
+
+def test_tracers_that_nobody_uses_take_no_place(tmp_path):
+    """In a process of its own, because the table of names is the process's."""
+    from support import run_program
+
+    program = """
+import logging
+import djp_telemetry as d
+lines = []
+class Keep(logging.Handler):
+    def emit(self, record):
+        lines.append(record.getMessage())
+logging.getLogger("djp_telemetry").addHandler(Keep())
+@d.get_tracer("decorated before").start_as_current_span("early")
+def early(): pass
+d.init_telemetry(exporter="memory")
+for n in range(20000):
+    d.get_tracer(f"idle {n}", "1", "https://schema")
+with d.get_tracer("shop", "1.2").start_as_current_span("order"):
+    early()
+names = {span["name"]: span["scope"] for span in d.take_exported()}
+assert names == {"order": {"name": "shop", "version": "1.2"}, "early": {"name": "decorated before"}}, names
+assert not lines
+for n in range(2000):
+    d.get_tracer(f"used {n}").start_span("x").end()
+assert len(lines) == 1 and "different tracers" in lines[0], lines
+"""
+    run_program(program, tmp_path)

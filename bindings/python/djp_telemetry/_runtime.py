@@ -57,6 +57,19 @@ def warn_once(message: str) -> None:
         return
 
 
+def warn_scopes_full(name: str) -> None:
+    """The core calls this when spans go without the name of their tracer."""
+    if "scopes" not in _runtime.said:
+        _runtime.said.add("scopes")
+        try:
+            text = (
+                "The process has used 1,023 different tracers; spans of %.100s and of further ones go without its name."
+            )
+            log.warning(text, name)
+        except Exception:  # a log filter or handler of the application
+            return
+
+
 # ---- options -----------------------------------------------------------------------------------------------
 
 

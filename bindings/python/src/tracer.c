@@ -347,8 +347,42 @@ static PyType_Spec starter_spec = {"djp_telemetry._native.SpanStarter", sizeof(s
 typedef struct tracer_object {
     PyObject ob_base;
     djp_py_state *state;
+    PyObject *name, *version, *schema_url; /* str or NULL; until the scope is interned */
+    int waiting; /* 1: it is interned with the first span, so that tracers that nobody uses fill no table */
     djp_scope scope;
 } tracer_object;
+
+static const char *
+tracer_c_text(PyObject *object)
+{
+    const char *text = object != NULL && PyUnicode_Check(object) ? PyUnicode_AsUTF8(object) : NULL;
+    PyErr_Clear();
+    return text;
+}
+
+/* Says once that the table of scopes is full. */
+static DJP_PY_COLD void
+tracer_tell_full(PyObject *name)
+{
+    PyObject *runtime = PyImport_ImportModule("djp_telemetry._runtime");
+    PyObject *told = runtime == NULL ? NULL : PyObject_CallMethod(runtime, "warn_scopes_full", "O", name);
+    PyErr_Clear();
+    Py_XDECREF(runtime);
+    Py_XDECREF(told);
+}
+
+static DJP_PY_COLD void
+tracer_intern(tracer_object *self)
+{
+    self->waiting = 0;
+    const char *name = tracer_c_text(self->name);
+    self->scope = djp_scope_intern(name, tracer_c_text(self->version), tracer_c_text(self->schema_url), NULL, 0);
+    if (self->scope == 0 && name != NULL && *name != '\0')
+        tracer_tell_full(self->name);
+    Py_CLEAR(self->name);
+    Py_CLEAR(self->version);
+    Py_CLEAR(self->schema_url);
+}
 
 /* OpenTelemetry's order of arguments; parent is our name for context. */
 static int
@@ -366,6 +400,8 @@ tracer_read(tracer_request *out, PyObject *object, const char *function, PyObjec
     PyObject *given[10];
     if (djp_py_arguments(given, self->state, &signature, args, nargs, kwnames) < 0)
         return -1;
+    if (self->waiting && self->state->recorder != NULL)
+        tracer_intern(self);
     PyObject *parent = given[9] == NULL || given[9] == Py_None ? given[1] : given[9];
     uint32_t flags = (given[6] == Py_False ? DJP_PY_SPAN_NO_RECORD : 0u) |
                      (given[7] == Py_False ? DJP_PY_SPAN_NO_STATUS : 0u) |
@@ -387,6 +423,8 @@ static PyObject *
 tracer_start_as_current(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     tracer_request request;
+    if (((tracer_object *)self)->waiting) /* a decorator may be older than telemetry */
+        tracer_intern((tracer_object *)self);
     if (tracer_read(&request, self, "start_as_current_span", args, nargs, kwnames) < 0)
         return NULL;
     return starter_new(((tracer_object *)self)->state, &request);
@@ -396,6 +434,9 @@ static void
 tracer_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
+    Py_XDECREF(((tracer_object *)self)->name);
+    Py_XDECREF(((tracer_object *)self)->version);
+    Py_XDECREF(((tracer_object *)self)->schema_url);
     PyObject_Free(self);
     Py_DECREF(type);
 }
@@ -421,12 +462,10 @@ static PyType_Slot tracer_slots[] = {
 static PyType_Spec tracer_spec = {"djp_telemetry._native.Tracer", sizeof(tracer_object), 0, Py_TPFLAGS_DEFAULT,
                                   tracer_slots};
 
-static const char *
-tracer_c_text(PyObject *object)
+static PyObject *
+tracer_kept(PyObject *text)
 {
-    const char *text = object != NULL && PyUnicode_Check(object) ? PyUnicode_AsUTF8(object) : NULL;
-    PyErr_Clear();
-    return text;
+    return text != NULL && PyUnicode_CheckExact(text) ? Py_NewRef(text) : NULL;
 }
 
 /* get_tracer(name=None, version=None, schema_url=None, attributes=None) */
@@ -442,12 +481,21 @@ tracer_get(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *
     tracer_object *self = PyObject_New(tracer_object, state->tracer_type);
     if (self == NULL)
         return NULL;
+    *self = (tracer_object){self->ob_base, state, NULL, NULL, NULL, 0, 0};
+    if (given[3] == NULL || given[3] == Py_None) {
+        self->name = tracer_kept(given[0]);
+        self->version = tracer_kept(given[1]);
+        self->schema_url = tracer_kept(given[2]);
+        self->waiting = self->name != NULL || self->version != NULL || self->schema_url != NULL;
+        return (PyObject *)self;
+    }
     const char *name = tracer_c_text(given[0]), *version = tracer_c_text(given[1]), *schema = tracer_c_text(given[2]);
     djp_py_attributes attributes;
     djp_py_attributes_get(&attributes, state, given[3]);
-    self->state = state;
     self->scope = djp_scope_intern(name, version, schema, attributes.items, attributes.count);
     djp_py_attributes_release(&attributes);
+    if (self->scope == 0 && name != NULL && *name != '\0')
+        tracer_tell_full(given[0]);
     return (PyObject *)self;
 }
 
