@@ -185,16 +185,19 @@ djp__config_rule_timeout(djp_config_state *state)
     enum { SHORT_MS = 200, LONG_S = 1000 };
     djp_config_given given;
     size_t at = 0;
-    if (!djp__config_next(&given, state, DJP_SETTING_EXPORT_TIMEOUT, &at) ||
-        strcmp(state->sources[DJP_SETTING_EXPORT_TIMEOUT], given.name) != 0) {
+    int found = 0;
+    while (!found && djp__config_next(&given, state, DJP_SETTING_EXPORT_TIMEOUT, &at)) {
+        found = strcmp(state->sources[DJP_SETTING_EXPORT_TIMEOUT], given.name) == 0;
+    }
+    if (!found) {
         return;
     }
     uint64_t timeout = state->out->export_timeout_ns;
     if (given.form == DJP_FORM_MILLISECONDS && timeout > 0 && timeout < SHORT_MS * 1000000ull) {
         djp__config_warn(state, &given,
                          "%s is %.20s, which is read as milliseconds, as the standard has it: an export that takes "
-                         "longer is given up. Write %.20s000 for seconds.",
-                         given.name, given.text, given.text);
+                         "longer is given up. Write %.0f for seconds.",
+                         given.name, given.text, (double)timeout / 1e3);
     } else if (given.form == DJP_FORM_SECONDS && timeout >= LONG_S * 1000000000ull) {
         djp__config_warn(state, &given,
                          "%s is %.20s, which is read as seconds. Write a thousandth of it if milliseconds were meant.",
