@@ -10,6 +10,7 @@ import djp_telemetry
 import pytest
 from asgi_server import SERVERS, serving
 from djp_telemetry.asgi import TelemetryMiddleware
+from djp_telemetry.log_correlation import add_trace_context
 
 pytest.importorskip("djp_telemetry._native")
 
@@ -369,3 +370,41 @@ def test_lines_of_the_server_carry_the_ids(tmp_path, server):
             assert line[1] == failed["traceId"], line
         if "/fine" in line[2]:
             assert line[1] == fine["traceId"], line
+
+
+def ids_of_a_line():
+    record = {}
+    djp_telemetry._loader.impl.stamp(record)
+    assert add_trace_context(None, "info", {}).get("trace_id", "") == record["trace_id"]
+    return record["trace_id"]
+
+
+@pytest.mark.parametrize("headers", [[], [("baggage", b"a=b")]], ids=["bare", "carrying"])
+@pytest.mark.parametrize("excluded", [False, True])
+def test_lines_after_a_failure_carry_its_ids_until_the_next_request(excluded, headers):
+    async def fails(scope, receive, send):
+        raise Boom
+
+    async def main():
+        connection = driver.Connection()
+        assert ids_of_a_line() == ""
+        with pytest.raises(Boom):
+            await TelemetryMiddleware(fails)(driver.http_scope(), connection.receive, connection.send)
+        after = ids_of_a_line()
+        assert djp_telemetry.get_current_trace_id() == "" and djp_telemetry.inject({}) == {}
+        with djp_telemetry.start_span("other"):
+            assert ids_of_a_line() == djp_telemetry.get_current_trace_id() != after
+        seen = []
+
+        async def next_one(scope, receive, send):
+            seen.append(ids_of_a_line())
+            await driver.answering()(scope, receive, send)
+
+        app = TelemetryMiddleware(next_one, excluded_paths="/" if excluded else ())
+        await app(driver.http_scope(headers=headers), connection.receive, connection.send)
+        assert ids_of_a_line() == "" and seen[0] != after and bool(seen[0]) != excluded
+        return after
+
+    with driver.telemetry():
+        after = asyncio.run(main())
+        assert after in [span.trace_id.hex() for span, _ in driver.server_spans()]

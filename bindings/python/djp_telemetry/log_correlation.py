@@ -98,8 +98,9 @@ def get_structured_log_context() -> dict[str, str]:
 
 def add_trace_context(logger: Any, method_name: str, event_dict: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """structlog processor: adds trace_id and span_id of the current span, if there is one, unless they are there."""
-    trace_id = impl.get_current_trace_id()
-    if trace_id:
-        event_dict.setdefault("trace_id", trace_id)
-        event_dict.setdefault("span_id", impl.get_current_span_id())
+    ids: dict[str, str] = {}
+    impl.stamp(ids)
+    if ids.get("trace_id"):
+        event_dict.setdefault("trace_id", ids["trace_id"])
+        event_dict.setdefault("span_id", ids["span_id"])
     return event_dict
