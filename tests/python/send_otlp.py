@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-import select
 import subprocess
+import threading
 
 import pytest
 
@@ -47,9 +47,13 @@ class Sender:
 
     def _line(self, seconds: float = 30) -> dict:
         assert self.process.stdout
-        ready, _, _ = select.select([self.process.stdout], [], [], seconds)
-        assert ready, "the program did not answer in time"
-        line = self.process.stdout.readline()
+        # A timer instead of select(), which does not see a line that came together with the one before.
+        alarm = threading.Timer(seconds, self.process.kill)
+        alarm.start()
+        try:
+            line = self.process.stdout.readline()
+        finally:
+            alarm.cancel()
         assert line, (
             f"the program ended: {self.process.wait(5)} {self.process.stderr.read() if self.process.stderr else ''}"
         )

@@ -30,6 +30,13 @@
 #define CLOSE_RANGE_UNSHARE (1u << 1)
 #endif
 
+/* Sanitizers write their reports to 2. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define FILES__FIRST 3
+#else
+#define FILES__FIRST 0
+#endif
+
 /* Written by the thread itself. */
 static DJP_THREAD_LOCAL int files__parted;
 
@@ -77,7 +84,7 @@ files_close_copies(void)
     int own = dirfd(list);
     for (const struct dirent *entry; (entry = readdir(list)) != NULL;) {
         int fd = atoi(entry->d_name);
-        if (entry->d_name[0] != '.' && fd != own) {
+        if (entry->d_name[0] != '.' && fd != own && fd >= FILES__FIRST) {
             close(fd);
         }
     }
@@ -88,7 +95,7 @@ files_close_copies(void)
 int
 djp__files_part(void)
 {
-    if (syscall(SYS_close_range, 0u, ~0u, CLOSE_RANGE_UNSHARE) != 0) {
+    if (syscall(SYS_close_range, (unsigned)FILES__FIRST, ~0u, CLOSE_RANGE_UNSHARE) != 0) {
         if (access("/proc/thread-self/fd", R_OK | X_OK) != 0 || unshare(CLONE_FILES) != 0) {
             return 0;
         }
@@ -96,7 +103,7 @@ djp__files_part(void)
     }
     files__parted = 1;
     /* Libraries write their last words to 2; that must not be a connection. */
-    for (int i = 0; i < 3; i++) {
+    for (int i = FILES__FIRST; i < 3; i++) {
         if (open("/dev/null", O_RDWR | O_NOCTTY) < 0 && socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0) < 0) {
             break;
         }

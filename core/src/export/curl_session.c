@@ -2,6 +2,7 @@
  * here waits longer than 20 ms, follows a redirect, raises a signal or writes to a connection inherited over a fork. */
 #include "export/curl_session.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -43,6 +44,8 @@ struct djp_curl_session {
         djp_file_id id;
     } sockets[CURL_SESSION_SOCKETS]; /* the open ones */
     size_t socket_count;
+    int pair[2]; /* libcurl's own wake-up, which only its end closes; -1: not found */
+    djp_file_id pair_ids[2];
     djp_curl_session *next; /* in the list of abandoned sessions */
 };
 
@@ -207,12 +210,41 @@ curl_session_set_behaviour(djp_curl_session *session)
     curl_multi_setopt(session->multi, CURLMOPT_MAXCONNECTS, 2L);
 }
 
+/* libcurl does not say which descriptors it opens for itself: they get the lowest numbers that are free. */
+static CURLM *
+curl_session_new_multi(djp_curl_session *session)
+{
+    int first = session->parted ? -1 : open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int second = first < 0 ? -1 : open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (second >= 0)
+        close(second);
+    if (first >= 0)
+        close(first);
+    CURLM *multi = curl_multi_init();
+    session->pair[0] = djp__file_id(&session->pair_ids[0], first) ? first : -1;
+    session->pair[1] = djp__file_id(&session->pair_ids[1], second) ? second : -1;
+    for (int i = 0; i < 2 && session->pair[i] >= 0; i++)
+        fcntl(session->pair[i], F_SETFD, FD_CLOEXEC);
+    return multi;
+}
+
+/* Whether ending libcurl's handles would close nothing but its own. */
+static int
+curl_session_may_end(djp_curl_session *session)
+{
+    if (session->parted)
+        return djp__files_are_parted();
+    return !djp__files_are_parted() && !djp__curl_session_is_robbed(session) &&
+           (!session->multi || (session->pair[0] >= 0 && djp__file_is(&session->pair_ids[0], session->pair[0]) &&
+                                (session->pair[1] < 0 || djp__file_is(&session->pair_ids[1], session->pair[1]))));
+}
+
 static int
 curl_session_set_up(djp_curl_session *session, const djp_curl_target *target, const djp_options *options,
                     const char *user_agent)
 {
     int is_grpc = options->protocol == DJP_PROTOCOL_GRPC;
-    session->multi = curl_multi_init();
+    session->multi = curl_session_new_multi(session);
     session->easy = curl_easy_init();
     if (!session->multi || !session->easy)
         return DJP_ENOMEM;
@@ -265,9 +297,10 @@ djp__curl_session_free(djp_curl_session *session)
     if (!session)
         return;
     djp__curl_lock();
-    if (djp__curl_is_over() || session->parted != djp__files_are_parted() || djp__curl_session_is_robbed(session)) {
-        session->next = curl_session_abandoned;
-        curl_session_abandoned = session;
+    if (djp__curl_is_over() || !curl_session_may_end(session)) {
+        if (djp__curl_is_over())
+            session->socket_count = 0; /* the process ends: they stay as they are */
+        djp__curl_session_abandon(session);
         djp__curl_unlock();
         return;
     }
