@@ -5,7 +5,7 @@
 
 const MOUNT_END = '\\/?(?=\\/|$)';
 const ANY = '.*';
-const STAR = '(?:[\\/].+?)?'; // of ":name*"
+const STAR = /^\(\?:\[\\?\/(?:\\?\.)?\]\.\+\?\)\?$/; // of ":name*"
 const PLAIN = /^\[\^\\?\/(?:\\?\.)?\]\+\??$/; // one segment, or a part of one
 const BOUNDED = /^\(\?:\(\?!.*\)\.\)\+\?$/s; // a parameter behind text in the same segment
 
@@ -83,7 +83,7 @@ class Reader {
     const key = this.keys.shift();
     if (key === undefined) throw new Unreadable();
     this.keys.splice(0, groupsIn(inner));
-    if (inner === ANY || inner === STAR) return typeof key.name === 'string' ? `:${key.name}(.*)` : '*';
+    if (inner === ANY || STAR.test(inner)) return typeof key.name === 'string' ? `:${key.name}(.*)` : '*';
     if (typeof key.name !== 'string') return `(${inner})`;
     return PLAIN.test(inner) || BOUNDED.test(inner) ? `:${key.name}` : `:${key.name}(${inner})`;
   }

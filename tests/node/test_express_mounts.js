@@ -7,7 +7,7 @@ const test = require('node:test');
 const assert = require('node:assert/strict');
 const http = require('node:http');
 const olderRouter = require('router22');
-const { EXPRESS, begin, listen, raw, request, serverSpans } = require('./http_driver.js');
+const { EXPRESS, begin, listen, raw, request, requestsTotal, serverSpans } = require('./http_driver.js');
 const { metricsHandler, telemetryMiddleware } = require('../../middleware/express');
 const { instrumentServer } = require('../../middleware/http');
 const { writtenMounts } = require('../../middleware/express/written.js');
@@ -71,10 +71,11 @@ each(
     at('/genre/:lang(en|de)', '/x');
     at('/opt/:a/:b?', '/end');
     app.use('/star/*', answer);
+    app.use('/more/:rest*', answer);
     at('/dates/:from-:to', '/end');
     at('/file.:ext', '/end');
     at('/group/(a|b)', '/end');
-    const paths = ['/v1/1/items', '/v1/7/items', '/genre/en/x', '/opt/1/2/end', '/star/a/b/tail'];
+    const paths = ['/v1/1/items', '/v1/7/items', '/genre/en/x', '/opt/1/2/end', '/star/a/b/tail', '/more/a/b'];
     const more = ['/dates/a-b/end', '/file.json/end', '/group/a/end'];
     assert.deepEqual(await templatesOf(port, [...paths, ...more]), [
       '/v1/:id(\\d+)/items',
@@ -82,6 +83,7 @@ each(
       '/genre/:lang(en|de)/x',
       '/opt/:a/:b?/end',
       '/star/*',
+      '/more/:rest*',
       '/dates/:from-:to/end',
       '/file.:ext/end',
       '/group/(a|b)/end',
@@ -277,5 +279,85 @@ for (const version of EXPRESS) {
     await raw(port, 'GET http://localhost/y/1/end HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n');
     const [span] = await serverSpans();
     assert.equal(span.attributes['http.route'], '/y/:k/end');
+  });
+}
+
+/** Paths that a scanner might try, the same ones each time. */
+function* scannedPaths(count) {
+  let state = 12345;
+  const below = (n) => (state = (state * 1103515245 + 12345) % 2147483648) % n;
+  const words = [
+    'a',
+    'A',
+    'b',
+    'l1',
+    'L2',
+    're77',
+    'p',
+    'o',
+    'w',
+    'i',
+    'I',
+    'n',
+    'N',
+    'end',
+    'deep',
+    'h',
+    'zz',
+    '..',
+    '',
+  ];
+  const makers = [
+    () => words[below(words.length)],
+    () => `secret${below(1000)}`,
+    () => `%2Fsecret${below(1000)}`,
+    () => `a-secret${below(1000)}`,
+    () => `SECRET.${below(1000)}%20x`,
+    () => String(100 + below(1000)),
+  ];
+  for (let i = 0; i < count; i++) {
+    const parts = Array.from({ length: 1 + below(6) }, () => (below(3) > 0 ? makers[0] : makers[below(6)])());
+    yield `/${parts.join('/')}`;
+  }
+}
+
+for (const [name, { express, five }, makeRouter] of [
+  ...EXPRESS.map((version) => [version.name, version, version.express.Router]),
+  ['a router without paths', EXPRESS[0], olderRouter],
+]) {
+  test(`${name}: nothing of a path becomes a label`, { timeout: 60000 }, async (t) => {
+    await begin();
+    const app = express();
+    app.set('env', 'test');
+    app.use(telemetryMiddleware());
+    const outer = makeRouter();
+    const own = five ? ['/w/*rest', '/o{/:a}'] : ['/p/:id(\\d+)', '/o/:a?', '/w/*', '/s/:r*'];
+    for (const mount of ['/a', '/A/b', ['/l1', '/l2/:q'], /^\/re[0-9]+/, '/a-:z', '/a/:y', ...own, '/:x']) {
+      const inner = makeRouter({ mergeParams: true });
+      inner.get('/', answer);
+      inner.get(['/i/:id', /^\/z+$/], answer);
+      inner.use('/n/:k', makeRouter().get('/end', answer).use('/deep', answer));
+      inner.use('/h', answer);
+      outer.use(mount, inner);
+    }
+    app.use(outer);
+    const { port, close } = await listen(app);
+    t.after(close);
+    const agent = new http.Agent({ keepAlive: true });
+    t.after(() => agent.destroy());
+    for (const path of scannedPaths(1500)) {
+      await new Promise((resolve, reject) => {
+        http
+          .get({ port, host: '127.0.0.1', path, agent }, (res) => res.resume().on('end', resolve))
+          .on('error', reject);
+      });
+    }
+    await serverSpans();
+    const labels = Object.keys(await requestsTotal());
+    assert.ok(labels.length > 10 && labels.length < 100, String(labels.length));
+    assert.deepEqual(
+      labels.filter((label) => /secret|%|[0-9]{3}.* /i.test(label)),
+      [],
+    );
   });
 }
