@@ -256,6 +256,30 @@ names_may_change_until_the_end(void **state)
 }
 
 static void
+links_without_ids_are_kept_for_what_they_say(void **state)
+{
+    (void)state;
+    djp_attribute pair = {{"a", 1}, {.type = DJP_INT, .as.integer = 1}};
+    djp_span_context empty = {.flags = 0}, stated = {.flags = 0};
+    djp_header field = {"vendor=x", 8};
+    assert_int_equal(djp_tracestate_parse(&stated.state, &field, 1), 1);
+    djp_span *span = start("linked");
+    djp_span_add_link(span, &empty, NULL, 0);
+    djp_span_add_link(span, NULL, &pair, 1);
+    djp_span_add_link(span, &empty, &pair, 1);
+    djp_span_add_link(span, &stated, NULL, 0);
+    djp_span_record *record = finish(span);
+    assert_int_equal(record->link_items, 2);
+    assert_int_equal(record->dropped_links, 2);
+    assert_string_equal(span_reader_show_in(span_reader_item(record, DJP_ITEM_LINK, 0), "a"), "i:1");
+    const djp_link_head *to = djp_item_payload(span_reader_item(record, DJP_ITEM_LINK, 1));
+    assert_int_equal(to->state_size, 8);
+    assert_memory_equal(to->trace_id, empty.trace_id, 16);
+    free(record);
+    djp_span_context_clear(&stated);
+}
+
+static void
 events_and_links_keep_their_own_attributes(void **state)
 {
     (void)state;
@@ -393,6 +417,7 @@ main(void)
         CASE(nesting_ends_at_the_depth_limit),
         CASE(status_follows_its_rules),
         CASE(names_may_change_until_the_end),
+        CASE(links_without_ids_are_kept_for_what_they_say),
         CASE(events_and_links_keep_their_own_attributes),
         CASE(exceptions_are_events),
         CASE(null_does_nothing),

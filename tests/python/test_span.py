@@ -217,8 +217,11 @@ def test_links():
         span.add_link(target.get_span_context())
         span.add_link(object())
         span.add_link(SpanContext(0, 0))
+        span.add_link(SpanContext(0, 0), {"why": "alone"})
+        span.add_link(SpanContext(0, 0, trace_state="a=b"))
     recorded = take().one("linking")
-    first, second, third, fourth = recorded.links
+    first, second, third, fourth, said, stated = recorded.links
+    assert attributes(said.attributes) == {"why": "alone"} and stated.trace_state == "a=b"
     assert first.span_id == fourth.span_id == target.get_span_context().span_id.to_bytes(8, "big")
     assert second.trace_id == (0x1234).to_bytes(16, "big") and second.trace_state == "a=b"
     assert attributes(second.attributes) == {"why": "retry"} and attributes(third.attributes) == {"n": 1}

@@ -92,11 +92,12 @@ djp_py_add_link(djp_py_state *state, djp_span *span, PyObject *link, PyObject *a
     djp_py_parent parent;
     djp_span_context context;
     djp_py_parent_get(&parent, state, target == NULL ? link : target);
+    const djp_span_context *empty = djp_py_span_context_of(state, target == NULL ? link : target);
     if (parent.span != NULL)
         djp_span_get_context(parent.span, &context);
     else
-        context = parent.remote;
-    if (parent.span != NULL || parent.has_remote) {
+        context = parent.has_remote || empty == NULL ? parent.remote : *empty;
+    if (parent.span != NULL || parent.has_remote || empty != NULL) {
         djp_py_attributes converted;
         djp_py_attributes_get(&converted, state, attributes == NULL ? own : attributes);
         djp_span_add_link(span, &context, converted.items, converted.count);

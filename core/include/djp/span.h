@@ -91,7 +91,8 @@ void djp_span_set_status(djp_span *span, djp_status status, const char *descript
 /* time_unix_ns 0 means now. Copies everything. */
 void djp_span_add_event(djp_span *span, const char *name, size_t name_size, uint64_t time_unix_ns,
                         const djp_attribute *attributes, size_t count);
-/* A context that is NULL or not valid links nothing: it is counted as a dropped link. */
+/* A context that is NULL links nothing and is counted as a dropped link; so is one without valid ids, unless it has a tracestate or
+ * attributes come with it. */
 void djp_span_add_link(djp_span *span, const djp_span_context *context, const djp_attribute *attributes, size_t count);
 /* An "exception" event with exception.type, exception.message and exception.stacktrace (any may be empty), plus the
  * caller's attributes, which win. Does not touch the status. */

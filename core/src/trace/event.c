@@ -130,6 +130,13 @@ djp_span_add_event(djp_span *span, const char *name, size_t name_size, uint64_t 
     span->record->event_items++;
 }
 
+/* A link without ids still says something by what comes with it. */
+static int
+event__links(const djp_span_context *context, size_t count)
+{
+    return context && (djp_span_context_is_valid(context) || count > 0 || djp_tracestate_text(context->state).size > 0);
+}
+
 void
 djp_span_add_link(djp_span *span, const djp_span_context *context, const djp_attribute *attributes, size_t count)
 {
@@ -137,7 +144,7 @@ djp_span_add_link(djp_span *span, const djp_span_context *context, const djp_att
         return;
     }
     const djp_recorder_options *options = &span->recorder->options;
-    if (!djp_span_context_is_valid(context) || span->record->link_items >= options->link_count_limit) {
+    if (!event__links(context, count) || span->record->link_items >= options->link_count_limit) {
         span->record->dropped_links++;
         return;
     }
