@@ -9,6 +9,7 @@ import logging
 from typing import Any, Awaitable, Callable, Iterable, MutableMapping, Optional, Union
 
 from .._loader import impl, native
+from .._paths import normalise
 from . import _answered, _django, _starlette
 from ._client_left import client_left
 from ._lifespan import run_lifespan
@@ -98,8 +99,10 @@ class TelemetryMiddleware(_Base):  # type: ignore[misc]
     @staticmethod
     def _normalize_endpoint(path: str) -> str:
         """A path with its identifiers replaced by {id}, for use without a router. A route template is always better."""
-        if native is None or not isinstance(path, str):
+        if not isinstance(path, str):
             return path
+        if native is None:
+            return normalise(path)
         normalised: str = native._path_normalise(path)
         return normalised
 

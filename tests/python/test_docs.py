@@ -65,7 +65,9 @@ def test_an_example(source, tmp_path):
     printed = done.stdout.splitlines()
     missing = [text for text in promised(source) if text not in printed]
     assert not missing, f"promised {missing}, printed {printed}"
-    assert "Traceback" not in done.stderr and "djp-telemetry:" not in done.stderr, done.stderr
+    # A sample that keeps the usual ratio may keep nothing, which is said.
+    lines = [line for line in done.stderr.splitlines() if "was kept: the ratio is" not in line]
+    assert not [line for line in lines if "Traceback" in line or "djp-telemetry:" in line], done.stderr
 
 
 def test_the_python_page_has_its_examples():

@@ -488,3 +488,13 @@ def test_a_second_thread_gets_the_answer_of_the_shutdown_under_way():
     first.join(10)
     assert answers == [False, False]
     assert djp_telemetry.shutdown(1) is True
+
+
+def test_the_type_of_init_telemetry_has_every_option_by_name():
+    import ast
+    import pathlib
+
+    stub = pathlib.Path(djp_telemetry.__file__).with_name("_init.pyi")
+    (function,) = [node for node in ast.parse(stub.read_text()).body if isinstance(node, ast.FunctionDef)]
+    assert [argument.arg for argument in function.args.kwonlyargs] == _loader.impl.sdk_keywords()
+    assert function.args.kwarg is None and len(function.args.kw_defaults) == len(function.args.kwonlyargs)

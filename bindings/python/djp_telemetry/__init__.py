@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from . import _loader
 from ._decorators import traced
+from ._init import init_telemetry
 from ._runtime import (
     flush,
-    init_telemetry,
     set_canary_ratio,
     set_enabled,
     set_sample_ratio,
