@@ -99,6 +99,7 @@
 #include "export/json.c"
 #include "export/json_span.c"
 #include "export/console.c"
+#include "export/console_pretty.c"
 #include "export/encode.c"
 #include "export/response_json.c"
 #include "export/response.c"

@@ -111,7 +111,7 @@ test_depth(void **state)
         djp__encoder_free(encoder);
         span.attributes[2].value = rb_nested(&source, DJP_VALUE_DEPTH_MAX + 1, map);
         djp_span_record *record = rb_record(&span);
-        for (int encoding = DJP_ENCODE_PROTOBUF; encoding <= DJP_ENCODE_CONSOLE; encoding++) {
+        for (int encoding = DJP_ENCODE_PROTOBUF; encoding <= DJP_ENCODE_PRETTY; encoding++) {
             encoder = test_encoder((djp_encoding)encoding);
             assert_int_equal(djp__encoder_add(encoder, record), DJP_EPROTO);
             assert_int_equal(djp__encoder_spans(encoder), 0);

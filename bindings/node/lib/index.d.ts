@@ -86,6 +86,8 @@ interface CamelCaseOptions {
   noProxy?: List;
   /** File of the exporter "file". */
   path?: string;
+  /** Form of spans on the console; 'auto': pretty where standard output is a terminal. */
+  consoleFormat?: 'auto' | 'json' | 'pretty' | (string & {});
   maxRequestBytes?: number | string;
   maxResponseBytes?: number | string;
   /** Memory for ended spans that wait; 4 MiB. */

@@ -40,6 +40,7 @@ typedef enum djp_sampler_kind {
     DJP_SAMPLER_TREE, /* sampler_text says how */
     DJP_SAMPLER_JAEGER_REMOTE /* the ratio counts until a sampling server has answered */
 } djp_sampler_kind;
+typedef enum djp_console_format { DJP_CONSOLE_AUTO, DJP_CONSOLE_JSON, DJP_CONSOLE_PRETTY } djp_console_format;
 typedef enum djp_semconv { DJP_SEMCONV_OLD, DJP_SEMCONV_STABLE, DJP_SEMCONV_BOTH } djp_semconv;
 
 /* The resolved settings. All text is owned by the structure, never NULL unless said so, UTF-8, NUL-terminated. */
@@ -117,6 +118,7 @@ typedef struct djp_options {
     int self_metrics; /* 1: the SDK's own numbers as otel.sdk.*, too */
     /* instrumentation */
     djp_semconv semconv;
+    djp_console_format console_format; /* auto: pretty where standard output is a terminal */
     char *excluded_paths; /* comma list of exact paths or prefixes ending in '*' */
     char *propagators; /* normalised comma list: "tracecontext,baggage" */
     char *known_methods; /* comma list of upper-case HTTP methods */

@@ -49,6 +49,7 @@
     X(HTTPS_PROXY, "https_proxy")                                   \
     X(NO_PROXY, "no_proxy")                                         \
     X(PATH, "path")                                                 \
+    X(CONSOLE_FORMAT, "console_format")                             \
     X(MAX_REQUEST_BYTES, "max_request_bytes")                       \
     X(MAX_RESPONSE_BYTES, "max_response_bytes")                     \
     X(RING_BYTES, "ring_bytes")                                     \

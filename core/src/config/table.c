@@ -31,6 +31,8 @@ static const djp_config_word table_statuses[] = {{"code", 0}, {"class", 1}, {"fa
                                                  {"yes", 1},  {"0", 0},     {"1", 1},     {"exact", 0}, {NULL, 0}};
 static const djp_config_word table_label_styles[] = {{"endpoint", 0}, {"path", 1}, {NULL, 0}};
 static const djp_config_word table_self_metrics[] = {{"basic", 0}, {"otel", 1}, {NULL, 0}};
+static const djp_config_word table_console_formats[] = {
+    {"auto", DJP_CONSOLE_AUTO}, {"json", DJP_CONSOLE_JSON}, {"pretty", DJP_CONSOLE_PRETTY}, {NULL, 0}};
 static const djp_config_word table_semconvs[] = {{"old", DJP_SEMCONV_OLD},     {"stable", DJP_SEMCONV_STABLE},
                                                  {"both", DJP_SEMCONV_BOTH},   {"http/dup", DJP_SEMCONV_BOTH},
                                                  {"http", DJP_SEMCONV_STABLE}, {NULL, 0}};
@@ -237,6 +239,10 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
     [DJP_SETTING_PATH] = {TABLE_TEXT(file_path), .standard = "",
                           .doc = "File of the file exporter; empty or - is standard output.",
                           .sources = {{"DJP_TELEMETRY_FILE_PATH", DJP_FORM_TEXT}}},
+    [DJP_SETTING_CONSOLE_FORMAT] =
+        {TABLE_WORD(console_format, table_console_formats), .standard = "auto",
+         .doc = "Form of spans on the console: json (a line for each), pretty (a tree for each local trace), or auto: "
+                "pretty where standard output is a terminal."},
     [DJP_SETTING_MAX_REQUEST_BYTES] = {TABLE_FIELD(max_request_bytes), .form = DJP_FORM_SIZE,
                                        TABLE_RANGE(4096, TABLE_GIB), .standard = "67108864",
                                        .doc = "A larger request, uncompressed, is not sent but counted."},

@@ -48,6 +48,7 @@ djp__encoder_new(djp_encoder **out, djp_encoding encoding, const djp_attribute *
         [DJP_ENCODE_PROTOBUF] = &djp__encode_protobuf,
         [DJP_ENCODE_JSON] = &djp__encode_json,
         [DJP_ENCODE_CONSOLE] = &djp__encode_console,
+        [DJP_ENCODE_PRETTY] = &djp__encode_pretty,
     };
     *out = NULL;
     if ((size_t)encoding >= sizeof ops / sizeof ops[0]) {

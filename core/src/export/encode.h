@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "trace/record.h"
 
-typedef enum djp_encoding { DJP_ENCODE_PROTOBUF, DJP_ENCODE_JSON, DJP_ENCODE_CONSOLE } djp_encoding;
+typedef enum djp_encoding { DJP_ENCODE_PROTOBUF, DJP_ENCODE_JSON, DJP_ENCODE_CONSOLE, DJP_ENCODE_PRETTY } djp_encoding;
 
 typedef struct djp_encoder djp_encoder;
 
@@ -22,7 +22,7 @@ size_t djp__encoder_spans(const djp_encoder *encoder);
 size_t djp__encoder_bytes(const djp_encoder *encoder);
 /* Writes the batch to the end of out and empties the encoder: an ExportTraceServiceRequest (protobuf; fields in ascending order, so
  * byte-identical with protobuf-c), the same as one line of OTLP JSON without its line end, or console lines (one JSON object a span,
- * each with "\n"). Spans are grouped by scope, in order of arrival inside a scope. Returns 0 or DJP_ENOMEM. */
+ * each with "\n", or trees of them for people). Spans are grouped by scope, in order of arrival inside a scope. Returns 0 or DJP_ENOMEM. */
 int djp__encoder_finish(djp_encoder *encoder, djp_buf *out);
 
 /* The tracestate that a span is exported with: state with the th sub-key of its "ot" member set or removed. */

@@ -45,5 +45,6 @@ struct djp_encoder {
 extern const djp__encode_ops djp__encode_protobuf;
 extern const djp__encode_ops djp__encode_json;
 extern const djp__encode_ops djp__encode_console;
+extern const djp__encode_ops djp__encode_pretty;
 
 #endif

@@ -179,7 +179,9 @@ static djp_encoding
 identity_encoding(const djp_options *options)
 {
     if (options->exporter == DJP_EXPORTER_CONSOLE) {
-        return DJP_ENCODE_CONSOLE;
+        int is_pretty = options->console_format == DJP_CONSOLE_PRETTY ||
+                        (options->console_format == DJP_CONSOLE_AUTO && isatty(STDOUT_FILENO));
+        return is_pretty ? DJP_ENCODE_PRETTY : DJP_ENCODE_CONSOLE;
     }
     if (options->exporter == DJP_EXPORTER_FILE) {
         return DJP_ENCODE_JSON;
