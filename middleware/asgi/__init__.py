@@ -4,7 +4,8 @@ your choice. Either `app.add_middleware(TelemetryMiddleware)` (Starlette, FastAP
 
 from __future__ import annotations
 
+from ._answered import note_exception
 from ._metrics_app import metrics_app
 from ._middleware import TelemetryMiddleware
 
-__all__ = ["TelemetryMiddleware", "metrics_app"]
+__all__ = ["TelemetryMiddleware", "metrics_app", "note_exception"]

@@ -46,10 +46,22 @@ def note_answered(app: Any) -> None:
         return
 
 
+def note_exception(scope: Any, error: BaseException) -> None:
+    """For the hooks of frameworks that answer exceptions themselves, and for handlers of your own: puts error on the
+    span of the request to which the ASGI scope belongs. An error with a status_code below 500 is an answer like any
+    other and leaves no event. Never raises."""
+    try:
+        status = getattr(error, "status_code", 500)
+        note(scope, error, not isinstance(status, int) or status >= 500)
+    except Exception:  # an exception that does odd things when it is looked at
+        return
+
+
 async def _litestar(error: Exception, scope: Any) -> None:
-    status = getattr(error, "status_code", 500)
-    note(scope, error, not isinstance(status, int) or status >= 500)
+    note_exception(scope, error)
 
 
 def _django(sender: Any = None, request: Any = None, **more: Any) -> None:
-    note(getattr(request, "scope", None), sys.exc_info()[1])
+    error = sys.exc_info()[1]
+    if error is not None:
+        note_exception(getattr(request, "scope", None), error)

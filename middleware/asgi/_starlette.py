@@ -64,6 +64,7 @@ def _note_answered(app: Any) -> None:
         if isinstance(getattr(app, "_exception_handlers", None), dict):
             _wrap_all(app._exception_handlers)
             _wrap_all(getattr(app, "_status_handlers", None) or {})
+            _note_mounted(getattr(app, "app", None))
             return
         _wrap_handler(app)
         build = getattr(app, _BUILD, None)
@@ -76,12 +77,28 @@ def _note_answered(app: Any) -> None:
             return
 
 
+def _note_mounted(app: Any) -> None:
+    """The applications that the router behind app mounts have handlers of their own."""
+    for _ in range(_DEPTH):
+        if app is None or getattr(app, "routes", None):
+            break
+        app = getattr(app, "app", None)
+    for route in getattr(app, "routes", None) or ():
+        mounted = getattr(route, "app", None)
+        if hasattr(mounted, _BUILD):
+            note_answered(mounted)
+
+
 def _after_build(app: Any, build: Callable[[], Any]) -> None:
+    if getattr(build, "_djp_telemetry", False):
+        return
+
     def build_middleware_stack() -> Any:
         layers = build()
         note_answered(layers)
         return layers
 
+    build_middleware_stack._djp_telemetry = True  # type: ignore[attr-defined]
     setattr(app, _BUILD, build_middleware_stack)
 
 

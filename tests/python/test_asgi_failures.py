@@ -9,7 +9,7 @@ import asgi_driver as driver
 import djp_telemetry
 import pytest
 from asgi_server import SERVERS, serving
-from djp_telemetry.asgi import TelemetryMiddleware
+from djp_telemetry.asgi import TelemetryMiddleware, note_exception
 from djp_telemetry.log_correlation import add_trace_context
 
 pytest.importorskip("djp_telemetry._native")
@@ -130,6 +130,26 @@ def test_exceptions_that_are_answers_are_no_errors(on, added):
     assert span.status.code == 2 and attributes["http.status_code"] == 409 and exceptions(span) == ["Boom"]
 
 
+@pytest.mark.parametrize("added", [True, False])
+def test_handlers_of_a_mounted_application(on, added):
+    fastapi = pytest.importorskip("fastapi")
+    inner, middle, outer = fastapi.FastAPI(), fastapi.FastAPI(), fastapi.FastAPI()
+
+    @inner.get("/gateway/{n}")
+    async def gateway(n: int):
+        raise fastapi.HTTPException(502, "behind")
+
+    middle.mount("/deep", inner)
+    outer.mount("/in", middle)
+    if added:
+        outer.add_middleware(TelemetryMiddleware)
+    app = outer if added else TelemetryMiddleware(outer)
+    for _ in range(2):
+        assert ask(app, "/in/deep/gateway/1") == 502
+        span, attributes = one()
+        assert attributes["http.route"] == "/in/deep/gateway/{n}" and exceptions(span) == ["HTTPException"]
+
+
 def test_error_type_is_the_class_of_what_was_answered():
     with driver.telemetry(semconv="http"):
         ask(fastapi_app(True), "/busy/1")
@@ -233,6 +253,34 @@ def test_litestar(on):
     (failed, attributes), (fine, _) = driver.server_spans()
     assert failed.status.code == 2 and exceptions(failed) == ["Boom"] and "in fails" in str(failed.events)
     assert attributes["http.status_code"] == 500 and fine.status.code == 0 and not fine.events
+
+
+def test_litestar_with_the_middleware_in_its_list(on):
+    """The recipe of the documents."""
+    litestar = pytest.importorskip("litestar")
+
+    @litestar.get("/fails/{n:int}", sync_to_thread=False)
+    def fails(n: int) -> str:
+        raise Boom("no")
+
+    @litestar.get("/missing", sync_to_thread=False)
+    def missing() -> str:
+        raise litestar.exceptions.NotFoundException
+
+    async def answered(error, scope):
+        note_exception(scope, error)
+
+    app = litestar.Litestar([fails, missing], middleware=[TelemetryMiddleware], after_exception=[answered])
+    assert ask(app, "/fails/1") == 500 and ask(app, "/missing") == 404
+    (failed, attributes), (fine, _) = driver.server_spans()
+    assert failed.status.code == 2 and exceptions(failed) == ["Boom"] and attributes["http.status_code"] == 500
+    assert fine.status.code == 0 and not fine.events
+
+
+@pytest.mark.parametrize("scope", [None, {}, {"djp_telemetry.span": 7}, [], "x"])
+@pytest.mark.parametrize("error", [None, Boom("x"), "text", type("Odd", (Boom,), {"status_code": "x"})()])
+def test_noting_never_raises(on, scope, error):
+    note_exception(scope, error)
 
 
 DJANGO = """

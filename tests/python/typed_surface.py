@@ -30,7 +30,7 @@ from djp_telemetry import (
     traced,
     use_span,
 )
-from djp_telemetry.asgi import TelemetryMiddleware, metrics_app
+from djp_telemetry.asgi import TelemetryMiddleware, metrics_app, note_exception
 from djp_telemetry.metrics import (
     Counter,
     Gauge,
@@ -48,6 +48,7 @@ st = Starlette(middleware=[Middleware(TelemetryMiddleware)])
 wrapped = TelemetryMiddleware(app)
 wrapped2 = TelemetryMiddleware(st, route=lambda scope: "/x")
 app.mount("/m", metrics_app)
+note_exception({"type": "http"}, ValueError("no"))
 n: str = TelemetryMiddleware._normalize_endpoint("/a/1")
 d.init_telemetry(
     enabled=True,
