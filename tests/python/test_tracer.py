@@ -3,12 +3,13 @@
 import asyncio
 import functools
 import inspect
+import json
 import time
 
 import djp_telemetry
 import pytest
 from djp_telemetry import SpanContext, get_current_span, get_tracer, start_span, traced, use_span
-from support import attributes, take, telemetry
+from support import attributes, run_program, take, telemetry
 
 
 @pytest.fixture(autouse=True)
@@ -348,8 +349,6 @@ def test_a_decorated_function_costs_little():
 
 def test_tracers_that_nobody_uses_take_no_place(tmp_path):
     """In a process of its own, because the table of names is the process's."""
-    from support import run_program
-
     program = """
 import logging
 import djp_telemetry as d
@@ -371,5 +370,6 @@ assert not lines
 for n in range(2000):
     d.get_tracer(f"used {n}").start_span("x").end()
 assert len(lines) == 1 and "different tracers" in lines[0], lines
+assert d.telemetry_status()["spans"]["scopes_refused"] > 900
 """
     run_program(program, tmp_path)

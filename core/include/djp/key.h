@@ -24,7 +24,8 @@ djp_key djp_key_intern(const char *text, size_t size);
 /* Text of an interned key; empty for 0 or an unknown id. Borrow it for ever. */
 djp_text djp_key_text(djp_key key);
 
-/* Interns an instrumentation scope; any part may be NULL. Copies. Returns 0 when the table is full. Any thread. */
+/* Interns an instrumentation scope; any part may be NULL. Copies. Returns 0 when the table is full, which is counted ("scopes_refused") and
+ * told once. Any thread. */
 djp_scope djp_scope_intern(const char *name, const char *version, const char *schema_url,
                            const djp_attribute *attributes, size_t attribute_count);
 

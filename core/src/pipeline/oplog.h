@@ -13,6 +13,7 @@ typedef struct djp_oplog_symbol {
     uint32_t size;
     djp_key key; /* 0: not interned yet */
     djp_scope scope; /* 0: not interned yet */
+    uint16_t refused; /* 1: nor will be, because there are too many scopes */
 } djp_oplog_symbol;
 
 /* A local trace that the writer may still add to. */

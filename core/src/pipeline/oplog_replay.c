@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "pipeline/http_server.h"
 #include "pipeline/oplog.h"
+#include "pipeline/pipeline.h"
 #include "trace/recorder_state.h"
 
 enum { OPLOG_REPLAY__START = 56, OPLOG_REPLAY__HTTP = 40 };
@@ -97,8 +98,16 @@ OPLOG_REPLAY__RARE djp_scope
 oplog_replay_scope_intern(djp_oplog *log, uint32_t number)
 {
     djp_oplog_symbol *symbol = oplog_replay_symbol(log, number);
-    if (symbol->scope == 0 && symbol->size > 0) {
+    if (symbol->scope == 0 && symbol->size > 0 && !symbol->refused) {
         symbol->scope = djp__oplog_scope(symbol->text, symbol->size);
+        symbol->refused = symbol->scope == 0;
+        if (symbol->refused && log->sdk && djp__once(&log->sdk->scopes_told)) {
+            djp__diag(
+                &log->sdk->diag, DJP_LOG_WARN,
+                "The process has used %u different tracers; spans of further ones go without a name. Give tracers "
+                "fixed names.",
+                DJP_SCOPE_LIMIT - 1);
+        }
     }
     return symbol->scope;
 }

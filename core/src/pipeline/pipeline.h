@@ -120,6 +120,7 @@ struct djp_sdk {
     djp_account account;
 
     DJP_ATOMIC(uint64_t) oplog_damage; /* operations of logs that made no sense; any thread, relaxed */
+    DJP_ATOMIC(int) scopes_told; /* once-guard */
     djp_mutex oplog_mutex; /* taken before all other locks */
     struct djp_oplog *oplogs; /* attached ones, a reference each; under oplog_mutex */
 

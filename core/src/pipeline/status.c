@@ -139,6 +139,7 @@ status_spans(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *coun
     status_number(out, "rule_kinds_shared", counters->keep_kinds_shared);
     status_number(out, "rule_looks_skipped", counters->keep_skipped);
     status_number(out, "dropped_attributes", counters->dropped_attributes);
+    status_number(out, "scopes_refused", djp__scopes_refused());
     status_number(out, "pending_bytes", counters->pending_bytes);
     djp__buf_char(out, '}');
     status_open(out, "dropped");

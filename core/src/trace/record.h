@@ -125,6 +125,8 @@ typedef struct djp_scope_entry {
     size_t attribute_count;
 } djp_scope_entry;
 const djp_scope_entry *djp__scope_entry(djp_scope scope);
+/* How often a new scope found no place in this process, so that its spans go without a scope. */
+uint32_t djp__scopes_refused(void);
 
 /* Reasons (trace/reason.c). A label for "rule:NAME", the same for the same name; 0 when there are too many. */
 uint8_t djp__reason_label(djp_text name);

@@ -22,6 +22,8 @@ static struct {
 /* Entry 0 is the scope without a name; entries 1 .. count are in use. Written under the tables lock, release. */
 static DJP_ATOMIC(uint32_t) scope__count;
 
+static DJP_ATOMIC(uint32_t) scope__refused; /* any thread, relaxed */
+
 static const djp_scope_entry scope__empty = {(char *)(uintptr_t) "", (char *)(uintptr_t) "", (char *)(uintptr_t) "",
                                              NULL, 0};
 
@@ -270,9 +272,18 @@ djp_scope_intern(const char *name, const char *version, const char *schema_url, 
         djp_store_release(&scope__count, count + 1);
     }
     djp__tables_unlock();
+    if (scope == 0) {
+        djp_add_relaxed(&scope__refused, 1u);
+    }
 done:
     djp__arena_fini(&arena);
     return scope;
+}
+
+uint32_t
+djp__scopes_refused(void)
+{
+    return djp_load_relaxed(&scope__refused);
 }
 
 const djp_scope_entry *
