@@ -3,7 +3,6 @@
 import asyncio
 import functools
 import inspect
-import json
 import time
 
 import djp_telemetry
