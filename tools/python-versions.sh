@@ -6,9 +6,21 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 bad=0
+
+# A shim of pyenv stands in the path for versions that are not chosen, too, and fails.
+find_python() {
+  local candidate
+  for candidate in "python$1" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$1".*/bin/python; do
+    if "$candidate" -c 'import ensurepip, venv' 2>/dev/null; then
+      echo "$candidate"
+      return
+    fi
+  done
+}
+
 for minor in "$@"; do
-  python=$(command -v "python$minor" || ls -d "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$minor".*/bin/python 2>/dev/null | tail -1 || true)
-  if [ -z "$python" ] || ! "$python" -c 'import venv' 2>/dev/null; then
+  python=$(find_python "$minor")
+  if [ -z "$python" ]; then
     echo "python $minor: not on this machine"
     continue
   fi

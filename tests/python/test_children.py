@@ -163,6 +163,7 @@ def test_modules_that_the_core_imports_by_name_are_found_by_freezers():
     named = set()
     for path in source.glob("*.c"):
         named |= set(re.findall(r'PyImport_ImportModule\("djp_telemetry\.(\w+)"\)', path.read_text()))
-    assert len(named) >= 4
+    assert len(named) >= 5
+    named.discard("_runtime")  # the package itself imports it
     assert named <= set(_loader._named_by_the_core.__code__.co_varnames), named
     assert sys.version_info >= (3, 9)
