@@ -126,7 +126,8 @@ test-tsan: $(foreach t,$(TSAN_TESTS),$(if $(wildcard tests/c/test_$(t).c),$(OUT)
 VALGRIND_TESTS = text mem intern strategy keep_rules span exposition encode response answer gzip retry config context curl_target transport_file oplog
 test-valgrind: $(foreach t,$(VALGRIND_TESTS),$(if $(wildcard tests/c/test_$(t).c),$(OUT)/c/test_$(t)))
 	@DJP_TEST_SHORT=1 tools/run-tests.sh --valgrind $^
-# The core as a release has it: one unit, for a shared object, whose flags are those of setup.py. Nothing else may decide the figures.
+# The core as a release has it: one unit, for a shared object, whose flags are those of setup.py but for its hardening, which distributions
+# add to or leave out. Nothing else may decide the figures.
 INSTRUCTIONS_CFLAGS = -std=c11 -D_GNU_SOURCE -O2 -fPIC -fno-plt -fvisibility=hidden -fno-strict-aliasing -Icore/include -Icore/src -Icore
 $(BUILD)/instructions/%.o: bench/%.c $(wildcard core/include/djp/*.h core/src/*.c core/src/*/*.[ch] tests/c/oplog_writer.h)
 	@mkdir -p $(@D)
