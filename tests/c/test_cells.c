@@ -341,7 +341,8 @@ flags_ask_for_exemplars(void **state)
     double bounds[] = {1, 2};
     djp_series *h = histogram_with(r, "h", bounds, 2);
     double *asked = place_of(with, h), *silent = place_of(without, h);
-    assert_true(djp_load_relaxed(word(asked, 0)) == 0);
+    assert_true(djp_load_relaxed(word(asked, 0)) == 1 && djp_load_relaxed(word(silent, 0)) == 0);
+    djp_store_relaxed(word(asked, 0), 0);
     djp_registry_fold(r);
     assert_true(djp_load_relaxed(word(asked, 0)) == 1 && djp_load_relaxed(word(silent, 0)) == 0);
     djp_span_context context = {{1}, {2}, DJP_FLAG_SAMPLED, 0, NULL};

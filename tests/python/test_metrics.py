@@ -321,6 +321,15 @@ def test_exemplars_come_from_the_current_span(on):
         found.update({s.name: s.exemplar.labels for s in family.samples if s.exemplar})
     assert found["ex_seconds_bucket"]["trace_id"] == trace_id
     assert found["ex_total"]["trace_id"] == "a" * 32
+    labelled = Counter("ex_labelled_total", "e", ["kind"])
+    with djp_telemetry.start_span("work") as span:
+        labelled.labels("a").inc()
+        labelled.labels(kind="b").inc(2)
+    labelled.labels("c").inc()
+    text = metrics.generate_metrics("application/openmetrics-text").decode()
+    lines = [line for line in text.splitlines() if line.startswith("ex_labelled_total")]
+    trace_id = f"{span.get_span_context().trace_id:032x}"
+    assert {line[24]: f'trace_id="{trace_id}"' in line for line in lines} == {"a": True, "b": True, "c": False}
 
 
 def test_content_negotiation(on):

@@ -12,7 +12,7 @@ const { currentWords, wordsOf } = require('./exemplar.js');
 const { control } = cells;
 const { Metric, alive, drop, find, isObject, isOff, numberOf, rebind } = base;
 const CALLBACK_MS = 2000; // what a scrape waits for functions of gauges
-const EXEMPLAR_TRIES = 64; // recordings outside of sampled spans until the next fold may ask again
+const EXEMPLAR_TRIES = 64; // recordings that look for a span before the next fold asks again
 const SET = 0;
 const ADD = 1;
 const NOW = 2;
@@ -28,11 +28,8 @@ function givenWords(exemplar) {
 /** The flag of the histogram asks for an exemplar: hands one over when a sampled span is current. */
 function offerExemplar(metric, value) {
   const words = currentWords();
-  if (words !== undefined) {
-    impl.cellsExemplar(metric._series, value, words);
-  } else if (++metric._tries < EXEMPLAR_TRIES) {
-    return;
-  }
+  if (words !== undefined) impl.cellsExemplar(metric._series, value, words);
+  if (++metric._tries < EXEMPLAR_TRIES) return;
   metric._tries = 0;
   metric._ints[metric._int] = 0;
 }

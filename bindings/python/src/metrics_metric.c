@@ -139,19 +139,32 @@ metric_exemplar(djp_span_context *out, djp_py_metric *metric, PyObject *exemplar
 }
 
 /* ---- Counter ---- */
+/* With an exemplar of the current span, where there may be one. */
+static void
+counter_add(djp_py_metric *metric, double amount)
+{
+    djp_span_context context;
+    if (metric->state->recorder == NULL) {
+        djp_counter_add(djp_py_metric_series(metric), amount);
+    } else {
+        djp_py_current_context(metric->state, &context);
+        djp_counter_add_in(djp_py_metric_series(metric), amount, &context);
+    }
+}
+
 static PyObject *
 counter_inc(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     djp_py_metric *metric = (djp_py_metric *)self;
     if (METRIC_LIKELY(nargs == 0 && kwnames == NULL)) {
-        djp_counter_add(djp_py_metric_series(metric), 1.0);
+        counter_add(metric, 1.0);
         Py_RETURN_NONE;
     }
     /* Reading the arguments may run code that replaces the SDK: no series is looked up before. */
     PyObject *exemplar;
     double amount = metric_argument(args, nargs, kwnames, "amount", 1.0, &exemplar);
     if (METRIC_LIKELY(exemplar == NULL)) {
-        djp_counter_add(djp_py_metric_series(metric), amount);
+        counter_add(metric, amount);
     } else {
         djp_span_context context;
         metric_exemplar(&context, metric, exemplar);

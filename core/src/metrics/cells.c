@@ -286,6 +286,9 @@ djp_cells_bind(size_t *chunk, size_t *index, djp_cells *cells, const djp_series 
             return DJP_ENOMEM;
         }
         cells_copy_series(&entry->series, series);
+        if (cells->exemplars && entry->series.type == DJP_HISTOGRAM) {
+            djp_store_relaxed(cells_word(cells->chunks[entry->chunk], entry->index, 0), 1);
+        }
         djp_store_release(&entry->state, CELLS_BOUND);
         *known = entry;
     }
