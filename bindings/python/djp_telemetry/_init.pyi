@@ -53,7 +53,7 @@ def init_telemetry(
     https_proxy: Optional[str] = None,
     no_proxy: _List = None,
     path: _Path = None,
-    console_format: Optional[str] = None,
+    console_format: Optional[Literal["auto", "json", "pretty"]] = None,
     max_request_bytes: Optional[int] = None,
     max_response_bytes: Optional[int] = None,
     ring_bytes: Optional[int] = None,

@@ -432,10 +432,10 @@ otlp_free(djp_transport *base)
     djp__free(transport);
 }
 
-static const djp_transport_ops otlp_http_ops = {"otlp_http", otlp_send, otlp_wake, otlp_abandon, otlp_free,
-                                                otlp_leave,  0,         0,         NULL};
-static const djp_transport_ops otlp_grpc_ops = {"otlp_grpc", otlp_send, otlp_wake, otlp_abandon, otlp_free,
-                                                otlp_leave,  0,         0,         NULL};
+static const djp_transport_ops otlp_http_ops = {"otlp_http", otlp_send,  otlp_wake, otlp_abandon,
+                                                otlp_free,   otlp_leave, 0,         0};
+static const djp_transport_ops otlp_grpc_ops = {"otlp_grpc", otlp_send,  otlp_wake, otlp_abandon,
+                                                otlp_free,   otlp_leave, 0,         0};
 
 static const char *const *
 otlp_fixed_headers(djp_protocol protocol)

@@ -173,7 +173,6 @@ struct djp_sdk {
     uint64_t accepted; /* requests that the receiver took, ever */
     int hold_is_wish; /* the receiver asked for it: only the end of the process tries in spite of it */
     int wants_one; /* a flush may try one request in spite of a back-off of ours */
-    int (*poll)(void *user); /* while something is being sent: what the transport calls */
     uint64_t due; /* when the batch being built must be closed; 0: nothing known to wait */
     int active; /* something was drained since `due` was set */
     int oplogs_left; /* an operation log waits for room in the ring */
@@ -222,7 +221,7 @@ void djp__settle(djp_sdk *sdk, uint64_t position);
 void djp__settle_if_empty(djp_sdk *sdk);
 const char *djp__loss_name(djp_loss reason);
 
-/* sender.c: sends what waits, as many requests at a time as the transport can. Returns the time of the next step, 0 for "at once",
+/* sender.c: sends the request that is due, if one is. Returns the time of the next step, 0 for "at once",
  * UINT64_MAX when the queue is empty. poll is the transport's callback. */
 uint64_t djp__sender_step(djp_sdk *sdk, uint64_t now, int (*poll)(void *user));
 /* Why nothing arrives, for people: the newest failure, or that a receiver has not answered yet. "" when all is well. The time is 0 for

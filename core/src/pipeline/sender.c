@@ -187,10 +187,8 @@ sender_aborted(djp_sdk *sdk, djp_request *request, const djp_send_result *result
 }
 
 static void
-sender_judge(void *user, void *tag, const djp_send_result *result)
+sender_judge(djp_sdk *sdk, djp_request *request, const djp_send_result *result)
 {
-    djp_sdk *sdk = user;
-    djp_request *request = tag;
     djp_add_relaxed(&sdk->stats.wire_bytes, result->wire_bytes);
     djp_store_relaxed(&sdk->stats.attempt_begun, sdk->queue.sending <= 1 ? 0 : djp__clock_monotonic());
     if (result->outcome == DJP_SENT) {
@@ -224,18 +222,18 @@ sender_must_stop(djp_sdk *sdk)
     return done;
 }
 
-static int
-sender_next(void *user, djp_send_job *job)
+/* The request that leaves now, or NULL. */
+static djp_request *
+sender_next(djp_sdk *sdk)
 {
-    djp_sdk *sdk = user;
     uint64_t now = djp__clock_monotonic();
     int failing = sdk->failing_since != 0;
     if (sender_must_stop(sdk) || (failing && sdk->queue.sending > 0) || (now < sdk->hold_until && !sdk->wants_one)) {
-        return 0;
+        return NULL;
     }
     djp_request *request = djp__queue_next(&sdk->queue);
     if (!request) {
-        return 0;
+        return NULL;
     }
     sdk->wants_one = 0;
     if (request->attempts > 0) {
@@ -249,32 +247,22 @@ sender_next(void *user, djp_send_job *job)
     if (djp_load_relaxed(&sdk->stats.attempt_begun) == 0) {
         djp_store_relaxed(&sdk->stats.attempt_begun, now);
     }
-    uint64_t timeout = sdk->transport->ops->is_patient ? 0 : sdk->options.export_timeout_ns;
-    *job = (djp_send_job){request->body.data, request->body.size, timeout ? djp__saturate(now, timeout) : UINT64_MAX,
-                          request};
-    return 1;
+    return request;
 }
 
-static int
-sender_poll(void *user)
-{
-    djp_sdk *sdk = user;
-    return sdk->poll(sdk);
-}
-
-/* For transports that send one request at a time. */
 static void
-sender_run_one(djp_sdk *sdk)
+sender_send(djp_sdk *sdk, int (*poll)(void *user))
 {
-    djp_send_job job;
+    djp_request *request = sender_next(sdk);
     djp_send_result result;
-    if (!sender_next(sdk, &job)) {
+    if (!request) {
         return;
     }
-    djp_send_control control = {job.deadline, sender_poll, sdk};
+    uint64_t timeout = sdk->transport->ops->is_patient ? 0 : sdk->options.export_timeout_ns;
+    djp_send_control control = {timeout ? djp__saturate(request->sent_at, timeout) : UINT64_MAX, poll, sdk};
     memset(&result, 0, sizeof result);
-    sdk->transport->ops->send(sdk->transport, job.body, job.size, &control, &result);
-    sender_judge(sdk, job.tag, &result);
+    sdk->transport->ops->send(sdk->transport, request->body.data, request->body.size, &control, &result);
+    sender_judge(sdk, request, &result);
 }
 
 static int
@@ -301,14 +289,8 @@ djp__sender_step(djp_sdk *sdk, uint64_t now, int (*poll)(void *user))
     if (now < sdk->hold_until && !sdk->wants_one) {
         return sdk->hold_until;
     }
-    sdk->poll = poll;
     sender_begin(sdk);
-    if (sdk->transport->ops->run) {
-        const djp_send_feed feed = {sender_poll, sender_next, sender_judge, sdk};
-        sdk->transport->ops->run(sdk->transport, &feed);
-    } else {
-        sender_run_one(sdk);
-    }
+    sender_send(sdk, poll);
     djp_store_relaxed(&sdk->stats.attempt_begun, (uint64_t)0);
     sender_end(sdk);
     return 0;

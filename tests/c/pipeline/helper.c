@@ -107,8 +107,7 @@ script_free(djp_transport *base)
     ((script_transport *)base)->freed++;
 }
 
-static const djp_transport_ops script_ops = {"script", script_send, NULL, script_abandon, script_free, NULL,
-                                             0,        0,           NULL};
+static const djp_transport_ops script_ops = {"script", script_send, NULL, script_abandon, script_free, NULL, 0, 0};
 
 script_transport *
 script_new(unsigned (*next)(void *, unsigned), void *user)
