@@ -3,6 +3,7 @@ them, they are put on the request's span there, and into the scope, from which t
 
 from __future__ import annotations
 
+import importlib
 import sys
 from typing import Any
 
@@ -37,9 +38,8 @@ def note_answered(app: Any) -> None:
                     app.after_exception.append(_litestar)
                 return
             if module.startswith("django."):
-                from django.core.signals import got_request_exception
-
-                got_request_exception.connect(_django, weak=False, dispatch_uid="djp_telemetry")
+                signals = importlib.import_module("django.core.signals")
+                signals.got_request_exception.connect(_django, weak=False, dispatch_uid="djp_telemetry")
                 return
             app = getattr(app, "app", None) or getattr(app, "application", None)
     except Exception:  # a proxy that is not bound yet, or another version of the framework

@@ -4,6 +4,7 @@ path."""
 
 from __future__ import annotations
 
+import importlib
 from typing import Any, Iterator, Optional
 
 _CACHE = 1024
@@ -71,8 +72,7 @@ def own_route(app: Any, scope: Any, path: str) -> bool:
             if app is None:
                 return False
             if type(app).__module__.startswith("django."):
-                from django.urls import resolve
-
+                resolve = importlib.import_module("django.urls").resolve
                 return "/" + str(resolve(path).route).strip("^$").lstrip("/") == path
             routes = getattr(app, "routes", None)
             if routes:

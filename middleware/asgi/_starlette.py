@@ -7,6 +7,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
+import types
 from typing import Any, Callable, Optional
 
 from ._answered import note
@@ -30,23 +31,25 @@ def record_outside(around: Callable[[Any], Any]) -> bool:
 
 def _replace(layers: Any, around: Callable[[Any], Any]) -> bool:
     """The layers are made from the innermost to the outermost one, so the first of the list is still a class."""
-    outermost = layers[0] if isinstance(layers, list) and layers else None
+    outermost: Any = layers[0] if isinstance(layers, list) and layers else None
     kind = getattr(outermost, "cls", None)
     if not isinstance(kind, type) or kind.__name__ != "ServerErrorMiddleware":
         return False
 
-    class Recorded(kind):  # type: ignore[misc, valid-type]
-        """A subclass, because others look at the class of this layer."""
-
-        def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options)
-            _wrap_handler(self)
-            # This class has one object; without a frame of Python in between, each request is a little faster.
-            type(self).__call__ = staticmethod(around(super().__call__))
-
-    Recorded.__name__, Recorded.__qualname__ = kind.__name__, kind.__qualname__
-    outermost.cls = Recorded
+    outermost.cls = _recorded(kind, around)
     return True
+
+
+def _recorded(kind: Any, around: Callable[[Any], Any]) -> Any:
+    """A subclass of the layer's class, because others look at that. It has one object, whose calls go to the recording
+    without a frame of Python in between."""
+
+    def __init__(self: Any, *args: Any, **options: Any) -> None:
+        kind.__init__(self, *args, **options)
+        _wrap_handler(self)
+        type(self).__call__ = staticmethod(around(types.MethodType(kind.__call__, self)))
+
+    return type(kind.__name__, (kind,), {"__init__": __init__, "__module__": kind.__module__})
 
 
 def note_answered(app: Any) -> None:

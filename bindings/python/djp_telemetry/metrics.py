@@ -79,6 +79,7 @@ __all__ = [
     "Gauge",
     "Histogram",
     "expose",
+    "expose_packed",
     "generate_metrics",
     "generate_metrics_text",
     "get_content_type",
