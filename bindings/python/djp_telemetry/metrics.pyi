@@ -7,9 +7,11 @@ __all__ = [
     "Gauge",
     "Histogram",
     "expose",
+    "expose_packed",
     "generate_metrics",
     "generate_metrics_text",
     "get_content_type",
+    "start_metrics_server",
 ]
 
 METRICS_CONTENT_TYPE: str
