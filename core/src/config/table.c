@@ -52,9 +52,9 @@ static const djp_config_word table_log_levels[] = {{"none", 0},  {"error", 1}, {
 const djp_config_row djp__config_table[DJP_SETTINGS] = {
     [DJP_SETTING_ENABLED] =
         {TABLE_BOOL(enabled), .ruled = 1, .standard = "false",
-         .doc = "Main switch. `OTEL_SDK_DISABLED=true` beats everything but `DJP_TELEMETRY_ENABLED=true`, the option "
-                "included. "
-                "`TELEMETRY_ENABLED` takes 1, true, yes in any case; the other two only true.",
+         .doc =
+             "Main switch. `OTEL_SDK_DISABLED=true` beats everything but `DJP_TELEMETRY_ENABLED=true`, the option "
+             "included. It and `ENABLE_OBSERVABILITY` are on for true only, the others for 1, true, yes and on, too.",
          .sources = {{"OTEL_SDK_DISABLED", DJP_FORM_TRUE},
                      {"TELEMETRY_ENABLED", DJP_FORM_BOOL},
                      {"ENABLE_OBSERVABILITY", DJP_FORM_TRUE}}},
