@@ -70,7 +70,7 @@ interface CamelCaseOptions {
   protocol?: 'grpc' | 'http/protobuf' | 'http/json' | (string & {});
   /** Of export requests; never shown. */
   headers?: Pairs<string> | Headers;
-  /** Seconds for one export with its retries; 10. */
+  /** Seconds for one attempt of an export; 10. */
   exportTimeout?: number | string;
   compression?: 'none' | 'gzip' | (string & {});
   /** Plain text for a gRPC endpoint without a scheme; false. */
@@ -171,12 +171,13 @@ export interface TelemetryStatus {
   /** Why nothing arrives, in a sentence; '' when nothing is known to be wrong. */
   problem: string;
   shut_down: boolean;
-  /** All numbers of spans are since init(). */
   service_name: string;
+  pid: number;
   traces: boolean;
   metrics: boolean;
   /** Each setting by its name in docs/configuration.md, and where its value came from. */
   settings: Record<string, { value: any; source: string }>;
+  /** Numbers of spans since init(), or since the fork. */
   spans: Record<string, number>;
   /** Where every span is that was started: `started` is the sum of the others; after a shutdown live and waiting are 0. */
   books: Record<'started' | 'live' | 'not_sampled' | 'exported' | 'dropped' | 'waiting', number>;
@@ -202,6 +203,17 @@ export interface TelemetryStatus {
   registry: Record<string, number>;
   /** The receiver: what was tried, what it said last; attempt_seconds: how long the present attempt is without an answer. */
   export: { transport: string; endpoint: string; last_error: string; [part: string]: any };
+  /** The numbers of spans by the names of the OpenTelemetry conventions; docs/metrics.md. */
+  otel_sdk: Record<string, any>;
+  /** Ended spans that wait for the sending thread. */
+  ring: Record<'used_bytes' | 'capacity_bytes', number>;
+  /** Requests that are sent or wait for it, and the spans of the one that is being made. */
+  queue: Record<'requests' | 'spans' | 'bytes' | 'batch_spans', number>;
+  /** The sending thread. */
+  worker: { running: boolean; starts: number; start_failures: number; pid: number };
+  /** The newest warning of the SDK, and when: seconds since 1970. */
+  last_error: string;
+  last_error_time: number | null;
   [part: string]: any;
 }
 
