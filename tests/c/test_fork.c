@@ -1,4 +1,7 @@
 /* The fork hooks by themselves: order, generation, and registering under pthread_once. */
+#include <link.h>
+#include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,7 +13,9 @@
 
 #include <cmocka.h>
 
+#include "base/atomic.h"
 #include "base/fork.h"
+#include "base/thread.h"
 
 static char calls[32];
 static size_t call_count;
@@ -92,12 +97,65 @@ registering_twice_is_once(void **state)
     fork_and_expect("", "");
 }
 
+static DJP_ATOMIC(int) reading, read_enough;
+
+static int
+read_slowly(struct dl_phdr_info *module, size_t size, void *user)
+{
+    (void)module;
+    (void)size;
+    (void)user;
+    djp_store_release(&reading, 1);
+    for (int i = 0; i < 1000 && !djp_load_acquire(&read_enough); i++) {
+        poll(NULL, 0, 10);
+    }
+    return 1;
+}
+
+static void *
+read_the_loaders_list(void *unused)
+{
+    dl_iterate_phdr(read_slowly, NULL);
+    return unused;
+}
+
+static void *
+do_nothing(void *unused)
+{
+    return unused;
+}
+
+/* Whoever reads the loader's list holds its lock, in a child for ever. */
+static void
+a_thread_starts_while_another_reads_the_loaders_list(void **state)
+{
+    (void)state;
+    pthread_t reader, started;
+    assert_int_equal(pthread_create(&reader, NULL, read_the_loaders_list, NULL), 0);
+    while (!djp_load_acquire(&reading)) {
+        poll(NULL, 0, 1);
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        alarm(5);
+        _exit(djp__thread_start(&started, do_nothing, NULL, "child") == 0 ? 0 : 1);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(djp__thread_start(&started, do_nothing, NULL, "parent"), 0);
+    pthread_join(started, NULL);
+    djp_store_release(&read_enough, 1);
+    pthread_join(reader, NULL);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(prepare_runs_newest_first_the_rest_oldest_first),
         cmocka_unit_test(registering_twice_is_once),
+        cmocka_unit_test(a_thread_starts_while_another_reads_the_loaders_list),
     };
     alarm(20);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,15 +100,24 @@ thread_add_storage(struct dl_phdr_info *module, size_t size, void *sum)
     return 0;
 }
 
-/* The C library takes the thread-local storage of all libraries out of a thread's stack, however much it is. */
+/* Bytes of thread-local storage. Written once, before anything of this file is called. */
+static size_t thread_storage;
+
+/* The C library takes the thread-local storage of the libraries that a program starts with out of a thread's stack, however much it is.
+ * They are asked while ours is being loaded and never later: the loader's list has a lock that a forked child may find taken for ever,
+ * and that is held by whoever has the list shown to code which waits for us, such as for the interpreter lock. */
+__attribute__((constructor)) static void
+thread_measure_storage(void)
+{
+    dl_iterate_phdr(thread_add_storage, &thread_storage);
+}
+
 static size_t
 thread_stack_size(void)
 {
-    size_t storage = 0;
-    dl_iterate_phdr(thread_add_storage, &storage);
     size_t least = (size_t)sysconf(_SC_THREAD_STACK_MIN);
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    return (THREAD__STACK_SIZE + (least < THREAD__STACK_SIZE ? least : 0) + storage + page - 1) / page * page;
+    return (THREAD__STACK_SIZE + (least < THREAD__STACK_SIZE ? least : 0) + thread_storage + page - 1) / page * page;
 }
 
 /* Storage that no library shows, such as room that the loader was told to keep, makes a stack too small: the next one is larger. */
