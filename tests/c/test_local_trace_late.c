@@ -446,6 +446,50 @@ ends_and_starts_may_race(void **state)
     assert_int_equal(got.kept_error + got.dropped_unsampled, got.started);
 }
 
+enum { CROWD_THREADS = 3, CROWD_ROUNDS = 3000, CROWD_OPEN = 1000 };
+
+/* Holds more shared roots open than the table has room for, so that each new one takes the entry of another thread's. */
+static void *
+work_in_a_crowd(void *unused)
+{
+    djp_span **open = calloc(CROWD_OPEN, sizeof *open);
+    for (int i = 0; open && i < CROWD_ROUNDS; i++) {
+        djp_span_context context;
+        djp_span *root = start(NULL);
+        djp_span_share(root);
+        djp_span_get_context(root, &context);
+        finish(start_by_context(&context));
+        if (open[i % CROWD_OPEN]) {
+            finish(open[i % CROWD_OPEN]);
+        }
+        open[i % CROWD_OPEN] = root;
+    }
+    for (int i = 0; open && i < CROWD_OPEN; i++) {
+        finish(open[i]);
+    }
+    free(open);
+    return unused;
+}
+
+/* A trace whose entries give way to others' while it ends. */
+static void
+entries_may_go_while_their_trace_ends(void **state)
+{
+    (void)state;
+    use(ratio_options(1e-9));
+    pthread_t threads[CROWD_THREADS];
+    for (int i = 0; i < CROWD_THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, work_in_a_crowd, NULL), 0);
+    }
+    for (int i = 0; i < CROWD_THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    djp_recorder_counters got = counters();
+    assert_int_equal(got.started, CROWD_THREADS * CROWD_ROUNDS * 2);
+    assert_int_equal(got.ended, got.started);
+    assert_int_equal(got.live, 0);
+}
+
 #define CASE(name) cmocka_unit_test_teardown(name, tear_down)
 
 int
@@ -468,6 +512,7 @@ main(void)
         CASE(another_recorders_context_joins_nothing),
         CASE(many_shared_spans_are_bounded),
         CASE(ends_and_starts_may_race),
+        CASE(entries_may_go_while_their_trace_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

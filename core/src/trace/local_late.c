@@ -30,7 +30,7 @@ late__init(djp_span *span, const djp_local_trace *from, uintptr_t head)
     local->state = local->extras ? djp_tracestate_ref(from->state) : from->state;
     local->head_reason = djp_verdict_reason(verdict); /* perhaps one of a limit that dropped it */
     local->bank = from->bank;
-    local->shared = 0;
+    djp_store_relaxed(&local->shared, 0u);
 }
 
 void

@@ -25,7 +25,7 @@ djp__local_trace_begin(djp_span *span, djp_head *head)
     local->canary = head->canary;
     local->state = head->state;
     local->extras = (uint8_t)head->extras;
-    local->shared = 0;
+    djp_store_relaxed(&local->shared, 0u);
     local->head_reason = head->reason;
     uint8_t bank = head->sampled ? DJP_BANK_SAMPLE : recorder->tail_bank;
     local->bank = head->drop_all ? DJP_BANK_DROP : bank;
@@ -42,7 +42,7 @@ local__end(djp_local_trace *local)
     if (local->extras & DJP_EXTRA_STATE) {
         djp_tracestate_unref(local->state);
     }
-    if (__builtin_expect(local->shared != 0, 0)) {
+    if (__builtin_expect(djp_load_acquire(&local->shared) != 0, 0)) {
         djp__shared_forget_all(local);
     }
     djp__span_block_give(local->root);
@@ -52,7 +52,8 @@ static inline __attribute__((always_inline)) void
 local__leave(djp_local_trace *local)
 {
     /* A count of one is ours alone, except that a start may find the local trace by its ids. */
-    if ((djp_load_acquire(&local->refs) == 1 && local->shared == 0) || djp_sub_acq_rel(&local->refs, 1u) == 1) {
+    if ((djp_load_acquire(&local->shared) == 0 && djp_load_acquire(&local->refs) == 1) ||
+        djp_sub_acq_rel(&local->refs, 1u) == 1) {
         local__end(local);
     }
 }
@@ -233,7 +234,7 @@ static inline __attribute__((always_inline)) uintptr_t
 local__decide(djp_local_trace *local, djp_verdict own, uintptr_t when, uint64_t end_unix_ns, djp_verdict *tail)
 {
     uintptr_t head = djp_load_acquire(&local->head), early = when & DJP_DECIDED_EARLY, decided;
-    if (head == 0 && djp_load_acquire(&local->refs) == 1 && local->shared == 0) {
+    if (head == 0 && djp_load_acquire(&local->shared) == 0 && djp_load_acquire(&local->refs) == 1) {
         *tail = local__tail(local, own);
         decided = DJP_DECIDED(local__limit(local, *tail, early, end_unix_ns)) | when;
         djp_store_release(&local->head, decided); /* a root alone: nobody else can look */

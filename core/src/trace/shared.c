@@ -43,7 +43,7 @@ shared__remove(shared__entry *entry)
     if (entry->before) {
         shared__at(entry->before)->behind = entry->behind;
     } else {
-        entry->local->shared = entry->behind;
+        djp_store_release(&entry->local->shared, entry->behind);
     }
     if (entry->behind) {
         shared__at(entry->behind)->before = entry->before;
@@ -85,11 +85,12 @@ shared__enter(djp_local_trace *local, const djp_span_record *identity)
     memcpy(entry->span_id, identity->span_id, sizeof entry->span_id);
     entry->local = local;
     entry->age = ++shared__clock;
-    entry->behind = local->shared;
-    local->shared = (uint32_t)(entry - shared__table) + 1;
+    uint32_t number = (uint32_t)(entry - shared__table) + 1;
+    entry->behind = djp_load_relaxed(&local->shared);
     if (entry->behind) {
-        shared__at(entry->behind)->before = local->shared;
+        shared__at(entry->behind)->before = number;
     }
+    djp_store_release(&local->shared, number);
 }
 
 void
@@ -115,8 +116,8 @@ void
 djp__shared_forget_all(djp_local_trace *local)
 {
     djp__tables_lock();
-    while (local->shared) {
-        shared__remove(shared__at(local->shared));
+    for (uint32_t number; (number = djp_load_relaxed(&local->shared)) != 0;) {
+        shared__remove(shared__at(number));
     }
     djp__tables_unlock();
 }

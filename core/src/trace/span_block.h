@@ -37,7 +37,9 @@ typedef struct djp_local_trace {
     uint8_t head_reason; /* what the head alone decides: DJP_REASON_NONE means drop */
     uint8_t
         bank; /* of the counters, one for each sampling result; DJP_BANK_DROP: ids and context only, nothing is recorded */
-    uint32_t shared; /* first of its entries in the table of shared spans (shared.c), from 1; 0: none. Tables lock */
+    /* First of its entries in the table of shared spans (shared.c), from 1; 0: none. Written under the tables lock, release; read by
+     * who lets go of the trace, acquire, and before refs: without an entry nobody new can come. */
+    DJP_ATOMIC(uint32_t) shared;
     struct djp_sampler_notes *notes; /* with DJP_EXTRA_NOTES: until they are on the root; a reference */
 } djp_local_trace;
 
