@@ -1,6 +1,8 @@
 """Objects that act while they are read, and calls at the worst moment: from finalizers, signal handlers and many threads,
 before the beginning, after the end and between. Run with AddressSanitizer, too: most faults here are of memory."""
 
+import builtins
+import datetime
 import gc
 import signal
 import threading
@@ -12,7 +14,7 @@ import pytest
 from djp_telemetry import INVALID_SPAN, SpanContext, metrics, otel, start_span
 from djp_telemetry.metrics import Counter, Gauge, Histogram
 from evil import ACTIONS, Acting, named_functions, restart
-from support import take, telemetry
+from support import attributes, take, telemetry
 
 pytest.importorskip("djp_telemetry._native")
 
@@ -30,6 +32,26 @@ def on():
 @pytest.fixture(params=list(ACTIONS))
 def action(request):
     return ACTIONS[request.param]
+
+
+def test_a_value_that_leaves_its_dict_while_it_is_read(on, monkeypatch):
+    """And others that come instead, each time: what was there at first is read, once."""
+    values = {"moment": datetime.datetime(1999, 12, 31)}
+    real, calls = builtins.__import__, []
+
+    def act(*args, **kwargs):
+        calls.append(1)
+        del values[list(values)[0]]
+        taken = [datetime.datetime(2000, 1, 1, hour) for hour in range(24)]  # the memory of the one that left
+        values[f"moment {len(calls)}"] = taken[len(calls) % 24]
+        return real(*args, **kwargs)
+
+    with start_span("read") as span:
+        monkeypatch.setattr(builtins, "__import__", act)
+        span.set_attributes(values)
+        monkeypatch.undo()
+    assert 1 <= len(calls) < 20
+    assert attributes(take().one("read").attributes)["moment"] == "1999-12-31T00:00:00.000"
 
 
 class ActingError(Exception):

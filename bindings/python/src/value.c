@@ -241,6 +241,7 @@ value_set_slow(djp_span *span, djp_key key, PyObject *object)
 {
     if (value_set_once(span, key, object) != VALUE_UNSUPPORTED)
         return;
+    Py_INCREF(object); /* from here on any code may run, also code that takes it out of its dict */
     PyObject *name = key == 0 ? NULL : djp_py_text_object(djp_key_text(key));
     PyObject *plain = name == NULL ? NULL : value_helped("plain", name, object);
     if (plain == NULL || plain == Py_None || value_set_once(span, key, plain) == VALUE_UNSUPPORTED)
@@ -248,6 +249,7 @@ value_set_slow(djp_span *span, djp_key key, PyObject *object)
     PyErr_Clear();
     Py_XDECREF(name);
     Py_XDECREF(plain);
+    Py_DECREF(object);
 }
 
 void
@@ -300,7 +302,8 @@ value_set_dict(djp_py_state *state, djp_span *span, PyObject *dict)
 {
     PyObject *key, *value;
     Py_ssize_t at = 0;
-    while (PyDict_Next(dict, &at, &key, &value))
+    /* No more than it held at first: what a value runs while it is read may add to the dict each time. */
+    for (Py_ssize_t left = PyDict_GET_SIZE(dict); left > 0 && PyDict_Next(dict, &at, &key, &value); left--)
         djp_py_set_attribute(state, span, djp_py_key(state, key), value);
 }
 
