@@ -169,3 +169,44 @@ def test_many_spans_in_one_chain():
     for span in spans:
         leave(span)
     assert nobody()
+
+
+def test_spans_that_lie_above_one_another():
+    """Left in one context and entered again in another, each of two spans is beneath the other."""
+    below = entered("below")
+    other = contextvars.copy_context()
+    above = other.run(entered, "above")
+    detach(below)
+
+    def enter_again():
+        below.__enter__()
+        below.end()
+        detach(above)
+        assert nobody()
+        leave(below)
+        assert nobody()
+
+    other.run(enter_again)
+    leave(above)
+    assert nobody()
+
+
+def test_more_spans_that_lie_above_one_another():
+    spans = [entered("s0")]
+    other = contextvars.copy_context()
+    spans += other.run(lambda: [entered("s1"), entered("s2")])
+    detach(spans[0])
+
+    def enter_again():
+        spans[0].__enter__()
+        top = entered("top")
+        for span in spans:
+            span.end()
+        detach(spans[2])
+        top.end()
+        detach(spans[1])
+        leave(spans[0])
+        leave(top)
+
+    other.run(enter_again)
+    assert nobody()

@@ -116,6 +116,9 @@ current_ended(djp_py_state *state, PyObject *object)
     return span != NULL && Py_TYPE(span) == state->span_type && (((djp_py_span *)span)->flags & DJP_PY_SPAN_ENDED) != 0;
 }
 
+/* Longer chains than any program has: a bound on the search, also where spans that were entered again lie above one another. */
+#define CURRENT_DEPTH_MAX 10000
+
 /* Goes down from the current value past spans that ended and that nobody left. */
 static void
 current_drop_ended(djp_py_state *state)
@@ -123,17 +126,15 @@ current_drop_ended(djp_py_state *state)
     PyObject *value = current_value(state->current_var);
     djp_py_entry *entry;
     int moved = 0;
-    while ((entry = current_entry(state, value, 0)) != NULL && current_ended(state, value)) {
+    while (moved < CURRENT_DEPTH_MAX && (entry = current_entry(state, value, 0)) != NULL &&
+           current_ended(state, value)) {
         Py_SETREF(value, current_below(entry));
-        moved = 1;
+        moved++;
     }
-    if (moved)
+    if (moved > 0)
         current_put(state->current_var, value);
     Py_XDECREF(value);
 }
-
-/* Longer chains than any program has: a bound on the search. */
-#define CURRENT_DEPTH_MAX 10000
 
 /* object is left while value is current: whoever lies directly above it goes back to what was below it. Takes value. */
 static void
@@ -145,7 +146,7 @@ current_take_out(djp_py_state *state, PyObject *object, PyObject *below, PyObjec
         PyObject *next = current_below(entry);
         found = next == object;
         if (found)
-            Py_XSETREF(entry->below, Py_NewRef(below == NULL ? Py_None : below));
+            Py_XSETREF(entry->below, Py_NewRef(below == NULL || below == value ? Py_None : below));
         Py_XDECREF(next);
         Py_SETREF(value, next == NULL ? NULL : Py_NewRef(next));
     }
