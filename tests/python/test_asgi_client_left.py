@@ -3,8 +3,10 @@ the span, and the attribute that says so. A failure of the service stays one, al
 
 import asyncio
 import contextlib
+import gc
 import json
 import time
+import weakref
 
 import asgi_driver as driver
 import pytest
@@ -129,6 +131,45 @@ def test_a_send_that_raises_oserror(on, failing, swallowed):
     error = ask(TelemetryMiddleware(app), send=send, asgi={"version": "3.0", "spec_version": "2.4"})
     assert isinstance(error, OSError) != swallowed
     assert_client_left(200 if failing == "http.response.body" else None)
+
+
+def test_a_later_error_is_not_taken_for_the_one_of_send(on):
+    """The objects lie at the same address where the first is forgotten before the second one is made."""
+
+    async def app(scope, receive, send):
+        with contextlib.suppress(OSError):
+            await send(START)
+        raise ConnectionRefusedError("the database")
+
+    async def send(message):
+        raise ConnectionResetError("gone")
+
+    ask(TelemetryMiddleware(app), send=send, asgi={"version": "3.0", "spec_version": "2.4"})
+    span, attributes = one_span()
+    assert span.status.code == 2 and attributes["error.type"].endswith("ConnectionRefusedError")
+
+
+def test_the_error_of_send_is_forgotten_with_the_request(on):
+    class Local:
+        pass
+
+    seen = []
+
+    async def app(scope, receive, send):
+        with contextlib.suppress(OSError):
+            await send(START)
+
+    async def send(message):
+        local = Local()
+        seen.append(weakref.ref(local))
+        raise ConnectionResetError("gone")
+
+    gc.disable()
+    try:
+        ask(TelemetryMiddleware(app), send=send, asgi={"version": "3.0", "spec_version": "2.4"})
+        assert seen[0]() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("name", ["ClientDisconnect", "WebSocketDisconnect"])

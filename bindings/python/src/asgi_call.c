@@ -60,6 +60,7 @@ call_leave(djp_py_call *call)
     Py_CLEAR(call->iterator);
     Py_CLEAR(call->receive);
     Py_CLEAR(call->baggage);
+    Py_CLEAR(call->exchange->send_error); /* its traceback leads back to the request */
 }
 
 static int

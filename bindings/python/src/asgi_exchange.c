@@ -54,7 +54,8 @@ exchange_take(djp_py_asgi_app *app, const djp_py_asgi_request *request)
     exchange->send = Py_NewRef(request->send);
     exchange->start = exchange->root_path = exchange->path = exchange->span = NULL;
     exchange->error = NULL;
-    exchange->send_error = exchange->answered = NULL;
+    exchange->send_error = NULL;
+    exchange->answered = NULL;
     exchange->start_ns = exchange->end_ns = 0;
     exchange->request_bytes = request->headers->content_length;
     exchange->received_bytes = 0;
@@ -143,6 +144,7 @@ exchange_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(exchange->send);
     Py_VISIT(exchange->start);
     Py_VISIT(exchange->span);
+    Py_VISIT(exchange->send_error);
     return 0;
 }
 
@@ -161,6 +163,7 @@ exchange_clear(PyObject *self)
     Py_CLEAR(exchange->path);
     Py_CLEAR(exchange->span);
     Py_CLEAR(exchange->error);
+    Py_CLEAR(exchange->send_error);
     djp_py_http_unref(http);
     return 0;
 }

@@ -6,7 +6,7 @@
 static int
 failure_is_the_clients(djp_py_exchange *exchange, PyObject *exception)
 {
-    int left = exchange->send_error != NULL && exchange->send_error == (const void *)exception;
+    int left = exchange->send_error != NULL && exchange->send_error == exception;
     if (left || !exchange->left || exchange->app == NULL || exchange->app->client_left == Py_None)
         return left;
     PyObject *answer = PyObject_CallOneArg(exchange->app->client_left, exception);
@@ -116,6 +116,6 @@ djp_py_exchange_send_failed(djp_py_exchange *exchange, int first)
     PyErr_NormalizeException(&type, &value, &traceback);
     exchange->left = exchange->disconnected = 1;
     exchange->unseen |= first != 0;
-    exchange->send_error = value;
+    Py_XSETREF(exchange->send_error, Py_XNewRef(value));
     PyErr_Restore(type, value, traceback);
 }

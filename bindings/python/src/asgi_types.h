@@ -106,7 +106,8 @@ typedef struct djp_py_exchange {
         *span; /* Span, never NULL before it is recorded: without a recording one that carries the caller's context */
     PyTypeObject *error; /* class of the exception that ended it, or NULL */
     const void *answered; /* address of the exception that the answer is about; only compared */
-    const void *send_error; /* address of the OSError that the server's send raised; only compared */
+    PyObject
+        *send_error; /* OSError that the server's send raised, held so that no later one takes its address; or NULL */
     uint64_t start_ns, end_ns;
     int64_t request_bytes; /* -1: unknown */
     int64_t received_bytes;
