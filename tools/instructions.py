@@ -12,6 +12,7 @@ import os
 import pathlib
 import platform
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -80,7 +81,9 @@ def count_python(python):
 
 
 def surroundings(python):
-    version = subprocess.check_output([os.environ.get("CC", "cc"), "--version"], text=True).splitlines()[0]
+    version = subprocess.check_output([*shlex.split(os.environ.get("CC", "cc")), "--version"], text=True).splitlines()[
+        0
+    ]
     found = {
         "machine": platform.machine(),
         "compiler": version.partition(" ")[2],
