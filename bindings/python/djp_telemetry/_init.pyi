@@ -6,6 +6,8 @@ from typing import Any, Iterable, Literal, Mapping, Optional, Union
 
 from .sampling import Sampler
 
+__all__ = ["init_telemetry"]
+
 _Seconds = Union[float, timedelta, None]
 _Path = Union[str, PathLike[str], None]
 _List = Union[str, Iterable[str], None]

@@ -270,7 +270,7 @@ class Context(_Constant):
         return Context, (self.get_span_context(), self._baggage)
 
 
-INVALID_CONTEXT = SpanContext(0, 0)
+INVALID_CONTEXT: Any = SpanContext(0, 0)
 INVALID_SPAN = Span()
 
 

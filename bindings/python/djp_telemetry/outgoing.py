@@ -104,41 +104,46 @@ def _replace(owner: Any, name: str, make: Callable[[Any], Any]) -> Callable[[], 
     return undo
 
 
+class _Body:
+    """The body of an answer, which ends the span when it is closed or breaks off."""
+
+    def __init__(self, inner: Any, call: _Call) -> None:
+        self._inner, self._call = inner, call
+
+    def __iter__(self) -> Any:
+        try:
+            yield from self._inner
+        except BaseException as error:
+            self._call.end(error=error)
+            raise
+
+    def close(self) -> None:
+        self._inner.close()
+        self._call.end()
+
+
+class _AsyncBody:
+    def __init__(self, inner: Any, call: _Call) -> None:
+        self._inner, self._call = inner, call
+
+    async def __aiter__(self) -> Any:
+        try:
+            async for part in self._inner:
+                yield part
+        except BaseException as error:
+            self._call.end(error=error)
+            raise
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+        self._call.end()
+
+
 def _httpx_bodies(httpx: Any) -> tuple[Any, Any]:
-    """Bodies of answers, which end the span when they are closed or break off."""
-
-    class Body(httpx.SyncByteStream):  # type: ignore[misc]
-        def __init__(self, inner: Any, call: _Call) -> None:
-            self._inner, self._call = inner, call
-
-        def __iter__(self) -> Any:
-            try:
-                yield from self._inner
-            except BaseException as error:
-                self._call.end(error=error)
-                raise
-
-        def close(self) -> None:
-            self._inner.close()
-            self._call.end()
-
-    class AsyncBody(httpx.AsyncByteStream):  # type: ignore[misc]
-        def __init__(self, inner: Any, call: _Call) -> None:
-            self._inner, self._call = inner, call
-
-        async def __aiter__(self) -> Any:
-            try:
-                async for part in self._inner:
-                    yield part
-            except BaseException as error:
-                self._call.end(error=error)
-                raise
-
-        async def aclose(self) -> None:
-            await self._inner.aclose()
-            self._call.end()
-
-    return Body, AsyncBody
+    """The classes of bodies as httpx knows them."""
+    body: Any = type("Body", (_Body, httpx.SyncByteStream), {})
+    async_body: Any = type("AsyncBody", (_AsyncBody, httpx.AsyncByteStream), {})
+    return body, async_body
 
 
 def _httpx(httpx: Any, options: _Options) -> list[Callable[[], None]]:
