@@ -2,6 +2,7 @@
 application gets what it would have got without the middleware."""
 
 import asyncio
+import contextlib
 import gc
 
 import djp_telemetry
@@ -368,3 +369,41 @@ def test_awaitables_that_are_dropped(on):
         del awaitable
         gc.collect()
     assert djp_telemetry.get_current_span() is INVALID_SPAN
+
+
+@pytest.mark.parametrize("step", ["send", "throw", "close"])
+@pytest.mark.parametrize("where", ["route", "text", "client_left"])
+def test_awaitables_that_are_closed_while_they_are_recorded(on, step, where):
+    holder = []
+
+    def act(*arguments):
+        holder[0].close()
+        return "/x" if where == "route" else False
+
+    class Closing(Exception):
+        def __str__(self):
+            act()
+            return "closed"
+
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        pass
+
+    async def application(scope, receive, send):
+        await receive()
+        await send({"type": "http.response.start", "status": 500, "headers": []})
+        if where != "route":
+            raise Closing() if where == "text" else ValueError("bug")
+        await send({"type": "http.response.body", "body": b""})
+
+    more = {"route": act} if where == "route" else {}
+    middleware = TelemetryMiddleware(application, **more)
+    if where == "client_left":
+        middleware._setup(application, None, None, None, (), None, act, act)
+    holder.append(middleware(http_scope("/x"), receive, send))
+    driven = {"send": lambda: holder[0].send(None), "throw": lambda: holder[0].throw(Closing()), "close": act}
+    with pytest.raises(BaseException) if step != "close" else contextlib.nullcontext():
+        driven[step]()
+    assert [span.name for span in take()]

@@ -60,7 +60,8 @@ call_leave(djp_py_call *call)
     Py_CLEAR(call->iterator);
     Py_CLEAR(call->receive);
     Py_CLEAR(call->baggage);
-    Py_CLEAR(call->exchange->send_error); /* its traceback leads back to the request */
+    Py_CLEAR(call->exchange->send_error); /* their tracebacks lead back to the request */
+    Py_CLEAR(call->exchange->answered);
 }
 
 static int
@@ -74,6 +75,7 @@ call_clear(PyObject *self)
         if (call->exchange != NULL) {
             call_leave(call);
             djp_py_exchange_finish(call->exchange);
+            Py_CLEAR(call->exchange->answered);
         }
         PyErr_Restore(type, value, traceback);
     }

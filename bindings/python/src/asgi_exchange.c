@@ -54,8 +54,7 @@ exchange_take(djp_py_asgi_app *app, const djp_py_asgi_request *request)
     exchange->send = Py_NewRef(request->send);
     exchange->start = exchange->root_path = exchange->path = exchange->span = NULL;
     exchange->error = NULL;
-    exchange->send_error = NULL;
-    exchange->answered = NULL;
+    exchange->send_error = exchange->answered = NULL;
     exchange->start_ns = exchange->end_ns = 0;
     exchange->request_bytes = request->headers->content_length;
     exchange->received_bytes = 0;
@@ -145,6 +144,7 @@ exchange_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(exchange->start);
     Py_VISIT(exchange->span);
     Py_VISIT(exchange->send_error);
+    Py_VISIT(exchange->answered);
     return 0;
 }
 
@@ -164,6 +164,7 @@ exchange_clear(PyObject *self)
     Py_CLEAR(exchange->span);
     Py_CLEAR(exchange->error);
     Py_CLEAR(exchange->send_error);
+    Py_CLEAR(exchange->answered);
     djp_py_http_unref(http);
     return 0;
 }
@@ -203,6 +204,7 @@ static void
 exchange_record(djp_py_exchange *exchange)
 {
     djp_py_asgi_state *asgi = exchange->state->asgi;
+    PyObject *span = Py_XNewRef(exchange->span); /* who tells the route may close the request's awaitable */
     PyObject *route = djp_py_asgi_route(exchange);
     int status = exchange_seen_status(exchange);
     djp_py_text template = {{NULL, 0}, NULL}, method, scheme = {{NULL, 0}, NULL}, version = {{NULL, 0}, NULL};
@@ -233,12 +235,13 @@ exchange_record(djp_py_exchange *exchange)
         .start_ns = exchange->start_ns,
         .end_ns = exchange->end_ns,
     };
-    djp_http_server_end(exchange->http->server, djp_py_span_handle(exchange->span), &result);
+    djp_http_server_end(exchange->http->server, span != NULL ? djp_py_span_handle(span) : NULL, &result);
     djp_py_text_release(&template);
     djp_py_text_release(&method);
     djp_py_text_release(&scheme);
     djp_py_text_release(&version);
     Py_XDECREF(route);
+    Py_XDECREF(span);
 }
 
 void
@@ -311,7 +314,7 @@ exchange_stream(djp_py_exchange *exchange)
         (void)djp_py_text_get(&value, PySequence_Fast_GET_ITEM(pair, 1));
         if (name.text.size == 12 && PyOS_strnicmp(name.text.data, "content-type", 12) == 0 &&
             exchange_is_endless(value.text))
-            djp_span_set_long_lived(djp_py_span_handle(exchange->span));
+            djp_span_set_long_lived(djp_py_exchange_handle(exchange));
         djp_py_text_release(&name);
         djp_py_text_release(&value);
     }

@@ -21,7 +21,9 @@ failure_note(djp_py_exchange *exchange, PyObject *exception, unsigned flags)
 {
     exchange->failed = 1;
     Py_XSETREF(exchange->error, (PyTypeObject *)Py_NewRef((PyObject *)Py_TYPE(exception)));
-    djp_py_span_fail(exchange->state, djp_py_span_handle(exchange->span), exception, flags);
+    PyObject *span = Py_XNewRef(exchange->span); /* the text of the exception may be code */
+    djp_py_span_fail(exchange->state, djp_py_exchange_handle(exchange), exception, flags);
+    Py_XDECREF(span);
 }
 
 /* The answer is complete, so the request was no error; what still runs for it failed. That becomes a span of its own beneath the
@@ -30,7 +32,7 @@ static void
 failure_after_the_answer(djp_py_exchange *exchange, PyObject *exception)
 {
     djp_span *late =
-        djp_http_server_background(exchange->http->server, djp_py_span_handle(exchange->span), exchange->end_ns);
+        djp_http_server_background(exchange->http->server, djp_py_exchange_handle(exchange), exchange->end_ns);
     if (late == NULL)
         return;
     djp_py_span_fail(exchange->state, late, exception, 0);
@@ -50,7 +52,7 @@ failure_was_noted(djp_py_exchange *exchange, PyObject *exception)
 static int
 failure_is_after(djp_py_exchange *exchange, PyObject *exception)
 {
-    if (exchange->type != DJP_HTTP_REQUEST || exchange->answered == (const void *)exception)
+    if (exchange->type != DJP_HTTP_REQUEST || exchange->answered == exception)
         return 0;
     return exchange->recorded || (exchange->status < 500 && !failure_was_noted(exchange, exception));
 }
@@ -95,13 +97,11 @@ djp_py_exchange_answered(djp_py_exchange *exchange)
     PyObject *exception = djp_py_asgi_get(exchange->scope, exchange->state->asgi->words.scope_exception);
     if (exception == NULL || !PyExceptionInstance_Check(exception))
         return;
-    exchange->answered = exception;
-    if (exchange->status < 500)
-        return;
     Py_INCREF(exception);
-    if (exchange->unseen && failure_is_the_clients(exchange, exception))
+    Py_XSETREF(exchange->answered, Py_NewRef(exception));
+    if (exchange->status >= 500 && exchange->unseen && failure_is_the_clients(exchange, exception))
         exchange->status = 0;
-    else
+    else if (exchange->status >= 500)
         failure_note(exchange, exception, DJP_PY_SPAN_NO_RECORD); /* the event is there already */
     Py_DECREF(exception);
 }

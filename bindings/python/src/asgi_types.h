@@ -105,7 +105,7 @@ typedef struct djp_py_exchange {
     PyObject
         *span; /* Span, never NULL before it is recorded: without a recording one that carries the caller's context */
     PyTypeObject *error; /* class of the exception that ended it, or NULL */
-    const void *answered; /* address of the exception that the answer is about; only compared */
+    PyObject *answered; /* exception that the answer is about, held like the next one; or NULL */
     PyObject
         *send_error; /* OSError that the server's send raised, held so that no later one takes its address; or NULL */
     uint64_t start_ns, end_ns;
@@ -125,6 +125,13 @@ typedef struct djp_py_exchange {
     uint8_t failed;
     uint8_t stepping; /* the application's coroutine is running below us */
 } djp_py_exchange;
+
+/* The core's handle or NULL; borrowed. Code that runs while a request is recorded may close its awaitable, and so let go of the span. */
+static inline djp_span *
+djp_py_exchange_handle(const djp_py_exchange *exchange)
+{
+    return exchange->span != NULL ? djp_py_span_handle(exchange->span) : NULL;
+}
 
 #ifndef Py_TPFLAGS_HAVE_VECTORCALL
 #define Py_TPFLAGS_HAVE_VECTORCALL _Py_TPFLAGS_HAVE_VECTORCALL
