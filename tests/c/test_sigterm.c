@@ -257,6 +257,22 @@ test_restored_at_shutdown(void **state)
     assert_int_equal(shared->accepted, 12);
 }
 
+/* A binding may notice that a signal came back while another thread ends the SDK. */
+static void
+test_not_taken_after_shutdown(void **state)
+{
+    (void)state;
+    script_transport *transport = script_new(NULL, NULL);
+    djp_sdk *sdk = new_sdk(transport, SECOND);
+    struct sigaction now;
+    assert_int_equal(djp_sdk_shutdown(sdk, SECOND), 0);
+    djp__signals_install(sdk);
+    djp_sdk_free(sdk);
+    script_fini(transport);
+    assert_int_equal(sigaction(SIGTERM, NULL, &now), 0);
+    assert_ptr_equal(now.sa_handler, SIG_DFL);
+}
+
 static void
 forked_child_without_spans(void)
 {
@@ -393,6 +409,7 @@ main(void)
         cmocka_unit_test(test_a_stuck_worker_does_not_keep_the_process),
         cmocka_unit_test(test_other_handlers_are_left_alone),
         cmocka_unit_test(test_restored_at_shutdown),
+        cmocka_unit_test(test_not_taken_after_shutdown),
         cmocka_unit_test(test_in_forked_children),
         cmocka_unit_test(test_between_fork_and_its_hooks),
         cmocka_unit_test(test_ignored_stays_ignored),

@@ -65,8 +65,8 @@ signals_has(int number, void (*handler)(int))
     return sigaction(number, NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) && now.sa_handler == handler;
 }
 
-void
-djp__signals_install(djp_sdk *sdk)
+static void
+signals_take(djp_sdk *sdk)
 {
     djp_sdk *nobody = NULL;
     if (!sdk->options.handle_sigterm || !sdk->transport ||
@@ -87,6 +87,17 @@ djp__signals_install(djp_sdk *sdk)
         }
     }
     djp_store_release(&sdk->signal_installed, installed);
+}
+
+void
+djp__signals_install(djp_sdk *sdk)
+{
+    /* Whoever comes too late must not leave handlers behind, and an owner that is about to be freed. */
+    djp__mutex_lock(&sdk->state);
+    if (sdk->phase == DJP_PHASE_OPEN) {
+        signals_take(sdk);
+    }
+    djp__mutex_unlock(&sdk->state);
 }
 
 void
