@@ -30,11 +30,14 @@ route_called(PyObject *function, PyObject *const *args, size_t count)
 static PyObject *
 route_included(djp_py_asgi_state *asgi, PyObject *scope, PyObject *route)
 {
-    PyObject *own = djp_py_asgi_get(scope, asgi->words.fastapi);
-    PyObject *context = own != NULL && PyDict_Check(own) ? djp_py_asgi_get(own, asgi->words.effective_route) : NULL;
-    if (context == NULL || context == Py_None)
+    PyObject *own = Py_XNewRef(djp_py_asgi_get(scope, asgi->words.fastapi)); /* its keys may run code */
+    PyObject *context =
+        own != NULL && PyDict_Check(own) ? Py_XNewRef(djp_py_asgi_get(own, asgi->words.effective_route)) : NULL;
+    Py_XDECREF(own);
+    if (context == NULL || context == Py_None) {
+        Py_XDECREF(context);
         return route_text(route, asgi->words.path_format);
-    Py_INCREF(context);
+    }
     PyObject *inner = PyObject_GetAttr(context, asgi->words.starlette_route);
     PyErr_Clear();
     PyObject *text = inner != NULL && inner != Py_None ? route_text(inner, asgi->words.path_format) : NULL;

@@ -195,6 +195,7 @@ djp_sdk_shutdown(djp_sdk *sdk, uint64_t timeout_ns)
         return DJP_ESHUTDOWN;
     }
     djp__oplogs_detach(sdk);
+    djp__oplog_tell_scopes(sdk);
     if (sdk->recorder) {
         djp__recorder_close(sdk->recorder);
     }

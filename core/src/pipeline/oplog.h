@@ -99,6 +99,8 @@ int djp__oplog_text(djp_text *out, const unsigned char **at, const unsigned char
 
 /* oplog_scope.c: the scope that the text of a symbol names; 0 when there is no room or memory for it. */
 djp_scope djp__oplog_scope(const char *symbol, size_t size);
+/* Says once that there was none. No lock is held. */
+void djp__oplog_tell_scopes(djp_sdk *sdk);
 
 enum { DJP_OPLOGS_LEFT = 1, DJP_OPLOGS_MOVED = 2 };
 /* oplog.c, for the rest of the pipeline. Replays what all logs of sdk hold. Stops where the ring is half full when `gently`, and then

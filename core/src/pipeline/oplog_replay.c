@@ -101,12 +101,8 @@ oplog_replay_scope_intern(djp_oplog *log, uint32_t number)
     if (symbol->scope == 0 && symbol->size > 0 && !symbol->refused) {
         symbol->scope = djp__oplog_scope(symbol->text, symbol->size);
         symbol->refused = symbol->scope == 0;
-        if (symbol->refused && log->sdk && djp__once(&log->sdk->scopes_told)) {
-            djp__diag(
-                &log->sdk->diag, DJP_LOG_WARN,
-                "The process has used %u different tracers; spans of further ones go without a name. Give tracers "
-                "fixed names.",
-                DJP_SCOPE_LIMIT - 1);
+        if (symbol->refused && log->sdk) {
+            djp_store_relaxed(&log->sdk->scopes_full, 1); /* told where no lock is held */
         }
     }
     return symbol->scope;

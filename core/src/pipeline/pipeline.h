@@ -120,6 +120,7 @@ struct djp_sdk {
     djp_account account;
 
     DJP_ATOMIC(uint64_t) oplog_damage; /* operations of logs that made no sense; any thread, relaxed */
+    DJP_ATOMIC(int) scopes_full; /* 1: an operation log named a scope that found no room; any thread, relaxed */
     DJP_ATOMIC(int) scopes_told; /* once-guard */
     djp_mutex oplog_mutex; /* taken before all other locks */
     struct djp_oplog *oplogs; /* attached ones, a reference each; under oplog_mutex */
@@ -232,7 +233,8 @@ void djp__sender_error(djp_sdk *sdk, char out[256], uint64_t *unix_ns);
 void djp__sdk_fork_init(djp_sdk *sdk);
 void djp__sdk_fork_park(djp_sdk *sdk); /* from the poll callback: waits while a fork is under way */
 
-/* signals.c. Takes the signals that nobody handles; once more after somebody gave one back. Any thread. */
+/* signals.c. Takes the signals that nobody handles; once more after somebody gave one back. Any thread; `state` is not held. Does nothing
+ * once shutdown has begun. */
 void djp__signals_install(djp_sdk *sdk);
 void djp__signals_remove(djp_sdk *sdk);
 void djp__signals_forget(djp_sdk *sdk); /* in a forked child: another instance may answer. Async-signal-safe */

@@ -126,6 +126,7 @@ worker_collect(djp_sdk *sdk, uint64_t now)
     djp__mutex_unlock(&sdk->work);
     djp__settle_if_empty(sdk);
     worker_tell_damage(sdk);
+    djp__oplog_tell_scopes(sdk);
 }
 
 static uint64_t
