@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "djp/djp.h"
 #include "gen/otlp_trace.pb-c.h"
+#include "json.h"
 
 #define SECOND UINT64_C(1000000000)
 #define TEXT(literal) ((djp_text){literal, sizeof(literal) - 1})
@@ -369,10 +370,98 @@ test_every_failing_allocation(void **state)
     fixture_fini(&it);
 }
 
+/* "key=value;" as the exported text has it. A flag and a number look alike there. */
+static void
+assert_attribute(const char *text, const char *key, const json *value)
+{
+    char part[256];
+    if (value->kind == JSON_STRING) {
+        const char *name = json_string(value, "");
+        snprintf(part, sizeof part, ";%s=%s;", key, strcmp(name, "CLASS") == 0 ? "Boom" : name);
+    } else {
+        snprintf(part, sizeof part, ";%s=%d;", key,
+                 value->kind == JSON_BOOL ? value->boolean : (int)json_number(value, -1));
+    }
+    if (!strstr(text, part)) {
+        print_error("missing: %s\nin: %s\n", part, text);
+        fail();
+    }
+}
+
+static djp_text
+text_of(const json *value)
+{
+    const char *text = json_string(value, "");
+    return (djp_text){text, strlen(text)};
+}
+
+/* What a binding says at the end of a request that behaved so. */
+static djp_http_result
+result_of(const json *given)
+{
+    const char *behaviour = json_string(json_get(given, "behaviour"), "");
+    int failed = strncmp(behaviour, "throw", 5) == 0,
+        early = !strcmp(behaviour, "throw") || !strcmp(behaviour, "leave");
+    djp_http_result result = {.method = text_of(json_get(given, "method")),
+                              .route = text_of(json_get(given, "route")),
+                              .scheme = TEXT("http"),
+                              .version = TEXT("1.1"),
+                              .error_type = failed ? TEXT("Boom") : TEXT(""),
+                              .status = early ? 0 : (int)json_number(json_get(given, "status"), 0),
+                              .failed = failed,
+                              .disconnected = strncmp(behaviour, "leave", 5) == 0};
+    const char *body = json_string(json_get(given, "body"), NULL);
+    result.request_bytes = body ? (int64_t)strlen(body) : -1;
+    return result;
+}
+
+static void
+check_case(const json *given, int stable)
+{
+    fixture it;
+    char line[512];
+    fixture_init(&it, stable ? "http" : "", "hybrid");
+    record(&it, result_of(given));
+    const char *text = exported(&it), *status = json_string(json_get(given, "span_status"), "");
+    const json *attributes = json_get(given, stable ? "stable" : "old"), *labels = json_get(given, "metrics");
+    snprintf(line, sizeof line, "%s|%d;", stable ? json_string(json_get(given, "stable_name"), "") : "http.server",
+             strcmp(status, "error") == 0 ? 2 : 0);
+    assert_memory_equal(text, line, strlen(line));
+    for (size_t i = 0; i < json_count(attributes); i++) {
+        assert_attribute(text, attributes->keys[i], &attributes->items[i]);
+    }
+    snprintf(line, sizeof line, "http_requests_total{method=\"%s\",endpoint=\"%s\",status_code=\"%s\"} 1\n",
+             json_string(json_at(labels, 0), ""), json_string(json_at(labels, 1), ""),
+             json_string(json_at(labels, 2), ""));
+    assert_true(shows(&it, line));
+    if (!json_is_null(json_get(given, "size"))) {
+        snprintf(line, sizeof line, "http_request_size_bytes_sum{method=\"%s\",endpoint=\"%s\"} %g\n",
+                 json_string(json_at(labels, 0), ""), json_string(json_at(labels, 1), ""),
+                 json_number(json_get(given, "size"), -1));
+        assert_true(shows(&it, line));
+    }
+    fixture_fini(&it);
+}
+
+static void
+test_vectors(void **state)
+{
+    (void)state;
+    json *vectors = json_load("http_server.json");
+    const json *cases = json_get(vectors, "cases");
+    assert_true(json_count(cases) >= 12);
+    for (size_t i = 0; i < json_count(cases); i++) {
+        check_case(json_at(cases, i), 0);
+        check_case(json_at(cases, i), 1);
+    }
+    json_free(vectors);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_documented_names),
         cmocka_unit_test(test_stable_names),
         cmocka_unit_test(test_background_work_is_a_span_beneath),
