@@ -47,6 +47,7 @@ export const {
   exposeMetrics,
   metricsContentType,
   metricsText,
+  startMetricsServer,
   instrumentOutgoing,
   Span,
   Tracer,

@@ -90,3 +90,10 @@ export function metricsText(accept?: string): string;
 export function metricsContentType(accept?: string): string;
 /** The same, made off the event loop, after the promises of all collect functions. Never rejects. */
 export function exposeMetrics(accept?: string): Promise<{ contentType: string; body: string }>;
+
+/**
+ * Opens a listener for GET /metrics on a port (1 to 65535, 8001 by default) and an address (all of this machine by
+ * default). To be called after init(); it ends with shutdown(). True when it listens; false, with one warning, when the
+ * port cannot be had, and without one while metrics are off.
+ */
+export function startMetricsServer(port?: number, host?: string): boolean;

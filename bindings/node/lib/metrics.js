@@ -420,6 +420,21 @@ async function exposeMetrics(accept) {
   }
 }
 
+/**
+ * Opens a listener for GET /metrics on a port (1 to 65535) and an address, all of this machine by default, as a scrape
+ * from another container needs. To be called after init(); it ends with shutdown(). True when it listens; false, with
+ * one warning, when the port cannot be had, and without one while metrics are off. Never throws.
+ */
+function startMetricsServer(port = 8001, host = '0.0.0.0') {
+  if (!Number.isInteger(port) || port < 1 || port > 65535 || typeof host !== 'string') {
+    runtime.warnOnce(
+      'startMetricsServer() needs a port from 1 to 65535 and an address as a string; it does not listen.',
+    );
+    return false;
+  }
+  return impl.sdkListen(host, port);
+}
+
 module.exports = require('./one.js')('metrics', {
   Counter,
   Gauge,
@@ -427,4 +442,5 @@ module.exports = require('./one.js')('metrics', {
   exposeMetrics,
   metricsContentType,
   metricsText,
+  startMetricsServer,
 });

@@ -32,6 +32,7 @@ module.exports = {
   sdkSetEnabled: no,
   sdkSetSampleRatio: no,
   sdkSetCanaryRatio: no,
+  sdkListen: no,
   sdkFlush: () => Promise.resolve(true),
   sdkFlushSync: () => true,
   sdkStop: () => Promise.resolve(null),

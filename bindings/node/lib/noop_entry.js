@@ -212,6 +212,7 @@ module.exports = {
   setEnabled: () => false,
   setSampleRatio: () => false,
   setCanaryRatio: () => false,
+  startMetricsServer: () => false,
   telemetryStatus: () => ({ enabled: false, backend: 'noop', impl: 'noop', impl_reason: REASON }),
   startSpan,
   withSpan,

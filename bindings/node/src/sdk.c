@@ -383,6 +383,23 @@ sdk_set_canary_ratio(napi_env env, napi_callback_info info)
     return djp_node_boolean(env, holds);
 }
 
+/* sdkListen(host, port): whether the stand-alone listener answers there now. */
+static napi_value
+sdk_listen(napi_env env, napi_callback_info info)
+{
+    napi_value given[2];
+    djp_node_text host;
+    if (!djp_node_arguments(env, info, given, 2))
+        return NULL;
+    djp_node_sdk *active = djp_node_sdk_acquire();
+    int port = djp_node_int(env, given[1], 0);
+    int listens = djp_node_text_get(&host, env, given[0]) && active != NULL &&
+                  djp_sdk_listen(active->sdk, host.text.data, port) == 0;
+    djp_node_text_release(&host);
+    djp_node_sdk_release(active);
+    return djp_node_boolean(env, listens);
+}
+
 void
 djp_node_sdk_exports(napi_env env, napi_value exports)
 {
@@ -396,6 +413,7 @@ djp_node_sdk_exports(napi_env env, napi_value exports)
         {"sdkSetEnabled", sdk_set_enabled},
         {"sdkSetSampleRatio", sdk_set_sample_ratio},
         {"sdkSetCanaryRatio", sdk_set_canary_ratio},
+        {"sdkListen", sdk_listen},
     };
     DJP_NODE_FUNCTIONS(env, exports, functions);
 }
