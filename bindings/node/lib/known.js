@@ -1,20 +1,29 @@
 'use strict';
 // Spans of this environment whose context was handed out as a plain object: it may come back as somebody's parent, also as a copy, and the
-// child must then join the local trace of its parent. Numbers only, in a fixed place per id, so that nothing is kept alive by it; a context
-// whose place was taken by a later one begins a local trace of its own.
+// child must then join the local trace of its parent. Numbers only, in places chosen by the id, so that nothing is kept alive by it; a context
+// whose place was taken by later ones begins a local trace of its own.
 
-const PLACES = 1024;
+const SETS = 1024; // chosen by the span's id
+const WAYS = 4; // places of a set; the oldest gives way
 const WORDS = 8;
 
-const table = new Int32Array(PLACES * WORDS);
+const table = new Int32Array(SETS * WAYS * WORDS);
+const next = new Uint8Array(SETS); // the place of each set that gives way next
 
-function placeOf(s0, s1) {
-  return ((s0 ^ (s1 >>> 7)) & (PLACES - 1)) * WORDS;
-}
+const setOf = (s0, s1) => (s0 ^ (s1 >>> 7)) & (SETS - 1);
+
+const isOf = (at, span) => table[at + 4] === span.s0 && table[at + 5] === span.s1;
 
 /** Notes a span whose context leaves as an object. */
 function note(span) {
-  const at = placeOf(span.s0, span.s1);
+  const set = setOf(span.s0, span.s1);
+  let way = 0;
+  while (way < WAYS && !isOf((set * WAYS + way) * WORDS, span)) way++;
+  if (way === WAYS) {
+    way = next[set];
+    next[set] = (way + 1) % WAYS;
+  }
+  const at = (set * WAYS + way) * WORDS;
   table[at] = span.t0;
   table[at + 1] = span.t1;
   table[at + 2] = span.t2;
@@ -25,13 +34,21 @@ function note(span) {
   table[at + 7] = span.generation;
 }
 
+function isAt(at, trace, id) {
+  for (let i = 0; i < 4; i++) {
+    if (table[at + i] !== trace[i]) return false;
+  }
+  return table[at + 4] === id[0] && table[at + 5] === id[1];
+}
+
 /** The place of a noted span with these ids; -1 when there is none. */
 function find(trace, id) {
-  const at = placeOf(id[0], id[1]);
-  for (let i = 0; i < 4; i++) {
-    if (table[at + i] !== trace[i]) return -1;
+  const first = setOf(id[0], id[1]) * WAYS;
+  for (let way = 0; way < WAYS; way++) {
+    const at = (first + way) * WORDS;
+    if (isAt(at, trace, id)) return at;
   }
-  return table[at + 4] === id[0] && table[at + 5] === id[1] ? at : -1;
+  return -1;
 }
 
 const localAt = (at) => table[at + 6];
