@@ -120,7 +120,7 @@ test-c: $(TESTS_C)
 test-sanitize:
 	@$(MAKE) --no-print-directory SAN=asan test-c
 	@$(MAKE) --no-print-directory SAN=tsan test-tsan
-TSAN_TESTS = ring process clock remote intern span local_trace local_trace_race local_trace_early canary rate_limit keep_rules recorder registry counter histogram cells segment standard listener worker worker_faults flush shutdown sdk oplog oplog_life switch oplog_switch self_metrics
+TSAN_TESTS = ring process clock remote intern span local_trace local_trace_race local_trace_early local_trace_late canary rate_limit keep_rules recorder registry counter histogram cells segment standard listener listen worker worker_faults flush shutdown sdk oplog oplog_life switch oplog_switch self_metrics
 test-tsan: $(foreach t,$(TSAN_TESTS),$(if $(wildcard tests/c/test_$(t).c),$(OUT)/c/test_$(t)))
 	@tools/run-tests.sh $^
 VALGRIND_TESTS = text mem intern strategy keep_rules span exposition encode response answer gzip retry config context curl_target transport_file oplog
