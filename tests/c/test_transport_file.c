@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -20,6 +21,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "djp/error.h"
+#include "export/shared_pipe.h"
 #include "export/transport.h"
 
 #define MILLISECOND UINT64_C(1000000)
@@ -487,6 +489,30 @@ standard_output_that_became_a_file_is_left_alone(void **state)
     assert_int_equal(send_text(s, "{}\n"), DJP_SENT);
 }
 
+static int
+count_look(void *user)
+{
+    ++*(unsigned *)user;
+    return 0;
+}
+
+/* Each look is a round of the worker: a reader that has stopped, such as a pager, must not keep it busy. */
+static void
+a_pipe_that_nobody_reads_is_looked_at_now_and_then(void **state)
+{
+    (void)state;
+    int ends[2];
+    unsigned looks = 0;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    djp_send_control control = {djp__clock_monotonic() + 600000000u, count_look, &looks};
+    assert_int_equal(djp__shared_pipe_wait(ends[1], &control), -1);
+    assert_int_equal(errno, ETIMEDOUT);
+    assert_in_range(looks, 1, 100);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int
 main(void)
 {
@@ -500,6 +526,7 @@ main(void)
         SCENE(a_blocked_pipe_ends_at_the_deadline),
         SCENE(the_console_never_blocks_on_a_pipe),
         SCENE(the_console_never_blocks_on_a_socket),
+        cmocka_unit_test(a_pipe_that_nobody_reads_is_looked_at_now_and_then),
         SCENE(a_closed_standard_output_refuses_for_good),
         SCENE(standard_output_as_a_file_gets_lines),
         SCENE(two_processes_append_whole_lines),

@@ -13,6 +13,7 @@
 enum {
     SHARED_PIPE_LOOKS = 3, /* empty at that many looks in a row, SHARED_PIPE_PAUSE_MS apart */
     SHARED_PIPE_PAUSE_MS = 2,
+    SHARED_PIPE_PATIENCE_MS = 32, /* apart while nobody reads */
     SHARED_PIPE_LARGEST = 1024 * 1024 /* what the system grants anybody by default */
 };
 
@@ -43,6 +44,7 @@ djp__shared_pipe_piece(int fd, const char *data, size_t size)
 int
 djp__shared_pipe_wait(int fd, const djp_send_control *control)
 {
+    int pause_ms = SHARED_PIPE_PAUSE_MS;
     for (int empty = 0;;) {
         int waiting = 0;
         if (ioctl(fd, FIONREAD, &waiting) != 0)
@@ -59,7 +61,9 @@ djp__shared_pipe_wait(int fd, const djp_send_control *control)
             return -1;
         }
         struct pollfd gone = {fd, 0, 0}; /* wakes when the last reader goes: the write says so */
-        if (poll(&gone, 1, SHARED_PIPE_PAUSE_MS) > 0)
+        if (poll(&gone, 1, pause_ms) > 0)
             return 0;
+        pause_ms = waiting == 0 ? SHARED_PIPE_PAUSE_MS : 2 * pause_ms;
+        pause_ms = pause_ms < SHARED_PIPE_PATIENCE_MS ? pause_ms : SHARED_PIPE_PATIENCE_MS;
     }
 }
