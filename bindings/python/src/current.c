@@ -170,15 +170,16 @@ current_try_reset(PyObject *variable, PyObject *token)
 void
 djp_py_current_leave(djp_py_state *state, PyObject *object, djp_py_entry *entry, int baggage)
 {
-    PyObject *variable = baggage ? state->baggage_var : state->current_var;
-    djp_py_entry left = *entry;
-    int newest = state->newest == object && !baggage && left.below == NULL;
-    *entry = (djp_py_entry){NULL, NULL};
+    PyObject *variable = baggage ? state->baggage_var : state->current_var, *token = entry->token;
+    PyObject *newest = state->newest;
+    entry->token = NULL;
     state->newest = NULL;
-    if (newest && current_try_reset(variable, left.token)) {
-        Py_DECREF(left.token);
+    if (newest == object && !baggage && entry->below == NULL && current_try_reset(variable, token)) {
+        Py_DECREF(token);
         return;
     }
+    djp_py_entry left = {token, entry->below};
+    entry->below = NULL;
     PyObject *value = current_value(variable);
     if (value == object) {
         Py_DECREF(value);

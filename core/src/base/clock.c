@@ -225,13 +225,14 @@ clock__read_and_calibrate(void)
     return now;
 }
 
-uint64_t
-djp__clock_monotonic(void)
+/* A reading that something stands in the way of: parameters that change meanwhile, or that are too old. */
+static __attribute__((noinline)) uint64_t
+clock__read_slowly(void)
 {
     int refreshed = 0;
     for (;;) {
         uint32_t sequence = djp_load_acquire(&clock__sequence);
-        if (__builtin_expect(sequence == 0, 0)) {
+        if (sequence == 0) {
             return clock__read_and_calibrate();
         }
         const clock__set *set = &clock__sets[sequence & 1u];
@@ -240,18 +241,34 @@ djp__clock_monotonic(void)
         uint64_t rate = djp_load_acquire(&set->rate);
         uint64_t stale = djp_load_acquire(&set->stale_ticks);
         uint64_t ticks = __rdtsc();
-        if (__builtin_expect(djp_load_relaxed(&clock__sequence) != sequence, 0)) {
+        if (djp_load_relaxed(&clock__sequence) != sequence) {
             continue; /* refreshed meanwhile, or the TSC was given up */
         }
         /* Also where the counter was set back: the difference is huge then. */
-        if (__builtin_expect(ticks - base_ticks > stale, 0) && !refreshed &&
-            (ticks > base_ticks || clock__is_before(ticks, base_ticks))) {
+        if (ticks - base_ticks > stale && !refreshed && (ticks > base_ticks || clock__is_before(ticks, base_ticks))) {
             refreshed = 1;
             djp__clock_anchor_refresh();
             continue;
         }
         return clock__convert(ticks, base_ticks, base_ns, rate);
     }
+}
+
+uint64_t
+djp__clock_monotonic(void)
+{
+    uint32_t sequence = djp_load_acquire(&clock__sequence);
+    const clock__set *set = &clock__sets[sequence & 1u];
+    uint64_t base_ticks = djp_load_acquire(&set->ticks);
+    uint64_t base_ns = djp_load_acquire(&set->ns);
+    uint64_t rate = djp_load_acquire(&set->rate);
+    uint64_t stale = djp_load_acquire(&set->stale_ticks);
+    uint64_t ticks = __rdtsc();
+    if (__builtin_expect(sequence == 0 || djp_load_relaxed(&clock__sequence) != sequence || ticks - base_ticks > stale,
+                         0)) {
+        return clock__read_slowly();
+    }
+    return clock__convert(ticks, base_ticks, base_ns, rate);
 }
 
 #else
