@@ -79,8 +79,8 @@ function chosen(choices, isRight) {
   return choices.map((choice) => choice.text).join('|');
 }
 
-/** The text of a route layer. */
-function routeText(info, layer, req) {
+/** The text of a route layer in a router that was reached under `base`. */
+function routeText(info, layer, req, base) {
   if (info.text !== undefined) return info.text;
   if (info.choices === null) {
     const given = layer.route.path;
@@ -88,7 +88,7 @@ function routeText(info, layer, req) {
     if (list.length === 1) return (info.text = textOf(list[0]));
     info.choices = choicesOf(layer, list, true, textOf);
   }
-  const path = pathOf(req);
+  const path = ((req.baseUrl || '') + pathOf(req)).slice(base.length);
   return chosen(info.choices, (choice) => choice.matches(path) !== null);
 }
 

@@ -3,11 +3,13 @@
 // applications are mounted, as they were written, and the path of the route. A raw path is never an answer.
 
 const { exchangeOf } = require('../http/exchange.js');
+const { enterChosen } = require('./track.js');
 
 /** The template of a request whose answer is complete; '' when no route answered. */
 function expressRoute(req, res) {
   const exchange = exchangeOf(req);
   if (exchange === undefined) return '';
+  enterChosen(exchange, req);
   const base = req.baseUrl || '';
   // A handler below a mount path that is no route, after a route that passed the request on or without any.
   if (exchange.mount !== null && base !== '' && base === exchange.mountBase) return answered(res, exchange.mount);

@@ -54,6 +54,24 @@ function movedLevel(levels, info, layer) {
   return levelOf(levels, router);
 }
 
+function enterRoute(exchange, level, info, layer, req) {
+  const text = level.text === null ? null : routeText(info, layer, req, level.base);
+  exchange.route = text === null ? '' : level.text + text;
+  exchange.mount = null;
+}
+
+/** A route that was chosen and not reached: what `param` asked for answered before it, or failed. */
+function enterChosen(exchange, req) {
+  const { route } = req;
+  if (!route || route === exchange.reached || exchange.levels === null) return;
+  exchange.reached = route;
+  for (let i = exchange.levels.length - 1; i >= 0; i--) {
+    const level = exchange.levels[i];
+    const layer = level.router.stack.find((one) => one.route === route);
+    if (layer !== undefined) return enterRoute(exchange, level, infoOf(layer), layer, req);
+  }
+}
+
 function enterLayer(exchange, layer, req) {
   const info = infoOf(layer);
   if (info.isHandler) return;
@@ -65,12 +83,11 @@ function enterLayer(exchange, layer, req) {
     }
     patchRouter(layer.handle);
   }
+  exchange.reached = req.route;
   const level = levelOf(exchange.levels, info.router) || movedLevel(exchange.levels, info, layer);
   if (level === null) return;
   if (layer.route !== undefined) {
-    const text = level.text === null ? null : routeText(info, layer, req);
-    exchange.route = text === null ? '' : level.text + text;
-    exchange.mount = null;
+    enterRoute(exchange, level, info, layer, req);
     return;
   }
   const base = info.everywhere ? level.base : req.baseUrl || '';
@@ -88,6 +105,7 @@ function enterLayer(exchange, layer, req) {
 /** An error on its way to the handlers of errors, and where it came from when that is no route. */
 function enterError(exchange, req, res, error) {
   noteError(res, error);
+  enterChosen(exchange, req);
   if (exchange.route === null && exchange.failed === '' && exchange.text !== null) exchange.failed = exchange.text;
 }
 
@@ -226,4 +244,4 @@ function forgetRoute(req) {
   exchange.mount = null;
 }
 
-module.exports = { follow, forgetRoute, patchLoaded };
+module.exports = { enterChosen, follow, forgetRoute, patchLoaded };

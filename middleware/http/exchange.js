@@ -35,6 +35,7 @@ class Exchange {
     this.base = '';
     this.text = '';
     this.route = null;
+    this.reached = undefined;
     this.mount = null;
     this.mountBase = '';
     this.failed = '';

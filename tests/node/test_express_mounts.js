@@ -361,3 +361,32 @@ for (const [name, { express, five }, makeRouter] of [
     );
   });
 }
+
+each('a parameter whose callback answers, or fails, names its route', async (app, port, { express }) => {
+  const refuse = (req, res, next, value) => {
+    if (value === 'none') res.sendStatus(404);
+    else next(value === 'bad' ? Object.assign(new Error('no number'), { status: 400 }) : undefined);
+  };
+  const router = express.Router({ mergeParams: true });
+  router.param('id', refuse);
+  router.get('/plain', answer);
+  router.get(['/items/:id', '/things/:id'], (req, res, next) => next());
+  router.get('/items/:id/:part', answer);
+  router.use((req, res) => res.status(404).send('no such path'));
+  app.param('user', refuse);
+  app.use('/shops', (req, res, next) => next());
+  app.get('/users/:user', answer);
+  app.use('/shops', router);
+
+  assert.deepEqual(await templatesOf(port, ['/users/bad', '/users/none', '/users/1']), Array(3).fill('/users/:user'));
+  assert.deepEqual(await templatesOf(port, ['/shops/items/bad', '/shops/items/none', '/shops/things/bad']), [
+    '/shops/items/:id',
+    '/shops/items/:id',
+    '/shops/things/:id',
+  ]);
+  assert.deepEqual(await templatesOf(port, ['/shops/items/bad/x', '/shops/plain', '/shops/else']), [
+    '/shops/items/:id/:part',
+    '/shops/plain',
+    '',
+  ]);
+});
