@@ -85,6 +85,16 @@ const cancelled = {
   'fetch by a signal, with a text': () => read('/never', { signal: aborting('gone') }),
   'fetch by a signal, while the body comes': () => read('/slow', { signal: aborting(new Error('the user left')) }),
   'fetch by its body': async () => (await fetch(`${url}/slow`)).body.cancel(),
+  'fetch by its body, with a text': async () => (await fetch(`${url}/slow`)).body.cancel('enough'),
+  'fetch by its reader, with an error': async () => {
+    const reader = (await fetch(`${url}/slow`)).body.getReader();
+    await reader.read();
+    await reader.cancel(new TypeError('of another kind'));
+  },
+  'fetch by what its body is piped through': async () => {
+    const first = new TransformStream({ transform: (chunk, controller) => controller.terminate() });
+    await new Response((await fetch(`${url}/slow`)).body.pipeThrough(first)).text();
+  },
   'http by a signal': () => get('/never', { signal: aborting() }),
   'http by a signal, while the body comes': () => get('/slow', { signal: aborting() }),
   'http by destroy': () => get('/never', {}, (request) => soon(() => request.destroy())),

@@ -63,23 +63,29 @@ function headerOf(request, name) {
   return undefined;
 }
 
-/** Whether what runs now was called by an AbortController: its reason may be any error. */
-function isAborting() {
+/** The calls that led here, as text. */
+function callers() {
   const { stackTraceLimit } = Error;
   try {
     Error.stackTraceLimit = 50;
     const { stack } = new Error();
     Error.stackTraceLimit = stackTraceLimit;
-    return typeof stack === 'string' && stack.includes('node:internal/abort_controller');
+    return typeof stack === 'string' ? stack : '';
   } catch {
-    return false; // a program that froze Error
+    return ''; // a program that froze Error
   }
 }
 
-/** A reason of the caller's own: no error of the system or of undici, which have codes. */
-function isOwnReason(error) {
+/**
+ * Whether the caller gave a request up, for a reason of his own: through an AbortController, with what is no error of the system or of
+ * undici, which have codes; or because nobody wants the rest of its body.
+ */
+function isGivenUp(error) {
+  if (isTimeout(error)) return false;
+  const stack = callers();
+  if (/\breadableStreamCancel\b/.test(stack)) return true;
   const named = error !== null && typeof error === 'object' && typeof error.code === 'string';
-  return !named && !isTimeout(error) && isAborting();
+  return !named && stack.includes('node:internal/abort_controller');
 }
 
 function fetchHandlers(options, spans) {
@@ -87,7 +93,7 @@ function fetchHandlers(options, spans) {
     const span = spans.get(request);
     if (span === undefined) return;
     spans.delete(request);
-    if (failed && !isOwnReason(error)) failClient(span, error);
+    if (failed && !isGivenUp(error)) failClient(span, error);
     span.end();
   };
   return {
