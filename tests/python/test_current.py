@@ -4,6 +4,8 @@ nearest that is still entered. Generators keep what they entered to themselves."
 import asyncio
 import contextvars
 import gc
+import threading
+import weakref
 
 import djp_telemetry
 import pytest
@@ -132,9 +134,97 @@ def test_a_span_left_in_a_copy_of_its_context():
     def main():
         span = entered("span")
         assert contextvars.copy_context().run(end_there, span)
-        assert get_current_span() is span  # nobody left it here
+        assert nobody()
+        with span:  # entered again, it is current again
+            assert get_current_span() is span
+        assert nobody()
 
     contextvars.Context().run(main)
+
+
+async def opened(name):
+    with start_span(name):
+        yield 1
+        yield 2
+
+
+@pytest.mark.parametrize("outer", [True, False])
+def test_an_async_generator_that_another_task_closes(outer):
+    async def main():
+        for n in range(3):
+            left = opened(f"left {n}")
+            await left.__anext__()
+            inner = entered("still here") if n == 1 else None
+            await asyncio.create_task(left.aclose())
+            with start_span(f"next {n}"):
+                pass
+            if inner is not None:
+                assert get_current_span() is inner
+                leave(inner)
+        return get_current_span()
+
+    async def around():
+        with start_span("outer") as span:
+            assert await main() is span
+
+    asyncio.run(around()) if outer else asyncio.run(main())
+    spans = take()
+    root = spans.one("outer").span_id if outer else b""
+    assert [spans.one(f"next {n}").parent_span_id for n in (0, 2)] == [root, root]
+    assert spans.one("next 1").parent_span_id == spans.one("still here").span_id
+
+
+def test_an_async_generator_that_the_collector_closes():
+    async def main():
+        async for _ in opened("left"):
+            break
+        gc.collect()
+        await asyncio.sleep(0.01)  # the loop closes it in a task of its own
+        assert nobody()
+
+    asyncio.run(main())
+    assert take().one("left")
+
+
+def test_a_generator_that_another_thread_closes():
+    def steps():
+        with start_span("step"), use_span(start_span("used")):
+            yield
+
+    def main():
+        steps_of_main = steps()
+        next(steps_of_main)
+        thread = threading.Thread(target=steps_of_main.close)
+        thread.start()
+        thread.join()
+        assert nobody()
+
+    contextvars.Context().run(main)
+
+
+def test_a_context_that_is_detached_elsewhere():
+    def main():
+        with start_span("root") as root:
+            token = attach(baggage.set_baggage("tenant", "a"))
+            assert baggage.get_all() == {"tenant": "a"}
+            contextvars.copy_context().run(detach, token)
+            assert get_current_span() is root and baggage.get_all() == {}
+
+    contextvars.Context().run(main)
+
+
+def test_contexts_of_spans_left_elsewhere_are_freed():
+    def once():
+        span = entered("span")
+        contextvars.copy_context().run(leave, span)
+        return weakref.ref(span)
+
+    assert nobody()
+    references = [contextvars.Context().run(once) for _ in range(3)]
+    references += [once() for _ in range(100)]
+    assert nobody()
+    gc.collect()
+    assert [reference() for reference in references] == [None] * 103
 
 
 def test_a_detached_span_stays_open():

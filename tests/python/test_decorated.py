@@ -247,3 +247,32 @@ def test_measurements_last_as_long():
     made = numbers()
     assert seconds.count == 1
     assert list(made) == [0, 1] and seconds.count == 2
+
+
+def test_properties_are_decorated_in_either_order():
+    class Order:
+        @traced
+        @property
+        def price(self):
+            return 7
+
+        @price.setter
+        def price(self, value):
+            self.given = value
+
+        @traced("load")
+        @functools.cached_property
+        def lines(self):
+            return [1, 2]
+
+        @property
+        @traced
+        def total(self):
+            return self.price * len(self.lines)
+
+    order = Order()
+    order.price = 3
+    assert (order.price, order.given, order.lines, order.lines, order.total) == (7, 3, [1, 2], [1, 2], 14)
+    names = [span.name.split(".")[-1] for span in take()]
+    assert names == ["price", "load", "price", "total"]
+    assert Order.price.fget.__name__ == "price" and order.__dict__["lines"] == [1, 2]

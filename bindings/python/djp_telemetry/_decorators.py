@@ -3,12 +3,21 @@ generator's own code runs, never in the code that iterates over it."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Callable, Optional, TypeVar, overload
 
 from ._loader import impl
 from ._wrap import wrap
 
 F = TypeVar("F", bound=Callable[..., Any])
+_DESCRIPTORS = (staticmethod, classmethod, property, functools.cached_property)
+
+
+def _function_of(function: Any) -> Any:
+    for part in ("__func__", "fget", "func"):
+        if isinstance(function, _DESCRIPTORS) and hasattr(function, part):
+            return getattr(function, part)
+    return getattr(function, "__func__", function)
 
 
 def decorate(function: Any, start: Callable[[], Any]) -> Any:
@@ -26,14 +35,14 @@ def traced(name: Optional[str] = None, *, attributes: Any = None, kind: Any = No
 
 def traced(name: Any = None, *, attributes: Any = None, kind: Any = None) -> Any:
     """Decorator: each call of the function is a span, named after the function unless a name is given. Takes
-    functions, coroutine functions, generators of both kinds, static and class methods; where the function returns an
+    functions, coroutine functions, generators of both kinds, static and class methods, properties (their reading); where the function returns an
     awaitable, a future or a generator, the span ends when that is done. An exception is recorded and raised again as it
     is. attributes and kind: as in start_span()."""
-    if callable(name) or isinstance(name, (staticmethod, classmethod)):
+    if callable(name) or isinstance(name, _DESCRIPTORS):
         return traced()(name)
 
     def decorator(function: Any) -> Any:
-        inner = getattr(function, "__func__", function)
+        inner = _function_of(function)
         title = name or getattr(inner, "__qualname__", None) or type(inner).__name__
         tracer = impl.get_tracer(getattr(inner, "__module__", None))
         return decorate(function, tracer.start_as_current_span(title, kind=kind, attributes=attributes).start)

@@ -23,6 +23,10 @@ def wrap(function: Any, begin: Begin, carried: bool) -> Any:
 
     if isinstance(function, (staticmethod, classmethod)):
         return type(function)(wrap(function.__func__, begin, carried))
+    if isinstance(function, property):
+        return function.getter(wrap(function.fget, begin, carried))
+    if isinstance(function, functools.cached_property):
+        return functools.cached_property(wrap(function.func, begin, carried))
     run = function
     if not inspect.isroutine(function) and not isinstance(function, (functools.partial, type)):
         run = getattr(function, "__call__", function)  # noqa: B004 (its kind is what counts)

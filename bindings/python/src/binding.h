@@ -58,7 +58,9 @@ typedef struct djp_py_sdk {
  * one that is left while others above it go on can be taken out from between. */
 typedef struct djp_py_entry {
     PyObject *token; /* of the context variable; NULL while the object is not entered */
-    PyObject *below; /* where leaving goes in place of the token's old value, once that was left before; else NULL */
+    PyObject *
+        below; /* where leaving goes in place of the token's old value, once that was left before; without a token: where the
+                      * context goes that entered the object, which was left in another one; else NULL */
 } djp_py_entry;
 
 /* A span. `span` is an owned handle of the core, NULL for a span that records nothing (telemetry off, remote parent). */
@@ -260,7 +262,8 @@ PyObject *djp_py_current_set(djp_py_state *state, PyObject *span);
  * set. */
 void djp_py_current_reset(djp_py_state *state, PyObject *token);
 /* Leaves what was entered with the token of entry: back to the nearest thing that is still entered in this execution context. When
- * something else is current, that stays, and object is taken out from beneath it. Empties entry. baggage chooses the variable. */
+ * something else is current, that stays, and object is taken out from beneath it. Empties entry, but for the way down of another context
+ * that entered it. baggage chooses the variable. */
 void djp_py_current_leave(djp_py_state *state, PyObject *object, djp_py_entry *entry, int baggage);
 /* What a SpanUse stands for, borrowed: its span, never NULL, or its baggage, NULL for none. */
 PyObject *djp_py_use_target(PyObject *use, int baggage);

@@ -75,7 +75,15 @@ current_get(PyObject *variable, PyTypeObject *type)
     return value;
 }
 
-/* The entry of what a variable held; NULL when that was set without one, or is not entered any more. */
+/* 1 for what was entered in one context and left in another (a generator that somebody else closed): the context in which it was entered
+ * still holds it, and goes on to what lies below as soon as it looks. */
+static int
+current_left_elsewhere(const djp_py_entry *entry)
+{
+    return entry->token == NULL && entry->below != NULL;
+}
+
+/* The entry of what a variable held; NULL when that was set without one, or was left in the usual way. */
 static djp_py_entry *
 current_entry(djp_py_state *state, PyObject *object, int baggage)
 {
@@ -84,7 +92,7 @@ current_entry(djp_py_state *state, PyObject *object, int baggage)
         entry = djp_py_use_entry(object, baggage);
     else if (object != NULL && !baggage && Py_TYPE(object) == state->span_type)
         entry = &((djp_py_span *)object)->entry;
-    return entry != NULL && entry->token != NULL ? entry : NULL;
+    return entry != NULL && (entry->token != NULL || entry->below != NULL) ? entry : NULL;
 }
 
 /* What lies beneath an entry, a new reference; NULL for nothing. */
@@ -119,21 +127,40 @@ current_ended(djp_py_state *state, PyObject *object)
 /* Longer chains than any program has: a bound on the search, also where spans that were entered again lie above one another. */
 #define CURRENT_DEPTH_MAX 10000
 
-/* Goes down from the current value past spans that ended and that nobody left. */
+/* Goes down from value, which is taken, past what was left in another context and, with ended, past spans that ended and that nobody
+ * left. *moved counts the steps. */
+static PyObject *
+current_descend(djp_py_state *state, PyObject *value, int baggage, int ended, int *moved)
+{
+    djp_py_entry *entry;
+    while (*moved < CURRENT_DEPTH_MAX && (entry = current_entry(state, value, baggage)) != NULL &&
+           (current_left_elsewhere(entry) || (ended && current_ended(state, value)))) {
+        Py_SETREF(value, current_below(entry));
+        ++*moved;
+    }
+    return value;
+}
+
 static void
 current_drop_ended(djp_py_state *state)
 {
-    PyObject *value = current_value(state->current_var);
-    djp_py_entry *entry;
     int moved = 0;
-    while (moved < CURRENT_DEPTH_MAX && (entry = current_entry(state, value, 0)) != NULL &&
-           current_ended(state, value)) {
-        Py_SETREF(value, current_below(entry));
-        moved++;
-    }
+    PyObject *value = current_descend(state, current_value(state->current_var), 0, 1, &moved);
     if (moved > 0)
         current_put(state->current_var, value);
     Py_XDECREF(value);
+}
+
+/* What a variable holds, without what was left in another context; a new reference or NULL. */
+static PyObject *
+current_live(djp_py_state *state, int baggage)
+{
+    PyObject *variable = baggage ? state->baggage_var : state->current_var;
+    int moved = 0;
+    PyObject *value = current_descend(state, current_value(variable), baggage, 0, &moved);
+    if (moved > 0)
+        current_put(variable, value);
+    return value;
 }
 
 /* object is left while value is current: whoever lies directly above it goes back to what was below it. Takes value. */
@@ -166,41 +193,53 @@ current_try_reset(PyObject *variable, PyObject *token)
     return !failed;
 }
 
+/* Leaving by another way than the token alone. A token is good only in the context in which the object was entered; where that is another
+ * one, the entry keeps the way down for it. */
+static void
+current_leave_out_of_order(djp_py_state *state, PyObject *object, djp_py_entry *entry, PyObject *token, int baggage)
+{
+    PyObject *variable = baggage ? state->baggage_var : state->current_var;
+    djp_py_entry left = {token, entry->below};
+    entry->below = NULL;
+    int moved = 0;
+    PyObject *below = current_descend(state, current_below(&left), baggage, 0, &moved);
+    PyObject *value = current_value(variable);
+    int here = current_try_reset(variable, token);
+    if (value == object) {
+        if (!here || left.below != NULL || moved > 0)
+            current_put(variable, below);
+        Py_XDECREF(value);
+    } else {
+        if (here)
+            current_put(variable, value);
+        current_take_out(state, object, below, value, baggage);
+    }
+    if (!here && entry->token == NULL)
+        Py_XSETREF(entry->below, Py_NewRef(below == NULL || below == object ? Py_None : below));
+    Py_XDECREF(below);
+    Py_XDECREF(left.below);
+}
+
 /* What was entered last, in whatever context, has nothing above it, so that the token tells the way back. */
 void
 djp_py_current_leave(djp_py_state *state, PyObject *object, djp_py_entry *entry, int baggage)
 {
-    PyObject *variable = baggage ? state->baggage_var : state->current_var, *token = entry->token;
-    PyObject *newest = state->newest;
+    PyObject *token = entry->token, *newest = state->newest;
     entry->token = NULL;
     state->newest = NULL;
-    if (newest == object && !baggage && entry->below == NULL && current_try_reset(variable, token)) {
-        Py_DECREF(token);
-        return;
-    }
-    djp_py_entry left = {token, entry->below};
-    entry->below = NULL;
-    PyObject *value = current_value(variable);
-    if (value == object) {
-        Py_DECREF(value);
-        if (left.below != NULL || !current_try_reset(variable, left.token)) {
-            PyObject *below = current_below(&left);
-            current_put(variable, below);
-            Py_XDECREF(below);
-        }
-    } else {
-        PyObject *below = current_below(&left);
-        current_take_out(state, object, below, value, baggage);
-        Py_XDECREF(below);
-    }
-    Py_XDECREF(left.below);
-    Py_DECREF(left.token);
+    if (newest != object || baggage || entry->below != NULL || !current_try_reset(state->current_var, token))
+        current_leave_out_of_order(state, object, entry, token, baggage);
+    Py_DECREF(token);
 }
 
 PyObject *
 djp_py_current_find(djp_py_state *state)
 {
     PyObject *value = current_value(state->current_var);
+    if (value == NULL || (Py_TYPE(value) == state->span_type && ((djp_py_span *)value)->entry.below == NULL))
+        return value;
+    Py_DECREF(value);
+    value = current_live(state, 0);
     if (value == NULL || Py_TYPE(value) == state->span_type)
         return value;
     PyObject *span = Py_TYPE(value) == state->use_type ? Py_XNewRef(djp_py_use_target(value, 0)) : NULL;
@@ -218,7 +257,7 @@ djp_py_current_span(djp_py_state *state)
 PyObject *
 djp_py_current_baggage(djp_py_state *state)
 {
-    PyObject *value = current_value(state->baggage_var);
+    PyObject *value = current_live(state, 1);
     if (value == NULL || Py_TYPE(value) == state->baggage_type)
         return value;
     PyObject *baggage = Py_TYPE(value) == state->use_type ? Py_XNewRef(djp_py_use_target(value, 1)) : NULL;

@@ -100,6 +100,16 @@ span_clear(PyObject *object)
     return 0;
 }
 
+/* It was left in another context than the one that entered it before, which left the way down for that one. */
+static void
+span_enter_again(djp_py_span *self)
+{
+    if (self->entry.below != NULL) {
+        PyObject_GC_UnTrack(self);
+        Py_CLEAR(self->entry.below);
+    }
+}
+
 /* Entering makes the span current. The collector follows it only from here on: without a token no cycle can go through it. The span
  * without ids is shared and never becomes current, so that a remote context beneath it stays visible. */
 PyObject *
@@ -109,6 +119,7 @@ djp_py_span_enter(PyObject *object)
     if (self->entry.token == NULL && object != self->state->noop_span) {
         PyObject *token = djp_py_current_set(self->state, object);
         if (token != NULL && self->entry.token == NULL) {
+            span_enter_again(self);
             self->entry.token = token;
             PyObject_GC_Track(object);
         } else { /* entered by a finalizer that ran meanwhile */
@@ -138,6 +149,8 @@ djp_py_span_go(PyObject *object)
     if (self->entry.token != NULL) {
         PyObject_GC_UnTrack(object);
         djp_py_current_leave(self->state, object, &self->entry, 0);
+        if (self->entry.below != NULL && !PyObject_GC_IsTracked(object))
+            PyObject_GC_Track(object);
     }
 }
 

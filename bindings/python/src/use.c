@@ -53,17 +53,21 @@ use_begin(use_object *self)
 {
     if (self->entry.token == NULL) {
         PyObject *token = djp_py_current_set(self->state, (PyObject *)self);
-        if (self->entry.token == NULL)
+        if (self->entry.token == NULL) {
+            Py_CLEAR(self->entry.below);
             self->entry.token = token;
-        else
+        } else {
             djp_py_current_reset(self->state, token);
+        }
     }
     if (self->whole && self->baggage_entry.token == NULL) {
         PyObject *token = djp_py_baggage_set(self->state, (PyObject *)self);
-        if (self->baggage_entry.token == NULL)
+        if (self->baggage_entry.token == NULL) {
+            Py_CLEAR(self->baggage_entry.below);
             self->baggage_entry.token = token;
-        else
+        } else {
             djp_py_baggage_reset(self->state, token);
+        }
     }
 }
 
