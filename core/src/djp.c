@@ -117,6 +117,7 @@
 #include "export/curl_trust.c"
 #include "export/curl_session.c"
 #include "export/strategy_client.c"
+#include "export/otlp_lane.c"
 #include "export/transport_otlp.c"
 #include "export/transport_file.c"
 #include "export/transport_memory.c"

@@ -94,7 +94,8 @@ counting_send(djp_transport *base, const void *body, size_t size, const djp_send
     shared->accepted = (unsigned)script_spans((script_transport *)base, NULL);
 }
 
-static const djp_transport_ops counting_ops = {"script", counting_send, NULL, script_abandon, script_free, NULL, 0, 0};
+static const djp_transport_ops counting_ops = {"script", counting_send, NULL, script_abandon, script_free, NULL, 0,
+                                               0,        NULL};
 
 static void
 child_of_sigterm(void)

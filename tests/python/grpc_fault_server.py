@@ -45,18 +45,26 @@ def partial_success(rejected: int, message: str) -> bytes:
 
 
 class GrpcFaultServer:
-    """Behaviours: ok, partial, warning, bad_message, hang, (code, message), (code, message, retry seconds)."""
+    """Behaviours: ok, partial, warning, bad_message, hang, (code, message), (code, message, retry seconds).
+    Each answer takes `pause` seconds; at most `workers` calls are worked on at once."""
 
     def __init__(
-        self, *script: object, credentials: grpc.ServerCredentials | None = None, port: int = 0, **options: object
+        self,
+        *script: object,
+        credentials: grpc.ServerCredentials | None = None,
+        port: int = 0,
+        pause: float = 0,
+        workers: int = 4,
+        **options: object,
     ):
         self.script = list(script) or ["ok"]
         self.calls: list[Call] = []
+        self._pause = pause
         self._stop = threading.Event()
         self._lock = threading.Lock()
         settings = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", 64 << 20)]
         settings += [("grpc." + name, value) for name, value in options.items()]
-        self._server = grpc.server(concurrent.futures.ThreadPoolExecutor(4), options=settings)
+        self._server = grpc.server(concurrent.futures.ThreadPoolExecutor(workers), options=settings)
         handler = grpc.unary_unary_rpc_method_handler(self._export)
         self._server.add_generic_rpc_handlers(
             [grpc.method_handlers_generic_handler(METHOD.split("/")[1], {"Export": handler})]
@@ -89,6 +97,7 @@ class GrpcFaultServer:
             behaviour = self.script.pop(0) if len(self.script) > 1 else self.script[0]
             left = context.time_remaining()
             self.calls.append(Call(body, dict(context.invocation_metadata()), left, context.peer()))
+        self._stop.wait(self._pause)
         if isinstance(behaviour, tuple):
             code, message, *retry = behaviour
             if retry:

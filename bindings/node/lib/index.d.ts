@@ -95,6 +95,8 @@ interface CamelCaseOptions {
   /** Seconds that an ended span waits at most; 5. */
   flushInterval?: number | string;
   maxBatchSpans?: number | string;
+  /** OTLP requests on their way at once, 1 to 16; 4. */
+  exportConcurrency?: number | string;
   /** Seconds that the end of the process waits for the last export; 1. */
   shutdownTimeout?: number | string;
   /** Memory for local traces that are not decided yet; 8 MiB. */

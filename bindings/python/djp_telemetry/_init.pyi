@@ -61,6 +61,7 @@ def init_telemetry(
     ring_bytes: Optional[int] = None,
     flush_interval: _Seconds = None,
     max_batch_spans: Optional[int] = None,
+    export_concurrency: Optional[int] = None,
     shutdown_timeout: _Seconds = None,
     pending_bytes: Optional[int] = None,
     pending_age: _Seconds = None,

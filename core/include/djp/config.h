@@ -98,6 +98,7 @@ typedef struct djp_options {
     uint64_t ring_bytes; /* power of two, 64 KiB .. 1 GiB */
     uint64_t flush_interval_ns; /* how long an ended span waits at most before it is sent */
     uint64_t max_batch_spans; /* spans in one request at most */
+    uint64_t export_concurrency; /* OTLP requests on their way at once, at most */
     uint64_t shutdown_timeout_ns; /* used by exit hooks; 1 s by default */
     uint64_t pending_bytes; /* memory for local traces that are not decided yet */
     uint64_t pending_age_ns; /* a root that is open for longer is not waited for; 0: no limit */

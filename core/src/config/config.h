@@ -55,6 +55,7 @@
     X(RING_BYTES, "ring_bytes")                                     \
     X(FLUSH_INTERVAL, "flush_interval")                             \
     X(MAX_BATCH_SPANS, "max_batch_spans")                           \
+    X(EXPORT_CONCURRENCY, "export_concurrency")                     \
     X(SHUTDOWN_TIMEOUT, "shutdown_timeout")                         \
     X(PENDING_BYTES, "pending_bytes")                               \
     X(PENDING_AGE, "pending_age")                                   \

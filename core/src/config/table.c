@@ -263,6 +263,10 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
     [DJP_SETTING_MAX_BATCH_SPANS] = {TABLE_FIELD(max_batch_spans), .form = DJP_FORM_SIZE, TABLE_RANGE(1, 1000000),
                                      .standard = "512", .doc = "Most spans in one request.",
                                      .sources = {{"OTEL_BSP_MAX_EXPORT_BATCH_SIZE", DJP_FORM_SIZE}}},
+    [DJP_SETTING_EXPORT_CONCURRENCY] =
+        {TABLE_FIELD(export_concurrency), .form = DJP_FORM_SIZE, TABLE_RANGE(1, 16), .standard = "4",
+         .doc = "Most OTLP requests on their way at once, 1 to 16. A further connection is used "
+                "only while the others are busy and full batches wait."},
     [DJP_SETTING_SHUTDOWN_TIMEOUT] = {TABLE_FIELD(shutdown_timeout_ns), .form = DJP_FORM_SECONDS,
                                       TABLE_RANGE(0, TABLE_YEAR), .standard = "1",
                                       .doc = "How long the end of the process waits for the last export, in seconds."},

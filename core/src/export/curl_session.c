@@ -1,4 +1,4 @@
-/* Driving libcurl: one request at a time on a kept connection, in short waits between which the pipeline gets the thread. Nothing
+/* Driving libcurl: a few requests at a time on kept connections, in short waits between which the pipeline gets the thread. Nothing
  * here waits longer than 20 ms, follows a redirect, raises a signal or writes to a connection inherited over a fork. */
 #include "export/curl_session.h"
 
@@ -21,20 +21,27 @@ enum {
     CURL_SESSION_WAIT_MS = 20,
     CURL_SESSION_CONNECT_MS = 10000,
     CURL_SESSION_HEAD_MAX = 256 * 1024,
-    CURL_SESSION_SOCKETS = 16,
+    CURL_SESSION_SOCKETS = 4 * DJP_CURL_LANES_MAX, /* each lane may race several addresses of a name */
     CURL_SESSION_ANSWER_MAX = 4 * 1024 * 1024,
     CURL_SESSION_MATERIAL_S = 60, /* new certificates are noticed that late */
     CURL_SESSION_LIFETIME_S = 300 /* a connection is renewed that often, so that changed addresses are noticed */
 };
 
+typedef struct curl_lane {
+    djp_curl_session *session;
+    CURL *easy; /* NULL until the lane is first used */
+    djp_curl_exchange *exchange; /* the one that runs, else NULL */
+    int added; /* it is libcurl's */
+    int done; /* libcurl is through with it */
+} curl_lane;
+
 struct djp_curl_session {
     CURLM *multi;
-    CURL *easy;
+    curl_lane lanes[DJP_CURL_LANES_MAX]; /* the first has the settings that the others copy */
+    unsigned used; /* lanes with a handle */
     size_t answer_max;
     djp_tls_material material;
     uint64_t material_checked; /* monotonic time at which the files were last compared with it */
-    djp_curl_exchange *exchange; /* the one that runs, else NULL */
-    int added; /* it is libcurl's */
     /* In a thread with its own descriptors nobody else can close or meet what libcurl opens; elsewhere the sockets are watched. */
     int parted;
     int poked; /* signalfd of that thread, or -1 */
@@ -56,17 +63,18 @@ static djp_curl_session *curl_session_abandoned;
 static curl_socket_t
 curl_session_open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
 {
-    djp_curl_session *session = user;
+    curl_lane *lane = user;
+    djp_curl_session *session = lane->session;
     (void)purpose;
-    if (session->exchange && session->exchange->reuse_only) {
-        session->exchange->refused_socket = 1;
+    if (lane->exchange && lane->exchange->reuse_only) {
+        lane->exchange->refused_socket = 1;
         return CURL_SOCKET_BAD;
     }
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
     if (fd < 0)
         return CURL_SOCKET_BAD;
-    if (session->exchange)
-        session->exchange->sockets++;
+    if (lane->exchange)
+        lane->exchange->sockets++;
     if (session->socket_count < CURL_SESSION_SOCKETS) {
         session->sockets[session->socket_count].fd = fd;
         djp__file_id(&session->sockets[session->socket_count++].id, fd);
@@ -122,12 +130,12 @@ curl_session_hear(const djp_curl_session *session)
 static size_t
 curl_session_on_body(char *data, size_t unit, size_t count, void *user)
 {
-    djp_curl_session *session = user;
-    djp_curl_exchange *exchange = session->exchange;
+    curl_lane *lane = user;
+    djp_curl_exchange *exchange = lane->exchange;
     size_t size = unit * count;
     if (!exchange)
         return 0;
-    if (size > session->answer_max - exchange->answer.size) {
+    if (size > lane->session->answer_max - exchange->answer.size) {
         exchange->too_large = 1;
         return 0;
     }
@@ -138,8 +146,8 @@ curl_session_on_body(char *data, size_t unit, size_t count, void *user)
 static size_t
 curl_session_on_header(char *data, size_t unit, size_t count, void *user)
 {
-    djp_curl_session *session = user;
-    djp_curl_exchange *exchange = session->exchange;
+    curl_lane *lane = user;
+    djp_curl_exchange *exchange = lane->exchange;
     size_t size = unit * count, end = size;
     if (!exchange)
         return 0;
@@ -182,9 +190,8 @@ curl_session_set_route(CURL *easy, const djp_curl_target *target, int is_grpc)
 }
 
 static void
-curl_session_set_behaviour(djp_curl_session *session)
+curl_session_set_behaviour(CURL *easy)
 {
-    CURL *easy = session->easy;
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -200,14 +207,23 @@ curl_session_set_behaviour(djp_curl_session *session)
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, curl_session_open_socket);
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, session);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, curl_session_close_socket);
-    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, session);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, curl_session_on_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, session);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, curl_session_on_header);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, session);
-    curl_multi_setopt(session->multi, CURLMOPT_MAXCONNECTS, 2L);
+}
+
+/* A connection serves one lane at a time, but outlives its exchange: it is the session's. */
+static void
+curl_session_add_lane(djp_curl_session *session, CURL *easy)
+{
+    curl_lane *lane = &session->lanes[session->used++];
+    lane->session = session;
+    lane->easy = easy;
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, lane);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, session);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, lane);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, lane);
+    curl_multi_setopt(session->multi, CURLMOPT_MAXCONNECTS, (long)session->used + 1);
 }
 
 /* libcurl does not say which descriptors it opens for itself: they get the lowest numbers that are free. */
@@ -245,18 +261,23 @@ curl_session_set_up(djp_curl_session *session, const djp_curl_target *target, co
 {
     int is_grpc = options->protocol == DJP_PROTOCOL_GRPC;
     session->multi = curl_session_new_multi(session);
-    session->easy = curl_easy_init();
-    if (!session->multi || !session->easy)
+    CURL *easy = curl_easy_init();
+    if (!session->multi || !easy) {
+        curl_easy_cleanup(easy);
         return DJP_ENOMEM;
+    }
+    /* What ends one connection (a GOAWAY, a proxy that leaves) must not meet several requests. */
+    curl_multi_setopt(session->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+    curl_session_add_lane(session, easy);
     session->answer_max = options->max_response_bytes ? (size_t)options->max_response_bytes : CURL_SESSION_ANSWER_MAX;
-    curl_session_set_behaviour(session);
-    CURLcode code = curl_session_set_route(session->easy, target, is_grpc);
+    curl_session_set_behaviour(easy);
+    CURLcode code = curl_session_set_route(easy, target, is_grpc);
     if (code == CURLE_OK)
-        code = curl_session_set_tls(session->easy, options, &session->material);
+        code = curl_session_set_tls(easy, options, &session->material);
     if (code == CURLE_OK)
-        code = curl_easy_setopt(session->easy, CURLOPT_USERAGENT, user_agent);
+        code = curl_easy_setopt(easy, CURLOPT_USERAGENT, user_agent);
     if (code == CURLE_OK && !is_grpc)
-        code = curl_easy_setopt(session->easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+        code = curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
     return code == CURLE_OK ? 0 : code == CURLE_OUT_OF_MEMORY ? DJP_ENOMEM : DJP_EIO;
 }
 
@@ -304,7 +325,8 @@ djp__curl_session_free(djp_curl_session *session)
         djp__curl_unlock();
         return;
     }
-    curl_easy_cleanup(session->easy);
+    for (unsigned i = 0; i < session->used; i++)
+        curl_easy_cleanup(session->lanes[i].easy);
     curl_multi_cleanup(session->multi);
     djp__curl_unlock();
     if (session->poked >= 0)
@@ -332,9 +354,8 @@ djp__curl_session_is_outdated(djp_curl_session *session, const djp_curl_target *
 }
 
 static void
-curl_session_set_request(djp_curl_session *session, djp_curl_exchange *exchange)
+curl_session_set_request(CURL *easy, djp_curl_exchange *exchange)
 {
-    CURL *easy = session->easy;
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange->error);
     if (!exchange->is_get) {
         curl_easy_setopt(easy, CURLOPT_POST, 1L);
@@ -349,22 +370,12 @@ curl_session_set_request(djp_curl_session *session, djp_curl_exchange *exchange)
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CURL_SESSION_CONNECT_MS);
 }
 
-/* How long to wait now, or -1 when the deadline has passed. */
-static int
-curl_session_wait_ms(uint64_t deadline)
-{
-    uint64_t now = djp__clock_monotonic();
-    if (now >= deadline)
-        return -1;
-    uint64_t left_ms = (deadline - now) / 1000000 + 1;
-    return left_ms < CURL_SESSION_WAIT_MS ? (int)left_ms : CURL_SESSION_WAIT_MS;
-}
-
 /* libcurl's own wake-up is a pair of descriptors as well: among those of the process they are not touched. */
-static void
-curl_session_wait(djp_curl_session *session, int wait_ms)
+void
+djp__curl_session_wait(djp_curl_session *session, uint64_t deadline)
 {
-    int ready = 0;
+    uint64_t now = djp__clock_monotonic(), left_ms = now < deadline ? (deadline - now) / 1000000 + 1 : 0;
+    int ready = 0, wait_ms = left_ms < CURL_SESSION_WAIT_MS ? (int)left_ms : CURL_SESSION_WAIT_MS;
     if (session->parted) {
         struct curl_waitfd poked = {session->poked, CURL_WAIT_POLLIN, 0};
         curl_multi_poll(session->multi, &poked, session->poked >= 0, wait_ms, NULL);
@@ -374,37 +385,23 @@ curl_session_wait(djp_curl_session *session, int wait_ms)
     }
 }
 
-static djp_curl_run
-curl_session_drive(djp_curl_session *session, const djp_send_control *control)
+/* The handle of a lane; made at its first use. NULL without memory. */
+static CURL *
+curl_session_easy(djp_curl_session *session, unsigned number)
 {
-    while (djp__curl_session_step(session)) {
-        if (control->poll && control->poll(control->user))
-            return DJP_CURL_ABORTED;
-        int wait_ms = curl_session_wait_ms(control->deadline);
-        if (wait_ms < 0)
-            return DJP_CURL_TIMED_OUT;
-        curl_session_wait(session, wait_ms);
+    while (session->used <= number) {
+        CURL *easy = curl_easy_duphandle(session->lanes[0].easy);
+        if (!easy)
+            return NULL;
+        curl_session_add_lane(session, easy);
     }
-    return DJP_CURL_DONE;
-}
-
-static void
-curl_session_collect(djp_curl_session *session, djp_curl_exchange *exchange)
-{
-    CURLMsg *message;
-    int left = 0;
-    while ((message = curl_multi_info_read(session->multi, &left)) != NULL)
-        if (message->msg == CURLMSG_DONE && message->easy_handle == session->easy)
-            exchange->code = message->data.result;
-    curl_easy_getinfo(session->easy, CURLINFO_RESPONSE_CODE, &exchange->status);
-    curl_easy_getinfo(session->easy, CURLINFO_HTTP_VERSION, &exchange->answered_version);
-    if (exchange->code != CURLE_OK && !exchange->error[0])
-        snprintf(exchange->error, sizeof exchange->error, "%s", curl_easy_strerror(exchange->code));
+    return session->lanes[number].easy;
 }
 
 void
-djp__curl_session_begin(djp_curl_session *session, djp_curl_exchange *exchange)
+djp__curl_session_begin(djp_curl_session *session, unsigned number, djp_curl_exchange *exchange)
 {
+    curl_lane *lane = &session->lanes[number];
     exchange->code = CURLE_FAILED_INIT; /* stays when libcurl never says how it ended */
     exchange->error[0] = '\0';
     exchange->status = exchange->answered_version = 0;
@@ -412,52 +409,84 @@ djp__curl_session_begin(djp_curl_session *session, djp_curl_exchange *exchange)
     exchange->refused_socket = exchange->too_large = 0;
     exchange->head_bytes = 0;
     djp__buf_clear(&exchange->answer);
-    session->exchange = exchange;
+    lane->exchange = exchange;
     djp__curl_lock();
-    curl_session_set_request(session, exchange);
-    session->added = curl_multi_add_handle(session->multi, session->easy) == CURLM_OK;
+    CURL *easy = curl_session_easy(session, number);
+    if (easy) {
+        curl_session_set_request(easy, exchange);
+        lane->added = curl_multi_add_handle(session->multi, easy) == CURLM_OK;
+    }
+    lane->done = !lane->added;
     djp__curl_unlock();
+}
+
+/* Tells the lanes which libcurl is through with; all of them when it cannot go on. */
+static void
+curl_session_collect(djp_curl_session *session, int failed)
+{
+    CURLMsg *message;
+    int left = 0;
+    while ((message = curl_multi_info_read(session->multi, &left)) != NULL)
+        for (unsigned i = 0; i < session->used; i++)
+            if (message->msg == CURLMSG_DONE && message->easy_handle == session->lanes[i].easy &&
+                session->lanes[i].exchange) {
+                session->lanes[i].exchange->code = message->data.result;
+                session->lanes[i].done = 1;
+            }
+    for (unsigned i = 0; i < session->used && failed; i++)
+        session->lanes[i].done = 1;
 }
 
 int
 djp__curl_session_step(djp_curl_session *session)
 {
-    int running = 0;
-    if (!session->added || djp__curl_session_is_robbed(session))
+    int running = 0, waits = 0;
+    if (djp__curl_session_is_robbed(session)) {
+        for (unsigned i = 0; i < session->used; i++)
+            session->lanes[i].done = 1;
         return 0;
+    }
     djp__curl_lock();
     CURLMcode code = curl_multi_perform(session->multi, &running);
+    curl_session_collect(session, code != CURLM_OK || running == 0);
     djp__curl_unlock();
-    return code == CURLM_OK && running != 0;
+    for (unsigned i = 0; i < session->used; i++)
+        waits += session->lanes[i].exchange && !session->lanes[i].done;
+    return waits;
+}
+
+int
+djp__curl_session_is_done(const djp_curl_session *session, unsigned number)
+{
+    return session->lanes[number].done;
 }
 
 void
-djp__curl_session_end(djp_curl_session *session)
+djp__curl_session_end(djp_curl_session *session, unsigned number)
 {
+    curl_lane *lane = &session->lanes[number];
+    djp_curl_exchange *exchange = lane->exchange;
+    lane->exchange = NULL;
     if (session->robbed) {
-        snprintf(session->exchange->error, CURL_ERROR_SIZE, "the program closed the connection");
-        session->exchange = NULL;
+        snprintf(exchange->error, CURL_ERROR_SIZE, "the program closed the connection");
+        return;
+    }
+    if (!lane->easy) {
+        snprintf(exchange->error, CURL_ERROR_SIZE, "out of memory for another connection");
         return;
     }
     djp__curl_lock();
-    curl_session_collect(session, session->exchange);
-    if (session->added)
-        curl_multi_remove_handle(session->multi, session->easy);
-    session->added = 0;
-    curl_easy_setopt(session->easy, CURLOPT_ERRORBUFFER, NULL);
-    curl_easy_setopt(session->easy, CURLOPT_POSTFIELDS, NULL);
-    curl_easy_setopt(session->easy, CURLOPT_HTTPHEADER, NULL);
+    curl_easy_getinfo(lane->easy, CURLINFO_RESPONSE_CODE, &exchange->status);
+    curl_easy_getinfo(lane->easy, CURLINFO_HTTP_VERSION, &exchange->answered_version);
+    if (exchange->code != CURLE_OK && !exchange->error[0])
+        snprintf(exchange->error, sizeof exchange->error, "%s", curl_easy_strerror(exchange->code));
+    if (lane->added)
+        curl_multi_remove_handle(session->multi, lane->easy);
+    lane->added = 0;
+    curl_easy_setopt(lane->easy, CURLOPT_ERRORBUFFER, NULL);
+    curl_easy_setopt(lane->easy, CURLOPT_POSTFIELDS, NULL);
+    curl_easy_setopt(lane->easy, CURLOPT_HTTPHEADER, NULL);
     djp__curl_unlock();
-    session->exchange = NULL;
-}
-
-djp_curl_run
-djp__curl_session_run(djp_curl_session *session, djp_curl_exchange *exchange, const djp_send_control *control)
-{
-    djp__curl_session_begin(session, exchange);
-    djp_curl_run run = curl_session_drive(session, control);
-    djp__curl_session_end(session);
-    return run;
 }
 
 void

@@ -1,6 +1,5 @@
-/* One libcurl multi handle with one easy handle: exchanges one request at a time and keeps the connection. Used by one thread;
- * djp__thread_poke ends a
- * wait inside run, where that thread has descriptors of its own. */
+/* One libcurl multi handle with an easy handle for each lane: a lane exchanges one request at a time, and connections are kept. Used by
+ * one thread; djp__thread_poke ends a wait, where that thread has descriptors of its own. */
 #ifndef DJP_EXPORT_CURL_SESSION_H
 #define DJP_EXPORT_CURL_SESSION_H
 
@@ -9,6 +8,8 @@
 #include "base/buf.h"
 #include "export/curl_target.h"
 #include "export/transport.h"
+
+enum { DJP_CURL_LANES_MAX = 16 };
 
 typedef struct djp_curl_session djp_curl_session;
 
@@ -36,8 +37,6 @@ typedef struct djp_curl_exchange {
     djp_buf answer; /* body, decompressed; the caller owns it (init and fini) */
 } djp_curl_exchange;
 
-typedef enum djp_curl_run { DJP_CURL_DONE, DJP_CURL_ABORTED, DJP_CURL_TIMED_OUT } djp_curl_run;
-
 /* Copies what it needs from target, options (contents of the TLS files, limits, protocol) and user_agent. Returns 0, DJP_ENOMEM or
  * DJP_EIO; then why says what is wrong. */
 int djp__curl_session_new(djp_curl_session **out, const djp_curl_target *target, const djp_options *options,
@@ -46,14 +45,14 @@ int djp__curl_session_new(djp_curl_session **out, const djp_curl_target *target,
 int djp__curl_session_is_outdated(djp_curl_session *session, const djp_curl_target *target, const djp_options *options,
                                   int failed);
 void djp__curl_session_free(djp_curl_session *session);
-/* Runs one exchange to its end, calling control->poll at least every 20 ms. */
-djp_curl_run
-djp__curl_session_run(djp_curl_session *session, djp_curl_exchange *exchange, const djp_send_control *control);
-/* The same in steps, for a caller who has other things to do: begin, step until it says 0 (it never waits), end. end before that
- * gives the request up. */
-void djp__curl_session_begin(djp_curl_session *session, djp_curl_exchange *exchange);
+/* An exchange on a lane (0 .. DJP_CURL_LANES_MAX - 1, the lowest that is free): begin, step until it is done, end. end
+ * before that gives the request up. A step drives all lanes and never waits; returns how many are not done. */
+void djp__curl_session_begin(djp_curl_session *session, unsigned lane, djp_curl_exchange *exchange);
 int djp__curl_session_step(djp_curl_session *session);
-void djp__curl_session_end(djp_curl_session *session);
+int djp__curl_session_is_done(const djp_curl_session *session, unsigned lane);
+void djp__curl_session_end(djp_curl_session *session, unsigned lane);
+/* Waits for news of any lane, until the deadline and for at most 20 ms. */
+void djp__curl_session_wait(djp_curl_session *session, uint64_t deadline);
 /* 1 when somebody else closed a descriptor of the session: it is to be abandoned. Only where the thread shares its descriptors with
  * others; a session that was made in one with its own table belongs to that thread alone, which also frees it. */
 int djp__curl_session_is_robbed(djp_curl_session *session);

@@ -182,7 +182,7 @@ djp__strategy_client_ask(djp_strategy_client *client)
     exchange->http_version = CURL_HTTP_VERSION_1_1;
     exchange->on_header = strategy_client_on_header;
     exchange->user = client;
-    djp__curl_session_begin(client->session, exchange);
+    djp__curl_session_begin(client->session, 0, exchange);
 }
 
 /* The server's own words about an error, when they are text. */
@@ -238,7 +238,7 @@ djp__strategy_client_step(djp_strategy_client *client, djp_strategy_answer *out)
         djp__sigpipe_block(&guard);
         running = djp__curl_session_step(client->session);
         if (!running) {
-            djp__curl_session_end(client->session);
+            djp__curl_session_end(client->session, 0);
         }
         djp__sigpipe_restore(&guard);
     }
@@ -254,7 +254,7 @@ void
 djp__strategy_client_give_up(djp_strategy_client *client)
 {
     if (client->asking && !client->failure[0]) {
-        djp__curl_session_end(client->session);
+        djp__curl_session_end(client->session, 0);
         djp__buf_fini(&client->exchange.answer);
     }
     client->asking = 0;

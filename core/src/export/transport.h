@@ -30,6 +30,21 @@ typedef struct djp_send_control {
     void *user;
 } djp_send_control;
 
+/* Requests for a transport that can have several on their way. All of it is called by the thread inside `run`. */
+typedef struct djp_send_job {
+    const void *body; /* borrowed until `done` */
+    size_t size;
+    uint64_t deadline; /* of this attempt, absolute djp__clock_monotonic; UINT64_MAX: none */
+    void *tag;
+} djp_send_job;
+typedef struct djp_send_feed {
+    int (*poll)(void *user); /* as in djp_send_control; 1 gives up everything that is on its way */
+    /* 1 and a job, or 0: none now; asked again, between two polls, while others are on their way */
+    int (*next)(void *user, djp_send_job *job);
+    void (*done)(void *user, void *tag, const djp_send_result *result); /* once for each job, in any order */
+    void *user;
+} djp_send_feed;
+
 typedef struct djp_transport djp_transport;
 typedef struct djp_transport_ops {
     const char *name; /* "otlp_http", "otlp_grpc", "console", "file", "memory" */
@@ -45,6 +60,8 @@ typedef struct djp_transport_ops {
     void (*leave)(djp_transport *transport);
     int is_patient; /* 1: a slow reader is waited for: an attempt has no time limit, because what is half written cannot be repeated */
     int shares_files; /* 1: send needs the descriptors of the process */
+    /* Sends what the feed gives, several at a time, until nothing is on its way and there is no more; NULL: one at a time, by `send`. */
+    void (*run)(djp_transport *transport, const djp_send_feed *feed);
 } djp_transport_ops;
 struct djp_transport {
     const djp_transport_ops *ops;

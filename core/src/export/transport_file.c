@@ -338,11 +338,12 @@ file_free(djp_transport *base)
     djp__free(base);
 }
 
-static const djp_transport_ops file_ops = {"file", file_send, NULL, file_abandon, file_free, file_leave, 1, 0};
+static const djp_transport_ops file_ops = {"file", file_send, NULL, file_abandon, file_free, file_leave, 1, 0, NULL};
 /* Standard output is a descriptor of the process. */
-static const djp_transport_ops file_stdout_ops = {"file", file_send, NULL, file_abandon, file_free, file_leave, 1, 1};
-static const djp_transport_ops file_console_ops = {"console", file_send,  NULL, file_abandon,
-                                                   file_free, file_leave, 1,    1};
+static const djp_transport_ops file_stdout_ops = {"file",     file_send, NULL, file_abandon, file_free,
+                                                  file_leave, 1,         1,    NULL};
+static const djp_transport_ops file_console_ops = {"console",  file_send, NULL, file_abandon, file_free,
+                                                   file_leave, 1,         1,    NULL};
 
 static int
 file_names_stdout(const char *path)

@@ -68,7 +68,8 @@ memory_free(djp_transport *base)
     djp__free(transport);
 }
 
-static const djp_transport_ops memory_ops = {"memory", memory_send, NULL, memory_abandon, memory_free, NULL, 0, 0};
+static const djp_transport_ops memory_ops = {"memory", memory_send, NULL, memory_abandon, memory_free, NULL,
+                                             0,        0,           NULL};
 
 int
 djp__transport_memory_new(djp_transport **out)

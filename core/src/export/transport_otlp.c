@@ -1,377 +1,214 @@
-/* The OTLP transport: one finished request to one receiver, as HTTP (protobuf or JSON) or as a gRPC call over HTTP/2. It sends
- * once (twice when a kept connection turns out to be dead) and says how that went; it never waits for another attempt, follows a
- * redirect or puts a header or a password into a message. */
+/* The OTLP transport: finished requests to one receiver, as HTTP (protobuf or JSON) or as gRPC calls over HTTP/2, a few at a time. It sends
+ * each once (twice when a kept connection turns out to be dead) and says how that went; it never waits for another attempt or follows a
+ * redirect. */
 #include <string.h>
 
-#include "base/atomic.h"
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/mem.h"
 #include "djp/error.h"
-#include "export/curl_global.h"
-#include "export/curl_headers.h"
-#include "export/curl_session.h"
-#include "export/curl_target.h"
-#include "export/grpc_answer.h"
-#include "export/gzip.h"
-#include "export/http_answer.h"
+#include "export/otlp_lane.h"
 #include "export/transport_result.h"
 
-enum { OTLP_COMPRESS_MIN = 1024, OTLP_WIRE_KEEP = 4 * 1024 * 1024, OTLP_SHOWN_MAX = 120 };
-
-typedef struct otlp_transport {
-    djp_transport base;
-    const djp_options *options; /* borrowed */
-    djp_diag *diag; /* borrowed */
-    char *user_agent;
-    djp_curl_target target;
-    char shown[OTLP_SHOWN_MAX + 1];
-    djp_curl_headers headers;
-    djp_gzip *gzip; /* NULL without compression */
-    djp_buf wire; /* frame and compressed bytes of the request that is being sent */
-    djp_curl_session *session; /* the sending thread's */
-    DJP_ATOMIC(pid_t) sender; /* the thread that has a session, for otlp_wake; 0: none. release/acquire */
-    int breaks_reuse; /* see djp__curl_breaks_reuse; also learned when libcurl shows it */
-    int has_arrived; /* the receiver has taken or refused a request in this protocol: it speaks it */
-    int speaks_http; /* it answered a plain question in HTTP/1.1, and nothing in gRPC so far */
-    DJP_ATOMIC(uint64_t) probed; /* djp__every_minute guard of that question */
-    int has_failed; /* the last call did not reach the receiver */
-    int is_warm; /* the last call left a connection that can be used again */
-    int is_sending; /* written by the worker; read in a forked child, which has no worker */
-    int told_ignored_headers;
-    DJP_ATOMIC(uint64_t) warned; /* guard of the once-a-minute warning */
-} otlp_transport;
-
-/* One request on its way: what is sent, and the heads of the answer. */
-typedef struct otlp_call {
-    otlp_transport *transport;
-    djp_curl_exchange exchange;
-    struct curl_slist encoding_node;
-    struct curl_slist timeout_node;
-    char timeout[40];
-    djp_http_head http;
-    djp_grpc_head grpc;
-} otlp_call;
-
+/* New certificates and descriptors that somebody closed ask for a new session ... */
 static int
-otlp_is_grpc(const otlp_transport *transport)
-{
-    return transport->options->protocol == DJP_PROTOCOL_GRPC;
-}
-
-static void
-otlp_on_header(void *user, const char *line, size_t size)
-{
-    otlp_call *call = user;
-    if (otlp_is_grpc(call->transport))
-        djp__grpc_head_line(&call->grpc, line, size);
-    else
-        djp__http_head_line(&call->http, line, size, djp__clock_realtime());
-}
-
-/* The bytes for the wire: gzip when that makes them smaller, the frame for gRPC. Returns 0 or DJP_ENOMEM. */
-static int
-otlp_pack(otlp_transport *transport, otlp_call *call, const void *body, size_t size, int *compressed)
-{
-    static const uint8_t no_frame[DJP_GRPC_FRAME_SIZE];
-    djp_buf *wire = &transport->wire;
-    size_t frame = otlp_is_grpc(transport) ? DJP_GRPC_FRAME_SIZE : 0;
-    djp__buf_clear(wire);
-    djp__buf_append(wire, no_frame, frame);
-    *compressed = transport->gzip && size > OTLP_COMPRESS_MIN &&
-                  djp__gzip_compress(transport->gzip, wire, body, size) == 0 && wire->size - frame < size;
-    if (!*compressed) {
-        if (frame == 0) {
-            call->exchange.body = body;
-            call->exchange.size = size;
-            return 0;
-        }
-        djp__buf_clear(wire);
-        djp__buf_append(wire, no_frame, frame);
-        djp__buf_append(wire, body, size);
-    }
-    if (wire->failed || wire->size - frame > UINT32_MAX)
-        return DJP_ENOMEM;
-    if (frame)
-        djp__grpc_frame((uint8_t *)wire->data, *compressed, (uint32_t)(wire->size - frame));
-    call->exchange.body = wire->data;
-    call->exchange.size = wire->size;
-    return 0;
-}
-
-static void
-otlp_set_headers(otlp_transport *transport, otlp_call *call, int compressed, uint64_t deadline)
-{
-    static char http_encoding[] = "Content-Encoding: gzip", grpc_encoding[] = "grpc-encoding: gzip";
-    struct curl_slist *list = transport->headers.nodes;
-    if (compressed) {
-        call->encoding_node = (struct curl_slist){otlp_is_grpc(transport) ? grpc_encoding : http_encoding, list};
-        list = &call->encoding_node;
-    }
-    if (otlp_is_grpc(transport) && deadline != UINT64_MAX) {
-        uint64_t now = djp__clock_monotonic();
-        djp__grpc_timeout(call->timeout, sizeof call->timeout, deadline > now ? deadline - now : 0);
-        call->timeout_node = (struct curl_slist){call->timeout, list};
-        list = &call->timeout_node;
-    }
-    call->exchange.headers = list;
-}
-
-/* libcurl 7.88 breaks the second request of a connection that prior knowledge opened. There, "2TLS" finds the kept connection, and
- * would open one in HTTP/1.1 when there is none: so it may not open any, and the call is repeated with prior knowledge. */
-static void
-otlp_choose_version(otlp_transport *transport, djp_curl_exchange *exchange, int repeated)
-{
-    exchange->fresh = repeated;
-    exchange->reuse_only = 0;
-    if (!otlp_is_grpc(transport)) {
-        exchange->http_version = CURL_HTTP_VERSION_1_1;
-    } else if (transport->target.is_https) {
-        exchange->http_version = CURL_HTTP_VERSION_2TLS;
-    } else if (transport->breaks_reuse && transport->is_warm && !repeated) {
-        exchange->http_version = CURL_HTTP_VERSION_2TLS;
-        exchange->reuse_only = 1;
-    } else {
-        exchange->http_version = CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
-        exchange->fresh = repeated || transport->breaks_reuse;
-    }
-}
-
-static int
-otlp_lost_connection(CURLcode code)
-{
-    return code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING || code == CURLE_HTTP2 ||
-           code == CURLE_HTTP2_STREAM || code == CURLE_PARTIAL_FILE;
-}
-
-/* 1 when a kept connection was dead: the receiver has closed it, so that the request is sent again at once on a new one. */
-static int
-otlp_was_stale(otlp_transport *transport, const otlp_call *call)
-{
-    const djp_curl_exchange *exchange = &call->exchange;
-    if (exchange->refused_socket)
-        return 1;
-    if (exchange->sockets > 0 || exchange->too_large)
-        return 0;
-    if (exchange->code == CURLE_HTTP2 && otlp_is_grpc(transport) && !transport->target.is_https)
-        transport->breaks_reuse = 1;
-    if (exchange->code != CURLE_OK)
-        return exchange->head_bytes == 0 && otlp_lost_connection(exchange->code);
-    return otlp_is_grpc(transport) && exchange->status == 200 && !call->grpc.has_status;
-}
-
-/* libcurl before 8.1 stops reading where a stream ends on a connection that got a GOAWAY, and so loses the trailers, at times the message,
- * too. It reports success only where the receiver ended the stream properly, and a receiver that refuses a unary call does so in the head
- * of the answer: so an answer with a good head was an acceptance. To take it for none would send every span of it twice. */
-static void
-otlp_complete_answer(djp_grpc_head *head, const djp_curl_exchange *exchange)
-{
-    if (exchange->code == CURLE_OK && exchange->status == 200 && head->is_grpc && !head->has_status &&
-        djp__curl_loses_trailers()) {
-        head->has_status = 1;
-        head->status = 0;
-        head->is_cut = 1;
-    }
-}
-
-static djp_curl_run
-otlp_exchange(otlp_transport *transport, djp_curl_session *session, otlp_call *call, const djp_send_control *control)
-{
-    static const djp_grpc_head no_head = DJP_GRPC_HEAD_INIT;
-    djp_curl_run run = DJP_CURL_DONE;
-    for (int repeated = 0; repeated < 2; repeated++) {
-        memset(&call->http, 0, sizeof call->http);
-        call->grpc = no_head;
-        otlp_choose_version(transport, &call->exchange, repeated);
-        run = djp__curl_session_run(session, &call->exchange, control);
-        if (run == DJP_CURL_DONE && otlp_is_grpc(transport))
-            otlp_complete_answer(&call->grpc, &call->exchange);
-        if (run != DJP_CURL_DONE || !otlp_was_stale(transport, call))
-            break;
-    }
-    transport->is_warm =
-        run == DJP_CURL_DONE && call->exchange.code == CURLE_OK && call->grpc.has_status && !call->grpc.is_cut;
-    return run;
-}
-
-#define OTLP_SPEAKS_HTTP "this port speaks HTTP: set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"
-#define OTLP_SPEAKS_GRPC "this port seems to speak gRPC: set OTEL_EXPORTER_OTLP_PROTOCOL=grpc"
-
-static void
-otlp_ignore_header(void *user, const char *line, size_t size)
-{
-    (void)user;
-    (void)line;
-    (void)size;
-}
-
-/* A receiver of HTTP meets the first bytes of HTTP/2 with silence, an error or anything, so it is asked in its own language, once a
- * minute, as long as nothing has ever arrived by gRPC. */
-static void
-otlp_probe(otlp_transport *transport, djp_curl_session *session, const otlp_call *call, const djp_send_control *control)
-{
-    enum { PROBE_NS = 1000000000 };
-    const djp_curl_exchange *failed = &call->exchange;
-    if (!otlp_is_grpc(transport) || transport->has_arrived || failed->code == CURLE_OK || failed->head_bytes > 0 ||
-        !otlp_lost_connection(failed->code) || !djp__every_minute(&transport->probed))
-        return;
-    djp_curl_exchange probe;
-    memset(&probe, 0, sizeof probe);
-    probe.is_get = 1;
-    probe.fresh = 1;
-    probe.http_version = CURL_HTTP_VERSION_1_1;
-    probe.on_header = otlp_ignore_header;
-    djp__buf_init(&probe.answer, 0);
-    uint64_t limit = djp__clock_monotonic() + PROBE_NS;
-    djp_send_control bounded = {limit < control->deadline ? limit : control->deadline, control->poll, control->user};
-    djp_curl_run run = djp__curl_session_run(session, &probe, &bounded);
-    transport->speaks_http = run == DJP_CURL_DONE && probe.code == CURLE_OK && probe.status > 0;
-    djp__buf_fini(&probe.answer);
-}
-
-/* What the other protocol's receiver looks like from here; NULL: not like that. */
-static const char *
-otlp_other_protocol(const otlp_transport *transport, const djp_curl_exchange *exchange)
-{
-    if (otlp_is_grpc(transport))
-        return transport->speaks_http ? OTLP_SPEAKS_HTTP : NULL;
-    if (exchange->code == CURLE_UNSUPPORTED_PROTOCOL || strstr(exchange->error, "no application protocol"))
-        return OTLP_SPEAKS_GRPC;
-    return NULL;
-}
-
-static void
-otlp_judge_connection(const otlp_transport *transport, const djp_curl_exchange *exchange, djp_send_result *result)
-{
-    const char *other = otlp_other_protocol(transport, exchange);
-    djp__send_result_set(result, DJP_SEND_RETRY, other ? "%s: %s; %s" : "%s: %s", transport->shown, exchange->error,
-                         other);
-}
-
-/* libcurl's error as an outcome. Only what another attempt cannot change is final. */
-static void
-otlp_judge_failure(otlp_transport *transport, const otlp_call *call, djp_send_result *result)
-{
-    const djp_curl_exchange *exchange = &call->exchange;
-    const char *shown = transport->shown;
-    result->status = otlp_is_grpc(transport) ? 0 : exchange->status;
-    if (exchange->too_large)
-        djp__send_result_set(result, DJP_SEND_REJECTED, "%s gave an answer larger than the limit of %llu bytes", shown,
-                             (unsigned long long)transport->options->max_response_bytes);
-    else if (exchange->code == CURLE_BAD_CONTENT_ENCODING)
-        djp__send_result_set(result, DJP_SEND_REJECTED, "%s gave an answer that cannot be decompressed", shown);
-    else
-        otlp_judge_connection(transport, exchange, result);
-}
-
-static void
-otlp_judge(otlp_transport *transport, const otlp_call *call, djp_curl_run run, djp_send_result *result)
-{
-    const djp_curl_exchange *exchange = &call->exchange;
-    djp_text body = {exchange->answer.data, exchange->answer.size};
-    if (run == DJP_CURL_ABORTED)
-        djp__send_result_set(result, DJP_SEND_ABORTED, "%s: given up before the answer came", transport->shown);
-    else if (run == DJP_CURL_TIMED_OUT)
-        djp__send_result_set(result, DJP_SEND_ABORTED, "%s: no answer within the time limit", transport->shown);
-    else if (exchange->code != CURLE_OK)
-        otlp_judge_failure(transport, call, result);
-    else if (otlp_is_grpc(transport))
-        djp__grpc_answer(result, &call->grpc, exchange->status, body, transport->shown);
-    else
-        djp__http_answer(result, &call->http, exchange->status, body, transport->shown);
-    if (result->message[0])
-        djp__curl_headers_hide(result->message, transport->options->headers);
-    if (result->outcome == DJP_SENT && result->message[0] && djp__every_minute(&transport->warned))
-        djp__diag(transport->diag, DJP_LOG_WARN, "%s", result->message);
-}
-
-static djp_curl_session *
-otlp_session(otlp_transport *transport, djp_send_result *result)
+otlp_must_retire(const otlp_transport *transport, int failed)
 {
     djp_curl_session *session = transport->session;
+    return djp__curl_session_is_robbed(session) ||
+           djp__curl_session_is_outdated(session, &transport->target, transport->options, failed);
+}
+
+/* ... once nothing uses the old one: nothing begins until then. */
+static int
+otlp_may_begin(otlp_transport *transport)
+{
+    if (transport->busy == transport->lane_count)
+        return 0;
+    if (transport->busy > 0 && !transport->is_retiring)
+        transport->is_retiring = otlp_must_retire(transport, 0);
+    return !transport->is_retiring || transport->busy == 0;
+}
+
+static void
+otlp_retire_session(otlp_transport *transport)
+{
+    if (djp__curl_session_is_robbed(transport->session))
+        djp__curl_session_abandon(transport->session);
+    else
+        djp__curl_session_free(transport->session);
+    transport->session = NULL;
+}
+
+/* Makes the session when there is none; 0 and a result when it cannot be had. */
+static int
+otlp_open_session(otlp_transport *transport, djp_send_result *result)
+{
     char why[256];
-    if (session && djp__curl_session_is_robbed(session)) {
-        djp__curl_session_abandon(session);
-        transport->session = NULL;
-    } else if (session &&
-               djp__curl_session_is_outdated(session, &transport->target, transport->options, transport->has_failed)) {
-        djp__curl_session_free(session);
-        transport->session = NULL;
-    }
+    if (transport->session && transport->busy == 0 &&
+        (transport->is_retiring || otlp_must_retire(transport, transport->has_failed)))
+        otlp_retire_session(transport);
+    transport->is_retiring = 0;
     if (transport->session)
-        return session;
+        return 1;
     if (!transport->told_ignored_headers && transport->headers.ignored > 0)
         djp__diag(transport->diag, DJP_LOG_WARN,
                   "%zu of the configured OTLP headers are malformed or belong to the protocol; they are not sent.",
                   transport->headers.ignored);
     transport->told_ignored_headers = 1;
-    if (djp__curl_session_new(&session, &transport->target, transport->options, transport->user_agent, why) != 0) {
+    if (djp__curl_session_new(&transport->session, &transport->target, transport->options, transport->user_agent,
+                              why) != 0) {
         djp__send_result_set(result, DJP_SEND_RETRY, "%s: %.200s", transport->shown, why);
-        return NULL;
+        return 0;
     }
-    transport->is_warm = 0;
-    transport->session = session;
+    for (unsigned i = 0; i < transport->lane_count; i++)
+        transport->lanes[i].is_warm = 0;
     if (djp__files_are_parted()) /* one of ours, with all signals blocked */
         djp_store_release(&transport->sender, djp__thread_number());
-    return session;
+    return 1;
+}
+
+/* 0 and a result: the job has ended before it began. */
+static int
+otlp_begin(otlp_transport *transport, const djp_send_job *job, djp_send_result *result)
+{
+    uint64_t most = transport->options->max_request_bytes;
+    memset(result, 0, sizeof *result);
+    if (most && job->size > most) {
+        djp__send_result_set(result, DJP_SEND_REJECTED,
+                             "a request of %zu bytes is over the limit of %llu and was not sent", job->size,
+                             (unsigned long long)most);
+        return 0;
+    }
+    if (djp__clock_monotonic() >= job->deadline) {
+        djp__send_result_set(result, DJP_SEND_ABORTED, "%s: the time limit passed before the request was sent",
+                             transport->shown);
+        return 0;
+    }
+    otlp_lane *lane = transport->lanes;
+    while (lane->phase != OTLP_IDLE)
+        lane++;
+    if (!otlp_open_session(transport, result) || !djp__otlp_lane_begin(lane, job, result))
+        return 0;
+    transport->busy++;
+    return 1;
+}
+
+/* Starts what the feed has, as long as there are idle lanes. */
+static void
+otlp_fill(otlp_transport *transport, const djp_send_feed *feed)
+{
+    djp_send_job job;
+    djp_send_result result;
+    while (otlp_may_begin(transport) && feed->next(feed->user, &job))
+        if (!otlp_begin(transport, &job, &result))
+            feed->done(feed->user, job.tag, &result);
+}
+
+/* The tag is told last: whoever hears of it may free the body. */
+static void
+otlp_end(otlp_lane *lane, otlp_ending ending, const djp_send_feed *feed)
+{
+    djp_send_result result;
+    if (!djp__otlp_lane_end(lane, ending, &result))
+        return;
+    lane->transport->busy--;
+    feed->done(feed->user, lane->job.tag, &result);
+}
+
+/* Ends lanes that have their answer, whose time is over, or all; returns how many ended. */
+static unsigned
+otlp_harvest(otlp_transport *transport, const djp_send_feed *feed, int give_up)
+{
+    uint64_t now = djp__clock_monotonic();
+    unsigned busy = transport->busy;
+    for (unsigned i = 0; i < transport->lane_count && transport->busy > 0; i++) {
+        otlp_lane *lane = &transport->lanes[i];
+        if (lane->phase == OTLP_IDLE)
+            continue;
+        if (djp__curl_session_is_done(transport->session, i))
+            otlp_end(lane, OTLP_DONE, feed);
+        if (lane->phase != OTLP_IDLE && give_up)
+            otlp_end(lane, OTLP_ABORTED, feed);
+        else if (lane->phase != OTLP_IDLE && now >= lane->deadline)
+            otlp_end(lane, OTLP_TIMED_OUT, feed);
+    }
+    return busy - transport->busy;
+}
+
+static uint64_t
+otlp_next_deadline(const otlp_transport *transport)
+{
+    uint64_t next = UINT64_MAX;
+    for (unsigned i = 0; i < transport->lane_count; i++) {
+        const otlp_lane *lane = &transport->lanes[i];
+        if (lane->phase != OTLP_IDLE && lane->deadline < next)
+            next = lane->deadline;
+    }
+    return next;
 }
 
 static void
-otlp_send_guarded(otlp_transport *transport, const void *body, size_t size, const djp_send_control *control,
-                  djp_send_result *result)
+otlp_run(djp_transport *base, const djp_send_feed *feed)
 {
-    otlp_call call;
-    int compressed;
-    djp_curl_session *session = otlp_session(transport, result);
-    if (!session)
-        return;
-    memset(&call, 0, sizeof call);
-    call.transport = transport;
-    call.exchange.on_header = otlp_on_header;
-    call.exchange.user = &call;
-    djp__buf_init(&call.exchange.answer, 0);
-    if (otlp_pack(transport, &call, body, size, &compressed) != 0) {
-        djp__send_result_set(result, DJP_SEND_RETRY, "out of memory for a request of %zu bytes", size);
-        return;
+    otlp_transport *transport = (otlp_transport *)base;
+    djp_sigpipe guard;
+    djp__sigpipe_block(&guard);
+    transport->is_sending = 1;
+    for (;;) {
+        otlp_fill(transport, feed);
+        if (transport->busy == 0)
+            break;
+        djp__curl_session_step(transport->session);
+        unsigned ended = otlp_harvest(transport, feed, 0);
+        int give_up = (transport->busy > 0 || ended == 0) && feed->poll(feed->user);
+        if (give_up) {
+            otlp_harvest(transport, feed, 1);
+            break;
+        }
+        if (ended == 0)
+            djp__curl_session_wait(transport->session, otlp_next_deadline(transport));
     }
-    otlp_set_headers(transport, &call, compressed, control->deadline);
-    result->wire_bytes = call.exchange.size;
-    djp_curl_run run = otlp_exchange(transport, session, &call, control);
-    if (run == DJP_CURL_DONE)
-        otlp_probe(transport, session, &call, control);
-    otlp_judge(transport, &call, run, result);
-    if (run == DJP_CURL_DONE && (otlp_is_grpc(transport) ? call.grpc.has_status : call.exchange.code == CURLE_OK)) {
-        transport->has_arrived = 1;
-        transport->speaks_http = 0;
-    }
-    transport->has_failed = run == DJP_CURL_DONE && call.exchange.code != CURLE_OK;
-    djp__buf_fini(&call.exchange.answer);
-    if (transport->wire.capacity > OTLP_WIRE_KEEP)
-        djp__buf_fini(&transport->wire);
+    transport->is_sending = 0;
+    djp__sigpipe_restore(&guard);
+}
+
+/* A feed of one job. */
+typedef struct otlp_single {
+    const djp_send_control *control;
+    djp_send_job job;
+    int given;
+    djp_send_result *result;
+} otlp_single;
+
+static int
+otlp_single_poll(void *user)
+{
+    const djp_send_control *control = ((otlp_single *)user)->control;
+    return control->poll && control->poll(control->user);
+}
+
+static int
+otlp_single_next(void *user, djp_send_job *job)
+{
+    otlp_single *single = user;
+    *job = single->job;
+    return !single->given++;
+}
+
+static void
+otlp_single_done(void *user, void *tag, const djp_send_result *result)
+{
+    (void)tag;
+    *((otlp_single *)user)->result = *result;
 }
 
 static void
 otlp_send(djp_transport *base, const void *body, size_t size, const djp_send_control *control, djp_send_result *result)
 {
-    otlp_transport *transport = (otlp_transport *)base;
-    djp_sigpipe guard;
-    memset(result, 0, sizeof *result);
-    if (transport->options->max_request_bytes && size > transport->options->max_request_bytes) {
-        djp__send_result_set(result, DJP_SEND_REJECTED,
-                             "a request of %zu bytes is over the limit of %llu and was not sent", size,
-                             (unsigned long long)transport->options->max_request_bytes);
-        return;
-    }
-    if (djp__clock_monotonic() >= control->deadline) {
-        djp__send_result_set(result, DJP_SEND_ABORTED, "%s: the time limit passed before the request was sent",
-                             transport->shown);
-        return;
-    }
-    djp__sigpipe_block(&guard);
-    transport->is_sending = 1;
-    otlp_send_guarded(transport, body, size, control, result);
-    transport->is_sending = 0;
-    djp__sigpipe_restore(&guard);
+    otlp_single single = {control, {body, size, control->deadline, NULL}, 0, result};
+    const djp_send_feed feed = {otlp_single_poll, otlp_single_next, otlp_single_done, &single};
+    otlp_run(base, &feed);
 }
 
 static void
@@ -388,15 +225,17 @@ otlp_abandon(djp_transport *base)
     otlp_transport *transport = (otlp_transport *)base;
     djp_curl_session *session = transport->session;
     djp_store_release(&transport->sender, 0);
-    if (transport->is_sending) {
-        djp__buf_init(&transport->wire, 0); /* the fork may have met it half grown: forgotten as it is */
-        transport->is_sending = 0;
+    for (unsigned i = 0; i < transport->lane_count; i++) {
+        transport->lanes[i].is_warm = 0;
+        if (transport->is_sending)
+            djp__otlp_lane_forget(&transport->lanes[i]);
     }
-    if (!session)
-        return;
+    transport->busy = 0;
+    transport->is_sending = 0;
+    transport->is_retiring = 0;
     transport->session = NULL;
-    djp__curl_session_abandon(session);
-    transport->is_warm = 0;
+    if (session)
+        djp__curl_session_abandon(session);
 }
 
 static void
@@ -427,15 +266,17 @@ otlp_free(djp_transport *base)
     djp__curl_target_fini(&transport->target);
     djp__curl_headers_fini(&transport->headers);
     djp__gzip_free(transport->gzip);
-    djp__buf_fini(&transport->wire);
+    for (unsigned i = 0; transport->lanes && i < transport->lane_count; i++)
+        djp__buf_fini(&transport->lanes[i].wire);
+    djp__free(transport->lanes);
     djp__free(transport->user_agent);
     djp__free(transport);
 }
 
-static const djp_transport_ops otlp_http_ops = {"otlp_http", otlp_send,  otlp_wake, otlp_abandon,
-                                                otlp_free,   otlp_leave, 0,         0};
-static const djp_transport_ops otlp_grpc_ops = {"otlp_grpc", otlp_send,  otlp_wake, otlp_abandon,
-                                                otlp_free,   otlp_leave, 0,         0};
+static const djp_transport_ops otlp_http_ops = {"otlp_http", otlp_send, otlp_wake, otlp_abandon, otlp_free,
+                                                otlp_leave,  0,         0,         otlp_run};
+static const djp_transport_ops otlp_grpc_ops = {"otlp_grpc", otlp_send, otlp_wake, otlp_abandon, otlp_free,
+                                                otlp_leave,  0,         0,         otlp_run};
 
 static const char *const *
 otlp_fixed_headers(djp_protocol protocol)
@@ -448,6 +289,19 @@ otlp_fixed_headers(djp_protocol protocol)
 }
 
 static int
+otlp_init_lanes(otlp_transport *transport, uint64_t wanted)
+{
+    transport->lane_count = wanted < 1 ? 1 : wanted < DJP_CURL_LANES_MAX ? (unsigned)wanted : DJP_CURL_LANES_MAX;
+    transport->lanes = djp__calloc(transport->lane_count, sizeof *transport->lanes);
+    for (unsigned i = 0; transport->lanes && i < transport->lane_count; i++) {
+        transport->lanes[i].transport = transport;
+        transport->lanes[i].number = i;
+        djp__buf_init(&transport->lanes[i].wire, 0);
+    }
+    return transport->lanes ? 0 : DJP_ENOMEM;
+}
+
+static int
 otlp_init(otlp_transport *transport, const djp_options *options, const char *user_agent)
 {
     int code = djp__curl_target_init(&transport->target, options);
@@ -456,6 +310,8 @@ otlp_init(otlp_transport *transport, const djp_options *options, const char *use
     size_t shown_size = strlen(transport->target.shown);
     memcpy(transport->shown, transport->target.shown, shown_size < OTLP_SHOWN_MAX ? shown_size : OTLP_SHOWN_MAX);
     code = djp__curl_headers_init(&transport->headers, otlp_fixed_headers(options->protocol), options->headers);
+    if (code == 0)
+        code = otlp_init_lanes(transport, options->export_concurrency);
     if (code == 0 && options->compress)
         code = djp__gzip_new(&transport->gzip);
     transport->user_agent = djp__strdup(user_agent ? user_agent : "djp-telemetry-exporter-c");
@@ -477,7 +333,6 @@ djp__transport_otlp_new(djp_transport **out, const djp_options *options, const c
     transport->base.ops = options->protocol == DJP_PROTOCOL_GRPC ? &otlp_grpc_ops : &otlp_http_ops;
     transport->options = options;
     transport->diag = diag;
-    djp__buf_init(&transport->wire, 0);
     int code = otlp_init(transport, options, user_agent);
     if (code != 0) {
         otlp_free(&transport->base);

@@ -69,7 +69,7 @@ collect_make_room(djp_sdk *sdk, uint64_t bytes, uint64_t now)
 }
 
 int
-djp__collect_close(djp_sdk *sdk, uint64_t now)
+djp__collect_close(djp_sdk *sdk, uint64_t now, int is_full)
 {
     uint64_t spans = djp__encoder_spans(sdk->encoder);
     if (spans == 0) {
@@ -88,6 +88,7 @@ djp__collect_close(djp_sdk *sdk, uint64_t now)
     request->spans = spans - left;
     request->end = djp__ring_consumed(sdk->ring);
     request->born = now;
+    request->is_full = is_full || left > 0;
     if (failed || request->body.size > sdk->options.max_request_bytes) {
         djp__loss(sdk, failed ? DJP_LOSS_MEMORY : DJP_LOSS_TOO_LARGE, request->spans, request->end);
         djp__queue_give(&sdk->queue, request);
@@ -133,7 +134,7 @@ djp__collect_drain(djp_sdk *sdk, uint64_t now)
         if (!record) {
             break;
         }
-        if (collect_is_full(sdk, size) && !djp__collect_close(sdk, now)) {
+        if (collect_is_full(sdk, size) && !djp__collect_close(sdk, now, 1)) {
             sdk->queue_blocked = 1;
             break;
         }
@@ -141,7 +142,7 @@ djp__collect_drain(djp_sdk *sdk, uint64_t now)
         taken++;
     }
     if (djp__encoder_spans(sdk->encoder) >= sdk->options.max_batch_spans) {
-        djp__collect_close(sdk, now);
+        djp__collect_close(sdk, now, 1);
     }
     djp_store_relaxed(&sdk->stats.in_encoder, (uint64_t)djp__encoder_spans(sdk->encoder));
     return taken;

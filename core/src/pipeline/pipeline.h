@@ -156,7 +156,7 @@ struct djp_sdk {
     /* Lock-free hints to the worker; written under `state` or by the signal handler. Release / acquire. */
     djp_wake wake;
     DJP_ATOMIC(int) running; /* a worker thread exists in this process */
-    DJP_ATOMIC(int) sending; /* the worker is inside transport->send */
+    DJP_ATOMIC(int) sending; /* the worker is inside transport->send or run */
     DJP_ATOMIC(int) stop; /* leave now, abort what is being sent */
     DJP_ATOMIC(int) fork_wanted; /* the poll callback should park */
     DJP_ATOMIC(uint64_t) flush_target; /* ring position that somebody waits for */
@@ -172,6 +172,7 @@ struct djp_sdk {
     uint64_t failing_since; /* monotonic time of the first failed attempt since the last good one; 0: none failed */
     uint64_t failed_at; /* ... and of the newest */
     uint64_t accepted; /* requests that the receiver took, ever */
+    uint64_t single_until; /* monotonic time before which one request at a time is sent */
     int hold_is_wish; /* the receiver asked for it: only the end of the process tries in spite of it */
     int wants_one; /* a flush may try one request in spite of a back-off of ours */
     uint64_t due; /* when the batch being built must be closed; 0: nothing known to wait */
@@ -204,12 +205,14 @@ const char *djp__sdk_target(const djp_sdk *sdk);
 /* worker.c. Starts the thread when there is none; `state` is held. 0 or DJP_ETHREAD. */
 int djp__worker_start_locked(djp_sdk *sdk);
 void djp__worker_wake(void *sdk); /* the recorder's callback: any recording thread */
+/* 1 while somebody waits for records that are still on their way. By the worker; `state` is not held. */
+int djp__worker_is_flushing(djp_sdk *sdk);
 void djp__worker_notify(djp_sdk *sdk); /* wakes the thread, also out of a send. Any thread */
 
 /* collect.c: ring -> encoder -> queue; `work` is held. Returns the number of records taken. */
 uint64_t djp__collect_drain(djp_sdk *sdk, uint64_t now);
-/* Turns the batch being built into a request; 0 when the queue has no room for it. */
-int djp__collect_close(djp_sdk *sdk, uint64_t now);
+/* Turns the batch being built into a request; 0 when the queue has no room for it. is_full: it was closed for its size. */
+int djp__collect_close(djp_sdk *sdk, uint64_t now, int is_full);
 /* Counts everything in ring, encoder and queue as lost and goes on. By the worker, while nothing is being sent. */
 void djp__collect_drop(djp_sdk *sdk, djp_loss reason);
 /* The same for good: the encoder goes, too. */
@@ -222,7 +225,7 @@ void djp__settle(djp_sdk *sdk, uint64_t position);
 void djp__settle_if_empty(djp_sdk *sdk);
 const char *djp__loss_name(djp_loss reason);
 
-/* sender.c: sends the request that is due, if one is. Returns the time of the next step, 0 for "at once",
+/* sender.c: sends what is due, as many requests at a time as the transport can. Returns the time of the next step, 0 for "at once",
  * UINT64_MAX when the queue is empty. poll is the transport's callback. */
 uint64_t djp__sender_step(djp_sdk *sdk, uint64_t now, int (*poll)(void *user));
 /* Why nothing arrives, for people: the newest failure, or that a receiver has not answered yet. "" when all is well. The time is 0 for

@@ -111,6 +111,21 @@ djp__queue_next(const djp_queue *queue)
     return best;
 }
 
+uint64_t
+djp__queue_sent_since(const djp_queue *queue, uint64_t since)
+{
+    uint64_t oldest = 0, left = queue->sending;
+    for (djp_request *request = queue->head; request && left > 0; request = request->next) {
+        if (request->state == DJP_REQUEST_SENDING) {
+            left--;
+            if (request->sent_at > since && (oldest == 0 || request->sent_at < oldest)) {
+                oldest = request->sent_at;
+            }
+        }
+    }
+    return oldest;
+}
+
 djp_request *
 djp__queue_oldest_waiting(const djp_queue *queue)
 {

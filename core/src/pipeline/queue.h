@@ -18,6 +18,7 @@ typedef struct djp_request {
     uint64_t begun; /* monotonic time of the first attempt; valid once attempted */
     uint64_t sent_at; /* ... and of the newest */
     uint64_t accepted_before; /* requests that the receiver had accepted when the newest attempt failed */
+    int is_full; /* no further span fitted */
     unsigned attempts;
     unsigned passed_over; /* failed attempts between which the receiver accepted others */
     unsigned timeouts;
@@ -47,6 +48,8 @@ int djp__queue_has_room(const djp_queue *queue, uint64_t bytes);
 void djp__queue_push(djp_queue *queue, djp_request *request); /* takes */
 /* The waiting request with the fewest attempts, of these the oldest: one that fails again and again holds up none. NULL: none waits. */
 djp_request *djp__queue_next(const djp_queue *queue);
+/* When the oldest attempt that is on its way began, of those that began after `since`; 0: none is. */
+uint64_t djp__queue_sent_since(const djp_queue *queue, uint64_t since);
 djp_request *djp__queue_oldest_waiting(const djp_queue *queue);
 void djp__queue_begin(djp_queue *queue, djp_request *request); /* it is on its way ... */
 void djp__queue_again(djp_queue *queue, djp_request *request); /* ... and waits once more ... */

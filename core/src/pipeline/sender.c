@@ -11,6 +11,7 @@
 enum {
     SENDER__PASSED_OVER_MAX = 10, /* failures of a request while others arrived */
     SENDER__TIMEOUTS_MAX = 5, /* the receiver may have taken it each time */
+    SENDER__SINGLE_S = 60, /* one request at a time after one without an answer */
     SENDER__SILENCE_NS = 250000000 /* an answer that takes longer is told by the status */
 };
 
@@ -72,10 +73,13 @@ sender_lose(djp_sdk *sdk, djp_request *request, djp_loss reason, const djp_send_
     sender_warn(sdk, reason, spans, result);
 }
 
-/* The receiver answers: nothing has to wait any longer. */
+/* The receiver answers: nothing has to wait any longer. What was on its way already when another request failed does not say so. */
 static void
-sender_is_back(djp_sdk *sdk)
+sender_is_back(djp_sdk *sdk, const djp_request *request)
 {
+    if (sdk->failing_since != 0 && request->sent_at <= sdk->failed_at) {
+        return;
+    }
     sdk->failing_since = 0;
     sdk->hold_until = 0;
     djp__retry_init(&sdk->backoff, 0, 0);
@@ -85,7 +89,7 @@ static void
 sender_accept(djp_sdk *sdk, djp_request *request, const djp_send_result *result, uint64_t latency)
 {
     uint64_t rejected = result->rejected < request->spans ? result->rejected : request->spans;
-    sender_is_back(sdk);
+    sender_is_back(sdk, request);
     sdk->accepted++;
     djp_store_relaxed(&sdk->stats.consecutive_failures, (uint64_t)0);
     djp_store_relaxed(&sdk->stats.last_latency_ns, latency);
@@ -169,7 +173,8 @@ sender_note_failure(djp_sdk *sdk, const djp_send_result *result)
     djp__mutex_unlock(&sdk->state);
 }
 
-/* Given up on the way: for the sake of the end or of a switch, or because the receiver did not answer in time. */
+/* Given up on the way: for the sake of the end or of a switch, or because the receiver did not answer in time. It may have more than it
+ * can do, or serve one connection at a time: for a while it gets no others. */
 static void
 sender_aborted(djp_sdk *sdk, djp_request *request, const djp_send_result *result)
 {
@@ -177,9 +182,14 @@ sender_aborted(djp_sdk *sdk, djp_request *request, const djp_send_result *result
     int late = timeout != 0 && djp__clock_monotonic() - request->sent_at >= timeout;
     if (djp_load_acquire(&sdk->toggle.mute)) {
         sender_lose(sdk, request, DJP_LOSS_SWITCHED_OFF, result);
-    } else if (!late) {
+        return;
+    }
+    if (!late) {
         djp__queue_again(&sdk->queue, request); /* still waiting, until the end */
-    } else if (++request->timeouts >= SENDER__TIMEOUTS_MAX) {
+        return;
+    }
+    sdk->single_until = djp__clock_monotonic() + SENDER__SINGLE_S * UINT64_C(1000000000);
+    if (++request->timeouts >= SENDER__TIMEOUTS_MAX) {
         sender_lose(sdk, request, DJP_LOSS_TIMEOUT, result);
     } else {
         sender_retry(sdk, request, result);
@@ -190,7 +200,6 @@ static void
 sender_judge(djp_sdk *sdk, djp_request *request, const djp_send_result *result)
 {
     djp_add_relaxed(&sdk->stats.wire_bytes, result->wire_bytes);
-    djp_store_relaxed(&sdk->stats.attempt_begun, sdk->queue.sending <= 1 ? 0 : djp__clock_monotonic());
     if (result->outcome == DJP_SENT) {
         sender_accept(sdk, request, result, djp__clock_monotonic() - request->sent_at);
         return;
@@ -199,11 +208,20 @@ sender_judge(djp_sdk *sdk, djp_request *request, const djp_send_result *result)
     if (result->outcome == DJP_SEND_RETRY) {
         sender_retry(sdk, request, result);
     } else if (result->outcome == DJP_SEND_REJECTED) {
-        sender_is_back(sdk);
+        sender_is_back(sdk, request);
         sender_lose(sdk, request, DJP_LOSS_REJECTED, result);
     } else {
         sender_aborted(sdk, request, result);
     }
+}
+
+/* The end of one attempt, while others may be on their way. */
+static void
+sender_done_with(void *user, void *tag, const djp_send_result *result)
+{
+    djp_sdk *sdk = user;
+    sender_judge(sdk, tag, result);
+    djp_store_relaxed(&sdk->stats.attempt_begun, djp__queue_sent_since(&sdk->queue, 0));
 }
 
 /* 1 when no further request should leave: the process is ending, or spans were switched off. */
@@ -222,17 +240,50 @@ sender_must_stop(djp_sdk *sdk)
     return done;
 }
 
-/* The request that leaves now, or NULL. */
+static int
+sender_is_ending(djp_sdk *sdk)
+{
+    djp__mutex_lock(&sdk->state);
+    int ending = sdk->phase != DJP_PHASE_OPEN || sdk->terminate_deadline != 0;
+    djp__mutex_unlock(&sdk->state);
+    return ending;
+}
+
+/* A flush cuts a back-off short, and the end of the process what the receiver asked for, too: for one request. */
+static void
+sender_hear_hurry(djp_sdk *sdk)
+{
+    uint32_t hurry = djp_load_acquire(&sdk->hurry);
+    if (hurry != sdk->hurry_seen) {
+        sdk->hurry_seen = hurry;
+        sdk->wants_one = !sdk->hold_is_wish || sender_is_ending(sdk);
+    }
+}
+
+/* While others are on their way a further connection is worth it for a full batch, for a flush, or when batches pile up. */
+static int
+sender_is_worth_a_lane(djp_sdk *sdk, const djp_request *request, uint64_t now)
+{
+    uint64_t sending = sdk->queue.sending;
+    if (sending == 0 || now < sdk->single_until) {
+        return sending == 0;
+    }
+    return request->is_full || djp_load_relaxed(&sdk->queue.count) > sending + 1 || djp__worker_is_flushing(sdk);
+}
+
+/* The request that leaves now, or NULL. After a failure one at a time finds out whether the receiver is back; those that were on their
+ * way before do not count. */
 static djp_request *
 sender_next(djp_sdk *sdk)
 {
     uint64_t now = djp__clock_monotonic();
-    int failing = sdk->failing_since != 0;
-    if (sender_must_stop(sdk) || (failing && sdk->queue.sending > 0) || (now < sdk->hold_until && !sdk->wants_one)) {
+    sender_hear_hurry(sdk);
+    if (sender_must_stop(sdk) || (now < sdk->hold_until && !sdk->wants_one) ||
+        (sdk->failing_since != 0 && djp__queue_sent_since(&sdk->queue, sdk->failed_at) != 0)) {
         return NULL;
     }
     djp_request *request = djp__queue_next(&sdk->queue);
-    if (!request) {
+    if (!request || !sender_is_worth_a_lane(sdk, request, now)) {
         return NULL;
     }
     sdk->wants_one = 0;
@@ -250,38 +301,44 @@ sender_next(djp_sdk *sdk)
     return request;
 }
 
+static uint64_t
+sender_deadline(const djp_sdk *sdk, const djp_request *request)
+{
+    uint64_t timeout = sdk->transport->ops->is_patient ? 0 : sdk->options.export_timeout_ns;
+    return timeout ? djp__saturate(request->sent_at, timeout) : UINT64_MAX;
+}
+
+static int
+sender_feed(void *user, djp_send_job *job)
+{
+    djp_sdk *sdk = user;
+    djp_request *request = sender_next(sdk);
+    if (!request) {
+        return 0;
+    }
+    *job = (djp_send_job){request->body.data, request->body.size, sender_deadline(sdk, request), request};
+    return 1;
+}
+
+/* For transports that send one request at a time. */
 static void
-sender_send(djp_sdk *sdk, int (*poll)(void *user))
+sender_send_one(djp_sdk *sdk, int (*poll)(void *user))
 {
     djp_request *request = sender_next(sdk);
     djp_send_result result;
     if (!request) {
         return;
     }
-    uint64_t timeout = sdk->transport->ops->is_patient ? 0 : sdk->options.export_timeout_ns;
-    djp_send_control control = {timeout ? djp__saturate(request->sent_at, timeout) : UINT64_MAX, poll, sdk};
+    djp_send_control control = {sender_deadline(sdk, request), poll, sdk};
     memset(&result, 0, sizeof result);
     sdk->transport->ops->send(sdk->transport, request->body.data, request->body.size, &control, &result);
-    sender_judge(sdk, request, &result);
-}
-
-static int
-sender_is_ending(djp_sdk *sdk)
-{
-    djp__mutex_lock(&sdk->state);
-    int ending = sdk->phase != DJP_PHASE_OPEN || sdk->terminate_deadline != 0;
-    djp__mutex_unlock(&sdk->state);
-    return ending;
+    sender_done_with(sdk, request, &result);
 }
 
 uint64_t
 djp__sender_step(djp_sdk *sdk, uint64_t now, int (*poll)(void *user))
 {
-    uint32_t hurry = djp_load_acquire(&sdk->hurry);
-    if (hurry != sdk->hurry_seen) {
-        sdk->hurry_seen = hurry;
-        sdk->wants_one = !sdk->hold_is_wish || sender_is_ending(sdk);
-    }
+    sender_hear_hurry(sdk);
     if (!djp__queue_next(&sdk->queue)) {
         sdk->wants_one = 0;
         return UINT64_MAX;
@@ -290,7 +347,12 @@ djp__sender_step(djp_sdk *sdk, uint64_t now, int (*poll)(void *user))
         return sdk->hold_until;
     }
     sender_begin(sdk);
-    sender_send(sdk, poll);
+    if (sdk->transport->ops->run) {
+        const djp_send_feed feed = {poll, sender_feed, sender_done_with, sdk};
+        sdk->transport->ops->run(sdk->transport, &feed);
+    } else {
+        sender_send_one(sdk, poll);
+    }
     djp_store_relaxed(&sdk->stats.attempt_begun, (uint64_t)0);
     sender_end(sdk);
     return 0;

@@ -49,9 +49,8 @@ worker_adopt(djp_sdk *sdk)
     return 1;
 }
 
-/* 1 while somebody waits for records that are still on their way. */
-static int
-worker_is_flushing(djp_sdk *sdk)
+int
+djp__worker_is_flushing(djp_sdk *sdk)
 {
     uint64_t target = djp_load_acquire(&sdk->flush_target);
     if (target == 0) {
@@ -98,7 +97,7 @@ worker_drop(djp_sdk *sdk, int moved, uint64_t now)
 static void
 worker_collect(djp_sdk *sdk, uint64_t now)
 {
-    int flushing = worker_is_flushing(sdk);
+    int flushing = djp__worker_is_flushing(sdk);
     int logs = djp__oplogs_replay(sdk, !sdk->queue_blocked);
     sdk->oplogs_left = (logs & DJP_OPLOGS_LEFT) != 0;
     if (djp_load_acquire(&sdk->toggle.mute)) {
@@ -116,7 +115,7 @@ worker_collect(djp_sdk *sdk, uint64_t now)
     }
     int due = sdk->due != 0 && now >= sdk->due;
     if (flushing || due) {
-        int closed = djp__collect_close(sdk, now);
+        int closed = djp__collect_close(sdk, now, 0);
         djp_store_relaxed(&sdk->stats.in_encoder, (uint64_t)djp__encoder_spans(sdk->encoder));
         if (due) {
             sdk->due = sdk->active ? now + worker_interval(sdk) : 0;
@@ -334,6 +333,7 @@ worker_reset(djp_sdk *sdk)
     sdk->terminate_deadline = 0;
     sdk->failing_since = 0;
     sdk->hold_until = 0;
+    sdk->single_until = 0;
     sdk->wants_one = 0;
     djp__retry_init(&sdk->backoff, 0, 0);
     sdk->worker_pid = getpid();

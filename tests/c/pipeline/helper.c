@@ -107,7 +107,8 @@ script_free(djp_transport *base)
     ((script_transport *)base)->freed++;
 }
 
-static const djp_transport_ops script_ops = {"script", script_send, NULL, script_abandon, script_free, NULL, 0, 0};
+static const djp_transport_ops script_ops = {"script", script_send, NULL, script_abandon, script_free, NULL,
+                                             0,        0,           NULL};
 
 script_transport *
 script_new(unsigned (*next)(void *, unsigned), void *user)
@@ -169,6 +170,7 @@ helper_options(void)
     options.ring_bytes = 1 << 20;
     options.flush_interval_ns = 20 * MS;
     options.max_batch_spans = 512;
+    options.export_concurrency = 4;
     options.shutdown_timeout_ns = SECOND;
     options.pending_bytes = 1 << 20;
     options.attribute_count_limit = 128;

@@ -1,0 +1,78 @@
+/* What the OTLP transport knows, and its lanes: each has one request at a time on its way, on a connection of its own. All of it belongs to
+ * the thread that sends. */
+#ifndef DJP_EXPORT_OTLP_LANE_H
+#define DJP_EXPORT_OTLP_LANE_H
+
+#include "base/atomic.h"
+#include "export/curl_global.h"
+#include "export/curl_headers.h"
+#include "export/curl_session.h"
+#include "export/curl_target.h"
+#include "export/grpc_answer.h"
+#include "export/gzip.h"
+#include "export/http_answer.h"
+#include "export/transport.h"
+
+enum { OTLP_SHOWN_MAX = 120 };
+
+typedef enum otlp_phase {
+    OTLP_IDLE,
+    OTLP_FIRST, /* perhaps on a kept connection */
+    OTLP_REPEATED, /* on a new one, because the kept one was dead */
+    OTLP_PROBING /* the request has failed, and a plain question finds out why */
+} otlp_phase;
+
+typedef enum otlp_ending { OTLP_DONE, OTLP_ABORTED, OTLP_TIMED_OUT } otlp_ending;
+
+struct otlp_transport;
+
+typedef struct otlp_lane {
+    struct otlp_transport *transport;
+    unsigned number;
+    otlp_phase phase;
+    int is_warm; /* the last call left a connection that can be used again */
+    djp_buf wire; /* frame and compressed bytes of the request that is being sent */
+    djp_send_job job;
+    uint64_t deadline; /* of what runs now */
+    djp_curl_exchange exchange;
+    djp_curl_exchange probe;
+    struct curl_slist encoding_node;
+    struct curl_slist timeout_node;
+    char timeout[40];
+    djp_http_head http;
+    djp_grpc_head grpc;
+} otlp_lane;
+
+typedef struct otlp_transport {
+    djp_transport base;
+    const djp_options *options; /* borrowed */
+    djp_diag *diag; /* borrowed */
+    char *user_agent;
+    djp_curl_target target;
+    char shown[OTLP_SHOWN_MAX + 1];
+    djp_curl_headers headers;
+    djp_gzip *gzip; /* NULL without compression */
+    djp_curl_session *session; /* the sending thread's */
+    otlp_lane *lanes;
+    unsigned lane_count;
+    unsigned busy; /* lanes that are not idle */
+    DJP_ATOMIC(pid_t) sender; /* the thread that has a session, for otlp_wake; 0: none. release/acquire */
+    int breaks_reuse; /* see djp__curl_breaks_reuse; also learned when libcurl shows it */
+    int has_arrived; /* the receiver has taken or refused a request in this protocol: it speaks it */
+    int speaks_http; /* it answered a plain question in HTTP/1.1, and nothing in gRPC so far */
+    DJP_ATOMIC(uint64_t) probed; /* djp__every_minute guard of that question */
+    int has_failed; /* the last call did not reach the receiver */
+    int is_retiring; /* the session is to be replaced as soon as no lane uses it */
+    int is_sending; /* written by the worker; read in a forked child, which has no worker */
+    int told_ignored_headers;
+    DJP_ATOMIC(uint64_t) warned; /* guard of the once-a-minute warning */
+} otlp_transport;
+
+/* Starts a request on an idle lane of a transport with a session; 0 and a result without memory for it. */
+int djp__otlp_lane_begin(otlp_lane *lane, const djp_send_job *job, djp_send_result *result);
+/* Ends what runs on a busy lane. 1 and a result: the lane is idle again; 0: the request goes on in another exchange. */
+int djp__otlp_lane_end(otlp_lane *lane, otlp_ending ending, djp_send_result *result);
+/* In a forked child: the fork may have met the buffers half grown, so they are forgotten as they are. */
+void djp__otlp_lane_forget(otlp_lane *lane);
+
+#endif
