@@ -12,6 +12,7 @@
 
 enum {
     SHARED_PIPE_LOOKS = 3, /* empty at that many looks in a row, SHARED_PIPE_PAUSE_MS apart */
+    SHARED_PIPE_LOOKS_BUSY = 10, /* after it was not: a writer that met a full pipe may have to wait for a processor */
     SHARED_PIPE_PAUSE_MS = 2,
     SHARED_PIPE_PATIENCE_MS = 32, /* apart while nobody reads */
     SHARED_PIPE_LARGEST = 1024 * 1024 /* what the system grants anybody by default */
@@ -44,13 +45,14 @@ djp__shared_pipe_piece(int fd, const char *data, size_t size)
 int
 djp__shared_pipe_wait(int fd, const djp_send_control *control)
 {
-    int pause_ms = SHARED_PIPE_PAUSE_MS;
+    int pause_ms = SHARED_PIPE_PAUSE_MS, looks = SHARED_PIPE_LOOKS;
     for (int empty = 0;;) {
         int waiting = 0;
         if (ioctl(fd, FIONREAD, &waiting) != 0)
             return -1;
         empty = waiting == 0 ? empty + 1 : 0;
-        if (empty >= SHARED_PIPE_LOOKS)
+        looks = waiting == 0 ? looks : SHARED_PIPE_LOOKS_BUSY;
+        if (empty >= looks)
             return 0;
         if (control->poll && control->poll(control->user)) {
             errno = ECANCELED;
