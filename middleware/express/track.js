@@ -125,8 +125,8 @@ function trackedHandle(original) {
   return function handle(req, res, next) {
     try {
       const exchange = exchangeOf(req);
-      if (exchange !== undefined && !exchange.ended) enterRouter(exchange, this, req);
-      else if (isActive()) enterRouter(openExchange(req), this, req);
+      const recorded = exchange !== undefined && exchange.request !== null && !exchange.ended;
+      if (recorded || isActive()) enterRouter(recorded ? exchange : openExchange(req), this, req);
     } catch {
       // A request of another shape is routed without notes.
     }

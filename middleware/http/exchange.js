@@ -65,6 +65,7 @@ function openExchange(req) {
   const known = req[EXCHANGE];
   if (known !== undefined && !known.ended) return known;
   const exchange = new Exchange();
+  if (known !== undefined) exchange.requestEmit = known.requestEmit; // is in place already
   req[EXCHANGE] = exchange;
   return exchange;
 }
@@ -78,8 +79,7 @@ function speak(emit, target, given) {
 /** Emits in the context of the request, wherever the event came from. */
 function within(exchange, emit, target, given) {
   const context = exchange.context;
-  if (context === undefined || storage.getStore() === context || target.listenerCount(given[0]) === 0)
-    return Reflect.apply(emit, target, given);
+  if (storage.getStore() === context || target.listenerCount(given[0]) === 0) return Reflect.apply(emit, target, given);
   return storage.run(context, speak, emit, target, given);
 }
 
@@ -130,7 +130,8 @@ function bindRequest(exchange) {
 
 function bindResponse(exchange) {
   if (exchange.responseEmit !== null) return;
-  exchange.responseEmit = exchange.res.emit;
+  const { emit } = exchange.res;
+  exchange.responseEmit = emit === responseEmit ? Object.getPrototypeOf(exchange.res).emit : emit;
   exchange.res.emit = responseEmit;
 }
 
@@ -155,8 +156,12 @@ function watchSocket(exchange, socket) {
   socket[OPEN] = exchange;
 }
 
-/** From now on the exchange hears its events, and they enter its context. */
-function listen(exchange, req, res) {
+function nothing() {}
+
+/** From now on the exchange hears its events, and they enter its context. `finish` may come later, with another call. */
+function listen(exchange, req, res, finish = nothing) {
+  exchange.finish = finish;
+  if (exchange.res === res) return;
   exchange.req = req;
   exchange.res = res;
   if (res.req === undefined) res.req = req;

@@ -21,21 +21,30 @@ const { beginUpgraded } = require('./websocket.js');
 const EVENTS = 'text/event-stream'; // stays open for as long as its client likes
 const CLASS_NAME = /^[\w.$]{1,100}$/;
 
+/** What is not recorded has a context all the same, in which its events are heard. */
+function passOn(req, res) {
+  const context = carried(req);
+  if (storage.getStore() === context) return context;
+  const exchange = openExchange(req);
+  exchange.context = context;
+  listen(exchange, req, res);
+  return context;
+}
+
 /** Begins to record a request that nobody records yet. Returns the context of its handlers. */
 function begin(recorder, req, res) {
-  if (!isActive() || recorder.excludes(pathOf(req.originalUrl || req.url), ownerOf(req))) return carried(req);
+  if (!isActive() || recorder.excludes(pathOf(req.originalUrl || req.url), ownerOf(req))) return passOn(req, res);
   if (req.upgrade === true && !res.socket) return beginUpgraded(recorder, req);
   const headers = req.headers;
   const known = wantsRequest() ? knownOf(req, schemeOf(req)) : undefined;
   const trace = traceparentOf(req, headers.traceparent);
   const request = startRequest(trace, headers.tracestate, headers.baggage, false, known);
-  if (request === null) return carried(req);
+  if (request === null) return passOn(req, res);
   const exchange = openExchange(req);
   exchange.request = request;
   exchange.recorder = recorder;
-  exchange.finish = finish;
   exchange.context = request.local === 0 ? carried(req) : request;
-  listen(exchange, req, res);
+  listen(exchange, req, res, finish);
   if (headers.accept === EVENTS) holdRequest(request);
   return exchange.context;
 }

@@ -149,6 +149,56 @@ for (const [name, make] of SERVERS) {
     assert.deepEqual(await ask({}), ['', {}], 'after shutdown');
     outer.end();
   });
+
+  test(`${name}: events where nothing is recorded, on one connection`, { timeout: 60000 }, async (t) => {
+    await begin();
+    const outer = telemetry.startSpan('start of the server');
+    const heard = [];
+    const hear = (event) => heard.push([event, telemetry.getCurrentTraceId(), telemetry.getBaggage('user')]);
+    const { port, close } = await telemetry.runWithContext(telemetry.setBaggage('user', 'server', outer), () =>
+      listen(
+        make((req, res) => {
+          const last = new Writable({ write: (chunk, encoding, done) => (hear('write'), done()) });
+          for (const event of ['data', 'end', 'aborted']) req.on(event, () => hear(event));
+          for (const event of ['finish', 'close']) res.on(event, () => hear(`res ${event}`));
+          pipeline(req, last, (error) => (hear('pipeline'), error || res.end()));
+        }),
+      ),
+    );
+    t.after(close);
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    t.after(() => agent.destroy());
+    const ask = (headers, body = 'abc') =>
+      new Promise((resolve) => {
+        const path = '/excluded';
+        const sent = http.request({ port, host: '127.0.0.1', path, method: 'POST', agent, headers }, (answer) =>
+          answer.resume().on('end', resolve),
+        );
+        sent.on('error', resolve);
+        if (body !== null) return (sent.write('a'), setTimeout(() => sent.end(body), 10));
+        sent.write('a');
+        setTimeout(() => sent.destroy(), 30);
+      });
+    const carried = { traceparent: PARENT, baggage: 'user=7' };
+    for (const options of [{ excludedPaths: '/excluded' }, { enabled: false }, {}]) {
+      await begin(options);
+      if (options.excludedPaths === undefined) telemetry.setEnabled(false);
+      for (const [headers, body, last] of [
+        [carried, 'abc', 'res close'],
+        [{}, 'abc', 'res close'],
+        [{ ...carried, 'content-length': '90' }, null, 'res close'],
+        [{ 'content-length': '90' }, null, 'res close'],
+      ]) {
+        heard.length = 0;
+        await ask(headers, body);
+        await until(() => heard.some(([event]) => event === last));
+        const [trace, user] = headers.traceparent ? [PARENT.slice(3, 35), '7'] : ['', undefined];
+        assert.ok(heard.length >= 4, JSON.stringify(heard));
+        for (const one of heard) assert.deepEqual(one, [one[0], trace, user], JSON.stringify(options));
+      }
+    }
+    outer.end();
+  });
 }
 
 test('HTTP/2: events of the request, and two requests of one connection at once', { timeout: 30000 }, async (t) => {
