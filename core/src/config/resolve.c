@@ -178,13 +178,33 @@ resolve_describe(djp_config_given *out, djp_config_state *state, djp_setting set
     }
 }
 
+static int
+resolve_is_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Secrets, files and scripts leave the end of a line behind a value: no setting has one at its ends. */
+static djp_text
+resolve_trim(djp_text text)
+{
+    while (text.size > 0 && resolve_is_space(text.data[text.size - 1])) {
+        text.size--;
+    }
+    while (text.size > 0 && resolve_is_space(text.data[0])) {
+        text.data++;
+        text.size--;
+    }
+    return text;
+}
+
 int
 djp__config_next(djp_config_given *out, djp_config_state *state, djp_setting setting, size_t *at)
 {
     size_t end = resolve_source_count(&djp__config_table[setting]) + DJP_GIVEN_SOURCE;
     while (*at < end) {
         size_t index = (*at)++;
-        djp_text text = djp__text_trim(resolve_raw(state, setting, index));
+        djp_text text = resolve_trim(resolve_raw(state, setting, index));
         if (text.size == 0) {
             continue;
         }
