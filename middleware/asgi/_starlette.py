@@ -13,6 +13,7 @@ from typing import Any, Callable, Optional
 from ._answered import note
 
 _DEPTH = 16
+_INTERNAL_ERROR = 1011
 _BUILD = "build_middleware_stack"
 
 
@@ -148,4 +149,7 @@ def _noting(handler: Callable[..., Any]) -> Callable[..., Any]:
 
 def _note(request: Any, error: Exception, answer: Any) -> None:
     status: Optional[int] = getattr(answer, "status_code", None)
-    note(getattr(request, "scope", None), error, not isinstance(status, int) or status >= 500)
+    failed = not isinstance(status, int) or status >= 500
+    if answer is None and type(error).__name__ == "WebSocketException":
+        failed = getattr(error, "code", _INTERNAL_ERROR) == _INTERNAL_ERROR  # any other code is an answer
+    note(getattr(request, "scope", None), error, failed)

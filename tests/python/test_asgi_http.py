@@ -462,3 +462,21 @@ def test_scopes_of_other_types_are_handed_on(on):
         asyncio.run(_await(TelemetryMiddleware(app)(scope, receive, send)))
         assert seen[0][0] is scope and seen[0][1] is receive and seen[0][2] is send
     assert driver.server_spans() == []
+
+
+def test_an_application_that_returns_in_the_middle_of_its_answer():
+    async def half(scope, receive, send):
+        if scope["path"] == "/left":
+            await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"a", "more_body": True})
+
+    for semconv in ("", "http"):
+        with driver.telemetry(semconv=semconv):
+            driver.request(TelemetryMiddleware(half))
+            ((span, attributes),) = driver.server_spans()
+            assert span.status.code == 2 and attributes["error.type"] == "incomplete_response"
+            assert {labels[2] for labels in driver.requests_total()} == {"200"}
+            driver.request(TelemetryMiddleware(half), "/left", incoming=[{"type": "http.disconnect"}])
+            ((span, attributes),) = driver.server_spans()
+            assert span.status.code == 0 and attributes["http.client_disconnected"] is True

@@ -18,9 +18,9 @@ def on():
         yield
 
 
-def connect(app, *incoming):
+def connect(app, *incoming, path="/ws/7"):
     connection = driver.Connection({"type": "websocket.connect"}, *incoming)
-    scope = driver.http_scope("/ws/7", type="websocket", scheme="ws")
+    scope = driver.http_scope(path, type="websocket", scheme="ws")
     del scope["method"]
 
     async def main():
@@ -72,6 +72,44 @@ def test_refused_and_failing_connections(on):
     connect(TelemetryMiddleware(answer))
     found = [(span.status.code, attributes["http.status_code"]) for span, attributes in driver.server_spans()]
     assert found == [(0, 403), (2, 500), (0, 401)]
+
+
+def closing(code):
+    async def app(scope, receive, send):
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.close", "code": code})
+        await send({"type": "websocket.close", "code": 1011})  # too late to mean anything
+
+    return app
+
+
+def test_a_connection_that_the_service_could_not_serve(on):
+    for code in (1000, 1001, 1008, 1012, 1013, True, "1011", 2**70):
+        connect(TelemetryMiddleware(closing(code)))
+    assert [span.status.code for span, _ in driver.server_spans()] == [0] * 8
+    connect(TelemetryMiddleware(closing(1011)))
+    ((span, attributes),) = driver.server_spans()
+    assert span.status.code == 2 and attributes["error"] is True and attributes["http.status_code"] == 101
+    assert attributes["error.type"] == "1011" and "http.client_disconnected" not in attributes
+    connect(TelemetryMiddleware(echo), {"type": "websocket.disconnect", "code": 1011})  # the client's own failure
+    assert driver.server_spans()[0][0].status.code == 0
+
+
+def test_exceptions_that_close_a_connection(on):
+    fastapi = pytest.importorskip("fastapi")
+    app = fastapi.FastAPI()
+
+    @app.websocket("/ws/{code}")
+    async def endpoint(websocket: fastapi.WebSocket, code: int):
+        await websocket.accept()
+        raise fastapi.WebSocketException(code)
+
+    app.add_middleware(TelemetryMiddleware)
+    for code, status, events in ((1008, 0, 0), (1011, 2, 1)):
+        connect(app, path=f"/ws/{code}")
+        ((span, attributes),) = driver.server_spans()
+        assert (span.status.code, len(span.events)) == (status, events), code
+    assert attributes["error.type"] == "WebSocketException" and attributes["http.route"] == "/ws/{code}"
 
 
 def test_websocket_under_stable_conventions():

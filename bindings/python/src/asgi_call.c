@@ -122,11 +122,15 @@ call_finish(djp_py_call *call, int failed)
     djp_py_exchange *exchange = call->exchange;
     djp_py_state *state = exchange->state;
     PyObject *type, *value, *traceback;
-    int unanswered = !failed && exchange->status == 0 && !exchange->disconnected; /* the server sends its own 500 */
+    int present = !failed && !exchange->disconnected;
+    int unanswered = present && exchange->status == 0; /* the server sends its own 500 */
     if (failed)
         djp_py_exchange_fail(exchange);
     else if (unanswered)
         exchange->failed = 1;
+    else if (present && exchange->type == DJP_HTTP_REQUEST && !exchange->complete &&
+             !exchange->recorded) /* the server cuts the connection */
+        exchange->failed = exchange->incomplete = 1;
     PyErr_Fetch(&type, &value, &traceback);
     PyObject *span = failed || unanswered || call_is_logged_late(exchange) ? Py_XNewRef(exchange->span) : NULL;
     call_settle(call);

@@ -14,8 +14,8 @@
 #define EXCHANGE_OFFSET_TYPE T_PYSSIZET
 #endif
 
-/* The code of a websocket whose connection ended without a word. */
-enum { EXCHANGE_CLOSED_ABNORMALLY = 1006, EXCHANGE_HEADERS_MAX = 256 };
+/* The codes of a websocket whose connection ended without a word, and of one that the side which closes it could not serve. */
+enum { EXCHANGE_CLOSED_ABNORMALLY = 1006, EXCHANGE_CLOSED_BY_FAILURE = 1011, EXCHANGE_HEADERS_MAX = 256 };
 
 static PyObject *exchange_send(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames);
 
@@ -63,6 +63,7 @@ exchange_take(djp_py_asgi_app *app, const djp_py_asgi_request *request)
     exchange->complete = exchange->recorded = exchange->disconnected = exchange->failed = exchange->stepping = 0;
     exchange->reading = 1;
     exchange->cut = exchange->streams = exchange->left = exchange->unseen = exchange->send_raises = 0;
+    exchange->broken = exchange->incomplete = 0;
     return exchange;
 }
 
@@ -194,9 +195,17 @@ exchange_scope_text(djp_py_text *out, djp_py_exchange *exchange, PyObject *key)
 static int
 exchange_seen_status(djp_py_exchange *exchange)
 {
-    if (exchange->status >= 400 && !exchange->failed)
+    if ((exchange->status >= 400 || exchange->broken) && !exchange->failed)
         djp_py_exchange_answered(exchange);
+    exchange->failed |= exchange->broken;
     return exchange->unseen && (exchange->status < 500 || exchange->cut) && !exchange->failed ? 0 : exchange->status;
+}
+
+/* What an error is that no exception tells. */
+static const char *
+exchange_error_code(const djp_py_exchange *exchange)
+{
+    return exchange->broken ? "1011" : exchange->incomplete ? "incomplete_response" : NULL;
 }
 
 /* Hands everything that is known to the core. Runs with no exception set. */
@@ -218,7 +227,9 @@ exchange_record(djp_py_exchange *exchange)
         exchange_scope_text(&version, exchange, asgi->words.http_version);
     }
     const char *error = exchange->error != NULL ? strrchr(exchange->error->tp_name, '.') : NULL;
-    error = error != NULL ? error + 1 : exchange->error != NULL ? exchange->error->tp_name : NULL;
+    error = error != NULL             ? error + 1
+            : exchange->error != NULL ? exchange->error->tp_name
+                                      : exchange_error_code(exchange);
     djp_http_result result = {
         .type = (djp_http_type)exchange->type,
         .method = method.text,
@@ -340,6 +351,15 @@ exchange_sent_http(djp_py_exchange *exchange, PyObject *message, PyObject *type)
     }
 }
 
+static int
+exchange_close_code_is(djp_py_exchange *exchange, PyObject *message, long wanted)
+{
+    PyObject *code = djp_py_asgi_get(message, exchange->state->asgi->words.code);
+    long given = code != NULL && PyLong_Check(code) ? PyLong_AsLong(code) : -1;
+    PyErr_Clear();
+    return given == wanted;
+}
+
 static void
 exchange_sent_websocket(djp_py_exchange *exchange, PyObject *message, PyObject *type)
 {
@@ -348,6 +368,9 @@ exchange_sent_websocket(djp_py_exchange *exchange, PyObject *message, PyObject *
     } else if (djp_py_asgi_is(type, "websocket.close", 15)) {
         if (exchange->status == 0)
             exchange->status = 403; /* what servers answer to a refused handshake */
+        else
+            exchange->broken |=
+                !exchange->complete && exchange_close_code_is(exchange, message, EXCHANGE_CLOSED_BY_FAILURE);
         exchange_complete(exchange);
     } else if (djp_py_asgi_is(type, "websocket.http.response.start", 29)) {
         exchange_status(exchange, message);
@@ -413,10 +436,8 @@ djp_py_exchange_received(djp_py_exchange *exchange, PyObject *message)
         exchange->cut = exchange->reading && (exchange->request_bytes > 0 || exchange->received_bytes > 0);
     } else if (djp_py_asgi_is(type, "websocket.disconnect", 20)) {
         exchange->left = 1;
-        PyObject *code = djp_py_asgi_get(message, exchange->state->asgi->words.code);
-        exchange->disconnected |= exchange->status == 0 || (code != NULL && PyLong_Check(code) &&
-                                                            PyLong_AsLong(code) == EXCHANGE_CLOSED_ABNORMALLY);
-        PyErr_Clear();
+        exchange->disconnected |=
+            exchange->status == 0 || exchange_close_code_is(exchange, message, EXCHANGE_CLOSED_ABNORMALLY);
         exchange_complete(exchange);
     }
 }

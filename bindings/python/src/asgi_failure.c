@@ -101,7 +101,7 @@ djp_py_exchange_answered(djp_py_exchange *exchange)
     Py_XSETREF(exchange->answered, Py_NewRef(exception));
     if (exchange->status >= 500 && exchange->unseen && failure_is_the_clients(exchange, exception))
         exchange->status = 0;
-    else if (exchange->status >= 500)
+    else if (exchange->status >= 500 || exchange->broken)
         failure_note(exchange, exception, DJP_PY_SPAN_NO_RECORD); /* the event is there already */
     Py_DECREF(exception);
 }

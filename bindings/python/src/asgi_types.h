@@ -123,6 +123,8 @@ typedef struct djp_py_exchange {
     uint8_t unseen; /* the answer began when the client was gone */
     uint8_t send_raises; /* the server's send tells by OSError that the client is gone */
     uint8_t failed;
+    uint8_t broken; /* the service itself closed the websocket because of an internal error */
+    uint8_t incomplete; /* the application returned in the middle of its answer */
     uint8_t stepping; /* the application's coroutine is running below us */
 } djp_py_exchange;
 
