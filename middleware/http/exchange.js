@@ -6,7 +6,7 @@
 // on such an object costs some engines more than the whole recording.
 
 const { storage } = require('../../bindings/node/lib/context.js');
-const { isSocket, watchLoss } = require('./outcome.js');
+const { isSocket, watchEnd, watchLoss } = require('./outcome.js');
 
 const EXCHANGE = Symbol.for('djp_telemetry.exchange'); // of a request
 const OPEN = Symbol.for('djp_telemetry.open'); // of a socket: the exchange that began last
@@ -135,6 +135,11 @@ function bindResponse(exchange) {
   exchange.res.emit = responseEmit;
 }
 
+function ending() {
+  watchEnd(this);
+  bindOpen.call(this);
+}
+
 /** Before anybody else hears that a connection ends: what its requests will tell is told in their contexts. */
 function bindOpen() {
   for (let exchange = this[OPEN]; exchange !== null && exchange !== undefined; exchange = exchange.earlier) {
@@ -149,7 +154,8 @@ function bindOpen() {
 function watchSocket(exchange, socket) {
   const last = socket[OPEN];
   if (last === undefined) {
-    for (const event of ['end', 'close', 'timeout']) socket.prependListener(event, bindOpen);
+    socket.prependListener('end', ending);
+    for (const event of ['close', 'timeout']) socket.prependListener(event, bindOpen);
   } else if (last !== null && !last.ended) {
     exchange.earlier = last;
   }

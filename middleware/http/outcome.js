@@ -5,6 +5,8 @@
 
 const net = require('net');
 
+const ENDED_HERE = Symbol.for('djp_telemetry.ended_here'); // of a socket
+
 // Errors of a socket that say that the other side is gone. An error that the service destroyed its response with is its
 // own, whatever the code: that of a connection to somebody else, for example.
 const PEER_GONE = new Set([
@@ -48,9 +50,15 @@ function isReset(stream, res) {
   return error ? error.code === 'ERR_HTTP2_STREAM_ERROR' || PEER_GONE.has(error.code) : stream.rstCode !== 2;
 }
 
-/** Whether the client closed its side: no server answers then, unless it was told to. */
+/** Asked when the client closed its side: whether it did so because the service had. */
+function watchEnd(socket) {
+  if (socket.writableEnded) socket[ENDED_HERE] = true;
+}
+
+/** Whether the client closed its side first: no server answers then, unless it was told to. */
 function hungUp(socket) {
-  return socket.readableEnded === true && !(socket.server && socket.server.httpAllowHalfOpen === true);
+  if (socket.readableEnded !== true || socket[ENDED_HERE] === true) return false;
+  return !(socket.server && socket.server.httpAllowHalfOpen === true);
 }
 
 /** Whether it is the client who ended the connection, asked while it ends or after it ended. */
@@ -93,4 +101,4 @@ function isOver(req) {
   return req.aborted === true || !req.socket || req.socket.destroyed || hungUp(req.socket);
 }
 
-module.exports = { clientLeft, isOver, isSocket, reachedNobody, sentStatus, watchLoss };
+module.exports = { clientLeft, isOver, isSocket, reachedNobody, sentStatus, watchEnd, watchLoss };

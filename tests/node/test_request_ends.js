@@ -116,6 +116,8 @@ each('what the service ends is its own failure', async (t, version, serve) => {
     '/begun': (req, res) => (res.write('x'), setTimeout(() => res.destroy(new Error('mine')), 10)),
     '/limit': (req, res) => res.setTimeout(30),
     '/socket': (req) => req.socket.destroy(),
+    '/ended': (req) => req.socket.end(),
+    '/ended-later': (req, res) => (res.write('x'), req.socket.end()),
     '/thrown': (req, res) => {
       res.write('x');
       throw new Error('after the answer began');
@@ -129,6 +131,8 @@ each('what the service ends is its own failure', async (t, version, serve) => {
     '/begun': { counted: '200', code: 200, errors: 'mine' },
     '/limit': { counted: '500', code: 500, errors: '' },
     '/socket': { counted: '500', code: 500, errors: '' },
+    '/ended': { counted: '500', code: 500, errors: '' },
+    '/ended-later': { counted: '200', code: 200, errors: '' },
     '/thrown': { counted: '200', code: 200, errors: 'after the answer began' },
   };
   for (const [path, handler] of Object.entries(routes)) {
