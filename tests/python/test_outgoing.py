@@ -198,6 +198,31 @@ def test_a_call_that_is_given_up_is_no_error(server, client):
     assert span.status.code == 0 and not span.events
 
 
+class Timeout(BaseException):
+    """As gevent and eventlet have it."""
+
+
+class GreenletExit(BaseException):
+    """The same."""
+
+
+@pytest.mark.parametrize("kind, status", [(Timeout, 2), (GreenletExit, 0)])
+def test_time_outs_and_ends_of_greenlets(server, monkeypatch, kind, status):
+    urllib3 = pytest.importorskip("urllib3")
+
+    def interrupted(*_, **__):
+        raise kind("after 1 second")
+
+    with telemetry():
+        end = instrument_outgoing(spans=True)
+        monkeypatch.setattr(urllib3.HTTPConnectionPool, "_make_request", interrupted)
+        with pytest.raises(kind):
+            urllib3.PoolManager().request("GET", server.url + "/ok")
+        end()
+        (span,) = take()
+    assert span.status.code == status and len(span.events) == status // 2
+
+
 @pytest.mark.parametrize("call", [sync_httpx, async_httpx], ids=lambda call: call.__name__)
 def test_an_answer_that_is_cut_off_is_an_error(server, call):
     with telemetry():

@@ -124,6 +124,56 @@ def test_cancellation_is_no_error():
     assert span.status.code == 0 and not span.events
 
 
+class GivenUp(asyncio.CancelledError):
+    """A library's own cancellation."""
+
+
+class GreenletExit(BaseException):
+    """As greenlet has it, for gevent and eventlet."""
+
+
+@pytest.mark.parametrize("kind", [GivenUp, GreenletExit])
+def test_cancellation_of_other_libraries_is_no_error(kind):
+    with pytest.raises(kind), start_span("cancelled"):
+        raise kind
+    span = take().one("cancelled")
+    assert span.status.code == 0 and not span.events
+
+
+def test_a_killed_greenlet_is_no_error():
+    greenlet = pytest.importorskip("greenlet")
+
+    def work():
+        with start_span("killed"):
+            greenlet.getcurrent().parent.switch()
+
+    working = greenlet.greenlet(work)
+    working.switch()
+    working.throw()  # GreenletExit
+    assert working.dead and take().one("killed").status.code == 0
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="groups came with 3.11")
+def test_groups_of_nothing_but_cancellation_are_no_errors():
+    group = BaseExceptionGroup  # noqa: F821 (see above)
+    cancelled = asyncio.CancelledError()
+    for name, error, status in (
+        ("cancelled", group("tasks", [cancelled, group("inner", [GreenletExit(), GeneratorExit()])]), 0),
+        ("failed too", group("tasks", [cancelled, ValueError("no")]), 2),
+        ("interrupted", group("tasks", [cancelled, KeyboardInterrupt()]), 2),
+    ):
+        with pytest.raises(group), start_span(name):
+            raise error
+        span = take().one(name)
+        assert (span.status.code, len(span.events)) == (status, status // 2), name
+    deep = cancelled
+    for _ in range(100):
+        deep = group("deeper", [deep])
+    with pytest.raises(group), start_span("deep"):
+        raise deep
+    assert take().one("deep").status.code == 2
+
+
 def test_keyboard_interrupt_is_an_error():
     with pytest.raises(KeyboardInterrupt), start_span("stopped"):
         raise KeyboardInterrupt

@@ -28,9 +28,10 @@ def address_of(url: str) -> str:
 
 
 def _is_cancelled(error: BaseException) -> bool:
-    """Whether the caller gave the request up: a cancelled task, an abandoned generator, the end of the program."""
+    """Whether the caller gave the request up: a cancelled task, an abandoned generator, the end of the program. The
+    time-outs of gevent and eventlet are not of the class Exception, and time-outs all the same."""
     if not isinstance(error, Exception):
-        return True
+        return all(kind.__name__ != "Timeout" for kind in type(error).__mro__)
     return isinstance(error, concurrent.futures.CancelledError)
 
 

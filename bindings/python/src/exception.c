@@ -104,10 +104,44 @@ exception_short_name(PyObject *exception)
     return dot == NULL ? Py_TYPE(exception)->tp_name : dot + 1;
 }
 
-/* Leaving by these is how the language, a task or a program ends in order: no error. Cancellation is known by name, so that neither
- * asyncio nor trio is imported. */
+/* Groups lie within one another hardly ever deeper. */
+enum { EXCEPTION_GROUP_DEPTH = 8 };
+
+/* Cancellation is known by name, so that none of asyncio, trio and greenlet is imported. */
 static int
-exception_is_orderly(PyObject *exception)
+exception_is_cancellation(PyObject *exception)
+{
+    static const char *const names[] = {"CancelledError", "Cancelled", "GreenletExit"};
+    for (PyTypeObject *type = Py_TYPE(exception); type != NULL; type = type->tp_base) {
+        const char *dot = strrchr(type->tp_name, '.'), *name = dot == NULL ? type->tp_name : dot + 1;
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+            if (strcmp(name, names[i]) == 0)
+                return 1;
+    }
+    return 0;
+}
+
+static int exception_is_orderly(PyObject *exception, int depth);
+
+/* A group, which several tasks raise together, with nothing but cancellation in it. */
+static int
+exception_is_group_in_order(PyObject *exception, int depth)
+{
+    if (depth == 0 || strstr(Py_TYPE(exception)->tp_name, "ExceptionGroup") == NULL)
+        return 0;
+    PyObject *members = PyObject_GetAttrString(exception, "exceptions");
+    Py_ssize_t count = members != NULL && PyTuple_Check(members) ? PyTuple_GET_SIZE(members) : 0;
+    int orderly = count > 0;
+    for (Py_ssize_t i = 0; orderly && i < count; i++)
+        orderly = exception_is_orderly(PyTuple_GET_ITEM(members, i), depth - 1);
+    Py_XDECREF(members);
+    PyErr_Clear();
+    return orderly;
+}
+
+/* Leaving by these is how the language, a task or a program ends in order: no error. */
+static int
+exception_is_orderly(PyObject *exception, int depth)
 {
     if (PyObject_TypeCheck(exception, (PyTypeObject *)PyExc_Exception))
         return 0;
@@ -120,8 +154,7 @@ exception_is_orderly(PyObject *exception)
         PyErr_Clear();
         return orderly;
     }
-    const char *name = exception_short_name(exception);
-    return strcmp(name, "CancelledError") == 0 || strcmp(name, "Cancelled") == 0;
+    return exception_is_cancellation(exception) || exception_is_group_in_order(exception, depth);
 }
 
 /* "ValueError: what it said", as OpenTelemetry words it. */
@@ -146,7 +179,7 @@ djp_py_span_fail(djp_py_state *state, djp_span *span, PyObject *exception, unsig
     if (span == NULL || exception == NULL || !PyExceptionInstance_Check(exception) || !djp_span_is_recording(span))
         return;
     PyErr_Fetch(&type, &value, &traceback);
-    if (!exception_is_orderly(exception)) {
+    if (!exception_is_orderly(exception, EXCEPTION_GROUP_DEPTH)) {
         PyObject *message = exception_message(exception);
         if ((flags & DJP_PY_SPAN_NO_RECORD) == 0)
             exception_record(state, span, exception, NULL, 0, 1, message);
