@@ -456,3 +456,31 @@ def test_lines_after_a_failure_carry_its_ids_until_the_next_request(excluded, he
     with driver.telemetry():
         after = asyncio.run(main())
         assert after in [span.trace_id.hex() for span, _ in driver.server_spans()]
+
+
+def test_a_status_after_the_first_one_is_not_what_was_sent(on):
+    async def streams(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"a", "more_body": True})
+        raise Boom("in the middle")
+
+    assert ask(TelemetryMiddleware(Catches(streams))) == 200  # then 418, which a server would refuse
+    _, attributes = one()
+    assert attributes["http.status_code"] == 200
+
+    async def strict(scope, receive, send):
+        begun = []
+
+        async def sending(message):
+            if message["type"] == "http.response.start":
+                if begun:
+                    raise RuntimeError("the response has begun")
+                begun.append(message)
+            await send(message)
+
+        await TelemetryMiddleware(Catches(streams))(scope, receive, sending)
+
+    assert ask(strict) == 200
+    span, attributes = one()
+    assert attributes["http.status_code"] == 200 and span.status.code == 2 and exceptions(span) == ["RuntimeError"]
+    assert {labels[2] for labels in driver.requests_total()} == {"200"}

@@ -282,8 +282,8 @@ static void
 exchange_status(djp_py_exchange *exchange, PyObject *message)
 {
     PyObject *status = djp_py_asgi_get(message, exchange->state->asgi->words.status);
-    if (status == NULL || !PyLong_Check(status)) /* http.HTTPStatus is an int */
-        return;
+    if (exchange->status != 0 || status == NULL || !PyLong_Check(status)) /* http.HTTPStatus is an int */
+        return; /* what comes after the first status goes to nobody: servers refuse it */
     int overflow = 0;
     long code = PyLong_AsLongAndOverflow(status, &overflow);
     exchange->status = code >= 100 && code <= 999 && !overflow ? (int)code : 500;
