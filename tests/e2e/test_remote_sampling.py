@@ -124,8 +124,8 @@ def test_jaegers_own_strategies(tmp_path, language):
     finally:
         jaeger.stop()
     try:
-        # Without the server the last strategy goes on.
-        backends.wait_for(lambda: service.record("alone", 1)["remote"]["consecutive_failures"] > 0)
+        # Without the server the last strategy goes on. Each flush waits for the receiver, which is gone as well, for all its 30 s.
+        backends.wait_for(lambda: service.record("alone", 1)["remote"]["consecutive_failures"] > 0, 120)
         told = service.record("alone", 1)
         assert (told["ratio"], told["ratio_set_by"], told["remote"]["strategy"]) == (1, "remote", "probability 1")
     finally:
