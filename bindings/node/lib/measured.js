@@ -42,4 +42,13 @@ function statusCode(value) {
   return found >= 100 && found <= 599 ? found : 0;
 }
 
-module.exports = require('./one.js')('measured', { number, seconds, statusCode, text, truth });
+/** A member of an object of options; `failed` when reading it throws, undefined when it is not there. */
+function optionOf(options, name, failed = undefined) {
+  try {
+    return options === null || typeof options !== 'object' ? undefined : options[name];
+  } catch {
+    return failed;
+  }
+}
+
+module.exports = require('./one.js')('measured', { number, optionOf, seconds, statusCode, text, truth });

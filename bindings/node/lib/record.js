@@ -6,7 +6,7 @@
 const { startAgo } = require('./start.js');
 const { settings } = require('./runtime.js');
 const { Double } = require('./values.js');
-const { seconds, statusCode, text, truth } = require('./measured.js');
+const { optionOf, seconds, statusCode, text, truth } = require('./measured.js');
 const recorders = require('./recorders.js');
 
 const INTERNAL = 1;
@@ -45,14 +45,6 @@ function recordHttpSpan(method, route, status, durationSeconds) {
   }
   record('http.server', SERVER, duration, attributes, code >= 500 ? '' : null);
   recorders.recordHttpRequest(method, route, code, duration);
-}
-
-function optionOf(options, name) {
-  try {
-    return options === null || typeof options !== 'object' ? undefined : options[name];
-  } catch {
-    return undefined;
-  }
 }
 
 /**

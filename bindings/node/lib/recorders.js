@@ -4,7 +4,7 @@
 // makes no sense (negative, NaN, infinite, no number) is counted as dropped and changes nothing.
 
 const { impl } = require('./loader.js');
-const { number, seconds, statusCode, text } = require('./measured.js');
+const { number, optionOf, seconds, statusCode, text } = require('./measured.js');
 const { currentWords } = require('./exemplar.js');
 
 function record(name, labels, value) {
@@ -63,18 +63,12 @@ function recordWorkflowCost(usd) {
   record('workflow_cost_usd_total', [], usd);
 }
 
-function optionOf(used, name) {
-  try {
-    return used === null || typeof used !== 'object' ? undefined : used[name];
-  } catch {
-    return NaN;
-  }
-}
-
 /** One request to a model in model_requests_total, and what it used: { inputTokens, outputTokens, costUsd }. */
 function recordModelRequest(provider, model, status = 'success', used = {}) {
   record('model_requests_total', [provider, model, status], 1);
-  const [input, output, cost] = ['inputTokens', 'outputTokens', 'costUsd'].map((name) => optionOf(used, name) ?? null);
+  const [input, output, cost] = ['inputTokens', 'outputTokens', 'costUsd'].map(
+    (name) => optionOf(used, name, NaN) ?? null,
+  );
   if (input !== null) record('model_tokens_total', [provider, model, 'input'], input);
   if (output !== null) record('model_tokens_total', [provider, model, 'output'], output);
   if (cost !== null) record('model_cost_usd_total', [provider, model], cost);
