@@ -25,10 +25,10 @@ endif
 LIBS = -lcurl -lprotobuf-c -lz -lmicrohttpd -lpthread -lm
 CORE_SRC = $(filter-out core/src/djp.c,$(wildcard core/src/*/*.c)) $(wildcard core/gen/*.c)
 CORE_OBJ = $(CORE_SRC:%.c=$(OUT)/%.o)
-TESTS_C = $(patsubst tests/c/%.c,$(OUT)/c/%,$(wildcard tests/c/test_*.c))
+TESTS_C = $(patsubst tests/c/%.c,$(OUT)/c/%,$(wildcard tests/c/*/test_*.c))
 TOOLS_C = $(patsubst tests/c/%.c,$(OUT)/c/%,$(wildcard tests/c/tool_*.c))
 BENCH_C = $(patsubst bench/%.c,$(OUT)/bench/%,$(wildcard bench/bench_*.c))
-TEST_HELPERS = $(filter-out $(wildcard tests/c/test_*.c tests/c/tool_*.c),$(wildcard tests/c/*.c))
+TEST_HELPERS = $(filter-out $(wildcard tests/c/tool_*.c),$(wildcard tests/c/*.c))
 FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 60
 SOAK_SECONDS ?= 600
@@ -120,11 +120,11 @@ test-c: $(TESTS_C)
 test-sanitize:
 	@$(MAKE) --no-print-directory SAN=asan test-c
 	@$(MAKE) --no-print-directory SAN=tsan test-tsan
-TSAN_TESTS = ring process clock remote intern span local_trace local_trace_race local_trace_early local_trace_late canary rate_limit keep_rules recorder registry counter histogram cells segment standard listener listen worker worker_faults flush shutdown sdk oplog oplog_life switch oplog_switch self_metrics
-test-tsan: $(foreach t,$(TSAN_TESTS),$(if $(wildcard tests/c/test_$(t).c),$(OUT)/c/test_$(t)))
+TSAN_TESTS = base/ring base/ring_race metrics/process_exit base/clock control/remote model/key trace/local_trace trace/local_trace_race trace/local_trace_early trace/local_trace_late trace/canary sampling/rate_limit sampling/tail_rules trace/recorder metrics/registry metrics/counter metrics/histogram metrics/cells metrics/segment metrics/standard export/prometheus_http sdk/prometheus_endpoint pipeline/worker pipeline/worker_faults pipeline/flush pipeline/shutdown trace/span sdk/sdk oplog/oplog oplog/oplog_life control/overrides oplog/oplog_switch sdk/sdk_metrics
+test-tsan: $(foreach t,$(TSAN_TESTS),$(OUT)/c/$(dir $(t))test_$(notdir $(t)))
 	@tools/run-tests.sh $^
-VALGRIND_TESTS = text mem intern strategy keep_rules span exposition encode response answer gzip retry config context curl_target transport_file oplog
-test-valgrind: $(foreach t,$(VALGRIND_TESTS),$(if $(wildcard tests/c/test_$(t).c),$(OUT)/c/test_$(t)))
+VALGRIND_TESTS = base/text base/mem model/key control/remote_strategy sampling/tail_rules trace/span metrics/exposition export/encode net/otlp_response net/responses net/gzip net/retry config/config model/context net/curl_target export/transport_file oplog/oplog
+test-valgrind: $(foreach t,$(VALGRIND_TESTS),$(OUT)/c/$(dir $(t))test_$(notdir $(t)))
 	@DJP_TEST_SHORT=1 tools/run-tests.sh --valgrind $^
 # The core as a release has it: one unit, for a shared object, whose flags are those of setup.py but for its hardening, which distributions
 # add to or leave out. Nothing else may decide the figures.

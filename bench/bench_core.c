@@ -14,8 +14,8 @@
 #include "djp/sampler.h"
 #include "djp/span.h"
 #include "trace/recorder.h"
-#include "trace/sampler.h"
-#include "trace/text_copy.h"
+#include "sampling/head.h"
+#include "model/text_copy.h"
 
 enum { CHUNK = 200, CHUNKS = 4000 };
 

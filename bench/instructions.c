@@ -10,7 +10,7 @@
 #include "djp/djp.h"
 #include "oplog_writer.h"
 #include "trace/recorder.h"
-#include "trace/sampler.h"
+#include "sampling/head.h"
 
 enum { TIMES = 1000, UNITS = 1 << 17 };
 

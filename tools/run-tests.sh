@@ -8,7 +8,7 @@ if [ "${1:-}" = --valgrind ]; then
 fi
 logs=$(mktemp -d); trap 'rm -rf "$logs"' EXIT
 run() {
-  local log=$logs/$(basename "$1")
+  local log=$logs/${1//\//_}
   if timeout 300 "${@:2}" "$1" >"$log" 2>&1; then echo "ok   $1"; echo >"$log.ok"; else echo "FAIL $1 (exit $?)"; tail -n 60 "$log"; fi
 }
 for program in "$@"; do

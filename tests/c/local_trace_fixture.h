@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "span_reader.h"
-#include "trace/sampler.h"
+#include "sampling/head.h"
 
 static djp_recorder *recorder;
 

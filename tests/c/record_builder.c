@@ -1,4 +1,4 @@
-/* Random spans and their records. The records follow trace/record.h and nothing else, so that they test the readers' view of it. */
+/* Random spans and their records. The records follow model/record.h and nothing else, so that they test the readers' view of it. */
 #include "record_builder.h"
 
 #include <math.h>

@@ -4,7 +4,7 @@
 #define TESTS_RECORD_BUILDER_H
 
 #include "base/mem.h"
-#include "trace/record.h"
+#include "model/record.h"
 
 typedef struct rb_event {
     uint64_t time;

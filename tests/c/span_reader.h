@@ -3,7 +3,7 @@
 #ifndef TESTS_C_SPAN_READER_H
 #define TESTS_C_SPAN_READER_H
 
-#include "trace/record.h"
+#include "model/record.h"
 #include "trace/recorder.h"
 
 /* Options of a recorder that keeps everything, with the usual limits. */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "djp/djp.h"
-#include "export/scrape_listener.h"
+#include "export/prometheus_http.h"
 
 #define TEXT(literal) ((djp_text){literal, sizeof(literal) - 1})
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "trace/recorder.h"
-#include "trace/sampler.h"
+#include "sampling/head.h"
 
 enum { SAMPLING_IDS = 4096 };
 

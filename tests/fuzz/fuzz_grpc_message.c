@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "export/response.h"
+#include "net/otlp_response.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

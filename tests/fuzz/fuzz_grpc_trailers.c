@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "export/grpc_answer.h"
-#include "export/http_answer.h"
+#include "net/grpc_response.h"
+#include "net/http_response.h"
 
 static void
 fuzz_check(const djp_send_result *result)

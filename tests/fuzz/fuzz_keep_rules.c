@@ -6,7 +6,7 @@
 #include "base/ring.h"
 #include "djp/keep_rule.h"
 #include "trace/recorder.h"
-#include "trace/sampler.h"
+#include "sampling/head.h"
 
 #define DEMAND(condition) ((condition) ? (void)0 : abort())
 

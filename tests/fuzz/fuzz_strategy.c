@@ -5,7 +5,7 @@
 
 #include "base/str.h"
 #include "djp/error.h"
-#include "export/strategy.h"
+#include "control/remote_strategy.h"
 
 #define DEMAND(condition) ((condition) ? (void)0 : abort())
 

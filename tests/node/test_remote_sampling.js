@@ -1,6 +1,6 @@
 'use strict';
 // Remote sampling against a server of the test: changes while running, and what can go wrong between. What the core does with every
-// answer is in tests/python/test_remote_sampling.py and tests/c/test_strategy.c; here is that decisions in JavaScript follow.
+// answer is in tests/python/test_remote_sampling.py and tests/c/control/test_remote_strategy.c; here is that decisions in JavaScript follow.
 
 const assert = require('node:assert');
 const http = require('node:http');

@@ -5,28 +5,46 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ORDER = ["base", "config", "privacy", "trace", "metrics", "log", "export", "pipeline"]
 ALLOWED = {
-    "base": {"base"},
-    "config": {"base", "config"},
-    "privacy": {"base", "privacy"},
-    "trace": {"base", "trace"},
-    "metrics": {"base", "metrics"},
-    "log": {"base", "log"},
-    "export": {"base", "config", "privacy", "trace", "metrics", "log", "export"},
-    "pipeline": set(ORDER),
+    "base": set(),
+    "config": {"base"},
+    "model": {"base"},
+    "sampling": {"base", "config", "model"},
+    "trace": {"base", "model", "sampling"},
+    "metrics": {"base"},
+    "net": {"base", "config"},
+    "export": {"base", "config", "model", "metrics", "net"},
+    "instrument": {"base", "model", "trace", "metrics"},
+    "control": {"base", "config", "model", "sampling", "trace", "metrics", "net", "export"},
+    "pipeline": {"base", "config", "model", "trace", "net", "export"},
+    "oplog": {"base", "model", "sampling", "trace", "metrics", "instrument"},
+}
+ALLOWED["sdk"] = set(ALLOWED)
+# Arrows that point the wrong way today; each is to go, and none is to come.
+LEFT = {
+    ("control", "oplog"): 1,
+    ("control", "pipeline"): 4,
+    ("net", "export"): 6,
+    ("pipeline", "control"): 4,
+    ("pipeline", "oplog"): 2,
+    ("pipeline", "sdk"): 1,
+    ("sampling", "trace"): 4,
+    ("oplog", "pipeline"): 4,
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 
 
 def core_problems():
+    left = dict(LEFT)
     for path in sorted((ROOT / "core/src").glob("*/*.[ch]")):
         layer, text = path.parent.name, path.read_text()
         name = path.relative_to(ROOT)
         for target in INCLUDE.findall(text):
             top = target.split("/")[0]
-            if top in ORDER and top not in ALLOWED[layer]:
-                yield f"{name}: layer {layer} must not include {target}"
+            if top in ALLOWED and top != layer and top not in ALLOWED[layer]:
+                left[layer, top] = left.get((layer, top), 0) - 1
+                if left[layer, top] < 0:
+                    yield f"{name}: layer {layer} must not include {target}"
             if top in ("bindings", "middleware"):
                 yield f"{name}: the core must not include {target}"
         if name.name != "atomic.h" and re.search(r"\batomic_\w+\(|<stdatomic\.h>|\b_Atomic\b", text):

@@ -72,7 +72,7 @@ function nextLocal() {
   return lastLocal;
 }
 
-/** The head decision for a trace that begins here; as core/src/trace/sampler.h takes it. */
+/** The head decision for a trace that begins here; as core/src/sampling/head.h takes it. */
 function headSamples(t2, t3) {
   const high = t2 & 0xffffff;
   return high > roots[1] || (high === roots[1] && t3 >>> 0 >= roots[2] >>> 0);

@@ -1,7 +1,7 @@
 /* The head decision of the active SDK for many trace ids at once: how tests show that every language decides alike. */
 #include "binding.h"
 #include "trace/recorder_state.h"
-#include "trace/sampler.h"
+#include "sampling/head.h"
 
 /* samplerDecideMany(ids, out): the head decision for roots without a parent; ids holds 16 bytes of each, out gets 0 or 1. False
  * while traces are off or when the sizes do not fit. */

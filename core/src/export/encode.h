@@ -3,7 +3,7 @@
 #define DJP_EXPORT_ENCODE_H
 
 #include "base/buf.h"
-#include "trace/record.h"
+#include "model/record.h"
 
 typedef enum djp_encoding { DJP_ENCODE_PROTOBUF, DJP_ENCODE_JSON, DJP_ENCODE_CONSOLE, DJP_ENCODE_PRETTY } djp_encoding;
 

@@ -4,7 +4,7 @@
 #define DJP_EXPORT_ENCODE_WALK_H
 
 #include "djp/error.h"
-#include "trace/record.h"
+#include "model/record.h"
 
 enum { DJP__KEY_TAIL = 48 };
 

@@ -4,13 +4,13 @@
 #define DJP_EXPORT_OTLP_LANE_H
 
 #include "base/atomic.h"
-#include "export/curl_global.h"
-#include "export/curl_headers.h"
-#include "export/curl_session.h"
-#include "export/curl_target.h"
-#include "export/grpc_answer.h"
-#include "export/gzip.h"
-#include "export/http_answer.h"
+#include "net/curl_global.h"
+#include "net/curl_headers.h"
+#include "net/curl_session.h"
+#include "net/curl_target.h"
+#include "net/grpc_response.h"
+#include "net/gzip.h"
+#include "net/http_response.h"
 #include "export/transport.h"
 
 enum { OTLP_SHOWN_MAX = 120 };

@@ -3,7 +3,7 @@
 #define DJP_EXPORT_RESOURCE_ITEMS_H
 
 #include "base/buf.h"
-#include "trace/record.h"
+#include "model/record.h"
 
 /* Bytes at the start of the buffer that hold no items: encoders read a little before an item's payload. */
 enum { DJP__RESOURCE_ITEMS_FROM = 64 };

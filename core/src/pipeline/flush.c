@@ -5,9 +5,9 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/fork.h"
-#include "pipeline/oplog.h"
+#include "oplog/oplog.h"
 #include "pipeline/pipeline.h"
-#include "pipeline/status.h"
+#include "sdk/status.h"
 
 enum { FLUSH__MARGIN_NS = 50000000 }; /* kept of a shutdown's time for aborting a send and joining the thread */
 

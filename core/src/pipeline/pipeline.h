@@ -14,13 +14,13 @@
 #include "base/thread.h"
 #include "djp/sdk.h"
 #include "export/encode.h"
-#include "export/scrape_listener.h"
+#include "export/prometheus_http.h"
 #include "export/transport.h"
-#include "pipeline/account.h"
-#include "pipeline/control.h"
+#include "control/account.h"
+#include "control/plane.h"
 #include "pipeline/queue.h"
-#include "pipeline/remote.h"
-#include "pipeline/switch.h"
+#include "control/remote.h"
+#include "control/overrides.h"
 #include "trace/recorder.h"
 
 /* Why a span that was kept and reached the ring did not reach the receiver. */

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/files.h"
-#include "pipeline/oplog.h"
+#include "oplog/oplog.h"
 #include "pipeline/pipeline.h"
 
 enum { WORKER__START_PAUSE_NS = 1000000000, WORKER__ANCHOR_NS = 1000000000, WORKER__UNCOMMITTED_NS = 1000000 };

@@ -5,7 +5,7 @@
 #include "djp/span.h"
 #include "trace/recorder_state.h"
 #include "trace/span_block.h"
-#include "trace/text_copy.h"
+#include "model/text_copy.h"
 
 static void
 attribute__drop(djp_span *span)

@@ -6,7 +6,7 @@
 #include "base/fork.h"
 #include "base/mem.h"
 #include "trace/recorder_state.h"
-#include "trace/sampler.h"
+#include "sampling/head.h"
 #include "trace/span_block.h"
 
 void

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "djp/error.h"
 #include "trace/recorder_state.h"
-#include "trace/tables.h"
+#include "model/tables.h"
 
 /* Ratios per halving on the scale, and the halvings below which it ends. */
 enum { POLICY__STEPS = 16, POLICY__HALVINGS = 56 };

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "djp/error.h"
 #include "trace/recorder_state.h"
-#include "trace/tables.h"
+#include "model/tables.h"
 
 /* Trees that may wait for their last readers, and how often a writer gives way to these. */
 enum { POLICY_TREE__RETIRED = 4, POLICY_TREE__YIELDS = 1000 };

@@ -8,11 +8,11 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "djp/error.h"
-#include "trace/rate_limit.h"
-#include "trace/record.h"
+#include "sampling/rate_limit.h"
+#include "model/record.h"
 #include "trace/recorder_state.h"
-#include "trace/sampler.h"
-#include "trace/tables.h"
+#include "sampling/head.h"
+#include "model/tables.h"
 
 /* Names recorders; any thread, relaxed. */
 static DJP_ATOMIC(uint64_t) recorder__last_serial;

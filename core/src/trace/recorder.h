@@ -85,8 +85,8 @@ typedef struct djp_recorder_counters {
     uint64_t pending_aged; /* local traces decided early because their root was open for too long */
     uint64_t rescued; /* local traces decided early, not to be kept, of which something was kept after all */
     uint64_t rescued_late; /* parts that came after the end of their local trace and were kept for what they are */
-    uint64_t rate_routes, rate_shared, rate_level; /* trace/rate_limit.h */
-    uint64_t keep_routes_forgotten, keep_kinds_shared, keep_skipped; /* trace/keep_table.h */
+    uint64_t rate_routes, rate_shared, rate_level; /* sampling/rate_limit.h */
+    uint64_t keep_routes_forgotten, keep_kinds_shared, keep_skipped; /* sampling/tail_history.h */
     uint64_t dropped_attributes; /* attributes, events and links that limits or bad input cost */
     uint64_t pending_bytes;
 } djp_recorder_counters;

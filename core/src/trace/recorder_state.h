@@ -5,10 +5,10 @@
 
 #include "base/atomic.h"
 #include "base/thread.h"
-#include "trace/keep.h"
+#include "sampling/tail_rules.h"
 #include "trace/recorder.h"
-#include "trace/sampler.h"
-#include "trace/sampler_tree.h"
+#include "sampling/head.h"
+#include "sampling/tree.h"
 
 /* What is told of a span lies once for each sampling result (djp_local_trace.bank), so that sums by result cost no second count. */
 typedef enum djp_count {

@@ -11,7 +11,7 @@
 #include "trace/recorder_state.h"
 #include "trace/span_block.h"
 #include "trace/span_seed.h"
-#include "trace/text_copy.h"
+#include "model/text_copy.h"
 
 /* A block as an empty span that records nothing yet. */
 static void

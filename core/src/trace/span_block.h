@@ -5,9 +5,9 @@
 
 #include "base/atomic.h"
 #include "djp/span.h"
-#include "trace/record.h"
+#include "model/record.h"
 #include "trace/recorder.h"
-#include "trace/sampler.h"
+#include "sampling/head.h"
 
 /* Bytes of items that fit a block; longer spans move their record to the heap. */
 #define DJP_SPAN_ITEM_BYTES 512u
@@ -57,7 +57,7 @@ typedef uint64_t djp_verdict;
 #define djp_stands_for_itself(verdict) \
     (djp_verdict_reason(verdict) != DJP_REASON_NONE && djp_verdict_reason(verdict) <= DJP_REASON_RARE)
 
-/* Verdicts of a limit (trace/rate_limit.h): dropped, although a reason spoke for it. Their label is 1 when that was one for itself. */
+/* Verdicts of a limit (sampling/rate_limit.h): dropped, although a reason spoke for it. Their label is 1 when that was one for itself. */
 enum { DJP_VERDICT_LIMITED = DJP_REASON_ALWAYS + 1, DJP_VERDICT_BURST };
 #define djp_verdict_drops(verdict) \
     (djp_verdict_reason(verdict) == DJP_REASON_NONE || djp_verdict_reason(verdict) > DJP_REASON_ALWAYS)

@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "trace/span_block.h"
-#include "trace/text_copy.h"
+#include "model/text_copy.h"
 
 enum { VALUE__LEAST = 64 /* a text that could keep less is left out */ };
 

@@ -1,0 +1,36 @@
+/* The budget of a running SDK: fed with what it exports, shown, warned of, and held against the file that processes share. */
+#ifndef DJP_CONTROL_ACCOUNT_H
+#define DJP_CONTROL_ACCOUNT_H
+
+#include "base/buf.h"
+#include "base/thread.h"
+#include "djp/sdk.h"
+#include "control/budget.h"
+
+typedef struct djp_account {
+    djp_mutex mutex; /* a leaf; guards budget and wanted */
+    djp_budget budget;
+    double wanted; /* spans a second that the configured ratio would keep; below 0: not known */
+    int on; /* constant: there are prices or a budget */
+
+    /* Touched by the worker only, and by djp_sdk_new before there is one. */
+    uint64_t file_next; /* monotonic; UINT64_MAX: no file */
+    int file_warned;
+} djp_account;
+
+void djp__account_init(djp_sdk *sdk);
+/* Brings the account up to date. Any thread. */
+void djp__account_feed(djp_sdk *sdk);
+/* The same, and warns where a part of the budget is used up. Any thread; no lock is held. */
+void djp__account_step(djp_sdk *sdk);
+/* The same by the worker, which also looks at the file. Returns spans a second that the budget leaves; below 0: it needs no reduction. */
+double djp__account_tick(djp_sdk *sdk, uint64_t now, double wanted);
+/* What the file does not know yet goes there now. By the worker, or when there is none. */
+void djp__account_end(djp_sdk *sdk);
+int djp__account_is_settled(djp_sdk *sdk); /* the file knows all */
+void djp__account_fork_child(djp_sdk *sdk);
+void djp__account_read(djp_sdk *sdk, djp_budget_view *view, double total[3]);
+/* One object of JSON. */
+void djp__account_status(djp_buf *out, djp_sdk *sdk);
+
+#endif

@@ -1,0 +1,197 @@
+/* One line of text, replaced by a rename while a lock is held on a file beside it, so that no reader ever sees a half of it and no process
+ * adds to an old sum. */
+#include "control/budget_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+enum { BUDGET_FILE__MAX = 256 };
+#define BUDGET_FILE__HEAD "djp-telemetry budget 1 "
+#define BUDGET_FILE__TRUST 3600.0 /* seconds of running after which our own clock is not the one that is wrong */
+
+typedef struct budget_file__state {
+    int month;
+    double since, spent;
+} budget_file__state;
+
+/* Never waits, whatever the path names, and takes only a regular file that has no other name: another one may be somebody else's. */
+static int
+budget_file__open(const char *path, int flags)
+{
+    struct stat found;
+    int file = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0600);
+    if (file < 0) {
+        return -1;
+    }
+    int error = fstat(file, &found) != 0 || !S_ISREG(found.st_mode) ? EINVAL : found.st_nlink > 1 ? EMLINK : 0;
+    if (error != 0) {
+        close(file);
+        errno = error;
+        return -1;
+    }
+    return file;
+}
+
+static int
+budget_file__open_lock(const char *path)
+{
+    int file = budget_file__open(path, O_RDWR | O_CREAT | O_EXCL);
+    return file < 0 && errno == EEXIST ? budget_file__open(path, O_RDWR) : file;
+}
+
+/* A file of our own. With the lock, one that is already there was left by a process that died; whatever else has the name stays. */
+static int
+budget_file__create(const char *path)
+{
+    struct stat found;
+    int file = budget_file__open(path, O_WRONLY | O_CREAT | O_EXCL);
+    if (file >= 0 || errno != EEXIST) {
+        return file;
+    }
+    if (lstat(path, &found) == 0 && S_ISREG(found.st_mode) && found.st_nlink == 1 && found.st_uid == geteuid()) {
+        return unlink(path) == 0 ? budget_file__open(path, O_WRONLY | O_CREAT | O_EXCL) : -1;
+    }
+    errno = EEXIST;
+    return -1;
+}
+
+static int
+budget_file__whole(djp_text text, int *out)
+{
+    uint64_t number;
+    int good = djp__parse_u64(text, &number) && number <= 1000000;
+    *out = good ? (int)number : 0;
+    return good;
+}
+
+/* "2026-11 since=1762000000 spent=12.5\n" behind the head. */
+static int
+budget_file__parse(budget_file__state *out, djp_text text)
+{
+    size_t head = strlen(BUDGET_FILE__HEAD);
+    djp_text year, month, since, spent;
+    int numbers[2] = {0, 0};
+    if (text.size <= head || memcmp(text.data, BUDGET_FILE__HEAD, head) != 0 || text.data[text.size - 1] != '\n') {
+        return 0;
+    }
+    djp_text rest = {text.data + head, text.size - head - 1};
+    if (!djp__text_split(&year, &rest, '-') || !djp__text_split(&month, &rest, ' ') ||
+        !djp__text_split(&since, &rest, ' ') || !djp__text_split(&spent, &rest, ' ') || since.size < 7 ||
+        spent.size < 7 || memcmp(since.data, "since=", 6) != 0 || memcmp(spent.data, "spent=", 6) != 0) {
+        return 0;
+    }
+    since = (djp_text){since.data + 6, since.size - 6};
+    spent = (djp_text){spent.data + 6, spent.size - 6};
+    int good = budget_file__whole(year, &numbers[0]) && budget_file__whole(month, &numbers[1]) && numbers[1] >= 1 &&
+               numbers[1] <= 12 && djp__parse_double(since, &out->since) && djp__parse_double(spent, &out->spent);
+    out->month = numbers[0] * 12 + numbers[1] - 1;
+    return good && out->since >= 0 && out->since < 1e12 && out->spent >= 0 && out->spent < 1e15;
+}
+
+/* 1: read; 0: there is none; -1: it cannot be understood; -2: it cannot be read. */
+static int
+budget_file__read(budget_file__state *out, const char *path)
+{
+    char text[BUDGET_FILE__MAX + 1];
+    int file = budget_file__open(path, O_RDONLY);
+    if (file < 0) {
+        return errno == ENOENT ? 0 : -2;
+    }
+    ssize_t got, size = 0;
+    while ((got = read(file, text + size, (size_t)(BUDGET_FILE__MAX + 1 - size))) > 0) {
+        size += got;
+    }
+    close(file);
+    if (got < 0) {
+        return -2;
+    }
+    return size <= BUDGET_FILE__MAX && budget_file__parse(out, (djp_text){text, (size_t)size}) ? 1 : -1;
+}
+
+static int
+budget_file__write(const char *path, const char *beside, const djp_budget *account)
+{
+    char text[BUDGET_FILE__MAX];
+    int size = snprintf(text, sizeof text, BUDGET_FILE__HEAD "%04d-%02d since=%.0f spent=%.9f\n", account->month / 12,
+                        account->month % 12 + 1, account->since, account->spent);
+    int file = budget_file__create(beside);
+    if (file < 0) {
+        return 0;
+    }
+    int good = size > 0 && write(file, text, (size_t)size) == size;
+    good = close(file) == 0 && good;
+    return good && rename(beside, path) == 0;
+}
+
+/* With the lock. */
+static djp_budget_merged
+budget_file__merge(const char *path, const char *beside, djp_budget *account)
+{
+    budget_file__state state = {0, 0, 0};
+    int found = budget_file__read(&state, path);
+    if (found == -2) {
+        return DJP_BUDGET_UNUSABLE;
+    }
+    if (found == 1 && state.month > account->month + 1 && account->learned >= BUDGET_FILE__TRUST) {
+        found = -1; /* by a clock that was wrong: waiting for that month would be to share nothing for years */
+    }
+    if (found == 1 && state.month > account->month) {
+        return DJP_BUDGET_MERGED; /* our clock is behind, or theirs ahead: the next month will tell */
+    }
+    djp_budget before = *account;
+    if (found == 1) {
+        djp__budget_take(account, state.month, state.since, state.spent);
+    }
+    if (!budget_file__write(path, beside, account)) {
+        *account = before;
+        return DJP_BUDGET_UNUSABLE;
+    }
+    account->unshared = 0;
+    return found == -1 ? DJP_BUDGET_DAMAGED : DJP_BUDGET_MERGED;
+}
+
+static djp_budget_merged
+budget_file__locked(const char *path, const char *lock, const char *beside, djp_budget *account)
+{
+    djp_budget_merged merged = DJP_BUDGET_UNUSABLE;
+    int file = budget_file__open_lock(lock);
+    if (file < 0) {
+        return merged;
+    }
+    if (flock(file, LOCK_EX | LOCK_NB) == 0) {
+        merged = budget_file__merge(path, beside, account);
+    } else if (errno == EWOULDBLOCK || errno == EINTR) {
+        merged = DJP_BUDGET_BUSY;
+    }
+    int error = errno;
+    flock(file, LOCK_UN); /* a child that was forked meanwhile has the file, too */
+    close(file);
+    errno = error;
+    return merged;
+}
+
+djp_budget_merged
+djp__budget_file_merge(const char *path, djp_budget *account)
+{
+    size_t size = strlen(path) + 6;
+    char *names = djp__calloc(2, size);
+    djp_budget_merged merged = DJP_BUDGET_UNUSABLE;
+    errno = ENOMEM;
+    if (names && account->month >= 0) {
+        snprintf(names, size, "%s.lock", path);
+        snprintf(names + size, size, "%s.new", path);
+        merged = budget_file__locked(path, names, names + size, account);
+    }
+    djp__free(names);
+    return merged;
+}

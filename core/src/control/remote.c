@@ -1,0 +1,260 @@
+/* Asks a sampling server about every interval, in steps between the worker's other work, so that no answer, however slow, holds up an
+ * export, a flush or the end. What cannot be had or understood changes nothing. */
+#include "control/remote.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/rand.h"
+#include "base/str.h"
+#include "djp/error.h"
+#include "djp/version.h"
+#include "net/curl_global.h"
+#include "pipeline/pipeline.h"
+
+#define REMOTE__ANSWER_NS 5000000000ull /* an answer that takes longer is none */
+#define REMOTE__LOOK_MIN_NS 1000000ull /* between two looks for it */
+#define REMOTE__LOOK_MAX_NS 20000000ull
+#define REMOTE__FIRST_PAUSE_NS 1000000000ull
+#define REMOTE__LONG_PAUSE_NS 30000000000ull
+
+/* ---- when ---- */
+
+/* bound x 0 .. 1 */
+static uint64_t
+remote_part(uint64_t bound, uint64_t random)
+{
+    return (uint64_t)((double)(random >> 11) * 0x1p-53 * (double)bound);
+}
+
+uint64_t
+djp__remote_pause(uint64_t interval_ns, uint64_t failures, uint64_t retry_after_ns, uint64_t random)
+{
+    if (failures == 0) {
+        return interval_ns - interval_ns / 10 + remote_part(interval_ns / 5, random);
+    }
+    uint64_t most = interval_ns > REMOTE__LONG_PAUSE_NS ? interval_ns : REMOTE__LONG_PAUSE_NS;
+    uint64_t bound = interval_ns < REMOTE__FIRST_PAUSE_NS ? interval_ns : REMOTE__FIRST_PAUSE_NS;
+    for (uint64_t i = 1; i < failures && bound < most; i++) {
+        bound *= 2;
+    }
+    bound = bound < most ? bound : most;
+    uint64_t pause = bound / 2 + remote_part(bound, random);
+    if (retry_after_ns > pause) {
+        pause = djp__saturate(retry_after_ns, remote_part(retry_after_ns / 10, random));
+    }
+    return pause;
+}
+
+uint64_t
+djp__remote_next(const djp_sdk *sdk)
+{
+    return sdk->remote.next;
+}
+
+/* ---- what came of it ---- */
+
+static void
+remote_succeed(djp_sdk *sdk, const char *told)
+{
+    djp_remote *remote = &sdk->remote;
+    const char *shown = djp__strategy_client_shown(remote->client);
+    int first = djp_load_relaxed(&remote->answered) == 0;
+    djp_add_relaxed(&remote->answered, 1);
+    djp_store_relaxed(&remote->consecutive_failures, (uint64_t)0);
+    djp_store_relaxed(&remote->last_success_unix_ns, djp__clock_realtime());
+    djp__mutex_lock(&sdk->toggle.mutex);
+    int differs = strcmp(remote->strategy, told) != 0;
+    snprintf(remote->strategy, sizeof remote->strategy, "%s", told);
+    djp__mutex_unlock(&sdk->toggle.mutex);
+    if (remote->warned) {
+        djp__diag(&sdk->diag, DJP_LOG_INFO, "The sampling server %s answers again: %s.", shown, told);
+    } else if (first || differs) {
+        djp__diag(&sdk->diag, first ? DJP_LOG_INFO : DJP_LOG_DEBUG, "The sampling server %s says: %s.", shown, told);
+    }
+    remote->warned = 0;
+}
+
+static void
+remote_fail(djp_sdk *sdk, const char *message)
+{
+    djp_remote *remote = &sdk->remote;
+    djp_add_relaxed(&remote->failures, 1);
+    djp_add_relaxed(&remote->consecutive_failures, 1);
+    djp__mutex_lock(&sdk->toggle.mutex);
+    snprintf(remote->error, sizeof remote->error, "%s", message);
+    djp__mutex_unlock(&sdk->toggle.mutex);
+    if (!remote->warned && djp__every_minute(&remote->warned_at)) {
+        remote->warned = 1;
+        djp__diag(&sdk->diag, DJP_LOG_WARN,
+                  "The sampling server %s gave no strategy: %s. What held before still holds, and it is asked again. "
+                  "Check the address, and that it serves remote sampling over HTTP.",
+                  djp__strategy_client_shown(remote->client), message);
+    }
+}
+
+static void
+remote_describe(char *out, size_t out_size, const djp_strategy *strategy)
+{
+    djp_buf text;
+    djp__buf_init(&text, out_size - 1);
+    djp__strategy_describe(&text, strategy);
+    memcpy(out, text.failed ? "" : text.data, text.failed ? 0 : text.size);
+    out[text.failed ? 0 : text.size] = '\0';
+    djp__buf_fini(&text);
+}
+
+static void
+remote_judge(djp_sdk *sdk, djp_strategy_answer *answer)
+{
+    char told[sizeof sdk->remote.strategy];
+    if (!answer->good) {
+        remote_fail(sdk, answer->message);
+        return;
+    }
+    remote_describe(told, sizeof told, &answer->strategy);
+    if (djp__switch_follow(sdk, &answer->strategy) == 0) {
+        remote_succeed(sdk, told);
+    } else {
+        remote_fail(sdk, "its answer could not be put in force");
+    }
+    djp__strategy_fini(&answer->strategy);
+}
+
+/* ---- the question ---- */
+
+static void
+remote_done(djp_sdk *sdk, djp_strategy_answer *answer, uint64_t now)
+{
+    djp_remote *remote = &sdk->remote;
+    remote->asking = 0;
+    remote_judge(sdk, answer);
+    uint64_t failures = djp_load_relaxed(&remote->consecutive_failures);
+    uint64_t interval = sdk->options.sampling_interval_ns;
+    remote->next = djp__saturate(now, djp__remote_pause(interval, failures, answer->retry_after_ns, djp__rand64()));
+}
+
+void
+djp__remote_tick(djp_sdk *sdk, uint64_t now)
+{
+    djp_remote *remote = &sdk->remote;
+    djp_strategy_answer answer;
+    if (now < remote->next || !remote->client) {
+        return;
+    }
+    if (!remote->asking) {
+        remote->asking = 1;
+        remote->begun = now;
+        djp_add_relaxed(&remote->asked, 1);
+        djp__strategy_client_ask(remote->client);
+    }
+    uint64_t age = now - remote->begun;
+    if (!djp__strategy_client_step(remote->client, &answer)) {
+        remote_done(sdk, &answer, now);
+    } else if (age >= REMOTE__ANSWER_NS) {
+        djp__strategy_client_give_up(remote->client);
+        strcpy(answer.message, "it did not answer within 5 seconds");
+        remote_done(sdk, &answer, now);
+    } else {
+        uint64_t pause = age < REMOTE__LOOK_MIN_NS ? REMOTE__LOOK_MIN_NS : age;
+        remote->next = now + (pause < REMOTE__LOOK_MAX_NS ? pause : REMOTE__LOOK_MAX_NS);
+    }
+}
+
+void
+djp__remote_stop(djp_sdk *sdk)
+{
+    djp_remote *remote = &sdk->remote;
+    remote->asking = 0;
+    if (remote->client && !djp__curl_is_over()) {
+        djp__strategy_client_leave(remote->client);
+    }
+}
+
+/* ---- life ---- */
+
+int
+djp__remote_init(djp_sdk *sdk)
+{
+    sdk->remote.next = UINT64_MAX;
+    if (sdk->options.sampler != DJP_SAMPLER_JAEGER_REMOTE || !sdk->recorder || !sdk->transport) {
+        return 0;
+    }
+    int result = djp__strategy_client_new(&sdk->remote.client, &sdk->options, "djp-telemetry-exporter-c/" DJP_VERSION);
+    if (result == 0) {
+        sdk->remote.next = 0;
+    } else if (result == DJP_EINVAL) {
+        djp__diag(&sdk->diag, DJP_LOG_WARN,
+                  "The address of the sampling server cannot be used; the ratio stays as it is. Correct "
+                  "remote_sampling_endpoint.");
+        result = 0;
+    }
+    return result;
+}
+
+void
+djp__remote_fini(djp_sdk *sdk)
+{
+    djp__strategy_client_free(sdk->remote.client);
+}
+
+void
+djp__remote_fork_child(djp_sdk *sdk)
+{
+    djp_remote *remote = &sdk->remote;
+    if (!remote->client) {
+        return;
+    }
+    djp__strategy_client_abandon(remote->client);
+    remote->asking = 0;
+    remote->next = 0;
+    remote->warned = 0;
+    remote->error[0] = '\0';
+    djp_store_relaxed(&remote->warned_at, (uint64_t)0);
+    djp_store_relaxed(&remote->asked, (uint64_t)0);
+    djp_store_relaxed(&remote->answered, (uint64_t)0);
+    djp_store_relaxed(&remote->failures, (uint64_t)0);
+    djp_store_relaxed(&remote->consecutive_failures, (uint64_t)0);
+}
+
+/* ---- status ---- */
+
+static void
+remote_status_time(djp_buf *out, uint64_t unix_ns)
+{
+    uint64_t now = djp__clock_realtime();
+    uint64_t age = now > unix_ns ? now - unix_ns : 0;
+    if (unix_ns == 0) {
+        djp__buf_text(out, "\"last_success\":null,\"last_success_age\":null");
+        return;
+    }
+    djp__buf_printf(out, "\"last_success\":%llu.%03llu,\"last_success_age\":%llu.%03llu",
+                    (unsigned long long)(unix_ns / 1000000000u), (unsigned long long)(unix_ns / 1000000u % 1000u),
+                    (unsigned long long)(age / 1000000000u), (unsigned long long)(age / 1000000u % 1000u));
+}
+
+void
+djp__remote_status(djp_buf *out, djp_sdk *sdk)
+{
+    djp_remote *remote = &sdk->remote;
+    char strategy[sizeof remote->strategy], error[sizeof remote->error];
+    djp__mutex_lock(&sdk->toggle.mutex);
+    memcpy(strategy, remote->strategy, sizeof strategy);
+    memcpy(error, remote->error, sizeof error);
+    djp__mutex_unlock(&sdk->toggle.mutex);
+    const char *shown = djp__strategy_client_shown(remote->client);
+    djp__buf_text(out, "{\"endpoint\":");
+    djp__buf_json(out, shown, strlen(shown));
+    djp__buf_text(out, ",\"strategy\":");
+    djp__buf_json(out, strategy, strlen(strategy));
+    djp__buf_printf(out, ",\"asked\":%llu,\"answered\":%llu,\"failures\":%llu,\"consecutive_failures\":%llu,",
+                    (unsigned long long)djp_load_relaxed(&remote->asked),
+                    (unsigned long long)djp_load_relaxed(&remote->answered),
+                    (unsigned long long)djp_load_relaxed(&remote->failures),
+                    (unsigned long long)djp_load_relaxed(&remote->consecutive_failures));
+    remote_status_time(out, djp_load_relaxed(&remote->last_success_unix_ns));
+    djp__buf_text(out, ",\"last_error\":");
+    djp__buf_json(out, error, strlen(error));
+    djp__buf_char(out, '}');
+}

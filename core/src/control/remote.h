@@ -1,0 +1,50 @@
+/* Remote sampling: the worker asks a server how this service is to sample, and what it answers holds until it answers otherwise. */
+#ifndef DJP_CONTROL_REMOTE_H
+#define DJP_CONTROL_REMOTE_H
+
+#include "base/atomic.h"
+#include "djp/sdk.h"
+#include "control/remote_client.h"
+
+struct djp_buf;
+
+typedef struct djp_remote {
+    djp_strategy_client *client; /* NULL: nobody is asked. Set by djp_sdk_new; used by the worker */
+
+    /* Touched by the worker only, and by the child of a fork. */
+    uint64_t next; /* monotonic time of the next question, or of the next look for its answer; UINT64_MAX: no client */
+    uint64_t begun; /* of the question that is under way */
+    int asking;
+    int warned; /* 1: that it fails was said */
+    DJP_ATOMIC(uint64_t) warned_at; /* djp__every_minute guard */
+
+    /* Written by the worker, relaxed; read by anybody. */
+    DJP_ATOMIC(uint64_t) asked;
+    DJP_ATOMIC(uint64_t) answered;
+    DJP_ATOMIC(uint64_t) failures;
+    DJP_ATOMIC(uint64_t) consecutive_failures;
+    DJP_ATOMIC(uint64_t) last_success_unix_ns;
+
+    /* Guarded by the toggle's mutex; "" for none. */
+    char strategy[192]; /* what was answered last, for people */
+    char error[256]; /* of the newest question that failed */
+} djp_remote;
+
+/* Makes the client where the sampler asks for one. Returns 0, or a code when there was no memory. */
+int djp__remote_init(djp_sdk *sdk);
+void djp__remote_fini(djp_sdk *sdk);
+/* Does what is due, and never waits. By the worker; neither `state` nor `work` is held. */
+void djp__remote_tick(djp_sdk *sdk, uint64_t now);
+/* When the worker must be awake for it. */
+uint64_t djp__remote_next(const djp_sdk *sdk);
+/* The worker's last act: a question that is under way is given up. */
+void djp__remote_stop(djp_sdk *sdk);
+/* In a forked child: its worker asks on its own; what the parent was told still holds. Allocates nothing. */
+void djp__remote_fork_child(djp_sdk *sdk);
+/* One object of JSON; there is a client. */
+void djp__remote_status(struct djp_buf *out, djp_sdk *sdk);
+
+/* The pause before the next question, after so many failures in a row; 0: the last one was answered. random is uniform. */
+uint64_t djp__remote_pause(uint64_t interval_ns, uint64_t failures, uint64_t retry_after_ns, uint64_t random);
+
+#endif

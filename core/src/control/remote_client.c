@@ -1,0 +1,274 @@
+/* The client of a sampling server: one GET at a time, stepped by a thread that has other things to do. It follows no redirect, reads no
+ * more than its limit and waits for nothing. */
+#include "control/remote_client.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "djp/error.h"
+#include "net/curl_global.h"
+#include "net/curl_headers.h"
+#include "net/curl_session.h"
+#include "net/curl_target.h"
+#include "net/http_response.h"
+#include "export/transport_result.h"
+
+struct djp_strategy_client {
+    djp_options options; /* those of the SDK with another endpoint; its texts are borrowed */
+    char *user_agent;
+    djp_curl_target target;
+    djp_curl_headers headers;
+    djp_curl_session *session; /* NULL until the first question */
+    djp_curl_exchange exchange;
+    djp_http_head head; /* of the answer */
+    int asking;
+    char failure[128]; /* why the question could not even begin; "" when it did */
+};
+
+static void
+strategy_client_on_header(void *user, const char *line, size_t size)
+{
+    djp_strategy_client *client = user;
+    djp__http_head_line(&client->head, line, size, djp__clock_realtime());
+}
+
+/* Scheme and host of an URL, as far as the port. */
+static void
+strategy_client_split(djp_text *scheme, djp_text *host, const char *url)
+{
+    const char *colon = url ? strstr(url, "://") : NULL;
+    *scheme = *host = (djp_text){"", 0};
+    if (!colon) {
+        return;
+    }
+    const char *at = colon + 3, *end = at + strcspn(at, "/?#");
+    const char *user = memrchr(at, '@', (size_t)(end - at));
+    at = user ? user + 1 : at;
+    const char *closed = memchr(at, ']', (size_t)(end - at));
+    const char *from = closed ? closed : at;
+    const char *port = memchr(from, ':', (size_t)(end - from));
+    *scheme = (djp_text){url, (size_t)(colon - url)};
+    *host = (djp_text){at, (size_t)((port ? port : end) - at)};
+}
+
+static int
+strategy_client_same(djp_text a, djp_text b)
+{
+    return a.size > 0 && a.size == b.size && strncasecmp(a.data, b.data, a.size) == 0;
+}
+
+/* 1 when the exporter sends its credentials to that host in that way, too. */
+static int
+strategy_client_trusts(const djp_options *options)
+{
+    djp_text scheme, host, own_scheme, own_host;
+    strategy_client_split(&scheme, &host, options->sampling_endpoint);
+    strategy_client_split(&own_scheme, &own_host, options->endpoint);
+    return options->exporter == DJP_EXPORTER_OTLP && strategy_client_same(scheme, own_scheme) &&
+           strategy_client_same(host, own_host);
+}
+
+/* The address with the name of the service. */
+static char *
+strategy_client_url(const djp_options *options)
+{
+    djp_buf url;
+    const char *base = options->sampling_endpoint;
+    djp__buf_init(&url, 0);
+    djp__buf_text(&url, base);
+    djp__buf_text(&url, strchr(base, '?') ? "&service=" : "?service=");
+    djp__percent_encode(&url, djp__text(options->service_name), "");
+    char *text = djp__buf_take(&url, NULL);
+    djp__buf_fini(&url);
+    return text;
+}
+
+static int
+strategy_client_init(djp_strategy_client *client, const djp_options *options, const char *user_agent)
+{
+    static const char *const fixed[] = {"Accept: application/json", NULL};
+    if (!options->sampling_endpoint || !options->service_name) {
+        return DJP_EINVAL;
+    }
+    char *url = strategy_client_url(options);
+    client->options = *options;
+    client->options.endpoint = url;
+    client->options.protocol = DJP_PROTOCOL_HTTP_JSON;
+    client->options.max_response_bytes = DJP_STRATEGY_ANSWER_MAX;
+    client->options.headers = strategy_client_trusts(options) ? options->headers : NULL;
+    client->user_agent = djp__strdup(user_agent);
+    int code = url && client->user_agent ? djp__curl_target_init(&client->target, &client->options) : DJP_ENOMEM;
+    client->options.endpoint = NULL;
+    djp__free(url);
+    if (code == 0) {
+        code = djp__curl_headers_init(&client->headers, fixed, client->options.headers);
+    }
+    return code == 0 ? djp__curl_start() : code;
+}
+
+int
+djp__strategy_client_new(djp_strategy_client **out, const djp_options *options, const char *user_agent)
+{
+    *out = NULL;
+    djp_strategy_client *client = djp__calloc(1, sizeof *client);
+    if (!client) {
+        return DJP_ENOMEM;
+    }
+    djp__buf_init(&client->exchange.answer, 0);
+    int code = strategy_client_init(client, options, user_agent);
+    if (code != 0) {
+        djp__strategy_client_free(client);
+        return code;
+    }
+    *out = client;
+    return 0;
+}
+
+void
+djp__strategy_client_free(djp_strategy_client *client)
+{
+    if (!client) {
+        return;
+    }
+    djp__strategy_client_leave(client);
+    djp__buf_fini(&client->exchange.answer);
+    djp__curl_headers_fini(&client->headers);
+    djp__curl_target_fini(&client->target);
+    djp__free(client->user_agent);
+    djp__free(client);
+}
+
+void
+djp__strategy_client_leave(djp_strategy_client *client)
+{
+    djp_sigpipe guard;
+    djp__sigpipe_block(&guard); /* a TLS goodbye may meet a closed connection */
+    djp__strategy_client_give_up(client);
+    djp__curl_session_free(client->session);
+    client->session = NULL;
+    djp__sigpipe_restore(&guard);
+}
+
+const char *
+djp__strategy_client_shown(const djp_strategy_client *client)
+{
+    return client->target.shown;
+}
+
+void
+djp__strategy_client_ask(djp_strategy_client *client)
+{
+    djp_curl_exchange *exchange = &client->exchange;
+    memset(&client->head, 0, sizeof client->head);
+    client->failure[0] = '\0';
+    client->asking = 1;
+    if (client->session && djp__curl_session_is_robbed(client->session)) {
+        djp__curl_session_abandon(client->session);
+        client->session = NULL;
+    }
+    if (!client->session) {
+        char why[256];
+        if (djp__curl_session_new(&client->session, &client->target, &client->options, client->user_agent, why) != 0) {
+            snprintf(client->failure, sizeof client->failure, "%.*s", (int)sizeof client->failure - 1, why);
+            return;
+        }
+    }
+    exchange->is_get = 1;
+    exchange->headers = client->headers.nodes;
+    exchange->http_version = CURL_HTTP_VERSION_1_1;
+    exchange->on_header = strategy_client_on_header;
+    exchange->user = client;
+    djp__curl_session_begin(client->session, 0, exchange);
+}
+
+/* The server's own words about an error, when they are text. */
+static void
+strategy_client_reason(djp_strategy_client *client, djp_strategy_answer *out)
+{
+    djp_send_result result;
+    char words[128] = "";
+    const djp_buf *answer = &client->exchange.answer;
+    long status = client->exchange.status;
+    if (status >= 300 && status < 400) {
+        snprintf(words, sizeof words, ", a redirect, which is not followed");
+    } else if (strcmp(client->head.content_type, "text/plain") == 0 && answer->size > 0) {
+        int size = answer->size < 100 ? (int)answer->size : 100;
+        snprintf(words, sizeof words, ": %.*s", size, answer->data);
+    }
+    djp__send_result_set(&result, DJP_SEND_RETRY, "it answered %ld%s", status, words);
+    memcpy(out->message, result.message, sizeof out->message);
+    out->retry_after_ns = client->head.retry_after_ns;
+}
+
+static void
+strategy_client_judge(djp_strategy_client *client, djp_strategy_answer *out)
+{
+    djp_curl_exchange *exchange = &client->exchange;
+    const char *body = exchange->answer.data ? exchange->answer.data : "";
+    char why[128];
+    if (client->failure[0]) {
+        snprintf(out->message, sizeof out->message, "%s", client->failure);
+    } else if (exchange->too_large) {
+        snprintf(out->message, sizeof out->message, "its answer is larger than %d bytes", DJP_STRATEGY_ANSWER_MAX);
+    } else if (exchange->code != CURLE_OK) {
+        snprintf(out->message, sizeof out->message, "%s", exchange->error);
+    } else if (exchange->status < 200 || exchange->status >= 300) {
+        strategy_client_reason(client, out);
+    } else if (djp__strategy_parse(&out->strategy, body, exchange->answer.size, why, sizeof why) != 0) {
+        snprintf(out->message, sizeof out->message, "its answer is refused: %s", why);
+    } else {
+        out->good = 1;
+    }
+    if (client->options.headers) {
+        djp__curl_headers_hide(out->message, client->options.headers);
+    }
+}
+
+int
+djp__strategy_client_step(djp_strategy_client *client, djp_strategy_answer *out)
+{
+    djp_sigpipe guard;
+    int running = 0, began = !client->failure[0];
+    memset(out, 0, sizeof *out);
+    if (began) {
+        djp__sigpipe_block(&guard);
+        running = djp__curl_session_step(client->session);
+        if (!running) {
+            djp__curl_session_end(client->session, 0);
+        }
+        djp__sigpipe_restore(&guard);
+    }
+    if (!running) {
+        client->asking = 0;
+        strategy_client_judge(client, out);
+        djp__buf_fini(&client->exchange.answer); /* a large one is not kept for the next time */
+    }
+    return running;
+}
+
+void
+djp__strategy_client_give_up(djp_strategy_client *client)
+{
+    if (client->asking && !client->failure[0]) {
+        djp__curl_session_end(client->session, 0);
+        djp__buf_fini(&client->exchange.answer);
+    }
+    client->asking = 0;
+}
+
+void
+djp__strategy_client_abandon(djp_strategy_client *client)
+{
+    djp_curl_session *session = client->session;
+    client->session = NULL;
+    client->asking = 0;
+    client->failure[0] = '\0';
+    djp__buf_init(&client->exchange.answer, 0); /* the fork may have met it half grown: forgotten as it is */
+    if (session) {
+        djp__curl_session_abandon(session);
+    }
+}

@@ -1,0 +1,341 @@
+/* GET and HEAD /metrics over libmicrohttpd, with content negotiation and gzip. It serves nothing else, reads no request body
+ * and never calls into a language runtime. */
+#include "export/prometheus_http.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/atomic.h"
+#include "base/files.h"
+#include "base/fork.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/thread.h"
+#include "djp/error.h"
+#include "export/prometheus_http_guard.h"
+
+#define SCRAPE_TIMEOUT_S 10u
+#define SCRAPE_CONNECTION_MEMORY (32u * 1024u)
+
+struct djp_scrape_listener {
+    djp_registry *registry; /* borrowed */
+    djp_diag *diag; /* borrowed */
+    struct MHD_Daemon *daemon;
+    int fd; /* listening socket; the daemon's to close, -1 in a forked child */
+    djp_file_id id; /* what it is */
+    int port;
+    uint32_t generation; /* of the process that owns the threads */
+    djp_fork_hook hook;
+    /* Opens, waits and closes, with a table of descriptors of its own, which it shares with the daemon's thread alone. */
+    pthread_t keeper;
+    djp_wake ready, end; /* `end` also tells of a first connection */
+    DJP_ATOMIC(int) ending; /* by stop, before it notifies */
+    djp_scrape_guard guard;
+    const char *host; /* what start was asked for; until `ready` */
+    int result;
+    int parted;
+};
+
+static enum MHD_Result
+scrape_answer(struct MHD_Connection *connection, unsigned status, const char *text)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT);
+    if (!response) {
+        return MHD_NO;
+    }
+    MHD_add_response_header(response, "Content-Type", "text/plain; charset=utf-8");
+    if (status == MHD_HTTP_METHOD_NOT_ALLOWED) {
+        MHD_add_response_header(response, "Allow", "GET, HEAD");
+    }
+    enum MHD_Result result = MHD_queue_response(connection, status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+static void
+scrape_free(void *text)
+{
+    djp__free(text);
+}
+
+static enum MHD_Result
+scrape_metrics(djp_scrape_listener *listener, struct MHD_Connection *connection)
+{
+    const char *accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept");
+    djp_exposition format = djp_exposition_negotiate(accept, accept ? strlen(accept) : 0);
+    char *text;
+    size_t size;
+    if (djp_registry_expose(&text, &size, listener->registry, format) < 0) {
+        return scrape_answer(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory\n");
+    }
+    int packed = djp_exposition_pack(
+        &text, &size, djp__text(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept-Encoding")));
+    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(size, text, scrape_free);
+    if (!response) {
+        djp__free(text);
+        return MHD_NO;
+    }
+    MHD_add_response_header(response, "Content-Type", djp_exposition_content_type(format));
+    MHD_add_response_header(response, "Vary", "Accept, Accept-Encoding");
+    MHD_add_response_header(response, "Cache-Control", "no-store");
+    if (packed) {
+        MHD_add_response_header(response, "Content-Encoding", "gzip");
+    }
+    enum MHD_Result result = MHD_queue_response(connection, MHD_HTTP_OK, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+static djp_scrape_place *
+scrape_place(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
+static void
+scrape_connected(void *user, struct MHD_Connection *connection, void **place, enum MHD_ConnectionNotificationCode code)
+{
+    djp_scrape_listener *listener = user;
+    djp__files_inherit(listener->parted);
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        djp__scrape_guard_leave(&listener->guard, *place);
+        return;
+    }
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    *place = info ? djp__scrape_guard_enter(&listener->guard, info->connect_fd) : NULL;
+    djp__wake_notify(&listener->end);
+}
+
+static void
+scrape_completed(void *user, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode code)
+{
+    djp_scrape_listener *listener = user;
+    (void)state;
+    (void)code;
+    djp__scrape_guard_answer(&listener->guard, scrape_place(connection), 0);
+}
+
+static enum MHD_Result
+scrape_handle(void *user, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
+              const char *body, size_t *body_size, void **state)
+{
+    djp_scrape_listener *listener = user;
+    (void)version;
+    (void)body;
+    (void)state;
+    djp__files_inherit(listener->parted);
+    if (*body_size > 0) {
+        *body_size = 0; /* thrown away */
+        return MHD_YES;
+    }
+    djp__scrape_guard_answer(&listener->guard, scrape_place(connection), 1);
+    if (strcmp(url, "/metrics") != 0) {
+        return scrape_answer(connection, MHD_HTTP_NOT_FOUND, "only /metrics is here\n");
+    }
+    if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
+        return scrape_answer(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET or HEAD\n");
+    }
+    return scrape_metrics(user, connection);
+}
+
+static void
+scrape_log(void *user, const char *format, va_list arguments)
+{
+    char text[256];
+    djp_scrape_listener *listener = user;
+    djp__files_inherit(listener->parted);
+    vsnprintf(text, sizeof text, format, arguments);
+    text[strcspn(text, "\n")] = '\0';
+    djp__diag(listener->diag, DJP_LOG_DEBUG, "metrics listener: %s", text);
+}
+
+static int
+scrape_bind(const struct addrinfo *address)
+{
+    int one = 1;
+    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return -1;
+    }
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, 64) == 0) {
+        return fd;
+    }
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+static int
+scrape_port_of(int fd)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    char port[16];
+    if (getsockname(fd, (struct sockaddr *)&address, &size) != 0 ||
+        getnameinfo((struct sockaddr *)&address, size, NULL, 0, port, sizeof port, NI_NUMERICSERV) != 0) {
+        return 0;
+    }
+    uint64_t number;
+    return djp__parse_u64(djp__text(port), &number) ? (int)number : 0;
+}
+
+/* An IPv6 address as it stands in an URL is meant without its brackets. Returns the host to look up; room holds it if it had some. */
+static const char *
+scrape_bare_host(char *room, size_t room_size, const char *host)
+{
+    size_t size = strlen(host);
+    if (size < 3 || host[0] != '[' || host[size - 1] != ']' || size - 1 > room_size) {
+        return host;
+    }
+    memcpy(room, host + 1, size - 2);
+    room[size - 2] = '\0';
+    return room;
+}
+
+static int
+scrape_open(djp_scrape_listener *listener, const char *given, int port)
+{
+    char service[16], room[64];
+    const char *host = scrape_bare_host(room, sizeof room, given);
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | AI_PASSIVE}, *found = NULL;
+    snprintf(service, sizeof service, "%d", port);
+    int error = getaddrinfo(host, service, &hints, &found);
+    if (error != 0) {
+        djp__diag(listener->diag, DJP_LOG_WARN,
+                  "metrics listener: host %.200s is not an address (%s); no /metrics port is open, set a host of this "
+                  "machine",
+                  host, gai_strerror(error));
+        return DJP_EINVAL;
+    }
+    for (const struct addrinfo *a = found; a && listener->fd < 0; a = a->ai_next) {
+        listener->fd = scrape_bind(a);
+    }
+    error = errno;
+    freeaddrinfo(found);
+    if (listener->fd < 0) {
+        djp__diag(listener->diag, DJP_LOG_WARN,
+                  "metrics listener: cannot listen on %.200s port %d (%s); no /metrics port is open, choose a free one",
+                  host, port, strerror(error));
+        return DJP_EIO;
+    }
+    listener->port = scrape_port_of(listener->fd);
+    djp__file_id(&listener->id, listener->fd);
+    return 0;
+}
+
+/* The daemon's thread inherits the keeper's table of descriptors, and its signal mask: the host's handlers must never run on it. */
+static struct MHD_Daemon *
+scrape_start_daemon(djp_scrape_listener *listener)
+{
+    return MHD_start_daemon(MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+                            scrape_handle, listener, MHD_OPTION_EXTERNAL_LOGGER, scrape_log, listener,
+                            MHD_OPTION_LISTEN_SOCKET, listener->fd, MHD_OPTION_CONNECTION_LIMIT,
+                            (unsigned)(DJP_SCRAPE_PLACES + DJP_SCRAPE_SPARE), MHD_OPTION_NOTIFY_CONNECTION,
+                            scrape_connected, listener, MHD_OPTION_NOTIFY_COMPLETED, scrape_completed, listener,
+                            MHD_OPTION_CONNECTION_TIMEOUT, SCRAPE_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                            (size_t)SCRAPE_CONNECTION_MEMORY, MHD_OPTION_END);
+}
+
+static void *
+scrape_keep(void *user)
+{
+    djp_scrape_listener *listener = user;
+    listener->parted = djp__files_part();
+    int result = scrape_open(listener, listener->host, listener->port);
+    if (result == 0) {
+        listener->daemon = scrape_start_daemon(listener);
+        if (!listener->daemon) {
+            close(listener->fd);
+            result = DJP_ETHREAD;
+        }
+    }
+    listener->result = result;
+    djp__wake_notify(&listener->ready);
+    if (result == 0) {
+        while (!djp_load_acquire(&listener->ending))
+            djp__wake_wait(&listener->end, djp__scrape_guard_sweep(&listener->guard));
+        MHD_stop_daemon(listener->daemon);
+    }
+    return NULL;
+}
+
+static void
+scrape_fork_child(void *user)
+{
+    djp_scrape_listener *listener = user;
+    if (listener->fd >= 0 && !listener->parted && djp__file_is(&listener->id, listener->fd)) {
+        close(listener->fd);
+    }
+    listener->fd = -1;
+    listener->port = 0;
+}
+
+int
+djp__scrape_listener_start(djp_scrape_listener **out, djp_registry *registry, const char *host, int port,
+                           djp_diag *diag)
+{
+    *out = NULL;
+    if (!registry || port < 0 || port > 65535) {
+        return DJP_EINVAL;
+    }
+    djp_scrape_listener *listener = djp__calloc(1, sizeof *listener);
+    if (!listener) {
+        return DJP_ENOMEM;
+    }
+    listener->registry = registry;
+    listener->diag = diag;
+    listener->fd = -1;
+    listener->host = host && host[0] ? host : "127.0.0.1";
+    listener->port = port;
+    djp__wake_init(&listener->ready);
+    djp__wake_init(&listener->end);
+    djp__scrape_guard_init(&listener->guard);
+    int result = djp__thread_start(&listener->keeper, scrape_keep, listener, "djp-metrics");
+    if (result == 0) {
+        djp__wake_wait(&listener->ready, UINT64_MAX);
+        result = listener->result;
+        if (result < 0) {
+            pthread_join(listener->keeper, NULL);
+        }
+    }
+    if (result < 0) {
+        djp__free(listener);
+        return result;
+    }
+    listener->generation = djp__fork_generation();
+    listener->hook = (djp_fork_hook){NULL, NULL, scrape_fork_child, listener, NULL};
+    djp__fork_register(&listener->hook);
+    *out = listener;
+    return 0;
+}
+
+int
+djp__scrape_listener_port(const djp_scrape_listener *listener)
+{
+    return listener ? listener->port : 0;
+}
+
+void
+djp__scrape_listener_stop(djp_scrape_listener *listener)
+{
+    if (!listener) {
+        return;
+    }
+    djp__fork_unregister(&listener->hook);
+    if (listener->generation == djp__fork_generation()) {
+        djp_store_release(&listener->ending, 1);
+        djp__wake_notify(&listener->end);
+        pthread_join(listener->keeper, NULL);
+    }
+    /* In a forked child the daemon's thread does not exist, and what it held is left alone. */
+    djp__free(listener);
+}

@@ -1,0 +1,388 @@
+/* One HTTP request or websocket connection, recorded: the names, attributes and status rules shared by all languages,
+ * span and metrics fed by one duration. It must never record a raw path, a header or anything else that the client
+ * chose freely. */
+#include "djp/http.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "metrics/standard.h"
+#include "instrument/http_server.h"
+
+enum {
+    HTTP_SERVER_METHODS = 32,
+    HTTP_SERVER_NAME_MAX = 1024,
+    HTTP_SERVER_VERB_MAX = 64,
+    HTTP_SERVER_ORIGINAL_MAX = 32
+};
+
+struct djp_http_server {
+    djp_recorder *recorder; /* borrowed from the SDK; NULL: traces are off */
+    djp_standard *standard; /* borrowed from the SDK; NULL: metrics are off */
+    djp_semconv semconv;
+    char *methods; /* owned copy that method_list points into */
+    char *excluded; /* owned */
+    struct {
+        djp_text_words words; /* of those that are short enough, as all usual ones are */
+        djp_text text;
+    } method_list[HTTP_SERVER_METHODS];
+    size_t method_count;
+    djp_scope scope;
+    struct {
+        djp_key method, route, status, duration, closed;
+    } old;
+    struct {
+        djp_key method, original, route, status, scheme, path, version, error;
+    } stable;
+};
+
+static djp_key
+http_server_key(const char *name)
+{
+    return djp_key_intern(name, strlen(name));
+}
+
+static void
+http_server_intern(djp_http_server *server)
+{
+    server->scope = djp_scope_intern("djp_telemetry.http", DJP_VERSION, NULL, NULL, 0);
+    server->old.method = http_server_key("http.method");
+    server->old.route = http_server_key("http.route");
+    server->old.status = http_server_key("http.status_code");
+    server->old.duration = http_server_key("http.duration_seconds");
+    server->old.closed = http_server_key("http.client_disconnected");
+    server->stable.method = http_server_key("http.request.method");
+    server->stable.original = http_server_key("http.request.method_original");
+    server->stable.route = server->old.route;
+    server->stable.status = http_server_key("http.response.status_code");
+    server->stable.scheme = http_server_key("url.scheme");
+    server->stable.path = http_server_key("url.path");
+    server->stable.version = http_server_key("network.protocol.version");
+    server->stable.error = http_server_key("error.type");
+}
+
+static void
+http_server_split_methods(djp_http_server *server)
+{
+    djp_text rest = djp__text(server->methods);
+    djp_text part;
+    while (server->method_count < HTTP_SERVER_METHODS && djp__text_split(&part, &rest, ',')) {
+        part = djp__text_trim(part);
+        if (part.size > 0) {
+            djp_text head = {part.data, part.size < DJP_TEXT_WORDS_SIZE ? part.size : DJP_TEXT_WORDS_SIZE};
+            server->method_list[server->method_count].words = djp__text_words(head);
+            server->method_list[server->method_count++].text = part;
+        }
+    }
+}
+
+int
+djp_http_server_new(djp_http_server **out, djp_sdk *sdk)
+{
+    const djp_options *options = djp_sdk_options(sdk);
+    *out = NULL;
+    djp_http_server *server = djp__calloc(1, sizeof(*server));
+    if (server == NULL) {
+        return DJP_ENOMEM;
+    }
+    server->methods = djp__strdup(options->known_methods);
+    server->excluded = djp__strdup(options->excluded_paths);
+    if (server->methods == NULL || server->excluded == NULL) {
+        djp_http_server_free(server);
+        return DJP_ENOMEM;
+    }
+    server->recorder = djp_sdk_recorder(sdk);
+    server->standard = djp_sdk_standard(sdk);
+    server->semconv = options->semconv;
+    http_server_split_methods(server);
+    http_server_intern(server);
+    *out = server;
+    return 0;
+}
+
+void
+djp_http_server_free(djp_http_server *server)
+{
+    if (server == NULL) {
+        return;
+    }
+    djp__free(server->methods);
+    djp__free(server->excluded);
+    djp__free(server);
+}
+
+int
+djp_http_server_excludes(const djp_http_server *server, djp_text path)
+{
+    if (server->excluded[0] == '\0') {
+        return 0;
+    }
+    djp_text rest = djp__text(server->excluded);
+    djp_text part;
+    while (djp__text_split(&part, &rest, ',')) {
+        part = djp__text_trim(part);
+        int is_prefix = part.size > 0 && part.data[part.size - 1] == '*';
+        djp_text pattern = {part.data, part.size - (size_t)is_prefix};
+        if (part.size > 0 && djp__text_fits(path, pattern, is_prefix)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+uint64_t
+djp_http_now(void)
+{
+    return djp__clock_monotonic();
+}
+
+static djp_text
+http_server_name(djp_http_type type)
+{
+    return type == DJP_HTTP_WEBSOCKET ? (djp_text){"websocket", 9} : (djp_text){"http.server", 11};
+}
+
+/* A websocket lives as long as its peers like. */
+static djp_span *
+http_server_began(djp_span *span, djp_http_type type)
+{
+    if (__builtin_expect(type == DJP_HTTP_WEBSOCKET, 0)) {
+        djp_span_set_long_lived(span);
+    }
+    return span;
+}
+
+djp_span *
+djp__http_server_start_as(djp_http_server *server, djp_http_type type, const djp_span_context *remote,
+                          const djp_span_seed *seed)
+{
+    djp_text name = http_server_name(type);
+    djp_span_options options = {.scope = server->scope, .kind = DJP_KIND_SERVER, .remote = remote};
+    djp_span *span = djp__span_start_as(server->recorder, name.data, name.size, &options, seed);
+    return http_server_began(span, type);
+}
+
+djp_span *
+djp_http_server_start(djp_http_server *server, djp_http_type type, const djp_span_context *remote, uint64_t *start_ns)
+{
+    djp_text name = http_server_name(type);
+    djp_span_options options = {.scope = server->scope, .kind = DJP_KIND_SERVER, .remote = remote};
+    djp_span *span = server->recorder ? djp_span_start(server->recorder, name.data, name.size, &options) : NULL;
+    span = http_server_began(span, type);
+    *start_ns = span ? djp_span_start_monotonic_ns(span) : djp__clock_monotonic();
+    return span;
+}
+
+/* The method when it is a known one, else the constant for all others. */
+static djp_text
+http_server_method(const djp_http_server *server, djp_text method)
+{
+    djp_text head = {method.data, method.size < DJP_TEXT_WORDS_SIZE ? method.size : DJP_TEXT_WORDS_SIZE};
+    djp_text_words words = djp__text_words(head);
+    for (size_t i = 0; i < server->method_count; i++) {
+        const djp_text *known = &server->method_list[i].text;
+        if (djp__text_words_equal(&server->method_list[i].words, &words) && known->size == method.size &&
+            (method.size <= DJP_TEXT_WORDS_SIZE || memcmp(known->data, method.data, method.size) == 0)) {
+            return *known;
+        }
+    }
+    return (djp_text){"_OTHER", 6};
+}
+
+static void
+http_server_sampling_text(djp_http_sampling *out, const char *key, djp_text text)
+{
+    if (text.size > 0) {
+        djp_value value = {.type = DJP_STRING, .as.text = text};
+        out->attributes[out->count++] = (djp_attribute){djp__text(key), value};
+    }
+}
+
+void
+djp__http_sampling(djp_http_sampling *out, const djp_http_server *server, djp_http_type type,
+                   const djp_http_request *request)
+{
+    djp_text method = request->method.size > 0 ? http_server_method(server, request->method) : (djp_text){"", 0};
+    djp_text verb = method.size > 0 && method.data[0] == '_' ? (djp_text){"HTTP", 4} : method;
+    verb = type == DJP_HTTP_WEBSOCKET ? (djp_text){"websocket", 9} : verb;
+    djp_text where = request->route.size > 0 ? request->route : request->path;
+    verb.size = verb.size < HTTP_SERVER_VERB_MAX ? verb.size : HTTP_SERVER_VERB_MAX;
+    size_t room = sizeof out->name - verb.size - 1;
+    size_t size = where.size < room ? where.size : room;
+    memcpy(out->name, verb.data, verb.size);
+    out->name[verb.size] = ' ';
+    memcpy(out->name + verb.size + 1, size > 0 ? where.data : "", size);
+    out->name_text = (djp_text){out->name, verb.size + (size > 0 ? 1 + size : 0)};
+    out->count = 0;
+    http_server_sampling_text(out, "http.request.method", method);
+    http_server_sampling_text(out, "url.path", request->path);
+    http_server_sampling_text(out, "url.scheme", request->scheme);
+    http_server_sampling_text(out, "http.route", request->route);
+}
+
+djp_span *
+djp_http_server_start_request(djp_http_server *server, djp_http_type type, const djp_span_context *remote,
+                              const djp_http_request *request, uint64_t *start_ns)
+{
+    if (!request || !server->recorder || djp_recorder_needs(server->recorder) == 0) {
+        return djp_http_server_start(server, type, remote, start_ns);
+    }
+    djp_http_sampling sampling;
+    djp_text name = http_server_name(type);
+    djp__http_sampling(&sampling, server, type, request);
+    djp_span_options options = {.scope = server->scope,
+                                .kind = DJP_KIND_SERVER,
+                                .remote = remote,
+                                .sampling_name = sampling.name_text,
+                                .sampling_attributes = sampling.attributes,
+                                .sampling_attribute_count = sampling.count};
+    djp_span *span = http_server_began(djp_span_start(server->recorder, name.data, name.size, &options), type);
+    *start_ns = span ? djp_span_start_monotonic_ns(span) : djp__clock_monotonic();
+    return span;
+}
+
+int
+djp_http_server_wants_request(const djp_http_server *server)
+{
+    return djp_recorder_needs(server->recorder) != 0;
+}
+
+static void
+http_server_set_text(djp_span *span, djp_key key, djp_text text)
+{
+    if (text.size > 0) {
+        djp_span_set_string(span, key, text.data, text.size);
+    }
+}
+
+/* "{method} {route}", or the method alone; only under the stable conventions, the documented name is a constant. */
+static void
+http_server_rename(djp_span *span, djp_text method, const djp_http_result *result)
+{
+    char name[HTTP_SERVER_NAME_MAX];
+    djp_text verb = method.data[0] == '_' ? (djp_text){"HTTP", 4} : method;
+    size_t size = verb.size < sizeof(name) ? verb.size : sizeof(name);
+    memcpy(name, verb.data, size);
+    if (result->route.size > 0 && size + 1 + result->route.size <= sizeof(name)) {
+        name[size++] = ' ';
+        memcpy(name + size, result->route.data, result->route.size);
+        size += result->route.size;
+    }
+    djp_span_update_name(span, name, size);
+}
+
+/* 1 for a method that is short and made of letters, as methods are: the client chose it. */
+static int
+http_server_is_token(djp_text method)
+{
+    size_t at = 0;
+    while (at < method.size && ((method.data[at] >= 'A' && method.data[at] <= 'Z') ||
+                                (method.data[at] >= 'a' && method.data[at] <= 'z') || method.data[at] == '-')) {
+        at++;
+    }
+    return at == method.size && method.size <= HTTP_SERVER_ORIGINAL_MAX;
+}
+
+/* 0 when the client left before an answer: the status that metrics count it under was never sent. */
+static int
+http_server_answered(const djp_http_result *result, int status)
+{
+    return status != DJP_HTTP_CLIENT_CLOSED || result->status != 0;
+}
+
+static void
+http_server_set_stable(const djp_http_server *server, djp_span *span, djp_text method, const djp_http_result *result,
+                       int status, int error)
+{
+    djp_span_set_string(span, server->stable.method, method.data, method.size);
+    if (method.data[0] == '_' && http_server_is_token(result->method)) {
+        http_server_set_text(span, server->stable.original, result->method);
+    }
+    if (http_server_answered(result, status)) {
+        djp_span_set_int(span, server->stable.status, status);
+    }
+    http_server_set_text(span, server->stable.scheme, result->scheme);
+    http_server_set_text(span, server->stable.version, result->version);
+    /* The convention wants a path and allows its scrubbing: the template is the part of it that names nobody. */
+    djp_text path = result->route.size > 0 ? result->route : (djp_text){"/REDACTED", 9};
+    djp_span_set_string(span, server->stable.path, path.data, path.size);
+    if (result->error_type.size > 0) {
+        http_server_set_text(span, server->stable.error, result->error_type);
+    } else if (error) {
+        char code[4] = "500";
+        if (status >= 100 && status <= 999) {
+            code[0] = (char)('0' + status / 100);
+            code[1] = (char)('0' + status / 10 % 10);
+            code[2] = (char)('0' + status % 10);
+        }
+        djp_span_set_string(span, server->stable.error, code, 3);
+    }
+}
+
+static void
+http_server_finish_span(const djp_http_server *server, djp_span *span, djp_text method, const djp_http_result *result,
+                        int status, uint64_t duration_ns)
+{
+    int error = result->failed || status >= 500;
+    http_server_set_text(span, server->old.route, result->route);
+    if (server->semconv != DJP_SEMCONV_STABLE) {
+        djp_span_set_string(span, server->old.method, method.data, method.size);
+        if (http_server_answered(result, status)) {
+            djp_span_set_int(span, server->old.status, status);
+        }
+        djp_span_set_double(span, server->old.duration, (double)duration_ns / 1e9);
+        http_server_set_text(span, server->stable.error, error ? result->error_type : (djp_text){"", 0});
+    } else {
+        http_server_rename(span, method, result);
+    }
+    if (server->semconv != DJP_SEMCONV_OLD) {
+        http_server_set_stable(server, span, method, result, status, error);
+    }
+    if (result->disconnected) {
+        djp_span_set_bool(span, server->old.closed, 1);
+    }
+    if (error) {
+        djp_span_set_status(span, DJP_STATUS_ERROR, "", 0);
+    }
+}
+
+int
+djp_http_server_end(djp_http_server *server, djp_span *span, const djp_http_result *result)
+{
+    uint64_t end_ns = result->end_ns ? result->end_ns : djp__clock_monotonic();
+    uint64_t duration_ns = end_ns > result->start_ns ? end_ns - result->start_ns : 0;
+    int status = result->status ? result->status : result->failed ? 500 : DJP_HTTP_CLIENT_CLOSED;
+    djp_text method = http_server_method(server, result->method);
+    uint64_t end_unix_ns = end_ns + (uint64_t)djp__clock_anchor(); /* unsigned: end_ns may come from anywhere */
+    djp_span_context context;
+    if (span != NULL) {
+        http_server_finish_span(server, span, method, result, status, duration_ns);
+        djp_span_get_context(span, &context);
+        djp_span_end(span, end_unix_ns);
+        /* An exemplar leads to a trace: to one that is exported, whatever the caller was told when it began. */
+        context.flags = djp__span_is_kept(span) ? DJP_FLAG_SAMPLED : 0;
+    }
+    if (server->standard != NULL && result->type == DJP_HTTP_REQUEST) {
+        djp_text route =
+            result->route.size > 0 ? result->route : (djp_text){DJP_HTTP_UNMATCHED, sizeof(DJP_HTTP_UNMATCHED) - 1};
+        djp__standard_http_request_at(server->standard, method, route, status, duration_ns, result->request_bytes,
+                                      span ? &context : NULL, end_unix_ns);
+    }
+    return status;
+}
+
+djp_span *
+djp_http_server_background(djp_http_server *server, djp_span *span, uint64_t start_ns)
+{
+    static const char name[] = "http.server.background";
+    if (span == NULL || server->recorder == NULL) {
+        return NULL;
+    }
+    djp_span_options options = {.scope = server->scope,
+                                .kind = DJP_KIND_INTERNAL,
+                                .parent = span,
+                                .start_unix_ns = start_ns + (uint64_t)djp__clock_anchor()};
+    return djp_span_start(server->recorder, name, sizeof name - 1, &options);
+}

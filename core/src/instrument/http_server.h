@@ -1,0 +1,24 @@
+/* Requests whose beginning was noted elsewhere; see djp/http.h for all others. */
+#ifndef DJP_INSTRUMENT_HTTP_SERVER_H
+#define DJP_INSTRUMENT_HTTP_SERVER_H
+
+#include "djp/http.h"
+#include "trace/span_seed.h"
+
+enum { DJP_HTTP_SAMPLING_ATTRIBUTES = 4, DJP_HTTP_SAMPLING_NAME = 1024 };
+/* Room for what samplers see of a request. */
+typedef struct djp_http_sampling {
+    char name[DJP_HTTP_SAMPLING_NAME];
+    djp_text name_text;
+    djp_attribute attributes[DJP_HTTP_SAMPLING_ATTRIBUTES];
+    size_t count;
+} djp_http_sampling;
+/* Fills it in. Borrows from request and server for as long as out is used. */
+void djp__http_sampling(djp_http_sampling *out, const djp_http_server *server, djp_http_type type,
+                        const djp_http_request *request);
+
+/* As djp_http_server_start. Borrows all. */
+djp_span *djp__http_server_start_as(djp_http_server *server, djp_http_type type, const djp_span_context *remote,
+                                    const djp_span_seed *seed);
+
+#endif

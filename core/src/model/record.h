@@ -1,0 +1,136 @@
+/* The bytes of an ended span as they lie in the ring: position-independent, readable by the worker thread without any other
+ * structure but the interned keys and scopes. Writer: trace/span.c. Readers: export/.
+ *
+ * A record is a djp_span_record followed by items up to record->size. Every item starts on an 8-byte border with a djp_item head;
+ * its payload follows, padded with zero or stale bytes to 8. Readers skip items of kinds that they do not know. */
+#ifndef DJP_MODEL_RECORD_H
+#define DJP_MODEL_RECORD_H
+
+#include "djp/key.h"
+
+enum { DJP_RECORD_SPAN = 1 };
+
+enum {
+    DJP_ITEM_TEXT = 0, /* text that the header refers to by offset: name, status description, tracestate */
+    DJP_ITEM_ATTRIBUTE = 1, /* key = djp_key (0 for array elements and for values after an ITEM_KEY), type = djp_type */
+    DJP_ITEM_KEY = 2, /* text of the key of the next ITEM_ATTRIBUTE: only inside maps */
+    DJP_ITEM_EVENT = 3, /* payload: djp_event_head, name padded to 8, attribute items */
+    DJP_ITEM_LINK = 4 /* payload: djp_link_head, tracestate padded to 8, attribute items */
+};
+
+typedef struct djp_item {
+    uint32_t key;
+    uint32_t head; /* bits 0-23 payload bytes without padding, 24-27 djp_type, 28-31 item kind */
+} djp_item;
+
+#define DJP_ITEM_SIZE_MAX 0xffffffu
+#define djp_item_size(item) ((item)->head & DJP_ITEM_SIZE_MAX)
+#define djp_item_type(item) (((item)->head >> 24) & 15u)
+#define djp_item_kind(item) ((item)->head >> 28)
+#define djp_item_head(kind, type, size) (((uint32_t)(kind) << 28) | ((uint32_t)(type) << 24) | (uint32_t)(size))
+#define djp_pad8(size) (((size) + 7u) & ~(size_t)7u)
+#define djp_item_payload(item) ((const void *)((const char *)(item) + sizeof(djp_item)))
+#define djp_item_next(item) \
+    ((const djp_item *)((const char *)(item) + sizeof(djp_item) + djp_pad8(djp_item_size(item))))
+
+/* Payload of ITEM_ATTRIBUTE by type: BOOL and INT int64_t; DOUBLE double; STRING valid UTF-8; BYTES raw; EMPTY nothing;
+ * ARRAY attribute items with key 0; MAP pairs of ITEM_KEY and ITEM_ATTRIBUTE. Nesting is at most DJP_VALUE_DEPTH_MAX. The same
+ * top-level key may occur several times in a record: the last one counts. */
+
+typedef struct djp_event_head {
+    uint64_t time_unix_ns;
+    uint32_t name_size;
+    uint32_t dropped_attributes;
+} djp_event_head;
+
+typedef struct djp_link_head {
+    uint8_t trace_id[16];
+    uint8_t span_id[8];
+    uint32_t flags; /* as in OTLP Span.Link.flags: W3C flags, 0x100 and perhaps 0x200 */
+    uint32_t state_size;
+    uint32_t dropped_attributes;
+    uint32_t unused;
+} djp_link_head;
+
+/* Why the local trace was kept, in the order in which they win. */
+enum {
+    DJP_REASON_NONE = 0,
+    DJP_REASON_ERROR = 1,
+    DJP_REASON_SLOW = 2,
+    DJP_REASON_RULE = 3,
+    DJP_REASON_SLOWEST = 4,
+    DJP_REASON_RARE = 5,
+    DJP_REASON_PARENT = 6,
+    DJP_REASON_RATIO = 7,
+    DJP_REASON_ALWAYS = 8 /* always_on: not written on the span */
+};
+
+#define DJP_THRESHOLD_NONE UINT64_MAX
+
+/* LATE: kept for what it is, after the end of the local trace that it belongs to. */
+enum { DJP_ROOT_NOT = 0, DJP_ROOT_OF_TRACE = 1, DJP_ROOT_LATE = 2 };
+
+typedef struct djp_span_record {
+    uint32_t size; /* whole record, multiple of 8 */
+    uint8_t type; /* DJP_RECORD_SPAN */
+    uint8_t kind;
+    uint8_t status;
+    uint8_t trace_flags; /* W3C flags as sent downstream: the head decision */
+    uint8_t trace_id[16];
+    uint8_t span_id[8];
+    uint8_t parent_id[8]; /* zeros: no parent */
+    uint64_t start_unix_ns;
+    uint64_t end_unix_ns;
+    uint64_t threshold; /* 56-bit sampling threshold for "ot=th:", DJP_THRESHOLD_NONE: write none, remove a stale one */
+    uint8_t parent_remote; /* 1: OTLP flag 0x200 */
+    uint8_t local_root; /* DJP_ROOT_*: carries sampling.reason */
+    uint8_t reason; /* DJP_REASON_* */
+    uint8_t reason_label; /* of the rule that was given a name, or 0 */
+    djp_scope scope;
+    uint16_t attribute_items; /* top-level ITEM_ATTRIBUTEs in the record, repeated keys included */
+    uint32_t name_at; /* byte offsets from the record's start; 0: none */
+    uint32_t name_size;
+    uint32_t status_at;
+    uint32_t status_size;
+    uint32_t state_at; /* incoming tracestate, exported with "ot=th:" merged in */
+    uint32_t state_size;
+    uint32_t dropped_attributes;
+    uint32_t dropped_events;
+    uint32_t dropped_links;
+    uint16_t event_items;
+    uint16_t link_items;
+} djp_span_record;
+
+#define djp_record_first(record) ((const djp_item *)((const char *)(record) + sizeof(djp_span_record)))
+#define djp_record_end(record) ((const djp_item *)((const char *)(record) + (record)->size))
+
+/* A record never exceeds this: what does not fit is dropped and counted on the span. */
+#define DJP_RECORD_SIZE_MAX (1u << 20)
+
+/* Interned tables as readers need them (model/key.c). All borrowed for ever, lock-free. */
+typedef struct djp_key_entry {
+    const char *text; /* NUL-terminated */
+    uint32_t size;
+    uint32_t encoded_size;
+    const uint8_t *encoded; /* protobuf KeyValue.key field: 0x0a, varint size, text */
+} djp_key_entry;
+const djp_key_entry *djp__key_entry(djp_key key); /* never NULL: an empty key for unknown ids */
+uint32_t djp__key_count(void); /* ids 1 .. count are in use */
+
+typedef struct djp_scope_entry {
+    char *name; /* owned by the table, never NULL */
+    char *version; /* "" when none */
+    char *schema_url; /* "" when none */
+    const djp_attribute *attributes; /* deep copy, keys unique, last value won */
+    size_t attribute_count;
+} djp_scope_entry;
+const djp_scope_entry *djp__scope_entry(djp_scope scope);
+/* How often a new scope found no place in this process, so that its spans go without a scope. */
+uint32_t djp__scopes_refused(void);
+
+/* Reasons (sampling/reason.c). A label for "rule:NAME", the same for the same name; 0 when there are too many. */
+uint8_t djp__reason_label(djp_text name);
+/* What sampling.reason says; empty when it says nothing. Borrowed for ever. */
+djp_text djp__reason_text(uint8_t reason, uint8_t label);
+
+#endif

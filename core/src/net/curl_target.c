@@ -1,0 +1,229 @@
+/* The address of an OTLP receiver: parsed once, shown without credentials, with the proxy on the way to it. It never
+ * connects. */
+#include "net/curl_target.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "djp/error.h"
+
+#define CURL_TARGET_GRPC_PATH "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+#define CURL_TARGET_HTTP_PATH "/v1/traces"
+
+int
+djp__curl_host_is_loopback(const char *host)
+{
+    static const char suffix[] = ".localhost";
+    char text[64];
+    unsigned char address[16];
+    size_t size = strlen(host);
+    if (strcasecmp(host, "localhost") == 0)
+        return 1;
+    if (size >= sizeof suffix && strcasecmp(host + size - (sizeof suffix - 1), suffix) == 0)
+        return 1;
+    if (inet_pton(AF_INET, host, address) == 1)
+        return address[0] == 127;
+    if (size >= 2 && host[0] == '[' && host[size - 1] == ']') {
+        host++;
+        size -= 2;
+    }
+    if (size >= sizeof text)
+        return 0;
+    memcpy(text, host, size);
+    text[size] = '\0';
+    static const unsigned char loopback[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+    return inet_pton(AF_INET6, text, address) == 1 && memcmp(address, loopback, sizeof loopback) == 0;
+}
+
+/* Whether a host is what an entry names, or a name below it; a dot in front of the entry changes nothing. */
+static int
+curl_target_is_below(djp_text host, djp_text entry)
+{
+    if (entry.size > 0 && entry.data[0] == '.') {
+        entry.data++;
+        entry.size--;
+    }
+    size_t before = host.size - entry.size;
+    return entry.size > 0 && entry.size <= host.size && strncasecmp(host.data + before, entry.data, entry.size) == 0 &&
+           (before == 0 || host.data[before - 1] == '.');
+}
+
+/* An entry with a port, host:port, which libcurl does not know. The others are left to it. */
+static int
+curl_target_is_excepted(djp_text entry, djp_text host, const char *port)
+{
+    size_t size = entry.size;
+    while (size > 0 && entry.data[size - 1] >= '0' && entry.data[size - 1] <= '9') {
+        size--;
+    }
+    if (size < 2 || size == entry.size || entry.data[size - 1] != ':' ||
+        !djp__text_equal((djp_text){entry.data + size, entry.size - size}, port)) {
+        return 0;
+    }
+    djp_text name = {entry.data, size - 1};
+    int is_bare_ipv6 = memchr(name.data, ':', name.size) != NULL && name.data[0] != '[';
+    return !is_bare_ipv6 && (djp__text_equal(name, "*") || curl_target_is_below(host, name));
+}
+
+static int
+curl_target_is_direct(const char *list, const char *host, const char *port)
+{
+    djp_text rest = djp__text(list), entry;
+    while (djp__text_split(&entry, &rest, ',')) {
+        if (curl_target_is_excepted(djp__text_trim(entry), djp__text(host), port)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int
+curl_target_set_proxy(djp_curl_target *target, const djp_options *options, const char *host, const char *port)
+{
+    const char *proxy = target->is_https ? options->https_proxy : options->http_proxy;
+    int direct =
+        target->unix_socket || djp__curl_host_is_loopback(host) || curl_target_is_direct(options->no_proxy, host, port);
+    target->proxy = djp__strdup(direct || !proxy ? "" : proxy);
+    target->no_proxy = djp__strdup(direct ? "*" : options->no_proxy ? options->no_proxy : "");
+    return target->proxy && target->no_proxy ? 0 : DJP_ENOMEM;
+}
+
+/* The endpoint as an URL: a scheme for those that have none, a path for Unix sockets. */
+static char *
+curl_target_complete(djp_curl_target *target, const djp_options *options)
+{
+    const char *endpoint = options->endpoint;
+    int is_grpc = options->protocol == DJP_PROTOCOL_GRPC;
+    if (strncmp(endpoint, "unix:", 5) == 0) {
+        endpoint += strncmp(endpoint, "unix://", 7) == 0 ? 7 : 5;
+        target->unix_socket = djp__strdup(endpoint);
+        return target->unix_socket
+                   ? djp__strdup(is_grpc ? "http://localhost" : "http://localhost" CURL_TARGET_HTTP_PATH)
+                   : NULL;
+    }
+    if (strstr(endpoint, "://"))
+        return djp__strdup(endpoint);
+    const char *scheme = is_grpc && !options->insecure ? "https://" : "http://";
+    size_t size = strlen(scheme) + strlen(endpoint) + 1;
+    char *url = djp__alloc(size);
+    if (url)
+        snprintf(url, size, "%s%s", scheme, endpoint);
+    return url;
+}
+
+static int
+curl_target_part(char **out, CURLU *url, CURLUPart part)
+{
+    char *text = NULL;
+    *out = NULL;
+    CURLUcode code = curl_url_get(url, part, &text, 0);
+    if (code == CURLUE_OK) {
+        *out = djp__strdup(text);
+        curl_free(text);
+    }
+    return *out ? 0 : code == CURLUE_OUT_OF_MEMORY || code == CURLUE_OK ? DJP_ENOMEM : DJP_EINVAL;
+}
+
+/* gRPC: the method goes behind whatever path a gateway in front asks for. */
+static int
+curl_target_add_method(CURLU *url)
+{
+    char *path = NULL;
+    int code = curl_target_part(&path, url, CURLUPART_PATH);
+    if (code != 0)
+        return code;
+    size_t size = strlen(path);
+    while (size > 0 && path[size - 1] == '/')
+        size--;
+    size_t whole_size = size + sizeof CURL_TARGET_GRPC_PATH;
+    char *whole = djp__alloc(whole_size);
+    if (whole) {
+        memcpy(whole, path, size);
+        memcpy(whole + size, CURL_TARGET_GRPC_PATH, sizeof CURL_TARGET_GRPC_PATH);
+        code = curl_url_set(url, CURLUPART_PATH, whole, 0) == CURLUE_OK ? 0 : DJP_ENOMEM;
+    } else {
+        code = DJP_ENOMEM;
+    }
+    djp__free(whole);
+    djp__free(path);
+    return code;
+}
+
+/* The address as messages name it, taken before the method of gRPC makes it long. */
+static int
+curl_target_show(djp_curl_target *target, CURLU *url)
+{
+    static const CURLUPart hidden[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS, CURLUPART_QUERY,
+                                       CURLUPART_FRAGMENT};
+    CURLU *copy = curl_url_dup(url);
+    if (!copy)
+        return DJP_ENOMEM;
+    for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++)
+        curl_url_set(copy, hidden[i], NULL, 0);
+    int code = curl_target_part(&target->shown, copy, CURLUPART_URL);
+    curl_url_cleanup(copy);
+    return code;
+}
+
+static int
+curl_target_parse(djp_curl_target *target, CURLU *url, const char *text, const djp_options *options)
+{
+    char *scheme = NULL, *host = NULL, *port = NULL;
+    int code = DJP_EINVAL;
+    if (curl_url_set(url, CURLUPART_URL, text, 0) != CURLUE_OK ||
+        (code = curl_target_part(&scheme, url, CURLUPART_SCHEME)) != 0)
+        goto done;
+    target->is_https = strcasecmp(scheme, "https") == 0;
+    code = DJP_EINVAL;
+    if (!target->is_https && strcasecmp(scheme, "http") != 0)
+        goto done;
+    if ((code = curl_target_part(&host, url, CURLUPART_HOST)) != 0)
+        goto done;
+    if ((code = curl_target_show(target, url)) != 0)
+        goto done;
+    if (options->protocol == DJP_PROTOCOL_GRPC && (code = curl_target_add_method(url)) != 0)
+        goto done;
+    if ((code = curl_target_part(&target->url, url, CURLUPART_URL)) != 0)
+        goto done;
+    if (curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK)
+        code = curl_target_set_proxy(target, options, host, port);
+    else
+        code = DJP_ENOMEM;
+    curl_free(port);
+done:
+    djp__free(scheme);
+    djp__free(host);
+    return code;
+}
+
+int
+djp__curl_target_init(djp_curl_target *target, const djp_options *options)
+{
+    memset(target, 0, sizeof *target);
+    if (!options->endpoint)
+        return DJP_EINVAL;
+    char *text = curl_target_complete(target, options);
+    CURLU *url = curl_url();
+    int code = text && url ? curl_target_parse(target, url, text, options) : DJP_ENOMEM;
+    curl_url_cleanup(url);
+    djp__free(text);
+    if (code != 0)
+        djp__curl_target_fini(target);
+    return code;
+}
+
+void
+djp__curl_target_fini(djp_curl_target *target)
+{
+    djp__free(target->url);
+    djp__free(target->shown);
+    djp__free(target->unix_socket);
+    djp__free(target->proxy);
+    djp__free(target->no_proxy);
+    memset(target, 0, sizeof *target);
+}

@@ -1,0 +1,190 @@
+/* The gRPC side of an exchange that libcurl carries: framing on the way out, status and trailers on the way in. Never trusts a
+ * length and never allocates. */
+#include "net/grpc_response.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "net/http_response.h"
+#include "net/otlp_response.h"
+#include "export/transport_result.h"
+
+enum {
+    GRPC_OK = 0,
+    GRPC_CANCELLED = 1,
+    GRPC_UNKNOWN = 2,
+    GRPC_DEADLINE_EXCEEDED = 4,
+    GRPC_PERMISSION_DENIED = 7,
+    GRPC_RESOURCE_EXHAUSTED = 8,
+    GRPC_ABORTED = 10,
+    GRPC_OUT_OF_RANGE = 11,
+    GRPC_UNIMPLEMENTED = 12,
+    GRPC_INTERNAL = 13,
+    GRPC_UNAVAILABLE = 14,
+    GRPC_DATA_LOSS = 15,
+    GRPC_UNAUTHENTICATED = 16
+};
+
+#define GRPC_CONTENT "application/grpc"
+
+static const char *const grpc_answer_names[] = {
+    "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
+    "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
+    "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
+    "DATA_LOSS", "UNAUTHENTICATED"};
+
+static const char *
+grpc_answer_name(uint32_t status)
+{
+    size_t count = sizeof grpc_answer_names / sizeof grpc_answer_names[0];
+    return status < count ? grpc_answer_names[status] : "status outside the protocol";
+}
+
+void
+djp__grpc_frame(uint8_t out[DJP_GRPC_FRAME_SIZE], int compressed, uint32_t size)
+{
+    out[0] = compressed ? 1 : 0;
+    out[1] = (uint8_t)(size >> 24);
+    out[2] = (uint8_t)(size >> 16);
+    out[3] = (uint8_t)(size >> 8);
+    out[4] = (uint8_t)size;
+}
+
+int
+djp__grpc_message_in(djp_text *message, djp_text body)
+{
+    const uint8_t *head = (const uint8_t *)body.data;
+    if (body.size < DJP_GRPC_FRAME_SIZE || head[0] != 0)
+        return 0;
+    uint32_t size = (uint32_t)head[1] << 24 | (uint32_t)head[2] << 16 | (uint32_t)head[3] << 8 | head[4];
+    if (size > body.size - DJP_GRPC_FRAME_SIZE)
+        return 0;
+    *message = (djp_text){body.data + DJP_GRPC_FRAME_SIZE, size};
+    return 1;
+}
+
+void
+djp__grpc_timeout(char *out, size_t out_size, uint64_t left_ns)
+{
+    uint64_t left_ms = left_ns / 1000000;
+    if (left_ms < 1)
+        left_ms = 1;
+    /* The protocol allows eight digits. */
+    if (left_ms <= 99999999)
+        snprintf(out, out_size, "grpc-timeout: %llum", (unsigned long long)left_ms);
+    else
+        snprintf(out, out_size, "grpc-timeout: %lluS",
+                 (unsigned long long)(left_ms / 1000 > 99999999 ? 99999999 : left_ms / 1000));
+}
+
+void
+djp__grpc_head_line(djp_grpc_head *head, const char *line, size_t size)
+{
+    static const djp_grpc_head initial = DJP_GRPC_HEAD_INIT;
+    djp_text name, value;
+    uint64_t number;
+    if (size >= 5 && memcmp(line, "HTTP/", 5) == 0) {
+        *head = initial;
+        return;
+    }
+    if (!djp__http_header_split(&name, &value, line, size))
+        return;
+    if (djp__text_equal_nocase(name, "content-type")) {
+        head->is_grpc =
+            value.size >= sizeof GRPC_CONTENT - 1 && memcmp(value.data, GRPC_CONTENT, sizeof GRPC_CONTENT - 1) == 0;
+    } else if (djp__text_equal_nocase(name, "grpc-status")) {
+        head->has_status = 1;
+        head->status = djp__parse_u64(value, &number) && number <= 999 ? (uint32_t)number : GRPC_UNKNOWN;
+    } else if (djp__text_equal_nocase(name, "grpc-message")) {
+        djp__grpc_message(head->message, sizeof head->message, value);
+    } else if (djp__text_equal_nocase(name, "grpc-status-details-bin")) {
+        char text[256];
+        uint64_t retry_ns;
+        if (!djp__response_status_details(text, sizeof text, &retry_ns, value))
+            return;
+        head->retry_ns = retry_ns;
+        if (!head->message[0])
+            memcpy(head->message, text, sizeof text);
+    }
+}
+
+/* What an HTTP status means when a proxy in between answered instead of a gRPC server. */
+static uint32_t
+grpc_answer_of_http(long status)
+{
+    switch (status) {
+    case 400:
+        return GRPC_INTERNAL;
+    case 401:
+        return GRPC_UNAUTHENTICATED;
+    case 403:
+        return GRPC_PERMISSION_DENIED;
+    case 404:
+        return GRPC_UNIMPLEMENTED;
+    case 429:
+    case 502:
+    case 503:
+    case 504:
+        return GRPC_UNAVAILABLE;
+    default:
+        return GRPC_UNKNOWN;
+    }
+}
+
+static int
+grpc_answer_may_repeat(uint32_t status, uint64_t retry_ns)
+{
+    switch (status) {
+    case GRPC_CANCELLED:
+    case GRPC_DEADLINE_EXCEEDED:
+    case GRPC_ABORTED:
+    case GRPC_OUT_OF_RANGE:
+    case GRPC_UNAVAILABLE:
+    case GRPC_DATA_LOSS:
+        return 1;
+    case GRPC_RESOURCE_EXHAUSTED:
+        return retry_ns != UINT64_MAX;
+    default:
+        return 0;
+    }
+}
+
+static void
+grpc_answer_without_status(djp_send_result *result, long http_status, const char *shown)
+{
+    if (http_status == 200) {
+        djp__send_result_set(result, DJP_SEND_RETRY, "%s ended the call without a gRPC status", shown);
+        return;
+    }
+    uint32_t status = grpc_answer_of_http(http_status);
+    djp_outcome outcome = grpc_answer_may_repeat(status, UINT64_MAX) ? DJP_SEND_RETRY : DJP_SEND_REJECTED;
+    result->status = (long)status;
+    /* Gateways speak for a receiver that is away; who has no such path speaks for himself. */
+    int is_http = status != GRPC_UNAVAILABLE && status != GRPC_UNAUTHENTICATED && status != GRPC_PERMISSION_DENIED;
+    djp__send_result_set(result, outcome, "%s answered HTTP %ld and no gRPC status: is this a gRPC receiver?%s", shown,
+                         http_status,
+                         is_http ? " If this port speaks HTTP: set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf" : "");
+}
+
+void
+djp__grpc_answer(djp_send_result *result, const djp_grpc_head *head, long http_status, djp_text body, const char *shown)
+{
+    djp_text message;
+    if (!head->has_status) {
+        grpc_answer_without_status(result, http_status, shown);
+        return;
+    }
+    result->status = (long)head->status;
+    if (head->status == GRPC_OK) {
+        result->outcome = DJP_SENT;
+        if (djp__grpc_message_in(&message, body) && !djp__send_result_partial(result, message, 0, shown))
+            djp__send_result_set(result, DJP_SEND_REJECTED, "%s answered OK with a message that is not OTLP", shown);
+        return;
+    }
+    int may_repeat = grpc_answer_may_repeat(head->status, head->retry_ns);
+    if (may_repeat && head->retry_ns != UINT64_MAX)
+        result->retry_after_ns = head->retry_ns;
+    djp__send_result_set(result, may_repeat ? DJP_SEND_RETRY : DJP_SEND_REJECTED, "%s answered %s (%u)%s%s", shown,
+                         grpc_answer_name(head->status), head->status, head->message[0] ? ": " : "", head->message);
+}

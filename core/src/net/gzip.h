@@ -1,0 +1,14 @@
+/* gzip of finished requests with one reusable deflate stream. One stream per transport; not thread-safe. */
+#ifndef DJP_NET_GZIP_H
+#define DJP_NET_GZIP_H
+
+#include "base/buf.h"
+
+typedef struct djp_gzip djp_gzip;
+
+int djp__gzip_new(djp_gzip **out); /* 0 or DJP_ENOMEM */
+void djp__gzip_free(djp_gzip *gzip);
+/* Appends the gzip form of data (borrowed) to out. Returns 0 or DJP_ENOMEM; then out may hold a part and is to be cleared. */
+int djp__gzip_compress(djp_gzip *gzip, djp_buf *out, const void *data, size_t size);
+
+#endif

@@ -1,0 +1,128 @@
+/* OTLP/HTTP answers: the status code decides, Retry-After is obeyed, a partial success is told, and a 200 that cannot have come
+ * from an OTLP receiver is not believed. Never allocates. */
+#include "net/http_response.h"
+
+#include <string.h>
+
+#include "base/str.h"
+#include "net/otlp_response.h"
+#include "export/transport_result.h"
+
+int
+djp__http_header_split(djp_text *name, djp_text *value, const char *line, size_t size)
+{
+    const char *colon = size ? memchr(line, ':', size) : NULL;
+    if (!colon)
+        return 0;
+    *name = djp__text_trim((djp_text){line, (size_t)(colon - line)});
+    *value = djp__text_trim((djp_text){colon + 1, size - (size_t)(colon + 1 - line)});
+    return 1;
+}
+
+static void
+http_answer_content_type(djp_http_head *head, djp_text value)
+{
+    djp_text type = value;
+    djp__text_split(&type, &value, ';');
+    type = djp__text_trim(type);
+    size_t size = type.size < sizeof head->content_type ? type.size : sizeof head->content_type - 1;
+    for (size_t i = 0; i < size; i++) {
+        char c = type.data[i];
+        head->content_type[i] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+    }
+    head->content_type[size] = '\0';
+}
+
+void
+djp__http_head_line(djp_http_head *head, const char *line, size_t size, uint64_t now_unix_ns)
+{
+    djp_text name, value;
+    if (size >= 5 && memcmp(line, "HTTP/", 5) == 0)
+        memset(head, 0, sizeof *head);
+    else if (!djp__http_header_split(&name, &value, line, size))
+        return;
+    else if (djp__text_equal_nocase(name, "content-type"))
+        http_answer_content_type(head, value);
+    else if (djp__text_equal_nocase(name, "retry-after") &&
+             !djp__retry_after(&head->retry_after_ns, value, now_unix_ns))
+        head->retry_after_ns = 0;
+}
+
+int
+djp__send_result_partial(djp_send_result *result, djp_text body, int is_json, const char *shown)
+{
+    djp_partial partial = {0};
+    if (!djp__response_partial(&partial, body.data, body.size, is_json))
+        return 0;
+    result->rejected = partial.rejected > 0 ? (uint64_t)partial.rejected : 0;
+    if (result->rejected > 0)
+        djp__send_result_set(result, DJP_SENT, "%s rejected %llu items: %s", shown,
+                             (unsigned long long)result->rejected, partial.message);
+    else if (partial.message[0])
+        djp__send_result_set(result, DJP_SENT, "%s accepted all with a warning: %s", shown, partial.message);
+    return 1;
+}
+
+static void
+http_answer_good(djp_send_result *result, const djp_http_head *head, djp_text body, const char *shown)
+{
+    const char *type = head->content_type;
+    int is_json = strcmp(type, "application/json") == 0;
+    result->outcome = DJP_SENT;
+    if (body.size == 0)
+        return;
+    if (strcmp(type, "text/html") == 0)
+        djp__send_result_set(result, DJP_SEND_REJECTED, "%s answered with a web page: this is no OTLP receiver", shown);
+    else if (is_json || strcmp(type, "application/x-protobuf") == 0) {
+        if (!djp__send_result_partial(result, body, is_json, shown))
+            djp__send_result_set(result, DJP_SEND_REJECTED, "%s answered %ld with a body that is not OTLP", shown,
+                                 result->status);
+    }
+    /* Any other type: some receivers say "ok" in plain text; the status code decides. */
+}
+
+/* The receiver's own words about an error, "" when it gave none that can be shown. */
+static void
+http_answer_reason(char *out, size_t out_size, const djp_http_head *head, djp_text body)
+{
+    uint64_t ignored;
+    out[0] = '\0';
+    if (body.size == 0)
+        return;
+    if (strcmp(head->content_type, "application/x-protobuf") == 0) {
+        if (!djp__response_status(out, out_size, &ignored, body.data, body.size))
+            out[0] = '\0';
+    } else if (strcmp(head->content_type, "application/json") == 0 || strcmp(head->content_type, "text/plain") == 0) {
+        size_t size = djp__utf8_repair(out, out_size - 1, body.data, body.size < 1024 ? body.size : 1024, NULL);
+        out[size] = '\0';
+    }
+}
+
+static int
+http_answer_may_repeat(long status)
+{
+    return status == 429 || status == 502 || status == 503 || status == 504;
+}
+
+void
+djp__http_answer(djp_send_result *result, const djp_http_head *head, long status, djp_text body, const char *shown)
+{
+    char reason[160];
+    result->status = status;
+    if (status >= 200 && status < 300) {
+        http_answer_good(result, head, body, shown);
+        return;
+    }
+    if (status >= 300 && status < 400) {
+        djp__send_result_set(result, DJP_SEND_REJECTED,
+                             "%s answered with a redirect (%ld), which is not followed: set the "
+                             "final address as the endpoint",
+                             shown, status);
+        return;
+    }
+    http_answer_reason(reason, sizeof reason, head, body);
+    djp_outcome outcome = http_answer_may_repeat(status) ? DJP_SEND_RETRY : DJP_SEND_REJECTED;
+    djp__send_result_set(result, outcome, "%s answered %ld%s%s", shown, status, reason[0] ? ": " : "", reason);
+    if (outcome == DJP_SEND_RETRY)
+        result->retry_after_ns = head->retry_after_ns;
+}

@@ -1,0 +1,11 @@
+/* ExportTraceServiceResponse as JSON. */
+#ifndef DJP_NET_OTLP_RESPONSE_JSON_H
+#define DJP_NET_OTLP_RESPONSE_JSON_H
+
+#include "net/otlp_response.h"
+
+/* Fills out (zeroed by the caller) from {"partialSuccess":{"rejectedSpans":"3","errorMessage":"..."}}; unknown members are skipped.
+ * Returns 1 when the whole text is JSON and its top level an object. Borrows data. */
+int djp__response_json(djp_partial *out, const char *data, size_t size);
+
+#endif

@@ -1,0 +1,129 @@
+/* Head decisions for writers of operation logs, which need them before the core replays the start: by ratio below a remote parent, and by a
+ * tree of samplers for every local root. */
+#include <string.h>
+
+#include "base/buf.h"
+#include "instrument/http_server.h"
+#include "oplog/oplog.h"
+#include "pipeline/pipeline.h"
+#include "trace/recorder_state.h"
+#include "sampling/tree.h"
+#include "trace/span_seed.h"
+
+enum { OPLOG_DECIDE__BYTES = 1 << 20 };
+
+/* ---- attributes to add, as the payload of an operation ---- */
+
+static void
+oplog_decide_word(djp_buf *out, size_t value)
+{
+    uint32_t word = (uint32_t)value;
+    djp__buf_append(out, &word, sizeof word);
+}
+
+static void
+oplog_decide_sized(djp_buf *out, djp_text text)
+{
+    oplog_decide_word(out, text.size);
+    djp__buf_append(out, text.data, text.size);
+}
+
+static void
+oplog_decide_value(djp_buf *out, const djp_value *value)
+{
+    djp__buf_char(out, (char)value->type);
+    if (value->type == DJP_STRING) {
+        oplog_decide_sized(out, value->as.text);
+    } else if (value->type == DJP_BOOL) {
+        djp__buf_char(out, (char)(value->as.boolean != 0));
+    } else if (value->type == DJP_INT) {
+        djp__buf_append(out, &value->as.integer, sizeof value->as.integer);
+    } else {
+        djp__buf_append(out, &value->as.real, sizeof value->as.real);
+    }
+}
+
+static void
+oplog_decide_notes(djp_oplog_decision *out, const djp_sampler_notes *notes)
+{
+    djp_buf payload;
+    djp__buf_init(&payload, 0);
+    djp__buf_char(&payload, DJP_MAP);
+    oplog_decide_word(&payload, notes->count);
+    for (uint32_t i = 0; i < notes->count; i++) {
+        oplog_decide_sized(&payload, notes->items[i].key);
+        oplog_decide_value(&payload, &notes->items[i].value);
+    }
+    out->keyed = (unsigned char *)djp__buf_take(&payload, &out->keyed_size);
+}
+
+/* ---- decisions ---- */
+
+static void
+oplog_decide_compose(djp_oplog_decision *out, djp_oplog *log, djp_recorder *recorder, const djp_oplog_root *root)
+{
+    djp_head head;
+    djp_http_sampling http;
+    djp_sampler_input input = {
+        .trace_id = root->parent ? root->parent->trace_id : root->trace_id,
+        .parent = root->parent,
+        .name = root->name,
+        .kind = root->kind ? root->kind : (unsigned)DJP_KIND_INTERNAL,
+    };
+    djp_arena arena;
+    djp__arena_init(&arena, OPLOG_DECIDE__BYTES);
+    if (root->http && log->server) {
+        djp__http_sampling(&http, log->server, root->http == 2 ? DJP_HTTP_WEBSOCKET : DJP_HTTP_REQUEST, &root->request);
+        input.name = http.name_text;
+        input.kind = DJP_KIND_SERVER;
+        input.attributes = http.attributes;
+        input.attribute_count = http.count;
+    } else if (root->attributes_size > 0) {
+        djp__oplog_attributes_in(&input.attributes, &input.attribute_count, &arena, root->attributes,
+                                 root->attributes_size);
+    }
+    djp__policy_compose(&head, recorder, &input);
+    djp__arena_fini(&arena);
+    out->sampled = head.sampled;
+    out->drop = head.drop_all;
+    out->decision = djp__decision_pack(&head);
+    out->state = head.extras & DJP_EXTRA_STATE ? head.state : djp_tracestate_ref(head.state);
+    if (head.notes && !head.drop_all) {
+        oplog_decide_notes(out, head.notes);
+    }
+    djp__sampler_notes_unref(head.notes);
+}
+
+static void
+oplog_decide_ratio(djp_oplog_decision *out, djp_recorder *recorder, const djp_policy *policy,
+                   const djp_oplog_root *root)
+{
+    djp_head head;
+    const djp_span_context *parent = root->parent;
+    if (parent) {
+        djp__sampler_decide(&head, policy, recorder->options.parent_based, parent->trace_id, parent);
+    } else {
+        djp__sampler_decide_root(&head, policy, root->trace_id);
+    }
+    out->sampled = head.sampled;
+    out->drop = head.drop_all;
+    out->policy = policy->number;
+    out->state = head.extras & DJP_EXTRA_STATE ? head.state : djp_tracestate_ref(head.state);
+}
+
+void
+djp_oplog_decide(djp_oplog_decision *out, djp_oplog *log, const djp_oplog_root *root)
+{
+    memset(out, 0, sizeof *out);
+    djp__mutex_lock(&log->link);
+    djp_recorder *recorder = log->sdk ? log->sdk->recorder : NULL;
+    if (recorder) {
+        const djp_policy *policy = djp__recorder_policy(recorder, 0);
+        if (policy->composed) {
+            oplog_decide_compose(out, log, recorder, root);
+        } else {
+            oplog_decide_ratio(out, recorder, policy, root);
+        }
+    }
+    djp__mutex_unlock(&log->link);
+}

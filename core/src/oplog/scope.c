@@ -1,0 +1,93 @@
+/* Instrumentation scopes of operation logs, which come as the text of a symbol. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "oplog/oplog.h"
+#include "pipeline/pipeline.h"
+
+enum { OPLOG_SCOPE__ATTRIBUTES = 64 };
+
+/* Cuts the next field off at its separator; NULL when there are no more. */
+static char *
+oplog_scope_next(char **rest)
+{
+    char *field = *rest;
+    if (!field) {
+        return NULL;
+    }
+    char *end = strchr(field, '\x1f');
+    if (end) {
+        *end = '\0';
+    }
+    *rest = end ? end + 1 : NULL;
+    return field;
+}
+
+/* A value behind the letter of its type; numbers do not depend on a locale. */
+static int
+oplog_scope_value(djp_value *out, const char *field)
+{
+    memset(out, 0, sizeof *out);
+    const char *text = field + 1;
+    uint64_t bits;
+    switch (field[0]) {
+    case 's':
+        out->type = DJP_STRING;
+        out->as.text = (djp_text){text, strlen(text)};
+        return 1;
+    case 'b':
+        out->type = DJP_BOOL;
+        out->as.boolean = text[0] == '1';
+        return 1;
+    case 'i':
+        out->type = DJP_INT;
+        out->as.integer = (int64_t)strtoll(text, NULL, 10);
+        return 1;
+    case 'd':
+        out->type = DJP_DOUBLE;
+        bits = strtoull(text, NULL, 16);
+        memcpy(&out->as.real, &bits, sizeof out->as.real);
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+djp_scope
+djp__oplog_scope(const char *symbol, size_t size)
+{
+    djp_attribute attributes[OPLOG_SCOPE__ATTRIBUTES];
+    size_t count = 0;
+    char *text = djp__strndup(symbol, size);
+    if (!text) {
+        return 0;
+    }
+    char *rest = text;
+    const char *name = oplog_scope_next(&rest);
+    const char *version = oplog_scope_next(&rest);
+    const char *schema_url = oplog_scope_next(&rest);
+    while (count < OPLOG_SCOPE__ATTRIBUTES && rest) {
+        const char *key = oplog_scope_next(&rest), *value = oplog_scope_next(&rest);
+        if (value && oplog_scope_value(&attributes[count].value, value)) {
+            attributes[count++].key = (djp_text){key, strlen(key)};
+        }
+    }
+    version = version && version[0] ? version : NULL;
+    schema_url = schema_url && schema_url[0] ? schema_url : NULL;
+    djp_scope scope = djp_scope_intern(name, version, schema_url, attributes, count);
+    djp__free(text);
+    return scope;
+}
+
+void
+djp__oplog_tell_scopes(djp_sdk *sdk)
+{
+    if (djp_load_relaxed(&sdk->scopes_full) && djp__once(&sdk->scopes_told)) {
+        djp__diag(&sdk->diag, DJP_LOG_WARN,
+                  "The process has used %u different tracers; spans of further ones go without a name. Give tracers "
+                  "fixed names.",
+                  DJP_SCOPE_LIMIT - 1);
+    }
+}

@@ -1,0 +1,200 @@
+/* The spans that a writer has open, by slot, and the local traces they belong to, by number. A local trace stays known for a while
+ * after its last span ended, so that late spans follow its decision. */
+#include <string.h>
+
+#include "oplog/oplog.h"
+#include "trace/span_block.h"
+
+enum { OPLOG_SPANS__TRACE_PLACES = 256 };
+
+static uint32_t
+oplog_spans_place(const djp_oplog *log, uint32_t number)
+{
+    return number * 2654435761u & (log->trace_places - 1);
+}
+
+/* The trace of that number, or the free place where it would be; the table has places. */
+static djp_oplog_trace *
+oplog_spans_seek(const djp_oplog *log, uint32_t number)
+{
+    uint32_t i = oplog_spans_place(log, number);
+    while (log->traces[i].root && log->traces[i].number != number) {
+        i = (i + 1) & (log->trace_places - 1);
+    }
+    return &log->traces[i];
+}
+
+static djp_oplog_trace *
+oplog_spans_find(const djp_oplog *log, uint32_t number)
+{
+    djp_oplog_trace *trace = log->trace_places > 0 ? oplog_spans_seek(log, number) : NULL;
+    return trace && trace->root ? trace : NULL;
+}
+
+static __attribute__((noinline)) int
+oplog_spans_grow(djp_oplog *log)
+{
+    uint32_t old_places = log->trace_places;
+    djp_oplog_trace *old = log->traces;
+    uint32_t places = old_places ? old_places * 2 : OPLOG_SPANS__TRACE_PLACES;
+    djp_oplog_trace *traces = djp__calloc(places, sizeof *traces);
+    if (!traces) {
+        return log->trace_count + 1 < old_places;
+    }
+    log->traces = traces;
+    log->trace_places = places;
+    for (uint32_t i = 0; i < old_places; i++) {
+        if (old[i].root) {
+            *oplog_spans_seek(log, old[i].number) = old[i];
+        }
+    }
+    djp__free(old);
+    return 1;
+}
+
+static inline int
+oplog_spans_has_room(djp_oplog *log)
+{
+    return log->trace_count * 2 < log->trace_places || oplog_spans_grow(log);
+}
+
+/* Takes a trace out and closes the gap behind it, so that every other one is still found. */
+static void
+oplog_spans_remove(djp_oplog *log, djp_oplog_trace *trace)
+{
+    uint32_t mask = log->trace_places - 1;
+    uint32_t hole = (uint32_t)(trace - log->traces);
+    djp_span_release(trace->root);
+    trace->root = NULL;
+    log->trace_count--;
+    for (uint32_t i = (hole + 1) & mask; log->traces[i].root; i = (i + 1) & mask) {
+        uint32_t home = oplog_spans_place(log, log->traces[i].number);
+        if (((i - home) & mask) >= ((i - hole) & mask)) {
+            log->traces[hole] = log->traces[i];
+            log->traces[i].root = NULL;
+            hole = i;
+        }
+    }
+}
+
+/* A local trace without open spans waits in a list for late ones; the oldest is forgotten. */
+static void
+oplog_spans_keep(djp_oplog *log, djp_oplog_trace *trace)
+{
+    trace->kept = 1;
+    uint32_t number = trace->number;
+    if (log->kept_count == DJP_OPLOG_TRACES_KEPT) {
+        djp_oplog_trace *oldest = oplog_spans_find(log, log->kept[log->kept_first]);
+        log->kept_first = (log->kept_first + 1) % DJP_OPLOG_TRACES_KEPT;
+        log->kept_count--;
+        if (oldest && oldest->open > 0) {
+            oldest->kept = 0;
+        } else if (oldest) {
+            oplog_spans_remove(log, oldest);
+        }
+    }
+    log->kept[(log->kept_first + log->kept_count++) % DJP_OPLOG_TRACES_KEPT] = number;
+}
+
+djp_span *
+djp__oplog_span(const djp_oplog *log, uint32_t slot)
+{
+    return slot < DJP_OPLOG_SLOTS ? log->spans[slot].span : NULL;
+}
+
+djp_span *
+djp__oplog_parent(djp_oplog *log, uint32_t number, uint32_t slot, const uint8_t span_id[8])
+{
+    djp_oplog_trace *trace = oplog_spans_find(log, number);
+    djp_span *span = djp__oplog_span(log, slot);
+    int is_parent = span && trace && log->spans[slot].number == number &&
+                    memcmp(djp__span_identity(span)->span_id, span_id, 8) == 0;
+    return is_parent ? span : trace ? trace->root : NULL;
+}
+
+void
+djp__oplog_open(djp_oplog *log, uint32_t slot, uint32_t number, djp_span *span, int is_root)
+{
+    djp_oplog_trace *trace;
+    if (!is_root) {
+        trace = oplog_spans_find(log, number);
+    } else if (!oplog_spans_has_room(log)) {
+        trace = NULL;
+        is_root = 0; /* no memory to know the trace by: spans of it become roots of their own */
+    } else if ((trace = oplog_spans_seek(log, number))->root) {
+        trace = NULL; /* a number that is used twice: the writer went wrong, or 2^32 traces have passed */
+        is_root = 0;
+    } else {
+        *trace = (djp_oplog_trace){.root = span, .number = number, .serial = ++log->serial};
+        log->trace_count++;
+    }
+    if (trace) {
+        trace->open++;
+    }
+    djp_oplog_span opened = {span, number, (uint8_t)is_root, trace != NULL, trace ? trace->serial : 0};
+    log->spans[slot] = opened;
+    log->slot_end = slot < log->slot_end ? log->slot_end : slot + 1;
+}
+
+/* The trace that counts a span as open. Its number alone does not tell: when the root's slot was taken away, a span that came after
+ * it began another trace under the same number. */
+static djp_oplog_trace *
+oplog_spans_trace_of(const djp_oplog *log, const djp_oplog_span *span)
+{
+    djp_oplog_trace *trace = span->in_trace ? oplog_spans_find(log, span->number) : NULL;
+    return trace && trace->serial == span->serial ? trace : NULL;
+}
+
+/* An ended root stays for the sake of its local trace only: what its record took from the heap is given back at once. */
+static void
+oplog_spans_shrink(djp_span *root)
+{
+    djp_span_record *own = (djp_span_record *)(void *)root->space;
+    if (root->record != own) {
+        djp__free(root->record);
+        root->record = own;
+        root->capacity = DJP_SPAN_INLINE_BYTES;
+    }
+}
+
+void
+djp__oplog_close(djp_oplog *log, uint32_t slot, int ended)
+{
+    djp_oplog_span closed = log->spans[slot];
+    memset(&log->spans[slot], 0, sizeof log->spans[slot]);
+    djp_oplog_trace *trace = oplog_spans_trace_of(log, &closed);
+    if (!closed.is_root) {
+        djp_span_release(closed.span);
+    } else if (trace && !ended) {
+        /* What still belongs to the trace goes on without its root. */
+        oplog_spans_remove(log, trace);
+        return;
+    } else if (trace) {
+        oplog_spans_shrink(closed.span);
+    }
+    if (trace && trace->open > 0 && --trace->open == 0 && !trace->kept) {
+        oplog_spans_keep(log, trace);
+    }
+}
+
+void
+djp__oplog_close_all(djp_oplog *log)
+{
+    for (uint32_t slot = 0; slot < log->slot_end; slot++) {
+        if (log->spans[slot].span && !log->spans[slot].is_root) {
+            djp_span_release(log->spans[slot].span);
+        }
+        if (log->spans[slot].span) {
+            memset(&log->spans[slot], 0, sizeof log->spans[slot]);
+        }
+    }
+    for (uint32_t i = 0; i < log->trace_places; i++) {
+        if (log->traces[i].root) {
+            djp_span_release(log->traces[i].root);
+            log->traces[i].root = NULL;
+        }
+    }
+    log->slot_end = 0;
+    log->trace_count = 0;
+    log->kept_count = 0;
+}

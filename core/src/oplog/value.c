@@ -1,0 +1,156 @@
+/* Values as an operation log holds them, turned into djp_value. The bytes are the writer's: every size is checked, depth and number
+ * are bounded, and nothing is copied but the lists of items. */
+#include <string.h>
+
+#include "oplog/oplog.h"
+
+static int
+oplog_value_take(void *out, size_t size, const unsigned char **at, const unsigned char *end)
+{
+    if ((size_t)(end - *at) < size) {
+        return 0;
+    }
+    memcpy(out, *at, size);
+    *at += size;
+    return 1;
+}
+
+/* A 32-bit size and that many bytes. */
+static int
+oplog_value_bytes(djp_text *out, const unsigned char **at, const unsigned char *end)
+{
+    uint32_t size;
+    if (!oplog_value_take(&size, sizeof size, at, end) || (size_t)(end - *at) < size) {
+        return 0;
+    }
+    out->data = (const char *)*at;
+    out->size = size;
+    *at += size;
+    return 1;
+}
+
+static int
+oplog_value_read(djp_value *out, djp_arena *arena, const unsigned char **at, const unsigned char *end, unsigned depth);
+
+/* Items in the arena. Each needs a byte at least, which bounds the count before memory is asked for. */
+static void *
+oplog_value_items(djp_arena *arena, uint32_t *count, size_t item_size, const unsigned char **at,
+                  const unsigned char *end)
+{
+    if (!oplog_value_take(count, sizeof *count, at, end) || *count > (size_t)(end - *at)) {
+        return NULL;
+    }
+    return djp__arena_alloc(arena, (*count > 0 ? *count : 1) * item_size);
+}
+
+static int
+oplog_value_array(djp_value *out, djp_arena *arena, const unsigned char **at, const unsigned char *end, unsigned depth)
+{
+    uint32_t count;
+    djp_value *items = oplog_value_items(arena, &count, sizeof *items, at, end);
+    if (!items) {
+        return 0;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (!oplog_value_read(&items[i], arena, at, end, depth + 1)) {
+            return 0;
+        }
+    }
+    out->as.array.items = items;
+    out->as.array.count = count;
+    return 1;
+}
+
+static int
+oplog_value_map(djp_value *out, djp_arena *arena, const unsigned char **at, const unsigned char *end, unsigned depth)
+{
+    uint32_t count;
+    djp_attribute *items = oplog_value_items(arena, &count, sizeof *items, at, end);
+    if (!items) {
+        return 0;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (!oplog_value_bytes(&items[i].key, at, end) ||
+            !oplog_value_read(&items[i].value, arena, at, end, depth + 1)) {
+            return 0;
+        }
+    }
+    out->as.map.items = items;
+    out->as.map.count = count;
+    return 1;
+}
+
+/* The recursion is as deep as the value; writers go one level beyond what the core keeps, so that it can count the cut. */
+static int
+oplog_value_read(djp_value *out, djp_arena *arena, const unsigned char **at, const unsigned char *end, unsigned depth)
+{
+    unsigned char type, byte;
+    memset(out, 0, sizeof *out);
+    if (depth > DJP_VALUE_DEPTH_MAX + 1 || !oplog_value_take(&type, 1, at, end)) {
+        return 0;
+    }
+    out->type = (djp_type)type;
+    switch (type) {
+    case DJP_EMPTY:
+        return 1;
+    case DJP_BOOL:
+        if (!oplog_value_take(&byte, 1, at, end)) {
+            return 0;
+        }
+        out->as.boolean = byte != 0;
+        return 1;
+    case DJP_INT:
+        return oplog_value_take(&out->as.integer, sizeof out->as.integer, at, end);
+    case DJP_DOUBLE:
+        return oplog_value_take(&out->as.real, sizeof out->as.real, at, end);
+    case DJP_STRING:
+    case DJP_BYTES:
+        return oplog_value_bytes(&out->as.text, at, end);
+    case DJP_ARRAY:
+        return oplog_value_array(out, arena, at, end, depth);
+    case DJP_MAP:
+        return oplog_value_map(out, arena, at, end, depth);
+    default:
+        return 0;
+    }
+}
+
+int
+djp__oplog_value(djp_value *out, djp_oplog *log, const unsigned char **at, const unsigned char *end)
+{
+    djp__arena_reset(&log->arena);
+    return oplog_value_read(out, &log->arena, at, end, 0);
+}
+
+int
+djp__oplog_attributes(const djp_attribute **out, size_t *count, djp_oplog *log, const unsigned char **at,
+                      const unsigned char *end)
+{
+    djp_value value;
+    if (!djp__oplog_value(&value, log, at, end) || value.type != DJP_MAP) {
+        return 0;
+    }
+    *out = value.as.map.items;
+    *count = value.as.map.count;
+    return 1;
+}
+
+int
+djp__oplog_attributes_in(const djp_attribute **out, size_t *count, djp_arena *arena, const void *data, size_t size)
+{
+    djp_value value;
+    const unsigned char *at = data;
+    if (!oplog_value_read(&value, arena, &at, at + size, 0) || value.type != DJP_MAP) {
+        return 0;
+    }
+    *out = value.as.map.items;
+    *count = value.as.map.count;
+    return 1;
+}
+
+int
+djp__oplog_text(djp_text *out, const unsigned char **at, const unsigned char *end)
+{
+    unsigned char type;
+    return oplog_value_take(&type, 1, at, end) && type == DJP_STRING && oplog_value_bytes(out, at, end);
+}

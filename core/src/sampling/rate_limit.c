@@ -1,0 +1,346 @@
+/* Three parts. A table of routes with what each asked for in the windows before; a division of the limit by max-min fairness, once a
+ * window, from which follows the part of each route that is kept; and the bound: the sum of the last slots of a second, which nothing
+ * passes. The part is cut further when the bound is near, by the past alone, so that weights stay true in a burst as well. */
+#include "sampling/rate_limit.h"
+
+#include <math.h>
+#include <sched.h>
+#include <string.h>
+
+#include "base/atomic.h"
+#include "base/fork.h"
+#include "base/mem.h"
+#include "djp/error.h"
+
+enum {
+    RATE_LIMIT__SETS = 64,
+    RATE_LIMIT__WAYS = 4,
+    RATE_LIMIT__PLACES = RATE_LIMIT__SETS * RATE_LIMIT__WAYS,
+    RATE_LIMIT__OTHERS = RATE_LIMIT__PLACES, /* for all routes without a place, and for guests */
+    RATE_LIMIT__UNKNOWN, /* for traces without a known route */
+    RATE_LIMIT__ALL,
+    RATE_LIMIT__SLOTS = 32, /* of a second */
+    RATE_LIMIT__RING = RATE_LIMIT__SLOTS + 1, /* no second touches more */
+    RATE_LIMIT__IDLE = 60, /* windows after which a place is free again */
+    RATE_LIMIT__BISECTIONS = 48,
+    RATE_LIMIT__PATIENCE = 4096
+};
+#define RATE_LIMIT__SLOT_NS (1000000000ull / RATE_LIMIT__SLOTS)
+#define RATE_LIMIT__AIM 0.95 /* part of the limit that is divided: what is left takes the noise */
+#define RATE_LIMIT__RESERVE 0.1 /* of that: what the head keeps when everything else asks for all */
+#define RATE_LIMIT__SMOOTH 0.5 /* weight of the newest window */
+#define RATE_LIMIT__FREE 0.05 /* part of the limit that only routes within their share may use */
+#define RATE_LIMIT__BRAKE 0.15 /* and the part above it in which those beyond their share are slowed down */
+
+typedef struct rate_limit__route {
+    uint64_t hash; /* 0: free place */
+    uint64_t born, seen; /* windows */
+    uint64_t now[DJP_RATE_CLASSES]; /* spans that this window asked for */
+    uint64_t passed[DJP_RATE_CLASSES]; /* of these, kept */
+    double demand[DJP_RATE_CLASSES]; /* spans a second, smoothed */
+    double part[DJP_RATE_CLASSES]; /* that is kept */
+} rate_limit__route;
+
+struct djp_rate_limit {
+    uint64_t spans; /* the limit */
+    /* 0, or the generation of the process whose thread is inside, plus one: a lock inherited over fork counts as free. Acquire,
+     * release. */
+    DJP_ATOMIC(uint32_t) owner;
+    DJP_ATOMIC(uint64_t) routes, shared, level; /* for readers; by the owner, relaxed */
+    uint64_t slot; /* number of the newest slot */
+    uint64_t window, opened; /* number of the window, and the slot that it began with */
+    uint64_t used; /* spans of all slots */
+    uint64_t slots[RATE_LIMIT__RING];
+    double share[DJP_RATE_CLASSES]; /* spans that a route may pass in this window before it is slowed down */
+    rate_limit__route table[RATE_LIMIT__ALL];
+};
+
+int
+djp__rate_limit_new(djp_rate_limit **out, uint64_t spans)
+{
+    djp_rate_limit *limit = *out = djp__calloc(1, sizeof *limit);
+    if (!limit) {
+        return DJP_ENOMEM;
+    }
+    limit->spans = spans;
+    limit->window = 1;
+    djp_store_relaxed(&limit->level, UINT64_MAX);
+    for (int i = 0; i < RATE_LIMIT__ALL; i++) {
+        limit->table[i].part[DJP_RATE_SELF] = limit->table[i].part[DJP_RATE_HEAD] = 1;
+    }
+    limit->share[DJP_RATE_SELF] = (double)spans / 2; /* of a first flood, before anything is known */
+    limit->share[DJP_RATE_HEAD] = (double)spans / 4;
+    return 0;
+}
+
+void
+djp__rate_limit_free(djp_rate_limit *limit)
+{
+    djp__free(limit);
+}
+
+/* A fork may have met its holder between two stores: what the sum says must be what the slots say, or it would be wrong for ever. */
+static void
+rate_limit__recount(djp_rate_limit *limit)
+{
+    limit->used = 0;
+    for (int i = 0; i < RATE_LIMIT__RING; i++) {
+        limit->used += limit->slots[i];
+    }
+}
+
+/* Held for a moment and, once a window, for a few microseconds; who waits too long does without. */
+static int
+rate_limit__enter(djp_rate_limit *limit)
+{
+    uint32_t mine = djp__fork_generation() + 1;
+    for (int i = 1; i <= RATE_LIMIT__PATIENCE; i++) {
+        uint32_t owner = djp_load_relaxed(&limit->owner);
+        if (owner != mine && djp_cas_strong_acq_rel(&limit->owner, &owner, mine)) {
+            if (__builtin_expect(owner != 0, 0)) {
+                rate_limit__recount(limit);
+            }
+            return 1;
+        }
+        if (i % 64 == 0) {
+            sched_yield();
+        }
+    }
+    return 0;
+}
+
+/* ---- division ---- */
+
+/* The level to which routes are filled with budget: none gets more, and whoever asks for less is satisfied. HUGE_VAL: all are. */
+static double
+rate_limit__level(const djp_rate_limit *limit, int group, double budget)
+{
+    double low = 0, high = 0, sum = 0;
+    for (int i = 0; i < RATE_LIMIT__ALL; i++) {
+        sum += limit->table[i].demand[group];
+        high = fmax(high, limit->table[i].demand[group]);
+    }
+    if (sum <= budget) {
+        return HUGE_VAL;
+    }
+    for (int step = 0; step < RATE_LIMIT__BISECTIONS; step++) {
+        double level = (low + high) / 2, filled = 0;
+        for (int i = 0; i < RATE_LIMIT__ALL; i++) {
+            filled += fmin(limit->table[i].demand[group], level);
+        }
+        *(filled > budget ? &high : &low) = level;
+    }
+    return low;
+}
+
+static double
+rate_limit__asked(const djp_rate_limit *limit, int group, double level)
+{
+    double sum = 0;
+    for (int i = 0; i < RATE_LIMIT__ALL; i++) {
+        sum += fmin(limit->table[i].demand[group], level);
+    }
+    return sum;
+}
+
+/* Routes satisfied have a part of 1 and may grow into what nobody asked for. */
+static void
+rate_limit__grant(djp_rate_limit *limit, int group, double budget)
+{
+    double level = rate_limit__level(limit, group, budget), most = 0;
+    int asking = 1;
+    for (int i = 0; i < RATE_LIMIT__ALL; i++) {
+        double demand = limit->table[i].demand[group];
+        asking += demand > 0;
+        most = fmax(most, demand);
+        limit->table[i].part[group] = demand > level ? level / demand : 1;
+    }
+    double spare = budget - rate_limit__asked(limit, group, HUGE_VAL);
+    limit->share[group] = level < HUGE_VAL ? level : most + spare / asking;
+}
+
+static void
+rate_limit__divide(djp_rate_limit *limit)
+{
+    double budget = RATE_LIMIT__AIM * (double)limit->spans;
+    double head = fmin(rate_limit__asked(limit, DJP_RATE_HEAD, HUGE_VAL), RATE_LIMIT__RESERVE * budget);
+    rate_limit__grant(limit, DJP_RATE_SELF, budget - head);
+    double self = fmin(rate_limit__asked(limit, DJP_RATE_SELF, limit->share[DJP_RATE_SELF]), budget - head);
+    rate_limit__grant(limit, DJP_RATE_HEAD, budget - self);
+    double lowest = HUGE_VAL;
+    for (int group = 0; group < DJP_RATE_CLASSES; group++) {
+        for (int i = 0; i < RATE_LIMIT__ALL; i++) {
+            lowest = limit->table[i].part[group] < 1 ? fmin(lowest, limit->share[group]) : lowest;
+        }
+    }
+    djp_store_relaxed(&limit->level, lowest < HUGE_VAL ? (uint64_t)lowest : UINT64_MAX);
+}
+
+/* The end of a window that took `seconds`: what was asked for is learned, places of routes that stayed away are free again. A place
+ * that was not asked for again after the window that made it never was a route's own. */
+static void
+rate_limit__close(djp_rate_limit *limit, double seconds)
+{
+    double weight = 1 - pow(1 - RATE_LIMIT__SMOOTH, fmax(seconds, 1));
+    uint64_t routes = 0;
+    for (int i = 0; i < RATE_LIMIT__ALL; i++) {
+        rate_limit__route *route = &limit->table[i];
+        for (int group = 0; group < DJP_RATE_CLASSES; group++) {
+            double rate = (double)route->now[group] / seconds;
+            /* The first window that a route has for itself is all that is known of it, and guests that have left ask no more. */
+            int at_once = route->born + 1 == limit->window || (i == RATE_LIMIT__OTHERS && rate < route->demand[group]);
+            double now = at_once ? 1 : weight;
+            route->demand[group] += now * (rate - route->demand[group]);
+            route->demand[group] = route->demand[group] < 1e-3 ? 0 : route->demand[group];
+            route->now[group] = route->passed[group] = 0;
+        }
+        uint64_t idle = limit->window - route->seen;
+        int guest = route->seen == route->born && idle > 0;
+        if (i < RATE_LIMIT__PLACES && route->hash != 0 && (guest || idle > RATE_LIMIT__IDLE)) {
+            memset(route, 0, sizeof *route);
+            route->part[DJP_RATE_SELF] = route->part[DJP_RATE_HEAD] = 1;
+        }
+        routes += i < RATE_LIMIT__PLACES && route->hash != 0 && route->seen > route->born;
+    }
+    djp_store_relaxed(&limit->routes, routes);
+    rate_limit__divide(limit);
+}
+
+/* ---- time ---- */
+
+static void
+rate_limit__advance(djp_rate_limit *limit, uint64_t now_ns)
+{
+    uint64_t slot = now_ns / RATE_LIMIT__SLOT_NS;
+    if (limit->opened == 0) {
+        limit->slot = limit->opened = slot;
+    }
+    if (slot <= limit->slot) {
+        return;
+    }
+    for (uint64_t i = 0; i < slot - limit->slot && i < RATE_LIMIT__RING; i++) {
+        uint64_t *old = &limit->slots[(limit->slot + 1 + i) % RATE_LIMIT__RING];
+        limit->used -= *old;
+        *old = 0;
+    }
+    limit->slot = slot;
+    if (slot - limit->opened >= RATE_LIMIT__SLOTS) {
+        rate_limit__close(limit, (double)(slot - limit->opened) / RATE_LIMIT__SLOTS);
+        limit->opened = slot;
+        limit->window++;
+    }
+}
+
+static void
+rate_limit__spend(djp_rate_limit *limit, uint64_t spans)
+{
+    limit->slots[limit->slot % RATE_LIMIT__RING] += spans;
+    limit->used += spans;
+}
+
+/* ---- routes ---- */
+
+/* The place that a route's local traces are counted in. A route is a guest among the others in its first window, so that a flood of
+ * invented routes has one share and not one for each. */
+static rate_limit__route *
+rate_limit__find(djp_rate_limit *limit, uint64_t hash)
+{
+    if (hash == DJP_RATE_ROUTE_UNKNOWN) {
+        return &limit->table[RATE_LIMIT__UNKNOWN];
+    }
+    rate_limit__route *set = limit->table + (hash >> 8) % RATE_LIMIT__SETS * RATE_LIMIT__WAYS, *place = NULL;
+    for (unsigned i = 0; i < RATE_LIMIT__WAYS; i++) {
+        place = set[i].hash == hash || (!place && set[i].hash == 0) ? &set[i] : place;
+        if (set[i].hash == hash) {
+            break;
+        }
+    }
+    if (place) {
+        place->born = place->hash == 0 ? limit->window : place->born;
+        place->hash = hash;
+        place->seen = limit->window;
+    }
+    if (!place || place->born == limit->window) {
+        djp_store_relaxed(&limit->shared, djp_load_relaxed(&limit->shared) + 1);
+        return &limit->table[RATE_LIMIT__OTHERS];
+    }
+    return place;
+}
+
+/* The part of these that is kept: what the division said and, for a route beyond its share, less the nearer the bound is. Nothing of
+ * this depends on the trace at hand. */
+static double
+rate_limit__part(const djp_rate_limit *limit, const rate_limit__route *route, int group)
+{
+    double part = route->part[group];
+    if (part >= 1 && (double)route->passed[group] < limit->share[group]) {
+        return part;
+    }
+    double room = ((double)limit->spans - (double)limit->used) / (double)limit->spans;
+    return part * fmin(fmax((room - RATE_LIMIT__FREE) / RATE_LIMIT__BRAKE, 0), 1);
+}
+
+/* The threshold that keeps this part of those that met `own`, in steps that a decision has room for (span_block.h). */
+static uint64_t
+rate_limit__raise(uint64_t own, double part)
+{
+    const uint64_t all = 1ull << 56, step = 1ull << 24;
+    if (part >= 1) {
+        return own;
+    }
+    double raised = (double)all - part * (double)(all - own);
+    uint64_t threshold = ((uint64_t)raised + step - 1) / step * step;
+    return threshold < all ? threshold : all - step;
+}
+
+static djp_rate_found
+rate_limit__look(djp_rate_limit *limit, const djp_rate_look *look, uint64_t *threshold)
+{
+    rate_limit__route *route = rate_limit__find(limit, look->route);
+    double part = rate_limit__part(limit, route, look->group);
+    route->now[look->group] += look->spans;
+    *threshold = rate_limit__raise(look->own, part);
+    if (part > 0 && look->random < *threshold) {
+        return DJP_RATE_LIMITED;
+    }
+    if (part <= 0 || limit->used + look->spans > limit->spans) {
+        return DJP_RATE_BURST;
+    }
+    route->passed[look->group] += look->spans;
+    rate_limit__spend(limit, look->spans);
+    return DJP_RATE_KEPT;
+}
+
+djp_rate_found
+djp__rate_limit_look(djp_rate_limit *limit, const djp_rate_look *look, uint64_t *threshold)
+{
+    if (!rate_limit__enter(limit)) {
+        return DJP_RATE_BURST; /* a bound that gives way under pressure would be none */
+    }
+    rate_limit__advance(limit, look->now_ns);
+    djp_rate_found found = rate_limit__look(limit, look, threshold);
+    djp_store_release(&limit->owner, 0u);
+    return found;
+}
+
+int
+djp__rate_limit_take(djp_rate_limit *limit, uint64_t spans)
+{
+    if (!rate_limit__enter(limit)) {
+        return 0;
+    }
+    int room = limit->used + spans <= limit->spans;
+    if (room) {
+        rate_limit__spend(limit, spans);
+    }
+    djp_store_release(&limit->owner, 0u);
+    return room;
+}
+
+void
+djp__rate_limit_counters(djp_rate_counters *out, const djp_rate_limit *limit)
+{
+    out->routes = djp_load_relaxed(&limit->routes);
+    out->shared = djp_load_relaxed(&limit->shared);
+    out->level = djp_load_relaxed(&limit->level);
+}

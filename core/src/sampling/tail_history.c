@@ -1,0 +1,264 @@
+/* Per route a histogram of durations in quarter octaves, aged by halving; per kind the time when one was last kept. Both tables are
+ * sets of a few places each, so that a look-up is short and memory never grows. */
+#include "sampling/tail_history.h"
+
+#include <sched.h>
+#include <string.h>
+
+#include "base/fork.h"
+#include "base/mem.h"
+#include "djp/error.h"
+
+enum {
+    KEEP_TABLE__BUCKETS = 128, /* from 1 us to over an hour, four to an octave */
+    KEEP_TABLE__ROUTE_SETS = 64,
+    KEEP_TABLE__ROUTE_WAYS = 4,
+    KEEP_TABLE__KIND_SETS = 512,
+    KEEP_TABLE__KIND_WAYS = 8,
+    KEEP_TABLE__AGE = 16384, /* durations after which a histogram is halved */
+    KEEP_TABLE__REFRESH = 16, /* durations after which the limit is found again */
+    KEEP_TABLE__LEAST = 50, /* durations before a route has a limit */
+    KEEP_TABLE__PATIENCE = 4096
+};
+#define KEEP_TABLE__LOWEST 10 /* durations below 2^10 ns share a bucket */
+#define KEEP_TABLE__BURST 8.0 /* as many may be kept at once after a quiet time */
+#define KEEP_TABLE__EXCESS 1.25 /* as much more than its part may be kept of a route, when its limit is out of date */
+
+typedef struct keep_table__route {
+    uint64_t hash; /* 0: free place */
+    uint64_t used; /* number of the look that used it last */
+    uint64_t limit_ns; /* longer ones are the slowest */
+    double credit; /* how many may be kept now */
+    uint32_t total;
+    uint16_t bucket[KEEP_TABLE__BUCKETS];
+} keep_table__route;
+
+typedef struct keep_table__kind {
+    uint64_t hash; /* 0: free place */
+    uint64_t kept_ns;
+} keep_table__kind;
+
+struct djp_keep_table {
+    double slowest;
+    uint64_t rare_ns;
+    /* 0, or the generation of the process whose thread is inside, plus one: a lock inherited over fork counts as free. Acquire,
+     * release. */
+    DJP_ATOMIC(uint32_t) owner;
+    DJP_ATOMIC(uint64_t) skipped; /* any thread, relaxed */
+    DJP_ATOMIC(uint64_t) routes_forgotten, kinds_shared; /* by the owner, relaxed */
+    uint64_t looks;
+    keep_table__route *routes; /* NULL without a part */
+    keep_table__kind *kinds; /* NULL without a time */
+    keep_table__kind others; /* all kinds that find no place */
+};
+
+int
+djp__keep_table_new(djp_keep_table **out, double slowest, uint64_t rare_ns)
+{
+    djp_keep_table *table = *out = djp__calloc(1, sizeof *table);
+    if (!table) {
+        return DJP_ENOMEM;
+    }
+    table->slowest = slowest;
+    table->rare_ns = rare_ns;
+    if (slowest > 0) {
+        table->routes = djp__calloc(KEEP_TABLE__ROUTE_SETS * KEEP_TABLE__ROUTE_WAYS, sizeof *table->routes);
+    }
+    if (rare_ns > 0) {
+        table->kinds = djp__calloc(KEEP_TABLE__KIND_SETS * KEEP_TABLE__KIND_WAYS, sizeof *table->kinds);
+    }
+    if ((slowest > 0 && !table->routes) || (rare_ns > 0 && !table->kinds)) {
+        djp__keep_table_free(table);
+        *out = NULL;
+        return DJP_ENOMEM;
+    }
+    return 0;
+}
+
+void
+djp__keep_table_free(djp_keep_table *table)
+{
+    if (table) {
+        djp__free(table->routes);
+        djp__free(table->kinds);
+        djp__free(table);
+    }
+}
+
+/* The work inside is short and calls nobody; who waits too long for it does without. */
+static int
+keep_table__enter(djp_keep_table *table)
+{
+    uint32_t mine = djp__fork_generation() + 1;
+    for (int i = 1; i <= KEEP_TABLE__PATIENCE; i++) {
+        uint32_t owner = djp_load_relaxed(&table->owner);
+        if (owner != mine && djp_cas_strong_acq_rel(&table->owner, &owner, mine)) {
+            return 1;
+        }
+        if (i % 64 == 0) {
+            sched_yield();
+        }
+    }
+    return 0;
+}
+
+/* ---- durations ---- */
+
+static unsigned
+keep_table__bucket(uint64_t ns)
+{
+    if (ns < (1ull << KEEP_TABLE__LOWEST)) {
+        return 0;
+    }
+    unsigned octave = 63u - (unsigned)__builtin_clzll(ns);
+    unsigned bucket = (octave - KEEP_TABLE__LOWEST) * 4 + (unsigned)(ns >> (octave - 2) & 3);
+    return bucket < KEEP_TABLE__BUCKETS ? bucket : KEEP_TABLE__BUCKETS - 1;
+}
+
+/* The shortest duration of a bucket. */
+static uint64_t
+keep_table__edge(unsigned bucket)
+{
+    return bucket == 0 ? 0 : (4ull + bucket % 4) << (KEEP_TABLE__LOWEST - 2 + bucket / 4);
+}
+
+/* The duration that the wanted part exceeds, as if durations lay evenly in their bucket. */
+static uint64_t
+keep_table__limit(const keep_table__route *route, double slowest)
+{
+    double want = slowest * route->total, above = 0;
+    if (route->total < KEEP_TABLE__LEAST || want < 2) {
+        return UINT64_MAX;
+    }
+    for (unsigned i = KEEP_TABLE__BUCKETS; i-- > 0;) {
+        if (above + route->bucket[i] > want) {
+            double low = (double)keep_table__edge(i), high = (double)keep_table__edge(i + 1);
+            return (uint64_t)(high - (want - above) / route->bucket[i] * (high - low));
+        }
+        above += route->bucket[i];
+    }
+    return UINT64_MAX;
+}
+
+static void
+keep_table__learn(keep_table__route *route, double slowest, uint64_t duration_ns)
+{
+    route->bucket[keep_table__bucket(duration_ns)]++;
+    if (++route->total >= KEEP_TABLE__AGE) {
+        route->total = 0;
+        for (unsigned i = 0; i < KEEP_TABLE__BUCKETS; i++) {
+            route->bucket[i] /= 2;
+            route->total += route->bucket[i];
+        }
+    }
+    if (route->total % KEEP_TABLE__REFRESH == 0) {
+        route->limit_ns = keep_table__limit(route, slowest);
+    }
+}
+
+static keep_table__route *
+keep_table__find_route(djp_keep_table *table, uint64_t hash)
+{
+    keep_table__route *set = table->routes + (hash >> 8) % KEEP_TABLE__ROUTE_SETS * KEEP_TABLE__ROUTE_WAYS;
+    keep_table__route *oldest = set;
+    for (unsigned i = 0; i < KEEP_TABLE__ROUTE_WAYS; i++) {
+        if (set[i].hash == hash) {
+            return &set[i];
+        }
+        oldest = set[i].used < oldest->used ? &set[i] : oldest;
+    }
+    if (oldest->hash != 0) {
+        djp_store_relaxed(&table->routes_forgotten, djp_load_relaxed(&table->routes_forgotten) + 1);
+    }
+    memset(oldest, 0, sizeof *oldest);
+    oldest->hash = hash;
+    oldest->limit_ns = UINT64_MAX;
+    return oldest;
+}
+
+static int
+keep_table__is_slowest(djp_keep_table *table, const djp_keep_look *look)
+{
+    keep_table__route *route = keep_table__find_route(table, look->route | 1u);
+    int slowest = 0;
+    route->used = ++table->looks;
+    route->credit += table->slowest * KEEP_TABLE__EXCESS;
+    route->credit = route->credit < KEEP_TABLE__BURST ? route->credit : KEEP_TABLE__BURST;
+    if (look->duration_ns > route->limit_ns && route->credit >= 1) {
+        route->credit -= 1;
+        slowest = 1;
+    }
+    keep_table__learn(route, table->slowest, look->duration_ns);
+    return slowest;
+}
+
+/* ---- kinds ---- */
+
+static int
+keep_table__is_over(const djp_keep_table *table, const keep_table__kind *kind, uint64_t now)
+{
+    /* Given times may lie behind each other: far apart is far apart. */
+    uint64_t apart = now > kind->kept_ns ? now - kind->kept_ns : kind->kept_ns - now;
+    return kind->hash == 0 || apart >= table->rare_ns;
+}
+
+static keep_table__kind *
+keep_table__find_kind(djp_keep_table *table, uint64_t hash, uint64_t now)
+{
+    keep_table__kind *set = table->kinds + (hash >> 8) % KEEP_TABLE__KIND_SETS * KEEP_TABLE__KIND_WAYS;
+    keep_table__kind *place = NULL;
+    for (unsigned i = 0; i < KEEP_TABLE__KIND_WAYS; i++) {
+        if (set[i].hash == hash) {
+            return &set[i];
+        }
+        place = !place && keep_table__is_over(table, &set[i], now) ? &set[i] : place;
+    }
+    if (!place) {
+        djp_store_relaxed(&table->kinds_shared, djp_load_relaxed(&table->kinds_shared) + 1);
+        return &table->others;
+    }
+    place->hash = 0;
+    return place;
+}
+
+static int
+keep_table__is_rare(djp_keep_table *table, const djp_keep_look *look)
+{
+    uint64_t hash = look->kind | 1u;
+    keep_table__kind *kind = keep_table__find_kind(table, hash, look->now_ns);
+    int over = keep_table__is_over(table, kind, look->now_ns);
+    kind->hash = hash;
+    if (over || look->kept) {
+        kind->kept_ns = look->now_ns;
+    }
+    return over && !look->kept;
+}
+
+djp_keep_found
+djp__keep_table_look(djp_keep_table *table, const djp_keep_look *look)
+{
+    djp_keep_found found = {0, 0};
+    if (!keep_table__enter(table)) {
+        djp_add_relaxed(&table->skipped, 1u);
+        found.rare = table->kinds && !look->kept; /* rather one too many than a rare one lost */
+        return found;
+    }
+    djp_keep_look seen = *look;
+    if (table->routes) {
+        found.slowest = keep_table__is_slowest(table, &seen);
+        seen.kept |= found.slowest;
+    }
+    if (table->kinds) {
+        found.rare = keep_table__is_rare(table, &seen);
+    }
+    djp_store_release(&table->owner, 0u);
+    return found;
+}
+
+void
+djp__keep_table_counters(djp_keep_table_counters *out, const djp_keep_table *table)
+{
+    out->routes_forgotten = djp_load_relaxed(&table->routes_forgotten);
+    out->kinds_shared = djp_load_relaxed(&table->kinds_shared);
+    out->skipped = djp_load_relaxed(&table->skipped);
+}

@@ -1,0 +1,92 @@
+/* Composable samplers at work. Constructors are in djp/sampler.h; here is what the trace layer asks of a tree. A tree is immutable but
+ * for the state of its rate limits, so any number of threads may ask it at once. */
+#ifndef DJP_SAMPLING_TREE_H
+#define DJP_SAMPLING_TREE_H
+
+#include "base/atomic.h"
+#include "base/map.h"
+#include "djp/context.h"
+#include "djp/key.h"
+#include "djp/sampler.h"
+
+struct djp_buf;
+
+typedef enum djp_sampler_form {
+    DJP_SAMPLER_TREE_ON,
+    DJP_SAMPLER_TREE_OFF,
+    DJP_SAMPLER_TREE_DROP,
+    DJP_SAMPLER_TREE_PROBABILITY,
+    DJP_SAMPLER_TREE_RATE,
+    DJP_SAMPLER_TREE_AT_LEAST,
+    DJP_SAMPLER_TREE_PARENT,
+    DJP_SAMPLER_TREE_ANNOTATING,
+    DJP_SAMPLER_TREE_RULES
+} djp_sampler_form;
+
+/* Attributes that the annotating nodes on a way add, inner ones first. Shared by the node and by roots that are being started. */
+typedef struct djp_sampler_notes {
+    DJP_ATOMIC(uint32_t) refs; /* relaxed up, acquire-release down */
+    uint32_t own; /* of the node itself; those of outer nodes follow */
+    uint32_t count;
+    djp_attribute items[DJP_SAMPLER_ATTRIBUTES_MAX];
+    char *texts[DJP_SAMPLER_ATTRIBUTES_MAX]; /* of each item its key and text; owned */
+} djp_sampler_notes;
+
+typedef struct djp_sampler_rule {
+    djp_sampler_term *terms; /* with their texts in one block, owned */
+    size_t count;
+    djp_sampler *sampler; /* owned */
+    uint32_t next; /* the next rule that the map of names does not lead to */
+} djp_sampler_rule;
+
+struct djp_sampler {
+    djp_sampler_form form;
+    unsigned depth, nodes;
+    unsigned needs; /* DJP_NEEDS_* of the node and all below */
+    double number; /* the ratio or the rate */
+    uint64_t threshold;
+    djp_tracestate *state; /* "ot=th:..." for roots without one; may be NULL */
+    uint64_t period_ns, saved_ns; /* of a rate limit: between two traces, and what may be saved up; 0: none at all */
+    DJP_ATOMIC(uint64_t) due_ns; /* when the next trace is due at that rate. Any thread, acquire-release */
+    djp_sampler *child; /* owned */
+    djp_sampler_notes *notes; /* a reference */
+    djp_sampler_rule *rules; /* owned */
+    size_t rule_count, rule_places;
+    djp_map names; /* exact name -> the first rule that asks for nothing else, its number + 1 */
+    uint32_t first, last; /* rules that the map does not lead to; UINT32_MAX: none */
+    djp_sampler *next; /* among the retired ones of a recorder */
+    char *text; /* owned; of a tree that was given to a recorder, else NULL */
+    size_t text_size;
+};
+
+/* A root that is to be decided. Everything is borrowed. */
+typedef struct djp_sampler_input {
+    const uint8_t *trace_id;
+    const djp_span_context *parent; /* NULL: none */
+    djp_text name;
+    unsigned kind; /* djp_kind */
+    const djp_attribute *attributes; /* given at the start, as far as the tree needs any */
+    size_t attribute_count;
+    uint64_t randomness; /* 56 bits, filled in by djp__sampler_compose */
+    uint64_t now_ns; /* monotonic; 0: the clock is read when a rate limit asks */
+} djp_sampler_input;
+
+/* What a tree says. Everything is borrowed from it. */
+typedef struct djp_sampler_intent {
+    int sampled;
+    int followed; /* 1: it is the parent's decision */
+    int reliable; /* 1: threshold says how probable the decision was */
+    int drop;
+    uint8_t reason; /* DJP_REASON_* */
+    uint64_t threshold;
+    djp_tracestate *state; /* for sampled roots that have none; may be NULL */
+    djp_sampler_notes *notes; /* to be added; may be NULL */
+} djp_sampler_intent;
+
+void djp__sampler_intend(djp_sampler_intent *out, djp_sampler *tree, const djp_sampler_input *input);
+
+void djp__sampler_notes_unref(djp_sampler_notes *notes); /* accepts NULL */
+/* Appends the text. */
+void djp__sampler_write(struct djp_buf *out, const djp_sampler *tree);
+
+#endif

@@ -1,0 +1,391 @@
+/* Makes and frees an SDK instance: reads the options, wires recorder, transport and metrics together. No thread, no socket and no
+ * file is opened before the first span, but for a metrics port that the user asked for. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "djp/sampler.h"
+#include "djp/version.h"
+#include "oplog/oplog.h"
+#include "pipeline/pipeline.h"
+#include "sampling/head.h"
+
+enum { SDK__BATCH_BYTES = 1 << 20, SDK__BATCH_LEAST = 64 << 10 };
+
+char *
+djp__sdk_public_endpoint(const char *url)
+{
+    djp_buf out;
+    djp__buf_init(&out, 0);
+    const char *text = url ? url : "";
+    const char *scheme = strstr(text, "://");
+    const char *host = scheme ? scheme + 3 : text;
+    const char *end = host + strcspn(host, "/?#");
+    const char *at = NULL;
+    for (const char *p = host; p < end; p++) {
+        if (*p == '@') {
+            at = p;
+        }
+    }
+    djp__buf_append(&out, text, (size_t)(host - text));
+    host = at ? at + 1 : host;
+    djp__buf_append(&out, host, strcspn(host, "?#"));
+    return djp__buf_take(&out, NULL);
+}
+
+static int
+sdk_wants_traces(const djp_options *options)
+{
+    return options->enabled && options->exporter != DJP_EXPORTER_NONE &&
+           (options->backend == DJP_BACKEND_OTEL || options->backend == DJP_BACKEND_HYBRID);
+}
+
+/* Nothing may leave: ids are made for logs and for propagation, and that is all. */
+static int
+sdk_drops_all(const djp_options *options)
+{
+    return (options->sampler == DJP_SAMPLER_ALWAYS_OFF && !options->parent_based) ||
+           (options->sample_ratio_explicit && options->sample_ratio <= 0.0);
+}
+
+/* A file or a sampling server may say otherwise while the process runs. */
+static int
+sdk_is_switched(const djp_options *options)
+{
+    return options->sampler == DJP_SAMPLER_JAEGER_REMOTE || (options->switch_file && options->switch_file[0]);
+}
+
+/* rules: room for DJP_KEEP_RULES_MAX, in use as long as the result. */
+static djp_recorder_options
+sdk_recorder_options(djp_sdk *sdk, int drop_all, djp_keep_rule *rules)
+{
+    const djp_options *options = &sdk->options;
+    int off = options->sampler == DJP_SAMPLER_ALWAYS_OFF;
+    djp_recorder_options recorder;
+    memset(&recorder, 0, sizeof recorder);
+    recorder.ring_bytes = options->ring_bytes;
+    recorder.pending_bytes = options->pending_bytes;
+    recorder.drop_all = drop_all;
+    recorder.always_on = options->sampler == DJP_SAMPLER_ALWAYS_ON;
+    recorder.threshold = djp__sampler_threshold(off ? 0.0 : options->sample_ratio);
+    recorder.canary = djp__sampler_threshold(options->canary_ratio);
+    recorder.parent_based = options->parent_based;
+    /* "always off" below a parent that says no leaves nothing, errors included. */
+    recorder.slow_threshold_ns = off ? 0 : options->slow_threshold_ns;
+    recorder.keep_errors = !off && options->keep_errors;
+    recorder.tell_errors = options->semconv != DJP_SEMCONV_STABLE;
+    recorder.keep_rules = rules;
+    recorder.keep_rule_count = off ? 0 : djp_keep_rules_parse(rules, djp__text(options->keep_rules), NULL, NULL);
+    recorder.pending_age_ns = options->pending_age_ns;
+    recorder.span_rate_limit = options->span_rate_limit;
+    recorder.attribute_count_limit = options->attribute_count_limit;
+    recorder.attribute_value_length_limit = options->attribute_value_length_limit;
+    recorder.event_count_limit = options->event_count_limit;
+    recorder.link_count_limit = options->link_count_limit;
+    recorder.event_attribute_count_limit = options->event_attribute_count_limit;
+    recorder.link_attribute_count_limit = options->link_attribute_count_limit;
+    recorder.wake = drop_all && !sdk_is_switched(options) ? NULL : djp__worker_wake;
+    recorder.wake_user = sdk;
+    recorder.wake_first = options->sampler == DJP_SAMPLER_JAEGER_REMOTE; /* the server is asked by the worker */
+    return recorder;
+}
+
+static int
+sdk_make_transport(djp_sdk *sdk)
+{
+    switch (sdk->options.exporter) {
+    case DJP_EXPORTER_OTLP:
+        return djp__transport_otlp_new(&sdk->transport, &sdk->options, "djp-telemetry-exporter-c/" DJP_VERSION,
+                                       &sdk->diag);
+    case DJP_EXPORTER_CONSOLE:
+    case DJP_EXPORTER_FILE:
+        if (sdk->options.console_unasked)
+            djp__diag(&sdk->diag, DJP_LOG_WARN,
+                      "No endpoint is set, so spans go to standard output, although the environment is %.40s. Set "
+                      "OTEL_EXPORTER_OTLP_ENDPOINT, or OTEL_TRACES_EXPORTER=console where that is meant.",
+                      sdk->options.environment ? sdk->options.environment : "not dev");
+        return djp__transport_file_new(&sdk->transport, &sdk->options, &sdk->diag);
+    case DJP_EXPORTER_MEMORY:
+        return djp__transport_memory_new(&sdk->transport);
+    case DJP_EXPORTER_NONE:
+        break;
+    }
+    return DJP_EINVAL;
+}
+
+static uint64_t
+sdk_batch_bytes(const djp_options *options)
+{
+    uint64_t bytes = options->ring_bytes / 4 > SDK__BATCH_LEAST ? options->ring_bytes / 4 : SDK__BATCH_LEAST;
+    bytes = bytes < SDK__BATCH_BYTES ? bytes : SDK__BATCH_BYTES;
+    return bytes < options->max_request_bytes ? bytes : options->max_request_bytes;
+}
+
+static int
+sdk_make_sampler(djp_sdk *sdk)
+{
+    djp_sampler *sampler;
+    int result = djp_sampler_parse(&sampler, djp__text(sdk->options.sampler_text), NULL);
+    return result == 0 ? djp__recorder_set_sampler(sdk->recorder, sampler) : result;
+}
+
+/* An address that nobody can connect to is no reason to do without the rest. */
+static void
+sdk_give_up_traces(djp_sdk *sdk)
+{
+    const char *source = sdk->options.endpoint_source;
+    djp__diag(&sdk->diag, DJP_LOG_WARN,
+              "No span is recorded, because the address in %s cannot be used. Metrics go on: correct it.",
+              source && *source ? source : "endpoint");
+    djp__recorder_free(sdk->recorder);
+    sdk->recorder = NULL;
+    sdk->ring = NULL;
+}
+
+static int
+sdk_make_traces(djp_sdk *sdk)
+{
+    if (!sdk_wants_traces(&sdk->options)) {
+        return 0;
+    }
+    int drop_all = sdk_drops_all(&sdk->options);
+    djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+    djp_recorder_options options = sdk_recorder_options(sdk, drop_all, rules);
+    int result = djp__recorder_new(&sdk->recorder, &options);
+    if (result != 0 || (drop_all && !sdk_is_switched(&sdk->options))) {
+        return result;
+    }
+    if (sdk->options.sampler == DJP_SAMPLER_TREE) {
+        result = sdk_make_sampler(sdk);
+    }
+    sdk->ring = djp__recorder_ring(sdk->recorder);
+    sdk->batch_bytes = sdk_batch_bytes(&sdk->options);
+    djp__queue_init(&sdk->queue, sdk->options.ring_bytes);
+    if (result == 0 && !sdk->transport) {
+        result = sdk_make_transport(sdk);
+    }
+    if (result == DJP_EINVAL && sdk->options.exporter == DJP_EXPORTER_OTLP) {
+        sdk_give_up_traces(sdk);
+        return 0;
+    }
+    if (result == 0) {
+        strncpy(sdk->transport_name, sdk->transport->ops->name, sizeof sdk->transport_name - 1);
+        djp__recorder_arm(sdk->recorder, 0);
+    }
+    return result;
+}
+
+static void
+sdk_family_taken(void *user, const char *name)
+{
+    djp_sdk *sdk = user;
+    djp__diag(
+        &sdk->diag, DJP_LOG_WARN,
+        "The application declares a metric named '%s' with another type or other labels, so the SDK's own family of "
+        "that name records nothing. Give the application's metric another name, or the documented labels.",
+        name);
+}
+
+static int
+sdk_make_metrics(djp_sdk *sdk)
+{
+    const djp_options *options = &sdk->options;
+    if (!options->enabled || !options->metrics_enabled) {
+        return 0;
+    }
+    djp_registry_options registry;
+    memset(&registry, 0, sizeof registry);
+    registry.cardinality_limit = options->cardinality_limit;
+    int result = djp_registry_new(&sdk->registry, &registry);
+    if (result == 0) {
+        result = djp_registry_add_process(sdk->registry);
+    }
+    if (result == 0) {
+        djp_standard_options standard = {options->status_class,  options->label_style_path, options->service_name,
+                                         options->known_methods, sdk_family_taken,          sdk};
+        result = djp_standard_new(&sdk->standard, sdk->registry, &standard);
+    }
+    if (result == 0) {
+        result = djp__self_metrics_add(sdk);
+    }
+    return result == 0 ? 0 : DJP_ENOMEM; /* a segment that is full before its first use had no memory either */
+}
+
+static int
+sdk_copy_language(djp_sdk *sdk, const djp_sdk_language *language)
+{
+    sdk->language = djp__strdup(language && language->language ? language->language : "c");
+    sdk->runtime_name = djp__strdup(language && language->runtime_name ? language->runtime_name : "");
+    sdk->runtime_version = djp__strdup(language && language->runtime_version ? language->runtime_version : "");
+    int is_otlp = sdk->options.exporter == DJP_EXPORTER_OTLP;
+    sdk->endpoint = djp__sdk_public_endpoint(is_otlp ? sdk->options.endpoint : "");
+    return sdk->language && sdk->runtime_name && sdk->runtime_version && sdk->endpoint ? 0 : DJP_ENOMEM;
+}
+
+static void
+sdk_destroy(djp_sdk *sdk)
+{
+    djp__remote_fini(sdk);
+    djp__recorder_free(sdk->recorder);
+    djp__encoder_free(sdk->encoder);
+    djp__queue_fini(&sdk->queue);
+    if (sdk->transport) {
+        sdk->transport->ops->free(sdk->transport);
+    }
+    djp_standard_free(sdk->standard);
+    djp_registry_free(sdk->registry);
+    djp__cond_fini(&sdk->changed);
+    djp__mutex_fini(&sdk->oplog_mutex);
+    djp__mutex_fini(&sdk->toggle.mutex);
+    djp__mutex_fini(&sdk->account.mutex);
+    djp__mutex_fini(&sdk->state);
+    djp__mutex_fini(&sdk->work);
+    djp__diag_fini(&sdk->diag);
+    djp_options_fini(&sdk->options);
+    djp__free(sdk->language);
+    djp__free(sdk->runtime_name);
+    djp__free(sdk->runtime_version);
+    djp__free(sdk->endpoint);
+    djp__free(sdk);
+}
+
+void
+djp__sdk_unref(djp_sdk *sdk)
+{
+    if (djp_sub_acq_rel(&sdk->references, 1) == 1) {
+        sdk_destroy(sdk);
+    }
+}
+
+static djp_sdk *
+sdk_alloc(djp_transport *transport)
+{
+    djp_sdk *sdk = djp__calloc(1, sizeof *sdk);
+    if (!sdk) {
+        if (transport) {
+            transport->ops->free(transport);
+        }
+        return NULL;
+    }
+    sdk->transport = transport;
+    sdk->references = 1;
+    djp__wake_init(&sdk->wake);
+    strcpy(sdk->transport_name, "none");
+    djp__mutex_init(&sdk->work);
+    djp__mutex_init(&sdk->state);
+    djp__mutex_init(&sdk->oplog_mutex);
+    djp__mutex_init(&sdk->toggle.mutex);
+    djp__mutex_init(&sdk->account.mutex);
+    djp__cond_init(&sdk->changed);
+    return sdk;
+}
+
+int
+djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options, const djp_sdk_language *language,
+                            djp_sdk_log log, void *log_user, djp_transport *transport)
+{
+    if (out) {
+        *out = NULL;
+    }
+    djp_sdk *sdk = sdk_alloc(transport);
+    if (!sdk) {
+        return DJP_ENOMEM;
+    }
+    djp__diag_init(&sdk->diag, options ? options->log_level : DJP_LOG_WARN, log, log_user);
+    int result = out && options ? djp_options_copy(&sdk->options, options) : DJP_EINVAL;
+    if (result == 0) {
+        result = sdk_copy_language(sdk, language);
+    }
+    if (result == 0) {
+        result = sdk_make_traces(sdk);
+    }
+    if (result == 0) {
+        result = djp__remote_init(sdk);
+    }
+    if (result == 0) {
+        result = sdk_make_metrics(sdk);
+    }
+    if (result != 0) {
+        sdk_destroy(sdk);
+        return result;
+    }
+    djp__switch_init(sdk);
+    djp__account_init(sdk);
+    djp__control_init(sdk);
+    if (sdk->registry && options->prometheus_port > 0) {
+        /* Not before all that a scrape looks at is there. A port that is taken is no reason to do without the rest; the listener has
+         * said so. */
+        djp__scrape_listener_start(&sdk->listener, sdk->registry, options->prometheus_host, options->prometheus_port,
+                                   &sdk->diag);
+    }
+    djp__sdk_fork_init(sdk);
+    djp__signals_install(sdk);
+    *out = sdk;
+    return 0;
+}
+
+int
+djp_sdk_new(djp_sdk **out, const djp_options *options, const djp_sdk_language *language, djp_sdk_log log,
+            void *log_user)
+{
+    return djp__sdk_new_with_transport(out, options, language, log, log_user, NULL);
+}
+
+void
+djp_sdk_free(djp_sdk *sdk)
+{
+    if (!sdk) {
+        return;
+    }
+    djp_sdk_shutdown(sdk, 0);
+    djp__oplogs_detach(sdk);
+    djp__fork_unregister(&sdk->fork_hook);
+    djp__sdk_unref(sdk);
+}
+
+djp_recorder *
+djp_sdk_recorder(djp_sdk *sdk)
+{
+    return sdk ? sdk->recorder : NULL;
+}
+
+djp_registry *
+djp_sdk_registry(djp_sdk *sdk)
+{
+    return sdk ? sdk->registry : NULL;
+}
+
+djp_standard *
+djp_sdk_standard(djp_sdk *sdk)
+{
+    return sdk ? sdk->standard : NULL;
+}
+
+const djp_options *
+djp_sdk_options(const djp_sdk *sdk)
+{
+    return sdk ? &sdk->options : NULL;
+}
+
+int
+djp_sdk_take_exported(char **out, size_t *out_size, djp_sdk *sdk)
+{
+    if (!out || !out_size || !sdk) {
+        return DJP_EINVAL;
+    }
+    *out = NULL;
+    *out_size = 0;
+    djp_buf taken;
+    djp__buf_init(&taken, 0);
+    int result = DJP_EUNSUPPORTED;
+    if (sdk->transport && djp__transport_memory_take(sdk->transport, &taken)) {
+        if (taken.size == 0 && !taken.failed) {
+            djp__buf_reserve(&taken, 1);
+        }
+        *out = djp__buf_take(&taken, out_size);
+        result = *out ? 0 : DJP_ENOMEM;
+    }
+    djp__buf_fini(&taken);
+    return result;
+}

@@ -1,0 +1,410 @@
+/* The honest state of an instance as JSON: what is on, what was decided, where every span went, what the exporter last said. It must
+ * never show a credential: endpoints are stripped and the settings come masked from the configuration. */
+#include <string.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "djp/version.h"
+#include "metrics/registry.h"
+#include "oplog/oplog.h"
+#include "pipeline/pipeline.h"
+#include "sdk/status.h"
+
+enum { STATUS__SAMPLER_MAX = 8192 }; /* bytes of its text that are shown */
+
+static void
+status_key(djp_buf *out, const char *key)
+{
+    if (out->size > 0 && out->data[out->size - 1] != '{') {
+        djp__buf_char(out, ',');
+    }
+    djp__buf_json(out, key, strlen(key));
+    djp__buf_char(out, ':');
+}
+
+static void
+status_text(djp_buf *out, const char *key, const char *value)
+{
+    status_key(out, key);
+    djp__buf_json(out, value ? value : "", value ? strlen(value) : 0);
+}
+
+static void
+status_number(djp_buf *out, const char *key, uint64_t value)
+{
+    status_key(out, key);
+    djp__buf_u64(out, value);
+}
+
+static void
+status_bool(djp_buf *out, const char *key, int value)
+{
+    status_key(out, key);
+    djp__buf_text(out, value ? "true" : "false");
+}
+
+/* Unix time in seconds, null for never. */
+static void
+status_time(djp_buf *out, const char *key, uint64_t unix_ns)
+{
+    status_key(out, key);
+    if (unix_ns == 0) {
+        djp__buf_text(out, "null");
+    } else {
+        djp__buf_printf(out, "%llu.%03llu", (unsigned long long)(unix_ns / 1000000000u),
+                        (unsigned long long)(unix_ns / 1000000u % 1000u));
+    }
+}
+
+static void
+status_open(djp_buf *out, const char *key)
+{
+    status_key(out, key);
+    djp__buf_char(out, '{');
+}
+
+void
+djp__sdk_drops(const djp_sdk *sdk, const djp_recorder_counters *counters, djp_visit_drop visit, void *user)
+{
+    visit(user, "ring_full", counters->dropped_ring_full);
+    visit(user, "log_full", counters->dropped_log_full);
+    visit(user, "no_memory", counters->dropped_memory);
+    visit(user, "after_shutdown", counters->dropped_after_shutdown);
+    visit(user, "rate_limited", counters->dropped_rate_limited);
+    visit(user, "rate_limited_burst", counters->dropped_rate_burst);
+    visit(user, "forked", counters->dropped_forked);
+    visit(user, "never_ended", counters->dropped_never_ended);
+    for (int i = 0; i < DJP_LOSS_COUNT; i++) {
+        uint64_t earlier = i == DJP_LOSS_SWITCHED_OFF ? counters->dropped_switched_off : 0;
+        visit(user, djp__loss_name((djp_loss)i), djp_load_relaxed(&sdk->stats.lost[i]) + earlier);
+    }
+}
+
+static void
+status_drop(void *user, const char *reason, uint64_t spans)
+{
+    status_number(user, reason, spans);
+}
+
+/* Every span that was started is somewhere: started = live + not_sampled + exported + dropped + waiting. Those that never began (log_full,
+ * no_memory) or began in the parent process (forked) are in none of them. The ends of the way are read before its beginning, so that a span
+ * that moves meanwhile is not counted twice. */
+static void
+status_books(djp_buf *out, const djp_sdk *sdk)
+{
+    uint64_t exported = djp_load_acquire(&sdk->stats.spans_exported), gone = exported, dropped = 0;
+    for (int i = 0; i < DJP_LOSS_COUNT; i++) {
+        dropped += djp_load_acquire(&sdk->stats.lost[i]);
+    }
+    gone += dropped;
+    djp_recorder_counters counters;
+    djp__recorder_counters(&counters, sdk->recorder);
+    uint64_t kept = counters.kept_ratio + counters.kept_parent + counters.kept_error + counters.kept_slow +
+                    counters.kept_rule + counters.kept_slowest + counters.kept_rare + counters.kept_always;
+    dropped += counters.dropped_ring_full + counters.dropped_after_shutdown + counters.dropped_switched_off +
+               counters.dropped_rate_limited + counters.dropped_rate_burst + counters.dropped_never_ended;
+    status_open(out, "books");
+    status_number(out, "started", counters.started);
+    status_number(out, "live", counters.live);
+    status_number(out, "not_sampled", counters.dropped_unsampled);
+    status_number(out, "exported", exported);
+    status_number(out, "dropped", dropped);
+    status_number(out, "waiting", kept > gone ? kept - gone : 0);
+    djp__buf_char(out, '}');
+}
+
+static void
+status_spans(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters)
+{
+    status_books(out, sdk);
+    status_open(out, "spans");
+    status_number(out, "started", counters->started);
+    status_number(out, "ended", counters->ended);
+    status_number(out, "live", counters->live);
+    status_number(out, "not_sampled", counters->dropped_unsampled);
+    status_number(out, "kept_ratio", counters->kept_ratio);
+    status_number(out, "kept_parent", counters->kept_parent);
+    status_number(out, "kept_error", counters->kept_error);
+    status_number(out, "kept_slow", counters->kept_slow);
+    status_number(out, "kept_rule", counters->kept_rule);
+    status_number(out, "kept_slowest", counters->kept_slowest);
+    status_number(out, "kept_rare", counters->kept_rare);
+    status_number(out, "kept_always", counters->kept_always);
+    status_number(out, "exported", djp_load_relaxed(&sdk->stats.spans_exported));
+    status_number(out, "decided_early", counters->pending_overflow);
+    status_number(out, "decided_by_age", counters->pending_aged);
+    status_number(out, "rescued", counters->rescued);
+    status_number(out, "rescued_late", counters->rescued_late);
+    status_number(out, "rule_routes_forgotten", counters->keep_routes_forgotten);
+    status_number(out, "rule_kinds_shared", counters->keep_kinds_shared);
+    status_number(out, "rule_looks_skipped", counters->keep_skipped);
+    status_number(out, "dropped_attributes", counters->dropped_attributes);
+    status_number(out, "scopes_refused", djp__scopes_refused());
+    status_number(out, "pending_bytes", counters->pending_bytes);
+    djp__buf_char(out, '}');
+    status_open(out, "dropped");
+    djp__sdk_drops(sdk, counters, status_drop, out);
+    djp__buf_char(out, '}');
+    status_key(out, "otel_sdk");
+    djp__self_otel_status(out, sdk, counters);
+}
+
+/* The tree of samplers that decides in place of a ratio; null where none does. */
+static void
+status_sampler(djp_buf *out, djp_sdk *sdk, double ratio)
+{
+    char *text = NULL;
+    if (ratio < 0 && sdk->recorder) {
+        djp__recorder_sampler_text(&text, sdk->recorder);
+    }
+    status_key(out, "sampler");
+    if (text) {
+        djp__buf_json(out, text, djp__utf8_cut(text, strlen(text), STATUS__SAMPLER_MAX));
+    } else {
+        djp__buf_text(out, "null");
+    }
+    djp__free(text);
+}
+
+/* What holds now, and who said so. */
+static void
+status_switch(djp_buf *out, djp_sdk *sdk)
+{
+    djp_switch *state = &sdk->toggle;
+    djp__mutex_lock(&state->mutex);
+    int enabled = state->enabled;
+    double ratio = state->ratio, canary = state->canary;
+    const char *enabled_by = state->enabled_by, *ratio_by = state->ratio_by, *canary_by = state->canary_by;
+    djp__mutex_unlock(&state->mutex);
+    status_open(out, "sampling");
+    status_bool(out, "recording", sdk->recorder && enabled);
+    status_text(out, "recording_set_by", enabled_by);
+    status_key(out, "ratio");
+    if (ratio < 0) {
+        djp__buf_text(out, "null");
+    } else {
+        djp__buf_double(out, ratio);
+    }
+    status_text(out, "ratio_set_by", ratio_by);
+    status_key(out, "canary");
+    djp__buf_double(out, canary);
+    status_text(out, "canary_set_by", canary_by);
+    status_sampler(out, sdk, ratio);
+    status_key(out, "remote");
+    if (sdk->remote.client) {
+        djp__remote_status(out, sdk);
+    } else {
+        djp__buf_text(out, "null");
+    }
+    djp__buf_char(out, '}');
+}
+
+/* level: what a route may have before its share is cut; null while none is. */
+static void
+status_rate_limit(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters)
+{
+    int on = sdk->options.span_rate_limit > 0, cuts = on && counters->rate_level != UINT64_MAX;
+    status_open(out, "rate_limit");
+    status_number(out, "spans_per_second", sdk->options.span_rate_limit);
+    status_number(out, "routes", counters->rate_routes);
+    status_number(out, "routes_shared", counters->rate_shared);
+    status_key(out, "level");
+    if (cuts && sdk->recorder) {
+        djp__buf_u64(out, counters->rate_level);
+    } else {
+        djp__buf_text(out, "null");
+    }
+    djp__buf_char(out, '}');
+}
+
+static void
+status_waiting(djp_buf *out, const djp_sdk *sdk)
+{
+    status_open(out, "ring");
+    status_number(out, "used_bytes", sdk->ring ? djp__ring_used(sdk->ring) : 0);
+    status_number(out, "capacity_bytes", sdk->ring ? djp__ring_capacity(sdk->ring) : 0);
+    djp__buf_char(out, '}');
+    status_open(out, "queue");
+    status_number(out, "requests", djp_load_relaxed(&sdk->queue.count));
+    status_number(out, "spans", djp_load_relaxed(&sdk->queue.spans));
+    status_number(out, "bytes", djp_load_relaxed(&sdk->queue.bytes));
+    status_number(out, "batch_spans", djp_load_relaxed(&sdk->stats.in_encoder));
+    djp__buf_char(out, '}');
+}
+
+static void
+status_registry(djp_buf *out, djp_sdk *sdk)
+{
+    djp_registry_counters counters;
+    memset(&counters, 0, sizeof counters);
+    if (sdk->registry) {
+        djp__registry_counters(&counters, sdk->registry);
+    }
+    status_open(out, "registry");
+    status_number(out, "families", counters.families);
+    status_number(out, "series", counters.series);
+    status_number(out, "used_bytes", counters.segment_bytes);
+    status_number(out, "dropped", counters.dropped);
+    status_number(out, "overflowed", counters.overflowed);
+    status_number(out, "refused", counters.refused);
+    djp__buf_char(out, '}');
+}
+
+static void
+status_export(djp_buf *out, djp_sdk *sdk)
+{
+    const djp_export_stats *stats = &sdk->stats;
+    char error[sizeof sdk->export_error];
+    uint64_t error_time;
+    djp__sender_error(sdk, error, &error_time);
+    status_open(out, "export");
+    status_text(out, "transport", sdk->transport_name);
+    status_text(out, "endpoint", sdk->endpoint);
+    status_number(out, "attempts", djp_load_relaxed(&stats->attempts));
+    status_number(out, "retries", djp_load_relaxed(&stats->retries));
+    status_number(out, "requests_ok", djp_load_relaxed(&stats->requests_ok));
+    status_number(out, "requests_failed", djp_load_relaxed(&stats->requests_failed));
+    status_key(out, "attempt_seconds");
+    djp__buf_double(out, djp__status_attempt_seconds(sdk));
+    status_number(out, "consecutive_failures", djp_load_relaxed(&stats->consecutive_failures));
+    status_number(out, "spans_exported", djp_load_relaxed(&stats->spans_exported));
+    status_number(out, "spans_rejected", djp_load_relaxed(&stats->lost[DJP_LOSS_REJECTED]));
+    status_number(out, "wire_bytes", djp_load_relaxed(&stats->wire_bytes));
+    status_key(out, "last_latency_ms");
+    djp__buf_double(out, (double)djp_load_relaxed(&stats->last_latency_ns) / 1e6);
+    status_time(out, "last_success", djp_load_relaxed(&stats->last_success_unix_ns));
+    status_text(out, "last_error", error);
+    status_time(out, "last_error_time", error[0] ? error_time : 0);
+    djp__buf_char(out, '}');
+}
+
+static void
+status_worker(djp_buf *out, djp_sdk *sdk)
+{
+    djp__mutex_lock(&sdk->state);
+    int running = djp_load_relaxed(&sdk->running);
+    pid_t pid = running ? sdk->worker_pid : 0;
+    djp__mutex_unlock(&sdk->state);
+    status_open(out, "worker");
+    status_bool(out, "running", running);
+    status_number(out, "starts", djp_load_relaxed(&sdk->stats.worker_starts));
+    status_number(out, "start_failures", djp_load_relaxed(&sdk->stats.worker_start_failures));
+    status_number(out, "pid", (uint64_t)pid);
+    djp__buf_char(out, '}');
+}
+
+static void
+status_head(djp_buf *out, djp_sdk *sdk, const djp_options *options, const djp_recorder_counters *counters)
+{
+    static const char *const backends[] = {"noop", "prom", "otel", "hybrid"};
+    unsigned backend = (unsigned)options->backend;
+    djp_buf problem;
+    djp__buf_init(&problem, 0);
+    djp__mutex_lock(&sdk->state);
+    int closed = sdk->phase != DJP_PHASE_OPEN;
+    djp__mutex_unlock(&sdk->state);
+    status_bool(out, "enabled", sdk->options.enabled && !closed);
+    status_text(out, "enabled_by", options->enabled_source);
+    status_bool(out, "shut_down", closed);
+    djp__status_problem(&problem, sdk, options, counters);
+    status_key(out, "problem");
+    djp__buf_json(out, problem.data ? problem.data : "", problem.size);
+    djp__buf_fini(&problem);
+    status_text(out, "backend", backend < 4 ? backends[backend] : "unknown");
+    status_bool(out, "traces", sdk->recorder != NULL);
+    status_bool(out, "metrics", sdk->registry != NULL);
+    status_text(out, "version", DJP_VERSION);
+    status_text(out, "service_name", sdk->options.service_name);
+    status_number(out, "pid", (uint64_t)getpid());
+}
+
+static void
+status_last_error(djp_buf *out, djp_sdk *sdk)
+{
+    char error[sizeof sdk->diag.last_error];
+    djp__mutex_lock(&sdk->diag.mutex);
+    memcpy(error, sdk->diag.last_error, sizeof error);
+    uint64_t when = sdk->diag.last_error_unix_ns;
+    djp__mutex_unlock(&sdk->diag.mutex);
+    status_text(out, "last_error", error);
+    status_time(out, "last_error_time", error[0] ? when : 0);
+}
+
+/* Spans that other threads were just committing while the worker took its last look are counted now. */
+static void
+status_sweep(djp_sdk *sdk)
+{
+    djp__mutex_lock(&sdk->state);
+    int over = sdk->transport && sdk->phase == DJP_PHASE_CLOSED && !djp_load_relaxed(&sdk->running);
+    djp__mutex_unlock(&sdk->state);
+    if (over) {
+        djp__mutex_lock(&sdk->work);
+        djp__collect_discard(sdk, DJP_LOSS_SHUTDOWN);
+        djp__mutex_unlock(&sdk->work);
+    }
+}
+
+/* options: what was asked for, which an instance that is off does not follow. */
+static int
+status_write(char **out, size_t *out_size, djp_sdk *sdk, const djp_options *options)
+{
+    djp_buf text;
+    djp_recorder_counters counters;
+    memset(&counters, 0, sizeof counters);
+    djp__oplogs_catch_up(sdk);
+    status_sweep(sdk);
+    if (sdk->recorder) {
+        djp__recorder_counters(&counters, sdk->recorder);
+    }
+    djp__buf_init(&text, 0);
+    djp__buf_char(&text, '{');
+    status_head(&text, sdk, options, &counters);
+    status_spans(&text, sdk, &counters);
+    status_switch(&text, sdk);
+    status_rate_limit(&text, sdk, &counters);
+    status_key(&text, "budget");
+    djp__account_status(&text, sdk);
+    status_waiting(&text, sdk);
+    status_registry(&text, sdk);
+    status_export(&text, sdk);
+    status_worker(&text, sdk);
+    status_last_error(&text, sdk);
+    status_key(&text, "settings");
+    const char *report = options->report_json;
+    djp__buf_text(&text, report && *report ? report : "{}");
+    djp__buf_char(&text, '}');
+    int failed = text.failed;
+    *out = djp__buf_take(&text, out_size);
+    djp__buf_fini(&text);
+    return failed || !*out ? DJP_ENOMEM : 0;
+}
+
+int
+djp_sdk_status_json(char **out, size_t *out_size, djp_sdk *sdk)
+{
+    return out && out_size && sdk ? status_write(out, out_size, sdk, &sdk->options) : DJP_EINVAL;
+}
+
+/* An instance that is off has all the parts of the report and does nothing: no thread, no file, no signal. */
+int
+djp_status_off_json(char **out, size_t *out_size, const djp_options *options)
+{
+    djp_options off;
+    djp_sdk *sdk = NULL;
+    if (!out || !out_size || !options) {
+        return DJP_EINVAL;
+    }
+    int result = djp_options_copy(&off, options);
+    if (result != 0) {
+        return result;
+    }
+    off.enabled = 0;
+    off.target_spans_per_second = off.target_bytes_per_second = 0; /* nothing is steered, and nothing warned of */
+    result = djp_sdk_new(&sdk, &off, NULL, NULL, NULL);
+    if (result == 0) {
+        result = status_write(out, out_size, sdk, options);
+    }
+    djp_sdk_free(sdk);
+    djp_options_fini(&off);
+    return result;
+}

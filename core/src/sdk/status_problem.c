@@ -1,0 +1,114 @@
+/* Why nothing arrives, in one sentence: the first cause on the way from the switch to the receiver. It names what a reader can change and
+ * never shows a credential. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "pipeline/pipeline.h"
+#include "sdk/status.h"
+
+enum { PROBLEM_PATIENCE_S = 2 }; /* a receiver that takes longer is worth a word */
+
+static void
+problem_switch(djp_buf *out, const djp_options *options)
+{
+    const char *source = options->enabled_source ? options->enabled_source : "default";
+    if (!options->enabled) {
+        djp__buf_printf(out, "Telemetry is off (%s).", source);
+    } else if (options->backend == DJP_BACKEND_NOOP) {
+        djp__buf_printf(out, "Telemetry is on (%s), but its backend is noop, which records nothing.", source);
+    }
+}
+
+void
+djp__status_none_kept(djp_buf *out, double ratio, const char *ratio_by, const djp_recorder_counters *counters)
+{
+    uint64_t kept = counters->kept_ratio + counters->kept_parent + counters->kept_error + counters->kept_slow +
+                    counters->kept_rule + counters->kept_slowest + counters->kept_rare + counters->kept_always;
+    if (kept == 0 && counters->dropped_unsampled > 0 && ratio >= 0) {
+        djp__buf_printf(out,
+                        "None of %llu spans that ended was kept: the ratio is %.6g (%s). sample_ratio 1 keeps all.",
+                        (unsigned long long)counters->dropped_unsampled, ratio, ratio_by);
+    }
+}
+
+static void
+problem_sampling(djp_buf *out, djp_sdk *sdk, const djp_recorder_counters *counters)
+{
+    djp_switch *state = &sdk->toggle;
+    djp__mutex_lock(&state->mutex);
+    int enabled = state->enabled;
+    double ratio = state->ratio;
+    const char *enabled_by = state->enabled_by, *ratio_by = state->ratio_by;
+    djp__mutex_unlock(&state->mutex);
+    if (!enabled) {
+        djp__buf_printf(out, "The recording of spans is switched off (%s).", enabled_by);
+    } else if (djp_load_acquire(&state->mute) || !sdk->transport) {
+        djp__buf_printf(out, "Nothing may leave: the ratio is 0 (%s).", ratio_by);
+    } else {
+        djp__status_none_kept(out, ratio, ratio_by, counters);
+    }
+}
+
+static void
+problem_receiver(djp_buf *out, djp_sdk *sdk)
+{
+    char error[sizeof sdk->export_error];
+    djp__mutex_lock(&sdk->state);
+    memcpy(error, sdk->export_error, sizeof error);
+    djp__mutex_unlock(&sdk->state);
+    uint64_t failures = djp_load_relaxed(&sdk->stats.consecutive_failures);
+    uint64_t refused = djp_load_relaxed(&sdk->stats.lost[DJP_LOSS_REJECTED]);
+    double waited = djp__status_attempt_seconds(sdk);
+    if (waited >= PROBLEM_PATIENCE_S) {
+        djp__buf_printf(out, "%s has not answered for %.0f s.", djp__sdk_target(sdk), waited);
+    } else if (failures > 0) {
+        djp__buf_printf(out, "%llu attempts to reach %s have failed in a row: %s.", (unsigned long long)failures,
+                        djp__sdk_target(sdk), error);
+    } else if (refused > 0 && djp_load_relaxed(&sdk->stats.spans_exported) == 0) {
+        djp__buf_printf(out, "%s has refused all of %llu spans.", djp__sdk_target(sdk), (unsigned long long)refused);
+    }
+}
+
+static void
+problem_worker(djp_buf *out, djp_sdk *sdk)
+{
+    uint64_t failures = djp_load_relaxed(&sdk->stats.worker_start_failures);
+    if (failures > 0 && !djp_load_relaxed(&sdk->running)) {
+        djp__buf_printf(out, "The thread that sends spans could not be started (%llu times).",
+                        (unsigned long long)failures);
+    }
+}
+
+double
+djp__status_attempt_seconds(const djp_sdk *sdk)
+{
+    uint64_t begun = djp_load_relaxed(&sdk->stats.attempt_begun), now = djp__clock_monotonic();
+    return begun == 0 || now < begun ? 0 : (double)(now - begun) / 1e9;
+}
+
+void
+djp__status_problem(djp_buf *out, djp_sdk *sdk, const djp_options *options, const djp_recorder_counters *counters)
+{
+    djp__mutex_lock(&sdk->state);
+    int closed = sdk->phase != DJP_PHASE_OPEN;
+    djp__mutex_unlock(&sdk->state);
+    problem_switch(out, options);
+    if (out->size == 0 && !sdk->options.enabled) {
+        djp__buf_text(out, "Telemetry was not started: its init has not been called.");
+    }
+    if (out->size == 0 && closed) {
+        djp__buf_text(out, "Telemetry was shut down.");
+    }
+    if (out->size == 0 && options->backend != DJP_BACKEND_PROM && options->exporter == DJP_EXPORTER_NONE) {
+        djp__buf_text(out, "Spans go nowhere: the exporter is none.");
+    }
+    if (out->size == 0 && sdk->recorder) {
+        problem_worker(out, sdk);
+    }
+    if (out->size == 0 && sdk->recorder) {
+        problem_receiver(out, sdk);
+    }
+    if (out->size == 0 && sdk->recorder) {
+        problem_sampling(out, sdk, counters);
+    }
+}

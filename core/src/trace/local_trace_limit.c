@@ -1,0 +1,76 @@
+/* What a limit of spans a second says about a local trace that would be kept: its route, the kind of its weight and its randomness
+ * are found here, the limit itself is rate_limit.c. Nothing here runs without a limit. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "sampling/rate_limit.h"
+#include "trace/recorder_state.h"
+#include "trace/span_block.h"
+
+/* Ends are told a while after they happened where spans come from an operation log; older ones count as this old. */
+#define LOCAL_LIMIT__LAG_NS 60000000000ull
+
+/* The attribute http.route, else the name; never DJP_RATE_ROUTE_UNKNOWN. */
+static uint64_t
+local_limit__route(const djp_span_record *record, djp_key key)
+{
+    djp_text route = {(const char *)record + record->name_at, record->name_at ? record->name_size : 0};
+    for (const djp_item *item = djp_record_first(record); item < djp_record_end(record); item = djp_item_next(item)) {
+        if (item->key == key && djp_item_kind(item) == DJP_ITEM_ATTRIBUTE && djp_item_type(item) == DJP_STRING) {
+            route = (djp_text){djp_item_payload(item), djp_item_size(item)};
+        }
+    }
+    return djp__hash(route.data, route.size) | 1u;
+}
+
+static uint64_t
+local_limit__now(const djp_local_trace *local, uint64_t end_unix_ns)
+{
+    uint64_t now = djp__clock_monotonic(), end = end_unix_ns - (uint64_t)local->anchor;
+    uint64_t oldest = now > LOCAL_LIMIT__LAG_NS ? now - LOCAL_LIMIT__LAG_NS : 0;
+    end = end_unix_ns == 0 || end > now ? now : end;
+    return end < oldest ? oldest : end;
+}
+
+djp_verdict
+djp__local_limit_ask(const djp_local_trace *local, djp_verdict verdict, const djp_limit_question *question)
+{
+    djp_recorder *recorder = local->root->recorder;
+    const djp_span_record *identity = djp__span_identity(local->root);
+    int self = djp_stands_for_itself(verdict);
+    int unknown = !self && local->threshold == DJP_THRESHOLD_NONE;
+    int unweighted = unknown && local->head_reason != DJP_REASON_ALWAYS;
+    djp_rate_look look = {
+        .route = question->root_ended ? local_limit__route(local->root->record, recorder->route_key)
+                                      : DJP_RATE_ROUTE_UNKNOWN,
+        .group = self ? DJP_RATE_SELF : DJP_RATE_HEAD,
+        .spans = question->spans,
+        .own = self      ? local->canary
+               : unknown ? 0
+                         : local->threshold,
+        .now_ns = local_limit__now(local, question->end_unix_ns),
+    };
+    /* Where a parent chose in a way that it did not tell, the randomness of the id is used up; another one serves, without weight. */
+    look.random = unweighted ? djp__hash(identity->trace_id, sizeof identity->trace_id) & (DJP_THRESHOLD_NEVER - 1)
+                             : djp__sampler_random(identity->trace_id, local->state);
+    uint64_t threshold = 0;
+    switch (djp__rate_limit_look(recorder->limit, &look, &threshold)) {
+    case DJP_RATE_LIMITED:
+        return djp_verdict_of(DJP_VERDICT_LIMITED, self);
+    case DJP_RATE_BURST:
+        return djp_verdict_of(DJP_VERDICT_BURST, self);
+    case DJP_RATE_KEPT:
+        break;
+    }
+    return unweighted || threshold == look.own ? verdict : djp_verdict_raise(verdict, threshold);
+}
+
+djp_verdict
+djp__local_limit_follow(djp_recorder *recorder, djp_verdict verdict, uint64_t spans)
+{
+    if (djp_verdict_drops(verdict) || djp__rate_limit_take(recorder->limit, spans)) {
+        return verdict;
+    }
+    return djp_verdict_of(DJP_VERDICT_BURST, 1);
+}

@@ -1,0 +1,160 @@
+/* Spans whose ids were handed out as a span context, so that a start below that context joins their local trace: an error of the child
+ * then keeps the whole. A table of fixed size that the newest take from the oldest; nothing is entered by recording alone. */
+#include <string.h>
+
+#include "base/fork.h"
+#include "base/mem.h"
+#include "trace/recorder_state.h"
+#include "trace/span_block.h"
+#include "model/tables.h"
+
+enum { SHARED__WAYS = 4, SHARED__SETS = 512, SHARED__ENTRIES = SHARED__WAYS * SHARED__SETS };
+
+/* Entries are named by their number from 1; 0 is none. */
+typedef struct shared__entry {
+    uint8_t trace_id[16];
+    uint8_t span_id[8];
+    djp_local_trace *local; /* NULL: free. It takes its entries out before it goes */
+    uint32_t before, behind; /* in the list of its local trace */
+    uint64_t age;
+} shared__entry;
+
+static shared__entry *shared__table; /* made by the first that shares; under the tables lock */
+static uint64_t shared__clock; /* under the tables lock */
+
+static shared__entry *
+shared__at(uint32_t number)
+{
+    return &shared__table[number - 1];
+}
+
+/* The first entry of the set that a span id belongs to. */
+static shared__entry *
+shared__set(const uint8_t span_id[8])
+{
+    uint64_t word;
+    memcpy(&word, span_id, sizeof word);
+    return &shared__table[(word * 0x9e3779b97f4a7c15ull >> 55) % SHARED__SETS * SHARED__WAYS];
+}
+
+static void
+shared__remove(shared__entry *entry)
+{
+    if (entry->before) {
+        shared__at(entry->before)->behind = entry->behind;
+    } else {
+        djp_store_release(&entry->local->shared, entry->behind);
+    }
+    if (entry->behind) {
+        shared__at(entry->behind)->before = entry->before;
+    }
+    memset(entry, 0, sizeof *entry);
+}
+
+static shared__entry *
+shared__find(const uint8_t trace_id[16], const uint8_t span_id[8])
+{
+    shared__entry *set = shared__set(span_id);
+    for (unsigned i = 0; i < SHARED__WAYS; i++) {
+        if (set[i].local && memcmp(set[i].span_id, span_id, 8) == 0 && memcmp(set[i].trace_id, trace_id, 16) == 0) {
+            return &set[i];
+        }
+    }
+    return NULL;
+}
+
+/* A free place in the set, or the oldest one's. */
+static shared__entry *
+shared__place(const uint8_t span_id[8])
+{
+    shared__entry *set = shared__set(span_id), *oldest = set;
+    for (unsigned i = 1; i < SHARED__WAYS; i++) {
+        oldest = set[i].age < oldest->age ? &set[i] : oldest;
+    }
+    if (oldest->local) {
+        shared__remove(oldest);
+    }
+    return oldest;
+}
+
+static void
+shared__enter(djp_local_trace *local, const djp_span_record *identity)
+{
+    shared__entry *entry = shared__place(identity->span_id);
+    memcpy(entry->trace_id, identity->trace_id, sizeof entry->trace_id);
+    memcpy(entry->span_id, identity->span_id, sizeof entry->span_id);
+    entry->local = local;
+    entry->age = ++shared__clock;
+    uint32_t number = (uint32_t)(entry - shared__table) + 1;
+    entry->behind = djp_load_relaxed(&local->shared);
+    if (entry->behind) {
+        shared__at(entry->behind)->before = number;
+    }
+    djp_store_release(&local->shared, number);
+}
+
+void
+djp_span_share(djp_span *span)
+{
+    if (!span || djp_local_is_silent(span->local) || djp_load_relaxed(&span->marks) & DJP_MARK_SHARED ||
+        span->local->generation != djp__fork_generation()) {
+        return;
+    }
+    djp__tables_lock();
+    if (!shared__table) {
+        shared__table = djp__calloc(SHARED__ENTRIES, sizeof *shared__table);
+    }
+    const djp_span_record *identity = djp__span_identity(span);
+    if (shared__table && !shared__find(identity->trace_id, identity->span_id)) {
+        shared__enter(span->local, identity);
+    }
+    djp_store_release(&span->marks, (uint8_t)(djp_load_relaxed(&span->marks) | DJP_MARK_SHARED));
+    djp__tables_unlock();
+}
+
+void
+djp__shared_forget_all(djp_local_trace *local)
+{
+    djp__tables_lock();
+    for (uint32_t number; (number = djp_load_relaxed(&local->shared)) != 0;) {
+        shared__remove(shared__at(number));
+    }
+    djp__tables_unlock();
+}
+
+/* Adds a block to a local trace, unless its last one is just leaving or it is not ours to add to. */
+static djp_local_trace *
+shared__hold(const djp_span *span, const djp_span_context *parent)
+{
+    shared__entry *entry = shared__table ? shared__find(parent->trace_id, parent->span_id) : NULL;
+    djp_local_trace *local = entry ? entry->local : NULL;
+    if (!local || local->generation != djp__fork_generation() || local->root->recorder != span->recorder) {
+        return NULL;
+    }
+    uint32_t refs = djp_load_relaxed(&local->refs);
+    while (refs != 0) {
+        if (djp_cas_weak_acq_rel(&local->refs, &refs, refs + 1)) {
+            return local;
+        }
+    }
+    return NULL;
+}
+
+int
+djp__shared_join(djp_span *span, const djp_span_context *parent)
+{
+    djp__tables_lock();
+    djp_local_trace *local = shared__hold(span, parent);
+    djp__tables_unlock();
+    if (!local) {
+        return 0;
+    }
+    uintptr_t head = djp_load_acquire(&local->head);
+    if (djp_head_is_over(head) && djp__late_is_wanted(span->recorder, head)) {
+        djp__late_begin(span, local);
+        djp__local_trace_leave(local);
+    } else {
+        span->local = local;
+    }
+    return 1;
+}

@@ -1,0 +1,258 @@
+/* Addresses and headers of an exporter: what is sent where, what is shown, and that no line smuggles in another. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "djp/error.h"
+#include "net/curl_headers.h"
+#include "net/curl_target.h"
+#include "export/transport.h"
+
+#define METHOD "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+
+static djp_options
+options_of(const char *endpoint, djp_protocol protocol)
+{
+    djp_options options = {0};
+    options.endpoint = (char *)(uintptr_t)endpoint;
+    options.protocol = protocol;
+    return options;
+}
+
+static void
+addresses_are_completed_and_shown_without_secrets(void **state)
+{
+    static const struct {
+        const char *endpoint;
+        djp_protocol protocol;
+        const char *url;
+        const char *shown;
+        int is_https;
+    } cases[] = {
+        {"http://collector:4318/v1/traces", DJP_PROTOCOL_HTTP_PROTOBUF, "http://collector:4318/v1/traces",
+         "http://collector:4318/v1/traces", 0},
+        {"http://collector:4318", DJP_PROTOCOL_HTTP_JSON, "http://collector:4318/", "http://collector:4318/", 0},
+        {"https://me:pw@c/v1/traces?key=1#x", DJP_PROTOCOL_HTTP_PROTOBUF, "https://me:pw@c/v1/traces?key=1#x",
+         "https://c/v1/traces", 1},
+        {"http://collector:4317", DJP_PROTOCOL_GRPC, "http://collector:4317" METHOD, "http://collector:4317/", 0},
+        {"https://collector:4317/", DJP_PROTOCOL_GRPC, "https://collector:4317" METHOD, "https://collector:4317/", 1},
+        {"https://gateway/otlp/", DJP_PROTOCOL_GRPC, "https://gateway/otlp" METHOD, "https://gateway/otlp/", 1},
+        {"collector:4317", DJP_PROTOCOL_GRPC, "https://collector:4317" METHOD, "https://collector:4317/", 1},
+        {"http://[::1]:4317", DJP_PROTOCOL_GRPC, "http://[::1]:4317" METHOD, "http://[::1]:4317/", 0},
+        {"unix:/run/otlp.sock", DJP_PROTOCOL_GRPC, "http://localhost" METHOD, "http://localhost/", 0},
+        {"unix:///run/otlp.sock", DJP_PROTOCOL_HTTP_PROTOBUF, "http://localhost/v1/traces",
+         "http://localhost/v1/traces", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        djp_options options = options_of(cases[i].endpoint, cases[i].protocol);
+        djp_curl_target target;
+        assert_int_equal(djp__curl_target_init(&target, &options), 0);
+        assert_string_equal(target.url, cases[i].url);
+        assert_string_equal(target.shown, cases[i].shown);
+        assert_int_equal(target.is_https, cases[i].is_https);
+        if (strncmp(cases[i].endpoint, "unix:", 5) == 0)
+            assert_string_equal(target.unix_socket, "/run/otlp.sock");
+        else
+            assert_null(target.unix_socket);
+        djp__curl_target_fini(&target);
+    }
+}
+
+static void
+endpoints_that_cannot_work_are_refused(void **state)
+{
+    static const char *const endpoints[] = {
+        "", "ftp://x", "http://", "://x", "http://a b", "http://x:99999", "file:///etc/passwd", NULL};
+    (void)state;
+    for (size_t i = 0; endpoints[i]; i++) {
+        djp_options options = options_of(endpoints[i], DJP_PROTOCOL_HTTP_PROTOBUF);
+        djp_curl_target target;
+        assert_int_equal(djp__curl_target_init(&target, &options), DJP_EINVAL);
+        assert_null(target.url);
+    }
+    djp_options none = options_of(NULL, DJP_PROTOCOL_GRPC);
+    djp_curl_target target;
+    assert_int_equal(djp__curl_target_init(&target, &none), DJP_EINVAL);
+}
+
+static void
+loopback_is_known(void **state)
+{
+    (void)state;
+    static const char *const yes[] = {"localhost", "LocalHost", "a.localhost",       "127.0.0.1", "127.9.8.7",
+                                      "::1",       "[::1]",     "[0:0:0:0:0:0:0:1]", NULL};
+    static const char *const no[] = {"",      "localhos", ".localhost", "localhost.example", "128.0.0.1", "10.0.0.1",
+                                     "[::2]", "[",        "[]",         "127.0.0.1.example", NULL};
+    for (size_t i = 0; yes[i]; i++)
+        assert_true(djp__curl_host_is_loopback(yes[i]));
+    for (size_t i = 0; no[i]; i++)
+        assert_false(djp__curl_host_is_loopback(no[i]));
+}
+
+static void
+assert_proxy(const char *endpoint, const char *proxy, const char *no_proxy)
+{
+    djp_options options = options_of(endpoint, DJP_PROTOCOL_HTTP_PROTOBUF);
+    djp_curl_target target;
+    assert_int_equal(djp__curl_target_init(&target, &options), 0);
+    assert_string_equal(target.proxy, "");
+    djp__curl_target_fini(&target);
+    options.http_proxy = (char *)"http://plain:1";
+    options.https_proxy = (char *)"http://secure:1";
+    options.no_proxy = (char *)"near,.example";
+    assert_int_equal(djp__curl_target_init(&target, &options), 0);
+    assert_string_equal(target.proxy, proxy);
+    assert_string_equal(target.no_proxy, no_proxy);
+    djp__curl_target_fini(&target);
+}
+
+static void
+proxies_are_chosen_by_scheme_except_for_loopback(void **state)
+{
+    (void)state;
+    setenv("http_proxy", "http://environment:1", 1); /* read by nobody here */
+    assert_proxy("http://far/", "http://plain:1", "near,.example");
+    assert_proxy("https://far/", "http://secure:1", "near,.example");
+    assert_proxy("http://127.0.0.1:4318/", "", "*");
+    assert_proxy("https://localhost:4318/", "", "*");
+    assert_proxy("http://[::1]:4318/", "", "*");
+    assert_proxy("unix:/x", "", "*");
+    unsetenv("http_proxy");
+}
+
+static void
+assert_excepted(const char *endpoint, const char *list, int excepted)
+{
+    djp_options options = options_of(endpoint, DJP_PROTOCOL_HTTP_PROTOBUF);
+    djp_curl_target target;
+    options.http_proxy = (char *)"http://plain:1";
+    options.no_proxy = (char *)(uintptr_t)list;
+    assert_int_equal(djp__curl_target_init(&target, &options), 0);
+    assert_string_equal(target.proxy, excepted ? "" : "http://plain:1");
+    djp__curl_target_fini(&target);
+}
+
+static void
+hosts_with_a_port_are_reached_without_a_proxy(void **state)
+{
+    (void)state;
+    assert_excepted("http://far:4318/", "other, far:4318", 1);
+    assert_excepted("http://FAR:4318/", "far:4318", 1);
+    assert_excepted("http://far:4318/", "far:4317", 0);
+    assert_excepted("http://far/", "far:80", 1);
+    assert_excepted("http://a.far:4318/", "far:4318", 1);
+    assert_excepted("http://a.far:4318/", ".far:4318", 1);
+    assert_excepted("http://afar:4318/", "far:4318", 0);
+    assert_excepted("http://far:4318/", "afar:4318", 0);
+    assert_excepted("http://far:4318/", "*:4318", 1);
+    assert_excepted("http://[fe80::1]:4318/", "[fe80::1]:4318", 1);
+    assert_excepted("http://[fe80::4318]:4318/", "fe80::4318", 0); /* an address, which libcurl knows */
+    assert_excepted("http://far:4318/", ":4318,far:,4318", 0);
+}
+
+static void
+assert_lines(const djp_curl_headers *headers, const char *const *expected)
+{
+    size_t i = 0;
+    for (const struct curl_slist *node = headers->nodes; node; node = node->next, i++) {
+        assert_non_null(expected[i]);
+        assert_string_equal(node->data, expected[i]);
+    }
+    assert_null(expected[i]);
+}
+
+static void
+headers_are_checked_line_by_line(void **state)
+{
+    static const char *const fixed[] = {"TE: trailers", "Expect:", NULL};
+    static const char *const expected[] = {
+        "TE: trailers", "Expect:", "Authorization: Basic a:b=", "X-Empty;", "x-utf8: \xc3\xa4", NULL};
+    (void)state;
+    djp_curl_headers headers;
+    assert_int_equal(
+        djp__curl_headers_init(
+            &headers, fixed,
+            "  Authorization :  Basic a:b=  \nno colon\nX-Empty:\n\n: nameless\nbad name: 1\nContent-Length: 5\n"
+            "gRPC-Timeout: 1H\nx-cr: a\rX-Evil: 1\nx-utf8: \xc3\xa4"),
+        0);
+    assert_lines(&headers, expected);
+    assert_int_equal(headers.ignored, 6);
+    djp__curl_headers_fini(&headers);
+    assert_int_equal(djp__curl_headers_init(&headers, fixed, NULL), 0);
+    assert_int_equal(headers.count, 2);
+    djp__curl_headers_fini(&headers);
+    static const char *const nothing[] = {NULL};
+    assert_int_equal(djp__curl_headers_init(&headers, nothing, ""), 0);
+    djp__curl_headers_fini(&headers);
+}
+
+static void
+secrets_are_hidden_in_messages(void **state)
+{
+    (void)state;
+    char text[] = "no Bearer abcdef123 here, abcdef123 there, and the word blue stays";
+    djp__curl_headers_hide(text, "Authorization: Bearer abcdef123\nX-Tenant: blue\nbroken");
+    assert_string_equal(text, "no **************** here, ********* there, and the word blue stays");
+    char empty[] = "";
+    djp__curl_headers_hide(empty, "Authorization: Bearer abcdef123");
+    djp__curl_headers_hide(empty, NULL);
+    assert_string_equal(empty, "");
+}
+
+static void
+every_allocation_may_fail(void **state)
+{
+    (void)state;
+    djp_options options = options_of("https://user:pw@gateway/otlp/", DJP_PROTOCOL_GRPC);
+    options.headers = (char *)"a: b";
+    options.compress = 1;
+    djp_diag diag;
+    djp_transport *transport = NULL;
+    int failures = 0, code;
+    assert_int_equal(djp__diag_init(&diag, DJP_LOG_NONE, NULL, NULL), 0);
+    do {
+        djp__alloc_fail_after(++failures);
+        code = djp__transport_otlp_new(&transport, &options, "agent/1", &diag);
+        djp__alloc_fail_after(0);
+        if (code != 0) {
+            assert_int_equal(code, DJP_ENOMEM);
+            assert_null(transport);
+        }
+    } while (code != 0);
+    assert_true(failures > 8);
+    /* A request without memory: nothing is sent, nothing is lost for good. */
+    djp_send_control control = {UINT64_MAX, NULL, NULL};
+    djp_send_result result;
+    djp__alloc_fail_after(1);
+    transport->ops->send(transport, "x", 1, &control, &result);
+    djp__alloc_fail_after(0);
+    assert_int_equal(result.outcome, DJP_SEND_RETRY);
+    assert_string_equal(transport->ops->name, "otlp_grpc");
+    transport->ops->wake(transport);
+    transport->ops->abandon(transport);
+    transport->ops->free(transport);
+    djp__diag_fini(&diag);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(addresses_are_completed_and_shown_without_secrets),
+        cmocka_unit_test(endpoints_that_cannot_work_are_refused),
+        cmocka_unit_test(loopback_is_known),
+        cmocka_unit_test(proxies_are_chosen_by_scheme_except_for_loopback),
+        cmocka_unit_test(hosts_with_a_port_are_reached_without_a_proxy),
+        cmocka_unit_test(headers_are_checked_line_by_line),
+        cmocka_unit_test(secrets_are_hidden_in_messages),
+        cmocka_unit_test(every_allocation_may_fail),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

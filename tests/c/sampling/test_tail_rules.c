@@ -1,0 +1,456 @@
+/* Keep rules: their text, what they keep and why by the shared vectors, threads, lack of memory. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "djp/error.h"
+#include "export/encode.h"
+#include "json.h"
+#include "span_reader.h"
+#include "sampling/head.h"
+
+#define BASE_NS 1700000000000000000ull
+#define S 1000000000ull
+
+static djp_recorder_options
+ruled(const char *text, djp_keep_rule rules[DJP_KEEP_RULES_MAX])
+{
+    djp_recorder_options options = span_reader_options();
+    options.always_on = 0;
+    options.threshold = djp__sampler_threshold(1e-12);
+    options.pending_age_ns = 60 * S;
+    options.keep_rules = rules;
+    options.keep_rule_count = djp_keep_rules_parse(rules, djp__text(text), NULL, NULL);
+    return options;
+}
+
+static djp_recorder *
+recorder_of(const char *text)
+{
+    djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+    djp_recorder_options options = ruled(text, rules);
+    return span_reader_recorder(&options);
+}
+
+static djp_recorder_counters
+counters_of(const djp_recorder *recorder)
+{
+    djp_recorder_counters out;
+    djp__recorder_counters(&out, recorder);
+    return out;
+}
+
+/* ---- text ---- */
+
+typedef struct first_bad {
+    size_t count;
+    char why[128];
+} first_bad;
+
+static void
+note(void *user, djp_text rule, const char *why)
+{
+    first_bad *bad = user;
+    assert_true(rule.size > 0);
+    if (bad->count++ == 0) {
+        snprintf(bad->why, sizeof bad->why, "%s", why);
+    }
+}
+
+static void
+the_text_of_rules(void **state)
+{
+    (void)state;
+    json *vectors = json_load("keep_rules.json");
+    const json *cases = json_get(vectors, "parse");
+    assert_true(json_count(cases) >= 30);
+    for (size_t i = 0; i < json_count(cases); i++) {
+        const json *item = json_at(cases, i);
+        djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+        first_bad bad = {0, ""};
+        size_t good = djp_keep_rules_parse(rules, djp__text(json_string(json_get(item, "rules"), NULL)), note, &bad);
+        if ((double)good != json_number(json_get(item, "good"), -1) ||
+            (bad.count > 0) != (json_number(json_get(item, "warnings"), -1) > 0)) {
+            fail_msg("%s: %zu good, %zu bad: %s", json_string(json_get(item, "case"), ""), good, bad.count, bad.why);
+        }
+    }
+    json_free(vectors);
+    djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+    assert_int_equal(djp_keep_rules_parse(
+                         rules, djp__text("vip: attribute a = \"x;\"*; route /r > 1.5ms; slowest 2.5%"), NULL, NULL),
+                     3);
+    assert_true(djp__text_equal(rules[0].label, "vip") && djp__text_equal(rules[0].key, "a"));
+    assert_true(djp__text_equal(rules[0].pattern, "x;") && rules[0].prefix);
+    assert_int_equal(rules[1].duration_ns, 1500000);
+    assert_true(rules[1].label.size == 0 && !rules[1].prefix && rules[2].part == 0.025);
+}
+
+/* ---- what is kept ---- */
+
+static void
+set_attributes(djp_span *span, const json *given)
+{
+    for (size_t i = 0; i < json_count(given); i++) {
+        const json *value = &given->items[i];
+        djp_key key = djp_key_intern(given->keys[i], strlen(given->keys[i]));
+        if (value->kind == JSON_STRING) {
+            djp_span_set_string(span, key, value->text, value->size);
+        } else if (value->kind == JSON_BOOL) {
+            djp_span_set_bool(span, key, value->boolean);
+        } else if (value->number == (double)(int64_t)value->number) {
+            djp_span_set_int(span, key, (int64_t)value->number);
+        } else {
+            djp_span_set_double(span, key, value->number);
+        }
+    }
+}
+
+static djp_span *
+begin(djp_recorder *recorder, const json *given, djp_span *parent, uint64_t start_ns)
+{
+    djp_span_options options = {.parent = parent, .start_unix_ns = start_ns};
+    const char *name = json_string(json_get(given, "name"), "root");
+    djp_span *span = djp_span_start(recorder, name, strlen(name), &options);
+    set_attributes(span, json_get(given, "attributes"));
+    const json *error = json_get(given, "error");
+    if (error && error->boolean) {
+        djp_span_set_status(span, DJP_STATUS_ERROR, NULL, 0);
+    }
+    return span;
+}
+
+static uint64_t
+length_ns(const json *given, double factor)
+{
+    return (uint64_t)(json_number(json_get(given, "ms"), 1) * factor * 1e6 + 0.5);
+}
+
+static void
+run_trace(djp_recorder *recorder, const json *item, double factor)
+{
+    uint64_t start = BASE_NS + (uint64_t)json_number(json_get(item, "at"), 0) * S;
+    const json *given = json_get(item, "root"), *children = json_get(item, "children");
+    djp_span *root = begin(recorder, given, NULL, start);
+    for (size_t i = 0; i < json_count(children); i++) {
+        const json *child = json_at(children, i);
+        djp_span *span = begin(recorder, child, root, start);
+        djp_span_end(span, start + length_ns(child, 1));
+        djp_span_release(span);
+    }
+    djp_span_end(root, start + length_ns(given, factor));
+    djp_span_release(root);
+}
+
+/* The reason on the kept root, "" when nothing was kept. Kept means whole. */
+static djp_text
+reason_of(djp_recorder *recorder, size_t spans)
+{
+    djp_text reason = {"", 0};
+    size_t kept = 0;
+    djp_span_record *record;
+    while ((record = span_reader_take(recorder)) != NULL) {
+        kept++;
+        assert_true(record->threshold == 0);
+        if (record->local_root) {
+            reason = djp__reason_text(record->reason, record->reason_label);
+        }
+        free(record);
+    }
+    assert_true(kept == 0 || kept == spans);
+    return reason;
+}
+
+static void
+run_case(const json *item)
+{
+    djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+    djp_recorder_options options = ruled(json_string(json_get(item, "rules"), ""), rules);
+    const json *given = json_get(item, "options"), *list = json_get(item, "traces");
+    options.slow_threshold_ns = (uint64_t)json_number(json_get(given, "slow_threshold"), 2) * S;
+    options.keep_errors = json_get(given, "keep_errors") ? json_get(given, "keep_errors")->boolean : 1;
+    options.drop_all = json_number(json_get(given, "sample_ratio"), 1) == 0;
+    djp_recorder *recorder = span_reader_recorder(&options);
+    for (size_t i = 0; i < json_count(list); i++) {
+        const json *trace = json_at(list, i);
+        size_t fill = (size_t)json_number(json_get(trace, "fill"), 0);
+        for (size_t k = 0; k < fill; k++) {
+            run_trace(recorder, trace, 1 + (double)(k % 10) / 10);
+        }
+        if (fill > 0) {
+            span_reader_drain(recorder);
+            continue;
+        }
+        run_trace(recorder, trace, 1);
+        djp_text got = reason_of(recorder, 1 + json_count(json_get(trace, "children")));
+        const char *want = json_string(json_get(trace, "reason"), "");
+        if (!djp__text_equal(got, want)) {
+            fail_msg("%s, trace %zu: \"%.*s\" instead of \"%s\"", json_string(json_get(item, "case"), ""), i,
+                     (int)got.size, got.data, want);
+        }
+    }
+    djp_recorder_counters counters = counters_of(recorder);
+    assert_int_equal(counters.live, 0);
+    assert_int_equal(counters.pending_bytes, 0);
+    assert_int_equal(counters.ended, counters.started);
+    djp__recorder_free(recorder);
+}
+
+static void
+what_rules_keep(void **state)
+{
+    (void)state;
+    json *vectors = json_load("keep_rules.json");
+    const json *cases = json_get(vectors, "traces");
+    assert_true(json_count(cases) >= 20);
+    for (size_t i = 0; i < json_count(cases); i++) {
+        run_case(json_at(cases, i));
+    }
+    json_free(vectors);
+}
+
+static djp_span *
+start(djp_recorder *recorder, djp_span *parent, const char *name)
+{
+    djp_span_options options = {.parent = parent};
+    return djp_span_start(recorder, name, strlen(name), &options);
+}
+
+static void
+finish(djp_span *span)
+{
+    djp_span_end(span, 0);
+    djp_span_release(span);
+}
+
+static void
+the_last_value_of_a_key_counts(void **state)
+{
+    (void)state;
+    djp_recorder *recorder = recorder_of("attribute tier=gold");
+    djp_key key = djp_key_intern("tier", 4);
+    for (int last = 0; last < 2; last++) {
+        djp_span *span = start(recorder, NULL, "x");
+        djp_span_set_string(span, key, last ? "lead" : "gold", 4);
+        djp_span_set_string(span, key, last ? "gold" : "lead", 4);
+        finish(span);
+        assert_int_equal(span_reader_drain(recorder), last);
+    }
+    assert_int_equal(counters_of(recorder).kept_rule, 1);
+    djp__recorder_free(recorder);
+}
+
+/* The attribute's own key inside an event, a link or a map is another thing. */
+static void
+attributes_of_events_are_not_the_spans(void **state)
+{
+    (void)state;
+    djp_recorder *recorder = recorder_of("attribute tier=*");
+    djp_key key = djp_key_intern("tier", 4);
+    djp_attribute attribute = {{"tier", 4}, {.type = DJP_STRING, .as.text = {"gold", 4}}};
+    djp_span *span = start(recorder, NULL, "x");
+    djp_span_add_event(span, "event", 5, 0, &attribute, 1);
+    finish(span);
+    assert_int_equal(span_reader_drain(recorder), 0);
+    span = start(recorder, NULL, "x");
+    djp_span_add_event(span, "event", 5, 0, &attribute, 1);
+    djp_span_set_string(span, key, "", 0);
+    finish(span);
+    assert_int_equal(span_reader_drain(recorder), 1);
+    djp__recorder_free(recorder);
+}
+
+static void
+always_on_needs_no_rules(void **state)
+{
+    (void)state;
+    djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+    djp_recorder_options options = ruled("name *; rare 1s", rules);
+    options.always_on = 1;
+    djp_recorder *recorder = span_reader_recorder(&options);
+    finish(start(recorder, NULL, "x"));
+    djp_recorder_counters counters = counters_of(recorder);
+    assert_int_equal(counters.kept_always, 1);
+    assert_int_equal(counters.kept_rule, 0);
+    djp__recorder_free(recorder);
+}
+
+static void
+wake_nobody(void *user)
+{
+    (void)user;
+}
+
+/* While a ratio of 0 holds nothing is kept and nothing is learned: what is rare is kept when it comes again later. */
+static void
+rules_rest_while_nothing_is_kept(void **state)
+{
+    (void)state;
+    djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+    djp_recorder_options options = ruled("name gold; rare 1h", rules);
+    options.drop_all = 1;
+    options.wake = wake_nobody;
+    djp_recorder *recorder = span_reader_recorder(&options);
+    finish(start(recorder, NULL, "gold"));
+    finish(start(recorder, NULL, "x"));
+    assert_int_equal(span_reader_drain(recorder), 0);
+    assert_int_equal(djp__recorder_set_ratio(recorder, 1e-12), 0);
+    finish(start(recorder, NULL, "gold"));
+    finish(start(recorder, NULL, "x"));
+    finish(start(recorder, NULL, "x"));
+    assert_int_equal(span_reader_drain(recorder), 2);
+    djp_recorder_counters counters = counters_of(recorder);
+    assert_int_equal(counters.kept_rule, 1);
+    assert_int_equal(counters.kept_rare, 1);
+    djp__recorder_free(recorder);
+}
+
+static void
+the_reason_is_exported_by_its_name(void **state)
+{
+    (void)state;
+    djp_recorder *recorder = recorder_of("checkout: name pay");
+    finish(start(recorder, NULL, "pay"));
+    djp_span_record *record = span_reader_take(recorder);
+    djp_encoder *encoder;
+    djp_buf out;
+    djp__buf_init(&out, 0);
+    assert_int_equal(djp__encoder_new(&encoder, DJP_ENCODE_JSON, NULL, 0), 0);
+    assert_int_equal(djp__encoder_add(encoder, record), 0);
+    assert_int_equal(djp__encoder_finish(encoder, &out), 0);
+    djp__buf_char(&out, '\0');
+    assert_non_null(strstr(out.data, "{\"key\":\"sampling.reason\",\"value\":{\"stringValue\":\"rule:checkout\"}}"));
+    assert_non_null(strstr(out.data, "\"traceState\":\"ot=th:0\""));
+    djp__buf_fini(&out);
+    djp__encoder_free(encoder);
+    free(record);
+    djp__recorder_free(recorder);
+    assert_int_equal(djp__reason_label(djp__text("checkout")), djp__reason_label(djp__text("checkout")));
+    assert_int_equal(djp__reason_label(djp__text("")), 0);
+}
+
+static void
+labels_run_out_without_harm(void **state)
+{
+    (void)state;
+    char name[24];
+    for (int i = 0; i < 300; i++) {
+        snprintf(name, sizeof name, "label%d", i);
+        uint8_t label = djp__reason_label(djp__text(name));
+        djp_text text = djp__reason_text(DJP_REASON_RULE, label);
+        assert_true(label == 0 ? djp__text_equal(text, "rule") : strcmp(text.data + 5, name) == 0);
+    }
+}
+
+static void
+no_memory_for_rules(void **state)
+{
+    (void)state;
+    djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+    djp_recorder_options options = ruled("attribute a=b; name c; rare 1s; slowest 1%", rules);
+    for (long n = 1;; n++) {
+        djp_recorder *recorder = NULL;
+        djp__alloc_fail_after(n);
+        int result = djp__recorder_new(&recorder, &options);
+        djp__alloc_fail_after(0);
+        if (result == 0) {
+            assert_true(n > 5);
+            djp__recorder_free(recorder);
+            return;
+        }
+        assert_int_equal(result, DJP_ENOMEM);
+        assert_null(recorder);
+    }
+}
+
+/* ---- threads ---- */
+
+enum { THREADS = 4, TURNS = 2000 };
+
+static djp_recorder *shared;
+
+static void *
+use_shared(void *user)
+{
+    unsigned self = (unsigned)(uintptr_t)user;
+    djp_key tier = djp_key_intern("tier", 4), route = djp_key_intern("http.route", 10);
+    char name[16];
+    for (unsigned i = 0; i < TURNS; i++) {
+        djp_span *root = start(shared, NULL, "root");
+        djp_span *child = start(shared, root, "child");
+        if (i % 10 == 0) {
+            djp_span_set_string(child, tier, "gold", 4);
+        }
+        finish(child);
+        snprintf(name, sizeof name, "/r%u", (self + i) % 50);
+        djp_span_set_string(root, route, name, strlen(name));
+        finish(root);
+    }
+    return NULL;
+}
+
+static void
+threads_share_rules(void **state)
+{
+    (void)state;
+    djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+    djp_recorder_options options = ruled("attribute tier=gold; slowest 1%; rare 1h", rules);
+    options.ring_bytes = 16u << 20;
+    shared = span_reader_recorder(&options);
+    pthread_t threads[THREADS];
+    for (uintptr_t i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, use_shared, (void *)i), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    djp_recorder_counters counters = counters_of(shared);
+    assert_int_equal(counters.kept_rule + counters.dropped_ring_full, THREADS * TURNS / 10 * 2);
+    assert_int_equal(counters.dropped_ring_full, 0);
+    assert_true(counters.kept_rare <= 2 * (50 + counters.keep_skipped));
+    assert_int_equal(counters.ended, 2 * THREADS * TURNS);
+    assert_int_equal(counters.pending_bytes, 0);
+    djp__recorder_free(shared);
+}
+
+/* A lock that a thread of the parent held over fork is free in the child. */
+static void
+a_fork_frees_the_table(void **state)
+{
+    (void)state;
+    djp_recorder *recorder = recorder_of("rare 1h");
+    finish(start(recorder, NULL, "x"));
+    djp__recorder_fork_child(recorder);
+    finish(start(recorder, NULL, "x"));
+    finish(start(recorder, NULL, "y"));
+    assert_int_equal(counters_of(recorder).kept_rare, 1);
+    djp__recorder_free(recorder);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_text_of_rules),
+        cmocka_unit_test(what_rules_keep),
+        cmocka_unit_test(the_last_value_of_a_key_counts),
+        cmocka_unit_test(attributes_of_events_are_not_the_spans),
+        cmocka_unit_test(always_on_needs_no_rules),
+        cmocka_unit_test(rules_rest_while_nothing_is_kept),
+        cmocka_unit_test(the_reason_is_exported_by_its_name),
+        cmocka_unit_test(no_memory_for_rules),
+        cmocka_unit_test(threads_share_rules),
+        cmocka_unit_test(a_fork_frees_the_table),
+        cmocka_unit_test(labels_run_out_without_harm),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
