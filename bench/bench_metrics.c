@@ -68,7 +68,7 @@ measure_recording(djp_registry *registry)
     MEASURE("counter add 0.5", djp_counter_add(counter, 0.5));
     MEASURE("gauge set", djp_gauge_set(gauge, 0.5));
     MEASURE("histogram observe, 15 buckets", djp_histogram_observe(histogram, values[i & 1023]));
-    MEASURE("  the same with an exemplar", djp_histogram_observe_in(histogram, values[i & 1023], &context));
+    MEASURE("  the same with an exemplar", djp_histogram_observe_with_context(histogram, values[i & 1023], &context));
     MEASURE("look-up of 3 labels + add", djp_counter_add(djp_family_series(labelled, labels), 1));
     MEASURE("http request (cached labels)",
             djp_standard_http_request(standard, labels[0], labels[1], 200, 1000000u + (unsigned)i * 1000u, -1, NULL));
@@ -105,7 +105,7 @@ measure_scrape(djp_metric_type type, int count, const char *name, double whole)
         double start = now_ns();
         djp_registry_expose(&text, &size, registry, c & 1 ? DJP_OPENMETRICS_1_0_0 : DJP_TEXT_0_0_4);
         double spent = now_ns() - start;
-        djp_text_free(text);
+        djp_free(text);
         best = spent < best ? spent : best;
     }
     printf("%-44s %10.3f ms (%zu bytes)\n", name, best / 1e6, size);

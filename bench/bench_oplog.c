@@ -122,7 +122,7 @@ bench_run(const char *label, const char *backend, const char *ratio, bench_kind 
         size_t size = 0;
         djp_sdk_flush(sdk, 10000000000ull);
         djp_sdk_take_exported(&out, &size, sdk);
-        djp_text_free(out);
+        djp_free(out);
     }
     qsort(rounds, ROUNDS, sizeof rounds[0], bench_compare);
     qsort(stalls, ROUNDS, sizeof stalls[0], bench_compare);

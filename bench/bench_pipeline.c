@@ -167,7 +167,7 @@ status_number(djp_sdk *sdk, const char *key)
         const char *at = strstr(text, find);
         value = at ? strtod(at + strlen(find), NULL) : -1;
     }
-    djp_text_free(text);
+    djp_free(text);
     return value;
 }
 

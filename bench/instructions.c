@@ -234,7 +234,7 @@ sdk_end(void)
     size_t size = 0;
     djp_sdk_flush(sdk, 10000000000ull);
     djp_sdk_take_exported(&exported, &size, sdk);
-    djp_text_free(exported);
+    djp_free(exported);
     djp_sdk_free(sdk);
 }
 

@@ -51,7 +51,7 @@ fixture_numbered(djp_family *family, int number)
     return fixture_series(family, value);
 }
 
-/* The caller frees with djp_text_free. Not inlined: compilers then take the text for the local that first held it. */
+/* The caller frees with djp_free. Not inlined: compilers then take the text for the local that first held it. */
 __attribute__((noinline, unused)) static char *
 fixture_expose(djp_registry *registry, djp_exposition format)
 {
@@ -70,7 +70,7 @@ fixture_assert_shows(djp_registry *registry, djp_exposition format, const char *
         print_error("missing: %s\nin:\n%.3000s\n", part, text);
         fail();
     }
-    djp_text_free(text);
+    djp_free(text);
 }
 
 static inline void
@@ -81,7 +81,7 @@ fixture_assert_hides(djp_registry *registry, djp_exposition format, const char *
         print_error("should not be there: %s\nin:\n%.3000s\n", part, text);
         fail();
     }
-    djp_text_free(text);
+    djp_free(text);
 }
 
 static inline djp_registry_counters

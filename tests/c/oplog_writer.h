@@ -200,7 +200,7 @@ writer_value_add(writer_value *value, const void *bytes, size_t size)
 }
 
 static inline void
-writer_value_type(writer_value *value, djp_type type)
+writer_value_type(writer_value *value, djp_value_type type)
 {
     value->bytes[value->size++] = (char)type;
 }

@@ -153,7 +153,7 @@ static djp_attribute *rb_attributes_random(rb_source *source, size_t count, int 
 static djp_value
 rb_value_random(rb_source *source, int depth)
 {
-    djp_value value = {(djp_type)rb_below(source, depth < 5 ? 8 : 6), {0}};
+    djp_value value = {(djp_value_type)rb_below(source, depth < 5 ? 8 : 6), {0}};
     switch (value.type) {
     case DJP_EMPTY:
         break;

@@ -44,8 +44,8 @@ tool_awkward(djp_registry *registry)
     tool_family(registry, DJP_HISTOGRAM, "awkward_empty", "", NULL, 0);
     for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++) {
         for (size_t k = 0; k < sizeof values / sizeof values[0]; k++) {
-            djp_counter_add_in(djp_family_series(counter, labels[i]), values[k], k % 2 ? &context : NULL);
-            djp_histogram_observe_in(djp_family_series(histogram, labels[i]), fabs(values[k]), &context);
+            djp_counter_add_with_context(djp_family_series(counter, labels[i]), values[k], k % 2 ? &context : NULL);
+            djp_histogram_observe_with_context(djp_family_series(histogram, labels[i]), fabs(values[k]), &context);
             djp_histogram_observe(djp_family_series(signedness, labels[i]), values[k]);
         }
         djp_gauge_set(djp_family_series(gauge, labels[i]), values[i]);
@@ -132,7 +132,7 @@ main(int count, char **arguments)
             return 1;
         }
         fwrite(text, 1, size, stdout);
-        djp_text_free(text);
+        djp_free(text);
     }
     djp_registry_free(registry);
     return result;

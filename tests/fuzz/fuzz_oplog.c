@@ -49,7 +49,7 @@ fuzz_check(djp_sdk *sdk)
     char *out = NULL;
     size_t size = 0;
     if (djp_sdk_take_exported(&out, &size, sdk) == 0) {
-        djp_text_free(out);
+        djp_free(out);
     }
 }
 

@@ -21,8 +21,8 @@ read_again(const djp_sampler *tree)
     DEMAND(text && djp_sampler_parse(&again, (djp_text){text, size}, NULL) == 0);
     char *twice = djp_sampler_text(again, &more);
     DEMAND(twice && more == size && memcmp(text, twice, size) == 0);
-    djp_text_free(text);
-    djp_text_free(twice);
+    djp_free(text);
+    djp_free(twice);
     return again;
 }
 

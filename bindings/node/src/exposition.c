@@ -57,7 +57,7 @@ exposition_job_free(napi_env env, exposition_job *job)
     if (job->work != NULL)
         (void)djp_node_ok(env, napi_delete_async_work(env, job->work));
     djp_node_sdk_release(job->sdk);
-    djp_text_free(job->text);
+    djp_free(job->text);
     free(job);
 }
 

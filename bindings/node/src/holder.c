@@ -15,7 +15,7 @@ struct djp_node_ending {
     djp_node_sdk *sdk; /* the holder's reference; NULL once done */
     int state; /* HOLDER_*: who comes first runs it, the others wait */
     int delivered;
-    char *status; /* JSON text or NULL; djp_text_free */
+    char *status; /* JSON text or NULL; djp_free */
     uint32_t references;
 };
 
@@ -187,7 +187,7 @@ djp_node_ending_release(djp_node_ending *ending)
     if (!last)
         return;
     djp_node_sdk_release(ending->sdk);
-    djp_text_free(ending->status);
+    djp_free(ending->status);
     free(ending);
 }
 

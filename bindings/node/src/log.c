@@ -245,7 +245,7 @@ log_answer(napi_env env, djp_text incoming, djp_oplog_decision *decision)
         list = good ? list : NULL;
     }
     djp_tracestate_unref(decision->state);
-    djp_text_free((char *)decision->keyed);
+    djp_free((char *)decision->keyed);
     return list == NULL ? djp_node_null(env) : list;
 }
 

@@ -270,7 +270,7 @@ metrics_apply(djp_series *series, metrics_call call, double value, const djp_spa
 {
     switch (call) {
     case METRICS_ADD:
-        djp_counter_add_in(series, value, context);
+        djp_counter_add_with_context(series, value, context);
         break;
     case METRICS_SET:
         djp_gauge_set(series, value);
@@ -282,7 +282,7 @@ metrics_apply(djp_series *series, metrics_call call, double value, const djp_spa
         djp_gauge_set_to_now(series);
         break;
     case METRICS_OBSERVE:
-        djp_histogram_observe_in(series, value, context);
+        djp_histogram_observe_with_context(series, value, context);
         break;
     case METRICS_VALUE:
         return djp_series_value(series);

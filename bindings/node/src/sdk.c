@@ -133,7 +133,7 @@ sdk_put_status(napi_env env, napi_value result, const djp_options *options)
     size_t size = 0;
     if (djp_status_off_json(&text, &size, options) == 0) {
         djp_node_put(env, result, "status", djp_node_string(env, (djp_text){text, size}));
-        djp_text_free(text);
+        djp_free(text);
     }
 }
 
@@ -286,7 +286,7 @@ sdk_status(napi_env env, napi_callback_info info)
         return djp_node_null(env);
     }
     napi_value result = djp_node_string(env, (djp_text){text, size});
-    djp_text_free(text);
+    djp_free(text);
     djp_node_sdk_release(active);
     return result;
 }
@@ -326,7 +326,7 @@ sdk_take_exported(napi_env env, napi_callback_info info)
     int have = active != NULL && djp_sdk_take_exported(&data, &size, active->sdk) == 0;
     djp_node_sdk_release(active);
     if (!have || !djp_node_ok(env, napi_create_array(env, &list))) {
-        djp_text_free(data);
+        djp_free(data);
         return djp_node_null(env);
     }
     uint32_t count = 0;
@@ -338,7 +338,7 @@ sdk_take_exported(napi_env env, napi_callback_info info)
             (void)djp_node_ok(env, napi_set_element(env, list, count++, item));
         at += 4 + length;
     }
-    djp_text_free(data);
+    djp_free(data);
     return list;
 }
 

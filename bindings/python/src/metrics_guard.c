@@ -57,7 +57,7 @@ guard_record_time(djp_py_guard *guard)
     }
     djp_span_context context;
     djp_py_current_context(metric->state, &context);
-    djp_histogram_observe_in(series, seconds, &context);
+    djp_histogram_observe_with_context(series, seconds, &context);
 }
 
 static void

@@ -148,7 +148,7 @@ counter_add(djp_py_metric *metric, double amount)
         djp_counter_add(djp_py_metric_series(metric), amount);
     } else {
         djp_py_current_context(metric->state, &context);
-        djp_counter_add_in(djp_py_metric_series(metric), amount, &context);
+        djp_counter_add_with_context(djp_py_metric_series(metric), amount, &context);
     }
 }
 
@@ -168,7 +168,7 @@ counter_inc(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *k
     } else {
         djp_span_context context;
         metric_exemplar(&context, metric, exemplar);
-        djp_counter_add_in(djp_py_metric_series(metric), amount, &context);
+        djp_counter_add_with_context(djp_py_metric_series(metric), amount, &context);
     }
     Py_RETURN_NONE;
 }
@@ -276,7 +276,7 @@ histogram_observe(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObj
     }
     djp_span_context context;
     metric_exemplar(&context, metric, exemplar);
-    djp_histogram_observe_in(djp_py_metric_series(metric), amount, &context);
+    djp_histogram_observe_with_context(djp_py_metric_series(metric), amount, &context);
     Py_RETURN_NONE;
 }
 

@@ -78,7 +78,7 @@ metrics_expose(PyObject *module, PyObject *args)
         djp_py_text_release(&encoding);
         if (error == 0)
             Py_SETREF(body, PyBytes_FromStringAndSize(text, (Py_ssize_t)size));
-        djp_text_free(text);
+        djp_free(text);
     }
     return Py_BuildValue("NsO", body, djp_exposition_content_type(format), packed ? Py_True : Py_False);
 }

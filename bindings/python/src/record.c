@@ -206,7 +206,7 @@ djp_py_span_set_status(PyObject *self, PyObject *const *args, Py_ssize_t nargs, 
     djp_py_text description;
     (void)djp_py_text_get(&description, given[1] == NULL || given[1] == Py_None ? own_description : given[1]);
     if (code >= 0)
-        djp_span_set_status(span, (djp_status)code, description.text.data, description.text.size);
+        djp_span_set_status(span, (djp_status_code)code, description.text.data, description.text.size);
     else
         djp_span_drop_attribute(span);
     djp_py_text_release(&description);

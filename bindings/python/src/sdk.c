@@ -115,7 +115,7 @@ sdk_off_status(const djp_options *options)
     if (djp_status_off_json(&text, &size, options) != 0)
         return PyUnicode_FromString("");
     PyObject *object = djp_py_text_object((djp_text){text, size});
-    djp_text_free(text);
+    djp_free(text);
     return object;
 }
 
@@ -269,7 +269,7 @@ sdk_status_text(djp_py_sdk *self)
     Py_BEGIN_ALLOW_THREADS error = djp_sdk_status_json(&text, &size, self->sdk);
     Py_END_ALLOW_THREADS if (error != 0) Py_RETURN_NONE;
     PyObject *object = djp_py_text_object((djp_text){text, size});
-    djp_text_free(text);
+    djp_free(text);
     return object;
 }
 
@@ -315,7 +315,7 @@ sdk_take_exported(PyObject *module, PyObject *Py_UNUSED(ignored))
     if (self == NULL || djp_sdk_take_exported(&data, &size, self->sdk) != 0)
         Py_RETURN_NONE;
     PyObject *bytes = PyBytes_FromStringAndSize(data, (Py_ssize_t)size);
-    djp_text_free(data);
+    djp_free(data);
     return bytes;
 }
 

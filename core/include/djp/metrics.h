@@ -66,8 +66,8 @@ void djp_gauge_add(djp_series *series, double amount);
 void djp_gauge_set_to_now(djp_series *series); /* Unix time in seconds */
 void djp_histogram_observe(djp_series *series, double value);
 /* Attaches an exemplar when the context is valid and sampled; borrows. */
-void djp_histogram_observe_in(djp_series *series, double value, const djp_span_context *context);
-void djp_counter_add_in(djp_series *series, double amount, const djp_span_context *context);
+void djp_histogram_observe_with_context(djp_series *series, double value, const djp_span_context *context);
+void djp_counter_add_with_context(djp_series *series, double amount, const djp_span_context *context);
 
 /* Reading, for tests and user code. */
 double djp_series_value(const djp_series *series); /* counters and gauges; the sum for histograms */
@@ -78,13 +78,13 @@ typedef enum djp_exposition { DJP_TEXT_0_0_4 = 0, DJP_OPENMETRICS_1_0_0 = 1 } dj
 /* Chooses by the q-values of an Accept header (may be NULL); the default is DJP_TEXT_0_0_4. */
 djp_exposition djp_exposition_negotiate(const char *accept, size_t size);
 const char *djp_exposition_content_type(djp_exposition format);
-/* Writes the whole exposition into fresh memory that the caller frees with djp_text_free. Returns 0 or DJP_ENOMEM. Takes no
+/* Writes the whole exposition into fresh memory that the caller frees with djp_free. Returns 0 or DJP_ENOMEM. Takes no
  * language lock; safe beside any recording. */
 int djp_registry_expose(char **out, size_t *out_size, djp_registry *registry, djp_exposition format);
 /* Replaces text, which came from djp_registry_expose, by its gzip form when an Accept-Encoding header (borrowed; may be empty) takes that
  * and it is worth it. Returns 1 when it did, and size is the new one. */
 int djp_exposition_pack(char **text, size_t *size, djp_text accept_encoding);
-void djp_text_free(char *text);
+void djp_free(char *text);
 
 /* Process families (process_cpu_seconds_total, process_resident_memory_bytes, ...), read from /proc at each exposition. */
 int djp_registry_add_process(djp_registry *registry);

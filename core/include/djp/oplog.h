@@ -59,7 +59,7 @@ enum {
 typedef enum djp_op {
     DJP_OP_PAD = 0,
     DJP_OP_DEFINE = 1, /* word 1: symbol; payload: text. A symbol is defined once */
-    /* word 1: slot | kind (djp_kind) << 16 | DJP_OP_START_* << 24. Payload: mono, trace id (16), span id (8), parent id (8; 0: none),
+    /* word 1: slot | kind (djp_span_kind) << 16 | DJP_OP_START_* << 24. Payload: mono, trace id (16), span id (8), parent id (8; 0: none),
      * then words: name symbol, scope symbol (its text is fields with U+001F between them: name, version, schema URL, then key and
      * value of each attribute in turn, the value behind a letter: s text, b 0 or 1, i decimal integer, d the 16 hexadecimal digits
      * of a double; fields at the end may be left out), local trace number, parent's flags | policy << 16 (for a local root: by
@@ -77,7 +77,7 @@ typedef enum djp_op {
     DJP_OP_KEYED = 9, /* word 1: slot; payload: a map value: each entry is an attribute */
     DJP_OP_DROP = 10, /* word 1: slot | count << 16: attributes that no form could hold */
     DJP_OP_RENAME = 11, /* word 1: slot; payload: text */
-    DJP_OP_STATUS = 12, /* word 1: slot | djp_status << 16; payload: description */
+    DJP_OP_STATUS = 12, /* word 1: slot | djp_status_code << 16; payload: description */
     /* word 1: slot; payload: Unix nanoseconds or 0 (64 bits), mono (64 bits, for 0), a string value (name), a map value */
     DJP_OP_EVENT = 13,
     /* word 1: slot | escaped << 16; payload: mono, three string values (type, message, stack), a map value */
@@ -108,7 +108,7 @@ enum {
 enum { DJP_OP_HTTP_FAILED = 1, DJP_OP_HTTP_DISCONNECTED = 2, DJP_OP_HTTP_WEBSOCKET = 4, DJP_OP_HTTP_ROUTE = 8 };
 #define DJP_OP_NO_SLOT 0x7fffu
 
-/* Values: a byte djp_type, then: EMPTY nothing; BOOL a byte; INT and DOUBLE 8 bytes; STRING and BYTES a 32-bit size and the bytes;
+/* Values: a byte djp_value_type, then: EMPTY nothing; BOOL a byte; INT and DOUBLE 8 bytes; STRING and BYTES a 32-bit size and the bytes;
  * ARRAY a 32-bit count and the values; MAP a 32-bit count and for each entry a 32-bit key size, the key, a value. Not aligned. */
 
 /* START_HTTP: the span of an HTTP server's request; its name, kind and scope are the core's. START_ROOT begins local trace `number`,
@@ -152,7 +152,7 @@ typedef struct djp_oplog_root {
     const djp_span_context *parent; /* NULL: none */
     const uint8_t *trace_id; /* 16 bytes, for a root without a parent */
     djp_text name;
-    unsigned kind; /* djp_kind; 0: internal */
+    unsigned kind; /* djp_span_kind; 0: internal */
     int http; /* 1: a request, 2: a websocket of djp/http.h; then request holds what is known of it */
     djp_http_request request;
     const void *attributes; /* a map value in the form above; malformed ones count as none */
@@ -165,8 +165,8 @@ typedef struct djp_oplog_decision {
     uint32_t policy; /* for START; 0 where a tree decided */
     uint64_t decision; /* for START with START_DECIDED; 0 where no tree decided */
     djp_tracestate *state; /* to propagate: a counted reference that the caller owns, or NULL */
-    unsigned char *
-        keyed; /* payload of a KEYED operation with attributes to add, which the caller frees with djp_text_free; or NULL */
+    unsigned char
+        *keyed; /* payload of a KEYED operation with attributes to add, which the caller frees with djp_free; or NULL */
     size_t keyed_size;
 } djp_oplog_decision;
 /* Takes the head decision about a local root, for the flags and the tracestate to propagate, and for the replay, which does not decide

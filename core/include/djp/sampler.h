@@ -49,7 +49,7 @@ typedef enum djp_sampler_test {
 typedef struct djp_sampler_term {
     djp_sampler_test test;
     int negated;
-    unsigned kind; /* djp_kind */
+    unsigned kind; /* djp_span_kind */
     djp_text key; /* of an attribute */
     djp_text pattern; /* of a name or an attribute's value */
     int prefix; /* 1: the pattern is a beginning */
@@ -66,7 +66,7 @@ void djp_sampler_free(djp_sampler *sampler); /* accepts NULL */
  * top in any case. Borrows. */
 int djp_sampler_is_ratio(const djp_sampler *sampler, double *ratio, int *parent_based);
 
-/* The text of a tree, which reads back as an equal one. The caller frees it with djp_text_free; NULL when memory is short. */
+/* The text of a tree, which reads back as an equal one. The caller frees it with djp_free; NULL when memory is short. */
 char *djp_sampler_text(const djp_sampler *sampler, size_t *size);
 
 typedef struct djp_sampler_error {

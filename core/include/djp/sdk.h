@@ -65,15 +65,15 @@ int djp_sdk_listen(djp_sdk *sdk, const char *host, int port);
 
 /* The honest state as JSON text (keys in docs/threads-and-fork.md): enabled, backend, effective settings with their sources, worker,
  * spans started/ended/kept/exported/dropped by reason, ring fill, export attempts/failures/latency, last error. The caller frees
- * with djp_text_free. Any thread. */
+ * with djp_free. Any thread. */
 int djp_sdk_status_json(char **out, size_t *out_size, djp_sdk *sdk);
 
 /* The same report, with the same keys, for settings that nothing was started with: nothing is on, and `problem` says why. Starts no
- * thread and opens no file. The caller frees with djp_text_free. Returns 0, DJP_ENOMEM or DJP_EINVAL. */
+ * thread and opens no file. The caller frees with djp_free. Returns 0, DJP_ENOMEM or DJP_EINVAL. */
 int djp_status_off_json(char **out, size_t *out_size, const djp_options *options);
 
 /* Memory exporter: moves out what was exported so far, a concatenation of [u32 little-endian size][ExportTraceServiceRequest]. The
- * caller frees with djp_text_free. Returns DJP_EUNSUPPORTED with another exporter. */
+ * caller frees with djp_free. Returns DJP_EUNSUPPORTED with another exporter. */
 int djp_sdk_take_exported(char **out, size_t *out_size, djp_sdk *sdk);
 
 #ifdef __cplusplus

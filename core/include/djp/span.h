@@ -16,18 +16,18 @@ typedef struct djp_recorder djp_recorder;
 typedef struct djp_span djp_span;
 
 /* Numbers as in OTLP's Span.SpanKind and Status.StatusCode. */
-typedef enum djp_kind {
+typedef enum djp_span_kind {
     DJP_KIND_INTERNAL = 1,
     DJP_KIND_SERVER = 2,
     DJP_KIND_CLIENT = 3,
     DJP_KIND_PRODUCER = 4,
     DJP_KIND_CONSUMER = 5
-} djp_kind;
-typedef enum djp_status { DJP_STATUS_UNSET = 0, DJP_STATUS_OK = 1, DJP_STATUS_ERROR = 2 } djp_status;
+} djp_span_kind;
+typedef enum djp_status_code { DJP_STATUS_UNSET = 0, DJP_STATUS_OK = 1, DJP_STATUS_ERROR = 2 } djp_status_code;
 
 typedef struct djp_span_options {
     djp_scope scope;
-    uint8_t kind; /* djp_kind; 0 means internal */
+    uint8_t kind; /* djp_span_kind; 0 means internal */
     uint8_t force_root; /* 1: a new trace even when a parent is given */
     djp_span *parent; /* borrows; a span handle not yet released, or NULL */
     /* Borrows; used when parent is NULL; invalid or NULL starts a new trace. One that is not remote joins the local trace of its span
@@ -87,7 +87,7 @@ void djp_span_drop_attribute(djp_span *span);
 
 void djp_span_update_name(djp_span *span, const char *name, size_t size);
 /* OK is final: a later ERROR or UNSET is ignored, as is every UNSET. The description is kept only with ERROR. */
-void djp_span_set_status(djp_span *span, djp_status status, const char *description, size_t size);
+void djp_span_set_status(djp_span *span, djp_status_code status, const char *description, size_t size);
 /* time_unix_ns 0 means now. Copies everything. */
 void djp_span_add_event(djp_span *span, const char *name, size_t name_size, uint64_t time_unix_ns,
                         const djp_attribute *attributes, size_t count);

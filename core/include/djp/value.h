@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-typedef enum djp_type {
+typedef enum djp_value_type {
     DJP_EMPTY = 0,
     DJP_BOOL = 1,
     DJP_INT = 2,
@@ -19,7 +19,7 @@ typedef enum djp_type {
     DJP_BYTES = 5,
     DJP_ARRAY = 6,
     DJP_MAP = 7
-} djp_type;
+} djp_value_type;
 
 typedef struct djp_text {
     const char *data; /* borrows; need not end in NUL */
@@ -29,7 +29,7 @@ typedef struct djp_text {
 struct djp_attribute;
 
 typedef struct djp_value {
-    djp_type type;
+    djp_value_type type;
     union {
         int boolean;
         int64_t integer;

@@ -72,7 +72,7 @@ djp_exposition_pack(char **text, size_t *size, djp_text accept_encoding)
     }
     char *packed = scrape_gzip(*text, *size, size);
     if (packed) {
-        djp_text_free(*text);
+        djp_free(*text);
         *text = packed;
     }
     return packed != NULL;

@@ -45,7 +45,7 @@ djp__counter_add_at(djp_series *series, double amount, const djp_span_context *c
 }
 
 void
-djp_counter_add_in(djp_series *series, double amount, const djp_span_context *context)
+djp_counter_add_with_context(djp_series *series, double amount, const djp_span_context *context)
 {
     djp__counter_add_at(series, amount, context, 0);
 }

@@ -331,7 +331,7 @@ djp_registry_expose(char **out, size_t *out_size, djp_registry *registry, djp_ex
 }
 
 void
-djp_text_free(char *text)
+djp_free(char *text)
 {
     djp__free(text);
 }

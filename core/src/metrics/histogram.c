@@ -55,7 +55,7 @@ djp__histogram_observe_at(djp_series *series, double value, const djp_span_conte
 }
 
 void
-djp_histogram_observe_in(djp_series *series, double value, const djp_span_context *context)
+djp_histogram_observe_with_context(djp_series *series, double value, const djp_span_context *context)
 {
     djp__histogram_observe_at(series, value, context, 0);
 }

@@ -90,11 +90,11 @@ djp_standard_record(djp_standard *standard, const char *name, const djp_text *la
     }
     djp_series *series = djp_family_series(family, labels);
     if (definition->type == DJP_COUNTER) {
-        djp_counter_add_in(series, value, context);
+        djp_counter_add_with_context(series, value, context);
     } else if (definition->type == DJP_GAUGE) {
         djp_gauge_set(series, value);
     } else {
-        djp_histogram_observe_in(series, value, context);
+        djp_histogram_observe_with_context(series, value, context);
     }
     return 0;
 }

@@ -12,7 +12,8 @@ enum { DJP_RECORD_SPAN = 1 };
 
 enum {
     DJP_ITEM_TEXT = 0, /* text that the header refers to by offset: name, status description, tracestate */
-    DJP_ITEM_ATTRIBUTE = 1, /* key = djp_key (0 for array elements and for values after an ITEM_KEY), type = djp_type */
+    DJP_ITEM_ATTRIBUTE =
+        1, /* key = djp_key (0 for array elements and for values after an ITEM_KEY), type = djp_value_type */
     DJP_ITEM_KEY = 2, /* text of the key of the next ITEM_ATTRIBUTE: only inside maps */
     DJP_ITEM_EVENT = 3, /* payload: djp_event_head, name padded to 8, attribute items */
     DJP_ITEM_LINK = 4 /* payload: djp_link_head, tracestate padded to 8, attribute items */
@@ -20,7 +21,7 @@ enum {
 
 typedef struct djp_item {
     uint32_t key;
-    uint32_t head; /* bits 0-23 payload bytes without padding, 24-27 djp_type, 28-31 item kind */
+    uint32_t head; /* bits 0-23 payload bytes without padding, 24-27 djp_value_type, 28-31 item kind */
 } djp_item;
 
 #define DJP_ITEM_SIZE_MAX 0xffffffu

@@ -491,7 +491,7 @@ oplog_replay_span(djp_oplog *log, djp_span *span, const djp_oplog_operation *ope
         djp_span_update_name(span, text, operation->size);
         return 1;
     case DJP_OP_STATUS:
-        djp_span_set_status(span, (djp_status)(operation->word >> 16 & 3u), text, operation->size);
+        djp_span_set_status(span, (djp_status_code)(operation->word >> 16 & 3u), text, operation->size);
         return 1;
     case DJP_OP_EVENT:
         return oplog_replay_event(log, span, operation);

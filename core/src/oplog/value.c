@@ -89,7 +89,7 @@ oplog_value_read(djp_value *out, djp_arena *arena, const unsigned char **at, con
     if (depth > DJP_VALUE_DEPTH_MAX + 1 || !oplog_value_take(&type, 1, at, end)) {
         return 0;
     }
-    out->type = (djp_type)type;
+    out->type = (djp_value_type)type;
     switch (type) {
     case DJP_EMPTY:
         return 1;

@@ -64,7 +64,7 @@ typedef struct djp_sampler_input {
     const uint8_t *trace_id;
     const djp_span_context *parent; /* NULL: none */
     djp_text name;
-    unsigned kind; /* djp_kind */
+    unsigned kind; /* djp_span_kind */
     const djp_attribute *attributes; /* given at the start, as far as the tree needs any */
     size_t attribute_count;
     uint64_t randomness; /* 56 bits, filled in by djp__sampler_compose */

@@ -103,7 +103,7 @@ djp_span_set_string(djp_span *span, djp_key key, const char *text, size_t size)
 static __attribute__((noinline)) void
 attribute__put_word(djp_span *span, djp_key key, unsigned type, int64_t word)
 {
-    djp_value value = {.type = (djp_type)type, .as.integer = word};
+    djp_value value = {.type = (djp_value_type)type, .as.integer = word};
     if (type == DJP_BOOL) {
         value.as.boolean = word != 0;
     } else if (type == DJP_DOUBLE) {

@@ -59,7 +59,7 @@ djp_span_update_name(djp_span *span, const char *name, size_t size)
 }
 
 void
-djp_span_set_status(djp_span *span, djp_status status, const char *description, size_t size)
+djp_span_set_status(djp_span *span, djp_status_code status, const char *description, size_t size)
 {
     if (!span || !span->recording || span->record->status == DJP_STATUS_OK) {
         return;

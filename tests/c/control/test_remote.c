@@ -346,7 +346,7 @@ a_server_changes_its_mind_while_threads_record(void **state)
         char *text = NULL;
         assert_int_equal(djp_sdk_status_json(&text, &(size_t){0}, sdk), 0);
         assert_non_null(strstr(text, "\"remote\":{\"endpoint\""));
-        djp_text_free(text);
+        djp_free(text);
         usleep(1000);
     }
     assert_true(djp_load_acquire(&answers) >= 16);

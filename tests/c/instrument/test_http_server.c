@@ -57,7 +57,7 @@ fixture_init(fixture *it, const char *semconv, const char *backend)
 static void
 fixture_fini(fixture *it)
 {
-    djp_text_free(it->text);
+    djp_free(it->text);
     djp_http_server_free(it->server);
     djp_sdk_free(it->sdk);
 }
@@ -77,7 +77,7 @@ static int
 shows(fixture *it, const char *line)
 {
     size_t size;
-    djp_text_free(it->text);
+    djp_free(it->text);
     assert_int_equal(djp_registry_expose(&it->text, &size, djp_sdk_registry(it->sdk), DJP_TEXT_0_0_4), 0);
     return strstr(it->text, line) != NULL;
 }
@@ -140,7 +140,7 @@ exported(fixture *it)
         djp__otlp__v1__export_trace_service_request__free_unpacked(request, NULL);
         at += 4 + length;
     }
-    djp_text_free(data);
+    djp_free(data);
     return out.text;
 }
 
@@ -315,7 +315,7 @@ static int
 has_exemplar(fixture *it, const char *line)
 {
     size_t size;
-    djp_text_free(it->text);
+    djp_free(it->text);
     djp_registry *registry = djp_sdk_registry(it->sdk);
     assert_int_equal(djp_registry_expose(&it->text, &size, registry, DJP_OPENMETRICS_1_0_0), 0);
     const char *at = strstr(it->text, line);

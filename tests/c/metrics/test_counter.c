@@ -60,12 +60,12 @@ nonsense_is_dropped_and_counted(void **state)
     assert_true(djp_series_value(c) == 0 && djp_series_value(g) == 0 && djp_series_value(h) == 0);
     assert_int_equal(djp_series_count(h), 0);
     djp_counter_add(NULL, 1);
-    djp_counter_add_in(NULL, 1, NULL);
+    djp_counter_add_with_context(NULL, 1, NULL);
     djp_gauge_set(NULL, 1);
     djp_gauge_add(NULL, 1);
     djp_gauge_set_to_now(NULL);
     djp_histogram_observe(NULL, 1);
-    djp_histogram_observe_in(NULL, 1, NULL);
+    djp_histogram_observe_with_context(NULL, 1, NULL);
     assert_true(djp_series_value(NULL) == 0 && djp_series_count(NULL) == 0);
     djp_registry_free(r);
 }
@@ -105,8 +105,8 @@ storm_record(void *argument)
     storm *s = argument;
     djp_span_context context = {{1, 2}, {3}, DJP_FLAG_SAMPLED, 0, NULL};
     for (int i = 0; i < ROUNDS; i++) {
-        djp_counter_add_in(fixture_numbered(s->counters, i % VALUES), i % 2 ? 1 : 0.5, &context);
-        djp_histogram_observe_in(fixture_numbered(s->histograms, i % VALUES), i % 7, &context);
+        djp_counter_add_with_context(fixture_numbered(s->counters, i % VALUES), i % 2 ? 1 : 0.5, &context);
+        djp_histogram_observe_with_context(fixture_numbered(s->histograms, i % VALUES), i % 7, &context);
         djp_gauge_add(fixture_numbered(s->gauges, i % 3), i % 2 ? 1 : -1);
     }
     return NULL;
@@ -121,7 +121,7 @@ storm_scrape(void *argument)
         size_t size;
         assert_int_equal(djp_registry_expose(&text, &size, s->registry, DJP_OPENMETRICS_1_0_0), 0);
         assert_non_null(strstr(text, "# EOF\n"));
-        djp_text_free(text);
+        djp_free(text);
     }
     return NULL;
 }

@@ -12,7 +12,7 @@ assert_exposes(djp_registry *registry, djp_exposition format, const char *expect
 {
     char *text = fixture_expose(registry, format);
     assert_string_equal(text, expected);
-    djp_text_free(text);
+    djp_free(text);
 }
 
 static void
@@ -128,7 +128,7 @@ many_series_are_all_there_once(void **state)
         at += size;
     }
     assert_int_equal(*at, 0);
-    djp_text_free(text);
+    djp_free(text);
     djp_registry_free(r);
 }
 

@@ -92,12 +92,12 @@ exemplars_come_from_sampled_spans_only(void **state)
     djp_span_context unsampled = {{1}, {1}, 0, 0, NULL}, zero = {{0}, {1}, DJP_FLAG_SAMPLED, 0, NULL};
     djp_span_context no_span = {{1}, {0}, DJP_FLAG_SAMPLED, 0, NULL}, good = {{1}, {2}, DJP_FLAG_SAMPLED, 0, NULL};
     djp_exemplar exemplar;
-    djp_histogram_observe_in(series, 1, &unsampled);
-    djp_histogram_observe_in(series, 1, &zero);
-    djp_histogram_observe_in(series, 1, &no_span);
-    djp_histogram_observe_in(series, 1, NULL);
+    djp_histogram_observe_with_context(series, 1, &unsampled);
+    djp_histogram_observe_with_context(series, 1, &zero);
+    djp_histogram_observe_with_context(series, 1, &no_span);
+    djp_histogram_observe_with_context(series, 1, NULL);
     assert_false(djp__exemplar_load(&exemplar, r, series->entry, 0));
-    djp_histogram_observe_in(series, 1.75, &good);
+    djp_histogram_observe_with_context(series, 1.75, &good);
     assert_false(djp__exemplar_load(&exemplar, r, series->entry, 0));
     assert_true(djp__exemplar_load(&exemplar, r, series->entry, 1));
     assert_true(exemplar.value == 1.75 && exemplar.trace_id[0] == 1 && exemplar.span_id[0] == 2);
@@ -125,7 +125,7 @@ write_exemplars(void *argument)
     memset(context.trace_id, t->byte, 16);
     memset(context.span_id, t->byte, 8);
     while (!djp_load_acquire(t->stop)) {
-        djp_histogram_observe_in(t->series, t->byte, &context);
+        djp_histogram_observe_with_context(t->series, t->byte, &context);
     }
     return NULL;
 }

@@ -17,7 +17,7 @@ value_of(djp_registry *registry, const char *name)
     const char *at = strstr(text, line);
     assert_non_null(at);
     double value = strtod(at + strlen(line), NULL);
-    djp_text_free(text);
+    djp_free(text);
     return value;
 }
 

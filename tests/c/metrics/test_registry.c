@@ -275,7 +275,7 @@ failing_allocations_leave_a_working_registry(void **state)
             done = djp_registry_expose(&text, &size, r, DJP_TEXT_0_0_4) == 0 && f && g && standard &&
                    fixture_counters(r).refused == 0 && strstr(text, "http_requests_total{") && strstr(text, "f_sum{") &&
                    strstr(text, "process_threads ") && strstr(text, "g_total{a=\"y\"} 1");
-            djp_text_free(text);
+            djp_free(text);
         }
         djp__alloc_fail_after(0);
         if (made == 0) {
@@ -347,7 +347,7 @@ a_forked_child_goes_on(void **state)
         djp_counter_add(fixture_series(f, "y"), 1);
         int bad = djp_registry_expose(&text, &size, r, DJP_TEXT_0_0_4) < 0 || !strstr(text, "{a=\"x\"} 6\n") ||
                   !strstr(text, "{a=\"y\"} 1\n");
-        djp_text_free(text);
+        djp_free(text);
         djp_registry_free(r);
         _exit(bad);
     }

@@ -24,7 +24,7 @@ assert_first_sample(djp_registry *registry, const char *sample)
         print_error("expected: %s\ncame: %.200s\n", sample, line);
         fail();
     }
-    djp_text_free(text);
+    djp_free(text);
 }
 
 static void

@@ -40,7 +40,7 @@ an_idle_service_shows_nothing(void **state)
     rig r = rig_new(NULL, 0);
     char *text = fixture_expose(r.registry, DJP_TEXT_0_0_4);
     assert_string_equal(text, "");
-    djp_text_free(text);
+    djp_free(text);
     rig_free(&r);
 }
 
@@ -127,7 +127,7 @@ buckets_have_an_edge_at_every_objective(void **state)
         djp_histogram_observe(djp_family_series(family, labels), 0.26);
         char *text = fixture_expose(r.registry, DJP_TEXT_0_0_4);
         assert_edges(strstr(text, durations[i]));
-        djp_text_free(text);
+        djp_free(text);
     }
     fixture_assert_shows(r.registry, DJP_TEXT_0_0_4, "le=\"0.25\"} 0\n");
     rig_free(&r);
@@ -365,7 +365,7 @@ the_queue_depth_of_either_name_is_one_gauge(void **state)
     char *text = fixture_expose(r.registry, DJP_TEXT_0_0_4), *first = strstr(text, "# HELP queue_depth_total ");
     assert_non_null(first);
     assert_null(strstr(first + 1, "# HELP queue_depth_total "));
-    djp_text_free(text);
+    djp_free(text);
     rig_free(&r);
     /* A gauge of that name with labels of its own keeps its name, and the SDK's is shown under the other one only. */
     r = rig_new(NULL, 0);

@@ -306,7 +306,7 @@ test_http(void **state)
     assert_int_equal(djp_registry_expose(&text, &size, djp_sdk_registry(sdk), DJP_TEXT_0_0_4), 0);
     assert_non_null(strstr(text, "endpoint=\"/a/{b}\",status_code=\"503\"} 1"));
     assert_non_null(strstr(text, "endpoint=\"/in/full\",status_code=\"200\"} 1"));
-    djp_text_free(text);
+    djp_free(text);
     flush();
     assert_has(reader_line(transport, "http.server"), "kind2 ");
     assert_has(reader_line(transport, "http.server"), "took=250000000 scope=djp_telemetry.http@");

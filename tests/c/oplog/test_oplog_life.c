@@ -205,7 +205,7 @@ test_metrics_only(void **state)
     size_t size;
     assert_int_equal(djp_registry_expose(&text, &size, djp_sdk_registry(sdk), DJP_TEXT_0_0_4), 0);
     assert_non_null(strstr(text, "endpoint=\"unmatched\",status_code=\"200\"} 2000"));
-    djp_text_free(text);
+    djp_free(text);
     assert_int_equal(djp_sdk_flush(sdk, SECOND), 0);
 }
 

@@ -332,7 +332,7 @@ helper_status_unchecked(djp_sdk *sdk)
     if (!status) {
         fail_msg("status is not JSON: %.*s", (int)size, text);
     }
-    djp_text_free(text);
+    djp_free(text);
     return status;
 }
 

@@ -59,7 +59,7 @@ decide_by(const char *text)
 
 /* A root below parent (may be NULL), ended with that status; 1 when it was head-sampled. */
 static int
-root(const char *name, const djp_span_context *parent, const djp_attribute *attribute, djp_status status)
+root(const char *name, const djp_span_context *parent, const djp_attribute *attribute, djp_status_code status)
 {
     djp_span_options options = {
         .remote = parent, .sampling_attributes = attribute, .sampling_attribute_count = attribute != NULL};
@@ -140,7 +140,7 @@ texts_are_read_and_written(void **state)
             fail_msg("%s: %s, at %zu: %s", json_string(json_get(item, "case"), ""), written ? written : "refused",
                      error.at, error.expected ? error.expected : "");
         }
-        djp_text_free(written);
+        djp_free(written);
         djp_sampler_free(tree);
     }
     json_free(vectors);

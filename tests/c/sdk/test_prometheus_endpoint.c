@@ -124,7 +124,7 @@ packs(size_t size, const char *accept)
         assert_int_equal(now, size);
         assert_int_equal(text[size - 1], 'x');
     }
-    djp_text_free(text);
+    djp_free(text);
     return packed;
 }
 

@@ -73,7 +73,7 @@ test_burst_is_delivered_whole(void **state)
     size_t size = 0;
     assert_int_equal(djp_sdk_take_exported(&taken, &size, sdk), 0);
     assert_int_equal(helper_count(taken, size, "burst"), 10000);
-    djp_text_free(taken);
+    djp_free(taken);
     json *status = helper_status(sdk);
     assert_true(helper_number(status, "spans", "exported") == 10000);
     assert_true(helper_unaccounted(status) == 0);
@@ -82,7 +82,7 @@ test_burst_is_delivered_whole(void **state)
     /* Nothing is there twice. */
     assert_int_equal(djp_sdk_take_exported(&taken, &size, sdk), 0);
     assert_int_equal(size, 0);
-    djp_text_free(taken);
+    djp_free(taken);
     djp_sdk_free(sdk);
 }
 
@@ -233,7 +233,7 @@ test_resource(void **state)
     assert_int_equal(id[14], '4');
     assert_non_null(strchr("89ab", id[19]));
     free(id);
-    djp_text_free(taken);
+    djp_free(taken);
     djp_sdk_free(sdk);
 }
 

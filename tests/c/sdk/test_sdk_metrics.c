@@ -37,7 +37,7 @@ sample(djp_sdk *sdk, const char *name)
     snprintf(wanted, sizeof wanted, "\n%s ", name);
     const char *at = strstr(text, wanted);
     double value = at ? strtod(at + strlen(wanted), NULL) : -1;
-    djp_text_free(text);
+    djp_free(text);
     return value;
 }
 
@@ -270,7 +270,7 @@ test_not_asked_for(void **state)
     char *text = scrape(sdk);
     assert_null(strstr(text, "otel_sdk"));
     assert_non_null(strstr(text, "djp_telemetry_spans_total"));
-    djp_text_free(text);
+    djp_free(text);
     json *status = helper_status(sdk);
     assert_true(helper_number(json_get(json_get(status, "otel_sdk"), "span_started"), "none", "RECORD_AND_SAMPLE") ==
                 3);

@@ -94,7 +94,7 @@ test_no_credentials(void **state)
     assert_int_equal(djp_sdk_status_json(&text, &size, sdk), 0);
     assert_null(strstr(text, "hunter2"));
     assert_non_null(strstr(text, "\"endpoint\":\"http://127.0.0.1:1/v1/traces\""));
-    djp_text_free(text);
+    djp_free(text);
     djp_sdk_free(sdk);
 }
 
@@ -130,7 +130,7 @@ test_own_series(void **state)
         !strstr(text, "\ndjp_telemetry_waiting_bytes 0\n") || !strstr(text, "\nprocess_cpu_seconds_total ")) {
         fail_msg("%s", text);
     }
-    djp_text_free(text);
+    djp_free(text);
     djp_sdk_free(sdk);
     script_fini(transport);
 }
@@ -169,7 +169,7 @@ test_recordings_not_kept(void **state)
         !strstr(text, "\ndjp_telemetry_metric_recordings_total{outcome=\"refused\"} 0\n")) {
         fail_msg("%s", text);
     }
-    djp_text_free(text);
+    djp_free(text);
     djp_sdk_free(sdk);
 }
 
@@ -233,7 +233,7 @@ off_status(const djp_options *options)
     assert_int_equal(djp_status_off_json(&text, &size, options), 0);
     json *status = json_parse(text, size);
     assert_non_null(status);
-    djp_text_free(text);
+    djp_free(text);
     return status;
 }
 
@@ -286,7 +286,7 @@ test_off_without_memory(void **state)
         assert_true(result == 0 || result == DJP_ENOMEM);
         assert_true(n < 500);
     }
-    djp_text_free(text);
+    djp_free(text);
 }
 
 static void

@@ -153,7 +153,7 @@ routes_with_a_longer_limit_are_not_slow_yet(void **state)
     (void)state;
     static const struct {
         const char *rules, *name;
-        djp_kind kind;
+        djp_span_kind kind;
         unsigned kept;
     } cases[] = {
         {"route consume* > 1h", "consume orders", DJP_KIND_CONSUMER, 0},

@@ -71,7 +71,7 @@ draw(worker *self, uint32_t below)
 static djp_value
 random_value(worker *self, djp_value *items, djp_attribute *pairs, const char *text)
 {
-    djp_value value = {.type = (djp_type)draw(self, 9)};
+    djp_value value = {.type = (djp_value_type)draw(self, 9)};
     switch (value.type) {
     case DJP_STRING:
     case DJP_BYTES:
@@ -130,7 +130,7 @@ random_write(worker *self, djp_span *span)
         djp_span_add_link(span, &context, pairs, draw(self, 5));
         break;
     case 8:
-        djp_span_set_status(span, (djp_status)draw(self, draw(self, 50) == 0 ? 4 : 2), local, draw(self, 300));
+        djp_span_set_status(span, (djp_status_code)draw(self, draw(self, 50) == 0 ? 4 : 2), local, draw(self, 300));
         break;
     default:
         djp_span_record_exception(span, (djp_text){local, 20}, (djp_text){local, draw(self, 900)}, (djp_text){NULL, 0},

@@ -225,7 +225,7 @@ status_follows_its_rules(void **state)
                                            : DJP_STATUS_ERROR,
                                 text, 2);
         }
-        djp_span_set_status(span, (djp_status)77, "odd", 3);
+        djp_span_set_status(span, (djp_status_code)77, "odd", 3);
         djp_span_record *record = finish(span);
         assert_int_equal(record->status, cases[i].status);
         assert_true(djp__text_equal(span_reader_status_text(record), cases[i].text));
@@ -395,7 +395,7 @@ null_does_nothing(void **state)
     djp_span_options options = {.kind = 200, .remote = &context};
     djp_span *span = djp_span_start(recorder, NULL, 10, &options);
     djp_span_set_value(span, key("v"), NULL);
-    djp_value odd = {.type = (djp_type)99};
+    djp_value odd = {.type = (djp_value_type)99};
     djp_span_set_value(span, key("v"), &odd);
     djp_span_record *record = finish(span);
     assert_int_equal(record->kind, DJP_KIND_INTERNAL);
