@@ -33,7 +33,7 @@ bench_min(double *best, double value)
 }
 
 static void
-bench_ours(bench_best *best, djp_encoder *encoder, djp_span_record *const *records, djp_buf *out)
+bench_ours(bench_best *best, djp__encoder *encoder, djp_span_record *const *records, djp_buf *out)
 {
     double start = bench_now();
     for (int i = 0; i < BATCH; i++) {
@@ -52,7 +52,7 @@ bench_ours(bench_best *best, djp_encoder *encoder, djp_span_record *const *recor
 }
 
 static void
-bench_json(bench_best *best, djp_encoder *encoder, djp_span_record *const *records, djp_buf *out)
+bench_json(bench_best *best, djp__encoder *encoder, djp_span_record *const *records, djp_buf *out)
 {
     double start = bench_now();
     for (int i = 0; i < BATCH; i++) {
@@ -92,12 +92,12 @@ main(void)
         rb_span_typical(&spans[i], &source);
         records[i] = rb_record(&spans[i]);
     }
-    djp_encoder *ours, *json;
+    djp__encoder *ours, *json;
     djp_buf packed, out;
     djp__buf_init(&packed, 0);
     djp__buf_init(&out, 0);
-    if (djp__encoder_new(&ours, DJP_ENCODE_PROTOBUF, NULL, 0) != 0 ||
-        djp__encoder_new(&json, DJP_ENCODE_JSON, NULL, 0) != 0) {
+    if (djp__encoder_new(&ours, DJP__ENCODE_PROTOBUF, NULL, 0) != 0 ||
+        djp__encoder_new(&json, DJP__ENCODE_JSON, NULL, 0) != 0) {
         abort();
     }
     oracle_pack(&packed, &source, spans, BATCH, NULL, 0);

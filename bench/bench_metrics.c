@@ -62,8 +62,8 @@ measure_recording(djp_registry *registry)
     djp_family *labelled = family(registry, DJP_COUNTER, "l", 3, NULL, 0);
     djp_text labels[3] = {{"GET", 3}, {"/api/workflows/{id}", 19}, {"200", 3}};
     djp_span_context context = {{1}, {1}, DJP_FLAG_SAMPLED, 0, NULL};
-    djp_standard *standard;
-    djp_standard_new(&standard, registry, NULL);
+    djp_builtin *standard;
+    djp_builtin_new(&standard, registry, NULL);
     MEASURE("counter add 1", djp_counter_add(counter, 1));
     MEASURE("counter add 0.5", djp_counter_add(counter, 0.5));
     MEASURE("gauge set", djp_gauge_set(gauge, 0.5));
@@ -71,11 +71,11 @@ measure_recording(djp_registry *registry)
     MEASURE("  the same with an exemplar", djp_histogram_observe_with_context(histogram, values[i & 1023], &context));
     MEASURE("look-up of 3 labels + add", djp_counter_add(djp_family_series(labelled, labels), 1));
     MEASURE("http request (cached labels)",
-            djp_standard_http_request(standard, labels[0], labels[1], 200, 1000000u + (unsigned)i * 1000u, -1, NULL));
+            djp_builtin_http_request(standard, labels[0], labels[1], 200, 1000000u + (unsigned)i * 1000u, -1, NULL));
     MEASURE(
         "  the same with body size and exemplar",
-        djp_standard_http_request(standard, labels[0], labels[1], 200, 1000000u + (unsigned)i * 1000u, 500, &context));
-    djp_standard_free(standard);
+        djp_builtin_http_request(standard, labels[0], labels[1], 200, 1000000u + (unsigned)i * 1000u, 500, &context));
+    djp_builtin_free(standard);
 }
 
 static void

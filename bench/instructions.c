@@ -21,7 +21,7 @@ static djp_key keys[5];
 static djp_span *parent;
 static djp_registry *registry;
 static djp_series *counter, *histogram;
-static djp_standard *standard;
+static djp_builtin *standard;
 static djp_sdk *sdk;
 static djp_http_server *server;
 static writer oplog;
@@ -152,13 +152,13 @@ metrics_begin(void)
     need(djp_registry_new(&registry, NULL) >= 0, "registry");
     counter = metric(DJP_COUNTER, "c", NULL, 0);
     histogram = metric(DJP_HISTOGRAM, "h", buckets, 15);
-    need(djp_standard_new(&standard, registry, NULL) >= 0, "standard metrics");
+    need(djp_builtin_new(&standard, registry, NULL) >= 0, "standard metrics");
 }
 
 static void
 metrics_end(void)
 {
-    djp_standard_free(standard);
+    djp_builtin_free(standard);
     djp_registry_free(registry);
 }
 
@@ -183,7 +183,7 @@ request_metrics_run(void)
 {
     djp_text method = {"GET", 3}, route = {"/api/workflows/{id}", 19};
     for (unsigned i = 0; i < TIMES; i++) {
-        djp_standard_http_request(standard, method, route, 200, 1000000u + i * 1000u, -1, NULL);
+        djp_builtin_http_request(standard, method, route, 200, 1000000u + i * 1000u, -1, NULL);
     }
 }
 

@@ -84,10 +84,10 @@ fixture_assert_hides(djp_registry *registry, djp_exposition format, const char *
     djp_free(text);
 }
 
-static inline djp_registry_counters
+static inline djp__registry_totals
 fixture_counters(djp_registry *registry)
 {
-    djp_registry_counters counters;
+    djp__registry_totals counters;
     djp__registry_counters(&counters, registry);
     return counters;
 }

@@ -45,7 +45,7 @@ dump_write(FILE *file, const void *data, size_t size)
 }
 
 static void
-dump_batch(djp_encoder *const *encoders, FILE *const *files, uint64_t seed)
+dump_batch(djp__encoder *const *encoders, FILE *const *files, uint64_t seed)
 {
     rb_source source;
     rb_source_init(&source, seed);
@@ -69,9 +69,9 @@ dump_batch(djp_encoder *const *encoders, FILE *const *files, uint64_t seed)
         }
         uint8_t head[4] = {(uint8_t)out.size, (uint8_t)(out.size >> 8), (uint8_t)(out.size >> 16),
                            (uint8_t)(out.size >> 24)};
-        dump_write(files[k], head, k == DJP_ENCODE_PROTOBUF ? sizeof head : 0);
+        dump_write(files[k], head, k == DJP__ENCODE_PROTOBUF ? sizeof head : 0);
         dump_write(files[k], out.data, out.size);
-        dump_write(files[k], "\n", k == DJP_ENCODE_JSON);
+        dump_write(files[k], "\n", k == DJP__ENCODE_JSON);
         djp__buf_fini(&out);
     }
     rb_source_fini(&source);
@@ -81,7 +81,7 @@ int
 main(int argc, char **argv)
 {
     static const char *const names[DUMP_FILES] = {"spans.bin", "spans.jsonl", "console.jsonl"};
-    djp_encoder *encoders[DUMP_FILES];
+    djp__encoder *encoders[DUMP_FILES];
     FILE *files[DUMP_FILES];
     if (argc != 4) {
         fprintf(stderr, "usage: tool_dump_spans DIR COUNT SEED\n");
@@ -89,7 +89,7 @@ main(int argc, char **argv)
     }
     for (int i = 0; i < DUMP_FILES; i++) {
         files[i] = dump_open(argv[1], names[i]);
-        if (djp__encoder_new(&encoders[i], (djp_encoding)i, dump_resource, 2) != 0) {
+        if (djp__encoder_new(&encoders[i], (djp__encoding)i, dump_resource, 2) != 0) {
             dump_fail("encoder");
         }
     }

@@ -73,39 +73,39 @@ tool_documented(djp_registry *registry)
                                         "task_queue_depth",
                                         "gpu_utilization_percent"};
     static const djp_text labels[3] = {TEXT("a"), TEXT("b"), TEXT("c")};
-    djp_standard *standard;
+    djp_builtin *standard;
     djp_span_context context = {{1}, {2}, DJP_FLAG_SAMPLED, 0, NULL};
-    if (djp_standard_new(&standard, registry, NULL) < 0) {
+    if (djp_builtin_new(&standard, registry, NULL) < 0) {
         exit(1);
     }
     for (int i = 0; i < 20; i++) {
-        djp_standard_http_request(standard, TEXT("GET"), TEXT("/orders/{id}"), i % 4 ? 200 : 503,
-                                  (uint64_t)i * 123456789u, i * 500, &context);
+        djp_builtin_http_request(standard, TEXT("GET"), TEXT("/orders/{id}"), i % 4 ? 200 : 503,
+                                 (uint64_t)i * 123456789u, i * 500, &context);
     }
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        djp_series *series = djp_family_series(djp_standard_family(standard, names[i]), labels);
+        djp_series *series = djp_family_series(djp_builtin_family(standard, names[i]), labels);
         /* Two of the three do not fit the type and are dropped. */
         djp_counter_add(series, 1.5);
         djp_gauge_set(series, 2.5);
         djp_histogram_observe(series, 0.26);
     }
-    djp_standard_free(standard);
+    djp_builtin_free(standard);
 }
 
 static int
 tool_listen(djp_registry *registry)
 {
     djp_diag diag;
-    djp_scrape_listener *listener;
+    djp__prometheus_http *listener;
     djp__diag_init(&diag, DJP_LOG_WARN, NULL, NULL);
-    if (djp__scrape_listener_start(&listener, registry, NULL, 0, &diag) < 0) {
+    if (djp__prometheus_http_start(&listener, registry, NULL, 0, &diag) < 0) {
         return 1;
     }
-    printf("%d\n", djp__scrape_listener_port(listener));
+    printf("%d\n", djp__prometheus_http_port(listener));
     fflush(stdout);
     while (getchar() != EOF) {
     }
-    djp__scrape_listener_stop(listener);
+    djp__prometheus_http_stop(listener);
     djp__diag_fini(&diag);
     return 0;
 }

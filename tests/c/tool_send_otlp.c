@@ -15,16 +15,17 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "export/transport.h"
+#include "net/retry.h"
 
 typedef struct tool {
     djp_options options;
-    djp_transport *transport;
+    djp__transport *transport;
     djp_buf body;
     uint64_t timeout_ns;
     uint64_t abort_ns; /* the poll callback gives up after this long; 0: never */
     uint64_t started;
     unsigned long polls;
-    djp_send_result result; /* of a send of another thread */
+    djp__send_result result; /* of a send of another thread */
 } tool;
 
 static const char *const tool_outcomes[] = {"sent", "retry", "rejected", "aborted"};
@@ -38,16 +39,16 @@ tool_poll(void *user)
 }
 
 static void
-tool_send(tool *t, djp_send_result *result)
+tool_send(tool *t, djp__send_result *result)
 {
     t->started = djp__clock_monotonic();
     t->polls = 0;
-    djp_send_control control = {t->timeout_ns ? t->started + t->timeout_ns : UINT64_MAX, tool_poll, t};
+    djp__send_control control = {t->timeout_ns ? t->started + t->timeout_ns : UINT64_MAX, tool_poll, t};
     t->transport->ops->send(t->transport, t->body.data, t->body.size, &control, result);
 }
 
 static void
-tool_print(const tool *t, const djp_send_result *result, unsigned attempts)
+tool_print(const tool *t, const djp__send_result *result, unsigned attempts)
 {
     djp_buf line;
     djp__buf_init(&line, 0);
@@ -67,7 +68,7 @@ tool_print(const tool *t, const djp_send_result *result, unsigned attempts)
 static void
 tool_send_once(tool *t)
 {
-    djp_send_result result;
+    djp__send_result result;
     tool_send(t, &result);
     tool_print(t, &result, 1);
 }
@@ -76,13 +77,13 @@ static void
 tool_send_many(tool *t, unsigned long count)
 {
     unsigned long outcomes[4] = {0};
-    djp_send_result result = {0};
+    djp__send_result result = {0};
     char first_bad[256] = "";
     uint64_t began = djp__clock_monotonic();
     for (unsigned long i = 0; i < count; i++) {
         tool_send(t, &result);
         outcomes[result.outcome]++;
-        if (result.outcome != DJP_SENT && !first_bad[0])
+        if (result.outcome != DJP__SENT && !first_bad[0])
             memcpy(first_bad, result.message, sizeof first_bad);
     }
     double us = (double)(djp__clock_monotonic() - began) / 1e3 / (double)(count ? count : 1);
@@ -94,14 +95,14 @@ tool_send_many(tool *t, unsigned long count)
 static void
 tool_send_with_retry(tool *t)
 {
-    djp_send_result result;
-    djp_retry retry;
+    djp__send_result result;
+    djp__retry retry;
     djp__retry_init(&retry, djp__clock_monotonic(), t->timeout_ns);
     unsigned attempts = 0;
     for (;;) {
         tool_send(t, &result);
         attempts++;
-        if (result.outcome != DJP_SEND_RETRY)
+        if (result.outcome != DJP__SEND_RETRY)
             break;
         uint64_t delay = djp__retry_delay(&retry, djp__clock_monotonic(), result.retry_after_ns, djp__rand64());
         if (delay == UINT64_MAX)

@@ -10,7 +10,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
-fuzz_encode(djp_encoder *encoder, const djp_span_record *record, djp_buf *out)
+fuzz_encode(djp__encoder *encoder, const djp_span_record *record, djp_buf *out)
 {
     int rc = djp__encoder_add(encoder, record);
     if ((rc != 0 && rc != DJP_EPROTO) || djp__encoder_spans(encoder) != (rc == 0)) {
@@ -26,7 +26,7 @@ fuzz_encode(djp_encoder *encoder, const djp_span_record *record, djp_buf *out)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static djp_encoder *encoders[3];
+    static djp__encoder *encoders[3];
     static djp_buf out;
     static const char *const keys[] = {"a", "sampling.reason",
                                        "a key that is longer than the tail of a slot, which holds 48 bytes"};
@@ -35,7 +35,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             djp_key_intern(keys[i], strlen(keys[i]));
         }
         for (int i = 0; i < 3; i++) {
-            if (djp__encoder_new(&encoders[i], (djp_encoding)i, NULL, 0) != 0) {
+            if (djp__encoder_new(&encoders[i], (djp__encoding)i, NULL, 0) != 0) {
                 abort();
             }
         }
@@ -53,7 +53,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     record->type = DJP_RECORD_SPAN;
     for (int i = 0; i < 3; i++) {
         fuzz_encode(encoders[i], record, &out);
-        if (i == DJP_ENCODE_CONSOLE && out.size != 0 && memchr(out.data, '\n', out.size) != out.data + out.size - 1) {
+        if (i == DJP__ENCODE_CONSOLE && out.size != 0 && memchr(out.data, '\n', out.size) != out.data + out.size - 1) {
             abort();
         }
     }

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    djp_partial partial;
+    djp__partial partial;
     if (size == 0) {
         return 0;
     }

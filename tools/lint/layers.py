@@ -24,7 +24,6 @@ ALLOWED["sdk"] = set(ALLOWED)
 LEFT = {
     ("control", "oplog"): 1,
     ("control", "pipeline"): 4,
-    ("net", "export"): 6,
     ("pipeline", "control"): 4,
     ("pipeline", "oplog"): 2,
     ("pipeline", "sdk"): 1,

@@ -33,7 +33,7 @@ typedef struct djp_node_sdk {
     djp_sdk *sdk;
     djp_recorder *recorder; /* borrowed from sdk; NULL when traces are off */
     djp_registry *registry; /* the same for metrics */
-    djp_standard *standard;
+    djp_builtin *standard;
     djp_http_server *http; /* never NULL */
     uint32_t epoch; /* names this start, 1 and up */
     uint32_t references; /* under the holder's mutex */

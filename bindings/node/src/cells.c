@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "binding.h"
-#include "djp/cells.h"
+#include "djp/shard.h"
 #include "metrics/exemplar.h"
 
 enum { CELLS_CONTROL_BYTES = 64, CELLS_SWEEP = 256 };
@@ -22,7 +22,7 @@ typedef struct cells_control {
 typedef struct cells_env {
     cells_control *control; /* a reference */
     pthread_mutex_t mutex;
-    djp_cells *cells; /* a reference, or NULL; under the mutex, as sdk */
+    djp_shard *cells; /* a reference, or NULL; under the mutex, as sdk */
     djp_node_sdk *sdk; /* a reference while there are cells: they must end before their registry */
     struct cells_env *next; /* under cells_list_mutex */
 } cells_env;
@@ -43,8 +43,8 @@ static djp_node_sdk *
 cells_env_detach(cells_env *self)
 {
     djp_node_sdk *sdk = self->sdk;
-    djp_cells_end(self->cells);
-    djp_cells_unref(self->cells);
+    djp_shard_end(self->cells);
+    djp_shard_unref(self->cells);
     self->cells = NULL;
     self->sdk = NULL;
     return sdk;
@@ -149,13 +149,13 @@ cells_open(napi_env env, napi_callback_info info)
 static int
 cells_attach(cells_env *self, djp_node_sdk **sdk)
 {
-    djp_cells *cells = NULL;
+    djp_shard *cells = NULL;
     if (self->sdk == *sdk)
         return 1;
     /* After the end has passed by, nobody would take the cells away again. */
     if (djp_load_acquire(&(*sdk)->cells_over) != 0)
         return 0;
-    if (djp_cells_new(&cells, (*sdk)->registry, (*sdk)->recorder != NULL) != 0)
+    if (djp_shard_new(&cells, (*sdk)->registry, (*sdk)->recorder != NULL) != 0)
         return 0;
     djp_node_sdk *old = cells_env_detach(self);
     self->sdk = *sdk;
@@ -176,8 +176,8 @@ cells_bind(napi_env env, napi_callback_info info)
     djp_series *series = djp_node_series_at(sdk, djp_node_number(env, given[0], 0));
     if (series != NULL) {
         pthread_mutex_lock(&self->mutex);
-        if (cells_attach(self, &sdk) && djp_cells_bind(&chunk, &index, self->cells, series) == 0)
-            place = (double)(chunk * DJP_CELLS_CHUNK_DOUBLES + index);
+        if (cells_attach(self, &sdk) && djp_shard_bind(&chunk, &index, self->cells, series) == 0)
+            place = (double)(chunk * DJP_SHARD_CHUNK_DOUBLES + index);
         pthread_mutex_unlock(&self->mutex);
     }
     djp_node_sdk_release(sdk);
@@ -189,7 +189,7 @@ cells_chunk_gone(napi_env env, void *data, void *hint)
 {
     (void)env;
     (void)data;
-    djp_cells_unref(hint);
+    djp_shard_unref(hint);
 }
 
 /* cellsChunk(chunk, epoch): the memory of a chunk of that SDK's cells, or null. At most once for each. */
@@ -198,7 +198,7 @@ cells_chunk(napi_env env, napi_callback_info info)
 {
     napi_value given[2], buffer = NULL;
     double *memory = NULL;
-    djp_cells *cells = NULL;
+    djp_shard *cells = NULL;
     cells_env *self = cells_arguments(env, info, given, 2);
     if (self == NULL)
         return NULL;
@@ -206,16 +206,16 @@ cells_chunk(napi_env env, napi_callback_info info)
     double epoch = djp_node_number(env, given[1], 0);
     pthread_mutex_lock(&self->mutex);
     if (self->sdk != NULL && (double)self->sdk->epoch == epoch && chunk >= 0) {
-        memory = djp_cells_chunk(self->cells, (size_t)chunk);
-        cells = memory == NULL ? NULL : djp_cells_ref(self->cells);
+        memory = djp_shard_chunk(self->cells, (size_t)chunk);
+        cells = memory == NULL ? NULL : djp_shard_ref(self->cells);
     }
     pthread_mutex_unlock(&self->mutex);
     if (cells == NULL)
         return djp_node_null(env);
-    if (djp_node_ok(env, napi_create_external_arraybuffer(env, memory, DJP_CELLS_CHUNK_DOUBLES * sizeof(double),
+    if (djp_node_ok(env, napi_create_external_arraybuffer(env, memory, DJP_SHARD_CHUNK_DOUBLES * sizeof(double),
                                                           cells_chunk_gone, cells, &buffer)))
         return buffer;
-    djp_cells_unref(cells);
+    djp_shard_unref(cells);
     return djp_node_null(env);
 }
 
@@ -232,7 +232,7 @@ cells_sweep(napi_env env, napi_callback_info info)
         return NULL;
     pthread_mutex_lock(&self->mutex);
     if (self->sdk != NULL && (double)self->sdk->epoch == epoch)
-        count = djp_cells_sweep(places, CELLS_SWEEP, self->cells);
+        count = djp_shard_sweep(places, CELLS_SWEEP, self->cells);
     pthread_mutex_unlock(&self->mutex);
     for (uint32_t i = 0; i < count; i++) {
         napi_value place = djp_node_double(env, places[i]);

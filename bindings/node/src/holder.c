@@ -122,7 +122,7 @@ holder_new(djp_node_sdk **out, const djp_options *options, const char *runtime_v
     }
     self->recorder = djp_sdk_recorder(self->sdk);
     self->registry = djp_sdk_registry(self->sdk);
-    self->standard = djp_sdk_standard(self->sdk);
+    self->standard = djp_sdk_builtin(self->sdk);
     self->epoch = epoch;
     self->references = 1; /* the holder's */
     *out = self;
@@ -224,7 +224,7 @@ holder_inherit(djp_node_sdk *self)
     const djp_options *options = djp_sdk_options(sdk);
     djp__signals_install(sdk);
     if (sdk->registry != NULL && sdk->listener == NULL && options->prometheus_port > 0)
-        (void)djp__scrape_listener_start(&sdk->listener, sdk->registry, options->prometheus_host,
+        (void)djp__prometheus_http_start(&sdk->listener, sdk->registry, options->prometheus_host,
                                          options->prometheus_port, &sdk->diag);
     djp_node_log_activated(self);
 }

@@ -54,9 +54,9 @@ http_record_request(napi_env env, napi_callback_info info)
     (void)djp_node_text_get(&endpoint, env, given[1]);
     int taken = sdk != NULL && sdk->standard != NULL;
     if (taken)
-        djp_standard_http_request(sdk->standard, method.text, endpoint.text, djp_node_int(env, given[2], 0),
-                                  seconds >= 0 && seconds < 1e9 ? (uint64_t)(seconds * 1e9) : DJP_DURATION_UNKNOWN,
-                                  bytes >= 0 && bytes < 9e18 ? (int64_t)bytes : -1, traced ? &context : NULL);
+        djp_builtin_http_request(sdk->standard, method.text, endpoint.text, djp_node_int(env, given[2], 0),
+                                 seconds >= 0 && seconds < 1e9 ? (uint64_t)(seconds * 1e9) : DJP_DURATION_UNKNOWN,
+                                 bytes >= 0 && bytes < 9e18 ? (int64_t)bytes : -1, traced ? &context : NULL);
     djp_node_text_release(&method);
     djp_node_text_release(&endpoint);
     djp_node_sdk_release(sdk);

@@ -177,7 +177,7 @@ metrics_standard_family(napi_env env, napi_callback_info info)
         return NULL;
     djp_node_sdk *sdk = metrics_sdk();
     if (djp_node_text_get(&name, env, given[0]) && sdk != NULL && sdk->standard != NULL) {
-        djp_family *family = djp_standard_family(sdk->standard, name.text.data);
+        djp_family *family = djp_builtin_family(sdk->standard, name.text.data);
         number = djp_node_family_number(sdk, family);
     }
     djp_node_text_release(&name);
@@ -362,8 +362,8 @@ metrics_record_standard(napi_env env, napi_callback_info info)
                  (count == 0 || djp_node_texts_get(&labels, env, given[1], count, 1));
     djp_node_sdk *sdk = metrics_sdk();
     if (djp_node_text_get(&name, env, given[0]) && listed && sdk != NULL)
-        taken = djp_standard_record(sdk->standard, name.text.data, labels.texts, count, value,
-                                    traced ? &context : NULL) == 0;
+        taken = djp_builtin_record(sdk->standard, name.text.data, labels.texts, count, value,
+                                   traced ? &context : NULL) == 0;
     djp_node_text_release(&name);
     djp_node_texts_release(&labels);
     djp_node_sdk_release(sdk);

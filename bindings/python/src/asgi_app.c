@@ -61,7 +61,7 @@ app_http_refresh(djp_py_state *state)
     djp_py_sdk *sdk = state->sdk;
     asgi->generation = state->generation;
     asgi->http = NULL;
-    if (sdk != NULL && (djp_sdk_recorder(sdk->sdk) != NULL || djp_sdk_standard(sdk->sdk) != NULL))
+    if (sdk != NULL && (djp_sdk_recorder(sdk->sdk) != NULL || djp_sdk_builtin(sdk->sdk) != NULL))
         asgi->http = app_http_new(sdk);
     djp_py_http_unref(old);
     return asgi->http;

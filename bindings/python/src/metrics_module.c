@@ -110,7 +110,7 @@ metrics_standard(PyObject *module, PyObject *args)
     if (!PyArg_ParseTuple(args, "sO!O", &name, &PyTuple_Type, &labels, &value))
         return NULL;
     double number = djp_py_metric_number(value); /* may run code that ends the SDK */
-    djp_standard *standard = state->sdk != NULL ? djp_sdk_standard(state->sdk->sdk) : NULL;
+    djp_builtin *standard = state->sdk != NULL ? djp_sdk_builtin(state->sdk->sdk) : NULL;
     Py_ssize_t count = PyTuple_GET_SIZE(labels);
     if (standard == NULL || count > (Py_ssize_t)DJP_LABELS_MAX)
         Py_RETURN_FALSE;
@@ -122,7 +122,7 @@ metrics_standard(PyObject *module, PyObject *args)
     }
     djp_span_context context;
     djp_py_current_context(state, &context);
-    int error = djp_standard_record(standard, name, texts, (size_t)count, number, &context);
+    int error = djp_builtin_record(standard, name, texts, (size_t)count, number, &context);
     for (Py_ssize_t i = 0; i < count; i++)
         djp_py_text_release(&owners[i]);
     return PyBool_FromLong(error == 0);
@@ -140,7 +140,7 @@ metrics_http(PyObject *module, PyObject *args)
         return NULL;
     double number = djp_py_metric_number(seconds),
            size = djp_py_metric_number(bytes); /* may run code that ends the SDK */
-    djp_standard *standard = state->sdk != NULL ? djp_sdk_standard(state->sdk->sdk) : NULL;
+    djp_builtin *standard = state->sdk != NULL ? djp_sdk_builtin(state->sdk->sdk) : NULL;
     if (standard == NULL)
         Py_RETURN_FALSE;
     djp_py_text method_text, endpoint_text;
@@ -148,9 +148,9 @@ metrics_http(PyObject *module, PyObject *args)
     djp_py_text_get(&method_text, method);
     djp_py_text_get(&endpoint_text, endpoint);
     djp_py_current_context(state, &context);
-    djp_standard_http_request(standard, method_text.text, endpoint_text.text, status,
-                              number >= 0.0 && number < 1e9 ? (uint64_t)(number * 1e9) : DJP_DURATION_UNKNOWN,
-                              size >= 0.0 && size < 9e18 ? (int64_t)size : -1, &context);
+    djp_builtin_http_request(standard, method_text.text, endpoint_text.text, status,
+                             number >= 0.0 && number < 1e9 ? (uint64_t)(number * 1e9) : DJP_DURATION_UNKNOWN,
+                             size >= 0.0 && size < 9e18 ? (int64_t)size : -1, &context);
     djp_py_text_release(&method_text);
     djp_py_text_release(&endpoint_text);
     Py_RETURN_TRUE;

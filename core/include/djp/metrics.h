@@ -90,8 +90,8 @@ void djp_free(char *text);
 int djp_registry_add_process(djp_registry *registry);
 
 /* The documented families of HTTP servers, jobs, external calls and models (see docs/metrics.md). Created on demand. */
-typedef struct djp_standard djp_standard;
-typedef struct djp_standard_options {
+typedef struct djp_builtin djp_builtin;
+typedef struct djp_builtin_options {
     int status_class; /* 2xx instead of 200 */
     int label_style_path; /* method, path, status, service instead of method, endpoint, status_code */
     const char *service; /* value of the service label in that style */
@@ -100,23 +100,23 @@ typedef struct djp_standard_options {
      * have recorded in it. What cannot be recorded is counted as dropped. user is borrowed. May be NULL. */
     void (*on_taken)(void *user, const char *name);
     void *user;
-} djp_standard_options;
-int djp_standard_new(djp_standard **out, djp_registry *registry, const djp_standard_options *options);
-void djp_standard_free(djp_standard *standard);
+} djp_builtin_options;
+int djp_builtin_new(djp_builtin **out, djp_registry *registry, const djp_builtin_options *options);
+void djp_builtin_free(djp_builtin *standard);
 /* One HTTP request: http_request_duration_seconds and http_requests_total, plus http_request_size_bytes when size >= 0.
  * method is mapped to the known ones or "_OTHER"; codes outside 100-599 become "other". Label look-up is cached. */
-void djp_standard_http_request(djp_standard *standard, djp_text method, djp_text endpoint, int status_code,
-                               uint64_t duration_ns, int64_t request_bytes, const djp_span_context *context);
+void djp_builtin_http_request(djp_builtin *standard, djp_text method, djp_text endpoint, int status_code,
+                              uint64_t duration_ns, int64_t request_bytes, const djp_span_context *context);
 #define DJP_DURATION_UNKNOWN \
     UINT64_MAX /* the request is counted, its duration is not (and that is counted as dropped) */
 /* Records in a documented family other than the three of HTTP: adds to a counter, sets a gauge, observes in a histogram.
  * labels: as many as the family has, borrowed. context (may be NULL) gives the exemplar. Returns 0, or DJP_EINVAL, counted as
  * dropped, for a value that is not finite, a negative duration or amount, and a family that cannot be had. */
-int djp_standard_record(djp_standard *standard, const char *name, const djp_text *labels, size_t label_count,
-                        double value, const djp_span_context *context);
+int djp_builtin_record(djp_builtin *standard, const char *name, const djp_text *labels, size_t label_count,
+                       double value, const djp_span_context *context);
 /* Finds the family under its documented name (docs/metrics.md; "_total" of counters may be left out) or NULL. Created at the
  * first call, so that a service without jobs shows no job families. */
-djp_family *djp_standard_family(djp_standard *standard, const char *name);
+djp_family *djp_builtin_family(djp_builtin *standard, const char *name);
 
 /* A raw path as a label, for the case that no route template is known: identifiers become {id}, file names {file}, query and
  * fragment go. Whole segments only. Writes at most out_size - 1 bytes and a NUL, cut between segments, and returns the length. */

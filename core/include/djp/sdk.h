@@ -34,7 +34,7 @@ void djp_sdk_free(djp_sdk *sdk);
 
 djp_recorder *djp_sdk_recorder(djp_sdk *sdk); /* borrows; NULL when traces are off */
 djp_registry *djp_sdk_registry(djp_sdk *sdk); /* borrows; NULL when metrics are off */
-djp_standard *djp_sdk_standard(djp_sdk *sdk); /* borrows; NULL when metrics are off */
+djp_builtin *djp_sdk_builtin(djp_sdk *sdk); /* borrows; NULL when metrics are off */
 const djp_options *djp_sdk_options(const djp_sdk *sdk);
 
 /* Sends everything that ended before the call. Returns 0 only when every span since the flush before was accepted by the receiver (or

@@ -70,7 +70,7 @@ account_warn(djp_sdk *sdk, int percent, const djp_budget *budget)
 static void
 account_feed_locked(djp_sdk *sdk)
 {
-    djp_registry_counters metrics;
+    djp__registry_totals metrics;
     memset(&metrics, 0, sizeof metrics);
     if (sdk->registry && sdk->account.budget.prices.per_thousand_series > 0) {
         djp__registry_counters(&metrics, sdk->registry);

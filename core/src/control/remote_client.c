@@ -15,16 +15,16 @@
 #include "net/curl_session.h"
 #include "net/curl_target.h"
 #include "net/http_response.h"
-#include "export/transport_result.h"
+#include "net/outcome.h"
 
 struct djp_strategy_client {
     djp_options options; /* those of the SDK with another endpoint; its texts are borrowed */
     char *user_agent;
-    djp_curl_target target;
-    djp_curl_headers headers;
-    djp_curl_session *session; /* NULL until the first question */
-    djp_curl_exchange exchange;
-    djp_http_head head; /* of the answer */
+    djp__curl_target target;
+    djp__curl_headers headers;
+    djp__curl_session *session; /* NULL until the first question */
+    djp__curl_exchange exchange;
+    djp__http_head head; /* of the answer */
     int asking;
     char failure[128]; /* why the question could not even begin; "" when it did */
 };
@@ -118,7 +118,7 @@ djp__strategy_client_new(djp_strategy_client **out, const djp_options *options, 
     if (!client) {
         return DJP_ENOMEM;
     }
-    djp__buf_init(&client->exchange.answer, 0);
+    djp__buf_init(&client->exchange.response, 0);
     int code = strategy_client_init(client, options, user_agent);
     if (code != 0) {
         djp__strategy_client_free(client);
@@ -135,7 +135,7 @@ djp__strategy_client_free(djp_strategy_client *client)
         return;
     }
     djp__strategy_client_leave(client);
-    djp__buf_fini(&client->exchange.answer);
+    djp__buf_fini(&client->exchange.response);
     djp__curl_headers_fini(&client->headers);
     djp__curl_target_fini(&client->target);
     djp__free(client->user_agent);
@@ -145,7 +145,7 @@ djp__strategy_client_free(djp_strategy_client *client)
 void
 djp__strategy_client_leave(djp_strategy_client *client)
 {
-    djp_sigpipe guard;
+    djp__sigpipe guard;
     djp__sigpipe_block(&guard); /* a TLS goodbye may meet a closed connection */
     djp__strategy_client_give_up(client);
     djp__curl_session_free(client->session);
@@ -162,7 +162,7 @@ djp__strategy_client_shown(const djp_strategy_client *client)
 void
 djp__strategy_client_ask(djp_strategy_client *client)
 {
-    djp_curl_exchange *exchange = &client->exchange;
+    djp__curl_exchange *exchange = &client->exchange;
     memset(&client->head, 0, sizeof client->head);
     client->failure[0] = '\0';
     client->asking = 1;
@@ -189,9 +189,9 @@ djp__strategy_client_ask(djp_strategy_client *client)
 static void
 strategy_client_reason(djp_strategy_client *client, djp_strategy_answer *out)
 {
-    djp_send_result result;
+    djp__send_result result;
     char words[128] = "";
-    const djp_buf *answer = &client->exchange.answer;
+    const djp_buf *answer = &client->exchange.response;
     long status = client->exchange.status;
     if (status >= 300 && status < 400) {
         snprintf(words, sizeof words, ", a redirect, which is not followed");
@@ -199,7 +199,7 @@ strategy_client_reason(djp_strategy_client *client, djp_strategy_answer *out)
         int size = answer->size < 100 ? (int)answer->size : 100;
         snprintf(words, sizeof words, ": %.*s", size, answer->data);
     }
-    djp__send_result_set(&result, DJP_SEND_RETRY, "it answered %ld%s", status, words);
+    djp__send_result_set(&result, DJP__SEND_RETRY, "it answered %ld%s", status, words);
     memcpy(out->message, result.message, sizeof out->message);
     out->retry_after_ns = client->head.retry_after_ns;
 }
@@ -207,8 +207,8 @@ strategy_client_reason(djp_strategy_client *client, djp_strategy_answer *out)
 static void
 strategy_client_judge(djp_strategy_client *client, djp_strategy_answer *out)
 {
-    djp_curl_exchange *exchange = &client->exchange;
-    const char *body = exchange->answer.data ? exchange->answer.data : "";
+    djp__curl_exchange *exchange = &client->exchange;
+    const char *body = exchange->response.data ? exchange->response.data : "";
     char why[128];
     if (client->failure[0]) {
         snprintf(out->message, sizeof out->message, "%s", client->failure);
@@ -218,7 +218,7 @@ strategy_client_judge(djp_strategy_client *client, djp_strategy_answer *out)
         snprintf(out->message, sizeof out->message, "%s", exchange->error);
     } else if (exchange->status < 200 || exchange->status >= 300) {
         strategy_client_reason(client, out);
-    } else if (djp__strategy_parse(&out->strategy, body, exchange->answer.size, why, sizeof why) != 0) {
+    } else if (djp__strategy_parse(&out->strategy, body, exchange->response.size, why, sizeof why) != 0) {
         snprintf(out->message, sizeof out->message, "its answer is refused: %s", why);
     } else {
         out->good = 1;
@@ -231,7 +231,7 @@ strategy_client_judge(djp_strategy_client *client, djp_strategy_answer *out)
 int
 djp__strategy_client_step(djp_strategy_client *client, djp_strategy_answer *out)
 {
-    djp_sigpipe guard;
+    djp__sigpipe guard;
     int running = 0, began = !client->failure[0];
     memset(out, 0, sizeof *out);
     if (began) {
@@ -245,7 +245,7 @@ djp__strategy_client_step(djp_strategy_client *client, djp_strategy_answer *out)
     if (!running) {
         client->asking = 0;
         strategy_client_judge(client, out);
-        djp__buf_fini(&client->exchange.answer); /* a large one is not kept for the next time */
+        djp__buf_fini(&client->exchange.response); /* a large one is not kept for the next time */
     }
     return running;
 }
@@ -255,7 +255,7 @@ djp__strategy_client_give_up(djp_strategy_client *client)
 {
     if (client->asking && !client->failure[0]) {
         djp__curl_session_end(client->session, 0);
-        djp__buf_fini(&client->exchange.answer);
+        djp__buf_fini(&client->exchange.response);
     }
     client->asking = 0;
 }
@@ -263,11 +263,11 @@ djp__strategy_client_give_up(djp_strategy_client *client)
 void
 djp__strategy_client_abandon(djp_strategy_client *client)
 {
-    djp_curl_session *session = client->session;
+    djp__curl_session *session = client->session;
     client->session = NULL;
     client->asking = 0;
     client->failure[0] = '\0';
-    djp__buf_init(&client->exchange.answer, 0); /* the fork may have met it half grown: forgotten as it is */
+    djp__buf_init(&client->exchange.response, 0); /* the fork may have met it half grown: forgotten as it is */
     if (session) {
         djp__curl_session_abandon(session);
     }

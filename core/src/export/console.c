@@ -181,7 +181,7 @@ console_identity(djp_buf *out, const djp_span_record *record, djp_text state)
 }
 
 static int
-console_add(djp_encoder *encoder, djp__encode_group *group, const djp_span_record *record, djp__walk_list attributes,
+console_add(djp__encoder *encoder, djp__encode_group *group, const djp_span_record *record, djp__walk_list attributes,
             djp_text state, size_t *added)
 {
     djp_buf *out = &encoder->lines;
@@ -212,7 +212,7 @@ console_add(djp_encoder *encoder, djp__encode_group *group, const djp_span_recor
 }
 
 static int
-console_resource(djp_encoder *encoder, djp_buf *out, const djp_buf *items)
+console_resource(djp__encoder *encoder, djp_buf *out, const djp_buf *items)
 {
     djp__buf_text(out, ",\"resource\":{");
     djp__json_map(out, &encoder->walk, DJP__RESOURCE_ITEMS_FROM, (uint32_t)items->size, DJP__JSON_PLAIN, 1);
@@ -221,7 +221,7 @@ console_resource(djp_encoder *encoder, djp_buf *out, const djp_buf *items)
 }
 
 static int
-console_scope(djp_encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope, const djp_buf *items)
+console_scope(djp__encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope, const djp_buf *items)
 {
     djp_buf *out = &group->head;
     djp_text name = {scope->name, strlen(scope->name)}, version = {scope->version, strlen(scope->version)};
@@ -241,7 +241,7 @@ console_scope(djp_encoder *encoder, djp__encode_group *group, const djp_scope_en
 }
 
 static int
-console_finish(djp_encoder *encoder, djp_buf *out)
+console_finish(djp__encoder *encoder, djp_buf *out)
 {
     djp__buf_append(out, encoder->lines.data, encoder->lines.size);
     return out->failed ? DJP_ENOMEM : 0;

@@ -100,7 +100,7 @@ pretty_line(djp_buf *out, djp__walk *walk, const djp_span_record *record, djp__w
 }
 
 static int
-pretty_add(djp_encoder *encoder, djp__encode_group *group, const djp_span_record *record, djp__walk_list attributes,
+pretty_add(djp__encoder *encoder, djp__encode_group *group, const djp_span_record *record, djp__walk_list attributes,
            djp_text state, size_t *added)
 {
     djp_buf *out = &encoder->lines;
@@ -134,7 +134,7 @@ pretty_add(djp_encoder *encoder, djp__encode_group *group, const djp_span_record
 }
 
 static int
-pretty_resource(djp_encoder *encoder, djp_buf *out, const djp_buf *items)
+pretty_resource(djp__encoder *encoder, djp_buf *out, const djp_buf *items)
 {
     (void)encoder;
     (void)out;
@@ -143,7 +143,7 @@ pretty_resource(djp_encoder *encoder, djp_buf *out, const djp_buf *items)
 }
 
 static int
-pretty_scope(djp_encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope, const djp_buf *items)
+pretty_scope(djp__encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope, const djp_buf *items)
 {
     (void)encoder;
     (void)group;
@@ -213,7 +213,7 @@ pretty_print(djp_buf *out, const djp_buf *lines, const pretty_span *span, size_t
 }
 
 static int
-pretty_finish(djp_encoder *encoder, djp_buf *out)
+pretty_finish(djp__encoder *encoder, djp_buf *out)
 {
     pretty_span *spans = (pretty_span *)(void *)encoder->scratch.data;
     size_t at = pretty_link(spans, encoder->scratch.size / sizeof *spans), depth = 0;

@@ -14,7 +14,7 @@ enum { ENCODE_KEEP_BYTES = 1 << 20, ENCODE_KEEP_GROUPS = 16 };
 enum { ENCODE_ENVELOPE = 48 };
 
 static void
-encode_reset(djp_encoder *encoder)
+encode_reset(djp__encoder *encoder)
 {
     for (size_t i = 0; i < encoder->order_count; i++) {
         djp__encode_group *group = encoder->groups[encoder->order[i]];
@@ -42,19 +42,19 @@ encode_reset(djp_encoder *encoder)
 }
 
 int
-djp__encoder_new(djp_encoder **out, djp_encoding encoding, const djp_attribute *resource, size_t resource_count)
+djp__encoder_new(djp__encoder **out, djp__encoding encoding, const djp_attribute *resource, size_t resource_count)
 {
     static const djp__encode_ops *const ops[] = {
-        [DJP_ENCODE_PROTOBUF] = &djp__encode_protobuf,
-        [DJP_ENCODE_JSON] = &djp__encode_json,
-        [DJP_ENCODE_CONSOLE] = &djp__encode_console,
-        [DJP_ENCODE_PRETTY] = &djp__encode_pretty,
+        [DJP__ENCODE_PROTOBUF] = &djp__encode_protobuf,
+        [DJP__ENCODE_JSON] = &djp__encode_json,
+        [DJP__ENCODE_CONSOLE] = &djp__encode_console,
+        [DJP__ENCODE_PRETTY] = &djp__encode_pretty,
     };
     *out = NULL;
     if ((size_t)encoding >= sizeof ops / sizeof ops[0]) {
         return DJP_EINVAL;
     }
-    djp_encoder *encoder = djp__calloc(1, sizeof *encoder);
+    djp__encoder *encoder = djp__calloc(1, sizeof *encoder);
     if (encoder == NULL) {
         return DJP_ENOMEM;
     }
@@ -74,7 +74,7 @@ djp__encoder_new(djp_encoder **out, djp_encoding encoding, const djp_attribute *
 }
 
 void
-djp__encoder_free(djp_encoder *encoder)
+djp__encoder_free(djp__encoder *encoder)
 {
     if (encoder == NULL) {
         return;
@@ -98,7 +98,7 @@ djp__encoder_free(djp_encoder *encoder)
 }
 
 int
-djp__encoder_set_resource(djp_encoder *encoder, const djp_attribute *resource, size_t resource_count)
+djp__encoder_set_resource(djp__encoder *encoder, const djp_attribute *resource, size_t resource_count)
 {
     djp_buf encoded;
     djp__buf_init(&encoded, 0);
@@ -118,7 +118,7 @@ djp__encoder_set_resource(djp_encoder *encoder, const djp_attribute *resource, s
 }
 
 static int
-encode_group_new(djp__encode_group **out, djp_encoder *encoder, djp_scope scope)
+encode_group_new(djp__encode_group **out, djp__encoder *encoder, djp_scope scope)
 {
     const djp_scope_entry *entry = djp__scope_entry(scope);
     djp__encode_group *group = djp__calloc(1, sizeof *group);
@@ -145,7 +145,7 @@ encode_group_new(djp__encode_group **out, djp_encoder *encoder, djp_scope scope)
 
 /* The tracestate to write: the incoming text as it is, or a rewritten one in encoder->state. */
 static djp_text
-encode_state(djp_encoder *encoder, const djp_span_record *record)
+encode_state(djp__encoder *encoder, const djp_span_record *record)
 {
     djp_text incoming = djp__walk_text(record, record->state_at, record->state_size);
     if (record->threshold == DJP_THRESHOLD_NONE && incoming.size == 0) {
@@ -162,7 +162,7 @@ encode_state(djp_encoder *encoder, const djp_span_record *record)
 }
 
 int
-djp__encoder_add(djp_encoder *encoder, const djp_span_record *record)
+djp__encoder_add(djp__encoder *encoder, const djp_span_record *record)
 {
     djp_scope scope = record->scope;
     djp__walk_list attributes;
@@ -197,19 +197,19 @@ djp__encoder_add(djp_encoder *encoder, const djp_span_record *record)
 }
 
 size_t
-djp__encoder_spans(const djp_encoder *encoder)
+djp__encoder_spans(const djp__encoder *encoder)
 {
     return encoder->spans;
 }
 
 size_t
-djp__encoder_bytes(const djp_encoder *encoder)
+djp__encoder_bytes(const djp__encoder *encoder)
 {
     return encoder->bytes;
 }
 
 int
-djp__encoder_finish(djp_encoder *encoder, djp_buf *out)
+djp__encoder_finish(djp__encoder *encoder, djp_buf *out)
 {
     size_t before = out->size;
     int rc = encoder->spans != 0 ? encoder->ops->finish(encoder, out) : 0;

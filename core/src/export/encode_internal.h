@@ -18,15 +18,15 @@ typedef struct djp__encode_group {
 
 typedef struct djp__encode_ops {
     /* Encodes attributes in item form; replaces out. */
-    int (*resource)(djp_encoder *encoder, djp_buf *out, const djp_buf *items);
-    int (*scope)(djp_encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope, const djp_buf *items);
+    int (*resource)(djp__encoder *encoder, djp_buf *out, const djp_buf *items);
+    int (*scope)(djp__encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope, const djp_buf *items);
     /* Adds the span that the walk is on; returns its size through *added. */
-    int (*add)(djp_encoder *encoder, djp__encode_group *group, const djp_span_record *record, djp__walk_list attributes,
-               djp_text state, size_t *added);
-    int (*finish)(djp_encoder *encoder, djp_buf *out);
+    int (*add)(djp__encoder *encoder, djp__encode_group *group, const djp_span_record *record,
+               djp__walk_list attributes, djp_text state, size_t *added);
+    int (*finish)(djp__encoder *encoder, djp_buf *out);
 } djp__encode_ops;
 
-struct djp_encoder {
+struct djp__encoder {
     const djp__encode_ops *ops;
     djp__walk walk;
     djp_buf resource; /* encoded resource */

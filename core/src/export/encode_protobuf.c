@@ -42,7 +42,7 @@ protobuf_reserve(djp__encode_group *group, size_t size)
 
 /* KeyValues of the items, in out; every item pays for its own tags (see djp__writer_bound). */
 static int
-protobuf_attributes(djp_encoder *encoder, djp_buf *out, const djp_buf *items, unsigned tag)
+protobuf_attributes(djp__encoder *encoder, djp_buf *out, const djp_buf *items, unsigned tag)
 {
     size_t bound = items->size * 2 + DJP__WRITER_SLACK;
     char *block = djp__alloc(bound);
@@ -78,7 +78,7 @@ protobuf_text(djp_buf *out, unsigned tag, const char *text)
 
 /* Wraps what scratch holds as one field, unless it is empty. */
 static int
-protobuf_wrap(djp_encoder *encoder, djp_buf *out, unsigned tag)
+protobuf_wrap(djp__encoder *encoder, djp_buf *out, unsigned tag)
 {
     if (encoder->scratch.size != 0) {
         protobuf_open(out, tag, encoder->scratch.size);
@@ -88,7 +88,7 @@ protobuf_wrap(djp_encoder *encoder, djp_buf *out, unsigned tag)
 }
 
 static int
-protobuf_resource(djp_encoder *encoder, djp_buf *out, const djp_buf *items)
+protobuf_resource(djp__encoder *encoder, djp_buf *out, const djp_buf *items)
 {
     djp__buf_clear(&encoder->scratch);
     int rc = protobuf_attributes(encoder, &encoder->scratch, items, 0x0a);
@@ -96,7 +96,7 @@ protobuf_resource(djp_encoder *encoder, djp_buf *out, const djp_buf *items)
 }
 
 static int
-protobuf_scope(djp_encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope, const djp_buf *items)
+protobuf_scope(djp__encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope, const djp_buf *items)
 {
     djp__buf_clear(&encoder->scratch);
     protobuf_text(&encoder->scratch, 0x0a, scope->name);
@@ -111,7 +111,7 @@ protobuf_scope(djp_encoder *encoder, djp__encode_group *group, const djp_scope_e
 }
 
 static int
-protobuf_add(djp_encoder *encoder, djp__encode_group *group, const djp_span_record *record, djp__walk_list attributes,
+protobuf_add(djp__encoder *encoder, djp__encode_group *group, const djp_span_record *record, djp__walk_list attributes,
              djp_text state, size_t *added)
 {
     djp__walk *walk = &encoder->walk;
@@ -172,7 +172,7 @@ protobuf_copy_spans(char *end, const djp__encode_group *group)
 }
 
 static int
-protobuf_finish(djp_encoder *encoder, djp_buf *out)
+protobuf_finish(djp__encoder *encoder, djp_buf *out)
 {
     size_t inner = encoder->resource.size;
     for (size_t i = 0; i < encoder->order_count; i++) {

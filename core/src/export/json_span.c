@@ -153,7 +153,7 @@ json_span(djp_buf *out, djp__walk *walk, const djp_span_record *record, djp__wal
 }
 
 static int
-json_resource(djp_encoder *encoder, djp_buf *out, const djp_buf *items)
+json_resource(djp__encoder *encoder, djp_buf *out, const djp_buf *items)
 {
     if (items->size > DJP__RESOURCE_ITEMS_FROM) {
         djp__buf_text(out, "\"resource\":{\"attributes\":[");
@@ -164,7 +164,7 @@ json_resource(djp_encoder *encoder, djp_buf *out, const djp_buf *items)
 }
 
 static int
-json_scope(djp_encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope, const djp_buf *items)
+json_scope(djp__encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope, const djp_buf *items)
 {
     djp_buf *out = &group->head;
     djp_text name = {scope->name, strlen(scope->name)}, version = {scope->version, strlen(scope->version)};
@@ -187,7 +187,7 @@ json_scope(djp_encoder *encoder, djp__encode_group *group, const djp_scope_entry
 }
 
 static int
-json_add(djp_encoder *encoder, djp__encode_group *group, const djp_span_record *record, djp__walk_list attributes,
+json_add(djp__encoder *encoder, djp__encode_group *group, const djp_span_record *record, djp__walk_list attributes,
          djp_text state, size_t *added)
 {
     djp_buf *out = &group->text;
@@ -207,7 +207,7 @@ json_add(djp_encoder *encoder, djp__encode_group *group, const djp_span_record *
 }
 
 static int
-json_finish(djp_encoder *encoder, djp_buf *out)
+json_finish(djp__encoder *encoder, djp_buf *out)
 {
     djp__buf_text(out, "{\"resourceSpans\":[{");
     djp__buf_append(out, encoder->resource.data, encoder->resource.size);

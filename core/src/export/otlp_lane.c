@@ -1,11 +1,11 @@
 /* One OTLP request on a lane: its bytes and headers, the repetition on a new connection when a kept one turns out to be dead, and what the
- * answer means. It never waits, and puts no header or password into a message. */
+ * response means. It never waits, and puts no header or password into a message. */
 #include <string.h>
 
 #include "base/clock.h"
 #include "djp/error.h"
 #include "export/otlp_lane.h"
-#include "export/transport_result.h"
+#include "net/outcome.h"
 
 enum { OTLP_COMPRESS_MIN = 1024, OTLP_WIRE_KEEP = 4 * 1024 * 1024, OTLP_PROBE_NS = 1000000000 };
 
@@ -29,12 +29,12 @@ otlp_on_header(void *user, const char *line, size_t size)
 static int
 otlp_pack(otlp_lane *lane, int *compressed)
 {
-    static const uint8_t no_frame[DJP_GRPC_FRAME_SIZE];
+    static const uint8_t no_frame[DJP__GRPC_FRAME_SIZE];
     const otlp_transport *transport = lane->transport;
     const void *body = lane->job.body;
     size_t size = lane->job.size;
     djp_buf *wire = &lane->wire;
-    size_t frame = otlp_is_grpc(transport) ? DJP_GRPC_FRAME_SIZE : 0;
+    size_t frame = otlp_is_grpc(transport) ? DJP__GRPC_FRAME_SIZE : 0;
     djp__buf_clear(wire);
     djp__buf_append(wire, no_frame, frame);
     *compressed = transport->gzip && size > OTLP_COMPRESS_MIN &&
@@ -83,7 +83,7 @@ static void
 otlp_choose_version(otlp_lane *lane)
 {
     const otlp_transport *transport = lane->transport;
-    djp_curl_exchange *exchange = &lane->exchange;
+    djp__curl_exchange *exchange = &lane->exchange;
     int repeated = lane->phase == OTLP_REPEATED;
     exchange->fresh = repeated;
     exchange->reuse_only = 0;
@@ -103,7 +103,7 @@ otlp_choose_version(otlp_lane *lane)
 static void
 otlp_attempt(otlp_lane *lane)
 {
-    static const djp_grpc_head no_head = DJP_GRPC_HEAD_INIT;
+    static const djp__grpc_head no_head = DJP__GRPC_HEAD_INIT;
     memset(&lane->http, 0, sizeof lane->http);
     lane->grpc = no_head;
     otlp_choose_version(lane);
@@ -111,7 +111,7 @@ otlp_attempt(otlp_lane *lane)
 }
 
 int
-djp__otlp_lane_begin(otlp_lane *lane, const djp_send_job *job, djp_send_result *result)
+djp__otlp_lane_begin(otlp_lane *lane, const djp__send_job *job, djp__send_result *result)
 {
     int compressed;
     lane->job = *job;
@@ -119,10 +119,10 @@ djp__otlp_lane_begin(otlp_lane *lane, const djp_send_job *job, djp_send_result *
     memset(&lane->exchange, 0, sizeof lane->exchange);
     lane->exchange.on_header = otlp_on_header;
     lane->exchange.user = lane;
-    djp__buf_init(&lane->exchange.answer, 0);
+    djp__buf_init(&lane->exchange.response, 0);
     if (otlp_pack(lane, &compressed) != 0) {
         djp__buf_fini(&lane->wire);
-        djp__send_result_set(result, DJP_SEND_RETRY, "out of memory for a request of %zu bytes", job->size);
+        djp__send_result_set(result, DJP__SEND_RETRY, "out of memory for a request of %zu bytes", job->size);
         return 0;
     }
     otlp_set_headers(lane, compressed);
@@ -143,7 +143,7 @@ static int
 otlp_was_stale(otlp_lane *lane)
 {
     otlp_transport *transport = lane->transport;
-    const djp_curl_exchange *exchange = &lane->exchange;
+    const djp__curl_exchange *exchange = &lane->exchange;
     if (exchange->refused_socket)
         return 1;
     if (exchange->sockets > 0 || exchange->too_large)
@@ -157,9 +157,9 @@ otlp_was_stale(otlp_lane *lane)
 
 /* libcurl before 8.1 stops reading where a stream ends on a connection that got a GOAWAY, and so loses the trailers, at times the message,
  * too. It reports success only where the receiver ended the stream properly, and a receiver that refuses a unary call does so in the head
- * of the answer: so an answer with a good head was an acceptance. To take it for none would send every span of it twice. */
+ * of the response: so a response with a good head was an acceptance. To take it for none would send every span of it twice. */
 static void
-otlp_complete_answer(djp_grpc_head *head, const djp_curl_exchange *exchange)
+otlp_complete_response(djp__grpc_head *head, const djp__curl_exchange *exchange)
 {
     if (exchange->code == CURLE_OK && exchange->status == 200 && head->is_grpc && !head->has_status &&
         djp__curl_loses_trailers()) {
@@ -185,7 +185,7 @@ otlp_ignore_header(void *user, const char *line, size_t size)
 static int
 otlp_must_probe(otlp_lane *lane)
 {
-    const djp_curl_exchange *failed = &lane->exchange;
+    const djp__curl_exchange *failed = &lane->exchange;
     return otlp_is_grpc(lane->transport) && !lane->transport->has_arrived && failed->code != CURLE_OK &&
            failed->head_bytes == 0 && otlp_lost_connection(failed->code) && djp__every_minute(&lane->transport->probed);
 }
@@ -193,14 +193,14 @@ otlp_must_probe(otlp_lane *lane)
 static void
 otlp_begin_probe(otlp_lane *lane)
 {
-    djp_curl_exchange *probe = &lane->probe;
+    djp__curl_exchange *probe = &lane->probe;
     uint64_t limit = djp__clock_monotonic() + OTLP_PROBE_NS;
     memset(probe, 0, sizeof *probe);
     probe->is_get = 1;
     probe->fresh = 1;
     probe->http_version = CURL_HTTP_VERSION_1_1;
     probe->on_header = otlp_ignore_header;
-    djp__buf_init(&probe->answer, 0);
+    djp__buf_init(&probe->response, 0);
     lane->phase = OTLP_PROBING;
     lane->deadline = limit < lane->job.deadline ? limit : lane->job.deadline;
     djp__curl_session_begin(lane->transport->session, lane->number, probe);
@@ -209,14 +209,14 @@ otlp_begin_probe(otlp_lane *lane)
 static void
 otlp_end_probe(otlp_lane *lane, otlp_ending ending)
 {
-    const djp_curl_exchange *probe = &lane->probe;
+    const djp__curl_exchange *probe = &lane->probe;
     lane->transport->speaks_http = ending == OTLP_DONE && probe->code == CURLE_OK && probe->status > 0;
-    djp__buf_fini(&lane->probe.answer);
+    djp__buf_fini(&lane->probe.response);
 }
 
 /* What the other protocol's receiver looks like from here; NULL: not like that. */
 static const char *
-otlp_other_protocol(const otlp_transport *transport, const djp_curl_exchange *exchange)
+otlp_other_protocol(const otlp_transport *transport, const djp__curl_exchange *exchange)
 {
     if (otlp_is_grpc(transport))
         return transport->speaks_http ? OTLP_SPEAKS_HTTP : NULL;
@@ -226,49 +226,49 @@ otlp_other_protocol(const otlp_transport *transport, const djp_curl_exchange *ex
 }
 
 static void
-otlp_judge_connection(const otlp_transport *transport, const djp_curl_exchange *exchange, djp_send_result *result)
+otlp_judge_connection(const otlp_transport *transport, const djp__curl_exchange *exchange, djp__send_result *result)
 {
     const char *other = otlp_other_protocol(transport, exchange);
-    djp__send_result_set(result, DJP_SEND_RETRY, other ? "%s: %s; %s" : "%s: %s", transport->shown, exchange->error,
+    djp__send_result_set(result, DJP__SEND_RETRY, other ? "%s: %s; %s" : "%s: %s", transport->shown, exchange->error,
                          other);
 }
 
 /* libcurl's error as an outcome. Only what another attempt cannot change is final. */
 static void
-otlp_judge_failure(const otlp_lane *lane, djp_send_result *result)
+otlp_judge_failure(const otlp_lane *lane, djp__send_result *result)
 {
     const otlp_transport *transport = lane->transport;
-    const djp_curl_exchange *exchange = &lane->exchange;
+    const djp__curl_exchange *exchange = &lane->exchange;
     const char *shown = transport->shown;
     result->status = otlp_is_grpc(transport) ? 0 : exchange->status;
     if (exchange->too_large)
-        djp__send_result_set(result, DJP_SEND_REJECTED, "%s gave an answer larger than the limit of %llu bytes", shown,
-                             (unsigned long long)transport->options->max_response_bytes);
+        djp__send_result_set(result, DJP__SEND_REJECTED, "%s gave a response larger than the limit of %llu bytes",
+                             shown, (unsigned long long)transport->options->max_response_bytes);
     else if (exchange->code == CURLE_BAD_CONTENT_ENCODING)
-        djp__send_result_set(result, DJP_SEND_REJECTED, "%s gave an answer that cannot be decompressed", shown);
+        djp__send_result_set(result, DJP__SEND_REJECTED, "%s gave a response that cannot be decompressed", shown);
     else
         otlp_judge_connection(transport, exchange, result);
 }
 
 static void
-otlp_judge(const otlp_lane *lane, otlp_ending ending, djp_send_result *result)
+otlp_judge(const otlp_lane *lane, otlp_ending ending, djp__send_result *result)
 {
     otlp_transport *transport = lane->transport;
-    const djp_curl_exchange *exchange = &lane->exchange;
-    djp_text body = {exchange->answer.data, exchange->answer.size};
+    const djp__curl_exchange *exchange = &lane->exchange;
+    djp_text body = {exchange->response.data, exchange->response.size};
     if (ending == OTLP_ABORTED)
-        djp__send_result_set(result, DJP_SEND_ABORTED, "%s: given up before the answer came", transport->shown);
+        djp__send_result_set(result, DJP__SEND_ABORTED, "%s: given up before the response came", transport->shown);
     else if (ending == OTLP_TIMED_OUT)
-        djp__send_result_set(result, DJP_SEND_ABORTED, "%s: no answer within the time limit", transport->shown);
+        djp__send_result_set(result, DJP__SEND_ABORTED, "%s: no response within the time limit", transport->shown);
     else if (exchange->code != CURLE_OK)
         otlp_judge_failure(lane, result);
     else if (otlp_is_grpc(transport))
-        djp__grpc_answer(result, &lane->grpc, exchange->status, body, transport->shown);
+        djp__grpc_response(result, &lane->grpc, exchange->status, body, transport->shown);
     else
-        djp__http_answer(result, &lane->http, exchange->status, body, transport->shown);
+        djp__http_response(result, &lane->http, exchange->status, body, transport->shown);
     if (result->message[0])
         djp__curl_headers_hide(result->message, transport->options->headers);
-    if (result->outcome == DJP_SENT && result->message[0] && djp__every_minute(&transport->warned))
+    if (result->outcome == DJP__SENT && result->message[0] && djp__every_minute(&transport->warned))
         djp__diag(transport->diag, DJP_LOG_WARN, "%s", result->message);
 }
 
@@ -293,7 +293,7 @@ otlp_goes_on(otlp_lane *lane)
     if (lane->phase == OTLP_PROBING)
         return 0;
     if (otlp_is_grpc(lane->transport))
-        otlp_complete_answer(&lane->grpc, &lane->exchange);
+        otlp_complete_response(&lane->grpc, &lane->exchange);
     if (lane->phase == OTLP_FIRST && otlp_was_stale(lane)) {
         lane->phase = OTLP_REPEATED;
         otlp_attempt(lane);
@@ -307,7 +307,7 @@ otlp_goes_on(otlp_lane *lane)
 }
 
 int
-djp__otlp_lane_end(otlp_lane *lane, otlp_ending ending, djp_send_result *result)
+djp__otlp_lane_end(otlp_lane *lane, otlp_ending ending, djp__send_result *result)
 {
     djp__curl_session_end(lane->transport->session, lane->number);
     if (ending == OTLP_DONE && otlp_goes_on(lane))
@@ -321,7 +321,7 @@ djp__otlp_lane_end(otlp_lane *lane, otlp_ending ending, djp_send_result *result)
     otlp_judge(lane, ending, result);
     otlp_learn(lane, ending);
     lane->phase = OTLP_IDLE;
-    djp__buf_fini(&lane->exchange.answer);
+    djp__buf_fini(&lane->exchange.response);
     if (lane->wire.capacity > OTLP_WIRE_KEEP / lane->transport->lane_count)
         djp__buf_fini(&lane->wire);
     return 1;
@@ -331,7 +331,7 @@ void
 djp__otlp_lane_forget(otlp_lane *lane)
 {
     if (lane->phase != OTLP_IDLE) {
-        djp__buf_init(&lane->exchange.answer, 0);
+        djp__buf_init(&lane->exchange.response, 0);
     }
     djp__buf_init(&lane->wire, 0);
     lane->phase = OTLP_IDLE;

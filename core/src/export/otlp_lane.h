@@ -32,27 +32,27 @@ typedef struct otlp_lane {
     otlp_phase phase;
     int is_warm; /* the last call left a connection that can be used again */
     djp_buf wire; /* frame and compressed bytes of the request that is being sent */
-    djp_send_job job;
+    djp__send_job job;
     uint64_t deadline; /* of what runs now */
-    djp_curl_exchange exchange;
-    djp_curl_exchange probe;
+    djp__curl_exchange exchange;
+    djp__curl_exchange probe;
     struct curl_slist encoding_node;
     struct curl_slist timeout_node;
     char timeout[40];
-    djp_http_head http;
-    djp_grpc_head grpc;
+    djp__http_head http;
+    djp__grpc_head grpc;
 } otlp_lane;
 
 typedef struct otlp_transport {
-    djp_transport base;
+    djp__transport base;
     const djp_options *options; /* borrowed */
     djp_diag *diag; /* borrowed */
     char *user_agent;
-    djp_curl_target target;
+    djp__curl_target target;
     char shown[OTLP_SHOWN_MAX + 1];
-    djp_curl_headers headers;
-    djp_gzip *gzip; /* NULL without compression */
-    djp_curl_session *session; /* the sending thread's */
+    djp__curl_headers headers;
+    djp__gzip *gzip; /* NULL without compression */
+    djp__curl_session *session; /* the sending thread's */
     otlp_lane *lanes;
     unsigned lane_count;
     unsigned busy; /* lanes that are not idle */
@@ -69,9 +69,9 @@ typedef struct otlp_transport {
 } otlp_transport;
 
 /* Starts a request on an idle lane of a transport with a session; 0 and a result without memory for it. */
-int djp__otlp_lane_begin(otlp_lane *lane, const djp_send_job *job, djp_send_result *result);
+int djp__otlp_lane_begin(otlp_lane *lane, const djp__send_job *job, djp__send_result *result);
 /* Ends what runs on a busy lane. 1 and a result: the lane is idle again; 0: the request goes on in another exchange. */
-int djp__otlp_lane_end(otlp_lane *lane, otlp_ending ending, djp_send_result *result);
+int djp__otlp_lane_end(otlp_lane *lane, otlp_ending ending, djp__send_result *result);
 /* In a forked child: the fork may have met the buffers half grown, so they are forgotten as they are. */
 void djp__otlp_lane_forget(otlp_lane *lane);
 

@@ -17,12 +17,12 @@
 #include "base/str.h"
 #include "base/thread.h"
 #include "djp/error.h"
-#include "export/prometheus_http_guard.h"
+#include "export/prometheus_guard.h"
 
 #define SCRAPE_TIMEOUT_S 10u
 #define SCRAPE_CONNECTION_MEMORY (32u * 1024u)
 
-struct djp_scrape_listener {
+struct djp__prometheus_http {
     djp_registry *registry; /* borrowed */
     djp_diag *diag; /* borrowed */
     struct MHD_Daemon *daemon;
@@ -35,14 +35,14 @@ struct djp_scrape_listener {
     pthread_t keeper;
     djp_wake ready, end; /* `end` also tells of a first connection */
     DJP_ATOMIC(int) ending; /* by stop, before it notifies */
-    djp_scrape_guard guard;
+    djp__prometheus_guard guard;
     const char *host; /* what start was asked for; until `ready` */
     int result;
     int parted;
 };
 
 static enum MHD_Result
-scrape_answer(struct MHD_Connection *connection, unsigned status, const char *text)
+scrape_respond(struct MHD_Connection *connection, unsigned status, const char *text)
 {
     struct MHD_Response *response =
         MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT);
@@ -65,14 +65,14 @@ scrape_free(void *text)
 }
 
 static enum MHD_Result
-scrape_metrics(djp_scrape_listener *listener, struct MHD_Connection *connection)
+scrape_metrics(djp__prometheus_http *listener, struct MHD_Connection *connection)
 {
     const char *accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept");
     djp_exposition format = djp_exposition_negotiate(accept, accept ? strlen(accept) : 0);
     char *text;
     size_t size;
     if (djp_registry_expose(&text, &size, listener->registry, format) < 0) {
-        return scrape_answer(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory\n");
+        return scrape_respond(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory\n");
     }
     int packed = djp_exposition_pack(
         &text, &size, djp__text(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept-Encoding")));
@@ -92,7 +92,7 @@ scrape_metrics(djp_scrape_listener *listener, struct MHD_Connection *connection)
     return result;
 }
 
-static djp_scrape_place *
+static djp__prometheus_client *
 scrape_place(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -102,31 +102,31 @@ scrape_place(struct MHD_Connection *connection)
 static void
 scrape_connected(void *user, struct MHD_Connection *connection, void **place, enum MHD_ConnectionNotificationCode code)
 {
-    djp_scrape_listener *listener = user;
+    djp__prometheus_http *listener = user;
     djp__files_inherit(listener->parted);
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-        djp__scrape_guard_leave(&listener->guard, *place);
+        djp__prometheus_guard_leave(&listener->guard, *place);
         return;
     }
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    *place = info ? djp__scrape_guard_enter(&listener->guard, info->connect_fd) : NULL;
+    *place = info ? djp__prometheus_guard_enter(&listener->guard, info->connect_fd) : NULL;
     djp__wake_notify(&listener->end);
 }
 
 static void
 scrape_completed(void *user, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode code)
 {
-    djp_scrape_listener *listener = user;
+    djp__prometheus_http *listener = user;
     (void)state;
     (void)code;
-    djp__scrape_guard_answer(&listener->guard, scrape_place(connection), 0);
+    djp__prometheus_guard_set_busy(&listener->guard, scrape_place(connection), 0);
 }
 
 static enum MHD_Result
 scrape_handle(void *user, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
               const char *body, size_t *body_size, void **state)
 {
-    djp_scrape_listener *listener = user;
+    djp__prometheus_http *listener = user;
     (void)version;
     (void)body;
     (void)state;
@@ -135,12 +135,12 @@ scrape_handle(void *user, struct MHD_Connection *connection, const char *url, co
         *body_size = 0; /* thrown away */
         return MHD_YES;
     }
-    djp__scrape_guard_answer(&listener->guard, scrape_place(connection), 1);
+    djp__prometheus_guard_set_busy(&listener->guard, scrape_place(connection), 1);
     if (strcmp(url, "/metrics") != 0) {
-        return scrape_answer(connection, MHD_HTTP_NOT_FOUND, "only /metrics is here\n");
+        return scrape_respond(connection, MHD_HTTP_NOT_FOUND, "only /metrics is here\n");
     }
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
-        return scrape_answer(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET or HEAD\n");
+        return scrape_respond(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET or HEAD\n");
     }
     return scrape_metrics(user, connection);
 }
@@ -149,7 +149,7 @@ static void
 scrape_log(void *user, const char *format, va_list arguments)
 {
     char text[256];
-    djp_scrape_listener *listener = user;
+    djp__prometheus_http *listener = user;
     djp__files_inherit(listener->parted);
     vsnprintf(text, sizeof text, format, arguments);
     text[strcspn(text, "\n")] = '\0';
@@ -202,7 +202,7 @@ scrape_bare_host(char *room, size_t room_size, const char *host)
 }
 
 static int
-scrape_open(djp_scrape_listener *listener, const char *given, int port)
+scrape_open(djp__prometheus_http *listener, const char *given, int port)
 {
     char service[16], room[64];
     const char *host = scrape_bare_host(room, sizeof room, given);
@@ -234,12 +234,12 @@ scrape_open(djp_scrape_listener *listener, const char *given, int port)
 
 /* The daemon's thread inherits the keeper's table of descriptors, and its signal mask: the host's handlers must never run on it. */
 static struct MHD_Daemon *
-scrape_start_daemon(djp_scrape_listener *listener)
+scrape_start_daemon(djp__prometheus_http *listener)
 {
     return MHD_start_daemon(MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL,
                             scrape_handle, listener, MHD_OPTION_EXTERNAL_LOGGER, scrape_log, listener,
                             MHD_OPTION_LISTEN_SOCKET, listener->fd, MHD_OPTION_CONNECTION_LIMIT,
-                            (unsigned)(DJP_SCRAPE_PLACES + DJP_SCRAPE_SPARE), MHD_OPTION_NOTIFY_CONNECTION,
+                            (unsigned)(DJP__PROMETHEUS_PLACES + DJP__PROMETHEUS_SPARE), MHD_OPTION_NOTIFY_CONNECTION,
                             scrape_connected, listener, MHD_OPTION_NOTIFY_COMPLETED, scrape_completed, listener,
                             MHD_OPTION_CONNECTION_TIMEOUT, SCRAPE_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
                             (size_t)SCRAPE_CONNECTION_MEMORY, MHD_OPTION_END);
@@ -248,7 +248,7 @@ scrape_start_daemon(djp_scrape_listener *listener)
 static void *
 scrape_keep(void *user)
 {
-    djp_scrape_listener *listener = user;
+    djp__prometheus_http *listener = user;
     listener->parted = djp__files_part();
     int result = scrape_open(listener, listener->host, listener->port);
     if (result == 0) {
@@ -262,7 +262,7 @@ scrape_keep(void *user)
     djp__wake_notify(&listener->ready);
     if (result == 0) {
         while (!djp_load_acquire(&listener->ending))
-            djp__wake_wait(&listener->end, djp__scrape_guard_sweep(&listener->guard));
+            djp__wake_wait(&listener->end, djp__prometheus_guard_sweep(&listener->guard));
         MHD_stop_daemon(listener->daemon);
     }
     return NULL;
@@ -271,7 +271,7 @@ scrape_keep(void *user)
 static void
 scrape_fork_child(void *user)
 {
-    djp_scrape_listener *listener = user;
+    djp__prometheus_http *listener = user;
     if (listener->fd >= 0 && !listener->parted && djp__file_is(&listener->id, listener->fd)) {
         close(listener->fd);
     }
@@ -280,14 +280,14 @@ scrape_fork_child(void *user)
 }
 
 int
-djp__scrape_listener_start(djp_scrape_listener **out, djp_registry *registry, const char *host, int port,
+djp__prometheus_http_start(djp__prometheus_http **out, djp_registry *registry, const char *host, int port,
                            djp_diag *diag)
 {
     *out = NULL;
     if (!registry || port < 0 || port > 65535) {
         return DJP_EINVAL;
     }
-    djp_scrape_listener *listener = djp__calloc(1, sizeof *listener);
+    djp__prometheus_http *listener = djp__calloc(1, sizeof *listener);
     if (!listener) {
         return DJP_ENOMEM;
     }
@@ -298,7 +298,7 @@ djp__scrape_listener_start(djp_scrape_listener **out, djp_registry *registry, co
     listener->port = port;
     djp__wake_init(&listener->ready);
     djp__wake_init(&listener->end);
-    djp__scrape_guard_init(&listener->guard);
+    djp__prometheus_guard_init(&listener->guard);
     int result = djp__thread_start(&listener->keeper, scrape_keep, listener, "djp-metrics");
     if (result == 0) {
         djp__wake_wait(&listener->ready, UINT64_MAX);
@@ -319,13 +319,13 @@ djp__scrape_listener_start(djp_scrape_listener **out, djp_registry *registry, co
 }
 
 int
-djp__scrape_listener_port(const djp_scrape_listener *listener)
+djp__prometheus_http_port(const djp__prometheus_http *listener)
 {
     return listener ? listener->port : 0;
 }
 
 void
-djp__scrape_listener_stop(djp_scrape_listener *listener)
+djp__prometheus_http_stop(djp__prometheus_http *listener)
 {
     if (!listener) {
         return;

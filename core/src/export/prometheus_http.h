@@ -5,18 +5,18 @@
 #include "base/diag.h"
 #include "djp/metrics.h"
 
-typedef struct djp_scrape_listener djp_scrape_listener;
+typedef struct djp__prometheus_http djp__prometheus_http;
 
 /* Listens on host (a numeric address or a name; NULL or "": 127.0.0.1) and port (0: any free one). Borrows registry and diag until
  * stop. DJP_EINVAL for a bad host, DJP_EIO when the port cannot be had (both with one warning), DJP_ENOMEM, DJP_ETHREAD.
  *
  * Fork: the child does not own the listener. Its copy of the socket is closed in the child, which neither answers nor disturbs
- * scrapes; djp__scrape_listener_stop in the child only gives back memory. */
-int djp__scrape_listener_start(djp_scrape_listener **out, djp_registry *registry, const char *host, int port,
+ * scrapes; djp__prometheus_http_stop in the child only gives back memory. */
+int djp__prometheus_http_start(djp__prometheus_http **out, djp_registry *registry, const char *host, int port,
                                djp_diag *diag);
 /* The port really in use; 0 for NULL and in a forked child. */
-int djp__scrape_listener_port(const djp_scrape_listener *listener);
+int djp__prometheus_http_port(const djp__prometheus_http *listener);
 /* Answers what is under way, closes the socket, ends the thread. Accepts NULL. */
-void djp__scrape_listener_stop(djp_scrape_listener *listener);
+void djp__prometheus_http_stop(djp__prometheus_http *listener);
 
 #endif

@@ -43,7 +43,7 @@ djp__shared_pipe_piece(int fd, const char *data, size_t size)
 }
 
 int
-djp__shared_pipe_wait(int fd, const djp_send_control *control)
+djp__shared_pipe_wait(int fd, const djp__send_control *control)
 {
     int pause_ms = SHARED_PIPE_PAUSE_MS, looks = SHARED_PIPE_LOOKS;
     for (int empty = 0;;) {

@@ -11,6 +11,6 @@
 size_t djp__shared_pipe_piece(int fd, const char *data, size_t size);
 /* Waits until the pipe is empty, and stays so for long enough that nobody can be in the middle of a line: a writer that found the pipe full
  * goes on the moment there is room. Returns 0, or -1 with errno ECANCELED (given up), ETIMEDOUT, or what ioctl says. */
-int djp__shared_pipe_wait(int fd, const djp_send_control *control);
+int djp__shared_pipe_wait(int fd, const djp__send_control *control);
 
 #endif

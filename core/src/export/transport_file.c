@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "djp/error.h"
 #include "export/shared_pipe.h"
-#include "export/transport_result.h"
+#include "net/outcome.h"
 
 #define FILE_CHECK_NS UINT64_C(1000000000) /* how often a rotated file is noticed */
 enum { FILE_WAIT_MS = 20, FILE_PIPE_PART = 4096 /* a writable pipe takes this much without blocking */ };
@@ -28,7 +28,7 @@ typedef enum file_way {
 } file_way;
 
 typedef struct file_transport {
-    djp_transport base;
+    djp__transport base;
     const char *path; /* borrowed from the options; NULL: standard output */
     const char *line_end; /* "\n" for OTLP lines, "" for the console, whose lines have theirs */
     int fd; /* -1: not open */
@@ -162,7 +162,7 @@ file_prepare(file_transport *transport)
 
 /* Waits until fd takes bytes. Returns 0, or -1 with ECANCELED (given up) or ETIMEDOUT. */
 static int
-file_wait(const file_transport *transport, const djp_send_control *control)
+file_wait(const file_transport *transport, const djp__send_control *control)
 {
     for (;;) {
         struct pollfd watched = {transport->fd, POLLOUT, 0};
@@ -217,7 +217,7 @@ file_skip(struct iovec **parts, int count, size_t written)
 
 /* Writes all parts. Returns 0, or -1 with errno; *written counts the bytes that went out either way. */
 static int
-file_write_all(const file_transport *transport, struct iovec *parts, int count, const djp_send_control *control,
+file_write_all(const file_transport *transport, struct iovec *parts, int count, const djp__send_control *control,
                uint64_t *written)
 {
     count = file_skip(&parts, count, 0);
@@ -240,7 +240,7 @@ file_write_all(const file_transport *transport, struct iovec *parts, int count, 
 
 /* Standard output as a pipe is shared with everybody who prints: lines go out whole. */
 static int
-file_write_lines(const file_transport *transport, struct iovec *parts, int count, const djp_send_control *control,
+file_write_lines(const file_transport *transport, struct iovec *parts, int count, const djp__send_control *control,
                  uint64_t *written)
 {
     for (int i = 0; i < count; i++) {
@@ -267,15 +267,15 @@ file_write_lines(const file_transport *transport, struct iovec *parts, int count
 }
 
 static void
-file_fail(file_transport *transport, djp_send_result *result, int error)
+file_fail(file_transport *transport, djp__send_result *result, int error)
 {
     const char *name = transport->path ? transport->path : "standard output";
     if (error == ECANCELED || error == ETIMEDOUT) {
-        djp__send_result_set(result, DJP_SEND_ABORTED, "%.120s takes no more bytes and the time is up", name);
+        djp__send_result_set(result, DJP__SEND_ABORTED, "%.120s takes no more bytes and the time is up", name);
         return;
     }
     /* Nobody can reopen the host's standard output; a path may be free again at the next attempt. */
-    djp_outcome outcome = transport->path ? DJP_SEND_RETRY : DJP_SEND_REJECTED;
+    djp__outcome outcome = transport->path ? DJP__SEND_RETRY : DJP__SEND_REJECTED;
     errno = error; /* for %m */
     if (transport->refused)
         djp__send_result_set(result, outcome, "will not write to %.120s: %s", name, transport->refused);
@@ -285,10 +285,11 @@ file_fail(file_transport *transport, djp_send_result *result, int error)
 }
 
 static void
-file_send(djp_transport *base, const void *body, size_t size, const djp_send_control *control, djp_send_result *result)
+file_send(djp__transport *base, const void *body, size_t size, const djp__send_control *control,
+          djp__send_result *result)
 {
     file_transport *transport = (file_transport *)base;
-    djp_sigpipe guard;
+    djp__sigpipe guard;
     memset(result, 0, sizeof *result);
     if (file_prepare(transport) != 0) {
         file_fail(transport, result, errno);
@@ -314,7 +315,7 @@ file_send(djp_transport *base, const void *body, size_t size, const djp_send_con
 }
 
 static void
-file_abandon(djp_transport *base)
+file_abandon(djp__transport *base)
 {
     file_transport *transport = (file_transport *)base;
     /* Appending to one open file from two processes is safe, and half a line is the parent's to mend. */
@@ -324,13 +325,13 @@ file_abandon(djp_transport *base)
 }
 
 static void
-file_leave(djp_transport *base)
+file_leave(djp__transport *base)
 {
     file_close((file_transport *)base);
 }
 
 static void
-file_free(djp_transport *base)
+file_free(djp__transport *base)
 {
     if (!base)
         return;
@@ -338,12 +339,12 @@ file_free(djp_transport *base)
     djp__free(base);
 }
 
-static const djp_transport_ops file_ops = {"file", file_send, NULL, file_abandon, file_free, file_leave, 1, 0, NULL};
+static const djp__transport_ops file_ops = {"file", file_send, NULL, file_abandon, file_free, file_leave, 1, 0, NULL};
 /* Standard output is a descriptor of the process. */
-static const djp_transport_ops file_stdout_ops = {"file",     file_send, NULL, file_abandon, file_free,
-                                                  file_leave, 1,         1,    NULL};
-static const djp_transport_ops file_console_ops = {"console",  file_send, NULL, file_abandon, file_free,
+static const djp__transport_ops file_stdout_ops = {"file",     file_send, NULL, file_abandon, file_free,
                                                    file_leave, 1,         1,    NULL};
+static const djp__transport_ops file_console_ops = {"console",  file_send, NULL, file_abandon, file_free,
+                                                    file_leave, 1,         1,    NULL};
 
 static int
 file_names_stdout(const char *path)
@@ -352,7 +353,7 @@ file_names_stdout(const char *path)
 }
 
 int
-djp__transport_file_new(djp_transport **out, const djp_options *options, djp_diag *diag)
+djp__transport_file_new(djp__transport **out, const djp_options *options, djp_diag *diag)
 {
     file_transport *transport = djp__calloc(1, sizeof *transport);
     (void)diag; /* every problem is in the result of its send */

@@ -10,23 +10,23 @@
 #define MEMORY_LIMIT (UINT64_C(64) << 20)
 
 typedef struct memory_transport {
-    djp_transport base;
+    djp__transport base;
     djp_mutex mutex; /* guards stored */
     djp_buf stored; /* [u32 little-endian size][bytes]... */
 } memory_transport;
 
-static const djp_transport_ops memory_ops;
+static const djp__transport_ops memory_ops;
 
 static void
-memory_send(djp_transport *base, const void *body, size_t size, const djp_send_control *control,
-            djp_send_result *result)
+memory_send(djp__transport *base, const void *body, size_t size, const djp__send_control *control,
+            djp__send_result *result)
 {
     memory_transport *transport = (memory_transport *)base;
     (void)control;
     memset(result, 0, sizeof *result);
     djp__mutex_lock(&transport->mutex);
     if (size > MEMORY_LIMIT || transport->stored.size + 4 + size > MEMORY_LIMIT) {
-        result->outcome = DJP_SEND_REJECTED;
+        result->outcome = DJP__SEND_REJECTED;
         strcpy(result->message, "the memory exporter holds 64 MiB that nobody took");
     } else {
         uint8_t head[4] = {(uint8_t)size, (uint8_t)(size >> 8), (uint8_t)(size >> 16), (uint8_t)(size >> 24)};
@@ -36,7 +36,7 @@ memory_send(djp_transport *base, const void *body, size_t size, const djp_send_c
             result->wire_bytes = size;
         } else {
             transport->stored.failed = 0; /* what is stored stays good */
-            result->outcome = DJP_SEND_REJECTED;
+            result->outcome = DJP__SEND_REJECTED;
             strcpy(result->message, "out of memory");
         }
     }
@@ -44,7 +44,7 @@ memory_send(djp_transport *base, const void *body, size_t size, const djp_send_c
 }
 
 static void
-memory_abandon(djp_transport *base)
+memory_abandon(djp__transport *base)
 {
     memory_transport *transport = (memory_transport *)base;
     /* What the parent stored is the parent's to take. When its lock was held over the fork, the buffer may be half moved: it is
@@ -58,7 +58,7 @@ memory_abandon(djp_transport *base)
 }
 
 static void
-memory_free(djp_transport *base)
+memory_free(djp__transport *base)
 {
     memory_transport *transport = (memory_transport *)base;
     if (!transport)
@@ -68,11 +68,11 @@ memory_free(djp_transport *base)
     djp__free(transport);
 }
 
-static const djp_transport_ops memory_ops = {"memory", memory_send, NULL, memory_abandon, memory_free, NULL,
-                                             0,        0,           NULL};
+static const djp__transport_ops memory_ops = {"memory", memory_send, NULL, memory_abandon, memory_free, NULL,
+                                              0,        0,           NULL};
 
 int
-djp__transport_memory_new(djp_transport **out)
+djp__transport_memory_new(djp__transport **out)
 {
     memory_transport *transport = djp__calloc(1, sizeof *transport);
     *out = NULL;
@@ -89,7 +89,7 @@ djp__transport_memory_new(djp_transport **out)
 }
 
 int
-djp__transport_memory_take(djp_transport *base, djp_buf *out)
+djp__transport_memory_take(djp__transport *base, djp_buf *out)
 {
     memory_transport *transport = (memory_transport *)base;
     if (!base || base->ops != &memory_ops)

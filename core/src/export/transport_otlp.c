@@ -8,13 +8,13 @@
 #include "base/mem.h"
 #include "djp/error.h"
 #include "export/otlp_lane.h"
-#include "export/transport_result.h"
+#include "net/outcome.h"
 
 /* New certificates and descriptors that somebody closed ask for a new session ... */
 static int
 otlp_must_retire(const otlp_transport *transport, int failed)
 {
-    djp_curl_session *session = transport->session;
+    djp__curl_session *session = transport->session;
     return djp__curl_session_is_robbed(session) ||
            djp__curl_session_is_outdated(session, &transport->target, transport->options, failed);
 }
@@ -42,7 +42,7 @@ otlp_retire_session(otlp_transport *transport)
 
 /* Makes the session when there is none; 0 and a result when it cannot be had. */
 static int
-otlp_open_session(otlp_transport *transport, djp_send_result *result)
+otlp_open_session(otlp_transport *transport, djp__send_result *result)
 {
     char why[256];
     if (transport->session && transport->busy == 0 &&
@@ -58,7 +58,7 @@ otlp_open_session(otlp_transport *transport, djp_send_result *result)
     transport->told_ignored_headers = 1;
     if (djp__curl_session_new(&transport->session, &transport->target, transport->options, transport->user_agent,
                               why) != 0) {
-        djp__send_result_set(result, DJP_SEND_RETRY, "%s: %.200s", transport->shown, why);
+        djp__send_result_set(result, DJP__SEND_RETRY, "%s: %.200s", transport->shown, why);
         return 0;
     }
     for (unsigned i = 0; i < transport->lane_count; i++)
@@ -70,18 +70,18 @@ otlp_open_session(otlp_transport *transport, djp_send_result *result)
 
 /* 0 and a result: the job has ended before it began. */
 static int
-otlp_begin(otlp_transport *transport, const djp_send_job *job, djp_send_result *result)
+otlp_begin(otlp_transport *transport, const djp__send_job *job, djp__send_result *result)
 {
     uint64_t most = transport->options->max_request_bytes;
     memset(result, 0, sizeof *result);
     if (most && job->size > most) {
-        djp__send_result_set(result, DJP_SEND_REJECTED,
+        djp__send_result_set(result, DJP__SEND_REJECTED,
                              "a request of %zu bytes is over the limit of %llu and was not sent", job->size,
                              (unsigned long long)most);
         return 0;
     }
     if (djp__clock_monotonic() >= job->deadline) {
-        djp__send_result_set(result, DJP_SEND_ABORTED, "%s: the time limit passed before the request was sent",
+        djp__send_result_set(result, DJP__SEND_ABORTED, "%s: the time limit passed before the request was sent",
                              transport->shown);
         return 0;
     }
@@ -96,10 +96,10 @@ otlp_begin(otlp_transport *transport, const djp_send_job *job, djp_send_result *
 
 /* Starts what the feed has, as long as there are idle lanes. */
 static void
-otlp_fill(otlp_transport *transport, const djp_send_feed *feed)
+otlp_fill(otlp_transport *transport, const djp__send_feed *feed)
 {
-    djp_send_job job;
-    djp_send_result result;
+    djp__send_job job;
+    djp__send_result result;
     while (otlp_may_begin(transport) && feed->next(feed->user, &job))
         if (!otlp_begin(transport, &job, &result))
             feed->done(feed->user, job.tag, &result);
@@ -107,18 +107,18 @@ otlp_fill(otlp_transport *transport, const djp_send_feed *feed)
 
 /* The tag is told last: whoever hears of it may free the body. */
 static void
-otlp_end(otlp_lane *lane, otlp_ending ending, const djp_send_feed *feed)
+otlp_end(otlp_lane *lane, otlp_ending ending, const djp__send_feed *feed)
 {
-    djp_send_result result;
+    djp__send_result result;
     if (!djp__otlp_lane_end(lane, ending, &result))
         return;
     lane->transport->busy--;
     feed->done(feed->user, lane->job.tag, &result);
 }
 
-/* Ends lanes that have their answer, whose time is over, or all; returns how many ended. */
+/* Ends lanes that have their response, whose time is over, or all; returns how many ended. */
 static unsigned
-otlp_harvest(otlp_transport *transport, const djp_send_feed *feed, int give_up)
+otlp_harvest(otlp_transport *transport, const djp__send_feed *feed, int give_up)
 {
     uint64_t now = djp__clock_monotonic();
     unsigned busy = transport->busy;
@@ -149,10 +149,10 @@ otlp_next_deadline(const otlp_transport *transport)
 }
 
 static void
-otlp_run(djp_transport *base, const djp_send_feed *feed)
+otlp_run(djp__transport *base, const djp__send_feed *feed)
 {
     otlp_transport *transport = (otlp_transport *)base;
-    djp_sigpipe guard;
+    djp__sigpipe guard;
     djp__sigpipe_block(&guard);
     transport->is_sending = 1;
     for (;;) {
@@ -175,21 +175,21 @@ otlp_run(djp_transport *base, const djp_send_feed *feed)
 
 /* A feed of one job. */
 typedef struct otlp_single {
-    const djp_send_control *control;
-    djp_send_job job;
+    const djp__send_control *control;
+    djp__send_job job;
     int given;
-    djp_send_result *result;
+    djp__send_result *result;
 } otlp_single;
 
 static int
 otlp_single_poll(void *user)
 {
-    const djp_send_control *control = ((otlp_single *)user)->control;
+    const djp__send_control *control = ((otlp_single *)user)->control;
     return control->poll && control->poll(control->user);
 }
 
 static int
-otlp_single_next(void *user, djp_send_job *job)
+otlp_single_next(void *user, djp__send_job *job)
 {
     otlp_single *single = user;
     *job = single->job;
@@ -197,22 +197,23 @@ otlp_single_next(void *user, djp_send_job *job)
 }
 
 static void
-otlp_single_done(void *user, void *tag, const djp_send_result *result)
+otlp_single_done(void *user, void *tag, const djp__send_result *result)
 {
     (void)tag;
     *((otlp_single *)user)->result = *result;
 }
 
 static void
-otlp_send(djp_transport *base, const void *body, size_t size, const djp_send_control *control, djp_send_result *result)
+otlp_send(djp__transport *base, const void *body, size_t size, const djp__send_control *control,
+          djp__send_result *result)
 {
     otlp_single single = {control, {body, size, control->deadline, NULL}, 0, result};
-    const djp_send_feed feed = {otlp_single_poll, otlp_single_next, otlp_single_done, &single};
+    const djp__send_feed feed = {otlp_single_poll, otlp_single_next, otlp_single_done, &single};
     otlp_run(base, &feed);
 }
 
 static void
-otlp_wake(djp_transport *base)
+otlp_wake(djp__transport *base)
 {
     pid_t sender = djp_load_acquire(&((otlp_transport *)base)->sender);
     if (sender)
@@ -220,10 +221,10 @@ otlp_wake(djp_transport *base)
 }
 
 static void
-otlp_abandon(djp_transport *base)
+otlp_abandon(djp__transport *base)
 {
     otlp_transport *transport = (otlp_transport *)base;
-    djp_curl_session *session = transport->session;
+    djp__curl_session *session = transport->session;
     djp_store_release(&transport->sender, 0);
     for (unsigned i = 0; i < transport->lane_count; i++) {
         transport->lanes[i].is_warm = 0;
@@ -241,7 +242,7 @@ otlp_abandon(djp_transport *base)
 static void
 otlp_drop_session(otlp_transport *transport)
 {
-    djp_sigpipe guard;
+    djp__sigpipe guard;
     djp_store_release(&transport->sender, 0);
     djp__sigpipe_block(&guard); /* a TLS goodbye may meet a closed connection */
     djp__curl_session_free(transport->session);
@@ -250,14 +251,14 @@ otlp_drop_session(otlp_transport *transport)
 }
 
 static void
-otlp_leave(djp_transport *base)
+otlp_leave(djp__transport *base)
 {
     if (!djp__curl_is_over()) /* the process ends, and nobody waits for this thread */
         otlp_drop_session((otlp_transport *)base);
 }
 
 static void
-otlp_free(djp_transport *base)
+otlp_free(djp__transport *base)
 {
     otlp_transport *transport = (otlp_transport *)base;
     if (!transport)
@@ -273,10 +274,10 @@ otlp_free(djp_transport *base)
     djp__free(transport);
 }
 
-static const djp_transport_ops otlp_http_ops = {"otlp_http", otlp_send, otlp_wake, otlp_abandon, otlp_free,
-                                                otlp_leave,  0,         0,         otlp_run};
-static const djp_transport_ops otlp_grpc_ops = {"otlp_grpc", otlp_send, otlp_wake, otlp_abandon, otlp_free,
-                                                otlp_leave,  0,         0,         otlp_run};
+static const djp__transport_ops otlp_http_ops = {"otlp_http", otlp_send, otlp_wake, otlp_abandon, otlp_free,
+                                                 otlp_leave,  0,         0,         otlp_run};
+static const djp__transport_ops otlp_grpc_ops = {"otlp_grpc", otlp_send, otlp_wake, otlp_abandon, otlp_free,
+                                                 otlp_leave,  0,         0,         otlp_run};
 
 static const char *const *
 otlp_fixed_headers(djp_protocol protocol)
@@ -291,7 +292,7 @@ otlp_fixed_headers(djp_protocol protocol)
 static int
 otlp_init_lanes(otlp_transport *transport, uint64_t wanted)
 {
-    transport->lane_count = wanted < 1 ? 1 : wanted < DJP_CURL_LANES_MAX ? (unsigned)wanted : DJP_CURL_LANES_MAX;
+    transport->lane_count = wanted < 1 ? 1 : wanted < DJP__CURL_LANES_MAX ? (unsigned)wanted : DJP__CURL_LANES_MAX;
     transport->lanes = djp__calloc(transport->lane_count, sizeof *transport->lanes);
     for (unsigned i = 0; transport->lanes && i < transport->lane_count; i++) {
         transport->lanes[i].transport = transport;
@@ -324,7 +325,7 @@ otlp_init(otlp_transport *transport, const djp_options *options, const char *use
 }
 
 int
-djp__transport_otlp_new(djp_transport **out, const djp_options *options, const char *user_agent, djp_diag *diag)
+djp__transport_otlp_new(djp__transport **out, const djp_options *options, const char *user_agent, djp_diag *diag)
 {
     *out = NULL;
     otlp_transport *transport = djp__calloc(1, sizeof *transport);

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "metrics/standard.h"
+#include "metrics/builtin.h"
 #include "instrument/http_server.h"
 
 enum {
@@ -20,7 +20,7 @@ enum {
 
 struct djp_http_server {
     djp_recorder *recorder; /* borrowed from the SDK; NULL: traces are off */
-    djp_standard *standard; /* borrowed from the SDK; NULL: metrics are off */
+    djp_builtin *standard; /* borrowed from the SDK; NULL: metrics are off */
     djp_semconv semconv;
     char *methods; /* owned copy that method_list points into */
     char *excluded; /* owned */
@@ -94,7 +94,7 @@ djp_http_server_new(djp_http_server **out, djp_sdk *sdk)
         return DJP_ENOMEM;
     }
     server->recorder = djp_sdk_recorder(sdk);
-    server->standard = djp_sdk_standard(sdk);
+    server->standard = djp_sdk_builtin(sdk);
     server->semconv = options->semconv;
     http_server_split_methods(server);
     http_server_intern(server);
@@ -367,8 +367,8 @@ djp_http_server_end(djp_http_server *server, djp_span *span, const djp_http_resu
     if (server->standard != NULL && result->type == DJP_HTTP_REQUEST) {
         djp_text route =
             result->route.size > 0 ? result->route : (djp_text){DJP_HTTP_UNMATCHED, sizeof(DJP_HTTP_UNMATCHED) - 1};
-        djp__standard_http_request_at(server->standard, method, route, status, duration_ns, result->request_bytes,
-                                      span ? &context : NULL, end_unix_ns);
+        djp__builtin_http_request_at(server->standard, method, route, status, duration_ns, result->request_bytes,
+                                     span ? &context : NULL, end_unix_ns);
     }
     return status;
 }

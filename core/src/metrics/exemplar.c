@@ -17,13 +17,13 @@ typedef struct exemplar_slot {
 } exemplar_slot;
 
 static uint32_t
-exemplar_count(const djp_family_entry *family)
+exemplar_count(const djp__family_entry *family)
 {
     return family->type == DJP_HISTOGRAM ? family->bucket_count + 1u : family->type == DJP_COUNTER ? 1 : 0;
 }
 
 static exemplar_slot *
-exemplar_slots(const djp_registry *registry, const djp_series_entry *entry)
+exemplar_slots(const djp_registry *registry, const djp__series_entry *entry)
 {
     uint32_t at = djp_load_acquire(&entry->exemplars);
     return at > EXEMPLAR_REFUSED ? djp__segment_at(&registry->segment, at) : NULL;
@@ -46,7 +46,7 @@ static exemplar_slot *
 exemplar_make(djp_series *series)
 {
     djp_registry *registry = series->family->registry;
-    djp_series_entry *entry = series->entry;
+    djp__series_entry *entry = series->entry;
     if (djp_load_relaxed(&entry->exemplars) == EXEMPLAR_REFUSED || !djp__segment_trylock(&registry->segment)) {
         return NULL;
     }
@@ -90,7 +90,7 @@ djp__exemplar_is_fresh(const djp_series *series, uint32_t slot, uint64_t unix_ns
 }
 
 int
-djp__exemplar_load(djp_exemplar *out, const djp_registry *registry, const djp_series_entry *entry, uint32_t slot)
+djp__exemplar_load(djp__exemplar *out, const djp_registry *registry, const djp__series_entry *entry, uint32_t slot)
 {
     const exemplar_slot *slots = exemplar_slots(registry, entry);
     if (!slots) {
@@ -114,7 +114,7 @@ djp__exemplar_load(djp_exemplar *out, const djp_registry *registry, const djp_se
 }
 
 void
-djp__exemplar_clear(djp_registry *registry, const djp_family_entry *family, djp_series_entry *entry)
+djp__exemplar_clear(djp_registry *registry, const djp__family_entry *family, djp__series_entry *entry)
 {
     static const uint64_t nothing[EXEMPLAR_WORDS];
     exemplar_slot *slots = exemplar_slots(registry, entry);

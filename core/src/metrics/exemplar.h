@@ -5,12 +5,12 @@
 
 #include "metrics/registry.h"
 
-typedef struct djp_exemplar {
+typedef struct djp__exemplar {
     uint8_t trace_id[16];
     uint8_t span_id[8];
     double value;
     uint64_t unix_ns; /* never 0 */
-} djp_exemplar;
+} djp__exemplar;
 
 /* Keeps an exemplar when the context is valid and sampled. Lock-free but for the first one of a series, which is left out when
  * somebody holds the lock. unix_ns 0: now. */
@@ -23,8 +23,8 @@ void djp__counter_add_at(djp_series *series, double amount, const djp_span_conte
 /* 1 when the slot has an exemplar that is no older than a second at unix_ns. */
 int djp__exemplar_is_fresh(const djp_series *series, uint32_t slot, uint64_t unix_ns);
 /* Returns 1 and the slot's exemplar, or 0. */
-int djp__exemplar_load(djp_exemplar *out, const djp_registry *registry, const djp_series_entry *entry, uint32_t slot);
+int djp__exemplar_load(djp__exemplar *out, const djp_registry *registry, const djp__series_entry *entry, uint32_t slot);
 /* Forgets all of a series. Lock held. */
-void djp__exemplar_clear(djp_registry *registry, const djp_family_entry *family, djp_series_entry *entry);
+void djp__exemplar_clear(djp_registry *registry, const djp__family_entry *family, djp__series_entry *entry);
 
 #endif

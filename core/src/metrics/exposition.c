@@ -15,11 +15,11 @@
 typedef struct exposition {
     djp_buf buf;
     const djp_registry *registry;
-    const djp_family_entry *family;
+    const djp__family_entry *family;
     djp_exposition format;
     int alias; /* writing a gauge under its second name */
     djp_text name;
-    const djp_segment_text *suffixes;
+    const djp__segment_text *suffixes;
 } exposition;
 
 static char *
@@ -30,7 +30,7 @@ exposition_copy(char *end, const void *data, size_t size)
 }
 
 static char *
-exposition_at(const exposition *e, char *end, djp_segment_text text)
+exposition_at(const exposition *e, char *end, djp__segment_text text)
 {
     return exposition_copy(end, djp__segment_at(&e->registry->segment, text.at), text.size);
 }
@@ -61,9 +61,9 @@ exposition_time(char *end, uint64_t unix_ns)
 
 /* Ends a line, with the slot's exemplar in OpenMetrics. */
 static char *
-exposition_end_line(const exposition *e, char *end, const djp_series_entry *entry, uint32_t slot)
+exposition_end_line(const exposition *e, char *end, const djp__series_entry *entry, uint32_t slot)
 {
-    djp_exemplar exemplar;
+    djp__exemplar exemplar;
     if (e->format == DJP_OPENMETRICS_1_0_0 && djp__exemplar_load(&exemplar, e->registry, entry, slot)) {
         end = exposition_copy(end, " # {trace_id=\"", 14);
         end = exposition_hex(end, exemplar.trace_id, sizeof exemplar.trace_id);
@@ -94,7 +94,7 @@ exposition_prefix(const exposition *e, char *end, const char *suffix, djp_text l
 }
 
 static void
-exposition_created(exposition *e, const djp_series_entry *entry, djp_text labels)
+exposition_created(exposition *e, const djp__series_entry *entry, djp_text labels)
 {
     if (e->format != DJP_OPENMETRICS_1_0_0 || !e->registry->created) {
         return;
@@ -110,7 +110,7 @@ exposition_created(exposition *e, const djp_series_entry *entry, djp_text labels
 
 /* The part between the braces of a ready prefix `name{labels} `. */
 static djp_text
-exposition_labels(const exposition *e, const djp_series_entry *entry, size_t name_size)
+exposition_labels(const exposition *e, const djp__series_entry *entry, size_t name_size)
 {
     const char *text = djp__segment_at(&e->registry->segment, entry->text_at);
     if (e->family->label_count == 0) {
@@ -120,13 +120,13 @@ exposition_labels(const exposition *e, const djp_series_entry *entry, size_t nam
 }
 
 static void
-exposition_counter(exposition *e, const djp_series_entry *entry)
+exposition_counter(exposition *e, const djp__series_entry *entry)
 {
-    char *end = djp__buf_reserve(&e->buf, entry->text_size + DJP_NUMBER_SIZE + EXPOSITION_EXEMPLAR_SIZE);
+    char *end = djp__buf_reserve(&e->buf, entry->text_size + DJP__NUMBER_SIZE + EXPOSITION_EXEMPLAR_SIZE);
     if (!end) {
         return;
     }
-    end = exposition_at(e, end, (djp_segment_text){entry->text_at, entry->text_size});
+    end = exposition_at(e, end, (djp__segment_text){entry->text_at, entry->text_size});
     uint64_t whole = djp__series_cell(e->registry, entry, 0);
     double rest = djp__series_cell_double(e->registry, entry, 1);
     end += rest == 0 ? djp__number_u64(end, whole) : djp__number_double(end, (double)whole + rest);
@@ -136,16 +136,16 @@ exposition_counter(exposition *e, const djp_series_entry *entry)
 }
 
 static void
-exposition_gauge(exposition *e, const djp_series_entry *entry)
+exposition_gauge(exposition *e, const djp__series_entry *entry)
 {
-    char *end = djp__buf_reserve(&e->buf, entry->text_size + e->name.size + DJP_NUMBER_SIZE + 8);
+    char *end = djp__buf_reserve(&e->buf, entry->text_size + e->name.size + DJP__NUMBER_SIZE + 8);
     if (!end) {
         return;
     }
     if (e->alias) {
         end = exposition_prefix(e, end, "", exposition_labels(e, entry, e->family->name.size));
     } else {
-        end = exposition_at(e, end, (djp_segment_text){entry->text_at, entry->text_size});
+        end = exposition_at(e, end, (djp__segment_text){entry->text_at, entry->text_size});
     }
     end += djp__number_double(end, djp__series_cell_double(e->registry, entry, 0));
     *end++ = '\n';
@@ -162,7 +162,7 @@ exposition_has_sum(const exposition *e, double sum)
 
 /* The first line is put together; the others copy its beginning, which all lines of the series share. */
 static char *
-exposition_buckets(exposition *e, char *end, const djp_series_entry *entry, djp_text labels, uint64_t *count)
+exposition_buckets(exposition *e, char *end, const djp__series_entry *entry, djp_text labels, uint64_t *count)
 {
     const char *first = end;
     end = exposition_copy(end, e->name.data, e->name.size);
@@ -185,12 +185,12 @@ exposition_buckets(exposition *e, char *end, const djp_series_entry *entry, djp_
 }
 
 static void
-exposition_histogram(exposition *e, const djp_series_entry *entry)
+exposition_histogram(exposition *e, const djp__series_entry *entry)
 {
     djp_text labels = {djp__segment_at(&e->registry->segment, entry->text_at), entry->text_size};
     size_t exemplar =
         e->format == DJP_OPENMETRICS_1_0_0 && djp_load_relaxed(&entry->exemplars) ? EXPOSITION_EXEMPLAR_SIZE : 0;
-    size_t line = e->name.size + labels.size + 64 + 2 * DJP_NUMBER_SIZE + exemplar;
+    size_t line = e->name.size + labels.size + 64 + 2 * DJP__NUMBER_SIZE + exemplar;
     char *end = djp__buf_reserve(&e->buf, line * (e->family->bucket_count + 3u));
     if (!end) {
         return;
@@ -211,7 +211,7 @@ exposition_histogram(exposition *e, const djp_series_entry *entry)
 }
 
 static void
-exposition_series(exposition *e, const djp_series_entry *entry)
+exposition_series(exposition *e, const djp__series_entry *entry)
 {
     if (!(djp_load_relaxed(&entry->generation) & 1)) {
         return;
@@ -237,7 +237,7 @@ exposition_walk(exposition *e, djp_registry *registry)
     uint32_t left = EXPOSITION_BATCH;
     djp__registry_lock(registry);
     for (uint32_t at = e->family->first; at;) {
-        const djp_series_entry *entry = djp__segment_at(&registry->segment, at);
+        const djp__series_entry *entry = djp__segment_at(&registry->segment, at);
         exposition_series(e, entry);
         at = entry->next;
         if (--left == 0 && at) {
@@ -250,13 +250,13 @@ exposition_walk(exposition *e, djp_registry *registry)
 }
 
 static void
-exposition_text(exposition *e, djp_segment_text text)
+exposition_text(exposition *e, djp__segment_text text)
 {
     djp__buf_append(&e->buf, djp__segment_at(&e->registry->segment, text.at), text.size);
 }
 
 static void
-exposition_family(exposition *e, djp_registry *registry, const djp_family_entry *family)
+exposition_family(exposition *e, djp_registry *registry, const djp__family_entry *family)
 {
     e->family = family;
     e->alias = 0;
@@ -312,7 +312,7 @@ djp_registry_expose(char **out, size_t *out_size, djp_registry *registry, djp_ex
     exposition_target(&e, registry);
     uint32_t at = djp_load_acquire(&registry->segment.header->family_first);
     while (at) {
-        const djp_family_entry *family = djp__segment_at(&registry->segment, at);
+        const djp__family_entry *family = djp__segment_at(&registry->segment, at);
         exposition_family(&e, registry, family);
         at = djp_load_acquire(&family->next);
     }

@@ -8,7 +8,7 @@
 #include "metrics/number.h"
 #include "metrics/registry.h"
 #include "metrics/spelling.h"
-#include "metrics/standard_table.h"
+#include "metrics/builtin_table.h"
 #include "metrics/text.h"
 
 /* The HTTP server's list with an edge at every objective: 0.3, 0.5, 2 and 5 seconds. */
@@ -124,13 +124,13 @@ family_claims_meet(djp_text a, unsigned a_type, djp_text b, unsigned b_type)
 }
 
 static djp_text
-family_text(const djp_registry *registry, djp_segment_text text)
+family_text(const djp_registry *registry, djp__segment_text text)
 {
     return (djp_text){djp__segment_at(&registry->segment, text.at), text.size};
 }
 
 static int
-family_same_text(const djp_registry *registry, djp_segment_text stored, djp_text given)
+family_same_text(const djp_registry *registry, djp__segment_text stored, djp_text given)
 {
     djp_text text = family_text(registry, stored);
     return text.size == given.size && (given.size == 0 || memcmp(text.data, given.data, given.size) == 0);
@@ -152,7 +152,7 @@ family_buckets(const djp_family_options *options, const double **bounds, size_t 
 }
 
 static int
-family_same_buckets(const djp_registry *registry, const djp_family_entry *entry, const djp_family_options *options)
+family_same_buckets(const djp_registry *registry, const djp__family_entry *entry, const djp_family_options *options)
 {
     const double *bounds;
     size_t count;
@@ -164,12 +164,12 @@ family_same_buckets(const djp_registry *registry, const djp_family_entry *entry,
 /* Help and unit are not compared: two places that word the help differently still mean the same family, and the unit is
  * the end of the name, which is the same. */
 static int
-family_same_labels(const djp_registry *registry, const djp_family_entry *entry, const djp_family_options *options)
+family_same_labels(const djp_registry *registry, const djp__family_entry *entry, const djp_family_options *options)
 {
     if (entry->type != options->type || entry->label_count != options->label_count) {
         return 0;
     }
-    const djp_segment_text *labels = djp__segment_at(&registry->segment, entry->labels_at);
+    const djp__segment_text *labels = djp__segment_at(&registry->segment, entry->labels_at);
     for (size_t i = 0; i < options->label_count; i++) {
         if (!family_same_text(registry, labels[i], djp__text(options->labels[i]))) {
             return 0;
@@ -207,23 +207,23 @@ djp__family_head(djp_buf *out, const djp_family_options *options, djp_text name,
 /* A family being written: all its texts in one buffer, with offsets relative to the buffer until it has a place. */
 typedef struct family_draft {
     djp_buf texts;
-    djp_segment_text labels[DJP_LABELS_MAX];
-    djp_segment_text suffixes[DJP_BUCKETS_MAX + 1];
+    djp__segment_text labels[DJP_LABELS_MAX];
+    djp__segment_text suffixes[DJP_BUCKETS_MAX + 1];
 } family_draft;
 
-static djp_segment_text
+static djp__segment_text
 family_put(family_draft *draft, djp_text text)
 {
-    djp_segment_text result = {(uint32_t)draft->texts.size, (uint32_t)text.size};
+    djp__segment_text result = {(uint32_t)draft->texts.size, (uint32_t)text.size};
     djp__buf_append(&draft->texts, text.data, text.size);
     djp__buf_char(&draft->texts, '\0');
     return result;
 }
 
-static djp_segment_text
+static djp__segment_text
 family_put_head(family_draft *draft, const djp_family_options *options, djp_text name, djp_exposition format)
 {
-    djp_segment_text result = {(uint32_t)draft->texts.size, 0};
+    djp__segment_text result = {(uint32_t)draft->texts.size, 0};
     djp__family_head(&draft->texts, options, name, format);
     result.size = (uint32_t)(draft->texts.size - result.at);
     return result;
@@ -234,7 +234,7 @@ family_put_suffixes(family_draft *draft, const double *bounds, size_t count)
 {
     for (size_t i = 0; i <= count; i++) {
         draft->suffixes[i].at = (uint32_t)draft->texts.size;
-        char number[DJP_NUMBER_SIZE];
+        char number[DJP__NUMBER_SIZE];
         djp__buf_text(&draft->texts, "le=\"");
         djp__buf_append(&draft->texts, number, djp__number_le(number, i < count ? bounds[i] : INFINITY));
         djp__buf_text(&draft->texts, "\"} ");
@@ -243,20 +243,20 @@ family_put_suffixes(family_draft *draft, const double *bounds, size_t count)
 }
 
 static void
-family_move(djp_segment_text *text, uint32_t by)
+family_move(djp__segment_text *text, uint32_t by)
 {
     text->at += by;
 }
 
 /* Copies entry, bounds, label names, suffixes and texts into one block of the segment. Returns its offset or 0. */
 static uint32_t
-family_store(djp_registry *registry, family_draft *draft, djp_family_entry *entry, const double *bounds)
+family_store(djp_registry *registry, family_draft *draft, djp__family_entry *entry, const double *bounds)
 {
     size_t count = entry->bucket_count;
     size_t bounds_at = (sizeof *entry + 7) & ~(size_t)7;
     size_t labels_at = bounds_at + (count + FAMILY_BOUNDS_PADDING) * sizeof(double);
-    size_t suffixes_at = labels_at + entry->label_count * sizeof(djp_segment_text);
-    size_t texts_at = suffixes_at + (count + 1) * sizeof(djp_segment_text);
+    size_t suffixes_at = labels_at + entry->label_count * sizeof(djp__segment_text);
+    size_t texts_at = suffixes_at + (count + 1) * sizeof(djp__segment_text);
     if (draft->texts.failed) {
         return 0;
     }
@@ -266,8 +266,8 @@ family_store(djp_registry *registry, family_draft *draft, djp_family_entry *entr
     }
     char *block = djp__segment_at(&registry->segment, at);
     uint32_t shift = at + (uint32_t)texts_at;
-    djp_segment_text *texts[] = {&entry->name,    &entry->help,    &entry->unit,      &entry->alias,
-                                 &entry->head[0], &entry->head[1], &entry->alias_head};
+    djp__segment_text *texts[] = {&entry->name,    &entry->help,    &entry->unit,      &entry->alias,
+                                  &entry->head[0], &entry->head[1], &entry->alias_head};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         family_move(texts[i], shift);
     }
@@ -284,8 +284,8 @@ family_store(djp_registry *registry, family_draft *draft, djp_family_entry *entr
     for (size_t i = 0; i < count + FAMILY_BOUNDS_PADDING; i++) {
         stored[i] = i < count ? bounds[i] : INFINITY;
     }
-    memcpy(block + labels_at, draft->labels, entry->label_count * sizeof(djp_segment_text));
-    memcpy(block + suffixes_at, draft->suffixes, (count + 1) * sizeof(djp_segment_text));
+    memcpy(block + labels_at, draft->labels, entry->label_count * sizeof(djp__segment_text));
+    memcpy(block + suffixes_at, draft->suffixes, (count + 1) * sizeof(djp__segment_text));
     memcpy(block + texts_at, draft->texts.data, draft->texts.size);
     memcpy(block, entry, sizeof *entry);
     return at;
@@ -295,7 +295,7 @@ static uint32_t
 family_write(djp_registry *registry, const djp_family_options *options, djp_text name, const char *alias)
 {
     family_draft draft;
-    djp_family_entry entry;
+    djp__family_entry entry;
     const double *bounds;
     size_t count;
     memset(&draft, 0, sizeof draft);
@@ -328,7 +328,7 @@ family_write(djp_registry *registry, const djp_family_options *options, djp_text
 
 /* The handle of this process for an entry; made here when another process created the family. Lock held. */
 static djp_family *
-family_handle(djp_registry *registry, djp_family_entry *entry)
+family_handle(djp_registry *registry, djp__family_entry *entry)
 {
     djp_family *family = registry->families[entry->index];
     if (!family) {
@@ -344,7 +344,7 @@ family_handle(djp_registry *registry, djp_family_entry *entry)
     return family;
 }
 
-static djp_family_entry *
+static djp__family_entry *
 family_next(const djp_registry *registry, const DJP_ATOMIC(uint32_t) * link)
 {
     uint32_t at = djp_load_acquire(link);
@@ -352,11 +352,11 @@ family_next(const djp_registry *registry, const DJP_ATOMIC(uint32_t) * link)
 }
 
 /* The entry under a name, or one whose samples would have the same names. */
-static djp_family_entry *
+static djp__family_entry *
 family_search(const djp_registry *registry, djp_text name, unsigned type, int *clash)
 {
     *clash = 0;
-    for (djp_family_entry *e = family_next(registry, &registry->segment.header->family_first); e;
+    for (djp__family_entry *e = family_next(registry, &registry->segment.header->family_first); e;
          e = family_next(registry, &e->next)) {
         if (family_same_text(registry, e->name, name)) {
             return e;
@@ -381,15 +381,15 @@ static int
 family_create(djp_family **out, djp_registry *registry, const djp_family_options *options, djp_text name,
               const char *alias)
 {
-    djp_segment_header *header = registry->segment.header;
-    if (header->family_count >= DJP_FAMILIES_MAX) {
+    djp__segment_header *header = registry->segment.header;
+    if (header->family_count >= DJP__FAMILIES_MAX) {
         return DJP_EFULL;
     }
     uint32_t at = family_write(registry, options, name, family_free_alias(registry, alias, options->type));
     if (!at) {
         return DJP_EFULL;
     }
-    djp_family_entry *entry = djp__segment_at(&registry->segment, at);
+    djp__family_entry *entry = djp__segment_at(&registry->segment, at);
     djp_family *family = family_handle(registry, entry);
     if (!family) {
         return DJP_ENOMEM;
@@ -403,7 +403,7 @@ family_create(djp_family **out, djp_registry *registry, const djp_family_options
     header->family_count++;
     DJP_ATOMIC(uint32_t) *link = &header->family_first;
     if (header->family_last) {
-        link = &((djp_family_entry *)djp__segment_at(&registry->segment, header->family_last))->next;
+        link = &((djp__family_entry *)djp__segment_at(&registry->segment, header->family_last))->next;
     }
     djp_store_release(link, at);
     header->family_last = at;
@@ -415,13 +415,13 @@ family_create(djp_family **out, djp_registry *registry, const djp_family_options
  * what a service declares as its document prints it and what the SDK records are one, with the buckets of the first. */
 static int
 family_get(djp_family **out, djp_registry *registry, const djp_family_options *options,
-           const djp_standard_definition *documented)
+           const djp__builtin_definition *documented)
 {
     djp_text name = djp__text(options->name);
     const char *alias = documented ? documented->alias : NULL;
     int clash, result = 0;
     djp__registry_lock(registry);
-    djp_family_entry *entry = family_search(registry, name, options->type, &clash);
+    djp__family_entry *entry = family_search(registry, name, options->type, &clash);
     if (!entry) {
         result = clash ? DJP_EEXIST : family_create(out, registry, options, name, alias);
     } else if (!family_same_labels(registry, entry, options)) {
@@ -442,11 +442,11 @@ djp_family_new(djp_family **out, djp_registry *registry, const djp_family_option
         return DJP_EINVAL;
     }
     *out = NULL;
-    djp_metric_spelling spelling;
+    djp__metric_spelling spelling;
     int result = djp__spelling_init(&spelling, options);
     if (result == 0) {
         djp_family_options *spelled = &spelling.options;
-        const djp_standard_definition *documented = djp__standard_documented(spelled);
+        const djp__builtin_definition *documented = djp__builtin_documented(spelled);
         if (documented) {
             spelled->name =
                 documented->alias && strcmp(spelled->name, documented->alias) == 0 ? documented->name : spelled->name;
@@ -466,7 +466,7 @@ djp__family_find(djp_registry *registry, const char *name, size_t size)
     int clash;
     djp_text wanted = {name, size};
     djp__registry_lock(registry);
-    djp_family_entry *entry = family_search(registry, wanted, DJP_GAUGE, &clash);
+    djp__family_entry *entry = family_search(registry, wanted, DJP_GAUGE, &clash);
     djp_family *family = entry ? family_handle(registry, entry) : NULL;
     djp__registry_unlock(registry);
     return family;

@@ -8,8 +8,8 @@
 
 #define HANDLE_BLOCK 64u
 
-struct djp_series_block {
-    djp_series_block *next;
+struct djp__series_block {
+    djp__series_block *next;
     uint32_t used;
     djp_series items[HANDLE_BLOCK];
 };
@@ -17,7 +17,7 @@ struct djp_series_block {
 static djp_series *
 handle_fresh(djp_registry *registry)
 {
-    djp_series_block *block = registry->blocks;
+    djp__series_block *block = registry->blocks;
     if (!block || block->used == HANDLE_BLOCK) {
         block = djp__calloc(1, sizeof *block);
         if (!block) {
@@ -32,7 +32,7 @@ handle_fresh(djp_registry *registry)
 static djp_series *
 handle_take(djp_registry *registry)
 {
-    if (registry->dead_count < DJP_HANDLES_RESTING) {
+    if (registry->dead_count < DJP__HANDLES_RESTING) {
         return handle_fresh(registry);
     }
     djp_series *series = registry->dead_first;
@@ -55,7 +55,7 @@ handle_bury(djp_registry *registry, djp_series *series)
 }
 
 djp_series *
-djp__handle_make(djp_family *family, djp_series_entry *entry)
+djp__handle_make(djp_family *family, djp__series_entry *entry)
 {
     djp_registry *registry = family->registry;
     uint32_t generation = djp_load_relaxed(&entry->generation);
@@ -86,7 +86,7 @@ void
 djp__handle_free_all(djp_registry *registry)
 {
     while (registry->blocks) {
-        djp_series_block *next = registry->blocks->next;
+        djp__series_block *next = registry->blocks->next;
         djp__free(registry->blocks);
         registry->blocks = next;
     }

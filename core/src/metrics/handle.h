@@ -6,18 +6,18 @@
 
 /* A handle that nobody uses any more by then is used again once this many others died after it: until then a recording
  * through it is dropped. */
-#define DJP_HANDLES_RESTING 65536u
+#define DJP__HANDLES_RESTING 65536u
 
 /* The handle of a live entry at that generation, without a lock; NULL when there is none yet. */
 static inline djp_series *
-djp__handle_get(const djp_registry *registry, const djp_series_entry *entry, uint32_t generation)
+djp__handle_get(const djp_registry *registry, const djp__series_entry *entry, uint32_t generation)
 {
     djp_series *series = djp_load_acquire(&registry->handles[entry->index]);
     return series && djp_load_relaxed(&series->generation) == generation ? series : NULL;
 }
 
 /* The same, made when missing. Lock held. NULL without memory. */
-djp_series *djp__handle_make(djp_family *family, djp_series_entry *entry);
+djp_series *djp__handle_make(djp_family *family, djp__series_entry *entry);
 void djp__handle_free_all(djp_registry *registry);
 
 #endif

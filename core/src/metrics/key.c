@@ -47,7 +47,7 @@ key_hash(const uint64_t *words, uint32_t count, uint64_t seed)
 }
 
 int
-djp__series_key_build(djp_series_key *key, const djp_family *family, const djp_text *values)
+djp__series_key_build(djp__series_key *key, const djp_family *family, const djp_text *values)
 {
     uint32_t labels = family->entry->label_count;
     size_t bound = 8;
@@ -73,17 +73,17 @@ djp__series_key_build(djp_series_key *key, const djp_family *family, const djp_t
 }
 
 int
-djp__series_key_overflow(djp_series_key *key, const djp_family *family)
+djp__series_key_overflow(djp__series_key *key, const djp_family *family)
 {
     djp_text values[DJP_LABELS_MAX];
     for (uint32_t i = 0; i < DJP_LABELS_MAX; i++) {
-        values[i] = djp__text(DJP_OVERFLOW);
+        values[i] = djp__text(DJP__OVERFLOW);
     }
     return djp__series_key_build(key, family, values);
 }
 
 void
-djp__series_key_fini(djp_series_key *key)
+djp__series_key_fini(djp__series_key *key)
 {
     if (key->words != key->stack) {
         djp__free(key->words);
@@ -91,7 +91,7 @@ djp__series_key_fini(djp_series_key *key)
 }
 
 void
-djp__series_key_values(djp_text *values, size_t count, const djp_series_key *key)
+djp__series_key_values(djp_text *values, size_t count, const djp__series_key *key)
 {
     const char *at = (const char *)key->words;
     for (size_t i = 0; i < count; i++) {

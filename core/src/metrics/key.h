@@ -4,26 +4,26 @@
 
 #include "metrics/registry.h"
 
-#define DJP_SERIES_KEY_STACK 128u
+#define DJP__SERIES_KEY_STACK 128u
 
-typedef struct djp_series_key {
+typedef struct djp__series_key {
     uint64_t *words; /* stack, or owned heap memory */
     uint32_t count;
     uint64_t hash;
-    uint64_t stack[DJP_SERIES_KEY_STACK];
-} djp_series_key;
+    uint64_t stack[DJP__SERIES_KEY_STACK];
+} djp__series_key;
 
 /* Copies the values as valid UTF-8, cut to DJP_LABEL_SIZE_MAX. 0 or DJP_ENOMEM. */
-int djp__series_key_build(djp_series_key *key, const djp_family *family, const djp_text *values);
-/* The key with every value DJP_OVERFLOW. */
-int djp__series_key_overflow(djp_series_key *key, const djp_family *family);
-void djp__series_key_fini(djp_series_key *key);
+int djp__series_key_build(djp__series_key *key, const djp_family *family, const djp_text *values);
+/* The key with every value DJP__OVERFLOW. */
+int djp__series_key_overflow(djp__series_key *key, const djp_family *family);
+void djp__series_key_fini(djp__series_key *key);
 /* Takes a key apart again; the texts borrow from it. */
-void djp__series_key_values(djp_text *values, size_t count, const djp_series_key *key);
+void djp__series_key_values(djp_text *values, size_t count, const djp__series_key *key);
 
 /* Compares without a lock: an entry that changes meanwhile shows another generation afterwards. */
 static inline int
-djp__series_key_matches(const djp_series_key *key, const djp_segment *segment, const djp_series_entry *entry)
+djp__series_key_matches(const djp__series_key *key, const djp__segment *segment, const djp__series_entry *entry)
 {
     if (djp_load_acquire(&entry->hash) != key->hash || djp_load_acquire(&entry->key_words) != key->count) {
         return 0;

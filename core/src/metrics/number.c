@@ -157,7 +157,7 @@ number_slow(char *out, double value)
     djp__buf_init(&buf, 0);
     djp__buf_double(&buf, value);
     size_t size = buf.failed ? 0 : buf.size;
-    if (size == 0 || size > DJP_NUMBER_SIZE) {
+    if (size == 0 || size > DJP__NUMBER_SIZE) {
         memcpy(out, "NaN", 3); /* no memory: better no value than a wrong one */
         size = 3;
     } else {

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DJP_NUMBER_SIZE 40u /* room that every writer below needs */
+#define DJP__NUMBER_SIZE 40u /* room that every writer below needs */
 
 /* Each returns the characters written; no NUL. */
 size_t djp__number_u64(char *out, uint64_t value);

@@ -39,7 +39,7 @@ static const struct {
     {"process_threads", DJP_GAUGE, "", "Threads of the process."},
 };
 
-struct djp_process {
+struct djp__process {
     djp_family *families[PROCESS_COUNT];
     double boot_seconds; /* Unix time of the system's start; 0: unknown */
 };
@@ -85,7 +85,7 @@ process_boot_seconds(void)
 }
 
 static void
-process_set(djp_process *process, int which, double value)
+process_set(djp__process *process, int which, double value)
 {
     djp_series *series = djp_family_series(process->families[which], NULL);
     if (process_families[which].type == DJP_COUNTER) {
@@ -97,7 +97,7 @@ process_set(djp_process *process, int which, double value)
 
 /* Fields of /proc/self/stat from the third on; the second may hold anything and ends at the last ')'. */
 static void
-process_stat(djp_process *process)
+process_stat(djp__process *process)
 {
     char text[2048];
     uint64_t fields[64] = {0};
@@ -125,7 +125,7 @@ process_stat(djp_process *process)
 }
 
 static void
-process_fds(djp_process *process)
+process_fds(djp__process *process)
 {
     struct rlimit limit;
     DIR *directory = opendir("/proc/self/fd");
@@ -158,7 +158,7 @@ djp_registry_add_process(djp_registry *registry)
     if (registry->process) {
         return 0;
     }
-    djp_process *process = djp__calloc(1, sizeof *process);
+    djp__process *process = djp__calloc(1, sizeof *process);
     if (!process) {
         return DJP_ENOMEM;
     }
@@ -185,7 +185,7 @@ djp_registry_add_process(djp_registry *registry)
 }
 
 void
-djp__process_free(djp_process *process)
+djp__process_free(djp__process *process)
 {
     djp__free(process);
 }

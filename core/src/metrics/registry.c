@@ -17,10 +17,10 @@ djp__registry_lock(djp_registry *registry)
     if (!djp__segment_lock(&registry->segment)) {
         return;
     }
-    djp_segment_header *header = registry->segment.header;
+    djp__segment_header *header = registry->segment.header;
     uint32_t at = djp_load_acquire(&header->family_first), count = 0;
     while (at) {
-        djp_family_entry *entry = djp__segment_at(&registry->segment, at);
+        djp__family_entry *entry = djp__segment_at(&registry->segment, at);
         djp__series_repair(registry, entry);
         header->family_last = at;
         count++;
@@ -63,9 +63,9 @@ registry_open(djp_registry *registry, const djp_registry_options *options)
     if (djp__segment_new(&registry->segment, bytes, 1) < 0) {
         return DJP_ENOMEM;
     }
-    registry->handle_capacity = (uint32_t)(registry->segment.header->heap_size / sizeof(djp_series_entry)) + 1;
+    registry->handle_capacity = (uint32_t)(registry->segment.header->heap_size / sizeof(djp__series_entry)) + 1;
     registry->handles = djp__calloc(registry->handle_capacity, sizeof *registry->handles);
-    registry->families = djp__calloc(DJP_FAMILIES_MAX, sizeof *registry->families);
+    registry->families = djp__calloc(DJP__FAMILIES_MAX, sizeof *registry->families);
     return registry->handles && registry->families ? 0 : DJP_ENOMEM;
 }
 
@@ -73,7 +73,7 @@ static void
 registry_close(djp_registry *registry)
 {
     if (registry->families) {
-        for (size_t i = 0; i < DJP_FAMILIES_MAX; i++) {
+        for (size_t i = 0; i < DJP__FAMILIES_MAX; i++) {
             djp__free(registry->families[i]);
         }
     }
@@ -113,7 +113,7 @@ djp_registry_free(djp_registry *registry)
         return;
     }
     djp__fork_unregister(&registry->fork_hook);
-    djp__cells_detach_all(registry);
+    djp__shards_detach_all(registry);
     djp__mutex_fini(&registry->collect_mutex);
     djp__buf_fini(&registry->target);
     djp__process_free(registry->process);
@@ -121,11 +121,11 @@ djp_registry_free(djp_registry *registry)
 }
 
 int
-djp__registry_on_collect(djp_registry *registry, djp_collect collect, void *user)
+djp__registry_on_collect(djp_registry *registry, djp__collect collect, void *user)
 {
     int result = DJP_EFULL;
     djp__mutex_lock(&registry->collect_mutex);
-    if (registry->collector_count < DJP_COLLECTORS_MAX) {
+    if (registry->collector_count < DJP__COLLECTORS_MAX) {
         registry->collectors[registry->collector_count].collect = collect;
         registry->collectors[registry->collector_count].user = user;
         registry->collector_count++;
@@ -136,7 +136,7 @@ djp__registry_on_collect(djp_registry *registry, djp_collect collect, void *user
 }
 
 void
-djp__registry_off_collect(djp_registry *registry, djp_collect collect, void *user)
+djp__registry_off_collect(djp_registry *registry, djp__collect collect, void *user)
 {
     djp__mutex_lock(&registry->collect_mutex);
     for (size_t i = 0; i < registry->collector_count; i++) {
@@ -154,7 +154,7 @@ void
 djp__registry_collect(djp_registry *registry)
 {
     djp__mutex_lock(&registry->collect_mutex);
-    djp__cells_fold_all(registry);
+    djp__shards_fold_all(registry);
     for (size_t i = 0; i < registry->collector_count; i++) {
         registry->collectors[i].collect(registry->collectors[i].user);
     }
@@ -171,20 +171,20 @@ djp__registry_set_target(djp_registry *registry, djp_buf *labels)
 }
 
 void
-djp__registry_counters(djp_registry_counters *out, djp_registry *registry)
+djp__registry_counters(djp__registry_totals *out, djp_registry *registry)
 {
     memset(out, 0, sizeof *out);
     out->dropped = djp_load_relaxed(&registry->dropped);
     out->overflowed = djp_load_relaxed(&registry->overflowed);
     out->refused = djp_load_relaxed(&registry->refused);
     djp__registry_lock(registry);
-    const djp_segment_header *header = registry->segment.header;
+    const djp__segment_header *header = registry->segment.header;
     out->families = header->family_count;
     out->segment_bytes = (uint64_t)header->heap_top + header->cell_top;
     uint32_t at = djp_load_acquire(&header->family_first);
     while (at) {
-        djp_family_entry *entry = djp__segment_at(&registry->segment, at);
-        const djp_series_entry *overflow = djp__segment_at(&registry->segment, entry->overflow);
+        djp__family_entry *entry = djp__segment_at(&registry->segment, at);
+        const djp__series_entry *overflow = djp__segment_at(&registry->segment, entry->overflow);
         out->series += djp_load_relaxed(&entry->live) + (djp_load_relaxed(&overflow->generation) & 1);
         at = djp_load_acquire(&entry->next);
     }

@@ -10,18 +10,18 @@
 #include "djp/metrics.h"
 #include "metrics/segment.h"
 
-#define DJP_FAMILIES_MAX 1024u
-#define DJP_COLLECTORS_MAX 16u
-#define DJP_OVERFLOW "__overflow__"
+#define DJP__FAMILIES_MAX 1024u
+#define DJP__COLLECTORS_MAX 16u
+#define DJP__OVERFLOW "__overflow__"
 
 /* A text in the segment. */
-typedef struct djp_segment_text {
+typedef struct djp__segment_text {
     uint32_t at;
     uint32_t size;
-} djp_segment_text;
+} djp__segment_text;
 
 /* A family, in the segment. Everything is written before it is published, and never again, but the last part. */
-typedef struct djp_family_entry {
+typedef struct djp__family_entry {
     DJP_ATOMIC(uint32_t) next; /* offset of the next family; release */
     uint32_t index;
     uint8_t type; /* djp_metric_type */
@@ -30,12 +30,12 @@ typedef struct djp_family_entry {
     uint32_t cell_count; /* 64-bit cells of one series in one stripe */
     uint32_t limit; /* live series at most, the overflow series not counted */
     uint32_t bounds_at; /* doubles */
-    uint32_t labels_at; /* djp_segment_text of each label name */
-    uint32_t suffixes_at; /* histograms: djp_segment_text of `le="..."} ` for each bucket */
-    djp_segment_text name, help, unit;
-    djp_segment_text alias; /* gauges: a second name, shown in text 0.0.4 only; size 0: none */
-    djp_segment_text head[2]; /* HELP, TYPE and UNIT lines by djp_exposition */
-    djp_segment_text alias_head;
+    uint32_t labels_at; /* djp__segment_text of each label name */
+    uint32_t suffixes_at; /* histograms: djp__segment_text of `le="..."} ` for each bucket */
+    djp__segment_text name, help, unit;
+    djp__segment_text alias; /* gauges: a second name, shown in text 0.0.4 only; size 0: none */
+    djp__segment_text head[2]; /* HELP, TYPE and UNIT lines by djp_exposition */
+    djp__segment_text alias_head;
     uint32_t overflow; /* prepared series for too many label sets, or the only one of a family without labels */
     /* Changed under the lock. */
     DJP_ATOMIC(uint64_t) table; /* offset << 32 | log2 of the places; release */
@@ -44,10 +44,10 @@ typedef struct djp_family_entry {
     uint32_t used; /* places of the table in use, dead series and removed marks included */
     uint32_t first, last; /* all series in order of creation */
     uint32_t free_first, free_last; /* removed series, oldest first */
-} djp_family_entry;
+} djp__family_entry;
 
 /* A series, in the segment: key and text lie behind it in the same block. */
-typedef struct djp_series_entry {
+typedef struct djp__series_entry {
     DJP_ATOMIC(uint32_t) generation; /* odd: live. Written under the lock, release */
     uint32_t index;
     DJP_ATOMIC(uint64_t) hash; /* with key: written under the lock, release, while generation is even */
@@ -66,18 +66,18 @@ typedef struct djp_series_entry {
     uint32_t linked; /* 1 once in the order of creation and in the table */
     uint64_t created_unix_ns;
     uint64_t died_ns; /* monotonic */
-} djp_series_entry;
+} djp__series_entry;
 
 struct djp_family {
     djp_registry *registry;
-    djp_family_entry *entry;
+    djp__family_entry *entry;
     const double *bounds;
     const char *name; /* in the segment, ends in NUL */
 };
 
 /* A series as this process sees it. Immutable once published, until it is reused long after its series died. */
 struct djp_series {
-    djp_series_entry *entry;
+    djp__series_entry *entry;
     DJP_ATOMIC(uint64_t) * cells; /* own stripe: counter {whole, double}, gauge {double}, histogram {sum, buckets...} */
     const double *bounds;
     djp_family *family;
@@ -87,31 +87,31 @@ struct djp_series {
     djp_series *next_dead;
 };
 
-typedef void (*djp_collect)(void *user);
+typedef void (*djp__collect)(void *user);
 
-typedef struct djp_series_block djp_series_block;
-typedef struct djp_process djp_process;
+typedef struct djp__series_block djp__series_block;
+typedef struct djp__process djp__process;
 
 struct djp_registry {
-    djp_segment segment;
+    djp__segment segment;
     uint32_t cardinality_limit;
     int created; /* show _created in OpenMetrics */
     uint64_t reuse_after_ns; /* how long a removed series' memory rests */
     uint32_t handle_capacity;
     DJP_ATOMIC(djp_series *) * handles; /* by series index; written under the lock, release */
     djp_family **families; /* by family index; under the lock */
-    djp_series_block *blocks; /* owned memory of the handles */
+    djp__series_block *blocks; /* owned memory of the handles */
     djp_series *dead_first, *dead_last;
     uint32_t dead_count;
     djp_mutex collect_mutex; /* collectors run one at a time; guards the list */
     struct {
-        djp_collect collect;
+        djp__collect collect;
         void *user;
-    } collectors[DJP_COLLECTORS_MAX];
+    } collectors[DJP__COLLECTORS_MAX];
     size_t collector_count;
     djp_buf target; /* labels of target_info, without braces; under collect_mutex */
-    struct djp_cells *cells; /* attached cells of writers, under collect_mutex; borrowed */
-    djp_process *process; /* owned, or NULL */
+    struct djp_shard *shards; /* attached ones of writers, under collect_mutex; borrowed */
+    djp__process *process; /* owned, or NULL */
     djp_fork_hook fork_hook;
     DJP_ATOMIC(uint64_t) dropped; /* recordings that made no sense or came after removal; relaxed */
     DJP_ATOMIC(uint64_t) overflowed; /* look-ups that ended at an overflow series; relaxed */
@@ -120,18 +120,18 @@ struct djp_registry {
     DJP_ATOMIC(uint64_t) last_size; /* of the last exposition, to reserve for the next; relaxed */
 };
 
-typedef struct djp_registry_counters {
+typedef struct djp__registry_totals {
     uint64_t dropped, overflowed, refused;
     uint64_t families, series;
     uint64_t segment_bytes; /* heap and cells in use */
-} djp_registry_counters;
-void djp__registry_counters(djp_registry_counters *out, djp_registry *registry);
+} djp__registry_totals;
+void djp__registry_counters(djp__registry_totals *out, djp_registry *registry);
 
 /* collect is called before every exposition, outside all locks but one of its own kind; it may record and add series, but not
  * call djp_registry_expose. user is borrowed until the registry is freed. 0 or DJP_EFULL. */
-int djp__registry_on_collect(djp_registry *registry, djp_collect collect, void *user);
+int djp__registry_on_collect(djp_registry *registry, djp__collect collect, void *user);
 /* Takes a collector away and waits for a run of it that is under way. */
-void djp__registry_off_collect(djp_registry *registry, djp_collect collect, void *user);
+void djp__registry_off_collect(djp_registry *registry, djp__collect collect, void *user);
 void djp__registry_collect(djp_registry *registry);
 /* Who is scraped, as labels without braces: shown as target_info in front of all families. Takes labels, whose last contents
  * are freed. From a collector only. */
@@ -148,23 +148,23 @@ void djp__family_head(djp_buf *out, const djp_family_options *options, djp_text 
 /* series.c, with the lock held: the overflow or only series, written but not yet live (0 when full); the family's lists and
  * table made whole again; the end of a series. */
 uint32_t djp__series_prepare(djp_family *family);
-void djp__series_repair(djp_registry *registry, djp_family_entry *entry);
-void djp__series_kill(djp_family *family, djp_series_entry *entry);
+void djp__series_repair(djp_registry *registry, djp__family_entry *entry);
+void djp__series_kill(djp_family *family, djp__series_entry *entry);
 
 /* Adds observations that were counted elsewhere: `count` to a bucket (the last one is +Inf), `sum` to the sum. */
 void djp__histogram_merge(djp_series *series, uint32_t bucket, uint64_t count, double sum);
 /* An exemplar for the bucket of value, without an observation. context may be NULL. */
 void djp__histogram_exemplar(djp_series *series, double value, const djp_span_context *context);
-/* cells.c: with collect_mutex held, and at the registry's end. */
-void djp__cells_fold_all(djp_registry *registry);
-void djp__cells_detach_all(djp_registry *registry);
+/* shard.c: with collect_mutex held, and at the registry's end. */
+void djp__shards_fold_all(djp_registry *registry);
+void djp__shards_detach_all(djp_registry *registry);
 
 /* Counters that are counted elsewhere (processor time): replaces the value. */
 void djp__counter_set(djp_series *series, double value);
 /* Value of one cell over all stripes. */
-uint64_t djp__series_cell(const djp_registry *registry, const djp_series_entry *entry, uint32_t index);
-double djp__series_cell_double(const djp_registry *registry, const djp_series_entry *entry, uint32_t index);
-void djp__process_free(djp_process *process);
+uint64_t djp__series_cell(const djp_registry *registry, const djp__series_entry *entry, uint32_t index);
+double djp__series_cell_double(const djp_registry *registry, const djp__series_entry *entry, uint32_t index);
+void djp__process_free(djp__process *process);
 
 /* 1 while the handle's series is the one it was made for. */
 static inline int

@@ -30,14 +30,14 @@ segment_init_mutex(pthread_mutex_t *mutex)
 }
 
 int
-djp__segment_new(djp_segment *out, uint64_t bytes, uint32_t stripes)
+djp__segment_new(djp__segment *out, uint64_t bytes, uint32_t stripes)
 {
     memset(out, 0, sizeof *out);
-    if (bytes < DJP_SEGMENT_SIZE_MIN) {
-        bytes = DJP_SEGMENT_SIZE_MIN;
+    if (bytes < DJP__SEGMENT_SIZE_MIN) {
+        bytes = DJP__SEGMENT_SIZE_MIN;
     }
-    if (bytes > DJP_SEGMENT_SIZE_MAX) {
-        bytes = DJP_SEGMENT_SIZE_MAX;
+    if (bytes > DJP__SEGMENT_SIZE_MAX) {
+        bytes = DJP__SEGMENT_SIZE_MAX;
     }
     uint32_t half = (uint32_t)(bytes / 2) & ~(SEGMENT_PAGE - 1);
     size_t size = (size_t)half + (size_t)half * stripes;
@@ -45,7 +45,7 @@ djp__segment_new(djp_segment *out, uint64_t bytes, uint32_t stripes)
     if (base == MAP_FAILED) {
         return DJP_ENOMEM;
     }
-    djp_segment_header *header = base;
+    djp__segment_header *header = base;
     if (segment_init_mutex(&header->mutex) != 0) {
         munmap(base, size);
         return DJP_ENOMEM;
@@ -65,7 +65,7 @@ djp__segment_new(djp_segment *out, uint64_t bytes, uint32_t stripes)
 }
 
 void
-djp__segment_fini(djp_segment *segment)
+djp__segment_fini(djp__segment *segment)
 {
     if (segment->base) {
         pthread_mutex_destroy(&segment->header->mutex);
@@ -75,9 +75,9 @@ djp__segment_fini(djp_segment *segment)
 }
 
 int
-djp__segment_lock(djp_segment *segment)
+djp__segment_lock(djp__segment *segment)
 {
-    djp_segment_header *header = segment->header;
+    djp__segment_header *header = segment->header;
     if (pthread_mutex_lock(&header->mutex) == EOWNERDEAD) {
         pthread_mutex_consistent(&header->mutex);
         header->damaged = 1;
@@ -88,9 +88,9 @@ djp__segment_lock(djp_segment *segment)
 }
 
 int
-djp__segment_trylock(djp_segment *segment)
+djp__segment_trylock(djp__segment *segment)
 {
-    djp_segment_header *header = segment->header;
+    djp__segment_header *header = segment->header;
     int error = pthread_mutex_trylock(&header->mutex);
     if (error == EOWNERDEAD) {
         pthread_mutex_consistent(&header->mutex);
@@ -105,13 +105,13 @@ djp__segment_trylock(djp_segment *segment)
 }
 
 void
-djp__segment_unlock(djp_segment *segment)
+djp__segment_unlock(djp__segment *segment)
 {
     pthread_mutex_unlock(&segment->header->mutex);
 }
 
 void
-djp__segment_relock_child(djp_segment *segment)
+djp__segment_relock_child(djp__segment *segment)
 {
     /* Its owner was the parent's thread, so that this one may not unlock it; tools that watch locks want to see the attempt. */
     pthread_mutex_unlock(&segment->header->mutex);
@@ -120,9 +120,9 @@ djp__segment_relock_child(djp_segment *segment)
 }
 
 uint32_t
-djp__segment_alloc(djp_segment *segment, size_t size)
+djp__segment_alloc(djp__segment *segment, size_t size)
 {
-    djp_segment_header *header = segment->header;
+    djp__segment_header *header = segment->header;
     uint32_t at = (header->heap_top + SEGMENT_HEAP_ALIGN - 1) & ~(SEGMENT_HEAP_ALIGN - 1);
     if (at > header->heap_size || size > header->heap_size - at) {
         return 0;
@@ -132,9 +132,9 @@ djp__segment_alloc(djp_segment *segment, size_t size)
 }
 
 uint32_t
-djp__segment_alloc_cells(djp_segment *segment, size_t count)
+djp__segment_alloc_cells(djp__segment *segment, size_t count)
 {
-    djp_segment_header *header = segment->header;
+    djp__segment_header *header = segment->header;
     /* Offset 0 means "none", so the first cell starts on the second line. */
     uint32_t at = header->cell_top ? header->cell_top : 64;
     /* A value within one cache line costs one line's traffic. */

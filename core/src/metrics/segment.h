@@ -13,11 +13,11 @@
 
 #include "base/atomic.h"
 
-#define DJP_SEGMENT_SIZE_MIN (64u * 1024u)
-#define DJP_SEGMENT_SIZE_MAX (2u * 1024u * 1024u * 1024u)
+#define DJP__SEGMENT_SIZE_MIN (64u * 1024u)
+#define DJP__SEGMENT_SIZE_MAX (2u * 1024u * 1024u * 1024u)
 
 /* All fields but the mutex are written under it; those read without it are atomic. */
-typedef struct djp_segment_header {
+typedef struct djp__segment_header {
     uint64_t magic;
     uint32_t version;
     uint32_t stripes;
@@ -32,42 +32,42 @@ typedef struct djp_segment_header {
     uint32_t family_last;
     uint32_t family_count;
     uint32_t series_count; /* series entries ever made, which is also the next one's index */
-} djp_segment_header;
+} djp__segment_header;
 
-typedef struct djp_segment {
+typedef struct djp__segment {
     char *base; /* owned mapping; NULL when not open */
     size_t size;
-    djp_segment_header *header; /* == base */
+    djp__segment_header *header; /* == base */
     char *cells; /* this process's stripe */
-} djp_segment;
+} djp__segment;
 
 /* Maps private memory; pages are touched only as used. bytes is for one stripe and clamped to the limits above. 0 or
  * DJP_ENOMEM. */
-int djp__segment_new(djp_segment *out, uint64_t bytes, uint32_t stripes);
-void djp__segment_fini(djp_segment *segment);
+int djp__segment_new(djp__segment *out, uint64_t bytes, uint32_t stripes);
+void djp__segment_fini(djp__segment *segment);
 
 /* Returns 1 when the last holder died inside: the caller repairs before it goes on. */
-int djp__segment_lock(djp_segment *segment);
-void djp__segment_unlock(djp_segment *segment);
+int djp__segment_lock(djp__segment *segment);
+void djp__segment_unlock(djp__segment *segment);
 /* Returns 1 when the lock was free and the contents are whole. */
-int djp__segment_trylock(djp_segment *segment);
+int djp__segment_trylock(djp__segment *segment);
 /* In a forked child of private memory, where the parent's thread held the lock. */
-void djp__segment_relock_child(djp_segment *segment);
+void djp__segment_relock_child(djp__segment *segment);
 
 /* Zeroed memory on a 64-byte (heap) or 8-byte (cells) border, or 0 when full. Lock held. */
-uint32_t djp__segment_alloc(djp_segment *segment, size_t size);
-uint32_t djp__segment_alloc_cells(djp_segment *segment, size_t count);
+uint32_t djp__segment_alloc(djp__segment *segment, size_t size);
+uint32_t djp__segment_alloc_cells(djp__segment *segment, size_t count);
 
 static inline void *
-djp__segment_at(const djp_segment *segment, uint32_t offset)
+djp__segment_at(const djp__segment *segment, uint32_t offset)
 {
     return segment->base + offset;
 }
 
 /* A cell of one stripe. */
-static inline DJP_ATOMIC(uint64_t) * djp__segment_cells(const djp_segment *segment, uint32_t stripe, uint32_t cell)
+static inline DJP_ATOMIC(uint64_t) * djp__segment_cells(const djp__segment *segment, uint32_t stripe, uint32_t cell)
 {
-    const djp_segment_header *header = segment->header;
+    const djp__segment_header *header = segment->header;
     return (DJP_ATOMIC(uint64_t) *)(void *)(segment->base + header->heap_size + (size_t)stripe * header->stripe_size +
                                             cell);
 }

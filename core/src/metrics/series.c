@@ -12,14 +12,14 @@
 /* Removed series that are looked at to find one whose memory fits. */
 #define SERIES_REUSE_TRIES 16u
 
-static djp_series_entry *
+static djp__series_entry *
 series_at(const djp_registry *registry, uint32_t at)
 {
     return djp__segment_at(&registry->segment, at);
 }
 
 static uint32_t
-series_offset(const djp_registry *registry, const djp_series_entry *entry)
+series_offset(const djp_registry *registry, const djp__series_entry *entry)
 {
     return (uint32_t)((const char *)entry - registry->segment.base);
 }
@@ -27,8 +27,8 @@ series_offset(const djp_registry *registry, const djp_series_entry *entry)
 static void
 series_render_labels(djp_buf *out, const djp_family *family, const djp_text *values)
 {
-    const djp_segment *segment = &family->registry->segment;
-    const djp_segment_text *labels = djp__segment_at(segment, family->entry->labels_at);
+    const djp__segment *segment = &family->registry->segment;
+    const djp__segment_text *labels = djp__segment_at(segment, family->entry->labels_at);
     for (uint32_t i = 0; i < family->entry->label_count; i++) {
         if (i > 0) {
             djp__buf_char(out, ',');
@@ -42,10 +42,10 @@ series_render_labels(djp_buf *out, const djp_family *family, const djp_text *val
 
 /* Counters and gauges: everything in front of the value. Histograms: the labels, without braces. */
 static void
-series_render(djp_buf *out, const djp_family *family, const djp_series_key *key)
+series_render(djp_buf *out, const djp_family *family, const djp__series_key *key)
 {
     djp_text values[DJP_LABELS_MAX];
-    const djp_family_entry *entry = family->entry;
+    const djp__family_entry *entry = family->entry;
     djp__series_key_values(values, entry->label_count, key);
     if (entry->type == DJP_HISTOGRAM) {
         series_render_labels(out, family, values);
@@ -65,7 +65,7 @@ series_render(djp_buf *out, const djp_family *family, const djp_series_key *key)
 
 /* Writes key and text into an entry that is not live and has the room. */
 static void
-series_write(djp_registry *registry, djp_series_entry *entry, const djp_series_key *key, const djp_buf *text)
+series_write(djp_registry *registry, djp__series_entry *entry, const djp__series_key *key, const djp_buf *text)
 {
     DJP_ATOMIC(uint64_t) *words = djp__segment_at(&registry->segment, entry->key_at);
     for (uint32_t i = 0; i < key->count; i++) {
@@ -89,12 +89,12 @@ series_allocate(djp_family *family, uint32_t key_words, size_t text_size)
     if (!cell) {
         return 0;
     }
-    size_t key_at = (sizeof(djp_series_entry) + 7) & ~(size_t)7;
+    size_t key_at = (sizeof(djp__series_entry) + 7) & ~(size_t)7;
     uint32_t at = djp__segment_alloc(&registry->segment, key_at + key_capacity * 8 + text_capacity);
     if (!at) {
         return 0;
     }
-    djp_series_entry *entry = series_at(registry, at);
+    djp__series_entry *entry = series_at(registry, at);
     entry->index = registry->segment.header->series_count++;
     entry->key_at = at + (uint32_t)key_at;
     entry->key_capacity = key_capacity;
@@ -105,9 +105,9 @@ series_allocate(djp_family *family, uint32_t key_words, size_t text_size)
 }
 
 static void
-series_free_push(djp_registry *registry, djp_family_entry *family, uint32_t at)
+series_free_push(djp_registry *registry, djp__family_entry *family, uint32_t at)
 {
-    djp_series_entry *entry = series_at(registry, at);
+    djp__series_entry *entry = series_at(registry, at);
     entry->free_next = 0;
     entry->in_free = 1;
     if (family->free_last) {
@@ -119,11 +119,11 @@ series_free_push(djp_registry *registry, djp_family_entry *family, uint32_t at)
 }
 
 static uint32_t
-series_free_pop(djp_registry *registry, djp_family_entry *family)
+series_free_pop(djp_registry *registry, djp__family_entry *family)
 {
     uint32_t at = family->free_first;
     if (at) {
-        djp_series_entry *entry = series_at(registry, at);
+        djp__series_entry *entry = series_at(registry, at);
         family->free_first = entry->free_next;
         if (!family->free_first) {
             family->free_last = 0;
@@ -144,7 +144,7 @@ series_reuse(djp_family *family, uint32_t key_words, size_t text_size)
         if (!at) {
             return 0;
         }
-        djp_series_entry *entry = series_at(registry, at);
+        djp__series_entry *entry = series_at(registry, at);
         if (djp_load_relaxed(&entry->generation) & 1) {
             continue; /* it came back to life under its old labels */
         }
@@ -159,9 +159,9 @@ series_reuse(djp_family *family, uint32_t key_words, size_t text_size)
 }
 
 static void
-series_reset_cells(djp_family *family, const djp_series_entry *entry)
+series_reset_cells(djp_family *family, const djp__series_entry *entry)
 {
-    const djp_segment *segment = &family->registry->segment;
+    const djp__segment *segment = &family->registry->segment;
     for (uint32_t stripe = 0; stripe < segment->header->stripes; stripe++) {
         DJP_ATOMIC(uint64_t) *cells = djp__segment_cells(segment, stripe, entry->cell);
         for (uint32_t i = 0; i < family->entry->cell_count; i++) {
@@ -172,10 +172,10 @@ series_reset_cells(djp_family *family, const djp_series_entry *entry)
 
 /* Makes a written entry visible, with all values zero. */
 static int
-series_publish(djp_family *family, djp_series_entry *entry)
+series_publish(djp_family *family, djp__series_entry *entry)
 {
     djp_registry *registry = family->registry;
-    djp_family_entry *owner = family->entry;
+    djp__family_entry *owner = family->entry;
     uint32_t at = series_offset(registry, entry);
     if (!entry->linked && djp__table_reserve(registry, owner) < 0) {
         return DJP_EFULL;
@@ -201,7 +201,7 @@ series_publish(djp_family *family, djp_series_entry *entry)
 }
 
 void
-djp__series_kill(djp_family *family, djp_series_entry *entry)
+djp__series_kill(djp_family *family, djp__series_entry *entry)
 {
     djp_store_release(&entry->generation, djp_load_relaxed(&entry->generation) + 1);
     if (entry->is_overflow) {
@@ -217,7 +217,7 @@ djp__series_kill(djp_family *family, djp_series_entry *entry)
 uint32_t
 djp__series_prepare(djp_family *family)
 {
-    djp_series_key key;
+    djp__series_key key;
     djp_buf text;
     uint32_t at = 0;
     if (djp__series_key_overflow(&key, family) < 0) {
@@ -229,7 +229,7 @@ djp__series_prepare(djp_family *family)
         at = series_allocate(family, key.count, text.size);
     }
     if (at) {
-        djp_series_entry *entry = series_at(family->registry, at);
+        djp__series_entry *entry = series_at(family->registry, at);
         entry->is_overflow = 1;
         series_write(family->registry, entry, &key, &text);
     }
@@ -239,8 +239,8 @@ djp__series_prepare(djp_family *family)
 }
 
 /* Memory for a new series: a removed one's or fresh. Room in the table is there. */
-static djp_series_entry *
-series_place(djp_family *family, const djp_series_key *key, const djp_buf *text)
+static djp__series_entry *
+series_place(djp_family *family, const djp__series_key *key, const djp_buf *text)
 {
     djp_registry *registry = family->registry;
     uint32_t at = series_reuse(family, key->count, text->size);
@@ -258,10 +258,10 @@ series_place(djp_family *family, const djp_series_key *key, const djp_buf *text)
 }
 
 /* A new live series for the key, or NULL when nothing is left. */
-static djp_series_entry *
-series_create(djp_family *family, const djp_series_key *key)
+static djp__series_entry *
+series_create(djp_family *family, const djp__series_key *key)
 {
-    djp_series_entry *entry = NULL;
+    djp__series_entry *entry = NULL;
     djp_buf text;
     if (djp__table_reserve(family->registry, family->entry) < 0) {
         return NULL;
@@ -275,10 +275,10 @@ series_create(djp_family *family, const djp_series_key *key)
     return entry && series_publish(family, entry) == 0 ? entry : NULL;
 }
 
-static djp_series_entry *
+static djp__series_entry *
 series_overflow(djp_family *family)
 {
-    djp_series_entry *entry = series_at(family->registry, family->entry->overflow);
+    djp__series_entry *entry = series_at(family->registry, family->entry->overflow);
     if (!(djp_load_relaxed(&entry->generation) & 1) && series_publish(family, entry) < 0) {
         return NULL;
     }
@@ -286,15 +286,15 @@ series_overflow(djp_family *family)
 }
 
 /* Lock held. */
-static djp_series_entry *
-series_find_or_create(djp_family *family, const djp_series_key *key)
+static djp__series_entry *
+series_find_or_create(djp_family *family, const djp__series_key *key)
 {
     djp_registry *registry = family->registry;
-    djp_series_entry *overflow = series_at(registry, family->entry->overflow);
+    djp__series_entry *overflow = series_at(registry, family->entry->overflow);
     if (djp__series_key_matches(key, &registry->segment, overflow)) {
         return series_overflow(family);
     }
-    djp_series_entry *entry = djp__table_find_any(family, key);
+    djp__series_entry *entry = djp__table_find_any(family, key);
     if (entry && (djp_load_relaxed(&entry->generation) & 1)) {
         return entry;
     }
@@ -314,11 +314,11 @@ series_find_or_create(djp_family *family, const djp_series_key *key)
 }
 
 static djp_series *
-series_get_locked(djp_family *family, const djp_series_key *key)
+series_get_locked(djp_family *family, const djp__series_key *key)
 {
     djp_series *series = NULL;
     djp__registry_lock(family->registry);
-    djp_series_entry *entry = series_find_or_create(family, key);
+    djp__series_entry *entry = series_find_or_create(family, key);
     if (entry) {
         series = djp__handle_make(family, entry);
     }
@@ -333,12 +333,12 @@ series_get_locked(djp_family *family, const djp_series_key *key)
 static djp_series *
 series_get_overflow(djp_family *family, uint32_t version)
 {
-    const djp_family_entry *owner = family->entry;
+    const djp__family_entry *owner = family->entry;
     if ((version & 1) || djp_load_relaxed(&owner->live) < owner->limit ||
         djp_load_acquire(&owner->version) != version) {
         return NULL;
     }
-    const djp_series_entry *entry = series_at(family->registry, owner->overflow);
+    const djp__series_entry *entry = series_at(family->registry, owner->overflow);
     uint32_t generation = djp_load_acquire(&entry->generation);
     djp_series *series = generation & 1 ? djp__handle_get(family->registry, entry, generation) : NULL;
     if (series) {
@@ -348,10 +348,10 @@ series_get_overflow(djp_family *family, uint32_t version)
 }
 
 static djp_series *
-series_get(djp_family *family, const djp_series_key *key)
+series_get(djp_family *family, const djp__series_key *key)
 {
     uint32_t generation, version = djp_load_acquire(&family->entry->version);
-    const djp_series_entry *entry = djp__table_find(&generation, family, key);
+    const djp__series_entry *entry = djp__table_find(&generation, family, key);
     djp_series *series =
         entry ? djp__handle_get(family->registry, entry, generation) : series_get_overflow(family, version);
     return series ? series : series_get_locked(family, key);
@@ -360,7 +360,7 @@ series_get(djp_family *family, const djp_series_key *key)
 djp_series *
 djp_family_series(djp_family *family, const djp_text *values)
 {
-    djp_series_key key;
+    djp__series_key key;
     if (!family || (!values && family->entry->label_count > 0)) {
         return NULL;
     }
@@ -376,12 +376,12 @@ djp_family_series(djp_family *family, const djp_text *values)
 int
 djp_family_remove(djp_family *family, const djp_text *values)
 {
-    djp_series_key key;
+    djp__series_key key;
     if (!family || (!values && family->entry->label_count > 0) || djp__series_key_build(&key, family, values) < 0) {
         return 0;
     }
     djp__registry_lock(family->registry);
-    djp_series_entry *entry = djp__table_find_any(family, &key);
+    djp__series_entry *entry = djp__table_find_any(family, &key);
     int found = entry && (djp_load_relaxed(&entry->generation) & 1);
     if (found) {
         djp__series_kill(family, entry);
@@ -399,7 +399,7 @@ djp_family_clear(djp_family *family)
     }
     djp__registry_lock(family->registry);
     for (uint32_t at = family->entry->first; at;) {
-        djp_series_entry *entry = series_at(family->registry, at);
+        djp__series_entry *entry = series_at(family->registry, at);
         if (djp_load_relaxed(&entry->generation) & 1) {
             djp__series_kill(family, entry);
         }
@@ -409,13 +409,13 @@ djp_family_clear(djp_family *family)
 }
 
 void
-djp__series_repair(djp_registry *registry, djp_family_entry *entry)
+djp__series_repair(djp_registry *registry, djp__family_entry *entry)
 {
     uint32_t live = 0;
     entry->last = 0;
     entry->free_first = entry->free_last = 0;
     for (uint32_t at = entry->first; at;) {
-        djp_series_entry *series = series_at(registry, at);
+        djp__series_entry *series = series_at(registry, at);
         int alive = djp_load_relaxed(&series->generation) & 1;
         series->in_free = 0;
         series->linked = 1;
@@ -433,7 +433,7 @@ djp__series_repair(djp_registry *registry, djp_family_entry *entry)
 }
 
 uint64_t
-djp__series_cell(const djp_registry *registry, const djp_series_entry *entry, uint32_t index)
+djp__series_cell(const djp_registry *registry, const djp__series_entry *entry, uint32_t index)
 {
     uint64_t sum = 0;
     for (uint32_t stripe = 0; stripe < registry->segment.header->stripes; stripe++) {
@@ -443,7 +443,7 @@ djp__series_cell(const djp_registry *registry, const djp_series_entry *entry, ui
 }
 
 double
-djp__series_cell_double(const djp_registry *registry, const djp_series_entry *entry, uint32_t index)
+djp__series_cell_double(const djp_registry *registry, const djp__series_entry *entry, uint32_t index)
 {
     double sum = 0;
     for (uint32_t stripe = 0; stripe < registry->segment.header->stripes; stripe++) {

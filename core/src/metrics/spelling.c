@@ -184,7 +184,7 @@ spelling_check(const djp_family_options *given, djp_text name)
 }
 
 int
-djp__spelling_init(djp_metric_spelling *out, const djp_family_options *given)
+djp__spelling_init(djp__metric_spelling *out, const djp_family_options *given)
 {
     memset(out, 0, sizeof *out);
     if (!given) {
@@ -222,7 +222,7 @@ djp__spelling_init(djp_metric_spelling *out, const djp_family_options *given)
 }
 
 void
-djp__spelling_fini(djp_metric_spelling *spelling)
+djp__spelling_fini(djp__metric_spelling *spelling)
 {
     djp__free(spelling->texts);
     spelling->texts = NULL;

@@ -5,16 +5,16 @@
 
 #include "djp/metrics.h"
 
-typedef struct djp_metric_spelling {
+typedef struct djp__metric_spelling {
     djp_family_options options; /* the given ones, but for the texts; valid until djp__spelling_fini */
     const char *labels[DJP_LABELS_MAX];
     char *texts; /* owned */
-} djp_metric_spelling;
+} djp__metric_spelling;
 
 /* Borrows what is given until djp__spelling_fini. Returns 0, DJP_EINVAL for what no translation makes a name of, or
  * DJP_ENOMEM. Call djp__spelling_fini in any case. */
-int djp__spelling_init(djp_metric_spelling *out, const djp_family_options *given);
-void djp__spelling_fini(djp_metric_spelling *spelling);
+int djp__spelling_init(djp__metric_spelling *out, const djp_family_options *given);
+void djp__spelling_fini(djp__metric_spelling *spelling);
 
 /* Writes the label name of an attribute key at out, which has room for the key and one byte more. Returns its size. */
 size_t djp__spelling_label(char *out, djp_text key);

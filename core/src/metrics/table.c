@@ -12,7 +12,7 @@ typedef struct table_view {
 } table_view;
 
 static int
-table_open(table_view *out, const djp_registry *registry, const djp_family_entry *family)
+table_open(table_view *out, const djp_registry *registry, const djp__family_entry *family)
 {
     uint64_t table = djp_load_acquire(&family->table);
     if (!table) {
@@ -23,8 +23,8 @@ table_open(table_view *out, const djp_registry *registry, const djp_family_entry
     return 1;
 }
 
-djp_series_entry *
-djp__table_find(uint32_t *generation, const djp_family *family, const djp_series_key *key)
+djp__series_entry *
+djp__table_find(uint32_t *generation, const djp_family *family, const djp__series_key *key)
 {
     const djp_registry *registry = family->registry;
     table_view table;
@@ -40,7 +40,7 @@ djp__table_find(uint32_t *generation, const djp_family *family, const djp_series
         if (at == TABLE_REMOVED) {
             continue;
         }
-        djp_series_entry *entry = djp__segment_at(&registry->segment, at);
+        djp__series_entry *entry = djp__segment_at(&registry->segment, at);
         uint32_t seen = djp_load_acquire(&entry->generation);
         if ((seen & 1) && djp__series_key_matches(key, &registry->segment, entry) &&
             djp_load_relaxed(&entry->generation) == seen) {
@@ -51,8 +51,8 @@ djp__table_find(uint32_t *generation, const djp_family *family, const djp_series
     return NULL;
 }
 
-djp_series_entry *
-djp__table_find_any(const djp_family *family, const djp_series_key *key)
+djp__series_entry *
+djp__table_find_any(const djp_family *family, const djp__series_key *key)
 {
     const djp_registry *registry = family->registry;
     table_view table;
@@ -66,7 +66,7 @@ djp__table_find_any(const djp_family *family, const djp_series_key *key)
             return NULL;
         }
         if (at != TABLE_REMOVED) {
-            djp_series_entry *entry = djp__segment_at(&registry->segment, at);
+            djp__series_entry *entry = djp__segment_at(&registry->segment, at);
             if (djp__series_key_matches(key, &registry->segment, entry)) {
                 return entry;
             }
@@ -76,13 +76,13 @@ djp__table_find_any(const djp_family *family, const djp_series_key *key)
 }
 
 void
-djp__table_insert(djp_registry *registry, djp_family_entry *family, uint32_t at)
+djp__table_insert(djp_registry *registry, djp__family_entry *family, uint32_t at)
 {
     table_view table;
     if (!table_open(&table, registry, family)) {
         return;
     }
-    const djp_series_entry *entry = djp__segment_at(&registry->segment, at);
+    const djp__series_entry *entry = djp__segment_at(&registry->segment, at);
     uint32_t place = (uint32_t)djp_load_relaxed(&entry->hash) & table.mask;
     for (uint32_t i = 0; i <= table.mask; i++, place = (place + 1) & table.mask) {
         uint32_t old = djp_load_relaxed(&table.places[place]);
@@ -95,13 +95,13 @@ djp__table_insert(djp_registry *registry, djp_family_entry *family, uint32_t at)
 }
 
 void
-djp__table_remove(djp_registry *registry, djp_family_entry *family, uint32_t at)
+djp__table_remove(djp_registry *registry, djp__family_entry *family, uint32_t at)
 {
     table_view table;
     if (!table_open(&table, registry, family)) {
         return;
     }
-    const djp_series_entry *entry = djp__segment_at(&registry->segment, at);
+    const djp__series_entry *entry = djp__segment_at(&registry->segment, at);
     uint32_t place = (uint32_t)djp_load_relaxed(&entry->hash) & table.mask;
     for (uint32_t i = 0; i <= table.mask; i++, place = (place + 1) & table.mask) {
         uint32_t old = djp_load_relaxed(&table.places[place]);
@@ -116,18 +116,18 @@ djp__table_remove(djp_registry *registry, djp_family_entry *family, uint32_t at)
 }
 
 static void
-table_fill(djp_registry *registry, djp_family_entry *family)
+table_fill(djp_registry *registry, djp__family_entry *family)
 {
     family->used = 0;
     for (uint32_t at = family->first; at;) {
-        const djp_series_entry *entry = djp__segment_at(&registry->segment, at);
+        const djp__series_entry *entry = djp__segment_at(&registry->segment, at);
         djp__table_insert(registry, family, at);
         at = entry->next;
     }
 }
 
 void
-djp__table_rebuild(djp_registry *registry, djp_family_entry *family)
+djp__table_rebuild(djp_registry *registry, djp__family_entry *family)
 {
     table_view table;
     if (!table_open(&table, registry, family)) {
@@ -142,7 +142,7 @@ djp__table_rebuild(djp_registry *registry, djp_family_entry *family)
 }
 
 static int
-table_grow(djp_registry *registry, djp_family_entry *family, uint32_t log2)
+table_grow(djp_registry *registry, djp__family_entry *family, uint32_t log2)
 {
     uint32_t at = djp__segment_alloc(&registry->segment, sizeof(uint32_t) << log2);
     if (!at) {
@@ -156,7 +156,7 @@ table_grow(djp_registry *registry, djp_family_entry *family, uint32_t log2)
 }
 
 int
-djp__table_reserve(djp_registry *registry, djp_family_entry *family)
+djp__table_reserve(djp_registry *registry, djp__family_entry *family)
 {
     uint64_t table = djp_load_relaxed(&family->table);
     uint32_t log2 = table ? (uint32_t)(table & 31) : 0;
@@ -167,7 +167,7 @@ djp__table_reserve(djp_registry *registry, djp_family_entry *family)
     uint32_t count = 1;
     for (uint32_t at = family->first; at;) {
         count++;
-        at = ((const djp_series_entry *)djp__segment_at(&registry->segment, at))->next;
+        at = ((const djp__series_entry *)djp__segment_at(&registry->segment, at))->next;
     }
     if (table && (uint64_t)count * 2 <= capacity) {
         djp__table_rebuild(registry, family);

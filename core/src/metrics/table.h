@@ -6,16 +6,16 @@
 #include "metrics/key.h"
 
 /* The live series under a key and its generation, or NULL. No lock needed. */
-djp_series_entry *djp__table_find(uint32_t *generation, const djp_family *family, const djp_series_key *key);
+djp__series_entry *djp__table_find(uint32_t *generation, const djp_family *family, const djp__series_key *key);
 /* The series under a key, live or removed, or NULL. Lock held. */
-djp_series_entry *djp__table_find_any(const djp_family *family, const djp_series_key *key);
+djp__series_entry *djp__table_find_any(const djp_family *family, const djp__series_key *key);
 /* Makes room for one more. Lock held. 0 or DJP_EFULL. */
-int djp__table_reserve(djp_registry *registry, djp_family_entry *family);
+int djp__table_reserve(djp_registry *registry, djp__family_entry *family);
 /* Lock held, after reserve. */
-void djp__table_insert(djp_registry *registry, djp_family_entry *family, uint32_t at);
+void djp__table_insert(djp_registry *registry, djp__family_entry *family, uint32_t at);
 /* Takes an entry out under its present hash. Lock held. */
-void djp__table_remove(djp_registry *registry, djp_family_entry *family, uint32_t at);
+void djp__table_remove(djp_registry *registry, djp__family_entry *family, uint32_t at);
 /* Fills the table anew from the list of series. Lock held. */
-void djp__table_rebuild(djp_registry *registry, djp_family_entry *family);
+void djp__table_rebuild(djp_registry *registry, djp__family_entry *family);
 
 #endif

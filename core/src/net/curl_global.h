@@ -13,7 +13,7 @@ void djp__curl_unlock(void);
 int djp__curl_is_over(void);
 /* 1 for the versions (7.88.0, 7.88.1) that break the second request of an HTTP/2 connection opened with prior knowledge. */
 int djp__curl_breaks_reuse(void);
-/* 1 for the versions (before 8.1) that drop the trailers of an HTTP/2 answer whose connection was told to end (GOAWAY). */
+/* 1 for the versions (before 8.1) that drop the trailers of an HTTP/2 response whose connection was told to end (GOAWAY). */
 int djp__curl_loses_trailers(void);
 
 #endif

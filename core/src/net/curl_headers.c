@@ -73,7 +73,7 @@ curl_headers_write(char *end, djp_text name, djp_text value)
 }
 
 static void
-curl_headers_link(djp_curl_headers *headers, const char *line)
+curl_headers_link(djp__curl_headers *headers, const char *line)
 {
     struct curl_slist *node = &headers->nodes[headers->count];
     node->data = (char *)(uintptr_t)line; /* libcurl's type has no const; it only reads */
@@ -84,7 +84,7 @@ curl_headers_link(djp_curl_headers *headers, const char *line)
 }
 
 int
-djp__curl_headers_init(djp_curl_headers *headers, const char *const *fixed, const char *lines)
+djp__curl_headers_init(djp__curl_headers *headers, const char *const *fixed, const char *lines)
 {
     size_t most = 0, size = lines ? strlen(lines) : 0;
     memset(headers, 0, sizeof *headers);
@@ -118,7 +118,7 @@ djp__curl_headers_init(djp_curl_headers *headers, const char *const *fixed, cons
 }
 
 void
-djp__curl_headers_fini(djp_curl_headers *headers)
+djp__curl_headers_fini(djp__curl_headers *headers)
 {
     djp__free(headers->text);
     djp__free(headers->nodes);

@@ -5,18 +5,18 @@
 #include <curl/curl.h>
 #include <stddef.h>
 
-typedef struct djp_curl_headers {
+typedef struct djp__curl_headers {
     char *text; /* owned: all lines, NUL-separated */
     struct curl_slist *nodes; /* owned: one array, linked in order */
     size_t count;
     size_t ignored; /* lines that were malformed or that belong to the protocol */
-} djp_curl_headers;
+} djp__curl_headers;
 
 /* fixed: lines of the protocol, NULL-terminated, borrowed for the life of the list. lines: "Name: value" joined by "\n", copied.
  * Malformed lines and those that the protocol owns are left out and counted. Returns 0 or DJP_ENOMEM. */
-int djp__curl_headers_init(djp_curl_headers *headers, const char *const *fixed, const char *lines);
-void djp__curl_headers_fini(djp_curl_headers *headers);
-/* Overwrites with '*' every value of lines (6 bytes or more) that occurs in text: an answer may quote what was sent. */
+int djp__curl_headers_init(djp__curl_headers *headers, const char *const *fixed, const char *lines);
+void djp__curl_headers_fini(djp__curl_headers *headers);
+/* Overwrites with '*' every value of lines (6 bytes or more) that occurs in text: a response may quote what was sent. */
 void djp__curl_headers_hide(char *text, const char *lines);
 
 #endif

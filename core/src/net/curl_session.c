@@ -21,26 +21,26 @@ enum {
     CURL_SESSION_WAIT_MS = 20,
     CURL_SESSION_CONNECT_MS = 10000,
     CURL_SESSION_HEAD_MAX = 256 * 1024,
-    CURL_SESSION_SOCKETS = 4 * DJP_CURL_LANES_MAX, /* each lane may race several addresses of a name */
-    CURL_SESSION_ANSWER_MAX = 4 * 1024 * 1024,
+    CURL_SESSION_SOCKETS = 4 * DJP__CURL_LANES_MAX, /* each lane may race several addresses of a name */
+    CURL_SESSION_RESPONSE_MAX = 4 * 1024 * 1024,
     CURL_SESSION_MATERIAL_S = 60, /* new certificates are noticed that late */
     CURL_SESSION_LIFETIME_S = 300 /* a connection is renewed that often, so that changed addresses are noticed */
 };
 
 typedef struct curl_lane {
-    djp_curl_session *session;
+    djp__curl_session *session;
     CURL *easy; /* NULL until the lane is first used */
-    djp_curl_exchange *exchange; /* the one that runs, else NULL */
+    djp__curl_exchange *exchange; /* the one that runs, else NULL */
     int added; /* it is libcurl's */
     int done; /* libcurl is through with it */
 } curl_lane;
 
-struct djp_curl_session {
+struct djp__curl_session {
     CURLM *multi;
-    curl_lane lanes[DJP_CURL_LANES_MAX]; /* the first has the settings that the others copy */
+    curl_lane lanes[DJP__CURL_LANES_MAX]; /* the first has the settings that the others copy */
     unsigned used; /* lanes with a handle */
-    size_t answer_max;
-    djp_tls_material material;
+    size_t response_max;
+    djp__tls_material material;
     uint64_t material_checked; /* monotonic time at which the files were last compared with it */
     /* In a thread with its own descriptors nobody else can close or meet what libcurl opens; elsewhere the sockets are watched. */
     int parted;
@@ -53,18 +53,18 @@ struct djp_curl_session {
     size_t socket_count;
     int pair[2]; /* libcurl's own wake-up, which only its end closes; -1: not found */
     djp_file_id pair_ids[2];
-    djp_curl_session *next; /* in the list of abandoned sessions */
+    djp__curl_session *next; /* in the list of abandoned sessions */
 };
 
 /* Handles that a forked child inherited or that outlived the TLS library: kept reachable, never used. Written in a child while it
  * has one thread, or by the thread that exits. */
-static djp_curl_session *curl_session_abandoned;
+static djp__curl_session *curl_session_abandoned;
 
 static curl_socket_t
 curl_session_open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
 {
     curl_lane *lane = user;
-    djp_curl_session *session = lane->session;
+    djp__curl_session *session = lane->session;
     (void)purpose;
     if (lane->exchange && lane->exchange->reuse_only) {
         lane->exchange->refused_socket = 1;
@@ -85,7 +85,7 @@ curl_session_open_socket(void *user, curlsocktype purpose, struct curl_sockaddr 
 static int
 curl_session_close_socket(void *user, curl_socket_t fd)
 {
-    djp_curl_session *session = user;
+    djp__curl_session *session = user;
     for (size_t i = 0; i < session->socket_count; i++)
         if (session->sockets[i].fd == fd) {
             int ours = djp__file_is(&session->sockets[i].id, fd);
@@ -98,7 +98,7 @@ curl_session_close_socket(void *user, curl_socket_t fd)
 }
 
 int
-djp__curl_session_is_robbed(djp_curl_session *session)
+djp__curl_session_is_robbed(djp__curl_session *session)
 {
     for (size_t i = 0; i < session->socket_count && !session->parted && !session->robbed; i++)
         session->robbed = !djp__file_is(&session->sockets[i].id, session->sockets[i].fd);
@@ -107,7 +107,7 @@ djp__curl_session_is_robbed(djp_curl_session *session)
 
 /* A wake-up that is no descriptor of the process, see djp__thread_poke. */
 static void
-curl_session_listen(djp_curl_session *session)
+curl_session_listen(djp__curl_session *session)
 {
     sigset_t wanted;
     session->parted = djp__files_are_parted();
@@ -120,7 +120,7 @@ curl_session_listen(djp_curl_session *session)
 
 /* Takes the signal away again, also one that came while nothing waited. */
 static void
-curl_session_hear(const djp_curl_session *session)
+curl_session_hear(const djp__curl_session *session)
 {
     struct signalfd_siginfo told;
     while (session->poked >= 0 && read(session->poked, &told, sizeof told) > 0)
@@ -131,23 +131,23 @@ static size_t
 curl_session_on_body(char *data, size_t unit, size_t count, void *user)
 {
     curl_lane *lane = user;
-    djp_curl_exchange *exchange = lane->exchange;
+    djp__curl_exchange *exchange = lane->exchange;
     size_t size = unit * count;
     if (!exchange)
         return 0;
-    if (size > lane->session->answer_max - exchange->answer.size) {
+    if (size > lane->session->response_max - exchange->response.size) {
         exchange->too_large = 1;
         return 0;
     }
-    djp__buf_append(&exchange->answer, data, size);
-    return exchange->answer.failed ? 0 : size;
+    djp__buf_append(&exchange->response, data, size);
+    return exchange->response.failed ? 0 : size;
 }
 
 static size_t
 curl_session_on_header(char *data, size_t unit, size_t count, void *user)
 {
     curl_lane *lane = user;
-    djp_curl_exchange *exchange = lane->exchange;
+    djp__curl_exchange *exchange = lane->exchange;
     size_t size = unit * count, end = size;
     if (!exchange)
         return 0;
@@ -163,7 +163,7 @@ curl_session_on_header(char *data, size_t unit, size_t count, void *user)
 }
 
 static CURLcode
-curl_session_set_tls(CURL *easy, const djp_options *options, const djp_tls_material *material)
+curl_session_set_tls(CURL *easy, const djp_options *options, const djp__tls_material *material)
 {
     CURLcode code = curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     if (code == CURLE_OK)
@@ -174,7 +174,7 @@ curl_session_set_tls(CURL *easy, const djp_options *options, const djp_tls_mater
 }
 
 static CURLcode
-curl_session_set_route(CURL *easy, const djp_curl_target *target, int is_grpc)
+curl_session_set_route(CURL *easy, const djp__curl_target *target, int is_grpc)
 {
     CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, target->url);
     if (code == CURLE_OK)
@@ -214,7 +214,7 @@ curl_session_set_behaviour(CURL *easy)
 
 /* A connection serves one lane at a time, but outlives its exchange: it is the session's. */
 static void
-curl_session_add_lane(djp_curl_session *session, CURL *easy)
+curl_session_add_lane(djp__curl_session *session, CURL *easy)
 {
     curl_lane *lane = &session->lanes[session->used++];
     lane->session = session;
@@ -228,7 +228,7 @@ curl_session_add_lane(djp_curl_session *session, CURL *easy)
 
 /* libcurl does not say which descriptors it opens for itself: they get the lowest numbers that are free. */
 static CURLM *
-curl_session_new_multi(djp_curl_session *session)
+curl_session_new_multi(djp__curl_session *session)
 {
     int first = session->parted ? -1 : open("/dev/null", O_RDONLY | O_CLOEXEC);
     int second = first < 0 ? -1 : open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -246,7 +246,7 @@ curl_session_new_multi(djp_curl_session *session)
 
 /* Whether ending libcurl's handles would close nothing but its own. */
 static int
-curl_session_may_end(djp_curl_session *session)
+curl_session_may_end(djp__curl_session *session)
 {
     if (session->parted)
         return djp__files_are_parted();
@@ -256,7 +256,7 @@ curl_session_may_end(djp_curl_session *session)
 }
 
 static int
-curl_session_set_up(djp_curl_session *session, const djp_curl_target *target, const djp_options *options,
+curl_session_set_up(djp__curl_session *session, const djp__curl_target *target, const djp_options *options,
                     const char *user_agent)
 {
     int is_grpc = options->protocol == DJP_PROTOCOL_GRPC;
@@ -269,7 +269,8 @@ curl_session_set_up(djp_curl_session *session, const djp_curl_target *target, co
     /* What ends one connection (a GOAWAY, a proxy that leaves) must not meet several requests. */
     curl_multi_setopt(session->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
     curl_session_add_lane(session, easy);
-    session->answer_max = options->max_response_bytes ? (size_t)options->max_response_bytes : CURL_SESSION_ANSWER_MAX;
+    session->response_max =
+        options->max_response_bytes ? (size_t)options->max_response_bytes : CURL_SESSION_RESPONSE_MAX;
     curl_session_set_behaviour(easy);
     CURLcode code = curl_session_set_route(easy, target, is_grpc);
     if (code == CURLE_OK)
@@ -282,12 +283,12 @@ curl_session_set_up(djp_curl_session *session, const djp_curl_target *target, co
 }
 
 int
-djp__curl_session_new(djp_curl_session **out, const djp_curl_target *target, const djp_options *options,
+djp__curl_session_new(djp__curl_session **out, const djp__curl_target *target, const djp_options *options,
                       const char *user_agent, char why[256])
 {
     *out = NULL;
     int code = djp__curl_start();
-    djp_curl_session *session = code == 0 ? djp__calloc(1, sizeof *session) : NULL;
+    djp__curl_session *session = code == 0 ? djp__calloc(1, sizeof *session) : NULL;
     snprintf(why, 256, "libcurl could not be set up: %s", djp_error_text(code == 0 ? DJP_ENOMEM : code));
     if (!session)
         return code == 0 ? DJP_ENOMEM : code;
@@ -313,7 +314,7 @@ djp__curl_session_new(djp_curl_session **out, const djp_curl_target *target, con
 }
 
 void
-djp__curl_session_free(djp_curl_session *session)
+djp__curl_session_free(djp__curl_session *session)
 {
     if (!session)
         return;
@@ -336,10 +337,10 @@ djp__curl_session_free(djp_curl_session *session)
 }
 
 int
-djp__curl_session_is_outdated(djp_curl_session *session, const djp_curl_target *target, const djp_options *options,
+djp__curl_session_is_outdated(djp__curl_session *session, const djp__curl_target *target, const djp_options *options,
                               int failed)
 {
-    djp_tls_material fresh;
+    djp__tls_material fresh;
     char why[256];
     uint64_t now = djp__clock_monotonic();
     if (!target->is_https ||
@@ -354,7 +355,7 @@ djp__curl_session_is_outdated(djp_curl_session *session, const djp_curl_target *
 }
 
 static void
-curl_session_set_request(CURL *easy, djp_curl_exchange *exchange)
+curl_session_set_request(CURL *easy, djp__curl_exchange *exchange)
 {
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange->error);
     if (!exchange->is_get) {
@@ -372,7 +373,7 @@ curl_session_set_request(CURL *easy, djp_curl_exchange *exchange)
 
 /* libcurl's own wake-up is a pair of descriptors as well: among those of the process they are not touched. */
 void
-djp__curl_session_wait(djp_curl_session *session, uint64_t deadline)
+djp__curl_session_wait(djp__curl_session *session, uint64_t deadline)
 {
     uint64_t now = djp__clock_monotonic(), left_ms = now < deadline ? (deadline - now) / 1000000 + 1 : 0;
     int ready = 0, wait_ms = left_ms < CURL_SESSION_WAIT_MS ? (int)left_ms : CURL_SESSION_WAIT_MS;
@@ -387,7 +388,7 @@ djp__curl_session_wait(djp_curl_session *session, uint64_t deadline)
 
 /* The handle of a lane; made at its first use. NULL without memory. */
 static CURL *
-curl_session_easy(djp_curl_session *session, unsigned number)
+curl_session_easy(djp__curl_session *session, unsigned number)
 {
     while (session->used <= number) {
         CURL *easy = curl_easy_duphandle(session->lanes[0].easy);
@@ -399,16 +400,16 @@ curl_session_easy(djp_curl_session *session, unsigned number)
 }
 
 void
-djp__curl_session_begin(djp_curl_session *session, unsigned number, djp_curl_exchange *exchange)
+djp__curl_session_begin(djp__curl_session *session, unsigned number, djp__curl_exchange *exchange)
 {
     curl_lane *lane = &session->lanes[number];
     exchange->code = CURLE_FAILED_INIT; /* stays when libcurl never says how it ended */
     exchange->error[0] = '\0';
-    exchange->status = exchange->answered_version = 0;
+    exchange->status = exchange->response_version = 0;
     exchange->sockets = 0;
     exchange->refused_socket = exchange->too_large = 0;
     exchange->head_bytes = 0;
-    djp__buf_clear(&exchange->answer);
+    djp__buf_clear(&exchange->response);
     lane->exchange = exchange;
     djp__curl_lock();
     CURL *easy = curl_session_easy(session, number);
@@ -422,7 +423,7 @@ djp__curl_session_begin(djp_curl_session *session, unsigned number, djp_curl_exc
 
 /* Tells the lanes which libcurl is through with; all of them when it cannot go on. */
 static void
-curl_session_collect(djp_curl_session *session, int failed)
+curl_session_collect(djp__curl_session *session, int failed)
 {
     CURLMsg *message;
     int left = 0;
@@ -438,7 +439,7 @@ curl_session_collect(djp_curl_session *session, int failed)
 }
 
 int
-djp__curl_session_step(djp_curl_session *session)
+djp__curl_session_step(djp__curl_session *session)
 {
     int running = 0, waits = 0;
     if (djp__curl_session_is_robbed(session)) {
@@ -456,16 +457,16 @@ djp__curl_session_step(djp_curl_session *session)
 }
 
 int
-djp__curl_session_is_done(const djp_curl_session *session, unsigned number)
+djp__curl_session_is_done(const djp__curl_session *session, unsigned number)
 {
     return session->lanes[number].done;
 }
 
 void
-djp__curl_session_end(djp_curl_session *session, unsigned number)
+djp__curl_session_end(djp__curl_session *session, unsigned number)
 {
     curl_lane *lane = &session->lanes[number];
-    djp_curl_exchange *exchange = lane->exchange;
+    djp__curl_exchange *exchange = lane->exchange;
     lane->exchange = NULL;
     if (session->robbed) {
         snprintf(exchange->error, CURL_ERROR_SIZE, "the program closed the connection");
@@ -477,7 +478,7 @@ djp__curl_session_end(djp_curl_session *session, unsigned number)
     }
     djp__curl_lock();
     curl_easy_getinfo(lane->easy, CURLINFO_RESPONSE_CODE, &exchange->status);
-    curl_easy_getinfo(lane->easy, CURLINFO_HTTP_VERSION, &exchange->answered_version);
+    curl_easy_getinfo(lane->easy, CURLINFO_HTTP_VERSION, &exchange->response_version);
     if (exchange->code != CURLE_OK && !exchange->error[0])
         snprintf(exchange->error, sizeof exchange->error, "%s", curl_easy_strerror(exchange->code));
     if (lane->added)
@@ -490,7 +491,7 @@ djp__curl_session_end(djp_curl_session *session, unsigned number)
 }
 
 void
-djp__curl_session_abandon(djp_curl_session *session)
+djp__curl_session_abandon(djp__curl_session *session)
 {
     for (size_t i = 0; i < session->socket_count && !session->parted; i++)
         if (djp__file_is(&session->sockets[i].id, session->sockets[i].fd))

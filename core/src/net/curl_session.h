@@ -7,14 +7,14 @@
 
 #include "base/buf.h"
 #include "net/curl_target.h"
-#include "export/transport.h"
+#include "net/outcome.h"
 
-enum { DJP_CURL_LANES_MAX = 16 };
+enum { DJP__CURL_LANES_MAX = 16 };
 
-typedef struct djp_curl_session djp_curl_session;
+typedef struct djp__curl_session djp__curl_session;
 
 /* One request and what came back. The caller fills the first part; everything there is borrowed for the exchange. */
-typedef struct djp_curl_exchange {
+typedef struct djp__curl_exchange {
     int is_get; /* 1: a GET, without a body */
     const void *body;
     size_t size;
@@ -25,39 +25,39 @@ typedef struct djp_curl_exchange {
     void (*on_header)(void *user, const char *line,
                       size_t size); /* each header and trailer line, and each status line */
     void *user;
-    /* the answer */
+    /* the response */
     CURLcode code;
     char error[CURL_ERROR_SIZE];
-    long status; /* HTTP, 0 when there was no answer */
-    long answered_version; /* a CURL_HTTP_VERSION_ constant */
+    long status; /* HTTP, 0 when there was no response */
+    long response_version; /* a CURL_HTTP_VERSION_ constant */
     unsigned sockets; /* connections opened for it */
     int refused_socket; /* reuse_only and there was nothing to reuse */
-    int too_large; /* the answer broke a limit */
+    int too_large; /* the response broke a limit */
     size_t head_bytes;
-    djp_buf answer; /* body, decompressed; the caller owns it (init and fini) */
-} djp_curl_exchange;
+    djp_buf response; /* body, decompressed; the caller owns it (init and fini) */
+} djp__curl_exchange;
 
 /* Copies what it needs from target, options (contents of the TLS files, limits, protocol) and user_agent. Returns 0, DJP_ENOMEM or
  * DJP_EIO; then why says what is wrong. */
-int djp__curl_session_new(djp_curl_session **out, const djp_curl_target *target, const djp_options *options,
+int djp__curl_session_new(djp__curl_session **out, const djp__curl_target *target, const djp_options *options,
                           const char *user_agent, char why[256]);
 /* 1 when the TLS files hold something else than at session_new: looked at once a minute, and at once after a failure. */
-int djp__curl_session_is_outdated(djp_curl_session *session, const djp_curl_target *target, const djp_options *options,
-                                  int failed);
-void djp__curl_session_free(djp_curl_session *session);
-/* An exchange on a lane (0 .. DJP_CURL_LANES_MAX - 1, the lowest that is free): begin, step until it is done, end. end
+int djp__curl_session_is_outdated(djp__curl_session *session, const djp__curl_target *target,
+                                  const djp_options *options, int failed);
+void djp__curl_session_free(djp__curl_session *session);
+/* An exchange on a lane (0 .. DJP__CURL_LANES_MAX - 1, the lowest that is free): begin, step until it is done, end. end
  * before that gives the request up. A step drives all lanes and never waits; returns how many are not done. */
-void djp__curl_session_begin(djp_curl_session *session, unsigned lane, djp_curl_exchange *exchange);
-int djp__curl_session_step(djp_curl_session *session);
-int djp__curl_session_is_done(const djp_curl_session *session, unsigned lane);
-void djp__curl_session_end(djp_curl_session *session, unsigned lane);
+void djp__curl_session_begin(djp__curl_session *session, unsigned lane, djp__curl_exchange *exchange);
+int djp__curl_session_step(djp__curl_session *session);
+int djp__curl_session_is_done(const djp__curl_session *session, unsigned lane);
+void djp__curl_session_end(djp__curl_session *session, unsigned lane);
 /* Waits for news of any lane, until the deadline and for at most 20 ms. */
-void djp__curl_session_wait(djp_curl_session *session, uint64_t deadline);
+void djp__curl_session_wait(djp__curl_session *session, uint64_t deadline);
 /* 1 when somebody else closed a descriptor of the session: it is to be abandoned. Only where the thread shares its descriptors with
  * others; a session that was made in one with its own table belongs to that thread alone, which also frees it. */
-int djp__curl_session_is_robbed(djp_curl_session *session);
+int djp__curl_session_is_robbed(djp__curl_session *session);
 /* In a forked child: closes this process's copies of the sockets without a word to the peer and forgets the handles, which stay
  * reachable from a static list for ever. Frees nothing, allocates nothing. */
-void djp__curl_session_abandon(djp_curl_session *session);
+void djp__curl_session_abandon(djp__curl_session *session);
 
 #endif

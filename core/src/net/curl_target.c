@@ -83,7 +83,7 @@ curl_target_is_direct(const char *list, const char *host, const char *port)
 }
 
 static int
-curl_target_set_proxy(djp_curl_target *target, const djp_options *options, const char *host, const char *port)
+curl_target_set_proxy(djp__curl_target *target, const djp_options *options, const char *host, const char *port)
 {
     const char *proxy = target->is_https ? options->https_proxy : options->http_proxy;
     int direct =
@@ -95,7 +95,7 @@ curl_target_set_proxy(djp_curl_target *target, const djp_options *options, const
 
 /* The endpoint as an URL: a scheme for those that have none, a path for Unix sockets. */
 static char *
-curl_target_complete(djp_curl_target *target, const djp_options *options)
+curl_target_complete(djp__curl_target *target, const djp_options *options)
 {
     const char *endpoint = options->endpoint;
     int is_grpc = options->protocol == DJP_PROTOCOL_GRPC;
@@ -156,7 +156,7 @@ curl_target_add_method(CURLU *url)
 
 /* The address as messages name it, taken before the method of gRPC makes it long. */
 static int
-curl_target_show(djp_curl_target *target, CURLU *url)
+curl_target_show(djp__curl_target *target, CURLU *url)
 {
     static const CURLUPart hidden[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS, CURLUPART_QUERY,
                                        CURLUPART_FRAGMENT};
@@ -171,7 +171,7 @@ curl_target_show(djp_curl_target *target, CURLU *url)
 }
 
 static int
-curl_target_parse(djp_curl_target *target, CURLU *url, const char *text, const djp_options *options)
+curl_target_parse(djp__curl_target *target, CURLU *url, const char *text, const djp_options *options)
 {
     char *scheme = NULL, *host = NULL, *port = NULL;
     int code = DJP_EINVAL;
@@ -202,7 +202,7 @@ done:
 }
 
 int
-djp__curl_target_init(djp_curl_target *target, const djp_options *options)
+djp__curl_target_init(djp__curl_target *target, const djp_options *options)
 {
     memset(target, 0, sizeof *target);
     if (!options->endpoint)
@@ -218,7 +218,7 @@ djp__curl_target_init(djp_curl_target *target, const djp_options *options)
 }
 
 void
-djp__curl_target_fini(djp_curl_target *target)
+djp__curl_target_fini(djp__curl_target *target)
 {
     djp__free(target->url);
     djp__free(target->shown);

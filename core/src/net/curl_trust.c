@@ -62,7 +62,7 @@ curl_trust_system(CURL *easy)
 }
 
 CURLcode
-djp__curl_trust(CURL *easy, const djp_options *options, const djp_tls_material *material)
+djp__curl_trust(CURL *easy, const djp_options *options, const djp__tls_material *material)
 {
     CURLcode code = CURLE_OK;
 #if LIBCURL_VERSION_NUM >= 0x074d00
@@ -105,7 +105,7 @@ curl_trust_client(CURL *easy, CURLoption blob_option, CURLoption path_option, co
 }
 
 CURLcode
-djp__curl_identify(CURL *easy, const djp_options *options, const djp_tls_material *material)
+djp__curl_identify(CURL *easy, const djp_options *options, const djp__tls_material *material)
 {
 #if LIBCURL_VERSION_NUM < 0x074700
     enum { CURLOPT_SSLCERT_BLOB, CURLOPT_SSLKEY_BLOB };

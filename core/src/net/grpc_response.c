@@ -8,7 +8,7 @@
 #include "base/str.h"
 #include "net/http_response.h"
 #include "net/otlp_response.h"
-#include "export/transport_result.h"
+#include "net/outcome.h"
 
 enum {
     GRPC_OK = 0,
@@ -28,21 +28,21 @@ enum {
 
 #define GRPC_CONTENT "application/grpc"
 
-static const char *const grpc_answer_names[] = {
+static const char *const grpc_response_names[] = {
     "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
     "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
     "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
     "DATA_LOSS", "UNAUTHENTICATED"};
 
 static const char *
-grpc_answer_name(uint32_t status)
+grpc_response_name(uint32_t status)
 {
-    size_t count = sizeof grpc_answer_names / sizeof grpc_answer_names[0];
-    return status < count ? grpc_answer_names[status] : "status outside the protocol";
+    size_t count = sizeof grpc_response_names / sizeof grpc_response_names[0];
+    return status < count ? grpc_response_names[status] : "status outside the protocol";
 }
 
 void
-djp__grpc_frame(uint8_t out[DJP_GRPC_FRAME_SIZE], int compressed, uint32_t size)
+djp__grpc_frame(uint8_t out[DJP__GRPC_FRAME_SIZE], int compressed, uint32_t size)
 {
     out[0] = compressed ? 1 : 0;
     out[1] = (uint8_t)(size >> 24);
@@ -55,12 +55,12 @@ int
 djp__grpc_message_in(djp_text *message, djp_text body)
 {
     const uint8_t *head = (const uint8_t *)body.data;
-    if (body.size < DJP_GRPC_FRAME_SIZE || head[0] != 0)
+    if (body.size < DJP__GRPC_FRAME_SIZE || head[0] != 0)
         return 0;
     uint32_t size = (uint32_t)head[1] << 24 | (uint32_t)head[2] << 16 | (uint32_t)head[3] << 8 | head[4];
-    if (size > body.size - DJP_GRPC_FRAME_SIZE)
+    if (size > body.size - DJP__GRPC_FRAME_SIZE)
         return 0;
-    *message = (djp_text){body.data + DJP_GRPC_FRAME_SIZE, size};
+    *message = (djp_text){body.data + DJP__GRPC_FRAME_SIZE, size};
     return 1;
 }
 
@@ -79,9 +79,9 @@ djp__grpc_timeout(char *out, size_t out_size, uint64_t left_ns)
 }
 
 void
-djp__grpc_head_line(djp_grpc_head *head, const char *line, size_t size)
+djp__grpc_head_line(djp__grpc_head *head, const char *line, size_t size)
 {
-    static const djp_grpc_head initial = DJP_GRPC_HEAD_INIT;
+    static const djp__grpc_head initial = DJP__GRPC_HEAD_INIT;
     djp_text name, value;
     uint64_t number;
     if (size >= 5 && memcmp(line, "HTTP/", 5) == 0) {
@@ -111,7 +111,7 @@ djp__grpc_head_line(djp_grpc_head *head, const char *line, size_t size)
 
 /* What an HTTP status means when a proxy in between answered instead of a gRPC server. */
 static uint32_t
-grpc_answer_of_http(long status)
+grpc_response_of_http(long status)
 {
     switch (status) {
     case 400:
@@ -133,7 +133,7 @@ grpc_answer_of_http(long status)
 }
 
 static int
-grpc_answer_may_repeat(uint32_t status, uint64_t retry_ns)
+grpc_response_may_repeat(uint32_t status, uint64_t retry_ns)
 {
     switch (status) {
     case GRPC_CANCELLED:
@@ -151,14 +151,14 @@ grpc_answer_may_repeat(uint32_t status, uint64_t retry_ns)
 }
 
 static void
-grpc_answer_without_status(djp_send_result *result, long http_status, const char *shown)
+grpc_response_without_status(djp__send_result *result, long http_status, const char *shown)
 {
     if (http_status == 200) {
-        djp__send_result_set(result, DJP_SEND_RETRY, "%s ended the call without a gRPC status", shown);
+        djp__send_result_set(result, DJP__SEND_RETRY, "%s ended the call without a gRPC status", shown);
         return;
     }
-    uint32_t status = grpc_answer_of_http(http_status);
-    djp_outcome outcome = grpc_answer_may_repeat(status, UINT64_MAX) ? DJP_SEND_RETRY : DJP_SEND_REJECTED;
+    uint32_t status = grpc_response_of_http(http_status);
+    djp__outcome outcome = grpc_response_may_repeat(status, UINT64_MAX) ? DJP__SEND_RETRY : DJP__SEND_REJECTED;
     result->status = (long)status;
     /* Gateways speak for a receiver that is away; who has no such path speaks for himself. */
     int is_http = status != GRPC_UNAVAILABLE && status != GRPC_UNAUTHENTICATED && status != GRPC_PERMISSION_DENIED;
@@ -168,23 +168,24 @@ grpc_answer_without_status(djp_send_result *result, long http_status, const char
 }
 
 void
-djp__grpc_answer(djp_send_result *result, const djp_grpc_head *head, long http_status, djp_text body, const char *shown)
+djp__grpc_response(djp__send_result *result, const djp__grpc_head *head, long http_status, djp_text body,
+                   const char *shown)
 {
     djp_text message;
     if (!head->has_status) {
-        grpc_answer_without_status(result, http_status, shown);
+        grpc_response_without_status(result, http_status, shown);
         return;
     }
     result->status = (long)head->status;
     if (head->status == GRPC_OK) {
-        result->outcome = DJP_SENT;
+        result->outcome = DJP__SENT;
         if (djp__grpc_message_in(&message, body) && !djp__send_result_partial(result, message, 0, shown))
-            djp__send_result_set(result, DJP_SEND_REJECTED, "%s answered OK with a message that is not OTLP", shown);
+            djp__send_result_set(result, DJP__SEND_REJECTED, "%s answered OK with a message that is not OTLP", shown);
         return;
     }
-    int may_repeat = grpc_answer_may_repeat(head->status, head->retry_ns);
+    int may_repeat = grpc_response_may_repeat(head->status, head->retry_ns);
     if (may_repeat && head->retry_ns != UINT64_MAX)
         result->retry_after_ns = head->retry_ns;
-    djp__send_result_set(result, may_repeat ? DJP_SEND_RETRY : DJP_SEND_REJECTED, "%s answered %s (%u)%s%s", shown,
-                         grpc_answer_name(head->status), head->status, head->message[0] ? ": " : "", head->message);
+    djp__send_result_set(result, may_repeat ? DJP__SEND_RETRY : DJP__SEND_REJECTED, "%s answered %s (%u)%s%s", shown,
+                         grpc_response_name(head->status), head->status, head->message[0] ? ": " : "", head->message);
 }

@@ -3,33 +3,33 @@
 #define DJP_NET_GRPC_RESPONSE_H
 
 #include "djp/value.h"
-#include "export/transport.h"
+#include "net/outcome.h"
 
-/* Headers and trailers that matter. Starts as DJP_GRPC_HEAD_INIT. */
-typedef struct djp_grpc_head {
+/* Headers and trailers that matter. Starts as DJP__GRPC_HEAD_INIT. */
+typedef struct djp__grpc_head {
     int has_status;
     int is_grpc; /* the content type says so */
     int is_cut; /* the status was lost on the way and is known otherwise */
     uint32_t status;
     char message[256];
     uint64_t retry_ns; /* RetryInfo; UINT64_MAX without one */
-} djp_grpc_head;
-#define DJP_GRPC_HEAD_INIT         \
+} djp__grpc_head;
+#define DJP__GRPC_HEAD_INIT        \
     {                              \
         0, 0, 0, 0, "", UINT64_MAX \
     }
 
-#define DJP_GRPC_FRAME_SIZE 5
+#define DJP__GRPC_FRAME_SIZE 5
 /* Writes the frame header of a message of size bytes. */
-void djp__grpc_frame(uint8_t out[DJP_GRPC_FRAME_SIZE], int compressed, uint32_t size);
+void djp__grpc_frame(uint8_t out[DJP__GRPC_FRAME_SIZE], int compressed, uint32_t size);
 /* The first message in body: 1 and the message (borrowed from body), 0 when there is none that is whole and uncompressed. */
 int djp__grpc_message_in(djp_text *message, djp_text body);
 /* "grpc-timeout: 9500m" for what is left; at least one millisecond. out must hold 32 bytes. */
 void djp__grpc_timeout(char *out, size_t out_size, uint64_t left_ns);
 /* One header or trailer line without its line end; a status line starts anew. */
-void djp__grpc_head_line(djp_grpc_head *head, const char *line, size_t size);
-/* Fills result from a complete answer. http_status is that of the HTTP/2 response. */
-void djp__grpc_answer(djp_send_result *result, const djp_grpc_head *head, long http_status, djp_text body,
-                      const char *shown);
+void djp__grpc_head_line(djp__grpc_head *head, const char *line, size_t size);
+/* Fills result from a complete response. http_status is that of the HTTP/2 response. */
+void djp__grpc_response(djp__send_result *result, const djp__grpc_head *head, long http_status, djp_text body,
+                        const char *shown);
 
 #endif

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "djp/error.h"
 
-struct djp_gzip {
+struct djp__gzip {
     z_stream stream;
 };
 
@@ -29,9 +29,9 @@ gzip_release(voidpf opaque, voidpf block)
 }
 
 int
-djp__gzip_new(djp_gzip **out)
+djp__gzip_new(djp__gzip **out)
 {
-    djp_gzip *gzip = djp__calloc(1, sizeof *gzip);
+    djp__gzip *gzip = djp__calloc(1, sizeof *gzip);
     *out = NULL;
     if (!gzip)
         return DJP_ENOMEM;
@@ -47,7 +47,7 @@ djp__gzip_new(djp_gzip **out)
 }
 
 void
-djp__gzip_free(djp_gzip *gzip)
+djp__gzip_free(djp__gzip *gzip)
 {
     if (!gzip)
         return;
@@ -74,7 +74,7 @@ gzip_step(z_stream *stream, djp_buf *out, const unsigned char **data, size_t *le
 }
 
 int
-djp__gzip_compress(djp_gzip *gzip, djp_buf *out, const void *data, size_t size)
+djp__gzip_compress(djp__gzip *gzip, djp_buf *out, const void *data, size_t size)
 {
     const unsigned char *next = data;
     int code = Z_OK;

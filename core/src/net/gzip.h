@@ -4,11 +4,11 @@
 
 #include "base/buf.h"
 
-typedef struct djp_gzip djp_gzip;
+typedef struct djp__gzip djp__gzip;
 
-int djp__gzip_new(djp_gzip **out); /* 0 or DJP_ENOMEM */
-void djp__gzip_free(djp_gzip *gzip);
+int djp__gzip_new(djp__gzip **out); /* 0 or DJP_ENOMEM */
+void djp__gzip_free(djp__gzip *gzip);
 /* Appends the gzip form of data (borrowed) to out. Returns 0 or DJP_ENOMEM; then out may hold a part and is to be cleared. */
-int djp__gzip_compress(djp_gzip *gzip, djp_buf *out, const void *data, size_t size);
+int djp__gzip_compress(djp__gzip *gzip, djp_buf *out, const void *data, size_t size);
 
 #endif

@@ -1,4 +1,4 @@
-/* OTLP/HTTP answers: the status code decides, Retry-After is obeyed, a partial success is told, and a 200 that cannot have come
+/* OTLP/HTTP responses: the status code decides, Retry-After is obeyed, a partial success is told, and a 200 that cannot have come
  * from an OTLP receiver is not believed. Never allocates. */
 #include "net/http_response.h"
 
@@ -6,7 +6,7 @@
 
 #include "base/str.h"
 #include "net/otlp_response.h"
-#include "export/transport_result.h"
+#include "net/outcome.h"
 
 int
 djp__http_header_split(djp_text *name, djp_text *value, const char *line, size_t size)
@@ -20,7 +20,7 @@ djp__http_header_split(djp_text *name, djp_text *value, const char *line, size_t
 }
 
 static void
-http_answer_content_type(djp_http_head *head, djp_text value)
+http_response_content_type(djp__http_head *head, djp_text value)
 {
     djp_text type = value;
     djp__text_split(&type, &value, ';');
@@ -34,7 +34,7 @@ http_answer_content_type(djp_http_head *head, djp_text value)
 }
 
 void
-djp__http_head_line(djp_http_head *head, const char *line, size_t size, uint64_t now_unix_ns)
+djp__http_head_line(djp__http_head *head, const char *line, size_t size, uint64_t now_unix_ns)
 {
     djp_text name, value;
     if (size >= 5 && memcmp(line, "HTTP/", 5) == 0)
@@ -42,40 +42,41 @@ djp__http_head_line(djp_http_head *head, const char *line, size_t size, uint64_t
     else if (!djp__http_header_split(&name, &value, line, size))
         return;
     else if (djp__text_equal_nocase(name, "content-type"))
-        http_answer_content_type(head, value);
+        http_response_content_type(head, value);
     else if (djp__text_equal_nocase(name, "retry-after") &&
              !djp__retry_after(&head->retry_after_ns, value, now_unix_ns))
         head->retry_after_ns = 0;
 }
 
 int
-djp__send_result_partial(djp_send_result *result, djp_text body, int is_json, const char *shown)
+djp__send_result_partial(djp__send_result *result, djp_text body, int is_json, const char *shown)
 {
-    djp_partial partial = {0};
+    djp__partial partial = {0};
     if (!djp__response_partial(&partial, body.data, body.size, is_json))
         return 0;
     result->rejected = partial.rejected > 0 ? (uint64_t)partial.rejected : 0;
     if (result->rejected > 0)
-        djp__send_result_set(result, DJP_SENT, "%s rejected %llu items: %s", shown,
+        djp__send_result_set(result, DJP__SENT, "%s rejected %llu items: %s", shown,
                              (unsigned long long)result->rejected, partial.message);
     else if (partial.message[0])
-        djp__send_result_set(result, DJP_SENT, "%s accepted all with a warning: %s", shown, partial.message);
+        djp__send_result_set(result, DJP__SENT, "%s accepted all with a warning: %s", shown, partial.message);
     return 1;
 }
 
 static void
-http_answer_good(djp_send_result *result, const djp_http_head *head, djp_text body, const char *shown)
+http_response_good(djp__send_result *result, const djp__http_head *head, djp_text body, const char *shown)
 {
     const char *type = head->content_type;
     int is_json = strcmp(type, "application/json") == 0;
-    result->outcome = DJP_SENT;
+    result->outcome = DJP__SENT;
     if (body.size == 0)
         return;
     if (strcmp(type, "text/html") == 0)
-        djp__send_result_set(result, DJP_SEND_REJECTED, "%s answered with a web page: this is no OTLP receiver", shown);
+        djp__send_result_set(result, DJP__SEND_REJECTED, "%s answered with a web page: this is no OTLP receiver",
+                             shown);
     else if (is_json || strcmp(type, "application/x-protobuf") == 0) {
         if (!djp__send_result_partial(result, body, is_json, shown))
-            djp__send_result_set(result, DJP_SEND_REJECTED, "%s answered %ld with a body that is not OTLP", shown,
+            djp__send_result_set(result, DJP__SEND_REJECTED, "%s answered %ld with a body that is not OTLP", shown,
                                  result->status);
     }
     /* Any other type: some receivers say "ok" in plain text; the status code decides. */
@@ -83,7 +84,7 @@ http_answer_good(djp_send_result *result, const djp_http_head *head, djp_text bo
 
 /* The receiver's own words about an error, "" when it gave none that can be shown. */
 static void
-http_answer_reason(char *out, size_t out_size, const djp_http_head *head, djp_text body)
+http_response_reason(char *out, size_t out_size, const djp__http_head *head, djp_text body)
 {
     uint64_t ignored;
     out[0] = '\0';
@@ -99,30 +100,30 @@ http_answer_reason(char *out, size_t out_size, const djp_http_head *head, djp_te
 }
 
 static int
-http_answer_may_repeat(long status)
+http_response_may_repeat(long status)
 {
     return status == 429 || status == 502 || status == 503 || status == 504;
 }
 
 void
-djp__http_answer(djp_send_result *result, const djp_http_head *head, long status, djp_text body, const char *shown)
+djp__http_response(djp__send_result *result, const djp__http_head *head, long status, djp_text body, const char *shown)
 {
     char reason[160];
     result->status = status;
     if (status >= 200 && status < 300) {
-        http_answer_good(result, head, body, shown);
+        http_response_good(result, head, body, shown);
         return;
     }
     if (status >= 300 && status < 400) {
-        djp__send_result_set(result, DJP_SEND_REJECTED,
+        djp__send_result_set(result, DJP__SEND_REJECTED,
                              "%s answered with a redirect (%ld), which is not followed: set the "
                              "final address as the endpoint",
                              shown, status);
         return;
     }
-    http_answer_reason(reason, sizeof reason, head, body);
-    djp_outcome outcome = http_answer_may_repeat(status) ? DJP_SEND_RETRY : DJP_SEND_REJECTED;
+    http_response_reason(reason, sizeof reason, head, body);
+    djp__outcome outcome = http_response_may_repeat(status) ? DJP__SEND_RETRY : DJP__SEND_REJECTED;
     djp__send_result_set(result, outcome, "%s answered %ld%s%s", shown, status, reason[0] ? ": " : "", reason);
-    if (outcome == DJP_SEND_RETRY)
+    if (outcome == DJP__SEND_RETRY)
         result->retry_after_ns = head->retry_after_ns;
 }

@@ -1,24 +1,24 @@
-/* What an OTLP/HTTP answer means. Parses bytes from outside: bounded, no allocation. */
+/* What an OTLP/HTTP response means. Parses bytes from outside: bounded, no allocation. */
 #ifndef DJP_NET_HTTP_RESPONSE_H
 #define DJP_NET_HTTP_RESPONSE_H
 
 #include "djp/value.h"
-#include "export/transport.h"
+#include "net/outcome.h"
 
-/* The headers that matter, of the last answer seen. Starts zeroed. */
-typedef struct djp_http_head {
+/* The headers that matter, of the last response seen. Starts zeroed. */
+typedef struct djp__http_head {
     char content_type[64]; /* lower case, without parameters */
     uint64_t retry_after_ns;
-} djp_http_head;
+} djp__http_head;
 
 /* One header line without its line end; a status line starts anew. now_unix_ns is for dates in Retry-After. */
-void djp__http_head_line(djp_http_head *head, const char *line, size_t size, uint64_t now_unix_ns);
-/* Fills result from a complete answer. shown: the URL for messages, borrowed. */
+void djp__http_head_line(djp__http_head *head, const char *line, size_t size, uint64_t now_unix_ns);
+/* Fills result from a complete response. shown: the URL for messages, borrowed. */
 void
-djp__http_answer(djp_send_result *result, const djp_http_head *head, long status, djp_text body, const char *shown);
+djp__http_response(djp__send_result *result, const djp__http_head *head, long status, djp_text body, const char *shown);
 /* Splits "Name: value". Returns 0 when there is no colon. */
 int djp__http_header_split(djp_text *name, djp_text *value, const char *line, size_t size);
 /* Fills message and rejected from a partial success, when body holds one. Returns 1 when body parses. */
-int djp__send_result_partial(djp_send_result *result, djp_text body, int is_json, const char *shown);
+int djp__send_result_partial(djp__send_result *result, djp_text body, int is_json, const char *shown);
 
 #endif

@@ -1,4 +1,4 @@
-/* Answers of OTLP receivers in protobuf, and the gRPC status texts. Bytes from outside: sizes and memory are bounded before
+/* Responses of OTLP receivers in protobuf, and the gRPC status texts. Bytes from outside: sizes and memory are bounded before
  * protobuf-c sees them, and the messages have no fields that nest without end. */
 #include "net/otlp_response.h"
 
@@ -11,7 +11,7 @@
 #include "gen/otlp_trace.pb-c.h"
 #include "gen/rpc_status.pb-c.h"
 
-/* An honest answer has a few hundred bytes. The budget bounds what unknown fields, which protobuf-c keeps, may cost. */
+/* An honest response has a few hundred bytes. The budget bounds what unknown fields, which protobuf-c keeps, may cost. */
 enum { RESPONSE_SIZE_MAX = 64 << 10, RESPONSE_BUDGET = 4 << 20, RESPONSE_DETAILS_MAX = 64 };
 #define RESPONSE_DELAY_MAX_S 3600
 #define RESPONSE_SECOND UINT64_C(1000000000)
@@ -44,7 +44,7 @@ response_copy(char *out, size_t out_size, const char *text, size_t size)
 }
 
 static int
-response_partial_protobuf(djp_partial *out, const void *data, size_t size)
+response_partial_protobuf(djp__partial *out, const void *data, size_t size)
 {
     size_t budget = RESPONSE_BUDGET;
     ProtobufCAllocator allocator = {response_alloc, response_free, &budget};
@@ -63,7 +63,7 @@ response_partial_protobuf(djp_partial *out, const void *data, size_t size)
 }
 
 int
-djp__response_partial(djp_partial *out, const void *data, size_t size, int is_json)
+djp__response_partial(djp__partial *out, const void *data, size_t size, int is_json)
 {
     memset(out, 0, sizeof *out);
     if (size == 0) {

@@ -1,17 +1,17 @@
-/* Answers of OTLP receivers: partial success, google.rpc.Status with RetryInfo, Retry-After. Everything here parses bytes from
+/* Responses of OTLP receivers: partial success, google.rpc.Status with RetryInfo, Retry-After. Everything here parses bytes from
  * outside: bounded, no recursion without a limit, fuzzed. */
 #ifndef DJP_NET_OTLP_RESPONSE_H
 #define DJP_NET_OTLP_RESPONSE_H
 
 #include "djp/value.h"
 
-typedef struct djp_partial {
+typedef struct djp__partial {
     int64_t rejected;
     char message[256]; /* cut, valid UTF-8 */
-} djp_partial;
+} djp__partial;
 
 /* ExportTraceServiceResponse as protobuf or JSON. Returns 1 and fills out when it parses (empty is a full success). */
-int djp__response_partial(djp_partial *out, const void *data, size_t size, int is_json);
+int djp__response_partial(djp__partial *out, const void *data, size_t size, int is_json);
 /* google.rpc.Status (protobuf): message text and RetryInfo. Returns 1 when it parses; *retry_ns is UINT64_MAX without RetryInfo. */
 int djp__response_status(char *message, size_t message_size, uint64_t *retry_ns, const void *data, size_t size);
 /* grpc-status-details-bin: base64 of a google.rpc.Status. */

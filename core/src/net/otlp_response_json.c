@@ -1,4 +1,4 @@
-/* The partial success of a JSON answer. Stores only the members that it knows, and reads the rest as JSON. */
+/* The partial success of a JSON response. Stores only the members that it knows, and reads the rest as JSON. */
 #include "net/otlp_response_json.h"
 
 #include <string.h>
@@ -33,7 +33,7 @@ partial_count(djp_json_scan *scan, int64_t *out)
 }
 
 static void
-partial_message(djp_json_scan *scan, djp_partial *out)
+partial_message(djp_json_scan *scan, djp__partial *out)
 {
     /* Longer than the message, so that a character split by this cut is behind the next one. */
     char raw[sizeof out->message + 4];
@@ -46,7 +46,7 @@ partial_message(djp_json_scan *scan, djp_partial *out)
 }
 
 static void
-partial_success(djp_json_scan *scan, djp_partial *out)
+partial_success(djp_json_scan *scan, djp__partial *out)
 {
     char name[32];
     size_t size;
@@ -67,7 +67,7 @@ partial_success(djp_json_scan *scan, djp_partial *out)
 }
 
 int
-djp__response_json(djp_partial *out, const char *data, size_t size)
+djp__response_json(djp__partial *out, const char *data, size_t size)
 {
     djp_json_scan scan;
     char name[32];

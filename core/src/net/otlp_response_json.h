@@ -6,6 +6,6 @@
 
 /* Fills out (zeroed by the caller) from {"partialSuccess":{"rejectedSpans":"3","errorMessage":"..."}}; unknown members are skipped.
  * Returns 1 when the whole text is JSON and its top level an object. Borrows data. */
-int djp__response_json(djp_partial *out, const char *data, size_t size);
+int djp__response_json(djp__partial *out, const char *data, size_t size);
 
 #endif

@@ -1,13 +1,13 @@
 /* When to try a request again: exponential backoff with full jitter, in which the receiver's wish wins. A pure function of its
  * inputs: it reads no clock, draws no random number and never waits. */
-#include "export/transport.h"
+#include "net/retry.h"
 
 #define RETRY_SECOND UINT64_C(1000000000)
 #define RETRY_FIRST RETRY_SECOND
 #define RETRY_CAP (30 * RETRY_SECOND)
 
 void
-djp__retry_init(djp_retry *retry, uint64_t now, uint64_t timeout_ns)
+djp__retry_init(djp__retry *retry, uint64_t now, uint64_t timeout_ns)
 {
     retry->deadline = timeout_ns == 0 || timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
     retry->next_ns = RETRY_FIRST;
@@ -28,7 +28,7 @@ retry_grow(uint64_t base)
 }
 
 uint64_t
-djp__retry_delay(djp_retry *retry, uint64_t now, uint64_t retry_after_ns, uint64_t random)
+djp__retry_delay(djp__retry *retry, uint64_t now, uint64_t retry_after_ns, uint64_t random)
 {
     uint64_t delay;
     if (retry_after_ns != 0) {

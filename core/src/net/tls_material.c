@@ -61,7 +61,7 @@ tls_material_is_encrypted(const djp_buf *key)
 }
 
 int
-djp__tls_material_read(djp_tls_material *material, const djp_options *options, char why[256])
+djp__tls_material_read(djp__tls_material *material, const djp_options *options, char why[256])
 {
     char ignored[256];
     memset(material, 0, sizeof *material);
@@ -83,7 +83,7 @@ djp__tls_material_read(djp_tls_material *material, const djp_options *options, c
 }
 
 void
-djp__tls_material_fini(djp_tls_material *material)
+djp__tls_material_fini(djp__tls_material *material)
 {
     if (material->client_key.data)
         explicit_bzero(material->client_key.data, material->client_key.capacity);
@@ -100,7 +100,7 @@ tls_material_same(const djp_buf *a, const djp_buf *b)
 }
 
 int
-djp__tls_material_equal(const djp_tls_material *a, const djp_tls_material *b)
+djp__tls_material_equal(const djp__tls_material *a, const djp__tls_material *b)
 {
     return tls_material_same(&a->certificate, &b->certificate) &&
            tls_material_same(&a->extra_certificate, &b->extra_certificate) &&

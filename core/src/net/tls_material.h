@@ -5,17 +5,17 @@
 #include "base/buf.h"
 #include "djp/config.h"
 
-typedef struct djp_tls_material {
+typedef struct djp__tls_material {
     djp_buf certificate; /* authorities; each empty where no file is set */
     djp_buf extra_certificate; /* further ones; empty, too, where the file cannot be read */
     djp_buf client_certificate;
     djp_buf client_key; /* wiped by _fini */
-} djp_tls_material;
+} djp__tls_material;
 
 /* Reads the files of options. Only regular files are read, so that a pipe or a device holds up nobody; a dead mount can hold up the caller,
  * who must hold no lock. Returns 0, or DJP_EIO with the reason in why, which names the file and never its contents. _fini either way. */
-int djp__tls_material_read(djp_tls_material *material, const djp_options *options, char why[256]);
-void djp__tls_material_fini(djp_tls_material *material);
-int djp__tls_material_equal(const djp_tls_material *a, const djp_tls_material *b);
+int djp__tls_material_read(djp__tls_material *material, const djp_options *options, char why[256]);
+void djp__tls_material_fini(djp__tls_material *material);
+int djp__tls_material_equal(const djp__tls_material *a, const djp__tls_material *b);
 
 #endif

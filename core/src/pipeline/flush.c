@@ -204,7 +204,7 @@ djp_sdk_shutdown(djp_sdk *sdk, uint64_t timeout_ns)
         shutdown_tell_none(sdk);
     }
     djp__signals_remove(sdk);
-    djp__scrape_listener_stop(sdk->listener);
+    djp__prometheus_http_stop(sdk->listener);
     sdk->listener = NULL;
     djp__mutex_lock(&sdk->state);
     sdk->phase = DJP_PHASE_CLOSED;

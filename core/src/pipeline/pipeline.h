@@ -16,6 +16,7 @@
 #include "export/encode.h"
 #include "export/prometheus_http.h"
 #include "export/transport.h"
+#include "net/retry.h"
 #include "control/account.h"
 #include "control/plane.h"
 #include "pipeline/queue.h"
@@ -103,9 +104,9 @@ struct djp_sdk {
     djp_recorder *recorder; /* NULL: traces are off */
     djp_ring *ring; /* of the recorder; NULL without a transport */
     djp_registry *registry; /* NULL: metrics are off */
-    djp_standard *standard;
-    djp_scrape_listener *listener; /* NULL: no port was asked for, or it could not be had; ended by shutdown */
-    djp_transport *transport; /* NULL: nothing can leave. Used by the worker; freed when the last reference goes */
+    djp_builtin *standard;
+    djp__prometheus_http *listener; /* NULL: no port was asked for, or it could not be had; ended by shutdown */
+    djp__transport *transport; /* NULL: nothing can leave. Used by the worker; freed when the last reference goes */
     djp_family *self_metrics[DJP_SELF_ALL];
     djp_family *self_otel[DJP_OTEL_COUNT]; /* NULL unless asked for */
     pid_t target_pid; /* whom target_info names; of the registry's collectors, which run one at a time */
@@ -127,7 +128,7 @@ struct djp_sdk {
 
     /* Guarded by `work`, which the worker holds while it drains and encodes, never while it sends. */
     djp_mutex work;
-    djp_encoder *encoder; /* NULL until the worker made it */
+    djp__encoder *encoder; /* NULL until the worker made it */
     djp_queue queue; /* some are being sent without the lock: only the worker removes */
     int adopted; /* the encoder belongs to this process; 0 in a forked child until its worker starts */
     int queue_blocked; /* the queue was full: records stay in the ring */
@@ -167,7 +168,7 @@ struct djp_sdk {
     DJP_ATOMIC(int) signal_timer_ready;
 
     /* Touched by the worker thread only. */
-    djp_retry backoff; /* of the receiver, not of one request */
+    djp__retry backoff; /* of the receiver, not of one request */
     uint64_t hold_until; /* monotonic time before which nothing is sent; 0: at once */
     uint64_t failing_since; /* monotonic time of the first failed attempt since the last good one; 0: none failed */
     uint64_t failed_at; /* ... and of the newest */
@@ -195,7 +196,7 @@ void djp__tell_lost(djp_sdk *sdk);
 
 /* sdk.c. The seam for tests: as djp_sdk_new, but spans leave by transport (taken, also on failure). */
 int djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options, const djp_sdk_language *language,
-                                djp_sdk_log log, void *log_user, djp_transport *transport);
+                                djp_sdk_log log, void *log_user, djp__transport *transport);
 void djp__sdk_unref(djp_sdk *sdk);
 /* The part of an URL that may be shown: scheme, host, port, path. NULL without memory. */
 char *djp__sdk_public_endpoint(const char *url);
@@ -246,7 +247,7 @@ void
 djp__signals_end(djp_sdk *sdk); /* by the worker: ends the process by the signal. Returns where the kernel ignores it */
 
 /* identity.c: a new encoder with the resource of this process. Returns 0 or DJP_ENOMEM. `state` is not held. */
-int djp__resource_encoder_new(djp_encoder **out, djp_sdk *sdk);
+int djp__resource_encoder_new(djp__encoder **out, djp_sdk *sdk);
 /* The same resource as labels, each name once, without braces; nothing without memory. */
 void djp__resource_labels(djp_buf *out, djp_sdk *sdk);
 

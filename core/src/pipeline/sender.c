@@ -49,7 +49,7 @@ sender_done(djp_sdk *sdk, djp_request *request)
 }
 
 static void
-sender_warn(djp_sdk *sdk, djp_loss reason, uint64_t spans, const djp_send_result *result)
+sender_warn(djp_sdk *sdk, djp_loss reason, uint64_t spans, const djp__send_result *result)
 {
     if (!djp__every_minute(&sdk->loss_warned)) {
         return;
@@ -63,7 +63,7 @@ sender_warn(djp_sdk *sdk, djp_loss reason, uint64_t spans, const djp_send_result
 }
 
 static void
-sender_lose(djp_sdk *sdk, djp_request *request, djp_loss reason, const djp_send_result *result)
+sender_lose(djp_sdk *sdk, djp_request *request, djp_loss reason, const djp__send_result *result)
 {
     uint64_t spans = request->spans;
     djp_add_relaxed(&sdk->stats.requests_failed, 1);
@@ -86,7 +86,7 @@ sender_is_back(djp_sdk *sdk, const djp_request *request)
 }
 
 static void
-sender_accept(djp_sdk *sdk, djp_request *request, const djp_send_result *result, uint64_t latency)
+sender_accept(djp_sdk *sdk, djp_request *request, const djp__send_result *result, uint64_t latency)
 {
     uint64_t rejected = result->rejected < request->spans ? result->rejected : request->spans;
     sender_is_back(sdk, request);
@@ -106,7 +106,7 @@ sender_accept(djp_sdk *sdk, djp_request *request, const djp_send_result *result,
 
 /* An outage that lasts is said, because no loss speaks for it as long as there is room. */
 static void
-sender_tell_outage(djp_sdk *sdk, uint64_t now, const djp_send_result *result)
+sender_tell_outage(djp_sdk *sdk, uint64_t now, const djp__send_result *result)
 {
     uint64_t timeout = sdk->options.export_timeout_ns;
     if (now - sdk->failing_since < timeout || !djp__every_minute(&sdk->outage_warned)) {
@@ -124,7 +124,7 @@ sender_tell_outage(djp_sdk *sdk, uint64_t now, const djp_send_result *result)
 /* Everything waits as long as the receiver asks, or a back-off that grows. Attempts that were on their way together failed together:
  * they are one failure. */
 static void
-sender_hold(djp_sdk *sdk, const djp_request *request, const djp_send_result *result)
+sender_hold(djp_sdk *sdk, const djp_request *request, const djp__send_result *result)
 {
     uint64_t now = djp__clock_monotonic();
     int together = sdk->failing_since != 0 && request->sent_at <= sdk->failed_at;
@@ -146,7 +146,7 @@ sender_hold(djp_sdk *sdk, const djp_request *request, const djp_send_result *res
 }
 
 static void
-sender_retry(djp_sdk *sdk, djp_request *request, const djp_send_result *result)
+sender_retry(djp_sdk *sdk, djp_request *request, const djp__send_result *result)
 {
     request->passed_over += request->attempts > 1 && sdk->accepted != request->accepted_before;
     request->accepted_before = sdk->accepted;
@@ -160,14 +160,15 @@ sender_retry(djp_sdk *sdk, djp_request *request, const djp_send_result *result)
 
 /* Kept for the status report, whether the request is tried again or not. */
 static void
-sender_note_failure(djp_sdk *sdk, const djp_send_result *result)
+sender_note_failure(djp_sdk *sdk, const djp__send_result *result)
 {
     djp_add_relaxed(&sdk->stats.consecutive_failures, 1);
     djp__mutex_lock(&sdk->state);
     memcpy(sdk->export_error, result->message, sizeof sdk->export_error);
     sdk->export_error[sizeof sdk->export_error - 1] = '\0';
     if (!sdk->export_error[0]) {
-        strcpy(sdk->export_error, result->outcome == DJP_SEND_ABORTED ? "no answer in time" : "no further information");
+        strcpy(sdk->export_error,
+               result->outcome == DJP__SEND_ABORTED ? "no answer in time" : "no further information");
     }
     sdk->export_error_unix_ns = djp__clock_realtime();
     djp__mutex_unlock(&sdk->state);
@@ -176,7 +177,7 @@ sender_note_failure(djp_sdk *sdk, const djp_send_result *result)
 /* Given up on the way: for the sake of the end or of a switch, or because the receiver did not answer in time. It may have more than it
  * can do, or serve one connection at a time: for a while it gets no others. */
 static void
-sender_aborted(djp_sdk *sdk, djp_request *request, const djp_send_result *result)
+sender_aborted(djp_sdk *sdk, djp_request *request, const djp__send_result *result)
 {
     uint64_t timeout = sdk->transport->ops->is_patient ? 0 : sdk->options.export_timeout_ns;
     int late = timeout != 0 && djp__clock_monotonic() - request->sent_at >= timeout;
@@ -197,17 +198,17 @@ sender_aborted(djp_sdk *sdk, djp_request *request, const djp_send_result *result
 }
 
 static void
-sender_judge(djp_sdk *sdk, djp_request *request, const djp_send_result *result)
+sender_judge(djp_sdk *sdk, djp_request *request, const djp__send_result *result)
 {
     djp_add_relaxed(&sdk->stats.wire_bytes, result->wire_bytes);
-    if (result->outcome == DJP_SENT) {
+    if (result->outcome == DJP__SENT) {
         sender_accept(sdk, request, result, djp__clock_monotonic() - request->sent_at);
         return;
     }
     sender_note_failure(sdk, result);
-    if (result->outcome == DJP_SEND_RETRY) {
+    if (result->outcome == DJP__SEND_RETRY) {
         sender_retry(sdk, request, result);
-    } else if (result->outcome == DJP_SEND_REJECTED) {
+    } else if (result->outcome == DJP__SEND_REJECTED) {
         sender_is_back(sdk, request);
         sender_lose(sdk, request, DJP_LOSS_REJECTED, result);
     } else {
@@ -217,7 +218,7 @@ sender_judge(djp_sdk *sdk, djp_request *request, const djp_send_result *result)
 
 /* The end of one attempt, while others may be on their way. */
 static void
-sender_done_with(void *user, void *tag, const djp_send_result *result)
+sender_done_with(void *user, void *tag, const djp__send_result *result)
 {
     djp_sdk *sdk = user;
     sender_judge(sdk, tag, result);
@@ -309,14 +310,14 @@ sender_deadline(const djp_sdk *sdk, const djp_request *request)
 }
 
 static int
-sender_feed(void *user, djp_send_job *job)
+sender_feed(void *user, djp__send_job *job)
 {
     djp_sdk *sdk = user;
     djp_request *request = sender_next(sdk);
     if (!request) {
         return 0;
     }
-    *job = (djp_send_job){request->body.data, request->body.size, sender_deadline(sdk, request), request};
+    *job = (djp__send_job){request->body.data, request->body.size, sender_deadline(sdk, request), request};
     return 1;
 }
 
@@ -325,11 +326,11 @@ static void
 sender_send_one(djp_sdk *sdk, int (*poll)(void *user))
 {
     djp_request *request = sender_next(sdk);
-    djp_send_result result;
+    djp__send_result result;
     if (!request) {
         return;
     }
-    djp_send_control control = {sender_deadline(sdk, request), poll, sdk};
+    djp__send_control control = {sender_deadline(sdk, request), poll, sdk};
     memset(&result, 0, sizeof result);
     sdk->transport->ops->send(sdk->transport, request->body.data, request->body.size, &control, &result);
     sender_done_with(sdk, request, &result);
@@ -348,7 +349,7 @@ djp__sender_step(djp_sdk *sdk, uint64_t now, int (*poll)(void *user))
     }
     sender_begin(sdk);
     if (sdk->transport->ops->run) {
-        const djp_send_feed feed = {poll, sender_feed, sender_done_with, sdk};
+        const djp__send_feed feed = {poll, sender_feed, sender_done_with, sdk};
         sdk->transport->ops->run(sdk->transport, &feed);
     } else {
         sender_send_one(sdk, poll);

@@ -33,7 +33,7 @@ worker_adopt(djp_sdk *sdk)
     if (sdk->adopted && sdk->encoder) {
         return 1;
     }
-    djp_encoder *encoder = NULL;
+    djp__encoder *encoder = NULL;
     if (djp__resource_encoder_new(&encoder, sdk) != 0) {
         return 0;
     }

@@ -6,15 +6,15 @@
 static int
 listen_same(const djp_sdk *sdk, int port)
 {
-    return djp__scrape_listener_port(sdk->listener) == port ? 0 : DJP_EEXIST;
+    return djp__prometheus_http_port(sdk->listener) == port ? 0 : DJP_EEXIST;
 }
 
 /* A forked child has the parent's listener as memory only. With the lock held; the caller stops what it gets. */
-static djp_scrape_listener *
+static djp__prometheus_http *
 listen_take_inherited(djp_sdk *sdk)
 {
-    djp_scrape_listener *inherited = NULL;
-    if (sdk->listener && djp__scrape_listener_port(sdk->listener) == 0) {
+    djp__prometheus_http *inherited = NULL;
+    if (sdk->listener && djp__prometheus_http_port(sdk->listener) == 0) {
         inherited = sdk->listener;
         sdk->listener = NULL;
     }
@@ -24,7 +24,7 @@ listen_take_inherited(djp_sdk *sdk)
 int
 djp_sdk_listen(djp_sdk *sdk, const char *host, int port)
 {
-    djp_scrape_listener *opened = NULL;
+    djp__prometheus_http *opened = NULL;
     if (!sdk->registry) {
         return DJP_EUNSUPPORTED;
     }
@@ -32,16 +32,16 @@ djp_sdk_listen(djp_sdk *sdk, const char *host, int port)
         return DJP_EINVAL;
     }
     djp__mutex_lock(&sdk->state);
-    djp_scrape_listener *inherited = listen_take_inherited(sdk);
+    djp__prometheus_http *inherited = listen_take_inherited(sdk);
     int open = sdk->phase == DJP_PHASE_OPEN, there = sdk->listener != NULL;
     int result = !open ? DJP_ESHUTDOWN : there ? listen_same(sdk, port) : 0;
     djp__mutex_unlock(&sdk->state);
-    djp__scrape_listener_stop(inherited);
+    djp__prometheus_http_stop(inherited);
     if (result != 0 || there) {
         return result;
     }
     /* Outside of the lock, because a host name may take its time. */
-    result = djp__scrape_listener_start(&opened, sdk->registry, host, port, &sdk->diag);
+    result = djp__prometheus_http_start(&opened, sdk->registry, host, port, &sdk->diag);
     if (result != 0) {
         return result;
     }
@@ -55,6 +55,6 @@ djp_sdk_listen(djp_sdk *sdk, const char *host, int port)
         opened = NULL;
     }
     djp__mutex_unlock(&sdk->state);
-    djp__scrape_listener_stop(opened);
+    djp__prometheus_http_stop(opened);
     return result;
 }

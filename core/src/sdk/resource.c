@@ -175,21 +175,21 @@ identity_build(identity__list *list, djp_sdk *sdk)
     identity_set_user(list, options->resource_attributes);
 }
 
-static djp_encoding
+static djp__encoding
 identity_encoding(const djp_options *options)
 {
     if (options->exporter == DJP_EXPORTER_CONSOLE) {
         int is_pretty = options->console_format == DJP_CONSOLE_PRETTY ||
                         (options->console_format == DJP_CONSOLE_AUTO && isatty(STDOUT_FILENO));
-        return is_pretty ? DJP_ENCODE_PRETTY : DJP_ENCODE_CONSOLE;
+        return is_pretty ? DJP__ENCODE_PRETTY : DJP__ENCODE_CONSOLE;
     }
     if (options->exporter == DJP_EXPORTER_FILE) {
-        return DJP_ENCODE_JSON;
+        return DJP__ENCODE_JSON;
     }
     if (options->exporter == DJP_EXPORTER_OTLP && options->protocol == DJP_PROTOCOL_HTTP_JSON) {
-        return DJP_ENCODE_JSON;
+        return DJP__ENCODE_JSON;
     }
-    return DJP_ENCODE_PROTOBUF;
+    return DJP__ENCODE_PROTOBUF;
 }
 
 /* The resource of this process in list, which identity_fini frees in any case. Returns 0 or DJP_ENOMEM. */
@@ -214,7 +214,7 @@ identity_fini(identity__list *list)
 }
 
 int
-djp__resource_encoder_new(djp_encoder **out, djp_sdk *sdk)
+djp__resource_encoder_new(djp__encoder **out, djp_sdk *sdk)
 {
     identity__list list;
     *out = NULL;

@@ -202,9 +202,9 @@ sdk_make_metrics(djp_sdk *sdk)
         result = djp_registry_add_process(sdk->registry);
     }
     if (result == 0) {
-        djp_standard_options standard = {options->status_class,  options->label_style_path, options->service_name,
-                                         options->known_methods, sdk_family_taken,          sdk};
-        result = djp_standard_new(&sdk->standard, sdk->registry, &standard);
+        djp_builtin_options standard = {options->status_class,  options->label_style_path, options->service_name,
+                                        options->known_methods, sdk_family_taken,          sdk};
+        result = djp_builtin_new(&sdk->standard, sdk->registry, &standard);
     }
     if (result == 0) {
         result = djp__self_metrics_add(sdk);
@@ -233,7 +233,7 @@ sdk_destroy(djp_sdk *sdk)
     if (sdk->transport) {
         sdk->transport->ops->free(sdk->transport);
     }
-    djp_standard_free(sdk->standard);
+    djp_builtin_free(sdk->standard);
     djp_registry_free(sdk->registry);
     djp__cond_fini(&sdk->changed);
     djp__mutex_fini(&sdk->oplog_mutex);
@@ -259,7 +259,7 @@ djp__sdk_unref(djp_sdk *sdk)
 }
 
 static djp_sdk *
-sdk_alloc(djp_transport *transport)
+sdk_alloc(djp__transport *transport)
 {
     djp_sdk *sdk = djp__calloc(1, sizeof *sdk);
     if (!sdk) {
@@ -283,7 +283,7 @@ sdk_alloc(djp_transport *transport)
 
 int
 djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options, const djp_sdk_language *language,
-                            djp_sdk_log log, void *log_user, djp_transport *transport)
+                            djp_sdk_log log, void *log_user, djp__transport *transport)
 {
     if (out) {
         *out = NULL;
@@ -316,7 +316,7 @@ djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options, const djp
     if (sdk->registry && options->prometheus_port > 0) {
         /* Not before all that a scrape looks at is there. A port that is taken is no reason to do without the rest; the listener has
          * said so. */
-        djp__scrape_listener_start(&sdk->listener, sdk->registry, options->prometheus_host, options->prometheus_port,
+        djp__prometheus_http_start(&sdk->listener, sdk->registry, options->prometheus_host, options->prometheus_port,
                                    &sdk->diag);
     }
     djp__sdk_fork_init(sdk);
@@ -356,8 +356,8 @@ djp_sdk_registry(djp_sdk *sdk)
     return sdk ? sdk->registry : NULL;
 }
 
-djp_standard *
-djp_sdk_standard(djp_sdk *sdk)
+djp_builtin *
+djp_sdk_builtin(djp_sdk *sdk)
 {
     return sdk ? sdk->standard : NULL;
 }

@@ -94,7 +94,7 @@ self_metrics_collect(void *user)
     djp_sdk *sdk = user;
     self_metrics_target(sdk);
     djp__oplogs_catch_up(sdk);
-    djp_registry_counters recordings;
+    djp__registry_totals recordings;
     djp__registry_counters(&recordings, sdk->registry);
     djp_family *lost = sdk->self_metrics[DJP_SELF_RECORDINGS];
     self_metrics_count(lost, "dropped", recordings.dropped);

@@ -235,7 +235,7 @@ status_waiting(djp_buf *out, const djp_sdk *sdk)
 static void
 status_registry(djp_buf *out, djp_sdk *sdk)
 {
-    djp_registry_counters counters;
+    djp__registry_totals counters;
     memset(&counters, 0, sizeof counters);
     if (sdk->registry) {
         djp__registry_counters(&counters, sdk->registry);

@@ -22,16 +22,16 @@ static const djp_attribute test_resource[] = {
 };
 enum { TEST_RESOURCE_COUNT = sizeof test_resource / sizeof test_resource[0] };
 
-static djp_encoder *
-test_encoder(djp_encoding encoding)
+static djp__encoder *
+test_encoder(djp__encoding encoding)
 {
-    djp_encoder *encoder;
+    djp__encoder *encoder;
     assert_int_equal(djp__encoder_new(&encoder, encoding, test_resource, TEST_RESOURCE_COUNT), 0);
     return encoder;
 }
 
 static void
-test_add(djp_encoder *encoder, const rb_span *span)
+test_add(djp__encoder *encoder, const rb_span *span)
 {
     djp_span_record *record = rb_record(span);
     assert_int_equal(djp__encoder_add(encoder, record), 0);
@@ -40,7 +40,7 @@ test_add(djp_encoder *encoder, const rb_span *span)
 
 /* Adds the spans, finishes, and compares with protobuf-c. */
 static void
-test_compare(djp_encoder *encoder, rb_source *source, const rb_span *spans, size_t count)
+test_compare(djp__encoder *encoder, rb_source *source, const rb_span *spans, size_t count)
 {
     djp_buf ours, oracle;
     djp__buf_init(&ours, 0);
@@ -64,7 +64,7 @@ static void
 test_protobuf_random(void **state)
 {
     (void)state;
-    djp_encoder *encoder = test_encoder(DJP_ENCODE_PROTOBUF);
+    djp__encoder *encoder = test_encoder(DJP__ENCODE_PROTOBUF);
     for (uint64_t seed = 0; seed < 300; seed++) {
         rb_source source;
         rb_span spans[24];
@@ -85,7 +85,7 @@ test_protobuf_typical(void **state)
     (void)state;
     rb_source source;
     rb_span spans[100];
-    djp_encoder *encoder = test_encoder(DJP_ENCODE_PROTOBUF);
+    djp__encoder *encoder = test_encoder(DJP__ENCODE_PROTOBUF);
     rb_source_init(&source, 1);
     for (size_t i = 0; i < 100; i++) {
         rb_span_typical(&spans[i], &source);
@@ -106,13 +106,13 @@ test_depth(void **state)
         rb_source_init(&source, 2);
         rb_span_typical(&span, &source);
         span.attributes[2].value = rb_nested(&source, DJP_VALUE_DEPTH_MAX, map);
-        djp_encoder *encoder = test_encoder(DJP_ENCODE_PROTOBUF);
+        djp__encoder *encoder = test_encoder(DJP__ENCODE_PROTOBUF);
         test_compare(encoder, &source, &span, 1);
         djp__encoder_free(encoder);
         span.attributes[2].value = rb_nested(&source, DJP_VALUE_DEPTH_MAX + 1, map);
         djp_span_record *record = rb_record(&span);
-        for (int encoding = DJP_ENCODE_PROTOBUF; encoding <= DJP_ENCODE_PRETTY; encoding++) {
-            encoder = test_encoder((djp_encoding)encoding);
+        for (int encoding = DJP__ENCODE_PROTOBUF; encoding <= DJP__ENCODE_PRETTY; encoding++) {
+            encoder = test_encoder((djp__encoding)encoding);
             assert_int_equal(djp__encoder_add(encoder, record), DJP_EPROTO);
             assert_int_equal(djp__encoder_spans(encoder), 0);
             djp__encoder_free(encoder);
@@ -142,7 +142,7 @@ test_many_map_keys(void **state)
     djp_value map = {DJP_MAP, {.map = {items, COUNT}}};
     span.attributes[0].value = map;
     djp_span_record *record = rb_record(&span);
-    djp_encoder *encoder = test_encoder(DJP_ENCODE_CONSOLE);
+    djp__encoder *encoder = test_encoder(DJP__ENCODE_CONSOLE);
     djp_buf out;
     djp__buf_init(&out, 0);
     assert_int_equal(djp__encoder_add(encoder, record), 0);
@@ -165,9 +165,9 @@ static void
 test_damage(void **state)
 {
     (void)state;
-    djp_encoder *encoders[3];
+    djp__encoder *encoders[3];
     for (int i = 0; i < 3; i++) {
-        encoders[i] = test_encoder((djp_encoding)i);
+        encoders[i] = test_encoder((djp__encoding)i);
     }
     unsigned refused = 0;
     for (uint64_t seed = 0; seed < 40; seed++) {
@@ -222,7 +222,7 @@ test_no_memory(void **state)
         djp_buf right;
         int done = 0;
         djp__buf_init(&right, 0);
-        djp_encoder *encoder = test_encoder((djp_encoding)encoding);
+        djp__encoder *encoder = test_encoder((djp__encoding)encoding);
         assert_int_equal(djp__encoder_add(encoder, record), 0);
         assert_int_equal(djp__encoder_finish(encoder, &right), 0);
         djp__encoder_free(encoder);
@@ -230,7 +230,7 @@ test_no_memory(void **state)
             djp_buf out;
             djp__buf_init(&out, 0);
             djp__alloc_fail_after(n);
-            int rc = djp__encoder_new(&encoder, (djp_encoding)encoding, test_resource, TEST_RESOURCE_COUNT);
+            int rc = djp__encoder_new(&encoder, (djp__encoding)encoding, test_resource, TEST_RESOURCE_COUNT);
             rc = rc != 0 ? rc : djp__encoder_add(encoder, record);
             rc = rc != 0 ? rc : djp__encoder_finish(encoder, &out);
             djp__alloc_fail_after(0);
@@ -269,7 +269,7 @@ test_resource_replaced(void **state)
     rb_span span;
     rb_source_init(&source, 6);
     rb_span_typical(&span, &source);
-    djp_encoder *encoder = test_encoder(DJP_ENCODE_JSON);
+    djp__encoder *encoder = test_encoder(DJP__ENCODE_JSON);
     assert_int_equal(djp__encoder_set_resource(encoder, &other, 1), 0);
     test_add(encoder, &span);
     djp_buf out;
@@ -307,7 +307,7 @@ test_console_line(void **state)
     span.header.status = 2;
     span.status = rb_text("went\nwrong");
     span.attributes[4].value = (djp_value){DJP_DOUBLE, {.real = 0.0 / 0.0}};
-    djp_encoder *encoder = test_encoder(DJP_ENCODE_CONSOLE);
+    djp__encoder *encoder = test_encoder(DJP__ENCODE_CONSOLE);
     test_add(encoder, &span);
     test_add(encoder, &span);
     djp_buf out;
@@ -342,8 +342,8 @@ static void
 test_json_valid(void **state)
 {
     (void)state;
-    for (int encoding = DJP_ENCODE_JSON; encoding <= DJP_ENCODE_CONSOLE; encoding++) {
-        djp_encoder *encoder = test_encoder((djp_encoding)encoding);
+    for (int encoding = DJP__ENCODE_JSON; encoding <= DJP__ENCODE_CONSOLE; encoding++) {
+        djp__encoder *encoder = test_encoder((djp__encoding)encoding);
         for (uint64_t seed = 0; seed < 500; seed++) {
             rb_source source;
             rb_span span;
@@ -353,7 +353,7 @@ test_json_valid(void **state)
             rb_span_random(&span, &source);
             test_add(encoder, &span);
             assert_int_equal(djp__encoder_finish(encoder, &out), 0);
-            json *read = json_parse(out.data, out.size - (encoding == DJP_ENCODE_CONSOLE));
+            json *read = json_parse(out.data, out.size - (encoding == DJP__ENCODE_CONSOLE));
             assert_non_null(read);
             assert_null(memchr(out.data, '\n', out.size - 1));
             json_free(read);

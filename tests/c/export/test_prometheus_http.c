@@ -17,7 +17,7 @@
 typedef struct rig {
     djp_diag diag;
     djp_registry *registry;
-    djp_scrape_listener *listener;
+    djp__prometheus_http *listener;
     int warnings;
 } rig;
 
@@ -39,14 +39,14 @@ rig_start(rig *r)
     for (int i = 0; i < 200; i++) {
         djp_counter_add(fixture_numbered(family, i), i);
     }
-    assert_int_equal(djp__scrape_listener_start(&r->listener, r->registry, "127.0.0.1", 0, &r->diag), 0);
-    assert_true(djp__scrape_listener_port(r->listener) > 0);
+    assert_int_equal(djp__prometheus_http_start(&r->listener, r->registry, "127.0.0.1", 0, &r->diag), 0);
+    assert_true(djp__prometheus_http_port(r->listener) > 0);
 }
 
 static void
 rig_stop(rig *r)
 {
-    djp__scrape_listener_stop(r->listener);
+    djp__prometheus_http_stop(r->listener);
     djp_registry_free(r->registry);
     djp__diag_fini(&r->diag);
 }
@@ -107,7 +107,7 @@ requests_are_answered(void **state)
     (void)state;
     rig r;
     rig_start(&r);
-    int port = djp__scrape_listener_port(r.listener);
+    int port = djp__prometheus_http_port(r.listener);
     assert_answer(port, "GET /metrics", "", "HTTP/1.1 200", "f_total{a=\"v7\"} 7\n");
     assert_answer(port, "GET /metrics", "", "HTTP/1.1 200",
                   "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n");
@@ -135,7 +135,7 @@ gzip_is_used_when_accepted(void **state)
     (void)state;
     rig r;
     rig_start(&r);
-    int port = djp__scrape_listener_port(r.listener);
+    int port = djp__prometheus_http_port(r.listener);
     static const char *const no[] = {"", "Accept-Encoding: identity\r\n", "Accept-Encoding: gzip;q=0\r\n",
                                      "Accept-Encoding: *;q=1, gzip;q=0.0\r\n", "Accept-Encoding: ,;;q=\r\n"};
     static const char *const yes[] = {"Accept-Encoding: gzip\r\n", "Accept-Encoding: br, GZIP;q=0.5\r\n",
@@ -169,7 +169,7 @@ bad_clients_do_not_keep_it_busy(void **state)
     (void)state;
     rig r;
     rig_start(&r);
-    int port = djp__scrape_listener_port(r.listener), idle[20];
+    int port = djp__prometheus_http_port(r.listener), idle[20];
     for (int i = 0; i < 20; i++) {
         idle[i] = connect_to(port);
         assert_true(idle[i] >= 0);
@@ -185,7 +185,7 @@ bad_clients_do_not_keep_it_busy(void **state)
     assert_answer(port, "GET /metrics", "", "HTTP/1.1 200", "f_total");
     struct timespec before, after;
     clock_gettime(CLOCK_MONOTONIC, &before);
-    djp__scrape_listener_stop(r.listener);
+    djp__prometheus_http_stop(r.listener);
     clock_gettime(CLOCK_MONOTONIC, &after);
     assert_true(after.tv_sec - before.tv_sec < 3);
     r.listener = NULL;
@@ -206,7 +206,7 @@ a_scrape_is_answered_while_slow_clients_hang(void **state)
     rig r;
     int crowd[CROWD];
     rig_start(&r);
-    int port = djp__scrape_listener_port(r.listener);
+    int port = djp__prometheus_http_port(r.listener);
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < CROWD; i++) {
             const char *begin = beginnings[i % 3];
@@ -236,17 +236,17 @@ a_port_in_use_is_one_warning(void **state)
     (void)state;
     rig r;
     rig_start(&r);
-    djp_scrape_listener *second = (djp_scrape_listener *)1;
-    int port = djp__scrape_listener_port(r.listener);
-    assert_int_equal(djp__scrape_listener_start(&second, r.registry, "127.0.0.1", port, &r.diag), DJP_EIO);
+    djp__prometheus_http *second = (djp__prometheus_http *)1;
+    int port = djp__prometheus_http_port(r.listener);
+    assert_int_equal(djp__prometheus_http_start(&second, r.registry, "127.0.0.1", port, &r.diag), DJP_EIO);
     assert_null(second);
     assert_int_equal(r.warnings, 1);
-    assert_int_equal(djp__scrape_listener_start(&second, r.registry, "300.1.1.1", 0, &r.diag), DJP_EINVAL);
+    assert_int_equal(djp__prometheus_http_start(&second, r.registry, "300.1.1.1", 0, &r.diag), DJP_EINVAL);
     assert_int_equal(r.warnings, 2);
-    assert_int_equal(djp__scrape_listener_start(&second, r.registry, "127.0.0.1", 70000, &r.diag), DJP_EINVAL);
-    assert_int_equal(djp__scrape_listener_start(&second, NULL, "127.0.0.1", 0, &r.diag), DJP_EINVAL);
-    assert_int_equal(djp__scrape_listener_port(NULL), 0);
-    djp__scrape_listener_stop(NULL);
+    assert_int_equal(djp__prometheus_http_start(&second, r.registry, "127.0.0.1", 70000, &r.diag), DJP_EINVAL);
+    assert_int_equal(djp__prometheus_http_start(&second, NULL, "127.0.0.1", 0, &r.diag), DJP_EINVAL);
+    assert_int_equal(djp__prometheus_http_port(NULL), 0);
+    djp__prometheus_http_stop(NULL);
     rig_stop(&r);
 }
 
@@ -256,27 +256,27 @@ a_child_does_not_own_it(void **state)
     (void)state;
     rig r;
     rig_start(&r);
-    int port = djp__scrape_listener_port(r.listener), status = -1, hold[2];
+    int port = djp__prometheus_http_port(r.listener), status = -1, hold[2];
     assert_int_equal(pipe(hold), 0);
     pid_t child = fork();
     if (child == 0) {
         char byte;
         alarm(30);
         close(hold[1]);
-        int bad = djp__scrape_listener_port(r.listener) != 0;
-        djp__scrape_listener_stop(r.listener);
+        int bad = djp__prometheus_http_port(r.listener) != 0;
+        djp__prometheus_http_stop(r.listener);
         bad |= read(hold[0], &byte, 1) != 0; /* until the parent closes */
         _exit(bad);
     }
     close(hold[0]);
     assert_answer(port, "GET /metrics", "", "HTTP/1.1 200", "f_total");
-    djp__scrape_listener_stop(r.listener);
+    djp__prometheus_http_stop(r.listener);
     r.listener = NULL;
     /* The child lives, but does not hold the port. */
     assert_int_equal(connect_to(port), -1);
-    djp_scrape_listener *again = NULL;
-    assert_int_equal(djp__scrape_listener_start(&again, r.registry, "127.0.0.1", port, &r.diag), 0);
-    djp__scrape_listener_stop(again);
+    djp__prometheus_http *again = NULL;
+    assert_int_equal(djp__prometheus_http_start(&again, r.registry, "127.0.0.1", port, &r.diag), 0);
+    djp__prometheus_http_stop(again);
     close(hold[1]);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
@@ -289,12 +289,12 @@ failing_allocations_are_answered(void **state)
     (void)state;
     rig r;
     rig_start(&r);
-    djp_scrape_listener *second = NULL;
+    djp__prometheus_http *second = NULL;
     djp__alloc_fail_after(1);
-    assert_int_equal(djp__scrape_listener_start(&second, r.registry, "127.0.0.1", 0, &r.diag), DJP_ENOMEM);
-    assert_answer(djp__scrape_listener_port(r.listener), "GET /metrics", "", "HTTP/1.1 503", "out of memory");
+    assert_int_equal(djp__prometheus_http_start(&second, r.registry, "127.0.0.1", 0, &r.diag), DJP_ENOMEM);
+    assert_answer(djp__prometheus_http_port(r.listener), "GET /metrics", "", "HTTP/1.1 503", "out of memory");
     djp__alloc_fail_after(0);
-    assert_answer(djp__scrape_listener_port(r.listener), "GET /metrics", "", "HTTP/1.1 200", "f_total");
+    assert_answer(djp__prometheus_http_port(r.listener), "GET /metrics", "", "HTTP/1.1 200", "f_total");
     rig_stop(&r);
 }
 
@@ -307,22 +307,22 @@ hosts_may_be_written_in_brackets(void **state)
     for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
         rig r;
         rig_start(&r);
-        djp_scrape_listener *other = NULL;
-        int result = djp__scrape_listener_start(&other, r.registry, hosts[i], 0, &r.diag);
+        djp__prometheus_http *other = NULL;
+        int result = djp__prometheus_http_start(&other, r.registry, hosts[i], 0, &r.diag);
         if (result == DJP_EIO) { /* no IPv6 on this machine */
             assert_int_equal(r.warnings, 1);
         } else {
             assert_int_equal(result, 0);
-            assert_true(djp__scrape_listener_port(other) > 0);
-            djp__scrape_listener_stop(other);
+            assert_true(djp__prometheus_http_port(other) > 0);
+            djp__prometheus_http_stop(other);
         }
         rig_stop(&r);
     }
     rig r;
     rig_start(&r);
-    djp_scrape_listener *none = NULL;
-    assert_int_equal(djp__scrape_listener_start(&none, r.registry, "[", 0, &r.diag), DJP_EINVAL);
-    assert_int_equal(djp__scrape_listener_start(&none, r.registry, "[]", 0, &r.diag), DJP_EINVAL);
+    djp__prometheus_http *none = NULL;
+    assert_int_equal(djp__prometheus_http_start(&none, r.registry, "[", 0, &r.diag), DJP_EINVAL);
+    assert_int_equal(djp__prometheus_http_start(&none, r.registry, "[]", 0, &r.diag), DJP_EINVAL);
     rig_stop(&r);
 }
 

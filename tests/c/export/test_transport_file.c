@@ -31,8 +31,8 @@ typedef struct scene {
     char path[128];
     djp_options options;
     djp_diag diag;
-    djp_transport *transport;
-    djp_send_result result;
+    djp__transport *transport;
+    djp__send_result result;
 } scene;
 
 static int
@@ -68,15 +68,15 @@ tear_down(void **state)
     return 0;
 }
 
-static djp_outcome
+static djp__outcome
 send_bytes(scene *s, const void *data, size_t size, uint64_t timeout_ns)
 {
-    djp_send_control control = {timeout_ns ? djp__clock_monotonic() + timeout_ns : UINT64_MAX, NULL, NULL};
+    djp__send_control control = {timeout_ns ? djp__clock_monotonic() + timeout_ns : UINT64_MAX, NULL, NULL};
     s->transport->ops->send(s->transport, data, size, &control, &s->result);
     return s->result.outcome;
 }
 
-static djp_outcome
+static djp__outcome
 send_text(scene *s, const char *text)
 {
     return send_bytes(s, text, strlen(text), 1000 * MILLISECOND);
@@ -101,9 +101,9 @@ lines_are_appended(void **state)
     assert_int_equal(djp__transport_file_new(&s->transport, &s->options, &s->diag), 0);
     assert_string_equal(s->transport->ops->name, "file");
     assert_int_equal(access(s->path, F_OK), -1); /* nothing is opened before something is sent */
-    assert_int_equal(send_text(s, "{\"a\":1}"), DJP_SENT);
+    assert_int_equal(send_text(s, "{\"a\":1}"), DJP__SENT);
     assert_int_equal(s->result.wire_bytes, 8);
-    assert_int_equal(send_text(s, "{\"b\":2}"), DJP_SENT);
+    assert_int_equal(send_text(s, "{\"b\":2}"), DJP__SENT);
     assert_file(s->path, "{\"a\":1}\n{\"b\":2}\n");
     struct stat facts;
     assert_int_equal(stat(s->path, &facts), 0);
@@ -118,15 +118,15 @@ a_rotated_file_is_left_and_a_new_one_begun(void **state)
     const struct timespec pause = {1, 50000000};
     snprintf(rotated, sizeof rotated, "%s.1", s->path);
     assert_int_equal(djp__transport_file_new(&s->transport, &s->options, &s->diag), 0);
-    assert_int_equal(send_text(s, "one"), DJP_SENT);
+    assert_int_equal(send_text(s, "one"), DJP__SENT);
     assert_int_equal(rename(s->path, rotated), 0);
     nanosleep(&pause, NULL);
-    assert_int_equal(send_text(s, "two"), DJP_SENT);
+    assert_int_equal(send_text(s, "two"), DJP__SENT);
     assert_file(rotated, "one\n");
     assert_file(s->path, "two\n");
     assert_int_equal(unlink(s->path), 0);
     nanosleep(&pause, NULL);
-    assert_int_equal(send_text(s, "three"), DJP_SENT);
+    assert_int_equal(send_text(s, "three"), DJP__SENT);
     assert_file(s->path, "three\n");
 }
 
@@ -138,13 +138,13 @@ what_cannot_be_written_may_be_tried_again(void **state)
     snprintf(bad, sizeof bad, "%s/no/such/folder", s->folder);
     s->options.file_path = bad;
     assert_int_equal(djp__transport_file_new(&s->transport, &s->options, &s->diag), 0);
-    assert_int_equal(send_text(s, "x"), DJP_SEND_RETRY);
+    assert_int_equal(send_text(s, "x"), DJP__SEND_RETRY);
     assert_non_null(strstr(s->result.message, "no/such/folder"));
     assert_non_null(strstr(s->result.message, "No such file"));
     s->transport->ops->free(s->transport);
     s->options.file_path = (char *)"/dev/full";
     assert_int_equal(djp__transport_file_new(&s->transport, &s->options, &s->diag), 0);
-    assert_int_equal(send_text(s, "x"), DJP_SEND_RETRY);
+    assert_int_equal(send_text(s, "x"), DJP__SEND_RETRY);
     assert_non_null(strstr(s->result.message, "space"));
 }
 
@@ -164,18 +164,18 @@ a_blocked_pipe_ends_at_the_deadline(void **state)
     memset(large, 'x', sizeof large);
     assert_int_equal(mkfifo(s->path, 0600), 0);
     assert_int_equal(djp__transport_file_new(&s->transport, &s->options, &s->diag), 0);
-    assert_int_equal(send_text(s, "x"), DJP_SEND_RETRY);
+    assert_int_equal(send_text(s, "x"), DJP__SEND_RETRY);
     int reader = open(s->path, O_RDONLY | O_NONBLOCK);
     assert_true(reader >= 0);
     uint64_t began = djp__clock_monotonic();
-    assert_int_equal(send_bytes(s, large, sizeof large, 100 * MILLISECOND), DJP_SEND_ABORTED);
+    assert_int_equal(send_bytes(s, large, sizeof large, 100 * MILLISECOND), DJP__SEND_ABORTED);
     uint64_t took = djp__clock_monotonic() - began;
     assert_in_range(took, 99 * MILLISECOND, 1000 * MILLISECOND);
     assert_in_range(s->result.wire_bytes, 1, sizeof large - 1);
     int polls = 0;
-    djp_send_control control = {UINT64_MAX, stop_at_once, &polls};
+    djp__send_control control = {UINT64_MAX, stop_at_once, &polls};
     s->transport->ops->send(s->transport, large, sizeof large, &control, &s->result);
-    assert_int_equal(s->result.outcome, DJP_SEND_ABORTED);
+    assert_int_equal(s->result.outcome, DJP__SEND_ABORTED);
     assert_int_equal(polls, 1);
     /* Once it is read again, the half line ends before the next one begins. */
     char part[65536];
@@ -183,11 +183,11 @@ a_blocked_pipe_ends_at_the_deadline(void **state)
     while ((size = read(reader, part, sizeof part)) > 0)
         total += size;
     assert_true(total > 0);
-    assert_int_equal(send_text(s, "next"), DJP_SENT);
+    assert_int_equal(send_text(s, "next"), DJP__SENT);
     assert_int_equal(read(reader, part, sizeof part), 6);
     assert_memory_equal(part, "\nnext\n", 6);
     close(reader);
-    assert_int_equal(send_text(s, "gone"), DJP_SEND_RETRY); /* and no SIGPIPE, whose default would end this test */
+    assert_int_equal(send_text(s, "gone"), DJP__SEND_RETRY); /* and no SIGPIPE, whose default would end this test */
     sigset_t pending;
     assert_int_equal(sigpending(&pending), 0);
     assert_int_equal(sigismember(&pending, SIGPIPE), 0);
@@ -228,15 +228,15 @@ console_on(scene *s, swapped *w, int reader, int writer)
     swap_stdout(w, reader, writer);
     int code = djp__transport_file_new(&s->transport, &s->options, &s->diag);
     int flags = fcntl(STDOUT_FILENO, F_GETFL);
-    djp_outcome small = send_text(s, "{}\n");
+    djp__outcome small = send_text(s, "{}\n");
     uint64_t began = djp__clock_monotonic();
-    djp_outcome blocked = send_bytes(s, large, sizeof large, 100 * MILLISECOND);
+    djp__outcome blocked = send_bytes(s, large, sizeof large, 100 * MILLISECOND);
     uint64_t took = djp__clock_monotonic() - began;
     int flags_after = fcntl(STDOUT_FILENO, F_GETFL);
     restore_stdout(w);
     assert_int_equal(code, 0);
-    assert_int_equal(small, DJP_SENT);
-    assert_int_equal(blocked, DJP_SEND_ABORTED);
+    assert_int_equal(small, DJP__SENT);
+    assert_int_equal(blocked, DJP__SEND_ABORTED);
     assert_in_range(took, 99 * MILLISECOND, 1000 * MILLISECOND);
     assert_int_equal(flags, flags_after);
     fcntl(reader, F_SETFL, O_NONBLOCK);
@@ -277,18 +277,18 @@ a_closed_standard_output_refuses_for_good(void **state)
     close(ends[0]);
     swap_stdout(&w, -1, ends[1]);
     int code = djp__transport_file_new(&s->transport, &s->options, &s->diag);
-    djp_outcome broken = send_text(s, "x");
+    djp__outcome broken = send_text(s, "x");
     restore_stdout(&w);
     assert_int_equal(code, 0);
-    assert_int_equal(broken, DJP_SEND_REJECTED);
+    assert_int_equal(broken, DJP__SEND_REJECTED);
     assert_non_null(strstr(s->result.message, "standard output"));
     fflush(stdout);
     int saved = dup(STDOUT_FILENO);
     close(STDOUT_FILENO);
-    djp_outcome closed = send_text(s, "x");
+    djp__outcome closed = send_text(s, "x");
     dup2(saved, STDOUT_FILENO);
     close(saved);
-    assert_int_equal(closed, DJP_SEND_REJECTED);
+    assert_int_equal(closed, DJP__SEND_REJECTED);
 }
 
 static void
@@ -301,14 +301,14 @@ standard_output_as_a_file_gets_lines(void **state)
     s->options.file_path = (char *)"";
     swap_stdout(&w, -1, open(path, O_CREAT | O_WRONLY, 0600));
     int code = djp__transport_file_new(&s->transport, &s->options, &s->diag);
-    djp_outcome first = send_text(s, "{}");
+    djp__outcome first = send_text(s, "{}");
     ssize_t host = write(STDOUT_FILENO, "host\n", 5);
-    djp_outcome second = send_text(s, "{}");
+    djp__outcome second = send_text(s, "{}");
     restore_stdout(&w);
     assert_int_equal(code, 0);
     assert_int_equal(host, 5);
-    assert_int_equal(first, DJP_SENT);
-    assert_int_equal(second, DJP_SENT);
+    assert_int_equal(first, DJP__SENT);
+    assert_int_equal(second, DJP__SENT);
     assert_file(path, "{}\nhost\n{}\n");
 }
 
@@ -320,18 +320,18 @@ two_processes_append_whole_lines(void **state)
     assert_int_equal(djp__transport_file_new(&s->transport, &s->options, &s->diag), 0);
     memset(line, 'p', sizeof line - 1);
     line[sizeof line - 1] = '\0';
-    assert_int_equal(send_text(s, line), DJP_SENT);
+    assert_int_equal(send_text(s, line), DJP__SENT);
     pid_t pid = fork();
     if (pid == 0) {
         s->transport->ops->abandon(s->transport);
         memset(line, 'c', sizeof line - 1);
         for (int i = 0; i < 200; i++)
-            if (send_text(s, line) != DJP_SENT)
+            if (send_text(s, line) != DJP__SENT)
                 _exit(1);
         _exit(0);
     }
     for (int i = 0; i < 200; i++)
-        assert_int_equal(send_text(s, line), DJP_SENT);
+        assert_int_equal(send_text(s, line), DJP__SENT);
     int status = -1;
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
@@ -357,8 +357,8 @@ memory_keeps_and_gives(void **state)
     assert_int_equal(djp__transport_memory_new(&s->transport), 0);
     assert_int_equal(djp__transport_memory_take(s->transport, &out), 1);
     assert_int_equal(out.size, 0);
-    assert_int_equal(send_text(s, "abc"), DJP_SENT);
-    assert_int_equal(send_text(s, ""), DJP_SENT);
+    assert_int_equal(send_text(s, "abc"), DJP__SENT);
+    assert_int_equal(send_text(s, ""), DJP__SENT);
     assert_int_equal(djp__transport_memory_take(s->transport, &out), 1);
     assert_int_equal(out.size, 11);
     assert_memory_equal(out.data, "\3\0\0\0abc\0\0\0\0", 11);
@@ -366,7 +366,7 @@ memory_keeps_and_gives(void **state)
     assert_int_equal(djp__transport_memory_take(s->transport, &out), 1);
     assert_int_equal(out.size, 0);
     assert_int_equal(djp__transport_memory_take(NULL, &out), 0);
-    djp_transport *file;
+    djp__transport *file;
     assert_int_equal(djp__transport_file_new(&file, &s->options, &s->diag), 0);
     assert_int_equal(djp__transport_memory_take(file, &out), 0);
     file->ops->free(file);
@@ -384,18 +384,18 @@ memory_is_bounded(void **state)
     assert_non_null(data);
     assert_int_equal(djp__transport_memory_new(&s->transport), 0);
     for (int i = 0; i < 6; i++)
-        assert_int_equal(send_bytes(s, data, size, 0), DJP_SENT);
-    assert_int_equal(send_bytes(s, data, size, 0), DJP_SEND_REJECTED);
+        assert_int_equal(send_bytes(s, data, size, 0), DJP__SENT);
+    assert_int_equal(send_bytes(s, data, size, 0), DJP__SEND_REJECTED);
     assert_true(s->result.message[0]);
     assert_int_equal(djp__transport_memory_take(s->transport, &out), 1);
     assert_int_equal(out.size, 6 * (size + 4));
     djp__buf_fini(&out);
     djp__alloc_fail_after(1);
-    djp_outcome without_memory = send_bytes(s, data, size * 7, 0);
+    djp__outcome without_memory = send_bytes(s, data, size * 7, 0);
     djp__alloc_fail_after(0);
-    assert_int_equal(without_memory, DJP_SEND_REJECTED);
+    assert_int_equal(without_memory, DJP__SEND_REJECTED);
     s->transport->ops->abandon(s->transport);
-    assert_int_equal(send_text(s, "again"), DJP_SENT);
+    assert_int_equal(send_text(s, "again"), DJP__SENT);
     free(data);
 }
 
@@ -427,18 +427,18 @@ a_planted_name_is_refused(void **state)
     close(file);
     assert_int_equal(djp__transport_file_new(&s->transport, &s->options, &s->diag), 0);
     assert_int_equal(symlink(victim, s->path), 0);
-    assert_int_equal(send_text(s, "x"), DJP_SEND_RETRY);
+    assert_int_equal(send_text(s, "x"), DJP__SEND_RETRY);
     assert_non_null(strstr(s->result.message, "symbolic link"));
     unlink(s->path);
     assert_int_equal(link(victim, s->path), 0);
-    assert_int_equal(send_text(s, "x"), DJP_SEND_RETRY);
+    assert_int_equal(send_text(s, "x"), DJP__SEND_RETRY);
     assert_non_null(strstr(s->result.message, "hard link"));
     unlink(s->path);
     assert_int_equal(mkdir(s->path, 0700), 0);
-    assert_int_equal(send_text(s, "x"), DJP_SEND_RETRY);
+    assert_int_equal(send_text(s, "x"), DJP__SEND_RETRY);
     rmdir(s->path);
     assert_file(victim, "mine\n");
-    assert_int_equal(send_text(s, "x"), DJP_SENT);
+    assert_int_equal(send_text(s, "x"), DJP__SENT);
     assert_file(s->path, "x\n");
 }
 
@@ -453,11 +453,11 @@ a_number_that_was_given_away_is_left_alone(void **state)
     int next = open("/dev/null", O_RDONLY);
     close(next); /* the number that the transport will get */
     assert_int_equal(djp__transport_file_new(&s->transport, &s->options, &s->diag), 0);
-    assert_int_equal(send_text(s, "one"), DJP_SENT);
+    assert_int_equal(send_text(s, "one"), DJP__SENT);
     close(next);
     int own = open(other, O_CREAT | O_RDWR, 0600);
     assert_int_equal(own, next);
-    assert_int_equal(send_text(s, "two"), DJP_SENT);
+    assert_int_equal(send_text(s, "two"), DJP__SENT);
     s->transport->ops->free(s->transport);
     s->transport = NULL;
     assert_int_equal(write(own, "own\n", 4), 4);
@@ -479,14 +479,14 @@ standard_output_that_became_a_file_is_left_alone(void **state)
     int saved = dup(STDOUT_FILENO);
     close(STDOUT_FILENO);
     int own = open(other, O_CREAT | O_RDWR, 0600);
-    djp_outcome outcome = send_text(s, "{}\n");
+    djp__outcome outcome = send_text(s, "{}\n");
     dup2(saved, STDOUT_FILENO);
     close(saved);
     assert_int_equal(own, STDOUT_FILENO);
-    assert_int_equal(outcome, DJP_SEND_REJECTED);
+    assert_int_equal(outcome, DJP__SEND_REJECTED);
     assert_non_null(strstr(s->result.message, "another file"));
     assert_file(other, "");
-    assert_int_equal(send_text(s, "{}\n"), DJP_SENT);
+    assert_int_equal(send_text(s, "{}\n"), DJP__SENT);
 }
 
 static int
@@ -505,7 +505,7 @@ a_pipe_that_nobody_reads_is_looked_at_now_and_then(void **state)
     unsigned looks = 0;
     assert_int_equal(pipe(ends), 0);
     assert_int_equal(write(ends[1], "x", 1), 1);
-    djp_send_control control = {djp__clock_monotonic() + 600000000u, count_look, &looks};
+    djp__send_control control = {djp__clock_monotonic() + 600000000u, count_look, &looks};
     assert_int_equal(djp__shared_pipe_wait(ends[1], &control), -1);
     assert_int_equal(errno, ETIMEDOUT);
     assert_in_range(looks, 1, 100);

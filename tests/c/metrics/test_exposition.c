@@ -135,7 +135,7 @@ many_series_are_all_there_once(void **state)
 static void
 assert_number(double value, const char *expected)
 {
-    char text[DJP_NUMBER_SIZE + 1];
+    char text[DJP__NUMBER_SIZE + 1];
     text[djp__number_double(text, value)] = '\0';
     assert_string_equal(text, expected);
 }
@@ -144,7 +144,7 @@ static void
 numbers_have_their_shortest_form(void **state)
 {
     (void)state;
-    char text[DJP_NUMBER_SIZE + 1];
+    char text[DJP__NUMBER_SIZE + 1];
     assert_number(0, "0");
     assert_number(-1, "-1");
     assert_number(0.1, "0.1");
@@ -174,7 +174,7 @@ numbers_have_their_shortest_form(void **state)
 static void
 assert_shortest(double value)
 {
-    char text[DJP_NUMBER_SIZE + 1], tried[64];
+    char text[DJP__NUMBER_SIZE + 1], tried[64];
     text[djp__number_double(text, value)] = '\0';
     assert_true(strtod(text, NULL) == value);
     int precision = 1;
@@ -204,7 +204,7 @@ random_numbers_read_back_equal(void **state)
         uint64_t bits = djp__rand64();
         double any = djp__bits_to_double(bits);
         if (isfinite(any)) {
-            char text[DJP_NUMBER_SIZE + 1];
+            char text[DJP__NUMBER_SIZE + 1];
             text[djp__number_double(text, any)] = '\0';
             assert_true(strtod(text, NULL) == any);
         }

@@ -91,7 +91,7 @@ exemplars_come_from_sampled_spans_only(void **state)
     djp_series *series = histogram_of(r, "h", bounds, 2);
     djp_span_context unsampled = {{1}, {1}, 0, 0, NULL}, zero = {{0}, {1}, DJP_FLAG_SAMPLED, 0, NULL};
     djp_span_context no_span = {{1}, {0}, DJP_FLAG_SAMPLED, 0, NULL}, good = {{1}, {2}, DJP_FLAG_SAMPLED, 0, NULL};
-    djp_exemplar exemplar;
+    djp__exemplar exemplar;
     djp_histogram_observe_with_context(series, 1, &unsampled);
     djp_histogram_observe_with_context(series, 1, &zero);
     djp_histogram_observe_with_context(series, 1, &no_span);
@@ -147,7 +147,7 @@ exemplars_are_never_torn(void **state)
     int seen = 0;
     /* A writer that lost its core in the middle keeps the slot closed for a while: wait for it rather than count tries. */
     for (time_t end = time(NULL) + 20; seen < 50000 && time(NULL) < end;) {
-        djp_exemplar exemplar;
+        djp__exemplar exemplar;
         if (!djp__exemplar_load(&exemplar, r, series->entry, 0)) {
             sched_yield();
             continue;

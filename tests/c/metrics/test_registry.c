@@ -137,8 +137,8 @@ further_label_sets_share_the_overflow_series(void **state)
             djp_counter_add(fixture_numbered(f, i), 1);
         }
     }
-    assert_ptr_equal(fixture_numbered(f, 500), fixture_series(f, DJP_OVERFLOW));
-    assert_ptr_not_equal(fixture_numbered(f, 5), fixture_series(f, DJP_OVERFLOW));
+    assert_ptr_equal(fixture_numbered(f, 500), fixture_series(f, DJP__OVERFLOW));
+    assert_ptr_not_equal(fixture_numbered(f, 5), fixture_series(f, DJP__OVERFLOW));
     assert_true(djp_series_value(fixture_numbered(f, 9)) == 2);
     assert_true(djp_series_value(fixture_numbered(f, 10)) == 1980);
     assert_int_equal(fixture_counters(r).series, 11);
@@ -225,7 +225,7 @@ a_full_segment_leads_to_the_overflow_series(void **state)
         refused += series->entry->is_overflow != 0;
     }
     assert_true(refused > 100 && refused < 3000);
-    assert_int_equal(djp_series_count(fixture_series(f, DJP_OVERFLOW)), refused);
+    assert_int_equal(djp_series_count(fixture_series(f, DJP__OVERFLOW)), refused);
     assert_int_equal(fixture_counters(r).refused, refused);
     djp_family_options more = {.type = DJP_HISTOGRAM, .name = "more"};
     assert_int_equal(try_family(r, more), DJP_EFULL);
@@ -238,7 +238,7 @@ families_are_limited(void **state)
 {
     (void)state;
     djp_registry *r = fixture_registry(0, 0);
-    for (unsigned i = 0; i < DJP_FAMILIES_MAX; i++) {
+    for (unsigned i = 0; i < DJP__FAMILIES_MAX; i++) {
         char name[32];
         snprintf(name, sizeof name, "family_%u", i);
         fixture_family(r, DJP_GAUGE, name, 1);
@@ -256,7 +256,7 @@ failing_allocations_leave_a_working_registry(void **state)
     for (long n = 1; !done; n++) {
         djp_registry *r = NULL;
         djp_family *f = NULL, *g = NULL;
-        djp_standard *standard = NULL;
+        djp_builtin *standard = NULL;
         const char *labels[] = {"a"};
         djp_family_options options = {DJP_HISTOGRAM, "f", "help", "", labels, 1, NULL, 0};
         djp_family_options other = {DJP_COUNTER, "g", "help", "", labels, 1, NULL, 0};
@@ -270,8 +270,8 @@ failing_allocations_leave_a_working_registry(void **state)
             djp_histogram_observe(fixture_series(f, "x"), 1);
             djp_counter_add(fixture_series(g, "y"), 1);
             djp_registry_add_process(r);
-            djp_standard_new(&standard, r, NULL);
-            djp_standard_http_request(standard, (djp_text){"GET", 3}, (djp_text){"/", 1}, 200, 1000, 5, NULL);
+            djp_builtin_new(&standard, r, NULL);
+            djp_builtin_http_request(standard, (djp_text){"GET", 3}, (djp_text){"/", 1}, 200, 1000, 5, NULL);
             done = djp_registry_expose(&text, &size, r, DJP_TEXT_0_0_4) == 0 && f && g && standard &&
                    fixture_counters(r).refused == 0 && strstr(text, "http_requests_total{") && strstr(text, "f_sum{") &&
                    strstr(text, "process_threads ") && strstr(text, "g_total{a=\"y\"} 1");
@@ -286,7 +286,7 @@ failing_allocations_leave_a_working_registry(void **state)
         } else {
             assert_null(r);
         }
-        djp_standard_free(standard);
+        djp_builtin_free(standard);
         djp_registry_free(r);
         assert_true(n < 10000);
     }
@@ -297,7 +297,7 @@ die_while_adding(void *argument)
 {
     djp_registry *r = argument;
     djp__registry_lock(r);
-    djp_family_entry *family = r->families[0]->entry;
+    djp__family_entry *family = r->families[0]->entry;
     family->last = family->first;
     family->free_first = 12345;
     djp_store_relaxed(&family->live, 77);
@@ -380,7 +380,7 @@ collectors_run_before_each_exposition(void **state)
     fixture_assert_shows(r, DJP_TEXT_0_0_4, "collected 2\n");
     djp__registry_off_collect(r, collect, f);
     fixture_assert_shows(r, DJP_TEXT_0_0_4, "collected 2\n");
-    for (unsigned i = 0; i < DJP_COLLECTORS_MAX; i++) {
+    for (unsigned i = 0; i < DJP__COLLECTORS_MAX; i++) {
         assert_int_equal(djp__registry_on_collect(r, collect, f), 0);
     }
     assert_int_equal(djp__registry_on_collect(r, collect, f), DJP_EFULL);

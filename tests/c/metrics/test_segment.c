@@ -8,9 +8,9 @@ static void
 both_allocators_end_without_overlap(void **state)
 {
     (void)state;
-    djp_segment segment;
+    djp__segment segment;
     assert_int_equal(djp__segment_new(&segment, 0, 2), 0);
-    const djp_segment_header *header = segment.header;
+    const djp__segment_header *header = segment.header;
     assert_int_equal(segment.size, (size_t)header->heap_size + 2 * (size_t)header->stripe_size);
     uint32_t last = 0, at;
     while ((at = djp__segment_alloc(&segment, 100)) != 0) {
@@ -49,7 +49,7 @@ static void
 a_dead_holder_is_noticed_once(void **state)
 {
     (void)state;
-    djp_segment segment;
+    djp__segment segment;
     pthread_t thread;
     assert_int_equal(djp__segment_new(&segment, 0, 1), 0);
     assert_int_equal(pthread_create(&thread, NULL, die_holding_the_lock, &segment), 0);

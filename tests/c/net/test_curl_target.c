@@ -52,7 +52,7 @@ addresses_are_completed_and_shown_without_secrets(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         djp_options options = options_of(cases[i].endpoint, cases[i].protocol);
-        djp_curl_target target;
+        djp__curl_target target;
         assert_int_equal(djp__curl_target_init(&target, &options), 0);
         assert_string_equal(target.url, cases[i].url);
         assert_string_equal(target.shown, cases[i].shown);
@@ -73,12 +73,12 @@ endpoints_that_cannot_work_are_refused(void **state)
     (void)state;
     for (size_t i = 0; endpoints[i]; i++) {
         djp_options options = options_of(endpoints[i], DJP_PROTOCOL_HTTP_PROTOBUF);
-        djp_curl_target target;
+        djp__curl_target target;
         assert_int_equal(djp__curl_target_init(&target, &options), DJP_EINVAL);
         assert_null(target.url);
     }
     djp_options none = options_of(NULL, DJP_PROTOCOL_GRPC);
-    djp_curl_target target;
+    djp__curl_target target;
     assert_int_equal(djp__curl_target_init(&target, &none), DJP_EINVAL);
 }
 
@@ -100,7 +100,7 @@ static void
 assert_proxy(const char *endpoint, const char *proxy, const char *no_proxy)
 {
     djp_options options = options_of(endpoint, DJP_PROTOCOL_HTTP_PROTOBUF);
-    djp_curl_target target;
+    djp__curl_target target;
     assert_int_equal(djp__curl_target_init(&target, &options), 0);
     assert_string_equal(target.proxy, "");
     djp__curl_target_fini(&target);
@@ -131,7 +131,7 @@ static void
 assert_excepted(const char *endpoint, const char *list, int excepted)
 {
     djp_options options = options_of(endpoint, DJP_PROTOCOL_HTTP_PROTOBUF);
-    djp_curl_target target;
+    djp__curl_target target;
     options.http_proxy = (char *)"http://plain:1";
     options.no_proxy = (char *)(uintptr_t)list;
     assert_int_equal(djp__curl_target_init(&target, &options), 0);
@@ -158,7 +158,7 @@ hosts_with_a_port_are_reached_without_a_proxy(void **state)
 }
 
 static void
-assert_lines(const djp_curl_headers *headers, const char *const *expected)
+assert_lines(const djp__curl_headers *headers, const char *const *expected)
 {
     size_t i = 0;
     for (const struct curl_slist *node = headers->nodes; node; node = node->next, i++) {
@@ -175,7 +175,7 @@ headers_are_checked_line_by_line(void **state)
     static const char *const expected[] = {
         "TE: trailers", "Expect:", "Authorization: Basic a:b=", "X-Empty;", "x-utf8: \xc3\xa4", NULL};
     (void)state;
-    djp_curl_headers headers;
+    djp__curl_headers headers;
     assert_int_equal(
         djp__curl_headers_init(
             &headers, fixed,
@@ -214,7 +214,7 @@ every_allocation_may_fail(void **state)
     options.headers = (char *)"a: b";
     options.compress = 1;
     djp_diag diag;
-    djp_transport *transport = NULL;
+    djp__transport *transport = NULL;
     int failures = 0, code;
     assert_int_equal(djp__diag_init(&diag, DJP_LOG_NONE, NULL, NULL), 0);
     do {
@@ -228,12 +228,12 @@ every_allocation_may_fail(void **state)
     } while (code != 0);
     assert_true(failures > 8);
     /* A request without memory: nothing is sent, nothing is lost for good. */
-    djp_send_control control = {UINT64_MAX, NULL, NULL};
-    djp_send_result result;
+    djp__send_control control = {UINT64_MAX, NULL, NULL};
+    djp__send_result result;
     djp__alloc_fail_after(1);
     transport->ops->send(transport, "x", 1, &control, &result);
     djp__alloc_fail_after(0);
-    assert_int_equal(result.outcome, DJP_SEND_RETRY);
+    assert_int_equal(result.outcome, DJP__SEND_RETRY);
     assert_string_equal(transport->ops->name, "otlp_grpc");
     transport->ops->wake(transport);
     transport->ops->abandon(transport);

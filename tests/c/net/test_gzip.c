@@ -47,7 +47,7 @@ bodies_of_all_sizes_come_back_whole(void **state)
 {
     static const size_t sizes[] = {0, 1, 5, 1023, 65536, 1000003, 8000000};
     (void)state;
-    djp_gzip *gzip;
+    djp__gzip *gzip;
     assert_int_equal(djp__gzip_new(&gzip), 0);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
         for (int random = 0; random < 2; random++) {
@@ -70,7 +70,7 @@ static void
 it_appends_and_does_not_disturb_what_is_there(void **state)
 {
     (void)state;
-    djp_gzip *gzip;
+    djp__gzip *gzip;
     djp_buf out;
     uint8_t data[3000];
     fill(data, sizeof data, 0);
@@ -92,7 +92,7 @@ static void
 out_of_memory_is_an_error_and_the_next_body_is_fine(void **state)
 {
     (void)state;
-    djp_gzip *gzip = NULL;
+    djp__gzip *gzip = NULL;
     int failures = 0;
     for (long n = 1;; n++) {
         djp__alloc_fail_after(n);

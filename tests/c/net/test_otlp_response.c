@@ -41,7 +41,7 @@ test_partial_protobuf(void **state)
     (void)state;
     uint8_t bytes[2048];
     char message[1000];
-    djp_partial partial;
+    djp__partial partial;
     assert_int_equal(djp__response_partial(&partial, NULL, 0, 0), 1);
     assert_int_equal(partial.rejected, 0);
     size_t size = pack_partial(bytes, 17, "queue full");
@@ -68,7 +68,7 @@ static void
 test_partial_bomb(void **state)
 {
     (void)state;
-    djp_partial partial;
+    djp__partial partial;
     size_t size = 5u << 20;
     char *bytes = malloc(size);
     for (size_t i = 0; i < size; i += 2) {
@@ -118,7 +118,7 @@ test_partial_json(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof json_cases / sizeof json_cases[0]; i++) {
-        djp_partial partial;
+        djp__partial partial;
         /* A block of exactly the size, so that a sanitizer sees a read behind it. */
         size_t size = strlen(json_cases[i].json);
         char *copy = malloc(size + (size == 0));
@@ -208,7 +208,7 @@ test_status_no_memory(void **state)
     for (long n = 1, done = 0; !done; n++) {
         char message[64];
         uint64_t delay;
-        djp_partial partial;
+        djp__partial partial;
         djp__alloc_fail_after(n);
         int first = djp__response_status(message, sizeof message, &delay, bytes, size);
         int second = djp__response_partial(&partial, partial_bytes, partial_size, 0);

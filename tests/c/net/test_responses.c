@@ -20,13 +20,13 @@ text_of(const char *text)
 }
 
 static void
-http_line(djp_http_head *head, const char *line)
+http_line(djp__http_head *head, const char *line)
 {
     djp__http_head_line(head, line, strlen(line), NOW);
 }
 
 static void
-grpc_line(djp_grpc_head *head, const char *line)
+grpc_line(djp__grpc_head *head, const char *line)
 {
     djp__grpc_head_line(head, line, strlen(line));
 }
@@ -35,7 +35,7 @@ static void
 http_headers_count_for_the_last_answer_only(void **state)
 {
     (void)state;
-    djp_http_head head = {0};
+    djp__http_head head = {0};
     http_line(&head, "HTTP/1.1 100 Continue");
     http_line(&head, "Retry-After: 9");
     http_line(&head, "Content-Type: Text/HTML; charset=utf-8");
@@ -55,17 +55,17 @@ http_headers_count_for_the_last_answer_only(void **state)
 }
 
 static void
-assert_http(long status, const char *type, const char *body, djp_outcome outcome, uint64_t rejected, const char *part)
+assert_http(long status, const char *type, const char *body, djp__outcome outcome, uint64_t rejected, const char *part)
 {
-    djp_http_head head = {0};
-    djp_send_result result = {0};
+    djp__http_head head = {0};
+    djp__send_result result = {0};
     head.retry_after_ns = 7;
     strncpy(head.content_type, type, sizeof head.content_type - 1);
-    djp__http_answer(&result, &head, status, text_of(body), SHOWN);
+    djp__http_response(&result, &head, status, text_of(body), SHOWN);
     assert_int_equal(result.status, status);
     assert_int_equal(result.outcome, outcome);
     assert_int_equal(result.rejected, rejected);
-    assert_int_equal(result.retry_after_ns, outcome == DJP_SEND_RETRY ? 7 : 0);
+    assert_int_equal(result.retry_after_ns, outcome == DJP__SEND_RETRY ? 7 : 0);
     if (part)
         assert_non_null(strstr(result.message, part));
     else
@@ -78,11 +78,11 @@ http_status_decides(void **state)
     static const long retried[] = {429, 502, 503, 504};
     (void)state;
     for (long status = 100; status < 700; status++) {
-        djp_outcome expected = status >= 200 && status < 300 ? DJP_SENT : DJP_SEND_REJECTED;
+        djp__outcome expected = status >= 200 && status < 300 ? DJP__SENT : DJP__SEND_REJECTED;
         for (size_t i = 0; i < sizeof retried / sizeof retried[0]; i++)
             if (status == retried[i])
-                expected = DJP_SEND_RETRY;
-        assert_http(status, "", "", expected, 0, expected == DJP_SENT ? NULL : SHOWN);
+                expected = DJP__SEND_RETRY;
+        assert_http(status, "", "", expected, 0, expected == DJP__SENT ? NULL : SHOWN);
     }
 }
 
@@ -91,29 +91,30 @@ http_bodies_are_read_by_their_type(void **state)
 {
     static const char *const protobuf = "application/x-protobuf", *const json = "application/json";
     (void)state;
-    assert_http(200, protobuf, "\x0a\x06\x08\x05\x12\x02no", DJP_SENT, 5, "no");
-    assert_http(200, protobuf, "\x0a\x04\x12\x02hm", DJP_SENT, 0, "hm");
-    assert_http(200, protobuf, "\xff\xff\xff", DJP_SEND_REJECTED, 0, "not OTLP");
-    assert_http(200, json, "{\"partialSuccess\":{\"rejectedSpans\":\"3\",\"errorMessage\":\"no\"}}", DJP_SENT, 3, "no");
-    assert_http(200, json, "{}", DJP_SENT, 0, NULL);
-    assert_http(200, json, "{", DJP_SEND_REJECTED, 0, "not OTLP");
-    assert_http(200, "text/html", "<html>", DJP_SEND_REJECTED, 0, "web page");
-    assert_http(200, "text/plain", "thanks", DJP_SENT, 0, NULL);
+    assert_http(200, protobuf, "\x0a\x06\x08\x05\x12\x02no", DJP__SENT, 5, "no");
+    assert_http(200, protobuf, "\x0a\x04\x12\x02hm", DJP__SENT, 0, "hm");
+    assert_http(200, protobuf, "\xff\xff\xff", DJP__SEND_REJECTED, 0, "not OTLP");
+    assert_http(200, json, "{\"partialSuccess\":{\"rejectedSpans\":\"3\",\"errorMessage\":\"no\"}}", DJP__SENT, 3,
+                "no");
+    assert_http(200, json, "{}", DJP__SENT, 0, NULL);
+    assert_http(200, json, "{", DJP__SEND_REJECTED, 0, "not OTLP");
+    assert_http(200, "text/html", "<html>", DJP__SEND_REJECTED, 0, "web page");
+    assert_http(200, "text/plain", "thanks", DJP__SENT, 0, NULL);
     assert_http(400, protobuf,
                 "\x08\x03\x12\x03"
                 "bad",
-                DJP_SEND_REJECTED, 0, "400: bad");
-    assert_http(503, "text/plain", "full\r\n\x1b[2Jnow", DJP_SEND_RETRY, 0, "503: full   [2Jnow");
-    assert_http(307, "", "", DJP_SEND_REJECTED, 0, "redirect");
+                DJP__SEND_REJECTED, 0, "400: bad");
+    assert_http(503, "text/plain", "full\r\n\x1b[2Jnow", DJP__SEND_RETRY, 0, "503: full   [2Jnow");
+    assert_http(307, "", "", DJP__SEND_REJECTED, 0, "redirect");
     /* A negative count of rejected items is nonsense, not a huge number. */
-    assert_http(200, protobuf, "\x0a\x0f\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x12\x02no", DJP_SENT, 0, NULL);
+    assert_http(200, protobuf, "\x0a\x0f\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x12\x02no", DJP__SENT, 0, NULL);
 }
 
 static void
 frames_are_bounded(void **state)
 {
     (void)state;
-    uint8_t frame[DJP_GRPC_FRAME_SIZE];
+    uint8_t frame[DJP__GRPC_FRAME_SIZE];
     djp_text message;
     djp__grpc_frame(frame, 1, 0x01020304);
     assert_memory_equal(frame, "\1\1\2\3\4", 5);
@@ -155,7 +156,7 @@ static void
 trailers_are_understood(void **state)
 {
     (void)state;
-    djp_grpc_head head = DJP_GRPC_HEAD_INIT;
+    djp__grpc_head head = DJP__GRPC_HEAD_INIT;
     grpc_line(&head, "HTTP/2 200 ");
     grpc_line(&head, "content-type: application/grpc");
     assert_false(head.has_status);
@@ -177,15 +178,15 @@ trailers_are_understood(void **state)
     }
 }
 
-static djp_send_result
+static djp__send_result
 grpc_result(uint32_t status, uint64_t retry_ns, djp_text body)
 {
-    djp_grpc_head head = DJP_GRPC_HEAD_INIT;
-    djp_send_result result = {0};
+    djp__grpc_head head = DJP__GRPC_HEAD_INIT;
+    djp__send_result result = {0};
     head.has_status = 1;
     head.status = status;
     head.retry_ns = retry_ns;
-    djp__grpc_answer(&result, &head, 200, body, SHOWN);
+    djp__grpc_response(&result, &head, 200, body, SHOWN);
     return result;
 }
 
@@ -195,25 +196,25 @@ grpc_status_decides(void **state)
     static const uint32_t retried[] = {1, 4, 10, 11, 14, 15};
     (void)state;
     for (uint32_t status = 1; status < 40; status++) {
-        djp_outcome expected = DJP_SEND_REJECTED;
+        djp__outcome expected = DJP__SEND_REJECTED;
         for (size_t i = 0; i < sizeof retried / sizeof retried[0]; i++)
             if (status == retried[i])
-                expected = DJP_SEND_RETRY;
-        djp_send_result result = grpc_result(status, UINT64_MAX, text_of(""));
+                expected = DJP__SEND_RETRY;
+        djp__send_result result = grpc_result(status, UINT64_MAX, text_of(""));
         assert_int_equal(result.outcome, expected);
         assert_int_equal(result.status, status);
         assert_int_equal(result.retry_after_ns, 0);
-        djp_send_result wished = grpc_result(status, 5, text_of(""));
-        assert_int_equal(wished.outcome, status == 8 ? DJP_SEND_RETRY : expected);
-        assert_int_equal(wished.retry_after_ns, wished.outcome == DJP_SEND_RETRY ? 5 : 0);
+        djp__send_result wished = grpc_result(status, 5, text_of(""));
+        assert_int_equal(wished.outcome, status == 8 ? DJP__SEND_RETRY : expected);
+        assert_int_equal(wished.retry_after_ns, wished.outcome == DJP__SEND_RETRY ? 5 : 0);
     }
-    djp_send_result result = grpc_result(0, UINT64_MAX, (djp_text){"\0\0\0\0\x08\x0a\x06\x08\x05\x12\x02no", 13});
-    assert_int_equal(result.outcome, DJP_SENT);
+    djp__send_result result = grpc_result(0, UINT64_MAX, (djp_text){"\0\0\0\0\x08\x0a\x06\x08\x05\x12\x02no", 13});
+    assert_int_equal(result.outcome, DJP__SENT);
     assert_int_equal(result.rejected, 5);
     result = grpc_result(0, UINT64_MAX, (djp_text){"\0\0\0\0\3\xff\xff\xff", 8});
-    assert_int_equal(result.outcome, DJP_SEND_REJECTED);
+    assert_int_equal(result.outcome, DJP__SEND_REJECTED);
     result = grpc_result(0, UINT64_MAX, (djp_text){NULL, 0});
-    assert_int_equal(result.outcome, DJP_SENT);
+    assert_int_equal(result.outcome, DJP__SENT);
     assert_string_equal(result.message, "");
 }
 
@@ -222,17 +223,17 @@ answers_without_a_grpc_status(void **state)
 {
     static const struct {
         long http;
-        djp_outcome outcome;
+        djp__outcome outcome;
         long status;
-    } cases[] = {{200, DJP_SEND_RETRY, 0},    {400, DJP_SEND_REJECTED, 13}, {401, DJP_SEND_REJECTED, 16},
-                 {403, DJP_SEND_REJECTED, 7}, {404, DJP_SEND_REJECTED, 12}, {429, DJP_SEND_RETRY, 14},
-                 {502, DJP_SEND_RETRY, 14},   {503, DJP_SEND_RETRY, 14},    {504, DJP_SEND_RETRY, 14},
-                 {500, DJP_SEND_REJECTED, 2}, {302, DJP_SEND_REJECTED, 2}};
+    } cases[] = {{200, DJP__SEND_RETRY, 0},    {400, DJP__SEND_REJECTED, 13}, {401, DJP__SEND_REJECTED, 16},
+                 {403, DJP__SEND_REJECTED, 7}, {404, DJP__SEND_REJECTED, 12}, {429, DJP__SEND_RETRY, 14},
+                 {502, DJP__SEND_RETRY, 14},   {503, DJP__SEND_RETRY, 14},    {504, DJP__SEND_RETRY, 14},
+                 {500, DJP__SEND_REJECTED, 2}, {302, DJP__SEND_REJECTED, 2}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        const djp_grpc_head head = DJP_GRPC_HEAD_INIT;
-        djp_send_result result = {0};
-        djp__grpc_answer(&result, &head, cases[i].http, text_of("<html>"), SHOWN);
+        const djp__grpc_head head = DJP__GRPC_HEAD_INIT;
+        djp__send_result result = {0};
+        djp__grpc_response(&result, &head, cases[i].http, text_of("<html>"), SHOWN);
         assert_int_equal(result.outcome, cases[i].outcome);
         assert_int_equal(result.status, cases[i].status);
         assert_non_null(strstr(result.message, SHOWN));

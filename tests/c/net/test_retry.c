@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "export/transport.h"
+#include "net/retry.h"
 
 #define SECOND UINT64_C(1000000000)
 
@@ -14,7 +14,7 @@ static void
 the_bound_doubles_up_to_thirty_seconds(void **state)
 {
     static const uint64_t bounds[] = {1, 2, 4, 8, 16, 30, 30, 30};
-    djp_retry retry;
+    djp__retry retry;
     (void)state;
     djp__retry_init(&retry, 5 * SECOND, 0);
     for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
@@ -30,7 +30,7 @@ the_jitter_covers_the_whole_range(void **state)
 {
     (void)state;
     for (uint64_t quarter = 0; quarter < 4; quarter++) {
-        djp_retry retry;
+        djp__retry retry;
         djp__retry_init(&retry, 0, 0);
         uint64_t delay = djp__retry_delay(&retry, 0, 0, quarter << 62);
         assert_in_range(delay, quarter * SECOND / 4, quarter * SECOND / 4 + 1);
@@ -40,7 +40,7 @@ the_jitter_covers_the_whole_range(void **state)
 static void
 the_receivers_wish_wins_and_growth_continues_from_it(void **state)
 {
-    djp_retry retry;
+    djp__retry retry;
     (void)state;
     djp__retry_init(&retry, 0, 0);
     assert_int_equal(djp__retry_delay(&retry, 0, 5 * SECOND, 0), 5 * SECOND);
@@ -61,7 +61,7 @@ the_receivers_wish_wins_and_growth_continues_from_it(void **state)
 static void
 no_attempt_starts_after_the_deadline(void **state)
 {
-    djp_retry retry;
+    djp__retry retry;
     (void)state;
     djp__retry_init(&retry, 100 * SECOND, 10 * SECOND);
     assert_int_equal(retry.deadline, 110 * SECOND);

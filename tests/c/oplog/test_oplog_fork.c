@@ -85,8 +85,8 @@ struct shared {
 static struct shared *shared;
 
 static void
-counting_send(djp_transport *base, const void *body, size_t size, const djp_send_control *control,
-              djp_send_result *result)
+counting_send(djp__transport *base, const void *body, size_t size, const djp__send_control *control,
+              djp__send_result *result)
 {
     (void)control;
     memset(result, 0, sizeof *result);
@@ -94,8 +94,8 @@ counting_send(djp_transport *base, const void *body, size_t size, const djp_send
     shared->accepted = (unsigned)script_spans((script_transport *)base, NULL);
 }
 
-static const djp_transport_ops counting_ops = {"script", counting_send, NULL, script_abandon, script_free, NULL, 0,
-                                               0,        NULL};
+static const djp__transport_ops counting_ops = {"script", counting_send, NULL, script_abandon, script_free, NULL, 0,
+                                                0,        NULL};
 
 static void
 child_of_sigterm(void)

@@ -34,7 +34,7 @@ script_store(script_transport *transport, const void *body, size_t size)
 }
 
 static int
-script_wait(const djp_send_control *control, uint64_t until)
+script_wait(const djp__send_control *control, uint64_t until)
 {
     for (;;) {
         if (control->poll(control->user)) {
@@ -52,8 +52,8 @@ script_wait(const djp_send_control *control, uint64_t until)
 }
 
 static void
-script_send(djp_transport *base, const void *body, size_t size, const djp_send_control *control,
-            djp_send_result *result)
+script_send(djp__transport *base, const void *body, size_t size, const djp__send_control *control,
+            djp__send_result *result)
 {
     script_transport *transport = (script_transport *)base;
     unsigned attempt = transport->attempts++;
@@ -75,12 +75,12 @@ script_send(djp_transport *base, const void *body, size_t size, const djp_send_c
     strcpy(result->message, "as the script says");
     result->wire_bytes = size;
     if (action == SCRIPT_RETRY) {
-        result->outcome = DJP_SEND_RETRY;
+        result->outcome = DJP__SEND_RETRY;
         result->retry_after_ns = transport->retry_after_ns;
     } else if (action == SCRIPT_REJECT) {
-        result->outcome = DJP_SEND_REJECTED;
+        result->outcome = DJP__SEND_REJECTED;
     } else if (action == SCRIPT_HANG) {
-        result->outcome = DJP_SEND_ABORTED;
+        result->outcome = DJP__SEND_ABORTED;
     } else {
         result->rejected = action == SCRIPT_PARTIAL;
         script_store(transport, body, size);
@@ -89,7 +89,7 @@ script_send(djp_transport *base, const void *body, size_t size, const djp_send_c
 }
 
 static void
-script_abandon(djp_transport *base)
+script_abandon(djp__transport *base)
 {
     script_transport *transport = (script_transport *)base;
     pthread_mutex_init(&transport->mutex, NULL);
@@ -101,14 +101,14 @@ script_abandon(djp_transport *base)
 }
 
 static void
-script_free(djp_transport *base)
+script_free(djp__transport *base)
 {
     /* The test reads it after the SDK is gone and frees it itself. */
     ((script_transport *)base)->freed++;
 }
 
-static const djp_transport_ops script_ops = {"script", script_send, NULL, script_abandon, script_free, NULL,
-                                             0,        0,           NULL};
+static const djp__transport_ops script_ops = {"script", script_send, NULL, script_abandon, script_free, NULL,
+                                              0,        0,           NULL};
 
 script_transport *
 script_new(unsigned (*next)(void *, unsigned), void *user)
@@ -191,7 +191,7 @@ helper_sdk(const djp_options *options, script_transport *transport)
 {
     djp_sdk *sdk = NULL;
     djp_sdk_language language = {"c", "test", "1"};
-    djp_transport *base = transport ? &transport->base : NULL;
+    djp__transport *base = transport ? &transport->base : NULL;
     assert_int_equal(djp__sdk_new_with_transport(&sdk, options, &language, NULL, NULL, base), 0);
     assert_non_null(sdk);
     return sdk;

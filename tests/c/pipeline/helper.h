@@ -23,7 +23,7 @@ enum script {
 };
 
 typedef struct script_transport {
-    djp_transport base;
+    djp__transport base;
     pthread_mutex_t mutex; /* guards stored */
     char *stored; /* [u32 size][bytes]... of accepted requests */
     size_t stored_size;

@@ -27,18 +27,18 @@ static struct shared *shared;
 static uint64_t export_timeout_ns;
 
 static void
-counting_send(djp_transport *base, const void *body, size_t size, const djp_send_control *control,
-              djp_send_result *result)
+counting_send(djp__transport *base, const void *body, size_t size, const djp__send_control *control,
+              djp__send_result *result)
 {
     script_transport *script = (script_transport *)base;
     memset(result, 0, sizeof *result);
     if (djp__clock_monotonic() >= control->deadline) {
-        result->outcome = DJP_SEND_ABORTED;
+        result->outcome = DJP__SEND_ABORTED;
         return;
     }
     unsigned action = script->next ? script->next(script->user, script->attempts++) : SCRIPT_ACCEPT;
     if (action == SCRIPT_HANG && !script_wait(control, UINT64_MAX)) {
-        result->outcome = DJP_SEND_ABORTED;
+        result->outcome = DJP__SEND_ABORTED;
         return;
     }
     if (action == SCRIPT_STUCK) {
@@ -52,7 +52,7 @@ counting_send(djp_transport *base, const void *body, size_t size, const djp_send
     free(stored);
 }
 
-static const djp_transport_ops counting_ops = {
+static const djp__transport_ops counting_ops = {
     .name = "script", .send = counting_send, .abandon = script_abandon, .free = script_free};
 
 static djp_sdk *

@@ -23,7 +23,7 @@ enum { LANES = 4, BATCH = 10 };
 #endif
 
 typedef struct lanes_job {
-    djp_send_job job;
+    djp__send_job job;
     unsigned action;
     uint64_t until;
     int busy;
@@ -37,7 +37,7 @@ typedef struct lanes_transport {
 } lanes_transport;
 
 static int
-lanes_fill(lanes_transport *lanes, const djp_send_feed *feed)
+lanes_fill(lanes_transport *lanes, const djp__send_feed *feed)
 {
     int busy = 0;
     for (int i = 0; i < LANES; i++) {
@@ -56,15 +56,15 @@ lanes_fill(lanes_transport *lanes, const djp_send_feed *feed)
 }
 
 static void
-lanes_end(lanes_transport *lanes, lanes_job *lane, const djp_send_feed *feed, djp_outcome outcome)
+lanes_end(lanes_transport *lanes, lanes_job *lane, const djp__send_feed *feed, djp__outcome outcome)
 {
-    djp_send_result result;
+    djp__send_result result;
     memset(&result, 0, sizeof result);
     strcpy(result.message, "as the script says");
     result.outcome = outcome;
     result.wire_bytes = lane->job.size;
-    result.retry_after_ns = outcome == DJP_SEND_RETRY ? lanes->script.retry_after_ns : 0;
-    if (outcome == DJP_SENT) {
+    result.retry_after_ns = outcome == DJP__SEND_RETRY ? lanes->script.retry_after_ns : 0;
+    if (outcome == DJP__SENT) {
         script_store(&lanes->script, lane->job.body, lane->job.size);
     }
     lane->busy = 0;
@@ -73,7 +73,7 @@ lanes_end(lanes_transport *lanes, lanes_job *lane, const djp_send_feed *feed, dj
 }
 
 static void
-lanes_run(djp_transport *base, const djp_send_feed *feed)
+lanes_run(djp__transport *base, const djp__send_feed *feed)
 {
     lanes_transport *lanes = (lanes_transport *)base;
     while (lanes_fill(lanes, feed) > 0) {
@@ -82,12 +82,12 @@ lanes_run(djp_transport *base, const djp_send_feed *feed)
             lanes_job *lane = &lanes->jobs[i];
             uint64_t now = djp__clock_monotonic();
             if (lane->busy && (give_up || now >= lane->job.deadline)) {
-                lanes_end(lanes, lane, feed, DJP_SEND_ABORTED);
+                lanes_end(lanes, lane, feed, DJP__SEND_ABORTED);
             } else if (lane->busy && lane->action != SCRIPT_HANG && now >= lane->until) {
                 lanes_end(lanes, lane, feed,
-                          lane->action == SCRIPT_RETRY    ? DJP_SEND_RETRY
-                          : lane->action == SCRIPT_REJECT ? DJP_SEND_REJECTED
-                                                          : DJP_SENT);
+                          lane->action == SCRIPT_RETRY    ? DJP__SEND_RETRY
+                          : lane->action == SCRIPT_REJECT ? DJP__SEND_REJECTED
+                                                          : DJP__SENT);
             }
         }
         if (give_up) {
@@ -98,7 +98,7 @@ lanes_run(djp_transport *base, const djp_send_feed *feed)
 }
 
 static void
-lanes_abandon(djp_transport *base)
+lanes_abandon(djp__transport *base)
 {
     lanes_transport *lanes = (lanes_transport *)base;
     script_abandon(base);
@@ -106,8 +106,8 @@ lanes_abandon(djp_transport *base)
     lanes->most = 0;
 }
 
-static const djp_transport_ops lanes_ops = {"script", script_send, NULL, lanes_abandon, script_free,
-                                            NULL,     0,           0,    lanes_run};
+static const djp__transport_ops lanes_ops = {"script", script_send, NULL, lanes_abandon, script_free,
+                                             NULL,     0,           0,    lanes_run};
 
 static lanes_transport *
 lanes_new(unsigned (*next)(void *, unsigned), uint64_t (*delay)(void *, unsigned), void *user)

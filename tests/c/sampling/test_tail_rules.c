@@ -321,10 +321,10 @@ the_reason_is_exported_by_its_name(void **state)
     djp_recorder *recorder = recorder_of("checkout: name pay");
     finish(start(recorder, NULL, "pay"));
     djp_span_record *record = span_reader_take(recorder);
-    djp_encoder *encoder;
+    djp__encoder *encoder;
     djp_buf out;
     djp__buf_init(&out, 0);
-    assert_int_equal(djp__encoder_new(&encoder, DJP_ENCODE_JSON, NULL, 0), 0);
+    assert_int_equal(djp__encoder_new(&encoder, DJP__ENCODE_JSON, NULL, 0), 0);
     assert_int_equal(djp__encoder_add(encoder, record), 0);
     assert_int_equal(djp__encoder_finish(encoder, &out), 0);
     djp__buf_char(&out, '\0');

@@ -297,7 +297,7 @@ test_null_and_misuse(void **state)
     assert_int_equal(djp_sdk_take_exported(&text, &size, NULL), DJP_EINVAL);
     assert_null(djp_sdk_recorder(NULL));
     assert_null(djp_sdk_registry(NULL));
-    assert_null(djp_sdk_standard(NULL));
+    assert_null(djp_sdk_builtin(NULL));
     assert_null(djp_sdk_options(NULL));
 }
 

@@ -8,21 +8,21 @@
 
 typedef struct rig {
     djp_registry *registry;
-    djp_standard *standard;
+    djp_builtin *standard;
 } rig;
 
 static rig
-rig_new(const djp_standard_options *options, uint32_t limit)
+rig_new(const djp_builtin_options *options, uint32_t limit)
 {
     rig r = {fixture_registry(0, limit), NULL};
-    assert_int_equal(djp_standard_new(&r.standard, r.registry, options), 0);
+    assert_int_equal(djp_builtin_new(&r.standard, r.registry, options), 0);
     return r;
 }
 
 static void
 rig_free(rig *r)
 {
-    djp_standard_free(r->standard);
+    djp_builtin_free(r->standard);
     djp_registry_free(r->registry);
 }
 
@@ -30,7 +30,7 @@ static void
 request(rig *r, const char *method, const char *endpoint, int status)
 {
     djp_text m = {method, strlen(method)}, e = {endpoint, strlen(endpoint)};
-    djp_standard_http_request(r->standard, m, e, status, 250000000, -1, NULL);
+    djp_builtin_http_request(r->standard, m, e, status, 250000000, -1, NULL);
 }
 
 static void
@@ -70,14 +70,14 @@ every_documented_family_exists(void **state)
                                         "http_requests"};
     rig r = rig_new(NULL, 0);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        djp_family *family = djp_standard_family(r.standard, names[i]);
+        djp_family *family = djp_builtin_family(r.standard, names[i]);
         assert_non_null(family);
-        assert_ptr_equal(djp_standard_family(r.standard, names[i]), family);
+        assert_ptr_equal(djp_builtin_family(r.standard, names[i]), family);
     }
-    assert_null(djp_standard_family(r.standard, "nothing"));
-    assert_null(djp_standard_family(r.standard, "queue"));
-    assert_null(djp_standard_family(r.standard, NULL));
-    assert_null(djp_standard_family(NULL, "queue_depth"));
+    assert_null(djp_builtin_family(r.standard, "nothing"));
+    assert_null(djp_builtin_family(r.standard, "queue"));
+    assert_null(djp_builtin_family(r.standard, NULL));
+    assert_null(djp_builtin_family(NULL, "queue_depth"));
     rig_free(&r);
 }
 
@@ -97,7 +97,7 @@ requests_have_the_canonical_labels(void **state)
         r.registry, DJP_TEXT_0_0_4,
         "http_request_duration_seconds_sum{method=\"GET\",endpoint=\"/api/{id}\",status_code=\"200\"} 0.5\n");
     fixture_assert_hides(r.registry, DJP_TEXT_0_0_4, "http_request_size_bytes");
-    djp_standard_http_request(r.standard, TEXT("GET"), TEXT("/api/{id}"), 200, 1, 1000, NULL);
+    djp_builtin_http_request(r.standard, TEXT("GET"), TEXT("/api/{id}"), 200, 1, 1000, NULL);
     fixture_assert_shows(r.registry, DJP_TEXT_0_0_4,
                          "http_request_size_bytes_bucket{method=\"GET\",endpoint=\"/api/{id}\",le=\"1024.0\"} 1\n");
     rig_free(&r);
@@ -123,7 +123,7 @@ buckets_have_an_edge_at_every_objective(void **state)
     rig r = rig_new(NULL, 0);
     djp_text labels[3] = {TEXT("x"), TEXT("y"), TEXT("z")};
     for (int i = 0; i < 4; i++) {
-        djp_family *family = djp_standard_family(r.standard, durations[i]);
+        djp_family *family = djp_builtin_family(r.standard, durations[i]);
         djp_histogram_observe(djp_family_series(family, labels), 0.26);
         char *text = fixture_expose(r.registry, DJP_TEXT_0_0_4);
         assert_edges(strstr(text, durations[i]));
@@ -147,8 +147,8 @@ methods_and_codes_are_bounded(void **state)
     request(&r, "GET", "/", 0);
     request(&r, "GET", "/", 100);
     request(&r, "GET", "/", 599);
-    djp_standard_http_request(r.standard, (djp_text){NULL, 0}, (djp_text){NULL, 0}, 200, 0, -1, NULL);
-    djp_standard_http_request(NULL, (djp_text){NULL, 0}, (djp_text){NULL, 0}, 200, 0, -1, NULL);
+    djp_builtin_http_request(r.standard, (djp_text){NULL, 0}, (djp_text){NULL, 0}, 200, 0, -1, NULL);
+    djp_builtin_http_request(NULL, (djp_text){NULL, 0}, (djp_text){NULL, 0}, 200, 0, -1, NULL);
     fixture_assert_shows(r.registry, DJP_TEXT_0_0_4, "{method=\"_OTHER\",endpoint=\"/\",status_code=\"200\"} 3\n");
     fixture_assert_shows(r.registry, DJP_TEXT_0_0_4, "{method=\"_OTHER\",endpoint=\"\",status_code=\"200\"} 1\n");
     fixture_assert_shows(r.registry, DJP_TEXT_0_0_4, "{method=\"GET\",endpoint=\"/\",status_code=\"other\"} 4\n");
@@ -161,7 +161,7 @@ static void
 known_methods_are_a_choice(void **state)
 {
     (void)state;
-    djp_standard_options options = {.known_methods = "GET, BREW,,WHEN"};
+    djp_builtin_options options = {.known_methods = "GET, BREW,,WHEN"};
     rig r = rig_new(&options, 0);
     request(&r, "BREW", "/", 200);
     request(&r, "POST", "/", 200);
@@ -174,7 +174,7 @@ static void
 status_classes_are_a_choice(void **state)
 {
     (void)state;
-    djp_standard_options options = {.status_class = 1};
+    djp_builtin_options options = {.status_class = 1};
     rig r = rig_new(&options, 0);
     request(&r, "GET", "/", 204);
     request(&r, "GET", "/", 200);
@@ -190,9 +190,9 @@ static void
 the_path_style_has_its_own_names(void **state)
 {
     (void)state;
-    djp_standard_options options = {.label_style_path = 1, .service = "shop"};
+    djp_builtin_options options = {.label_style_path = 1, .service = "shop"};
     rig r = rig_new(&options, 0);
-    djp_standard_http_request(r.standard, TEXT("GET"), TEXT("/x"), 200, 250000000, 10, NULL);
+    djp_builtin_http_request(r.standard, TEXT("GET"), TEXT("/x"), 200, 250000000, 10, NULL);
     fixture_assert_shows(r.registry, DJP_TEXT_0_0_4,
                          "http_requests_total{service=\"shop\",method=\"GET\",path=\"/x\",status=\"200\"} 1\n");
     fixture_assert_shows(r.registry, DJP_TEXT_0_0_4,
@@ -208,7 +208,7 @@ queue_depth_keeps_both_names_where_that_is_valid(void **state)
     (void)state;
     rig r = rig_new(NULL, 0);
     djp_text name = TEXT("batch");
-    djp_gauge_set(djp_family_series(djp_standard_family(r.standard, "queue_depth_total"), &name), 7);
+    djp_gauge_set(djp_family_series(djp_builtin_family(r.standard, "queue_depth_total"), &name), 7);
     fixture_assert_shows(r.registry, DJP_TEXT_0_0_4, "# TYPE queue_depth gauge\nqueue_depth{queue_name=\"batch\"} 7\n");
     fixture_assert_shows(r.registry, DJP_TEXT_0_0_4,
                          "# TYPE queue_depth_total gauge\nqueue_depth_total{queue_name=\"batch\"} 7\n");
@@ -226,15 +226,15 @@ cleared_families_are_found_again(void **state)
     (void)state;
     rig r = rig_new(NULL, 0);
     for (int i = 0; i < 3; i++) {
-        djp_standard_http_request(r.standard, TEXT("GET"), TEXT("/x"), 200, 1, 10, NULL);
-        djp_standard_http_request(r.standard, TEXT("GET"), TEXT("/x"), 200, 1, 10, NULL);
+        djp_builtin_http_request(r.standard, TEXT("GET"), TEXT("/x"), 200, 1, 10, NULL);
+        djp_builtin_http_request(r.standard, TEXT("GET"), TEXT("/x"), 200, 1, 10, NULL);
         fixture_assert_shows(r.registry, DJP_TEXT_0_0_4,
                              "http_requests_total{method=\"GET\",endpoint=\"/x\",status_code=\"200\"} 2\n");
         fixture_assert_shows(r.registry, DJP_TEXT_0_0_4,
                              "http_request_size_bytes_count{method=\"GET\",endpoint=\"/x\"} 2\n");
-        djp_family_clear(djp_standard_family(r.standard, "http_requests"));
-        djp_family_clear(djp_standard_family(r.standard, "http_request_duration_seconds"));
-        djp_family_clear(djp_standard_family(r.standard, "http_request_size_bytes"));
+        djp_family_clear(djp_builtin_family(r.standard, "http_requests"));
+        djp_family_clear(djp_builtin_family(r.standard, "http_request_duration_seconds"));
+        djp_family_clear(djp_builtin_family(r.standard, "http_request_size_bytes"));
     }
     assert_int_equal(fixture_counters(r.registry).dropped, 0);
     rig_free(&r);
@@ -252,8 +252,8 @@ unbounded_endpoints_are_bounded(void **state)
         snprintf(endpoint, sizeof endpoint, "/scan/%d", i);
         request(&r, "GET", endpoint, 404);
     }
-    djp_standard_http_request(r.standard, TEXT("GET"), (djp_text){long_path, 100000}, 200, 1, 10, NULL);
-    djp_standard_http_request(r.standard, TEXT("GET"), TEXT("/bad\xff\xfe"), 200, 1, 10, NULL);
+    djp_builtin_http_request(r.standard, TEXT("GET"), (djp_text){long_path, 100000}, 200, 1, 10, NULL);
+    djp_builtin_http_request(r.standard, TEXT("GET"), TEXT("/bad\xff\xfe"), 200, 1, 10, NULL);
     djp__free(long_path);
     fixture_assert_shows(r.registry, DJP_TEXT_0_0_4,
                          "http_requests_total{method=\"__overflow__\",endpoint=\"__overflow__\","
@@ -269,8 +269,8 @@ many_requests(void *argument)
     for (int i = 0; i < 20000; i++) {
         char endpoint[32];
         int size = snprintf(endpoint, sizeof endpoint, "/route/%d", i % 300);
-        djp_standard_http_request(r->standard, TEXT("GET"), (djp_text){endpoint, (size_t)size}, 200 + i % 2, 1000000,
-                                  i % 5 ? -1 : 9, NULL);
+        djp_builtin_http_request(r->standard, TEXT("GET"), (djp_text){endpoint, (size_t)size}, 200 + i % 2, 1000000,
+                                 i % 5 ? -1 : 9, NULL);
     }
     return NULL;
 }
@@ -288,7 +288,7 @@ threads_share_the_cache(void **state)
         pthread_join(threads[i], NULL);
     }
     double total = 0;
-    djp_family *family = djp_standard_family(r.standard, "http_requests");
+    djp_family *family = djp_builtin_family(r.standard, "http_requests");
     for (int i = 0; i < 300; i++) {
         char endpoint[32];
         int size = snprintf(endpoint, sizeof endpoint, "/route/%d", i);
@@ -325,13 +325,13 @@ what_the_application_declares_as_documented_is_shared(void **state)
                                                        .name = "queue_job_latency_seconds",
                                                        .labels = (const char *const[]){"job_type"},
                                                        .label_count = 1});
-    djp_standard_http_request(r.standard, labels[0], labels[1], 200, 500000000, -1, NULL);
+    djp_builtin_http_request(r.standard, labels[0], labels[1], 200, 500000000, -1, NULL);
     djp_histogram_observe(djp_family_series(duration, labels), 0.05);
     assert_int_equal(djp_series_count(djp_family_series(duration, labels)), 2);
     fixture_assert_shows(r.registry, DJP_TEXT_0_0_4,
                          "http_request_duration_seconds_bucket{method=\"GET\",endpoint=\"/x\",status_code=\"200\","
                          "le=\"0.1\"} 1\n");
-    assert_int_equal(djp_standard_record(r.standard, "queue_job_latency_seconds", &job, 1, 42, NULL), 0);
+    assert_int_equal(djp_builtin_record(r.standard, "queue_job_latency_seconds", &job, 1, 42, NULL), 0);
     assert_int_equal(djp_series_count(djp_family_series(latency, &job)), 1);
     fixture_assert_shows(r.registry, DJP_TEXT_0_0_4,
                          "queue_job_latency_seconds_bucket{job_type=\"nightly\",le=\"60.0\"} 1\n");
@@ -360,7 +360,7 @@ the_queue_depth_of_either_name_is_one_gauge(void **state)
                                                       .labels = (const char *const[]){"queue_name"},
                                                       .label_count = 1});
     djp_gauge_set(djp_family_series(family, &queue), 4);
-    assert_int_equal(djp_standard_record(r.standard, "queue_depth", &queue, 1, 3, NULL), 0);
+    assert_int_equal(djp_builtin_record(r.standard, "queue_depth", &queue, 1, 3, NULL), 0);
     assert_true(djp_series_value(djp_family_series(family, &queue)) == 3);
     char *text = fixture_expose(r.registry, DJP_TEXT_0_0_4), *first = strstr(text, "# HELP queue_depth_total ");
     assert_non_null(first);
@@ -371,7 +371,7 @@ the_queue_depth_of_either_name_is_one_gauge(void **state)
     r = rig_new(NULL, 0);
     family = declare(&r, 0, (djp_family_options){.type = DJP_GAUGE, .name = "queue_depth_total"});
     djp_gauge_set(djp_family_series(family, NULL), 4);
-    assert_int_equal(djp_standard_record(r.standard, "queue_depth", &queue, 1, 3, NULL), 0);
+    assert_int_equal(djp_builtin_record(r.standard, "queue_depth", &queue, 1, 3, NULL), 0);
     fixture_assert_shows(r.registry, DJP_TEXT_0_0_4, "queue_depth_total 4\n");
     fixture_assert_shows(r.registry, DJP_TEXT_0_0_4, "queue_depth{queue_name=\"q\"} 3\n");
     fixture_assert_hides(r.registry, DJP_TEXT_0_0_4, "queue_depth_total{");
@@ -390,7 +390,7 @@ a_family_that_cannot_be_had_is_told_and_counted(void **state)
 {
     (void)state;
     char names[256] = "";
-    djp_standard_options options = {.on_taken = note_taken, .user = names};
+    djp_builtin_options options = {.on_taken = note_taken, .user = names};
     rig r = rig_new(&options, 0);
     declare(&r, 0, (djp_family_options){.type = DJP_GAUGE, .name = "http_request_duration_seconds"});
     djp_text labels[] = {TEXT("s"), TEXT("op")};
@@ -401,7 +401,7 @@ a_family_that_cannot_be_had_is_told_and_counted(void **state)
                                  .label_count = 1});
     for (int i = 0; i < 3; i++) {
         request(&r, "GET", "/x", 200);
-        assert_int_equal(djp_standard_record(r.standard, "external_api_calls_total", labels, 2, 1, NULL), DJP_EINVAL);
+        assert_int_equal(djp_builtin_record(r.standard, "external_api_calls_total", labels, 2, 1, NULL), DJP_EINVAL);
     }
     assert_string_equal(names, "http_request_duration_seconds external_api_calls_total ");
     assert_int_equal(fixture_counters(r.registry).dropped, 6);
@@ -418,14 +418,14 @@ bad_numbers_are_counted_and_change_nothing(void **state)
     djp_text job = TEXT("j"), both[] = {TEXT("a"), TEXT("b")};
     static const double bad[] = {-1, NAN, INFINITY, -INFINITY};
     for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(djp_standard_record(r.standard, "queue_job_latency_seconds", &job, 1, bad[i], NULL),
+        assert_int_equal(djp_builtin_record(r.standard, "queue_job_latency_seconds", &job, 1, bad[i], NULL),
                          DJP_EINVAL);
-        assert_int_equal(djp_standard_record(r.standard, "workflow_cost_usd", NULL, 0, bad[i], NULL), DJP_EINVAL);
+        assert_int_equal(djp_builtin_record(r.standard, "workflow_cost_usd", NULL, 0, bad[i], NULL), DJP_EINVAL);
     }
-    assert_int_equal(djp_standard_record(r.standard, "queue_depth", &job, 1, NAN, NULL), DJP_EINVAL);
-    assert_int_equal(djp_standard_record(r.standard, "queue_depth", both, 2, 1, NULL), DJP_EINVAL);
-    assert_int_equal(djp_standard_record(r.standard, "queue_depth", &job, 1, -1, NULL), 0);
-    djp_standard_http_request(r.standard, TEXT("GET"), TEXT("/x"), 200, DJP_DURATION_UNKNOWN, -1, NULL);
+    assert_int_equal(djp_builtin_record(r.standard, "queue_depth", &job, 1, NAN, NULL), DJP_EINVAL);
+    assert_int_equal(djp_builtin_record(r.standard, "queue_depth", both, 2, 1, NULL), DJP_EINVAL);
+    assert_int_equal(djp_builtin_record(r.standard, "queue_depth", &job, 1, -1, NULL), 0);
+    djp_builtin_http_request(r.standard, TEXT("GET"), TEXT("/x"), 200, DJP_DURATION_UNKNOWN, -1, NULL);
     fixture_assert_shows(r.registry, DJP_TEXT_0_0_4,
                          "http_requests_total{method=\"GET\",endpoint=\"/x\","
                          "status_code=\"200\"} 1\n");
@@ -434,10 +434,10 @@ bad_numbers_are_counted_and_change_nothing(void **state)
     fixture_assert_hides(r.registry, DJP_TEXT_0_0_4, "queue_job_latency_seconds_count");
     assert_int_equal(fixture_counters(r.registry).dropped, 11);
     /* No names of documented families, and those that only a request records. */
-    assert_int_equal(djp_standard_record(r.standard, "nothing", NULL, 0, 1, NULL), DJP_EINVAL);
-    assert_int_equal(djp_standard_record(r.standard, NULL, NULL, 0, 1, NULL), DJP_EINVAL);
-    assert_int_equal(djp_standard_record(r.standard, "http_requests_total", NULL, 0, 1, NULL), DJP_EINVAL);
-    assert_int_equal(djp_standard_record(NULL, "queue_depth", &job, 1, 1, NULL), DJP_EINVAL);
+    assert_int_equal(djp_builtin_record(r.standard, "nothing", NULL, 0, 1, NULL), DJP_EINVAL);
+    assert_int_equal(djp_builtin_record(r.standard, NULL, NULL, 0, 1, NULL), DJP_EINVAL);
+    assert_int_equal(djp_builtin_record(r.standard, "http_requests_total", NULL, 0, 1, NULL), DJP_EINVAL);
+    assert_int_equal(djp_builtin_record(NULL, "queue_depth", &job, 1, 1, NULL), DJP_EINVAL);
     rig_free(&r);
 }
 

@@ -6,26 +6,26 @@
 #include <pthread.h>
 #include <sched.h>
 
-#include "djp/cells.h"
+#include "djp/shard.h"
 #include "metrics/exemplar.h"
 
-static djp_cells *
+static djp_shard *
 cells_of(djp_registry *registry, int exemplars)
 {
-    djp_cells *cells = NULL;
-    assert_int_equal(djp_cells_new(&cells, registry, exemplars), 0);
+    djp_shard *cells = NULL;
+    assert_int_equal(djp_shard_new(&cells, registry, exemplars), 0);
     assert_non_null(cells);
     return cells;
 }
 
 static double *
-place_of(djp_cells *cells, djp_series *series)
+place_of(djp_shard *cells, djp_series *series)
 {
     size_t chunk = 99, index = 99999;
-    assert_int_equal(djp_cells_bind(&chunk, &index, cells, series), 0);
-    double *memory = djp_cells_chunk(cells, chunk);
+    assert_int_equal(djp_shard_bind(&chunk, &index, cells, series), 0);
+    double *memory = djp_shard_chunk(cells, chunk);
     assert_non_null(memory);
-    assert_true(index < DJP_CELLS_CHUNK_DOUBLES);
+    assert_true(index < DJP_SHARD_CHUNK_DOUBLES);
     assert_int_equal((uintptr_t)memory % 8, 0);
     return &memory[index];
 }
@@ -75,7 +75,7 @@ what_was_added_is_shown_once(void **state)
 {
     (void)state;
     djp_registry *r = fixture_registry(0, 0);
-    djp_cells *cells = cells_of(r, 0);
+    djp_shard *cells = cells_of(r, 0);
     djp_series *c = counter_of(r, "c");
     double *cell = place_of(cells, c), expected = 0;
     assert_ptr_equal(cell, place_of(cells, c));
@@ -100,7 +100,7 @@ what_was_added_is_shown_once(void **state)
     assert_true(djp_series_value(c) == expected);
     add_one(cell);
     fixture_assert_shows(r, DJP_TEXT_0_0_4, "\nc_total 2892.25\n"); /* the exposition folds by itself */
-    djp_cells_unref(cells);
+    djp_shard_unref(cells);
     assert_int_equal(fixture_counters(r).dropped, 0);
     djp_registry_free(r);
 }
@@ -111,19 +111,19 @@ several_writers_add_up(void **state)
     (void)state;
     djp_registry *r = fixture_registry(0, 0);
     djp_series *c = counter_of(r, "c");
-    djp_cells *writers[5];
+    djp_shard *writers[5];
     for (int i = 0; i < 5; i++) {
         writers[i] = cells_of(r, 0);
         add(&place_of(writers[i], c)[1], 10);
     }
-    djp_cells_end(writers[2]);
+    djp_shard_end(writers[2]);
     assert_true(djp_series_value(c) == 10);
     add(&place_of(writers[2], c)[1], 10); /* nobody listens any more */
     djp_registry_fold(r);
     assert_true(djp_series_value(c) == 50);
     for (int i = 4; i >= 0; i--) {
         add_one(place_of(writers[i], c));
-        djp_cells_unref(writers[i]);
+        djp_shard_unref(writers[i]);
     }
     assert_true(djp_series_value(c) == 54);
     djp_registry_free(r);
@@ -134,7 +134,7 @@ ones_may_wrap_around(void **state)
 {
     (void)state;
     djp_registry *r = fixture_registry(0, 0);
-    djp_cells *cells = cells_of(r, 0);
+    djp_shard *cells = cells_of(r, 0);
     djp_series *c = counter_of(r, "c");
     double *cell = place_of(cells, c);
     for (uint32_t i = 1; i <= 12; i++) {
@@ -142,7 +142,7 @@ ones_may_wrap_around(void **state)
         djp_registry_fold(r);
         assert_true(djp_series_value(c) == (double)i * 0x60000000u);
     }
-    djp_cells_unref(cells);
+    djp_shard_unref(cells);
     djp_registry_free(r);
 }
 
@@ -151,7 +151,7 @@ histograms_show_counts_with_their_buckets(void **state)
 {
     (void)state;
     djp_registry *r = fixture_registry(0, 0);
-    djp_cells *cells = cells_of(r, 0);
+    djp_shard *cells = cells_of(r, 0);
     double bounds[] = {1, 2};
     djp_series *h = histogram_with(r, "h", bounds, 2);
     double *cell = place_of(cells, h);
@@ -172,7 +172,7 @@ histograms_show_counts_with_their_buckets(void **state)
     add(&cell[1], 1);
     djp_registry_fold(r);
     assert_true(isinf(djp_series_value(h)));
-    djp_cells_unref(cells);
+    djp_shard_unref(cells);
     djp_registry_free(r);
 }
 
@@ -181,7 +181,7 @@ every_number_of_buckets_has_its_place(void **state)
 {
     (void)state;
     djp_registry *r = fixture_registry(0, 0);
-    djp_cells *cells = cells_of(r, 0);
+    djp_shard *cells = cells_of(r, 0);
     double bounds[DJP_BUCKETS_MAX];
     for (uint32_t i = 0; i < DJP_BUCKETS_MAX; i++) {
         bounds[i] = i;
@@ -202,7 +202,7 @@ every_number_of_buckets_has_its_place(void **state)
         assert_int_equal(djp_series_count(series[count]), (count + 1) * (count + 2) / 2);
         assert_true(djp_series_value(series[count]) == count);
     }
-    djp_cells_unref(cells);
+    djp_shard_unref(cells);
     djp_registry_free(r);
 }
 
@@ -211,7 +211,7 @@ removed_series_tell_their_writer(void **state)
 {
     (void)state;
     djp_registry *r = fixture_registry(0, 0);
-    djp_cells *cells = cells_of(r, 0);
+    djp_shard *cells = cells_of(r, 0);
     djp_family *family = fixture_family(r, DJP_COUNTER, "c", 1);
     djp_family *others = fixture_family(r, DJP_HISTOGRAM, "h", 1);
     double *cell = place_of(cells, fixture_series(family, "x")), *cell_h = place_of(cells, fixture_series(others, "x"));
@@ -236,7 +236,7 @@ removed_series_tell_their_writer(void **state)
     djp_registry_fold(r);
     assert_true(djp_series_value(again) == 2);
     assert_int_equal(fixture_counters(r).dropped, 5);
-    djp_cells_unref(cells);
+    djp_shard_unref(cells);
     djp_registry_free(r);
 }
 
@@ -245,11 +245,11 @@ swept_places_are_used_again(void **state)
 {
     (void)state;
     djp_registry *r = fixture_registry(0, 0);
-    djp_cells *cells = cells_of(r, 0);
+    djp_shard *cells = cells_of(r, 0);
     djp_family *family = fixture_family(r, DJP_HISTOGRAM, "h", 1);
     double *first = NULL;
     uint32_t places[4];
-    assert_int_equal(djp_cells_sweep(places, 4, cells), 0);
+    assert_int_equal(djp_shard_sweep(places, 4, cells), 0);
     for (int i = 0; i < 3000; i++) {
         djp_series *series = fixture_numbered(family, i % 5);
         double *cell = place_of(cells, series);
@@ -263,12 +263,12 @@ swept_places_are_used_again(void **state)
         assert_true(djp_series_value(series) == 0.5);
         djp_family_clear(family);
         djp_registry_fold(r);
-        assert_int_equal(djp_cells_sweep(places, 4, cells), 1);
+        assert_int_equal(djp_shard_sweep(places, 4, cells), 1);
         assert_ptr_equal(
-            &djp_cells_chunk(cells, places[0] / DJP_CELLS_CHUNK_DOUBLES)[places[0] % DJP_CELLS_CHUNK_DOUBLES], first);
-        assert_int_equal(djp_cells_sweep(places, 4, cells), 0);
+            &djp_shard_chunk(cells, places[0] / DJP_SHARD_CHUNK_DOUBLES)[places[0] % DJP_SHARD_CHUNK_DOUBLES], first);
+        assert_int_equal(djp_shard_sweep(places, 4, cells), 0);
     }
-    djp_cells_unref(cells);
+    djp_shard_unref(cells);
     djp_registry_free(r);
 }
 
@@ -278,7 +278,7 @@ many_series_fill_many_chunks(void **state)
     (void)state;
     enum { MANY = 20000 };
     djp_registry *r = fixture_registry(0, MANY);
-    djp_cells *cells = cells_of(r, 0);
+    djp_shard *cells = cells_of(r, 0);
     djp_family *family = fixture_family(r, DJP_COUNTER, "c", 1);
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < MANY; i++) {
@@ -286,12 +286,12 @@ many_series_fill_many_chunks(void **state)
         }
     }
     djp_registry_fold(r);
-    assert_non_null(djp_cells_chunk(cells, 4));
-    assert_null(djp_cells_chunk(cells, 5));
+    assert_non_null(djp_shard_chunk(cells, 4));
+    assert_null(djp_shard_chunk(cells, 5));
     for (int i = 0; i < MANY; i += 17) {
         assert_true(djp_series_value(fixture_numbered(family, i)) == 2.0 * i);
     }
-    djp_cells_unref(cells);
+    djp_shard_unref(cells);
     djp_registry_free(r);
 }
 
@@ -300,13 +300,13 @@ the_overflow_series_has_a_cell(void **state)
 {
     (void)state;
     djp_registry *r = fixture_registry(0, 2);
-    djp_cells *cells = cells_of(r, 0);
+    djp_shard *cells = cells_of(r, 0);
     djp_family *family = fixture_family(r, DJP_COUNTER, "c", 1);
     for (int i = 0; i < 100; i++) {
         add_one(place_of(cells, fixture_numbered(family, i)));
     }
     fixture_assert_shows(r, DJP_TEXT_0_0_4, "c_total{a=\"__overflow__\"} 98\n");
-    djp_cells_unref(cells);
+    djp_shard_unref(cells);
     djp_registry_free(r);
 }
 
@@ -315,21 +315,21 @@ the_registry_may_go_first(void **state)
 {
     (void)state;
     djp_registry *r = fixture_registry(0, 0);
-    djp_cells *cells = cells_of(r, 1), *other = cells_of(r, 0);
+    djp_shard *cells = cells_of(r, 1), *other = cells_of(r, 0);
     double *cell = place_of(cells, counter_of(r, "c"));
-    djp_cells_ref(cells);
+    djp_shard_ref(cells);
     assert_false(removed(cell));
     djp_registry_free(r);
     assert_true(removed(cell));
     add_one(cell);
     uint32_t place;
-    assert_int_equal(djp_cells_sweep(&place, 1, cells), 0);
-    djp_cells_end(cells);
-    djp_cells_end(cells);
-    djp_cells_unref(cells);
+    assert_int_equal(djp_shard_sweep(&place, 1, cells), 0);
+    djp_shard_end(cells);
+    djp_shard_end(cells);
+    djp_shard_unref(cells);
     add(&cell[1], 1);
-    djp_cells_unref(cells);
-    djp_cells_unref(other);
+    djp_shard_unref(cells);
+    djp_shard_unref(other);
 }
 
 static void
@@ -337,7 +337,7 @@ flags_ask_for_exemplars(void **state)
 {
     (void)state;
     djp_registry *r = fixture_registry(0, 0);
-    djp_cells *with = cells_of(r, 1), *without = cells_of(r, 0);
+    djp_shard *with = cells_of(r, 1), *without = cells_of(r, 0);
     double bounds[] = {1, 2};
     djp_series *h = histogram_with(r, "h", bounds, 2);
     double *asked = place_of(with, h), *silent = place_of(without, h);
@@ -353,8 +353,8 @@ flags_ask_for_exemplars(void **state)
     add(&asked[3], 1);
     fixture_assert_shows(r, DJP_OPENMETRICS_1_0_0,
                          "h_bucket{le=\"2.0\"} 1 # {trace_id=\"01000000000000000000000000000000\"");
-    djp_cells_unref(with);
-    djp_cells_unref(without);
+    djp_shard_unref(with);
+    djp_shard_unref(without);
     djp_registry_free(r);
 }
 
@@ -363,27 +363,27 @@ wrong_arguments_are_refused(void **state)
 {
     (void)state;
     djp_registry *r = fixture_registry(0, 0);
-    djp_cells *cells = NULL;
+    djp_shard *cells = NULL;
     size_t chunk, index;
     uint32_t place;
-    assert_int_equal(djp_cells_new(NULL, r, 0), DJP_EINVAL);
-    assert_int_equal(djp_cells_new(&cells, NULL, 0), DJP_EINVAL);
+    assert_int_equal(djp_shard_new(NULL, r, 0), DJP_EINVAL);
+    assert_int_equal(djp_shard_new(&cells, NULL, 0), DJP_EINVAL);
     cells = cells_of(r, 0);
     djp_series *gauge = djp_family_series(fixture_family(r, DJP_GAUGE, "g", 0), NULL);
     djp_series *c = counter_of(r, "c");
-    assert_int_equal(djp_cells_bind(&chunk, &index, cells, gauge), DJP_EINVAL);
-    assert_int_equal(djp_cells_bind(&chunk, &index, cells, NULL), DJP_EINVAL);
-    assert_int_equal(djp_cells_bind(&chunk, &index, NULL, c), DJP_EINVAL);
-    assert_int_equal(djp_cells_bind(NULL, &index, cells, c), DJP_EINVAL);
-    assert_null(djp_cells_chunk(cells, 0));
-    assert_null(djp_cells_chunk(NULL, 0));
-    assert_int_equal(djp_cells_sweep(NULL, 1, cells), 0);
-    assert_int_equal(djp_cells_sweep(&place, 1, NULL), 0);
-    assert_null(djp_cells_ref(NULL));
-    djp_cells_end(NULL);
-    djp_cells_unref(NULL);
+    assert_int_equal(djp_shard_bind(&chunk, &index, cells, gauge), DJP_EINVAL);
+    assert_int_equal(djp_shard_bind(&chunk, &index, cells, NULL), DJP_EINVAL);
+    assert_int_equal(djp_shard_bind(&chunk, &index, NULL, c), DJP_EINVAL);
+    assert_int_equal(djp_shard_bind(NULL, &index, cells, c), DJP_EINVAL);
+    assert_null(djp_shard_chunk(cells, 0));
+    assert_null(djp_shard_chunk(NULL, 0));
+    assert_int_equal(djp_shard_sweep(NULL, 1, cells), 0);
+    assert_int_equal(djp_shard_sweep(&place, 1, NULL), 0);
+    assert_null(djp_shard_ref(NULL));
+    djp_shard_end(NULL);
+    djp_shard_unref(NULL);
     djp_registry_fold(NULL);
-    djp_cells_unref(cells);
+    djp_shard_unref(cells);
     djp_registry_free(r);
 }
 
@@ -395,11 +395,11 @@ every_failing_allocation_is_survived(void **state)
     djp_series *c = counter_of(r, "c");
     int bound = 0;
     for (long nth = 1; !bound && nth < 20; nth++) {
-        djp_cells *cells = NULL;
+        djp_shard *cells = NULL;
         size_t chunk, index;
         djp__alloc_fail_after(nth);
-        int made = djp_cells_new(&cells, r, 0);
-        int placed = made == 0 ? djp_cells_bind(&chunk, &index, cells, c) : DJP_ENOMEM;
+        int made = djp_shard_new(&cells, r, 0);
+        int placed = made == 0 ? djp_shard_bind(&chunk, &index, cells, c) : DJP_ENOMEM;
         djp__alloc_fail_after(0);
         bound = placed == 0;
         assert_true(bound || placed == DJP_ENOMEM);
@@ -407,7 +407,7 @@ every_failing_allocation_is_survived(void **state)
         if (made == 0) {
             add_one(place_of(cells, c)); /* later there is memory again */
         }
-        djp_cells_unref(cells);
+        djp_shard_unref(cells);
     }
     assert_true(bound);
     assert_true(djp_series_value(c) >= 2);
@@ -442,7 +442,7 @@ nothing_goes_backwards_beside_a_writer(void **state)
 {
     (void)state;
     djp_registry *r = fixture_registry(0, 0);
-    djp_cells *cells[2] = {cells_of(r, 0), cells_of(r, 1)};
+    djp_shard *cells[2] = {cells_of(r, 0), cells_of(r, 1)};
     double bounds[] = {1, 2}, last = 0;
     djp_series *c = counter_of(r, "c"), *h = histogram_with(r, "h", bounds, 2);
     writer writers[2];
@@ -463,7 +463,7 @@ nothing_goes_backwards_beside_a_writer(void **state)
     }
     for (int i = 0; i < 2; i++) {
         pthread_join(threads[i], NULL);
-        djp_cells_unref(cells[i]);
+        djp_shard_unref(cells[i]);
     }
     assert_true(djp_series_value(c) == 3.0 * WRITES);
     assert_int_equal(djp_series_count(h), 2 * WRITES);
@@ -494,7 +494,7 @@ binding_beside_removals_stays_sound(void **state)
 {
     (void)state;
     djp_registry *r = fixture_registry(0, 0);
-    djp_cells *cells = cells_of(r, 0);
+    djp_shard *cells = cells_of(r, 0);
     churn c = {r, fixture_family(r, DJP_COUNTER, "c", 1), 0};
     djp_series *kept = counter_of(r, "kept");
     double *cell = place_of(cells, kept);
@@ -505,14 +505,14 @@ binding_beside_removals_stays_sound(void **state)
         add_one(place_of(cells, fixture_numbered(c.family, i % 50)));
         add_one(cell);
         if (i % 64 == 0) {
-            djp_cells_sweep(places, 64, cells);
+            djp_shard_sweep(places, 64, cells);
         }
     }
     djp_store_release(&c.stop, 1);
     pthread_join(thread, NULL);
-    djp_cells_end(cells);
+    djp_shard_end(cells);
     assert_true(djp_series_value(kept) == 20000);
-    djp_cells_unref(cells);
+    djp_shard_unref(cells);
     djp_registry_free(r);
 }
 

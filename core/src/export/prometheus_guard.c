@@ -1,6 +1,6 @@
 /* Deadlines and places of connections. A byte now and then moves no deadline; a connection is ended by shutdown(2) alone, and whoever owns
  * the descriptor closes it. */
-#include "export/prometheus_http_guard.h"
+#include "export/prometheus_guard.h"
 
 #include <stddef.h>
 #include <sys/socket.h>
@@ -8,12 +8,12 @@
 #include "base/clock.h"
 
 #define SCRAPE_GUARD_REQUEST_NS UINT64_C(10000000000)
-#define SCRAPE_GUARD_ANSWER_NS UINT64_C(60000000000)
+#define SCRAPE_GUARD_RESPONSE_NS UINT64_C(60000000000)
 
-enum { SCRAPE_GUARD_ALL = DJP_SCRAPE_PLACES + DJP_SCRAPE_SPARE };
+enum { SCRAPE_GUARD_ALL = DJP__PROMETHEUS_PLACES + DJP__PROMETHEUS_SPARE };
 
 void
-djp__scrape_guard_init(djp_scrape_guard *guard)
+djp__prometheus_guard_init(djp__prometheus_guard *guard)
 {
     djp__mutex_init(&guard->mutex);
     for (size_t i = 0; i < SCRAPE_GUARD_ALL; i++)
@@ -21,7 +21,7 @@ djp__scrape_guard_init(djp_scrape_guard *guard)
 }
 
 static void
-scrape_guard_end(djp_scrape_place *place)
+scrape_guard_end(djp__prometheus_client *place)
 {
     shutdown(place->fd, SHUT_RDWR);
     place->deadline = UINT64_MAX; /* it leaves soon */
@@ -29,44 +29,43 @@ scrape_guard_end(djp_scrape_place *place)
 }
 
 /* The connection that has waited longest without a complete request; NULL when all are being answered. */
-static djp_scrape_place *
-scrape_guard_oldest(djp_scrape_guard *guard)
+static djp__prometheus_client *
+scrape_guard_oldest(djp__prometheus_guard *guard)
 {
-    djp_scrape_place *oldest = NULL;
+    djp__prometheus_client *oldest = NULL;
     for (size_t i = 0; i < SCRAPE_GUARD_ALL; i++) {
-        djp_scrape_place *place = &guard->places[i];
-        if (place->fd >= 0 && !place->answering && place->since != UINT64_MAX &&
-            (!oldest || place->since < oldest->since))
+        djp__prometheus_client *place = &guard->places[i];
+        if (place->fd >= 0 && !place->busy && place->since != UINT64_MAX && (!oldest || place->since < oldest->since))
             oldest = place;
     }
     return oldest;
 }
 
-djp_scrape_place *
-djp__scrape_guard_enter(djp_scrape_guard *guard, int fd)
+djp__prometheus_client *
+djp__prometheus_guard_enter(djp__prometheus_guard *guard, int fd)
 {
-    djp_scrape_place *mine = NULL;
+    djp__prometheus_client *mine = NULL;
     size_t staying = 0;
     uint64_t now = djp__clock_monotonic();
     djp__mutex_lock(&guard->mutex);
     for (size_t i = 0; i < SCRAPE_GUARD_ALL; i++) {
-        djp_scrape_place *place = &guard->places[i];
+        djp__prometheus_client *place = &guard->places[i];
         if (place->fd < 0)
             mine = place;
         else
             staying += place->since != UINT64_MAX;
     }
-    djp_scrape_place *oldest = staying >= DJP_SCRAPE_PLACES ? scrape_guard_oldest(guard) : NULL;
+    djp__prometheus_client *oldest = staying >= DJP__PROMETHEUS_PLACES ? scrape_guard_oldest(guard) : NULL;
     if (oldest)
         scrape_guard_end(oldest);
     if (mine)
-        *mine = (djp_scrape_place){fd, now, now + SCRAPE_GUARD_REQUEST_NS, 0};
+        *mine = (djp__prometheus_client){fd, now, now + SCRAPE_GUARD_REQUEST_NS, 0};
     djp__mutex_unlock(&guard->mutex);
     return mine;
 }
 
 void
-djp__scrape_guard_leave(djp_scrape_guard *guard, djp_scrape_place *place)
+djp__prometheus_guard_leave(djp__prometheus_guard *guard, djp__prometheus_client *place)
 {
     djp__mutex_lock(&guard->mutex);
     if (place)
@@ -75,25 +74,25 @@ djp__scrape_guard_leave(djp_scrape_guard *guard, djp_scrape_place *place)
 }
 
 void
-djp__scrape_guard_answer(djp_scrape_guard *guard, djp_scrape_place *place, int answering)
+djp__prometheus_guard_set_busy(djp__prometheus_guard *guard, djp__prometheus_client *place, int busy)
 {
     uint64_t now = djp__clock_monotonic();
     djp__mutex_lock(&guard->mutex);
     if (place && place->since != UINT64_MAX) {
-        place->answering = answering;
+        place->busy = busy;
         place->since = now;
-        place->deadline = now + (answering ? SCRAPE_GUARD_ANSWER_NS : SCRAPE_GUARD_REQUEST_NS);
+        place->deadline = now + (busy ? SCRAPE_GUARD_RESPONSE_NS : SCRAPE_GUARD_REQUEST_NS);
     }
     djp__mutex_unlock(&guard->mutex);
 }
 
 uint64_t
-djp__scrape_guard_sweep(djp_scrape_guard *guard)
+djp__prometheus_guard_sweep(djp__prometheus_guard *guard)
 {
     uint64_t next = UINT64_MAX, now = djp__clock_monotonic();
     djp__mutex_lock(&guard->mutex);
     for (size_t i = 0; i < SCRAPE_GUARD_ALL; i++) {
-        djp_scrape_place *place = &guard->places[i];
+        djp__prometheus_client *place = &guard->places[i];
         if (place->fd < 0)
             continue;
         if (place->deadline <= now)

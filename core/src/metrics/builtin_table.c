@@ -1,19 +1,19 @@
 /* The documented families as data. Every duration list has an edge at each objective that alerts ask for (0.3, 0.5, 2 and
  * 5 seconds), because a quantile between two edges is a guess. */
-#include "metrics/standard_table.h"
+#include "metrics/builtin_table.h"
 
 #include <string.h>
 
-#define STANDARD_BUCKETS(list) (list), sizeof(list) / sizeof((list)[0])
+#define BUILTIN_BUCKETS(list) (list), sizeof(list) / sizeof((list)[0])
 
-static const double standard_job_buckets[] = {0.1, 0.3, 0.5, 1, 2, 2.5, 5, 10, 30, 60, 120};
-static const double standard_call_buckets[] = {0.1, 0.25, 0.3, 0.5, 1, 2, 2.5, 5, 10, 30};
-static const double standard_task_buckets[] = {0.1, 0.3, 0.5, 1, 2, 2.5, 5, 10, 30, 60, 120, 300};
-static const double standard_size_buckets[] = {256,    1024,    4096,    16384,    65536,
-                                               262144, 1048576, 4194304, 16777216, 67108864};
+static const double builtin_job_buckets[] = {0.1, 0.3, 0.5, 1, 2, 2.5, 5, 10, 30, 60, 120};
+static const double builtin_call_buckets[] = {0.1, 0.25, 0.3, 0.5, 1, 2, 2.5, 5, 10, 30};
+static const double builtin_task_buckets[] = {0.1, 0.3, 0.5, 1, 2, 2.5, 5, 10, 30, 60, 120, 300};
+static const double builtin_size_buckets[] = {256,    1024,    4096,    16384,    65536,
+                                              262144, 1048576, 4194304, 16777216, 67108864};
 
-const djp_standard_definition djp__standard_definitions[] = {
-    [DJP_STANDARD_DURATION] = {"http_request_duration_seconds",
+const djp__builtin_definition djp__builtin_definitions[] = {
+    [DJP__BUILTIN_DURATION] = {"http_request_duration_seconds",
                                NULL,
                                DJP_HISTOGRAM,
                                "seconds",
@@ -22,7 +22,7 @@ const djp_standard_definition djp__standard_definitions[] = {
                                {"service", "method", "path"},
                                NULL,
                                0},
-    [DJP_STANDARD_REQUESTS] = {"http_requests_total",
+    [DJP__BUILTIN_REQUESTS] = {"http_requests_total",
                                NULL,
                                DJP_COUNTER,
                                "",
@@ -31,14 +31,14 @@ const djp_standard_definition djp__standard_definitions[] = {
                                {"service", "method", "path", "status"},
                                NULL,
                                0},
-    [DJP_STANDARD_SIZE] = {"http_request_size_bytes",
+    [DJP__BUILTIN_SIZE] = {"http_request_size_bytes",
                            NULL,
                            DJP_HISTOGRAM,
                            "bytes",
                            "Size of HTTP request bodies, in bytes.",
                            {"method", "endpoint"},
                            {"service", "method", "path"},
-                           STANDARD_BUCKETS(standard_size_buckets)},
+                           BUILTIN_BUCKETS(builtin_size_buckets)},
     {"queue_job_latency_seconds",
      NULL,
      DJP_HISTOGRAM,
@@ -46,7 +46,7 @@ const djp_standard_definition djp__standard_definitions[] = {
      "Time that jobs took, in seconds.",
      {"job_type"},
      {NULL},
-     STANDARD_BUCKETS(standard_job_buckets)},
+     BUILTIN_BUCKETS(builtin_job_buckets)},
     {"queue_depth", "queue_depth_total", DJP_GAUGE, "", "Jobs that wait in a queue.", {"queue_name"}, {NULL}, NULL, 0},
     {"queue_job_failures_total", NULL, DJP_COUNTER, "", "Jobs that failed.", {"error_type"}, {NULL}, NULL, 0},
     {"external_api_calls_total",
@@ -65,7 +65,7 @@ const djp_standard_definition djp__standard_definitions[] = {
      "Time of external calls, in seconds.",
      {"service", "operation"},
      {NULL},
-     STANDARD_BUCKETS(standard_call_buckets)},
+     BUILTIN_BUCKETS(builtin_call_buckets)},
     {"external_api_errors_total",
      NULL,
      DJP_COUNTER,
@@ -119,7 +119,7 @@ const djp_standard_definition djp__standard_definitions[] = {
      "Time that tasks took, in seconds.",
      {"status", "priority"},
      {NULL},
-     STANDARD_BUCKETS(standard_task_buckets)},
+     BUILTIN_BUCKETS(builtin_task_buckets)},
     {"task_queue_depth", NULL, DJP_GAUGE, "", "Tasks that wait.", {"priority"}, {NULL}, NULL, 0},
     {"gpu_utilization_percent",
      NULL,
@@ -131,10 +131,10 @@ const djp_standard_definition djp__standard_definitions[] = {
      NULL,
      0},
 };
-const size_t djp__standard_count = sizeof djp__standard_definitions / sizeof djp__standard_definitions[0];
+const size_t djp__builtin_count = sizeof djp__builtin_definitions / sizeof djp__builtin_definitions[0];
 
 static int
-standard_is_named(const djp_standard_definition *definition, const char *name)
+builtin_is_named(const djp__builtin_definition *definition, const char *name)
 {
     size_t size = strlen(name), whole = strlen(definition->name);
     if (definition->alias && strcmp(definition->alias, name) == 0) {
@@ -147,35 +147,35 @@ standard_is_named(const djp_standard_definition *definition, const char *name)
 }
 
 static int
-standard_has_labels(const char *const *labels, const djp_family_options *options)
+builtin_has_labels(const char *const *labels, const djp_family_options *options)
 {
     size_t i = 0;
-    for (; i < options->label_count && i < DJP_STANDARD_LABELS_MAX && labels[i]; i++) {
+    for (; i < options->label_count && i < DJP__BUILTIN_LABELS_MAX && labels[i]; i++) {
         if (strcmp(labels[i], options->labels[i]) != 0) {
             return 0;
         }
     }
-    return i == options->label_count && (i == DJP_STANDARD_LABELS_MAX || !labels[i]);
+    return i == options->label_count && (i == DJP__BUILTIN_LABELS_MAX || !labels[i]);
 }
 
 size_t
-djp__standard_find(const char *name)
+djp__builtin_find(const char *name)
 {
     size_t i = 0;
-    while (i < djp__standard_count && !standard_is_named(&djp__standard_definitions[i], name)) {
+    while (i < djp__builtin_count && !builtin_is_named(&djp__builtin_definitions[i], name)) {
         i++;
     }
     return i;
 }
 
-const djp_standard_definition *
-djp__standard_documented(const djp_family_options *options)
+const djp__builtin_definition *
+djp__builtin_documented(const djp_family_options *options)
 {
-    size_t i = djp__standard_find(options->name);
-    const djp_standard_definition *definition = &djp__standard_definitions[i];
-    if (i >= djp__standard_count || definition->type != options->type) {
+    size_t i = djp__builtin_find(options->name);
+    const djp__builtin_definition *definition = &djp__builtin_definitions[i];
+    if (i >= djp__builtin_count || definition->type != options->type) {
         return NULL;
     }
-    int path = definition->path_labels[0] && standard_has_labels(definition->path_labels, options);
-    return path || standard_has_labels(definition->labels, options) ? definition : NULL;
+    int path = definition->path_labels[0] && builtin_has_labels(definition->path_labels, options);
+    return path || builtin_has_labels(definition->labels, options) ? definition : NULL;
 }

@@ -1,5 +1,5 @@
-/* What the transports share: writing a result's message safely, and keeping SIGPIPE from the host. Never allocates. */
-#include "export/transport_result.h"
+/* What every sender shares: writing a result's message safely, and keeping SIGPIPE from the host. Never allocates. */
+#include "net/outcome.h"
 
 #include <pthread.h>
 #include <stdarg.h>
@@ -9,7 +9,7 @@
 #include "base/str.h"
 
 void
-djp__send_result_set(djp_send_result *result, djp_outcome outcome, const char *format, ...)
+djp__send_result_set(djp__send_result *result, djp__outcome outcome, const char *format, ...)
 {
     char text[512];
     va_list arguments;
@@ -33,7 +33,7 @@ sigpipe_is_pending(void)
 }
 
 void
-djp__sigpipe_block(djp_sigpipe *guard)
+djp__sigpipe_block(djp__sigpipe *guard)
 {
     sigset_t pipe_only;
     sigemptyset(&pipe_only);
@@ -43,7 +43,7 @@ djp__sigpipe_block(djp_sigpipe *guard)
 }
 
 void
-djp__sigpipe_restore(const djp_sigpipe *guard)
+djp__sigpipe_restore(const djp__sigpipe *guard)
 {
     if (!guard->was_pending && sigpipe_is_pending()) {
         const struct timespec at_once = {0, 0};

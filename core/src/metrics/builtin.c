@@ -1,0 +1,386 @@
+/* The documented families of a service and the one call that records a request. Labels are resolved once per route and
+ * status; afterwards a request costs a hash, a compare and a few atomic additions. */
+#include "metrics/builtin.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "metrics/exemplar.h"
+
+#define BUILTIN_PROBES 8u
+#define BUILTIN_METHOD_OTHER UINT32_MAX
+#define BUILTIN_METHODS "GET,POST,PUT,DELETE,HEAD,PATCH,OPTIONS,CONNECT,TRACE,QUERY"
+
+/* Stands in a place whose family another declaration has taken for good. */
+static djp_family builtin_taken;
+
+static djp_family *
+builtin_make_family(djp_builtin *builtin, size_t i)
+{
+    const djp__builtin_definition *definition = &djp__builtin_definitions[i];
+    const char *const *labels = definition->labels;
+    if (builtin->path_style && definition->path_labels[0]) {
+        labels = definition->path_labels;
+    }
+    djp_family_options options = {
+        .type = definition->type,
+        .name = definition->name,
+        .help = definition->help,
+        .unit = definition->unit,
+        .labels = labels,
+        .buckets = definition->buckets,
+        .bucket_count = definition->bucket_count,
+    };
+    while (options.label_count < DJP__BUILTIN_LABELS_MAX && labels[options.label_count]) {
+        options.label_count++;
+    }
+    djp_family *family = NULL, *empty = NULL;
+    int error = djp_family_new(&family, builtin->registry, &options);
+    if (error >= 0) {
+        djp_store_release(&builtin->families[i], family);
+    } else if (error == DJP_EEXIST && djp_cas_strong_acq_rel(&builtin->families[i], &empty, &builtin_taken) &&
+               builtin->on_taken) {
+        builtin->on_taken(builtin->user, definition->name);
+    }
+    return family;
+}
+
+/* NULL when it cannot be had; each recording that is lost by it is counted. */
+static djp_family *
+builtin_family(djp_builtin *builtin, size_t i)
+{
+    djp_family *family = djp_load_acquire(&builtin->families[i]);
+    family = family ? family : builtin_make_family(builtin, i);
+    return family == &builtin_taken ? NULL : family;
+}
+
+static void
+builtin_lost(djp_builtin *builtin)
+{
+    djp_add_relaxed(&builtin->registry->dropped, 1);
+}
+
+djp_family *
+djp_builtin_family(djp_builtin *builtin, const char *name)
+{
+    if (!builtin || !name) {
+        return NULL;
+    }
+    size_t i = djp__builtin_find(name);
+    return i < djp__builtin_count ? builtin_family(builtin, i) : NULL;
+}
+
+int
+djp_builtin_record(djp_builtin *builtin, const char *name, const djp_text *labels, size_t label_count, double value,
+                   const djp_span_context *context)
+{
+    size_t i = name ? djp__builtin_find(name) : djp__builtin_count;
+    if (!builtin || i >= djp__builtin_count || i < DJP__BUILTIN_OTHERS) {
+        return DJP_EINVAL;
+    }
+    const djp__builtin_definition *definition = &djp__builtin_definitions[i];
+    djp_family *family = builtin_family(builtin, i);
+    if (!family || label_count != family->entry->label_count || !isfinite(value) ||
+        (definition->type != DJP_GAUGE && value < 0)) {
+        builtin_lost(builtin);
+        return DJP_EINVAL;
+    }
+    djp_series *series = djp_family_series(family, labels);
+    if (definition->type == DJP_COUNTER) {
+        djp_counter_add_with_context(series, value, context);
+    } else if (definition->type == DJP_GAUGE) {
+        djp_gauge_set(series, value);
+    } else {
+        djp_histogram_observe_with_context(series, value, context);
+    }
+    return 0;
+}
+
+static void
+builtin_read_methods(djp_builtin *builtin)
+{
+    djp_text rest = djp__text(builtin->methods_text), part;
+    while (builtin->method_count < DJP__BUILTIN_METHODS_MAX && djp__text_split(&part, &rest, ',')) {
+        part = djp__text_trim(part);
+        if (part.size > 0 && part.size <= DJP_TEXT_WORDS_SIZE) {
+            djp__builtin_method *method = &builtin->methods[builtin->method_count++];
+            method->words = djp__text_words(part);
+            method->text = part;
+        }
+    }
+}
+
+static uint32_t
+builtin_find_method(const djp_builtin *builtin, djp_text method)
+{
+    if (method.size == 0 || method.size > DJP_TEXT_WORDS_SIZE || !method.data) {
+        return BUILTIN_METHOD_OTHER;
+    }
+    djp_text_words words = djp__text_words(method);
+    for (uint32_t i = 0; i < builtin->method_count; i++) {
+        if (djp__text_words_equal(&builtin->methods[i].words, &words)) {
+            return i;
+        }
+    }
+    return BUILTIN_METHOD_OTHER;
+}
+
+int
+djp_builtin_new(djp_builtin **out, djp_registry *registry, const djp_builtin_options *options)
+{
+    if (!out || !registry) {
+        return DJP_EINVAL;
+    }
+    *out = NULL;
+    djp_builtin *builtin = djp__calloc(1, sizeof *builtin);
+    if (!builtin) {
+        return DJP_ENOMEM;
+    }
+    builtin->registry = registry;
+    builtin->status_class = options ? options->status_class : 0;
+    builtin->path_style = options ? options->label_style_path : 0;
+    builtin->on_taken = options ? options->on_taken : NULL;
+    builtin->user = options ? options->user : NULL;
+    builtin->service = djp__strdup(options && options->service ? options->service : "");
+    builtin->methods_text = djp__strdup(
+        options && options->known_methods && options->known_methods[0] ? options->known_methods : BUILTIN_METHODS);
+    if (!builtin->service || !builtin->methods_text) {
+        djp_builtin_free(builtin);
+        return DJP_ENOMEM;
+    }
+    builtin_read_methods(builtin);
+    *out = builtin;
+    return 0;
+}
+
+void
+djp_builtin_free(djp_builtin *builtin)
+{
+    if (!builtin) {
+        return;
+    }
+    djp__builtin_route *route = djp_load_acquire(&builtin->routes);
+    while (route) {
+        djp__builtin_route *next = route->next;
+        djp__free(route);
+        route = next;
+    }
+    djp__free(builtin->service);
+    djp__free(builtin->methods_text);
+    djp__free(builtin);
+}
+
+/* The class is written from the same fixed set, so that a regular expression like 5.. finds both forms. */
+static djp_text
+builtin_status(const djp_builtin *builtin, char out[8], int status)
+{
+    if (status < 100 || status > 599) {
+        return djp__text("other");
+    }
+    snprintf(out, 8, builtin->status_class ? "%dxx" : "%d", builtin->status_class ? status / 100 : status);
+    return (djp_text){out, 3};
+}
+
+static djp_text
+builtin_method_text(const djp_builtin *builtin, uint32_t method)
+{
+    return method == BUILTIN_METHOD_OTHER ? djp__text("_OTHER") : builtin->methods[method].text;
+}
+
+/* The series of one of the three HTTP families for a request's labels. */
+static djp_series *
+builtin_series(djp_builtin *builtin, size_t which, uint32_t method, djp_text endpoint, int status)
+{
+    char digits[8];
+    djp_text method_text = builtin_method_text(builtin, method);
+    djp_text status_text = builtin_status(builtin, digits, status);
+    djp_text plain[3] = {method_text, endpoint, status_text};
+    djp_text path[4] = {djp__text(builtin->service), method_text, endpoint, status_text};
+    return djp_family_series(builtin_family(builtin, which), builtin->path_style ? path : plain);
+}
+
+/* Eight bytes at a time; the last word overlaps the one before. */
+static uint64_t
+builtin_hash(djp_text endpoint, uint32_t method, int status)
+{
+    uint64_t hash = ((uint64_t)method << 32 ^ (uint32_t)status ^ (uint64_t)endpoint.size << 16) * 0x9e3779b97f4a7c15u,
+             word;
+    const char *at = endpoint.data;
+    size_t left = endpoint.size;
+    for (; left > 8; left -= 8, at += 8) {
+        memcpy(&word, at, 8);
+        hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+        hash ^= hash >> 32;
+    }
+    if (endpoint.size >= 8) {
+        memcpy(&word, endpoint.data + endpoint.size - 8, 8);
+    } else {
+        word = 0;
+        for (size_t i = 0; i < left; i++) {
+            word = word << 8 | (unsigned char)at[i];
+        }
+    }
+    hash = (hash ^ word) * 0xd6e8feb86659fd93u;
+    return hash ^ hash >> 32;
+}
+
+/* Eight bytes at a time as above: endpoints are short, and a call of memcmp costs more than the comparison. */
+static inline int
+builtin_same_bytes(const char *a, const char *b, size_t size)
+{
+    if (size <= DJP_TEXT_WORDS_SIZE) {
+        djp_text_words left = djp__text_words((djp_text){a, size}), right = djp__text_words((djp_text){b, size});
+        return djp__text_words_equal(&left, &right);
+    }
+    uint64_t left, right, differences = 0;
+    for (size_t at = 0; at < size; at += 8) {
+        size_t from = at + 8 <= size ? at : size - 8;
+        memcpy(&left, a + from, 8);
+        memcpy(&right, b + from, 8);
+        differences |= left ^ right;
+    }
+    return differences == 0;
+}
+
+static int
+builtin_route_matches(const djp__builtin_route *route, uint64_t hash, uint32_t method, djp_text endpoint, int status)
+{
+    return route->hash == hash && route->method == method && route->status == status && route->size == endpoint.size &&
+           builtin_same_bytes(route->endpoint, endpoint.data, endpoint.size);
+}
+
+/* 1 for a series that later requests of the same labels may use, and for one that never will be there. */
+static int
+builtin_is_lasting(const djp_builtin *builtin, size_t which, const djp_series *series)
+{
+    if (!series) {
+        return djp_load_acquire(&builtin->families[which]) == &builtin_taken;
+    }
+    return !(series->entry->is_overflow && series->family->entry->label_count > 0);
+}
+
+/* Keeps a route for the next request. Overflow series are not kept: unbounded endpoints must not fill the cache. */
+static void
+builtin_keep(djp_builtin *builtin, const djp__builtin_route *made, djp_text endpoint)
+{
+    if (!builtin_is_lasting(builtin, DJP__BUILTIN_DURATION, made->duration) ||
+        !builtin_is_lasting(builtin, DJP__BUILTIN_REQUESTS, made->requests)) {
+        return;
+    }
+    djp__builtin_route *empty = NULL;
+    for (uint32_t i = 0; i < BUILTIN_PROBES; i++) {
+        DJP_ATOMIC(djp__builtin_route *) *place = &builtin->cache[(made->hash + i) & (DJP__BUILTIN_CACHE - 1)];
+        djp__builtin_route *old = djp_load_acquire(place);
+        int stale = old && builtin_route_matches(old, made->hash, made->method, endpoint, made->status);
+        if (old && !stale) {
+            continue;
+        }
+        djp__builtin_route *route = djp__alloc(sizeof *route + endpoint.size);
+        if (!route) {
+            return;
+        }
+        memcpy(route, made, sizeof *made);
+        memcpy(route->endpoint, endpoint.data, endpoint.size);
+        empty = old;
+        if (!djp_cas_strong_acq_rel(place, &empty, route)) {
+            djp__free(route);
+            return;
+        }
+        /* A replaced route may still be in use: it stays in the list until the end. */
+        route->next = djp_load_relaxed(&builtin->routes);
+        while (!djp_cas_weak_acq_rel(&builtin->routes, &route->next, route)) {
+        }
+        return;
+    }
+}
+
+/* A series that never will be there is as good as a live one: asking again would not find it. */
+static inline int
+builtin_is_alive(const djp_series *series)
+{
+    return !series || djp__series_is_live(series);
+}
+
+static djp__builtin_route *
+builtin_find(djp_builtin *builtin, uint64_t hash, uint32_t method, djp_text endpoint, int status)
+{
+    for (uint32_t i = 0; i < BUILTIN_PROBES; i++) {
+        djp__builtin_route *route = djp_load_acquire(&builtin->cache[(hash + i) & (DJP__BUILTIN_CACHE - 1)]);
+        if (!route) {
+            return NULL;
+        }
+        if (builtin_route_matches(route, hash, method, endpoint, status)) {
+            return builtin_is_alive(route->duration) && builtin_is_alive(route->requests) ? route : NULL;
+        }
+    }
+    return NULL;
+}
+
+static void
+builtin_record(djp_builtin *builtin, djp__builtin_route *route, djp_text endpoint, uint64_t duration_ns,
+               int64_t request_bytes, const djp_span_context *context, uint64_t unix_ns)
+{
+    if (route->duration && duration_ns != DJP_DURATION_UNKNOWN) {
+        djp__histogram_observe_at(route->duration, (double)duration_ns / 1e9, context, unix_ns);
+    } else {
+        builtin_lost(builtin);
+    }
+    if (route->requests) {
+        djp__counter_add_at(route->requests, 1, context, unix_ns);
+    } else {
+        builtin_lost(builtin);
+    }
+    if (request_bytes < 0) {
+        return;
+    }
+    djp_series *bytes = djp_load_relaxed(&route->bytes);
+    if (!bytes || !djp__series_is_live(bytes)) {
+        bytes = builtin_series(builtin, DJP__BUILTIN_SIZE, route->method, endpoint, route->status);
+        djp_store_release(&route->bytes, bytes);
+    }
+    djp_histogram_observe(bytes, (double)request_bytes);
+}
+
+void
+djp_builtin_http_request(djp_builtin *builtin, djp_text method, djp_text endpoint, int status_code,
+                         uint64_t duration_ns, int64_t request_bytes, const djp_span_context *context)
+{
+    djp__builtin_http_request_at(builtin, method, endpoint, status_code, duration_ns, request_bytes, context, 0);
+}
+
+void
+djp__builtin_http_request_at(djp_builtin *builtin, djp_text method, djp_text endpoint, int status_code,
+                             uint64_t duration_ns, int64_t request_bytes, const djp_span_context *context,
+                             uint64_t unix_ns)
+{
+    if (!builtin) {
+        return;
+    }
+    if (!endpoint.data) {
+        endpoint = (djp_text){"", 0};
+    }
+    if (endpoint.size > DJP_LABEL_SIZE_MAX) {
+        endpoint.size = djp__utf8_cut(endpoint.data, endpoint.size, DJP_LABEL_SIZE_MAX);
+    }
+    uint32_t known = builtin_find_method(builtin, method);
+    int status = status_code < 100 || status_code > 599 ? 0 : status_code;
+    uint64_t hash = builtin_hash(endpoint, known, status);
+    djp__builtin_route *route = builtin_find(builtin, hash, known, endpoint, status);
+    if (route) {
+        builtin_record(builtin, route, endpoint, duration_ns, request_bytes, context, unix_ns);
+        return;
+    }
+    djp__builtin_route made;
+    memset(&made, 0, sizeof made);
+    made.hash = hash;
+    made.method = known;
+    made.status = status;
+    made.size = endpoint.size;
+    made.duration = builtin_series(builtin, DJP__BUILTIN_DURATION, known, endpoint, status);
+    made.requests = builtin_series(builtin, DJP__BUILTIN_REQUESTS, known, endpoint, status);
+    builtin_record(builtin, &made, endpoint, duration_ns, request_bytes, context, unix_ns);
+    builtin_keep(builtin, &made, endpoint);
+}

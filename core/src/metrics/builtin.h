@@ -1,0 +1,50 @@
+/* The state behind djp_builtin: families made on demand and the cache from a request's labels to its series. */
+#ifndef DJP_METRICS_BUILTIN_H
+#define DJP_METRICS_BUILTIN_H
+
+#include "base/str.h"
+#include "metrics/registry.h"
+#include "metrics/builtin_table.h"
+
+#define DJP__BUILTIN_FAMILIES_MAX 32u
+#define DJP__BUILTIN_METHODS_MAX 32u
+#define DJP__BUILTIN_CACHE 4096u /* places; a power of two */
+
+typedef struct djp__builtin_method {
+    djp_text_words words;
+    djp_text text;
+} djp__builtin_method;
+
+/* The series of one (method, endpoint, status). Immutable once published. */
+typedef struct djp__builtin_route {
+    uint64_t hash;
+    uint32_t method;
+    int status;
+    size_t size;
+    djp_series *duration, *requests; /* NULL: the family has been taken by another declaration */
+    DJP_ATOMIC(djp_series *) bytes; /* found at the first request with a size; relaxed: all writers write the same */
+    struct djp__builtin_route *next; /* all routes, for the end */
+    char endpoint[];
+} djp__builtin_route;
+
+struct djp_builtin {
+    djp_registry *registry; /* borrowed */
+    int status_class;
+    int path_style;
+    void (*on_taken)(void *user, const char *name); /* or NULL */
+    void *user; /* borrowed */
+    char *service; /* owned, "" when none */
+    char *methods_text;
+    djp__builtin_method methods[DJP__BUILTIN_METHODS_MAX];
+    uint32_t method_count;
+    DJP_ATOMIC(djp_family *) families[DJP__BUILTIN_FAMILIES_MAX]; /* release, made once each */
+    DJP_ATOMIC(djp__builtin_route *) cache[DJP__BUILTIN_CACHE]; /* release */
+    DJP_ATOMIC(djp__builtin_route *) routes; /* owned list, newest first; acq_rel */
+};
+
+/* djp_builtin_http_request with the time of the exemplar, for callers that know it. 0: now. */
+void djp__builtin_http_request_at(djp_builtin *builtin, djp_text method, djp_text endpoint, int status_code,
+                                  uint64_t duration_ns, int64_t request_bytes, const djp_span_context *context,
+                                  uint64_t unix_ns);
+
+#endif

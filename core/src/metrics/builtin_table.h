@@ -1,0 +1,38 @@
+/* The documented families: names, labels, buckets, and which of them a declaration means. */
+#ifndef DJP_METRICS_BUILTIN_TABLE_H
+#define DJP_METRICS_BUILTIN_TABLE_H
+
+#include "djp/metrics.h"
+
+#define DJP__BUILTIN_LABELS_MAX 4u
+
+typedef struct djp__builtin_definition {
+    const char *name; /* as documented, "_total" of counters included */
+    const char *alias; /* gauges: a second documented name, shown in text 0.0.4 only; or NULL */
+    djp_metric_type type;
+    const char *unit;
+    const char *help;
+    const char *labels[DJP__BUILTIN_LABELS_MAX];
+    const char *path_labels[DJP__BUILTIN_LABELS_MAX]; /* in the path style; all NULL: the same */
+    const double *buckets;
+    size_t bucket_count;
+} djp__builtin_definition;
+
+enum {
+    DJP__BUILTIN_DURATION, /* http_request_duration_seconds */
+    DJP__BUILTIN_REQUESTS, /* http_requests_total */
+    DJP__BUILTIN_SIZE, /* http_request_size_bytes */
+    DJP__BUILTIN_OTHERS
+};
+
+extern const djp__builtin_definition djp__builtin_definitions[];
+extern const size_t djp__builtin_count;
+
+/* The place of the family of a documented name (a counter's "_total" may be left out) or djp__builtin_count. */
+size_t djp__builtin_find(const char *name);
+
+/* The documented family that a declaration means: the same name (a counter's without "_total", a gauge's second name, too),
+ * type and labels in either style. NULL when it means another family, whatever its name. */
+const djp__builtin_definition *djp__builtin_documented(const djp_family_options *options);
+
+#endif
