@@ -38,6 +38,10 @@ PACKAGE_SRC = $(wildcard bindings/python/djp_telemetry/*.py bindings/python/djp_
 help:
 	@echo "make demo       build, then a small service under real requests: spans, scrape, correlated logs"
 	@echo "make test       build, then all tests: C, sanitizers, valgrind, short fuzzing, Python, Node"
+	@echo "make check T=ring   build and run the C tests of that name (also SAN=asan or SAN=tsan); T=base/ a folder, T=core/src/base/ring.c a source"
+	@echo "make py T=span  build, then the Python tests of that name; K=word: only those with that word in their name"
+	@echo "make js T=span  build, then the Node tests of that name; K=word likewise"
+	@echo "make compile_commands.json  for clangd: the core, the tests and the bindings, with this Makefile's flags"
 	@echo "make test-python-versions  the Python package built and tried with every supported version on this machine"
 	@echo "make test-node-versions   the Node tests with Node 22 and 24, on the addon that was built once"
 	@echo "make instructions   instructions of the hot path beside the recorded ones; instructions-record: records them"
@@ -114,6 +118,24 @@ test: setup-test
 	  echo "==== $$part"; $(MAKE) --no-print-directory -j$(JOBS) $$part || exit 1; done
 	@echo "make test: all green"
 
+# ---- one test, or a few -------------------------------------------------------------------------------------------------------
+# T is the start of a test's name; K chooses within the files that it names.
+check:
+	@found=$$($(PYTHON) tools/pick-tests.py c '$(T)') || exit 2; \
+	programs=$$(echo "$$found" | sed 's,^tests/c/\(.*\)\.c$$,$(OUT)/c/\1,'); \
+	$(MAKE) --no-print-directory -s -j$(JOBS) $$programs && tools/run-tests.sh $$programs
+py:
+	@found=$$($(PYTHON) tools/pick-tests.py py '$(T)') || exit 2; \
+	$(MAKE) --no-print-directory -s -j$(JOBS) $(VENV)/.test $(VENV)/.native $$(grep -lq DJP_BUILD $$found && echo tools-c) || exit 1; \
+	DJP_BUILD=$(abspath $(OUT)) DJP_NODE=$(NODE) $(PY) -m pytest -m 'not e2e' $(if $(K),-k '$(K)') $(PYTEST_ARGS) $$found
+js:
+	@found=$$($(PYTHON) tools/pick-tests.py js '$(T)') || exit 2; \
+	$(MAKE) --no-print-directory node_modules/.base node-native || exit 1; \
+	$(NODE) --test --test-reporter=spec $(if $(K),--test-name-pattern='$(K)') $$found
+compile_commands.json: Makefile tools/compile_commands.py $(wildcard core/src/*/*.c tests/c/*.c tests/c/*/*.c bindings/*/src/*.c)
+	@$(PYTHON) tools/compile_commands.py '$(lastword $(CC))' '$(CFLAGS_BASE) $(OPT) $(filter-out -Werror,$(WARN))' \
+	  '$(CFLAGS_BASE) $(OPT) -Wall -Wextra' "$$(tools/node-find.sh 2>/dev/null)" > $@.tmp && mv $@.tmp $@
+
 # ---- tests --------------------------------------------------------------------------------------------------------------------
 test-c: $(TESTS_C)
 	@tools/run-tests.sh $(TESTS_C)
@@ -182,7 +204,7 @@ bench-specification: $(VENV)/.bench $(VENV)/.native
 	$(PY) bench/specification.py
 clean:
 	rm -rf $(BUILD) $(VENV) node_modules *.egg-info
-.PHONY: help core tools-c setup-build setup-test demo test test-c test-sanitize test-tsan test-valgrind instructions instructions-record test-python test-python-asan test-python-versions node-native test-node test-node-asan test-node-versions test-node-pack e2e fuzz-short fuzz soak soak-node lint format bench bench-node bench-specification clean gen
+.PHONY: help check py js core tools-c setup-build setup-test demo test test-c test-sanitize test-tsan test-valgrind instructions instructions-record test-python test-python-asan test-python-versions node-native test-node test-node-asan test-node-versions test-node-pack e2e fuzz-short fuzz soak soak-node lint format bench bench-node bench-specification clean gen
 
 # ---- generated sources --------------------------------------------------------------------------------------------------------
 gen:
