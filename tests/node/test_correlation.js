@@ -175,6 +175,39 @@ test('headers: x-correlation-id, else x-request-id, else a new id', () => {
   assert.equal(none.context.correlationId, none.header);
 });
 
+test('an id that is refused is replaced by a new one, whatever the other header says', () => {
+  for (const bad of ['a b', '', 'x'.repeat(129), 'bob@example.com', ['a', 'b']]) {
+    const { context, header } = through({ 'x-correlation-id': bad, 'x-request-id': 'good' });
+    assert.match(header, UUID, JSON.stringify(bad));
+    assert.deepEqual(context, { correlationId: header, requestId: 'good' });
+    const other = through({ 'x-correlation-id': 'good', 'x-request-id': bad });
+    assert.deepEqual(other.context, { correlationId: 'good' });
+    assert.match(through({ 'x-request-id': bad }).header, UUID);
+  }
+});
+
+test('a field of the context is cut at 256 characters and loses its control characters', () => {
+  const userOf = (userId) => runWithCorrelationContext({ correlationId: 'c', userId }, getCorrelationContext).userId;
+  for (const length of [255, 256]) assert.equal(userOf('u'.repeat(length)), 'u'.repeat(length));
+  assert.equal(userOf('u'.repeat(257)), 'u'.repeat(256));
+  assert.equal(userOf('a\u0000\u001f\u007f\u0085\u009f\u2028\u2029\r\nb \u00a0'), 'ab \u00a0');
+  assert.equal(userOf(7), '7');
+  assert.equal(userOf(7n), '7');
+  for (const none of ['', undefined, null, {}, true]) assert.equal(userOf(none), undefined);
+});
+
+test('one field that cannot be read costs that field', () => {
+  const given = {
+    get requestId() {
+      throw new Error('no');
+    },
+    correlationId: 'c',
+    userId: 'u',
+    extra: 'never taken',
+  };
+  assert.deepEqual(runWithCorrelationContext(given, getCorrelationContext), { correlationId: 'c', userId: 'u' });
+});
+
 test('an id from outside that is no plain short text is replaced', () => {
   const bad = [
     ['a', 'b'],

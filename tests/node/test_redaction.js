@@ -273,6 +273,30 @@ test('own rules run after the default ones, in order', () => {
   assert.ok(new RedactionService({ paths: ['nick'] }).redactObject({ nick: 'n' }).nick === '[REDACTED]');
 });
 
+test('a rule that is added after use applies from then on, to text, to values and to names', () => {
+  const service = new RedactionService();
+  const value = { note: 'ABC', list: ['ABC', { deep: 'ABC DEF' }] };
+  assert.equal(service.redactString('ABC'), 'ABC');
+  assert.deepEqual(service.redactObject(value), value);
+  service.addRule({ name: 'first', pattern: /ABC/, replacement: '[1]' });
+  assert.equal(service.redactString('ABC DEF'), '[1] DEF');
+  assert.deepEqual(service.redactObject(value), { note: '[1]', list: ['[1]', { deep: '[1] DEF' }] });
+  service.addRule({ name: 'second', pattern: /DEF/, replacement: '[2]' });
+  assert.equal(service.redactString('ABC DEF'), '[1] [2]');
+  assert.deepEqual(service.redactObject(value), { note: '[1]', list: ['[1]', { deep: '[1] [2]' }] });
+  assert.throws(() => service.addRule(null), TypeError);
+  assert.equal(service.redactString('ABC DEF a@example.com'), '[1] [2] [REDACTED_EMAIL]');
+});
+
+test('a service does not follow what is done to the lists that it was given', () => {
+  const paths = ['nick'];
+  const rules = [{ name: 'x', pattern: /ABC/, replacement: '-' }];
+  const service = new RedactionService({ paths, rules });
+  paths[0] = 'other';
+  rules.length = 0;
+  assert.deepEqual(service.redactObject({ nick: 'n', other: 'ABC' }), { nick: '[REDACTED]', other: '-' });
+});
+
 test('given rules replace the default ones; none means none', () => {
   assert.equal(
     redactString('ABC a@example.com', [{ name: 'x', pattern: /ABC/g, replacement: '-' }]),
