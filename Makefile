@@ -3,7 +3,12 @@
 BUILD ?= build
 SAN ?=
 JOBS ?= $(shell nproc)
-CC ?= cc
+# A compiler cache is used where it is installed: after a change of branch or of a comment, or with a second build folder, most objects come
+# from it. A CC that is given is taken as it is.
+ifeq ($(origin CC),default)
+  CC := $(if $(shell command -v ccache),ccache )cc
+endif
+CLANG ?= $(if $(findstring ccache,$(CC)),ccache )clang
 # The distribution's interpreter is an optimised build and has its headers as a package; any CPython from 3.9 on will do.
 PYTHON ?= $(shell for p in /usr/bin/python3 python3; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && { echo $$p; break; }; done)
 VENV ?= .venv
@@ -28,7 +33,9 @@ CORE_OBJ = $(CORE_SRC:%.c=$(OUT)/%.o)
 TESTS_C = $(patsubst tests/c/%.c,$(OUT)/c/%,$(wildcard tests/c/*/test_*.c))
 TOOLS_C = $(patsubst tests/c/%.c,$(OUT)/c/%,$(wildcard tests/c/tool_*.c))
 BENCH_C = $(patsubst bench/%.c,$(OUT)/bench/%,$(wildcard bench/bench_*.c))
-TEST_HELPERS = $(filter-out $(wildcard tests/c/tool_*.c),$(wildcard tests/c/*.c))
+# What test programs share: a library of objects, of which each program takes those that it calls.
+HELPER_SRC = $(filter-out tests/c/tool_%,$(wildcard tests/c/*.c)) tests/c/pipeline/helper.c tests/c/pipeline/killed.c
+HELPER_OBJ = $(HELPER_SRC:%.c=$(OUT)/%.o)
 FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 60
 SOAK_SECONDS ?= 600
@@ -57,21 +64,33 @@ help:
 .SECONDARY:
 $(OUT)/core/gen/%.o: core/gen/%.c
 	@mkdir -p $(@D)
-	@echo "  cc $<"; $(CC) $(CFLAGS_BASE) $(OPT) -w -MMD -c $< -o $@
+	@echo "  cc $<"; $(CC) $(CFLAGS_BASE) $(OPT) -w -MMD -MP -c $< -o $@
 $(OUT)/core/src/%.o: core/src/%.c
 	@mkdir -p $(@D)
-	@echo "  cc $<"; $(CC) $(CFLAGS_BASE) $(OPT) $(WARN) -MMD -c $< -o $@
+	@echo "  cc $<"; $(CC) $(CFLAGS_BASE) $(OPT) $(WARN) -MMD -MP -c $< -o $@
 $(OUT)/libdjp.a: $(CORE_OBJ)
 	@rm -f $@; ar rcs $@ $(CORE_OBJ)
-$(OUT)/c/%: tests/c/%.c $(TEST_HELPERS) $(OUT)/libdjp.a
+$(OUT)/tests/c/%.o: tests/c/%.c
 	@mkdir -p $(@D)
-	@echo "  cc $@"; $(CC) $(CFLAGS_BASE) $(OPT) -Wall -Wextra -MMD -Itests/c $< $(TEST_HELPERS) $(OUT)/libdjp.a $(LIBS) -lcmocka -o $@
+	@echo "  cc $<"; $(CC) $(CFLAGS_BASE) $(OPT) -Wall -Wextra -Werror -MMD -MP -Itests/c -c $< -o $@
+$(OUT)/libhelpers.a: $(HELPER_OBJ)
+	@rm -f $@; ar rcs $@ $(HELPER_OBJ)
+$(OUT)/c/%: $(OUT)/tests/c/%.o $(OUT)/libhelpers.a $(OUT)/libdjp.a
+	@mkdir -p $(@D)
+	@echo "  link $@"; $(CC) $(OPT) $^ $(LIBS) -lcmocka -o $@
 $(OUT)/bench/%: bench/%.c $(OUT)/libdjp.a
 	@mkdir -p $(@D)
-	@echo "  cc $@"; $(CC) $(CFLAGS_BASE) $(OPT) -Wall -Wextra -MMD -Itests/c $< $(OUT)/libdjp.a $(LIBS) -o $@
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(CORE_SRC)
+	@echo "  cc $@"; $(CC) $(CFLAGS_BASE) $(OPT) -Wall -Wextra -MMD -MP -Itests/c $< $(OUT)/libdjp.a $(LIBS) -o $@
+# Every fuzz target links the same objects of the core, which clang compiles once, with its counters of coverage.
+FUZZ_FLAGS = $(CFLAGS_BASE) -O1 -w -fno-sanitize-recover=undefined
+FUZZ_OBJ = $(CORE_SRC:%.c=$(BUILD)/fuzz/%.o)
+$(BUILD)/fuzz/%.o: %.c
 	@mkdir -p $(@D)
-	@echo "  clang $@"; clang $(CFLAGS_BASE) -O1 -w -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $< core/src/djp.c $(wildcard core/gen/*.c) $(LIBS) -o $@
+	@echo "  clang $<"; $(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c $< -o $@
+$(BUILD)/fuzz/libdjp.a: $(FUZZ_OBJ)
+	@rm -f $@; ar rcs $@ $(FUZZ_OBJ)
+$(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(BUILD)/fuzz/libdjp.a
+	@echo "  link $@"; clang -fsanitize=fuzzer,address,undefined $^ $(LIBS) -o $@
 # The addon's build keeps its own records of what depends on what in the same folder, in another form.
 -include $(shell find $(BUILD) -name '*.d' -not -path '*/.deps/*' -not -path '*/node-asan/*' 2>/dev/null)
 

@@ -2,9 +2,18 @@
 #ifndef TESTS_C_OPLOG_READER_H
 #define TESTS_C_OPLOG_READER_H
 
-#include "pipeline/helper.c"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include <cmocka.h>
+
+#include "gen/otlp_trace.pb-c.h"
 #include "oplog_writer.h"
+#include "pipeline/helper.h"
 
 typedef struct reader {
     char text[1 << 20];

@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-#include "base/clock.h"
 #include "gen/otlp_trace.pb-c.h"
 
 void
@@ -21,7 +20,7 @@ helper_sleep(uint64_t ns)
     nanosleep(&pause, NULL);
 }
 
-static void
+void
 script_store(script_transport *transport, const void *body, size_t size)
 {
     pthread_mutex_lock(&transport->mutex);
@@ -33,7 +32,7 @@ script_store(script_transport *transport, const void *body, size_t size)
     pthread_mutex_unlock(&transport->mutex);
 }
 
-static int
+int
 script_wait(const djp__send_control *control, uint64_t until)
 {
     for (;;) {
@@ -51,7 +50,7 @@ script_wait(const djp__send_control *control, uint64_t until)
     }
 }
 
-static void
+void
 script_send(djp__transport *base, const void *body, size_t size, const djp__send_control *control,
             djp__send_result *result)
 {
@@ -88,7 +87,7 @@ script_send(djp__transport *base, const void *body, size_t size, const djp__send
     transport->inside--;
 }
 
-static void
+void
 script_abandon(djp__transport *base)
 {
     script_transport *transport = (script_transport *)base;
@@ -100,7 +99,7 @@ script_abandon(djp__transport *base)
     transport->abandoned++;
 }
 
-static void
+void
 script_free(djp__transport *base)
 {
     /* The test reads it after the SDK is gone and frees it itself. */

@@ -3,8 +3,10 @@
 #ifndef TESTS_C_PIPELINE_HELPER_H
 #define TESTS_C_PIPELINE_HELPER_H
 
+#include <pthread.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "djp/sdk.h"
 #include "json.h"
 #include "pipeline/pipeline.h"
@@ -40,6 +42,15 @@ typedef struct script_transport {
 } script_transport;
 
 script_transport *script_new(unsigned (*next)(void *, unsigned), void *user);
+/* Its operations, and what they consist of, for transports that differ from it in one of them. */
+void script_send(djp__transport *base, const void *body, size_t size, const djp__send_control *control,
+                 djp__send_result *result);
+void script_abandon(djp__transport *base);
+void script_free(djp__transport *base);
+/* Keeps a request as one that was accepted. */
+void script_store(script_transport *transport, const void *body, size_t size);
+/* Polls until that time of the monotonic clock. Returns 1 then, and 0 when the sender gives up before. */
+int script_wait(const djp__send_control *control, uint64_t until);
 
 /* Settings for tests: always on, hybrid without metrics, 1 MiB of ring, a flush interval of 20 ms. Static text: not for fini. */
 djp_options helper_options(void);

@@ -1,34 +1,24 @@
-/* What the tests of ending signals share: children that a signal ends, and a transport whose counts outlive them. Included. */
-#include "pipeline/helper.c"
+/* What the tests of ending signals share: children that a signal ends, and a transport whose counts outlive them. */
+#include "pipeline/killed.h"
 
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-/* Written by the child's transport, read by the parent after the child is dead. */
-struct shared {
-    _Atomic unsigned accepted;
-    _Atomic unsigned ready;
-    _Atomic unsigned handled;
-};
-
-static struct shared *shared;
-
-/* Of new_sdk, when not 0. */
-static uint64_t export_timeout_ns;
+struct killed_shared *killed_shared;
+uint64_t killed_export_timeout_ns;
+int killed_signal = SIGTERM;
 
 static void
-counting_send(djp__transport *base, const void *body, size_t size, const djp__send_control *control,
-              djp__send_result *result)
+killed_send(djp__transport *base, const void *body, size_t size, const djp__send_control *control,
+            djp__send_result *result)
 {
     script_transport *script = (script_transport *)base;
     memset(result, 0, sizeof *result);
@@ -48,22 +38,22 @@ counting_send(djp__transport *base, const void *body, size_t size, const djp__se
     uint32_t head = (uint32_t)size;
     memcpy(stored, &head, 4);
     memcpy(stored + 4, body, size);
-    shared->accepted += (unsigned)helper_count(stored, size + 4, NULL);
+    killed_shared->accepted += (unsigned)helper_count(stored, size + 4, NULL);
     free(stored);
 }
 
-static const djp__transport_ops counting_ops = {
-    .name = "script", .send = counting_send, .abandon = script_abandon, .free = script_free};
+const djp__transport_ops killed_transport_ops = {
+    .name = "script", .send = killed_send, .abandon = script_abandon, .free = script_free};
 
-static djp_sdk *
-new_sdk(script_transport *transport, uint64_t shutdown_timeout_ns)
+djp_sdk *
+killed_sdk(script_transport *transport, uint64_t shutdown_timeout_ns)
 {
     djp_options options = helper_options();
     options.handle_sigterm = 1;
     options.flush_interval_ns = 100 * SECOND;
     options.shutdown_timeout_ns = shutdown_timeout_ns;
-    options.export_timeout_ns = export_timeout_ns ? export_timeout_ns : options.export_timeout_ns;
-    transport->base.ops = &counting_ops;
+    options.export_timeout_ns = killed_export_timeout_ns ? killed_export_timeout_ns : options.export_timeout_ns;
+    transport->base.ops = &killed_transport_ops;
     djp_sdk *sdk = NULL;
     if (djp__sdk_new_with_transport(&sdk, &options, NULL, NULL, NULL, &transport->base) != 0) {
         _exit(99);
@@ -71,41 +61,32 @@ new_sdk(script_transport *transport, uint64_t shutdown_timeout_ns)
     return sdk;
 }
 
-static int sent_signal = SIGTERM;
-
-struct outcome {
-    int killed_by; /* 0: exited */
-    int exit_code;
-    uint64_t took; /* from the (last) signal */
-};
-
-/* Runs body in a child and sends it SIGTERM `signals` times, 100 ms apart, once it is ready. */
-static struct outcome
-terminate_child(void (*body)(void), int signals)
+struct killed_outcome
+killed_child(void (*body)(void), int signals)
 {
-    memset(shared, 0, sizeof *shared);
+    memset(killed_shared, 0, sizeof *killed_shared);
     pid_t pid = fork();
     if (pid == 0) {
         alarm(30);
         body();
-        shared->ready = 1;
+        killed_shared->ready = 1;
         for (;;) {
             pause();
         }
     }
-    struct outcome outcome = {0, 0, 0};
+    struct killed_outcome outcome = {0, 0, 0};
     int status = 0;
-    while (!shared->ready && waitpid(pid, &status, WNOHANG) == 0) {
+    while (!killed_shared->ready && waitpid(pid, &status, WNOHANG) == 0) {
         helper_sleep(MS);
     }
-    assert_int_equal(shared->ready, 1);
+    assert_int_equal(killed_shared->ready, 1);
     uint64_t start = 0;
     for (int i = 0; i < signals; i++) {
         if (i > 0) {
             helper_sleep(100 * MS);
         }
         start = djp__clock_monotonic();
-        kill(pid, sent_signal);
+        kill(pid, killed_signal);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     outcome.took = djp__clock_monotonic() - start;

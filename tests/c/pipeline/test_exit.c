@@ -1,6 +1,6 @@
 /* The end of a process that did not wait for its telemetry: exit(3) while the worker is inside libcurl or the TLS library, with and
  * without a shutdown before it, must neither crash nor hang. */
-#include "pipeline/helper.c"
+#include "pipeline/helper.h"
 
 #include <netinet/in.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* Flush tells the truth: 0 only for what was accepted, a loss is reported once, and a deadline is kept. */
-#include "pipeline/helper.c"
+#include "pipeline/helper.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

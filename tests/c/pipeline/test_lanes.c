@@ -1,5 +1,5 @@
 /* A pipeline whose transport has several requests on their way: order, failures, the end and forks. */
-#include "pipeline/helper.c"
+#include "pipeline/helper.h"
 
 #include <setjmp.h>
 #include <signal.h>

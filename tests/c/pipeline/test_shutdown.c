@@ -1,5 +1,5 @@
 /* Shutdown and free end in time whatever the receiver does, count what they leave behind, and leave no thread behind. */
-#include "pipeline/helper.c"
+#include "pipeline/helper.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* The worker: batches, waiting, outages, and that nothing is lost without being counted. */
-#include "pipeline/helper.c"
+#include "pipeline/helper.h"
 
 #include <dirent.h>
 #include <setjmp.h>

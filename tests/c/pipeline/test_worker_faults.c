@@ -1,6 +1,6 @@
 /* Random fault scripts: whatever a receiver does, every span that was started is exported, waiting, or lost under a name, nothing is
  * exported twice, and flush never says "all well" falsely. The seed is printed; DJP_SEED repeats a run. */
-#include "pipeline/helper.c"
+#include "pipeline/helper.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* An SDK instance from options to bytes: what starts when, what leaves, what the resource says. */
-#include "pipeline/helper.c"
+#include "pipeline/helper.h"
 
 #include <dirent.h>
 #include <setjmp.h>

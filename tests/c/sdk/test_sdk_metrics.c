@@ -1,5 +1,5 @@
 /* The SDK's own numbers under the names of the conventions: in the scrape when asked for, in the status always, and the same in both. */
-#include "pipeline/helper.c"
+#include "pipeline/helper.h"
 
 #include <netinet/in.h>
 #include <setjmp.h>

@@ -1,12 +1,24 @@
 /* SIGHUP and its like, signals that somebody gave back, what is said of a loss, and the first process of a container. */
-#include "pipeline/killed.c"
+#include "pipeline/killed.h"
 
 #include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
 
 static void
 child_with_spans(void)
 {
-    djp_sdk *sdk = new_sdk(script_new(NULL, NULL), SECOND);
+    djp_sdk *sdk = killed_sdk(script_new(NULL, NULL), SECOND);
     helper_spans(sdk, "waiting", 500);
 }
 
@@ -17,11 +29,11 @@ test_its_like_deliver_too(void **state)
     (void)state;
     const int numbers[] = {SIGINT, SIGHUP, SIGUSR2};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        sent_signal = numbers[i];
-        struct outcome outcome = terminate_child(child_with_spans, 1);
-        sent_signal = SIGTERM;
+        killed_signal = numbers[i];
+        struct killed_outcome outcome = killed_child(child_with_spans, 1);
+        killed_signal = SIGTERM;
         assert_int_equal(outcome.killed_by, numbers[i]);
-        assert_int_equal(shared->accepted, 500);
+        assert_int_equal(killed_shared->accepted, 500);
     }
 }
 
@@ -30,7 +42,7 @@ note_words(void *user, int level, const char *message)
 {
     (void)user;
     (void)level;
-    shared->handled += strstr(message, "25 spans were still waiting") != NULL;
+    killed_shared->handled += strstr(message, "25 spans were still waiting") != NULL;
 }
 
 static unsigned
@@ -50,7 +62,7 @@ child_whose_receiver_is_away(void)
     options.shutdown_timeout_ns = 200 * MS;
     options.log_level = DJP_LOG_WARN;
     script_transport *transport = script_new(never, NULL);
-    transport->base.ops = &counting_ops;
+    transport->base.ops = &killed_transport_ops;
     djp_sdk *sdk = NULL;
     if (djp__sdk_new_with_transport(&sdk, &options, NULL, note_words, NULL, &transport->base) != 0) {
         _exit(99);
@@ -62,20 +74,20 @@ static void
 test_what_is_lost_is_said(void **state)
 {
     (void)state;
-    struct outcome outcome = terminate_child(child_whose_receiver_is_away, 1);
+    struct killed_outcome outcome = killed_child(child_whose_receiver_is_away, 1);
     assert_int_equal(outcome.killed_by, SIGTERM);
-    assert_int_equal(shared->handled, 1);
+    assert_int_equal(killed_shared->handled, 1);
 }
 
 /* A handler came and went, and what took its place is the system's default. */
 static void
 child_that_gave_the_signal_back(void)
 {
-    djp_sdk *sdk = new_sdk(script_new(NULL, NULL), SECOND);
+    djp_sdk *sdk = killed_sdk(script_new(NULL, NULL), SECOND);
     helper_spans(sdk, "waiting", 500);
     signal(SIGTERM, SIG_IGN);
     djp__signals_install(sdk);
-    shared->handled = signal(SIGTERM, SIG_DFL) == SIG_IGN; /* an ignored one stays so */
+    killed_shared->handled = signal(SIGTERM, SIG_DFL) == SIG_IGN; /* an ignored one stays so */
     djp__signals_install(sdk);
 }
 
@@ -83,33 +95,33 @@ static void
 test_a_signal_that_came_back_is_taken_again(void **state)
 {
     (void)state;
-    struct outcome outcome = terminate_child(child_that_gave_the_signal_back, 1);
+    struct killed_outcome outcome = killed_child(child_that_gave_the_signal_back, 1);
     assert_int_equal(outcome.killed_by, SIGTERM);
-    assert_int_equal(shared->accepted, 500);
-    assert_int_equal(shared->handled, 1);
+    assert_int_equal(killed_shared->accepted, 500);
+    assert_int_equal(killed_shared->handled, 1);
 }
 
 /* The first process of a container: the kernel ignores the default action there. */
 static void
 run_as_first_process(void)
 {
-    djp_sdk *sdk = new_sdk(script_new(NULL, NULL), SECOND);
+    djp_sdk *sdk = killed_sdk(script_new(NULL, NULL), SECOND);
     helper_spans(sdk, "before", 100);
     for (int i = 0; i < 2; i++) {
         kill(getpid(), SIGTERM);
-        for (int ms = 0; ms < 5000 && shared->accepted < 100u * (unsigned)(i + 1); ms++) {
+        for (int ms = 0; ms < 5000 && killed_shared->accepted < 100u * (unsigned)(i + 1); ms++) {
             helper_sleep(MS);
         }
         helper_spans(sdk, "after", 100);
     }
-    _exit(djp_sdk_flush(sdk, 5 * SECOND) == 0 && shared->accepted == 300 ? 0 : 1);
+    _exit(djp_sdk_flush(sdk, 5 * SECOND) == 0 && killed_shared->accepted == 300 ? 0 : 1);
 }
 
 static void
 test_the_first_process_goes_on(void **state)
 {
     (void)state;
-    memset(shared, 0, sizeof *shared);
+    memset(killed_shared, 0, sizeof *killed_shared);
     pid_t pid = fork();
     if (pid == 0) {
         alarm(30);
@@ -139,8 +151,8 @@ main(void)
     printf("left out: ThreadSanitizer delivers signals late\n");
     return 0;
 #endif
-    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED) {
+    killed_shared = mmap(NULL, sizeof *killed_shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (killed_shared == MAP_FAILED) {
         return 1;
     }
     const struct CMUnitTest tests[] = {

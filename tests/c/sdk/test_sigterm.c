@@ -1,10 +1,23 @@
 /* SIGTERM in child processes: what had ended is delivered, the exit status stays "killed by SIGTERM", other handlers are left alone. */
-#include "pipeline/killed.c"
+#include "pipeline/killed.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
 
 static void
 child_with_spans(void)
 {
-    djp_sdk *sdk = new_sdk(script_new(NULL, NULL), SECOND);
+    djp_sdk *sdk = killed_sdk(script_new(NULL, NULL), SECOND);
     helper_spans(sdk, "waiting", 500);
 }
 
@@ -12,9 +25,9 @@ static void
 test_spans_are_delivered(void **state)
 {
     (void)state;
-    struct outcome outcome = terminate_child(child_with_spans, 1);
+    struct killed_outcome outcome = killed_child(child_with_spans, 1);
     assert_int_equal(outcome.killed_by, SIGTERM);
-    assert_int_equal(shared->accepted, 500);
+    assert_int_equal(killed_shared->accepted, 500);
     assert_true(outcome.took < 2 * SECOND);
 }
 
@@ -40,7 +53,7 @@ test_what_was_spent_is_written(void **state)
     assert_non_null(mkdtemp(folder));
     snprintf(budget_path, sizeof budget_path, "%s/file", folder);
     snprintf(lock, sizeof lock, "%s.lock", budget_path);
-    struct outcome outcome = terminate_child(child_that_spends, 1);
+    struct killed_outcome outcome = killed_child(child_that_spends, 1);
     double spent = helper_budget_spent(budget_path);
     unlink(budget_path);
     unlink(lock);
@@ -53,7 +66,7 @@ static void
 child_that_is_stuck(void)
 {
     child_with_spans();
-    shared->ready = 1;
+    killed_shared->ready = 1;
     for (volatile unsigned long i = 0;; i++) {
     }
 }
@@ -63,22 +76,22 @@ static void
 test_a_busy_main_thread(void **state)
 {
     (void)state;
-    struct outcome outcome = terminate_child(child_that_is_stuck, 1);
+    struct killed_outcome outcome = killed_child(child_that_is_stuck, 1);
     assert_int_equal(outcome.killed_by, SIGTERM);
-    assert_int_equal(shared->accepted, 500);
+    assert_int_equal(killed_shared->accepted, 500);
 }
 
 static void
 child_without_spans(void)
 {
-    new_sdk(script_new(NULL, NULL), 10 * SECOND);
+    killed_sdk(script_new(NULL, NULL), 10 * SECOND);
 }
 
 static void
 test_without_spans_it_ends_at_once(void **state)
 {
     (void)state;
-    struct outcome outcome = terminate_child(child_without_spans, 1);
+    struct killed_outcome outcome = killed_child(child_without_spans, 1);
     assert_int_equal(outcome.killed_by, SIGTERM);
     assert_true(outcome.took < SECOND);
 }
@@ -94,14 +107,14 @@ always_hang(void *user, unsigned attempt)
 static void
 child_with_dead_receiver(void)
 {
-    djp_sdk *sdk = new_sdk(script_new(always_hang, NULL), 300 * MS);
+    djp_sdk *sdk = killed_sdk(script_new(always_hang, NULL), 300 * MS);
     helper_spans(sdk, "waiting", 5);
 }
 
 static void
 child_in_a_hanging_send(void)
 {
-    djp_sdk *sdk = new_sdk(script_new(always_hang, NULL), 300 * MS);
+    djp_sdk *sdk = killed_sdk(script_new(always_hang, NULL), 300 * MS);
     helper_spans(sdk, "waiting", 5);
     djp_sdk_flush(sdk, 20 * MS);
 }
@@ -112,18 +125,18 @@ test_the_deadline_holds(void **state)
     (void)state;
     void (*const children[])(void) = {child_with_dead_receiver, child_in_a_hanging_send};
     for (int i = 0; i < 2; i++) {
-        struct outcome outcome = terminate_child(children[i], 1);
+        struct killed_outcome outcome = killed_child(children[i], 1);
         assert_int_equal(outcome.killed_by, SIGTERM);
         assert_true(outcome.took > 250 * MS);
         assert_true(outcome.took < 700 * MS);
-        assert_int_equal(shared->accepted, 0);
+        assert_int_equal(killed_shared->accepted, 0);
     }
 }
 
 static void
 child_with_patience(void)
 {
-    djp_sdk *sdk = new_sdk(script_new(always_hang, NULL), 20 * SECOND);
+    djp_sdk *sdk = killed_sdk(script_new(always_hang, NULL), 20 * SECOND);
     helper_spans(sdk, "waiting", 5);
 }
 
@@ -131,7 +144,7 @@ static void
 test_the_second_signal_ends_at_once(void **state)
 {
     (void)state;
-    struct outcome outcome = terminate_child(child_with_patience, 2);
+    struct killed_outcome outcome = killed_child(child_with_patience, 2);
     assert_int_equal(outcome.killed_by, SIGTERM);
     assert_true(outcome.took < 2 * SECOND);
 }
@@ -146,8 +159,8 @@ hang_at_first(void *user, unsigned attempt)
 static void
 child_with_a_hopeless_request(void)
 {
-    export_timeout_ns = 300 * MS;
-    djp_sdk *sdk = new_sdk(script_new(hang_at_first, NULL), 10 * SECOND);
+    killed_export_timeout_ns = 300 * MS;
+    djp_sdk *sdk = killed_sdk(script_new(hang_at_first, NULL), 10 * SECOND);
     helper_spans(sdk, "waiting", 512 + 88);
 }
 
@@ -156,9 +169,9 @@ static void
 test_a_hopeless_request_holds_up_nothing(void **state)
 {
     (void)state;
-    struct outcome outcome = terminate_child(child_with_a_hopeless_request, 1);
+    struct killed_outcome outcome = killed_child(child_with_a_hopeless_request, 1);
     assert_int_equal(outcome.killed_by, SIGTERM);
-    assert_int_equal(shared->accepted, 600);
+    assert_int_equal(killed_shared->accepted, 600);
     assert_true(outcome.took < 5 * SECOND);
 }
 
@@ -175,7 +188,7 @@ child_with_stuck_worker(void)
 {
     script_transport *transport = script_new(always_stuck, NULL);
     transport->slow_ns = 20 * SECOND;
-    djp_sdk *sdk = new_sdk(transport, 200 * MS);
+    djp_sdk *sdk = killed_sdk(transport, 200 * MS);
     helper_spans(sdk, "waiting", 5);
     djp_sdk_flush(sdk, 10 * MS);
 }
@@ -185,7 +198,7 @@ static void
 test_a_stuck_worker_does_not_keep_the_process(void **state)
 {
     (void)state;
-    struct outcome outcome = terminate_child(child_with_stuck_worker, 1);
+    struct killed_outcome outcome = killed_child(child_with_stuck_worker, 1);
     assert_int_equal(outcome.killed_by, SIGTERM);
     assert_true(outcome.took < 2 * SECOND);
 }
@@ -194,7 +207,7 @@ static void
 own_handler(int signal_number)
 {
     (void)signal_number;
-    shared->handled++;
+    killed_shared->handled++;
     _exit(42);
 }
 
@@ -202,14 +215,14 @@ static void
 child_with_own_handler(void)
 {
     signal(SIGTERM, own_handler);
-    djp_sdk *sdk = new_sdk(script_new(NULL, NULL), SECOND);
+    djp_sdk *sdk = killed_sdk(script_new(NULL, NULL), SECOND);
     helper_spans(sdk, "waiting", 5);
 }
 
 static void
 child_with_late_handler(void)
 {
-    djp_sdk *sdk = new_sdk(script_new(NULL, NULL), SECOND);
+    djp_sdk *sdk = killed_sdk(script_new(NULL, NULL), SECOND);
     helper_spans(sdk, "waiting", 5);
     signal(SIGTERM, own_handler);
     djp_sdk_shutdown(sdk, SECOND);
@@ -219,18 +232,18 @@ static void
 test_other_handlers_are_left_alone(void **state)
 {
     (void)state;
-    struct outcome outcome = terminate_child(child_with_own_handler, 1);
+    struct killed_outcome outcome = killed_child(child_with_own_handler, 1);
     assert_int_equal(outcome.exit_code, 42);
-    assert_int_equal(shared->handled, 1);
-    outcome = terminate_child(child_with_late_handler, 1);
+    assert_int_equal(killed_shared->handled, 1);
+    outcome = killed_child(child_with_late_handler, 1);
     assert_int_equal(outcome.exit_code, 42);
-    assert_int_equal(shared->handled, 1);
+    assert_int_equal(killed_shared->handled, 1);
 }
 
 static void
 child_after_shutdown(void)
 {
-    djp_sdk *sdk = new_sdk(script_new(NULL, NULL), SECOND);
+    djp_sdk *sdk = killed_sdk(script_new(NULL, NULL), SECOND);
     struct sigaction action;
     helper_spans(sdk, "waiting", 5);
     sigaction(SIGTERM, NULL, &action);
@@ -244,7 +257,7 @@ child_after_shutdown(void)
     }
     djp_sdk_free(sdk);
     /* A second instance finds the default again. */
-    sdk = new_sdk(script_new(NULL, NULL), SECOND);
+    sdk = killed_sdk(script_new(NULL, NULL), SECOND);
     helper_spans(sdk, "waiting", 7);
 }
 
@@ -252,9 +265,9 @@ static void
 test_restored_at_shutdown(void **state)
 {
     (void)state;
-    struct outcome outcome = terminate_child(child_after_shutdown, 1);
+    struct killed_outcome outcome = killed_child(child_after_shutdown, 1);
     assert_int_equal(outcome.killed_by, SIGTERM);
-    assert_int_equal(shared->accepted, 12);
+    assert_int_equal(killed_shared->accepted, 12);
 }
 
 /* A binding may notice that a signal came back while another thread ends the SDK. */
@@ -263,7 +276,7 @@ test_not_taken_after_shutdown(void **state)
 {
     (void)state;
     script_transport *transport = script_new(NULL, NULL);
-    djp_sdk *sdk = new_sdk(transport, SECOND);
+    djp_sdk *sdk = killed_sdk(transport, SECOND);
     struct sigaction now;
     assert_int_equal(djp_sdk_shutdown(sdk, SECOND), 0);
     djp__signals_install(sdk);
@@ -276,13 +289,13 @@ test_not_taken_after_shutdown(void **state)
 static void
 forked_child_without_spans(void)
 {
-    djp_sdk *sdk = new_sdk(script_new(NULL, NULL), 10 * SECOND);
+    djp_sdk *sdk = killed_sdk(script_new(NULL, NULL), 10 * SECOND);
     helper_spans(sdk, "parent's", 5);
     pid_t pid = fork();
     if (pid != 0) {
         int status;
         waitpid(pid, &status, 0);
-        _exit(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM && shared->accepted == 0 ? 7 : 8);
+        _exit(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM && killed_shared->accepted == 0 ? 7 : 8);
     }
     kill(getpid(), SIGTERM);
     _exit(9);
@@ -291,13 +304,13 @@ forked_child_without_spans(void)
 static void
 forked_child_with_spans(void)
 {
-    djp_sdk *sdk = new_sdk(script_new(NULL, NULL), 10 * SECOND);
+    djp_sdk *sdk = killed_sdk(script_new(NULL, NULL), 10 * SECOND);
     helper_spans(sdk, "parent's", 5);
     pid_t pid = fork();
     if (pid != 0) {
         int status;
         waitpid(pid, &status, 0);
-        _exit(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM && shared->accepted == 3 ? 7 : 8);
+        _exit(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM && killed_shared->accepted == 3 ? 7 : 8);
     }
     helper_spans(sdk, "child's", 3);
     kill(getpid(), SIGTERM);
@@ -309,7 +322,7 @@ forked_child_with_spans(void)
 static int
 run_child(void (*body)(void))
 {
-    memset(shared, 0, sizeof *shared);
+    memset(killed_shared, 0, sizeof *killed_shared);
     pid_t pid = fork();
     if (pid == 0) {
         alarm(30);
@@ -348,7 +361,7 @@ signal_myself(void)
 static void
 forked_child_is_signalled_at_once(void)
 {
-    djp_sdk *sdk = new_sdk(script_new(NULL, NULL), 10 * SECOND);
+    djp_sdk *sdk = killed_sdk(script_new(NULL, NULL), 10 * SECOND);
     helper_spans(sdk, "parent's", 5);
     signal_in_child = 1;
     pid_t pid = fork();
@@ -372,7 +385,7 @@ static void
 child_that_ignores(void)
 {
     signal(SIGTERM, SIG_IGN);
-    djp_sdk *sdk = new_sdk(script_new(NULL, NULL), SECOND);
+    djp_sdk *sdk = killed_sdk(script_new(NULL, NULL), SECOND);
     helper_spans(sdk, "waiting", 5);
     kill(getpid(), SIGTERM);
     helper_sleep(50 * MS);
@@ -394,8 +407,8 @@ main(void)
     return 0;
 #endif
     pthread_atfork(NULL, NULL, signal_myself);
-    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED) {
+    killed_shared = mmap(NULL, sizeof *killed_shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (killed_shared == MAP_FAILED) {
         return 1;
     }
     const struct CMUnitTest tests[] = {

@@ -1,5 +1,5 @@
 /* The status report: valid JSON in every state, honest numbers, no secrets; and the same counts as series of the scrape. */
-#include "pipeline/helper.c"
+#include "pipeline/helper.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
