@@ -133,6 +133,7 @@
 #include "control/remote_client.c"
 #include "control/remote_tree.c"
 #include "control/overrides.c"
+#include "control/overrides_file.c"
 #include "control/ratio_controller.c"
 #include "control/remote.c"
 #include "control/budget.c"
@@ -162,3 +163,4 @@
 #include "sdk/status.c"
 #include "sdk/status_problem.c"
 #include "sdk/sdk.c"
+#include "sdk/sdk_control.c"

@@ -22,9 +22,7 @@ ALLOWED = {
 ALLOWED["sdk"] = set(ALLOWED)
 # Arrows that point the wrong way today; each is to go, and none is to come.
 LEFT = {
-    ("control", "oplog"): 1,
-    ("control", "pipeline"): 4,
-    ("pipeline", "control"): 4,
+    ("pipeline", "control"): 1,
     ("pipeline", "oplog"): 2,
     ("pipeline", "sdk"): 1,
     ("sampling", "trace"): 4,

@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#define djp__saturate(a, b) ((a) > UINT64_MAX - (b) ? UINT64_MAX : (a) + (b))
+
 /* Nanoseconds of CLOCK_MONOTONIC, to within a microsecond of the kernel's value. Any thread. About 10 or 27 ns a call. */
 uint64_t djp__clock_monotonic(void);
 /* Unix time in nanoseconds from CLOCK_REALTIME. */

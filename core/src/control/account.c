@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "metrics/registry.h"
 #include "control/budget_file.h"
-#include "pipeline/pipeline.h"
 
 #define ACCOUNT__FILE_NS 30000000000ull
 #define ACCOUNT__BUSY_NS 1000000000ull
@@ -17,10 +16,10 @@
 #define ACCOUNT__END_PAUSE_NS 2000000
 
 void
-djp__account_init(djp_sdk *sdk)
+djp__account_init(djp_account *account, const djp_control_host *host)
 {
-    const djp_options *options = &sdk->options;
-    djp_account *account = &sdk->account;
+    const djp_options *options = host->options;
+    account->host = host;
     djp_budget_prices prices = {options->budget_per_month, options->price_per_gb, options->price_per_million_spans,
                                 options->price_per_thousand_series};
     int priced = prices.per_gb > 0 || prices.per_million_spans > 0 || prices.per_thousand_series > 0;
@@ -29,102 +28,103 @@ djp__account_init(djp_sdk *sdk)
     account->file_next = UINT64_MAX;
     account->on = priced && options->enabled;
     if (prices.month > 0 && !priced && options->enabled) {
-        djp__diag(&sdk->diag, DJP_LOG_WARN,
+        djp__diag(account->host->diag, DJP_LOG_WARN,
                   "budget_per_month is set but no price is, so telemetry costs nothing and no budget is watched. Set "
                   "price_per_gb, price_per_million_spans or price_per_thousand_series.");
     }
     if (account->on) {
         account->file_next = options->budget_file && options->budget_file[0] ? 0 : UINT64_MAX;
-        djp__account_step(sdk);
+        djp__account_step(account);
         if (account->file_next == 0) {
-            djp__account_tick(sdk, djp__clock_monotonic(), -1); /* what was spent before this start counts at once */
+            djp__account_tick(account, djp__clock_monotonic(),
+                              -1); /* what was spent before this start counts at once */
         }
     }
 }
 
 /* A tree of samplers, a sampling server and the first minute leave the ratio alone, whatever the budget says. */
 static const char *
-account_reduction(const djp_sdk *sdk, const djp_budget_view *view)
+account_reduction(const djp_account *account, const djp_budget_view *view)
 {
-    if (sdk->control.steers && view->target_spans >= 0) {
+    if (account->steered && view->target_spans >= 0) {
         return "The ratio is being reduced; errors are still kept.";
     }
     return view->forecast > view->allowance ? "The ratio is not reduced." : "No reduction is needed so far.";
 }
 
 static void
-account_warn(djp_sdk *sdk, int percent, const djp_budget *budget)
+account_warn(djp_account *account, int percent, const djp_budget *budget)
 {
     djp_budget_view view;
     djp__budget_look(&view, budget);
     int digits = view.allowance < 1 ? 6 : 2;
-    djp__diag(&sdk->diag, DJP_LOG_WARN,
+    djp__diag(account->host->diag, DJP_LOG_WARN,
               "%d %% of the telemetry budget for %04d-%02d is used up: %.*f of %.*f, and %.*f by the end of the month "
               "at the present rate. %s Lower sample_ratio or what the sampler keeps, the number of metric series or "
               "span_rate_limit, or raise budget_per_month.",
               percent, budget->month / 12, budget->month % 12 + 1, digits, view.spent, digits, view.allowance, digits,
-              view.forecast, account_reduction(sdk, &view));
+              view.forecast, account_reduction(account, &view));
 }
 
 /* The mutex is held. */
 static void
-account_feed_locked(djp_sdk *sdk)
+account_feed_locked(djp_account *account)
 {
     djp__registry_totals metrics;
     memset(&metrics, 0, sizeof metrics);
-    if (sdk->registry && sdk->account.budget.prices.per_thousand_series > 0) {
-        djp__registry_counters(&metrics, sdk->registry);
+    if (account->host->registry && account->budget.prices.per_thousand_series > 0) {
+        djp__registry_counters(&metrics, account->host->registry);
     }
-    djp_budget_load load = {djp_load_relaxed(&sdk->stats.wire_bytes), djp_load_relaxed(&sdk->stats.spans_exported),
-                            metrics.series, sdk->account.wanted};
+    djp_control_exported exported;
+    account->host->read(&exported, account->host->user);
+    djp_budget_load load = {exported.bytes, exported.spans, metrics.series, account->wanted};
     double unix_seconds = (double)djp__clock_realtime() / 1e9;
-    djp__budget_step(&sdk->account.budget, unix_seconds, djp__clock_monotonic(), &load);
+    djp__budget_step(&account->budget, unix_seconds, djp__clock_monotonic(), &load);
 }
 
 void
-djp__account_feed(djp_sdk *sdk)
+djp__account_feed(djp_account *account)
 {
-    if (sdk->account.on) {
-        djp__mutex_lock(&sdk->account.mutex);
-        account_feed_locked(sdk);
-        djp__mutex_unlock(&sdk->account.mutex);
+    if (account->on) {
+        djp__mutex_lock(&account->mutex);
+        account_feed_locked(account);
+        djp__mutex_unlock(&account->mutex);
     }
 }
 
 void
-djp__account_step(djp_sdk *sdk)
+djp__account_step(djp_account *account)
 {
-    djp_account *account = &sdk->account;
     if (!account->on) {
         return;
     }
     djp__mutex_lock(&account->mutex);
-    account_feed_locked(sdk);
+    account_feed_locked(account);
     int percent = djp__budget_alarm(&account->budget);
     djp_budget seen = account->budget;
     djp__mutex_unlock(&account->mutex);
     if (percent > 0) {
-        account_warn(sdk, percent, &seen);
+        account_warn(account, percent, &seen);
     }
 }
 
 /* A file that does not work is told of once; the account goes on without. */
 static void
-account_warn_file(djp_sdk *sdk, djp_budget_merged merged, int error)
+account_warn_file(djp_account *account, djp_budget_merged merged, int error)
 {
-    const char *path = sdk->options.budget_file;
-    if (sdk->account.file_warned || merged == DJP_BUDGET_MERGED || merged == DJP_BUDGET_BUSY) {
+    const char *path = account->host->options->budget_file;
+    if (account->file_warned || merged == DJP_BUDGET_MERGED || merged == DJP_BUDGET_BUSY) {
         return;
     }
-    sdk->account.file_warned = 1;
+    account->file_warned = 1;
     if (merged == DJP_BUDGET_DAMAGED) {
         djp__diag(
-            &sdk->diag, DJP_LOG_WARN,
+            account->host->diag, DJP_LOG_WARN,
             "The budget file %s was not understood, or is of a month that lies far ahead, and has been begun anew: "
             "what was spent before in this month is not known any more.",
             path);
     } else {
-        djp__diag(&sdk->diag, DJP_LOG_WARN,
+        djp__diag(account->host->diag, DJP_LOG_WARN,
                   "The budget file %s cannot be used (%s), so this process watches the budget alone. Name a regular "
                   "file in a directory in which this process may write.",
                   path, strerror(error));
@@ -133,14 +133,13 @@ account_warn_file(djp_sdk *sdk, djp_budget_merged merged, int error)
 
 /* The work on the file is done on a copy: whoever looks at the status does not wait for a disk. */
 static djp_budget_merged
-account_merge(djp_sdk *sdk)
+account_merge(djp_account *account)
 {
-    djp_account *account = &sdk->account;
     djp__mutex_lock(&account->mutex);
     djp_budget copy = account->budget;
     djp__mutex_unlock(&account->mutex);
     double told = copy.unshared;
-    djp_budget_merged merged = djp__budget_file_merge(sdk->options.budget_file, &copy);
+    djp_budget_merged merged = djp__budget_file_merge(account->host->options->budget_file, &copy);
     int error = errno;
     djp__mutex_lock(&account->mutex);
     if ((merged == DJP_BUDGET_MERGED || merged == DJP_BUDGET_DAMAGED) && copy.month == account->budget.month) {
@@ -149,14 +148,13 @@ account_merge(djp_sdk *sdk)
         account->budget.spent = copy.spent + account->budget.unshared - copy.unshared;
     }
     djp__mutex_unlock(&account->mutex);
-    account_warn_file(sdk, merged, error);
+    account_warn_file(account, merged, error);
     return merged;
 }
 
 double
-djp__account_tick(djp_sdk *sdk, uint64_t now, double wanted)
+djp__account_tick(djp_account *account, uint64_t now, double wanted)
 {
-    djp_account *account = &sdk->account;
     djp_budget_view view;
     if (!account->on) {
         return -1;
@@ -165,51 +163,49 @@ djp__account_tick(djp_sdk *sdk, uint64_t now, double wanted)
     account->wanted = wanted;
     djp__mutex_unlock(&account->mutex);
     if (now >= account->file_next) {
-        djp_budget_merged merged = account_merge(sdk);
+        djp_budget_merged merged = account_merge(account);
         account->file_next = now + (merged == DJP_BUDGET_BUSY ? ACCOUNT__BUSY_NS : ACCOUNT__FILE_NS);
     }
-    djp__account_step(sdk);
-    djp__account_read(sdk, &view, NULL);
+    djp__account_step(account);
+    djp__account_read(account, &view, NULL);
     return view.target_spans;
 }
 
 int
-djp__account_is_settled(djp_sdk *sdk)
+djp__account_is_settled(djp_account *account)
 {
-    djp__mutex_lock(&sdk->account.mutex);
-    int settled = sdk->account.file_next == UINT64_MAX || sdk->account.budget.unshared <= 0;
-    djp__mutex_unlock(&sdk->account.mutex);
+    djp__mutex_lock(&account->mutex);
+    int settled = account->file_next == UINT64_MAX || account->budget.unshared <= 0;
+    djp__mutex_unlock(&account->mutex);
     return settled;
 }
 
 void
-djp__account_end(djp_sdk *sdk)
+djp__account_end(djp_account *account)
 {
-    djp__account_step(sdk);
-    if (!sdk->account.on || sdk->account.file_next == UINT64_MAX) {
+    djp__account_step(account);
+    if (!account->on || account->file_next == UINT64_MAX) {
         return;
     }
     /* Processes of one service end together and meet at the file; there is no next time to try. */
     const struct timespec pause = {0, ACCOUNT__END_PAUSE_NS};
     uint64_t deadline = djp__clock_monotonic() + ACCOUNT__END_NS;
-    while (account_merge(sdk) == DJP_BUDGET_BUSY && djp__clock_monotonic() < deadline) {
+    while (account_merge(account) == DJP_BUDGET_BUSY && djp__clock_monotonic() < deadline) {
         nanosleep(&pause, NULL);
     }
 }
 
 void
-djp__account_fork_child(djp_sdk *sdk)
+djp__account_fork_child(djp_account *account)
 {
-    djp_account *account = &sdk->account;
     djp__budget_fork(&account->budget);
     account->wanted = -1;
     account->file_next = account->file_next == UINT64_MAX ? UINT64_MAX : 0;
 }
 
 void
-djp__account_read(djp_sdk *sdk, djp_budget_view *view, double total[3])
+djp__account_read(djp_account *account, djp_budget_view *view, double total[3])
 {
-    djp_account *account = &sdk->account;
     djp__mutex_lock(&account->mutex);
     djp__budget_look(view, &account->budget);
     if (total) {
@@ -219,13 +215,13 @@ djp__account_read(djp_sdk *sdk, djp_budget_view *view, double total[3])
 }
 
 void
-djp__account_status(djp_buf *out, djp_sdk *sdk)
+djp__account_status(djp_buf *out, djp_account *account)
 {
     static const char *const parts[3] = {"cost_bytes", "cost_spans", "cost_series"};
     djp_budget_view view;
     double total[3];
-    djp__account_step(sdk);
-    djp__account_read(sdk, &view, total);
+    djp__account_step(account);
+    djp__account_read(account, &view, total);
     struct {
         const char *name;
         double value;

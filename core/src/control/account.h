@@ -4,33 +4,36 @@
 
 #include "base/buf.h"
 #include "base/thread.h"
-#include "djp/sdk.h"
 #include "control/budget.h"
+#include "control/host.h"
 
 typedef struct djp_account {
+    const djp_control_host *host;
     djp_mutex mutex; /* a leaf; guards budget and wanted */
     djp_budget budget;
     double wanted; /* spans a second that the configured ratio would keep; below 0: not known */
     int on; /* constant: there are prices or a budget */
+
+    int steered; /* constant after the start; 1: where the budget asks for it, the ratio is reduced */
 
     /* Touched by the worker only, and by djp_sdk_new before there is one. */
     uint64_t file_next; /* monotonic; UINT64_MAX: no file */
     int file_warned;
 } djp_account;
 
-void djp__account_init(djp_sdk *sdk);
+void djp__account_init(djp_account *account, const djp_control_host *host);
 /* Brings the account up to date. Any thread. */
-void djp__account_feed(djp_sdk *sdk);
+void djp__account_feed(djp_account *account);
 /* The same, and warns where a part of the budget is used up. Any thread; no lock is held. */
-void djp__account_step(djp_sdk *sdk);
+void djp__account_step(djp_account *account);
 /* The same by the worker, which also looks at the file. Returns spans a second that the budget leaves; below 0: it needs no reduction. */
-double djp__account_tick(djp_sdk *sdk, uint64_t now, double wanted);
+double djp__account_tick(djp_account *account, uint64_t now, double wanted);
 /* What the file does not know yet goes there now. By the worker, or when there is none. */
-void djp__account_end(djp_sdk *sdk);
-int djp__account_is_settled(djp_sdk *sdk); /* the file knows all */
-void djp__account_fork_child(djp_sdk *sdk);
-void djp__account_read(djp_sdk *sdk, djp_budget_view *view, double total[3]);
+void djp__account_end(djp_account *account);
+int djp__account_is_settled(djp_account *account); /* the file knows all */
+void djp__account_fork_child(djp_account *account);
+void djp__account_read(djp_account *account, djp_budget_view *view, double total[3]);
 /* One object of JSON. */
-void djp__account_status(djp_buf *out, djp_sdk *sdk);
+void djp__account_status(djp_buf *out, djp_account *account);
 
 #endif

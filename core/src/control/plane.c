@@ -1,115 +1,174 @@
-/* The worker's look at the world, once a second: reads the counters, keeps the account of what telemetry costs, lets the controller calculate, and puts the
- * ratio in force. */
+/* The control plane's step, once a second: reads the counters, keeps the account of what telemetry costs, lets the controller calculate,
+ * and has the overrides apply what comes of it. */
 #include "control/plane.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "pipeline/pipeline.h"
-
 #define CONTROL__STEP_NS 1000000000ull
 #define CONTROL__LEAST 1e-6 /* spans a second where the budget leaves none: 0 would be no target */
 
 void
-djp__control_init(djp_sdk *sdk)
+djp__control_init(djp_control *control)
 {
-    const djp_options *options = &sdk->options;
-    int aimed = options->target_spans_per_second > 0 || options->target_bytes_per_second > 0;
-    int budgeted = sdk->account.on && options->budget_per_month > 0;
-    sdk->control.next = UINT64_MAX;
-    if ((aimed || budgeted) &&
+    djp__mutex_init(&control->overrides.mutex);
+    djp__mutex_init(&control->account.mutex);
+    djp__mutex_init(&control->remote.mutex);
+}
+
+void
+djp__control_fini(djp_control *control)
+{
+    djp__remote_fini(&control->remote);
+    djp__mutex_fini(&control->remote.mutex);
+    djp__mutex_fini(&control->account.mutex);
+    djp__mutex_fini(&control->overrides.mutex);
+}
+
+int
+djp__control_prepare(djp_control *control, const djp_control_host *host)
+{
+    control->host = *host;
+    return djp__remote_init(&control->remote, &control->host, &control->overrides);
+}
+
+static void
+control_start_steering(djp_control *control)
+{
+    const djp_control_host *host = &control->host;
+    const djp_options *options = host->options;
+    int targeted = options->target_spans_per_second > 0 || options->target_bytes_per_second > 0;
+    int budgeted = control->account.on && options->budget_per_month > 0;
+    control->next = UINT64_MAX;
+    if ((targeted || budgeted) &&
         (options->sampler == DJP_SAMPLER_TREE || options->sampler == DJP_SAMPLER_JAEGER_REMOTE)) {
         djp__diag(
-            &sdk->diag, DJP_LOG_WARN,
+            host->diag, DJP_LOG_WARN,
             "A target of spans or bytes a second has no effect beside a tree of samplers or a sampling server, "
             "which leave no ratio to steer, and a budget only warns. Use rate_limited(..), the server's limits or "
             "span_rate_limit.");
-    } else if ((aimed || budgeted) && sdk->transport && options->sample_ratio > 0) {
-        sdk->control.steers = 1;
-        sdk->control.aimed = aimed;
+    } else if ((targeted || budgeted) && host->exports && options->sample_ratio > 0) {
+        control->steers = 1;
+        control->targeted = targeted;
     }
-    if (sdk->transport && (sdk->control.steers || sdk->account.on)) {
-        sdk->control.next = 0;
+    if (host->exports && (control->steers || control->account.on)) {
+        control->next = 0;
     }
-    djp__adaptive_init(&sdk->control.adaptive, (double)options->target_spans_per_second,
+    control->account.steered = control->steers;
+    djp__adaptive_init(&control->adaptive, (double)options->target_spans_per_second,
                        (double)options->target_bytes_per_second, options->sample_ratio);
+}
+
+void
+djp__control_start(djp_control *control)
+{
+    djp__overrides_init(&control->overrides, &control->host);
+    djp__account_init(&control->account, &control->host);
+    control_start_steering(control);
 }
 
 /* Of a span on the wire, as far as is known; records in the ring are about as long. */
 static double
-control_span_bytes(const djp_sdk *sdk, uint64_t kept)
+control_span_bytes(const djp_control_host *host, uint64_t sampled)
 {
-    uint64_t sent = djp_load_relaxed(&sdk->stats.spans_exported);
-    if (sent > 0) {
-        return (double)djp_load_relaxed(&sdk->stats.wire_bytes) / (double)sent;
+    djp_control_exported exported;
+    host->read(&exported, host->user);
+    if (exported.spans > 0) {
+        return (double)exported.bytes / (double)exported.spans;
     }
-    return kept > 0 ? (double)djp__ring_written(sdk->ring) / (double)kept : 0;
+    return sampled > 0 ? (double)djp__ring_written(djp__recorder_ring(host->recorder)) / (double)sampled : 0;
 }
 
 static void
-control_load(djp_adaptive_load *out, const djp_sdk *sdk)
+control_load(djp_adaptive_load *out, const djp_control_host *host)
 {
     djp_recorder_counters counters;
-    djp__recorder_counters(&counters, sdk->recorder);
+    djp__recorder_counters(&counters, host->recorder);
     out->head = counters.kept_ratio + counters.kept_always;
     out->failed = counters.kept_error;
     out->other = counters.kept_error + counters.kept_slow + counters.kept_parent + counters.kept_rule +
                  counters.kept_slowest + counters.kept_rare;
     out->ended = counters.ended;
-    out->span_bytes = control_span_bytes(sdk, out->head + out->other);
+    out->span_bytes = control_span_bytes(host, out->head + out->other);
 }
 
 /* Spans a second that would leave if the budget reduced nothing; below 0: not known. */
 static double
-control_wanted(const djp_sdk *sdk)
+control_wanted(const djp_control *control)
 {
-    const djp_control *control = &sdk->control;
-    double target = (double)sdk->options.target_spans_per_second;
-    double wanted = djp__adaptive_expect(&control->adaptive, control->aimed ? 1 : sdk->options.sample_ratio);
-    return control->aimed && target > 0 ? fmin(wanted, target) : wanted;
+    const djp_options *options = control->host.options;
+    double target = (double)options->target_spans_per_second;
+    double wanted = djp__adaptive_expect(&control->adaptive, control->targeted ? 1 : options->sample_ratio);
+    return control->targeted && target > 0 ? fmin(wanted, target) : wanted;
 }
 
 /* left: spans a second that the budget leaves, below 0 for no limit. It may lower the ratio, and a target as well; only a target raises
  * the ratio above what was configured. */
 static void
-control_steer(djp_sdk *sdk, uint64_t now, const djp_adaptive_load *load, double left)
+control_steer(djp_control *control, uint64_t now, const djp_adaptive_load *load, double left)
 {
-    djp_control *control = &sdk->control;
-    double configured = sdk->options.sample_ratio, target = (double)sdk->options.target_spans_per_second;
+    const djp_options *options = control->host.options;
+    double configured = options->sample_ratio, target = (double)options->target_spans_per_second;
     int saving = left >= 0 && (target <= 0 || left < target);
     djp__adaptive_aim(&control->adaptive, saving ? fmax(left, CONTROL__LEAST) : target,
-                      control->aimed ? 1 : configured);
-    double ratio = djp__adaptive_step(&control->adaptive, now, djp__switch_ratio(sdk), load);
+                      control->targeted ? 1 : configured);
+    double ratio = djp__adaptive_step(&control->adaptive, now, djp__overrides_ratio(&control->overrides), load);
     control->idle = control->idle && ratio >= control->adaptive.ceiling;
-    int as_configured = !control->aimed && ratio >= configured;
-    djp__switch_aim(sdk, as_configured ? DJP_RATIO_UNSAID : ratio, saving ? "budget" : "target");
+    int as_configured = !control->targeted && ratio >= configured;
+    djp__overrides_set_target(&control->overrides, as_configured ? DJP_RATIO_UNSET : ratio,
+                              saving ? "budget" : "target");
 }
 
 void
-djp__control_tick(djp_sdk *sdk, uint64_t now)
+djp__control_tick(djp_control *control, uint64_t now)
 {
-    djp_control *control = &sdk->control;
-    djp__switch_look(sdk, now);
-    djp__remote_tick(sdk, now);
+    djp__overrides_look(&control->overrides, now);
+    djp__remote_tick(&control->remote, now);
     if (now < control->next) {
         return;
     }
     djp_adaptive_load load;
-    control_load(&load, sdk);
+    control_load(&load, &control->host);
     int quiet = load.ended == control->ended;
     control->ended = load.ended;
-    double left = djp__account_tick(sdk, now, control->steers ? control_wanted(sdk) : -1);
+    double left = djp__account_tick(&control->account, now, control->steers ? control_wanted(control) : -1);
     control->next = now + CONTROL__STEP_NS;
-    control->idle = quiet && djp__account_is_settled(sdk);
+    control->idle = quiet && djp__account_is_settled(&control->account);
     if (control->steers) {
-        control_steer(sdk, now, &load, left);
+        control_steer(control, now, &load, left);
     }
 }
 
 uint64_t
-djp__control_next(const djp_sdk *sdk)
+djp__control_next(const djp_control *control)
 {
-    uint64_t step = sdk->control.idle ? UINT64_MAX : sdk->control.next;
-    step = step < sdk->toggle.look_next ? step : sdk->toggle.look_next;
-    return step < djp__remote_next(sdk) ? step : djp__remote_next(sdk);
+    uint64_t step = control->idle ? UINT64_MAX : control->next, remote = djp__remote_next(&control->remote);
+    step = step < control->overrides.look_next ? step : control->overrides.look_next;
+    return step < remote ? step : remote;
+}
+
+/* ---- fork ---- */
+
+void
+djp__control_fork_prepare(djp_control *control)
+{
+    djp__mutex_lock(&control->overrides.mutex);
+    djp__mutex_lock(&control->remote.mutex);
+    djp__mutex_lock(&control->account.mutex);
+}
+
+void
+djp__control_fork_parent(djp_control *control)
+{
+    djp__mutex_unlock(&control->account.mutex);
+    djp__mutex_unlock(&control->remote.mutex);
+    djp__mutex_unlock(&control->overrides.mutex);
+}
+
+void
+djp__control_fork_child(djp_control *control)
+{
+    djp__remote_fork_child(&control->remote);
+    djp__account_fork_child(&control->account);
+    djp__control_fork_parent(control);
 }

@@ -1,25 +1,42 @@
-/* What the worker does about once a second besides sending: looks at the switch file, asks a sampling server and steers the ratio
- * towards its target. */
+/* The control plane: what the worker does about once a second beside sending. It looks at the overrides file, asks a sampling server and
+ * steers the ratio towards its target. It sees the SDK through control/host.h alone. */
 #ifndef DJP_CONTROL_PLANE_H
 #define DJP_CONTROL_PLANE_H
 
-#include "djp/sdk.h"
+#include "control/account.h"
+#include "control/overrides.h"
 #include "control/ratio_controller.h"
+#include "control/remote.h"
 
-/* Touched by the worker only, and by djp_sdk_new before there is one. */
 typedef struct djp_control {
-    djp_adaptive adaptive;
+    djp_control_host host;
+    djp_overrides overrides;
+    djp_remote remote;
+    djp_account account;
     int steers; /* constant; 1: a target or a budget moves the ratio */
-    int aimed; /* constant; 1: there is a target, which may raise it above the configured one */
+    int targeted; /* constant; 1: there is a target, which may raise it above the configured one */
+
+    /* Touched by the worker only, and by djp_sdk_new before there is one. */
+    djp_adaptive adaptive;
     uint64_t ended; /* spans, at the step before */
     uint64_t next; /* monotonic time of the next step; UINT64_MAX: there is nothing to do */
     int idle; /* 1: nothing is reduced and nothing ended lately, so that there is no need to wake for a step */
 } djp_control;
 
-void djp__control_init(djp_sdk *sdk);
-/* Does what is due. Neither `state` nor `work` is held. */
-void djp__control_tick(djp_sdk *sdk, uint64_t now);
+/* Locks alone: for a control that is never started, too. */
+void djp__control_init(djp_control *control);
+void djp__control_fini(djp_control *control);
+/* Before anything of the host runs. Copies host, borrows what it names. Returns 0 or DJP_ENOMEM. */
+int djp__control_prepare(djp_control *control, const djp_control_host *host);
+/* Reads the files and warns of settings that have no effect. */
+void djp__control_start(djp_control *control);
+/* Does what is due. By the worker; no lock of the SDK is held. */
+void djp__control_tick(djp_control *control, uint64_t now);
 /* When the worker must be awake for it. */
-uint64_t djp__control_next(const djp_sdk *sdk);
+uint64_t djp__control_next(const djp_control *control);
+/* Around fork(2). The child's counters and account begin anew; allocates nothing. */
+void djp__control_fork_prepare(djp_control *control);
+void djp__control_fork_parent(djp_control *control);
+void djp__control_fork_child(djp_control *control);
 
 #endif

@@ -11,7 +11,6 @@
 #include "djp/error.h"
 #include "djp/version.h"
 #include "net/curl_global.h"
-#include "pipeline/pipeline.h"
 
 #define REMOTE__ANSWER_NS 5000000000ull /* an answer that takes longer is none */
 #define REMOTE__LOOK_MIN_NS 1000000ull /* between two looks for it */
@@ -48,46 +47,45 @@ djp__remote_pause(uint64_t interval_ns, uint64_t failures, uint64_t retry_after_
 }
 
 uint64_t
-djp__remote_next(const djp_sdk *sdk)
+djp__remote_next(const djp_remote *remote)
 {
-    return sdk->remote.next;
+    return remote->next;
 }
 
 /* ---- what came of it ---- */
 
 static void
-remote_succeed(djp_sdk *sdk, const char *told)
+remote_succeed(djp_remote *remote, const char *told)
 {
-    djp_remote *remote = &sdk->remote;
     const char *shown = djp__strategy_client_shown(remote->client);
     int first = djp_load_relaxed(&remote->answered) == 0;
     djp_add_relaxed(&remote->answered, 1);
     djp_store_relaxed(&remote->consecutive_failures, (uint64_t)0);
     djp_store_relaxed(&remote->last_success_unix_ns, djp__clock_realtime());
-    djp__mutex_lock(&sdk->toggle.mutex);
+    djp__mutex_lock(&remote->mutex);
     int differs = strcmp(remote->strategy, told) != 0;
     snprintf(remote->strategy, sizeof remote->strategy, "%s", told);
-    djp__mutex_unlock(&sdk->toggle.mutex);
+    djp__mutex_unlock(&remote->mutex);
     if (remote->warned) {
-        djp__diag(&sdk->diag, DJP_LOG_INFO, "The sampling server %s answers again: %s.", shown, told);
+        djp__diag(remote->host->diag, DJP_LOG_INFO, "The sampling server %s answers again: %s.", shown, told);
     } else if (first || differs) {
-        djp__diag(&sdk->diag, first ? DJP_LOG_INFO : DJP_LOG_DEBUG, "The sampling server %s says: %s.", shown, told);
+        djp__diag(remote->host->diag, first ? DJP_LOG_INFO : DJP_LOG_DEBUG, "The sampling server %s says: %s.", shown,
+                  told);
     }
     remote->warned = 0;
 }
 
 static void
-remote_fail(djp_sdk *sdk, const char *message)
+remote_fail(djp_remote *remote, const char *message)
 {
-    djp_remote *remote = &sdk->remote;
     djp_add_relaxed(&remote->failures, 1);
     djp_add_relaxed(&remote->consecutive_failures, 1);
-    djp__mutex_lock(&sdk->toggle.mutex);
+    djp__mutex_lock(&remote->mutex);
     snprintf(remote->error, sizeof remote->error, "%s", message);
-    djp__mutex_unlock(&sdk->toggle.mutex);
+    djp__mutex_unlock(&remote->mutex);
     if (!remote->warned && djp__every_minute(&remote->warned_at)) {
         remote->warned = 1;
-        djp__diag(&sdk->diag, DJP_LOG_WARN,
+        djp__diag(remote->host->diag, DJP_LOG_WARN,
                   "The sampling server %s gave no strategy: %s. What held before still holds, and it is asked again. "
                   "Check the address, and that it serves remote sampling over HTTP.",
                   djp__strategy_client_shown(remote->client), message);
@@ -106,18 +104,18 @@ remote_describe(char *out, size_t out_size, const djp_strategy *strategy)
 }
 
 static void
-remote_judge(djp_sdk *sdk, djp_strategy_answer *answer)
+remote_judge(djp_remote *remote, djp_strategy_answer *answer)
 {
-    char told[sizeof sdk->remote.strategy];
+    char told[sizeof remote->strategy];
     if (!answer->good) {
-        remote_fail(sdk, answer->message);
+        remote_fail(remote, answer->message);
         return;
     }
     remote_describe(told, sizeof told, &answer->strategy);
-    if (djp__switch_follow(sdk, &answer->strategy) == 0) {
-        remote_succeed(sdk, told);
+    if (djp__overrides_follow(remote->overrides, &answer->strategy) == 0) {
+        remote_succeed(remote, told);
     } else {
-        remote_fail(sdk, "its answer could not be put in force");
+        remote_fail(remote, "its answer could not be put in force");
     }
     djp__strategy_fini(&answer->strategy);
 }
@@ -125,20 +123,18 @@ remote_judge(djp_sdk *sdk, djp_strategy_answer *answer)
 /* ---- the question ---- */
 
 static void
-remote_done(djp_sdk *sdk, djp_strategy_answer *answer, uint64_t now)
+remote_done(djp_remote *remote, djp_strategy_answer *answer, uint64_t now)
 {
-    djp_remote *remote = &sdk->remote;
     remote->asking = 0;
-    remote_judge(sdk, answer);
+    remote_judge(remote, answer);
     uint64_t failures = djp_load_relaxed(&remote->consecutive_failures);
-    uint64_t interval = sdk->options.sampling_interval_ns;
+    uint64_t interval = remote->host->options->sampling_interval_ns;
     remote->next = djp__saturate(now, djp__remote_pause(interval, failures, answer->retry_after_ns, djp__rand64()));
 }
 
 void
-djp__remote_tick(djp_sdk *sdk, uint64_t now)
+djp__remote_tick(djp_remote *remote, uint64_t now)
 {
-    djp_remote *remote = &sdk->remote;
     djp_strategy_answer answer;
     if (now < remote->next || !remote->client) {
         return;
@@ -151,11 +147,11 @@ djp__remote_tick(djp_sdk *sdk, uint64_t now)
     }
     uint64_t age = now - remote->begun;
     if (!djp__strategy_client_step(remote->client, &answer)) {
-        remote_done(sdk, &answer, now);
+        remote_done(remote, &answer, now);
     } else if (age >= REMOTE__ANSWER_NS) {
         djp__strategy_client_give_up(remote->client);
         strcpy(answer.message, "it did not answer within 5 seconds");
-        remote_done(sdk, &answer, now);
+        remote_done(remote, &answer, now);
     } else {
         uint64_t pause = age < REMOTE__LOOK_MIN_NS ? REMOTE__LOOK_MIN_NS : age;
         remote->next = now + (pause < REMOTE__LOOK_MAX_NS ? pause : REMOTE__LOOK_MAX_NS);
@@ -163,9 +159,8 @@ djp__remote_tick(djp_sdk *sdk, uint64_t now)
 }
 
 void
-djp__remote_stop(djp_sdk *sdk)
+djp__remote_stop(djp_remote *remote)
 {
-    djp_remote *remote = &sdk->remote;
     remote->asking = 0;
     if (remote->client && !djp__curl_is_over()) {
         djp__strategy_client_leave(remote->client);
@@ -175,17 +170,19 @@ djp__remote_stop(djp_sdk *sdk)
 /* ---- life ---- */
 
 int
-djp__remote_init(djp_sdk *sdk)
+djp__remote_init(djp_remote *remote, const djp_control_host *host, djp_overrides *overrides)
 {
-    sdk->remote.next = UINT64_MAX;
-    if (sdk->options.sampler != DJP_SAMPLER_JAEGER_REMOTE || !sdk->recorder || !sdk->transport) {
+    remote->host = host;
+    remote->overrides = overrides;
+    remote->next = UINT64_MAX;
+    if (remote->host->options->sampler != DJP_SAMPLER_JAEGER_REMOTE || !host->recorder || !host->exports) {
         return 0;
     }
-    int result = djp__strategy_client_new(&sdk->remote.client, &sdk->options, "djp-telemetry-exporter-c/" DJP_VERSION);
+    int result = djp__strategy_client_new(&remote->client, host->options, "djp-telemetry-exporter-c/" DJP_VERSION);
     if (result == 0) {
-        sdk->remote.next = 0;
+        remote->next = 0;
     } else if (result == DJP_EINVAL) {
-        djp__diag(&sdk->diag, DJP_LOG_WARN,
+        djp__diag(remote->host->diag, DJP_LOG_WARN,
                   "The address of the sampling server cannot be used; the ratio stays as it is. Correct "
                   "remote_sampling_endpoint.");
         result = 0;
@@ -194,15 +191,14 @@ djp__remote_init(djp_sdk *sdk)
 }
 
 void
-djp__remote_fini(djp_sdk *sdk)
+djp__remote_fini(djp_remote *remote)
 {
-    djp__strategy_client_free(sdk->remote.client);
+    djp__strategy_client_free(remote->client);
 }
 
 void
-djp__remote_fork_child(djp_sdk *sdk)
+djp__remote_fork_child(djp_remote *remote)
 {
-    djp_remote *remote = &sdk->remote;
     if (!remote->client) {
         return;
     }
@@ -235,14 +231,13 @@ remote_status_time(djp_buf *out, uint64_t unix_ns)
 }
 
 void
-djp__remote_status(djp_buf *out, djp_sdk *sdk)
+djp__remote_status(djp_buf *out, djp_remote *remote)
 {
-    djp_remote *remote = &sdk->remote;
     char strategy[sizeof remote->strategy], error[sizeof remote->error];
-    djp__mutex_lock(&sdk->toggle.mutex);
+    djp__mutex_lock(&remote->mutex);
     memcpy(strategy, remote->strategy, sizeof strategy);
     memcpy(error, remote->error, sizeof error);
-    djp__mutex_unlock(&sdk->toggle.mutex);
+    djp__mutex_unlock(&remote->mutex);
     const char *shown = djp__strategy_client_shown(remote->client);
     djp__buf_text(out, "{\"endpoint\":");
     djp__buf_json(out, shown, strlen(shown));

@@ -3,12 +3,15 @@
 #define DJP_CONTROL_REMOTE_H
 
 #include "base/atomic.h"
-#include "djp/sdk.h"
+#include "base/thread.h"
+#include "control/overrides.h"
 #include "control/remote_client.h"
 
 struct djp_buf;
 
 typedef struct djp_remote {
+    const djp_control_host *host;
+    djp_overrides *overrides; /* which follow what the server says */
     djp_strategy_client *client; /* NULL: nobody is asked. Set by djp_sdk_new; used by the worker */
 
     /* Touched by the worker only, and by the child of a fork. */
@@ -25,24 +28,25 @@ typedef struct djp_remote {
     DJP_ATOMIC(uint64_t) consecutive_failures;
     DJP_ATOMIC(uint64_t) last_success_unix_ns;
 
-    /* Guarded by the toggle's mutex; "" for none. */
+    /* Guarded by mutex, a leaf; "" for none. */
+    djp_mutex mutex;
     char strategy[192]; /* what was answered last, for people */
     char error[256]; /* of the newest question that failed */
 } djp_remote;
 
 /* Makes the client where the sampler asks for one. Returns 0, or a code when there was no memory. */
-int djp__remote_init(djp_sdk *sdk);
-void djp__remote_fini(djp_sdk *sdk);
+int djp__remote_init(djp_remote *remote, const djp_control_host *host, djp_overrides *overrides);
+void djp__remote_fini(djp_remote *remote);
 /* Does what is due, and never waits. By the worker; neither `state` nor `work` is held. */
-void djp__remote_tick(djp_sdk *sdk, uint64_t now);
+void djp__remote_tick(djp_remote *remote, uint64_t now);
 /* When the worker must be awake for it. */
-uint64_t djp__remote_next(const djp_sdk *sdk);
+uint64_t djp__remote_next(const djp_remote *remote);
 /* The worker's last act: a question that is under way is given up. */
-void djp__remote_stop(djp_sdk *sdk);
+void djp__remote_stop(djp_remote *remote);
 /* In a forked child: its worker asks on its own; what the parent was told still holds. Allocates nothing. */
-void djp__remote_fork_child(djp_sdk *sdk);
+void djp__remote_fork_child(djp_remote *remote);
 /* One object of JSON; there is a client. */
-void djp__remote_status(struct djp_buf *out, djp_sdk *sdk);
+void djp__remote_status(struct djp_buf *out, djp_remote *remote);
 
 /* The pause before the next question, after so many failures in a row; 0: the last one was answered. random is uniform. */
 uint64_t djp__remote_pause(uint64_t interval_ns, uint64_t failures, uint64_t retry_after_ns, uint64_t random);

@@ -143,14 +143,11 @@ shutdown_tell_none(djp_sdk *sdk)
 {
     djp_recorder_counters counters;
     djp__recorder_counters(&counters, sdk->recorder);
-    djp_switch *state = &sdk->toggle;
-    djp__mutex_lock(&state->mutex);
-    double ratio = state->enabled ? state->ratio : -1;
-    const char *ratio_by = state->ratio_by;
-    djp__mutex_unlock(&state->mutex);
+    djp_overrides_view holds;
+    djp__overrides_read(&holds, &sdk->control.overrides);
     djp_buf text;
     djp__buf_init(&text, 0);
-    djp__status_none_kept(&text, ratio, ratio_by, &counters);
+    djp__status_none_kept(&text, holds.enabled ? holds.ratio : -1, holds.ratio_by, &counters);
     if (text.size > 0) {
         int level = djp__fork_generation() == 1 ? DJP_LOG_WARN : DJP_LOG_DEBUG;
         djp__diag(&sdk->diag, level, "%.*s", (int)text.size, text.data);

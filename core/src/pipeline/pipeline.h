@@ -1,6 +1,6 @@
 /* One SDK instance as the files of the pipeline see it: settings, recorder, worker thread, queue of finished requests, and what
- * became of every span. Lock order: `oplog_mutex`, then `work`, then `state`, then the toggle's,
- * the account's and the diag's own. No message is ever logged while one of them is held. */
+ * became of every span. Lock order: `oplog_mutex`, then `work`, then `state`, then those of control
+ * and the diag's own. No message is ever logged while one of them is held. */
 #ifndef DJP_PIPELINE_PIPELINE_H
 #define DJP_PIPELINE_PIPELINE_H
 
@@ -17,11 +17,8 @@
 #include "export/prometheus_http.h"
 #include "export/transport.h"
 #include "net/retry.h"
-#include "control/account.h"
 #include "control/plane.h"
 #include "pipeline/queue.h"
-#include "control/remote.h"
-#include "control/overrides.h"
 #include "trace/recorder.h"
 
 /* Why a span that was kept and reached the ring did not reach the receiver. */
@@ -115,10 +112,7 @@ struct djp_sdk {
     DJP_ATOMIC(int) references; /* the owner and the worker thread */
 
     djp_export_stats stats;
-    djp_switch toggle;
     djp_control control;
-    djp_remote remote;
-    djp_account account;
 
     DJP_ATOMIC(uint64_t) oplog_damage; /* operations of logs that made no sense; any thread, relaxed */
     DJP_ATOMIC(int) scopes_full; /* 1: an operation log named a scope that found no room; any thread, relaxed */
@@ -198,6 +192,8 @@ void djp__tell_lost(djp_sdk *sdk);
 int djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options, const djp_sdk_language *language,
                                 djp_sdk_log log, void *log_user, djp__transport *transport);
 void djp__sdk_unref(djp_sdk *sdk);
+/* sdk_control.c. Before djp__control_start. Returns 0 or DJP_ENOMEM. */
+int djp__sdk_prepare_control(djp_sdk *sdk);
 /* The part of an URL that may be shown: scheme, host, port, path. NULL without memory. */
 char *djp__sdk_public_endpoint(const char *url);
 /* Where spans go, for messages: the endpoint, or the name of a transport without one. Borrowed from sdk. */
@@ -265,7 +261,5 @@ void djp__self_otel_collect(djp_sdk *sdk, const djp_recorder_counters *counters)
 void djp__self_otel_sent(djp_sdk *sdk, const djp_request *request, const char *error);
 /* One object of JSON, whether asked for or not. */
 void djp__self_otel_status(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters);
-
-#define djp__saturate(a, b) ((a) > UINT64_MAX - (b) ? UINT64_MAX : (a) + (b))
 
 #endif

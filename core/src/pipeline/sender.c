@@ -181,7 +181,7 @@ sender_aborted(djp_sdk *sdk, djp_request *request, const djp__send_result *resul
 {
     uint64_t timeout = sdk->transport->ops->is_patient ? 0 : sdk->options.export_timeout_ns;
     int late = timeout != 0 && djp__clock_monotonic() - request->sent_at >= timeout;
-    if (djp_load_acquire(&sdk->toggle.mute)) {
+    if (djp__recorder_is_muted(sdk->recorder)) {
         sender_lose(sdk, request, DJP_LOSS_SWITCHED_OFF, result);
         return;
     }
@@ -229,7 +229,7 @@ sender_done_with(void *user, void *tag, const djp__send_result *result)
 static int
 sender_must_stop(djp_sdk *sdk)
 {
-    if (djp_load_acquire(&sdk->stop) || djp_load_acquire(&sdk->toggle.mute)) {
+    if (djp_load_acquire(&sdk->stop) || djp__recorder_is_muted(sdk->recorder)) {
         return 1;
     }
     if (sdk->terminate_deadline == 0) {

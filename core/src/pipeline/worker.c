@@ -100,7 +100,7 @@ worker_collect(djp_sdk *sdk, uint64_t now)
     int flushing = djp__worker_is_flushing(sdk);
     int logs = djp__oplogs_replay(sdk, !sdk->queue_blocked);
     sdk->oplogs_left = (logs & DJP_OPLOGS_LEFT) != 0;
-    if (djp_load_acquire(&sdk->toggle.mute)) {
+    if (djp__recorder_is_muted(sdk->recorder)) {
         worker_drop(sdk, (logs & DJP_OPLOGS_MOVED) != 0, now);
         return;
     }
@@ -172,8 +172,8 @@ worker_poll(void *user)
     uint64_t now = djp__clock_monotonic();
     worker_refresh_anchor(sdk, now);
     worker_begin_terminate(sdk, now);
-    djp__control_tick(sdk, now);
-    if (djp_load_acquire(&sdk->toggle.mute)) {
+    djp__control_tick(&sdk->control, now);
+    if (djp__recorder_is_muted(sdk->recorder)) {
         return 1; /* the request that is being sent must not leave either */
     }
     worker_collect(sdk, now);
@@ -198,7 +198,7 @@ static uint64_t
 worker_arm(djp_sdk *sdk, uint64_t bytes, uint64_t now)
 {
     size_t size = 0;
-    if (djp_load_acquire(&sdk->toggle.mute)) {
+    if (djp__recorder_is_muted(sdk->recorder)) {
         return UINT64_MAX; /* no span will come; whoever switches on wakes us */
     }
     djp__recorder_arm(sdk->recorder, bytes);
@@ -234,7 +234,7 @@ worker_sleep(djp_sdk *sdk, uint64_t deadline, uint64_t now)
     if (sdk->terminate_deadline != 0) {
         deadline = worker_earlier(deadline, sdk->terminate_deadline);
     }
-    deadline = worker_earlier(deadline, djp__control_next(sdk));
+    deadline = worker_earlier(deadline, djp__control_next(&sdk->control));
     deadline = sdk->oplogs_left ? now : deadline;
     if (deadline > now) {
         djp__wake_wait(&sdk->wake, deadline);
@@ -266,7 +266,7 @@ worker_end_terminate(djp_sdk *sdk, uint64_t now)
     if (!done) {
         return;
     }
-    djp__account_end(sdk);
+    djp__account_end(&sdk->control.account);
     if (getpid() != 1) {
         worker_count_lost(sdk);
         djp__tell_lost(sdk);
@@ -285,7 +285,7 @@ worker_round(djp_sdk *sdk)
     }
     worker_refresh_anchor(sdk, now);
     worker_begin_terminate(sdk, now);
-    djp__control_tick(sdk, now);
+    djp__control_tick(&sdk->control, now);
     worker_collect(sdk, now);
     if (sdk->terminate_deadline != 0) {
         worker_end_terminate(sdk, now);
@@ -306,11 +306,11 @@ worker_main(void *argument)
     while (!djp_load_acquire(&sdk->stop)) {
         worker_round(sdk);
     }
-    djp__remote_stop(sdk);
+    djp__remote_stop(&sdk->control.remote);
     djp__mutex_lock(&sdk->work);
     djp__collect_discard(sdk, DJP_LOSS_SHUTDOWN);
     djp__mutex_unlock(&sdk->work);
-    djp__account_end(sdk);
+    djp__account_end(&sdk->control.account);
     if (sdk->transport->ops->leave) {
         sdk->transport->ops->leave(sdk->transport);
     }

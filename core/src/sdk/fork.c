@@ -28,8 +28,7 @@ sdk_fork_prepare(void *user)
     djp__oplogs_fork_prepare(sdk);
     djp__mutex_lock(&sdk->work);
     djp__mutex_lock(&sdk->state);
-    djp__mutex_lock(&sdk->toggle.mutex);
-    djp__mutex_lock(&sdk->account.mutex);
+    djp__control_fork_prepare(&sdk->control);
     djp__mutex_lock(&sdk->diag.mutex);
 }
 
@@ -38,8 +37,7 @@ sdk_fork_parent(void *user)
 {
     djp_sdk *sdk = user;
     djp__mutex_unlock(&sdk->diag.mutex);
-    djp__mutex_unlock(&sdk->account.mutex);
-    djp__mutex_unlock(&sdk->toggle.mutex);
+    djp__control_fork_parent(&sdk->control);
     sdk->forks--;
     if (sdk->forks == 0) {
         djp_store_release(&sdk->fork_wanted, 0);
@@ -76,7 +74,6 @@ sdk_fork_child(void *user)
     if (sdk->transport && sdk->transport->ops->abandon) {
         sdk->transport->ops->abandon(sdk->transport);
     }
-    djp__remote_fork_child(sdk);
     sdk_fork_reset_stats(&sdk->stats);
     sdk->adopted = 0;
     /* The requests themselves are freed when they are replaced; they count in the parent. */
@@ -113,10 +110,8 @@ sdk_fork_child(void *user)
     }
     /* Threads of the parent may have waited on it; its old state means nothing here. */
     djp__cond_init(&sdk->changed);
-    djp__account_fork_child(sdk);
     djp__mutex_unlock(&sdk->diag.mutex);
-    djp__mutex_unlock(&sdk->account.mutex);
-    djp__mutex_unlock(&sdk->toggle.mutex);
+    djp__control_fork_child(&sdk->control);
     djp__mutex_unlock(&sdk->state);
     djp__mutex_unlock(&sdk->work);
     djp__oplogs_fork_child(sdk);

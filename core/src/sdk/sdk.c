@@ -226,7 +226,7 @@ sdk_copy_language(djp_sdk *sdk, const djp_sdk_language *language)
 static void
 sdk_destroy(djp_sdk *sdk)
 {
-    djp__remote_fini(sdk);
+    djp__control_fini(&sdk->control);
     djp__recorder_free(sdk->recorder);
     djp__encoder_free(sdk->encoder);
     djp__queue_fini(&sdk->queue);
@@ -237,8 +237,6 @@ sdk_destroy(djp_sdk *sdk)
     djp_registry_free(sdk->registry);
     djp__cond_fini(&sdk->changed);
     djp__mutex_fini(&sdk->oplog_mutex);
-    djp__mutex_fini(&sdk->toggle.mutex);
-    djp__mutex_fini(&sdk->account.mutex);
     djp__mutex_fini(&sdk->state);
     djp__mutex_fini(&sdk->work);
     djp__diag_fini(&sdk->diag);
@@ -275,8 +273,7 @@ sdk_alloc(djp__transport *transport)
     djp__mutex_init(&sdk->work);
     djp__mutex_init(&sdk->state);
     djp__mutex_init(&sdk->oplog_mutex);
-    djp__mutex_init(&sdk->toggle.mutex);
-    djp__mutex_init(&sdk->account.mutex);
+    djp__control_init(&sdk->control);
     djp__cond_init(&sdk->changed);
     return sdk;
 }
@@ -301,18 +298,16 @@ djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options, const djp
         result = sdk_make_traces(sdk);
     }
     if (result == 0) {
-        result = djp__remote_init(sdk);
+        result = sdk_make_metrics(sdk);
     }
     if (result == 0) {
-        result = sdk_make_metrics(sdk);
+        result = djp__sdk_prepare_control(sdk);
     }
     if (result != 0) {
         sdk_destroy(sdk);
         return result;
     }
-    djp__switch_init(sdk);
-    djp__account_init(sdk);
-    djp__control_init(sdk);
+    djp__control_start(&sdk->control);
     if (sdk->registry && options->prometheus_port > 0) {
         /* Not before all that a scrape looks at is there. A port that is taken is no reason to do without the rest; the listener has
          * said so. */

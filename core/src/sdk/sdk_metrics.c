@@ -61,8 +61,8 @@ self_metrics_cost(djp_sdk *sdk)
     if (!sdk->self_metrics[DJP_SELF_COST]) {
         return;
     }
-    djp__account_feed(sdk);
-    djp__account_read(sdk, &view, total);
+    djp__account_feed(&sdk->control.account);
+    djp__account_read(&sdk->control.account, &view, total);
     for (int i = 0; i < 3; i++) {
         djp_text text = {sources[i], strlen(sources[i])};
         djp__counter_set(djp_family_series(sdk->self_metrics[DJP_SELF_COST], &text), total[i]);

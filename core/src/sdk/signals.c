@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "pipeline/pipeline.h"
 
 enum { SIGNALS__GRACE_NS = 500000000 };

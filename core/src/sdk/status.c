@@ -170,29 +170,25 @@ status_sampler(djp_buf *out, djp_sdk *sdk, double ratio)
 static void
 status_switch(djp_buf *out, djp_sdk *sdk)
 {
-    djp_switch *state = &sdk->toggle;
-    djp__mutex_lock(&state->mutex);
-    int enabled = state->enabled;
-    double ratio = state->ratio, canary = state->canary;
-    const char *enabled_by = state->enabled_by, *ratio_by = state->ratio_by, *canary_by = state->canary_by;
-    djp__mutex_unlock(&state->mutex);
+    djp_overrides_view holds;
+    djp__overrides_read(&holds, &sdk->control.overrides);
     status_open(out, "sampling");
-    status_bool(out, "recording", sdk->recorder && enabled);
-    status_text(out, "recording_set_by", enabled_by);
+    status_bool(out, "recording", sdk->recorder && holds.enabled);
+    status_text(out, "recording_set_by", holds.enabled_by);
     status_key(out, "ratio");
-    if (ratio < 0) {
+    if (holds.ratio < 0) {
         djp__buf_text(out, "null");
     } else {
-        djp__buf_double(out, ratio);
+        djp__buf_double(out, holds.ratio);
     }
-    status_text(out, "ratio_set_by", ratio_by);
+    status_text(out, "ratio_set_by", holds.ratio_by);
     status_key(out, "canary");
-    djp__buf_double(out, canary);
-    status_text(out, "canary_set_by", canary_by);
-    status_sampler(out, sdk, ratio);
+    djp__buf_double(out, holds.canary);
+    status_text(out, "canary_set_by", holds.canary_by);
+    status_sampler(out, sdk, holds.ratio);
     status_key(out, "remote");
-    if (sdk->remote.client) {
-        djp__remote_status(out, sdk);
+    if (sdk->control.remote.client) {
+        djp__remote_status(out, &sdk->control.remote);
     } else {
         djp__buf_text(out, "null");
     }
@@ -363,7 +359,7 @@ status_write(char **out, size_t *out_size, djp_sdk *sdk, const djp_options *opti
     status_switch(&text, sdk);
     status_rate_limit(&text, sdk, &counters);
     status_key(&text, "budget");
-    djp__account_status(&text, sdk);
+    djp__account_status(&text, &sdk->control.account);
     status_waiting(&text, sdk);
     status_registry(&text, sdk);
     status_export(&text, sdk);

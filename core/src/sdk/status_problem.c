@@ -34,18 +34,14 @@ djp__status_none_kept(djp_buf *out, double ratio, const char *ratio_by, const dj
 static void
 problem_sampling(djp_buf *out, djp_sdk *sdk, const djp_recorder_counters *counters)
 {
-    djp_switch *state = &sdk->toggle;
-    djp__mutex_lock(&state->mutex);
-    int enabled = state->enabled;
-    double ratio = state->ratio;
-    const char *enabled_by = state->enabled_by, *ratio_by = state->ratio_by;
-    djp__mutex_unlock(&state->mutex);
-    if (!enabled) {
-        djp__buf_printf(out, "The recording of spans is switched off (%s).", enabled_by);
-    } else if (djp_load_acquire(&state->mute) || !sdk->transport) {
-        djp__buf_printf(out, "Nothing may leave: the ratio is 0 (%s).", ratio_by);
+    djp_overrides_view holds;
+    djp__overrides_read(&holds, &sdk->control.overrides);
+    if (!holds.enabled) {
+        djp__buf_printf(out, "The recording of spans is switched off (%s).", holds.enabled_by);
+    } else if (djp__recorder_is_muted(sdk->recorder) || !sdk->transport) {
+        djp__buf_printf(out, "Nothing may leave: the ratio is 0 (%s).", holds.ratio_by);
     } else {
-        djp__status_none_kept(out, ratio, ratio_by, counters);
+        djp__status_none_kept(out, holds.ratio, holds.ratio_by, counters);
     }
 }
 

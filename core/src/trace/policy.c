@@ -40,6 +40,21 @@ policy__fill_first(djp_policy *policy, const djp_recorder *recorder, uint64_t ca
 }
 
 void
+djp__recorder_set_off(djp_recorder *recorder, int off)
+{
+    int muted = off || djp_load_relaxed(&recorder->policy)->drop_all;
+    int bits = (off ? DJP_GATE_OFF : 0) | (muted ? DJP_GATE_MUTE : 0);
+    if ((djp_load_relaxed(&recorder->gate) & (DJP_GATE_OFF | DJP_GATE_MUTE)) == bits) {
+        return;
+    }
+    djp_or_seq_cst(&recorder->gate, bits);
+    djp_and_seq_cst(&recorder->gate, bits | DJP_GATE_CLOSED | DJP_GATE_FIRST);
+    if (bits == 0) {
+        djp__recorder_arm(recorder, 0); /* whoever looked away while nothing came learns of the next span */
+    }
+}
+
+void
 djp__policies_init(djp_recorder *recorder)
 {
     djp_store_relaxed(&recorder->canary, recorder->options.canary);
@@ -50,6 +65,7 @@ djp__policies_init(djp_recorder *recorder)
     recorder->slot.policy.composed = 1;
     recorder->configured = &recorder->first;
     djp_store_release(&recorder->policy, &recorder->first);
+    djp__recorder_set_off(recorder, 0);
 }
 
 void
@@ -162,18 +178,33 @@ djp__recorder_set_canary(djp_recorder *recorder, double canary)
     djp__tables_unlock();
 }
 
-void
-djp__recorder_switch(djp_recorder *recorder, int off, int mute)
+int
+djp__recorder_apply(djp_recorder *recorder, const djp_recorder_plan *plan)
 {
-    int bits = (off ? DJP_GATE_OFF : 0) | (off || mute ? DJP_GATE_MUTE : 0);
-    if ((djp_load_relaxed(&recorder->gate) & (DJP_GATE_OFF | DJP_GATE_MUTE)) == bits) {
-        return;
+    if (plan->sampler && djp__recorder_set_sampler(recorder, plan->sampler) != 0) {
+        return DJP_ERETRY;
     }
-    djp_or_seq_cst(&recorder->gate, bits);
-    djp_and_seq_cst(&recorder->gate, bits | DJP_GATE_CLOSED | DJP_GATE_FIRST);
-    if (bits == 0) {
-        djp__recorder_arm(recorder, 0); /* whoever looked away while nothing came is told of the next span */
+    djp__recorder_set_canary(recorder, plan->canary);
+    int result = plan->ratio < 0 ? djp__recorder_reset_ratio(recorder) : djp__recorder_set_ratio(recorder, plan->ratio);
+    if (plan->drops_sampler) {
+        djp__recorder_set_sampler(recorder, NULL);
     }
+    djp__tables_lock();
+    djp__recorder_set_off(recorder, !plan->enabled);
+    djp__tables_unlock();
+    return result;
+}
+
+int
+djp__recorder_is_muted(const djp_recorder *recorder)
+{
+    return (djp_load_acquire(&recorder->gate) & DJP_GATE_MUTE) != 0;
+}
+
+int
+djp__recorder_has_tree(const djp_recorder *recorder)
+{
+    return djp_load_acquire(&recorder->policy)->composed;
 }
 
 void

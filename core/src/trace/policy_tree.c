@@ -72,6 +72,7 @@ djp__policy_put(djp_recorder *recorder, const djp_policy *policy)
     const djp_sampler *tree = policy->composed ? djp_load_relaxed(&recorder->slot.tree) : NULL;
     djp_store_relaxed(&recorder->needs, tree ? tree->needs : 0u);
     djp_store_release(&recorder->policy, policy);
+    djp__recorder_set_off(recorder, (djp_load_relaxed(&recorder->gate) & DJP_GATE_OFF) != 0);
 }
 
 /* Under the tables lock. */

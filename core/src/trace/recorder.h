@@ -50,8 +50,24 @@ void djp__recorder_set_canary(djp_recorder *recorder, double canary);
 int djp__recorder_set_sampler(djp_recorder *recorder, struct djp_sampler *sampler);
 /* Its text in *out, which the caller frees with djp__free; NULL where none was set. */
 int djp__recorder_sampler_text(char **out, djp_recorder *recorder);
-/* off: starts return NULL. mute: what ends is counted as switched_off. Any thread. */
-void djp__recorder_switch(djp_recorder *recorder, int off, int mute);
+
+/* How roots are decided and whether anything is recorded, from now on. */
+typedef struct djp_recorder_plan {
+    int enabled; /* 0: starts return NULL, and nothing that ends leaves */
+    double ratio; /* as djp__recorder_set_ratio; below 0: as djp__recorder_reset_ratio */
+    double canary; /* as djp__recorder_set_canary */
+    struct djp_sampler *sampler; /* as djp__recorder_set_sampler, taken; NULL: the one there is stays */
+    int drops_sampler; /* 1: that of the options takes its place */
+} djp_recorder_plan;
+/* Puts a plan in force. DJP_ERETRY: the sampler cannot be replaced now, and nothing has changed. DJP_ENOMEM: roots are decided as before,
+ * while `enabled` holds. */
+int djp__recorder_apply(djp_recorder *recorder, const djp_recorder_plan *plan);
+/* 1 when nothing may leave: recording is off, or the ratio in force is 0. The recorder alone knows it; everybody else asks. Any thread,
+ * acquire. */
+int djp__recorder_is_muted(const djp_recorder *recorder);
+/* 1 when a tree of samplers decides about roots. */
+int djp__recorder_has_tree(const djp_recorder *recorder);
+
 /* From now on starts return NULL and ends of open spans are counted as after_shutdown. */
 void djp__recorder_close(djp_recorder *recorder);
 /* Frees at once when no span is live, else parks the recorder until the last one is released. wake is not called any more when this

@@ -176,6 +176,8 @@ djp__recorder_policy(djp_recorder *recorder, uint32_t number)
     return policy ? policy : djp_load_acquire(&recorder->policy);
 }
 
+/* policy.c: whether recording is off, and what follows from that and from the policy in force. Under the tables lock. */
+void djp__recorder_set_off(djp_recorder *recorder, int off);
 /* policy_tree.c: puts a policy in force. Under the tables lock. */
 void djp__policy_put(djp_recorder *recorder, const djp_policy *policy);
 /* policy.c: what holds where no ratio was said, under the canary in force; NULL without memory. Under the tables lock. */

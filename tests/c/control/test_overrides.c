@@ -108,41 +108,41 @@ test_texts(void **state)
         int good, enabled;
         double ratio, canary;
     } cases[] = {
-        {"canary=0.5", 1, -1, DJP_RATIO_UNSAID, 0.5},
+        {"canary=0.5", 1, -1, DJP_RATIO_UNSET, 0.5},
         {" Canary = 0 #\nratio=1", 1, -1, 1, 0},
         {"canary=1.5", 0, 0, 0, 0},
         {"canary", 0, 0, 0, 0},
         {"canary=", 0, 0, 0, 0},
-        {"", 1, -1, DJP_RATIO_UNSAID, DJP_RATIO_UNSAID},
-        {"\n\n# nothing\n", 1, -1, DJP_RATIO_UNSAID, DJP_RATIO_UNSAID},
-        {"on", 1, 1, DJP_RATIO_UNSAID, DJP_RATIO_UNSAID},
-        {" OFF \r\n", 1, 0, DJP_RATIO_UNSAID, DJP_RATIO_UNSAID},
-        {"off # while the collector moves\nratio=0.25", 1, 0, 0.25, DJP_RATIO_UNSAID},
-        {"ratio = 0\n", 1, -1, 0, DJP_RATIO_UNSAID},
-        {"off\non\nratio=0.1\nRatio=1", 1, 1, 1, DJP_RATIO_UNSAID},
-        {"of", 0, 0, 0, DJP_RATIO_UNSAID},
-        {"on\nratio=", 0, 0, 0, DJP_RATIO_UNSAID},
-        {"ratio=1.5", 0, 0, 0, DJP_RATIO_UNSAID},
-        {"ratio=-0.1", 0, 0, 0, DJP_RATIO_UNSAID},
-        {"ratio=nan", 0, 0, 0, DJP_RATIO_UNSAID},
-        {"ratio=0.1x", 0, 0, 0, DJP_RATIO_UNSAID},
-        {"ratio", 0, 0, 0, DJP_RATIO_UNSAID},
-        {"=0.1", 0, 0, 0, DJP_RATIO_UNSAID},
-        {"on off", 0, 0, 0, DJP_RATIO_UNSAID},
+        {"", 1, -1, DJP_RATIO_UNSET, DJP_RATIO_UNSET},
+        {"\n\n# nothing\n", 1, -1, DJP_RATIO_UNSET, DJP_RATIO_UNSET},
+        {"on", 1, 1, DJP_RATIO_UNSET, DJP_RATIO_UNSET},
+        {" OFF \r\n", 1, 0, DJP_RATIO_UNSET, DJP_RATIO_UNSET},
+        {"off # while the collector moves\nratio=0.25", 1, 0, 0.25, DJP_RATIO_UNSET},
+        {"ratio = 0\n", 1, -1, 0, DJP_RATIO_UNSET},
+        {"off\non\nratio=0.1\nRatio=1", 1, 1, 1, DJP_RATIO_UNSET},
+        {"of", 0, 0, 0, DJP_RATIO_UNSET},
+        {"on\nratio=", 0, 0, 0, DJP_RATIO_UNSET},
+        {"ratio=1.5", 0, 0, 0, DJP_RATIO_UNSET},
+        {"ratio=-0.1", 0, 0, 0, DJP_RATIO_UNSET},
+        {"ratio=nan", 0, 0, 0, DJP_RATIO_UNSET},
+        {"ratio=0.1x", 0, 0, 0, DJP_RATIO_UNSET},
+        {"ratio", 0, 0, 0, DJP_RATIO_UNSET},
+        {"=0.1", 0, 0, 0, DJP_RATIO_UNSET},
+        {"on off", 0, 0, 0, DJP_RATIO_UNSET},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        djp_switch_said out;
+        djp_override out;
         int line;
-        int good = djp__switch_parse(&out, &line, cases[i].text, strlen(cases[i].text));
+        int good = djp__overrides_parse(&out, &line, cases[i].text, strlen(cases[i].text));
         if (good != cases[i].good || (good && (out.enabled != cases[i].enabled || out.ratio != cases[i].ratio ||
                                                out.canary != cases[i].canary))) {
             fail_msg("case %zu: %s", i, cases[i].text);
         }
     }
-    djp_switch_said out;
+    djp_override out;
     int line;
-    assert_int_equal(djp__switch_parse(&out, &line, "a\0b", 3), 0);
-    assert_int_equal(djp__switch_parse(&out, &line, "on\n# x\nbad\n", 11), 0);
+    assert_int_equal(djp__overrides_parse(&out, &line, "a\0b", 3), 0);
+    assert_int_equal(djp__overrides_parse(&out, &line, "on\n# x\nbad\n", 11), 0);
     assert_int_equal(line, 3);
 }
 
@@ -326,7 +326,7 @@ static void
 look(void)
 {
     look_at += SECOND;
-    djp__switch_look(sdk, look_at);
+    djp__overrides_look(&sdk->control.overrides, look_at);
 }
 
 static void
@@ -340,7 +340,7 @@ test_file(void **state)
     look();
     assert_true(sampling("recording") == 1 && sampling("ratio") == 0.5);
     write_file("off\n");
-    djp__switch_look(sdk, look_at + SECOND / 2);
+    djp__overrides_look(&sdk->control.overrides, look_at + SECOND / 2);
     assert_true(sampling("recording") == 1); /* not before it is time */
     look();
     assert_true(sampling("recording") == 0);

@@ -1,0 +1,54 @@
+/* Between an SDK instance and its control plane: what control reads of the pipeline, whom it notifies, and the overrides of the program. */
+#include "djp/error.h"
+#include "oplog/oplog.h"
+#include "pipeline/pipeline.h"
+
+static void
+sdk_control_read(djp_control_exported *out, void *user)
+{
+    const djp_sdk *sdk = user;
+    out->spans = djp_load_relaxed(&sdk->stats.spans_exported);
+    out->bytes = djp_load_relaxed(&sdk->stats.wire_bytes);
+}
+
+static void
+sdk_control_changed(void *user)
+{
+    djp_sdk *sdk = user;
+    djp__oplogs_tell(sdk);
+    if (djp_load_acquire(&sdk->running)) {
+        djp__worker_notify(sdk);
+    }
+}
+
+int
+djp__sdk_prepare_control(djp_sdk *sdk)
+{
+    djp_control_host host = {.options = &sdk->options,
+                             .diag = &sdk->diag,
+                             .recorder = sdk->recorder,
+                             .registry = sdk->registry,
+                             .exports = sdk->transport != NULL,
+                             .read = sdk_control_read,
+                             .changed = sdk_control_changed,
+                             .user = sdk};
+    return djp__control_prepare(&sdk->control, &host);
+}
+
+int
+djp_sdk_set_enabled(djp_sdk *sdk, int enabled)
+{
+    return sdk ? djp__overrides_set_enabled(&sdk->control.overrides, enabled) : DJP_EINVAL;
+}
+
+int
+djp_sdk_set_sample_ratio(djp_sdk *sdk, double ratio)
+{
+    return sdk && ratio <= 1 ? djp__overrides_set_ratio(&sdk->control.overrides, ratio) : DJP_EINVAL;
+}
+
+int
+djp_sdk_set_canary_ratio(djp_sdk *sdk, double ratio)
+{
+    return sdk && ratio <= 1 ? djp__overrides_set_canary(&sdk->control.overrides, ratio) : DJP_EINVAL;
+}
