@@ -229,24 +229,24 @@ smaller(double a, double b)
 static void
 use_rules(int always_on, double ratio, const char *text)
 {
-    djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+    djp_tail_rule rules[DJP_TAIL_RULES_MAX];
     djp__recorder_free(recorder);
     djp_recorder_options options = {.ring_bytes = 1u << 20,
-                                    .pending_bytes = 16u << 20,
+                                    .decision_buffer_bytes = 16u << 20,
                                     .always_on = always_on,
                                     .threshold = djp__sampler_threshold(ratio),
                                     .parent_based = 1,
                                     .slow_threshold_ns = 2000000000u,
-                                    .keep_errors = 1,
+                                    .sample_errors = 1,
                                     .attribute_count_limit = 128,
                                     .attribute_value_length_limit = UINT32_MAX,
                                     .event_count_limit = 128,
                                     .link_count_limit = 128,
                                     .event_attribute_count_limit = 128,
                                     .link_attribute_count_limit = 128,
-                                    .keep_rules = rules,
-                                    .pending_age_ns = 60000000000u};
-    options.keep_rule_count = djp_keep_rules_parse(rules, (djp_text){text, strlen(text)}, NULL, NULL);
+                                    .tail_sampling_rules = rules,
+                                    .decision_wait_ns = 60000000000u};
+    options.keep_rule_count = djp_tail_rules_parse(rules, (djp_text){text, strlen(text)}, NULL, NULL);
     if (djp__recorder_new(&recorder, &options) != 0) {
         fputs("no memory for a recorder\n", stderr);
         exit(1);

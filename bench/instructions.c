@@ -51,19 +51,19 @@ static void
 recorder_begin(int always_on, double ratio)
 {
     djp_recorder_options options = {.ring_bytes = 16u << 20,
-                                    .pending_bytes = 16u << 20,
+                                    .decision_buffer_bytes = 16u << 20,
                                     .always_on = always_on,
                                     .threshold = djp__sampler_threshold(ratio),
                                     .parent_based = 1,
                                     .slow_threshold_ns = 2000000000u,
-                                    .keep_errors = 1,
+                                    .sample_errors = 1,
                                     .attribute_count_limit = 128,
                                     .attribute_value_length_limit = UINT32_MAX,
                                     .event_count_limit = 128,
                                     .link_count_limit = 128,
                                     .event_attribute_count_limit = 128,
                                     .link_attribute_count_limit = 128,
-                                    .pending_age_ns = 60000000000u};
+                                    .decision_wait_ns = 60000000000u};
     need(djp__recorder_new(&recorder, &options) == 0, "recorder");
 }
 

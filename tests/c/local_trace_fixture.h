@@ -45,7 +45,7 @@ tear_down(void **state)
 {
     (void)state;
     assert_int_equal(counters().live, 0);
-    assert_int_equal(counters().pending_bytes, 0);
+    assert_int_equal(counters().decision_buffer_bytes, 0);
     djp__recorder_free(recorder);
     recorder = NULL;
     return 0;

@@ -22,11 +22,11 @@ djp_recorder_options
 span_reader_options(void)
 {
     djp_recorder_options options = {.ring_bytes = 4u << 20,
-                                    .pending_bytes = 16u << 20,
+                                    .decision_buffer_bytes = 16u << 20,
                                     .always_on = 1,
                                     .parent_based = 1,
                                     .slow_threshold_ns = 2000000000u,
-                                    .keep_errors = 1,
+                                    .sample_errors = 1,
                                     .attribute_count_limit = 128,
                                     .attribute_value_length_limit = UINT32_MAX,
                                     .event_count_limit = 128,

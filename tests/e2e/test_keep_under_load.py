@@ -135,7 +135,7 @@ def test_counts_by_weight_are_true(run):
 def test_the_service_says_the_same_of_itself(run):
     _, requests, status, spans, kept = run
     counts, lost = status["spans"], status["dropped"]
-    assert not any(lost.values()) and counts["decided_early"] == counts["decided_by_age"] == 0
+    assert not any(lost.values()) and counts["decided_on_buffer_full"] == counts["decided_on_timeout"] == 0
     for reason in ("error", "slow", "ratio"):
         assert counts[f"kept_{reason}"] == sum(len(t.spans) for t in kept.values() if t.reason == reason)
     assert sum(counts[f"kept_{reason}"] for reason in ("error", "slow", "ratio")) == len(spans)

@@ -24,10 +24,13 @@ fuzz_no_variables(void *user, const char *name)
 static djp_sdk *
 fuzz_sdk(int ratio)
 {
-    const djp_config_override overrides[] = {{"enabled", "true"},       {"backend", "hybrid"},
-                                             {"exporter", "memory"},    {"ring_bytes", "65536"},
-                                             {"keep_errors", "true"},   {"sample_ratio", ratio ? "0.5" : "1"},
-                                             {"pending_bytes", "65536"}};
+    const djp_config_override overrides[] = {{"enabled", "true"},
+                                             {"backend", "hybrid"},
+                                             {"exporter", "memory"},
+                                             {"ring_bytes", "65536"},
+                                             {"sample_errors", "true"},
+                                             {"sample_ratio", ratio ? "0.5" : "1"},
+                                             {"decision_buffer_bytes", "65536"}};
     djp_options options;
     djp_sdk *sdk = NULL;
     if (djp_config_resolve(&options, fuzz_no_variables, NULL, overrides, 7, "fuzz", NULL, NULL) != 0 ||
@@ -43,7 +46,7 @@ fuzz_check(djp_sdk *sdk)
 {
     djp_recorder_counters counters;
     djp__recorder_counters(&counters, sdk->recorder);
-    if (counters.live != 0 || counters.pending_bytes != 0) {
+    if (counters.live != 0 || counters.decision_buffer_bytes != 0) {
         abort();
     }
     char *out = NULL;

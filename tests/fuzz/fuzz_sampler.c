@@ -58,7 +58,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     djp_sampler_is_ratio(tree, &ratio, &parent_based);
     DEMAND(ratio >= 0 && ratio <= 1);
     djp_recorder_options options = {.ring_bytes = 65536,
-                                    .pending_bytes = 65536,
+                                    .decision_buffer_bytes = 65536,
                                     .attribute_count_limit = 8,
                                     .attribute_value_length_limit = UINT32_MAX};
     djp_recorder *recorder;
@@ -70,7 +70,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         decide(recorder, data, size);
         djp_recorder_counters counters;
         djp__recorder_counters(&counters, recorder);
-        DEMAND(counters.live == 0 && counters.pending_bytes == 0);
+        DEMAND(counters.live == 0 && counters.decision_buffer_bytes == 0);
         djp__recorder_free(recorder);
     }
     djp_sampler_free(tree);

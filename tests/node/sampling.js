@@ -76,7 +76,9 @@ async function main() {
   const { spans, dropped } = await roots();
   await below();
   await telemetry.shutdown(10000);
-  console.log(JSON.stringify({ kept: spans.kept_ratio, dropped: spans.not_sampled, log_full: dropped.log_full }));
+  console.log(
+    JSON.stringify({ kept: spans.sampled_ratio, dropped: spans.not_sampled, oplog_full: dropped.oplog_full }),
+  );
 }
 
 main();

@@ -181,7 +181,7 @@ class Load {
   async restart() {
     await this.timed('shutdown', 500);
     const { spans, dropped } = this.telemetry.telemetryStatus();
-    const { log_full: unstarted, ...others } = dropped;
+    const { oplog_full: unstarted, ...others } = dropped;
     const lost = Object.values(others).reduce((sum, one) => sum + one, 0);
     if (spans.started !== spans.exported + spans.not_sampled + spans.live + lost) {
       this.faults.push(`the books do not agree: ${JSON.stringify({ spans, dropped })}`);

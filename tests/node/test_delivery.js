@@ -58,7 +58,7 @@ function assertBalanced(status, count, delivered) {
   );
   assert.deepEqual([rest.live, rest.waiting], [0, 0], shown);
   const { spans, dropped } = status;
-  const { log_full: unstarted, ...others } = dropped;
+  const { oplog_full: unstarted, ...others } = dropped;
   const lost = Object.values(others).reduce((sum, one) => sum + one, 0);
   const text = JSON.stringify({ count, delivered, spans, dropped });
   assert.equal(spans.started + unstarted, count, `begun: ${text}`);
@@ -281,7 +281,7 @@ describe('while something is stuck', { timeout: 300000 }, () => {
     running.child.stdin.write('\n');
     assert.deepEqual(await running.ended, { code: 0, signal: null }, running.stderr);
     const [, count, status] = JSON.parse(running.lines.find((line) => line.startsWith('answer ')).slice(7));
-    assert.ok(status.dropped.log_full + status.dropped.ring_full > 0, JSON.stringify(status.dropped));
+    assert.ok(status.dropped.oplog_full + status.dropped.ring_full > 0, JSON.stringify(status.dropped));
     assertBalanced(status, count, sink.count);
     numbers('fast');
   });

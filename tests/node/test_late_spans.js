@@ -34,7 +34,7 @@ test('a timer that fails after the end is kept with its spans', TIMEOUT, async (
     ['send', 'error', true],
   ]);
   assert.ok(spans.every((span) => span.traceState === 'ot=th:0'));
-  assert.strictEqual(telemetry.telemetryStatus().spans.rescued_late, 1);
+  assert.strictEqual(telemetry.telemetryStatus().spans.late_sampled_parts, 1);
 });
 
 test('a span that outlives its root keeps what begins below it', TIMEOUT, async () => {
@@ -93,7 +93,7 @@ test('a context of this process joins its trace', TIMEOUT, async () => {
 });
 
 test('a root that is open for too long keeps its spans, a held response does not', TIMEOUT, async () => {
-  await restart({ ...RARE, pendingAge: 0.000001, slowThreshold: 0.000001 });
+  await restart({ ...RARE, decisionWait: 0.000001, slowThreshold: 0.000001 });
   const root = telemetry.startSpan('build');
   await soon();
   telemetry.startSpan('step', null, { parent: root }).end();

@@ -27,7 +27,7 @@ test('a flood of errors is bounded', async () => {
   for (const states of traces.values()) assert.ok(states.length === 2 && states[0] === states[1]);
   const status = telemetry.telemetryStatus();
   assert.strictEqual(status.dropped.rate_limited + status.dropped.rate_limited_burst, 4000 - spans.length);
-  assert.strictEqual(status.spans.kept_error, spans.length);
+  assert.strictEqual(status.spans.sampled_error, spans.length);
   assert.strictEqual(status.rate_limit.spans_per_second, 100);
 });
 

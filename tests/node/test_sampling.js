@@ -130,7 +130,7 @@ test('the functions make the text', TIMEOUT, async () => {
 });
 
 test('a ratio that is said replaces the tree', TIMEOUT, async () => {
-  await begin('rule_based(any => always_off)', { keepErrors: false });
+  await begin('rule_based(any => always_off)', { sampleErrors: false });
   const once = (name) => telemetry.startSpan(name, null, { root: true }).end();
   once('no');
   assert.equal(telemetry.setSampleRatio(1), true);
@@ -158,7 +158,7 @@ test('children follow their root, late ones too, and a drop is quiet', TIMEOUT, 
 });
 
 test('a rate counts each root once, on both sides', TIMEOUT, async () => {
-  await begin('rule_based(kind(client) => rate_limited(3))', { keepErrors: false });
+  await begin('rule_based(kind(client) => rate_limited(3))', { sampleErrors: false });
   let sampled = 0;
   for (let i = 0; i < 50; i++) {
     const span = telemetry.startSpan(`r${i}`, { i }, { root: true, kind: 'client' });

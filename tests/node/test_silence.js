@@ -114,7 +114,7 @@ async function outcome(protocol, settings) {
     OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
     OTEL_EXPORTER_OTLP_TIMEOUT: '1000',
     OTEL_BSP_SCHEDULE_DELAY: '20',
-    DJP_TELEMETRY_KEEP_RULES: 'attribute tier=gold; name failing; route /* > 1ms; slowest 50%; rare 1s',
+    DJP_TELEMETRY_TAIL_SAMPLING_RULES: 'attribute tier=gold; name failing; route /* > 1ms; slowest 50%; rare 1s',
     ...settings,
   };
   try {

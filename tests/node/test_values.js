@@ -151,7 +151,7 @@ test('what cannot be kept is named once by its key, and only counted from then o
 
 test('readings of performance.now() hold after a sleep of the machine or a step of the clock', async () => {
   const done = await run(`Object.defineProperty(performance, 'timeOrigin', { value: performance.timeOrigin - 3600e3 });
-    t.init({ enabled: true, exporter: 'file', path: 'spans.jsonl', sampleRatio: 1 });
+    t.init({ enabled: true, exporter: 'file', filePath: 'spans.jsonl', sampleRatio: 1 });
     const begin = performance.now();
     const span = t.startSpan('s', null, { startTime: begin });
     setTimeout(() => {

@@ -147,7 +147,7 @@ function assertBetween(value, least, what) {
 
 function assertBooks(told, arrived) {
   const { spans, dropped } = told.status;
-  const { log_full: unstarted, ...others } = dropped;
+  const { oplog_full: unstarted, ...others } = dropped;
   const lost = Object.values(others).reduce((sum, one) => sum + one, 0);
   const text = JSON.stringify({ spans, dropped });
   assert.equal(told.sent, true, text);

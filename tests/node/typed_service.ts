@@ -41,7 +41,7 @@ init({
       ],
     ]),
   ),
-  keepRules: ['name pay', 'rare 60s'],
+  tailSamplingRules: ['name pay', 'rare 60s'],
   spanRateLimit: 500,
   resourceAttributes: { team: 'a' },
   semconv: 'stable',

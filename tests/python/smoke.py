@@ -43,7 +43,7 @@ async def request(app):
     await app(scope, None, send)
 
 
-d.init_telemetry(enabled=True, backend="hybrid", exporter="file", path=path, sample_ratio=1.0)
+d.init_telemetry(enabled=True, backend="hybrid", exporter="file", file_path=path, sample_ratio=1.0)
 assert d.__impl__ == "native", d.__impl_reason__
 with d.start_span("root") as root:
     assert asyncio.run(work(2)) == 2

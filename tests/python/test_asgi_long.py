@@ -61,6 +61,6 @@ def test_a_rule_for_its_route_keeps_a_long_one(name):
         scope["route"] = type("Route", (), {"path_format": "/x"})
         await app(scope, receive, send)
 
-    with driver.telemetry(sample_ratio=1e-9, slow_threshold=0.05, keep_rules=["route /x > 100ms"]):
+    with driver.telemetry(sample_ratio=1e-9, slow_threshold=0.05, tail_sampling_rules=["route /x > 100ms"]):
         driver.request(TelemetryMiddleware(routed), "/x", type=kind)
         assert len(driver.server_spans()) == 1

@@ -95,8 +95,8 @@ CASES = {
         {"endpoint": "https://127.0.0.1:9", "client_key": "missing.pem", "client_certificate": "missing.pem"},
         FLUSHED,
     ),
-    "a file that cannot be": ({"exporter": "file", "path": "/proc/none/spans", "sample_ratio": 1.0}, FLUSHED),
-    "a full device": ({"exporter": "file", "path": "/dev/full", "sample_ratio": 1.0}, FLUSHED),
+    "a file that cannot be": ({"exporter": "file", "file_path": "/proc/none/spans", "sample_ratio": 1.0}, FLUSHED),
+    "a full device": ({"exporter": "file", "file_path": "/dev/full", "sample_ratio": 1.0}, FLUSHED),
     "a closed console": ({"exporter": "console", "sample_ratio": 1.0}, "os.close(1)\n" + FLUSHED),
 }
 

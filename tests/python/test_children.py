@@ -9,7 +9,7 @@ START = """
 import os, sys, time
 import djp_telemetry
 def start():
-    djp_telemetry.init_telemetry(exporter="file", path=os.environ["SPANS"], flush_interval=30)
+    djp_telemetry.init_telemetry(exporter="file", file_path=os.environ["SPANS"], flush_interval=30)
 """
 
 FORKED = (

@@ -15,7 +15,7 @@ from support import clean_environment, file_spans, run_program
 HEAD = """
 import os, sys, time
 import djp_telemetry
-djp_telemetry.init_telemetry(path=os.environ["SPANS"])
+djp_telemetry.init_telemetry(file_path=os.environ["SPANS"])
 def work(count, name):
     for number in range(count):
         with djp_telemetry.start_span(name, {"n": number}):
@@ -110,7 +110,7 @@ def test_sigterm(tmp_path):
 UVICORN = """
 import os
 import djp_telemetry
-djp_telemetry.init_telemetry(path=os.environ["SPANS"], flush_interval=30)
+djp_telemetry.init_telemetry(file_path=os.environ["SPANS"], flush_interval=30)
 async def app(scope, receive, send):
     with djp_telemetry.start_span("request"):
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -296,7 +296,7 @@ def test_gunicorn_with_preload(tmp_path):
         """
 import os
 import djp_telemetry
-djp_telemetry.init_telemetry(path=os.environ["SPANS"])
+djp_telemetry.init_telemetry(file_path=os.environ["SPANS"])
 with djp_telemetry.start_span("preload"):
     pass
 def app(environ, start_response):

@@ -35,7 +35,7 @@ def test_a_background_task_that_fails_is_kept_with_its_spans():
             ("send", "error", True, "ot=th:0"),
         ]
         assert [event.name for event in spans.one("send").events] == ["exception"]
-        assert djp_telemetry.telemetry_status()["spans"]["rescued_late"] == 1
+        assert djp_telemetry.telemetry_status()["spans"]["late_sampled_parts"] == 1
 
 
 def test_a_task_that_began_before_the_end_of_its_root_keeps_what_it_starts_after():
@@ -63,7 +63,7 @@ def test_late_spans_without_an_error_follow():
 
 
 def test_the_failing_part_of_a_kept_trace_stands_for_itself():
-    with telemetry(sample_ratio=0.9999, keep_errors=True):
+    with telemetry(sample_ratio=0.9999, sample_errors=True):
         kept = 0
         while kept < 3:
             with start_span("request") as root:
@@ -99,7 +99,7 @@ def test_a_remote_context_begins_a_local_trace():
 
 
 def test_a_root_that_is_open_for_too_long_keeps_its_spans():
-    with telemetry(sample_ratio=RARE, pending_age=0.000001, slow_threshold=0.000001):
+    with telemetry(sample_ratio=RARE, decision_wait=0.000001, slow_threshold=0.000001):
         with start_span("build"):
             for _ in range(3):
                 with start_span("step"):
@@ -107,4 +107,4 @@ def test_a_root_that_is_open_for_too_long_keeps_its_spans():
         spans = take()
         assert len(spans) == 4
         assert shown(spans.one("build"))[1] == "slow"
-        assert djp_telemetry.telemetry_status()["spans"]["decided_by_age"] == 1
+        assert djp_telemetry.telemetry_status()["spans"]["decided_on_timeout"] == 1

@@ -105,7 +105,7 @@ import asyncio, json, logging, os, sys
 import djp_telemetry as d
 from djp_telemetry import baggage, log_correlation
 if "SKIP_INIT" not in os.environ:
-    d.init_telemetry(path=os.devnull)
+    d.init_telemetry(file_path=os.devnull)
 if "SWITCH" in os.environ:
     assert d.set_enabled(False)
 if "END" in os.environ:

@@ -29,7 +29,7 @@ def test_a_flood_of_errors_is_bounded():
         status = d.telemetry_status()
         dropped = status["dropped"]
         assert dropped["rate_limited"] + dropped["rate_limited_burst"] == 4000 - len(spans)
-        assert status["spans"]["kept_error"] == len(spans)
+        assert status["spans"]["sampled_error"] == len(spans)
         assert status["rate_limit"]["spans_per_second"] == 100
 
 
@@ -50,6 +50,6 @@ def test_off_by_default():
         assert d.telemetry_status()["rate_limit"] == {
             "spans_per_second": 0,
             "routes": 0,
-            "routes_shared": 0,
+            "routes_merged": 0,
             "level": None,
         }

@@ -151,14 +151,14 @@ def test_a_configured_zero_holds_until_the_server_answers(monkeypatch):
 
 def test_who_has_the_last_word(tmp_path):
     switch = tmp_path / "switch"
-    with SamplingServer(operations(0.5, x=1)) as server, following(server, switch_file=str(switch)):
+    with SamplingServer(operations(0.5, x=1)) as server, following(server, overrides_file=str(switch)):
         record("first")
         follow(server, operations(0.5, x=1))
         assert d.set_sample_ratio(0.25)
         follow(server, operations(0.1, x=1))
         assert (sampling()["ratio"], sampling()["ratio_set_by"]) == (0.25, "program")
         switch.write_text("ratio=0.75\n")
-        until(lambda: sampling()["ratio_set_by"] == "switch_file")
+        until(lambda: sampling()["ratio_set_by"] == "overrides_file")
         switch.unlink()
         until(lambda: sampling()["ratio_set_by"] == "program")
         assert d.set_sample_ratio(None)

@@ -119,7 +119,7 @@ def test_odd_options():
             exporter="memory",
             endpoint=odd,
             headers=odd,
-            path=odd,
+            file_path=odd,
             service_name=odd,
             resource_attributes=odd,
             sample_ratio=odd,
@@ -233,7 +233,7 @@ def test_use_while_the_interpreter_ends(tmp_path):
     """Objects whose finalizers record after the module was cleared."""
     source = """
     import djp_telemetry
-    djp_telemetry.init_telemetry(path=__import__("os").environ["SPANS"])
+    djp_telemetry.init_telemetry(file_file_file_path=__import__("os").environ["SPANS"])
     class Late:
         def __init__(self):
             self.start, self.span = djp_telemetry.start_span, djp_telemetry.start_span("open")

@@ -162,7 +162,7 @@ def test_samplers_are_values():
 
 
 def test_a_ratio_that_is_said_replaces_the_tree():
-    with telemetry(sampler="rule_based(any => always_off)", sample_ratio=None, keep_errors=False):
+    with telemetry(sampler="rule_based(any => always_off)", sample_ratio=None, sample_errors=False):
         start_span("no").end()
         assert djp_telemetry.set_sample_ratio(1)
         assert djp_telemetry.telemetry_status()["sampling"]["ratio"] == 1

@@ -131,5 +131,5 @@ def test_python_node_and_c_decide_alike_for_a_million_ids(ids, tmp_path, ratio):
         assert decisions == right, f"{name}: {difference(decisions, right, data)}"
     kept = right.count(1)
     # The core's reader, which replays what JavaScript wrote, decides once more, and alike.
-    assert json.loads(answer) == {"kept": kept, "dropped": COUNT - kept, "log_full": 0}
+    assert json.loads(answer) == {"kept": kept, "dropped": COUNT - kept, "oplog_full": 0}
     assert abs(kept - COUNT * ratio) <= 5 * math.sqrt(COUNT * ratio * (1 - ratio)) + 3 * len(RATIOS)

@@ -313,7 +313,7 @@ os._exit(os.waitstatus_to_exitcode(status) & 255)
 ENDS = """
 import os, signal, sys, time
 import djp_telemetry as telemetry
-telemetry.init_telemetry(path=os.environ["SPANS"], flush_interval=60)
+telemetry.init_telemetry(file_path=os.environ["SPANS"], flush_interval=60)
 telemetry.start_span("last").end()
 number = signal.Signals[sys.argv[1]]
 {before}
@@ -359,7 +359,7 @@ time.sleep(10)
 NO_LIFESPAN = """
 import djp_telemetry, os
 from djp_telemetry.asgi import TelemetryMiddleware
-djp_telemetry.init_telemetry(path=os.environ["SPANS"], flush_interval=60)
+djp_telemetry.init_telemetry(file_path=os.environ["SPANS"], flush_interval=60)
 async def plain(scope, receive, send):
     assert scope["type"] == "http"
     await send({"type": "http.response.start", "status": 200, "headers": []})

@@ -57,7 +57,7 @@ d.init_telemetry(
     endpoint="http://x",
     protocol="grpc",
     headers={"a": "b"},
-    path="x",
+    file_path="x",
     service_name="s",
     environment="dev",
     resource_attributes={"a": 1},
@@ -70,7 +70,7 @@ d.init_telemetry(
             ]
         )
     ),
-    keep_rules=["name pay", "rare 60s"],
+    tail_sampling_rules=["name pay", "rare 60s"],
     slow_threshold=2.0,
     ring_bytes=1 << 20,
     flush_interval=1.0,

@@ -39,15 +39,15 @@ interface CamelCaseOptions {
   /** Seconds; a local trace that takes longer is kept; 2. */
   slowThreshold?: number | string;
   /** A local trace with an error is kept; true. */
-  keepErrors?: boolean | string;
+  sampleErrors?: boolean | string;
   /** More reasons to keep a local trace; docs/sampling.md has their grammar. A text or a list of rules. */
-  keepRules?: List;
+  tailSamplingRules?: List;
   /** Seconds after which a local trace is decided although its root is still open; 60. */
-  pendingAge?: number | string;
+  decisionWait?: number | string;
   /** Part of the traces that is recorded at all, 0 to 1; 1. Nothing is kept of the others, errors neither. */
   canaryRatio?: number | string;
   /** A file that switches recording and the ratio while the process runs; docs/rate-and-budget.md. */
-  switchFile?: string;
+  overridesFile?: string;
   /** Most spans a second that the process exports, in fair shares of the routes; 0: no limit. */
   spanRateLimit?: number | string;
   /** What telemetry may cost in a calendar month (UTC), in the unit of the prices; 0: no budget. */
@@ -85,7 +85,7 @@ interface CamelCaseOptions {
   httpsProxy?: string | URL;
   noProxy?: List;
   /** File of the exporter "file". */
-  path?: string;
+  filePath?: string;
   /** Form of spans on the console; 'auto': pretty where standard output is a terminal. */
   consoleFormat?: 'auto' | 'json' | 'pretty' | (string & {});
   maxRequestBytes?: number | string;
@@ -100,7 +100,7 @@ interface CamelCaseOptions {
   /** Seconds that the end of the process waits for the last export; 1. */
   shutdownTimeout?: number | string;
   /** Memory for local traces that are not decided yet; 8 MiB. */
-  pendingBytes?: number | string;
+  decisionBufferBytes?: number | string;
   attributeCountLimit?: number | string;
   attributeValueLengthLimit?: number | string;
   eventCountLimit?: number | string;
@@ -117,7 +117,7 @@ interface CamelCaseOptions {
   /** Status label of HTTP metrics: 404 or 4xx. */
   statusClass?: 'code' | 'class' | (string & {});
   labelStyle?: 'endpoint' | 'path' | (string & {});
-  selfMetrics?: 'basic' | 'otel' | (string & {});
+  sdkMetrics?: 'basic' | 'otel' | (string & {});
   /** HTTP attribute names. */
   semconv?: 'old' | 'stable' | 'both' | (string & {});
   /** Request paths that are not measured, exact or ending in '*'. */
@@ -148,7 +148,7 @@ export function flush(ms?: number): Promise<boolean>;
 
 /**
  * Switches the recording of spans off and on again, without a restart; metrics go on. Returns whether that holds now: not when
- * telemetry is off by configuration, or the switch file says otherwise.
+ * telemetry is off by configuration, or the overrides file says otherwise.
  */
 export function setEnabled(enabled: boolean): boolean;
 /**
@@ -198,7 +198,7 @@ export interface TelemetryStatus {
     remote: { endpoint: string; strategy: string; last_error: string; [part: string]: any } | null;
   };
   /** The limit of spans a second; level is null while no route is thinned out. */
-  rate_limit: { spans_per_second: number; routes: number; routes_shared: number; level: number | null };
+  rate_limit: { spans_per_second: number; routes: number; routes_merged: number; level: number | null };
   /** The account of the month; in the unit of the prices. */
   budget: Record<string, number | null>;
   /** Metrics: families, series, recordings that were dropped. */

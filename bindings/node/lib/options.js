@@ -49,7 +49,7 @@ function keyword(name) {
 
 function readOne(given, key, warn) {
   try {
-    return optionText(given[key], keyword(key) === 'keep_rules' ? ';' : ',');
+    return optionText(given[key], keyword(key) === 'tail_sampling_rules' ? ';' : ',');
   } catch (error) {
     warn(`The option ${key} could not be read (${nameOf(error)}) and was ignored.`);
     return undefined;

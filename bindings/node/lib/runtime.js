@@ -258,7 +258,7 @@ async function flush(ms) {
  * Switches the recording of spans off and on again, without a restart. While it is off, spans are no-ops and nothing leaves the
  * process, not even what waits; metrics go on.
  * @param {boolean} enabled
- * @returns {boolean} whether that holds now: not when telemetry is off by configuration, or the switch file says otherwise
+ * @returns {boolean} whether that holds now: not when telemetry is off by configuration, or the overrides file says otherwise
  */
 function setEnabled(enabled) {
   try {

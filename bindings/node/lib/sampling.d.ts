@@ -29,7 +29,7 @@ type Value = string | number | bigint | boolean;
 
 /** Keeps everything. */
 export function alwaysOn(): Sampler;
-/** The head says no. As the whole sampler nothing leaves; in a rule, errors, slow traces and keep rules still have their say. */
+/** The head says no. As the whole sampler nothing leaves; in a rule, errors, slow traces and tail-sampling rules still have their say. */
 export function alwaysOff(): Sampler;
 /** Neither kept nor recorded, whatever happens: for health checks. */
 export function drop(): Sampler;

@@ -61,7 +61,7 @@ function pattern(value, options) {
 /** Keeps everything. */
 const alwaysOn = () => new Sampler('always_on');
 
-/** The head says no. As the whole sampler nothing leaves; in a rule, errors, slow traces and keep rules still have their say. */
+/** The head says no. As the whole sampler nothing leaves; in a rule, errors, slow traces and tail-sampling rules still have their say. */
 const alwaysOff = () => new Sampler('always_off');
 
 /** Neither kept nor recorded, whatever happens: for health checks. */

@@ -112,7 +112,7 @@ def _options(given: Mapping[str, Any], warn: Callable[[str], None]) -> dict[str,
     options = {}
     for key, value in given.items():
         try:
-            text = option_text(value, ";" if key == "keep_rules" else ",")
+            text = option_text(value, ";" if key == "tail_sampling_rules" else ",")
         except Exception as error:
             warn(f"The option {key} could not be read ({type(error).__name__}) and was ignored.")
             continue
@@ -340,7 +340,7 @@ def take_exported(timeout: float = 10.0) -> list[dict[str, Any]]:
 def set_enabled(enabled: bool) -> bool:
     """Switches the recording of spans off and on again, without a restart. While it is off, start_span() gives no-op
     spans and nothing leaves the process, not even what waits; metrics go on. True when that holds now: not when
-    telemetry is off by configuration, or when the switch file says otherwise."""
+    telemetry is off by configuration, or when the overrides file says otherwise."""
     try:
         return bool(impl.sdk_set_enabled(bool(enabled)))
     except Exception as error:

@@ -123,7 +123,7 @@ def always_on() -> Sampler:
 
 
 def always_off() -> Sampler:
-    """The head says no. As the whole sampler nothing leaves the process; in a rule, errors, slow traces and keep rules
+    """The head says no. As the whole sampler nothing leaves the process; in a rule, errors, slow traces and tail-sampling rules
     still have their say."""
     return Sampler("always_off")
 

@@ -67,7 +67,7 @@ typedef struct djp_options {
     double canary_ratio; /* part of the local traces that is recorded at all */
     char *sampling_endpoint; /* complete URL but for the service; in use with DJP_SAMPLER_JAEGER_REMOTE only */
     uint64_t sampling_interval_ns;
-    char *switch_file; /* "": none is watched */
+    char *overrides_file; /* "": none is watched */
     uint64_t target_spans_per_second; /* the ratio is steered towards these; 0: no such target */
     uint64_t target_bytes_per_second;
     uint64_t span_rate_limit; /* most spans a second that the process keeps; 0: no limit */
@@ -75,8 +75,8 @@ typedef struct djp_options {
     double price_per_gb, price_per_million_spans, price_per_thousand_series;
     char *budget_file; /* "": every process has its own account */
     uint64_t slow_threshold_ns; /* 0: the slow rule is off */
-    int keep_errors;
-    char *keep_rules; /* "" when none; as djp_keep_rules_parse reads it */
+    int sample_errors;
+    char *tail_sampling_rules; /* "" when none; as djp_tail_rules_parse reads it */
     /* OTLP for traces */
     djp_protocol protocol;
     char *endpoint; /* complete URL for HTTP (with path), scheme://host:port for gRPC */
@@ -100,8 +100,8 @@ typedef struct djp_options {
     uint64_t max_batch_spans; /* spans in one request at most */
     uint64_t export_concurrency; /* OTLP requests on their way at once, at most */
     uint64_t shutdown_timeout_ns; /* used by exit hooks; 1 s by default */
-    uint64_t pending_bytes; /* memory for local traces that are not decided yet */
-    uint64_t pending_age_ns; /* a root that is open for longer is not waited for; 0: no limit */
+    uint64_t decision_buffer_bytes; /* memory for local traces that are not decided yet */
+    uint64_t decision_wait_ns; /* a root that is open for longer is not waited for; 0: no limit */
     /* span limits; UINT32_MAX means no limit */
     uint32_t attribute_count_limit;
     uint32_t attribute_value_length_limit; /* characters for text, bytes for bytes */
@@ -116,7 +116,7 @@ typedef struct djp_options {
     uint32_t cardinality_limit; /* series per family, 2000 */
     int status_class; /* C12: 1 = 2xx, 4xx, 5xx instead of exact codes */
     int label_style_path; /* C11: 1 = method, path, status with service */
-    int self_metrics; /* 1: the SDK's own numbers as otel.sdk.*, too */
+    int sdk_metrics; /* 1: the SDK's own numbers as otel.sdk.*, too */
     /* instrumentation */
     djp_semconv semconv;
     djp_console_format console_format; /* auto: pretty where standard output is a terminal */

@@ -5,7 +5,7 @@
 #include "djp/context.h"
 #include "djp/error.h"
 #include "djp/http.h"
-#include "djp/keep_rule.h"
+#include "djp/tail_rule.h"
 #include "djp/key.h"
 #include "djp/metrics.h"
 #include "djp/sdk.h"

@@ -21,7 +21,7 @@ typedef struct djp_sampler djp_sampler;
 
 /* Yes, with the weight 1. */
 djp_sampler *djp_sampler_always_on(void);
-/* No; errors, slow traces and keep rules still have their say. */
+/* No; errors, slow traces and tail-sampling rules still have their say. */
 djp_sampler *djp_sampler_always_off(void);
 /* Neither kept nor recorded, whatever happens. */
 djp_sampler *djp_sampler_drop(void);

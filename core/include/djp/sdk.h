@@ -46,7 +46,7 @@ int djp_sdk_flush(djp_sdk *sdk, uint64_t timeout_ns);
 int djp_sdk_shutdown(djp_sdk *sdk, uint64_t timeout_ns);
 
 /* Turns the recording of spans off and on again. While it is off, starts give NULL and nothing leaves, not even what waits; metrics go
- * on. Returns 0 when that holds now, DJP_EUNSUPPORTED when it does not: traces are off by configuration, or the switch file says
+ * on. Returns 0 when that holds now, DJP_EUNSUPPORTED when it does not: traces are off by configuration, or the overrides file says
  * otherwise. Any thread. */
 int djp_sdk_set_enabled(djp_sdk *sdk, int enabled);
 /* The part of the traces that begin here which the head samples, 0 .. 1; below 0: as configured. 0: nothing leaves, errors neither.

@@ -23,7 +23,7 @@
     X(CANARY_RATIO, "canary_ratio")                                 \
     X(REMOTE_SAMPLING_ENDPOINT, "remote_sampling_endpoint")         \
     X(REMOTE_SAMPLING_INTERVAL, "remote_sampling_interval")         \
-    X(SWITCH_FILE, "switch_file")                                   \
+    X(OVERRIDES_FILE, "overrides_file")                             \
     X(TARGET_SPANS, "target_spans_per_second")                      \
     X(TARGET_BYTES, "target_bytes_per_second")                      \
     X(SPAN_RATE_LIMIT, "span_rate_limit")                           \
@@ -33,8 +33,8 @@
     X(PRICE_SERIES, "price_per_thousand_series")                    \
     X(BUDGET_FILE, "budget_file")                                   \
     X(SLOW_THRESHOLD, "slow_threshold")                             \
-    X(KEEP_ERRORS, "keep_errors")                                   \
-    X(KEEP_RULES, "keep_rules")                                     \
+    X(SAMPLE_ERRORS, "sample_errors")                               \
+    X(TAIL_SAMPLING_RULES, "tail_sampling_rules")                   \
     X(ENDPOINT, "endpoint")                                         \
     X(PROTOCOL, "protocol")                                         \
     X(HEADERS, "headers")                                           \
@@ -48,7 +48,7 @@
     X(HTTP_PROXY, "http_proxy")                                     \
     X(HTTPS_PROXY, "https_proxy")                                   \
     X(NO_PROXY, "no_proxy")                                         \
-    X(PATH, "path")                                                 \
+    X(FILE_PATH, "file_path")                                       \
     X(CONSOLE_FORMAT, "console_format")                             \
     X(MAX_REQUEST_BYTES, "max_request_bytes")                       \
     X(MAX_RESPONSE_BYTES, "max_response_bytes")                     \
@@ -57,8 +57,8 @@
     X(MAX_BATCH_SPANS, "max_batch_spans")                           \
     X(EXPORT_CONCURRENCY, "export_concurrency")                     \
     X(SHUTDOWN_TIMEOUT, "shutdown_timeout")                         \
-    X(PENDING_BYTES, "pending_bytes")                               \
-    X(PENDING_AGE, "pending_age")                                   \
+    X(DECISION_BUFFER_BYTES, "decision_buffer_bytes")               \
+    X(DECISION_WAIT, "decision_wait")                               \
     X(ATTRIBUTE_COUNT_LIMIT, "attribute_count_limit")               \
     X(ATTRIBUTE_VALUE_LENGTH_LIMIT, "attribute_value_length_limit") \
     X(EVENT_COUNT_LIMIT, "event_count_limit")                       \
@@ -71,7 +71,7 @@
     X(CARDINALITY_LIMIT, "cardinality_limit")                       \
     X(STATUS_CLASS, "status_class")                                 \
     X(LABEL_STYLE, "label_style")                                   \
-    X(SELF_METRICS, "self_metrics")                                 \
+    X(SDK_METRICS, "sdk_metrics")                                   \
     X(SEMCONV, "semconv")                                           \
     X(EXCLUDED_PATHS, "excluded_paths")                             \
     X(PROPAGATORS, "propagators")                                   \
@@ -245,7 +245,7 @@ int djp__config_otlp_protocol(djp_text word);
 int djp__config_remote_sampling(djp_config_state *state, int on);
 void djp__config_rule_metrics(djp_config_state *state);
 void djp__config_rule_lists(djp_config_state *state);
-void djp__config_rule_keep_rules(djp_config_state *state);
+void djp__config_rule_tail_sampling(djp_config_state *state);
 
 /* Fills out->report_json. */
 void djp__config_report(djp_config_state *state);

@@ -377,7 +377,7 @@ resolve_all(djp_config_state *state)
     djp__config_rule_sampler(state);
     djp__config_rule_metrics(state);
     djp__config_rule_lists(state);
-    djp__config_rule_keep_rules(state);
+    djp__config_rule_tail_sampling(state);
     djp__config_report(state);
     djp__config_summary(state);
 }

@@ -115,7 +115,7 @@ rules_take_exporter_word(djp_config_state *state, const djp_config_given *given,
     djp_config_value value;
     if (djp__text_equal_nocase(word, "otlp/stdout")) {
         djp__config_set_number(state, DJP_SETTING_EXPORTER, DJP_EXPORTER_FILE, given->name);
-        djp__config_set_text(state, DJP_SETTING_PATH, djp__text("-"), given->name);
+        djp__config_set_text(state, DJP_SETTING_FILE_PATH, djp__text("-"), given->name);
         return 1;
     }
     if (djp__config_otlp_protocol(word) >= 0) {

@@ -46,7 +46,7 @@ static void
 summary_kept_besides(djp_buf *out, const djp_options *options)
 {
     const char *between = ", besides ";
-    if (options->keep_errors) {
+    if (options->sample_errors) {
         djp__buf_printf(out, "%serrors", between);
         between = " and ";
     }

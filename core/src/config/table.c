@@ -30,7 +30,7 @@ static const djp_config_word table_compressions[] = {{"none", 0}, {"gzip", 1}, {
 static const djp_config_word table_statuses[] = {{"code", 0}, {"class", 1}, {"false", 0}, {"true", 1},  {"no", 0},
                                                  {"yes", 1},  {"0", 0},     {"1", 1},     {"exact", 0}, {NULL, 0}};
 static const djp_config_word table_label_styles[] = {{"endpoint", 0}, {"path", 1}, {NULL, 0}};
-static const djp_config_word table_self_metrics[] = {{"basic", 0}, {"otel", 1}, {NULL, 0}};
+static const djp_config_word table_sdk_metrics[] = {{"basic", 0}, {"otel", 1}, {NULL, 0}};
 static const djp_config_word table_console_formats[] = {
     {"auto", DJP_CONSOLE_AUTO}, {"json", DJP_CONSOLE_JSON}, {"pretty", DJP_CONSOLE_PRETTY}, {NULL, 0}};
 static const djp_config_word table_semconvs[] = {{"old", DJP_SEMCONV_OLD},     {"stable", DJP_SEMCONV_STABLE},
@@ -129,8 +129,8 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
                                                   "How often it is asked, in seconds; up to a tenth earlier or later. "
                                                   "In `OTEL_TRACES_SAMPLER_ARG`: pollingIntervalMs=MILLISECONDS.",
                                               .sources = {{"OTEL_TRACES_SAMPLER_ARG", DJP_FORM_MILLISECONDS}}},
-    [DJP_SETTING_SWITCH_FILE] =
-        {TABLE_TEXT(switch_file), .standard = "",
+    [DJP_SETTING_OVERRIDES_FILE] =
+        {TABLE_TEXT(overrides_file), .standard = "",
          .doc = "File that switches a running process: lines `on`, `off`, `ratio=0.1`, `canary=0.5`. Looked at "
                 "once a second; see docs/rate-and-budget.md."},
     [DJP_SETTING_TARGET_SPANS] = {TABLE_FIELD(target_spans_per_second), .form = DJP_FORM_SIZE, TABLE_RANGE(0, 1e9),
@@ -163,12 +163,12 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
                                     TABLE_RANGE(0, TABLE_YEAR), .standard = "2",
                                     .doc =
                                         "A local trace that takes longer is kept whatever the ratio. Seconds; 0: off."},
-    [DJP_SETTING_KEEP_ERRORS] = {TABLE_BOOL(keep_errors), .standard = "true",
-                                 .doc = "A local trace with an error is kept whatever the ratio."},
-    [DJP_SETTING_KEEP_RULES] = {TABLE_TEXT(keep_rules), .ruled = 1, .standard = "",
-                                .doc =
-                                    "More local traces that are kept whatever the ratio: rules separated by `;`, see "
-                                    "`docs/sampling.md`."},
+    [DJP_SETTING_SAMPLE_ERRORS] = {TABLE_BOOL(sample_errors), .standard = "true",
+                                   .doc = "A local trace with an error is kept whatever the ratio."},
+    [DJP_SETTING_TAIL_SAMPLING_RULES] =
+        {TABLE_TEXT(tail_sampling_rules), .ruled = 1, .standard = "",
+         .doc = "More local traces that are kept whatever the ratio: rules separated by `;`, see "
+                "`docs/sampling.md`."},
     [DJP_SETTING_ENDPOINT] =
         {TABLE_TEXT(endpoint), .ruled = 1, .standard = "http://localhost:4317",
          .doc = "Collector. `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` is used as it is, the others get "
@@ -236,9 +236,8 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
         {TABLE_TEXT(no_proxy), .standard = "",
          .doc = "Hosts, or host:port, that are reached without a proxy: comma list. Loopback always is.",
          .sources = {{"no_proxy", DJP_FORM_TEXT}, {"NO_PROXY", DJP_FORM_TEXT}}},
-    [DJP_SETTING_PATH] = {TABLE_TEXT(file_path), .standard = "",
-                          .doc = "File of the file exporter; empty or - is standard output.",
-                          .sources = {{"DJP_TELEMETRY_FILE_PATH", DJP_FORM_TEXT}}},
+    [DJP_SETTING_FILE_PATH] = {TABLE_TEXT(file_path), .standard = "",
+                               .doc = "File of the file exporter; empty or - is standard output."},
     [DJP_SETTING_CONSOLE_FORMAT] =
         {TABLE_WORD(console_format, table_console_formats), .standard = "auto",
          .doc = "Form of spans on the console: json (a line for each), pretty (a tree for each local trace), or auto: "
@@ -270,16 +269,16 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
     [DJP_SETTING_SHUTDOWN_TIMEOUT] = {TABLE_FIELD(shutdown_timeout_ns), .form = DJP_FORM_SECONDS,
                                       TABLE_RANGE(0, TABLE_YEAR), .standard = "1",
                                       .doc = "How long the end of the process waits for the last export, in seconds."},
-    [DJP_SETTING_PENDING_BYTES] = {TABLE_FIELD(pending_bytes), .form = DJP_FORM_SIZE, TABLE_RANGE(65536, TABLE_GIB),
-                                   .standard = "8388608",
+    [DJP_SETTING_DECISION_BUFFER_BYTES] =
+        {TABLE_FIELD(decision_buffer_bytes), .form = DJP_FORM_SIZE, TABLE_RANGE(65536, TABLE_GIB),
+         .standard = "8388608",
+         .doc = "Memory for local traces that are not decided yet; above it the ratio decides "
+                "at once."},
+    [DJP_SETTING_DECISION_WAIT] = {TABLE_FIELD(decision_wait_ns), .form = DJP_FORM_SECONDS, TABLE_RANGE(0, TABLE_YEAR),
+                                   .standard = "60",
                                    .doc =
-                                       "Memory for local traces that are not decided yet; above it the ratio decides "
-                                       "at once."},
-    [DJP_SETTING_PENDING_AGE] = {TABLE_FIELD(pending_age_ns), .form = DJP_FORM_SECONDS, TABLE_RANGE(0, TABLE_YEAR),
-                                 .standard = "60",
-                                 .doc =
-                                     "A local trace whose root is open for longer is decided without waiting for its "
-                                     "end. Seconds; 0: no limit."},
+                                       "A local trace whose root is open for longer is decided without waiting for its "
+                                       "end. Seconds; 0: no limit."},
     [DJP_SETTING_ATTRIBUTE_COUNT_LIMIT] = {TABLE_LIMIT(attribute_count_limit), .doc = "Attributes of a span.",
                                            .sources = {{"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", DJP_FORM_COUNT},
                                                        {"OTEL_ATTRIBUTE_COUNT_LIMIT", DJP_FORM_COUNT}}},
@@ -318,8 +317,8 @@ const djp_config_row djp__config_table[DJP_SETTINGS] = {
         {TABLE_WORD(label_style_path, table_label_styles), .standard = "endpoint",
          .doc = "Labels of HTTP metrics: endpoint (method, endpoint, status_code) or path (service, "
                 "method, path, status)."},
-    [DJP_SETTING_SELF_METRICS] = {TABLE_WORD(self_metrics, table_self_metrics), .standard = "basic",
-                                  .doc = "The SDK's own metrics: basic, or otel for the otel.sdk.* names as well."},
+    [DJP_SETTING_SDK_METRICS] = {TABLE_WORD(sdk_metrics, table_sdk_metrics), .standard = "basic",
+                                 .doc = "The SDK's own metrics: basic, or otel for the otel.sdk.* names as well."},
     [DJP_SETTING_SEMCONV] = {TABLE_WORD(semconv, table_semconvs), .ruled = 1, .standard = "old",
                              .doc =
                                  "HTTP attribute names: old, stable or both. The variable: http is stable, http/dup is "

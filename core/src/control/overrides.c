@@ -7,7 +7,7 @@
 #include "control/remote_tree.h"
 #include "djp/error.h"
 
-static const char overrides_file_name[] = "switch_file";
+static const char overrides_file_name[] = "overrides_file";
 
 /* ---- which of them holds ---- */
 

@@ -27,7 +27,7 @@ typedef struct djp_overrides_view {
     int enabled;
     double ratio; /* or DJP_RATIO_SAMPLER */
     double canary;
-    const char *enabled_by; /* static: "configuration", "program" or "switch_file" */
+    const char *enabled_by; /* static: "configuration", "program" or "overrides_file" */
     const char *ratio_by; /* the same, "remote", or that of the target */
     const char *canary_by; /* as enabled_by */
 } djp_overrides_view;

@@ -71,7 +71,7 @@ overrides_file_read(char *out, const char *path)
 static void
 overrides_file_take(djp_overrides *it)
 {
-    const char *path = it->host->options->switch_file;
+    const char *path = it->host->options->overrides_file;
     char text[DJP_OVERRIDES_FILE_MAX + 1];
     djp_override file;
     int line = 0;
@@ -83,12 +83,12 @@ overrides_file_take(djp_overrides *it)
     memcpy(it->text, text, size > 0 ? (size_t)size : 0);
     if (size < 0) {
         djp__diag(it->host->diag, DJP_LOG_WARN,
-                  "The switch file %s cannot be read; what held before still holds. Make it a regular file that this "
+                  "The overrides file %s cannot be read; what held before still holds. Make it a regular file that this "
                   "process may read.",
                   path);
     } else if (size > DJP_OVERRIDES_FILE_MAX || !djp__overrides_parse(&file, &line, text, (size_t)size)) {
         djp__diag(it->host->diag, DJP_LOG_WARN,
-                  "Line %d of the switch file %s is not understood; what held before still holds. A line is `on`, "
+                  "Line %d of the overrides file %s is not understood; what held before still holds. A line is `on`, "
                   "`off`, `ratio=` or `canary=` with a number from 0 to 1, or a comment after #; 4 KiB at most.",
                   line, path);
     } else {
@@ -117,7 +117,7 @@ overrides_file_look_now(djp_overrides *it)
 {
     static const djp_override none = {-1, DJP_RATIO_UNSET, DJP_RATIO_UNSET};
     struct stat now;
-    int found = stat(it->host->options->switch_file, &now) == 0;
+    int found = stat(it->host->options->overrides_file, &now) == 0;
     if (!found && (errno == ENOENT || errno == ENOTDIR)) {
         if (it->looked) {
             djp__overrides_set_file(it, &none, DJP_LOG_INFO);
@@ -144,7 +144,7 @@ void
 djp__overrides_file_init(djp_overrides *overrides)
 {
     const djp_control_host *host = overrides->host;
-    const char *path = host->options->switch_file;
+    const char *path = host->options->overrides_file;
     if (host->recorder && host->exports && path && *path) {
         overrides->look_next = 0;
         djp__overrides_look(overrides, djp__clock_monotonic());

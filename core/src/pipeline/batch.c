@@ -90,7 +90,7 @@ djp__collect_close(djp_sdk *sdk, uint64_t now, int is_full)
     request->born = now;
     request->is_full = is_full || left > 0;
     if (failed || request->body.size > sdk->options.max_request_bytes) {
-        djp__loss(sdk, failed ? DJP_LOSS_MEMORY : DJP_LOSS_TOO_LARGE, request->spans, request->end);
+        djp__loss(sdk, failed ? DJP_LOSS_ENCODE_NO_MEMORY : DJP_LOSS_TOO_LARGE, request->spans, request->end);
         djp__queue_give(&sdk->queue, request);
         return left == 0;
     }
@@ -117,7 +117,8 @@ collect_take(djp_sdk *sdk, const void *bytes, size_t size)
     }
     djp__ring_consume(sdk->ring);
     if (code != 0) {
-        djp__loss(sdk, code == DJP_ENOMEM ? DJP_LOSS_MEMORY : DJP_LOSS_DAMAGED, 1, djp__ring_consumed(sdk->ring));
+        djp__loss(sdk, code == DJP_ENOMEM ? DJP_LOSS_ENCODE_NO_MEMORY : DJP_LOSS_DAMAGED, 1,
+                  djp__ring_consumed(sdk->ring));
     }
 }
 

@@ -17,7 +17,7 @@ flush_losses(const djp_sdk *sdk)
 {
     djp_recorder_counters counters;
     djp__recorder_counters(&counters, sdk->recorder);
-    return sdk->lost_untold + counters.dropped_ring_full + counters.dropped_memory + counters.dropped_log_full;
+    return sdk->lost_untold + counters.dropped_ring_full + counters.dropped_memory + counters.dropped_oplog_full;
 }
 
 static int

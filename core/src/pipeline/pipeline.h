@@ -29,7 +29,7 @@
     X(DJP_LOSS_QUEUE_FULL, "queue_full") /* gave way to newer spans during an outage */            \
     X(DJP_LOSS_TOO_LARGE, "too_large") /* larger than a whole request may be */                    \
     X(DJP_LOSS_DAMAGED, "damaged") /* its record could not be read */                              \
-    X(DJP_LOSS_MEMORY, "memory") /* no memory to encode it */                                      \
+    X(DJP_LOSS_ENCODE_NO_MEMORY, "encode_no_memory") /* no memory to encode it */                  \
     X(DJP_LOSS_SWITCHED_OFF, "switched_off") /* still waiting when nothing might leave any more */ \
     X(DJP_LOSS_SHUTDOWN, "shutdown") /* still waiting when the deadline of shutdown passed */
 
@@ -104,8 +104,8 @@ struct djp_sdk {
     djp_builtin *standard;
     djp__prometheus_http *listener; /* NULL: no port was asked for, or it could not be had; ended by shutdown */
     djp__transport *transport; /* NULL: nothing can leave. Used by the worker; freed when the last reference goes */
-    djp_family *self_metrics[DJP_SELF_ALL];
-    djp_family *self_otel[DJP_OTEL_COUNT]; /* NULL unless asked for */
+    djp_family *sdk_metrics[DJP_SELF_ALL];
+    djp_family *sdk_metrics_otel[DJP_OTEL_COUNT]; /* NULL unless asked for */
     pid_t target_pid; /* whom target_info names; of the registry's collectors, which run one at a time */
     uint64_t batch_bytes; /* a batch is closed before it grows past this */
     djp_fork_hook fork_hook;
@@ -251,15 +251,15 @@ void djp__resource_labels(djp_buf *out, djp_sdk *sdk);
 typedef void (*djp_visit_drop)(void *user, const char *reason, uint64_t spans);
 void djp__sdk_drops(const djp_sdk *sdk, const djp_recorder_counters *counters, djp_visit_drop visit, void *user);
 
-/* self_metrics.c: the SDK's own counters as families of its registry. */
-int djp__self_metrics_add(djp_sdk *sdk);
+/* sdk_metrics.c: the SDK's own counters as families of its registry. */
+int djp__sdk_metrics_add(djp_sdk *sdk);
 
-/* self_otel.c: the same under the names of the conventions. add does nothing unless they are asked for. */
-int djp__self_otel_add(djp_sdk *sdk);
-void djp__self_otel_collect(djp_sdk *sdk, const djp_recorder_counters *counters);
+/* sdk_metrics_otel.c: the same under the names of the conventions. add does nothing unless they are asked for. */
+int djp__sdk_metrics_otel_add(djp_sdk *sdk);
+void djp__sdk_metrics_otel_collect(djp_sdk *sdk, const djp_recorder_counters *counters);
 /* An export has ended; "" for success. By the worker. */
-void djp__self_otel_sent(djp_sdk *sdk, const djp_request *request, const char *error);
+void djp__sdk_metrics_otel_sent(djp_sdk *sdk, const djp_request *request, const char *error);
 /* One object of JSON, whether asked for or not. */
-void djp__self_otel_status(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters);
+void djp__sdk_metrics_otel_status(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters);
 
 #endif

@@ -68,7 +68,7 @@ sender_lose(djp_sdk *sdk, djp_request *request, djp_loss reason, const djp__send
     uint64_t spans = request->spans;
     djp_add_relaxed(&sdk->stats.requests_failed, 1);
     djp__loss(sdk, reason, spans, request->end);
-    djp__self_otel_sent(sdk, request, djp__loss_name(reason));
+    djp__sdk_metrics_otel_sent(sdk, request, djp__loss_name(reason));
     sender_done(sdk, request);
     sender_warn(sdk, reason, spans, result);
 }
@@ -97,7 +97,7 @@ sender_accept(djp_sdk *sdk, djp_request *request, const djp__send_result *result
     djp_add_relaxed(&sdk->stats.requests_ok, 1);
     djp_add_relaxed(&sdk->stats.spans_exported, request->spans - rejected);
     djp__loss(sdk, DJP_LOSS_REJECTED, rejected, request->end);
-    djp__self_otel_sent(sdk, request, "");
+    djp__sdk_metrics_otel_sent(sdk, request, "");
     sender_done(sdk, request);
     if (rejected > 0) {
         sender_warn(sdk, DJP_LOSS_REJECTED, rejected, result);

@@ -24,21 +24,21 @@ enum {
 #define KEEP_TABLE__BURST 8.0 /* as many may be kept at once after a quiet time */
 #define KEEP_TABLE__EXCESS 1.25 /* as much more than its part may be kept of a route, when its limit is out of date */
 
-typedef struct keep_table__route {
+typedef struct tail_history__route {
     uint64_t hash; /* 0: free place */
     uint64_t used; /* number of the look that used it last */
     uint64_t limit_ns; /* longer ones are the slowest */
     double credit; /* how many may be kept now */
     uint32_t total;
     uint16_t bucket[KEEP_TABLE__BUCKETS];
-} keep_table__route;
+} tail_history__route;
 
-typedef struct keep_table__kind {
+typedef struct tail_history__kind {
     uint64_t hash; /* 0: free place */
     uint64_t kept_ns;
-} keep_table__kind;
+} tail_history__kind;
 
-struct djp_keep_table {
+struct djp_tail_history {
     double slowest;
     uint64_t rare_ns;
     /* 0, or the generation of the process whose thread is inside, plus one: a lock inherited over fork counts as free. Acquire,
@@ -47,15 +47,15 @@ struct djp_keep_table {
     DJP_ATOMIC(uint64_t) skipped; /* any thread, relaxed */
     DJP_ATOMIC(uint64_t) routes_forgotten, kinds_shared; /* by the owner, relaxed */
     uint64_t looks;
-    keep_table__route *routes; /* NULL without a part */
-    keep_table__kind *kinds; /* NULL without a time */
-    keep_table__kind others; /* all kinds that find no place */
+    tail_history__route *routes; /* NULL without a part */
+    tail_history__kind *kinds; /* NULL without a time */
+    tail_history__kind others; /* all kinds that find no place */
 };
 
 int
-djp__keep_table_new(djp_keep_table **out, double slowest, uint64_t rare_ns)
+djp__tail_history_new(djp_tail_history **out, double slowest, uint64_t rare_ns)
 {
-    djp_keep_table *table = *out = djp__calloc(1, sizeof *table);
+    djp_tail_history *table = *out = djp__calloc(1, sizeof *table);
     if (!table) {
         return DJP_ENOMEM;
     }
@@ -68,7 +68,7 @@ djp__keep_table_new(djp_keep_table **out, double slowest, uint64_t rare_ns)
         table->kinds = djp__calloc(KEEP_TABLE__KIND_SETS * KEEP_TABLE__KIND_WAYS, sizeof *table->kinds);
     }
     if ((slowest > 0 && !table->routes) || (rare_ns > 0 && !table->kinds)) {
-        djp__keep_table_free(table);
+        djp__tail_history_free(table);
         *out = NULL;
         return DJP_ENOMEM;
     }
@@ -76,7 +76,7 @@ djp__keep_table_new(djp_keep_table **out, double slowest, uint64_t rare_ns)
 }
 
 void
-djp__keep_table_free(djp_keep_table *table)
+djp__tail_history_free(djp_tail_history *table)
 {
     if (table) {
         djp__free(table->routes);
@@ -87,7 +87,7 @@ djp__keep_table_free(djp_keep_table *table)
 
 /* The work inside is short and calls nobody; who waits too long for it does without. */
 static int
-keep_table__enter(djp_keep_table *table)
+tail_history__enter(djp_tail_history *table)
 {
     uint32_t mine = djp__fork_generation() + 1;
     for (int i = 1; i <= KEEP_TABLE__PATIENCE; i++) {
@@ -105,7 +105,7 @@ keep_table__enter(djp_keep_table *table)
 /* ---- durations ---- */
 
 static unsigned
-keep_table__bucket(uint64_t ns)
+tail_history__bucket(uint64_t ns)
 {
     if (ns < (1ull << KEEP_TABLE__LOWEST)) {
         return 0;
@@ -117,14 +117,14 @@ keep_table__bucket(uint64_t ns)
 
 /* The shortest duration of a bucket. */
 static uint64_t
-keep_table__edge(unsigned bucket)
+tail_history__edge(unsigned bucket)
 {
     return bucket == 0 ? 0 : (4ull + bucket % 4) << (KEEP_TABLE__LOWEST - 2 + bucket / 4);
 }
 
 /* The duration that the wanted part exceeds, as if durations lay evenly in their bucket. */
 static uint64_t
-keep_table__limit(const keep_table__route *route, double slowest)
+tail_history__limit(const tail_history__route *route, double slowest)
 {
     double want = slowest * route->total, above = 0;
     if (route->total < KEEP_TABLE__LEAST || want < 2) {
@@ -132,7 +132,7 @@ keep_table__limit(const keep_table__route *route, double slowest)
     }
     for (unsigned i = KEEP_TABLE__BUCKETS; i-- > 0;) {
         if (above + route->bucket[i] > want) {
-            double low = (double)keep_table__edge(i), high = (double)keep_table__edge(i + 1);
+            double low = (double)tail_history__edge(i), high = (double)tail_history__edge(i + 1);
             return (uint64_t)(high - (want - above) / route->bucket[i] * (high - low));
         }
         above += route->bucket[i];
@@ -141,9 +141,9 @@ keep_table__limit(const keep_table__route *route, double slowest)
 }
 
 static void
-keep_table__learn(keep_table__route *route, double slowest, uint64_t duration_ns)
+tail_history__learn(tail_history__route *route, double slowest, uint64_t duration_ns)
 {
-    route->bucket[keep_table__bucket(duration_ns)]++;
+    route->bucket[tail_history__bucket(duration_ns)]++;
     if (++route->total >= KEEP_TABLE__AGE) {
         route->total = 0;
         for (unsigned i = 0; i < KEEP_TABLE__BUCKETS; i++) {
@@ -152,15 +152,15 @@ keep_table__learn(keep_table__route *route, double slowest, uint64_t duration_ns
         }
     }
     if (route->total % KEEP_TABLE__REFRESH == 0) {
-        route->limit_ns = keep_table__limit(route, slowest);
+        route->limit_ns = tail_history__limit(route, slowest);
     }
 }
 
-static keep_table__route *
-keep_table__find_route(djp_keep_table *table, uint64_t hash)
+static tail_history__route *
+tail_history__find_route(djp_tail_history *table, uint64_t hash)
 {
-    keep_table__route *set = table->routes + (hash >> 8) % KEEP_TABLE__ROUTE_SETS * KEEP_TABLE__ROUTE_WAYS;
-    keep_table__route *oldest = set;
+    tail_history__route *set = table->routes + (hash >> 8) % KEEP_TABLE__ROUTE_SETS * KEEP_TABLE__ROUTE_WAYS;
+    tail_history__route *oldest = set;
     for (unsigned i = 0; i < KEEP_TABLE__ROUTE_WAYS; i++) {
         if (set[i].hash == hash) {
             return &set[i];
@@ -177,9 +177,9 @@ keep_table__find_route(djp_keep_table *table, uint64_t hash)
 }
 
 static int
-keep_table__is_slowest(djp_keep_table *table, const djp_keep_look *look)
+tail_history__is_slowest(djp_tail_history *table, const djp_tail_look *look)
 {
-    keep_table__route *route = keep_table__find_route(table, look->route | 1u);
+    tail_history__route *route = tail_history__find_route(table, look->route | 1u);
     int slowest = 0;
     route->used = ++table->looks;
     route->credit += table->slowest * KEEP_TABLE__EXCESS;
@@ -188,30 +188,30 @@ keep_table__is_slowest(djp_keep_table *table, const djp_keep_look *look)
         route->credit -= 1;
         slowest = 1;
     }
-    keep_table__learn(route, table->slowest, look->duration_ns);
+    tail_history__learn(route, table->slowest, look->duration_ns);
     return slowest;
 }
 
 /* ---- kinds ---- */
 
 static int
-keep_table__is_over(const djp_keep_table *table, const keep_table__kind *kind, uint64_t now)
+tail_history__is_over(const djp_tail_history *table, const tail_history__kind *kind, uint64_t now)
 {
     /* Given times may lie behind each other: far apart is far apart. */
     uint64_t apart = now > kind->kept_ns ? now - kind->kept_ns : kind->kept_ns - now;
     return kind->hash == 0 || apart >= table->rare_ns;
 }
 
-static keep_table__kind *
-keep_table__find_kind(djp_keep_table *table, uint64_t hash, uint64_t now)
+static tail_history__kind *
+tail_history__find_kind(djp_tail_history *table, uint64_t hash, uint64_t now)
 {
-    keep_table__kind *set = table->kinds + (hash >> 8) % KEEP_TABLE__KIND_SETS * KEEP_TABLE__KIND_WAYS;
-    keep_table__kind *place = NULL;
+    tail_history__kind *set = table->kinds + (hash >> 8) % KEEP_TABLE__KIND_SETS * KEEP_TABLE__KIND_WAYS;
+    tail_history__kind *place = NULL;
     for (unsigned i = 0; i < KEEP_TABLE__KIND_WAYS; i++) {
         if (set[i].hash == hash) {
             return &set[i];
         }
-        place = !place && keep_table__is_over(table, &set[i], now) ? &set[i] : place;
+        place = !place && tail_history__is_over(table, &set[i], now) ? &set[i] : place;
     }
     if (!place) {
         djp_store_relaxed(&table->kinds_shared, djp_load_relaxed(&table->kinds_shared) + 1);
@@ -222,11 +222,11 @@ keep_table__find_kind(djp_keep_table *table, uint64_t hash, uint64_t now)
 }
 
 static int
-keep_table__is_rare(djp_keep_table *table, const djp_keep_look *look)
+tail_history__is_rare(djp_tail_history *table, const djp_tail_look *look)
 {
     uint64_t hash = look->kind | 1u;
-    keep_table__kind *kind = keep_table__find_kind(table, hash, look->now_ns);
-    int over = keep_table__is_over(table, kind, look->now_ns);
+    tail_history__kind *kind = tail_history__find_kind(table, hash, look->now_ns);
+    int over = tail_history__is_over(table, kind, look->now_ns);
     kind->hash = hash;
     if (over || look->kept) {
         kind->kept_ns = look->now_ns;
@@ -234,29 +234,29 @@ keep_table__is_rare(djp_keep_table *table, const djp_keep_look *look)
     return over && !look->kept;
 }
 
-djp_keep_found
-djp__keep_table_look(djp_keep_table *table, const djp_keep_look *look)
+djp_tail_found
+djp__tail_history_look(djp_tail_history *table, const djp_tail_look *look)
 {
-    djp_keep_found found = {0, 0};
-    if (!keep_table__enter(table)) {
+    djp_tail_found found = {0, 0};
+    if (!tail_history__enter(table)) {
         djp_add_relaxed(&table->skipped, 1u);
         found.rare = table->kinds && !look->kept; /* rather one too many than a rare one lost */
         return found;
     }
-    djp_keep_look seen = *look;
+    djp_tail_look seen = *look;
     if (table->routes) {
-        found.slowest = keep_table__is_slowest(table, &seen);
+        found.slowest = tail_history__is_slowest(table, &seen);
         seen.kept |= found.slowest;
     }
     if (table->kinds) {
-        found.rare = keep_table__is_rare(table, &seen);
+        found.rare = tail_history__is_rare(table, &seen);
     }
     djp_store_release(&table->owner, 0u);
     return found;
 }
 
 void
-djp__keep_table_counters(djp_keep_table_counters *out, const djp_keep_table *table)
+djp__tail_history_counters(djp_tail_history_counters *out, const djp_tail_history *table)
 {
     out->routes_forgotten = djp_load_relaxed(&table->routes_forgotten);
     out->kinds_shared = djp_load_relaxed(&table->kinds_shared);

@@ -1,4 +1,4 @@
-/* Keep rules, ready to be compared: keys are interned, texts copied, labels made. A look costs a walk over the span's items with one
+/* Tail-sampling rules, ready to be compared: keys are interned, texts copied, labels made. A look costs a walk over the span's items with one
  * comparison of numbers for each. */
 #include "sampling/tail_rules.h"
 
@@ -11,15 +11,15 @@
 #include "sampling/tail_history.h"
 #include "trace/span_block.h"
 
-typedef struct keep__rule {
-    djp_keep_kind kind;
+typedef struct tail_rules__rule {
+    djp_tail_kind kind;
     djp_key key;
     uint8_t label;
     uint8_t prefix;
     char *pattern; /* owned */
     uint32_t size;
     uint64_t duration_ns;
-} keep__rule;
+} tail_rules__rule;
 
 struct djp_keep {
     size_t count;
@@ -30,18 +30,18 @@ struct djp_keep {
     struct {
         djp_key route, status, old_status, method, old_method;
     } http;
-    djp_keep_table *table; /* NULL when no rule looks back */
-    keep__rule rules[DJP_KEEP_RULES_MAX];
+    djp_tail_history *table; /* NULL when no rule looks back */
+    tail_rules__rule rules[DJP_TAIL_RULES_MAX];
 };
 
 static djp_key
-keep__key(const char *text)
+tail_rules__key(const char *text)
 {
     return djp_key_intern(text, strlen(text));
 }
 
 static int
-keep__copy(keep__rule *out, const djp_keep_rule *rule)
+tail_rules__copy(tail_rules__rule *out, const djp_tail_rule *rule)
 {
     out->kind = rule->kind;
     out->label = djp__reason_label(rule->label);
@@ -49,56 +49,56 @@ keep__copy(keep__rule *out, const djp_keep_rule *rule)
     out->duration_ns = rule->duration_ns;
     out->size = (uint32_t)rule->pattern.size;
     out->pattern = djp__strndup(rule->pattern.size ? rule->pattern.data : "", rule->pattern.size);
-    out->key = rule->kind == DJP_KEEP_ATTRIBUTE ? djp_key_intern(rule->key.data, rule->key.size) : 0;
+    out->key = rule->kind == DJP_TAIL_ATTRIBUTE ? djp_key_intern(rule->key.data, rule->key.size) : 0;
     return out->pattern != NULL;
 }
 
 int
-djp__keep_new(djp_keep **out, const djp_keep_rule *rules, size_t count)
+djp__tail_rules_new(djp_keep **out, const djp_tail_rule *rules, size_t count)
 {
     djp_keep *keep = *out = djp__calloc(1, sizeof *keep);
     double slowest = 0;
     uint64_t rare_ns = 0;
     int good = keep != NULL;
-    for (size_t i = 0; good && i < count && i < DJP_KEEP_RULES_MAX; i++) {
-        keep__rule *rule = &keep->rules[keep->count++];
-        good = keep__copy(rule, &rules[i]);
+    for (size_t i = 0; good && i < count && i < DJP_TAIL_RULES_MAX; i++) {
+        tail_rules__rule *rule = &keep->rules[keep->count++];
+        good = tail_rules__copy(rule, &rules[i]);
         keep->keys |= rule->key ? 1ull << (rule->key & 63) : 0;
-        keep->names |= rule->kind == DJP_KEEP_NAME ? 1u << i : 0;
-        keep->routes |= rule->kind == DJP_KEEP_ROUTE ? 1u << i : 0;
-        if (rule->kind == DJP_KEEP_SLOWEST) {
+        keep->names |= rule->kind == DJP_TAIL_NAME ? 1u << i : 0;
+        keep->routes |= rule->kind == DJP_TAIL_ROUTE ? 1u << i : 0;
+        if (rule->kind == DJP_TAIL_SLOWEST) {
             slowest = rules[i].part;
             keep->slowest_label = rule->label;
-        } else if (rule->kind == DJP_KEEP_RARE) {
+        } else if (rule->kind == DJP_TAIL_RARE) {
             rare_ns = rule->duration_ns;
             keep->rare_label = rule->label;
         }
     }
     if (good && (slowest > 0 || rare_ns > 0)) {
-        good = djp__keep_table_new(&keep->table, slowest, rare_ns) == 0;
+        good = djp__tail_history_new(&keep->table, slowest, rare_ns) == 0;
     }
     if (!good) {
-        djp__keep_free(keep);
+        djp__tail_rules_free(keep);
         *out = NULL;
         return DJP_ENOMEM;
     }
     keep->reads_root = keep->routes != 0 || keep->table != NULL;
-    keep->http.route = keep__key("http.route");
-    keep->http.status = keep__key("http.response.status_code");
-    keep->http.old_status = keep__key("http.status_code");
-    keep->http.method = keep__key("http.request.method");
-    keep->http.old_method = keep__key("http.method");
+    keep->http.route = tail_rules__key("http.route");
+    keep->http.status = tail_rules__key("http.response.status_code");
+    keep->http.old_status = tail_rules__key("http.status_code");
+    keep->http.method = tail_rules__key("http.request.method");
+    keep->http.old_method = tail_rules__key("http.method");
     return 0;
 }
 
 void
-djp__keep_free(djp_keep *keep)
+djp__tail_rules_free(djp_keep *keep)
 {
     if (keep) {
         for (size_t i = 0; i < keep->count; i++) {
             djp__free(keep->rules[i].pattern);
         }
-        djp__keep_table_free(keep->table);
+        djp__tail_history_free(keep->table);
         djp__free(keep);
     }
 }
@@ -106,13 +106,13 @@ djp__keep_free(djp_keep *keep)
 /* ---- any span ---- */
 
 static int
-keep__fits(const keep__rule *rule, djp_text text)
+tail_rules__fits(const tail_rules__rule *rule, djp_text text)
 {
     return djp__text_fits(text, (djp_text){rule->pattern, rule->size}, rule->prefix);
 }
 
 static int64_t
-keep__integer(const djp_item *item)
+tail_rules__integer(const djp_item *item)
 {
     int64_t value;
     memcpy(&value, djp_item_payload(item), sizeof value);
@@ -120,16 +120,16 @@ keep__integer(const djp_item *item)
 }
 
 static int
-keep__fits_item(const keep__rule *rule, const djp_item *item)
+tail_rules__fits_item(const tail_rules__rule *rule, const djp_item *item)
 {
     char room[24];
     switch (djp_item_type(item)) {
     case DJP_STRING:
-        return keep__fits(rule, (djp_text){djp_item_payload(item), djp_item_size(item)});
+        return tail_rules__fits(rule, (djp_text){djp_item_payload(item), djp_item_size(item)});
     case DJP_INT:
-        return keep__fits(rule, djp__digits(room, keep__integer(item)));
+        return tail_rules__fits(rule, djp__digits(room, tail_rules__integer(item)));
     case DJP_BOOL:
-        return keep__fits(rule, keep__integer(item) ? (djp_text){"true", 4} : (djp_text){"false", 5});
+        return tail_rules__fits(rule, tail_rules__integer(item) ? (djp_text){"true", 4} : (djp_text){"false", 5});
     default:
         return rule->prefix && rule->size == 0; /* KEY=* asks for any value at all */
     }
@@ -137,7 +137,7 @@ keep__fits_item(const keep__rule *rule, const djp_item *item)
 
 /* Bits of the rules that the attributes meet. A later value of a key takes the place of an earlier one. */
 static uint32_t
-keep__match_attributes(const djp_keep *keep, const djp_span_record *record)
+tail_rules__match_attributes(const djp_keep *keep, const djp_span_record *record)
 {
     uint32_t met = 0;
     for (const djp_item *item = djp_record_first(record); item < djp_record_end(record); item = djp_item_next(item)) {
@@ -147,7 +147,7 @@ keep__match_attributes(const djp_keep *keep, const djp_span_record *record)
         for (size_t i = 0; i < keep->count; i++) {
             if (keep->rules[i].key == item->key) {
                 uint32_t bit = 1u << i;
-                met = keep__fits_item(&keep->rules[i], item) ? met | bit : met & ~bit;
+                met = tail_rules__fits_item(&keep->rules[i], item) ? met | bit : met & ~bit;
             }
         }
     }
@@ -155,39 +155,39 @@ keep__match_attributes(const djp_keep *keep, const djp_span_record *record)
 }
 
 static djp_text
-keep__name(const djp_span_record *record)
+tail_rules__name(const djp_span_record *record)
 {
     return record->name_at ? (djp_text){(const char *)record + record->name_at, record->name_size} : (djp_text){"", 0};
 }
 
 uint32_t
-djp__keep_match(const djp_keep *keep, const djp_span_record *record)
+djp__tail_rules_match(const djp_keep *keep, const djp_span_record *record)
 {
-    uint32_t met = keep->keys ? keep__match_attributes(keep, record) : 0;
+    uint32_t met = keep->keys ? tail_rules__match_attributes(keep, record) : 0;
     for (uint32_t left = keep->names; left != 0; left &= left - 1) {
         uint32_t i = (uint32_t)__builtin_ctz(left);
-        met |= keep__fits(&keep->rules[i], keep__name(record)) ? 1u << i : 0;
+        met |= tail_rules__fits(&keep->rules[i], tail_rules__name(record)) ? 1u << i : 0;
     }
     return met ? (uint32_t)__builtin_ctz(met) + 1 : 0;
 }
 
 uint32_t
-djp__keep_verdict(const djp_keep *keep, uint32_t number)
+djp__tail_rules_verdict(const djp_keep *keep, uint32_t number)
 {
     return djp_verdict_of(DJP_REASON_RULE, keep->rules[number - 1].label);
 }
 
 /* ---- the root ---- */
 
-typedef struct keep__root {
+typedef struct tail_rules__root {
     djp_text route, method;
     int64_t status;
-} keep__root;
+} tail_rules__root;
 
 static void
-keep__read_root(keep__root *out, const djp_keep *keep, const djp_span_record *record)
+tail_rules__read_root(tail_rules__root *out, const djp_keep *keep, const djp_span_record *record)
 {
-    *out = (keep__root){keep__name(record), {"", 0}, 0};
+    *out = (tail_rules__root){tail_rules__name(record), {"", 0}, 0};
     for (const djp_item *item = djp_record_first(record); item < djp_record_end(record); item = djp_item_next(item)) {
         djp_key key = item->key;
         if (key == 0 || djp_item_kind(item) != DJP_ITEM_ATTRIBUTE) {
@@ -199,17 +199,17 @@ keep__read_root(keep__root *out, const djp_keep *keep, const djp_span_record *re
         } else if (djp_item_type(item) == DJP_STRING && (key == keep->http.method || key == keep->http.old_method)) {
             out->method = text;
         } else if (djp_item_type(item) == DJP_INT && (key == keep->http.status || key == keep->http.old_status)) {
-            out->status = keep__integer(item);
+            out->status = tail_rules__integer(item);
         }
     }
 }
 
 static uint32_t
-keep__look_back(djp_keep *keep, const djp_span_record *record, const keep__root *root, unsigned flags)
+tail_rules__look_back(djp_keep *keep, const djp_span_record *record, const tail_rules__root *root, unsigned flags)
 {
-    int kept = (flags & DJP_KEEP_IS_KEPT) != 0;
+    int kept = (flags & DJP_TAIL_IS_KEPT) != 0;
     uint64_t parts[4];
-    djp_keep_look look;
+    djp_tail_look look;
     look.route = parts[0] = djp__hash(root->route.data, root->route.size);
     parts[1] = djp__hash(root->method.data, root->method.size);
     parts[2] = (uint64_t)(root->status / 100);
@@ -218,8 +218,8 @@ keep__look_back(djp_keep *keep, const djp_span_record *record, const keep__root 
     look.duration_ns = record->end_unix_ns - record->start_unix_ns;
     look.now_ns = record->end_unix_ns;
     look.kept = kept;
-    djp_keep_found found = djp__keep_table_look(keep->table, &look);
-    found.slowest = found.slowest && !(flags & DJP_KEEP_IS_LONG);
+    djp_tail_found found = djp__tail_history_look(keep->table, &look);
+    found.slowest = found.slowest && !(flags & DJP_TAIL_IS_LONG);
     if (kept || (!found.slowest && !found.rare)) {
         return DJP_REASON_NONE;
     }
@@ -228,19 +228,19 @@ keep__look_back(djp_keep *keep, const djp_span_record *record, const keep__root 
 }
 
 uint32_t
-djp__keep_root(djp_keep *keep, const djp_span_record *record, uint64_t slow_ns, unsigned flags)
+djp__tail_rules_root(djp_keep *keep, const djp_span_record *record, uint64_t slow_ns, unsigned flags)
 {
-    slow_ns = flags & DJP_KEEP_IS_LONG ? 0 : slow_ns;
-    keep__root root = {{"", 0}, {"", 0}, 0};
+    slow_ns = flags & DJP_TAIL_IS_LONG ? 0 : slow_ns;
+    tail_rules__root root = {{"", 0}, {"", 0}, 0};
     uint64_t duration = record->end_unix_ns - record->start_unix_ns;
     uint8_t label = 0;
     uint32_t verdict = DJP_REASON_NONE;
     if (keep->reads_root) {
-        keep__read_root(&root, keep, record);
+        tail_rules__read_root(&root, keep, record);
     }
     for (uint32_t left = keep->routes; left != 0; left &= left - 1) {
-        const keep__rule *rule = &keep->rules[__builtin_ctz(left)];
-        if (keep__fits(rule, root.route)) {
+        const tail_rules__rule *rule = &keep->rules[__builtin_ctz(left)];
+        if (tail_rules__fits(rule, root.route)) {
             slow_ns = rule->duration_ns;
             label = rule->label;
             break;
@@ -250,22 +250,22 @@ djp__keep_root(djp_keep *keep, const djp_span_record *record, uint64_t slow_ns, 
         verdict = djp_verdict_of(DJP_REASON_SLOW, label);
     }
     if (keep->table) {
-        flags |= verdict != DJP_REASON_NONE ? DJP_KEEP_IS_KEPT : 0u;
-        uint32_t found = keep__look_back(keep, record, &root, flags);
+        flags |= verdict != DJP_REASON_NONE ? DJP_TAIL_IS_KEPT : 0u;
+        uint32_t found = tail_rules__look_back(keep, record, &root, flags);
         verdict = verdict != DJP_REASON_NONE ? verdict : found;
     }
     return verdict;
 }
 
 int
-djp__keep_is_patient(const djp_keep *keep, djp_text name, int route_comes, uint64_t age_ns)
+djp__tail_rules_is_patient(const djp_keep *keep, djp_text name, int route_comes, uint64_t age_ns)
 {
     for (uint32_t left = keep->routes; left != 0; left &= left - 1) {
-        const keep__rule *rule = &keep->rules[__builtin_ctz(left)];
+        const tail_rules__rule *rule = &keep->rules[__builtin_ctz(left)];
         if (route_comes && rule->duration_ns > age_ns) {
             return 1;
         }
-        if (!route_comes && keep__fits(rule, name)) {
+        if (!route_comes && tail_rules__fits(rule, name)) {
             return rule->duration_ns > age_ns;
         }
     }
@@ -273,13 +273,13 @@ djp__keep_is_patient(const djp_keep *keep, djp_text name, int route_comes, uint6
 }
 
 void
-djp__keep_counters(djp_recorder_counters *out, const djp_keep *keep)
+djp__tail_rules_counters(djp_recorder_counters *out, const djp_keep *keep)
 {
     if (keep && keep->table) {
-        djp_keep_table_counters counters;
-        djp__keep_table_counters(&counters, keep->table);
-        out->keep_routes_forgotten = counters.routes_forgotten;
-        out->keep_kinds_shared = counters.kinds_shared;
-        out->keep_skipped = counters.skipped;
+        djp_tail_history_counters counters;
+        djp__tail_history_counters(&counters, keep->table);
+        out->rule_routes_evicted = counters.routes_forgotten;
+        out->rule_table_full = counters.kinds_shared;
+        out->rule_checks_skipped = counters.skipped;
     }
 }

@@ -1,5 +1,5 @@
-/* The text of the keep rules: taken apart once, when telemetry starts. A bad rule costs a warning and nothing else; the others stay. */
-#include "djp/keep_rule.h"
+/* The text of the tail-sampling rules: taken apart once, when telemetry starts. A bad rule costs a warning and nothing else; the others stay. */
+#include "djp/tail_rule.h"
 
 #include "base/str.h"
 #include "config/config.h"
@@ -14,7 +14,7 @@ enum { KEEP_RULES_LABEL_MAX = 32 };
 
 /* The next rule, up to a semicolon that is not between quotation marks. A mark without its partner is an ordinary character. */
 static int
-keep_rules_next(djp_text *rule, djp_text *rest)
+tail_rules_parse_next(djp_text *rule, djp_text *rest)
 {
     if (rest->size == 0) {
         return 0;
@@ -32,27 +32,27 @@ keep_rules_next(djp_text *rule, djp_text *rest)
 }
 
 static int
-keep_rules_is_letter(char c)
+tail_rules_parse_is_letter(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
 static int
-keep_rules_is_label_character(char c)
+tail_rules_parse_is_label_character(char c)
 {
-    return keep_rules_is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+    return tail_rules_parse_is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
 }
 
 /* Takes "LABEL:" off the front, where it is. */
 static djp_text
-keep_rules_take_label(djp_text *rule)
+tail_rules_parse_take_label(djp_text *rule)
 {
     djp_text label = {NULL, 0};
     size_t size = 0;
-    while (size < rule->size && keep_rules_is_label_character(rule->data[size])) {
+    while (size < rule->size && tail_rules_parse_is_label_character(rule->data[size])) {
         size++;
     }
-    if (size > 0 && size < rule->size && rule->data[size] == ':' && keep_rules_is_letter(rule->data[0])) {
+    if (size > 0 && size < rule->size && rule->data[size] == ':' && tail_rules_parse_is_letter(rule->data[0])) {
         label = (djp_text){rule->data, size};
         *rule = djp__text_trim((djp_text){rule->data + size + 1, rule->size - size - 1});
     }
@@ -61,7 +61,7 @@ keep_rules_take_label(djp_text *rule)
 
 /* Takes the first word off. */
 static djp_text
-keep_rules_take_word(djp_text *rule)
+tail_rules_parse_take_word(djp_text *rule)
 {
     size_t size = 0;
     while (size < rule->size && rule->data[size] != ' ' && rule->data[size] != '\t') {
@@ -74,7 +74,7 @@ keep_rules_take_word(djp_text *rule)
 
 /* TEXT, TEXT*, "TEXT" or "TEXT"*. Returns what is wrong, or NULL. */
 static const char *
-keep_rules_pattern(djp_keep_rule *out, djp_text text)
+tail_rules_parse_pattern(djp_tail_rule *out, djp_text text)
 {
     text = djp__text_trim(text);
     out->prefix = text.size > 0 && text.data[text.size - 1] == '*';
@@ -98,7 +98,7 @@ keep_rules_pattern(djp_keep_rule *out, djp_text text)
 }
 
 static const char *
-keep_rules_duration(uint64_t *out, djp_text text)
+tail_rules_parse_duration(uint64_t *out, djp_text text)
 {
     static const struct {
         const char *unit;
@@ -106,7 +106,7 @@ keep_rules_duration(uint64_t *out, djp_text text)
     } units[] = {{"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {"m", 60}, {"min", 60}, {"h", 3600}};
     text = djp__text_trim(text);
     size_t size = text.size;
-    while (size > 0 && keep_rules_is_letter(text.data[size - 1])) {
+    while (size > 0 && tail_rules_parse_is_letter(text.data[size - 1])) {
         size--;
     }
     double amount;
@@ -122,7 +122,7 @@ keep_rules_duration(uint64_t *out, djp_text text)
 }
 
 static const char *
-keep_rules_attribute(djp_keep_rule *out, djp_text text)
+tail_rules_parse_attribute(djp_tail_rule *out, djp_text text)
 {
     const char *equals = text.size > 0 ? memchr(text.data, '=', text.size) : NULL;
     if (!equals) {
@@ -133,11 +133,11 @@ keep_rules_attribute(djp_keep_rule *out, djp_text text)
     if (out->key.size == 0 || out->key.size > DJP_KEY_SIZE_LIMIT) {
         return "it needs the form KEY=VALUE";
     }
-    return keep_rules_pattern(out, (djp_text){equals + 1, text.size - size - 1});
+    return tail_rules_parse_pattern(out, (djp_text){equals + 1, text.size - size - 1});
 }
 
 static const char *
-keep_rules_route(djp_keep_rule *out, djp_text text)
+tail_rules_parse_route(djp_tail_rule *out, djp_text text)
 {
     size_t at = text.size;
     while (at > 0 && text.data[at - 1] != '>') {
@@ -146,12 +146,12 @@ keep_rules_route(djp_keep_rule *out, djp_text text)
     if (at == 0) {
         return "it needs the form ROUTE > DURATION";
     }
-    const char *problem = keep_rules_pattern(out, (djp_text){text.data, at - 1});
-    return problem ? problem : keep_rules_duration(&out->duration_ns, (djp_text){text.data + at, text.size - at});
+    const char *problem = tail_rules_parse_pattern(out, (djp_text){text.data, at - 1});
+    return problem ? problem : tail_rules_parse_duration(&out->duration_ns, (djp_text){text.data + at, text.size - at});
 }
 
 static const char *
-keep_rules_slowest(djp_keep_rule *out, djp_text text)
+tail_rules_parse_slowest(djp_tail_rule *out, djp_text text)
 {
     double percent;
     if (text.size < 2 || text.data[text.size - 1] != '%' ||
@@ -164,43 +164,43 @@ keep_rules_slowest(djp_keep_rule *out, djp_text text)
 
 /* Reads one rule. Returns what is wrong with it, or NULL. */
 static const char *
-keep_rules_read(djp_keep_rule *out, djp_text rule)
+tail_rules_parse_read(djp_tail_rule *out, djp_text rule)
 {
     memset(out, 0, sizeof *out);
-    out->label = keep_rules_take_label(&rule);
+    out->label = tail_rules_parse_take_label(&rule);
     if (out->label.size > KEEP_RULES_LABEL_MAX) {
         return "its name is longer than 32 characters";
     }
-    djp_text word = keep_rules_take_word(&rule);
+    djp_text word = tail_rules_parse_take_word(&rule);
     if (djp__text_equal_nocase(word, "attribute")) {
-        out->kind = DJP_KEEP_ATTRIBUTE;
-        return keep_rules_attribute(out, rule);
+        out->kind = DJP_TAIL_ATTRIBUTE;
+        return tail_rules_parse_attribute(out, rule);
     }
     if (djp__text_equal_nocase(word, "name")) {
-        out->kind = DJP_KEEP_NAME;
-        return keep_rules_pattern(out, rule);
+        out->kind = DJP_TAIL_NAME;
+        return tail_rules_parse_pattern(out, rule);
     }
     if (djp__text_equal_nocase(word, "route")) {
-        out->kind = DJP_KEEP_ROUTE;
-        return keep_rules_route(out, rule);
+        out->kind = DJP_TAIL_ROUTE;
+        return tail_rules_parse_route(out, rule);
     }
     if (djp__text_equal_nocase(word, "slowest")) {
-        out->kind = DJP_KEEP_SLOWEST;
-        return keep_rules_slowest(out, rule);
+        out->kind = DJP_TAIL_SLOWEST;
+        return tail_rules_parse_slowest(out, rule);
     }
     if (djp__text_equal_nocase(word, "rare")) {
-        out->kind = DJP_KEEP_RARE;
-        return keep_rules_duration(&out->duration_ns, rule);
+        out->kind = DJP_TAIL_RARE;
+        return tail_rules_parse_duration(&out->duration_ns, rule);
     }
     return "a rule begins with attribute, name, route, slowest or rare";
 }
 
 /* Rules of which there can be one only. */
 static int
-keep_rules_is_second(const djp_keep_rule *rules, size_t count, djp_keep_kind kind)
+tail_rules_parse_is_second(const djp_tail_rule *rules, size_t count, djp_tail_kind kind)
 {
     for (size_t i = 0; i < count; i++) {
-        if (rules[i].kind == kind && kind >= DJP_KEEP_SLOWEST) {
+        if (rules[i].kind == kind && kind >= DJP_TAIL_SLOWEST) {
             return 1;
         }
     }
@@ -208,19 +208,19 @@ keep_rules_is_second(const djp_keep_rule *rules, size_t count, djp_keep_kind kin
 }
 
 size_t
-djp_keep_rules_parse(djp_keep_rule *out, djp_text text, djp_keep_rule_bad bad, void *user)
+djp_tail_rules_parse(djp_tail_rule *out, djp_text text, djp_tail_rule_bad bad, void *user)
 {
     size_t count = 0;
     djp_text rule;
-    while (keep_rules_next(&rule, &text)) {
+    while (tail_rules_parse_next(&rule, &text)) {
         if (rule.size == 0) {
             continue;
         }
-        djp_keep_rule read;
-        const char *problem = keep_rules_read(&read, rule);
-        if (!problem && keep_rules_is_second(out, count, read.kind)) {
+        djp_tail_rule read;
+        const char *problem = tail_rules_parse_read(&read, rule);
+        if (!problem && tail_rules_parse_is_second(out, count, read.kind)) {
             problem = "there is one of its kind already";
-        } else if (!problem && count == DJP_KEEP_RULES_MAX) {
+        } else if (!problem && count == DJP_TAIL_RULES_MAX) {
             problem = "there are 32 rules already";
         }
         if (!problem) {
@@ -232,16 +232,16 @@ djp_keep_rules_parse(djp_keep_rule *out, djp_text text, djp_keep_rule_bad bad, v
     return count;
 }
 
-typedef struct keep_rules_bad {
+typedef struct tail_rules_parse_bad {
     djp_text rule; /* the first */
     const char *why;
     size_t count;
-} keep_rules_bad;
+} tail_rules_parse_bad;
 
 static void
-keep_rules_note(void *user, djp_text rule, const char *why)
+tail_rules_parse_note(void *user, djp_text rule, const char *why)
 {
-    keep_rules_bad *bad = user;
+    tail_rules_parse_bad *bad = user;
     if (bad->count++ == 0) {
         bad->rule = rule;
         bad->why = why;
@@ -249,7 +249,7 @@ keep_rules_note(void *user, djp_text rule, const char *why)
 }
 
 static void
-keep_rules_warn(djp_config_state *state, const djp_config_given *given, const keep_rules_bad *bad)
+tail_rules_parse_warn(djp_config_state *state, const djp_config_given *given, const tail_rules_parse_bad *bad)
 {
     char others[64] = "";
     if (bad->count > 1) {
@@ -262,19 +262,19 @@ keep_rules_warn(djp_config_state *state, const djp_config_given *given, const ke
 }
 
 void
-djp__config_rule_keep_rules(djp_config_state *state)
+djp__config_rule_tail_sampling(djp_config_state *state)
 {
-    djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+    djp_tail_rule rules[DJP_TAIL_RULES_MAX];
     djp_config_given given;
     size_t at = 0;
-    while (djp__config_next(&given, state, DJP_SETTING_KEEP_RULES, &at)) {
-        keep_rules_bad bad = {{NULL, 0}, NULL, 0};
-        size_t count = djp_keep_rules_parse(rules, djp__text(given.text), keep_rules_note, &bad);
+    while (djp__config_next(&given, state, DJP_SETTING_TAIL_SAMPLING_RULES, &at)) {
+        tail_rules_parse_bad bad = {{NULL, 0}, NULL, 0};
+        size_t count = djp_tail_rules_parse(rules, djp__text(given.text), tail_rules_parse_note, &bad);
         if (bad.count > 0) {
-            keep_rules_warn(state, &given, &bad);
+            tail_rules_parse_warn(state, &given, &bad);
         }
         if (count > 0) {
-            djp__config_set_text(state, DJP_SETTING_KEEP_RULES, djp__text(given.text), given.name);
+            djp__config_set_text(state, DJP_SETTING_TAIL_SAMPLING_RULES, djp__text(given.text), given.name);
             return;
         }
     }

@@ -53,19 +53,19 @@ sdk_drops_all(const djp_options *options)
 static int
 sdk_is_switched(const djp_options *options)
 {
-    return options->sampler == DJP_SAMPLER_JAEGER_REMOTE || (options->switch_file && options->switch_file[0]);
+    return options->sampler == DJP_SAMPLER_JAEGER_REMOTE || (options->overrides_file && options->overrides_file[0]);
 }
 
-/* rules: room for DJP_KEEP_RULES_MAX, in use as long as the result. */
+/* rules: room for DJP_TAIL_RULES_MAX, in use as long as the result. */
 static djp_recorder_options
-sdk_recorder_options(djp_sdk *sdk, int drop_all, djp_keep_rule *rules)
+sdk_recorder_options(djp_sdk *sdk, int drop_all, djp_tail_rule *rules)
 {
     const djp_options *options = &sdk->options;
     int off = options->sampler == DJP_SAMPLER_ALWAYS_OFF;
     djp_recorder_options recorder;
     memset(&recorder, 0, sizeof recorder);
     recorder.ring_bytes = options->ring_bytes;
-    recorder.pending_bytes = options->pending_bytes;
+    recorder.decision_buffer_bytes = options->decision_buffer_bytes;
     recorder.drop_all = drop_all;
     recorder.always_on = options->sampler == DJP_SAMPLER_ALWAYS_ON;
     recorder.threshold = djp__sampler_threshold(off ? 0.0 : options->sample_ratio);
@@ -73,11 +73,12 @@ sdk_recorder_options(djp_sdk *sdk, int drop_all, djp_keep_rule *rules)
     recorder.parent_based = options->parent_based;
     /* "always off" below a parent that says no leaves nothing, errors included. */
     recorder.slow_threshold_ns = off ? 0 : options->slow_threshold_ns;
-    recorder.keep_errors = !off && options->keep_errors;
+    recorder.sample_errors = !off && options->sample_errors;
     recorder.tell_errors = options->semconv != DJP_SEMCONV_STABLE;
-    recorder.keep_rules = rules;
-    recorder.keep_rule_count = off ? 0 : djp_keep_rules_parse(rules, djp__text(options->keep_rules), NULL, NULL);
-    recorder.pending_age_ns = options->pending_age_ns;
+    recorder.tail_sampling_rules = rules;
+    recorder.keep_rule_count =
+        off ? 0 : djp_tail_rules_parse(rules, djp__text(options->tail_sampling_rules), NULL, NULL);
+    recorder.decision_wait_ns = options->decision_wait_ns;
     recorder.span_rate_limit = options->span_rate_limit;
     recorder.attribute_count_limit = options->attribute_count_limit;
     recorder.attribute_value_length_limit = options->attribute_value_length_limit;
@@ -150,7 +151,7 @@ sdk_make_traces(djp_sdk *sdk)
         return 0;
     }
     int drop_all = sdk_drops_all(&sdk->options);
-    djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+    djp_tail_rule rules[DJP_TAIL_RULES_MAX];
     djp_recorder_options options = sdk_recorder_options(sdk, drop_all, rules);
     int result = djp__recorder_new(&sdk->recorder, &options);
     if (result != 0 || (drop_all && !sdk_is_switched(&sdk->options))) {
@@ -207,7 +208,7 @@ sdk_make_metrics(djp_sdk *sdk)
         result = djp_builtin_new(&sdk->standard, sdk->registry, &standard);
     }
     if (result == 0) {
-        result = djp__self_metrics_add(sdk);
+        result = djp__sdk_metrics_add(sdk);
     }
     return result == 0 ? 0 : DJP_ENOMEM; /* a segment that is full before its first use had no memory either */
 }

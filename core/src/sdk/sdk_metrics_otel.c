@@ -12,18 +12,20 @@
 enum { SELF_OTEL__SPAN_BYTES = 1024 };
 
 /* No component has a second one in a process, so the number in its name is always 0. */
-static const char *const self_otel__processor[2] = {"batching_span_processor/0", "batching_span_processor"};
-static const char *const self_otel__reader[2] = {"prometheus_http_text_metric_exporter/0",
-                                                 "prometheus_http_text_metric_exporter"};
-static const char *const self_otel__results[DJP_RESULTS] = {"DROP", "RECORD_ONLY", "RECORD_AND_SAMPLE"};
-static const char *const self_otel__origins[DJP_ORIGINS] = {"none", "local", "remote"};
+static const char *const sdk_metrics_otel__processor[2] = {"batching_span_processor/0", "batching_span_processor"};
+static const char *const sdk_metrics_otel__reader[2] = {"prometheus_http_text_metric_exporter/0",
+                                                        "prometheus_http_text_metric_exporter"};
+static const char *const sdk_metrics_otel__results[DJP_RESULTS] = {"DROP", "RECORD_ONLY", "RECORD_AND_SAMPLE"};
+static const char *const sdk_metrics_otel__origins[DJP_ORIGINS] = {"none", "local", "remote"};
 
 /* The conventions leave the bounds open. An export takes from a millisecond on a local Collector to its timeout, a scrape less. */
-static const double self_otel__export_bounds[] = {.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30};
-static const double self_otel__collect_bounds[] = {.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, 1};
+static const double sdk_metrics_otel__export_bounds[] = {.001, .0025, .005, .01, .025, .05, .1,
+                                                         .25,  .5,    1,    2.5, 5,    10,  30};
+static const double sdk_metrics_otel__collect_bounds[] = {.0001, .00025, .0005, .001, .0025, .005,
+                                                          .01,   .025,   .05,   .1,   .25,   1};
 
 static const char *const *
-self_otel__exporter(const djp_options *options)
+sdk_metrics_otel__exporter(const djp_options *options)
 {
     static const char *const grpc[2] = {"otlp_grpc_span_exporter/0", "otlp_grpc_span_exporter"};
     static const char *const http[2] = {"otlp_http_span_exporter/0", "otlp_http_span_exporter"};
@@ -47,49 +49,52 @@ self_otel__exporter(const djp_options *options)
                                                          : http;
 }
 
-typedef struct self_otel_numbers {
+typedef struct sdk_metrics_otel_numbers {
     uint64_t inflight, queue_size, queue_capacity;
     /* What became of spans that were to be exported; "" is success. */
     struct {
         const char *error;
         uint64_t spans;
     } processed[9], exported[4];
-} self_otel_numbers;
+} sdk_metrics_otel_numbers;
 
 static uint64_t
-self_otel__lost(const djp_sdk *sdk, djp_loss reason)
+sdk_metrics_otel__lost(const djp_sdk *sdk, djp_loss reason)
 {
     return djp_load_relaxed(&sdk->stats.lost[reason]);
 }
 
 static void
-self_otel__read(self_otel_numbers *out, const djp_sdk *sdk, const djp_recorder_counters *counters)
+sdk_metrics_otel__read(sdk_metrics_otel_numbers *out, const djp_sdk *sdk, const djp_recorder_counters *counters)
 {
     uint64_t exported = djp_load_relaxed(&sdk->stats.spans_exported);
-    uint64_t rejected = self_otel__lost(sdk, DJP_LOSS_REJECTED), late = self_otel__lost(sdk, DJP_LOSS_TIMEOUT);
-    uint64_t failed = self_otel__lost(sdk, DJP_LOSS_EXPORT_FAILED);
-    uint64_t full = self_otel__lost(sdk, DJP_LOSS_QUEUE_FULL), off = self_otel__lost(sdk, DJP_LOSS_SWITCHED_OFF);
-    uint64_t kept = counters->kept_ratio + counters->kept_parent + counters->kept_error + counters->kept_slow +
-                    counters->kept_rule + counters->kept_slowest + counters->kept_rare + counters->kept_always;
+    uint64_t rejected = sdk_metrics_otel__lost(sdk, DJP_LOSS_REJECTED),
+             late = sdk_metrics_otel__lost(sdk, DJP_LOSS_TIMEOUT);
+    uint64_t failed = sdk_metrics_otel__lost(sdk, DJP_LOSS_EXPORT_FAILED);
+    uint64_t full = sdk_metrics_otel__lost(sdk, DJP_LOSS_QUEUE_FULL),
+             off = sdk_metrics_otel__lost(sdk, DJP_LOSS_SWITCHED_OFF);
+    uint64_t kept = counters->sampled_ratio + counters->sampled_parent + counters->sampled_error +
+                    counters->sampled_slow + counters->sampled_rule + counters->sampled_slowest +
+                    counters->sampled_rare + counters->sampled_always;
     uint64_t gone = exported;
     for (int i = 0; i < DJP_LOSS_COUNT; i++) {
-        gone += self_otel__lost(sdk, (djp_loss)i);
+        gone += sdk_metrics_otel__lost(sdk, (djp_loss)i);
     }
     uint64_t inflight = djp_load_relaxed(&sdk->queue.attempted_spans);
     gone += inflight;
-    self_otel_numbers numbers = {
+    sdk_metrics_otel_numbers numbers = {
         .inflight = inflight,
         .queue_size = kept > gone ? kept - gone : 0,
         .queue_capacity = sdk->ring ? djp__ring_capacity(sdk->ring) / SELF_OTEL__SPAN_BYTES : 0,
         .processed = {{"", exported + rejected + late + failed},
                       {"queue_full", counters->dropped_ring_full + full},
                       {"already_shutdown", counters->dropped_after_shutdown},
-                      {"shutdown", self_otel__lost(sdk, DJP_LOSS_SHUTDOWN)},
+                      {"shutdown", sdk_metrics_otel__lost(sdk, DJP_LOSS_SHUTDOWN)},
                       {"switched_off", counters->dropped_switched_off + off},
                       {"rate_limited", counters->dropped_rate_limited + counters->dropped_rate_burst},
-                      {"too_large", self_otel__lost(sdk, DJP_LOSS_TOO_LARGE)},
-                      {"damaged", self_otel__lost(sdk, DJP_LOSS_DAMAGED)},
-                      {"memory", self_otel__lost(sdk, DJP_LOSS_MEMORY)}},
+                      {"too_large", sdk_metrics_otel__lost(sdk, DJP_LOSS_TOO_LARGE)},
+                      {"damaged", sdk_metrics_otel__lost(sdk, DJP_LOSS_DAMAGED)},
+                      {"memory", sdk_metrics_otel__lost(sdk, DJP_LOSS_ENCODE_NO_MEMORY)}},
         .exported = {{"", exported}, {"rejected", rejected}, {"timeout", late}, {"export_failed", failed}},
     };
     *out = numbers;
@@ -97,8 +102,8 @@ self_otel__read(self_otel_numbers *out, const djp_sdk *sdk, const djp_recorder_c
 
 /* A family whose labels are its component's, where it has one, and up to two of its own. */
 static djp_family *
-self_otel__family(djp_sdk *sdk, djp_metric_type type, const char *name, const char *help, int component,
-                  const char *const *own)
+sdk_metrics_otel__family(djp_sdk *sdk, djp_metric_type type, const char *name, const char *help, int component,
+                         const char *const *own)
 {
     const char *labels[4] = {"otel_component_name", "otel_component_type", NULL, NULL};
     djp_family_options options;
@@ -115,16 +120,16 @@ self_otel__family(djp_sdk *sdk, djp_metric_type type, const char *name, const ch
     options.labels = labels;
     if (type == DJP_HISTOGRAM) {
         int exports = own != NULL;
-        options.buckets = exports ? self_otel__export_bounds : self_otel__collect_bounds;
-        options.bucket_count = exports ? sizeof self_otel__export_bounds / sizeof(double)
-                                       : sizeof self_otel__collect_bounds / sizeof(double);
+        options.buckets = exports ? sdk_metrics_otel__export_bounds : sdk_metrics_otel__collect_bounds;
+        options.bucket_count = exports ? sizeof sdk_metrics_otel__export_bounds / sizeof(double)
+                                       : sizeof sdk_metrics_otel__collect_bounds / sizeof(double);
     }
     return djp_family_new(&family, sdk->registry, &options) == 0 ? family : NULL;
 }
 
 /* component (two texts) and own (up to two) may be NULL. */
 static djp_series *
-self_otel__series(djp_family *family, const char *const *component, const char *first, const char *second)
+sdk_metrics_otel__series(djp_family *family, const char *const *component, const char *first, const char *second)
 {
     djp_text values[4];
     size_t count = 0;
@@ -137,108 +142,113 @@ self_otel__series(djp_family *family, const char *const *component, const char *
 }
 
 static void
-self_otel__show_spans(const djp_sdk *sdk, const djp_recorder_counters *counters)
+sdk_metrics_otel__show_spans(const djp_sdk *sdk, const djp_recorder_counters *counters)
 {
     for (int result = 0; result < DJP_RESULTS; result++) {
         for (int origin = 0; origin < DJP_ORIGINS; origin++) {
-            djp_series *series = self_otel__series(sdk->self_otel[DJP_OTEL_STARTED], NULL, self_otel__origins[origin],
-                                                   self_otel__results[result]);
+            djp_series *series =
+                sdk_metrics_otel__series(sdk->sdk_metrics_otel[DJP_OTEL_STARTED], NULL,
+                                         sdk_metrics_otel__origins[origin], sdk_metrics_otel__results[result]);
             djp__counter_set(series, (double)counters->started_by[origin][result]);
         }
         /* A span that records nothing is not live by the conventions. */
         if (result != DJP_RESULT_DROP) {
-            djp_gauge_set(self_otel__series(sdk->self_otel[DJP_OTEL_LIVE], NULL, self_otel__results[result], NULL),
+            djp_gauge_set(sdk_metrics_otel__series(sdk->sdk_metrics_otel[DJP_OTEL_LIVE], NULL,
+                                                   sdk_metrics_otel__results[result], NULL),
                           (double)counters->open[result]);
         }
     }
 }
 
 void
-djp__self_otel_collect(djp_sdk *sdk, const djp_recorder_counters *counters)
+djp__sdk_metrics_otel_collect(djp_sdk *sdk, const djp_recorder_counters *counters)
 {
-    if (!sdk->self_otel[DJP_OTEL_STARTED]) {
+    if (!sdk->sdk_metrics_otel[DJP_OTEL_STARTED]) {
         return;
     }
-    self_otel__show_spans(sdk, counters);
+    sdk_metrics_otel__show_spans(sdk, counters);
     if (!sdk->ring) {
         return;
     }
-    const char *const *exporter = self_otel__exporter(&sdk->options);
-    self_otel_numbers numbers;
-    self_otel__read(&numbers, sdk, counters);
-    djp_gauge_set(self_otel__series(sdk->self_otel[DJP_OTEL_QUEUE_SIZE], self_otel__processor, NULL, NULL),
-                  (double)numbers.queue_size);
-    djp_gauge_set(self_otel__series(sdk->self_otel[DJP_OTEL_QUEUE_CAPACITY], self_otel__processor, NULL, NULL),
+    const char *const *exporter = sdk_metrics_otel__exporter(&sdk->options);
+    sdk_metrics_otel_numbers numbers;
+    sdk_metrics_otel__read(&numbers, sdk, counters);
+    djp_gauge_set(
+        sdk_metrics_otel__series(sdk->sdk_metrics_otel[DJP_OTEL_QUEUE_SIZE], sdk_metrics_otel__processor, NULL, NULL),
+        (double)numbers.queue_size);
+    djp_gauge_set(sdk_metrics_otel__series(sdk->sdk_metrics_otel[DJP_OTEL_QUEUE_CAPACITY], sdk_metrics_otel__processor,
+                                           NULL, NULL),
                   (double)numbers.queue_capacity);
-    djp_gauge_set(self_otel__series(sdk->self_otel[DJP_OTEL_INFLIGHT], exporter, NULL, NULL), (double)numbers.inflight);
+    djp_gauge_set(sdk_metrics_otel__series(sdk->sdk_metrics_otel[DJP_OTEL_INFLIGHT], exporter, NULL, NULL),
+                  (double)numbers.inflight);
     for (size_t i = 0; i < sizeof numbers.processed / sizeof numbers.processed[0]; i++) {
-        djp__counter_set(self_otel__series(sdk->self_otel[DJP_OTEL_PROCESSED], self_otel__processor,
-                                           numbers.processed[i].error, NULL),
+        djp__counter_set(sdk_metrics_otel__series(sdk->sdk_metrics_otel[DJP_OTEL_PROCESSED],
+                                                  sdk_metrics_otel__processor, numbers.processed[i].error, NULL),
                          (double)numbers.processed[i].spans);
     }
     for (size_t i = 0; i < sizeof numbers.exported / sizeof numbers.exported[0]; i++) {
-        djp__counter_set(
-            self_otel__series(sdk->self_otel[DJP_OTEL_EXPORTED], exporter, numbers.exported[i].error, NULL),
-            (double)numbers.exported[i].spans);
+        djp__counter_set(sdk_metrics_otel__series(sdk->sdk_metrics_otel[DJP_OTEL_EXPORTED], exporter,
+                                                  numbers.exported[i].error, NULL),
+                         (double)numbers.exported[i].spans);
     }
 }
 
 void
-djp__self_otel_sent(djp_sdk *sdk, const djp_request *request, const char *error)
+djp__sdk_metrics_otel_sent(djp_sdk *sdk, const djp_request *request, const char *error)
 {
-    djp_family *family = sdk->self_otel[DJP_OTEL_DURATION];
+    djp_family *family = sdk->sdk_metrics_otel[DJP_OTEL_DURATION];
     if (family) {
         uint64_t now = djp__clock_monotonic();
-        djp_series *series = self_otel__series(family, self_otel__exporter(&sdk->options), error, NULL);
+        djp_series *series = sdk_metrics_otel__series(family, sdk_metrics_otel__exporter(&sdk->options), error, NULL);
         djp_histogram_observe(series, (double)(now - request->begun) / 1e9);
     }
 }
 
 /* The families of what happens to spans on their way out. */
 static void
-self_otel__add_pipeline(djp_sdk *sdk)
+sdk_metrics_otel__add_pipeline(djp_sdk *sdk)
 {
     static const char *const error[2] = {"error_type", NULL};
-    djp_family **families = sdk->self_otel;
-    families[DJP_OTEL_QUEUE_SIZE] = self_otel__family(sdk, DJP_GAUGE, "otel_sdk_processor_span_queue_size",
-                                                      "Spans that wait to be exported.", 1, NULL);
+    djp_family **families = sdk->sdk_metrics_otel;
+    families[DJP_OTEL_QUEUE_SIZE] = sdk_metrics_otel__family(sdk, DJP_GAUGE, "otel_sdk_processor_span_queue_size",
+                                                             "Spans that wait to be exported.", 1, NULL);
     families[DJP_OTEL_QUEUE_CAPACITY] =
-        self_otel__family(sdk, DJP_GAUGE, "otel_sdk_processor_span_queue_capacity",
-                          "Spans of 1 KiB for which there is memory while they wait.", 1, NULL);
+        sdk_metrics_otel__family(sdk, DJP_GAUGE, "otel_sdk_processor_span_queue_capacity",
+                                 "Spans of 1 KiB for which there is memory while they wait.", 1, NULL);
     families[DJP_OTEL_PROCESSED] =
-        self_otel__family(sdk, DJP_COUNTER, "otel_sdk_processor_span_processed",
-                          "Spans with which the processor is done, by the error that ended it.", 1, error);
-    families[DJP_OTEL_INFLIGHT] = self_otel__family(sdk, DJP_GAUGE, "otel_sdk_exporter_span_inflight",
-                                                    "Spans in the export that is under way.", 1, NULL);
-    families[DJP_OTEL_EXPORTED] = self_otel__family(sdk, DJP_COUNTER, "otel_sdk_exporter_span_exported",
-                                                    "Spans whose export has ended, by its error.", 1, error);
+        sdk_metrics_otel__family(sdk, DJP_COUNTER, "otel_sdk_processor_span_processed",
+                                 "Spans with which the processor is done, by the error that ended it.", 1, error);
+    families[DJP_OTEL_INFLIGHT] = sdk_metrics_otel__family(sdk, DJP_GAUGE, "otel_sdk_exporter_span_inflight",
+                                                           "Spans in the export that is under way.", 1, NULL);
+    families[DJP_OTEL_EXPORTED] = sdk_metrics_otel__family(sdk, DJP_COUNTER, "otel_sdk_exporter_span_exported",
+                                                           "Spans whose export has ended, by its error.", 1, error);
     families[DJP_OTEL_DURATION] =
-        self_otel__family(sdk, DJP_HISTOGRAM, "otel_sdk_exporter_operation_duration_seconds",
-                          "Exports of one batch, retries included, by their error.", 1, error);
+        sdk_metrics_otel__family(sdk, DJP_HISTOGRAM, "otel_sdk_exporter_operation_duration_seconds",
+                                 "Exports of one batch, retries included, by their error.", 1, error);
 }
 
 int
-djp__self_otel_add(djp_sdk *sdk)
+djp__sdk_metrics_otel_add(djp_sdk *sdk)
 {
     static const char *const started[2] = {"otel_span_parent_origin", "otel_span_sampling_result"};
     static const char *const live[2] = {"otel_span_sampling_result", NULL};
-    if (!sdk->options.self_metrics) {
+    if (!sdk->options.sdk_metrics) {
         return 0;
     }
-    djp_family **families = sdk->self_otel;
-    families[DJP_OTEL_COLLECTION] =
-        self_otel__family(sdk, DJP_HISTOGRAM, "otel_sdk_metric_reader_collection_duration_seconds",
-                          "Scrapes before this one, from the first number read to the last line written.", 1, NULL);
+    djp_family **families = sdk->sdk_metrics_otel;
+    families[DJP_OTEL_COLLECTION] = sdk_metrics_otel__family(
+        sdk, DJP_HISTOGRAM, "otel_sdk_metric_reader_collection_duration_seconds",
+        "Scrapes before this one, from the first number read to the last line written.", 1, NULL);
     int first = DJP_OTEL_COLLECTION, last = DJP_OTEL_COLLECTION;
     if (sdk->recorder) {
         families[DJP_OTEL_STARTED] =
-            self_otel__family(sdk, DJP_COUNTER, "otel_sdk_span_started", "Spans begun.", 0, started);
-        families[DJP_OTEL_LIVE] = self_otel__family(sdk, DJP_GAUGE, "otel_sdk_span_live",
-                                                    "Recording spans that have begun and not ended.", 0, live);
+            sdk_metrics_otel__family(sdk, DJP_COUNTER, "otel_sdk_span_started", "Spans begun.", 0, started);
+        families[DJP_OTEL_LIVE] = sdk_metrics_otel__family(sdk, DJP_GAUGE, "otel_sdk_span_live",
+                                                           "Recording spans that have begun and not ended.", 0, live);
         last = DJP_OTEL_LIVE;
     }
     if (sdk->ring) {
-        self_otel__add_pipeline(sdk);
+        sdk_metrics_otel__add_pipeline(sdk);
         last = DJP_OTEL_COUNT - 1;
     }
     for (int i = first; i <= last; i++) {
@@ -246,49 +256,50 @@ djp__self_otel_add(djp_sdk *sdk)
             return DJP_ENOMEM;
         }
     }
-    sdk->registry->expositions = self_otel__series(families[DJP_OTEL_COLLECTION], self_otel__reader, NULL, NULL);
+    sdk->registry->expositions =
+        sdk_metrics_otel__series(families[DJP_OTEL_COLLECTION], sdk_metrics_otel__reader, NULL, NULL);
     return 0;
 }
 
 static void
-self_otel__key(djp_buf *out, const char *key, const char *before)
+sdk_metrics_otel__key(djp_buf *out, const char *key, const char *before)
 {
     djp__buf_printf(out, "%s\"%s\":", before, key);
 }
 
 void
-djp__self_otel_status(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters)
+djp__sdk_metrics_otel_status(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters)
 {
-    self_otel_numbers numbers;
-    self_otel__read(&numbers, sdk, counters);
-    self_otel__key(out, "span_started", "{");
+    sdk_metrics_otel_numbers numbers;
+    sdk_metrics_otel__read(&numbers, sdk, counters);
+    sdk_metrics_otel__key(out, "span_started", "{");
     for (int origin = 0; origin < DJP_ORIGINS; origin++) {
-        self_otel__key(out, self_otel__origins[origin], origin ? "," : "{");
+        sdk_metrics_otel__key(out, sdk_metrics_otel__origins[origin], origin ? "," : "{");
         for (int result = 0; result < DJP_RESULTS; result++) {
-            self_otel__key(out, self_otel__results[result], result ? "," : "{");
+            sdk_metrics_otel__key(out, sdk_metrics_otel__results[result], result ? "," : "{");
             djp__buf_u64(out, counters->started_by[origin][result]);
         }
         djp__buf_char(out, '}');
     }
-    self_otel__key(out, "span_live", "},");
+    sdk_metrics_otel__key(out, "span_live", "},");
     for (int result = DJP_RESULT_RECORD_ONLY; result < DJP_RESULTS; result++) {
-        self_otel__key(out, self_otel__results[result], result > DJP_RESULT_RECORD_ONLY ? "," : "{");
+        sdk_metrics_otel__key(out, sdk_metrics_otel__results[result], result > DJP_RESULT_RECORD_ONLY ? "," : "{");
         djp__buf_u64(out, counters->open[result]);
     }
-    self_otel__key(out, "queue_size", "},");
+    sdk_metrics_otel__key(out, "queue_size", "},");
     djp__buf_u64(out, numbers.queue_size);
-    self_otel__key(out, "queue_capacity", ",");
+    sdk_metrics_otel__key(out, "queue_capacity", ",");
     djp__buf_u64(out, numbers.queue_capacity);
-    self_otel__key(out, "inflight", ",");
+    sdk_metrics_otel__key(out, "inflight", ",");
     djp__buf_u64(out, numbers.inflight);
-    self_otel__key(out, "processed", ",");
+    sdk_metrics_otel__key(out, "processed", ",");
     for (size_t i = 0; i < sizeof numbers.processed / sizeof numbers.processed[0]; i++) {
-        self_otel__key(out, i ? numbers.processed[i].error : "success", i ? "," : "{");
+        sdk_metrics_otel__key(out, i ? numbers.processed[i].error : "success", i ? "," : "{");
         djp__buf_u64(out, numbers.processed[i].spans);
     }
-    self_otel__key(out, "exported", "},");
+    sdk_metrics_otel__key(out, "exported", "},");
     for (size_t i = 0; i < sizeof numbers.exported / sizeof numbers.exported[0]; i++) {
-        self_otel__key(out, i ? numbers.exported[i].error : "success", i ? "," : "{");
+        sdk_metrics_otel__key(out, i ? numbers.exported[i].error : "success", i ? "," : "{");
         djp__buf_u64(out, numbers.exported[i].spans);
     }
     djp__buf_text(out, "}}");

@@ -67,8 +67,8 @@ void
 djp__sdk_drops(const djp_sdk *sdk, const djp_recorder_counters *counters, djp_visit_drop visit, void *user)
 {
     visit(user, "ring_full", counters->dropped_ring_full);
-    visit(user, "log_full", counters->dropped_log_full);
-    visit(user, "no_memory", counters->dropped_memory);
+    visit(user, "oplog_full", counters->dropped_oplog_full);
+    visit(user, "span_no_memory", counters->dropped_memory);
     visit(user, "after_shutdown", counters->dropped_after_shutdown);
     visit(user, "rate_limited", counters->dropped_rate_limited);
     visit(user, "rate_limited_burst", counters->dropped_rate_burst);
@@ -86,8 +86,8 @@ status_drop(void *user, const char *reason, uint64_t spans)
     status_number(user, reason, spans);
 }
 
-/* Every span that was started is somewhere: started = live + not_sampled + exported + dropped + waiting. Those that never began (log_full,
- * no_memory) or began in the parent process (forked) are in none of them. The ends of the way are read before its beginning, so that a span
+/* Every span that was started is somewhere: started = live + not_sampled + exported + dropped + waiting. Those that never began (oplog_full,
+ * span_no_memory) or began in the parent process (forked) are in none of them. The ends of the way are read before its beginning, so that a span
  * that moves meanwhile is not counted twice. */
 static void
 status_books(djp_buf *out, const djp_sdk *sdk)
@@ -99,8 +99,8 @@ status_books(djp_buf *out, const djp_sdk *sdk)
     gone += dropped;
     djp_recorder_counters counters;
     djp__recorder_counters(&counters, sdk->recorder);
-    uint64_t kept = counters.kept_ratio + counters.kept_parent + counters.kept_error + counters.kept_slow +
-                    counters.kept_rule + counters.kept_slowest + counters.kept_rare + counters.kept_always;
+    uint64_t kept = counters.sampled_ratio + counters.sampled_parent + counters.sampled_error + counters.sampled_slow +
+                    counters.sampled_rule + counters.sampled_slowest + counters.sampled_rare + counters.sampled_always;
     dropped += counters.dropped_ring_full + counters.dropped_after_shutdown + counters.dropped_switched_off +
                counters.dropped_rate_limited + counters.dropped_rate_burst + counters.dropped_never_ended;
     status_open(out, "books");
@@ -122,31 +122,31 @@ status_spans(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *coun
     status_number(out, "ended", counters->ended);
     status_number(out, "live", counters->live);
     status_number(out, "not_sampled", counters->dropped_unsampled);
-    status_number(out, "kept_ratio", counters->kept_ratio);
-    status_number(out, "kept_parent", counters->kept_parent);
-    status_number(out, "kept_error", counters->kept_error);
-    status_number(out, "kept_slow", counters->kept_slow);
-    status_number(out, "kept_rule", counters->kept_rule);
-    status_number(out, "kept_slowest", counters->kept_slowest);
-    status_number(out, "kept_rare", counters->kept_rare);
-    status_number(out, "kept_always", counters->kept_always);
+    status_number(out, "sampled_ratio", counters->sampled_ratio);
+    status_number(out, "sampled_parent", counters->sampled_parent);
+    status_number(out, "sampled_error", counters->sampled_error);
+    status_number(out, "sampled_slow", counters->sampled_slow);
+    status_number(out, "sampled_rule", counters->sampled_rule);
+    status_number(out, "sampled_slowest", counters->sampled_slowest);
+    status_number(out, "sampled_rare", counters->sampled_rare);
+    status_number(out, "sampled_always", counters->sampled_always);
     status_number(out, "exported", djp_load_relaxed(&sdk->stats.spans_exported));
-    status_number(out, "decided_early", counters->pending_overflow);
-    status_number(out, "decided_by_age", counters->pending_aged);
-    status_number(out, "rescued", counters->rescued);
-    status_number(out, "rescued_late", counters->rescued_late);
-    status_number(out, "rule_routes_forgotten", counters->keep_routes_forgotten);
-    status_number(out, "rule_kinds_shared", counters->keep_kinds_shared);
-    status_number(out, "rule_looks_skipped", counters->keep_skipped);
+    status_number(out, "decided_on_buffer_full", counters->decided_on_buffer_full);
+    status_number(out, "decided_on_timeout", counters->decided_on_timeout);
+    status_number(out, "late_sampled", counters->late_sampled);
+    status_number(out, "late_sampled_parts", counters->late_sampled_parts);
+    status_number(out, "rule_routes_evicted", counters->rule_routes_evicted);
+    status_number(out, "rule_table_full", counters->rule_table_full);
+    status_number(out, "rule_checks_skipped", counters->rule_checks_skipped);
     status_number(out, "dropped_attributes", counters->dropped_attributes);
     status_number(out, "scopes_refused", djp__scopes_refused());
-    status_number(out, "pending_bytes", counters->pending_bytes);
+    status_number(out, "decision_buffer_bytes", counters->decision_buffer_bytes);
     djp__buf_char(out, '}');
     status_open(out, "dropped");
     djp__sdk_drops(sdk, counters, status_drop, out);
     djp__buf_char(out, '}');
     status_key(out, "otel_sdk");
-    djp__self_otel_status(out, sdk, counters);
+    djp__sdk_metrics_otel_status(out, sdk, counters);
 }
 
 /* The tree of samplers that decides in place of a ratio; null where none does. */
@@ -203,7 +203,7 @@ status_rate_limit(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters 
     status_open(out, "rate_limit");
     status_number(out, "spans_per_second", sdk->options.span_rate_limit);
     status_number(out, "routes", counters->rate_routes);
-    status_number(out, "routes_shared", counters->rate_shared);
+    status_number(out, "routes_merged", counters->rate_shared);
     status_key(out, "level");
     if (cuts && sdk->recorder) {
         djp__buf_u64(out, counters->rate_level);

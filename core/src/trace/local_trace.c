@@ -188,7 +188,7 @@ local__settle(djp_span *newest, djp_verdict verdict, int discard)
     }
     if (recorder && !discard) {
         djp__count_add(recorder, fate + bank, alike);
-        djp_sub_relaxed(&recorder->pending_bytes, bytes);
+        djp_sub_relaxed(&recorder->decision_buffer_bytes, bytes);
     }
 }
 
@@ -201,7 +201,7 @@ local__tail(const djp_local_trace *local, djp_verdict own)
         return DJP_REASON_ERROR;
     }
     if (__builtin_expect(djp_saw_rule(saw) != 0, 0) && djp_verdict_reason(own) != DJP_REASON_SLOW) {
-        return djp__keep_verdict(local->root->recorder->keep, djp_saw_rule(saw));
+        return djp__tail_rules_verdict(local->root->recorder->keep, djp_saw_rule(saw));
     }
     return own != DJP_REASON_NONE ? own : local->head_reason;
 }
@@ -337,7 +337,7 @@ local__hurry(djp_span *span, djp_count why)
 static inline int
 local__is_old(const djp_span *span)
 {
-    return local__age(span) > (int64_t)span->recorder->pending_age_ns;
+    return local__age(span) > (int64_t)span->recorder->decision_wait_ns;
 }
 
 /* Puts an ended span on the waiting list, or lets it follow the decision. */
@@ -356,10 +356,10 @@ local__push(djp_span *span)
         return;
     }
     uint64_t weight = local__weight(span);
-    uint64_t bytes = djp_add_relaxed(&recorder->pending_bytes, weight) + weight;
+    uint64_t bytes = djp_add_relaxed(&recorder->decision_buffer_bytes, weight) + weight;
     uint32_t spans = djp_add_relaxed(&local->pending_spans, 1u);
-    if (bytes > recorder->options.pending_bytes || spans >= DJP_PENDING_SPANS_MAX) {
-        djp_sub_relaxed(&recorder->pending_bytes, weight);
+    if (bytes > recorder->options.decision_buffer_bytes || spans >= DJP_PENDING_SPANS_MAX) {
+        djp_sub_relaxed(&recorder->decision_buffer_bytes, weight);
         local__hurry(span, DJP_COUNT_OVERFLOW);
         return;
     }
@@ -367,7 +367,7 @@ local__push(djp_span *span)
     do {
         if (djp_head_is_decided(head)) {
             djp_store_relaxed(&span->holds, 1u);
-            djp_sub_relaxed(&recorder->pending_bytes, weight);
+            djp_sub_relaxed(&recorder->decision_buffer_bytes, weight);
             local__follow(span, head);
             return;
         }
@@ -405,7 +405,7 @@ local__look(djp_span *span, djp_local_trace *local)
     if (djp_saw_rule(saw) || !local__is_ruled(local)) {
         return;
     }
-    uint32_t number = djp__keep_match(span->recorder->keep, span->record) << DJP_SAW_RULE_SHIFT;
+    uint32_t number = djp__tail_rules_match(span->recorder->keep, span->record) << DJP_SAW_RULE_SHIFT;
     while (number != 0 && djp_saw_rule(saw) == 0) {
         if (djp_cas_weak_relaxed(&local->saw, &saw, saw | number)) {
             return;
@@ -417,7 +417,7 @@ local__look(djp_span *span, djp_local_trace *local)
 static inline void
 local__note(djp_span *span, djp_local_trace *local)
 {
-    if (span->record->status == DJP_STATUS_ERROR && span->recorder->options.keep_errors) {
+    if (span->record->status == DJP_STATUS_ERROR && span->recorder->options.sample_errors) {
         djp_or_acq_rel(&local->saw, DJP_SAW_ERROR);
     }
     if (__builtin_expect(span->recorder->keep != NULL, 0)) {
@@ -434,8 +434,8 @@ local__root(const djp_span *root, uint64_t duration_ns)
     uint64_t slow_ns = recorder->options.slow_threshold_ns;
     if (__builtin_expect(recorder->keep != NULL, 0) && local__is_ruled(local)) {
         uint32_t saw = djp_load_relaxed(&local->saw);
-        unsigned flags = (djp_saw_reason(saw) ? DJP_KEEP_IS_KEPT : 0u) | (saw & DJP_SAW_LONG ? DJP_KEEP_IS_LONG : 0u);
-        return djp__keep_root(recorder->keep, root->record, slow_ns, flags);
+        unsigned flags = (djp_saw_reason(saw) ? DJP_TAIL_IS_KEPT : 0u) | (saw & DJP_SAW_LONG ? DJP_TAIL_IS_LONG : 0u);
+        return djp__tail_rules_root(recorder->keep, root->record, slow_ns, flags);
     }
     int slow = slow_ns > 0 && duration_ns > slow_ns && !(djp_load_relaxed(&local->saw) & DJP_SAW_LONG);
     return slow ? DJP_REASON_SLOW : DJP_REASON_NONE;

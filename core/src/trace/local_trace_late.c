@@ -8,7 +8,7 @@
 int
 djp__late_is_wanted(const djp_recorder *recorder, uintptr_t head)
 {
-    return (recorder->options.keep_errors || recorder->keep) && !djp_stands_for_itself(djp_head_verdict(head));
+    return (recorder->options.sample_errors || recorder->keep) && !djp_stands_for_itself(djp_head_verdict(head));
 }
 
 static void

@@ -28,7 +28,7 @@ static void
 recorder__destroy(djp_recorder *recorder)
 {
     djp__ring_free(recorder->ring);
-    djp__keep_free(recorder->keep);
+    djp__tail_rules_free(recorder->keep);
     djp__rate_limit_free(recorder->limit);
     djp__policies_free(recorder);
     djp__free(recorder->memory);
@@ -148,8 +148,8 @@ djp__recorder_new(djp_recorder **out, const djp_recorder_options *options)
     recorder->options.attribute_count_limit = recorder__limit_items(options->attribute_count_limit);
     recorder->options.event_count_limit = recorder__limit_items(options->event_count_limit);
     recorder->options.link_count_limit = recorder__limit_items(options->link_count_limit);
-    recorder->options.keep_rules = NULL;
-    recorder->pending_age_ns = options->pending_age_ns ? options->pending_age_ns : INT64_MAX;
+    recorder->options.tail_sampling_rules = NULL;
+    recorder->decision_wait_ns = options->decision_wait_ns ? options->decision_wait_ns : INT64_MAX;
     recorder->late_key = djp_key_intern("sampling.late", 13);
     djp__error_keys_init(&recorder->error_keys);
     recorder->serial = recorder__next_serial();
@@ -157,7 +157,7 @@ djp__recorder_new(djp_recorder **out, const djp_recorder_options *options)
     djp_store_relaxed(&recorder->gate, options->wake_first ? DJP_GATE_FIRST : 0);
     int result = djp__ring_new(&recorder->ring, options->ring_bytes);
     if (result == 0 && recorder__may_keep(options)) {
-        result = djp__keep_new(&recorder->keep, options->keep_rules, options->keep_rule_count);
+        result = djp__tail_rules_new(&recorder->keep, options->tail_sampling_rules, options->keep_rule_count);
     }
     if (result == 0 && options->span_rate_limit > 0) {
         recorder->route_key = djp_key_intern("http.route", 10);
@@ -167,7 +167,7 @@ djp__recorder_new(djp_recorder **out, const djp_recorder_options *options)
         recorder__destroy(recorder);
         return result;
     }
-    recorder->tail_rules = options->keep_errors || options->slow_threshold_ns > 0 || recorder->keep;
+    recorder->tail_rules = options->sample_errors || options->slow_threshold_ns > 0 || recorder->keep;
     recorder->tail_bank = recorder->tail_rules ? DJP_BANK_RECORD : DJP_BANK_DROP;
     uint64_t quarter = options->ring_bytes / 4;
     recorder->record_max = quarter < DJP_RECORD_SIZE_MAX ? (uint32_t)quarter : DJP_RECORD_SIZE_MAX;
@@ -247,7 +247,7 @@ djp__recorder_fork_child(djp_recorder *recorder)
     if (recorder->options.wake_first) {
         djp_or_seq_cst(&recorder->gate, DJP_GATE_FIRST);
     }
-    djp_store_relaxed(&recorder->pending_bytes, 0u);
+    djp_store_relaxed(&recorder->decision_buffer_bytes, 0u);
     djp__ring_reset(recorder->ring);
     djp__recorder_arm(recorder, 0);
 }
@@ -313,14 +313,14 @@ djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder)
     }
     uint64_t settled = recorder__sum(recorder, DJP_COUNT_SETTLED);
     uint64_t waited = recorder__sum(recorder, DJP_COUNT_WAITED);
-    out->kept_ratio = recorder__sum(recorder, DJP_COUNT_KEPT_RATIO);
-    out->kept_parent = recorder__sum(recorder, DJP_COUNT_KEPT_PARENT);
-    out->kept_error = recorder__sum(recorder, DJP_COUNT_KEPT_ERROR);
-    out->kept_slow = recorder__sum(recorder, DJP_COUNT_KEPT_SLOW);
-    out->kept_rule = recorder__sum(recorder, DJP_COUNT_KEPT_RULE);
-    out->kept_slowest = recorder__sum(recorder, DJP_COUNT_KEPT_SLOWEST);
-    out->kept_rare = recorder__sum(recorder, DJP_COUNT_KEPT_RARE);
-    out->kept_always = recorder__sum(recorder, DJP_COUNT_KEPT_ALWAYS);
+    out->sampled_ratio = recorder__sum(recorder, DJP_COUNT_KEPT_RATIO);
+    out->sampled_parent = recorder__sum(recorder, DJP_COUNT_KEPT_PARENT);
+    out->sampled_error = recorder__sum(recorder, DJP_COUNT_KEPT_ERROR);
+    out->sampled_slow = recorder__sum(recorder, DJP_COUNT_KEPT_SLOW);
+    out->sampled_rule = recorder__sum(recorder, DJP_COUNT_KEPT_RULE);
+    out->sampled_slowest = recorder__sum(recorder, DJP_COUNT_KEPT_SLOWEST);
+    out->sampled_rare = recorder__sum(recorder, DJP_COUNT_KEPT_RARE);
+    out->sampled_always = recorder__sum(recorder, DJP_COUNT_KEPT_ALWAYS);
     out->dropped_unsampled = recorder__sum(recorder, DJP_COUNT_UNSAMPLED);
     out->dropped_ring_full = recorder__sum(recorder, DJP_COUNT_RING_FULL);
     out->dropped_after_shutdown = recorder__sum(recorder, DJP_COUNT_AFTER_SHUTDOWN);
@@ -330,14 +330,14 @@ djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder)
     out->dropped_forked = recorder__sum(recorder, DJP_COUNT_FORKED);
     out->dropped_never_ended = recorder__sum(recorder, DJP_COUNT_NEVER_ENDED);
     out->dropped_memory = recorder__sum(recorder, DJP_COUNT_MEMORY);
-    out->pending_overflow = recorder__sum(recorder, DJP_COUNT_OVERFLOW);
-    out->pending_aged = recorder__sum(recorder, DJP_COUNT_AGED);
-    out->rescued = recorder__sum(recorder, DJP_COUNT_RESCUED);
-    out->rescued_late = recorder__sum(recorder, DJP_COUNT_RESCUED_LATE);
-    out->dropped_log_full = recorder__sum(recorder, DJP_COUNT_LOG_FULL);
+    out->decided_on_buffer_full = recorder__sum(recorder, DJP_COUNT_OVERFLOW);
+    out->decided_on_timeout = recorder__sum(recorder, DJP_COUNT_AGED);
+    out->late_sampled = recorder__sum(recorder, DJP_COUNT_RESCUED);
+    out->late_sampled_parts = recorder__sum(recorder, DJP_COUNT_RESCUED_LATE);
+    out->dropped_oplog_full = recorder__sum(recorder, DJP_COUNT_LOG_FULL);
     out->dropped_attributes = recorder__sum(recorder, DJP_COUNT_ATTRIBUTES);
-    uint64_t kept = out->kept_ratio + out->kept_parent + out->kept_error + out->kept_slow + out->kept_rule +
-                    out->kept_slowest + out->kept_rare + out->kept_always;
+    uint64_t kept = out->sampled_ratio + out->sampled_parent + out->sampled_error + out->sampled_slow +
+                    out->sampled_rule + out->sampled_slowest + out->sampled_rare + out->sampled_always;
     uint64_t decided = kept + out->dropped_unsampled + out->dropped_ring_full + out->dropped_after_shutdown +
                        out->dropped_switched_off + out->dropped_rate_limited + out->dropped_rate_burst;
     out->ended = (waited > settled ? waited - settled : 0) + decided;
@@ -345,8 +345,8 @@ djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder)
     /* Not the handles: a program may keep one of a span that was exported long ago. */
     uint64_t gone = decided + out->dropped_never_ended;
     out->live = out->started > gone ? out->started - gone : 0;
-    out->pending_bytes = djp_load_relaxed(&recorder->pending_bytes);
-    djp__keep_counters(out, recorder->keep);
+    out->decision_buffer_bytes = djp_load_relaxed(&recorder->decision_buffer_bytes);
+    djp__tail_rules_counters(out, recorder->keep);
     if (recorder->limit) {
         djp_rate_counters rate;
         djp__rate_limit_counters(&rate, recorder->limit);

@@ -3,14 +3,14 @@
 #define DJP_TRACE_RECORDER_H
 
 #include "base/ring.h"
-#include "djp/keep_rule.h"
+#include "djp/tail_rule.h"
 #include "djp/span.h"
 
 struct djp_sampler;
 
 typedef struct djp_recorder_options {
     uint64_t ring_bytes;
-    uint64_t pending_bytes; /* most memory for undecided local traces */
+    uint64_t decision_buffer_bytes; /* most memory for undecided local traces */
     int drop_all; /* explicit ratio 0: ids and context only, nothing is kept */
     int always_on; /* head decision of roots is yes and no threshold is written */
     uint64_t
@@ -18,7 +18,7 @@ typedef struct djp_recorder_options {
     uint64_t canary; /* 56 bits: local traces whose randomness is below are not recorded at all; 0: all are */
     int parent_based; /* a parent's sampled flag decides for the local root */
     uint64_t slow_threshold_ns; /* 0: off */
-    int keep_errors;
+    int sample_errors;
     int tell_errors; /* failed spans carry error, error.type and error.message */
     uint32_t attribute_count_limit, attribute_value_length_limit, event_count_limit, link_count_limit;
     uint32_t event_attribute_count_limit, link_attribute_count_limit;
@@ -27,9 +27,9 @@ typedef struct djp_recorder_options {
     void (*wake)(void *user);
     void *wake_user;
     int wake_first; /* 1: the first start calls it, too, whatever becomes of its span; again in a forked child */
-    const djp_keep_rule *keep_rules; /* borrowed for the making of the recorder */
+    const djp_tail_rule *tail_sampling_rules; /* borrowed for the making of the recorder */
     size_t keep_rule_count;
-    uint64_t pending_age_ns; /* a root that is open for longer is not waited for; 0: no limit */
+    uint64_t decision_wait_ns; /* a root that is open for longer is not waited for; 0: no limit */
     uint64_t span_rate_limit; /* spans a second that are kept at most; 0: no limit */
 } djp_recorder_options;
 
@@ -86,7 +86,8 @@ typedef struct djp_recorder_counters {
     uint64_t open[DJP_RESULTS]; /* started and not ended */
     uint64_t live; /* still open, or ended and not decided yet: their local trace's root is open */
     uint64_t ended;
-    uint64_t kept_ratio, kept_parent, kept_error, kept_slow, kept_rule, kept_slowest, kept_rare, kept_always;
+    uint64_t sampled_ratio, sampled_parent, sampled_error, sampled_slow, sampled_rule, sampled_slowest, sampled_rare,
+        sampled_always;
     uint64_t dropped_unsampled; /* decided: not kept */
     uint64_t dropped_ring_full;
     uint64_t dropped_after_shutdown;
@@ -96,15 +97,16 @@ typedef struct djp_recorder_counters {
     uint64_t dropped_forked; /* ended in a child of the process that started it */
     uint64_t dropped_never_ended;
     uint64_t dropped_memory; /* no memory for a span */
-    uint64_t dropped_log_full; /* never started: no room in an operation log; not among `started` */
-    uint64_t pending_overflow; /* local traces decided early because pending memory ran out */
-    uint64_t pending_aged; /* local traces decided early because their root was open for too long */
-    uint64_t rescued; /* local traces decided early, not to be kept, of which something was kept after all */
-    uint64_t rescued_late; /* parts that came after the end of their local trace and were kept for what they are */
+    uint64_t dropped_oplog_full; /* never started: no room in an operation log; not among `started` */
+    uint64_t decided_on_buffer_full; /* local traces decided early because pending memory ran out */
+    uint64_t decided_on_timeout; /* local traces decided early because their root was open for too long */
+    uint64_t late_sampled; /* local traces decided early, not to be kept, of which something was kept after all */
+    uint64_t
+        late_sampled_parts; /* parts that came after the end of their local trace and were kept for what they are */
     uint64_t rate_routes, rate_shared, rate_level; /* sampling/rate_limit.h */
-    uint64_t keep_routes_forgotten, keep_kinds_shared, keep_skipped; /* sampling/tail_history.h */
+    uint64_t rule_routes_evicted, rule_table_full, rule_checks_skipped; /* sampling/tail_history.h */
     uint64_t dropped_attributes; /* attributes, events and links that limits or bad input cost */
-    uint64_t pending_bytes;
+    uint64_t decision_buffer_bytes;
 } djp_recorder_counters;
 void djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder);
 

@@ -106,14 +106,14 @@ struct djp_recorder {
     djp_recorder *next; /* in the list of all recorders, under the tables lock */
     int parked; /* freed by its owner while spans live; under the tables lock */
     void *memory; /* what the allocator gave */
-    uint64_t pending_age_ns; /* INT64_MAX for no limit */
+    uint64_t decision_wait_ns; /* INT64_MAX for no limit */
     djp_keep *keep; /* owned; NULL without rules */
     struct djp_rate_limit *limit; /* owned; NULL without one */
     djp_key route_key, late_key;
     djp_error_keys error_keys;
     /* Bytes at which wake is called; DJP_WAKE_NEVER: disarmed. Any thread, sequentially consistent. */
     _Alignas(64) DJP_ATOMIC(uint64_t) wake_level;
-    _Alignas(64) DJP_ATOMIC(uint64_t) pending_bytes; /* any thread, relaxed */
+    _Alignas(64) DJP_ATOMIC(uint64_t) decision_buffer_bytes; /* any thread, relaxed */
     DJP_ATOMIC(uint64_t) inherited; /* spans of the parent process not released yet; any thread, relaxed */
     djp_stripe stripes[DJP_STRIPES];
     /* By number, owned but for the first; filled under the tables lock, release, and kept as long as the recorder: spans borrow. */

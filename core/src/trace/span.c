@@ -127,7 +127,7 @@ span__ask_patience(djp_span *span, djp_text name)
 {
     const djp_recorder *recorder = span->recorder;
     int route_comes = span->record->kind == DJP_KIND_SERVER;
-    if (djp__keep_is_patient(recorder->keep, name, route_comes, recorder->pending_age_ns)) {
+    if (djp__tail_rules_is_patient(recorder->keep, name, route_comes, recorder->decision_wait_ns)) {
         djp_or_acq_rel(&span->own.saw, DJP_SAW_PATIENT);
     }
 }

@@ -78,7 +78,7 @@ enum { DJP_VERDICT_LIMITED = DJP_REASON_ALWAYS + 1, DJP_VERDICT_BURST };
 
 #define DJP_SAW_ERROR 1u
 #define DJP_SAW_LONG 2u /* the root is a connection: its length says nothing */
-#define DJP_SAW_PATIENT 4u /* a rule may allow the root to be open for longer than pending_age */
+#define DJP_SAW_PATIENT 4u /* a rule may allow the root to be open for longer than decision_wait */
 #define DJP_SAW_RULE_SHIFT 8
 #define djp_saw_rule(saw) ((saw) >> DJP_SAW_RULE_SHIFT)
 /* What speaks for the trace. */

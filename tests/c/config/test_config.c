@@ -462,7 +462,7 @@ test_keywords(void **unused)
     (void)unused;
     static const char *const promised[] = {
         "enabled",      "backend",        "exporter",     "endpoint",       "protocol",
-        "headers",      "path",           "service_name", "environment",    "resource_attributes",
+        "headers",      "file_path",      "service_name", "environment",    "resource_attributes",
         "sample_ratio", "slow_threshold", "ring_bytes",   "flush_interval", "prometheus_port"};
     const char *const *keywords = djp_config_keywords();
     for (size_t i = 0; i < sizeof(promised) / sizeof(promised[0]); i++) {

@@ -256,7 +256,7 @@ test_ratio_zero(void **state)
 
 /* Each root carries the ratio by which it was decided, whatever holds when it ends. */
 static void
-test_weights(void **state)
+test_adjusted_counts(void **state)
 {
     (void)state;
     static const struct {
@@ -333,7 +333,7 @@ static void
 test_file(void **state)
 {
     (void)state;
-    options.switch_file = path;
+    options.overrides_file = path;
     options.sample_ratio = 0.5;
     open_sdk(NULL);
     look_at = djp__clock_monotonic();
@@ -344,7 +344,7 @@ test_file(void **state)
     assert_true(sampling("recording") == 1); /* not before it is time */
     look();
     assert_true(sampling("recording") == 0);
-    assert_set_by("recording_set_by", "switch_file");
+    assert_set_by("recording_set_by", "overrides_file");
     assert_int_equal(djp_sdk_set_enabled(sdk, 1), DJP_EUNSUPPORTED); /* operators have the last word */
     write_file("ratio=0.1\n");
     look();
@@ -359,7 +359,7 @@ test_file(void **state)
     look();
     assert_true(sampling("ratio") == 0.2);
     assert_int_equal(said, 1);
-    assert_non_null(strstr(last, "Line 1 of the switch file"));
+    assert_non_null(strstr(last, "Line 1 of the overrides file"));
     unlink(path);
     look();
     assert_true(sampling("ratio") == 0.7);
@@ -376,7 +376,7 @@ test_other_files(void **state)
     char other[160], link_path[160];
     snprintf(other, sizeof other, "%s/other", folder);
     snprintf(link_path, sizeof link_path, "%s/link", folder);
-    options.switch_file = link_path;
+    options.overrides_file = link_path;
     write_file("ratio=0.1\n");
     assert_int_equal(symlink(path, link_path), 0);
     open_sdk(NULL);
@@ -424,7 +424,7 @@ static void
 test_file_with_worker(void **state)
 {
     (void)state;
-    options.switch_file = path;
+    options.overrides_file = path;
     options.sample_ratio = 0;
     options.sample_ratio_explicit = 1;
     write_file("off\n");
@@ -551,7 +551,7 @@ test_threads(void **state)
 {
     (void)state;
     options.ring_bytes = 16 << 20;
-    options.keep_errors = 1;
+    options.sample_errors = 1;
     open_sdk(NULL);
     pthread_t threads[3];
     djp_store_relaxed(&over, 0);
@@ -586,7 +586,7 @@ main(void)
         SWITCH_TEST(test_on_again_wakes),
         SWITCH_TEST(test_off_aborts_a_send),
         SWITCH_TEST(test_ratio_zero),
-        SWITCH_TEST(test_weights),
+        SWITCH_TEST(test_adjusted_counts),
         SWITCH_TEST(test_refusals),
         SWITCH_TEST(test_file),
         SWITCH_TEST(test_other_files),

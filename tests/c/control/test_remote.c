@@ -86,7 +86,7 @@ begin_test(void **state)
 {
     (void)state;
     djp_recorder_options options = {.ring_bytes = 1 << 20,
-                                    .pending_bytes = 1 << 20,
+                                    .decision_buffer_bytes = 1 << 20,
                                     .threshold = 1ull << 56,
                                     .attribute_count_limit = 8,
                                     .attribute_value_length_limit = UINT32_MAX};

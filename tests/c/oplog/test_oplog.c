@@ -43,7 +43,7 @@ test_remote_parent(void **state)
     (void)state;
     options.sampler = DJP_SAMPLER_RATIO;
     options.sample_ratio = 0.0000001;
-    options.keep_errors = 0;
+    options.sample_errors = 0;
     open_with(&options, 1024);
     for (uint32_t sampled = 0; sampled < 2; sampled++) {
         writer_start start = {.slot = sampled, .kind = DJP_KIND_SERVER, .number = 1 + sampled, .parent_flags = sampled};

@@ -84,7 +84,7 @@ test_losses_are_counted(void **state)
     writer_publish(&log_);
     assert_int_equal(djp_sdk_flush(sdk, 10 * SECOND), DJP_EIO);
     assert_int_equal(djp_sdk_flush(sdk, 10 * SECOND), 0); /* told once */
-    assert_int_equal(dropped("log_full"), 5);
+    assert_int_equal(dropped("oplog_full"), 5);
     json *status = helper_status(sdk);
     assert_int_equal(helper_number(status, "registry", "dropped"), 2);
     json_free(status);
@@ -430,8 +430,8 @@ full_speed(int patient)
     djp_sdk_flush(sdk, 10 * SECOND);
     json *status = helper_status(sdk);
     double sum = (double)script_spans(transport, "full speed") + helper_number(status, "dropped", "ring_full") +
-                 helper_number(status, "dropped", "log_full") + helper_number(status, "dropped", "never_ended");
-    assert_int_equal(helper_number(status, "dropped", "log_full"), it.lost);
+                 helper_number(status, "dropped", "oplog_full") + helper_number(status, "dropped", "never_ended");
+    assert_int_equal(helper_number(status, "dropped", "oplog_full"), it.lost);
     assert_int_equal(sum, it.count);
     json_free(status);
 }

@@ -19,7 +19,7 @@ test_log_decisions(void **state)
 {
     (void)state;
     options.sampler = DJP_SAMPLER_RATIO;
-    options.keep_errors = 0;
+    options.sample_errors = 0;
     options.sample_ratio = 0.5;
     open_with(&options, 4096);
     djp_oplog_roots half, tenth;

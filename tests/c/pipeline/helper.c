@@ -161,7 +161,7 @@ helper_options(void)
     options.parent_based = 1;
     options.sample_ratio = 1.0;
     options.canary_ratio = 1.0;
-    options.keep_errors = 1;
+    options.sample_errors = 1;
     options.protocol = DJP_PROTOCOL_HTTP_PROTOBUF;
     options.export_timeout_ns = 10 * SECOND;
     options.max_request_bytes = 64 << 20;
@@ -171,7 +171,7 @@ helper_options(void)
     options.max_batch_spans = 512;
     options.export_concurrency = 4;
     options.shutdown_timeout_ns = SECOND;
-    options.pending_bytes = 1 << 20;
+    options.decision_buffer_bytes = 1 << 20;
     options.attribute_count_limit = 128;
     options.attribute_value_length_limit = UINT32_MAX;
     options.event_count_limit = options.link_count_limit = 128;

@@ -363,7 +363,7 @@ static void
 use_limit(djp_recorder_options options, uint64_t spans)
 {
     options.span_rate_limit = spans;
-    options.keep_errors = 1;
+    options.sample_errors = 1;
     options.slow_threshold_ns = 0;
     options.parent_based = 1;
     use(options);
@@ -416,7 +416,7 @@ local_traces_are_limited_as_a_whole(void **state)
         double seconds = 1 + (double)(djp__clock_monotonic() - begun) / 1e9;
         djp_recorder_counters got = counters();
         assert_true(roots > 10 && spans <= 100 * seconds + 1 && spans >= 2 * roots);
-        assert_int_equal(got.kept_error + got.kept_ratio + got.kept_always, spans);
+        assert_int_equal(got.sampled_error + got.sampled_ratio + got.sampled_always, spans);
         assert_true(got.dropped_rate_limited + got.dropped_rate_burst == 3000 - spans);
         assert_int_equal(got.ended, 3000);
     }
@@ -428,7 +428,7 @@ early_decisions_are_limited_too(void **state)
 {
     (void)state;
     djp_recorder_options options = ratio_options(1e-12);
-    options.pending_bytes = 0;
+    options.decision_buffer_bytes = 0;
     use_limit(options, 10);
     djp_span *root = root_at("/long", 1);
     for (int i = 0; i < 50; i++) {
@@ -439,9 +439,9 @@ early_decisions_are_limited_too(void **state)
         finish(child);
     }
     finish(root);
-    uint64_t kept = counters().kept_error;
+    uint64_t kept = counters().sampled_error;
     assert_true(kept >= 1 && kept <= 20); /* in one second, or in two */
-    assert_int_equal(counters().rescued, 1);
+    assert_int_equal(counters().late_sampled, 1);
     assert_int_equal(counters().dropped_unsampled, 5);
     assert_int_equal(counters().dropped_rate_burst + kept, 46);
     assert_int_equal(span_reader_drain(recorder), kept);
@@ -475,9 +475,9 @@ threads_share_the_bound(void **state)
     }
     double seconds = 1 + (double)(djp__clock_monotonic() - begun) / 1e9;
     djp_recorder_counters got = counters();
-    assert_true(got.kept_error > 0 && got.kept_error <= 200 * seconds);
-    assert_int_equal(got.kept_error + got.dropped_rate_limited + got.dropped_rate_burst, 24000);
-    assert_int_equal(span_reader_drain(recorder), got.kept_error);
+    assert_true(got.sampled_error > 0 && got.sampled_error <= 200 * seconds);
+    assert_int_equal(got.sampled_error + got.dropped_rate_limited + got.dropped_rate_burst, 24000);
+    assert_int_equal(span_reader_drain(recorder), got.sampled_error);
 }
 
 int

@@ -1,4 +1,4 @@
-/* Keep rules: their text, what they keep and why by the shared vectors, threads, lack of memory. */
+/* Tail-sampling rules: their text, what they keep and why by the shared vectors, threads, lack of memory. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,21 +23,21 @@
 #define S 1000000000ull
 
 static djp_recorder_options
-ruled(const char *text, djp_keep_rule rules[DJP_KEEP_RULES_MAX])
+ruled(const char *text, djp_tail_rule rules[DJP_TAIL_RULES_MAX])
 {
     djp_recorder_options options = span_reader_options();
     options.always_on = 0;
     options.threshold = djp__sampler_threshold(1e-12);
-    options.pending_age_ns = 60 * S;
-    options.keep_rules = rules;
-    options.keep_rule_count = djp_keep_rules_parse(rules, djp__text(text), NULL, NULL);
+    options.decision_wait_ns = 60 * S;
+    options.tail_sampling_rules = rules;
+    options.keep_rule_count = djp_tail_rules_parse(rules, djp__text(text), NULL, NULL);
     return options;
 }
 
 static djp_recorder *
 recorder_of(const char *text)
 {
-    djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+    djp_tail_rule rules[DJP_TAIL_RULES_MAX];
     djp_recorder_options options = ruled(text, rules);
     return span_reader_recorder(&options);
 }
@@ -71,22 +71,22 @@ static void
 the_text_of_rules(void **state)
 {
     (void)state;
-    json *vectors = json_load("keep_rules.json");
+    json *vectors = json_load("tail_sampling_rules.json");
     const json *cases = json_get(vectors, "parse");
     assert_true(json_count(cases) >= 30);
     for (size_t i = 0; i < json_count(cases); i++) {
         const json *item = json_at(cases, i);
-        djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+        djp_tail_rule rules[DJP_TAIL_RULES_MAX];
         first_bad bad = {0, ""};
-        size_t good = djp_keep_rules_parse(rules, djp__text(json_string(json_get(item, "rules"), NULL)), note, &bad);
+        size_t good = djp_tail_rules_parse(rules, djp__text(json_string(json_get(item, "rules"), NULL)), note, &bad);
         if ((double)good != json_number(json_get(item, "good"), -1) ||
             (bad.count > 0) != (json_number(json_get(item, "warnings"), -1) > 0)) {
             fail_msg("%s: %zu good, %zu bad: %s", json_string(json_get(item, "case"), ""), good, bad.count, bad.why);
         }
     }
     json_free(vectors);
-    djp_keep_rule rules[DJP_KEEP_RULES_MAX];
-    assert_int_equal(djp_keep_rules_parse(
+    djp_tail_rule rules[DJP_TAIL_RULES_MAX];
+    assert_int_equal(djp_tail_rules_parse(
                          rules, djp__text("vip: attribute a = \"x;\"*; route /r > 1.5ms; slowest 2.5%"), NULL, NULL),
                      3);
     assert_true(djp__text_equal(rules[0].label, "vip") && djp__text_equal(rules[0].key, "a"));
@@ -173,11 +173,11 @@ reason_of(djp_recorder *recorder, size_t spans)
 static void
 run_case(const json *item)
 {
-    djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+    djp_tail_rule rules[DJP_TAIL_RULES_MAX];
     djp_recorder_options options = ruled(json_string(json_get(item, "rules"), ""), rules);
     const json *given = json_get(item, "options"), *list = json_get(item, "traces");
     options.slow_threshold_ns = (uint64_t)json_number(json_get(given, "slow_threshold"), 2) * S;
-    options.keep_errors = json_get(given, "keep_errors") ? json_get(given, "keep_errors")->boolean : 1;
+    options.sample_errors = json_get(given, "sample_errors") ? json_get(given, "sample_errors")->boolean : 1;
     options.drop_all = json_number(json_get(given, "sample_ratio"), 1) == 0;
     djp_recorder *recorder = span_reader_recorder(&options);
     for (size_t i = 0; i < json_count(list); i++) {
@@ -200,7 +200,7 @@ run_case(const json *item)
     }
     djp_recorder_counters counters = counters_of(recorder);
     assert_int_equal(counters.live, 0);
-    assert_int_equal(counters.pending_bytes, 0);
+    assert_int_equal(counters.decision_buffer_bytes, 0);
     assert_int_equal(counters.ended, counters.started);
     djp__recorder_free(recorder);
 }
@@ -209,7 +209,7 @@ static void
 what_rules_keep(void **state)
 {
     (void)state;
-    json *vectors = json_load("keep_rules.json");
+    json *vectors = json_load("tail_sampling_rules.json");
     const json *cases = json_get(vectors, "traces");
     assert_true(json_count(cases) >= 20);
     for (size_t i = 0; i < json_count(cases); i++) {
@@ -245,7 +245,7 @@ the_last_value_of_a_key_counts(void **state)
         finish(span);
         assert_int_equal(span_reader_drain(recorder), last);
     }
-    assert_int_equal(counters_of(recorder).kept_rule, 1);
+    assert_int_equal(counters_of(recorder).sampled_rule, 1);
     djp__recorder_free(recorder);
 }
 
@@ -273,14 +273,14 @@ static void
 always_on_needs_no_rules(void **state)
 {
     (void)state;
-    djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+    djp_tail_rule rules[DJP_TAIL_RULES_MAX];
     djp_recorder_options options = ruled("name *; rare 1s", rules);
     options.always_on = 1;
     djp_recorder *recorder = span_reader_recorder(&options);
     finish(start(recorder, NULL, "x"));
     djp_recorder_counters counters = counters_of(recorder);
-    assert_int_equal(counters.kept_always, 1);
-    assert_int_equal(counters.kept_rule, 0);
+    assert_int_equal(counters.sampled_always, 1);
+    assert_int_equal(counters.sampled_rule, 0);
     djp__recorder_free(recorder);
 }
 
@@ -295,7 +295,7 @@ static void
 rules_rest_while_nothing_is_kept(void **state)
 {
     (void)state;
-    djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+    djp_tail_rule rules[DJP_TAIL_RULES_MAX];
     djp_recorder_options options = ruled("name gold; rare 1h", rules);
     options.drop_all = 1;
     options.wake = wake_nobody;
@@ -309,8 +309,8 @@ rules_rest_while_nothing_is_kept(void **state)
     finish(start(recorder, NULL, "x"));
     assert_int_equal(span_reader_drain(recorder), 2);
     djp_recorder_counters counters = counters_of(recorder);
-    assert_int_equal(counters.kept_rule, 1);
-    assert_int_equal(counters.kept_rare, 1);
+    assert_int_equal(counters.sampled_rule, 1);
+    assert_int_equal(counters.sampled_rare, 1);
     djp__recorder_free(recorder);
 }
 
@@ -355,7 +355,7 @@ static void
 no_memory_for_rules(void **state)
 {
     (void)state;
-    djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+    djp_tail_rule rules[DJP_TAIL_RULES_MAX];
     djp_recorder_options options = ruled("attribute a=b; name c; rare 1s; slowest 1%", rules);
     for (long n = 1;; n++) {
         djp_recorder *recorder = NULL;
@@ -402,7 +402,7 @@ static void
 threads_share_rules(void **state)
 {
     (void)state;
-    djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+    djp_tail_rule rules[DJP_TAIL_RULES_MAX];
     djp_recorder_options options = ruled("attribute tier=gold; slowest 1%; rare 1h", rules);
     options.ring_bytes = 16u << 20;
     shared = span_reader_recorder(&options);
@@ -414,11 +414,11 @@ threads_share_rules(void **state)
         pthread_join(threads[i], NULL);
     }
     djp_recorder_counters counters = counters_of(shared);
-    assert_int_equal(counters.kept_rule + counters.dropped_ring_full, THREADS * TURNS / 10 * 2);
+    assert_int_equal(counters.sampled_rule + counters.dropped_ring_full, THREADS * TURNS / 10 * 2);
     assert_int_equal(counters.dropped_ring_full, 0);
-    assert_true(counters.kept_rare <= 2 * (50 + counters.keep_skipped));
+    assert_true(counters.sampled_rare <= 2 * (50 + counters.rule_checks_skipped));
     assert_int_equal(counters.ended, 2 * THREADS * TURNS);
-    assert_int_equal(counters.pending_bytes, 0);
+    assert_int_equal(counters.decision_buffer_bytes, 0);
     djp__recorder_free(shared);
 }
 
@@ -432,7 +432,7 @@ a_fork_frees_the_table(void **state)
     djp__recorder_fork_child(recorder);
     finish(start(recorder, NULL, "x"));
     finish(start(recorder, NULL, "y"));
-    assert_int_equal(counters_of(recorder).kept_rare, 1);
+    assert_int_equal(counters_of(recorder).sampled_rare, 1);
     djp__recorder_free(recorder);
 }
 

@@ -51,7 +51,7 @@ static void
 decide_by(const char *text)
 {
     djp_recorder_options options = span_reader_options();
-    options.keep_errors = 1;
+    options.sample_errors = 1;
     djp__recorder_free(recorder);
     recorder = span_reader_recorder(&options);
     assert_int_equal(djp__recorder_set_sampler(recorder, parse(text)), 0);

@@ -66,7 +66,7 @@ otel_options(void)
     options.metrics_enabled = 1;
     options.exporter = DJP_EXPORTER_OTLP;
     options.protocol = DJP_PROTOCOL_HTTP_PROTOBUF;
-    options.self_metrics = 1;
+    options.sdk_metrics = 1;
     options.flush_interval_ns = 100 * SECOND;
     return options;
 }
@@ -98,7 +98,7 @@ test_origin_and_result(void **state)
         options.sampler = DJP_SAMPLER_RATIO;
         options.sample_ratio = 1e-12;
         options.parent_based = 1;
-        options.keep_errors = rules;
+        options.sample_errors = rules;
         options.slow_threshold_ns = 0;
         script_transport *transport = script_new(NULL, NULL);
         djp_sdk *sdk = helper_sdk(&options, transport);
@@ -263,7 +263,7 @@ test_not_asked_for(void **state)
 {
     (void)state;
     djp_options options = otel_options();
-    options.self_metrics = 0;
+    options.sdk_metrics = 0;
     script_transport *transport = script_new(NULL, NULL);
     djp_sdk *sdk = helper_sdk(&options, transport);
     helper_spans(sdk, "s", 3);

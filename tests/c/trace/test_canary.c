@@ -14,7 +14,7 @@ canary_options(double ratio, double canary)
     djp_recorder_options options = ratio_options(ratio);
     options.canary = djp__sampler_threshold(canary);
     options.parent_based = 1;
-    options.keep_errors = 1;
+    options.sample_errors = 1;
     options.slow_threshold_ns = 0;
     return options;
 }

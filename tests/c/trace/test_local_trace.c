@@ -98,7 +98,7 @@ the_ratio_is_kept_without_bias(void **state)
         free(record);
     }
     assert_true(kept > 1800 && kept < 2200);
-    assert_int_equal(counters().kept_ratio, kept);
+    assert_int_equal(counters().sampled_ratio, kept);
     assert_int_equal(counters().dropped_unsampled, 20000 - kept);
     assert_int_equal(counters().ended, 20000);
 }
@@ -114,7 +114,7 @@ an_error_anywhere_keeps_the_whole_local_trace(void **state)
     end_in_error(second);
     finish(first);
     djp_span *open = start(root);
-    assert_true(counters().pending_bytes > 0);
+    assert_true(counters().decision_buffer_bytes > 0);
     assert_null(span_reader_take(recorder));
     djp_span_context context;
     djp_span_get_context(root, &context);
@@ -135,8 +135,8 @@ an_error_anywhere_keeps_the_whole_local_trace(void **state)
     djp_span_release(root);
     finish(later);
     assert_int_equal(span_reader_drain(recorder), 2);
-    assert_int_equal(counters().kept_error, 5);
-    assert_int_equal(counters().pending_bytes, 0);
+    assert_int_equal(counters().sampled_error, 5);
+    assert_int_equal(counters().decision_buffer_bytes, 0);
 }
 
 static void
@@ -150,7 +150,7 @@ a_slow_root_keeps_the_local_trace(void **state)
         finish(start(root));
         djp_span_end(root, 1000 + 2000000000u + (uint64_t)slow);
         djp_span_release(root);
-        assert_int_equal(counters().kept_slow, slow * 2);
+        assert_int_equal(counters().sampled_slow, slow * 2);
         djp_span_record *record = span_reader_take(recorder);
         assert_int_equal(record != NULL, slow);
         free(record);
@@ -215,7 +215,7 @@ always_on_streams_without_waiting(void **state)
     record = span_reader_take(recorder);
     assert_int_equal(record->reason, DJP_REASON_ALWAYS);
     free(record);
-    assert_int_equal(counters().kept_always, 2);
+    assert_int_equal(counters().sampled_always, 2);
 }
 
 static void
@@ -307,14 +307,14 @@ without_tail_rules_nothing_waits(void **state)
 {
     (void)state;
     djp_recorder_options options = ratio_options(1e-9);
-    options.keep_errors = 0;
+    options.sample_errors = 0;
     options.slow_threshold_ns = 0;
     use(options);
     djp_span *root = start(NULL);
     assert_false(djp_span_is_recording(root));
     djp_span_set_int(root, 1, 1);
     end_in_error(start(root));
-    assert_int_equal(counters().pending_bytes, 0);
+    assert_int_equal(counters().decision_buffer_bytes, 0);
     assert_true(djp_span_end(root, 0) > 0);
     djp_span_release(root);
     assert_int_equal(span_reader_drain(recorder), 0);
@@ -350,15 +350,15 @@ overflow_decides_by_the_head(void **state)
 {
     (void)state;
     djp_recorder_options options = ratio_options(1e-9);
-    options.pending_bytes = 10000;
+    options.decision_buffer_bytes = 10000;
     use(options);
     djp_span *root = start(NULL);
     for (int i = 0; i < 100; i++) {
         finish(start(root));
-        assert_true(counters().pending_bytes <= 10000);
+        assert_true(counters().decision_buffer_bytes <= 10000);
     }
     finish(root);
-    assert_int_equal(counters().pending_overflow, 1);
+    assert_int_equal(counters().decided_on_buffer_full, 1);
     assert_int_equal(counters().dropped_unsampled, 101);
     assert_int_equal(span_reader_drain(recorder), 0);
     /* An error that was seen before is still reason enough. */
@@ -369,8 +369,8 @@ overflow_decides_by_the_head(void **state)
     }
     finish(root);
     assert_int_equal(span_reader_drain(recorder), 102);
-    assert_int_equal(counters().pending_overflow, 2);
-    assert_int_equal(counters().kept_error, 102);
+    assert_int_equal(counters().decided_on_buffer_full, 2);
+    assert_int_equal(counters().sampled_error, 102);
 }
 
 static void
@@ -378,13 +378,13 @@ spans_of_one_local_trace_are_bounded_in_number(void **state)
 {
     (void)state;
     djp_recorder_options options = ratio_options(1e-9);
-    options.pending_bytes = UINT64_MAX / 2;
+    options.decision_buffer_bytes = UINT64_MAX / 2;
     use(options);
     djp_span *root = start(NULL);
     for (int i = 0; i < 100010; i++) {
         finish(start(root));
     }
-    assert_int_equal(counters().pending_overflow, 1);
+    assert_int_equal(counters().decided_on_buffer_full, 1);
     assert_int_equal(counters().dropped_unsampled, 100010);
     finish(root);
 }
@@ -427,7 +427,7 @@ a_full_ring_is_counted(void **state)
     }
     unsigned kept = span_reader_drain(recorder);
     assert_true(kept > 10);
-    assert_int_equal(counters().kept_always, kept);
+    assert_int_equal(counters().sampled_always, kept);
     assert_int_equal(counters().dropped_ring_full, 100 - kept);
     assert_int_equal(counters().ended, 100);
 }

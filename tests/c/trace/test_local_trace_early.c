@@ -16,7 +16,7 @@ static djp_recorder_options
 options_of(double ratio)
 {
     djp_recorder_options options = ratio_options(ratio);
-    options.pending_age_ns = 60 * S;
+    options.decision_wait_ns = 60 * S;
     return options;
 }
 
@@ -47,17 +47,17 @@ a_root_that_lives_for_hours_is_not_waited_for(void **state)
     use(patient_of(1e-12));
     djp_span *root = start(NULL);
     finish_in(start(root), 59, 0);
-    assert_true(counters().pending_bytes > 0);
-    assert_int_equal(counters().pending_aged, 0);
+    assert_true(counters().decision_buffer_bytes > 0);
+    assert_int_equal(counters().decided_on_timeout, 0);
     finish_in(start(root), 61, 0);
-    assert_int_equal(counters().pending_bytes, 0);
-    assert_int_equal(counters().pending_aged, 1);
+    assert_int_equal(counters().decision_buffer_bytes, 0);
+    assert_int_equal(counters().decided_on_timeout, 1);
     for (uint64_t hour = 1; hour <= 24; hour++) {
         finish_in(start(root), hour * 3600, 0);
-        assert_int_equal(counters().pending_bytes, 0);
+        assert_int_equal(counters().decision_buffer_bytes, 0);
     }
     assert_int_equal(counters().dropped_unsampled, 26);
-    assert_int_equal(counters().pending_aged, 1); /* once for a local trace */
+    assert_int_equal(counters().decided_on_timeout, 1); /* once for a local trace */
     finish_in(root, 24 * 3600, 0);
     /* The root is slow by any measure and is kept, alone. */
     djp_span_record *record = span_reader_take(recorder);
@@ -65,7 +65,7 @@ a_root_that_lives_for_hours_is_not_waited_for(void **state)
     assert_true(record->threshold == 0);
     free(record);
     assert_null(span_reader_take(recorder));
-    assert_int_equal(counters().rescued, 1);
+    assert_int_equal(counters().late_sampled, 1);
 }
 
 static void
@@ -81,8 +81,8 @@ what_is_known_by_then_decides(void **state)
     finish_in(start(root), 62, 0);
     finish_in(root, 63, 0);
     assert_int_equal(span_reader_drain(recorder), 2);
-    assert_int_equal(counters().kept_error, 4);
-    assert_int_equal(counters().rescued, 0);
+    assert_int_equal(counters().sampled_error, 4);
+    assert_int_equal(counters().late_sampled, 0);
 }
 
 static void
@@ -106,7 +106,7 @@ the_head_decides_where_nothing_is_known(void **state)
         assert_int_equal(span_reader_drain(recorder), kept / 2);
     }
     assert_true(handed_on > 0 && handed_on < 200);
-    assert_int_equal(counters().pending_aged, 100);
+    assert_int_equal(counters().decided_on_timeout, 100);
 }
 
 /* A root that has been open for longer than it may take is slow already: what waited is kept, and so is what comes. */
@@ -119,7 +119,7 @@ a_root_that_is_slow_by_now_keeps_its_spans(void **state)
     finish_in(start(root), 1, 0);
     finish_in(start(root), 61, 0);
     assert_int_equal(span_reader_drain(recorder), 2);
-    assert_int_equal(counters().pending_aged, 1);
+    assert_int_equal(counters().decided_on_timeout, 1);
     finish_in(start(root), 62, 0);
     finish_in(root, 63, 0);
     for (int i = 0; i < 2; i++) {
@@ -128,8 +128,8 @@ a_root_that_is_slow_by_now_keeps_its_spans(void **state)
         assert_int_equal(record->reason, i ? DJP_REASON_SLOW : DJP_REASON_NONE);
         free(record);
     }
-    assert_int_equal(counters().kept_slow, 4);
-    assert_int_equal(counters().rescued, 0);
+    assert_int_equal(counters().sampled_slow, 4);
+    assert_int_equal(counters().late_sampled, 0);
 }
 
 static void
@@ -143,7 +143,7 @@ a_limit_above_the_age_is_not_reached_by_it(void **state)
     finish_in(start(root), 61, 0);
     finish_in(root, 62, 0);
     assert_int_equal(span_reader_drain(recorder), 0);
-    assert_int_equal(counters().pending_aged, 1);
+    assert_int_equal(counters().decided_on_timeout, 1);
 }
 
 /* A rule may give a route more time than a root is waited for. The route of a request is not known before its end. */
@@ -165,10 +165,10 @@ routes_with_a_longer_limit_are_not_slow_yet(void **state)
         {"name build", "consume", DJP_KIND_INTERNAL, 2},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+        djp_tail_rule rules[DJP_TAIL_RULES_MAX];
         djp_recorder_options options = options_of(1e-12);
-        options.keep_rules = rules;
-        options.keep_rule_count = djp_keep_rules_parse(rules, djp__text(cases[i].rules), NULL, NULL);
+        options.tail_sampling_rules = rules;
+        options.keep_rule_count = djp_tail_rules_parse(rules, djp__text(cases[i].rules), NULL, NULL);
         use(options);
         djp_span_options named = {.kind = (uint8_t)cases[i].kind};
         djp_span *root = djp_span_start(recorder, cases[i].name, strlen(cases[i].name), &named);
@@ -191,13 +191,13 @@ connections_are_not_slow_by_their_length(void **state)
         finish_in(start(root), 3600, failing);
         finish_in(root, 24 * 3600, 0);
         assert_int_equal(span_reader_drain(recorder), failing ? 2 : 0);
-        assert_int_equal(counters().kept_slow, 0);
+        assert_int_equal(counters().sampled_slow, 0);
         assert_int_equal(tear_down(NULL), 0);
     }
-    djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+    djp_tail_rule rules[DJP_TAIL_RULES_MAX];
     djp_recorder_options options = options_of(1e-12);
-    options.keep_rules = rules;
-    options.keep_rule_count = djp_keep_rules_parse(rules, djp__text("slowest 10%; route chat > 1h"), NULL, NULL);
+    options.tail_sampling_rules = rules;
+    options.keep_rule_count = djp_tail_rules_parse(rules, djp__text("slowest 10%; route chat > 1h"), NULL, NULL);
     use(options);
     for (int i = 0; i < 400; i++) {
         djp_span *root = start(NULL);
@@ -208,7 +208,7 @@ connections_are_not_slow_by_their_length(void **state)
     djp_span *root = djp_span_start(recorder, "chat", 4, NULL);
     djp_span_set_long_lived(root);
     finish_in(root, 3601, 0); /* who names its route means its length */
-    assert_int_equal(counters().kept_slow, 1);
+    assert_int_equal(counters().sampled_slow, 1);
     assert_int_equal(span_reader_drain(recorder), 1);
 }
 
@@ -219,7 +219,7 @@ an_error_after_the_decision_is_not_lost(void **state)
     (void)state;
     for (int by_memory = 0; by_memory < 2; by_memory++) {
         djp_recorder_options options = patient_of(1e-12);
-        options.pending_bytes = by_memory ? 0 : options.pending_bytes;
+        options.decision_buffer_bytes = by_memory ? 0 : options.decision_buffer_bytes;
         use(options);
         djp_span *root = start(NULL);
         finish_in(start(root), by_memory ? 0 : 61, 0);
@@ -239,11 +239,11 @@ an_error_after_the_decision_is_not_lost(void **state)
         free(record);
         finish_in(late, 66, 0);
         assert_int_equal(span_reader_drain(recorder), 1);
-        assert_int_equal(counters().rescued, 1);
-        assert_int_equal(counters().kept_error, 4);
+        assert_int_equal(counters().late_sampled, 1);
+        assert_int_equal(counters().sampled_error, 4);
         assert_int_equal(counters().dropped_unsampled, 2);
-        assert_int_equal(counters().pending_overflow, by_memory);
-        assert_int_equal(counters().pending_aged, !by_memory);
+        assert_int_equal(counters().decided_on_buffer_full, by_memory);
+        assert_int_equal(counters().decided_on_timeout, !by_memory);
         assert_int_equal(tear_down(NULL), 0);
     }
     use(options_of(1));
@@ -292,11 +292,11 @@ static void
 a_rule_after_the_decision_keeps(void **state)
 {
     (void)state;
-    djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+    djp_tail_rule rules[DJP_TAIL_RULES_MAX];
     djp_recorder_options options = options_of(1e-12);
     options.slow_threshold_ns = 0;
-    options.keep_rules = rules;
-    options.keep_rule_count = djp_keep_rules_parse(rules, djp__text("vip: attribute tier=gold"), NULL, NULL);
+    options.tail_sampling_rules = rules;
+    options.keep_rule_count = djp_tail_rules_parse(rules, djp__text("vip: attribute tier=gold"), NULL, NULL);
     use(options);
     djp_span *root = start(NULL);
     finish_in(start(root), 61, 0);
@@ -304,7 +304,7 @@ a_rule_after_the_decision_keeps(void **state)
     djp_span_set_string(gold, djp_key_intern("tier", 4), "gold", 4);
     finish_in(gold, 62, 0);
     finish_in(root, 63, 0);
-    assert_int_equal(counters().kept_rule, 2);
+    assert_int_equal(counters().sampled_rule, 2);
     assert_int_equal(span_reader_drain(recorder), 2);
 }
 
@@ -313,13 +313,13 @@ no_age_waits_for_ever(void **state)
 {
     (void)state;
     djp_recorder_options options = options_of(1e-12);
-    options.pending_age_ns = 0;
+    options.decision_wait_ns = 0;
     use(options);
     djp_span *root = start(NULL);
     finish_in(start(root), 1000 * 3600, 0);
-    assert_true(counters().pending_bytes > 0);
+    assert_true(counters().decision_buffer_bytes > 0);
     finish_in(root, 1001 * 3600, 0);
-    assert_int_equal(counters().pending_aged, 0);
+    assert_int_equal(counters().decided_on_timeout, 0);
     assert_int_equal(span_reader_drain(recorder), 2);
 }
 
@@ -335,7 +335,7 @@ given_times_of_the_past_are_no_age(void **state)
     djp_span *child = djp_span_start(recorder, "child", 5, &options);
     djp_span_end(child, 1000 + 3600 * S);
     djp_span_release(child);
-    assert_int_equal(counters().pending_aged, 0);
+    assert_int_equal(counters().decided_on_timeout, 0);
     djp_span_end(root, 1000 + 1);
     djp_span_release(root);
     assert_int_equal(counters().dropped_unsampled, 2);
@@ -356,7 +356,7 @@ a_failing_span_survives_a_root_that_never_ends(void **state)
     finish(after);
     assert_int_equal(span_reader_drain(recorder), 2);
     assert_int_equal(counters().dropped_never_ended, 1);
-    assert_int_equal(counters().rescued, 1);
+    assert_int_equal(counters().late_sampled, 1);
 }
 
 /* 100,000 spans wait, one more does not, and an error among the last is still kept. */
@@ -365,16 +365,16 @@ a_hundred_thousand_spans_and_an_error(void **state)
 {
     (void)state;
     djp_recorder_options options = options_of(1e-12);
-    options.pending_bytes = UINT64_MAX / 2;
+    options.decision_buffer_bytes = UINT64_MAX / 2;
     options.ring_bytes = 64u << 20;
     use(options);
     djp_span *root = start(NULL);
     for (int i = 0; i < 100000; i++) {
         finish(start(root));
     }
-    assert_int_equal(counters().pending_overflow, 0);
+    assert_int_equal(counters().decided_on_buffer_full, 0);
     finish(start(root));
-    assert_int_equal(counters().pending_overflow, 1);
+    assert_int_equal(counters().decided_on_buffer_full, 1);
     assert_int_equal(counters().dropped_unsampled, 100001);
     finish_in(start(root), 0, 1);
     finish(root);
@@ -449,7 +449,7 @@ threads_lose_no_error(void **state)
     pthread_barrier_destroy(&barrier);
     assert_int_equal(counters().ended, counters().started);
     assert_int_equal(counters().started, TURNS * (THREADS * CHILDREN + 1));
-    assert_true(counters().pending_aged >= TURNS);
+    assert_true(counters().decided_on_timeout >= TURNS);
     assert_int_equal(counters().dropped_ring_full, 0);
 }
 

@@ -66,8 +66,8 @@ an_error_after_the_end_is_kept_with_what_is_below(void **state)
     take_late(1);
     assert_null(span_reader_take(recorder));
     djp_span_release(root);
-    assert_int_equal(counters().rescued_late, 1);
-    assert_int_equal(counters().kept_error, 4);
+    assert_int_equal(counters().late_sampled_parts, 1);
+    assert_int_equal(counters().sampled_error, 4);
     assert_int_equal(counters().dropped_unsampled, 2);
 }
 
@@ -109,7 +109,7 @@ a_span_that_outlives_its_root_leads_its_part(void **state)
         take_late(0);
     }
     take_late(1);
-    assert_int_equal(counters().rescued_late, 1);
+    assert_int_equal(counters().late_sampled_parts, 1);
 }
 
 static void
@@ -178,7 +178,7 @@ late_spans_are_not_slow(void **state)
     djp__span_end_at(task, djp__clock_monotonic() + 3600 * S);
     djp_span_release(task);
     djp_span_release(root);
-    assert_int_equal(counters().kept_slow, 0);
+    assert_int_equal(counters().sampled_slow, 0);
     assert_int_equal(span_reader_drain(recorder), 0);
 }
 
@@ -186,12 +186,12 @@ static void
 rules_keep_late_spans(void **state)
 {
     (void)state;
-    djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+    djp_tail_rule rules[DJP_TAIL_RULES_MAX];
     djp_recorder_options options = ratio_options(1e-9);
-    options.keep_errors = 0;
+    options.sample_errors = 0;
     options.slow_threshold_ns = 0;
-    options.keep_rules = rules;
-    options.keep_rule_count = djp_keep_rules_parse(rules, djp__text("attribute tier=gold"), NULL, NULL);
+    options.tail_sampling_rules = rules;
+    options.keep_rule_count = djp_tail_rules_parse(rules, djp__text("attribute tier=gold"), NULL, NULL);
     use(options);
     djp_span *root = start(NULL), *open = start(root);
     djp_span_end(root, 0);
@@ -206,7 +206,7 @@ rules_keep_late_spans(void **state)
     end_failed(start(root));
     assert_int_equal(span_reader_drain(recorder), 0); /* errors are not kept here */
     djp_span_release(root);
-    assert_int_equal(counters().kept_rule, 3);
+    assert_int_equal(counters().sampled_rule, 3);
 }
 
 static void
@@ -228,18 +228,18 @@ memory_of_late_spans_is_bounded(void **state)
 {
     (void)state;
     djp_recorder_options options = ratio_options(1e-9);
-    options.pending_bytes = 64 * 1024;
+    options.decision_buffer_bytes = 64 * 1024;
     use(options);
     djp_span *root = start(NULL);
     djp_span_end(root, 0);
     djp_span *task = start(root);
     for (int i = 0; i < 10000; i++) {
         finish(start(task));
-        assert_true(counters().pending_bytes <= 64 * 1024);
+        assert_true(counters().decision_buffer_bytes <= 64 * 1024);
     }
     end_failed(task);
     djp_span_release(root);
-    assert_int_equal(counters().pending_overflow, 1);
+    assert_int_equal(counters().decided_on_buffer_full, 1);
     take_late(1);
 }
 
@@ -442,8 +442,8 @@ ends_and_starts_may_race(void **state)
     djp_recorder_counters got = counters();
     assert_int_equal(got.started, 20 * (3 * 600 + 2));
     assert_int_equal(got.ended, got.started);
-    assert_true(got.kept_error >= 20 * 3 * 20);
-    assert_int_equal(got.kept_error + got.dropped_unsampled, got.started);
+    assert_true(got.sampled_error >= 20 * 3 * 20);
+    assert_int_equal(got.sampled_error + got.dropped_unsampled, got.started);
 }
 
 enum { CROWD_THREADS = 3, CROWD_ROUNDS = 3000, CROWD_OPEN = 1000 };

@@ -48,7 +48,7 @@ an_error_during_the_decision_is_kept(void **state)
     djp_recorder_options options = span_reader_options();
     options.always_on = 0;
     options.threshold = DJP_THRESHOLD_NEVER;
-    options.keep_errors = 1;
+    options.sample_errors = 1;
     recorder = span_reader_recorder(&options);
     djp_span *root = djp_span_start(recorder, "root", 4, NULL);
     djp_span_options below = {.parent = root};
@@ -60,10 +60,10 @@ an_error_during_the_decision_is_kept(void **state)
     djp_span_release(child);
     djp_recorder_counters counters;
     djp__recorder_counters(&counters, recorder);
-    assert_int_equal(counters.kept_error, 2);
+    assert_int_equal(counters.sampled_error, 2);
     assert_int_equal(counters.dropped_unsampled, 0);
     assert_int_equal(counters.live, 0);
-    assert_int_equal(counters.pending_bytes, 0);
+    assert_int_equal(counters.decision_buffer_bytes, 0);
     assert_int_equal(span_reader_drain(recorder), 2);
     djp__recorder_free(recorder);
 }

@@ -35,8 +35,8 @@ counters(void)
 static uint64_t
 fates(const djp_recorder_counters *c)
 {
-    return c->kept_ratio + c->kept_parent + c->kept_error + c->kept_slow + c->kept_always + c->dropped_unsampled +
-           c->dropped_ring_full + c->dropped_after_shutdown;
+    return c->sampled_ratio + c->sampled_parent + c->sampled_error + c->sampled_slow + c->sampled_always +
+           c->dropped_unsampled + c->dropped_ring_full + c->dropped_after_shutdown;
 }
 
 static djp_span *
@@ -213,10 +213,10 @@ torture(djp_recorder_options options, unsigned rounds, unsigned steps)
     pthread_join(reader, NULL);
     djp_recorder_counters c = counters();
     assert_int_equal(c.live, 0);
-    assert_int_equal(c.pending_bytes, 0);
+    assert_int_equal(c.decision_buffer_bytes, 0);
     assert_int_equal(c.started, c.ended + c.dropped_never_ended);
     assert_int_equal(c.ended, fates(&c));
-    assert_int_equal(read, c.kept_ratio + c.kept_parent + c.kept_error + c.kept_slow + c.kept_always);
+    assert_int_equal(read, c.sampled_ratio + c.sampled_parent + c.sampled_error + c.sampled_slow + c.sampled_always);
     assert_true(read > 0);
     djp__recorder_free(recorder);
 }
@@ -246,7 +246,7 @@ threads_lose_and_tear_nothing_at_tight_limits(void **state)
     options.always_on = 0;
     options.threshold = djp__sampler_threshold(0.5);
     options.ring_bytes = 16384;
-    options.pending_bytes = 20000;
+    options.decision_buffer_bytes = 20000;
     options.attribute_count_limit = 3;
     options.attribute_value_length_limit = 10;
     options.event_count_limit = 2;
@@ -271,7 +271,7 @@ one_thread_without_memory(void **state)
     }
     djp_recorder_counters c = counters();
     assert_int_equal(c.live, 0);
-    assert_int_equal(c.pending_bytes, 0);
+    assert_int_equal(c.decision_buffer_bytes, 0);
     assert_int_equal(c.started, c.ended + c.dropped_never_ended);
     djp__recorder_free(recorder);
     for (long n = 1; n < 5; n++) {
@@ -480,7 +480,7 @@ in_child(djp_span *root, djp_span *open)
     EXPECT(record && record->local_root && record->parent_remote == 0 && record->reason == DJP_REASON_ERROR);
     EXPECT(memcmp(record->parent_id, above.span_id, 8) == 0);
     free(record);
-    EXPECT(counters().live == 0 && counters().pending_bytes == 0 && counters().started == 2);
+    EXPECT(counters().live == 0 && counters().decision_buffer_bytes == 0 && counters().started == 2);
     djp__recorder_free(recorder); /* parked: the parent's spans are still held */
     djp_span_release(open);
     djp_span_release(root);

@@ -36,7 +36,7 @@ FAMILIES = {
 }
 SCENARIO = """
 const telemetry = require(process.argv[1]);
-telemetry.init({ enabled: true, backend: 'hybrid', exporter: 'memory', sampleRatio: 1, selfMetrics: 'otel' });
+telemetry.init({ enabled: true, backend: 'hybrid', exporter: 'memory', sampleRatio: 1, sdkMetrics: 'otel' });
 const root = telemetry.startSpan('root', null, { root: true });
 telemetry.startSpan('child', null, { parent: root }).end();
 root.end();
@@ -68,7 +68,7 @@ def value(families, sample, **labels):
 def test_scrape(strict):
     parse = openmetrics.text_string_to_metric_families if strict else text_string_to_metric_families
     accept = "application/openmetrics-text; version=1.0.0" if strict else ""
-    with telemetry(backend="hybrid", self_metrics="otel"):
+    with telemetry(backend="hybrid", sdk_metrics="otel"):
         still_open = record()
         generate_metrics_text()
         found = list(parse(expose(accept)[0].decode()))
@@ -90,7 +90,7 @@ def test_scrape(strict):
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
 def test_promtool_accepts_the_names():
-    with telemetry(backend="hybrid", self_metrics="otel"):
+    with telemetry(backend="hybrid", sdk_metrics="otel"):
         record().end()
         text = generate_metrics_text()
     assert "otel_sdk_span_started_total" in text
@@ -129,7 +129,7 @@ def test_both_languages_show_the_same():
     theirs = json.loads(done.stdout)
     if "otel_sdk" not in theirs:
         pytest.skip("the addon is not built")
-    with telemetry(backend="hybrid", self_metrics="otel"):
+    with telemetry(backend="hybrid", sdk_metrics="otel"):
         still_open = record()
         ours = djp_telemetry.telemetry_status()
         still_open.end()

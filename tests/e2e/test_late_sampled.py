@@ -26,7 +26,7 @@ def record(receiver, ratio=0.25, count=COUNT, **more):
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{receiver.grpc}",
         "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
     }
-    command = [sys.executable, str(HERE / "rescued.py"), str(count)]
+    command = [sys.executable, str(HERE / "late_sampled.py"), str(count)]
     out = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
     assert out.returncode == 0, out.stderr
     told = json.loads(out.stdout)
@@ -180,10 +180,10 @@ def test_tail_sampling_sees_flags_status_and_tracestate(tmp_path):
     branches = {
         "flags": tail(policy("flags", "trace_flags")),
         "status": tail(policy("errors", "status_code", status_codes=["ERROR"])),
-        "state": tail(policy("rescued", "trace_state", key="ot", values=["th:0"])),
+        "state": tail(policy("late_sampled", "trace_state", key="ot", values=["th:0"])),
         "half": tail(policy("half", "probabilistic", sampling_percentage=50)),
         "both": tail(
-            policy("rescued", "trace_state", key="ot", values=["th:0"]),
+            policy("late_sampled", "trace_state", key="ot", values=["th:0"]),
             policy("half", "probabilistic", sampling_percentage=50),
         ),
     }
@@ -219,11 +219,11 @@ def test_metrics_of_spans_count_by_weight(tmp_path):
 
 def test_jaeger_shows_and_finds_them(jaeger):
     spans = record(jaeger, ratio=1e-12, count=20)
-    assert spans["exported"] == spans["kept_error"] == 4
+    assert spans["exported"] == spans["sampled_error"] == 4
 
     def search():
         tags = json.dumps({"sampling.reason": "error"})
-        data = backends.get_json(jaeger.url("traces"), service="rescued", tags=tags)["data"]
+        data = backends.get_json(jaeger.url("traces"), service="late_sampled", tags=tags)["data"]
         return data if len(data) == 2 else None
 
     for trace in backends.wait_for(search, 20, "two traces with an error"):
@@ -242,7 +242,7 @@ def test_jaeger_shows_and_finds_them(jaeger):
 def test_tempo_finds_and_keeps_them(tmp_path):
     tempo = backends.Tempo(tmp_path)
     try:
-        assert record(tempo, ratio=1e-12, count=20)["kept_error"] == 4
+        assert record(tempo, ratio=1e-12, count=20)["sampled_error"] == 4
 
         def search():
             found = backends.get_json(tempo.url("api/search"), q='{ span.sampling.reason = "error" }')["traces"]

@@ -34,7 +34,7 @@ test(
   'the scrape shows the names of the conventions, and the status the same numbers',
   { timeout: 60000 },
   async (t) => {
-    await restart({ backend: 'hybrid', selfMetrics: 'otel' });
+    await restart({ backend: 'hybrid', sdkMetrics: 'otel' });
     const open = await record();
     telemetry.metricsText();
     const text = telemetry.metricsText();

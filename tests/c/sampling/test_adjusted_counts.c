@@ -1,4 +1,4 @@
-/* What keep rules remember stays bounded and means what it says, and the weights of what was kept count true. */
+/* What tail-sampling rules remember stays bounded and means what it says, and the weights of what was kept count true. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,41 +25,41 @@ static void
 kinds_beyond_the_table_share_a_place(void **state)
 {
     (void)state;
-    djp_keep_table *table;
-    assert_int_equal(djp__keep_table_new(&table, 0, 60 * S), 0);
+    djp_tail_history *table;
+    assert_int_equal(djp__tail_history_new(&table, 0, 60 * S), 0);
     unsigned kept = 0;
     for (uint64_t i = 0; i < 100000; i++) {
         uint64_t kind = djp__hash(&i, sizeof i);
-        djp_keep_look look = {.kind = kind, .now_ns = BASE_NS};
-        kept += (unsigned)djp__keep_table_look(table, &look).rare;
-        assert_false(djp__keep_table_look(table, &look).rare);
+        djp_tail_look look = {.kind = kind, .now_ns = BASE_NS};
+        kept += (unsigned)djp__tail_history_look(table, &look).rare;
+        assert_false(djp__tail_history_look(table, &look).rare);
     }
-    djp_keep_table_counters counters;
-    djp__keep_table_counters(&counters, table);
+    djp_tail_history_counters counters;
+    djp__tail_history_counters(&counters, table);
     assert_true(kept > 4000 && kept <= 4097); /* however many kinds there are */
     assert_true(counters.kinds_shared >= 2 * (100000 - kept) && counters.skipped == 0);
     /* A while later all places are free again. */
-    djp_keep_look look = {.kind = 12345678900ull, .now_ns = BASE_NS + 61 * S};
-    assert_true(djp__keep_table_look(table, &look).rare);
-    djp__keep_table_free(table);
+    djp_tail_look look = {.kind = 12345678900ull, .now_ns = BASE_NS + 61 * S};
+    assert_true(djp__tail_history_look(table, &look).rare);
+    djp__tail_history_free(table);
 }
 
 static void
 a_few_hundred_kinds_are_all_known(void **state)
 {
     (void)state;
-    djp_keep_table *table;
-    assert_int_equal(djp__keep_table_new(&table, 0, 60 * S), 0);
+    djp_tail_history *table;
+    assert_int_equal(djp__tail_history_new(&table, 0, 60 * S), 0);
     for (int turn = 0; turn < 3; turn++) {
         for (uint64_t i = 0; i < 500; i++) {
-            djp_keep_look look = {.kind = djp__hash(&i, sizeof i), .now_ns = BASE_NS + (uint64_t)turn * 25 * S};
-            assert_int_equal(djp__keep_table_look(table, &look).rare, turn == 0);
+            djp_tail_look look = {.kind = djp__hash(&i, sizeof i), .now_ns = BASE_NS + (uint64_t)turn * 25 * S};
+            assert_int_equal(djp__tail_history_look(table, &look).rare, turn == 0);
         }
     }
-    djp_keep_table_counters counters;
-    djp__keep_table_counters(&counters, table);
+    djp_tail_history_counters counters;
+    djp__tail_history_counters(&counters, table);
     assert_true(counters.kinds_shared < 10);
-    djp__keep_table_free(table);
+    djp__tail_history_free(table);
 }
 
 /* Deterministic, so that no run is unlucky. */
@@ -85,14 +85,14 @@ the_slowest_part_is_what_was_asked_for(void **state)
     (void)state;
     static const double parts[] = {0.001, 0.01, 0.05};
     for (size_t p = 0; p < 3; p++) {
-        djp_keep_table *table;
-        assert_int_equal(djp__keep_table_new(&table, parts[p], 0), 0);
+        djp_tail_history *table;
+        assert_int_equal(djp__tail_history_new(&table, parts[p], 0), 0);
         double sum_kept = 0, sum_all = 0;
         unsigned kept = 0, all = 200000;
         for (unsigned i = 0; i < all; i++) {
             double u = chance(), pace = i < all / 2 ? 10e6 : 40e6;
-            djp_keep_look look = {.route = 77, .duration_ns = (uint64_t)(pace * (1 + 0.2 * chance()) / (1 - 0.99 * u))};
-            if (djp__keep_table_look(table, &look).slowest) {
+            djp_tail_look look = {.route = 77, .duration_ns = (uint64_t)(pace * (1 + 0.2 * chance()) / (1 - 0.99 * u))};
+            if (djp__tail_history_look(table, &look).slowest) {
                 kept++;
                 sum_kept += (double)look.duration_ns;
             }
@@ -101,7 +101,7 @@ the_slowest_part_is_what_was_asked_for(void **state)
         double part = (double)kept / all;
         assert_true(part > parts[p] * 0.7 && part < parts[p] * 1.35);
         assert_true(sum_kept / kept > 5 * sum_all / all);
-        djp__keep_table_free(table);
+        djp__tail_history_free(table);
     }
 }
 
@@ -110,31 +110,31 @@ static void
 the_slowest_part_has_a_ceiling(void **state)
 {
     (void)state;
-    djp_keep_table *table;
-    assert_int_equal(djp__keep_table_new(&table, 0.01, 0), 0);
+    djp_tail_history *table;
+    assert_int_equal(djp__tail_history_new(&table, 0.01, 0), 0);
     unsigned kept = 0;
     for (unsigned i = 0; i < 100000; i++) {
-        djp_keep_look look = {.route = 5, .duration_ns = 1000000 + i * (uint64_t)1000}; /* ever slower */
-        kept += (unsigned)djp__keep_table_look(table, &look).slowest;
+        djp_tail_look look = {.route = 5, .duration_ns = 1000000 + i * (uint64_t)1000}; /* ever slower */
+        kept += (unsigned)djp__tail_history_look(table, &look).slowest;
     }
     assert_true(kept > 100 && kept <= 1250 + 8);
-    djp__keep_table_free(table);
+    djp__tail_history_free(table);
 }
 
 static void
 routes_beyond_the_table_are_forgotten_and_counted(void **state)
 {
     (void)state;
-    djp_keep_table *table;
-    assert_int_equal(djp__keep_table_new(&table, 0.01, 0), 0);
+    djp_tail_history *table;
+    assert_int_equal(djp__tail_history_new(&table, 0.01, 0), 0);
     for (uint64_t i = 0; i < 10000; i++) {
-        djp_keep_look look = {.route = djp__hash(&i, sizeof i), .duration_ns = 1000};
-        djp__keep_table_look(table, &look);
+        djp_tail_look look = {.route = djp__hash(&i, sizeof i), .duration_ns = 1000};
+        djp__tail_history_look(table, &look);
     }
-    djp_keep_table_counters counters;
-    djp__keep_table_counters(&counters, table);
+    djp_tail_history_counters counters;
+    djp__tail_history_counters(&counters, table);
     assert_int_equal(counters.routes_forgotten, 10000 - 256);
-    djp__keep_table_free(table);
+    djp__tail_history_free(table);
 }
 
 /* ---- weights ---- */
@@ -150,14 +150,14 @@ enum { TRACES = 1000000 };
 enum { CLASSES = 8 };
 
 static djp_recorder_options
-ruled(const char *text, djp_keep_rule rules[DJP_KEEP_RULES_MAX])
+ruled(const char *text, djp_tail_rule rules[DJP_TAIL_RULES_MAX])
 {
     djp_recorder_options options = span_reader_options();
     options.always_on = 0;
     options.threshold = djp__sampler_threshold(1e-12);
-    options.pending_age_ns = 60 * S;
-    options.keep_rules = rules;
-    options.keep_rule_count = djp_keep_rules_parse(rules, djp__text(text), NULL, NULL);
+    options.decision_wait_ns = 60 * S;
+    options.tail_sampling_rules = rules;
+    options.keep_rule_count = djp_tail_rules_parse(rules, djp__text(text), NULL, NULL);
     return options;
 }
 
@@ -241,13 +241,13 @@ expect_near(const char *what, double got, double truth)
 
 /* Counting by weights gives the truth, whatever mixture of reasons kept the traces. */
 static void
-count_by_weights(uint64_t pending_bytes)
+count_by_weights(uint64_t decision_buffer_bytes)
 {
     noise_state = 7;
-    djp_keep_rule rules[DJP_KEEP_RULES_MAX];
+    djp_tail_rule rules[DJP_TAIL_RULES_MAX];
     djp_recorder_options options = ruled("attribute tier=gold; route /c > 300ms; slowest 1%; rare 60s", rules);
     options.threshold = djp__sampler_threshold(0.1);
-    options.pending_bytes = pending_bytes;
+    options.decision_buffer_bytes = decision_buffer_bytes;
     djp_recorder *recorder = span_reader_recorder(&options);
     djp_key keys[3] = {djp_key_intern("class", 5), djp_key_intern("http.route", 10), djp_key_intern("tier", 4)};
     double true_roots[CLASSES] = {0}, true_spans[CLASSES] = {0}, roots[CLASSES] = {0}, spans[CLASSES] = {0};
@@ -268,19 +268,20 @@ count_by_weights(uint64_t pending_bytes)
         all[2] += spans[i];
         all[3] += true_spans[i];
         assert_true(i < 4 || roots[i] == true_roots[i]); /* every failed one, once */
-        assert_true(i < 4 || pending_bytes == 0 || spans[i] == true_spans[i]); /* and whole, where it may wait */
+        assert_true(i < 4 || decision_buffer_bytes == 0 ||
+                    spans[i] == true_spans[i]); /* and whole, where it may wait */
     }
     expect_near("all local traces", all[0], all[1]);
     expect_near("all spans", all[2], all[3]);
     expect_near("the busiest route", roots[0], true_roots[0]);
     djp_recorder_counters counters;
     djp__recorder_counters(&counters, recorder);
-    assert_true(counters.kept_error > 0 && counters.kept_slow > 0 && counters.kept_rule > 0);
-    assert_true(counters.kept_slowest > 0 && counters.kept_rare > 0 && counters.kept_ratio > 0);
+    assert_true(counters.sampled_error > 0 && counters.sampled_slow > 0 && counters.sampled_rule > 0);
+    assert_true(counters.sampled_slowest > 0 && counters.sampled_rare > 0 && counters.sampled_ratio > 0);
     assert_int_equal(counters.dropped_ring_full, 0);
     assert_int_equal(counters.ended, counters.started);
-    assert_int_equal(counters.pending_overflow > 0, pending_bytes == 0);
-    assert_int_equal(counters.rescued > 0, pending_bytes == 0);
+    assert_int_equal(counters.decided_on_buffer_full > 0, decision_buffer_bytes == 0);
+    assert_int_equal(counters.late_sampled > 0, decision_buffer_bytes == 0);
     djp__recorder_free(recorder);
 }
 

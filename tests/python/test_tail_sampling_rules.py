@@ -1,4 +1,4 @@
-"""Keep rules through the public API: the shared vectors, what is said about bad rules, and where the counts are seen."""
+"""Tail-sampling rules through the public API: the shared vectors, what is said about bad rules, and where the counts are seen."""
 
 import json
 import pathlib
@@ -9,7 +9,7 @@ from djp_telemetry import get_tracer, start_span
 from djp_telemetry.metrics import generate_metrics_text
 from support import attributes, take, telemetry
 
-VECTORS = json.loads((pathlib.Path(__file__).parent.parent / "vectors" / "keep_rules.json").read_text())
+VECTORS = json.loads((pathlib.Path(__file__).parent.parent / "vectors" / "tail_sampling_rules.json").read_text())
 BASE = 1_700_000_000_000_000_000
 
 
@@ -43,7 +43,7 @@ def reason():
 
 @pytest.mark.parametrize("item", cases("traces"))
 def test_what_rules_keep(item):
-    with telemetry(**{"sample_ratio": 1e-12, "keep_rules": item["rules"], **item["options"]}):
+    with telemetry(**{"sample_ratio": 1e-12, "tail_sampling_rules": item["rules"], **item["options"]}):
         for trace in item["traces"]:
             if "fill" in trace:
                 for i in range(trace["fill"]):
@@ -56,46 +56,49 @@ def test_what_rules_keep(item):
 
 @pytest.mark.parametrize("item", cases("parse"))
 def test_the_text_of_rules(item, recwarn, caplog):
-    with telemetry(keep_rules=item["rules"]):
+    with telemetry(tail_sampling_rules=item["rules"]):
         said = [str(w.message) for w in recwarn] + [r.getMessage() for r in caplog.records]
-    said = [text for text in said if "keep_rules" in text]
+    said = [text for text in said if "tail_sampling_rules" in text]
     assert len(said) == item["warnings"]
     if said:
-        assert item["why"] in said[0] and "option keep_rules" in said[0]
+        assert item["why"] in said[0] and "option tail_sampling_rules" in said[0]
 
 
 def test_the_variable_and_its_source(monkeypatch):
-    monkeypatch.setenv("DJP_TELEMETRY_KEEP_RULES", "shop: name checkout")
-    monkeypatch.setenv("DJP_TELEMETRY_PENDING_AGE", "5")
+    monkeypatch.setenv("DJP_TELEMETRY_TAIL_SAMPLING_RULES", "shop: name checkout")
+    monkeypatch.setenv("DJP_TELEMETRY_DECISION_WAIT", "5")
     with telemetry(sample_ratio=1e-12):
         get_tracer("t").start_span("checkout").end()
         get_tracer("t").start_span("browse").end()
         assert [attributes(span.attributes)["sampling.reason"] for span in take()] == ["rule:shop"]
         settings = djp_telemetry.telemetry_status()["settings"]
-        assert settings["keep_rules"] == {"value": "shop: name checkout", "source": "DJP_TELEMETRY_KEEP_RULES"}
-        assert settings["pending_age"]["value"] == 5
+        assert settings["tail_sampling_rules"] == {
+            "value": "shop: name checkout",
+            "source": "DJP_TELEMETRY_TAIL_SAMPLING_RULES",
+        }
+        assert settings["decision_wait"]["value"] == 5
 
 
 def test_a_list_of_rules():
-    with telemetry(sample_ratio=1e-12, keep_rules=["shop: name checkout", "name pay"]):
+    with telemetry(sample_ratio=1e-12, tail_sampling_rules=["shop: name checkout", "name pay"]):
         for name in ("checkout", "pay", "browse"):
             get_tracer("t").start_span(name).end()
         assert [attributes(span.attributes)["sampling.reason"] for span in take()] == ["rule:shop", "rule"]
 
 
 def test_counts_by_reason_in_status_and_scrape():
-    with telemetry(sample_ratio=1e-12, keep_rules="rare 60s; name pay", backend="hybrid"):
+    with telemetry(sample_ratio=1e-12, tail_sampling_rules="rare 60s; name pay", backend="hybrid"):
         for name in ("pay", "ping", "ping"):
             get_tracer("t").start_span(name).end()
         counts = djp_telemetry.telemetry_status()["spans"]
         scrape = generate_metrics_text()
-    assert (counts["kept_rule"], counts["kept_rare"], counts["not_sampled"]) == (1, 1, 1)
-    assert 'djp_telemetry_kept_spans_total{reason="rare"} 1\n' in scrape
-    assert 'djp_telemetry_local_traces_total{outcome="rescued"} 0\n' in scrape
+    assert (counts["sampled_rule"], counts["sampled_rare"], counts["not_sampled"]) == (1, 1, 1)
+    assert 'djp_telemetry_sampled_spans_total{reason="rare"} 1\n' in scrape
+    assert 'djp_telemetry_local_traces_total{outcome="late_sampled"} 0\n' in scrape
 
 
 def test_a_root_open_for_long_is_decided_by_age_and_loses_no_error():
-    with telemetry(sample_ratio=1e-12, pending_age=0.000001, slow_threshold=0):
+    with telemetry(sample_ratio=1e-12, decision_wait=0.000001, slow_threshold=0):
         tracer = get_tracer("t")
         with tracer.start_as_current_span("root"):
             with tracer.start_as_current_span("dropped"):
@@ -106,4 +109,4 @@ def test_a_root_open_for_long_is_decided_by_age_and_loses_no_error():
                 pass
         assert sorted(span.name for span in take()) == ["after", "failing", "root"]
         counts = djp_telemetry.telemetry_status()["spans"]
-        assert (counts["decided_by_age"], counts["rescued"], counts["not_sampled"]) == (1, 1, 1)
+        assert (counts["decided_on_timeout"], counts["late_sampled"], counts["not_sampled"]) == (1, 1, 1)

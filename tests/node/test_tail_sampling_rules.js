@@ -1,5 +1,5 @@
 'use strict';
-// Keep rules through the package's surface: the shared vectors, and the variable's option in this language's spelling.
+// Tail-sampling rules through the package's surface: the shared vectors, and the variable's option in this language's spelling.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -7,7 +7,7 @@ const path = require('node:path');
 const test = require('node:test');
 const { LIMIT, restart, take, telemetry } = require('./support.js');
 
-const vectors = JSON.parse(fs.readFileSync(path.join(__dirname, '../vectors/keep_rules.json'), 'utf8'));
+const vectors = JSON.parse(fs.readFileSync(path.join(__dirname, '../vectors/tail_sampling_rules.json'), 'utf8'));
 const BASE_MS = 1700000000000;
 
 test.after(() => telemetry.shutdown(LIMIT));
@@ -32,7 +32,7 @@ const camel = (name) => name.replace(/_(.)/g, (_, letter) => letter.toUpperCase(
 for (const item of vectors.traces) {
   test(`what rules keep: ${item.case}`, { timeout: 30000 }, async () => {
     const options = Object.fromEntries(Object.entries(item.options).map(([name, value]) => [camel(name), value]));
-    await restart({ sampleRatio: 1e-12, keepRules: item.rules, ...options });
+    await restart({ sampleRatio: 1e-12, tailSamplingRules: item.rules, ...options });
     for (const trace of item.traces) {
       for (let i = 0; i < (trace.fill ?? 0); i++) run(trace, 1 + (i % 10) / 10);
       if (trace.fill === undefined) run(trace, 1);
@@ -46,7 +46,7 @@ for (const item of vectors.traces) {
 }
 
 test('status shows the rules, where they came from and what they kept', { timeout: 30000 }, async () => {
-  await restart({ sampleRatio: 1e-12, keepRules: 'shop: name checkout; rare 1h; slowest 1%' });
+  await restart({ sampleRatio: 1e-12, tailSamplingRules: 'shop: name checkout; rare 1h; slowest 1%' });
   for (const name of ['checkout', 'ping', 'ping']) telemetry.startSpan(name, null, { root: true }).end();
   const spans = await take();
   assert.deepEqual(
@@ -54,12 +54,12 @@ test('status shows the rules, where they came from and what they kept', { timeou
     ['rule:shop', 'rare'],
   );
   const status = telemetry.telemetryStatus();
-  assert.equal(status.settings.keep_rules.source, 'option keep_rules');
-  assert.deepEqual([status.spans.kept_rule, status.spans.kept_rare, status.spans.not_sampled], [1, 1, 1]);
+  assert.equal(status.settings.tail_sampling_rules.source, 'option tail_sampling_rules');
+  assert.deepEqual([status.spans.sampled_rule, status.spans.sampled_rare, status.spans.not_sampled], [1, 1, 1]);
 });
 
 test('a list of rules', { timeout: 30000 }, async () => {
-  await restart({ sampleRatio: 1e-12, keepRules: ['shop: name checkout', 'name pay'] });
+  await restart({ sampleRatio: 1e-12, tailSamplingRules: ['shop: name checkout', 'name pay'] });
   for (const name of ['checkout', 'pay', 'browse']) telemetry.startSpan(name, null, { root: true }).end();
   const spans = await take();
   assert.deepEqual(
@@ -69,7 +69,7 @@ test('a list of rules', { timeout: 30000 }, async () => {
 });
 
 test('an error after a decision by age is kept, with what follows', { timeout: 30000 }, async () => {
-  await restart({ sampleRatio: 1e-12, pendingAge: 0.000001, slowThreshold: 0 });
+  await restart({ sampleRatio: 1e-12, decisionWait: 0.000001, slowThreshold: 0 });
   const root = telemetry.startSpan('root', null, { root: true });
   const child = (name) => telemetry.startSpan(name, null, { parent: root });
   const first = child('dropped');
@@ -82,5 +82,5 @@ test('an error after a decision by age is kept, with what follows', { timeout: 3
   root.end();
   const spans = await take();
   assert.deepEqual(spans.map((span) => span.name).sort(), ['after', 'failing', 'root']);
-  assert.equal(telemetry.telemetryStatus().spans.decided_by_age, 1);
+  assert.equal(telemetry.telemetryStatus().spans.decided_on_timeout, 1);
 });

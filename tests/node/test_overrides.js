@@ -61,8 +61,8 @@ async function agree(start) {
 }
 
 test('decisions here and in the core agree while the ratio changes', async () => {
-  for (const keepErrors of [true, false]) {
-    await restart({ keepErrors, slowThreshold: 0, sampleRatio: 0.5 });
+  for (const sampleErrors of [true, false]) {
+    await restart({ sampleErrors, slowThreshold: 0, sampleRatio: 0.5 });
     await agree((i) => telemetry.startSpan(`s${i}`));
   }
 });
@@ -199,7 +199,7 @@ test('a file switches a running process, from off', { timeout: 60000 }, async ()
     process.on('message', (name) => { t.startSpan(name).end(); process.send(t.telemetryStatus().sampling); });
     process.send('ready');`,
   );
-  const env = { ...intoFile(folder), DJP_TELEMETRY_SWITCH_FILE: file, DJP_TELEMETRY_FLUSH_INTERVAL: '0.05' };
+  const env = { ...intoFile(folder), DJP_TELEMETRY_OVERRIDES_FILE: file, DJP_TELEMETRY_FLUSH_INTERVAL: '0.05' };
   const child = fork(program, { env: cleanEnvironment(env) });
   const answers = [];
   child.on('message', (answer) => answers.push(answer));
@@ -211,10 +211,10 @@ test('a file switches a running process, from off', { timeout: 60000 }, async ()
     }
   };
   try {
-    await until('off', (now) => !now.recording && now.recording_set_by === 'switch_file');
+    await until('off', (now) => !now.recording && now.recording_set_by === 'overrides_file');
     assert.deepStrictEqual(fileSpans(folder), []);
     fs.writeFileSync(file, 'on\nratio=1\n');
-    await until('on', (now) => now.recording && now.ratio_set_by === 'switch_file');
+    await until('on', (now) => now.recording && now.ratio_set_by === 'overrides_file');
     while (!fileSpans(folder).includes('on')) {
       child.send('on');
       await sleep(20);

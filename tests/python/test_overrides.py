@@ -160,7 +160,7 @@ def test_a_file_switches_a_running_process(tmp_path, place):
         OTEL_TRACES_EXPORTER="file",
         DJP_TELEMETRY_FILE_PATH=str(spans),
         DJP_TELEMETRY_FLUSH_INTERVAL="0.05",
-        DJP_TELEMETRY_SWITCH_FILE=str(switch),
+        DJP_TELEMETRY_OVERRIDES_FILE=str(switch),
         PYTHONPATH=os.pathsep.join(path for path in sys.path if path),
     )
     process = subprocess.Popen(
@@ -186,13 +186,13 @@ def test_a_file_switches_a_running_process(tmp_path, place):
         return {span["name"] for span in file_spans(tmp_path)} if spans.exists() else set()
 
     try:
-        until("off", lambda now: not now["recording"] and now["recording_set_by"] == "switch_file")
+        until("off", lambda now: not now["recording"] and now["recording_set_by"] == "overrides_file")
         switch.write_text("on\nratio=1\n")
-        until("on", lambda now: now["recording"] and now["ratio_set_by"] == "switch_file")
+        until("on", lambda now: now["recording"] and now["ratio_set_by"] == "overrides_file")
         until("on", lambda now: "on" in names())
         switch.write_text("ratio=bad\n")
         time.sleep(1.5)
-        until("still", lambda now: now["ratio_set_by"] == "switch_file")
+        until("still", lambda now: now["ratio_set_by"] == "overrides_file")
         switch.write_text("off\n")
         until("ending", lambda now: not now["recording"])
         until("off", lambda now: not now["recording"])
@@ -200,7 +200,7 @@ def test_a_file_switches_a_running_process(tmp_path, place):
         until("on", lambda now: now["recording_set_by"] == "configuration")
         process.stdin.close()
         assert process.wait(LIMIT) == 0
-        assert process.stderr.read().count("Line 1 of the switch file") == 1
+        assert process.stderr.read().count("Line 1 of the overrides file") == 1
         assert "off" not in names()
     finally:
         process.kill()
