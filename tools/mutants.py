@@ -1,0 +1,441 @@
+"""Shows how much the tests notice: changes one place of a source at a time, runs the tests that touch it, prints what no test noticed.
+
+    tools/mutants.py core/src/metrics/cells.c --seconds 300
+    tools/mutants.py core/src/control --seconds 900 --seed 7
+    tools/mutants.py bindings/python/djp_telemetry/_values.py
+
+A mutant is one small change: the edge of a comparison, an inverted condition, a dropped statement (a call, an assignment, an unlock, a
+free), half of a condition, a constant off by one, a returned value, break and continue, && and ||, a flag. Mutants that do not compile or
+give the same object code do not count. The places are picked at random; the seed is printed and repeats the order.
+
+C (core/src): the tests named after the source, those that use its symbols and those of its layer, fastest first. Python and JavaScript:
+the tests that name the module. What survives these meets all other tests of its language when time is left. A first failure kills.
+
+Everything happens in a copy of the tree in the folder for temporary files, which is removed at the end and at Ctrl-C. Python and Node use
+the extension and the addon that are already built; `make mutants F=...` builds them first.
+"""
+
+import argparse
+import importlib.util
+import os
+import pathlib
+import random
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import mutators
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+FLAGS = "-std=c11 -D_GNU_SOURCE -w -fno-strict-aliasing -fPIC -fno-semantic-interposition -Icore/include -Icore/src -Icore -Itests/c"
+LIBS = "-lcurl -lprotobuf-c -lz -lmicrohttpd -lpthread -lm"
+SANITIZERS = {
+    "": "-O1",
+    "asan": "-O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined",
+    "tsan": "-O1 -fno-omit-frame-pointer -fsanitize=thread",
+}
+MEMORY = 4 << 30
+PACKAGE = {"bindings/python/djp_telemetry": "", "middleware/asgi": "asgi"}
+SHARE_OF_NEAR_TESTS = 0.75
+
+
+class Ended(Exception):
+    """The time is over."""
+
+
+def _limited(bytes_of_memory):
+    def limit():
+        if bytes_of_memory:
+            resource.setrlimit(resource.RLIMIT_AS, (bytes_of_memory, bytes_of_memory))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    return limit
+
+
+def run(command, folder, seconds=120, memory=0, environment=None):
+    """Runs it in a session of its own and ends all of that afterwards. Returns the exit status (None: no end in time) and its output."""
+    with tempfile.TemporaryFile() as output:
+        child = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_limited(memory),
+        )
+        try:
+            status = child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            status = None
+        finally:
+            try:
+                os.killpg(child.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            child.wait()
+        output.seek(0)
+        return status, output.read().decode(errors="replace")
+
+
+class Test:
+    """One test program or file. Its time without a mutant bounds its time with one."""
+
+    def __init__(self, path, name, command, memory=0):
+        self.path, self.name, self.command, self.memory = path, name, command, memory
+        self.seconds = self.good = None
+
+    def measure(self, folder, environment):
+        """A test that fails without a mutant says nothing."""
+        start = time.monotonic()
+        status, output = run(self.command, folder, 120, self.memory, environment)
+        self.seconds = time.monotonic() - start
+        if status != 0:
+            print(f"left out, fails without a mutant: {self.name}\n{output[-400:]}", flush=True)
+        return status == 0
+
+    def notices(self, folder, environment):
+        return run(self.command, folder, 10 + 4 * self.seconds, self.memory, environment)[0] != 0
+
+
+def copy_tree(target):
+    names = subprocess.check_output(["git", "ls-files", "-z", "-c", "-o", "--exclude-standard"], cwd=ROOT, text=True)
+    for name in filter(None, names.split("\0")):
+        source, copy = ROOT / name, target / name
+        if source.is_file() and not source.is_symlink():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, copy)
+
+
+class Core:
+    """Sources of the core: each mutant is compiled alone and linked with the other objects to the library that the test programs load."""
+
+    def __init__(self, tree, sanitizer):
+        self.tree, self.cc = tree, os.environ.get("CC", "cc").split()
+        self.flags = [*FLAGS.split(), *SANITIZERS[sanitizer].split()]
+        self.environment = {**os.environ, "LD_LIBRARY_PATH": str(tree / "out"), "DJP_TEST_SHORT": "1"}
+        (tree / "out").mkdir()
+        sources = [p for folder in ("core/src/*/*.c", "core/gen/*.c") for p in sorted(tree.glob(folder))]
+        helpers = [p for p in sorted(tree.glob("tests/c/*.c")) if not p.name.startswith("tool_")]
+        self.objects, self.helpers = [self._object(p) for p in sources], [self._object(p) for p in helpers]
+        self._compile([*sources, *helpers])
+        if not self._link():
+            raise SystemExit("the core does not link without a mutant")
+        self.originals, self.stale = {}, False
+        memory = 0 if sanitizer else MEMORY
+        paths = sorted(tree.glob("tests/c/*/test_*.c"))
+        self.tests = [Test(p, self._name(p), ["./" + self._program(p)], memory) for p in paths]
+
+    def _name(self, path):
+        return str(path.relative_to(self.tree))
+
+    def _program(self, path):
+        return "out/" + self._name(path).replace("/", "_")[:-2]
+
+    def _object(self, path):
+        return self._program(path) + ".o"
+
+    def _command(self, path):
+        return [*self.cc, *self.flags, "-MMD", "-c", self._name(path), "-o", self._object(path)]
+
+    def _compile(self, paths):
+        waiting, running = list(paths), []
+        while waiting or running:
+            while waiting and len(running) < (os.cpu_count() or 1):
+                running.append((waiting[0], subprocess.Popen(self._command(waiting.pop(0)), cwd=self.tree)))
+            path, child = running.pop(0)
+            if child.wait() != 0:
+                raise SystemExit(f"{self._name(path)} does not compile without a mutant")
+
+    def _link(self):
+        parts = ["-shared", *self.objects, *LIBS.split(), "-o", "out/libmutant.so"]
+        return run([*self.cc, *self.flags, *parts], self.tree)[0] == 0
+
+    def _link_test(self, path):
+        parts = [
+            self._object(path),
+            *self.helpers,
+            "-Lout",
+            "-lmutant",
+            *LIBS.split(),
+            "-lcmocka",
+            "-o",
+            self._program(path),
+        ]
+        return run([*self.cc, *self.flags, *parts], self.tree)[0] == 0
+
+    def build(self, test):
+        if self.stale:
+            self.stale = not self._link()
+        self._compile([test.path])
+        return self._link_test(test.path)
+
+    def tests_of(self, source):
+        """The tests that touch a source, and the others."""
+        output = subprocess.check_output(["nm", self._object(source)], cwd=self.tree, text=True)
+        rows = [line.split() for line in output.splitlines()]
+        names = [row[-1] for row in rows if len(row) > 1 and row[-2] in "TDBRC"]
+        words = "|".join([re.escape(f"{source.parent.name}/{source.name}"), *names])
+        touches = re.compile(rf"\b(?:{words})\b")
+        near = [t for t in self.tests if t.path.parent.name == source.parent.name or touches.search(t.path.read_text())]
+        return near, [t for t in self.tests if t not in near]
+
+    def order(self, source, tests):
+        return sorted(tests, key=lambda t: (t.path.stem != f"test_{source.stem}", t.seconds))
+
+    def _including(self, source):
+        """The tests that have this source in their own unit."""
+        for test in self.tests:
+            if (
+                test.good
+                and self._name(source) in (self.tree / self._program(test.path)).with_suffix(".d").read_text().split()
+            ):
+                yield test
+
+    def prepare(self, source):
+        """Builds the source as it stands. Returns why it is no mutant to count, or None."""
+        target = self.tree / self._object(source)
+        before = self.originals.setdefault(target, target.read_bytes())
+        if run(self._command(source), self.tree)[0] != 0:
+            return "do not compile"
+        if target.read_bytes() == before:
+            return "have the same object code"
+        for test in self._including(source):
+            run(self._command(test.path), self.tree)
+            self._link_test(test.path)
+        return None if self._link() else "do not compile"
+
+    def restore(self, source):
+        """The source is the original again; the library follows when it is needed."""
+        target = self.tree / self._object(source)
+        if target in self.originals:
+            target.write_bytes(self.originals[target])
+            self.stale = True
+        for test in self._including(source):
+            self._compile([test.path])
+            self._link_test(test.path)
+
+
+class Scripts:
+    """Python and JavaScript: the mutant is a file of the copy, the tests are files that name the module."""
+
+    def __init__(self, tree, suffix):
+        self.tree, self.python = tree, suffix == ".py"
+        self.environment = {**os.environ, "DJP_BUILD": os.environ.get("DJP_BUILD", str(ROOT / "build"))}
+        if (ROOT / "node_modules").exists():
+            (tree / "node_modules").symlink_to(ROOT / "node_modules")
+        if (ROOT / "build" / "Release").exists():
+            left_out = shutil.ignore_patterns("obj*", ".deps")
+            shutil.copytree(ROOT / "build" / "Release", tree / "build" / "Release", ignore=left_out)
+        if self.python:
+            self._site()
+        pattern = "tests/python/test_*.py" if self.python else "tests/node/test_*.js"
+        paths = sorted(tree.glob(pattern))
+        self.tests = [Test(p, str(p.relative_to(tree)), self._command(str(p.relative_to(tree)))) for p in paths]
+
+    def _site(self):
+        site = self.tree / "site" / "djp_telemetry"
+        found = importlib.util.find_spec("djp_telemetry")
+        if found is None:
+            raise SystemExit("the package is not installed for this interpreter: make .venv/.native")
+        shutil.copytree(pathlib.Path(found.origin).parent, site, ignore=shutil.ignore_patterns("__pycache__"))
+        for folder, place in PACKAGE.items():
+            shutil.copytree(self.tree / folder, site / place, dirs_exist_ok=True)
+        self.environment.update(PYTHONPATH=str(site.parent), PYTHONDONTWRITEBYTECODE="1")
+
+    def _command(self, name):
+        if self.python:
+            return [sys.executable, "-m", "pytest", "-q", "-x", "-m", "not e2e", name]
+        return [os.environ.get("NODE", "node"), "--test", name]
+
+    def build(self, test):
+        return True
+
+    def tests_of(self, source):
+        stem = self._stem(source)
+        near = [
+            t for t in self.tests if stem in t.path.stem or re.search(rf"\b_?{re.escape(stem)}\b", t.path.read_text())
+        ]
+        return near, [t for t in self.tests if t not in near]
+
+    def _stem(self, source):
+        stem = source.stem.strip("_")
+        return source.parent.name if stem in {"index", "init"} else stem
+
+    def order(self, source, tests):
+        stem = self._stem(source)
+        return sorted(tests, key=lambda t: (stem not in t.path.stem, t.seconds))
+
+    def prepare(self, source):
+        if self.python:
+            try:
+                compile(source.read_text(), source.name, "exec")
+            except (SyntaxError, ValueError):
+                return "do not compile"
+        elif run([os.environ.get("NODE", "node"), "--check", str(source)], self.tree)[0] != 0:
+            return "do not compile"
+        self.restore(source)
+        return None
+
+    def restore(self, source):
+        name = source.relative_to(self.tree)
+        for folder, place in PACKAGE.items() if self.python else ():
+            if name.is_relative_to(folder):
+                shutil.copy2(source, self.tree / "site" / "djp_telemetry" / place / name.relative_to(folder))
+
+
+class Work:
+    """The mutants of some sources, what became of them, and the time that is left."""
+
+    def __init__(self, kind, tree, sources, options):
+        self.kind, self.tree, self.options = kind, tree, options
+        self.killed, self.survived, self.uncounted = 0, [], {}
+        self.texts = {source: source.read_text() for source in sources}
+        self.tests = {source: kind.tests_of(source) for source in sources}
+        self.mutants = [(source, m) for source in sources for m in mutators.mutants(self.texts[source], source.suffix)]
+        if options.lines:
+            first, last = options.lines
+            self.mutants = [(s, m) for s, m in self.mutants if first <= m.line(self.texts[s]) <= last]
+        random.Random(options.seed).shuffle(self.mutants)
+        self.end = time.monotonic() + options.seconds * (1 if options.near else SHARE_OF_NEAR_TESTS)
+
+    def _ready(self, source, tests):
+        """Those of the tests that pass without a mutant, in their order. The time of a first run is given back."""
+        for test in tests:
+            if test.good is None:
+                self._still_time()
+                start = time.monotonic()
+                test.good = self.kind.build(test) and test.measure(self.tree, self.kind.environment)
+                self.end += time.monotonic() - start
+        return self.kind.order(source, [t for t in tests if t.good])
+
+    def _still_time(self):
+        if time.monotonic() > self.end:
+            raise Ended
+
+    def _try_one(self, source, mutant, tests):
+        """Applies a mutant and runs tests. Returns True for killed, False for survived, or why it does not count."""
+        tests = self._ready(source, tests)
+        try:
+            source.write_text(mutant.apply(self.texts[source]))
+            reason = self.kind.prepare(source)
+            if reason:
+                return reason
+            for test in tests:
+                self._still_time()
+                if test.notices(self.tree, self.kind.environment):
+                    if self.options.verbose:
+                        self.show(f"killed by {test.name}:", source, mutant)
+                    return True
+            return False
+        finally:
+            source.write_text(self.texts[source])
+            self.kind.restore(source)
+
+    def first_look(self):
+        """The tests that touch the source."""
+        for source, mutant in self.mutants[: self.options.count]:
+            self._still_time()
+            result = self._try_one(source, mutant, self.tests[source][0])
+            if result is True:
+                self.killed += 1
+            elif result is False:
+                self.survived.append((source, mutant))
+            else:
+                self.uncounted[result] = self.uncounted.get(result, 0) + 1
+
+    def second_look(self):
+        """The other tests of the language, for what survived the near ones."""
+        self.end = time.monotonic() + self.options.seconds * (1 - SHARE_OF_NEAR_TESTS)
+        for source, mutant in list(self.survived):
+            if self._try_one(source, mutant, self.tests[source][1]) is True:
+                self.survived.remove((source, mutant))
+                self.killed += 1
+
+    def run(self):
+        looks = [self.first_look] if self.options.near else [self.first_look, self.second_look]
+        for look in looks:
+            try:
+                look()
+            except Ended:
+                pass
+            except KeyboardInterrupt:
+                print("interrupted")
+                return
+
+    def show(self, title, source, mutant):
+        text, line = self.texts[source], mutant.line(self.texts[source])
+        last = text.count("\n", 0, mutant.end) + 1
+        old, new = text.split("\n")[line - 1 : last], mutant.apply(text).split("\n")[line - 1 : last]
+        print(f"{title} {source.relative_to(self.tree)}:{line} {mutant.kind}")
+        print(*("  - " + part.strip() for part in old), sep="\n")
+        print(*("  + " + part.strip() for part in new if part.strip()), sep="\n", flush=True)
+
+    def report(self):
+        for source, mutant in sorted(self.survived):
+            self.show("survived", source, mutant)
+        counted = self.killed + len(self.survived)
+        share = f"{100 * self.killed / counted:.0f} %" if counted else "no score"
+        left_out = "".join(f"; {n} {reason}" for reason, n in sorted(self.uncounted.items()))
+        print(f"killed {self.killed} of {counted} ({share}){left_out}")
+        print(f"tried {counted + sum(self.uncounted.values())} of {len(self.mutants)}, seed {self.options.seed}")
+
+
+def options_of(arguments):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", nargs="+", help="files, or folders with sources of one language")
+    parser.add_argument(
+        "--seconds", type=float, default=300, help="the time for mutants, without the first build (300)"
+    )
+    parser.add_argument("--seed", type=int, default=None, help="repeats an order")
+    parser.add_argument("--count", type=int, default=None, help="at most so many mutants")
+    parser.add_argument(
+        "--lines", type=lambda t: tuple(int(n) for n in t.split("-")), help="FIRST-LAST: only these lines"
+    )
+    parser.add_argument("--sanitizer", choices=sorted(SANITIZERS), default="", help="builds C with that sanitizer")
+    parser.add_argument("--near", action="store_true", help="only the tests that touch the source, no second look")
+    parser.add_argument("--verbose", action="store_true", help="also prints what was killed, and by what")
+    options = parser.parse_args(arguments)
+    if options.seed is None:
+        options.seed = random.SystemRandom().randrange(1 << 31)
+    return options
+
+
+def sources_of(names, tree):
+    found = []
+    for name in names:
+        path = tree / pathlib.Path(name).resolve().relative_to(ROOT)
+        found += sorted(p for p in path.iterdir() if p.suffix in {".c", ".py", ".js"}) if path.is_dir() else [path]
+    missing = [str(p) for p in found if not p.is_file()]
+    if missing or len({p.suffix for p in found}) != 1:
+        raise SystemExit(f"not there: {missing}" if missing else "name sources of one language")
+    return found
+
+
+def main(arguments=None):
+    options = options_of(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    print(f"seed {options.seed}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="djp-mutants-") as folder:
+        tree = pathlib.Path(folder)
+        copy_tree(tree)
+        sources = sources_of(options.source, tree)
+        suffix = sources[0].suffix
+        kind = Core(tree, options.sanitizer) if suffix == ".c" else Scripts(tree, suffix)
+        work = Work(kind, tree, sources, options)
+        work.run()
+        work.report()
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
