@@ -39,6 +39,7 @@ HELPER_OBJ = $(HELPER_SRC:%.c=$(OUT)/%.o)
 FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 60
 SOAK_SECONDS ?= 600
+SECONDS ?= 300
 NATIVE_SRC = setup.py pyproject.toml $(wildcard core/include/djp/*.h core/src/*.c core/src/*/*.[ch] core/gen/*.[ch] bindings/python/src/*.[ch])
 PACKAGE_SRC = $(wildcard bindings/python/djp_telemetry/*.py bindings/python/djp_telemetry/*.pyi bindings/python/djp_telemetry/*/*.py middleware/asgi/*.py middleware/asgi/*.pyi)
 
@@ -57,6 +58,7 @@ help:
 	@echo "make bench-specification   the specification's own form: CPU at 10,000 spans/s, 10 repeats of 15 s"
 	@echo "make e2e        against a real Collector, Jaeger and Prometheus (found on PATH or in DJP_INFRA)"
 	@echo "make fuzz       every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) each; fuzz-short: 5 s each"
+	@echo "make mutants F=core/src/metrics/cells.c  which changes of a source no test notices, for SECONDS=$(SECONDS)"
 	@echo "make soak       ten minutes of load with faults, memory watched; soak-node: the same for Node"
 	@echo "make gen        protobuf-c sources from proto/"
 	@echo "make clean"
@@ -198,6 +200,9 @@ fuzz-short: $(FUZZERS)
 	@tools/run-fuzz.sh 5 $(FUZZERS)
 fuzz: $(FUZZERS)
 	@tools/run-fuzz.sh $(FUZZ_SECONDS) $(FUZZERS)
+# Changes one place of F (sources of one language, or a folder of them) at a time, in a copy of the tree, and runs the tests that touch it.
+mutants: $(VENV)/.test $(if $(filter %.c core/%,$(F)),,$(VENV)/.native $(TOOLS_C) node_modules/.base node-native)
+	@DJP_NODE=$(NODE) NODE=$(NODE) CC="$(CC)" $(PY) tools/mutants.py $(F) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 soak: $(VENV)/.test $(VENV)/.native
 	$(PY) tests/soak.py --seconds 600
 soak-node: node_modules/.base node-native
@@ -223,7 +228,7 @@ bench-specification: $(VENV)/.bench $(VENV)/.native
 	$(PY) bench/specification.py
 clean:
 	rm -rf $(BUILD) $(VENV) node_modules *.egg-info
-.PHONY: help check py js core tools-c setup-build setup-test demo test test-c test-sanitize test-tsan test-valgrind instructions instructions-record test-python test-python-asan test-python-versions node-native test-node test-node-asan test-node-versions test-node-pack e2e fuzz-short fuzz soak soak-node lint format bench bench-node bench-specification clean gen
+.PHONY: help check py js core tools-c setup-build setup-test demo test test-c test-sanitize test-tsan test-valgrind instructions instructions-record test-python test-python-asan test-python-versions node-native test-node test-node-asan test-node-versions test-node-pack e2e fuzz-short fuzz mutants soak soak-node lint format bench bench-node bench-specification clean gen
 
 # ---- generated sources --------------------------------------------------------------------------------------------------------
 gen:

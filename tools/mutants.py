@@ -122,9 +122,10 @@ class Core:
         self.environment = {**os.environ, "LD_LIBRARY_PATH": str(tree / "out"), "DJP_TEST_SHORT": "1"}
         (tree / "out").mkdir()
         sources = [p for folder in ("core/src/*/*.c", "core/gen/*.c") for p in sorted(tree.glob(folder))]
-        helpers = [p for p in sorted(tree.glob("tests/c/*.c")) if not p.name.startswith("tool_")]
-        self.objects, self.helpers = [self._object(p) for p in sources], [self._object(p) for p in helpers]
+        helpers = [p for p in sorted(tree.glob("tests/c/**/*.c")) if not p.name.startswith(("test_", "tool_"))]
+        self.objects = [self._object(p) for p in sources]
         self._compile([*sources, *helpers])
+        run(["ar", "rcs", "out/libhelpers.a", *map(self._object, helpers)], tree)
         if not self._link():
             raise SystemExit("the core does not link without a mutant")
         self.originals, self.stale = {}, False
@@ -158,17 +159,8 @@ class Core:
         return run([*self.cc, *self.flags, *parts], self.tree)[0] == 0
 
     def _link_test(self, path):
-        parts = [
-            self._object(path),
-            *self.helpers,
-            "-Lout",
-            "-lmutant",
-            *LIBS.split(),
-            "-lcmocka",
-            "-o",
-            self._program(path),
-        ]
-        return run([*self.cc, *self.flags, *parts], self.tree)[0] == 0
+        parts = [self._object(path), "out/libhelpers.a", "-Lout", "-lmutant", *LIBS.split(), "-lcmocka"]
+        return run([*self.cc, *self.flags, *parts, "-o", self._program(path)], self.tree)[0] == 0
 
     def build(self, test):
         if self.stale:
