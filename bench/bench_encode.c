@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "export/encode.h"
+#include "export/otlp_trace.h"
 #include "gen/otlp_trace.pb-c.h"
 
 #include "otlp_oracle.c"
@@ -96,8 +96,8 @@ main(void)
     djp_buf packed, out;
     djp__buf_init(&packed, 0);
     djp__buf_init(&out, 0);
-    if (djp__encoder_new(&ours, DJP__ENCODE_PROTOBUF, NULL, 0) != 0 ||
-        djp__encoder_new(&json, DJP__ENCODE_JSON, NULL, 0) != 0) {
+    if (djp__encoder_new(&ours, &djp__otlp_trace, DJP__ENCODE_PROTOBUF, NULL, 0) != 0 ||
+        djp__encoder_new(&json, &djp__otlp_trace, DJP__ENCODE_JSON, NULL, 0) != 0) {
         abort();
     }
     oracle_pack(&packed, &source, spans, BATCH, NULL, 0);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "export/encode.h"
+#include "export/encoder.h"
 #include "gen/otlp_trace.pb-c.h"
 
 typedef Djp__Otlp__V1__AnyValue oracle_value;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "export/encode.h"
+#include "export/otlp_trace.h"
 #include "record_builder.h"
 
 enum { DUMP_SPANS_MAX = 20, DUMP_FILES = 3 };
@@ -89,7 +89,7 @@ main(int argc, char **argv)
     }
     for (int i = 0; i < DUMP_FILES; i++) {
         files[i] = dump_open(argv[1], names[i]);
-        if (djp__encoder_new(&encoders[i], (djp__encoding)i, dump_resource, 2) != 0) {
+        if (djp__encoder_new(&encoders[i], &djp__otlp_trace, (djp__encoding)i, dump_resource, 2) != 0) {
             dump_fail("encoder");
         }
     }

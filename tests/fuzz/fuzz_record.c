@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "djp/error.h"
-#include "export/encode.h"
+#include "export/otlp_trace.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -13,7 +13,7 @@ static void
 fuzz_encode(djp__encoder *encoder, const djp_span_record *record, djp_buf *out)
 {
     int rc = djp__encoder_add(encoder, record);
-    if ((rc != 0 && rc != DJP_EPROTO) || djp__encoder_spans(encoder) != (rc == 0)) {
+    if ((rc != 0 && rc != DJP_EPROTO) || djp__encoder_items(encoder) != (rc == 0)) {
         abort();
     }
     size_t estimate = djp__encoder_bytes(encoder);
@@ -35,7 +35,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             djp_key_intern(keys[i], strlen(keys[i]));
         }
         for (int i = 0; i < 3; i++) {
-            if (djp__encoder_new(&encoders[i], (djp__encoding)i, NULL, 0) != 0) {
+            if (djp__encoder_new(&encoders[i], &djp__otlp_trace, (djp__encoding)i, NULL, 0) != 0) {
                 abort();
             }
         }

@@ -1,11 +1,11 @@
 /* Span records for people at a terminal: the spans of a batch as trees, one for each local trace, with the resource left out because it is
  * always the same. Text is written as in JSON, so that no value can steer the terminal. */
-#include "export/encode_internal.h"
+#include "export/encoder_parts.h"
 
 #include <string.h>
 
-#include "export/json.h"
-#include "export/resource_items.h"
+#include "base/str.h"
+#include "export/emit_console.h"
 
 enum { PRETTY_DEPTH = 24 /* deeper spans stand at this depth */ };
 
@@ -71,13 +71,12 @@ pretty_events(djp_buf *out, djp__walk *walk)
 }
 
 static void
-pretty_line(djp_buf *out, djp__walk *walk, const djp_span_record *record, djp__walk_list attributes)
+pretty_line(djp_buf *out, djp__walk *walk, const djp__encode_item *item)
 {
+    const djp_span_record *record = item->record;
     static const char *const kinds[] = {"", "", "  SERVER", "  CLIENT", "  PRODUCER", "  CONSUMER"};
     uint64_t us =
         record->end_unix_ns > record->start_unix_ns ? (record->end_unix_ns - record->start_unix_ns) / 1000u : 0;
-    djp_text reason;
-    int has_reason = djp__walk_reason(&reason, walk, record, attributes);
     pretty_text(out, djp__walk_text(record, record->name_at, record->name_size));
     djp__buf_printf(out, "  %llu.%03u ms%s", (unsigned long long)(us / 1000u), (unsigned)(us % 1000u),
                     kinds[record->kind < 6 ? record->kind : 0]);
@@ -88,35 +87,32 @@ pretty_line(djp_buf *out, djp__walk *walk, const djp_span_record *record, djp__w
             pretty_text(out, djp__walk_text(record, record->status_at, record->status_size));
         }
     }
-    if (attributes.count != 0 || has_reason) {
+    if (item->attributes.count != 0 || item->own.size != 0) {
         djp__buf_text(out, "  {");
-        djp__json_attributes(out, walk, attributes, DJP__JSON_PLAIN);
-        if (has_reason) {
-            djp__json_attribute_text(out, DJP__REASON_KEY, reason, DJP__JSON_PLAIN);
-        }
+        djp__console_attributes(out, 0, NULL, NULL, walk, item->attributes);
+        djp__console_own_attribute(out, 0, NULL, NULL, djp__text(DJP__REASON_KEY), item->own);
         djp__buf_char(out, '}');
     }
     pretty_events(out, walk);
 }
 
 static int
-pretty_add(djp__encoder *encoder, djp__encode_group *group, const djp_span_record *record, djp__walk_list attributes,
-           djp_text state, size_t *added)
+pretty_add(djp__encoder *encoder, djp__encode_group *group, const djp__encode_item *item, size_t *added)
 {
     djp_buf *out = &encoder->lines;
+    const djp_span_record *record = item->record;
     pretty_span span;
     (void)group;
-    (void)state;
     memset(&span, 0, sizeof span);
     memcpy(span.trace_id, record->trace_id, sizeof span.trace_id);
     memcpy(span.span_id, record->span_id, sizeof span.span_id);
     memcpy(span.parent_id, record->parent_id, sizeof span.parent_id);
     span.start = record->start_unix_ns;
     span.at = out->size;
-    pretty_line(out, &encoder->walk, record, attributes);
+    pretty_line(out, &encoder->walk, item);
     pretty_tame(out, span.at);
     span.size = out->size - span.at;
-    if (encoder->spans == 0) {
+    if (encoder->items == 0) {
         djp__buf_clear(&encoder->scratch);
     }
     size_t known = encoder->scratch.size;
@@ -234,4 +230,4 @@ pretty_finish(djp__encoder *encoder, djp_buf *out)
     return out->failed ? DJP_ENOMEM : 0;
 }
 
-const djp__encode_ops djp__encode_pretty = {pretty_resource, pretty_scope, pretty_add, pretty_finish};
+const djp__encode_form djp__encode_pretty = {pretty_resource, pretty_scope, pretty_add, pretty_finish};

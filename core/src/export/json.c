@@ -216,11 +216,17 @@ djp__json_attributes(djp_buf *out, djp__walk *walk, djp__walk_list list, djp__js
 }
 
 void
-djp__json_attribute_text(djp_buf *out, const char *key, djp_text value, djp__json_form form)
+djp__json_attribute_text(djp_buf *out, djp_text key, djp_text value, djp__json_form form)
 {
-    json_key(out, djp__text(key), form);
+    json_key(out, key, form);
     djp__buf_text(out, form == DJP__JSON_OTLP ? "{\"stringValue\":" : "");
     djp__json_text(out, value);
     djp__buf_text(out, form == DJP__JSON_OTLP ? "}" : "");
     json_key_end(out, form);
+}
+
+void
+djp__json_value(djp_buf *out, djp__walk *walk, const djp_item *item, djp__json_form form)
+{
+    json_value(out, walk, item, form, 1);
 }

@@ -3,7 +3,7 @@
 #define DJP_EXPORT_JSON_H
 
 #include "base/buf.h"
-#include "export/encode_walk.h"
+#include "export/record_walk.h"
 
 /* How values look: OTLP's AnyValue objects, or plain JSON as a reader of a log line expects it. */
 typedef enum djp__json_form { DJP__JSON_OTLP, DJP__JSON_PLAIN } djp__json_form;
@@ -27,7 +27,9 @@ void djp__json_text(djp_buf *out, djp_text text);
 void djp__json_attributes(djp_buf *out, djp__walk *walk, djp__walk_list list, djp__json_form form);
 /* The same for a map's payload between two offsets. depth counts from 1. */
 void djp__json_map(djp_buf *out, djp__walk *walk, uint32_t from, uint32_t to, djp__json_form form, int depth);
+/* One value by itself. */
+void djp__json_value(djp_buf *out, djp__walk *walk, const djp_item *item, djp__json_form form);
 /* One attribute of our own with a text value. */
-void djp__json_attribute_text(djp_buf *out, const char *key, djp_text value, djp__json_form form);
+void djp__json_attribute_text(djp_buf *out, djp_text key, djp_text value, djp__json_form form);
 
 #endif

@@ -1,6 +1,6 @@
 /* The tracestate that a span is exported with: the sampling threshold of this stage in the "ot" member, everything else as it came.
  * Must not touch the state that goes downstream. */
-#include "export/encode.h"
+#include "export/encoder.h"
 
 #include <string.h>
 

@@ -43,7 +43,7 @@ djp__settle(djp_sdk *sdk, uint64_t position)
 void
 djp__settle_if_empty(djp_sdk *sdk)
 {
-    if (djp_load_relaxed(&sdk->queue.count) == 0 && (!sdk->encoder || djp__encoder_spans(sdk->encoder) == 0)) {
+    if (djp_load_relaxed(&sdk->queue.count) == 0 && (!sdk->encoder || djp__encoder_items(sdk->encoder) == 0)) {
         djp__settle(sdk, djp__ring_consumed(sdk->ring));
     }
 }
@@ -71,7 +71,7 @@ collect_make_room(djp_sdk *sdk, uint64_t bytes, uint64_t now)
 int
 djp__collect_close(djp_sdk *sdk, uint64_t now, int is_full)
 {
-    uint64_t spans = djp__encoder_spans(sdk->encoder);
+    uint64_t spans = djp__encoder_items(sdk->encoder);
     if (spans == 0) {
         return 1;
     }
@@ -84,7 +84,7 @@ djp__collect_close(djp_sdk *sdk, uint64_t now, int is_full)
         return 0;
     }
     int failed = djp__encoder_finish(sdk->encoder, &request->body) != 0 || request->body.failed;
-    uint64_t left = djp__encoder_spans(sdk->encoder);
+    uint64_t left = djp__encoder_items(sdk->encoder);
     request->spans = spans - left;
     request->end = djp__ring_consumed(sdk->ring);
     request->born = now;
@@ -102,7 +102,7 @@ djp__collect_close(djp_sdk *sdk, uint64_t now, int is_full)
 static int
 collect_is_full(const djp_sdk *sdk, size_t size)
 {
-    size_t spans = djp__encoder_spans(sdk->encoder);
+    size_t spans = djp__encoder_items(sdk->encoder);
     return spans > 0 &&
            (spans >= sdk->options.max_batch_spans || djp__encoder_bytes(sdk->encoder) + size > sdk->batch_bytes);
 }
@@ -142,10 +142,10 @@ djp__collect_drain(djp_sdk *sdk, uint64_t now)
         collect_take(sdk, record, size);
         taken++;
     }
-    if (djp__encoder_spans(sdk->encoder) >= sdk->options.max_batch_spans) {
+    if (djp__encoder_items(sdk->encoder) >= sdk->options.max_batch_spans) {
         djp__collect_close(sdk, now, 1);
     }
-    djp_store_relaxed(&sdk->stats.in_encoder, (uint64_t)djp__encoder_spans(sdk->encoder));
+    djp_store_relaxed(&sdk->stats.in_encoder, (uint64_t)djp__encoder_items(sdk->encoder));
     return taken;
 }
 
@@ -153,11 +153,11 @@ djp__collect_drain(djp_sdk *sdk, uint64_t now)
 static uint64_t
 collect_empty_encoder(djp_sdk *sdk)
 {
-    uint64_t spans = sdk->encoder ? djp__encoder_spans(sdk->encoder) : 0, left = spans;
+    uint64_t spans = sdk->encoder ? djp__encoder_items(sdk->encoder) : 0, left = spans;
     djp_buf body;
     djp__buf_init(&body, 0);
-    while (left > 0 && djp__encoder_finish(sdk->encoder, &body) == 0 && djp__encoder_spans(sdk->encoder) < left) {
-        left = djp__encoder_spans(sdk->encoder);
+    while (left > 0 && djp__encoder_finish(sdk->encoder, &body) == 0 && djp__encoder_items(sdk->encoder) < left) {
+        left = djp__encoder_items(sdk->encoder);
         djp__buf_clear(&body);
     }
     djp__buf_fini(&body);
@@ -177,7 +177,7 @@ djp__collect_drop(djp_sdk *sdk, djp_loss reason)
         djp__queue_fini(&sdk->queue);
     }
     sdk->queue_blocked = 0;
-    djp_store_relaxed(&sdk->stats.in_encoder, (uint64_t)djp__encoder_spans(sdk->encoder));
+    djp_store_relaxed(&sdk->stats.in_encoder, (uint64_t)djp__encoder_items(sdk->encoder));
     djp__loss(sdk, reason, lost, djp__ring_consumed(sdk->ring));
 }
 
@@ -191,7 +191,7 @@ djp__collect_discard(djp_sdk *sdk, djp_loss reason)
         lost++;
     }
     if (sdk->encoder) {
-        lost += sdk->adopted ? djp__encoder_spans(sdk->encoder) : 0; /* else they are the parent's */
+        lost += sdk->adopted ? djp__encoder_items(sdk->encoder) : 0; /* else they are the parent's */
         djp__encoder_free(sdk->encoder);
         sdk->encoder = NULL;
     }

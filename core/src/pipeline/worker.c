@@ -116,7 +116,7 @@ worker_collect(djp_sdk *sdk, uint64_t now)
     int due = sdk->due != 0 && now >= sdk->due;
     if (flushing || due) {
         int closed = djp__collect_close(sdk, now, 0);
-        djp_store_relaxed(&sdk->stats.in_encoder, (uint64_t)djp__encoder_spans(sdk->encoder));
+        djp_store_relaxed(&sdk->stats.in_encoder, (uint64_t)djp__encoder_items(sdk->encoder));
         if (due) {
             sdk->due = sdk->active ? now + worker_interval(sdk) : 0;
             sdk->active = !closed;
@@ -247,7 +247,7 @@ worker_count_lost(djp_sdk *sdk)
 {
     size_t size = 0;
     djp__mutex_lock(&sdk->work);
-    uint64_t lost = djp_load_relaxed(&sdk->queue.spans) + (uint64_t)djp__encoder_spans(sdk->encoder);
+    uint64_t lost = djp_load_relaxed(&sdk->queue.spans) + (uint64_t)djp__encoder_items(sdk->encoder);
     while (djp__ring_peek(sdk->ring, &size)) {
         djp__ring_consume(sdk->ring);
         lost++;

@@ -220,7 +220,7 @@ djp__resource_encoder_new(djp__encoder **out, djp_sdk *sdk)
     *out = NULL;
     int result = identity_init(&list, sdk);
     if (result == 0) {
-        result = djp__encoder_new(out, identity_encoding(&sdk->options), list.items, list.count);
+        result = djp__encoder_new(out, &djp__otlp_trace, identity_encoding(&sdk->options), list.items, list.count);
     }
     identity_fini(&list);
     return result;

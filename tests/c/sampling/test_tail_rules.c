@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "djp/error.h"
-#include "export/encode.h"
+#include "export/otlp_trace.h"
 #include "json.h"
 #include "span_reader.h"
 #include "sampling/head.h"
@@ -324,7 +324,7 @@ the_reason_is_exported_by_its_name(void **state)
     djp__encoder *encoder;
     djp_buf out;
     djp__buf_init(&out, 0);
-    assert_int_equal(djp__encoder_new(&encoder, DJP__ENCODE_JSON, NULL, 0), 0);
+    assert_int_equal(djp__encoder_new(&encoder, &djp__otlp_trace, DJP__ENCODE_JSON, NULL, 0), 0);
     assert_int_equal(djp__encoder_add(encoder, record), 0);
     assert_int_equal(djp__encoder_finish(encoder, &out), 0);
     djp__buf_char(&out, '\0');

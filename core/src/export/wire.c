@@ -1,21 +1,21 @@
 /* Attribute values to protobuf, backwards. Must not recurse deeper than values may nest, nor trust a payload's size. */
-#include "export/writer.h"
+#include "export/wire.h"
 
-enum { WRITER_KEY = 0x0a, WRITER_VALUE = 0x12, WRITER_VALUES = 0x0a };
+enum { WIRE_KEY = 0x0a, WIRE_VALUE = 0x12, WIRE_VALUES = 0x0a };
 enum {
-    WRITER_STRING = 0x0a,
-    WRITER_BOOL = 0x10,
-    WRITER_INT = 0x18,
-    WRITER_DOUBLE = 0x21,
-    WRITER_ARRAY = 0x2a,
-    WRITER_MAP = 0x32,
-    WRITER_BYTES = 0x3a
+    WIRE_STRING = 0x0a,
+    WIRE_BOOL = 0x10,
+    WIRE_INT = 0x18,
+    WIRE_DOUBLE = 0x21,
+    WIRE_ARRAY = 0x2a,
+    WIRE_MAP = 0x32,
+    WIRE_BYTES = 0x3a
 };
 
-static char *writer_value(char *at, djp__walk *walk, const djp_item *item, int depth);
+static char *wire_value(char *at, djp__walk *walk, const djp_item *item, int depth);
 
 static inline uint64_t
-writer_load(const djp_item *item)
+wire_load(const djp_item *item)
 {
     uint64_t bits;
     memcpy(&bits, djp_item_payload(item), sizeof bits);
@@ -24,30 +24,30 @@ writer_load(const djp_item *item)
 
 /* ArrayValue: the elements, each an AnyValue. */
 static char *
-writer_array(char *at, djp__walk *walk, const djp_item *item, int depth)
+wire_array(char *at, djp__walk *walk, const djp_item *item, int depth)
 {
     djp__walk_list list = djp__walk_array(walk, item);
     for (size_t i = list.first + list.count; i-- > list.first;) {
         const char *end = at;
-        at = writer_value(at, walk, djp__walk_item(walk, walk->offsets[i]), depth);
-        at = djp__writer_close(at, WRITER_VALUES, end);
+        at = wire_value(at, walk, djp__walk_item(walk, walk->offsets[i]), depth);
+        at = djp__wire_close(at, WIRE_VALUES, end);
     }
     djp__walk_drop(walk, list);
     return at;
 }
 
 char *
-djp__writer_map(char *at, djp__walk *walk, uint32_t from, uint32_t to, unsigned tag, int depth)
+djp__wire_map(char *at, djp__walk *walk, uint32_t from, uint32_t to, unsigned tag, int depth)
 {
     djp__walk_list list = djp__walk_map(walk, from, to);
     for (size_t i = list.first + list.count; i-- > list.first;) {
         const djp_item *key = djp__walk_item(walk, walk->offsets[i]);
         const char *end = at;
-        at = writer_value(at, walk, djp_item_next(key), depth);
-        at = djp__writer_close(at, WRITER_VALUE, end);
+        at = wire_value(at, walk, djp_item_next(key), depth);
+        at = djp__wire_close(at, WIRE_VALUE, end);
         djp_text text = {djp_item_payload(key), djp_item_size(key)};
-        at = djp__writer_text(at, WRITER_KEY, text);
-        at = djp__writer_close(at, tag, end);
+        at = djp__wire_text(at, WIRE_KEY, text);
+        at = djp__wire_close(at, tag, end);
     }
     djp__walk_drop(walk, list);
     return at;
@@ -55,7 +55,7 @@ djp__writer_map(char *at, djp__walk *walk, uint32_t from, uint32_t to, unsigned 
 
 /* An array or map that is `depth` levels deep. */
 static char *
-writer_nested(char *at, djp__walk *walk, const djp_item *item, int depth)
+wire_nested(char *at, djp__walk *walk, const djp_item *item, int depth)
 {
     if (depth > DJP_VALUE_DEPTH_MAX) {
         walk->error = DJP_EPROTO;
@@ -63,16 +63,16 @@ writer_nested(char *at, djp__walk *walk, const djp_item *item, int depth)
     }
     const char *end = at;
     if (djp_item_type(item) == DJP_ARRAY) {
-        return djp__writer_close(writer_array(at, walk, item, depth + 1), WRITER_ARRAY, end);
+        return djp__wire_close(wire_array(at, walk, item, depth + 1), WIRE_ARRAY, end);
     }
     uint32_t from = djp__walk_payload_at(walk, item);
-    at = djp__writer_map(at, walk, from, from + djp_item_size(item), WRITER_VALUES, depth + 1);
-    return djp__writer_close(at, WRITER_MAP, end);
+    at = djp__wire_map(at, walk, from, from + djp_item_size(item), WIRE_VALUES, depth + 1);
+    return djp__wire_close(at, WIRE_MAP, end);
 }
 
 /* The content of an AnyValue; a member of a oneof is written even when it is zero or empty. */
 static char *
-writer_value(char *at, djp__walk *walk, const djp_item *item, int depth)
+wire_value(char *at, djp__walk *walk, const djp_item *item, int depth)
 {
     uint32_t size = djp_item_size(item);
     if (!djp__walk_scalar_ok(item)) {
@@ -83,20 +83,20 @@ writer_value(char *at, djp__walk *walk, const djp_item *item, int depth)
     case DJP_EMPTY:
         return at;
     case DJP_BOOL:
-        return djp__writer_field_varint(at, WRITER_BOOL, writer_load(item) != 0);
+        return djp__wire_field_varint(at, WIRE_BOOL, wire_load(item) != 0);
     case DJP_INT:
-        return djp__writer_field_varint(at, WRITER_INT, writer_load(item));
+        return djp__wire_field_varint(at, WIRE_INT, wire_load(item));
     case DJP_DOUBLE:
-        return djp__writer_fixed64(at, WRITER_DOUBLE, writer_load(item));
+        return djp__wire_fixed64(at, WIRE_DOUBLE, wire_load(item));
     case DJP_STRING:
-        at = djp__writer_copy(at, djp_item_payload(item), size);
-        return djp__writer_field_varint(at, WRITER_STRING, size);
+        at = djp__wire_copy(at, djp_item_payload(item), size);
+        return djp__wire_field_varint(at, WIRE_STRING, size);
     case DJP_BYTES:
-        at = djp__writer_copy(at, djp_item_payload(item), size);
-        return djp__writer_field_varint(at, WRITER_BYTES, size);
+        at = djp__wire_copy(at, djp_item_payload(item), size);
+        return djp__wire_field_varint(at, WIRE_BYTES, size);
     case DJP_ARRAY:
     case DJP_MAP:
-        return writer_nested(at, walk, item, depth);
+        return wire_nested(at, walk, item, depth);
     default:
         walk->error = DJP_EPROTO;
         return at;
@@ -104,7 +104,7 @@ writer_value(char *at, djp__walk *walk, const djp_item *item, int depth)
 }
 
 static inline char *
-writer_key(char *at, const djp__key_slot *slot)
+wire_key(char *at, const djp__key_slot *slot)
 {
     const uint8_t *end = slot->tail + sizeof slot->tail;
     uint32_t size = slot->size;
@@ -121,18 +121,18 @@ writer_key(char *at, const djp__key_slot *slot)
 /* The usual attributes: KeyValue.value of a short string or a small number, whose tags and lengths are one store. Returns NULL for
  * all others. */
 static inline char *
-writer_short_value(char *at, const djp_item *item)
+wire_short_value(char *at, const djp_item *item)
 {
     uint32_t kind = djp_item_type(item), size = djp_item_size(item), bytes;
     if (kind == DJP_STRING && size < 0x80 - 2) {
-        at = djp__writer_copy(at, djp_item_payload(item), size);
-        bytes = WRITER_VALUE | (size + 2) << 8 | WRITER_STRING << 16 | size << 24;
-    } else if (kind == DJP_INT && size == 8 && writer_load(item) < 0x4000) {
-        uint32_t value = (uint32_t)writer_load(item), wide = value >= 0x80;
+        at = djp__wire_copy(at, djp_item_payload(item), size);
+        bytes = WIRE_VALUE | (size + 2) << 8 | WIRE_STRING << 16 | size << 24;
+    } else if (kind == DJP_INT && size == 8 && wire_load(item) < 0x4000) {
+        uint32_t value = (uint32_t)wire_load(item), wide = value >= 0x80;
         /* One or two bytes of varint; the higher one is written in any case and counted when there is one. */
         at[-1] = (char)(value >> 7);
         at -= wide;
-        bytes = WRITER_VALUE | (2 + wide) << 8 | WRITER_INT << 16 | ((value | wide << 7) & 0xff) << 24;
+        bytes = WIRE_VALUE | (2 + wide) << 8 | WIRE_INT << 16 | ((value | wide << 7) & 0xff) << 24;
     } else {
         return NULL;
     }
@@ -142,15 +142,15 @@ writer_short_value(char *at, const djp_item *item)
 }
 
 static char *
-writer_long_value(char *at, djp__walk *walk, const djp_item *item)
+wire_long_value(char *at, djp__walk *walk, const djp_item *item)
 {
     const char *end = at;
-    at = writer_value(at, walk, item, 1);
-    return djp__writer_close(at, WRITER_VALUE, end);
+    at = wire_value(at, walk, item, 1);
+    return djp__wire_close(at, WIRE_VALUE, end);
 }
 
 char *
-djp__writer_attributes(char *at, djp__walk *walk, djp__walk_list list, unsigned tag)
+djp__wire_attributes(char *at, djp__walk *walk, djp__walk_list list, unsigned tag)
 {
     uint32_t generation = djp__walk_next_generation(walk);
     const char *base = walk->base;
@@ -164,12 +164,18 @@ djp__writer_attributes(char *at, djp__walk *walk, djp__walk_list list, unsigned 
         }
         slot->stamp = generation;
         const char *end = at;
-        char *next = writer_short_value(at, item);
+        char *next = wire_short_value(at, item);
         if (next == NULL) {
-            next = writer_long_value(at, walk, item);
+            next = wire_long_value(at, walk, item);
             first = walk->offsets + list.first; /* nested values may have moved the stack */
         }
-        at = djp__writer_close(writer_key(next, slot), tag, end);
+        at = djp__wire_close(wire_key(next, slot), tag, end);
     }
     return at;
+}
+
+char *
+djp__wire_value(char *at, djp__walk *walk, const djp_item *item)
+{
+    return wire_value(at, walk, item, 1);
 }

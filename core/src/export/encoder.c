@@ -1,6 +1,6 @@
-/* The encoder object: batches, groups by scope, the resource. It knows no wire format; writer and JSON files do. It must leave the
- * batch as it was when a span cannot be added. */
-#include "export/encode_internal.h"
+/* The encoder object: batches, groups by scope, the resource. It knows no form and no signal. It must leave the
+ * batch as it was when a record cannot be added. */
+#include "export/encoder_parts.h"
 
 #include <string.h>
 
@@ -18,7 +18,7 @@ encode_reset(djp__encoder *encoder)
 {
     for (size_t i = 0; i < encoder->order_count; i++) {
         djp__encode_group *group = encoder->groups[encoder->order[i]];
-        group->spans = 0;
+        group->items = 0;
         group->used = 0;
         djp__buf_clear(&group->text);
         if (group->capacity > ENCODE_KEEP_BYTES || i >= ENCODE_KEEP_GROUPS) {
@@ -37,30 +37,44 @@ encode_reset(djp__encoder *encoder)
     }
     djp__buf_clear(&encoder->lines);
     encoder->order_count = 0;
-    encoder->spans = 0;
+    encoder->items = 0;
     encoder->bytes = encoder->resource.size + ENCODE_ENVELOPE;
 }
 
-int
-djp__encoder_new(djp__encoder **out, djp__encoding encoding, const djp_attribute *resource, size_t resource_count)
+/* The forms by encoding. */
+static const djp__encode_form *
+encode_form_of(const djp__encode_signal *signal, djp__encoding encoding)
 {
-    static const djp__encode_ops *const ops[] = {
-        [DJP__ENCODE_PROTOBUF] = &djp__encode_protobuf,
-        [DJP__ENCODE_JSON] = &djp__encode_json,
-        [DJP__ENCODE_CONSOLE] = &djp__encode_console,
-        [DJP__ENCODE_PRETTY] = &djp__encode_pretty,
-    };
+    switch (encoding) {
+    case DJP__ENCODE_PROTOBUF:
+        return &djp__encode_protobuf;
+    case DJP__ENCODE_JSON:
+        return &djp__encode_json;
+    case DJP__ENCODE_CONSOLE:
+        return &djp__encode_console;
+    case DJP__ENCODE_PRETTY:
+        return signal->pretty != NULL ? signal->pretty : &djp__encode_console;
+    }
+    return NULL;
+}
+
+int
+djp__encoder_new(djp__encoder **out, const djp__encode_signal *signal, djp__encoding encoding,
+                 const djp_attribute *resource, size_t resource_count)
+{
+    const djp__encode_form *form = encode_form_of(signal, encoding);
     *out = NULL;
-    if ((size_t)encoding >= sizeof ops / sizeof ops[0]) {
+    if (form == NULL) {
         return DJP_EINVAL;
     }
     djp__encoder *encoder = djp__calloc(1, sizeof *encoder);
     if (encoder == NULL) {
         return DJP_ENOMEM;
     }
-    encoder->ops = ops[encoding];
+    encoder->signal = signal;
+    encoder->form = form;
     djp__walk_init(&encoder->walk);
-    djp_buf *bufs[] = {&encoder->resource, &encoder->items, &encoder->state, &encoder->scratch, &encoder->lines};
+    djp_buf *bufs[] = {&encoder->resource, &encoder->attributes, &encoder->made, &encoder->scratch, &encoder->lines};
     for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++) {
         djp__buf_init(bufs[i], 0);
     }
@@ -89,7 +103,7 @@ djp__encoder_free(djp__encoder *encoder)
             djp__free(group);
         }
     }
-    djp_buf *bufs[] = {&encoder->resource, &encoder->items, &encoder->state, &encoder->scratch, &encoder->lines};
+    djp_buf *bufs[] = {&encoder->resource, &encoder->attributes, &encoder->made, &encoder->scratch, &encoder->lines};
     for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++) {
         djp__buf_fini(bufs[i]);
     }
@@ -102,10 +116,10 @@ djp__encoder_set_resource(djp__encoder *encoder, const djp_attribute *resource, 
 {
     djp_buf encoded;
     djp__buf_init(&encoded, 0);
-    int rc = djp__resource_items(&encoder->items, resource, resource_count);
+    int rc = djp__resource_items(&encoder->attributes, resource, resource_count);
     if (rc == 0) {
-        djp__walk_begin(&encoder->walk, encoder->items.data, encoder->items.size);
-        rc = encoder->ops->resource(encoder, &encoded, &encoder->items);
+        djp__walk_begin(&encoder->walk, encoder->attributes.data, encoder->attributes.size);
+        rc = encoder->form->resource(encoder, &encoded, &encoder->attributes);
     }
     if (rc != 0) {
         djp__buf_fini(&encoded);
@@ -128,10 +142,10 @@ encode_group_new(djp__encode_group **out, djp__encoder *encoder, djp_scope scope
     djp__buf_init(&group->head, 0);
     djp__buf_init(&group->tail, 0);
     djp__buf_init(&group->text, 0);
-    int rc = djp__resource_items(&encoder->items, entry->attributes, entry->attribute_count);
+    int rc = djp__resource_items(&encoder->attributes, entry->attributes, entry->attribute_count);
     if (rc == 0) {
-        djp__walk_begin(&encoder->walk, encoder->items.data, encoder->items.size);
-        rc = encoder->ops->scope(encoder, group, entry, &encoder->items);
+        djp__walk_begin(&encoder->walk, encoder->attributes.data, encoder->attributes.size);
+        rc = encoder->form->scope(encoder, group, entry, &encoder->attributes);
     }
     if (rc != 0) {
         djp__buf_fini(&group->head);
@@ -143,63 +157,51 @@ encode_group_new(djp__encode_group **out, djp__encoder *encoder, djp_scope scope
     return 0;
 }
 
-/* The tracestate to write: the incoming text as it is, or a rewritten one in encoder->state. */
-static djp_text
-encode_state(djp__encoder *encoder, const djp_span_record *record)
+void
+djp__encoder_set_rewrite(djp__encoder *encoder, djp__encode_rewrite rewrite, void *user)
 {
-    djp_text incoming = djp__walk_text(record, record->state_at, record->state_size);
-    if (record->threshold == DJP_THRESHOLD_NONE && incoming.size == 0) {
-        return incoming;
-    }
-    if (incoming.size != 0 || !encoder->state_cached || encoder->state_threshold != record->threshold) {
-        djp__buf_clear(&encoder->state);
-        djp__export_tracestate(&encoder->state, incoming, record->threshold);
-        encoder->state_cached = incoming.size == 0 && !encoder->state.failed;
-        encoder->state_threshold = record->threshold;
-    }
-    djp_text text = {encoder->state.data, encoder->state.size};
-    return text;
+    encoder->rewrite = rewrite;
+    encoder->rewrite_user = user;
 }
 
 int
-djp__encoder_add(djp__encoder *encoder, const djp_span_record *record)
+djp__encoder_add(djp__encoder *encoder, const void *record)
 {
-    djp_scope scope = record->scope;
-    djp__walk_list attributes;
+    djp__encode_item item;
+    item.record = encoder->rewrite == NULL ? record : encoder->rewrite(encoder->rewrite_user, record);
+    if (item.record == NULL) {
+        return DJP_ENOMEM;
+    }
+    djp_scope scope = encoder->signal->scope(item.record);
     if (scope <= DJP_SCOPE_LIMIT && encoder->groups[scope] == NULL) {
         int rc = encode_group_new(&encoder->groups[scope], encoder, scope);
         if (rc != 0) {
             return rc;
         }
     }
-    int rc = djp__walk_span(&encoder->walk, &attributes, record);
+    int rc = scope <= DJP_SCOPE_LIMIT ? encoder->signal->read(&item, encoder) : DJP_EPROTO;
     if (rc != 0) {
         return rc;
-    }
-    djp_text state = encode_state(encoder, record);
-    if (encoder->state.failed) {
-        djp__buf_clear(&encoder->state);
-        return DJP_ENOMEM;
     }
     djp__encode_group *group = encoder->groups[scope];
     size_t added = 0;
-    rc = encoder->ops->add(encoder, group, record, attributes, state, &added);
+    rc = encoder->form->add(encoder, group, &item, &added);
     if (rc != 0) {
         return rc;
     }
-    if (group->spans++ == 0) {
+    if (group->items++ == 0) {
         encoder->order[encoder->order_count++] = scope;
         added += group->head.size + group->tail.size + ENCODE_ENVELOPE;
     }
-    encoder->spans++;
+    encoder->items++;
     encoder->bytes += added;
     return 0;
 }
 
 size_t
-djp__encoder_spans(const djp__encoder *encoder)
+djp__encoder_items(const djp__encoder *encoder)
 {
-    return encoder->spans;
+    return encoder->items;
 }
 
 size_t
@@ -212,7 +214,7 @@ int
 djp__encoder_finish(djp__encoder *encoder, djp_buf *out)
 {
     size_t before = out->size;
-    int rc = encoder->spans != 0 ? encoder->ops->finish(encoder, out) : 0;
+    int rc = encoder->items != 0 ? encoder->form->finish(encoder, out) : 0;
     if (rc != 0) {
         out->size = before;
     }

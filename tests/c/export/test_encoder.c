@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "djp/error.h"
-#include "export/encode.h"
+#include "export/otlp_trace.h"
 #include "json.h"
 #include "otlp_oracle.h"
 
@@ -26,7 +26,7 @@ static djp__encoder *
 test_encoder(djp__encoding encoding)
 {
     djp__encoder *encoder;
-    assert_int_equal(djp__encoder_new(&encoder, encoding, test_resource, TEST_RESOURCE_COUNT), 0);
+    assert_int_equal(djp__encoder_new(&encoder, &djp__otlp_trace, encoding, test_resource, TEST_RESOURCE_COUNT), 0);
     return encoder;
 }
 
@@ -48,10 +48,10 @@ test_compare(djp__encoder *encoder, rb_source *source, const rb_span *spans, siz
     for (size_t i = 0; i < count; i++) {
         test_add(encoder, &spans[i]);
     }
-    assert_int_equal(djp__encoder_spans(encoder), count);
+    assert_int_equal(djp__encoder_items(encoder), count);
     size_t estimate = djp__encoder_bytes(encoder);
     assert_int_equal(djp__encoder_finish(encoder, &ours), 0);
-    assert_int_equal(djp__encoder_spans(encoder), 0);
+    assert_int_equal(djp__encoder_items(encoder), 0);
     oracle_pack(&oracle, source, spans, count, test_resource, TEST_RESOURCE_COUNT);
     assert_true(ours.size <= estimate);
     assert_int_equal(ours.size, oracle.size);
@@ -114,7 +114,7 @@ test_depth(void **state)
         for (int encoding = DJP__ENCODE_PROTOBUF; encoding <= DJP__ENCODE_PRETTY; encoding++) {
             encoder = test_encoder((djp__encoding)encoding);
             assert_int_equal(djp__encoder_add(encoder, record), DJP_EPROTO);
-            assert_int_equal(djp__encoder_spans(encoder), 0);
+            assert_int_equal(djp__encoder_items(encoder), 0);
             djp__encoder_free(encoder);
         }
         free(record);
@@ -230,7 +230,8 @@ test_no_memory(void **state)
             djp_buf out;
             djp__buf_init(&out, 0);
             djp__alloc_fail_after(n);
-            int rc = djp__encoder_new(&encoder, (djp__encoding)encoding, test_resource, TEST_RESOURCE_COUNT);
+            int rc = djp__encoder_new(&encoder, &djp__otlp_trace, (djp__encoding)encoding, test_resource,
+                                      TEST_RESOURCE_COUNT);
             rc = rc != 0 ? rc : djp__encoder_add(encoder, record);
             rc = rc != 0 ? rc : djp__encoder_finish(encoder, &out);
             djp__alloc_fail_after(0);

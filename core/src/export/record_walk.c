@@ -1,6 +1,6 @@
 /* Bounds checks and offsets of a record's items, and the rule that the last value of a key wins. It must never read outside the
  * record, whatever the record says. */
-#include "export/encode_walk.h"
+#include "export/record_walk.h"
 
 #include <string.h>
 

@@ -1,21 +1,21 @@
 /* Protobuf written backwards: every function gets the lowest byte written so far and returns the new one, so a length is known when
- * its turn comes. The caller has made room for the whole message and DJP__WRITER_SLACK bytes more; nothing here checks room. */
-#ifndef DJP_EXPORT_WRITER_H
-#define DJP_EXPORT_WRITER_H
+ * its turn comes. The caller has made room for the whole message and DJP__WIRE_SLACK bytes more; nothing here checks room. */
+#ifndef DJP_EXPORT_WIRE_H
+#define DJP_EXPORT_WIRE_H
 
 #include <string.h>
 
-#include "export/encode_walk.h"
+#include "export/record_walk.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "the writer stores numbers in the wire's byte order as they are");
 
 /* Copies of fixed size may touch this many bytes below the place they write, and read as many before their source: sources in a
  * record lie behind its header, which is larger. */
-enum { DJP__WRITER_SLACK = 64 };
+enum { DJP__WIRE_SLACK = 64 };
 
 static inline char *
-djp__writer_byte(char *at, unsigned byte)
+djp__wire_byte(char *at, unsigned byte)
 {
     *--at = (char)byte;
     return at;
@@ -23,7 +23,7 @@ djp__writer_byte(char *at, unsigned byte)
 
 /* Lengths and numbers from 128 on; short ones go together with their tag. */
 static inline char *
-djp__writer_varint_long(char *at, uint64_t value)
+djp__wire_varint_long(char *at, uint64_t value)
 {
     unsigned bits = 64u - (unsigned)__builtin_clzll(value | 1);
     unsigned size = (bits + 6) / 7;
@@ -38,7 +38,7 @@ djp__writer_varint_long(char *at, uint64_t value)
 
 /* A field number below 16 with its wire type makes one byte of tag. */
 static inline char *
-djp__writer_field_varint(char *at, unsigned tag, uint64_t value)
+djp__wire_field_varint(char *at, unsigned tag, uint64_t value)
 {
     if (value < 0x80) {
         uint16_t both = (uint16_t)(tag | value << 8);
@@ -46,20 +46,20 @@ djp__writer_field_varint(char *at, unsigned tag, uint64_t value)
         memcpy(at, &both, sizeof both);
         return at;
     }
-    return djp__writer_byte(djp__writer_varint_long(at, value), tag);
+    return djp__wire_byte(djp__wire_varint_long(at, value), tag);
 }
 
 static inline char *
-djp__writer_fixed64(char *at, unsigned tag, uint64_t value)
+djp__wire_fixed64(char *at, unsigned tag, uint64_t value)
 {
     at -= 8;
     memcpy(at, &value, 8);
-    return djp__writer_byte(at, tag);
+    return djp__wire_byte(at, tag);
 }
 
 /* Bytes from inside a record. */
 static inline char *
-djp__writer_copy(char *at, const char *from, size_t size)
+djp__wire_copy(char *at, const char *from, size_t size)
 {
     if (size <= 16) {
         memcpy(at - 16, from + size - 16, 16);
@@ -75,7 +75,7 @@ djp__writer_copy(char *at, const char *from, size_t size)
 
 /* Bytes from anywhere. */
 static inline char *
-djp__writer_append(char *at, const void *from, size_t size)
+djp__wire_append(char *at, const void *from, size_t size)
 {
     if (size != 0) {
         memcpy(at - size, from, size);
@@ -85,37 +85,26 @@ djp__writer_append(char *at, const void *from, size_t size)
 
 /* Closes a length-delimited field that ended at `end`. */
 static inline char *
-djp__writer_close(char *at, unsigned tag, const char *end)
+djp__wire_close(char *at, unsigned tag, const char *end)
 {
-    return djp__writer_field_varint(at, tag, (uint64_t)(end - at));
+    return djp__wire_field_varint(at, tag, (uint64_t)(end - at));
 }
 
 /* A string or bytes field from inside the record; nothing when empty. */
 static inline char *
-djp__writer_text(char *at, unsigned tag, djp_text text)
+djp__wire_text(char *at, unsigned tag, djp_text text)
 {
     if (text.size == 0) {
         return at;
     }
-    return djp__writer_field_varint(djp__writer_copy(at, text.data, text.size), tag, text.size);
-}
-
-/* Most bytes that the record can need: every item's head and padding pays for its tags and lengths (twice its size), keys come
- * from the key table, and the header's texts may lie anywhere when the record is damaged. Valid after djp__walk_span; state is what is
- * written in place of the record's tracestate. */
-static inline size_t
-djp__writer_bound(const djp__walk *walk, const djp_span_record *record, djp_text state)
-{
-    size_t keys = walk->attributes * (size_t)walk->key_max;
-    return 2 * (size_t)walk->end + record->name_size + record->status_size + keys + state.size + 128;
+    return djp__wire_field_varint(djp__wire_copy(at, text.data, text.size), tag, text.size);
 }
 
 /* KeyValues of a list of attributes, each as a field with this tag, repeated keys resolved. */
-char *djp__writer_attributes(char *at, djp__walk *walk, djp__walk_list list, unsigned tag);
+char *djp__wire_attributes(char *at, djp__walk *walk, djp__walk_list list, unsigned tag);
 /* KeyValues of a map's payload between two offsets; depth counts from 1. */
-char *djp__writer_map(char *at, djp__walk *walk, uint32_t from, uint32_t to, unsigned tag, int depth);
-/* ScopeSpans.spans: the span with its tag and length. state is what the tracestate becomes; it may lie anywhere. Sets walk->error. */
-char *
-djp__writer_span(char *at, djp__walk *walk, const djp_span_record *record, djp__walk_list attributes, djp_text state);
+char *djp__wire_map(char *at, djp__walk *walk, uint32_t from, uint32_t to, unsigned tag, int depth);
+/* The content of an AnyValue. */
+char *djp__wire_value(char *at, djp__walk *walk, const djp_item *item);
 
 #endif

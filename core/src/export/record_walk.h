@@ -1,7 +1,7 @@
 /* Reading the items of one record: bounds first, then offsets. Every encoding starts here, so that a damaged record is refused
  * in one place. Nothing here writes output or changes the record. */
-#ifndef DJP_EXPORT_ENCODE_WALK_H
-#define DJP_EXPORT_ENCODE_WALK_H
+#ifndef DJP_EXPORT_RECORD_WALK_H
+#define DJP_EXPORT_RECORD_WALK_H
 
 #include "djp/error.h"
 #include "model/record.h"

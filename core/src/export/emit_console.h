@@ -1,0 +1,32 @@
+/* The verbs of export/emit.h as members of a console line (docs/console-format.md): plain JSON for people and log collectors. */
+#ifndef DJP_EXPORT_EMIT_CONSOLE_H
+#define DJP_EXPORT_EMIT_CONSOLE_H
+
+#include "export/emit_json.h"
+
+djp_buf *djp__console_id(DJP__EMIT_FIELD_PARAMETERS, const uint8_t *id, size_t size);
+/* null where there is none. */
+djp_buf *djp__console_id_or_none(DJP__EMIT_FIELD_PARAMETERS, const uint8_t id[8]);
+djp_buf *djp__console_text(DJP__EMIT_FIELD_PARAMETERS, djp_text text);
+djp_buf *djp__console_title(DJP__EMIT_FIELD_PARAMETERS, djp_text text);
+#define djp__console_made_text djp__console_text
+#define djp__console_made_title djp__console_title
+djp_buf *djp__console_count(DJP__EMIT_FIELD_PARAMETERS, uint32_t count);
+/* The word of a value; the first one for values without a word. */
+djp_buf *djp__console_word(DJP__EMIT_FIELD_PARAMETERS, uint32_t value, const char *const *words, size_t word_count);
+/* "2026-01-31T12:00:00.123456Z" */
+djp_buf *djp__console_time(DJP__EMIT_FIELD_PARAMETERS, uint64_t unix_ns);
+/* Milliseconds with microseconds behind the point; exact, unlike a double. */
+djp_buf *djp__console_duration(DJP__EMIT_FIELD_PARAMETERS, uint64_t from_ns, uint64_t to_ns);
+djp_buf *djp__console_open(djp_buf *out, const char *name, const char *label);
+#define djp__console_close djp__otlp_json_close
+djp_buf *djp__console_list_begin(DJP__EMIT_FIELD_PARAMETERS);
+djp_buf *djp__console_list_end(DJP__EMIT_FIELD_PARAMETERS);
+djp_buf *djp__console_attributes_begin(DJP__EMIT_FIELD_PARAMETERS);
+djp_buf *djp__console_attributes_end(DJP__EMIT_FIELD_PARAMETERS);
+djp_buf *djp__console_attributes(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, djp__walk_list list);
+djp_buf *djp__console_map(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, uint32_t from, uint32_t to);
+djp_buf *djp__console_own_attribute(DJP__EMIT_FIELD_PARAMETERS, djp_text key, djp_text text);
+djp_buf *djp__console_value(DJP__EMIT_FIELD_PARAMETERS, djp__walk *walk, const djp_item *item);
+
+#endif
