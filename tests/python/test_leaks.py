@@ -1,0 +1,357 @@
+"""References and memory: every path of every kind of value into spans, events, links, contexts, baggage and label
+values gives back all that it took. Each round uses new objects, so that a reference too many is memory that grows."""
+
+import datetime
+import enum
+import gc
+import itertools
+import sys
+import tracemalloc
+import types
+import uuid
+from collections import OrderedDict, UserDict, deque
+
+import djp_telemetry
+import pytest
+from djp_telemetry import Baggage, Context, SpanContext, StatusCode, extract, inject, start_span
+from djp_telemetry.metrics import Counter, Gauge, Histogram
+from support import telemetry
+
+pytest.importorskip("djp_telemetry._native")
+
+ROUNDS = 100
+LARGE = {"long list": 10, "endless": 20, "nested": 30}  # rounds of values that take their time
+LEAST = 16  # bytes: no object is smaller
+NOISE = 512  # bytes that the interpreter's lists of free objects may take
+_number = itertools.count()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def on():
+    with telemetry(backend="hybrid", exporter="none"):
+        tracemalloc.start()
+        try:
+            yield
+        finally:
+            tracemalloc.stop()
+
+
+def _run(call, rounds):
+    for _ in range(rounds):
+        call()
+
+
+def growth(call, rounds=ROUNDS):
+    """Bytes that each call leaves behind: the least of some measurements, the last ones without garbage."""
+    least = None
+    for attempt in range(4):
+        _run(call, rounds // 10)
+        if attempt:
+            gc.collect()
+        before = tracemalloc.get_traced_memory()[0]
+        _run(call, rounds)
+        if attempt:
+            gc.collect()
+        grown = (tracemalloc.get_traced_memory()[0] - before - NOISE) // rounds
+        least = grown if least is None else min(least, grown)
+        if least < LEAST:
+            break
+    return least
+
+
+class Text(str):
+    pass
+
+
+class Number(int):
+    pass
+
+
+class Colour(enum.Enum):
+    RED = "rouge €"
+
+
+class Mapping:
+    """A mapping that is no dict. One that fails does so at its second key."""
+
+    def __init__(self, fails=""):
+        self.fails = fails
+
+    def keys(self):
+        if self.fails == "keys":
+            raise RuntimeError
+        yield new("first")
+        if self.fails == "iteration":
+            raise RuntimeError
+        yield new("second")
+
+    def __getitem__(self, key):
+        if self.fails == "item" and key.startswith("second"):
+            raise RuntimeError
+        return new("value €")
+
+
+class Unprintable:
+    def __str__(self):
+        raise RuntimeError
+
+    __repr__ = __str__
+
+
+def new(text):
+    """A text that no other object shares."""
+    return text + str(next(_number) % 10)
+
+
+def endless():
+    own = [new("x")]
+    own.append(own)
+    return own
+
+
+def deep():
+    value = [new("x")]
+    for _ in range(60):
+        value = [value, {new("k€"): new("v€")}]
+    return value
+
+
+VALUES = {
+    "ascii": lambda: new("plain"),
+    "long ascii": lambda: new("a" * 9000),
+    "latin": lambda: new("é" * 20),
+    "long latin": lambda: new("é" * 5000),
+    "at the limit of cached text": lambda: new("é" * 4095),
+    "wide": lambda: new("€" * 20),
+    "long wide": lambda: new("😀" * 5000),
+    "lone surrogate": lambda: new("a\ud800b"),
+    "long with a lone surrogate": lambda: new("é\udfff" * 3000),
+    "text of a subclass": lambda: Text(new("é")),
+    "integer": lambda: 1 << 40 | next(_number),
+    "integer beyond 64 bits": lambda: (1 << 70) + next(_number),
+    "negative integer beyond 64 bits": lambda: -(1 << 70) - next(_number),
+    "integer beyond a double": lambda: 10**400 + next(_number),
+    "integer of a subclass": lambda: Number(1 << 70),
+    "float": lambda: next(_number) / 7,
+    "bytes": lambda: new("b").encode() * 300,
+    "bytearray": lambda: bytearray(300),
+    "list": lambda: [new("é" * 5000), new("a\ud800"), 1 << 70, None, 1.5 + next(_number)],
+    "tuple": lambda: (new("€"), (new("é" * 5000), [new("x")])),
+    "empty": lambda: [[], {}, (), "", b""],
+    "nested": deep,
+    "endless": endless,
+    "long list": lambda: [new("x")] * 20001,
+    "list with what has no counterpart": lambda: [new("é" * 5000), object(), new("x")],
+    "dict": lambda: {new("é" * 5000): new("v"), new("k\ud800"): 1 << 70, new("n"): {new("€"): [new("€")]}},
+    "dict with keys that are no text": lambda: {7: new("x"), None: 1, (new("a"),): [new("é")]},
+    "dict with what has no counterpart": lambda: {new("k"): object(), new("é" * 5000): new("é" * 5000)},
+    "dict of a subclass": lambda: OrderedDict([(new("k"), new("é" * 5000))]),
+    "user dict": lambda: UserDict({new("k"): new("é" * 5000), new("l"): 1 << 70}),
+    "mapping proxy": lambda: types.MappingProxyType({new("k"): new("é" * 5000)}),
+    "mapping": Mapping,
+    "mapping without keys": lambda: Mapping("keys"),
+    "mapping whose keys fail": lambda: Mapping("iteration"),
+    "mapping whose items fail": lambda: Mapping("item"),
+    "generator": lambda: (new("x") for _ in range(3)),
+    "set": lambda: {new("é"), new("x")},
+    "deque": lambda: deque([new("é" * 5000)]),
+    "range": lambda: range(1000, 1010),
+    "moment": lambda: datetime.datetime.now(datetime.timezone.utc),
+    "duration": lambda: datetime.timedelta(seconds=next(_number)),
+    "uuid": uuid.uuid4,
+    "enumeration": lambda: Colour.RED,
+    "complex": lambda: complex(1, next(_number)),
+    "object": object,
+    "unprintable": Unprintable,
+    "exception": lambda: ValueError(new("é" * 5000)),
+    "none": lambda: None,
+}
+
+counter = Counter("leaks", "c", ["a"])
+pair = Gauge("leaks_pair", "g", ["a", "b"])
+histogram = Histogram("leaks_seconds", "h", ["a"])
+LINK = SpanContext(1, 1)
+
+
+def labelled(value):
+    counter.labels(value).inc()
+    counter.labels(a=value).inc()
+    pair.labels(value, value).set(1)
+    histogram.labels(value).observe(1)
+    counter.remove(value)
+    for metric in (counter, pair, histogram):
+        metric.clear()
+
+
+def propagated(value):
+    with djp_telemetry.attach(extract({"traceparent": value, "tracestate": value, "baggage": value})):
+        inject({})
+    extract(value)
+    extract([(value, value)])
+    inject(value)
+
+
+def as_baggage(value):
+    bag = Baggage(value).set("k", "v", None)
+    if isinstance(value, str):
+        bag = bag.set("key", value, value).set(value, "v")
+        bag.get(value)
+        bag.remove(value)
+    Context(None, bag).baggage.items()
+    repr(bag)
+    hash(bag)
+    assert bag == Baggage(bag.to_header())
+
+
+def options(value):
+    with start_span("n", {"k": value}, links=[LINK, value]):
+        pass
+    with start_span(value if isinstance(value, str) else "n", value):
+        pass
+
+
+def failed(value):
+    try:
+        with start_span("n"):
+            raise ValueError(value)
+    except ValueError:
+        pass
+
+
+SPAN_PATHS = {
+    "set_attribute": lambda span, value: span.set_attribute("k", value),
+    "key": lambda span, value: span.set_attribute(value, 1),
+    "set_attributes": lambda span, value: span.set_attributes({"k": value, "l": value}),
+    "set_attributes of it": lambda span, value: span.set_attributes(value),
+    "event": lambda span, value: span.add_event("e", {"k": value}),
+    "event of it": lambda span, value: span.add_event("e", value),
+    "link": lambda span, value: span.add_link(LINK, {"k": value}),
+    "link of it": lambda span, value: span.add_link(LINK, value),
+    "link to it": lambda span, value: span.add_link(value),
+    "exception": lambda span, value: span.record_exception(ValueError(value), {"k": value}),
+    "exception of it": lambda span, value: span.record_exception(value),
+}
+TEXT_PATHS = {
+    "event's name": lambda span, value: span.add_event(value),
+    "name": lambda span, value: span.update_name(value),
+    "status": lambda span, value: span.set_status(StatusCode.ERROR, value),
+}
+PATHS = {
+    "labels": labelled,
+    "propagation": propagated,
+    "baggage": as_baggage,
+    "start": options,
+    "raised": failed,
+}
+
+
+def on_span(path):
+    def call(value):
+        span = start_span("leak")
+        try:
+            path(span, value)
+        except TypeError:  # a name that is no text
+            pass
+        finally:
+            span.end()
+
+    return call
+
+
+ALL = {**{name: on_span(path) for name, path in {**SPAN_PATHS, **TEXT_PATHS}.items()}, **PATHS}
+
+
+@pytest.mark.parametrize("kind", list(VALUES))
+def test_values_are_given_back(kind):
+    make = VALUES[kind]
+    found = {}
+    for name, path in ALL.items():
+        if name in TEXT_PATHS and not isinstance(make(), str):
+            continue
+        grown = growth(lambda path=path: path(make()), LARGE.get(kind, ROUNDS))
+        if grown >= LEAST:
+            found[name] = grown
+    assert not found, f"bytes kept by each call: {found}"
+
+
+def test_a_leak_would_be_seen():
+    kept = []
+    assert growth(lambda: kept.append(1 << 40 | next(_number))) >= LEAST
+
+
+def contexts():
+    span = start_span("n")
+    with djp_telemetry.use_span(span):
+        context = djp_telemetry.get_current_context()
+        token = djp_telemetry.attach(context)
+        djp_telemetry.detach(token)
+        djp_telemetry.get_current_span()
+        djp_telemetry.get_current_trace_id()
+    state = extract({"traceparent": f"00-{1:032x}-{1:016x}-01", "tracestate": "a=1", "baggage": "b=2"})
+    with djp_telemetry.attach(state), start_span("child", parent=state) as child:
+        for one in (child.get_span_context(), state.get_span_context(), SpanContext(1, 2, 1)):
+            repr(one), hash(one), one == SpanContext(1, 2, 1), one.trace_state.to_header(), one.trace_flags.sampled
+        inject([])
+        inject({}, lambda carrier, key, value: carrier.update({key: value}))
+    span.end()
+
+
+@djp_telemetry.get_tracer("leaks", "1").start_as_current_span("c")
+def decorated():
+    return new("x")
+
+
+@djp_telemetry.traced("d")
+def generator():
+    yield new("x")
+
+
+def tracers():
+    tracer = djp_telemetry.get_tracer("leaks", "1")
+    with tracer.start_as_current_span("a", attributes={"k": new("é" * 5000)}):
+        tracer.start_span("b").end()
+
+    decorated()
+    list(generator())
+
+
+TYPES = [
+    type(djp_telemetry.INVALID_SPAN),
+    Baggage,
+    Context,
+    SpanContext,
+    djp_telemetry.TraceFlags,
+    djp_telemetry.TraceState,
+    djp_telemetry.Tracer,
+    Counter,
+    Gauge,
+    Histogram,
+]
+
+
+def metrics():
+    labels = new("é" * 3000)
+    for metric, record in ((Counter, "inc"), (Gauge, "inc")):
+        made = metric("leaks_made", "m", ["a"])
+        getattr(made.labels(labels), record)()
+    with Histogram("leaks_timed_seconds", "m").time():
+        pass
+    for metric in (counter, pair, histogram):
+        metric.clear()
+
+
+@pytest.mark.parametrize("call", [contexts, tracers, metrics])
+def test_objects_are_given_back(call):
+    assert growth(call) < LEAST
+
+
+@pytest.mark.parametrize("call", [contexts, tracers, metrics])
+def test_types_have_no_references_too_many(call):
+    _run(call, 10)
+    gc.collect()
+    before = [sys.getrefcount(kind) for kind in TYPES]
+    _run(call, ROUNDS)
+    gc.collect()
+    after = [sys.getrefcount(kind) for kind in TYPES]
+    grown = {kind.__name__: b - a for kind, a, b in zip(TYPES, before, after) if abs(b - a) >= ROUNDS // 2}
+    assert not grown
