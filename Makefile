@@ -163,7 +163,7 @@ test-c: $(TESTS_C)
 test-sanitize:
 	@$(MAKE) --no-print-directory SAN=asan test-c
 	@$(MAKE) --no-print-directory SAN=tsan test-tsan
-TSAN_TESTS = base/ring base/ring_race metrics/process_exit base/clock control/remote model/key trace/local_trace trace/local_trace_race trace/local_trace_early trace/local_trace_late trace/canary sampling/rate_limit sampling/tail_rules trace/recorder metrics/registry metrics/counter metrics/histogram metrics/shard metrics/segment metrics/builtin export/prometheus_http sdk/prometheus_endpoint pipeline/worker pipeline/worker_faults pipeline/flush pipeline/shutdown trace/span sdk/sdk oplog/oplog oplog/oplog_life control/overrides oplog/oplog_switch sdk/sdk_metrics
+TSAN_TESTS = base/ring base/ring_race metrics/process_exit base/clock control/remote model/key trace/local_trace trace/local_trace_race trace/local_trace_early trace/local_trace_late trace/canary sampling/rate_limit sampling/tail_rules trace/recorder metrics/registry metrics/counter metrics/histogram metrics/shard metrics/shard_race metrics/series metrics/segment metrics/builtin export/prometheus_http sdk/prometheus_endpoint pipeline/worker pipeline/worker_faults pipeline/flush pipeline/shutdown trace/span sdk/sdk oplog/oplog oplog/oplog_life control/overrides oplog/oplog_switch sdk/sdk_metrics
 test-tsan: $(foreach t,$(TSAN_TESTS),$(OUT)/c/$(dir $(t))test_$(notdir $(t)))
 	@tools/run-tests.sh $^
 VALGRIND_TESTS = base/text base/mem model/key control/remote_strategy sampling/tail_rules trace/span metrics/exposition export/encoder net/otlp_response net/responses net/gzip net/retry config/config model/context net/curl_target export/file oplog/oplog

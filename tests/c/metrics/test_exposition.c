@@ -95,6 +95,33 @@ openmetrics_hides_sums_that_may_be_negative(void **state)
     djp_registry_free(r);
 }
 
+/* What OpenMetrics allows depends on the first bound: below 0 there may be values that make the sum fall. */
+static void
+openmetrics_shows_sums_where_no_bound_is_negative(void **state)
+{
+    (void)state;
+    static const struct {
+        double bound, value;
+        int shown;
+    } cases[] = {{-0.5, 3, 0}, {0, 3, 1}, {0.5, 3, 1}, {0, 0, 1}, {0.5, -3, 0}, {-0.5, -3, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        djp_registry *r = fixture_registry(0, 0);
+        djp_family *family = NULL;
+        djp_family_options options = {DJP_HISTOGRAM, "h", "", "", NULL, 0, &cases[i].bound, 1};
+        assert_int_equal(djp_family_new(&family, r, &options), 0);
+        djp_histogram_observe(djp_family_series(family, NULL), cases[i].value);
+        fixture_assert_shows(r, DJP_TEXT_0_0_4, "h_sum ");
+        if (cases[i].shown) {
+            fixture_assert_shows(r, DJP_OPENMETRICS_1_0_0, "h_sum ");
+            fixture_assert_shows(r, DJP_OPENMETRICS_1_0_0, "h_count 1\n");
+        } else {
+            fixture_assert_hides(r, DJP_OPENMETRICS_1_0_0, "h_sum ");
+            fixture_assert_hides(r, DJP_OPENMETRICS_1_0_0, "h_count");
+        }
+        djp_registry_free(r);
+    }
+}
+
 static void
 created_samples_are_a_choice(void **state)
 {
@@ -223,6 +250,7 @@ main(void)
         cmocka_unit_test(both_formats_to_the_byte),
         cmocka_unit_test(an_empty_registry_is_valid),
         cmocka_unit_test(openmetrics_hides_sums_that_may_be_negative),
+        cmocka_unit_test(openmetrics_shows_sums_where_no_bound_is_negative),
         cmocka_unit_test(created_samples_are_a_choice),
         cmocka_unit_test(many_series_are_all_there_once),
         cmocka_unit_test(numbers_have_their_shortest_form),

@@ -1,0 +1,226 @@
+/* The head decision by itself: thresholds and their texts at the edges, and what becomes of the tracestate that came with a parent. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "sampling/head.h"
+
+#define HALF (1ull << 55)
+
+static const uint8_t low[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 0x10, 0, 0, 0, 0, 0, 1};
+static const uint8_t high[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+static djp_tracestate *
+state_of(const char *text)
+{
+    djp_tracestate *state = NULL;
+    djp_header field = {text, strlen(text)};
+    assert_int_equal(djp_tracestate_parse(&state, &field, 1), 1);
+    return state;
+}
+
+/* A root below a parent with that tracestate, by a ratio of a half. What it propagates goes to out. */
+static djp_head
+decide(char *out, size_t room, const char *tracestate, const uint8_t id[16], int parent_based, uint8_t flags)
+{
+    djp_policy policy = {.threshold = HALF};
+    djp_span_context parent = {.flags = flags, .state = state_of(tracestate)};
+    memcpy(parent.trace_id, id, 16);
+    djp_head head;
+    djp__sampler_decide(&head, &policy, parent_based, id, &parent);
+    djp_text text = djp_tracestate_text(head.state);
+    assert_true(text.size < room);
+    memcpy(out, text.data, text.size);
+    out[text.size] = '\0';
+    if (head.extras & DJP_EXTRA_STATE) {
+        djp_tracestate_unref(head.state);
+    }
+    djp_tracestate_unref(parent.state);
+    return head;
+}
+
+static void
+thresholds_of_ratios(void **state)
+{
+    (void)state;
+    assert_int_equal(djp__sampler_threshold(1), 0);
+    assert_int_equal(djp__sampler_threshold(2), 0);
+    assert_int_equal(djp__sampler_threshold(0.5), HALF);
+    assert_int_equal(djp__sampler_threshold(0), DJP_THRESHOLD_NEVER);
+    assert_int_equal(djp__sampler_threshold(-1), DJP_THRESHOLD_NEVER);
+    assert_int_equal(djp__sampler_threshold(0.0 / 0.0), DJP_THRESHOLD_NEVER);
+    assert_true(djp__sampler_threshold(1e-9) < DJP_THRESHOLD_NEVER);
+}
+
+static void
+texts_of_thresholds(void **state)
+{
+    (void)state;
+    char hex[15];
+    uint64_t value = 7;
+    assert_int_equal(djp__threshold_hex(hex, 0), 1);
+    assert_string_equal(hex, "0");
+    assert_int_equal(djp__threshold_hex(hex, HALF), 1);
+    assert_string_equal(hex, "8");
+    assert_int_equal(djp__threshold_hex(hex, 1), 14);
+    assert_string_equal(hex, "00000000000001");
+    assert_int_equal(djp__threshold_hex(hex, DJP_THRESHOLD_NEVER - 1), 14);
+    assert_string_equal(hex, "ffffffffffffff");
+    assert_int_equal(djp__threshold_hex(hex, DJP_THRESHOLD_NEVER), 0);
+    assert_string_equal(hex, "");
+    static const struct {
+        const char *text;
+        int good;
+        uint64_t value;
+    } cases[] = {{"0", 1, 0},
+                 {"8", 1, HALF},
+                 {"c", 1, HALF | HALF >> 1},
+                 {"00000000000001", 1, 1},
+                 {"9a", 1, 0x9aull << 48},
+                 {"ffffffffffffff", 1, DJP_THRESHOLD_NEVER - 1},
+                 {"", 0, 0},
+                 {"000000000000001", 0, 0},
+                 {"8A", 0, 0},
+                 {"g", 0, 0},
+                 {"/", 0, 0},
+                 {":", 0, 0},
+                 {"`", 0, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        djp_text text = {cases[i].text, strlen(cases[i].text)};
+        if (djp__threshold_parse(&value, text) != cases[i].good || (cases[i].good && value != cases[i].value)) {
+            fail_msg("%s", cases[i].text);
+        }
+    }
+}
+
+/* At the threshold a trace is sampled, one below it is not. */
+static void
+the_edge_of_a_ratio(void **state)
+{
+    (void)state;
+    char text[64];
+    uint8_t id[16] = {[9] = 0x80};
+    assert_true(decide(text, sizeof text, "a=b", id, 0, 0).sampled);
+    assert_string_equal(text, "ot=th:8,a=b");
+    uint8_t below[16] = {[9] = 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+    assert_false(decide(text, sizeof text, "a=b", below, 0, 0).sampled);
+    assert_string_equal(text, "a=b");
+    /* What the tracestate says is random counts, not the id. */
+    assert_true(decide(text, sizeof text, "ot=rv:80000000000000", below, 0, 0).sampled);
+    assert_false(decide(text, sizeof text, "ot=rv:7fffffffffffff", id, 0, 0).sampled);
+    assert_true(decide(text, sizeof text, "ot=rv:7ffffffffffff", id, 0, 0).sampled); /* too short to be one */
+}
+
+/* Other sub-keys stay as long as the member is one that others accept: 256 bytes and no more. */
+static void
+the_member_keeps_what_fits(void **state)
+{
+    (void)state;
+    for (size_t size = 225; size <= 236; size++) {
+        char tracestate[512] = "ot=rv:ffffffffffffff;x:", got[512], want[512];
+        memset(tracestate + strlen(tracestate), 'a', size - 2);
+        djp_head head = decide(got, sizeof got, tracestate, low, 0, 0);
+        assert_true(head.sampled);
+        /* "th:8;rv:ffffffffffffff" and ";" are 23 bytes. */
+        snprintf(want, sizeof want, "ot=th:8;rv:ffffffffffffff%s%s", size <= 233 ? ";" : "",
+                 size <= 233 ? strstr(tracestate, "x:") : "");
+        assert_string_equal(got, want);
+    }
+    char got[512];
+    decide(got, sizeof got, "ot=a:1;th:4;rv:ffffffffffffff;b:2", low, 0, 0);
+    assert_string_equal(got, "ot=th:8;a:1;rv:ffffffffffffff;b:2"); /* the old one goes, the order stays */
+    decide(got, sizeof got, "ot=th:4;a:1", low, 0, 0);
+    assert_string_equal(got, "ot=a:1"); /* not sampled: no threshold */
+    decide(got, sizeof got, "ot=th:4", low, 0, 0);
+    assert_string_equal(got, "");
+}
+
+/* A parent's threshold is believed where it agrees with the parent's flag, else taken away. */
+static void
+a_parent_s_threshold_must_agree(void **state)
+{
+    (void)state;
+    char got[64];
+    djp_head head = decide(got, sizeof got, "ot=th:8;x:1", high, 1, 1);
+    assert_true(head.sampled && head.threshold == HALF && head.reason == DJP_REASON_PARENT);
+    assert_string_equal(got, "ot=th:8;x:1");
+    head = decide(got, sizeof got, "ot=th:8;x:1", low, 1, 1); /* sampled, but below it */
+    assert_true(head.sampled && head.threshold == DJP_THRESHOLD_NONE);
+    assert_string_equal(got, "ot=x:1");
+    head = decide(got, sizeof got, "ot=th:8;x:1", high, 1, 0); /* not sampled, but above it */
+    assert_true(!head.sampled && head.reason == DJP_REASON_NONE);
+    assert_string_equal(got, "ot=x:1");
+    head = decide(got, sizeof got, "ot=th:8;x:1", low, 1, 0);
+    assert_true(!head.sampled && head.threshold == DJP_THRESHOLD_NONE);
+    assert_string_equal(got, "ot=th:8;x:1");
+    head = decide(got, sizeof got, "ot=th:xyz", high, 1, 1); /* no threshold at all */
+    assert_true(head.sampled && head.threshold == DJP_THRESHOLD_NONE);
+    assert_string_equal(got, "");
+    head = decide(got, sizeof got, "ot=x:1", high, 1, 1);
+    assert_true(head.sampled && head.threshold == DJP_THRESHOLD_NONE);
+    assert_string_equal(got, "ot=x:1");
+}
+
+/* Without memory the decision is the same, and the tracestate goes on as it came. */
+static void
+no_memory_for_a_tracestate(void **state)
+{
+    (void)state;
+    djp_policy policy = {.threshold = HALF};
+    djp_span_context parent = {.flags = 1, .state = state_of("ot=th:4;x:1")};
+    djp_head head;
+    djp__alloc_fail_after(1);
+    djp__sampler_decide(&head, &policy, 0, high, &parent);
+    djp__alloc_fail_after(0);
+    assert_true(head.sampled && head.threshold == HALF);
+    assert_ptr_equal(head.state, parent.state);
+    djp_tracestate_unref(head.state);
+    djp__alloc_fail_after(1);
+    djp__sampler_decide(&head, &policy, 1, low, &parent);
+    djp__alloc_fail_after(0);
+    assert_true(head.sampled && head.threshold == DJP_THRESHOLD_NONE);
+    assert_ptr_equal(head.state, parent.state);
+    djp_tracestate_unref(head.state);
+    djp_tracestate_unref(parent.state);
+}
+
+/* The canary: outside of it nothing is recorded, at its edge and above everything is, and stands for those outside. */
+static void
+the_edge_of_a_canary(void **state)
+{
+    (void)state;
+    for (int parent_based = 0; parent_based < 2; parent_based++) {
+        djp_policy policy = {.threshold = HALF, .canary = HALF};
+        djp_span_context parent = {.flags = 1};
+        djp_head head;
+        uint8_t id[16] = {[9] = 0x80};
+        djp__sampler_decide(&head, &policy, parent_based, id, &parent);
+        assert_true(head.sampled && !head.drop_all && head.canary == HALF);
+        assert_int_equal(head.threshold, parent_based ? DJP_THRESHOLD_NONE : HALF);
+        uint8_t below[16] = {[9] = 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+        djp__sampler_decide(&head, &policy, parent_based, below, &parent);
+        assert_true(head.drop_all);
+        assert_int_equal(head.reason, DJP_REASON_NONE);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(thresholds_of_ratios),
+        cmocka_unit_test(texts_of_thresholds),
+        cmocka_unit_test(the_edge_of_a_ratio),
+        cmocka_unit_test(the_member_keeps_what_fits),
+        cmocka_unit_test(a_parent_s_threshold_must_agree),
+        cmocka_unit_test(no_memory_for_a_tracestate),
+        cmocka_unit_test(the_edge_of_a_canary),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
