@@ -121,6 +121,7 @@
 #include "export/console.c"
 #include "export/console_pretty.c"
 #include "export/encoder.c"
+#include "export/destination.c"
 #include "export/otlp_lane.c"
 #include "export/transport_otlp.c"
 #include "export/file.c"

@@ -14,6 +14,7 @@
 #include "base/files.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "export/destination.h"
 #include "export/transport.h"
 #include "net/retry.h"
 
@@ -275,7 +276,9 @@ main(int argc, char **argv)
     djp_diag diag;
     tool_set_up(&t, argc, argv);
     djp__diag_init(&diag, DJP_LOG_WARN, NULL, NULL);
-    int code = djp__transport_otlp_new(&t.transport, &t.options, "djp-telemetry-test/1", &diag);
+    static const djp__route route = DJP__ROUTE_TRACES;
+    djp__destination destination = djp__destination_of_traces(&t.options, &route);
+    int code = djp__transport_otlp_new(&t.transport, &destination, "djp-telemetry-test/1", &diag);
     if (code == 0) {
         tool_run(&t);
         t.transport->ops->free(t.transport);

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "djp/error.h"
+#include "export/destination.h"
 #include "net/curl_global.h"
 #include "net/curl_headers.h"
 #include "net/curl_session.h"
@@ -18,7 +19,7 @@
 #include "net/outcome.h"
 
 struct djp_strategy_client {
-    djp_options options; /* those of the SDK with another endpoint; its texts are borrowed */
+    djp__destination destination; /* that of spans with another endpoint; its texts are borrowed */
     char *user_agent;
     djp__curl_target target;
     djp__curl_headers headers;
@@ -91,21 +92,22 @@ static int
 strategy_client_init(djp_strategy_client *client, const djp_options *options, const char *user_agent)
 {
     static const char *const fixed[] = {"Accept: application/json", NULL};
+    static const djp__route none = {"", ""};
     if (!options->sampling_endpoint || !options->service_name) {
         return DJP_EINVAL;
     }
     char *url = strategy_client_url(options);
-    client->options = *options;
-    client->options.endpoint = url;
-    client->options.protocol = DJP_PROTOCOL_HTTP_JSON;
-    client->options.max_response_bytes = DJP_STRATEGY_ANSWER_MAX;
-    client->options.headers = strategy_client_trusts(options) ? options->headers : NULL;
+    client->destination = djp__destination_of_traces(options, &none);
+    client->destination.endpoint = url;
+    client->destination.protocol = DJP_PROTOCOL_HTTP_JSON;
+    client->destination.max_response_bytes = DJP_STRATEGY_ANSWER_MAX;
+    client->destination.headers = strategy_client_trusts(options) ? options->headers : NULL;
     client->user_agent = djp__strdup(user_agent);
-    int code = url && client->user_agent ? djp__curl_target_init(&client->target, &client->options) : DJP_ENOMEM;
-    client->options.endpoint = NULL;
+    int code = url && client->user_agent ? djp__curl_target_init(&client->target, &client->destination) : DJP_ENOMEM;
+    client->destination.endpoint = NULL;
     djp__free(url);
     if (code == 0) {
-        code = djp__curl_headers_init(&client->headers, fixed, client->options.headers);
+        code = djp__curl_headers_init(&client->headers, fixed, client->destination.headers);
     }
     return code == 0 ? djp__curl_start() : code;
 }
@@ -172,7 +174,8 @@ djp__strategy_client_ask(djp_strategy_client *client)
     }
     if (!client->session) {
         char why[256];
-        if (djp__curl_session_new(&client->session, &client->target, &client->options, client->user_agent, why) != 0) {
+        if (djp__curl_session_new(&client->session, &client->target, &client->destination, client->user_agent, why) !=
+            0) {
             snprintf(client->failure, sizeof client->failure, "%.*s", (int)sizeof client->failure - 1, why);
             return;
         }
@@ -223,8 +226,8 @@ strategy_client_judge(djp_strategy_client *client, djp_strategy_answer *out)
     } else {
         out->good = 1;
     }
-    if (client->options.headers) {
-        djp__curl_headers_hide(out->message, client->options.headers);
+    if (client->destination.headers) {
+        djp__curl_headers_hide(out->message, client->destination.headers);
     }
 }
 

@@ -29,7 +29,7 @@ typedef enum file_way {
 
 typedef struct file_transport {
     djp__transport base;
-    const char *path; /* borrowed from the options; NULL: standard output */
+    const char *path; /* borrowed; NULL: standard output */
     const char *line_end; /* "\n" for OTLP lines, "" for the console, whose lines have theirs */
     int fd; /* -1: not open */
     int owned; /* 1: close fd */
@@ -352,21 +352,31 @@ file_names_stdout(const char *path)
     return strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0;
 }
 
-int
-djp__transport_file_new(djp__transport **out, const djp_options *options, djp_diag *diag)
+static int
+file_new(djp__transport **out, const char *path, const djp__transport_ops *ops)
 {
     file_transport *transport = djp__calloc(1, sizeof *transport);
-    (void)diag; /* every problem is in the result of its send */
     *out = NULL;
     if (!transport)
         return DJP_ENOMEM;
-    int is_console = options->exporter == DJP_EXPORTER_CONSOLE;
-    const char *path = options->file_path;
-    transport->line_end = is_console ? "" : "\n";
-    transport->path = is_console || !path || !path[0] || file_names_stdout(path) ? NULL : path;
-    transport->base.ops = is_console ? &file_console_ops : transport->path ? &file_ops : &file_stdout_ops;
+    transport->line_end = ops == &file_console_ops ? "" : "\n";
+    transport->path = path;
+    transport->base.ops = ops;
     djp__file_id(&transport->standard, STDOUT_FILENO);
     transport->fd = -1;
     *out = &transport->base;
     return 0;
+}
+
+int
+djp__transport_file_new(djp__transport **out, const char *path)
+{
+    int is_stdout = !path || !path[0] || file_names_stdout(path);
+    return is_stdout ? file_new(out, NULL, &file_stdout_ops) : file_new(out, path, &file_ops);
+}
+
+int
+djp__transport_console_new(djp__transport **out)
+{
+    return file_new(out, NULL, &file_console_ops);
 }

@@ -12,7 +12,7 @@ enum { OTLP_COMPRESS_MIN = 1024, OTLP_WIRE_KEEP = 4 * 1024 * 1024, OTLP_PROBE_NS
 static int
 otlp_is_grpc(const otlp_transport *transport)
 {
-    return transport->options->protocol == DJP_PROTOCOL_GRPC;
+    return transport->destination.protocol == DJP_PROTOCOL_GRPC;
 }
 
 static void
@@ -243,7 +243,7 @@ otlp_judge_failure(const otlp_lane *lane, djp__send_result *result)
     result->status = otlp_is_grpc(transport) ? 0 : exchange->status;
     if (exchange->too_large)
         djp__send_result_set(result, DJP__SEND_REJECTED, "%s gave a response larger than the limit of %llu bytes",
-                             shown, (unsigned long long)transport->options->max_response_bytes);
+                             shown, (unsigned long long)transport->destination.max_response_bytes);
     else if (exchange->code == CURLE_BAD_CONTENT_ENCODING)
         djp__send_result_set(result, DJP__SEND_REJECTED, "%s gave a response that cannot be decompressed", shown);
     else
@@ -267,7 +267,7 @@ otlp_judge(const otlp_lane *lane, otlp_ending ending, djp__send_result *result)
     else
         djp__http_response(result, &lane->http, exchange->status, body, transport->shown);
     if (result->message[0])
-        djp__curl_headers_hide(result->message, transport->options->headers);
+        djp__curl_headers_hide(result->message, transport->destination.headers);
     if (result->outcome == DJP__SENT && result->message[0] && djp__every_minute(&transport->warned))
         djp__diag(transport->diag, DJP_LOG_WARN, "%s", result->message);
 }

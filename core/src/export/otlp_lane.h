@@ -9,6 +9,7 @@
 #include "net/curl_session.h"
 #include "net/curl_target.h"
 #include "net/grpc_response.h"
+#include "net/destination.h"
 #include "net/gzip.h"
 #include "net/http_response.h"
 #include "export/transport.h"
@@ -45,7 +46,7 @@ typedef struct otlp_lane {
 
 typedef struct otlp_transport {
     djp__transport base;
-    const djp_options *options; /* borrowed */
+    djp__destination destination; /* its texts are borrowed */
     djp_diag *diag; /* borrowed */
     char *user_agent;
     djp__curl_target target;

@@ -159,7 +159,7 @@ walk_head_ok(const djp_span_record *record)
            walk_text_ok(record, record->state_at, record->state_size);
 }
 
-/* Checks the keys of an event's or a link's attributes. */
+/* 1, or 0 with walk->error. */
 static int
 walk_check_keys(djp__walk *walk, uint32_t from, uint32_t to)
 {
@@ -274,6 +274,12 @@ walk_collect(djp__walk *walk, uint32_t from, uint32_t to)
     }
     list.count = walk->top - list.first;
     return list;
+}
+
+int
+djp__walk_keys(djp__walk *walk, uint32_t from, uint32_t to)
+{
+    return walk_check_keys(walk, from, to) ? 0 : walk->error;
 }
 
 djp__walk_list

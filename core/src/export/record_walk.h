@@ -53,7 +53,10 @@ void djp__walk_begin(djp__walk *walk, const void *base, size_t size);
  * the next begin. Returns 0, DJP_EPROTO or DJP_ENOMEM. */
 int djp__walk_span(djp__walk *walk, djp__walk_list *attributes, const djp_span_record *record);
 
-/* The attribute items between two offsets. Keys of events and links were checked by djp__walk_span. Sets walk->error and gives an
+/* Checks the attribute items between two offsets of a record of another signal, as djp__walk_span does for a span, and learns their
+ * keys. Returns 0, DJP_EPROTO or DJP_ENOMEM. */
+int djp__walk_keys(djp__walk *walk, uint32_t from, uint32_t to);
+/* The attribute items between two offsets, whose keys were checked by djp__walk_span or djp__walk_keys. Sets walk->error and gives an
  * empty list when damaged. */
 djp__walk_list djp__walk_attributes(djp__walk *walk, uint32_t from, uint32_t to);
 /* Drops all but the last item of each key from a list of attributes, keeping the order. */

@@ -5,7 +5,7 @@
 
 #include "base/buf.h"
 #include "base/diag.h"
-#include "djp/config.h"
+#include "net/destination.h"
 #include "net/outcome.h"
 
 typedef struct djp__send_control {
@@ -52,10 +52,14 @@ struct djp__transport {
     const djp__transport_ops *ops;
 };
 
-/* Each makes one transport from the options (borrowed for its life). user_agent is copied. Returns 0 or a negative code. */
-int djp__transport_otlp_new(djp__transport **out, const djp_options *options, const char *user_agent, djp_diag *diag);
-int djp__transport_file_new(djp__transport **out, const djp_options *options,
-                            djp_diag *diag); /* console too: standard output */
+/* Requests by OTLP to one destination, whose texts are borrowed for the transport's life. user_agent is copied. Returns 0 or a negative
+ * code. */
+int djp__transport_otlp_new(djp__transport **out, const djp__destination *destination, const char *user_agent,
+                            djp_diag *diag);
+/* Lines to a file; path is borrowed, and NULL, "", "-" or "/dev/stdout" mean standard output. 0 or DJP_ENOMEM. */
+int djp__transport_file_new(djp__transport **out, const char *path);
+/* Lines that end by themselves to standard output. 0 or DJP_ENOMEM. */
+int djp__transport_console_new(djp__transport **out);
 int djp__transport_memory_new(djp__transport **out);
 /* Moves the stored requests out: [u32 little-endian size][bytes]... 1 when this is the memory transport. Any thread. */
 int djp__transport_memory_take(djp__transport *transport, djp_buf *out);

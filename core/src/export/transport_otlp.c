@@ -16,7 +16,7 @@ otlp_must_retire(const otlp_transport *transport, int failed)
 {
     djp__curl_session *session = transport->session;
     return djp__curl_session_is_robbed(session) ||
-           djp__curl_session_is_outdated(session, &transport->target, transport->options, failed);
+           djp__curl_session_is_outdated(session, &transport->target, &transport->destination, failed);
 }
 
 /* ... once nothing uses the old one: nothing begins until then. */
@@ -56,7 +56,7 @@ otlp_open_session(otlp_transport *transport, djp__send_result *result)
                   "%zu of the configured OTLP headers are malformed or belong to the protocol; they are not sent.",
                   transport->headers.ignored);
     transport->told_ignored_headers = 1;
-    if (djp__curl_session_new(&transport->session, &transport->target, transport->options, transport->user_agent,
+    if (djp__curl_session_new(&transport->session, &transport->target, &transport->destination, transport->user_agent,
                               why) != 0) {
         djp__send_result_set(result, DJP__SEND_RETRY, "%s: %.200s", transport->shown, why);
         return 0;
@@ -72,7 +72,7 @@ otlp_open_session(otlp_transport *transport, djp__send_result *result)
 static int
 otlp_begin(otlp_transport *transport, const djp__send_job *job, djp__send_result *result)
 {
-    uint64_t most = transport->options->max_request_bytes;
+    uint64_t most = transport->destination.max_request_bytes;
     memset(result, 0, sizeof *result);
     if (most && job->size > most) {
         djp__send_result_set(result, DJP__SEND_REJECTED,
@@ -290,9 +290,9 @@ otlp_fixed_headers(djp_protocol protocol)
 }
 
 static int
-otlp_init_lanes(otlp_transport *transport, uint64_t wanted)
+otlp_init_lanes(otlp_transport *transport, unsigned wanted)
 {
-    transport->lane_count = wanted < 1 ? 1 : wanted < DJP__CURL_LANES_MAX ? (unsigned)wanted : DJP__CURL_LANES_MAX;
+    transport->lane_count = wanted < 1 ? 1 : wanted < DJP__CURL_LANES_MAX ? wanted : DJP__CURL_LANES_MAX;
     transport->lanes = djp__calloc(transport->lane_count, sizeof *transport->lanes);
     for (unsigned i = 0; transport->lanes && i < transport->lane_count; i++) {
         transport->lanes[i].transport = transport;
@@ -303,17 +303,17 @@ otlp_init_lanes(otlp_transport *transport, uint64_t wanted)
 }
 
 static int
-otlp_init(otlp_transport *transport, const djp_options *options, const char *user_agent)
+otlp_init(otlp_transport *transport, const djp__destination *destination, const char *user_agent)
 {
-    int code = djp__curl_target_init(&transport->target, options);
+    int code = djp__curl_target_init(&transport->target, destination);
     if (code != 0)
         return code;
     size_t shown_size = strlen(transport->target.shown);
     memcpy(transport->shown, transport->target.shown, shown_size < OTLP_SHOWN_MAX ? shown_size : OTLP_SHOWN_MAX);
-    code = djp__curl_headers_init(&transport->headers, otlp_fixed_headers(options->protocol), options->headers);
+    code = djp__curl_headers_init(&transport->headers, otlp_fixed_headers(destination->protocol), destination->headers);
     if (code == 0)
-        code = otlp_init_lanes(transport, options->export_concurrency);
-    if (code == 0 && options->compress)
+        code = otlp_init_lanes(transport, destination->concurrency);
+    if (code == 0 && destination->compress)
         code = djp__gzip_new(&transport->gzip);
     transport->user_agent = djp__strdup(user_agent ? user_agent : "djp-telemetry-exporter-c");
     if (code == 0 && !transport->user_agent)
@@ -325,16 +325,17 @@ otlp_init(otlp_transport *transport, const djp_options *options, const char *use
 }
 
 int
-djp__transport_otlp_new(djp__transport **out, const djp_options *options, const char *user_agent, djp_diag *diag)
+djp__transport_otlp_new(djp__transport **out, const djp__destination *destination, const char *user_agent,
+                        djp_diag *diag)
 {
     *out = NULL;
     otlp_transport *transport = djp__calloc(1, sizeof *transport);
     if (!transport)
         return DJP_ENOMEM;
-    transport->base.ops = options->protocol == DJP_PROTOCOL_GRPC ? &otlp_grpc_ops : &otlp_http_ops;
-    transport->options = options;
+    transport->base.ops = destination->protocol == DJP_PROTOCOL_GRPC ? &otlp_grpc_ops : &otlp_http_ops;
+    transport->destination = *destination;
     transport->diag = diag;
-    int code = otlp_init(transport, options, user_agent);
+    int code = otlp_init(transport, destination, user_agent);
     if (code != 0) {
         otlp_free(&transport->base);
         return code;

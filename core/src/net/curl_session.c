@@ -163,13 +163,13 @@ curl_session_on_header(char *data, size_t unit, size_t count, void *user)
 }
 
 static CURLcode
-curl_session_set_tls(CURL *easy, const djp_options *options, const djp__tls_material *material)
+curl_session_set_tls(CURL *easy, const djp__destination *destination, const djp__tls_material *material)
 {
     CURLcode code = curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     if (code == CURLE_OK)
-        code = djp__curl_trust(easy, options, material);
+        code = djp__curl_trust(easy, destination, material);
     if (code == CURLE_OK)
-        code = djp__curl_identify(easy, options, material);
+        code = djp__curl_identify(easy, destination, material);
     return code;
 }
 
@@ -256,10 +256,10 @@ curl_session_may_end(djp__curl_session *session)
 }
 
 static int
-curl_session_set_up(djp__curl_session *session, const djp__curl_target *target, const djp_options *options,
+curl_session_set_up(djp__curl_session *session, const djp__curl_target *target, const djp__destination *destination,
                     const char *user_agent)
 {
-    int is_grpc = options->protocol == DJP_PROTOCOL_GRPC;
+    int is_grpc = destination->protocol == DJP_PROTOCOL_GRPC;
     session->multi = curl_session_new_multi(session);
     CURL *easy = curl_easy_init();
     if (!session->multi || !easy) {
@@ -270,11 +270,11 @@ curl_session_set_up(djp__curl_session *session, const djp__curl_target *target, 
     curl_multi_setopt(session->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
     curl_session_add_lane(session, easy);
     session->response_max =
-        options->max_response_bytes ? (size_t)options->max_response_bytes : CURL_SESSION_RESPONSE_MAX;
+        destination->max_response_bytes ? (size_t)destination->max_response_bytes : CURL_SESSION_RESPONSE_MAX;
     curl_session_set_behaviour(easy);
     CURLcode code = curl_session_set_route(easy, target, is_grpc);
     if (code == CURLE_OK)
-        code = curl_session_set_tls(easy, options, &session->material);
+        code = curl_session_set_tls(easy, destination, &session->material);
     if (code == CURLE_OK)
         code = curl_easy_setopt(easy, CURLOPT_USERAGENT, user_agent);
     if (code == CURLE_OK && !is_grpc)
@@ -283,7 +283,7 @@ curl_session_set_up(djp__curl_session *session, const djp__curl_target *target, 
 }
 
 int
-djp__curl_session_new(djp__curl_session **out, const djp__curl_target *target, const djp_options *options,
+djp__curl_session_new(djp__curl_session **out, const djp__curl_target *target, const djp__destination *destination,
                       const char *user_agent, char why[256])
 {
     *out = NULL;
@@ -293,7 +293,7 @@ djp__curl_session_new(djp__curl_session **out, const djp__curl_target *target, c
     if (!session)
         return code == 0 ? DJP_ENOMEM : code;
     if (target->is_https)
-        code = djp__tls_material_read(&session->material, options, why);
+        code = djp__tls_material_read(&session->material, destination, why);
     if (code != 0) {
         djp__tls_material_fini(&session->material);
         djp__free(session);
@@ -302,7 +302,7 @@ djp__curl_session_new(djp__curl_session **out, const djp__curl_target *target, c
     session->material_checked = djp__clock_monotonic();
     curl_session_listen(session);
     djp__curl_lock();
-    code = curl_session_set_up(session, target, options, user_agent);
+    code = curl_session_set_up(session, target, destination, user_agent);
     djp__curl_unlock();
     if (code != 0) {
         snprintf(why, 256, "libcurl could not be set up: %s", djp_error_text(code));
@@ -337,8 +337,8 @@ djp__curl_session_free(djp__curl_session *session)
 }
 
 int
-djp__curl_session_is_outdated(djp__curl_session *session, const djp__curl_target *target, const djp_options *options,
-                              int failed)
+djp__curl_session_is_outdated(djp__curl_session *session, const djp__curl_target *target,
+                              const djp__destination *destination, int failed)
 {
     djp__tls_material fresh;
     char why[256];
@@ -349,7 +349,7 @@ djp__curl_session_is_outdated(djp__curl_session *session, const djp__curl_target
     session->material_checked = now;
     /* What cannot be read any more is no reason to give up what works. */
     int outdated =
-        djp__tls_material_read(&fresh, options, why) == 0 && !djp__tls_material_equal(&fresh, &session->material);
+        djp__tls_material_read(&fresh, destination, why) == 0 && !djp__tls_material_equal(&fresh, &session->material);
     djp__tls_material_fini(&fresh);
     return outdated;
 }

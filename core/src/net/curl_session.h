@@ -37,13 +37,13 @@ typedef struct djp__curl_exchange {
     djp_buf response; /* body, decompressed; the caller owns it (init and fini) */
 } djp__curl_exchange;
 
-/* Copies what it needs from target, options (contents of the TLS files, limits, protocol) and user_agent. Returns 0, DJP_ENOMEM or
+/* Copies what it needs from target, destination (contents of the TLS files, limits, protocol) and user_agent. Returns 0, DJP_ENOMEM or
  * DJP_EIO; then why says what is wrong. */
-int djp__curl_session_new(djp__curl_session **out, const djp__curl_target *target, const djp_options *options,
+int djp__curl_session_new(djp__curl_session **out, const djp__curl_target *target, const djp__destination *destination,
                           const char *user_agent, char why[256]);
 /* 1 when the TLS files hold something else than at session_new: looked at once a minute, and at once after a failure. */
 int djp__curl_session_is_outdated(djp__curl_session *session, const djp__curl_target *target,
-                                  const djp_options *options, int failed);
+                                  const djp__destination *destination, int failed);
 void djp__curl_session_free(djp__curl_session *session);
 /* An exchange on a lane (0 .. DJP__CURL_LANES_MAX - 1, the lowest that is free): begin, step until it is done, end. end
  * before that gives the request up. A step drives all lanes and never waits; returns how many are not done. */

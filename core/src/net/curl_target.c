@@ -4,16 +4,12 @@
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/mem.h"
 #include "base/str.h"
 #include "djp/error.h"
-
-#define CURL_TARGET_GRPC_PATH "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
-#define CURL_TARGET_HTTP_PATH "/v1/traces"
 
 int
 djp__curl_host_is_loopback(const char *host)
@@ -83,37 +79,46 @@ curl_target_is_direct(const char *list, const char *host, const char *port)
 }
 
 static int
-curl_target_set_proxy(djp__curl_target *target, const djp_options *options, const char *host, const char *port)
+curl_target_set_proxy(djp__curl_target *target, const djp__destination *destination, const char *host, const char *port)
 {
-    const char *proxy = target->is_https ? options->https_proxy : options->http_proxy;
-    int direct =
-        target->unix_socket || djp__curl_host_is_loopback(host) || curl_target_is_direct(options->no_proxy, host, port);
+    const char *proxy = target->is_https ? destination->https_proxy : destination->http_proxy;
+    int direct = target->unix_socket || djp__curl_host_is_loopback(host) ||
+                 curl_target_is_direct(destination->no_proxy, host, port);
     target->proxy = djp__strdup(direct || !proxy ? "" : proxy);
-    target->no_proxy = djp__strdup(direct ? "*" : options->no_proxy ? options->no_proxy : "");
+    target->no_proxy = djp__strdup(direct ? "*" : destination->no_proxy ? destination->no_proxy : "");
     return target->proxy && target->no_proxy ? 0 : DJP_ENOMEM;
+}
+
+/* Two texts joined, each of them may be NULL; NULL without memory. */
+static char *
+curl_target_join(const char *first, const char *second)
+{
+    first = first ? first : "";
+    second = second ? second : "";
+    size_t first_size = strlen(first), second_size = strlen(second);
+    char *whole = djp__alloc(first_size + second_size + 1);
+    if (whole) {
+        memcpy(whole, first, first_size);
+        memcpy(whole + first_size, second, second_size + 1);
+    }
+    return whole;
 }
 
 /* The endpoint as an URL: a scheme for those that have none, a path for Unix sockets. */
 static char *
-curl_target_complete(djp__curl_target *target, const djp_options *options)
+curl_target_complete(djp__curl_target *target, const djp__destination *destination)
 {
-    const char *endpoint = options->endpoint;
-    int is_grpc = options->protocol == DJP_PROTOCOL_GRPC;
+    const char *endpoint = destination->endpoint;
+    int is_grpc = destination->protocol == DJP_PROTOCOL_GRPC;
     if (strncmp(endpoint, "unix:", 5) == 0) {
         endpoint += strncmp(endpoint, "unix://", 7) == 0 ? 7 : 5;
         target->unix_socket = djp__strdup(endpoint);
-        return target->unix_socket
-                   ? djp__strdup(is_grpc ? "http://localhost" : "http://localhost" CURL_TARGET_HTTP_PATH)
-                   : NULL;
+        return target->unix_socket ? curl_target_join("http://localhost", is_grpc ? NULL : destination->http_path)
+                                   : NULL;
     }
     if (strstr(endpoint, "://"))
         return djp__strdup(endpoint);
-    const char *scheme = is_grpc && !options->insecure ? "https://" : "http://";
-    size_t size = strlen(scheme) + strlen(endpoint) + 1;
-    char *url = djp__alloc(size);
-    if (url)
-        snprintf(url, size, "%s%s", scheme, endpoint);
-    return url;
+    return curl_target_join(is_grpc && !destination->insecure ? "https://" : "http://", endpoint);
 }
 
 static int
@@ -131,24 +136,16 @@ curl_target_part(char **out, CURLU *url, CURLUPart part)
 
 /* gRPC: the method goes behind whatever path a gateway in front asks for. */
 static int
-curl_target_add_method(CURLU *url)
+curl_target_add_method(CURLU *url, const char *method)
 {
     char *path = NULL;
     int code = curl_target_part(&path, url, CURLUPART_PATH);
     if (code != 0)
         return code;
-    size_t size = strlen(path);
-    while (size > 0 && path[size - 1] == '/')
-        size--;
-    size_t whole_size = size + sizeof CURL_TARGET_GRPC_PATH;
-    char *whole = djp__alloc(whole_size);
-    if (whole) {
-        memcpy(whole, path, size);
-        memcpy(whole + size, CURL_TARGET_GRPC_PATH, sizeof CURL_TARGET_GRPC_PATH);
-        code = curl_url_set(url, CURLUPART_PATH, whole, 0) == CURLUE_OK ? 0 : DJP_ENOMEM;
-    } else {
-        code = DJP_ENOMEM;
-    }
+    for (size_t size = strlen(path); size > 0 && path[size - 1] == '/'; size--)
+        path[size - 1] = '\0';
+    char *whole = curl_target_join(path, method);
+    code = whole && curl_url_set(url, CURLUPART_PATH, whole, 0) == CURLUE_OK ? 0 : DJP_ENOMEM;
     djp__free(whole);
     djp__free(path);
     return code;
@@ -171,7 +168,7 @@ curl_target_show(djp__curl_target *target, CURLU *url)
 }
 
 static int
-curl_target_parse(djp__curl_target *target, CURLU *url, const char *text, const djp_options *options)
+curl_target_parse(djp__curl_target *target, CURLU *url, const char *text, const djp__destination *destination)
 {
     char *scheme = NULL, *host = NULL, *port = NULL;
     int code = DJP_EINVAL;
@@ -186,12 +183,13 @@ curl_target_parse(djp__curl_target *target, CURLU *url, const char *text, const 
         goto done;
     if ((code = curl_target_show(target, url)) != 0)
         goto done;
-    if (options->protocol == DJP_PROTOCOL_GRPC && (code = curl_target_add_method(url)) != 0)
+    if (destination->protocol == DJP_PROTOCOL_GRPC &&
+        (code = curl_target_add_method(url, destination->grpc_method)) != 0)
         goto done;
     if ((code = curl_target_part(&target->url, url, CURLUPART_URL)) != 0)
         goto done;
     if (curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK)
-        code = curl_target_set_proxy(target, options, host, port);
+        code = curl_target_set_proxy(target, destination, host, port);
     else
         code = DJP_ENOMEM;
     curl_free(port);
@@ -202,14 +200,14 @@ done:
 }
 
 int
-djp__curl_target_init(djp__curl_target *target, const djp_options *options)
+djp__curl_target_init(djp__curl_target *target, const djp__destination *destination)
 {
     memset(target, 0, sizeof *target);
-    if (!options->endpoint)
+    if (!destination->endpoint)
         return DJP_EINVAL;
-    char *text = curl_target_complete(target, options);
+    char *text = curl_target_complete(target, destination);
     CURLU *url = curl_url();
-    int code = text && url ? curl_target_parse(target, url, text, options) : DJP_ENOMEM;
+    int code = text && url ? curl_target_parse(target, url, text, destination) : DJP_ENOMEM;
     curl_url_cleanup(url);
     djp__free(text);
     if (code != 0)

@@ -62,13 +62,13 @@ curl_trust_system(CURL *easy)
 }
 
 CURLcode
-djp__curl_trust(CURL *easy, const djp_options *options, const djp__tls_material *material)
+djp__curl_trust(CURL *easy, const djp__destination *destination, const djp__tls_material *material)
 {
     CURLcode code = CURLE_OK;
 #if LIBCURL_VERSION_NUM >= 0x074d00
     const djp_buf *own = &material->certificate, *extra = &material->extra_certificate;
     djp_buf all;
-    (void)options;
+    (void)destination;
     if (own->size == 0 && extra->size == 0)
         return CURLE_OK;
     djp__buf_init(&all, 0);
@@ -83,7 +83,7 @@ djp__curl_trust(CURL *easy, const djp_options *options, const djp__tls_material 
     djp__buf_fini(&all);
 #else
     if (material->certificate.size > 0)
-        code = curl_easy_setopt(easy, CURLOPT_CAINFO, options->certificate);
+        code = curl_easy_setopt(easy, CURLOPT_CAINFO, destination->certificate);
 #endif
     return code;
 }
@@ -105,15 +105,16 @@ curl_trust_client(CURL *easy, CURLoption blob_option, CURLoption path_option, co
 }
 
 CURLcode
-djp__curl_identify(CURL *easy, const djp_options *options, const djp__tls_material *material)
+djp__curl_identify(CURL *easy, const djp__destination *destination, const djp__tls_material *material)
 {
 #if LIBCURL_VERSION_NUM < 0x074700
     enum { CURLOPT_SSLCERT_BLOB, CURLOPT_SSLKEY_BLOB };
 #endif
     CURLcode code = curl_trust_client(easy, CURLOPT_SSLCERT_BLOB, CURLOPT_SSLCERT, &material->client_certificate,
-                                      options->client_certificate);
+                                      destination->client_certificate);
     if (code == CURLE_OK)
-        code = curl_trust_client(easy, CURLOPT_SSLKEY_BLOB, CURLOPT_SSLKEY, &material->client_key, options->client_key);
+        code = curl_trust_client(easy, CURLOPT_SSLKEY_BLOB, CURLOPT_SSLKEY, &material->client_key,
+                                 destination->client_key);
     /* A wrong pass phrase is an error; none at all would be asked for on the terminal. */
     if (code == CURLE_OK && material->client_key.size > 0)
         code = curl_easy_setopt(easy, CURLOPT_KEYPASSWD, "");

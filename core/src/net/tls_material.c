@@ -61,22 +61,23 @@ tls_material_is_encrypted(const djp_buf *key)
 }
 
 int
-djp__tls_material_read(djp__tls_material *material, const djp_options *options, char why[256])
+djp__tls_material_read(djp__tls_material *material, const djp__destination *destination, char why[256])
 {
     char ignored[256];
     memset(material, 0, sizeof *material);
     why[0] = '\0';
-    if (tls_material_get(&material->certificate, options->certificate, "certificate", why) != 0 ||
-        tls_material_get(&material->client_certificate, options->client_certificate, "client certificate", why) != 0 ||
-        tls_material_get(&material->client_key, options->client_key, "client key", why) != 0)
+    if (tls_material_get(&material->certificate, destination->certificate, "certificate", why) != 0 ||
+        tls_material_get(&material->client_certificate, destination->client_certificate, "client certificate", why) !=
+            0 ||
+        tls_material_get(&material->client_key, destination->client_key, "client key", why) != 0)
         return DJP_EIO;
-    if (tls_material_get(&material->extra_certificate, options->extra_certificate, "certificate", ignored) != 0)
+    if (tls_material_get(&material->extra_certificate, destination->extra_certificate, "certificate", ignored) != 0)
         djp__buf_fini(&material->extra_certificate);
     if (tls_material_is_encrypted(&material->client_key)) {
         snprintf(why, 256,
                  "cannot use the client key %.120s: it is encrypted, and nobody can be asked for its pass phrase; "
                  "write it without one",
-                 options->client_key);
+                 destination->client_key);
         return DJP_EIO;
     }
     return 0;

@@ -3,7 +3,7 @@
 #define DJP_NET_TLS_MATERIAL_H
 
 #include "base/buf.h"
-#include "djp/config.h"
+#include "net/destination.h"
 
 typedef struct djp__tls_material {
     djp_buf certificate; /* authorities; each empty where no file is set */
@@ -12,9 +12,9 @@ typedef struct djp__tls_material {
     djp_buf client_key; /* wiped by _fini */
 } djp__tls_material;
 
-/* Reads the files of options. Only regular files are read, so that a pipe or a device holds up nobody; a dead mount can hold up the caller,
+/* Reads the files of destination. Only regular files are read, so that a pipe or a device holds up nobody; a dead mount can hold up the caller,
  * who must hold no lock. Returns 0, or DJP_EIO with the reason in why, which names the file and never its contents. _fini either way. */
-int djp__tls_material_read(djp__tls_material *material, const djp_options *options, char why[256]);
+int djp__tls_material_read(djp__tls_material *material, const djp__destination *destination, char why[256]);
 void djp__tls_material_fini(djp__tls_material *material);
 int djp__tls_material_equal(const djp__tls_material *a, const djp__tls_material *b);
 

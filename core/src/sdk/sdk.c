@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "djp/sampler.h"
 #include "djp/version.h"
+#include "export/destination.h"
 #include "oplog/oplog.h"
 #include "pipeline/pipeline.h"
 #include "sampling/head.h"
@@ -95,9 +96,11 @@ sdk_recorder_options(djp_sdk *sdk, int drop_all, djp_tail_rule *rules)
 static int
 sdk_make_transport(djp_sdk *sdk)
 {
+    static const djp__route route = DJP__ROUTE_TRACES;
+    djp__destination destination = djp__destination_of_traces(&sdk->options, &route);
     switch (sdk->options.exporter) {
     case DJP_EXPORTER_OTLP:
-        return djp__transport_otlp_new(&sdk->transport, &sdk->options, "djp-telemetry-exporter-c/" DJP_VERSION,
+        return djp__transport_otlp_new(&sdk->transport, &destination, "djp-telemetry-exporter-c/" DJP_VERSION,
                                        &sdk->diag);
     case DJP_EXPORTER_CONSOLE:
     case DJP_EXPORTER_FILE:
@@ -106,7 +109,9 @@ sdk_make_transport(djp_sdk *sdk)
                       "No endpoint is set, so spans go to standard output, although the environment is %.40s. Set "
                       "OTEL_EXPORTER_OTLP_ENDPOINT, or OTEL_TRACES_EXPORTER=console where that is meant.",
                       sdk->options.environment ? sdk->options.environment : "not dev");
-        return djp__transport_file_new(&sdk->transport, &sdk->options, &sdk->diag);
+        return sdk->options.exporter == DJP_EXPORTER_CONSOLE
+                   ? djp__transport_console_new(&sdk->transport)
+                   : djp__transport_file_new(&sdk->transport, sdk->options.file_path);
     case DJP_EXPORTER_MEMORY:
         return djp__transport_memory_new(&sdk->transport);
     case DJP_EXPORTER_NONE:

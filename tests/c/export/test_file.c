@@ -29,8 +29,7 @@
 typedef struct scene {
     char folder[64];
     char path[128];
-    djp_options options;
-    djp_diag diag;
+    const char *target; /* what the transport is made with */
     djp__transport *transport;
     djp__send_result result;
 } scene;
@@ -45,9 +44,7 @@ set_up(void **state)
     if (!mkdtemp(s->folder))
         return -1;
     snprintf(s->path, sizeof s->path, "%s/spans.jsonl", s->folder);
-    s->options.exporter = DJP_EXPORTER_FILE;
-    s->options.file_path = s->path;
-    djp__diag_init(&s->diag, DJP_LOG_NONE, NULL, NULL);
+    s->target = s->path;
     *state = s;
     return 0;
 }
@@ -63,7 +60,6 @@ tear_down(void **state)
     snprintf(other, sizeof other, "%s.1", s->path);
     unlink(other);
     rmdir(s->folder);
-    djp__diag_fini(&s->diag);
     free(s);
     return 0;
 }
@@ -98,7 +94,7 @@ static void
 lines_are_appended(void **state)
 {
     scene *s = *state;
-    assert_int_equal(djp__transport_file_new(&s->transport, &s->options, &s->diag), 0);
+    assert_int_equal(djp__transport_file_new(&s->transport, s->target), 0);
     assert_string_equal(s->transport->ops->name, "file");
     assert_int_equal(access(s->path, F_OK), -1); /* nothing is opened before something is sent */
     assert_int_equal(send_text(s, "{\"a\":1}"), DJP__SENT);
@@ -117,7 +113,7 @@ a_rotated_file_is_left_and_a_new_one_begun(void **state)
     char rotated[160];
     const struct timespec pause = {1, 50000000};
     snprintf(rotated, sizeof rotated, "%s.1", s->path);
-    assert_int_equal(djp__transport_file_new(&s->transport, &s->options, &s->diag), 0);
+    assert_int_equal(djp__transport_file_new(&s->transport, s->target), 0);
     assert_int_equal(send_text(s, "one"), DJP__SENT);
     assert_int_equal(rename(s->path, rotated), 0);
     nanosleep(&pause, NULL);
@@ -136,14 +132,14 @@ what_cannot_be_written_may_be_tried_again(void **state)
     scene *s = *state;
     char bad[160];
     snprintf(bad, sizeof bad, "%s/no/such/folder", s->folder);
-    s->options.file_path = bad;
-    assert_int_equal(djp__transport_file_new(&s->transport, &s->options, &s->diag), 0);
+    s->target = bad;
+    assert_int_equal(djp__transport_file_new(&s->transport, s->target), 0);
     assert_int_equal(send_text(s, "x"), DJP__SEND_RETRY);
     assert_non_null(strstr(s->result.message, "no/such/folder"));
     assert_non_null(strstr(s->result.message, "No such file"));
     s->transport->ops->free(s->transport);
-    s->options.file_path = (char *)"/dev/full";
-    assert_int_equal(djp__transport_file_new(&s->transport, &s->options, &s->diag), 0);
+    s->target = "/dev/full";
+    assert_int_equal(djp__transport_file_new(&s->transport, s->target), 0);
     assert_int_equal(send_text(s, "x"), DJP__SEND_RETRY);
     assert_non_null(strstr(s->result.message, "space"));
 }
@@ -163,7 +159,7 @@ a_blocked_pipe_ends_at_the_deadline(void **state)
     static char large[300000];
     memset(large, 'x', sizeof large);
     assert_int_equal(mkfifo(s->path, 0600), 0);
-    assert_int_equal(djp__transport_file_new(&s->transport, &s->options, &s->diag), 0);
+    assert_int_equal(djp__transport_file_new(&s->transport, s->target), 0);
     assert_int_equal(send_text(s, "x"), DJP__SEND_RETRY);
     int reader = open(s->path, O_RDONLY | O_NONBLOCK);
     assert_true(reader >= 0);
@@ -224,9 +220,8 @@ console_on(scene *s, swapped *w, int reader, int writer)
     static char large[300000];
     char part[65536];
     ssize_t size;
-    s->options.exporter = DJP_EXPORTER_CONSOLE;
     swap_stdout(w, reader, writer);
-    int code = djp__transport_file_new(&s->transport, &s->options, &s->diag);
+    int code = djp__transport_console_new(&s->transport);
     int flags = fcntl(STDOUT_FILENO, F_GETFL);
     djp__outcome small = send_text(s, "{}\n");
     uint64_t began = djp__clock_monotonic();
@@ -272,11 +267,11 @@ a_closed_standard_output_refuses_for_good(void **state)
     scene *s = *state;
     int ends[2];
     swapped w;
-    s->options.file_path = (char *)"-";
+    s->target = "-";
     assert_int_equal(pipe(ends), 0);
     close(ends[0]);
     swap_stdout(&w, -1, ends[1]);
-    int code = djp__transport_file_new(&s->transport, &s->options, &s->diag);
+    int code = djp__transport_file_new(&s->transport, s->target);
     djp__outcome broken = send_text(s, "x");
     restore_stdout(&w);
     assert_int_equal(code, 0);
@@ -298,9 +293,9 @@ standard_output_as_a_file_gets_lines(void **state)
     swapped w;
     char path[128];
     snprintf(path, sizeof path, "%s", s->path);
-    s->options.file_path = (char *)"";
+    s->target = "";
     swap_stdout(&w, -1, open(path, O_CREAT | O_WRONLY, 0600));
-    int code = djp__transport_file_new(&s->transport, &s->options, &s->diag);
+    int code = djp__transport_file_new(&s->transport, s->target);
     djp__outcome first = send_text(s, "{}");
     ssize_t host = write(STDOUT_FILENO, "host\n", 5);
     djp__outcome second = send_text(s, "{}");
@@ -317,7 +312,7 @@ two_processes_append_whole_lines(void **state)
 {
     scene *s = *state;
     char line[201];
-    assert_int_equal(djp__transport_file_new(&s->transport, &s->options, &s->diag), 0);
+    assert_int_equal(djp__transport_file_new(&s->transport, s->target), 0);
     memset(line, 'p', sizeof line - 1);
     line[sizeof line - 1] = '\0';
     assert_int_equal(send_text(s, line), DJP__SENT);
@@ -367,7 +362,7 @@ memory_keeps_and_gives(void **state)
     assert_int_equal(out.size, 0);
     assert_int_equal(djp__transport_memory_take(NULL, &out), 0);
     djp__transport *file;
-    assert_int_equal(djp__transport_file_new(&file, &s->options, &s->diag), 0);
+    assert_int_equal(djp__transport_file_new(&file, s->target), 0);
     assert_int_equal(djp__transport_memory_take(file, &out), 0);
     file->ops->free(file);
     djp__buf_fini(&out);
@@ -404,7 +399,7 @@ out_of_memory_at_creation(void **state)
 {
     scene *s = *state;
     djp__alloc_fail_after(1);
-    int file = djp__transport_file_new(&s->transport, &s->options, &s->diag);
+    int file = djp__transport_file_new(&s->transport, s->target);
     int memory = djp__transport_memory_new(&s->transport);
     djp__alloc_fail_after(0);
     assert_int_equal(file, DJP_ENOMEM);
@@ -425,7 +420,7 @@ a_planted_name_is_refused(void **state)
     assert_true(file >= 0);
     assert_int_equal(write(file, "mine\n", 5), 5);
     close(file);
-    assert_int_equal(djp__transport_file_new(&s->transport, &s->options, &s->diag), 0);
+    assert_int_equal(djp__transport_file_new(&s->transport, s->target), 0);
     assert_int_equal(symlink(victim, s->path), 0);
     assert_int_equal(send_text(s, "x"), DJP__SEND_RETRY);
     assert_non_null(strstr(s->result.message, "symbolic link"));
@@ -452,7 +447,7 @@ a_number_that_was_given_away_is_left_alone(void **state)
     snprintf(other, sizeof other, "%s.1", s->path);
     int next = open("/dev/null", O_RDONLY);
     close(next); /* the number that the transport will get */
-    assert_int_equal(djp__transport_file_new(&s->transport, &s->options, &s->diag), 0);
+    assert_int_equal(djp__transport_file_new(&s->transport, s->target), 0);
     assert_int_equal(send_text(s, "one"), DJP__SENT);
     close(next);
     int own = open(other, O_CREAT | O_RDWR, 0600);
@@ -473,8 +468,7 @@ standard_output_that_became_a_file_is_left_alone(void **state)
     scene *s = *state;
     char other[160];
     snprintf(other, sizeof other, "%s.1", s->path);
-    s->options.exporter = DJP_EXPORTER_CONSOLE;
-    assert_int_equal(djp__transport_file_new(&s->transport, &s->options, &s->diag), 0);
+    assert_int_equal(djp__transport_console_new(&s->transport), 0);
     fflush(stdout);
     int saved = dup(STDOUT_FILENO);
     close(STDOUT_FILENO);

@@ -12,17 +12,16 @@
 #include "djp/error.h"
 #include "net/curl_headers.h"
 #include "net/curl_target.h"
+#include "export/destination.h"
 #include "export/transport.h"
 
 #define METHOD "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
-static djp_options
-options_of(const char *endpoint, djp_protocol protocol)
+static djp__destination
+destination_of(const char *endpoint, djp_protocol protocol)
 {
-    djp_options options = {0};
-    options.endpoint = (char *)(uintptr_t)endpoint;
-    options.protocol = protocol;
-    return options;
+    return (djp__destination){
+        .endpoint = endpoint, .protocol = protocol, .http_path = "/v1/traces", .grpc_method = METHOD};
 }
 
 static void
@@ -51,9 +50,9 @@ addresses_are_completed_and_shown_without_secrets(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        djp_options options = options_of(cases[i].endpoint, cases[i].protocol);
+        djp__destination destination = destination_of(cases[i].endpoint, cases[i].protocol);
         djp__curl_target target;
-        assert_int_equal(djp__curl_target_init(&target, &options), 0);
+        assert_int_equal(djp__curl_target_init(&target, &destination), 0);
         assert_string_equal(target.url, cases[i].url);
         assert_string_equal(target.shown, cases[i].shown);
         assert_int_equal(target.is_https, cases[i].is_https);
@@ -72,14 +71,48 @@ endpoints_that_cannot_work_are_refused(void **state)
         "", "ftp://x", "http://", "://x", "http://a b", "http://x:99999", "file:///etc/passwd", NULL};
     (void)state;
     for (size_t i = 0; endpoints[i]; i++) {
-        djp_options options = options_of(endpoints[i], DJP_PROTOCOL_HTTP_PROTOBUF);
+        djp__destination destination = destination_of(endpoints[i], DJP_PROTOCOL_HTTP_PROTOBUF);
         djp__curl_target target;
-        assert_int_equal(djp__curl_target_init(&target, &options), DJP_EINVAL);
+        assert_int_equal(djp__curl_target_init(&target, &destination), DJP_EINVAL);
         assert_null(target.url);
     }
-    djp_options none = options_of(NULL, DJP_PROTOCOL_GRPC);
+    djp__destination none = destination_of(NULL, DJP_PROTOCOL_GRPC);
     djp__curl_target target;
     assert_int_equal(djp__curl_target_init(&target, &none), DJP_EINVAL);
+}
+
+/* What a signal adds to an address is its own; the rest comes from the settings. */
+static void
+each_signal_has_its_own_destination(void **state)
+{
+    static const djp__route logs = {"/v1/logs", "/opentelemetry.proto.collector.logs.v1.LogsService/Export"};
+    static const djp__route traces = DJP__ROUTE_TRACES;
+    djp_options options = {.endpoint = (char *)"unix:/run/otlp.sock",
+                           .protocol = DJP_PROTOCOL_HTTP_PROTOBUF,
+                           .headers = (char *)"a: b",
+                           .compress = 1,
+                           .export_concurrency = 3};
+    djp__curl_target target;
+    (void)state;
+    djp__destination of_spans = djp__destination_of_traces(&options, &traces), of_logs = of_spans;
+    of_logs.http_path = logs.http_path;
+    of_logs.grpc_method = logs.grpc_method;
+    assert_int_equal(djp__curl_target_init(&target, &of_spans), 0);
+    assert_string_equal(target.url, "http://localhost/v1/traces");
+    djp__curl_target_fini(&target);
+    assert_int_equal(djp__curl_target_init(&target, &of_logs), 0);
+    assert_string_equal(target.url, "http://localhost/v1/logs");
+    djp__curl_target_fini(&target);
+    of_logs.protocol = DJP_PROTOCOL_GRPC;
+    of_logs.endpoint = "http://other:4317/gate";
+    assert_int_equal(djp__curl_target_init(&target, &of_logs), 0);
+    assert_string_equal(target.url, "http://other:4317/gate/opentelemetry.proto.collector.logs.v1.LogsService/Export");
+    djp__curl_target_fini(&target);
+    assert_string_equal(of_spans.headers, "a: b");
+    assert_int_equal(of_spans.compress, 1);
+    assert_int_equal(of_spans.concurrency, 3);
+    options.export_concurrency = UINT64_MAX;
+    assert_int_equal(djp__destination_of_traces(&options, &traces).concurrency, UINT32_MAX);
 }
 
 static void
@@ -99,15 +132,15 @@ loopback_is_known(void **state)
 static void
 assert_proxy(const char *endpoint, const char *proxy, const char *no_proxy)
 {
-    djp_options options = options_of(endpoint, DJP_PROTOCOL_HTTP_PROTOBUF);
+    djp__destination destination = destination_of(endpoint, DJP_PROTOCOL_HTTP_PROTOBUF);
     djp__curl_target target;
-    assert_int_equal(djp__curl_target_init(&target, &options), 0);
+    assert_int_equal(djp__curl_target_init(&target, &destination), 0);
     assert_string_equal(target.proxy, "");
     djp__curl_target_fini(&target);
-    options.http_proxy = (char *)"http://plain:1";
-    options.https_proxy = (char *)"http://secure:1";
-    options.no_proxy = (char *)"near,.example";
-    assert_int_equal(djp__curl_target_init(&target, &options), 0);
+    destination.http_proxy = "http://plain:1";
+    destination.https_proxy = "http://secure:1";
+    destination.no_proxy = "near,.example";
+    assert_int_equal(djp__curl_target_init(&target, &destination), 0);
     assert_string_equal(target.proxy, proxy);
     assert_string_equal(target.no_proxy, no_proxy);
     djp__curl_target_fini(&target);
@@ -130,11 +163,11 @@ proxies_are_chosen_by_scheme_except_for_loopback(void **state)
 static void
 assert_excepted(const char *endpoint, const char *list, int excepted)
 {
-    djp_options options = options_of(endpoint, DJP_PROTOCOL_HTTP_PROTOBUF);
+    djp__destination destination = destination_of(endpoint, DJP_PROTOCOL_HTTP_PROTOBUF);
     djp__curl_target target;
-    options.http_proxy = (char *)"http://plain:1";
-    options.no_proxy = (char *)(uintptr_t)list;
-    assert_int_equal(djp__curl_target_init(&target, &options), 0);
+    destination.http_proxy = "http://plain:1";
+    destination.no_proxy = list;
+    assert_int_equal(djp__curl_target_init(&target, &destination), 0);
     assert_string_equal(target.proxy, excepted ? "" : "http://plain:1");
     djp__curl_target_fini(&target);
 }
@@ -210,16 +243,16 @@ static void
 every_allocation_may_fail(void **state)
 {
     (void)state;
-    djp_options options = options_of("https://user:pw@gateway/otlp/", DJP_PROTOCOL_GRPC);
-    options.headers = (char *)"a: b";
-    options.compress = 1;
+    djp__destination destination = destination_of("https://user:pw@gateway/otlp/", DJP_PROTOCOL_GRPC);
+    destination.headers = "a: b";
+    destination.compress = 1;
     djp_diag diag;
     djp__transport *transport = NULL;
     int failures = 0, code;
     assert_int_equal(djp__diag_init(&diag, DJP_LOG_NONE, NULL, NULL), 0);
     do {
         djp__alloc_fail_after(++failures);
-        code = djp__transport_otlp_new(&transport, &options, "agent/1", &diag);
+        code = djp__transport_otlp_new(&transport, &destination, "agent/1", &diag);
         djp__alloc_fail_after(0);
         if (code != 0) {
             assert_int_equal(code, DJP_ENOMEM);
@@ -247,6 +280,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_are_completed_and_shown_without_secrets),
         cmocka_unit_test(endpoints_that_cannot_work_are_refused),
+        cmocka_unit_test(each_signal_has_its_own_destination),
         cmocka_unit_test(loopback_is_known),
         cmocka_unit_test(proxies_are_chosen_by_scheme_except_for_loopback),
         cmocka_unit_test(hosts_with_a_port_are_reached_without_a_proxy),

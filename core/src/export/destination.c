@@ -1,0 +1,27 @@
+/* Settings to destinations. Copies no text. */
+#include "export/destination.h"
+
+djp__destination
+djp__destination_of_traces(const djp_options *options, const djp__route *route)
+{
+    return (djp__destination){
+        .protocol = options->protocol,
+        .endpoint = options->endpoint,
+        .http_path = route->http_path,
+        .grpc_method = route->grpc_method,
+        .headers = options->headers,
+        .compress = options->compress,
+        .insecure = options->insecure,
+        .certificate = options->certificate,
+        .extra_certificate = options->extra_certificate,
+        .client_key = options->client_key,
+        .client_certificate = options->client_certificate,
+        .http_proxy = options->http_proxy,
+        .https_proxy = options->https_proxy,
+        .no_proxy = options->no_proxy,
+        .timeout_ns = options->export_timeout_ns,
+        .max_request_bytes = options->max_request_bytes,
+        .max_response_bytes = options->max_response_bytes,
+        .concurrency = options->export_concurrency > UINT32_MAX ? UINT32_MAX : (unsigned)options->export_concurrency,
+    };
+}
