@@ -186,6 +186,50 @@ a_clock_that_jumps_does_not_begin_a_month(void **state)
     near(look(&w).spent, 6, 1e-9);
 }
 
+/* Within a day the time stands still until the clock is there again; from more than a day on the clock was wrong before. */
+static void
+a_clock_that_goes_back_stands_still_for_a_day(void **state)
+{
+    (void)state;
+    const double begin = NOVEMBER + 10 * DAY;
+    static const struct {
+        double back;
+        int stands;
+    } cases[] = {{1, 1}, {3600, 1}, {DAY - 1, 1}, {DAY, 1}, {DAY + 1, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        world w = world_new(10, begin);
+        pass(&w, 7200, 1e6, 0);
+        djp_budget_view before = look(&w);
+        w.unix_seconds = begin + 7200 - cases[i].back;
+        djp__budget_step(&w.it, w.unix_seconds, w.now, &w.load);
+        assert_true(w.it.now == (cases[i].stands ? begin + 7200 : w.unix_seconds));
+        assert_true(w.it.since == (cases[i].stands ? begin : w.unix_seconds));
+        near(look(&w).spent, before.spent, 0);
+        if (cases[i].stands) {
+            near(look(&w).forecast, before.forecast, 0);
+            near(look(&w).allowance, before.allowance, 0);
+        }
+        /* When the clock is there again, time goes on from where it stood. */
+        pass(&w, cases[i].back + 60, 0, 0);
+        assert_true(w.it.now == begin + 7260);
+        near(look(&w).spent, before.spent, 0);
+    }
+}
+
+static void
+nothing_is_forecast_before_a_minute(void **state)
+{
+    (void)state;
+    world w = world_new(10, NOVEMBER);
+    pass(&w, 59, 1e6, 0);
+    near(look(&w).forecast, 2, 0);
+    assert_true(look(&w).target_spans < 0);
+    pass(&w, 1, 0, 0);
+    near(look(&w).forecast, 2 + 2.0 / 60 * (30 * DAY - 60), 1e-9);
+    assert_true(look(&w).target_spans >= 0);
+    near(look(&w).target_spans, 8 / (30 * DAY - 60) / 2e-6, 1e-9);
+}
+
 /* ---- reduction: the account and the controller together, a month in minutes ---- */
 
 typedef struct traffic {
@@ -497,6 +541,8 @@ main(void)
         cmocka_unit_test(alarms_are_told_once_each),
         cmocka_unit_test(a_new_month_begins_with_nothing),
         cmocka_unit_test(a_clock_that_jumps_does_not_begin_a_month),
+        cmocka_unit_test(a_clock_that_goes_back_stands_still_for_a_day),
+        cmocka_unit_test(nothing_is_forecast_before_a_minute),
         cmocka_unit_test(the_ratio_is_lowered_until_the_month_fits),
         cmocka_unit_test(errors_are_never_reduced),
         cmocka_unit_test_setup_teardown(the_sum_survives_a_restart, begin_file, end_file),

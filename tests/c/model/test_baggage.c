@@ -1,0 +1,197 @@
+/* Baggage at its edges: how much is looked at, how many members and bytes go on, and which characters may stand where. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "djp/context.h"
+
+enum { LOOKED_AT = 65536 };
+
+static djp_baggage *
+parse(const char *text)
+{
+    djp_header field = {text, strlen(text)};
+    return djp_baggage_parse(&field, 1);
+}
+
+static void
+reads(const char *text, const char *want)
+{
+    djp_baggage *baggage = parse(text);
+    djp_text got = djp_baggage_text(baggage);
+    if (got.size != strlen(want) || memcmp(got.data, want, got.size) != 0) {
+        fail_msg("%s: %.*s", text, (int)got.size, got.data);
+    }
+    djp_baggage_free(baggage);
+}
+
+/* Members beyond 64 KiB are not looked at, neither in the field where that is reached nor behind it. A member that just fits ends the
+ * reading; it does not open it again. */
+static void
+what_is_looked_at_is_bounded(void **state)
+{
+    (void)state;
+    for (size_t first = LOOKED_AT - 14; first <= LOOKED_AT - 4; first++) {
+        char *text = malloc(first + 64);
+        memset(text, 'x', first); /* no pair: it is not taken, but looked at */
+        memcpy(text + first, ",a=b,c=d,", 10);
+        memset(text + first + 9, 'y', 20);
+        memcpy(text + first + 29, ",e=f", 5);
+        djp_header fields[2] = {{text, strlen(text)}, {"g=h", 3}};
+        djp_baggage *baggage = djp_baggage_parse(fields, 2);
+        djp_text got = djp_baggage_text(baggage);
+        /* What is left of the bound behind the first member and its comma. */
+        size_t left = LOOKED_AT - first - 1;
+        const char *want = left <= 3 ? "" : left - 4 <= 3 ? "a=b" : left - 8 <= 3 ? "a=b,c=d" : "a=b,c=d,g=h";
+        if (got.size != strlen(want) || (got.size && memcmp(got.data, want, got.size) != 0)) {
+            fail_msg("%zu left: \"%.*s\", not \"%s\"", left, (int)got.size, got.data, want);
+        }
+        djp_baggage_free(baggage);
+        free(text);
+    }
+}
+
+static void
+members_are_bounded(void **state)
+{
+    (void)state;
+    for (size_t count = DJP_BAGGAGE_MEMBERS_MAX - 1; count <= DJP_BAGGAGE_MEMBERS_MAX + 1; count++) {
+        char text[4096] = "";
+        size_t size = 0;
+        for (size_t i = 0; i < count; i++) {
+            size += (size_t)sprintf(text + size, "k%zu=v,", i);
+        }
+        djp_baggage *baggage = parse(text);
+        size_t kept = count < DJP_BAGGAGE_MEMBERS_MAX ? count : DJP_BAGGAGE_MEMBERS_MAX;
+        assert_int_equal(djp_baggage_count(baggage), kept);
+        djp_baggage_entry new = {{"new", 3}, {"v", 1}, {NULL, 0}}, old = {{"k0", 2}, {"w", 1}, {NULL, 0}};
+        djp_baggage *more = djp_baggage_set(baggage, &new);
+        assert_true((more == NULL) == (kept == DJP_BAGGAGE_MEMBERS_MAX));
+        djp_baggage_free(more);
+        more = djp_baggage_set(baggage, &old);
+        assert_int_equal(djp_baggage_count(more), kept);
+        djp_baggage_free(more);
+        djp_baggage_free(baggage);
+    }
+}
+
+/* 8,192 bytes go on; the member that would pass them is left out, a shorter one behind it is not. */
+static void
+bytes_are_bounded(void **state)
+{
+    (void)state;
+    for (size_t size = DJP_BAGGAGE_SIZE_MAX - 6; size <= DJP_BAGGAGE_SIZE_MAX + 2; size++) {
+        char *text = calloc(1, size + 32);
+        memset(text, 'v', size);
+        memcpy(text, "k=", 2);
+        memcpy(text + size, ",a=b", 5);
+        djp_baggage *baggage = parse(text);
+        size_t want = size > DJP_BAGGAGE_SIZE_MAX ? 3 : size + 4 > DJP_BAGGAGE_SIZE_MAX ? size : size + 4;
+        assert_int_equal(djp_baggage_text(baggage).size, want);
+        djp_baggage_free(baggage);
+        djp_baggage_entry item = {{"k", 1}, {text + 2, size - 2}, {NULL, 0}};
+        baggage = djp_baggage_set(NULL, &item);
+        assert_true((baggage != NULL) == (size <= DJP_BAGGAGE_SIZE_MAX));
+        djp_baggage_free(baggage);
+        free(text);
+    }
+}
+
+static void
+characters_have_their_places(void **state)
+{
+    (void)state;
+    reads("a=b", "a=b");
+    reads(" a = b ", "a=b");
+    reads("a=", "a=");
+    reads("=b", "");
+    reads("a", "");
+    reads("a=b=c", "a=b=c");
+    reads("a=b;p;q=1", "a=b;p;q=1");
+    reads("a=b;p=;;=x;r s;t=\"", "a=b;p=");
+    reads("a=b; p = 1 ; q", "a=b;p=1;q");
+    reads("a=b,a=c,d=e", "a=c,d=e");
+    reads("a=\"", "");
+    reads("a=\\", "");
+    reads("a=b c", "");
+    reads("a=\x7f", "");
+    reads("a=\x80", "");
+    reads("a=!+", "a=!%2B");
+    reads("a=~", "a=~");
+    reads("!#$%&'*+-.^_`|~09azAZ=1", "!#$%&'*+-.^_`|~09azAZ=1");
+    reads("a/=1,b:=1,c@=1,d[=1,e{=1,f=1", "f=1");
+    reads("a=%41", "a=A");
+    reads("a=%4a%4A%4f", "a=JJO");
+    reads("a=%4g", "a=%254g");
+    reads("a=%4", "a=%254");
+    reads("a=%", "a=%25");
+    reads("a=%g1", "a=%25g1");
+    reads("a=%c3%bc", "a=%C3%BC");
+    reads("a=%ff", "a=%EF%BF%BD");
+}
+
+/* Values are kept decoded; what is set is not decoded again. */
+static void
+entries_are_those_that_were_set(void **state)
+{
+    (void)state;
+    djp_baggage_entry entry, item = {{"k", 1}, {"50%41 + 1", 9}, {"p=1", 3}};
+    djp_baggage *baggage = djp_baggage_set(NULL, &item);
+    assert_true(djp_baggage_entry_at(&entry, baggage, 0));
+    assert_int_equal(entry.value.size, 9);
+    assert_memory_equal(entry.value.data, "50%41 + 1", 9);
+    assert_memory_equal(djp_baggage_text(baggage).data, "k=50%2541%20%2B%201;p=1", 23);
+    item.value = (djp_text){"", 0};
+    item.key = (djp_text){"m", 1};
+    item.properties = (djp_text){NULL, 0};
+    djp_baggage *more = djp_baggage_set(baggage, &item);
+    assert_int_equal(djp_baggage_count(more), 2);
+    assert_true(djp_baggage_entry_at(&entry, more, 1));
+    assert_int_equal(entry.value.size, 0);
+    assert_int_equal(entry.properties.size, 0);
+    assert_false(djp_baggage_entry_at(&entry, more, 2));
+    assert_int_equal(entry.key.size, 0);
+    djp_baggage *less = djp_baggage_remove(more, "k", 1);
+    assert_int_equal(djp_baggage_count(less), 1);
+    djp_baggage_free(less);
+    less = djp_baggage_remove(more, "kk", 2);
+    assert_int_equal(djp_baggage_count(less), 2);
+    djp_baggage_free(less);
+    less = djp_baggage_remove(more, NULL, 0);
+    assert_int_equal(djp_baggage_count(less), 2);
+    djp_baggage_free(less);
+    djp_baggage_free(more);
+    djp_baggage_free(baggage);
+    item.properties = (djp_text){"bad property", 12};
+    assert_null(djp_baggage_set(NULL, &item));
+    item.properties = (djp_text){"p;;q", 4};
+    baggage = djp_baggage_set(NULL, &item);
+    assert_memory_equal(djp_baggage_text(baggage).data, "m=;p;q", 7);
+    djp_baggage_free(baggage);
+    item.key = (djp_text){"", 0};
+    assert_null(djp_baggage_set(NULL, &item));
+    item.key = (djp_text){NULL, 0};
+    assert_null(djp_baggage_set(NULL, &item));
+    item = (djp_baggage_entry){{"k", 1}, {NULL, 1}, {NULL, 0}};
+    assert_null(djp_baggage_set(NULL, &item));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_looked_at_is_bounded),
+        cmocka_unit_test(members_are_bounded),
+        cmocka_unit_test(bytes_are_bounded),
+        cmocka_unit_test(characters_have_their_places),
+        cmocka_unit_test(entries_are_those_that_were_set),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
