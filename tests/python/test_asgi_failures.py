@@ -10,7 +10,7 @@ import djp_telemetry
 import pytest
 from asgi_server import SERVERS, serving
 from djp_telemetry.asgi import TelemetryMiddleware, note_exception
-from djp_telemetry.log_correlation import add_trace_context
+from djp_telemetry.integrations.structlog import add_trace_context
 
 pytest.importorskip("djp_telemetry._native")
 

@@ -13,6 +13,7 @@ import time
 import djp_telemetry
 import pytest
 from djp_telemetry import log_correlation, start_span
+from djp_telemetry.integrations.structlog import add_trace_context
 from djp_telemetry.log_correlation import TraceIdFilter, get_structured_log_context, install_trace_correlation
 from support import run_program, telemetry
 
@@ -294,7 +295,7 @@ def test_structlog():
     structlog = pytest.importorskip("structlog")
     out = io.StringIO()
     logger = structlog.wrap_logger(
-        structlog.PrintLogger(out), processors=[log_correlation.add_trace_context, structlog.processors.JSONRenderer()]
+        structlog.PrintLogger(out), processors=[add_trace_context, structlog.processors.JSONRenderer()]
     )
     import json
 

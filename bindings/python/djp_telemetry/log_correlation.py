@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import functools
 import logging
-from typing import Any, MutableMapping
+from typing import Any
 
 from ._loader import impl
 
 __all__ = [
     "TraceIdFilter",
-    "add_trace_context",
     "get_structured_log_context",
     "install_trace_correlation",
     "uninstall_trace_correlation",
@@ -94,13 +93,3 @@ def get_structured_log_context() -> dict[str, str]:
     """trace_id and span_id of the current span, for `extra=`; empty without one."""
     trace_id: str = impl.get_current_trace_id()
     return {"trace_id": trace_id, "span_id": impl.get_current_span_id()} if trace_id else {}
-
-
-def add_trace_context(logger: Any, method_name: str, event_dict: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """structlog processor: adds trace_id and span_id of the current span, if there is one, unless they are there."""
-    ids: dict[str, str] = {}
-    impl.stamp(ids)
-    if ids.get("trace_id"):
-        event_dict.setdefault("trace_id", ids["trace_id"])
-        event_dict.setdefault("span_id", ids["span_id"])
-    return event_dict

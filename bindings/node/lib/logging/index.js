@@ -5,7 +5,8 @@
 
 const { createLogger } = require('./logger');
 const { getStructuredLogContext } = require('./fields');
-const { traceMixin, winstonFormat } = require('./mixin');
+const { traceMixin } = require('../integrations/pino');
+const { winstonFormat } = require('../integrations/winston');
 const correlation = require('./correlation');
 const redaction = require('./redaction');
 

@@ -1,0 +1,142 @@
+'use strict';
+// Requests of the modules http and https.
+
+const diagnostics = require('diagnostics_channel');
+const { errorMonitor } = require('events');
+const { syncBuiltinESMExports } = require('module');
+const { failClient, setStatusCode } = require('../client_span.js');
+const { current } = require('../context.js');
+const { isTimeout } = require('../exception.js');
+const { isOfAgent } = require('../other_agents.js');
+const { originOf, quiet, spanFor } = require('../outgoing_call.js');
+const { injectFrom } = require('../propagate.js');
+
+const HTTP_CREATED = 'http.client.request.created';
+
+function originOfRequest(request) {
+  const host = request.getHeader('host') || request.host;
+  return originOf(`${request.protocol || 'http:'}//${host}`);
+}
+
+function setHeader(request, name, value) {
+  if (!request.hasHeader(name)) request.setHeader(name, value);
+}
+
+/** A request that was just made. Its errors are only watched: who listens for them decides whether they are handled. */
+function prepare(request, options) {
+  if (request.headersSent || request.hasHeader('traceparent')) return;
+  const origin = originOfRequest(request);
+  if (origin === '' || !options.allows(origin)) return;
+  const method = String(request.method);
+  const path = String(request.path);
+  if (isOfAgent(method, path, (name) => request.getHeader(name))) return;
+  const span = spanFor(options, method, origin, path);
+  injectFrom(request, span === null ? current() : span, setHeader);
+  if (span !== null) follow(request, span);
+}
+
+/**
+ * Ends the span with its request. Node tells of a request that its caller destroyed in the words of a connection that broke, so that
+ * the call itself is watched.
+ */
+function follow(request, span) {
+  let late = false;
+  let called = false; // the caller destroyed it
+  let given = false; // and named no error
+  const { destroy } = request;
+  request.destroy = function destroyed(error) {
+    if (!request.destroyed) {
+      called = true;
+      given = !late && (error === undefined || error === null);
+    }
+    return destroy.call(this, error);
+  };
+  request.once('timeout', () => {
+    late = true;
+  });
+  request.once(errorMonitor, (error) => {
+    if (!given) failClient(span, late && !isTimeout(error) ? timeoutOf(error) : error);
+  });
+  request.once('close', () => {
+    const { res } = request;
+    if (res) {
+      setStatusCode(span, res.statusCode);
+      if (!res.complete && res.errored) {
+        if (called && late) failClient(span, timeoutOf(res.errored));
+        else if (!called && wasCut(request.socket)) failClient(span, res.errored);
+      }
+    }
+    span.end();
+  });
+}
+
+/** What the caller ended because it took too long. */
+function timeoutOf(error) {
+  return Object.assign(new Error('The request timed out', { cause: error }), { name: 'TimeoutError' });
+}
+
+/** Whether it was the other side that cut an answer off, and not the caller, who destroyed it. */
+function wasCut(socket) {
+  return !socket || socket.readableEnded || Boolean(socket.errored);
+}
+
+/** Puts another function in place of a module's until the function that it returns is called. */
+function replace(module, name, make) {
+  const original = module[name];
+  const state = { active: true };
+  const wrapped = make(original, state);
+  module[name] = wrapped;
+  return () => {
+    state.active = false; // somebody else may have wrapped ours meanwhile
+    if (module[name] === wrapped) module[name] = original;
+  };
+}
+
+function wrapRequest(options) {
+  return (original, state) =>
+    function request(...args) {
+      const made = Reflect.apply(original, this, args);
+      if (state.active) {
+        try {
+          prepare(made, options);
+        } catch {
+          // The request goes on without trace context.
+        }
+      }
+      return made;
+    };
+}
+
+/** get() sends at once, so that headers must come before it ends the request. */
+function wrapGet(module) {
+  return (original, state) =>
+    function get(...args) {
+      if (!state.active) return Reflect.apply(original, this, args);
+      const made = Reflect.apply(module.request, this, args);
+      made.end();
+      return made;
+    };
+}
+
+function publishesCreation() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  return major > 23 || (major === 23 && minor >= 2) || (major === 22 && minor >= 12);
+}
+
+/** Watches or wraps the modules; returns the steps that undo it. */
+function instrument(options) {
+  if (publishesCreation()) {
+    const listener = quiet(({ request }) => prepare(request, options));
+    diagnostics.subscribe(HTTP_CREATED, listener);
+    return [() => diagnostics.unsubscribe(HTTP_CREATED, listener)];
+  }
+  const undo = [];
+  for (const module of [require('http'), require('https')]) {
+    undo.push(replace(module, 'request', wrapRequest(options)), replace(module, 'get', wrapGet(module)));
+  }
+  syncBuiltinESMExports();
+  undo.push(syncBuiltinESMExports);
+  return undo;
+}
+
+module.exports = { instrument };

@@ -1,0 +1,36 @@
+"""Requests of the client of aiohttp. A call with its redirects is one request."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from .._outgoing_call import Options, OutgoingCall, replace
+
+
+def instrument(aiohttp: Any, options: Options) -> list[Callable[[], None]]:
+    """A call with its redirects is one request; it ends with the head of the answer."""
+
+    def make(original: Any) -> Any:
+        async def _request(self: Any, method: str, str_or_url: Any, **more: Any) -> Any:
+            given: Any = more.get("headers")
+            own = list(given.items() if hasattr(given, "items") else given or ())
+            pairs = [*getattr(self, "_default_headers", {}).items(), *own]
+            names = {str(name).lower(): value for name, value in pairs}
+            base = getattr(self, "_base_url", None)
+            url = str(str_or_url)
+            if base is not None and "://" not in url:
+                url = str(base.join(type(base)(url)))
+            call = OutgoingCall(options, method, url, names.get)
+            if call.headers:
+                more["headers"] = [*own, *call.headers.items()]
+            try:
+                response = await original(self, method, str_or_url, **more)
+            except BaseException as error:
+                call.end(getattr(error, "status", None), error)
+                raise
+            call.end(response.status)
+            return response
+
+        return _request
+
+    return [replace(aiohttp.ClientSession, "_request", make)]

@@ -1,0 +1,94 @@
+"""Requests of httpx. A span lasts until the body of the response is closed."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from .._outgoing_call import Options, OutgoingCall, replace
+
+
+class _Body:
+    """The body of an answer, which ends the span when it is closed or breaks off."""
+
+    def __init__(self, inner: Any, call: OutgoingCall) -> None:
+        self._inner, self._call = inner, call
+
+    def __iter__(self) -> Any:
+        try:
+            yield from self._inner
+        except BaseException as error:
+            self._call.end(error=error)
+            raise
+
+    def close(self) -> None:
+        self._inner.close()
+        self._call.end()
+
+
+class _AsyncBody:
+    def __init__(self, inner: Any, call: OutgoingCall) -> None:
+        self._inner, self._call = inner, call
+
+    async def __aiter__(self) -> Any:
+        try:
+            async for part in self._inner:
+                yield part
+        except BaseException as error:
+            self._call.end(error=error)
+            raise
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+        self._call.end()
+
+
+def _bodies(httpx: Any) -> tuple[Any, Any]:
+    """The classes of bodies as httpx knows them."""
+    body: Any = type("Body", (_Body, httpx.SyncByteStream), {})
+    async_body: Any = type("AsyncBody", (_AsyncBody, httpx.AsyncByteStream), {})
+    return body, async_body
+
+
+def instrument(httpx: Any, options: Options) -> list[Callable[[], None]]:
+    """A span lasts until the body of the answer is closed."""
+    body, async_body = _bodies(httpx)
+
+    def begin(request: Any) -> OutgoingCall:
+        call = OutgoingCall(options, request.method, str(request.url), request.headers.get)
+        request.headers.update(call.headers)
+        return call
+
+    def follow(call: OutgoingCall, response: Any, kind: Any) -> Any:
+        if call.span is not None:
+            call.answered(response.status_code)
+            response.stream = kind(response.stream, call)
+        return response
+
+    def send(original: Any) -> Any:
+        def _send_single_request(self: Any, request: Any) -> Any:
+            call = begin(request)
+            try:
+                response = original(self, request)
+            except BaseException as error:
+                call.end(error=error)
+                raise
+            return follow(call, response, body)
+
+        return _send_single_request
+
+    def send_async(original: Any) -> Any:
+        async def _send_single_request(self: Any, request: Any) -> Any:
+            call = begin(request)
+            try:
+                response = await original(self, request)
+            except BaseException as error:
+                call.end(error=error)
+                raise
+            return follow(call, response, async_body)
+
+        return _send_single_request
+
+    return [
+        replace(httpx.Client, "_send_single_request", send),
+        replace(httpx.AsyncClient, "_send_single_request", send_async),
+    ]
