@@ -151,8 +151,8 @@ py:
 	DJP_BUILD=$(abspath $(OUT)) DJP_NODE=$(NODE) $(PY) -m pytest -m 'not e2e' $(if $(K),-k '$(K)') $(PYTEST_ARGS) $$found
 js:
 	@found=$$($(PYTHON) tools/pick-tests.py js '$(T)') || exit 2; \
-	$(MAKE) --no-print-directory node_modules/.base node-native || exit 1; \
-	$(NODE) --test --test-reporter=spec $(if $(K),--test-name-pattern='$(K)') $$found
+	$(MAKE) --no-print-directory -s node_modules/.base node-native || exit 1; \
+	NODE_TESTS="$$found" NODE_TEST_NAME='$(K)' tools/node-test.sh $(NODE)
 compile_commands.json: Makefile tools/compile_commands.py $(wildcard core/src/*/*.c tests/c/*.c tests/c/*/*.c bindings/*/src/*.c)
 	@$(PYTHON) tools/compile_commands.py '$(lastword $(CC))' '$(CFLAGS_BASE) $(OPT) $(filter-out -Werror,$(WARN))' \
 	  '$(CFLAGS_BASE) $(OPT) -Wall -Wextra' "$$(tools/node-find.sh 2>/dev/null)" > $@.tmp && mv $@.tmp $@
@@ -209,8 +209,12 @@ soak-node: node_modules/.base node-native
 	$(NODE) --expose-gc tests/node/soak.js --seconds $(SOAK_SECONDS)
 
 # ---- quality ------------------------------------------------------------------------------------------------------------------
-lint: setup-test $(VENV)/.test $(VENV)/.native node_modules/.base node-native
+lint: setup-test core $(VENV)/.test $(VENV)/.native node_modules/.base node-native
 	@tools/lint/all.sh $(PY)
+# Writes into tools/lint/left.json what has become less since.
+.PHONY: lint-shrink
+lint-shrink: core $(VENV)/.test
+	@$(PY) tools/lint/rules.py --shrink
 format:
 	clang-format -i $$(git ls-files 'core/include/**.h' 'core/src/**.[ch]' 'bindings/*/src/*.[ch]' 'tests/c/*.[ch]' 'tests/fuzz/*.c' 'bench/*.c')
 	node_modules/.bin/prettier --log-level=warn --write $$(git ls-files '*.js' '*.mjs' '*.ts')

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # node-test.sh [NODE]: runs the tests of the Node package with that program (default: node-find.sh), all within DJP_NODE_DEADLINE seconds
-# (900). NODE_TESTS names files instead of all. Prints what failed, and a closing count.
+# (900). NODE_TESTS names files instead of all, NODE_TEST_NAME keeps the tests whose name has it. Prints what failed, and a closing count.
 set -uo pipefail
 node=${1:-$(tools/node-find.sh)} || exit 1
 log=$(mktemp); trap 'rm -f "$log"' EXIT
-timeout --kill-after=10 "${DJP_NODE_DEADLINE:-900}" "$node" --test --test-reporter=tap ${NODE_TESTS:-tests/node/test_*.js} >"$log" 2>&1
+timeout --kill-after=10 "${DJP_NODE_DEADLINE:-900}" "$node" --test --test-reporter=tap ${NODE_TEST_NAME:+"--test-name-pattern=$NODE_TEST_NAME"} ${NODE_TESTS:-tests/node/test_*.js} >"$log" 2>&1
 bad=$?
 if [ $bad != 0 ]; then
   grep -vE '^ *(---|\.\.\.|duration_ms:|type:|# Subtest)|^ *ok ' "$log"

@@ -106,6 +106,14 @@ function templateOf(exchange, req, res) {
   return '';
 }
 
+/** How an exchange ended that was cut and noted no error. */
+function cutOf(left, status, res) {
+  if (left) return [status, DISCONNECTED, undefined];
+  // Cut by us behind a response that was sent in full, as after the refusal of an upload.
+  if (res.writableEnded && !res.errored) return [status, 0, undefined];
+  return [status, FAILED, res.errored || undefined];
+}
+
 /** How it ended: [status, flags, error]. */
 function outcomeOf(exchange, req, res) {
   if (exchange.left) return [0, DISCONNECTED, undefined];
@@ -116,9 +124,7 @@ function outcomeOf(exchange, req, res) {
   if (complete && status < 500) return [status, 0, undefined];
   const error = left && status < 500 ? noted(exchange) : errorOf(exchange, req);
   if (error !== undefined) return [status, FAILED, error];
-  // Cut by us behind an answer that was given in full, as after the refusal of an upload.
-  if (complete || (!left && res.writableEnded && !res.errored)) return [status, 0, undefined];
-  return left ? [status, DISCONNECTED, undefined] : [status, FAILED, res.errored || undefined];
+  return complete ? [status, 0, undefined] : cutOf(left, status, res);
 }
 
 function sendsEvents(res) {

@@ -229,6 +229,27 @@ span_reader_attribute(const djp_span_record *record, const char *key)
     return found;
 }
 
+static size_t show(char *out, size_t room, const djp_item *item);
+
+/* The items of an array, or the keys and values of a map. */
+static size_t
+show_children(char *out, size_t room, const djp_item *item)
+{
+    int map = djp_item_type(item) == DJP_MAP;
+    size_t made = (size_t)snprintf(out, room, map ? "{" : "[");
+    const djp_item *end = end_in(item);
+    for (const djp_item *child = djp_item_payload(item); child < end; child = djp_item_next(child)) {
+        if (djp_item_kind(child) == DJP_ITEM_KEY) {
+            made += (size_t)snprintf(out + made, room - made, "%.*s=", (int)djp_item_size(child),
+                                     (const char *)djp_item_payload(child));
+            continue;
+        }
+        made += show(out + made, room - made, child);
+        made += (size_t)snprintf(out + made, room - made, djp_item_next(child) < end ? "," : "");
+    }
+    return made + (size_t)snprintf(out + made, room - made, map ? "}" : "]");
+}
+
 static size_t
 show(char *out, size_t room, const djp_item *item)
 {
@@ -257,21 +278,8 @@ show(char *out, size_t room, const djp_item *item)
         return made;
     }
     case DJP_ARRAY:
-    case DJP_MAP: {
-        int map = djp_item_type(item) == DJP_MAP;
-        size_t made = (size_t)snprintf(out, room, map ? "{" : "[");
-        const djp_item *end = end_in(item);
-        for (const djp_item *child = (const void *)payload; child < end; child = djp_item_next(child)) {
-            if (djp_item_kind(child) == DJP_ITEM_KEY) {
-                made += (size_t)snprintf(out + made, room - made, "%.*s=", (int)djp_item_size(child),
-                                         (const char *)djp_item_payload(child));
-                continue;
-            }
-            made += show(out + made, room - made, child);
-            made += (size_t)snprintf(out + made, room - made, djp_item_next(child) < end ? "," : "");
-        }
-        return made + (size_t)snprintf(out + made, room - made, map ? "}" : "]");
-    }
+    case DJP_MAP:
+        return show_children(out, room, item);
     default:
         return (size_t)snprintf(out, room, "-");
     }

@@ -31,6 +31,21 @@ split_lines(djp_header *fields, const char *text, size_t size)
     return count;
 }
 
+/* Checks the member key=value between at and stop. */
+static void
+require_member(const djp_tracestate *state, const char *at, const char *stop)
+{
+    const char *equals = memchr(at, '=', (size_t)(stop - at));
+    REQUIRE(equals != NULL && equals > at && equals - at <= 256 && stop - equals > 1 && stop - equals <= 257);
+    REQUIRE((*at >= 'a' && *at <= 'z') || (*at >= '0' && *at <= '9'));
+    djp_text value = djp_tracestate_get(state, at, (size_t)(equals - at));
+    REQUIRE(value.data == equals + 1 && value.size == (size_t)(stop - equals - 1));
+    for (const char *c = at; c < stop; c++) {
+        REQUIRE(*c >= 0x20 && *c <= 0x7e);
+    }
+    REQUIRE(stop[-1] != ' ');
+}
+
 /* Checks every member and returns how many there are. */
 static size_t
 require_members(const djp_tracestate *state)
@@ -43,15 +58,7 @@ require_members(const djp_tracestate *state)
     while (at < end) {
         const char *comma = memchr(at, ',', (size_t)(end - at));
         const char *stop = comma == NULL ? end : comma;
-        const char *equals = memchr(at, '=', (size_t)(stop - at));
-        REQUIRE(equals != NULL && equals > at && equals - at <= 256 && stop - equals > 1 && stop - equals <= 257);
-        REQUIRE((*at >= 'a' && *at <= 'z') || (*at >= '0' && *at <= '9'));
-        djp_text value = djp_tracestate_get(state, at, (size_t)(equals - at));
-        REQUIRE(value.data == equals + 1 && value.size == (size_t)(stop - equals - 1));
-        for (const char *c = at; c < stop; c++) {
-            REQUIRE(*c >= 0x20 && *c <= 0x7e);
-        }
-        REQUIRE(stop[-1] != ' ');
+        require_member(state, at, stop);
         count++;
         REQUIRE(comma == NULL || comma + 1 < end);
         at = comma == NULL ? end : comma + 1;

@@ -75,7 +75,7 @@ const EVIL = {
   cyclic,
   wideList: () => Array.from({ length: 100_000 }, (_, i) => i),
   sparse: () => Object.assign([], { length: 4294967295 }),
-  holes: () => [, 1, , 2], // eslint-disable-line no-sparse-arrays
+  holes: () => [, 1, , 2],
   wideObject: () => Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`k${i % 200}`, i])),
   map: () =>
     new Map([

@@ -98,6 +98,33 @@ function link(data) {
   return result;
 }
 
+function status(data) {
+  const result = { code: 0, message: '' };
+  fields(data, (field, value) => {
+    if (field === 2) result.message = value.toString();
+    else if (field === 3) result.code = Number(value);
+  });
+  return result;
+}
+
+const SPAN_FIELDS = {
+  1: (span, value) => (span.traceId = value.toString('hex')),
+  2: (span, value) => (span.spanId = value.toString('hex')),
+  3: (span, value) => (span.traceState = value.toString()),
+  4: (span, value) => (span.parentId = value.toString('hex')),
+  5: (span, value) => (span.name = value.toString()),
+  6: (span, value) => (span.kind = Number(value)),
+  7: (span, value) => (span.start = value),
+  8: (span, value) => (span.end = value),
+  9: (span, value) => keyValue(span.attributes, value),
+  10: (span, value) => (span.dropped = Number(value)),
+  11: (span, value) => span.events.push(event(value)),
+  13: (span, value) => span.links.push(link(value)),
+  14: (span, value) => (span.droppedLinks = Number(value)),
+  15: (span, value) => (span.status = status(value)),
+  16: (span, value) => (span.flags = Number(value)),
+};
+
 function span(data, scope) {
   const result = {
     traceId: '',
@@ -117,27 +144,7 @@ function span(data, scope) {
     flags: 0,
     scope,
   };
-  fields(data, (field, value) => {
-    if (field === 1) result.traceId = value.toString('hex');
-    else if (field === 2) result.spanId = value.toString('hex');
-    else if (field === 3) result.traceState = value.toString();
-    else if (field === 4) result.parentId = value.toString('hex');
-    else if (field === 5) result.name = value.toString();
-    else if (field === 6) result.kind = Number(value);
-    else if (field === 7) result.start = value;
-    else if (field === 8) result.end = value;
-    else if (field === 9) keyValue(result.attributes, value);
-    else if (field === 10) result.dropped = Number(value);
-    else if (field === 11) result.events.push(event(value));
-    else if (field === 13) result.links.push(link(value));
-    else if (field === 14) result.droppedLinks = Number(value);
-    else if (field === 15)
-      fields(value, (part, item) => {
-        if (part === 2) result.status.message = item.toString();
-        else if (part === 3) result.status.code = Number(item);
-      });
-    else if (field === 16) result.flags = Number(value);
-  });
+  fields(data, (field, value) => SPAN_FIELDS[field]?.(result, value));
   return result;
 }
 

@@ -8,7 +8,7 @@ const { execFile } = require('node:child_process');
 const { promisify } = require('node:util');
 const { LIMIT, own, restart, take, telemetry } = require('./support.js');
 
-const { startSpan, withSpan, getCurrentSpan, getCurrentTraceId, getCurrentSpanId } = telemetry;
+const { withSpan, getCurrentSpan, getCurrentTraceId, getCurrentSpanId } = telemetry;
 const pause = () => new Promise((resolve) => setTimeout(resolve, 1));
 
 describe('the current span', { timeout: 60000 }, () => {

@@ -6,6 +6,7 @@ python=$1; bad=0
 check() { "$@" || { echo "lint: failed: $*"; bad=1; }; }
 check "$python" tools/lint/layers.py
 check "$python" tools/lint/sizes.py
+check "$python" tools/lint/rules.py
 check tools/lint/headers.sh
 check tools/lint/symbols.sh "$("$python" -c 'import djp_telemetry._native as n; print(n.__file__)')"
 c_files=$(git ls-files 'core/include/**.h' 'core/src/**.[ch]' 'bindings/*/src/*.[ch]' 'tests/c/*.[ch]' 'tests/fuzz/*.c' 'bench/*.c')

@@ -66,6 +66,11 @@ def unity_problems():
             seen[name] = relative
 
 
-problems = [*core_problems(), *unity_problems()]
-print(*problems, sep="\n", end="\n" if problems else "")
-sys.exit(bool(problems))
+def main():
+    problems = [*core_problems(), *unity_problems()]
+    print(*problems, sep="\n", end="\n" if problems else "")
+    return bool(problems)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -377,25 +377,33 @@ exchange_sent_websocket(djp_py_exchange *exchange, PyObject *message, PyObject *
     }
 }
 
+/* Notes what a message says; whether it is the one that begins the response. */
+static int
+exchange_sends(djp_py_exchange *exchange, PyObject *message)
+{
+    if (exchange->recorded || exchange->state->asgi == NULL || message == NULL || !PyDict_Check(message)) {
+        return 0;
+    }
+    PyObject *type = djp_py_asgi_get(message, exchange->state->asgi->words.type);
+    int begun = exchange->status != 0;
+    if (type != NULL && exchange->type == DJP_HTTP_REQUEST) {
+        exchange_sent_http(exchange, message, type);
+    } else if (type != NULL) {
+        exchange_sent_websocket(exchange, message, type);
+    }
+    return !begun && exchange->status != 0;
+}
+
 static PyObject *
 exchange_send(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
     djp_py_exchange *exchange = (djp_py_exchange *)self;
     PyObject *message = PyVectorcall_NARGS(nargsf) > 0 || kwnames != NULL ? args[0] : NULL;
-    int first = 0; /* the message that begins the answer */
     if (exchange->send == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "the request is over");
         return NULL;
     }
-    if (!exchange->recorded && exchange->state->asgi != NULL && message != NULL && PyDict_Check(message)) {
-        PyObject *type = djp_py_asgi_get(message, exchange->state->asgi->words.type);
-        int begun = exchange->status != 0;
-        if (type != NULL && exchange->type == DJP_HTTP_REQUEST)
-            exchange_sent_http(exchange, message, type);
-        else if (type != NULL)
-            exchange_sent_websocket(exchange, message, type);
-        first = !begun && exchange->status != 0;
-    }
+    int first = exchange_sends(exchange, message);
     PyObject *awaitable = djp_py_vectorcall(exchange->send, args, nargsf, kwnames);
     if (awaitable == NULL)
         djp_py_exchange_send_failed(exchange, first);

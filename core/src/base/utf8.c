@@ -10,32 +10,39 @@ utf8__is_tail(unsigned char c)
     return (c & 0xc0) == 0x80;
 }
 
+/* Length of the character that begins with c, or 0 for a byte that begins none; *low and *high are the limits of its
+ * second byte, which exclude long forms, surrogates and all above U+10FFFF. */
+static size_t
+utf8__form(unsigned char c, unsigned char *low, unsigned char *high)
+{
+    if (c >= 0xc2 && c <= 0xdf) {
+        return 2;
+    }
+    if ((c & 0xf0) == 0xe0) {
+        *low = c == 0xe0 ? 0xa0 : 0x80;
+        *high = c == 0xed ? 0x9f : 0xbf;
+        return 3;
+    }
+    if (c >= 0xf0 && c <= 0xf4) {
+        *low = c == 0xf0 ? 0x90 : 0x80;
+        *high = c == 0xf4 ? 0x8f : 0xbf;
+        return 4;
+    }
+    return 0;
+}
+
 /* Length of the valid character at text, or 0 and in *bad the bytes that one U+FFFD stands for (the longest prefix of a
  * valid form, at least one). */
 static size_t
 utf8__step(const unsigned char *text, size_t size, size_t *bad)
 {
-    unsigned char c = text[0];
     unsigned char low = 0x80, high = 0xbf;
-    size_t length;
     *bad = 1;
-    if (c < 0x80) {
+    if (text[0] < 0x80) {
         return 1;
     }
-    if (c >= 0xc2 && c <= 0xdf) {
-        length = 2;
-    } else if ((c & 0xf0) == 0xe0) {
-        length = 3;
-        low = c == 0xe0 ? 0xa0 : 0x80;
-        high = c == 0xed ? 0x9f : 0xbf;
-    } else if (c >= 0xf0 && c <= 0xf4) {
-        length = 4;
-        low = c == 0xf0 ? 0x90 : 0x80;
-        high = c == 0xf4 ? 0x8f : 0xbf;
-    } else {
-        return 0;
-    }
-    if (size < 2 || text[1] < low || text[1] > high) {
+    size_t length = utf8__form(text[0], &low, &high);
+    if (length == 0 || size < 2 || text[1] < low || text[1] > high) {
         return 0;
     }
     for (size_t i = 2; i < length; i++) {

@@ -60,6 +60,31 @@ report_source(djp_buf *out, const char *source)
 }
 
 static void
+report_word(djp_buf *out, const djp_options *options, djp_setting setting, int word)
+{
+    if (setting == DJP_SETTING_SAMPLER && options->sampler == DJP_SAMPLER_TREE) {
+        report_text(out, options->sampler_text);
+    } else {
+        report_text(out, djp__config_word(&djp__config_table[setting], word));
+    }
+}
+
+/* A text as it may be shown: of a secret only that it is set. */
+static void
+report_shown(djp_buf *out, djp_setting setting, const char *text)
+{
+    int is_set = text != NULL && *text != '\0';
+    if (djp__config_table[setting].secret) {
+        text = is_set ? "[set]" : "";
+    }
+    if (setting == DJP_SETTING_ENDPOINT || setting == DJP_SETTING_REMOTE_SAMPLING_ENDPOINT) {
+        report_endpoint(out, text);
+    } else {
+        report_text(out, text);
+    }
+}
+
+static void
 report_value(djp_buf *out, const djp_options *options, djp_setting setting)
 {
     const djp_config_row *row = &djp__config_table[setting];
@@ -70,11 +95,7 @@ report_value(djp_buf *out, const djp_options *options, djp_setting setting)
         djp__buf_text(out, *(const int *)field ? "true" : "false");
         break;
     case DJP_FORM_WORD:
-        if (setting == DJP_SETTING_SAMPLER && options->sampler == DJP_SAMPLER_TREE) {
-            report_text(out, options->sampler_text);
-        } else {
-            report_text(out, djp__config_word(row, *(const int *)field));
-        }
+        report_word(out, options, setting, *(const int *)field);
         break;
     case DJP_FORM_PORT:
         djp__buf_i64(out, *(const int *)field);
@@ -98,18 +119,9 @@ report_value(djp_buf *out, const djp_options *options, djp_setting setting)
         djp__buf_double(out, *(const double *)field);
         break;
     case DJP_FORM_TEXT:
-    case DJP_FORM_ATTRIBUTE: {
-        const char *text = *(char *const *)field;
-        if (row->secret) {
-            text = text == NULL || *text == '\0' ? "" : "[set]";
-        }
-        if (setting == DJP_SETTING_ENDPOINT || setting == DJP_SETTING_REMOTE_SAMPLING_ENDPOINT) {
-            report_endpoint(out, text);
-        } else {
-            report_text(out, text);
-        }
+    case DJP_FORM_ATTRIBUTE:
+        report_shown(out, setting, *(char *const *)field);
         break;
-    }
     }
 }
 

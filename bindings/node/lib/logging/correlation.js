@@ -25,7 +25,6 @@ function generateCorrelationId() {
 function fieldText(value) {
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
   if (typeof value !== 'string' || value === '') return undefined;
-  // eslint-disable-next-line no-control-regex
   return value.slice(0, FIELD_LIMIT).replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '');
 }
 

@@ -116,28 +116,26 @@ function safely(attempt, otherwise) {
   }
 }
 
+/** log(error) and log(object, text), the habit of pino's own users; error and metadata are what the other places gave. */
+function sortObjectFirst(object, second, third, error, metadata) {
+  const text = typeof second === 'string' ? second : undefined;
+  if (error === null && isError(object))
+    return { text: text ?? object.message, error: object, metadata: text === undefined ? metadata : (third ?? null) };
+  if (metadata === null || text !== undefined) return { text, error, metadata: object };
+  return { text: object, error, metadata };
+}
+
 /** The three places of a call: text, error, metadata, in whatever order they came. */
 function sortArguments(message, second, third) {
   let error = null;
   let metadata = null;
-  let text = message;
   for (const given of [second, third]) {
     if (given === undefined || given === null) continue;
     if (error === null && isError(given)) error = given;
     else metadata ??= given;
   }
-  if (typeof message === 'object' && message !== null) {
-    // log(error) and log(object, text), the habit of pino's own users.
-    if (error === null && isError(message)) {
-      error = message;
-      text = typeof second === 'string' ? second : error.message;
-      if (typeof second === 'string') metadata = third ?? null;
-    } else if (metadata === null || typeof second === 'string') {
-      metadata = message;
-      text = typeof second === 'string' ? second : undefined;
-    }
-  }
-  return { text, error, metadata };
+  if (typeof message === 'object' && message !== null) return sortObjectFirst(message, second, third, error, metadata);
+  return { text: message, error, metadata };
 }
 
 class Logger {

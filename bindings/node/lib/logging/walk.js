@@ -61,6 +61,10 @@ function plainForm(value, forJson) {
   return typeof value.toJSON === 'function' ? value.toJSON('') : value;
 }
 
+function isScalar(type) {
+  return type === 'string' || type === 'number' || type === 'bigint';
+}
+
 /** One compiled set of rules, paths and name kinds. One walker serves many calls; it holds no data of any of them. */
 class Walker {
   /**
@@ -269,7 +273,7 @@ class Walker {
     const type = typeof value;
     if (value === undefined || value === null || type === 'boolean' || type === 'function')
       return this.value(value, nodes);
-    const scalar = type === 'string' || type === 'number' || type === 'bigint';
+    const scalar = isScalar(type);
     if (kind === SECRET) return REDACTED;
     if (kind === TOKEN) return type === 'number' ? this.value(value, nodes) : REDACTED;
     if (kind === MONEY) return scalar ? REDACTED : this.value(value, nodes);
