@@ -151,7 +151,7 @@ def init_telemetry(
     endpoint: Optional[str] = None,
     protocol: Optional[str] = None,
     headers: Any = None,
-    path: Any = None,
+    file_path: Any = None,
     service_name: Optional[str] = None,
     environment: Optional[str] = None,
     resource_attributes: Any = None,
@@ -168,7 +168,7 @@ def init_telemetry(
 
     enabled: the main switch. backend: "noop", "prom", "otel" or "hybrid". exporter: "otlp", "console", "file",
     "memory" or "none". endpoint: URL of the collector. protocol: "grpc", "http/protobuf" or "http/json". headers,
-    resource_attributes: a mapping, or text as in the variables. path: file of the file exporter. environment: such as
+    resource_attributes: a mapping, or text as in the variables. file_path: file of the file exporter. environment: such as
     "prod". sample_ratio: 0 to 1. slow_threshold: seconds, 0 for off. ring_bytes: 65,536 to 1,073,741,824.
     flush_interval: seconds. prometheus_port: 0 for none. Every other option of docs/configuration.md is a keyword,
     too; durations are in seconds."""
@@ -180,7 +180,7 @@ def init_telemetry(
         endpoint=endpoint,
         protocol=protocol,
         headers=headers,
-        path=path,
+        file_path=file_path,
         service_name=service_name,
         environment=environment,
         resource_attributes=resource_attributes,
