@@ -1,0 +1,449 @@
+/* A session against a small server of this process: what an exchange gives back, which connection it takes, where the limits of a
+ * response lie, and what happens to descriptors: none is left, none passes into another program, and a stolen one is left alone. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/atomic.h"
+#include "base/clock.h"
+#include "net/curl_session.h"
+
+enum { DESCRIPTORS = 256, HEAD_MAX = 256 * 1024 };
+#define SECOND 1000000000ull
+
+/* ---- the server: one thread a connection, the same answer to every request ---- */
+
+static int listener;
+static char endpoint[64];
+static char *answer; /* of every request; NULL: none comes */
+static size_t answer_size;
+static DJP_ATOMIC(int) connections, requests;
+
+static void *
+serve(void *argument)
+{
+    int fd = (int)(intptr_t)argument;
+    char text[4096];
+    size_t size = 0;
+    ssize_t got;
+    while ((got = recv(fd, text + size, sizeof text - 1 - size, 0)) > 0) {
+        size += (size_t)got;
+        text[size] = '\0';
+        char *end = strstr(text, "\r\n\r\n"), *length = strstr(text, "Content-Length: ");
+        size_t whole = end ? (size_t)(end + 4 - text) + (length ? (size_t)atoi(length + 16) : 0) : sizeof text;
+        if (size < whole) {
+            continue;
+        }
+        size = 0;
+        djp_add_relaxed(&requests, 1);
+        if (answer) {
+            send(fd, answer, answer_size, MSG_NOSIGNAL);
+        }
+    }
+    close(fd);
+    return NULL;
+}
+
+static void *
+accept_all(void *argument)
+{
+    int fd;
+    (void)argument;
+    while ((fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+        pthread_t thread;
+        djp_add_relaxed(&connections, 1);
+        if (pthread_create(&thread, NULL, serve, (void *)(intptr_t)fd) == 0) {
+            pthread_detach(thread);
+        }
+    }
+    return NULL;
+}
+
+static int
+begin_server(void **state)
+{
+    (void)state;
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t size = sizeof address;
+    pthread_t thread;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int bad = bind(listener, (struct sockaddr *)&address, sizeof address) != 0 || listen(listener, 50) != 0 ||
+              getsockname(listener, (struct sockaddr *)&address, &size) != 0 ||
+              pthread_create(&thread, NULL, accept_all, NULL) != 0;
+    snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%d/v1/traces", ntohs(address.sin_port));
+    return bad;
+}
+
+static void
+answers(const char *head, size_t body)
+{
+    free(answer);
+    size_t size = strlen(head);
+    answer = malloc(size + 64 + body);
+    answer_size = (size_t)sprintf(answer, "%sContent-Length: %zu\r\n\r\n", head, body);
+    memset(answer + answer_size, 'b', body);
+    answer_size += body;
+}
+
+#define OK "HTTP/1.1 200 OK\r\n"
+
+/* ---- the client ---- */
+
+static djp__curl_target target;
+static djp__destination destination;
+static djp__curl_session *session;
+
+static void
+open_session(uint64_t max_response_bytes)
+{
+    char why[256];
+    destination = (djp__destination){.protocol = DJP_PROTOCOL_HTTP_PROTOBUF,
+                                     .endpoint = endpoint,
+                                     .http_path = "/v1/traces",
+                                     .grpc_method = "",
+                                     .headers = "",
+                                     .certificate = "",
+                                     .extra_certificate = "",
+                                     .client_key = "",
+                                     .client_certificate = "",
+                                     .http_proxy = "",
+                                     .https_proxy = "",
+                                     .no_proxy = "",
+                                     .max_response_bytes = max_response_bytes};
+    assert_int_equal(djp__curl_target_init(&target, &destination), 0);
+    assert_int_equal(djp__curl_session_new(&session, &target, &destination, "test", why), 0);
+}
+
+static void
+close_session(void)
+{
+    djp__curl_session_free(session);
+    djp__curl_target_fini(&target);
+    session = NULL;
+}
+
+static void
+ignore_header(void *user, const char *line, size_t size)
+{
+    (void)user;
+    (void)line;
+    (void)size;
+}
+
+static void
+init_exchange(djp__curl_exchange *exchange)
+{
+    memset(exchange, 0, sizeof *exchange);
+    exchange->body = "body";
+    exchange->size = 4;
+    exchange->http_version = CURL_HTTP_VERSION_1_1;
+    exchange->on_header = ignore_header;
+    djp__buf_init(&exchange->response, 0);
+}
+
+static void
+run(unsigned lane, djp__curl_exchange *exchange)
+{
+    uint64_t deadline = djp__clock_monotonic() + 20 * SECOND;
+    djp__curl_session_begin(session, lane, exchange);
+    while (djp__curl_session_step(session) > 0) {
+        assert_true(djp__clock_monotonic() < deadline);
+        djp__curl_session_wait(session, deadline);
+    }
+    assert_true(djp__curl_session_is_done(session, lane));
+    djp__curl_session_end(session, lane);
+}
+
+/* ---- descriptors ---- */
+
+/* Marks the descriptors of the process but those of the server's connections, which come and go. */
+static int
+open_files(char marks[DESCRIPTORS])
+{
+    int count = 0;
+    memset(marks, 0, DESCRIPTORS);
+    for (int fd = 0; fd < DESCRIPTORS; fd++) {
+        struct sockaddr_in address;
+        socklen_t size = sizeof address;
+        int is_served = getsockname(fd, (struct sockaddr *)&address, &size) == 0 && fd != listener &&
+                        address.sin_family == AF_INET && strstr(endpoint, ":") &&
+                        ntohs(address.sin_port) == atoi(strrchr(endpoint, ':') + 1);
+        marks[fd] = fcntl(fd, F_GETFD) >= 0 && !is_served;
+        count += marks[fd];
+    }
+    return count;
+}
+
+static void
+descriptors_end_with_the_session_and_at_exec(void **state)
+{
+    (void)state;
+    char before[DESCRIPTORS], now[DESCRIPTORS];
+    answers(OK, 3);
+    int count = open_files(before);
+    for (int turn = 0; turn < 3; turn++) {
+        djp__curl_exchange exchanges[3];
+        open_session(0);
+        for (unsigned lane = 0; lane < 3; lane++) {
+            init_exchange(&exchanges[lane]);
+            exchanges[lane].fresh = 1;
+            run(lane, &exchanges[lane]);
+            assert_int_equal(exchanges[lane].status, 200);
+        }
+        assert_true(open_files(now) > count);
+        for (int fd = 0; fd < DESCRIPTORS; fd++) {
+            if (now[fd] && !before[fd]) {
+                assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+            }
+        }
+        for (unsigned lane = 0; lane < 3; lane++) {
+            djp__buf_fini(&exchanges[lane].response);
+        }
+        close_session();
+        assert_int_equal(open_files(now), count);
+    }
+}
+
+/* ---- exchanges ---- */
+
+static void
+an_exchange_gives_back_what_was_said(void **state)
+{
+    (void)state;
+    djp__curl_exchange exchange;
+    open_session(0);
+    init_exchange(&exchange);
+    answers("HTTP/1.1 429 Slow\r\nX-A: b\r\n", 5);
+    run(0, &exchange);
+    assert_int_equal(exchange.code, CURLE_OK);
+    assert_int_equal(exchange.status, 429);
+    assert_int_equal(exchange.response.size, 5);
+    assert_memory_equal(exchange.response.data, "bbbbb", 5);
+    assert_int_equal(exchange.sockets, 1);
+    answers(OK, 1);
+    exchange.is_get = 1;
+    run(0, &exchange); /* nothing of the last one is left */
+    assert_int_equal(exchange.status, 200);
+    assert_int_equal(exchange.response.size, 1);
+    assert_int_equal(exchange.sockets, 0); /* the same connection */
+    assert_string_equal(exchange.error, "");
+    djp__buf_fini(&exchange.response);
+    close_session();
+}
+
+static void
+connections_are_kept_unless_told_otherwise(void **state)
+{
+    (void)state;
+    djp__curl_exchange exchange;
+    open_session(0);
+    init_exchange(&exchange);
+    answers(OK, 1);
+    exchange.reuse_only = 1;
+    run(0, &exchange); /* there is none yet */
+    assert_true(exchange.code != CURLE_OK && exchange.refused_socket && exchange.status == 0);
+    assert_int_equal(exchange.sockets, 0);
+    exchange.reuse_only = 0;
+    run(0, &exchange);
+    assert_true(exchange.status == 200 && exchange.sockets == 1 && !exchange.refused_socket);
+    exchange.reuse_only = 1;
+    run(0, &exchange);
+    assert_true(exchange.status == 200 && exchange.sockets == 0 && !exchange.refused_socket);
+    exchange.reuse_only = 0;
+    exchange.fresh = 1;
+    run(0, &exchange);
+    assert_true(exchange.status == 200 && exchange.sockets == 1);
+    djp__buf_fini(&exchange.response);
+    close_session();
+}
+
+static void
+lanes_have_connections_of_their_own(void **state)
+{
+    (void)state;
+    djp__curl_exchange exchanges[DJP__CURL_LANES_MAX];
+    uint64_t deadline = djp__clock_monotonic() + 20 * SECOND;
+    open_session(0);
+    answers(OK, 1);
+    int before = djp_load_relaxed(&connections);
+    for (unsigned lane = 0; lane < DJP__CURL_LANES_MAX; lane++) {
+        init_exchange(&exchanges[lane]);
+        djp__curl_session_begin(session, lane, &exchanges[lane]);
+        assert_false(djp__curl_session_is_done(session, lane));
+    }
+    while (djp__curl_session_step(session) > 0) {
+        djp__curl_session_wait(session, deadline);
+    }
+    for (unsigned lane = 0; lane < DJP__CURL_LANES_MAX; lane++) {
+        djp__curl_session_end(session, lane);
+        assert_int_equal(exchanges[lane].status, 200);
+        assert_int_equal(exchanges[lane].sockets, 1);
+        djp__buf_fini(&exchanges[lane].response);
+    }
+    assert_int_equal(djp_load_relaxed(&connections) - before, DJP__CURL_LANES_MAX);
+    close_session();
+}
+
+static void
+an_exchange_may_be_given_up(void **state)
+{
+    (void)state;
+    djp__curl_exchange exchange;
+    char before[DESCRIPTORS], now[DESCRIPTORS];
+    int count = open_files(before), seen = djp_load_relaxed(&requests);
+    open_session(0);
+    init_exchange(&exchange);
+    free(answer);
+    answer = NULL;
+    djp__curl_session_begin(session, 0, &exchange);
+    uint64_t deadline = djp__clock_monotonic() + 20 * SECOND;
+    while (djp_load_relaxed(&requests) == seen) {
+        assert_int_equal(djp__curl_session_step(session), 1);
+        djp__curl_session_wait(session, deadline);
+    }
+    djp__curl_session_end(session, 0);
+    assert_int_equal(exchange.status, 0);
+    assert_true(exchange.code != CURLE_OK && exchange.error[0] != '\0');
+    answers(OK, 2);
+    run(0, &exchange);
+    assert_int_equal(exchange.status, 200);
+    djp__buf_fini(&exchange.response);
+    close_session();
+    assert_int_equal(open_files(now), count);
+}
+
+/* ---- limits ---- */
+
+static void
+a_response_may_be_as_large_as_the_limit(void **state)
+{
+    (void)state;
+    for (size_t size = 999; size <= 1001; size++) {
+        djp__curl_exchange exchange;
+        open_session(1000);
+        init_exchange(&exchange);
+        answers(OK, size);
+        run(0, &exchange);
+        assert_int_equal(exchange.too_large, size > 1000);
+        assert_true((exchange.code == CURLE_OK) == (size <= 1000));
+        if (size <= 1000) {
+            assert_int_equal(exchange.response.size, size);
+        }
+        djp__buf_fini(&exchange.response);
+        close_session();
+    }
+    open_session(0); /* the session's own limit: 4 MiB */
+    for (size_t size = (4u << 20) - 1; size <= (4u << 20) + 1; size++) {
+        djp__curl_exchange exchange;
+        init_exchange(&exchange);
+        exchange.fresh = 1;
+        answers(OK, size);
+        run(0, &exchange);
+        assert_int_equal(exchange.too_large, size > 4u << 20);
+        djp__buf_fini(&exchange.response);
+    }
+    close_session();
+}
+
+/* The status line, the headers and their ends count together. */
+static void
+a_head_may_be_as_large_as_the_limit(void **state)
+{
+    (void)state;
+    for (size_t size = HEAD_MAX - 1; size <= HEAD_MAX + 1; size++) {
+        djp__curl_exchange exchange;
+        char *head = malloc(size);
+        size_t rest = size - strlen(OK) - strlen("Content-Length: 1\r\n\r\n"), at = strlen(OK);
+        memcpy(head, OK, at + 1);
+        while (rest > 0) {
+            size_t line = rest > 2000 ? 1000 : rest > 1000 ? rest - 1000 : rest;
+            memset(head + at, 'x', line);
+            memcpy(head + at, "X-", 2);
+            head[at + 5] = ':';
+            memcpy(head + at + line - 2, "\r\n", 2);
+            at += line;
+            rest -= line;
+        }
+        head[at] = '\0';
+        open_session(0);
+        init_exchange(&exchange);
+        answers(head, 1);
+        run(0, &exchange);
+        assert_int_equal(exchange.too_large, size > HEAD_MAX);
+        assert_true((exchange.code == CURLE_OK) == (size <= HEAD_MAX));
+        djp__buf_fini(&exchange.response);
+        close_session();
+        free(head);
+    }
+}
+
+/* ---- a program that closes what is not its own ---- */
+
+static void
+a_stolen_descriptor_is_left_alone(void **state)
+{
+    (void)state;
+    char before[DESCRIPTORS], now[DESCRIPTORS];
+    djp__curl_exchange exchange;
+    answers(OK, 1);
+    open_files(before);
+    open_session(0);
+    init_exchange(&exchange);
+    run(0, &exchange);
+    assert_false(djp__curl_session_is_robbed(session));
+    open_files(now);
+    int stolen = -1, other;
+    for (int fd = 0; fd < DESCRIPTORS; fd++) {
+        struct sockaddr_in address;
+        socklen_t size = sizeof address;
+        if (now[fd] && !before[fd] && getpeername(fd, (struct sockaddr *)&address, &size) == 0 &&
+            address.sin_family == AF_INET) {
+            stolen = fd;
+        }
+    }
+    assert_true(stolen >= 0);
+    int pipes[2];
+    assert_int_equal(pipe(pipes), 0);
+    assert_int_equal(dup2(pipes[1], stolen), stolen); /* the number is somebody else's now */
+    assert_true(djp__curl_session_is_robbed(session));
+    run(0, &exchange);
+    assert_string_equal(exchange.error, "the program closed the connection");
+    assert_int_equal(exchange.status, 0);
+    djp__buf_fini(&exchange.response);
+    close_session();
+    assert_int_equal(write(stolen, "x", 1), 1);
+    assert_int_equal(read(pipes[0], &other, 1), 1);
+    close(stolen);
+    close(pipes[0]);
+    close(pipes[1]);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(descriptors_end_with_the_session_and_at_exec),
+        cmocka_unit_test(an_exchange_gives_back_what_was_said),
+        cmocka_unit_test(connections_are_kept_unless_told_otherwise),
+        cmocka_unit_test(lanes_have_connections_of_their_own),
+        cmocka_unit_test(an_exchange_may_be_given_up),
+        cmocka_unit_test(a_response_may_be_as_large_as_the_limit),
+        cmocka_unit_test(a_head_may_be_as_large_as_the_limit),
+        cmocka_unit_test(a_stolen_descriptor_is_left_alone),
+    };
+    return cmocka_run_group_tests(tests, begin_server, NULL);
+}
