@@ -8,6 +8,9 @@ JOBS ?= $(shell nproc)
 ifeq ($(origin CC),default)
   CC := $(if $(shell command -v ccache),ccache )cc
 endif
+# An object compiled in one clone serves another one; paths in it are relative to the clone.
+export CCACHE_BASEDIR ?= $(CURDIR)
+export CCACHE_NOHASHDIR ?= true
 CLANG ?= $(if $(findstring ccache,$(CC)),ccache )clang
 # The distribution's interpreter is an optimised build and has its headers as a package; any CPython from 3.9 on will do.
 PYTHON ?= $(shell for p in /usr/bin/python3 python3; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && { echo $$p; break; }; done)
@@ -16,7 +19,7 @@ PY = $(VENV)/bin/python
 # Node 20 or newer from PATH, else one that npm fetches into the cache folder.
 NODE = $(shell tools/node-find.sh)
 WARN = -Wall -Wextra -Wshadow -Wconversion -Werror
-CFLAGS_BASE = -std=c11 -D_GNU_SOURCE -g -fvisibility=hidden -fno-strict-aliasing -Icore/include -Icore/src -Icore
+CFLAGS_BASE = -std=c11 -D_GNU_SOURCE -g -ffile-prefix-map=$(CURDIR)=. -fvisibility=hidden -fno-strict-aliasing -Icore/include -Icore/src -Icore
 ifeq ($(SAN),asan)
   OPT = -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
   OUT = $(BUILD)/asan
@@ -57,6 +60,7 @@ help:
 	@echo "make bench      ours beside the peers, in one run; bench-node: only the Node rows"
 	@echo "make bench-specification   the specification's own form: CPU at 10,000 spans/s, 10 repeats of 15 s"
 	@echo "make e2e        against a real Collector, Jaeger and Prometheus (found on PATH or in DJP_INFRA)"
+	@echo "make backends   builds these from Go modules into DJP_INFRA ($${DJP_INFRA:-~/.cache/djp-infra}), once a version"
 	@echo "make fuzz       every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) each; fuzz-short: 5 s each"
 	@echo "make mutants F=core/src/metrics/cells.c  which changes of a source no test notices, for SECONDS=$(SECONDS)"
 	@echo "make soak       ten minutes of load with faults, memory watched; soak-node: the same for Node"
@@ -121,7 +125,7 @@ $(VENV)/.bench: $(VENV)/.base bench/requirements.txt
 # The package is installed as a user would install it, with the native part required.
 $(VENV)/.native: $(VENV)/.base $(NATIVE_SRC) $(PACKAGE_SRC)
 	rm -rf build/lib.* build/bdist.*
-	DJP_TELEMETRY_NATIVE=require $(PY) -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall '.[native]'
+	CC="$(CC)" DJP_TELEMETRY_NATIVE=require $(PY) -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall '.[native]'
 	@touch $@
 
 node_modules/.base: package.json package-lock.json
@@ -129,15 +133,25 @@ node_modules/.base: package.json package-lock.json
 	@touch $@
 # The addon, as `npm install` builds it in a checkout. Looks for itself whether anything changed.
 node-native:
-	@DJP_TELEMETRY_NATIVE=require $(NODE) bindings/node/install.js
+	@CC="$(CC)" DJP_TELEMETRY_NATIVE=require $(NODE) bindings/node/install.js
 
 # ---- the two commands of the README -------------------------------------------------------------------------------------------
 demo: setup-build $(VENV)/.demo $(VENV)/.native node_modules/.base node-native
 	NODE=$(NODE) $(PY) examples/demo.py
+# Everything is built before the first test runs, so that parts can run beside each other; most of them wait more than they compute. The
+# longest come first.
+TEST_PARTS = test-python test-node test-asan test-python-asan test-node-asan test-tsan test-c test-valgrind fuzz-short instructions
+PARTS_AT_ONCE ?= $(shell echo $$(($(JOBS) + 1)))
 test: setup-test
-	@for part in test-c test-sanitize test-valgrind instructions fuzz-short test-python test-python-asan test-node test-node-asan; do \
-	  echo "==== $$part"; $(MAKE) --no-print-directory -j$(JOBS) $$part || exit 1; done
+	@echo "==== build"; start=$$(date +%s); $(MAKE) --no-print-directory test-build && echo "built in $$(($$(date +%s) - start)) s"
+	@MAKE="$(MAKE)" JOBS=$(JOBS) tools/run-parts.sh $(PARTS_AT_ONCE) $(TEST_PARTS)
 	@echo "make test: all green"
+# The environments come first: two installations into one of them at once would collide.
+test-build:
+	@$(MAKE) --no-print-directory -j$(JOBS) $(VENV)/.test node_modules/.base core
+	@$(MAKE) --no-print-directory -j$(JOBS) $(VENV)/.native node-native build-c tools-c build-fuzz build-instructions build-python-asan build-node-asan promtool
+	@$(MAKE) --no-print-directory -j$(JOBS) SAN=asan build-c
+	@$(MAKE) --no-print-directory -j$(JOBS) SAN=tsan build-tsan
 
 # ---- one test, or a few -------------------------------------------------------------------------------------------------------
 # T is the start of a test's name; K chooses within the files that it names.
@@ -158,15 +172,40 @@ compile_commands.json: Makefile tools/compile_commands.py $(wildcard core/src/*/
 	  '$(CFLAGS_BASE) $(OPT) -Wall -Wextra' "$$(tools/node-find.sh 2>/dev/null)" > $@.tmp && mv $@.tmp $@
 
 # ---- tests --------------------------------------------------------------------------------------------------------------------
-test-c: $(TESTS_C)
+build-c: $(TESTS_C)
+test-c: build-c
 	@tools/run-tests.sh $(TESTS_C)
-test-sanitize:
+test-sanitize: test-asan test-tsan
+test-asan:
 	@$(MAKE) --no-print-directory SAN=asan test-c
-	@$(MAKE) --no-print-directory SAN=tsan test-tsan
-TSAN_TESTS = base/ring base/ring_race metrics/process_exit base/clock control/remote model/key trace/local_trace trace/local_trace_race trace/local_trace_early trace/local_trace_late trace/canary sampling/rate_limit sampling/tail_rules trace/recorder metrics/registry metrics/counter metrics/histogram metrics/shard metrics/shard_race metrics/series metrics/segment metrics/builtin export/prometheus_http sdk/prometheus_endpoint pipeline/worker pipeline/worker_faults pipeline/flush pipeline/shutdown trace/span sdk/sdk oplog/oplog oplog/oplog_life control/overrides oplog/oplog_switch sdk/sdk_metrics
-test-tsan: $(foreach t,$(TSAN_TESTS),$(OUT)/c/$(dir $(t))test_$(notdir $(t)))
-	@tools/run-tests.sh $^
-VALGRIND_TESTS = base/text base/mem model/key control/remote_strategy sampling/tail_rules trace/span metrics/exposition export/encoder net/otlp_response net/responses net/gzip net/retry config/config model/context net/curl_target export/file oplog/oplog
+test-tsan:
+	@$(MAKE) --no-print-directory SAN=tsan test-threads
+TSAN_TESTS = \
+  base/clock base/ring base/ring_race \
+  control/overrides control/remote \
+  export/prometheus_http \
+  metrics/builtin metrics/counter metrics/histogram metrics/process_exit metrics/registry metrics/segment metrics/series metrics/shard metrics/shard_race \
+  model/key \
+  oplog/oplog oplog/oplog_life oplog/oplog_switch \
+  pipeline/flush pipeline/shutdown pipeline/worker pipeline/worker_faults \
+  sampling/rate_limit sampling/tail_rules \
+  sdk/prometheus_endpoint sdk/sdk sdk/sdk_metrics \
+  trace/canary trace/local_trace trace/local_trace_early trace/local_trace_late trace/local_trace_race trace/recorder trace/span
+TSAN_PROGRAMS = $(foreach t,$(TSAN_TESTS),$(OUT)/c/$(dir $(t))test_$(notdir $(t)))
+build-tsan: $(TSAN_PROGRAMS)
+test-threads: build-tsan
+	@tools/run-tests.sh $(TSAN_PROGRAMS)
+VALGRIND_TESTS = \
+  base/mem base/text \
+  config/config \
+  control/remote_strategy \
+  export/encoder export/file \
+  metrics/exposition \
+  model/context model/key \
+  net/curl_target net/gzip net/otlp_response net/responses net/retry \
+  oplog/oplog \
+  sampling/tail_rules \
+  trace/span
 test-valgrind: $(foreach t,$(VALGRIND_TESTS),$(OUT)/c/$(dir $(t))test_$(notdir $(t)))
 	@DJP_TEST_SHORT=1 tools/run-tests.sh --valgrind $^
 # The core as a release has it: one unit, for a shared object, whose flags are those of setup.py but for its hardening, which distributions
@@ -177,25 +216,38 @@ $(BUILD)/instructions/%.o: bench/%.c $(wildcard core/include/djp/*.h core/src/*.
 	@echo "  cc $<"; $(CC) $(INSTRUCTIONS_CFLAGS) -Itests/c $(WARN) -c $< -o $@
 $(BUILD)/instructions/instructions: $(BUILD)/instructions/instructions.o $(BUILD)/instructions/instructions_core.o $(wildcard core/gen/*.c)
 	@echo "  cc $@"; $(CC) $(INSTRUCTIONS_CFLAGS) -w $^ $(LIBS) -o $@
+build-instructions: $(BUILD)/instructions/instructions
 instructions instructions-record: $(BUILD)/instructions/instructions $(VENV)/.native
 	@CC="$(CC)" $(PY) tools/instructions.py $(if $(findstring record,$@),record,check) $(BUILD)/instructions $(PY)
+# Files of tests run beside each other, the tests of a file one after another.
+PYTEST_PARALLEL = -n $(JOBS) --dist loadfile --durations=10 --durations-min=1
 test-python: $(VENV)/.test $(VENV)/.native $(TOOLS_C) node_modules/.base node-native
-	DJP_BUILD=$(abspath $(OUT)) DJP_NODE=$(NODE) PATH="$$PATH:$$(tools/promtool.sh)" $(PY) -m pytest -m 'not e2e' $(PYTEST_ARGS)
+	DJP_BUILD=$(abspath $(OUT)) DJP_NODE=$(NODE) PATH="$$PATH:$$(tools/promtool.sh)" $(PY) -m pytest -m 'not e2e' $(PYTEST_PARALLEL) $(PYTEST_ARGS)
 # The extension built with AddressSanitizer and UndefinedBehaviorSanitizer runs the tests of the binding again.
-test-python-asan: $(VENV)/.test
-	@tools/asan-python.sh $(PY)
+build-python-asan: $(VENV)/.test
+	@CC="$(CC)" tools/asan-python.sh build $(PY)
+test-python-asan: build-python-asan $(TOOLS_C)
+	@PYTEST_ARGS="$(PYTEST_PARALLEL) $(PYTEST_ARGS)" tools/asan-python.sh test $(PY)
+promtool:
+	@tools/promtool.sh >/dev/null
 test-python-versions:
-	@tools/python-versions.sh 3.9 3.10 3.11 3.12 3.13 3.14
+	@CC="$(CC)" tools/python-versions.sh 3.9 3.10 3.11 3.12 3.13 3.14
 test-node: node_modules/.base node-native
 	@PATH="$$PATH:$$(tools/promtool.sh)" tools/node-test.sh $(NODE)
-test-node-asan: node_modules/.base
-	@tools/node-asan.sh $(abspath $(BUILD))/node-asan
+build-node-asan: node_modules/.base
+	@CC="$(CC)" tools/node-asan.sh build $(abspath $(BUILD))/node-asan
+test-node-asan: build-node-asan
+	@tools/node-asan.sh test $(abspath $(BUILD))/node-asan
 test-node-versions: node_modules/.base node-native
 	@tools/node-versions.sh 22 24
 test-node-pack:
 	@tools/node-pack.sh $(abspath $(BUILD))/node-pack
+# The real backends, built once into a cache outside of the tree.
+backends:
+	@tools/backends/get.sh
 e2e: $(VENV)/.test $(VENV)/.native $(TOOLS_C) node_modules/.base node-native
 	NODE=$(NODE) DJP_BUILD=$(abspath $(OUT)) PATH="$$PATH:$${DJP_INFRA:-$$HOME/.cache/djp-infra}/bin:$$(tools/promtool.sh)" $(PY) -m pytest -m e2e tests/e2e -v
+build-fuzz: $(FUZZERS)
 fuzz-short: $(FUZZERS)
 	@tools/run-fuzz.sh 5 $(FUZZERS)
 fuzz: $(FUZZERS)
@@ -231,8 +283,12 @@ bench-node: bench/node/node_modules/.base node-native
 bench-specification: $(VENV)/.bench $(VENV)/.native
 	$(PY) bench/specification.py
 clean:
-	rm -rf $(BUILD) $(VENV) node_modules *.egg-info
-.PHONY: help check py js core tools-c setup-build setup-test demo test test-c test-sanitize test-tsan test-valgrind instructions instructions-record test-python test-python-asan test-python-versions node-native test-node test-node-asan test-node-versions test-node-pack e2e fuzz-short fuzz mutants soak soak-node lint format bench bench-node bench-specification clean gen
+	rm -rf $(BUILD) $(VENV) node_modules bench/node/node_modules compile_commands.json *.egg-info bindings/python/*.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+.PHONY: help check py js core tools-c setup-build setup-test demo test test-build build-c test-c test-sanitize test-asan test-tsan build-tsan \
+  test-threads build-instructions build-python-asan build-node-asan build-fuzz promtool test-valgrind instructions \
+  instructions-record test-python test-python-asan test-python-versions node-native test-node test-node-asan test-node-versions \
+  test-node-pack backends e2e fuzz-short fuzz mutants soak soak-node lint format bench bench-node bench-specification clean gen
 
 # ---- generated sources --------------------------------------------------------------------------------------------------------
 gen:

@@ -1,13 +1,21 @@
 #!/usr/bin/env bash
-# asan-python.sh PYTHON: builds the extension with AddressSanitizer and UndefinedBehaviorSanitizer into build/asan-python and runs the binding's tests on it.
+# asan-python.sh build|test PYTHON: builds the extension with AddressSanitizer and UndefinedBehaviorSanitizer into build/asan-python, or runs the
+# binding's tests on it.
 set -euo pipefail
-python=$1; out=$PWD/build/asan-python
-mkdir -p "$out"
-sources=$(find setup.py pyproject.toml core bindings/python middleware -type f | sort | xargs sha256sum | sha256sum)
-if [ "$(cat "$out/.sources" 2>/dev/null)" != "$sources" ]; then
-  rm -rf "$out/site" && DJP_TELEMETRY_NATIVE=require DJP_TELEMETRY_CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -U_FORTIFY_SOURCE" \
-    DJP_TELEMETRY_LDFLAGS="-fsanitize=address,undefined" "$python" -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps --target "$out/site" . 
+verb=$1 python=$2 out=$PWD/build/asan-python
+if [ "$verb" = build ]; then
+  mkdir -p "$out"
+  sources=$(find setup.py pyproject.toml core bindings/python middleware -type f -not -name '*.pyc' | sort | xargs sha256sum | sha256sum)
+  [ "$(cat "$out/.sources" 2>/dev/null)" != "$sources" ] || exit 0
+  # In a copy: setuptools would take the extension that another build left in build/, whatever flags it was made with.
+  rm -rf "$out/site" "$out/source" && mkdir "$out/source"
+  git ls-files -z --cached --others --exclude-standard -- setup.py pyproject.toml MANIFEST.in README.md LICENSE core bindings/python middleware |
+    xargs -0 cp --parents -t "$out/source"
+  DJP_TELEMETRY_NATIVE=require DJP_TELEMETRY_CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -U_FORTIFY_SOURCE" \
+    DJP_TELEMETRY_LDFLAGS="-fsanitize=address,undefined" "$python" -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps --target "$out/site" "$out/source"
+  nm -D "$out"/site/djp_telemetry/_native*.so | grep -q __asan_init || { echo "asan-python: the extension was built without AddressSanitizer"; exit 1; }
   echo "$sources" > "$out/.sources"
+  exit 0
 fi
 # Leak detection is off: CPython itself keeps memory at exit. Tests that do not load the extension, measure memory or take millions of spans, stay out;
 # so do those that fork beside threads: the sanitizer's own allocator is not safe over that in GCC 12, and the child hangs in it now and then.

@@ -1,13 +1,18 @@
 #!/usr/bin/env bash
-# node-asan.sh FOLDER: builds the addon with AddressSanitizer and UndefinedBehaviorSanitizer in a copy of the package and runs its tests there.
+# node-asan.sh build|test FOLDER: builds the addon with AddressSanitizer and UndefinedBehaviorSanitizer in a copy of the package, or brings the
+# copy's tests up to date and runs them there.
 set -euo pipefail
-out=$1
-here=$PWD
+verb=$1 out=$2 here=$PWD
 node=$(tools/node-find.sh)
 tools/node-copy.sh "$out"
-(cd "$out" && DJP_TELEMETRY_NATIVE=require \
-  DJP_TELEMETRY_CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -U_FORTIFY_SOURCE" \
-  DJP_TELEMETRY_LDFLAGS="-fsanitize=address,undefined" "$node" bindings/node/install.js)
+if [ "$verb" = build ]; then
+  cd "$out"
+  DJP_TELEMETRY_NATIVE=require \
+    DJP_TELEMETRY_CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -U_FORTIFY_SOURCE" \
+    DJP_TELEMETRY_LDFLAGS="-fsanitize=address,undefined" "$node" bindings/node/install.js
+  nm -D build/Release/djp_telemetry.node | grep -q __asan_init || { echo "node-asan: the addon was built without AddressSanitizer"; exit 1; }
+  exit 0
+fi
 # Leak detection is off: Node itself keeps memory at exit.
 cd "$out"
 mkdir -p tools && cp -a "$here"/tools/node-*.sh tools/

@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
 # python-versions.sh MINOR...: the package built and tried with other versions of CPython, as far as they are on this machine (in the
-# path or among pyenv's).
-set -euo pipefail
+# path or among pyenv's), JOBS of them at a time (default: one a processor).
+set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-bad=0
 
 # A shim of pyenv stands in the path for versions that are not chosen, too, and fails.
 find_python() {
@@ -17,26 +16,32 @@ find_python() {
     fi
   done
 }
-
-for minor in "$@"; do
+try() { # MINOR: prints the verdict; fails when the package does not work with it
+  local minor=$1 python place=$work/$1
   python=$(find_python "$minor")
   if [ -z "$python" ]; then
     echo "python $minor: not on this machine"
-    continue
+    return
   fi
-  mkdir -p "$work/source"
-  (cd "$root" && git ls-files -z | xargs -0 cp --parents -t "$work/source")
-  "$python" -m venv "$work/$minor"
-  if ! DJP_TELEMETRY_NATIVE=require "$work/$minor/bin/pip" install -q --disable-pip-version-check "$work/source" >"$work/log" 2>&1; then
-    cat "$work/log"
+  mkdir -p "$place/source"
+  (cd "$root" && git ls-files -z | xargs -0 cp --parents -t "$place/source") || return 1
+  "$python" -m venv "$place/venv" || return 1
+  if ! DJP_TELEMETRY_NATIVE=require "$place/venv/bin/pip" install -q --disable-pip-version-check "$place/source" >"$place/log" 2>&1; then
+    cat "$place/log"
     echo "python $minor: does not build"
-    bad=1
-  elif (cd "$work" && "$work/$minor/bin/python" "$root/tests/python/smoke.py"); then
-    echo "python $minor: good"
-  else
-    echo "python $minor: does not work"
-    bad=1
+    return 1
   fi
-  rm -rf "$work/source"
+  if ! (cd "$place" && venv/bin/python "$root/tests/python/smoke.py"); then
+    echo "python $minor: does not work"
+    return 1
+  fi
+  echo "python $minor: good"
+}
+
+for minor in "$@"; do
+  while [ "$(jobs -rp | wc -l)" -ge "${JOBS:-$(nproc)}" ]; do wait -n; done
+  (try "$minor" >"$work/$minor.verdict" 2>&1 || touch "$work/failed") &
 done
-exit $bad
+wait
+for minor in "$@"; do cat "$work/$minor.verdict"; done
+[ ! -e "$work/failed" ]

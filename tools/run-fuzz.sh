@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run-fuzz.sh SECONDS PROGRAM...: runs every fuzz target for that long, two at a time; new inputs that matter go to build/corpus. Fails on the first finding.
+# run-fuzz.sh SECONDS PROGRAM...: runs every fuzz target for that long, JOBS at a time (default: one a processor); new inputs that matter go to build/corpus. Fails on the first finding.
 set -uo pipefail
 seconds=$1; shift
 bad=0
@@ -14,7 +14,7 @@ one() {
 }
 pids=()
 for target in "$@"; do
-  while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n || bad=1; done
+  while [ "$(jobs -rp | wc -l)" -ge "${JOBS:-$(nproc)}" ]; do wait -n || bad=1; done
   one "$target" &
 done
 while [ "$(jobs -rp | wc -l)" -gt 0 ]; do wait -n || bad=1; done

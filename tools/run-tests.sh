@@ -1,18 +1,24 @@
 #!/usr/bin/env bash
-# run-tests.sh [--valgrind] PROGRAM...: runs test programs two at a time with a deadline each, prints the output of those that fail, and a closing count.
+# run-tests.sh [--valgrind] PROGRAM...: runs test programs beside each other, JOBS at a time (default: one a processor), with a deadline each.
+# Prints the output of those that fail, and a closing count.
 set -uo pipefail
 prefix=()
 if [ "${1:-}" = --valgrind ]; then
   shift
   prefix=(valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --suppressions=tools/valgrind.supp)
 fi
+jobs=${JOBS:-$(nproc)}
 logs=$(mktemp -d); trap 'rm -rf "$logs"' EXIT
 run() {
-  local log=$logs/${1//\//_}
-  if timeout 300 "${@:2}" "$1" >"$log" 2>&1; then echo "ok   $1"; echo >"$log.ok"; else echo "FAIL $1 (exit $?)"; tail -n 60 "$log"; fi
+  local log=$logs/${1//\//_} started=$SECONDS
+  if timeout 300 "${@:2}" "$1" >"$log" 2>&1; then
+    echo "ok   $1 ($((SECONDS - started)) s)"; touch "$log.ok"
+  else
+    echo "FAIL $1 (exit $?)"; tail -n 60 "$log"
+  fi
 }
 for program in "$@"; do
-  while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
+  while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n; done
   run "$program" "${prefix[@]}" &
 done
 wait
