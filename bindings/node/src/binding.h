@@ -4,11 +4,11 @@
 #ifndef DJP_NODE_BINDING_H
 #define DJP_NODE_BINDING_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include <node_api.h>
 
-#include "base/atomic.h"
 #include "djp/http.h"
 #include "djp/sdk.h"
 
@@ -38,7 +38,7 @@ typedef struct djp_node_sdk {
     uint32_t epoch; /* names this start, 1 and up */
     uint32_t references; /* under the holder's mutex */
     struct djp_node_table *table; /* families and series by number */
-    DJP_ATOMIC(uint32_t) cells_over; /* 1: ends, and takes no new cells; any thread, acquire/release */
+    _Atomic(uint32_t) cells_over; /* 1: ends, and takes no new cells; any thread, acquire/release */
 } djp_node_sdk;
 
 /* The active SDK with a reference that the caller releases, or NULL. Any thread. */

@@ -7,15 +7,13 @@
 
 #include "binding.h"
 #include "djp/shard.h"
-#include "metrics/exemplar.h"
 
 enum { CELLS_CONTROL_BYTES = 64, CELLS_SWEEP = 256 };
 
 /* The word that JavaScript sees lives as long as its ArrayBuffer and its environment. */
 typedef struct cells_control {
-    DJP_ATOMIC(int32_t)
-    words[CELLS_CONTROL_BYTES / 4]; /* [0] changes when an SDK begins or ends; any thread, release */
-    DJP_ATOMIC(uint32_t) references;
+    _Atomic(int32_t) words[CELLS_CONTROL_BYTES / 4]; /* [0] changes when an SDK begins or ends; any thread, release */
+    _Atomic(uint32_t) references;
     struct cells_env *owner; /* JavaScript thread; NULL once that has ended */
 } cells_control;
 
@@ -34,7 +32,7 @@ static cells_env *cells_list;
 static void
 cells_control_unref(cells_control *control)
 {
-    if (djp_sub_acq_rel(&control->references, 1) == 1)
+    if (atomic_fetch_sub_explicit(&control->references, 1, memory_order_acq_rel) == 1)
         free(control);
 }
 
@@ -57,7 +55,7 @@ djp_node_cells_activated(void)
 {
     pthread_mutex_lock(&cells_list_mutex);
     for (cells_env *item = cells_list; item != NULL; item = item->next)
-        djp_add_acq_rel(&item->control->words[0], 1);
+        atomic_fetch_add_explicit(&item->control->words[0], 1, memory_order_acq_rel);
     pthread_mutex_unlock(&cells_list_mutex);
 }
 
@@ -65,11 +63,11 @@ void
 djp_node_cells_before_stop(djp_node_sdk *sdk)
 {
     size_t held = 0;
-    djp_store_release(&sdk->cells_over, 1u);
+    atomic_store_explicit(&sdk->cells_over, 1u, memory_order_release);
     pthread_mutex_lock(&cells_list_mutex);
     for (cells_env *item = cells_list; item != NULL; item = item->next) {
         pthread_mutex_lock(&item->mutex);
-        djp_add_acq_rel(&item->control->words[0], 1);
+        atomic_fetch_add_explicit(&item->control->words[0], 1, memory_order_acq_rel);
         if (item->sdk == sdk) {
             (void)cells_env_detach(item);
             held++;
@@ -109,7 +107,8 @@ cells_control_gone(napi_env env, void *data, void *hint)
     (void)data;
     cells_control *control = hint;
     cells_env *self = control->owner;
-    if (self != NULL && djp_load_acquire(&control->references) == 2) { /* this one and the environment's */
+    if (self != NULL &&
+        atomic_load_explicit(&control->references, memory_order_acquire) == 2) { /* this one and the environment's */
         pthread_mutex_lock(&self->mutex);
         djp_node_sdk *sdk = cells_env_detach(self);
         pthread_mutex_unlock(&self->mutex);
@@ -134,7 +133,7 @@ cells_open(napi_env env, napi_callback_info info)
     cells_env *self = cells_arguments(env, info, NULL, 0);
     if (self == NULL)
         return NULL;
-    djp_add_relaxed(&self->control->references, 1);
+    atomic_fetch_add_explicit(&self->control->references, 1, memory_order_relaxed);
     if (djp_node_ok(env, napi_create_external_arraybuffer(env, self->control, CELLS_CONTROL_BYTES, cells_control_gone,
                                                           self->control, &buffer)))
         return buffer;
@@ -153,7 +152,7 @@ cells_attach(cells_env *self, djp_node_sdk **sdk)
     if (self->sdk == *sdk)
         return 1;
     /* After the end has passed by, nobody would take the cells away again. */
-    if (djp_load_acquire(&(*sdk)->cells_over) != 0)
+    if (atomic_load_explicit(&(*sdk)->cells_over, memory_order_acquire) != 0)
         return 0;
     if (djp_shard_new(&cells, (*sdk)->registry, (*sdk)->recorder != NULL) != 0)
         return 0;
@@ -253,8 +252,10 @@ cells_bounds(napi_env env, napi_callback_info info)
         return NULL;
     djp_node_sdk *sdk = djp_node_sdk_acquire();
     const djp_series *series = djp_node_series_at(sdk, djp_node_number(env, given[0], 0));
-    for (uint32_t i = 0; series != NULL && i < series->bucket_count; i++) {
-        napi_value bound = djp_node_double(env, series->bounds[i]);
+    const double *bounds;
+    size_t count = djp_series_bounds(&bounds, series);
+    for (uint32_t i = 0; i < count; i++) {
+        napi_value bound = djp_node_double(env, bounds[i]);
         if (bound != NULL)
             (void)djp_node_ok(env, napi_set_element(env, list, i, bound));
     }
@@ -282,8 +283,8 @@ cells_dropped(napi_env env, napi_callback_info info)
     (void)env;
     (void)info;
     djp_node_sdk *sdk = djp_node_sdk_acquire();
-    if (sdk != NULL && sdk->registry != NULL)
-        djp_add_relaxed(&sdk->registry->dropped, 1);
+    if (sdk != NULL)
+        djp_registry_add_dropped(sdk->registry, 1);
     djp_node_sdk_release(sdk);
     return NULL;
 }
@@ -302,10 +303,7 @@ cells_exemplar(napi_env env, napi_callback_info info)
     double value = djp_node_number(env, given[1], NAN);
     djp_node_sdk *sdk = djp_node_sdk_acquire();
     djp_series *series = djp_node_series_at(sdk, djp_node_number(env, given[0], 0));
-    if (series != NULL && series->type == DJP_COUNTER && djp__series_is_live(series))
-        djp__exemplar_store(series, 0, value, &context, 0);
-    else
-        djp__histogram_exemplar(series, value, &context);
+    djp_series_add_exemplar(series, value, &context);
     djp_node_sdk_release(sdk);
     return NULL;
 }
@@ -315,7 +313,7 @@ enum { GAUGE_SET = 0, GAUGE_ADD = 1, GAUGE_NOW = 2 };
 static int
 cells_gauge_apply(djp_series *series, double call, double value)
 {
-    if (series == NULL || !djp__series_is_live(series))
+    if (!djp_series_is_live(series))
         return 0;
     if (call == GAUGE_SET)
         djp_gauge_set(series, value);
@@ -365,7 +363,7 @@ cells_env_new(napi_env env)
         free(control);
         return NULL;
     }
-    djp_store_relaxed(&control->references, 1);
+    atomic_store_explicit(&control->references, 1, memory_order_relaxed);
     self->control = control;
     control->owner = self;
     pthread_mutex_init(&self->mutex, NULL);

@@ -7,7 +7,6 @@
 #include <time.h>
 
 #include "binding.h"
-#include "pipeline/pipeline.h"
 
 enum { HOLDER_WAITING, HOLDER_RUNNING, HOLDER_DONE };
 
@@ -222,10 +221,9 @@ holder_inherit(djp_node_sdk *self)
 {
     djp_sdk *sdk = self->sdk;
     const djp_options *options = djp_sdk_options(sdk);
-    djp__signals_install(sdk);
-    if (sdk->registry != NULL && sdk->listener == NULL && options->prometheus_port > 0)
-        (void)djp__prometheus_http_start(&sdk->listener, sdk->registry, options->prometheus_host,
-                                         options->prometheus_port, &sdk->diag);
+    djp_sdk_take_signals(sdk);
+    if (options->prometheus_port > 0)
+        (void)djp_sdk_listen(sdk, options->prometheus_host, options->prometheus_port);
     djp_node_log_activated(self);
 }
 
@@ -283,6 +281,6 @@ djp_node_signal_take(void)
 {
     djp_node_sdk *self = djp_node_sdk_acquire();
     if (self != NULL)
-        djp__signals_install(self->sdk);
+        djp_sdk_take_signals(self->sdk);
     djp_node_sdk_release(self);
 }

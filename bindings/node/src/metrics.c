@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "binding.h"
-#include "metrics/registry.h"
 
 /* The active SDK while it has metrics, with a reference; else NULL. */
 static djp_node_sdk *
@@ -196,10 +195,10 @@ metrics_values(djp_node_texts *out, napi_env env, const djp_family *family, napi
     *out = (djp_node_texts){NULL, NULL, 0};
     if (family == NULL)
         return 0;
-    if (family->entry->label_count == 0)
+    if (djp_family_label_count(family) == 0)
         return 1;
     return djp_node_ok(env, napi_is_array(env, value, &is_array)) && is_array &&
-           djp_node_ok(env, napi_get_array_length(env, value, &count)) && count == family->entry->label_count &&
+           djp_node_ok(env, napi_get_array_length(env, value, &count)) && count == djp_family_label_count(family) &&
            djp_node_texts_get(out, env, value, count, 1);
 }
 
@@ -289,7 +288,7 @@ metrics_apply(djp_series *series, metrics_call call, double value, const djp_spa
     case METRICS_COUNT:
         return (double)djp_series_count(series);
     case METRICS_IS_OVERFLOW:
-        return series->entry->is_overflow && series->family->entry->label_count > 0;
+        return djp_series_is_overflow(series);
     }
     return 0;
 }

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#include "pipeline/pipeline.h"
-
 #define SDK_OPTIONS_MAX 128
 #define SDK_VARIABLES_MAX 256
 
@@ -338,7 +336,7 @@ sdk_take_signals(PyObject *module, PyObject *Py_UNUSED(ignored))
 {
     djp_py_sdk *self = djp_py_state_of(module)->sdk;
     if (self != NULL)
-        djp__signals_install(self->sdk);
+        djp_sdk_take_signals(self->sdk);
     Py_RETURN_NONE;
 }
 

@@ -59,6 +59,7 @@ djp_series *djp_family_series(djp_family *family, const djp_text *values);
 int djp_family_remove(djp_family *family, const djp_text *values);
 void djp_family_clear(djp_family *family);
 const char *djp_family_name(const djp_family *family);
+size_t djp_family_label_count(const djp_family *family); /* 0 for NULL */
 
 void djp_counter_add(djp_series *series, double amount);
 void djp_gauge_set(djp_series *series, double value);
@@ -67,10 +68,18 @@ void djp_gauge_set_to_now(djp_series *series); /* Unix time in seconds */
 void djp_histogram_observe(djp_series *series, double value);
 /* Attaches an exemplar when the context is valid and sampled; borrows. */
 void djp_histogram_observe_with_context(djp_series *series, double value, const djp_span_context *context);
+/* An exemplar for a value that is counted elsewhere, as in a shard (djp/shard.h); records nothing. */
+void djp_series_add_exemplar(djp_series *series, double value, const djp_span_context *context);
+/* Counts recordings that a binding refused as dropped. Accepts NULL. */
+void djp_registry_add_dropped(djp_registry *registry, uint64_t recordings);
 void djp_counter_add_with_context(djp_series *series, double amount, const djp_span_context *context);
 
 /* Reading, for tests and user code. */
 double djp_series_value(const djp_series *series); /* counters and gauges; the sum for histograms */
+int djp_series_is_live(const djp_series *series); /* 0: NULL, or it was removed */
+int djp_series_is_overflow(const djp_series *series); /* 1: shared by the label sets beyond the limit */
+/* The upper bounds of a histogram without +Inf, valid as long as the registry; returns their number, 0 for others and NULL. */
+size_t djp_series_bounds(const double **out, const djp_series *series);
 uint64_t djp_series_count(const djp_series *series); /* histograms: observations */
 
 typedef enum djp_exposition { DJP_TEXT_0_0_4 = 0, DJP_OPENMETRICS_1_0_0 = 1 } djp_exposition;

@@ -45,6 +45,10 @@ int djp_sdk_flush(djp_sdk *sdk, uint64_t timeout_ns);
  * returns DJP_ESHUTDOWN. */
 int djp_sdk_shutdown(djp_sdk *sdk, uint64_t timeout_ns);
 
+/* Takes the signals that end a process where the application has no handler; once more after somebody gave one back. Does nothing without
+ * the setting handle_sigterm, and once shutdown has begun. Any thread. */
+void djp_sdk_take_signals(djp_sdk *sdk);
+
 /* Turns the recording of spans off and on again. While it is off, starts give NULL and nothing leaves, not even what waits; metrics go
  * on. Returns 0 when that holds now, DJP_EUNSUPPORTED when it does not: traces are off by configuration, or the overrides file says
  * otherwise. Any thread. */

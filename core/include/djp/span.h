@@ -46,6 +46,8 @@ typedef struct djp_span_options {
  * decision goes by what it was given. Accepts NULL. */
 enum { DJP_NEEDS_NAME = 2, DJP_NEEDS_ATTRIBUTES = 4 };
 unsigned djp_recorder_needs(const djp_recorder *recorder);
+/* 1 when the ratio in force samples a trace of that id that begins here. Accepts NULL. */
+int djp_recorder_would_sample(djp_recorder *recorder, const uint8_t trace_id[16]);
 
 /* Starts a span and returns a handle that the caller releases with djp_span_release, or NULL when the recorder is off or
  * memory is short. Copies the name. options may be NULL: an internal root span. A span without a parent of this process

@@ -122,3 +122,13 @@ djp__exemplar_clear(djp_registry *registry, const djp__family_entry *family, djp
         exemplar_write(&slots[i], nothing);
     }
 }
+
+void
+djp_series_add_exemplar(djp_series *series, double value, const djp_span_context *context)
+{
+    if (series != NULL && series->type == DJP_COUNTER && djp__series_is_live(series)) {
+        djp__exemplar_store(series, 0, value, context, 0);
+    } else {
+        djp__histogram_exemplar(series, value, context);
+    }
+}

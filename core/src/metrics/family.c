@@ -472,6 +472,12 @@ djp__family_find(djp_registry *registry, const char *name, size_t size)
     return family;
 }
 
+size_t
+djp_family_label_count(const djp_family *family)
+{
+    return family ? family->entry->label_count : 0;
+}
+
 const char *
 djp_family_name(const djp_family *family)
 {

@@ -91,3 +91,23 @@ djp__handle_free_all(djp_registry *registry)
         registry->blocks = next;
     }
 }
+
+int
+djp_series_is_live(const djp_series *series)
+{
+    return series != NULL && djp__series_is_live(series);
+}
+
+int
+djp_series_is_overflow(const djp_series *series)
+{
+    return series != NULL && series->entry->is_overflow && series->family->entry->label_count > 0;
+}
+
+size_t
+djp_series_bounds(const double **out, const djp_series *series)
+{
+    size_t count = series != NULL && series->type == DJP_HISTOGRAM ? series->bucket_count : 0;
+    *out = count != 0 ? series->bounds : NULL;
+    return count;
+}

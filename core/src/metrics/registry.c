@@ -190,3 +190,11 @@ djp__registry_counters(djp__registry_totals *out, djp_registry *registry)
     }
     djp__registry_unlock(registry);
 }
+
+void
+djp_registry_add_dropped(djp_registry *registry, uint64_t recordings)
+{
+    if (registry != NULL) {
+        djp_add_relaxed(&registry->dropped, recordings);
+    }
+}

@@ -233,9 +233,7 @@ void djp__sender_error(djp_sdk *sdk, char out[256], uint64_t *unix_ns);
 void djp__sdk_fork_init(djp_sdk *sdk);
 void djp__sdk_fork_park(djp_sdk *sdk); /* from the poll callback: waits while a fork is under way */
 
-/* signals.c. Takes the signals that nobody handles; once more after somebody gave one back. Any thread; `state` is not held. Does nothing
- * once shutdown has begun. */
-void djp__signals_install(djp_sdk *sdk);
+/* signals.c. djp_sdk_take_signals takes those that nobody handles; `state` is not held. */
 void djp__signals_remove(djp_sdk *sdk);
 void djp__signals_forget(djp_sdk *sdk); /* in a forked child: another instance may answer. Async-signal-safe */
 void djp__signals_adopt(djp_sdk *sdk); /* in a new worker: makes the timer again after a fork */

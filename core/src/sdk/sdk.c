@@ -321,7 +321,7 @@ djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options, const djp
                                    &sdk->diag);
     }
     djp__sdk_fork_init(sdk);
-    djp__signals_install(sdk);
+    djp_sdk_take_signals(sdk);
     *out = sdk;
     return 0;
 }

@@ -91,7 +91,7 @@ signals_take(djp_sdk *sdk)
 }
 
 void
-djp__signals_install(djp_sdk *sdk)
+djp_sdk_take_signals(djp_sdk *sdk)
 {
     /* Whoever comes too late must not leave handlers behind, and an owner that is about to be freed. */
     djp__mutex_lock(&sdk->state);
@@ -161,5 +161,5 @@ djp__signals_end(djp_sdk *sdk)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     signals_arm_timer(sdk, 0);
     djp_store_release(&sdk->terminating, 0);
-    djp__signals_install(sdk);
+    djp_sdk_take_signals(sdk);
 }

@@ -136,3 +136,14 @@ djp__recorder_sampler_text(char **out, djp_recorder *recorder)
     *out = text;
     return result;
 }
+
+int
+djp_recorder_would_sample(djp_recorder *recorder, const uint8_t trace_id[16])
+{
+    djp_head head;
+    if (recorder == NULL) {
+        return 0;
+    }
+    djp__sampler_decide_root(&head, djp__recorder_policy(recorder, 0), trace_id);
+    return head.sampled != 0;
+}

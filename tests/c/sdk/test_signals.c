@@ -86,9 +86,9 @@ child_that_gave_the_signal_back(void)
     djp_sdk *sdk = killed_sdk(script_new(NULL, NULL), SECOND);
     helper_spans(sdk, "waiting", 500);
     signal(SIGTERM, SIG_IGN);
-    djp__signals_install(sdk);
+    djp_sdk_take_signals(sdk);
     killed_shared->handled = signal(SIGTERM, SIG_DFL) == SIG_IGN; /* an ignored one stays so */
-    djp__signals_install(sdk);
+    djp_sdk_take_signals(sdk);
 }
 
 static void

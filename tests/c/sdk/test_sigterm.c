@@ -279,7 +279,7 @@ test_not_taken_after_shutdown(void **state)
     djp_sdk *sdk = killed_sdk(transport, SECOND);
     struct sigaction now;
     assert_int_equal(djp_sdk_shutdown(sdk, SECOND), 0);
-    djp__signals_install(sdk);
+    djp_sdk_take_signals(sdk);
     djp_sdk_free(sdk);
     script_fini(transport);
     assert_int_equal(sigaction(SIGTERM, NULL, &now), 0);
