@@ -8,8 +8,8 @@ const { restart, telemetry } = require('./support.js');
 const { Counter, Histogram, metricsText } = require('../../bindings/node/lib/metrics.js');
 
 const OPENMETRICS = 'application/openmetrics-text; version=1.0.0';
-const TRACE = 'a'.repeat(32);
-const SPAN = 'b'.repeat(16);
+const TRACE = '0123456789abcdeffedcba9876543210';
+const SPAN = '13579bdf2468ace0';
 
 after(() => telemetry.shutdown(1000));
 
@@ -67,8 +67,8 @@ test('given ids count where they are ids, in both spellings', async () => {
   const bad = [
     {},
     { traceId: TRACE },
-    { traceId: TRACE, spanId: SPAN + 'b' },
-    { traceId: TRACE + 'a', spanId: SPAN },
+    { traceId: TRACE, spanId: SPAN + '0' },
+    { traceId: TRACE + '0', spanId: SPAN },
     { traceId: TRACE.slice(1), spanId: SPAN },
     { traceId: TRACE.toUpperCase(), spanId: SPAN },
     { traceId: TRACE, spanId: SPAN.toUpperCase() },

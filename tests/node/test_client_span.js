@@ -1,0 +1,113 @@
+'use strict';
+// The span of an outgoing request: its name and attributes in each form of the conventions, from which status on it is
+// an error, and what of an address is shown.
+
+const assert = require('node:assert/strict');
+const http = require('node:http');
+const { after, before, test } = require('node:test');
+const { LIMIT, own, restart, take, telemetry } = require('./support.js');
+
+let server;
+let port;
+let stop;
+
+before(async () => {
+  server = http.createServer((req, res) => {
+    const status = Number(new URL(req.url, 'http://x').pathname.slice(1)) || 200;
+    res.writeHead(status, { connection: 'close' }).end();
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  ({ port } = server.address());
+  stop = telemetry.instrumentOutgoing({ spans: true });
+});
+after(async () => {
+  stop();
+  await new Promise((resolve) => server.close(resolve));
+  await telemetry.shutdown(LIMIT);
+});
+
+/** One request, up to its end. */
+function requested(path, options = {}) {
+  return new Promise((resolve, reject) => {
+    const sent = http.request({ host: '127.0.0.1', port, path, agent: false, ...options }, (answer) => answer.resume());
+    sent
+      .on('error', reject)
+      .on('close', () => setImmediate(resolve))
+      .end();
+  });
+}
+
+/** The span of one request. */
+async function spanOf(path, options) {
+  await requested(path, options);
+  const found = await take();
+  assert.equal(found.length, 1);
+  return found[0];
+}
+
+const old = (method, status) => ({
+  'http.method': method,
+  'http.scheme': 'http',
+  'net.peer.name': '127.0.0.1',
+  'net.peer.port': port,
+  'http.status_code': status,
+});
+const stable = (method, status) => ({
+  'http.request.method': method,
+  'url.scheme': 'http',
+  'server.address': '127.0.0.1',
+  'server.port': port,
+  'http.response.status_code': status,
+});
+const FORMS = {
+  old: ['http.client', (...given) => old(...given)],
+  stable: ['PUT', (...given) => stable(...given)],
+  both: ['http.client', (...given) => ({ ...old(...given), ...stable(...given) })],
+};
+
+for (const [semconv, [name, attributes]] of Object.entries(FORMS)) {
+  test(`the conventions '${semconv}': name and attributes, and no others`, async () => {
+    await restart({ semconv });
+    const span = await spanOf('/204', { method: 'PUT' });
+    assert.equal(span.name, name);
+    assert.deepEqual(own(span), { ...attributes('PUT', 204), 'url.full': `http://127.0.0.1:${port}/204` });
+  });
+}
+
+for (const [status, type] of [
+  [399, undefined],
+  [400, '400'],
+  [499, '499'],
+  [500, '500'],
+  [599, '599'],
+]) {
+  test(`status ${status}: ${type === undefined ? 'no error' : 'an error'}`, async () => {
+    await restart();
+    const span = await spanOf(`/${status}`);
+    assert.equal(own(span)['http.status_code'], status);
+    assert.equal(own(span)['error.type'], type);
+    assert.equal(span.status.code, type === undefined ? 0 : 2);
+  });
+}
+
+test('an address at its edges', async () => {
+  await restart();
+  const shown = async (path) => (await spanOf(path)).attributes['url.full'].slice(`http://127.0.0.1:${port}`.length);
+  assert.equal(await shown('/?a=1'), '/?a=REDACTED');
+  assert.equal(await shown('/p?'), '/p');
+  assert.equal(await shown('/p?a'), '/p?REDACTED');
+  assert.equal(await shown('/p?a=&b=2=3'), '/p?a=REDACTED&b=REDACTED');
+  assert.equal(await shown('/p#f?a=1'), '/p');
+  const origin = `http://127.0.0.1:${port}`.length;
+  for (const length of [2047, 2048, 2049]) {
+    const path = '/' + 'x'.repeat(length - origin - 1);
+    assert.equal((await shown(path)).length, Math.min(length, 2048) - origin);
+  }
+});
+
+test('nothing starts while telemetry is off', async () => {
+  await telemetry.shutdown(LIMIT);
+  await requested('/');
+  await restart();
+  assert.equal((await take()).length, 0);
+});

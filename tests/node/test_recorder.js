@@ -1,0 +1,127 @@
+'use strict';
+// What a middleware is told to leave alone and where it answers a scrape: every form of the options and of a request's
+// target.
+
+const assert = require('node:assert/strict');
+const http = require('node:http');
+const { after, test } = require('node:test');
+const { begin, listen, raw, request, requestsTotal, serverSpans, telemetry, wire } = require('./http_driver.js');
+const { instrumentServer, telemetryListener } = require('../../middleware/http');
+
+after(() => telemetry.shutdown(1000));
+
+/** Serves the targets one after the other; resolves to those that were recorded, by their order. */
+async function recorded(t, options, targets) {
+  await begin();
+  let seen = 0;
+  const { port, close } = await listen(
+    telemetryListener((req, res) => res.end(), { route: () => `/seen/${seen}`, ...options }),
+  );
+  t.after(close);
+  const found = [];
+  for (const target of targets) {
+    seen++;
+    await raw(port, wire('GET', target, ['connection: close']));
+    const spans = await serverSpans(0);
+    if (spans.length > 0) found.push(target);
+  }
+  return found;
+}
+
+test('excluded paths: whole ones, beginnings, in every form of list', { timeout: 60000 }, async (t) => {
+  const targets = ['/', '/a', '/a?b', '/a/', '/ab', '/b', '/b/c', '/c'];
+  const rest = ['/', '/a/', '/ab', '/c'];
+  for (const exclude of [['/a', '/b*'], '/a, /b*', new Set(['/a', '/b*']), ['', ' /a ', 7, null, '/b*']]) {
+    assert.deepEqual(await recorded(t, { exclude }, targets), rest);
+  }
+  assert.deepEqual(await recorded(t, { exclude: ['*'] }, targets), []);
+});
+
+test('options that cannot be read exclude nothing', { timeout: 60000 }, async (t) => {
+  const trap = new Proxy(
+    {},
+    {
+      get() {
+        throw new Error('no');
+      },
+    },
+  );
+  for (const options of [
+    { exclude: 7 },
+    { exclude: trap },
+    { exclude: null },
+    { metricsPath: '' },
+    { metricsPath: 7 },
+  ]) {
+    assert.deepEqual(await recorded(t, options, ['/']), ['/']);
+  }
+  assert.ok(telemetryListener(() => {}, trap));
+});
+
+test('a list without end is read up to a thousand paths', async () => {
+  await begin();
+  let given = 0;
+  function* endless() {
+    for (;;) yield `/${given++}`;
+  }
+  telemetryListener(() => {}, { exclude: endless() });
+  assert.equal(given, 1000);
+});
+
+test('a target in absolute form counts by its path', { timeout: 60000 }, async (t) => {
+  const targets = [
+    'http://localhost',
+    'http://localhost/',
+    'http://localhost/a',
+    'http://localhost?q',
+    'http://localhost/b',
+  ];
+  assert.deepEqual(await recorded(t, { exclude: ['/'] }, targets), ['http://localhost/a', 'http://localhost/b']);
+  assert.deepEqual(
+    await recorded(t, { exclude: ['/a'] }, targets),
+    targets.filter((target) => !target.endsWith('/a')),
+  );
+});
+
+for (const [name, wrap] of [
+  ['a listener', (options) => telemetryListener((req, res) => res.end('own'), options)],
+  [
+    'a server',
+    (options) =>
+      instrumentServer(
+        http.createServer((req, res) => res.end('own')),
+        options,
+      ),
+  ],
+]) {
+  test(`${name} answers scrapes at its path and nowhere else, without counting them`, async (t) => {
+    await begin();
+    const { port, close } = await listen(wrap({ metricsPath: '/metrics' }));
+    t.after(close);
+    assert.equal((await request(port, '/a')).body, 'own');
+    const { status, body } = await request(port, '/metrics?x=1');
+    assert.equal(status, 200);
+    assert.match(body, /^http_requests_total\{.*\} 1$/m);
+    assert.equal((await request(port, '/metrics/')).body, 'own');
+    assert.deepEqual(await requestsTotal(), { 'GET unmatched 200': 2 });
+    assert.equal((await serverSpans(2)).length, 2);
+  });
+
+  test(`${name} without a path for metrics hands every request on`, async (t) => {
+    await begin();
+    const { port, close } = await listen(wrap({}));
+    t.after(close);
+    assert.equal((await request(port, '/metrics')).body, 'own');
+    assert.deepEqual(await requestsTotal(), { 'GET unmatched 200': 1 });
+  });
+}
+
+test('a route that is no text, or throws, is no route', async (t) => {
+  await begin();
+  for (const route of [() => 7, () => null, () => '', () => assert.fail('thrown'), undefined, '/text']) {
+    const { port, close } = await listen(telemetryListener((req, res) => res.end(), { route }));
+    t.after(close);
+    await request(port, '/raw');
+  }
+  assert.deepEqual(await requestsTotal(), { 'GET unmatched 200': 6 });
+});
