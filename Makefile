@@ -185,9 +185,9 @@ TSAN_TESTS = \
   control/overrides control/remote \
   export/prometheus_http \
   metrics/builtin metrics/counter metrics/histogram metrics/process_exit metrics/registry metrics/segment metrics/series metrics/shard metrics/shard_race \
-  model/key \
+  model/context model/key \
   oplog/oplog oplog/oplog_life oplog/oplog_switch \
-  pipeline/flush pipeline/shutdown pipeline/worker pipeline/worker_faults \
+  pipeline/flush pipeline/shutdown pipeline/worker pipeline/worker_faults pipeline/worker_race \
   sampling/rate_limit sampling/tail_rules \
   sdk/prometheus_endpoint sdk/sdk sdk/sdk_metrics \
   trace/canary trace/local_trace trace/local_trace_early trace/local_trace_late trace/local_trace_race trace/recorder trace/span

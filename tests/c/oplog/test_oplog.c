@@ -2,6 +2,8 @@
  * right harms nothing else. */
 #include "oplog_reader.h"
 
+#include <math.h>
+
 /* ---- operations ---- */
 
 static void
@@ -316,6 +318,41 @@ test_http(void **state)
     assert_has(reader_line(transport, "websocket"), "kind2 ");
 }
 
+/* A size is counted where it is known, also that of nothing. */
+static void
+test_sizes_of_requests(void **state)
+{
+    static const struct {
+        double bytes;
+        const char *sum; /* of the sizes that are known by then */
+    } cases[] = {{-1, NULL}, {-0.5, NULL}, {NAN, NULL},   {0, "0\n"},
+                 {1, "1\n"}, {7, "8\n"},   {9e15, "8\n"}, {INFINITY, "8\n"}};
+    (void)state;
+    options.metrics_enabled = 1;
+    open_with(&options, 1024);
+    uint64_t now = djp__clock_monotonic();
+    writer_request request = {.slot = DJP_OP_NO_SLOT, .start = now, .end = now + SECOND, .status = 200};
+    request.method = writer_symbol(&log_, "GET");
+    request.route = writer_symbol(&log_, "/sized");
+    request.scheme = writer_symbol(&log_, "http");
+    request.version = writer_symbol(&log_, "1.1");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *text = NULL;
+        size_t size;
+        request.bytes = cases[i].bytes;
+        writer_end_http(&log_, &request);
+        writer_publish(&log_);
+        assert_int_equal(djp_registry_expose(&text, &size, djp_sdk_registry(sdk), DJP_TEXT_0_0_4), 0);
+        const char *line = strstr(text, "\nhttp_request_size_bytes_sum{");
+        assert_true((line != NULL) == (cases[i].sum != NULL));
+        if (line) {
+            line = strstr(line, "} ");
+            assert_true(strncmp(line + 2, cases[i].sum, strlen(cases[i].sum)) == 0);
+        }
+        djp_free(text);
+    }
+}
+
 static void
 test_symbols(void **state)
 {
@@ -490,6 +527,7 @@ main(void)
         ONE(test_name_status_events),
         ONE(test_link),
         ONE(test_http),
+        ONE(test_sizes_of_requests),
         ONE(test_symbols),
         ONE(test_traces_are_decided_at_the_root),
         ONE(test_forgotten_trace),
