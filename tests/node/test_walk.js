@@ -1,0 +1,125 @@
+'use strict';
+// The bounds of a redacted copy at their edges, in log lines and in what is redacted by call; and what a name decides
+// about the value beside it.
+
+const assert = require('node:assert/strict');
+const { test } = require('node:test');
+const { createLogger, deepRedact, redactObject } = require('../../bindings/node/lib/logging');
+
+const NODES = 10_000;
+const DEPTH = 100;
+const TEXT = 1 << 20;
+
+/** What one line tells of a value. */
+function logged(metadata, message = 'm') {
+  const texts = [];
+  const log = createLogger({ service: 's', environment: 'e', destination: { write: (text) => texts.push(text) > 0 } });
+  log.info(message, metadata);
+  return JSON.parse(texts[0]);
+}
+
+for (const [count, cut] of [
+  [NODES - 2, false],
+  [NODES - 1, false],
+  [NODES, true],
+]) {
+  test(`a list of ${count} in a line is ${cut ? 'cut and says so' : 'whole'}`, () => {
+    const { list } = logged({ list: Array(count).fill(1) });
+    assert.equal(list.includes('[Truncated]'), cut);
+    assert.equal(list.length, count);
+  });
+  test(`an object of ${count} fields in a line is ${cut ? 'cut and says so' : 'whole'}`, () => {
+    const { inner } = logged({ inner: Object.fromEntries(Array.from({ length: count }, (_, i) => [`f${i}`, 1])) });
+    assert.equal(inner['[Truncated]'] === true, cut);
+    assert.equal(Object.keys(inner).length, count);
+  });
+}
+
+for (const [depth, cut] of [
+  [DEPTH - 1, false],
+  [DEPTH, true],
+]) {
+  test(`${depth} levels in a line are ${cut ? 'cut and say so' : 'whole'}`, () => {
+    let value = 'end';
+    for (let i = 0; i < depth; i++) value = { a: value };
+    const text = JSON.stringify(logged({ value }));
+    assert.equal(text.includes('"[Truncated]"'), cut);
+    assert.equal(text.includes('"end"'), !cut);
+  });
+}
+
+for (const [length, cut] of [
+  [TEXT - 1, false],
+  [TEXT, false],
+  [TEXT + 1, true],
+]) {
+  test(`a text of ${length} characters is ${cut ? 'cut and says so' : 'whole'}`, () => {
+    const { value, message } = logged({ value: 'v'.repeat(length) }, 'm'.repeat(length));
+    assert.equal(value, cut ? 'v'.repeat(TEXT) + '[Truncated]' : 'v'.repeat(length));
+    assert.equal(message, cut ? 'm'.repeat(TEXT) + '[Truncated]' : 'm'.repeat(length));
+  });
+}
+
+test('the bounds hold for each line anew', () => {
+  const texts = [];
+  const log = createLogger({ service: 's', destination: { write: (text) => texts.push(text) > 0 } });
+  for (let i = 0; i < 3; i++) log.info('m', { list: Array(NODES - 2).fill(1) });
+  assert.ok(texts.every((text) => !text.includes('[Truncated]')));
+});
+
+test('a value that is not there stays so under every name', () => {
+  const names = ['password', 'token', 'amount', 'userId', 'plain'];
+  for (const value of [null, true, false]) {
+    const line = logged(Object.fromEntries(names.map((name) => [name, value])));
+    for (const name of ['password', 'token', 'amount', 'user_id', 'plain']) assert.equal(line[name], value, name);
+  }
+  const all = Object.fromEntries(names.map((name) => [name, undefined]));
+  assert.ok(!Object.keys(logged(all)).some((name) => names.includes(name)));
+  assert.deepEqual(redactObject(all), all);
+  assert.deepEqual(redactObject({ password: undefined, pwd: null }), { password: undefined, pwd: null });
+});
+
+test('what a name hides, by the kind of the value', () => {
+  const values = { text: 'x', number: 5, big: 5n, list: ['x'], object: { a: 'x' }, empty: '' };
+  const line = (name) => {
+    const found = logged(Object.fromEntries(Object.entries(values).map(([key, value]) => [key, { [name]: value }])));
+    return Object.keys(values).map((key) => found[key][name]);
+  };
+  const hidden = '[REDACTED]';
+  assert.deepEqual(line('password'), Array(6).fill(hidden));
+  assert.deepEqual(line('accessToken'), [hidden, 5, hidden, hidden, hidden, hidden]);
+  assert.deepEqual(line('amount'), [hidden, hidden, hidden, ['x'], { a: 'x' }, hidden]);
+  const ids = line('tenantId');
+  assert.match(ids[0], /^h1_/);
+  assert.match(ids[1], /^h1_/);
+  assert.equal(ids[1], ids[2]);
+  assert.deepEqual(ids.slice(3), [['x'], { a: 'x' }, '']);
+  assert.deepEqual(line('plain'), ['x', 5, '5', ['x'], { a: 'x' }, '']);
+});
+
+test('an object says by toJSON what it is, and its secrets go all the same', () => {
+  const own = { toJSON: () => ({ password: 'x', note: 'a@example.com' }) };
+  class Made {
+    toJSON() {
+      return { password: 'x' };
+    }
+  }
+  assert.deepEqual(logged({ own, made: new Made() }).own, { password: '[REDACTED]', note: '[REDACTED_EMAIL]' });
+  assert.deepEqual(logged({ made: new Made() }).made, { password: '[REDACTED]' });
+  assert.deepEqual(deepRedact({ own }), { own: { password: '[REDACTED]', note: '[REDACTED_EMAIL]' } });
+  const line = logged(own);
+  assert.equal(line.password, '[REDACTED]');
+  assert.equal(line.toJSON, undefined);
+});
+
+test('names beyond what is remembered are told apart all the same', () => {
+  const many = Object.fromEntries(Array.from({ length: 6000 }, (_, i) => [`field${i}`, 'x']));
+  const long = { ['a'.repeat(127) + '_password']: 'x', ['b'.repeat(300)]: 'x' };
+  for (let i = 0; i < 2; i++) {
+    const copy = redactObject({ ...many, password: 'x', ...long });
+    assert.equal(copy.password, '[REDACTED]');
+    assert.equal(copy['a'.repeat(127) + '_password'], '[REDACTED]');
+    assert.equal(copy['b'.repeat(300)], 'x');
+    assert.equal(Object.values(copy).filter((value) => value === 'x').length, 6001);
+  }
+});
