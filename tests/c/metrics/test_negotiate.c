@@ -47,11 +47,100 @@ noise_is_harmless(void **state)
     free(text);
 }
 
+static int
+is_open(const char *accept)
+{
+    return djp_exposition_negotiate(accept, strlen(accept)) == DJP_OPENMETRICS_1_0_0;
+}
+
+#define OPEN "application/openmetrics-text"
+
+/* Qualities: which texts are one, and who wins by how little. */
+static void
+qualities_at_their_edges(void **state)
+{
+    (void)state;
+    assert_true(is_open(OPEN));
+    assert_true(is_open(OPEN ";q=1"));
+    assert_true(is_open(OPEN ";q=1."));
+    assert_true(is_open(OPEN ";q=1.000"));
+    assert_true(is_open(OPEN ";q=0.001"));
+    assert_true(is_open(OPEN ";Q=\"0.5\""));
+    assert_false(is_open(OPEN ";q=0"));
+    assert_false(is_open(OPEN ";q=0.000"));
+    assert_false(is_open(OPEN ";q=1.001"));
+    assert_false(is_open(OPEN ";q=2"));
+    assert_false(is_open(OPEN ";q=0.0001"));
+    assert_false(is_open(OPEN ";q=0,5"));
+    assert_false(is_open(OPEN ";q=05"));
+    assert_false(is_open(OPEN ";q=-1"));
+    assert_false(is_open(OPEN ";q=.5"));
+    assert_false(is_open(OPEN ";q=0.x"));
+    assert_false(is_open(OPEN ";q=0./"));
+    assert_false(is_open(OPEN ";q=0.:"));
+    assert_false(is_open(OPEN ";q="));
+    assert_false(is_open(OPEN ";q=\"0.5"));
+    assert_false(is_open(OPEN ";q=0.5\""));
+    assert_true(is_open(OPEN ";q=0.5, text/plain;q=0.5")); /* a draw is OpenMetrics */
+    assert_true(is_open(OPEN ";q=0.501, text/plain;q=0.5"));
+    assert_false(is_open(OPEN ";q=0.499, text/plain;q=0.5"));
+    assert_false(is_open(OPEN ";q=0.49, text/plain;q=0.5"));
+    assert_false(is_open(OPEN ";q=0.4, text/plain;q=0.5"));
+}
+
+/* The most specific range of a format counts, whatever the others say; of equals the best. */
+static void
+ranges_by_their_rank(void **state)
+{
+    (void)state;
+    assert_false(is_open("*/*"));
+    assert_false(is_open("application/*"));
+    assert_false(is_open("application/*;q=1, text/plain;q=0.1"));
+    assert_true(is_open(OPEN ", */*"));
+    assert_true(is_open(OPEN ";q=0.5, */*;q=0.4"));
+    assert_false(is_open(OPEN ";q=0.5, */*;q=0.6")); /* plain text by the wildcard */
+    assert_true(is_open(OPEN ";q=0.5, */*;q=0.6, text/*;q=0.1"));
+    assert_true(is_open(OPEN ";q=0.5, text/*;q=0.6, text/plain;q=0.1"));
+    assert_false(is_open(OPEN ";q=0.5, text/*;q=0.1, text/plain;q=0.6"));
+    assert_true(is_open(OPEN ";q=0.5, text/plain;q=0.6, text/plain;version=0.0.4;q=0.1"));
+    assert_false(is_open(OPEN ";q=0.5, text/plain;q=0.6, text/plain;version=0.0.3;q=0.1"));
+    assert_true(is_open(OPEN ";q=0.1, " OPEN ";q=0.9, text/plain;q=0.5"));
+    assert_true(is_open(OPEN ";q=0.9, " OPEN ";q=0.1, text/plain;q=0.5"));
+    assert_true(is_open(OPEN ";version=1.0.0;q=0.9, " OPEN ";q=0.1, text/plain;q=0.5"));
+    assert_true(is_open(OPEN ";version=\"1.0.0\""));
+    assert_false(is_open(OPEN ";version=0.0.1"));
+    assert_false(is_open(OPEN ";version=\"1.0.0"));
+    assert_true(is_open("APPLICATION/OPENMETRICS-TEXT"));
+    assert_true(is_open(";q=1, " OPEN));
+    assert_true(is_open("a\"b,c\"," OPEN));
+    assert_false(is_open("a\"b," OPEN));
+    assert_true(is_open("a\"b\\\"c\"," OPEN));
+    assert_true(is_open(OPEN ";x=\"q=0;\""));
+    assert_true(is_open(OPEN ";flag;;q=0.5"));
+}
+
+/* Of a long header only the beginning is read. */
+static void
+long_headers_are_cut(void **state)
+{
+    (void)state;
+    for (size_t before = 8192 - strlen(OPEN) - 1; before <= 8192 - strlen(OPEN) + 1; before++) {
+        char *text = calloc(1, before + 64);
+        memset(text, ' ', before);
+        memcpy(text + before, OPEN, strlen(OPEN));
+        assert_int_equal(is_open(text), before + strlen(OPEN) <= 8192);
+        free(text);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(vectors_are_answered_as_written),
+        cmocka_unit_test(qualities_at_their_edges),
+        cmocka_unit_test(ranges_by_their_rank),
+        cmocka_unit_test(long_headers_are_cut),
         cmocka_unit_test(noise_is_harmless),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,6 +45,105 @@ short_buffers_cut_between_segments(void **state)
 }
 
 static void
+becomes(const char *path, const char *want)
+{
+    char out[1024];
+    size_t size = djp_path_normalise(out, sizeof out, path, strlen(path));
+    assert_int_equal(size, strlen(out));
+    if (strcmp(out, want) != 0) {
+        fail_msg("%s: %s, not %s", path, out, want);
+    }
+    djp_path_normalise(out, sizeof out, want, strlen(want));
+    assert_string_equal(out, want); /* once more changes nothing */
+}
+
+/* Each rule at the last text that it does not take and the first that it takes. */
+static void
+shapes_of_segments(void **state)
+{
+    (void)state;
+    char segment[80], path[96];
+    becomes("/order-123", "/order-123");
+    becomes("/order-1234", "/{id}");
+    becomes("/abcdefabcdefabc", "/abcdefabcdefabc"); /* 15 hexadecimal letters */
+    becomes("/abcdefabcdefabcd", "/{id}");
+    becomes("/abcdefabcdefabcg", "/abcdefabcdefabcg");
+    becomes("/ABCDEFABCDEFABCD", "/{id}");
+    becomes("/a1-bcxyzghijklmnopq", "/a1-bcxyzghijklmnopq"); /* 19 bytes with a digit */
+    becomes("/a1-bcxyzghijklmnopqr", "/{id}");
+    becomes("/a-bcxyzghijklmnopqrst", "/a-bcxyzghijklmnopqrst");
+    becomes("/7", "/{id}");
+    becomes("/v", "/v");
+    becomes("/v1", "/v1");
+    becomes("/V1", "/V1");
+    becomes("/v1.2", "/v1.2");
+    becomes("/v1234567", "/v1234567");
+    becomes("/v12345678", "/{id}");
+    becomes("/v1.2.3.4", "/v1.2.3.4");
+    becomes("/v.1", "/{file}");
+    becomes("/w1.2", "/{file}");
+    becomes("/v1a", "/v1a");
+    becomes("/a.html", "/{file}");
+    becomes("/.", "/.");
+    becomes("/..", "/..");
+    becomes("/a@b", "/{id}");
+    becomes("/a%20b", "/{id}");
+    becomes("/a_b-c~d:e", "/a_b-c~d:e");
+    becomes("/\xc3\xa9", "/{id}");
+    becomes("/{id}", "/{id}");
+    becomes("/{userId}", "/{userId}");
+    becomes("/{}", "/{id}");
+    becomes("/{a1}", "/{id}");
+    becomes("/{a", "/{id}");
+    becomes("/a}", "/{id}");
+    becomes("/tenant-", "/tenant-");
+    becomes("/tenant-x", "/tenant-{id}");
+    becomes("/tenant-1234", "/tenant-{id}");
+    becomes("/tenants", "/tenants");
+    becomes("/xtenant-x", "/xtenant-x");
+    becomes("/123e4567-e89b-12d3-a456-426614174000", "/{id}");
+    becomes("/abcdefab-cdef-abcd-efab-cdefabcdefab", "/{id}");
+    becomes("/abcdefab-cdef-abcd-efab-cdefabcdefag", "/abcdefab-cdef-abcd-efab-cdefabcdefag");
+    becomes("/abcdefabc-def-abcd-efab-cdefabcdefab", "/abcdefabc-def-abcd-efab-cdefabcdefab");
+    becomes("/abcdefab-cdefa-bcd-efab-cdefabcdefab", "/abcdefab-cdefa-bcd-efab-cdefabcdefab");
+    becomes("/abcdefab-cdef-abcde-fab-cdefabcdefab", "/abcdefab-cdef-abcde-fab-cdefabcdefab");
+    becomes("/abcdefab-cdef-abcd-efabc-defabcdefab", "/abcdefab-cdef-abcd-efabc-defabcdefab");
+    for (size_t size = 63; size <= 65; size++) {
+        memset(segment, 'x', sizeof segment);
+        segment[size] = '\0';
+        snprintf(path, sizeof path, "/%s", segment);
+        becomes(path, size <= 64 ? path : "/{id}");
+    }
+}
+
+static void
+ends_and_depths(void **state)
+{
+    (void)state;
+    becomes("", "");
+    becomes("/", "/");
+    becomes("//", "//");
+    becomes("a", "a");
+    becomes("a/", "a/");
+    becomes("/a?b/c", "/a");
+    becomes("/a#b/c", "/a");
+    becomes("/a/?b", "/a/");
+    becomes("?a", "");
+    becomes("/a/b/c/d/e/f/g/h/i/j", "/a/b/c/d/e/f/g/h/i/j");
+    becomes("/a/b/c/d/e/f/g/h/i/j/k", "/a/b/c/d/e/f/g/h/i/j/k"); /* with the empty one in front, twelve */
+    char out[64];
+    djp_path_normalise(out, sizeof out, "/a/b/c/d/e/f/g/h/i/j/k/l", 24);
+    assert_string_equal(out, "/a/b/c/d/e/f/g/h/i/j/k/...");
+    djp_path_normalise(out, sizeof out, "/a/b/c/d/e/f/g/h/i/j/k?/l", 25);
+    assert_string_equal(out, "/a/b/c/d/e/f/g/h/i/j/k");
+    /* The closing dots need all of their room. */
+    djp_path_normalise(out, 27, "/a/b/c/d/e/f/g/h/i/j/k/l", 24);
+    assert_string_equal(out, "/a/b/c/d/e/f/g/h/i/j/k/...");
+    djp_path_normalise(out, 26, "/a/b/c/d/e/f/g/h/i/j/k/l", 24);
+    assert_string_equal(out, "/a/b/c/d/e/f/g/h/i/j/k");
+}
+
+static void
 noise_stays_in_bounds(void **state)
 {
     (void)state;
@@ -67,8 +166,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(vectors_give_their_labels),
-        cmocka_unit_test(short_buffers_cut_between_segments),
+        cmocka_unit_test(vectors_give_their_labels), cmocka_unit_test(short_buffers_cut_between_segments),
+        cmocka_unit_test(shapes_of_segments),        cmocka_unit_test(ends_and_depths),
         cmocka_unit_test(noise_stays_in_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,6 +108,115 @@ long_and_hostile_texts_are_refused_or_cut_to_nothing(void **state)
     djp_registry_free(registry);
 }
 
+static void
+unit_gives(djp_metric_type type, const char *name, const char *unit, const char *want)
+{
+    djp_registry *registry = fixture_registry(0, 0);
+    djp_family *family = NULL;
+    djp_family_options options = {.type = type, .name = name, .unit = unit};
+    assert_int_equal(djp_family_new(&family, registry, &options), 0);
+    if (strcmp(djp_family_name(family), want) != 0) {
+        fail_msg("%s in %s: %s, not %s", name, unit, djp_family_name(family), want);
+    }
+    djp_registry_free(registry);
+}
+
+/* Every code of a unit has its word, alone and after a slash. */
+static void
+units_have_their_words(void **state)
+{
+    (void)state;
+    static const char *const words[][2] = {
+        {"d", "days"},          {"h", "hours"},         {"min", "minutes"},    {"s", "seconds"},
+        {"ms", "milliseconds"}, {"us", "microseconds"}, {"ns", "nanoseconds"}, {"By", "bytes"},
+        {"KiBy", "kibibytes"},  {"MiBy", "mebibytes"},  {"GiBy", "gibibytes"}, {"TiBy", "tibibytes"},
+        {"KBy", "kilobytes"},   {"kBy", "kilobytes"},   {"MBy", "megabytes"},  {"GBy", "gigabytes"},
+        {"TBy", "terabytes"},   {"m", "meters"},        {"V", "volts"},        {"A", "amperes"},
+        {"J", "joules"},        {"W", "watts"},         {"g", "grams"},        {"Cel", "celsius"},
+        {"Hz", "hertz"},        {"%", "percent"},       {"other", "other"}};
+    static const char *const per[][2] = {{"s", "second"}, {"m", "minute"}, {"min", "minute"},
+                                         {"h", "hour"},   {"d", "day"},    {"w", "week"},
+                                         {"mo", "month"}, {"y", "year"},   {"x", "x"}};
+    char unit[32], want[64];
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        snprintf(want, sizeof want, "n_%s", words[i][1]);
+        unit_gives(DJP_GAUGE, "n", words[i][0], want);
+    }
+    for (size_t i = 0; i < sizeof per / sizeof per[0]; i++) {
+        snprintf(unit, sizeof unit, "By/%s", per[i][0]);
+        snprintf(want, sizeof want, "n_bytes_per_%s", per[i][1]);
+        unit_gives(DJP_GAUGE, "n", unit, want);
+        snprintf(unit, sizeof unit, "/%s", per[i][0]);
+        snprintf(want, sizeof want, "n_per_%s", per[i][1]);
+        unit_gives(DJP_GAUGE, "n", unit, want);
+    }
+    unit_gives(DJP_GAUGE, "n", "1", "n_ratio");
+    unit_gives(DJP_COUNTER, "n", "1", "n");
+    unit_gives(DJP_HISTOGRAM, "n", "1", "n");
+    unit_gives(DJP_GAUGE, "n", "{request}", "n");
+    unit_gives(DJP_GAUGE, "n", "{request}/s", "n_per_second");
+    unit_gives(DJP_GAUGE, "n", "By{a{b}c", "n_bytes");
+    unit_gives(DJP_GAUGE, "n", "{a}By{b}", "n_bytes");
+    unit_gives(DJP_GAUGE, "n", "a.b", "n_a_b");
+    unit_gives(DJP_GAUGE, "n", ".a.", "n_a");
+    unit_gives(DJP_GAUGE, "n", "__", "n");
+}
+
+/* The unit is put where the name does not end in it as a word. */
+static void
+units_stand_once(void **state)
+{
+    (void)state;
+    unit_gives(DJP_GAUGE, "n_seconds", "s", "n_seconds");
+    unit_gives(DJP_GAUGE, "nseconds", "s", "nseconds_seconds");
+    unit_gives(DJP_GAUGE, "seconds", "s", "seconds_seconds");
+    unit_gives(DJP_GAUGE, "_seconds", "s", "_seconds");
+    unit_gives(DJP_GAUGE, "n_second", "s", "n_second_seconds");
+    unit_gives(DJP_COUNTER, "n_total", "s", "n_seconds");
+    unit_gives(DJP_COUNTER, "n_seconds_total", "s", "n_seconds");
+    unit_gives(DJP_COUNTER, "_total", "", "_total");
+    unit_gives(DJP_COUNTER, "a_total", "", "a");
+    unit_gives(DJP_GAUGE, "a_total", "", "a_total");
+    unit_gives(DJP_GAUGE, "a..b", "", "a_b");
+    unit_gives(DJP_GAUGE, "a__b", "", "a__b");
+    unit_gives(DJP_GAUGE, "0a", "", "_0a");
+    unit_gives(DJP_GAUGE, "9", "", "_9");
+    unit_gives(DJP_GAUGE, "a:b", "", "a:b");
+    unit_gives(DJP_GAUGE, "azAZ09_", "", "azAZ09_");
+}
+
+/* The longest unit that is one: 63 bytes. */
+static void
+long_units_are_left_out(void **state)
+{
+    (void)state;
+    for (size_t size = 62; size <= 64; size++) {
+        char unit[80], want[96];
+        memset(unit, 'u', size);
+        unit[size] = '\0';
+        snprintf(want, sizeof want, size <= 63 ? "n_%s" : "n", unit);
+        unit_gives(DJP_GAUGE, "n", unit, want);
+        unit[20] = '/';
+        snprintf(want, sizeof want, "n_%.20s_per_%s", unit, unit + 21);
+        unit_gives(DJP_GAUGE, "n", unit, size <= 63 ? want : "n");
+    }
+}
+
+static void
+labels_of_keys(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {{"a", "a"},     {"a.b", "a_b"}, {"__a", "_a"},   {"_a", "_a"},
+                                           {"___a", "_a"}, {"9a", "_9a"},  {"a:b", "a_b"},  {"__", "_"},
+                                           {"_", "_"},     {"..a", "_a"},  {"a__b", "a__b"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char out[64];
+        size_t size = djp__spelling_label(out, (djp_text){cases[i][0], strlen(cases[i][0])});
+        out[size] = '\0';
+        assert_string_equal(out, cases[i][1]);
+    }
+}
+
 int
 main(void)
 {
@@ -115,6 +224,10 @@ main(void)
         cmocka_unit_test(the_vectors_hold),
         cmocka_unit_test(both_forms_of_a_name_are_one_family),
         cmocka_unit_test(long_and_hostile_texts_are_refused_or_cut_to_nothing),
+        cmocka_unit_test(units_have_their_words),
+        cmocka_unit_test(units_stand_once),
+        cmocka_unit_test(long_units_are_left_out),
+        cmocka_unit_test(labels_of_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
