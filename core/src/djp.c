@@ -146,9 +146,9 @@
 #include "control/plane.c"
 
 #include "pipeline/queue.c"
-#include "pipeline/batch.c"
-#include "pipeline/sender.c"
 #include "pipeline/worker.c"
+#include "pipeline/pipeline.c"
+#include "pipeline/sender.c"
 #include "pipeline/flush.c"
 
 #include "oplog/value.c"
@@ -159,9 +159,12 @@
 #include "oplog/oplog.c"
 
 #include "sdk/prometheus_endpoint.c"
-#include "sdk/signals.c"
+#include "sdk/sigterm.c"
 #include "sdk/fork.c"
 #include "sdk/resource.c"
+#include "sdk/traces.c"
+#include "sdk/tasks.c"
+#include "sdk/shutdown.c"
 #include "sdk/sdk_metrics.c"
 #include "sdk/sdk_metrics_otel.c"
 #include "sdk/status.c"

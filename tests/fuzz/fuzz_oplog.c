@@ -7,7 +7,7 @@
 #include "base/atomic.h"
 #include "djp/djp.h"
 #include "djp/oplog.h"
-#include "pipeline/pipeline.h"
+#include "sdk/sdk.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,10 +8,15 @@
 #include "net/destination.h"
 #include "net/outcome.h"
 
+/* What a poll callback asks for. PAUSE: `run` returns soon and leaves on its way what is; the next
+ * `run` goes on with it. `send` takes it for GO_ON. */
+typedef enum djp__send_poll { DJP__SEND_GO_ON = 0, DJP__SEND_GIVE_UP = 1, DJP__SEND_PAUSE = 2 } djp__send_poll;
+
 typedef struct djp__send_control {
     uint64_t deadline; /* absolute djp__clock_monotonic; UINT64_MAX: none */
-    int (*poll)(
-        void *user); /* called every few milliseconds while waiting: the pipeline drains its ring here; 1 aborts */
+    /* Called every few milliseconds of a wait: the pipelines drain their sources in it. A
+     * djp__send_poll, but never DJP__SEND_PAUSE. */
+    int (*poll)(void *user);
     void *user;
 } djp__send_control;
 
@@ -23,7 +28,7 @@ typedef struct djp__send_job {
     void *tag;
 } djp__send_job;
 typedef struct djp__send_feed {
-    int (*poll)(void *user); /* as in djp__send_control; 1 gives up everything that is on its way */
+    int (*poll)(void *user); /* a djp__send_poll */
     /* 1 and a job, or 0: none now; asked again, between two polls, while others are on their way */
     int (*next)(void *user, djp__send_job *job);
     void (*done)(void *user, void *tag, const djp__send_result *result); /* once for each job, in any order */

@@ -161,15 +161,17 @@ otlp_run(djp__transport *base, const djp__send_feed *feed)
             break;
         djp__curl_session_step(transport->session);
         unsigned ended = otlp_harvest(transport, feed, 0);
-        int give_up = (transport->busy > 0 || ended == 0) && feed->poll(feed->user);
-        if (give_up) {
+        int wish = transport->busy > 0 || ended == 0 ? feed->poll(feed->user) : DJP__SEND_GO_ON;
+        if (wish == DJP__SEND_GIVE_UP) {
             otlp_harvest(transport, feed, 1);
             break;
         }
         if (ended == 0)
             djp__curl_session_wait(transport->session, otlp_next_deadline(transport));
+        if (wish == DJP__SEND_PAUSE)
+            break;
     }
-    transport->is_sending = 0;
+    transport->is_sending = transport->busy > 0;
     djp__sigpipe_restore(&guard);
 }
 

@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "instrument/http_server.h"
 #include "oplog/oplog.h"
-#include "pipeline/pipeline.h"
+#include "sdk/sdk.h"
 #include "trace/recorder_state.h"
 #include "sampling/tree.h"
 #include "trace/span_seed.h"

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/rand.h"
 #include "metrics/registry.h"
-#include "pipeline/pipeline.h"
+#include "sdk/sdk.h"
 #include "trace/recorder_state.h"
 #include "sampling/head.h"
 
@@ -189,7 +189,7 @@ oplog_replay_one(djp_sdk *sdk, djp_oplog *log, int gently)
 {
     /* What comes meanwhile is for the next time: a fast writer must not keep its reader for ever. */
     uint32_t end = oplog_published(log);
-    const djp_ring *ring = gently ? sdk->ring : NULL;
+    const djp_ring *ring = gently && sdk->pipelines ? djp__recorder_ring(sdk->recorder) : NULL;
     int over = 0, full = 0, moved = 0;
     while (!over && !full) {
         djp__mutex_lock(&log->mutex);
@@ -225,16 +225,16 @@ djp__oplogs_settle(djp_sdk *sdk, uint64_t deadline)
 {
     while (djp__oplogs_replay(sdk, 1) & DJP_OPLOGS_LEFT) {
         uint64_t now = djp__clock_monotonic();
-        if (now >= deadline || !sdk->transport) {
+        if (now >= deadline || !sdk->pipelines) {
             return 1;
         }
-        djp__worker_wake(sdk);
-        if (!djp_load_acquire(&sdk->running)) {
+        djp__sdk_wake(sdk);
+        if (!djp__worker_is_running(&sdk->worker)) {
             return 1; /* no thread could be had: nobody will make room */
         }
-        djp__mutex_lock(&sdk->state);
-        djp__cond_wait(&sdk->changed, &sdk->state, now + OPLOG__ROOM_PAUSE_NS);
-        djp__mutex_unlock(&sdk->state);
+        djp__mutex_lock(&sdk->worker.mutex);
+        djp__cond_wait(&sdk->worker.changed, &sdk->worker.mutex, now + OPLOG__ROOM_PAUSE_NS);
+        djp__mutex_unlock(&sdk->worker.mutex);
     }
     return 0;
 }
@@ -279,11 +279,11 @@ djp_oplog_wake(djp_oplog *log)
         return;
     }
     /* Without the link: starting a thread takes long, and a failure to do so is told to the host. */
-    if (!sdk->transport) {
+    if (!sdk->pipelines) {
         djp_oplog_drain(log, OPLOG__ALONE); /* metrics only: there is no worker */
     } else {
-        djp__worker_wake(sdk);
-        if (!djp_load_acquire(&sdk->running)) {
+        djp__sdk_wake(sdk);
+        if (!djp__worker_is_running(&sdk->worker)) {
             djp_store_seq_cst(&log->control[DJP_OPLOG_ASLEEP], 1u); /* no thread could be had: asked for again */
         }
     }
@@ -333,7 +333,7 @@ oplog_tell_writer(djp_oplog *log, const djp_sdk *sdk)
 {
     uint32_t limit = sdk->options.attribute_value_length_limit;
     djp_store_relaxed(&log->control[DJP_OPLOG_VALUE_LIMIT], limit > INT32_MAX ? UINT32_MAX : limit);
-    djp_store_relaxed(&log->control[DJP_OPLOG_ASLEEP], sdk->transport ? 1u : 0u);
+    djp_store_relaxed(&log->control[DJP_OPLOG_ASLEEP], sdk->pipelines ? 1u : 0u);
     djp_add_acq_rel(&log->control[DJP_OPLOG_EPOCH], 1u);
     djp_add_acq_rel(&log->control[DJP_OPLOG_HEAD], 1u);
     djp_store_release(&log->control[DJP_OPLOG_ACTIVE], oplog_active(sdk));
@@ -354,9 +354,9 @@ djp__oplogs_tell(djp_sdk *sdk)
 static int
 oplog_attach_locked(djp_oplog *log, djp_sdk *sdk)
 {
-    djp__mutex_lock(&sdk->state);
-    int open = sdk->phase == DJP_PHASE_OPEN;
-    djp__mutex_unlock(&sdk->state);
+    djp__mutex_lock(&sdk->worker.mutex);
+    int open = sdk->worker.phase == DJP__PHASE_OPEN;
+    djp__mutex_unlock(&sdk->worker.mutex);
     if (!open) {
         return DJP_ESHUTDOWN;
     }

@@ -6,7 +6,7 @@
 #include "base/str.h"
 #include "instrument/http_server.h"
 #include "oplog/oplog.h"
-#include "pipeline/pipeline.h"
+#include "sdk/sdk.h"
 #include "trace/recorder_state.h"
 
 enum { OPLOG_REPLAY__START = 56, OPLOG_REPLAY__HTTP = 40 };

@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "oplog/oplog.h"
-#include "pipeline/pipeline.h"
+#include "sdk/sdk.h"
 
 enum { OPLOG_SCOPE__ATTRIBUTES = 64 };
 

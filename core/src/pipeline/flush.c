@@ -1,211 +1,113 @@
-/* Flush and shutdown: waits with deadlines and truthful verdicts. A flush answers for everything since the one before it, so a
- * loss is reported once, by the first flush that can know of it. Neither may hang, whatever the receiver does. */
-#include <string.h>
+/* How long to wait for pipelines, and the verdict: the deadline is one, the losses are added up. */
+#include "pipeline/flush.h"
 
-#include "base/buf.h"
-#include "base/clock.h"
-#include "base/fork.h"
-#include "oplog/oplog.h"
-#include "pipeline/pipeline.h"
-#include "sdk/status.h"
-
-enum { FLUSH__MARGIN_NS = 50000000 }; /* kept of a shutdown's time for aborting a send and joining the thread */
-
-/* Spans lost so far that a flush has to answer for. `state` is held. */
+/* Items lost so far that a flush has to answer for. `mutex` is held. */
 static uint64_t
-flush_losses(const djp_sdk *sdk)
+flush_losses(const djp__pipeline *pipeline)
 {
-    djp_recorder_counters counters;
-    djp__recorder_counters(&counters, sdk->recorder);
-    return sdk->lost_untold + counters.dropped_ring_full + counters.dropped_memory + counters.dropped_oplog_full;
+    return pipeline->delivery.lost + pipeline->signal->drain->refused(pipeline->source);
+}
+
+/* Some thread waits for everything before `target`. `mutex` is held, or there is one worker to see it. */
+static void
+flush_request(djp__pipeline *pipeline, uint64_t target)
+{
+    if (target > djp_load_relaxed(&pipeline->flush_target)) {
+        djp_store_release(&pipeline->flush_target, target);
+    }
+    djp_add_acq_rel(&pipeline->flush_requests, 1u);
+}
+
+typedef struct flush_verdict {
+    uint64_t lost, rejected;
+    int is_late;
+} flush_verdict;
+
+/* Takes what this flush reports out of the account. `mutex` is held. */
+static void
+flush_report(flush_verdict *out, djp__pipeline *pipeline, uint64_t target)
+{
+    djp__delivery *delivery = &pipeline->delivery;
+    uint64_t losses = flush_losses(pipeline);
+    out->lost += losses - delivery->lost_reported;
+    out->rejected += delivery->rejected - delivery->rejected_reported;
+    out->is_late |= delivery->completed < target;
+    delivery->lost_reported = losses;
+    delivery->rejected_reported = delivery->rejected;
+    if (target > delivery->reported) {
+        delivery->reported = target;
+    }
 }
 
 static int
-flush_verdict(djp_sdk *sdk, uint64_t target)
+flush_is_behind(const djp__pipeline *first, const uint64_t *targets)
 {
-    uint64_t losses = flush_losses(sdk);
-    uint64_t lost = losses - sdk->lost_reported;
-    uint64_t rejected = sdk->rejected_untold - sdk->rejected_reported;
-    sdk->lost_reported = losses;
-    sdk->rejected_reported = sdk->rejected_untold;
-    if (target > sdk->told) {
-        sdk->told = target;
-    }
-    if (sdk->settled < target) {
-        return DJP_ETIMEOUT;
-    }
-    if (lost > 0) {
-        return lost == rejected ? DJP_EREJECTED : DJP_EIO;
+    for (const djp__pipeline *pipeline = first; pipeline; pipeline = pipeline->next) {
+        if (pipeline->delivery.completed < *targets++) {
+            return 1;
+        }
     }
     return 0;
 }
 
-/* Waits until everything written so far has been dealt with. `state` is held. */
-static int
-flush_locked(djp_sdk *sdk, uint64_t deadline)
+int
+djp__flush_locked(djp__worker *worker, djp__pipeline *first, uint64_t deadline)
 {
-    uint64_t target = djp__ring_written(sdk->ring);
-    if (sdk->settled < target) {
-        sdk->start_not_before = 0;
-        if (djp__worker_start_locked(sdk) != 0) {
+    uint64_t targets[DJP__PIPELINES_MAX];
+    flush_verdict verdict = {0, 0, 0};
+    size_t count = 0;
+    for (djp__pipeline *pipeline = first; pipeline; pipeline = pipeline->next) {
+        targets[count++] = pipeline->signal->drain->written(pipeline->source);
+    }
+    if (flush_is_behind(first, targets)) {
+        worker->start_not_before = 0;
+        if (djp__worker_start_locked(worker) != 0) {
             return DJP_ETHREAD;
         }
-        if (target > djp_load_relaxed(&sdk->flush_target)) {
-            djp_store_release(&sdk->flush_target, target);
+        count = 0;
+        for (djp__pipeline *pipeline = first; pipeline; pipeline = pipeline->next) {
+            if (pipeline->delivery.completed < targets[count]) {
+                flush_request(pipeline, targets[count]);
+            }
+            count++;
         }
-        djp_add_acq_rel(&sdk->hurry, 1u);
-        djp__worker_notify(sdk);
+        djp__worker_notify(worker);
     }
-    while (sdk->settled < target && djp_load_relaxed(&sdk->running)) {
-        if (djp__cond_wait(&sdk->changed, &sdk->state, deadline) == DJP_ETIMEOUT) {
+    while (flush_is_behind(first, targets) && djp__worker_is_running(worker)) {
+        if (djp__cond_wait(&worker->changed, &worker->mutex, deadline) == DJP_ETIMEOUT) {
             break;
         }
     }
-    return flush_verdict(sdk, target);
+    count = 0;
+    for (djp__pipeline *pipeline = first; pipeline; pipeline = pipeline->next) {
+        flush_report(&verdict, pipeline, targets[count++]);
+    }
+    if (verdict.is_late) {
+        return DJP_ETIMEOUT;
+    }
+    return verdict.lost == 0 ? 0 : verdict.lost == verdict.rejected ? DJP_EREJECTED : DJP_EIO;
 }
 
-int
-djp_sdk_flush(djp_sdk *sdk, uint64_t timeout_ns)
-{
-    if (!sdk) {
-        return DJP_EINVAL;
-    }
-    uint64_t deadline = djp__saturate(djp__clock_monotonic(), timeout_ns);
-    int late = djp__oplogs_settle(sdk, deadline);
-    djp__mutex_lock(&sdk->state);
-    int result = DJP_ESHUTDOWN;
-    if (sdk->phase == DJP_PHASE_OPEN) {
-        result = sdk->transport ? flush_locked(sdk, deadline) : 0;
-    }
-    djp__mutex_unlock(&sdk->state);
-    return result == 0 && late ? DJP_ETIMEOUT : result;
-}
-
-/* Ends the thread: at once when it only sleeps or its transport listens, else at the deadline it is left to end by itself; it
- * holds a reference, so that what it uses stays. `state` is held. */
-static void
-shutdown_end_worker(djp_sdk *sdk, uint64_t deadline)
-{
-    djp_store_release(&sdk->stop, 1);
-    if (djp_load_relaxed(&sdk->running)) {
-        djp__worker_notify(sdk);
-    }
-    while (djp_load_relaxed(&sdk->running)) {
-        if (djp__cond_wait(&sdk->changed, &sdk->state, deadline) == DJP_ETIMEOUT) {
-            break;
-        }
-    }
-    if (!sdk->thread_joinable) {
-        return;
-    }
-    sdk->thread_joinable = 0;
-    if (djp_load_relaxed(&sdk->running)) {
-        pthread_detach(sdk->thread);
-    } else {
-        pthread_join(sdk->thread, NULL);
-    }
-}
-
-static uint64_t
-shutdown_margin(uint64_t timeout_ns)
-{
-    uint64_t margin = timeout_ns / 10;
-    return margin < FLUSH__MARGIN_NS ? margin : FLUSH__MARGIN_NS;
-}
-
-const char *
-djp__sdk_target(const djp_sdk *sdk)
-{
-    return sdk->endpoint && sdk->endpoint[0] ? sdk->endpoint : sdk->transport_name;
-}
-
-/* What the end of the process lost is said, because nobody reads the status after it. */
 void
-djp__tell_lost(djp_sdk *sdk)
+djp__flush_begin_end(djp__worker *worker, djp__pipeline *first, uint64_t deadline)
 {
-    uint64_t lost = djp_load_relaxed(&sdk->stats.lost[DJP_LOSS_SHUTDOWN]);
-    char error[sizeof sdk->export_error];
-    uint64_t error_time;
-    if (lost == 0) {
-        return;
+    worker->end_deadline = deadline;
+    djp__mutex_lock(&worker->mutex);
+    for (djp__pipeline *pipeline = first; pipeline; pipeline = pipeline->next) {
+        pipeline->last = pipeline->signal->drain->written(pipeline->source);
+        flush_request(pipeline, pipeline->last);
     }
-    djp__sender_error(sdk, error, &error_time);
-    djp__diag(
-        &sdk->diag, DJP_LOG_WARN,
-        "%llu spans were still waiting for %s at the end of the process and are lost%s%s. Check that the receiver "
-        "runs, or give the end more time (shutdown_timeout).",
-        (unsigned long long)lost, djp__sdk_target(sdk), error[0] ? ": " : "", error);
-}
-
-/* Whoever looks for spans of a short run should not look for a fault. A forked child keeps quiet: there may be thousands of them. */
-static void
-shutdown_tell_none(djp_sdk *sdk)
-{
-    djp_recorder_counters counters;
-    djp__recorder_counters(&counters, sdk->recorder);
-    djp_overrides_view holds;
-    djp__overrides_read(&holds, &sdk->control.overrides);
-    djp_buf text;
-    djp__buf_init(&text, 0);
-    djp__status_none_kept(&text, holds.enabled ? holds.ratio : -1, holds.ratio_by, &counters);
-    if (text.size > 0) {
-        int level = djp__fork_generation() == 1 ? DJP_LOG_WARN : DJP_LOG_DEBUG;
-        djp__diag(&sdk->diag, level, "%.*s", (int)text.size, text.data);
-    }
-    djp__buf_fini(&text);
-}
-
-static int
-shutdown_pipeline(djp_sdk *sdk, uint64_t start, uint64_t timeout_ns)
-{
-    uint64_t least = timeout_ns > FLUSH__MARGIN_NS ? timeout_ns : FLUSH__MARGIN_NS;
-    djp__mutex_lock(&sdk->state);
-    int result = flush_locked(sdk, djp__saturate(start, timeout_ns - shutdown_margin(timeout_ns)));
-    shutdown_end_worker(sdk, djp__saturate(start, least));
-    int ended = !djp_load_relaxed(&sdk->running);
-    djp__mutex_unlock(&sdk->state);
-    if (ended) {
-        /* No worker any more: what came late is counted here. */
-        djp__mutex_lock(&sdk->work);
-        djp__collect_discard(sdk, DJP_LOSS_SHUTDOWN);
-        djp__mutex_unlock(&sdk->work);
-        djp__tell_lost(sdk);
-    }
-    return result;
+    djp__mutex_unlock(&worker->mutex);
 }
 
 int
-djp_sdk_shutdown(djp_sdk *sdk, uint64_t timeout_ns)
+djp__flush_end_is_over(djp__worker *worker, djp__pipeline *first, uint64_t now)
 {
-    if (!sdk) {
-        return DJP_EINVAL;
+    int over = 1;
+    djp__mutex_lock(&worker->mutex);
+    for (const djp__pipeline *pipeline = first; pipeline; pipeline = pipeline->next) {
+        over = over && pipeline->delivery.completed >= pipeline->last;
     }
-    uint64_t start = djp__clock_monotonic();
-    djp__oplogs_settle(sdk, djp__saturate(start, timeout_ns - shutdown_margin(timeout_ns)));
-    djp__mutex_lock(&sdk->state);
-    int already = sdk->phase != DJP_PHASE_OPEN;
-    if (!already) {
-        sdk->phase = DJP_PHASE_CLOSING;
-    }
-    djp__mutex_unlock(&sdk->state);
-    if (already) {
-        return DJP_ESHUTDOWN;
-    }
-    djp__oplogs_detach(sdk);
-    djp__oplog_tell_scopes(sdk);
-    if (sdk->recorder) {
-        djp__recorder_close(sdk->recorder);
-    }
-    int result = sdk->transport ? shutdown_pipeline(sdk, start, timeout_ns) : 0;
-    if (sdk->transport && sdk->recorder) {
-        shutdown_tell_none(sdk);
-    }
-    djp__signals_remove(sdk);
-    djp__prometheus_http_stop(sdk->listener);
-    sdk->listener = NULL;
-    djp__mutex_lock(&sdk->state);
-    sdk->phase = DJP_PHASE_CLOSED;
-    djp__cond_broadcast(&sdk->changed);
-    djp__mutex_unlock(&sdk->state);
-    return result;
+    djp__mutex_unlock(&worker->mutex);
+    return over || now >= worker->end_deadline;
 }

@@ -1,263 +1,181 @@
-/* One SDK instance as the files of the pipeline see it: settings, recorder, worker thread, queue of finished requests, and what
- * became of every span. Lock order: `oplog_mutex`, then `work`, then `state`, then those of control
- * and the diag's own. No message is ever logged while one of them is held. */
+/* The way of one signal out of the process: its items are drained into an encoder, cut into
+ * requests, queued, and sent; every one that does not arrive is counted under a reason. What a
+ * signal is, signal.h says; which instance it belongs to, nothing here knows.
+ * Lock order: `work` of one pipeline, then the worker's `mutex`. No message is logged under either. */
 #ifndef DJP_PIPELINE_PIPELINE_H
 #define DJP_PIPELINE_PIPELINE_H
 
-#include <pthread.h>
-#include <sys/types.h>
-#include <time.h>
-
 #include "base/atomic.h"
 #include "base/diag.h"
-#include "base/fork.h"
 #include "base/thread.h"
-#include "djp/sdk.h"
-#include "export/prometheus_http.h"
-#include "export/otlp_trace.h"
+#include "djp/error.h"
 #include "export/transport.h"
 #include "net/retry.h"
-#include "control/plane.h"
 #include "pipeline/queue.h"
-#include "trace/recorder.h"
+#include "pipeline/signal.h"
+#include "pipeline/worker.h"
 
-/* Why a span that was kept and reached the ring did not reach the receiver. */
-#define DJP_LOSS_MAP(X)                                                                            \
-    X(DJP_LOSS_REJECTED, "rejected") /* the receiver refused it, alone or with its request */      \
-    X(DJP_LOSS_TIMEOUT, "timeout") /* no answer within the export timeout, time after time */      \
-    X(DJP_LOSS_EXPORT_FAILED, "export_failed") /* failed again and again while others arrived */   \
-    X(DJP_LOSS_QUEUE_FULL, "queue_full") /* gave way to newer spans during an outage */            \
-    X(DJP_LOSS_TOO_LARGE, "too_large") /* larger than a whole request may be */                    \
-    X(DJP_LOSS_DAMAGED, "damaged") /* its record could not be read */                              \
-    X(DJP_LOSS_ENCODE_NO_MEMORY, "encode_no_memory") /* no memory to encode it */                  \
-    X(DJP_LOSS_SWITCHED_OFF, "switched_off") /* still waiting when nothing might leave any more */ \
-    X(DJP_LOSS_SHUTDOWN, "shutdown") /* still waiting when the deadline of shutdown passed */
+/* Why an item that was to be exported and reached the source did not reach the receiver. */
+#define DJP__LOSS_MAP(X)                                                                            \
+    X(DJP__LOSS_REJECTED, "rejected") /* the receiver refused it, alone or with its request */      \
+    X(DJP__LOSS_TIMEOUT, "timeout") /* no response within the export timeout, time after time */    \
+    X(DJP__LOSS_EXPORT_FAILED, "export_failed") /* failed again and again while others arrived */   \
+    X(DJP__LOSS_QUEUE_FULL, "queue_full") /* gave way to newer items during an outage */            \
+    X(DJP__LOSS_TOO_LARGE, "too_large") /* larger than a whole request may be */                    \
+    X(DJP__LOSS_DAMAGED, "damaged") /* its record could not be read */                              \
+    X(DJP__LOSS_ENCODE_NO_MEMORY, "encode_no_memory") /* no memory to encode it */                  \
+    X(DJP__LOSS_SWITCHED_OFF, "switched_off") /* still waiting when nothing might leave any more */ \
+    X(DJP__LOSS_SHUTDOWN, "shutdown") /* still waiting when the deadline of shutdown passed */
 
-typedef enum djp_loss {
-#define DJP_LOSS_ENUM(name, text) name,
-    DJP_LOSS_MAP(DJP_LOSS_ENUM)
-#undef DJP_LOSS_ENUM
-        DJP_LOSS_COUNT
-} djp_loss;
+typedef enum djp__loss {
+#define DJP__LOSS_ENUM(name, text) name,
+    DJP__LOSS_MAP(DJP__LOSS_ENUM)
+#undef DJP__LOSS_ENUM
+        DJP__LOSS_COUNT
+} djp__loss;
 
-/* Written by the worker only (by shutdown once there is no worker), relaxed; read by anybody. */
-typedef struct djp_export_stats {
+/* Written by the worker only (by shutdown once there is no worker), relaxed; read by any thread. */
+typedef struct djp__export_stats {
     DJP_ATOMIC(uint64_t) attempts;
     DJP_ATOMIC(uint64_t) retries; /* attempts after the first of a request */
     DJP_ATOMIC(uint64_t) requests_ok;
     DJP_ATOMIC(uint64_t) requests_failed; /* given up or refused */
     DJP_ATOMIC(uint64_t) consecutive_failures; /* attempts since the last good one */
-    DJP_ATOMIC(uint64_t) spans_exported;
+    DJP_ATOMIC(uint64_t) items_exported;
     DJP_ATOMIC(uint64_t) wire_bytes;
     DJP_ATOMIC(uint64_t) last_latency_ns;
     DJP_ATOMIC(uint64_t) last_success_unix_ns;
-    DJP_ATOMIC(uint64_t) lost[DJP_LOSS_COUNT];
-    DJP_ATOMIC(uint64_t) in_encoder; /* spans of the batch that is being built */
-    DJP_ATOMIC(uint64_t) attempt_begun; /* monotonic time since which a receiver owes an answer; 0: none does */
-    DJP_ATOMIC(uint64_t) worker_starts;
-    DJP_ATOMIC(uint64_t) worker_start_failures;
-} djp_export_stats;
+    DJP_ATOMIC(uint64_t) lost[DJP__LOSS_COUNT];
+    DJP_ATOMIC(uint64_t) in_encoder; /* items of the batch that is being built */
+    DJP_ATOMIC(uint64_t) attempt_begun; /* time since which the receiver owes a response; 0: none */
+} djp__export_stats;
 
-typedef enum djp_phase { DJP_PHASE_OPEN, DJP_PHASE_CLOSING, DJP_PHASE_CLOSED } djp_phase;
+/* How far everything is, and which losses a flush has reported. Guarded by the worker's `mutex`.
+ * Positions are those of the source. */
+typedef struct djp__delivery {
+    uint64_t completed; /* every record before it was sent or lost */
+    uint64_t reported; /* up to it some flush has given its verdict */
+    uint64_t lost; /* items lost behind `reported`, ever */
+    uint64_t lost_reported; /* losses (these and items refused by the source) that flushes reported */
+    uint64_t rejected; /* the part of `lost` that the receiver refused */
+    uint64_t rejected_reported;
+    char error[256]; /* of the newest attempt that failed; "" when none did */
+    uint64_t error_unix_ns;
+} djp__delivery;
 
-/* Families of the SDK's own counters. */
-enum {
-    DJP_SELF_SPANS,
-    DJP_SELF_KEPT,
-    DJP_SELF_TRACES,
-    DJP_SELF_REQUESTS,
-    DJP_SELF_WAITING,
-    DJP_SELF_RECORDINGS,
-    DJP_SELF_COUNT,
-    DJP_SELF_COST = DJP_SELF_COUNT, /* these with prices only */
-    DJP_SELF_USED,
-    DJP_SELF_FORECAST,
-    DJP_SELF_ALL
-};
+/* The batch that is being built. Touched by the worker only. */
+typedef struct djp__batch_timer {
+    uint64_t due; /* when it must be closed; 0: nothing is known to wait */
+    int is_active; /* something was drained since `due` was set */
+    int idle_rounds; /* rounds without an item; 2: sleep until notified */
+    uint64_t retry_at; /* no memory for an encoder: not before then */
+} djp__batch_timer;
 
-/* Families of the conventions: the first of every instance, the next two with a recorder, the others with a pipeline. */
-enum {
-    DJP_OTEL_COLLECTION,
-    DJP_OTEL_STARTED,
-    DJP_OTEL_LIVE,
-    DJP_OTEL_QUEUE_SIZE,
-    DJP_OTEL_QUEUE_CAPACITY,
-    DJP_OTEL_PROCESSED,
-    DJP_OTEL_INFLIGHT,
-    DJP_OTEL_EXPORTED,
-    DJP_OTEL_DURATION,
-    DJP_OTEL_COUNT
-};
+/* What the sender knows of the receiver. Touched by the worker only. */
+typedef struct djp__sender {
+    djp__retry backoff; /* of the receiver, not of one request */
+    uint64_t wait_until; /* monotonic time before which nothing is sent; 0: at once */
+    uint64_t failing_since; /* time of the first failed attempt since the last good one; 0: none */
+    uint64_t failed_at; /* ... and of the newest */
+    uint64_t accepted; /* requests that the receiver took, ever */
+    uint64_t single_until; /* time before which one request at a time is sent */
+    int is_asked; /* the receiver asked for the wait: only the end of the process tries in spite of it */
+    int may_try; /* a flush may try one request in spite of a back-off of ours */
+    uint32_t requests_seen; /* of flush_requests */
+} djp__sender;
 
-struct djp_sdk {
-    /* Set by djp_sdk_new, constant afterwards. */
-    djp_options options;
-    djp_diag diag;
-    char *language;
-    char *runtime_name;
-    char *runtime_version;
-    char transport_name[16]; /* "none" without a transport */
-    char *endpoint; /* for people: no credentials, no query */
-    djp_recorder *recorder; /* NULL: traces are off */
-    djp_ring *ring; /* of the recorder; NULL without a transport */
-    djp_registry *registry; /* NULL: metrics are off */
-    djp_builtin *standard;
-    djp__prometheus_http *listener; /* NULL: no port was asked for, or it could not be had; ended by shutdown */
-    djp__transport *transport; /* NULL: nothing can leave. Used by the worker; freed when the last reference goes */
-    djp_family *sdk_metrics[DJP_SELF_ALL];
-    djp_family *sdk_metrics_otel[DJP_OTEL_COUNT]; /* NULL unless asked for */
-    pid_t target_pid; /* whom target_info names; of the registry's collectors, which run one at a time */
+typedef struct djp__pipeline_options {
+    uint64_t queue_bytes;
     uint64_t batch_bytes; /* a batch is closed before it grows past this */
-    djp_fork_hook fork_hook;
-    DJP_ATOMIC(int) references; /* the owner and the worker thread */
+    uint64_t batch_items;
+    uint64_t max_request_bytes;
+    uint64_t flush_interval_ns;
+    uint64_t export_timeout_ns; /* 0: none */
+    const char *target; /* the destination, for messages; borrowed */
+    /* An export has ended, "" for success. By the worker; may be NULL. */
+    void (*on_sent)(void *user, const djp__request *request, const char *error);
+    void *user; /* of on_sent */
+} djp__pipeline_options;
 
-    djp_export_stats stats;
-    djp_control control;
+typedef struct djp__pipeline {
+    /* Constant after djp__pipeline_init. */
+    const djp__signal *signal;
+    void *source; /* of the signal's functions */
+    djp__transport *transport; /* owned; used by the worker */
+    djp__worker *worker; /* borrowed, as the diag */
+    djp_diag *diag;
+    djp__pipeline_options options;
+    djp__task batch_task, send_task;
+    struct djp__pipeline *next; /* of the same instance */
 
-    DJP_ATOMIC(uint64_t) oplog_damage; /* operations of logs that made no sense; any thread, relaxed */
-    DJP_ATOMIC(int) scopes_full; /* 1: an operation log named a scope that found no room; any thread, relaxed */
-    DJP_ATOMIC(int) scopes_told; /* once-guard */
-    djp_mutex oplog_mutex; /* taken before all other locks */
-    struct djp_oplog *oplogs; /* attached ones, a reference each; under oplog_mutex */
+    djp__export_stats stats;
 
     /* Guarded by `work`, which the worker holds while it drains and encodes, never while it sends. */
     djp_mutex work;
-    djp__encoder *encoder; /* NULL until the worker made it */
-    djp_queue queue; /* some are being sent without the lock: only the worker removes */
-    int adopted; /* the encoder belongs to this process; 0 in a forked child until its worker starts */
-    int queue_blocked; /* the queue was full: records stay in the ring */
+    void *encoder; /* NULL until the worker made it */
+    djp__queue queue; /* some are being sent without the lock: only the worker removes */
+    int is_adopted; /* encoder and queue are this process's; 0 in a child until its worker starts */
+    int queue_blocked; /* the queue was full: records stay in the source */
 
-    /* Guarded by `state`. */
-    djp_mutex state;
-    djp_cond changed; /* settled, running, sending, parked or phase changed */
-    djp_phase phase;
-    pthread_t thread;
-    int thread_joinable;
-    pid_t worker_pid;
-    uint64_t start_not_before; /* monotonic time before which a failed thread start is not repeated */
-    uint64_t settled; /* ring position before which every span was sent or lost */
-    uint64_t told; /* ring position up to which some flush has given its verdict */
-    uint64_t lost_untold; /* spans lost behind `told`, ever */
-    uint64_t lost_reported; /* losses (these and full rings) that some flush has reported */
-    uint64_t rejected_untold; /* the part of lost_untold that the receiver refused */
-    uint64_t rejected_reported;
-    char instance_id[37]; /* service.instance.id; "" until somebody asks */
-    pid_t instance_pid; /* the process that it names */
-    char export_error[256]; /* of the newest attempt that failed; "" when none did */
-    uint64_t export_error_unix_ns;
-    int parked; /* ... and waits in its poll callback for a fork to end */
-    int forks; /* threads that are between prepare and parent */
+    djp__delivery delivery; /* guarded by the worker's `mutex` */
 
-    /* Lock-free hints to the worker; written under `state` or by the signal handler. Release / acquire. */
-    djp_wake wake;
-    DJP_ATOMIC(int) running; /* a worker thread exists in this process */
-    DJP_ATOMIC(int) sending; /* the worker is inside transport->send or run */
-    DJP_ATOMIC(int) stop; /* leave now, abort what is being sent */
-    DJP_ATOMIC(int) fork_wanted; /* the poll callback should park */
-    DJP_ATOMIC(uint64_t) flush_target; /* ring position that somebody waits for */
-    DJP_ATOMIC(uint32_t) hurry; /* counts flushes: each cuts one back-off wait short */
-    DJP_ATOMIC(int) terminating; /* the signal that arrived; 0: none */
-    DJP_ATOMIC(int) signal_installed; /* one that has our handler; 0: none */
-    timer_t signal_timer; /* valid while signal_timer_ready */
-    DJP_ATOMIC(int) signal_timer_ready;
+    /* Hints to the worker, written under its `mutex`. Release / acquire. */
+    DJP_ATOMIC(uint64_t) flush_target; /* position that some thread waits for */
+    DJP_ATOMIC(uint32_t) flush_requests; /* counts flushes: each cuts one back-off short */
 
-    /* Touched by the worker thread only. */
-    djp__retry backoff; /* of the receiver, not of one request */
-    uint64_t hold_until; /* monotonic time before which nothing is sent; 0: at once */
-    uint64_t failing_since; /* monotonic time of the first failed attempt since the last good one; 0: none failed */
-    uint64_t failed_at; /* ... and of the newest */
-    uint64_t accepted; /* requests that the receiver took, ever */
-    uint64_t single_until; /* monotonic time before which one request at a time is sent */
-    int hold_is_wish; /* the receiver asked for it: only the end of the process tries in spite of it */
-    int wants_one; /* a flush may try one request in spite of a back-off of ours */
-    uint64_t due; /* when the batch being built must be closed; 0: nothing known to wait */
-    int active; /* something was drained since `due` was set */
-    int oplogs_left; /* an operation log waits for room in the ring */
-    int idle_rounds; /* rounds without a span, 2: sleep until woken */
-    uint32_t hurry_seen;
-    uint64_t anchor_refreshed;
-    uint64_t terminate_deadline; /* 0: no SIGTERM seen yet */
-    uint64_t terminate_target; /* ring position to be sent before the process ends */
+    djp__batch_timer timer;
+    djp__sender sender;
+    uint64_t last; /* position to be sent before the process ends; the worker's */
     DJP_ATOMIC(uint64_t) loss_warned; /* djp__every_minute guards */
     DJP_ATOMIC(uint64_t) outage_warned;
     DJP_ATOMIC(uint64_t) start_warned;
-    DJP_ATOMIC(uint64_t) damage_warned;
-    uint64_t damage_told; /* of oplog_damage; the worker's */
-};
+} djp__pipeline;
 
-/* flush.c. Says what was lost because the process ends. */
-void djp__tell_lost(djp_sdk *sdk);
+/* Takes the transport. The caller adds batch_task and send_task to the worker. */
+void djp__pipeline_init(djp__pipeline *pipeline, const djp__signal *signal, void *source, djp__transport *transport,
+                        djp__worker *worker, djp_diag *diag, const djp__pipeline_options *options);
+/* Also of storage that is all zeros. */
+void djp__pipeline_fini(djp__pipeline *pipeline);
 
-/* sdk.c. The seam for tests: as djp_sdk_new, but spans leave by transport (taken, also on failure). */
-int djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options, const djp_sdk_language *language,
-                                djp_sdk_log log, void *log_user, djp__transport *transport);
-void djp__sdk_unref(djp_sdk *sdk);
-/* sdk_control.c. Before djp__control_start. Returns 0 or DJP_ENOMEM. */
-int djp__sdk_prepare_control(djp_sdk *sdk);
-/* The part of an URL that may be shown: scheme, host, port, path. NULL without memory. */
-char *djp__sdk_public_endpoint(const char *url);
-/* Where spans go, for messages: the endpoint, or the name of a transport without one. Borrowed from sdk. */
-const char *djp__sdk_target(const djp_sdk *sdk);
+/* Records wait: starts or wakes the worker. Any thread. */
+void djp__pipeline_wake(djp__pipeline *pipeline);
+/* Something was recorded, though perhaps nothing is to be exported: more follows soon, and must not
+ * wake the worker item by item. By the worker, as the next two. */
+void djp__pipeline_note_activity(djp__pipeline *pipeline, uint64_t now);
+/* 1 when nothing waits here and nothing came lately. */
+int djp__pipeline_is_idle(const djp__pipeline *pipeline);
+/* 1 while some flush waits for records that are still on their way. `mutex` is not held. */
+int djp__pipeline_is_flushing(djp__pipeline *pipeline);
 
-/* worker.c. Starts the thread when there is none; `state` is held. 0 or DJP_ETHREAD. */
-int djp__worker_start_locked(djp_sdk *sdk);
-void djp__worker_wake(void *sdk); /* the recorder's callback: any recording thread */
-/* 1 while somebody waits for records that are still on their way. By the worker; `state` is not held. */
-int djp__worker_is_flushing(djp_sdk *sdk);
-void djp__worker_notify(djp_sdk *sdk); /* wakes the thread, also out of a send. Any thread */
+/* Drains the source, cuts and closes batches that are due: batch_task. */
+void djp__pipeline_run(void *pipeline, uint64_t now);
+/* Counts everything that waits as lost and gives it up. By the worker, or when there is none. */
+void djp__pipeline_discard(djp__pipeline *pipeline, djp__loss reason);
+/* The same without freeing anything: requests may be on their way. For the end of the process. */
+void djp__pipeline_count_waiting(djp__pipeline *pipeline, djp__loss reason);
+/* Counts a loss of records that end at position `end`. `mutex` is not held, as below. */
+void djp__pipeline_lose(djp__pipeline *pipeline, djp__loss reason, uint64_t items, uint64_t end);
+/* Publishes that every record before `position` was sent or lost. */
+void djp__pipeline_complete(djp__pipeline *pipeline, uint64_t position);
+/* The same when nothing waits any more between source and receiver. By the worker, or when there is
+ * none. */
+void djp__pipeline_complete_if_empty(djp__pipeline *pipeline);
+/* Says what was lost because the process ends. */
+void djp__pipeline_report_lost(djp__pipeline *pipeline);
+/* In a forked child, where no other thread exists; `work` and `mutex` are held. What waits is the
+ * parent's, and nothing is freed before the child's own worker starts. */
+void djp__pipeline_fork_child(djp__pipeline *pipeline);
+const char *djp__loss_name(djp__loss reason);
+#define djp__pipeline_is_muted(pipeline) ((pipeline)->signal->drain->is_muted((pipeline)->source))
 
-/* collect.c: ring -> encoder -> queue; `work` is held. Returns the number of records taken. */
-uint64_t djp__collect_drain(djp_sdk *sdk, uint64_t now);
-/* Turns the batch being built into a request; 0 when the queue has no room for it. is_full: it was closed for its size. */
-int djp__collect_close(djp_sdk *sdk, uint64_t now, int is_full);
-/* Counts everything in ring, encoder and queue as lost and goes on. By the worker, while nothing is being sent. */
-void djp__collect_drop(djp_sdk *sdk, djp_loss reason);
-/* The same for good: the encoder goes, too. */
-void djp__collect_discard(djp_sdk *sdk, djp_loss reason);
-/* Counts a loss of records that end at ring position `end`. `state` is not held. */
-void djp__loss(djp_sdk *sdk, djp_loss reason, uint64_t spans, uint64_t end);
-/* Publishes that every record before `position` was sent or lost. `state` is not held. */
-void djp__settle(djp_sdk *sdk, uint64_t position);
-/* The same when nothing waits any more between ring and receiver. By the worker, or when there is none. */
-void djp__settle_if_empty(djp_sdk *sdk);
-const char *djp__loss_name(djp_loss reason);
-
-/* sender.c: sends what is due, as many requests at a time as the transport can. Returns the time of the next step, 0 for "at once",
- * UINT64_MAX when the queue is empty. poll is the transport's callback. */
-uint64_t djp__sender_step(djp_sdk *sdk, uint64_t now, int (*poll)(void *user));
-/* Why nothing arrives, for people: the newest failure, or that a receiver has not answered yet. "" when all is well. The time is 0 for
- * a wait that goes on. Any thread; `state` is not held. */
-void djp__sender_error(djp_sdk *sdk, char out[256], uint64_t *unix_ns);
-
-/* fork hooks, sdk_fork.c */
-void djp__sdk_fork_init(djp_sdk *sdk);
-void djp__sdk_fork_park(djp_sdk *sdk); /* from the poll callback: waits while a fork is under way */
-
-/* signals.c. djp_sdk_take_signals takes those that nobody handles; `state` is not held. */
-void djp__signals_remove(djp_sdk *sdk);
-void djp__signals_forget(djp_sdk *sdk); /* in a forked child: another instance may answer. Async-signal-safe */
-void djp__signals_adopt(djp_sdk *sdk); /* in a new worker: makes the timer again after a fork */
-void
-djp__signals_end(djp_sdk *sdk); /* by the worker: ends the process by the signal. Returns where the kernel ignores it */
-
-/* identity.c: a new encoder with the resource of this process. Returns 0 or DJP_ENOMEM. `state` is not held. */
-int djp__resource_encoder_new(djp__encoder **out, djp_sdk *sdk);
-/* The same resource as labels, each name once, without braces; nothing without memory. */
-void djp__resource_labels(djp_buf *out, djp_sdk *sdk);
-
-/* What the recorder and the pipeline count, by name: calls visit for every reason for which a span was not delivered. */
-typedef void (*djp_visit_drop)(void *user, const char *reason, uint64_t spans);
-void djp__sdk_drops(const djp_sdk *sdk, const djp_recorder_counters *counters, djp_visit_drop visit, void *user);
-
-/* sdk_metrics.c: the SDK's own counters as families of its registry. */
-int djp__sdk_metrics_add(djp_sdk *sdk);
-
-/* sdk_metrics_otel.c: the same under the names of the conventions. add does nothing unless they are asked for. */
-int djp__sdk_metrics_otel_add(djp_sdk *sdk);
-void djp__sdk_metrics_otel_collect(djp_sdk *sdk, const djp_recorder_counters *counters);
-/* An export has ended; "" for success. By the worker. */
-void djp__sdk_metrics_otel_sent(djp_sdk *sdk, const djp_request *request, const char *error);
-/* One object of JSON, whether asked for or not. */
-void djp__sdk_metrics_otel_status(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters);
+/* sender.c: sends what is due, as many requests at a time as the transport can: send_task. */
+void djp__sender_run(void *pipeline, uint64_t now);
+uint64_t djp__sender_next_due(void *pipeline, uint64_t now);
+/* Takes back what is on its way. By the worker. */
+void djp__sender_give_up(djp__pipeline *pipeline);
+/* Why nothing arrives, for people: the newest failure, or that a receiver has not answered yet. ""
+ * when all is well, and of storage that is all zeros. The time is 0 for a wait that goes on. Any
+ * thread; `mutex` is not held. */
+void djp__sender_error(djp__pipeline *pipeline, char out[256], uint64_t *unix_ns);
 
 #endif

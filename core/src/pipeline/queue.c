@@ -9,26 +9,26 @@
 enum { QUEUE__SPARES = 2, QUEUE__SPARE_BYTES = 2 << 20 };
 
 void
-djp__queue_init(djp_queue *queue, uint64_t limit)
+djp__queue_init(djp__queue *queue, uint64_t limit)
 {
     memset(queue, 0, sizeof *queue);
     queue->limit = limit;
 }
 
 static void
-queue__destroy(djp_request *request)
+queue__destroy(djp__request *request)
 {
     djp__buf_fini(&request->body);
     djp__free(request);
 }
 
 void
-djp__queue_fini(djp_queue *queue)
+djp__queue_fini(djp__queue *queue)
 {
-    djp_request *lists[2] = {queue->head, queue->spare};
+    djp__request *lists[2] = {queue->head, queue->spare};
     for (int i = 0; i < 2; i++) {
-        for (djp_request *request = lists[i]; request;) {
-            djp_request *next = request->next;
+        for (djp__request *request = lists[i]; request;) {
+            djp__request *next = request->next;
             queue__destroy(request);
             request = next;
         }
@@ -36,16 +36,16 @@ djp__queue_fini(djp_queue *queue)
     queue->head = queue->tail = queue->spare = NULL;
     queue->spares = 0;
     queue->sending = 0;
-    djp_store_relaxed(&queue->attempted_spans, (uint64_t)0);
+    djp_store_relaxed(&queue->attempted_items, (uint64_t)0);
     djp_store_relaxed(&queue->bytes, (uint64_t)0); /* somebody may be reading what waits */
-    djp_store_relaxed(&queue->spans, (uint64_t)0);
+    djp_store_relaxed(&queue->items, (uint64_t)0);
     djp_store_relaxed(&queue->count, (uint64_t)0);
 }
 
-djp_request *
-djp__queue_take(djp_queue *queue)
+djp__request *
+djp__queue_take(djp__queue *queue)
 {
-    djp_request *request = queue->spare;
+    djp__request *request = queue->spare;
     if (request) {
         queue->spare = request->next;
         queue->spares--;
@@ -63,7 +63,7 @@ djp__queue_take(djp_queue *queue)
 }
 
 void
-djp__queue_give(djp_queue *queue, djp_request *request)
+djp__queue_give(djp__queue *queue, djp__request *request)
 {
     if (queue->spares >= QUEUE__SPARES || request->body.capacity > QUEUE__SPARE_BYTES) {
         queue__destroy(request);
@@ -75,16 +75,16 @@ djp__queue_give(djp_queue *queue, djp_request *request)
 }
 
 int
-djp__queue_has_room(const djp_queue *queue, uint64_t bytes)
+djp__queue_has_room(const djp__queue *queue, uint64_t bytes)
 {
     return djp_load_relaxed(&queue->count) == 0 || djp_load_relaxed(&queue->bytes) + bytes <= queue->limit;
 }
 
 void
-djp__queue_push(djp_queue *queue, djp_request *request)
+djp__queue_push(djp__queue *queue, djp__request *request)
 {
     request->next = NULL;
-    request->state = DJP_REQUEST_WAITING;
+    request->state = DJP__REQUEST_WAITING;
     if (queue->tail) {
         queue->tail->next = request;
     } else {
@@ -92,16 +92,16 @@ djp__queue_push(djp_queue *queue, djp_request *request)
     }
     queue->tail = request;
     djp_add_relaxed(&queue->bytes, request->body.size);
-    djp_add_relaxed(&queue->spans, request->spans);
+    djp_add_relaxed(&queue->items, request->items);
     djp_add_relaxed(&queue->count, 1);
 }
 
-djp_request *
-djp__queue_next(const djp_queue *queue)
+djp__request *
+djp__queue_next(const djp__queue *queue)
 {
-    djp_request *best = NULL;
-    for (djp_request *request = queue->head; request; request = request->next) {
-        if (request->state == DJP_REQUEST_WAITING && (!best || request->attempts < best->attempts)) {
+    djp__request *best = NULL;
+    for (djp__request *request = queue->head; request; request = request->next) {
+        if (request->state == DJP__REQUEST_WAITING && (!best || request->attempts < best->attempts)) {
             best = request;
             if (best->attempts == 0) {
                 break;
@@ -112,11 +112,11 @@ djp__queue_next(const djp_queue *queue)
 }
 
 uint64_t
-djp__queue_sent_since(const djp_queue *queue, uint64_t since)
+djp__queue_sent_since(const djp__queue *queue, uint64_t since)
 {
     uint64_t oldest = 0, left = queue->sending;
-    for (djp_request *request = queue->head; request && left > 0; request = request->next) {
-        if (request->state == DJP_REQUEST_SENDING) {
+    for (djp__request *request = queue->head; request && left > 0; request = request->next) {
+        if (request->state == DJP__REQUEST_SENDING) {
             left--;
             if (request->sent_at > since && (oldest == 0 || request->sent_at < oldest)) {
                 oldest = request->sent_at;
@@ -126,45 +126,45 @@ djp__queue_sent_since(const djp_queue *queue, uint64_t since)
     return oldest;
 }
 
-djp_request *
-djp__queue_oldest_waiting(const djp_queue *queue)
+djp__request *
+djp__queue_oldest_waiting(const djp__queue *queue)
 {
-    djp_request *request = queue->head;
-    while (request && request->state != DJP_REQUEST_WAITING) {
+    djp__request *request = queue->head;
+    while (request && request->state != DJP__REQUEST_WAITING) {
         request = request->next;
     }
     return request;
 }
 
 void
-djp__queue_begin(djp_queue *queue, djp_request *request)
+djp__queue_begin(djp__queue *queue, djp__request *request)
 {
-    request->state = DJP_REQUEST_SENDING;
+    request->state = DJP__REQUEST_SENDING;
     queue->sending++;
     if (request->attempts++ == 0) {
-        djp_add_relaxed(&queue->attempted_spans, request->spans);
+        djp_add_relaxed(&queue->attempted_items, request->items);
     }
 }
 
 void
-djp__queue_again(djp_queue *queue, djp_request *request)
+djp__queue_again(djp__queue *queue, djp__request *request)
 {
-    request->state = DJP_REQUEST_WAITING;
+    request->state = DJP__REQUEST_WAITING;
     queue->sending--;
 }
 
 void
-djp__queue_finish(djp_queue *queue, djp_request *request)
+djp__queue_finish(djp__queue *queue, djp__request *request)
 {
-    if (request->state == DJP_REQUEST_SENDING) {
+    if (request->state == DJP__REQUEST_SENDING) {
         djp__queue_again(queue, request);
     }
-    request->state = DJP_REQUEST_DONE;
+    request->state = DJP__REQUEST_DONE;
     if (request->attempts > 0) {
-        djp_sub_relaxed(&queue->attempted_spans, request->spans);
+        djp_sub_relaxed(&queue->attempted_items, request->items);
     }
     djp_sub_relaxed(&queue->bytes, request->body.size);
-    djp_sub_relaxed(&queue->spans, request->spans);
+    djp_sub_relaxed(&queue->items, request->items);
     djp_sub_relaxed(&queue->count, 1);
     if (request != queue->head) {
         djp__buf_fini(&request->body);
@@ -172,11 +172,11 @@ djp__queue_finish(djp_queue *queue, djp_request *request)
 }
 
 uint64_t
-djp__queue_reap(djp_queue *queue)
+djp__queue_reap(djp__queue *queue)
 {
     uint64_t end = 0;
-    while (queue->head && queue->head->state == DJP_REQUEST_DONE) {
-        djp_request *request = queue->head;
+    while (queue->head && queue->head->state == DJP__REQUEST_DONE) {
+        djp__request *request = queue->head;
         end = request->end;
         queue->head = request->next;
         if (!queue->head) {
@@ -185,4 +185,13 @@ djp__queue_reap(djp_queue *queue)
         djp__queue_give(queue, request);
     }
     return end;
+}
+
+void
+djp__queue_fork_child(djp__queue *queue)
+{
+    djp_store_relaxed(&queue->bytes, (uint64_t)0);
+    djp_store_relaxed(&queue->items, (uint64_t)0);
+    djp_store_relaxed(&queue->count, (uint64_t)0);
+    djp_store_relaxed(&queue->attempted_items, (uint64_t)0);
 }

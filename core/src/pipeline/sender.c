@@ -1,6 +1,7 @@
-/* Sends requests and judges how each went: sent, to be repeated later, or lost for a named reason. Failures are the receiver's, not one
- * request's: after one everything waits, and one request at a time finds out whether it is back. Nothing is given up while there is room
- * to keep it, but what the receiver refuses, or fails again and again while it takes others. */
+/* Sends the requests of one pipeline and judges how each went: sent, to be repeated later, or lost for
+ * a named reason. Failures are the receiver's, not one request's: after one everything waits, and one
+ * request at a time finds out whether it is back. Nothing is given up while there is room to keep it,
+ * but what the receiver refuses, or fails again and again while it takes others. */
 #include <stdio.h>
 #include <string.h>
 
@@ -11,366 +12,431 @@
 enum {
     SENDER__PASSED_OVER_MAX = 10, /* failures of a request while others arrived */
     SENDER__TIMEOUTS_MAX = 5, /* the receiver may have taken it each time */
-    SENDER__SINGLE_S = 60, /* one request at a time after one without an answer */
-    SENDER__SILENCE_NS = 250000000 /* an answer that takes longer is told by the status */
+    SENDER__SINGLE_S = 60, /* one request at a time after one without a response */
+    SENDER__SILENCE_NS = 250000000 /* the status shows a response that takes longer */
 };
-
-/* While a thread is forking no send may begin, or the child would inherit a transport in the middle of something. */
-static void
-sender_begin(djp_sdk *sdk)
-{
-    djp__mutex_lock(&sdk->state);
-    while (sdk->forks > 0) {
-        djp__cond_wait(&sdk->changed, &sdk->state, UINT64_MAX);
-    }
-    djp_store_release(&sdk->sending, 1);
-    djp__mutex_unlock(&sdk->state);
-}
-
-static void
-sender_end(djp_sdk *sdk)
-{
-    djp__mutex_lock(&sdk->state);
-    djp_store_release(&sdk->sending, 0);
-    djp__cond_broadcast(&sdk->changed);
-    djp__mutex_unlock(&sdk->state);
-}
 
 /* The request is dealt with; publishes how far everything is. */
 static void
-sender_done(djp_sdk *sdk, djp_request *request)
+sender_finish(djp__pipeline *pipeline, djp__request *request)
 {
-    djp__mutex_lock(&sdk->work);
-    djp__queue_finish(&sdk->queue, request);
-    uint64_t end = djp__queue_reap(&sdk->queue);
-    djp__mutex_unlock(&sdk->work);
-    djp__settle(sdk, end);
-    djp__settle_if_empty(sdk);
+    djp__mutex_lock(&pipeline->work);
+    djp__queue_finish(&pipeline->queue, request);
+    uint64_t end = djp__queue_reap(&pipeline->queue);
+    djp__mutex_unlock(&pipeline->work);
+    djp__pipeline_complete(pipeline, end);
+    djp__pipeline_complete_if_empty(pipeline);
+}
+
+static const char *
+sender_message(const djp__send_result *result)
+{
+    return result->message[0] ? result->message : "no further information";
 }
 
 static void
-sender_warn(djp_sdk *sdk, djp_loss reason, uint64_t spans, const djp__send_result *result)
+sender_report(djp__pipeline *pipeline, const djp__request *request, const char *error)
 {
-    if (!djp__every_minute(&sdk->loss_warned)) {
+    if (pipeline->options.on_sent) {
+        pipeline->options.on_sent(pipeline->options.user, request, error);
+    }
+}
+
+static void
+sender_warn(djp__pipeline *pipeline, djp__loss reason, uint64_t items, const djp__send_result *result)
+{
+    if (!djp__every_minute(&pipeline->loss_warned)) {
         return;
     }
-    djp__diag(&sdk->diag, DJP_LOG_WARN,
-              "%llu spans were not delivered to %s (%s): %s. They are lost and counted; newer spans are still sent. "
-              "Check that "
-              "the receiver runs and accepts them.",
-              (unsigned long long)spans, djp__sdk_target(sdk), djp__loss_name(reason),
-              result->message[0] ? result->message : "no further information");
+    djp__diag(pipeline->diag, DJP_LOG_WARN,
+              "%llu %s were not delivered to %s (%s): %s. They are lost and counted; newer %s are still sent. "
+              "Check that the receiver runs and accepts them.",
+              (unsigned long long)items, pipeline->signal->item_name, pipeline->options.target, djp__loss_name(reason),
+              sender_message(result), pipeline->signal->item_name);
 }
 
 static void
-sender_lose(djp_sdk *sdk, djp_request *request, djp_loss reason, const djp__send_result *result)
+sender_lose(djp__pipeline *pipeline, djp__request *request, djp__loss reason, const djp__send_result *result)
 {
-    uint64_t spans = request->spans;
-    djp_add_relaxed(&sdk->stats.requests_failed, 1);
-    djp__loss(sdk, reason, spans, request->end);
-    djp__sdk_metrics_otel_sent(sdk, request, djp__loss_name(reason));
-    sender_done(sdk, request);
-    sender_warn(sdk, reason, spans, result);
+    uint64_t items = request->items;
+    djp_add_relaxed(&pipeline->stats.requests_failed, 1);
+    djp__pipeline_lose(pipeline, reason, items, request->end);
+    sender_report(pipeline, request, djp__loss_name(reason));
+    sender_finish(pipeline, request);
+    sender_warn(pipeline, reason, items, result);
 }
 
 /* The receiver answers: nothing has to wait any longer. What was on its way already when another request failed does not say so. */
 static void
-sender_is_back(djp_sdk *sdk, const djp_request *request)
+sender_is_back(djp__pipeline *pipeline, const djp__request *request)
 {
-    if (sdk->failing_since != 0 && request->sent_at <= sdk->failed_at) {
+    djp__sender *sender = &pipeline->sender;
+    if (sender->failing_since != 0 && request->sent_at <= sender->failed_at) {
         return;
     }
-    sdk->failing_since = 0;
-    sdk->hold_until = 0;
-    djp__retry_init(&sdk->backoff, 0, 0);
+    sender->failing_since = 0;
+    sender->wait_until = 0;
+    djp__retry_init(&sender->backoff, 0, 0);
 }
 
 static void
-sender_accept(djp_sdk *sdk, djp_request *request, const djp__send_result *result, uint64_t latency)
+sender_accept(djp__pipeline *pipeline, djp__request *request, const djp__send_result *result, uint64_t latency)
 {
-    uint64_t rejected = result->rejected < request->spans ? result->rejected : request->spans;
-    sender_is_back(sdk, request);
-    sdk->accepted++;
-    djp_store_relaxed(&sdk->stats.consecutive_failures, (uint64_t)0);
-    djp_store_relaxed(&sdk->stats.last_latency_ns, latency);
-    djp_store_relaxed(&sdk->stats.last_success_unix_ns, djp__clock_realtime());
-    djp_add_relaxed(&sdk->stats.requests_ok, 1);
-    djp_add_relaxed(&sdk->stats.spans_exported, request->spans - rejected);
-    djp__loss(sdk, DJP_LOSS_REJECTED, rejected, request->end);
-    djp__sdk_metrics_otel_sent(sdk, request, "");
-    sender_done(sdk, request);
+    uint64_t rejected = result->rejected < request->items ? result->rejected : request->items;
+    sender_is_back(pipeline, request);
+    pipeline->sender.accepted++;
+    djp_store_relaxed(&pipeline->stats.consecutive_failures, (uint64_t)0);
+    djp_store_relaxed(&pipeline->stats.last_latency_ns, latency);
+    djp_store_relaxed(&pipeline->stats.last_success_unix_ns, djp__clock_realtime());
+    djp_add_relaxed(&pipeline->stats.requests_ok, 1);
+    djp_add_relaxed(&pipeline->stats.items_exported, request->items - rejected);
+    djp__pipeline_lose(pipeline, DJP__LOSS_REJECTED, rejected, request->end);
+    sender_report(pipeline, request, "");
+    sender_finish(pipeline, request);
     if (rejected > 0) {
-        sender_warn(sdk, DJP_LOSS_REJECTED, rejected, result);
+        sender_warn(pipeline, DJP__LOSS_REJECTED, rejected, result);
     }
 }
 
 /* An outage that lasts is said, because no loss speaks for it as long as there is room. */
 static void
-sender_tell_outage(djp_sdk *sdk, uint64_t now, const djp__send_result *result)
+sender_report_outage(djp__pipeline *pipeline, uint64_t now, const djp__send_result *result)
 {
-    uint64_t timeout = sdk->options.export_timeout_ns;
-    if (now - sdk->failing_since < timeout || !djp__every_minute(&sdk->outage_warned)) {
+    uint64_t timeout = pipeline->options.export_timeout_ns;
+    if (now - pipeline->sender.failing_since < timeout || !djp__every_minute(&pipeline->outage_warned)) {
         return;
     }
-    djp__diag(&sdk->diag, DJP_LOG_WARN,
-              "Nothing could be delivered to %s for %llu s: %s. %llu spans wait in memory and are sent when it is "
-              "back; the oldest give way "
-              "to new ones when %llu bytes wait. Check that the receiver runs.",
-              djp__sdk_target(sdk), (unsigned long long)((now - sdk->failing_since) / 1000000000u),
-              result->message[0] ? result->message : "no further information",
-              (unsigned long long)djp_load_relaxed(&sdk->queue.spans), (unsigned long long)sdk->queue.limit);
+    djp__diag(pipeline->diag, DJP_LOG_WARN,
+              "Nothing could be delivered to %s for %llu s: %s. %llu %s wait in memory and are sent when it is "
+              "back; the oldest give way to new ones when %llu bytes wait. Check that the receiver runs.",
+              pipeline->options.target, (unsigned long long)((now - pipeline->sender.failing_since) / 1000000000u),
+              sender_message(result), (unsigned long long)djp_load_relaxed(&pipeline->queue.items),
+              pipeline->signal->item_name, (unsigned long long)pipeline->queue.limit);
 }
 
 /* Everything waits as long as the receiver asks, or a back-off that grows. Attempts that were on their way together failed together:
  * they are one failure. */
 static void
-sender_hold(djp_sdk *sdk, const djp_request *request, const djp__send_result *result)
+sender_back_off(djp__pipeline *pipeline, const djp__request *request, const djp__send_result *result)
 {
+    djp__sender *sender = &pipeline->sender;
     uint64_t now = djp__clock_monotonic();
-    int together = sdk->failing_since != 0 && request->sent_at <= sdk->failed_at;
-    if (sdk->failing_since == 0) {
-        sdk->failing_since = request->sent_at;
-        djp__retry_init(&sdk->backoff, now, 0);
+    int together = sender->failing_since != 0 && request->sent_at <= sender->failed_at;
+    if (sender->failing_since == 0) {
+        sender->failing_since = request->sent_at;
+        djp__retry_init(&sender->backoff, now, 0);
     }
-    sdk->failed_at = now;
+    sender->failed_at = now;
     if (together && result->retry_after_ns == 0) {
         return;
     }
-    uint64_t delay = djp__retry_delay(&sdk->backoff, now, result->retry_after_ns, djp__rand64());
+    uint64_t delay = djp__retry_delay(&sender->backoff, now, result->retry_after_ns, djp__rand64());
     uint64_t until = djp__saturate(now, delay);
-    sdk->hold_is_wish = result->retry_after_ns != 0 || (together && sdk->hold_is_wish);
-    sdk->hold_until = until > sdk->hold_until ? until : sdk->hold_until;
-    djp__diag(&sdk->diag, DJP_LOG_DEBUG, "An export of %llu spans failed (%s); next attempt in %llu ms.",
-              (unsigned long long)request->spans, result->message, (unsigned long long)(delay / 1000000u));
-    sender_tell_outage(sdk, now, result);
+    sender->is_asked = result->retry_after_ns != 0 || (together && sender->is_asked);
+    sender->wait_until = until > sender->wait_until ? until : sender->wait_until;
+    djp__diag(pipeline->diag, DJP_LOG_DEBUG, "An export of %llu %s failed (%s); next attempt in %llu ms.",
+              (unsigned long long)request->items, pipeline->signal->item_name, result->message,
+              (unsigned long long)(delay / 1000000u));
+    sender_report_outage(pipeline, now, result);
 }
 
 static void
-sender_retry(djp_sdk *sdk, djp_request *request, const djp__send_result *result)
+sender_retry(djp__pipeline *pipeline, djp__request *request, const djp__send_result *result)
 {
-    request->passed_over += request->attempts > 1 && sdk->accepted != request->accepted_before;
-    request->accepted_before = sdk->accepted;
+    djp__sender *sender = &pipeline->sender;
+    request->passed_over += request->attempts > 1 && sender->accepted != request->accepted_before;
+    request->accepted_before = sender->accepted;
     if (request->passed_over >= SENDER__PASSED_OVER_MAX) {
-        sender_lose(sdk, request, DJP_LOSS_EXPORT_FAILED, result);
+        sender_lose(pipeline, request, DJP__LOSS_EXPORT_FAILED, result);
         return;
     }
-    djp__queue_again(&sdk->queue, request);
-    sender_hold(sdk, request, result);
+    djp__queue_again(&pipeline->queue, request);
+    sender_back_off(pipeline, request, result);
 }
 
 /* Kept for the status report, whether the request is tried again or not. */
 static void
-sender_note_failure(djp_sdk *sdk, const djp__send_result *result)
+sender_note_failure(djp__pipeline *pipeline, const djp__send_result *result)
 {
-    djp_add_relaxed(&sdk->stats.consecutive_failures, 1);
-    djp__mutex_lock(&sdk->state);
-    memcpy(sdk->export_error, result->message, sizeof sdk->export_error);
-    sdk->export_error[sizeof sdk->export_error - 1] = '\0';
-    if (!sdk->export_error[0]) {
-        strcpy(sdk->export_error,
+    djp_add_relaxed(&pipeline->stats.consecutive_failures, 1);
+    djp__mutex_lock(&pipeline->worker->mutex);
+    memcpy(pipeline->delivery.error, result->message, sizeof pipeline->delivery.error);
+    pipeline->delivery.error[sizeof pipeline->delivery.error - 1] = '\0';
+    if (!pipeline->delivery.error[0]) {
+        strcpy(pipeline->delivery.error,
                result->outcome == DJP__SEND_ABORTED ? "no answer in time" : "no further information");
     }
-    sdk->export_error_unix_ns = djp__clock_realtime();
-    djp__mutex_unlock(&sdk->state);
+    pipeline->delivery.error_unix_ns = djp__clock_realtime();
+    djp__mutex_unlock(&pipeline->worker->mutex);
 }
 
 /* Given up on the way: for the sake of the end or of a switch, or because the receiver did not answer in time. It may have more than it
  * can do, or serve one connection at a time: for a while it gets no others. */
 static void
-sender_aborted(djp_sdk *sdk, djp_request *request, const djp__send_result *result)
+sender_aborted(djp__pipeline *pipeline, djp__request *request, const djp__send_result *result)
 {
-    uint64_t timeout = sdk->transport->ops->is_patient ? 0 : sdk->options.export_timeout_ns;
+    djp__sender *sender = &pipeline->sender;
+    uint64_t timeout = pipeline->transport->ops->is_patient ? 0 : pipeline->options.export_timeout_ns;
     int late = timeout != 0 && djp__clock_monotonic() - request->sent_at >= timeout;
-    if (djp__recorder_is_muted(sdk->recorder)) {
-        sender_lose(sdk, request, DJP_LOSS_SWITCHED_OFF, result);
+    if (djp__pipeline_is_muted(pipeline)) {
+        sender_lose(pipeline, request, DJP__LOSS_SWITCHED_OFF, result);
         return;
     }
     if (!late) {
-        djp__queue_again(&sdk->queue, request); /* still waiting, until the end */
+        djp__queue_again(&pipeline->queue, request); /* still waiting, until the end */
         return;
     }
-    sdk->single_until = djp__clock_monotonic() + SENDER__SINGLE_S * UINT64_C(1000000000);
+    sender->single_until = djp__clock_monotonic() + SENDER__SINGLE_S * UINT64_C(1000000000);
     if (++request->timeouts >= SENDER__TIMEOUTS_MAX) {
-        sender_lose(sdk, request, DJP_LOSS_TIMEOUT, result);
+        sender_lose(pipeline, request, DJP__LOSS_TIMEOUT, result);
     } else {
-        sender_retry(sdk, request, result);
+        sender_retry(pipeline, request, result);
     }
 }
 
 static void
-sender_judge(djp_sdk *sdk, djp_request *request, const djp__send_result *result)
+sender_judge(djp__pipeline *pipeline, djp__request *request, const djp__send_result *result)
 {
-    djp_add_relaxed(&sdk->stats.wire_bytes, result->wire_bytes);
+    djp_add_relaxed(&pipeline->stats.wire_bytes, result->wire_bytes);
     if (result->outcome == DJP__SENT) {
-        sender_accept(sdk, request, result, djp__clock_monotonic() - request->sent_at);
+        sender_accept(pipeline, request, result, djp__clock_monotonic() - request->sent_at);
         return;
     }
-    sender_note_failure(sdk, result);
+    sender_note_failure(pipeline, result);
     if (result->outcome == DJP__SEND_RETRY) {
-        sender_retry(sdk, request, result);
+        sender_retry(pipeline, request, result);
     } else if (result->outcome == DJP__SEND_REJECTED) {
-        sender_is_back(sdk, request);
-        sender_lose(sdk, request, DJP_LOSS_REJECTED, result);
+        sender_is_back(pipeline, request);
+        sender_lose(pipeline, request, DJP__LOSS_REJECTED, result);
     } else {
-        sender_aborted(sdk, request, result);
+        sender_aborted(pipeline, request, result);
     }
 }
 
 /* The end of one attempt, while others may be on their way. */
 static void
-sender_done_with(void *user, void *tag, const djp__send_result *result)
+sender_end_attempt(void *user, void *tag, const djp__send_result *result)
 {
-    djp_sdk *sdk = user;
-    sender_judge(sdk, tag, result);
-    djp_store_relaxed(&sdk->stats.attempt_begun, djp__queue_sent_since(&sdk->queue, 0));
+    djp__pipeline *pipeline = user;
+    sender_judge(pipeline, tag, result);
+    djp_store_relaxed(&pipeline->stats.attempt_begun, djp__queue_sent_since(&pipeline->queue, 0));
 }
 
-/* 1 when no further request should leave: the process is ending, or spans were switched off. */
+/* 1 when no further request should leave: the worker stops, nothing may leave any more, or the process
+ * ends and all that is to be sent before was. */
 static int
-sender_must_stop(djp_sdk *sdk)
+sender_must_stop(djp__pipeline *pipeline)
 {
-    if (djp_load_acquire(&sdk->stop) || djp__recorder_is_muted(sdk->recorder)) {
+    djp__worker *worker = pipeline->worker;
+    if (djp_load_acquire(&worker->stop) || djp__pipeline_is_muted(pipeline)) {
         return 1;
     }
-    if (sdk->terminate_deadline == 0) {
+    if (worker->end_deadline == 0) {
         return 0;
     }
-    djp__mutex_lock(&sdk->state);
-    int done = sdk->settled >= sdk->terminate_target;
-    djp__mutex_unlock(&sdk->state);
+    djp__mutex_lock(&worker->mutex);
+    int done = pipeline->delivery.completed >= pipeline->last;
+    djp__mutex_unlock(&worker->mutex);
     return done;
 }
 
 static int
-sender_is_ending(djp_sdk *sdk)
+sender_is_ending(djp__pipeline *pipeline)
 {
-    djp__mutex_lock(&sdk->state);
-    int ending = sdk->phase != DJP_PHASE_OPEN || sdk->terminate_deadline != 0;
-    djp__mutex_unlock(&sdk->state);
-    return ending;
+    return pipeline->worker->end_deadline != 0 || !djp__worker_is_open(pipeline->worker);
 }
 
-/* A flush cuts a back-off short, and the end of the process what the receiver asked for, too: for one request. */
+/* A flush cuts a back-off short, and the end of the process the wait that the receiver asked for, too:
+ * for one request. */
 static void
-sender_hear_hurry(djp_sdk *sdk)
+sender_note_flush(djp__pipeline *pipeline)
 {
-    uint32_t hurry = djp_load_acquire(&sdk->hurry);
-    if (hurry != sdk->hurry_seen) {
-        sdk->hurry_seen = hurry;
-        sdk->wants_one = !sdk->hold_is_wish || sender_is_ending(sdk);
+    djp__sender *sender = &pipeline->sender;
+    uint32_t requests = djp_load_acquire(&pipeline->flush_requests);
+    if (requests != sender->requests_seen) {
+        sender->requests_seen = requests;
+        sender->may_try = !sender->is_asked || sender_is_ending(pipeline);
     }
 }
 
 /* While others are on their way a further connection is worth it for a full batch, for a flush, or when batches pile up. */
 static int
-sender_is_worth_a_lane(djp_sdk *sdk, const djp_request *request, uint64_t now)
+sender_is_worth_a_lane(djp__pipeline *pipeline, const djp__request *request, uint64_t now)
 {
-    uint64_t sending = sdk->queue.sending;
-    if (sending == 0 || now < sdk->single_until) {
+    uint64_t sending = pipeline->queue.sending;
+    if (sending == 0 || now < pipeline->sender.single_until) {
         return sending == 0;
     }
-    return request->is_full || djp_load_relaxed(&sdk->queue.count) > sending + 1 || djp__worker_is_flushing(sdk);
+    return request->is_full || djp_load_relaxed(&pipeline->queue.count) > sending + 1 ||
+           djp__pipeline_is_flushing(pipeline);
 }
 
 /* The request that leaves now, or NULL. After a failure one at a time finds out whether the receiver is back; those that were on their
  * way before do not count. */
-static djp_request *
-sender_next(djp_sdk *sdk)
+static djp__request *
+sender_next(djp__pipeline *pipeline)
 {
+    djp__sender *sender = &pipeline->sender;
     uint64_t now = djp__clock_monotonic();
-    sender_hear_hurry(sdk);
-    if (sender_must_stop(sdk) || (now < sdk->hold_until && !sdk->wants_one) ||
-        (sdk->failing_since != 0 && djp__queue_sent_since(&sdk->queue, sdk->failed_at) != 0)) {
+    sender_note_flush(pipeline);
+    if (sender_must_stop(pipeline) || (now < sender->wait_until && !sender->may_try) ||
+        (sender->failing_since != 0 && djp__queue_sent_since(&pipeline->queue, sender->failed_at) != 0)) {
         return NULL;
     }
-    djp_request *request = djp__queue_next(&sdk->queue);
-    if (!request || !sender_is_worth_a_lane(sdk, request, now)) {
+    djp__request *request = djp__queue_next(&pipeline->queue);
+    if (!request || !sender_is_worth_a_lane(pipeline, request, now)) {
         return NULL;
     }
-    sdk->wants_one = 0;
+    sender->may_try = 0;
     if (request->attempts > 0) {
-        djp_add_relaxed(&sdk->stats.retries, 1);
+        djp_add_relaxed(&pipeline->stats.retries, 1);
     } else {
         request->begun = now;
     }
-    djp_add_relaxed(&sdk->stats.attempts, 1);
+    djp_add_relaxed(&pipeline->stats.attempts, 1);
     request->sent_at = now;
-    djp__queue_begin(&sdk->queue, request);
-    if (djp_load_relaxed(&sdk->stats.attempt_begun) == 0) {
-        djp_store_relaxed(&sdk->stats.attempt_begun, now);
+    djp__queue_begin(&pipeline->queue, request);
+    if (djp_load_relaxed(&pipeline->stats.attempt_begun) == 0) {
+        djp_store_relaxed(&pipeline->stats.attempt_begun, now);
     }
     return request;
 }
 
 static uint64_t
-sender_deadline(const djp_sdk *sdk, const djp_request *request)
+sender_deadline(const djp__pipeline *pipeline, const djp__request *request)
 {
-    uint64_t timeout = sdk->transport->ops->is_patient ? 0 : sdk->options.export_timeout_ns;
+    uint64_t timeout = pipeline->transport->ops->is_patient ? 0 : pipeline->options.export_timeout_ns;
     return timeout ? djp__saturate(request->sent_at, timeout) : UINT64_MAX;
 }
 
 static int
 sender_feed(void *user, djp__send_job *job)
 {
-    djp_sdk *sdk = user;
-    djp_request *request = sender_next(sdk);
+    djp__pipeline *pipeline = user;
+    djp__request *request = sender_next(pipeline);
     if (!request) {
         return 0;
     }
-    *job = (djp__send_job){request->body.data, request->body.size, sender_deadline(sdk, request), request};
+    *job = (djp__send_job){request->body.data, request->body.size, sender_deadline(pipeline, request), request};
     return 1;
+}
+
+static int
+sender_poll(void *user)
+{
+    djp__pipeline *pipeline = user;
+    int wish = djp__worker_poll(pipeline->worker);
+    return djp__pipeline_is_muted(pipeline) ? DJP__SEND_GIVE_UP : wish;
+}
+
+static int
+sender_poll_one(void *user)
+{
+    int wish = sender_poll(user);
+    return wish == DJP__SEND_PAUSE ? DJP__SEND_GO_ON : wish;
 }
 
 /* For transports that send one request at a time. */
 static void
-sender_send_one(djp_sdk *sdk, int (*poll)(void *user))
+sender_send_one(djp__pipeline *pipeline)
 {
-    djp_request *request = sender_next(sdk);
+    djp__request *request = sender_next(pipeline);
     djp__send_result result;
     if (!request) {
         return;
     }
-    djp__send_control control = {sender_deadline(sdk, request), poll, sdk};
+    djp__send_control control = {sender_deadline(pipeline, request), sender_poll_one, pipeline};
     memset(&result, 0, sizeof result);
-    sdk->transport->ops->send(sdk->transport, request->body.data, request->body.size, &control, &result);
-    sender_done_with(sdk, request, &result);
+    pipeline->transport->ops->send(pipeline->transport, request->body.data, request->body.size, &control, &result);
+    sender_end_attempt(pipeline, request, &result);
 }
 
 uint64_t
-djp__sender_step(djp_sdk *sdk, uint64_t now, int (*poll)(void *user))
+djp__sender_next_due(void *user, uint64_t now)
 {
-    sender_hear_hurry(sdk);
-    if (!djp__queue_next(&sdk->queue)) {
-        sdk->wants_one = 0;
+    djp__pipeline *pipeline = user;
+    const djp__sender *sender = &pipeline->sender;
+    if (!pipeline->is_adopted) {
         return UINT64_MAX;
     }
-    if (now < sdk->hold_until && !sdk->wants_one) {
-        return sdk->hold_until;
+    if (pipeline->queue.sending > 0) {
+        return now;
     }
-    sender_begin(sdk);
-    if (sdk->transport->ops->run) {
-        const djp__send_feed feed = {poll, sender_feed, sender_done_with, sdk};
-        sdk->transport->ops->run(sdk->transport, &feed);
-    } else {
-        sender_send_one(sdk, poll);
+    if (!djp__queue_next(&pipeline->queue)) {
+        return UINT64_MAX;
     }
-    djp_store_relaxed(&sdk->stats.attempt_begun, (uint64_t)0);
-    sender_end(sdk);
-    return 0;
+    int is_flushed = djp_load_acquire(&pipeline->flush_requests) != sender->requests_seen;
+    return sender->may_try || is_flushed || now >= sender->wait_until ? now : sender->wait_until;
 }
 
 void
-djp__sender_error(djp_sdk *sdk, char out[256], uint64_t *unix_ns)
+djp__sender_run(void *user, uint64_t now)
 {
-    uint64_t since = djp_load_relaxed(&sdk->stats.attempt_begun), now = djp__clock_monotonic();
+    djp__pipeline *pipeline = user;
+    if (!pipeline->is_adopted) {
+        return;
+    }
+    sender_note_flush(pipeline);
+    if (pipeline->queue.sending == 0) {
+        int has_any = djp__queue_next(&pipeline->queue) != NULL;
+        pipeline->sender.may_try = pipeline->sender.may_try && has_any;
+        if (!has_any || (now < pipeline->sender.wait_until && !pipeline->sender.may_try)) {
+            return;
+        }
+    }
+    djp__worker_begin_send(pipeline->worker, pipeline->transport, &pipeline->send_task);
+    if (pipeline->transport->ops->run) {
+        const djp__send_feed feed = {sender_poll, sender_feed, sender_end_attempt, pipeline};
+        pipeline->transport->ops->run(pipeline->transport, &feed);
+    } else {
+        sender_send_one(pipeline);
+    }
+    djp_store_relaxed(&pipeline->stats.attempt_begun, djp__queue_sent_since(&pipeline->queue, 0));
+    djp__worker_end_send(pipeline->worker);
+}
+
+static int
+sender_feed_nothing(void *user, djp__send_job *job)
+{
+    (void)user;
+    (void)job;
+    return 0;
+}
+
+static int
+sender_poll_end(void *user)
+{
+    (void)user;
+    return DJP__SEND_GIVE_UP;
+}
+
+void
+djp__sender_give_up(djp__pipeline *pipeline)
+{
+    const djp__send_feed feed = {sender_poll_end, sender_feed_nothing, sender_end_attempt, pipeline};
+    if (pipeline->is_adopted && pipeline->queue.sending > 0) {
+        djp__worker_begin_send(pipeline->worker, pipeline->transport, &pipeline->send_task);
+        pipeline->transport->ops->run(pipeline->transport, &feed);
+        djp__worker_end_send(pipeline->worker);
+    }
+}
+
+void
+djp__sender_error(djp__pipeline *pipeline, char out[256], uint64_t *unix_ns)
+{
+    uint64_t since = djp_load_relaxed(&pipeline->stats.attempt_begun), now = djp__clock_monotonic();
     *unix_ns = 0;
+    out[0] = '\0';
+    if (!pipeline->signal) {
+        return;
+    }
     if (since != 0 && now > since && now - since >= SENDER__SILENCE_NS) {
-        snprintf(out, 256, "%.160s: no answer for %llu ms", djp__sdk_target(sdk),
+        snprintf(out, 256, "%.160s: no answer for %llu ms", pipeline->options.target,
                  (unsigned long long)((now - since) / 1000000u));
         return;
     }
-    djp__mutex_lock(&sdk->state);
-    memcpy(out, sdk->export_error, sizeof sdk->export_error);
-    *unix_ns = sdk->export_error_unix_ns;
-    djp__mutex_unlock(&sdk->state);
+    djp__mutex_lock(&pipeline->worker->mutex);
+    memcpy(out, pipeline->delivery.error, sizeof pipeline->delivery.error);
+    *unix_ns = pipeline->delivery.error_unix_ns;
+    djp__mutex_unlock(&pipeline->worker->mutex);
 }

@@ -12,19 +12,19 @@
 #include "djp/version.h"
 #include "metrics/spelling.h"
 #include "metrics/text.h"
-#include "pipeline/pipeline.h"
+#include "sdk/sdk.h"
 
-enum { IDENTITY__MAX = 512, IDENTITY__ARENA_BYTES = 1 << 20 };
+enum { SDK_RESOURCE__MAX = 512, SDK_RESOURCE__ARENA_BYTES = 1 << 20 };
 
-typedef struct identity__list {
+typedef struct sdk_resource__list {
     djp_arena arena;
     djp_attribute *items;
     size_t count;
     int failed;
-} identity__list;
+} sdk_resource__list;
 
 static const char *
-identity_copy(identity__list *list, const char *text, size_t size)
+sdk_resource_copy(sdk_resource__list *list, const char *text, size_t size)
 {
     char *copy = djp__arena_alloc(&list->arena, size + 1);
     if (!copy) {
@@ -38,7 +38,7 @@ identity_copy(identity__list *list, const char *text, size_t size)
 
 /* The item of that key, made when new; NULL when the list is full. Takes text that lives in the arena or for ever. */
 static djp_attribute *
-identity_item(identity__list *list, const char *key)
+sdk_resource_item(sdk_resource__list *list, const char *key)
 {
     size_t size = strlen(key);
     for (size_t i = 0; i < list->count; i++) {
@@ -46,7 +46,7 @@ identity_item(identity__list *list, const char *key)
             return &list->items[i];
         }
     }
-    if (list->count == IDENTITY__MAX) {
+    if (list->count == SDK_RESOURCE__MAX) {
         return NULL;
     }
     djp_attribute *item = &list->items[list->count++];
@@ -56,13 +56,13 @@ identity_item(identity__list *list, const char *key)
 
 /* Copies value; an empty one is left out. */
 static void
-identity_set(identity__list *list, const char *key, const char *value)
+sdk_resource_set(sdk_resource__list *list, const char *key, const char *value)
 {
     if (!value || !*value) {
         return;
     }
-    const char *copy = identity_copy(list, value, strlen(value));
-    djp_attribute *item = copy ? identity_item(list, key) : NULL;
+    const char *copy = sdk_resource_copy(list, value, strlen(value));
+    djp_attribute *item = copy ? sdk_resource_item(list, key) : NULL;
     if (item) {
         item->value.type = DJP_STRING;
         item->value.as.text = djp__text(copy);
@@ -70,9 +70,9 @@ identity_set(identity__list *list, const char *key, const char *value)
 }
 
 static void
-identity_set_int(identity__list *list, const char *key, int64_t value)
+sdk_resource_set_int(sdk_resource__list *list, const char *key, int64_t value)
 {
-    djp_attribute *item = identity_item(list, key);
+    djp_attribute *item = sdk_resource_item(list, key);
     if (item) {
         item->value.type = DJP_INT;
         item->value.as.integer = value;
@@ -81,7 +81,7 @@ identity_set_int(identity__list *list, const char *key, int64_t value)
 
 /* A random UUID (version 4). */
 static void
-identity_instance_id(char out[37])
+sdk_resource_instance_id(char out[37])
 {
     uint64_t high = (djp__rand64() & ~0xf000ull) | 0x4000u;
     uint64_t low = (djp__rand64() & 0x3fffffffffffffffull) | 0x8000000000000000ull;
@@ -92,46 +92,46 @@ identity_instance_id(char out[37])
 
 /* One id for each process, the same on spans and in a scrape. */
 static void
-identity_set_instance(identity__list *list, djp_sdk *sdk)
+sdk_resource_set_instance(sdk_resource__list *list, djp_sdk *sdk)
 {
-    char id[sizeof sdk->instance_id];
-    djp__mutex_lock(&sdk->state);
-    if (sdk->instance_pid != getpid()) {
-        identity_instance_id(sdk->instance_id);
-        sdk->instance_pid = getpid();
+    char id[sizeof sdk->resource.instance_id];
+    djp__mutex_lock(&sdk->worker.mutex);
+    if (sdk->resource.instance_pid != getpid()) {
+        sdk_resource_instance_id(sdk->resource.instance_id);
+        sdk->resource.instance_pid = getpid();
     }
-    memcpy(id, sdk->instance_id, sizeof id);
-    djp__mutex_unlock(&sdk->state);
-    identity_set(list, "service.instance.id", id);
+    memcpy(id, sdk->resource.instance_id, sizeof id);
+    djp__mutex_unlock(&sdk->worker.mutex);
+    sdk_resource_set(list, "service.instance.id", id);
 }
 
 static void
-identity_set_process(identity__list *list, djp_sdk *sdk)
+sdk_resource_set_process(sdk_resource__list *list, djp_sdk *sdk)
 {
     char host[256] = {0};
     if (gethostname(host, sizeof host - 1) == 0) {
-        identity_set(list, "host.name", host);
+        sdk_resource_set(list, "host.name", host);
     }
     char path[PATH_MAX];
     ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
     if (size > 0) {
         path[size] = '\0';
         const char *slash = strrchr(path, '/');
-        identity_set(list, "process.executable.name", slash ? slash + 1 : path);
+        sdk_resource_set(list, "process.executable.name", slash ? slash + 1 : path);
     }
-    identity_set_instance(list, sdk);
-    identity_set_int(list, "process.pid", getpid());
+    sdk_resource_set_instance(list, sdk);
+    sdk_resource_set_int(list, "process.pid", getpid());
 }
 
 /* One percent-decoded part, in the arena; NULL when it is empty or malformed. */
 static const char *
-identity_decode(identity__list *list, djp_text part)
+sdk_resource_decode(sdk_resource__list *list, djp_text part)
 {
     djp_buf buf;
     djp__buf_init(&buf, 0);
     const char *text = NULL;
     if (djp__percent_decode(&buf, djp__text_trim(part)) && buf.size > 0 && !buf.failed) {
-        text = identity_copy(list, buf.data, buf.size);
+        text = sdk_resource_copy(list, buf.data, buf.size);
     }
     djp__buf_fini(&buf);
     return text;
@@ -139,7 +139,7 @@ identity_decode(identity__list *list, djp_text part)
 
 /* OTEL_RESOURCE_ATTRIBUTES form. The service name in it has had its chance in the configuration. */
 static void
-identity_set_user(identity__list *list, const char *text)
+sdk_resource_set_user(sdk_resource__list *list, const char *text)
 {
     djp_text rest = djp__text(text);
     djp_text pair;
@@ -148,35 +148,35 @@ identity_set_user(identity__list *list, const char *text)
         if (!djp__text_split(&key, &pair, '=')) {
             continue;
         }
-        const char *name = identity_decode(list, key);
+        const char *name = sdk_resource_decode(list, key);
         if (!name || strcmp(name, "service.name") == 0) {
             continue;
         }
-        const char *value = identity_decode(list, pair);
-        identity_set(list, name, value);
+        const char *value = sdk_resource_decode(list, pair);
+        sdk_resource_set(list, name, value);
     }
 }
 
 static void
-identity_build(identity__list *list, djp_sdk *sdk)
+sdk_resource_build(sdk_resource__list *list, djp_sdk *sdk)
 {
     const djp_options *options = &sdk->options;
-    identity_set(list, "service.name", options->service_name);
-    identity_set(list, "service.namespace", options->service_namespace);
-    identity_set(list, "service.version", options->service_version);
-    identity_set(list, "deployment.environment.name", options->environment);
-    identity_set(list, "env", options->environment_short);
-    identity_set(list, "telemetry.sdk.name", DJP_SDK_NAME);
-    identity_set(list, "telemetry.sdk.language", sdk->language);
-    identity_set(list, "telemetry.sdk.version", DJP_VERSION);
-    identity_set(list, "process.runtime.name", sdk->runtime_name);
-    identity_set(list, "process.runtime.version", sdk->runtime_version);
-    identity_set_process(list, sdk);
-    identity_set_user(list, options->resource_attributes);
+    sdk_resource_set(list, "service.name", options->service_name);
+    sdk_resource_set(list, "service.namespace", options->service_namespace);
+    sdk_resource_set(list, "service.version", options->service_version);
+    sdk_resource_set(list, "deployment.environment.name", options->environment);
+    sdk_resource_set(list, "env", options->environment_short);
+    sdk_resource_set(list, "telemetry.sdk.name", DJP_SDK_NAME);
+    sdk_resource_set(list, "telemetry.sdk.language", sdk->resource.language);
+    sdk_resource_set(list, "telemetry.sdk.version", DJP_VERSION);
+    sdk_resource_set(list, "process.runtime.name", sdk->resource.runtime_name);
+    sdk_resource_set(list, "process.runtime.version", sdk->resource.runtime_version);
+    sdk_resource_set_process(list, sdk);
+    sdk_resource_set_user(list, options->resource_attributes);
 }
 
 static djp__encoding
-identity_encoding(const djp_options *options)
+sdk_resource_encoding(const djp_options *options)
 {
     if (options->exporter == DJP_EXPORTER_CONSOLE) {
         int is_pretty = options->console_format == DJP_CONSOLE_PRETTY ||
@@ -192,22 +192,22 @@ identity_encoding(const djp_options *options)
     return DJP__ENCODE_PROTOBUF;
 }
 
-/* The resource of this process in list, which identity_fini frees in any case. Returns 0 or DJP_ENOMEM. */
+/* The resource of this process in list, which sdk_resource_fini frees in any case. Returns 0 or DJP_ENOMEM. */
 static int
-identity_init(identity__list *list, djp_sdk *sdk)
+sdk_resource_init(sdk_resource__list *list, djp_sdk *sdk)
 {
     memset(list, 0, sizeof *list);
-    djp__arena_init(&list->arena, IDENTITY__ARENA_BYTES);
-    list->items = djp__calloc(IDENTITY__MAX, sizeof *list->items);
+    djp__arena_init(&list->arena, SDK_RESOURCE__ARENA_BYTES);
+    list->items = djp__calloc(SDK_RESOURCE__MAX, sizeof *list->items);
     if (!list->items) {
         return DJP_ENOMEM;
     }
-    identity_build(list, sdk);
+    sdk_resource_build(list, sdk);
     return list->failed ? DJP_ENOMEM : 0;
 }
 
 static void
-identity_fini(identity__list *list)
+sdk_resource_fini(sdk_resource__list *list)
 {
     djp__free(list->items);
     djp__arena_fini(&list->arena);
@@ -216,19 +216,19 @@ identity_fini(identity__list *list)
 int
 djp__resource_encoder_new(djp__encoder **out, djp_sdk *sdk)
 {
-    identity__list list;
+    sdk_resource__list list;
     *out = NULL;
-    int result = identity_init(&list, sdk);
+    int result = sdk_resource_init(&list, sdk);
     if (result == 0) {
-        result = djp__encoder_new(out, &djp__otlp_trace, identity_encoding(&sdk->options), list.items, list.count);
+        result = djp__encoder_new(out, &djp__otlp_trace, sdk_resource_encoding(&sdk->options), list.items, list.count);
     }
-    identity_fini(&list);
+    sdk_resource_fini(&list);
     return result;
 }
 
 /* The label names of all items, in the arena, by index; empty where the key is too long for one. Returns NULL without memory. */
 static djp_text *
-identity_label_names(identity__list *list)
+sdk_resource_label_names(sdk_resource__list *list)
 {
     djp_text *names = djp__arena_alloc(&list->arena, list->count * sizeof *names);
     for (size_t i = 0; names && i < list->count; i++) {
@@ -243,7 +243,7 @@ identity_label_names(identity__list *list)
 }
 
 static int
-identity_compare_keys(const void *a, const void *b)
+sdk_resource_compare_keys(const void *a, const void *b)
 {
     djp_text x = ((const djp_attribute *)a)->key, y = ((const djp_attribute *)b)->key;
     int order = memcmp(x.data, y.data, x.size < y.size ? x.size : y.size);
@@ -251,7 +251,7 @@ identity_compare_keys(const void *a, const void *b)
 }
 
 static void
-identity_write_value(djp_buf *out, const djp_value *value)
+sdk_resource_write_value(djp_buf *out, const djp_value *value)
 {
     if (value->type == DJP_INT) {
         djp__buf_i64(out, value->as.integer);
@@ -262,7 +262,7 @@ identity_write_value(djp_buf *out, const djp_value *value)
 
 /* Keys that make the same name share it: their values, in the order of the keys, are joined. */
 static void
-identity_write_label(djp_buf *out, const identity__list *list, const djp_text *names, size_t at)
+sdk_resource_write_label(djp_buf *out, const sdk_resource__list *list, const djp_text *names, size_t at)
 {
     for (size_t i = 0; i < at; i++) {
         if (names[i].size == names[at].size && memcmp(names[i].data, names[at].data, names[at].size) == 0) {
@@ -276,7 +276,7 @@ identity_write_label(djp_buf *out, const identity__list *list, const djp_text *n
     for (size_t i = at; i < list->count; i++) {
         if (names[i].size == names[at].size && memcmp(names[i].data, names[at].data, names[at].size) == 0) {
             djp__buf_text(out, between);
-            identity_write_value(out, &list->items[i].value);
+            sdk_resource_write_value(out, &list->items[i].value);
             between = ";";
         }
     }
@@ -286,16 +286,16 @@ identity_write_label(djp_buf *out, const identity__list *list, const djp_text *n
 void
 djp__resource_labels(djp_buf *out, djp_sdk *sdk)
 {
-    identity__list list;
+    sdk_resource__list list;
     const djp_text *names = NULL;
-    if (identity_init(&list, sdk) == 0) {
-        qsort(list.items, list.count, sizeof *list.items, identity_compare_keys);
-        names = identity_label_names(&list);
+    if (sdk_resource_init(&list, sdk) == 0) {
+        qsort(list.items, list.count, sizeof *list.items, sdk_resource_compare_keys);
+        names = sdk_resource_label_names(&list);
     }
     for (size_t i = 0; names && i < list.count; i++) {
         if (names[i].size > 0) {
-            identity_write_label(out, &list, names, i);
+            sdk_resource_write_label(out, &list, names, i);
         }
     }
-    identity_fini(&list);
+    sdk_resource_fini(&list);
 }

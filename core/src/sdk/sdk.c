@@ -9,7 +9,7 @@
 #include "djp/version.h"
 #include "export/destination.h"
 #include "oplog/oplog.h"
-#include "pipeline/pipeline.h"
+#include "sdk/sdk.h"
 #include "sampling/head.h"
 
 enum { SDK__BATCH_BYTES = 1 << 20, SDK__BATCH_LEAST = 64 << 10 };
@@ -87,21 +87,20 @@ sdk_recorder_options(djp_sdk *sdk, int drop_all, djp_tail_rule *rules)
     recorder.link_count_limit = options->link_count_limit;
     recorder.event_attribute_count_limit = options->event_attribute_count_limit;
     recorder.link_attribute_count_limit = options->link_attribute_count_limit;
-    recorder.wake = drop_all && !sdk_is_switched(options) ? NULL : djp__worker_wake;
+    recorder.wake = drop_all && !sdk_is_switched(options) ? NULL : djp__sdk_wake;
     recorder.wake_user = sdk;
     recorder.wake_first = options->sampler == DJP_SAMPLER_JAEGER_REMOTE; /* the server is asked by the worker */
     return recorder;
 }
 
 static int
-sdk_make_transport(djp_sdk *sdk)
+sdk_make_transport(djp__transport **out, djp_sdk *sdk)
 {
-    static const djp__route route = DJP__ROUTE_TRACES;
+    const djp__route route = {djp__signal_traces.http_path, djp__signal_traces.grpc_method};
     djp__destination destination = djp__destination_of_traces(&sdk->options, &route);
     switch (sdk->options.exporter) {
     case DJP_EXPORTER_OTLP:
-        return djp__transport_otlp_new(&sdk->transport, &destination, "djp-telemetry-exporter-c/" DJP_VERSION,
-                                       &sdk->diag);
+        return djp__transport_otlp_new(out, &destination, "djp-telemetry-exporter-c/" DJP_VERSION, &sdk->diag);
     case DJP_EXPORTER_CONSOLE:
     case DJP_EXPORTER_FILE:
         if (sdk->options.console_unasked)
@@ -109,11 +108,10 @@ sdk_make_transport(djp_sdk *sdk)
                       "No endpoint is set, so spans go to standard output, although the environment is %.40s. Set "
                       "OTEL_EXPORTER_OTLP_ENDPOINT, or OTEL_TRACES_EXPORTER=console where that is meant.",
                       sdk->options.environment ? sdk->options.environment : "not dev");
-        return sdk->options.exporter == DJP_EXPORTER_CONSOLE
-                   ? djp__transport_console_new(&sdk->transport)
-                   : djp__transport_file_new(&sdk->transport, sdk->options.file_path);
+        return sdk->options.exporter == DJP_EXPORTER_CONSOLE ? djp__transport_console_new(out)
+                                                             : djp__transport_file_new(out, sdk->options.file_path);
     case DJP_EXPORTER_MEMORY:
-        return djp__transport_memory_new(&sdk->transport);
+        return djp__transport_memory_new(out);
     case DJP_EXPORTER_NONE:
         break;
     }
@@ -146,11 +144,60 @@ sdk_give_up_traces(djp_sdk *sdk)
               source && *source ? source : "endpoint");
     djp__recorder_free(sdk->recorder);
     sdk->recorder = NULL;
-    sdk->ring = NULL;
 }
 
+const char *
+djp__sdk_target(const djp_sdk *sdk)
+{
+    return sdk->endpoint && sdk->endpoint[0] ? sdk->endpoint : sdk->transport_name;
+}
+
+void
+djp__sdk_wake(void *sdk)
+{
+    djp__pipeline_wake(&((djp_sdk *)sdk)->traces);
+}
+
+/* Takes the transport. */
+static void
+sdk_make_pipeline(djp_sdk *sdk, djp__transport *transport)
+{
+    const djp_options *options = &sdk->options;
+    strncpy(sdk->transport_name, transport->ops->name, sizeof sdk->transport_name - 1);
+    const djp__pipeline_options limits = {
+        .queue_bytes = options->ring_bytes,
+        .batch_bytes = sdk_batch_bytes(options),
+        .batch_items = options->max_batch_spans,
+        .max_request_bytes = options->max_request_bytes,
+        .flush_interval_ns = options->flush_interval_ns,
+        .export_timeout_ns = options->export_timeout_ns,
+        .target = djp__sdk_target(sdk),
+        .on_sent = djp__sdk_otel_sent,
+        .user = sdk,
+    };
+    djp__pipeline_init(&sdk->traces, &djp__signal_traces, sdk, transport, &sdk->worker, &sdk->diag, &limits);
+    sdk->worker.shares_files = transport->ops->shares_files;
+    sdk->pipelines = &sdk->traces;
+    djp__sdk_tasks_add(sdk);
+    djp__recorder_arm(sdk->recorder, 0);
+}
+
+void
+djp__sdk_add_pipeline(djp_sdk *sdk, djp__pipeline *pipeline)
+{
+    djp__pipeline **link = &sdk->pipelines;
+    while (*link) {
+        link = &(*link)->next;
+    }
+    *link = pipeline;
+    sdk->worker.shares_files |= pipeline->transport->ops->shares_files;
+    djp__worker_add(&sdk->worker, &pipeline->batch_task);
+    djp__worker_add(&sdk->worker, &pipeline->send_task);
+}
+
+/* Takes *transport, where there is one and it is used. */
 static int
-sdk_make_traces(djp_sdk *sdk)
+sdk_make_traces(djp_sdk *sdk, djp__transport **transport)
 {
     if (!sdk_wants_traces(&sdk->options)) {
         return 0;
@@ -165,19 +212,16 @@ sdk_make_traces(djp_sdk *sdk)
     if (sdk->options.sampler == DJP_SAMPLER_TREE) {
         result = sdk_make_sampler(sdk);
     }
-    sdk->ring = djp__recorder_ring(sdk->recorder);
-    sdk->batch_bytes = sdk_batch_bytes(&sdk->options);
-    djp__queue_init(&sdk->queue, sdk->options.ring_bytes);
-    if (result == 0 && !sdk->transport) {
-        result = sdk_make_transport(sdk);
+    if (result == 0 && !*transport) {
+        result = sdk_make_transport(transport, sdk);
     }
     if (result == DJP_EINVAL && sdk->options.exporter == DJP_EXPORTER_OTLP) {
         sdk_give_up_traces(sdk);
         return 0;
     }
     if (result == 0) {
-        strncpy(sdk->transport_name, sdk->transport->ops->name, sizeof sdk->transport_name - 1);
-        djp__recorder_arm(sdk->recorder, 0);
+        sdk_make_pipeline(sdk, *transport);
+        *transport = NULL;
     }
     return result;
 }
@@ -221,12 +265,27 @@ sdk_make_metrics(djp_sdk *sdk)
 static int
 sdk_copy_language(djp_sdk *sdk, const djp_sdk_language *language)
 {
-    sdk->language = djp__strdup(language && language->language ? language->language : "c");
-    sdk->runtime_name = djp__strdup(language && language->runtime_name ? language->runtime_name : "");
-    sdk->runtime_version = djp__strdup(language && language->runtime_version ? language->runtime_version : "");
+    sdk->resource.language = djp__strdup(language && language->language ? language->language : "c");
+    sdk->resource.runtime_name = djp__strdup(language && language->runtime_name ? language->runtime_name : "");
+    sdk->resource.runtime_version = djp__strdup(language && language->runtime_version ? language->runtime_version : "");
     int is_otlp = sdk->options.exporter == DJP_EXPORTER_OTLP;
     sdk->endpoint = djp__sdk_public_endpoint(is_otlp ? sdk->options.endpoint : "");
-    return sdk->language && sdk->runtime_name && sdk->runtime_version && sdk->endpoint ? 0 : DJP_ENOMEM;
+    return sdk->resource.language && sdk->resource.runtime_name && sdk->resource.runtime_version && sdk->endpoint
+               ? 0
+               : DJP_ENOMEM;
+}
+
+static void
+sdk_free_pipelines(djp_sdk *sdk)
+{
+    while (sdk->pipelines) {
+        djp__pipeline *pipeline = sdk->pipelines;
+        sdk->pipelines = pipeline->next;
+        djp__pipeline_fini(pipeline);
+        if (pipeline != &sdk->traces) {
+            djp__free(pipeline);
+        }
+    }
 }
 
 static void
@@ -234,54 +293,71 @@ sdk_destroy(djp_sdk *sdk)
 {
     djp__control_fini(&sdk->control);
     djp__recorder_free(sdk->recorder);
-    djp__encoder_free(sdk->encoder);
-    djp__queue_fini(&sdk->queue);
-    if (sdk->transport) {
-        sdk->transport->ops->free(sdk->transport);
-    }
+    sdk_free_pipelines(sdk);
     djp_builtin_free(sdk->standard);
     djp_registry_free(sdk->registry);
-    djp__cond_fini(&sdk->changed);
+    djp__worker_fini(&sdk->worker);
     djp__mutex_fini(&sdk->oplog_mutex);
-    djp__mutex_fini(&sdk->state);
-    djp__mutex_fini(&sdk->work);
     djp__diag_fini(&sdk->diag);
     djp_options_fini(&sdk->options);
-    djp__free(sdk->language);
-    djp__free(sdk->runtime_name);
-    djp__free(sdk->runtime_version);
+    djp__free(sdk->resource.language);
+    djp__free(sdk->resource.runtime_name);
+    djp__free(sdk->resource.runtime_version);
     djp__free(sdk->endpoint);
     djp__free(sdk);
 }
 
 void
-djp__sdk_unref(djp_sdk *sdk)
+djp__sdk_ref(void *sdk)
 {
+    djp_add_acq_rel(&((djp_sdk *)sdk)->references, 1);
+}
+
+void
+djp__sdk_unref(void *user)
+{
+    djp_sdk *sdk = user;
     if (djp_sub_acq_rel(&sdk->references, 1) == 1) {
         sdk_destroy(sdk);
     }
 }
 
 static djp_sdk *
-sdk_alloc(djp__transport *transport)
+sdk_alloc(void)
 {
     djp_sdk *sdk = djp__calloc(1, sizeof *sdk);
     if (!sdk) {
-        if (transport) {
-            transport->ops->free(transport);
-        }
         return NULL;
     }
-    sdk->transport = transport;
     sdk->references = 1;
-    djp__wake_init(&sdk->wake);
     strcpy(sdk->transport_name, "none");
-    djp__mutex_init(&sdk->work);
-    djp__mutex_init(&sdk->state);
+    djp__worker_init(&sdk->worker);
+    sdk->worker.ref = djp__sdk_ref;
+    sdk->worker.unref = djp__sdk_unref;
+    sdk->worker.owner = sdk;
     djp__mutex_init(&sdk->oplog_mutex);
     djp__control_init(&sdk->control);
-    djp__cond_init(&sdk->changed);
     return sdk;
+}
+
+/* Reads the options and makes recorder, transport and metrics. Takes *transport, where it is used. */
+static int
+sdk_make(djp_sdk *sdk, const djp_options *options, const djp_sdk_language *language, djp__transport **transport)
+{
+    int result = djp_options_copy(&sdk->options, options);
+    if (result == 0) {
+        result = sdk_copy_language(sdk, language);
+    }
+    if (result == 0) {
+        result = sdk_make_traces(sdk, transport);
+    }
+    if (result == 0) {
+        result = sdk_make_metrics(sdk);
+    }
+    if (result == 0) {
+        result = djp__sdk_prepare_control(sdk);
+    }
+    return result;
 }
 
 int
@@ -291,26 +367,19 @@ djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options, const djp
     if (out) {
         *out = NULL;
     }
-    djp_sdk *sdk = sdk_alloc(transport);
-    if (!sdk) {
-        return DJP_ENOMEM;
+    djp_sdk *sdk = sdk_alloc();
+    int result = DJP_ENOMEM;
+    if (sdk) {
+        djp__diag_init(&sdk->diag, options ? options->log_level : DJP_LOG_WARN, log, log_user);
+        result = out && options ? sdk_make(sdk, options, language, &transport) : DJP_EINVAL;
     }
-    djp__diag_init(&sdk->diag, options ? options->log_level : DJP_LOG_WARN, log, log_user);
-    int result = out && options ? djp_options_copy(&sdk->options, options) : DJP_EINVAL;
-    if (result == 0) {
-        result = sdk_copy_language(sdk, language);
-    }
-    if (result == 0) {
-        result = sdk_make_traces(sdk);
-    }
-    if (result == 0) {
-        result = sdk_make_metrics(sdk);
-    }
-    if (result == 0) {
-        result = djp__sdk_prepare_control(sdk);
+    if (transport) {
+        transport->ops->free(transport);
     }
     if (result != 0) {
-        sdk_destroy(sdk);
+        if (sdk) {
+            sdk_destroy(sdk);
+        }
         return result;
     }
     djp__control_start(&sdk->control);
@@ -380,7 +449,7 @@ djp_sdk_take_exported(char **out, size_t *out_size, djp_sdk *sdk)
     djp_buf taken;
     djp__buf_init(&taken, 0);
     int result = DJP_EUNSUPPORTED;
-    if (sdk->transport && djp__transport_memory_take(sdk->transport, &taken)) {
+    if (sdk->pipelines && djp__transport_memory_take(sdk->traces.transport, &taken)) {
         if (taken.size == 0 && !taken.failed) {
             djp__buf_reserve(&taken, 1);
         }

@@ -1,14 +1,14 @@
 /* Between an SDK instance and its control plane: what control reads of the pipeline, whom it notifies, and the overrides of the program. */
 #include "djp/error.h"
 #include "oplog/oplog.h"
-#include "pipeline/pipeline.h"
+#include "sdk/sdk.h"
 
 static void
 sdk_control_read(djp_control_exported *out, void *user)
 {
     const djp_sdk *sdk = user;
-    out->spans = djp_load_relaxed(&sdk->stats.spans_exported);
-    out->bytes = djp_load_relaxed(&sdk->stats.wire_bytes);
+    out->spans = djp_load_relaxed(&sdk->traces.stats.items_exported);
+    out->bytes = djp_load_relaxed(&sdk->traces.stats.wire_bytes);
 }
 
 static void
@@ -16,8 +16,8 @@ sdk_control_changed(void *user)
 {
     djp_sdk *sdk = user;
     djp__oplogs_tell(sdk);
-    if (djp_load_acquire(&sdk->running)) {
-        djp__worker_notify(sdk);
+    if (djp__worker_is_running(&sdk->worker)) {
+        djp__worker_notify(&sdk->worker);
     }
 }
 
@@ -28,7 +28,7 @@ djp__sdk_prepare_control(djp_sdk *sdk)
                              .diag = &sdk->diag,
                              .recorder = sdk->recorder,
                              .registry = sdk->registry,
-                             .exports = sdk->transport != NULL,
+                             .exports = sdk->pipelines != NULL,
                              .read = sdk_control_read,
                              .changed = sdk_control_changed,
                              .user = sdk};

@@ -5,7 +5,7 @@
 
 #include "metrics/registry.h"
 #include "oplog/oplog.h"
-#include "pipeline/pipeline.h"
+#include "sdk/sdk.h"
 
 static djp_family *
 sdk_metrics_family(djp_registry *registry, djp_metric_type type, const char *name, const char *help, const char *label)
@@ -36,7 +36,7 @@ sdk_metrics_count(void *family, const char *label, uint64_t value)
 static void
 sdk_metrics_count_kept(djp_sdk *sdk, const djp_recorder_counters *counters)
 {
-    djp_family *kept = sdk->sdk_metrics[DJP_SELF_KEPT];
+    djp_family *kept = sdk->metrics.families[DJP__SDK_KEPT];
     sdk_metrics_count(kept, "error", counters->sampled_error);
     sdk_metrics_count(kept, "slow", counters->sampled_slow);
     sdk_metrics_count(kept, "rule", counters->sampled_rule);
@@ -45,7 +45,7 @@ sdk_metrics_count_kept(djp_sdk *sdk, const djp_recorder_counters *counters)
     sdk_metrics_count(kept, "parent", counters->sampled_parent);
     sdk_metrics_count(kept, "ratio", counters->sampled_ratio);
     sdk_metrics_count(kept, "always", counters->sampled_always);
-    djp_family *traces = sdk->sdk_metrics[DJP_SELF_TRACES];
+    djp_family *traces = sdk->metrics.families[DJP__SDK_TRACES];
     sdk_metrics_count(traces, "decided_on_buffer_full", counters->decided_on_buffer_full);
     sdk_metrics_count(traces, "decided_on_timeout", counters->decided_on_timeout);
     sdk_metrics_count(traces, "late_sampled", counters->late_sampled);
@@ -58,17 +58,17 @@ sdk_metrics_cost(djp_sdk *sdk)
     djp_budget_view view;
     double total[3];
     static const char *const sources[3] = {"bytes", "spans", "series"};
-    if (!sdk->sdk_metrics[DJP_SELF_COST]) {
+    if (!sdk->metrics.families[DJP__SDK_COST]) {
         return;
     }
     djp__account_feed(&sdk->control.account);
     djp__account_read(&sdk->control.account, &view, total);
     for (int i = 0; i < 3; i++) {
         djp_text text = {sources[i], strlen(sources[i])};
-        djp__counter_set(djp_family_series(sdk->sdk_metrics[DJP_SELF_COST], &text), total[i]);
+        djp__counter_set(djp_family_series(sdk->metrics.families[DJP__SDK_COST], &text), total[i]);
     }
-    djp_gauge_set(djp_family_series(sdk->sdk_metrics[DJP_SELF_USED], NULL), view.used_ratio);
-    djp_gauge_set(djp_family_series(sdk->sdk_metrics[DJP_SELF_FORECAST], NULL), view.forecast_ratio);
+    djp_gauge_set(djp_family_series(sdk->metrics.families[DJP__SDK_USED], NULL), view.used_ratio);
+    djp_gauge_set(djp_family_series(sdk->metrics.families[DJP__SDK_FORECAST], NULL), view.forecast_ratio);
 }
 
 /* A forked child is another process, with an instance id of its own. */
@@ -76,14 +76,14 @@ static void
 sdk_metrics_target(djp_sdk *sdk)
 {
     djp_buf labels;
-    if (sdk->target_pid == getpid()) {
+    if (sdk->metrics.target_pid == getpid()) {
         return;
     }
     djp__buf_init(&labels, 0);
     djp__resource_labels(&labels, sdk);
     if (labels.size > 0 && !labels.failed) {
         djp__registry_set_target(sdk->registry, &labels);
-        sdk->target_pid = getpid();
+        sdk->metrics.target_pid = getpid();
     }
     djp__buf_fini(&labels);
 }
@@ -96,7 +96,7 @@ sdk_metrics_collect(void *user)
     djp__oplogs_catch_up(sdk);
     djp__registry_totals recordings;
     djp__registry_counters(&recordings, sdk->registry);
-    djp_family *lost = sdk->sdk_metrics[DJP_SELF_RECORDINGS];
+    djp_family *lost = sdk->metrics.families[DJP__SDK_RECORDINGS];
     sdk_metrics_count(lost, "dropped", recordings.dropped);
     sdk_metrics_count(lost, "overflowed", recordings.overflowed);
     sdk_metrics_count(lost, "refused", recordings.refused);
@@ -106,65 +106,66 @@ sdk_metrics_collect(void *user)
     }
     djp_recorder_counters counters;
     djp__recorder_counters(&counters, sdk->recorder);
-    djp_family *spans = sdk->sdk_metrics[DJP_SELF_SPANS];
-    sdk_metrics_count(spans, "exported", djp_load_relaxed(&sdk->stats.spans_exported));
+    djp_family *spans = sdk->metrics.families[DJP__SDK_SPANS];
+    sdk_metrics_count(spans, "exported", djp_load_relaxed(&sdk->traces.stats.items_exported));
     sdk_metrics_count(spans, "not_sampled", counters.dropped_unsampled);
     djp__sdk_drops(sdk, &counters, sdk_metrics_count, spans);
     sdk_metrics_count_kept(sdk, &counters);
-    djp_family *requests = sdk->sdk_metrics[DJP_SELF_REQUESTS];
-    sdk_metrics_count(requests, "ok", djp_load_relaxed(&sdk->stats.requests_ok));
-    sdk_metrics_count(requests, "failed", djp_load_relaxed(&sdk->stats.requests_failed));
-    sdk_metrics_count(requests, "retried", djp_load_relaxed(&sdk->stats.retries));
-    djp__sdk_metrics_otel_collect(sdk, &counters);
-    uint64_t waiting = djp_load_relaxed(&sdk->queue.bytes) + (sdk->ring ? djp__ring_used(sdk->ring) : 0);
-    djp_gauge_set(djp_family_series(sdk->sdk_metrics[DJP_SELF_WAITING], NULL), (double)waiting);
+    djp_family *requests = sdk->metrics.families[DJP__SDK_REQUESTS];
+    sdk_metrics_count(requests, "ok", djp_load_relaxed(&sdk->traces.stats.requests_ok));
+    sdk_metrics_count(requests, "failed", djp_load_relaxed(&sdk->traces.stats.requests_failed));
+    sdk_metrics_count(requests, "retried", djp_load_relaxed(&sdk->traces.stats.retries));
+    djp__sdk_otel_collect(sdk, &counters);
+    uint64_t waiting = djp_load_relaxed(&sdk->traces.queue.bytes) +
+                       (sdk->pipelines ? djp__ring_used(djp__recorder_ring(sdk->recorder)) : 0);
+    djp_gauge_set(djp_family_series(sdk->metrics.families[DJP__SDK_WAITING], NULL), (double)waiting);
 }
 
 static int
 sdk_metrics_add_cost(djp_sdk *sdk)
 {
     const djp_options *options = &sdk->options;
-    djp_family **families = sdk->sdk_metrics;
+    djp_family **families = sdk->metrics.families;
     if (!(options->price_per_gb > 0 || options->price_per_million_spans > 0 ||
           options->price_per_thousand_series > 0)) {
         return 1;
     }
-    families[DJP_SELF_COST] = sdk_metrics_family(sdk->registry, DJP_COUNTER, "djp_telemetry_cost",
+    families[DJP__SDK_COST] = sdk_metrics_family(sdk->registry, DJP_COUNTER, "djp_telemetry_cost",
                                                  "What telemetry cost since the start, by the prices set", "source");
-    families[DJP_SELF_USED] = sdk_metrics_family(sdk->registry, DJP_GAUGE, "djp_telemetry_budget_used_ratio",
+    families[DJP__SDK_USED] = sdk_metrics_family(sdk->registry, DJP_GAUGE, "djp_telemetry_budget_used_ratio",
                                                  "Part of the month's telemetry budget that is spent", NULL);
-    families[DJP_SELF_FORECAST] = sdk_metrics_family(sdk->registry, DJP_GAUGE, "djp_telemetry_budget_forecast_ratio",
+    families[DJP__SDK_FORECAST] = sdk_metrics_family(sdk->registry, DJP_GAUGE, "djp_telemetry_budget_forecast_ratio",
                                                      "The same at the end of the month, by the present rate", NULL);
-    return families[DJP_SELF_COST] && families[DJP_SELF_USED] && families[DJP_SELF_FORECAST];
+    return families[DJP__SDK_COST] && families[DJP__SDK_USED] && families[DJP__SDK_FORECAST];
 }
 
 int
 djp__sdk_metrics_add(djp_sdk *sdk)
 {
     djp_registry *registry = sdk->registry;
-    if (djp__sdk_metrics_otel_add(sdk) != 0 || !sdk_metrics_add_cost(sdk)) {
+    if (djp__sdk_otel_add(sdk) != 0 || !sdk_metrics_add_cost(sdk)) {
         return DJP_ENOMEM;
     }
-    sdk->sdk_metrics[DJP_SELF_RECORDINGS] = sdk_metrics_family(registry, DJP_COUNTER, "djp_telemetry_metric_recordings",
-                                                               "Metric recordings not kept as given", "outcome");
-    if (!sdk->sdk_metrics[DJP_SELF_RECORDINGS]) {
+    sdk->metrics.families[DJP__SDK_RECORDINGS] = sdk_metrics_family(
+        registry, DJP_COUNTER, "djp_telemetry_metric_recordings", "Metric recordings not kept as given", "outcome");
+    if (!sdk->metrics.families[DJP__SDK_RECORDINGS]) {
         return DJP_ENOMEM;
     }
     if (!sdk->recorder) {
         return djp__registry_on_collect(registry, sdk_metrics_collect, sdk);
     }
-    sdk->sdk_metrics[DJP_SELF_SPANS] =
+    sdk->metrics.families[DJP__SDK_SPANS] =
         sdk_metrics_family(registry, DJP_COUNTER, "djp_telemetry_spans", "Spans by what became of them", "outcome");
-    sdk->sdk_metrics[DJP_SELF_KEPT] =
+    sdk->metrics.families[DJP__SDK_KEPT] =
         sdk_metrics_family(registry, DJP_COUNTER, "djp_telemetry_sampled_spans", "Spans kept, by reason", "reason");
-    sdk->sdk_metrics[DJP_SELF_TRACES] = sdk_metrics_family(registry, DJP_COUNTER, "djp_telemetry_local_traces",
-                                                           "Local traces that were not decided as usual", "outcome");
-    sdk->sdk_metrics[DJP_SELF_REQUESTS] = sdk_metrics_family(registry, DJP_COUNTER, "djp_telemetry_export_requests",
-                                                             "Export requests by outcome", "outcome");
-    sdk->sdk_metrics[DJP_SELF_WAITING] =
+    sdk->metrics.families[DJP__SDK_TRACES] = sdk_metrics_family(
+        registry, DJP_COUNTER, "djp_telemetry_local_traces", "Local traces that were not decided as usual", "outcome");
+    sdk->metrics.families[DJP__SDK_REQUESTS] = sdk_metrics_family(
+        registry, DJP_COUNTER, "djp_telemetry_export_requests", "Export requests by outcome", "outcome");
+    sdk->metrics.families[DJP__SDK_WAITING] =
         sdk_metrics_family(registry, DJP_GAUGE, "djp_telemetry_waiting_bytes", "Bytes that wait to be exported", NULL);
-    for (int i = 0; i < DJP_SELF_COUNT; i++) {
-        if (!sdk->sdk_metrics[i]) {
+    for (int i = 0; i < DJP__SDK_COUNT; i++) {
+        if (!sdk->metrics.families[i]) {
             return DJP_ENOMEM;
         }
     }

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "metrics/registry.h"
-#include "pipeline/pipeline.h"
+#include "sdk/sdk.h"
 
 /* What a waiting span is taken for where memory is told in spans, as in OTEL_BSP_MAX_QUEUE_SIZE. */
 enum { SELF_OTEL__SPAN_BYTES = 1024 };
@@ -59,42 +59,43 @@ typedef struct sdk_metrics_otel_numbers {
 } sdk_metrics_otel_numbers;
 
 static uint64_t
-sdk_metrics_otel__lost(const djp_sdk *sdk, djp_loss reason)
+sdk_metrics_otel__lost(const djp_sdk *sdk, djp__loss reason)
 {
-    return djp_load_relaxed(&sdk->stats.lost[reason]);
+    return djp_load_relaxed(&sdk->traces.stats.lost[reason]);
 }
 
 static void
 sdk_metrics_otel__read(sdk_metrics_otel_numbers *out, const djp_sdk *sdk, const djp_recorder_counters *counters)
 {
-    uint64_t exported = djp_load_relaxed(&sdk->stats.spans_exported);
-    uint64_t rejected = sdk_metrics_otel__lost(sdk, DJP_LOSS_REJECTED),
-             late = sdk_metrics_otel__lost(sdk, DJP_LOSS_TIMEOUT);
-    uint64_t failed = sdk_metrics_otel__lost(sdk, DJP_LOSS_EXPORT_FAILED);
-    uint64_t full = sdk_metrics_otel__lost(sdk, DJP_LOSS_QUEUE_FULL),
-             off = sdk_metrics_otel__lost(sdk, DJP_LOSS_SWITCHED_OFF);
+    uint64_t exported = djp_load_relaxed(&sdk->traces.stats.items_exported);
+    uint64_t rejected = sdk_metrics_otel__lost(sdk, DJP__LOSS_REJECTED),
+             late = sdk_metrics_otel__lost(sdk, DJP__LOSS_TIMEOUT);
+    uint64_t failed = sdk_metrics_otel__lost(sdk, DJP__LOSS_EXPORT_FAILED);
+    uint64_t full = sdk_metrics_otel__lost(sdk, DJP__LOSS_QUEUE_FULL),
+             off = sdk_metrics_otel__lost(sdk, DJP__LOSS_SWITCHED_OFF);
     uint64_t kept = counters->sampled_ratio + counters->sampled_parent + counters->sampled_error +
                     counters->sampled_slow + counters->sampled_rule + counters->sampled_slowest +
                     counters->sampled_rare + counters->sampled_always;
     uint64_t gone = exported;
-    for (int i = 0; i < DJP_LOSS_COUNT; i++) {
-        gone += sdk_metrics_otel__lost(sdk, (djp_loss)i);
+    for (int i = 0; i < DJP__LOSS_COUNT; i++) {
+        gone += sdk_metrics_otel__lost(sdk, (djp__loss)i);
     }
-    uint64_t inflight = djp_load_relaxed(&sdk->queue.attempted_spans);
+    uint64_t inflight = djp_load_relaxed(&sdk->traces.queue.attempted_items);
     gone += inflight;
     sdk_metrics_otel_numbers numbers = {
         .inflight = inflight,
         .queue_size = kept > gone ? kept - gone : 0,
-        .queue_capacity = sdk->ring ? djp__ring_capacity(sdk->ring) / SELF_OTEL__SPAN_BYTES : 0,
+        .queue_capacity =
+            sdk->pipelines ? djp__ring_capacity(djp__recorder_ring(sdk->recorder)) / SELF_OTEL__SPAN_BYTES : 0,
         .processed = {{"", exported + rejected + late + failed},
                       {"queue_full", counters->dropped_ring_full + full},
                       {"already_shutdown", counters->dropped_after_shutdown},
-                      {"shutdown", sdk_metrics_otel__lost(sdk, DJP_LOSS_SHUTDOWN)},
+                      {"shutdown", sdk_metrics_otel__lost(sdk, DJP__LOSS_SHUTDOWN)},
                       {"switched_off", counters->dropped_switched_off + off},
                       {"rate_limited", counters->dropped_rate_limited + counters->dropped_rate_burst},
-                      {"too_large", sdk_metrics_otel__lost(sdk, DJP_LOSS_TOO_LARGE)},
-                      {"damaged", sdk_metrics_otel__lost(sdk, DJP_LOSS_DAMAGED)},
-                      {"memory", sdk_metrics_otel__lost(sdk, DJP_LOSS_ENCODE_NO_MEMORY)}},
+                      {"too_large", sdk_metrics_otel__lost(sdk, DJP__LOSS_TOO_LARGE)},
+                      {"damaged", sdk_metrics_otel__lost(sdk, DJP__LOSS_DAMAGED)},
+                      {"memory", sdk_metrics_otel__lost(sdk, DJP__LOSS_ENCODE_NO_MEMORY)}},
         .exported = {{"", exported}, {"rejected", rejected}, {"timeout", late}, {"export_failed", failed}},
     };
     *out = numbers;
@@ -147,13 +148,13 @@ sdk_metrics_otel__show_spans(const djp_sdk *sdk, const djp_recorder_counters *co
     for (int result = 0; result < DJP_RESULTS; result++) {
         for (int origin = 0; origin < DJP_ORIGINS; origin++) {
             djp_series *series =
-                sdk_metrics_otel__series(sdk->sdk_metrics_otel[DJP_OTEL_STARTED], NULL,
-                                         sdk_metrics_otel__origins[origin], sdk_metrics_otel__results[result]);
+                sdk_metrics_otel__series(sdk->metrics.otel[DJP__OTEL_STARTED], NULL, sdk_metrics_otel__origins[origin],
+                                         sdk_metrics_otel__results[result]);
             djp__counter_set(series, (double)counters->started_by[origin][result]);
         }
         /* A span that records nothing is not live by the conventions. */
         if (result != DJP_RESULT_DROP) {
-            djp_gauge_set(sdk_metrics_otel__series(sdk->sdk_metrics_otel[DJP_OTEL_LIVE], NULL,
+            djp_gauge_set(sdk_metrics_otel__series(sdk->metrics.otel[DJP__OTEL_LIVE], NULL,
                                                    sdk_metrics_otel__results[result], NULL),
                           (double)counters->open[result]);
         }
@@ -161,42 +162,43 @@ sdk_metrics_otel__show_spans(const djp_sdk *sdk, const djp_recorder_counters *co
 }
 
 void
-djp__sdk_metrics_otel_collect(djp_sdk *sdk, const djp_recorder_counters *counters)
+djp__sdk_otel_collect(djp_sdk *sdk, const djp_recorder_counters *counters)
 {
-    if (!sdk->sdk_metrics_otel[DJP_OTEL_STARTED]) {
+    if (!sdk->metrics.otel[DJP__OTEL_STARTED]) {
         return;
     }
     sdk_metrics_otel__show_spans(sdk, counters);
-    if (!sdk->ring) {
+    if (!sdk->pipelines) {
         return;
     }
     const char *const *exporter = sdk_metrics_otel__exporter(&sdk->options);
     sdk_metrics_otel_numbers numbers;
     sdk_metrics_otel__read(&numbers, sdk, counters);
     djp_gauge_set(
-        sdk_metrics_otel__series(sdk->sdk_metrics_otel[DJP_OTEL_QUEUE_SIZE], sdk_metrics_otel__processor, NULL, NULL),
+        sdk_metrics_otel__series(sdk->metrics.otel[DJP__OTEL_QUEUE_SIZE], sdk_metrics_otel__processor, NULL, NULL),
         (double)numbers.queue_size);
-    djp_gauge_set(sdk_metrics_otel__series(sdk->sdk_metrics_otel[DJP_OTEL_QUEUE_CAPACITY], sdk_metrics_otel__processor,
-                                           NULL, NULL),
-                  (double)numbers.queue_capacity);
-    djp_gauge_set(sdk_metrics_otel__series(sdk->sdk_metrics_otel[DJP_OTEL_INFLIGHT], exporter, NULL, NULL),
+    djp_gauge_set(
+        sdk_metrics_otel__series(sdk->metrics.otel[DJP__OTEL_QUEUE_CAPACITY], sdk_metrics_otel__processor, NULL, NULL),
+        (double)numbers.queue_capacity);
+    djp_gauge_set(sdk_metrics_otel__series(sdk->metrics.otel[DJP__OTEL_INFLIGHT], exporter, NULL, NULL),
                   (double)numbers.inflight);
     for (size_t i = 0; i < sizeof numbers.processed / sizeof numbers.processed[0]; i++) {
-        djp__counter_set(sdk_metrics_otel__series(sdk->sdk_metrics_otel[DJP_OTEL_PROCESSED],
-                                                  sdk_metrics_otel__processor, numbers.processed[i].error, NULL),
+        djp__counter_set(sdk_metrics_otel__series(sdk->metrics.otel[DJP__OTEL_PROCESSED], sdk_metrics_otel__processor,
+                                                  numbers.processed[i].error, NULL),
                          (double)numbers.processed[i].spans);
     }
     for (size_t i = 0; i < sizeof numbers.exported / sizeof numbers.exported[0]; i++) {
-        djp__counter_set(sdk_metrics_otel__series(sdk->sdk_metrics_otel[DJP_OTEL_EXPORTED], exporter,
-                                                  numbers.exported[i].error, NULL),
-                         (double)numbers.exported[i].spans);
+        djp__counter_set(
+            sdk_metrics_otel__series(sdk->metrics.otel[DJP__OTEL_EXPORTED], exporter, numbers.exported[i].error, NULL),
+            (double)numbers.exported[i].spans);
     }
 }
 
 void
-djp__sdk_metrics_otel_sent(djp_sdk *sdk, const djp_request *request, const char *error)
+djp__sdk_otel_sent(void *user, const djp__request *request, const char *error)
 {
-    djp_family *family = sdk->sdk_metrics_otel[DJP_OTEL_DURATION];
+    djp_sdk *sdk = user;
+    djp_family *family = sdk->metrics.otel[DJP__OTEL_DURATION];
     if (family) {
         uint64_t now = djp__clock_monotonic();
         djp_series *series = sdk_metrics_otel__series(family, sdk_metrics_otel__exporter(&sdk->options), error, NULL);
@@ -209,47 +211,47 @@ static void
 sdk_metrics_otel__add_pipeline(djp_sdk *sdk)
 {
     static const char *const error[2] = {"error_type", NULL};
-    djp_family **families = sdk->sdk_metrics_otel;
-    families[DJP_OTEL_QUEUE_SIZE] = sdk_metrics_otel__family(sdk, DJP_GAUGE, "otel_sdk_processor_span_queue_size",
-                                                             "Spans that wait to be exported.", 1, NULL);
-    families[DJP_OTEL_QUEUE_CAPACITY] =
+    djp_family **families = sdk->metrics.otel;
+    families[DJP__OTEL_QUEUE_SIZE] = sdk_metrics_otel__family(sdk, DJP_GAUGE, "otel_sdk_processor_span_queue_size",
+                                                              "Spans that wait to be exported.", 1, NULL);
+    families[DJP__OTEL_QUEUE_CAPACITY] =
         sdk_metrics_otel__family(sdk, DJP_GAUGE, "otel_sdk_processor_span_queue_capacity",
                                  "Spans of 1 KiB for which there is memory while they wait.", 1, NULL);
-    families[DJP_OTEL_PROCESSED] =
+    families[DJP__OTEL_PROCESSED] =
         sdk_metrics_otel__family(sdk, DJP_COUNTER, "otel_sdk_processor_span_processed",
                                  "Spans with which the processor is done, by the error that ended it.", 1, error);
-    families[DJP_OTEL_INFLIGHT] = sdk_metrics_otel__family(sdk, DJP_GAUGE, "otel_sdk_exporter_span_inflight",
-                                                           "Spans in the export that is under way.", 1, NULL);
-    families[DJP_OTEL_EXPORTED] = sdk_metrics_otel__family(sdk, DJP_COUNTER, "otel_sdk_exporter_span_exported",
-                                                           "Spans whose export has ended, by its error.", 1, error);
-    families[DJP_OTEL_DURATION] =
+    families[DJP__OTEL_INFLIGHT] = sdk_metrics_otel__family(sdk, DJP_GAUGE, "otel_sdk_exporter_span_inflight",
+                                                            "Spans in the export that is under way.", 1, NULL);
+    families[DJP__OTEL_EXPORTED] = sdk_metrics_otel__family(sdk, DJP_COUNTER, "otel_sdk_exporter_span_exported",
+                                                            "Spans whose export has ended, by its error.", 1, error);
+    families[DJP__OTEL_DURATION] =
         sdk_metrics_otel__family(sdk, DJP_HISTOGRAM, "otel_sdk_exporter_operation_duration_seconds",
                                  "Exports of one batch, retries included, by their error.", 1, error);
 }
 
 int
-djp__sdk_metrics_otel_add(djp_sdk *sdk)
+djp__sdk_otel_add(djp_sdk *sdk)
 {
     static const char *const started[2] = {"otel_span_parent_origin", "otel_span_sampling_result"};
     static const char *const live[2] = {"otel_span_sampling_result", NULL};
     if (!sdk->options.sdk_metrics) {
         return 0;
     }
-    djp_family **families = sdk->sdk_metrics_otel;
-    families[DJP_OTEL_COLLECTION] = sdk_metrics_otel__family(
+    djp_family **families = sdk->metrics.otel;
+    families[DJP__OTEL_COLLECTION] = sdk_metrics_otel__family(
         sdk, DJP_HISTOGRAM, "otel_sdk_metric_reader_collection_duration_seconds",
         "Scrapes before this one, from the first number read to the last line written.", 1, NULL);
-    int first = DJP_OTEL_COLLECTION, last = DJP_OTEL_COLLECTION;
+    int first = DJP__OTEL_COLLECTION, last = DJP__OTEL_COLLECTION;
     if (sdk->recorder) {
-        families[DJP_OTEL_STARTED] =
+        families[DJP__OTEL_STARTED] =
             sdk_metrics_otel__family(sdk, DJP_COUNTER, "otel_sdk_span_started", "Spans begun.", 0, started);
-        families[DJP_OTEL_LIVE] = sdk_metrics_otel__family(sdk, DJP_GAUGE, "otel_sdk_span_live",
-                                                           "Recording spans that have begun and not ended.", 0, live);
-        last = DJP_OTEL_LIVE;
+        families[DJP__OTEL_LIVE] = sdk_metrics_otel__family(sdk, DJP_GAUGE, "otel_sdk_span_live",
+                                                            "Recording spans that have begun and not ended.", 0, live);
+        last = DJP__OTEL_LIVE;
     }
-    if (sdk->ring) {
+    if (sdk->pipelines) {
         sdk_metrics_otel__add_pipeline(sdk);
-        last = DJP_OTEL_COUNT - 1;
+        last = DJP__OTEL_COUNT - 1;
     }
     for (int i = first; i <= last; i++) {
         if (!families[i]) {
@@ -257,7 +259,7 @@ djp__sdk_metrics_otel_add(djp_sdk *sdk)
         }
     }
     sdk->registry->expositions =
-        sdk_metrics_otel__series(families[DJP_OTEL_COLLECTION], sdk_metrics_otel__reader, NULL, NULL);
+        sdk_metrics_otel__series(families[DJP__OTEL_COLLECTION], sdk_metrics_otel__reader, NULL, NULL);
     return 0;
 }
 
@@ -268,7 +270,7 @@ sdk_metrics_otel__key(djp_buf *out, const char *key, const char *before)
 }
 
 void
-djp__sdk_metrics_otel_status(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters)
+djp__sdk_otel_status(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters)
 {
     sdk_metrics_otel_numbers numbers;
     sdk_metrics_otel__read(&numbers, sdk, counters);

@@ -7,7 +7,7 @@
 #include "djp/version.h"
 #include "metrics/registry.h"
 #include "oplog/oplog.h"
-#include "pipeline/pipeline.h"
+#include "sdk/sdk.h"
 #include "sdk/status.h"
 
 enum { STATUS__SAMPLER_MAX = 8192 }; /* bytes of its text that are shown */
@@ -64,7 +64,7 @@ status_open(djp_buf *out, const char *key)
 }
 
 void
-djp__sdk_drops(const djp_sdk *sdk, const djp_recorder_counters *counters, djp_visit_drop visit, void *user)
+djp__sdk_drops(const djp_sdk *sdk, const djp_recorder_counters *counters, djp__visit_drop visit, void *user)
 {
     visit(user, "ring_full", counters->dropped_ring_full);
     visit(user, "oplog_full", counters->dropped_oplog_full);
@@ -74,9 +74,9 @@ djp__sdk_drops(const djp_sdk *sdk, const djp_recorder_counters *counters, djp_vi
     visit(user, "rate_limited_burst", counters->dropped_rate_burst);
     visit(user, "forked", counters->dropped_forked);
     visit(user, "never_ended", counters->dropped_never_ended);
-    for (int i = 0; i < DJP_LOSS_COUNT; i++) {
-        uint64_t earlier = i == DJP_LOSS_SWITCHED_OFF ? counters->dropped_switched_off : 0;
-        visit(user, djp__loss_name((djp_loss)i), djp_load_relaxed(&sdk->stats.lost[i]) + earlier);
+    for (int i = 0; i < DJP__LOSS_COUNT; i++) {
+        uint64_t earlier = i == DJP__LOSS_SWITCHED_OFF ? counters->dropped_switched_off : 0;
+        visit(user, djp__loss_name((djp__loss)i), djp_load_relaxed(&sdk->traces.stats.lost[i]) + earlier);
     }
 }
 
@@ -92,9 +92,9 @@ status_drop(void *user, const char *reason, uint64_t spans)
 static void
 status_books(djp_buf *out, const djp_sdk *sdk)
 {
-    uint64_t exported = djp_load_acquire(&sdk->stats.spans_exported), gone = exported, dropped = 0;
-    for (int i = 0; i < DJP_LOSS_COUNT; i++) {
-        dropped += djp_load_acquire(&sdk->stats.lost[i]);
+    uint64_t exported = djp_load_acquire(&sdk->traces.stats.items_exported), gone = exported, dropped = 0;
+    for (int i = 0; i < DJP__LOSS_COUNT; i++) {
+        dropped += djp_load_acquire(&sdk->traces.stats.lost[i]);
     }
     gone += dropped;
     djp_recorder_counters counters;
@@ -130,7 +130,7 @@ status_spans(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *coun
     status_number(out, "sampled_slowest", counters->sampled_slowest);
     status_number(out, "sampled_rare", counters->sampled_rare);
     status_number(out, "sampled_always", counters->sampled_always);
-    status_number(out, "exported", djp_load_relaxed(&sdk->stats.spans_exported));
+    status_number(out, "exported", djp_load_relaxed(&sdk->traces.stats.items_exported));
     status_number(out, "decided_on_buffer_full", counters->decided_on_buffer_full);
     status_number(out, "decided_on_timeout", counters->decided_on_timeout);
     status_number(out, "late_sampled", counters->late_sampled);
@@ -146,7 +146,7 @@ status_spans(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *coun
     djp__sdk_drops(sdk, counters, status_drop, out);
     djp__buf_char(out, '}');
     status_key(out, "otel_sdk");
-    djp__sdk_metrics_otel_status(out, sdk, counters);
+    djp__sdk_otel_status(out, sdk, counters);
 }
 
 /* The tree of samplers that decides in place of a ratio; null where none does. */
@@ -216,15 +216,16 @@ status_rate_limit(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters 
 static void
 status_waiting(djp_buf *out, const djp_sdk *sdk)
 {
+    const djp_ring *ring = sdk->pipelines ? djp__recorder_ring(sdk->recorder) : NULL;
     status_open(out, "ring");
-    status_number(out, "used_bytes", sdk->ring ? djp__ring_used(sdk->ring) : 0);
-    status_number(out, "capacity_bytes", sdk->ring ? djp__ring_capacity(sdk->ring) : 0);
+    status_number(out, "used_bytes", ring ? djp__ring_used(ring) : 0);
+    status_number(out, "capacity_bytes", ring ? djp__ring_capacity(ring) : 0);
     djp__buf_char(out, '}');
     status_open(out, "queue");
-    status_number(out, "requests", djp_load_relaxed(&sdk->queue.count));
-    status_number(out, "spans", djp_load_relaxed(&sdk->queue.spans));
-    status_number(out, "bytes", djp_load_relaxed(&sdk->queue.bytes));
-    status_number(out, "batch_spans", djp_load_relaxed(&sdk->stats.in_encoder));
+    status_number(out, "requests", djp_load_relaxed(&sdk->traces.queue.count));
+    status_number(out, "spans", djp_load_relaxed(&sdk->traces.queue.items));
+    status_number(out, "bytes", djp_load_relaxed(&sdk->traces.queue.bytes));
+    status_number(out, "batch_spans", djp_load_relaxed(&sdk->traces.stats.in_encoder));
     djp__buf_char(out, '}');
 }
 
@@ -249,10 +250,10 @@ status_registry(djp_buf *out, djp_sdk *sdk)
 static void
 status_export(djp_buf *out, djp_sdk *sdk)
 {
-    const djp_export_stats *stats = &sdk->stats;
-    char error[sizeof sdk->export_error];
+    const djp__export_stats *stats = &sdk->traces.stats;
+    char error[sizeof sdk->traces.delivery.error];
     uint64_t error_time;
-    djp__sender_error(sdk, error, &error_time);
+    djp__sender_error(&sdk->traces, error, &error_time);
     status_open(out, "export");
     status_text(out, "transport", sdk->transport_name);
     status_text(out, "endpoint", sdk->endpoint);
@@ -263,8 +264,8 @@ status_export(djp_buf *out, djp_sdk *sdk)
     status_key(out, "attempt_seconds");
     djp__buf_double(out, djp__status_attempt_seconds(sdk));
     status_number(out, "consecutive_failures", djp_load_relaxed(&stats->consecutive_failures));
-    status_number(out, "spans_exported", djp_load_relaxed(&stats->spans_exported));
-    status_number(out, "spans_rejected", djp_load_relaxed(&stats->lost[DJP_LOSS_REJECTED]));
+    status_number(out, "spans_exported", djp_load_relaxed(&stats->items_exported));
+    status_number(out, "spans_rejected", djp_load_relaxed(&stats->lost[DJP__LOSS_REJECTED]));
     status_number(out, "wire_bytes", djp_load_relaxed(&stats->wire_bytes));
     status_key(out, "last_latency_ms");
     djp__buf_double(out, (double)djp_load_relaxed(&stats->last_latency_ns) / 1e6);
@@ -277,14 +278,14 @@ status_export(djp_buf *out, djp_sdk *sdk)
 static void
 status_worker(djp_buf *out, djp_sdk *sdk)
 {
-    djp__mutex_lock(&sdk->state);
-    int running = djp_load_relaxed(&sdk->running);
-    pid_t pid = running ? sdk->worker_pid : 0;
-    djp__mutex_unlock(&sdk->state);
+    djp__mutex_lock(&sdk->worker.mutex);
+    int running = djp__worker_is_running(&sdk->worker);
+    pid_t pid = running ? sdk->worker.pid : 0;
+    djp__mutex_unlock(&sdk->worker.mutex);
     status_open(out, "worker");
     status_bool(out, "running", running);
-    status_number(out, "starts", djp_load_relaxed(&sdk->stats.worker_starts));
-    status_number(out, "start_failures", djp_load_relaxed(&sdk->stats.worker_start_failures));
+    status_number(out, "starts", djp_load_relaxed(&sdk->worker.starts));
+    status_number(out, "start_failures", djp_load_relaxed(&sdk->worker.start_failures));
     status_number(out, "pid", (uint64_t)pid);
     djp__buf_char(out, '}');
 }
@@ -296,9 +297,9 @@ status_head(djp_buf *out, djp_sdk *sdk, const djp_options *options, const djp_re
     unsigned backend = (unsigned)options->backend;
     djp_buf problem;
     djp__buf_init(&problem, 0);
-    djp__mutex_lock(&sdk->state);
-    int closed = sdk->phase != DJP_PHASE_OPEN;
-    djp__mutex_unlock(&sdk->state);
+    djp__mutex_lock(&sdk->worker.mutex);
+    int closed = sdk->worker.phase != DJP__PHASE_OPEN;
+    djp__mutex_unlock(&sdk->worker.mutex);
     status_bool(out, "enabled", sdk->options.enabled && !closed);
     status_text(out, "enabled_by", options->enabled_source);
     status_bool(out, "shut_down", closed);
@@ -330,13 +331,13 @@ status_last_error(djp_buf *out, djp_sdk *sdk)
 static void
 status_sweep(djp_sdk *sdk)
 {
-    djp__mutex_lock(&sdk->state);
-    int over = sdk->transport && sdk->phase == DJP_PHASE_CLOSED && !djp_load_relaxed(&sdk->running);
-    djp__mutex_unlock(&sdk->state);
+    djp__mutex_lock(&sdk->worker.mutex);
+    int over = sdk->pipelines && sdk->worker.phase == DJP__PHASE_CLOSED && !djp__worker_is_running(&sdk->worker);
+    djp__mutex_unlock(&sdk->worker.mutex);
     if (over) {
-        djp__mutex_lock(&sdk->work);
-        djp__collect_discard(sdk, DJP_LOSS_SHUTDOWN);
-        djp__mutex_unlock(&sdk->work);
+        for (djp__pipeline *pipeline = sdk->pipelines; pipeline; pipeline = pipeline->next) {
+            djp__pipeline_discard(pipeline, DJP__LOSS_SHUTDOWN);
+        }
     }
 }
 

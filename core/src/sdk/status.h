@@ -2,7 +2,7 @@
 #ifndef DJP_SDK_STATUS_H
 #define DJP_SDK_STATUS_H
 
-#include "pipeline/pipeline.h"
+#include "sdk/sdk.h"
 
 /* Appends why nothing arrives, nothing when all is well. options: as they were resolved, also where telemetry is off. */
 void djp__status_problem(djp_buf *out, djp_sdk *sdk, const djp_options *options, const djp_recorder_counters *counters);

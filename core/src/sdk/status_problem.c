@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "pipeline/pipeline.h"
+#include "sdk/sdk.h"
 #include "sdk/status.h"
 
 enum { PROBLEM_PATIENCE_S = 2 }; /* a receiver that takes longer is worth a word */
@@ -39,7 +39,7 @@ problem_sampling(djp_buf *out, djp_sdk *sdk, const djp_recorder_counters *counte
     djp__overrides_read(&holds, &sdk->control.overrides);
     if (!holds.enabled) {
         djp__buf_printf(out, "The recording of spans is switched off (%s).", holds.enabled_by);
-    } else if (djp__recorder_is_muted(sdk->recorder) || !sdk->transport) {
+    } else if (djp__recorder_is_muted(sdk->recorder) || !sdk->pipelines) {
         djp__buf_printf(out, "Nothing may leave: the ratio is 0 (%s).", holds.ratio_by);
     } else {
         djp__status_none_kept(out, holds.ratio, holds.ratio_by, counters);
@@ -49,19 +49,19 @@ problem_sampling(djp_buf *out, djp_sdk *sdk, const djp_recorder_counters *counte
 static void
 problem_receiver(djp_buf *out, djp_sdk *sdk)
 {
-    char error[sizeof sdk->export_error];
-    djp__mutex_lock(&sdk->state);
-    memcpy(error, sdk->export_error, sizeof error);
-    djp__mutex_unlock(&sdk->state);
-    uint64_t failures = djp_load_relaxed(&sdk->stats.consecutive_failures);
-    uint64_t refused = djp_load_relaxed(&sdk->stats.lost[DJP_LOSS_REJECTED]);
+    char error[sizeof sdk->traces.delivery.error];
+    djp__mutex_lock(&sdk->worker.mutex);
+    memcpy(error, sdk->traces.delivery.error, sizeof error);
+    djp__mutex_unlock(&sdk->worker.mutex);
+    uint64_t failures = djp_load_relaxed(&sdk->traces.stats.consecutive_failures);
+    uint64_t refused = djp_load_relaxed(&sdk->traces.stats.lost[DJP__LOSS_REJECTED]);
     double waited = djp__status_attempt_seconds(sdk);
     if (waited >= PROBLEM_PATIENCE_S) {
         djp__buf_printf(out, "%s has not answered for %.0f s.", djp__sdk_target(sdk), waited);
     } else if (failures > 0) {
         djp__buf_printf(out, "%llu attempts to reach %s have failed in a row: %s.", (unsigned long long)failures,
                         djp__sdk_target(sdk), error);
-    } else if (refused > 0 && djp_load_relaxed(&sdk->stats.spans_exported) == 0) {
+    } else if (refused > 0 && djp_load_relaxed(&sdk->traces.stats.items_exported) == 0) {
         djp__buf_printf(out, "%s has refused all of %llu spans.", djp__sdk_target(sdk), (unsigned long long)refused);
     }
 }
@@ -69,8 +69,8 @@ problem_receiver(djp_buf *out, djp_sdk *sdk)
 static void
 problem_worker(djp_buf *out, djp_sdk *sdk)
 {
-    uint64_t failures = djp_load_relaxed(&sdk->stats.worker_start_failures);
-    if (failures > 0 && !djp_load_relaxed(&sdk->running)) {
+    uint64_t failures = djp_load_relaxed(&sdk->worker.start_failures);
+    if (failures > 0 && !djp__worker_is_running(&sdk->worker)) {
         djp__buf_printf(out, "The thread that sends spans could not be started (%llu times).",
                         (unsigned long long)failures);
     }
@@ -79,16 +79,16 @@ problem_worker(djp_buf *out, djp_sdk *sdk)
 double
 djp__status_attempt_seconds(const djp_sdk *sdk)
 {
-    uint64_t begun = djp_load_relaxed(&sdk->stats.attempt_begun), now = djp__clock_monotonic();
+    uint64_t begun = djp_load_relaxed(&sdk->traces.stats.attempt_begun), now = djp__clock_monotonic();
     return begun == 0 || now < begun ? 0 : (double)(now - begun) / 1e9;
 }
 
 void
 djp__status_problem(djp_buf *out, djp_sdk *sdk, const djp_options *options, const djp_recorder_counters *counters)
 {
-    djp__mutex_lock(&sdk->state);
-    int closed = sdk->phase != DJP_PHASE_OPEN;
-    djp__mutex_unlock(&sdk->state);
+    djp__mutex_lock(&sdk->worker.mutex);
+    int closed = sdk->worker.phase != DJP__PHASE_OPEN;
+    djp__mutex_unlock(&sdk->worker.mutex);
     problem_switch(out, options);
     if (out->size == 0 && !sdk->options.enabled) {
         djp__buf_text(out, "Telemetry was not started: its init has not been called.");

@@ -522,7 +522,7 @@ test_off_works_when_policies_are_used_up(void **state)
     assert_int_equal(djp_sdk_set_sample_ratio(sdk, 0), 0);
     assert_true(sampling("ratio") == 0);
     helper_span(sdk, "nothing");
-    assert_true(djp__ring_used(sdk->ring) == 0);
+    assert_true(djp__ring_used(djp__recorder_ring(sdk->recorder)) == 0);
 }
 
 static DJP_ATOMIC(int) over;

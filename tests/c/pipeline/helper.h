@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "djp/sdk.h"
 #include "json.h"
-#include "pipeline/pipeline.h"
+#include "sdk/sdk.h"
 
 #define MS 1000000ull
 #define SECOND 1000000000ull

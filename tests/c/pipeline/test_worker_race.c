@@ -35,6 +35,7 @@ start_maybe(pthread_t *out, void *(*run)(void *), void *argument, const char *na
 #define djp__clock_monotonic() (djp__clock_monotonic() + skew)
 #define djp__thread_start(out, run, argument, name) start_maybe(out, run, argument, name)
 #include "pipeline/worker.c"
+#include "sdk/traces.c"
 #undef djp__recorder_arm
 #undef djp__clock_monotonic
 #undef djp__thread_start
@@ -48,10 +49,10 @@ static int
 is_drained(void)
 {
     uint64_t end = djp__clock_monotonic() + PATIENCE;
-    while (djp__ring_used(sdk->ring) > 0 && djp__clock_monotonic() < end) {
+    while (djp__ring_used(djp__recorder_ring(sdk->recorder)) > 0 && djp__clock_monotonic() < end) {
         helper_sleep(MS);
     }
-    return djp__ring_used(sdk->ring) == 0;
+    return djp__ring_used(djp__recorder_ring(sdk->recorder)) == 0;
 }
 
 static _Atomic int acted;
@@ -118,7 +119,7 @@ a_span_between_look_and_sleep_is_found(void **state)
     script_transport *transport = script_new(NULL, NULL);
     sdk = helper_sdk(&options, transport);
     before_arm = record_one;
-    djp__worker_wake(sdk); /* a first round that finds nothing */
+    djp__sdk_wake(sdk); /* a first round that finds nothing */
     wait_until_acted();
     before_arm = NULL;
     assert_true(is_drained());
@@ -147,7 +148,7 @@ static void
 full_of_records(unsigned turns)
 {
     for (unsigned i = 0; i < turns; i++) {
-        djp__worker_wake(sdk);
+        djp__sdk_wake(sdk);
     }
 }
 
@@ -170,8 +171,8 @@ a_thread_that_cannot_start_is_tried_once_a_second(void **state)
         skew += 500 * MS;
     }
     json *status = helper_status(sdk);
-    assert_int_equal(sdk->stats.worker_start_failures, 3);
-    assert_int_equal(sdk->stats.worker_starts, 0);
+    assert_int_equal(sdk->worker.start_failures, 3);
+    assert_int_equal(sdk->worker.starts, 0);
     json_free(status);
     starts_fail = 0;
     helper_span(sdk, "at last");
@@ -179,7 +180,7 @@ a_thread_that_cannot_start_is_tried_once_a_second(void **state)
     assert_int_equal(start_attempts, 4);
     assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), 0);
     assert_int_equal(script_spans(transport, NULL), 1);
-    assert_int_equal(sdk->stats.worker_starts, 1);
+    assert_int_equal(sdk->worker.starts, 1);
     finish(transport);
 }
 

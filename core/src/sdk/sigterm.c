@@ -6,20 +6,20 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "pipeline/pipeline.h"
+#include "sdk/sdk.h"
 
-enum { SIGNALS__GRACE_NS = 500000000 };
+enum { SIGTERM__GRACE_NS = 500000000 };
 
 /* Those by which a process is asked to leave. Others, such as SIGQUIT, are meant to end it as it is. */
-static const int signals__handled[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2};
-enum { SIGNALS__COUNT = sizeof signals__handled / sizeof signals__handled[0] };
+static const int sigterm__handled[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2};
+enum { SIGTERM__COUNT = sizeof sigterm__handled / sizeof sigterm__handled[0] };
 
 /* The instance that answers. Set by install, cleared by remove and forget; read by the handler. acquire/release. */
-static DJP_ATOMIC(djp_sdk *) signals__owner;
+static DJP_ATOMIC(djp_sdk *) sigterm__owner;
 
 /* Async-signal-safe. The signal is blocked while its handler runs, so it takes effect on return. */
 static void
-signals_die(int number)
+sigterm_die(int number)
 {
     struct sigaction action;
     memset(&action, 0, sizeof action);
@@ -31,135 +31,135 @@ signals_die(int number)
 
 /* Should the worker be stuck where it cannot look, a second signal comes by itself a little after the deadline; 0 calls it off. */
 static void
-signals_arm_timer(const djp_sdk *sdk, uint64_t after)
+sigterm_set_timer(const djp_sdk *sdk, uint64_t after)
 {
     struct itimerspec when;
-    if (!djp_load_acquire(&sdk->signal_timer_ready)) {
+    if (!djp_load_acquire(&sdk->sigterm.timer_ready)) {
         return;
     }
     memset(&when, 0, sizeof when);
     when.it_value.tv_sec = (time_t)(after / 1000000000u);
     when.it_value.tv_nsec = (long)(after % 1000000000u);
-    timer_settime(sdk->signal_timer, 0, &when, NULL);
+    timer_settime(sdk->sigterm.timer, 0, &when, NULL);
 }
 
 static void
-signals_handle(int number)
+sigterm_handle(int number)
 {
     int saved = errno, first = 0;
-    djp_sdk *sdk = djp_load_acquire(&signals__owner);
+    djp_sdk *sdk = djp_load_acquire(&sigterm__owner);
     /* Between fork and its hooks a child still sees its parent's worker. */
-    int works = sdk && djp_load_acquire(&sdk->running) && sdk->worker_pid == getpid();
-    if (!works || (first = djp_swap_acq_rel(&sdk->terminating, number)) != 0) {
-        signals_die(first ? first : number);
+    int works = sdk && djp__worker_is_running(&sdk->worker) && sdk->worker.pid == getpid();
+    if (!works || (first = djp_swap_acq_rel(&sdk->sigterm.signal, number)) != 0) {
+        sigterm_die(first ? first : number);
     } else {
-        signals_arm_timer(sdk, djp__saturate(sdk->options.shutdown_timeout_ns, SIGNALS__GRACE_NS));
-        djp__wake_notify(&sdk->wake);
+        sigterm_set_timer(sdk, djp__saturate(sdk->options.shutdown_timeout_ns, SIGTERM__GRACE_NS));
+        djp__wake_notify(&sdk->worker.wake);
     }
     errno = saved;
 }
 
 static int
-signals_has(int number, void (*handler)(int))
+sigterm_has(int number, void (*handler)(int))
 {
     struct sigaction now;
     return sigaction(number, NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) && now.sa_handler == handler;
 }
 
 static void
-signals_take(djp_sdk *sdk)
+sigterm_take(djp_sdk *sdk)
 {
     djp_sdk *nobody = NULL;
-    if (!sdk->options.handle_sigterm || !sdk->transport ||
-        (djp_load_acquire(&signals__owner) != sdk && !djp_cas_strong_acq_rel(&signals__owner, &nobody, sdk))) {
+    if (!sdk->options.handle_sigterm || !sdk->pipelines ||
+        (djp_load_acquire(&sigterm__owner) != sdk && !djp_cas_strong_acq_rel(&sigterm__owner, &nobody, sdk))) {
         return;
     }
     struct sigaction action;
     memset(&action, 0, sizeof action);
-    action.sa_handler = signals_handle;
+    action.sa_handler = sigterm_handle;
     action.sa_flags = SA_RESTART | SA_ONSTACK;
     sigemptyset(&action.sa_mask);
     int installed = 0;
-    for (size_t i = SIGNALS__COUNT; i-- > 0;) {
-        int number = signals__handled[i];
-        int ours = signals_has(number, signals_handle);
-        if (ours || (signals_has(number, SIG_DFL) && sigaction(number, &action, NULL) == 0)) {
+    for (size_t i = SIGTERM__COUNT; i-- > 0;) {
+        int number = sigterm__handled[i];
+        int ours = sigterm_has(number, sigterm_handle);
+        if (ours || (sigterm_has(number, SIG_DFL) && sigaction(number, &action, NULL) == 0)) {
             installed = number;
         }
     }
-    djp_store_release(&sdk->signal_installed, installed);
+    djp_store_release(&sdk->sigterm.installed, installed);
 }
 
 void
 djp_sdk_take_signals(djp_sdk *sdk)
 {
     /* Whoever comes too late must not leave handlers behind, and an owner that is about to be freed. */
-    djp__mutex_lock(&sdk->state);
-    if (sdk->phase == DJP_PHASE_OPEN) {
-        signals_take(sdk);
+    djp__mutex_lock(&sdk->worker.mutex);
+    if (sdk->worker.phase == DJP__PHASE_OPEN) {
+        sigterm_take(sdk);
     }
-    djp__mutex_unlock(&sdk->state);
+    djp__mutex_unlock(&sdk->worker.mutex);
 }
 
 void
 djp__signals_adopt(djp_sdk *sdk)
 {
-    int number = djp_load_acquire(&sdk->signal_installed);
-    if (number == 0 || djp_load_acquire(&sdk->signal_timer_ready)) {
+    int number = djp_load_acquire(&sdk->sigterm.installed);
+    if (number == 0 || djp_load_acquire(&sdk->sigterm.timer_ready)) {
         return;
     }
     struct sigevent event;
     memset(&event, 0, sizeof event);
     event.sigev_notify = SIGEV_SIGNAL;
     event.sigev_signo = number;
-    if (timer_create(CLOCK_MONOTONIC, &event, &sdk->signal_timer) == 0) {
-        djp_store_release(&sdk->signal_timer_ready, 1);
+    if (timer_create(CLOCK_MONOTONIC, &event, &sdk->sigterm.timer) == 0) {
+        djp_store_release(&sdk->sigterm.timer_ready, 1);
     }
 }
 
 void
 djp__signals_forget(djp_sdk *sdk)
 {
-    if (djp_load_acquire(&signals__owner) == sdk) {
-        djp_store_release(&signals__owner, (djp_sdk *)NULL);
+    if (djp_load_acquire(&sigterm__owner) == sdk) {
+        djp_store_release(&sigterm__owner, (djp_sdk *)NULL);
     }
 }
 
 void
 djp__signals_remove(djp_sdk *sdk)
 {
-    if (djp_load_acquire(&signals__owner) != sdk) {
+    if (djp_load_acquire(&sigterm__owner) != sdk) {
         return;
     }
-    for (size_t i = 0; i < SIGNALS__COUNT; i++) {
-        if (signals_has(signals__handled[i], signals_handle)) {
-            signal(signals__handled[i], SIG_DFL);
+    for (size_t i = 0; i < SIGTERM__COUNT; i++) {
+        if (sigterm_has(sigterm__handled[i], sigterm_handle)) {
+            signal(sigterm__handled[i], SIG_DFL);
         }
     }
-    djp_store_release(&sdk->signal_installed, 0);
+    djp_store_release(&sdk->sigterm.installed, 0);
     djp__signals_forget(sdk);
-    if (djp_swap_acq_rel(&sdk->signal_timer_ready, 0)) {
-        timer_delete(sdk->signal_timer);
+    if (djp_swap_acq_rel(&sdk->sigterm.timer_ready, 0)) {
+        timer_delete(sdk->sigterm.timer);
     }
-    int number = djp_load_acquire(&sdk->terminating);
+    int number = djp_load_acquire(&sdk->sigterm.signal);
     if (number != 0) {
-        signals_die(number); /* it came while the worker was leaving */
+        sigterm_die(number); /* it came while the worker was leaving */
     }
 }
 
 void
 djp__signals_end(djp_sdk *sdk)
 {
-    int number = djp_load_acquire(&sdk->terminating);
+    int number = djp_load_acquire(&sdk->sigterm.signal);
     sigset_t one, before;
     sigemptyset(&one);
     sigaddset(&one, number);
-    signals_die(number);
+    sigterm_die(number);
     /* If every other thread blocks it meanwhile, this one takes it. */
     pthread_sigmask(SIG_UNBLOCK, &one, &before);
     /* Still here: the kernel spares the first process of a container, or somebody installed a handler just now. Life goes on. */
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    signals_arm_timer(sdk, 0);
-    djp_store_release(&sdk->terminating, 0);
+    sigterm_set_timer(sdk, 0);
+    djp_store_release(&sdk->sigterm.signal, 0);
     djp_sdk_take_signals(sdk);
 }

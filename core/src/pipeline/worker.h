@@ -1,0 +1,129 @@
+/* The one native thread of a process. It runs tasks and sleeps until the earliest of them is due;
+ * it does not know what they do. A worker is part of the instance that owns it.
+ *
+ *   state      START    SEND     SENT     PARK    UNPARK    END      FORKED
+ *   ABSENT     WORKING  -        -        -       -         -        ABSENT
+ *   WORKING    -        SENDING  -        -       -         ABSENT   ABSENT
+ *   SENDING    -        -        WORKING  PARKED  -         -        ABSENT
+ *   PARKED     -        -        -        -       SENDING   -        ABSENT
+ *
+ * START: a thread is made. SEND, SENT: it enters a transport, and leaves it. PARK, UNPARK: it waits
+ * in the transport's poll callback while another thread forks. END: it returns, or could not be
+ * made. FORKED: the process is the child of a fork, where that thread does not exist. */
+#ifndef DJP_PIPELINE_WORKER_H
+#define DJP_PIPELINE_WORKER_H
+
+#include <pthread.h>
+#include <sys/types.h>
+
+#include "base/atomic.h"
+#include "base/diag.h"
+#include "base/thread.h"
+#include "export/transport.h"
+
+typedef enum djp__worker_state {
+    DJP__WORKER_ABSENT,
+    DJP__WORKER_WORKING,
+    DJP__WORKER_SENDING,
+    DJP__WORKER_PARKED,
+    DJP__WORKER_STATES
+} djp__worker_state;
+
+typedef enum djp__worker_event {
+    DJP__WORKER_START,
+    DJP__WORKER_SEND,
+    DJP__WORKER_SENT,
+    DJP__WORKER_PARK,
+    DJP__WORKER_UNPARK,
+    DJP__WORKER_END,
+    DJP__WORKER_FORKED,
+    DJP__WORKER_EVENTS
+} djp__worker_event;
+
+/* Of the instance. Closing begins with shutdown; nothing is recorded from then on. */
+typedef enum djp__phase { DJP__PHASE_OPEN, DJP__PHASE_CLOSING, DJP__PHASE_CLOSED } djp__phase;
+
+/* ALWAYS: also from the poll callback of a transport that waits. BETWEEN: not while the worker is
+ * inside a transport. SEND: the same, and it enters one. */
+typedef enum djp__task_kind { DJP__TASK_ALWAYS, DJP__TASK_BETWEEN, DJP__TASK_SEND } djp__task_kind;
+
+/* Work of the worker. Each function gets `user`, is called by the worker without a lock, and may be
+ * NULL. The storage is the registrant's; it stays as long as the worker. */
+typedef struct djp__task {
+    const char *name;
+    djp__task_kind kind;
+    void (*run)(void *user, uint64_t now);
+    /* The time of the next run; `now` or less for "at once", UINT64_MAX for "when notified". Asked
+     * before the worker sleeps, the task that was added last first, until one is due. */
+    uint64_t (*next_due)(void *user, uint64_t now);
+    void (*enter)(void *user); /* a worker thread begins, perhaps in a forked child */
+    void (*leave)(void *user); /* ... and ends */
+    void *user;
+    struct djp__task *next;
+} djp__task;
+
+typedef struct djp__worker {
+    /* Set before the first thread starts, constant afterwards. */
+    djp__task *tasks; /* in the order of their runs */
+    int shares_files; /* 1: some transport needs the descriptors of the process */
+    void (*ref)(void *owner); /* a thread holds a reference to the instance */
+    void (*unref)(void *owner);
+    void *owner;
+
+    djp_mutex mutex; /* guards what follows, and of each pipeline its djp__delivery */
+    djp_cond changed; /* state, phase, forks or a delivery changed */
+    djp__phase phase;
+    pthread_t thread;
+    int is_joinable;
+    pid_t pid; /* of the process that the thread belongs to */
+    uint64_t start_not_before; /* monotonic time before which a failed start is not repeated */
+    int forks; /* threads that are between prepare and parent */
+
+    /* Read without the lock. */
+    DJP_ATOMIC(int) state; /* djp__worker_state; written under `mutex`, release / acquire */
+    DJP_ATOMIC(int) stop; /* leave now, give up what is being sent; release / acquire */
+    DJP_ATOMIC(int) fork_wanted; /* the poll callback should park; release / acquire */
+    /* The transport that the thread is inside of; written under `mutex`, release / acquire. */
+    DJP_ATOMIC(djp__transport *) transport;
+    djp_wake wake;
+    DJP_ATOMIC(uint64_t) starts; /* relaxed, as the next */
+    DJP_ATOMIC(uint64_t) start_failures;
+
+    /* Touched by the worker thread only. */
+    const djp__task *running; /* the task of kind SEND that is inside a transport */
+    uint64_t end_deadline; /* when the process ends, whatever waits; 0: it does not */
+} djp__worker;
+
+/* The state after an event; -1 where the table has none. */
+int djp__worker_next(djp__worker_state state, djp__worker_event event);
+
+void djp__worker_init(djp__worker *worker);
+void djp__worker_fini(djp__worker *worker);
+/* Appends a task. Before the first start. */
+void djp__worker_add(djp__worker *worker, djp__task *task);
+/* Starts the thread when there is none; `mutex` is held. Returns 0 or DJP_ETHREAD. */
+int djp__worker_start_locked(djp__worker *worker);
+/* The same when the instance is open, else wakes the thread. Returns 0, or DJP_ETHREAD when there
+ * is none and none could be had. Any thread. */
+int djp__worker_ensure(djp__worker *worker);
+void djp__worker_notify(djp__worker *worker); /* ends its sleep, also inside a transport. Any thread */
+#define djp__worker_is_running(worker) (djp_load_acquire(&(worker)->state) != DJP__WORKER_ABSENT)
+int djp__worker_is_open(djp__worker *worker); /* the phase is DJP__PHASE_OPEN */
+/* Ends the thread: at once when it sleeps or its transport listens; at the deadline it is left to
+ * end by itself. `mutex` is held. Returns 1 when it has ended. */
+int djp__worker_stop_locked(djp__worker *worker, uint64_t deadline);
+
+/* Around each call of a transport, by the worker. No call begins while a thread forks. */
+void djp__worker_begin_send(djp__worker *worker, djp__transport *transport, const djp__task *task);
+void djp__worker_end_send(djp__worker *worker);
+/* What the poll callback of a transport does: runs what is due meanwhile. Returns a djp__send_poll. */
+int djp__worker_poll(djp__worker *worker);
+
+/* fork(2). prepare waits a bounded time until the worker is between two steps. */
+void djp__worker_fork_prepare(djp__worker *worker); /* takes no lock */
+void djp__worker_fork_parent(djp__worker *worker); /* `mutex` is held, as below */
+void djp__worker_fork_child(djp__worker *worker);
+/* From the poll callback: waits while a fork is under way. */
+void djp__worker_park(djp__worker *worker);
+
+#endif

@@ -1,0 +1,112 @@
+/* Traces as a signal: spans from the ring of the recorder, as requests of OTLP. */
+#include "model/record.h"
+#include "net/otlp_response.h"
+#include "sdk/sdk.h"
+
+static djp_ring *
+traces_ring(const void *source)
+{
+    return djp__recorder_ring(((const djp_sdk *)source)->recorder);
+}
+
+static uint64_t
+traces_written(const void *source)
+{
+    return djp__ring_written(traces_ring(source));
+}
+
+static uint64_t
+traces_consumed(const void *source)
+{
+    return djp__ring_consumed(traces_ring(source));
+}
+
+static uint64_t
+traces_capacity(const void *source)
+{
+    return djp__ring_capacity(traces_ring(source));
+}
+
+static const void *
+traces_peek(const void *source, size_t *size)
+{
+    return djp__ring_peek(traces_ring(source), size);
+}
+
+static uint64_t
+traces_consume(void *source)
+{
+    djp__ring_consume(traces_ring(source));
+    return 1;
+}
+
+static void
+traces_set_wake_level(void *source, uint64_t bytes)
+{
+    djp__recorder_arm(((djp_sdk *)source)->recorder, bytes);
+}
+
+static uint64_t
+traces_refused(const void *source)
+{
+    djp_recorder_counters counters;
+    djp__recorder_counters(&counters, ((const djp_sdk *)source)->recorder);
+    return counters.dropped_ring_full + counters.dropped_memory + counters.dropped_oplog_full;
+}
+
+static int
+traces_is_muted(const void *source)
+{
+    return djp__recorder_is_muted(((const djp_sdk *)source)->recorder);
+}
+
+static int
+traces_encoder(void **out, void *source)
+{
+    djp__encoder *encoder;
+    int result = djp__resource_encoder_new(&encoder, source);
+    *out = encoder;
+    return result;
+}
+
+static void
+traces_encoder_free(void *encoder)
+{
+    djp__encoder_free(encoder);
+}
+
+static int
+traces_add(void *encoder, const void *bytes, size_t size)
+{
+    const djp_span_record *record = bytes;
+    int is_span = size >= sizeof *record && record->type == DJP_RECORD_SPAN && record->size <= size;
+    return is_span ? djp__encoder_add(encoder, record) : DJP_EPROTO;
+}
+
+static uint64_t
+traces_items(const void *encoder)
+{
+    return djp__encoder_items(encoder);
+}
+
+static uint64_t
+traces_bytes(const void *encoder)
+{
+    return djp__encoder_bytes(encoder);
+}
+
+static int
+traces_finish(void *encoder, djp_buf *out)
+{
+    return djp__encoder_finish(encoder, out);
+}
+
+static const djp__drain traces_drain = {traces_written, traces_consumed,       traces_capacity, traces_peek,
+                                        traces_consume, traces_set_wake_level, traces_refused,  traces_is_muted};
+static const djp__encode traces_encode = {traces_encoder, traces_encoder_free, traces_add,
+                                          traces_items,   traces_bytes,        traces_finish};
+
+const djp__signal djp__signal_traces = {
+    "traces",      "spans",        "/v1/traces",          "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+    &traces_drain, &traces_encode, djp__response_partial,
+};
