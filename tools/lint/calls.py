@@ -1,7 +1,7 @@
-"""Calls and shared data follow the layers too: each symbol that an object of the core needs is defined in its own layer or in one that it may use.
+"""Calls follow the layers: an object of the core uses symbols of its own layer and of those below.
 
-Includes alone do not show this: a declaration in a header of a lower layer can be defined above it. The key is `layer -> layer`, the amount is 1
-for each symbol.
+Includes alone do not show this: what a header of a lower layer declares can be defined above it.
+The key is `layer -> layer`, the amount is 1 for each symbol.
 """
 
 import subprocess
@@ -33,4 +33,8 @@ def find():
         if kind == "U" and home.get(symbol, layer) != layer and home[symbol] not in layers.ALLOWED[layer]:
             users.setdefault((layer, home[symbol], symbol), []).append(path.replace(".o", ".c"))
     for (layer, other, symbol), paths in sorted(users.items()):
-        yield f"{layer} -> {other}", 1, f"core/src/{paths[0]}: layer {layer} must not use {symbol} of {other}"
+        yield (
+            f"{layer} -> {other}",
+            1,
+            f"core/src/{paths[0]}: layer {layer} must not use {symbol} of {other}",
+        )

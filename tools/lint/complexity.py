@@ -1,6 +1,7 @@
-"""The complexity of a function in C is at most 15, as lizard counts it: 1, and 1 for each branch, loop, case, && and ||.
+"""The complexity of a function in C is at most 15: 1, and 1 for each branch, loop, case, && and ||.
 
-The key is the function's name, the amount is its complexity. Python is checked by ruff, JavaScript by eslint.
+lizard counts it. The key is the function's name, the amount is its complexity. ruff checks Python,
+eslint checks JavaScript.
 """
 
 import lizard

@@ -30,3 +30,8 @@ def files(*suffixes, under=()):
 @functools.cache
 def text(path):
     return (ROOT / path).read_text(errors="replace")
+
+
+def area(path):
+    """The first two folders: the key of counts that a move inside them leaves as they are."""
+    return "/".join(path.parts[:-1][:2]) or "."
