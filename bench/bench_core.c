@@ -234,7 +234,7 @@ use_rules(int always_on, double ratio, const char *text)
     djp_recorder_options options = {.ring_bytes = 1u << 20,
                                     .decision_buffer_bytes = 16u << 20,
                                     .always_on = always_on,
-                                    .threshold = djp__sampler_threshold(ratio),
+                                    .threshold = djp__threshold_of(ratio),
                                     .parent_based = 1,
                                     .slow_threshold_ns = 2000000000u,
                                     .sample_errors = 1,

@@ -53,7 +53,7 @@ recorder_begin(int always_on, double ratio)
     djp_recorder_options options = {.ring_bytes = 16u << 20,
                                     .decision_buffer_bytes = 16u << 20,
                                     .always_on = always_on,
-                                    .threshold = djp__sampler_threshold(ratio),
+                                    .threshold = djp__threshold_of(ratio),
                                     .parent_based = 1,
                                     .slow_threshold_ns = 2000000000u,
                                     .sample_errors = 1,

@@ -46,6 +46,7 @@
 
 #include "sampling/tail_rules_parse.c"
 #include "sampling/tree_parse.c"
+#include "sampling/threshold.c"
 #include "sampling/head.c"
 #include "sampling/tree.c"
 #include "sampling/tree_decide.c"

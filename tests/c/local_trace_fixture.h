@@ -21,7 +21,7 @@ ratio_options(double ratio)
 {
     djp_recorder_options options = span_reader_options();
     options.always_on = 0;
-    options.threshold = djp__sampler_threshold(ratio);
+    options.threshold = djp__threshold_of(ratio);
     return options;
 }
 

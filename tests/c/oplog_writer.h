@@ -19,6 +19,8 @@ typedef struct writer {
     uint32_t symbols; /* defined so far */
     uint32_t wakes;
     int patient; /* 1: waits for room, 0: counts a loss */
+    djp_oplog_roots roots; /* how roots are decided, as of that count of changes */
+    uint32_t roots_at;
 } writer;
 
 /* Ids that tests read back: every byte says what it belongs to. */
@@ -43,6 +45,7 @@ writer_open(writer *it, size_t units)
 static inline void
 writer_close(writer *it)
 {
+    djp_tracestate_unref(it->roots.state);
     djp_oplog_detach(it->log);
     djp_oplog_unref(it->log);
 }
@@ -137,6 +140,7 @@ typedef struct writer_start {
     uint32_t number, parent_flags;
     const char *state, *full_name; /* with the flags that say so */
     uint64_t unix_ns;
+    const djp_oplog_decision *decision; /* NULL: the writer decides as it must */
 } writer_start;
 
 static inline size_t
@@ -148,18 +152,66 @@ writer_sized(char *out, const char *text)
     return 8 + ((head[0] + 7u) & ~7u);
 }
 
+static inline void
+writer_bytes(uint8_t *out, const uint32_t *words, size_t count)
+{
+    for (size_t i = 0; i < 4 * count; i++) {
+        out[i] = (uint8_t)(words[i / 4] >> (24 - 8 * (i % 4)));
+    }
+}
+
+/* A root without parent by the threshold that it was given, others by asking. */
+static inline djp_oplog_decision
+writer_decide(writer *it, const writer_start *start)
+{
+    const uint32_t *trace = start->ids.trace;
+    uint32_t changes = djp_load_acquire(&it->control[DJP_OPLOG_HEAD]);
+    int below = (start->ids.parent[0] | start->ids.parent[1]) != 0;
+    if (!below && !(djp_load_relaxed(&it->control[DJP_OPLOG_ACTIVE]) & DJP_OPLOG_ASK)) {
+        if (it->roots_at != changes) {
+            djp_tracestate_unref(it->roots.state);
+            djp_oplog_head(&it->roots, it->log);
+            it->roots_at = changes;
+        }
+        uint64_t randomness = (uint64_t)(trace[2] & 0xffffffu) << 32 | trace[3];
+        return randomness >= it->roots.threshold ? it->roots.sampled : it->roots.unsampled;
+    }
+    uint8_t trace_id[16];
+    djp_span_context parent = {.flags = (uint8_t)start->parent_flags,
+                               .is_remote = (start->flags & DJP_OP_START_REMOTE) != 0};
+    djp_oplog_root root = {.trace_id = trace_id, .parent = below ? &parent : NULL, .kind = start->kind};
+    djp_oplog_reply reply;
+    writer_bytes(trace_id, trace, 4);
+    writer_bytes(parent.trace_id, trace, 4);
+    writer_bytes(parent.span_id, start->ids.parent, 2);
+    djp_oplog_decide(&reply, it->log, &root);
+    djp_tracestate_unref(reply.state);
+    djp_free((char *)reply.keyed);
+    return reply.decision;
+}
+
 static inline int
 writer_begin(writer *it, const writer_start *start)
 {
     char payload[2048] = {0};
-    uint32_t words[4] = {start->name, start->scope, start->number, start->parent_flags};
+    size_t size = 56;
+    uint32_t flags = start->parent_flags;
+    if (start->flags & DJP_OP_START_ROOT) {
+        djp_oplog_decision decision = start->decision ? *start->decision : writer_decide(it, start);
+        flags |= (uint32_t)decision.flag << DJP_OPLOG_DECISION_FLAG |
+                 (uint32_t)decision.outcome << DJP_OPLOG_DECISION_OUTCOME |
+                 (uint32_t)decision.reason << DJP_OPLOG_DECISION_REASON;
+        memcpy(payload + size, &decision.threshold, 8);
+        memcpy(payload + size + 8, &decision.recorded, 8);
+        size += 16;
+    }
+    uint32_t words[4] = {start->name, start->scope, start->number, flags};
     uint64_t mono = start->mono ? start->mono : djp__clock_monotonic();
     memcpy(payload, &mono, 8);
     memcpy(payload + 8, start->ids.trace, 16);
     memcpy(payload + 24, start->ids.span, 8);
     memcpy(payload + 32, start->ids.parent, 8);
     memcpy(payload + 40, words, 16);
-    size_t size = 56;
     if (start->flags & DJP_OP_START_STATE) {
         size += writer_sized(payload + size, start->state);
     }

@@ -28,16 +28,16 @@ main(int argc, char **argv)
         fprintf(stderr, "tool_sampling IDS OUT RATIO\n");
         return 2;
     }
-    djp_policy policy;
+    djp__policy policy;
     memset(&policy, 0, sizeof policy);
-    policy.threshold = djp__sampler_threshold(strtod(argv[3], NULL));
+    policy.threshold = djp__threshold_of(strtod(argv[3], NULL));
     FILE *from = sampling_open(argv[1], "rb"), *to = sampling_open(argv[2], "wb");
     size_t count;
     while ((count = fread(ids, 16, SAMPLING_IDS, from)) > 0) {
         for (size_t i = 0; i < count; i++) {
-            djp_head head;
-            djp__sampler_decide_root(&head, &policy, ids[i]);
-            out[i] = head.sampled != 0;
+            djp__head head;
+            djp__head_decide_root(&head, &policy, ids[i]);
+            out[i] = head.decision.flag;
         }
         if (fwrite(out, 1, count, to) != count) {
             perror(argv[2]);

@@ -108,7 +108,9 @@ class Reader {
 
   start(base, word, at, size) {
     const flags = word >>> 24;
-    const cursor = { at: at + 56 };
+    const isRoot = (flags & 32) !== 0;
+    const cursor = { at: at + 56 + (isRoot ? 16 : 0) };
+    const upper = this.view.getUint32(at + 52, true) >>> 8;
     const result = {
       ...base,
       kind: (word >>> 16) & 255,
@@ -119,10 +121,19 @@ class Reader {
       name: this.symbol(this.view.getUint32(at + 40, true)),
       scope: this.symbol(this.view.getUint32(at + 44, true)),
       local: this.view.getUint32(at + 48, true),
-      parentFlags: this.view.getUint16(at + 52, true),
-      policy: this.view.getUint16(at + 54, true),
+      parentFlags: this.view.getUint8(at + 52),
+      parentSlot: isRoot ? -1 : (upper >> 8) - 1,
       reused: this.open.has(base.slot),
     };
+    if (isRoot) {
+      result.decision = {
+        outcome: upper & 3,
+        flag: (upper >> 2) & 1,
+        reason: upper >> 8,
+        threshold: this.view.getBigUint64(at + 56, true),
+        recorded: this.view.getBigUint64(at + 64, true),
+      };
+    }
     if (flags & 1) result.state = this.sized(cursor);
     if (flags & 2) result.name = this.sized(cursor);
     if (flags & 4) {

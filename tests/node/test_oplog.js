@@ -13,10 +13,18 @@ const METRICS = 2;
 const ALWAYS_ON = 4;
 const HEAD_ONLY = 16;
 
+/** What the core answers about roots at a threshold of 56 bits, 2^56 for never: it, and the words of a decision for yes and for no. */
+function headOf(threshold) {
+  const halves = (value) => [Number(BigInt.asIntN(32, value)), Number(value >> 32n)];
+  const yes = [(7 << 16) | (1 << 10) | (2 << 8), ...halves(threshold), 0, 0];
+  const no = [1 << 8, ...halves(1n << 56n), 0, 0];
+  return [...halves(threshold), ...yes, ...no];
+}
+
 /** The library on a memory of its own: {control, reader, calls, startSpan, ...}. onDrain stands for the core that helps. */
 function load(
   units,
-  { active = TRACES | METRICS | ALWAYS_ON, position = 0, head = [1, 0, 0], onDrain = () => false } = {},
+  { active = TRACES | METRICS | ALWAYS_ON, position = 0, head = headOf(0n), onDrain = () => false } = {},
 ) {
   const memory = new ArrayBuffer(256 + units * 8);
   const control = new Int32Array(memory, 0, 64);
@@ -301,22 +309,24 @@ test('what the head does not sample writes nothing without tail rules', () => {
   );
 });
 
-test('how roots are decided is asked again when it changed, and told with each root', () => {
-  const head = [7, 1 << 24, 0];
+test('how roots are decided is asked again when it changed, and each root carries its decision', () => {
+  const head = headOf(1n << 56n);
   const { startSpan, control, reader } = load(1024, { active: TRACES | METRICS, head });
-  const policies = () => of(reader.read(), 'START').map((one) => one.policy);
+  const decisions = () => of(reader.read(), 'START').map((one) => one.decision);
+  const no = { outcome: 1, flag: 0, reason: 0, threshold: 1n << 56n, recorded: 0n };
+  const yes = { outcome: 2, flag: 1, reason: 7, threshold: 1n, recorded: 0n };
   const begin = (name) => {
     const span = startSpan(name);
     span.end();
     return span;
   };
   const before = begin('before');
-  assert.deepStrictEqual([before.traceFlags, before.traceState, policies()], [2, '', [7]]);
-  head.splice(0, 3, 9, 0, 1);
+  assert.deepStrictEqual([before.traceFlags, before.traceState, decisions()], [2, '', [no]]);
+  head.splice(0, head.length, ...headOf(1n));
   assert.strictEqual(begin('unaware').traceFlags, 2);
   control[33]++;
   const after = begin('after');
-  assert.deepStrictEqual([after.traceFlags, after.traceState, policies()], [3, '', [7, 9]]);
+  assert.deepStrictEqual([after.traceFlags, after.traceState, decisions()], [3, '', [no, yes]]);
 });
 
 test('names and keys without number do not use up each other', () => {

@@ -22,7 +22,6 @@ ALLOWED = {
 ALLOWED["sdk"] = set(ALLOWED)
 # Arrows that point the wrong way today; each is to go, and none is to come.
 LEFT = {
-    ("sampling", "trace"): 4,
     ("oplog", "sdk"): 4,
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)

@@ -4,7 +4,7 @@
 
 const { impl, native } = require('./loader.js');
 const log = require('./oplog.js');
-const { Span, SAMPLED, RANDOM, spanOf } = require('./span.js');
+const { Span, RANDOM, spanOf } = require('./span.js');
 const { ROOT, storage } = require('./context.js');
 const {
   ACTIVE,
@@ -13,14 +13,15 @@ const {
   REMOTE,
   TRACES,
   ASK,
-  adoptPolicy,
-  decided,
+  answered,
+  answeredFlag,
+  answeredGeneration,
   found,
-  generationOf,
   isIdle,
   newRoot,
   nextLocal,
   renewIfNew,
+  rootDecision,
   startAsked,
   writeAsked,
 } = require('./start.js');
@@ -48,9 +49,7 @@ function baggageOf(header) {
 
 function startBelow(active, states, header, baggage) {
   renewIfNew();
-  if (found[8] !== 0) adoptPolicy(found[8]);
-  const flags = (found[6] & RANDOM) | (found[7] & SAMPLED);
-  const decision = decided();
+  const flags = (found[6] & RANDOM) | answeredFlag();
   const state = states === '' ? '' : states[1];
   const r = log.randomWords(2);
   const span = new Span(
@@ -65,14 +64,14 @@ function startBelow(active, states, header, baggage) {
     state,
     baggage,
   );
-  span.generation = generationOf(found[7]);
+  span.generation = answeredGeneration();
   if (isIdle(active, span)) return span;
   caller.s0 = found[4];
   caller.s1 = found[5];
   caller.flags = found[6];
   const incoming = states === '' ? '' : states[0];
-  if (incoming === '' && decision === null) log.start(span, 'http.server', header | REMOTE, caller, 0);
-  else log.startFull(span, 'http.server', header | REMOTE, caller, 0, incoming, 0n, 0n, decision);
+  if (incoming === '') log.start(span, 'http.server', header | REMOTE, caller, 0, answered);
+  else log.startFull(span, 'http.server', header | REMOTE, caller, 0, incoming, 0n, 0n, answered);
   writeAsked(span, states, undefined);
   return span;
 }
@@ -83,7 +82,7 @@ function startTraced(active, traceparent, tracestate, baggage, header, known) {
   if (states !== null) return startBelow(active, states, header, baggage);
   if ((active & ASK) !== 0) return startAsked('http.server', header, 0, baggage, 0n, 0n, undefined, known);
   const span = newRoot(baggage);
-  if (!isIdle(active, span)) log.start(span, 'http.server', header, null, 0);
+  if (!isIdle(active, span)) log.start(span, 'http.server', header, null, 0, rootDecision(span));
   return span;
 }
 

@@ -21,8 +21,10 @@ const SCOPE_LENGTH = 4096; // of an instrumentation scope with version, schema U
 const SHORT_TEXT = 48; // up to here a loop over the characters beats a call
 const SLACK = 8; // what the padding at the end of the ring may cost the ends of open spans
 const START_UNITS = 8;
+const DECISION_UNITS = 2; // behind these, of a local root
 const END_UNITS = 3;
 const HTTP_END_UNITS = 6;
+const START_MOST = START_UNITS + DECISION_UNITS + HTTP_END_UNITS; // what a plain start and its end need at most
 const DRAIN_UNITS = 1024; // as much as may hold JavaScript up
 const NAME_LENGTH = 16384;
 const STATE_LENGTH = 4096; // the core accepts less; more is no tracestate
@@ -49,8 +51,6 @@ const IS_ROOT = 32 << 24; // of a header: the span begins a local trace
 const STATE_FOLLOWS = 1;
 const NAME_FOLLOWS = 2;
 const TIME_FOLLOWS = 4;
-const DECISION_FOLLOWS = 128;
-const DECISION = 9; // place of its two words in what the core answers
 const ROUTE_FOLLOWS = 8;
 
 /** The core's memory; without a core a small one of our own in which telemetry is off. */
@@ -236,27 +236,20 @@ function loseSpan() {
 
 /**
  * Writes a start and gives the span its slot. `header` is kind << 16 | flags << 24, `parent` the span whose id is the parent's or
- * null, `scope` a symbol. Returns whether there was room.
+ * null, `scope` a symbol, `decision` the five words of the head decision about a local root. Returns whether there was room.
  */
-function start(span, name, header, parent, scope) {
+function start(span, name, header, parent, scope, decision) {
   const symbol = symbolOf(name, NAMES);
-  if (symbol < 0) return startFull(span, name, header, parent, scope, '', 0n, 0n, null);
-  if (at + START_UNITS + HTTP_END_UNITS + reserved > limit && !room(START_UNITS + HTTP_END_UNITS)) return loseSpan();
+  if (symbol < 0) return startFull(span, name, header, parent, scope, '', 0n, 0n, decision);
+  if (at + START_MOST + reserved > limit && !room(START_MOST)) return loseSpan();
   if (freeCount === 0 && fresh === NO_SLOT) reclaim();
   longs[at + 1] = clock();
-  startWords(span, header, parent, symbol, scope, 0);
+  startWords(span, header, parent, symbol, scope, 0, decision);
   return true;
 }
 
-let policy = 0; // number of the policy by which roots are decided now, << 16
-
-/** Sets the number that local roots carry: by what the writer decided about them. */
-function setPolicy(number) {
-  policy = number << 16;
-}
-
 /** The stores of a start behind its time; `more` bytes of payload follow. */
-function startWords(span, header, parent, symbol, scope, more) {
+function startWords(span, header, parent, symbol, scope, more, decision) {
   const slot = freeCount > 0 ? free[--freeCount] : fresh++;
   const units = (header >>> 28) & 1 ? HTTP_END_UNITS : END_UNITS;
   if ((starts = (starts + 1) | 0) <= 0) starts = 1;
@@ -268,7 +261,6 @@ function startWords(span, header, parent, symbol, scope, more) {
   const w = at << 1;
   span.startLow = words[w + 2];
   span.startHigh = words[w + 3];
-  words[w] = START | ((56 + more) << 8);
   words[w + 1] = slot | header;
   words[w + 4] = span.t0;
   words[w + 5] = span.t1;
@@ -279,16 +271,28 @@ function startWords(span, header, parent, symbol, scope, more) {
   if (parent !== null) {
     words[w + 10] = parent.s0;
     words[w + 11] = parent.s1;
-    words[w + 15] = parent.flags | ((header & IS_ROOT) !== 0 ? policy : (parent.slot + 1) << 16);
+    words[w + 15] = parent.flags;
   } else {
     words[w + 10] = 0;
     words[w + 11] = 0;
-    words[w + 15] = policy;
+    words[w + 15] = 0;
   }
   words[w + 12] = symbol;
   words[w + 13] = scope;
   words[w + 14] = span.local;
   at += START_UNITS + (more >> 3);
+  if ((header & IS_ROOT) !== 0) {
+    more += DECISION_UNITS << 3;
+    at += DECISION_UNITS;
+    words[w + 15] |= decision[0];
+    words[w + 16] = decision[1];
+    words[w + 17] = decision[2];
+    words[w + 18] = decision[3];
+    words[w + 19] = decision[4];
+  } else {
+    words[w + 15] |= (parent.slot + 1) << 16;
+  }
+  words[w] = START | ((56 + more) << 8);
 }
 
 /** Words {bytes, 0} and the text at byte `first`; returns the bytes with their filling. */
@@ -300,19 +304,19 @@ function sized(text, first) {
 }
 
 /**
- * A start with more than the usual: a parent's tracestate, a name in full, a start in Unix nanoseconds or on the monotonic clock (0n: now), a decision (its
- * words are at DECISION; null for none).
+ * A start with more than the usual: a parent's tracestate, a name in full, a start in Unix nanoseconds or on the monotonic clock (0n:
+ * now).
  */
-function startFull(span, name, header, parent, scope, state, unixTime, monotonic, decided) {
+function startFull(span, name, header, parent, scope, state, unixTime, monotonic, decision) {
   let symbol = symbolOf(name, NAMES);
   if (symbol < 0 && name.length > longestName) name = cut(name, longestName);
   if (state.length > STATE_LENGTH) state = '';
   const long = symbol < 0 ? name.length : 0;
-  const units = START_UNITS + 5 + ((state.length * 3 + long * 3 + 14) >> 3) + HTTP_END_UNITS;
+  const units = START_MOST + 4 + ((state.length * 3 + long * 3 + 14) >> 3);
   if (!room(units)) return loseSpan();
   if (freeCount === 0 && fresh === NO_SLOT) reclaim();
   longs[at + 1] = monotonic === 0n ? clock() : monotonic;
-  const first = (at + START_UNITS) << 3;
+  const first = (at + START_UNITS + ((header & IS_ROOT) !== 0 ? DECISION_UNITS : 0)) << 3;
   let more = 0;
   if (state !== '') {
     header |= STATE_FOLLOWS << 24;
@@ -328,13 +332,7 @@ function startFull(span, name, header, parent, scope, state, unixTime, monotonic
     longs[(first + more) >> 3] = unixTime;
     more += 8;
   }
-  if (decided !== null) {
-    header |= DECISION_FOLLOWS << 24;
-    words[(first + more) >> 2] = decided[DECISION];
-    words[((first + more) >> 2) + 1] = decided[DECISION + 1];
-    more += 8;
-  }
-  startWords(span, header, parent, symbol, scope, more);
+  startWords(span, header, parent, symbol, scope, more, decision);
   return true;
 }
 
@@ -592,7 +590,6 @@ module.exports = one('oplog', {
   random,
   randomWords,
   scopeSymbol,
-  setPolicy,
   setTextLimit,
   start,
   startFull,

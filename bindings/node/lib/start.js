@@ -29,11 +29,17 @@ const KIND_WORDS = new Map([
   ['consumer', 5],
 ]);
 const RECENT = 1 << 30;
-const OUTSIDE_BIT = 0x100; // of what logContext() says about a local root
+// Of the first word of a decision: what is recorded of the local trace (nothing: 0), and the flag that is sent downstream.
+const OUTCOME = 3 << 8;
+const RECORD_ONLY = 1 << 8;
+const FLAG_SHIFT = 10;
 
 let epoch = -1;
 let head = -1; // the changes of the head decision that are known
-const roots = new Int32Array(5); // how roots are decided: policy, threshold and canary, high and low
+// How roots are decided: the threshold, low and high, then the words of a decision for those that are sampled and for the others.
+const roots = new Int32Array(12);
+const sampledRoot = roots.subarray(2, 7);
+const unsampledRoot = roots.subarray(7);
 let rootState = ''; // tracestate of sampled roots
 let lastLocal = 0; // number of the latest local trace
 let oldestLocal = 1; // those before it are unknown to the core
@@ -54,15 +60,6 @@ function renewHead() {
   } catch {
     rootState = '';
   }
-  log.setPolicy(roots[0]);
-}
-
-/** The core decided below a remote parent by that policy: so must the start that says so. */
-function adoptPolicy(number) {
-  if (number === roots[0]) return;
-  log.setPolicy(number);
-  roots[0] = number;
-  head = ~Atomics.load(control, HEAD); // the next root asks again
 }
 
 function nextLocal() {
@@ -75,13 +72,18 @@ function nextLocal() {
 /** The head decision for a trace that begins here; as core/src/sampling/head.h takes it. */
 function headSamples(t2, t3) {
   const high = t2 & 0xffffff;
-  return high > roots[1] || (high === roots[1] && t3 >>> 0 >= roots[2] >>> 0);
+  return high > roots[1] || (high === roots[1] && t3 >>> 0 >= roots[0] >>> 0);
 }
 
 /** Whether a trace that begins here is outside of the canary, by which nothing of it is recorded. */
 function isOutside(t2, t3) {
   const high = t2 & 0xffffff;
-  return high < roots[3] || (high === roots[3] && t3 >>> 0 < roots[4] >>> 0);
+  return high < unsampledRoot[4] || (high === unsampledRoot[4] && t3 >>> 0 < unsampledRoot[3] >>> 0);
+}
+
+/** The decision about a trace that began here. */
+function rootDecision(span) {
+  return (span.flags & SAMPLED) !== 0 ? sampledRoot : unsampledRoot;
 }
 
 /** Whether a span leaves nothing behind, so that its writing can be spared. */
@@ -131,9 +133,13 @@ function writeAsked(span, answer, shown) {
   if (shown.lost > 0) log.drop(span.slot, shown.lost);
 }
 
-/** The words of a decision that the start must carry; null where a ratio decided. */
-function decided() {
-  return found[9] === 0 && found[10] === 0 ? null : found;
+/** Where nobody answers: recorded, and sampled only by what is known at the end. */
+function assume(flag) {
+  answered[0] = RECORD_ONLY | (flag << FLAG_SHIFT);
+  answered[1] = 0;
+  answered[2] = 1 << 24; // no threshold
+  answered[3] = 0;
+  answered[4] = 0;
 }
 
 /**
@@ -146,18 +152,17 @@ function startAsked(name, header, scope, baggage, unix, begun, shown, request) {
   for (let i = 0; i < 4; i++) found[i] = random[r + i];
   const [s0, s1] = [random[r + 4], random[r + 5]];
   let answer = null;
-  found.fill(0, 7);
+  assume(0);
   try {
     answer = native.logDecide(found, name, (header >> 16) & 7, shown === undefined ? undefined : shown.bytes, request);
   } catch {
     // Nobody was there to answer: no.
   }
-  if (found[8] !== 0) adoptPolicy(found[8]);
-  const flags = RANDOM | (found[7] & SAMPLED);
+  const flags = RANDOM | answeredFlag();
   const span = new Span(found[0], found[1], found[2], found[3], s0, s1, flags, nextLocal(), stateOf(answer), baggage);
-  span.generation = generationOf(found[7]);
+  span.generation = answeredGeneration();
   if (isIdle(control[ACTIVE], span)) return span;
-  log.startFull(span, name, header | IS_ROOT, null, scope, '', unix, begun, decided());
+  log.startFull(span, name, header | IS_ROOT, null, scope, '', unix, begun, answered);
   writeAsked(span, answer, shown);
   return span;
 }
@@ -165,7 +170,7 @@ function startAsked(name, header, scope, baggage, unix, begun, shown, request) {
 function startRoot(active, name, header, scope, baggage, shown) {
   if ((active & ASK) !== 0) return startAsked(name, header, scope, baggage, 0n, 0n, shown, undefined);
   const span = newRoot(baggage);
-  if (!isIdle(active, span)) log.start(span, name, header | IS_ROOT, null, scope);
+  if (!isIdle(active, span)) log.start(span, name, header | IS_ROOT, null, scope, rootDecision(span));
   return span;
 }
 
@@ -194,26 +199,30 @@ function startChild(active, name, header, scope, parent, baggage, shown) {
     return startStranger(active, name, header, scope, parent, baggage, 0n, 0n, shown);
   }
   const span = newChild(parent, baggage);
-  if (!isIdle(active, span)) log.start(span, name, header, parent, scope);
+  if (!isIdle(active, span)) log.start(span, name, header, parent, scope, null);
   return span;
 }
 
-const found = new Int32Array(11); // what the core answers
+const found = new Int32Array(12); // what the core answers
+const answered = found.subarray(7); // of these the words of the decision
 
 /** What the core decided, as the generation of a span that is not recorded yet. */
-function generationOf(decision) {
-  return (decision & OUTSIDE_BIT) !== 0 ? OUTSIDE : -1;
+function answeredGeneration() {
+  return (answered[0] & OUTCOME) === 0 ? OUTSIDE : -1;
 }
 
-/** The core's decision for a local root below `parent`, its words in `found`; null when there is none. */
+/** The flag that the core decided. */
+function answeredFlag() {
+  return (answered[0] >> FLAG_SHIFT) & SAMPLED;
+}
+
+/** The core's decision for a local root below `parent`, its words in `answered`; null when there is none. */
 function decideBelow(parent, name, header, shown) {
   const flags = (parent.flags & 0xff).toString(16).padStart(2, '0');
   try {
     const traceparent = `00-${parent.traceId}-${parent.spanId}-${flags}`;
     const bytes = shown === undefined ? undefined : shown.bytes;
-    const answer = native.logContext(traceparent, parent.state || undefined, found, name, (header >> 16) & 7, bytes);
-    if (answer !== null && found[8] !== 0) adoptPolicy(found[8]);
-    return answer;
+    return native.logContext(traceparent, parent.state || undefined, found, name, (header >> 16) & 7, bytes);
   } catch {
     return null;
   }
@@ -223,10 +232,9 @@ function decideBelow(parent, name, header, shown) {
 function startStranger(active, name, header, scope, parent, baggage, unix, begun, shown) {
   if (control[HEAD] !== head) renewHead();
   const answer = decideBelow(parent, name, header, shown);
-  const flags = answer === null ? parent.flags & (RANDOM | SAMPLED) : (parent.flags & RANDOM) | (found[7] & SAMPLED);
+  if (answer === null) assume(parent.flags & SAMPLED);
+  const flags = (parent.flags & RANDOM) | answeredFlag();
   const state = answer === null ? parent.state : stateOf(answer);
-  const decision = answer === null ? null : decided();
-  const generation = answer === null ? -1 : generationOf(found[7]);
   const r = log.randomWords(2);
   const span = new Span(
     parent.t0,
@@ -240,13 +248,13 @@ function startStranger(active, name, header, scope, parent, baggage, unix, begun
     state,
     baggage,
   );
-  span.generation = generation;
+  span.generation = answeredGeneration();
   if (isIdle(active, span)) return span;
   const full = header | IS_ROOT | (isRemote(parent) ? REMOTE : 0);
-  if (decision === null && parent.state === '' && unix === 0n && begun === 0n) {
-    log.start(span, name, full, parent, scope);
+  if (parent.state === '' && unix === 0n && begun === 0n) {
+    log.start(span, name, full, parent, scope, answered);
   } else {
-    log.startFull(span, name, full, parent, scope, parent.state, unix, begun, decision);
+    log.startFull(span, name, full, parent, scope, parent.state, unix, begun, answered);
   }
   writeAsked(span, answer, shown);
   return span;
@@ -263,7 +271,8 @@ function startTimed(active, name, header, scope, parent, baggage, unix, begun, s
   }
   const span = parent === null ? newRoot(baggage) : newChild(parent, baggage);
   const full = parent === null ? header | IS_ROOT : header;
-  if (!isIdle(active, span)) log.startFull(span, name, full, parent, scope, '', unix, begun, null);
+  const decision = parent === null ? rootDecision(span) : null;
+  if (!isIdle(active, span)) log.startFull(span, name, full, parent, scope, '', unix, begun, decision);
   return span;
 }
 
@@ -420,13 +429,14 @@ module.exports = require('./one.js')('start', {
   TRACES,
   REMOTE,
   IS_ROOT,
-  adoptPolicy,
-  decided,
+  answered,
+  answeredFlag,
+  answeredGeneration,
   found,
-  generationOf,
   isIdle,
   nextLocal,
   newRoot,
+  rootDecision,
   offContext,
   offSpan,
   renewIfNew: () => control[HEAD] !== head && renewHead(),

@@ -159,8 +159,21 @@ log_random(napi_env env, napi_callback_info info)
     return NULL;
 }
 
-/* logHead(words): how roots are decided: words get the policy's number, the threshold's upper 25 and lower 32 bits and the canary's;
- * returns the tracestate of sampled roots, '' for none. */
+/* The five words of a decision in a START: flag, outcome and reason, then threshold and recorded, the lower half first. */
+static void
+log_decision_words(int32_t *words, const djp_oplog_decision *decision)
+{
+    words[0] = (int32_t)((uint32_t)decision->flag << DJP_OPLOG_DECISION_FLAG |
+                         (uint32_t)decision->outcome << DJP_OPLOG_DECISION_OUTCOME |
+                         (uint32_t)decision->reason << DJP_OPLOG_DECISION_REASON);
+    words[1] = (int32_t)(uint32_t)decision->threshold;
+    words[2] = (int32_t)(decision->threshold >> 32);
+    words[3] = (int32_t)(uint32_t)decision->recorded;
+    words[4] = (int32_t)(decision->recorded >> 32);
+}
+
+/* logHead(words): how roots are decided: words get the lower 32 and the upper 25 bits of the threshold, then the decision about those that
+ * are sampled and about those that are not; returns the tracestate of sampled roots, '' for none. */
 static napi_value
 log_head(napi_env env, napi_callback_info info)
 {
@@ -169,15 +182,14 @@ log_head(napi_env env, napi_callback_info info)
     djp_oplog *log = log_of(env);
     if (log == NULL || !djp_node_arguments(env, info, given, 1))
         return djp_node_null(env);
-    int32_t *words = djp_node_words(env, given[0], 5);
+    int32_t *words = djp_node_words(env, given[0], 12);
     if (words == NULL)
         return djp_node_null(env);
     djp_oplog_head(&roots, log);
-    words[0] = (int32_t)roots.policy;
+    words[0] = (int32_t)(uint32_t)roots.threshold;
     words[1] = (int32_t)(roots.threshold >> 32);
-    words[2] = (int32_t)(uint32_t)roots.threshold;
-    words[3] = (int32_t)(roots.canary >> 32);
-    words[4] = (int32_t)(uint32_t)roots.canary;
+    log_decision_words(words + 2, &roots.sampled);
+    log_decision_words(words + 7, &roots.unsampled);
     napi_value result = djp_node_string(env, djp_tracestate_text(roots.state));
     djp_tracestate_unref(roots.state);
     return result;
@@ -217,40 +229,30 @@ log_shown_release(log_shown *shown)
     djp_node_texts_release(&shown->request);
 }
 
-/* The rest of the words: 7 what the local root is (1: sampled, 0x100: not recorded), 8 the policy's number, 9 and 10 the decision. */
-static void
-log_decision_words(int32_t *words, const djp_oplog_decision *decision)
-{
-    words[7] = (decision->sampled != 0) | (decision->drop ? 0x100 : 0);
-    words[8] = (int32_t)decision->policy;
-    words[9] = (int32_t)(uint32_t)decision->decision;
-    words[10] = (int32_t)(uint32_t)(decision->decision >> 32);
-}
-
-/* '' or [state that came, state to propagate, payload of KEYED or null]. Takes what the decision holds. */
+/* '' or [state that came, state to propagate, payload of KEYED or null]. Takes what the reply holds. */
 static napi_value
-log_answer(napi_env env, djp_text incoming, djp_oplog_decision *decision)
+log_answer(napi_env env, djp_text incoming, djp_oplog_reply *reply)
 {
     napi_value list = NULL, keyed = NULL;
-    djp_text outgoing = djp_tracestate_text(decision->state);
-    if (incoming.size == 0 && outgoing.size == 0 && decision->keyed == NULL) {
+    djp_text outgoing = djp_tracestate_text(reply->state);
+    if (incoming.size == 0 && outgoing.size == 0 && reply->keyed == NULL) {
         list = djp_node_string(env, incoming);
     } else if (djp_node_ok(env, napi_create_array_with_length(env, 3, &list))) {
         napi_value first = djp_node_string(env, incoming), second = djp_node_string(env, outgoing);
         int good = first != NULL && second != NULL && djp_node_ok(env, napi_set_element(env, list, 0, first)) &&
                    djp_node_ok(env, napi_set_element(env, list, 1, second));
-        if (good && decision->keyed != NULL &&
-            djp_node_ok(env, napi_create_buffer_copy(env, decision->keyed_size, decision->keyed, NULL, &keyed)))
+        if (good && reply->keyed != NULL &&
+            djp_node_ok(env, napi_create_buffer_copy(env, reply->keyed_size, reply->keyed, NULL, &keyed)))
             good = djp_node_ok(env, napi_set_element(env, list, 2, keyed));
         list = good ? list : NULL;
     }
-    djp_tracestate_unref(decision->state);
-    djp_free((char *)decision->keyed);
+    djp_tracestate_unref(reply->state);
+    djp_free((char *)reply->keyed);
     return list == NULL ? djp_node_null(env) : list;
 }
 
 /* logContext(traceparent, tracestate, words, name, kind, attributes, request): null without a remote context; else as log_answer, and
- * words hold trace id (4), span id (2), the parent's flags, and what log_decision_words says. */
+ * words hold trace id (4), span id (2), the parent's flags, and in words 7 to 11 what log_decision_words says. */
 static napi_value
 log_context(napi_env env, napi_callback_info info)
 {
@@ -258,19 +260,19 @@ log_context(napi_env env, napi_callback_info info)
     djp_span_context context;
     log_shown shown;
     djp_oplog_root root = {.parent = &context};
-    djp_oplog_decision decision;
+    djp_oplog_reply reply;
     if (!djp_node_arguments(env, info, given, 7) || !djp_node_context_read(&context, env, given[0], given[1]))
         return djp_node_null(env);
     log_show(&root, &shown, env, given + 3);
     /* Only now: the getter of an element may have taken the words away. */
-    int32_t *words = djp_node_words(env, given[2], 11);
+    int32_t *words = djp_node_words(env, given[2], 12);
     djp_oplog *log = log_of(env);
     napi_value result = NULL;
     if (words != NULL && log != NULL) {
         djp_node_context_to_words(words, &context);
-        djp_oplog_decide(&decision, log, &root);
-        log_decision_words(words, &decision);
-        result = log_answer(env, djp_tracestate_text(context.state), &decision);
+        djp_oplog_decide(&reply, log, &root);
+        log_decision_words(words + 7, &reply.decision);
+        result = log_answer(env, djp_tracestate_text(context.state), &reply);
     }
     log_shown_release(&shown);
     djp_span_context_clear(&context);
@@ -285,21 +287,21 @@ log_decide(napi_env env, napi_callback_info info)
     napi_value given[5];
     log_shown shown;
     djp_oplog_root root = {0};
-    djp_oplog_decision decision;
+    djp_oplog_reply reply;
     uint8_t trace_id[16];
     djp_oplog *log = log_of(env);
     if (log == NULL || !djp_node_arguments(env, info, given, 5))
         return djp_node_null(env);
     log_show(&root, &shown, env, given + 1);
-    int32_t *words = djp_node_words(env, given[0], 11);
+    int32_t *words = djp_node_words(env, given[0], 12);
     napi_value result = NULL;
     if (words != NULL) {
         for (size_t i = 0; i < 16; i++)
             trace_id[i] = (uint8_t)((uint32_t)words[i / 4] >> (24 - 8 * (i % 4)));
         root.trace_id = trace_id;
-        djp_oplog_decide(&decision, log, &root);
-        log_decision_words(words, &decision);
-        result = log_answer(env, (djp_text){"", 0}, &decision);
+        djp_oplog_decide(&reply, log, &root);
+        log_decision_words(words + 7, &reply.decision);
+        result = log_answer(env, (djp_text){"", 0}, &reply);
     }
     log_shown_release(&shown);
     return result == NULL ? djp_node_null(env) : result;

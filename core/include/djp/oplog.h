@@ -62,11 +62,11 @@ typedef enum djp_op {
     /* word 1: slot | kind (djp_span_kind) << 16 | DJP_OP_START_* << 24. Payload: mono, trace id (16), span id (8), parent id (8; 0: none),
      * then words: name symbol, scope symbol (its text is fields with U+001F between them: name, version, schema URL, then key and
      * value of each attribute in turn, the value behind a letter: s text, b 0 or 1, i decimal integer, d the 16 hexadecimal digits
-     * of a double; fields at the end may be left out), local trace number, parent's flags | policy << 16 (for a local root: by
-     * which it was decided, djp_oplog_head; 0: the one in force at the replay) or (parent's slot + 1) << 16 (for others; 0, or a slot
-     * that another span has now: an ended one); behind these with START_STATE the parent's
+     * of a double; fields at the end may be left out), local trace number, parent's flags | outcome and reason of the decision
+     * (DJP_OPLOG_DECISION_*, for a local root) or (parent's slot + 1) << 16 (for others; 0, or a slot that another span has now: an ended
+     * one); behind these with START_ROOT the decision's thresholds `threshold` and `recorded` (64 bits each), with START_STATE the parent's
      * tracestate as words {bytes, 0} + text filled up to 8, then with START_NAME the name the same way, then with START_TIME the
-     * explicit start, Unix nanoseconds (64 bits), then with START_DECIDED the decision that djp_oplog_decide gave (64 bits). */
+     * explicit start, Unix nanoseconds (64 bits). */
     DJP_OP_START = 2,
     DJP_OP_TEXT = 3, /* word 1: slot | key symbol << 16; payload: text */
     DJP_OP_NUMBER = 4, /* word 1 as TEXT; payload: double. Whole numbers up to 2^53 become integers */
@@ -102,8 +102,7 @@ enum {
     DJP_OP_START_REMOTE = 8,
     DJP_OP_START_HTTP = 16,
     DJP_OP_START_ROOT = 32,
-    DJP_OP_START_WEBSOCKET = 64,
-    DJP_OP_START_DECIDED = 128
+    DJP_OP_START_WEBSOCKET = 64
 };
 enum { DJP_OP_HTTP_FAILED = 1, DJP_OP_HTTP_DISCONNECTED = 2, DJP_OP_HTTP_WEBSOCKET = 4, DJP_OP_HTTP_ROUTE = 8 };
 #define DJP_OP_NO_SLOT 0x7fffu
@@ -137,11 +136,26 @@ void djp_oplog_wake(djp_oplog *log);
 /* Replays at most `units` here and now (0: all that is published), unless another thread does so. Returns 1 when units were freed.
  * For a writer that finds no room. Any thread. */
 int djp_oplog_drain(djp_oplog *log, size_t units);
-/* How roots without a parent are decided now: sampled iff the last 56 bits of the trace id >= threshold (2^56: never), and outside of
- * the canary, so that nothing need be written, iff they are < canary. */
+/* The head decision about a local root, which its START carries: the replay does not decide again. In START: flag, outcome and
+ * reason in one word, then threshold and recorded. */
+typedef struct djp_oplog_decision {
+    uint8_t flag; /* 1: the W3C flag to propagate says sampled */
+    uint8_t
+        outcome; /* 0: nothing of the local trace is recorded, so that nothing need be written; 1: recorded; 2: sampled */
+    uint8_t reason; /* a number that only the core knows; 0 unless sampled */
+    uint64_t threshold; /* 56 bits; 2^56 and above: none is exported */
+    uint64_t recorded; /* 56 bits: where the randomness is below, nothing is recorded */
+} djp_oplog_decision;
+/* Shifts in the word that also holds the parent's flags. */
+#define DJP_OPLOG_DECISION_OUTCOME 8
+#define DJP_OPLOG_DECISION_FLAG 10
+#define DJP_OPLOG_DECISION_REASON 16
+
+/* How roots without a parent are decided now: sampled iff the last 56 bits of the trace id >= threshold (2^56: never), and not recorded
+ * iff they are < sampled.recorded. */
 typedef struct djp_oplog_roots {
-    uint64_t threshold, canary;
-    uint32_t policy; /* its number, for START */
+    uint64_t threshold;
+    djp_oplog_decision sampled, unsampled; /* for START */
     djp_tracestate *state; /* that sampled roots propagate: a counted reference that the caller owns, or NULL */
 } djp_oplog_roots;
 void djp_oplog_head(djp_oplog_roots *out, djp_oplog *log);
@@ -159,19 +173,16 @@ typedef struct djp_oplog_root {
     size_t attributes_size;
 } djp_oplog_root;
 
-typedef struct djp_oplog_decision {
-    int sampled;
-    int drop; /* 1: nothing of the local trace is recorded, so that nothing need be written */
-    uint32_t policy; /* for START; 0 where a tree decided */
-    uint64_t decision; /* for START with START_DECIDED; 0 where no tree decided */
+typedef struct djp_oplog_reply {
+    djp_oplog_decision decision;
     djp_tracestate *state; /* to propagate: a counted reference that the caller owns, or NULL */
     unsigned char
         *keyed; /* payload of a KEYED operation with attributes to add, which the caller frees with djp_free; or NULL */
     size_t keyed_size;
-} djp_oplog_decision;
-/* Takes the head decision about a local root, for the flags and the tracestate to propagate, and for the replay, which does not decide
- * again: rate limits count a root once. */
-void djp_oplog_decide(djp_oplog_decision *out, djp_oplog *log, const djp_oplog_root *root);
+} djp_oplog_reply;
+/* Takes the head decision about a local root, for the flags and the tracestate to propagate, and for START: rate limits count a root
+ * once. */
+void djp_oplog_decide(djp_oplog_reply *out, djp_oplog *log, const djp_oplog_root *root);
 
 #ifdef __cplusplus
 }

@@ -44,7 +44,7 @@ oplog_decide_value(djp_buf *out, const djp_value *value)
 }
 
 static void
-oplog_decide_notes(djp_oplog_decision *out, const djp_sampler_notes *notes)
+oplog_decide_notes(djp_oplog_reply *out, const djp_sampler_notes *notes)
 {
     djp_buf payload;
     djp__buf_init(&payload, 0);
@@ -60,9 +60,16 @@ oplog_decide_notes(djp_oplog_decision *out, const djp_sampler_notes *notes)
 /* ---- decisions ---- */
 
 static void
-oplog_decide_compose(djp_oplog_decision *out, djp_oplog *log, djp_recorder *recorder, const djp_oplog_root *root)
+oplog_decide_write(djp_oplog_decision *out, const djp__decision *decision)
 {
-    djp_head head;
+    *out = (djp_oplog_decision){decision->flag, decision->outcome, decision->reason, decision->threshold,
+                                decision->recorded};
+    out->threshold = out->threshold < DJP_THRESHOLD_NEVER ? out->threshold : DJP_THRESHOLD_NEVER;
+}
+
+static void
+oplog_decide_by_tree(djp__head *out, djp_oplog *log, djp_recorder *recorder, const djp_oplog_root *root)
+{
     djp_http_sampling http;
     djp_sampler_input input = {
         .trace_id = root->parent ? root->parent->trace_id : root->trace_id,
@@ -82,48 +89,41 @@ oplog_decide_compose(djp_oplog_decision *out, djp_oplog *log, djp_recorder *reco
         djp__oplog_attributes_in(&input.attributes, &input.attribute_count, &arena, root->attributes,
                                  root->attributes_size);
     }
-    djp__policy_compose(&head, recorder, &input);
+    djp__policy_decide_by_tree(out, recorder, &input);
     djp__arena_fini(&arena);
-    out->sampled = head.sampled;
-    out->drop = head.drop_all;
-    out->decision = djp__decision_pack(&head);
-    out->state = head.extras & DJP_EXTRA_STATE ? head.state : djp_tracestate_ref(head.state);
-    if (head.notes && !head.drop_all) {
-        oplog_decide_notes(out, head.notes);
-    }
-    djp__sampler_notes_unref(head.notes);
 }
 
 static void
-oplog_decide_ratio(djp_oplog_decision *out, djp_recorder *recorder, const djp_policy *policy,
-                   const djp_oplog_root *root)
+oplog_decide(djp__head *out, djp_oplog *log, djp_recorder *recorder, const djp_oplog_root *root)
 {
-    djp_head head;
+    const djp__policy *policy = djp__recorder_policy(recorder);
     const djp_span_context *parent = root->parent;
-    if (parent) {
-        djp__sampler_decide(&head, policy, recorder->options.parent_based, parent->trace_id, parent);
+    out->notes = NULL;
+    if (policy->tree) {
+        oplog_decide_by_tree(out, log, recorder, root);
+    } else if (parent) {
+        djp__head_decide(out, policy, recorder->options.parent_based, parent->trace_id, parent);
     } else {
-        djp__sampler_decide_root(&head, policy, root->trace_id);
+        djp__head_decide_root(out, policy, root->trace_id);
     }
-    out->sampled = head.sampled;
-    out->drop = head.drop_all;
-    out->policy = policy->number;
-    out->state = head.extras & DJP_EXTRA_STATE ? head.state : djp_tracestate_ref(head.state);
 }
 
 void
-djp_oplog_decide(djp_oplog_decision *out, djp_oplog *log, const djp_oplog_root *root)
+djp_oplog_decide(djp_oplog_reply *out, djp_oplog *log, const djp_oplog_root *root)
 {
     memset(out, 0, sizeof *out);
+    out->decision.threshold = DJP_THRESHOLD_NEVER;
     djp__mutex_lock(&log->link);
     djp_recorder *recorder = log->sdk ? log->sdk->recorder : NULL;
     if (recorder) {
-        const djp_policy *policy = djp__recorder_policy(recorder, 0);
-        if (policy->composed) {
-            oplog_decide_compose(out, log, recorder, root);
-        } else {
-            oplog_decide_ratio(out, recorder, policy, root);
+        djp__head head;
+        oplog_decide(&head, log, recorder, root);
+        oplog_decide_write(&out->decision, &head.decision);
+        out->state = head.extras & DJP_EXTRA_STATE ? head.state : djp_tracestate_ref(head.state);
+        if (head.notes && head.decision.outcome != DJP__OUTCOME_DROP) {
+            oplog_decide_notes(out, head.notes);
         }
+        djp__sampler_notes_unref(head.notes);
     }
     djp__mutex_unlock(&log->link);
 }

@@ -317,11 +317,11 @@ oplog_active(const djp_sdk *sdk)
 {
     uint32_t active = sdk->standard ? DJP_OPLOG_METRICS : 0;
     if (sdk->recorder) {
-        const djp_policy *policy = djp__recorder_policy(sdk->recorder, 0);
+        const djp__policy *policy = djp__recorder_policy(sdk->recorder);
         active |= djp_load_relaxed(&sdk->recorder->gate) & DJP_GATE_NO_STARTS ? 0 : DJP_OPLOG_TRACES;
         active |= policy->always_on ? DJP_OPLOG_ALWAYS_ON : 0;
         active |= policy->drop_all ? DJP_OPLOG_DROP_ALL : 0;
-        active |= policy->composed ? DJP_OPLOG_ASK : 0;
+        active |= policy->tree ? DJP_OPLOG_ASK : 0;
         active |= djp_recorder_needs(sdk->recorder) & DJP_NEEDS_ATTRIBUTES ? DJP_OPLOG_ASK_ATTRIBUTES : 0;
         active |= sdk->recorder->tail_rules ? 0 : DJP_OPLOG_HEAD_ONLY;
     }
@@ -511,20 +511,32 @@ djp_oplog_random(uint32_t *words, size_t count)
     }
 }
 
+/* What the policy in force says about roots without a parent, as two decisions. A tree is asked for each root instead. */
+static void
+oplog_read_policy(djp_oplog_roots *out, const djp_recorder *recorder)
+{
+    const djp__policy *policy = djp__recorder_policy(recorder);
+    uint64_t threshold = policy->always_on ? 0 : policy->threshold;
+    uint64_t recorded = policy->tree ? djp_load_relaxed(&recorder->canary) : policy->recorded;
+    out->threshold = policy->drop_all || policy->tree ? DJP_THRESHOLD_NEVER : threshold;
+    out->unsampled.outcome = policy->drop_all ? DJP__OUTCOME_DROP : DJP__OUTCOME_RECORD_ONLY;
+    out->unsampled.recorded = policy->drop_all ? 0 : recorded;
+    out->sampled = (djp_oplog_decision){1, DJP__OUTCOME_SAMPLE, DJP_REASON_RATIO, threshold, recorded};
+    if (policy->always_on) {
+        out->sampled.reason = DJP_REASON_ALWAYS;
+        out->sampled.threshold = DJP_THRESHOLD_NEVER;
+    }
+    out->state = policy->root_state ? djp_tracestate_ref(policy->root_state) : NULL;
+}
+
 void
 djp_oplog_head(djp_oplog_roots *out, djp_oplog *log)
 {
-    *out = (djp_oplog_roots){DJP_THRESHOLD_NEVER, 0, 0, NULL};
+    memset(out, 0, sizeof *out);
+    out->threshold = out->sampled.threshold = out->unsampled.threshold = DJP_THRESHOLD_NEVER;
     djp__mutex_lock(&log->link);
     if (log->sdk && log->sdk->recorder) {
-        const djp_policy *policy = djp__recorder_policy(log->sdk->recorder, 0);
-        uint64_t threshold = policy->always_on ? 0 : policy->threshold;
-        out->threshold = policy->drop_all ? DJP_THRESHOLD_NEVER : threshold;
-        out->canary = policy->drop_all   ? 0
-                      : policy->composed ? djp_load_relaxed(&log->sdk->recorder->canary)
-                                         : policy->canary;
-        out->policy = policy->number;
-        out->state = policy->root_state ? djp_tracestate_ref(policy->root_state) : NULL;
+        oplog_read_policy(out, log->sdk->recorder);
     }
     djp__mutex_unlock(&log->link);
 }

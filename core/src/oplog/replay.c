@@ -9,7 +9,7 @@
 #include "sdk/sdk.h"
 #include "trace/recorder_state.h"
 
-enum { OPLOG_REPLAY__START = 56, OPLOG_REPLAY__HTTP = 40 };
+enum { OPLOG_REPLAY__START = 56, OPLOG_REPLAY__DECISION = 16, OPLOG_REPLAY__HTTP = 40 };
 
 /* For what is rare: inlined, it would make every replay save registers and clear a stack that only it needs. */
 #define OPLOG_REPLAY__RARE static __attribute__((noinline))
@@ -142,7 +142,8 @@ typedef struct oplog_start {
 OPLOG_REPLAY__RARE int
 oplog_start_read_more(oplog_start *out, const djp_oplog_operation *operation)
 {
-    const unsigned char *at = operation->data + OPLOG_REPLAY__START, *end = operation->data + operation->size;
+    size_t first = OPLOG_REPLAY__START + (out->seed.decided ? OPLOG_REPLAY__DECISION : 0);
+    const unsigned char *at = operation->data + first, *end = operation->data + operation->size;
     if ((out->flags & DJP_OP_START_STATE && !oplog_replay_sized(&out->state, &at, end)) ||
         (out->flags & DJP_OP_START_NAME && !oplog_replay_sized(&out->name, &at, end))) {
         return 0;
@@ -154,12 +155,22 @@ oplog_start_read_more(oplog_start *out, const djp_oplog_operation *operation)
         out->options.start_unix_ns = oplog_replay_long(at, 0);
         at += 8;
     }
-    if (out->flags & DJP_OP_START_DECIDED) {
-        if (end - at < 8) {
-            return 0;
-        }
-        out->seed.decision = oplog_replay_long(at, 0);
+    return 1;
+}
+
+/* The writer's decision about a local root. */
+static inline int
+oplog_start_read_decision(oplog_start *out, const djp_oplog_operation *operation)
+{
+    if (operation->size < OPLOG_REPLAY__START + OPLOG_REPLAY__DECISION) {
+        return 0;
     }
+    out->seed.decided = 1;
+    out->seed.decision.flag = (out->parent_flags >> DJP_OPLOG_DECISION_FLAG & 1u) != 0;
+    out->seed.decision.outcome = (uint8_t)(out->parent_flags >> DJP_OPLOG_DECISION_OUTCOME & 3u);
+    out->seed.decision.reason = (uint8_t)(out->parent_flags >> DJP_OPLOG_DECISION_REASON);
+    out->seed.decision.threshold = oplog_replay_long(operation->data, OPLOG_REPLAY__START);
+    out->seed.decision.recorded = oplog_replay_long(operation->data, OPLOG_REPLAY__START + 8);
     return 1;
 }
 
@@ -181,9 +192,11 @@ oplog_start_read(oplog_start *out, djp_oplog *log, const djp_oplog_operation *op
                                       .kind = (uint8_t)(operation->word >> 16)};
     out->number = oplog_replay_word(data, 48);
     out->parent_flags = oplog_replay_word(data, 52);
-    out->seed.policy = out->flags & DJP_OP_START_ROOT ? out->parent_flags >> 16 : 0;
-    out->seed.decision = 0;
-    const unsigned rare = DJP_OP_START_STATE | DJP_OP_START_NAME | DJP_OP_START_TIME | DJP_OP_START_DECIDED;
+    out->seed.decided = 0;
+    if (out->flags & DJP_OP_START_ROOT && !oplog_start_read_decision(out, operation)) {
+        return 0;
+    }
+    const unsigned rare = DJP_OP_START_STATE | DJP_OP_START_NAME | DJP_OP_START_TIME;
     int more = (out->flags & rare) != 0;
     return !more || oplog_start_read_more(out, operation);
 }

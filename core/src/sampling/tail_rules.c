@@ -9,7 +9,6 @@
 #include "djp/error.h"
 #include "djp/span.h"
 #include "sampling/tail_history.h"
-#include "trace/span_block.h"
 
 typedef struct tail_rules__rule {
     djp_tail_kind kind;
@@ -273,13 +272,10 @@ djp__tail_rules_is_patient(const djp_keep *keep, djp_text name, int route_comes,
 }
 
 void
-djp__tail_rules_counters(djp_recorder_counters *out, const djp_keep *keep)
+djp__tail_rules_counters(djp_tail_history_counters *out, const djp_keep *keep)
 {
+    *out = (djp_tail_history_counters){0, 0, 0};
     if (keep && keep->table) {
-        djp_tail_history_counters counters;
-        djp__tail_history_counters(&counters, keep->table);
-        out->rule_routes_evicted = counters.routes_forgotten;
-        out->rule_table_full = counters.kinds_shared;
-        out->rule_checks_skipped = counters.skipped;
+        djp__tail_history_counters(out, keep->table);
     }
 }

@@ -4,7 +4,8 @@
 
 #include "djp/tail_rule.h"
 #include "model/record.h"
-#include "trace/recorder.h"
+#include "sampling/decision.h"
+#include "sampling/tail_history.h"
 
 typedef struct djp_keep djp_keep;
 
@@ -24,7 +25,7 @@ uint32_t djp__tail_rules_root(djp_keep *keep, const djp_span_record *record, uin
 /* 1 when a root that begins under this name may have a limit above age_ns by its route: where the name is not the route yet, any such rule
  * is reason enough. */
 int djp__tail_rules_is_patient(const djp_keep *keep, djp_text name, int route_comes, uint64_t age_ns);
-/* Fills in the counters of rules. keep may be NULL. */
-void djp__tail_rules_counters(djp_recorder_counters *out, const djp_keep *keep);
+/* Counters of what the rules remember; zeros without. keep may be NULL. */
+void djp__tail_rules_counters(djp_tail_history_counters *out, const djp_keep *keep);
 
 #endif

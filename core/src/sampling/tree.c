@@ -150,7 +150,7 @@ djp_sampler_always_on(void)
     djp_sampler *node = sampler_tree__new(DJP_SAMPLER_TREE_ON);
     if (node) {
         node->threshold = 0;
-        node->state = djp__sampler_root_state(0);
+        node->state = djp__ot_root_state(0);
     }
     return node;
 }
@@ -174,8 +174,8 @@ djp_sampler_probability(double ratio)
     if (node) {
         ratio = ratio > 0 ? ratio : 0;
         node->number = ratio < 1 ? ratio : 1;
-        node->threshold = djp__sampler_threshold(node->number);
-        node->state = djp__sampler_root_state(node->threshold);
+        node->threshold = djp__threshold_of(node->number);
+        node->state = djp__ot_root_state(node->threshold);
     }
     return node;
 }

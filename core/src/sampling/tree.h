@@ -67,7 +67,7 @@ typedef struct djp_sampler_input {
     unsigned kind; /* djp_span_kind */
     const djp_attribute *attributes; /* given at the start, as far as the tree needs any */
     size_t attribute_count;
-    uint64_t randomness; /* 56 bits, filled in by djp__sampler_compose */
+    uint64_t randomness; /* 56 bits, filled in by djp__head_decide_by_tree */
     uint64_t now_ns; /* monotonic; 0: the clock is read when a rate limit asks */
 } djp_sampler_input;
 

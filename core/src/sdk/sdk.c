@@ -69,8 +69,8 @@ sdk_recorder_options(djp_sdk *sdk, int drop_all, djp_tail_rule *rules)
     recorder.decision_buffer_bytes = options->decision_buffer_bytes;
     recorder.drop_all = drop_all;
     recorder.always_on = options->sampler == DJP_SAMPLER_ALWAYS_ON;
-    recorder.threshold = djp__sampler_threshold(off ? 0.0 : options->sample_ratio);
-    recorder.canary = djp__sampler_threshold(options->canary_ratio);
+    recorder.threshold = djp__threshold_of(off ? 0.0 : options->sample_ratio);
+    recorder.canary = djp__threshold_of(options->canary_ratio);
     recorder.parent_based = options->parent_based;
     /* "always off" below a parent that says no leaves nothing, errors included. */
     recorder.slow_threshold_ns = off ? 0 : options->slow_threshold_ns;

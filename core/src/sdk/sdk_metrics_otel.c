@@ -15,7 +15,7 @@ enum { SELF_OTEL__SPAN_BYTES = 1024 };
 static const char *const sdk_metrics_otel__processor[2] = {"batching_span_processor/0", "batching_span_processor"};
 static const char *const sdk_metrics_otel__reader[2] = {"prometheus_http_text_metric_exporter/0",
                                                         "prometheus_http_text_metric_exporter"};
-static const char *const sdk_metrics_otel__results[DJP_RESULTS] = {"DROP", "RECORD_ONLY", "RECORD_AND_SAMPLE"};
+static const char *const sdk_metrics_otel__results[DJP__OUTCOMES] = {"DROP", "RECORD_ONLY", "RECORD_AND_SAMPLE"};
 static const char *const sdk_metrics_otel__origins[DJP_ORIGINS] = {"none", "local", "remote"};
 
 /* The conventions leave the bounds open. An export takes from a millisecond on a local Collector to its timeout, a scrape less. */
@@ -145,7 +145,7 @@ sdk_metrics_otel__series(djp_family *family, const char *const *component, const
 static void
 sdk_metrics_otel__show_spans(const djp_sdk *sdk, const djp_recorder_counters *counters)
 {
-    for (int result = 0; result < DJP_RESULTS; result++) {
+    for (int result = 0; result < DJP__OUTCOMES; result++) {
         for (int origin = 0; origin < DJP_ORIGINS; origin++) {
             djp_series *series =
                 sdk_metrics_otel__series(sdk->metrics.otel[DJP__OTEL_STARTED], NULL, sdk_metrics_otel__origins[origin],
@@ -153,7 +153,7 @@ sdk_metrics_otel__show_spans(const djp_sdk *sdk, const djp_recorder_counters *co
             djp__counter_set(series, (double)counters->started_by[origin][result]);
         }
         /* A span that records nothing is not live by the conventions. */
-        if (result != DJP_RESULT_DROP) {
+        if (result != DJP__OUTCOME_DROP) {
             djp_gauge_set(sdk_metrics_otel__series(sdk->metrics.otel[DJP__OTEL_LIVE], NULL,
                                                    sdk_metrics_otel__results[result], NULL),
                           (double)counters->open[result]);
@@ -277,15 +277,15 @@ djp__sdk_otel_status(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counte
     sdk_metrics_otel__key(out, "span_started", "{");
     for (int origin = 0; origin < DJP_ORIGINS; origin++) {
         sdk_metrics_otel__key(out, sdk_metrics_otel__origins[origin], origin ? "," : "{");
-        for (int result = 0; result < DJP_RESULTS; result++) {
+        for (int result = 0; result < DJP__OUTCOMES; result++) {
             sdk_metrics_otel__key(out, sdk_metrics_otel__results[result], result ? "," : "{");
             djp__buf_u64(out, counters->started_by[origin][result]);
         }
         djp__buf_char(out, '}');
     }
     sdk_metrics_otel__key(out, "span_live", "},");
-    for (int result = DJP_RESULT_RECORD_ONLY; result < DJP_RESULTS; result++) {
-        sdk_metrics_otel__key(out, sdk_metrics_otel__results[result], result > DJP_RESULT_RECORD_ONLY ? "," : "{");
+    for (int result = DJP__OUTCOME_RECORD_ONLY; result < DJP__OUTCOMES; result++) {
+        sdk_metrics_otel__key(out, sdk_metrics_otel__results[result], result > DJP__OUTCOME_RECORD_ONLY ? "," : "{");
         djp__buf_u64(out, counters->open[result]);
     }
     sdk_metrics_otel__key(out, "queue_size", "},");

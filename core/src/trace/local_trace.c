@@ -10,9 +10,10 @@
 #include "trace/span_block.h"
 
 void
-djp__local_trace_begin(djp_span *span, djp_head *head)
+djp__local_trace_begin(djp_span *span, djp__head *head)
 {
     const djp_recorder *recorder = span->recorder;
+    const djp__decision *decision = &head->decision;
     djp_local_trace *local = &span->own;
     span->local = local;
     span->is_root = DJP_SPAN_ROOT;
@@ -21,18 +22,20 @@ djp__local_trace_begin(djp_span *span, djp_head *head)
     djp_store_relaxed(&local->saw, 0u);
     local->generation = djp__fork_generation();
     local->root = span;
-    local->threshold = head->threshold;
-    local->canary = head->canary;
+    local->threshold = decision->threshold;
+    local->recorded = decision->recorded;
     local->state = head->state;
     local->extras = (uint8_t)head->extras;
     djp_store_relaxed(&local->shared, 0u);
-    local->head_reason = head->reason;
-    uint8_t bank = head->sampled ? DJP_BANK_SAMPLE : recorder->tail_bank;
-    local->bank = head->drop_all ? DJP_BANK_DROP : bank;
+    local->head_reason = decision->reason;
+    uint8_t bank = decision->outcome == DJP__OUTCOME_SAMPLE ? DJP_BANK_SAMPLE : recorder->tail_bank;
+    local->bank = decision->outcome == DJP__OUTCOME_DROP ? DJP_BANK_DROP : bank;
     /* Nothing to wait for when the trace is kept anyway and every stratum exports the same threshold. */
-    int same_weight = head->threshold == DJP_THRESHOLD_NONE || head->threshold == head->canary || !recorder->tail_rules;
-    int decided = djp_local_is_silent(local) || (head->sampled && same_weight && !recorder->limit);
-    djp_store_relaxed(&local->head, decided ? DJP_DECIDED(head->reason) : (uintptr_t)0);
+    int same_threshold =
+        decision->threshold == DJP_THRESHOLD_NONE || decision->threshold == decision->recorded || !recorder->tail_rules;
+    int decided =
+        djp_local_is_silent(local) || (decision->outcome == DJP__OUTCOME_SAMPLE && same_threshold && !recorder->limit);
+    djp_store_relaxed(&local->head, decided ? DJP_DECIDED(decision->reason) : (uintptr_t)0);
 }
 
 /* The last span of a local trace is gone. */
@@ -123,7 +126,7 @@ local__publish(djp_span *span, const djp_local_trace *local, djp_verdict verdict
         return local__dropped(verdict);
     }
     djp_span_record *record = span->record;
-    record->threshold = djp_stands_for_itself(verdict) ? local->canary : local->threshold;
+    record->threshold = djp_stands_for_itself(verdict) ? local->recorded : local->threshold;
     if (__builtin_expect(djp_verdict_threshold(verdict) != 0, 0)) {
         record->threshold = djp_verdict_threshold(verdict);
     }

@@ -24,7 +24,7 @@ late__init(djp_span *span, const djp_local_trace *from, uintptr_t head)
     local->generation = from->generation;
     local->root = span;
     local->threshold = raised ? raised : from->threshold;
-    local->canary = from->canary;
+    local->recorded = from->recorded;
     local->anchor = from->anchor;
     local->extras = from->extras & DJP_EXTRA_STATE;
     local->state = local->extras ? djp_tracestate_ref(from->state) : from->state;

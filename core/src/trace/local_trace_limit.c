@@ -46,14 +46,14 @@ djp__local_limit_ask(const djp_local_trace *local, djp_verdict verdict, const dj
                                       : DJP_RATE_ROUTE_UNKNOWN,
         .group = self ? DJP_RATE_SELF : DJP_RATE_HEAD,
         .spans = question->spans,
-        .own = self      ? local->canary
+        .own = self      ? local->recorded
                : unknown ? 0
                          : local->threshold,
         .now_ns = local_limit__now(local, question->end_unix_ns),
     };
     /* Where a parent chose in a way that it did not tell, the randomness of the id is used up; another one serves, without weight. */
     look.random = unweighted ? djp__hash(identity->trace_id, sizeof identity->trace_id) & (DJP_THRESHOLD_NEVER - 1)
-                             : djp__sampler_random(identity->trace_id, local->state);
+                             : djp__randomness_of(identity->trace_id, local->state);
     uint64_t threshold = 0;
     switch (djp__rate_limit_look(recorder->limit, &look, &threshold)) {
     case DJP_RATE_LIMITED:

@@ -1,5 +1,5 @@
 /* How a recorder decides about roots, changed while it records. A policy that was in force once stays, because local traces borrow its
- * tracestate and starts in an operation log name it; their number is bounded. */
+ * tracestate; their number is bounded. */
 #include <math.h>
 #include <string.h>
 
@@ -13,27 +13,27 @@ enum { POLICY__STEPS = 16, POLICY__HALVINGS = 56 };
 
 /* Under a canary, "always on" is a ratio like any other: that of the canary. */
 static void
-policy__fill(djp_policy *policy, uint64_t threshold, int always_on, int drop_all, uint64_t canary)
+policy__fill(djp__policy *policy, uint64_t threshold, int always_on, int drop_all, uint64_t recorded)
 {
     memset(policy, 0, sizeof *policy);
-    policy->threshold = threshold > canary ? threshold : canary;
-    policy->canary = canary;
-    policy->always_on = (uint8_t)(always_on && canary == 0);
+    policy->threshold = threshold > recorded ? threshold : recorded;
+    policy->recorded = recorded;
+    policy->always_on = (uint8_t)(always_on && recorded == 0);
     policy->drop_all = (uint8_t)(drop_all != 0);
 }
 
+/* A policy that is complete gets the tracestate of its roots. */
 static void
-policy__number(djp_policy *policy, uint32_t number)
+policy__complete(djp__policy *policy)
 {
-    policy->number = (uint16_t)number;
     if (!policy->always_on && !policy->drop_all) {
-        policy->root_state = djp__sampler_root_state(policy->threshold);
+        policy->root_state = djp__ot_root_state(policy->threshold);
     }
 }
 
 /* What the options say, under that canary. */
 static void
-policy__fill_first(djp_policy *policy, const djp_recorder *recorder, uint64_t canary)
+policy__fill_first(djp__policy *policy, const djp_recorder *recorder, uint64_t canary)
 {
     const djp_recorder_options *options = &recorder->options;
     policy__fill(policy, options->always_on ? 0 : options->threshold, options->always_on, options->drop_all, canary);
@@ -59,10 +59,9 @@ djp__policies_init(djp_recorder *recorder)
 {
     djp_store_relaxed(&recorder->canary, recorder->options.canary);
     policy__fill_first(&recorder->first, recorder, recorder->options.canary);
-    policy__number(&recorder->first, 1);
-    djp_store_relaxed(&recorder->policies[1], &recorder->first);
+    policy__complete(&recorder->first);
     recorder->policy_count = 1;
-    recorder->slot.policy.composed = 1;
+    recorder->slot.policy.tree = 1;
     recorder->configured = &recorder->first;
     djp_store_release(&recorder->policy, &recorder->first);
     djp__recorder_set_off(recorder, 0);
@@ -73,20 +72,20 @@ djp__policies_free(djp_recorder *recorder)
 {
     djp__tree_slot_fini(&recorder->slot);
     djp_tracestate_unref(recorder->first.root_state);
-    for (uint32_t i = 2; i <= recorder->policy_count; i++) {
-        djp_policy *policy = djp_load_relaxed(&recorder->policies[i]);
+    for (uint32_t i = 1; i < recorder->policy_count; i++) {
+        djp__policy *policy = recorder->policies[i];
         djp_tracestate_unref(policy->root_state);
         djp__free(policy);
     }
 }
 
 /* One that decides in the same way; NULL when there is none. Under the tables lock. */
-static djp_policy *
-policy__find(djp_recorder *recorder, const djp_policy *like)
+static const djp__policy *
+policy__find(djp_recorder *recorder, const djp__policy *like)
 {
-    for (uint32_t i = 1; i <= recorder->policy_count; i++) {
-        djp_policy *policy = djp_load_relaxed(&recorder->policies[i]);
-        int same = policy->threshold == like->threshold && policy->canary == like->canary;
+    for (uint32_t i = 0; i < recorder->policy_count; i++) {
+        const djp__policy *policy = i == 0 ? &recorder->first : recorder->policies[i];
+        int same = policy->threshold == like->threshold && policy->recorded == like->recorded;
         if (policy->drop_all == like->drop_all && (like->drop_all || (same && policy->always_on == like->always_on))) {
             return policy;
         }
@@ -95,16 +94,16 @@ policy__find(djp_recorder *recorder, const djp_policy *like)
 }
 
 /* The last place is for the policy that drops all: that one must always be there to be had. Under the tables lock. */
-static djp_policy *
-policy__add(djp_recorder *recorder, const djp_policy *like)
+static const djp__policy *
+policy__add(djp_recorder *recorder, const djp__policy *like)
 {
-    uint32_t number = recorder->policy_count + 1, end = DJP_POLICIES_MAX - (like->drop_all ? 0u : 1u);
-    djp_policy *policy = number < end ? djp__calloc(1, sizeof *policy) : NULL;
+    uint32_t place = recorder->policy_count, end = DJP_POLICIES_MAX - (like->drop_all ? 0u : 1u);
+    djp__policy *policy = place < end ? djp__calloc(1, sizeof *policy) : NULL;
     if (policy) {
         *policy = *like;
-        policy__number(policy, number);
-        djp_store_release(&recorder->policies[number], policy);
-        recorder->policy_count = number;
+        policy__complete(policy);
+        recorder->policies[place] = policy;
+        recorder->policy_count = place + 1;
     }
     return policy;
 }
@@ -120,7 +119,7 @@ policy__round(double ratio)
 
 /* The policy in force from now on; NULL: memory is short, and nothing changes. Under the tables lock. */
 static int
-policy__put(djp_recorder *recorder, const djp_policy *policy, int by_ratio)
+policy__put(djp_recorder *recorder, const djp__policy *policy, int by_ratio)
 {
     if (policy) {
         recorder->by_ratio = by_ratio;
@@ -133,27 +132,27 @@ policy__put(djp_recorder *recorder, const djp_policy *policy, int by_ratio)
 int
 djp__recorder_set_ratio(djp_recorder *recorder, double ratio)
 {
-    djp_policy like;
-    uint64_t threshold = djp__sampler_threshold(ratio);
+    djp__policy like;
+    uint64_t threshold = djp__threshold_of(ratio);
     int drop_all = threshold == DJP_THRESHOLD_NEVER;
     djp__tables_lock();
     policy__fill(&like, threshold, 0, drop_all, djp_load_relaxed(&recorder->canary));
-    djp_policy *policy = policy__find(recorder, &like);
+    const djp__policy *policy = policy__find(recorder, &like);
     if (!policy && !drop_all && recorder->policy_count >= DJP_POLICIES_MAX / 2) {
-        policy__fill(&like, djp__sampler_threshold(policy__round(ratio)), 0, 0, like.canary);
+        policy__fill(&like, djp__threshold_of(policy__round(ratio)), 0, 0, like.recorded);
         policy = policy__find(recorder, &like);
     }
     return policy__put(recorder, policy ? policy : policy__add(recorder, &like), 1);
 }
 
-const djp_policy *
+const djp__policy *
 djp__policy_configured(djp_recorder *recorder)
 {
-    djp_policy like, *policy = NULL;
+    djp__policy like;
     uint64_t canary = djp_load_relaxed(&recorder->canary);
-    if (recorder->configured == &recorder->first && canary != recorder->first.canary && !recorder->first.drop_all) {
+    if (recorder->configured == &recorder->first && canary != recorder->first.recorded && !recorder->first.drop_all) {
         policy__fill_first(&like, recorder, canary);
-        policy = policy__find(recorder, &like);
+        const djp__policy *policy = policy__find(recorder, &like);
         return policy ? policy : policy__add(recorder, &like);
     }
     return recorder->configured;
@@ -169,10 +168,10 @@ djp__recorder_reset_ratio(djp_recorder *recorder)
 void
 djp__recorder_set_canary(djp_recorder *recorder, double canary)
 {
-    uint64_t threshold = canary < 0 ? recorder->options.canary : djp__sampler_threshold(canary);
+    uint64_t threshold = canary < 0 ? recorder->options.canary : djp__threshold_of(canary);
     djp__tables_lock();
     if (recorder->policy_count >= DJP_POLICIES_MAX / 2 && canary > 0 && canary < 1) {
-        threshold = djp__sampler_threshold(policy__round(canary));
+        threshold = djp__threshold_of(policy__round(canary));
     }
     djp_store_relaxed(&recorder->canary, threshold);
     djp__tables_unlock();
@@ -204,7 +203,7 @@ djp__recorder_is_muted(const djp_recorder *recorder)
 int
 djp__recorder_has_tree(const djp_recorder *recorder)
 {
-    return djp_load_acquire(&recorder->policy)->composed;
+    return djp_load_acquire(&recorder->policy)->tree;
 }
 
 void

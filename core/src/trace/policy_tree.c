@@ -13,22 +13,22 @@
 enum { POLICY_TREE__RETIRED = 4, POLICY_TREE__YIELDS = 1000 };
 
 void
-djp__policy_compose(djp_head *out, djp_recorder *recorder, djp_sampler_input *input)
+djp__policy_decide_by_tree(djp__head *out, djp_recorder *recorder, djp_sampler_input *input)
 {
     djp_tree_slot *slot = &recorder->slot;
     djp_add_seq_cst(&slot->readers, 1u);
     djp_sampler *tree = djp_load_seq_cst(&slot->tree);
     if (tree) {
-        djp__sampler_compose(out, tree, input, djp_load_relaxed(&recorder->canary));
+        djp__head_decide_by_tree(out, tree, input, djp_load_relaxed(&recorder->canary));
     } else {
         /* Replaced by a ratio a moment ago. */
         memset(out, 0, sizeof *out);
-        out->threshold = DJP_THRESHOLD_NONE;
-        const djp_policy *policy = &recorder->first;
+        out->decision.threshold = DJP_THRESHOLD_NONE;
+        const djp__policy *policy = &recorder->first;
         if (input->parent) {
-            djp__sampler_decide(out, policy, recorder->options.parent_based, input->trace_id, input->parent);
+            djp__head_decide(out, policy, recorder->options.parent_based, input->trace_id, input->parent);
         } else {
-            djp__sampler_decide_root(out, policy, input->trace_id);
+            djp__head_decide_root(out, policy, input->trace_id);
         }
     }
     djp_sub_acq_rel(&slot->readers, 1u);
@@ -67,9 +67,9 @@ djp__tree_slot_fini(djp_tree_slot *slot)
 }
 
 void
-djp__policy_put(djp_recorder *recorder, const djp_policy *policy)
+djp__policy_put(djp_recorder *recorder, const djp__policy *policy)
 {
-    const djp_sampler *tree = policy->composed ? djp_load_relaxed(&recorder->slot.tree) : NULL;
+    const djp_sampler *tree = policy->tree ? djp_load_relaxed(&recorder->slot.tree) : NULL;
     djp_store_relaxed(&recorder->needs, tree ? tree->needs : 0u);
     djp_store_release(&recorder->policy, policy);
     djp__recorder_set_off(recorder, (djp_load_relaxed(&recorder->gate) & DJP_GATE_OFF) != 0);
@@ -89,7 +89,7 @@ policy_tree__replace(djp_recorder *recorder, djp_sampler *tree)
     }
     djp_store_seq_cst(&slot->tree, tree);
     recorder->configured = tree ? &slot->policy : &recorder->first;
-    const djp_policy *configured = recorder->by_ratio ? NULL : djp__policy_configured(recorder);
+    const djp__policy *configured = recorder->by_ratio ? NULL : djp__policy_configured(recorder);
     if (configured) {
         djp__policy_put(recorder, configured);
     }
@@ -140,10 +140,10 @@ djp__recorder_sampler_text(char **out, djp_recorder *recorder)
 int
 djp_recorder_would_sample(djp_recorder *recorder, const uint8_t trace_id[16])
 {
-    djp_head head;
+    djp__head head;
     if (recorder == NULL) {
         return 0;
     }
-    djp__sampler_decide_root(&head, djp__recorder_policy(recorder, 0), trace_id);
-    return head.sampled != 0;
+    djp__head_decide_root(&head, djp__recorder_policy(recorder), trace_id);
+    return head.decision.flag;
 }

@@ -49,7 +49,7 @@ static uint64_t
 recorder__sum(const djp_recorder *recorder, djp_count which)
 {
     uint64_t sum = 0;
-    for (unsigned result = 0; result < DJP_RESULTS; result++) {
+    for (unsigned result = 0; result < DJP__OUTCOMES; result++) {
         sum += recorder__place(recorder, result * DJP_COUNT_BANK + (unsigned)which);
     }
     return sum;
@@ -236,7 +236,7 @@ djp__recorder_fork_child(djp_recorder *recorder)
     djp_add_relaxed(&recorder->inherited, recorder__live(recorder));
     for (unsigned i = 0; i < DJP_STRIPES; i++) {
         djp_stripe *stripe = &recorder->stripes[i];
-        for (unsigned k = 0; k < DJP_RESULTS * DJP_COUNT_BANK; k++) {
+        for (unsigned k = 0; k < DJP__OUTCOMES * DJP_COUNT_BANK; k++) {
             djp_store_relaxed(&stripe->value[k], 0u);
         }
         djp_store_relaxed(&stripe->owner, 0u);
@@ -346,7 +346,11 @@ djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder)
     uint64_t gone = decided + out->dropped_never_ended;
     out->live = out->started > gone ? out->started - gone : 0;
     out->decision_buffer_bytes = djp_load_relaxed(&recorder->decision_buffer_bytes);
-    djp__tail_rules_counters(out, recorder->keep);
+    djp_tail_history_counters history;
+    djp__tail_rules_counters(&history, recorder->keep);
+    out->rule_routes_evicted = history.routes_forgotten;
+    out->rule_table_full = history.kinds_shared;
+    out->rule_checks_skipped = history.skipped;
     if (recorder->limit) {
         djp_rate_counters rate;
         djp__rate_limit_counters(&rate, recorder->limit);
@@ -354,7 +358,7 @@ djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder)
         out->rate_shared = rate.shared;
         out->rate_level = rate.level;
     }
-    for (unsigned result = 0; result < DJP_RESULTS; result++) {
+    for (unsigned result = 0; result < DJP__OUTCOMES; result++) {
         out->open[result] = recorder__open(recorder, result);
         for (unsigned origin = 0; origin < DJP_ORIGINS; origin++) {
             unsigned place = result * DJP_COUNT_BANK + DJP_COUNT_STARTED + origin;

@@ -5,6 +5,7 @@
 #include "base/ring.h"
 #include "djp/tail_rule.h"
 #include "djp/span.h"
+#include "sampling/decision.h"
 
 struct djp_sampler;
 
@@ -76,14 +77,13 @@ void djp__recorder_free(djp_recorder *recorder);
 /* In a forked child: empty ring, counters at zero, armed at 0. Spans of the parent's generation are discarded when ended. */
 void djp__recorder_fork_child(djp_recorder *recorder);
 
-/* Where a span's parent was, and what was to become of it when it began. */
+/* Where a span's parent was. */
 enum { DJP_ORIGIN_NONE, DJP_ORIGIN_LOCAL, DJP_ORIGIN_REMOTE, DJP_ORIGINS };
-enum { DJP_RESULT_DROP, DJP_RESULT_RECORD_ONLY, DJP_RESULT_RECORD_AND_SAMPLE, DJP_RESULTS };
 
 typedef struct djp_recorder_counters {
     uint64_t started;
-    uint64_t started_by[DJP_ORIGINS][DJP_RESULTS]; /* the same in parts */
-    uint64_t open[DJP_RESULTS]; /* started and not ended */
+    uint64_t started_by[DJP_ORIGINS][DJP__OUTCOMES]; /* the same in parts: DJP_ORIGIN_*, DJP__OUTCOME_* */
+    uint64_t open[DJP__OUTCOMES]; /* started and not ended */
     uint64_t live; /* still open, or ended and not decided yet: their local trace's root is open */
     uint64_t ended;
     uint64_t sampled_ratio, sampled_parent, sampled_error, sampled_slow, sampled_rule, sampled_slowest, sampled_rare,

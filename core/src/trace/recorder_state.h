@@ -47,9 +47,9 @@ typedef enum djp_count {
 /* Places of one sampling result, and where each begins. */
 enum {
     DJP_COUNT_BANK = 32,
-    DJP_BANK_DROP = DJP_RESULT_DROP * DJP_COUNT_BANK,
-    DJP_BANK_RECORD = DJP_RESULT_RECORD_ONLY * DJP_COUNT_BANK,
-    DJP_BANK_SAMPLE = DJP_RESULT_RECORD_AND_SAMPLE * DJP_COUNT_BANK
+    DJP_BANK_DROP = DJP__OUTCOME_DROP * DJP_COUNT_BANK,
+    DJP_BANK_RECORD = DJP__OUTCOME_RECORD_ONLY * DJP_COUNT_BANK,
+    DJP_BANK_SAMPLE = DJP__OUTCOME_SAMPLE * DJP_COUNT_BANK
 };
 _Static_assert((int)DJP_COUNT_LAST <= (int)DJP_COUNT_BANK, "the counters fit their bank");
 
@@ -76,12 +76,12 @@ typedef struct djp_tree_slot {
     DJP_ATOMIC(uint32_t) readers; /* any thread, sequentially consistent */
     djp_sampler *retired; /* owned, linked by next; under the tables lock */
     unsigned retired_count;
-    djp_policy policy; /* says that the tree decides; never changed */
+    djp__policy policy; /* says that the tree decides; never changed */
 } djp_tree_slot;
 
 typedef struct djp_stripe {
     /* Written by the owner with plain additions (release); in the first stripe by anybody, atomically. */
-    _Alignas(64) DJP_ATOMIC(uint64_t) value[DJP_RESULTS * DJP_COUNT_BANK];
+    _Alignas(64) DJP_ATOMIC(uint64_t) value[DJP__OUTCOMES * DJP_COUNT_BANK];
     DJP_ATOMIC(uint64_t) owner; /* a thread's token or 0; acquire-release */
 } djp_stripe;
 
@@ -93,8 +93,8 @@ void djp__error_keys_init(djp_error_keys *out);
 
 struct djp_recorder {
     djp_recorder_options options;
-    DJP_ATOMIC(const djp_policy *) policy; /* in force; written under the tables lock, release */
-    djp_policy first; /* of the options */
+    DJP_ATOMIC(const djp__policy *) policy; /* in force; written under the tables lock, release */
+    djp__policy first; /* of the options */
     DJP_ATOMIC(uint64_t) canary; /* of policies to come and of the tree; written under the tables lock, relaxed */
     djp_ring *ring;
     uint32_t record_max; /* bytes; a quarter of the ring at most */
@@ -116,10 +116,11 @@ struct djp_recorder {
     _Alignas(64) DJP_ATOMIC(uint64_t) decision_buffer_bytes; /* any thread, relaxed */
     DJP_ATOMIC(uint64_t) inherited; /* spans of the parent process not released yet; any thread, relaxed */
     djp_stripe stripes[DJP_STRIPES];
-    /* By number, owned but for the first; filled under the tables lock, release, and kept as long as the recorder: spans borrow. */
-    DJP_ATOMIC(djp_policy *) policies[DJP_POLICIES_MAX];
-    uint32_t policy_count; /* the highest number; under the tables lock */
-    const djp_policy
+    djp__policy
+        *policies[DJP_POLICIES_MAX]; /* besides the first; owned, as long as the recorder: local traces borrow from
+                                                 them. Under the tables lock */
+    uint32_t policy_count; /* with the first; under the tables lock */
+    const djp__policy
         *configured; /* what holds where no ratio was said: &first or that of the slot; under the tables lock */
     int by_ratio; /* 1: a ratio was said, so that what is configured does not hold; under the tables lock */
     DJP_ATOMIC(uint32_t) needs; /* DJP_NEEDS_* of the policy in force; written under the tables lock, relaxed */
@@ -165,25 +166,21 @@ djp__count_add(djp_recorder *recorder, uint32_t which, uint64_t n)
 /* policy.c: the policy of the options, put in force; all of them freed. */
 void djp__policies_init(djp_recorder *recorder);
 void djp__policies_free(djp_recorder *recorder);
-/* The policy of that number; the one in force for 0 and for numbers that are none. */
-static inline const djp_policy *
-djp__recorder_policy(djp_recorder *recorder, uint32_t number)
+/* The policy in force. */
+static inline const djp__policy *
+djp__recorder_policy(const djp_recorder *recorder)
 {
-    const djp_policy *policy = NULL;
-    if (number != 0 && number < DJP_POLICIES_MAX) {
-        policy = djp_load_acquire(&recorder->policies[number]);
-    }
-    return policy ? policy : djp_load_acquire(&recorder->policy);
+    return djp_load_acquire(&recorder->policy);
 }
 
 /* policy.c: whether recording is off, and what follows from that and from the policy in force. Under the tables lock. */
 void djp__recorder_set_off(djp_recorder *recorder, int off);
 /* policy_tree.c: puts a policy in force. Under the tables lock. */
-void djp__policy_put(djp_recorder *recorder, const djp_policy *policy);
+void djp__policy_put(djp_recorder *recorder, const djp__policy *policy);
 /* policy.c: what holds where no ratio was said, under the canary in force; NULL without memory. Under the tables lock. */
-const djp_policy *djp__policy_configured(djp_recorder *recorder);
+const djp__policy *djp__policy_configured(djp_recorder *recorder);
 /* Decides by the tree of samplers. Borrows all. */
-void djp__policy_compose(djp_head *out, djp_recorder *recorder, djp_sampler_input *input);
+void djp__policy_decide_by_tree(djp__head *out, djp_recorder *recorder, djp_sampler_input *input);
 void djp__tree_slot_fini(djp_tree_slot *slot);
 
 /* A start that records nothing: wakes whoever waits for the next span, because only the worker can switch on again. NULL is fine. */

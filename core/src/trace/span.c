@@ -83,26 +83,22 @@ span__join_shared(djp_span *span, const djp_span_context *parent)
     return 1;
 }
 
-/* What a tree of samplers says, or said when the span was begun elsewhere. */
+/* What a tree of samplers says. */
 static __attribute__((noinline)) void
-span__compose(djp_head *out, djp_span *span, djp_text name, const djp_span_options *options,
-              const djp_span_context *parent, const djp_span_seed *seed)
+span__decide_by_tree(djp__head *out, djp_span *span, djp_text name, const djp_span_options *options,
+                     const djp_span_context *parent)
 {
-    if (seed && seed->decision != 0) {
-        djp__decision_unpack(out, seed->decision, parent);
-        out->canary = djp_load_relaxed(&span->recorder->canary);
-    } else {
-        djp_sampler_input input = {
-            .trace_id = span->record->trace_id,
-            .parent = parent,
-            .name = options->sampling_name.data ? options->sampling_name : name,
-            .kind = span->record->kind,
-            .attributes = options->sampling_attributes,
-            .attribute_count = options->sampling_attribute_count,
-        };
-        djp__policy_compose(out, span->recorder, &input);
-    }
-    if (out->drop_all || (!out->sampled && !span->recorder->tail_rules)) {
+    djp_sampler_input input = {
+        .trace_id = span->record->trace_id,
+        .parent = parent,
+        .name = options->sampling_name.data ? options->sampling_name : name,
+        .kind = span->record->kind,
+        .attributes = options->sampling_attributes,
+        .attribute_count = options->sampling_attribute_count,
+    };
+    djp__policy_decide_by_tree(out, span->recorder, &input);
+    uint8_t outcome = out->decision.outcome;
+    if (outcome == DJP__OUTCOME_DROP || (outcome == DJP__OUTCOME_RECORD_ONLY && !span->recorder->tail_rules)) {
         djp__sampler_notes_unref(out->notes); /* nothing is recorded */
         out->notes = NULL;
     }
@@ -138,7 +134,7 @@ span__begin_local(djp_span *span, djp_text name, const djp_span_options *options
                   const djp_span_seed *seed)
 {
     djp_span_record *record = span->record;
-    djp_head head;
+    djp__head head;
     uint8_t random = DJP_FLAG_RANDOM;
     djp_count origin = DJP_COUNT_STARTED;
     if (parent) {
@@ -152,18 +148,19 @@ span__begin_local(djp_span *span, djp_text name, const djp_span_options *options
     } else {
         djp__rand_trace_id(record->trace_id);
     }
-    const djp_policy *policy =
-        seed ? djp__recorder_policy(span->recorder, seed->policy) : djp_load_acquire(&span->recorder->policy);
-    if (__builtin_expect(policy->composed || (seed && seed->decision != 0), 0)) {
-        span__compose(&head, span, name, options, parent, seed);
+    const djp__policy *policy = djp__recorder_policy(span->recorder);
+    if (seed && seed->decided) {
+        djp__head_adopt(&head, &seed->decision, parent);
+    } else if (__builtin_expect(policy->tree, 0)) {
+        span__decide_by_tree(&head, span, name, options, parent);
     } else if (parent) {
-        djp__sampler_decide(&head, policy, span->recorder->options.parent_based, record->trace_id, parent);
+        djp__head_decide(&head, policy, span->recorder->options.parent_based, record->trace_id, parent);
     } else {
-        djp__sampler_decide_root(&head, policy, record->trace_id);
+        djp__head_decide_root(&head, policy, record->trace_id);
     }
-    record->trace_flags = (uint8_t)(random | (head.sampled ? DJP_FLAG_SAMPLED : 0u));
+    record->trace_flags = (uint8_t)(random | (head.decision.flag ? DJP_FLAG_SAMPLED : 0u));
     record->local_root = DJP_ROOT_OF_TRACE;
-    if (head.reason != DJP_REASON_ALWAYS) {
+    if (head.decision.reason != DJP_REASON_ALWAYS) {
         span__reserve_reason(span);
     }
     djp__local_trace_begin(span, &head);
@@ -292,7 +289,7 @@ span__start(djp_recorder *recorder, const char *name, size_t name_size, const dj
         if (__builtin_expect(span->local->extras, 0)) {
             span__put_extras(span);
         }
-    } else if (djp__recorder_policy(recorder, 0)->drop_all) {
+    } else if (djp__recorder_policy(recorder)->drop_all) {
         djp__recorder_poke(recorder);
     }
     return span;

@@ -30,7 +30,7 @@ typedef struct djp_local_trace {
     uint32_t generation; /* of fork, when it began */
     djp_span *root;
     uint64_t threshold; /* exported by spans kept by ratio or parent; may be DJP_THRESHOLD_NONE */
-    uint64_t canary; /* the same of those that stand for themselves; 0 where everything is recorded */
+    uint64_t recorded; /* the same of those with adjusted count 1; 0 where everything is recorded */
     int64_t anchor; /* Unix minus monotonic time for all its spans */
     djp_tracestate *state; /* to propagate, or NULL */
     uint8_t extras; /* DJP_EXTRA_* */
@@ -44,27 +44,6 @@ typedef struct djp_local_trace {
 } djp_local_trace;
 
 #define djp_local_is_silent(local) ((local)->bank == DJP_BANK_DROP)
-
-/* A reason, above its 8 bits the label of the rule with a name, and above these the upper 32 bits of the threshold, where a limit has
- * raised it; 0 there: the one that goes with the reason. */
-typedef uint64_t djp_verdict;
-#define djp_verdict_of(reason, label) ((uint32_t)(reason) | (uint32_t)(label) << 8)
-#define djp_verdict_raise(verdict, threshold) ((verdict) | (djp_verdict)((threshold) >> 24) << 16)
-#define djp_verdict_threshold(verdict) ((verdict) >> 16 << 24)
-#define djp_verdict_reason(verdict) ((uint8_t)(verdict))
-#define djp_verdict_label(verdict) ((uint8_t)((verdict) >> 8))
-/* Local traces that are kept for what they are: all of their kind are kept, so each stands for itself. */
-#define djp_stands_for_itself(verdict) \
-    (djp_verdict_reason(verdict) != DJP_REASON_NONE && djp_verdict_reason(verdict) <= DJP_REASON_RARE)
-
-/* Verdicts of a limit (sampling/rate_limit.h): dropped, although a reason spoke for it. Their label is 1 when that was one for itself. */
-enum { DJP_VERDICT_LIMITED = DJP_REASON_ALWAYS + 1, DJP_VERDICT_BURST };
-#define djp_verdict_drops(verdict) \
-    (djp_verdict_reason(verdict) == DJP_REASON_NONE || djp_verdict_reason(verdict) > DJP_REASON_ALWAYS)
-/* Nothing that may still come changes it: it stands for itself, or was refused although it did. */
-#define djp_verdict_is_final(verdict)  \
-    (djp_stands_for_itself(verdict) || \
-     (djp_verdict_reason(verdict) > DJP_REASON_ALWAYS && djp_verdict_label(verdict) != 0))
 
 /* A block is aligned, so an odd head cannot be a span. An early decision was taken before the root ended: it may still change to one
  * that keeps. OVER: the root has ended, and what ends later is late. Not set where all of a trace is kept for the same reason. */
@@ -184,7 +163,7 @@ void djp__span_block_trim(void);
 /* local_trace.c: the decision and what follows from it. */
 
 /* Makes span the root of a new local trace. Takes the state of head. */
-void djp__local_trace_begin(djp_span *span, djp_head *head);
+void djp__local_trace_begin(djp_span *span, djp__head *head);
 /* Files an ended span: publishes, drops or keeps it waiting. duration_ns is the root's, unused for others. */
 void djp__local_trace_file(djp_span *span, uint64_t duration_ns);
 /* The root goes without having ended: the others are decided without it. */

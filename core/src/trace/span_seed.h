@@ -3,22 +3,16 @@
 #define DJP_TRACE_SPAN_SEED_H
 
 #include "djp/span.h"
+#include "sampling/decision.h"
 
 typedef struct djp_span_seed {
     uint8_t trace_id[16]; /* for a root without any parent */
     uint8_t span_id[8];
     uint8_t parent_id[8]; /* for a child: of its parent, which belongs to the local trace of options->parent */
     uint64_t start_monotonic;
-    uint32_t
-        policy; /* for a local root: the number of the policy that it was decided by; 0 or unknown: the one in force */
-    uint64_t decision; /* for a local root: what was decided already, djp__decision_pack; 0: nothing was */
+    int decided; /* 1: a local root, about which decision says what was decided already */
+    djp__decision decision;
 } djp_span_seed;
-
-struct djp_head;
-/* A head decision as a number other than 0, without the tracestate and the attributes to add. */
-uint64_t djp__decision_pack(const struct djp_head *head);
-/* The head of a local root below parent (NULL: none). Any number will do. Borrows. */
-void djp__decision_unpack(struct djp_head *out, uint64_t decision, const djp_span_context *parent);
 
 /* As djp_span_start; borrows seed. */
 djp_span *djp__span_start_as(djp_recorder *recorder, const char *name, size_t name_size,

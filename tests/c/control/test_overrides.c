@@ -493,7 +493,7 @@ test_policies_are_bounded(void **state)
     for (unsigned i = 1; i <= 20000; i++) {
         double ratio = pow(0.5, (double)(i % 1000) / 60.0) * (1 - i * 1e-6);
         assert_int_equal(djp__recorder_set_ratio(recorder, ratio), 0);
-        double holds = 1 - (double)djp__recorder_policy(recorder, 0)->threshold / 0x1p56;
+        double holds = 1 - (double)djp__recorder_policy(recorder)->threshold / 0x1p56;
         assert_true(holds > ratio * 0.97 && holds < ratio * 1.03);
     }
     assert_in_range(recorder->policy_count, DJP_POLICIES_MAX / 2, DJP_POLICIES_MAX - 1);

@@ -2,12 +2,12 @@
 #include "oplog_reader.h"
 
 static void
-log_root(uint32_t slot, uint32_t number, uint32_t random, uint32_t policy, const char *name)
+log_root(uint32_t slot, uint32_t number, uint32_t random, const djp_oplog_decision *decision, const char *name)
 {
     writer_start start = {.slot = slot, .kind = 1, .flags = DJP_OP_START_ROOT, .number = number};
     start.ids = writer_make_ids(number, number, 0);
     start.ids.trace[2] = random; /* its lower 24 bits are the highest of the randomness */
-    start.parent_flags = policy << 16;
+    start.decision = decision;
     start.name = writer_symbol(&log_, name);
     writer_begin(&log_, &start);
     writer_end(&log_, slot, 0);
@@ -25,16 +25,16 @@ test_log_decisions(void **state)
     djp_oplog_roots half, tenth;
     djp_oplog_head(&half, log_.log);
     uint32_t changes = djp_load_acquire(&log_.control[DJP_OPLOG_HEAD]);
-    log_root(0, 1, 0x00900000u, half.policy, "kept");
-    log_root(1, 2, 0x00700000u, half.policy, "dropped");
+    log_root(0, 1, 0x00900000u, &half.sampled, "kept");
+    log_root(1, 2, 0x00700000u, &half.unsampled, "dropped");
     assert_int_equal(djp_sdk_set_sample_ratio(sdk, 0.0625), 0);
     assert_int_not_equal(djp_load_acquire(&log_.control[DJP_OPLOG_HEAD]), changes);
     djp_oplog_head(&tenth, log_.log);
-    assert_int_not_equal(tenth.policy, half.policy);
-    assert_true(tenth.threshold == 0xf0ull << 48);
-    log_root(2, 3, 0x00900000u, tenth.policy, "dropped");
-    log_root(3, 4, 0x00f10000u, tenth.policy, "kept.too");
-    log_root(4, 5, 0x00900000u, 2047, "dropped"); /* a number that is none: what holds now */
+    assert_true(tenth.threshold == 0xf0ull << 48 && tenth.sampled.threshold == tenth.threshold);
+    log_root(2, 3, 0x00900000u, &tenth.unsampled, "dropped");
+    log_root(3, 4, 0x00f10000u, &tenth.sampled, "kept.too");
+    djp_oplog_decision nonsense = {1, 3, 200, UINT64_MAX, UINT64_MAX};
+    log_root(4, 5, 0x00900000u, &nonsense, "dropped"); /* whoever wrote it: it is not sampled */
     flush();
     assert_has(reader_line(transport, "kept"), "state=ot=th:8 ");
     assert_has(reader_line(transport, "kept.too"), "state=ot=th:f ");
@@ -53,7 +53,7 @@ test_log_off(void **state)
     assert_int_equal(djp_load_acquire(&log_.control[DJP_OPLOG_ACTIVE]), DJP_OPLOG_TRACES | DJP_OPLOG_METRICS);
     djp_sdk_set_enabled(sdk, 0);
     assert_int_equal(djp_load_acquire(&log_.control[DJP_OPLOG_ACTIVE]), DJP_OPLOG_METRICS);
-    log_root(0, 1, 0xffffffu, 0, "none");
+    log_root(0, 1, 0xffffffu, NULL, "none");
     flush();
     assert_int_equal(script_spans(transport, NULL), 0);
     assert_true(dropped("switched_off") == 1);

@@ -154,7 +154,7 @@ ruled(const char *text, djp_tail_rule rules[DJP_TAIL_RULES_MAX])
 {
     djp_recorder_options options = span_reader_options();
     options.always_on = 0;
-    options.threshold = djp__sampler_threshold(1e-12);
+    options.threshold = djp__threshold_of(1e-12);
     options.decision_wait_ns = 60 * S;
     options.tail_sampling_rules = rules;
     options.keep_rule_count = djp_tail_rules_parse(rules, djp__text(text), NULL, NULL);
@@ -246,7 +246,7 @@ count_by_weights(uint64_t decision_buffer_bytes)
     noise_state = 7;
     djp_tail_rule rules[DJP_TAIL_RULES_MAX];
     djp_recorder_options options = ruled("attribute tier=gold; route /c > 300ms; slowest 1%; rare 60s", rules);
-    options.threshold = djp__sampler_threshold(0.1);
+    options.threshold = djp__threshold_of(0.1);
     options.decision_buffer_bytes = decision_buffer_bytes;
     djp_recorder *recorder = span_reader_recorder(&options);
     djp_key keys[3] = {djp_key_intern("class", 5), djp_key_intern("http.route", 10), djp_key_intern("tier", 4)};

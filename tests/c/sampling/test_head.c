@@ -26,14 +26,14 @@ state_of(const char *text)
 }
 
 /* A root below a parent with that tracestate, by a ratio of a half. What it propagates goes to out. */
-static djp_head
+static djp__head
 decide(char *out, size_t room, const char *tracestate, const uint8_t id[16], int parent_based, uint8_t flags)
 {
-    djp_policy policy = {.threshold = HALF};
+    djp__policy policy = {.threshold = HALF};
     djp_span_context parent = {.flags = flags, .state = state_of(tracestate)};
     memcpy(parent.trace_id, id, 16);
-    djp_head head;
-    djp__sampler_decide(&head, &policy, parent_based, id, &parent);
+    djp__head head;
+    djp__head_decide(&head, &policy, parent_based, id, &parent);
     djp_text text = djp_tracestate_text(head.state);
     assert_true(text.size < room);
     memcpy(out, text.data, text.size);
@@ -49,13 +49,13 @@ static void
 thresholds_of_ratios(void **state)
 {
     (void)state;
-    assert_int_equal(djp__sampler_threshold(1), 0);
-    assert_int_equal(djp__sampler_threshold(2), 0);
-    assert_int_equal(djp__sampler_threshold(0.5), HALF);
-    assert_int_equal(djp__sampler_threshold(0), DJP_THRESHOLD_NEVER);
-    assert_int_equal(djp__sampler_threshold(-1), DJP_THRESHOLD_NEVER);
-    assert_int_equal(djp__sampler_threshold(0.0 / 0.0), DJP_THRESHOLD_NEVER);
-    assert_true(djp__sampler_threshold(1e-9) < DJP_THRESHOLD_NEVER);
+    assert_int_equal(djp__threshold_of(1), 0);
+    assert_int_equal(djp__threshold_of(2), 0);
+    assert_int_equal(djp__threshold_of(0.5), HALF);
+    assert_int_equal(djp__threshold_of(0), DJP_THRESHOLD_NEVER);
+    assert_int_equal(djp__threshold_of(-1), DJP_THRESHOLD_NEVER);
+    assert_int_equal(djp__threshold_of(0.0 / 0.0), DJP_THRESHOLD_NEVER);
+    assert_true(djp__threshold_of(1e-9) < DJP_THRESHOLD_NEVER);
 }
 
 static void
@@ -106,15 +106,15 @@ the_edge_of_a_ratio(void **state)
     (void)state;
     char text[64];
     uint8_t id[16] = {[9] = 0x80};
-    assert_true(decide(text, sizeof text, "a=b", id, 0, 0).sampled);
+    assert_true(decide(text, sizeof text, "a=b", id, 0, 0).decision.flag);
     assert_string_equal(text, "ot=th:8,a=b");
     uint8_t below[16] = {[9] = 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-    assert_false(decide(text, sizeof text, "a=b", below, 0, 0).sampled);
+    assert_false(decide(text, sizeof text, "a=b", below, 0, 0).decision.flag);
     assert_string_equal(text, "a=b");
     /* What the tracestate says is random counts, not the id. */
-    assert_true(decide(text, sizeof text, "ot=rv:80000000000000", below, 0, 0).sampled);
-    assert_false(decide(text, sizeof text, "ot=rv:7fffffffffffff", id, 0, 0).sampled);
-    assert_true(decide(text, sizeof text, "ot=rv:7ffffffffffff", id, 0, 0).sampled); /* too short to be one */
+    assert_true(decide(text, sizeof text, "ot=rv:80000000000000", below, 0, 0).decision.flag);
+    assert_false(decide(text, sizeof text, "ot=rv:7fffffffffffff", id, 0, 0).decision.flag);
+    assert_true(decide(text, sizeof text, "ot=rv:7ffffffffffff", id, 0, 0).decision.flag); /* too short to be one */
 }
 
 /* Other sub-keys stay as long as the member is one that others accept: 256 bytes and no more. */
@@ -125,8 +125,8 @@ the_member_keeps_what_fits(void **state)
     for (size_t size = 225; size <= 236; size++) {
         char tracestate[512] = "ot=rv:ffffffffffffff;x:", got[512], want[512];
         memset(tracestate + strlen(tracestate), 'a', size - 2);
-        djp_head head = decide(got, sizeof got, tracestate, low, 0, 0);
-        assert_true(head.sampled);
+        djp__head head = decide(got, sizeof got, tracestate, low, 0, 0);
+        assert_true(head.decision.flag);
         /* "th:8;rv:ffffffffffffff" and ";" are 23 bytes. */
         snprintf(want, sizeof want, "ot=th:8;rv:ffffffffffffff%s%s", size <= 233 ? ";" : "",
                  size <= 233 ? strstr(tracestate, "x:") : "");
@@ -147,23 +147,23 @@ a_parent_s_threshold_must_agree(void **state)
 {
     (void)state;
     char got[64];
-    djp_head head = decide(got, sizeof got, "ot=th:8;x:1", high, 1, 1);
-    assert_true(head.sampled && head.threshold == HALF && head.reason == DJP_REASON_PARENT);
+    djp__head head = decide(got, sizeof got, "ot=th:8;x:1", high, 1, 1);
+    assert_true(head.decision.flag && head.decision.threshold == HALF && head.decision.reason == DJP_REASON_PARENT);
     assert_string_equal(got, "ot=th:8;x:1");
     head = decide(got, sizeof got, "ot=th:8;x:1", low, 1, 1); /* sampled, but below it */
-    assert_true(head.sampled && head.threshold == DJP_THRESHOLD_NONE);
+    assert_true(head.decision.flag && head.decision.threshold == DJP_THRESHOLD_NONE);
     assert_string_equal(got, "ot=x:1");
     head = decide(got, sizeof got, "ot=th:8;x:1", high, 1, 0); /* not sampled, but above it */
-    assert_true(!head.sampled && head.reason == DJP_REASON_NONE);
+    assert_true(!head.decision.flag && head.decision.reason == DJP_REASON_NONE);
     assert_string_equal(got, "ot=x:1");
     head = decide(got, sizeof got, "ot=th:8;x:1", low, 1, 0);
-    assert_true(!head.sampled && head.threshold == DJP_THRESHOLD_NONE);
+    assert_true(!head.decision.flag && head.decision.threshold == DJP_THRESHOLD_NONE);
     assert_string_equal(got, "ot=th:8;x:1");
     head = decide(got, sizeof got, "ot=th:xyz", high, 1, 1); /* no threshold at all */
-    assert_true(head.sampled && head.threshold == DJP_THRESHOLD_NONE);
+    assert_true(head.decision.flag && head.decision.threshold == DJP_THRESHOLD_NONE);
     assert_string_equal(got, "");
     head = decide(got, sizeof got, "ot=x:1", high, 1, 1);
-    assert_true(head.sampled && head.threshold == DJP_THRESHOLD_NONE);
+    assert_true(head.decision.flag && head.decision.threshold == DJP_THRESHOLD_NONE);
     assert_string_equal(got, "ot=x:1");
 }
 
@@ -172,19 +172,19 @@ static void
 no_memory_for_a_tracestate(void **state)
 {
     (void)state;
-    djp_policy policy = {.threshold = HALF};
+    djp__policy policy = {.threshold = HALF};
     djp_span_context parent = {.flags = 1, .state = state_of("ot=th:4;x:1")};
-    djp_head head;
+    djp__head head;
     djp__alloc_fail_after(1);
-    djp__sampler_decide(&head, &policy, 0, high, &parent);
+    djp__head_decide(&head, &policy, 0, high, &parent);
     djp__alloc_fail_after(0);
-    assert_true(head.sampled && head.threshold == HALF);
+    assert_true(head.decision.flag && head.decision.threshold == HALF);
     assert_ptr_equal(head.state, parent.state);
     djp_tracestate_unref(head.state);
     djp__alloc_fail_after(1);
-    djp__sampler_decide(&head, &policy, 1, low, &parent);
+    djp__head_decide(&head, &policy, 1, low, &parent);
     djp__alloc_fail_after(0);
-    assert_true(head.sampled && head.threshold == DJP_THRESHOLD_NONE);
+    assert_true(head.decision.flag && head.decision.threshold == DJP_THRESHOLD_NONE);
     assert_ptr_equal(head.state, parent.state);
     djp_tracestate_unref(head.state);
     djp_tracestate_unref(parent.state);
@@ -196,17 +196,17 @@ the_edge_of_a_canary(void **state)
 {
     (void)state;
     for (int parent_based = 0; parent_based < 2; parent_based++) {
-        djp_policy policy = {.threshold = HALF, .canary = HALF};
+        djp__policy policy = {.threshold = HALF, .recorded = HALF};
         djp_span_context parent = {.flags = 1};
-        djp_head head;
+        djp__head head;
         uint8_t id[16] = {[9] = 0x80};
-        djp__sampler_decide(&head, &policy, parent_based, id, &parent);
-        assert_true(head.sampled && !head.drop_all && head.canary == HALF);
-        assert_int_equal(head.threshold, parent_based ? DJP_THRESHOLD_NONE : HALF);
+        djp__head_decide(&head, &policy, parent_based, id, &parent);
+        assert_true(head.decision.flag && head.decision.outcome != DJP__OUTCOME_DROP && head.decision.recorded == HALF);
+        assert_int_equal(head.decision.threshold, parent_based ? DJP_THRESHOLD_NONE : HALF);
         uint8_t below[16] = {[9] = 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-        djp__sampler_decide(&head, &policy, parent_based, below, &parent);
-        assert_true(head.drop_all);
-        assert_int_equal(head.reason, DJP_REASON_NONE);
+        djp__head_decide(&head, &policy, parent_based, below, &parent);
+        assert_int_equal(head.decision.outcome, DJP__OUTCOME_DROP);
+        assert_int_equal(head.decision.reason, DJP_REASON_NONE);
     }
 }
 

@@ -27,7 +27,7 @@ ruled(const char *text, djp_tail_rule rules[DJP_TAIL_RULES_MAX])
 {
     djp_recorder_options options = span_reader_options();
     options.always_on = 0;
-    options.threshold = djp__sampler_threshold(1e-12);
+    options.threshold = djp__threshold_of(1e-12);
     options.decision_wait_ns = 60 * S;
     options.tail_sampling_rules = rules;
     options.keep_rule_count = djp_tail_rules_parse(rules, djp__text(text), NULL, NULL);

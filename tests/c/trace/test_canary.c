@@ -12,7 +12,7 @@ static djp_recorder_options
 canary_options(double ratio, double canary)
 {
     djp_recorder_options options = ratio_options(ratio);
-    options.canary = djp__sampler_threshold(canary);
+    options.canary = djp__threshold_of(canary);
     options.parent_based = 1;
     options.sample_errors = 1;
     options.slow_threshold_ns = 0;
@@ -86,7 +86,7 @@ roots_outside_are_not_recorded(void **state)
     assert_true(flags_of(outside) == 0 && flags_of(inside) != 0);
     finish(outside);
     finish(inside);
-    assert_int_equal(counters().started_by[DJP_ORIGIN_NONE][DJP_RESULT_DROP], 3);
+    assert_int_equal(counters().started_by[DJP_ORIGIN_NONE][DJP__OUTCOME_DROP], 3);
 }
 
 static void
@@ -161,7 +161,7 @@ another_canary_holds_from_then_on(void **state)
 {
     (void)state;
     use(canary_options(1, 1));
-    const djp_policy *first = djp__recorder_policy(recorder, 0);
+    const djp__policy *first = djp__recorder_policy(recorder);
     djp_span *before = root_of(1, NULL);
     djp__recorder_set_canary(recorder, 0.5);
     assert_int_equal(djp__recorder_reset_ratio(recorder), 0);
@@ -173,7 +173,7 @@ another_canary_holds_from_then_on(void **state)
     assert_true(outcome(root_of(2 * QUARTER, NULL), 1) == 2 * QUARTER);
     djp__recorder_set_canary(recorder, -1);
     assert_int_equal(djp__recorder_reset_ratio(recorder), 0);
-    assert_ptr_equal(djp__recorder_policy(recorder, 0), first);
+    assert_ptr_equal(djp__recorder_policy(recorder), first);
     for (int i = 0; i < 3 * (int)DJP_POLICIES_MAX; i++) { /* any number of them fits */
         djp__recorder_set_canary(recorder, (i + 1) / 7000.0);
         assert_int_equal(djp__recorder_reset_ratio(recorder), 0);

@@ -54,7 +54,7 @@ thresholds_are_the_published_ones(void **state)
     };
     char text[15];
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        uint64_t threshold = djp__sampler_threshold(cases[i].ratio), again = 7;
+        uint64_t threshold = djp__threshold_of(cases[i].ratio), again = 7;
         assert_int_equal(djp__threshold_hex(text, threshold), strlen(cases[i].hex));
         assert_string_equal(text, cases[i].hex);
         assert_int_equal(djp__threshold_parse(&again, djp__text(text)), text[0] != '\0');
@@ -77,7 +77,7 @@ the_ratio_is_kept_without_bias(void **state)
         djp_span *span = start(NULL);
         djp_span_context context;
         djp_span_get_context(span, &context);
-        uint64_t r = djp__sampler_randomness(context.trace_id);
+        uint64_t r = djp__randomness(context.trace_id);
         int sampled = (context.flags & DJP_FLAG_SAMPLED) != 0;
         assert_int_equal(sampled, r >= 0xe6660000000000ull);
         assert_true(djp_span_is_recording(span));

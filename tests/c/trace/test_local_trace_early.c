@@ -270,7 +270,7 @@ weights_change_with_the_reason(void **state)
 {
     (void)state;
     use(patient_of(0.9999));
-    uint64_t threshold = djp__sampler_threshold(0.9999);
+    uint64_t threshold = djp__threshold_of(0.9999);
     djp_span *root = start(NULL);
     finish_in(start(root), 61, 0);
     djp_span_record *record = span_reader_take(recorder);

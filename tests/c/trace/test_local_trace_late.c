@@ -143,7 +143,7 @@ weights_of_late_errors_are_true(void **state)
     djp_recorder_options options = ratio_options(0.25);
     options.ring_bytes = 16u << 20;
     use(options);
-    uint64_t head = djp__sampler_threshold(0.25);
+    uint64_t head = djp__threshold_of(0.25);
     double errors = 0, roots = 0, good = 0;
     for (int i = 0; i < 4000; i++) {
         djp_span *root = start(NULL), *open = start(root);

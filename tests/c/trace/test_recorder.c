@@ -234,7 +234,7 @@ threads_lose_and_tear_nothing_when_deciding_late(void **state)
     (void)state;
     djp_recorder_options options = span_reader_options();
     options.always_on = 0;
-    options.threshold = djp__sampler_threshold(0.3);
+    options.threshold = djp__threshold_of(0.3);
     torture(options, 12, 1500);
 }
 
@@ -244,7 +244,7 @@ threads_lose_and_tear_nothing_at_tight_limits(void **state)
     (void)state;
     djp_recorder_options options = span_reader_options();
     options.always_on = 0;
-    options.threshold = djp__sampler_threshold(0.5);
+    options.threshold = djp__threshold_of(0.5);
     options.ring_bytes = 16384;
     options.decision_buffer_bytes = 20000;
     options.attribute_count_limit = 3;
@@ -260,7 +260,7 @@ one_thread_without_memory(void **state)
     (void)state;
     djp_recorder_options options = span_reader_options();
     options.always_on = 0;
-    options.threshold = djp__sampler_threshold(0.5);
+    options.threshold = djp__threshold_of(0.5);
     recorder = span_reader_recorder(&options);
     for (long n = 1; n < 60; n++) {
         worker self = {.random = (uint64_t)n, .steps = 300};
@@ -496,7 +496,7 @@ a_forked_child_starts_afresh(void **state)
     (void)state;
     djp_recorder_options options = span_reader_options();
     options.always_on = 0;
-    options.threshold = djp__sampler_threshold(1e-9);
+    options.threshold = djp__threshold_of(1e-9);
     recorder = span_reader_recorder(&options);
     djp_span *root = start(NULL);
     djp_span *waiting = start(root);
@@ -527,7 +527,7 @@ a_span_of_another_recorder_is_a_local_parent(void **state)
     djp_recorder_options options = span_reader_options();
     djp_recorder *first = span_reader_recorder(&options);
     options.always_on = 0;
-    options.threshold = djp__sampler_threshold(0.5);
+    options.threshold = djp__threshold_of(0.5);
     djp_recorder *second = span_reader_recorder(&options);
     recorder = first;
     djp_span *root = start(NULL);
