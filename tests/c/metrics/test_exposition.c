@@ -122,6 +122,59 @@ openmetrics_shows_sums_where_no_bound_is_negative(void **state)
     }
 }
 
+/* Who is scraped stands in front of all, unless the application has a family of either name. */
+static void
+the_target_gives_way_to_the_application(void **state)
+{
+    (void)state;
+    static const char *const names[] = {NULL, "target", "target_info", "targets"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        djp_registry *r = fixture_registry(0, 0);
+        djp_buf labels;
+        fixture_assert_hides(r, DJP_TEXT_0_0_4, "target_info");
+        djp__buf_init(&labels, 0);
+        djp__buf_text(&labels, "a=\"b\"");
+        djp__registry_set_target(r, &labels);
+        if (names[i]) {
+            fixture_family(r, DJP_GAUGE, names[i], 0);
+        }
+        char *plain = fixture_expose(r, DJP_TEXT_0_0_4), *open = fixture_expose(r, DJP_OPENMETRICS_1_0_0);
+        static const char plain_head[] = "# HELP target_info Target metadata\n# TYPE target_info gauge\n";
+        static const char open_head[] = "# TYPE target info\n# HELP target Target metadata\n";
+        static const char line[] = "target_info{a=\"b\"} 1\n";
+        int shown = i == 0 || i == 3;
+        assert_int_equal(strncmp(plain, plain_head, strlen(plain_head)) == 0, shown);
+        assert_int_equal(strncmp(open, open_head, strlen(open_head)) == 0, shown);
+        assert_int_equal(strstr(plain, line) != NULL && strstr(open, line) != NULL, shown);
+        djp_free(plain);
+        djp_free(open);
+        djp_registry_free(r);
+    }
+}
+
+/* Counters that hold whole amounts, parts, or both; labels with what must be escaped. */
+static void
+values_of_counters_are_exact(void **state)
+{
+    (void)state;
+    djp_registry *r = fixture_registry(0, 0);
+    djp_family *f = fixture_family(r, DJP_COUNTER, "c", 1);
+    djp_series *whole = fixture_series(f, "whole"), *part = fixture_series(f, "part"),
+               *both = fixture_series(f, "a\"b\\c\nd");
+    djp_counter_add(whole, 9007199254740991);
+    djp_counter_add(whole, 9007199254740991);
+    djp_counter_add(whole, 1);
+    djp_counter_add(part, 0.25);
+    djp_counter_add(both, 3);
+    djp_counter_add(both, 0.5);
+    fixture_assert_shows(r, DJP_TEXT_0_0_4, "c_total{a=\"whole\"} 18014398509481983\n");
+    fixture_assert_shows(r, DJP_TEXT_0_0_4, "c_total{a=\"part\"} 0.25\n");
+    fixture_assert_shows(r, DJP_TEXT_0_0_4, "c_total{a=\"a\\\"b\\\\c\\nd\"} 3.5\n");
+    djp_counter_add(part, 9007199254740992); /* too large to be counted as a whole one */
+    assert_true(djp_series_value(part) == 9007199254740992 + 0.25);
+    djp_registry_free(r);
+}
+
 static void
 created_samples_are_a_choice(void **state)
 {
@@ -251,6 +304,8 @@ main(void)
         cmocka_unit_test(an_empty_registry_is_valid),
         cmocka_unit_test(openmetrics_hides_sums_that_may_be_negative),
         cmocka_unit_test(openmetrics_shows_sums_where_no_bound_is_negative),
+        cmocka_unit_test(the_target_gives_way_to_the_application),
+        cmocka_unit_test(values_of_counters_are_exact),
         cmocka_unit_test(created_samples_are_a_choice),
         cmocka_unit_test(many_series_are_all_there_once),
         cmocka_unit_test(numbers_have_their_shortest_form),
