@@ -24,6 +24,7 @@
 #include "config/table.c"
 #include "config/value.c"
 #include "config/resolve.c"
+#include "config/tail_sampling.c"
 #include "config/options.c"
 #include "config/rules.c"
 #include "config/remote_sampling.c"
@@ -45,6 +46,7 @@
 #include "model/baggage.c"
 
 #include "sampling/tail_rules_parse.c"
+#include "sampling/settings.c"
 #include "sampling/tree_parse.c"
 #include "sampling/threshold.c"
 #include "sampling/head.c"
@@ -170,5 +172,6 @@
 #include "sdk/sdk_metrics_otel.c"
 #include "sdk/status.c"
 #include "sdk/status_problem.c"
+#include "sdk/config.c"
 #include "sdk/sdk.c"
 #include "sdk/sdk_control.c"

@@ -151,8 +151,30 @@ typedef struct djp_config_attributes {
     size_t count;
 } djp_config_attributes;
 
+/* What the text of a sampler says. */
+typedef struct djp__config_sampler {
+    int is_ratio; /* 1: it is no more than a ratio, perhaps below a parent */
+    int parent_based; /* 1: a parent decides first */
+    double ratio;
+    char *text; /* in canonical form; owned by the caller */
+    size_t error_at; /* of a text that is none: where, and what is expected there */
+    const char *expected;
+} djp__config_sampler;
+
+/* Texts whose grammar belongs to sampling. */
+typedef struct djp__config_parsers {
+    /* 0, or DJP_EINVAL with error_at and expected, or DJP_ENOMEM; text is NULL then. out is filled in either way. */
+    int (*sampler)(djp__config_sampler *out, djp_text text);
+    /* Returns how many rules are good, and calls bad for each of the others: its text and why, as the end of a sentence. */
+    size_t (*tail_rules)(djp_text text, void (*bad)(void *user, djp_text rule, const char *why), void *user);
+} djp__config_parsers;
+
+/* As djp_config_resolve_request; borrows parsers. */
+int djp__config_resolve(djp_options *out, const djp_config_request *request, const djp__config_parsers *parsers);
+
 typedef struct djp_config_state {
     djp_options *out;
+    const djp__config_parsers *parsers;
     djp_config_lookup lookup;
     void *lookup_user;
     const djp_config_override *overrides;

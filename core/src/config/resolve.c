@@ -383,10 +383,11 @@ resolve_all(djp_config_state *state)
 }
 
 int
-djp_config_resolve_request(djp_options *out, const djp_config_request *request)
+djp__config_resolve(djp_options *out, const djp_config_request *request, const djp__config_parsers *parsers)
 {
     djp_config_state state = {
         .out = out,
+        .parsers = parsers,
         .lookup = request->lookup,
         .lookup_user = request->lookup_user,
         .overrides = request->overrides,
@@ -407,20 +408,4 @@ djp_config_resolve_request(djp_options *out, const djp_config_request *request)
         return DJP_ENOMEM;
     }
     return DJP_OK;
-}
-
-int
-djp_config_resolve(djp_options *out, djp_config_lookup lookup, void *lookup_user, const djp_config_override *overrides,
-                   size_t override_count, const char *default_service_name, djp_config_warn warn, void *warn_user)
-{
-    djp_config_request request = {
-        .lookup = lookup,
-        .lookup_user = lookup_user,
-        .overrides = overrides,
-        .override_count = override_count,
-        .default_service_name = default_service_name,
-        .warn = warn,
-        .warn_user = warn_user,
-    };
-    return djp_config_resolve_request(out, &request);
 }

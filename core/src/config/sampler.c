@@ -4,7 +4,6 @@
 
 #include "base/str.h"
 #include "djp/error.h"
-#include "djp/sampler.h"
 
 #include <string.h>
 
@@ -39,41 +38,38 @@ sampler_parse_name(djp_config_value *out, int *parent_based, const char *name)
     return djp__config_parse(out, &djp__config_table[DJP_SETTING_SAMPLER], DJP_FORM_WORD, text);
 }
 
-/* Takes a tree. What is no more than a ratio becomes that, which costs less. Returns 1, or 0 without memory. */
-static int
-sampler_take_tree(djp_config_state *state, const djp_config_given *given, const djp_sampler *tree)
+/* Takes a tree. What is no more than a ratio becomes that, which costs less. */
+static void
+sampler_take_tree(djp_config_state *state, const djp_config_given *given, djp__config_sampler *tree)
 {
-    double ratio;
-    int parent_based;
-    int plain = djp_sampler_is_ratio(tree, &ratio, &parent_based);
-    djp__config_set_number(state, DJP_SETTING_PARENT_BASED, parent_based, given->name);
-    if (plain) {
+    double ratio = tree->ratio;
+    djp__config_set_number(state, DJP_SETTING_PARENT_BASED, tree->parent_based, given->name);
+    if (tree->is_ratio) {
         djp__config_set_number(state, DJP_SETTING_SAMPLER, ratio > 0 ? DJP_SAMPLER_RATIO : DJP_SAMPLER_ALWAYS_OFF,
                                given->name);
-        sampler_set_ratio(state, ratio, ratio > 0 || !parent_based, given->name);
-        return 1;
+        sampler_set_ratio(state, ratio, ratio > 0 || !tree->parent_based, given->name);
+        djp__free(tree->text);
+        return;
     }
-    char *text = djp_sampler_text(tree, NULL);
-    state->failed |= text == NULL;
     djp__free(state->out->sampler_text);
-    state->out->sampler_text = text;
+    state->out->sampler_text = tree->text;
     djp__config_set_number(state, DJP_SETTING_SAMPLER, DJP_SAMPLER_TREE, given->name);
     sampler_set_ratio(state, 1.0, 0, given->name);
-    return text != NULL;
 }
 
 /* Takes the text of a tree; 0 after a warning when it is none. */
 static int
 sampler_read_tree(djp_config_state *state, const djp_config_given *given)
 {
-    djp_sampler *tree;
-    djp_sampler_error error;
-    int result = djp_sampler_parse(&tree, djp__text(given->text), &error);
+    djp__config_sampler tree;
+    int result = state->parsers->sampler(&tree, djp__text(given->text));
     state->failed |= result == DJP_ENOMEM;
     if (result == 0) {
-        result = sampler_take_tree(state, given, tree) ? 0 : DJP_ENOMEM;
-        djp_sampler_free(tree);
-        return result == 0;
+        sampler_take_tree(state, given, &tree);
+        return 1;
+    }
+    if (result == DJP_ENOMEM) {
+        return 0;
     }
     if (djp__text_equal_nocase(djp__text(given->text), "xray")) {
         djp__config_warn(
@@ -87,12 +83,12 @@ sampler_read_tree(djp_config_state *state, const djp_config_given *given)
             "one of always_on, always_off, traceidratio, jaeger_remote, one of these behind parentbased_, or a tree of "
             "samplers");
     } else {
-        int shown = (int)djp__utf8_cut(given->text + error.at, strlen(given->text + error.at), 20);
+        int shown = (int)djp__utf8_cut(given->text + tree.error_at, strlen(given->text + tree.error_at), 20);
         djp__config_warn(
             state, given,
             "%s is no sampler: at character %zu (\"%.*s\") %s is expected. It is ignored, as if it were not "
             "set: correct or remove it.",
-            given->name, error.at + 1, shown, given->text + error.at, error.expected);
+            given->name, tree.error_at + 1, shown, given->text + tree.error_at, tree.expected);
     }
     return 0;
 }
@@ -197,13 +193,13 @@ sampler_warn_lone_argument(djp_config_state *state)
 static void
 sampler_put_below_parent(djp_config_state *state, const djp_config_given *given)
 {
-    djp_sampler *tree = NULL;
+    djp__config_sampler tree = {0};
     djp_buf text;
     djp__buf_init(&text, 0);
     djp__buf_text(&text, "parent_threshold(");
     djp__buf_text(&text, state->out->sampler_text);
     djp__buf_char(&text, ')');
-    int result = djp_sampler_parse(&tree, (djp_text){text.data, text.size}, NULL);
+    int result = state->parsers->sampler(&tree, (djp_text){text.data, text.size});
     char *wrapped = djp__buf_take(&text, NULL);
     state->failed |= wrapped == NULL || result == DJP_ENOMEM;
     if (result == 0 && wrapped != NULL) {
@@ -216,7 +212,7 @@ sampler_put_below_parent(djp_config_state *state, const djp_config_given *given)
                          given->name);
     }
     djp__free(wrapped);
-    djp_sampler_free(tree);
+    djp__free(tree.text);
 }
 
 /* The option parent_based. A tree says for itself what a parent means, unless it has none at its top and is to have one. */

@@ -2,10 +2,8 @@
 #include "djp/tail_rule.h"
 
 #include "base/str.h"
-#include "config/config.h"
 #include "djp/key.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum { KEEP_RULES_LABEL_MAX = 32 };
@@ -230,52 +228,4 @@ djp_tail_rules_parse(djp_tail_rule *out, djp_text text, djp_tail_rule_bad bad, v
         }
     }
     return count;
-}
-
-typedef struct tail_rules_parse_bad {
-    djp_text rule; /* the first */
-    const char *why;
-    size_t count;
-} tail_rules_parse_bad;
-
-static void
-tail_rules_parse_note(void *user, djp_text rule, const char *why)
-{
-    tail_rules_parse_bad *bad = user;
-    if (bad->count++ == 0) {
-        bad->rule = rule;
-        bad->why = why;
-    }
-}
-
-static void
-tail_rules_parse_warn(djp_config_state *state, const djp_config_given *given, const tail_rules_parse_bad *bad)
-{
-    char others[64] = "";
-    if (bad->count > 1) {
-        snprintf(others, sizeof others, " So are %zu more.", bad->count - 1);
-    }
-    int shown = (int)djp__utf8_cut(bad->rule.data, bad->rule.size, 60);
-    djp__config_warn(state, given,
-                     "%s has the rule \"%.*s\", which is left out: %s.%s Correct or remove what is wrong.", given->name,
-                     shown, bad->rule.data, bad->why, others);
-}
-
-void
-djp__config_rule_tail_sampling(djp_config_state *state)
-{
-    djp_tail_rule rules[DJP_TAIL_RULES_MAX];
-    djp_config_given given;
-    size_t at = 0;
-    while (djp__config_next(&given, state, DJP_SETTING_TAIL_SAMPLING_RULES, &at)) {
-        tail_rules_parse_bad bad = {{NULL, 0}, NULL, 0};
-        size_t count = djp_tail_rules_parse(rules, djp__text(given.text), tail_rules_parse_note, &bad);
-        if (bad.count > 0) {
-            tail_rules_parse_warn(state, &given, &bad);
-        }
-        if (count > 0) {
-            djp__config_set_text(state, DJP_SETTING_TAIL_SAMPLING_RULES, djp__text(given.text), given.name);
-            return;
-        }
-    }
 }
