@@ -220,7 +220,7 @@ build-instructions: $(BUILD)/instructions/instructions
 instructions instructions-record: $(BUILD)/instructions/instructions $(VENV)/.native
 	@CC="$(CC)" $(PY) tools/instructions.py $(if $(findstring record,$@),record,check) $(BUILD)/instructions $(PY)
 # Files of tests run beside each other, the tests of a file one after another.
-PYTEST_PARALLEL = -n $(JOBS) --dist loadfile --durations=10 --durations-min=1
+PYTEST_PARALLEL = -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=10 --durations-min=1
 test-python: $(VENV)/.test $(VENV)/.native $(TOOLS_C) node_modules/.base node-native
 	DJP_BUILD=$(abspath $(OUT)) DJP_NODE=$(NODE) PATH="$$PATH:$$(tools/promtool.sh)" $(PY) -m pytest -m 'not e2e' $(PYTEST_PARALLEL) $(PYTEST_ARGS)
 # The extension built with AddressSanitizer and UndefinedBehaviorSanitizer runs the tests of the binding again.

@@ -47,11 +47,13 @@ function each(name, body) {
   }
 }
 
-/** Sends the beginning of a request and leaves, with or without a word. */
-async function leave(port, text, abruptly) {
+/** Sends the beginning of `count` requests and leaves while they are in the service, with or without a word. */
+async function leave({ port, server }, text, abruptly, count = 1) {
+  const begun = new Promise((resolve) => server.on('request', () => --count === 0 && resolve()));
   const client = net.connect(port, '127.0.0.1', () => client.write(text));
   client.on('error', () => {});
-  await sleep(60);
+  await begun;
+  await sleep(20);
   if (abruptly) client.resetAndDestroy();
   else client.destroy();
 }
@@ -88,11 +90,11 @@ for (const [how, text, abruptly] of [
     };
     for (const [name, handlers] of Object.entries(parsers)) {
       for (const status of [0, 500]) {
-        const { port } = await serve((app) => {
+        const at = await serve((app) => {
           app.post('/up', ...handlers);
           if (status > 0) app.use((error, req, res, next) => res.headersSent || res.status(status).send('handled'));
         });
-        await leave(port, text, abruptly);
+        await leave(at, text, abruptly);
         const [span] = await serverSpans();
         assert.deepEqual(await told(span), CLIENT_LEFT, `${name}, answered with ${status}`);
         assert.equal(span.attributes['http.route'], '/up');
@@ -144,12 +146,12 @@ each('what the service ends is its own failure', async (t, version, serve) => {
 });
 
 each('requests of one connection, the first of which never ends', async (t, version, serve) => {
-  const { port } = await serve((app) => {
+  const at = await serve((app) => {
     app.get('/never', () => {});
     app.post('/up', version.express.json(), (req, res) => res.send('x'));
     app.get('/soon', (req, res) => res.send('waits behind'));
   });
-  await leave(port, wire('GET', '/never') + wire('GET', '/soon') + PART, false);
+  await leave(at, wire('GET', '/never') + wire('GET', '/soon') + PART, false, 3);
   const found = await serverSpans(3);
   const routes = found.map((span) => span.attributes['http.route']).sort();
   assert.deepEqual(routes, ['/never', '/soon', '/up']);
@@ -157,13 +159,13 @@ each('requests of one connection, the first of which never ends', async (t, vers
 });
 
 each('a client that leaves in the middle of an answer', async (t, version, serve) => {
-  const { port } = await serve((app) =>
+  const at = await serve((app) =>
     app.get('/stream', (req, res) => {
       const more = setInterval(() => res.write('x'.repeat(1000)), 5);
       req.on('close', () => (clearInterval(more), res.destroy(new Error('gone'))));
     }),
   );
-  await leave(port, wire('GET', '/stream'), false);
+  await leave(at, wire('GET', '/stream'), false);
   const [span] = await serverSpans();
   assert.deepEqual(await told(span), { counted: '200', status: 'unset', code: 200, left: true, errors: '' });
 });
