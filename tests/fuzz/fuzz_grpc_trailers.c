@@ -35,10 +35,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         djp__grpc_head_line(&grpc, line.data, line.size);
         djp__http_head_line(&http, line.data, line.size, UINT64_C(1700000000000000000));
     }
-    djp__grpc_response(&result, &grpc, status, rest, "http://127.0.0.1/");
+    djp__grpc_response(&result, &grpc, status, rest, "http://127.0.0.1/", djp__response_partial);
     fuzz_check(&result);
     memset(&result, 0, sizeof result);
-    djp__http_response(&result, &http, status, rest, "http://127.0.0.1/");
+    djp__http_response(&result, &http, status, rest, "http://127.0.0.1/", djp__response_partial);
     fuzz_check(&result);
     return 0;
 }

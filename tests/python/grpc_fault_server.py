@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
+import functools
 import threading
 
 import grpc
 
 METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+METHODS = (METHOD, "/opentelemetry.proto.collector.logs.v1.LogsService/Export")
 
 
 @dataclasses.dataclass
@@ -17,6 +19,7 @@ class Call:
     metadata: dict[str, str]
     seconds_left: float | None
     peer: str
+    method: str = METHOD
 
 
 def _field(number: int, payload: bytes) -> bytes:
@@ -65,10 +68,12 @@ class GrpcFaultServer:
         settings = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", 64 << 20)]
         settings += [("grpc." + name, value) for name, value in options.items()]
         self._server = grpc.server(concurrent.futures.ThreadPoolExecutor(workers), options=settings)
-        handler = grpc.unary_unary_rpc_method_handler(self._export)
-        self._server.add_generic_rpc_handlers(
-            [grpc.method_handlers_generic_handler(METHOD.split("/")[1], {"Export": handler})]
-        )
+        for method in METHODS:
+            export = functools.partial(self._export, method)
+            handler = grpc.unary_unary_rpc_method_handler(export)
+            self._server.add_generic_rpc_handlers(
+                [grpc.method_handlers_generic_handler(method.split("/")[1], {"Export": handler})]
+            )
         address = f"127.0.0.1:{port}"
         self.port = (
             self._server.add_secure_port(address, credentials)
@@ -92,11 +97,11 @@ class GrpcFaultServer:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _export(self, body: bytes, context: grpc.ServicerContext) -> bytes:
+    def _export(self, method: str, body: bytes, context: grpc.ServicerContext) -> bytes:
         with self._lock:
             behaviour = self.script.pop(0) if len(self.script) > 1 else self.script[0]
             left = context.time_remaining()
-            self.calls.append(Call(body, dict(context.invocation_metadata()), left, context.peer()))
+            self.calls.append(Call(body, dict(context.invocation_metadata()), left, context.peer(), method))
         self._stop.wait(self._pause)
         if isinstance(behaviour, tuple):
             code, message, *retry = behaviour

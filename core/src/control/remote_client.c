@@ -92,7 +92,7 @@ static int
 strategy_client_init(djp_strategy_client *client, const djp_options *options, const char *user_agent)
 {
     static const char *const fixed[] = {"Accept: application/json", NULL};
-    static const djp__route none = {"", ""};
+    static const djp__route none = {"", "", NULL};
     if (!options->sampling_endpoint || !options->service_name) {
         return DJP_EINVAL;
     }

@@ -9,6 +9,7 @@ djp__destination_of_traces(const djp_options *options, const djp__route *route)
         .endpoint = options->endpoint,
         .http_path = route->http_path,
         .grpc_method = route->grpc_method,
+        .decode_partial = route->decode_partial,
         .headers = options->headers,
         .compress = options->compress,
         .insecure = options->insecure,

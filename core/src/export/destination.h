@@ -9,11 +9,12 @@
 typedef struct djp__route {
     const char *http_path; /* "/v1/traces" */
     const char *grpc_method; /* "/opentelemetry.proto.collector.trace.v1.TraceService/Export" */
+    djp__decode_partial *decode_partial;
 } djp__route;
 
-#define DJP__ROUTE_TRACES                                                           \
-    {                                                                               \
-        "/v1/traces", "/opentelemetry.proto.collector.trace.v1.TraceService/Export" \
+#define DJP__ROUTE_TRACES                                                                                  \
+    {                                                                                                      \
+        "/v1/traces", "/opentelemetry.proto.collector.trace.v1.TraceService/Export", djp__response_partial \
     }
 
 /* The receiver of spans. Borrows the texts of options and route. */

@@ -263,9 +263,11 @@ otlp_judge(const otlp_lane *lane, otlp_ending ending, djp__send_result *result)
     else if (exchange->code != CURLE_OK)
         otlp_judge_failure(lane, result);
     else if (otlp_is_grpc(transport))
-        djp__grpc_response(result, &lane->grpc, exchange->status, body, transport->shown);
+        djp__grpc_response(result, &lane->grpc, exchange->status, body, transport->shown,
+                           transport->destination.decode_partial);
     else
-        djp__http_response(result, &lane->http, exchange->status, body, transport->shown);
+        djp__http_response(result, &lane->http, exchange->status, body, transport->shown,
+                           transport->destination.decode_partial);
     if (result->message[0])
         djp__curl_headers_hide(result->message, transport->destination.headers);
     if (result->outcome == DJP__SENT && result->message[0] && djp__every_minute(&transport->warned))

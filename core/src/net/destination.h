@@ -4,12 +4,14 @@
 #define DJP_NET_DESTINATION_H
 
 #include "djp/config.h"
+#include "net/otlp_response.h"
 
 typedef struct djp__destination {
     djp_protocol protocol;
     const char *endpoint; /* complete URL for HTTP, scheme://host:port for gRPC, unix:path; a scheme may be missing */
     const char *http_path; /* for a Unix socket, whose address has none; may be "" */
     const char *grpc_method; /* "/package.Service/Method", put behind the path of the endpoint */
+    djp__decode_partial *decode_partial; /* of its responses */
     const char *headers; /* "Name: value" lines joined by "\n"; secret, never logged */
     int compress; /* 1: gzip */
     int insecure; /* gRPC to an endpoint without a scheme: 1 means http */

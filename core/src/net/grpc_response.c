@@ -169,7 +169,7 @@ grpc_response_without_status(djp__send_result *result, long http_status, const c
 
 void
 djp__grpc_response(djp__send_result *result, const djp__grpc_head *head, long http_status, djp_text body,
-                   const char *shown)
+                   const char *shown, djp__decode_partial *decode)
 {
     djp_text message;
     if (!head->has_status) {
@@ -179,7 +179,7 @@ djp__grpc_response(djp__send_result *result, const djp__grpc_head *head, long ht
     result->status = (long)head->status;
     if (head->status == GRPC_OK) {
         result->outcome = DJP__SENT;
-        if (djp__grpc_message_in(&message, body) && !djp__send_result_partial(result, message, 0, shown))
+        if (djp__grpc_message_in(&message, body) && !djp__send_result_partial(result, message, 0, shown, decode))
             djp__send_result_set(result, DJP__SEND_REJECTED, "%s answered OK with a message that is not OTLP", shown);
         return;
     }

@@ -3,6 +3,7 @@
 #define DJP_NET_GRPC_RESPONSE_H
 
 #include "djp/value.h"
+#include "net/otlp_response.h"
 #include "net/outcome.h"
 
 /* Headers and trailers that matter. Starts as DJP__GRPC_HEAD_INIT. */
@@ -28,8 +29,9 @@ int djp__grpc_message_in(djp_text *message, djp_text body);
 void djp__grpc_timeout(char *out, size_t out_size, uint64_t left_ns);
 /* One header or trailer line without its line end; a status line starts anew. */
 void djp__grpc_head_line(djp__grpc_head *head, const char *line, size_t size);
-/* Fills result from a complete response. http_status is that of the HTTP/2 response. */
+/* Fills result from a complete response. http_status is that of the HTTP/2 response; decode that of the
+ * signal. */
 void djp__grpc_response(djp__send_result *result, const djp__grpc_head *head, long http_status, djp_text body,
-                        const char *shown);
+                        const char *shown, djp__decode_partial *decode);
 
 #endif

@@ -49,10 +49,11 @@ djp__http_head_line(djp__http_head *head, const char *line, size_t size, uint64_
 }
 
 int
-djp__send_result_partial(djp__send_result *result, djp_text body, int is_json, const char *shown)
+djp__send_result_partial(djp__send_result *result, djp_text body, int is_json, const char *shown,
+                         djp__decode_partial *decode)
 {
     djp__partial partial = {0};
-    if (!djp__response_partial(&partial, body.data, body.size, is_json))
+    if (!decode(&partial, body.data, body.size, is_json))
         return 0;
     result->rejected = partial.rejected > 0 ? (uint64_t)partial.rejected : 0;
     if (result->rejected > 0)
@@ -64,7 +65,8 @@ djp__send_result_partial(djp__send_result *result, djp_text body, int is_json, c
 }
 
 static void
-http_response_good(djp__send_result *result, const djp__http_head *head, djp_text body, const char *shown)
+http_response_good(djp__send_result *result, const djp__http_head *head, djp_text body, const char *shown,
+                   djp__decode_partial *decode)
 {
     const char *type = head->content_type;
     int is_json = strcmp(type, "application/json") == 0;
@@ -75,7 +77,7 @@ http_response_good(djp__send_result *result, const djp__http_head *head, djp_tex
         djp__send_result_set(result, DJP__SEND_REJECTED, "%s answered with a web page: this is no OTLP receiver",
                              shown);
     else if (is_json || strcmp(type, "application/x-protobuf") == 0) {
-        if (!djp__send_result_partial(result, body, is_json, shown))
+        if (!djp__send_result_partial(result, body, is_json, shown, decode))
             djp__send_result_set(result, DJP__SEND_REJECTED, "%s answered %ld with a body that is not OTLP", shown,
                                  result->status);
     }
@@ -106,12 +108,13 @@ http_response_may_repeat(long status)
 }
 
 void
-djp__http_response(djp__send_result *result, const djp__http_head *head, long status, djp_text body, const char *shown)
+djp__http_response(djp__send_result *result, const djp__http_head *head, long status, djp_text body, const char *shown,
+                   djp__decode_partial *decode)
 {
     char reason[160];
     result->status = status;
     if (status >= 200 && status < 300) {
-        http_response_good(result, head, body, shown);
+        http_response_good(result, head, body, shown, decode);
         return;
     }
     if (status >= 300 && status < 400) {

@@ -43,6 +43,7 @@ response_copy(char *out, size_t out_size, const char *text, size_t size)
     }
 }
 
+/* The fields have the same numbers and types in the responses of all signals. */
 static int
 response_partial_protobuf(djp__partial *out, const void *data, size_t size)
 {
@@ -65,6 +66,12 @@ response_partial_protobuf(djp__partial *out, const void *data, size_t size)
 int
 djp__response_partial(djp__partial *out, const void *data, size_t size, int is_json)
 {
+    return djp__response_partial_named(out, data, size, is_json, "rejectedSpans");
+}
+
+int
+djp__response_partial_named(djp__partial *out, const void *data, size_t size, int is_json, const char *rejected_name)
+{
     memset(out, 0, sizeof *out);
     if (size == 0) {
         return 1;
@@ -72,7 +79,8 @@ djp__response_partial(djp__partial *out, const void *data, size_t size, int is_j
     if (data == NULL || size > RESPONSE_SIZE_MAX) {
         return 0;
     }
-    int parsed = is_json ? djp__response_json(out, data, size) : response_partial_protobuf(out, data, size);
+    int parsed =
+        is_json ? djp__response_json(out, data, size, rejected_name) : response_partial_protobuf(out, data, size);
     if (!parsed || out->rejected < 0) {
         memset(out, 0, sizeof *out);
     }

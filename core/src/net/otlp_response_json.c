@@ -46,7 +46,7 @@ partial_message(djp_json_scan *scan, djp__partial *out)
 }
 
 static void
-partial_success(djp_json_scan *scan, djp__partial *out)
+partial_success(djp_json_scan *scan, djp__partial *out, const char *rejected_name)
 {
     char name[32];
     size_t size;
@@ -58,7 +58,7 @@ partial_success(djp_json_scan *scan, djp__partial *out)
     while (djp__json_scan_next(scan, '}') && djp__json_scan_name(scan, name, sizeof name, &size)) {
         if (partial_is(name, size, "errorMessage")) {
             partial_message(scan, out);
-        } else if (partial_is(name, size, "rejectedSpans")) {
+        } else if (partial_is(name, size, rejected_name)) {
             partial_count(scan, &out->rejected);
         } else {
             djp__json_scan_skip(scan);
@@ -67,7 +67,7 @@ partial_success(djp_json_scan *scan, djp__partial *out)
 }
 
 int
-djp__response_json(djp__partial *out, const char *data, size_t size)
+djp__response_json(djp__partial *out, const char *data, size_t size, const char *rejected_name)
 {
     djp_json_scan scan;
     char name[32];
@@ -76,7 +76,7 @@ djp__response_json(djp__partial *out, const char *data, size_t size)
     djp__json_scan_enter(&scan, '{');
     while (djp__json_scan_next(&scan, '}') && djp__json_scan_name(&scan, name, sizeof name, &name_size)) {
         if (partial_is(name, name_size, "partialSuccess")) {
-            partial_success(&scan, out);
+            partial_success(&scan, out, rejected_name);
         } else {
             djp__json_scan_skip(&scan);
         }

@@ -554,4 +554,7 @@ djp__pipeline_fork_child(djp__pipeline *pipeline)
     djp__queue_fork_child(&pipeline->queue);
     memset(&pipeline->delivery, 0, sizeof pipeline->delivery);
     djp_store_relaxed(&pipeline->flush_target, (uint64_t)0);
+    if (pipeline->signal->drain->fork_child) {
+        pipeline->signal->drain->fork_child(pipeline->source);
+    }
 }

@@ -6,8 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "export/destination.h"
+
 struct djp_buf;
-struct djp__partial;
 
 /* Where items come from: records in the order of their positions, with one reader, the worker.
  * Positions only grow; everything before `written` has left when `consumed` has reached it. */
@@ -24,6 +25,11 @@ typedef struct djp__drain {
     uint64_t (*refused)(const void *source);
     /* 1 while nothing may leave. Any thread. */
     int (*is_muted)(const void *source);
+    /* Shutdown has begun: items that come from now on are refused. May be NULL. */
+    void (*close)(void *source);
+    /* In a forked child, where no other thread exists: what was recorded is the parent's, and positions
+     * begin at 0. Allocates nothing. May be NULL. */
+    void (*fork_child)(void *source);
 } djp__drain;
 
 /* How a batch becomes the body of a request. */
@@ -42,12 +48,9 @@ typedef struct djp__encode {
 typedef struct djp__signal {
     const char *name; /* "traces" */
     const char *item_name; /* plural: "spans" */
-    const char *http_path; /* behind the endpoint of all signals: "/v1/traces" */
-    const char *grpc_method; /* "/opentelemetry.proto.collector.trace.v1.TraceService/Export" */
+    djp__route route; /* its paths at a receiver, and how to read the responses */
     const djp__drain *drain;
     const djp__encode *encode;
-    /* Reads the partial success of a response. Returns 1 and fills out when it parses. */
-    int (*decode_partial)(struct djp__partial *out, const void *body, size_t size, int is_json);
 } djp__signal;
 
 #endif

@@ -96,8 +96,7 @@ sdk_recorder_options(djp_sdk *sdk, int drop_all, djp_tail_rule *rules)
 static int
 sdk_make_transport(djp__transport **out, djp_sdk *sdk)
 {
-    const djp__route route = {djp__signal_traces.http_path, djp__signal_traces.grpc_method};
-    djp__destination destination = djp__destination_of_traces(&sdk->options, &route);
+    djp__destination destination = djp__destination_of_traces(&sdk->options, &djp__signal_traces.route);
     switch (sdk->options.exporter) {
     case DJP_EXPORTER_OTLP:
         return djp__transport_otlp_new(out, &destination, "djp-telemetry-exporter-c/" DJP_VERSION, &sdk->diag);

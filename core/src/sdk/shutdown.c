@@ -93,6 +93,11 @@ djp_sdk_shutdown(djp_sdk *sdk, uint64_t timeout_ns)
     if (sdk->recorder) {
         djp__recorder_close(sdk->recorder);
     }
+    for (djp__pipeline *pipeline = sdk->pipelines; pipeline; pipeline = pipeline->next) {
+        if (pipeline->signal->drain->close) {
+            pipeline->signal->drain->close(pipeline->source);
+        }
+    }
     int result = sdk->pipelines ? shutdown_pipelines(sdk, start, timeout_ns) : 0;
     if (sdk->pipelines && sdk->recorder) {
         shutdown_report_none(sdk);

@@ -101,12 +101,31 @@ traces_finish(void *encoder, djp_buf *out)
     return djp__encoder_finish(encoder, out);
 }
 
-static const djp__drain traces_drain = {traces_written, traces_consumed,       traces_capacity, traces_peek,
-                                        traces_consume, traces_set_wake_level, traces_refused,  traces_is_muted};
-static const djp__encode traces_encode = {traces_encoder, traces_encoder_free, traces_add,
-                                          traces_items,   traces_bytes,        traces_finish};
+static const djp__drain traces_drain = {
+    .written = traces_written,
+    .consumed = traces_consumed,
+    .capacity = traces_capacity,
+    .peek = traces_peek,
+    .consume = traces_consume,
+    .set_wake_level = traces_set_wake_level,
+    .refused = traces_refused,
+    .is_muted = traces_is_muted,
+    /* close and fork_child: the instance does it, because a recorder may have no pipeline */
+};
+
+static const djp__encode traces_encode = {
+    .create = traces_encoder,
+    .free = traces_encoder_free,
+    .add = traces_add,
+    .items = traces_items,
+    .bytes = traces_bytes,
+    .finish = traces_finish,
+};
 
 const djp__signal djp__signal_traces = {
-    "traces",      "spans",        "/v1/traces",          "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-    &traces_drain, &traces_encode, djp__response_partial,
+    .name = "traces",
+    .item_name = "spans",
+    .route = DJP__ROUTE_TRACES,
+    .drain = &traces_drain,
+    .encode = &traces_encode,
 };

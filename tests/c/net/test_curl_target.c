@@ -85,7 +85,8 @@ endpoints_that_cannot_work_are_refused(void **state)
 static void
 each_signal_has_its_own_destination(void **state)
 {
-    static const djp__route logs = {"/v1/logs", "/opentelemetry.proto.collector.logs.v1.LogsService/Export"};
+    static const djp__route logs = {"/v1/logs", "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+                                    djp__response_partial};
     static const djp__route traces = DJP__ROUTE_TRACES;
     djp_options options = {.endpoint = (char *)"unix:/run/otlp.sock",
                            .protocol = DJP_PROTOCOL_HTTP_PROTOBUF,

@@ -318,13 +318,31 @@ test_grpc_message(void **state)
     free(huge);
 }
 
+/* Each signal has its own name for the count of what was rejected. */
+static void
+the_count_has_the_name_of_its_signal(void **state)
+{
+    static const char logs[] = "{\"partialSuccess\":{\"rejectedLogRecords\":\"3\",\"errorMessage\":\"old\"}}";
+    djp__partial partial;
+    (void)state;
+    assert_int_equal(djp__response_partial_named(&partial, logs, sizeof logs - 1, 1, "rejectedLogRecords"), 1);
+    assert_int_equal(partial.rejected, 3);
+    assert_int_equal(djp__response_partial(&partial, logs, sizeof logs - 1, 1), 1);
+    assert_int_equal(partial.rejected, 0);
+    assert_string_equal(partial.message, "old");
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_partial_protobuf), cmocka_unit_test(test_partial_bomb),
-        cmocka_unit_test(test_partial_json),     cmocka_unit_test(test_status),
-        cmocka_unit_test(test_status_no_memory), cmocka_unit_test(test_retry_after),
+        cmocka_unit_test(the_count_has_the_name_of_its_signal),
+        cmocka_unit_test(test_partial_protobuf),
+        cmocka_unit_test(test_partial_bomb),
+        cmocka_unit_test(test_partial_json),
+        cmocka_unit_test(test_status),
+        cmocka_unit_test(test_status_no_memory),
+        cmocka_unit_test(test_retry_after),
         cmocka_unit_test(test_grpc_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,7 +61,7 @@ assert_http(long status, const char *type, const char *body, djp__outcome outcom
     djp__send_result result = {0};
     head.retry_after_ns = 7;
     strncpy(head.content_type, type, sizeof head.content_type - 1);
-    djp__http_response(&result, &head, status, text_of(body), SHOWN);
+    djp__http_response(&result, &head, status, text_of(body), SHOWN, djp__response_partial);
     assert_int_equal(result.status, status);
     assert_int_equal(result.outcome, outcome);
     assert_int_equal(result.rejected, rejected);
@@ -186,7 +186,7 @@ grpc_result(uint32_t status, uint64_t retry_ns, djp_text body)
     head.has_status = 1;
     head.status = status;
     head.retry_ns = retry_ns;
-    djp__grpc_response(&result, &head, 200, body, SHOWN);
+    djp__grpc_response(&result, &head, 200, body, SHOWN, djp__response_partial);
     return result;
 }
 
@@ -233,7 +233,7 @@ answers_without_a_grpc_status(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const djp__grpc_head head = DJP__GRPC_HEAD_INIT;
         djp__send_result result = {0};
-        djp__grpc_response(&result, &head, cases[i].http, text_of("<html>"), SHOWN);
+        djp__grpc_response(&result, &head, cases[i].http, text_of("<html>"), SHOWN, djp__response_partial);
         assert_int_equal(result.outcome, cases[i].outcome);
         assert_int_equal(result.status, cases[i].status);
         assert_non_null(strstr(result.message, SHOWN));
