@@ -1,5 +1,6 @@
-/* The file of the budget: what counts as one, what happens to its lock when a child is forked meanwhile, and that no link leads the
- * account to a file of somebody else. Compiled in, so that a fork can come at the worst moment. */
+/* The file of the budget: what counts as one, what happens to its lock when a child is forked
+ * meanwhile, and that no link leads the account to a file of somebody else. Compiled in, so that a
+ * fork can come at the worst moment. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -175,7 +176,8 @@ a_link_is_no_budget_file(void **state)
 
 /* ---- what the file says ---- */
 
-/* Returns what became of a file of that text; *spent is the account's afterwards, which had spent 1. */
+/* Returns what became of a file of that text; *spent is the account's afterwards, which had spent
+ * 1. */
 static djp_budget_merged
 merge_with(const char *text, double *spent)
 {
@@ -263,7 +265,8 @@ the_text_is_written_as_documented(void **state)
     assert_int_equal(djp__budget_file_merge(path, &account), DJP_BUDGET_UNUSABLE);
 }
 
-/* From an hour of running on, and from the month after the next on, the file is the one that is wrong. */
+/* From an hour of running on, and from the month after the next on, the file is the one that is
+ * wrong. */
 static void
 a_file_from_ahead(void **state)
 {

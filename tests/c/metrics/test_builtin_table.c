@@ -1,4 +1,5 @@
-/* The documented families word by word: names, types, labels and every bound, and which declaration means which of them. */
+/* The documented families word by word: names, types, labels and every bound, and which declaration
+ * means which of them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

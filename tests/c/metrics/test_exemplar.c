@@ -1,4 +1,5 @@
-/* Exemplars: which are kept, for how long one is enough, where they stand, and that a slot is forgotten with its series. */
+/* Exemplars: which are kept, for how long one is enough, where they stand, and that a slot is
+ * forgotten with its series. */
 #include "metrics_fixture.h"
 
 #include <math.h>
@@ -107,9 +108,10 @@ an_exemplar_ends_with_its_series(void **state)
     djp_registry_free(r);
 }
 
-/* The first exemplar of a series needs the lock, and does without an exemplar rather than wait for it. */
+/* The first exemplar of a series needs the lock, and does without an exemplar rather than wait for
+ * it. */
 static void
-nobody_waits_for_the_first_one(void **state)
+no_caller_waits_for_the_first_one(void **state)
 {
     (void)state;
     djp_registry *r = fixture_registry(0, 0);
@@ -181,7 +183,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_a_second_is_enough_for_a_counter), cmocka_unit_test(each_bucket_has_its_own),
-        cmocka_unit_test(an_exemplar_ends_with_its_series),     cmocka_unit_test(nobody_waits_for_the_first_one),
+        cmocka_unit_test(an_exemplar_ends_with_its_series),     cmocka_unit_test(no_caller_waits_for_the_first_one),
         cmocka_unit_test(a_full_segment_has_no_exemplars),      cmocka_unit_test(times_have_milliseconds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

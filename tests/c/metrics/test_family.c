@@ -1,4 +1,5 @@
-/* Definitions of families at their bounds: names, labels, buckets, heads, second names, and which families would show one name twice. */
+/* Definitions of families at their bounds: names, labels, buckets, heads, second names, and which
+ * families would show one name twice. */
 #include "metrics_fixture.h"
 
 #include <math.h>
@@ -202,7 +203,8 @@ heads_are_written_as_each_format_wants(void **state)
     djp_registry_free(r);
 }
 
-/* A gauge with two names shows both in plain text, unless the second one belongs to somebody else. */
+/* A gauge with two names shows both in plain text, unless the second one belongs to somebody
+ * else. */
 static void
 a_second_name_gives_way(void **state)
 {

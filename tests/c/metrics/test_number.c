@@ -1,4 +1,5 @@
-/* Numbers as text: every number of digits, and doubles at the edges of each way to write them: shortest, and read back as they were. */
+/* Numbers as text: every number of digits, and doubles at the edges of each way to write them:
+ * shortest, and read back as they were. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

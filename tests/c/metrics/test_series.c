@@ -1,4 +1,5 @@
-/* The life of series: which memory a new one gets, when that of a removed one may be used again, and how full a family may be. */
+/* The life of series: which memory a new one gets, when that of a removed one may be used again,
+ * and how full a family may be. */
 #include "metrics_fixture.h"
 
 #include "metrics/handle.h"
@@ -56,7 +57,8 @@ places_that_did_not_rest_are_not_lost(void **state)
     djp_registry_free(r);
 }
 
-/* A removed series that comes back under its labels keeps its place, so that nobody else gets it, however long it rested. */
+/* A removed series that comes back under its labels keeps its place, so that no other gets it,
+ * however long it rested. */
 static void
 a_series_that_came_back_keeps_its_place(void **state)
 {
@@ -91,7 +93,8 @@ sized(djp_family *f, char letter, size_t size)
     return djp_family_series(f, &text);
 }
 
-/* Texts of one size more each: the place of a removed series is used up to its room and never beyond. */
+/* Texts of one size more each: the place of a removed series is used up to its room and never
+ * beyond. */
 static void
 a_place_is_used_up_to_its_room(void **state)
 {

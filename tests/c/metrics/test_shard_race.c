@@ -1,5 +1,6 @@
-/* Writers that come, end or sweep while another thread collects: the order is forced by a collector, which runs where the fold does,
- * starts the writer's call and looks whether it waits for the end of the collection. */
+/* Writers that come, end or sweep while another thread collects: the order is forced by a
+ * collector, which runs where the fold does, starts the writer's call and looks whether it waits
+ * for the end of the collection. */
 #include "metrics_fixture.h"
 
 #include <pthread.h>
@@ -26,7 +27,8 @@ race_act(void *argument)
     return NULL;
 }
 
-/* Long enough for a call that waits for nothing. One that waits never ends here, however long this takes. */
+/* Long enough for a call that waits for nothing. One that waits never ends here, however long this
+ * takes. */
 static void
 race_collect(void *user)
 {
@@ -46,7 +48,8 @@ race_collect(void *user)
     it->early = djp_load_acquire(&it->ended);
 }
 
-/* Runs act beside a collection. Returns what act returned; it must not have gone on before the collection was over. */
+/* Runs act beside a collection. Returns what act returned; it must not have gone on before the
+ * collection was over. */
 static int
 race_run(djp_registry *registry, djp_shard *shard, int (*act)(race *))
 {

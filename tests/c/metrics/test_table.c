@@ -1,4 +1,5 @@
-/* The look-up table and the keys of series: full chains of places, removed marks, growth, rebuilds, and keys of every size. */
+/* The look-up table and the keys of series: full chains of places, removed marks, growth, rebuilds,
+ * and keys of every size. */
 #include "metrics_fixture.h"
 
 #include <stdlib.h>
@@ -38,7 +39,8 @@ it_grows_in_time(void **state)
     djp_registry_free(r);
 }
 
-/* Marks of removed series fill the table; it is made anew in place while few live, and nothing is lost. */
+/* Marks of removed series fill the table; it is made anew in place while few live, and nothing is
+ * lost. */
 static void
 removed_marks_are_swept(void **state)
 {
@@ -99,7 +101,8 @@ keys_of_every_size(void **state)
     djp_registry_free(r);
 }
 
-/* Bytes that are no text become replacement characters, three bytes for each, up to the same length. */
+/* Bytes that are no text become replacement characters, three bytes for each, up to the same
+ * length. */
 static void
 keys_are_repaired(void **state)
 {

@@ -1,4 +1,5 @@
-/* Baggage at its edges: how much is looked at, how many members and bytes go on, and which characters may stand where. */
+/* Baggage at its edges: how much is looked at, how many members and bytes go on, and which
+ * characters may stand where. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,8 +33,8 @@ reads(const char *text, const char *want)
     djp_baggage_free(baggage);
 }
 
-/* Members beyond 64 KiB are not looked at, neither in the field where that is reached nor behind it. A member that just fits ends the
- * reading; it does not open it again. */
+/* Members beyond 64 KiB are not looked at, neither in the field where that is reached nor behind
+ * it. A member that just fits ends the reading; it does not open it again. */
 static void
 what_is_looked_at_is_bounded(void **state)
 {
@@ -82,7 +83,8 @@ members_are_bounded(void **state)
     }
 }
 
-/* 8,192 bytes go on; the member that would pass them is left out, a shorter one behind it is not. */
+/* 8,192 bytes go on; the member that would pass them is left out, a shorter one behind it is
+ * not. */
 static void
 bytes_are_bounded(void **state)
 {

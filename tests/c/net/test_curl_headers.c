@@ -1,4 +1,5 @@
-/* Request headers: which lines are sent, in which form, and that no secret of them stays in a message. */
+/* Request headers: which lines are sent, in which form, and that no secret of them stays in a
+ * message. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

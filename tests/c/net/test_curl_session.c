@@ -1,5 +1,6 @@
-/* A session against a small server of this process: what an exchange gives back, which connection it takes, where the limits of a
- * response lie, and what happens to descriptors: none is left, none passes into another program, and a stolen one is left alone. */
+/* A session against a small server of this process: what an exchange gives back, which connection
+ * it takes, where the limits of a response lie, and what happens to descriptors: none is left, none
+ * passes into another program, and a stolen one is left alone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* Retry-After by its edges: the cap, the century of a year with two digits, and the last and first moments of days, months and years. */
+/* Retry-After by its edges: the cap, the century of a year with two digits, and the last and first
+ * moments of days, months and years. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

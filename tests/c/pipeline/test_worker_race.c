@@ -1,5 +1,6 @@
-/* The worker at its worst moments: what is recorded between its last look at the ring and its request for a wake-up, and threads that
- * cannot be started. Compiled in, so that the order and the clock are the test's. */
+/* The worker at its worst moments: what is recorded between its last look at the ring and its
+ * request for a wake-up, and threads that cannot be started. Compiled in, so that the order and the
+ * clock are the test's. */
 #include "pipeline/helper.h"
 
 #include <setjmp.h>
@@ -76,7 +77,8 @@ record_one(uint64_t bytes)
     }
 }
 
-/* Fills the ring when the worker is about to ask for a wake-up at a quarter of it: no record that is refused wakes anybody. */
+/* Fills the ring when the worker is about to ask for a wake-up at a quarter of it: no record that
+ * is refused wakes anybody. */
 static void
 fill_ring(uint64_t bytes)
 {

@@ -1,4 +1,5 @@
-/* The head decision by itself: thresholds and their texts at the edges, and what becomes of the tracestate that came with a parent. */
+/* The head decision by itself: thresholds and their texts at the edges, and what becomes of the
+ * tracestate that came with a parent. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,7 +26,8 @@ state_of(const char *text)
     return state;
 }
 
-/* A root below a parent with that tracestate, by a ratio of a half. What it propagates goes to out. */
+/* A root below a parent with that tracestate, by a ratio of a half. What it propagates goes to
+ * out. */
 static djp__head
 decide(char *out, size_t room, const char *tracestate, const uint8_t id[16], int parent_based, uint8_t flags)
 {
@@ -190,7 +192,8 @@ no_memory_for_a_tracestate(void **state)
     djp_tracestate_unref(parent.state);
 }
 
-/* The canary: outside of it nothing is recorded, at its edge and above everything is, and stands for those outside. */
+/* The canary: outside of it nothing is recorded, at its edge and above everything is, and stands
+ * for those outside. */
 static void
 the_edge_of_a_canary(void **state)
 {

@@ -1,5 +1,6 @@
-/* What tail-sampling rules remember, by itself: how long a route usually takes, which kinds were there lately, at every edge, and who
- * finds the table busy. Compiled in, so that the table can be found busy at will. */
+/* What tail-sampling rules remember, by itself: how long a route usually takes, which kinds were
+ * there lately, at every edge, and who finds the table busy. Compiled in, so that the table can be
+ * found busy at will. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -58,7 +59,8 @@ a_burst_after_a_quiet_time_is_bounded(void **state)
         found += slow_look(table, 2, SECOND);
     }
     assert_int_equal(found, 8);
-    /* A quarter more than the wanted part comes back: after 80 looks one may be found again, and one only. */
+    /* A quarter more than the wanted part comes back: after 80 looks one may be found again, and
+     * one only. */
     for (int i = 0; i < 85; i++) {
         slow_look(table, 2, MS);
     }
@@ -135,7 +137,8 @@ buckets_and_their_edges_agree(void **state)
     assert_int_equal(tail_history__bucket(UINT64_MAX), KEEP_TABLE__BUCKETS - 1);
 }
 
-/* Old durations lose weight: a route that became slow is normal after a while, and no count wraps. */
+/* Old durations lose weight: a route that became slow is normal after a while, and no count
+ * wraps. */
 static void
 the_past_fades(void **state)
 {
@@ -264,7 +267,8 @@ a_busy_table_is_done_without(void **state)
     assert_false(found.rare || found.slowest);
     assert_int_equal(counted(table).skipped, 2);
     assert_int_equal(djp_load_relaxed(&table->owner), mine);
-    /* The parent's thread that was inside when this process was forked will never leave: its lock is no lock. */
+    /* The parent's thread that was inside when this process was forked will never leave: its lock
+     * is no lock. */
     djp_store_relaxed(&table->owner, mine + 1);
     look.kept = 0;
     found = djp__tail_history_look(table, &look);
@@ -275,11 +279,11 @@ a_busy_table_is_done_without(void **state)
     table = table_of(0.25, 0);
     djp_store_relaxed(&table->owner, mine);
     found = djp__tail_history_look(table, &look);
-    assert_false(found.rare || found.slowest); /* nobody asked for rare ones */
+    assert_false(found.rare || found.slowest); /* rare ones were not asked for */
     djp__tail_history_free(table);
 }
 
-/* What is among the slowest is kept, so that its kind is not rare besides. */
+/* What is among the slowest is kept, so that its kind does not count as rare, too. */
 static void
 one_trace_is_found_once(void **state)
 {

@@ -1,4 +1,5 @@
-/* The text of a tree of samplers at its bounds: levels, nodes, conditions, attributes, texts and numbers, and where a mistake is told. */
+/* The text of a tree of samplers at its bounds: levels, nodes, conditions, attributes, texts and
+ * numbers, and which place a mistake is reported at. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -177,7 +178,7 @@ numbers_are_bounded(void **state)
 }
 
 static void
-mistakes_are_told_by_their_place(void **state)
+mistakes_are_reported_by_their_place(void **state)
 {
     (void)state;
     static const struct {
@@ -225,7 +226,7 @@ main(void)
         cmocka_unit_test(many_samplers_side_by_side), cmocka_unit_test(levels_are_bounded),
         cmocka_unit_test(nodes_are_bounded),          cmocka_unit_test(conditions_are_bounded),
         cmocka_unit_test(attributes_are_bounded),     cmocka_unit_test(texts_are_bounded),
-        cmocka_unit_test(numbers_are_bounded),        cmocka_unit_test(mistakes_are_told_by_their_place),
+        cmocka_unit_test(numbers_are_bounded),        cmocka_unit_test(mistakes_are_reported_by_their_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
-/* What an SDK leaves behind when it ends: nothing. After its life with every kind of helper (listener, exporter, sampling server, files,
- * signals) and after each rare end, descriptors, threads, timers, signal handlers, ports and memory are those of before. */
+/* What an SDK leaves behind when it ends: nothing. After its life with every kind of helper
+ * (listener, exporter, sampling server, files, signals) and after each rare end, descriptors,
+ * threads, timers, signal handlers, ports and memory are those of before. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -178,7 +179,8 @@ use(djp_sdk *sdk)
     djp_free(text);
 }
 
-/* In a child: the same life once more, which leaves nothing there either, and nothing of the parent's. */
+/* In a child: the same life once more, which leaves nothing there either, and nothing of the
+ * parent's. */
 static void
 fork_and_use(djp_sdk *sdk)
 {

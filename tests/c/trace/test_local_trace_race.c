@@ -1,5 +1,6 @@
-/* What happens to a local trace while its root decides, and to its root while a child is put on the list: the exchange is compiled in with
- * a hook in front of it. And what a forked child does with spans that wait. */
+/* What happens to a local trace while its root decides, and to its root while a child is put on the
+ * list: the exchange is compiled in with a hook in front of it. And what a forked child does with
+ * spans that wait. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -83,7 +84,8 @@ root_ends_meanwhile(void)
     djp_span_end(decided_root, 0);
 }
 
-/* A child is about to be put on the list when the root decides: it follows the decision, and what it would have held back is given back. */
+/* A child is about to be put on the list when the root decides: it follows the decision, and what
+ * it would have held back is given back. */
 static void
 a_child_that_ends_during_the_decision_follows_it(void **state)
 {
@@ -117,7 +119,8 @@ a_child_that_ends_during_the_decision_follows_it(void **state)
     }
 }
 
-/* A trace that was given up early, while its ratio sampled it, and then fails: nothing of it was ever lost, so nothing came late. */
+/* A trace that was given up early, while its ratio sampled it, and then fails: nothing of it was
+ * ever lost, so nothing came late. */
 static void
 a_trace_that_was_sampled_early_is_not_late(void **state)
 {
@@ -150,7 +153,8 @@ a_trace_that_was_sampled_early_is_not_late(void **state)
     }
 }
 
-/* Spans that wait belong to the parent: the child of a fork gives their memory back with their root, and sends none of them. */
+/* Spans that wait belong to the parent: the child of a fork gives their memory back with their
+ * root, and sends none of them. */
 static void
 in_forked_child(djp_span *root)
 {
