@@ -116,17 +116,17 @@ floor_span(void)
 static void
 set_five(djp_span *span)
 {
-    djp_span_set_string(span, keys[0], "GET", 3);
-    djp_span_set_string(span, keys[1], "/orders/{id}", 12);
+    djp_span_set_string(span, keys[0], DJP_TEXT("GET"));
+    djp_span_set_string(span, keys[1], DJP_TEXT("/orders/{id}"));
     djp_span_set_int(span, keys[2], 200);
     djp_span_set_double(span, keys[3], 0.25);
-    djp_span_set_string(span, keys[4], "eu-central-1", 12);
+    djp_span_set_string(span, keys[4], DJP_TEXT("eu-central-1"));
 }
 
 static void
 our_span(void)
 {
-    djp_span *span = djp_span_start(recorder, "GET /orders/{id}", 16, NULL);
+    djp_span *span = djp_span_start(recorder, DJP_TEXT("GET /orders/{id}"), NULL);
     set_five(span);
     djp_span_end(span, 0);
     djp_span_release(span);
@@ -138,7 +138,7 @@ static void
 our_child(void)
 {
     djp_span_options options = {.parent = parent};
-    djp_span *span = djp_span_start(recorder, "GET /orders/{id}", 16, &options);
+    djp_span *span = djp_span_start(recorder, DJP_TEXT("GET /orders/{id}"), &options);
     set_five(span);
     djp_span_end(span, 0);
     djp_span_release(span);
@@ -147,7 +147,7 @@ our_child(void)
 static void
 our_pair(void)
 {
-    parent = djp_span_start(recorder, "GET /orders/{id}", 16, NULL);
+    parent = djp_span_start(recorder, DJP_TEXT("GET /orders/{id}"), NULL);
     our_child();
     djp_span_end(parent, 0);
     djp_span_release(parent);
@@ -156,7 +156,7 @@ our_pair(void)
 static void
 our_bare_span(void)
 {
-    djp_span *span = djp_span_start(recorder, "GET /orders/{id}", 16, NULL);
+    djp_span *span = djp_span_start(recorder, DJP_TEXT("GET /orders/{id}"), NULL);
     djp_span_end(span, 0);
     djp_span_release(span);
 }
@@ -169,7 +169,7 @@ renew_open_span(void)
 {
     if (++turn % 32 == 0) {
         djp_span_release(open_span);
-        open_span = djp_span_start(recorder, "open", 4, NULL);
+        open_span = djp_span_start(recorder, DJP_TEXT("open"), NULL);
     }
 }
 
@@ -177,7 +177,7 @@ static void
 one_string(void)
 {
     renew_open_span();
-    djp_span_set_string(open_span, keys[1], "/orders/{id}", 12);
+    djp_span_set_string(open_span, keys[1], DJP_TEXT("/orders/{id}"));
 }
 
 static void
@@ -288,7 +288,7 @@ main(void)
     static const char *const names[5] = {"http.request.method", "http.route", "http.response.status_code", "load",
                                          "cloud.region"};
     for (int i = 0; i < 5; i++) {
-        keys[i] = djp_key_intern(names[i], strlen(names[i]));
+        keys[i] = djp_key_intern(djp_text_of(names[i]));
     }
     if (djp__ring_new(&floor_ring, 1u << 20) != 0) {
         return 1;
@@ -310,10 +310,10 @@ main(void)
     report("floor: span, 5 attributes, to ring", floor, 0);
     report("always on: span, 5 attributes, to ring", streamed, floor);
     report("always on: span without attributes", measure(our_bare_span), floor);
-    parent = djp_span_start(recorder, "parent", 6, NULL);
+    parent = djp_span_start(recorder, DJP_TEXT("parent"), NULL);
     report("always on: child span, 5 attributes", measure(our_child), floor);
     djp_span_release(parent);
-    open_span = djp_span_start(recorder, "open", 4, NULL);
+    open_span = djp_span_start(recorder, DJP_TEXT("open"), NULL);
     double empty = measure(nothing);
     report("one string attribute (12 bytes)", measure(one_string) - empty, 0);
     report("one integer attribute", measure(one_int) - empty, 0);

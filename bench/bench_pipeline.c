@@ -146,12 +146,12 @@ typedef struct bench_keys {
 static void
 record_span(djp_recorder *recorder, const bench_keys *keys)
 {
-    djp_span *span = djp_span_start(recorder, "GET /orders/{id}", 16, NULL);
-    djp_span_set_string(span, keys->method, "GET", 3);
-    djp_span_set_string(span, keys->route, "/orders/{id}", 12);
+    djp_span *span = djp_span_start(recorder, DJP_TEXT("GET /orders/{id}"), NULL);
+    djp_span_set_string(span, keys->method, DJP_TEXT("GET"));
+    djp_span_set_string(span, keys->route, DJP_TEXT("/orders/{id}"));
     djp_span_set_int(span, keys->status, 200);
-    djp_span_set_string(span, keys->scheme, "http", 4);
-    djp_span_set_string(span, keys->version, "1.1", 3);
+    djp_span_set_string(span, keys->scheme, DJP_TEXT("http"));
+    djp_span_set_string(span, keys->version, DJP_TEXT("1.1"));
     djp_span_end(span, 0);
     djp_span_release(span);
 }
@@ -239,9 +239,9 @@ main(int argc, char **argv)
     double own = resident_mib("RssAnon:"), shared = resident_mib("RssFile:");
     djp_sdk *sdk = make_sdk(port);
     double ring = (double)djp_sdk_options(sdk)->ring_bytes / (1024.0 * 1024.0);
-    bench_keys keys = {djp_key_intern("http.request.method", 19), djp_key_intern("http.route", 10),
-                       djp_key_intern("http.response.status_code", 25), djp_key_intern("url.scheme", 10),
-                       djp_key_intern("network.protocol.version", 24)};
+    bench_keys keys = {djp_key_intern(DJP_TEXT("http.request.method")), djp_key_intern(DJP_TEXT("http.route")),
+                       djp_key_intern(DJP_TEXT("http.response.status_code")), djp_key_intern(DJP_TEXT("url.scheme")),
+                       djp_key_intern(DJP_TEXT("network.protocol.version"))};
     printf("pipeline: one thread, 5 attributes a span, OTLP/HTTP to a loopback receiver, ring %.0f MiB\n", ring);
     double best = 0, cpu_at_bar = 0, achieved = 0, cpu = 0;
     run_rate(sdk, &keys, 500000, 2, &achieved, &cpu);

@@ -89,7 +89,7 @@ static void
 child_begin(void)
 {
     recorder_begin(1, 1);
-    parent = djp_span_start(recorder, "parent", 6, NULL);
+    parent = djp_span_start(recorder, DJP_TEXT("parent"), NULL);
 }
 
 static void
@@ -105,12 +105,12 @@ spans_run(void)
 {
     djp_span_options options = {.parent = parent};
     for (int i = 0; i < TIMES; i++) {
-        djp_span *span = djp_span_start(recorder, "GET /orders/{id}", 16, parent ? &options : NULL);
-        djp_span_set_string(span, keys[0], "GET", 3);
-        djp_span_set_string(span, keys[1], "/orders/{id}", 12);
+        djp_span *span = djp_span_start(recorder, DJP_TEXT("GET /orders/{id}"), parent ? &options : NULL);
+        djp_span_set_string(span, keys[0], DJP_TEXT("GET"));
+        djp_span_set_string(span, keys[1], DJP_TEXT("/orders/{id}"));
         djp_span_set_int(span, keys[2], 200);
         djp_span_set_double(span, keys[3], 0.25);
-        djp_span_set_string(span, keys[4], "eu-central-1", 12);
+        djp_span_set_string(span, keys[4], DJP_TEXT("eu-central-1"));
         djp_span_end(span, 0);
         djp_span_release(span);
     }
@@ -121,11 +121,11 @@ static void
 traces_run(void)
 {
     for (int i = 0; i < TIMES; i++) {
-        djp_span *root = djp_span_start(recorder, "GET /orders/{id}", 16, NULL);
+        djp_span *root = djp_span_start(recorder, DJP_TEXT("GET /orders/{id}"), NULL);
         djp_span_options options = {.parent = root};
         for (int child = 0; child < 2; child++) {
-            djp_span *span = djp_span_start(recorder, "SELECT orders", 13, &options);
-            djp_span_set_string(span, keys[0], "GET", 3);
+            djp_span *span = djp_span_start(recorder, DJP_TEXT("SELECT orders"), &options);
+            djp_span_set_string(span, keys[0], DJP_TEXT("GET"));
             djp_span_end(span, 0);
             djp_span_release(span);
         }
@@ -255,7 +255,7 @@ server_run(void)
                               .status = 200,
                               .request_bytes = 100};
     for (unsigned i = 0; i < TIMES; i++) {
-        djp_span *span = djp_http_server_start(server, DJP_HTTP_REQUEST, NULL, &result.start_ns);
+        djp_span *span = djp_http_server_start(&result.start_ns, server, DJP_HTTP_REQUEST, NULL);
         result.end_ns = result.start_ns + 1000000u + i * 1000u;
         djp_http_server_end(server, span, &result);
         djp_span_release(span);
@@ -358,7 +358,7 @@ main(void)
     static const char *const names[5] = {"http.request.method", "http.route", "http.response.status_code", "load",
                                          "cloud.region"};
     for (int i = 0; i < 5; i++) {
-        keys[i] = djp_key_intern(names[i], strlen(names[i]));
+        keys[i] = djp_key_intern(djp_text_of(names[i]));
     }
     printf("times %d\n", TIMES);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

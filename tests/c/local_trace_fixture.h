@@ -55,7 +55,7 @@ static djp_span *
 start(djp_span *parent)
 {
     djp_span_options options = {.parent = parent};
-    return djp_span_start(recorder, "span", 4, &options);
+    return djp_span_start(recorder, DJP_TEXT("span"), &options);
 }
 
 static void

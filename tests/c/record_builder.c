@@ -424,7 +424,7 @@ static void
 rb_put_attributes(djp_buf *out, const djp_attribute *attributes, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        rb_put_value(out, djp_key_intern(attributes[i].key.data, attributes[i].key.size), &attributes[i].value);
+        rb_put_value(out, djp_key_intern(attributes[i].key), &attributes[i].value);
     }
 }
 

@@ -44,13 +44,13 @@ with_options(djp_recorder_options options)
 static djp_key
 key(const char *text)
 {
-    return djp_key_intern(text, strlen(text));
+    return djp_key_intern(djp_text_of(text));
 }
 
 static djp_span *
 start(const char *name)
 {
-    return djp_span_start(recorder, name, strlen(name), NULL);
+    return djp_span_start(recorder, djp_text_of(name), NULL);
 }
 
 /* Ends, releases and reads back. */

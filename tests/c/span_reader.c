@@ -219,7 +219,7 @@ span_reader_drain(djp_recorder *recorder)
 const djp_item *
 span_reader_attribute(const djp_span_record *record, const char *key)
 {
-    djp_key wanted = djp_key_intern(key, strlen(key));
+    djp_key wanted = djp_key_intern(djp_text_of(key));
     const djp_item *found = NULL;
     for (const djp_item *item = djp_record_first(record); item < djp_record_end(record); item = djp_item_next(item)) {
         if (djp_item_kind(item) == DJP_ITEM_ATTRIBUTE && item->key == wanted) {
@@ -315,7 +315,7 @@ span_reader_item(const djp_span_record *record, unsigned kind, unsigned n)
 const char *
 span_reader_show_in(const djp_item *event_or_link, const char *key)
 {
-    djp_key wanted = djp_key_intern(key, strlen(key));
+    djp_key wanted = djp_key_intern(djp_text_of(key));
     const djp_item *end = end_in(event_or_link);
     for (const djp_item *item = first_in(event_or_link); item < end; item = djp_item_next(item)) {
         if (item->key == wanted) {

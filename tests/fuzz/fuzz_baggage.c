@@ -80,7 +80,7 @@ check_set(const djp_baggage *baggage, const djp_header *fields)
         return;
     }
     require_sound(set);
-    djp_baggage *removed = djp_baggage_remove(set, entry.key.data, entry.key.size);
+    djp_baggage *removed = djp_baggage_remove(set, entry.key);
     require_sound(removed);
     REQUIRE(djp_baggage_count(removed) + 1 == djp_baggage_count(set));
     for (size_t i = 0; djp_baggage_entry_at(&found, removed, i); i++) {

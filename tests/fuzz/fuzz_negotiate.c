@@ -12,17 +12,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char out[300], again[300];
     const char *text = (const char *)data;
-    djp_exposition format = djp_exposition_negotiate(text, size);
+    djp_exposition format = djp_exposition_negotiate((djp_text){text, size});
     if (format != DJP_TEXT_0_0_4 && format != DJP_OPENMETRICS_1_0_0) {
         abort();
     }
     size_t room = size ? data[0] + 1u : 1;
-    size_t made = djp_path_normalise(out, room, text, size);
+    size_t made = djp_path_normalise(out, room, (djp_text){text, size});
     if (made >= room || out[made] != '\0' || memchr(out, '?', made)) {
         abort();
     }
     /* A label that is normalised again stays what it is. */
-    if (djp_path_normalise(again, sizeof again, out, made) != made || memcmp(out, again, made) != 0) {
+    if (djp_path_normalise(again, sizeof again, (djp_text){out, made}) != made || memcmp(out, again, made) != 0) {
         abort();
     }
     return 0;

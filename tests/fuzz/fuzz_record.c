@@ -32,7 +32,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                        "a key that is longer than the tail of a slot, which holds 48 bytes"};
     if (encoders[0] == NULL) {
         for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-            djp_key_intern(keys[i], strlen(keys[i]));
+            djp_key_intern(djp_text_of(keys[i]));
         }
         for (int i = 0; i < 3; i++) {
             if (djp__encoder_new(&encoders[i], &djp__otlp_trace, (djp__encoding)i, NULL, 0) != 0) {

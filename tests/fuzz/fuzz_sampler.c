@@ -17,9 +17,9 @@ read_again(const djp_sampler *tree)
 {
     djp_sampler *again = NULL;
     size_t size, more;
-    char *text = djp_sampler_text(tree, &size);
+    char *text = djp_sampler_text(&size, tree);
     DEMAND(text && djp_sampler_parse(&again, (djp_text){text, size}, NULL) == 0);
-    char *twice = djp_sampler_text(again, &more);
+    char *twice = djp_sampler_text(&more, again);
     DEMAND(twice && more == size && memcmp(text, twice, size) == 0);
     djp_free(text);
     djp_free(twice);
@@ -38,7 +38,7 @@ decide(djp_recorder *recorder, const uint8_t *data, size_t size)
                                     .remote = i & 2 ? &parent : NULL,
                                     .sampling_attributes = attributes,
                                     .sampling_attribute_count = i & 4 ? 2 : 0};
-        djp_span *span = djp_span_start(recorder, (const char *)data, size / (i + 1), &options);
+        djp_span *span = djp_span_start(recorder, (djp_text){(const char *)data, size / (i + 1)}, &options);
         djp_span_end(span, 0);
         djp_span_release(span);
     }
@@ -55,7 +55,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         DEMAND(result == DJP_EINVAL && !tree && error.at <= size && error.expected && strlen(error.expected) < 160);
         return 0;
     }
-    djp_sampler_is_ratio(tree, &ratio, &parent_based);
+    djp_sampler_is_ratio(&ratio, &parent_based, tree);
     DEMAND(ratio >= 0 && ratio <= 1);
     djp_recorder_options options = {.ring_bytes = 65536,
                                     .decision_buffer_bytes = 65536,

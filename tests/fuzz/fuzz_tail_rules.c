@@ -45,10 +45,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     for (size_t i = 0; i < 4 && count > 0; i++) {
-        djp_span *span = djp_span_start(recorder, text.data, size / (i + 1), NULL);
-        djp_span_set_string(span, djp_key_intern("a", 1), text.data + size / 2, size - size / 2);
-        djp_span_set_int(span, djp_key_intern("http.status_code", 16), (int64_t)size - 3);
-        djp_span_set_bool(span, djp_key_intern("b", 1), (int)i);
+        djp_span *span = djp_span_start(recorder, (djp_text){text.data, size / (i + 1)}, NULL);
+        djp_span_set_string(span, djp_key_intern(DJP_TEXT("a")), (djp_text){text.data + size / 2, size - size / 2});
+        djp_span_set_int(span, djp_key_intern(DJP_TEXT("http.status_code")), (int64_t)size - 3);
+        djp_span_set_bool(span, djp_key_intern(DJP_TEXT("b")), (int)i);
         djp_span_end(span, 0);
         djp_span_release(span);
     }

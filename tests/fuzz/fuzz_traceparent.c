@@ -43,7 +43,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     djp_span_context context;
     char written[DJP_TRACEPARENT_SIZE + 1];
-    if (!djp_traceparent_parse(&context, (const char *)data, size)) {
+    if (!djp_traceparent_parse(&context, (djp_text){(const char *)data, size})) {
         static const djp_span_context zero;
         REQUIRE(memcmp(&context, &zero, sizeof(zero)) == 0);
         djp_traceparent_write(written, &context);
@@ -57,7 +57,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     djp_traceparent_write(written, &context);
     REQUIRE(strlen(written) == DJP_TRACEPARENT_SIZE);
     djp_span_context again;
-    REQUIRE(djp_traceparent_parse(&again, written, DJP_TRACEPARENT_SIZE));
+    REQUIRE(djp_traceparent_parse(&again, (djp_text){written, DJP_TRACEPARENT_SIZE}));
     REQUIRE(memcmp(again.trace_id, context.trace_id, 16) == 0 && memcmp(again.span_id, context.span_id, 8) == 0);
     REQUIRE(again.flags == context.flags);
     return 0;

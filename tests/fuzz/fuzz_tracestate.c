@@ -38,7 +38,7 @@ require_member(const djp_tracestate *state, const char *at, const char *stop)
     const char *equals = memchr(at, '=', (size_t)(stop - at));
     REQUIRE(equals != NULL && equals > at && equals - at <= 256 && stop - equals > 1 && stop - equals <= 257);
     REQUIRE((*at >= 'a' && *at <= 'z') || (*at >= '0' && *at <= '9'));
-    djp_text value = djp_tracestate_get(state, at, (size_t)(equals - at));
+    djp_text value = djp_tracestate_get(state, (djp_text){at, (size_t)(equals - at)});
     REQUIRE(value.data == equals + 1 && value.size == (size_t)(stop - equals - 1));
     for (const char *c = at; c < stop; c++) {
         REQUIRE(*c >= 0x20 && *c <= 0x7e);
@@ -70,11 +70,11 @@ require_members(const djp_tracestate *state)
 static void
 check_set(djp_tracestate *state, size_t count)
 {
-    djp_tracestate *set = djp_tracestate_set(state, "ot", 2, "th:8", 4);
+    djp_tracestate *set = djp_tracestate_set(state, DJP_TEXT("ot"), DJP_TEXT("th:8"));
     REQUIRE(set != NULL && require_members(set) <= count + 1);
     REQUIRE(memcmp(djp_tracestate_text(set).data, "ot=th:8", 7) == 0);
-    djp_tracestate *removed = djp_tracestate_set(set, "ot", 2, NULL, 0);
-    REQUIRE(djp_tracestate_get(removed, "ot", 2).data == NULL);
+    djp_tracestate *removed = djp_tracestate_set(set, DJP_TEXT("ot"), (djp_text){NULL, 0});
+    REQUIRE(djp_tracestate_get(removed, DJP_TEXT("ot")).data == NULL);
     REQUIRE(removed == NULL || require_members(removed) <= count);
     djp_tracestate_unref(removed);
     djp_tracestate_unref(set);
@@ -101,10 +101,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_set(state, members);
     /* The first line as a key and the second as a value: refused, or first in the list. */
     if (count >= 2) {
-        djp_tracestate *set = djp_tracestate_set(state, fields[0].data, fields[0].size, fields[1].data, fields[1].size);
+        djp_tracestate *set = djp_tracestate_set(state, fields[0], fields[1]);
         if (set != NULL) {
             require_members(set);
-            djp_text value = djp_tracestate_get(set, fields[0].data, fields[0].size);
+            djp_text value = djp_tracestate_get(set, fields[0]);
             REQUIRE(value.size == fields[1].size &&
                     (value.size == 0 || memcmp(value.data, fields[1].data, value.size) == 0));
         }

@@ -5,6 +5,7 @@ cd "$(dirname "$0")/../.."
 python=$1; bad=0
 check() { "$@" || { echo "lint: failed: $*"; bad=1; }; }
 check "$python" tools/lint/layers.py
+check "$python" tools/lint/public_headers.py
 check "$python" tools/lint/sizes.py
 check "$python" tools/lint/rules.py
 check tools/lint/headers.sh

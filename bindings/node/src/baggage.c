@@ -85,7 +85,7 @@ baggage_remove(napi_env env, napi_callback_info info)
         return NULL;
     djp_baggage *old = baggage_of(env, given[0]);
     int good = djp_node_text_get(&key, env, given[1]);
-    djp_baggage *changed = good ? djp_baggage_remove(old, key.text.data, key.text.size) : NULL;
+    djp_baggage *changed = good ? djp_baggage_remove(old, key.text) : NULL;
     djp_node_text_release(&key);
     return baggage_result(env, old, changed, !good);
 }

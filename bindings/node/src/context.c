@@ -195,7 +195,7 @@ context_state_set(napi_env env, napi_callback_info info)
     djp_tracestate *state = context_state_of(env, given[0]);
     (void)djp_node_text_get(&key, env, given[1]);
     (void)djp_node_text_get(&value, env, given[2]);
-    djp_tracestate *changed = djp_tracestate_set(state, key.text.data, key.text.size, value.text.data, value.text.size);
+    djp_tracestate *changed = djp_tracestate_set(state, key.text, value.text);
     result = changed == NULL ? djp_node_null(env) : djp_node_string(env, djp_tracestate_text(changed));
     djp_tracestate_unref(changed);
     djp_tracestate_unref(state);
@@ -214,7 +214,7 @@ context_state_get(napi_env env, napi_callback_info info)
         return NULL;
     djp_tracestate *state = context_state_of(env, given[0]);
     (void)djp_node_text_get(&key, env, given[1]);
-    djp_text value = djp_tracestate_get(state, key.text.data, key.text.size);
+    djp_text value = djp_tracestate_get(state, key.text);
     napi_value result = value.data == NULL ? djp_node_null(env) : djp_node_string(env, value);
     djp_tracestate_unref(state);
     djp_node_text_release(&key);

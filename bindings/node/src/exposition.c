@@ -18,7 +18,7 @@ exposition_format(napi_env env, napi_value accept)
 {
     djp_node_text text;
     int given = djp_node_text_get(&text, env, accept);
-    djp_exposition format = djp_exposition_negotiate(given ? text.text.data : NULL, text.text.size);
+    djp_exposition format = djp_exposition_negotiate((djp_text){given ? text.text.data : NULL, text.text.size});
     djp_node_text_release(&text);
     return format;
 }

@@ -14,7 +14,7 @@ http_normalise_path(napi_env env, napi_callback_info info)
     if (!djp_node_arguments(env, info, given, 1))
         return NULL;
     (void)djp_node_text_get(&path, env, given[0]);
-    size_t size = djp_path_normalise(out, sizeof(out), path.text.data, path.text.size);
+    size_t size = djp_path_normalise(out, sizeof(out), path.text);
     djp_node_text_release(&path);
     return djp_node_string(env, (djp_text){out, size});
 }

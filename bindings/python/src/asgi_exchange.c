@@ -31,8 +31,8 @@ exchange_start_shown(djp_py_exchange *exchange, const djp_py_asgi_request *reque
     for (int i = 0; i < 3; i++)
         (void)djp_py_text_get(&texts[i], given[i] != NULL && PyUnicode_Check(given[i]) ? given[i] : NULL);
     djp_http_request known = {.method = texts[0].text, .path = texts[1].text, .scheme = texts[2].text};
-    djp_span *span = djp_http_server_start_request(
-        exchange->http->server, type, headers->has_remote ? &headers->remote : NULL, &known, &exchange->start_ns);
+    djp_span *span = djp_http_server_start_request(&exchange->start_ns, exchange->http->server, type,
+                                                   headers->has_remote ? &headers->remote : NULL, &known);
     for (int i = 0; i < 3; i++)
         djp_py_text_release(&texts[i]);
     return span;
@@ -125,8 +125,8 @@ djp_py_exchange_new(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type,
     exchange->send_raises = type == DJP_HTTP_WEBSOCKET || exchange_send_raises(asgi, scope);
     djp_span *span = djp_http_server_wants_request(http->server)
                          ? exchange_start_shown(exchange, request, type)
-                         : djp_http_server_start(http->server, type, headers->has_remote ? &headers->remote : NULL,
-                                                 &exchange->start_ns);
+                         : djp_http_server_start(&exchange->start_ns, http->server, type,
+                                                 headers->has_remote ? &headers->remote : NULL);
     exchange->span = span != NULL ? djp_py_span_new(state, span) : exchange_carrier(state, headers);
     if (PyDict_SetItem(scope, asgi->words.scope_span, exchange->span) < 0)
         PyErr_Clear();

@@ -115,7 +115,7 @@ baggage_remove(PyObject *self, PyObject *key)
     djp_py_text text;
     if (!djp_py_text_get(&text, key))
         return Py_NewRef(self);
-    djp_baggage *list = djp_baggage_remove(((baggage_object *)self)->list, text.text.data, text.text.size);
+    djp_baggage *list = djp_baggage_remove(((baggage_object *)self)->list, text.text);
     djp_py_text_release(&text);
     return baggage_wrap(PyType_GetModuleState(Py_TYPE(self)), list);
 }

@@ -48,7 +48,7 @@ exception_add_event(djp_span *span, djp_text type, djp_text message, djp_text st
     all[3] = (djp_attribute){{"exception.escaped", 17}, {.type = DJP_BOOL, .as.boolean = escaped}};
     if (own->count > 0)
         memcpy(all + 4, own->items, own->count * sizeof(*all));
-    djp_span_add_event(span, "exception", 9, time_unix_ns, all, own->count + 4);
+    djp_span_add_event(span, DJP_TEXT("exception"), time_unix_ns, all, own->count + 4);
     PyMem_Free(all);
 }
 
@@ -167,7 +167,7 @@ exception_set_status(djp_span *span, PyObject *exception, PyObject *message)
     PyErr_Clear();
     djp_py_text text;
     (void)djp_py_text_get(&text, description);
-    djp_span_set_status(span, DJP_STATUS_ERROR, text.text.data, text.text.size);
+    djp_span_set_status(span, DJP_STATUS_ERROR, text.text);
     djp_py_text_release(&text);
     Py_XDECREF(description);
 }

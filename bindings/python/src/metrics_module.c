@@ -57,7 +57,7 @@ metrics_expose(PyObject *module, PyObject *args)
         return NULL;
     if (accept != Py_None)
         djp_py_text_get(&header, accept);
-    djp_exposition format = djp_exposition_negotiate(header.text.data, header.text.size);
+    djp_exposition format = djp_exposition_negotiate(header.text);
     djp_py_text_release(&header);
     djp_py_metrics_rebind(state);
     metrics_run_callbacks(state);
@@ -164,7 +164,7 @@ metrics_path_normalise(PyObject *module, PyObject *path)
     char out[2048];
     djp_py_text text;
     djp_py_text_get(&text, path);
-    size_t size = djp_path_normalise(out, sizeof(out), text.text.data, text.text.size);
+    size_t size = djp_path_normalise(out, sizeof(out), text.text);
     djp_py_text_release(&text);
     return PyUnicode_DecodeUTF8(out, (Py_ssize_t)size, "replace");
 }

@@ -59,7 +59,7 @@ djp_py_span_add_event(PyObject *self, PyObject *const *args, Py_ssize_t nargs, P
     if (!djp_py_text_get(&name, given[0]))
         djp_span_drop_attribute(span);
     djp_py_attributes_get(&attributes, state, given[1]);
-    djp_span_add_event(span, name.text.data, name.text.size, djp_py_time(given[2]), attributes.items, attributes.count);
+    djp_span_add_event(span, name.text, djp_py_time(given[2]), attributes.items, attributes.count);
     record_dropped(span, &attributes);
     djp_py_attributes_release(&attributes);
     djp_py_text_release(&name);
@@ -94,7 +94,7 @@ djp_py_add_link(djp_py_state *state, djp_span *span, PyObject *link, PyObject *a
     djp_py_parent_get(&parent, state, target == NULL ? link : target);
     const djp_span_context *empty = djp_py_span_context_of(state, target == NULL ? link : target);
     if (parent.span != NULL)
-        djp_span_get_context(parent.span, &context);
+        djp_span_get_context(&context, parent.span);
     else
         context = parent.has_remote || empty == NULL ? parent.remote : *empty;
     if (parent.span != NULL || parent.has_remote || empty != NULL) {
@@ -206,7 +206,7 @@ djp_py_span_set_status(PyObject *self, PyObject *const *args, Py_ssize_t nargs, 
     djp_py_text description;
     (void)djp_py_text_get(&description, given[1] == NULL || given[1] == Py_None ? own_description : given[1]);
     if (code >= 0)
-        djp_span_set_status(span, (djp_status_code)code, description.text.data, description.text.size);
+        djp_span_set_status(span, (djp_status_code)code, description.text);
     else
         djp_span_drop_attribute(span);
     djp_py_text_release(&description);
@@ -223,7 +223,7 @@ djp_py_span_update_name(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
     if (djp_py_arguments(given, record_self(self)->state, &signature, args, nargs, kwnames) < 0)
         return NULL;
     if (djp_py_text_get(&name, given[0]))
-        djp_span_update_name(record_self(self)->span, name.text.data, name.text.size);
+        djp_span_update_name(record_self(self)->span, name.text);
     djp_py_text_release(&name);
     Py_RETURN_NONE;
 }

@@ -57,7 +57,7 @@ djp_py_span_get_context(PyObject *object, djp_span_context *out)
     if (known != NULL)
         *out = *known;
     else
-        djp_span_get_context(self->span, out);
+        djp_span_get_context(out, self->span);
 }
 
 static void
@@ -193,7 +193,7 @@ span_get_context(PyObject *object, PyObject *Py_UNUSED(ignored))
     djp_py_span *self = (djp_py_span *)object;
     if (self->context == NULL) {
         djp_span_context context;
-        djp_span_get_context(self->span, &context);
+        djp_span_get_context(&context, self->span);
         djp_span_share(self->span); /* who starts a span below that value means this one */
         self->context = djp_py_span_context_new(self->state, &context);
     }

@@ -84,10 +84,10 @@ tracer_start_shown(djp_py_state *state, tracer_request *request, djp_text name, 
     djp_py_attributes_get(&attributes, state, request->attributes);
     options->sampling_attributes = attributes.items;
     options->sampling_attribute_count = attributes.count;
-    djp_span *span = djp_span_start(state->recorder, name.data, name.size, options);
+    djp_span *span = djp_span_start(state->recorder, name, options);
     for (size_t i = 0; span != NULL && i < attributes.count; i++) {
         const djp_attribute *item = &attributes.items[i];
-        djp_span_set_value(span, djp_key_intern(item->key.data, item->key.size), &item->value);
+        djp_span_set_value(span, djp_key_intern(item->key), &item->value);
     }
     for (size_t i = 0; span != NULL && i < attributes.dropped; i++)
         djp_span_drop_attribute(span);
@@ -108,7 +108,7 @@ tracer_start_in(djp_py_state *state, tracer_request *request, djp_span_options *
         djp_py_text_release(&name);
         return shown;
     }
-    djp_span *span = djp_span_start(state->recorder, name.text.data, name.text.size, options);
+    djp_span *span = djp_span_start(state->recorder, name.text, options);
     djp_py_text_release(&name);
     return span;
 }

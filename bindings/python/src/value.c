@@ -21,7 +21,7 @@ djp_py_key(djp_py_state *state, PyObject *name)
     djp_py_text text;
     if (!PyUnicode_Check(name) || !djp_py_text_get(&text, name))
         return 0;
-    djp_key key = djp_key_intern(text.text.data, text.text.size);
+    djp_key key = djp_key_intern(text.text);
     djp_py_text_release(&text);
     if (key != 0 && PyUnicode_CheckExact(name) && PyUnicode_GET_LENGTH(name) <= DJP_PY_KEY_CACHED_MAX) {
         Py_INCREF(name);
@@ -257,7 +257,8 @@ djp_py_set_attribute(djp_py_state *state, djp_span *span, djp_key key, PyObject 
 {
     (void)state;
     if (PyUnicode_CheckExact(value) && PyUnicode_IS_COMPACT_ASCII(value)) {
-        djp_span_set_string(span, key, (const char *)PyUnicode_1BYTE_DATA(value), (size_t)PyUnicode_GET_LENGTH(value));
+        djp_span_set_string(span, key,
+                            (djp_text){(const char *)PyUnicode_1BYTE_DATA(value), (size_t)PyUnicode_GET_LENGTH(value)});
     } else if (PyLong_CheckExact(value)) {
         int overflow = 0;
         long long integer = PyLong_AsLongLongAndOverflow(value, &overflow);

@@ -1,5 +1,6 @@
-/* Error codes shared by every fallible call of the core. Recording calls never fail and so never return one of these;
- * set-up, flush and read calls return 0 or one of the negative codes below. */
+/* Error codes shared by every fallible call of the core. Recording calls never fail
+ * and so never return one of these; set-up, flush and read calls return 0 or one of
+ * the negative codes below. */
 #ifndef DJP_ERROR_H
 #define DJP_ERROR_H
 
@@ -29,7 +30,8 @@ typedef enum djp_error {
         DJP_ERROR_LAST = -13 /* not an error: one past the last code */
 } djp_error;
 
-/* Returns the English text of a code, never NULL; the text is static (borrow it for ever). Any thread. */
+/* Returns the English text of a code, never NULL; the text is static (borrow it for
+ * ever). Any thread. */
 const char *djp_error_text(int code);
 
 #ifdef __cplusplus

@@ -1,5 +1,5 @@
-/* Tail-sampling rules: which local traces are worth keeping whatever the sampling ratio says. This is their text, taken apart;
- * docs/sampling.md has the grammar. */
+/* Tail-sampling rules: which local traces are worth keeping whatever the sampling
+ * ratio says. This is their text, taken apart; docs/sampling.md has the grammar. */
 #ifndef DJP_TAIL_RULE_H
 #define DJP_TAIL_RULE_H
 
@@ -29,12 +29,15 @@ typedef struct djp_tail_rule {
     double part; /* of DJP_TAIL_SLOWEST: 0.01 for 1 % */
 } djp_tail_rule;
 
-/* Told of each rule that is not good: its text and why, as the end of a sentence. Borrowed for the call. */
+/* Told of each rule that is not good: its text and why, as the end of a sentence.
+ * Borrowed for the call. */
 typedef void (*djp_tail_rule_bad)(void *user, djp_text rule, const char *why);
 
-/* Reads rules separated by semicolons into out, which has room for DJP_TAIL_RULES_MAX, and returns how many were good. Borrows
- * from text. bad may be NULL. */
-size_t djp_tail_rules_parse(djp_tail_rule *out, djp_text text, djp_tail_rule_bad bad, void *user);
+/* Reads rules separated by semicolons into out, which has room for
+ * DJP_TAIL_RULES_MAX, and returns how many were good. Borrows from text. bad may be
+ * NULL. */
+size_t djp_tail_rules_parse(djp_tail_rule *out, djp_text text, djp_tail_rule_bad bad,
+                            void *user);
 
 #ifdef __cplusplus
 }

@@ -1,4 +1,5 @@
-/* The one place that holds the version; pyproject.toml, package.json and CHANGELOG.md are checked against it. */
+/* The one place that holds the version; pyproject.toml, package.json and
+ * CHANGELOG.md are checked against it. */
 #ifndef DJP_VERSION_H
 #define DJP_VERSION_H
 #define DJP_VERSION "0.1.0"

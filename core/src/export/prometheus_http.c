@@ -68,7 +68,7 @@ static enum MHD_Result
 scrape_metrics(djp__prometheus_http *listener, struct MHD_Connection *connection)
 {
     const char *accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept");
-    djp_exposition format = djp_exposition_negotiate(accept, accept ? strlen(accept) : 0);
+    djp_exposition format = djp_exposition_negotiate((djp_text){accept, accept ? strlen(accept) : 0});
     char *text;
     size_t size;
     if (djp_registry_expose(&text, &size, listener->registry, format) < 0) {

@@ -11,7 +11,7 @@ void
 djp__walk_init(djp__walk *walk)
 {
     memset(walk, 0, sizeof *walk);
-    walk->reason_key = djp_key_intern(DJP__REASON_KEY, sizeof DJP__REASON_KEY - 1);
+    walk->reason_key = djp_key_intern((djp_text){DJP__REASON_KEY, sizeof DJP__REASON_KEY - 1});
 }
 
 void

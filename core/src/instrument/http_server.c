@@ -41,7 +41,7 @@ struct djp_http_server {
 static djp_key
 http_server_key(const char *name)
 {
-    return djp_key_intern(name, strlen(name));
+    return djp_key_intern(djp_text_of(name));
 }
 
 static void
@@ -165,11 +165,11 @@ djp__http_server_start_as(djp_http_server *server, djp_http_type type, const djp
 }
 
 djp_span *
-djp_http_server_start(djp_http_server *server, djp_http_type type, const djp_span_context *remote, uint64_t *start_ns)
+djp_http_server_start(uint64_t *start_ns, djp_http_server *server, djp_http_type type, const djp_span_context *remote)
 {
     djp_text name = http_server_name(type);
     djp_span_options options = {.scope = server->scope, .kind = DJP_KIND_SERVER, .remote = remote};
-    djp_span *span = server->recorder ? djp_span_start(server->recorder, name.data, name.size, &options) : NULL;
+    djp_span *span = server->recorder ? djp_span_start(server->recorder, name, &options) : NULL;
     span = http_server_began(span, type);
     *start_ns = span ? djp_span_start_monotonic_ns(span) : djp__clock_monotonic();
     return span;
@@ -223,11 +223,11 @@ djp__http_sampling(djp_http_sampling *out, const djp_http_server *server, djp_ht
 }
 
 djp_span *
-djp_http_server_start_request(djp_http_server *server, djp_http_type type, const djp_span_context *remote,
-                              const djp_http_request *request, uint64_t *start_ns)
+djp_http_server_start_request(uint64_t *start_ns, djp_http_server *server, djp_http_type type,
+                              const djp_span_context *remote, const djp_http_request *request)
 {
     if (!request || !server->recorder || djp_recorder_needs(server->recorder) == 0) {
-        return djp_http_server_start(server, type, remote, start_ns);
+        return djp_http_server_start(start_ns, server, type, remote);
     }
     djp_http_sampling sampling;
     djp_text name = http_server_name(type);
@@ -238,7 +238,7 @@ djp_http_server_start_request(djp_http_server *server, djp_http_type type, const
                                 .sampling_name = sampling.name_text,
                                 .sampling_attributes = sampling.attributes,
                                 .sampling_attribute_count = sampling.count};
-    djp_span *span = http_server_began(djp_span_start(server->recorder, name.data, name.size, &options), type);
+    djp_span *span = http_server_began(djp_span_start(server->recorder, name, &options), type);
     *start_ns = span ? djp_span_start_monotonic_ns(span) : djp__clock_monotonic();
     return span;
 }
@@ -253,7 +253,7 @@ static void
 http_server_set_text(djp_span *span, djp_key key, djp_text text)
 {
     if (text.size > 0) {
-        djp_span_set_string(span, key, text.data, text.size);
+        djp_span_set_string(span, key, text);
     }
 }
 
@@ -270,7 +270,7 @@ http_server_rename(djp_span *span, djp_text method, const djp_http_result *resul
         memcpy(name + size, result->route.data, result->route.size);
         size += result->route.size;
     }
-    djp_span_update_name(span, name, size);
+    djp_span_update_name(span, (djp_text){name, size});
 }
 
 /* 1 for a method that is short and made of letters, as methods are: the client chose it. */
@@ -296,7 +296,7 @@ static void
 http_server_set_stable(const djp_http_server *server, djp_span *span, djp_text method, const djp_http_result *result,
                        int status, int error)
 {
-    djp_span_set_string(span, server->stable.method, method.data, method.size);
+    djp_span_set_string(span, server->stable.method, method);
     if (method.data[0] == '_' && http_server_is_token(result->method)) {
         http_server_set_text(span, server->stable.original, result->method);
     }
@@ -307,7 +307,7 @@ http_server_set_stable(const djp_http_server *server, djp_span *span, djp_text m
     http_server_set_text(span, server->stable.version, result->version);
     /* The convention wants a path and allows its scrubbing: the template is the part of it that names nobody. */
     djp_text path = result->route.size > 0 ? result->route : (djp_text){"/REDACTED", 9};
-    djp_span_set_string(span, server->stable.path, path.data, path.size);
+    djp_span_set_string(span, server->stable.path, path);
     if (result->error_type.size > 0) {
         http_server_set_text(span, server->stable.error, result->error_type);
     } else if (error) {
@@ -317,7 +317,7 @@ http_server_set_stable(const djp_http_server *server, djp_span *span, djp_text m
             code[1] = (char)('0' + status / 10 % 10);
             code[2] = (char)('0' + status % 10);
         }
-        djp_span_set_string(span, server->stable.error, code, 3);
+        djp_span_set_string(span, server->stable.error, (djp_text){code, 3});
     }
 }
 
@@ -328,7 +328,7 @@ http_server_finish_span(const djp_http_server *server, djp_span *span, djp_text 
     int error = result->failed || status >= 500;
     http_server_set_text(span, server->old.route, result->route);
     if (server->semconv != DJP_SEMCONV_STABLE) {
-        djp_span_set_string(span, server->old.method, method.data, method.size);
+        djp_span_set_string(span, server->old.method, method);
         if (http_server_answered(result, status)) {
             djp_span_set_int(span, server->old.status, status);
         }
@@ -344,7 +344,7 @@ http_server_finish_span(const djp_http_server *server, djp_span *span, djp_text 
         djp_span_set_bool(span, server->old.closed, 1);
     }
     if (error) {
-        djp_span_set_status(span, DJP_STATUS_ERROR, "", 0);
+        djp_span_set_status(span, DJP_STATUS_ERROR, DJP_TEXT(""));
     }
 }
 
@@ -359,7 +359,7 @@ djp_http_server_end(djp_http_server *server, djp_span *span, const djp_http_resu
     djp_span_context context;
     if (span != NULL) {
         http_server_finish_span(server, span, method, result, status, duration_ns);
-        djp_span_get_context(span, &context);
+        djp_span_get_context(&context, span);
         djp_span_end(span, end_unix_ns);
         /* An exemplar leads to a trace: to one that is exported, whatever the caller was told when it began. */
         context.flags = djp__span_is_kept(span) ? DJP_FLAG_SAMPLED : 0;
@@ -384,5 +384,5 @@ djp_http_server_background(djp_http_server *server, djp_span *span, uint64_t sta
                                 .kind = DJP_KIND_INTERNAL,
                                 .parent = span,
                                 .start_unix_ns = start_ns + (uint64_t)djp__clock_anchor()};
-    return djp_span_start(server->recorder, name, sizeof name - 1, &options);
+    return djp_span_start(server->recorder, (djp_text){name, sizeof name - 1}, &options);
 }

@@ -131,9 +131,9 @@ negotiate_apply(negotiate_choice *choice, int rank, int quality)
 }
 
 djp_exposition
-djp_exposition_negotiate(const char *accept, size_t size)
+djp_exposition_negotiate(djp_text accept)
 {
-    djp_text rest = {accept, accept ? size : 0}, part;
+    djp_text rest = {accept.data, accept.data ? accept.size : 0}, part;
     negotiate_choice plain = {0, 0}, open = {0, 0};
     if (rest.size > NEGOTIATE_SIZE_MAX) {
         rest.size = NEGOTIATE_SIZE_MAX;

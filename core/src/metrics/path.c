@@ -122,23 +122,23 @@ path_put_segment(path_out *out, djp_text segment, int slash)
 }
 
 size_t
-djp_path_normalise(char *out, size_t out_size, const char *path, size_t size)
+djp_path_normalise(char *out, size_t out_size, djp_text path)
 {
     if (!out || out_size == 0) {
         return 0;
     }
     path_out result = {out, 0, out_size - 1};
     size_t start = 0, segments = 0;
-    for (size_t i = 0; path && i <= size; i++) {
-        int end = i == size || path[i] == '?' || path[i] == '#';
-        if (!end && path[i] != '/') {
+    for (size_t i = 0; path.data && i <= path.size; i++) {
+        int end = i == path.size || path.data[i] == '?' || path.data[i] == '#';
+        if (!end && path.data[i] != '/') {
             continue;
         }
         if (segments == PATH_SEGMENTS_MAX) {
             path_put(&result, "/...", 4);
             break;
         }
-        if (!path_put_segment(&result, (djp_text){path + start, i - start}, segments > 0)) {
+        if (!path_put_segment(&result, (djp_text){path.data + start, i - start}, segments > 0)) {
             break;
         }
         segments++;

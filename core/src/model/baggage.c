@@ -321,14 +321,14 @@ djp_baggage_set(const djp_baggage *baggage, const djp_baggage_entry *entry)
 }
 
 djp_baggage *
-djp_baggage_remove(const djp_baggage *baggage, const char *key, size_t key_size)
+djp_baggage_remove(const djp_baggage *baggage, djp_text key)
 {
     baggage_draft draft;
     baggage_draft_copy(&draft, baggage);
     size_t kept = 0;
     for (size_t i = 0; i < draft.count; i++) {
         djp_text have = draft.items[i].key;
-        if (key == NULL || have.size != key_size || memcmp(have.data, key, key_size) != 0) {
+        if (key.data == NULL || have.size != key.size || memcmp(have.data, key.data, key.size) != 0) {
             draft.items[kept++] = draft.items[i];
         }
     }

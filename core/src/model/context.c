@@ -27,7 +27,7 @@ djp_context_extract(djp_span_context *out, const djp_header *traceparent, size_t
 {
     memset(out, 0, sizeof(*out));
     /* With two traceparent fields nobody can tell which one is meant, so the trace restarts. */
-    if (traceparent_count != 1 || !djp_traceparent_parse(out, traceparent->data, traceparent->size)) {
+    if (traceparent_count != 1 || !djp_traceparent_parse(out, (djp_text){traceparent->data, traceparent->size})) {
         return 0;
     }
     if (tracestate_count != 0) {

@@ -82,8 +82,10 @@ key__insert(const char *text, size_t size)
 }
 
 djp_key
-djp_key_intern(const char *text, size_t size)
+djp_key_intern(djp_text name)
 {
+    const char *text = name.data;
+    size_t size = name.size;
     if (!text || size == 0) {
         return 0;
     }

@@ -25,13 +25,13 @@ traceparent_shape_is_valid(djp_text text)
 }
 
 int
-djp_traceparent_parse(djp_span_context *out, const char *text, size_t size)
+djp_traceparent_parse(djp_span_context *out, djp_text text)
 {
     memset(out, 0, sizeof(*out));
-    if (text == NULL) {
+    if (text.data == NULL) {
         return 0;
     }
-    djp_text value = djp__text_trim((djp_text){text, size});
+    djp_text value = djp__text_trim(text);
     if (!traceparent_shape_is_valid(value) ||
         !djp__hex_decode(out->trace_id, sizeof(out->trace_id), value.data + TRACEPARENT_TRACE_AT) ||
         !djp__hex_decode(out->span_id, sizeof(out->span_id), value.data + TRACEPARENT_SPAN_AT) ||

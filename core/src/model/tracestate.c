@@ -196,42 +196,42 @@ djp_tracestate_unref(djp_tracestate *state)
 }
 
 djp_tracestate *
-djp_tracestate_set(djp_tracestate *state, const char *key, size_t key_size, const char *value, size_t value_size)
+djp_tracestate_set(djp_tracestate *state, djp_text key, djp_text value)
 {
     char member[2 * TRACESTATE_PART_MAX + 1];
     tracestate_list list = {.count = 0};
-    if (key == NULL || !tracestate_key_is_valid(key, key_size)) {
+    if (key.data == NULL || !tracestate_key_is_valid(key.data, key.size)) {
         return NULL;
     }
-    if (value_size != 0) {
-        if (value == NULL || !tracestate_value_is_valid(value, value_size)) {
+    if (value.size != 0) {
+        if (value.data == NULL || !tracestate_value_is_valid(value.data, value.size)) {
             return NULL;
         }
-        memcpy(member, key, key_size);
-        member[key_size] = '=';
-        memcpy(member + key_size + 1, value, value_size);
-        tracestate_list_add(&list, (djp_text){member, key_size + 1 + value_size});
+        memcpy(member, key.data, key.size);
+        member[key.size] = '=';
+        memcpy(member + key.size + 1, value.data, value.size);
+        tracestate_list_add(&list, (djp_text){member, key.size + 1 + value.size});
     }
     djp_text rest = djp_tracestate_text(state);
     djp_text old;
     while (list.count < DJP_TRACESTATE_MEMBERS_MAX && djp__text_split(&old, &rest, ',')) {
-        int same = old.size > key_size && old.data[key_size] == '=' && memcmp(old.data, key, key_size) == 0;
+        int same = old.size > key.size && old.data[key.size] == '=' && memcmp(old.data, key.data, key.size) == 0;
         if (!same) {
             tracestate_list_add(&list, old);
         }
     }
-    tracestate_list_shorten(&list, value_size != 0);
+    tracestate_list_shorten(&list, value.size != 0);
     return tracestate_list_build(&list);
 }
 
 djp_text
-djp_tracestate_get(const djp_tracestate *state, const char *key, size_t key_size)
+djp_tracestate_get(const djp_tracestate *state, djp_text key)
 {
     djp_text rest = djp_tracestate_text(state);
     djp_text member;
-    while (key != NULL && djp__text_split(&member, &rest, ',')) {
-        if (member.size > key_size && member.data[key_size] == '=' && memcmp(member.data, key, key_size) == 0) {
-            return (djp_text){member.data + key_size + 1, member.size - key_size - 1};
+    while (key.data != NULL && djp__text_split(&member, &rest, ',')) {
+        if (member.size > key.size && member.data[key.size] == '=' && memcmp(member.data, key.data, key.size) == 0) {
+            return (djp_text){member.data + key.size + 1, member.size - key.size - 1};
         }
     }
     return (djp_text){NULL, 0};

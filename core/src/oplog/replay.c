@@ -82,7 +82,7 @@ oplog_replay_key_intern(djp_oplog *log, uint32_t number)
 {
     djp_oplog_symbol *symbol = oplog_replay_symbol(log, number);
     if (symbol->key == 0 && symbol->size > 0) {
-        symbol->key = djp_key_intern(symbol->text, symbol->size);
+        symbol->key = djp_key_intern((djp_text){symbol->text, symbol->size});
     }
     return symbol->key;
 }
@@ -322,7 +322,7 @@ oplog_replay_plain(djp_oplog *log, djp_span *span, uint32_t word, unsigned kind,
         djp_span_set_int(span, key, (int64_t)oplog_replay_long(data, 0));
     } else {
         djp_text text = kind == DJP_OP_TEXT ? payload : oplog_replay_text(log, oplog_replay_word(data, 0));
-        djp_span_set_string(span, key, text.data, text.size);
+        djp_span_set_string(span, key, text);
     }
     return 1;
 }
@@ -362,7 +362,7 @@ oplog_replay_keyed(djp_oplog *log, djp_span *span, const djp_oplog_operation *op
         return 1;
     }
     for (size_t i = 0; i < count; i++) {
-        djp_span_set_value(span, djp_key_intern(items[i].key.data, items[i].key.size), &items[i].value);
+        djp_span_set_value(span, djp_key_intern(items[i].key), &items[i].value);
     }
     return 1;
 }
@@ -383,7 +383,7 @@ oplog_replay_event(djp_oplog *log, djp_span *span, const djp_oplog_operation *op
     }
     uint64_t time = oplog_replay_long(operation->data, 0);
     time = time ? time : djp__span_unix_time(span, oplog_replay_long(operation->data, 8));
-    djp_span_add_event(span, name.data, name.size, time, items, count);
+    djp_span_add_event(span, name, time, items, count);
     return 1;
 }
 
@@ -501,10 +501,10 @@ oplog_replay_span(djp_oplog *log, djp_span *span, const djp_oplog_operation *ope
         }
         return 1;
     case DJP_OP_RENAME:
-        djp_span_update_name(span, text, operation->size);
+        djp_span_update_name(span, (djp_text){text, operation->size});
         return 1;
     case DJP_OP_STATUS:
-        djp_span_set_status(span, (djp_status_code)(operation->word >> 16 & 3u), text, operation->size);
+        djp_span_set_status(span, (djp_status_code)(operation->word >> 16 & 3u), (djp_text){text, operation->size});
         return 1;
     case DJP_OP_EVENT:
         return oplog_replay_event(log, span, operation);

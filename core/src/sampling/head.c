@@ -96,7 +96,7 @@ djp__head_decide(djp__head *out, const djp__policy *policy, int parent_based, co
     out->state = parent->state;
     djp_text ot = {NULL, 0};
     if (out->state) {
-        ot = djp_tracestate_get(out->state, "ot", 2);
+        ot = djp_tracestate_get(out->state, DJP_TEXT("ot"));
     }
     if (parent_based) {
         head_follow_parent(out, parent, ot);
@@ -126,7 +126,7 @@ djp__head_decide_by_tree(djp__head *out, djp_sampler *tree, djp_sampler_input *i
     decision->threshold = DJP_THRESHOLD_NONE;
     if (parent && parent->state) {
         out->state = parent->state;
-        ot = djp_tracestate_get(out->state, "ot", 2);
+        ot = djp_tracestate_get(out->state, DJP_TEXT("ot"));
     }
     input->randomness = djp__randomness_in(input->trace_id, ot);
     djp_sampler_intent intent;

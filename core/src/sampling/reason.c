@@ -21,7 +21,7 @@ djp__reason_label(djp_text name)
         return 0;
     }
     memcpy(text + size, name.data, name.size);
-    djp_key key = djp_key_intern(text, size + name.size);
+    djp_key key = djp_key_intern((djp_text){text, size + name.size});
     uint32_t label = 1;
     djp__tables_lock();
     uint32_t count = djp_load_relaxed(&reason__count);

@@ -17,8 +17,8 @@ settings_read_sampler(djp__config_sampler *out, djp_text text)
         out->expected = error.expected;
         return result;
     }
-    out->is_ratio = djp_sampler_is_ratio(tree, &out->ratio, &out->parent_based);
-    out->text = djp_sampler_text(tree, NULL);
+    out->is_ratio = djp_sampler_is_ratio(&out->ratio, &out->parent_based, tree);
+    out->text = djp_sampler_text(NULL, tree);
     djp_sampler_free(tree);
     return out->text ? 0 : DJP_ENOMEM;
 }

@@ -36,7 +36,7 @@ struct djp_keep {
 static djp_key
 tail_rules__key(const char *text)
 {
-    return djp_key_intern(text, strlen(text));
+    return djp_key_intern(djp_text_of(text));
 }
 
 static int
@@ -48,7 +48,7 @@ tail_rules__copy(tail_rules__rule *out, const djp_tail_rule *rule)
     out->duration_ns = rule->duration_ns;
     out->size = (uint32_t)rule->pattern.size;
     out->pattern = djp__strndup(rule->pattern.size ? rule->pattern.data : "", rule->pattern.size);
-    out->key = rule->kind == DJP_TAIL_ATTRIBUTE ? djp_key_intern(rule->key.data, rule->key.size) : 0;
+    out->key = rule->kind == DJP_TAIL_ATTRIBUTE ? djp_key_intern(rule->key) : 0;
     return out->pattern != NULL;
 }
 

@@ -102,7 +102,7 @@ djp__ot_set_threshold(djp_tracestate **out, djp_tracestate *state, uint64_t thre
         memcpy(value + 3, hex, hex_size);
         size = 3 + hex_size;
     }
-    djp_text rest = djp_tracestate_get(state, "ot", 2), part;
+    djp_text rest = djp_tracestate_get(state, DJP_TEXT("ot")), part;
     while (djp__text_split(&part, &rest, ';')) {
         if (part.size == 0 || threshold_is_key(part, "th", 2) || size + 1 + part.size > THRESHOLD__OT_MAX) {
             continue;
@@ -113,7 +113,7 @@ djp__ot_set_threshold(djp_tracestate **out, djp_tracestate *state, uint64_t thre
         memcpy(value + size, part.data, part.size);
         size += part.size;
     }
-    *out = djp_tracestate_set(state, "ot", 2, value, size);
+    *out = djp_tracestate_set(state, DJP_TEXT("ot"), (djp_text){value, size});
     return *out != NULL || size == 0;
 }
 
@@ -142,5 +142,5 @@ uint64_t
 djp__randomness_of(const uint8_t trace_id[16], djp_tracestate *state)
 {
     djp_text none = {NULL, 0};
-    return djp__randomness_in(trace_id, state ? djp_tracestate_get(state, "ot", 2) : none);
+    return djp__randomness_in(trace_id, state ? djp_tracestate_get(state, DJP_TEXT("ot")) : none);
 }

@@ -347,7 +347,7 @@ djp_sampler_add_rule(djp_sampler *rules, const djp_sampler_term *terms, size_t c
 }
 
 int
-djp_sampler_is_ratio(const djp_sampler *sampler, double *ratio, int *parent_based)
+djp_sampler_is_ratio(double *ratio, int *parent_based, const djp_sampler *sampler)
 {
     int annotated = 0;
     *parent_based = 0;

@@ -134,7 +134,7 @@ djp__sampler_write(djp_buf *out, const djp_sampler *tree)
 }
 
 char *
-djp_sampler_text(const djp_sampler *sampler, size_t *size)
+djp_sampler_text(size_t *size, const djp_sampler *sampler)
 {
     djp_buf out;
     djp__buf_init(&out, 0);

@@ -86,18 +86,18 @@ attribute__put_text(djp_span *span, djp_key key, const char *text, size_t size)
 
 /* Whole for every caller: in parts, the usual path would be a call more. */
 __attribute__((noinline)) void
-djp_span_set_string(djp_span *span, djp_key key, const char *text, size_t size)
+djp_span_set_string(djp_span *span, djp_key key, djp_text text)
 {
     if (!span || !span->recording) {
         return;
     }
-    if (__builtin_expect(text && size <= span->value_limit && size < DJP_SPAN_ITEM_BYTES, 1) &&
-        attribute__is_easy(span, key, size) &&
-        !djp__copy_text(attribute__begin(span, key, DJP_STRING, size), text, size)) {
-        attribute__keep(span, size);
+    if (__builtin_expect(text.data && text.size <= span->value_limit && text.size < DJP_SPAN_ITEM_BYTES, 1) &&
+        attribute__is_easy(span, key, text.size) &&
+        !djp__copy_text(attribute__begin(span, key, DJP_STRING, text.size), text.data, text.size)) {
+        attribute__keep(span, text.size);
         return;
     }
-    attribute__put_text(span, key, text, size);
+    attribute__put_text(span, key, text.data, text.size);
 }
 
 static __attribute__((noinline)) void

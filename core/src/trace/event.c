@@ -58,7 +58,7 @@ djp__span_put_attributes(djp_span *span, const djp_attribute *attributes, size_t
         }
     }
     for (size_t i = 0; i < count; i++) {
-        keys[i] = djp_key_intern(attributes[i].key.data, attributes[i].key.size);
+        keys[i] = djp_key_intern(attributes[i].key);
         dropped += keys[i] == 0;
     }
     size_t left = event__unique(keys, count);
@@ -102,8 +102,7 @@ event__close(djp_span *span, uint32_t start, unsigned kind, const void *fixed, s
 }
 
 void
-djp_span_add_event(djp_span *span, const char *name, size_t name_size, uint64_t time_unix_ns,
-                   const djp_attribute *attributes, size_t count)
+djp_span_add_event(djp_span *span, djp_text name, uint64_t time_unix_ns, const djp_attribute *attributes, size_t count)
 {
     if (!span || !span->recording) {
         return;
@@ -117,9 +116,9 @@ djp_span_add_event(djp_span *span, const char *name, size_t name_size, uint64_t 
     if (time_unix_ns == 0) {
         head.time_unix_ns = djp__clock_monotonic() + (uint64_t)span->local->anchor;
     }
-    djp_text text = {name, name ? djp__utf8_cut(name, name_size, EVENT__NAME_MAX) : 0};
+    name.size = name.data ? djp__utf8_cut(name.data, name.size, EVENT__NAME_MAX) : 0;
     uint32_t start = span->used;
-    if (!event__open(span, sizeof head, text, &head.name_size)) {
+    if (!event__open(span, sizeof head, name, &head.name_size)) {
         span->used = start;
         span->record->dropped_events++;
         return;
@@ -213,7 +212,7 @@ djp__span_record_exception_at(djp_span *span, uint64_t time_unix_ns, const djp_e
     if (count > 0) {
         memcpy(all + made, attributes, count * sizeof *all);
     }
-    djp_span_add_event(span, "exception", 9, time_unix_ns, all, made + count);
+    djp_span_add_event(span, DJP_TEXT("exception"), time_unix_ns, all, made + count);
     if (all != stack) {
         djp__free(all);
     }

@@ -106,7 +106,7 @@ int
 djp__recorder_set_sampler(djp_recorder *recorder, djp_sampler *sampler)
 {
     if (sampler) {
-        sampler->text = djp_sampler_text(sampler, &sampler->text_size);
+        sampler->text = djp_sampler_text(&sampler->text_size, sampler);
         if (!sampler->text) {
             djp_sampler_free(sampler);
             return DJP_ENOMEM;

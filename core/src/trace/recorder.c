@@ -150,7 +150,7 @@ djp__recorder_new(djp_recorder **out, const djp_recorder_options *options)
     recorder->options.link_count_limit = recorder__limit_items(options->link_count_limit);
     recorder->options.tail_sampling_rules = NULL;
     recorder->decision_wait_ns = options->decision_wait_ns ? options->decision_wait_ns : INT64_MAX;
-    recorder->late_key = djp_key_intern("sampling.late", 13);
+    recorder->late_key = djp_key_intern(DJP_TEXT("sampling.late"));
     djp__error_keys_init(&recorder->error_keys);
     recorder->serial = recorder__next_serial();
     djp_store_relaxed(&recorder->wake_level, DJP_WAKE_NEVER);
@@ -160,7 +160,7 @@ djp__recorder_new(djp_recorder **out, const djp_recorder_options *options)
         result = djp__tail_rules_new(&recorder->keep, options->tail_sampling_rules, options->keep_rule_count);
     }
     if (result == 0 && options->span_rate_limit > 0) {
-        recorder->route_key = djp_key_intern("http.route", 10);
+        recorder->route_key = djp_key_intern(DJP_TEXT("http.route"));
         result = djp__rate_limit_new(&recorder->limit, options->span_rate_limit);
     }
     if (result != 0) {

@@ -200,7 +200,7 @@ span__place(djp_span *span, djp_text name, const djp_span_options *options, cons
         return;
     }
     if (parent) {
-        djp_span_get_context(parent, &context);
+        djp_span_get_context(&context, parent);
         remote = &context;
     } else if (!options->force_root && djp_span_context_is_valid(options->remote)) {
         remote = options->remote;
@@ -224,7 +224,7 @@ span__put_name(djp_span *span, const char *name, size_t size)
             return;
         }
     }
-    djp_span_update_name(span, name, size);
+    djp_span_update_name(span, (djp_text){name, size});
 }
 
 /* The tracestate that came in. Our own "ot" is left out: the exporter writes it from the threshold. */
@@ -254,7 +254,7 @@ span__put_extras(djp_span *span)
         djp_sampler_notes *notes = local->notes;
         for (uint32_t i = 0; i < notes->count; i++) {
             const djp_attribute *item = &notes->items[i];
-            djp_span_set_value(span, djp_key_intern(item->key.data, item->key.size), &item->value);
+            djp_span_set_value(span, djp_key_intern(item->key), &item->value);
         }
         local->extras &= (uint8_t)~DJP_EXTRA_NOTES;
         djp__sampler_notes_unref(notes);
@@ -296,9 +296,9 @@ span__start(djp_recorder *recorder, const char *name, size_t name_size, const dj
 }
 
 djp_span *
-djp_span_start(djp_recorder *recorder, const char *name, size_t name_size, const djp_span_options *options)
+djp_span_start(djp_recorder *recorder, djp_text name, const djp_span_options *options)
 {
-    return span__start(recorder, name, name_size, options, NULL);
+    return span__start(recorder, name.data, name.size, options, NULL);
 }
 
 djp_span *
@@ -431,7 +431,7 @@ djp_span_is_recording(const djp_span *span)
 }
 
 void
-djp_span_get_context(const djp_span *span, djp_span_context *out)
+djp_span_get_context(djp_span_context *out, const djp_span *span)
 {
     memset(out, 0, sizeof *out);
     if (span) {

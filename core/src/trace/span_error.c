@@ -62,7 +62,7 @@ static void
 span_error__set(djp_span *span, djp_key key, djp_text text)
 {
     if (text.size > 0) {
-        djp_span_set_string(span, key, text.data, text.size);
+        djp_span_set_string(span, key, text);
     }
 }
 
@@ -100,17 +100,17 @@ void
 djp__span_heed_error(djp_span *span, djp_key key, int failed)
 {
     if (failed && key != 0 && span && span->recording && span->record->status == DJP_STATUS_UNSET) {
-        djp_span_set_status(span, DJP_STATUS_ERROR, NULL, 0);
+        djp_span_set_status(span, DJP_STATUS_ERROR, (djp_text){NULL, 0});
     }
 }
 
 void
 djp__error_keys_init(djp_error_keys *out)
 {
-    out->error = djp_key_intern("error", 5);
+    out->error = djp_key_intern(DJP_TEXT("error"));
     djp_store_relaxed(&djp__error_key, out->error);
-    out->type = djp_key_intern("error.type", 10);
-    out->message = djp_key_intern("error.message", 13);
-    out->exception_type = djp_key_intern("exception.type", 14);
-    out->exception_message = djp_key_intern("exception.message", 17);
+    out->type = djp_key_intern(DJP_TEXT("error.type"));
+    out->message = djp_key_intern(DJP_TEXT("error.message"));
+    out->exception_type = djp_key_intern(DJP_TEXT("exception.type"));
+    out->exception_message = djp_key_intern(DJP_TEXT("exception.message"));
 }

@@ -51,15 +51,15 @@ span_text__set(djp_span *span, const span_text__field *field, const char *text, 
 }
 
 void
-djp_span_update_name(djp_span *span, const char *name, size_t size)
+djp_span_update_name(djp_span *span, djp_text name)
 {
     if (span && span->recording) {
-        span_text__set(span, &span_text__name, name, size);
+        span_text__set(span, &span_text__name, name.data, name.size);
     }
 }
 
 void
-djp_span_set_status(djp_span *span, djp_status_code status, const char *description, size_t size)
+djp_span_set_status(djp_span *span, djp_status_code status, djp_text description)
 {
     if (!span || !span->recording || span->record->status == DJP_STATUS_OK) {
         return;
@@ -69,6 +69,6 @@ djp_span_set_status(djp_span *span, djp_status_code status, const char *descript
         span_text__set(span, &span_text__status, NULL, 0);
     } else if (status == DJP_STATUS_ERROR) {
         span->record->status = DJP_STATUS_ERROR;
-        span_text__set(span, &span_text__status, description, size);
+        span_text__set(span, &span_text__status, description.data, description.size);
     }
 }

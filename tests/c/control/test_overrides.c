@@ -154,10 +154,10 @@ test_off_and_on(void **state)
     (void)state;
     options.flush_interval_ns = 100 * SECOND;
     open_sdk(NULL);
-    djp_span *open = djp_span_start(djp_sdk_recorder(sdk), "open", 4, NULL);
+    djp_span *open = djp_span_start(djp_sdk_recorder(sdk), DJP_TEXT("open"), NULL);
     helper_spans(sdk, "waiting", 3);
     assert_int_equal(djp_sdk_set_enabled(sdk, 0), 0);
-    assert_null(djp_span_start(djp_sdk_recorder(sdk), "none", 4, NULL));
+    assert_null(djp_span_start(djp_sdk_recorder(sdk), DJP_TEXT("none"), NULL));
     djp_span_end(open, 0);
     djp_span_release(open);
     assert_true(sampling("recording") == 0);
@@ -221,7 +221,7 @@ test_off_aborts_a_send(void **state)
 static void
 end_with_error(djp_span *span)
 {
-    djp_span_set_status(span, DJP_STATUS_ERROR, "", 0);
+    djp_span_set_status(span, DJP_STATUS_ERROR, DJP_TEXT(""));
     djp_span_end(span, 0);
     djp_span_release(span);
 }
@@ -232,12 +232,12 @@ test_ratio_zero(void **state)
 {
     (void)state;
     open_sdk(NULL);
-    djp_span *before = djp_span_start(djp_sdk_recorder(sdk), "before", 6, NULL);
+    djp_span *before = djp_span_start(djp_sdk_recorder(sdk), DJP_TEXT("before"), NULL);
     assert_int_equal(djp_sdk_set_sample_ratio(sdk, 0), 0);
-    djp_span *after = djp_span_start(djp_sdk_recorder(sdk), "after", 5, NULL);
+    djp_span *after = djp_span_start(djp_sdk_recorder(sdk), DJP_TEXT("after"), NULL);
     assert_non_null(after);
     djp_span_context context;
-    djp_span_get_context(after, &context);
+    djp_span_get_context(&context, after);
     assert_true(djp_span_context_is_valid(&context));
     assert_int_equal(context.flags & DJP_FLAG_SAMPLED, 0);
     end_with_error(before);
@@ -249,7 +249,7 @@ test_ratio_zero(void **state)
     assert_int_equal(djp_sdk_set_sample_ratio(sdk, -1), 0);
     assert_true(sampling("ratio") == 1);
     assert_set_by("ratio_set_by", "configuration");
-    end_with_error(djp_span_start(djp_sdk_recorder(sdk), "back", 4, NULL));
+    end_with_error(djp_span_start(djp_sdk_recorder(sdk), DJP_TEXT("back"), NULL));
     assert_int_equal(djp_sdk_flush(sdk, 10 * SECOND), 0);
     assert_int_equal(script_spans(transport, "back"), 1);
 }
@@ -270,8 +270,8 @@ test_adjusted_counts(void **state)
         djp_span_context context;
         assert_int_equal(djp_sdk_set_sample_ratio(sdk, steps[i].ratio), 0);
         for (int tries = 0; tries < 1000; tries++) {
-            open[i] = djp_span_start(djp_sdk_recorder(sdk), steps[i].name, strlen(steps[i].name), NULL);
-            djp_span_get_context(open[i], &context);
+            open[i] = djp_span_start(djp_sdk_recorder(sdk), djp_text_of(steps[i].name), NULL);
+            djp_span_get_context(&context, open[i]);
             if (context.flags & DJP_FLAG_SAMPLED) {
                 break;
             }
@@ -311,7 +311,7 @@ test_refusals(void **state)
     assert_int_equal(djp_sdk_set_sample_ratio(silent, 0.5), DJP_EUNSUPPORTED);
     assert_int_equal(djp_sdk_set_sample_ratio(silent, 0), 0);
     assert_int_equal(djp_sdk_set_enabled(silent, 0), 0);
-    assert_null(djp_span_start(djp_sdk_recorder(silent), "none", 4, NULL));
+    assert_null(djp_span_start(djp_sdk_recorder(silent), DJP_TEXT("none"), NULL));
     assert_int_equal(djp_sdk_set_enabled(silent, 1), 0);
     helper_span(silent, "none");
     djp_sdk_free(silent);
@@ -429,7 +429,7 @@ test_file_with_worker(void **state)
     options.sample_ratio_explicit = 1;
     write_file("off\n");
     open_sdk(NULL);
-    assert_null(djp_span_start(djp_sdk_recorder(sdk), "none", 4, NULL));
+    assert_null(djp_span_start(djp_sdk_recorder(sdk), DJP_TEXT("none"), NULL));
     write_file("on\nratio=1\n");
     uint64_t deadline = djp__clock_monotonic() + 20 * SECOND;
     while (script_spans(transport, NULL) == 0 && djp__clock_monotonic() < deadline) {
@@ -532,11 +532,11 @@ record(void *user)
 {
     (void)user;
     while (!djp_load_relaxed(&over)) {
-        djp_span *root = djp_span_start(djp_sdk_recorder(sdk), "root", 4, NULL);
+        djp_span *root = djp_span_start(djp_sdk_recorder(sdk), DJP_TEXT("root"), NULL);
         djp_span_options below = {.parent = root};
-        djp_span *child = root ? djp_span_start(djp_sdk_recorder(sdk), "child", 5, &below) : NULL;
+        djp_span *child = root ? djp_span_start(djp_sdk_recorder(sdk), DJP_TEXT("child"), &below) : NULL;
         djp_span_context context = {0};
-        djp_span_get_context(root, &context);
+        djp_span_get_context(&context, root);
         djp_span_end(child, 0);
         djp_span_release(child);
         djp_span_end(root, 0);

@@ -124,8 +124,8 @@ sampled(const char *name, int roots, int flags)
         memset(remote.span_id, 1, sizeof remote.span_id);
         djp_span_options options = {.remote = flags >= 0 ? &remote : NULL};
         djp_span_context context;
-        djp_span *span = djp_span_start(recorder, name, strlen(name), &options);
-        djp_span_get_context(span, &context);
+        djp_span *span = djp_span_start(recorder, djp_text_of(name), &options);
+        djp_span_get_context(&context, span);
         count += context.flags & DJP_FLAG_SAMPLED;
         djp_span_end(span, 0);
         djp_span_release(span);
@@ -285,7 +285,7 @@ static void *
 work(void *sdk)
 {
     while (!djp_load_acquire(&over)) {
-        djp_span *span = djp_span_start(djp_sdk_recorder(sdk), "work", 4, NULL);
+        djp_span *span = djp_span_start(djp_sdk_recorder(sdk), DJP_TEXT("work"), NULL);
         djp_span_end(span, 0);
         djp_span_release(span);
         usleep(200);

@@ -259,6 +259,6 @@ main(void)
         cmocka_unit_test(a_stage_before_the_encoder_rewrites_values),
         cmocka_unit_test(damage_of_a_second_signal_writes_nothing),
     };
-    note_key = djp_key_intern("note.test", 9);
+    note_key = djp_key_intern(DJP_TEXT("note.test"));
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

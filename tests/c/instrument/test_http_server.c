@@ -66,7 +66,7 @@ fixture_fini(fixture *it)
 static int
 record(fixture *it, djp_http_result result)
 {
-    djp_span *span = djp_http_server_start(it->server, result.type, NULL, &result.start_ns);
+    djp_span *span = djp_http_server_start(&result.start_ns, it->server, result.type, NULL);
     result.end_ns = result.start_ns + SECOND / 4;
     int status = djp_http_server_end(it->server, span, &result);
     djp_span_release(span);
@@ -205,12 +205,12 @@ test_background_work_is_a_span_beneath(void **state)
     fixture it;
     fixture_init(&it, "old", "otel");
     uint64_t start_ns;
-    djp_span *span = djp_http_server_start(it.server, DJP_HTTP_REQUEST, NULL, &start_ns);
+    djp_span *span = djp_http_server_start(&start_ns, it.server, DJP_HTTP_REQUEST, NULL);
     djp_span *late = djp_http_server_background(it.server, span, start_ns + 1000);
     assert_non_null(late);
     djp_span_context outer, inner;
-    djp_span_get_context(span, &outer);
-    djp_span_get_context(late, &inner);
+    djp_span_get_context(&outer, span);
+    djp_span_get_context(&inner, late);
     assert_memory_equal(outer.trace_id, inner.trace_id, 16);
     assert_true(djp_span_end(late, 0) < UINT64_C(60000000000));
     djp_span_release(late);
@@ -265,7 +265,7 @@ test_metrics_without_traces_and_the_reverse(void **state)
     const char *text;
     djp_http_result result = {.method = TEXT("GET"), .status = 200, .request_bytes = -1};
     fixture_init(&it, "", "prom");
-    assert_null(djp_http_server_start(it.server, DJP_HTTP_REQUEST, NULL, &result.start_ns));
+    assert_null(djp_http_server_start(&result.start_ns, it.server, DJP_HTTP_REQUEST, NULL));
     assert_int_equal(record(&it, result), 200);
     assert_true(shows(&it, "http_requests_total{method=\"GET\",endpoint=\"unmatched\",status_code=\"200\"} 1\n"));
     fixture_fini(&it);

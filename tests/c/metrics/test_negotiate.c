@@ -16,7 +16,7 @@ vectors_are_answered_as_written(void **state)
         const json *accept = json_get(json_at(cases, i), "accept");
         const char *format = json_string(json_get(json_at(cases, i), "format"), "");
         const char *text = json_string(accept, NULL);
-        djp_exposition chosen = djp_exposition_negotiate(text, text ? accept->size : 0);
+        djp_exposition chosen = djp_exposition_negotiate((djp_text){text, text ? accept->size : 0});
         if ((chosen == DJP_OPENMETRICS_1_0_0) != (strcmp(format, "openmetrics") == 0)) {
             print_error("%s: not %s\n", text, format);
             fail();
@@ -36,21 +36,21 @@ noise_is_harmless(void **state)
         for (size_t k = 0; k < size; k++) {
             text[k] = parts[djp__rand64() % (sizeof parts - 1)];
         }
-        djp_exposition chosen = djp_exposition_negotiate(text, size);
+        djp_exposition chosen = djp_exposition_negotiate((djp_text){text, size});
         assert_true(chosen == DJP_TEXT_0_0_4 || chosen == DJP_OPENMETRICS_1_0_0);
         free(text);
     }
     size_t huge = 10u << 20;
     char *text = malloc(huge);
     memset(text, ',', huge);
-    assert_int_equal(djp_exposition_negotiate(text, huge), DJP_TEXT_0_0_4);
+    assert_int_equal(djp_exposition_negotiate((djp_text){text, huge}), DJP_TEXT_0_0_4);
     free(text);
 }
 
 static int
 is_open(const char *accept)
 {
-    return djp_exposition_negotiate(accept, strlen(accept)) == DJP_OPENMETRICS_1_0_0;
+    return djp_exposition_negotiate(djp_text_of(accept)) == DJP_OPENMETRICS_1_0_0;
 }
 
 #define OPEN "application/openmetrics-text"

@@ -16,12 +16,12 @@ vectors_give_their_labels(void **state)
         const json *path = json_get(json_at(cases, i), "path");
         const char *label = json_string(json_get(json_at(cases, i), "label"), "");
         char out[512], again[512];
-        size_t size = djp_path_normalise(out, sizeof out, path->text, path->size);
+        size_t size = djp_path_normalise(out, sizeof out, (djp_text){path->text, path->size});
         if (size != strlen(label) || strcmp(out, label) != 0) {
             print_error("%s gives %s, not %s\n", path->text, out, label);
             fail();
         }
-        djp_path_normalise(again, sizeof again, out, size);
+        djp_path_normalise(again, sizeof again, (djp_text){out, size});
         assert_string_equal(again, out);
     }
     json_free(cases);
@@ -32,15 +32,15 @@ short_buffers_cut_between_segments(void **state)
 {
     (void)state;
     char out[32];
-    assert_int_equal(djp_path_normalise(out, 10, "/api/123/x", 10), 9);
+    assert_int_equal(djp_path_normalise(out, 10, DJP_TEXT("/api/123/x")), 9);
     assert_string_equal(out, "/api/{id}");
-    assert_int_equal(djp_path_normalise(out, 9, "/api/123/x", 10), 4);
+    assert_int_equal(djp_path_normalise(out, 9, DJP_TEXT("/api/123/x")), 4);
     assert_string_equal(out, "/api");
-    assert_int_equal(djp_path_normalise(out, 1, "/api", 4), 0);
+    assert_int_equal(djp_path_normalise(out, 1, DJP_TEXT("/api")), 0);
     assert_string_equal(out, "");
-    assert_int_equal(djp_path_normalise(out, 0, "/api", 4), 0);
-    assert_int_equal(djp_path_normalise(NULL, 10, "/api", 4), 0);
-    assert_int_equal(djp_path_normalise(out, 10, NULL, 4), 0);
+    assert_int_equal(djp_path_normalise(out, 0, DJP_TEXT("/api")), 0);
+    assert_int_equal(djp_path_normalise(NULL, 10, DJP_TEXT("/api")), 0);
+    assert_int_equal(djp_path_normalise(out, 10, (djp_text){NULL, 4}), 0);
     assert_string_equal(out, "");
 }
 
@@ -48,12 +48,12 @@ static void
 becomes(const char *path, const char *want)
 {
     char out[1024];
-    size_t size = djp_path_normalise(out, sizeof out, path, strlen(path));
+    size_t size = djp_path_normalise(out, sizeof out, djp_text_of(path));
     assert_int_equal(size, strlen(out));
     if (strcmp(out, want) != 0) {
         fail_msg("%s: %s, not %s", path, out, want);
     }
-    djp_path_normalise(out, sizeof out, want, strlen(want));
+    djp_path_normalise(out, sizeof out, djp_text_of(want));
     assert_string_equal(out, want); /* once more changes nothing */
 }
 
@@ -132,14 +132,14 @@ ends_and_depths(void **state)
     becomes("/a/b/c/d/e/f/g/h/i/j", "/a/b/c/d/e/f/g/h/i/j");
     becomes("/a/b/c/d/e/f/g/h/i/j/k", "/a/b/c/d/e/f/g/h/i/j/k"); /* with the empty one in front, twelve */
     char out[64];
-    djp_path_normalise(out, sizeof out, "/a/b/c/d/e/f/g/h/i/j/k/l", 24);
+    djp_path_normalise(out, sizeof out, DJP_TEXT("/a/b/c/d/e/f/g/h/i/j/k/l"));
     assert_string_equal(out, "/a/b/c/d/e/f/g/h/i/j/k/...");
-    djp_path_normalise(out, sizeof out, "/a/b/c/d/e/f/g/h/i/j/k?/l", 25);
+    djp_path_normalise(out, sizeof out, DJP_TEXT("/a/b/c/d/e/f/g/h/i/j/k?/l"));
     assert_string_equal(out, "/a/b/c/d/e/f/g/h/i/j/k");
     /* The closing dots need all of their room. */
-    djp_path_normalise(out, 27, "/a/b/c/d/e/f/g/h/i/j/k/l", 24);
+    djp_path_normalise(out, 27, DJP_TEXT("/a/b/c/d/e/f/g/h/i/j/k/l"));
     assert_string_equal(out, "/a/b/c/d/e/f/g/h/i/j/k/...");
-    djp_path_normalise(out, 26, "/a/b/c/d/e/f/g/h/i/j/k/l", 24);
+    djp_path_normalise(out, 26, DJP_TEXT("/a/b/c/d/e/f/g/h/i/j/k/l"));
     assert_string_equal(out, "/a/b/c/d/e/f/g/h/i/j/k");
 }
 
@@ -154,7 +154,7 @@ noise_stays_in_bounds(void **state)
         for (size_t k = 0; k < size; k++) {
             text[k] = parts[djp__rand64() % (sizeof parts - 1)];
         }
-        size_t made = djp_path_normalise(out, room, text, size);
+        size_t made = djp_path_normalise(out, room, (djp_text){text, size});
         assert_true(made < room);
         assert_int_equal(out[made], 0);
         free(text);

@@ -160,13 +160,13 @@ entries_are_those_that_were_set(void **state)
     assert_int_equal(entry.properties.size, 0);
     assert_false(djp_baggage_entry_at(&entry, more, 2));
     assert_int_equal(entry.key.size, 0);
-    djp_baggage *less = djp_baggage_remove(more, "k", 1);
+    djp_baggage *less = djp_baggage_remove(more, DJP_TEXT("k"));
     assert_int_equal(djp_baggage_count(less), 1);
     djp_baggage_free(less);
-    less = djp_baggage_remove(more, "kk", 2);
+    less = djp_baggage_remove(more, DJP_TEXT("kk"));
     assert_int_equal(djp_baggage_count(less), 2);
     djp_baggage_free(less);
-    less = djp_baggage_remove(more, NULL, 0);
+    less = djp_baggage_remove(more, (djp_text){NULL, 0});
     assert_int_equal(djp_baggage_count(less), 2);
     djp_baggage_free(less);
     djp_baggage_free(more);

@@ -108,7 +108,7 @@ check_callbacks(const json *request, int count)
         djp__rand_span_id(child.span_id);
         djp_traceparent_write(sent[i], &child);
         djp_span_context back;
-        assert_true(djp_traceparent_parse(&back, sent[i], strlen(sent[i])));
+        assert_true(djp_traceparent_parse(&back, djp_text_of(sent[i])));
         assert_memory_equal(back.trace_id, context.trace_id, 16);
         assert_memory_not_equal(back.span_id, context.span_id, 8);
         for (int j = 0; j < i; j++) {
@@ -170,14 +170,14 @@ test_tracestate_set_vectors(void **unused)
         djp_tracestate *state = state_of(text_of(json_get(item, "state")));
         djp_text key = text_of(json_get(item, "key"));
         djp_text value = text_of(json_get(item, "value"));
-        djp_tracestate *result = djp_tracestate_set(state, key.data, key.size, value.data, value.size);
+        djp_tracestate *result = djp_tracestate_set(state, key, value);
         const json *want = json_get(item, "result");
         assert_text(djp_tracestate_text(state), text_of(json_get(item, "state")), "the old list changed");
         if (json_is_null(want)) {
             assert_null(result);
         } else {
             assert_text(djp_tracestate_text(result), text_of(want), name);
-            assert_text(djp_tracestate_get(result, key.data, key.size), value, name);
+            assert_text(djp_tracestate_get(result, key), value, name);
         }
         djp_tracestate_unref(result);
         djp_tracestate_unref(state);
@@ -195,17 +195,17 @@ test_tracestate_references_and_get(void **unused)
     djp_span_context_copy(&second, &first);
     djp_span_context_clear(&first);
     assert_null(first.state);
-    assert_text(djp_tracestate_get(second.state, "bar", 3), (djp_text){"22", 2}, "bar");
-    assert_null(djp_tracestate_get(second.state, "ba", 2).data);
-    assert_null(djp_tracestate_get(second.state, "", 0).data);
-    assert_null(djp_tracestate_get(NULL, "bar", 3).data);
+    assert_text(djp_tracestate_get(second.state, DJP_TEXT("bar")), (djp_text){"22", 2}, "bar");
+    assert_null(djp_tracestate_get(second.state, DJP_TEXT("ba")).data);
+    assert_null(djp_tracestate_get(second.state, DJP_TEXT("")).data);
+    assert_null(djp_tracestate_get(NULL, DJP_TEXT("bar")).data);
     djp_span_context_clear(&second);
     djp_span_context_clear(NULL);
     djp_tracestate_unref(NULL);
     assert_null(djp_tracestate_ref(NULL));
     assert_int_equal(djp_tracestate_text(NULL).size, 0);
-    assert_null(djp_tracestate_set(NULL, NULL, 0, NULL, 0));
-    assert_null(djp_tracestate_set(NULL, "a", 1, NULL, 3));
+    assert_null(djp_tracestate_set(NULL, (djp_text){NULL, 0}, (djp_text){NULL, 0}));
+    assert_null(djp_tracestate_set(NULL, DJP_TEXT("a"), (djp_text){NULL, 3}));
 }
 
 static void
@@ -214,7 +214,7 @@ test_null_and_huge(void **unused)
     (void)unused;
     djp_span_context context;
     assert_false(djp_context_extract(&context, NULL, 0, NULL, 0));
-    assert_false(djp_traceparent_parse(&context, NULL, 0));
+    assert_false(djp_traceparent_parse(&context, (djp_text){NULL, 0}));
     djp_header none = {NULL, 0};
     assert_false(djp_context_extract(&context, &none, 1, &none, 1));
     size_t size = 10u << 20;
@@ -224,7 +224,7 @@ test_null_and_huge(void **unused)
         memset(huge, *c, size);
         djp_header field = {huge, size};
         djp_tracestate *state;
-        assert_false(djp_traceparent_parse(&context, huge, size));
+        assert_false(djp_traceparent_parse(&context, (djp_text){huge, size}));
         djp_tracestate_parse(&state, &field, 1);
         assert_null(state);
         assert_null(djp_baggage_parse(&field, 1));
@@ -296,12 +296,12 @@ test_baggage_set_and_remove(void **unused)
     (void)unused;
     djp_baggage *baggage = set(set(set(NULL, "a", "1 2", ""), "b", "\xff", "p;q=1"), "a", "3,", "");
     assert_text(djp_baggage_text(baggage), (djp_text){"a=3%2C,b=%EF%BF%BD;p;q=1", 24}, "set");
-    djp_baggage *fewer = djp_baggage_remove(baggage, "a", 1);
+    djp_baggage *fewer = djp_baggage_remove(baggage, DJP_TEXT("a"));
     assert_text(djp_baggage_text(fewer), (djp_text){"b=%EF%BF%BD;p;q=1", 17}, "remove");
-    djp_baggage *same = djp_baggage_remove(fewer, "absent", 6);
+    djp_baggage *same = djp_baggage_remove(fewer, DJP_TEXT("absent"));
     assert_int_equal(djp_baggage_count(same), 1);
-    assert_null(djp_baggage_remove(same, "b", 1));
-    assert_null(djp_baggage_remove(NULL, "b", 1));
+    assert_null(djp_baggage_remove(same, DJP_TEXT("b")));
+    assert_null(djp_baggage_remove(NULL, DJP_TEXT("b")));
     static const char *const refused[][3] = {
         {"", "1", ""}, {"a b", "1", ""}, {"a,", "1", ""}, {"a", "1", "p,q"}, {"a", "1", "\n"}};
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
@@ -425,7 +425,7 @@ test_no_memory(void **unused)
         djp__alloc_fail_after(n);
         int found = djp_context_extract(&context, &parent_field, 1, &list, 1);
         djp__alloc_fail_after(n);
-        djp_tracestate *state = djp_tracestate_set(context.state, "ot", 2, "1", 1);
+        djp_tracestate *state = djp_tracestate_set(context.state, DJP_TEXT("ot"), DJP_TEXT("1"));
         djp__alloc_fail_after(n);
         djp_baggage *baggage = djp_baggage_parse(&bag, 1);
         djp__alloc_fail_after(n);

@@ -18,16 +18,16 @@ static void
 keys_are_stable_and_encoded(void **state)
 {
     (void)state;
-    djp_key key = djp_key_intern("http.route", 10);
+    djp_key key = djp_key_intern(DJP_TEXT("http.route"));
     assert_true(key != 0);
-    assert_int_equal(djp_key_intern("http.route.x", 10), key);
-    assert_int_not_equal(djp_key_intern("http.rout", 9), key);
+    assert_int_equal(djp_key_intern((djp_text){"http.route.x", 10}), key);
+    assert_int_not_equal(djp_key_intern(DJP_TEXT("http.rout")), key);
     assert_true(djp__text_equal(djp_key_text(key), "http.route"));
     const djp_key_entry *entry = djp__key_entry(key);
     assert_int_equal(entry->encoded_size, 12);
     assert_memory_equal(entry->encoded, "\x0a\x0ahttp.route", 12);
-    assert_int_equal(djp_key_intern("", 0), 0);
-    assert_int_equal(djp_key_intern(NULL, 3), 0);
+    assert_int_equal(djp_key_intern(DJP_TEXT("")), 0);
+    assert_int_equal(djp_key_intern((djp_text){NULL, 3}), 0);
     assert_true(djp__text_equal(djp_key_text(0), ""));
     assert_true(djp__text_equal(djp_key_text(0xffffffff), ""));
     assert_int_equal(djp__key_entry(0)->encoded_size, 2);
@@ -39,18 +39,18 @@ long_and_bad_keys_are_cut_and_repaired(void **state)
     (void)state;
     char text[3000];
     memset(text, 'k', sizeof text);
-    djp_key key = djp_key_intern(text, sizeof text);
+    djp_key key = djp_key_intern((djp_text){text, sizeof text});
     assert_int_equal(djp_key_text(key).size, DJP_KEY_SIZE_LIMIT);
-    assert_int_equal(djp_key_intern(text, DJP_KEY_SIZE_LIMIT), key);
+    assert_int_equal(djp_key_intern((djp_text){text, DJP_KEY_SIZE_LIMIT}), key);
     const djp_key_entry *entry = djp__key_entry(key);
     assert_int_equal(entry->encoded_size, 3 + DJP_KEY_SIZE_LIMIT);
     assert_memory_equal(entry->encoded, "\x0a\x80\x08k", 4);
     memset(text, '\xff', sizeof text);
-    key = djp_key_intern(text, sizeof text);
+    key = djp_key_intern((djp_text){text, sizeof text});
     assert_true(djp__utf8_valid(djp_key_text(key).data, djp_key_text(key).size));
-    assert_int_equal(djp_key_intern(text, sizeof text), key);
-    assert_int_equal(djp_key_intern("a\0b", 3), djp_key_intern("a\0b", 3));
-    assert_int_equal(djp_key_text(djp_key_intern("a\0b", 3)).size, 3);
+    assert_int_equal(djp_key_intern((djp_text){text, sizeof text}), key);
+    assert_int_equal(djp_key_intern(DJP_TEXT("a\0b")), djp_key_intern(DJP_TEXT("a\0b")));
+    assert_int_equal(djp_key_text(djp_key_intern(DJP_TEXT("a\0b"))).size, 3);
 }
 
 enum { SHARED = 500 };
@@ -62,7 +62,7 @@ intern_many(void *out)
     char name[32];
     for (int i = 0; i < SHARED; i++) {
         size_t size = (size_t)snprintf(name, sizeof name, "shared.key.%d", i);
-        ids[i] = djp_key_intern(name, size);
+        ids[i] = djp_key_intern((djp_text){name, size});
         if (!djp__text_equal(djp_key_text(ids[i]), name)) {
             ids[i] = 0;
         }
@@ -150,11 +150,11 @@ no_memory_gives_no_id(void **state)
     for (long n = 1; n < 3; n++) {
         djp__alloc_fail_after(n);
         djp_scope scope = djp_scope_intern("oom", "1", NULL, &attribute, 1);
-        djp_key key = djp_key_intern("oom.key", 7);
+        djp_key key = djp_key_intern(DJP_TEXT("oom.key"));
         djp__alloc_fail_after(0);
         assert_true(n > 1 || (scope == 0 && key == 0));
     }
-    assert_true(djp_key_intern("oom.key", 7) != 0);
+    assert_true(djp_key_intern(DJP_TEXT("oom.key")) != 0);
     assert_true(djp_scope_intern("oom", "1", NULL, &attribute, 1) != 0);
 }
 
@@ -173,11 +173,11 @@ both_tables_are_bounded(void **state)
     djp_key last_key = 1;
     for (int i = 0; i < (int)DJP_KEY_LIMIT + 100; i++) {
         size_t size = (size_t)snprintf(name, sizeof name, "key %d", i);
-        last_key = djp_key_intern(name, size);
+        last_key = djp_key_intern((djp_text){name, size});
     }
     assert_int_equal(last_key, 0);
     assert_int_equal(djp__key_count(), DJP_KEY_LIMIT);
-    assert_true(djp__text_equal(djp_key_text(djp_key_intern("http.route", 10)), "http.route"));
+    assert_true(djp__text_equal(djp_key_text(djp_key_intern(DJP_TEXT("http.route"))), "http.route"));
 }
 
 int

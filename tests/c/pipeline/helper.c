@@ -199,7 +199,7 @@ helper_sdk(const djp_options *options, script_transport *transport)
 void
 helper_span(djp_sdk *sdk, const char *name)
 {
-    djp_span *span = djp_span_start(djp_sdk_recorder(sdk), name, strlen(name), NULL);
+    djp_span *span = djp_span_start(djp_sdk_recorder(sdk), djp_text_of(name), NULL);
     djp_span_end(span, 0);
     djp_span_release(span);
 }

@@ -110,7 +110,7 @@ test_each_process_delivers_its_own(void **state)
         helper_sleep(MS);
     }
     helper_spans(sdk, "parent", 5);
-    djp_span *open = djp_span_start(djp_sdk_recorder(sdk), "parent", 6, NULL);
+    djp_span *open = djp_span_start(djp_sdk_recorder(sdk), DJP_TEXT("parent"), NULL);
     uint64_t start = djp__clock_monotonic();
     pid_t pid = fork();
     if (pid == 0) {

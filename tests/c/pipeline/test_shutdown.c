@@ -136,10 +136,10 @@ test_span_outlives_the_sdk(void **state)
     (void)state;
     djp_options options = helper_options();
     djp_sdk *sdk = helper_sdk(&options, NULL);
-    djp_span *span = djp_span_start(djp_sdk_recorder(sdk), "open", 4, NULL);
+    djp_span *span = djp_span_start(djp_sdk_recorder(sdk), DJP_TEXT("open"), NULL);
     assert_int_equal(djp_sdk_shutdown(sdk, SECOND), 0);
     djp_sdk_free(sdk);
-    djp_span_set_string(span, djp_key_intern("k", 1), "v", 1);
+    djp_span_set_string(span, djp_key_intern(DJP_TEXT("k")), DJP_TEXT("v"));
     djp_span_end(span, 0);
     djp_span_release(span);
 }

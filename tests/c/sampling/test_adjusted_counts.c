@@ -196,21 +196,21 @@ record_simulated(djp_recorder *recorder, const simulated *trace, const djp_key k
     djp_span *root = djp__span_start_as(recorder, "root", 4, &options, &seed);
     for (int i = 1; i < trace->spans; i++) {
         djp_span_options below = {.parent = root, .start_unix_ns = at};
-        djp_span *child = djp_span_start(recorder, "child", 5, &below);
+        djp_span *child = djp_span_start(recorder, DJP_TEXT("child"), &below);
         djp_span_set_int(child, keys[0], trace->class);
         if (trace->ruled && i == 1) {
-            djp_span_set_string(child, keys[2], "gold", 4);
+            djp_span_set_string(child, keys[2], DJP_TEXT("gold"));
         }
         if (trace->class >= 4 && i == trace->spans - 1) {
-            djp_span_set_status(child, DJP_STATUS_ERROR, NULL, 0);
+            djp_span_set_status(child, DJP_STATUS_ERROR, (djp_text){NULL, 0});
         }
         djp_span_end(child, at + 1);
         djp_span_release(child);
     }
     djp_span_set_int(root, keys[0], trace->class);
-    djp_span_set_string(root, keys[1], routes[trace->class % 4], 2);
+    djp_span_set_string(root, keys[1], (djp_text){routes[trace->class % 4], 2});
     if (trace->class >= 4 && trace->spans == 1) {
-        djp_span_set_status(root, DJP_STATUS_ERROR, NULL, 0);
+        djp_span_set_status(root, DJP_STATUS_ERROR, (djp_text){NULL, 0});
     }
     djp_span_end(root, at + trace->duration_ns);
     djp_span_release(root);
@@ -249,7 +249,8 @@ count_by_weights(uint64_t decision_buffer_bytes)
     options.threshold = djp__threshold_of(0.1);
     options.decision_buffer_bytes = decision_buffer_bytes;
     djp_recorder *recorder = span_reader_recorder(&options);
-    djp_key keys[3] = {djp_key_intern("class", 5), djp_key_intern("http.route", 10), djp_key_intern("tier", 4)};
+    djp_key keys[3] = {djp_key_intern(DJP_TEXT("class")), djp_key_intern(DJP_TEXT("http.route")),
+                       djp_key_intern(DJP_TEXT("tier"))};
     double true_roots[CLASSES] = {0}, true_spans[CLASSES] = {0}, roots[CLASSES] = {0}, spans[CLASSES] = {0};
     for (int i = 0; i < TRACES; i++) {
         simulated trace = simulate();

@@ -379,7 +379,7 @@ root_at(const char *route, uint64_t random)
     }
     memset(seed.span_id, 2, sizeof seed.span_id);
     djp_span *root = djp__span_start_as(recorder, "root", 4, NULL, &seed);
-    djp_span_set_string(root, djp_key_intern("http.route", 10), route, strlen(route));
+    djp_span_set_string(root, djp_key_intern(DJP_TEXT("http.route")), djp_text_of(route));
     return root;
 }
 
@@ -398,7 +398,7 @@ local_traces_are_limited_as_a_whole(void **state)
         for (int i = 0; i < 1000; i++) {
             djp_span *root = root_at("/hot", noise() >> 8), *child = start(root), *late = start(root);
             if (i % 2) {
-                djp_span_set_status(child, DJP_STATUS_ERROR, NULL, 0);
+                djp_span_set_status(child, DJP_STATUS_ERROR, (djp_text){NULL, 0});
             }
             finish(child);
             finish(root);
@@ -434,7 +434,7 @@ early_decisions_are_limited_too(void **state)
     for (int i = 0; i < 50; i++) {
         djp_span *child = start(root);
         if (i >= 5) {
-            djp_span_set_status(child, DJP_STATUS_ERROR, NULL, 0);
+            djp_span_set_status(child, DJP_STATUS_ERROR, (djp_text){NULL, 0});
         }
         finish(child);
     }
@@ -453,7 +453,7 @@ flood(void *user)
     (void)user;
     for (int i = 0; i < 3000; i++) {
         djp_span *root = start(NULL), *child = start(root);
-        djp_span_set_status(child, DJP_STATUS_ERROR, NULL, 0);
+        djp_span_set_status(child, DJP_STATUS_ERROR, (djp_text){NULL, 0});
         finish(child);
         finish(root);
     }

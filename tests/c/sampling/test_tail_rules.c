@@ -102,9 +102,9 @@ set_attributes(djp_span *span, const json *given)
 {
     for (size_t i = 0; i < json_count(given); i++) {
         const json *value = &given->items[i];
-        djp_key key = djp_key_intern(given->keys[i], strlen(given->keys[i]));
+        djp_key key = djp_key_intern(djp_text_of(given->keys[i]));
         if (value->kind == JSON_STRING) {
-            djp_span_set_string(span, key, value->text, value->size);
+            djp_span_set_string(span, key, (djp_text){value->text, value->size});
         } else if (value->kind == JSON_BOOL) {
             djp_span_set_bool(span, key, value->boolean);
         } else if (value->number == (double)(int64_t)value->number) {
@@ -120,11 +120,11 @@ begin(djp_recorder *recorder, const json *given, djp_span *parent, uint64_t star
 {
     djp_span_options options = {.parent = parent, .start_unix_ns = start_ns};
     const char *name = json_string(json_get(given, "name"), "root");
-    djp_span *span = djp_span_start(recorder, name, strlen(name), &options);
+    djp_span *span = djp_span_start(recorder, djp_text_of(name), &options);
     set_attributes(span, json_get(given, "attributes"));
     const json *error = json_get(given, "error");
     if (error && error->boolean) {
-        djp_span_set_status(span, DJP_STATUS_ERROR, NULL, 0);
+        djp_span_set_status(span, DJP_STATUS_ERROR, (djp_text){NULL, 0});
     }
     return span;
 }
@@ -222,7 +222,7 @@ static djp_span *
 start(djp_recorder *recorder, djp_span *parent, const char *name)
 {
     djp_span_options options = {.parent = parent};
-    return djp_span_start(recorder, name, strlen(name), &options);
+    return djp_span_start(recorder, djp_text_of(name), &options);
 }
 
 static void
@@ -237,11 +237,11 @@ the_last_value_of_a_key_counts(void **state)
 {
     (void)state;
     djp_recorder *recorder = recorder_of("attribute tier=gold");
-    djp_key key = djp_key_intern("tier", 4);
+    djp_key key = djp_key_intern(DJP_TEXT("tier"));
     for (int last = 0; last < 2; last++) {
         djp_span *span = start(recorder, NULL, "x");
-        djp_span_set_string(span, key, last ? "lead" : "gold", 4);
-        djp_span_set_string(span, key, last ? "gold" : "lead", 4);
+        djp_span_set_string(span, key, (djp_text){last ? "lead" : "gold", 4});
+        djp_span_set_string(span, key, (djp_text){last ? "gold" : "lead", 4});
         finish(span);
         assert_int_equal(span_reader_drain(recorder), last);
     }
@@ -255,15 +255,15 @@ attributes_of_events_are_not_the_spans(void **state)
 {
     (void)state;
     djp_recorder *recorder = recorder_of("attribute tier=*");
-    djp_key key = djp_key_intern("tier", 4);
+    djp_key key = djp_key_intern(DJP_TEXT("tier"));
     djp_attribute attribute = {{"tier", 4}, {.type = DJP_STRING, .as.text = {"gold", 4}}};
     djp_span *span = start(recorder, NULL, "x");
-    djp_span_add_event(span, "event", 5, 0, &attribute, 1);
+    djp_span_add_event(span, DJP_TEXT("event"), 0, &attribute, 1);
     finish(span);
     assert_int_equal(span_reader_drain(recorder), 0);
     span = start(recorder, NULL, "x");
-    djp_span_add_event(span, "event", 5, 0, &attribute, 1);
-    djp_span_set_string(span, key, "", 0);
+    djp_span_add_event(span, DJP_TEXT("event"), 0, &attribute, 1);
+    djp_span_set_string(span, key, DJP_TEXT(""));
     finish(span);
     assert_int_equal(span_reader_drain(recorder), 1);
     djp__recorder_free(recorder);
@@ -382,17 +382,17 @@ static void *
 use_shared(void *user)
 {
     unsigned self = (unsigned)(uintptr_t)user;
-    djp_key tier = djp_key_intern("tier", 4), route = djp_key_intern("http.route", 10);
+    djp_key tier = djp_key_intern(DJP_TEXT("tier")), route = djp_key_intern(DJP_TEXT("http.route"));
     char name[16];
     for (unsigned i = 0; i < TURNS; i++) {
         djp_span *root = start(shared, NULL, "root");
         djp_span *child = start(shared, root, "child");
         if (i % 10 == 0) {
-            djp_span_set_string(child, tier, "gold", 4);
+            djp_span_set_string(child, tier, DJP_TEXT("gold"));
         }
         finish(child);
         snprintf(name, sizeof name, "/r%u", (self + i) % 50);
-        djp_span_set_string(root, route, name, strlen(name));
+        djp_span_set_string(root, route, djp_text_of(name));
         finish(root);
     }
     return NULL;

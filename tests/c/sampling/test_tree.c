@@ -63,10 +63,10 @@ root(const char *name, const djp_span_context *parent, const djp_attribute *attr
 {
     djp_span_options options = {
         .remote = parent, .sampling_attributes = attribute, .sampling_attribute_count = attribute != NULL};
-    djp_span *span = djp_span_start(recorder, name, strlen(name), &options);
+    djp_span *span = djp_span_start(recorder, djp_text_of(name), &options);
     djp_span_context context;
-    djp_span_get_context(span, &context);
-    djp_span_set_status(span, status, NULL, 0);
+    djp_span_get_context(&context, span);
+    djp_span_set_status(span, status, (djp_text){NULL, 0});
     djp_span_end(span, 0);
     djp_span_release(span);
     return (context.flags & DJP_FLAG_SAMPLED) != 0;
@@ -135,7 +135,7 @@ texts_are_read_and_written(void **state)
             assert_null(tree);
             continue;
         }
-        char *written = result == 0 ? djp_sampler_text(tree, NULL) : NULL;
+        char *written = result == 0 ? djp_sampler_text(NULL, tree) : NULL;
         if (!written || strcmp(written, json_string(json_get(item, "canonical"), "?")) != 0) {
             fail_msg("%s: %s, at %zu: %s", json_string(json_get(item, "case"), ""), written ? written : "refused",
                      error.at, error.expected ? error.expected : "");
@@ -223,16 +223,16 @@ run_root(const json *item)
         options.remote = &parent;
     }
     const char *name = json_string(json_get(item, "name"), "root");
-    djp_span *span = djp_span_start(recorder, name, strlen(name), &options);
+    djp_span *span = djp_span_start(recorder, djp_text_of(name), &options);
     seen out = {.recording = djp_span_is_recording(span)};
-    djp_span_get_context(span, &context);
+    djp_span_get_context(&context, span);
     out.sampled = context.flags & DJP_FLAG_SAMPLED;
     djp_text text = djp_tracestate_text(context.state);
     snprintf(out.state, sizeof out.state, "%.*s", (int)text.size, text.data ? text.data : "");
     for (size_t i = 0; i < json_count(list); i++) {
-        djp_span_set_value(span, djp_key_intern(attributes[i].key.data, attributes[i].key.size), &attributes[i].value);
+        djp_span_set_value(span, djp_key_intern(attributes[i].key), &attributes[i].value);
     }
-    djp_span_set_status(span, json_get(item, "error") ? DJP_STATUS_ERROR : DJP_STATUS_UNSET, NULL, 0);
+    djp_span_set_status(span, json_get(item, "error") ? DJP_STATUS_ERROR : DJP_STATUS_UNSET, (djp_text){NULL, 0});
     djp_span_end(span, 0);
     djp_span_release(span);
     djp_span_context_clear(&parent);
@@ -334,7 +334,7 @@ decide_for_long(void *unused)
 {
     (void)unused;
     while (!djp_load_relaxed(&stop)) {
-        djp_span *span = djp_span_start(recorder, "a", 1, NULL);
+        djp_span *span = djp_span_start(recorder, DJP_TEXT("a"), NULL);
         djp_span_end(span, 0);
         djp_span_release(span);
     }

@@ -168,7 +168,7 @@ static void
 use(djp_sdk *sdk)
 {
     for (int i = 0; i < 20; i++) {
-        djp_span *span = djp_span_start(djp_sdk_recorder(sdk), "span", 4, NULL);
+        djp_span *span = djp_span_start(djp_sdk_recorder(sdk), DJP_TEXT("span"), NULL);
         djp_span_end(span, 0);
         djp_span_release(span);
     }

@@ -169,11 +169,11 @@ test_explicit_zero_makes_ids_only(void **state)
     options.sample_ratio = 0;
     options.sample_ratio_explicit = 1;
     djp_sdk *sdk = helper_sdk(&options, NULL);
-    djp_span *span = djp_span_start(djp_sdk_recorder(sdk), "quiet", 5, NULL);
+    djp_span *span = djp_span_start(djp_sdk_recorder(sdk), DJP_TEXT("quiet"), NULL);
     djp_span_context context;
-    djp_span_get_context(span, &context);
+    djp_span_get_context(&context, span);
     assert_true(djp_span_context_is_valid(&context));
-    djp_span_set_status(span, DJP_STATUS_ERROR, "bad", 3);
+    djp_span_set_status(span, DJP_STATUS_ERROR, DJP_TEXT("bad"));
     djp_span_end(span, 0);
     djp_span_release(span);
     assert_int_equal(djp_sdk_flush(sdk, SECOND), 0);

@@ -85,7 +85,7 @@ begin(djp_sdk *sdk, djp_span *parent, const djp_span_context *remote)
     memset(&options, 0, sizeof options);
     options.parent = parent;
     options.remote = remote;
-    return djp_span_start(djp_sdk_recorder(sdk), "s", 1, &options);
+    return djp_span_start(djp_sdk_recorder(sdk), DJP_TEXT("s"), &options);
 }
 
 /* Everything about spans by where they began and what was to become of them, at a ratio of nearly nothing. */

@@ -47,7 +47,7 @@ test_numbers(void **state)
     assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), 0);
     helper_spans(sdk, "bad", 12);
     assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), DJP_EREJECTED);
-    djp_span *open = djp_span_start(djp_sdk_recorder(sdk), "open", 4, NULL);
+    djp_span *open = djp_span_start(djp_sdk_recorder(sdk), DJP_TEXT("open"), NULL);
     helper_spans(sdk, "waiting", 3);
     status = helper_status(sdk);
     assert_true(helper_number(status, "spans", "started") == 46);

@@ -43,7 +43,7 @@ static unsigned
 flags_of(const djp_span *span)
 {
     djp_span_context context;
-    djp_span_get_context(span, &context);
+    djp_span_get_context(&context, span);
     return context.flags & DJP_FLAG_SAMPLED;
 }
 
@@ -55,7 +55,7 @@ outcome(djp_span *root, int fails)
     djp_span *child = start(root);
     assert_int_equal(djp_span_is_recording(child), djp_span_is_recording(root));
     if (fails) {
-        djp_span_set_status(child, DJP_STATUS_ERROR, NULL, 0);
+        djp_span_set_status(child, DJP_STATUS_ERROR, (djp_text){NULL, 0});
     }
     finish(child);
     finish(root);
@@ -125,7 +125,7 @@ expect_below(uint64_t random, unsigned flags, const char *tracestate, int fails,
     djp_span_context parent = parent_of(random, flags, tracestate);
     djp_span *root = root_of(random, &parent);
     djp_span_context downstream;
-    djp_span_get_context(root, &downstream);
+    djp_span_get_context(&downstream, root);
     assert_int_equal(downstream.flags & DJP_FLAG_SAMPLED, flags);
     djp_text sent = djp_tracestate_text(downstream.state);
     assert_int_equal(sent.size, strlen(tracestate));
@@ -210,7 +210,7 @@ weights_know_of_the_canary(void **state)
         int fails = noise(&source) % 4 == 0;
         truth[fails]++;
         if (fails) {
-            djp_span_set_status(root, DJP_STATUS_ERROR, NULL, 0);
+            djp_span_set_status(root, DJP_STATUS_ERROR, (djp_text){NULL, 0});
         }
         finish(root);
         djp_span_record *record = span_reader_take(recorder);

@@ -11,7 +11,7 @@
 static void
 end_in_error(djp_span *span)
 {
-    djp_span_set_status(span, DJP_STATUS_ERROR, NULL, 0);
+    djp_span_set_status(span, DJP_STATUS_ERROR, (djp_text){NULL, 0});
     finish(span);
 }
 
@@ -37,7 +37,7 @@ static djp_span *
 start_under(const djp_span_context *context)
 {
     djp_span_options options = {.remote = context};
-    return djp_span_start(recorder, "span", 4, &options);
+    return djp_span_start(recorder, DJP_TEXT("span"), &options);
 }
 
 static void
@@ -76,7 +76,7 @@ the_ratio_is_kept_without_bias(void **state)
     for (int i = 0; i < 20000; i++) {
         djp_span *span = start(NULL);
         djp_span_context context;
-        djp_span_get_context(span, &context);
+        djp_span_get_context(&context, span);
         uint64_t r = djp__randomness(context.trace_id);
         int sampled = (context.flags & DJP_FLAG_SAMPLED) != 0;
         assert_int_equal(sampled, r >= 0xe6660000000000ull);
@@ -117,7 +117,7 @@ an_error_anywhere_keeps_the_whole_local_trace(void **state)
     assert_true(counters().decision_buffer_bytes > 0);
     assert_null(span_reader_take(recorder));
     djp_span_context context;
-    djp_span_get_context(root, &context);
+    djp_span_get_context(&context, root);
     assert_int_equal(context.flags, DJP_FLAG_RANDOM); /* downstream hears what the head said */
     djp_span_end(root, 0);
     for (int i = 0; i < 3; i++) {
@@ -146,7 +146,7 @@ a_slow_root_keeps_the_local_trace(void **state)
     use(ratio_options(1e-9));
     for (int slow = 0; slow < 2; slow++) {
         djp_span_options options = {.start_unix_ns = 1000};
-        djp_span *root = djp_span_start(recorder, "root", 4, &options);
+        djp_span *root = djp_span_start(recorder, DJP_TEXT("root"), &options);
         finish(start(root));
         djp_span_end(root, 1000 + 2000000000u + (uint64_t)slow);
         djp_span_release(root);
@@ -244,7 +244,7 @@ parents_decide_by_their_flag(void **state)
         use(ratio_options(0.5));
         djp_span_context parent = remote(0xe0000000000000ull, cases[i].flags, cases[i].state), own;
         djp_span *root = start_under(&parent);
-        djp_span_get_context(root, &own);
+        djp_span_get_context(&own, root);
         assert_memory_equal(own.trace_id, parent.trace_id, 16);
         assert_int_equal(own.flags, cases[i].flags);
         assert_true(djp__text_equal(djp_tracestate_text(own.state), cases[i].sent));
@@ -294,7 +294,7 @@ a_ratio_without_parents_rewrites_the_threshold(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         djp_span_context parent = remote(cases[i].r, 0, cases[i].state), own;
         djp_span *root = start_under(&parent);
-        djp_span_get_context(root, &own);
+        djp_span_get_context(&own, root);
         assert_true(djp__text_equal(djp_tracestate_text(own.state), cases[i].sent));
         finish(root);
         djp_span_context_clear(&parent);
@@ -331,7 +331,7 @@ drop_all_gives_ids_and_keeps_nothing(void **state)
     djp_span_context parent = remote(5, 3, "a=b"), own;
     djp_span *root = start_under(&parent);
     assert_false(djp_span_is_recording(root));
-    djp_span_get_context(root, &own);
+    djp_span_get_context(&own, root);
     assert_memory_equal(own.trace_id, parent.trace_id, 16);
     assert_memory_not_equal(own.span_id, parent.span_id, 8);
     assert_int_equal(own.flags, DJP_FLAG_RANDOM);
@@ -441,12 +441,12 @@ reversed_release_order_is_fine(void **state)
     djp_span *child = start(root);
     djp_span *grandchild = start(child);
     djp_span_end(grandchild, 0);
-    djp_span_set_status(child, DJP_STATUS_ERROR, "x", 1);
+    djp_span_set_status(child, DJP_STATUS_ERROR, DJP_TEXT("x"));
     djp_span_end(child, 0);
     djp_span_end(root, 0);
     djp_span_release(root);
     djp_span_context context;
-    djp_span_get_context(child, &context);
+    djp_span_get_context(&context, child);
     assert_true(djp_span_context_is_valid(&context));
     djp_span *late = start(grandchild);
     djp_span_release(child);

@@ -34,7 +34,7 @@ static void
 finish_in(djp_span *span, uint64_t seconds, int error)
 {
     if (error) {
-        djp_span_set_status(span, DJP_STATUS_ERROR, NULL, 0);
+        djp_span_set_status(span, DJP_STATUS_ERROR, (djp_text){NULL, 0});
     }
     djp__span_end_at(span, djp__clock_monotonic() + seconds * S);
     djp_span_release(span);
@@ -96,7 +96,7 @@ the_head_decides_where_nothing_is_known(void **state)
     for (int i = 0; i < 100; i++) {
         djp_span *root = start(NULL);
         djp_span_context context;
-        djp_span_get_context(root, &context);
+        djp_span_get_context(&context, root);
         finish_in(start(root), 1, 0);
         finish_in(start(root), 61, 0);
         unsigned kept = span_reader_drain(recorder);
@@ -171,7 +171,7 @@ routes_with_a_longer_limit_are_not_slow_yet(void **state)
         options.keep_rule_count = djp_tail_rules_parse(rules, djp__text(cases[i].rules), NULL, NULL);
         use(options);
         djp_span_options named = {.kind = (uint8_t)cases[i].kind};
-        djp_span *root = djp_span_start(recorder, cases[i].name, strlen(cases[i].name), &named);
+        djp_span *root = djp_span_start(recorder, djp_text_of(cases[i].name), &named);
         finish_in(start(root), 61, 0);
         finish_in(root, 62, 0);
         assert_int_equal(span_reader_drain(recorder), cases[i].kept);
@@ -205,7 +205,7 @@ connections_are_not_slow_by_their_length(void **state)
         finish_in(root, 3 + (uint64_t)i, 0);
     }
     assert_int_equal(span_reader_drain(recorder), 0);
-    djp_span *root = djp_span_start(recorder, "chat", 4, NULL);
+    djp_span *root = djp_span_start(recorder, DJP_TEXT("chat"), NULL);
     djp_span_set_long_lived(root);
     finish_in(root, 3601, 0); /* who names its route means its length */
     assert_int_equal(counters().sampled_slow, 1);
@@ -301,7 +301,7 @@ a_rule_after_the_decision_keeps(void **state)
     djp_span *root = start(NULL);
     finish_in(start(root), 61, 0);
     djp_span *gold = start(root);
-    djp_span_set_string(gold, djp_key_intern("tier", 4), "gold", 4);
+    djp_span_set_string(gold, djp_key_intern(DJP_TEXT("tier")), DJP_TEXT("gold"));
     finish_in(gold, 62, 0);
     finish_in(root, 63, 0);
     assert_int_equal(counters().sampled_rule, 2);
@@ -330,9 +330,9 @@ given_times_of_the_past_are_no_age(void **state)
     (void)state;
     use(options_of(1e-12));
     djp_span_options options = {.start_unix_ns = 1000};
-    djp_span *root = djp_span_start(recorder, "root", 4, &options);
+    djp_span *root = djp_span_start(recorder, DJP_TEXT("root"), &options);
     options.parent = root;
-    djp_span *child = djp_span_start(recorder, "child", 5, &options);
+    djp_span *child = djp_span_start(recorder, DJP_TEXT("child"), &options);
     djp_span_end(child, 1000 + 3600 * S);
     djp_span_release(child);
     assert_int_equal(counters().decided_on_timeout, 0);

@@ -16,14 +16,14 @@
 static void
 end_failed(djp_span *span)
 {
-    djp_span_set_status(span, DJP_STATUS_ERROR, NULL, 0);
+    djp_span_set_status(span, DJP_STATUS_ERROR, (djp_text){NULL, 0});
     finish(span);
 }
 
 static int
 is_marked_late(const djp_span_record *record)
 {
-    djp_key late = djp_key_intern("sampling.late", 13);
+    djp_key late = djp_key_intern(DJP_TEXT("sampling.late"));
     for (const djp_item *item = djp_record_first(record); item < djp_record_end(record); item = djp_item_next(item)) {
         if (item->key == late && djp_item_type(item) == DJP_BOOL) {
             return 1;
@@ -121,7 +121,7 @@ later_than_late_goes_on(void **state)
     djp_span_end(root, 0);
     djp_span *good = start(root), *bad = start(root);
     djp_span_end(good, 0);
-    djp_span_set_status(bad, DJP_STATUS_ERROR, NULL, 0);
+    djp_span_set_status(bad, DJP_STATUS_ERROR, (djp_text){NULL, 0});
     djp_span_end(bad, 0);
     take_late(1);
     finish(start(bad)); /* below what was kept: follows */
@@ -196,11 +196,11 @@ rules_keep_late_spans(void **state)
     djp_span *root = start(NULL), *open = start(root);
     djp_span_end(root, 0);
     djp_span *task = start(root), *below = start(task);
-    djp_span_set_string(below, djp_key_intern("tier", 4), "gold", 4);
+    djp_span_set_string(below, djp_key_intern(DJP_TEXT("tier")), DJP_TEXT("gold"));
     finish(below);
     finish(task);
     assert_int_equal(span_reader_drain(recorder), 2);
-    djp_span_set_string(open, djp_key_intern("tier", 4), "gold", 4);
+    djp_span_set_string(open, djp_key_intern(DJP_TEXT("tier")), DJP_TEXT("gold"));
     finish(open);
     assert_int_equal(span_reader_drain(recorder), 1);
     end_failed(start(root));
@@ -275,7 +275,7 @@ static djp_span *
 start_by_context(const djp_span_context *context)
 {
     djp_span_options options = {.remote = context};
-    return djp_span_start(recorder, "span", 4, &options);
+    return djp_span_start(recorder, DJP_TEXT("span"), &options);
 }
 
 static void
@@ -286,7 +286,7 @@ a_context_of_this_process_joins_its_trace(void **state)
     for (int shared = 0; shared < 2; shared++) {
         djp_span *root = start(NULL), *child = start(root);
         djp_span_context context;
-        djp_span_get_context(child, &context);
+        djp_span_get_context(&context, child);
         if (shared) {
             djp_span_share(child);
             djp_span_share(child);
@@ -311,7 +311,7 @@ a_remote_context_joins_nothing(void **state)
     use(ratio_options(1e-9));
     djp_span *root = start(NULL);
     djp_span_context context;
-    djp_span_get_context(root, &context);
+    djp_span_get_context(&context, root);
     djp_span_share(root);
     context.is_remote = 1;
     end_failed(start_by_context(&context));
@@ -326,7 +326,7 @@ a_context_of_an_ended_root_begins_a_late_part(void **state)
     use(ratio_options(1e-9));
     djp_span *root = start(NULL);
     djp_span_context context;
-    djp_span_get_context(root, &context);
+    djp_span_get_context(&context, root);
     djp_span_share(root);
     djp_span_end(root, 0);
     end_failed(start_by_context(&context));
@@ -342,9 +342,9 @@ another_recorders_context_joins_nothing(void **state)
     djp_recorder_options options = ratio_options(1e-9);
     assert_int_equal(djp__recorder_new(&other, &options), 0);
     use(ratio_options(1e-9));
-    djp_span *root = djp_span_start(other, "root", 4, NULL);
+    djp_span *root = djp_span_start(other, DJP_TEXT("root"), NULL);
     djp_span_context context;
-    djp_span_get_context(root, &context);
+    djp_span_get_context(&context, root);
     djp_span_share(root);
     djp_span *child = start_by_context(&context);
     finish(root);
@@ -366,7 +366,7 @@ many_shared_spans_are_bounded(void **state)
             spans[i] = start(i % 2 ? root : NULL);
             djp_span_share(spans[i]);
         }
-        djp_span_get_context(spans[99], &context);
+        djp_span_get_context(&context, spans[99]);
         djp_span *child = start_by_context(&context);
         djp_span_release(child);
         for (int i = 0; i < 100; i++) {
@@ -396,7 +396,7 @@ work_below(void *argument)
 {
     thread_work *work = argument;
     djp_span_context context;
-    djp_span_get_context(work->root, &context);
+    djp_span_get_context(&context, work->root);
     while (!djp_load_acquire(work->go)) {
     }
     for (int i = 0; i < 200; i++) {
@@ -405,7 +405,7 @@ work_below(void *argument)
         djp_span_share(span);
         finish(start_by_context(&context));
         if (i % 10 == 0) {
-            djp_span_set_status(span, DJP_STATUS_ERROR, NULL, 0);
+            djp_span_set_status(span, DJP_STATUS_ERROR, (djp_text){NULL, 0});
         }
         finish(span);
     }
@@ -457,7 +457,7 @@ work_in_a_crowd(void *unused)
         djp_span_context context;
         djp_span *root = start(NULL);
         djp_span_share(root);
-        djp_span_get_context(root, &context);
+        djp_span_get_context(&context, root);
         finish(start_by_context(&context));
         if (open[i % CROWD_OPEN]) {
             finish(open[i % CROWD_OPEN]);

@@ -40,7 +40,7 @@ static djp_span *child;
 static void
 child_fails_meanwhile(void)
 {
-    djp_span_set_status(child, DJP_STATUS_ERROR, NULL, 0);
+    djp_span_set_status(child, DJP_STATUS_ERROR, (djp_text){NULL, 0});
     djp_span_end(child, 0);
 }
 
@@ -54,9 +54,9 @@ an_error_during_the_decision_is_kept(void **state)
     options.threshold = DJP_THRESHOLD_NEVER;
     options.sample_errors = 1;
     recorder = span_reader_recorder(&options);
-    djp_span *root = djp_span_start(recorder, "root", 4, NULL);
+    djp_span *root = djp_span_start(recorder, DJP_TEXT("root"), NULL);
     djp_span_options below = {.parent = root};
-    child = djp_span_start(recorder, "child", 5, &below);
+    child = djp_span_start(recorder, DJP_TEXT("child"), &below);
     interrupt = child_fails_meanwhile;
     djp_span_end(root, 0);
     assert_null(interrupt);
@@ -79,7 +79,7 @@ static void
 root_ends_meanwhile(void)
 {
     if (root_fails) {
-        djp_span_set_status(decided_root, DJP_STATUS_ERROR, NULL, 0);
+        djp_span_set_status(decided_root, DJP_STATUS_ERROR, (djp_text){NULL, 0});
     }
     djp_span_end(decided_root, 0);
 }
@@ -98,10 +98,10 @@ a_child_that_ends_during_the_decision_follows_it(void **state)
         recorder = span_reader_recorder(&options);
         djp_recorder_counters counters;
         for (unsigned turn = 1; turn <= 3; turn++) {
-            decided_root = djp_span_start(recorder, "root", 4, NULL);
+            decided_root = djp_span_start(recorder, DJP_TEXT("root"), NULL);
             djp_span_options below = {.parent = decided_root};
-            djp_span *first = djp_span_start(recorder, "first", 5, &below);
-            child = djp_span_start(recorder, "child", 5, &below);
+            djp_span *first = djp_span_start(recorder, DJP_TEXT("first"), &below);
+            child = djp_span_start(recorder, DJP_TEXT("child"), &below);
             djp_span_end(first, 0); /* waits */
             djp_span_release(first);
             interrupt = root_ends_meanwhile;
@@ -132,12 +132,12 @@ a_trace_that_was_sampled_early_is_not_late(void **state)
         options.sample_errors = 1;
         options.decision_buffer_bytes = 1; /* no child waits */
         recorder = span_reader_recorder(&options);
-        djp_span *root = djp_span_start(recorder, "root", 4, NULL);
+        djp_span *root = djp_span_start(recorder, DJP_TEXT("root"), NULL);
         djp_span_options below = {.parent = root};
         for (int i = 0; i < 3; i++) {
-            child = djp_span_start(recorder, "child", 5, &below);
+            child = djp_span_start(recorder, DJP_TEXT("child"), &below);
             if (i == 2) {
-                djp_span_set_status(child, DJP_STATUS_ERROR, NULL, 0);
+                djp_span_set_status(child, DJP_STATUS_ERROR, (djp_text){NULL, 0});
             }
             djp_span_end(child, 0);
             djp_span_release(child);
@@ -180,11 +180,11 @@ a_forked_child_forgets_spans_that_wait(void **state)
     options.threshold = DJP_THRESHOLD_NEVER;
     options.sample_errors = 1;
     recorder = span_reader_recorder(&options);
-    djp_span *root = djp_span_start(recorder, "root", 4, NULL);
+    djp_span *root = djp_span_start(recorder, DJP_TEXT("root"), NULL);
     djp_span_options below = {.parent = root};
     for (int i = 0; i < 5; i++) {
-        child = djp_span_start(recorder, "child", 5, &below);
-        djp_span_set_status(child, i ? DJP_STATUS_UNSET : DJP_STATUS_ERROR, NULL, 0);
+        child = djp_span_start(recorder, DJP_TEXT("child"), &below);
+        djp_span_set_status(child, i ? DJP_STATUS_UNSET : DJP_STATUS_ERROR, (djp_text){NULL, 0});
         djp_span_end(child, 0);
         djp_span_release(child);
     }

@@ -43,7 +43,7 @@ static djp_span *
 start(djp_span *parent)
 {
     djp_span_options options = {.parent = parent};
-    return djp_span_start(recorder, "span", 4, &options);
+    return djp_span_start(recorder, DJP_TEXT("span"), &options);
 }
 
 static void
@@ -103,7 +103,7 @@ random_write(worker *self, djp_span *span)
     djp_value value = random_value(self, items, pairs, local);
     djp_key key = keys[draw(self, 8)];
     djp_span_context context;
-    djp_span_get_context(span, &context);
+    djp_span_get_context(&context, span);
     switch (draw(self, 10)) {
     case 0:
         djp_span_set_int(span, key, 5);
@@ -112,25 +112,26 @@ random_write(worker *self, djp_span *span)
         djp_span_set_double(span, key, 0.5);
         break;
     case 2:
-        djp_span_set_string(span, key, local, draw(self, 100));
+        djp_span_set_string(span, key, (djp_text){local, draw(self, 100)});
         break;
     case 3:
-        djp_span_set_string(span, key, local, draw(self, 2400));
+        djp_span_set_string(span, key, (djp_text){local, draw(self, 2400)});
         break;
     case 4:
         djp_span_set_value(span, key, &value);
         break;
     case 5:
-        djp_span_update_name(span, local, draw(self, 400));
+        djp_span_update_name(span, (djp_text){local, draw(self, 400)});
         break;
     case 6:
-        djp_span_add_event(span, local, draw(self, 50), draw(self, 2), pairs, draw(self, 5));
+        djp_span_add_event(span, (djp_text){local, draw(self, 50)}, draw(self, 2), pairs, draw(self, 5));
         break;
     case 7:
         djp_span_add_link(span, &context, pairs, draw(self, 5));
         break;
     case 8:
-        djp_span_set_status(span, (djp_status_code)draw(self, draw(self, 50) == 0 ? 4 : 2), local, draw(self, 300));
+        djp_span_set_status(span, (djp_status_code)draw(self, draw(self, 50) == 0 ? 4 : 2),
+                            (djp_text){local, draw(self, 300)});
         break;
     default:
         djp_span_record_exception(span, (djp_text){local, 20}, (djp_text){local, draw(self, 900)}, (djp_text){NULL, 0},
@@ -149,7 +150,7 @@ work(void *argument)
             djp_span_options options = {.parent = draw(self, 3) ? self->shared : other,
                                         .force_root = draw(self, 5) == 0,
                                         .kind = (uint8_t)draw(self, 7)};
-            *place = djp_span_start(recorder, "random", 6, &options);
+            *place = djp_span_start(recorder, DJP_TEXT("random"), &options);
         } else if (draw(self, 6) == 0) {
             djp_span_end(*place, draw(self, 4) == 0 ? draw(self, 1000) : 0);
             if (draw(self, 3) == 0) {
@@ -408,8 +409,8 @@ freeing_waits_for_the_callback(void **state)
     options.wake = wake_slowly;
     options.wake_user = &notes;
     djp_recorder *recorder = span_reader_recorder(&options);
-    djp_span *early = djp_span_start(recorder, "early", 5, NULL);
-    djp_span *late = djp_span_start(recorder, "late", 4, NULL);
+    djp_span *early = djp_span_start(recorder, DJP_TEXT("early"), NULL);
+    djp_span *late = djp_span_start(recorder, DJP_TEXT("late"), NULL);
     djp__recorder_arm(recorder, 0);
     assert_int_equal(pthread_create(&thread, NULL, end_in_thread, early), 0);
     while (!djp_load_acquire(&notes.entered)) {
@@ -435,11 +436,11 @@ a_recorder_outlives_its_spans(void **state)
     djp_span *root = start(NULL);
     djp_span *child = start(root);
     djp__recorder_free(recorder);
-    djp_span_set_string(child, keys[0], "still safe", 10);
+    djp_span_set_string(child, keys[0], DJP_TEXT("still safe"));
     assert_null(start(root));
     finish(root);
     djp_span_context context;
-    djp_span_get_context(child, &context);
+    djp_span_get_context(&context, child);
     assert_true(djp_span_context_is_valid(&context));
     finish(child);
     djp__recorder_free(NULL);
@@ -462,11 +463,11 @@ in_child(djp_span *root, djp_span *open)
     EXPECT(counters().started == 0 && counters().live == 0);
     EXPECT(span_reader_drain(recorder) == 0);
     djp_span_context above, own;
-    djp_span_get_context(root, &above);
+    djp_span_get_context(&above, root);
     djp_span *mine = start(root);
-    djp_span_get_context(mine, &own);
+    djp_span_get_context(&own, mine);
     EXPECT(memcmp(above.trace_id, own.trace_id, 16) == 0 && own.flags == above.flags);
-    djp_span_set_status(mine, DJP_STATUS_ERROR, "x", 1);
+    djp_span_set_status(mine, DJP_STATUS_ERROR, DJP_TEXT("x"));
     finish(start(mine));
     djp_span_end(open, 0);
     djp_span_end(root, 0);
@@ -500,11 +501,11 @@ a_forked_child_starts_afresh(void **state)
     recorder = span_reader_recorder(&options);
     djp_span *root = start(NULL);
     djp_span *waiting = start(root);
-    djp_span_set_status(waiting, DJP_STATUS_ERROR, "x", 1);
+    djp_span_set_status(waiting, DJP_STATUS_ERROR, DJP_TEXT("x"));
     finish(waiting);
     djp_span *open = start(root);
     djp_span *other = start(NULL);
-    djp_span_set_status(other, DJP_STATUS_ERROR, "x", 1);
+    djp_span_set_status(other, DJP_STATUS_ERROR, DJP_TEXT("x"));
     finish(other); /* in the ring */
     pid_t pid = fork();
     if (pid == 0) {
@@ -551,7 +552,7 @@ main(void)
 {
     static const char *const names[8] = {"a", "b", "c", "http.route", "e", "f", "g", "a.longer.key"};
     for (int i = 0; i < 8; i++) {
-        keys[i] = djp_key_intern(names[i], strlen(names[i]));
+        keys[i] = djp_key_intern(djp_text_of(names[i]));
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_lose_and_tear_nothing_when_streaming),

@@ -21,9 +21,9 @@ a_root_has_ids_times_and_a_name(void **state)
     (void)state;
     djp_span_options options = {.scope = 0, .kind = DJP_KIND_SERVER};
     uint64_t before = djp__clock_realtime();
-    djp_span *span = djp_span_start(recorder, "GET /orders", 11, &options);
+    djp_span *span = djp_span_start(recorder, DJP_TEXT("GET /orders"), &options);
     djp_span_context context;
-    djp_span_get_context(span, &context);
+    djp_span_get_context(&context, span);
     assert_true(djp_span_context_is_valid(&context));
     assert_int_equal(context.flags, DJP_FLAG_SAMPLED | DJP_FLAG_RANDOM);
     assert_int_equal(context.is_remote, 0);
@@ -58,13 +58,13 @@ given_times_are_kept(void **state)
 {
     (void)state;
     djp_span_options options = {.start_unix_ns = 1000};
-    djp_span *span = djp_span_start(recorder, "a", 1, &options);
+    djp_span *span = djp_span_start(recorder, DJP_TEXT("a"), &options);
     assert_int_equal(djp_span_end(span, 1500), 500);
     djp_span_release(span);
-    span = djp_span_start(recorder, "b", 1, &options);
+    span = djp_span_start(recorder, DJP_TEXT("b"), &options);
     assert_int_equal(djp_span_end(span, 10), 0); /* moved to the start */
     djp_span_release(span);
-    span = djp_span_start(recorder, "c", 1, &options);
+    span = djp_span_start(recorder, DJP_TEXT("c"), &options);
     assert_true(djp_span_end(span, 0) > 1600000000ull * 1000000000u);
     djp_span_release(span);
     for (int i = 0; i < 3; i++) {
@@ -82,19 +82,19 @@ children_continue_their_parent(void **state)
     (void)state;
     djp_span *parent = start("parent");
     djp_span_options options = {.parent = parent, .kind = DJP_KIND_CLIENT};
-    djp_span *child = djp_span_start(recorder, "child", 5, &options);
+    djp_span *child = djp_span_start(recorder, DJP_TEXT("child"), &options);
     djp_span_context above, below;
-    djp_span_get_context(parent, &above);
-    djp_span_get_context(child, &below);
+    djp_span_get_context(&above, parent);
+    djp_span_get_context(&below, child);
     assert_memory_equal(above.trace_id, below.trace_id, 16);
     assert_memory_not_equal(above.span_id, below.span_id, 8);
     djp_span_end(parent, 0);
     djp_span_record *record = span_reader_take(recorder);
     free(record);
     /* An ended parent is still a parent; a released one leaves its children whole. */
-    djp_span *late = djp_span_start(recorder, "late", 4, &options);
+    djp_span *late = djp_span_start(recorder, DJP_TEXT("late"), &options);
     options.force_root = 1;
-    djp_span *other = djp_span_start(recorder, "other", 5, &options);
+    djp_span *other = djp_span_start(recorder, DJP_TEXT("other"), &options);
     djp_span_release(parent);
     djp_span *const spans[] = {child, late, other};
     for (int i = 0; i < 3; i++) {
@@ -114,9 +114,9 @@ every_kind_of_value_is_kept(void **state)
 {
     (void)state;
     djp_span *span = start("values");
-    djp_span_set_string(span, key("s"), "h\xc3\xa9llo", 6);
-    djp_span_set_string(span, key("empty"), "", 0);
-    djp_span_set_string(span, key("null"), NULL, 5);
+    djp_span_set_string(span, key("s"), DJP_TEXT("h\xc3\xa9llo"));
+    djp_span_set_string(span, key("empty"), DJP_TEXT(""));
+    djp_span_set_string(span, key("null"), (djp_text){NULL, 5});
     djp_span_set_int(span, key("i"), INT64_MIN);
     djp_span_set_double(span, key("d"), -0.5);
     djp_span_set_double(span, key("nan"), NAN);
@@ -163,10 +163,10 @@ strings_of_every_length_come_back(void **state)
         text[i] = (char)('a' + i % 26);
     }
     for (size_t size = 0; size < sizeof text; size++) {
-        djp_span *span = djp_span_start(recorder, text, size, NULL);
+        djp_span *span = djp_span_start(recorder, (djp_text){text, size}, NULL);
         char *exact = malloc(size + 1); /* so that reading beyond the end is seen */
         memcpy(exact, text, size);
-        djp_span_set_string(span, key("text"), exact, size);
+        djp_span_set_string(span, key("text"), (djp_text){exact, size});
         free(exact);
         djp_span_record *record = finish(span);
         const djp_item *item = span_reader_attribute(record, "text");
@@ -223,9 +223,9 @@ status_follows_its_rules(void **state)
                                 c == 'U'   ? DJP_STATUS_UNSET
                                 : c == 'O' ? DJP_STATUS_OK
                                            : DJP_STATUS_ERROR,
-                                text, 2);
+                                (djp_text){text, 2});
         }
-        djp_span_set_status(span, (djp_status_code)77, "odd", 3);
+        djp_span_set_status(span, (djp_status_code)77, DJP_TEXT("odd"));
         djp_span_record *record = finish(span);
         assert_int_equal(record->status, cases[i].status);
         assert_true(djp__text_equal(span_reader_status_text(record), cases[i].text));
@@ -238,15 +238,15 @@ names_may_change_until_the_end(void **state)
 {
     (void)state;
     djp_span *span = start("first");
-    djp_span_update_name(span, "second name, longer", 19);
+    djp_span_update_name(span, DJP_TEXT("second name, longer"));
     djp_span_set_int(span, key("i"), 3);
-    djp_span_update_name(span, NULL, 3);
-    djp_span_update_name(span, "third", 5);
+    djp_span_update_name(span, (djp_text){NULL, 3});
+    djp_span_update_name(span, DJP_TEXT("third"));
     djp_span_end(span, 0);
-    djp_span_update_name(span, "too late", 8);
+    djp_span_update_name(span, DJP_TEXT("too late"));
     djp_span_set_int(span, key("late"), 3);
-    djp_span_add_event(span, "late", 4, 0, NULL, 0);
-    djp_span_set_status(span, DJP_STATUS_ERROR, "late", 4);
+    djp_span_add_event(span, DJP_TEXT("late"), 0, NULL, 0);
+    djp_span_set_status(span, DJP_STATUS_ERROR, DJP_TEXT("late"));
     djp_span_release(span);
     djp_span_record *record = span_reader_take(recorder);
     assert_true(djp__text_equal(span_reader_name(record), "third"));
@@ -295,10 +295,10 @@ events_and_links_keep_their_own_attributes(void **state)
         {{NULL, 9}, {.type = DJP_INT, .as.integer = 5}}, {{"c", 1}, {.type = DJP_INT, .as.integer = 6}},
     };
     djp_span *span = start("grouped");
-    djp_span_add_event(span, "one", 3, 77, pairs, 6);
+    djp_span_add_event(span, DJP_TEXT("one"), 77, pairs, 6);
     uint64_t before = djp__clock_realtime();
-    djp_span_add_event(span, NULL, 0, 0, NULL, 4);
-    djp_span_add_event(span, "three", 5, 0, NULL, 0);
+    djp_span_add_event(span, (djp_text){NULL, 0}, 0, NULL, 4);
+    djp_span_add_event(span, DJP_TEXT("three"), 0, NULL, 0);
     djp_span_context context = {.trace_id = {1}, .span_id = {2}, .flags = 3, .is_remote = 1};
     djp_header field = {"vendor=x", 8};
     assert_int_equal(djp_tracestate_parse(&context.state, &field, 1), 1);
@@ -374,26 +374,26 @@ null_does_nothing(void **state)
     djp_span_context context;
     memset(&context, 0xff, sizeof context);
     djp_text none = {NULL, 0};
-    assert_null(djp_span_start(NULL, "x", 1, NULL));
+    assert_null(djp_span_start(NULL, DJP_TEXT("x"), NULL));
     assert_int_equal(djp_span_end(NULL, 0), 0);
     djp_span_release(NULL);
     assert_int_equal(djp_span_is_recording(NULL), 0);
-    djp_span_get_context(NULL, &context);
+    djp_span_get_context(&context, NULL);
     assert_false(djp_span_context_is_valid(&context));
     assert_int_equal(djp_span_start_monotonic_ns(NULL), 0);
-    djp_span_set_string(NULL, 1, "x", 1);
+    djp_span_set_string(NULL, 1, DJP_TEXT("x"));
     djp_span_set_int(NULL, 1, 1);
     djp_span_set_double(NULL, 1, 1);
     djp_span_set_bool(NULL, 1, 1);
     djp_span_set_value(NULL, 1, NULL);
     djp_span_drop_attribute(NULL);
-    djp_span_update_name(NULL, "x", 1);
-    djp_span_set_status(NULL, DJP_STATUS_OK, NULL, 0);
-    djp_span_add_event(NULL, "x", 1, 0, NULL, 0);
+    djp_span_update_name(NULL, DJP_TEXT("x"));
+    djp_span_set_status(NULL, DJP_STATUS_OK, (djp_text){NULL, 0});
+    djp_span_add_event(NULL, DJP_TEXT("x"), 0, NULL, 0);
     djp_span_add_link(NULL, NULL, NULL, 0);
     djp_span_record_exception(NULL, none, none, none, 0, NULL, 0);
     djp_span_options options = {.kind = 200, .remote = &context};
-    djp_span *span = djp_span_start(recorder, NULL, 10, &options);
+    djp_span *span = djp_span_start(recorder, (djp_text){NULL, 10}, &options);
     djp_span_set_value(span, key("v"), NULL);
     djp_value odd = {.type = (djp_value_type)99};
     djp_span_set_value(span, key("v"), &odd);

@@ -17,15 +17,15 @@ static void
 bad_text_is_repaired_everywhere(void **state)
 {
     (void)state;
-    djp_span *span = djp_span_start(recorder, "n\xff", 2, NULL);
-    djp_span_set_string(span, key("a"), "x\x80y", 3);
-    djp_span_set_string(span, key("b"), "\xed\xa0\x80", 3);
+    djp_span *span = djp_span_start(recorder, DJP_TEXT("n\xff"), NULL);
+    djp_span_set_string(span, key("a"), DJP_TEXT("x\x80y"));
+    djp_span_set_string(span, key("b"), DJP_TEXT("\xed\xa0\x80"));
     djp_attribute pair = {{"k\xfe", 2}, {.type = DJP_STRING, .as.text = {"v\xc3", 2}}};
     djp_value map = {.type = DJP_MAP, .as.map = {&pair, 1}};
     djp_span_set_value(span, key("m"), &map);
-    djp_span_add_event(span, "e\xff", 2, 5, &pair, 1);
-    djp_span_set_status(span, DJP_STATUS_ERROR, "s\xff", 2);
-    djp_span_set_string(span, djp_key_intern("bad\xffkey", 7), "v", 1);
+    djp_span_add_event(span, DJP_TEXT("e\xff"), 5, &pair, 1);
+    djp_span_set_status(span, DJP_STATUS_ERROR, DJP_TEXT("s\xff"));
+    djp_span_set_string(span, djp_key_intern(DJP_TEXT("bad\xffkey")), DJP_TEXT("v"));
     djp_span_record *record = finish(span);
     assert_true(djp__text_equal(span_reader_name(record), "n\xef\xbf\xbd"));
     assert_string_equal(span_reader_show(record, "a"), "s:x\xef\xbf\xbdy");
@@ -47,12 +47,12 @@ length_limits_cut_text_and_bytes(void **state)
     options.attribute_value_length_limit = 3;
     with_options(options);
     djp_span *span = start("a long name is not cut");
-    djp_span_set_string(span, key("ascii"), "abcdef", 6);
-    djp_span_set_string(span, key("wide"), "\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac", 12);
-    djp_span_set_string(span, key("bad"), "\xff\xff\xff\xff\xff", 5);
+    djp_span_set_string(span, key("ascii"), DJP_TEXT("abcdef"));
+    djp_span_set_string(span, key("wide"), DJP_TEXT("\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac"));
+    djp_span_set_string(span, key("bad"), DJP_TEXT("\xff\xff\xff\xff\xff"));
     char *huge = malloc(10 << 20);
     memset(huge, 'h', 10 << 20);
-    djp_span_set_string(span, key("huge"), huge, 10 << 20);
+    djp_span_set_string(span, key("huge"), (djp_text){huge, 10 << 20});
     djp_value items[] = {{.type = DJP_STRING, .as.text = {"wxyz", 4}}, {.type = DJP_BYTES, .as.text = {"1234", 4}}};
     djp_value array = {.type = DJP_ARRAY, .as.array = {items, 2}};
     djp_span_set_value(span, key("nested"), &array);
@@ -83,11 +83,11 @@ the_count_limit_drops_new_keys_and_updates_old_ones(void **state)
         snprintf(name, sizeof name, "k%d", i);
         djp_span_set_int(span, key(name), i);
     }
-    djp_span_set_string(span, key("k1"), "new value", 9);
+    djp_span_set_string(span, key("k1"), DJP_TEXT("new value"));
     djp_value array = {.type = DJP_ARRAY, .as.array = {NULL, 0}};
     djp_span_set_value(span, key("k2"), &array);
     djp_span_set_value(span, key("k5"), &array);
-    djp_span_set_string(span, key("repeated"), "\xff", 1);
+    djp_span_set_string(span, key("repeated"), DJP_TEXT("\xff"));
     djp_span_set_int(span, 0, 5);
     djp_span_set_int(span, 0xfffffff0u, 5);
     djp_span_drop_attribute(span);
@@ -114,10 +114,10 @@ a_limit_of_nothing_keeps_nothing(void **state)
     with_options(options);
     djp_span *span = start("none");
     djp_span_set_int(span, key("a"), 1);
-    djp_span_set_string(span, key("a"), "\xff", 1);
-    djp_span_add_event(span, "e", 1, 0, NULL, 0);
+    djp_span_set_string(span, key("a"), DJP_TEXT("\xff"));
+    djp_span_add_event(span, DJP_TEXT("e"), 0, NULL, 0);
     djp_span_context context;
-    djp_span_get_context(span, &context);
+    djp_span_get_context(&context, span);
     djp_span_add_link(span, &context, NULL, 0);
     djp_span_record *record = finish(span);
     assert_int_equal(record->attribute_items + record->event_items + record->link_items, 0);
@@ -140,10 +140,10 @@ the_last_of_many_values_wins_in_bounded_memory(void **state)
     for (int i = 0; i < 100000; i++) {
         djp_span_set_int(span, key("progress"), i);
         if (i % 10 == 0) {
-            djp_span_set_string(span, key("text"), text, (size_t)(i % 4096));
+            djp_span_set_string(span, key("text"), (djp_text){text, (size_t)(i % 4096)});
         }
         if (i % 1000 == 0) {
-            djp_span_update_name(span, text, (size_t)(i / 100));
+            djp_span_update_name(span, (djp_text){text, (size_t)(i / 100)});
         }
     }
     djp_span_record *record = finish(span);
@@ -162,7 +162,7 @@ ten_thousand_attributes_are_bounded(void **state)
     char name[16];
     for (int i = 0; i < 10000; i++) {
         size_t size = (size_t)snprintf(name, sizeof name, "many.%d", i);
-        djp_span_set_int(span, djp_key_intern(name, size), i);
+        djp_span_set_int(span, djp_key_intern((djp_text){name, size}), i);
     }
     djp_span_record *record = finish(span);
     assert_int_equal(record->attribute_items, 128);
@@ -180,22 +180,22 @@ what_does_not_fit_a_record_is_counted(void **state)
     with_options(options);
     char *huge = malloc(10 << 20);
     memset(huge, 'h', 10 << 20);
-    djp_span *span = djp_span_start(recorder, huge, 10 << 20, NULL);
-    djp_span_set_string(span, key("fits"), huge, 3000);
+    djp_span *span = djp_span_start(recorder, (djp_text){huge, 10 << 20}, NULL);
+    djp_span_set_string(span, key("fits"), (djp_text){huge, 3000});
     djp_value bytes = {.type = DJP_BYTES, .as.text = {huge, 10 << 20}};
     djp_span_set_value(span, key("bytes"), &bytes);
-    djp_span_set_string(span, key("huge"), huge, 10 << 20);
-    djp_span_set_string(span, key("next"), huge, 10 << 20);
+    djp_span_set_string(span, key("huge"), (djp_text){huge, 10 << 20});
+    djp_span_set_string(span, key("next"), (djp_text){huge, 10 << 20});
     huge[5] = '\xff';
-    djp_span_set_string(span, key("bad"), huge, 10 << 20);
+    djp_span_set_string(span, key("bad"), (djp_text){huge, 10 << 20});
     djp_value many = {.type = DJP_ARRAY};
     djp_value *items = calloc(100000, sizeof *items);
     many.as.array.items = items;
     many.as.array.count = 100000;
     djp_span_set_value(span, key("array"), &many);
-    djp_span_add_event(span, "fits", 4, 0, NULL, 0);
+    djp_span_add_event(span, DJP_TEXT("fits"), 0, NULL, 0);
     djp_attribute big = {{"big", 3}, {.type = DJP_STRING, .as.text = {huge, 1 << 20}}};
-    djp_span_add_event(span, "attribute is cut", 16, 0, &big, 1);
+    djp_span_add_event(span, DJP_TEXT("attribute is cut"), 0, &big, 1);
     djp_span_set_int(span, key("after"), 1);
     djp_span_record *record = finish(span);
     assert_int_equal(record->name_size, 4096);
@@ -229,12 +229,12 @@ no_memory_loses_values_not_the_process(void **state)
         djp__alloc_fail_after(n);
         djp_span *span = start("oom");
         djp_span_options options = {.parent = span};
-        djp_span *child = span ? djp_span_start(recorder, "child", 5, &options) : NULL;
-        djp_span_set_string(span, key("oom.a"), text, sizeof text);
-        djp_span_set_string(span, key("oom.b"), text, sizeof text);
-        djp_span_add_event(span, text, sizeof text, 0, many, 60);
+        djp_span *child = span ? djp_span_start(recorder, DJP_TEXT("child"), &options) : NULL;
+        djp_span_set_string(span, key("oom.a"), (djp_text){text, sizeof text});
+        djp_span_set_string(span, key("oom.b"), (djp_text){text, sizeof text});
+        djp_span_add_event(span, (djp_text){text, sizeof text}, 0, many, 60);
         djp_span_record_exception(span, djp__text("T"), djp__text("m"), djp__text("s"), 0, many, 60);
-        djp_span_set_status(child, DJP_STATUS_ERROR, text, sizeof text);
+        djp_span_set_status(child, DJP_STATUS_ERROR, (djp_text){text, sizeof text});
         djp_span_end(child, 0);
         djp_span_end(span, 0);
         djp_span_release(child);
