@@ -1,0 +1,183 @@
+/* Percent codes and base64 over every byte, both ways, and everything that is none of them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/str.h"
+
+static void
+percent_codes_of_every_byte(void **state)
+{
+    (void)state;
+    static const char safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    djp_buf out, back;
+    djp__buf_init(&out, 0);
+    djp__buf_init(&back, 0);
+    for (int c = 0; c < 256; c++) {
+        for (int also = 0; also < 2; also++) {
+            char byte = (char)c, form[4];
+            djp__buf_clear(&out);
+            djp__buf_clear(&back);
+            djp__percent_encode(&out, (djp_text){&byte, 1}, also ? "/+" : NULL);
+            int kept = c != 0 && (strchr(safe, c) != NULL || (also && strchr("/+", c) != NULL));
+            snprintf(form, sizeof form, "%%%02X", c);
+            assert_int_equal(out.size, kept ? 1 : 3);
+            assert_memory_equal(out.data, kept ? &byte : form, out.size);
+            assert_true(djp__percent_decode(&back, (djp_text){out.data, out.size}));
+            assert_int_equal(back.size, 1);
+            assert_int_equal(back.data[0], byte);
+        }
+    }
+    djp__buf_fini(&out);
+    djp__buf_fini(&back);
+}
+
+/* Two digits of any case, and nothing else, behind each sign; a code at the very end counts. */
+static void
+percent_codes_of_every_pair(void **state)
+{
+    (void)state;
+    djp_buf out;
+    djp__buf_init(&out, 0);
+    for (int first = 0; first < 256; first++) {
+        for (int second = 0; second < 256; second++) {
+            const char text[] = {'a', '%', (char)first, (char)second};
+            static const char digits[] = "0123456789abcdefABCDEF";
+            int good = first && second && strchr(digits, first) && strchr(digits, second);
+            djp__buf_clear(&out);
+            if (djp__percent_decode(&out, (djp_text){text, 4}) != good) {
+                fail_msg("%02x %02x", first, second);
+            }
+            if (good) {
+                char wanted[3] = {(char)first, (char)second, '\0'};
+                assert_int_equal(out.size, 2);
+                unsigned value = 0;
+                sscanf(wanted, "%x", &value);
+                assert_int_equal((unsigned char)out.data[1], value);
+            }
+        }
+    }
+    static const char *const bad[] = {"%", "%4", "a%", "%%41", "%41%", "%41%4"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        djp__buf_clear(&out);
+        assert_false(djp__percent_decode(&out, djp__text(bad[i])));
+    }
+    djp__buf_clear(&out);
+    assert_true(djp__percent_decode(&out, djp__text("%41%42c%43")));
+    assert_int_equal(out.size, 4);
+    assert_memory_equal(out.data, "ABcC", 4);
+    djp__buf_clear(&out);
+    assert_true(djp__percent_decode(&out, (djp_text){NULL, 0}));
+    assert_int_equal(out.size, 0);
+    djp__buf_fini(&out);
+}
+
+static void
+base64_both_ways(void **state)
+{
+    (void)state;
+    djp_buf out, back;
+    djp__buf_init(&out, 0);
+    djp__buf_init(&back, 0);
+    uint8_t bytes[64];
+    for (size_t size = 0; size <= sizeof bytes; size++) {
+        for (unsigned seed = 0; seed < 8; seed++) {
+            for (size_t i = 0; i < size; i++) {
+                bytes[i] = (uint8_t)(i * 37 + seed * 101 + (seed & 1 ? 255 - i : 0));
+            }
+            djp__buf_clear(&out);
+            djp__base64(&out, bytes, size);
+            assert_int_equal(out.size, (size + 2) / 3 * 4);
+            for (size_t cut = 0; cut < 2; cut++) {
+                size_t length = out.size;
+                while (cut && length > 0 && out.data[length - 1] == '=') {
+                    length--;
+                }
+                djp__buf_clear(&back);
+                assert_true(djp__base64_decode(&back, (djp_text){out.data, length}));
+                assert_int_equal(back.size, size);
+                if (size > 0) {
+                    assert_memory_equal(back.data, bytes, size);
+                }
+            }
+        }
+    }
+    djp__buf_clear(&out);
+    djp__base64(&out,
+                "\x00\x10\x83\x10\x51\x87\x20\x92\x8b\x30\xd3\x8f\x41\x14\x93\x51\x55\x97\x61\x96\x9b\x71\xd7\x9f"
+                "\x82\x18\xa3\x92\x59\xa7\xa2\x9a\xab\xb2\xdb\xaf\xc3\x1c\xb3\xd3\x5d\xb7\xe3\x9e\xbb\xf3\xdf\xbf",
+                48);
+    assert_memory_equal(out.data, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", 64);
+    djp__buf_fini(&out);
+    djp__buf_fini(&back);
+}
+
+static void
+base64_takes_nothing_else(void **state)
+{
+    (void)state;
+    djp_buf out;
+    djp__buf_init(&out, 0);
+    for (int c = 0; c < 256; c++) {
+        char text[4] = {'A', 'A', (char)c, 'A'};
+        int good = c && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", c) != NULL;
+        djp__buf_clear(&out);
+        assert_int_equal(djp__base64_decode(&out, (djp_text){text, 4}), good);
+    }
+    static const struct {
+        const char *text;
+        int good;
+    } cases[] = {{"", 1},     {"A", 0},     {"AA", 1},   {"AAA", 1},   {"AAAA", 1},  {"AAAAA", 0}, {"AA=", 0},
+                 {"AA==", 1}, {"AA===", 0}, {"AAA=", 1}, {"AAA==", 0}, {"AAAA=", 0}, {"=", 0},     {"==", 0},
+                 {"AB==", 0}, {"AQ==", 1},  {"AAB=", 0}, {"AAE=", 1},  {"A===", 0},  {"AA", 1},    {"AP", 0},
+                 {"AAD", 0},  {"/w==", 1},  {"//8=", 1}, {"/x==", 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        djp__buf_clear(&out);
+        if (djp__base64_decode(&out, djp__text(cases[i].text)) != cases[i].good) {
+            fail_msg("%s", cases[i].text);
+        }
+    }
+    djp__buf_fini(&out);
+}
+
+/* Texts that differ in one bit or in length have different hashes, and a text has one hash. */
+static void
+hashes_differ(void **state)
+{
+    (void)state;
+    char text[80];
+    for (size_t i = 0; i < sizeof text; i++) {
+        text[i] = (char)('a' + i % 26);
+    }
+    for (size_t size = 0; size <= 70; size++) {
+        uint64_t hash = djp__hash(text, size);
+        assert_true(hash == djp__hash(text, size));
+        assert_true(hash != djp__hash(text, size + 1));
+        for (size_t at = 0; at < size; at++) {
+            for (int bit = 0; bit < 8; bit++) {
+                text[at] = (char)(text[at] ^ 1 << bit);
+                assert_true(hash != djp__hash(text, size));
+                text[at] = (char)(text[at] ^ 1 << bit);
+            }
+        }
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(percent_codes_of_every_byte),
+        cmocka_unit_test(percent_codes_of_every_pair),
+        cmocka_unit_test(base64_both_ways),
+        cmocka_unit_test(base64_takes_nothing_else),
+        cmocka_unit_test(hashes_differ),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
