@@ -114,6 +114,29 @@ def test_scope_copied_on_the_way_to_the_router(on):
     assert endpoint_of(TelemetryMiddleware(Copying(starlette_app())), "/sub/items/7") == ("/sub/items/{item}", 200)
 
 
+@pytest.mark.parametrize("copied", [False, True])
+def test_of_two_routes_that_fit_but_for_the_method_the_first_names_the_request(on, copied):
+    routes = [
+        routing.Route("/both/{first}", ok, methods=["GET"]),
+        routing.Route("/both/{second}", ok, methods=["PUT"]),
+        routing.Mount(
+            "/in", routes=[routing.Route("/{a}", ok, methods=["GET"]), routing.Route("/{b}", ok, methods=["PUT"])]
+        ),
+    ]
+    app = applications.Starlette(routes=routes)
+
+    async def copying(scope, receive, send):
+        await app(dict(scope) if copied else scope, receive, send)
+
+    copying.app = app
+    middleware = TelemetryMiddleware(copying)
+    assert endpoint_of(middleware, "/both/1") == ("/both/{first}", 200)
+    assert endpoint_of(middleware, "/both/1", "PUT") == ("/both/{second}", 200)
+    assert endpoint_of(middleware, "/both/1", "DELETE") == ("/both/{first}", 405)
+    assert endpoint_of(middleware, "/in/1", "PUT") == ("/in/{b}", 200)
+    assert endpoint_of(middleware, "/in/1", "DELETE") == ("/in/{a}", 405)
+
+
 def test_middleware_of_a_mounted_application(on):
     inner = applications.Starlette(routes=[routing.Route("/items/{item}", ok)])
     inner.add_middleware(TelemetryMiddleware)

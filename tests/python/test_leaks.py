@@ -5,6 +5,7 @@ import datetime
 import enum
 import gc
 import itertools
+import os
 import sys
 import tracemalloc
 import types
@@ -28,7 +29,8 @@ _number = itertools.count()
 
 @pytest.fixture(autouse=True, scope="module")
 def on():
-    with telemetry(backend="hybrid", exporter="none"):
+    with telemetry(backend="hybrid", exporter="file", file_path=os.devnull):
+        assert start_span("recorded").is_recording()
         tracemalloc.start()
         try:
             yield

@@ -1,0 +1,226 @@
+"""One request's record: which statuses count as what they are, and that every request gives back all that it took, also
+one that never ends and refers to itself."""
+
+import asyncio
+import gc
+import http
+import os
+import tracemalloc
+import weakref
+
+import asgi_driver as driver
+import djp_telemetry
+import pytest
+from djp_telemetry.asgi import TelemetryMiddleware
+
+pytest.importorskip("djp_telemetry._native")
+
+
+@pytest.fixture
+def on():
+    with driver.telemetry():
+        yield
+    assert djp_telemetry.get_current_span() is djp_telemetry.INVALID_SPAN
+
+
+class Number(int):
+    pass
+
+
+STATUSES = [
+    (99, 500),
+    (100, 100),
+    (204, 204),
+    (499, 499),
+    (500, 500),
+    (999, 999),
+    (1000, 500),
+    (0, 500),
+    (-200, 500),
+    (1 << 31, 500),
+    ((1 << 32) + 200, 500),
+    (1 << 70, 500),
+    (http.HTTPStatus.NOT_FOUND, 404),
+    (Number(201), 201),
+    (True, 500),
+]
+
+
+@pytest.mark.parametrize(("given", "recorded"), STATUSES)
+def test_a_status_is_recorded_as_it_is_or_as_a_failure(on, given, recorded):
+    driver.request(TelemetryMiddleware(driver.answering(given)))
+    ((span, attributes),) = driver.server_spans()
+    assert attributes["http.status_code"] == recorded
+    assert (span.status.code == 2) == (recorded >= 500)
+    label = str(recorded) if recorded < 600 else "other"
+    assert driver.requests_total() == {("GET", "unmatched", label): 1}
+
+
+@pytest.mark.parametrize("given", ["200", 200.0, None, b"200", []])
+def test_a_status_that_is_no_number_is_none(on, given):
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": given, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    driver.request(TelemetryMiddleware(app))
+    ((_, attributes),) = driver.server_spans()
+    assert attributes.get("http.status_code") in (None, 500)
+
+
+class Marker:
+    pass
+
+
+def never_ending(holds, moment):
+    """A request that waits for ever, and a weak reference to what its scope holds; `holds` says what refers to it."""
+    marker = Marker()
+    seen = {}
+
+    async def app(scope, receive, send):
+        seen.update(scope=scope, receive=receive, send=send)
+        if moment == "received":
+            await receive()
+        if moment == "begun":
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"a", b"b")]})
+        await asyncio.get_running_loop().create_future()
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False, "marker": marker}
+
+    async def send(message):
+        pass
+
+    async def main():
+        scope = driver.http_scope("/never", headers=[("traceparent", b"x"), ("baggage", b"a=b")])
+        awaitable = TelemetryMiddleware(app)(scope, receive, send)
+        iterator = awaitable.__await__()
+        iterator.send(None)
+        found = {**seen, "awaitable": awaitable, "iterator": iterator}
+        marker.holds = [found[name] for name in holds]
+        scope["marker"] = marker
+        seen.clear()
+
+    asyncio.run(main())
+    return weakref.ref(marker)
+
+
+PARTS = ["scope", "receive", "send", "awaitable", "iterator"]
+
+
+@pytest.mark.parametrize("moment", ["called", "received", "begun"])
+@pytest.mark.parametrize("holds", [[name] for name in PARTS] + [PARTS])
+def test_a_request_that_never_ends_and_refers_to_itself_is_freed(on, holds, moment):
+    reference = never_ending(holds, moment)
+    for _ in range(3):
+        gc.collect()
+    assert reference() is None
+    driver.spans()
+
+
+@pytest.mark.parametrize("off", [True, False])
+def test_the_middleware_itself_may_be_part_of_a_cycle(off):
+    def made():
+        marker = Marker()
+
+        async def app(scope, receive, send):
+            marker.request = (scope, receive, send, marker)
+
+        app.marker = marker
+        marker.middleware = TelemetryMiddleware(app, route=lambda scope: marker and "/x")
+        driver.request(marker.middleware)
+        return weakref.ref(marker)
+
+    with driver.telemetry(enabled=not off):
+        reference = made()
+        driver.spans() if not off else None
+        for _ in range(3):
+            gc.collect()
+        assert reference() is None
+
+
+def fails(where):
+    async def app(scope, receive, send):
+        if where == "before":
+            raise ValueError("é" * 5000)
+        await receive()
+        await send({"type": "http.response.start", "status": 500, "headers": [(b"content-type", b"text/event-stream")]})
+        await send({"type": "http.response.body", "body": b"x" * 100, "more_body": True})
+        if where == "between":
+            raise ValueError("é" * 5000)
+        await send({"type": "http.response.body", "body": b""})
+        if where == "after":
+            raise ValueError("é" * 5000)
+
+    return app
+
+
+def disconnected():
+    async def app(scope, receive, send):
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        raise OSError
+
+    return app
+
+
+APPLICATIONS = {
+    "answers": lambda: driver.answering(route="/é" * 3000),
+    "fails before": lambda: fails("before"),
+    "fails between": lambda: fails("between"),
+    "fails after": lambda: fails("after"),
+    "streams": lambda: fails("nowhere"),
+    "client left": disconnected,
+}
+HEADERS = [
+    ("traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+    ("tracestate", b"a=1"),
+    ("baggage", b"k=v"),
+    ("content-length", b"3"),
+    ("é" * 5000, b"x" * 5000),
+]
+
+
+@pytest.mark.parametrize("name", list(APPLICATIONS))
+@pytest.mark.parametrize(
+    "options", [{}, {"sampler": 'rule_based(name("http.server"): always_on(), anything(): drop())'}]
+)
+def test_a_request_gives_back_what_it_took(name, options):
+    with driver.telemetry(exporter="file", file_path=os.devnull, log_level="none", **options):
+        assert djp_telemetry.start_span("recorded").is_recording() or options
+        middleware = TelemetryMiddleware(APPLICATIONS[name](), metrics_path="/metrics")
+        number = 0
+
+        async def one():
+            nonlocal number
+            number += 1
+            incoming = [{"type": "http.request", "body": b"abc", "more_body": name == "client left"}]
+            if name == "client left":
+                incoming.append({"type": "http.disconnect"})
+            connection = driver.Connection(*incoming)
+            scope = driver.http_scope(f"/é/{number % 10}" * 400, "GET", HEADERS)
+            try:
+                await middleware(scope, connection.receive, connection.send)
+            except (ValueError, OSError):
+                pass
+
+        async def main():
+            least = None
+            for _ in range(5):
+                for _ in range(20):
+                    await one()
+                gc.collect()
+                before = tracemalloc.get_traced_memory()[0]
+                for _ in range(100):
+                    await one()
+                gc.collect()
+                grown = tracemalloc.get_traced_memory()[0] - before
+                least = grown if least is None else min(least, grown)
+                if least < 1600:
+                    break
+            return least
+
+        tracemalloc.start()
+        try:
+            assert asyncio.run(main()) < 1600
+        finally:
+            tracemalloc.stop()
