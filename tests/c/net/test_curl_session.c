@@ -32,6 +32,7 @@ static char endpoint[64];
 static char *answer; /* of every request; NULL: none comes */
 static size_t answer_size;
 static DJP_ATOMIC(int) connections, requests;
+static char last[4096]; /* request; whole once its answer is there */
 
 static void *
 serve(void *argument)
@@ -49,7 +50,8 @@ serve(void *argument)
             continue;
         }
         size = 0;
-        djp_add_relaxed(&requests, 1);
+        memcpy(last, text, whole + 1);
+        djp_add_acq_rel(&requests, 1);
         if (answer) {
             send(fd, answer, answer_size, MSG_NOSIGNAL);
         }
@@ -242,6 +244,73 @@ an_exchange_gives_back_what_was_said(void **state)
     assert_int_equal(exchange.response.size, 1);
     assert_int_equal(exchange.sockets, 0); /* the same connection */
     assert_string_equal(exchange.error, "");
+    djp__buf_fini(&exchange.response);
+    close_session();
+}
+
+/* What stands in a request, line by line. */
+static void
+a_request_is_what_was_asked_for(void **state)
+{
+    (void)state;
+    static const char line[] = "X-Own: 1";
+    struct curl_slist own = {(char *)(uintptr_t)line, NULL};
+    djp__curl_exchange exchange;
+    answers(OK, 1);
+    open_session(0);
+    init_exchange(&exchange);
+    exchange.headers = &own;
+    run(0, &exchange);
+    assert_int_equal(strncmp(last, "POST /v1/traces HTTP/1.1\r\n", 26), 0);
+    assert_non_null(strstr(last, "\r\nUser-Agent: test\r\n"));
+    assert_non_null(strstr(last, "\r\nAccept-Encoding: gzip\r\n"));
+    assert_non_null(strstr(last, "\r\nX-Own: 1\r\n"));
+    assert_non_null(strstr(last, "\r\nContent-Length: 4\r\n"));
+    assert_string_equal(strstr(last, "\r\n\r\n"), "\r\n\r\nbody");
+    exchange.http_version = CURL_HTTP_VERSION_1_0;
+    exchange.body = "body, and more";
+    exchange.size = 10;
+    exchange.headers = NULL;
+    run(0, &exchange);
+    assert_int_equal(strncmp(last, "POST /v1/traces HTTP/1.0\r\n", 26), 0);
+    assert_null(strstr(last, "X-Own"));
+    assert_string_equal(strstr(last, "\r\n\r\n"), "\r\n\r\nbody, and ");
+    exchange.http_version = CURL_HTTP_VERSION_1_1;
+    exchange.is_get = 1;
+    run(0, &exchange);
+    assert_int_equal(strncmp(last, "GET /v1/traces HTTP/1.1\r\n", 25), 0);
+    assert_string_equal(strstr(last, "\r\n\r\n"), "\r\n\r\n");
+    djp__buf_fini(&exchange.response);
+    close_session();
+    open_session(0);
+    djp__curl_session_free(session);
+    djp__curl_target_fini(&target);
+    destination.protocol = DJP_PROTOCOL_GRPC;
+    assert_int_equal(djp__curl_target_init(&target, &destination), 0);
+    char why[256];
+    assert_int_equal(djp__curl_session_new(&session, &target, &destination, "test", why), 0);
+    init_exchange(&exchange);
+    run(0, &exchange);
+    assert_null(strstr(last, "Accept-Encoding")); /* gRPC says it in its own way */
+    djp__buf_fini(&exchange.response);
+    close_session();
+}
+
+/* A redirect is an answer as any other. */
+static void
+redirects_are_not_followed(void **state)
+{
+    (void)state;
+    char head[200];
+    djp__curl_exchange exchange;
+    snprintf(head, sizeof head, "HTTP/1.1 302 Found\r\nLocation: %s\r\n", endpoint);
+    answers(head, 0);
+    open_session(0);
+    init_exchange(&exchange);
+    int before = djp_load_relaxed(&requests);
+    run(0, &exchange);
+    assert_int_equal(exchange.status, 302);
+    assert_int_equal(djp_load_relaxed(&requests), before + 1);
     djp__buf_fini(&exchange.response);
     close_session();
 }
@@ -439,6 +508,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(descriptors_end_with_the_session_and_at_exec),
         cmocka_unit_test(an_exchange_gives_back_what_was_said),
+        cmocka_unit_test(a_request_is_what_was_asked_for),
+        cmocka_unit_test(redirects_are_not_followed),
         cmocka_unit_test(connections_are_kept_unless_told_otherwise),
         cmocka_unit_test(lanes_have_connections_of_their_own),
         cmocka_unit_test(an_exchange_may_be_given_up),

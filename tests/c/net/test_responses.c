@@ -86,6 +86,42 @@ http_status_decides(void **state)
     }
 }
 
+/* Only what is a redirect is called one. */
+static void
+http_redirects_are_named(void **state)
+{
+    (void)state;
+    for (long status = 298; status < 403; status++) {
+        djp__http_head head = {0};
+        djp__send_result result = {0};
+        djp__http_response(&result, &head, status, text_of(""), SHOWN, djp__response_partial);
+        assert_int_equal(strstr(result.message, "redirect") != NULL, status >= 300 && status < 400);
+    }
+}
+
+/* The receiver's words are shown where they are text, and not too many of them. */
+static void
+http_reasons_are_cut(void **state)
+{
+    static const struct {
+        const char *type;
+        int shown;
+    } cases[] = {{"text/plain", 1}, {"application/json", 1}, {"text/html", 0}, {"", 0}, {"application/x-protobuf", 0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (size_t size = 157; size <= 161; size++) {
+            char body[200];
+            djp__http_head head = {0};
+            djp__send_result result = {0};
+            memset(body, 'w', size);
+            strcpy(head.content_type, cases[i].type);
+            djp__http_response(&result, &head, 400, (djp_text){body, size}, SHOWN, djp__response_partial);
+            size_t shown = cases[i].shown ? (size < 159 ? size : 159) : 0;
+            assert_int_equal(strlen(result.message), strlen(SHOWN " answered 400") + (shown ? shown + 2 : 0));
+        }
+    }
+}
+
 static void
 http_bodies_are_read_by_their_type(void **state)
 {
@@ -246,6 +282,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(http_headers_count_for_the_last_answer_only),
         cmocka_unit_test(http_status_decides),
+        cmocka_unit_test(http_redirects_are_named),
+        cmocka_unit_test(http_reasons_are_cut),
         cmocka_unit_test(http_bodies_are_read_by_their_type),
         cmocka_unit_test(frames_are_bounded),
         cmocka_unit_test(timeouts_have_at_most_eight_digits),
