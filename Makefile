@@ -37,7 +37,7 @@ TESTS_C = $(patsubst tests/c/%.c,$(OUT)/c/%,$(wildcard tests/c/*/test_*.c))
 TOOLS_C = $(patsubst tests/c/%.c,$(OUT)/c/%,$(wildcard tests/c/tool_*.c))
 BENCH_C = $(patsubst bench/%.c,$(OUT)/bench/%,$(wildcard bench/bench_*.c))
 # What test programs share: a library of objects, of which each program takes those that it calls.
-HELPER_SRC = $(filter-out tests/c/tool_%,$(wildcard tests/c/*.c)) tests/c/pipeline/helper.c tests/c/pipeline/killed.c
+HELPER_SRC = $(foreach f,$(wildcard tests/c/*.c tests/c/*/*.c),$(if $(filter test_% tool_%,$(notdir $f)),,$f))
 HELPER_OBJ = $(HELPER_SRC:%.c=$(OUT)/%.o)
 FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 60

@@ -107,13 +107,20 @@ class Load:
 
     def restart(self) -> None:
         self.timed("shutdown", 0.3)
-        status = djp_telemetry.telemetry_status()
+        status = self.at_rest()
         spans, lost = status["spans"], sum(n for reason, n in status["dropped"].items() if reason != "forked")
         self.done["exported"] += spans["exported"]
         self.done["dropped"] += lost
         if spans["started"] != spans["exported"] + spans["not_sampled"] + spans["live"] + lost:
             self.faults.append(f"the books do not agree: {spans} {status['dropped']}")
         self.begin()
+
+    def at_rest(self) -> dict:
+        """The status once the worker has ended: a shutdown whose time is up leaves a busy one behind, with spans in its hands."""
+        deadline = time.monotonic() + 5
+        while djp_telemetry.telemetry_status()["worker"]["running"] and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return djp_telemetry.telemetry_status()
 
     def guarded(self, work) -> threading.Thread:
         def run() -> None:

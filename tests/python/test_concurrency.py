@@ -192,7 +192,9 @@ def test_a_connection_that_ends_takes_no_other_request_with_it(ending):
             record(3_900)
             assert djp_telemetry.flush(DEADLINE)
             assert books()["exported"] == 4_000
-        assert len(receiver.accepted) == 40
+        # Behind the five bytes of a gRPC message's head; a slow machine makes more requests of the same spans.
+        assert sum(numbers(body[5:] for body in receiver.accepted).values()) == 4_000
+        assert len(receiver.accepted) >= 40
 
 
 def test_a_trickle_keeps_one_connection():

@@ -177,9 +177,9 @@ def test_importing_starts_nothing_and_is_cheap():
     source = """
     import os, sys, time
     before = set(os.listdir("/proc/self/task")), set(os.listdir("/proc/self/fd"))
-    begin = time.perf_counter()
+    begin = time.process_time()
     import djp_telemetry
-    took = time.perf_counter() - begin
+    took = time.process_time() - begin
     assert (set(os.listdir("/proc/self/task")), set(os.listdir("/proc/self/fd"))) == before
     assert "asyncio" not in sys.modules and "multiprocessing" not in sys.modules
     print(took)

@@ -114,7 +114,7 @@ def test_a_restarted_receiver_is_found_again_by_the_next_call(grace):
 
 
 def test_connections_that_the_receiver_ages_out_lose_nothing():
-    with GrpcFaultServer("ok", max_connection_age_ms=50, max_connection_age_grace_ms=50) as server:
+    with GrpcFaultServer("ok", max_connection_age_ms=50, max_connection_age_grace_ms=5000) as server:
         with Sender(server.url, "grpc") as sender:
             summary = sender.many(3000)
         assert summary["sent"] == 3000, summary
