@@ -138,12 +138,23 @@ def test_the_middleware_itself_may_be_part_of_a_cycle(off):
         assert reference() is None
 
 
+def new(text):
+    """The same text in another object."""
+    return text[:1] + "".join(text[1:])
+
+
 def fails(where):
     async def app(scope, receive, send):
         if where == "before":
             raise ValueError("é" * 5000)
         await receive()
-        await send({"type": "http.response.start", "status": 500, "headers": [(b"content-type", b"text/event-stream")]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 500,
+                "headers": [("é" * 5000, new("é" * 5000)), (b"content-type", b"text/event-stream")],
+            }
+        )
         await send({"type": "http.response.body", "body": b"x" * 100, "more_body": True})
         if where == "between":
             raise ValueError("é" * 5000)
@@ -180,10 +191,15 @@ HEADERS = [
 ]
 
 
+OPTIONS = [
+    {},
+    {"semconv": "both"},
+    {"sampler": 'rule_based(attribute("http.method", "POST"): always_on(), anything(): drop())'},
+]
+
+
 @pytest.mark.parametrize("name", list(APPLICATIONS))
-@pytest.mark.parametrize(
-    "options", [{}, {"sampler": 'rule_based(name("http.server"): always_on(), anything(): drop())'}]
-)
+@pytest.mark.parametrize("options", OPTIONS, ids=["plain", "both", "asked"])
 def test_a_request_gives_back_what_it_took(name, options):
     with driver.telemetry(exporter="file", file_path=os.devnull, log_level="none", **options):
         assert djp_telemetry.start_span("recorded").is_recording() or options
@@ -197,7 +213,9 @@ def test_a_request_gives_back_what_it_took(name, options):
             if name == "client left":
                 incoming.append({"type": "http.disconnect"})
             connection = driver.Connection(*incoming)
-            scope = driver.http_scope(f"/é/{number % 10}" * 400, "GET", HEADERS)
+            # Every text is an object of its own: one that is kept is memory that grows.
+            scope = driver.http_scope(f"/é/{number % 10}" * 400, new("POST"), HEADERS)
+            scope.update(scheme=new("https"), http_version=new("1.1"), root_path=new("/é") * 400)
             try:
                 await middleware(scope, connection.receive, connection.send)
             except (ValueError, OSError):
