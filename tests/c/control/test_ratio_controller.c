@@ -1,4 +1,5 @@
-/* The controller of the head ratio against simulated loads: it comes to its target within a few steps and stays there. */
+/* The controller of the head ratio against simulated loads: it comes to its target within a few
+ * steps and stays there. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,7 +40,8 @@ noise(world *w)
     return (double)(w->noise >> 11) / 0x1p52 - 1;
 }
 
-/* A second: so many spans end, of which so many fail; the head keeps its part of the others, give or take chance. */
+/* A second: so many spans end, of which so many fail; the head keeps its part of the others, give
+ * or take chance. */
 static void
 second(world *w, double spans, double failing)
 {
@@ -108,7 +110,8 @@ test_load_rises_and_falls(void **state)
     assert_true(w.it.ratio == DJP_ADAPTIVE_FLOOR);
 }
 
-/* What must be kept anyway takes its part of the target, but never all: the rest stays measurable. */
+/* What must be kept anyway takes its part of the target, but never all: the rest stays
+ * measurable. */
 static void
 test_others_count(void **state)
 {
@@ -168,7 +171,8 @@ test_bytes(void **state)
     assert_true(w.it.ratio * 10000 > 6 && w.it.ratio * 10000 < 15);
 }
 
-/* A forked child that ended as much as the parent had, and kept less of it, is not taken for one that kept 2^64 spans. */
+/* A forked child that ended as much as the parent had, and kept less of it, is not taken for one
+ * that kept 2^64 spans. */
 static void
 test_a_child_begins_anew(void **state)
 {
@@ -193,7 +197,8 @@ test_a_child_begins_anew(void **state)
     }
 }
 
-/* Counters that begin again, as in a forked child, a clock that stands still: nothing is concluded. */
+/* Counters that begin again, as in a forked child, a clock that stands still: nothing is
+ * concluded. */
 static void
 test_odd_times(void **state)
 {
@@ -208,6 +213,137 @@ test_odd_times(void **state)
     assert_true(djp__adaptive_step(&w.it, w.now, ratio, &w.load) == ratio);
 }
 
+/* One step after a first look, by hand: so many ended, of which the head kept so many by the ratio
+ * used. */
+static double
+one_step(djp_adaptive *it, double used, uint64_t head, uint64_t other, uint64_t failed, uint64_t ended,
+         double span_bytes)
+{
+    djp_adaptive_load none = {.span_bytes = span_bytes}, load = {head, other, failed, ended, span_bytes};
+    djp__adaptive_step(it, SECOND, used, &none);
+    return djp__adaptive_step(it, 2 * SECOND, used, &load);
+}
+
+static void
+test_init_and_aim(void **state)
+{
+    (void)state;
+    djp_adaptive it;
+    djp__adaptive_init(&it, 10, 20, 0.3);
+    assert_true(it.target_spans == 10 && it.target_bytes == 20 && it.ratio == 0.3 && it.ceiling == 1);
+    assert_true(it.potential == -1 && it.normal == -1 && it.other == 0 && !it.raised && it.last_ns == 0);
+    assert_true(djp__adaptive_expect(&it, 0.5) == -1);
+    djp__adaptive_init(&it, 1, 0, DJP_ADAPTIVE_FLOOR);
+    assert_true(it.ratio == DJP_ADAPTIVE_FLOOR);
+    djp__adaptive_init(&it, 1, 0, DJP_ADAPTIVE_FLOOR / 2);
+    assert_true(it.ratio == DJP_ADAPTIVE_FLOOR);
+    djp__adaptive_aim(&it, 5, 0.5);
+    assert_true(it.target_spans == 5 && it.ceiling == 0.5 && it.ratio == DJP_ADAPTIVE_FLOOR);
+    it.ratio = 0.75;
+    djp__adaptive_aim(&it, 5, 0.5);
+    assert_true(it.ratio == 0.5);
+    it.potential = 100;
+    it.other = 7;
+    assert_true(djp__adaptive_expect(&it, 0.5) == 57);
+    it.potential = 0;
+    assert_true(djp__adaptive_expect(&it, 0.5) == 7);
+}
+
+/* The numbers that a step calculates. */
+static void
+test_one_step(void **state)
+{
+    (void)state;
+    djp_adaptive it;
+    /* 500 kept by a half: a ratio of 1 would keep 1,000; a target of 250 wants a quarter, which is
+     * two steps of halving: at once. */
+    djp__adaptive_init(&it, 250, 0, 0.5);
+    assert_true(one_step(&it, 0.5, 500, 0, 0, 1000, 0) == 0.25);
+    assert_true(it.potential == 1000 && it.other == 0);
+    /* The smoothed half of the newest second. */
+    djp_adaptive_load load = {500 + 125, 40, 0, 2000, 0};
+    djp__adaptive_step(&it, 3 * SECOND, 0.25, &load);
+    assert_true(it.potential == 750 && it.other == 20);
+    /* Half a second counts double. */
+    load.head += 250;
+    djp__adaptive_step(&it, 3 * SECOND + SECOND / 2, 0.5, &load);
+    assert_true(it.potential == (750 + 1000) / 2);
+    /* Others fill the target but for a tenth. */
+    djp__adaptive_init(&it, 100, 0, 1);
+    one_step(&it, 1, 1000, 200, 0, 1100, 0); /* half of it, as smoothed */
+    assert_true(it.ratio == exp2(round(log2(0.01) * 16) / 16));
+    djp__adaptive_init(&it, 100, 0, 1);
+    one_step(&it, 1, 1000, 100, 0, 1100, 0);
+    assert_true(it.ratio == exp2(round(log2(0.05) * 16) / 16));
+    /* A rise at most doubles, and ends at the ceiling. */
+    djp__adaptive_init(&it, 1000, 0, 0.1);
+    assert_true(one_step(&it, 0.1, 10, 0, 0, 100, 0) == exp2(round(log2(0.2) * 16) / 16));
+    djp__adaptive_init(&it, 1000, 0, 0.5);
+    assert_true(one_step(&it, 0.5, 10, 0, 0, 100, 0) == 1);
+    djp__adaptive_init(&it, 1000, 0, 0.499);
+    assert_true(one_step(&it, 0.499, 10, 0, 0, 100, 0) < 1);
+    djp__adaptive_init(&it, 1000, 0, 0.3);
+    djp__adaptive_aim(&it, 1000, 0.333);
+    assert_true(one_step(&it, 0.3, 10, 0, 0, 100, 0) == 0.333);
+    /* Below a sixteenth of a halving nothing moves, above it does. */
+    djp__adaptive_init(&it, 250, 0, 0.25);
+    assert_true(one_step(&it, 0.25, 258, 0, 0, 1000, 0) == 0.25);
+    djp__adaptive_init(&it, 250, 0, 0.25);
+    assert_true(one_step(&it, 0.25, 242, 0, 0, 1000, 0) == 0.25);
+    djp__adaptive_init(&it, 250, 0, 0.25);
+    assert_true(one_step(&it, 0.25, 262, 0, 0, 1000, 0) < 0.25);
+    djp__adaptive_init(&it, 250, 0, 0.25);
+    assert_true(one_step(&it, 0.25, 238, 0, 0, 1000, 0) > 0.25);
+    /* A ratio that was not used says nothing. */
+    djp__adaptive_init(&it, 250, 0, 0.5);
+    assert_true(one_step(&it, 0, 500, 0, 0, 1000, 0) == 0.5 && it.potential == -1);
+    djp__adaptive_init(&it, 250, 0, 0.5);
+    assert_true(one_step(&it, -1, 500, 0, 0, 1000, 0) == 0.5 && it.potential == -1);
+}
+
+static void
+test_targets_of_both_kinds(void **state)
+{
+    static const struct {
+        double spans, bytes, span_bytes, ratio;
+    } cases[] = {{250, 0, 100, 0.25},     {0, 25000, 100, 0.25}, {250, 100000, 100, 0.25},
+                 {500, 25000, 100, 0.25}, {0, 25000, 0, 1},      {250, 25000, 0, 0.25},
+                 {0, 0, 100, 1}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        djp_adaptive it;
+        djp__adaptive_init(&it, cases[i].spans, cases[i].bytes, 1);
+        assert_true(one_step(&it, 1, 1000, 0, 0, 1000, cases[i].span_bytes) == cases[i].ratio);
+    }
+}
+
+/* Failures raise the target from five on, where they are more than twice what is usual. */
+static void
+test_what_is_an_incident(void **state)
+{
+    static const struct {
+        uint64_t failed;
+        double normal;
+        int raised;
+    } cases[] = {{4, 0.001, 0}, {5, 0.001, 1}, {20, 0.01, 0}, {21, 0.01, 1}, {1000, -1, 0}, {0, 0, 0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        djp_adaptive it;
+        djp__adaptive_init(&it, 100, 0, 1);
+        it.normal = cases[i].normal;
+        one_step(&it, 1, 1000 - cases[i].failed, cases[i].failed, cases[i].failed, 1000, 0);
+        assert_int_equal(it.raised, cases[i].raised);
+        double before = cases[i].normal < 0 ? (double)cases[i].failed / 1000 : cases[i].normal;
+        assert_true(fabs(it.normal - (before + ((double)cases[i].failed / 1000 - before) / 64)) < 1e-12);
+    }
+    djp_adaptive it;
+    djp__adaptive_init(&it, 100, 0, 1);
+    it.normal = 0.25;
+    it.raised = 1;
+    one_step(&it, 1, 0, 0, 0, 0, 0); /* nothing ended: nothing is known */
+    assert_true(it.normal == 0.25 && it.raised);
+}
+
 int
 main(void)
 {
@@ -217,6 +353,10 @@ main(void)
         cmocka_unit_test(test_others_count),
         cmocka_unit_test(test_failures_raise),
         cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_init_and_aim),
+        cmocka_unit_test(test_one_step),
+        cmocka_unit_test(test_targets_of_both_kinds),
+        cmocka_unit_test(test_what_is_an_incident),
         cmocka_unit_test(test_odd_times),
         cmocka_unit_test(test_a_child_begins_anew),
     };

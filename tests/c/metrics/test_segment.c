@@ -65,12 +65,122 @@ a_dead_holder_is_noticed_once(void **state)
     djp__segment_fini(&segment);
 }
 
+/* To the last byte, and not one more; blocks begin on lines, values of up to eight cells do not cross one. */
+static void
+both_allocators_reach_their_end(void **state)
+{
+    (void)state;
+    djp__segment segment;
+    assert_int_equal(djp__segment_new(&segment, 0, 1), 0);
+    djp__segment_header *header = segment.header;
+    assert_int_equal(header->heap_size, DJP__SEGMENT_SIZE_MIN / 2);
+    assert_int_equal(header->stripe_size, DJP__SEGMENT_SIZE_MIN / 2);
+    uint32_t first = djp__segment_alloc(&segment, 1), second = djp__segment_alloc(&segment, 64);
+    assert_int_equal(first, (sizeof *header + 63) & ~(size_t)63);
+    assert_int_equal(second, first + 64);
+    uint32_t third = djp__segment_alloc(&segment, 0);
+    assert_int_equal(third, second + 64);
+    size_t left = header->heap_size - third;
+    assert_int_equal(djp__segment_alloc(&segment, left + 1), 0);
+    assert_int_equal(djp__segment_alloc(&segment, left), third);
+    assert_int_equal(header->heap_top, header->heap_size);
+    assert_int_equal(djp__segment_alloc(&segment, 1), 0);
+    assert_int_equal(djp__segment_alloc_cells(&segment, 1), 64);
+    assert_int_equal(djp__segment_alloc_cells(&segment, 7), 72); /* fills the line */
+    assert_int_equal(djp__segment_alloc_cells(&segment, 2), 128);
+    assert_int_equal(djp__segment_alloc_cells(&segment, 8), 192); /* would cross */
+    assert_int_equal(djp__segment_alloc_cells(&segment, 6), 256);
+    assert_int_equal(djp__segment_alloc_cells(&segment, 9), 304); /* crosses one anyhow */
+    assert_int_equal(djp__segment_alloc_cells(&segment, 1), 376);
+    left = (header->stripe_size - header->cell_top) / 8;
+    assert_int_equal(djp__segment_alloc_cells(&segment, left + 1), 0);
+    assert_int_equal(djp__segment_alloc_cells(&segment, left), 384);
+    assert_int_equal(header->cell_top, header->stripe_size);
+    assert_int_equal(djp__segment_alloc_cells(&segment, 1), 0);
+    djp__segment_fini(&segment);
+    assert_null(segment.base);
+}
+
+static void
+sizes_are_clamped(void **state)
+{
+    static const struct {
+        uint64_t bytes;
+        uint32_t half;
+    } cases[] = {{0, 32768},
+                 {DJP__SEGMENT_SIZE_MIN - 1, 32768},
+                 {DJP__SEGMENT_SIZE_MIN, 32768},
+                 {DJP__SEGMENT_SIZE_MIN + 8191, 32768},
+                 {DJP__SEGMENT_SIZE_MIN + 8192, 36864},
+                 {DJP__SEGMENT_SIZE_MAX, 1u << 30},
+                 {DJP__SEGMENT_SIZE_MAX + 1ull, 1u << 30},
+                 {UINT64_MAX, 1u << 30}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        djp__segment segment;
+        assert_int_equal(djp__segment_new(&segment, cases[i].bytes, 1), 0);
+        assert_int_equal(segment.header->heap_size, cases[i].half);
+        assert_int_equal(segment.size, 2 * (size_t)cases[i].half);
+        djp__segment_fini(&segment);
+    }
+    djp__segment a, b;
+    assert_int_equal(djp__segment_new(&a, 0, 3), 0);
+    assert_int_equal(djp__segment_new(&b, 0, 1), 0);
+    assert_int_equal(a.size, 4 * 32768);
+    assert_int_equal(a.header->stripes, 3);
+    assert_true(a.header->seed != b.header->seed);
+    djp__segment_fini(&a);
+    djp__segment_fini(&b);
+}
+
+static void *
+try_lock(void *argument)
+{
+    djp__segment *segment = argument;
+    int got = djp__segment_trylock(segment);
+    if (got) {
+        djp__segment_unlock(segment);
+    }
+    return got ? segment : NULL;
+}
+
+static int
+another_gets_it(djp__segment *segment)
+{
+    pthread_t thread;
+    void *got = NULL;
+    assert_int_equal(pthread_create(&thread, NULL, try_lock, segment), 0);
+    pthread_join(thread, &got);
+    return got != NULL;
+}
+
+static void
+one_holder_at_a_time(void **state)
+{
+    (void)state;
+    djp__segment segment;
+    assert_int_equal(djp__segment_new(&segment, 0, 1), 0);
+    assert_true(another_gets_it(&segment));
+    assert_false(djp__segment_lock(&segment));
+    assert_false(another_gets_it(&segment));
+    djp__segment_unlock(&segment);
+    assert_true(another_gets_it(&segment));
+    assert_true(djp__segment_trylock(&segment));
+    assert_false(another_gets_it(&segment));
+    djp__segment_relock_child(&segment); /* whoever held it, it is free now */
+    assert_true(another_gets_it(&segment));
+    djp__segment_fini(&segment);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_allocators_end_without_overlap),
         cmocka_unit_test(a_dead_holder_is_noticed_once),
+        cmocka_unit_test(both_allocators_reach_their_end),
+        cmocka_unit_test(sizes_are_clamped),
+        cmocka_unit_test(one_holder_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
