@@ -64,7 +64,7 @@ help:
 	@echo "make fuzz       every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) each; fuzz-short: 5 s each"
 	@echo "make mutants F=core/src/metrics/cells.c  which changes of a source no test notices, for SECONDS=$(SECONDS)"
 	@echo "make soak       ten minutes of load with faults, memory watched; soak-node: the same for Node"
-	@echo "make gen        protobuf-c sources from proto/"
+	@echo "make gen        what follows from proto/, contract/ and the core: protobuf-c sources, types, docstrings, tables"
 	@echo "make clean"
 
 .SECONDARY:
@@ -291,5 +291,9 @@ clean:
   test-node-pack backends e2e fuzz-short fuzz mutants soak soak-node lint format bench bench-node bench-specification clean gen
 
 # ---- generated sources --------------------------------------------------------------------------------------------------------
-gen:
+$(OUT)/gen/contract: tools/gen/contract.c $(OUT)/libdjp.a
+	@mkdir -p $(@D)
+	@echo "  cc $@"; $(CC) $(CFLAGS_BASE) $(OPT) $(WARN) -MMD $< $(OUT)/libdjp.a $(LIBS) -o $@
+gen: $(OUT)/gen/contract
 	protoc-c --proto_path=proto --c_out=core/gen proto/*.proto
+	$(PY) tools/gen/gen.py

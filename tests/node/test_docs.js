@@ -131,14 +131,15 @@ test('every function of the package is on a page', () => {
 });
 
 test('every option of the table has its type, in both spellings', () => {
-  const types = read('bindings/node/lib/index.d.ts');
-  const [, body] = /interface CamelCaseOptions \{\n(.*?)\n\}/s.exec(types);
-  const typed = Array.from(body.matchAll(/^ {2}(\w+)\?:/gm), ([, name]) =>
-    name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`),
-  );
+  const types = read('bindings/node/lib/settings.d.ts');
+  const [, body] = /interface TelemetryOptions \{\n(.*?)\n\}/s.exec(types);
+  const names = Array.from(body.matchAll(/^ {2}(\w+)\?:/gm), ([, name]) => name);
+  const typed = [...new Set(names.map((name) => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)))];
   const table = Array.from(read('docs/configuration.md').matchAll(/^\| `(\w+)` \| /gm), ([, name]) => name);
   assert.ok(table.length > 40);
-  assert.deepStrictEqual(typed.sort(), table.sort());
+  assert.deepStrictEqual(typed.sort(), [...table].sort());
+  const camel = table.map((name) => name.replace(/_([a-z0-9])/g, (_, c) => c.toUpperCase()));
+  assert.deepStrictEqual(names.sort(), [...new Set([...table, ...camel])].sort());
 });
 
 const compiler = path.join(ROOT, 'node_modules/typescript/bin/tsc');

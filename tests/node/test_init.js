@@ -116,7 +116,6 @@ test('the status has the same keys off, on, after its end and without the core',
   assert.deepEqual([found.enabled, found.shut_down, found.service_name], [false, false, 'later']);
   assert.equal(found.problem, 'Telemetry is off (option enabled).');
   const without = JSON.parse(noop.stdout);
-  // tools/noop_status.py writes the state that is told without the core.
   for (const shape of without.seen) assert.deepEqual(JSON.parse(shape), JSON.parse(found.seen[0]));
   assert.match(without.problem, /^Nothing is recorded: DJP_TELEMETRY_NATIVE=off\./);
 });

@@ -2,7 +2,7 @@
 // The types are those of the code: a service that uses the whole surface compiles under `tsc --strict`, and names every export.
 
 const assert = require('node:assert');
-const { execFileSync } = require('node:child_process');
+const { execFileSync, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
@@ -73,12 +73,12 @@ test('every subpath has types, however the compiler looks for modules', { skip, 
 });
 
 test('every option has a type by its name', () => {
-  const text = fs.readFileSync(path.join(LIB, 'index.d.ts'), 'utf8');
-  const body = /interface CamelCaseOptions \{([^]*?)\n\}/.exec(text)[1];
+  const text = fs.readFileSync(path.join(LIB, 'settings.d.ts'), 'utf8');
+  const body = /interface TelemetryOptions \{([^]*?)\n\}/.exec(text)[1];
   const typed = new Set(Array.from(body.matchAll(/^ {2}(\w+)\?:/gm), (match) => match[1]));
   const { native } = require('../../bindings/node/lib/loader.js');
   const camel = (name) => name.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
-  const options = native.sdkKeywords().map(camel);
+  const options = [...new Set(native.sdkKeywords().flatMap((name) => [name, camel(name)]))];
   assert.deepStrictEqual(options.filter((name) => !typed.has(name)).sort(), []);
   assert.deepStrictEqual([...typed].filter((name) => !options.includes(name)).sort(), []);
 });
@@ -133,3 +133,104 @@ test('without the native part the whole surface is there and records nothing', {
     'true true\n',
   );
 });
+
+// ---- comments and the status -------------------------------------------------------------------------------------
+
+/** Names of what a file of types exports, and of the members of these, that have no comment. */
+function uncommented(ts, file) {
+  const source = ts.createSourceFile(file, fs.readFileSync(file, 'utf8'), ts.ScriptTarget.Latest, true);
+  const documented = new Map(); // names with a comment: overloads share one
+  const note = (name, node) => {
+    const has = ts.getJSDocCommentsAndTags(node).length > 0;
+    documented.set(name, has || documented.get(name) === true);
+  };
+  for (const node of source.statements) {
+    const shown = node.modifiers !== undefined || ts.isClassDeclaration(node);
+    if (!shown || ts.isExportDeclaration(node) || ts.isImportDeclaration(node)) continue;
+    const name = ts.isVariableStatement(node) ? node.declarationList.declarations[0].name.text : node.name.text;
+    note(`${name} ${ts.SyntaxKind[node.kind]}`, node);
+    for (const member of node.members ?? []) {
+      const hidden = (member.modifiers ?? []).some((one) => one.kind === ts.SyntaxKind.PrivateKeyword);
+      if (hidden || (member.name !== undefined && ts.isPrivateIdentifier(member.name))) continue;
+      note(`${name}.${member.name === undefined ? 'constructor' : member.name.text}`, member);
+    }
+  }
+  return { missing: [...documented].filter(([, has]) => !has).map(([name]) => name), count: documented.size };
+}
+
+test('every exported type, function and member has a comment', { skip }, () => {
+  const ts = require('typescript');
+  let count = 0;
+  for (const name of ['index', 'metrics', 'sampling', 'settings', 'status']) {
+    const found = uncommented(ts, path.join(LIB, `${name}.d.ts`));
+    assert.deepStrictEqual(found.missing, [], `${name}.d.ts`);
+    count += found.count;
+  }
+  assert.ok(count > 500);
+});
+
+const STATES = `
+  const t = require(${JSON.stringify(path.join(LIB, 'index.js'))});
+  const seen = [];
+  const on = { enabled: true, exporter: 'memory', sampleRatio: 1 };
+  const given = [
+    { enabled: false },
+    ...['noop', 'prom', 'otel', 'hybrid'].map((backend) => ({ ...on, backend })),
+    { ...on, backend: 'otel', sampler: 'jaeger_remote', remoteSamplingEndpoint: 'http://127.0.0.1:9/' },
+    { ...on, backend: 'otel', sampler: 'rule_based(root => drop)', attributeCountLimit: 3, spanRateLimit: 1 },
+    { ...on, backend: 'otel', exporter: 'otlp', endpoint: 'http://127.0.0.1:9/v1/traces', exportTimeout: 0.05 },
+  ];
+  (async () => {
+    seen.push(t.telemetryStatus());
+    for (const options of given) {
+      t.init({ ...options, logLevel: 'none' });
+      t.startSpan('a').end();
+      await t.flush(100);
+      seen.push(t.telemetryStatus());
+      await t.shutdown(100);
+      seen.push(t.telemetryStatus());
+    }
+    console.log(JSON.stringify(seen));
+  })();`;
+
+test(
+  'the status is as its type says in every state, no key missing and none unknown',
+  { skip, timeout: 120000 },
+  () => {
+    const run = (env) =>
+      JSON.parse(
+        execFileSync(process.execPath, ['-e', STATES], {
+          encoding: 'utf8',
+          timeout: 60000,
+          env: { PATH: process.env.PATH, ...env },
+        }),
+      );
+    const edge = require('../../bindings/node/lib/noop_entry.js').telemetryStatus();
+    const states = [...run({}), ...run({ DJP_TELEMETRY_NATIVE: 'off' }), edge];
+    assert.ok(states.length > 30);
+    const folder = fs.mkdtempSync(path.join(require('node:os').tmpdir(), 'djp-status-'));
+    const compile = (name, list) => {
+      const file = path.join(folder, name);
+      const lines = list.map((state, i) => `export const s${i}: TelemetryStatus = ${JSON.stringify(state)};`);
+      const types = JSON.stringify(path.join(LIB, 'status'));
+      fs.writeFileSync(file, [`import type { TelemetryStatus } from ${types};`, ...lines].join('\n'));
+      const flags = [
+        '--strict',
+        '--noEmit',
+        '--target',
+        'es2022',
+        '--module',
+        'node16',
+        '--moduleResolution',
+        'node16',
+      ];
+      const done = spawnSync(process.execPath, [compiler, ...flags, file], { cwd: folder, encoding: 'utf8' });
+      return done.stdout;
+    };
+    assert.strictEqual(compile('states.ts', states), '');
+    const { books, ...withoutBooks } = edge;
+    assert.match(compile('missing.ts', [withoutBooks]), /'books' is missing/);
+    const more = { ...edge, books: { ...books, kept: 1 } };
+    assert.match(compile('unknown.ts', [more]), /'"kept"' does not exist/);
+  },
+);

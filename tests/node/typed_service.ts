@@ -93,12 +93,31 @@ http.createServer((request, response) => response.end(extract(request.headers).s
 async function end(): Promise<boolean> {
   uninstall();
   const { enabled, sampling: held, rate_limit: limit }: TelemetryStatus = telemetryStatus();
-  const ratio: number | null | undefined = held?.ratio;
-  const level: number | null | undefined = limit?.level;
+  const ratio: number | null = held.ratio;
+  const level: number | null = limit.level;
+  const strategy: string = held.remote === null ? '' : held.remote.strategy;
+  const { spans, dropped, settings }: TelemetryStatus = telemetryStatus();
+  const lost: number = dropped.ring_full + spans.exported;
+  const endpoint: string | null = settings.endpoint.value;
   const bytes: number = takeExported().reduce((total, one) => total + one.length, 0);
-  return (await flush(100)) && (await shutdown()) && enabled && bytes > 0 && ratio !== 0 && level !== 0;
+  return (
+    (await flush(100)) &&
+    (await shutdown()) &&
+    enabled &&
+    bytes > 0 &&
+    ratio !== 0 &&
+    level !== 0 &&
+    strategy !== endpoint &&
+    lost > 0
+  );
 }
 
+// @ts-expect-error the status has no such key
+telemetryStatus().no_such_key;
+// @ts-expect-error nor has a part of it
+telemetryStatus().books.kept;
+// @ts-expect-error there is no such option
+init({ sampleRatios: 1 });
 // @ts-expect-error a condition is no sampler
 sampling.parentThreshold(sampling.isRoot());
 // @ts-expect-error a rule has a condition first

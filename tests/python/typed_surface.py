@@ -38,6 +38,7 @@ from djp_telemetry.metrics import (
     expose,
     generate_metrics,
 )
+from djp_telemetry.status import TelemetryStatus
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -189,7 +190,14 @@ by: bytes = generate_metrics()
 b1: bool = d.flush(1.0)
 b2: bool = d.shutdown(timeout=1)
 b3: bool = d.shutdown(0.5)
-stt: dict[str, object] = d.telemetry_status()
+stt: TelemetryStatus = d.telemetry_status()
+sent: int = stt["spans"]["exported"] + stt["dropped"]["queue_full"]
+share: float | None = stt["sampling"]["ratio"]
+endpoint: str | None = stt["settings"]["endpoint"]["value"]
+remote = stt["sampling"]["remote"]
+strategy: str = "" if remote is None else remote["strategy"]
+stt["no_such_key"]  # type: ignore[typeddict-item]
+stt["books"]["kept"]  # type: ignore[typeddict-item]
 tk = baggage.attach(baggage.set_baggage("a", "b"))
 baggage.detach(tk)
 ga: dict[str, str] = baggage.get_all()

@@ -7,6 +7,7 @@ check() { "$@" || { echo "lint: failed: $*"; bad=1; }; }
 check "$python" tools/lint/layers.py
 check "$python" tools/lint/public_headers.py
 check "$python" tools/lint/sizes.py
+check "$python" tools/gen/gen.py --check
 check "$python" tools/lint/rules.py
 check tools/lint/headers.sh
 check tools/lint/symbols.sh "$("$python" -c 'import djp_telemetry._native as n; print(n.__file__)')"

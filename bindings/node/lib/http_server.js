@@ -3,6 +3,7 @@
 // and status rules are the core's; nothing here sees a path, a header other than those of trace context, or a body.
 
 const { impl, native } = require('./loader.js');
+const form = require('./oplog_form.js');
 const log = require('./oplog.js');
 const { Span, RANDOM, spanOf } = require('./span.js');
 const { ROOT, storage } = require('./context.js');
@@ -30,12 +31,10 @@ const { settings } = require('./runtime.js');
 
 const { control, generations, random } = log;
 const EPOCH = log.WORD.EPOCH;
-const FAILED = 1;
-const DISCONNECTED = 2;
-const WEBSOCKET = 4;
-const SERVER = 2 << 16;
-const HTTP = 16 << 24;
-const WEBSOCKET_SPAN = 64 << 24;
+const { FAILED, DISCONNECTED, WEBSOCKET } = form.HTTP;
+const SERVER = form.KIND.SERVER << 16;
+const HTTP = form.START.HTTP << 24;
+const WEBSOCKET_SPAN = form.START.WEBSOCKET << 24;
 const EXCLUDED_MAX = 2048; // remembered answers
 
 /** The caller's context while a request below it begins; one for all, because nobody keeps it. */

@@ -1,232 +1,81 @@
 // The types of the package's surface; docs/node.md explains it.
 
-import type { Sampler } from './sampling';
+import type { TelemetryOptions } from './settings';
+import type { TelemetryStatus } from './status';
 
 export * from './metrics';
+export type { TelemetryOptions } from './settings';
+export * from './status';
 
-// ---- beginning and end ---------------------------------------------------------------------------------------------
+// What stands between marks is written by `make gen` from contract/.
 
 type Text = string | number | boolean;
 
-type List = string | readonly string[];
-type Pairs<V> = string | Record<string, V> | Map<string, V>;
+// ---- start and end ---------------------------------------------------------------------------------------------------
 
-interface CamelCaseOptions {
-  /** Main switch; false. OTEL_SDK_DISABLED=true beats it. */
-  enabled?: boolean | string;
-  /** prom: metrics, otel: traces, hybrid: both, which is meant when the option enabled is true and no backend is given. */
-  backend?: 'noop' | 'prom' | 'otel' | 'hybrid' | (string & {});
-  /** service.name of the resource. */
-  serviceName?: string;
-  serviceNamespace?: string;
-  serviceVersion?: string;
-  /** deployment.environment.name of the resource; its word chooses the default ratio: dev and staging 1, others 0.02. */
-  environment?: string;
-  resourceAttributes?: Pairs<Text>;
-  /** Where spans go: otlp when an endpoint is set, else console; memory is for tests. */
-  exporter?: 'otlp' | 'console' | 'file' | 'memory' | 'none' | (string & {});
-  /** always_on, always_off, traceidratio or jaeger_remote, each also with the prefix parentbased_; or a tree of
-   * djp-telemetry/sampling, or its text. */
-  sampler?: string | Sampler;
-  /** The server that jaeger_remote asks, by HTTP; http://localhost:5778/sampling. */
-  remoteSamplingEndpoint?: string;
-  /** Seconds between two questions; 60. */
-  remoteSamplingInterval?: number | string;
-  /** The sampled flag of the caller decides for our part of its trace; true. */
-  parentBased?: boolean | string;
-  /** Part of the traces that is kept, 0 to 1. Errors and slow traces are kept besides, except with 0. */
-  sampleRatio?: number | string;
-  /** Seconds; a local trace that takes longer is kept; 2. */
-  slowThreshold?: number | string;
-  /** A local trace with an error is kept; true. */
-  sampleErrors?: boolean | string;
-  /** More reasons to keep a local trace; docs/sampling.md has their grammar. A text or a list of rules. */
-  tailSamplingRules?: List;
-  /** Seconds after which a local trace is decided although its root is still open; 60. */
-  decisionWait?: number | string;
-  /** Part of the traces that is recorded at all, 0 to 1; 1. Nothing is kept of the others, errors neither. */
-  canaryRatio?: number | string;
-  /** A file that switches recording and the ratio while the process runs; docs/rate-and-budget.md. */
-  overridesFile?: string;
-  /** Most spans a second that the process exports, in fair shares of the routes; 0: no limit. */
-  spanRateLimit?: number | string;
-  /** What telemetry may cost in a calendar month (UTC), in the unit of the prices; 0: no budget. */
-  budgetPerMonth?: number | string;
-  /** Price of 10^9 exported bytes; 0. */
-  pricePerGb?: number | string;
-  /** Price of 1,000,000 exported spans; 0. */
-  pricePerMillionSpans?: number | string;
-  /** Price of 1,000 metric series for a month; 0. */
-  pricePerThousandSeries?: number | string;
-  /** A file in which the month's sum survives restarts and is shared by the processes of a host. */
-  budgetFile?: string;
-  /** Exported spans a second that the ratio is steered to; 0: the ratio stays. */
-  targetSpansPerSecond?: number | string;
-  /** The same for bytes a second on the wire. With both, the smaller one counts. */
-  targetBytesPerSecond?: number | string;
-  /** The collector; http://localhost:4317. */
-  endpoint?: string | URL;
-  /** grpc, or http/protobuf for port 4318 and endpoints with a path. */
-  protocol?: 'grpc' | 'http/protobuf' | 'http/json' | (string & {});
-  /** Of export requests; never shown. */
-  headers?: Pairs<string> | Headers;
-  /** Seconds for one attempt of an export; 10. */
-  exportTimeout?: number | string;
-  compression?: 'none' | 'gzip' | (string & {});
-  /** Plain text for a gRPC endpoint without a scheme; false. */
-  insecure?: boolean | string;
-  /** PEM file of the authorities that may sign the certificate of the collector, in place of the system's. */
-  certificate?: string;
-  /** PEM file of more authorities, besides those; NODE_EXTRA_CA_CERTS. */
-  extraCertificate?: string;
-  clientKey?: string;
-  clientCertificate?: string;
-  httpProxy?: string | URL;
-  httpsProxy?: string | URL;
-  noProxy?: List;
-  /** File of the exporter "file". */
-  filePath?: string;
-  /** Form of spans on the console; 'auto': pretty where standard output is a terminal. */
-  consoleFormat?: 'auto' | 'json' | 'pretty' | (string & {});
-  maxRequestBytes?: number | string;
-  maxResponseBytes?: number | string;
-  /** Memory for ended spans that wait; 4 MiB. */
-  ringBytes?: number | string;
-  /** Seconds that an ended span waits at most; 5. */
-  flushInterval?: number | string;
-  maxBatchSpans?: number | string;
-  /** OTLP requests on their way at once, 1 to 16; 4. */
-  exportConcurrency?: number | string;
-  /** Seconds that the end of the process waits for the last export; 1. */
-  shutdownTimeout?: number | string;
-  /** Memory for local traces that are not decided yet; 8 MiB. */
-  decisionBufferBytes?: number | string;
-  attributeCountLimit?: number | string;
-  attributeValueLengthLimit?: number | string;
-  eventCountLimit?: number | string;
-  linkCountLimit?: number | string;
-  eventAttributeCountLimit?: number | string;
-  linkAttributeCountLimit?: number | string;
-  /** Metrics, where the backend is prom or hybrid; true. */
-  metricsEnabled?: boolean | string;
-  /** Port of a listener of its own for /metrics; 0: none. */
-  prometheusPort?: number | string;
-  prometheusHost?: string;
-  /** Series of one metric; 2,000. The rest shares one more. */
-  cardinalityLimit?: number | string;
-  /** Status label of HTTP metrics: 404 or 4xx. */
-  statusClass?: 'code' | 'class' | (string & {});
-  labelStyle?: 'endpoint' | 'path' | (string & {});
-  sdkMetrics?: 'basic' | 'otel' | (string & {});
-  /** HTTP attribute names. */
-  semconv?: 'old' | 'stable' | 'both' | (string & {});
-  /** Request paths that are not measured, exact or ending in '*'. */
-  excludedPaths?: List;
-  propagators?: List;
-  knownMethods?: List;
-  /** The SDK's own messages on standard error; info. */
-  logLevel?: 'none' | 'error' | 'warn' | 'info' | 'debug' | (string & {});
-  /** Flush on SIGTERM, SIGINT, SIGHUP and SIGUSR2 when nobody else handles them; true. */
-  handleSigterm?: boolean | string;
-  logCorrelation?: boolean | string;
-}
-
-type SnakeCase<S extends string> = S extends `${infer First}${infer Rest}`
-  ? `${First extends Lowercase<First> ? First : `_${Lowercase<First>}`}${SnakeCase<Rest>}`
-  : S;
-type SnakeCaseOptions = { [Name in keyof CamelCaseOptions as SnakeCase<Name>]: CamelCaseOptions[Name] };
-
-/** Every option of docs/configuration.md, in camelCase or snake_case; durations are in seconds. */
-export interface TelemetryOptions extends CamelCaseOptions, SnakeCaseOptions {}
-
-/** Starts what options and environment ask for. Never throws for a value. */
+// gen:begin surface init_telemetry shutdown flush set_enabled set_sample_ratio set_canary_ratio telemetry_status
+/**
+ * Starts telemetry as the options and the environment configure it. An option takes precedence over
+ * its variables. A call while telemetry is active changes nothing; after `shutdown` it starts
+ * again. Throws nothing for a value: an invalid one is replaced by its default, with one warning on
+ * standard error. Durations are in seconds.
+ * @param options Each setting of docs/configuration.md, in camelCase or snake_case.
+ */
 export function init(options?: TelemetryOptions): void;
-/** Sends what is left, for at most `ms` milliseconds (the setting shutdown_timeout without), and ends telemetry. True: all was accepted. */
+
+/**
+ * Exports what waits and ends telemetry. Later calls of the package are no-ops until it is started
+ * again. A second call during a shutdown waits for it and returns the same result. Never fails.
+ * @param ms Time limit in milliseconds; the setting shutdown_timeout by default.
+ * @returns true if the receiver accepted everything within the time limit.
+ */
 export function shutdown(ms?: number): Promise<boolean>;
-/** Sends what has ended, within `ms` milliseconds (10,000). True: all was accepted. */
+
+/**
+ * Exports all spans that have ended. Never fails.
+ * @param ms Time limit in milliseconds; 10,000 by default.
+ * @returns true if the receiver accepted all of them within the time limit.
+ */
 export function flush(ms?: number): Promise<boolean>;
 
 /**
- * Switches the recording of spans off and on again, without a restart; metrics go on. Returns whether that holds now: not when
- * telemetry is off by configuration, or the overrides file says otherwise.
+ * Turns the recording of spans off or on without a restart. While it is off, spans are no-ops and
+ * no span leaves the process, including those that wait. Metrics are not affected.
+ * @param enabled Whether to record.
+ * @returns true if this is now in effect; false if telemetry is not started or the overrides file
+ * decides otherwise.
  */
 export function setEnabled(enabled: boolean): boolean;
+
 /**
- * Changes the part of the traces that is kept by chance, 0 to 1; null is the configured one again. With 0 nothing leaves the
- * process, errors neither. Returns whether it holds now.
+ * Changes the share of traces that are sampled by chance. With 0 nothing is exported, not even
+ * errors. An invalid value changes nothing and logs a warning.
+ * @param ratio 0 to 1; null restores the configured ratio.
+ * @returns true if this is now in effect, as for `setEnabled`.
  */
 export function setSampleRatio(ratio: number | null): boolean;
+
 /**
- * Changes the part of the traces that is recorded at all, 0 to 1; null is the configured one again. Nothing is kept of the others,
- * errors neither. Returns whether it holds now.
+ * Changes the share of traces that are recorded at all. Nothing is exported of the others, not even
+ * errors. An invalid value changes nothing and logs a warning.
+ * @param ratio 0 to 1; null restores the configured ratio.
+ * @returns true if this is now in effect, as for `setEnabled`.
  */
 export function setCanaryRatio(ratio: number | null): boolean;
 
-export interface TelemetryStatus {
-  enabled: boolean;
-  backend: string;
-  impl: 'native' | 'noop';
-  impl_reason: string;
-  version: string;
-  /** Who switched telemetry on or off: a variable, an option or the default. */
-  enabled_by: string;
-  /** Why nothing arrives, in a sentence; '' when nothing is known to be wrong. */
-  problem: string;
-  shut_down: boolean;
-  service_name: string;
-  pid: number;
-  traces: boolean;
-  metrics: boolean;
-  /** Each setting by its name in docs/configuration.md, and where its value came from. */
-  settings: Record<string, { value: any; source: string }>;
-  /** Numbers of spans since init(), or since the fork. */
-  spans: Record<string, number>;
-  /** Where every span is that was started: `started` is the sum of the others; after a shutdown live and waiting are 0. */
-  books: Record<'started' | 'live' | 'not_sampled' | 'exported' | 'dropped' | 'waiting', number>;
-  /** Lost spans by reason; docs/operations.md says what to do about each. */
-  dropped: Record<string, number>;
-  /** What holds now and who said so; docs/rate-and-budget.md. ratio is null while a tree of samplers decides, whose text is sampler. */
-  sampling: {
-    recording: boolean;
-    recording_set_by: string;
-    ratio: number | null;
-    ratio_set_by: string;
-    canary: number;
-    canary_set_by: string;
-    sampler: string | null;
-    /** The sampling server; docs/remote-sampling.md. */
-    remote: { endpoint: string; strategy: string; last_error: string; [part: string]: any } | null;
-  };
-  /** The limit of spans a second; level is null while no route is thinned out. */
-  rate_limit: { spans_per_second: number; routes: number; routes_merged: number; level: number | null };
-  /** The account of the month; in the unit of the prices. */
-  budget: Record<string, number | null>;
-  /** Metrics: families, series, recordings that were dropped. */
-  registry: Record<string, number>;
-  /** The receiver: what was tried, what it said last; attempt_seconds: how long the present attempt is without an answer. */
-  export: { transport: string; endpoint: string; last_error: string; [part: string]: any };
-  /** The numbers of spans by the names of the OpenTelemetry conventions; docs/metrics.md. */
-  otel_sdk: Record<string, any>;
-  /** Ended spans that wait for the sending thread. */
-  ring: Record<'used_bytes' | 'capacity_bytes', number>;
-  /** Requests that are sent or wait for it, and the spans of the one that is being made. */
-  queue: Record<'requests' | 'spans' | 'bytes' | 'batch_spans', number>;
-  /** The sending thread. */
-  worker: { running: boolean; starts: number; start_failures: number; pid: number };
-  /** The newest warning of the SDK, and when: seconds since 1970. */
-  last_error: string;
-  last_error_time: number | null;
-  [part: string]: any;
-}
-
-/** What is on, each setting and where it came from, what was exported, what was lost and why. */
+/**
+ * Returns the state of the SDK: what is on, each setting with its source, counts of exported and
+ * lost spans by reason, and in `problem` why nothing arrives. The keys are always the same;
+ * docs/status.md lists them. Never fails.
+ */
 export function telemetryStatus(): TelemetryStatus;
+// gen:end
 
 // ---- spans -----------------------------------------------------------------------------------------------------------
 
 /**
- * Texts, numbers, booleans, bigints, bytes, dates, and lists, sets and maps of these. An instance of a class may be given as its text: String(value).
- * Other values are dropped and counted.
+ * Value of an attribute: text, number, boolean, bigint, bytes, date, or a list, set or map of these. An instance of a
+ * class is given as its text: String(value). Other values are dropped and counted.
  */
 export type AttributeValue =
   | string
@@ -244,76 +93,174 @@ export type AttributeValue =
   | { readonly [key: string]: AttributeValue }
   | ReadonlyMap<string, AttributeValue>;
 
+/** Attributes by name. */
 export type Attributes = { readonly [key: string]: AttributeValue } | ReadonlyMap<string, AttributeValue> | null;
 
-/** Milliseconds since 1970 or a reading of performance.now(), a bigint of nanoseconds since 1970, a Date, or [seconds, nanoseconds]. */
+/**
+ * A time: milliseconds since 1970 or a reading of performance.now() as a number, nanoseconds since 1970 as a bigint, a
+ * Date, or [seconds, nanoseconds] since 1970.
+ */
 export type Time = number | bigint | Date | readonly [number, number];
 
+/** The ids, flags and tracestate of a span (W3C Trace Context), in the form of @opentelemetry/api. */
 export interface SpanContext {
+  /** Trace id: 32 lower-case hexadecimal digits. */
   traceId: string;
+  /** Span id: 16 lower-case hexadecimal digits. */
   spanId: string;
+  /** Trace flags: bit 0 is the sampled flag. */
   traceFlags: number;
-  /** As its header, or an object with serialize(). */
+  /** Tracestate as the value of its header, or an object with serialize(). */
   traceState?: string | { serialize(): string };
+  /** Whether the span belongs to another process. */
   isRemote?: boolean;
 }
 
-/** The numbers of @opentelemetry/api, where each word has its own. */
+/** Span kinds, with the numbers of @opentelemetry/api. */
 export declare const SpanKind: Readonly<{ INTERNAL: 0; SERVER: 1; CLIENT: 2; PRODUCER: 3; CONSUMER: 4 }>;
+/** A span kind as a number of @opentelemetry/api or as a word. */
 export type SpanKind = 0 | 1 | 2 | 3 | 4 | 'internal' | 'server' | 'client' | 'producer' | 'consumer';
 
+/** Status codes, with the numbers of @opentelemetry/api. */
 export declare const StatusCode: Readonly<{ UNSET: 0; OK: 1; ERROR: 2 }>;
+/** A status code as a number of @opentelemetry/api or as a word. */
 export type StatusCode = 0 | 1 | 2 | 'unset' | 'ok' | 'error';
 
-/** A span, its context, or what extract() found. */
+/** A parent: a span, its context, or what extract() returns. */
 export type Parent = Span | SpanContext | Context | { spanContext(): SpanContext };
+/** A link: a span or its context, also with attributes. */
 export type Link = Parent | { context: Parent; attributes?: Attributes };
 
+/** Options of startSpan(), withSpan() and Tracer.startSpan(). */
 export interface SpanOptions {
+  /** Kind of the span; internal by default. */
   kind?: SpanKind;
+  /** Start of the span; now by default. */
   startTime?: Time;
+  /** Links to other spans. */
   links?: readonly Link[];
-  /** A new trace, whatever is current. */
+  /** true: the span begins a new trace. */
   root?: boolean;
-  /** In place of the current span. */
+  /** The parent instead of the current span. */
   parent?: Parent | null;
+  /** Attributes of the span, in addition to those of the call. */
   attributes?: Attributes;
 }
 
-/** What travels along with await, timers and events. */
+// gen:begin surface Context Span start_span with_span traced Tracer
+/** A span and baggage, as they are current or as headers carried them. Immutable. */
 export interface Context {
+  /** The span. null if the context has no span. */
   readonly span: Span | null;
+  /** The baggage (W3C Baggage). null if it is empty. */
   readonly baggage: string | null;
 }
 
-/** One operation. Made by startSpan() and withSpan(). After end() its methods do nothing. */
+/**
+ * One operation. `startSpan` and `Tracer.startSpan` make spans. After its end, and if nothing is
+ * recorded, its methods do nothing. No method fails for a value: an unsupported one is dropped and
+ * counted in `spans.dropped_attributes` of the status.
+ */
 export declare class Span implements Context {
   private constructor();
-  readonly span: Span;
-  readonly baggage: string | null;
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly traceFlags: number;
-  readonly traceState: string;
-  isRecording(): boolean;
-  spanContext(): SpanContext;
+  /**
+   * Sets an attribute. A later value of the same key replaces the earlier one.
+   * @param key Name of the attribute, not empty.
+   * @param value Text, number, boolean, bytes, null, or a list or mapping of these (OpenTelemetry
+   * AnyValue).
+   */
   setAttribute(key: string, value: AttributeValue): this;
+  /**
+   * Sets each attribute of a mapping, as `setAttribute` does.
+   * @param attributes Mapping of names to values; null is empty.
+   */
   setAttributes(attributes: Attributes | undefined): this;
+  /**
+   * Adds an event.
+   * @param name Name of the event.
+   * @param attributes Attributes of the event.
+   * @param time Time of the event; now by default.
+   */
   addEvent(name: string, attributes?: Attributes, time?: Time): this;
   addEvent(name: string, time: Time): this;
+  /**
+   * Adds a link to another span. A span context without valid ids is ignored.
+   * @param link A span, its context, or an object with `context` and `attributes`.
+   * @param attributes Attributes of the link.
+   */
   addLink(link: Link, attributes?: Attributes): this;
+  /**
+   * Adds each link of a list, as `addLink` does.
+   * @param links The links.
+   */
   addLinks(links: readonly Link[]): this;
+  /**
+   * Adds an event `exception` with exception.type, exception.message and exception.stacktrace
+   * (OpenTelemetry semantic conventions). A stack trace is cut at 32,768 characters. The status of
+   * the span is not changed.
+   * @param error The error, or any other value that was thrown.
+   * @param attributes Additional attributes of the event.
+   * @param time As for `addEvent`.
+   */
   recordException(error: unknown, attributes?: Attributes, time?: Time): this;
   recordException(error: unknown, time: Time): this;
+  /**
+   * Sets the status. OK is final: later calls change nothing. An unknown status is dropped and
+   * counted.
+   * @param status unset, ok or error, as a word, a number or a `StatusCode`; or an object with a
+   * code and a description.
+   * @param message Description of an error; ignored with another status.
+   */
   setStatus(status: StatusCode | { code: StatusCode; message?: string }, message?: string): this;
+  /**
+   * Changes the name of the span.
+   * @param name The new name.
+   */
   updateName(name: string): this;
+  /**
+   * Ends the span. Only the first call counts.
+   * @param time Time of the end; now by default.
+   */
   end(time?: Time): void;
+  /** Whether the span records what it is given: it has not ended and recording is on. */
+  isRecording(): boolean;
+  /** Returns the ids, flags and tracestate of the span (W3C Trace Context). */
+  spanContext(): SpanContext;
+  /** The span itself, so that a span can be used as a context. */
+  readonly span: Span;
+  /**
+   * Text of the baggage that was current when the span started (W3C Baggage); null if there is
+   * none.
+   */
+  readonly baggage: string | null;
+  /** The trace id: 32 lower-case hexadecimal digits, all 0 without one (W3C Trace Context). */
+  readonly traceId: string;
+  /** The span id: 16 lower-case hexadecimal digits, all 0 without one (W3C Trace Context). */
+  readonly spanId: string;
+  /** The trace flags: bit 0 is the sampled flag, bit 1 the random flag (W3C Trace Context). */
+  readonly traceFlags: number;
+  /** Text of the tracestate header; empty if there is none (W3C Trace Context). */
+  readonly traceState: string;
 }
 
-/** Starts a span, which the caller ends; it does not become current. */
+/**
+ * Starts a span, which the caller ends. Never fails for a value. The span does not become current;
+ * see withSpan().
+ * @param name Name of the span; an empty or invalid one becomes `unnamed`.
+ * @param attributes Attributes of the span.
+ * @param options Kind, start time, links, parent, or a new root.
+ */
 export function startSpan(name: string, attributes?: Attributes, options?: SpanOptions): Span;
 
-/** Calls fn with a new span as the current one and ends it with fn, or with the promise that fn returns. */
+/**
+ * Calls fn with a new span as the current one. The span ends when fn returns or, if fn returns a
+ * promise, when the promise settles. An error is recorded and thrown again.
+ * @param name Name of the span.
+ * @param attributes Attributes of the span.
+ * @param options As for `startSpan`.
+ * @param fn The function.
+ * @returns What fn returns.
+ */
 export function withSpan<R>(name: string, fn: (span: Span) => R): R;
 export function withSpan<R>(name: string, attributes: Attributes | undefined, fn: (span: Span) => R): R;
 export function withSpan<R>(
@@ -323,72 +270,183 @@ export function withSpan<R>(
   fn: (span: Span) => R,
 ): R;
 
-/** Wraps a function: each call is a span. */
+/**
+ * Makes each call of a function a span. The span ends when the function returns or, if the result
+ * is an awaitable, promise, future or generator, when that is done. An exception is recorded and
+ * passed on unchanged.
+ * @param name Name of the span; the name of the function by default.
+ * @param fn The function.
+ */
 export function traced<F extends (this: any, ...args: any[]) => any>(fn: F): F;
 export function traced<F extends (this: any, ...args: any[]) => any>(name: string, fn: F): F;
 
+/** Starts spans under an instrumentation scope. `getTracer` makes tracers. */
 export declare class Tracer {
   private constructor();
+  /**
+   * Starts a span, which the caller ends. Arguments as for `startSpan` of the package.
+   * @param name Name of the span.
+   * @param context The parent; the current span by default.
+   * @param options Kind, start time, links, attributes, or a new root.
+   */
   startSpan(name: string, options?: SpanOptions, context?: Parent): Span;
-  /** fn ends the span. */
+  /**
+   * Calls fn with a new span as the current one. fn ends the span, as with @opentelemetry/api.
+   * Returns what fn returns.
+   * @param name Name of the span.
+   * @param options As for `startSpan`.
+   * @param context The parent; the current span by default.
+   * @param fn The function.
+   */
   startActiveSpan<R>(name: string, fn: (span: Span) => R): R;
   startActiveSpan<R>(name: string, options: SpanOptions, fn: (span: Span) => R): R;
   startActiveSpan<R>(name: string, options: SpanOptions, context: Parent, fn: (span: Span) => R): R;
+  /** As withSpan() of the package, under the scope of this tracer. */
   withSpan: typeof withSpan;
 }
+// gen:end
 
+/** Options of getTracer(). */
 export interface TracerOptions {
-  /** Where the meaning of the names is written. */
+  /** URL of the schema of the attribute names. */
   schemaUrl?: string;
-  /** Of the scope itself: texts, numbers and booleans. */
+  /** Attributes of the scope: texts, numbers and booleans. */
   attributes?: Record<string, Text | bigint> | Map<string, Text | bigint>;
 }
 
-/** A tracer for one instrumentation scope. */
+// gen:begin surface get_tracer get_current_span get_current_trace_id get_current_span_id
+/**
+ * Returns a tracer for an instrumentation scope. A process can use 1,023 different scopes; spans of
+ * further ones are recorded without a scope.
+ * @param name Name of the scope, usually of the library.
+ * @param version Version of the scope.
+ * @param options URL of the schema and attributes of the scope.
+ */
 export function getTracer(name?: string, version?: string, options?: TracerOptions): Tracer;
 
-/** The current span; one without ids that records nothing when there is none. */
+/** Returns the current span; without one, a span that has no ids and records nothing. */
 export function getCurrentSpan(): Span;
-/** 32 hexadecimal digits, or '' without a span. */
+
+/**
+ * Returns the trace id of the current span as 32 lower-case hexadecimal digits; empty without a
+ * span.
+ */
 export function getCurrentTraceId(): string;
-/** 16 hexadecimal digits, or '' without a span. */
+
+/**
+ * Returns the span id of the current span as 16 lower-case hexadecimal digits; empty without a
+ * span.
+ */
 export function getCurrentSpanId(): string;
+// gen:end
 
 // ---- contexts --------------------------------------------------------------------------------------------------------
 
-/** The current span and baggage, for runWithContext(). */
+// gen:begin surface get_current_context run_with_context
+/** Returns the current span and baggage as a Context. */
 export function getCurrentContext(): Context;
-/** Calls fn(...args) with this context as the current one. */
-export function runWithContext<A extends any[], R>(context: Parent, fn: (...args: A) => R, ...args: A): R;
 
+/**
+ * Calls fn with a context as the current one, also in what it awaits. Returns what fn returns.
+ * @param context A context, span or span context.
+ * @param fn The function.
+ * @param args Arguments of fn.
+ */
+export function runWithContext<A extends any[], R>(context: Parent, fn: (...args: A) => R, ...args: A): R;
+// gen:end
+
+/** Sets a header of a carrier that is not a plain object. */
 export type Setter<C> =
   ((carrier: C, name: string, value: string) => void) | { set(carrier: C, name: string, value: string): void };
+/** Reads a header of a carrier that is not a plain object. */
 export type Getter<C> =
   | ((carrier: C, name: string) => string | string[] | undefined | null)
   | { get(carrier: C, name: string): string | string[] | undefined | null };
 
-/** Writes traceparent, tracestate and baggage into the carrier (a new object without one) and returns it. */
+// gen:begin surface inject extract get_baggage get_all_baggage set_baggage remove_baggage clear_baggage
+/**
+ * Writes traceparent, tracestate (W3C Trace Context) and baggage (W3C Baggage) into a carrier. An
+ * error of the carrier is ignored.
+ * @param carrier A mutable mapping of headers; a new one by default.
+ * @param setter Sets a header of a carrier of another type: set(carrier, name, value).
+ * @param context The context to write; the current one by default.
+ * @returns The carrier.
+ */
 export function inject(): Record<string, string>;
 export function inject<C>(carrier: C, context?: Parent | null, setter?: Setter<C>): C;
-/** Reads them. The span is null when nothing valid is there. */
+
+/**
+ * Extracts trace context (W3C Trace Context) and baggage (W3C Baggage) from a carrier. Never fails.
+ * @param carrier The headers.
+ * @param getter Reads a header of a carrier of another type: get(carrier, name).
+ * @returns A Context; its span is invalid (null in Node) if no valid header was found.
+ */
 export function extract<C>(carrier: C, getter?: Getter<C>): Context;
 
-/** One entry of the current baggage, or of that of a context. */
+/**
+ * Returns the value of a baggage entry.
+ * @param name Name of the entry.
+ * @param context The context; the current one by default.
+ * @returns The value, or undefined.
+ */
 export function getBaggage(name: string, context?: Context): string | undefined;
+
+/**
+ * Returns all baggage entries as a new object.
+ * @param context The context; the current one by default.
+ */
 export function getAllBaggage(context?: Context): Record<string, string>;
-/** A context with the entry set, for runWithContext(). */
+
+/**
+ * Returns a context with the baggage entry set, for `runWithContext`. An invalid name or value
+ * leaves the baggage unchanged (W3C Baggage).
+ * @param name Name of the entry.
+ * @param value Value of the entry.
+ * @param context The context; the current one by default.
+ */
 export function setBaggage(name: string, value: string, context?: Context): Context;
+
+/**
+ * Returns a context without the baggage entry.
+ * @param name Name of the entry.
+ * @param context The context; the current one by default.
+ */
 export function removeBaggage(name: string, context?: Context): Context;
+
+/**
+ * Returns a context without baggage.
+ * @param context The context; the current one by default.
+ */
 export function clearBaggage(context?: Context): Context;
+// gen:end
 
-// ---- recorded after the fact, outgoing requests ----------------------------------------------------------------------
+// ---- recorders -------------------------------------------------------------------------------------------------------
 
-// One call records the span and the documented metrics of the same event: do not call it for a request that the middleware
-// records, nor a recorder of metrics beside it.
+// One call records the span and the documented metrics of the same operation: do not call it for a request that the
+// middleware records, nor a recorder of the same metrics beside it.
 
-/** A server span `http.server` that ends now, an error from status 500 on, and recordHttpRequest(). The route is a template, never a path. */
+// gen:begin surface otel.record_http_span otel.record_job_span otel.record_external_api_span
+/**
+ * Records an answered HTTP request that has just ended: a server span `http.server`, which is an
+ * error for a status of 500 or more, and the metrics of `recordHttpRequest`. The middleware does
+ * this for each request: do not call it there.
+ * @param method HTTP method.
+ * @param route Template of the route, never a path with ids.
+ * @param statusCode HTTP status, 100 to 599.
+ * @param durationSeconds Duration in seconds.
+ */
 export function recordHttpSpan(method: string, route: string, statusCode: number, durationSeconds: number): void;
-/** A span `job.run` that ends now, recordQueueJob() and, for a failure, recordQueueJobFailure(). */
+
+/**
+ * Records a job that has just ended: a span `job.run`, queue_job_latency_seconds and, for a
+ * failure, queue_job_failures_total.
+ * @param queueName Name of the queue.
+ * @param jobType Type of the job.
+ * @param durationSeconds Duration in seconds.
+ * @param success Whether the job succeeded.
+ * @param errorType Class of the error, never a message; `_OTHER` is recorded without one.
+ * @param options errorType: class of the error, never a message; `_OTHER` is recorded without one.
+ */
 export function recordJobSpan(
   queueName: string,
   jobType: string,
@@ -396,7 +454,18 @@ export function recordJobSpan(
   success?: boolean,
   options?: { errorType?: string },
 ): void;
-/** A client span `external.api.call` that ends now, recordExternalApiCall() and, for a failure, recordExternalApiError(). */
+
+/**
+ * Records a call of another service that has just ended: a client span `external.api.call`,
+ * external_api_calls_total, external_api_duration_seconds and, for a failure,
+ * external_api_errors_total.
+ * @param service Name of the service.
+ * @param operation Name of the operation.
+ * @param durationSeconds Duration in seconds.
+ * @param success Whether the call succeeded.
+ * @param statusCode HTTP status of the response.
+ * @param options statusCode: HTTP status of the response.
+ */
 export function recordExternalApiSpan(
   service: string,
   operation: string,
@@ -404,10 +473,21 @@ export function recordExternalApiSpan(
   success?: boolean,
   options?: { statusCode?: number },
 ): void;
+// gen:end
 
-// The documented metrics alone. Names, labels and buckets: docs/metrics.md. A number that makes no sense is counted as dropped.
+// The documented metrics alone. Names, labels and buckets: docs/metrics.md. An invalid number is dropped and counted.
 
-/** http_requests_total, http_request_duration_seconds (in seconds) and, with a size in bytes, http_request_size_bytes. */
+// gen:begin surface prom.record_http_request prom.record_queue_job prom.record_queue_job_failure prom.set_queue_depth prom.record_external_api_call prom.record_external_api_error prom.record_token_cost prom.record_workflow_cost prom.record_model_request prom.record_task prom.set_task_queue_depth prom.set_gpu_utilization
+/**
+ * Records an answered HTTP request in http_requests_total, http_request_duration_seconds and, with
+ * a size, http_request_size_bytes. An invalid duration is left out; the request is counted. The
+ * middleware does this for each request: do not call it there.
+ * @param method HTTP method.
+ * @param endpoint Template of the route, never a path with ids.
+ * @param statusCode HTTP status, 100 to 599.
+ * @param durationSeconds Duration in seconds.
+ * @param requestSizeBytes Size of the request body in bytes.
+ */
 export function recordHttpRequest(
   method: string,
   endpoint: string,
@@ -415,77 +495,179 @@ export function recordHttpRequest(
   durationSeconds: number,
   requestSizeBytes?: number,
 ): void;
-/** queue_job_latency_seconds */
+
+/**
+ * Records a finished job in queue_job_latency_seconds.
+ * @param jobType Type of the job.
+ * @param durationSeconds Duration in seconds.
+ */
 export function recordQueueJob(jobType: string, durationSeconds: number): void;
-/** queue_job_failures_total; the type is a class of errors, never a message. */
+
+/**
+ * Counts a failed job in queue_job_failures_total.
+ * @param errorType Class of the error, never a message.
+ */
 export function recordQueueJobFailure(errorType: string): void;
-/** queue_depth, shown as queue_depth_total, too. */
+
+/**
+ * Sets the number of waiting jobs in queue_depth, which is also shown as queue_depth_total.
+ * @param queueName Name of the queue.
+ * @param depth Number of waiting jobs.
+ */
 export function setQueueDepth(queueName: string, depth: number): void;
-/** external_api_calls_total and external_api_duration_seconds */
+
+/**
+ * Records a call of another service in external_api_calls_total and external_api_duration_seconds.
+ * @param service Name of the service.
+ * @param operation Name of the operation.
+ * @param durationSeconds Duration in seconds.
+ */
 export function recordExternalApiCall(service: string, operation: string, durationSeconds: number): void;
-/** external_api_errors_total; no status is 'other'. */
+
+/**
+ * Counts a failed call of another service in external_api_errors_total.
+ * @param service Name of the service.
+ * @param statusCode HTTP status; `other` is recorded without one.
+ */
 export function recordExternalApiError(service: string, statusCode?: number): void;
-/** token_cost_usd_total; the tenant must be hashed already. */
+
+/**
+ * Adds the cost of model tokens to token_cost_usd_total.
+ * @param model Name of the model.
+ * @param tenant Hash of the tenant: everyone who can scrape the metrics can read labels.
+ * @param usd Cost in US dollars.
+ */
 export function recordTokenCost(model: string, tenant: string, usd: number): void;
-/** workflow_cost_usd_total */
+
+/**
+ * Adds the cost of a workflow to workflow_cost_usd_total.
+ * @param usd Cost in US dollars.
+ */
 export function recordWorkflowCost(usd: number): void;
-/** model_requests_total, model_tokens_total and model_cost_usd_total */
+
+/**
+ * Records a request to a model in model_requests_total, its tokens in model_tokens_total and its
+ * cost in model_cost_usd_total.
+ * @param provider Name of the provider.
+ * @param model Name of the model.
+ * @param status Result; success by default.
+ * @param inputTokens Number of input tokens; left out if null.
+ * @param outputTokens Number of output tokens; left out if null.
+ * @param costUsd Cost in US dollars; left out if null.
+ */
 export function recordModelRequest(
   provider: string,
   model: string,
   status?: string,
   used?: { inputTokens?: number; outputTokens?: number; costUsd?: number },
 ): void;
-/** task_duration_seconds */
-export function recordTask(status: string, priority: string, durationSeconds: number): void;
-/** task_queue_depth */
-export function setTaskQueueDepth(priority: string, depth: number): void;
-/** gpu_utilization_percent, 0 to 100 */
-export function setGpuUtilization(device: string, model: string, percent: number): void;
 
+/**
+ * Records a finished task in task_duration_seconds.
+ * @param status Result of the task.
+ * @param priority Priority of the task.
+ * @param durationSeconds Duration in seconds.
+ */
+export function recordTask(status: string, priority: string, durationSeconds: number): void;
+
+/**
+ * Sets the number of waiting tasks in task_queue_depth.
+ * @param priority Priority of the tasks.
+ * @param depth Number of waiting tasks.
+ */
+export function setTaskQueueDepth(priority: string, depth: number): void;
+
+/**
+ * Sets the utilization of a GPU in gpu_utilization_percent.
+ * @param device Name of the device.
+ * @param model Model of the device.
+ * @param percent Utilization, 0 to 100 percent.
+ */
+export function setGpuUtilization(device: string, model: string, percent: number): void;
+// gen:end
+
+// ---- outgoing requests -----------------------------------------------------------------------------------------------
+
+/** Options of instrumentOutgoing(). */
 export interface OutgoingOptions {
-  /** false: requests of fetch and undici are left alone. */
+  /** false: requests of fetch and undici are not instrumented. */
   fetch?: boolean;
-  /** false: requests of http and https are left alone. */
+  /** false: requests of http and https are not instrumented. */
   http?: boolean;
-  /** Only requests to these carry trace context: origins, patterns of origins, or a function. */
+  /**
+   * Only requests to these origins carry context: an origin (scheme://host:port), a pattern, a function, or a list of
+   * these; all by default. Context must not go to untrusted hosts.
+   */
   origins?: string | RegExp | ReadonlyArray<string | RegExp> | ((origin: string) => boolean);
-  /** A client span for each request. */
+  /** true: each request is a client span. */
   spans?: boolean;
 }
 
-/** Outgoing requests carry the current context. Returns what ends it. */
+// gen:begin surface instrument_outgoing
+/**
+ * Adds trace context and baggage to outgoing HTTP requests. Headers that a request already has are
+ * not changed, and no request fails because of it. Covers http, https, fetch and undici.
+ * @param options Which requests carry context, and whether they are spans.
+ * @returns A function that ends the instrumentation.
+ */
 export function instrumentOutgoing(options?: OutgoingOptions): () => void;
+// gen:end
 
 // ---- about the package -----------------------------------------------------------------------------------------------
 
-/** What the exporter "memory" holds, which forgets it: OTLP requests as bytes. For tests. */
+// gen:begin surface take_exported_bytes
+/**
+ * Removes all requests from the exporter memory and returns them as OTLP ExportTraceServiceRequest
+ * messages (protobuf). For tests: call `flush` first. Empty with another exporter.
+ */
 export function takeExported(): Uint8Array[];
+// gen:end
 
-/** A span that the exporter "memory" held. Times are nanoseconds since 1970. */
+/** A span of the exporter memory. Times are in nanoseconds since 1970. */
 export interface ExportedSpan {
+  /** Name of the span. */
   name: string;
+  /** Kind of the span. */
   kind: 'internal' | 'server' | 'client' | 'producer' | 'consumer' | 'unspecified';
+  /** Trace id: 32 lower-case hexadecimal digits. */
   traceId: string;
+  /** Span id: 16 lower-case hexadecimal digits. */
   spanId: string;
-  /** '' for a root. */
+  /** Span id of the parent; '' for a root span. */
   parentSpanId: string;
+  /** Tracestate as the value of its header; '' without one. */
   traceState: string;
+  /** Start of the span. */
   startTime: bigint;
+  /** End of the span. */
   endTime: bigint;
+  /** Attributes of the span. */
   attributes: Record<string, any>;
+  /** Events of the span. */
   events: { name: string; time: bigint; attributes: Record<string, any> }[];
+  /** Links to other spans. */
   links: { traceId: string; spanId: string; traceState: string; attributes: Record<string, any> }[];
+  /** Status of the span. */
   status: { code: 'unset' | 'ok' | 'error'; message: string };
+  /** Attributes lost to limits or to values of an unsupported type. */
   droppedAttributes: number;
+  /** The instrumentation scope. */
   scope: { name: string; version: string; schemaUrl: string; attributes: Record<string, any> };
-  /** The attributes of the resource. */
+  /** Attributes of the resource. */
   resource: Record<string, any>;
 }
 
-/** The same as spans, in the order in which they were exported: flush() first. For tests. */
+// gen:begin surface take_spans
+/**
+ * Removes all spans from the exporter memory and returns them in the order of their export. For
+ * tests: call `flush` first. Empty with another exporter.
+ */
 export function takeSpans(): ExportedSpan[];
+// gen:end
+
+/** Version of the package. */
 export declare const version: string;
-/** 'noop': the native part is missing, see implReason. */
+/** native, or noop if the native core could not be loaded. */
 export declare const impl: 'native' | 'noop';
+/** Why the native core is missing; '' if it is loaded. */
 export declare const implReason: string;

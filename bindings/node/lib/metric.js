@@ -6,11 +6,10 @@
 const { impl } = require('./loader.js');
 const runtime = require('./runtime.js');
 const cells = require('./cells.js');
+const { METRIC } = require('./oplog_form.js');
 
 const { control } = cells;
-const COUNTER = 1;
-const GAUGE = 2;
-const HISTOGRAM = 3;
+const { COUNTER, GAUGE, HISTOGRAM } = METRIC;
 const NOWHERE = []; // label values of a metric that no series belongs to
 const KEPT = 2000; // label sets that labels() remembers while telemetry is off
 const TEXT_MAX = 1024; // longer texts are cut by the core and make no key of their own

@@ -4,6 +4,7 @@
 
 const { scan, setterOf, stateText } = require('./carrier.js');
 const noop = require('./noop.js');
+const status = require('./noop_status.json');
 
 const nothing = () => undefined;
 const SpanKind = Object.freeze({ INTERNAL: 0, SERVER: 1, CLIENT: 2, PRODUCER: 3, CONSUMER: 4 });
@@ -28,8 +29,19 @@ class Span {
   }
   end() {}
 }
-const CHAINED = ['addEvent', 'addLink', 'addLinks', 'recordException', 'setAttribute', 'setAttributes', 'setStatus'];
-for (const name of [...CHAINED, 'updateName']) {
+// gen:begin edge_chained Span
+const CHAINED = [
+  'setAttribute',
+  'setAttributes',
+  'addEvent',
+  'addLink',
+  'addLinks',
+  'recordException',
+  'setStatus',
+  'updateName',
+];
+// gen:end
+for (const name of CHAINED) {
   Span.prototype[name] = function chained() {
     return this;
   };
@@ -159,8 +171,15 @@ function spanFrom({ traceId, spanId, traceFlags, traceState }) {
   return valid ? new Span(traceId, spanId, traceFlags, stateText(traceState)) : INVALID;
 }
 
+/** The state of a package that records nothing; the keys are those of the core. */
+function telemetryStatus() {
+  const problem = `Nothing is recorded: ${REASON}.`;
+  return { ...JSON.parse(JSON.stringify(status)), problem, impl: 'noop', impl_reason: REASON };
+}
+
 // ---- metrics ---------------------------------------------------------------------------------------------------
 
+// gen:begin edge_classes Metric Counter Gauge Histogram
 class Metric {
   get name() {
     return '';
@@ -188,10 +207,10 @@ class Gauge extends Metric {
   dec() {}
   set() {}
   setToCurrentTime() {}
-  setFunction() {}
   startTimer() {
     return nothing;
   }
+  setFunction() {}
 }
 
 class Histogram extends Metric {
@@ -199,11 +218,12 @@ class Histogram extends Metric {
     return 0;
   }
   observe() {}
-  zero() {}
   startTimer() {
     return nothing;
   }
+  zero() {}
 }
+// gen:end
 
 module.exports = {
   init: nothing,
@@ -213,7 +233,7 @@ module.exports = {
   setSampleRatio: () => false,
   setCanaryRatio: () => false,
   startMetricsServer: () => false,
-  telemetryStatus: () => ({ enabled: false, backend: 'noop', impl: 'noop', impl_reason: REASON }),
+  telemetryStatus,
   startSpan,
   withSpan,
   traced,
@@ -230,12 +250,13 @@ module.exports = {
   getBaggage: (name, given) => new Map(entriesOf(given)).get(name),
   removeBaggage: (name, given) => withBaggage(given, (text) => noop.baggageRemove(text, name)),
   setBaggage: (name, value, given) => withBaggage(given, (text) => noop.baggageSet(text, name, value)),
-  recordExternalApiSpan: nothing,
-  recordHttpSpan: nothing,
-  recordJobSpan: nothing,
+  // gen:begin edge_recorders
   recordExternalApiCall: nothing,
   recordExternalApiError: nothing,
+  recordExternalApiSpan: nothing,
   recordHttpRequest: nothing,
+  recordHttpSpan: nothing,
+  recordJobSpan: nothing,
   recordModelRequest: nothing,
   recordQueueJob: nothing,
   recordQueueJobFailure: nothing,
@@ -245,6 +266,7 @@ module.exports = {
   setGpuUtilization: nothing,
   setQueueDepth: nothing,
   setTaskQueueDepth: nothing,
+  // gen:end
   instrumentOutgoing: () => nothing,
   Counter,
   Gauge,

@@ -5,15 +5,14 @@
 
 const { native } = require('./loader.js');
 const one = require('./one.js');
-const { OP, WORD } = require('./oplog_form.js');
+const form = require('./oplog_form.js');
 const familiar = require('./oplog_texts.js');
 const { random, randomWords } = require('./ids.js');
 
 const { cut, internal, isFamiliar, placeOf } = familiar;
-const CONTROL_BYTES = 256;
-const SLOTS = 32768;
-const NO_SLOT = 0x7fff;
-const SYMBOLS = 8192; // keys
+const { OP, WORD } = form;
+const { CONTROL_BYTES, SLOTS, SYMBOLS } = form.LOG;
+const NO_SLOT = form.NO.SLOT;
 const NAMES = 4096; // names and other texts, so that they never take the last symbol from a key
 const VALUES = 1024; // of these, texts of values
 const SYMBOL_LENGTH = 256;
@@ -29,29 +28,14 @@ const DRAIN_UNITS = 1024; // as much as may hold JavaScript up
 const NAME_LENGTH = 16384;
 const STATE_LENGTH = 4096; // the core accepts less; more is no tracestate
 
-const PUBLISHED = 0;
-const LOST_SPANS = 1;
-const LOST_ATTRIBUTES = 2;
-const LOST_REQUESTS = 3;
-const CONSUMED = 16;
-const ASLEEP = 17;
+const { PUBLISHED, LOST_SPANS, LOST_ATTRIBUTES, LOST_REQUESTS, CONSUMED, ASLEEP } = WORD;
+const { DEFINE, START, TEXT, NUMBER, TRUE, FALSE, DROP, END, HTTP_END, SYMBOL } = OP;
 
-const DEFINE = 1;
-const START = 2;
-const TEXT = 3;
-const NUMBER = 4;
-const TRUE = 6;
-const FALSE = 7;
-const DROP = 10;
-const END = 16;
-const HTTP_END = 17;
-const SYMBOL = 18;
-
-const IS_ROOT = 32 << 24; // of a header: the span begins a local trace
-const STATE_FOLLOWS = 1;
-const NAME_FOLLOWS = 2;
-const TIME_FOLLOWS = 4;
-const ROUTE_FOLLOWS = 8;
+const IS_ROOT = form.START.ROOT << 24; // of a header: the span begins a local trace
+const STATE_FOLLOWS = form.START.STATE;
+const NAME_FOLLOWS = form.START.NAME;
+const TIME_FOLLOWS = form.START.TIME;
+const ROUTE_FOLLOWS = form.HTTP.ROUTE;
 
 /** The core's memory; without a core a small one of our own in which telemetry is off. */
 function open() {

@@ -3,21 +3,20 @@
 // them: one call records both. A duration is always a double, a status code an integer, success a boolean, everything
 // else text. Nothing here throws.
 
+const { KIND, STATUS } = require('./oplog_form.js');
 const { startAgo } = require('./start.js');
 const { settings } = require('./runtime.js');
 const { Double } = require('./values.js');
 const { optionOf, seconds, statusCode, text, truth } = require('./measured.js');
 const recorders = require('./recorders.js');
 
-const INTERNAL = 1;
-const SERVER = 2;
-const CLIENT = 3;
+const { INTERNAL, SERVER, CLIENT } = KIND;
 
 function record(name, kind, duration, attributes, error) {
   const span = startAgo(name, kind, duration);
   if (span === null) return;
   span.setAttributes(attributes);
-  if (error !== null) span.setStatus(2, error);
+  if (error !== null) span.setStatus(STATUS.ERROR, error);
   span.end();
 }
 

@@ -27,41 +27,100 @@ function recordHttpRequest(method, endpoint, status, durationSeconds, requestSiz
   );
 }
 
-/** One finished job in queue_job_latency_seconds. */
+// gen:begin recorders
+/**
+ * Records a finished job in queue_job_latency_seconds.
+ * @param jobType Type of the job.
+ * @param durationSeconds Duration in seconds.
+ */
 function recordQueueJob(jobType, durationSeconds) {
   record('queue_job_latency_seconds', [jobType], durationSeconds);
 }
 
-/** One failed job in queue_job_failures_total; errorType is a class of errors, never a message. */
+/**
+ * Counts a failed job in queue_job_failures_total.
+ * @param errorType Class of the error, never a message.
+ */
 function recordQueueJobFailure(errorType) {
   record('queue_job_failures_total', [errorType], 1);
 }
 
-/** How many jobs wait: queue_depth and, under its documented name, queue_depth_total. */
+/**
+ * Sets the number of waiting jobs in queue_depth, which is also shown as queue_depth_total.
+ * @param queueName Name of the queue.
+ * @param depth Number of waiting jobs.
+ */
 function setQueueDepth(queueName, depth) {
   record('queue_depth', [queueName], depth);
 }
 
-/** One call of another service in external_api_calls_total and external_api_duration_seconds. */
+/**
+ * Records a call of another service in external_api_calls_total and external_api_duration_seconds.
+ * @param service Name of the service.
+ * @param operation Name of the operation.
+ * @param durationSeconds Duration in seconds.
+ */
 function recordExternalApiCall(service, operation, durationSeconds) {
   record('external_api_calls_total', [service, operation], 1);
   record('external_api_duration_seconds', [service, operation], durationSeconds);
 }
 
-/** One failed call in external_api_errors_total; 'other' stands for no HTTP status. */
+/**
+ * Counts a failed call of another service in external_api_errors_total.
+ * @param service Name of the service.
+ * @param statusCode HTTP status; `other` is recorded without one.
+ */
 function recordExternalApiError(service, status) {
   record('external_api_errors_total', [service, statusCode(status) || 'other'], 1);
 }
 
-/** Adds to token_cost_usd_total. The tenant must be hashed already: everybody who may scrape reads a label. */
+/**
+ * Adds the cost of model tokens to token_cost_usd_total.
+ * @param model Name of the model.
+ * @param tenant Hash of the tenant: everyone who can scrape the metrics can read labels.
+ * @param usd Cost in US dollars.
+ */
 function recordTokenCost(model, tenant, usd) {
   record('token_cost_usd_total', [model, tenant], usd);
 }
 
-/** Adds to workflow_cost_usd_total. */
+/**
+ * Adds the cost of a workflow to workflow_cost_usd_total.
+ * @param usd Cost in US dollars.
+ */
 function recordWorkflowCost(usd) {
   record('workflow_cost_usd_total', [], usd);
 }
+
+/**
+ * Records a finished task in task_duration_seconds.
+ * @param status Result of the task.
+ * @param priority Priority of the task.
+ * @param durationSeconds Duration in seconds.
+ */
+function recordTask(status, priority, durationSeconds) {
+  record('task_duration_seconds', [status, priority], durationSeconds);
+}
+
+/**
+ * Sets the number of waiting tasks in task_queue_depth.
+ * @param priority Priority of the tasks.
+ * @param depth Number of waiting tasks.
+ */
+function setTaskQueueDepth(priority, depth) {
+  record('task_queue_depth', [priority], depth);
+}
+
+/**
+ * Sets the utilization of a GPU in gpu_utilization_percent.
+ * @param device Name of the device.
+ * @param model Model of the device.
+ * @param percent Utilization, 0 to 100 percent.
+ */
+function setGpuUtilization(device, model, percent) {
+  record('gpu_utilization_percent', [device, model], percent);
+}
+// gen:end
 
 /** One request to a model in model_requests_total, and what it used: { inputTokens, outputTokens, costUsd }. */
 function recordModelRequest(provider, model, status = 'success', used = {}) {
@@ -72,21 +131,6 @@ function recordModelRequest(provider, model, status = 'success', used = {}) {
   if (input !== null) record('model_tokens_total', [provider, model, 'input'], input);
   if (output !== null) record('model_tokens_total', [provider, model, 'output'], output);
   if (cost !== null) record('model_cost_usd_total', [provider, model], cost);
-}
-
-/** One finished task in task_duration_seconds. */
-function recordTask(status, priority, durationSeconds) {
-  record('task_duration_seconds', [status, priority], durationSeconds);
-}
-
-/** How many tasks wait: task_queue_depth. */
-function setTaskQueueDepth(priority, depth) {
-  record('task_queue_depth', [priority], depth);
-}
-
-/** gpu_utilization_percent, 0 to 100. */
-function setGpuUtilization(device, model, percent) {
-  record('gpu_utilization_percent', [device, model], percent);
 }
 
 module.exports = require('./one.js')('recorders', {

@@ -1,65 +1,121 @@
 import type { SpanKind } from './index';
 
-/** Decides about local traces; for `init({ sampler })`. Its text is what DJP_TELEMETRY_SAMPLER takes. */
+/** Decides which traces are sampled; for `init({ sampler })`. DJP_TELEMETRY_SAMPLER takes its text. */
 export class Sampler {
   #private;
   private constructor();
+  /** The text of the sampler, in the grammar of docs/samplers.md. */
   toString(): string;
+  /** The same text. */
   toJSON(): string;
 }
 
-/** Says whether a rule is meant. */
+/** Condition of a rule. */
 export class Predicate {
   #private;
   private constructor();
-  /** Both hold; eight at most. */
+  /** Matches if both match; at most eight conditions. */
   and(other: Predicate): Predicate;
-  /** Does not hold; only of a single condition. */
+  /** Matches if this does not match; for a single condition only. */
   not(): Predicate;
+  /** The text of the condition, in the grammar of docs/samplers.md. */
   toString(): string;
+  /** The same text. */
   toJSON(): string;
 }
 
+/** Options of name() and attribute(). */
 export interface PatternOptions {
-  /** A star at the end is a star. */
+  /** true: a star at the end is an ordinary character. */
   exact?: boolean;
 }
 
 type Value = string | number | bigint | boolean;
 
-/** Keeps everything. */
+// gen:begin surface sampling.always_on sampling.always_off sampling.drop sampling.probability sampling.rate_limited sampling.at_least sampling.parent_threshold sampling.rule_based sampling.annotating sampling.anything sampling.is_root sampling.has_remote_parent sampling.parent_sampled sampling.kind sampling.name sampling.attribute
+/** Samples all traces. */
 export function alwaysOn(): Sampler;
-/** The head says no. As the whole sampler nothing leaves; in a rule, errors, slow traces and tail-sampling rules still have their say. */
+
+/**
+ * Samples no trace at its start. As the whole sampler it exports nothing; in a rule, errors, slow
+ * traces and tail-sampling rules can still sample the trace.
+ */
 export function alwaysOff(): Sampler;
-/** Neither kept nor recorded, whatever happens: for health checks. */
+
+/** Does not record the trace, whatever happens in it. For health checks. */
 export function drop(): Sampler;
-/** Keeps that part of the traces, 0 to 1. */
+
+/**
+ * Samples a share of the traces by their trace id (OpenTelemetry consistent probability sampling).
+ * @param ratio 0 to 1.
+ */
 export function probability(ratio: number): Sampler;
-/** Keeps at most that many traces a second; nobody can count back from them. */
+
+/**
+ * Samples at most a number of traces per second. Their adjusted count is unknown.
+ * @param perSecond Traces per second.
+ */
 export function rateLimited(perSecond: number): Sampler;
-/** What the delegate says, but that many traces a second in any case. */
+
+/**
+ * Samples what another sampler samples, and at least a number of traces per second.
+ * @param perSecond Traces per second.
+ * @param delegate The other sampler.
+ */
 export function atLeast(perSecond: number, delegate: Sampler): Sampler;
-/** What the parent decided; root where there is none. */
+
+/**
+ * Follows the decision of the parent.
+ * @param root The sampler of spans without a parent.
+ */
 export function parentThreshold(root: Sampler): Sampler;
-/** The sampler of the first rule that fits; no where none does. */
+
+/**
+ * Uses the sampler of the first rule that matches. Without a match nothing is sampled.
+ * @param rules Pairs of a predicate and a sampler.
+ */
 export function ruleBased(rules: Iterable<readonly [Predicate, Sampler]>): Sampler;
-/** Adds attributes to the first span of the local trace; delegate decides. */
+
+/**
+ * Adds attributes to the first span of the local trace. Another sampler decides.
+ * @param attributes The attributes.
+ * @param delegate The other sampler.
+ */
 export function annotating(
   attributes: Readonly<Record<string, Value>> | Map<string, Value>,
   delegate: Sampler,
 ): Sampler;
 
-/** Always holds. */
+/** Matches always. */
 export function anything(): Predicate;
-/** The trace begins here. */
+
+/** Matches if the span has no parent. */
 export function isRoot(): Predicate;
-/** A caller in another process began the trace. */
+
+/** Matches if the parent belongs to another process. */
 export function hasRemoteParent(): Predicate;
-/** There is a parent, and it is sampled. */
+
+/** Matches if there is a parent and it is sampled. */
 export function parentSampled(): Predicate;
-/** The span's kind: 'server', SpanKind.SERVER. */
+
+/**
+ * Matches the kind of the span.
+ * @param kind internal, server, client, producer or consumer, as a word or a SpanKind.
+ */
 export function kind(kind: SpanKind): Predicate;
-/** The span's name; a star at the end stands for any ending, unless exact. */
+
+/**
+ * Matches the name of the span.
+ * @param pattern The name; a star at the end matches any ending.
+ * @param options Whether a star is an ordinary character.
+ */
 export function name(pattern: string, options?: PatternOptions): Predicate;
-/** An attribute that is given at the start has that value, or any; a star as for name(). */
+
+/**
+ * Matches an attribute that is given at the start of the span.
+ * @param key Name of the attribute.
+ * @param value The value; a star at the end matches any ending. Any value by default.
+ * @param options Whether a star is an ordinary character.
+ */
 export function attribute(key: string, value?: Value, options?: PatternOptions): Predicate;
+// gen:end

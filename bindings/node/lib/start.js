@@ -2,6 +2,7 @@
 // Starting spans: ids, the head decision, and under which parent. Decisions that need more than a comparison are the core's.
 
 const { native } = require('./loader.js');
+const form = require('./oplog_form.js');
 const log = require('./oplog.js');
 const { Span, INVALID, addLinks, hasIds, isRemote, spanOf, OUTSIDE, SAMPLED, RANDOM } = require('./span.js');
 const { Context, ROOT, current, storage } = require('./context.js');
@@ -9,25 +10,12 @@ const { timeOf } = require('./time.js');
 const { encodeAttributes } = require('./values.js');
 
 const { control, random } = log;
-const ACTIVE = log.WORD.ACTIVE;
-const EPOCH = log.WORD.EPOCH;
-const HEAD = log.WORD.HEAD;
-const TRACES = 1;
-const METRICS = 2;
-const DROP_ALL = 8;
-const HEAD_ONLY = 16;
-const ASK = 32;
-const ASK_ATTRIBUTES = 64;
-const REMOTE = 8 << 24;
-const IS_ROOT = 32 << 24;
-const INTERNAL = 1;
-const KIND_WORDS = new Map([
-  ['internal', 1],
-  ['server', 2],
-  ['client', 3],
-  ['producer', 4],
-  ['consumer', 5],
-]);
+const { ACTIVE, EPOCH, HEAD } = form.WORD;
+const { TRACES, METRICS, DROP_ALL, HEAD_ONLY, ASK, ASK_ATTRIBUTES } = form.LOG;
+const REMOTE = form.START.REMOTE << 24;
+const IS_ROOT = form.START.ROOT << 24;
+const { INTERNAL } = form.KIND;
+const KIND_WORDS = new Map(Object.entries(form.KIND).map(([word, number]) => [word.toLowerCase(), number]));
 const RECENT = 1 << 30;
 // Of the first word of a decision: what is recorded of the local trace (nothing: 0), and the flag that is sent downstream.
 const OUTCOME = 3 << 8;

@@ -3,17 +3,11 @@
 // that may record something else in the middle. Nothing here throws, and what has no counterpart among OTLP's values is refused.
 
 const types = require('util/types');
+const { VALUE } = require('./oplog_form.js');
 const log = require('./oplog.js');
 const { tellLoss, textOf } = require('./value_text.js');
 
-const EMPTY = 0;
-const BOOL = 1;
-const INT = 2;
-const DOUBLE = 3;
-const STRING = 4;
-const BYTES = 5;
-const ARRAY = 6;
-const MAP = 7;
+const { EMPTY, BOOL, INT, DOUBLE, STRING, BYTES, ARRAY, MAP } = VALUE;
 
 const DEPTH_MAX = 30; // as the core's
 const NODES_MAX = 20000; // values that one attribute may hold in all, so that a list that contains itself ends soon

@@ -34,10 +34,16 @@ def traced(name: Optional[str] = None, *, attributes: Any = None, kind: Any = No
 
 
 def traced(name: Any = None, *, attributes: Any = None, kind: Any = None) -> Any:
-    """Decorator: each call of the function is a span, named after the function unless a name is given. Takes
-    functions, coroutine functions, generators of both kinds, static and class methods, properties (their reading); where the function returns an
-    awaitable, a future or a generator, the span ends when that is done. An exception is recorded and raised again as it
-    is. attributes and kind: as in start_span()."""
+    """Makes each call of a function a span. The span ends when the function returns or, if
+    the result is an awaitable, promise, future or generator, when that is done. An
+    exception is recorded and passed on unchanged. As a decorator it takes functions,
+    coroutine functions, generators, static methods, class methods and properties.
+
+    Args:
+        name: Name of the span; the name of the function by default.
+        attributes: Attributes of each span.
+        kind: As for `start_span`.
+    """
     if callable(name) or isinstance(name, _DESCRIPTORS):
         return traced()(name)
 

@@ -4,7 +4,7 @@ where the program makes them so, and go on to whoever is called. Nothing is reco
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import Any, Iterator, Mapping, MutableMapping, Optional
+from typing import Any, Iterator, MutableMapping, Optional
 
 from . import _w3c
 
@@ -12,22 +12,29 @@ _PUBLIC = "djp_telemetry"  # the home of the types' names, so that pickles mean 
 
 
 class TraceFlags(int):
-    """The W3C trace flags: an int."""
+    """The trace flags as an int (W3C Trace Context)."""
 
     __slots__ = ()
     __module__ = _PUBLIC
 
+    # gen:begin noop TraceFlags
     @property
-    def sampled(self) -> bool:
+    def sampled(self) -> Any:
+        """Whether the sampled flag (bit 0) is set."""
         return bool(self & 1)
+
+    # gen:end
 
 
 class TraceState(dict):  # type: ignore[type-arg]
-    """A copy of a W3C tracestate: a dict in the list's order."""
+    """A copy of a tracestate as a dict, in the order of the header (W3C Trace Context).
+    Changes do not affect the span.
+    """
 
     __module__ = _PUBLIC
 
     def to_header(self) -> str:
+        """Returns the value of the tracestate header."""
         return ",".join(f"{key}={value}" for key, value in self.items())
 
 
@@ -48,7 +55,15 @@ def _number(value: Any, bits: int) -> int:
 
 
 class SpanContext(_Constant):
-    """The identity of a span, immutable. Without the native core only foreign ones have ids."""
+    """The ids, flags and tracestate of a span (W3C Trace Context). Immutable.
+
+    Args:
+        trace_id: Trace id, 128 bits; 0 for none.
+        span_id: Span id, 64 bits; 0 for none.
+        is_remote: Whether the span belongs to another process.
+        trace_flags: Trace flags, 8 bits.
+        trace_state: Tracestate as a header or a TraceState; an invalid one is ignored.
+    """
 
     __slots__ = ("_ids", "_remote", "_state")
     __module__ = _PUBLIC
@@ -65,29 +80,38 @@ class SpanContext(_Constant):
         header = trace_state.to_header() if hasattr(trace_state, "to_header") else trace_state
         self._state = _w3c.parse_tracestate([header]) if isinstance(header, str) else ""
 
+    # gen:begin noop SpanContext
     @property
-    def trace_id(self) -> int:
+    def trace_id(self) -> Any:
+        """The trace id, 128 bits; 0 if there is none."""
         return self._ids[0]
 
     @property
-    def span_id(self) -> int:
+    def span_id(self) -> Any:
+        """The span id, 64 bits; 0 if there is none."""
         return self._ids[1]
 
     @property
-    def trace_flags(self) -> TraceFlags:
+    def trace_flags(self) -> Any:
+        """The trace flags."""
         return TraceFlags(self._ids[2])
 
     @property
-    def trace_state(self) -> TraceState:
-        return TraceState(item.split("=", 1) for item in self._state.split(",") if item)
-
-    @property
-    def is_remote(self) -> bool:
+    def is_remote(self) -> Any:
+        """Whether the span belongs to another process."""
         return self._remote
 
     @property
-    def is_valid(self) -> bool:
+    def is_valid(self) -> Any:
+        """Whether both ids are present."""
         return bool(self._ids[0] and self._ids[1])
+
+    # gen:end
+
+    @property
+    def trace_state(self) -> TraceState:
+        """A copy of the tracestate."""
+        return TraceState(item.split("=", 1) for item in self._state.split(",") if item)
 
     def _key(self) -> Any:
         return self._ids, self._remote, self._state
@@ -128,7 +152,12 @@ class Done:
 
 
 class Span:
-    """A span that records nothing; it may carry somebody else's identity."""
+    """One operation. `start_span` and `Tracer.start_span` make spans. After its end, and if
+    nothing is recorded, its methods do nothing. No method fails for a value: an
+    unsupported one is dropped and counted in `spans.dropped_attributes` of the status. In
+    `with` or `async with` the span is current; at the end of the block it ends, and an
+    exception is recorded and raised again.
+    """
 
     __slots__ = ("__weakref__", "_context", "_entry")
 
@@ -136,65 +165,134 @@ class Span:
         self._context = context or INVALID_CONTEXT
         self._entry: Optional[_Entry] = None
 
-    def set_attribute(self, key: str, value: Any) -> None:
-        pass
+    # gen:begin noop Span
+    def set_attribute(self, key: Any, value: Any) -> Any:
+        """Sets an attribute. A later value of the same key replaces the earlier one.
 
-    def set_attributes(self, attributes: Optional[Mapping[str, Any]]) -> None:
-        pass
+        Args:
+            key: Name of the attribute, not empty.
+            value: Text, number, boolean, bytes, None, or a list or mapping of these
+                (OpenTelemetry AnyValue).
+        """
+        return None
 
-    def add_event(self, name: str, attributes: Optional[Mapping[str, Any]] = None, timestamp: Any = None) -> None:
-        pass
+    def set_attributes(self, attributes: Any) -> Any:
+        """Sets each attribute of a mapping, as `set_attribute` does.
 
-    def add_link(self, context: Any, attributes: Optional[Mapping[str, Any]] = None) -> None:
-        pass
+        Args:
+            attributes: Mapping of names to values; None is empty.
+        """
+        return None
+
+    def add_event(self, name: Any, attributes: Any = None, timestamp: Any = None) -> Any:
+        """Adds an event.
+
+        Args:
+            name: Name of the event.
+            attributes: Attributes of the event.
+            timestamp: Nanoseconds since 1970 as an int, or seconds as a float; now by
+                default.
+        """
+        return None
+
+    def add_link(self, context: Any, attributes: Any = None) -> Any:
+        """Adds a link to another span. A span context without valid ids is ignored.
+
+        Args:
+            context: A span, SpanContext or Context.
+            attributes: Attributes of the link.
+        """
+        return None
 
     def record_exception(
-        self,
-        exception: BaseException,
-        attributes: Optional[Mapping[str, Any]] = None,
-        timestamp: Any = None,
-        escaped: bool = False,
-    ) -> None:
-        pass
+        self, exception: Any, attributes: Any = None, timestamp: Any = None, escaped: Any = False
+    ) -> Any:
+        """Adds an event `exception` with exception.type, exception.message and
+        exception.stacktrace (OpenTelemetry semantic conventions). A stack trace is cut at
+        32,768 characters. The status of the span is not changed.
 
-    def set_status(self, status: Any, description: Optional[str] = None) -> None:
-        pass
+        Args:
+            exception: The exception.
+            attributes: Additional attributes of the event.
+            timestamp: As for `add_event`.
+            escaped: Whether the exception leaves the span; recorded as exception.escaped.
+        """
+        return None
 
-    def update_name(self, name: str) -> None:
-        pass
+    def set_status(self, status: Any, description: Any = None) -> Any:
+        """Sets the status. OK is final: later calls change nothing. An unknown status is dropped
+        and counted.
 
-    def end(self, end_time: Any = None) -> None:
-        pass
+        Args:
+            status: unset, ok or error, as a word, a number or a `StatusCode`; or an object
+                with a code and a description.
+            description: Description of an error; ignored with another status.
+        """
+        return None
 
-    def is_recording(self, /) -> bool:
+    def update_name(self, name: Any) -> Any:
+        """Changes the name of the span.
+
+        Args:
+            name: The new name.
+        """
+        return None
+
+    def end(self, end_time: Any = None) -> Any:
+        """Ends the span. Only the first call counts.
+
+        Args:
+            end_time: Nanoseconds since 1970 as an int, or seconds as a float; now by default.
+        """
+        return None
+
+    def is_recording(self, /) -> Any:
+        """Whether the span records what it is given: it has not ended and recording is on."""
         return False
 
-    def get_span_context(self, /) -> SpanContext:
+    def get_span_context(self, /) -> Any:
+        """Returns the ids, flags and tracestate of the span (W3C Trace Context)."""
         return self._context
 
     @property
-    def context(self) -> SpanContext:
+    def context(self) -> Any:
+        """The ids, flags and tracestate of the span, as `get_span_context` returns them."""
         return self._context
 
+    # gen:end
+
     def __enter__(self, /) -> Span:
+        """Makes the span current."""
         if self is not INVALID_SPAN and self._entry is None:
             self._entry = _enter(_current, self)
         return self
 
     def __exit__(self, exc_type: Any, exc: Any, traceback: Any, /) -> None:
+        """Records an exception, ends the span and makes the previous span current. Does not
+        suppress the exception.
+        """
         entry, self._entry = self._entry, None
         _leave(_current, entry)
 
     def __aenter__(self, /) -> Any:
+        """Makes the span current."""
         return Done(self.__enter__())
 
     def __aexit__(self, exc_type: Any, exc: Any, traceback: Any, /) -> Any:
+        """Records an exception, ends the span and makes the previous span current. Does not
+        suppress the exception.
+        """
         self.__exit__(exc_type, exc, traceback)
         return Done(None)
 
 
 class Baggage(_Constant):
-    """Name and value pairs that travel with a trace, none or those of a header. Immutable."""
+    """Name and value pairs that are propagated with a trace (W3C Baggage). Immutable:
+    changes return new baggage.
+
+    Args:
+        header: Value of a baggage header; malformed members are ignored.
+    """
 
     __slots__ = ("_entries",)
     __module__ = _PUBLIC
@@ -212,21 +310,42 @@ class Baggage(_Constant):
         return changed
 
     def get(self, key: str, /) -> Optional[str]:
+        """Returns the value of an entry, or None.
+
+        Args:
+            key: Name of the entry.
+        """
         return self.items().get(key) if isinstance(key, str) else None
 
     def items(self, /) -> dict[str, str]:
+        """Returns all entries as a new dict."""
         return {key: value for key, value, _ in self._entries}
 
     def set(self, key: str, value: str, properties: Optional[str] = None) -> Baggage:
+        """Returns baggage with the entry set. An invalid name or value, or a limit (180 entries,
+        8,192 bytes), leaves it unchanged.
+
+        Args:
+            key: Name of the entry.
+            value: Value of the entry; percent-encoded in the header.
+            properties: Properties of the entry, as in the header.
+        """
         return self._with(_w3c.set_entry(self._entries, key, value, properties))
 
     def remove(self, key: str, /) -> Baggage:
+        """Returns baggage without the entry.
+
+        Args:
+            key: Name of the entry.
+        """
         return self._with(tuple(entry for entry in self._entries if entry[0] != key))
 
     def to_header(self, /) -> str:
+        """Returns the value of the baggage header."""
         return _w3c.baggage_text(self._entries)
 
     def __len__(self) -> int:
+        """Number of entries."""
         return len(self._entries)
 
     def __eq__(self, other: object) -> bool:
@@ -243,7 +362,12 @@ class Baggage(_Constant):
 
 
 class Context(_Constant):
-    """What crossed a process border: a span and baggage. Immutable."""
+    """A span and baggage, as they are current or as headers carried them. Immutable.
+
+    Args:
+        span: A span, SpanContext or Context; none by default.
+        baggage: The baggage; empty by default.
+    """
 
     __slots__ = ("_baggage", "_span")
     __module__ = _PUBLIC
@@ -252,16 +376,22 @@ class Context(_Constant):
         self._span = span_of(span)
         self._baggage = baggage if isinstance(baggage, Baggage) else Baggage()
 
+    # gen:begin noop Context
     @property
-    def span(self) -> Span:
+    def span(self) -> Any:
+        """The span. It has no ids if the context has no span."""
         return self._span
 
     @property
-    def baggage(self) -> Baggage:
+    def baggage(self) -> Any:
+        """The baggage (W3C Baggage)."""
         return self._baggage
 
-    def get_span_context(self, /) -> SpanContext:
+    def get_span_context(self, /) -> Any:
+        """Returns the SpanContext of the span."""
         return self._span.get_span_context()
+
+    # gen:end
 
     def __repr__(self) -> str:
         return f"Context(span={self._span!r}, baggage={self._baggage!r})"
@@ -338,7 +468,7 @@ def _leave(variable: _Variable, entry: Optional[_Entry]) -> None:
 
 
 class SpanUse:
-    """Makes a span current inside `with`."""
+    """Context manager that makes a span current; `use_span` and `attach` return it."""
 
     __slots__ = ("_baggage_entry", "_entry", "_target")
 
@@ -348,6 +478,7 @@ class SpanUse:
         self._baggage_entry: Optional[_Entry] = None
 
     def __enter__(self, /) -> Span:
+        """Makes the span current."""
         span = span_of(self._target)
         if self._entry is None:
             self._entry = _enter(_current, span)
@@ -356,6 +487,7 @@ class SpanUse:
         return span
 
     def __exit__(self, exc_type: Any, exc: Any, traceback: Any, /) -> None:
+        """Makes the previous span current."""
         entry, baggage_entry = self._entry, self._baggage_entry
         self._entry = self._baggage_entry = None
         _leave(_baggage, baggage_entry)
@@ -373,24 +505,41 @@ def current_baggage() -> Baggage:
 
 
 def get_current_span(context: Any = None, /) -> Span:
+    """Returns the current span; without one, a span that has no ids and records nothing.
+
+    Args:
+        context: A Context whose span is returned instead.
+    """
     return context.span if isinstance(context, Context) else current_span()
 
 
 def get_current_context() -> Context:
+    """Returns the current span and baggage as a Context."""
     return Context(current_span(), current_baggage())
 
 
 def get_current_trace_id() -> str:
+    """Returns the trace id of the current span as 32 lower-case hexadecimal digits; empty
+    without a span.
+    """
     context = current_span().get_span_context()
     return f"{context.trace_id:032x}" if context.is_valid else ""
 
 
 def get_current_span_id() -> str:
+    """Returns the span id of the current span as 16 lower-case hexadecimal digits; empty
+    without a span.
+    """
     context = current_span().get_span_context()
     return f"{context.span_id:016x}" if context.is_valid else ""
 
 
 def stamp(fields: MutableMapping[str, Any], /) -> None:
+    """Adds trace_id and span_id of the current span to a dict unless it has them.
+
+    Args:
+        fields: The dict of a log record.
+    """
     fields.setdefault("trace_id", get_current_trace_id())
     fields.setdefault("span_id", get_current_span_id())
 
@@ -398,21 +547,46 @@ def stamp(fields: MutableMapping[str, Any], /) -> None:
 def use_span(
     span: Any, end_on_exit: bool = False, record_exception: bool = True, set_status_on_exception: bool = True
 ) -> SpanUse:
+    """Returns a context manager that makes a span, SpanContext or Context current. An
+    exception is recorded on the span and raised again.
+
+    Args:
+        span: The span, SpanContext or Context.
+        end_on_exit: Whether the end of the block ends the span.
+        record_exception: Whether an exception that leaves the block is recorded as an
+            event.
+        set_status_on_exception: Whether such an exception sets the status to error.
+    """
     return SpanUse(span)
 
 
 def attach(context: Any, /) -> SpanUse:
+    """Makes a context current until `detach` is called.
+
+    Args:
+        context: A Context, span or SpanContext.
+
+    Returns:
+        A token for `detach`.
+    """
     use = SpanUse(context)
     use.__enter__()
     return use
 
 
 def detach(token: Any, /) -> None:
+    """Makes the context current that was current before `attach`. A span that was entered is
+    left and stays open. Another object is ignored.
+
+    Args:
+        token: What `attach` returned, or an entered span.
+    """
     if isinstance(token, (Span, SpanUse)):
         token.__exit__(None, None, None)
 
 
 def switch(frame: Any, /) -> Any:
+    """Makes a span, or what an earlier call returned, current and returns what was."""
     before = _current.get(), _baggage.get()
     if isinstance(frame, tuple):
         _current.set(frame[0])
@@ -426,6 +600,17 @@ def switch(frame: Any, /) -> Any:
 
 
 def inject(carrier: Any = None, setter: Any = None, context: Any = None) -> Any:
+    """Writes traceparent, tracestate (W3C Trace Context) and baggage (W3C Baggage) into a
+    carrier. An error of the carrier is ignored.
+
+    Args:
+        carrier: A mutable mapping of headers; a new one by default.
+        setter: Sets a header of a carrier of another type: set(carrier, name, value).
+        context: The context to write; the current one by default.
+
+    Returns:
+        The carrier.
+    """
     carrier = {} if carrier is None else carrier
     span, baggage = current_span(), current_baggage()
     if isinstance(context, Context):
@@ -447,6 +632,17 @@ def inject(carrier: Any = None, setter: Any = None, context: Any = None) -> Any:
 
 
 def extract(carrier: Any, getter: Any = None) -> Context:
+    """Extracts trace context (W3C Trace Context) and baggage (W3C Baggage) from a carrier.
+    Never fails. The carrier is a mapping of str or bytes, or the list of header pairs of
+    an ASGI scope.
+
+    Args:
+        carrier: The headers.
+        getter: Reads a header of a carrier of another type: get(carrier, name).
+
+    Returns:
+        A Context; its span is invalid (null in Node) if no valid header was found.
+    """
     try:
         found = _w3c.read(carrier, getter)
     except Exception:  # a carrier of the program that cannot be read

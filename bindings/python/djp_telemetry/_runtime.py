@@ -14,12 +14,15 @@ import signal
 import stat
 import sys
 import threading
-from typing import Any, Callable, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Callable, Mapping, Optional, cast
 
 from . import _children, _loader
 from ._loader import impl
 from ._version import __version__
 from .log_correlation import install_trace_correlation
+
+if TYPE_CHECKING:
+    from .status import TelemetryStatus
 
 log = logging.getLogger("djp_telemetry")
 
@@ -143,53 +146,8 @@ def _correlates(given: Mapping[str, Any]) -> bool:
 # ---- begin and end -----------------------------------------------------------------------------------------
 
 
-def init_telemetry(
-    *,
-    enabled: Optional[bool] = None,
-    backend: Optional[str] = None,
-    exporter: Optional[str] = None,
-    endpoint: Optional[str] = None,
-    protocol: Optional[str] = None,
-    headers: Any = None,
-    file_path: Any = None,
-    service_name: Optional[str] = None,
-    environment: Optional[str] = None,
-    resource_attributes: Any = None,
-    sample_ratio: Optional[float] = None,
-    slow_threshold: Optional[float] = None,
-    ring_bytes: Optional[int] = None,
-    flush_interval: Optional[float] = None,
-    prometheus_port: Optional[int] = None,
-    **options: Any,
-) -> None:
-    """Starts what the options and the environment ask for; an option wins over its variable. Does nothing while
-    telemetry is active, and may be called again after shutdown(). Never raises for a value: a bad one is replaced by
-    its default with one warning.
-
-    enabled: the main switch. backend: "noop", "prom", "otel" or "hybrid". exporter: "otlp", "console", "file",
-    "memory" or "none". endpoint: URL of the collector. protocol: "grpc", "http/protobuf" or "http/json". headers,
-    resource_attributes: a mapping, or text as in the variables. file_path: file of the file exporter. environment: such as
-    "prod". sample_ratio: 0 to 1. slow_threshold: seconds, 0 for off. ring_bytes: 65,536 to 1,073,741,824.
-    flush_interval: seconds. prometheus_port: 0 for none. Every other option of docs/configuration.md is a keyword,
-    too; durations are in seconds."""
-    given = dict(
-        options,
-        enabled=enabled,
-        backend=backend,
-        exporter=exporter,
-        endpoint=endpoint,
-        protocol=protocol,
-        headers=headers,
-        file_path=file_path,
-        service_name=service_name,
-        environment=environment,
-        resource_attributes=resource_attributes,
-        sample_ratio=sample_ratio,
-        slow_threshold=slow_threshold,
-        ring_bytes=ring_bytes,
-        flush_interval=flush_interval,
-        prometheus_port=prometheus_port,
-    )
+def init(given: Mapping[str, Any]) -> None:
+    """Starts what the options and the environment ask for; None is an option that was not given. See init_telemetry()."""
     messages: list[str] = []  # said last: their own lines need the fields that log correlation adds
     try:
         with _runtime.lock:
@@ -252,9 +210,16 @@ def _program() -> str:
 
 
 def shutdown(timeout: Optional[float] = None) -> bool:
-    """Sends what is left and ends telemetry; True only when all of it was accepted within timeout seconds (the
-    configured ones by default). A second thread waits for the shutdown under way and gives the same answer. Everything
-    after it is a no-op until init_telemetry() is called again."""
+    """Exports what waits and ends telemetry. Later calls of the package are no-ops until it
+    is started again. A second call during a shutdown waits for it and returns the same
+    result. Never fails.
+
+    Args:
+        timeout: Time limit in seconds; the setting shutdown_timeout by default.
+
+    Returns:
+        True if the receiver accepted everything within the time limit.
+    """
     return _shutdown(timeout, _wait)
 
 
@@ -312,8 +277,14 @@ def _stop(limit: Any, wait: Callable[[Callable[[Any], Any], Any], Any]) -> bool:
 
 
 def flush(timeout: Optional[float] = None) -> bool:
-    """Sends every span that has ended; True only when the receiver accepted all of them within timeout seconds (10
-    by default)."""
+    """Exports all spans that have ended. Never fails.
+
+    Args:
+        timeout: Time limit in seconds; 10 by default.
+
+    Returns:
+        True if the receiver accepted all of them within the time limit.
+    """
     try:
         return bool(_wait(impl.sdk_flush, 10.0 if timeout is None else timeout))
     except Exception as error:
@@ -322,9 +293,13 @@ def flush(timeout: Optional[float] = None) -> bool:
 
 
 def take_exported(timeout: float = 10.0) -> list[dict[str, Any]]:
-    """What the exporter "memory" holds, which forgets it: every span that has ended so far, as a dict with the members of
-    docs/console-format.md, in the order of their ends. Values are Python's own: bytes stay bytes. For tests; empty with
-    any other exporter."""
+    """Flushes and removes all spans from the exporter memory. For tests. Each span is a dict
+    with the members of docs/console-format.md, in the order of their ends; values keep
+    their Python types. Empty with another exporter. Never raises.
+
+    Args:
+        timeout: Time limit of the flush in seconds.
+    """
     try:
         flush(timeout)
         data = impl.sdk_take_exported()
@@ -338,9 +313,17 @@ def take_exported(timeout: float = 10.0) -> list[dict[str, Any]]:
 
 
 def set_enabled(enabled: bool) -> bool:
-    """Switches the recording of spans off and on again, without a restart. While it is off, start_span() gives no-op
-    spans and nothing leaves the process, not even what waits; metrics go on. True when that holds now: not when
-    telemetry is off by configuration, or when the overrides file says otherwise."""
+    """Turns the recording of spans off or on without a restart. While it is off, spans are
+    no-ops and no span leaves the process, including those that wait. Metrics are not
+    affected.
+
+    Args:
+        enabled: Whether to record.
+
+    Returns:
+        True if this is now in effect; False if telemetry is not started or the overrides
+        file decides otherwise.
+    """
     try:
         return bool(impl.sdk_set_enabled(bool(enabled)))
     except Exception as error:
@@ -359,21 +342,36 @@ def _change_ratio(name: str, ratio: Optional[float], change: Callable[[Optional[
 
 
 def set_sample_ratio(ratio: Optional[float]) -> bool:
-    """Changes the part of the traces that is kept by chance, 0 to 1; None is the configured one again. With 0 nothing
-    leaves the process, errors neither. True when that holds now, as for set_enabled()."""
+    """Changes the share of traces that are sampled by chance. With 0 nothing is exported,
+    not even errors. An invalid value changes nothing and logs a warning.
+
+    Args:
+        ratio: 0 to 1; None restores the configured ratio.
+
+    Returns:
+        True if this is now in effect, as for `set_enabled`.
+    """
     return _change_ratio("ratio", ratio, impl.sdk_set_sample_ratio)
 
 
 def set_canary_ratio(ratio: Optional[float]) -> bool:
-    """Changes the part of the traces that is recorded at all, 0 to 1; None is the configured one again. Nothing is kept
-    of the others, errors neither. True when that holds now, as for set_enabled()."""
+    """Changes the share of traces that are recorded at all. Nothing is exported of the
+    others, not even errors. An invalid value changes nothing and logs a warning.
+
+    Args:
+        ratio: 0 to 1; None restores the configured ratio.
+
+    Returns:
+        True if this is now in effect, as for `set_enabled`.
+    """
     return _change_ratio("canary ratio", ratio, impl.sdk_set_canary_ratio)
 
 
-def telemetry_status() -> dict[str, Any]:
-    """The honest state: what is on, each effective setting and where it came from, what was exported and what was
-    lost and why, and in `problem` why nothing arrives. The keys are always the same: off, after shutdown() and without
-    the native core, too."""
+def telemetry_status() -> TelemetryStatus:
+    """Returns the state of the SDK: what is on, each setting with its source, counts of
+    exported and lost spans by reason, and in `problem` why nothing arrives. The keys are
+    always the same; docs/status.md lists them. Never fails.
+    """
     status: dict[str, Any] = {}
     try:
         text = impl.sdk_status()
@@ -392,7 +390,7 @@ def telemetry_status() -> dict[str, Any]:
     status["impl"] = _loader.name
     status["impl_reason"] = _loader.reason
     status["version"] = __version__
-    return status
+    return cast("TelemetryStatus", status)
 
 
 def _off_status() -> str:

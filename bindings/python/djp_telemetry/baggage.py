@@ -15,39 +15,75 @@ def _context(context: Any) -> Any:
 
 
 def get_baggage(name: str, context: Any = None) -> Optional[str]:
-    """The value of an entry of the context (the current one by default) or None."""
+    """Returns the value of a baggage entry, or None.
+
+    Args:
+        name: Name of the entry.
+        context: The Context; the current one by default.
+    """
     value: Optional[str] = _context(context).baggage.get(name)
     return value
 
 
 def get_all(context: Any = None) -> dict[str, str]:
-    """All entries as a new dict."""
+    """Returns all baggage entries as a new dict.
+
+    Args:
+        context: The Context; the current one by default.
+    """
     entries: dict[str, str] = _context(context).baggage.items()
     return entries
 
 
 def set_baggage(name: str, value: str, context: Any = None) -> Any:
-    """A Context like the given one with the entry set. A name or value that cannot be baggage changes nothing."""
+    """Returns a Context with the baggage entry set, for `attach`. An invalid name or value
+    leaves the baggage unchanged (W3C Baggage).
+
+    Args:
+        name: Name of the entry.
+        value: Value of the entry.
+        context: The Context; the current one by default.
+    """
     base = _context(context)
     return impl.Context(base.span, base.baggage.set(name, value))
 
 
 def remove_baggage(name: str, context: Any = None) -> Any:
-    """A Context like the given one without the entry."""
+    """Returns a Context without the baggage entry.
+
+    Args:
+        name: Name of the entry.
+        context: The Context; the current one by default.
+    """
     base = _context(context)
     return impl.Context(base.span, base.baggage.remove(name))
 
 
 def clear(context: Any = None) -> Any:
-    """A Context like the given one without baggage."""
+    """Returns a Context without baggage.
+
+    Args:
+        context: The Context; the current one by default.
+    """
     return impl.Context(_context(context).span)
 
 
 def attach(context: Any) -> Any:
-    """Makes the context current until detach() gets the token that this returns."""
+    """Makes a Context current until `detach` is called.
+
+    Args:
+        context: The Context.
+
+    Returns:
+        A token for `detach`.
+    """
     return impl.attach(context)
 
 
 def detach(token: Any) -> None:
-    """Undoes attach()."""
+    """Makes the context current that was current before `attach`.
+
+    Args:
+        token: What `attach` returned.
+    """
     impl.detach(token)

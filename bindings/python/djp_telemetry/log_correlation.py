@@ -71,8 +71,10 @@ _seams = (
 
 
 def install_trace_correlation() -> None:
-    """Gives every record of every logger trace_id and span_id. Calling it again changes nothing. It stays after
-    shutdown(), so that formats with %(trace_id)s go on working: the ids are empty then."""
+    """Adds trace_id and span_id to each record of each logger. Further calls change nothing.
+    After `shutdown` it stays, with empty ids, so that formats with %(trace_id)s keep
+    working.
+    """
     for seam in _seams:
         seam.install()
     root = logging.getLogger()
@@ -81,7 +83,7 @@ def install_trace_correlation() -> None:
 
 
 def uninstall_trace_correlation() -> None:
-    """Undoes install_trace_correlation()."""
+    """Undoes `install_trace_correlation`."""
     for seam in _seams:
         seam.uninstall()
     root = logging.getLogger()
@@ -90,6 +92,6 @@ def uninstall_trace_correlation() -> None:
 
 
 def get_structured_log_context() -> dict[str, str]:
-    """trace_id and span_id of the current span, for `extra=`; empty without one."""
+    """Returns trace_id and span_id of the current span, for `extra=`; empty without a span."""
     trace_id: str = impl.get_current_trace_id()
     return {"trace_id": trace_id, "span_id": impl.get_current_span_id()} if trace_id else {}

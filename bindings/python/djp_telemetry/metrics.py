@@ -28,13 +28,29 @@ else:
 
 
 def expose(accept: Any = None) -> tuple[Optional[bytes], str]:
-    """The exposition in the format that an Accept header asks for, and its content type. None while metrics are off."""
+    """Returns the exposition of all metrics and its content type: Prometheus text 0.0.4,
+    OpenMetrics 1.0 or Prometheus protobuf.
+
+    Args:
+        accept: Value of the Accept header that selects the format; text 0.0.4 by default.
+
+    Returns:
+        The body, None while metrics are off, and the content type.
+    """
     body, content_type, _ = expose_packed(accept, None)
     return body, content_type
 
 
 def expose_packed(accept: Any, accept_encoding: Any) -> tuple[Optional[bytes], str, bool]:
-    """The same, compressed where an Accept-Encoding header takes gzip: the last part says whether."""
+    """As `expose`, compressed with gzip if the client accepts it.
+
+    Args:
+        accept: Value of the Accept header.
+        accept_encoding: Value of the Accept-Encoding header.
+
+    Returns:
+        The body, the content type, and whether the body is compressed.
+    """
     if native is None:
         return None, METRICS_CONTENT_TYPE, False
     body, content_type, packed = native._metrics_expose(accept, accept_encoding)
@@ -42,10 +58,17 @@ def expose_packed(accept: Any, accept_encoding: Any) -> tuple[Optional[bytes], s
 
 
 def start_metrics_server(port: int = 8001, addr: str = "0.0.0.0") -> bool:
-    """Opens a listener for GET /metrics on addr (all addresses of this machine by default, as a scrape from another
-    container needs) and port, 1 to 65535. To be called after init_telemetry(); it ends with shutdown(). True when it
-    listens; False, with one warning, when the port cannot be had, and without one while metrics are off. Never
-    raises."""
+    """Opens a Prometheus endpoint that serves GET /metrics until `shutdown`. Telemetry must
+    be started before. Never raises; a failure logs one warning.
+
+    Args:
+        port: Port, 1 to 65,535.
+        addr: Address; all addresses of the host by default, as a scraper in another
+            container needs it.
+
+    Returns:
+        True if the endpoint is open; False if it cannot be opened or metrics are off.
+    """
     if native is None:
         return False
     try:
@@ -56,20 +79,29 @@ def start_metrics_server(port: int = 8001, addr: str = "0.0.0.0") -> bool:
 
 
 def generate_metrics(accept: Any = None) -> bytes:
-    """The exposition; b"" while metrics are off, a comment line when the native core is missing."""
+    """Returns the exposition of all metrics; empty while metrics are off, a comment line
+    without the native core.
+
+    Args:
+        accept: Value of the Accept header that selects the format.
+    """
     if native is None:
         return _NO_CORE
     return expose(accept)[0] or b""
 
 
 def generate_metrics_text() -> str:
-    """The Prometheus text; "" while metrics are off."""
+    """Returns the exposition in Prometheus text 0.0.4; empty while metrics are off."""
     body = expose()[0]
     return body.decode("utf-8", "replace") if body else ""
 
 
 def get_content_type(accept: Any = None) -> str:
-    """The content type that generate_metrics(accept) answers with."""
+    """Returns the content type of `generate_metrics`.
+
+    Args:
+        accept: Value of the Accept header that selects the format.
+    """
     return expose(accept)[1] if accept is not None else METRICS_CONTENT_TYPE
 
 

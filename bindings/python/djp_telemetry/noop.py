@@ -56,7 +56,9 @@ __all__ = [
 
 
 class SpanStarter:
-    """A context manager and decorator around a span that records nothing and keeps the identity of its parent."""
+    """Context manager and decorator that `Tracer.start_as_current_span` returns. It starts a
+    span each time it is entered, or for each call of the function that it decorates.
+    """
 
     __slots__ = ("_entered", "_parent")
 
@@ -65,25 +67,31 @@ class SpanStarter:
         self._entered: Optional[Span] = None
 
     def start(self, /) -> Span:
+        """Starts one span without making it current."""
         return _under(self._parent)
 
     def __enter__(self, /) -> Span:
+        """Starts a span and makes it current."""
         self._entered = self.start()
         return self._entered.__enter__()
 
     def __exit__(self, exc_type: Any, exc: Any, traceback: Any, /) -> None:
+        """Ends the span as `Span.__exit__` does."""
         span, self._entered = self._entered, None
         if span is not None:
             span.__exit__(exc_type, exc, traceback)
 
     def __aenter__(self, /) -> Any:
+        """Starts a span and makes it current."""
         return _Done(self.__enter__())
 
     def __aexit__(self, exc_type: Any, exc: Any, traceback: Any, /) -> Any:
+        """Ends the span as `Span.__exit__` does."""
         self.__exit__(exc_type, exc, traceback)
         return _Done(None)
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Decorates a function, coroutine function or generator: each call is a span."""
         if self._parent is None:
             return function
         from ._decorators import decorate
@@ -101,57 +109,107 @@ def _under(parent: Any) -> Span:
 
 
 class Tracer:
-    """Starts spans that record nothing."""
+    """Starts spans under an instrumentation scope. `get_tracer` makes tracers."""
 
     __slots__ = ()
 
+    # gen:begin noop Tracer
     def start_span(
         self,
-        name: str,
+        name: Any,
         context: Any = None,
         kind: Any = None,
         attributes: Any = None,
         links: Any = None,
         start_time: Any = None,
-        record_exception: bool = True,
-        set_status_on_exception: bool = True,
-        end_on_exit: bool = True,
+        record_exception: Any = True,
+        set_status_on_exception: Any = True,
+        end_on_exit: Any = True,
         *,
         parent: Any = None,
-    ) -> Span:
+    ) -> Any:
+        """Starts a span, which the caller ends. Arguments as for `start_span` of the package.
+        The span is current only inside `with`.
+
+        Args:
+            name: Name of the span.
+            context: The parent; the current span by default.
+            kind: internal, server, client, producer or consumer, as a word or a SpanKind.
+            attributes: Attributes of the span.
+            links: Links to other spans: contexts, or pairs of a context and attributes.
+            start_time: Nanoseconds since 1970 as an int, or seconds as a float; now by
+                default.
+            record_exception: Whether an exception that leaves the block is recorded as an
+                event.
+            set_status_on_exception: Whether such an exception sets the status to error.
+            end_on_exit: Whether the end of the block ends the span.
+            parent: The same as context.
+        """
         return _under(context if parent is None else parent)
 
     def start_as_current_span(
         self,
-        name: str,
+        name: Any,
         context: Any = None,
         kind: Any = None,
         attributes: Any = None,
         links: Any = None,
         start_time: Any = None,
-        record_exception: bool = True,
-        set_status_on_exception: bool = True,
-        end_on_exit: bool = True,
+        record_exception: Any = True,
+        set_status_on_exception: Any = True,
+        end_on_exit: Any = True,
         *,
         parent: Any = None,
-    ) -> SpanStarter:
+    ) -> Any:
+        """Returns a context manager that starts a span, makes it current and ends it. As a
+        decorator of a function, coroutine function or generator it makes each call a span.
+        Arguments as for `Tracer.start_span`.
+        """
         return SpanStarter(context if parent is None else parent)
 
+    # gen:end
 
+
+# gen:begin noop start_span get_tracer
 def start_span(
-    name: str,
+    name: Any,
     attributes: Any = None,
     *,
     parent: Any = None,
     kind: Any = None,
     links: Any = None,
     start_time: Any = None,
-) -> Span:
+) -> Any:
+    """Starts a span, which the caller ends. Never fails for a value. `with start_span(...)
+    as span:` makes it current and ends it; an exception is recorded and raised again.
+
+    Args:
+        name: Name of the span; an empty or invalid one becomes `unnamed`.
+        attributes: Attributes of the span.
+        parent: A span, SpanContext, Context or mapping of headers; the current span by
+            default.
+        kind: internal, server, client, producer or consumer, as a word or a SpanKind.
+        links: Links to other spans: contexts, or pairs of a context and attributes.
+        start_time: Nanoseconds since 1970 as an int, or seconds as a float; now by
+            default.
+    """
     return _under(parent)
 
 
-def get_tracer(name: Any = None, version: Any = None, schema_url: Any = None, attributes: Any = None) -> Tracer:
+def get_tracer(name: Any = None, version: Any = None, schema_url: Any = None, attributes: Any = None) -> Any:
+    """Returns a tracer for an instrumentation scope. A process can use 1,023 different
+    scopes; spans of further ones are recorded without a scope.
+
+    Args:
+        name: Name of the scope, usually of the library.
+        version: Version of the scope.
+        schema_url: URL of the schema of the attribute names.
+        attributes: Attributes of the scope.
+    """
     return Tracer()
+
+
+# gen:end
 
 
 def sdk_start(options: dict[str, str], environ: Mapping[str, str], service_name: Any, warn: Any, /) -> dict[str, Any]:
@@ -220,7 +278,7 @@ def sdk_keywords() -> list[str]:
 
 
 def init_noop_if_enabled() -> None:
-    """Deprecated: says once that telemetry is on but does nothing, when it is."""
+    """Deprecated. Logs once that telemetry is enabled but records nothing, if that is so."""
     from ._runtime import announce_noop
 
     announce_noop()

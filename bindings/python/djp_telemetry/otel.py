@@ -32,9 +32,12 @@ __all__ = [
 
 
 def init_tracer(service_name: Optional[str] = None) -> None:
-    """Starts telemetry as the environment says, under this service name if one is given. Does nothing while it is
-    active."""
-    _runtime.init_telemetry(service_name=service_name)
+    """Starts telemetry as the environment configures it, as `init_telemetry` does.
+
+    Args:
+        service_name: Resource attribute service.name.
+    """
+    _runtime.init({"service_name": service_name})
 
 
 init_opentelemetry = init_tracer
@@ -53,8 +56,17 @@ def _record(name: str, duration: float, attributes: dict[str, Any], kind: str, f
 
 
 def record_http_span(method: str, route: str, status_code: int, duration_seconds: float) -> None:
-    """Records one served HTTP request that has just ended: a span http.server, an error from 500, and the metrics of
-    djp_telemetry.prom.record_http_request. The middleware does both for every request: do not call it there as well."""
+    """Records an answered HTTP request that has just ended: a server span `http.server`,
+    which is an error for a status of 500 or more, and the metrics of
+    `record_http_request`. The middleware does this for each request: do not call it
+    there.
+
+    Args:
+        method: HTTP method.
+        route: Template of the route, never a path with ids.
+        status_code: HTTP status, 100 to 599.
+        duration_seconds: Duration in seconds.
+    """
     status, duration = _measured.status_code(status_code), _measured.seconds(duration_seconds)
     attributes: dict[str, Any] = {"http.route": _measured.text(route)}
     semconv = _runtime.settings().get("semconv", "old")
@@ -78,8 +90,16 @@ def record_job_span(
     *,
     error_type: Optional[str] = None,
 ) -> None:
-    """Records one background job that has just ended: a span job.run, queue_job_latency_seconds and, for a failure,
-    queue_job_failures_total{error_type}, where "_OTHER" stands for an unknown class of errors."""
+    """Records a job that has just ended: a span `job.run`, queue_job_latency_seconds and,
+    for a failure, queue_job_failures_total.
+
+    Args:
+        queue_name: Name of the queue.
+        job_type: Type of the job.
+        duration_seconds: Duration in seconds.
+        success: Whether the job succeeded.
+        error_type: Class of the error, never a message; `_OTHER` is recorded without one.
+    """
     duration, succeeded = _measured.seconds(duration_seconds), _measured.truth(success)
     attributes: dict[str, Any] = {
         "queue.name": _measured.text(queue_name),
@@ -104,8 +124,17 @@ def record_external_api_span(
     *,
     status_code: Optional[int] = None,
 ) -> None:
-    """Records one call to another service that has just ended: a span external.api.call, external_api_calls_total,
-    external_api_duration_seconds and, for a failure, external_api_errors_total{status_code}."""
+    """Records a call of another service that has just ended: a client span
+    `external.api.call`, external_api_calls_total, external_api_duration_seconds and, for
+    a failure, external_api_errors_total.
+
+    Args:
+        service: Name of the service.
+        operation: Name of the operation.
+        duration_seconds: Duration in seconds.
+        success: Whether the call succeeded.
+        status_code: HTTP status of the response.
+    """
     duration, succeeded = _measured.seconds(duration_seconds), _measured.truth(success)
     status = _measured.status_code(status_code)
     attributes: dict[str, Any] = {

@@ -47,10 +47,22 @@ def instrument_outgoing(
     origins: Origins = None,
     spans: bool = False,
 ) -> Callable[[], None]:
-    """Outgoing requests of httpx, urllib3 (which requests uses) and aiohttp carry traceparent, tracestate and baggage of
-    the current context, also of libraries that are imported later and while nothing is recorded. False leaves a library
-    alone. origins: only to these, such as "https://api.example.com": text, patterns, a list of them, or a function of
-    the origin. spans: a client span for each request. Returns what ends it. Raises nothing."""
+    """Adds trace context and baggage to outgoing HTTP requests. Headers that a request
+    already has are not changed, and no request fails because of it. Libraries that are
+    imported later are instrumented as well.
+
+    Args:
+        httpx: Whether requests of httpx are instrumented.
+        urllib3: Whether requests of urllib3, which requests uses, are instrumented.
+        aiohttp: Whether requests of aiohttp are instrumented.
+        origins: Only requests to these origins carry context: an origin
+            (scheme://host:port), a pattern, a function, or a list of these; all by
+            default. Context must not go to untrusted hosts.
+        spans: Whether each request is a client span.
+
+    Returns:
+        A function that ends the instrumentation.
+    """
     options = Options(origins, spans is True)
     undo: list[Callable[[], None]] = []
 

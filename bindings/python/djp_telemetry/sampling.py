@@ -118,83 +118,126 @@ def _pattern(value: object, exact: bool) -> str:
 
 
 def always_on() -> Sampler:
-    """Keeps everything."""
+    """Samples all traces."""
     return Sampler("always_on")
 
 
 def always_off() -> Sampler:
-    """The head says no. As the whole sampler nothing leaves the process; in a rule, errors, slow traces and tail-sampling rules
-    still have their say."""
+    """Samples no trace at its start. As the whole sampler it exports nothing; in a rule,
+    errors, slow traces and tail-sampling rules can still sample the trace.
+    """
     return Sampler("always_off")
 
 
 def drop() -> Sampler:
-    """Neither kept nor recorded, whatever happens: for health checks."""
+    """Does not record the trace, whatever happens in it. For health checks."""
     return Sampler("drop")
 
 
 def probability(ratio: float) -> Sampler:
-    """Keeps that part of the traces, 0 to 1."""
+    """Samples a share of the traces by their trace id (OpenTelemetry consistent probability
+    sampling).
+
+    Args:
+        ratio: 0 to 1.
+    """
     return Sampler(f"probability({ratio})")
 
 
 def rate_limited(per_second: float) -> Sampler:
-    """Keeps at most that many traces a second; nobody can count back from them."""
+    """Samples at most a number of traces per second. Their adjusted count is unknown.
+
+    Args:
+        per_second: Traces per second.
+    """
     return Sampler(f"rate_limited({per_second})")
 
 
 def at_least(per_second: float, delegate: Sampler) -> Sampler:
-    """What the delegate says, but that many traces a second in any case."""
+    """Samples what another sampler samples, and at least a number of traces per second.
+
+    Args:
+        per_second: Traces per second.
+        delegate: The other sampler.
+    """
     return Sampler(f"at_least({per_second}, {delegate})")
 
 
 def parent_threshold(root: Sampler) -> Sampler:
-    """What the parent decided; root where there is none."""
+    """Follows the decision of the parent.
+
+    Args:
+        root: The sampler of spans without a parent.
+    """
     return Sampler(f"parent_threshold({root})")
 
 
 def rule_based(rules: Iterable[tuple[Predicate, Sampler]]) -> Sampler:
-    """The sampler of the first rule that fits; no where none does."""
+    """Uses the sampler of the first rule that matches. Without a match nothing is sampled.
+
+    Args:
+        rules: Pairs of a predicate and a sampler.
+    """
     return Sampler("rule_based(" + ", ".join(f"{predicate} => {sampler}" for predicate, sampler in rules) + ")")
 
 
 def annotating(attributes: Mapping[str, Union[str, bool, int, float]], delegate: Sampler) -> Sampler:
-    """Adds attributes to the first span of the local trace; delegate decides."""
+    """Adds attributes to the first span of the local trace. Another sampler decides.
+
+    Args:
+        attributes: The attributes.
+        delegate: The other sampler.
+    """
     items = ", ".join(f"{_quoted(key)}={_value(value)}" for key, value in attributes.items())
     return Sampler(f"annotating({{{items}}}, {delegate})")
 
 
 def anything() -> Predicate:
-    """Always holds."""
+    """Matches always."""
     return Predicate("any")
 
 
 def is_root() -> Predicate:
-    """The trace begins here."""
+    """Matches if the span has no parent."""
     return Predicate("root")
 
 
 def has_remote_parent() -> Predicate:
-    """A caller in another process began the trace."""
+    """Matches if the parent belongs to another process."""
     return Predicate("remote_parent")
 
 
 def parent_sampled() -> Predicate:
-    """There is a parent, and it is sampled."""
+    """Matches if there is a parent and it is sampled."""
     return Predicate("parent_sampled")
 
 
 def kind(kind: Union[SpanKind, str]) -> Predicate:
-    """The span's kind: "server", SpanKind.SERVER."""
+    """Matches the kind of the span.
+
+    Args:
+        kind: internal, server, client, producer or consumer, as a word or a SpanKind.
+    """
     word = kind.name if isinstance(kind, SpanKind) else str(kind)
     return Predicate(f"kind({word.lower()})")
 
 
 def name(pattern: str, *, exact: bool = False) -> Predicate:
-    """The span's name; a star at the end stands for any ending, unless exact."""
+    """Matches the name of the span.
+
+    Args:
+        pattern: The name; a star at the end matches any ending.
+        exact: Whether a star is an ordinary character.
+    """
     return Predicate(f"name({_pattern(pattern, exact)})")
 
 
 def attribute(key: str, value: Union[str, bool, int] = "*", *, exact: bool = False) -> Predicate:
-    """An attribute that is given at the start has that value, or any; a star as for name()."""
+    """Matches an attribute that is given at the start of the span.
+
+    Args:
+        key: Name of the attribute.
+        value: The value; a star at the end matches any ending. Any value by default.
+        exact: Whether a star is an ordinary character.
+    """
     return Predicate(f"attribute({_quoted(key)}={_pattern(value, exact)})")

@@ -171,25 +171,17 @@ baggage_hash(PyObject *self)
 static PyMethodDef baggage_methods[] = {
     {"__reduce__", baggage_reduce, METH_NOARGS, "__reduce__($self, /)\n--\n\nFor pickle."},
     DJP_PY_COPY_METHODS,
-    {"get", baggage_get, METH_O, "get($self, key, /)\n--\n\nThe value of an entry or None."},
-    {"items", baggage_items, METH_NOARGS, "items($self, /)\n--\n\nAll entries as a new dict."},
-    {"set", (PyCFunction)(void (*)(void))baggage_set, METH_FASTCALL | METH_KEYWORDS,
-     "set($self, key, value, properties=None)\n--\n\nNew baggage with the entry set."},
-    {"remove", baggage_remove, METH_O, "remove($self, key, /)\n--\n\nNew baggage without the entry."},
-    {"to_header", baggage_to_header, METH_NOARGS, "to_header($self, /)\n--\n\nThe header value."},
+    {"get", baggage_get, METH_O, DJP_PY_DOC_BAGGAGE_GET},
+    {"items", baggage_items, METH_NOARGS, DJP_PY_DOC_BAGGAGE_ITEMS},
+    {"set", (PyCFunction)(void (*)(void))baggage_set, METH_FASTCALL | METH_KEYWORDS, DJP_PY_DOC_BAGGAGE_SET},
+    {"remove", baggage_remove, METH_O, DJP_PY_DOC_BAGGAGE_REMOVE},
+    {"to_header", baggage_to_header, METH_NOARGS, DJP_PY_DOC_BAGGAGE_TO_HEADER},
     {NULL, NULL, 0, NULL},
 };
 static PyType_Slot baggage_slots[] = {
-    {Py_tp_doc, "Baggage(header=None)\n--\n\nName and value pairs that travel with a trace, none or those of a header. "
-                "Immutable."},
-    {Py_tp_richcompare, (void *)baggage_compare},
-    {Py_tp_hash, (void *)baggage_hash},
-    {Py_tp_new, (void *)baggage_new},
-    {Py_tp_dealloc, (void *)baggage_dealloc},
-    {Py_tp_repr, (void *)baggage_repr},
-    {Py_tp_methods, baggage_methods},
-    {Py_sq_length, (void *)baggage_length},
-    {0, NULL},
+    {Py_tp_doc, DJP_PY_DOC_BAGGAGE},  {Py_tp_richcompare, (void *)baggage_compare}, {Py_tp_hash, (void *)baggage_hash},
+    {Py_tp_new, (void *)baggage_new}, {Py_tp_dealloc, (void *)baggage_dealloc},     {Py_tp_repr, (void *)baggage_repr},
+    {Py_tp_methods, baggage_methods}, {Py_sq_length, (void *)baggage_length},       {0, NULL},
 };
 static PyType_Spec baggage_spec = {"djp_telemetry.Baggage", sizeof(baggage_object), 0, Py_TPFLAGS_DEFAULT,
                                    baggage_slots};

@@ -7,6 +7,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "docs.h"
 #include "djp/djp.h"
 
 /* Keeps a rare path out of its caller. The interpreter's own word for it is younger than the oldest one supported. */
@@ -126,10 +127,10 @@ PyTypeObject *djp_py_type(PyObject *module, PyType_Spec *spec, PyObject *base, c
 
 /* __copy__, __deepcopy__ of what never changes: itself. */
 PyObject *djp_py_copy(PyObject *self, PyObject *ignored);
-#define DJP_PY_COPY_METHODS                                                                           \
-    {"__copy__", djp_py_copy, METH_NOARGS, "__copy__($self, /)\n--\n\nThe object itself."},           \
-    {                                                                                                 \
-        "__deepcopy__", djp_py_copy, METH_O, "__deepcopy__($self, memo, /)\n--\n\nThe object itself." \
+#define DJP_PY_COPY_METHODS                                                  \
+    {"__copy__", djp_py_copy, METH_NOARGS, DJP_PY_DOC_CONTEXT___COPY__},     \
+    {                                                                        \
+        "__deepcopy__", djp_py_copy, METH_O, DJP_PY_DOC_CONTEXT___DEEPCOPY__ \
     }
 
 /* ---- arguments (args.c) ---- */

@@ -259,18 +259,17 @@ static PyMethodDef context_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 static PyGetSetDef context_getset[] = {
-    {"trace_id", context_get_trace_id, NULL, "The trace id as an int; 0 when there is none.", NULL},
-    {"span_id", context_get_span_id, NULL, "The span id as an int; 0 when there is none.", NULL},
-    {"trace_flags", context_get_trace_flags, NULL, "The W3C flags.", NULL},
-    {"trace_state", context_get_trace_state, NULL, "A copy of the W3C tracestate as a dict.", NULL},
-    {"is_remote", context_get_is_remote, NULL, "True when the context came over the wire.", NULL},
-    {"is_valid", context_get_is_valid, NULL, "True when both ids are there.", NULL},
+    {"trace_id", context_get_trace_id, NULL, DJP_PY_DOC_SPANCONTEXT_TRACE_ID, NULL},
+    {"span_id", context_get_span_id, NULL, DJP_PY_DOC_SPANCONTEXT_SPAN_ID, NULL},
+    {"trace_flags", context_get_trace_flags, NULL, DJP_PY_DOC_SPANCONTEXT_TRACE_FLAGS, NULL},
+    {"trace_state", context_get_trace_state, NULL, DJP_PY_DOC_SPANCONTEXT_TRACE_STATE, NULL},
+    {"is_remote", context_get_is_remote, NULL, DJP_PY_DOC_SPANCONTEXT_IS_REMOTE, NULL},
+    {"is_valid", context_get_is_valid, NULL, DJP_PY_DOC_SPANCONTEXT_IS_VALID, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyType_Slot context_slots[] = {
-    {Py_tp_doc, "SpanContext(trace_id, span_id, is_remote=False, trace_flags=0, trace_state=None)\n--\n\n"
-                "The identity of a span. Immutable."},
+    {Py_tp_doc, DJP_PY_DOC_SPANCONTEXT},
     {Py_tp_new, (void *)context_new},
     {Py_tp_dealloc, (void *)context_dealloc},
     {Py_tp_richcompare, (void *)context_compare},
@@ -292,11 +291,10 @@ flags_get_sampled(PyObject *self, void *Py_UNUSED(closure))
 }
 
 static PyGetSetDef flags_getset[] = {
-    {"sampled", flags_get_sampled, NULL, "True when the trace is sampled.", NULL},
+    {"sampled", flags_get_sampled, NULL, DJP_PY_DOC_TRACEFLAGS_SAMPLED, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
-static PyType_Slot flags_slots[] = {
-    {Py_tp_doc, "The W3C trace flags: an int."}, {Py_tp_getset, flags_getset}, {0, NULL}};
+static PyType_Slot flags_slots[] = {{Py_tp_doc, DJP_PY_DOC_TRACEFLAGS}, {Py_tp_getset, flags_getset}, {0, NULL}};
 static PyType_Spec flags_spec = {"djp_telemetry.TraceFlags", 0, 0, Py_TPFLAGS_DEFAULT, flags_slots};
 
 static PyObject *
@@ -323,12 +321,11 @@ trace_state_to_header(PyObject *self, PyObject *Py_UNUSED(ignored))
 }
 
 static PyMethodDef trace_state_methods[] = {
-    {"to_header", trace_state_to_header, METH_NOARGS, "to_header($self, /)\n--\n\nThe header value."},
+    {"to_header", trace_state_to_header, METH_NOARGS, DJP_PY_DOC_TRACESTATE_TO_HEADER},
     {NULL, NULL, 0, NULL},
 };
-static PyType_Slot trace_state_slots[] = {{Py_tp_doc, "A copy of a W3C tracestate: a dict in the list's order."},
-                                          {Py_tp_methods, trace_state_methods},
-                                          {0, NULL}};
+static PyType_Slot trace_state_slots[] = {
+    {Py_tp_doc, DJP_PY_DOC_TRACESTATE}, {Py_tp_methods, trace_state_methods}, {0, NULL}};
 static PyType_Spec trace_state_spec = {"djp_telemetry.TraceState", 0, 0, Py_TPFLAGS_DEFAULT, trace_state_slots};
 
 static int

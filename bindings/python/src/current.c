@@ -411,17 +411,11 @@ current_switch(PyObject *module, PyObject *frame)
 static PyMethodDef current_functions[] = {
     {"switch", current_switch, METH_O,
      "switch($module, frame, /)\n--\n\nMakes a span, or what an earlier call returned, current and returns what was."},
-    {"get_current_span", (PyCFunction)(void (*)(void))current_get_span, METH_FASTCALL,
-     "get_current_span($module, context=None, /)\n--\n\nThe current span; one that records nothing when there is "
-     "none."},
-    {"get_current_context", current_get_context, METH_NOARGS,
-     "get_current_context($module, /)\n--\n\nThe current span and baggage as one Context."},
-    {"get_current_trace_id", current_trace_id, METH_NOARGS,
-     "get_current_trace_id($module, /)\n--\n\n32 lower-case hexadecimal digits, or \"\" without a span."},
-    {"get_current_span_id", current_span_id, METH_NOARGS,
-     "get_current_span_id($module, /)\n--\n\n16 lower-case hexadecimal digits, or \"\" without a span."},
-    {"stamp", current_stamp, METH_O,
-     "stamp($module, fields, /)\n--\n\nPuts trace_id and span_id into the dict unless they are there."},
+    {"get_current_span", (PyCFunction)(void (*)(void))current_get_span, METH_FASTCALL, DJP_PY_DOC_GET_CURRENT_SPAN},
+    {"get_current_context", current_get_context, METH_NOARGS, DJP_PY_DOC_GET_CURRENT_CONTEXT},
+    {"get_current_trace_id", current_trace_id, METH_NOARGS, DJP_PY_DOC_GET_CURRENT_TRACE_ID},
+    {"get_current_span_id", current_span_id, METH_NOARGS, DJP_PY_DOC_GET_CURRENT_SPAN_ID},
+    {"stamp", current_stamp, METH_O, DJP_PY_DOC_STAMP},
     {NULL, NULL, 0, NULL},
 };
 

@@ -120,18 +120,17 @@ guard_call(PyObject *self, PyObject *args, PyObject *kwargs)
 }
 
 static PyMethodDef guard_methods[] = {
-    {"__enter__", guard_enter, METH_NOARGS, NULL},
-    {"__exit__", (PyCFunction)(void (*)(void))guard_exit, METH_FASTCALL, NULL},
-    {"fresh", guard_fresh, METH_NOARGS, "fresh(): an independent guard over the same metric."},
-    {"labels", (PyCFunction)(void (*)(void))guard_labels, METH_FASTCALL | METH_KEYWORDS,
-     "labels(*values, **names): choose the child to record in."},
+    {"__enter__", guard_enter, METH_NOARGS, DJP_PY_DOC__GUARD___ENTER__},
+    {"__exit__", (PyCFunction)(void (*)(void))guard_exit, METH_FASTCALL, DJP_PY_DOC__GUARD___EXIT__},
+    {"fresh", guard_fresh, METH_NOARGS, DJP_PY_DOC__GUARD_FRESH},
+    {"labels", (PyCFunction)(void (*)(void))guard_labels, METH_FASTCALL | METH_KEYWORDS, DJP_PY_DOC__GUARD_LABELS},
     {NULL, NULL, 0, NULL},
 };
 static PyType_Slot guard_slots[] = {
     {Py_tp_dealloc, (void *)guard_dealloc},
     {Py_tp_methods, (void *)guard_methods},
     {Py_tp_call, (void *)guard_call},
-    {Py_tp_doc, (void *)"Context manager and decorator that records in a metric."},
+    {Py_tp_doc, (void *)DJP_PY_DOC__GUARD},
     {0, NULL},
 };
 static PyType_Spec guard_spec = {"djp_telemetry.metrics.Guard", sizeof(djp_py_guard), 0, Py_TPFLAGS_DEFAULT,

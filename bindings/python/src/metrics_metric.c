@@ -177,7 +177,8 @@ static PyObject *
 metric_count_exceptions(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     PyObject *exceptions = nargs > 0 ? args[0] : kwnames != NULL && PyTuple_GET_SIZE(kwnames) > 0 ? args[0] : NULL;
-    return djp_py_guard_new((djp_py_metric *)self, DJP_PY_GUARD_EXCEPTIONS, exceptions);
+    return djp_py_guard_new((djp_py_metric *)self, DJP_PY_GUARD_EXCEPTIONS,
+                            exceptions == NULL ? NULL : djp_py_given(exceptions));
 }
 
 /* ---- Gauge ---- */
@@ -331,60 +332,48 @@ metric_repr(PyObject *self)
 }
 
 #define METRIC_FAST METH_FASTCALL | METH_KEYWORDS
-#define METRIC_COMMON_METHODS                                                        \
-    {"labels", (PyCFunction)(void (*)(void))djp_py_metric_labels, METRIC_FAST,       \
-     "labels(*values, **names): the child of one label set."},                       \
-        {"remove", (PyCFunction)(void (*)(void))djp_py_metric_remove, METH_FASTCALL, \
-         "remove(*values): forget one label set."},                                  \
-    {                                                                                \
-        "clear", djp_py_metric_clear, METH_NOARGS, "clear(): forget all label sets." \
+#define METRIC_COMMON_METHODS                                                                                   \
+    {"labels", (PyCFunction)(void (*)(void))djp_py_metric_labels, METRIC_FAST, DJP_PY_DOC_METRIC_LABELS},       \
+        {"remove", (PyCFunction)(void (*)(void))djp_py_metric_remove, METH_FASTCALL, DJP_PY_DOC_METRIC_REMOVE}, \
+    {                                                                                                           \
+        "clear", djp_py_metric_clear, METH_NOARGS, DJP_PY_DOC_METRIC_CLEAR                                      \
     }
 
 static PyMethodDef counter_methods[] = {
     METRIC_COMMON_METHODS,
-    {"inc", (PyCFunction)(void (*)(void))counter_inc, METRIC_FAST,
-     "inc($self, amount=1, exemplar=None)\n--\n\nAdds a finite amount of zero or more; anything else is dropped and "
-     "counted. exemplar: a dict with trace_id and span_id, by default those of the current sampled span."},
+    {"inc", (PyCFunction)(void (*)(void))counter_inc, METRIC_FAST, DJP_PY_DOC_COUNTER_INC},
     {"count_exceptions", (PyCFunction)(void (*)(void))metric_count_exceptions, METRIC_FAST,
-     "count_exceptions($self, exception=Exception)\n--\n\nContext manager and decorator that adds 1 for each exception "
-     "of the class, or of one in a tuple of classes, and lets it pass."},
+     DJP_PY_DOC_COUNTER_COUNT_EXCEPTIONS},
     {NULL, NULL, 0, NULL},
 };
 static PyMethodDef gauge_methods[] = {
     METRIC_COMMON_METHODS,
-    {"inc", (PyCFunction)(void (*)(void))gauge_inc, METRIC_FAST, "inc($self, amount=1)\n--\n\nAdds the amount."},
-    {"dec", (PyCFunction)(void (*)(void))gauge_dec, METRIC_FAST, "dec($self, amount=1)\n--\n\nSubtracts the amount."},
-    {"set", (PyCFunction)(void (*)(void))gauge_set, METRIC_FAST,
-     "set($self, value)\n--\n\nReplaces the value: any number, infinities and NaN included."},
-    {"set_to_current_time", gauge_set_to_current_time, METH_NOARGS,
-     "set_to_current_time($self, /)\n--\n\nSets the Unix time in seconds."},
-    {"track_inprogress", gauge_track_inprogress, METH_NOARGS,
-     "track_inprogress($self, /)\n--\n\nContext manager and decorator: 1 more inside."},
-    {"time", metric_time, METH_NOARGS,
-     "time($self, /)\n--\n\nContext manager and decorator that sets the duration in seconds."},
-    {"set_function", gauge_set_function, METH_O,
-     "set_function($self, f, /)\n--\n\nf() gives the value before each exposition that Python makes."},
+    {"inc", (PyCFunction)(void (*)(void))gauge_inc, METRIC_FAST, DJP_PY_DOC_GAUGE_INC},
+    {"dec", (PyCFunction)(void (*)(void))gauge_dec, METRIC_FAST, DJP_PY_DOC_GAUGE_DEC},
+    {"set", (PyCFunction)(void (*)(void))gauge_set, METRIC_FAST, DJP_PY_DOC_GAUGE_SET},
+    {"set_to_current_time", gauge_set_to_current_time, METH_NOARGS, DJP_PY_DOC_GAUGE_SET_TO_CURRENT_TIME},
+    {"track_inprogress", gauge_track_inprogress, METH_NOARGS, DJP_PY_DOC_GAUGE_TRACK_INPROGRESS},
+    {"time", metric_time, METH_NOARGS, DJP_PY_DOC_GAUGE_TIME},
+    {"set_function", gauge_set_function, METH_O, DJP_PY_DOC_GAUGE_SET_FUNCTION},
     {NULL, NULL, 0, NULL},
 };
 static PyMethodDef histogram_methods[] = {
     METRIC_COMMON_METHODS,
-    {"observe", (PyCFunction)(void (*)(void))histogram_observe, METRIC_FAST,
-     "observe($self, amount, exemplar=None)\n--\n\nCounts any number but NaN. exemplar: as in Counter.inc()."},
-    {"time", metric_time, METH_NOARGS,
-     "time($self, /)\n--\n\nContext manager and decorator that observes the duration in seconds."},
+    {"observe", (PyCFunction)(void (*)(void))histogram_observe, METRIC_FAST, DJP_PY_DOC_HISTOGRAM_OBSERVE},
+    {"time", metric_time, METH_NOARGS, DJP_PY_DOC_HISTOGRAM_TIME},
     {NULL, NULL, 0, NULL},
 };
 static PyGetSetDef metric_getset[] = {
-    {"name", metric_get_name, NULL, "name as declared", NULL},
-    {"labelnames", metric_get_labelnames, NULL, "declared label names", NULL},
-    {"value", metric_get_value, NULL, "current value; the sum for a histogram; 0.0 while telemetry is off", NULL},
+    {"name", metric_get_name, NULL, DJP_PY_DOC_METRIC_NAME, NULL},
+    {"labelnames", metric_get_labelnames, NULL, DJP_PY_DOC_METRIC_LABELNAMES, NULL},
+    {"value", metric_get_value, NULL, DJP_PY_DOC_METRIC_VALUE, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 static PyGetSetDef histogram_getset[] = {
-    {"name", metric_get_name, NULL, "name as declared", NULL},
-    {"labelnames", metric_get_labelnames, NULL, "declared label names", NULL},
-    {"value", metric_get_value, NULL, "sum of the observations", NULL},
-    {"count", metric_get_count, NULL, "number of observations", NULL},
+    {"name", metric_get_name, NULL, DJP_PY_DOC_METRIC_NAME, NULL},
+    {"labelnames", metric_get_labelnames, NULL, DJP_PY_DOC_METRIC_LABELNAMES, NULL},
+    {"value", metric_get_value, NULL, DJP_PY_DOC_METRIC_VALUE, NULL},
+    {"count", metric_get_count, NULL, DJP_PY_DOC_HISTOGRAM_COUNT, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -416,9 +405,9 @@ histogram_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         {Py_tp_doc, (void *)text},               \
         {0, NULL},                               \
     }
-METRIC_SLOTS(counter, metric_getset, "A number that only grows.");
-METRIC_SLOTS(gauge, metric_getset, "A number that goes up and down.");
-METRIC_SLOTS(histogram, histogram_getset, "Observations counted in buckets.");
+METRIC_SLOTS(counter, metric_getset, DJP_PY_DOC_COUNTER);
+METRIC_SLOTS(gauge, metric_getset, DJP_PY_DOC_GAUGE);
+METRIC_SLOTS(histogram, histogram_getset, DJP_PY_DOC_HISTOGRAM);
 
 static PyType_Spec metric_specs[] = {
     {"djp_telemetry.metrics.Counter", sizeof(djp_py_metric), 0, Py_TPFLAGS_DEFAULT, counter_slots},

@@ -185,18 +185,16 @@ parent_reduce(PyObject *self, PyObject *Py_UNUSED(ignored))
 static PyMethodDef parent_methods[] = {
     {"__reduce__", parent_reduce, METH_NOARGS, "__reduce__($self, /)\n--\n\nFor pickle."},
     DJP_PY_COPY_METHODS,
-    {"get_span_context", parent_get_span_context, METH_NOARGS,
-     "get_span_context($self, /)\n--\n\nThe SpanContext of the context's span."},
+    {"get_span_context", parent_get_span_context, METH_NOARGS, DJP_PY_DOC_CONTEXT_GET_SPAN_CONTEXT},
     {NULL, NULL, 0, NULL},
 };
 static PyGetSetDef parent_getset[] = {
-    {"span", parent_get_span, NULL, "The span: without ids when there was none.", NULL},
-    {"baggage", parent_get_baggage, NULL, "The baggage: perhaps empty.", NULL},
+    {"span", parent_get_span, NULL, DJP_PY_DOC_CONTEXT_SPAN, NULL},
+    {"baggage", parent_get_baggage, NULL, DJP_PY_DOC_CONTEXT_BAGGAGE, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 static PyType_Slot parent_slots[] = {
-    {Py_tp_doc,
-     "Context(span=None, baggage=None)\n--\n\nWhat crossed a process border: a span and baggage. Immutable."},
+    {Py_tp_doc, DJP_PY_DOC_CONTEXT},
     {Py_tp_new, (void *)parent_new},
     {Py_tp_dealloc, (void *)parent_dealloc},
     {Py_tp_repr, (void *)parent_repr},

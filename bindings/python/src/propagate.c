@@ -273,14 +273,9 @@ propagate_extract_method(PyObject *module, PyObject *const *args, Py_ssize_t nar
 }
 
 static PyMethodDef propagate_functions[] = {
-    {"inject", (PyCFunction)(void (*)(void))propagate_inject_method, METH_FASTCALL | METH_KEYWORDS,
-     "inject($module, carrier=None, setter=None, context=None)\n--\n\n"
-     "Writes traceparent, tracestate and baggage of the current context, or of the given one, into the carrier (any "
-     "mutable mapping, else a new dict; setter.set(carrier, key, value) for others) and returns it."},
+    {"inject", (PyCFunction)(void (*)(void))propagate_inject_method, METH_FASTCALL | METH_KEYWORDS, DJP_PY_DOC_INJECT},
     {"extract", (PyCFunction)(void (*)(void))propagate_extract_method, METH_FASTCALL | METH_KEYWORDS,
-     "extract($module, carrier, getter=None)\n--\n\nReads them from a mapping of str or bytes, or "
-     "from an ASGI list of pairs (getter.get(carrier, key) for others): a Context, without a span when nothing valid "
-     "is there."},
+     DJP_PY_DOC_EXTRACT},
     {NULL, NULL, 0, NULL},
 };
 

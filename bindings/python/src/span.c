@@ -221,19 +221,16 @@ span_repr(PyObject *object)
 }
 
 static PyMethodDef span_methods[] = {
-    {"__enter__", span_enter, METH_NOARGS, "__enter__($self, /)\n--\n\nMakes the span current."},
-    {"__exit__", (PyCFunction)(void (*)(void))span_exit, METH_FASTCALL,
-     "__exit__($self, exc_type, exc, traceback, /)\n--\n\nRecords an exception, ends the span, makes its parent "
-     "current again."},
-    {"__aenter__", span_aenter, METH_NOARGS, "__aenter__($self, /)\n--\n\nAs __enter__."},
-    {"__aexit__", (PyCFunction)(void (*)(void))span_aexit, METH_FASTCALL,
-     "__aexit__($self, exc_type, exc, traceback, /)\n--\n\nAs __exit__."},
-    {"get_span_context", span_get_context, METH_NOARGS, "get_span_context($self, /)\n--\n\nThe span's identity."},
+    {"__enter__", span_enter, METH_NOARGS, DJP_PY_DOC_SPAN___ENTER__},
+    {"__exit__", (PyCFunction)(void (*)(void))span_exit, METH_FASTCALL, DJP_PY_DOC_SPAN___EXIT__},
+    {"__aenter__", span_aenter, METH_NOARGS, DJP_PY_DOC_SPAN___AENTER__},
+    {"__aexit__", (PyCFunction)(void (*)(void))span_aexit, METH_FASTCALL, DJP_PY_DOC_SPAN___AEXIT__},
+    {"get_span_context", span_get_context, METH_NOARGS, DJP_PY_DOC_SPAN_GET_SPAN_CONTEXT},
     DJP_PY_SPAN_RECORDING_METHODS,
     {NULL, NULL, 0, NULL},
 };
 static PyGetSetDef span_getset[] = {
-    {"context", span_context_property, NULL, "The span's identity.", NULL},
+    {"context", span_context_property, NULL, DJP_PY_DOC_SPAN_CONTEXT, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 static PyMemberDef span_members[] = {
@@ -241,15 +238,9 @@ static PyMemberDef span_members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 static PyType_Slot span_slots[] = {
-    {Py_tp_doc, "One operation. Made by start_span() and Tracer.start_span(); use it in `with` to make it current."},
-    {Py_tp_dealloc, (void *)span_dealloc},
-    {Py_tp_traverse, (void *)span_traverse},
-    {Py_tp_clear, (void *)span_clear},
-    {Py_tp_repr, (void *)span_repr},
-    {Py_tp_methods, span_methods},
-    {Py_tp_getset, span_getset},
-    {Py_tp_members, span_members},
-    {0, NULL},
+    {Py_tp_doc, DJP_PY_DOC_SPAN},      {Py_tp_dealloc, (void *)span_dealloc}, {Py_tp_traverse, (void *)span_traverse},
+    {Py_tp_clear, (void *)span_clear}, {Py_tp_repr, (void *)span_repr},       {Py_tp_methods, span_methods},
+    {Py_tp_getset, span_getset},       {Py_tp_members, span_members},         {0, NULL},
 };
 static PyType_Spec span_spec = {"djp_telemetry._native.Span", sizeof(djp_py_span), 0,
                                 Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, span_slots};

@@ -31,28 +31,16 @@ void djp_py_add_link(djp_py_state *state, djp_span *span, PyObject *link, PyObje
 
 #define DJP_PY_FAST(function) (PyCFunction)(void (*)(void))(function), METH_FASTCALL | METH_KEYWORDS
 /* clang-format off */
-#define DJP_PY_SPAN_RECORDING_METHODS                                                                                \
-    {"set_attribute", DJP_PY_FAST(djp_py_span_set_attribute),                                                        \
-     "set_attribute($self, key, value)\n--\n\nSets one attribute: str, bool, int, float, bytes, None, or a list "    \
-     "or mapping of these. The last value of a key wins; what cannot be kept is dropped and counted."},              \
-    {"set_attributes", DJP_PY_FAST(djp_py_span_set_attributes),                                                      \
-     "set_attributes($self, attributes)\n--\n\nSets every item of a mapping."},                                      \
-    {"add_event", DJP_PY_FAST(djp_py_span_add_event),                                                                \
-     "add_event($self, name, attributes=None, timestamp=None)\n--\n\nAdds an event; timestamp as in "                \
-     "start_span(), now by default."},                                                                               \
-    {"add_link", DJP_PY_FAST(djp_py_span_add_link),                                                                  \
-     "add_link($self, context, attributes=None)\n--\n\nLinks a span, a SpanContext or a Context."},                  \
-    {"record_exception", DJP_PY_FAST(djp_py_span_record_exception),                                                  \
-     "record_exception($self, exception, attributes=None, timestamp=None, escaped=False)\n--\n\n"                    \
-     "Adds an event with type, message and traceback (at most 32,768 characters); the status stays."},               \
-    {"set_status", DJP_PY_FAST(djp_py_span_set_status),                                                              \
-     "set_status($self, status, description=None)\n--\n\nSets \"unset\", \"ok\" or \"error\", a StatusCode or a "    \
-     "Status. OK is final; a description counts with an error only."},                                               \
-    {"update_name", DJP_PY_FAST(djp_py_span_update_name), "update_name($self, name)\n--\n\nRenames the span."},      \
-    {"end", DJP_PY_FAST(djp_py_span_end_method), "end($self, end_time=None)\n--\n\nEnds the span, now or at "        \
-     "end_time (as start_time of start_span()). Every later call on it does nothing."},                              \
-    {"is_recording", djp_py_span_recording, METH_NOARGS,                                                             \
-     "is_recording($self, /)\n--\n\nTrue while the span keeps what it is told."}
+#define DJP_PY_SPAN_RECORDING_METHODS                                                                   \
+    {"set_attribute", DJP_PY_FAST(djp_py_span_set_attribute), DJP_PY_DOC_SPAN_SET_ATTRIBUTE},           \
+    {"set_attributes", DJP_PY_FAST(djp_py_span_set_attributes), DJP_PY_DOC_SPAN_SET_ATTRIBUTES},        \
+    {"add_event", DJP_PY_FAST(djp_py_span_add_event), DJP_PY_DOC_SPAN_ADD_EVENT},                       \
+    {"add_link", DJP_PY_FAST(djp_py_span_add_link), DJP_PY_DOC_SPAN_ADD_LINK},                          \
+    {"record_exception", DJP_PY_FAST(djp_py_span_record_exception), DJP_PY_DOC_SPAN_RECORD_EXCEPTION},  \
+    {"set_status", DJP_PY_FAST(djp_py_span_set_status), DJP_PY_DOC_SPAN_SET_STATUS},                    \
+    {"update_name", DJP_PY_FAST(djp_py_span_update_name), DJP_PY_DOC_SPAN_UPDATE_NAME},                 \
+    {"end", DJP_PY_FAST(djp_py_span_end_method), DJP_PY_DOC_SPAN_END},                                  \
+    {"is_recording", djp_py_span_recording, METH_NOARGS, DJP_PY_DOC_SPAN_IS_RECORDING}
 /* clang-format on */
 
 #endif

@@ -321,17 +321,15 @@ starter_call(PyObject *object, PyObject *args, PyObject *kwargs)
 }
 
 static PyMethodDef starter_methods[] = {
-    {"__enter__", starter_enter, METH_NOARGS, "__enter__($self, /)\n--\n\nStarts the span and makes it current."},
-    {"__exit__", (PyCFunction)(void (*)(void))starter_exit, METH_FASTCALL,
-     "__exit__($self, exc_type, exc, traceback, /)\n--\n\nEnds the span."},
-    {"__aenter__", starter_aenter, METH_NOARGS, "__aenter__($self, /)\n--\n\nAs __enter__."},
-    {"__aexit__", (PyCFunction)(void (*)(void))starter_aexit, METH_FASTCALL,
-     "__aexit__($self, exc_type, exc, traceback, /)\n--\n\nAs __exit__."},
-    {"start", starter_start, METH_NOARGS, "start($self, /)\n--\n\nStarts one span without making it current."},
+    {"__enter__", starter_enter, METH_NOARGS, DJP_PY_DOC_SPANSTARTER___ENTER__},
+    {"__exit__", (PyCFunction)(void (*)(void))starter_exit, METH_FASTCALL, DJP_PY_DOC_SPANSTARTER___EXIT__},
+    {"__aenter__", starter_aenter, METH_NOARGS, DJP_PY_DOC_SPANSTARTER___AENTER__},
+    {"__aexit__", (PyCFunction)(void (*)(void))starter_aexit, METH_FASTCALL, DJP_PY_DOC_SPANSTARTER___AEXIT__},
+    {"start", starter_start, METH_NOARGS, DJP_PY_DOC_SPANSTARTER_START},
     {NULL, NULL, 0, NULL},
 };
 static PyType_Slot starter_slots[] = {
-    {Py_tp_doc, "Starts a span each time that it is entered, or around each call of a function that it decorates."},
+    {Py_tp_doc, DJP_PY_DOC_SPANSTARTER},
     {Py_tp_dealloc, (void *)starter_dealloc},
     {Py_tp_traverse, (void *)starter_traverse},
     {Py_tp_clear, (void *)starter_clear},
@@ -441,20 +439,13 @@ tracer_dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
-#define TRACER_PARAMETERS                                                                                          \
-    "($self, name, context=None, kind=None, attributes=None, links=None, start_time=None, record_exception=True, " \
-    "set_status_on_exception=True, end_on_exit=True, *, parent=None)\n--\n\n"
 static PyMethodDef tracer_methods[] = {
-    {"start_span", DJP_PY_FAST(tracer_start_span),
-     "start_span" TRACER_PARAMETERS "Starts a span; it is current only inside `with`. context and "
-     "parent mean the same; see djp_telemetry.start_span()."},
-    {"start_as_current_span", DJP_PY_FAST(tracer_start_as_current),
-     "start_as_current_span" TRACER_PARAMETERS "A context manager, and a decorator for functions, coroutine "
-     "functions and generators of both kinds: each call is a span."},
+    {"start_span", DJP_PY_FAST(tracer_start_span), DJP_PY_DOC_TRACER_START_SPAN},
+    {"start_as_current_span", DJP_PY_FAST(tracer_start_as_current), DJP_PY_DOC_TRACER_START_AS_CURRENT_SPAN},
     {NULL, NULL, 0, NULL},
 };
 static PyType_Slot tracer_slots[] = {
-    {Py_tp_doc, "Starts spans under the name of an instrumentation scope. Made by get_tracer()."},
+    {Py_tp_doc, DJP_PY_DOC_TRACER},
     {Py_tp_dealloc, (void *)tracer_dealloc},
     {Py_tp_methods, tracer_methods},
     {0, NULL},
@@ -500,15 +491,8 @@ tracer_get(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *
 }
 
 static PyMethodDef tracer_functions[] = {
-    {"start_span", DJP_PY_FAST(tracer_module_start_span),
-     "start_span($module, name, attributes=None, *, parent=None, kind=None, links=None, start_time=None)\n--\n\n"
-     "Starts a span. `with start_span(...) as span:` makes it current and ends it; an exception is recorded and "
-     "raised again as it is. parent: a span, SpanContext, Context or mapping of headers, else the current span. kind: "
-     "\"internal\", \"server\", \"client\", \"producer\", \"consumer\" or a SpanKind. start_time: an int in "
-     "nanoseconds or a float in seconds since 1970, else now. Never raises for a value."},
-    {"get_tracer", DJP_PY_FAST(tracer_get),
-     "get_tracer($module, name=None, version=None, schema_url=None, attributes=None)\n--\n\n"
-     "A tracer for one instrumentation scope. Never None."},
+    {"start_span", DJP_PY_FAST(tracer_module_start_span), DJP_PY_DOC_START_SPAN},
+    {"get_tracer", DJP_PY_FAST(tracer_get), DJP_PY_DOC_GET_TRACER},
     {NULL, NULL, 0, NULL},
 };
 

@@ -141,18 +141,13 @@ use_exit(PyObject *object, PyObject *const *args, Py_ssize_t nargs)
 }
 
 static PyMethodDef use_methods[] = {
-    {"__enter__", use_enter, METH_NOARGS, "__enter__($self, /)\n--\n\nMakes the span current."},
-    {"__exit__", (PyCFunction)(void (*)(void))use_exit, METH_FASTCALL,
-     "__exit__($self, exc_type, exc, traceback, /)\n--\n\nMakes what was current before current again."},
+    {"__enter__", use_enter, METH_NOARGS, DJP_PY_DOC_SPANUSE___ENTER__},
+    {"__exit__", (PyCFunction)(void (*)(void))use_exit, METH_FASTCALL, DJP_PY_DOC_SPANUSE___EXIT__},
     {NULL, NULL, 0, NULL},
 };
 static PyType_Slot use_slots[] = {
-    {Py_tp_doc, "Makes a span current inside `with`. Made by use_span() and attach()."},
-    {Py_tp_dealloc, (void *)use_dealloc},
-    {Py_tp_traverse, (void *)use_traverse},
-    {Py_tp_clear, (void *)use_clear},
-    {Py_tp_methods, use_methods},
-    {0, NULL},
+    {Py_tp_doc, DJP_PY_DOC_SPANUSE},  {Py_tp_dealloc, (void *)use_dealloc}, {Py_tp_traverse, (void *)use_traverse},
+    {Py_tp_clear, (void *)use_clear}, {Py_tp_methods, use_methods},         {0, NULL},
 };
 static PyType_Spec use_spec = {"djp_telemetry._native.SpanUse", sizeof(use_object), 0,
                                Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, use_slots};
@@ -196,14 +191,9 @@ use_detach(PyObject *module, PyObject *token)
 }
 
 static PyMethodDef use_functions[] = {
-    {"use_span", DJP_PY_FAST(use_span),
-     "use_span($module, span, end_on_exit=False, record_exception=True, set_status_on_exception=True)\n--\n\n"
-     "Makes a span, a SpanContext or a Context current inside `with`; an exception is recorded on the span and raised "
-     "again as it is."},
-    {"attach", use_attach, METH_O,
-     "attach($module, context, /)\n--\n\nMakes a Context current until detach() gets the token returned here."},
-    {"detach", use_detach, METH_O,
-     "detach($module, token, /)\n--\n\nUndoes attach(). A span that was entered is left and stays open."},
+    {"use_span", DJP_PY_FAST(use_span), DJP_PY_DOC_USE_SPAN},
+    {"attach", use_attach, METH_O, DJP_PY_DOC_ATTACH},
+    {"detach", use_detach, METH_O, DJP_PY_DOC_DETACH},
     {NULL, NULL, 0, NULL},
 };
 

@@ -132,6 +132,7 @@ typedef struct djp_config_row {
     const djp_config_word *words;
     const char *standard; /* the default, in the form of the option */
     const char *attributes; /* comma list of resource attributes that set it, too; NULL: none */
+    const char *unit; /* of a number; of a text its kind: file, list, pairs, headers, URL or sampler; NULL: none */
     const char *doc;
     djp_config_source sources[DJP_CONFIG_SOURCES_MAX]; /* in order of precedence, below the variable of our own */
 } djp_config_row;

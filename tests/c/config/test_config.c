@@ -1,5 +1,5 @@
 /* Configuration by the shared vectors, and what they cannot say: the document follows the table, every allocation may fail, copies
- * stand alone, hostile input is survived. `test_config table` prints the table of the document. */
+ * stand alone, hostile input is survived. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -487,57 +487,9 @@ test_keywords(void **unused)
     }
 }
 
-static void
-write_row(char *out, size_t size, int setting)
-{
-    const djp_config_row *row = &djp__config_table[setting];
-    char variables[512], own[DJP_CONFIG_NAME_MAX];
-    djp__config_own_name(own, (djp_setting)setting);
-    snprintf(variables, sizeof(variables), "`%s`", own);
-    for (size_t i = 0; i < DJP_CONFIG_SOURCES_MAX && row->sources[i].variable != NULL; i++) {
-        size_t used = strlen(variables);
-        snprintf(variables + used, sizeof(variables) - used, ", `%s`", row->sources[i].variable);
-    }
-    const char *standard = strcmp(row->standard, "4294967295") == 0 ? "" : row->standard;
-    snprintf(out, size, "| `%s` | %s | %s%s%s | %s |", djp__config_name((djp_setting)setting), variables,
-             *standard == '\0' ? "" : "`", standard, *standard == '\0' ? "" : "`", row->doc);
-}
-
-static void
-test_document_follows_the_table(void **unused)
-{
-    (void)unused;
-    const char *path = getenv("DJP_DOCS");
-    char name[4096];
-    char row[2048];
-    snprintf(name, sizeof(name), "%s/configuration.md", path == NULL ? "docs" : path);
-    FILE *file = fopen(name, "rb");
-    assert_non_null(file);
-    char *text = calloc(1, 1 << 20);
-    assert_non_null(text);
-    assert_true(fread(text, 1, (1 << 20) - 1, file) > 1000);
-    fclose(file);
-    for (int i = 0; i < DJP_SETTINGS; i++) {
-        write_row(row, sizeof(row), i);
-        if (strstr(text, row) == NULL) {
-            fail_msg("docs/configuration.md lacks this line (print all with `test_config table`): %s", row);
-        }
-    }
-    free(text);
-}
-
 int
-main(int count, char **arguments)
+main(void)
 {
-    if (count > 1 && strcmp(arguments[1], "table") == 0) {
-        char row[2048];
-        puts("| Option | Variables, the first one set counts | Default | Meaning |\n| --- | --- | --- | --- |");
-        for (int i = 0; i < DJP_SETTINGS; i++) {
-            write_row(row, sizeof(row), i);
-            puts(row);
-        }
-        return 0;
-    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_every_variable_survives_nonsense),
@@ -548,7 +500,6 @@ main(int count, char **arguments)
         cmocka_unit_test(test_copy_stands_alone),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_keywords),
-        cmocka_unit_test(test_document_follows_the_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

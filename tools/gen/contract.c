@@ -1,0 +1,120 @@
+/* Prints as JSON what the core knows about the contract: the table of settings, the status of an
+ * instance that is off, and the built-in metrics. `make gen` reads it; it is not in the product. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/config.h"
+#include "djp/sdk.h"
+#include "metrics/builtin_table.h"
+
+static void
+contract_text(djp_buf *out, const char *key, const char *value)
+{
+    djp__buf_printf(out, "\"%s\":", key);
+    djp__buf_json(out, value ? value : "", value ? strlen(value) : 0);
+    djp__buf_char(out, ',');
+}
+
+static void
+contract_words(djp_buf *out, const djp_config_word *words)
+{
+    djp__buf_text(out, "\"words\":[");
+    for (const djp_config_word *word = words; word && word->text; word++) {
+        int alias = 0;
+        for (const djp_config_word *earlier = words; earlier < word; earlier++) {
+            alias |= earlier->value == word->value;
+        }
+        djp__buf_printf(out, "%s{\"text\":", word == words ? "" : ",");
+        djp__buf_json(out, word->text, strlen(word->text));
+        djp__buf_printf(out, ",\"alias\":%s}", alias ? "true" : "false");
+    }
+    djp__buf_text(out, "],");
+}
+
+static void
+contract_setting(djp_buf *out, int setting)
+{
+    static const char *const forms[] = {"bool", "bool", "seconds", "seconds", "count", "port",
+                                        "size", "size", "real",    "word",    "text",  "text"};
+    const djp_config_row *row = &djp__config_table[setting];
+    char own[DJP_CONFIG_NAME_MAX];
+    djp__config_own_name(own, (djp_setting)setting);
+    djp__buf_text(out, setting == 0 ? "{" : ",{");
+    contract_text(out, "name", djp__config_name((djp_setting)setting));
+    contract_text(out, "form", forms[row->form]);
+    contract_text(out, "unit", row->unit);
+    contract_text(out, "default", row->standard);
+    contract_text(out, "doc", row->doc);
+    contract_words(out, row->words);
+    djp__buf_text(out, "\"minimum\":");
+    djp__buf_double(out, row->minimum);
+    djp__buf_text(out, ",\"maximum\":");
+    djp__buf_double(out, row->maximum);
+    djp__buf_printf(out, ",\"secret\":%s", row->secret ? "true" : "false");
+    djp__buf_printf(out, ",\"variables\":[\"%s\"", own);
+    for (size_t i = 0; i < DJP_CONFIG_SOURCES_MAX && row->sources[i].variable; i++) {
+        djp__buf_printf(out, ",\"%s\"", row->sources[i].variable);
+    }
+    djp__buf_text(out, "]}");
+}
+
+static void
+contract_metric(djp_buf *out, size_t place)
+{
+    static const char *const types[] = {"counter", "gauge", "histogram"};
+    const djp__builtin_definition *metric = &djp__builtin_definitions[place];
+    djp__buf_text(out, place == 0 ? "{" : ",{");
+    contract_text(out, "name", metric->name);
+    contract_text(out, "alias", metric->alias);
+    contract_text(out, "type", types[metric->type - 1]);
+    contract_text(out, "unit", metric->unit);
+    contract_text(out, "doc", metric->help);
+    djp__buf_text(out, "\"labels\":[");
+    for (size_t i = 0; i < DJP__BUILTIN_LABELS_MAX && metric->labels[i]; i++) {
+        djp__buf_printf(out, "%s\"%s\"", i == 0 ? "" : ",", metric->labels[i]);
+    }
+    djp__buf_text(out, "]}");
+}
+
+static int
+contract_status(djp_buf *out)
+{
+    djp_options options;
+    char *status = NULL;
+    size_t size = 0;
+    if (djp_config_resolve(&options, NULL, NULL, NULL, 0, "", NULL, NULL) != 0) {
+        return -1;
+    }
+    int result = djp_status_off_json(&status, &size, &options);
+    if (result == 0) {
+        djp__buf_append(out, status, size);
+    }
+    djp_free(status);
+    djp_options_fini(&options);
+    return result;
+}
+
+int
+main(void)
+{
+    djp_buf out;
+    djp__buf_init(&out, 0);
+    djp__buf_text(&out, "{\"settings\":[");
+    for (int i = 0; i < DJP_SETTINGS; i++) {
+        contract_setting(&out, i);
+    }
+    djp__buf_text(&out, "],\"metrics\":[");
+    for (size_t i = 0; i < djp__builtin_count; i++) {
+        contract_metric(&out, i);
+    }
+    djp__buf_text(&out, "],\"status\":");
+    if (contract_status(&out) != 0) {
+        return 1;
+    }
+    djp__buf_char(&out, '}');
+    djp__buf_char(&out, '\n');
+    int failed = out.failed || fwrite(out.data, 1, out.size, stdout) != out.size;
+    djp__buf_fini(&out);
+    return failed;
+}
