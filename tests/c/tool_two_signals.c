@@ -74,7 +74,7 @@ main(int argc, char **argv)
         return 1;
     }
     for (int i = 0; i < TOOL_SPANS; i++) {
-        djp_span *span = djp_span_start(djp_sdk_recorder(sdk), "span", 4, NULL);
+        djp_span *span = djp_span_start(djp_sdk_recorder(sdk), (djp_text){"span", 4}, NULL);
         djp_span_end(span, 0);
         djp_span_release(span);
     }

@@ -111,7 +111,7 @@ static void
 record(unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        djp_span *span = djp_span_start(host.recorder, "s", 1, NULL);
+        djp_span *span = djp_span_start(host.recorder, (djp_text){"s", 1}, NULL);
         djp_span_end(span, 0);
         djp_span_release(span);
     }
