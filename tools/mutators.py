@@ -121,9 +121,22 @@ def _blank(source, start, end, text):
     return text + "\n" * source.count("\n", start, end)
 
 
+def _loop_heads(found):
+    """Indexes of what stands between the parentheses of a for."""
+    inside, depth = set(), 0
+    for i, token in enumerate(found):
+        if depth or (token.text == "(" and i and found[i - 1].text == "for"):
+            depth += (token.text == "(") - (token.text == ")")
+            inside.add(i)
+    return inside
+
+
 def _statements(source, found):
     """Statements that may be dropped: calls, assignments, increments; and jumps."""
+    loops = _loop_heads(found)
     for i, token in enumerate(found[:-1]):
+        if i in loops:
+            continue
         before = found[i - 1] if i else None
         opened = before and (before.text in {";", "}"} or (before.text == "{" and before.opens == "block"))
         labelled = before and before.text == ":" and "\n" in source[before.end : token.start]

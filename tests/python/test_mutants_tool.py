@@ -127,6 +127,11 @@ def test_mutants_of_c():
         assert source.replace(old, new, 1) in made, (old, new)
 
 
+def test_a_loop_keeps_its_condition():
+    source = "int\nf(int a)\n{\n    for (int i = 0; i < a; i++) {\n    }\n    return a;\n}\n"
+    assert source.replace("i < a;", ";") not in texts(source, ".c")
+
+
 def test_mutants_of_javascript():
     source = "function f(a) {\n  if (a === /x;/.exec('b')) {\n    g({ a: 1 });\n  }\n  return true;\n}\n"
     made = texts(source, ".js")
