@@ -187,7 +187,7 @@ TSAN_TESTS = \
   metrics/builtin metrics/counter metrics/histogram metrics/process_exit metrics/registry metrics/segment metrics/series metrics/shard metrics/shard_race \
   model/context model/key \
   oplog/oplog oplog/oplog_life oplog/oplog_switch \
-  pipeline/flush pipeline/shutdown pipeline/worker pipeline/worker_faults pipeline/worker_race \
+  pipeline/flush pipeline/second_signal pipeline/shutdown pipeline/worker pipeline/worker_faults pipeline/worker_race pipeline/worker_tasks \
   sampling/rate_limit sampling/tail_rules \
   sdk/prometheus_endpoint sdk/sdk sdk/sdk_metrics \
   trace/canary trace/local_trace trace/local_trace_early trace/local_trace_late trace/local_trace_race trace/recorder trace/span

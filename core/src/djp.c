@@ -159,7 +159,8 @@
 #include "oplog/spans.c"
 #include "oplog/replay.c"
 #include "oplog/decide.c"
-#include "oplog/oplog.c"
+#include "oplog/ring.c"
+#include "oplog/attach.c"
 
 #include "sdk/prometheus_endpoint.c"
 #include "sdk/sigterm.c"
@@ -175,3 +176,4 @@
 #include "sdk/config.c"
 #include "sdk/sdk.c"
 #include "sdk/sdk_control.c"
+#include "sdk/sdk_oplogs.c"

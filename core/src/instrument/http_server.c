@@ -79,9 +79,8 @@ http_server_split_methods(djp_http_server *server)
 }
 
 int
-djp_http_server_new(djp_http_server **out, djp_sdk *sdk)
+djp__http_server_new(djp_http_server **out, const djp_options *options, djp_recorder *recorder, djp_builtin *standard)
 {
-    const djp_options *options = djp_sdk_options(sdk);
     *out = NULL;
     djp_http_server *server = djp__calloc(1, sizeof(*server));
     if (server == NULL) {
@@ -93,8 +92,8 @@ djp_http_server_new(djp_http_server **out, djp_sdk *sdk)
         djp_http_server_free(server);
         return DJP_ENOMEM;
     }
-    server->recorder = djp_sdk_recorder(sdk);
-    server->standard = djp_sdk_builtin(sdk);
+    server->recorder = recorder;
+    server->standard = standard;
     server->semconv = options->semconv;
     http_server_split_methods(server);
     http_server_intern(server);

@@ -5,6 +5,10 @@
 #include "djp/http.h"
 #include "trace/span_seed.h"
 
+/* As djp_http_server_new. Reads the options and borrows the others, which may be NULL. */
+int
+djp__http_server_new(djp_http_server **out, const djp_options *options, djp_recorder *recorder, djp_builtin *standard);
+
 enum { DJP_HTTP_SAMPLING_ATTRIBUTES = 4, DJP_HTTP_SAMPLING_NAME = 1024 };
 /* Room for what samplers see of a request. */
 typedef struct djp_http_sampling {

@@ -5,7 +5,6 @@
 #include "base/buf.h"
 #include "instrument/http_server.h"
 #include "oplog/oplog.h"
-#include "sdk/sdk.h"
 #include "trace/recorder_state.h"
 #include "sampling/tree.h"
 #include "trace/span_seed.h"
@@ -114,7 +113,7 @@ djp_oplog_decide(djp_oplog_reply *out, djp_oplog *log, const djp_oplog_root *roo
     memset(out, 0, sizeof *out);
     out->decision.threshold = DJP_THRESHOLD_NEVER;
     djp__mutex_lock(&log->link);
-    djp_recorder *recorder = log->sdk ? log->sdk->recorder : NULL;
+    djp_recorder *recorder = log->owner ? log->owner->host.recorder : NULL;
     if (recorder) {
         djp__head head;
         oplog_decide(&head, log, recorder, root);
@@ -124,6 +123,36 @@ djp_oplog_decide(djp_oplog_reply *out, djp_oplog *log, const djp_oplog_root *roo
             oplog_decide_notes(out, head.notes);
         }
         djp__sampler_notes_unref(head.notes);
+    }
+    djp__mutex_unlock(&log->link);
+}
+
+/* What the policy in force says about roots without a parent, as two decisions. A tree is asked for each root instead. */
+static void
+oplog_decide_policy(djp_oplog_roots *out, const djp_recorder *recorder)
+{
+    const djp__policy *policy = djp__recorder_policy(recorder);
+    uint64_t threshold = policy->always_on ? 0 : policy->threshold;
+    uint64_t recorded = policy->tree ? djp_load_relaxed(&recorder->canary) : policy->recorded;
+    out->threshold = policy->drop_all || policy->tree ? DJP_THRESHOLD_NEVER : threshold;
+    out->unsampled.outcome = policy->drop_all ? DJP__OUTCOME_DROP : DJP__OUTCOME_RECORD_ONLY;
+    out->unsampled.recorded = policy->drop_all ? 0 : recorded;
+    out->sampled = (djp_oplog_decision){1, DJP__OUTCOME_SAMPLE, DJP_REASON_RATIO, threshold, recorded};
+    if (policy->always_on) {
+        out->sampled.reason = DJP_REASON_ALWAYS;
+        out->sampled.threshold = DJP_THRESHOLD_NEVER;
+    }
+    out->state = policy->root_state ? djp_tracestate_ref(policy->root_state) : NULL;
+}
+
+void
+djp_oplog_head(djp_oplog_roots *out, djp_oplog *log)
+{
+    memset(out, 0, sizeof *out);
+    out->threshold = out->sampled.threshold = out->unsampled.threshold = DJP_THRESHOLD_NEVER;
+    djp__mutex_lock(&log->link);
+    if (log->owner && log->owner->host.recorder) {
+        oplog_decide_policy(out, log->owner->host.recorder);
     }
     djp__mutex_unlock(&log->link);
 }

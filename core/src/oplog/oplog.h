@@ -1,37 +1,67 @@
-/* The reader of an operation log: what its files share. A log is replayed by one thread at a time, under its mutex; its writer takes
- * no lock at all. Lock order: sdk->oplog_mutex, then a log's mutex, then its link, then the SDK's `state`. */
+/* The reader of operation logs: what its files share. A log is replayed by one thread at a time, under
+ * its mutex; its writer takes no lock at all. Lock order: the mutex of djp__oplogs, then a log's mutex,
+ * then its link, then the locks of the instance.
+ *
+ *   state of a log   ATTACH      DETACH     FORKED
+ *   DETACHED         ATTACHED    -          DETACHED
+ *   ATTACHED         -           DETACHED   INHERITED
+ *   INHERITED        ATTACHED    -          INHERITED
+ *
+ * Only what is written while a log is ATTACHED is recorded; of the rest symbols alone are kept. FORKED:
+ * the process is a child, where the writer's half-written operations and open spans are the parent's;
+ * INHERITED still files those spans, and frees them at the next attachment.
+ *
+ *   reader, as the writer sees it (DJP_OPLOG_ASLEEP)
+ *   AWAKE    -> ASLEEP   the worker has nothing to do, sets the word, and looks at `published` once more
+ *   ASLEEP   -> AWAKE    the writer has published, finds the word, clears it and calls djp_oplog_wake */
 #ifndef DJP_OPLOG_OPLOG_H
 #define DJP_OPLOG_OPLOG_H
 
 #include "base/atomic.h"
 #include "base/mem.h"
+#include "base/ring.h"
 #include "base/thread.h"
+#include "djp/config.h"
+#include "djp/http.h"
 #include "djp/oplog.h"
 
-typedef struct djp_oplog_symbol {
+typedef struct djp__oplog_symbol {
     char *text; /* owned; NULL: not defined */
     uint32_t size;
     djp_key key; /* 0: not interned yet */
     djp_scope scope; /* 0: not interned yet */
     uint16_t refused; /* 1: nor will be, because there are too many scopes */
-} djp_oplog_symbol;
+} djp__oplog_symbol;
 
 /* A local trace that the writer may still add to. */
-typedef struct djp_oplog_trace {
+typedef struct djp__oplog_trace {
     djp_span *root; /* a handle that keeps the local trace; NULL: a free place in the table */
     uint32_t number;
     uint32_t open; /* spans that have a slot */
     uint16_t kept; /* 1: in the list of those without open spans */
     uint16_t serial; /* tells it from one that has had its number */
-} djp_oplog_trace;
+} djp__oplog_trace;
 
-typedef struct djp_oplog_span {
+typedef struct djp__oplog_span {
     djp_span *span; /* the local trace's root is owned by its trace, others by the slot */
     uint32_t number; /* of its local trace */
     uint8_t is_root;
     uint8_t in_trace; /* counted in its `open` */
     uint16_t serial; /* of the trace */
-} djp_oplog_span;
+} djp__oplog_span;
+
+typedef enum djp__oplog_state {
+    DJP__OPLOG_DETACHED,
+    DJP__OPLOG_ATTACHED,
+    DJP__OPLOG_INHERITED,
+    DJP__OPLOG_STATES
+} djp__oplog_state;
+typedef enum djp__oplog_event {
+    DJP__OPLOG_ATTACH,
+    DJP__OPLOG_DETACH,
+    DJP__OPLOG_FORKED,
+    DJP__OPLOG_EVENTS
+} djp__oplog_event;
 
 struct djp_oplog {
     DJP_ATOMIC(uint32_t) * control; /* the shared memory, owned */
@@ -39,14 +69,14 @@ struct djp_oplog {
     uint32_t units;
     DJP_ATOMIC(int) references;
 
-    djp_mutex mutex; /* all below, but sdk */
+    djp_mutex mutex; /* all below, but state and owner */
     uint32_t seen_lost[3]; /* the writer's loss counters at the last look */
     uint64_t damaged; /* operations that made no sense */
     uint64_t seen_damaged; /* of these, reported */
-    djp_oplog_symbol *symbols; /* DJP_OPLOG_SYMBOLS */
-    djp_oplog_span *spans; /* DJP_OPLOG_SLOTS; pages are touched only when used */
+    djp__oplog_symbol *symbols; /* DJP_OPLOG_SYMBOLS */
+    djp__oplog_span *spans; /* DJP_OPLOG_SLOTS; pages are touched only when used */
     uint32_t slot_end; /* behind the highest slot that was used since the attachment */
-    djp_oplog_trace *traces; /* open addressing by number */
+    djp__oplog_trace *traces; /* open addressing by number */
     uint32_t trace_places; /* a power of two */
     uint32_t trace_count;
     uint32_t kept[DJP_OPLOG_TRACES_KEPT]; /* numbers, oldest at kept_first */
@@ -56,30 +86,31 @@ struct djp_oplog {
     djp_recorder *recorder; /* borrowed from that; NULL: no traces */
     djp_arena arena; /* of the value being read */
 
-    djp_mutex link; /* sdk */
-    djp_sdk *sdk; /* written under both mutexes, read under either */
-    djp_oplog *next; /* in the SDK's list, under its oplog_mutex */
+    djp_mutex link; /* state and owner */
+    djp__oplog_state state; /* written under both mutexes, read under either, as the next */
+    struct djp__oplogs *owner; /* of an attached log */
+    djp_oplog *next; /* in the owner's list, under its mutex */
 };
 
 /* One operation as it lies in the ring. */
-typedef struct djp_oplog_operation {
+typedef struct djp__oplog_operation {
     unsigned kind; /* djp_op */
     uint32_t word; /* word 1 */
     const unsigned char *data; /* payload */
     size_t size;
-} djp_oplog_operation;
+} djp__oplog_operation;
 
-/* oplog_replay.c; the mutex is held. 0 when the operation made no sense. */
-int djp__oplog_replay(djp_oplog *log, const djp_oplog_operation *operation);
-#define djp_oplog_is_plain(kind) ((kind)-DJP_OP_TEXT <= DJP_OP_FALSE - DJP_OP_TEXT || (kind) == DJP_OP_SYMBOL)
-#define djp_oplog_is_end(kind) ((kind) == DJP_OP_END || (kind) == DJP_OP_HTTP_END)
+/* replay.c; the mutex is held. 0 when the operation made no sense. */
+int djp__oplog_replay(djp_oplog *log, const djp__oplog_operation *operation);
+#define djp__oplog_is_plain(kind) ((kind)-DJP_OP_TEXT <= DJP_OP_FALSE - DJP_OP_TEXT || (kind) == DJP_OP_SYMBOL)
+#define djp__oplog_is_end(kind) ((kind) == DJP_OP_END || (kind) == DJP_OP_HTTP_END)
 /* Replays the plain attributes that stand at a position, as far as they are whole and before `end`; returns the position of what comes
  * then, of whatever kind. */
 uint32_t djp__oplog_replay_attributes(djp_oplog *log, uint32_t position, uint32_t end);
 
-/* oplog_spans.c; the mutex is held. */
-djp_span *djp__oplog_span(const djp_oplog *log, uint32_t slot); /* NULL: not open */
-/* Files a started span under its slot. is_root: it began local trace `number`. Takes the handle. */
+/* spans.c; the mutex is held. */
+djp_span *djp__oplog_span_at(const djp_oplog *log, uint32_t slot); /* NULL: not open */
+/* Registers a started span in its slot. is_root: it began local trace `number`. Takes the handle. */
 void djp__oplog_open(djp_oplog *log, uint32_t slot, uint32_t number, djp_span *span, int is_root);
 /* The handle below which a span of a local trace starts: of the span in that slot when it has the id, else of the root. NULL when the trace
  * is not known (any more). */
@@ -88,7 +119,7 @@ djp_span *djp__oplog_parent(djp_oplog *log, uint32_t number, uint32_t slot, cons
 void djp__oplog_close(djp_oplog *log, uint32_t slot, int ended);
 void djp__oplog_close_all(djp_oplog *log);
 
-/* oplog_value.c: reads one value at *at, which moves behind it; everything borrows from the log and its arena. 0: malformed. */
+/* value.c: reads one value at *at, which moves behind it; everything borrows from the log and its arena. 0: malformed. */
 int djp__oplog_value(djp_value *out, djp_oplog *log, const unsigned char **at, const unsigned char *end);
 /* The same for a map, as attributes, and for a string. */
 int djp__oplog_attributes(const djp_attribute **out, size_t *count, djp_oplog *log, const unsigned char **at,
@@ -97,27 +128,60 @@ int djp__oplog_attributes(const djp_attribute **out, size_t *count, djp_oplog *l
 int djp__oplog_attributes_in(const djp_attribute **out, size_t *count, djp_arena *arena, const void *data, size_t size);
 int djp__oplog_text(djp_text *out, const unsigned char **at, const unsigned char *end);
 
-/* oplog_scope.c: the scope that the text of a symbol names; 0 when there is no room or memory for it. */
+/* scope.c: the scope that the text of a symbol names; 0 when there is no room or memory for it. */
 djp_scope djp__oplog_scope(const char *symbol, size_t size);
-/* Says once that there was none. No lock is held. */
-void djp__oplog_tell_scopes(djp_sdk *sdk);
 
-enum { DJP_OPLOGS_LEFT = 1, DJP_OPLOGS_MOVED = 2 };
-/* oplog.c, for the rest of the pipeline. Replays what all logs of sdk hold. Stops where the ring is half full when `gently`, and then
- * DJP_OPLOGS_LEFT is in the result; DJP_OPLOGS_MOVED when there was anything to replay. Neither `state` nor `work` is held. */
-int djp__oplogs_replay(djp_sdk *sdk, int gently);
-/* The same, waiting for the worker to make room until the deadline. 1: something is left. */
-int djp__oplogs_settle(djp_sdk *sdk, uint64_t deadline);
-/* The same for a look at the state or the metrics, which counts what was just recorded but waits only a moment for room. */
-void djp__oplogs_catch_up(djp_sdk *sdk);
+/* ring.c. Positions of the writer and of the reader; the reader's is the replaying thread's. */
+uint32_t djp__oplog_published(const djp_oplog *log);
+uint32_t djp__oplog_consumed(const djp_oplog *log);
+int djp__oplog_is_half_full(const djp_ring *ring); /* of spans; 0 for NULL */
+/* Replays until `end`, until the budget of units is used up or, given a ring, until an end of a span
+ * finds that half full; the mutex is held, as below. */
+void djp__oplog_replay_until(djp_oplog *log, uint32_t end, uint32_t budget, const djp_ring *ring);
+/* Reports what the writer counted as lost since the last look. */
+void djp__oplog_take_losses(djp_oplog *log);
+
+/* What the logs of an instance see of it. Borrowed; constant while a log is attached. */
+typedef struct djp__oplog_host {
+    const djp_options *options;
+    djp_recorder *recorder; /* NULL: traces are off */
+    djp_registry *registry; /* NULL: metrics are off, as the next */
+    djp_builtin *standard;
+    const djp_ring *ring; /* of spans; NULL: there is no worker, because nothing can leave */
+    void (*ref)(void *user); /* keeps the instance */
+    void (*unref)(void *user);
+    int (*is_open)(void *user); /* 0: shutdown has begun */
+    int (*wake)(void *user); /* starts or wakes the worker; 1 when there is one now */
+    void *user;
+} djp__oplog_host;
+
+/* attach.c: the logs of one instance. */
+typedef struct djp__oplogs {
+    djp__oplog_host host;
+    djp_mutex mutex; /* first, taken before all other locks of an instance */
+    djp_oplog *first; /* attached ones, a reference each */
+    DJP_ATOMIC(uint64_t) damage; /* operations that made no sense; any thread, relaxed */
+    DJP_ATOMIC(int) scopes_full; /* 1: a log named a scope that found no room; any thread, relaxed */
+} djp__oplogs;
+
+/* The state after an event; -1 where the table has none. */
+int djp__oplog_next(djp__oplog_state state, djp__oplog_event event);
+void djp__oplogs_init(djp__oplogs *oplogs); /* then set host */
+void djp__oplogs_fini(djp__oplogs *oplogs); /* none is attached */
+/* 0, DJP_ESHUTDOWN, DJP_EEXIST or DJP_ENOMEM. */
+int djp__oplogs_attach(djp__oplogs *oplogs, djp_oplog *log);
+void djp__oplogs_detach(djp__oplogs *oplogs); /* all of them */
+enum { DJP__OPLOGS_LEFT = 1, DJP__OPLOGS_MOVED = 2 };
+/* Replays what all logs hold. Stops where the ring is half full when `gently`, and then DJP__OPLOGS_LEFT
+ * is in the result; DJP__OPLOGS_MOVED when there was anything to replay. */
+int djp__oplogs_replay(djp__oplogs *oplogs, int gently);
 /* Asks all writers to wake the worker at their next span; 1 when something was published meanwhile. */
-int djp__oplogs_sleep(djp_sdk *sdk);
-void djp__oplogs_detach(djp_sdk *sdk);
-/* Recording was switched, or roots are decided otherwise. Takes oplog_mutex. */
-void djp__oplogs_tell(djp_sdk *sdk);
+int djp__oplogs_request_wake(djp__oplogs *oplogs);
+/* Recording was switched, or roots are decided otherwise. */
+void djp__oplogs_notify_writers(djp__oplogs *oplogs);
 /* Around fork(2): no log is in the middle of anything, and the child has none. */
-void djp__oplogs_fork_prepare(djp_sdk *sdk);
-void djp__oplogs_fork_parent(djp_sdk *sdk);
-void djp__oplogs_fork_child(djp_sdk *sdk);
+void djp__oplogs_fork_prepare(djp__oplogs *oplogs);
+void djp__oplogs_fork_parent(djp__oplogs *oplogs);
+void djp__oplogs_fork_child(djp__oplogs *oplogs);
 
 #endif

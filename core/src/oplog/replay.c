@@ -6,7 +6,6 @@
 #include "base/str.h"
 #include "instrument/http_server.h"
 #include "oplog/oplog.h"
-#include "sdk/sdk.h"
 #include "trace/recorder_state.h"
 
 enum { OPLOG_REPLAY__START = 56, OPLOG_REPLAY__DECISION = 16, OPLOG_REPLAY__HTTP = 40 };
@@ -61,10 +60,10 @@ oplog_replay_sized(djp_text *out, const unsigned char **at, const unsigned char 
 
 /* ---- symbols ---- */
 
-static djp_oplog_symbol *
+static djp__oplog_symbol *
 oplog_replay_symbol(djp_oplog *log, uint32_t number)
 {
-    static djp_oplog_symbol none;
+    static djp__oplog_symbol none;
     return number < DJP_OPLOG_SYMBOLS && log->symbols[number].text ? &log->symbols[number] : &none;
 }
 
@@ -80,7 +79,7 @@ oplog_replay_text(djp_oplog *log, uint32_t number)
 OPLOG_REPLAY__RARE djp_key
 oplog_replay_key_intern(djp_oplog *log, uint32_t number)
 {
-    djp_oplog_symbol *symbol = oplog_replay_symbol(log, number);
+    djp__oplog_symbol *symbol = oplog_replay_symbol(log, number);
     if (symbol->key == 0 && symbol->size > 0) {
         symbol->key = djp_key_intern((djp_text){symbol->text, symbol->size});
     }
@@ -97,12 +96,12 @@ oplog_replay_key(djp_oplog *log, uint32_t number)
 OPLOG_REPLAY__RARE djp_scope
 oplog_replay_scope_intern(djp_oplog *log, uint32_t number)
 {
-    djp_oplog_symbol *symbol = oplog_replay_symbol(log, number);
+    djp__oplog_symbol *symbol = oplog_replay_symbol(log, number);
     if (symbol->scope == 0 && symbol->size > 0 && !symbol->refused) {
         symbol->scope = djp__oplog_scope(symbol->text, symbol->size);
         symbol->refused = symbol->scope == 0;
-        if (symbol->refused && log->sdk) {
-            djp_store_relaxed(&log->sdk->scopes_full, 1); /* told where no lock is held */
+        if (symbol->refused && log->owner) {
+            djp_store_relaxed(&log->owner->scopes_full, 1); /* reported where no lock is held */
         }
     }
     return symbol->scope;
@@ -116,9 +115,9 @@ oplog_replay_scope(djp_oplog *log, uint32_t number)
 }
 
 OPLOG_REPLAY__RARE int
-oplog_replay_define(djp_oplog *log, const djp_oplog_operation *operation)
+oplog_replay_define(djp_oplog *log, const djp__oplog_operation *operation)
 {
-    djp_oplog_symbol *symbol = &log->symbols[operation->word % DJP_OPLOG_SYMBOLS];
+    djp__oplog_symbol *symbol = &log->symbols[operation->word % DJP_OPLOG_SYMBOLS];
     if (operation->word >= DJP_OPLOG_SYMBOLS || operation->word == 0 || symbol->text ||
         operation->size > UINT32_MAX / 2) {
         return 0;
@@ -140,7 +139,7 @@ typedef struct oplog_start {
 
 /* What follows the words that every start has. */
 OPLOG_REPLAY__RARE int
-oplog_start_read_more(oplog_start *out, const djp_oplog_operation *operation)
+oplog_start_read_more(oplog_start *out, const djp__oplog_operation *operation)
 {
     size_t first = OPLOG_REPLAY__START + (out->seed.decided ? OPLOG_REPLAY__DECISION : 0);
     const unsigned char *at = operation->data + first, *end = operation->data + operation->size;
@@ -160,7 +159,7 @@ oplog_start_read_more(oplog_start *out, const djp_oplog_operation *operation)
 
 /* The writer's decision about a local root. */
 static inline int
-oplog_start_read_decision(oplog_start *out, const djp_oplog_operation *operation)
+oplog_start_read_decision(oplog_start *out, const djp__oplog_operation *operation)
 {
     if (operation->size < OPLOG_REPLAY__START + OPLOG_REPLAY__DECISION) {
         return 0;
@@ -175,7 +174,7 @@ oplog_start_read_decision(oplog_start *out, const djp_oplog_operation *operation
 }
 
 static inline int
-oplog_start_read(oplog_start *out, djp_oplog *log, const djp_oplog_operation *operation)
+oplog_start_read(oplog_start *out, djp_oplog *log, const djp__oplog_operation *operation)
 {
     const unsigned char *data = operation->data;
     if (operation->size < OPLOG_REPLAY__START) {
@@ -232,7 +231,7 @@ oplog_start_failed(djp_recorder *recorder)
 }
 
 static int
-oplog_replay_start(djp_oplog *log, const djp_oplog_operation *operation)
+oplog_replay_start(djp_oplog *log, const djp__oplog_operation *operation)
 {
     oplog_start start;
     djp_span_context parent;
@@ -289,7 +288,7 @@ oplog_replay_number(djp_span *span, djp_key key, double real)
 }
 
 OPLOG_REPLAY__RARE int
-oplog_replay_value(djp_oplog *log, djp_span *span, djp_key key, const djp_oplog_operation *operation)
+oplog_replay_value(djp_oplog *log, djp_span *span, djp_key key, const djp__oplog_operation *operation)
 {
     djp_value value;
     const unsigned char *at = operation->data;
@@ -338,10 +337,10 @@ djp__oplog_replay_attributes(djp_oplog *log, uint32_t position, uint32_t end)
         unsigned kind = (unsigned)head & 0xffu;
         uint32_t size = (uint32_t)head >> 8, word = (uint32_t)(head >> 32);
         uint32_t units = 1 + (size + 7) / 8;
-        if (!djp_oplog_is_plain(kind) || units > end - position || units > size_of_ring - place) {
+        if (!djp__oplog_is_plain(kind) || units > end - position || units > size_of_ring - place) {
             break;
         }
-        djp_span *span = djp__oplog_span(log, word & 0x7fffu);
+        djp_span *span = djp__oplog_span_at(log, word & 0x7fffu);
         djp_text payload = {(const char *)&ring[place + 1], size};
         if (span && !oplog_replay_plain(log, span, word, kind, payload)) {
             log->damaged++;
@@ -352,7 +351,7 @@ djp__oplog_replay_attributes(djp_oplog *log, uint32_t position, uint32_t end)
 }
 
 OPLOG_REPLAY__RARE int
-oplog_replay_keyed(djp_oplog *log, djp_span *span, const djp_oplog_operation *operation)
+oplog_replay_keyed(djp_oplog *log, djp_span *span, const djp__oplog_operation *operation)
 {
     const djp_attribute *items;
     size_t count;
@@ -370,7 +369,7 @@ oplog_replay_keyed(djp_oplog *log, djp_span *span, const djp_oplog_operation *op
 /* ---- events, links, exceptions ---- */
 
 OPLOG_REPLAY__RARE int
-oplog_replay_event(djp_oplog *log, djp_span *span, const djp_oplog_operation *operation)
+oplog_replay_event(djp_oplog *log, djp_span *span, const djp__oplog_operation *operation)
 {
     const djp_attribute *items;
     size_t count;
@@ -388,7 +387,7 @@ oplog_replay_event(djp_oplog *log, djp_span *span, const djp_oplog_operation *op
 }
 
 OPLOG_REPLAY__RARE int
-oplog_replay_exception(djp_oplog *log, djp_span *span, const djp_oplog_operation *operation)
+oplog_replay_exception(djp_oplog *log, djp_span *span, const djp__oplog_operation *operation)
 {
     const djp_attribute *items;
     size_t count;
@@ -406,7 +405,7 @@ oplog_replay_exception(djp_oplog *log, djp_span *span, const djp_oplog_operation
 }
 
 OPLOG_REPLAY__RARE int
-oplog_replay_link(djp_oplog *log, djp_span *span, const djp_oplog_operation *operation)
+oplog_replay_link(djp_oplog *log, djp_span *span, const djp__oplog_operation *operation)
 {
     const djp_attribute *items;
     size_t count;
@@ -432,7 +431,7 @@ oplog_replay_link(djp_oplog *log, djp_span *span, const djp_oplog_operation *ope
 /* ---- end ---- */
 
 static int
-oplog_replay_end(djp_oplog *log, djp_span *span, const djp_oplog_operation *operation)
+oplog_replay_end(djp_oplog *log, djp_span *span, const djp__oplog_operation *operation)
 {
     if (operation->size >= 16 && oplog_replay_long(operation->data, 8) != 0) {
         djp_span_end(span, oplog_replay_long(operation->data, 8));
@@ -446,14 +445,14 @@ oplog_replay_end(djp_oplog *log, djp_span *span, const djp_oplog_operation *oper
 }
 
 OPLOG_REPLAY__RARE int
-oplog_replay_http_end(djp_oplog *log, djp_span *span, const djp_oplog_operation *operation)
+oplog_replay_http_end(djp_oplog *log, djp_span *span, const djp__oplog_operation *operation)
 {
     const unsigned char *data = operation->data;
     if (operation->size < OPLOG_REPLAY__HTTP) {
         return 0;
     }
-    if (!log->sdk) {
-        return 1; /* nobody listens: before the attachment, or in a child whose parent was attached */
+    if (!log->owner) {
+        return 1; /* not attached: before the attachment, or in a child whose parent was attached */
     }
     double bytes;
     memcpy(&bytes, data + 16, sizeof bytes);
@@ -486,7 +485,7 @@ oplog_replay_http_end(djp_oplog *log, djp_span *span, const djp_oplog_operation 
 }
 
 static int
-oplog_replay_span(djp_oplog *log, djp_span *span, const djp_oplog_operation *operation)
+oplog_replay_span(djp_oplog *log, djp_span *span, const djp__oplog_operation *operation)
 {
     const char *text = (const char *)operation->data;
     switch (operation->kind) {
@@ -529,7 +528,7 @@ oplog_replay_span(djp_oplog *log, djp_span *span, const djp_oplog_operation *ope
 }
 
 int
-djp__oplog_replay(djp_oplog *log, const djp_oplog_operation *operation)
+djp__oplog_replay(djp_oplog *log, const djp__oplog_operation *operation)
 {
     switch (operation->kind) {
     case DJP_OP_PAD:
@@ -541,7 +540,7 @@ djp__oplog_replay(djp_oplog *log, const djp_oplog_operation *operation)
     default:
         break;
     }
-    djp_span *span = djp__oplog_span(log, operation->word & 0x7fffu);
+    djp_span *span = djp__oplog_span_at(log, operation->word & 0x7fffu);
     if (operation->kind == DJP_OP_HTTP_END) {
         return oplog_replay_http_end(log, span, operation);
     }

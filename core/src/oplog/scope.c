@@ -5,7 +5,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "oplog/oplog.h"
-#include "sdk/sdk.h"
 
 enum { OPLOG_SCOPE__ATTRIBUTES = 64 };
 
@@ -79,15 +78,4 @@ djp__oplog_scope(const char *symbol, size_t size)
     djp_scope scope = djp_scope_intern(name, version, schema_url, attributes, count);
     djp__free(text);
     return scope;
-}
-
-void
-djp__oplog_tell_scopes(djp_sdk *sdk)
-{
-    if (djp_load_relaxed(&sdk->scopes_full) && djp__once(&sdk->scopes_told)) {
-        djp__diag(&sdk->diag, DJP_LOG_WARN,
-                  "The process has used %u different tracers; spans of further ones go without a name. Give tracers "
-                  "fixed names.",
-                  DJP_SCOPE_LIMIT - 1);
-    }
 }

@@ -14,7 +14,7 @@ oplog_spans_place(const djp_oplog *log, uint32_t number)
 }
 
 /* The trace of that number, or the free place where it would be; the table has places. */
-static djp_oplog_trace *
+static djp__oplog_trace *
 oplog_spans_seek(const djp_oplog *log, uint32_t number)
 {
     uint32_t i = oplog_spans_place(log, number);
@@ -24,10 +24,10 @@ oplog_spans_seek(const djp_oplog *log, uint32_t number)
     return &log->traces[i];
 }
 
-static djp_oplog_trace *
+static djp__oplog_trace *
 oplog_spans_find(const djp_oplog *log, uint32_t number)
 {
-    djp_oplog_trace *trace = log->trace_places > 0 ? oplog_spans_seek(log, number) : NULL;
+    djp__oplog_trace *trace = log->trace_places > 0 ? oplog_spans_seek(log, number) : NULL;
     return trace && trace->root ? trace : NULL;
 }
 
@@ -35,9 +35,9 @@ static __attribute__((noinline)) int
 oplog_spans_grow(djp_oplog *log)
 {
     uint32_t old_places = log->trace_places;
-    djp_oplog_trace *old = log->traces;
+    djp__oplog_trace *old = log->traces;
     uint32_t places = old_places ? old_places * 2 : OPLOG_SPANS__TRACE_PLACES;
-    djp_oplog_trace *traces = djp__calloc(places, sizeof *traces);
+    djp__oplog_trace *traces = djp__calloc(places, sizeof *traces);
     if (!traces) {
         return log->trace_count + 1 < old_places;
     }
@@ -60,7 +60,7 @@ oplog_spans_has_room(djp_oplog *log)
 
 /* Takes a trace out and closes the gap behind it, so that every other one is still found. */
 static void
-oplog_spans_remove(djp_oplog *log, djp_oplog_trace *trace)
+oplog_spans_remove(djp_oplog *log, djp__oplog_trace *trace)
 {
     uint32_t mask = log->trace_places - 1;
     uint32_t hole = (uint32_t)(trace - log->traces);
@@ -79,12 +79,12 @@ oplog_spans_remove(djp_oplog *log, djp_oplog_trace *trace)
 
 /* A local trace without open spans waits in a list for late ones; the oldest is forgotten. */
 static void
-oplog_spans_keep(djp_oplog *log, djp_oplog_trace *trace)
+oplog_spans_keep(djp_oplog *log, djp__oplog_trace *trace)
 {
     trace->kept = 1;
     uint32_t number = trace->number;
     if (log->kept_count == DJP_OPLOG_TRACES_KEPT) {
-        djp_oplog_trace *oldest = oplog_spans_find(log, log->kept[log->kept_first]);
+        djp__oplog_trace *oldest = oplog_spans_find(log, log->kept[log->kept_first]);
         log->kept_first = (log->kept_first + 1) % DJP_OPLOG_TRACES_KEPT;
         log->kept_count--;
         if (oldest && oldest->open > 0) {
@@ -97,7 +97,7 @@ oplog_spans_keep(djp_oplog *log, djp_oplog_trace *trace)
 }
 
 djp_span *
-djp__oplog_span(const djp_oplog *log, uint32_t slot)
+djp__oplog_span_at(const djp_oplog *log, uint32_t slot)
 {
     return slot < DJP_OPLOG_SLOTS ? log->spans[slot].span : NULL;
 }
@@ -105,8 +105,8 @@ djp__oplog_span(const djp_oplog *log, uint32_t slot)
 djp_span *
 djp__oplog_parent(djp_oplog *log, uint32_t number, uint32_t slot, const uint8_t span_id[8])
 {
-    djp_oplog_trace *trace = oplog_spans_find(log, number);
-    djp_span *span = djp__oplog_span(log, slot);
+    djp__oplog_trace *trace = oplog_spans_find(log, number);
+    djp_span *span = djp__oplog_span_at(log, slot);
     int is_parent = span && trace && log->spans[slot].number == number &&
                     memcmp(djp__span_identity(span)->span_id, span_id, 8) == 0;
     return is_parent ? span : trace ? trace->root : NULL;
@@ -115,7 +115,7 @@ djp__oplog_parent(djp_oplog *log, uint32_t number, uint32_t slot, const uint8_t 
 void
 djp__oplog_open(djp_oplog *log, uint32_t slot, uint32_t number, djp_span *span, int is_root)
 {
-    djp_oplog_trace *trace;
+    djp__oplog_trace *trace;
     if (!is_root) {
         trace = oplog_spans_find(log, number);
     } else if (!oplog_spans_has_room(log)) {
@@ -125,23 +125,23 @@ djp__oplog_open(djp_oplog *log, uint32_t slot, uint32_t number, djp_span *span, 
         trace = NULL; /* a number that is used twice: the writer went wrong, or 2^32 traces have passed */
         is_root = 0;
     } else {
-        *trace = (djp_oplog_trace){.root = span, .number = number, .serial = ++log->serial};
+        *trace = (djp__oplog_trace){.root = span, .number = number, .serial = ++log->serial};
         log->trace_count++;
     }
     if (trace) {
         trace->open++;
     }
-    djp_oplog_span opened = {span, number, (uint8_t)is_root, trace != NULL, trace ? trace->serial : 0};
+    djp__oplog_span opened = {span, number, (uint8_t)is_root, trace != NULL, trace ? trace->serial : 0};
     log->spans[slot] = opened;
     log->slot_end = slot < log->slot_end ? log->slot_end : slot + 1;
 }
 
 /* The trace that counts a span as open. Its number alone does not tell: when the root's slot was taken away, a span that came after
  * it began another trace under the same number. */
-static djp_oplog_trace *
-oplog_spans_trace_of(const djp_oplog *log, const djp_oplog_span *span)
+static djp__oplog_trace *
+oplog_spans_trace_of(const djp_oplog *log, const djp__oplog_span *span)
 {
-    djp_oplog_trace *trace = span->in_trace ? oplog_spans_find(log, span->number) : NULL;
+    djp__oplog_trace *trace = span->in_trace ? oplog_spans_find(log, span->number) : NULL;
     return trace && trace->serial == span->serial ? trace : NULL;
 }
 
@@ -160,9 +160,9 @@ oplog_spans_shrink(djp_span *root)
 void
 djp__oplog_close(djp_oplog *log, uint32_t slot, int ended)
 {
-    djp_oplog_span closed = log->spans[slot];
+    djp__oplog_span closed = log->spans[slot];
     memset(&log->spans[slot], 0, sizeof log->spans[slot]);
-    djp_oplog_trace *trace = oplog_spans_trace_of(log, &closed);
+    djp__oplog_trace *trace = oplog_spans_trace_of(log, &closed);
     if (!closed.is_root) {
         djp_span_release(closed.span);
     } else if (trace && !ended) {

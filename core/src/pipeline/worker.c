@@ -117,8 +117,9 @@ worker_next_due(const djp__task *task, uint64_t now)
 static void
 worker_round(djp__worker *worker)
 {
+    worker->has_sent = 0;
     uint64_t now = worker_run_tasks(worker, djp__clock_monotonic(), 1);
-    if (djp_load_acquire(&worker->stop)) {
+    if (worker->has_sent || djp_load_acquire(&worker->stop)) {
         return;
     }
     uint64_t due = worker_next_due(worker->tasks, now);
@@ -169,6 +170,7 @@ djp__worker_end_send(djp__worker *worker)
 {
     djp__mutex_lock(&worker->mutex);
     worker->running = NULL;
+    worker->has_sent = 1;
     djp_store_release(&worker->transport, (djp__transport *)NULL);
     worker_take(worker, DJP__WORKER_SENT);
     djp__mutex_unlock(&worker->mutex);

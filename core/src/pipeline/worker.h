@@ -91,6 +91,7 @@ typedef struct djp__worker {
 
     /* Touched by the worker thread only. */
     const djp__task *running; /* the task of kind SEND that is inside a transport */
+    int has_sent; /* 1: in this round, so that other tasks look at what came of it before it sleeps */
     uint64_t end_deadline; /* when the process ends, whatever waits; 0: it does not */
 } djp__worker;
 

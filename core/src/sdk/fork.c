@@ -9,7 +9,7 @@ sdk_fork_prepare(void *user)
 {
     djp_sdk *sdk = user;
     djp__worker_fork_prepare(&sdk->worker);
-    djp__oplogs_fork_prepare(sdk);
+    djp__oplogs_fork_prepare(&sdk->oplogs);
     for (djp__pipeline *pipeline = sdk->pipelines; pipeline; pipeline = pipeline->next) {
         djp__mutex_lock(&pipeline->work);
     }
@@ -35,7 +35,7 @@ sdk_fork_parent(void *user)
     djp__control_fork_parent(&sdk->control);
     djp__worker_fork_parent(&sdk->worker);
     sdk_fork_unlock_pipelines(sdk);
-    djp__oplogs_fork_parent(sdk);
+    djp__oplogs_fork_parent(&sdk->oplogs);
 }
 
 /* No allocation, no system call but the ring's: a child that ends or execs at once pays next to
@@ -61,7 +61,7 @@ sdk_fork_child(void *user)
     djp__mutex_unlock(&sdk->diag.mutex);
     djp__control_fork_child(&sdk->control);
     sdk_fork_unlock_pipelines(sdk);
-    djp__oplogs_fork_child(sdk);
+    djp__oplogs_fork_child(&sdk->oplogs);
 }
 
 void

@@ -296,7 +296,7 @@ sdk_destroy(djp_sdk *sdk)
     djp_builtin_free(sdk->standard);
     djp_registry_free(sdk->registry);
     djp__worker_fini(&sdk->worker);
-    djp__mutex_fini(&sdk->oplog_mutex);
+    djp__oplogs_fini(&sdk->oplogs);
     djp__diag_fini(&sdk->diag);
     djp_options_fini(&sdk->options);
     djp__free(sdk->resource.language);
@@ -334,7 +334,7 @@ sdk_alloc(void)
     sdk->worker.ref = djp__sdk_ref;
     sdk->worker.unref = djp__sdk_unref;
     sdk->worker.owner = sdk;
-    djp__mutex_init(&sdk->oplog_mutex);
+    djp__oplogs_init(&sdk->oplogs);
     djp__control_init(&sdk->control);
     return sdk;
 }
@@ -381,6 +381,7 @@ djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options, const djp
         }
         return result;
     }
+    djp__sdk_oplogs_init(sdk);
     djp__control_start(&sdk->control);
     if (sdk->registry && options->prometheus_port > 0) {
         /* Not before all that a scrape looks at is there. A port that is taken is no reason to do without the rest; the listener has
@@ -408,7 +409,7 @@ djp_sdk_free(djp_sdk *sdk)
         return;
     }
     djp_sdk_shutdown(sdk, 0);
-    djp__oplogs_detach(sdk);
+    djp__oplogs_detach(&sdk->oplogs);
     djp__fork_unregister(&sdk->fork_hook);
     djp__sdk_unref(sdk);
 }

@@ -1,5 +1,5 @@
 /* One SDK instance, as the files of this folder see it: each of its parts has an owner, and the files
- * of the owner know no other part. Lock order: `oplog_mutex`, then a pipeline's `work`, then the
+ * of the owner know no other part. Lock order: that of the operation logs, then a pipeline's `work`, then the
  * worker's `mutex`, then those of control and of the diag. No message is logged while one
  * of them is held. */
 #ifndef DJP_SDK_SDK_H
@@ -15,6 +15,7 @@
 #include "djp/sdk.h"
 #include "export/otlp_trace.h"
 #include "export/prometheus_http.h"
+#include "oplog/oplog.h"
 #include "pipeline/flush.h"
 #include "pipeline/worker.h"
 #include "trace/recorder.h"
@@ -77,7 +78,7 @@ typedef struct djp__sdk_tasks {
     djp__task park, clock, begin_end, control, replay, end;
     uint64_t anchor_refreshed; /* of the clock; the worker's, as the next */
     int oplogs_left; /* an operation log waits for room in the ring */
-    uint64_t damage_reported; /* of oplog_damage */
+    uint64_t damage_reported; /* of oplogs.damage */
     DJP_ATOMIC(uint64_t) damage_warned; /* djp__every_minute guard */
 } djp__sdk_tasks;
 
@@ -104,11 +105,8 @@ struct djp_sdk {
 
     djp_control control;
 
-    DJP_ATOMIC(uint64_t) oplog_damage; /* operations of logs that made no sense; any thread, relaxed */
-    DJP_ATOMIC(int) scopes_full; /* 1: an operation log named a scope that found no room; any thread, relaxed */
-    DJP_ATOMIC(int) scopes_told; /* once-guard */
-    djp_mutex oplog_mutex; /* taken before all other locks */
-    struct djp_oplog *oplogs; /* attached ones, a reference each; under oplog_mutex */
+    djp__oplogs oplogs;
+    DJP_ATOMIC(int) scopes_reported; /* once-guard of oplogs.scopes_full */
 };
 
 /* sdk.c. The seam for tests: as djp_sdk_new, but spans leave by transport (taken, also on failure). */
@@ -126,6 +124,16 @@ char *djp__sdk_public_endpoint(const char *url);
 const char *djp__sdk_target(const djp_sdk *sdk);
 /* The recorder's callback: starts or wakes the worker. Any recording thread. */
 void djp__sdk_wake(void *sdk);
+
+/* sdk_oplogs.c. Replays the operation logs, and waits for the worker to make room until the deadline. 1:
+ * something is left. */
+int djp__sdk_replay(djp_sdk *sdk, uint64_t deadline);
+/* The same for a look at the state or the metrics, which counts what was just recorded but waits only a
+ * moment for room. */
+void djp__sdk_catch_up(djp_sdk *sdk);
+void djp__sdk_oplogs_init(djp_sdk *sdk); /* when all else is there */
+/* Warns once when tracers found no room for their names. No lock is held. */
+void djp__sdk_report_scopes(djp_sdk *sdk);
 
 /* traces.c: the row of the signal; its source is an instance. */
 extern const djp__signal djp__signal_traces;

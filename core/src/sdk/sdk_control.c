@@ -15,7 +15,7 @@ static void
 sdk_control_changed(void *user)
 {
     djp_sdk *sdk = user;
-    djp__oplogs_tell(sdk);
+    djp__oplogs_notify_writers(&sdk->oplogs);
     if (djp__worker_is_running(&sdk->worker)) {
         djp__worker_notify(&sdk->worker);
     }

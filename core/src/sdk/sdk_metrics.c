@@ -93,7 +93,7 @@ sdk_metrics_collect(void *user)
 {
     djp_sdk *sdk = user;
     sdk_metrics_target(sdk);
-    djp__oplogs_catch_up(sdk);
+    djp__sdk_catch_up(sdk);
     djp__registry_totals recordings;
     djp__registry_counters(&recordings, sdk->registry);
     djp_family *lost = sdk->metrics.families[DJP__SDK_RECORDINGS];

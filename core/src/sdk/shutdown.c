@@ -18,7 +18,7 @@ djp_sdk_flush(djp_sdk *sdk, uint64_t timeout_ns)
         return DJP_EINVAL;
     }
     uint64_t deadline = djp__saturate(djp__clock_monotonic(), timeout_ns);
-    int late = djp__oplogs_settle(sdk, deadline);
+    int late = djp__sdk_replay(sdk, deadline);
     djp__mutex_lock(&sdk->worker.mutex);
     int result = DJP_ESHUTDOWN;
     if (sdk->worker.phase == DJP__PHASE_OPEN) {
@@ -78,7 +78,7 @@ djp_sdk_shutdown(djp_sdk *sdk, uint64_t timeout_ns)
     }
     djp__worker *worker = &sdk->worker;
     uint64_t start = djp__clock_monotonic();
-    djp__oplogs_settle(sdk, djp__saturate(start, timeout_ns - shutdown_margin(timeout_ns)));
+    djp__sdk_replay(sdk, djp__saturate(start, timeout_ns - shutdown_margin(timeout_ns)));
     djp__mutex_lock(&worker->mutex);
     int already = worker->phase != DJP__PHASE_OPEN;
     if (!already) {
@@ -88,8 +88,8 @@ djp_sdk_shutdown(djp_sdk *sdk, uint64_t timeout_ns)
     if (already) {
         return DJP_ESHUTDOWN;
     }
-    djp__oplogs_detach(sdk);
-    djp__oplog_tell_scopes(sdk);
+    djp__oplogs_detach(&sdk->oplogs);
+    djp__sdk_report_scopes(sdk);
     if (sdk->recorder) {
         djp__recorder_close(sdk->recorder);
     }

@@ -348,7 +348,7 @@ status_write(char **out, size_t *out_size, djp_sdk *sdk, const djp_options *opti
     djp_buf text;
     djp_recorder_counters counters;
     memset(&counters, 0, sizeof counters);
-    djp__oplogs_catch_up(sdk);
+    djp__sdk_catch_up(sdk);
     status_sweep(sdk);
     if (sdk->recorder) {
         djp__recorder_counters(&counters, sdk->recorder);

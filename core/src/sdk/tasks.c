@@ -63,7 +63,7 @@ tasks_leave_control(void *user)
 static void
 tasks_report_damage(djp_sdk *sdk)
 {
-    uint64_t damage = djp_load_relaxed(&sdk->oplog_damage);
+    uint64_t damage = djp_load_relaxed(&sdk->oplogs.damage);
     if (damage != sdk->tasks.damage_reported && djp__every_minute(&sdk->tasks.damage_warned)) {
         djp__diag(&sdk->diag, DJP_LOG_ERROR,
                   "%llu operations of a binding made no sense and are lost, with the spans they belonged to. Please "
@@ -77,13 +77,13 @@ static void
 tasks_replay(void *user, uint64_t now)
 {
     djp_sdk *sdk = user;
-    int logs = djp__oplogs_replay(sdk, !sdk->traces.queue_blocked);
-    sdk->tasks.oplogs_left = (logs & DJP_OPLOGS_LEFT) != 0;
-    if (logs & DJP_OPLOGS_MOVED) {
+    int logs = djp__oplogs_replay(&sdk->oplogs, !sdk->traces.queue_blocked);
+    sdk->tasks.oplogs_left = (logs & DJP__OPLOGS_LEFT) != 0;
+    if (logs & DJP__OPLOGS_MOVED) {
         djp__pipeline_note_activity(&sdk->traces, now);
     }
     tasks_report_damage(sdk);
-    djp__oplog_tell_scopes(sdk);
+    djp__sdk_report_scopes(sdk);
 }
 
 /* Writers are asked to wake the worker only when spans do not keep it awake anyway. */
@@ -94,7 +94,7 @@ tasks_replay_due(void *user, uint64_t now)
     if (sdk->tasks.oplogs_left) {
         return now;
     }
-    return djp__pipeline_is_idle(&sdk->traces) && djp__oplogs_sleep(sdk) ? now : UINT64_MAX;
+    return djp__pipeline_is_idle(&sdk->traces) && djp__oplogs_request_wake(&sdk->oplogs) ? now : UINT64_MAX;
 }
 
 /* ---- the end by a signal ---- */
@@ -105,7 +105,7 @@ tasks_begin_end(void *user, uint64_t now)
 {
     djp_sdk *sdk = user;
     if (djp_load_acquire(&sdk->sigterm.signal) && sdk->worker.end_deadline == 0) {
-        djp__oplogs_replay(sdk, 0);
+        djp__oplogs_replay(&sdk->oplogs, 0);
         djp__flush_begin_end(&sdk->worker, sdk->pipelines, djp__saturate(now, sdk->options.shutdown_timeout_ns));
     }
 }
