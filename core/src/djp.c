@@ -88,6 +88,7 @@
 #include "metrics/counter.c"
 #include "metrics/histogram.c"
 #include "metrics/shard.c"
+#include "metrics/snapshot.c"
 #include "metrics/exposition.c"
 #include "metrics/negotiate.c"
 #include "metrics/process.c"

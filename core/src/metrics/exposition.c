@@ -1,25 +1,22 @@
-/* The exposition: every live series as Prometheus text 0.0.4 or OpenMetrics 1.0. It copies what was rendered when the series
- * was made and formats only numbers. The lock is held for a few dozen series at a time, so that a long scrape never keeps a
- * request from adding one. */
+/* The exposition: every live series as Prometheus text 0.0.4 or OpenMetrics 1.0. It reads a snapshot, copies what was rendered when the
+ * series was made, and formats only numbers. */
 #include <math.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "metrics/exemplar.h"
 #include "metrics/number.h"
+#include "metrics/snapshot.h"
 
-#define EXPOSITION_BATCH 128u
 #define EXPOSITION_EXEMPLAR_SIZE 256u
 
 typedef struct exposition {
     djp_buf buf;
     const djp_registry *registry;
-    const djp__family_entry *family;
+    const djp__snapshot_family *family;
     djp_exposition format;
     int alias; /* writing a gauge under its second name */
     djp_text name;
-    const djp__segment_text *suffixes;
 } exposition;
 
 static char *
@@ -30,9 +27,9 @@ exposition_copy(char *end, const void *data, size_t size)
 }
 
 static char *
-exposition_at(const exposition *e, char *end, djp__segment_text text)
+exposition_put(char *end, djp_text text)
 {
-    return exposition_copy(end, djp__segment_at(&e->registry->segment, text.at), text.size);
+    return exposition_copy(end, text.data, text.size);
 }
 
 static char *
@@ -61,10 +58,10 @@ exposition_time(char *end, uint64_t unix_ns)
 
 /* Ends a line, with the slot's exemplar in OpenMetrics. */
 static char *
-exposition_end_line(const exposition *e, char *end, const djp__series_entry *entry, uint32_t slot)
+exposition_end_line(const exposition *e, char *end, const djp__snapshot_point *point, uint32_t slot)
 {
     djp__exemplar exemplar;
-    if (e->format == DJP_OPENMETRICS_1_0_0 && djp__exemplar_load(&exemplar, e->registry, entry, slot)) {
+    if (e->format == DJP_OPENMETRICS_1_0_0 && djp__exemplar_load(&exemplar, e->registry, point->entry, slot)) {
         end = exposition_copy(end, " # {trace_id=\"", 14);
         end = exposition_hex(end, exemplar.trace_id, sizeof exemplar.trace_id);
         end = exposition_copy(end, "\",span_id=\"", 11);
@@ -82,11 +79,11 @@ exposition_end_line(const exposition *e, char *end, const djp__series_entry *ent
 static char *
 exposition_prefix(const exposition *e, char *end, const char *suffix, djp_text labels)
 {
-    end = exposition_copy(end, e->name.data, e->name.size);
+    end = exposition_put(end, e->name);
     end = exposition_copy(end, suffix, strlen(suffix));
     if (labels.size > 0) {
         *end++ = '{';
-        end = exposition_copy(end, labels.data, labels.size);
+        end = exposition_put(end, labels);
         *end++ = '}';
     }
     *end++ = ' ';
@@ -94,60 +91,46 @@ exposition_prefix(const exposition *e, char *end, const char *suffix, djp_text l
 }
 
 static void
-exposition_created(exposition *e, const djp__series_entry *entry, djp_text labels)
+exposition_created(exposition *e, const djp__snapshot_point *point)
 {
     if (e->format != DJP_OPENMETRICS_1_0_0 || !e->registry->created) {
         return;
     }
+    djp_text labels = djp__snapshot_escaped(e->family, point);
     char *end = djp__buf_reserve(&e->buf, e->name.size + labels.size + 64);
     if (end) {
         end = exposition_prefix(e, end, "_created", labels);
-        end = exposition_time(end, entry->created_unix_ns);
+        end = exposition_time(end, point->created_unix_ns);
         *end++ = '\n';
         e->buf.size = (size_t)(end - e->buf.data);
     }
 }
 
-/* The part between the braces of a ready prefix `name{labels} `. */
-static djp_text
-exposition_labels(const exposition *e, const djp__series_entry *entry, size_t name_size)
-{
-    const char *text = djp__segment_at(&e->registry->segment, entry->text_at);
-    if (e->family->label_count == 0) {
-        return (djp_text){text, 0};
-    }
-    return (djp_text){text + name_size + 1, entry->text_size - name_size - 3};
-}
-
 static void
-exposition_counter(exposition *e, const djp__series_entry *entry)
+exposition_counter(exposition *e, const djp__snapshot_point *point)
 {
-    char *end = djp__buf_reserve(&e->buf, entry->text_size + DJP__NUMBER_SIZE + EXPOSITION_EXEMPLAR_SIZE);
+    char *end = djp__buf_reserve(&e->buf, point->rendered.size + DJP__NUMBER_SIZE + EXPOSITION_EXEMPLAR_SIZE);
     if (!end) {
         return;
     }
-    end = exposition_at(e, end, (djp__segment_text){entry->text_at, entry->text_size});
-    uint64_t whole = djp__series_cell(e->registry, entry, 0);
-    double rest = djp__series_cell_double(e->registry, entry, 1);
-    end += rest == 0 ? djp__number_u64(end, whole) : djp__number_double(end, (double)whole + rest);
-    end = exposition_end_line(e, end, entry, 0);
+    end = exposition_put(end, point->rendered);
+    end += point->number == 0 ? djp__number_u64(end, point->whole)
+                              : djp__number_double(end, (double)point->whole + point->number);
+    end = exposition_end_line(e, end, point, 0);
     e->buf.size = (size_t)(end - e->buf.data);
-    exposition_created(e, entry, exposition_labels(e, entry, e->name.size + 6));
+    exposition_created(e, point);
 }
 
 static void
-exposition_gauge(exposition *e, const djp__series_entry *entry)
+exposition_gauge(exposition *e, const djp__snapshot_point *point)
 {
-    char *end = djp__buf_reserve(&e->buf, entry->text_size + e->name.size + DJP__NUMBER_SIZE + 8);
+    char *end = djp__buf_reserve(&e->buf, point->rendered.size + e->name.size + DJP__NUMBER_SIZE + 8);
     if (!end) {
         return;
     }
-    if (e->alias) {
-        end = exposition_prefix(e, end, "", exposition_labels(e, entry, e->family->name.size));
-    } else {
-        end = exposition_at(e, end, (djp__segment_text){entry->text_at, entry->text_size});
-    }
-    end += djp__number_double(end, djp__series_cell_double(e->registry, entry, 0));
+    end = e->alias ? exposition_prefix(e, end, "", djp__snapshot_escaped(e->family, point))
+                   : exposition_put(end, point->rendered);
+    end += djp__number_double(end, point->number);
     *end++ = '\n';
     e->buf.size = (size_t)(end - e->buf.data);
 }
@@ -156,19 +139,19 @@ exposition_gauge(exposition *e, const djp__series_entry *entry)
 static int
 exposition_has_sum(const exposition *e, double sum)
 {
-    const double *bounds = djp__segment_at(&e->registry->segment, e->family->bounds_at);
-    return e->format == DJP_TEXT_0_0_4 || (sum >= 0 && (e->family->bucket_count == 0 || bounds[0] >= 0));
+    return e->format == DJP_TEXT_0_0_4 || (sum >= 0 && (e->family->bucket_count == 0 || e->family->bounds[0] >= 0));
 }
 
 /* The first line is put together; the others copy its beginning, which all lines of the series share. */
 static char *
-exposition_buckets(exposition *e, char *end, const djp__series_entry *entry, djp_text labels, uint64_t *count)
+exposition_buckets(exposition *e, char *end, const djp__snapshot_point *point)
 {
     const char *first = end;
-    end = exposition_copy(end, e->name.data, e->name.size);
+    uint64_t count = 0;
+    end = exposition_put(end, e->name);
     end = exposition_copy(end, "_bucket{", 8);
-    if (labels.size > 0) {
-        end = exposition_copy(end, labels.data, labels.size);
+    if (point->rendered.size > 0) {
+        end = exposition_put(end, point->rendered);
         *end++ = ',';
     }
     size_t shared = (size_t)(end - first);
@@ -176,99 +159,77 @@ exposition_buckets(exposition *e, char *end, const djp__series_entry *entry, djp
         if (i > 0) {
             end = exposition_copy(end, first, shared);
         }
-        *count += djp__series_cell(e->registry, entry, 1 + i);
-        end = exposition_at(e, end, e->suffixes[i]);
-        end += djp__number_u64(end, *count);
-        end = exposition_end_line(e, end, entry, i);
+        count += point->buckets[i];
+        djp__segment_text suffix = e->family->suffixes[i];
+        end = exposition_copy(end, djp__segment_at(&e->registry->segment, suffix.at), suffix.size);
+        end += djp__number_u64(end, count);
+        end = exposition_end_line(e, end, point, i);
     }
     return end;
 }
 
 static void
-exposition_histogram(exposition *e, const djp__series_entry *entry)
+exposition_histogram(exposition *e, const djp__snapshot_point *point)
 {
-    djp_text labels = {djp__segment_at(&e->registry->segment, entry->text_at), entry->text_size};
-    size_t exemplar =
-        e->format == DJP_OPENMETRICS_1_0_0 && djp_load_relaxed(&entry->exemplars) ? EXPOSITION_EXEMPLAR_SIZE : 0;
-    size_t line = e->name.size + labels.size + 64 + 2 * DJP__NUMBER_SIZE + exemplar;
+    int has_exemplars = e->format == DJP_OPENMETRICS_1_0_0 && djp_load_relaxed(&point->entry->exemplars) != 0;
+    size_t line = e->name.size + point->rendered.size + 64 + 2 * DJP__NUMBER_SIZE +
+                  (has_exemplars ? EXPOSITION_EXEMPLAR_SIZE : 0);
     char *end = djp__buf_reserve(&e->buf, line * (e->family->bucket_count + 3u));
     if (!end) {
         return;
     }
-    uint64_t count = 0;
-    double sum = djp__series_cell_double(e->registry, entry, 0);
-    end = exposition_buckets(e, end, entry, labels, &count);
-    if (exposition_has_sum(e, sum)) {
-        end = exposition_prefix(e, end, "_sum", labels);
-        end += djp__number_double(end, sum);
+    end = exposition_buckets(e, end, point);
+    if (exposition_has_sum(e, point->number)) {
+        end = exposition_prefix(e, end, "_sum", point->rendered);
+        end += djp__number_double(end, point->number);
         *end++ = '\n';
-        end = exposition_prefix(e, end, "_count", labels);
-        end += djp__number_u64(end, count);
+        end = exposition_prefix(e, end, "_count", point->rendered);
+        end += djp__number_u64(end, point->whole);
         *end++ = '\n';
     }
     e->buf.size = (size_t)(end - e->buf.data);
-    exposition_created(e, entry, labels);
+    exposition_created(e, point);
 }
 
 static void
-exposition_series(exposition *e, const djp__series_entry *entry)
+exposition_point(void *user, const djp__snapshot *snapshot, const djp__snapshot_point *point)
 {
-    if (!(djp_load_relaxed(&entry->generation) & 1)) {
-        return;
-    }
+    exposition *e = user;
+    (void)snapshot;
     switch (e->family->type) {
     case DJP_COUNTER:
-        exposition_counter(e, entry);
+        exposition_counter(e, point);
         break;
     case DJP_GAUGE:
-        exposition_gauge(e, entry);
+        exposition_gauge(e, point);
         break;
-    default:
-        exposition_histogram(e, entry);
+    case DJP_HISTOGRAM:
+        exposition_histogram(e, point);
         break;
     }
 }
 
-/* All series of a family. The order of creation never changes and entries never leave it, so that it can be left and entered
- * again between two batches. */
+/* A head that was rendered when the family was made. */
 static void
-exposition_walk(exposition *e, djp_registry *registry)
+exposition_head(exposition *e, const djp__snapshot *snapshot, djp__segment_text head)
 {
-    uint32_t left = EXPOSITION_BATCH;
-    djp__registry_lock(registry);
-    for (uint32_t at = e->family->first; at;) {
-        const djp__series_entry *entry = djp__segment_at(&registry->segment, at);
-        exposition_series(e, entry);
-        at = entry->next;
-        if (--left == 0 && at) {
-            left = EXPOSITION_BATCH;
-            djp__registry_unlock(registry);
-            djp__registry_lock(registry);
-        }
-    }
-    djp__registry_unlock(registry);
+    djp_text text = djp__snapshot_text(snapshot, head);
+    djp__buf_append(&e->buf, text.data, text.size);
 }
 
 static void
-exposition_text(exposition *e, djp__segment_text text)
+exposition_family(exposition *e, djp__snapshot *snapshot)
 {
-    djp__buf_append(&e->buf, djp__segment_at(&e->registry->segment, text.at), text.size);
-}
-
-static void
-exposition_family(exposition *e, djp_registry *registry, const djp__family_entry *family)
-{
-    e->family = family;
+    e->family = &snapshot->family;
     e->alias = 0;
-    e->suffixes = djp__segment_at(&registry->segment, family->suffixes_at);
-    e->name = (djp_text){djp__segment_at(&registry->segment, family->name.at), family->name.size};
-    exposition_text(e, family->head[e->format]);
-    exposition_walk(e, registry);
-    if (family->alias.size > 0 && e->format == DJP_TEXT_0_0_4) {
+    e->name = e->family->name;
+    exposition_head(e, snapshot, e->family->entry->head[e->format]);
+    djp__snapshot_points(snapshot, exposition_point, e);
+    if (e->family->alias.size > 0 && e->format == DJP_TEXT_0_0_4) {
         e->alias = 1;
-        e->name = (djp_text){djp__segment_at(&registry->segment, family->alias.at), family->alias.size};
-        exposition_text(e, family->alias_head);
-        exposition_walk(e, registry);
+        e->name = e->family->alias;
+        exposition_head(e, snapshot, e->family->entry->alias_head);
+        djp__snapshot_points(snapshot, exposition_point, e);
     }
 }
 
@@ -300,7 +261,8 @@ djp_registry_expose(char **out, size_t *out_size, djp_registry *registry, djp_ex
     *out = NULL;
     *out_size = 0;
     uint64_t start = registry->expositions ? djp__clock_monotonic() : 0;
-    djp__registry_collect(registry);
+    djp__snapshot snapshot;
+    djp__snapshot_begin(&snapshot, registry);
     exposition e;
     memset(&e, 0, sizeof e);
     e.registry = registry;
@@ -310,11 +272,8 @@ djp_registry_expose(char **out, size_t *out_size, djp_registry *registry, djp_ex
     uint64_t last = djp_load_relaxed(&registry->last_size);
     djp__buf_reserve(&e.buf, (size_t)(last + last / 8 + 1024));
     exposition_target(&e, registry);
-    uint32_t at = djp_load_acquire(&registry->segment.header->family_first);
-    while (at) {
-        const djp__family_entry *family = djp__segment_at(&registry->segment, at);
-        exposition_family(&e, registry, family);
-        at = djp_load_acquire(&family->next);
+    while (djp__snapshot_next(&snapshot)) {
+        exposition_family(&e, &snapshot);
     }
     if (format == DJP_OPENMETRICS_1_0_0) {
         djp__buf_text(&e.buf, "# EOF\n");

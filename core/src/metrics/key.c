@@ -93,9 +93,15 @@ djp__series_key_fini(djp__series_key *key)
 void
 djp__series_key_values(djp_text *values, size_t count, const djp__series_key *key)
 {
-    const char *at = (const char *)key->words;
+    djp__series_key_split(values, count, key->words, key->count);
+}
+
+void
+djp__series_key_split(djp_text *values, size_t count, const void *words, size_t word_count)
+{
+    const char *at = words, *stop = at + word_count * 8;
     for (size_t i = 0; i < count; i++) {
-        const char *end = memchr(at, KEY_END, key->count * 8 - (size_t)(at - (const char *)key->words));
+        const char *end = memchr(at, KEY_END, (size_t)(stop - at));
         values[i] = (djp_text){at, (size_t)(end - at)};
         at = end + 1;
     }

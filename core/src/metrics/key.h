@@ -20,6 +20,8 @@ int djp__series_key_overflow(djp__series_key *key, const djp_family *family);
 void djp__series_key_fini(djp__series_key *key);
 /* Takes a key apart again; the texts borrow from it. */
 void djp__series_key_values(djp_text *values, size_t count, const djp__series_key *key);
+/* The same for the words of a key wherever they lie. */
+void djp__series_key_split(djp_text *values, size_t count, const void *words, size_t word_count);
 
 /* Compares without a lock: an entry that changes meanwhile shows another generation afterwards. */
 static inline int

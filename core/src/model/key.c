@@ -20,7 +20,7 @@ static djp_key_entry key__entries[DJP_KEY_LIMIT + 1];
 static DJP_ATOMIC(uint32_t) key__count;
 
 static const uint8_t key__empty_encoded[] = {0x0a, 0x00};
-static const djp_key_entry key__empty = {"", 0, sizeof key__empty_encoded, key__empty_encoded};
+static const djp_key_entry key__empty = {"", 0, sizeof key__empty_encoded, key__empty_encoded, 0};
 
 /* The id, or 0 and in *free the slot where the key belongs. */
 static djp_key
@@ -60,7 +60,7 @@ key__make_entry(djp_key_entry *entry, const char *text, size_t size)
         encoded[2] = (uint8_t)(size >> 7);
     }
     memcpy(encoded + head, text, size);
-    *entry = (djp_key_entry){block, (uint32_t)size, (uint32_t)(head + size), encoded};
+    *entry = (djp_key_entry){block, (uint32_t)size, (uint32_t)(head + size), encoded, 0};
     return 1;
 }
 

@@ -114,6 +114,8 @@ typedef struct djp_key_entry {
     uint32_t size;
     uint32_t encoded_size;
     const uint8_t *encoded; /* protobuf KeyValue.key field: 0x0a, varint size, text */
+    uint8_t class
+        ; /* what its values may hold, for a stage that rewrites them (djp__encoder_set_rewrite); 0: anything */
 } djp_key_entry;
 const djp_key_entry *djp__key_entry(djp_key key); /* never NULL: an empty key for unknown ids */
 uint32_t djp__key_count(void); /* ids 1 .. count are in use */

@@ -25,6 +25,7 @@ keys_are_stable_and_encoded(void **state)
     assert_true(djp__text_equal(djp_key_text(key), "http.route"));
     const djp_key_entry *entry = djp__key_entry(key);
     assert_int_equal(entry->encoded_size, 12);
+    assert_int_equal(entry->class, 0);
     assert_memory_equal(entry->encoded, "\x0a\x0ahttp.route", 12);
     assert_int_equal(djp_key_intern(DJP_TEXT("")), 0);
     assert_int_equal(djp_key_intern((djp_text){NULL, 3}), 0);

@@ -1,0 +1,125 @@
+/* Reading families and series for expositions. The lock is held for a few dozen series at a time, so that a long scrape never keeps a
+ * request from adding one. */
+#include "metrics/snapshot.h"
+
+#include "base/str.h"
+#include "metrics/key.h"
+
+enum { SNAPSHOT_BATCH = 128 };
+
+void
+djp__snapshot_begin(djp__snapshot *snapshot, djp_registry *registry)
+{
+    djp__registry_collect(registry);
+    snapshot->registry = registry;
+    snapshot->next = djp_load_acquire(&registry->segment.header->family_first);
+}
+
+int
+djp__snapshot_next(djp__snapshot *snapshot)
+{
+    const djp__segment *segment = &snapshot->registry->segment;
+    if (snapshot->next == 0) {
+        return 0;
+    }
+    const djp__family_entry *entry = djp__segment_at(segment, snapshot->next);
+    snapshot->next = djp_load_acquire(&entry->next);
+    snapshot->family = (djp__snapshot_family){
+        .entry = entry,
+        .type = (djp_metric_type)entry->type,
+        .name = djp__snapshot_text(snapshot, entry->name),
+        .help = djp__snapshot_text(snapshot, entry->help),
+        .unit = djp__snapshot_text(snapshot, entry->unit),
+        .alias = djp__snapshot_text(snapshot, entry->alias),
+        .label_count = entry->label_count,
+        .suffixes = djp__segment_at(segment, entry->suffixes_at),
+        .bounds = djp__segment_at(segment, entry->bounds_at),
+        .bucket_count = entry->bucket_count,
+    };
+    return 1;
+}
+
+djp_text
+djp__snapshot_escaped(const djp__snapshot_family *family, const djp__snapshot_point *point)
+{
+    djp_text text = point->rendered;
+    if (family->type == DJP_HISTOGRAM || family->label_count == 0) {
+        return (djp_text){text.data, family->type == DJP_HISTOGRAM ? text.size : 0};
+    }
+    size_t name = family->name.size + (family->type == DJP_COUNTER ? sizeof "_total" - 1 : 0);
+    return (djp_text){text.data + name + 1, text.size - name - 3};
+}
+
+static void
+snapshot_read_histogram(djp__snapshot *snapshot, djp__snapshot_point *point)
+{
+    point->number = djp__series_cell_double(snapshot->registry, point->entry, 0);
+    for (uint32_t i = 0; i <= snapshot->family.bucket_count; i++) {
+        snapshot->buckets[i] = djp__series_cell(snapshot->registry, point->entry, 1 + i);
+        point->whole += snapshot->buckets[i];
+    }
+    point->buckets = snapshot->buckets;
+}
+
+static void
+snapshot_read(djp__snapshot *snapshot, djp__snapshot_point *point, const djp__series_entry *entry)
+{
+    point->entry = entry;
+    point->rendered = djp__snapshot_text(snapshot, (djp__segment_text){entry->text_at, entry->text_size});
+    point->created_unix_ns = entry->created_unix_ns;
+    point->whole = 0;
+    point->buckets = NULL;
+    switch (snapshot->family.type) {
+    case DJP_COUNTER:
+        point->whole = djp__series_cell(snapshot->registry, entry, 0);
+        point->number = djp__series_cell_double(snapshot->registry, entry, 1);
+        break;
+    case DJP_GAUGE:
+        point->number = djp__series_cell_double(snapshot->registry, entry, 0);
+        break;
+    case DJP_HISTOGRAM:
+        snapshot_read_histogram(snapshot, point);
+        break;
+    }
+}
+
+/* The order of creation never changes and entries never leave it, so that it can be left and entered again between two batches. */
+void
+djp__snapshot_points(djp__snapshot *snapshot, djp__snapshot_visit visit, void *user)
+{
+    djp_registry *registry = snapshot->registry;
+    uint32_t left = SNAPSHOT_BATCH;
+    djp__registry_lock(registry);
+    for (uint32_t at = snapshot->family.entry->first; at != 0;) {
+        const djp__series_entry *entry = djp__segment_at(&registry->segment, at);
+        if (djp_load_relaxed(&entry->generation) & 1) {
+            djp__snapshot_point point;
+            snapshot_read(snapshot, &point, entry);
+            visit(user, snapshot, &point);
+        }
+        at = entry->next;
+        if (--left == 0 && at != 0) {
+            left = SNAPSHOT_BATCH;
+            djp__registry_unlock(registry);
+            djp__registry_lock(registry);
+        }
+    }
+    djp__registry_unlock(registry);
+}
+
+void
+djp__snapshot_labels(djp_text *names, const djp__snapshot *snapshot)
+{
+    const djp__segment_text *labels = djp__segment_at(&snapshot->registry->segment, snapshot->family.entry->labels_at);
+    for (size_t i = 0; i < snapshot->family.label_count; i++) {
+        names[i] = djp__snapshot_text(snapshot, labels[i]);
+    }
+}
+
+void
+djp__snapshot_values(djp_text *values, const djp__snapshot *snapshot, const djp__snapshot_point *point)
+{
+    /* Under the segment's lock the key stays as it is. */
+    const void *words = djp__segment_at(&snapshot->registry->segment, point->entry->key_at);
+    djp__series_key_split(values, snapshot->family.label_count, words, djp_load_relaxed(&point->entry->key_words));
+}

@@ -1,0 +1,60 @@
+/* A snapshot: what a registry's families and series say now, one after the other. Every form of exposition reads it, and none looks into
+ * the segment itself. Label values come in two forms: escaped, as text expositions write them, and plain. */
+#ifndef DJP_METRICS_SNAPSHOT_H
+#define DJP_METRICS_SNAPSHOT_H
+
+#include "metrics/exemplar.h"
+#include "metrics/registry.h"
+
+/* A family. All texts lie in the segment and stay. */
+typedef struct djp__snapshot_family {
+    const djp__family_entry *entry; /* for the heads that were rendered when it was made */
+    djp_metric_type type;
+    djp_text name; /* without "_total" */
+    djp_text help, unit; /* plain */
+    djp_text alias; /* a second name of a gauge, for text 0.0.4 only; empty: none */
+    size_t label_count;
+    const djp__segment_text *suffixes; /* histograms: `le="..."} ` for each bucket */
+    const double *bounds; /* histograms: upper bounds without +Inf */
+    size_t bucket_count;
+} djp__snapshot_family;
+
+/* A series. Valid during the call that shows it. */
+typedef struct djp__snapshot_point {
+    const djp__series_entry *entry;
+    djp_text rendered; /* counters and gauges: `name{labels} `, ready for a sample; histograms: the labels alone */
+    uint64_t created_unix_ns;
+    uint64_t whole; /* counters: whole + number; histograms: observations */
+    double number; /* gauges: the value; histograms: the sum */
+    const uint64_t *buckets; /* histograms: bucket_count + 1 counts, not cumulative */
+} djp__snapshot_point;
+
+typedef struct djp__snapshot {
+    djp_registry *registry;
+    djp__snapshot_family family; /* the current one */
+    uint32_t next; /* offset of the family after it; 0: none */
+    uint64_t buckets[DJP_BUCKETS_MAX + 1];
+} djp__snapshot;
+
+/* Collects, and stands in front of the first family. Borrows the registry for the snapshot's life; there is nothing to free. */
+void djp__snapshot_begin(djp__snapshot *snapshot, djp_registry *registry);
+/* Goes to the next family; 0: there was none. */
+int djp__snapshot_next(djp__snapshot *snapshot);
+/* Shows every live series of the family in order of creation, with the segment locked for a few dozen at a time. visit must not call the
+ * registry. May be called more than once. */
+typedef void (*djp__snapshot_visit)(void *user, const djp__snapshot *snapshot, const djp__snapshot_point *point);
+void djp__snapshot_points(djp__snapshot *snapshot, djp__snapshot_visit visit, void *user);
+/* Inside visit: the escaped labels without braces, `a="x",b="y"`; empty without labels. */
+djp_text djp__snapshot_escaped(const djp__snapshot_family *family, const djp__snapshot_point *point);
+/* Inside visit: names of the family's labels and the plain values of the series, label_count of each. */
+void djp__snapshot_labels(djp_text *names, const djp__snapshot *snapshot);
+void djp__snapshot_values(djp_text *values, const djp__snapshot *snapshot, const djp__snapshot_point *point);
+
+/* A text of the segment. */
+static inline djp_text
+djp__snapshot_text(const djp__snapshot *snapshot, djp__segment_text text)
+{
+    return (djp_text){djp__segment_at(&snapshot->registry->segment, text.at), text.size};
+}
+
+#endif
