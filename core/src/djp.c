@@ -38,6 +38,7 @@
 #include "config/report.c"
 
 #include "model/tables.c"
+#include "model/reason.c"
 #include "model/key.c"
 #include "model/scope.c"
 #include "model/traceparent.c"
@@ -53,7 +54,6 @@
 #include "sampling/tree.c"
 #include "sampling/tree_decide.c"
 #include "sampling/tree_format.c"
-#include "sampling/reason.c"
 #include "sampling/tail_history.c"
 #include "sampling/rate_limit.c"
 #include "sampling/tail_rules.c"

@@ -14,7 +14,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 LEFT = HERE / "left.json"
-RULES = ("calls", "complexity", "dialect", "pairs", "width", "words")
+RULES = ("calls", "complexity", "dialect", "pairs", "reasons", "width", "words")
 
 
 def measure(rule):

@@ -14,9 +14,9 @@ const {
   REMOTE,
   TRACES,
   ASK,
-  answered,
-  answeredFlag,
-  answeredGeneration,
+  decided,
+  decidedFlag,
+  decidedGeneration,
   found,
   isIdle,
   newRoot,
@@ -48,7 +48,7 @@ function baggageOf(header) {
 
 function startBelow(active, states, header, baggage) {
   renewIfNew();
-  const flags = (found[6] & RANDOM) | answeredFlag();
+  const flags = (found[6] & RANDOM) | decidedFlag();
   const state = states === '' ? '' : states[1];
   const r = log.randomWords(2);
   const span = new Span(
@@ -63,14 +63,14 @@ function startBelow(active, states, header, baggage) {
     state,
     baggage,
   );
-  span.generation = answeredGeneration();
+  span.generation = decidedGeneration();
   if (isIdle(active, span)) return span;
   caller.s0 = found[4];
   caller.s1 = found[5];
   caller.flags = found[6];
   const incoming = states === '' ? '' : states[0];
-  if (incoming === '') log.start(span, 'http.server', header | REMOTE, caller, 0, answered);
-  else log.startFull(span, 'http.server', header | REMOTE, caller, 0, incoming, 0n, 0n, answered);
+  if (incoming === '') log.start(span, 'http.server', header | REMOTE, caller, 0, decided);
+  else log.startFull(span, 'http.server', header | REMOTE, caller, 0, incoming, 0n, 0n, decided);
   writeAsked(span, states, undefined);
   return span;
 }

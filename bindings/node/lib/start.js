@@ -107,15 +107,15 @@ function newRoot(baggage) {
   return span;
 }
 
-/** What the core answered: the tracestate to propagate. */
-function stateOf(answer) {
-  return answer === null || answer === '' ? '' : answer[1];
+/** What the core decided: the tracestate to propagate. */
+function stateOf(reply) {
+  return reply === null || reply === '' ? '' : reply[1];
 }
 
-/** The answer's attributes, and then the caller's, where they were read for the sampler. */
-function writeAsked(span, answer, shown) {
+/** The reply's attributes, and then the caller's, where they were read for the sampler. */
+function writeAsked(span, reply, shown) {
   if (!span.isRecording()) return;
-  if (answer !== null && answer !== '' && answer[2] !== undefined) log.operation(log.OP.KEYED, span.slot, answer[2], 1);
+  if (reply !== null && reply !== '' && reply[2] !== undefined) log.operation(log.OP.KEYED, span.slot, reply[2], 1);
   if (shown === undefined) return;
   if (shown.bytes !== null) log.operation(log.OP.KEYED, span.slot, shown.bytes, 1);
   if (shown.lost > 0) log.drop(span.slot, shown.lost);
@@ -123,15 +123,15 @@ function writeAsked(span, answer, shown) {
 
 /** Where nobody answers: recorded, and sampled only by what is known at the end. */
 function assume(flag) {
-  answered[0] = RECORD_ONLY | (flag << FLAG_SHIFT);
-  answered[1] = 0;
-  answered[2] = 1 << 24; // no threshold
-  answered[3] = 0;
-  answered[4] = 0;
+  decided[0] = RECORD_ONLY | (flag << FLAG_SHIFT);
+  decided[1] = 0;
+  decided[2] = 1 << 24; // no threshold
+  decided[3] = 0;
+  decided[4] = 0;
 }
 
 /**
- * A new trace about which a tree of samplers decides: the core is asked once, and the start says what it answered. `shown` are
+ * A new trace about which a tree of samplers decides: the core is asked once, and the start says what it decided. `shown` are
  * attributes of the caller's, `request` what is known of a request; the span's name is the log's, which for requests says nothing.
  */
 function startAsked(name, header, scope, baggage, unix, begun, shown, request) {
@@ -139,19 +139,19 @@ function startAsked(name, header, scope, baggage, unix, begun, shown, request) {
   const r = log.randomWords(6);
   for (let i = 0; i < 4; i++) found[i] = random[r + i];
   const [s0, s1] = [random[r + 4], random[r + 5]];
-  let answer = null;
+  let reply = null;
   assume(0);
   try {
-    answer = native.logDecide(found, name, (header >> 16) & 7, shown === undefined ? undefined : shown.bytes, request);
+    reply = native.logDecide(found, name, (header >> 16) & 7, shown === undefined ? undefined : shown.bytes, request);
   } catch {
-    // Nobody was there to answer: no.
+    // Nobody was there to reply: no.
   }
-  const flags = RANDOM | answeredFlag();
-  const span = new Span(found[0], found[1], found[2], found[3], s0, s1, flags, nextLocal(), stateOf(answer), baggage);
-  span.generation = answeredGeneration();
+  const flags = RANDOM | decidedFlag();
+  const span = new Span(found[0], found[1], found[2], found[3], s0, s1, flags, nextLocal(), stateOf(reply), baggage);
+  span.generation = decidedGeneration();
   if (isIdle(control[ACTIVE], span)) return span;
-  log.startFull(span, name, header | IS_ROOT, null, scope, '', unix, begun, answered);
-  writeAsked(span, answer, shown);
+  log.startFull(span, name, header | IS_ROOT, null, scope, '', unix, begun, decided);
+  writeAsked(span, reply, shown);
   return span;
 }
 
@@ -191,20 +191,20 @@ function startChild(active, name, header, scope, parent, baggage, shown) {
   return span;
 }
 
-const found = new Int32Array(12); // what the core answers
-const answered = found.subarray(7); // of these the words of the decision
+const found = new Int32Array(12); // what the core replies
+const decided = found.subarray(7); // of these the words of the decision
 
 /** What the core decided, as the generation of a span that is not recorded yet. */
-function answeredGeneration() {
-  return (answered[0] & OUTCOME) === 0 ? OUTSIDE : -1;
+function decidedGeneration() {
+  return (decided[0] & OUTCOME) === 0 ? OUTSIDE : -1;
 }
 
 /** The flag that the core decided. */
-function answeredFlag() {
-  return (answered[0] >> FLAG_SHIFT) & SAMPLED;
+function decidedFlag() {
+  return (decided[0] >> FLAG_SHIFT) & SAMPLED;
 }
 
-/** The core's decision for a local root below `parent`, its words in `answered`; null when there is none. */
+/** The core's decision for a local root below `parent`, its words in `decided`; null when there is none. */
 function decideBelow(parent, name, header, shown) {
   const flags = (parent.flags & 0xff).toString(16).padStart(2, '0');
   try {
@@ -219,10 +219,10 @@ function decideBelow(parent, name, header, shown) {
 /** A local root below a span that is not known here: of another process, or of telemetry that was shut down. */
 function startStranger(active, name, header, scope, parent, baggage, unix, begun, shown) {
   if (control[HEAD] !== head) renewHead();
-  const answer = decideBelow(parent, name, header, shown);
-  if (answer === null) assume(parent.flags & SAMPLED);
-  const flags = (parent.flags & RANDOM) | answeredFlag();
-  const state = answer === null ? parent.state : stateOf(answer);
+  const reply = decideBelow(parent, name, header, shown);
+  if (reply === null) assume(parent.flags & SAMPLED);
+  const flags = (parent.flags & RANDOM) | decidedFlag();
+  const state = reply === null ? parent.state : stateOf(reply);
   const r = log.randomWords(2);
   const span = new Span(
     parent.t0,
@@ -236,15 +236,15 @@ function startStranger(active, name, header, scope, parent, baggage, unix, begun
     state,
     baggage,
   );
-  span.generation = answeredGeneration();
+  span.generation = decidedGeneration();
   if (isIdle(active, span)) return span;
   const full = header | IS_ROOT | (isRemote(parent) ? REMOTE : 0);
   if (parent.state === '' && unix === 0n && begun === 0n) {
-    log.start(span, name, full, parent, scope, answered);
+    log.start(span, name, full, parent, scope, decided);
   } else {
-    log.startFull(span, name, full, parent, scope, parent.state, unix, begun, answered);
+    log.startFull(span, name, full, parent, scope, parent.state, unix, begun, decided);
   }
-  writeAsked(span, answer, shown);
+  writeAsked(span, reply, shown);
   return span;
 }
 
@@ -417,9 +417,9 @@ module.exports = require('./one.js')('start', {
   TRACES,
   REMOTE,
   IS_ROOT,
-  answered,
-  answeredFlag,
-  answeredGeneration,
+  decided,
+  decidedFlag,
+  decidedGeneration,
   found,
   isIdle,
   nextLocal,

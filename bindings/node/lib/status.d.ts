@@ -324,10 +324,6 @@ export interface SpansStatus {
   live: number;
   /** Spans that the sampling decision left out. */
   not_sampled: number;
-  /** Spans sampled by the ratio. */
-  sampled_ratio: number;
-  /** Spans sampled because the parent is sampled. */
-  sampled_parent: number;
   /** Spans sampled because their local trace has an error. */
   sampled_error: number;
   /** Spans sampled because their local trace is slower than `slow_threshold`. */
@@ -338,6 +334,10 @@ export interface SpansStatus {
   sampled_slowest: number;
   /** Spans sampled by a `rare` rule of `tail_sampling_rules`. */
   sampled_rare: number;
+  /** Spans sampled because the parent is sampled. */
+  sampled_parent: number;
+  /** Spans sampled by the ratio. */
+  sampled_ratio: number;
   /** Spans sampled because the sampler samples everything. */
   sampled_always: number;
   /** Spans that the receiver accepted. */
@@ -377,14 +377,14 @@ export interface DroppedStatus {
   span_no_memory: number;
   /** The span ended after the shutdown. */
   after_shutdown: number;
-  /** The span was left out by `span_rate_limit`; the adjusted counts of others represent it. */
-  rate_limited: number;
-  /** The span was left out by `span_rate_limit` in a burst; no adjusted count represents it. */
-  rate_limited_burst: number;
   /** The span was started in the parent process and ended in a child process. */
   forked: number;
   /** The span was released without an end. */
   never_ended: number;
+  /** The span was left out by `span_rate_limit`; the adjusted counts of others represent it. */
+  rate_limited: number;
+  /** The span was left out by `span_rate_limit` in a burst; no adjusted count represents it. */
+  rate_limited_burst: number;
   /** The receiver refused the span. */
   rejected: number;
   /** No attempt to send the span got a response within `export_timeout`. */

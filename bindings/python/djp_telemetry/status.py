@@ -254,10 +254,6 @@ class SpansStatus(TypedDict):
     live: int
     # Spans that the sampling decision left out.
     not_sampled: int
-    # Spans sampled by the ratio.
-    sampled_ratio: int
-    # Spans sampled because the parent is sampled.
-    sampled_parent: int
     # Spans sampled because their local trace has an error.
     sampled_error: int
     # Spans sampled because their local trace is slower than `slow_threshold`.
@@ -268,6 +264,10 @@ class SpansStatus(TypedDict):
     sampled_slowest: int
     # Spans sampled by a `rare` rule of `tail_sampling_rules`.
     sampled_rare: int
+    # Spans sampled because the parent is sampled.
+    sampled_parent: int
+    # Spans sampled by the ratio.
+    sampled_ratio: int
     # Spans sampled because the sampler samples everything.
     sampled_always: int
     # Spans that the receiver accepted.
@@ -306,14 +306,14 @@ class DroppedStatus(TypedDict):
     span_no_memory: int
     # The span ended after the shutdown.
     after_shutdown: int
-    # The span was left out by `span_rate_limit`; the adjusted counts of others represent it.
-    rate_limited: int
-    # The span was left out by `span_rate_limit` in a burst; no adjusted count represents it.
-    rate_limited_burst: int
     # The span was started in the parent process and ended in a child process.
     forked: int
     # The span was released without an end.
     never_ended: int
+    # The span was left out by `span_rate_limit`; the adjusted counts of others represent it.
+    rate_limited: int
+    # The span was left out by `span_rate_limit` in a burst; no adjusted count represents it.
+    rate_limited_burst: int
     # The receiver refused the span.
     rejected: int
     # No attempt to send the span got a response within `export_timeout`.

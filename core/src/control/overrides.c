@@ -203,11 +203,11 @@ djp__overrides_set_enabled(djp_overrides *overrides, int enabled)
     return overrides->host->recorder && holds.enabled == (enabled != 0) ? 0 : DJP_EUNSUPPORTED;
 }
 
-/* Whether what holds is what the program asked for; by: who set it. */
+/* Whether what holds is what the program wants; by: who set it. */
 static int
-overrides_judge(const djp_overrides *it, double asked, double holds, const char *by)
+overrides_judge(const djp_overrides *it, double wanted, double holds, const char *by)
 {
-    int good = asked >= 0 ? holds == asked : strcmp(by, overrides_file_name) != 0;
+    int good = wanted >= 0 ? holds == wanted : strcmp(by, overrides_file_name) != 0;
     return it->host->recorder && good ? 0 : DJP_EUNSUPPORTED;
 }
 

@@ -84,10 +84,9 @@ control_load(djp_adaptive_load *out, const djp_control_host *host)
 {
     djp_recorder_counters counters;
     djp__recorder_counters(&counters, host->recorder);
-    out->head = counters.sampled_ratio + counters.sampled_always;
-    out->failed = counters.sampled_error;
-    out->other = counters.sampled_error + counters.sampled_slow + counters.sampled_parent + counters.sampled_rule +
-                 counters.sampled_slowest + counters.sampled_rare;
+    out->head = counters.by_reason[DJP_REASON_RATIO] + counters.by_reason[DJP_REASON_ALWAYS];
+    out->failed = counters.by_reason[DJP_REASON_ERROR];
+    out->other = counters.sampled - out->head;
     out->ended = counters.ended;
     out->span_bytes = control_span_bytes(host, out->head + out->other);
 }

@@ -7,6 +7,7 @@
 #define DJP_MODEL_RECORD_H
 
 #include "djp/key.h"
+#include "model/reason.h"
 
 enum { DJP_RECORD_SPAN = 1 };
 
@@ -52,19 +53,6 @@ typedef struct djp_link_head {
     uint32_t dropped_attributes;
     uint32_t unused;
 } djp_link_head;
-
-/* Why the local trace was kept, in the order in which they win. */
-enum {
-    DJP_REASON_NONE = 0,
-    DJP_REASON_ERROR = 1,
-    DJP_REASON_SLOW = 2,
-    DJP_REASON_RULE = 3,
-    DJP_REASON_SLOWEST = 4,
-    DJP_REASON_RARE = 5,
-    DJP_REASON_PARENT = 6,
-    DJP_REASON_RATIO = 7,
-    DJP_REASON_ALWAYS = 8 /* always_on: not written on the span */
-};
 
 #define DJP_THRESHOLD_NONE UINT64_MAX
 
@@ -130,10 +118,5 @@ typedef struct djp_scope_entry {
 const djp_scope_entry *djp__scope_entry(djp_scope scope);
 /* How often a new scope found no place in this process, so that its spans go without a scope. */
 uint32_t djp__scopes_refused(void);
-
-/* Reasons (sampling/reason.c). A label for "rule:NAME", the same for the same name; 0 when there are too many. */
-uint8_t djp__reason_label(djp_text name);
-/* What sampling.reason says; empty when it says nothing. Borrowed for ever. */
-djp_text djp__reason_text(uint8_t reason, uint8_t label);
 
 #endif

@@ -226,7 +226,7 @@ oplog_start_failed(djp_recorder *recorder)
         /* Begun before the writer saw that recording is off. */
         djp__count(recorder, DJP_COUNT_STARTED);
         djp__count(recorder, DJP_COUNT_RELEASED);
-        djp__count(recorder, DJP_COUNT_SWITCHED_OFF);
+        djp__count(recorder, DJP_COUNT_DROP(SWITCHED_OFF));
     }
 }
 

@@ -121,7 +121,7 @@ djp__oplog_take_losses(djp_oplog *log)
         log->seen_damaged = log->damaged;
     }
     if (log->recorder && (fresh[0] | fresh[1]) != 0) {
-        djp__count_add(log->recorder, DJP_COUNT_LOG_FULL, fresh[0]);
+        djp__count_add(log->recorder, DJP_COUNT_DROP(OPLOG_FULL), fresh[0]);
         djp__count_add(log->recorder, DJP_COUNT_ATTRIBUTES, fresh[1]);
     }
     if (log->owner && log->owner->host.registry && fresh[2] > 0) {

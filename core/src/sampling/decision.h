@@ -55,13 +55,20 @@ typedef uint64_t djp_verdict;
 #define djp_stands_for_itself(verdict) \
     (djp_verdict_reason(verdict) != DJP_REASON_NONE && djp_verdict_reason(verdict) <= DJP_REASON_RARE)
 
-/* Verdicts of a limit (sampling/rate_limit.h): dropped, although a reason spoke for it. Their label is 1 when that was one for itself. */
-enum { DJP_VERDICT_LIMITED = DJP_REASON_ALWAYS + 1, DJP_VERDICT_BURST };
+/* RATE_LIMITED and RATE_BURST: dropped by the span rate limit, although a reason spoke for it. Their label is 1 when that was one of count 1. */
 #define djp_verdict_drops(verdict) \
     (djp_verdict_reason(verdict) == DJP_REASON_NONE || djp_verdict_reason(verdict) > DJP_REASON_ALWAYS)
 /* Nothing that may still come changes it: it stands for itself, or was refused although it did. */
 #define djp_verdict_is_final(verdict)  \
     (djp_stands_for_itself(verdict) || \
      (djp_verdict_reason(verdict) > DJP_REASON_ALWAYS && djp_verdict_label(verdict) != 0))
+
+#define DJP__REASON(name, word, stratum, key, label)                                                         \
+    _Static_assert((DJP__STRATUM_##stratum == DJP__STRATUM_ONE) == djp_stands_for_itself(DJP_REASON_##name), \
+                   "the reasons of count 1 come first");                                                     \
+    _Static_assert((DJP__STRATUM_##stratum == DJP__STRATUM_DROPPED) == djp_verdict_drops(DJP_REASON_##name), \
+                   "those that drop are the first and the last");
+#define DJP__DROP(name, key, when)
+#include "model/reasons.def"
 
 #endif

@@ -37,14 +37,11 @@ static void
 sdk_metrics_count_kept(djp_sdk *sdk, const djp_recorder_counters *counters)
 {
     djp_family *kept = sdk->metrics.families[DJP__SDK_KEPT];
-    sdk_metrics_count(kept, "error", counters->sampled_error);
-    sdk_metrics_count(kept, "slow", counters->sampled_slow);
-    sdk_metrics_count(kept, "rule", counters->sampled_rule);
-    sdk_metrics_count(kept, "slowest", counters->sampled_slowest);
-    sdk_metrics_count(kept, "rare", counters->sampled_rare);
-    sdk_metrics_count(kept, "parent", counters->sampled_parent);
-    sdk_metrics_count(kept, "ratio", counters->sampled_ratio);
-    sdk_metrics_count(kept, "always", counters->sampled_always);
+    for (int i = 0; i < DJP__REASONS; i++) {
+        if (djp__reasons[i].stratum != DJP__STRATUM_DROPPED) {
+            sdk_metrics_count(kept, djp__reasons[i].label, counters->by_reason[i]);
+        }
+    }
     djp_family *traces = sdk->metrics.families[DJP__SDK_TRACES];
     sdk_metrics_count(traces, "decided_on_buffer_full", counters->decided_on_buffer_full);
     sdk_metrics_count(traces, "decided_on_timeout", counters->decided_on_timeout);
@@ -108,7 +105,7 @@ sdk_metrics_collect(void *user)
     djp__recorder_counters(&counters, sdk->recorder);
     djp_family *spans = sdk->metrics.families[DJP__SDK_SPANS];
     sdk_metrics_count(spans, "exported", djp_load_relaxed(&sdk->traces.stats.items_exported));
-    sdk_metrics_count(spans, "not_sampled", counters.dropped_unsampled);
+    sdk_metrics_count(spans, "not_sampled", counters.by_reason[DJP_REASON_NONE]);
     djp__sdk_drops(sdk, &counters, sdk_metrics_count, spans);
     sdk_metrics_count_kept(sdk, &counters);
     djp_family *requests = sdk->metrics.families[DJP__SDK_REQUESTS];

@@ -73,9 +73,6 @@ sdk_metrics_otel__read(sdk_metrics_otel_numbers *out, const djp_sdk *sdk, const 
     uint64_t failed = sdk_metrics_otel__lost(sdk, DJP__LOSS_EXPORT_FAILED);
     uint64_t full = sdk_metrics_otel__lost(sdk, DJP__LOSS_QUEUE_FULL),
              off = sdk_metrics_otel__lost(sdk, DJP__LOSS_SWITCHED_OFF);
-    uint64_t kept = counters->sampled_ratio + counters->sampled_parent + counters->sampled_error +
-                    counters->sampled_slow + counters->sampled_rule + counters->sampled_slowest +
-                    counters->sampled_rare + counters->sampled_always;
     uint64_t gone = exported;
     for (int i = 0; i < DJP__LOSS_COUNT; i++) {
         gone += sdk_metrics_otel__lost(sdk, (djp__loss)i);
@@ -84,15 +81,16 @@ sdk_metrics_otel__read(sdk_metrics_otel_numbers *out, const djp_sdk *sdk, const 
     gone += inflight;
     sdk_metrics_otel_numbers numbers = {
         .inflight = inflight,
-        .queue_size = kept > gone ? kept - gone : 0,
+        .queue_size = counters->sampled > gone ? counters->sampled - gone : 0,
         .queue_capacity =
             sdk->pipelines ? djp__ring_capacity(djp__recorder_ring(sdk->recorder)) / SELF_OTEL__SPAN_BYTES : 0,
         .processed = {{"", exported + rejected + late + failed},
-                      {"queue_full", counters->dropped_ring_full + full},
-                      {"already_shutdown", counters->dropped_after_shutdown},
+                      {"queue_full", counters->dropped[DJP__DROP_RING_FULL] + full},
+                      {"already_shutdown", counters->dropped[DJP__DROP_AFTER_SHUTDOWN]},
                       {"shutdown", sdk_metrics_otel__lost(sdk, DJP__LOSS_SHUTDOWN)},
-                      {"switched_off", counters->dropped_switched_off + off},
-                      {"rate_limited", counters->dropped_rate_limited + counters->dropped_rate_burst},
+                      {"switched_off", counters->dropped[DJP__DROP_SWITCHED_OFF] + off},
+                      {"rate_limited",
+                       counters->by_reason[DJP_REASON_RATE_LIMITED] + counters->by_reason[DJP_REASON_RATE_BURST]},
                       {"too_large", sdk_metrics_otel__lost(sdk, DJP__LOSS_TOO_LARGE)},
                       {"damaged", sdk_metrics_otel__lost(sdk, DJP__LOSS_DAMAGED)},
                       {"memory", sdk_metrics_otel__lost(sdk, DJP__LOSS_ENCODE_NO_MEMORY)}},

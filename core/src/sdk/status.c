@@ -66,16 +66,18 @@ status_open(djp_buf *out, const char *key)
 void
 djp__sdk_drops(const djp_sdk *sdk, const djp_recorder_counters *counters, djp__visit_drop visit, void *user)
 {
-    visit(user, "ring_full", counters->dropped_ring_full);
-    visit(user, "oplog_full", counters->dropped_oplog_full);
-    visit(user, "span_no_memory", counters->dropped_memory);
-    visit(user, "after_shutdown", counters->dropped_after_shutdown);
-    visit(user, "rate_limited", counters->dropped_rate_limited);
-    visit(user, "rate_limited_burst", counters->dropped_rate_burst);
-    visit(user, "forked", counters->dropped_forked);
-    visit(user, "never_ended", counters->dropped_never_ended);
+    for (int i = 0; i < DJP__DROPS; i++) {
+        if (i != DJP__DROP_SWITCHED_OFF) {
+            visit(user, djp__drops[i].key, counters->dropped[i]);
+        }
+    }
+    for (int i = 0; i < DJP__REASONS; i++) {
+        if (djp__reasons[i].stratum == DJP__STRATUM_DROPPED && i != DJP_REASON_NONE) {
+            visit(user, djp__reasons[i].key, counters->by_reason[i]);
+        }
+    }
     for (int i = 0; i < DJP__LOSS_COUNT; i++) {
-        uint64_t earlier = i == DJP__LOSS_SWITCHED_OFF ? counters->dropped_switched_off : 0;
+        uint64_t earlier = i == DJP__LOSS_SWITCHED_OFF ? counters->dropped[DJP__DROP_SWITCHED_OFF] : 0;
         visit(user, djp__loss_name((djp__loss)i), djp_load_relaxed(&sdk->traces.stats.lost[i]) + earlier);
     }
 }
@@ -99,17 +101,17 @@ status_books(djp_buf *out, const djp_sdk *sdk)
     gone += dropped;
     djp_recorder_counters counters;
     djp__recorder_counters(&counters, sdk->recorder);
-    uint64_t kept = counters.sampled_ratio + counters.sampled_parent + counters.sampled_error + counters.sampled_slow +
-                    counters.sampled_rule + counters.sampled_slowest + counters.sampled_rare + counters.sampled_always;
-    dropped += counters.dropped_ring_full + counters.dropped_after_shutdown + counters.dropped_switched_off +
-               counters.dropped_rate_limited + counters.dropped_rate_burst + counters.dropped_never_ended;
+    for (int i = 0; i < DJP__DROPS; i++) {
+        dropped += djp__drops[i].when == DJP__DROPPED_UNSTARTED ? 0 : counters.dropped[i];
+    }
+    dropped += counters.by_reason[DJP_REASON_RATE_LIMITED] + counters.by_reason[DJP_REASON_RATE_BURST];
     status_open(out, "books");
     status_number(out, "started", counters.started);
     status_number(out, "live", counters.live);
-    status_number(out, "not_sampled", counters.dropped_unsampled);
+    status_number(out, "not_sampled", counters.by_reason[DJP_REASON_NONE]);
     status_number(out, "exported", exported);
     status_number(out, "dropped", dropped);
-    status_number(out, "waiting", kept > gone ? kept - gone : 0);
+    status_number(out, "waiting", counters.sampled > gone ? counters.sampled - gone : 0);
     djp__buf_char(out, '}');
 }
 
@@ -121,15 +123,12 @@ status_spans(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *coun
     status_number(out, "started", counters->started);
     status_number(out, "ended", counters->ended);
     status_number(out, "live", counters->live);
-    status_number(out, "not_sampled", counters->dropped_unsampled);
-    status_number(out, "sampled_ratio", counters->sampled_ratio);
-    status_number(out, "sampled_parent", counters->sampled_parent);
-    status_number(out, "sampled_error", counters->sampled_error);
-    status_number(out, "sampled_slow", counters->sampled_slow);
-    status_number(out, "sampled_rule", counters->sampled_rule);
-    status_number(out, "sampled_slowest", counters->sampled_slowest);
-    status_number(out, "sampled_rare", counters->sampled_rare);
-    status_number(out, "sampled_always", counters->sampled_always);
+    status_number(out, "not_sampled", counters->by_reason[DJP_REASON_NONE]);
+    for (int i = 0; i < DJP__REASONS; i++) {
+        if (djp__reasons[i].stratum != DJP__STRATUM_DROPPED) {
+            status_number(out, djp__reasons[i].key, counters->by_reason[i]);
+        }
+    }
     status_number(out, "exported", djp_load_relaxed(&sdk->traces.stats.items_exported));
     status_number(out, "decided_on_buffer_full", counters->decided_on_buffer_full);
     status_number(out, "decided_on_timeout", counters->decided_on_timeout);

@@ -22,13 +22,10 @@ problem_switch(djp_buf *out, const djp_options *options)
 void
 djp__status_none_kept(djp_buf *out, double ratio, const char *ratio_by, const djp_recorder_counters *counters)
 {
-    uint64_t kept = counters->sampled_ratio + counters->sampled_parent + counters->sampled_error +
-                    counters->sampled_slow + counters->sampled_rule + counters->sampled_slowest +
-                    counters->sampled_rare + counters->sampled_always;
-    if (kept == 0 && counters->dropped_unsampled > 0 && ratio >= 0) {
+    if (counters->sampled == 0 && counters->by_reason[DJP_REASON_NONE] > 0 && ratio >= 0) {
         djp__buf_printf(out,
                         "None of %llu spans that ended was kept: the ratio is %.6g (%s). sample_ratio 1 keeps all.",
-                        (unsigned long long)counters->dropped_unsampled, ratio, ratio_by);
+                        (unsigned long long)counters->by_reason[DJP_REASON_NONE], ratio, ratio_by);
     }
 }
 

@@ -51,7 +51,8 @@ traces_refused(const void *source)
 {
     djp_recorder_counters counters;
     djp__recorder_counters(&counters, ((const djp_sdk *)source)->recorder);
-    return counters.dropped_ring_full + counters.dropped_memory + counters.dropped_oplog_full;
+    return counters.dropped[DJP__DROP_RING_FULL] + counters.dropped[DJP__DROP_SPAN_NO_MEMORY] +
+           counters.dropped[DJP__DROP_OPLOG_FULL];
 }
 
 static int

@@ -103,12 +103,11 @@ djp__span_drop_hold(djp_span *span)
     local__leave(local);
 }
 
+/* The counter of spans whose local trace was decided so. */
 static inline djp_count
-local__dropped(djp_verdict verdict)
+local__count_of(djp_verdict verdict)
 {
-    uint32_t reason = djp_verdict_reason(verdict);
-    return reason == DJP_REASON_NONE ? DJP_COUNT_UNSAMPLED
-                                     : (djp_count)(DJP_COUNT_RATE_LIMITED + reason - DJP_VERDICT_LIMITED);
+    return (djp_count)(DJP_COUNT_DECIDED + djp_verdict_reason(verdict));
 }
 
 /* Copies a kept span into the ring. A verdict of NONE drops it; shown is what the root tells of the trace. Returns what became of it,
@@ -119,11 +118,11 @@ local__publish(djp_span *span, const djp_local_trace *local, djp_verdict verdict
     djp_recorder *recorder = span->recorder;
     int gate = djp_load_relaxed(&recorder->gate);
     if (__builtin_expect(gate & DJP_GATE_NO_ENDS, 0)) {
-        djp_count fate = djp_verdict_drops(verdict) ? local__dropped(verdict) : DJP_COUNT_SWITCHED_OFF;
-        return gate & DJP_GATE_CLOSED ? DJP_COUNT_AFTER_SHUTDOWN : fate;
+        djp_count fate = djp_verdict_drops(verdict) ? local__count_of(verdict) : DJP_COUNT_DROP(SWITCHED_OFF);
+        return gate & DJP_GATE_CLOSED ? DJP_COUNT_DROP(AFTER_SHUTDOWN) : fate;
     }
     if (djp_verdict_drops(verdict)) {
-        return local__dropped(verdict);
+        return local__count_of(verdict);
     }
     djp_span_record *record = span->record;
     record->threshold = djp_stands_for_itself(verdict) ? local->recorded : local->threshold;
@@ -138,12 +137,12 @@ local__publish(djp_span *span, const djp_local_trace *local, djp_verdict verdict
     void *place = djp__ring_reserve(recorder->ring, record->size);
     if (__builtin_expect(!place, 0)) {
         djp__recorder_committed(recorder); /* a full ring wants its reader more than ever */
-        return DJP_COUNT_RING_FULL;
+        return DJP_COUNT_DROP(RING_FULL);
     }
     memcpy(place, record, record->size);
     djp__ring_commit(recorder->ring, place);
     djp__recorder_committed(recorder);
-    return (djp_count)(DJP_COUNT_UNSAMPLED + reason);
+    return (djp_count)(DJP_COUNT_DECIDED + reason);
 }
 
 /* What a waiting span costs: its block and what it moved to the heap. */
@@ -169,7 +168,7 @@ local__settle(djp_span *newest, djp_verdict verdict, int discard)
     }
     uint64_t bytes = 0;
     djp_recorder *recorder = oldest ? oldest->recorder : NULL;
-    uint32_t bank = oldest ? oldest->local->bank : 0, fate = DJP_COUNT_UNSAMPLED;
+    uint32_t bank = oldest ? oldest->local->bank : 0, fate = DJP_COUNT_DECIDED + DJP_REASON_NONE;
     uint64_t alike = 0; /* spans of that fate, which most lists share: counted at once */
     if (recorder && !discard) {
         djp__count_add(recorder, DJP_COUNT_SETTLED + bank, spans);
@@ -272,7 +271,7 @@ local__reconsider(djp_local_trace *local, uintptr_t head, djp_verdict tail)
         uintptr_t over = head & DJP_DECIDED_OVER;
         if (djp_cas_weak_acq_rel(&local->head, &head, DJP_DECIDED(verdict) | DJP_DECIDED_EARLY | over)) {
             if (djp_verdict_drops(djp_head_verdict(head)) && !djp_verdict_drops(verdict)) {
-                djp__count(local->root->recorder, DJP_COUNT_RESCUED);
+                djp__count(local->root->recorder, DJP_COUNT_LATE_SAMPLED);
             }
             return verdict;
         }
@@ -355,7 +354,7 @@ local__push(djp_span *span)
         return;
     }
     if (__builtin_expect(local__is_old(span), 0)) {
-        local__hurry(span, DJP_COUNT_AGED);
+        local__hurry(span, DJP_COUNT_TIMEOUT);
         return;
     }
     uint64_t weight = local__weight(span);
@@ -363,7 +362,7 @@ local__push(djp_span *span)
     uint32_t spans = djp_add_relaxed(&local->pending_spans, 1u);
     if (bytes > recorder->options.decision_buffer_bytes || spans >= DJP_PENDING_SPANS_MAX) {
         djp_sub_relaxed(&recorder->decision_buffer_bytes, weight);
-        local__hurry(span, DJP_COUNT_OVERFLOW);
+        local__hurry(span, DJP_COUNT_BUFFER_FULL);
         return;
     }
     djp_store_relaxed(&span->holds, 2u);
@@ -384,7 +383,7 @@ static void
 local__forget(djp_span *span)
 {
     djp_local_trace *local = span->local;
-    djp__count(span->recorder, DJP_COUNT_FORKED);
+    djp__count(span->recorder, DJP_COUNT_DROP(FORKED));
     if (span->is_root) {
         uintptr_t head = djp_swap_acq_rel(&local->head, DJP_DECIDED(DJP_REASON_NONE));
         if (!djp_head_is_decided(head)) {
@@ -487,7 +486,7 @@ local__file_late(djp_span *root, djp_local_trace *local)
     verdict = local__close(root, local, DJP_REASON_NONE, &tail);
     root->record->local_root = DJP_ROOT_NOT;
     if (djp_stands_for_itself(verdict)) {
-        djp__count(root->recorder, DJP_COUNT_RESCUED_LATE);
+        djp__count(root->recorder, DJP_COUNT_LATE_SAMPLED_PARTS);
         djp__span_mark_late(root);
         root->record->local_root = DJP_ROOT_LATE;
     }

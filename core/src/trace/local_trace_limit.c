@@ -57,9 +57,9 @@ djp__local_limit_ask(const djp_local_trace *local, djp_verdict verdict, const dj
     uint64_t threshold = 0;
     switch (djp__rate_limit_look(recorder->limit, &look, &threshold)) {
     case DJP_RATE_LIMITED:
-        return djp_verdict_of(DJP_VERDICT_LIMITED, self);
+        return djp_verdict_of(DJP_REASON_RATE_LIMITED, self);
     case DJP_RATE_BURST:
-        return djp_verdict_of(DJP_VERDICT_BURST, self);
+        return djp_verdict_of(DJP_REASON_RATE_BURST, self);
     case DJP_RATE_KEPT:
         break;
     }
@@ -72,5 +72,5 @@ djp__local_limit_follow(djp_recorder *recorder, djp_verdict verdict, uint64_t sp
     if (djp_verdict_drops(verdict) || djp__rate_limit_take(recorder->limit, spans)) {
         return verdict;
     }
-    return djp_verdict_of(DJP_VERDICT_BURST, 1);
+    return djp_verdict_of(DJP_REASON_RATE_BURST, 1);
 }

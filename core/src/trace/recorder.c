@@ -46,11 +46,11 @@ recorder__place(const djp_recorder *recorder, unsigned place)
 }
 
 static uint64_t
-recorder__sum(const djp_recorder *recorder, djp_count which)
+recorder__sum(const djp_recorder *recorder, unsigned which)
 {
     uint64_t sum = 0;
     for (unsigned result = 0; result < DJP__OUTCOMES; result++) {
-        sum += recorder__place(recorder, result * DJP_COUNT_BANK + (unsigned)which);
+        sum += recorder__place(recorder, result * DJP_COUNT_BANK + which);
     }
     return sum;
 }
@@ -70,13 +70,14 @@ recorder__open(const djp_recorder *recorder, unsigned result)
     uint64_t settled = recorder__place(recorder, bank + DJP_COUNT_SETTLED);
     uint64_t waited = recorder__place(recorder, bank + DJP_COUNT_WAITED);
     uint64_t gone = waited > settled ? waited - settled : 0, started = 0;
-    for (unsigned which = DJP_COUNT_UNSAMPLED; which <= DJP_COUNT_AFTER_SHUTDOWN; which++) {
-        gone += recorder__place(recorder, bank + which);
+    for (unsigned reason = 0; reason < DJP__REASONS; reason++) {
+        gone += recorder__place(recorder, bank + DJP_COUNT_DECIDED + reason);
     }
-    for (unsigned which = DJP_COUNT_SWITCHED_OFF; which <= DJP_COUNT_RATE_BURST; which++) {
-        gone += recorder__place(recorder, bank + which);
+    for (unsigned drop = 0; drop < DJP__DROPS; drop++) {
+        gone += djp__drops[drop].when == DJP__DROPPED_UNSTARTED
+                    ? 0
+                    : recorder__place(recorder, bank + DJP_COUNT_DROPPED + drop);
     }
-    gone += recorder__place(recorder, bank + DJP_COUNT_NEVER_ENDED);
     for (unsigned origin = 0; origin < DJP_ORIGINS; origin++) {
         started += recorder__place(recorder, bank + DJP_COUNT_STARTED + origin);
     }
@@ -304,48 +305,29 @@ djp__recorder_leave(uint64_t token)
     djp__tables_unlock();
 }
 
-void
-djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder)
+/* What became of ended spans. Returns how many of all that started are decided or dropped. */
+static uint64_t
+recorder__count_ends(djp_recorder_counters *out, const djp_recorder *recorder)
 {
-    memset(out, 0, sizeof *out);
-    if (!recorder) {
-        return;
-    }
     uint64_t settled = recorder__sum(recorder, DJP_COUNT_SETTLED);
-    uint64_t waited = recorder__sum(recorder, DJP_COUNT_WAITED);
-    out->sampled_ratio = recorder__sum(recorder, DJP_COUNT_KEPT_RATIO);
-    out->sampled_parent = recorder__sum(recorder, DJP_COUNT_KEPT_PARENT);
-    out->sampled_error = recorder__sum(recorder, DJP_COUNT_KEPT_ERROR);
-    out->sampled_slow = recorder__sum(recorder, DJP_COUNT_KEPT_SLOW);
-    out->sampled_rule = recorder__sum(recorder, DJP_COUNT_KEPT_RULE);
-    out->sampled_slowest = recorder__sum(recorder, DJP_COUNT_KEPT_SLOWEST);
-    out->sampled_rare = recorder__sum(recorder, DJP_COUNT_KEPT_RARE);
-    out->sampled_always = recorder__sum(recorder, DJP_COUNT_KEPT_ALWAYS);
-    out->dropped_unsampled = recorder__sum(recorder, DJP_COUNT_UNSAMPLED);
-    out->dropped_ring_full = recorder__sum(recorder, DJP_COUNT_RING_FULL);
-    out->dropped_after_shutdown = recorder__sum(recorder, DJP_COUNT_AFTER_SHUTDOWN);
-    out->dropped_switched_off = recorder__sum(recorder, DJP_COUNT_SWITCHED_OFF);
-    out->dropped_rate_limited = recorder__sum(recorder, DJP_COUNT_RATE_LIMITED);
-    out->dropped_rate_burst = recorder__sum(recorder, DJP_COUNT_RATE_BURST);
-    out->dropped_forked = recorder__sum(recorder, DJP_COUNT_FORKED);
-    out->dropped_never_ended = recorder__sum(recorder, DJP_COUNT_NEVER_ENDED);
-    out->dropped_memory = recorder__sum(recorder, DJP_COUNT_MEMORY);
-    out->decided_on_buffer_full = recorder__sum(recorder, DJP_COUNT_OVERFLOW);
-    out->decided_on_timeout = recorder__sum(recorder, DJP_COUNT_AGED);
-    out->late_sampled = recorder__sum(recorder, DJP_COUNT_RESCUED);
-    out->late_sampled_parts = recorder__sum(recorder, DJP_COUNT_RESCUED_LATE);
-    out->dropped_oplog_full = recorder__sum(recorder, DJP_COUNT_LOG_FULL);
-    out->dropped_attributes = recorder__sum(recorder, DJP_COUNT_ATTRIBUTES);
-    uint64_t kept = out->sampled_ratio + out->sampled_parent + out->sampled_error + out->sampled_slow +
-                    out->sampled_rule + out->sampled_slowest + out->sampled_rare + out->sampled_always;
-    uint64_t decided = kept + out->dropped_unsampled + out->dropped_ring_full + out->dropped_after_shutdown +
-                       out->dropped_switched_off + out->dropped_rate_limited + out->dropped_rate_burst;
-    out->ended = (waited > settled ? waited - settled : 0) + decided;
-    out->started = recorder__started(recorder);
-    /* Not the handles: a program may keep one of a span that was exported long ago. */
-    uint64_t gone = decided + out->dropped_never_ended;
-    out->live = out->started > gone ? out->started - gone : 0;
-    out->decision_buffer_bytes = djp_load_relaxed(&recorder->decision_buffer_bytes);
+    uint64_t waited = recorder__sum(recorder, DJP_COUNT_WAITED), ended = 0, open = 0;
+    for (unsigned reason = 0; reason < DJP__REASONS; reason++) {
+        out->by_reason[reason] = recorder__sum(recorder, DJP_COUNT_DECIDED + reason);
+        out->sampled += djp__reasons[reason].stratum != DJP__STRATUM_DROPPED ? out->by_reason[reason] : 0;
+        ended += out->by_reason[reason];
+    }
+    for (unsigned drop = 0; drop < DJP__DROPS; drop++) {
+        out->dropped[drop] = recorder__sum(recorder, DJP_COUNT_DROPPED + drop);
+        ended += djp__drops[drop].when == DJP__DROPPED_AT_END ? out->dropped[drop] : 0;
+        open += djp__drops[drop].when == DJP__DROPPED_OPEN ? out->dropped[drop] : 0;
+    }
+    out->ended = (waited > settled ? waited - settled : 0) + ended;
+    return ended + open;
+}
+
+static void
+recorder__count_sampling(djp_recorder_counters *out, const djp_recorder *recorder)
+{
     djp_tail_history_counters history;
     djp__tail_rules_counters(&history, recorder->keep);
     out->rule_routes_evicted = history.routes_forgotten;
@@ -358,6 +340,26 @@ djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder)
         out->rate_shared = rate.shared;
         out->rate_level = rate.level;
     }
+}
+
+void
+djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder)
+{
+    memset(out, 0, sizeof *out);
+    if (!recorder) {
+        return;
+    }
+    uint64_t gone = recorder__count_ends(out, recorder);
+    out->decided_on_buffer_full = recorder__sum(recorder, DJP_COUNT_BUFFER_FULL);
+    out->decided_on_timeout = recorder__sum(recorder, DJP_COUNT_TIMEOUT);
+    out->late_sampled = recorder__sum(recorder, DJP_COUNT_LATE_SAMPLED);
+    out->late_sampled_parts = recorder__sum(recorder, DJP_COUNT_LATE_SAMPLED_PARTS);
+    out->dropped_attributes = recorder__sum(recorder, DJP_COUNT_ATTRIBUTES);
+    out->started = recorder__started(recorder);
+    /* Not the handles: a program may keep one of a span that was exported long ago. */
+    out->live = out->started > gone ? out->started - gone : 0;
+    out->decision_buffer_bytes = djp_load_relaxed(&recorder->decision_buffer_bytes);
+    recorder__count_sampling(out, recorder);
     for (unsigned result = 0; result < DJP__OUTCOMES; result++) {
         out->open[result] = recorder__open(recorder, result);
         for (unsigned origin = 0; origin < DJP_ORIGINS; origin++) {

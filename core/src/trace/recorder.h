@@ -86,23 +86,13 @@ typedef struct djp_recorder_counters {
     uint64_t open[DJP__OUTCOMES]; /* started and not ended */
     uint64_t live; /* still open, or ended and not decided yet: their local trace's root is open */
     uint64_t ended;
-    uint64_t sampled_ratio, sampled_parent, sampled_error, sampled_slow, sampled_rule, sampled_slowest, sampled_rare,
-        sampled_always;
-    uint64_t dropped_unsampled; /* decided: not kept */
-    uint64_t dropped_ring_full;
-    uint64_t dropped_after_shutdown;
-    uint64_t dropped_switched_off; /* ended while nothing might leave */
-    uint64_t dropped_rate_limited; /* by a threshold that those kept stand for */
-    uint64_t dropped_rate_burst; /* by the bound itself, which nothing stands for */
-    uint64_t dropped_forked; /* ended in a child of the process that started it */
-    uint64_t dropped_never_ended;
-    uint64_t dropped_memory; /* no memory for a span */
-    uint64_t dropped_oplog_full; /* never started: no room in an operation log; not among `started` */
-    uint64_t decided_on_buffer_full; /* local traces decided early because pending memory ran out */
+    uint64_t by_reason[DJP__REASONS]; /* ended and decided: DJP_REASON_* */
+    uint64_t dropped[DJP__DROPS]; /* DJP__DROP_* */
+    uint64_t sampled; /* the sum of those reasons that sample */
+    uint64_t decided_on_buffer_full; /* local traces decided early because the decision buffer was full */
     uint64_t decided_on_timeout; /* local traces decided early because their root was open for too long */
-    uint64_t late_sampled; /* local traces decided early, not to be kept, of which something was kept after all */
-    uint64_t
-        late_sampled_parts; /* parts that came after the end of their local trace and were kept for what they are */
+    uint64_t late_sampled; /* local traces decided early against, of which something was sampled after all */
+    uint64_t late_sampled_parts; /* parts behind the end of their local trace, sampled with adjusted count 1 */
     uint64_t rate_routes, rate_shared, rate_level; /* sampling/rate_limit.h */
     uint64_t rule_routes_evicted, rule_table_full, rule_checks_skipped; /* sampling/tail_history.h */
     uint64_t dropped_attributes; /* attributes, events and links that limits or bad input cost */

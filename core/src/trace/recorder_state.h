@@ -18,29 +18,13 @@ typedef enum djp_count {
     DJP_COUNT_RELEASED,
     DJP_COUNT_WAITED, /* ended and put on a waiting list */
     DJP_COUNT_SETTLED, /* taken off it, counted under its fate */
-    DJP_COUNT_UNSAMPLED, /* + DJP_REASON_NONE; the kept ones follow in the order of DJP_REASON_* */
-    DJP_COUNT_KEPT_ERROR,
-    DJP_COUNT_KEPT_SLOW,
-    DJP_COUNT_KEPT_RULE,
-    DJP_COUNT_KEPT_SLOWEST,
-    DJP_COUNT_KEPT_RARE,
-    DJP_COUNT_KEPT_PARENT,
-    DJP_COUNT_KEPT_RATIO,
-    DJP_COUNT_KEPT_ALWAYS,
-    DJP_COUNT_RING_FULL,
-    DJP_COUNT_AFTER_SHUTDOWN,
-    DJP_COUNT_FORKED,
-    DJP_COUNT_NEVER_ENDED,
-    DJP_COUNT_MEMORY,
-    DJP_COUNT_OVERFLOW,
-    DJP_COUNT_AGED,
-    DJP_COUNT_RESCUED,
-    DJP_COUNT_RESCUED_LATE,
+    DJP_COUNT_DECIDED, /* + DJP_REASON_* */
+    DJP_COUNT_DROPPED = DJP_COUNT_DECIDED + DJP__REASONS, /* + DJP__DROP_* */
+    DJP_COUNT_BUFFER_FULL = DJP_COUNT_DROPPED + DJP__DROPS,
+    DJP_COUNT_TIMEOUT,
+    DJP_COUNT_LATE_SAMPLED,
+    DJP_COUNT_LATE_SAMPLED_PARTS,
     DJP_COUNT_ATTRIBUTES,
-    DJP_COUNT_LOG_FULL,
-    DJP_COUNT_SWITCHED_OFF,
-    DJP_COUNT_RATE_LIMITED, /* + verdict - DJP_VERDICT_LIMITED */
-    DJP_COUNT_RATE_BURST,
     DJP_COUNT_LAST
 } djp_count;
 
@@ -51,6 +35,7 @@ enum {
     DJP_BANK_RECORD = DJP__OUTCOME_RECORD_ONLY * DJP_COUNT_BANK,
     DJP_BANK_SAMPLE = DJP__OUTCOME_SAMPLE * DJP_COUNT_BANK
 };
+#define DJP_COUNT_DROP(name) ((djp_count)(DJP_COUNT_DROPPED + DJP__DROP_##name))
 _Static_assert((int)DJP_COUNT_LAST <= (int)DJP_COUNT_BANK, "the counters fit their bank");
 
 #define DJP_STRIPES 32u /* the first is shared by the threads that find no free one */

@@ -272,7 +272,7 @@ span__start(djp_recorder *recorder, const char *name, size_t name_size, const dj
     }
     djp_span *span = djp__span_block_take();
     if (__builtin_expect(!span, 0)) {
-        djp__count(recorder, DJP_COUNT_MEMORY);
+        djp__count(recorder, DJP_COUNT_DROP(SPAN_NO_MEMORY));
         return NULL;
     }
     span__clear(span, recorder);
@@ -402,7 +402,7 @@ djp_span_release(djp_span *span)
     if (__builtin_expect(!djp_load_relaxed(&span->ended), 0)) {
         djp_store_relaxed(&span->ended, 1);
         span->recording = 0;
-        djp__count_in(recorder, span->local, inherited ? DJP_COUNT_FORKED : DJP_COUNT_NEVER_ENDED);
+        djp__count_in(recorder, span->local, inherited ? DJP_COUNT_DROP(FORKED) : DJP_COUNT_DROP(NEVER_ENDED));
         if (span->is_root) {
             djp__local_trace_abandon(span);
         }

@@ -87,7 +87,7 @@ fill_ring(uint64_t bytes)
         do {
             helper_span(sdk, "filling");
             djp__recorder_counters(&counters, sdk->recorder);
-        } while (counters.dropped_ring_full == 0);
+        } while (counters.dropped[DJP__DROP_RING_FULL] == 0);
         acted = 1;
     }
 }

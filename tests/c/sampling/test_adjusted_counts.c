@@ -277,9 +277,11 @@ count_by_weights(uint64_t decision_buffer_bytes)
     expect_near("the busiest route", roots[0], true_roots[0]);
     djp_recorder_counters counters;
     djp__recorder_counters(&counters, recorder);
-    assert_true(counters.sampled_error > 0 && counters.sampled_slow > 0 && counters.sampled_rule > 0);
-    assert_true(counters.sampled_slowest > 0 && counters.sampled_rare > 0 && counters.sampled_ratio > 0);
-    assert_int_equal(counters.dropped_ring_full, 0);
+    assert_true(counters.by_reason[DJP_REASON_ERROR] > 0 && counters.by_reason[DJP_REASON_SLOW] > 0 &&
+                counters.by_reason[DJP_REASON_RULE] > 0);
+    assert_true(counters.by_reason[DJP_REASON_SLOWEST] > 0 && counters.by_reason[DJP_REASON_RARE] > 0 &&
+                counters.by_reason[DJP_REASON_RATIO] > 0);
+    assert_int_equal(counters.dropped[DJP__DROP_RING_FULL], 0);
     assert_int_equal(counters.ended, counters.started);
     assert_int_equal(counters.decided_on_buffer_full > 0, decision_buffer_bytes == 0);
     assert_int_equal(counters.late_sampled > 0, decision_buffer_bytes == 0);

@@ -416,8 +416,10 @@ local_traces_are_limited_as_a_whole(void **state)
         double seconds = 1 + (double)(djp__clock_monotonic() - begun) / 1e9;
         djp_recorder_counters got = counters();
         assert_true(roots > 10 && spans <= 100 * seconds + 1 && spans >= 2 * roots);
-        assert_int_equal(got.sampled_error + got.sampled_ratio + got.sampled_always, spans);
-        assert_true(got.dropped_rate_limited + got.dropped_rate_burst == 3000 - spans);
+        assert_int_equal(got.by_reason[DJP_REASON_ERROR] + got.by_reason[DJP_REASON_RATIO] +
+                             got.by_reason[DJP_REASON_ALWAYS],
+                         spans);
+        assert_true(got.by_reason[DJP_REASON_RATE_LIMITED] + got.by_reason[DJP_REASON_RATE_BURST] == 3000 - spans);
         assert_int_equal(got.ended, 3000);
     }
 }
@@ -439,11 +441,11 @@ early_decisions_are_limited_too(void **state)
         finish(child);
     }
     finish(root);
-    uint64_t kept = counters().sampled_error;
+    uint64_t kept = counters().by_reason[DJP_REASON_ERROR];
     assert_true(kept >= 1 && kept <= 20); /* in one second, or in two */
     assert_int_equal(counters().late_sampled, 1);
-    assert_int_equal(counters().dropped_unsampled, 5);
-    assert_int_equal(counters().dropped_rate_burst + kept, 46);
+    assert_int_equal(counters().by_reason[DJP_REASON_NONE], 5);
+    assert_int_equal(counters().by_reason[DJP_REASON_RATE_BURST] + kept, 46);
     assert_int_equal(span_reader_drain(recorder), kept);
 }
 
@@ -475,9 +477,11 @@ threads_share_the_bound(void **state)
     }
     double seconds = 1 + (double)(djp__clock_monotonic() - begun) / 1e9;
     djp_recorder_counters got = counters();
-    assert_true(got.sampled_error > 0 && got.sampled_error <= 200 * seconds);
-    assert_int_equal(got.sampled_error + got.dropped_rate_limited + got.dropped_rate_burst, 24000);
-    assert_int_equal(span_reader_drain(recorder), got.sampled_error);
+    assert_true(got.by_reason[DJP_REASON_ERROR] > 0 && got.by_reason[DJP_REASON_ERROR] <= 200 * seconds);
+    assert_int_equal(got.by_reason[DJP_REASON_ERROR] + got.by_reason[DJP_REASON_RATE_LIMITED] +
+                         got.by_reason[DJP_REASON_RATE_BURST],
+                     24000);
+    assert_int_equal(span_reader_drain(recorder), got.by_reason[DJP_REASON_ERROR]);
 }
 
 int

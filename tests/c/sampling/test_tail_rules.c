@@ -245,7 +245,7 @@ the_last_value_of_a_key_counts(void **state)
         finish(span);
         assert_int_equal(span_reader_drain(recorder), last);
     }
-    assert_int_equal(counters_of(recorder).sampled_rule, 1);
+    assert_int_equal(counters_of(recorder).by_reason[DJP_REASON_RULE], 1);
     djp__recorder_free(recorder);
 }
 
@@ -279,8 +279,8 @@ always_on_needs_no_rules(void **state)
     djp_recorder *recorder = span_reader_recorder(&options);
     finish(start(recorder, NULL, "x"));
     djp_recorder_counters counters = counters_of(recorder);
-    assert_int_equal(counters.sampled_always, 1);
-    assert_int_equal(counters.sampled_rule, 0);
+    assert_int_equal(counters.by_reason[DJP_REASON_ALWAYS], 1);
+    assert_int_equal(counters.by_reason[DJP_REASON_RULE], 0);
     djp__recorder_free(recorder);
 }
 
@@ -309,8 +309,8 @@ rules_rest_while_nothing_is_kept(void **state)
     finish(start(recorder, NULL, "x"));
     assert_int_equal(span_reader_drain(recorder), 2);
     djp_recorder_counters counters = counters_of(recorder);
-    assert_int_equal(counters.sampled_rule, 1);
-    assert_int_equal(counters.sampled_rare, 1);
+    assert_int_equal(counters.by_reason[DJP_REASON_RULE], 1);
+    assert_int_equal(counters.by_reason[DJP_REASON_RARE], 1);
     djp__recorder_free(recorder);
 }
 
@@ -414,9 +414,10 @@ threads_share_rules(void **state)
         pthread_join(threads[i], NULL);
     }
     djp_recorder_counters counters = counters_of(shared);
-    assert_int_equal(counters.sampled_rule + counters.dropped_ring_full, THREADS * TURNS / 10 * 2);
-    assert_int_equal(counters.dropped_ring_full, 0);
-    assert_true(counters.sampled_rare <= 2 * (50 + counters.rule_checks_skipped));
+    assert_int_equal(counters.by_reason[DJP_REASON_RULE] + counters.dropped[DJP__DROP_RING_FULL],
+                     THREADS * TURNS / 10 * 2);
+    assert_int_equal(counters.dropped[DJP__DROP_RING_FULL], 0);
+    assert_true(counters.by_reason[DJP_REASON_RARE] <= 2 * (50 + counters.rule_checks_skipped));
     assert_int_equal(counters.ended, 2 * THREADS * TURNS);
     assert_int_equal(counters.decision_buffer_bytes, 0);
     djp__recorder_free(shared);
@@ -432,7 +433,7 @@ a_fork_frees_the_table(void **state)
     djp__recorder_fork_child(recorder);
     finish(start(recorder, NULL, "x"));
     finish(start(recorder, NULL, "y"));
-    assert_int_equal(counters_of(recorder).sampled_rare, 1);
+    assert_int_equal(counters_of(recorder).by_reason[DJP_REASON_RARE], 1);
     djp__recorder_free(recorder);
 }
 

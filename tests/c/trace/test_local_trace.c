@@ -98,8 +98,8 @@ the_ratio_is_kept_without_bias(void **state)
         free(record);
     }
     assert_true(kept > 1800 && kept < 2200);
-    assert_int_equal(counters().sampled_ratio, kept);
-    assert_int_equal(counters().dropped_unsampled, 20000 - kept);
+    assert_int_equal(counters().by_reason[DJP_REASON_RATIO], kept);
+    assert_int_equal(counters().by_reason[DJP_REASON_NONE], 20000 - kept);
     assert_int_equal(counters().ended, 20000);
 }
 
@@ -135,7 +135,7 @@ an_error_anywhere_keeps_the_whole_local_trace(void **state)
     djp_span_release(root);
     finish(later);
     assert_int_equal(span_reader_drain(recorder), 2);
-    assert_int_equal(counters().sampled_error, 5);
+    assert_int_equal(counters().by_reason[DJP_REASON_ERROR], 5);
     assert_int_equal(counters().decision_buffer_bytes, 0);
 }
 
@@ -150,7 +150,7 @@ a_slow_root_keeps_the_local_trace(void **state)
         finish(start(root));
         djp_span_end(root, 1000 + 2000000000u + (uint64_t)slow);
         djp_span_release(root);
-        assert_int_equal(counters().sampled_slow, slow * 2);
+        assert_int_equal(counters().by_reason[DJP_REASON_SLOW], slow * 2);
         djp_span_record *record = span_reader_take(recorder);
         assert_int_equal(record != NULL, slow);
         free(record);
@@ -158,7 +158,7 @@ a_slow_root_keeps_the_local_trace(void **state)
         assert_int_equal(record != NULL && record->reason == DJP_REASON_SLOW && record->threshold == 0, slow);
         free(record);
     }
-    assert_int_equal(counters().dropped_unsampled, 2);
+    assert_int_equal(counters().by_reason[DJP_REASON_NONE], 2);
 }
 
 static void
@@ -197,7 +197,7 @@ late_spans_follow_a_refusal(void **state)
     finish(root);
     finish(late);
     assert_int_equal(span_reader_drain(recorder), 0);
-    assert_int_equal(counters().dropped_unsampled, 3);
+    assert_int_equal(counters().by_reason[DJP_REASON_NONE], 3);
 }
 
 static void
@@ -215,7 +215,7 @@ always_on_streams_without_waiting(void **state)
     record = span_reader_take(recorder);
     assert_int_equal(record->reason, DJP_REASON_ALWAYS);
     free(record);
-    assert_int_equal(counters().sampled_always, 2);
+    assert_int_equal(counters().by_reason[DJP_REASON_ALWAYS], 2);
 }
 
 static void
@@ -318,7 +318,7 @@ without_tail_rules_nothing_waits(void **state)
     assert_true(djp_span_end(root, 0) > 0);
     djp_span_release(root);
     assert_int_equal(span_reader_drain(recorder), 0);
-    assert_int_equal(counters().dropped_unsampled, 2);
+    assert_int_equal(counters().by_reason[DJP_REASON_NONE], 2);
 }
 
 static void
@@ -341,7 +341,7 @@ drop_all_gives_ids_and_keeps_nothing(void **state)
     finish(root);
     finish(start(NULL));
     assert_int_equal(span_reader_drain(recorder), 0);
-    assert_int_equal(counters().dropped_unsampled, 3);
+    assert_int_equal(counters().by_reason[DJP_REASON_NONE], 3);
     djp_span_context_clear(&parent);
 }
 
@@ -359,7 +359,7 @@ overflow_decides_by_the_head(void **state)
     }
     finish(root);
     assert_int_equal(counters().decided_on_buffer_full, 1);
-    assert_int_equal(counters().dropped_unsampled, 101);
+    assert_int_equal(counters().by_reason[DJP_REASON_NONE], 101);
     assert_int_equal(span_reader_drain(recorder), 0);
     /* An error that was seen before is still reason enough. */
     root = start(NULL);
@@ -370,7 +370,7 @@ overflow_decides_by_the_head(void **state)
     finish(root);
     assert_int_equal(span_reader_drain(recorder), 102);
     assert_int_equal(counters().decided_on_buffer_full, 2);
-    assert_int_equal(counters().sampled_error, 102);
+    assert_int_equal(counters().by_reason[DJP_REASON_ERROR], 102);
 }
 
 static void
@@ -385,7 +385,7 @@ spans_of_one_local_trace_are_bounded_in_number(void **state)
         finish(start(root));
     }
     assert_int_equal(counters().decided_on_buffer_full, 1);
-    assert_int_equal(counters().dropped_unsampled, 100010);
+    assert_int_equal(counters().by_reason[DJP_REASON_NONE], 100010);
     finish(root);
 }
 
@@ -407,11 +407,11 @@ a_root_that_never_ends_leaves_its_children(void **state)
         finish(open);
         assert_int_equal(span_reader_drain(recorder), failing ? 2 : 0);
     }
-    assert_int_equal(counters().dropped_never_ended, 2);
+    assert_int_equal(counters().dropped[DJP__DROP_NEVER_ENDED], 2);
     djp_span *root = start(NULL);
     djp_span_release(start(root));
     finish(root);
-    assert_int_equal(counters().dropped_never_ended, 3);
+    assert_int_equal(counters().dropped[DJP__DROP_NEVER_ENDED], 3);
     assert_int_equal(counters().started, counters().ended + 3);
 }
 
@@ -427,8 +427,8 @@ a_full_ring_is_counted(void **state)
     }
     unsigned kept = span_reader_drain(recorder);
     assert_true(kept > 10);
-    assert_int_equal(counters().sampled_always, kept);
-    assert_int_equal(counters().dropped_ring_full, 100 - kept);
+    assert_int_equal(counters().by_reason[DJP_REASON_ALWAYS], kept);
+    assert_int_equal(counters().dropped[DJP__DROP_RING_FULL], 100 - kept);
     assert_int_equal(counters().ended, 100);
 }
 

@@ -56,7 +56,7 @@ a_root_that_lives_for_hours_is_not_waited_for(void **state)
         finish_in(start(root), hour * 3600, 0);
         assert_int_equal(counters().decision_buffer_bytes, 0);
     }
-    assert_int_equal(counters().dropped_unsampled, 26);
+    assert_int_equal(counters().by_reason[DJP_REASON_NONE], 26);
     assert_int_equal(counters().decided_on_timeout, 1); /* once for a local trace */
     finish_in(root, 24 * 3600, 0);
     /* The root is slow by any measure and is kept, alone. */
@@ -81,7 +81,7 @@ what_is_known_by_then_decides(void **state)
     finish_in(start(root), 62, 0);
     finish_in(root, 63, 0);
     assert_int_equal(span_reader_drain(recorder), 2);
-    assert_int_equal(counters().sampled_error, 4);
+    assert_int_equal(counters().by_reason[DJP_REASON_ERROR], 4);
     assert_int_equal(counters().late_sampled, 0);
 }
 
@@ -128,7 +128,7 @@ a_root_that_is_slow_by_now_keeps_its_spans(void **state)
         assert_int_equal(record->reason, i ? DJP_REASON_SLOW : DJP_REASON_NONE);
         free(record);
     }
-    assert_int_equal(counters().sampled_slow, 4);
+    assert_int_equal(counters().by_reason[DJP_REASON_SLOW], 4);
     assert_int_equal(counters().late_sampled, 0);
 }
 
@@ -191,7 +191,7 @@ connections_are_not_slow_by_their_length(void **state)
         finish_in(start(root), 3600, failing);
         finish_in(root, 24 * 3600, 0);
         assert_int_equal(span_reader_drain(recorder), failing ? 2 : 0);
-        assert_int_equal(counters().sampled_slow, 0);
+        assert_int_equal(counters().by_reason[DJP_REASON_SLOW], 0);
         assert_int_equal(tear_down(NULL), 0);
     }
     djp_tail_rule rules[DJP_TAIL_RULES_MAX];
@@ -208,7 +208,7 @@ connections_are_not_slow_by_their_length(void **state)
     djp_span *root = djp_span_start(recorder, DJP_TEXT("chat"), NULL);
     djp_span_set_long_lived(root);
     finish_in(root, 3601, 0); /* who names its route means its length */
-    assert_int_equal(counters().sampled_slow, 1);
+    assert_int_equal(counters().by_reason[DJP_REASON_SLOW], 1);
     assert_int_equal(span_reader_drain(recorder), 1);
 }
 
@@ -240,8 +240,8 @@ an_error_after_the_decision_is_not_lost(void **state)
         finish_in(late, 66, 0);
         assert_int_equal(span_reader_drain(recorder), 1);
         assert_int_equal(counters().late_sampled, 1);
-        assert_int_equal(counters().sampled_error, 4);
-        assert_int_equal(counters().dropped_unsampled, 2);
+        assert_int_equal(counters().by_reason[DJP_REASON_ERROR], 4);
+        assert_int_equal(counters().by_reason[DJP_REASON_NONE], 2);
         assert_int_equal(counters().decided_on_buffer_full, by_memory);
         assert_int_equal(counters().decided_on_timeout, !by_memory);
         assert_int_equal(tear_down(NULL), 0);
@@ -304,7 +304,7 @@ a_rule_after_the_decision_keeps(void **state)
     djp_span_set_string(gold, djp_key_intern(DJP_TEXT("tier")), DJP_TEXT("gold"));
     finish_in(gold, 62, 0);
     finish_in(root, 63, 0);
-    assert_int_equal(counters().sampled_rule, 2);
+    assert_int_equal(counters().by_reason[DJP_REASON_RULE], 2);
     assert_int_equal(span_reader_drain(recorder), 2);
 }
 
@@ -338,7 +338,7 @@ given_times_of_the_past_are_no_age(void **state)
     assert_int_equal(counters().decided_on_timeout, 0);
     djp_span_end(root, 1000 + 1);
     djp_span_release(root);
-    assert_int_equal(counters().dropped_unsampled, 2);
+    assert_int_equal(counters().by_reason[DJP_REASON_NONE], 2);
 }
 
 static void
@@ -355,7 +355,7 @@ a_failing_span_survives_a_root_that_never_ends(void **state)
     finish_in(failing, 0, 1);
     finish(after);
     assert_int_equal(span_reader_drain(recorder), 2);
-    assert_int_equal(counters().dropped_never_ended, 1);
+    assert_int_equal(counters().dropped[DJP__DROP_NEVER_ENDED], 1);
     assert_int_equal(counters().late_sampled, 1);
 }
 
@@ -375,7 +375,7 @@ a_hundred_thousand_spans_and_an_error(void **state)
     assert_int_equal(counters().decided_on_buffer_full, 0);
     finish(start(root));
     assert_int_equal(counters().decided_on_buffer_full, 1);
-    assert_int_equal(counters().dropped_unsampled, 100001);
+    assert_int_equal(counters().by_reason[DJP_REASON_NONE], 100001);
     finish_in(start(root), 0, 1);
     finish(root);
     assert_int_equal(span_reader_drain(recorder), 2);
@@ -387,7 +387,7 @@ a_hundred_thousand_spans_and_an_error(void **state)
     finish_in(start(root), 0, 1);
     finish(root);
     assert_int_equal(span_reader_drain(recorder), 100001);
-    assert_int_equal(counters().dropped_ring_full, 0);
+    assert_int_equal(counters().dropped[DJP__DROP_RING_FULL], 0);
 }
 
 /* ---- threads ---- */
@@ -450,7 +450,7 @@ threads_lose_no_error(void **state)
     assert_int_equal(counters().ended, counters().started);
     assert_int_equal(counters().started, TURNS * (THREADS * CHILDREN + 1));
     assert_true(counters().decided_on_timeout >= TURNS);
-    assert_int_equal(counters().dropped_ring_full, 0);
+    assert_int_equal(counters().dropped[DJP__DROP_RING_FULL], 0);
 }
 
 int

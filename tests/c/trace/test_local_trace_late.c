@@ -67,8 +67,8 @@ an_error_after_the_end_is_kept_with_what_is_below(void **state)
     assert_null(span_reader_take(recorder));
     djp_span_release(root);
     assert_int_equal(counters().late_sampled_parts, 1);
-    assert_int_equal(counters().sampled_error, 4);
-    assert_int_equal(counters().dropped_unsampled, 2);
+    assert_int_equal(counters().by_reason[DJP_REASON_ERROR], 4);
+    assert_int_equal(counters().by_reason[DJP_REASON_NONE], 2);
 }
 
 /* A failing span below a good one keeps the good one, too: the late part is decided when its first span ends. */
@@ -103,7 +103,7 @@ a_span_that_outlives_its_root_leads_its_part(void **state)
     finish(below);
     finish(other);
     assert_int_equal(span_reader_drain(recorder), 0);
-    assert_int_equal(counters().dropped_unsampled, 3);
+    assert_int_equal(counters().by_reason[DJP_REASON_NONE], 3);
     end_failed(task);
     for (int i = 0; i < 3; i++) {
         take_late(0);
@@ -178,7 +178,7 @@ late_spans_are_not_slow(void **state)
     djp__span_end_at(task, djp__clock_monotonic() + 3600 * S);
     djp_span_release(task);
     djp_span_release(root);
-    assert_int_equal(counters().sampled_slow, 0);
+    assert_int_equal(counters().by_reason[DJP_REASON_SLOW], 0);
     assert_int_equal(span_reader_drain(recorder), 0);
 }
 
@@ -206,7 +206,7 @@ rules_keep_late_spans(void **state)
     end_failed(start(root));
     assert_int_equal(span_reader_drain(recorder), 0); /* errors are not kept here */
     djp_span_release(root);
-    assert_int_equal(counters().sampled_rule, 3);
+    assert_int_equal(counters().by_reason[DJP_REASON_RULE], 3);
 }
 
 static void
@@ -265,7 +265,7 @@ late_spans_that_never_end_leave_nothing_behind(void **state)
         finish(early);
         assert_int_equal(span_reader_drain(recorder), (unsigned)failing);
     }
-    assert_int_equal(counters().dropped_never_ended, 4);
+    assert_int_equal(counters().dropped[DJP__DROP_NEVER_ENDED], 4);
     assert_int_equal(counters().started, counters().ended + 4);
 }
 
@@ -442,8 +442,8 @@ ends_and_starts_may_race(void **state)
     djp_recorder_counters got = counters();
     assert_int_equal(got.started, 20 * (3 * 600 + 2));
     assert_int_equal(got.ended, got.started);
-    assert_true(got.sampled_error >= 20 * 3 * 20);
-    assert_int_equal(got.sampled_error + got.dropped_unsampled, got.started);
+    assert_true(got.by_reason[DJP_REASON_ERROR] >= 20 * 3 * 20);
+    assert_int_equal(got.by_reason[DJP_REASON_ERROR] + got.by_reason[DJP_REASON_NONE], got.started);
 }
 
 enum { CROWD_THREADS = 3, CROWD_ROUNDS = 3000, CROWD_OPEN = 1000 };

@@ -64,8 +64,8 @@ an_error_during_the_decision_is_kept(void **state)
     djp_span_release(child);
     djp_recorder_counters counters;
     djp__recorder_counters(&counters, recorder);
-    assert_int_equal(counters.sampled_error, 2);
-    assert_int_equal(counters.dropped_unsampled, 0);
+    assert_int_equal(counters.by_reason[DJP_REASON_ERROR], 2);
+    assert_int_equal(counters.by_reason[DJP_REASON_NONE], 0);
     assert_int_equal(counters.live, 0);
     assert_int_equal(counters.decision_buffer_bytes, 0);
     assert_int_equal(span_reader_drain(recorder), 2);
@@ -112,7 +112,8 @@ a_child_that_ends_during_the_decision_follows_it(void **state)
             djp__recorder_counters(&counters, recorder);
             assert_int_equal(counters.decision_buffer_bytes, 0);
             assert_int_equal(counters.live, 0);
-            assert_int_equal(root_fails ? counters.sampled_error : counters.dropped_unsampled, 3 * turn);
+            assert_int_equal(root_fails ? counters.by_reason[DJP_REASON_ERROR] : counters.by_reason[DJP_REASON_NONE],
+                             3 * turn);
         }
         assert_int_equal(span_reader_drain(recorder), root_fails ? 9 : 0);
         djp__recorder_free(recorder);

@@ -35,8 +35,9 @@ counters(void)
 static uint64_t
 fates(const djp_recorder_counters *c)
 {
-    return c->sampled_ratio + c->sampled_parent + c->sampled_error + c->sampled_slow + c->sampled_always +
-           c->dropped_unsampled + c->dropped_ring_full + c->dropped_after_shutdown;
+    return c->by_reason[DJP_REASON_RATIO] + c->by_reason[DJP_REASON_PARENT] + c->by_reason[DJP_REASON_ERROR] +
+           c->by_reason[DJP_REASON_SLOW] + c->by_reason[DJP_REASON_ALWAYS] + c->by_reason[DJP_REASON_NONE] +
+           c->dropped[DJP__DROP_RING_FULL] + c->dropped[DJP__DROP_AFTER_SHUTDOWN];
 }
 
 static djp_span *
@@ -215,9 +216,11 @@ torture(djp_recorder_options options, unsigned rounds, unsigned steps)
     djp_recorder_counters c = counters();
     assert_int_equal(c.live, 0);
     assert_int_equal(c.decision_buffer_bytes, 0);
-    assert_int_equal(c.started, c.ended + c.dropped_never_ended);
+    assert_int_equal(c.started, c.ended + c.dropped[DJP__DROP_NEVER_ENDED]);
     assert_int_equal(c.ended, fates(&c));
-    assert_int_equal(read, c.sampled_ratio + c.sampled_parent + c.sampled_error + c.sampled_slow + c.sampled_always);
+    assert_int_equal(read, c.by_reason[DJP_REASON_RATIO] + c.by_reason[DJP_REASON_PARENT] +
+                               c.by_reason[DJP_REASON_ERROR] + c.by_reason[DJP_REASON_SLOW] +
+                               c.by_reason[DJP_REASON_ALWAYS]);
     assert_true(read > 0);
     djp__recorder_free(recorder);
 }
@@ -273,7 +276,7 @@ one_thread_without_memory(void **state)
     djp_recorder_counters c = counters();
     assert_int_equal(c.live, 0);
     assert_int_equal(c.decision_buffer_bytes, 0);
-    assert_int_equal(c.started, c.ended + c.dropped_never_ended);
+    assert_int_equal(c.started, c.ended + c.dropped[DJP__DROP_NEVER_ENDED]);
     djp__recorder_free(recorder);
     for (long n = 1; n < 5; n++) {
         djp__alloc_fail_after(n);
@@ -371,7 +374,7 @@ closing_counts_what_comes_later(void **state)
     djp_span_set_int(open, keys[0], 1);
     finish(open);
     finish(root);
-    assert_int_equal(counters().dropped_after_shutdown, 3);
+    assert_int_equal(counters().dropped[DJP__DROP_AFTER_SHUTDOWN], 3);
     assert_int_equal(counters().live, 0);
     assert_int_equal(span_reader_drain(recorder), 0);
     djp__recorder_free(recorder);
@@ -471,7 +474,7 @@ in_child(djp_span *root, djp_span *open)
     finish(start(mine));
     djp_span_end(open, 0);
     djp_span_end(root, 0);
-    EXPECT(counters().dropped_forked == 2);
+    EXPECT(counters().dropped[DJP__DROP_FORKED] == 2);
     EXPECT(span_reader_drain(recorder) == 0);
     finish(mine);
     djp_span_record *record = span_reader_take(recorder);

@@ -1,10 +1,24 @@
-/* Reasons that a user named ("rule:checkout"): a short table of interned texts that only grows, so that a record carries one byte
+/* The rows of reasons.def, and the reasons that a user named ("rule:checkout"): a short table of interned texts that only grows, so that a record carries one byte
  * and a reader of records needs nothing else. */
+#include "model/reason.h"
+
 #include <string.h>
 
 #include "base/atomic.h"
-#include "model/record.h"
+#include "djp/key.h"
 #include "model/tables.h"
+
+const djp__reason_row djp__reasons[DJP__REASONS] = {
+#define DJP__REASON(name, word, stratum, key, label) {word, key, label, DJP__STRATUM_##stratum},
+#define DJP__DROP(name, key, when)
+#include "model/reasons.def"
+};
+
+const djp__drop_row djp__drops[DJP__DROPS] = {
+#define DJP__REASON(name, word, stratum, key, label)
+#define DJP__DROP(name, key, when) {key, DJP__DROPPED_##when},
+#include "model/reasons.def"
+};
 
 #define REASON__LABELS 255u
 
@@ -41,14 +55,9 @@ djp__reason_label(djp_text name)
 djp_text
 djp__reason_text(uint8_t reason, uint8_t label)
 {
-    static const char *const words[] = {
-        [DJP_REASON_NONE] = "",         [DJP_REASON_ERROR] = "error",     [DJP_REASON_SLOW] = "slow",
-        [DJP_REASON_RULE] = "rule",     [DJP_REASON_SLOWEST] = "slowest", [DJP_REASON_RARE] = "rare",
-        [DJP_REASON_PARENT] = "parent", [DJP_REASON_RATIO] = "ratio",     [DJP_REASON_ALWAYS] = "",
-    };
     if (label != 0 && label <= djp_load_acquire(&reason__count)) {
         return djp_key_text(djp_load_relaxed(&reason__keys[label]));
     }
-    const char *word = reason < sizeof words / sizeof words[0] ? words[reason] : "";
+    const char *word = reason < DJP__REASONS ? djp__reasons[reason].word : "";
     return (djp_text){word, strlen(word)};
 }
