@@ -230,6 +230,8 @@ test('an id from outside that is no plain short text is replaced', () => {
   for (const value of [
     'x'.repeat(128),
     '550e8400-e29b-41d4-a716-446655440000',
+    '45321234-5678-4010-8123-453212345678', // which has the digits of a card
+    '45321234-5678-4010-8123-453212345678'.replace('4532', 'ABCD'),
     'Root=1-67891233-abcdef012345678912345678',
     'a/b+c=:._-',
   ]) {

@@ -37,6 +37,34 @@ describe('errors with others in them', { timeout: 60000 }, () => {
     assert.match(named.stack, /ECONNREFUSED[^]*second[^]*a text/);
   });
 
+  test('the type is the name of the error, else that of its class', async () => {
+    class Own extends Error {}
+    class Named extends Error {
+      name = 'ByItself';
+    }
+    const own = Object.assign(new Error('x'), { name: 'Given' });
+    const given = [
+      [new Own('x'), 'Own'],
+      [new Named('x'), 'ByItself'],
+      [own, 'Given'],
+      [new TypeError('x'), 'TypeError'],
+      [new Error('x'), 'Error'],
+      [Object.assign(new Own('x'), { name: '' }), 'Own'],
+      [Object.assign(new Own('x'), { name: 7 }), 'Own'],
+      [{ name: 'Plain', message: 'x' }, 'Plain'],
+      [{ message: 'x' }, 'object'],
+      ['text', 'string'],
+      [undefined, 'undefined'],
+    ];
+    for (const [error, type] of given) {
+      const span = telemetry.startSpan('s');
+      span.recordException(error);
+      span.end();
+      const event = (await take()).one('s').events[0];
+      if (event !== undefined || error !== undefined) assert.equal(event.attributes['exception.type'], type);
+    }
+  });
+
   test('chains of causes, whatever they are made of', async () => {
     const deep = new Error('outer', { cause: new Error('middle', { cause: 'a text as reason' }) });
     assert.match(

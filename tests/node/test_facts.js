@@ -110,3 +110,29 @@ test('an adapter may call a method what it likes: 32 characters and 64 names are
   assert.equal(await shown(''), await shown(''));
   assert.ok(Object.keys(await requestsTotal()).length <= 5);
 });
+
+test('only the formats that are configured are read of a request', async (t) => {
+  for (const [propagators, trace, baggage] of [
+    ['tracecontext,baggage', ONE.slice(3, 35), 'k=v'],
+    ['tracecontext', ONE.slice(3, 35), ''],
+    ['baggage', '', 'k=v'],
+    ['none', '', ''],
+  ]) {
+    await begin({ propagators });
+    let seen;
+    const { port, close } = await listen(
+      telemetryListener((req, res) => {
+        const context = telemetry.getBaggage('k');
+        seen = [telemetry.getCurrentTraceId(), context === undefined ? '' : `k=${context}`];
+        res.end();
+      }),
+    );
+    t.after(close);
+    await request(port, '/', { headers: { traceparent: ONE, baggage: 'k=v' } });
+    const [span] = await serverSpans();
+    assert.equal(span.traceId, seen[0]);
+    assert.equal(seen[0] === ONE.slice(3, 35), trace !== '', propagators);
+    assert.equal(seen[1], baggage, propagators);
+    assert.equal(span.parentId === '', trace === '');
+  }
+});

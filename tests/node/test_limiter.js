@@ -116,3 +116,18 @@ test('counting what is held back keeps no process alive', async (t) => {
   assert.equal(timers(), before);
   await log.flush();
 });
+
+test('after a report on demand, the next one comes a second after what follows', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { log, lines } = limited(t);
+  const told = () => lines().filter((line) => line.suppressed !== undefined).length;
+  attempts(log, RATE + 1);
+  t.mock.timers.tick(900);
+  log.flush();
+  assert.equal(told(), 1);
+  attempts(log, 1);
+  t.mock.timers.tick(999);
+  assert.equal(told(), 1);
+  t.mock.timers.tick(1);
+  assert.equal(told(), 2);
+});

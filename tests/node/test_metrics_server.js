@@ -50,6 +50,19 @@ describe('startMetricsServer', { timeout: 60000 }, () => {
     for (const bad of [0, 65536, -1, 1.5, NaN, '8001', null, {}, Symbol('s'), 5n])
       assert.strictEqual(telemetry.startMetricsServer(bad), false);
     assert.strictEqual(telemetry.startMetricsServer(await freePort(), 7), false);
+    const lines = [];
+    const { write } = process.stderr;
+    process.stderr.write = (text) => lines.push(text) > 0;
+    try {
+      // Whether these two can be had is the machine's affair: they are ports.
+      for (const port of [1, 65535]) telemetry.startMetricsServer(port, '127.0.0.1');
+    } finally {
+      process.stderr.write = write;
+    }
+    assert.deepStrictEqual(
+      lines.filter((line) => line.includes('needs a port')),
+      [],
+    );
     const taken = net.createServer();
     await new Promise((resolve) => taken.listen(0, '0.0.0.0', resolve));
     assert.strictEqual(telemetry.startMetricsServer(taken.address().port), false);
