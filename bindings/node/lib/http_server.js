@@ -77,7 +77,9 @@ function startBelow(active, states, header, baggage) {
 
 function startTraced(active, traceparent, tracestate, baggage, header, known) {
   const states =
-    traceparent === undefined ? null : native.logContext(traceparent, tracestate, found, '', 2, undefined, known);
+    traceparent === undefined || !propagation.propagates('tracecontext')
+      ? null
+      : native.logContext(traceparent, tracestate, found, '', 2, undefined, known);
   if (states !== null) return startBelow(active, states, header, baggage);
   if ((active & ASK) !== 0) return startAsked('http.server', header, 0, baggage, 0n, 0n, undefined, known);
   const span = newRoot(baggage);

@@ -8,10 +8,18 @@ const { settings } = require('./runtime.js');
 
 const NOTHING = Object.freeze({ context: null, baggage: '' });
 
+let listed = ''; // the setting as it was read last
+let names = new Set();
+
 /** Whether the configured propagators have this one; all of them before the first init(). */
 function propagates(name) {
   const list = settings().propagators;
-  return typeof list !== 'string' || list.split(',').includes(name);
+  if (typeof list !== 'string') return true;
+  if (list !== listed) {
+    listed = list;
+    names = new Set(list.split(','));
+  }
+  return names.has(name);
 }
 
 // ---- inject ---------------------------------------------------------------------------------------------------
