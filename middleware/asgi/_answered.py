@@ -47,9 +47,14 @@ def note_answered(app: Any) -> None:
 
 
 def note_exception(scope: Any, error: BaseException) -> None:
-    """For the hooks of frameworks that answer exceptions themselves, and for handlers of your own: puts error on the
-    span of the request to which the ASGI scope belongs. An error with a status_code below 500 is an answer like any
-    other and leaves no event. Never raises."""
+    """Records an exception on the span of a request, for frameworks and handlers that turn
+    exceptions into responses. An exception with a status_code below 500 is not recorded.
+    Never raises.
+
+    Args:
+        scope: The ASGI scope of the request.
+        error: The exception.
+    """
     try:
         status = getattr(error, "status_code", 500)
         note(scope, error, not isinstance(status, int) or status >= 500)

@@ -24,7 +24,13 @@ async def _lifespan(receive: Any, send: Any) -> None:
 
 
 async def metrics_app(scope: Any, receive: Any, send: Any) -> None:
-    """Mount it, or give TelemetryMiddleware a metrics_path."""
+    """ASGI application that serves the metrics, to be mounted in another one.
+
+    Args:
+        scope: The ASGI scope.
+        receive: The ASGI receive.
+        send: The ASGI send.
+    """
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
         return

@@ -55,7 +55,19 @@ _Base: Any = _Bare if native is None else native.AsgiApp
 
 
 class TelemetryMiddleware(_Base):  # type: ignore[misc]
-    """Records every request of the application around which it stands."""
+    """ASGI middleware that records a span and the HTTP metrics of each request, and a span
+    of each websocket connection. `app.add_middleware(TelemetryMiddleware)` in Starlette
+    and FastAPI; `app = TelemetryMiddleware(app)` elsewhere. Raises TypeError for a WSGI
+    application.
+
+    Args:
+        app: The ASGI application.
+        excluded_paths: Paths that are not recorded: exact, or prefixes that end in *. In
+            addition to the setting excluded_paths.
+        metrics_path: Path at which the middleware serves the metrics.
+        route: Returns the route template of a finished request from its ASGI scope, for
+            frameworks that set none; never a path with ids.
+    """
 
     # asgiref asks for this before it guesses from the signature.
     _asgi_single_callable = True
@@ -68,10 +80,7 @@ class TelemetryMiddleware(_Base):  # type: ignore[misc]
         metrics_path: Optional[str] = None,
         route: Optional[Callable[[Scope], Optional[str]]] = None,
     ) -> None:
-        """excluded_paths: exact paths, or prefixes ending in '*', that are not recorded, besides those of the
-        environment. metrics_path: answer the Prometheus scrape at this path. route: gives the route template of a
-        finished request's scope, for frameworks that leave none there; it must never return a raw path. An
-        application of WSGI is a TypeError."""
+        """The arguments are those of the class."""
         _refuse_wsgi(app)
         _django.note_routes(app)
         _answered.note_answered(app)

@@ -3,17 +3,18 @@ import type { MetricsOptions, ServerOptions } from '../http/index';
 
 export type { MetricsOptions };
 
+/** Options of telemetryMiddleware(). */
 export interface MiddlewareOptions extends ServerOptions {
-  /** The route template where Express has none, never the path. */
+  /** Returns the route template where Express has none; never the path. */
   route?: (req: any, res: any) => string | null | undefined;
 }
 
-/** app.use(telemetryMiddleware()), before everything else. */
+/** Returns middleware that records each request. Register it first: `app.use(telemetryMiddleware())`. */
 export function telemetryMiddleware(
   options?: MiddlewareOptions,
 ): (req: IncomingMessage, res: ServerResponse, next: (error?: any) => void) => void;
 
-/** Remembers an error for the span and hands it on. Not needed any more: what Express hands to error handlers is seen. */
+/** Returns an error handler that records the error on the span and passes it on. Not required: errors that Express passes to error handlers are recorded. */
 export function telemetryErrorHandler(): (
   error: any,
   req: IncomingMessage,
@@ -21,5 +22,5 @@ export function telemetryErrorHandler(): (
   next: (error?: any) => void,
 ) => void;
 
-/** app.get('/metrics', metricsHandler()) */
+/** Returns a handler that responds with all metrics: `app.get('/metrics', metricsHandler())`. */
 export function metricsHandler(options?: MetricsOptions): (req: IncomingMessage, res: ServerResponse) => void;

@@ -1,26 +1,31 @@
 import type { IncomingMessage, Server, ServerResponse } from 'http';
 
-/** What every kind of middleware may be told. */
+/** Options of all kinds of middleware. */
 export interface ServerOptions {
-  /** Exact paths, or prefixes ending in '*', that are not recorded; added to those of the environment. */
+  /** Paths that are not recorded: exact, or prefixes that end in *. In addition to the setting excluded_paths. */
   exclude?: string | Iterable<string>;
-  /** Answers the Prometheus scrape at this path. */
+  /** Path at which the middleware serves the metrics. */
   metricsPath?: string;
 }
 
+/** Options of telemetryListener() and instrumentServer(). */
 export interface ListenerOptions extends ServerOptions {
-  /** The route template of an answered request, never its path; undefined or '' when none matched. */
+  /** Returns the route template of an answered request, never its path; undefined or '' if no route matched. */
   route?: (req: IncomingMessage, res: ServerResponse | null) => string | null | undefined;
-  /** Without a template: the path with its identifiers replaced. Scanners invent paths without end, so this is off. */
+  /**
+   * true: without a template, the path with its identifiers replaced is recorded. Off by default, because scanners
+   * request an unlimited number of paths.
+   */
   normalisePaths?: boolean;
 }
 
+/** Options of metricsHandler(). */
 export interface MetricsOptions {
-  /** Whether scrapes are requests like all others. Default: they are not recorded. */
+  /** true: scrapes are recorded like other requests. Default: false. */
   counted?: boolean;
 }
 
-/** A request listener with telemetry around another one, which may be an Express application. */
+/** Returns a request listener that records each request and calls another one, which may be an Express application. */
 export function telemetryListener(
   handler: (req: IncomingMessage, res: ServerResponse) => unknown,
   options?: ListenerOptions,
@@ -30,14 +35,14 @@ export function telemetryListener<Req extends IncomingMessage, Res extends Serve
   options?: ListenerOptions,
 ): (req: Req, res: Res) => unknown;
 
-/** Records every request and websocket connection of a server. Returns the server. */
+/** Records each request and websocket connection of a server. Returns the server. */
 export function instrumentServer<T extends Pick<Server, 'emit'>>(server: T, options?: ListenerOptions): T;
 
-/** A handler that answers with all metrics. */
+/** Returns a handler that responds with all metrics. */
 export function metricsHandler(options?: MetricsOptions): (req: IncomingMessage, res: ServerResponse) => void;
 
 /**
- * The error that a request failed with, where a framework answers it by itself: an event of the span if the answer is
- * 500 or more, or was cut. `res` is the response as Node made it.
+ * Records the error of a request that a framework handles itself. It becomes an event of the span if the status is 500 or
+ * more, or the response was cut off. `res` is the response object of Node.
  */
 export function recordRequestError(res: ServerResponse, error: unknown): void;

@@ -1,14 +1,15 @@
 import type { ListenerOptions } from '../http/index';
 
+/** Options of register(). */
 export interface RegisterOptions {
-  /** How the requests of Next's server are recorded. */
+  /** How requests of the server of Next are recorded. */
   server?: Pick<ListenerOptions, 'exclude' | 'metricsPath' | 'route'>;
-  /** Everything else is for init. */
+  /** All other options are those of init(). */
   [option: string]: unknown;
 }
 
-/** Called by register() of instrumentation.ts in the node runtime. */
+/** Starts telemetry. Call it in register() of instrumentation.ts in the node runtime. */
 export function register(options?: RegisterOptions): Promise<void>;
 
-/** Called by onRequestError() of instrumentation.ts: the error becomes an event of the request's span. */
+/** Records the error of a request as an event of its span. Call it in onRequestError() of instrumentation.ts. */
 export function onRequestError(error: unknown, ...rest: unknown[]): void;

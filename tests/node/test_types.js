@@ -161,7 +161,8 @@ function uncommented(ts, file) {
 test('every exported type, function and member has a comment', { skip }, () => {
   const ts = require('typescript');
   let count = 0;
-  for (const name of ['index', 'metrics', 'sampling', 'settings', 'status']) {
+  const middleware = ['express', 'http', 'next'].map((name) => `../../../middleware/${name}/index`);
+  for (const name of ['index', 'metrics', 'sampling', 'settings', 'status', 'logging/index', ...middleware]) {
     const found = uncommented(ts, path.join(LIB, `${name}.d.ts`));
     assert.deepStrictEqual(found.missing, [], `${name}.d.ts`);
     count += found.count;

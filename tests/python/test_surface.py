@@ -13,7 +13,7 @@ import pytest
 from djp_telemetry import _loader, _noop_metrics, noop, status
 from support import clean_environment, telemetry
 
-MODULES = ("", ".baggage", ".metrics", ".prom", ".otel", ".sampling", ".log_correlation", ".noop")
+MODULES = ("", ".baggage", ".metrics", ".prom", ".otel", ".sampling", ".log_correlation", ".noop", ".asgi")
 SPECIAL = ("__enter__", "__exit__", "__aenter__", "__aexit__", "__call__")
 METRICS = ("Counter", "Gauge", "Histogram")
 native = _loader.native

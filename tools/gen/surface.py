@@ -27,6 +27,10 @@ DOCUMENTED = {  # Python files whose docstrings are written in place, and the pr
     "bindings/python/djp_telemetry/sampling.py": "sampling.",
     "bindings/python/djp_telemetry/prom.py": "prom.",
     "bindings/python/djp_telemetry/otel.py": "otel.",
+    "bindings/python/djp_telemetry/integrations/structlog.py": "integrations.structlog.",
+    "middleware/asgi/_middleware.py": "asgi.",
+    "middleware/asgi/_metrics_app.py": "asgi.",
+    "middleware/asgi/_answered.py": "asgi.",
 }
 DOC_WIDTH = 86
 EDGE = "bindings/node/lib/noop_entry.js"
@@ -41,7 +45,7 @@ class Item:
         self.key = key
         self.data = data
         self.owner, _, self.name = key.rpartition(".")
-        self.is_class = "." not in key and key.lstrip("_")[:1].isupper()
+        self.is_class = data.get("py") == "class" or "js_head" in data
         self.is_member = self.owner.lstrip("_")[:1].isupper()
         self.property = data.get("property", False)
         self.python = data.get("py", "")
@@ -315,7 +319,7 @@ def _noop_classes(surface, names, indent):
 
 def _compare(item, node):
     """Fails where a function that is written by hand has other parameters than the contract."""
-    if not isinstance(node, ast.FunctionDef) or item.property or node.decorator_list:
+    if isinstance(node, ast.ClassDef) or item.property or node.decorator_list:
         return
     theirs, ours = (
         re.sub(r"^/(, )?", "", _bare(found, "")) for found in (node.args, item.parameters())
@@ -333,7 +337,7 @@ def _documented(surface, source, prefix):
         for node in nodes:
             if isinstance(node, ast.ClassDef):
                 visit(node.body, node.name + ".")
-            elif not isinstance(node, ast.FunctionDef):
+            elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 continue
             key = f"{owner or prefix}{node.name}"
             item = surface.items.get(key)

@@ -10,7 +10,17 @@ __all__ = ["add_trace_context"]
 
 
 def add_trace_context(logger: Any, method_name: str, event_dict: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """structlog processor: adds trace_id and span_id of the current span, if there is one, unless they are there."""
+    """Processor for structlog that adds trace_id and span_id of the current span to an event
+    unless it has them.
+
+    Args:
+        logger: The logger; ignored.
+        method_name: Name of the method; ignored.
+        event_dict: The event.
+
+    Returns:
+        The event.
+    """
     ids: dict[str, str] = {}
     impl.stamp(ids)
     if ids.get("trace_id"):
