@@ -137,7 +137,7 @@ def test_the_service_says_the_same_of_itself(run):
     counts, lost = status["spans"], status["dropped"]
     assert not any(lost.values()) and counts["decided_on_buffer_full"] == counts["decided_on_timeout"] == 0
     for reason in ("error", "slow", "ratio"):
-        assert counts[f"kept_{reason}"] == sum(len(t.spans) for t in kept.values() if t.reason == reason)
-    assert sum(counts[f"kept_{reason}"] for reason in ("error", "slow", "ratio")) == len(spans)
+        assert counts[f"sampled_{reason}"] == sum(len(t.spans) for t in kept.values() if t.reason == reason)
+    assert sum(counts[f"sampled_{reason}"] for reason in ("error", "slow", "ratio")) == len(spans)
     assert counts["started"] == len(spans) + counts["not_sampled"]
     assert counts["started"] >= 5 * COUNT

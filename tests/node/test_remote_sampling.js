@@ -93,8 +93,8 @@ const following = (options) =>
 /** Sends another answer, and waits until one that was asked for afterwards holds. */
 async function follow(answer) {
   server.answer = answer;
-  const { asked } = remote();
-  await until(() => remote().answered > 0 && remote().asked > asked + 1);
+  const { requests } = remote();
+  await until(() => remote().responses > 0 && remote().requests > requests + 1);
 }
 
 /** How many of so many roots were kept. */
@@ -156,11 +156,11 @@ test('a refusal, nonsense and a server that is gone change nothing', async () =>
   record('first');
   await follow(probability(0.5));
   for (const [status, answer, message] of [
-    [404, probability(1), 'it answered 404'],
-    [302, probability(1), 'it answered 302, a redirect, which is not followed'],
-    [200, 'no', 'its answer is refused: a JSON object is missing'],
-    [200, ' '.repeat(2 << 20), 'its answer is larger than 1048576 bytes'],
-    [200, probability(2), 'its answer is refused: samplingRate is not a number from 0 to 1'],
+    [404, probability(1), 'it responded 404'],
+    [302, probability(1), 'it responded 302, a redirect, which is not followed'],
+    [200, 'no', 'its response is refused: a JSON object is missing'],
+    [200, ' '.repeat(2 << 20), 'its response is larger than 1048576 bytes'],
+    [200, probability(2), 'its response is refused: samplingRate is not a number from 0 to 1'],
   ]) {
     const { failures } = remote();
     Object.assign(server, { status, answer });

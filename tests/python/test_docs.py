@@ -66,7 +66,7 @@ def test_an_example(source, tmp_path):
     missing = [text for text in promised(source) if text not in printed]
     assert not missing, f"promised {missing}, printed {printed}"
     # A sample that keeps the usual ratio may keep nothing, which is said.
-    lines = [line for line in done.stderr.splitlines() if "was kept: the ratio is" not in line]
+    lines = [line for line in done.stderr.splitlines() if "was sampled: the ratio is" not in line]
     assert not [line for line in lines if "Traceback" in line or "djp-telemetry:" in line], done.stderr
 
 

@@ -17,10 +17,10 @@ for _ in range(3):
 @pytest.mark.parametrize("failing", [False, True])
 def test_a_process_that_kept_no_span_says_which_setting_keeps_all(tmp_path, ratio, failing):
     done = run_program(PROGRAM.format(failing=failing), tmp_path, DJP_TELEMETRY_SAMPLE_RATIO=ratio)
-    lines = [line for line in done.stderr.splitlines() if "was kept" in line]
+    lines = [line for line in done.stderr.splitlines() if "was sampled" in line]
     assert len(lines) == (ratio != "1" and not failing), done.stderr
     for line in lines:
-        assert "None of 3 spans that ended was kept: the ratio is 1e-06" in line and "sample_ratio 1 keeps all" in line
+        assert "None of 3 ended spans was sampled: the ratio is 1e-06" in line and "sample_ratio 1 samples all" in line
 
 
 def test_a_forked_child_says_nothing(tmp_path):
@@ -38,4 +38,4 @@ def test_a_forked_child_says_nothing(tmp_path):
         tmp_path,
         DJP_TELEMETRY_SAMPLE_RATIO="0.000001",
     )
-    assert "was kept" not in done.stderr
+    assert "was sampled" not in done.stderr

@@ -163,7 +163,7 @@ def test_the_status_says_why_nothing_arrives():
     assert "backend is noop" in problem(backend="noop")
     assert "exporter is none" in problem(exporter="none")
     assert "ratio is 0" in problem(sample_ratio=0)
-    assert "was kept: the ratio is 1e-09" in problem(sample_ratio=1e-9)
+    assert "was sampled: the ratio is 1e-09" in problem(sample_ratio=1e-9)
     assert problem(backend="prom") == ""
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -178,7 +178,7 @@ def test_a_receiver_that_hangs_is_named():
             with start_span("waits"):
                 pass
             deadline = time.monotonic() + 30
-            while "has not answered for" not in djp_telemetry.telemetry_status()["problem"]:
+            while "has not responded for" not in djp_telemetry.telemetry_status()["problem"]:
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
             assert djp_telemetry.telemetry_status()["export"]["attempt_seconds"] >= 2

@@ -33,8 +33,8 @@ def following(server, **options):
 def follow(server, answer):
     """Sends another answer, and waits until one that was asked for afterwards holds."""
     server.answer = answer
-    asked = remote()["asked"]
-    until(lambda: remote()["answered"] > 0 and remote()["asked"] > asked + 1)
+    asked = remote()["requests"]
+    until(lambda: remote()["responses"] > 0 and remote()["requests"] > asked + 1)
 
 
 def kept(name, count=1000):
@@ -51,8 +51,8 @@ def test_nothing_is_asked_before_the_first_span():
         assert remote() == {
             "endpoint": server.endpoint + "/sampling",
             "strategy": "",
-            "asked": 0,
-            "answered": 0,
+            "requests": 0,
+            "responses": 0,
             "failures": 0,
             "consecutive_failures": 0,
             "last_success": None,
@@ -167,9 +167,9 @@ def test_who_has_the_last_word(tmp_path):
 
 
 FAULTS = {
-    "404 Not Found": (b"no such service", "it answered 404: no such service"),
-    "500 Oh": (probability(1), "it answered 500"),
-    "302 Found": (probability(1), "it answered 302, a redirect, which is not followed"),
+    "404 Not Found": (b"no such service", "it responded 404: no such service"),
+    "500 Oh": (probability(1), "it responded 500"),
+    "302 Found": (probability(1), "it responded 302, a redirect, which is not followed"),
 }
 
 
@@ -193,14 +193,14 @@ def test_a_refusal_changes_nothing(status, capfd):
 
 
 BODIES = {
-    b"": "its answer is refused: a JSON object is missing",
-    b"<html>": "its answer is refused: a JSON object is missing",
-    b'{"probabilisticSampling":{"samplingRate":NaN}}': "its answer is refused: samplingRate is not a number from 0 to 1",
-    b'{"probabilisticSampling":{"samplingRate":1.01}}': "its answer is refused: samplingRate is not a number from 0 to 1",
-    b'{"probabilisticSampling":{"samplingRate":1}': "its answer is refused: it is not JSON",
-    b"[" * 100000: "its answer is refused: a JSON object is missing",
-    b'{"a":' + b"[" * 100000: "its answer is refused: it is not JSON",
-    b" " * (2 << 20): "its answer is larger than 1048576 bytes",
+    b"": "its response is refused: a JSON object is missing",
+    b"<html>": "its response is refused: a JSON object is missing",
+    b'{"probabilisticSampling":{"samplingRate":NaN}}': "its response is refused: samplingRate is not a number from 0 to 1",
+    b'{"probabilisticSampling":{"samplingRate":1.01}}': "its response is refused: samplingRate is not a number from 0 to 1",
+    b'{"probabilisticSampling":{"samplingRate":1}': "its response is refused: it is not JSON",
+    b"[" * 100000: "its response is refused: a JSON object is missing",
+    b'{"a":' + b"[" * 100000: "its response is refused: it is not JSON",
+    b" " * (2 << 20): "its response is larger than 1048576 bytes",
 }
 
 
@@ -250,7 +250,7 @@ def test_a_question_that_hangs_holds_up_nothing(slowness):
         server.answer = probability(0.5)  # of the next question
         until(lambda: remote()["failures"] == 1)
         assert took < time.monotonic() - began
-        assert remote()["last_error"] == "it did not answer within 5 seconds"
+        assert remote()["last_error"] == "it did not respond within 5 seconds"
         until(lambda: server.closed > 0)
         until(lambda: sampling()["ratio"] == 0.5)
 
@@ -277,7 +277,7 @@ def test_a_server_that_dies_and_comes_back(capfd):
         until(lambda: sampling()["ratio"] == 0.125)
         told = capfd.readouterr().err
         assert told.count("gave no strategy") == 1
-        assert told.count("answers again: probability 0.125") == 1
+        assert told.count("responds again: probability 0.125") == 1
 
 
 def test_a_server_that_asks_for_patience():
@@ -287,7 +287,7 @@ def test_a_server_that_asks_for_patience():
         until(lambda: remote()["failures"] == 1)
         server.status = "200 OK"
         time.sleep(1)
-        assert remote()["asked"] == 1
+        assert remote()["requests"] == 1
 
 
 @pytest.mark.parametrize("host, sent", [("127.0.0.1", True), ("localhost", False)])
@@ -302,7 +302,7 @@ def test_credentials_go_to_the_exporters_own_host_only(host, sent):
         }
         with following(server, **options):
             record("first")
-            until(lambda: remote()["answered"] > 0)
+            until(lambda: remote()["responses"] > 0)
             assert ("secret-of-the-exporter" in server.requests[0]) == sent
 
 
@@ -328,8 +328,8 @@ FORKED = """
             with d.start_span(who):
                 pass
             now = d.telemetry_status()["sampling"]
-            if now["remote"]["answered"] > 2 and now["ratio"] == 0.25:
-                print(json.dumps({"who": who, "ratio": now["ratio"], "asked": now["remote"]["asked"]}), flush=True)
+            if now["remote"]["responses"] > 2 and now["ratio"] == 0.25:
+                print(json.dumps({"who": who, "ratio": now["ratio"], "requests": now["remote"]["requests"]}), flush=True)
                 return
             time.sleep(0.01)
 
@@ -338,7 +338,7 @@ FORKED = """
     child = os.fork()
     if child == 0:
         now = d.telemetry_status()["sampling"]
-        assert now["ratio"] == 0.25 and now["remote"]["asked"] == 0 and now["remote"]["strategy"], now
+        assert now["ratio"] == 0.25 and now["remote"]["requests"] == 0 and now["remote"]["strategy"], now
         report("child")
         d.shutdown(10)
         os._exit(0)
@@ -390,7 +390,7 @@ BUSY = """
             with d.start_span("child"):
                 pass
             deadline = time.monotonic() + 30
-            while number % 2 and d.telemetry_status()["sampling"]["remote"]["answered"] == 0:
+            while number % 2 and d.telemetry_status()["sampling"]["remote"]["responses"] == 0:
                 assert time.monotonic() < deadline
                 time.sleep(0.001)
             d.shutdown(10)

@@ -1,4 +1,4 @@
-/* What goes with the sampler jaeger_remote: the server, the interval and the ratio until it has answered, from options, variables of
+/* What goes with the sampler jaeger_remote: the server, the interval and the ratio until it has responded, from options, variables of
  * our own, and the list in OTEL_TRACES_SAMPLER_ARG. */
 #include "config/config.h"
 

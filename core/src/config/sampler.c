@@ -86,7 +86,7 @@ sampler_read_tree(djp_config_state *state, const djp_config_given *given)
         int shown = (int)djp__utf8_cut(given->text + tree.error_at, strlen(given->text + tree.error_at), 20);
         djp__config_warn(
             state, given,
-            "%s is no sampler: at character %zu (\"%.*s\") %s is expected. It is ignored, as if it were not "
+            "%s is not a sampler: at character %zu (\"%.*s\") %s is expected. It is ignored, as if it were not "
             "set: correct or remove it.",
             given->name, tree.error_at + 1, shown, given->text + tree.error_at, tree.expected);
     }
@@ -255,8 +255,7 @@ sampler_keep_zero(djp_config_state *state)
         sampler_first_index(state, DJP_SETTING_SAMPLE_RATIO, 0, &given) > DJP_GIVEN_OWN) {
         return;
     }
-    djp__config_warn(state, &given, "%s is 0, so nothing leaves the process, and the sampler has no effect.",
-                     given.name);
+    djp__config_warn(state, &given, "%s is 0, so nothing is exported, and the sampler has no effect.", given.name);
     out->sampler_text[0] = '\0';
     djp__config_set_number(state, DJP_SETTING_SAMPLER, DJP_SAMPLER_RATIO, given.name);
     sampler_set_ratio(state, 0, 1, given.name);

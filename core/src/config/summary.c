@@ -65,7 +65,7 @@ summary_sampling(djp_buf *out, const djp_config_state *state)
         summary_source(out, state, DJP_SETTING_SAMPLER);
         break;
     case DJP_SAMPLER_JAEGER_REMOTE:
-        djp__buf_printf(out, ", by a sampling server, ratio %.6g until it has answered", options->sample_ratio);
+        djp__buf_printf(out, ", by a sampling server, ratio %.6g until it has responded", options->sample_ratio);
         summary_source(out, state, DJP_SETTING_SAMPLER);
         break;
     default:
@@ -79,7 +79,7 @@ summary_sampling(djp_buf *out, const djp_config_state *state)
     }
     int nothing = options->sample_ratio_explicit && options->sample_ratio == 0;
     if (nothing) {
-        djp__buf_text(out, ", so nothing leaves");
+        djp__buf_text(out, ", so nothing is exported");
     } else if (options->sample_ratio < 1) {
         summary_kept_besides(out, options);
     }

@@ -47,7 +47,7 @@ static const char *
 account_reduction(const djp_account *account, const djp_budget_view *view)
 {
     if (account->steered && view->target_spans >= 0) {
-        return "The ratio is being reduced; errors are still kept.";
+        return "The ratio is being reduced; errors are still exported.";
     }
     return view->forecast > view->allowance ? "The ratio is not reduced." : "No reduction is needed so far.";
 }
@@ -60,7 +60,7 @@ account_warn(djp_account *account, int percent, const djp_budget *budget)
     int digits = view.allowance < 1 ? 6 : 2;
     djp__diag(account->host->diag, DJP_LOG_WARN,
               "%d %% of the telemetry budget for %04d-%02d is used up: %.*f of %.*f, and %.*f by the end of the month "
-              "at the present rate. %s Lower sample_ratio or what the sampler keeps, the number of metric series or "
+              "at the present rate. %s Lower sample_ratio or the rates of the sampler, the number of metric series or "
               "span_rate_limit, or raise budget_per_month.",
               percent, budget->month / 12, budget->month % 12 + 1, digits, view.spent, digits, view.allowance, digits,
               view.forecast, account_reduction(account, &view));
@@ -121,7 +121,7 @@ account_warn_file(djp_account *account, djp_budget_merged merged, int error)
         djp__diag(
             account->host->diag, DJP_LOG_WARN,
             "The budget file %s was not understood, or is of a month that lies far ahead, and has been begun anew: "
-            "what was spent before in this month is not known any more.",
+            "the earlier spending of this month is unknown.",
             path);
     } else {
         djp__diag(account->host->diag, DJP_LOG_WARN,

@@ -81,14 +81,14 @@ overrides_tell(const djp_overrides *it, const djp_overrides_view *holds, int lev
     djp_diag *diag = it->host->diag;
     double ratio = holds->ratio;
     if (!holds->enabled) {
-        djp__diag(diag, level, "Spans are not recorded any more, and none leaves the process (%s).", holds->enabled_by);
+        djp__diag(diag, level, "Recording is off and nothing is exported (%s).", holds->enabled_by);
     } else if (ratio < 0) {
-        djp__diag(diag, level, "Spans are recorded, the sampler decides which traces are kept (%s).", holds->ratio_by);
+        djp__diag(diag, level, "Spans are recorded; the sampler decides (%s).", holds->ratio_by);
     } else if (holds->canary < 1) {
-        djp__diag(diag, level, "Spans of %g of the traces are recorded (%s), %g are kept by chance (%s).",
-                  holds->canary, holds->canary_by, ratio < holds->canary ? ratio : holds->canary, holds->ratio_by);
+        djp__diag(diag, level, "Spans of %g of the traces are recorded (%s); the ratio is %g (%s).", holds->canary,
+                  holds->canary_by, ratio < holds->canary ? ratio : holds->canary, holds->ratio_by);
     } else {
-        djp__diag(diag, level, "Spans are recorded, %g of the traces are kept by chance (%s).", ratio, holds->ratio_by);
+        djp__diag(diag, level, "Spans are recorded; the ratio is %g (%s).", ratio, holds->ratio_by);
     }
 }
 

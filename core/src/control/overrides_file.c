@@ -82,16 +82,17 @@ overrides_file_take(djp_overrides *it)
     it->size = size;
     memcpy(it->text, text, size > 0 ? (size_t)size : 0);
     if (size < 0) {
+        djp__diag(it->host->diag, DJP_LOG_WARN,
+                  "The overrides file %s cannot be read; the previous overrides stay in force. Make it a regular file "
+                  "that this "
+                  "process may read.",
+                  path);
+    } else if (size > DJP_OVERRIDES_FILE_MAX || !djp__overrides_parse(&file, &line, text, (size_t)size)) {
         djp__diag(
             it->host->diag, DJP_LOG_WARN,
-            "The overrides file %s cannot be read; what held before still holds. Make it a regular file that this "
-            "process may read.",
-            path);
-    } else if (size > DJP_OVERRIDES_FILE_MAX || !djp__overrides_parse(&file, &line, text, (size_t)size)) {
-        djp__diag(it->host->diag, DJP_LOG_WARN,
-                  "Line %d of the overrides file %s is not understood; what held before still holds. A line is `on`, "
-                  "`off`, `ratio=` or `canary=` with a number from 0 to 1, or a comment after #; 4 KiB at most.",
-                  line, path);
+            "Line %d of the overrides file %s is not understood; the previous overrides stay in force. A line is `on`, "
+            "`off`, `ratio=` or `canary=` with a number from 0 to 1, or a comment after #; 4 KiB at most.",
+            line, path);
     } else {
         djp__overrides_set_file(it, &file, DJP_LOG_INFO);
     }

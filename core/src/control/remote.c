@@ -67,7 +67,7 @@ remote_succeed(djp_remote *remote, const char *told)
     snprintf(remote->strategy, sizeof remote->strategy, "%s", told);
     djp__mutex_unlock(&remote->mutex);
     if (remote->warned) {
-        djp__diag(remote->host->diag, DJP_LOG_INFO, "The sampling server %s answers again: %s.", shown, told);
+        djp__diag(remote->host->diag, DJP_LOG_INFO, "The sampling server %s responds again: %s.", shown, told);
     } else if (first || differs) {
         djp__diag(remote->host->diag, first ? DJP_LOG_INFO : DJP_LOG_DEBUG, "The sampling server %s says: %s.", shown,
                   told);
@@ -86,7 +86,8 @@ remote_fail(djp_remote *remote, const char *message)
     if (!remote->warned && djp__every_minute(&remote->warned_at)) {
         remote->warned = 1;
         djp__diag(remote->host->diag, DJP_LOG_WARN,
-                  "The sampling server %s gave no strategy: %s. What held before still holds, and it is asked again. "
+                  "The sampling server %s gave no strategy: %s. The previous sampling stays in force, and the SDK "
+                  "polls again. "
                   "Check the address, and that it serves remote sampling over HTTP.",
                   djp__strategy_client_shown(remote->client), message);
     }
@@ -115,7 +116,7 @@ remote_judge(djp_remote *remote, djp_strategy_answer *answer)
     if (djp__overrides_follow(remote->overrides, &answer->strategy) == 0) {
         remote_succeed(remote, told);
     } else {
-        remote_fail(remote, "its answer could not be put in force");
+        remote_fail(remote, "its response could not be applied");
     }
     djp__strategy_fini(&answer->strategy);
 }
@@ -150,7 +151,7 @@ djp__remote_tick(djp_remote *remote, uint64_t now)
         remote_done(remote, &answer, now);
     } else if (age >= REMOTE__ANSWER_NS) {
         djp__strategy_client_give_up(remote->client);
-        strcpy(answer.message, "it did not answer within 5 seconds");
+        strcpy(answer.message, "it did not respond within 5 seconds");
         remote_done(remote, &answer, now);
     } else {
         uint64_t pause = age < REMOTE__LOOK_MIN_NS ? REMOTE__LOOK_MIN_NS : age;
@@ -243,7 +244,7 @@ djp__remote_status(djp_buf *out, djp_remote *remote)
     djp__buf_json(out, shown, strlen(shown));
     djp__buf_text(out, ",\"strategy\":");
     djp__buf_json(out, strategy, strlen(strategy));
-    djp__buf_printf(out, ",\"asked\":%llu,\"answered\":%llu,\"failures\":%llu,\"consecutive_failures\":%llu,",
+    djp__buf_printf(out, ",\"requests\":%llu,\"responses\":%llu,\"failures\":%llu,\"consecutive_failures\":%llu,",
                     (unsigned long long)djp_load_relaxed(&remote->asked),
                     (unsigned long long)djp_load_relaxed(&remote->answered),
                     (unsigned long long)djp_load_relaxed(&remote->failures),

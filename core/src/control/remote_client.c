@@ -202,7 +202,7 @@ strategy_client_reason(djp_strategy_client *client, djp_strategy_answer *out)
         int size = answer->size < 100 ? (int)answer->size : 100;
         snprintf(words, sizeof words, ": %.*s", size, answer->data);
     }
-    djp__send_result_set(&result, DJP__SEND_RETRY, "it answered %ld%s", status, words);
+    djp__send_result_set(&result, DJP__SEND_RETRY, "it responded %ld%s", status, words);
     memcpy(out->message, result.message, sizeof out->message);
     out->retry_after_ns = client->head.retry_after_ns;
 }
@@ -216,13 +216,13 @@ strategy_client_judge(djp_strategy_client *client, djp_strategy_answer *out)
     if (client->failure[0]) {
         snprintf(out->message, sizeof out->message, "%s", client->failure);
     } else if (exchange->too_large) {
-        snprintf(out->message, sizeof out->message, "its answer is larger than %d bytes", DJP_STRATEGY_ANSWER_MAX);
+        snprintf(out->message, sizeof out->message, "its response is larger than %d bytes", DJP_STRATEGY_ANSWER_MAX);
     } else if (exchange->code != CURLE_OK) {
         snprintf(out->message, sizeof out->message, "%s", exchange->error);
     } else if (exchange->status < 200 || exchange->status >= 300) {
         strategy_client_reason(client, out);
     } else if (djp__strategy_parse(&out->strategy, body, exchange->response.size, why, sizeof why) != 0) {
-        snprintf(out->message, sizeof out->message, "its answer is refused: %s", why);
+        snprintf(out->message, sizeof out->message, "its response is refused: %s", why);
     } else {
         out->good = 1;
     }

@@ -153,7 +153,7 @@ scrape_log(void *user, const char *format, va_list arguments)
     djp__files_inherit(listener->parted);
     vsnprintf(text, sizeof text, format, arguments);
     text[strcspn(text, "\n")] = '\0';
-    djp__diag(listener->diag, DJP_LOG_DEBUG, "metrics listener: %s", text);
+    djp__diag(listener->diag, DJP_LOG_DEBUG, "Prometheus endpoint: %s", text);
 }
 
 static int
@@ -210,10 +210,11 @@ scrape_open(djp__prometheus_http *listener, const char *given, int port)
     snprintf(service, sizeof service, "%d", port);
     int error = getaddrinfo(host, service, &hints, &found);
     if (error != 0) {
-        djp__diag(listener->diag, DJP_LOG_WARN,
-                  "metrics listener: host %.200s is not an address (%s); no /metrics port is open, set a host of this "
-                  "machine",
-                  host, gai_strerror(error));
+        djp__diag(
+            listener->diag, DJP_LOG_WARN,
+            "Prometheus endpoint: host %.200s is not an address (%s); no /metrics port is open, set a host of this "
+            "machine",
+            host, gai_strerror(error));
         return DJP_EINVAL;
     }
     for (const struct addrinfo *a = found; a && listener->fd < 0; a = a->ai_next) {
@@ -222,9 +223,10 @@ scrape_open(djp__prometheus_http *listener, const char *given, int port)
     error = errno;
     freeaddrinfo(found);
     if (listener->fd < 0) {
-        djp__diag(listener->diag, DJP_LOG_WARN,
-                  "metrics listener: cannot listen on %.200s port %d (%s); no /metrics port is open, choose a free one",
-                  host, port, strerror(error));
+        djp__diag(
+            listener->diag, DJP_LOG_WARN,
+            "Prometheus endpoint: cannot listen on %.200s port %d (%s); no /metrics port is open, choose a free one",
+            host, port, strerror(error));
         return DJP_EIO;
     }
     listener->port = scrape_port_of(listener->fd);

@@ -1,4 +1,4 @@
-/* The stand-alone /metrics listener: a native thread that answers scrapes while the interpreter or the event loop is busy. */
+/* The stand-alone /Prometheus endpoint: a native thread that answers scrapes while the interpreter or the event loop is busy. */
 #ifndef DJP_EXPORT_PROMETHEUS_HTTP_H
 #define DJP_EXPORT_PROMETHEUS_HTTP_H
 

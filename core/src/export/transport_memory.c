@@ -27,7 +27,7 @@ memory_send(djp__transport *base, const void *body, size_t size, const djp__send
     djp__mutex_lock(&transport->mutex);
     if (size > MEMORY_LIMIT || transport->stored.size + 4 + size > MEMORY_LIMIT) {
         result->outcome = DJP__SEND_REJECTED;
-        strcpy(result->message, "the memory exporter holds 64 MiB that nobody took");
+        strcpy(result->message, "the memory exporter is full: it holds 64 MiB");
     } else {
         uint8_t head[4] = {(uint8_t)size, (uint8_t)(size >> 8), (uint8_t)(size >> 16), (uint8_t)(size >> 24)};
         if (djp__buf_reserve(&transport->stored, size + sizeof head)) {

@@ -162,8 +162,8 @@ grpc_response_without_status(djp__send_result *result, long http_status, const c
     result->status = (long)status;
     /* Gateways speak for a receiver that is away; who has no such path speaks for himself. */
     int is_http = status != GRPC_UNAVAILABLE && status != GRPC_UNAUTHENTICATED && status != GRPC_PERMISSION_DENIED;
-    djp__send_result_set(result, outcome, "%s answered HTTP %ld and no gRPC status: is this a gRPC receiver?%s", shown,
-                         http_status,
+    djp__send_result_set(result, outcome, "%s responded HTTP %ld without a gRPC status: is this a gRPC receiver?%s",
+                         shown, http_status,
                          is_http ? " If this port speaks HTTP: set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf" : "");
 }
 
@@ -180,12 +180,12 @@ djp__grpc_response(djp__send_result *result, const djp__grpc_head *head, long ht
     if (head->status == GRPC_OK) {
         result->outcome = DJP__SENT;
         if (djp__grpc_message_in(&message, body) && !djp__send_result_partial(result, message, 0, shown, decode))
-            djp__send_result_set(result, DJP__SEND_REJECTED, "%s answered OK with a message that is not OTLP", shown);
+            djp__send_result_set(result, DJP__SEND_REJECTED, "%s responded OK with a message that is not OTLP", shown);
         return;
     }
     int may_repeat = grpc_response_may_repeat(head->status, head->retry_ns);
     if (may_repeat && head->retry_ns != UINT64_MAX)
         result->retry_after_ns = head->retry_ns;
-    djp__send_result_set(result, may_repeat ? DJP__SEND_RETRY : DJP__SEND_REJECTED, "%s answered %s (%u)%s%s", shown,
+    djp__send_result_set(result, may_repeat ? DJP__SEND_RETRY : DJP__SEND_REJECTED, "%s responded %s (%u)%s%s", shown,
                          grpc_response_name(head->status), head->status, head->message[0] ? ": " : "", head->message);
 }

@@ -74,11 +74,11 @@ http_response_good(djp__send_result *result, const djp__http_head *head, djp_tex
     if (body.size == 0)
         return;
     if (strcmp(type, "text/html") == 0)
-        djp__send_result_set(result, DJP__SEND_REJECTED, "%s answered with a web page: this is no OTLP receiver",
+        djp__send_result_set(result, DJP__SEND_REJECTED, "%s responded with a web page: this is not an OTLP receiver",
                              shown);
     else if (is_json || strcmp(type, "application/x-protobuf") == 0) {
         if (!djp__send_result_partial(result, body, is_json, shown, decode))
-            djp__send_result_set(result, DJP__SEND_REJECTED, "%s answered %ld with a body that is not OTLP", shown,
+            djp__send_result_set(result, DJP__SEND_REJECTED, "%s responded %ld with a body that is not OTLP", shown,
                                  result->status);
     }
     /* Any other type: some receivers say "ok" in plain text; the status code decides. */
@@ -119,14 +119,14 @@ djp__http_response(djp__send_result *result, const djp__http_head *head, long st
     }
     if (status >= 300 && status < 400) {
         djp__send_result_set(result, DJP__SEND_REJECTED,
-                             "%s answered with a redirect (%ld), which is not followed: set the "
+                             "%s responded with a redirect (%ld), which is not followed: set the "
                              "final address as the endpoint",
                              shown, status);
         return;
     }
     http_response_reason(reason, sizeof reason, head, body);
     djp__outcome outcome = http_response_may_repeat(status) ? DJP__SEND_RETRY : DJP__SEND_REJECTED;
-    djp__send_result_set(result, outcome, "%s answered %ld%s%s", shown, status, reason[0] ? ": " : "", reason);
+    djp__send_result_set(result, outcome, "%s responded %ld%s%s", shown, status, reason[0] ? ": " : "", reason);
     if (outcome == DJP__SEND_RETRY)
         result->retry_after_ns = head->retry_after_ns;
 }

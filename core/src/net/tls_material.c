@@ -75,7 +75,7 @@ djp__tls_material_read(djp__tls_material *material, const djp__destination *dest
         djp__buf_fini(&material->extra_certificate);
     if (tls_material_is_encrypted(&material->client_key)) {
         snprintf(why, 256,
-                 "cannot use the client key %.120s: it is encrypted, and nobody can be asked for its pass phrase; "
+                 "cannot use the client key %.120s: it is encrypted, and the SDK cannot ask for its pass phrase; "
                  "write it without one",
                  destination->client_key);
         return DJP_EIO;

@@ -164,7 +164,7 @@ sender_note_failure(djp__pipeline *pipeline, const djp__send_result *result)
     pipeline->delivery.error[sizeof pipeline->delivery.error - 1] = '\0';
     if (!pipeline->delivery.error[0]) {
         strcpy(pipeline->delivery.error,
-               result->outcome == DJP__SEND_ABORTED ? "no answer in time" : "no further information");
+               result->outcome == DJP__SEND_ABORTED ? "no response in time" : "no further information");
     }
     pipeline->delivery.error_unix_ns = djp__clock_realtime();
     djp__mutex_unlock(&pipeline->worker->mutex);
@@ -431,7 +431,7 @@ djp__sender_error(djp__pipeline *pipeline, char out[256], uint64_t *unix_ns)
         return;
     }
     if (since != 0 && now > since && now - since >= SENDER__SILENCE_NS) {
-        snprintf(out, 256, "%.160s: no answer for %llu ms", pipeline->options.target,
+        snprintf(out, 256, "%.160s: no response for %llu ms", pipeline->options.target,
                  (unsigned long long)((now - since) / 1000000u));
         return;
     }

@@ -143,8 +143,9 @@ djp__sdk_metrics_add(djp_sdk *sdk)
     if (djp__sdk_otel_add(sdk) != 0 || !sdk_metrics_add_cost(sdk)) {
         return DJP_ENOMEM;
     }
-    sdk->metrics.families[DJP__SDK_RECORDINGS] = sdk_metrics_family(
-        registry, DJP_COUNTER, "djp_telemetry_metric_recordings", "Metric recordings not kept as given", "outcome");
+    sdk->metrics.families[DJP__SDK_RECORDINGS] =
+        sdk_metrics_family(registry, DJP_COUNTER, "djp_telemetry_metric_recordings",
+                           "Metric recordings dropped or redirected, by outcome", "outcome");
     if (!sdk->metrics.families[DJP__SDK_RECORDINGS]) {
         return DJP_ENOMEM;
     }
@@ -152,9 +153,9 @@ djp__sdk_metrics_add(djp_sdk *sdk)
         return djp__registry_on_collect(registry, sdk_metrics_collect, sdk);
     }
     sdk->metrics.families[DJP__SDK_SPANS] =
-        sdk_metrics_family(registry, DJP_COUNTER, "djp_telemetry_spans", "Spans by what became of them", "outcome");
+        sdk_metrics_family(registry, DJP_COUNTER, "djp_telemetry_spans", "Spans by outcome", "outcome");
     sdk->metrics.families[DJP__SDK_KEPT] =
-        sdk_metrics_family(registry, DJP_COUNTER, "djp_telemetry_sampled_spans", "Spans kept, by reason", "reason");
+        sdk_metrics_family(registry, DJP_COUNTER, "djp_telemetry_sampled_spans", "Sampled spans by reason", "reason");
     sdk->metrics.families[DJP__SDK_TRACES] = sdk_metrics_family(
         registry, DJP_COUNTER, "djp_telemetry_local_traces", "Local traces that were not decided as usual", "outcome");
     sdk->metrics.families[DJP__SDK_REQUESTS] = sdk_metrics_family(

@@ -68,7 +68,7 @@ djp__sdk_report_scopes(djp_sdk *sdk)
 {
     if (djp_load_relaxed(&sdk->oplogs.scopes_full) && djp__once(&sdk->scopes_reported)) {
         djp__diag(&sdk->diag, DJP_LOG_WARN,
-                  "The process has used %u different tracers; spans of further ones go without a name. Give tracers "
+                  "The process has used %u different tracers; spans of further tracers have no scope. Give tracers "
                   "fixed names.",
                   DJP_SCOPE_LIMIT - 1);
     }

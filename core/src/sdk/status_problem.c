@@ -24,7 +24,7 @@ djp__status_none_kept(djp_buf *out, double ratio, const char *ratio_by, const dj
 {
     if (counters->sampled == 0 && counters->by_reason[DJP_REASON_NONE] > 0 && ratio >= 0) {
         djp__buf_printf(out,
-                        "None of %llu spans that ended was kept: the ratio is %.6g (%s). sample_ratio 1 keeps all.",
+                        "None of %llu ended spans was sampled: the ratio is %.6g (%s). sample_ratio 1 samples all.",
                         (unsigned long long)counters->by_reason[DJP_REASON_NONE], ratio, ratio_by);
     }
 }
@@ -35,7 +35,7 @@ problem_sampling(djp_buf *out, djp_sdk *sdk, const djp_recorder_counters *counte
     djp_overrides_view holds;
     djp__overrides_read(&holds, &sdk->control.overrides);
     if (!holds.enabled) {
-        djp__buf_printf(out, "The recording of spans is switched off (%s).", holds.enabled_by);
+        djp__buf_printf(out, "Recording is off (%s).", holds.enabled_by);
     } else if (djp__recorder_is_muted(sdk->recorder) || !sdk->pipelines) {
         djp__buf_printf(out, "Nothing may leave: the ratio is 0 (%s).", holds.ratio_by);
     } else {
@@ -54,7 +54,7 @@ problem_receiver(djp_buf *out, djp_sdk *sdk)
     uint64_t refused = djp_load_relaxed(&sdk->traces.stats.lost[DJP__LOSS_REJECTED]);
     double waited = djp__status_attempt_seconds(sdk);
     if (waited >= PROBLEM_PATIENCE_S) {
-        djp__buf_printf(out, "%s has not answered for %.0f s.", djp__sdk_target(sdk), waited);
+        djp__buf_printf(out, "%s has not responded for %.0f s.", djp__sdk_target(sdk), waited);
     } else if (failures > 0) {
         djp__buf_printf(out, "%llu attempts to reach %s have failed in a row: %s.", (unsigned long long)failures,
                         djp__sdk_target(sdk), error);

@@ -66,7 +66,7 @@ tasks_report_damage(djp_sdk *sdk)
     uint64_t damage = djp_load_relaxed(&sdk->oplogs.damage);
     if (damage != sdk->tasks.damage_reported && djp__every_minute(&sdk->tasks.damage_warned)) {
         djp__diag(&sdk->diag, DJP_LOG_ERROR,
-                  "%llu operations of a binding made no sense and are lost, with the spans they belonged to. Please "
+                  "%llu operations of a binding were invalid and are lost, with their spans. Please "
                   "report this with the versions of the SDK and of the runtime.",
                   (unsigned long long)(damage - sdk->tasks.damage_reported));
         sdk->tasks.damage_reported = damage;

@@ -191,7 +191,7 @@ each_part_is_told_of_once(void **state)
     djp__account_step(&account);
     assert_int_equal(warnings, 3);
     assert_non_null(strstr(last, "100 %"));
-    assert_non_null(strstr(last, "The ratio is being reduced; errors are still kept."));
+    assert_non_null(strstr(last, "The ratio is being reduced; errors are still exported."));
     pass(1, 3000000);
     djp__account_step(&account);
     assert_int_equal(warnings, 3);

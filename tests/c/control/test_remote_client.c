@@ -149,28 +149,28 @@ answers_are_judged(void **state)
         assert_int_equal(strstr(answer.message, "redirect") != NULL, status >= 300);
     }
     djp_strategy_answer answer = judged(client, 399, "text/plain", "words");
-    assert_string_equal(answer.message, "it answered 399, a redirect, which is not followed");
+    assert_string_equal(answer.message, "it responded 399, a redirect, which is not followed");
     answer = judged(client, 400, "text/plain", "words");
-    assert_string_equal(answer.message, "it answered 400: words");
+    assert_string_equal(answer.message, "it responded 400: words");
     answer = judged(client, 400, "text/html", "words");
-    assert_string_equal(answer.message, "it answered 400");
+    assert_string_equal(answer.message, "it responded 400");
     answer = judged(client, 503, "text/plain", "");
-    assert_string_equal(answer.message, "it answered 503");
+    assert_string_equal(answer.message, "it responded 503");
     char long_words[120];
     memset(long_words, 'w', sizeof long_words);
     long_words[119] = '\0';
     answer = judged(client, 503, "text/plain", long_words);
-    assert_int_equal(strlen(answer.message), strlen("it answered 503: ") + 100);
+    assert_int_equal(strlen(answer.message), strlen("it responded 503: ") + 100);
     answer = judged(client, 200, "", "{");
-    assert_int_equal(strncmp(answer.message, "its answer is refused: ", 23), 0);
+    assert_int_equal(strncmp(answer.message, "its response is refused: ", 23), 0);
     answer = judged(client, 200, "", "");
     assert_false(answer.good);
     /* What was sent may come back, and is hidden. */
     answer = judged(client, 401, "text/plain", "no secret-token here");
-    assert_string_equal(answer.message, "it answered 401: no ************ here");
+    assert_string_equal(answer.message, "it responded 401: no ************ here");
     client->exchange.too_large = 1;
     answer = judged(client, 200, "", good);
-    assert_string_equal(answer.message, "its answer is larger than 1048576 bytes");
+    assert_string_equal(answer.message, "its response is larger than 1048576 bytes");
     assert_false(answer.good);
     client->exchange.too_large = 0;
     strcpy(client->failure, "no session");

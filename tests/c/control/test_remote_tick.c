@@ -174,7 +174,7 @@ an_answer_is_looked_for_in_steps(void **state)
     djp__remote_tick(&remote, now + 5 * SECOND - 1 + 20000000);
     assert_int_equal(given_up, 1);
     assert_int_equal(asked, 1);
-    assert_string_equal(remote.error, "it did not answer within 5 seconds");
+    assert_string_equal(remote.error, "it did not respond within 5 seconds");
     assert_int_equal(djp_load_relaxed(&remote.failures), 1);
     assert_false(remote.asking);
     /* The pause after a first failure: a second, in the middle of its spread. */
@@ -226,12 +226,12 @@ what_is_said(void **state)
     assert_int_equal(messages, 1);
     assert_int_equal(last_level, DJP_LOG_WARN);
     assert_non_null(strstr(last, "gave no strategy: it broke."));
-    assert_true(ratio() == 0.5); /* what held before still holds */
+    assert_true(ratio() == 0.5); /* the previous overrides stay in force */
     assert_int_equal(djp_load_relaxed(&remote.failures), 3);
     assert_int_equal(djp_load_relaxed(&remote.consecutive_failures), 3);
     answer_ratio(0.5);
     djp__remote_tick(&remote, now = remote.next);
-    assert_non_null(strstr(last, "answers again: probability 0.5."));
+    assert_non_null(strstr(last, "responds again: probability 0.5."));
     assert_int_equal(djp_load_relaxed(&remote.consecutive_failures), 0);
     assert_int_equal(djp_load_relaxed(&remote.failures), 3);
     messages = 0;
@@ -288,17 +288,17 @@ the_status_has_it_all(void **state)
     djp__buf_init(&out, 0);
     djp__remote_status(&out, &remote);
     djp__buf_char(&out, '\0');
-    assert_string_equal(out.data,
-                        "{\"endpoint\":\"http://server/\",\"strategy\":\"\",\"asked\":0,\"answered\":0,\"failures\":0,"
-                        "\"consecutive_failures\":0,\"last_success\":null,\"last_success_age\":null,"
-                        "\"last_error\":\"\"}");
+    assert_string_equal(
+        out.data, "{\"endpoint\":\"http://server/\",\"strategy\":\"\",\"requests\":0,\"responses\":0,\"failures\":0,"
+                  "\"consecutive_failures\":0,\"last_success\":null,\"last_success_age\":null,"
+                  "\"last_error\":\"\"}");
     answer_failure("a \"b\"", 0);
     djp__remote_tick(&remote, SECOND);
     djp_store_relaxed(&remote.last_success_unix_ns, (uint64_t)1700000000123456789ull);
     djp__buf_clear(&out);
     djp__remote_status(&out, &remote);
     djp__buf_char(&out, '\0');
-    assert_non_null(strstr(out.data, "\"asked\":1,\"answered\":0,\"failures\":1,\"consecutive_failures\":1,"
+    assert_non_null(strstr(out.data, "\"requests\":1,\"responses\":0,\"failures\":1,\"consecutive_failures\":1,"
                                      "\"last_success\":1700000000.123,\"last_success_age\":"));
     assert_non_null(strstr(out.data, "\"last_error\":\"a \\\"b\\\"\"}"));
     djp__buf_fini(&out);

@@ -294,7 +294,7 @@ test_the_status_tells_of_a_silent_receiver(void **state)
     helper_span(sdk, "waiting");
     assert_int_equal(djp_sdk_flush(sdk, 500 * MS), DJP_ETIMEOUT);
     json *status = helper_status(sdk);
-    assert_non_null(strstr(json_string(json_get(json_get(status, "export"), "last_error"), ""), "no answer for"));
+    assert_non_null(strstr(json_string(json_get(json_get(status, "export"), "last_error"), ""), "no response for"));
     json_free(status);
     djp_sdk_shutdown(sdk, 100 * MS);
     finish(sdk, transport);

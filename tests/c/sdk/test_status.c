@@ -322,7 +322,7 @@ test_the_problem_comes_and_goes(void **state)
     djp_sdk_flush(sdk, 5 * SECOND);
     assert_problem(sdk, "");
     assert_int_equal(djp_sdk_set_enabled(sdk, 0), 0);
-    assert_problem(sdk, "switched off (program)");
+    assert_problem(sdk, "Recording is off (program)");
     djp_sdk_shutdown(sdk, SECOND);
     assert_problem(sdk, "shut down");
     djp_sdk_free(sdk);
