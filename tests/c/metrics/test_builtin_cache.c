@@ -257,6 +257,54 @@ recordings_by_name_are_checked(void **state)
     rig_fini(&r);
 }
 
+static void
+no_memory_is_said(void **state)
+{
+    (void)state;
+    djp_registry *registry = fixture_registry(0, 0);
+    long n = 0;
+    int result;
+    do {
+        djp_builtin *builtin = (djp_builtin *)1;
+        djp__alloc_fail_after(++n);
+        result = djp_builtin_new(&builtin, registry, NULL);
+        djp__alloc_fail_after(0);
+        assert_int_equal(result, n <= 3 ? DJP_ENOMEM : 0);
+        assert_true((builtin == NULL) == (result != 0));
+        djp_builtin_free(builtin);
+    } while (result != 0);
+    djp_registry_free(registry);
+}
+
+static int taken;
+
+static void
+note_taken(void *user, const char *name)
+{
+    assert_string_equal(name, user);
+    taken++;
+}
+
+/* A family that the application took for good is asked for once; the route is kept without it. */
+static void
+a_taken_family_is_not_asked_for_again(void **state)
+{
+    (void)state;
+    char name[] = "http_request_duration_seconds";
+    djp_builtin_options options = {.on_taken = note_taken, .user = name};
+    rig r = rig_of(0, &options);
+    fixture_family(r.registry, DJP_HISTOGRAM, name, 0);
+    taken = 0;
+    for (int i = 0; i < 3; i++) {
+        request(&r, "GET", "/a", 200);
+        assert_int_equal(routes_kept(&r), 1);
+        assert_int_equal(fixture_counters(r.registry).dropped, i + 1); /* its recordings are lost, and counted */
+    }
+    assert_int_equal(taken, 1);
+    assert_true(requests_of(&r, "GET", "/a", "200") == 3);
+    rig_fini(&r);
+}
+
 int
 main(void)
 {
@@ -269,6 +317,8 @@ main(void)
         cmocka_unit_test(methods_have_a_length_and_a_number),
         cmocka_unit_test(sizes_and_durations_may_be_unknown),
         cmocka_unit_test(recordings_by_name_are_checked),
+        cmocka_unit_test(no_memory_is_said),
+        cmocka_unit_test(a_taken_family_is_not_asked_for_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "base/mem.h"
 #include "metrics/number.h"
 
 static void
@@ -141,6 +142,19 @@ forms_of_doubles(void **state)
     is(NAN, "NaN");
 }
 
+/* Better no value than a wrong one. */
+static void
+without_memory_it_is_no_number(void **state)
+{
+    (void)state;
+    char out[DJP__NUMBER_SIZE + 1];
+    djp__alloc_fail_after(1);
+    size_t size = djp__number_double(out, 1e300);
+    djp__alloc_fail_after(0);
+    assert_int_equal(size, 3);
+    assert_memory_equal(out, "NaN", 3);
+}
+
 static void
 le(double value, const char *want)
 {
@@ -176,6 +190,7 @@ main(void)
         cmocka_unit_test(doubles_at_their_edges),
         cmocka_unit_test(forms_of_doubles),
         cmocka_unit_test(bounds_are_floats),
+        cmocka_unit_test(without_memory_it_is_no_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,10 @@
 /* The segment: its two allocators end where they should, and a lock holder that dies is noticed. */
 #include "metrics_fixture.h"
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "base/thread.h"
 #include "metrics/segment.h"
 
@@ -172,6 +176,26 @@ one_holder_at_a_time(void **state)
     djp__segment_fini(&segment);
 }
 
+/* In a child, so that the limit is the test's own. */
+static void
+no_address_space_is_said(void **state)
+{
+    (void)state;
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    pid_t child = fork();
+    if (child == 0) {
+        struct rlimit limit = {256u << 20, 256u << 20};
+        djp__segment segment;
+        setrlimit(RLIMIT_AS, &limit);
+        int result = djp__segment_new(&segment, 1u << 30, 1);
+        _exit(result == DJP_ENOMEM && !segment.base ? 0 : 1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+#endif
+}
+
 int
 main(void)
 {
@@ -181,6 +205,7 @@ main(void)
         cmocka_unit_test(both_allocators_reach_their_end),
         cmocka_unit_test(sizes_are_clamped),
         cmocka_unit_test(one_holder_at_a_time),
+        cmocka_unit_test(no_address_space_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,6 +65,40 @@ no_two_places_overlap(void **state)
     djp_registry_free(r);
 }
 
+/* A fold takes what belongs to a place and nothing of the one behind it. */
+static void
+neighbours_are_not_touched(void **state)
+{
+    (void)state;
+    djp_registry *r = fixture_registry(0, 0);
+    djp_shard *shard = shard_of(r, 0);
+    djp_series *h = histogram_of(r, 1, 2), *h2 = histogram_of(r, 2, 1);
+    djp_series *c = djp_family_series(fixture_family(r, DJP_COUNTER, "c", 0), NULL);
+    size_t chunk, at_h, at_c, at_h2;
+    assert_int_equal(djp_shard_bind(&chunk, &at_h, shard, h), 0);
+    assert_int_equal(djp_shard_bind(&chunk, &at_c, shard, c), 0);
+    assert_int_equal(djp_shard_bind(&chunk, &at_h2, shard, h2), 0);
+    assert_int_equal(at_c, at_h + 5);
+    double *cells = djp_shard_chunk(shard, chunk);
+    for (int i = 1; i <= 5; i++) {
+        *(uint32_t *)(void *)&cells[at_c] += 3; /* ones */
+        cells[at_c + 1] += 0.5;
+        cells[at_h + 2] += 1;
+        cells[at_h2 + 2] += 1;
+        cells[at_h2 + 1] += 0.25;
+        for (int k = 0; k < 3; k++) {
+            djp_registry_fold(r);
+        }
+        assert_true(djp_series_value(c) == 3.5 * i);
+        assert_int_equal(djp_series_count(h), i);
+        assert_int_equal(djp_series_count(h2), i);
+        assert_true(djp_series_value(h) == 0 && djp_series_value(h2) == 0.25 * i);
+        assert_int_equal(fixture_counters(r).dropped, 0);
+    }
+    djp_shard_unref(shard);
+    djp_registry_free(r);
+}
+
 /* A chunk is used to its last cell. */
 static void
 a_chunk_is_filled_to_its_end(void **state)
@@ -238,9 +272,13 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(no_two_places_overlap),          cmocka_unit_test(a_chunk_is_filled_to_its_end),
-        cmocka_unit_test(blocks_follow_each_other),       cmocka_unit_test(a_swept_place_is_not_that_of_the_living),
-        cmocka_unit_test(each_wrong_argument_is_refused), cmocka_unit_test(references_keep_it),
+        cmocka_unit_test(no_two_places_overlap),
+        cmocka_unit_test(neighbours_are_not_touched),
+        cmocka_unit_test(a_chunk_is_filled_to_its_end),
+        cmocka_unit_test(blocks_follow_each_other),
+        cmocka_unit_test(a_swept_place_is_not_that_of_the_living),
+        cmocka_unit_test(each_wrong_argument_is_refused),
+        cmocka_unit_test(references_keep_it),
         cmocka_unit_test(writers_end_in_any_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

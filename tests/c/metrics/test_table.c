@@ -2,6 +2,7 @@
  * and keys of every size. */
 #include "metrics_fixture.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "metrics/key.h"
@@ -148,6 +149,45 @@ keys_are_repaired(void **state)
     djp_registry_free(r);
 }
 
+static void *
+die_in_the_middle(void *argument)
+{
+    djp_registry *r = argument;
+    djp__registry_lock(r);
+    djp__family_entry *family = r->families[0]->entry;
+    DJP_ATOMIC(uint32_t) *places = djp__segment_at(&r->segment, (uint32_t)(djp_load_relaxed(&family->table) >> 32));
+    for (uint32_t i = 0; i < 16; i++) {
+        djp_store_relaxed(&places[i], 0);
+    }
+    djp_store_relaxed(&family->version, djp_load_relaxed(&family->version) | 1);
+    family->used = 0;
+    return NULL;
+}
+
+/* A writer that died while it rebuilt the table: the next one makes it whole before anything is looked up. */
+static void
+a_table_of_a_dead_writer_is_made_anew(void **state)
+{
+    (void)state;
+    djp_registry *r = fixture_registry(0, 100);
+    djp_family *f = fixture_family(r, DJP_GAUGE, "g", 1);
+    for (int i = 0; i < 10; i++) {
+        djp_gauge_set(fixture_numbered(f, i), i);
+    }
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, die_in_the_middle, r), 0);
+    pthread_join(thread, NULL);
+    djp__registry_lock(r);
+    assert_int_equal(f->entry->used, 10);
+    assert_int_equal(djp_load_relaxed(&f->entry->version) & 1, 0);
+    djp__registry_unlock(r);
+    for (int i = 0; i < 10; i++) {
+        assert_true(djp_series_value(fixture_numbered(f, i)) == i);
+    }
+    assert_int_equal(r->segment.header->series_count, 11); /* with the overflow series: none was made twice */
+    djp_registry_free(r);
+}
+
 int
 main(void)
 {
@@ -156,6 +196,7 @@ main(void)
         cmocka_unit_test(removed_marks_are_swept),
         cmocka_unit_test(keys_of_every_size),
         cmocka_unit_test(keys_are_repaired),
+        cmocka_unit_test(a_table_of_a_dead_writer_is_made_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
