@@ -20,7 +20,6 @@ djp__destination_of_traces(const djp_options *options, const djp__route *route)
         .http_proxy = options->http_proxy,
         .https_proxy = options->https_proxy,
         .no_proxy = options->no_proxy,
-        .timeout_ns = options->export_timeout_ns,
         .max_request_bytes = options->max_request_bytes,
         .max_response_bytes = options->max_response_bytes,
         .concurrency = options->export_concurrency > UINT32_MAX ? UINT32_MAX : (unsigned)options->export_concurrency,

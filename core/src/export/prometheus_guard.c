@@ -7,21 +7,21 @@
 
 #include "base/clock.h"
 
-#define SCRAPE_GUARD_REQUEST_NS UINT64_C(10000000000)
-#define SCRAPE_GUARD_RESPONSE_NS UINT64_C(60000000000)
+#define PROMETHEUS_GUARD_REQUEST_NS UINT64_C(10000000000)
+#define PROMETHEUS_GUARD_RESPONSE_NS UINT64_C(60000000000)
 
-enum { SCRAPE_GUARD_ALL = DJP__PROMETHEUS_PLACES + DJP__PROMETHEUS_SPARE };
+enum { PROMETHEUS_GUARD_ALL = DJP__PROMETHEUS_CLIENTS + DJP__PROMETHEUS_SPARE };
 
 void
 djp__prometheus_guard_init(djp__prometheus_guard *guard)
 {
     djp__mutex_init(&guard->mutex);
-    for (size_t i = 0; i < SCRAPE_GUARD_ALL; i++)
+    for (size_t i = 0; i < PROMETHEUS_GUARD_ALL; i++)
         guard->places[i].fd = -1;
 }
 
 static void
-scrape_guard_end(djp__prometheus_client *place)
+prometheus_guard_end(djp__prometheus_client *place)
 {
     shutdown(place->fd, SHUT_RDWR);
     place->deadline = UINT64_MAX; /* it leaves soon */
@@ -30,10 +30,10 @@ scrape_guard_end(djp__prometheus_client *place)
 
 /* The connection that has waited longest without a complete request; NULL when all are being answered. */
 static djp__prometheus_client *
-scrape_guard_oldest(djp__prometheus_guard *guard)
+prometheus_guard_oldest(djp__prometheus_guard *guard)
 {
     djp__prometheus_client *oldest = NULL;
-    for (size_t i = 0; i < SCRAPE_GUARD_ALL; i++) {
+    for (size_t i = 0; i < PROMETHEUS_GUARD_ALL; i++) {
         djp__prometheus_client *place = &guard->places[i];
         if (place->fd >= 0 && !place->busy && place->since != UINT64_MAX && (!oldest || place->since < oldest->since))
             oldest = place;
@@ -48,18 +48,18 @@ djp__prometheus_guard_enter(djp__prometheus_guard *guard, int fd)
     size_t staying = 0;
     uint64_t now = djp__clock_monotonic();
     djp__mutex_lock(&guard->mutex);
-    for (size_t i = 0; i < SCRAPE_GUARD_ALL; i++) {
+    for (size_t i = 0; i < PROMETHEUS_GUARD_ALL; i++) {
         djp__prometheus_client *place = &guard->places[i];
         if (place->fd < 0)
             mine = place;
         else
             staying += place->since != UINT64_MAX;
     }
-    djp__prometheus_client *oldest = staying >= DJP__PROMETHEUS_PLACES ? scrape_guard_oldest(guard) : NULL;
+    djp__prometheus_client *oldest = staying >= DJP__PROMETHEUS_CLIENTS ? prometheus_guard_oldest(guard) : NULL;
     if (oldest)
-        scrape_guard_end(oldest);
+        prometheus_guard_end(oldest);
     if (mine)
-        *mine = (djp__prometheus_client){fd, now, now + SCRAPE_GUARD_REQUEST_NS, 0};
+        *mine = (djp__prometheus_client){fd, now, now + PROMETHEUS_GUARD_REQUEST_NS, 0};
     djp__mutex_unlock(&guard->mutex);
     return mine;
 }
@@ -81,7 +81,7 @@ djp__prometheus_guard_set_busy(djp__prometheus_guard *guard, djp__prometheus_cli
     if (place && place->since != UINT64_MAX) {
         place->busy = busy;
         place->since = now;
-        place->deadline = now + (busy ? SCRAPE_GUARD_RESPONSE_NS : SCRAPE_GUARD_REQUEST_NS);
+        place->deadline = now + (busy ? PROMETHEUS_GUARD_RESPONSE_NS : PROMETHEUS_GUARD_REQUEST_NS);
     }
     djp__mutex_unlock(&guard->mutex);
 }
@@ -91,12 +91,12 @@ djp__prometheus_guard_sweep(djp__prometheus_guard *guard)
 {
     uint64_t next = UINT64_MAX, now = djp__clock_monotonic();
     djp__mutex_lock(&guard->mutex);
-    for (size_t i = 0; i < SCRAPE_GUARD_ALL; i++) {
+    for (size_t i = 0; i < PROMETHEUS_GUARD_ALL; i++) {
         djp__prometheus_client *place = &guard->places[i];
         if (place->fd < 0)
             continue;
         if (place->deadline <= now)
-            scrape_guard_end(place);
+            prometheus_guard_end(place);
         next = place->deadline < next ? place->deadline : next;
     }
     djp__mutex_unlock(&guard->mutex);

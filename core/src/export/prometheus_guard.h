@@ -1,4 +1,4 @@
-/* Who may stay connected to the scrape listener, and for how long: a connection without a complete request gives way to newer ones. */
+/* Who may stay connected to the scrape endpoint, and for how long: a connection without a complete request gives way to newer ones. */
 #ifndef DJP_EXPORT_PROMETHEUS_GUARD_H
 #define DJP_EXPORT_PROMETHEUS_GUARD_H
 
@@ -6,7 +6,7 @@
 
 #include "base/thread.h"
 
-enum { DJP__PROMETHEUS_PLACES = 64, DJP__PROMETHEUS_SPARE = 32 /* accepted beyond that, until the oldest is gone */ };
+enum { DJP__PROMETHEUS_CLIENTS = 64, DJP__PROMETHEUS_SPARE = 32 /* accepted beyond that, until the oldest is gone */ };
 
 typedef struct djp__prometheus_client {
     int fd; /* -1: free */
@@ -18,7 +18,7 @@ typedef struct djp__prometheus_client {
 /* Used by the daemon's thread and by the keeper, which share a table of descriptors. */
 typedef struct djp__prometheus_guard {
     djp_mutex mutex;
-    djp__prometheus_client places[DJP__PROMETHEUS_PLACES + DJP__PROMETHEUS_SPARE];
+    djp__prometheus_client places[DJP__PROMETHEUS_CLIENTS + DJP__PROMETHEUS_SPARE];
 } djp__prometheus_guard;
 
 void djp__prometheus_guard_init(djp__prometheus_guard *guard);

@@ -19,8 +19,8 @@
 #include "djp/error.h"
 #include "export/prometheus_guard.h"
 
-#define SCRAPE_TIMEOUT_S 10u
-#define SCRAPE_CONNECTION_MEMORY (32u * 1024u)
+#define PROMETHEUS_TIMEOUT_S 10u
+#define PROMETHEUS_CONNECTION_MEMORY (32u * 1024u)
 
 struct djp__prometheus_http {
     djp_registry *registry; /* borrowed */
@@ -42,7 +42,7 @@ struct djp__prometheus_http {
 };
 
 static enum MHD_Result
-scrape_respond(struct MHD_Connection *connection, unsigned status, const char *text)
+prometheus_respond(struct MHD_Connection *connection, unsigned status, const char *text)
 {
     struct MHD_Response *response =
         MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT);
@@ -59,24 +59,24 @@ scrape_respond(struct MHD_Connection *connection, unsigned status, const char *t
 }
 
 static void
-scrape_free(void *text)
+prometheus_free(void *text)
 {
     djp__free(text);
 }
 
 static enum MHD_Result
-scrape_metrics(djp__prometheus_http *listener, struct MHD_Connection *connection)
+prometheus_metrics(djp__prometheus_http *endpoint, struct MHD_Connection *connection)
 {
     const char *accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept");
     djp_exposition format = djp_exposition_negotiate((djp_text){accept, accept ? strlen(accept) : 0});
     char *text;
     size_t size;
-    if (djp_registry_expose(&text, &size, listener->registry, format) < 0) {
-        return scrape_respond(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory\n");
+    if (djp_registry_expose(&text, &size, endpoint->registry, format) < 0) {
+        return prometheus_respond(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory\n");
     }
     int packed = djp_exposition_pack(
         &text, &size, djp__text(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept-Encoding")));
-    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(size, text, scrape_free);
+    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(size, text, prometheus_free);
     if (!response) {
         djp__free(text);
         return MHD_NO;
@@ -93,71 +93,72 @@ scrape_metrics(djp__prometheus_http *listener, struct MHD_Connection *connection
 }
 
 static djp__prometheus_client *
-scrape_place(struct MHD_Connection *connection)
+prometheus_client(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     return info ? info->socket_context : NULL;
 }
 
 static void
-scrape_connected(void *user, struct MHD_Connection *connection, void **place, enum MHD_ConnectionNotificationCode code)
+prometheus_connected(void *user, struct MHD_Connection *connection, void **place,
+                     enum MHD_ConnectionNotificationCode code)
 {
-    djp__prometheus_http *listener = user;
-    djp__files_inherit(listener->parted);
+    djp__prometheus_http *endpoint = user;
+    djp__files_inherit(endpoint->parted);
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-        djp__prometheus_guard_leave(&listener->guard, *place);
+        djp__prometheus_guard_leave(&endpoint->guard, *place);
         return;
     }
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    *place = info ? djp__prometheus_guard_enter(&listener->guard, info->connect_fd) : NULL;
-    djp__wake_notify(&listener->end);
+    *place = info ? djp__prometheus_guard_enter(&endpoint->guard, info->connect_fd) : NULL;
+    djp__wake_notify(&endpoint->end);
 }
 
 static void
-scrape_completed(void *user, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode code)
+prometheus_completed(void *user, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode code)
 {
-    djp__prometheus_http *listener = user;
+    djp__prometheus_http *endpoint = user;
     (void)state;
     (void)code;
-    djp__prometheus_guard_set_busy(&listener->guard, scrape_place(connection), 0);
+    djp__prometheus_guard_set_busy(&endpoint->guard, prometheus_client(connection), 0);
 }
 
 static enum MHD_Result
-scrape_handle(void *user, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
-              const char *body, size_t *body_size, void **state)
+prometheus_handle(void *user, struct MHD_Connection *connection, const char *url, const char *method,
+                  const char *version, const char *body, size_t *body_size, void **state)
 {
-    djp__prometheus_http *listener = user;
+    djp__prometheus_http *endpoint = user;
     (void)version;
     (void)body;
     (void)state;
-    djp__files_inherit(listener->parted);
+    djp__files_inherit(endpoint->parted);
     if (*body_size > 0) {
         *body_size = 0; /* thrown away */
         return MHD_YES;
     }
-    djp__prometheus_guard_set_busy(&listener->guard, scrape_place(connection), 1);
+    djp__prometheus_guard_set_busy(&endpoint->guard, prometheus_client(connection), 1);
     if (strcmp(url, "/metrics") != 0) {
-        return scrape_respond(connection, MHD_HTTP_NOT_FOUND, "only /metrics is here\n");
+        return prometheus_respond(connection, MHD_HTTP_NOT_FOUND, "only /metrics is here\n");
     }
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
-        return scrape_respond(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET or HEAD\n");
+        return prometheus_respond(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET or HEAD\n");
     }
-    return scrape_metrics(user, connection);
+    return prometheus_metrics(user, connection);
 }
 
 static void
-scrape_log(void *user, const char *format, va_list arguments)
+prometheus_log(void *user, const char *format, va_list arguments)
 {
     char text[256];
-    djp__prometheus_http *listener = user;
-    djp__files_inherit(listener->parted);
+    djp__prometheus_http *endpoint = user;
+    djp__files_inherit(endpoint->parted);
     vsnprintf(text, sizeof text, format, arguments);
     text[strcspn(text, "\n")] = '\0';
-    djp__diag(listener->diag, DJP_LOG_DEBUG, "Prometheus endpoint: %s", text);
+    djp__diag(endpoint->diag, DJP_LOG_DEBUG, "Prometheus endpoint: %s", text);
 }
 
 static int
-scrape_bind(const struct addrinfo *address)
+prometheus_bind(const struct addrinfo *address)
 {
     int one = 1;
     int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -175,7 +176,7 @@ scrape_bind(const struct addrinfo *address)
 }
 
 static int
-scrape_port_of(int fd)
+prometheus_port_of(int fd)
 {
     struct sockaddr_storage address;
     socklen_t size = sizeof address;
@@ -190,7 +191,7 @@ scrape_port_of(int fd)
 
 /* An IPv6 address as it stands in an URL is meant without its brackets. Returns the host to look up; room holds it if it had some. */
 static const char *
-scrape_bare_host(char *room, size_t room_size, const char *host)
+prometheus_bare_host(char *room, size_t room_size, const char *host)
 {
     size_t size = strlen(host);
     if (size < 3 || host[0] != '[' || host[size - 1] != ']' || size - 1 > room_size) {
@@ -202,83 +203,83 @@ scrape_bare_host(char *room, size_t room_size, const char *host)
 }
 
 static int
-scrape_open(djp__prometheus_http *listener, const char *given, int port)
+prometheus_open(djp__prometheus_http *endpoint, const char *given, int port)
 {
     char service[16], room[64];
-    const char *host = scrape_bare_host(room, sizeof room, given);
+    const char *host = prometheus_bare_host(room, sizeof room, given);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | AI_PASSIVE}, *found = NULL;
     snprintf(service, sizeof service, "%d", port);
     int error = getaddrinfo(host, service, &hints, &found);
     if (error != 0) {
         djp__diag(
-            listener->diag, DJP_LOG_WARN,
+            endpoint->diag, DJP_LOG_WARN,
             "Prometheus endpoint: host %.200s is not an address (%s); no /metrics port is open, set a host of this "
             "machine",
             host, gai_strerror(error));
         return DJP_EINVAL;
     }
-    for (const struct addrinfo *a = found; a && listener->fd < 0; a = a->ai_next) {
-        listener->fd = scrape_bind(a);
+    for (const struct addrinfo *a = found; a && endpoint->fd < 0; a = a->ai_next) {
+        endpoint->fd = prometheus_bind(a);
     }
     error = errno;
     freeaddrinfo(found);
-    if (listener->fd < 0) {
+    if (endpoint->fd < 0) {
         djp__diag(
-            listener->diag, DJP_LOG_WARN,
+            endpoint->diag, DJP_LOG_WARN,
             "Prometheus endpoint: cannot listen on %.200s port %d (%s); no /metrics port is open, choose a free one",
             host, port, strerror(error));
         return DJP_EIO;
     }
-    listener->port = scrape_port_of(listener->fd);
-    djp__file_id(&listener->id, listener->fd);
+    endpoint->port = prometheus_port_of(endpoint->fd);
+    djp__file_id(&endpoint->id, endpoint->fd);
     return 0;
 }
 
 /* The daemon's thread inherits the keeper's table of descriptors, and its signal mask: the host's handlers must never run on it. */
 static struct MHD_Daemon *
-scrape_start_daemon(djp__prometheus_http *listener)
+prometheus_start_daemon(djp__prometheus_http *endpoint)
 {
     return MHD_start_daemon(MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-                            scrape_handle, listener, MHD_OPTION_EXTERNAL_LOGGER, scrape_log, listener,
-                            MHD_OPTION_LISTEN_SOCKET, listener->fd, MHD_OPTION_CONNECTION_LIMIT,
-                            (unsigned)(DJP__PROMETHEUS_PLACES + DJP__PROMETHEUS_SPARE), MHD_OPTION_NOTIFY_CONNECTION,
-                            scrape_connected, listener, MHD_OPTION_NOTIFY_COMPLETED, scrape_completed, listener,
-                            MHD_OPTION_CONNECTION_TIMEOUT, SCRAPE_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                            (size_t)SCRAPE_CONNECTION_MEMORY, MHD_OPTION_END);
+                            prometheus_handle, endpoint, MHD_OPTION_EXTERNAL_LOGGER, prometheus_log, endpoint,
+                            MHD_OPTION_LISTEN_SOCKET, endpoint->fd, MHD_OPTION_CONNECTION_LIMIT,
+                            (unsigned)(DJP__PROMETHEUS_CLIENTS + DJP__PROMETHEUS_SPARE), MHD_OPTION_NOTIFY_CONNECTION,
+                            prometheus_connected, endpoint, MHD_OPTION_NOTIFY_COMPLETED, prometheus_completed, endpoint,
+                            MHD_OPTION_CONNECTION_TIMEOUT, PROMETHEUS_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                            (size_t)PROMETHEUS_CONNECTION_MEMORY, MHD_OPTION_END);
 }
 
 static void *
-scrape_keep(void *user)
+prometheus_keep(void *user)
 {
-    djp__prometheus_http *listener = user;
-    listener->parted = djp__files_part();
-    int result = scrape_open(listener, listener->host, listener->port);
+    djp__prometheus_http *endpoint = user;
+    endpoint->parted = djp__files_part();
+    int result = prometheus_open(endpoint, endpoint->host, endpoint->port);
     if (result == 0) {
-        listener->daemon = scrape_start_daemon(listener);
-        if (!listener->daemon) {
-            close(listener->fd);
+        endpoint->daemon = prometheus_start_daemon(endpoint);
+        if (!endpoint->daemon) {
+            close(endpoint->fd);
             result = DJP_ETHREAD;
         }
     }
-    listener->result = result;
-    djp__wake_notify(&listener->ready);
+    endpoint->result = result;
+    djp__wake_notify(&endpoint->ready);
     if (result == 0) {
-        while (!djp_load_acquire(&listener->ending))
-            djp__wake_wait(&listener->end, djp__prometheus_guard_sweep(&listener->guard));
-        MHD_stop_daemon(listener->daemon);
+        while (!djp_load_acquire(&endpoint->ending))
+            djp__wake_wait(&endpoint->end, djp__prometheus_guard_sweep(&endpoint->guard));
+        MHD_stop_daemon(endpoint->daemon);
     }
     return NULL;
 }
 
 static void
-scrape_fork_child(void *user)
+prometheus_fork_child(void *user)
 {
-    djp__prometheus_http *listener = user;
-    if (listener->fd >= 0 && !listener->parted && djp__file_is(&listener->id, listener->fd)) {
-        close(listener->fd);
+    djp__prometheus_http *endpoint = user;
+    if (endpoint->fd >= 0 && !endpoint->parted && djp__file_is(&endpoint->id, endpoint->fd)) {
+        close(endpoint->fd);
     }
-    listener->fd = -1;
-    listener->port = 0;
+    endpoint->fd = -1;
+    endpoint->port = 0;
 }
 
 int
@@ -289,55 +290,55 @@ djp__prometheus_http_start(djp__prometheus_http **out, djp_registry *registry, c
     if (!registry || port < 0 || port > 65535) {
         return DJP_EINVAL;
     }
-    djp__prometheus_http *listener = djp__calloc(1, sizeof *listener);
-    if (!listener) {
+    djp__prometheus_http *endpoint = djp__calloc(1, sizeof *endpoint);
+    if (!endpoint) {
         return DJP_ENOMEM;
     }
-    listener->registry = registry;
-    listener->diag = diag;
-    listener->fd = -1;
-    listener->host = host && host[0] ? host : "127.0.0.1";
-    listener->port = port;
-    djp__wake_init(&listener->ready);
-    djp__wake_init(&listener->end);
-    djp__prometheus_guard_init(&listener->guard);
-    int result = djp__thread_start(&listener->keeper, scrape_keep, listener, "djp-metrics");
+    endpoint->registry = registry;
+    endpoint->diag = diag;
+    endpoint->fd = -1;
+    endpoint->host = host && host[0] ? host : "127.0.0.1";
+    endpoint->port = port;
+    djp__wake_init(&endpoint->ready);
+    djp__wake_init(&endpoint->end);
+    djp__prometheus_guard_init(&endpoint->guard);
+    int result = djp__thread_start(&endpoint->keeper, prometheus_keep, endpoint, "djp-metrics");
     if (result == 0) {
-        djp__wake_wait(&listener->ready, UINT64_MAX);
-        result = listener->result;
+        djp__wake_wait(&endpoint->ready, UINT64_MAX);
+        result = endpoint->result;
         if (result < 0) {
-            pthread_join(listener->keeper, NULL);
+            pthread_join(endpoint->keeper, NULL);
         }
     }
     if (result < 0) {
-        djp__free(listener);
+        djp__free(endpoint);
         return result;
     }
-    listener->generation = djp__fork_generation();
-    listener->hook = (djp_fork_hook){NULL, NULL, scrape_fork_child, listener, NULL};
-    djp__fork_register(&listener->hook);
-    *out = listener;
+    endpoint->generation = djp__fork_generation();
+    endpoint->hook = (djp_fork_hook){NULL, NULL, prometheus_fork_child, endpoint, NULL};
+    djp__fork_register(&endpoint->hook);
+    *out = endpoint;
     return 0;
 }
 
 int
-djp__prometheus_http_port(const djp__prometheus_http *listener)
+djp__prometheus_http_port(const djp__prometheus_http *endpoint)
 {
-    return listener ? listener->port : 0;
+    return endpoint ? endpoint->port : 0;
 }
 
 void
-djp__prometheus_http_stop(djp__prometheus_http *listener)
+djp__prometheus_http_stop(djp__prometheus_http *endpoint)
 {
-    if (!listener) {
+    if (!endpoint) {
         return;
     }
-    djp__fork_unregister(&listener->hook);
-    if (listener->generation == djp__fork_generation()) {
-        djp_store_release(&listener->ending, 1);
-        djp__wake_notify(&listener->end);
-        pthread_join(listener->keeper, NULL);
+    djp__fork_unregister(&endpoint->hook);
+    if (endpoint->generation == djp__fork_generation()) {
+        djp_store_release(&endpoint->ending, 1);
+        djp__wake_notify(&endpoint->end);
+        pthread_join(endpoint->keeper, NULL);
     }
     /* In a forked child the daemon's thread does not exist, and what it held is left alone. */
-    djp__free(listener);
+    djp__free(endpoint);
 }

@@ -20,7 +20,6 @@ typedef struct djp__destination {
     const char *client_key, *client_certificate; /* PEM paths */
     const char *http_proxy, *https_proxy; /* by the scheme of the endpoint; secret, may hold a password */
     const char *no_proxy; /* hosts that are reached without one; loopback always is */
-    uint64_t timeout_ns; /* of one attempt; 0: no limit */
     uint64_t max_request_bytes; /* 0: no limit */
     uint64_t max_response_bytes; /* 0: the session's own limit */
     unsigned concurrency; /* requests on their way at once, at most; 0 counts as 1 */

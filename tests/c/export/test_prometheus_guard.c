@@ -102,8 +102,8 @@ static void
 the_oldest_gives_way(void **state)
 {
     (void)state;
-    djp__prometheus_client *clients[DJP__PROMETHEUS_PLACES];
-    for (int i = 0; i < DJP__PROMETHEUS_PLACES; i++) {
+    djp__prometheus_client *clients[DJP__PROMETHEUS_CLIENTS];
+    for (int i = 0; i < DJP__PROMETHEUS_CLIENTS; i++) {
         mono_ns += 1000;
         clients[i] = djp__prometheus_guard_enter(&guard, 100 + i);
         assert_non_null(clients[i]);
@@ -131,7 +131,7 @@ static void
 places_run_out(void **state)
 {
     (void)state;
-    for (int i = 0; i < DJP__PROMETHEUS_PLACES; i++) {
+    for (int i = 0; i < DJP__PROMETHEUS_CLIENTS; i++) {
         djp__prometheus_guard_set_busy(&guard, djp__prometheus_guard_enter(&guard, i), 1);
     }
     for (int i = 0; i < DJP__PROMETHEUS_SPARE; i++) { /* none of the others may be ended */
