@@ -1,4 +1,4 @@
-/* HTTP server requests: one measured point feeds the span and the standard metrics,
+/* HTTP server requests: one measured point feeds the span and the built-in instruments,
  * with the same names and the same rules in every language. The binding finds the
  * method, the route template and the status; what is recorded of them is decided
  * here. Nothing here ever sees a raw path, a header value or a body. */

@@ -41,7 +41,7 @@ typedef enum djp_oplog_word {
     DJP_OPLOG_LOST_ATTRIBUTES = 2,
     DJP_OPLOG_LOST_REQUESTS = 3, /* W: requests whose metrics were lost with it */
     DJP_OPLOG_CONSUMED = 16, /* C: position before which everything was replayed */
-    DJP_OPLOG_ASLEEP = 17, /* C sets 1, W sets 0: nobody looks until djp_oplog_wake */
+    DJP_OPLOG_ASLEEP = 17, /* C sets 1, W sets 0: not read until djp_oplog_wake */
     DJP_OPLOG_ACTIVE = 32, /* C: DJP_OPLOG_* flags below; 0: record nothing */
     /* C: counts changes of how roots are decided: then the writer asks
      * djp_oplog_head again */

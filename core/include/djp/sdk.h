@@ -82,10 +82,10 @@ int djp_sdk_set_canary_ratio(djp_sdk *sdk, double ratio);
  * its own. */
 int djp_sdk_listen(djp_sdk *sdk, const char *host, int port);
 
-/* The honest state as JSON text (keys in docs/threads-and-fork.md): enabled,
- * backend, effective settings with their sources, worker, spans
- * started/ended/kept/exported/dropped by reason, ring fill, export
- * attempts/failures/latency, last error. The caller frees with djp_free. Any thread. */
+/* The state as JSON text (keys in docs/threads-and-fork.md): enabled, backend,
+ * effective settings with their sources, worker, spans by outcome (started, ended,
+ * sampled, exported, dropped by reason), ring fill, export attempts, failures and
+ * latency, last error. The caller frees with djp_free. Any thread. */
 int djp_sdk_status_json(char **out, size_t *out_size, djp_sdk *sdk);
 
 /* The same report, with the same keys, for settings that nothing was started with:

@@ -284,9 +284,9 @@ http_server_is_token(djp_text method)
     return at == method.size && method.size <= HTTP_SERVER_ORIGINAL_MAX;
 }
 
-/* 0 when the client left before an answer: the status that metrics count it under was never sent. */
+/* 0 when the client left before a response: the status that metrics count it under was never sent. */
 static int
-http_server_answered(const djp_http_result *result, int status)
+http_server_has_response(const djp_http_result *result, int status)
 {
     return status != DJP_HTTP_CLIENT_CLOSED || result->status != 0;
 }
@@ -299,12 +299,12 @@ http_server_set_stable(const djp_http_server *server, djp_span *span, djp_text m
     if (method.data[0] == '_' && http_server_is_token(result->method)) {
         http_server_set_text(span, server->stable.original, result->method);
     }
-    if (http_server_answered(result, status)) {
+    if (http_server_has_response(result, status)) {
         djp_span_set_int(span, server->stable.status, status);
     }
     http_server_set_text(span, server->stable.scheme, result->scheme);
     http_server_set_text(span, server->stable.version, result->version);
-    /* The convention wants a path and allows its scrubbing: the template is the part of it that names nobody. */
+    /* The convention wants a path and allows its scrubbing: the template is the part of it that names no person. */
     djp_text path = result->route.size > 0 ? result->route : (djp_text){"/REDACTED", 9};
     djp_span_set_string(span, server->stable.path, path);
     if (result->error_type.size > 0) {
@@ -328,7 +328,7 @@ http_server_finish_span(const djp_http_server *server, djp_span *span, djp_text 
     http_server_set_text(span, server->old.route, result->route);
     if (server->semconv != DJP_SEMCONV_STABLE) {
         djp_span_set_string(span, server->old.method, method);
-        if (http_server_answered(result, status)) {
+        if (http_server_has_response(result, status)) {
             djp_span_set_int(span, server->old.status, status);
         }
         djp_span_set_double(span, server->old.duration, (double)duration_ns / 1e9);
@@ -360,7 +360,7 @@ djp_http_server_end(djp_http_server *server, djp_span *span, const djp_http_resu
         http_server_finish_span(server, span, method, result, status, duration_ns);
         djp_span_get_context(&context, span);
         djp_span_end(span, end_unix_ns);
-        /* An exemplar leads to a trace: to one that is exported, whatever the caller was told when it began. */
+        /* An exemplar leads to a trace: to one that is exported, whatever flag the caller got when it began. */
         context.flags = djp__span_is_kept(span) ? DJP_FLAG_SAMPLED : 0;
     }
     if (server->standard != NULL && result->type == DJP_HTTP_REQUEST) {

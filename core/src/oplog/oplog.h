@@ -38,7 +38,7 @@ typedef struct djp__oplog_trace {
     djp_span *root; /* a handle that keeps the local trace; NULL: a free place in the table */
     uint32_t number;
     uint32_t open; /* spans that have a slot */
-    uint16_t kept; /* 1: in the list of those without open spans */
+    uint16_t retained; /* 1: in the list of those without open spans */
     uint16_t serial; /* tells it from one that has had its number */
 } djp__oplog_trace;
 
@@ -79,8 +79,8 @@ struct djp_oplog {
     djp__oplog_trace *traces; /* open addressing by number */
     uint32_t trace_places; /* a power of two */
     uint32_t trace_count;
-    uint32_t kept[DJP_OPLOG_TRACES_KEPT]; /* numbers, oldest at kept_first */
-    uint32_t kept_first, kept_count;
+    uint32_t retained[DJP_OPLOG_TRACES_KEPT]; /* numbers, oldest at retained_first */
+    uint32_t retained_first, retained_count;
     uint16_t serial; /* of the latest trace */
     djp_http_server *server; /* of the SDK it is attached to */
     djp_recorder *recorder; /* borrowed from that; NULL: no traces */

@@ -79,21 +79,21 @@ oplog_spans_remove(djp_oplog *log, djp__oplog_trace *trace)
 
 /* A local trace without open spans waits in a list for late ones; the oldest is forgotten. */
 static void
-oplog_spans_keep(djp_oplog *log, djp__oplog_trace *trace)
+oplog_spans_retain(djp_oplog *log, djp__oplog_trace *trace)
 {
-    trace->kept = 1;
+    trace->retained = 1;
     uint32_t number = trace->number;
-    if (log->kept_count == DJP_OPLOG_TRACES_KEPT) {
-        djp__oplog_trace *oldest = oplog_spans_find(log, log->kept[log->kept_first]);
-        log->kept_first = (log->kept_first + 1) % DJP_OPLOG_TRACES_KEPT;
-        log->kept_count--;
+    if (log->retained_count == DJP_OPLOG_TRACES_KEPT) {
+        djp__oplog_trace *oldest = oplog_spans_find(log, log->retained[log->retained_first]);
+        log->retained_first = (log->retained_first + 1) % DJP_OPLOG_TRACES_KEPT;
+        log->retained_count--;
         if (oldest && oldest->open > 0) {
-            oldest->kept = 0;
+            oldest->retained = 0;
         } else if (oldest) {
             oplog_spans_remove(log, oldest);
         }
     }
-    log->kept[(log->kept_first + log->kept_count++) % DJP_OPLOG_TRACES_KEPT] = number;
+    log->retained[(log->retained_first + log->retained_count++) % DJP_OPLOG_TRACES_KEPT] = number;
 }
 
 djp_span *
@@ -120,7 +120,7 @@ djp__oplog_open(djp_oplog *log, uint32_t slot, uint32_t number, djp_span *span, 
         trace = oplog_spans_find(log, number);
     } else if (!oplog_spans_has_room(log)) {
         trace = NULL;
-        is_root = 0; /* no memory to know the trace by: spans of it become roots of their own */
+        is_root = 0; /* no memory to know the trace by: spans of it become separate roots */
     } else if ((trace = oplog_spans_seek(log, number))->root) {
         trace = NULL; /* a number that is used twice: the writer went wrong, or 2^32 traces have passed */
         is_root = 0;
@@ -172,8 +172,8 @@ djp__oplog_close(djp_oplog *log, uint32_t slot, int ended)
     } else if (trace) {
         oplog_spans_shrink(closed.span);
     }
-    if (trace && trace->open > 0 && --trace->open == 0 && !trace->kept) {
-        oplog_spans_keep(log, trace);
+    if (trace && trace->open > 0 && --trace->open == 0 && !trace->retained) {
+        oplog_spans_retain(log, trace);
     }
 }
 
@@ -196,5 +196,5 @@ djp__oplog_close_all(djp_oplog *log)
     }
     log->slot_end = 0;
     log->trace_count = 0;
-    log->kept_count = 0;
+    log->retained_count = 0;
 }

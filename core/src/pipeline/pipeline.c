@@ -421,8 +421,8 @@ pipeline_earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Asks the source for a wake-up at that many bytes, and looks once more: what came while nobody asked
- * would wake nobody, and a source that is already full takes no record that could. Returns the latest
+/* Asks the source for a wake-up at that many bytes, and looks once more: what came before the
+ * request would wake no thread, and a source that is already full takes no record that could. Returns the latest
  * time to look again. */
 static uint64_t
 pipeline_set_wake_level(djp__pipeline *pipeline, uint64_t bytes, uint64_t now)

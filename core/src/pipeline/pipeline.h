@@ -79,7 +79,7 @@ typedef struct djp__sender {
     uint64_t failed_at; /* ... and of the newest */
     uint64_t accepted; /* requests that the receiver took, ever */
     uint64_t single_until; /* time before which one request at a time is sent */
-    int is_asked; /* the receiver asked for the wait: only the end of the process tries in spite of it */
+    int is_requested; /* the receiver requested the wait: only the end of the process tries before */
     int may_try; /* a flush may try one request in spite of a back-off of ours */
     uint32_t requests_seen; /* of flush_requests */
 } djp__sender;

@@ -66,7 +66,8 @@ sender_lose(djp__pipeline *pipeline, djp__request *request, djp__loss reason, co
     sender_warn(pipeline, reason, items, result);
 }
 
-/* The receiver answers: nothing has to wait any longer. What was on its way already when another request failed does not say so. */
+/* The receiver responds: nothing has to wait any longer. The end of a request that was on its way when
+ * another one failed does not show that. */
 static void
 sender_is_back(djp__pipeline *pipeline, const djp__request *request)
 {
@@ -132,7 +133,7 @@ sender_back_off(djp__pipeline *pipeline, const djp__request *request, const djp_
     }
     uint64_t delay = djp__retry_delay(&sender->backoff, now, result->retry_after_ns, djp__rand64());
     uint64_t until = djp__saturate(now, delay);
-    sender->is_asked = result->retry_after_ns != 0 || (together && sender->is_asked);
+    sender->is_requested = result->retry_after_ns != 0 || (together && sender->is_requested);
     sender->wait_until = until > sender->wait_until ? until : sender->wait_until;
     djp__diag(pipeline->diag, DJP_LOG_DEBUG, "An export of %llu %s failed (%s); next attempt in %llu ms.",
               (unsigned long long)request->items, pipeline->signal->item_name, result->message,
@@ -255,7 +256,7 @@ sender_note_flush(djp__pipeline *pipeline)
     uint32_t requests = djp_load_acquire(&pipeline->flush_requests);
     if (requests != sender->requests_seen) {
         sender->requests_seen = requests;
-        sender->may_try = !sender->is_asked || sender_is_ending(pipeline);
+        sender->may_try = !sender->is_requested || sender_is_ending(pipeline);
     }
 }
 

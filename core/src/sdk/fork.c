@@ -53,7 +53,7 @@ sdk_fork_child(void *user)
     djp_store_relaxed(&sdk->sigterm.timer_ready, 0);
     if (sdk->worker.phase == DJP__PHASE_CLOSING) {
         sdk->worker.phase = DJP__PHASE_CLOSED; /* the thread that was closing is not here */
-        djp__signals_forget(sdk);
+        djp__sigterm_disown(sdk);
     }
     if (sdk->recorder) {
         djp__recorder_fork_child(sdk->recorder);

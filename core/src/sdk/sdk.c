@@ -133,7 +133,7 @@ sdk_make_sampler(djp_sdk *sdk)
     return result == 0 ? djp__recorder_set_sampler(sdk->recorder, sampler) : result;
 }
 
-/* An address that nobody can connect to is no reason to do without the rest. */
+/* An address that cannot be connected to is no reason to do without the rest. */
 static void
 sdk_give_up_traces(djp_sdk *sdk)
 {

@@ -23,7 +23,7 @@
 /* Families of the SDK's own counters. */
 enum {
     DJP__SDK_SPANS,
-    DJP__SDK_KEPT,
+    DJP__SDK_SAMPLED,
     DJP__SDK_TRACES,
     DJP__SDK_REQUESTS,
     DJP__SDK_WAITING,
@@ -148,11 +148,11 @@ int djp__sdk_prepare_control(djp_sdk *sdk);
 void djp__sdk_fork_init(djp_sdk *sdk);
 
 /* sigterm.c. djp_sdk_take_signals takes those that have no handler; the worker's `mutex` is not held. */
-void djp__signals_remove(djp_sdk *sdk);
-void djp__signals_forget(djp_sdk *sdk); /* in a forked child: another instance may answer. Async-signal-safe */
-void djp__signals_adopt(djp_sdk *sdk); /* in a new worker: makes the timer again after a fork */
+void djp__sigterm_remove(djp_sdk *sdk);
+void djp__sigterm_disown(djp_sdk *sdk); /* in a forked child: another instance may answer. Async-signal-safe */
+void djp__sigterm_adopt(djp_sdk *sdk); /* in a new worker: makes the timer again after a fork */
 /* By the worker: ends the process by the signal. Returns where the kernel ignores it. */
-void djp__signals_end(djp_sdk *sdk);
+void djp__sigterm_end(djp_sdk *sdk);
 
 /* resource.c: a new encoder with the resource of this process. Returns 0 or DJP_ENOMEM. The worker's
  * `mutex` is not held. */

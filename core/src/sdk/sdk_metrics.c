@@ -34,12 +34,12 @@ sdk_metrics_count(void *family, const char *label, uint64_t value)
 }
 
 static void
-sdk_metrics_count_kept(djp_sdk *sdk, const djp_recorder_counters *counters)
+sdk_metrics_count_sampled(djp_sdk *sdk, const djp_recorder_counters *counters)
 {
-    djp_family *kept = sdk->metrics.families[DJP__SDK_KEPT];
+    djp_family *sampled = sdk->metrics.families[DJP__SDK_SAMPLED];
     for (int i = 0; i < DJP__REASONS; i++) {
         if (djp__reasons[i].stratum != DJP__STRATUM_DROPPED) {
-            sdk_metrics_count(kept, djp__reasons[i].label, counters->by_reason[i]);
+            sdk_metrics_count(sampled, djp__reasons[i].label, counters->by_reason[i]);
         }
     }
     djp_family *traces = sdk->metrics.families[DJP__SDK_TRACES];
@@ -68,7 +68,7 @@ sdk_metrics_cost(djp_sdk *sdk)
     djp_gauge_set(djp_family_series(sdk->metrics.families[DJP__SDK_FORECAST], NULL), view.forecast_ratio);
 }
 
-/* A forked child is another process, with an instance id of its own. */
+/* A forked child is another process, with its own instance id. */
 static void
 sdk_metrics_target(djp_sdk *sdk)
 {
@@ -107,7 +107,7 @@ sdk_metrics_collect(void *user)
     sdk_metrics_count(spans, "exported", djp_load_relaxed(&sdk->traces.stats.items_exported));
     sdk_metrics_count(spans, "not_sampled", counters.by_reason[DJP_REASON_NONE]);
     djp__sdk_drops(sdk, &counters, sdk_metrics_count, spans);
-    sdk_metrics_count_kept(sdk, &counters);
+    sdk_metrics_count_sampled(sdk, &counters);
     djp_family *requests = sdk->metrics.families[DJP__SDK_REQUESTS];
     sdk_metrics_count(requests, "ok", djp_load_relaxed(&sdk->traces.stats.requests_ok));
     sdk_metrics_count(requests, "failed", djp_load_relaxed(&sdk->traces.stats.requests_failed));
@@ -154,7 +154,7 @@ djp__sdk_metrics_add(djp_sdk *sdk)
     }
     sdk->metrics.families[DJP__SDK_SPANS] =
         sdk_metrics_family(registry, DJP_COUNTER, "djp_telemetry_spans", "Spans by outcome", "outcome");
-    sdk->metrics.families[DJP__SDK_KEPT] =
+    sdk->metrics.families[DJP__SDK_SAMPLED] =
         sdk_metrics_family(registry, DJP_COUNTER, "djp_telemetry_sampled_spans", "Sampled spans by reason", "reason");
     sdk->metrics.families[DJP__SDK_TRACES] = sdk_metrics_family(
         registry, DJP_COUNTER, "djp_telemetry_local_traces", "Local traces that were not decided as usual", "outcome");

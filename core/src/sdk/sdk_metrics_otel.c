@@ -8,8 +8,8 @@
 #include "metrics/registry.h"
 #include "sdk/sdk.h"
 
-/* What a waiting span is taken for where memory is told in spans, as in OTEL_BSP_MAX_QUEUE_SIZE. */
-enum { SELF_OTEL__SPAN_BYTES = 1024 };
+/* Bytes that a waiting span counts for where memory is measured in spans, as in OTEL_BSP_MAX_QUEUE_SIZE. */
+enum { SDK_METRICS_OTEL__SPAN_BYTES = 1024 };
 
 /* No component has a second one in a process, so the number in its name is always 0. */
 static const char *const sdk_metrics_otel__processor[2] = {"batching_span_processor/0", "batching_span_processor"};
@@ -83,7 +83,7 @@ sdk_metrics_otel__read(sdk_metrics_otel_numbers *out, const djp_sdk *sdk, const 
         .inflight = inflight,
         .queue_size = counters->sampled > gone ? counters->sampled - gone : 0,
         .queue_capacity =
-            sdk->pipelines ? djp__ring_capacity(djp__recorder_ring(sdk->recorder)) / SELF_OTEL__SPAN_BYTES : 0,
+            sdk->pipelines ? djp__ring_capacity(djp__recorder_ring(sdk->recorder)) / SDK_METRICS_OTEL__SPAN_BYTES : 0,
         .processed = {{"", exported + rejected + late + failed},
                       {"queue_full", counters->dropped[DJP__DROP_RING_FULL] + full},
                       {"already_shutdown", counters->dropped[DJP__DROP_AFTER_SHUTDOWN]},
@@ -99,7 +99,7 @@ sdk_metrics_otel__read(sdk_metrics_otel_numbers *out, const djp_sdk *sdk, const 
     *out = numbers;
 }
 
-/* A family whose labels are its component's, where it has one, and up to two of its own. */
+/* A family whose labels are its component's, where it has one, and up to two more. */
 static djp_family *
 sdk_metrics_otel__family(djp_sdk *sdk, djp_metric_type type, const char *name, const char *help, int component,
                          const char *const *own)

@@ -45,7 +45,7 @@ shutdown_report_none(djp_sdk *sdk)
     djp__overrides_read(&holds, &sdk->control.overrides);
     djp_buf text;
     djp__buf_init(&text, 0);
-    djp__status_none_kept(&text, holds.enabled ? holds.ratio : -1, holds.ratio_by, &counters);
+    djp__status_none_sampled(&text, holds.enabled ? holds.ratio : -1, holds.ratio_by, &counters);
     if (text.size > 0) {
         int level = djp__fork_generation() == 1 ? DJP_LOG_WARN : DJP_LOG_DEBUG;
         djp__diag(&sdk->diag, level, "%.*s", (int)text.size, text.data);
@@ -102,7 +102,7 @@ djp_sdk_shutdown(djp_sdk *sdk, uint64_t timeout_ns)
     if (sdk->pipelines && sdk->recorder) {
         shutdown_report_none(sdk);
     }
-    djp__signals_remove(sdk);
+    djp__sigterm_remove(sdk);
     djp__prometheus_http_stop(sdk->listener);
     sdk->listener = NULL;
     djp__mutex_lock(&worker->mutex);

@@ -1,4 +1,4 @@
-/* Signals that end a process, where nobody else handles them: the handler wakes the worker, which sends what has ended and then lets the
+/* Signals that end a process, where no other code handles them: the handler wakes the worker, which sends what has ended and then lets the
  * signal do what it would have done. Without a worker, and at the second signal, the process ends at once. Never replaces a handler. */
 #include <errno.h>
 #include <signal.h>
@@ -102,7 +102,7 @@ djp_sdk_take_signals(djp_sdk *sdk)
 }
 
 void
-djp__signals_adopt(djp_sdk *sdk)
+djp__sigterm_adopt(djp_sdk *sdk)
 {
     int number = djp_load_acquire(&sdk->sigterm.installed);
     if (number == 0 || djp_load_acquire(&sdk->sigterm.timer_ready)) {
@@ -118,7 +118,7 @@ djp__signals_adopt(djp_sdk *sdk)
 }
 
 void
-djp__signals_forget(djp_sdk *sdk)
+djp__sigterm_disown(djp_sdk *sdk)
 {
     if (djp_load_acquire(&sigterm__owner) == sdk) {
         djp_store_release(&sigterm__owner, (djp_sdk *)NULL);
@@ -126,7 +126,7 @@ djp__signals_forget(djp_sdk *sdk)
 }
 
 void
-djp__signals_remove(djp_sdk *sdk)
+djp__sigterm_remove(djp_sdk *sdk)
 {
     if (djp_load_acquire(&sigterm__owner) != sdk) {
         return;
@@ -137,7 +137,7 @@ djp__signals_remove(djp_sdk *sdk)
         }
     }
     djp_store_release(&sdk->sigterm.installed, 0);
-    djp__signals_forget(sdk);
+    djp__sigterm_disown(sdk);
     if (djp_swap_acq_rel(&sdk->sigterm.timer_ready, 0)) {
         timer_delete(sdk->sigterm.timer);
     }
@@ -148,7 +148,7 @@ djp__signals_remove(djp_sdk *sdk)
 }
 
 void
-djp__signals_end(djp_sdk *sdk)
+djp__sigterm_end(djp_sdk *sdk)
 {
     int number = djp_load_acquire(&sdk->sigterm.signal);
     sigset_t one, before;

@@ -20,7 +20,7 @@ problem_switch(djp_buf *out, const djp_options *options)
 }
 
 void
-djp__status_none_kept(djp_buf *out, double ratio, const char *ratio_by, const djp_recorder_counters *counters)
+djp__status_none_sampled(djp_buf *out, double ratio, const char *ratio_by, const djp_recorder_counters *counters)
 {
     if (counters->sampled == 0 && counters->by_reason[DJP_REASON_NONE] > 0 && ratio >= 0) {
         djp__buf_printf(out,
@@ -39,7 +39,7 @@ problem_sampling(djp_buf *out, djp_sdk *sdk, const djp_recorder_counters *counte
     } else if (djp__recorder_is_muted(sdk->recorder) || !sdk->pipelines) {
         djp__buf_printf(out, "Nothing may leave: the ratio is 0 (%s).", holds.ratio_by);
     } else {
-        djp__status_none_kept(out, holds.ratio, holds.ratio_by, counters);
+        djp__status_none_sampled(out, holds.ratio, holds.ratio_by, counters);
     }
 }
 

@@ -1,4 +1,4 @@
-/* What the worker of an instance does besides batches and requests: parks for forks, follows the
+/* What the worker of an instance does beside batches and requests: parks for forks, follows the
  * clock, steers sampling, replays operation logs, and ends the process after a signal. */
 #include <unistd.h>
 
@@ -127,7 +127,7 @@ tasks_end(void *user, uint64_t now)
         }
     }
     sdk->worker.end_deadline = 0;
-    djp__signals_end(sdk);
+    djp__sigterm_end(sdk);
 }
 
 static uint64_t
@@ -141,7 +141,7 @@ tasks_end_due(void *user, uint64_t now)
 static void
 tasks_enter_end(void *user)
 {
-    djp__signals_adopt(user);
+    djp__sigterm_adopt(user);
 }
 
 void
