@@ -125,3 +125,24 @@ test('a route that is no text, or throws, is no route', async (t) => {
   }
   assert.deepEqual(await requestsTotal(), { 'GET unmatched 200': 6 });
 });
+
+test('a slow request is kept, a stream of events that is open for long is not slow', { timeout: 30000 }, async (t) => {
+  await begin({ sampleRatio: 0.000001, slowThreshold: 0.03 });
+  const types = { '/events': 'text/event-stream; charset=utf-8', '/slow': 'text/plain', '/near': 'text/event-streams' };
+  const { port, close } = await listen(
+    telemetryListener((req, res) => {
+      if (types[req.url] !== undefined) res.setHeader('content-type', types[req.url]);
+      res.write('x');
+      setTimeout(() => res.end(), 60);
+    }),
+  );
+  t.after(close);
+  const kept = async (path, headers) => {
+    await request(port, path, { headers });
+    return (await serverSpans(0)).length;
+  };
+  assert.equal(await kept('/slow'), 1);
+  assert.equal(await kept('/plain', { accept: 'text/html' }), 1);
+  assert.equal(await kept('/events'), 0);
+  assert.equal(await kept('/plain', { accept: 'text/event-stream' }), 0);
+});
