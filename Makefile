@@ -261,14 +261,14 @@ soak-node: node_modules/.base node-native
 	$(NODE) --expose-gc tests/node/soak.js --seconds $(SOAK_SECONDS)
 
 # ---- quality ------------------------------------------------------------------------------------------------------------------
-lint: setup-test core $(VENV)/.test $(VENV)/.native node_modules/.base node-native
+lint: setup-test $(CORE_OBJ) $(VENV)/.test $(VENV)/.native node_modules/.base node-native
 	@tools/lint/all.sh $(PY)
 # Writes into tools/lint/left.json what has become less since.
 .PHONY: lint-shrink
-lint-shrink: core $(VENV)/.test
+lint-shrink: $(CORE_OBJ) $(VENV)/.test
 	@$(PY) tools/lint/rules.py --shrink
-format:
-	clang-format -i $$(git ls-files 'core/include/**.h' 'core/src/**.[ch]' 'bindings/*/src/*.[ch]' 'tests/c/*.[ch]' 'tests/fuzz/*.c' 'bench/*.c')
+format: $(VENV)/.test node_modules/.base
+	$(VENV)/bin/clang-format -i $$(git ls-files 'core/include/**.h' 'core/src/**.[ch]' 'bindings/*/src/*.[ch]' 'tests/c/*.[ch]' 'tests/fuzz/*.c' 'bench/*.c')
 	node_modules/.bin/prettier --log-level=warn --write $$(git ls-files '*.js' '*.mjs' '*.ts')
 	$(PY) -m ruff format . && $(PY) -m ruff check --fix .
 bench: $(VENV)/.bench $(VENV)/.native $(BENCH_C) bench-node

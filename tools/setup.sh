@@ -4,7 +4,7 @@
 set -euo pipefail
 what=${1:-build}
 build="gcc make pkg-config python3-dev python3-venv libcurl4-openssl-dev libprotobuf-c-dev zlib1g-dev libmicrohttpd-dev"
-test="libcmocka-dev valgrind openssl clang clang-format procps"
+test="libcmocka-dev valgrind openssl clang procps"
 
 command -v dpkg-query >/dev/null || { echo "setup: not a Debian or Ubuntu machine; see README.md, Install, for what is needed"; exit 0; }
 missing() {

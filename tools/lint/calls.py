@@ -17,7 +17,7 @@ def symbols():
     objects = [OBJECTS / f"{p.parent.name}/{p.stem}.o" for p in sorted((ROOT / "core/src").glob("*/*.c"))]
     missing = [path for path in objects if not path.exists()]
     if missing:
-        raise SystemExit(f"calls: {missing[0].relative_to(ROOT)} is not built: run `make core`")
+        raise SystemExit(f"calls: {missing[0].relative_to(ROOT)} is not built: run `make lint`")
     listing = subprocess.check_output(["nm", "-g", "-A", "-P", *map(str, objects)], text=True)
     for line in listing.splitlines():
         place, symbol, kind = line.split()[:3]

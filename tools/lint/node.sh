@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# node.sh: the Node package without running it: C of the addon with all warnings, the layout and the complexity of JavaScript, and the types by tsc.
+# node.sh: the Node package without running it: C of the addon with all warnings, the complexity of JavaScript, and the types by tsc.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bad=0
@@ -12,7 +12,6 @@ for cc in cc clang; do
       -Icore/src -Icore -isystem "$include" "$file" || bad=1
   done
 done
-node_modules/.bin/prettier --log-level=warn --check $(git ls-files '*.js' '*.mjs' '*.ts') || bad=1
 node_modules/.bin/eslint . || bad=1
 typed=$(git ls-files 'tests/node/*.ts')
 [ -z "$typed" ] || node_modules/.bin/tsc --noEmit --strict --target es2022 --module nodenext --moduleResolution nodenext --types node $typed || bad=1

@@ -2,8 +2,8 @@
 
 A rule is a module of this folder whose find() yields (key, amount, text): a breach, or the size of
 one. The amounts of a key are summed and compared with tools/lint/left.json. A sum may fall and
-never rises: above the number in the file (0 where it has none) every text of the key is printed,
-and the run fails. --shrink writes the sums of today where they are lower.
+never rises: above the number in the file (0 where it has none) the texts of the key are printed,
+those of the newest files first, and the run fails. --shrink writes the sums of today where they are lower.
 """
 
 import collections
@@ -14,6 +14,8 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 LEFT = HERE / "left.json"
+ROOT = HERE.parents[1]
+SHOWN = 12  # places of a key that had some before
 RULES = ("calls", "complexity", "dialect", "pairs", "reasons", "width", "words")
 
 
@@ -29,10 +31,21 @@ def shrunk(allowed, sums):
     return {key: min(number, sums[key]) for key, number in allowed.items() if sums[key] > 0}
 
 
+def newest_first(texts):
+    """A breach that is new lies most likely in a file that was written last."""
+
+    def written(text):
+        path = ROOT / text.split(":")[0]
+        return path.stat().st_mtime if path.is_file() else 0
+
+    return sorted(texts, key=written, reverse=True)
+
+
 def problems(rule, allowed, sums, texts):
     for key in sorted(sums):
         if sums[key] > allowed.get(key, 0):
-            yield from texts[key]
+            shown = newest_first(texts[key])[:SHOWN] if key in allowed else texts[key]
+            yield from shown
             if len(texts[key]) > 1 or key in allowed:
                 yield f"{rule}: {key}: {sums[key]}, and tools/lint/left.json allows {allowed.get(key, 0)}"
 
