@@ -117,7 +117,7 @@ http_reasons_are_cut(void **state)
             strcpy(head.content_type, cases[i].type);
             djp__http_response(&result, &head, 400, (djp_text){body, size}, SHOWN, djp__response_partial);
             size_t shown = cases[i].shown ? (size < 159 ? size : 159) : 0;
-            assert_int_equal(strlen(result.message), strlen(SHOWN " answered 400") + (shown ? shown + 2 : 0));
+            assert_int_equal(strlen(result.message), strlen(SHOWN " responded 400") + (shown ? shown + 2 : 0));
         }
     }
 }
