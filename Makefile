@@ -202,7 +202,7 @@ VALGRIND_TESTS = \
   export/encoder export/file \
   metrics/exposition \
   model/context model/key \
-  net/curl_target net/gzip net/otlp_response net/responses net/retry \
+  net/curl_target net/gzip net/otlp_response net/http_response net/grpc_response net/retry \
   oplog/oplog \
   sampling/tail_rules \
   trace/span
