@@ -13,9 +13,10 @@ if [ "$verb" = build ]; then
     xargs -0 cp --parents -t "$out/source"
   DJP_TELEMETRY_NATIVE=require DJP_TELEMETRY_CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -U_FORTIFY_SOURCE" \
     DJP_TELEMETRY_LDFLAGS="-fsanitize=address,undefined" "$python" -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps --target "$out/site" "$out/source"
-  nm -D "$out"/site/djp_telemetry/_native*.so | grep -q __asan_init || { echo "asan-python: the extension was built without AddressSanitizer"; exit 1; }
-  echo "$sources" > "$out/.sources"
-  exit 0
+  case "$(nm -D "$out"/site/djp_telemetry/_native*.so)" in
+    *__asan_init*) echo "$sources" > "$out/.sources"; exit 0 ;;
+    *) echo "asan-python: the extension was built without AddressSanitizer"; exit 1 ;;
+  esac
 fi
 # Leak detection is off: CPython itself keeps memory at exit. Tests that do not load the extension, measure memory or take millions of spans, stay out;
 # so do those that fork beside threads: the sanitizer's own allocator is not safe over that in GCC 12, and the child hangs in it now and then.

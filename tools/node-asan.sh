@@ -10,8 +10,10 @@ if [ "$verb" = build ]; then
   DJP_TELEMETRY_NATIVE=require \
     DJP_TELEMETRY_CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -U_FORTIFY_SOURCE" \
     DJP_TELEMETRY_LDFLAGS="-fsanitize=address,undefined" "$node" bindings/node/install.js
-  nm -D build/Release/djp_telemetry.node | grep -q __asan_init || { echo "node-asan: the addon was built without AddressSanitizer"; exit 1; }
-  exit 0
+  case "$(nm -D build/Release/djp_telemetry.node)" in
+    *__asan_init*) exit 0 ;;
+    *) echo "node-asan: the addon was built without AddressSanitizer"; exit 1 ;;
+  esac
 fi
 # Leak detection is off: Node itself keeps memory at exit.
 cd "$out"

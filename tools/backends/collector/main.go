@@ -9,6 +9,7 @@ import (
 	"github.com/open-telemetry/opentelemetry-collector-contrib/extension/healthcheckextension"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/processor/probabilisticsamplerprocessor"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/processor/tailsamplingprocessor"
+	"github.com/open-telemetry/opentelemetry-collector-contrib/processor/transformprocessor"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/provider/fileprovider"
@@ -38,6 +39,7 @@ func components() (otelcol.Factories, error) {
 		Processors: byType[processor.Factory](
 			probabilisticsamplerprocessor.NewFactory(),
 			tailsamplingprocessor.NewFactory(),
+			transformprocessor.NewFactory(),
 		),
 		Exporters:  byType[exporter.Factory](otlpexporter.NewFactory(), fileexporter.NewFactory()),
 		Extensions: byType[extension.Factory](healthcheckextension.NewFactory()),
