@@ -35,7 +35,7 @@ djp__local_trace_begin(djp_span *span, djp__head *head)
         decision->threshold == DJP_THRESHOLD_NONE || decision->threshold == decision->recorded || !recorder->tail_rules;
     int decided =
         djp_local_is_silent(local) || (decision->outcome == DJP__OUTCOME_SAMPLE && same_threshold && !recorder->limit);
-    djp_store_relaxed(&local->head, decided ? DJP_DECIDED(decision->reason) : (uintptr_t)0);
+    djp_store_relaxed(&local->state_word, decided ? djp__trace_word(DJP__TRACE_FIXED, decision->reason) : (uintptr_t)0);
 }
 
 /* The last span of a local trace is gone. */
@@ -75,7 +75,7 @@ local__drop_marked(djp_span *span)
         djp__span_block_give(span);
         return;
     }
-    if (!djp_head_is_decided(djp_load_acquire(&span->own.head))) {
+    if (!djp__trace_is_decided(djp_load_acquire(&span->own.state_word))) {
         djp__local_trace_abandon(span); /* the span did not end */
     }
     djp__local_trace_leave(&span->own);
@@ -209,7 +209,7 @@ local__tail(const djp_local_trace *local, djp_verdict own)
 }
 
 static __attribute__((noinline)) djp_verdict
-local__ask_limit(const djp_local_trace *local, djp_verdict tail, uintptr_t early, uint64_t end_unix_ns)
+local__ask_limit(const djp_local_trace *local, djp_verdict tail, int early, uint64_t end_unix_ns)
 {
     uint32_t waiting = djp_load_relaxed(&local->pending_spans);
     djp_limit_question question = {waiting + (early ? 0u : 1u), end_unix_ns, early == 0};
@@ -221,7 +221,7 @@ local__ask_limit(const djp_local_trace *local, djp_verdict tail, uintptr_t early
 
 /* What a limit makes of it, if there is one: a question that is asked once for each tail. */
 static inline djp_verdict
-local__limit(const djp_local_trace *local, djp_verdict tail, uintptr_t early, uint64_t end_unix_ns)
+local__limit(const djp_local_trace *local, djp_verdict tail, int early, uint64_t end_unix_ns)
 {
     if (__builtin_expect(local->root->recorder->limit == NULL, 1)) {
         return tail;
@@ -229,70 +229,71 @@ local__limit(const djp_local_trace *local, djp_verdict tail, uintptr_t early, ui
     return local__ask_limit(local, tail, early, end_unix_ns);
 }
 
-/* Decides unless that has happened; returns the head that holds. *tail is what speaks for the trace by now. when: DJP_DECIDED_EARLY
- * when the root has not ended, else DJP_DECIDED_OVER; end_unix_ns of the span that makes us decide. The caller holds a block of the local
+/* Decides unless that has happened; returns the word that holds. *tail is what speaks for the trace by now. event: DJP__TRACE_IMPATIENCE
+ * or _ROOT_ENDS; end_unix_ns of the span that makes us decide. The caller holds a block of the local
  * trace. */
 static inline __attribute__((always_inline)) uintptr_t
-local__decide(djp_local_trace *local, djp_verdict own, uintptr_t when, uint64_t end_unix_ns, djp_verdict *tail)
+local__decide(djp_local_trace *local, djp_verdict own, int event, uint64_t end_unix_ns, djp_verdict *tail)
 {
-    uintptr_t head = djp_load_acquire(&local->head), early = when & DJP_DECIDED_EARLY, decided;
-    if (head == 0 && djp_load_acquire(&local->shared) == 0 && djp_load_acquire(&local->refs) == 1) {
+    uintptr_t word = djp_load_acquire(&local->state_word), decided;
+    int next = djp__trace_next[DJP__TRACE_WAITING][event], early = event == DJP__TRACE_IMPATIENCE;
+    if (word == 0 && djp_load_acquire(&local->shared) == 0 && djp_load_acquire(&local->refs) == 1) {
         *tail = local__tail(local, own);
-        decided = DJP_DECIDED(local__limit(local, *tail, early, end_unix_ns)) | when;
-        djp_store_release(&local->head, decided); /* a root alone: nobody else can look */
+        decided = djp__trace_word(next, local__limit(local, *tail, early, end_unix_ns));
+        djp_store_release(&local->state_word, decided); /* a root alone: nobody else can look */
         return decided;
     }
     djp_verdict asked = UINT64_MAX, verdict = DJP_REASON_NONE;
     do {
         /* Asked after each look at the list: an error that is on it has been noted before. */
         *tail = local__tail(local, own);
-        if (djp_head_is_decided(head)) {
-            return head;
+        if (djp__trace_is_decided(word)) {
+            return word;
         }
         verdict = *tail == asked ? verdict : local__limit(local, *tail, early, end_unix_ns);
         asked = *tail;
-        decided = DJP_DECIDED(verdict) | when;
-    } while (!djp_cas_weak_acq_rel(&local->head, &head, decided));
-    local__settle((djp_span *)head, verdict, 0);
+        decided = djp__trace_word(next, verdict);
+    } while (!djp_cas_weak_acq_rel(&local->state_word, &word, decided));
+    local__settle((djp_span *)word, verdict, 0);
     return decided;
 }
 
 /* An early decision gives way to an error or to anything else worth keeping that comes later: from then on the trace is kept, and
  * stands for itself. What was published or dropped before stays so, by the weights of the head. Returns the verdict that holds. */
 static __attribute__((noinline)) djp_verdict
-local__reconsider(djp_local_trace *local, uintptr_t head, djp_verdict tail)
+local__reconsider(djp_local_trace *local, uintptr_t word, djp_verdict tail)
 {
-    while (djp_stands_for_itself(tail) && !djp_verdict_is_final(djp_head_verdict(head))) {
+    while (djp_stands_for_itself(tail) && !djp_verdict_is_final(djp__trace_verdict(word))) {
         djp_verdict verdict = tail;
         if (local->root->recorder->limit) {
             djp_limit_question question = {0, 0, 0};
             verdict = djp__local_limit_ask(local, tail, &question);
         }
-        uintptr_t over = head & DJP_DECIDED_OVER;
-        if (djp_cas_weak_acq_rel(&local->head, &head, DJP_DECIDED(verdict) | DJP_DECIDED_EARLY | over)) {
-            if (djp_verdict_drops(djp_head_verdict(head)) && !djp_verdict_drops(verdict)) {
+        int next = djp__trace_next[djp__trace_state(word)][DJP__TRACE_REASON_COMES];
+        if (djp_cas_weak_acq_rel(&local->state_word, &word, djp__trace_word(next, verdict))) {
+            if (djp_verdict_drops(djp__trace_verdict(word)) && !djp_verdict_drops(verdict)) {
                 djp__count(local->root->recorder, DJP_COUNT_LATE_SAMPLED);
             }
             return verdict;
         }
     }
-    return djp_head_verdict(head);
+    return djp__trace_verdict(word);
 }
 
 static void local__file_late(djp_span *root, djp_local_trace *local);
 
 /* Publishes or drops a span whose local trace is decided. */
 static void
-local__follow(djp_span *span, uintptr_t head)
+local__follow(djp_span *span, uintptr_t word)
 {
-    djp_local_trace *late = djp_head_is_over(head) ? djp__late_lead(span) : NULL;
+    djp_local_trace *late = djp__trace_is_over(word) ? djp__late_lead(span) : NULL;
     if (late) {
         local__file_late(span, late);
         return;
     }
-    djp_verdict verdict = djp_head_verdict(head);
-    if (__builtin_expect(djp_head_is_early(head), 0)) {
-        verdict = local__reconsider(span->local, head, local__tail(span->local, DJP_REASON_NONE));
+    djp_verdict verdict = djp__trace_verdict(word);
+    if (__builtin_expect(djp__trace_is_early(word), 0)) {
+        verdict = local__reconsider(span->local, word, local__tail(span->local, DJP_REASON_NONE));
     }
     if (__builtin_expect(span->recorder->limit != NULL, 0)) {
         verdict = djp__local_limit_follow(span->recorder, verdict, 1);
@@ -305,7 +306,7 @@ static __attribute__((noinline)) uintptr_t
 local__decide_early(djp_local_trace *local, djp_verdict own, uint64_t end_unix_ns)
 {
     djp_verdict tail;
-    return local__decide(local, own, DJP_DECIDED_EARLY, end_unix_ns, &tail);
+    return local__decide(local, own, DJP__TRACE_IMPATIENCE, end_unix_ns, &tail);
 }
 
 /* How long the root had been open at the end of span; negative where times were given that make no sense. */
@@ -348,9 +349,9 @@ local__push(djp_span *span)
 {
     djp_local_trace *local = span->local;
     djp_recorder *recorder = span->recorder;
-    uintptr_t head = djp_load_acquire(&local->head);
-    if (djp_head_is_decided(head)) {
-        local__follow(span, head);
+    uintptr_t word = djp_load_acquire(&local->state_word);
+    if (djp__trace_is_decided(word)) {
+        local__follow(span, word);
         return;
     }
     if (__builtin_expect(local__is_old(span), 0)) {
@@ -367,15 +368,28 @@ local__push(djp_span *span)
     }
     djp_store_relaxed(&span->holds, 2u);
     do {
-        if (djp_head_is_decided(head)) {
+        if (djp__trace_is_decided(word)) {
             djp_store_relaxed(&span->holds, 1u);
             djp_sub_relaxed(&recorder->decision_buffer_bytes, weight);
-            local__follow(span, head);
+            local__follow(span, word);
             return;
         }
-        span->next = (djp_span *)head;
-    } while (!djp_cas_weak_acq_rel(&local->head, &head, (uintptr_t)span));
+        span->next = (djp_span *)word;
+    } while (!djp_cas_weak_acq_rel(&local->state_word, &word, (uintptr_t)span));
     djp__count_in(recorder, local, DJP_COUNT_WAITED);
+}
+
+/* The root is that of another process: nothing of the local trace is sent from here. */
+static void
+local__leave_to_parent(djp_local_trace *local)
+{
+    uintptr_t word = djp_load_acquire(&local->state_word), fixed;
+    do {
+        fixed = djp__trace_word(djp__trace_next[djp__trace_state(word)][DJP__TRACE_FORKED], DJP_REASON_NONE);
+    } while (!djp_cas_weak_acq_rel(&local->state_word, &word, fixed));
+    if (!djp__trace_is_decided(word)) {
+        local__settle((djp_span *)word, DJP_REASON_NONE, 1);
+    }
 }
 
 /* Spans of another process are its own to send: this one forgets the copies. */
@@ -385,10 +399,7 @@ local__forget(djp_span *span)
     djp_local_trace *local = span->local;
     djp__count(span->recorder, DJP_COUNT_DROP(FORKED));
     if (span->is_root) {
-        uintptr_t head = djp_swap_acq_rel(&local->head, DJP_DECIDED(DJP_REASON_NONE));
-        if (!djp_head_is_decided(head)) {
-            local__settle((djp_span *)head, DJP_REASON_NONE, 1);
-        }
+        local__leave_to_parent(local);
     }
 }
 
@@ -447,11 +458,12 @@ local__root(const djp_span *root, uint64_t duration_ns)
 static inline __attribute__((always_inline)) djp_verdict
 local__close(djp_span *root, djp_local_trace *local, djp_verdict own, djp_verdict *tail)
 {
-    uintptr_t head = local__decide(local, own, DJP_DECIDED_OVER, root->record->end_unix_ns, tail);
-    djp_verdict verdict = djp_head_verdict(head);
-    if (__builtin_expect(djp_head_is_early(head), 0)) {
-        djp_or_acq_rel(&local->head, DJP_DECIDED_OVER);
-        verdict = local__reconsider(local, head | DJP_DECIDED_OVER, *tail);
+    uintptr_t word = local__decide(local, own, DJP__TRACE_ROOT_ENDS, root->record->end_unix_ns, tail);
+    djp_verdict verdict = djp__trace_verdict(word);
+    if (__builtin_expect(djp__trace_is_early(word), 0)) {
+        uintptr_t over = djp__trace_bits[djp__trace_next[DJP__TRACE_EARLY][DJP__TRACE_ROOT_ENDS]];
+        djp_or_acq_rel(&local->state_word, over);
+        verdict = local__reconsider(local, word | over, *tail);
         if (root->recorder->limit) {
             verdict = djp__local_limit_follow(root->recorder, verdict, 1);
         }
@@ -518,9 +530,6 @@ djp__local_trace_abandon(djp_span *root)
     if (local->generation == djp__fork_generation()) {
         local__decide_early(local, DJP_REASON_NONE, 0);
     } else {
-        uintptr_t head = djp_swap_acq_rel(&local->head, DJP_DECIDED(DJP_REASON_NONE));
-        if (!djp_head_is_decided(head)) {
-            local__settle((djp_span *)head, DJP_REASON_NONE, 1);
-        }
+        local__leave_to_parent(local);
     }
 }

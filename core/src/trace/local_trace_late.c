@@ -6,21 +6,21 @@
 #include "model/tables.h"
 
 int
-djp__late_is_wanted(const djp_recorder *recorder, uintptr_t head)
+djp__late_is_wanted(const djp_recorder *recorder, uintptr_t word)
 {
-    return (recorder->options.sample_errors || recorder->keep) && !djp_stands_for_itself(djp_head_verdict(head));
+    return (recorder->options.sample_errors || recorder->keep) && !djp_stands_for_itself(djp__trace_verdict(word));
 }
 
 static void
-late__init(djp_span *span, const djp_local_trace *from, uintptr_t head)
+late__init(djp_span *span, const djp_local_trace *from, uintptr_t word)
 {
     djp_local_trace *local = &span->own;
-    djp_verdict verdict = djp_head_verdict(head);
+    djp_verdict verdict = djp__trace_verdict(word);
     uint64_t raised = djp_verdict_threshold(verdict);
     djp_store_relaxed(&local->refs, 1u);
     djp_store_relaxed(&local->pending_spans, 0u);
     djp_store_relaxed(&local->saw, 0u);
-    djp_store_relaxed(&local->head, (uintptr_t)0);
+    djp_store_relaxed(&local->state_word, (uintptr_t)0);
     local->generation = from->generation;
     local->root = span;
     local->threshold = raised ? raised : from->threshold;
@@ -36,7 +36,7 @@ late__init(djp_span *span, const djp_local_trace *from, uintptr_t head)
 void
 djp__late_begin(djp_span *span, djp_local_trace *from)
 {
-    late__init(span, from, djp_load_acquire(&from->head));
+    late__init(span, from, djp_load_acquire(&from->state_word));
     span->is_root = DJP_SPAN_LATE_ROOT;
     span->local = &span->own;
 }
@@ -44,15 +44,15 @@ djp__late_begin(djp_span *span, djp_local_trace *from)
 djp_local_trace *
 djp__late_lead(djp_span *span)
 {
-    uintptr_t head = djp_load_acquire(&span->local->head);
-    if (span->is_root || !djp__late_is_wanted(span->recorder, head)) {
+    uintptr_t word = djp_load_acquire(&span->local->state_word);
+    if (span->is_root || !djp__late_is_wanted(span->recorder, word)) {
         return NULL;
     }
     /* Rare, and two threads may come at once: one ends the span, another one starts a child of it. */
     djp__tables_lock();
     uint8_t marks = djp_load_relaxed(&span->marks);
     if (!(marks & DJP_MARK_LEADS)) {
-        late__init(span, span->local, head);
+        late__init(span, span->local, word);
         djp_store_release(&span->marks, (uint8_t)(marks | DJP_MARK_LEADS));
     }
     djp__tables_unlock();
@@ -60,10 +60,10 @@ djp__late_lead(djp_span *span)
 }
 
 djp_local_trace *
-djp__late_home(djp_span *parent, uintptr_t head)
+djp__late_home(djp_span *parent, uintptr_t word)
 {
     djp_local_trace *home = parent->local;
-    if (!djp__late_is_wanted(parent->recorder, head)) {
+    if (!djp__late_is_wanted(parent->recorder, word)) {
         return home;
     }
     if (djp_load_acquire(&parent->marks) & DJP_MARK_LEADS) {
@@ -74,6 +74,6 @@ djp__late_home(djp_span *parent, uintptr_t head)
     if (!home) {
         return NULL;
     }
-    head = djp_load_acquire(&home->head);
-    return djp_head_is_over(head) && djp__late_is_wanted(parent->recorder, head) ? NULL : home;
+    word = djp_load_acquire(&home->state_word);
+    return djp__trace_is_over(word) && djp__late_is_wanted(parent->recorder, word) ? NULL : home;
 }

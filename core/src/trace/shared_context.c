@@ -149,8 +149,8 @@ djp__shared_join(djp_span *span, const djp_span_context *parent)
     if (!local) {
         return 0;
     }
-    uintptr_t head = djp_load_acquire(&local->head);
-    if (djp_head_is_over(head) && djp__late_is_wanted(span->recorder, head)) {
+    uintptr_t word = djp_load_acquire(&local->state_word);
+    if (djp__trace_is_over(word) && djp__late_is_wanted(span->recorder, word)) {
         djp__late_begin(span, local);
         djp__local_trace_leave(local);
     } else {

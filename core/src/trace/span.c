@@ -42,9 +42,9 @@ span__clear(djp_span *span, djp_recorder *recorder)
 
 /* The parent's local trace is over. 1 when span begins one of its own. */
 static __attribute__((noinline)) int
-span__join_late(djp_span *span, djp_span *parent, uintptr_t head)
+span__join_late(djp_span *span, djp_span *parent, uintptr_t word)
 {
-    span->local = djp__late_home(parent, head);
+    span->local = djp__late_home(parent, word);
     if (span->local) {
         return 0;
     }
@@ -57,9 +57,9 @@ span__join(djp_span *span, djp_span *parent)
 {
     const djp_span_record *from = djp__span_identity(parent);
     djp_span_record *record = span->record;
-    uintptr_t head = djp_load_acquire(&parent->local->head);
+    uintptr_t word = djp_load_acquire(&parent->local->state_word);
     span->local = parent->local;
-    if (__builtin_expect(!djp_head_is_over(head), 1) || !span__join_late(span, parent, head)) {
+    if (__builtin_expect(!djp__trace_is_over(word), 1) || !span__join_late(span, parent, word)) {
         djp_add_relaxed(&span->local->refs, 1u);
     }
     memcpy(record->trace_id, from->trace_id, sizeof record->trace_id);
@@ -381,8 +381,8 @@ djp__span_unix_time(const djp_span *span, uint64_t monotonic)
 int
 djp__span_is_kept(const djp_span *span)
 {
-    uintptr_t head = djp_load_acquire(&span->local->head);
-    return djp_head_is_decided(head) && !djp_verdict_drops(djp_head_verdict(head));
+    uintptr_t word = djp_load_acquire(&span->local->state_word);
+    return djp__trace_is_decided(word) && !djp_verdict_drops(djp__trace_verdict(word));
 }
 
 uint64_t

@@ -6,6 +6,7 @@
 #include "base/atomic.h"
 #include "djp/span.h"
 #include "model/record.h"
+#include "trace/local_trace_state.h"
 #include "trace/recorder.h"
 #include "sampling/head.h"
 
@@ -19,13 +20,13 @@
 /* The part of a trace that this process records under one local root. Lives in the root's block, which therefore outlives all
  * spans of the local trace. Fields without a word on writing are set before the root's handle is given out. */
 typedef struct djp_local_trace {
-    /* 0 or the newest ended span that waits (linked by djp_span.next), or, once decided, DJP_DECIDED(verdict). Any thread,
-     * compare-and-swap with acquire and release: who reads a decision also sees what led to it. */
-    DJP_ATOMIC(uintptr_t) head;
+    /* Its state (local_trace_state.h); the spans that wait are linked by djp_span.next. Any thread, compare-and-swap with acquire and
+     * release: who reads a decision also sees what led to it. */
+    DJP_ATOMIC(uintptr_t) state_word;
     /* Blocks that belong to it, the root's included. Relaxed up (the caller holds one), acquire-release down. */
     DJP_ATOMIC(uint32_t) refs;
     DJP_ATOMIC(uint32_t) pending_spans; /* any thread, relaxed */
-    /* DJP_SAW_* and, above them, the number of the rule that a span met. Any thread, relaxed; ordered by head. */
+    /* DJP_SAW_* and, above them, the number of the rule that a span met. Any thread, relaxed; ordered by state_word. */
     DJP_ATOMIC(uint32_t) saw;
     uint32_t generation; /* of fork, when it began */
     djp_span *root;
@@ -44,16 +45,6 @@ typedef struct djp_local_trace {
 } djp_local_trace;
 
 #define djp_local_is_silent(local) ((local)->bank == DJP_BANK_DROP)
-
-/* A block is aligned, so an odd head cannot be a span. An early decision was taken before the root ended: it may still change to one
- * that keeps. OVER: the root has ended, and what ends later is late. Not set where all of a trace is kept for the same reason. */
-#define DJP_DECIDED(verdict) (((uintptr_t)(verdict) << 3) | 1u)
-#define DJP_DECIDED_EARLY 2u
-#define DJP_DECIDED_OVER 4u
-#define djp_head_is_decided(head) (((head)&1u) != 0)
-#define djp_head_is_early(head) (((head)&DJP_DECIDED_EARLY) != 0)
-#define djp_head_is_over(head) (((head) & (DJP_DECIDED_OVER | 1u)) == (DJP_DECIDED_OVER | 1u))
-#define djp_head_verdict(head) ((djp_verdict)((head) >> 3))
 
 #define DJP_SAW_ERROR 1u
 #define DJP_SAW_LONG 2u /* the root is a connection: its length says nothing */
@@ -187,10 +178,10 @@ void djp__local_trace_leave(djp_local_trace *local);
 
 /* Whether anything that comes late, below a local trace with this decision, may be kept that would be dropped otherwise, or with another
  * weight. */
-int djp__late_is_wanted(const djp_recorder *recorder, uintptr_t head);
+int djp__late_is_wanted(const djp_recorder *recorder, uintptr_t word);
 /* The local trace that a child of parent, whose own is over, belongs to: borrowed from parent's block; or NULL when it begins one in its
  * own. head: of parent's. */
-djp_local_trace *djp__late_home(djp_span *parent, uintptr_t head);
+djp_local_trace *djp__late_home(djp_span *parent, uintptr_t word);
 /* Makes span, a child of a span of `from`, the root of a late local trace in its own block. */
 void djp__late_begin(djp_span *span, djp_local_trace *from);
 /* shared.c: spans that are found by their ids (djp_span_share). */
