@@ -249,6 +249,39 @@ the_file_is_looked_at_now_and_then(void **state)
     assert_int_equal(warnings, 0);
 }
 
+/* The look at the file at the start says nothing about the traffic. */
+static void
+a_start_knows_nothing_of_the_traffic(void **state)
+{
+    (void)state;
+    with_file();
+    options.price_per_million_spans = 1;
+    account.wanted = 5;
+    djp__account_init(&account, &host);
+    assert_true(file_exists() && account.wanted == -1);
+}
+
+static void
+series_of_metrics_cost_by_the_month(void **state)
+{
+    (void)state;
+    djp_family *family = NULL;
+    djp_family_options gauge = {.type = DJP_GAUGE, .name = "g", .labels = (const char *const[]){"a"}, .label_count = 1};
+    assert_int_equal(djp_registry_new(&host.registry, NULL), 0);
+    assert_int_equal(djp_family_new(&family, host.registry, &gauge), 0);
+    for (int i = 0; i < 100; i++) {
+        char value[16];
+        djp_text text = {value, (size_t)snprintf(value, sizeof value, "%d", i)};
+        djp_gauge_set(djp_family_series(family, &text), i);
+    }
+    options.price_per_thousand_series = 300; /* 30 a month for a hundred: one a day */
+    djp__account_init(&account, &host);
+    pass(86400, 0);
+    djp__account_feed(&account);
+    assert_true(view_of().spent > 0.999 && view_of().spent < 1.001);
+    djp_registry_free(host.registry);
+}
+
 static void
 without_a_file_everything_is_settled(void **state)
 {
@@ -406,6 +439,8 @@ main(void)
         ONE(each_part_is_told_of_once),
         ONE(digits_of_small_budgets),
         ONE(the_file_is_looked_at_now_and_then),
+        ONE(a_start_knows_nothing_of_the_traffic),
+        ONE(series_of_metrics_cost_by_the_month),
         ONE(without_a_file_everything_is_settled),
         ONE(a_busy_file_is_tried_again_soon),
         ONE(sums_are_shared),

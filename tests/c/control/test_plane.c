@@ -241,6 +241,18 @@ before_an_export_the_ring_tells_the_size(void **state)
     assert_true(control.adaptive.last.span_bytes > 50 && control.adaptive.last.span_bytes < 1000);
     assert_true(control.adaptive.last.head > 400 && control.adaptive.last.head < 600);
     assert_true(control.adaptive.last.other == 0);
+    double alike = control.adaptive.last.span_bytes;
+    for (int i = 0; i < 1000; i++) { /* sampled for another reason: they count as much */
+        djp_span *span = djp_span_start(host.recorder, (djp_text){"s", 1}, NULL);
+        djp_span_set_status(span, DJP_STATUS_ERROR, (djp_text){NULL, 0});
+        djp_span_end(span, 0);
+        djp_span_release(span);
+    }
+    span_reader_drain(host.recorder);
+    djp__control_tick(&control, 3 * SECOND);
+    assert_int_equal(control.adaptive.last.other, 1000);
+    assert_int_equal(control.adaptive.last.failed, 1000);
+    assert_true(control.adaptive.last.span_bytes > 0.8 * alike && control.adaptive.last.span_bytes < 1.2 * alike);
 }
 
 /* A budget that has nothing left keeps next to nothing, and never raises the ratio above the
