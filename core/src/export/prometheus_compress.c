@@ -1,4 +1,4 @@
-/* Whether an exposition is compressed for whoever asks for it, and the compression: the same for the stand-alone listener and for
+/* Whether an exposition is compressed for whoever asks for it, and the compression: the same for the Prometheus endpoint and for
  * scrapes that an application answers. */
 #include <string.h>
 #include <zlib.h>
@@ -8,11 +8,11 @@
 #include "djp/metrics.h"
 
 /* Less is not worth it. */
-#define SCRAPE_PACK_MIN 1024u
+#define PROMETHEUS_PACK_MIN 1024u
 
 /* 1 when the header names gzip (or everything) and not with q=0. */
 static int
-scrape_accepts_gzip(djp_text accept)
+prometheus_accepts_gzip(djp_text accept)
 {
     djp_text rest = accept, part;
     int named = -1, any = 0;
@@ -39,7 +39,7 @@ scrape_accepts_gzip(djp_text accept)
 
 /* Compressed copy of the text in fresh memory, or NULL when that is not possible. */
 static char *
-scrape_gzip(const char *text, size_t size, size_t *out_size)
+prometheus_gzip(const char *text, size_t size, size_t *out_size)
 {
     z_stream stream;
     memset(&stream, 0, sizeof stream);
@@ -67,10 +67,10 @@ scrape_gzip(const char *text, size_t size, size_t *out_size)
 int
 djp_exposition_pack(char **text, size_t *size, djp_text accept_encoding)
 {
-    if (*size < SCRAPE_PACK_MIN || *size > UINT32_MAX / 2 || !scrape_accepts_gzip(accept_encoding)) {
+    if (*size < PROMETHEUS_PACK_MIN || *size > UINT32_MAX / 2 || !prometheus_accepts_gzip(accept_encoding)) {
         return 0;
     }
-    char *packed = scrape_gzip(*text, *size, size);
+    char *packed = prometheus_gzip(*text, *size, size);
     if (packed) {
         djp_free(*text);
         *text = packed;

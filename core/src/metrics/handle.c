@@ -42,7 +42,7 @@ handle_take(djp_registry *registry)
 }
 
 static void
-handle_bury(djp_registry *registry, djp_series *series)
+handle_retire(djp_registry *registry, djp_series *series)
 {
     series->next_dead = NULL;
     if (registry->dead_count > 0) {
@@ -69,7 +69,7 @@ djp__handle_make(djp_family *family, djp__series_entry *entry)
     }
     djp_series *old = djp_load_relaxed(&registry->handles[entry->index]);
     if (old) {
-        handle_bury(registry, old);
+        handle_retire(registry, old);
     }
     series->entry = entry;
     series->cells = (DJP_ATOMIC(uint64_t) *)(void *)(registry->segment.cells + entry->cell);
