@@ -1,28 +1,10 @@
 'use strict';
-// Reads the operation log as core/include/djp/oplog.h describes it, independently of the writer: for tests of what the writer stores
-// in a memory that no core reads.
+// Reads the operation log as core/include/djp/oplog.h describes it: for tests of what the writer stores in a memory that no
+// core reads. It shares the numbers with the writer, which follow from that header, and nothing else.
 
-const NAMES = [
-  'PAD',
-  'DEFINE',
-  'START',
-  'TEXT',
-  'NUMBER',
-  'INTEGER',
-  'TRUE',
-  'FALSE',
-  'VALUE',
-  'KEYED',
-  'DROP',
-  'RENAME',
-  'STATUS',
-  'EVENT',
-  'EXCEPTION',
-  'LINK',
-  'END',
-  'HTTP_END',
-  'SYMBOL',
-];
+const { HTTP, NO, OP, START, WORD } = require('../../bindings/node/lib/oplog_form.js');
+
+const NAMES = Object.fromEntries(Object.entries(OP).map(([name, number]) => [number, name]));
 
 class Reader {
   constructor(memory) {
@@ -37,8 +19,8 @@ class Reader {
   /** Everything that is published and not consumed; consumes it. Throws for what cannot be an operation. */
   read() {
     const operations = [];
-    let position = this.control[16];
-    const end = this.control[0];
+    let position = this.control[WORD.CONSUMED];
+    const end = this.control[WORD.PUBLISHED];
     const left = (end - position) | 0;
     if (left < 0 || left > this.units) throw new Error(`published ${end}, consumed ${position}`);
     while (position !== end) {
@@ -51,7 +33,7 @@ class Reader {
       operations.push(this.operation(head & 255, this.view.getUint32(place * 8 + 4, true), place * 8 + 8, size));
       position = (position + units) | 0;
     }
-    this.control[16] = position;
+    this.control[WORD.CONSUMED] = position;
     return operations.filter((operation) => operation.op !== 'PAD');
   }
 
@@ -63,7 +45,7 @@ class Reader {
   operation(kind, word, at, size) {
     const op = NAMES[kind];
     if (op === undefined) throw new Error(`kind ${kind}`);
-    const base = { op, slot: word & 0x7fff };
+    const base = { op, slot: word & NO.SLOT };
     if (op === 'PAD') return base;
     if (op === 'DEFINE') {
       if (this.symbols.has(word)) throw new Error(`symbol ${word} is defined twice`);
@@ -73,7 +55,7 @@ class Reader {
     if (op === 'START') return this.start(base, word, at, size);
     if (op === 'HTTP_END') return this.http(base, at, size);
     if (!this.open.has(base.slot)) throw new Error(`${op} of slot ${base.slot}, which is not open`);
-    if ((kind >= 3 && kind <= 8) || op === 'SYMBOL')
+    if ((kind >= OP.TEXT && kind <= OP.VALUE) || op === 'SYMBOL')
       return { ...base, key: this.symbol(word >>> 16), value: this.attribute(op, at, size) };
     if (op === 'END') this.open.delete(base.slot);
     if (op === 'KEYED') return { ...base, entries: this.value({ at }) };
@@ -108,7 +90,7 @@ class Reader {
 
   start(base, word, at, size) {
     const flags = word >>> 24;
-    const isRoot = (flags & 32) !== 0;
+    const isRoot = (flags & START.ROOT) !== 0;
     const cursor = { at: at + 56 + (isRoot ? 16 : 0) };
     const upper = this.view.getUint32(at + 52, true) >>> 8;
     const result = {
@@ -134,9 +116,9 @@ class Reader {
         recorded: this.view.getBigUint64(at + 64, true),
       };
     }
-    if (flags & 1) result.state = this.sized(cursor);
-    if (flags & 2) result.name = this.sized(cursor);
-    if (flags & 4) {
+    if (flags & START.STATE) result.state = this.sized(cursor);
+    if (flags & START.NAME) result.name = this.sized(cursor);
+    if (flags & START.TIME) {
       result.time = this.view.getBigInt64(cursor.at, true);
       cursor.at += 8;
     }
@@ -147,7 +129,7 @@ class Reader {
 
   http(base, at, size) {
     const word = (place) => this.view.getUint32(at + place, true);
-    if (base.slot !== 0x7fff && !this.open.delete(base.slot))
+    if (base.slot !== NO.SLOT && !this.open.delete(base.slot))
       throw new Error(`HTTP_END of slot ${base.slot}, which is not open`);
     const result = {
       ...base,
@@ -162,7 +144,7 @@ class Reader {
       version: this.symbol(word(32) >>> 16),
       error: this.symbol(word(36)),
     };
-    if (result.flags & 8) result.route = this.sized({ at: at + 40 });
+    if (result.flags & HTTP.ROUTE) result.route = this.sized({ at: at + 40 });
     else if (size !== 40) throw new Error(`an end of ${size} bytes`);
     return result;
   }

@@ -10,6 +10,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import oplog
+import reasons
 import settings
 import status
 import surface
@@ -37,6 +38,7 @@ class Contract:
         self.status = toml("status.toml")
         self.surface = toml("surface.toml")
         self.record = toml("record.toml")
+        self.reasons = toml("reasons.toml")
 
     @staticmethod
     def read(path):
@@ -88,7 +90,7 @@ def prettier(outputs):
 def generate():
     contract = Contract(core())
     outputs = {}
-    for part in (oplog, settings, status, surface):
+    for part in (oplog, reasons, settings, status, surface):
         for path, body in part.outputs(contract).items():
             if path in outputs:
                 raise SystemExit(f"gen: two parts write {path}")

@@ -16,7 +16,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 LEFT = HERE / "left.json"
 ROOT = HERE.parents[1]
 SHOWN = 12  # places of a key that had some before
-RULES = ("calls", "complexity", "dialect", "pairs", "reasons", "width", "words")
+RULES = ("calls", "complexity", "dialect", "pairs", "width", "words")
 
 
 def measure(rule):

@@ -18,9 +18,9 @@ const { INTERNAL } = form.KIND;
 const KIND_WORDS = new Map(Object.entries(form.KIND).map(([word, number]) => [word.toLowerCase(), number]));
 const RECENT = 1 << 30;
 // Of the first word of a decision: what is recorded of the local trace (nothing: 0), and the flag that is sent downstream.
-const OUTCOME = 3 << 8;
-const RECORD_ONLY = 1 << 8;
-const FLAG_SHIFT = 10;
+const OUTCOME = 3 << form.LOG.DECISION_OUTCOME;
+const RECORD_ONLY = 1 << form.LOG.DECISION_OUTCOME;
+const FLAG_SHIFT = form.LOG.DECISION_FLAG;
 
 let epoch = -1;
 let head = -1; // the changes of the head decision that are known

@@ -385,11 +385,11 @@ export interface DroppedStatus {
   rate_limited: number;
   /** The span was left out by `span_rate_limit` in a burst; no adjusted count represents it. */
   rate_limited_burst: number;
-  /** The receiver refused the span. */
+  /** The receiver refused the span, or it could not be written to standard output. */
   rejected: number;
-  /** No attempt to send the span got a response within `export_timeout`. */
+  /** The span was sent five times without a response within `export_timeout`. */
   timeout: number;
-  /** Every attempt to send the span failed. */
+  /** The span was sent ten times without success while the receiver accepted others. */
   export_failed: number;
   /** The span was discarded in favor of newer ones while the receiver was unavailable. */
   queue_full: number;
@@ -514,9 +514,9 @@ export interface SamplingRemoteStatus {
   /** The strategy in effect, as text. */
   strategy: string;
   /** Requests sent. */
-  asked: number;
+  requests: number;
   /** Responses with a usable strategy. */
-  answered: number;
+  responses: number;
   /** Requests that failed. */
   failures: number;
   /** Failures since the last usable response. */

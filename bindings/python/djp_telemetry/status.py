@@ -314,11 +314,11 @@ class DroppedStatus(TypedDict):
     rate_limited: int
     # The span was left out by `span_rate_limit` in a burst; no adjusted count represents it.
     rate_limited_burst: int
-    # The receiver refused the span.
+    # The receiver refused the span, or it could not be written to standard output.
     rejected: int
-    # No attempt to send the span got a response within `export_timeout`.
+    # The span was sent five times without a response within `export_timeout`.
     timeout: int
-    # Every attempt to send the span failed.
+    # The span was sent ten times without success while the receiver accepted others.
     export_failed: int
     # The span was discarded in favor of newer ones while the receiver was unavailable.
     queue_full: int
@@ -450,9 +450,9 @@ class SamplingRemoteStatus(TypedDict):
     # The strategy in effect, as text.
     strategy: str
     # Requests sent.
-    asked: int
+    requests: int
     # Responses with a usable strategy.
-    answered: int
+    responses: int
     # Requests that failed.
     failures: int
     # Failures since the last usable response.
