@@ -137,3 +137,23 @@ test('shutdown at once after each call that goes on behind', OPTIONS, async () =
     answer(results);`);
   assert.deepEqual(found, [true, 'boolean', true, true, 'boolean', true, true, 'string', true]);
 });
+
+test('programs that are started get no descriptor of telemetry', OPTIONS, async () => {
+  const found = await answerOf(`
+    const { spawnSync } = require('child_process');
+    const asked = [];
+    const hanging = net.createServer((socket) => { asked.push(socket); socket.on('error', () => {}); });
+    await new Promise((resolve) => hanging.listen(0, '127.0.0.1', resolve));
+    t.init({ ...on, exporter: 'otlp', protocol: 'http/protobuf', flushInterval: 0.05, prometheusPort: await port(),
+      endpoint: 'http://127.0.0.1:' + hanging.address().port + '/v1/traces' });
+    t.startSpan('s').end();
+    await until(() => asked.length > 0);
+    const list = spawnSync('ls', ['-l', '/proc/self/fd'], { stdio: ['ignore', 'pipe', 'ignore'], encoding: 'utf8' }).stdout;
+    // The pipe of its own output may be a socket; every other one would be inherited.
+    const inherited = list.split('\\n').filter((line) => / \\d+ -> socket:/.test(line) && !/ [012] -> /.test(line));
+    for (const socket of asked) socket.destroy();
+    hanging.close();
+    await t.shutdown(50);
+    answer([asked.length > 0, inherited.length]);`);
+  assert.deepEqual(found, [true, 0]);
+});
