@@ -193,7 +193,7 @@ request_metrics_run(void)
 static void
 sdk_arm(void)
 {
-    djp__recorder_arm(djp_sdk_recorder(sdk), UINT64_MAX);
+    djp__recorder_set_wake_level(djp_sdk_recorder(sdk), UINT64_MAX);
 }
 
 static void

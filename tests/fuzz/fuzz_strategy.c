@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    djp_strategy strategy;
+    djp__strategy strategy;
     char error[96] = "";
     int code = djp__strategy_parse(&strategy, (const char *)data, size, error, sizeof error);
     DEMAND((code == 0) == (error[0] == '\0'));
@@ -27,7 +27,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     DEMAND(strategy.lower_bound >= 0 && strategy.upper_bound >= 0);
     DEMAND(strategy.operation_count <= DJP_STRATEGY_OPERATIONS_MAX);
     for (size_t i = 0; i < strategy.operation_count; i++) {
-        const djp_strategy_operation *operation = &strategy.operations[i];
+        const djp__strategy_operation *operation = &strategy.operations[i];
         DEMAND(operation->probability >= 0 && operation->probability <= 1);
         DEMAND(djp__utf8_valid(operation->name.data, operation->name.size));
         for (size_t j = 0; j < i; j++) {

@@ -16,12 +16,12 @@
 #define ACCOUNT__END_PAUSE_NS 2000000
 
 void
-djp__account_init(djp_account *account, const djp_control_host *host)
+djp__account_init(djp__account *account, const djp__control_host *host)
 {
     const djp_options *options = host->options;
     account->host = host;
-    djp_budget_prices prices = {options->budget_per_month, options->price_per_gb, options->price_per_million_spans,
-                                options->price_per_thousand_series};
+    djp__budget_prices prices = {options->budget_per_month, options->price_per_gb, options->price_per_million_spans,
+                                 options->price_per_thousand_series};
     int priced = prices.per_gb > 0 || prices.per_million_spans > 0 || prices.per_thousand_series > 0;
     djp__budget_init(&account->budget, &prices);
     account->wanted = -1;
@@ -44,7 +44,7 @@ djp__account_init(djp_account *account, const djp_control_host *host)
 
 /* A tree of samplers, a sampling server and the first minute leave the ratio alone, whatever the budget says. */
 static const char *
-account_reduction(const djp_account *account, const djp_budget_view *view)
+account_reduction(const djp__account *account, const djp__budget_view *view)
 {
     if (account->steered && view->target_spans >= 0) {
         return "The ratio is being reduced; errors are still exported.";
@@ -53,9 +53,9 @@ account_reduction(const djp_account *account, const djp_budget_view *view)
 }
 
 static void
-account_warn(djp_account *account, int percent, const djp_budget *budget)
+account_warn(djp__account *account, int percent, const djp__budget *budget)
 {
-    djp_budget_view view;
+    djp__budget_view view;
     djp__budget_look(&view, budget);
     int digits = view.allowance < 1 ? 6 : 2;
     djp__diag(account->host->diag, DJP_LOG_WARN,
@@ -68,22 +68,22 @@ account_warn(djp_account *account, int percent, const djp_budget *budget)
 
 /* The mutex is held. */
 static void
-account_feed_locked(djp_account *account)
+account_feed_locked(djp__account *account)
 {
     djp__registry_totals metrics;
     memset(&metrics, 0, sizeof metrics);
     if (account->host->registry && account->budget.prices.per_thousand_series > 0) {
         djp__registry_counters(&metrics, account->host->registry);
     }
-    djp_control_exported exported;
+    djp__control_exported exported;
     account->host->read(&exported, account->host->user);
-    djp_budget_load load = {exported.bytes, exported.spans, metrics.series, account->wanted};
+    djp__budget_load load = {exported.bytes, exported.spans, metrics.series, account->wanted};
     double unix_seconds = (double)djp__clock_realtime() / 1e9;
     djp__budget_step(&account->budget, unix_seconds, djp__clock_monotonic(), &load);
 }
 
 void
-djp__account_feed(djp_account *account)
+djp__account_feed(djp__account *account)
 {
     if (account->on) {
         djp__mutex_lock(&account->mutex);
@@ -93,7 +93,7 @@ djp__account_feed(djp_account *account)
 }
 
 void
-djp__account_step(djp_account *account)
+djp__account_step(djp__account *account)
 {
     if (!account->on) {
         return;
@@ -101,7 +101,7 @@ djp__account_step(djp_account *account)
     djp__mutex_lock(&account->mutex);
     account_feed_locked(account);
     int percent = djp__budget_alarm(&account->budget);
-    djp_budget seen = account->budget;
+    djp__budget seen = account->budget;
     djp__mutex_unlock(&account->mutex);
     if (percent > 0) {
         account_warn(account, percent, &seen);
@@ -110,7 +110,7 @@ djp__account_step(djp_account *account)
 
 /* A file that does not work is told of once; the account goes on without. */
 static void
-account_warn_file(djp_account *account, djp_budget_merged merged, int error)
+account_warn_file(djp__account *account, djp__budget_merged merged, int error)
 {
     const char *path = account->host->options->budget_file;
     if (account->file_warned || merged == DJP_BUDGET_MERGED || merged == DJP_BUDGET_BUSY) {
@@ -132,14 +132,14 @@ account_warn_file(djp_account *account, djp_budget_merged merged, int error)
 }
 
 /* The work on the file is done on a copy: whoever looks at the status does not wait for a disk. */
-static djp_budget_merged
-account_merge(djp_account *account)
+static djp__budget_merged
+account_merge(djp__account *account)
 {
     djp__mutex_lock(&account->mutex);
-    djp_budget copy = account->budget;
+    djp__budget copy = account->budget;
     djp__mutex_unlock(&account->mutex);
     double told = copy.unshared;
-    djp_budget_merged merged = djp__budget_file_merge(account->host->options->budget_file, &copy);
+    djp__budget_merged merged = djp__budget_file_merge(account->host->options->budget_file, &copy);
     int error = errno;
     djp__mutex_lock(&account->mutex);
     if ((merged == DJP_BUDGET_MERGED || merged == DJP_BUDGET_DAMAGED) && copy.month == account->budget.month) {
@@ -153,9 +153,9 @@ account_merge(djp_account *account)
 }
 
 double
-djp__account_tick(djp_account *account, uint64_t now, double wanted)
+djp__account_tick(djp__account *account, uint64_t now, double wanted)
 {
-    djp_budget_view view;
+    djp__budget_view view;
     if (!account->on) {
         return -1;
     }
@@ -163,7 +163,7 @@ djp__account_tick(djp_account *account, uint64_t now, double wanted)
     account->wanted = wanted;
     djp__mutex_unlock(&account->mutex);
     if (now >= account->file_next) {
-        djp_budget_merged merged = account_merge(account);
+        djp__budget_merged merged = account_merge(account);
         account->file_next = now + (merged == DJP_BUDGET_BUSY ? ACCOUNT__BUSY_NS : ACCOUNT__FILE_NS);
     }
     djp__account_step(account);
@@ -172,7 +172,7 @@ djp__account_tick(djp_account *account, uint64_t now, double wanted)
 }
 
 int
-djp__account_is_settled(djp_account *account)
+djp__account_is_settled(djp__account *account)
 {
     djp__mutex_lock(&account->mutex);
     int settled = account->file_next == UINT64_MAX || account->budget.unshared <= 0;
@@ -181,7 +181,7 @@ djp__account_is_settled(djp_account *account)
 }
 
 void
-djp__account_end(djp_account *account)
+djp__account_end(djp__account *account)
 {
     djp__account_step(account);
     if (!account->on || account->file_next == UINT64_MAX) {
@@ -196,7 +196,7 @@ djp__account_end(djp_account *account)
 }
 
 void
-djp__account_fork_child(djp_account *account)
+djp__account_fork_child(djp__account *account)
 {
     djp__budget_fork(&account->budget);
     account->wanted = -1;
@@ -204,7 +204,7 @@ djp__account_fork_child(djp_account *account)
 }
 
 void
-djp__account_read(djp_account *account, djp_budget_view *view, double total[3])
+djp__account_read(djp__account *account, djp__budget_view *view, double total[3])
 {
     djp__mutex_lock(&account->mutex);
     djp__budget_look(view, &account->budget);
@@ -215,10 +215,10 @@ djp__account_read(djp_account *account, djp_budget_view *view, double total[3])
 }
 
 void
-djp__account_status(djp_buf *out, djp_account *account)
+djp__account_status(djp_buf *out, djp__account *account)
 {
     static const char *const parts[3] = {"cost_bytes", "cost_spans", "cost_series"};
-    djp_budget_view view;
+    djp__budget_view view;
     double total[3];
     djp__account_step(account);
     djp__account_read(account, &view, total);

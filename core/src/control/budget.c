@@ -39,7 +39,7 @@ djp__budget_month(double unix_seconds)
 }
 
 void
-djp__budget_init(djp_budget *it, const djp_budget_prices *prices)
+djp__budget_init(djp__budget *it, const djp__budget_prices *prices)
 {
     memset(it, 0, sizeof *it);
     it->prices = *prices;
@@ -47,9 +47,9 @@ djp__budget_init(djp_budget *it, const djp_budget_prices *prices)
 }
 
 void
-djp__budget_fork(djp_budget *it)
+djp__budget_fork(djp__budget *it)
 {
-    djp_budget_prices prices = it->prices;
+    djp__budget_prices prices = it->prices;
     djp__budget_init(it, &prices);
 }
 
@@ -60,7 +60,7 @@ budget__month_seconds(int month)
 }
 
 static void
-budget__open(djp_budget *it, int month, double since)
+budget__open(djp__budget *it, int month, double since)
 {
     it->month = month;
     it->since = since;
@@ -70,7 +70,7 @@ budget__open(djp_budget *it, int month, double since)
 
 /* Which month it is. A clock that goes back a little stands still; one that goes back by more was wrong before. */
 static void
-budget__turn(djp_budget *it, double now)
+budget__turn(djp__budget *it, double now)
 {
     int month = djp__budget_month(now);
     if (it->month < 0) {
@@ -99,7 +99,7 @@ budget__smooth(double before, double now, double weight)
 }
 
 void
-djp__budget_step(djp_budget *it, double unix_seconds, uint64_t monotonic_ns, const djp_budget_load *load)
+djp__budget_step(djp__budget *it, double unix_seconds, uint64_t monotonic_ns, const djp__budget_load *load)
 {
     double seconds = it->last_ns != 0 && monotonic_ns > it->last_ns ? (double)(monotonic_ns - it->last_ns) / 1e9 : 0;
     budget__turn(it, unix_seconds);
@@ -130,7 +130,7 @@ djp__budget_step(djp_budget *it, double unix_seconds, uint64_t monotonic_ns, con
 }
 
 void
-djp__budget_look(djp_budget_view *out, const djp_budget *it)
+djp__budget_look(djp__budget_view *out, const djp__budget *it)
 {
     memset(out, 0, sizeof *out);
     out->target_spans = -1;
@@ -153,10 +153,10 @@ djp__budget_look(djp_budget_view *out, const djp_budget *it)
 }
 
 int
-djp__budget_alarm(djp_budget *it)
+djp__budget_alarm(djp__budget *it)
 {
     static const int levels[DJP_BUDGET_ALARMS] = {50, 80, 100};
-    djp_budget_view view;
+    djp__budget_view view;
     djp__budget_look(&view, it);
     int reached = 0;
     while (reached < DJP_BUDGET_ALARMS && view.used_ratio * 100 >= levels[reached]) {
@@ -170,7 +170,7 @@ djp__budget_alarm(djp_budget *it)
 }
 
 int
-djp__budget_take(djp_budget *it, int month, double since, double spent)
+djp__budget_take(djp__budget *it, int month, double since, double spent)
 {
     if (it->month < 0 || month != it->month) {
         return 0;

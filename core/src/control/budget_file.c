@@ -119,7 +119,7 @@ budget_file__read(budget_file__state *out, const char *path)
 }
 
 static int
-budget_file__write(const char *path, const char *beside, const djp_budget *account)
+budget_file__write(const char *path, const char *beside, const djp__budget *account)
 {
     char text[BUDGET_FILE__MAX];
     int size = snprintf(text, sizeof text, BUDGET_FILE__HEAD "%04d-%02d since=%.0f spent=%.9f\n", account->month / 12,
@@ -134,8 +134,8 @@ budget_file__write(const char *path, const char *beside, const djp_budget *accou
 }
 
 /* With the lock. */
-static djp_budget_merged
-budget_file__merge(const char *path, const char *beside, djp_budget *account)
+static djp__budget_merged
+budget_file__merge(const char *path, const char *beside, djp__budget *account)
 {
     budget_file__state state = {0, 0, 0};
     int found = budget_file__read(&state, path);
@@ -148,7 +148,7 @@ budget_file__merge(const char *path, const char *beside, djp_budget *account)
     if (found == 1 && state.month > account->month) {
         return DJP_BUDGET_MERGED; /* our clock is behind, or theirs ahead: the next month will tell */
     }
-    djp_budget before = *account;
+    djp__budget before = *account;
     if (found == 1) {
         djp__budget_take(account, state.month, state.since, state.spent);
     }
@@ -160,10 +160,10 @@ budget_file__merge(const char *path, const char *beside, djp_budget *account)
     return found == -1 ? DJP_BUDGET_DAMAGED : DJP_BUDGET_MERGED;
 }
 
-static djp_budget_merged
-budget_file__locked(const char *path, const char *lock, const char *beside, djp_budget *account)
+static djp__budget_merged
+budget_file__locked(const char *path, const char *lock, const char *beside, djp__budget *account)
 {
-    djp_budget_merged merged = DJP_BUDGET_UNUSABLE;
+    djp__budget_merged merged = DJP_BUDGET_UNUSABLE;
     int file = budget_file__open_lock(lock);
     if (file < 0) {
         return merged;
@@ -180,12 +180,12 @@ budget_file__locked(const char *path, const char *lock, const char *beside, djp_
     return merged;
 }
 
-djp_budget_merged
-djp__budget_file_merge(const char *path, djp_budget *account)
+djp__budget_merged
+djp__budget_file_merge(const char *path, djp__budget *account)
 {
     size_t size = strlen(path) + 6;
     char *names = djp__calloc(2, size);
-    djp_budget_merged merged = DJP_BUDGET_UNUSABLE;
+    djp__budget_merged merged = DJP_BUDGET_UNUSABLE;
     errno = ENOMEM;
     if (names && account->month >= 0) {
         snprintf(names, size, "%s.lock", path);

@@ -8,21 +8,21 @@
 #include "trace/recorder.h"
 
 /* What was exported since the process started. */
-typedef struct djp_control_exported {
+typedef struct djp__control_exported {
     uint64_t spans, bytes; /* bytes on the wire */
-} djp_control_exported;
+} djp__control_exported;
 
 /* Everything is borrowed and constant; the two calls are for any thread. */
-typedef struct djp_control_host {
+typedef struct djp__control_host {
     const djp_options *options;
     djp_diag *diag;
     djp_recorder *recorder; /* NULL: traces are off */
     djp_registry *registry; /* NULL: metrics are off */
     int exports; /* 1: there is a transport */
-    void (*read)(djp_control_exported *out, void *user);
+    void (*read)(djp__control_exported *out, void *user);
     /* Another plan holds: writers of operation logs and the worker are to look. No lock of control is held. */
     void (*changed)(void *user);
     void *user;
-} djp_control_host;
+} djp__control_host;
 
 #endif

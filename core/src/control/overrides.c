@@ -11,16 +11,16 @@ static const char overrides_file_name[] = "overrides_file";
 
 /* ---- which of them holds ---- */
 
-static djp_overrides_view
-overrides_decide(const djp_overrides *it)
+static djp__overrides_view
+overrides_decide(const djp__overrides *it)
 {
     const char *configured = "configuration", *target_by = it->target < 0 ? configured : it->target_by;
-    djp_overrides_view out = {1, it->target, DJP_RATIO_UNSET, configured, target_by, configured};
+    djp__overrides_view out = {1, it->target, DJP_RATIO_UNSET, configured, target_by, configured};
     if (it->remote) {
         out.ratio = it->remote_ratio;
         out.ratio_by = "remote";
     }
-    const djp_override *overrides[2] = {&it->program, &it->file};
+    const djp__override *overrides[2] = {&it->program, &it->file};
     const char *const names[2] = {"program", overrides_file_name};
     for (int i = 0; i < 2; i++) {
         if (overrides[i]->enabled >= 0) {
@@ -41,10 +41,10 @@ overrides_decide(const djp_overrides *it)
 
 /* Applies the plan; returns 1 when anything is different from before. `plan` says what becomes of the sampler. The mutex is held. */
 static int
-overrides_apply_locked(djp_overrides *it, djp_recorder_plan plan, int *result)
+overrides_apply_locked(djp__overrides *it, djp__recorder_plan plan, int *result)
 {
-    const djp_control_host *host = it->host;
-    djp_overrides_view out = overrides_decide(it), before = it->holds;
+    const djp__control_host *host = it->host;
+    djp__overrides_view out = overrides_decide(it), before = it->holds;
     if (!host->recorder) {
         return 0;
     }
@@ -76,7 +76,7 @@ overrides_apply_locked(djp_overrides *it, djp_recorder_plan plan, int *result)
 }
 
 static void
-overrides_tell(const djp_overrides *it, const djp_overrides_view *holds, int level)
+overrides_tell(const djp__overrides *it, const djp__overrides_view *holds, int level)
 {
     djp_diag *diag = it->host->diag;
     double ratio = holds->ratio;
@@ -95,11 +95,11 @@ overrides_tell(const djp_overrides *it, const djp_overrides_view *holds, int lev
 /* Applies what holds now and reports it; level is that of the message. The mutex is held, and given up here. Returns what the recorder
  * said. */
 static int
-overrides_complete(djp_overrides *it, djp_recorder_plan plan, int level)
+overrides_complete(djp__overrides *it, djp__recorder_plan plan, int level)
 {
     int result = 0;
     int changed = overrides_apply_locked(it, plan, &result);
-    djp_overrides_view holds = it->holds;
+    djp__overrides_view holds = it->holds;
     djp__mutex_unlock(&it->mutex);
     if (changed || plan.sampler) {
         it->host->changed(it->host->user); /* another tree may have the name of the one before */
@@ -111,7 +111,7 @@ overrides_complete(djp_overrides *it, djp_recorder_plan plan, int level)
 }
 
 void
-djp__overrides_read(djp_overrides_view *out, djp_overrides *overrides)
+djp__overrides_read(djp__overrides_view *out, djp__overrides *overrides)
 {
     djp__mutex_lock(&overrides->mutex);
     *out = overrides->holds;
@@ -119,9 +119,9 @@ djp__overrides_read(djp_overrides_view *out, djp_overrides *overrides)
 }
 
 double
-djp__overrides_ratio(djp_overrides *overrides)
+djp__overrides_ratio(djp__overrides *overrides)
 {
-    djp_overrides_view holds;
+    djp__overrides_view holds;
     djp__overrides_read(&holds, overrides);
     double ratio = holds.ratio < holds.canary ? holds.ratio : holds.canary;
     return overrides->host->recorder && djp__recorder_is_muted(overrides->host->recorder) ? 0 : ratio;
@@ -129,10 +129,10 @@ djp__overrides_ratio(djp_overrides *overrides)
 
 /* ---- who asks ---- */
 
-static const djp_recorder_plan overrides_same_sampler;
+static const djp__recorder_plan overrides_same_sampler;
 
 void
-djp__overrides_set_file(djp_overrides *overrides, const djp_override *file, int level)
+djp__overrides_set_file(djp__overrides *overrides, const djp__override *file, int level)
 {
     djp__mutex_lock(&overrides->mutex);
     overrides->file = *file;
@@ -140,7 +140,7 @@ djp__overrides_set_file(djp_overrides *overrides, const djp_override *file, int 
 }
 
 void
-djp__overrides_set_target(djp_overrides *overrides, double ratio, const char *by)
+djp__overrides_set_target(djp__overrides *overrides, double ratio, const char *by)
 {
     djp__mutex_lock(&overrides->mutex);
     if (ratio == overrides->target && (ratio < 0 || by == overrides->target_by)) {
@@ -154,16 +154,16 @@ djp__overrides_set_target(djp_overrides *overrides, double ratio, const char *by
 
 /* The simple strategy is a ratio; nothing at all is a ratio of 0, unless callers may still want their traces. */
 static int
-overrides_is_ratio(const djp_overrides *it, const djp_strategy *strategy)
+overrides_is_ratio(const djp__overrides *it, const djp__strategy *strategy)
 {
     return djp__strategy_is_off(strategy) ? !it->host->options->parent_based
                                           : strategy->kind == DJP_STRATEGY_PROBABILITY;
 }
 
 int
-djp__overrides_follow(djp_overrides *overrides, const djp_strategy *strategy)
+djp__overrides_follow(djp__overrides *overrides, const djp__strategy *strategy)
 {
-    djp_recorder_plan plan = {.sampler = NULL, .drops_sampler = overrides_is_ratio(overrides, strategy)};
+    djp__recorder_plan plan = {.sampler = NULL, .drops_sampler = overrides_is_ratio(overrides, strategy)};
     if (!plan.drops_sampler && !(plan.sampler = djp__strategy_tree(strategy, overrides->host->options->parent_based))) {
         return DJP_ENOMEM;
     }
@@ -187,16 +187,16 @@ djp__overrides_follow(djp_overrides *overrides, const djp_strategy *strategy)
 
 /* Applies what the program asks for. The mutex is held, and given up here. */
 static void
-overrides_ask(djp_overrides *it, djp_overrides_view *out)
+overrides_ask(djp__overrides *it, djp__overrides_view *out)
 {
     overrides_complete(it, overrides_same_sampler, DJP_LOG_DEBUG);
     djp__overrides_read(out, it);
 }
 
 int
-djp__overrides_set_enabled(djp_overrides *overrides, int enabled)
+djp__overrides_set_enabled(djp__overrides *overrides, int enabled)
 {
-    djp_overrides_view holds;
+    djp__overrides_view holds;
     djp__mutex_lock(&overrides->mutex);
     overrides->program.enabled = enabled != 0;
     overrides_ask(overrides, &holds);
@@ -205,16 +205,16 @@ djp__overrides_set_enabled(djp_overrides *overrides, int enabled)
 
 /* Whether what holds is what the program wants; by: who set it. */
 static int
-overrides_judge(const djp_overrides *it, double wanted, double holds, const char *by)
+overrides_judge(const djp__overrides *it, double wanted, double holds, const char *by)
 {
     int good = wanted >= 0 ? holds == wanted : strcmp(by, overrides_file_name) != 0;
     return it->host->recorder && good ? 0 : DJP_EUNSUPPORTED;
 }
 
 int
-djp__overrides_set_ratio(djp_overrides *overrides, double ratio)
+djp__overrides_set_ratio(djp__overrides *overrides, double ratio)
 {
-    djp_overrides_view holds;
+    djp__overrides_view holds;
     djp__mutex_lock(&overrides->mutex);
     overrides->program.ratio = ratio >= 0 ? ratio : DJP_RATIO_UNSET;
     overrides_ask(overrides, &holds);
@@ -222,9 +222,9 @@ djp__overrides_set_ratio(djp_overrides *overrides, double ratio)
 }
 
 int
-djp__overrides_set_canary(djp_overrides *overrides, double ratio)
+djp__overrides_set_canary(djp__overrides *overrides, double ratio)
 {
-    djp_overrides_view holds;
+    djp__overrides_view holds;
     djp__mutex_lock(&overrides->mutex);
     overrides->program.canary = ratio >= 0 ? ratio : DJP_RATIO_UNSET;
     overrides_ask(overrides, &holds);
@@ -232,14 +232,14 @@ djp__overrides_set_canary(djp_overrides *overrides, double ratio)
 }
 
 void
-djp__overrides_init(djp_overrides *overrides, const djp_control_host *host)
+djp__overrides_init(djp__overrides *overrides, const djp__control_host *host)
 {
     const djp_options *options = host->options;
     overrides->host = host;
-    overrides->program = overrides->file = (djp_override){-1, DJP_RATIO_UNSET, DJP_RATIO_UNSET};
+    overrides->program = overrides->file = (djp__override){-1, DJP_RATIO_UNSET, DJP_RATIO_UNSET};
     overrides->target = DJP_RATIO_UNSET;
     overrides->target_by = "target";
-    overrides->holds = (djp_overrides_view){
+    overrides->holds = (djp__overrides_view){
         1, options->sample_ratio, options->canary_ratio, "configuration", "configuration", "configuration"};
     overrides->look_next = UINT64_MAX;
     if (host->recorder) {

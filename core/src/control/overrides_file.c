@@ -14,7 +14,7 @@
 
 /* One line without comment and blanks. */
 static int
-overrides_file_parse_line(djp_override *out, djp_text line)
+overrides_file_parse_line(djp__override *out, djp_text line)
 {
     if (djp__text_equal_nocase(line, "on") || djp__text_equal_nocase(line, "off")) {
         out->enabled = line.size == 2;
@@ -31,10 +31,10 @@ overrides_file_parse_line(djp_override *out, djp_text line)
 }
 
 int
-djp__overrides_parse(djp_override *out, int *line, const char *text, size_t size)
+djp__overrides_parse(djp__override *out, int *line, const char *text, size_t size)
 {
     djp_text rest = {text, size}, part;
-    *out = (djp_override){-1, DJP_RATIO_UNSET, DJP_RATIO_UNSET};
+    *out = (djp__override){-1, DJP_RATIO_UNSET, DJP_RATIO_UNSET};
     *line = 0;
     while (djp__text_split(&part, &rest, '\n')) {
         ++*line;
@@ -69,11 +69,11 @@ overrides_file_read(char *out, const char *path)
 }
 
 static void
-overrides_file_take(djp_overrides *it)
+overrides_file_take(djp__overrides *it)
 {
     const char *path = it->host->options->overrides_file;
     char text[DJP_OVERRIDES_FILE_MAX + 1];
-    djp_override file;
+    djp__override file;
     int line = 0;
     ssize_t size = overrides_file_read(text, path);
     if (it->looked && size == it->size && (size < 0 || memcmp(text, it->text, (size_t)size) == 0)) {
@@ -115,9 +115,9 @@ overrides_file_is_fresh(const struct stat *file)
 }
 
 static void
-overrides_file_look_now(djp_overrides *it)
+overrides_file_look_now(djp__overrides *it)
 {
-    static const djp_override none = {-1, DJP_RATIO_UNSET, DJP_RATIO_UNSET};
+    static const djp__override none = {-1, DJP_RATIO_UNSET, DJP_RATIO_UNSET};
     struct stat now;
     int found = stat(it->host->options->overrides_file, &now) == 0;
     if (!found && (errno == ENOENT || errno == ENOTDIR)) {
@@ -134,7 +134,7 @@ overrides_file_look_now(djp_overrides *it)
 }
 
 void
-djp__overrides_look(djp_overrides *it, uint64_t now)
+djp__overrides_look(djp__overrides *it, uint64_t now)
 {
     if (now >= it->look_next) {
         it->look_next = now + OVERRIDES_FILE__LOOK_NS;
@@ -143,9 +143,9 @@ djp__overrides_look(djp_overrides *it, uint64_t now)
 }
 
 void
-djp__overrides_file_init(djp_overrides *overrides)
+djp__overrides_file_init(djp__overrides *overrides)
 {
-    const djp_control_host *host = overrides->host;
+    const djp__control_host *host = overrides->host;
     const char *path = host->options->overrides_file;
     if (host->recorder && host->exports && path && *path) {
         overrides->look_next = 0;

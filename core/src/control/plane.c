@@ -9,7 +9,7 @@
 #define CONTROL__LEAST 1e-6 /* spans a second where the budget leaves none: 0 would be no target */
 
 void
-djp__control_init(djp_control *control)
+djp__control_init(djp__control *control)
 {
     djp__mutex_init(&control->overrides.mutex);
     djp__mutex_init(&control->account.mutex);
@@ -17,7 +17,7 @@ djp__control_init(djp_control *control)
 }
 
 void
-djp__control_fini(djp_control *control)
+djp__control_fini(djp__control *control)
 {
     djp__remote_fini(&control->remote);
     djp__mutex_fini(&control->remote.mutex);
@@ -26,16 +26,16 @@ djp__control_fini(djp_control *control)
 }
 
 int
-djp__control_prepare(djp_control *control, const djp_control_host *host)
+djp__control_prepare(djp__control *control, const djp__control_host *host)
 {
     control->host = *host;
     return djp__remote_init(&control->remote, &control->host, &control->overrides);
 }
 
 static void
-control_start_steering(djp_control *control)
+control_start_steering(djp__control *control)
 {
-    const djp_control_host *host = &control->host;
+    const djp__control_host *host = &control->host;
     const djp_options *options = host->options;
     int targeted = options->target_spans_per_second > 0 || options->target_bytes_per_second > 0;
     int budgeted = control->account.on && options->budget_per_month > 0;
@@ -55,12 +55,12 @@ control_start_steering(djp_control *control)
         control->next = 0;
     }
     control->account.steered = control->steers;
-    djp__adaptive_init(&control->adaptive, (double)options->target_spans_per_second,
-                       (double)options->target_bytes_per_second, options->sample_ratio);
+    djp__ratio_controller_init(&control->controller, (double)options->target_spans_per_second,
+                               (double)options->target_bytes_per_second, options->sample_ratio);
 }
 
 void
-djp__control_start(djp_control *control)
+djp__control_start(djp__control *control)
 {
     djp__overrides_init(&control->overrides, &control->host);
     djp__account_init(&control->account, &control->host);
@@ -69,9 +69,9 @@ djp__control_start(djp_control *control)
 
 /* Of a span on the wire, as far as is known; records in the ring are about as long. */
 static double
-control_span_bytes(const djp_control_host *host, uint64_t sampled)
+control_span_bytes(const djp__control_host *host, uint64_t sampled)
 {
-    djp_control_exported exported;
+    djp__control_exported exported;
     host->read(&exported, host->user);
     if (exported.spans > 0) {
         return (double)exported.bytes / (double)exported.spans;
@@ -80,7 +80,7 @@ control_span_bytes(const djp_control_host *host, uint64_t sampled)
 }
 
 static void
-control_load(djp_adaptive_load *out, const djp_control_host *host)
+control_load(djp__ratio_load *out, const djp__control_host *host)
 {
     djp_recorder_counters counters;
     djp__recorder_counters(&counters, host->recorder);
@@ -93,40 +93,41 @@ control_load(djp_adaptive_load *out, const djp_control_host *host)
 
 /* Spans a second that would leave if the budget reduced nothing; below 0: not known. */
 static double
-control_wanted(const djp_control *control)
+control_wanted(const djp__control *control)
 {
     const djp_options *options = control->host.options;
     double target = (double)options->target_spans_per_second;
-    double wanted = djp__adaptive_expect(&control->adaptive, control->targeted ? 1 : options->sample_ratio);
+    double wanted = djp__ratio_controller_expect(&control->controller, control->targeted ? 1 : options->sample_ratio);
     return control->targeted && target > 0 ? fmin(wanted, target) : wanted;
 }
 
 /* left: spans a second that the budget leaves, below 0 for no limit. It may lower the ratio, and a target as well; only a target raises
  * the ratio above what was configured. */
 static void
-control_steer(djp_control *control, uint64_t now, const djp_adaptive_load *load, double left)
+control_steer(djp__control *control, uint64_t now, const djp__ratio_load *load, double left)
 {
     const djp_options *options = control->host.options;
     double configured = options->sample_ratio, target = (double)options->target_spans_per_second;
     int saving = left >= 0 && (target <= 0 || left < target);
-    djp__adaptive_aim(&control->adaptive, saving ? fmax(left, CONTROL__LEAST) : target,
-                      control->targeted ? 1 : configured);
-    double ratio = djp__adaptive_step(&control->adaptive, now, djp__overrides_ratio(&control->overrides), load);
-    control->idle = control->idle && ratio >= control->adaptive.ceiling;
+    djp__ratio_controller_set_target(&control->controller, saving ? fmax(left, CONTROL__LEAST) : target,
+                                     control->targeted ? 1 : configured);
+    double ratio =
+        djp__ratio_controller_step(&control->controller, now, djp__overrides_ratio(&control->overrides), load);
+    control->idle = control->idle && ratio >= control->controller.ceiling;
     int as_configured = !control->targeted && ratio >= configured;
     djp__overrides_set_target(&control->overrides, as_configured ? DJP_RATIO_UNSET : ratio,
                               saving ? "budget" : "target");
 }
 
 void
-djp__control_tick(djp_control *control, uint64_t now)
+djp__control_tick(djp__control *control, uint64_t now)
 {
     djp__overrides_look(&control->overrides, now);
     djp__remote_tick(&control->remote, now);
     if (now < control->next) {
         return;
     }
-    djp_adaptive_load load;
+    djp__ratio_load load;
     control_load(&load, &control->host);
     int quiet = load.ended == control->ended;
     control->ended = load.ended;
@@ -139,7 +140,7 @@ djp__control_tick(djp_control *control, uint64_t now)
 }
 
 uint64_t
-djp__control_next(const djp_control *control)
+djp__control_next(const djp__control *control)
 {
     uint64_t step = control->idle ? UINT64_MAX : control->next, remote = djp__remote_next(&control->remote);
     step = step < control->overrides.look_next ? step : control->overrides.look_next;
@@ -149,7 +150,7 @@ djp__control_next(const djp_control *control)
 /* ---- fork ---- */
 
 void
-djp__control_fork_prepare(djp_control *control)
+djp__control_fork_prepare(djp__control *control)
 {
     djp__mutex_lock(&control->overrides.mutex);
     djp__mutex_lock(&control->remote.mutex);
@@ -157,7 +158,7 @@ djp__control_fork_prepare(djp_control *control)
 }
 
 void
-djp__control_fork_parent(djp_control *control)
+djp__control_fork_parent(djp__control *control)
 {
     djp__mutex_unlock(&control->account.mutex);
     djp__mutex_unlock(&control->remote.mutex);
@@ -165,7 +166,7 @@ djp__control_fork_parent(djp_control *control)
 }
 
 void
-djp__control_fork_child(djp_control *control)
+djp__control_fork_child(djp__control *control)
 {
     djp__remote_fork_child(&control->remote);
     djp__account_fork_child(&control->account);

@@ -47,7 +47,7 @@ djp__remote_pause(uint64_t interval_ns, uint64_t failures, uint64_t retry_after_
 }
 
 uint64_t
-djp__remote_next(const djp_remote *remote)
+djp__remote_next(const djp__remote *remote)
 {
     return remote->next;
 }
@@ -55,7 +55,7 @@ djp__remote_next(const djp_remote *remote)
 /* ---- what came of it ---- */
 
 static void
-remote_succeed(djp_remote *remote, const char *told)
+remote_succeed(djp__remote *remote, const char *told)
 {
     const char *shown = djp__strategy_client_shown(remote->client);
     int first = djp_load_relaxed(&remote->answered) == 0;
@@ -76,7 +76,7 @@ remote_succeed(djp_remote *remote, const char *told)
 }
 
 static void
-remote_fail(djp_remote *remote, const char *message)
+remote_fail(djp__remote *remote, const char *message)
 {
     djp_add_relaxed(&remote->failures, 1);
     djp_add_relaxed(&remote->consecutive_failures, 1);
@@ -94,7 +94,7 @@ remote_fail(djp_remote *remote, const char *message)
 }
 
 static void
-remote_describe(char *out, size_t out_size, const djp_strategy *strategy)
+remote_describe(char *out, size_t out_size, const djp__strategy *strategy)
 {
     djp_buf text;
     djp__buf_init(&text, out_size - 1);
@@ -105,7 +105,7 @@ remote_describe(char *out, size_t out_size, const djp_strategy *strategy)
 }
 
 static void
-remote_judge(djp_remote *remote, djp_strategy_answer *answer)
+remote_judge(djp__remote *remote, djp__strategy_response *answer)
 {
     char told[sizeof remote->strategy];
     if (!answer->good) {
@@ -124,7 +124,7 @@ remote_judge(djp_remote *remote, djp_strategy_answer *answer)
 /* ---- the question ---- */
 
 static void
-remote_done(djp_remote *remote, djp_strategy_answer *answer, uint64_t now)
+remote_done(djp__remote *remote, djp__strategy_response *answer, uint64_t now)
 {
     remote->asking = 0;
     remote_judge(remote, answer);
@@ -134,9 +134,9 @@ remote_done(djp_remote *remote, djp_strategy_answer *answer, uint64_t now)
 }
 
 void
-djp__remote_tick(djp_remote *remote, uint64_t now)
+djp__remote_tick(djp__remote *remote, uint64_t now)
 {
-    djp_strategy_answer answer;
+    djp__strategy_response answer;
     if (now < remote->next || !remote->client) {
         return;
     }
@@ -160,7 +160,7 @@ djp__remote_tick(djp_remote *remote, uint64_t now)
 }
 
 void
-djp__remote_stop(djp_remote *remote)
+djp__remote_stop(djp__remote *remote)
 {
     remote->asking = 0;
     if (remote->client && !djp__curl_is_over()) {
@@ -171,7 +171,7 @@ djp__remote_stop(djp_remote *remote)
 /* ---- life ---- */
 
 int
-djp__remote_init(djp_remote *remote, const djp_control_host *host, djp_overrides *overrides)
+djp__remote_init(djp__remote *remote, const djp__control_host *host, djp__overrides *overrides)
 {
     remote->host = host;
     remote->overrides = overrides;
@@ -192,13 +192,13 @@ djp__remote_init(djp_remote *remote, const djp_control_host *host, djp_overrides
 }
 
 void
-djp__remote_fini(djp_remote *remote)
+djp__remote_fini(djp__remote *remote)
 {
     djp__strategy_client_free(remote->client);
 }
 
 void
-djp__remote_fork_child(djp_remote *remote)
+djp__remote_fork_child(djp__remote *remote)
 {
     if (!remote->client) {
         return;
@@ -232,7 +232,7 @@ remote_status_time(djp_buf *out, uint64_t unix_ns)
 }
 
 void
-djp__remote_status(djp_buf *out, djp_remote *remote)
+djp__remote_status(djp_buf *out, djp__remote *remote)
 {
     char strategy[sizeof remote->strategy], error[sizeof remote->error];
     djp__mutex_lock(&remote->mutex);

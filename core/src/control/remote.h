@@ -9,10 +9,10 @@
 
 struct djp_buf;
 
-typedef struct djp_remote {
-    const djp_control_host *host;
-    djp_overrides *overrides; /* which follow what the server says */
-    djp_strategy_client *client; /* NULL: nobody is asked. Set by djp_sdk_new; used by the worker */
+typedef struct djp__remote {
+    const djp__control_host *host;
+    djp__overrides *overrides; /* which follow what the server says */
+    djp__strategy_client *client; /* NULL: nobody is asked. Set by djp_sdk_new; used by the worker */
 
     /* Touched by the worker only, and by the child of a fork. */
     uint64_t next; /* monotonic time of the next question, or of the next look for its answer; UINT64_MAX: no client */
@@ -32,21 +32,21 @@ typedef struct djp_remote {
     djp_mutex mutex;
     char strategy[192]; /* what was answered last, for people */
     char error[256]; /* of the newest question that failed */
-} djp_remote;
+} djp__remote;
 
 /* Makes the client where the sampler asks for one. Returns 0, or a code when there was no memory. */
-int djp__remote_init(djp_remote *remote, const djp_control_host *host, djp_overrides *overrides);
-void djp__remote_fini(djp_remote *remote);
+int djp__remote_init(djp__remote *remote, const djp__control_host *host, djp__overrides *overrides);
+void djp__remote_fini(djp__remote *remote);
 /* Does what is due, and never waits. By the worker; neither `state` nor `work` is held. */
-void djp__remote_tick(djp_remote *remote, uint64_t now);
+void djp__remote_tick(djp__remote *remote, uint64_t now);
 /* When the worker must be awake for it. */
-uint64_t djp__remote_next(const djp_remote *remote);
+uint64_t djp__remote_next(const djp__remote *remote);
 /* The worker's last act: a question that is under way is given up. */
-void djp__remote_stop(djp_remote *remote);
+void djp__remote_stop(djp__remote *remote);
 /* In a forked child: its worker asks on its own; what the parent was told still holds. Allocates nothing. */
-void djp__remote_fork_child(djp_remote *remote);
+void djp__remote_fork_child(djp__remote *remote);
 /* One object of JSON; there is a client. */
-void djp__remote_status(struct djp_buf *out, djp_remote *remote);
+void djp__remote_status(struct djp_buf *out, djp__remote *remote);
 
 /* The pause before the next question, after so many failures in a row; 0: the last one was answered. random is uniform. */
 uint64_t djp__remote_pause(uint64_t interval_ns, uint64_t failures, uint64_t retry_after_ns, uint64_t random);

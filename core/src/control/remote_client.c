@@ -18,7 +18,7 @@
 #include "net/http_response.h"
 #include "net/outcome.h"
 
-struct djp_strategy_client {
+struct djp__strategy_client {
     djp__destination destination; /* that of spans with another endpoint; its texts are borrowed */
     char *user_agent;
     djp__curl_target target;
@@ -33,7 +33,7 @@ struct djp_strategy_client {
 static void
 strategy_client_on_header(void *user, const char *line, size_t size)
 {
-    djp_strategy_client *client = user;
+    djp__strategy_client *client = user;
     djp__http_head_line(&client->head, line, size, djp__clock_realtime());
 }
 
@@ -89,7 +89,7 @@ strategy_client_url(const djp_options *options)
 }
 
 static int
-strategy_client_init(djp_strategy_client *client, const djp_options *options, const char *user_agent)
+strategy_client_init(djp__strategy_client *client, const djp_options *options, const char *user_agent)
 {
     static const char *const fixed[] = {"Accept: application/json", NULL};
     static const djp__route none = {"", "", NULL};
@@ -113,10 +113,10 @@ strategy_client_init(djp_strategy_client *client, const djp_options *options, co
 }
 
 int
-djp__strategy_client_new(djp_strategy_client **out, const djp_options *options, const char *user_agent)
+djp__strategy_client_new(djp__strategy_client **out, const djp_options *options, const char *user_agent)
 {
     *out = NULL;
-    djp_strategy_client *client = djp__calloc(1, sizeof *client);
+    djp__strategy_client *client = djp__calloc(1, sizeof *client);
     if (!client) {
         return DJP_ENOMEM;
     }
@@ -131,7 +131,7 @@ djp__strategy_client_new(djp_strategy_client **out, const djp_options *options, 
 }
 
 void
-djp__strategy_client_free(djp_strategy_client *client)
+djp__strategy_client_free(djp__strategy_client *client)
 {
     if (!client) {
         return;
@@ -145,7 +145,7 @@ djp__strategy_client_free(djp_strategy_client *client)
 }
 
 void
-djp__strategy_client_leave(djp_strategy_client *client)
+djp__strategy_client_leave(djp__strategy_client *client)
 {
     djp__sigpipe guard;
     djp__sigpipe_block(&guard); /* a TLS goodbye may meet a closed connection */
@@ -156,13 +156,13 @@ djp__strategy_client_leave(djp_strategy_client *client)
 }
 
 const char *
-djp__strategy_client_shown(const djp_strategy_client *client)
+djp__strategy_client_shown(const djp__strategy_client *client)
 {
     return client->target.shown;
 }
 
 void
-djp__strategy_client_ask(djp_strategy_client *client)
+djp__strategy_client_ask(djp__strategy_client *client)
 {
     djp__curl_exchange *exchange = &client->exchange;
     memset(&client->head, 0, sizeof client->head);
@@ -190,7 +190,7 @@ djp__strategy_client_ask(djp_strategy_client *client)
 
 /* The server's own words about an error, when they are text. */
 static void
-strategy_client_reason(djp_strategy_client *client, djp_strategy_answer *out)
+strategy_client_reason(djp__strategy_client *client, djp__strategy_response *out)
 {
     djp__send_result result;
     char words[128] = "";
@@ -208,7 +208,7 @@ strategy_client_reason(djp_strategy_client *client, djp_strategy_answer *out)
 }
 
 static void
-strategy_client_judge(djp_strategy_client *client, djp_strategy_answer *out)
+strategy_client_judge(djp__strategy_client *client, djp__strategy_response *out)
 {
     djp__curl_exchange *exchange = &client->exchange;
     const char *body = exchange->response.data ? exchange->response.data : "";
@@ -232,7 +232,7 @@ strategy_client_judge(djp_strategy_client *client, djp_strategy_answer *out)
 }
 
 int
-djp__strategy_client_step(djp_strategy_client *client, djp_strategy_answer *out)
+djp__strategy_client_step(djp__strategy_client *client, djp__strategy_response *out)
 {
     djp__sigpipe guard;
     int running = 0, began = !client->failure[0];
@@ -254,7 +254,7 @@ djp__strategy_client_step(djp_strategy_client *client, djp_strategy_answer *out)
 }
 
 void
-djp__strategy_client_give_up(djp_strategy_client *client)
+djp__strategy_client_give_up(djp__strategy_client *client)
 {
     if (client->asking && !client->failure[0]) {
         djp__curl_session_end(client->session, 0);
@@ -264,7 +264,7 @@ djp__strategy_client_give_up(djp_strategy_client *client)
 }
 
 void
-djp__strategy_client_abandon(djp_strategy_client *client)
+djp__strategy_client_abandon(djp__strategy_client *client)
 {
     djp__curl_session *session = client->session;
     client->session = NULL;

@@ -14,7 +14,7 @@ enum { STRATEGY_NAME_MAX = 40, STRATEGY_UNSAID = -1, STRATEGY_PROBABILISTIC = 0,
 
 typedef struct strategy_reader {
     djp_json_scan scan;
-    djp_strategy *out;
+    djp__strategy *out;
     djp_map known; /* the operations by name */
     size_t capacity; /* of out->operations */
     double probability, rate; /* of the service */
@@ -159,12 +159,12 @@ strategy_take_item(strategy_reader *reader, int which, const char *name, void *u
 static int
 strategy_grow(strategy_reader *reader)
 {
-    djp_strategy *out = reader->out;
+    djp__strategy *out = reader->out;
     size_t capacity = reader->capacity ? reader->capacity * 2 : 16;
     if (out->operation_count < reader->capacity) {
         return 1;
     }
-    djp_strategy_operation *grown = djp__realloc(out->operations, capacity * sizeof *grown);
+    djp__strategy_operation *grown = djp__realloc(out->operations, capacity * sizeof *grown);
     if (!grown) {
         return strategy_no_memory(reader);
     }
@@ -177,7 +177,7 @@ strategy_grow(strategy_reader *reader)
 static int
 strategy_add(strategy_reader *reader, const strategy_item *item)
 {
-    djp_strategy *out = reader->out;
+    djp__strategy *out = reader->out;
     char name[3 * sizeof item->name]; /* a bad byte becomes three */
     size_t size = djp__utf8_repair(name, sizeof name, item->name, item->size, NULL);
     if (size > DJP_STRATEGY_OPERATION_MAX) {
@@ -200,7 +200,7 @@ strategy_add(strategy_reader *reader, const strategy_item *item)
     }
     memcpy(copy, name, size);
     copy[size] = '\0';
-    out->operations[out->operation_count++] = (djp_strategy_operation){{copy, size}, item->probability};
+    out->operations[out->operation_count++] = (djp__strategy_operation){{copy, size}, item->probability};
     return 1;
 }
 
@@ -227,7 +227,7 @@ strategy_read_list(strategy_reader *reader)
 static int
 strategy_take_default(strategy_reader *reader, int which, const char *name, void *user)
 {
-    djp_strategy *out = user;
+    djp__strategy *out = user;
     switch (which) {
     case 0:
         return strategy_number(reader, name, 1, &out->probability);
@@ -296,7 +296,7 @@ strategy_take_part(strategy_reader *reader, int which, const char *name, void *u
 static int
 strategy_choose(strategy_reader *reader)
 {
-    djp_strategy *out = reader->out;
+    djp__strategy *out = reader->out;
     if (reader->has_operations) {
         int plain = out->operation_count == 0 && out->lower_bound <= 0 && out->upper_bound <= 0;
         out->kind = plain ? DJP_STRATEGY_PROBABILITY : DJP_STRATEGY_OPERATIONS;
@@ -313,7 +313,7 @@ strategy_choose(strategy_reader *reader)
 }
 
 int
-djp__strategy_parse(djp_strategy *out, const char *data, size_t size, char *error, size_t error_size)
+djp__strategy_parse(djp__strategy *out, const char *data, size_t size, char *error, size_t error_size)
 {
     static const char *const names[] = {"strategyType", "probabilisticSampling", "rateLimitingSampling",
                                         "operationSampling", NULL};
@@ -342,7 +342,7 @@ djp__strategy_parse(djp_strategy *out, const char *data, size_t size, char *erro
 }
 
 void
-djp__strategy_fini(djp_strategy *strategy)
+djp__strategy_fini(djp__strategy *strategy)
 {
     djp__free(strategy->operations);
     djp__arena_fini(&strategy->names);
@@ -358,7 +358,7 @@ strategy_write(djp_buf *out, const char *before, double number, const char *behi
 }
 
 void
-djp__strategy_describe(djp_buf *out, const djp_strategy *strategy)
+djp__strategy_describe(djp_buf *out, const djp__strategy *strategy)
 {
     if (strategy->kind == DJP_STRATEGY_RATE) {
         strategy_write(out, "at most ", strategy->rate, " traces a second");

@@ -5,7 +5,7 @@ _Static_assert(2 * (DJP_STRATEGY_OPERATIONS_MAX + 1) + 2 <= (int)DJP_SAMPLER_NOD
 _Static_assert(DJP_STRATEGY_OPERATION_MAX <= (int)DJP_SAMPLER_TEXT_MAX, "no name of an operation is cut");
 
 int
-djp__strategy_is_off(const djp_strategy *strategy)
+djp__strategy_is_off(const djp__strategy *strategy)
 {
     if (strategy->kind == DJP_STRATEGY_RATE) {
         return strategy->rate <= 0;
@@ -18,19 +18,19 @@ djp__strategy_is_off(const djp_strategy *strategy)
 }
 
 static djp_sampler *
-remote_tree_leaf(const djp_strategy *strategy, double probability)
+remote_tree_leaf(const djp__strategy *strategy, double probability)
 {
     djp_sampler *leaf = djp_sampler_probability(probability);
     return strategy->lower_bound > 0 ? djp_sampler_at_least(strategy->lower_bound, leaf) : leaf;
 }
 
 static djp_sampler *
-remote_tree_operations(const djp_strategy *strategy)
+remote_tree_operations(const djp__strategy *strategy)
 {
     djp_sampler *rules = djp_sampler_rule_based();
     int result = rules ? 0 : -1;
     for (size_t i = 0; result == 0 && i < strategy->operation_count; i++) {
-        const djp_strategy_operation *operation = &strategy->operations[i];
+        const djp__strategy_operation *operation = &strategy->operations[i];
         djp_sampler_term term = {.test = DJP_SAMPLER_NAME, .pattern = operation->name};
         result = djp_sampler_add_rule(rules, &term, 1, remote_tree_leaf(strategy, operation->probability));
     }
@@ -45,7 +45,7 @@ remote_tree_operations(const djp_strategy *strategy)
 }
 
 djp_sampler *
-djp__strategy_tree(const djp_strategy *strategy, int parent_based)
+djp__strategy_tree(const djp__strategy *strategy, int parent_based)
 {
     djp_sampler *tree;
     if (djp__strategy_is_off(strategy)) {

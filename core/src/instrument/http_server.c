@@ -155,7 +155,7 @@ http_server_began(djp_span *span, djp_http_type type)
 
 djp_span *
 djp__http_server_start_as(djp_http_server *server, djp_http_type type, const djp_span_context *remote,
-                          const djp_span_seed *seed)
+                          const djp__span_seed *seed)
 {
     djp_text name = http_server_name(type);
     djp_span_options options = {.scope = server->scope, .kind = DJP_KIND_SERVER, .remote = remote};

@@ -23,6 +23,6 @@ void djp__http_sampling(djp_http_sampling *out, const djp_http_server *server, d
 
 /* As djp_http_server_start. Borrows all. */
 djp_span *djp__http_server_start_as(djp_http_server *server, djp_http_type type, const djp_span_context *remote,
-                                    const djp_span_seed *seed);
+                                    const djp__span_seed *seed);
 
 #endif

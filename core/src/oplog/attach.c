@@ -137,7 +137,7 @@ oplog_attach_active(const djp__oplog_host *host)
     uint32_t active = host->standard ? DJP_OPLOG_METRICS : 0;
     if (host->recorder) {
         const djp__policy *policy = djp__recorder_policy(host->recorder);
-        active |= djp_load_relaxed(&host->recorder->gate) & DJP_GATE_NO_STARTS ? 0 : DJP_OPLOG_TRACES;
+        active |= djp_load_relaxed(&host->recorder->state) & DJP__RECORDER_NO_STARTS ? 0 : DJP_OPLOG_TRACES;
         active |= policy->always_on ? DJP_OPLOG_ALWAYS_ON : 0;
         active |= policy->drop_all ? DJP_OPLOG_DROP_ALL : 0;
         active |= policy->tree ? DJP_OPLOG_ASK : 0;

@@ -43,7 +43,7 @@ oplog_decide_value(djp_buf *out, const djp_value *value)
 }
 
 static void
-oplog_decide_notes(djp_oplog_reply *out, const djp_sampler_notes *notes)
+oplog_decide_notes(djp_oplog_reply *out, const djp__sampler_notes *notes)
 {
     djp_buf payload;
     djp__buf_init(&payload, 0);
@@ -70,7 +70,7 @@ static void
 oplog_decide_by_tree(djp__head *out, djp_oplog *log, djp_recorder *recorder, const djp_oplog_root *root)
 {
     djp_http_sampling http;
-    djp_sampler_input input = {
+    djp__sampler_input input = {
         .trace_id = root->parent ? root->parent->trace_id : root->trace_id,
         .parent = root->parent,
         .name = root->name,

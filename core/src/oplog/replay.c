@@ -130,7 +130,7 @@ oplog_replay_define(djp_oplog *log, const djp__oplog_operation *operation)
 /* ---- start ---- */
 
 typedef struct oplog_start {
-    djp_span_seed seed;
+    djp__span_seed seed;
     djp_span_options options;
     djp_text name, state;
     uint32_t number, parent_flags;
@@ -222,7 +222,7 @@ oplog_start_parent(djp_span_context *out, const oplog_start *start)
 OPLOG_REPLAY__RARE void
 oplog_start_failed(djp_recorder *recorder)
 {
-    if ((djp_load_relaxed(&recorder->gate) & ~DJP_GATE_FIRST) == (DJP_GATE_OFF | DJP_GATE_MUTE)) {
+    if ((djp_load_relaxed(&recorder->state) & ~DJP__RECORDER_FIRST) == (DJP__RECORDER_OFF | DJP__RECORDER_MUTED)) {
         /* Begun before the writer saw that recording is off. */
         djp__count(recorder, DJP_COUNT_STARTED);
         djp__count(recorder, DJP_COUNT_RELEASED);

@@ -30,7 +30,7 @@ enum {
     DJP_EXTRA_NOTES = 2 /* attributes are to be added to the root that is being started */
 };
 
-struct djp_sampler_notes;
+struct djp__sampler_notes;
 
 /* The decision about a local root that begins, and what goes with it. */
 typedef struct djp__head {
@@ -38,35 +38,35 @@ typedef struct djp__head {
     int extras; /* DJP_EXTRA_* */
     djp_tracestate
         *state; /* to propagate: a counted reference owned by the caller with DJP_EXTRA_STATE, else borrowed */
-    struct djp_sampler_notes *notes; /* attributes to add: a reference owned by the caller, or NULL. Only of trees */
+    struct djp__sampler_notes *notes; /* attributes to add: a reference owned by the caller, or NULL. Only of trees */
 } djp__head;
 
 /* ---- the decision at the end ---- */
 
 /* A reason, above its 8 bits the label of the rule with a name, and above these the upper 32 bits of the threshold, where a limit has
  * raised it; 0 there: the one that goes with the reason. */
-typedef uint64_t djp_verdict;
-#define djp_verdict_of(reason, label) ((uint32_t)(reason) | (uint32_t)(label) << 8)
-#define djp_verdict_raise(verdict, threshold) ((verdict) | (djp_verdict)((threshold) >> 24) << 16)
-#define djp_verdict_threshold(verdict) ((verdict) >> 16 << 24)
-#define djp_verdict_reason(verdict) ((uint8_t)(verdict))
-#define djp_verdict_label(verdict) ((uint8_t)((verdict) >> 8))
+typedef uint64_t djp__verdict;
+#define djp__verdict_of(reason, label) ((uint32_t)(reason) | (uint32_t)(label) << 8)
+#define djp__verdict_raise(verdict, threshold) ((verdict) | (djp__verdict)((threshold) >> 24) << 16)
+#define djp__verdict_threshold(verdict) ((verdict) >> 16 << 24)
+#define djp__verdict_reason(verdict) ((uint8_t)(verdict))
+#define djp__verdict_label(verdict) ((uint8_t)((verdict) >> 8))
 /* Local traces that are kept for what they are: all of their kind are kept, so each stands for itself. */
-#define djp_stands_for_itself(verdict) \
-    (djp_verdict_reason(verdict) != DJP_REASON_NONE && djp_verdict_reason(verdict) <= DJP_REASON_RARE)
+#define djp__verdict_counts_once(verdict) \
+    (djp__verdict_reason(verdict) != DJP_REASON_NONE && djp__verdict_reason(verdict) <= DJP_REASON_RARE)
 
 /* RATE_LIMITED and RATE_BURST: dropped by the span rate limit, although a reason spoke for it. Their label is 1 when that was one of count 1. */
-#define djp_verdict_drops(verdict) \
-    (djp_verdict_reason(verdict) == DJP_REASON_NONE || djp_verdict_reason(verdict) > DJP_REASON_ALWAYS)
+#define djp__verdict_drops(verdict) \
+    (djp__verdict_reason(verdict) == DJP_REASON_NONE || djp__verdict_reason(verdict) > DJP_REASON_ALWAYS)
 /* Nothing that may still come changes it: it stands for itself, or was refused although it did. */
-#define djp_verdict_is_final(verdict)  \
-    (djp_stands_for_itself(verdict) || \
-     (djp_verdict_reason(verdict) > DJP_REASON_ALWAYS && djp_verdict_label(verdict) != 0))
+#define djp__verdict_is_final(verdict)    \
+    (djp__verdict_counts_once(verdict) || \
+     (djp__verdict_reason(verdict) > DJP_REASON_ALWAYS && djp__verdict_label(verdict) != 0))
 
-#define DJP__REASON(name, word, stratum, key, label)                                                         \
-    _Static_assert((DJP__STRATUM_##stratum == DJP__STRATUM_ONE) == djp_stands_for_itself(DJP_REASON_##name), \
-                   "the reasons of count 1 come first");                                                     \
-    _Static_assert((DJP__STRATUM_##stratum == DJP__STRATUM_DROPPED) == djp_verdict_drops(DJP_REASON_##name), \
+#define DJP__REASON(name, word, stratum, key, label)                                                            \
+    _Static_assert((DJP__STRATUM_##stratum == DJP__STRATUM_ONE) == djp__verdict_counts_once(DJP_REASON_##name), \
+                   "the reasons of count 1 come first");                                                        \
+    _Static_assert((DJP__STRATUM_##stratum == DJP__STRATUM_DROPPED) == djp__verdict_drops(DJP_REASON_##name),   \
                    "those that drop are the first and the last");
 #define DJP__DROP(name, key, when)
 #include "model/reasons.def"

@@ -117,7 +117,7 @@ djp__head_decide(djp__head *out, const djp__policy *policy, int parent_based, co
 }
 
 void
-djp__head_decide_by_tree(djp__head *out, djp_sampler *tree, djp_sampler_input *input, uint64_t recorded)
+djp__head_decide_by_tree(djp__head *out, djp_sampler *tree, djp__sampler_input *input, uint64_t recorded)
 {
     const djp_span_context *parent = input->parent;
     djp__decision *decision = &out->decision;
@@ -129,7 +129,7 @@ djp__head_decide_by_tree(djp__head *out, djp_sampler *tree, djp_sampler_input *i
         ot = djp_tracestate_get(out->state, DJP_TEXT("ot"));
     }
     input->randomness = djp__randomness_in(input->trace_id, ot);
-    djp_sampler_intent intent;
+    djp__sampler_intent intent;
     djp__sampler_intend(&intent, tree, input);
     if (intent.followed) {
         head_follow_parent(out, parent, ot);

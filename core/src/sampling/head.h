@@ -18,7 +18,7 @@ typedef struct djp__policy {
 } djp__policy;
 
 struct djp_sampler;
-struct djp_sampler_input;
+struct djp__sampler_input;
 
 /* Decides for a root without any parent. Borrows all. */
 static inline void
@@ -45,7 +45,7 @@ void djp__head_decide(djp__head *out, const djp__policy *policy, int parent_base
                       const djp_span_context *parent);
 /* Decides for a local root by a tree. Borrows everything; fills in the randomness of input. recorded: as in a policy. */
 void
-djp__head_decide_by_tree(djp__head *out, struct djp_sampler *tree, struct djp_sampler_input *input, uint64_t recorded);
+djp__head_decide_by_tree(djp__head *out, struct djp_sampler *tree, struct djp__sampler_input *input, uint64_t recorded);
 /* The head of a local root below parent (NULL: none) about which a writer has decided. Whatever it wrote, the worst is an adjusted count
  * that is not right. Borrows. */
 static inline void

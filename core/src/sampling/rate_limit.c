@@ -41,7 +41,7 @@ typedef struct rate_limit__route {
     double part[DJP_RATE_CLASSES]; /* that is kept */
 } rate_limit__route;
 
-struct djp_rate_limit {
+struct djp__rate_limit {
     uint64_t spans; /* the limit */
     /* 0, or the generation of the process whose thread is inside, plus one: a lock inherited over fork counts as free. Acquire,
      * release. */
@@ -56,9 +56,9 @@ struct djp_rate_limit {
 };
 
 int
-djp__rate_limit_new(djp_rate_limit **out, uint64_t spans)
+djp__rate_limit_new(djp__rate_limit **out, uint64_t spans)
 {
-    djp_rate_limit *limit = *out = djp__calloc(1, sizeof *limit);
+    djp__rate_limit *limit = *out = djp__calloc(1, sizeof *limit);
     if (!limit) {
         return DJP_ENOMEM;
     }
@@ -74,14 +74,14 @@ djp__rate_limit_new(djp_rate_limit **out, uint64_t spans)
 }
 
 void
-djp__rate_limit_free(djp_rate_limit *limit)
+djp__rate_limit_free(djp__rate_limit *limit)
 {
     djp__free(limit);
 }
 
 /* A fork may have met its holder between two stores: what the sum says must be what the slots say, or it would be wrong for ever. */
 static void
-rate_limit__recount(djp_rate_limit *limit)
+rate_limit__recount(djp__rate_limit *limit)
 {
     limit->used = 0;
     for (int i = 0; i < RATE_LIMIT__RING; i++) {
@@ -91,7 +91,7 @@ rate_limit__recount(djp_rate_limit *limit)
 
 /* Held for a moment and, once a window, for a few microseconds; who waits too long does without. */
 static int
-rate_limit__enter(djp_rate_limit *limit)
+rate_limit__enter(djp__rate_limit *limit)
 {
     uint32_t mine = djp__fork_generation() + 1;
     for (int i = 1; i <= RATE_LIMIT__PATIENCE; i++) {
@@ -113,7 +113,7 @@ rate_limit__enter(djp_rate_limit *limit)
 
 /* The level to which routes are filled with budget: none gets more, and whoever asks for less is satisfied. HUGE_VAL: all are. */
 static double
-rate_limit__level(const djp_rate_limit *limit, int group, double budget)
+rate_limit__level(const djp__rate_limit *limit, int group, double budget)
 {
     double low = 0, high = 0, sum = 0;
     for (int i = 0; i < RATE_LIMIT__ALL; i++) {
@@ -134,7 +134,7 @@ rate_limit__level(const djp_rate_limit *limit, int group, double budget)
 }
 
 static double
-rate_limit__asked(const djp_rate_limit *limit, int group, double level)
+rate_limit__asked(const djp__rate_limit *limit, int group, double level)
 {
     double sum = 0;
     for (int i = 0; i < RATE_LIMIT__ALL; i++) {
@@ -145,7 +145,7 @@ rate_limit__asked(const djp_rate_limit *limit, int group, double level)
 
 /* Routes satisfied have a part of 1 and may grow into what nobody asked for. */
 static void
-rate_limit__grant(djp_rate_limit *limit, int group, double budget)
+rate_limit__grant(djp__rate_limit *limit, int group, double budget)
 {
     double level = rate_limit__level(limit, group, budget), most = 0;
     int asking = 1;
@@ -160,7 +160,7 @@ rate_limit__grant(djp_rate_limit *limit, int group, double budget)
 }
 
 static void
-rate_limit__divide(djp_rate_limit *limit)
+rate_limit__divide(djp__rate_limit *limit)
 {
     double budget = RATE_LIMIT__AIM * (double)limit->spans;
     double head = fmin(rate_limit__asked(limit, DJP_RATE_HEAD, HUGE_VAL), RATE_LIMIT__RESERVE * budget);
@@ -179,7 +179,7 @@ rate_limit__divide(djp_rate_limit *limit)
 /* The end of a window that took `seconds`: what was asked for is learned, places of routes that stayed away are free again. A place
  * that was not asked for again after the window that made it never was a route's own. */
 static void
-rate_limit__close(djp_rate_limit *limit, double seconds)
+rate_limit__close(djp__rate_limit *limit, double seconds)
 {
     double weight = 1 - pow(1 - RATE_LIMIT__SMOOTH, fmax(seconds, 1));
     uint64_t routes = 0;
@@ -209,7 +209,7 @@ rate_limit__close(djp_rate_limit *limit, double seconds)
 /* ---- time ---- */
 
 static void
-rate_limit__advance(djp_rate_limit *limit, uint64_t now_ns)
+rate_limit__advance(djp__rate_limit *limit, uint64_t now_ns)
 {
     uint64_t slot = now_ns / RATE_LIMIT__SLOT_NS;
     if (limit->opened == 0) {
@@ -232,7 +232,7 @@ rate_limit__advance(djp_rate_limit *limit, uint64_t now_ns)
 }
 
 static void
-rate_limit__spend(djp_rate_limit *limit, uint64_t spans)
+rate_limit__spend(djp__rate_limit *limit, uint64_t spans)
 {
     limit->slots[limit->slot % RATE_LIMIT__RING] += spans;
     limit->used += spans;
@@ -243,7 +243,7 @@ rate_limit__spend(djp_rate_limit *limit, uint64_t spans)
 /* The place that a route's local traces are counted in. A route is a guest among the others in its first window, so that a flood of
  * invented routes has one share and not one for each. */
 static rate_limit__route *
-rate_limit__find(djp_rate_limit *limit, uint64_t hash)
+rate_limit__find(djp__rate_limit *limit, uint64_t hash)
 {
     if (hash == DJP_RATE_ROUTE_UNKNOWN) {
         return &limit->table[RATE_LIMIT__UNKNOWN];
@@ -270,7 +270,7 @@ rate_limit__find(djp_rate_limit *limit, uint64_t hash)
 /* The part of these that is kept: what the division said and, for a route beyond its share, less the nearer the bound is. Nothing of
  * this depends on the trace at hand. */
 static double
-rate_limit__part(const djp_rate_limit *limit, const rate_limit__route *route, int group)
+rate_limit__part(const djp__rate_limit *limit, const rate_limit__route *route, int group)
 {
     double part = route->part[group];
     if (part >= 1 && (double)route->passed[group] < limit->share[group]) {
@@ -293,8 +293,8 @@ rate_limit__raise(uint64_t own, double part)
     return threshold < all ? threshold : all - step;
 }
 
-static djp_rate_found
-rate_limit__look(djp_rate_limit *limit, const djp_rate_look *look, uint64_t *threshold)
+static djp__rate_found
+rate_limit__look(djp__rate_limit *limit, const djp__rate_look *look, uint64_t *threshold)
 {
     rate_limit__route *route = rate_limit__find(limit, look->route);
     double part = rate_limit__part(limit, route, look->group);
@@ -311,20 +311,20 @@ rate_limit__look(djp_rate_limit *limit, const djp_rate_look *look, uint64_t *thr
     return DJP_RATE_KEPT;
 }
 
-djp_rate_found
-djp__rate_limit_look(djp_rate_limit *limit, const djp_rate_look *look, uint64_t *threshold)
+djp__rate_found
+djp__rate_limit_look(djp__rate_limit *limit, const djp__rate_look *look, uint64_t *threshold)
 {
     if (!rate_limit__enter(limit)) {
         return DJP_RATE_BURST; /* a bound that gives way under pressure would be none */
     }
     rate_limit__advance(limit, look->now_ns);
-    djp_rate_found found = rate_limit__look(limit, look, threshold);
+    djp__rate_found found = rate_limit__look(limit, look, threshold);
     djp_store_release(&limit->owner, 0u);
     return found;
 }
 
 int
-djp__rate_limit_take(djp_rate_limit *limit, uint64_t spans)
+djp__rate_limit_take(djp__rate_limit *limit, uint64_t spans)
 {
     if (!rate_limit__enter(limit)) {
         return 0;
@@ -338,7 +338,7 @@ djp__rate_limit_take(djp_rate_limit *limit, uint64_t spans)
 }
 
 void
-djp__rate_limit_counters(djp_rate_counters *out, const djp_rate_limit *limit)
+djp__rate_limit_counters(djp__rate_counters *out, const djp__rate_limit *limit)
 {
     out->routes = djp_load_relaxed(&limit->routes);
     out->shared = djp_load_relaxed(&limit->shared);

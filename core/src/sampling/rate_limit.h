@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-typedef struct djp_rate_limit djp_rate_limit;
+typedef struct djp__rate_limit djp__rate_limit;
 
 /* Routes that have no place of their own, and local traces whose route is not known yet, share one each. */
 #define DJP_RATE_ROUTE_UNKNOWN 0u
@@ -14,34 +14,34 @@ typedef struct djp_rate_limit djp_rate_limit;
 enum { DJP_RATE_SELF, DJP_RATE_HEAD, DJP_RATE_CLASSES };
 
 /* spans: a second, above 0. Returns 0 or DJP_ENOMEM. */
-int djp__rate_limit_new(djp_rate_limit **out, uint64_t spans);
-void djp__rate_limit_free(djp_rate_limit *limit);
+int djp__rate_limit_new(djp__rate_limit **out, uint64_t spans);
+void djp__rate_limit_free(djp__rate_limit *limit);
 
-typedef struct djp_rate_look {
+typedef struct djp__rate_look {
     uint64_t route; /* hash of the route, or DJP_RATE_ROUTE_UNKNOWN */
     int group; /* DJP_RATE_SELF or DJP_RATE_HEAD */
     uint64_t spans;
     uint64_t own; /* threshold that it has met already */
     uint64_t random; /* its 56 bits */
     uint64_t now_ns; /* any clock; one that goes back stands still */
-} djp_rate_look;
+} djp__rate_look;
 
-typedef enum djp_rate_found {
+typedef enum djp__rate_found {
     DJP_RATE_KEPT,
     DJP_RATE_LIMITED, /* by the threshold: those that are kept stand for it */
     DJP_RATE_BURST /* by the bound: nothing stands for it */
-} djp_rate_found;
+} djp__rate_found;
 
 /* Whether a local trace is kept. *threshold is what it exports then: own, or more. Any thread. */
-djp_rate_found djp__rate_limit_look(djp_rate_limit *limit, const djp_rate_look *look, uint64_t *threshold);
+djp__rate_found djp__rate_limit_look(djp__rate_limit *limit, const djp__rate_look *look, uint64_t *threshold);
 /* Whether that many spans of a local trace that was kept before may follow; the clock stands still. Any thread. */
-int djp__rate_limit_take(djp_rate_limit *limit, uint64_t spans);
+int djp__rate_limit_take(djp__rate_limit *limit, uint64_t spans);
 
-typedef struct djp_rate_counters {
+typedef struct djp__rate_counters {
     uint64_t routes; /* that have a place of their own */
     uint64_t shared; /* local traces whose route had none */
     uint64_t level; /* spans a second that a route may have now before its share is cut; UINT64_MAX: no route is cut */
-} djp_rate_counters;
-void djp__rate_limit_counters(djp_rate_counters *out, const djp_rate_limit *limit);
+} djp__rate_counters;
+void djp__rate_limit_counters(djp__rate_counters *out, const djp__rate_limit *limit);
 
 #endif

@@ -20,7 +20,7 @@ typedef struct tail_rules__rule {
     uint64_t duration_ns;
 } tail_rules__rule;
 
-struct djp_keep {
+struct djp__tail_rules {
     size_t count;
     uint64_t keys; /* a bit per interned key, by its last six bits */
     uint32_t names, routes; /* bits by rule */
@@ -53,9 +53,9 @@ tail_rules__copy(tail_rules__rule *out, const djp_tail_rule *rule)
 }
 
 int
-djp__tail_rules_new(djp_keep **out, const djp_tail_rule *rules, size_t count)
+djp__tail_rules_new(djp__tail_rules **out, const djp_tail_rule *rules, size_t count)
 {
-    djp_keep *keep = *out = djp__calloc(1, sizeof *keep);
+    djp__tail_rules *keep = *out = djp__calloc(1, sizeof *keep);
     double slowest = 0;
     uint64_t rare_ns = 0;
     int good = keep != NULL;
@@ -91,7 +91,7 @@ djp__tail_rules_new(djp_keep **out, const djp_tail_rule *rules, size_t count)
 }
 
 void
-djp__tail_rules_free(djp_keep *keep)
+djp__tail_rules_free(djp__tail_rules *keep)
 {
     if (keep) {
         for (size_t i = 0; i < keep->count; i++) {
@@ -136,7 +136,7 @@ tail_rules__fits_item(const tail_rules__rule *rule, const djp_item *item)
 
 /* Bits of the rules that the attributes meet. A later value of a key takes the place of an earlier one. */
 static uint32_t
-tail_rules__match_attributes(const djp_keep *keep, const djp_span_record *record)
+tail_rules__match_attributes(const djp__tail_rules *keep, const djp_span_record *record)
 {
     uint32_t met = 0;
     for (const djp_item *item = djp_record_first(record); item < djp_record_end(record); item = djp_item_next(item)) {
@@ -160,7 +160,7 @@ tail_rules__name(const djp_span_record *record)
 }
 
 uint32_t
-djp__tail_rules_match(const djp_keep *keep, const djp_span_record *record)
+djp__tail_rules_match(const djp__tail_rules *keep, const djp_span_record *record)
 {
     uint32_t met = keep->keys ? tail_rules__match_attributes(keep, record) : 0;
     for (uint32_t left = keep->names; left != 0; left &= left - 1) {
@@ -171,9 +171,9 @@ djp__tail_rules_match(const djp_keep *keep, const djp_span_record *record)
 }
 
 uint32_t
-djp__tail_rules_verdict(const djp_keep *keep, uint32_t number)
+djp__tail_rules_verdict(const djp__tail_rules *keep, uint32_t number)
 {
-    return djp_verdict_of(DJP_REASON_RULE, keep->rules[number - 1].label);
+    return djp__verdict_of(DJP_REASON_RULE, keep->rules[number - 1].label);
 }
 
 /* ---- the root ---- */
@@ -184,7 +184,7 @@ typedef struct tail_rules__root {
 } tail_rules__root;
 
 static void
-tail_rules__read_root(tail_rules__root *out, const djp_keep *keep, const djp_span_record *record)
+tail_rules__read_root(tail_rules__root *out, const djp__tail_rules *keep, const djp_span_record *record)
 {
     *out = (tail_rules__root){tail_rules__name(record), {"", 0}, 0};
     for (const djp_item *item = djp_record_first(record); item < djp_record_end(record); item = djp_item_next(item)) {
@@ -204,9 +204,10 @@ tail_rules__read_root(tail_rules__root *out, const djp_keep *keep, const djp_spa
 }
 
 static uint32_t
-tail_rules__look_back(djp_keep *keep, const djp_span_record *record, const tail_rules__root *root, unsigned flags)
+tail_rules__look_back(djp__tail_rules *keep, const djp_span_record *record, const tail_rules__root *root,
+                      unsigned flags)
 {
-    int kept = (flags & DJP_TAIL_IS_KEPT) != 0;
+    int kept = (flags & DJP_TAIL_IS_SAMPLED) != 0;
     uint64_t parts[4];
     djp_tail_look look;
     look.route = parts[0] = djp__hash(root->route.data, root->route.size);
@@ -222,12 +223,12 @@ tail_rules__look_back(djp_keep *keep, const djp_span_record *record, const tail_
     if (kept || (!found.slowest && !found.rare)) {
         return DJP_REASON_NONE;
     }
-    return found.slowest ? djp_verdict_of(DJP_REASON_SLOWEST, keep->slowest_label)
-                         : djp_verdict_of(DJP_REASON_RARE, keep->rare_label);
+    return found.slowest ? djp__verdict_of(DJP_REASON_SLOWEST, keep->slowest_label)
+                         : djp__verdict_of(DJP_REASON_RARE, keep->rare_label);
 }
 
 uint32_t
-djp__tail_rules_root(djp_keep *keep, const djp_span_record *record, uint64_t slow_ns, unsigned flags)
+djp__tail_rules_root(djp__tail_rules *keep, const djp_span_record *record, uint64_t slow_ns, unsigned flags)
 {
     slow_ns = flags & DJP_TAIL_IS_LONG ? 0 : slow_ns;
     tail_rules__root root = {{"", 0}, {"", 0}, 0};
@@ -246,10 +247,10 @@ djp__tail_rules_root(djp_keep *keep, const djp_span_record *record, uint64_t slo
         }
     }
     if (slow_ns > 0 && duration > slow_ns) {
-        verdict = djp_verdict_of(DJP_REASON_SLOW, label);
+        verdict = djp__verdict_of(DJP_REASON_SLOW, label);
     }
     if (keep->table) {
-        flags |= verdict != DJP_REASON_NONE ? DJP_TAIL_IS_KEPT : 0u;
+        flags |= verdict != DJP_REASON_NONE ? DJP_TAIL_IS_SAMPLED : 0u;
         uint32_t found = tail_rules__look_back(keep, record, &root, flags);
         verdict = verdict != DJP_REASON_NONE ? verdict : found;
     }
@@ -257,7 +258,7 @@ djp__tail_rules_root(djp_keep *keep, const djp_span_record *record, uint64_t slo
 }
 
 int
-djp__tail_rules_is_patient(const djp_keep *keep, djp_text name, int route_comes, uint64_t age_ns)
+djp__tail_rules_is_patient(const djp__tail_rules *keep, djp_text name, int route_comes, uint64_t age_ns)
 {
     for (uint32_t left = keep->routes; left != 0; left &= left - 1) {
         const tail_rules__rule *rule = &keep->rules[__builtin_ctz(left)];
@@ -272,7 +273,7 @@ djp__tail_rules_is_patient(const djp_keep *keep, djp_text name, int route_comes,
 }
 
 void
-djp__tail_rules_counters(djp_tail_history_counters *out, const djp_keep *keep)
+djp__tail_rules_counters(djp_tail_history_counters *out, const djp__tail_rules *keep)
 {
     *out = (djp_tail_history_counters){0, 0, 0};
     if (keep && keep->table) {

@@ -24,7 +24,7 @@ sampler_tree__cut(djp_text text)
 
 /* Copies an attribute behind the others. Returns 0 when it cannot be. */
 static int
-sampler_tree__note(djp_sampler_notes *notes, const djp_attribute *attribute)
+sampler_tree__note(djp__sampler_notes *notes, const djp_attribute *attribute)
 {
     djp_text key = sampler_tree__cut(attribute->key), text = {"", 0};
     djp_value value = attribute->value;
@@ -53,7 +53,7 @@ sampler_tree__note(djp_sampler_notes *notes, const djp_attribute *attribute)
 }
 
 void
-djp__sampler_notes_unref(djp_sampler_notes *notes)
+djp__sampler_notes_unref(djp__sampler_notes *notes)
 {
     if (!notes || djp_sub_acq_rel(&notes->refs, 1u) != 1) {
         return;
@@ -66,7 +66,7 @@ djp__sampler_notes_unref(djp_sampler_notes *notes)
 
 /* Adds what an outer node adds to the annotating nodes from here down. */
 static int
-sampler_tree__hand_down(djp_sampler *node, const djp_sampler_notes *outer)
+sampler_tree__hand_down(djp_sampler *node, const djp__sampler_notes *outer)
 {
     int good = 1;
     for (uint32_t i = 0; node->notes && good && i < outer->own; i++) {
@@ -84,7 +84,7 @@ sampler_tree__hand_down(djp_sampler *node, const djp_sampler_notes *outer)
 /* ---- nodes ---- */
 
 static djp_sampler *
-sampler_tree__new(djp_sampler_form form)
+sampler_tree__new(djp__sampler_form form)
 {
     djp_sampler *node = djp__calloc(1, sizeof *node);
     if (node) {
@@ -132,7 +132,7 @@ sampler_tree__count(djp_sampler *node, const djp_sampler *child)
 
 /* A node with one child, which it takes. */
 static djp_sampler *
-sampler_tree__above(djp_sampler_form form, djp_sampler *child)
+sampler_tree__above(djp__sampler_form form, djp_sampler *child)
 {
     djp_sampler *node = child ? sampler_tree__new(form) : NULL;
     if (!node || !sampler_tree__count(node, child)) {
@@ -222,7 +222,7 @@ djp_sampler *
 djp_sampler_annotating(const djp_attribute *attributes, size_t count, djp_sampler *delegate)
 {
     djp_sampler *node = sampler_tree__above(DJP_SAMPLER_TREE_ANNOTATING, delegate);
-    djp_sampler_notes *notes = node ? djp__calloc(1, sizeof *notes) : NULL;
+    djp__sampler_notes *notes = node ? djp__calloc(1, sizeof *notes) : NULL;
     if (!notes) {
         djp_sampler_free(node);
         return NULL;
@@ -293,7 +293,7 @@ sampler_tree__has_room(djp_sampler *rules)
         return 1;
     }
     size_t places = rules->rule_places ? rules->rule_places * 2 : 4;
-    djp_sampler_rule *grown = djp__realloc(rules->rules, places * sizeof *grown);
+    djp__sampler_rule *grown = djp__realloc(rules->rules, places * sizeof *grown);
     if (grown) {
         rules->rules = grown;
         rules->rule_places = places;
@@ -305,7 +305,7 @@ sampler_tree__has_room(djp_sampler *rules)
 static int
 sampler_tree__index(djp_sampler *rules, uint32_t number)
 {
-    const djp_sampler_rule *rule = &rules->rules[number];
+    const djp__sampler_rule *rule = &rules->rules[number];
     const djp_sampler_term *term = rule->terms;
     if (rule->count == 1 && term->test == DJP_SAMPLER_NAME && !term->negated && !term->prefix) {
         djp_text name = term->pattern;
@@ -334,7 +334,7 @@ djp_sampler_add_rule(djp_sampler *rules, const djp_sampler_term *terms, size_t c
         djp_sampler_free(sampler);
         return DJP_ENOMEM;
     }
-    rules->rules[rules->rule_count] = (djp_sampler_rule){copy, count, sampler, UINT32_MAX};
+    rules->rules[rules->rule_count] = (djp__sampler_rule){copy, count, sampler, UINT32_MAX};
     if (!sampler_tree__index(rules, (uint32_t)rules->rule_count)) {
         djp__free(copy);
         djp_sampler_free(sampler);

@@ -11,7 +11,7 @@
 
 struct djp_buf;
 
-typedef enum djp_sampler_form {
+typedef enum djp__sampler_form {
     DJP_SAMPLER_TREE_ON,
     DJP_SAMPLER_TREE_OFF,
     DJP_SAMPLER_TREE_DROP,
@@ -21,26 +21,26 @@ typedef enum djp_sampler_form {
     DJP_SAMPLER_TREE_PARENT,
     DJP_SAMPLER_TREE_ANNOTATING,
     DJP_SAMPLER_TREE_RULES
-} djp_sampler_form;
+} djp__sampler_form;
 
 /* Attributes that the annotating nodes on a way add, inner ones first. Shared by the node and by roots that are being started. */
-typedef struct djp_sampler_notes {
+typedef struct djp__sampler_notes {
     DJP_ATOMIC(uint32_t) refs; /* relaxed up, acquire-release down */
     uint32_t own; /* of the node itself; those of outer nodes follow */
     uint32_t count;
     djp_attribute items[DJP_SAMPLER_ATTRIBUTES_MAX];
     char *texts[DJP_SAMPLER_ATTRIBUTES_MAX]; /* of each item its key and text; owned */
-} djp_sampler_notes;
+} djp__sampler_notes;
 
-typedef struct djp_sampler_rule {
+typedef struct djp__sampler_rule {
     djp_sampler_term *terms; /* with their texts in one block, owned */
     size_t count;
     djp_sampler *sampler; /* owned */
     uint32_t next; /* the next rule that the map of names does not lead to */
-} djp_sampler_rule;
+} djp__sampler_rule;
 
 struct djp_sampler {
-    djp_sampler_form form;
+    djp__sampler_form form;
     unsigned depth, nodes;
     unsigned needs; /* DJP_NEEDS_* of the node and all below */
     double number; /* the ratio or the rate */
@@ -49,8 +49,8 @@ struct djp_sampler {
     uint64_t period_ns, saved_ns; /* of a rate limit: between two traces, and what may be saved up; 0: none at all */
     DJP_ATOMIC(uint64_t) due_ns; /* when the next trace is due at that rate. Any thread, acquire-release */
     djp_sampler *child; /* owned */
-    djp_sampler_notes *notes; /* a reference */
-    djp_sampler_rule *rules; /* owned */
+    djp__sampler_notes *notes; /* a reference */
+    djp__sampler_rule *rules; /* owned */
     size_t rule_count, rule_places;
     djp_map names; /* exact name -> the first rule that asks for nothing else, its number + 1 */
     uint32_t first, last; /* rules that the map does not lead to; UINT32_MAX: none */
@@ -60,7 +60,7 @@ struct djp_sampler {
 };
 
 /* A root that is to be decided. Everything is borrowed. */
-typedef struct djp_sampler_input {
+typedef struct djp__sampler_input {
     const uint8_t *trace_id;
     const djp_span_context *parent; /* NULL: none */
     djp_text name;
@@ -69,10 +69,10 @@ typedef struct djp_sampler_input {
     size_t attribute_count;
     uint64_t randomness; /* 56 bits, filled in by djp__head_decide_by_tree */
     uint64_t now_ns; /* monotonic; 0: the clock is read when a rate limit asks */
-} djp_sampler_input;
+} djp__sampler_input;
 
 /* What a tree says. Everything is borrowed from it. */
-typedef struct djp_sampler_intent {
+typedef struct djp__sampler_intent {
     int sampled;
     int followed; /* 1: it is the parent's decision */
     int reliable; /* 1: threshold says how probable the decision was */
@@ -80,12 +80,12 @@ typedef struct djp_sampler_intent {
     uint8_t reason; /* DJP_REASON_* */
     uint64_t threshold;
     djp_tracestate *state; /* for sampled roots that have none; may be NULL */
-    djp_sampler_notes *notes; /* to be added; may be NULL */
-} djp_sampler_intent;
+    djp__sampler_notes *notes; /* to be added; may be NULL */
+} djp__sampler_intent;
 
-void djp__sampler_intend(djp_sampler_intent *out, djp_sampler *tree, const djp_sampler_input *input);
+void djp__sampler_intend(djp__sampler_intent *out, djp_sampler *tree, const djp__sampler_input *input);
 
-void djp__sampler_notes_unref(djp_sampler_notes *notes); /* accepts NULL */
+void djp__sampler_notes_unref(djp__sampler_notes *notes); /* accepts NULL */
 /* Appends the text. */
 void djp__sampler_write(struct djp_buf *out, const djp_sampler *tree);
 

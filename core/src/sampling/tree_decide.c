@@ -54,7 +54,7 @@ sampler_intent__fits_value(const djp_sampler_term *term, const djp_value *value)
 
 /* The last value of a key counts. */
 static int
-sampler_intent__has(const djp_sampler_term *term, const djp_sampler_input *input)
+sampler_intent__has(const djp_sampler_term *term, const djp__sampler_input *input)
 {
     for (size_t i = input->attribute_count; i > 0; i--) {
         const djp_attribute *attribute = &input->attributes[i - 1];
@@ -66,7 +66,7 @@ sampler_intent__has(const djp_sampler_term *term, const djp_sampler_input *input
 }
 
 static int
-sampler_intent__holds(const djp_sampler_term *term, const djp_sampler_input *input)
+sampler_intent__holds(const djp_sampler_term *term, const djp__sampler_input *input)
 {
     const djp_span_context *parent = input->parent;
     switch (term->test) {
@@ -89,7 +89,7 @@ sampler_intent__holds(const djp_sampler_term *term, const djp_sampler_input *inp
 }
 
 static int
-sampler_intent__meets(const djp_sampler_rule *rule, const djp_sampler_input *input)
+sampler_intent__meets(const djp__sampler_rule *rule, const djp__sampler_input *input)
 {
     for (size_t i = 0; i < rule->count; i++) {
         if (sampler_intent__holds(&rule->terms[i], input) == (rule->terms[i].negated != 0)) {
@@ -101,7 +101,7 @@ sampler_intent__meets(const djp_sampler_rule *rule, const djp_sampler_input *inp
 
 /* The first rule that holds, or NULL. */
 static djp_sampler *
-sampler_intent__rule(const djp_sampler *node, const djp_sampler_input *input)
+sampler_intent__rule(const djp_sampler *node, const djp__sampler_input *input)
 {
     uint32_t named = UINT32_MAX;
     if (node->names.count > 0) {
@@ -119,7 +119,7 @@ sampler_intent__rule(const djp_sampler *node, const djp_sampler_input *input)
 /* ---- nodes ---- */
 
 static void
-sampler_intent__yes(djp_sampler_intent *out, const djp_sampler *node, uint8_t reason)
+sampler_intent__yes(djp__sampler_intent *out, const djp_sampler *node, uint8_t reason)
 {
     out->sampled = 1;
     out->reliable = node->form != DJP_SAMPLER_TREE_RATE && node->form != DJP_SAMPLER_TREE_AT_LEAST;
@@ -129,7 +129,7 @@ sampler_intent__yes(djp_sampler_intent *out, const djp_sampler *node, uint8_t re
 }
 
 static void
-sampler_intent__leaf(djp_sampler_intent *out, djp_sampler *node, const djp_sampler_input *input)
+sampler_intent__leaf(djp__sampler_intent *out, djp_sampler *node, const djp__sampler_input *input)
 {
     switch (node->form) {
     case DJP_SAMPLER_TREE_ON:
@@ -161,7 +161,7 @@ typedef struct sampler_intent__path {
 
 /* Every rate on the way is used up by what is kept anyway, the innermost first, and a rate that is not yet used up keeps. */
 static void
-sampler_intent__fill_up(djp_sampler_intent *out, sampler_intent__path *path, const djp_sampler_input *input)
+sampler_intent__fill_up(djp__sampler_intent *out, sampler_intent__path *path, const djp__sampler_input *input)
 {
     while (path->count > 0 && !out->drop) {
         djp_sampler *limit = path->limits[--path->count];
@@ -174,7 +174,7 @@ sampler_intent__fill_up(djp_sampler_intent *out, sampler_intent__path *path, con
 }
 
 void
-djp__sampler_intend(djp_sampler_intent *out, djp_sampler *tree, const djp_sampler_input *input)
+djp__sampler_intend(djp__sampler_intent *out, djp_sampler *tree, const djp__sampler_input *input)
 {
     sampler_intent__path path;
     djp_sampler *node = tree, *leaf = NULL;

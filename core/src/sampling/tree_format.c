@@ -78,7 +78,7 @@ static void
 sampler_write__rules(djp_buf *out, const djp_sampler *tree)
 {
     for (size_t i = 0; i < tree->rule_count; i++) {
-        const djp_sampler_rule *rule = &tree->rules[i];
+        const djp__sampler_rule *rule = &tree->rules[i];
         djp__buf_text(out, i ? ", " : "");
         for (size_t k = 0; k < rule->count; k++) {
             djp__buf_text(out, k ? " & " : "");

@@ -178,7 +178,7 @@ sdk_make_pipeline(djp_sdk *sdk, djp__transport *transport)
     sdk->worker.shares_files = transport->ops->shares_files;
     sdk->pipelines = &sdk->traces;
     djp__sdk_tasks_add(sdk);
-    djp__recorder_arm(sdk->recorder, 0);
+    djp__recorder_set_wake_level(sdk->recorder, 0);
 }
 
 void

@@ -103,7 +103,7 @@ struct djp_sdk {
     djp__sdk_metrics metrics;
     djp__sdk_tasks tasks;
 
-    djp_control control;
+    djp__control control;
 
     djp__oplogs oplogs;
     DJP_ATOMIC(int) scopes_reported; /* once-guard of oplogs.scopes_full */

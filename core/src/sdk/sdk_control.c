@@ -4,7 +4,7 @@
 #include "sdk/sdk.h"
 
 static void
-sdk_control_read(djp_control_exported *out, void *user)
+sdk_control_read(djp__control_exported *out, void *user)
 {
     const djp_sdk *sdk = user;
     out->spans = djp_load_relaxed(&sdk->traces.stats.items_exported);
@@ -24,14 +24,14 @@ sdk_control_changed(void *user)
 int
 djp__sdk_prepare_control(djp_sdk *sdk)
 {
-    djp_control_host host = {.options = &sdk->options,
-                             .diag = &sdk->diag,
-                             .recorder = sdk->recorder,
-                             .registry = sdk->registry,
-                             .exports = sdk->pipelines != NULL,
-                             .read = sdk_control_read,
-                             .changed = sdk_control_changed,
-                             .user = sdk};
+    djp__control_host host = {.options = &sdk->options,
+                              .diag = &sdk->diag,
+                              .recorder = sdk->recorder,
+                              .registry = sdk->registry,
+                              .exports = sdk->pipelines != NULL,
+                              .read = sdk_control_read,
+                              .changed = sdk_control_changed,
+                              .user = sdk};
     return djp__control_prepare(&sdk->control, &host);
 }
 

@@ -52,7 +52,7 @@ sdk_metrics_count_sampled(djp_sdk *sdk, const djp_recorder_counters *counters)
 static void
 sdk_metrics_cost(djp_sdk *sdk)
 {
-    djp_budget_view view;
+    djp__budget_view view;
     double total[3];
     static const char *const sources[3] = {"bytes", "spans", "series"};
     if (!sdk->metrics.families[DJP__SDK_COST]) {

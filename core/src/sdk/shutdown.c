@@ -41,7 +41,7 @@ shutdown_report_none(djp_sdk *sdk)
 {
     djp_recorder_counters counters;
     djp__recorder_counters(&counters, sdk->recorder);
-    djp_overrides_view holds;
+    djp__overrides_view holds;
     djp__overrides_read(&holds, &sdk->control.overrides);
     djp_buf text;
     djp__buf_init(&text, 0);

@@ -169,7 +169,7 @@ status_sampler(djp_buf *out, djp_sdk *sdk, double ratio)
 static void
 status_switch(djp_buf *out, djp_sdk *sdk)
 {
-    djp_overrides_view holds;
+    djp__overrides_view holds;
     djp__overrides_read(&holds, &sdk->control.overrides);
     status_open(out, "sampling");
     status_bool(out, "recording", sdk->recorder && holds.enabled);

@@ -32,7 +32,7 @@ djp__status_none_sampled(djp_buf *out, double ratio, const char *ratio_by, const
 static void
 problem_sampling(djp_buf *out, djp_sdk *sdk, const djp_recorder_counters *counters)
 {
-    djp_overrides_view holds;
+    djp__overrides_view holds;
     djp__overrides_read(&holds, &sdk->control.overrides);
     if (!holds.enabled) {
         djp__buf_printf(out, "Recording is off (%s).", holds.enabled_by);

@@ -51,7 +51,7 @@ tasks_control_due(void *user, uint64_t now)
 static void
 tasks_leave_control(void *user)
 {
-    djp_control *control = &((djp_sdk *)user)->control;
+    djp__control *control = &((djp_sdk *)user)->control;
     djp__remote_stop(&control->remote);
     djp__account_end(&control->account);
 }

@@ -43,7 +43,7 @@ traces_consume(void *source)
 static void
 traces_set_wake_level(void *source, uint64_t bytes)
 {
-    djp__recorder_arm(((djp_sdk *)source)->recorder, bytes);
+    djp__recorder_set_wake_level(((djp_sdk *)source)->recorder, bytes);
 }
 
 static uint64_t

@@ -14,12 +14,12 @@ djp__local_trace_begin(djp_span *span, djp__head *head)
 {
     const djp_recorder *recorder = span->recorder;
     const djp__decision *decision = &head->decision;
-    djp_local_trace *local = &span->own;
+    djp__local_trace *local = &span->own;
     span->local = local;
     span->is_root = DJP_SPAN_ROOT;
     djp_store_relaxed(&local->refs, 1u);
     djp_store_relaxed(&local->pending_spans, 0u);
-    djp_store_relaxed(&local->saw, 0u);
+    djp_store_relaxed(&local->flags, 0u);
     local->generation = djp__fork_generation();
     local->root = span;
     local->threshold = decision->threshold;
@@ -28,8 +28,8 @@ djp__local_trace_begin(djp_span *span, djp__head *head)
     local->extras = (uint8_t)head->extras;
     djp_store_relaxed(&local->shared, 0u);
     local->head_reason = decision->reason;
-    uint8_t bank = decision->outcome == DJP__OUTCOME_SAMPLE ? DJP_BANK_SAMPLE : recorder->tail_bank;
-    local->bank = decision->outcome == DJP__OUTCOME_DROP ? DJP_BANK_DROP : bank;
+    uint8_t bank = decision->outcome == DJP__OUTCOME_SAMPLE ? DJP_SET_SAMPLE : recorder->tail_counter_set;
+    local->counter_set = decision->outcome == DJP__OUTCOME_DROP ? DJP_SET_DROP : bank;
     /* Nothing to wait for when the trace is kept anyway and every stratum exports the same threshold. */
     int same_threshold =
         decision->threshold == DJP_THRESHOLD_NONE || decision->threshold == decision->recorded || !recorder->tail_rules;
@@ -40,19 +40,19 @@ djp__local_trace_begin(djp_span *span, djp__head *head)
 
 /* The last span of a local trace is gone. */
 static inline void
-local__end(djp_local_trace *local)
+local__end(djp__local_trace *local)
 {
     if (local->extras & DJP_EXTRA_STATE) {
         djp_tracestate_unref(local->state);
     }
     if (__builtin_expect(djp_load_acquire(&local->shared) != 0, 0)) {
-        djp__shared_forget_all(local);
+        djp__shared_discard_all(local);
     }
     djp__span_block_give(local->root);
 }
 
 static inline __attribute__((always_inline)) void
-local__leave(djp_local_trace *local)
+local__leave(djp__local_trace *local)
 {
     /* A count of one is ours alone, except that a start may find the local trace by its ids. */
     if ((djp_load_acquire(&local->shared) == 0 && djp_load_acquire(&local->refs) == 1) ||
@@ -62,7 +62,7 @@ local__leave(djp_local_trace *local)
 }
 
 void
-djp__local_trace_leave(djp_local_trace *local)
+djp__local_trace_leave(djp__local_trace *local)
 {
     local__leave(local);
 }
@@ -82,13 +82,13 @@ local__drop_marked(djp_span *span)
 }
 
 void
-djp__span_drop_hold(djp_span *span)
+djp__span_unref(djp_span *span)
 {
     /* A count of one is ours alone: nobody else can add to it. */
-    if (djp_load_acquire(&span->holds) != 1 && djp_sub_acq_rel(&span->holds, 1u) != 1) {
+    if (djp_load_acquire(&span->refs) != 1 && djp_sub_acq_rel(&span->refs, 1u) != 1) {
         return;
     }
-    djp_local_trace *local = span->local;
+    djp__local_trace *local = span->local;
     if (__builtin_expect(span->record != (djp_span_record *)(void *)span->space, 0)) {
         djp__free(span->record);
         span->record = (djp_span_record *)(void *)span->space;
@@ -105,34 +105,34 @@ djp__span_drop_hold(djp_span *span)
 
 /* The counter of spans whose local trace was decided so. */
 static inline djp_count
-local__count_of(djp_verdict verdict)
+local__count_of(djp__verdict verdict)
 {
-    return (djp_count)(DJP_COUNT_DECIDED + djp_verdict_reason(verdict));
+    return (djp_count)(DJP_COUNT_DECIDED + djp__verdict_reason(verdict));
 }
 
 /* Copies a kept span into the ring. A verdict of NONE drops it; shown is what the root tells of the trace. Returns what became of it,
  * which the caller counts. */
 static djp_count
-local__publish(djp_span *span, const djp_local_trace *local, djp_verdict verdict, djp_verdict shown)
+local__publish(djp_span *span, const djp__local_trace *local, djp__verdict verdict, djp__verdict shown)
 {
     djp_recorder *recorder = span->recorder;
-    int gate = djp_load_relaxed(&recorder->gate);
-    if (__builtin_expect(gate & DJP_GATE_NO_ENDS, 0)) {
-        djp_count fate = djp_verdict_drops(verdict) ? local__count_of(verdict) : DJP_COUNT_DROP(SWITCHED_OFF);
-        return gate & DJP_GATE_CLOSED ? DJP_COUNT_DROP(AFTER_SHUTDOWN) : fate;
+    int gate = djp_load_relaxed(&recorder->state);
+    if (__builtin_expect(gate & DJP__RECORDER_NO_ENDS, 0)) {
+        djp_count fate = djp__verdict_drops(verdict) ? local__count_of(verdict) : DJP_COUNT_DROP(SWITCHED_OFF);
+        return gate & DJP__RECORDER_CLOSED ? DJP_COUNT_DROP(AFTER_SHUTDOWN) : fate;
     }
-    if (djp_verdict_drops(verdict)) {
+    if (djp__verdict_drops(verdict)) {
         return local__count_of(verdict);
     }
     djp_span_record *record = span->record;
-    record->threshold = djp_stands_for_itself(verdict) ? local->recorded : local->threshold;
-    if (__builtin_expect(djp_verdict_threshold(verdict) != 0, 0)) {
-        record->threshold = djp_verdict_threshold(verdict);
+    record->threshold = djp__verdict_counts_once(verdict) ? local->recorded : local->threshold;
+    if (__builtin_expect(djp__verdict_threshold(verdict) != 0, 0)) {
+        record->threshold = djp__verdict_threshold(verdict);
     }
-    uint8_t reason = djp_verdict_reason(shown);
+    uint8_t reason = djp__verdict_reason(shown);
     if (record->local_root) {
         record->reason = reason;
-        record->reason_label = djp_verdict_label(shown);
+        record->reason_label = djp__verdict_label(shown);
     }
     void *place = djp__ring_reserve(recorder->ring, record->size);
     if (__builtin_expect(!place, 0)) {
@@ -147,7 +147,7 @@ local__publish(djp_span *span, const djp_local_trace *local, djp_verdict verdict
 
 /* What a waiting span costs: its block and what it moved to the heap. */
 static uint64_t
-local__weight(const djp_span *span)
+local__bytes(const djp_span *span)
 {
     uint64_t grown = span->record == (const djp_span_record *)(const void *)span->space ? 0 : span->capacity;
     return sizeof *span + grown;
@@ -155,7 +155,7 @@ local__weight(const djp_span *span)
 
 /* Publishes or drops a list, oldest first, and lets go of it. */
 static __attribute__((noinline)) void
-local__settle(djp_span *newest, djp_verdict verdict, int discard)
+local__complete(djp_span *newest, djp__verdict verdict, int discard)
 {
     djp_span *oldest = NULL;
     uint64_t spans = 0;
@@ -168,14 +168,14 @@ local__settle(djp_span *newest, djp_verdict verdict, int discard)
     }
     uint64_t bytes = 0;
     djp_recorder *recorder = oldest ? oldest->recorder : NULL;
-    uint32_t bank = oldest ? oldest->local->bank : 0, fate = DJP_COUNT_DECIDED + DJP_REASON_NONE;
+    uint32_t bank = oldest ? oldest->local->counter_set : 0, fate = DJP_COUNT_DECIDED + DJP_REASON_NONE;
     uint64_t alike = 0; /* spans of that fate, which most lists share: counted at once */
     if (recorder && !discard) {
-        djp__count_add(recorder, DJP_COUNT_SETTLED + bank, spans);
+        djp__count_add(recorder, DJP_COUNT_COMPLETED + bank, spans);
     }
     while (oldest) {
         djp_span *next = oldest->next;
-        bytes += local__weight(oldest);
+        bytes += local__bytes(oldest);
         if (!discard) {
             uint32_t found = (uint32_t)local__publish(oldest, oldest->local, verdict, verdict);
             if (found != fate) {
@@ -185,7 +185,7 @@ local__settle(djp_span *newest, djp_verdict verdict, int discard)
             }
             alike++;
         }
-        djp__span_drop_hold(oldest);
+        djp__span_unref(oldest);
         oldest = next;
     }
     if (recorder && !discard) {
@@ -195,33 +195,33 @@ local__settle(djp_span *newest, djp_verdict verdict, int discard)
 }
 
 /* What speaks for the local trace by now. own is what the root says for itself. */
-static djp_verdict
-local__tail(const djp_local_trace *local, djp_verdict own)
+static djp__verdict
+local__tail(const djp__local_trace *local, djp__verdict own)
 {
-    uint32_t saw = djp_load_relaxed(&local->saw);
-    if (saw & DJP_SAW_ERROR) {
+    uint32_t saw = djp_load_relaxed(&local->flags);
+    if (saw & DJP__TRACE_FLAG_ERROR) {
         return DJP_REASON_ERROR;
     }
-    if (__builtin_expect(djp_saw_rule(saw) != 0, 0) && djp_verdict_reason(own) != DJP_REASON_SLOW) {
-        return djp__tail_rules_verdict(local->root->recorder->keep, djp_saw_rule(saw));
+    if (__builtin_expect(djp__trace_flags_rule(saw) != 0, 0) && djp__verdict_reason(own) != DJP_REASON_SLOW) {
+        return djp__tail_rules_verdict(local->root->recorder->rules, djp__trace_flags_rule(saw));
     }
     return own != DJP_REASON_NONE ? own : local->head_reason;
 }
 
-static __attribute__((noinline)) djp_verdict
-local__ask_limit(const djp_local_trace *local, djp_verdict tail, int early, uint64_t end_unix_ns)
+static __attribute__((noinline)) djp__verdict
+local__ask_limit(const djp__local_trace *local, djp__verdict tail, int early, uint64_t end_unix_ns)
 {
     uint32_t waiting = djp_load_relaxed(&local->pending_spans);
-    djp_limit_question question = {waiting + (early ? 0u : 1u), end_unix_ns, early == 0};
-    if (djp_local_is_late(local) && !djp_stands_for_itself(tail)) {
+    djp__limit_question question = {waiting + (early ? 0u : 1u), end_unix_ns, early == 0};
+    if (djp_local_is_late(local) && !djp__verdict_counts_once(tail)) {
         return djp__local_limit_follow(local->root->recorder, tail, question.spans);
     }
     return tail == DJP_REASON_NONE ? tail : djp__local_limit_ask(local, tail, &question);
 }
 
 /* What a limit makes of it, if there is one: a question that is asked once for each tail. */
-static inline djp_verdict
-local__limit(const djp_local_trace *local, djp_verdict tail, int early, uint64_t end_unix_ns)
+static inline djp__verdict
+local__limit(const djp__local_trace *local, djp__verdict tail, int early, uint64_t end_unix_ns)
 {
     if (__builtin_expect(local->root->recorder->limit == NULL, 1)) {
         return tail;
@@ -233,7 +233,7 @@ local__limit(const djp_local_trace *local, djp_verdict tail, int early, uint64_t
  * or _ROOT_ENDS; end_unix_ns of the span that makes us decide. The caller holds a block of the local
  * trace. */
 static inline __attribute__((always_inline)) uintptr_t
-local__decide(djp_local_trace *local, djp_verdict own, int event, uint64_t end_unix_ns, djp_verdict *tail)
+local__decide(djp__local_trace *local, djp__verdict own, int event, uint64_t end_unix_ns, djp__verdict *tail)
 {
     uintptr_t word = djp_load_acquire(&local->state_word), decided;
     int next = djp__trace_next[DJP__TRACE_WAITING][event], early = event == DJP__TRACE_IMPATIENCE;
@@ -243,7 +243,7 @@ local__decide(djp_local_trace *local, djp_verdict own, int event, uint64_t end_u
         djp_store_release(&local->state_word, decided); /* a root alone: nobody else can look */
         return decided;
     }
-    djp_verdict asked = UINT64_MAX, verdict = DJP_REASON_NONE;
+    djp__verdict asked = UINT64_MAX, verdict = DJP_REASON_NONE;
     do {
         /* Asked after each look at the list: an error that is on it has been noted before. */
         *tail = local__tail(local, own);
@@ -254,24 +254,24 @@ local__decide(djp_local_trace *local, djp_verdict own, int event, uint64_t end_u
         asked = *tail;
         decided = djp__trace_word(next, verdict);
     } while (!djp_cas_weak_acq_rel(&local->state_word, &word, decided));
-    local__settle((djp_span *)word, verdict, 0);
+    local__complete((djp_span *)word, verdict, 0);
     return decided;
 }
 
 /* An early decision gives way to an error or to anything else worth keeping that comes later: from then on the trace is kept, and
  * stands for itself. What was published or dropped before stays so, by the weights of the head. Returns the verdict that holds. */
-static __attribute__((noinline)) djp_verdict
-local__reconsider(djp_local_trace *local, uintptr_t word, djp_verdict tail)
+static __attribute__((noinline)) djp__verdict
+local__reconsider(djp__local_trace *local, uintptr_t word, djp__verdict tail)
 {
-    while (djp_stands_for_itself(tail) && !djp_verdict_is_final(djp__trace_verdict(word))) {
-        djp_verdict verdict = tail;
+    while (djp__verdict_counts_once(tail) && !djp__verdict_is_final(djp__trace_verdict(word))) {
+        djp__verdict verdict = tail;
         if (local->root->recorder->limit) {
-            djp_limit_question question = {0, 0, 0};
+            djp__limit_question question = {0, 0, 0};
             verdict = djp__local_limit_ask(local, tail, &question);
         }
         int next = djp__trace_next[djp__trace_state(word)][DJP__TRACE_REASON_COMES];
         if (djp_cas_weak_acq_rel(&local->state_word, &word, djp__trace_word(next, verdict))) {
-            if (djp_verdict_drops(djp__trace_verdict(word)) && !djp_verdict_drops(verdict)) {
+            if (djp__verdict_drops(djp__trace_verdict(word)) && !djp__verdict_drops(verdict)) {
                 djp__count(local->root->recorder, DJP_COUNT_LATE_SAMPLED);
             }
             return verdict;
@@ -280,18 +280,18 @@ local__reconsider(djp_local_trace *local, uintptr_t word, djp_verdict tail)
     return djp__trace_verdict(word);
 }
 
-static void local__file_late(djp_span *root, djp_local_trace *local);
+static void local__submit_late(djp_span *root, djp__local_trace *local);
 
 /* Publishes or drops a span whose local trace is decided. */
 static void
 local__follow(djp_span *span, uintptr_t word)
 {
-    djp_local_trace *late = djp__trace_is_over(word) ? djp__late_lead(span) : NULL;
+    djp__local_trace *late = djp__trace_is_over(word) ? djp__late_lead(span) : NULL;
     if (late) {
-        local__file_late(span, late);
+        local__submit_late(span, late);
         return;
     }
-    djp_verdict verdict = djp__trace_verdict(word);
+    djp__verdict verdict = djp__trace_verdict(word);
     if (__builtin_expect(djp__trace_is_early(word), 0)) {
         verdict = local__reconsider(span->local, word, local__tail(span->local, DJP_REASON_NONE));
     }
@@ -303,9 +303,9 @@ local__follow(djp_span *span, uintptr_t word)
 
 /* The root has not ended: the others are decided without it. */
 static __attribute__((noinline)) uintptr_t
-local__decide_early(djp_local_trace *local, djp_verdict own, uint64_t end_unix_ns)
+local__decide_early(djp__local_trace *local, djp__verdict own, uint64_t end_unix_ns)
 {
-    djp_verdict tail;
+    djp__verdict tail;
     return local__decide(local, own, DJP__TRACE_IMPATIENCE, end_unix_ns, &tail);
 }
 
@@ -313,24 +313,25 @@ local__decide_early(djp_local_trace *local, djp_verdict own, uint64_t end_unix_n
 static inline int64_t
 local__age(const djp_span *span)
 {
-    const djp_local_trace *local = span->local;
+    const djp__local_trace *local = span->local;
     return (int64_t)(span->record->end_unix_ns - (uint64_t)local->anchor - local->root->start_monotonic);
 }
 
 /* A root that has been open for longer than it may take is slow, however long it will be. */
-static djp_verdict
+static djp__verdict
 local__is_slow_by_now(const djp_span *span)
 {
-    const djp_local_trace *local = span->local;
+    const djp__local_trace *local = span->local;
     uint64_t slow_ns = span->recorder->options.slow_threshold_ns;
-    int unsure = djp_local_is_late(local) || (djp_load_relaxed(&local->saw) & (DJP_SAW_LONG | DJP_SAW_PATIENT));
+    int unsure = djp_local_is_late(local) ||
+                 (djp_load_relaxed(&local->flags) & (DJP__TRACE_FLAG_LONG | DJP__TRACE_FLAG_PATIENT));
     return !unsure && slow_ns > 0 && local__age(span) > (int64_t)slow_ns ? DJP_REASON_SLOW : DJP_REASON_NONE;
 }
 
 /* Waits no longer for the root: the head decides at once, except that an error or a rule already seen, or the time that has passed, keeps
  * the trace. */
 static __attribute__((noinline)) void
-local__hurry(djp_span *span, djp_count why)
+local__decide_now(djp_span *span, djp_count why)
 {
     djp__count(span->recorder, why);
     local__follow(span, local__decide_early(span->local, local__is_slow_by_now(span), span->record->end_unix_ns));
@@ -347,7 +348,7 @@ local__is_old(const djp_span *span)
 static void
 local__push(djp_span *span)
 {
-    djp_local_trace *local = span->local;
+    djp__local_trace *local = span->local;
     djp_recorder *recorder = span->recorder;
     uintptr_t word = djp_load_acquire(&local->state_word);
     if (djp__trace_is_decided(word)) {
@@ -355,21 +356,21 @@ local__push(djp_span *span)
         return;
     }
     if (__builtin_expect(local__is_old(span), 0)) {
-        local__hurry(span, DJP_COUNT_TIMEOUT);
+        local__decide_now(span, DJP_COUNT_TIMEOUT);
         return;
     }
-    uint64_t weight = local__weight(span);
+    uint64_t weight = local__bytes(span);
     uint64_t bytes = djp_add_relaxed(&recorder->decision_buffer_bytes, weight) + weight;
     uint32_t spans = djp_add_relaxed(&local->pending_spans, 1u);
     if (bytes > recorder->options.decision_buffer_bytes || spans >= DJP_PENDING_SPANS_MAX) {
         djp_sub_relaxed(&recorder->decision_buffer_bytes, weight);
-        local__hurry(span, DJP_COUNT_BUFFER_FULL);
+        local__decide_now(span, DJP_COUNT_BUFFER_FULL);
         return;
     }
-    djp_store_relaxed(&span->holds, 2u);
+    djp_store_relaxed(&span->refs, 2u);
     do {
         if (djp__trace_is_decided(word)) {
-            djp_store_relaxed(&span->holds, 1u);
+            djp_store_relaxed(&span->refs, 1u);
             djp_sub_relaxed(&recorder->decision_buffer_bytes, weight);
             local__follow(span, word);
             return;
@@ -381,22 +382,22 @@ local__push(djp_span *span)
 
 /* The root is that of another process: nothing of the local trace is sent from here. */
 static void
-local__leave_to_parent(djp_local_trace *local)
+local__leave_to_parent(djp__local_trace *local)
 {
     uintptr_t word = djp_load_acquire(&local->state_word), fixed;
     do {
         fixed = djp__trace_word(djp__trace_next[djp__trace_state(word)][DJP__TRACE_FORKED], DJP_REASON_NONE);
     } while (!djp_cas_weak_acq_rel(&local->state_word, &word, fixed));
     if (!djp__trace_is_decided(word)) {
-        local__settle((djp_span *)word, DJP_REASON_NONE, 1);
+        local__complete((djp_span *)word, DJP_REASON_NONE, 1);
     }
 }
 
 /* Spans of another process are its own to send: this one forgets the copies. */
 static void
-local__forget(djp_span *span)
+local__discard(djp_span *span)
 {
-    djp_local_trace *local = span->local;
+    djp__local_trace *local = span->local;
     djp__count(span->recorder, DJP_COUNT_DROP(FORKED));
     if (span->is_root) {
         local__leave_to_parent(local);
@@ -405,22 +406,22 @@ local__forget(djp_span *span)
 
 /* Whether rules have a say: not where everything or nothing is kept. */
 static inline int
-local__is_ruled(const djp_local_trace *local)
+local__is_ruled(const djp__local_trace *local)
 {
     return !djp_local_is_silent(local) && local->head_reason != DJP_REASON_ALWAYS;
 }
 
 /* Notes the first rule that a span of the local trace met. */
 static __attribute__((noinline)) void
-local__look(djp_span *span, djp_local_trace *local)
+local__look(djp_span *span, djp__local_trace *local)
 {
-    uint32_t saw = djp_load_relaxed(&local->saw);
-    if (djp_saw_rule(saw) || !local__is_ruled(local)) {
+    uint32_t saw = djp_load_relaxed(&local->flags);
+    if (djp__trace_flags_rule(saw) || !local__is_ruled(local)) {
         return;
     }
-    uint32_t number = djp__tail_rules_match(span->recorder->keep, span->record) << DJP_SAW_RULE_SHIFT;
-    while (number != 0 && djp_saw_rule(saw) == 0) {
-        if (djp_cas_weak_relaxed(&local->saw, &saw, saw | number)) {
+    uint32_t number = djp__tail_rules_match(span->recorder->rules, span->record) << DJP__TRACE_FLAG_RULE_SHIFT;
+    while (number != 0 && djp__trace_flags_rule(saw) == 0) {
+        if (djp_cas_weak_relaxed(&local->flags, &saw, saw | number)) {
             return;
         }
     }
@@ -428,38 +429,39 @@ local__look(djp_span *span, djp_local_trace *local)
 
 /* Notes what speaks for keeping a local trace in an ended span of it. */
 static inline void
-local__note(djp_span *span, djp_local_trace *local)
+local__note(djp_span *span, djp__local_trace *local)
 {
     if (span->record->status == DJP_STATUS_ERROR && span->recorder->options.sample_errors) {
-        djp_or_acq_rel(&local->saw, DJP_SAW_ERROR);
+        djp_or_acq_rel(&local->flags, DJP__TRACE_FLAG_ERROR);
     }
-    if (__builtin_expect(span->recorder->keep != NULL, 0)) {
+    if (__builtin_expect(span->recorder->rules != NULL, 0)) {
         local__look(span, local);
     }
 }
 
 /* What the root says for itself. */
-static inline djp_verdict
+static inline djp__verdict
 local__root(const djp_span *root, uint64_t duration_ns)
 {
-    const djp_local_trace *local = root->local;
+    const djp__local_trace *local = root->local;
     djp_recorder *recorder = root->recorder;
     uint64_t slow_ns = recorder->options.slow_threshold_ns;
-    if (__builtin_expect(recorder->keep != NULL, 0) && local__is_ruled(local)) {
-        uint32_t saw = djp_load_relaxed(&local->saw);
-        unsigned flags = (djp_saw_reason(saw) ? DJP_TAIL_IS_KEPT : 0u) | (saw & DJP_SAW_LONG ? DJP_TAIL_IS_LONG : 0u);
-        return djp__tail_rules_root(recorder->keep, root->record, slow_ns, flags);
+    if (__builtin_expect(recorder->rules != NULL, 0) && local__is_ruled(local)) {
+        uint32_t saw = djp_load_relaxed(&local->flags);
+        unsigned flags = (djp__trace_flags_reason(saw) ? DJP_TAIL_IS_SAMPLED : 0u) |
+                         (saw & DJP__TRACE_FLAG_LONG ? DJP_TAIL_IS_LONG : 0u);
+        return djp__tail_rules_root(recorder->rules, root->record, slow_ns, flags);
     }
-    int slow = slow_ns > 0 && duration_ns > slow_ns && !(djp_load_relaxed(&local->saw) & DJP_SAW_LONG);
+    int slow = slow_ns > 0 && duration_ns > slow_ns && !(djp_load_relaxed(&local->flags) & DJP__TRACE_FLAG_LONG);
     return slow ? DJP_REASON_SLOW : DJP_REASON_NONE;
 }
 
 /* own: what the root says for itself. Returns the verdict, *tail is what speaks for the trace. */
-static inline __attribute__((always_inline)) djp_verdict
-local__close(djp_span *root, djp_local_trace *local, djp_verdict own, djp_verdict *tail)
+static inline __attribute__((always_inline)) djp__verdict
+local__close(djp_span *root, djp__local_trace *local, djp__verdict own, djp__verdict *tail)
 {
     uintptr_t word = local__decide(local, own, DJP__TRACE_ROOT_ENDS, root->record->end_unix_ns, tail);
-    djp_verdict verdict = djp__trace_verdict(word);
+    djp__verdict verdict = djp__trace_verdict(word);
     if (__builtin_expect(djp__trace_is_early(word), 0)) {
         uintptr_t over = djp__trace_bits[djp__trace_next[DJP__TRACE_EARLY][DJP__TRACE_ROOT_ENDS]];
         djp_or_acq_rel(&local->state_word, over);
@@ -472,32 +474,32 @@ local__close(djp_span *root, djp_local_trace *local, djp_verdict own, djp_verdic
 }
 
 static inline djp_count
-local__publish_root(djp_span *root, const djp_local_trace *local, djp_verdict verdict, djp_verdict tail)
+local__publish_root(djp_span *root, const djp__local_trace *local, djp__verdict verdict, djp__verdict tail)
 {
     /* A trace that was kept from the start still tells why it is worth a look. */
-    int plain = djp_verdict_drops(verdict) || verdict == DJP_REASON_ALWAYS || tail == DJP_REASON_NONE;
+    int plain = djp__verdict_drops(verdict) || verdict == DJP_REASON_ALWAYS || tail == DJP_REASON_NONE;
     return local__publish(root, local, verdict, plain ? verdict : tail);
 }
 
 static void
-local__file_root(djp_span *root, uint64_t duration_ns)
+local__submit_root(djp_span *root, uint64_t duration_ns)
 {
-    djp_verdict tail, verdict = local__close(root, root->local, local__root(root, duration_ns), &tail);
+    djp__verdict tail, verdict = local__close(root, root->local, local__root(root, duration_ns), &tail);
     djp__count_in(root->recorder, root->local, local__publish_root(root, root->local, verdict, tail));
 }
 
 /* The same for a late local trace, which the span is the root of or leads. It shows as one only where it is kept for what it is: what
  * follows the first one is a part of that. */
 static __attribute__((noinline)) void
-local__file_late(djp_span *root, djp_local_trace *local)
+local__submit_late(djp_span *root, djp__local_trace *local)
 {
-    djp_verdict tail, verdict;
+    djp__verdict tail, verdict;
     if (local != root->local) {
         local__note(root, local);
     }
     verdict = local__close(root, local, DJP_REASON_NONE, &tail);
     root->record->local_root = DJP_ROOT_NOT;
-    if (djp_stands_for_itself(verdict)) {
+    if (djp__verdict_counts_once(verdict)) {
         djp__count(root->recorder, DJP_COUNT_LATE_SAMPLED_PARTS);
         djp__span_mark_late(root);
         root->record->local_root = DJP_ROOT_LATE;
@@ -506,27 +508,27 @@ local__file_late(djp_span *root, djp_local_trace *local)
 }
 
 void
-djp__local_trace_file(djp_span *span, uint64_t duration_ns)
+djp__local_trace_submit(djp_span *span, uint64_t duration_ns)
 {
-    djp_local_trace *local = span->local;
+    djp__local_trace *local = span->local;
     if (__builtin_expect(local->generation != djp__fork_generation(), 0)) {
-        local__forget(span);
+        local__discard(span);
         return;
     }
     local__note(span, local);
     if (span->is_root == DJP_SPAN_ROOT) {
-        local__file_root(span, duration_ns);
+        local__submit_root(span, duration_ns);
     } else if (span->is_root == DJP_SPAN_CHILD) {
         local__push(span);
     } else {
-        local__file_late(span, local);
+        local__submit_late(span, local);
     }
 }
 
 void
 djp__local_trace_abandon(djp_span *root)
 {
-    djp_local_trace *local = root->is_root ? root->local : &root->own;
+    djp__local_trace *local = root->is_root ? root->local : &root->own;
     if (local->generation == djp__fork_generation()) {
         local__decide_early(local, DJP_REASON_NONE, 0);
     } else {

@@ -8,18 +8,18 @@
 int
 djp__late_is_wanted(const djp_recorder *recorder, uintptr_t word)
 {
-    return (recorder->options.sample_errors || recorder->keep) && !djp_stands_for_itself(djp__trace_verdict(word));
+    return (recorder->options.sample_errors || recorder->rules) && !djp__verdict_counts_once(djp__trace_verdict(word));
 }
 
 static void
-late__init(djp_span *span, const djp_local_trace *from, uintptr_t word)
+late__init(djp_span *span, const djp__local_trace *from, uintptr_t word)
 {
-    djp_local_trace *local = &span->own;
-    djp_verdict verdict = djp__trace_verdict(word);
-    uint64_t raised = djp_verdict_threshold(verdict);
+    djp__local_trace *local = &span->own;
+    djp__verdict verdict = djp__trace_verdict(word);
+    uint64_t raised = djp__verdict_threshold(verdict);
     djp_store_relaxed(&local->refs, 1u);
     djp_store_relaxed(&local->pending_spans, 0u);
-    djp_store_relaxed(&local->saw, 0u);
+    djp_store_relaxed(&local->flags, 0u);
     djp_store_relaxed(&local->state_word, (uintptr_t)0);
     local->generation = from->generation;
     local->root = span;
@@ -28,20 +28,20 @@ late__init(djp_span *span, const djp_local_trace *from, uintptr_t word)
     local->anchor = from->anchor;
     local->extras = from->extras & DJP_EXTRA_STATE;
     local->state = local->extras ? djp_tracestate_ref(from->state) : from->state;
-    local->head_reason = djp_verdict_reason(verdict); /* perhaps one of a limit that dropped it */
-    local->bank = from->bank;
+    local->head_reason = djp__verdict_reason(verdict); /* perhaps one of a limit that dropped it */
+    local->counter_set = from->counter_set;
     djp_store_relaxed(&local->shared, 0u);
 }
 
 void
-djp__late_begin(djp_span *span, djp_local_trace *from)
+djp__late_begin(djp_span *span, djp__local_trace *from)
 {
     late__init(span, from, djp_load_acquire(&from->state_word));
     span->is_root = DJP_SPAN_LATE_ROOT;
     span->local = &span->own;
 }
 
-djp_local_trace *
+djp__local_trace *
 djp__late_lead(djp_span *span)
 {
     uintptr_t word = djp_load_acquire(&span->local->state_word);
@@ -59,10 +59,10 @@ djp__late_lead(djp_span *span)
     return &span->own;
 }
 
-djp_local_trace *
+djp__local_trace *
 djp__late_home(djp_span *parent, uintptr_t word)
 {
-    djp_local_trace *home = parent->local;
+    djp__local_trace *home = parent->local;
     if (!djp__late_is_wanted(parent->recorder, word)) {
         return home;
     }

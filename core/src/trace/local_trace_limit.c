@@ -25,7 +25,7 @@ local_limit__route(const djp_span_record *record, djp_key key)
 }
 
 static uint64_t
-local_limit__now(const djp_local_trace *local, uint64_t end_unix_ns)
+local_limit__now(const djp__local_trace *local, uint64_t end_unix_ns)
 {
     uint64_t now = djp__clock_monotonic(), end = end_unix_ns - (uint64_t)local->anchor;
     uint64_t oldest = now > LOCAL_LIMIT__LAG_NS ? now - LOCAL_LIMIT__LAG_NS : 0;
@@ -33,15 +33,15 @@ local_limit__now(const djp_local_trace *local, uint64_t end_unix_ns)
     return end < oldest ? oldest : end;
 }
 
-djp_verdict
-djp__local_limit_ask(const djp_local_trace *local, djp_verdict verdict, const djp_limit_question *question)
+djp__verdict
+djp__local_limit_ask(const djp__local_trace *local, djp__verdict verdict, const djp__limit_question *question)
 {
     djp_recorder *recorder = local->root->recorder;
     const djp_span_record *identity = djp__span_identity(local->root);
-    int self = djp_stands_for_itself(verdict);
+    int self = djp__verdict_counts_once(verdict);
     int unknown = !self && local->threshold == DJP_THRESHOLD_NONE;
     int unweighted = unknown && local->head_reason != DJP_REASON_ALWAYS;
-    djp_rate_look look = {
+    djp__rate_look look = {
         .route = question->root_ended ? local_limit__route(local->root->record, recorder->route_key)
                                       : DJP_RATE_ROUTE_UNKNOWN,
         .group = self ? DJP_RATE_SELF : DJP_RATE_HEAD,
@@ -57,20 +57,20 @@ djp__local_limit_ask(const djp_local_trace *local, djp_verdict verdict, const dj
     uint64_t threshold = 0;
     switch (djp__rate_limit_look(recorder->limit, &look, &threshold)) {
     case DJP_RATE_LIMITED:
-        return djp_verdict_of(DJP_REASON_RATE_LIMITED, self);
+        return djp__verdict_of(DJP_REASON_RATE_LIMITED, self);
     case DJP_RATE_BURST:
-        return djp_verdict_of(DJP_REASON_RATE_BURST, self);
+        return djp__verdict_of(DJP_REASON_RATE_BURST, self);
     case DJP_RATE_KEPT:
         break;
     }
-    return unweighted || threshold == look.own ? verdict : djp_verdict_raise(verdict, threshold);
+    return unweighted || threshold == look.own ? verdict : djp__verdict_raise(verdict, threshold);
 }
 
-djp_verdict
-djp__local_limit_follow(djp_recorder *recorder, djp_verdict verdict, uint64_t spans)
+djp__verdict
+djp__local_limit_follow(djp_recorder *recorder, djp__verdict verdict, uint64_t spans)
 {
-    if (djp_verdict_drops(verdict) || djp__rate_limit_take(recorder->limit, spans)) {
+    if (djp__verdict_drops(verdict) || djp__rate_limit_take(recorder->limit, spans)) {
         return verdict;
     }
-    return djp_verdict_of(DJP_REASON_RATE_BURST, 1);
+    return djp__verdict_of(DJP_REASON_RATE_BURST, 1);
 }

@@ -59,7 +59,7 @@ static const uint8_t djp__trace_bits[DJP__TRACE_STATES] = {
 
 /* The word of a decided state. */
 static inline uintptr_t
-djp__trace_word(int state, djp_verdict verdict)
+djp__trace_word(int state, djp__verdict verdict)
 {
     return (uintptr_t)verdict << DJP__TRACE_BITS | djp__trace_bits[state];
 }
@@ -83,10 +83,10 @@ djp__trace_is_over(uintptr_t word)
     return (word & (DJP__TRACE_OVER_BIT | DJP__TRACE_DECIDED_BIT)) == (DJP__TRACE_OVER_BIT | DJP__TRACE_DECIDED_BIT);
 }
 
-static inline djp_verdict
+static inline djp__verdict
 djp__trace_verdict(uintptr_t word)
 {
-    return (djp_verdict)(word >> DJP__TRACE_BITS);
+    return (djp__verdict)(word >> DJP__TRACE_BITS);
 }
 
 static inline int

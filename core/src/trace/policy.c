@@ -43,14 +43,14 @@ void
 djp__recorder_set_off(djp_recorder *recorder, int off)
 {
     int muted = off || djp_load_relaxed(&recorder->policy)->drop_all;
-    int bits = (off ? DJP_GATE_OFF : 0) | (muted ? DJP_GATE_MUTE : 0);
-    if ((djp_load_relaxed(&recorder->gate) & (DJP_GATE_OFF | DJP_GATE_MUTE)) == bits) {
+    int bits = (off ? DJP__RECORDER_OFF : 0) | (muted ? DJP__RECORDER_MUTED : 0);
+    if ((djp_load_relaxed(&recorder->state) & (DJP__RECORDER_OFF | DJP__RECORDER_MUTED)) == bits) {
         return;
     }
-    djp_or_seq_cst(&recorder->gate, bits);
-    djp_and_seq_cst(&recorder->gate, bits | DJP_GATE_CLOSED | DJP_GATE_FIRST);
+    djp_or_seq_cst(&recorder->state, bits);
+    djp_and_seq_cst(&recorder->state, bits | DJP__RECORDER_CLOSED | DJP__RECORDER_FIRST);
     if (bits == 0) {
-        djp__recorder_arm(recorder, 0); /* whoever looked away while nothing came learns of the next span */
+        djp__recorder_set_wake_level(recorder, 0); /* whoever looked away while nothing came learns of the next span */
     }
 }
 
@@ -178,7 +178,7 @@ djp__recorder_set_canary(djp_recorder *recorder, double canary)
 }
 
 int
-djp__recorder_apply(djp_recorder *recorder, const djp_recorder_plan *plan)
+djp__recorder_apply(djp_recorder *recorder, const djp__recorder_plan *plan)
 {
     if (plan->sampler && djp__recorder_set_sampler(recorder, plan->sampler) != 0) {
         return DJP_ERETRY;
@@ -197,7 +197,7 @@ djp__recorder_apply(djp_recorder *recorder, const djp_recorder_plan *plan)
 int
 djp__recorder_is_muted(const djp_recorder *recorder)
 {
-    return (djp_load_acquire(&recorder->gate) & DJP_GATE_MUTE) != 0;
+    return (djp_load_acquire(&recorder->state) & DJP__RECORDER_MUTED) != 0;
 }
 
 int
@@ -207,7 +207,7 @@ djp__recorder_has_tree(const djp_recorder *recorder)
 }
 
 void
-djp__recorder_poke(djp_recorder *recorder)
+djp__recorder_notify(djp_recorder *recorder)
 {
     uint64_t level = 0;
     if (recorder && djp_load_relaxed(&recorder->wake_level) == 0 && recorder->options.wake &&
@@ -217,17 +217,17 @@ djp__recorder_poke(djp_recorder *recorder)
 }
 
 int
-djp__recorder_knock(djp_recorder *recorder)
+djp__recorder_try_start(djp_recorder *recorder)
 {
     if (!recorder) {
         return 0;
     }
-    if (djp_load_relaxed(&recorder->gate) & DJP_GATE_FIRST) {
-        djp_and_seq_cst(&recorder->gate, ~DJP_GATE_FIRST);
+    if (djp_load_relaxed(&recorder->state) & DJP__RECORDER_FIRST) {
+        djp_and_seq_cst(&recorder->state, ~DJP__RECORDER_FIRST);
         djp__recorder_wake(recorder);
     }
-    if (djp_load_relaxed(&recorder->gate) & DJP_GATE_NO_STARTS) {
-        djp__recorder_poke(recorder);
+    if (djp_load_relaxed(&recorder->state) & DJP__RECORDER_NO_STARTS) {
+        djp__recorder_notify(recorder);
         return 0;
     }
     return 1;

@@ -13,9 +13,9 @@
 enum { POLICY_TREE__RETIRED = 4, POLICY_TREE__YIELDS = 1000 };
 
 void
-djp__policy_decide_by_tree(djp__head *out, djp_recorder *recorder, djp_sampler_input *input)
+djp__policy_decide_by_tree(djp__head *out, djp_recorder *recorder, djp__sampler_input *input)
 {
-    djp_tree_slot *slot = &recorder->slot;
+    djp__tree_slot *slot = &recorder->slot;
     djp_add_seq_cst(&slot->readers, 1u);
     djp_sampler *tree = djp_load_seq_cst(&slot->tree);
     if (tree) {
@@ -36,7 +36,7 @@ djp__policy_decide_by_tree(djp__head *out, djp_recorder *recorder, djp_sampler_i
 
 /* Frees what was replaced unless somebody may still look at it. Under the tables lock. */
 static void
-policy_tree__reap(djp_tree_slot *slot)
+policy_tree__reap(djp__tree_slot *slot)
 {
     for (int i = 0; slot->retired && i < POLICY_TREE__YIELDS; i++) {
         /* Whoever counts itself in after this look finds the new tree. */
@@ -56,7 +56,7 @@ policy_tree__reap(djp_tree_slot *slot)
 }
 
 void
-djp__tree_slot_fini(djp_tree_slot *slot)
+djp__tree_slot_fini(djp__tree_slot *slot)
 {
     djp_sampler_free(djp_load_relaxed(&slot->tree));
     while (slot->retired) {
@@ -72,14 +72,14 @@ djp__policy_put(djp_recorder *recorder, const djp__policy *policy)
     const djp_sampler *tree = policy->tree ? djp_load_relaxed(&recorder->slot.tree) : NULL;
     djp_store_relaxed(&recorder->needs, tree ? tree->needs : 0u);
     djp_store_release(&recorder->policy, policy);
-    djp__recorder_set_off(recorder, (djp_load_relaxed(&recorder->gate) & DJP_GATE_OFF) != 0);
+    djp__recorder_set_off(recorder, (djp_load_relaxed(&recorder->state) & DJP__RECORDER_OFF) != 0);
 }
 
 /* Under the tables lock. */
 static int
 policy_tree__replace(djp_recorder *recorder, djp_sampler *tree)
 {
-    djp_tree_slot *slot = &recorder->slot;
+    djp__tree_slot *slot = &recorder->slot;
     djp_sampler *old = djp_load_relaxed(&slot->tree);
     int same = tree && old && tree->text_size == old->text_size && memcmp(tree->text, old->text, old->text_size) == 0;
     policy_tree__reap(slot);

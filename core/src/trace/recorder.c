@@ -28,7 +28,7 @@ static void
 recorder__destroy(djp_recorder *recorder)
 {
     djp__ring_free(recorder->ring);
-    djp__tail_rules_free(recorder->keep);
+    djp__tail_rules_free(recorder->rules);
     djp__rate_limit_free(recorder->limit);
     djp__policies_free(recorder);
     djp__free(recorder->memory);
@@ -50,7 +50,7 @@ recorder__sum(const djp_recorder *recorder, unsigned which)
 {
     uint64_t sum = 0;
     for (unsigned result = 0; result < DJP__OUTCOMES; result++) {
-        sum += recorder__place(recorder, result * DJP_COUNT_BANK + which);
+        sum += recorder__place(recorder, result * DJP_COUNT_SET + which);
     }
     return sum;
 }
@@ -66,8 +66,8 @@ recorder__started(const djp_recorder *recorder)
 static uint64_t
 recorder__open(const djp_recorder *recorder, unsigned result)
 {
-    unsigned bank = result * DJP_COUNT_BANK;
-    uint64_t settled = recorder__place(recorder, bank + DJP_COUNT_SETTLED);
+    unsigned bank = result * DJP_COUNT_SET;
+    uint64_t settled = recorder__place(recorder, bank + DJP_COUNT_COMPLETED);
     uint64_t waited = recorder__place(recorder, bank + DJP_COUNT_WAITED);
     uint64_t gone = waited > settled ? waited - settled : 0, started = 0;
     for (unsigned reason = 0; reason < DJP__REASONS; reason++) {
@@ -155,10 +155,10 @@ djp__recorder_new(djp_recorder **out, const djp_recorder_options *options)
     djp__error_keys_init(&recorder->error_keys);
     recorder->serial = recorder__next_serial();
     djp_store_relaxed(&recorder->wake_level, DJP_WAKE_NEVER);
-    djp_store_relaxed(&recorder->gate, options->wake_first ? DJP_GATE_FIRST : 0);
+    djp_store_relaxed(&recorder->state, options->wake_first ? DJP__RECORDER_FIRST : 0);
     int result = djp__ring_new(&recorder->ring, options->ring_bytes);
     if (result == 0 && recorder__may_keep(options)) {
-        result = djp__tail_rules_new(&recorder->keep, options->tail_sampling_rules, options->keep_rule_count);
+        result = djp__tail_rules_new(&recorder->rules, options->tail_sampling_rules, options->keep_rule_count);
     }
     if (result == 0 && options->span_rate_limit > 0) {
         recorder->route_key = djp_key_intern(DJP_TEXT("http.route"));
@@ -168,8 +168,8 @@ djp__recorder_new(djp_recorder **out, const djp_recorder_options *options)
         recorder__destroy(recorder);
         return result;
     }
-    recorder->tail_rules = options->sample_errors || options->slow_threshold_ns > 0 || recorder->keep;
-    recorder->tail_bank = recorder->tail_rules ? DJP_BANK_RECORD : DJP_BANK_DROP;
+    recorder->tail_rules = options->sample_errors || options->slow_threshold_ns > 0 || recorder->rules;
+    recorder->tail_counter_set = recorder->tail_rules ? DJP_SET_RECORD : DJP_SET_DROP;
     uint64_t quarter = options->ring_bytes / 4;
     recorder->record_max = quarter < DJP_RECORD_SIZE_MAX ? (uint32_t)quarter : DJP_RECORD_SIZE_MAX;
     djp__policies_init(recorder);
@@ -191,7 +191,7 @@ djp__recorder_ring(djp_recorder *recorder)
 }
 
 void
-djp__recorder_arm(djp_recorder *recorder, uint64_t used_bytes)
+djp__recorder_set_wake_level(djp_recorder *recorder, uint64_t used_bytes)
 {
     djp_swap_seq_cst(&recorder->wake_level, used_bytes == DJP_WAKE_NEVER ? DJP_WAKE_NEVER - 1 : used_bytes);
 }
@@ -201,7 +201,7 @@ djp__recorder_wake(djp_recorder *recorder)
 {
     /* Announced before the look, so that whoever closes either is seen here or sees us and waits. */
     djp_add_seq_cst(&recorder->waking, 1);
-    if (!(djp_load_seq_cst(&recorder->gate) & DJP_GATE_CLOSED)) {
+    if (!(djp_load_seq_cst(&recorder->state) & DJP__RECORDER_CLOSED)) {
         recorder->options.wake(recorder->options.wake_user);
     }
     djp_sub_acq_rel(&recorder->waking, 1);
@@ -210,7 +210,7 @@ djp__recorder_wake(djp_recorder *recorder)
 void
 djp__recorder_close(djp_recorder *recorder)
 {
-    djp_or_seq_cst(&recorder->gate, DJP_GATE_CLOSED);
+    djp_or_seq_cst(&recorder->state, DJP__RECORDER_CLOSED);
 }
 
 void
@@ -236,8 +236,8 @@ djp__recorder_fork_child(djp_recorder *recorder)
     /* The counters start again; what the parent had open stays known, so that the recorder is not freed under it. */
     djp_add_relaxed(&recorder->inherited, recorder__live(recorder));
     for (unsigned i = 0; i < DJP_STRIPES; i++) {
-        djp_stripe *stripe = &recorder->stripes[i];
-        for (unsigned k = 0; k < DJP__OUTCOMES * DJP_COUNT_BANK; k++) {
+        djp__stripe *stripe = &recorder->stripes[i];
+        for (unsigned k = 0; k < DJP__OUTCOMES * DJP_COUNT_SET; k++) {
             djp_store_relaxed(&stripe->value[k], 0u);
         }
         djp_store_relaxed(&stripe->owner, 0u);
@@ -246,14 +246,14 @@ djp__recorder_fork_child(djp_recorder *recorder)
     djp_store_relaxed(&recorder->waking, 0);
     djp_store_relaxed(&recorder->slot.readers, 0u); /* threads of the parent */
     if (recorder->options.wake_first) {
-        djp_or_seq_cst(&recorder->gate, DJP_GATE_FIRST);
+        djp_or_seq_cst(&recorder->state, DJP__RECORDER_FIRST);
     }
     djp_store_relaxed(&recorder->decision_buffer_bytes, 0u);
     djp__ring_reset(recorder->ring);
-    djp__recorder_arm(recorder, 0);
+    djp__recorder_set_wake_level(recorder, 0);
 }
 
-static djp_stripe *
+static djp__stripe *
 recorder__find_stripe(djp_recorder *recorder, uint64_t token)
 {
     for (unsigned i = 1; i < DJP_STRIPES; i++) {
@@ -309,7 +309,7 @@ djp__recorder_leave(uint64_t token)
 static uint64_t
 recorder__count_ends(djp_recorder_counters *out, const djp_recorder *recorder)
 {
-    uint64_t settled = recorder__sum(recorder, DJP_COUNT_SETTLED);
+    uint64_t settled = recorder__sum(recorder, DJP_COUNT_COMPLETED);
     uint64_t waited = recorder__sum(recorder, DJP_COUNT_WAITED), ended = 0, open = 0;
     for (unsigned reason = 0; reason < DJP__REASONS; reason++) {
         out->by_reason[reason] = recorder__sum(recorder, DJP_COUNT_DECIDED + reason);
@@ -329,12 +329,12 @@ static void
 recorder__count_sampling(djp_recorder_counters *out, const djp_recorder *recorder)
 {
     djp_tail_history_counters history;
-    djp__tail_rules_counters(&history, recorder->keep);
+    djp__tail_rules_counters(&history, recorder->rules);
     out->rule_routes_evicted = history.routes_forgotten;
     out->rule_table_full = history.kinds_shared;
     out->rule_checks_skipped = history.skipped;
     if (recorder->limit) {
-        djp_rate_counters rate;
+        djp__rate_counters rate;
         djp__rate_limit_counters(&rate, recorder->limit);
         out->rate_routes = rate.routes;
         out->rate_shared = rate.shared;
@@ -363,7 +363,7 @@ djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder)
     for (unsigned result = 0; result < DJP__OUTCOMES; result++) {
         out->open[result] = recorder__open(recorder, result);
         for (unsigned origin = 0; origin < DJP_ORIGINS; origin++) {
-            unsigned place = result * DJP_COUNT_BANK + DJP_COUNT_STARTED + origin;
+            unsigned place = result * DJP_COUNT_SET + DJP_COUNT_STARTED + origin;
             out->started_by[origin][result] = recorder__place(recorder, place);
         }
     }

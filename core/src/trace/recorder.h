@@ -24,7 +24,7 @@ typedef struct djp_recorder_options {
     uint32_t attribute_count_limit, attribute_value_length_limit, event_count_limit, link_count_limit;
     uint32_t event_attribute_count_limit, link_attribute_count_limit;
     /* Called by a recording thread after it committed a record while used bytes >= wake level; the level is then disarmed until
-     * djp__recorder_arm. Must not block for long: it wakes or starts the worker. */
+     * djp__recorder_set_wake_level. Must not block for long: it wakes or starts the worker. */
     void (*wake)(void *user);
     void *wake_user;
     int wake_first; /* 1: the first start calls it, too, whatever becomes of its span; again in a forked child */
@@ -37,7 +37,7 @@ typedef struct djp_recorder_options {
 int djp__recorder_new(djp_recorder **out, const djp_recorder_options *options);
 djp_ring *djp__recorder_ring(djp_recorder *recorder);
 /* Arms wake: at once for 0 (the next committed span), else when the ring holds that many bytes. */
-void djp__recorder_arm(djp_recorder *recorder, uint64_t used_bytes);
+void djp__recorder_set_wake_level(djp_recorder *recorder, uint64_t used_bytes);
 /* How roots are decided from now on; recording goes on meanwhile. Returns 0, or DJP_ENOMEM: then nothing has changed. Where many
  * ratios were in use, the next best of a fixed scale stands for a new one. ratio 0 and less: ids and context only, nothing is kept. */
 int djp__recorder_set_ratio(djp_recorder *recorder, double ratio);
@@ -53,16 +53,16 @@ int djp__recorder_set_sampler(djp_recorder *recorder, struct djp_sampler *sample
 int djp__recorder_sampler_text(char **out, djp_recorder *recorder);
 
 /* How roots are decided and whether anything is recorded, from now on. */
-typedef struct djp_recorder_plan {
+typedef struct djp__recorder_plan {
     int enabled; /* 0: starts return NULL, and nothing that ends leaves */
     double ratio; /* as djp__recorder_set_ratio; below 0: as djp__recorder_reset_ratio */
     double canary; /* as djp__recorder_set_canary */
     struct djp_sampler *sampler; /* as djp__recorder_set_sampler, taken; NULL: the one there is stays */
     int drops_sampler; /* 1: that of the options takes its place */
-} djp_recorder_plan;
+} djp__recorder_plan;
 /* Puts a plan in force. DJP_ERETRY: the sampler cannot be replaced now, and nothing has changed. DJP_ENOMEM: roots are decided as before,
  * while `enabled` holds. */
-int djp__recorder_apply(djp_recorder *recorder, const djp_recorder_plan *plan);
+int djp__recorder_apply(djp_recorder *recorder, const djp__recorder_plan *plan);
 /* 1 when nothing may leave: recording is off, or the ratio in force is 0. The recorder alone knows it; everybody else asks. Any thread,
  * acquire. */
 int djp__recorder_is_muted(const djp_recorder *recorder);

@@ -10,14 +10,14 @@
 #include "sampling/head.h"
 #include "sampling/tree.h"
 
-/* What is told of a span lies once for each sampling result (djp_local_trace.bank), so that sums by result cost no second count. */
+/* What is told of a span lies once for each sampling result (djp__local_trace.bank), so that sums by result cost no second count. */
 typedef enum djp_count {
     DJP_COUNT_STARTED, /* without a parent; the others follow in the order of DJP_ORIGIN_* */
     DJP_COUNT_STARTED_LOCAL,
     DJP_COUNT_STARTED_REMOTE,
     DJP_COUNT_RELEASED,
     DJP_COUNT_WAITED, /* ended and put on a waiting list */
-    DJP_COUNT_SETTLED, /* taken off it, counted under its fate */
+    DJP_COUNT_COMPLETED, /* taken off it, counted under its fate */
     DJP_COUNT_DECIDED, /* + DJP_REASON_* */
     DJP_COUNT_DROPPED = DJP_COUNT_DECIDED + DJP__REASONS, /* + DJP__DROP_* */
     DJP_COUNT_BUFFER_FULL = DJP_COUNT_DROPPED + DJP__DROPS,
@@ -30,25 +30,27 @@ typedef enum djp_count {
 
 /* Places of one sampling result, and where each begins. */
 enum {
-    DJP_COUNT_BANK = 32,
-    DJP_BANK_DROP = DJP__OUTCOME_DROP * DJP_COUNT_BANK,
-    DJP_BANK_RECORD = DJP__OUTCOME_RECORD_ONLY * DJP_COUNT_BANK,
-    DJP_BANK_SAMPLE = DJP__OUTCOME_SAMPLE * DJP_COUNT_BANK
+    DJP_COUNT_SET = 32,
+    DJP_SET_DROP = DJP__OUTCOME_DROP * DJP_COUNT_SET,
+    DJP_SET_RECORD = DJP__OUTCOME_RECORD_ONLY * DJP_COUNT_SET,
+    DJP_SET_SAMPLE = DJP__OUTCOME_SAMPLE * DJP_COUNT_SET
 };
 #define DJP_COUNT_DROP(name) ((djp_count)(DJP_COUNT_DROPPED + DJP__DROP_##name))
-_Static_assert((int)DJP_COUNT_LAST <= (int)DJP_COUNT_BANK, "the counters fit their bank");
+_Static_assert((int)DJP_COUNT_LAST <= (int)DJP_COUNT_SET, "the counters fit their bank");
 
 #define DJP_STRIPES 32u /* the first is shared by the threads that find no free one */
 #define DJP_WAKE_NEVER UINT64_MAX
 
-/* Bits of djp_recorder.gate. */
+/* Bits of djp_recorder.state, which alone says whether recording is on. Everybody else asks: starts and ends test these bits, worker and
+ * sender call djp__recorder_is_muted, writers of operation logs read what oplog/attach.c publishes of them. MUTED follows from OFF and
+ * from a policy that drops all. */
 enum {
-    DJP_GATE_CLOSED = 1, /* for ever */
-    DJP_GATE_OFF = 2,
-    DJP_GATE_MUTE = 4,
-    DJP_GATE_FIRST = 8, /* the next start calls options.wake, whatever becomes of its span */
-    DJP_GATE_NO_STARTS = DJP_GATE_CLOSED | DJP_GATE_OFF,
-    DJP_GATE_NO_ENDS = DJP_GATE_CLOSED | DJP_GATE_OFF | DJP_GATE_MUTE
+    DJP__RECORDER_CLOSED = 1, /* for ever */
+    DJP__RECORDER_OFF = 2,
+    DJP__RECORDER_MUTED = 4,
+    DJP__RECORDER_FIRST = 8, /* the next start calls options.wake, whatever becomes of its span */
+    DJP__RECORDER_NO_STARTS = DJP__RECORDER_CLOSED | DJP__RECORDER_OFF,
+    DJP__RECORDER_NO_ENDS = DJP__RECORDER_CLOSED | DJP__RECORDER_OFF | DJP__RECORDER_MUTED
 };
 
 /* Policies that a recorder keeps, the first being that of its options; above half of them only those of the scale are added. */
@@ -56,25 +58,25 @@ enum {
 
 /* The tree of samplers of a recorder. Deciding threads count themselves in before they load the tree, so a tree that was replaced may go
  * once nobody is counted. */
-typedef struct djp_tree_slot {
+typedef struct djp__tree_slot {
     DJP_ATOMIC(djp_sampler *) tree; /* owned; written under the tables lock, sequentially consistent */
     DJP_ATOMIC(uint32_t) readers; /* any thread, sequentially consistent */
     djp_sampler *retired; /* owned, linked by next; under the tables lock */
     unsigned retired_count;
     djp__policy policy; /* says that the tree decides; never changed */
-} djp_tree_slot;
+} djp__tree_slot;
 
-typedef struct djp_stripe {
+typedef struct djp__stripe {
     /* Written by the owner with plain additions (release); in the first stripe by anybody, atomically. */
-    _Alignas(64) DJP_ATOMIC(uint64_t) value[DJP__OUTCOMES * DJP_COUNT_BANK];
+    _Alignas(64) DJP_ATOMIC(uint64_t) value[DJP__OUTCOMES * DJP_COUNT_SET];
     DJP_ATOMIC(uint64_t) owner; /* a thread's token or 0; acquire-release */
-} djp_stripe;
+} djp__stripe;
 
 /* Of what failed spans say (span_error.c). */
-typedef struct djp_error_keys {
+typedef struct djp__error_keys {
     djp_key error, type, message, exception_type, exception_message;
-} djp_error_keys;
-void djp__error_keys_init(djp_error_keys *out);
+} djp__error_keys;
+void djp__error_keys_init(djp__error_keys *out);
 
 struct djp_recorder {
     djp_recorder_options options;
@@ -84,23 +86,23 @@ struct djp_recorder {
     djp_ring *ring;
     uint32_t record_max; /* bytes; a quarter of the ring at most */
     uint8_t tail_rules; /* 1: errors, slowness or rules may still keep what the head drops */
-    uint8_t tail_bank; /* of the counters, for what the head drops */
+    uint8_t tail_counter_set; /* of the counters, for what the head drops */
     uint64_t serial; /* names this recorder and its process: never repeated, changed in a forked child */
-    DJP_ATOMIC(int) gate; /* DJP_GATE_*; any thread; relaxed, sequentially consistent against `waking` */
+    DJP_ATOMIC(int) state; /* DJP_GATE_*; any thread; relaxed, sequentially consistent against `waking` */
     DJP_ATOMIC(int) waking; /* threads inside options.wake; any thread, sequentially consistent */
     djp_recorder *next; /* in the list of all recorders, under the tables lock */
     int parked; /* freed by its owner while spans live; under the tables lock */
     void *memory; /* what the allocator gave */
     uint64_t decision_wait_ns; /* INT64_MAX for no limit */
-    djp_keep *keep; /* owned; NULL without rules */
-    struct djp_rate_limit *limit; /* owned; NULL without one */
+    djp__tail_rules *rules; /* owned; NULL without rules */
+    struct djp__rate_limit *limit; /* owned; NULL without one */
     djp_key route_key, late_key;
-    djp_error_keys error_keys;
+    djp__error_keys error_keys;
     /* Bytes at which wake is called; DJP_WAKE_NEVER: disarmed. Any thread, sequentially consistent. */
     _Alignas(64) DJP_ATOMIC(uint64_t) wake_level;
     _Alignas(64) DJP_ATOMIC(uint64_t) decision_buffer_bytes; /* any thread, relaxed */
     DJP_ATOMIC(uint64_t) inherited; /* spans of the parent process not released yet; any thread, relaxed */
-    djp_stripe stripes[DJP_STRIPES];
+    djp__stripe stripes[DJP_STRIPES];
     djp__policy
         *policies[DJP_POLICIES_MAX]; /* besides the first; owned, as long as the recorder: local traces borrow from
                                                  them. Under the tables lock */
@@ -109,7 +111,7 @@ struct djp_recorder {
         *configured; /* what holds where no ratio was said: &first or that of the slot; under the tables lock */
     int by_ratio; /* 1: a ratio was said, so that what is configured does not hold; under the tables lock */
     DJP_ATOMIC(uint32_t) needs; /* DJP_NEEDS_* of the policy in force; written under the tables lock, relaxed */
-    djp_tree_slot slot;
+    djp__tree_slot slot;
 };
 
 /* What a thread keeps for itself: idle blocks and the stripe of the recorder it used last. */
@@ -118,7 +120,7 @@ typedef struct djp_thread {
     uint32_t block_count;
     uint32_t registered; /* 1: the thread's end will be noticed */
     uint64_t serial; /* of the recorder that stripe belongs to; 0 when that is the shared one, and at first */
-    djp_stripe *stripe;
+    djp__stripe *stripe;
     uint64_t shared; /* serial of the recorder whose shared stripe the thread counts in */
     uint64_t token; /* names this thread, never repeated */
 } djp_thread;
@@ -146,7 +148,7 @@ djp__count_add(djp_recorder *recorder, uint32_t which, uint64_t n)
 
 #define djp__count(recorder, which) djp__count_add((recorder), (uint32_t)(which), 1)
 /* The same under the sampling result of a local trace. */
-#define djp__count_in(recorder, local, which) djp__count_add((recorder), (uint32_t)(which) + (local)->bank, 1)
+#define djp__count_in(recorder, local, which) djp__count_add((recorder), (uint32_t)(which) + (local)->counter_set, 1)
 
 /* policy.c: the policy of the options, put in force; all of them freed. */
 void djp__policies_init(djp_recorder *recorder);
@@ -165,13 +167,13 @@ void djp__policy_put(djp_recorder *recorder, const djp__policy *policy);
 /* policy.c: what holds where no ratio was said, under the canary in force; NULL without memory. Under the tables lock. */
 const djp__policy *djp__policy_configured(djp_recorder *recorder);
 /* Decides by the tree of samplers. Borrows all. */
-void djp__policy_decide_by_tree(djp__head *out, djp_recorder *recorder, djp_sampler_input *input);
-void djp__tree_slot_fini(djp_tree_slot *slot);
+void djp__policy_decide_by_tree(djp__head *out, djp_recorder *recorder, djp__sampler_input *input);
+void djp__tree_slot_fini(djp__tree_slot *slot);
 
 /* A start that records nothing: wakes whoever waits for the next span, because only the worker can switch on again. NULL is fine. */
-void djp__recorder_poke(djp_recorder *recorder);
+void djp__recorder_notify(djp_recorder *recorder);
 /* What a start finds that the gate stops: 1 when it may go on after all. Accepts NULL. */
-int djp__recorder_knock(djp_recorder *recorder);
+int djp__recorder_try_start(djp_recorder *recorder);
 /* Calls options.wake unless the recorder is closed. */
 void djp__recorder_wake(djp_recorder *recorder);
 

@@ -14,7 +14,7 @@ enum { SHARED__WAYS = 4, SHARED__SETS = 512, SHARED__ENTRIES = SHARED__WAYS * SH
 typedef struct shared__entry {
     uint8_t trace_id[16];
     uint8_t span_id[8];
-    djp_local_trace *local; /* NULL: free. It takes its entries out before it goes */
+    djp__local_trace *local; /* NULL: free. It takes its entries out before it goes */
     uint32_t before, behind; /* in the list of its local trace */
     uint64_t age;
 } shared__entry;
@@ -78,7 +78,7 @@ shared__place(const uint8_t span_id[8])
 }
 
 static void
-shared__enter(djp_local_trace *local, const djp_span_record *identity)
+shared__enter(djp__local_trace *local, const djp_span_record *identity)
 {
     shared__entry *entry = shared__place(identity->span_id);
     memcpy(entry->trace_id, identity->trace_id, sizeof entry->trace_id);
@@ -113,7 +113,7 @@ djp_span_share(djp_span *span)
 }
 
 void
-djp__shared_forget_all(djp_local_trace *local)
+djp__shared_discard_all(djp__local_trace *local)
 {
     djp__tables_lock();
     for (uint32_t number; (number = djp_load_relaxed(&local->shared)) != 0;) {
@@ -123,11 +123,11 @@ djp__shared_forget_all(djp_local_trace *local)
 }
 
 /* Adds a block to a local trace, unless its last one is just leaving or it is not ours to add to. */
-static djp_local_trace *
+static djp__local_trace *
 shared__hold(const djp_span *span, const djp_span_context *parent)
 {
     shared__entry *entry = shared__table ? shared__find(parent->trace_id, parent->span_id) : NULL;
-    djp_local_trace *local = entry ? entry->local : NULL;
+    djp__local_trace *local = entry ? entry->local : NULL;
     if (!local || local->generation != djp__fork_generation() || local->root->recorder != span->recorder) {
         return NULL;
     }
@@ -144,7 +144,7 @@ int
 djp__shared_join(djp_span *span, const djp_span_context *parent)
 {
     djp__tables_lock();
-    djp_local_trace *local = shared__hold(span, parent);
+    djp__local_trace *local = shared__hold(span, parent);
     djp__tables_unlock();
     if (!local) {
         return 0;

@@ -34,7 +34,7 @@ span__clear(djp_span *span, djp_recorder *recorder)
     span->keys_unique = 0;
     djp_store_relaxed(&span->ended, 0);
     djp_store_relaxed(&span->marks, 0);
-    djp_store_relaxed(&span->holds, 1u);
+    djp_store_relaxed(&span->refs, 1u);
     span->dead_bytes = 0;
     span->lost = 0;
     span->recorder = recorder;
@@ -88,7 +88,7 @@ static __attribute__((noinline)) void
 span__decide_by_tree(djp__head *out, djp_span *span, djp_text name, const djp_span_options *options,
                      const djp_span_context *parent)
 {
-    djp_sampler_input input = {
+    djp__sampler_input input = {
         .trace_id = span->record->trace_id,
         .parent = parent,
         .name = options->sampling_name.data ? options->sampling_name : name,
@@ -123,15 +123,15 @@ span__ask_patience(djp_span *span, djp_text name)
 {
     const djp_recorder *recorder = span->recorder;
     int route_comes = span->record->kind == DJP_KIND_SERVER;
-    if (djp__tail_rules_is_patient(recorder->keep, name, route_comes, recorder->decision_wait_ns)) {
-        djp_or_acq_rel(&span->own.saw, DJP_SAW_PATIENT);
+    if (djp__tail_rules_is_patient(recorder->rules, name, route_comes, recorder->decision_wait_ns)) {
+        djp_or_acq_rel(&span->own.flags, DJP__TRACE_FLAG_PATIENT);
     }
 }
 
 /* A new local trace: of a remote parent, of a span that another process or recorder began, or of nobody. */
 static inline __attribute__((always_inline)) void
 span__begin_local(djp_span *span, djp_text name, const djp_span_options *options, const djp_span_context *parent,
-                  const djp_span_seed *seed)
+                  const djp__span_seed *seed)
 {
     djp_span_record *record = span->record;
     djp__head head;
@@ -164,7 +164,7 @@ span__begin_local(djp_span *span, djp_text name, const djp_span_options *options
         span__reserve_reason(span);
     }
     djp__local_trace_begin(span, &head);
-    if (__builtin_expect(span->recorder->keep != NULL, 0)) {
+    if (__builtin_expect(span->recorder->rules != NULL, 0)) {
         span__ask_patience(span, name);
     }
     span->own.anchor = djp__clock_anchor();
@@ -172,7 +172,7 @@ span__begin_local(djp_span *span, djp_text name, const djp_span_options *options
 }
 
 static inline void
-span__place(djp_span *span, djp_text name, const djp_span_options *options, const djp_span_seed *seed)
+span__place(djp_span *span, djp_text name, const djp_span_options *options, const djp__span_seed *seed)
 {
     static const djp_span_options none;
     djp_span_context context;
@@ -246,12 +246,12 @@ span__put_state(djp_span *span)
 static __attribute__((noinline)) void
 span__put_extras(djp_span *span)
 {
-    djp_local_trace *local = span->local;
+    djp__local_trace *local = span->local;
     if (local->extras & DJP_EXTRA_STATE) {
         span__put_state(span);
     }
     if (local->extras & DJP_EXTRA_NOTES && span->is_root) {
-        djp_sampler_notes *notes = local->notes;
+        djp__sampler_notes *notes = local->notes;
         for (uint32_t i = 0; i < notes->count; i++) {
             const djp_attribute *item = &notes->items[i];
             djp_span_set_value(span, djp_key_intern(item->key), &item->value);
@@ -264,10 +264,10 @@ span__put_extras(djp_span *span)
 /* Inlined into both callers, so that the usual one pays nothing for the other. */
 static inline __attribute__((always_inline)) djp_span *
 span__start(djp_recorder *recorder, const char *name, size_t name_size, const djp_span_options *options,
-            const djp_span_seed *seed)
+            const djp__span_seed *seed)
 {
-    if ((!recorder || (djp_load_relaxed(&recorder->gate) & (DJP_GATE_NO_STARTS | DJP_GATE_FIRST))) &&
-        !djp__recorder_knock(recorder)) {
+    if ((!recorder || (djp_load_relaxed(&recorder->state) & (DJP__RECORDER_NO_STARTS | DJP__RECORDER_FIRST))) &&
+        !djp__recorder_try_start(recorder)) {
         return NULL;
     }
     djp_span *span = djp__span_block_take();
@@ -290,7 +290,7 @@ span__start(djp_recorder *recorder, const char *name, size_t name_size, const dj
             span__put_extras(span);
         }
     } else if (djp__recorder_policy(recorder)->drop_all) {
-        djp__recorder_poke(recorder);
+        djp__recorder_notify(recorder);
     }
     return span;
 }
@@ -303,7 +303,7 @@ djp_span_start(djp_recorder *recorder, djp_text name, const djp_span_options *op
 
 djp_span *
 djp__span_start_as(djp_recorder *recorder, const char *name, size_t name_size, const djp_span_options *options,
-                   const djp_span_seed *seed)
+                   const djp__span_seed *seed)
 {
     return span__start(recorder, name, name_size, options, seed);
 }
@@ -368,7 +368,7 @@ djp_span_end(djp_span *span, uint64_t end_unix_ns)
     if (__builtin_expect(lost != 0, 0)) {
         djp__count_add(span->recorder, DJP_COUNT_ATTRIBUTES, lost);
     }
-    djp__local_trace_file(span, duration);
+    djp__local_trace_submit(span, duration);
     return duration;
 }
 
@@ -382,7 +382,7 @@ int
 djp__span_is_kept(const djp_span *span)
 {
     uintptr_t word = djp_load_acquire(&span->local->state_word);
-    return djp__trace_is_decided(word) && !djp_verdict_drops(djp__trace_verdict(word));
+    return djp__trace_is_decided(word) && !djp__verdict_drops(djp__trace_verdict(word));
 }
 
 uint64_t
@@ -407,7 +407,7 @@ djp_span_release(djp_span *span)
             djp__local_trace_abandon(span);
         }
     }
-    djp__span_drop_hold(span);
+    djp__span_unref(span);
     /* From here on the recorder may be freed by its owner. */
     if (__builtin_expect(inherited, 0)) {
         djp_sub_acq_rel(&recorder->inherited, 1u);
@@ -420,7 +420,7 @@ void
 djp_span_set_long_lived(djp_span *span)
 {
     if (span && span->is_root == DJP_SPAN_ROOT) {
-        djp_or_acq_rel(&span->own.saw, DJP_SAW_LONG);
+        djp_or_acq_rel(&span->own.flags, DJP__TRACE_FLAG_LONG);
     }
 }
 

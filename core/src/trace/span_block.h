@@ -19,15 +19,15 @@
 
 /* The part of a trace that this process records under one local root. Lives in the root's block, which therefore outlives all
  * spans of the local trace. Fields without a word on writing are set before the root's handle is given out. */
-typedef struct djp_local_trace {
+typedef struct djp__local_trace {
     /* Its state (local_trace_state.h); the spans that wait are linked by djp_span.next. Any thread, compare-and-swap with acquire and
      * release: who reads a decision also sees what led to it. */
     DJP_ATOMIC(uintptr_t) state_word;
     /* Blocks that belong to it, the root's included. Relaxed up (the caller holds one), acquire-release down. */
     DJP_ATOMIC(uint32_t) refs;
     DJP_ATOMIC(uint32_t) pending_spans; /* any thread, relaxed */
-    /* DJP_SAW_* and, above them, the number of the rule that a span met. Any thread, relaxed; ordered by state_word. */
-    DJP_ATOMIC(uint32_t) saw;
+    /* DJP__TRACE_FLAG_* and, above them, the number of the rule that a span met. Any thread, relaxed; ordered by state_word. */
+    DJP_ATOMIC(uint32_t) flags;
     uint32_t generation; /* of fork, when it began */
     djp_span *root;
     uint64_t threshold; /* exported by spans kept by ratio or parent; may be DJP_THRESHOLD_NONE */
@@ -37,22 +37,22 @@ typedef struct djp_local_trace {
     uint8_t extras; /* DJP_EXTRA_* */
     uint8_t head_reason; /* what the head alone decides: DJP_REASON_NONE means drop */
     uint8_t
-        bank; /* of the counters, one for each sampling result; DJP_BANK_DROP: ids and context only, nothing is recorded */
+        counter_set; /* of the counters, one for each sampling result; DJP_SET_DROP: ids and context only, nothing is recorded */
     /* First of its entries in the table of shared spans (shared.c), from 1; 0: none. Written under the tables lock, release; read by
      * who lets go of the trace, acquire, and before refs: without an entry nobody new can come. */
     DJP_ATOMIC(uint32_t) shared;
-    struct djp_sampler_notes *notes; /* with DJP_EXTRA_NOTES: until they are on the root; a reference */
-} djp_local_trace;
+    struct djp__sampler_notes *notes; /* with DJP_EXTRA_NOTES: until they are on the root; a reference */
+} djp__local_trace;
 
-#define djp_local_is_silent(local) ((local)->bank == DJP_BANK_DROP)
+#define djp_local_is_silent(local) ((local)->counter_set == DJP_SET_DROP)
 
-#define DJP_SAW_ERROR 1u
-#define DJP_SAW_LONG 2u /* the root is a connection: its length says nothing */
-#define DJP_SAW_PATIENT 4u /* a rule may allow the root to be open for longer than decision_wait */
-#define DJP_SAW_RULE_SHIFT 8
-#define djp_saw_rule(saw) ((saw) >> DJP_SAW_RULE_SHIFT)
+#define DJP__TRACE_FLAG_ERROR 1u
+#define DJP__TRACE_FLAG_LONG 2u /* the root is a connection: its length says nothing */
+#define DJP__TRACE_FLAG_PATIENT 4u /* a rule may allow the root to be open for longer than decision_wait */
+#define DJP__TRACE_FLAG_RULE_SHIFT 8
+#define djp__trace_flags_rule(saw) ((saw) >> DJP__TRACE_FLAG_RULE_SHIFT)
 /* What speaks for the trace. */
-#define djp_saw_reason(saw) ((saw) & ~(DJP_SAW_LONG | DJP_SAW_PATIENT))
+#define djp__trace_flags_reason(saw) ((saw) & ~(DJP__TRACE_FLAG_LONG | DJP__TRACE_FLAG_PATIENT))
 
 /* A span that is not the root of its local trace: it leads a late one, which lies in its block beside it. Any span: it is in the table
  * of shared spans. */
@@ -78,14 +78,14 @@ struct djp_span {
     DJP_ATOMIC(uint8_t) ended; /* by its thread; relaxed */
     DJP_ATOMIC(uint8_t) marks; /* DJP_MARK_*; written under the tables lock, release */
     /* The handle, and the pending list: who drops the last one gives the block back. Acquire-release. */
-    DJP_ATOMIC(uint32_t) holds;
+    DJP_ATOMIC(uint32_t) refs;
     uint32_t dead_bytes; /* of items that were replaced */
     uint32_t lost; /* attributes of events and links that were dropped: only counted */
     uint64_t start_monotonic;
     djp_recorder *recorder;
-    djp_local_trace *local;
+    djp__local_trace *local;
     djp_span *next; /* in the free list or in the pending list */
-    djp_local_trace own;
+    djp__local_trace own;
     uint64_t space[DJP_SPAN_INLINE_BYTES / 8];
 };
 
@@ -156,23 +156,24 @@ void djp__span_block_trim(void);
 /* Makes span the root of a new local trace. Takes the state of head. */
 void djp__local_trace_begin(djp_span *span, djp__head *head);
 /* Files an ended span: publishes, drops or keeps it waiting. duration_ns is the root's, unused for others. */
-void djp__local_trace_file(djp_span *span, uint64_t duration_ns);
+void djp__local_trace_submit(djp_span *span, uint64_t duration_ns);
 /* The root goes without having ended: the others are decided without it. */
 void djp__local_trace_abandon(djp_span *root);
 /* local_limit.c: what a limit makes of a verdict that keeps. */
-typedef struct djp_limit_question {
+typedef struct djp__limit_question {
     uint64_t spans; /* that would be kept now */
     uint64_t end_unix_ns; /* of the span that brought it up; 0: now */
     int root_ended; /* 1: the root is the caller's and has ended, so that its route is known */
-} djp_limit_question;
-djp_verdict djp__local_limit_ask(const djp_local_trace *local, djp_verdict verdict, const djp_limit_question *question);
+} djp__limit_question;
+djp__verdict
+djp__local_limit_ask(const djp__local_trace *local, djp__verdict verdict, const djp__limit_question *question);
 /* The same for spans of a local trace that is decided. */
-djp_verdict djp__local_limit_follow(djp_recorder *recorder, djp_verdict verdict, uint64_t spans);
+djp__verdict djp__local_limit_follow(djp_recorder *recorder, djp__verdict verdict, uint64_t spans);
 
 /* Drops one hold of the span's block and, with the last, the block. */
-void djp__span_drop_hold(djp_span *span);
+void djp__span_unref(djp_span *span);
 /* Takes a block of the local trace away from it. */
-void djp__local_trace_leave(djp_local_trace *local);
+void djp__local_trace_leave(djp__local_trace *local);
 
 /* local_late.c: what begins or ends when the root of its local trace has ended. */
 
@@ -181,20 +182,20 @@ void djp__local_trace_leave(djp_local_trace *local);
 int djp__late_is_wanted(const djp_recorder *recorder, uintptr_t word);
 /* The local trace that a child of parent, whose own is over, belongs to: borrowed from parent's block; or NULL when it begins one in its
  * own. head: of parent's. */
-djp_local_trace *djp__late_home(djp_span *parent, uintptr_t word);
+djp__local_trace *djp__late_home(djp_span *parent, uintptr_t word);
 /* Makes span, a child of a span of `from`, the root of a late local trace in its own block. */
-void djp__late_begin(djp_span *span, djp_local_trace *from);
+void djp__late_begin(djp_span *span, djp__local_trace *from);
 /* shared.c: spans that are found by their ids (djp_span_share). */
 
 /* Joins the local trace of the span with that context, or begins a late one below it: 1, and span->local is set. 0: it is not known. Takes
  * the tables lock. */
 int djp__shared_join(djp_span *span, const djp_span_context *parent);
 /* Takes out the entries of a local trace that ends. */
-void djp__shared_forget_all(djp_local_trace *local);
+void djp__shared_discard_all(djp__local_trace *local);
 
 /* The late local trace that span leads from now on, although it belongs to another one that is over; made if need be. NULL: the span needs
  * none. */
-djp_local_trace *djp__late_lead(djp_span *span);
+djp__local_trace *djp__late_lead(djp_span *span);
 /* Adds sampling.late to a span that has ended. */
 void djp__span_mark_late(djp_span *span);
 

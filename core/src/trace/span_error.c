@@ -24,7 +24,7 @@ span_error__is_exception(const djp_item *item)
 static void
 span_error__look(span_error__found *out, djp_span *span)
 {
-    const djp_error_keys *keys = &span->recorder->error_keys;
+    const djp__error_keys *keys = &span->recorder->error_keys;
     memset(out, 0, sizeof *out);
     for (uint32_t at = sizeof(djp_span_record); at < span->used;) {
         const djp_item *item = (const djp_item *)(const void *)djp__span_at(span, at);
@@ -69,7 +69,7 @@ span_error__set(djp_span *span, djp_key key, djp_text text)
 void
 djp__span_tell_error(djp_span *span)
 {
-    const djp_error_keys *keys = &span->recorder->error_keys;
+    const djp__error_keys *keys = &span->recorder->error_keys;
     char room[SPAN_ERROR__TEXT_MAX];
     span_error__found found;
     span_error__look(&found, span);
@@ -105,7 +105,7 @@ djp__span_heed_error(djp_span *span, djp_key key, int failed)
 }
 
 void
-djp__error_keys_init(djp_error_keys *out)
+djp__error_keys_init(djp__error_keys *out)
 {
     out->error = djp_key_intern(DJP_TEXT("error"));
     djp_store_relaxed(&djp__error_key, out->error);

@@ -5,18 +5,18 @@
 #include "djp/span.h"
 #include "sampling/decision.h"
 
-typedef struct djp_span_seed {
+typedef struct djp__span_seed {
     uint8_t trace_id[16]; /* for a root without any parent */
     uint8_t span_id[8];
     uint8_t parent_id[8]; /* for a child: of its parent, which belongs to the local trace of options->parent */
     uint64_t start_monotonic;
     int decided; /* 1: a local root, about which decision says what was decided already */
     djp__decision decision;
-} djp_span_seed;
+} djp__span_seed;
 
 /* As djp_span_start; borrows seed. */
 djp_span *djp__span_start_as(djp_recorder *recorder, const char *name, size_t name_size,
-                             const djp_span_options *options, const djp_span_seed *seed);
+                             const djp_span_options *options, const djp__span_seed *seed);
 /* As djp_span_end with 0, at a reading of the monotonic clock. */
 uint64_t djp__span_end_at(djp_span *span, uint64_t end_monotonic);
 /* 1 when the span's local trace is decided, and is kept. */

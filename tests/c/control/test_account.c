@@ -33,9 +33,9 @@ static uint64_t mono_ns, unix_ns;
 
 static djp_options options;
 static djp_diag diag;
-static djp_control_exported exported;
-static djp_control_host host;
-static djp_account account;
+static djp__control_exported exported;
+static djp__control_host host;
+static djp__account account;
 static char folder[64], file[96], last[1024];
 static int warnings;
 
@@ -48,7 +48,7 @@ note(void *user, int level, const char *message)
 }
 
 static void
-read_exported(djp_control_exported *out, void *user)
+read_exported(djp__control_exported *out, void *user)
 {
     assert_ptr_equal(user, &exported);
     *out = exported;
@@ -63,7 +63,7 @@ set_up(void **state)
     memset(&exported, 0, sizeof exported);
     options.enabled = 1;
     options.budget_file = file;
-    host = (djp_control_host){.options = &options, .diag = &diag, .read = read_exported, .user = &exported};
+    host = (djp__control_host){.options = &options, .diag = &diag, .read = read_exported, .user = &exported};
     strcpy(folder, "/tmp/djp-account-XXXXXX");
     assert_non_null(mkdtemp(folder));
     file[0] = '\0';
@@ -105,10 +105,10 @@ pass(uint64_t seconds, uint64_t spans)
     exported.spans += spans;
 }
 
-static djp_budget_view
+static djp__budget_view
 view_of(void)
 {
-    djp_budget_view view;
+    djp__budget_view view;
     djp__account_read(&account, &view, NULL);
     return view;
 }

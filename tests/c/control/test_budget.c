@@ -24,8 +24,8 @@
 #define NOVEMBER 1793491200.0 /* 2026-11-01 00:00:00 UTC */
 
 typedef struct world {
-    djp_budget it;
-    djp_budget_load load;
+    djp__budget it;
+    djp__budget_load load;
     double unix_seconds;
     uint64_t now;
 } world;
@@ -33,7 +33,7 @@ typedef struct world {
 static world
 world_new(double budget, double unix_seconds)
 {
-    djp_budget_prices prices = {budget, 0.5, 2, 8};
+    djp__budget_prices prices = {budget, 0.5, 2, 8};
     world w = {.unix_seconds = unix_seconds, .now = 5 * SECOND, .load = {.wanted = -1}};
     djp__budget_init(&w.it, &prices);
     djp__budget_step(&w.it, w.unix_seconds, w.now, &w.load);
@@ -50,10 +50,10 @@ pass(world *w, double seconds, double spans, double bytes)
     djp__budget_step(&w->it, w->unix_seconds, w->now, &w->load);
 }
 
-static djp_budget_view
+static djp__budget_view
 look(const world *w)
 {
-    djp_budget_view view;
+    djp__budget_view view;
     djp__budget_look(&view, &w->it);
     return view;
 }
@@ -199,7 +199,7 @@ a_clock_that_goes_back_stands_still_for_a_day(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         world w = world_new(10, begin);
         pass(&w, 7200, 1e6, 0);
-        djp_budget_view before = look(&w);
+        djp__budget_view before = look(&w);
         w.unix_seconds = begin + 7200 - cases[i].back;
         djp__budget_step(&w.it, w.unix_seconds, w.now, &w.load);
         assert_true(w.it.now == (cases[i].stands ? begin + 7200 : w.unix_seconds));
@@ -239,20 +239,20 @@ typedef struct traffic {
 
 /* Runs `seconds` in steps of ten with the ratio that follows from it; returns the last ratio. */
 static double
-run(world *w, djp_adaptive *adaptive, djp_adaptive_load *load, double configured, traffic now, double seconds)
+run(world *w, djp__ratio_controller *controller, djp__ratio_load *load, double configured, traffic now, double seconds)
 {
-    double ratio = adaptive->ratio;
+    double ratio = controller->ratio;
     for (double passed = 0; passed < seconds; passed += 10) {
         double head = now.head * ratio * 10, other = now.errors * 10;
         load->head += (uint64_t)head;
         load->other += (uint64_t)other;
         load->failed += (uint64_t)other;
         load->ended += (uint64_t)((now.head + now.errors) * 10);
-        w->load.wanted = djp__adaptive_expect(adaptive, configured);
+        w->load.wanted = djp__ratio_controller_expect(controller, configured);
         pass(w, 10, head + other, (head + other) * 400);
         double left = look(w).target_spans;
-        djp__adaptive_aim(adaptive, left >= 0 ? fmax(left, 1e-6) : 0, configured);
-        ratio = djp__adaptive_step(adaptive, w->now, ratio, load);
+        djp__ratio_controller_set_target(controller, left >= 0 ? fmax(left, 1e-6) : 0, configured);
+        ratio = djp__ratio_controller_step(controller, w->now, ratio, load);
         assert_true(ratio <= configured);
     }
     return ratio;
@@ -264,22 +264,22 @@ the_ratio_is_lowered_until_the_month_fits(void **state)
     (void)state;
     const double configured = 0.5;
     world w = world_new(1000, NOVEMBER);
-    djp_adaptive adaptive;
-    djp_adaptive_load load = {0, 0, 0, 0, 400};
-    djp__adaptive_init(&adaptive, 0, 0, configured);
+    djp__ratio_controller controller;
+    djp__ratio_load load = {0, 0, 0, 0, 400};
+    djp__ratio_controller_init(&controller, 0, 0, configured);
     traffic usual = {.head = 100, .errors = 5}, high = {.head = 1000, .errors = 5};
     /* 55 spans a second at 2.2 for a million: 314 a month. */
-    assert_true(run(&w, &adaptive, &load, configured, usual, DAY) == configured);
+    assert_true(run(&w, &controller, &load, configured, usual, DAY) == configured);
     assert_true(look(&w).target_spans < 0);
     near(look(&w).forecast, 314, 0.02);
     /* Ten times as much would be 2,900. */
-    double ratio = run(&w, &adaptive, &load, configured, high, DAY);
+    double ratio = run(&w, &controller, &load, configured, high, DAY);
     assert_true(look(&w).target_spans >= 0);
     assert_true(ratio < 0.4 && ratio > 0.1);
-    run(&w, &adaptive, &load, configured, high, 27.99 * DAY);
+    run(&w, &controller, &load, configured, high, 27.99 * DAY);
     near(look(&w).spent, 1000, 0.03);
     /* The next month begins with all of its budget, and less traffic needs no reduction. */
-    ratio = run(&w, &adaptive, &load, configured, usual, DAY);
+    ratio = run(&w, &controller, &load, configured, usual, DAY);
     assert_true(ratio == configured && look(&w).target_spans < 0);
 }
 
@@ -289,15 +289,15 @@ errors_are_never_reduced(void **state)
 {
     (void)state;
     world w = world_new(10, NOVEMBER);
-    djp_adaptive adaptive;
-    djp_adaptive_load load = {0, 0, 0, 0, 400};
-    djp__adaptive_init(&adaptive, 0, 0, 0.1);
+    djp__ratio_controller controller;
+    djp__ratio_load load = {0, 0, 0, 0, 400};
+    djp__ratio_controller_init(&controller, 0, 0, 0.1);
     traffic failing = {.head = 100, .errors = 50};
-    run(&w, &adaptive, &load, 0.1, failing, 5 * DAY);
+    run(&w, &controller, &load, 0.1, failing, 5 * DAY);
     assert_true(look(&w).used_ratio > 1 && look(&w).target_spans == 0);
     assert_int_equal(load.other, 50 * 5 * DAY);
     uint64_t spent_out = load.head;
-    run(&w, &adaptive, &load, 0.1, failing, DAY);
+    run(&w, &controller, &load, 0.1, failing, DAY);
     assert_true((double)(load.head - spent_out) <
                 0.02 * 0.1 * failing.head * DAY); /* now and then one, to know of a change */
 }
@@ -414,17 +414,17 @@ together_they_spend_no_more_than_there_is(void **state)
     (void)state;
     enum { PROCESSES = 8 };
     static world all[PROCESSES];
-    djp_adaptive adaptive[PROCESSES];
-    djp_adaptive_load loads[PROCESSES];
+    djp__ratio_controller controller[PROCESSES];
+    djp__ratio_load loads[PROCESSES];
     traffic each = {.head = 350, .errors = 0.2}; /* all of the budget */
     for (int i = 0; i < PROCESSES; i++) {
         all[i] = world_new(1000, NOVEMBER);
-        loads[i] = (djp_adaptive_load){.span_bytes = 400};
-        djp__adaptive_init(&adaptive[i], 0, 0, 0.5);
+        loads[i] = (djp__ratio_load){.span_bytes = 400};
+        djp__ratio_controller_init(&controller[i], 0, 0, 0.5);
     }
     for (int hour = 0; hour < 30 * 24 - 1; hour++) {
         for (int i = 0; i < PROCESSES; i++) {
-            run(&all[i], &adaptive[i], &loads[i], 0.5, each, 3600);
+            run(&all[i], &controller[i], &loads[i], 0.5, each, 3600);
             assert_int_equal(djp__budget_file_merge(path, &all[i].it), DJP_BUDGET_MERGED);
         }
     }

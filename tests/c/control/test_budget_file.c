@@ -59,11 +59,11 @@ end(void **state)
 }
 
 /* An account of November that spent so much and ran so long. */
-static djp_budget
+static djp__budget
 account_of(double spent, double learned)
 {
-    djp_budget_prices prices = {10, 0, 1, 0};
-    djp_budget account;
+    djp__budget_prices prices = {10, 0, 1, 0};
+    djp__budget account;
     djp__budget_init(&account, &prices);
     account.month = MONTH;
     account.since = account.now = NOVEMBER + 100;
@@ -111,12 +111,12 @@ static void
 a_child_that_was_forked_with_the_lock_does_not_keep_it(void **state)
 {
     (void)state;
-    djp_budget account = account_of(1, 0);
+    djp__budget account = account_of(1, 0);
     locked = fork_child;
     assert_int_equal(djp__budget_file_merge(path, &account), DJP_BUDGET_MERGED);
     assert_null(locked);
     assert_true(child > 0);
-    djp_budget_merged next = djp__budget_file_merge(path, &account);
+    djp__budget_merged next = djp__budget_file_merge(path, &account);
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
     assert_int_equal(next, DJP_BUDGET_MERGED);
@@ -129,7 +129,7 @@ no_descriptor_stays_open(void **state)
     (void)state;
     int before = dup(0);
     close(before);
-    djp_budget account = account_of(1, 0);
+    djp__budget account = account_of(1, 0);
     assert_int_equal(djp__budget_file_merge(path, &account), DJP_BUDGET_MERGED);
     put(path, "damaged");
     assert_int_equal(djp__budget_file_merge(path, &account), DJP_BUDGET_DAMAGED);
@@ -160,7 +160,7 @@ a_link_is_no_budget_file(void **state)
     snprintf(victim, sizeof victim, "%s/victim", folder);
     put(victim, text);
     for (int kind = 0; kind < 3; kind++) {
-        djp_budget account = account_of(1, 0);
+        djp__budget account = account_of(1, 0);
         int planted = kind == 0   ? symlink(victim, path)
                       : kind == 1 ? symlink("/nowhere/at/all", path)
                                   : link(victim, path);
@@ -178,12 +178,12 @@ a_link_is_no_budget_file(void **state)
 
 /* Returns what became of a file of that text; *spent is the account's afterwards, which had spent
  * 1. */
-static djp_budget_merged
+static djp__budget_merged
 merge_with(const char *text, double *spent)
 {
-    djp_budget account = account_of(1, 0);
+    djp__budget account = account_of(1, 0);
     put(path, text);
-    djp_budget_merged merged = djp__budget_file_merge(path, &account);
+    djp__budget_merged merged = djp__budget_file_merge(path, &account);
     *spent = account.spent;
     return merged;
 }
@@ -194,7 +194,7 @@ numbers_have_their_ranges(void **state)
     (void)state;
     static const struct {
         const char *rest;
-        djp_budget_merged merged;
+        djp__budget_merged merged;
         double spent;
     } cases[] = {
         {"2026-11 since=1793491200 spent=3.5", DJP_BUDGET_MERGED, 4.5},
@@ -244,7 +244,7 @@ the_longest_text(void **state)
         memset(text, '0', size);
         memcpy(text, head, strlen(head));
         memcpy(text + size - 2, "3\n", 3);
-        djp_budget_merged merged = merge_with(text, &spent);
+        djp__budget_merged merged = merge_with(text, &spent);
         assert_int_equal(merged, size <= BUDGET_FILE__MAX ? DJP_BUDGET_MERGED : DJP_BUDGET_DAMAGED);
         assert_true(spent == (size <= BUDGET_FILE__MAX ? 4 : 1));
     }
@@ -254,7 +254,7 @@ static void
 the_text_is_written_as_documented(void **state)
 {
     (void)state;
-    djp_budget account = account_of(1.25, 0);
+    djp__budget account = account_of(1.25, 0);
     assert_int_equal(djp__budget_file_merge(path, &account), DJP_BUDGET_MERGED);
     holds(path, "djp-telemetry budget 1 2026-11 since=1793491300 spent=1.250000000\n");
     assert_true(account.unshared == 0);
@@ -274,14 +274,14 @@ a_file_from_ahead(void **state)
     static const struct {
         const char *month;
         double learned;
-        djp_budget_merged merged;
+        djp__budget_merged merged;
     } cases[] = {
         {"2026-12", 3599, DJP_BUDGET_MERGED},  {"2026-12", 3600, DJP_BUDGET_MERGED},
         {"2026-12", 9e9, DJP_BUDGET_MERGED},   {"2027-01", 3599, DJP_BUDGET_MERGED},
         {"2027-01", 3600, DJP_BUDGET_DAMAGED},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        djp_budget account = account_of(1, cases[i].learned);
+        djp__budget account = account_of(1, cases[i].learned);
         char text[200];
         snprintf(text, sizeof text, BUDGET_FILE__HEAD "%s since=1 spent=7\n", cases[i].month);
         put(path, text);
@@ -302,7 +302,7 @@ a_folder_that_cannot_be_written(void **state)
 {
     (void)state;
     char name[160];
-    djp_budget account = account_of(1, 0);
+    djp__budget account = account_of(1, 0);
     put(path, BUDGET_FILE__HEAD "2026-11 since=1 spent=7\n");
     snprintf(name, sizeof name, "%s.new", path);
     assert_int_equal(mkdir(name, 0700), 0);

@@ -131,7 +131,7 @@ test_texts(void **state)
         {"on off", 0, 0, 0, DJP_RATIO_UNSET},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        djp_override out;
+        djp__override out;
         int line;
         int good = djp__overrides_parse(&out, &line, cases[i].text, strlen(cases[i].text));
         if (good != cases[i].good || (good && (out.enabled != cases[i].enabled || out.ratio != cases[i].ratio ||
@@ -139,7 +139,7 @@ test_texts(void **state)
             fail_msg("case %zu: %s", i, cases[i].text);
         }
     }
-    djp_override out;
+    djp__override out;
     int line;
     assert_int_equal(djp__overrides_parse(&out, &line, "a\0b", 3), 0);
     assert_int_equal(djp__overrides_parse(&out, &line, "on\n# x\nbad\n", 11), 0);

@@ -26,8 +26,8 @@ static uint64_t unix_ns;
 
 static djp_options options;
 static djp_diag diag;
-static djp_control_host host;
-static djp_overrides overrides;
+static djp__control_host host;
+static djp__overrides overrides;
 static char folder[64], path[96], last[1024];
 static int warnings, messages, changes;
 
@@ -69,12 +69,12 @@ set_up(void **state)
     options.sample_ratio = 0.5;
     options.canary_ratio = 1;
     options.overrides_file = path;
-    host = (djp_control_host){.options = &options,
-                              .diag = &diag,
-                              .recorder = span_reader_recorder(&recorder),
-                              .exports = 1,
-                              .changed = changed,
-                              .user = &host};
+    host = (djp__control_host){.options = &options,
+                               .diag = &diag,
+                               .recorder = span_reader_recorder(&recorder),
+                               .exports = 1,
+                               .changed = changed,
+                               .user = &host};
     strcpy(folder, "/tmp/djp-overrides-XXXXXX");
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/file", folder);
@@ -96,10 +96,10 @@ tear_down(void **state)
     return rmdir(folder);
 }
 
-static djp_overrides_view
+static djp__overrides_view
 holds(void)
 {
-    djp_overrides_view view;
+    djp__overrides_view view;
     djp__overrides_read(&view, &overrides);
     return view;
 }
@@ -142,7 +142,7 @@ lines_and_their_edges(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        djp_override out;
+        djp__override out;
         int line = 99, good = djp__overrides_parse(&out, &line, cases[i].text, strlen(cases[i].text));
         if (good != !cases[i].bad || (cases[i].bad && line != cases[i].bad) ||
             (good &&
@@ -347,7 +347,7 @@ the_file_wins_over_the_program_and_that_over_the_rest(void **state)
     assert_string_equal(holds().ratio_by, "program");
     djp__overrides_set_target(&overrides, 0.6, "target");
     assert_true(holds().ratio == 0.3);
-    djp_override file = {0, 0.2, 0.7};
+    djp__override file = {0, 0.2, 0.7};
     djp__overrides_set_file(&overrides, &file, DJP_LOG_INFO);
     assert_true(holds().ratio == 0.2 && holds().canary == 0.7 && !holds().enabled);
     assert_string_equal(holds().enabled_by, "overrides_file");
@@ -356,7 +356,7 @@ the_file_wins_over_the_program_and_that_over_the_rest(void **state)
     assert_int_equal(djp__overrides_set_enabled(&overrides, 0), 0); /* as the file has it */
     assert_int_equal(djp__overrides_set_canary(&overrides, -1), DJP_EUNSUPPORTED);
     assert_true(djp__overrides_ratio(&overrides) == 0); /* muted */
-    file = (djp_override){-1, DJP_RATIO_UNSET, 0.1};
+    file = (djp__override){-1, DJP_RATIO_UNSET, 0.1};
     djp__overrides_set_file(&overrides, &file, DJP_LOG_INFO);
     assert_int_equal(djp__overrides_set_enabled(&overrides, 1), 0);
     assert_true(holds().ratio == 0.35 && holds().enabled);

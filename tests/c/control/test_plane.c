@@ -19,9 +19,9 @@
 
 static djp_options options;
 static djp_diag diag;
-static djp_control_exported exported;
-static djp_control control;
-static djp_control_host host;
+static djp__control_exported exported;
+static djp__control control;
+static djp__control_host host;
 static char last[1024];
 static int warnings;
 
@@ -34,7 +34,7 @@ note(void *user, int level, const char *message)
 }
 
 static void
-read_exported(djp_control_exported *out, void *user)
+read_exported(djp__control_exported *out, void *user)
 {
     (void)user;
     *out = exported;
@@ -62,12 +62,12 @@ set_up(void **state)
     djp_recorder_options recorder = span_reader_options();
     recorder.always_on = 0;
     recorder.threshold = djp__threshold_of(0.5);
-    host = (djp_control_host){.options = &options,
-                              .diag = &diag,
-                              .recorder = span_reader_recorder(&recorder),
-                              .exports = 1,
-                              .read = read_exported,
-                              .changed = changed};
+    host = (djp__control_host){.options = &options,
+                               .diag = &diag,
+                               .recorder = span_reader_recorder(&recorder),
+                               .exports = 1,
+                               .read = read_exported,
+                               .changed = changed};
     warnings = 0;
     djp__control_init(&control);
     return djp__diag_init(&diag, DJP_LOG_WARN, note, NULL);
@@ -93,7 +93,7 @@ tear_down(void **state)
 static double
 ratio(void)
 {
-    djp_overrides_view view;
+    djp__overrides_view view;
     djp__overrides_read(&view, &control.overrides);
     return view.ratio;
 }
@@ -101,7 +101,7 @@ ratio(void)
 static const char *
 ratio_by(void)
 {
-    djp_overrides_view view;
+    djp__overrides_view view;
     djp__overrides_read(&view, &control.overrides);
     return view.ratio_by;
 }
@@ -217,13 +217,13 @@ bytes_are_those_of_the_wire(void **state)
     (void)state;
     options.target_bytes_per_second = 1000;
     start();
-    exported = (djp_control_exported){.spans = 100, .bytes = 10000}; /* 100 a span: ten spans a second */
+    exported = (djp__control_exported){.spans = 100, .bytes = 10000}; /* 100 a span: ten spans a second */
     djp__control_tick(&control, SECOND);
     for (uint64_t second = 2; second < 12; second++) {
         record(1000);
         djp__control_tick(&control, second * SECOND);
     }
-    assert_true(control.adaptive.last.span_bytes == 100);
+    assert_true(control.controller.last.span_bytes == 100);
     assert_true(ratio() < 0.02 && ratio() > 0.004);
 }
 
@@ -235,13 +235,13 @@ before_an_export_the_ring_tells_the_size(void **state)
     options.target_bytes_per_second = 1000;
     start();
     djp__control_tick(&control, SECOND);
-    assert_true(control.adaptive.last.span_bytes == 0);
+    assert_true(control.controller.last.span_bytes == 0);
     record(1000);
     djp__control_tick(&control, 2 * SECOND);
-    assert_true(control.adaptive.last.span_bytes > 50 && control.adaptive.last.span_bytes < 1000);
-    assert_true(control.adaptive.last.head > 400 && control.adaptive.last.head < 600);
-    assert_true(control.adaptive.last.other == 0);
-    double alike = control.adaptive.last.span_bytes;
+    assert_true(control.controller.last.span_bytes > 50 && control.controller.last.span_bytes < 1000);
+    assert_true(control.controller.last.head > 400 && control.controller.last.head < 600);
+    assert_true(control.controller.last.other == 0);
+    double alike = control.controller.last.span_bytes;
     for (int i = 0; i < 1000; i++) { /* sampled for another reason: they count as much */
         djp_span *span = djp_span_start(host.recorder, (djp_text){"s", 1}, NULL);
         djp_span_set_status(span, DJP_STATUS_ERROR, (djp_text){NULL, 0});
@@ -250,9 +250,9 @@ before_an_export_the_ring_tells_the_size(void **state)
     }
     span_reader_drain(host.recorder);
     djp__control_tick(&control, 3 * SECOND);
-    assert_int_equal(control.adaptive.last.other, 1000);
-    assert_int_equal(control.adaptive.last.failed, 1000);
-    assert_true(control.adaptive.last.span_bytes > 0.8 * alike && control.adaptive.last.span_bytes < 1.2 * alike);
+    assert_int_equal(control.controller.last.other, 1000);
+    assert_int_equal(control.controller.last.failed, 1000);
+    assert_true(control.controller.last.span_bytes > 0.8 * alike && control.controller.last.span_bytes < 1.2 * alike);
 }
 
 /* A budget that has nothing left keeps next to nothing, and never raises the ratio above the

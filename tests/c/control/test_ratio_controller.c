@@ -14,8 +14,8 @@
 #define SECOND 1000000000ull
 
 typedef struct world {
-    djp_adaptive it;
-    djp_adaptive_load load;
+    djp__ratio_controller it;
+    djp__ratio_load load;
     uint64_t now, noise;
     double kept; /* in the last second */
 } world;
@@ -24,10 +24,10 @@ static void
 begin(world *w, double spans, double bytes, double ratio)
 {
     memset(w, 0, sizeof *w);
-    djp__adaptive_init(&w->it, spans, bytes, ratio);
+    djp__ratio_controller_init(&w->it, spans, bytes, ratio);
     w->now = SECOND;
     w->noise = 88172645463325252ull;
-    djp__adaptive_step(&w->it, w->now, w->it.ratio, &w->load);
+    djp__ratio_controller_step(&w->it, w->now, w->it.ratio, &w->load);
 }
 
 /* Within +- 1 of evenly spread noise, the same in every run. */
@@ -53,7 +53,7 @@ second(world *w, double spans, double failing)
     w->load.failed += (uint64_t)failing;
     w->kept = head + failing;
     w->now += SECOND;
-    djp__adaptive_step(&w->it, w->now, w->it.ratio, &w->load);
+    djp__ratio_controller_step(&w->it, w->now, w->it.ratio, &w->load);
 }
 
 static void
@@ -107,7 +107,7 @@ test_load_rises_and_falls(void **state)
     for (int k = 0; k < 20; k++) {
         second(&w, 1e9, 0);
     }
-    assert_true(w.it.ratio == DJP_ADAPTIVE_FLOOR);
+    assert_true(w.it.ratio == DJP__RATIO_FLOOR);
 }
 
 /* What must be kept anyway takes its part of the target, but never all: the rest stays
@@ -177,18 +177,18 @@ static void
 test_a_child_begins_anew(void **state)
 {
     (void)state;
-    static const djp_adaptive_load parents[] = {
+    static const djp__ratio_load parents[] = {
         {.head = 3, .ended = 3}, {.other = 3, .ended = 3}, {.other = 3, .failed = 3, .ended = 3}};
     for (size_t i = 0; i < 3; i++) {
         world w;
         begin(&w, 100, 0, 0.5);
         w.load = parents[i];
         w.now += SECOND;
-        djp__adaptive_step(&w.it, w.now, w.it.ratio, &w.load);
+        djp__ratio_controller_step(&w.it, w.now, w.it.ratio, &w.load);
         double before = w.it.ratio;
-        w.load = (djp_adaptive_load){.ended = 4};
+        w.load = (djp__ratio_load){.ended = 4};
         w.now += SECOND;
-        djp__adaptive_step(&w.it, w.now, w.it.ratio, &w.load);
+        djp__ratio_controller_step(&w.it, w.now, w.it.ratio, &w.load);
         assert_true(w.it.ratio >= before);
         for (int k = 0; k < 3; k++) {
             second(&w, 10, 0);
@@ -208,45 +208,45 @@ test_odd_times(void **state)
     second(&w, 10000, 0);
     double ratio = w.it.ratio;
     memset(&w.load, 0, sizeof w.load);
-    assert_true(djp__adaptive_step(&w.it, w.now + SECOND, ratio, &w.load) == ratio);
-    assert_true(djp__adaptive_step(&w.it, w.now, ratio, &w.load) == ratio);
-    assert_true(djp__adaptive_step(&w.it, w.now, ratio, &w.load) == ratio);
+    assert_true(djp__ratio_controller_step(&w.it, w.now + SECOND, ratio, &w.load) == ratio);
+    assert_true(djp__ratio_controller_step(&w.it, w.now, ratio, &w.load) == ratio);
+    assert_true(djp__ratio_controller_step(&w.it, w.now, ratio, &w.load) == ratio);
 }
 
 /* One step after a first look, by hand: so many ended, of which the head kept so many by the ratio
  * used. */
 static double
-one_step(djp_adaptive *it, double used, uint64_t head, uint64_t other, uint64_t failed, uint64_t ended,
+one_step(djp__ratio_controller *it, double used, uint64_t head, uint64_t other, uint64_t failed, uint64_t ended,
          double span_bytes)
 {
-    djp_adaptive_load none = {.span_bytes = span_bytes}, load = {head, other, failed, ended, span_bytes};
-    djp__adaptive_step(it, SECOND, used, &none);
-    return djp__adaptive_step(it, 2 * SECOND, used, &load);
+    djp__ratio_load none = {.span_bytes = span_bytes}, load = {head, other, failed, ended, span_bytes};
+    djp__ratio_controller_step(it, SECOND, used, &none);
+    return djp__ratio_controller_step(it, 2 * SECOND, used, &load);
 }
 
 static void
 test_init_and_aim(void **state)
 {
     (void)state;
-    djp_adaptive it;
-    djp__adaptive_init(&it, 10, 20, 0.3);
+    djp__ratio_controller it;
+    djp__ratio_controller_init(&it, 10, 20, 0.3);
     assert_true(it.target_spans == 10 && it.target_bytes == 20 && it.ratio == 0.3 && it.ceiling == 1);
     assert_true(it.potential == -1 && it.normal == -1 && it.other == 0 && !it.raised && it.last_ns == 0);
-    assert_true(djp__adaptive_expect(&it, 0.5) == -1);
-    djp__adaptive_init(&it, 1, 0, DJP_ADAPTIVE_FLOOR);
-    assert_true(it.ratio == DJP_ADAPTIVE_FLOOR);
-    djp__adaptive_init(&it, 1, 0, DJP_ADAPTIVE_FLOOR / 2);
-    assert_true(it.ratio == DJP_ADAPTIVE_FLOOR);
-    djp__adaptive_aim(&it, 5, 0.5);
-    assert_true(it.target_spans == 5 && it.ceiling == 0.5 && it.ratio == DJP_ADAPTIVE_FLOOR);
+    assert_true(djp__ratio_controller_expect(&it, 0.5) == -1);
+    djp__ratio_controller_init(&it, 1, 0, DJP__RATIO_FLOOR);
+    assert_true(it.ratio == DJP__RATIO_FLOOR);
+    djp__ratio_controller_init(&it, 1, 0, DJP__RATIO_FLOOR / 2);
+    assert_true(it.ratio == DJP__RATIO_FLOOR);
+    djp__ratio_controller_set_target(&it, 5, 0.5);
+    assert_true(it.target_spans == 5 && it.ceiling == 0.5 && it.ratio == DJP__RATIO_FLOOR);
     it.ratio = 0.75;
-    djp__adaptive_aim(&it, 5, 0.5);
+    djp__ratio_controller_set_target(&it, 5, 0.5);
     assert_true(it.ratio == 0.5);
     it.potential = 100;
     it.other = 7;
-    assert_true(djp__adaptive_expect(&it, 0.5) == 57);
+    assert_true(djp__ratio_controller_expect(&it, 0.5) == 57);
     it.potential = 0;
-    assert_true(djp__adaptive_expect(&it, 0.5) == 7);
+    assert_true(djp__ratio_controller_expect(&it, 0.5) == 7);
 }
 
 /* The numbers that a step calculates. */
@@ -254,50 +254,50 @@ static void
 test_one_step(void **state)
 {
     (void)state;
-    djp_adaptive it;
+    djp__ratio_controller it;
     /* 500 kept by a half: a ratio of 1 would keep 1,000; a target of 250 wants a quarter, which is
      * two steps of halving: at once. */
-    djp__adaptive_init(&it, 250, 0, 0.5);
+    djp__ratio_controller_init(&it, 250, 0, 0.5);
     assert_true(one_step(&it, 0.5, 500, 0, 0, 1000, 0) == 0.25);
     assert_true(it.potential == 1000 && it.other == 0);
     /* The smoothed half of the newest second. */
-    djp_adaptive_load load = {500 + 125, 40, 0, 2000, 0};
-    djp__adaptive_step(&it, 3 * SECOND, 0.25, &load);
+    djp__ratio_load load = {500 + 125, 40, 0, 2000, 0};
+    djp__ratio_controller_step(&it, 3 * SECOND, 0.25, &load);
     assert_true(it.potential == 750 && it.other == 20);
     /* Half a second counts double. */
     load.head += 250;
-    djp__adaptive_step(&it, 3 * SECOND + SECOND / 2, 0.5, &load);
+    djp__ratio_controller_step(&it, 3 * SECOND + SECOND / 2, 0.5, &load);
     assert_true(it.potential == (750 + 1000) / 2);
     /* Others fill the target but for a tenth. */
-    djp__adaptive_init(&it, 100, 0, 1);
+    djp__ratio_controller_init(&it, 100, 0, 1);
     one_step(&it, 1, 1000, 200, 0, 1100, 0); /* half of it, as smoothed */
     assert_true(it.ratio == exp2(round(log2(0.01) * 16) / 16));
-    djp__adaptive_init(&it, 100, 0, 1);
+    djp__ratio_controller_init(&it, 100, 0, 1);
     one_step(&it, 1, 1000, 100, 0, 1100, 0);
     assert_true(it.ratio == exp2(round(log2(0.05) * 16) / 16));
     /* A rise at most doubles, and ends at the ceiling. */
-    djp__adaptive_init(&it, 1000, 0, 0.1);
+    djp__ratio_controller_init(&it, 1000, 0, 0.1);
     assert_true(one_step(&it, 0.1, 10, 0, 0, 100, 0) == exp2(round(log2(0.2) * 16) / 16));
-    djp__adaptive_init(&it, 1000, 0, 0.5);
+    djp__ratio_controller_init(&it, 1000, 0, 0.5);
     assert_true(one_step(&it, 0.5, 10, 0, 0, 100, 0) == 1);
-    djp__adaptive_init(&it, 1000, 0, 0.45);
+    djp__ratio_controller_init(&it, 1000, 0, 0.45);
     assert_true(one_step(&it, 0.45, 10, 0, 0, 100, 0) < 1);
-    djp__adaptive_init(&it, 1000, 0, 0.3);
-    djp__adaptive_aim(&it, 1000, 0.333);
+    djp__ratio_controller_init(&it, 1000, 0, 0.3);
+    djp__ratio_controller_set_target(&it, 1000, 0.333);
     assert_true(one_step(&it, 0.3, 10, 0, 0, 100, 0) == 0.333);
     /* Below a sixteenth of a halving nothing moves, above it does. */
-    djp__adaptive_init(&it, 250, 0, 0.25);
+    djp__ratio_controller_init(&it, 250, 0, 0.25);
     assert_true(one_step(&it, 0.25, 258, 0, 0, 1000, 0) == 0.25);
-    djp__adaptive_init(&it, 250, 0, 0.25);
+    djp__ratio_controller_init(&it, 250, 0, 0.25);
     assert_true(one_step(&it, 0.25, 242, 0, 0, 1000, 0) == 0.25);
-    djp__adaptive_init(&it, 250, 0, 0.25);
+    djp__ratio_controller_init(&it, 250, 0, 0.25);
     assert_true(one_step(&it, 0.25, 262, 0, 0, 1000, 0) < 0.25);
-    djp__adaptive_init(&it, 250, 0, 0.25);
+    djp__ratio_controller_init(&it, 250, 0, 0.25);
     assert_true(one_step(&it, 0.25, 238, 0, 0, 1000, 0) > 0.25);
     /* A ratio that was not used says nothing. */
-    djp__adaptive_init(&it, 250, 0, 0.5);
+    djp__ratio_controller_init(&it, 250, 0, 0.5);
     assert_true(one_step(&it, 0, 500, 0, 0, 1000, 0) == 0.5 && it.potential == -1);
-    djp__adaptive_init(&it, 250, 0, 0.5);
+    djp__ratio_controller_init(&it, 250, 0, 0.5);
     assert_true(one_step(&it, -1, 500, 0, 0, 1000, 0) == 0.5 && it.potential == -1);
 }
 
@@ -311,8 +311,8 @@ test_targets_of_both_kinds(void **state)
                  {0, 0, 100, 1}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        djp_adaptive it;
-        djp__adaptive_init(&it, cases[i].spans, cases[i].bytes, 1);
+        djp__ratio_controller it;
+        djp__ratio_controller_init(&it, cases[i].spans, cases[i].bytes, 1);
         assert_true(one_step(&it, 1, 1000, 0, 0, 1000, cases[i].span_bytes) == cases[i].ratio);
     }
 }
@@ -328,16 +328,16 @@ test_what_is_an_incident(void **state)
     } cases[] = {{4, 0.001, 0}, {5, 0.001, 1}, {20, 0.01, 0}, {21, 0.01, 1}, {1000, -1, 0}, {0, 0, 0}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        djp_adaptive it;
-        djp__adaptive_init(&it, 100, 0, 1);
+        djp__ratio_controller it;
+        djp__ratio_controller_init(&it, 100, 0, 1);
         it.normal = cases[i].normal;
         one_step(&it, 1, 1000 - cases[i].failed, cases[i].failed, cases[i].failed, 1000, 0);
         assert_int_equal(it.raised, cases[i].raised);
         double before = cases[i].normal < 0 ? (double)cases[i].failed / 1000 : cases[i].normal;
         assert_true(fabs(it.normal - (before + ((double)cases[i].failed / 1000 - before) / 64)) < 1e-12);
     }
-    djp_adaptive it;
-    djp__adaptive_init(&it, 100, 0, 1);
+    djp__ratio_controller it;
+    djp__ratio_controller_init(&it, 100, 0, 1);
     it.normal = 0.25;
     it.raised = 1;
     one_step(&it, 1, 0, 0, 0, 0, 0); /* nothing ended: nothing is known */

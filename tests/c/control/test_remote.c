@@ -104,7 +104,7 @@ end_test(void **state)
 static void
 follow(const char *text, int parent_based)
 {
-    djp_strategy strategy;
+    djp__strategy strategy;
     char error[128];
     if (djp__strategy_parse(&strategy, text, strlen(text), error, sizeof error) != 0) {
         fail_msg("%s: %s", text, error);
@@ -195,7 +195,7 @@ what_is_off_is_known(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        djp_strategy strategy;
+        djp__strategy strategy;
         char error[128];
         assert_int_equal(djp__strategy_parse(&strategy, cases[i].text, strlen(cases[i].text), error, sizeof error), 0);
         assert_int_equal(djp__strategy_is_off(&strategy), cases[i].off);

@@ -63,11 +63,11 @@ credentials_stay_with_their_host(void **state)
     }
 }
 
-static djp_strategy_client *
+static djp__strategy_client *
 client_of(const char *sampling, const char *endpoint)
 {
     djp_options options = options_of(sampling, endpoint);
-    djp_strategy_client *client = NULL;
+    djp__strategy_client *client = NULL;
     assert_int_equal(djp__strategy_client_new(&client, &options, "agent"), 0);
     return client;
 }
@@ -76,7 +76,7 @@ static void
 the_address_has_the_name_of_the_service(void **state)
 {
     (void)state;
-    djp_strategy_client *client = client_of("http://a:1/sampling", "http://b/");
+    djp__strategy_client *client = client_of("http://a:1/sampling", "http://b/");
     assert_string_equal(client->target.url, "http://a:1/sampling?service=a%20shop");
     assert_string_equal(djp__strategy_client_shown(client), "http://a:1/sampling");
     assert_int_equal(client->headers.count, 1);
@@ -100,13 +100,13 @@ static void
 no_memory_leaves_no_client(void **state)
 {
     (void)state;
-    djp_strategy_client *client = client_of("http://a", "http://a"); /* what a process does once */
+    djp__strategy_client *client = client_of("http://a", "http://a"); /* what a process does once */
     djp__strategy_client_free(client);
     djp_options options = options_of("http://a", "http://a");
     long n = 0;
     int result;
     do {
-        client = (djp_strategy_client *)1;
+        client = (djp__strategy_client *)1;
         djp__alloc_fail_after(++n);
         result = djp__strategy_client_new(&client, &options, "agent");
         djp__alloc_fail_after(0);
@@ -117,10 +117,10 @@ no_memory_leaves_no_client(void **state)
 }
 
 /* An answer as it came from the network. */
-static djp_strategy_answer
-judged(djp_strategy_client *client, long status, const char *type, const char *body)
+static djp__strategy_response
+judged(djp__strategy_client *client, long status, const char *type, const char *body)
 {
-    djp_strategy_answer answer;
+    djp__strategy_response answer;
     memset(&answer, 0, sizeof answer);
     memset(&client->head, 0, sizeof client->head);
     client->exchange.code = CURLE_OK;
@@ -141,14 +141,14 @@ answers_are_judged(void **state)
 {
     static const char good[] = "{\"strategyType\":\"PROBABILISTIC\",\"probabilisticSampling\":{\"samplingRate\":0.5}}";
     (void)state;
-    djp_strategy_client *client = client_of("http://a", "http://a");
+    djp__strategy_client *client = client_of("http://a", "http://a");
     for (long status = 198; status <= 302; status++) {
-        djp_strategy_answer answer = judged(client, status, "", good);
+        djp__strategy_response answer = judged(client, status, "", good);
         assert_int_equal(answer.good, status >= 200 && status < 300);
         assert_int_equal(answer.retry_after_ns, answer.good ? 0 : 7);
         assert_int_equal(strstr(answer.message, "redirect") != NULL, status >= 300);
     }
-    djp_strategy_answer answer = judged(client, 399, "text/plain", "words");
+    djp__strategy_response answer = judged(client, 399, "text/plain", "words");
     assert_string_equal(answer.message, "it responded 399, a redirect, which is not followed");
     answer = judged(client, 400, "text/plain", "words");
     assert_string_equal(answer.message, "it responded 400: words");
@@ -183,7 +183,7 @@ static void
 a_forked_child_begins_without_a_question(void **state)
 {
     (void)state;
-    djp_strategy_client *client = client_of("http://127.0.0.1:9", "http://a");
+    djp__strategy_client *client = client_of("http://127.0.0.1:9", "http://a");
     djp__strategy_client_ask(client);
     assert_true(client->asking && client->session);
     djp__strategy_client_abandon(client);

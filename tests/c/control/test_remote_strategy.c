@@ -17,7 +17,7 @@ static char error[128];
 
 /* From a copy of exactly that size, so that a sanitizer sees every read beyond it. */
 static int
-parse_bytes(djp_strategy *out, const char *text, size_t size)
+parse_bytes(djp__strategy *out, const char *text, size_t size)
 {
     char *copy = malloc(size + !size);
     memcpy(copy, text, size);
@@ -29,13 +29,13 @@ parse_bytes(djp_strategy *out, const char *text, size_t size)
 }
 
 static int
-parse(djp_strategy *out, const char *text)
+parse(djp__strategy *out, const char *text)
 {
     return parse_bytes(out, text, strlen(text));
 }
 
 static const char *
-describe(const djp_strategy *strategy)
+describe(const djp__strategy *strategy)
 {
     static char text[160];
     djp_buf out;
@@ -91,7 +91,7 @@ test_good(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-        djp_strategy strategy;
+        djp__strategy strategy;
         if (parse(&strategy, good[i].text) != 0) {
             fail_msg("%s: %s", good[i].text, error);
         }
@@ -152,14 +152,14 @@ test_bad(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        djp_strategy strategy;
+        djp__strategy strategy;
         if (parse(&strategy, bad[i].text) != DJP_EINVAL) {
             fail_msg("%s is taken", bad[i].text);
         }
         assert_string_equal(error, bad[i].error);
         assert_null(strategy.operations);
     }
-    djp_strategy strategy;
+    djp__strategy strategy;
     assert_int_equal(parse_bytes(&strategy, "{\"probabilisticSampling\":{}}\0", 29), DJP_EINVAL);
 }
 
@@ -171,7 +171,7 @@ test_cut(void **state)
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         const char *end = strrchr(good[i].text, '}');
         for (size_t size = 0; size < (size_t)(end - good[i].text); size++) {
-            djp_strategy strategy;
+            djp__strategy strategy;
             assert_int_equal(parse_bytes(&strategy, good[i].text, size), DJP_EINVAL);
         }
     }
@@ -181,7 +181,7 @@ static void
 test_operations(void **state)
 {
     (void)state;
-    djp_strategy strategy;
+    djp__strategy strategy;
     assert_int_equal(parse(&strategy,
                            "{\"operationSampling\":{\"defaultSamplingProbability\":0.5,\"perOperationStrategies\":["
                            "{\"operation\":\"GET /a\",\"probabilisticSampling\":{\"samplingRate\":0.1}},"
@@ -221,7 +221,7 @@ static void
 test_bounds(void **state)
 {
     (void)state;
-    djp_strategy strategy;
+    djp__strategy strategy;
     size_t size;
     char *text = many(&size);
     assert_int_equal(parse_bytes(&strategy, text, size), 0);
@@ -239,7 +239,7 @@ test_no_memory(void **state)
     (void)state;
     const char *text =
         "{\"operationSampling\":{\"perOperationStrategies\":[{\"operation\":\"a\"},{\"operation\":\"b\"}]}}";
-    djp_strategy strategy;
+    djp__strategy strategy;
     int code = DJP_ENOMEM;
     for (long nth = 1; nth < 100 && code != 0; nth++) {
         djp__alloc_fail_after(nth);

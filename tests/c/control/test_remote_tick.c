@@ -13,17 +13,17 @@
 #include "control/remote_strategy.h"
 
 static int asked, given_up, left, abandoned, running;
-static djp_strategy_answer next_answer;
+static djp__strategy_response next_answer;
 
 static void
-fake_ask(djp_strategy_client *client)
+fake_ask(djp__strategy_client *client)
 {
     (void)client;
     asked++;
 }
 
 static int
-fake_step(djp_strategy_client *client, djp_strategy_answer *out)
+fake_step(djp__strategy_client *client, djp__strategy_response *out)
 {
     (void)client;
     memset(out, 0, sizeof *out);
@@ -57,9 +57,9 @@ count_call(int *calls)
 
 static djp_options options;
 static djp_diag diag;
-static djp_control_host host;
-static djp_overrides overrides;
-static djp_remote remote;
+static djp__control_host host;
+static djp__overrides overrides;
+static djp__remote remote;
 static char last[1024];
 static int messages, last_level;
 
@@ -93,11 +93,11 @@ set_up(void **state)
     djp_recorder_options recorder = span_reader_options();
     recorder.always_on = 0;
     recorder.threshold = 1ull << 55;
-    host = (djp_control_host){.options = &options,
-                              .diag = &diag,
-                              .recorder = span_reader_recorder(&recorder),
-                              .exports = 1,
-                              .changed = changed};
+    host = (djp__control_host){.options = &options,
+                               .diag = &diag,
+                               .recorder = span_reader_recorder(&recorder),
+                               .exports = 1,
+                               .changed = changed};
     djp__mutex_init(&overrides.mutex);
     djp__mutex_init(&remote.mutex);
     if (djp__diag_init(&diag, DJP_LOG_DEBUG, note, NULL) != 0) {
@@ -106,7 +106,7 @@ set_up(void **state)
     djp__overrides_init(&overrides, &host);
     assert_int_equal(djp__remote_init(&remote, &host, &overrides), 0);
     assert_true(djp__remote_next(&remote) == UINT64_MAX); /* no one is asked yet */
-    remote.client = (djp_strategy_client *)&remote;
+    remote.client = (djp__strategy_client *)&remote;
     remote.next = 0;
     asked = given_up = left = abandoned = messages = 0;
     running = 1;
@@ -129,7 +129,7 @@ static void
 answer_ratio(double ratio)
 {
     running = 0;
-    next_answer = (djp_strategy_answer){.good = 1};
+    next_answer = (djp__strategy_response){.good = 1};
     next_answer.strategy.kind = DJP_STRATEGY_PROBABILITY;
     next_answer.strategy.probability = ratio;
 }
@@ -138,14 +138,14 @@ static void
 answer_failure(const char *message, uint64_t retry_after_ns)
 {
     running = 0;
-    next_answer = (djp_strategy_answer){.retry_after_ns = retry_after_ns};
+    next_answer = (djp__strategy_response){.retry_after_ns = retry_after_ns};
     strcpy(next_answer.message, message);
 }
 
 static double
 ratio(void)
 {
-    djp_overrides_view view;
+    djp__overrides_view view;
     djp__overrides_read(&view, &overrides);
     return view.ratio;
 }

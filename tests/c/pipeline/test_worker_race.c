@@ -22,7 +22,7 @@ arm_late(djp_recorder *recorder, uint64_t bytes)
     if (act) {
         act(bytes);
     }
-    djp__recorder_arm(recorder, bytes);
+    djp__recorder_set_wake_level(recorder, bytes);
 }
 
 static int
@@ -32,12 +32,12 @@ start_maybe(pthread_t *out, void *(*run)(void *), void *argument, const char *na
     return starts_fail ? DJP_ETHREAD : djp__thread_start(out, run, argument, name);
 }
 
-#define djp__recorder_arm(recorder, bytes) arm_late(recorder, bytes)
+#define djp__recorder_set_wake_level(recorder, bytes) arm_late(recorder, bytes)
 #define djp__clock_monotonic() (djp__clock_monotonic() + skew)
 #define djp__thread_start(out, run, argument, name) start_maybe(out, run, argument, name)
 #include "pipeline/worker.c"
 #include "sdk/traces.c"
-#undef djp__recorder_arm
+#undef djp__recorder_set_wake_level
 #undef djp__clock_monotonic
 #undef djp__thread_start
 

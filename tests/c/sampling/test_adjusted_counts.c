@@ -186,7 +186,7 @@ static void
 record_simulated(djp_recorder *recorder, const simulated *trace, const djp_key keys[3], uint64_t at)
 {
     static const char *const routes[4] = {"/a", "/b", "/c", "/d"};
-    djp_span_seed seed = {.start_monotonic = djp__clock_monotonic()};
+    djp__span_seed seed = {.start_monotonic = djp__clock_monotonic()};
     for (int i = 0; i < 16; i += 8) {
         uint64_t word = noise();
         memcpy(seed.trace_id + i, &word, 8);

@@ -12,7 +12,7 @@
 #define SECOND 1000000000ull
 #define ALL (1ull << 56)
 
-static djp_rate_limit *limit;
+static djp__rate_limit *limit;
 static uint64_t now;
 
 static int
@@ -31,18 +31,18 @@ tear_down(void **state)
     return 0;
 }
 
-static djp_rate_found
+static djp__rate_found
 look(uint64_t route, int group, uint64_t spans)
 {
-    djp_rate_look asked = {.route = route, .group = group, .spans = spans, .random = ALL - 1, .now_ns = now};
+    djp__rate_look asked = {.route = route, .group = group, .spans = spans, .random = ALL - 1, .now_ns = now};
     uint64_t threshold;
     return djp__rate_limit_look(limit, &asked, &threshold);
 }
 
-static djp_rate_counters
+static djp__rate_counters
 counted(void)
 {
-    djp_rate_counters counters;
+    djp__rate_counters counters;
     djp__rate_limit_counters(&counters, limit);
     return counters;
 }
@@ -260,7 +260,7 @@ a_part_is_kept_by_the_random_bits(void **state)
     uint64_t threshold;
     (void)state;
     limit->table[RATE_LIMIT__UNKNOWN].part[DJP_RATE_HEAD] = 0.25;
-    djp_rate_look asked = {.route = DJP_RATE_ROUTE_UNKNOWN, .group = DJP_RATE_HEAD, .spans = 1, .now_ns = now};
+    djp__rate_look asked = {.route = DJP_RATE_ROUTE_UNKNOWN, .group = DJP_RATE_HEAD, .spans = 1, .now_ns = now};
     asked.random = ALL / 4 * 3 - 1;
     assert_int_equal(djp__rate_limit_look(limit, &asked, &threshold), DJP_RATE_LIMITED);
     assert_int_equal(limit->used, 0);
@@ -299,7 +299,7 @@ it_begins_with_shares_of_a_first_flood(void **state)
     (void)state;
     assert_true(limit->share[DJP_RATE_SELF] == 50 && limit->share[DJP_RATE_HEAD] == 25);
     assert_true(counted().level == UINT64_MAX);
-    djp_rate_limit *none = (djp_rate_limit *)1;
+    djp__rate_limit *none = (djp__rate_limit *)1;
     djp__alloc_fail_after(1);
     int result = djp__rate_limit_new(&none, 5);
     djp__alloc_fail_after(0);

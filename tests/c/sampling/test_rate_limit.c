@@ -40,7 +40,7 @@ typedef struct stream {
 } stream;
 
 typedef struct simulation {
-    djp_rate_limit *limit;
+    djp__rate_limit *limit;
     stream streams[ROUTES];
     int count;
     double settled; /* seconds from which on is counted */
@@ -75,17 +75,17 @@ arrive(simulation *sim, int which)
 {
     stream *it = &sim->streams[which];
     unsigned spans = 1 + (unsigned)(noise() % it->spans);
-    djp_rate_look look = {.route = (uint64_t)(which + 1) * 0x9e3779b97f4a7c15ull,
-                          .group = it->group,
-                          .spans = spans,
-                          .own = it->own,
-                          .random = it->own + noise() % (ALL - it->own),
-                          .now_ns = START + (uint64_t)(sim->now * 1e9)};
+    djp__rate_look look = {.route = (uint64_t)(which + 1) * 0x9e3779b97f4a7c15ull,
+                           .group = it->group,
+                           .spans = spans,
+                           .own = it->own,
+                           .random = it->own + noise() % (ALL - it->own),
+                           .now_ns = START + (uint64_t)(sim->now * 1e9)};
     uint64_t threshold = 0;
     if (it->invented) {
         look.route = noise() | 1u;
     }
-    djp_rate_found found = djp__rate_limit_look(sim->limit, &look, &threshold);
+    djp__rate_found found = djp__rate_limit_look(sim->limit, &look, &threshold);
     int counts = sim->now >= sim->settled;
     it->truth += counts * spans * (double)ALL / (double)(ALL - it->own);
     it->spans_asked += counts * spans;
@@ -268,7 +268,7 @@ invented_routes_share_one_share(void **state)
     simulate(&sim, 110);
     assert_true(sim.streams[0].spans_kept >= 0.98 * sim.streams[0].spans_asked);
     assert_true(sim.streams[1].spans_kept >= 0.8 * sim.streams[1].spans_asked); /* the reserve is 8.5 */
-    djp_rate_counters counters;
+    djp__rate_counters counters;
     djp__rate_limit_counters(&counters, sim.limit);
     assert_true(counters.routes == 2 && counters.shared > 900000);
     assert_true(counters.level < 100);
@@ -287,7 +287,7 @@ nothing_happens_below_the_limit(void **state)
     for (int i = 0; i < 2; i++) {
         assert_int_equal(sim.streams[i].limited + sim.streams[i].burst, 0);
     }
-    djp_rate_counters counters;
+    djp__rate_counters counters;
     djp__rate_limit_counters(&counters, sim.limit);
     assert_true(counters.level == UINT64_MAX);
     end(1000);
@@ -322,7 +322,7 @@ a_clock_that_jumps_does_no_harm(void **state)
     (void)state;
     begin(10);
     uint64_t threshold, kept = 0;
-    djp_rate_look look = {.route = 77, .spans = 1, .random = ALL - 1, .now_ns = START};
+    djp__rate_look look = {.route = 77, .spans = 1, .random = ALL - 1, .now_ns = START};
     for (int i = 0; i < 100; i++) {
         look.now_ns = i % 2 ? 0 : START; /* stands still */
         kept += djp__rate_limit_look(sim.limit, &look, &threshold) == DJP_RATE_KEPT;
@@ -346,7 +346,7 @@ a_fork_in_the_middle_costs_the_child_nothing(void **state)
     for (int i = 0; i < 2; i++) {
         begin(100);
         uint64_t threshold;
-        djp_rate_look look = {.route = 77, .spans = 7, .random = ALL - 1, .now_ns = START};
+        djp__rate_look look = {.route = 77, .spans = 7, .random = ALL - 1, .now_ns = START};
         assert_int_equal(djp__rate_limit_look(sim.limit, &look, &threshold), DJP_RATE_KEPT);
         djp_store_relaxed(&sim.limit->owner, djp__fork_generation()); /* the parent's */
         sim.limit->used += torn[i];
@@ -372,7 +372,7 @@ use_limit(djp_recorder_options options, uint64_t spans)
 static djp_span *
 root_at(const char *route, uint64_t random)
 {
-    djp_span_seed seed = {.start_monotonic = djp__clock_monotonic()};
+    djp__span_seed seed = {.start_monotonic = djp__clock_monotonic()};
     memset(seed.trace_id, 1, sizeof seed.trace_id);
     for (int i = 0; i < 7; i++) {
         seed.trace_id[15 - i] = (uint8_t)(random >> (8 * i));

@@ -339,19 +339,6 @@ the_reason_is_exported_by_its_name(void **state)
 }
 
 static void
-labels_run_out_without_harm(void **state)
-{
-    (void)state;
-    char name[24];
-    for (int i = 0; i < 300; i++) {
-        snprintf(name, sizeof name, "label%d", i);
-        uint8_t label = djp__reason_label(djp__text(name));
-        djp_text text = djp__reason_text(DJP_REASON_RULE, label);
-        assert_true(label == 0 ? djp__text_equal(text, "rule") : strcmp(text.data + 5, name) == 0);
-    }
-}
-
-static void
 no_memory_for_rules(void **state)
 {
     (void)state;
@@ -451,7 +438,6 @@ main(void)
         cmocka_unit_test(no_memory_for_rules),
         cmocka_unit_test(threads_share_rules),
         cmocka_unit_test(a_fork_frees_the_table),
-        cmocka_unit_test(labels_run_out_without_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,7 +32,7 @@ ids_of(uint8_t trace_id[16], uint64_t random)
 static djp_span *
 root_of(uint64_t random, const djp_span_context *parent)
 {
-    djp_span_seed seed = {.start_monotonic = 1};
+    djp__span_seed seed = {.start_monotonic = 1};
     djp_span_options options = {.remote = parent};
     ids_of(seed.trace_id, random);
     memset(seed.span_id, 7, sizeof seed.span_id);

@@ -41,33 +41,6 @@ start_under(const djp_span_context *context)
 }
 
 static void
-thresholds_are_the_published_ones(void **state)
-{
-    (void)state;
-    static const struct {
-        double ratio;
-        const char *hex;
-    } cases[] = {
-        {1, "0"},        {0.5, "8"},        {0.25, "c"},       {0.75, "4"},       {0.1, "e666"},
-        {0.01, "fd70a"}, {0.001, "ffbe77"}, {1.0 / 3, "aaab"}, {2.0 / 3, "5555"}, {0x1p-56, "ffffffffffffff"},
-        {1.5, "0"},      {0, ""},           {-1, ""},          {NAN, ""},         {1e-30, ""},
-    };
-    char text[15];
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        uint64_t threshold = djp__threshold_of(cases[i].ratio), again = 7;
-        assert_int_equal(djp__threshold_hex(text, threshold), strlen(cases[i].hex));
-        assert_string_equal(text, cases[i].hex);
-        assert_int_equal(djp__threshold_parse(&again, djp__text(text)), text[0] != '\0');
-        assert_true(text[0] == '\0' ? threshold == DJP_THRESHOLD_NEVER : again == threshold);
-    }
-    uint64_t value;
-    static const char *const bad[] = {"", "E666", "123456789012345", "1g", " 1"};
-    for (size_t i = 0; i < 5; i++) {
-        assert_false(djp__threshold_parse(&value, djp__text(bad[i])));
-    }
-}
-
-static void
 the_ratio_is_kept_without_bias(void **state)
 {
     (void)state;
@@ -460,7 +433,6 @@ main(void)
 {
 #define CASE(name) cmocka_unit_test_teardown(name, tear_down)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(thresholds_are_the_published_ones),
         CASE(the_ratio_is_kept_without_bias),
         CASE(an_error_anywhere_keeps_the_whole_local_trace),
         CASE(a_slow_root_keeps_the_local_trace),

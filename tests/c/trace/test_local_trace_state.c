@@ -8,7 +8,7 @@ enum { CHILDREN = 4 };
 /* A root whose block a child keeps, with spans that are still to end. */
 typedef struct trace {
     djp_span *root, *child[CHILDREN];
-    djp_local_trace *local;
+    djp__local_trace *local;
     int root_is_open, ended;
 } trace;
 
@@ -150,7 +150,7 @@ static void
 test_words(void **state)
 {
     (void)state;
-    djp_verdict verdict = djp_verdict_raise(djp_verdict_of(DJP_REASON_RULE, 200), 0xabcdef01ull << 24);
+    djp__verdict verdict = djp__verdict_raise(djp__verdict_of(DJP_REASON_RULE, 200), 0xabcdef01ull << 24);
     for (int one = 0; one < DJP__TRACE_STATES; one++) {
         uintptr_t word = one == DJP__TRACE_WAITING ? 0 : djp__trace_word(one, verdict);
         assert_int_equal(djp__trace_state(word), one);

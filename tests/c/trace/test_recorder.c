@@ -341,11 +341,11 @@ the_reader_is_woken_once_per_arming(void **state)
     recorder = span_reader_recorder(&options);
     finish(start(NULL));
     assert_int_equal(woken, 0);
-    djp__recorder_arm(recorder, 0);
+    djp__recorder_set_wake_level(recorder, 0);
     finish(start(NULL));
     finish(start(NULL));
     assert_int_equal(woken, 1);
-    djp__recorder_arm(recorder, 2000);
+    djp__recorder_set_wake_level(recorder, 2000);
     while (djp__ring_used(djp__recorder_ring(recorder)) < 1800) {
         finish(start(NULL));
     }
@@ -414,7 +414,7 @@ freeing_waits_for_the_callback(void **state)
     djp_recorder *recorder = span_reader_recorder(&options);
     djp_span *early = djp_span_start(recorder, DJP_TEXT("early"), NULL);
     djp_span *late = djp_span_start(recorder, DJP_TEXT("late"), NULL);
-    djp__recorder_arm(recorder, 0);
+    djp__recorder_set_wake_level(recorder, 0);
     assert_int_equal(pthread_create(&thread, NULL, end_in_thread, early), 0);
     while (!djp_load_acquire(&notes.entered)) {
         sched_yield();
@@ -423,7 +423,7 @@ freeing_waits_for_the_callback(void **state)
     assert_int_equal(djp_load_acquire(&notes.left), 1);
     pthread_join(thread, NULL);
     djp_store_release(&notes.entered, 0);
-    djp__recorder_arm(recorder, 0);
+    djp__recorder_set_wake_level(recorder, 0);
     djp_span_end(late, 0);
     assert_int_equal(djp_load_acquire(&notes.entered), 0);
     djp_span_release(early);
