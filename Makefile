@@ -19,6 +19,8 @@ PY = $(VENV)/bin/python
 # Node 20 or newer from PATH, else one that npm fetches into the cache folder.
 NODE = $(shell tools/node-find.sh)
 WARN = -Wall -Wextra -Wshadow -Wconversion -Werror
+# The compiler warns of more than there is in a sanitized build; the plain one is the judge.
+TEST_WARN = -Wall -Wextra -Werror$(if $(SAN),=implicit-function-declaration)
 CFLAGS_BASE = -std=c11 -D_GNU_SOURCE -g -ffile-prefix-map=$(CURDIR)=. -fvisibility=hidden -fno-strict-aliasing -Icore/include -Icore/src -Icore
 ifeq ($(SAN),asan)
   OPT = -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -78,7 +80,7 @@ $(OUT)/libdjp.a: $(CORE_OBJ)
 	@rm -f $@; ar rcs $@ $(CORE_OBJ)
 $(OUT)/tests/c/%.o: tests/c/%.c
 	@mkdir -p $(@D)
-	@echo "  cc $<"; $(CC) $(CFLAGS_BASE) $(OPT) -Wall -Wextra -Werror -MMD -MP -Itests/c -c $< -o $@
+	@echo "  cc $<"; $(CC) $(CFLAGS_BASE) $(OPT) $(TEST_WARN) -MMD -MP -Itests/c -c $< -o $@
 $(OUT)/libhelpers.a: $(HELPER_OBJ)
 	@rm -f $@; ar rcs $@ $(HELPER_OBJ)
 $(OUT)/c/%: $(OUT)/tests/c/%.o $(OUT)/libhelpers.a $(OUT)/libdjp.a

@@ -2,16 +2,17 @@
 # run-tests.sh [--valgrind] PROGRAM...: runs test programs beside each other, JOBS at a time (default: one a processor), with a deadline each.
 # Prints the output of those that fail, and a closing count.
 set -uo pipefail
-prefix=()
+prefix=() deadline=300
 if [ "${1:-}" = --valgrind ]; then
   shift
+  deadline=900 # ten to thirty times as slow
   prefix=(valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --suppressions=tools/valgrind.supp)
 fi
 jobs=${JOBS:-$(nproc)}
 logs=$(mktemp -d); trap 'rm -rf "$logs"' EXIT
 run() {
   local log=$logs/${1//\//_} started=$SECONDS
-  if timeout 300 "${@:2}" "$1" >"$log" 2>&1; then
+  if timeout "$deadline" "${@:2}" "$1" >"$log" 2>&1; then
     echo "ok   $1 ($((SECONDS - started)) s)"; touch "$log.ok"
   else
     echo "FAIL $1 (exit $?)"; tail -n 60 "$log"
