@@ -111,3 +111,29 @@ test('nothing starts while telemetry is off', async () => {
   await restart();
   assert.equal((await take()).length, 0);
 });
+
+test('what is switched off is left alone, and so is everything after the end', async () => {
+  stop();
+  await restart();
+  const address = `http://127.0.0.1:${port}/`;
+  const both = async () => {
+    await requested('/');
+    await fetch(address, { headers: { connection: 'close' } }).then((answer) => answer.text());
+    return (await take()).length;
+  };
+  for (const [options, count] of [
+    [{ spans: true }, 2],
+    [{ spans: true, fetch: true, http: true }, 2],
+    [{ spans: true, fetch: false }, 1],
+    [{ spans: true, http: false }, 1],
+    [{ spans: true, fetch: false, http: false }, 0],
+    [{ spans: true, fetch: undefined, http: 0 }, 2],
+    [{ spans: 1 }, 0],
+    [{}, 0],
+  ]) {
+    const end = telemetry.instrumentOutgoing(options);
+    assert.equal(await both(), count, JSON.stringify(options));
+    end();
+    assert.equal(await both(), 0);
+  }
+});

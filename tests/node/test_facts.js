@@ -136,3 +136,29 @@ test('only the formats that are configured are read of a request', async (t) => 
     assert.equal(span.parentId === '', trace === '');
   }
 });
+
+test('where only metrics are on, what a request carries goes on in whole', async (t) => {
+  await begin({ backend: 'prom' });
+  let carried;
+  const { port, close } = await listen(
+    telemetryListener((req, res) => {
+      carried = telemetry.inject({});
+      res.end();
+    }),
+  );
+  t.after(close);
+  for (const [headers, expected] of [
+    [
+      { traceparent: ONE, tracestate: 'a=1', baggage: 'k=v' },
+      { traceparent: ONE, tracestate: 'a=1', baggage: 'k=v' },
+    ],
+    [{ traceparent: ONE }, { traceparent: ONE }],
+    [{ baggage: 'k=v' }, { baggage: 'k=v' }],
+    [{ tracestate: 'a=1' }, {}],
+    [{}, {}],
+  ]) {
+    await request(port, '/', { headers });
+    assert.deepEqual({ ...carried }, expected);
+  }
+  assert.deepEqual(await requestsTotal(), { 'GET unmatched 200': 5 });
+});

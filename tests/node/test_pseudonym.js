@@ -43,6 +43,8 @@ test('an id has one pseudonym for each key', () => {
   assert.equal(first('bob'), expected);
   assert.equal(pseudonyms({ hashKey: Buffer.from('key') })('bob'), expected);
   assert.notEqual(pseudonyms({ hashKey: 'other' })('bob'), expected);
+  const one = 'h1_' + createHmac('sha256', 'k').update('bob').digest('hex').slice(0, 16);
+  for (const hashKey of ['k', Buffer.from('k')]) assert.equal(pseudonyms({ hashKey })('bob'), one);
   assert.notEqual(first('bobby'), expected);
 });
 

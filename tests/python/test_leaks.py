@@ -347,6 +347,42 @@ def test_objects_are_given_back(call):
     assert growth(call) < LEAST
 
 
+def test_modules_that_help_have_no_references_too_many():
+    def call():
+        with start_span("n") as span:
+            span.set_attribute("k", uuid.uuid4())
+            span.add_event("e", {"k": object()})
+            span.record_exception(ValueError("x"))
+
+    _run(call, 10)
+    modules = [module for name, module in sys.modules.items() if name.startswith("djp_telemetry.")]
+    before = [sys.getrefcount(module) for module in modules]
+    _run(call, ROUNDS)
+    gc.collect()
+    grown = {
+        m.__name__: sys.getrefcount(m) - n for m, n in zip(modules, before) if sys.getrefcount(m) - n >= ROUNDS // 2
+    }
+    assert not grown
+
+
+def test_parents_of_every_form_are_given_back():
+    class Told:
+        """A span of another library: its ids are read from what it tells."""
+
+        def __init__(self):
+            self.text = new("x" * 500)
+
+        def get_span_context(self):
+            return SpanContext(int("1" + self.text[-1]), 7, 1)
+
+    def call():
+        for parent in (Told(), SpanContext(3, 4), extract({"traceparent": f"00-{5:032x}-{6:016x}-01"}), None, object()):
+            start_span("n", parent=parent).end()
+            start_span("n", links=[parent]).end()
+
+    assert growth(call) < LEAST
+
+
 @pytest.mark.parametrize("call", [contexts, tracers, metrics])
 def test_types_have_no_references_too_many(call):
     _run(call, 10)

@@ -73,6 +73,13 @@ def test_a_size_counts_where_one_is_given():
     assert list(samples("http_request_size_bytes_sum").values()) == [15]
 
 
+def test_a_bare_string_is_one_label():
+    counter = Counter("bare_total", "h", "name")
+    counter.labels("x").inc()
+    counter.labels(name="x").inc()
+    assert samples("bare_total") == {'bare_total{name="x"}': 2}
+
+
 def test_a_mistake_is_told_once(caplog):
     for _ in range(3):
         assert start_metrics_server("no port") is False
