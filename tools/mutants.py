@@ -137,10 +137,11 @@ class Core:
         return str(path.relative_to(self.tree))
 
     def _program(self, path):
-        return "out/" + self._name(path).replace("/", "_")[:-2]
+        """Some tests look at the name of their own program."""
+        return f"out/{path.parent.name}/{path.stem}"
 
     def _object(self, path):
-        return self._program(path) + ".o"
+        return "out/" + self._name(path).replace("/", "_")[:-2] + ".o"
 
     def _command(self, path):
         return [*self.cc, *self.flags, "-MMD", "-c", self._name(path), "-o", self._object(path)]
@@ -159,6 +160,7 @@ class Core:
         return run([*self.cc, *self.flags, *parts], self.tree)[0] == 0
 
     def _link_test(self, path):
+        (self.tree / self._program(path)).parent.mkdir(exist_ok=True)
         parts = [self._object(path), "out/libhelpers.a", "-Lout", "-lmutant", *LIBS.split(), "-lcmocka"]
         return run([*self.cc, *self.flags, *parts, "-o", self._program(path)], self.tree)[0] == 0
 
@@ -186,7 +188,7 @@ class Core:
         for test in self.tests:
             if (
                 test.good
-                and self._name(source) in (self.tree / self._program(test.path)).with_suffix(".d").read_text().split()
+                and self._name(source) in (self.tree / self._object(test.path)).with_suffix(".d").read_text().split()
             ):
                 yield test
 
