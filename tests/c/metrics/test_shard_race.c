@@ -188,6 +188,8 @@ a_collector_is_away_when_the_call_returns(void **state)
     assert_int_equal(djp__registry_on_collect(r, nothing, r), 0);
     race_run(r, NULL, act_off_collect);
     assert_int_equal(r->collector_count, before);
+    djp__registry_off_collect(r, nothing, r); /* it is not there any more */
+    assert_int_equal(r->collector_count, before);
     djp_registry_free(r);
 }
 

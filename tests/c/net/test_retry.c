@@ -51,6 +51,13 @@ the_receivers_wish_wins_and_growth_continues_from_it(void **state)
     /* Shorter than the own backoff had become: it still counts. */
     assert_int_equal(djp__retry_delay(&retry, 0, SECOND / 10, 0), SECOND / 10);
     assert_int_equal(retry.next_ns, SECOND / 5);
+    /* Half of the cap still doubles, a little more ends at the cap. */
+    djp__retry_delay(&retry, 0, 12 * SECOND, 0);
+    assert_int_equal(retry.next_ns, 24 * SECOND);
+    djp__retry_delay(&retry, 0, 15 * SECOND, 0);
+    assert_int_equal(retry.next_ns, 30 * SECOND);
+    djp__retry_delay(&retry, 0, 16 * SECOND, 0);
+    assert_int_equal(retry.next_ns, 30 * SECOND);
     /* Longer than the cap: kept as the bound. */
     assert_int_equal(djp__retry_delay(&retry, 0, 90 * SECOND, 0), 90 * SECOND);
     assert_int_equal(retry.next_ns, 90 * SECOND);
