@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # node-test.sh [NODE]: runs the tests of the Node package with that program (default: node-find.sh), all within DJP_NODE_DEADLINE seconds
-# (900), JOBS files at a time (default: one a processor). NODE_TESTS names files instead of all, NODE_TEST_NAME
+# (1800), JOBS files at a time (default: one a processor). NODE_TESTS names files instead of all, NODE_TEST_NAME
 # keeps the tests whose name has it. Prints what failed, the slowest ten tests, and a closing count.
 set -uo pipefail
 node=${1:-$(tools/node-find.sh)} || exit 1
 log=$(mktemp); trap 'rm -f "$log"' EXIT
 jobs=--test-concurrency=${JOBS:-$(nproc)}
 "$node" $jobs -e 0 2>/dev/null || jobs= # before 20.10
-timeout --kill-after=10 "${DJP_NODE_DEADLINE:-900}" "$node" --test $jobs --test-reporter=tap \
+timeout --kill-after=10 "${DJP_NODE_DEADLINE:-1800}" "$node" --test $jobs --test-reporter=tap \
   ${NODE_TEST_NAME:+"--test-name-pattern=$NODE_TEST_NAME"} ${NODE_TESTS:-tests/node/test_*.js} >"$log" 2>&1
 bad=$?
 if [ $bad != 0 ]; then
