@@ -376,9 +376,19 @@ def test_parents_of_every_form_are_given_back():
             return SpanContext(int("1" + self.text[-1]), 7, 1)
 
     def call():
-        for parent in (Told(), SpanContext(3, 4), extract({"traceparent": f"00-{5:032x}-{6:016x}-01"}), None, object()):
+        span = start_span(new("p" * 500))
+        for parent in (
+            span,
+            Context(span),
+            Told(),
+            SpanContext(3, 4),
+            extract({"traceparent": f"00-{5:032x}-{6:016x}-01"}),
+            None,
+            object(),
+        ):
             start_span("n", parent=parent).end()
             start_span("n", links=[parent]).end()
+        span.end()
 
     assert growth(call) < LEAST
 
