@@ -295,7 +295,7 @@ clean:
 # ---- generated sources --------------------------------------------------------------------------------------------------------
 $(OUT)/gen/contract: tools/gen/contract.c $(OUT)/libdjp.a
 	@mkdir -p $(@D)
-	@echo "  cc $@"; $(CC) $(CFLAGS_BASE) $(OPT) $(WARN) -MMD $< $(OUT)/libdjp.a $(LIBS) -o $@
+	@echo "  cc $@"; $(CC) $(CFLAGS_BASE) $(OPT) $(WARN) -MMD -MP $< $(OUT)/libdjp.a $(LIBS) -o $@
 gen: $(OUT)/gen/contract
 	protoc-c --proto_path=proto --c_out=core/gen proto/*.proto
 	$(PY) tools/gen/gen.py

@@ -19,7 +19,7 @@ NAME = r"(?:\w+(?:->|\.))*\w+"
 TESTED = re.compile(
     rf"!({NAME})(?![\w(\[.]|->)"
     rf"|(?:\b(?:if|while) \(|&& |\|\| )({NAME})(?=\)|\s*&&|\s*\|\||\s*\?)"
-    rf"|(?:= |return |\(|, )({NAME}) \?"
+    rf"|(?:(?<![=!<>])= |return |\(|, )({NAME}) \?"
 )
 TYPE_WORDS = "void|char|short|int|long|float|double|unsigned|signed|struct|enum|union|const"
 SIZEOF = re.compile(r"\bsizeof\((?!(?:" + TYPE_WORDS + r")\b|u?int\w+_t\b|s?size_t\b)([^()]*)\)")
