@@ -189,7 +189,7 @@ def test_a_refusal_changes_nothing(status, capfd):
         server.answer = probability(0.5)
         until(lambda: remote()["consecutive_failures"] == 0)
         told = capfd.readouterr().err
-        assert told.count("gave no strategy") == 1 and told.count("answers again") == 1
+        assert told.count("gave no strategy") == 1 and told.count("responds again") == 1
 
 
 BODIES = {
