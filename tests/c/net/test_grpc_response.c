@@ -46,6 +46,10 @@ frames_are_bounded(void **state)
                                                                7}),
                      0);
     assert_int_equal(djp__grpc_message_in(&message, (djp_text){"\1\0\0\0\2ab", 7}), 0);
+    char big[DJP__GRPC_FRAME_SIZE + 0x10203] = {0, 0, 1, 2, 3};
+    assert_int_equal(djp__grpc_message_in(&message, (djp_text){big, sizeof big}), 1);
+    assert_int_equal(message.size, 0x10203);
+    assert_int_equal(djp__grpc_message_in(&message, (djp_text){big, sizeof big - 1}), 0);
 }
 
 static void
@@ -82,6 +86,12 @@ trailers_are_understood(void **state)
     grpc_line(&head, "HTTP/2 200");
     assert_false(head.has_status);
     assert_string_equal(head.message, "");
+    grpc_line(&head, "content-type: application/json");
+    assert_false(head.is_grpc);
+    grpc_line(&head, "content-type: application/gzip");
+    assert_false(head.is_grpc);
+    grpc_line(&head, "grpc-status: 999");
+    assert_int_equal(head.status, 999);
     static const char *const nonsense[] = {"grpc-status:", "grpc-status: x", "grpc-status: -1", "grpc-status: 1000",
                                            "grpc-status: 99999999999999999999"};
     for (size_t i = 0; i < sizeof nonsense / sizeof nonsense[0]; i++) {

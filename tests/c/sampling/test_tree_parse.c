@@ -165,6 +165,8 @@ numbers_are_bounded(void **state)
         {"annotating({\"k\"=-9223372036854775808}, drop)", 1},
         {"annotating({\"\"=1}, drop)", 0},
         {"annotating({\"k\"=x}, drop)", 0},
+        {"annotating({\"k\"=t}, drop)", 0},
+        {"annotating({\"k\"=tru}, drop)", 0},
         {"annotating({\"k\"}, drop)", 0},
         {"annotating({\"k\"=true, \"l\"=FALSE, \"m\"=1.5}, drop)", 1},
         {"annotating({\"k\"=truer}, drop)", 0},
