@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/otelcol"
 	"go.opentelemetry.io/collector/processor"
+	"go.opentelemetry.io/collector/processor/batchprocessor"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/otlpreceiver"
 	"go.opentelemetry.io/collector/service/telemetry/otelconftelemetry"
@@ -37,6 +38,7 @@ func components() (otelcol.Factories, error) {
 	return otelcol.Factories{
 		Receivers: byType[receiver.Factory](otlpreceiver.NewFactory()),
 		Processors: byType[processor.Factory](
+			batchprocessor.NewFactory(),
 			probabilisticsamplerprocessor.NewFactory(),
 			tailsamplingprocessor.NewFactory(),
 			transformprocessor.NewFactory(),
