@@ -59,6 +59,11 @@ describe('the current span', { timeout: 60000 }, () => {
       );
     }
   });
+});
+
+describe('the current span of emitters and functions', { timeout: 60000 }, () => {
+  beforeEach(() => restart());
+  after(() => telemetry.shutdown(LIMIT));
 
   test('listeners of events have the span of the emitter', async () => {
     const emitter = new EventEmitter();
@@ -200,6 +205,11 @@ describe('what runs inside of a span', { timeout: 60000 }, () => {
       ['inner'],
     );
   });
+});
+
+describe('contexts and traced functions', { timeout: 60000 }, () => {
+  beforeEach(() => restart());
+  after(() => telemetry.shutdown(LIMIT));
 
   test('contexts: extracted, made current, injected', async () => {
     const incoming = {

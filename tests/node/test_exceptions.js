@@ -79,6 +79,11 @@ describe('errors with others in them', { timeout: 60000 }, () => {
       /Caused by: AggregateError[^]*errors 0\]: Error: part[^]*Caused by: Error: root/,
     );
   });
+});
+
+describe('errors that are odd, cancelled or logged', { timeout: 60000 }, () => {
+  beforeEach(() => restart());
+  after(() => telemetry.shutdown(LIMIT));
 
   test('circles, endless chains and traps end', async () => {
     const circle = new AggregateError([], 'circle');

@@ -10,48 +10,10 @@ const { withSpan } = require('../../bindings/node/lib/tracer.js');
 const { getCurrentSpanId, getCurrentTraceId } = require('../../bindings/node/lib/current.js');
 const metrics = require('../../bindings/node/lib/metrics.js');
 
+const { dropped, on, said, samples } = require('./metrics_support.js');
+
 const { Counter, Gauge, Histogram, metricsText } = metrics;
 const OPENMETRICS = 'application/openmetrics-text; version=1.0.0';
-
-/** { sample: value } of all samples whose name begins so. */
-function samples(prefix, accept) {
-  const found = {};
-  for (const line of metricsText(accept).split('\n')) {
-    if (!line.startsWith(prefix)) continue;
-    const sample = line.split(' # ')[0];
-    const cut = sample.lastIndexOf(' ');
-    const text = sample.slice(cut + 1);
-    found[sample.slice(0, cut)] = text === '+Inf' ? Infinity : Number(text);
-  }
-  return found;
-}
-
-const dropped = () =>
-  samples('djp_telemetry_metric_recordings')['djp_telemetry_metric_recordings_total{outcome="dropped"}'];
-
-/** What the function writes to standard error. */
-function said(run) {
-  const lines = [];
-  const { write } = process.stderr;
-  process.stderr.write = (text) => lines.push(String(text)) > 0;
-  try {
-    run();
-  } finally {
-    process.stderr.write = write;
-  }
-  return lines;
-}
-
-function on(name, body, options = {}) {
-  test(name, { timeout: 60000 }, async (t) => {
-    runtime.init({ enabled: true, backend: 'hybrid', exporter: 'memory', sampleRatio: 1, ...options });
-    try {
-      await body(t);
-    } finally {
-      await runtime.shutdown(1000);
-    }
-  });
-}
 
 on('a counter', () => {
   const counter = new Counter({ name: 'jobs_total', help: 'Jobs done', labelNames: ['kind', 'queue'] });

@@ -81,6 +81,11 @@ describe('spans', { timeout: 60000 }, () => {
     for (const span of spans)
       assert.strictEqual(span.attributes.text, texts[span.attributes.i].toWellFormed?.() ?? span.attributes.text);
   });
+});
+
+describe('values that are dropped or replaced', { timeout: 60000 }, () => {
+  beforeEach(() => restart());
+  after(() => telemetry.shutdown(LIMIT));
 
   test('what is no value is dropped and counted', async () => {
     const span = startSpan('s', {
@@ -164,6 +169,11 @@ describe('names, times and what happens to a span', { timeout: 60000 }, () => {
         outer.end <= after,
     );
   });
+});
+
+describe('events, links, status and exceptions', { timeout: 60000 }, () => {
+  beforeEach(() => restart());
+  after(() => telemetry.shutdown(LIMIT));
 
   test('events, links, status', async () => {
     const other = startSpan('other');
