@@ -1,12 +1,12 @@
 """Builds the native extension; everything else about the distribution is in pyproject.toml.
 
-DJP_TELEMETRY_NATIVE=auto (default): build it if the machine can, else install the no-op package, which says why.
-DJP_TELEMETRY_NATIVE=require: a failing build fails the installation.
+DJP_TELEMETRY_NATIVE=auto (default): build it if the machine can, else install the no-op package,
+which says why. DJP_TELEMETRY_NATIVE=require: a failing build fails the installation.
 DJP_TELEMETRY_NATIVE=off: install the no-op package only.
 
-A wheel without the native core must never be taken from pip's cache in place of one with it: pip installs what it has just
-built whatever its tag is, but takes from its cache only what a tag of the interpreter fits. So the no-op gets a tag that
-fits none, wherever pip is the one that builds.
+A wheel without the native core must never be taken from pip's cache in place of one with it: pip
+installs what it has just built whatever its tag is, but takes from its cache only what a tag of the
+interpreter fits. So the no-op gets a tag that fits none, wherever pip is the one that builds.
 """
 
 import glob
@@ -29,7 +29,12 @@ except ImportError:  # before setuptools 70.1
 MODE = os.environ.get("DJP_TELEMETRY_NATIVE", "auto").strip().lower()
 # The same as in binding.gyp.
 HARDENING = ["-fstack-protector-strong", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"]
-LIBRARIES = {"libcurl": "curl", "libprotobuf-c": "protobuf-c", "zlib": "z", "libmicrohttpd": "microhttpd"}
+LIBRARIES = {
+    "libcurl": "curl",
+    "libprotobuf-c": "protobuf-c",
+    "zlib": "z",
+    "libmicrohttpd": "microhttpd",
+}
 REASON_FILE = os.path.join("djp_telemetry", "_native_missing.txt")
 BUILT_BY_PIP = "PIP_BUILD_TRACKER" in os.environ or "PIP_REQ_TRACKER" in os.environ
 
@@ -38,9 +43,19 @@ NEEDS = {
     "the C library's headers": ("#include <stdlib.h>", "build-essential", "gcc", "build-base"),
     "the Python headers": ("#include <Python.h>", "python3-dev", "python3-devel", "python3-dev"),
     "libcurl": ("#include <curl/curl.h>", "libcurl4-openssl-dev", "libcurl-devel", "curl-dev"),
-    "protobuf-c": ("#include <protobuf-c/protobuf-c.h>", "libprotobuf-c-dev", "protobuf-c-devel", "protobuf-c-dev"),
+    "protobuf-c": (
+        "#include <protobuf-c/protobuf-c.h>",
+        "libprotobuf-c-dev",
+        "protobuf-c-devel",
+        "protobuf-c-dev",
+    ),
     "zlib": ("#include <zlib.h>", "zlib1g-dev", "zlib-devel", "zlib-dev"),
-    "libmicrohttpd": ("#include <microhttpd.h>", "libmicrohttpd-dev", "libmicrohttpd-devel", "libmicrohttpd-dev"),
+    "libmicrohttpd": (
+        "#include <microhttpd.h>",
+        "libmicrohttpd-dev",
+        "libmicrohttpd-devel",
+        "libmicrohttpd-dev",
+    ),
 }
 INSTALLERS = (("apt-get", "apt-get install", 1), ("dnf", "dnf install", 2), ("apk", "apk add", 3))
 
@@ -49,7 +64,9 @@ def pkg_config(option):
     found = []
     for library in LIBRARIES:  # one by one, so that one that is missing does not hide the others
         try:
-            out = subprocess.check_output(["pkg-config", option, library], stderr=subprocess.DEVNULL)
+            out = subprocess.check_output(
+                ["pkg-config", option, library], stderr=subprocess.DEVNULL
+            )
             found += shlex.split(out.decode())
         except (OSError, subprocess.CalledProcessError):
             continue
@@ -62,15 +79,23 @@ def includes():
 
 def extension():
     link = [flag for flag in pkg_config("--libs") if flag.startswith("-L")]
-    # Threads call back into the library when they end, so that it must never be unloaded under them.
-    hide = [] if sys.platform == "darwin" else ["-Wl,--exclude-libs,ALL", "-Wl,-z,nodelete", "-Wl,-z,relro,-z,now"]
+    # Threads call back into the library when they end, so that it must never be unloaded under
+    # them.
+    hide = (
+        []
+        if sys.platform == "darwin"
+        else ["-Wl,--exclude-libs,ALL", "-Wl,-z,nodelete", "-Wl,-z,relro,-z,now"]
+    )
     return Extension(
         "djp_telemetry._native",
-        sources=["core/src/djp.c"] + sorted(glob.glob("core/gen/*.c")) + sorted(glob.glob("bindings/python/src/*.c")),
+        sources=["core/src/djp.c"]
+        + sorted(glob.glob("core/gen/*.c"))
+        + sorted(glob.glob("bindings/python/src/*.c")),
         depends=glob.glob("core/**/*.[ch]", recursive=True) + glob.glob("bindings/python/src/*.h"),
         include_dirs=["core/include", "core/src", "core", "bindings/python/src", *includes()],
         libraries=list(LIBRARIES.values()),
-        # -fno-plt: a request calls the interpreter about a hundred times, each time without a second jump.
+        # -fno-plt: a request calls the interpreter about a hundred times, each time without a
+        # second jump.
         extra_compile_args=[
             "-std=c11",
             "-O2",
@@ -91,11 +116,14 @@ def compiler():
 
 
 def finds(line):
-    """Whether the preprocessor gets through a line; a Python.h of another place than the interpreter's does not count."""
+    """Whether the preprocessor gets through a line; a Python.h of another place than the
+    interpreter's does not count."""
     folders = [sysconfig.get_path("include"), sysconfig.get_path("platinclude"), *includes()]
     command = [*compiler(), "-E", "-x", "c", *[f"-I{folder}" for folder in folders], "-"]
     try:
-        done = subprocess.run(command, input=line.encode(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        done = subprocess.run(
+            command, input=line.encode(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         return done.returncode == 0
     except OSError:
         return False
@@ -126,7 +154,8 @@ def keep_reason(folder, reason):
 
 
 class build_package(build_py):
-    """build_py that leaves the reason in a package that is a no-op by wish, and no old one in any other."""
+    """build_py that leaves the reason in a package that is a no-op by wish, and no old one in any
+    other."""
 
     def run(self):
         super().run()
@@ -138,7 +167,8 @@ class build_package(build_py):
 
 
 class build_native(build_ext):
-    """build_ext that says what is missing: here, and in the package to whoever asks there why it is a no-op."""
+    """build_ext that says what is missing: here, and in the package to whoever asks there why it is
+    a no-op."""
 
     def build_extension(self, ext):
         try:

@@ -1,5 +1,6 @@
-/* What a span costs the thread that records it: a C floor (a thread-local append buffer, two readings of the same clock, one copy
- * into a ring) beside the real thing, in one run, as the minimum over many short chunks. Prints nanoseconds and ratios. */
+/* What a span costs the thread that records it: a C floor (a thread-local append buffer, two
+ * readings of the same clock, one copy into a ring) beside the real thing, in one run, as the
+ * minimum over many short chunks. Prints nanoseconds and ratios. */
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -40,8 +41,9 @@ drain(djp_ring *ring)
     }
 }
 
-/* The floor: calls of the same shape as the API's that append to one thread-local buffer and copy it into a ring. No handle, no
- * parent, no limits, no checks, no sampling, no counters: what is left cannot be left out. */
+/* The floor: calls of the same shape as the API's that append to one thread-local buffer and copy
+ * it into a ring. No handle, no parent, no limits, no checks, no sampling, no counters: what is
+ * left cannot be left out. */
 #define NOINLINE __attribute__((noinline))
 
 static DJP_THREAD_LOCAL char *floor_at;
@@ -92,7 +94,7 @@ floor_end(void)
     memcpy(floor_buffer + 32, &end, 8);
     size_t size = (size_t)(floor_at - floor_buffer);
     void *place = djp__ring_reserve(floor_ring, size);
-    if (place) {
+    if (place != NULL) {
         memcpy(place, floor_buffer, size);
         djp__ring_commit(floor_ring, place);
     }
@@ -246,7 +248,8 @@ use_rules(int always_on, double ratio, const char *text)
                                     .link_attribute_count_limit = 128,
                                     .tail_sampling_rules = rules,
                                     .decision_wait_ns = 60000000000u};
-    options.keep_rule_count = djp_tail_rules_parse(rules, (djp_text){text, strlen(text)}, NULL, NULL);
+    options.keep_rule_count =
+        djp_tail_rules_parse(rules, (djp_text){text, strlen(text)}, NULL, NULL);
     if (djp__recorder_new(&recorder, &options) != 0) {
         fputs("no memory for a recorder\n", stderr);
         exit(1);
@@ -285,8 +288,8 @@ report(const char *name, double ns, double floor)
 int
 main(void)
 {
-    static const char *const names[5] = {"http.request.method", "http.route", "http.response.status_code", "load",
-                                         "cloud.region"};
+    static const char *const names[5] = {"http.request.method", "http.route",
+                                         "http.response.status_code", "load", "cloud.region"};
     for (int i = 0; i < 5; i++) {
         keys[i] = djp_key_intern(djp_text_of(names[i]));
     }
@@ -322,13 +325,15 @@ main(void)
     report("ratio says no: span, 5 attributes, then dropped", measure(our_span), floor);
     use_rules(0, 0.0000001, "attribute user.tier=gold; name charge*");
     report("the same with two rules that it does not meet", measure(our_span), floor);
-    use_rules(0, 0.0000001, "attribute user.tier=gold; name charge*; route /reports/* > 30s; slowest 1%; rare 60s");
+    use_rules(
+        0, 0.0000001,
+        "attribute user.tier=gold; name charge*; route /reports/* > 30s; slowest 1%; rare 60s");
     report("the same with a rule of each form", measure(our_span), floor);
     use_sampler("rule_based(any => probability(0.0000001))");
     report("the same by a tree of one rule", measure(our_span), floor);
-    use_sampler(
-        "parent_threshold(rule_based(name(\"GET /health*\") => drop, attribute(\"user.tier\"=\"gold\") => always_on, "
-        "any => probability(0.0000001)))");
+    use_sampler("parent_threshold(rule_based(name(\"GET /health*\") => drop, "
+                "attribute(\"user.tier\"=\"gold\") => always_on, "
+                "any => probability(0.0000001)))");
     report("the same by a tree of three rules", measure(our_span), floor);
     use_recorder(0, 0.0000001);
     report("the same: root and child, which waits", measure(our_pair), floor);

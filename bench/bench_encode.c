@@ -1,5 +1,6 @@
-/* Encoding spans: our writer beside protobuf-c on the same spans in one run. Each chunk encodes one batch; the minimum over many
- * chunks is what the code costs when nothing else disturbs it. protobuf-c packs messages that are already made. */
+/* Encoding spans: our writer beside protobuf-c on the same spans in one run. Each chunk encodes one
+ * batch; the minimum over many chunks is what the code costs when nothing else disturbs it.
+ * protobuf-c packs messages that are already made. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -68,7 +69,8 @@ bench_json(bench_best *best, djp__encoder *encoder, djp_span_record *const *reco
 }
 
 static size_t
-bench_protobuf_c(bench_best *best, const Djp__Otlp__V1__ExportTraceServiceRequest *request, djp_buf *out)
+bench_protobuf_c(bench_best *best, const Djp__Otlp__V1__ExportTraceServiceRequest *request,
+                 djp_buf *out)
 {
     double start = bench_now();
     size_t size = djp__otlp__v1__export_trace_service_request__get_packed_size(request);
@@ -102,7 +104,8 @@ main(void)
     }
     oracle_pack(&packed, &source, spans, BATCH, NULL, 0);
     Djp__Otlp__V1__ExportTraceServiceRequest *request =
-        djp__otlp__v1__export_trace_service_request__unpack(NULL, packed.size, (const uint8_t *)packed.data);
+        djp__otlp__v1__export_trace_service_request__unpack(NULL, packed.size,
+                                                            (const uint8_t *)packed.data);
     bench_best best = {0};
     size_t size = 0;
     for (int i = 0; i < CHUNKS; i++) {
@@ -110,10 +113,12 @@ main(void)
         size = bench_protobuf_c(&best, request, &packed);
         bench_json(&best, json, records, &out);
     }
-    printf("encode a span with 5 attributes (%zu bytes), batch of %d, minimum of %d batches\n", size / BATCH, BATCH,
-           CHUNKS);
-    printf("  ours, record to request   %7.1f ns   (without joining the batch %.1f)\n", best.finish, best.add);
-    printf("  protobuf-c, pack only     %7.1f ns   %.1fx ours\n", best.pack, best.pack / best.finish);
+    printf("encode a span with 5 attributes (%zu bytes), batch of %d, minimum of %d batches\n",
+           size / BATCH, BATCH, CHUNKS);
+    printf("  ours, record to request   %7.1f ns   (without joining the batch %.1f)\n", best.finish,
+           best.add);
+    printf("  protobuf-c, pack only     %7.1f ns   %.1fx ours\n", best.pack,
+           best.pack / best.finish);
     printf("  ours, OTLP JSON           %7.1f ns\n", best.json);
     djp__otlp__v1__export_trace_service_request__free_unpacked(request, NULL);
     djp__encoder_free(ours);

@@ -1,5 +1,6 @@
-/* What recording and exposing metrics costs, in nanoseconds on the calling thread: the minimum over many short chunks, so that
- * neighbours on the machine do not count. Build: make bench-metrics, or cc -O2 with the core archive. */
+/* What recording and exposing metrics costs, in nanoseconds on the calling thread: the minimum over
+ * many short chunks, so that neighbours on the machine do not count. Build: make bench-metrics, or
+ * cc -O2 with the core archive. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,8 +34,8 @@ now_ns(void)
     } while (0)
 
 static djp_family *
-family(djp_registry *registry, djp_metric_type type, const char *name, size_t label_count, const double *buckets,
-       size_t count)
+family(djp_registry *registry, djp_metric_type type, const char *name, size_t label_count,
+       const double *buckets, size_t count)
 {
     static const char *const labels[] = {"method", "endpoint", "status_code"};
     djp_family_options options = {
@@ -51,14 +52,16 @@ family(djp_registry *registry, djp_metric_type type, const char *name, size_t la
 static void
 measure_recording(djp_registry *registry)
 {
-    static const double fifteen[] = {.005, .01, .025, .05, .075, .1, .25, .3, .5, .75, 1, 2, 2.5, 5, 10};
+    static const double fifteen[] = {.005, .01, .025, .05, .075, .1, .25, .3,
+                                     .5,   .75, 1,    2,   2.5,  5,  10};
     static double values[1024];
     for (int i = 0; i < 1024; i++) {
         values[i] = (double)(rand() % 10000) / 1000 * (rand() % 3 ? .1 : 1);
     }
     djp_series *counter = djp_family_series(family(registry, DJP_COUNTER, "c", 0, NULL, 0), NULL);
     djp_series *gauge = djp_family_series(family(registry, DJP_GAUGE, "g", 0, NULL, 0), NULL);
-    djp_series *histogram = djp_family_series(family(registry, DJP_HISTOGRAM, "h", 0, fifteen, 15), NULL);
+    djp_series *histogram =
+        djp_family_series(family(registry, DJP_HISTOGRAM, "h", 0, fifteen, 15), NULL);
     djp_family *labelled = family(registry, DJP_COUNTER, "l", 3, NULL, 0);
     djp_text labels[3] = {{"GET", 3}, {"/api/workflows/{id}", 19}, {"200", 3}};
     djp_span_context context = {{1}, {1}, DJP_FLAG_SAMPLED, 0, NULL};
@@ -68,13 +71,15 @@ measure_recording(djp_registry *registry)
     MEASURE("counter add 0.5", djp_counter_add(counter, 0.5));
     MEASURE("gauge set", djp_gauge_set(gauge, 0.5));
     MEASURE("histogram observe, 15 buckets", djp_histogram_observe(histogram, values[i & 1023]));
-    MEASURE("  the same with an exemplar", djp_histogram_observe_with_context(histogram, values[i & 1023], &context));
+    MEASURE("  the same with an exemplar",
+            djp_histogram_observe_with_context(histogram, values[i & 1023], &context));
     MEASURE("look-up of 3 labels + add", djp_counter_add(djp_family_series(labelled, labels), 1));
     MEASURE("http request (cached labels)",
-            djp_builtin_http_request(standard, labels[0], labels[1], 200, 1000000u + (unsigned)i * 1000u, -1, NULL));
-    MEASURE(
-        "  the same with body size and exemplar",
-        djp_builtin_http_request(standard, labels[0], labels[1], 200, 1000000u + (unsigned)i * 1000u, 500, &context));
+            djp_builtin_http_request(standard, labels[0], labels[1], 200,
+                                     1000000u + (unsigned)i * 1000u, -1, NULL));
+    MEASURE("  the same with body size and exemplar",
+            djp_builtin_http_request(standard, labels[0], labels[1], 200,
+                                     1000000u + (unsigned)i * 1000u, 500, &context));
     djp_builtin_free(standard);
 }
 

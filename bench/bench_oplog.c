@@ -1,5 +1,6 @@
-/* The operation log: what the core's threads pay to replay one span or one request, and for how long a writer's helping hand holds
- * its own thread. Prints one line a figure: the least and the median of the rounds. */
+/* The operation log: what the core's threads pay to replay one span or one request, and for how
+ * long a writer's helping hand holds its own thread. Prints one line a figure: the least and the
+ * median of the rounds. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,8 @@ bench_sdk(const char *backend, const char *ratio)
                                              {"ring_bytes", "16777216"}, {"flush_interval", "30"}};
     djp_options options;
     djp_sdk *sdk = NULL;
-    if (djp_config_resolve(&options, bench_no_variables, NULL, overrides, 6, "bench", NULL, NULL) != 0 ||
+    if (djp_config_resolve(&options, bench_no_variables, NULL, overrides, 6, "bench", NULL, NULL) !=
+            0 ||
         djp_sdk_new(&sdk, &options, NULL, NULL, NULL) != 0) {
         fprintf(stderr, "no SDK\n");
         exit(1);
@@ -38,7 +40,8 @@ static uint32_t bench_keys[5], bench_name, bench_method, bench_route;
 static void
 bench_symbols(writer *it)
 {
-    static const char *const keys[] = {"user.id", "db.system", "net.peer.name", "retry", "cache.hit"};
+    static const char *const keys[] = {"user.id", "db.system", "net.peer.name", "retry",
+                                       "cache.hit"};
     for (int i = 0; i < 5; i++) {
         bench_keys[i] = writer_symbol(it, keys[i]);
     }
@@ -50,7 +53,8 @@ bench_symbols(writer *it)
 static void
 bench_span(writer *it, uint32_t number, int attributes)
 {
-    writer_start start = {.slot = number & 1023, .kind = 1, .number = number, .name = bench_name, .mono = 1000};
+    writer_start start = {
+        .slot = number & 1023, .kind = 1, .number = number, .name = bench_name, .mono = 1000};
     start.flags = DJP_OP_START_ROOT;
     start.ids = writer_make_ids(number, number, 0);
     start.ids.trace[2] = number * 2654435761u;
@@ -69,7 +73,8 @@ bench_span(writer *it, uint32_t number, int attributes)
 static void
 bench_request(writer *it, uint32_t number, int with_span)
 {
-    writer_request request = {.slot = DJP_OP_NO_SLOT, .start = 1000, .end = 1000000, .bytes = 100, .status = 200};
+    writer_request request = {
+        .slot = DJP_OP_NO_SLOT, .start = 1000, .end = 1000000, .bytes = 100, .status = 200};
     request.method = bench_method;
     request.route = bench_route;
     if (with_span) {
@@ -91,7 +96,8 @@ bench_compare(const void *a, const void *b)
 
 typedef enum bench_kind { BENCH_SPAN, BENCH_BARE, BENCH_HTTP, BENCH_METRICS } bench_kind;
 
-/* Nobody else replays: the wake is taken away before the worker hears of it, and its interval is long. */
+/* Nobody else replays: the wake is taken away before the worker hears of it, and its interval is
+ * long. */
 static void
 bench_run(const char *label, const char *backend, const char *ratio, bench_kind kind)
 {
@@ -126,8 +132,8 @@ bench_run(const char *label, const char *backend, const char *ratio, bench_kind 
     }
     qsort(rounds, ROUNDS, sizeof rounds[0], bench_compare);
     qsort(stalls, ROUNDS, sizeof stalls[0], bench_compare);
-    printf("%-44s %7.1f ns least %7.1f ns median; a drain of 1024 units: %5.1f us median\n", label, rounds[0],
-           rounds[ROUNDS / 2], stalls[ROUNDS / 2]);
+    printf("%-44s %7.1f ns least %7.1f ns median; a drain of 1024 units: %5.1f us median\n", label,
+           rounds[0], rounds[ROUNDS / 2], stalls[ROUNDS / 2]);
     writer_close(&it);
     djp_sdk_free(sdk);
 }

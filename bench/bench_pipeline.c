@@ -1,5 +1,6 @@
-/* The whole pipeline from one recording thread to a loopback HTTP receiver in another process: spans a second without loss, process
- * time per exported span, and memory after a million spans. Prints one line a figure, with its bar. */
+/* The whole pipeline from one recording thread to a loopback HTTP receiver in another process:
+ * spans a second without loss, process time per exported span, and memory after a million spans.
+ * Prints one line a figure, with its bar. */
 #include <arpa/inet.h>
 #include <poll.h>
 #include <signal.h>
@@ -44,7 +45,8 @@ static void
 sink_serve(int connection)
 {
     static char buffer[1 << 20];
-    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n";
+    static const char answer[] =
+        "HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n";
     size_t have = 0;
     for (;;) {
         ssize_t got = read(connection, buffer + have, sizeof buffer - 1 - have);
@@ -54,7 +56,7 @@ sink_serve(int connection)
         have += (size_t)got;
         buffer[have] = '\0';
         char *end = strstr(buffer, "\r\n\r\n");
-        if (!end) {
+        if (end == NULL) {
             continue;
         }
         size_t body = sink_content_length(buffer);
@@ -82,7 +84,8 @@ sink_start(int *port)
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int listener = socket(AF_INET, SOCK_STREAM, 0);
-    if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) != 0 || listen(listener, 8) != 0 ||
+    if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) != 0 ||
+        listen(listener, 8) != 0 ||
         getsockname(listener, (struct sockaddr *)&address, &size) != 0) {
         perror("sink");
         exit(1);
@@ -123,14 +126,15 @@ make_sdk(int port)
 {
     char endpoint[64];
     snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%d/v1/traces", port);
-    const djp_config_override overrides[] = {{"enabled", "true"},     {"backend", "otel"},
-                                             {"exporter", "otlp"},    {"endpoint", endpoint},
-                                             {"sample_ratio", "1.0"}, {"protocol", "http/protobuf"}};
+    const djp_config_override overrides[] = {
+        {"enabled", "true"},    {"backend", "otel"},     {"exporter", "otlp"},
+        {"endpoint", endpoint}, {"sample_ratio", "1.0"}, {"protocol", "http/protobuf"}};
     djp_options options;
     djp_sdk *sdk = NULL;
     djp_sdk_language language = {"c", "", ""};
-    if (djp_config_resolve(&options, no_environment, NULL, overrides, sizeof overrides / sizeof overrides[0], "bench",
-                           print_warning, NULL) != 0 ||
+    if (djp_config_resolve(&options, no_environment, NULL, overrides,
+                           sizeof overrides / sizeof overrides[0], "bench", print_warning,
+                           NULL) != 0 ||
         djp_sdk_new(&sdk, &options, &language, NULL, NULL) != 0) {
         fprintf(stderr, "no SDK\n");
         exit(1);
@@ -165,7 +169,7 @@ status_number(djp_sdk *sdk, const char *key)
     snprintf(find, sizeof find, "\"%s\":", key);
     if (djp_sdk_status_json(&text, &size, sdk) == 0) {
         const char *at = strstr(text, find);
-        value = at ? strtod(at + strlen(find), NULL) : -1;
+        value = at != NULL ? strtod(at + strlen(find), NULL) : -1;
     }
     djp_free(text);
     return value;
@@ -180,27 +184,30 @@ cpu_seconds(void)
            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
-/* Resident memory by kind, MiB: "RssAnon:" is the process's own, "RssFile:" pages of libraries, which processes share. */
+/* Resident memory by kind, MiB: "RssAnon:" is the process's own, "RssFile:" pages of libraries,
+ * which processes share. */
 static double
 resident_mib(const char *kind)
 {
     char line[256];
     double kib = 0;
     FILE *file = fopen("/proc/self/status", "r");
-    while (file && fgets(line, sizeof line, file)) {
+    while (file != NULL && fgets(line, sizeof line, file)) {
         if (strncmp(line, kind, strlen(kind)) == 0) {
             kib = strtod(line + strlen(kind), NULL);
         }
     }
-    if (file) {
+    if (file != NULL) {
         fclose(file);
     }
     return kib / 1024;
 }
 
-/* Records at a rate for some seconds from this thread, then waits until all has left. Returns the spans that were lost. */
+/* Records at a rate for some seconds from this thread, then waits until all has left. Returns the
+ * spans that were lost. */
 static double
-run_rate(djp_sdk *sdk, const bench_keys *keys, double rate, double seconds, double *achieved, double *cpu_ns)
+run_rate(djp_sdk *sdk, const bench_keys *keys, double rate, double seconds, double *achieved,
+         double *cpu_ns)
 {
     djp_recorder *recorder = djp_sdk_recorder(sdk);
     double exported = status_number(sdk, "spans_exported");
@@ -225,8 +232,9 @@ run_rate(djp_sdk *sdk, const bench_keys *keys, double rate, double seconds, doub
     *achieved = (double)recorded / took;
     *cpu_ns = (cpu_seconds() - cpu) * 1e9 / (double)recorded;
     double lost = (double)recorded - exported;
-    printf("  %8.0f spans/s asked, %8.0f recorded, lost %8.0f, %5.0f ns of process time a span, flush %s\n", rate,
-           *achieved, lost, *cpu_ns, code == 0 ? "ok" : djp_error_text(code));
+    printf("  %8.0f spans/s asked, %8.0f recorded, lost %8.0f, %5.0f ns of process time a span, "
+           "flush %s\n",
+           rate, *achieved, lost, *cpu_ns, code == 0 ? "ok" : djp_error_text(code));
     return lost;
 }
 
@@ -239,10 +247,14 @@ main(int argc, char **argv)
     double own = resident_mib("RssAnon:"), shared = resident_mib("RssFile:");
     djp_sdk *sdk = make_sdk(port);
     double ring = (double)djp_sdk_options(sdk)->ring_bytes / (1024.0 * 1024.0);
-    bench_keys keys = {djp_key_intern(DJP_TEXT("http.request.method")), djp_key_intern(DJP_TEXT("http.route")),
-                       djp_key_intern(DJP_TEXT("http.response.status_code")), djp_key_intern(DJP_TEXT("url.scheme")),
+    bench_keys keys = {djp_key_intern(DJP_TEXT("http.request.method")),
+                       djp_key_intern(DJP_TEXT("http.route")),
+                       djp_key_intern(DJP_TEXT("http.response.status_code")),
+                       djp_key_intern(DJP_TEXT("url.scheme")),
                        djp_key_intern(DJP_TEXT("network.protocol.version"))};
-    printf("pipeline: one thread, 5 attributes a span, OTLP/HTTP to a loopback receiver, ring %.0f MiB\n", ring);
+    printf("pipeline: one thread, 5 attributes a span, OTLP/HTTP to a loopback receiver, ring %.0f "
+           "MiB\n",
+           ring);
     double best = 0, cpu_at_bar = 0, achieved = 0, cpu = 0;
     run_rate(sdk, &keys, 500000, 2, &achieved, &cpu);
     own = resident_mib("RssAnon:") - own;
@@ -259,8 +271,9 @@ main(int argc, char **argv)
     }
     printf("sustained without loss: %.0f spans/s (bar: 500000)\n", best);
     printf("process time per exported span at 500000/s: %.0f ns (bar: 1000)\n", cpu_at_bar);
-    printf("memory grown after 1 M spans: %.1f MiB, %.1f own and %.1f of library pages (bar: %.0f)\n", own + shared,
-           own, shared, 4 + ring);
+    printf(
+        "memory grown after 1 M spans: %.1f MiB, %.1f own and %.1f of library pages (bar: %.0f)\n",
+        own + shared, own, shared, 4 + ring);
     djp_sdk_free(sdk);
     kill(sink, SIGKILL);
     waitpid(sink, NULL, 0);

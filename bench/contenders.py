@@ -1,6 +1,8 @@
-"""One measurement in a process of its own: `python bench/contenders.py NAME` prints a number. bench/run.py calls it for both sides in turn.
+"""One measurement in a process of its own: `python bench/contenders.py NAME` prints a number.
+bench/run.py calls it for both sides in turn.
 
-Times are nanoseconds on the calling thread: the minimum over many short chunks, so that a busy machine does not count.
+Times are nanoseconds on the calling thread: the minimum over many short chunks, so that a busy
+machine does not count.
 """
 
 import asyncio
@@ -15,10 +17,14 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0,
 
 
 def best(statement, names=None, count=100, seconds=1.5):
-    """Nanoseconds of one run of the statement: the fastest of many chunks of a loop that holds nothing else."""
+    """Nanoseconds of one run of the statement: the fastest of many chunks of a loop that holds
+    nothing else."""
     names = names or {}
     indented = statement.replace("\n", "\n        ")
-    source = f"def loop(rounds, {', '.join(names)}):\n    for _ in rounds:\n" + f"        {indented}\n" * 10
+    source = (
+        f"def loop(rounds, {', '.join(names)}):\n    for _ in rounds:\n"
+        + f"        {indented}\n" * 10
+    )
     space = {}
     exec(source, space)  # noqa: S102 - names become local variables and the loop is unrolled, so that only the statement is timed
     loop, rounds = space["loop"], range(max(count // 10, 1))
@@ -30,7 +36,7 @@ def best(statement, names=None, count=100, seconds=1.5):
     return fastest / (len(rounds) * 10)
 
 
-# ---- spans --------------------------------------------------------------------------------------------------------------------
+# ---- spans -------------------------------------------------------------------------------------
 
 
 def ours(**options):
@@ -95,7 +101,7 @@ def span_off_otel():
     return best(SPAN, {"start": trace.get_tracer("bench").start_as_current_span})
 
 
-# ---- metrics ------------------------------------------------------------------------------------------------------------------
+# ---- metrics -----------------------------------------------------------------------------------
 
 
 def our_metrics():
@@ -166,7 +172,7 @@ def scrape_peer():
     return best("scrape()", {"scrape": prometheus_client.generate_latest}, 10, 3)
 
 
-# ---- requests -----------------------------------------------------------------------------------------------------------------
+# ---- requests ----------------------------------------------------------------------------------
 
 SCOPE = {
     "type": "http",
@@ -200,7 +206,8 @@ async def bare_app(scope, receive, send):
 
 
 def request_cost(app):
-    """Nanoseconds of one request, driven by hand without an event loop: nothing but the application and its middleware."""
+    """Nanoseconds of one request, driven by hand without an event loop: nothing but the application
+    and its middleware."""
 
     async def receive():
         return {"type": "http.request", "body": b"", "more_body": False}
@@ -214,13 +221,19 @@ except StopIteration:
     pass"""
 
     async def measure():  # inside a running loop, because middleware may ask for it
-        return best(statement, {"app": app, "scope": SCOPE, "receive": receive, "send": send, "dict": dict}, 100, 2)
+        return best(
+            statement,
+            {"app": app, "scope": SCOPE, "receive": receive, "send": send, "dict": dict},
+            100,
+            2,
+        )
 
     return asyncio.run(measure())
 
 
 def starlette_app():
-    """The same two messages behind Starlette's own router, for middleware that looks for the route in it."""
+    """The same two messages behind Starlette's own router, for middleware that looks for the route
+    in it."""
     from starlette.applications import Starlette
     from starlette.routing import Route as StarletteRoute
 
@@ -279,7 +292,9 @@ def otel_asgi(ratio):
     from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
     meters = MeterProvider(metric_readers=[InMemoryMetricReader()])
-    return request_cost(OpenTelemetryMiddleware(bare_app, tracer_provider=otel(ratio)[0], meter_provider=meters))
+    return request_cost(
+        OpenTelemetryMiddleware(bare_app, tracer_provider=otel(ratio)[0], meter_provider=meters)
+    )
 
 
 def request_otel():
@@ -291,7 +306,7 @@ def request_otel_1_percent():
     return otel_asgi(0.01)
 
 
-# ---- whole process ------------------------------------------------------------------------------------------------------------
+# ---- whole process -----------------------------------------------------------------------------
 
 
 def cpu():
@@ -305,7 +320,8 @@ def rss():
 
 
 def export_cpu_ours(count=300_000):
-    """Process CPU nanoseconds per exported span over an empty loop of the same length: record, encode, send, without compression."""
+    """Process CPU nanoseconds per exported span over an empty loop of the same length: record,
+    encode, send, without compression."""
     djp = ours(compression="none")
     start_span = djp.start_span
     begin = cpu()
@@ -350,7 +366,8 @@ def memory_ours():
             span.set_attribute("http.status_code", 200)
             span.set_attribute("tenant.plan", "professional")
             span.set_attribute("cache.hit", True)
-    # A loop this tight outruns a sink written in Python; what it loses is counted and not the question here.
+    # A loop this tight outruns a sink written in Python; what it loses is counted and not the
+    # question here.
     djp.flush(timeout=30)
     return rss() - before
 

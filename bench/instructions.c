@@ -1,5 +1,6 @@
-/* How many instructions the hot path takes: each case runs once to warm up and once more while callgrind counts, which writes one
- * dump a case. Run by tools/instructions.py; without valgrind it does the same work and counts nothing. */
+/* How many instructions the hot path takes: each case runs once to warm up and once more while
+ * callgrind counts, which writes one dump a case. Run by tools/instructions.py; without valgrind it
+ * does the same work and counts nothing. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,7 +106,8 @@ spans_run(void)
 {
     djp_span_options options = {.parent = parent};
     for (int i = 0; i < TIMES; i++) {
-        djp_span *span = djp_span_start(recorder, DJP_TEXT("GET /orders/{id}"), parent ? &options : NULL);
+        djp_span *span =
+            djp_span_start(recorder, DJP_TEXT("GET /orders/{id}"), parent ? &options : NULL);
         djp_span_set_string(span, keys[0], DJP_TEXT("GET"));
         djp_span_set_string(span, keys[1], DJP_TEXT("/orders/{id}"));
         djp_span_set_int(span, keys[2], 200);
@@ -139,7 +141,8 @@ traces_run(void)
 static djp_series *
 metric(djp_metric_type type, const char *name, const double *buckets, size_t count)
 {
-    djp_family_options options = {.type = type, .name = name, .help = "x", .buckets = buckets, .bucket_count = count};
+    djp_family_options options = {
+        .type = type, .name = name, .help = "x", .buckets = buckets, .bucket_count = count};
     djp_family *family = NULL;
     need(djp_family_new(&family, registry, &options) >= 0, "metric");
     return djp_family_series(family, NULL);
@@ -148,7 +151,8 @@ metric(djp_metric_type type, const char *name, const double *buckets, size_t cou
 static void
 metrics_begin(void)
 {
-    static const double buckets[] = {.005, .01, .025, .05, .075, .1, .25, .3, .5, .75, 1, 2, 2.5, 5, 10};
+    static const double buckets[] = {.005, .01, .025, .05, .075, .1, .25, .3,
+                                     .5,   .75, 1,    2,   2.5,  5,  10};
     need(djp_registry_new(&registry, NULL) >= 0, "registry");
     counter = metric(DJP_COUNTER, "c", NULL, 0);
     histogram = metric(DJP_HISTOGRAM, "h", buckets, 15);
@@ -189,7 +193,8 @@ request_metrics_run(void)
 
 /* ---- what needs an SDK ---- */
 
-/* Armed for a level that is never reached, as between two drains of the ring: no span wakes the worker. */
+/* Armed for a level that is never reached, as between two drains of the ring: no span wakes the
+ * worker. */
 static void
 sdk_arm(void)
 {
@@ -203,12 +208,14 @@ sdk_begin(const char *backend)
                                              {"exporter", "memory"},     {"sample_ratio", "1"},
                                              {"ring_bytes", "16777216"}, {"flush_interval", "30"}};
     djp_options options;
-    need(djp_config_resolve(&options, no_variables, NULL, overrides, 6, "bench", NULL, NULL) == 0, "options");
+    need(djp_config_resolve(&options, no_variables, NULL, overrides, 6, "bench", NULL, NULL) == 0,
+         "options");
     need(djp_sdk_new(&sdk, &options, NULL, NULL, NULL) == 0, "SDK");
     djp_options_fini(&options);
 }
 
-/* The worker starts and gets time to fall asleep, for half a minute of the clock of this program. */
+/* The worker starts and gets time to fall asleep, for half a minute of the clock of this
+ * program. */
 static void
 sdk_settle(void)
 {
@@ -269,7 +276,8 @@ static void
 oplog_write(void)
 {
     for (uint32_t i = 1; i <= TIMES; i++) {
-        writer_start start = {.slot = i & 1023, .kind = 1, .number = i, .name = symbols[5], .mono = 1000};
+        writer_start start = {
+            .slot = i & 1023, .kind = 1, .number = i, .name = symbols[5], .mono = 1000};
         double number = 42;
         start.flags = DJP_OP_START_ROOT;
         start.ids = writer_make_ids(i, i, 0);
@@ -294,7 +302,8 @@ oplog_write(void)
 static void
 oplog_begin(void)
 {
-    static const char *const names[] = {"user.id", "db.system", "net.peer.name", "retry", "cache.hit", "an operation"};
+    static const char *const names[] = {"user.id", "db.system", "net.peer.name",
+                                        "retry",   "cache.hit", "an operation"};
     sdk_begin("otel");
     need(writer_open(&oplog, UNITS) == 0 && djp_oplog_attach(oplog.log, sdk) == 0, "operation log");
     for (int i = 0; i < 6; i++) {
@@ -355,8 +364,8 @@ static const instructions_case cases[] = {
 int
 main(void)
 {
-    static const char *const names[5] = {"http.request.method", "http.route", "http.response.status_code", "load",
-                                         "cloud.region"};
+    static const char *const names[5] = {"http.request.method", "http.route",
+                                         "http.response.status_code", "load", "cloud.region"};
     for (int i = 0; i < 5; i++) {
         keys[i] = djp_key_intern(djp_text_of(names[i]));
     }

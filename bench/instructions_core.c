@@ -1,5 +1,6 @@
-/* The core exactly as a release compiles it, one unit, with what a count of instructions needs besides: a clock that always takes the
- * path of a calibrated counter and never refreshes, and ids that are the same in every run. */
+/* The core exactly as a release compiles it, one unit, with what a count of instructions needs
+ * besides: a clock that always takes the path of a calibrated counter and never refreshes, and ids
+ * that are the same in every run. */
 #include "djp.c"
 
 void instructions_settle(void);
@@ -8,7 +9,8 @@ void
 instructions_settle(void)
 {
 #if CLOCK__HAS_TSC
-    /* A thousand times slower than the real one, so that no interval of the core passes while it is counted. */
+    /* A thousand times slower than the real one, so that no interval of the core passes while it is
+     * counted. */
     clock__set *set = &clock__sets[1];
     clock__notes.state = CLOCK__UNFIT;
     djp_store_release(&set->ticks, __rdtsc());

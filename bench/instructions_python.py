@@ -1,4 +1,5 @@
-"""What tools/instructions.py counts of the Python extension: `python bench/instructions_python.py COUNT` records that many spans after a warm-up."""
+"""What tools/instructions.py counts of the Python extension: `python bench/instructions_python.py
+COUNT` records that many spans after a warm-up."""
 
 import sys
 import time
@@ -16,7 +17,9 @@ def spans(count):
             span.set_attribute("cloud.region", "eu-central-1")
 
 
-djp.init_telemetry(enabled=True, backend="otel", exporter="memory", service_name="count", sample_ratio=1.0)
+djp.init_telemetry(
+    enabled=True, backend="otel", exporter="memory", service_name="count", sample_ratio=1.0
+)
 spans(200)
 time.sleep(0.5)  # the clock has two readings far enough apart to calibrate with
 spans(200)

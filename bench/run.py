@@ -1,4 +1,5 @@
-"""make bench: every row of docs/performance.md for Python, ours and the peer in turn, in one run on one interpreter; prints ratios and the bars."""
+"""make bench: every row of docs/performance.md for Python, ours and the peer in turn, in one run on
+one interpreter; prints ratios and the bars."""
 
 import os
 import pathlib
@@ -9,9 +10,17 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 
-# what, ours, peer, peer's name, least ratio, or None; a third measurement is subtracted from both (the bare application)
+# what, ours, peer, peer's name, least ratio, or None; a third measurement is subtracted from both
+# (the bare application)
 RATIOS = [
-    ("span, 5 attributes, sampled, exporting", "span_ours", "span_otel", "OTel SDK + batch processor", 30, None),
+    (
+        "span, 5 attributes, sampled, exporting",
+        "span_ours",
+        "span_otel",
+        "OTel SDK + batch processor",
+        30,
+        None,
+    ),
     (
         "span, 5 attributes, head decision no",
         "span_unsampled_ours",
@@ -20,12 +29,33 @@ RATIOS = [
         15,
         None,
     ),
-    ("span, 5 attributes, telemetry off", "span_off_ours", "span_off_otel", "OTel API without SDK", None, None),
+    (
+        "span, 5 attributes, telemetry off",
+        "span_off_ours",
+        "span_off_otel",
+        "OTel API without SDK",
+        None,
+        None,
+    ),
     ("Counter.inc()", "inc_ours", "inc_peer", "prometheus_client", 15, None),
     ("labels(a, b, c).inc()", "labels_ours", "labels_peer", "prometheus_client", 15, None),
-    ("Histogram.observe(), 15 buckets", "observe_ours", "observe_peer", "prometheus_client", 18, None),
+    (
+        "Histogram.observe(), 15 buckets",
+        "observe_ours",
+        "observe_peer",
+        "prometheus_client",
+        18,
+        None,
+    ),
     ("scrape of 10,000 series", "scrape_ours", "scrape_peer", "prometheus_client", 50, None),
-    ("request, added, 100 %", "request_ours", "request_otel", "OTel ASGI middleware", 100, "request_bare"),
+    (
+        "request, added, 100 %",
+        "request_ours",
+        "request_otel",
+        "OTel ASGI middleware",
+        100,
+        "request_bare",
+    ),
     (
         "request, added, 1 %",
         "request_ours_1_percent",
@@ -42,7 +72,14 @@ RATIOS = [
         25,
         "starlette_bare",
     ),
-    ("CPU per exported span, whole process", "export_cpu_ours", "export_cpu_otel", "OTel SDK, OTLP/HTTP", 40, None),
+    (
+        "CPU per exported span, whole process",
+        "export_cpu_ours",
+        "export_cpu_otel",
+        "OTel SDK, OTLP/HTTP",
+        40,
+        None,
+    ),
     ("import", "import_ours", "import_otel", "OTel SDK + exporter + prometheus_client", None, None),
     ("shutdown, collector gone", "gone_ours", "gone_otel", "OTel SDK", None, None),
 ]
@@ -57,7 +94,11 @@ def measure(name, sink):
     env = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "TELEMETRY_", "DJP_"))}
     env["BENCH_SINK"] = sink
     out = subprocess.run(
-        [sys.executable, str(HERE / "contenders.py"), name], env=env, capture_output=True, text=True, timeout=300
+        [sys.executable, str(HERE / "contenders.py"), name],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     if out.returncode:
         print(out.stderr[-800:], file=sys.stderr)
@@ -78,11 +119,16 @@ def show(ns):
 def main():
     only = sys.argv[1:]
     sink = subprocess.Popen(
-        [sys.executable, str(HERE / "sink.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, str(HERE / "sink.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     url = f"http://127.0.0.1:{sink.stdout.readline().strip()}"
     build = "distribution's build" if sys.base_prefix == "/usr" else "build of its own"
-    print(f"CPython {platform.python_version()} ({build}), {platform.machine()}, {os.cpu_count()} cores")
+    print(
+        f"CPython {platform.python_version()} ({build}), {platform.machine()}, {os.cpu_count()} cores"
+    )
     missed = 0
     try:
         for what, ours, peer, name, bar, bare in RATIOS:
@@ -95,9 +141,14 @@ def main():
             base = min(values[bare]) if bare else 0.0
             mine, theirs = min(values[ours]) - base, min(values[peer]) - base
             ratio = theirs / mine
-            verdict = "" if bar is None else f"bar {bar}x " + ("reached" if ratio >= bar else "MISSED")
+            verdict = (
+                "" if bar is None else f"bar {bar}x " + ("reached" if ratio >= bar else "MISSED")
+            )
             missed += verdict.endswith("MISSED")
-            print(f"{what:40} ours {show(mine)}   {name:40} {show(theirs)}   {ratio:7.1f}x  {verdict}", flush=True)
+            print(
+                f"{what:40} ours {show(mine)}   {name:40} {show(theirs)}   {ratio:7.1f}x  {verdict}",
+                flush=True,
+            )
         for what, name, unit in ABSOLUTE:
             if not only or any(word in name for word in only):
                 print(f"{what:62} {measure(name, url):.1f} {unit}", flush=True)

@@ -1,4 +1,5 @@
-"""A loopback OTLP/HTTP receiver that answers every request at once with 200 and counts what came. Prints its port, ends when standard input closes."""
+"""A loopback OTLP/HTTP receiver that answers every request at once with 200 and counts what came.
+Prints its port, ends when standard input closes."""
 
 import asyncio
 import sys
@@ -9,10 +10,17 @@ async def serve(reader, writer):
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
             size = next(
-                (int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0
+                (
+                    int(line[15:])
+                    for line in head.lower().split(b"\r\n")
+                    if line.startswith(b"content-length:")
+                ),
+                0,
             )
             await reader.readexactly(size)
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n")
+            writer.write(
+                b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n"
+            )
             await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):
         pass

@@ -1,8 +1,10 @@
-"""make bench-specification: the form in which the OpenTelemetry specification asks for benchmarks of an SDK.
+"""make bench-specification: the form in which the OpenTelemetry specification asks for benchmarks
+of an SDK.
 
-Root spans with 10 attributes (keys and values of 20 characters), sampled, exported over OTLP/HTTP to a receiver in another process that answers at once:
-process CPU at 10,000 spans a second for 15 s, 10 repeats, mean and standard deviation; and the most spans a second on one core.
-Peak resident memory is that of the whole process.
+Root spans with 10 attributes (keys and values of 20 characters), sampled, exported over OTLP/HTTP
+to a receiver in another process that answers at once: process CPU at 10,000 spans a second for 15
+s, 10 repeats, mean and standard deviation; and the most spans a second on one core. Peak resident
+memory is that of the whole process.
 """
 
 import os
@@ -97,13 +99,22 @@ def contender(name, endpoint):
     load = steady(one, flush)
     sent = int(SECONDS * TICKS) * (RATE // TICKS)
     lost = sent - delivered()
-    print(load, lost / sent, fastest(one, flush), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
+    print(
+        load,
+        lost / sent,
+        fastest(one, flush),
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        flush=True,
+    )
     os._exit(0)
 
 
 def main():
     sink = subprocess.Popen(
-        [sys.executable, str(HERE / "sink.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, str(HERE / "sink.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     endpoint = f"http://127.0.0.1:{sink.stdout.readline().strip()}/v1/traces"
     rows = {"ours": [], "otel": []}
@@ -111,11 +122,15 @@ def main():
         for _ in range(REPEATS):
             for name, values in rows.items():
                 command = [sys.executable, __file__, name, endpoint]
-                values.append([float(x) for x in subprocess.check_output(command, text=True).split()])
+                values.append(
+                    [float(x) for x in subprocess.check_output(command, text=True).split()]
+                )
     finally:
         sink.stdin.close()
         sink.wait(10)
-    print(f"CPython {sys.version.split()[0]}, {REPEATS} repeats of {SECONDS:.0f} s at {RATE} spans/s, mean (deviation)")
+    print(
+        f"CPython {sys.version.split()[0]}, {REPEATS} repeats of {SECONDS:.0f} s at {RATE} spans/s, mean (deviation)"
+    )
     for name, values in rows.items():
         load, lost, rate, memory = zip(*values)
         spread = statistics.stdev(load) if len(load) > 1 else 0.0

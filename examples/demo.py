@@ -1,4 +1,5 @@
-"""make demo: an Express shop in front of two FastAPI services under real requests; prints their spans, log lines and scrape. Needs no other server."""
+"""make demo: an Express shop in front of two FastAPI services under real requests; prints their
+spans, log lines and scrape. Needs no other server."""
 
 import json
 import os
@@ -20,7 +21,8 @@ REQUESTS = [
     ("orders", "GET", "/report"),
     ("orders", "GET", "/x"),
 ]
-# The server spans of the purchase, in order: one trace through all three services and both languages.
+# The server spans of the purchase, in order: one trace through all three services and both
+# languages.
 PURCHASE = ["/shops/:shop/orders/:id/buy", "/orders/{order_id}/checkout", "/payments/{order_id}"]
 
 
@@ -44,14 +46,25 @@ def start(name, port, folder, **env):
         command = [os.environ.get("NODE", "node"), str(HERE / "express_service.js")]
         environment["PORT"] = str(port)
     else:
-        command = [sys.executable, "-m", "uvicorn", "--app-dir", str(HERE), "order_service:app", "--port", str(port)]
+        command = [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "--app-dir",
+            str(HERE),
+            "order_service:app",
+            "--port",
+            str(port),
+        ]
         command += ["--log-level", "warning"]
     with open(folder / f"{name}.out", "w") as out, open(folder / f"{name}.err", "w") as err:
         return subprocess.Popen(command, env=environment, stdout=out, stderr=err)
 
 
 def call(method, url, accept=None):
-    request = urllib.request.Request(url, method=method, headers={"Accept": accept} if accept else {})
+    request = urllib.request.Request(
+        url, method=method, headers={"Accept": accept} if accept else {}
+    )
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.status, answer.read().decode()
@@ -78,7 +91,8 @@ def stop(processes):
 
 
 def span_line(span):
-    """What a reader wants first: name, route, status, time; the error; on a root, why the trace was kept."""
+    """What a reader wants first: name, route, status, time; the error; on a root, why the trace was
+    kept."""
     attributes = span["attributes"]
     parts = [span["name"]]
     if "http.method" in attributes:
@@ -138,8 +152,13 @@ def show_scrape(name, text):
 
 
 def is_whole(spans, scrapes):
-    """Whether what this demo promises is there: one trace through all services, and the counters of both languages."""
-    routes = {s["attributes"].get("http.route"): s for s in spans if s["attributes"].get("http.route") in PURCHASE}
+    """Whether what this demo promises is there: one trace through all services, and the counters of
+    both languages."""
+    routes = {
+        s["attributes"].get("http.route"): s
+        for s in spans
+        if s["attributes"].get("http.route") in PURCHASE
+    }
     traces = {span["trace_id"] for span in routes.values()}
     counted = "purchases_total" in scrapes["shop"] and "checkouts_total" in scrapes["orders"]
     return len(routes) == len(PURCHASE) and len(traces) == 1 and counted
@@ -162,14 +181,18 @@ def main():
     try:
         for name, process in processes.items():
             wait_until_up(ports[name], process)
-        print("2. Real requests: a purchase through all three, a failing one, a fast, a slow, one to no route.\n")
+        print(
+            "2. Real requests: a purchase through all three, a failing one, a fast, a slow, one to no route.\n"
+        )
         for name, method, path in REQUESTS:
             print(f"  {name:7} {method} {path} -> {call(method, base[name] + path)[0]}")
         scrapes = {name: call("GET", f"{base[name]}/metrics")[1] for name in ("shop", "orders")}
     finally:
         stop(processes.values())
     spans = list(read_spans(folder))
-    print(f"\n3. The spans that they wrote to the console ({len(spans)}; the purchase is one trace through all three):")
+    print(
+        f"\n3. The spans that they wrote to the console ({len(spans)}; the purchase is one trace through all three):"
+    )
     show_spans(spans)
     print(
         "\n   one of them as it was written, one JSON object a line:\n  ",
@@ -181,13 +204,17 @@ def main():
     for name, text in scrapes.items():
         show_scrape(name, text)
     if not is_whole(spans, scrapes):
-        raise SystemExit(f"demo: something is missing above; please report it (all that was written is in {folder})")
+        raise SystemExit(
+            f"demo: something is missing above; please report it (all that was written is in {folder})"
+        )
     print(f"\nEverything that the services wrote is in {folder}.")
     print(
         "Next: README.md (install, ten lines of each language), docs/python.md and docs/node.md (the API),\n"
         "docs/configuration.md (every variable), docs/operations.md (when something is wrong)."
     )
-    print("To a collector: OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317, then the same services.")
+    print(
+        "To a collector: OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317, then the same services."
+    )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-// A small shop in front of the order service, with telemetry: what a user writes. Each of its requests is a span, a
-// measurement and log lines with the same trace id, and the calls to the order service continue the trace there.
+// A small shop in front of the order service, with telemetry: what a user writes. Each of its
+// requests is a span, a measurement and log lines with the same trace id, and the calls to the
+// order service continue the trace there.
 //
 // Run it by hand:  TELEMETRY_ENABLED=true TELEMETRY_BACKEND=hybrid node examples/express_service.js
-// beside the order service (ORDERS_URL, http://localhost:8000 by default).
-// Spans go to the console until OTEL_EXPORTER_OTLP_ENDPOINT names a collector; the scrape is on /metrics.
+// beside the order service (ORDERS_URL, http://localhost:8000 by default). Spans go to the console
+// until OTEL_EXPORTER_OTLP_ENDPOINT names a collector; the scrape is on /metrics.
 'use strict';
 
 const express = require('express');
@@ -14,7 +15,11 @@ const { traceMixin } = require('djp-telemetry/logging');
 
 init();
 const log = pino({ mixin: traceMixin() }, pino.destination({ dest: 2, sync: true }));
-const purchases = new Counter({ name: 'purchases', help: 'Purchases in the shop', labelNames: ['currency'] });
+const purchases = new Counter({
+  name: 'purchases',
+  help: 'Purchases in the shop',
+  labelNames: ['currency'],
+});
 
 const ORDERS_URL = process.env.ORDERS_URL || 'http://localhost:8000';
 
@@ -22,13 +27,21 @@ const app = express();
 app.use(telemetryMiddleware());
 app.get('/metrics', metricsHandler());
 
-/** An outgoing call: inject() puts traceparent into its headers, so the order service continues this trace. */
+/**
+ * An outgoing call: inject() puts traceparent into its headers, so the order service continues this
+ * trace.
+ */
 function callOrders(method, path) {
-  return withSpan('orders.call', { 'peer.service': 'orders' }, { kind: SpanKind.CLIENT }, async () => {
-    const answer = await fetch(`${ORDERS_URL}${path}`, { method, headers: inject() });
-    if (!answer.ok) throw new Error(`the order service answered ${answer.status}`);
-    return answer.json();
-  });
+  return withSpan(
+    'orders.call',
+    { 'peer.service': 'orders' },
+    { kind: SpanKind.CLIENT },
+    async () => {
+      const answer = await fetch(`${ORDERS_URL}${path}`, { method, headers: inject() });
+      if (!answer.ok) throw new Error(`the order service answered ${answer.status}`);
+      return answer.json();
+    },
+  );
 }
 
 const shop = express.Router({ mergeParams: true });
@@ -48,7 +61,10 @@ shop.post('/orders/:id/buy', async (req, res) => {
   res.status(201).json({ checkout });
 });
 
-/** Fails on purpose, in the order service: both spans are errors of one trace, which is kept at any sampling ratio. */
+/**
+ * Fails on purpose, in the order service: both spans are errors of one trace, which is kept at any
+ * sampling ratio.
+ */
 shop.get('/orders/:id/refund', async (req, res) => {
   res.json(await callOrders('GET', `/orders/${req.params.id}/refund`));
 });

@@ -1,7 +1,8 @@
 """A small order service with telemetry: what a user writes.
 
 Run it by hand:  TELEMETRY_ENABLED=true TELEMETRY_BACKEND=hybrid uvicorn --app-dir examples order_service:app
-Spans go to the console until OTEL_EXPORTER_OTLP_ENDPOINT names a collector; the scrape is on /metrics.
+Spans go to the console until OTEL_EXPORTER_OTLP_ENDPOINT names a collector; the scrape is on
+/metrics.
 """
 
 import asyncio
@@ -17,7 +18,9 @@ from fastapi import FastAPI, HTTPException
 
 init_telemetry()
 logging.basicConfig(
-    stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s trace_id=%(trace_id)s %(message)s"
+    stream=sys.stderr,
+    level=logging.INFO,
+    format="%(asctime)s %(levelname)s trace_id=%(trace_id)s %(message)s",
 )
 log = logging.getLogger("orders")
 checkouts = Counter("checkouts", "Orders that were paid for", ["currency"])
@@ -51,7 +54,8 @@ async def refund(order_id: int) -> dict[str, str]:
 
 
 def charge(order_id: int) -> int:
-    """An outgoing call: inject() puts traceparent into its headers, so the payment service continues this trace."""
+    """An outgoing call: inject() puts traceparent into its headers, so the payment service
+    continues this trace."""
     url = f"{os.environ['PAYMENTS_URL']}/payments/{order_id}"
     with start_span("payments.charge", {"peer.service": "payments"}, kind="client"):
         request = urllib.request.Request(url, headers=inject())

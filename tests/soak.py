@@ -1,5 +1,6 @@
-"""Load without end: spans, metrics, requests, forks, restarts, and a collector that keeps changing its mind. Watches
-resident memory, descriptors, threads, deadlines and the books of spans; prints a summary and fails on growth.
+"""Load without end: spans, metrics, requests, forks, restarts, and a collector that keeps changing
+its mind. Watches resident memory, descriptors, threads, deadlines and the books of spans; prints a
+summary and fails on growth.
 
 python tests/soak.py --seconds 600
 """
@@ -27,7 +28,20 @@ from djp_telemetry import metrics, start_span
 from djp_telemetry.asgi import TelemetryMiddleware
 from djp_telemetry.metrics import Counter, Gauge, Histogram
 
-FAULTS = ["ok", "ok", "ok", "503", "429_fast", "hang", "reset", "garbage", "partial", "400", "close", "drip"]
+FAULTS = [
+    "ok",
+    "ok",
+    "ok",
+    "503",
+    "429_fast",
+    "hang",
+    "reset",
+    "garbage",
+    "partial",
+    "400",
+    "close",
+    "drip",
+]
 GROWTH = {"resident": 24 << 20, "descriptors": 4, "threads": 2}
 SLACK = 2.0  # seconds that a busy machine may add to a deadline
 
@@ -36,7 +50,7 @@ GAUGE = Gauge("soak_depth", "Depth")
 HISTOGRAM = Histogram("soak_seconds", "Duration", ["kind"])
 
 
-# ---- the collector: a process of its own, so that what it keeps is not ours ---------------------------------------
+# ---- the collector: a process of its own, so that what it keeps is not ours --------------------
 
 
 def collect() -> None:
@@ -52,7 +66,9 @@ def collect() -> None:
 class Collector:
     def __enter__(self) -> Collector:
         command = [sys.executable, __file__, "--collect"]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         assert self.process.stdout is not None and self.process.stdin is not None
         self.url = self.process.stdout.readline().strip()
         return self
@@ -67,7 +83,7 @@ class Collector:
         self.process.stdout.close()
 
 
-# ---- the load --------------------------------------------------------------------------------------------------
+# ---- the load ----------------------------------------------------------------------------------
 
 
 class Load:
@@ -108,7 +124,10 @@ class Load:
     def restart(self) -> None:
         self.timed("shutdown", 0.3)
         status = self.at_rest()
-        spans, lost = status["spans"], sum(n for reason, n in status["dropped"].items() if reason != "forked")
+        spans, lost = (
+            status["spans"],
+            sum(n for reason, n in status["dropped"].items() if reason != "forked"),
+        )
         self.done["exported"] += spans["exported"]
         self.done["dropped"] += lost
         if spans["started"] != spans["exported"] + spans["not_sampled"] + spans["live"] + lost:
@@ -116,7 +135,8 @@ class Load:
         self.begin()
 
     def at_rest(self) -> dict:
-        """The status once the worker has ended: a shutdown whose time is up leaves a busy one behind, with spans in its hands."""
+        """The status once the worker has ended: a shutdown whose time is up leaves a busy one
+        behind, with spans in its hands."""
         deadline = time.monotonic() + 5
         while djp_telemetry.telemetry_status()["worker"]["running"] and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -135,7 +155,10 @@ class Load:
 
     def spans(self) -> None:
         for number in range(200):
-            with start_span("job", {"number": number, "text": "x" * (number % 300)}) as span, start_span("step"):
+            with (
+                start_span("job", {"number": number, "text": "x" * (number % 300)}) as span,
+                start_span("step"),
+            ):
                 span.add_event("progress", {"done": number})
                 carrier = djp_telemetry.inject()
             start_span("next", parent=djp_telemetry.extract(carrier), links=[span.context]).end()
@@ -223,7 +246,7 @@ class Load:
         self.restart()
 
 
-# ---- watching --------------------------------------------------------------------------------------------------
+# ---- watching ----------------------------------------------------------------------------------
 
 
 def measure() -> dict[str, int]:
@@ -270,7 +293,9 @@ def report(load: Load, samples: list[dict[str, int]]) -> int:
         grown = growth(samples, what)
         failed |= grown > limit
         shown = [sample[what] for sample in samples]
-        print(f"{what:12}first {shown[0]}, last {shown[-1]}, most {max(shown)}, growth {grown:.0f} of {limit} allowed")
+        print(
+            f"{what:12}first {shown[0]}, last {shown[-1]}, most {max(shown)}, growth {grown:.0f} of {limit} allowed"
+        )
     for fault in load.faults:
         print(f"FAULT       {fault}")
     print("FAILED" if failed else "passed")

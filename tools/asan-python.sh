@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# asan-python.sh build|test PYTHON: builds the extension with AddressSanitizer and UndefinedBehaviorSanitizer into build/asan-python, or runs the
-# binding's tests on it.
+# asan-python.sh build|test PYTHON: builds the extension with AddressSanitizer and
+# UndefinedBehaviorSanitizer into build/asan-python, or runs the binding's tests on it.
 set -euo pipefail
 verb=$1 python=$2 out=$PWD/build/asan-python
 if [ "$verb" = build ]; then
   mkdir -p "$out"
   sources=$(find setup.py pyproject.toml core bindings/python middleware -type f -not -name '*.pyc' | sort | xargs sha256sum | sha256sum)
   [ "$(cat "$out/.sources" 2>/dev/null)" != "$sources" ] || exit 0
-  # In a copy: setuptools would take the extension that another build left in build/, whatever flags it was made with.
+  # In a copy: setuptools would take the extension that another build left in build/, whatever flags
+  # it was made with.
   rm -rf "$out/site" "$out/source" && mkdir "$out/source"
   git ls-files -z --cached --others --exclude-standard -- setup.py pyproject.toml MANIFEST.in README.md LICENSE core bindings/python middleware |
     xargs -0 cp --parents -t "$out/source"
@@ -18,8 +19,9 @@ if [ "$verb" = build ]; then
     *) echo "asan-python: the extension was built without AddressSanitizer"; exit 1 ;;
   esac
 fi
-# Leak detection is off: CPython itself keeps memory at exit. Tests that do not load the extension, measure memory or take millions of spans, stay out;
-# so do those that fork beside threads: the sanitizer's own allocator is not safe over that in GCC 12, and the child hangs in it now and then.
+# Leak detection is off: CPython itself keeps memory at exit. Tests that do not load the extension,
+# measure memory or take millions of spans, stay out; so do those that fork beside threads: the
+# sanitizer's own allocator is not safe over that in GCC 12, and the child hangs in it now and then.
 LD_PRELOAD="$(cc -print-file-name=libasan.so) $(cc -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 PYTHONMALLOC=malloc \
   PYTHONPATH="$out/site" DJP_BUILD=$PWD/build "$python" -m pytest -m 'not e2e and not slow' -k 'not mypy and not memory and not fork' \
   --ignore-glob='*/test_transport_*' --ignore-glob='*/test_silence*' --ignore-glob='*/test_gunicorn*' --ignore-glob='*/test_soak*' --ignore-glob='*/test_wire*' --ignore-glob='*/test_exposition*' --ignore-glob='*/test_sampling_agreement*' tests/python ${PYTEST_ARGS:-}

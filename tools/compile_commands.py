@@ -1,7 +1,9 @@
-"""compile_commands.py CC FLAGS TEST_FLAGS NODE: prints the compilation database of the core, its tests and the bindings, for clangd and other tools.
+"""compile_commands.py CC FLAGS TEST_FLAGS NODE: prints the compilation database of the core, its
+tests and the bindings, for clangd and other tools.
 
-FLAGS are those that the Makefile compiles the core with, TEST_FLAGS those of tests, fuzz targets and benchmarks. `make compile_commands.json`
-calls it; the interpreter that runs it is the one whose headers the Python binding is shown with.
+FLAGS are those that the Makefile compiles the core with, TEST_FLAGS those of tests, fuzz targets
+and benchmarks. `make compile_commands.json` calls it; the interpreter that runs it is the one whose
+headers the Python binding is shown with.
 """
 
 import json
@@ -14,10 +16,14 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
 def node_headers(node):
-    """The folder of node_api.h: beside the program, else one that node-gyp fetched; None when neither is here."""
+    """The folder of node_api.h: beside the program, else one that node-gyp fetched; None when
+    neither is here."""
     beside = pathlib.Path(node).resolve().parents[1] / "include/node"
     fetched = sorted(pathlib.Path.home().glob(".cache/node-gyp/*/include/node"))
-    return next((folder for folder in [beside, *reversed(fetched)] if (folder / "node_api.h").exists()), None)
+    return next(
+        (folder for folder in [beside, *reversed(fetched)] if (folder / "node_api.h").exists()),
+        None,
+    )
 
 
 def entries(cc, flags, test_flags, node):
@@ -25,7 +31,10 @@ def entries(cc, flags, test_flags, node):
     napi = node_headers(node) if node else None
     groups = [
         (["core/src/*.c", "core/src/*/*.c", "core/gen/*.c"], flags),
-        (["tests/c/*.c", "tests/c/*/*.c", "tests/fuzz/*.c", "bench/*.c"], [*test_flags, "-Itests/c"]),
+        (
+            ["tests/c/*.c", "tests/c/*/*.c", "tests/fuzz/*.c", "bench/*.c"],
+            [*test_flags, "-Itests/c"],
+        ),
         (["bindings/python/src/*.c"], [*flags, *python]),
         (["bindings/node/src/*.c"], [*flags, "-DNAPI_VERSION=8", *([f"-I{napi}"] if napi else [])]),
     ]

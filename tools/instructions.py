@@ -1,10 +1,12 @@
-"""make instructions: counts the instructions of the hot path under valgrind and fails where one grew by more than 10 %.
+"""make instructions: counts the instructions of the hot path under valgrind and fails where one
+grew by more than 10 %.
 
     instructions.py check|record FOLDER [PYTHON]
 
-FOLDER holds the program `instructions` that make built; PYTHON is an interpreter with the package installed, or not given. Figures belong to
-one compiler: with another than the recorded one they are printed and not judged. Instructions are counted because they are the same in every
-run and on a loaded machine, where times are not.
+FOLDER holds the program `instructions` that make built; PYTHON is an interpreter with the package
+installed, or not given. Figures belong to one compiler: with another than the recorded one they are
+printed and not judged. Instructions are counted because they are the same in every run and on a
+loaded machine, where times are not.
 """
 
 import json
@@ -31,10 +33,21 @@ def clean_environment():
 
 
 def callgrind(folder, *arguments):
-    """Runs a program and returns what it wrote to standard output and its counts of the first thread, oldest first."""
-    tool = ["valgrind", "-q", "--tool=callgrind", "--separate-threads=yes", f"--callgrind-out-file={folder}/count"]
+    """Runs a program and returns what it wrote to standard output and its counts of the first
+    thread, oldest first."""
+    tool = [
+        "valgrind",
+        "-q",
+        "--tool=callgrind",
+        "--separate-threads=yes",
+        f"--callgrind-out-file={folder}/count",
+    ]
     done = subprocess.run(
-        [*tool, *arguments], env=clean_environment(), capture_output=True, text=True, timeout=DEADLINE
+        [*tool, *arguments],
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
     )
     if done.returncode != 0:
         sys.exit(f"instructions: {' '.join(arguments)} failed\n{done.stdout}{done.stderr}")
@@ -48,12 +61,15 @@ def count_core(program):
         for text in (dump.read_text() for dump in dumps):
             name = re.search(r"^desc: Trigger: Client Request: (.*)$", text, re.M)
             if name:
-                counts[name.group(1)] = int(re.search(r"^totals: (\d+)$", text, re.M).group(1)) / times
+                counts[name.group(1)] = (
+                    int(re.search(r"^totals: (\d+)$", text, re.M).group(1)) / times
+                )
         return counts
 
 
 def own_cost(dump, library):
-    """The instructions that were executed in one library. A line behind `calls=` is what the called one took, and no cost of its own."""
+    """The instructions that were executed in one library. A line behind `calls=` is what the called
+    one took, and no cost of its own."""
     names, here, called, total = {}, False, False, 0
     for line in dump.read_text().splitlines():
         match = re.match(r"(c?ob)=\((\d+)\)(?: (.*))?$", line)
@@ -75,15 +91,17 @@ def count_python(python):
     costs = []
     for spans in (0, PYTHON_SPANS):
         with tempfile.TemporaryDirectory() as folder:
-            _, dumps = callgrind(folder, python, str(ROOT / "bench" / "instructions_python.py"), str(spans))
+            _, dumps = callgrind(
+                folder, python, str(ROOT / "bench" / "instructions_python.py"), str(spans)
+            )
             costs.append(own_cost(dumps[0], "/djp_telemetry/_native."))
     return {PYTHON_CASE: (costs[1] - costs[0]) / PYTHON_SPANS}
 
 
 def surroundings(python):
-    version = subprocess.check_output([*shlex.split(os.environ.get("CC", "cc")), "--version"], text=True).splitlines()[
-        0
-    ]
+    version = subprocess.check_output(
+        [*shlex.split(os.environ.get("CC", "cc")), "--version"], text=True
+    ).splitlines()[0]
     found = {
         "machine": platform.machine(),
         "compiler": version.partition(" ")[2],
@@ -98,7 +116,11 @@ def judge(counts, recorded, here):
     bad = []
     for name, count in counts.items():
         before = recorded["instructions"].get(name)
-        differing = [key for key in here if (key != "python" or name == PYTHON_CASE) and here[key] != recorded[key]]
+        differing = [
+            key
+            for key in here
+            if (key != "python" or name == PYTHON_CASE) and here[key] != recorded[key]
+        ]
         verdict = "ok"
         if differing:
             verdict = "not judged: recorded with " + ", ".join(recorded[key] for key in differing)
@@ -113,7 +135,9 @@ def judge(counts, recorded, here):
         change = f"{100 * (count / before - 1):+6.1f} %" if before else ""
         print(f"{name:<58} {count:8.1f} {change:>9}  {verdict}")
     same = all(here[key] == recorded[key] for key in here)
-    expected = [name for name in recorded["instructions"] if name != PYTHON_CASE or "python" in here]
+    expected = [
+        name for name in recorded["instructions"] if name != PYTHON_CASE or "python" in here
+    ]
     missing = [name for name in expected if same and name not in counts]
     for name in missing:
         print(f"{name:<58} recorded, and not counted any more")

@@ -1,18 +1,22 @@
-"""Shows how much the tests notice: changes one place of a source at a time, runs the tests that touch it, prints what no test noticed.
+"""Shows how much the tests notice: changes one place of a source at a time, runs the tests that
+touch it, prints what no test noticed.
 
     tools/mutants.py core/src/metrics/cells.c --seconds 300
     tools/mutants.py core/src/control --seconds 900 --seed 7
     tools/mutants.py bindings/python/djp_telemetry/_values.py
 
-A mutant is one small change: the edge of a comparison, an inverted condition, a dropped statement (a call, an assignment, an unlock, a
-free), half of a condition, a constant off by one, a returned value, break and continue, && and ||, a flag. Mutants that do not compile or
-give the same object code do not count. The places are picked at random; the seed is printed and repeats the order.
+A mutant is one small change: the edge of a comparison, an inverted condition, a dropped statement
+(a call, an assignment, an unlock, a free), half of a condition, a constant off by one, a returned
+value, break and continue, && and ||, a flag. Mutants that do not compile or give the same object
+code do not count. The places are picked at random; the seed is printed and repeats the order.
 
-C (core/src): the tests named after the source, those that use its symbols and those of its layer, fastest first. Python and JavaScript:
-the tests that name the module. What survives these meets all other tests of its language when time is left. A first failure kills.
+C (core/src): the tests named after the source, those that use its symbols and those of its layer,
+fastest first. Python and JavaScript: the tests that name the module. What survives these meets all
+other tests of its language when time is left. A first failure kills.
 
-Everything happens in a copy of the tree in the folder for temporary files, which is removed at the end and at Ctrl-C. Python and Node use
-the extension and the addon that are already built; `make mutants F=...` builds them first.
+Everything happens in a copy of the tree in the folder for temporary files, which is removed at the
+end and at Ctrl-C. Python and Node use the extension and the addon that are already built; `make
+mutants F=...` builds them first.
 """
 
 import argparse
@@ -58,7 +62,8 @@ def _limited(bytes_of_memory):
 
 
 def run(command, folder, seconds=120, memory=0, environment=None):
-    """Runs it in a session of its own and ends all of that afterwards. Returns the exit status (None: no end in time) and its output."""
+    """Runs it in a session of its own and ends all of that afterwards. Returns the exit status
+    (None: no end in time) and its output."""
     with tempfile.TemporaryFile() as output:
         child = subprocess.Popen(
             command,
@@ -105,7 +110,9 @@ class Test:
 
 
 def copy_tree(target):
-    names = subprocess.check_output(["git", "ls-files", "-z", "-c", "-o", "--exclude-standard"], cwd=ROOT, text=True)
+    names = subprocess.check_output(
+        ["git", "ls-files", "-z", "-c", "-o", "--exclude-standard"], cwd=ROOT, text=True
+    )
     for name in filter(None, names.split("\0")):
         source, copy = ROOT / name, target / name
         if source.is_file() and not source.is_symlink():
@@ -114,15 +121,26 @@ def copy_tree(target):
 
 
 class Core:
-    """Sources of the core: each mutant is compiled alone and linked with the other objects to the library that the test programs load."""
+    """Sources of the core: each mutant is compiled alone and linked with the other objects to the
+    library that the test programs load."""
 
     def __init__(self, tree, sanitizer):
         self.tree, self.cc = tree, os.environ.get("CC", "cc").split()
         self.flags = [*FLAGS.split(), *SANITIZERS[sanitizer].split()]
-        self.environment = {**os.environ, "LD_LIBRARY_PATH": str(tree / "out"), "DJP_TEST_SHORT": "1"}
+        self.environment = {
+            **os.environ,
+            "LD_LIBRARY_PATH": str(tree / "out"),
+            "DJP_TEST_SHORT": "1",
+        }
         (tree / "out").mkdir()
-        sources = [p for folder in ("core/src/*/*.c", "core/gen/*.c") for p in sorted(tree.glob(folder))]
-        helpers = [p for p in sorted(tree.glob("tests/c/**/*.c")) if not p.name.startswith(("test_", "tool_"))]
+        sources = [
+            p for folder in ("core/src/*/*.c", "core/gen/*.c") for p in sorted(tree.glob(folder))
+        ]
+        helpers = [
+            p
+            for p in sorted(tree.glob("tests/c/**/*.c"))
+            if not p.name.startswith(("test_", "tool_"))
+        ]
         self.objects = [self._object(p) for p in sources]
         self._compile([*sources, *helpers])
         run(["ar", "rcs", "out/libhelpers.a", *map(self._object, helpers)], tree)
@@ -150,7 +168,9 @@ class Core:
         waiting, running = list(paths), []
         while waiting or running:
             while waiting and len(running) < (os.cpu_count() or 1):
-                running.append((waiting[0], subprocess.Popen(self._command(waiting.pop(0)), cwd=self.tree)))
+                running.append(
+                    (waiting[0], subprocess.Popen(self._command(waiting.pop(0)), cwd=self.tree))
+                )
             path, child = running.pop(0)
             if child.wait() != 0:
                 raise SystemExit(f"{self._name(path)} does not compile without a mutant")
@@ -161,7 +181,14 @@ class Core:
 
     def _link_test(self, path):
         (self.tree / self._program(path)).parent.mkdir(exist_ok=True)
-        parts = [self._object(path), "out/libhelpers.a", "-Lout", "-lmutant", *LIBS.split(), "-lcmocka"]
+        parts = [
+            self._object(path),
+            "out/libhelpers.a",
+            "-Lout",
+            "-lmutant",
+            *LIBS.split(),
+            "-lcmocka",
+        ]
         return run([*self.cc, *self.flags, *parts, "-o", self._program(path)], self.tree)[0] == 0
 
     def build(self, test):
@@ -177,7 +204,11 @@ class Core:
         names = [row[-1] for row in rows if len(row) > 1 and row[-2] in "TDBRC"]
         words = "|".join([re.escape(f"{source.parent.name}/{source.name}"), *names])
         touches = re.compile(rf"\b(?:{words})\b")
-        near = [t for t in self.tests if t.path.parent.name == source.parent.name or touches.search(t.path.read_text())]
+        near = [
+            t
+            for t in self.tests
+            if t.path.parent.name == source.parent.name or touches.search(t.path.read_text())
+        ]
         return near, [t for t in self.tests if t not in near]
 
     def order(self, source, tests):
@@ -188,7 +219,8 @@ class Core:
         for test in self.tests:
             if (
                 test.good
-                and self._name(source) in (self.tree / self._object(test.path)).with_suffix(".d").read_text().split()
+                and self._name(source)
+                in (self.tree / self._object(test.path)).with_suffix(".d").read_text().split()
             ):
                 yield test
 
@@ -217,11 +249,15 @@ class Core:
 
 
 class Scripts:
-    """Python and JavaScript: the mutant is a file of the copy, the tests are files that name the module."""
+    """Python and JavaScript: the mutant is a file of the copy, the tests are files that name the
+    module."""
 
     def __init__(self, tree, suffix):
         self.tree, self.python = tree, suffix == ".py"
-        self.environment = {**os.environ, "DJP_BUILD": os.environ.get("DJP_BUILD", str(ROOT / "build"))}
+        self.environment = {
+            **os.environ,
+            "DJP_BUILD": os.environ.get("DJP_BUILD", str(ROOT / "build")),
+        }
         if (ROOT / "node_modules").exists():
             (tree / "node_modules").symlink_to(ROOT / "node_modules")
         if (ROOT / "build" / "Release").exists():
@@ -231,14 +267,21 @@ class Scripts:
             self._site()
         pattern = "tests/python/test_*.py" if self.python else "tests/node/test_*.js"
         paths = sorted(tree.glob(pattern))
-        self.tests = [Test(p, str(p.relative_to(tree)), self._command(str(p.relative_to(tree)))) for p in paths]
+        self.tests = [
+            Test(p, str(p.relative_to(tree)), self._command(str(p.relative_to(tree))))
+            for p in paths
+        ]
 
     def _site(self):
         site = self.tree / "site" / "djp_telemetry"
         found = importlib.util.find_spec("djp_telemetry")
         if found is None:
-            raise SystemExit("the package is not installed for this interpreter: make .venv/.native")
-        shutil.copytree(pathlib.Path(found.origin).parent, site, ignore=shutil.ignore_patterns("__pycache__"))
+            raise SystemExit(
+                "the package is not installed for this interpreter: make .venv/.native"
+            )
+        shutil.copytree(
+            pathlib.Path(found.origin).parent, site, ignore=shutil.ignore_patterns("__pycache__")
+        )
         for folder, place in PACKAGE.items():
             shutil.copytree(self.tree / folder, site / place, dirs_exist_ok=True)
         self.environment.update(PYTHONPATH=str(site.parent), PYTHONDONTWRITEBYTECODE="1")
@@ -254,7 +297,9 @@ class Scripts:
     def tests_of(self, source):
         stem = self._stem(source)
         near = [
-            t for t in self.tests if stem in t.path.stem or re.search(rf"\b_?{re.escape(stem)}\b", t.path.read_text())
+            t
+            for t in self.tests
+            if stem in t.path.stem or re.search(rf"\b_?{re.escape(stem)}\b", t.path.read_text())
         ]
         return near, [t for t in self.tests if t not in near]
 
@@ -281,7 +326,9 @@ class Scripts:
         name = source.relative_to(self.tree)
         for folder, place in PACKAGE.items() if self.python else ():
             if name.is_relative_to(folder):
-                shutil.copy2(source, self.tree / "site" / "djp_telemetry" / place / name.relative_to(folder))
+                shutil.copy2(
+                    source, self.tree / "site" / "djp_telemetry" / place / name.relative_to(folder)
+                )
 
 
 class Work:
@@ -292,15 +339,22 @@ class Work:
         self.killed, self.survived, self.uncounted = 0, [], {}
         self.texts = {source: source.read_text() for source in sources}
         self.tests = {source: kind.tests_of(source) for source in sources}
-        self.mutants = [(source, m) for source in sources for m in mutators.mutants(self.texts[source], source.suffix)]
+        self.mutants = [
+            (source, m)
+            for source in sources
+            for m in mutators.mutants(self.texts[source], source.suffix)
+        ]
         if options.lines:
             first, last = options.lines
-            self.mutants = [(s, m) for s, m in self.mutants if first <= m.line(self.texts[s]) <= last]
+            self.mutants = [
+                (s, m) for s, m in self.mutants if first <= m.line(self.texts[s]) <= last
+            ]
         random.Random(options.seed).shuffle(self.mutants)
         self.end = time.monotonic() + options.seconds * (1 if options.near else SHARE_OF_NEAR_TESTS)
 
     def _ready(self, source, tests):
-        """Those of the tests that pass without a mutant, in their order. The time of a first run is given back."""
+        """Those of the tests that pass without a mutant, in their order. The time of a first run is
+        given back."""
         for test in tests:
             if test.good is None:
                 self._still_time()
@@ -314,7 +368,8 @@ class Work:
             raise Ended
 
     def _try_one(self, source, mutant, tests):
-        """Applies a mutant and runs tests. Returns True for killed, False for survived, or why it does not count."""
+        """Applies a mutant and runs tests. Returns True for killed, False for survived, or why it
+        does not count."""
         tests = self._ready(source, tests)
         try:
             source.write_text(mutant.apply(self.texts[source]))
@@ -366,7 +421,10 @@ class Work:
     def show(self, title, source, mutant):
         text, line = self.texts[source], mutant.line(self.texts[source])
         last = text.count("\n", 0, mutant.end) + 1
-        old, new = text.split("\n")[line - 1 : last], mutant.apply(text).split("\n")[line - 1 : last]
+        old, new = (
+            text.split("\n")[line - 1 : last],
+            mutant.apply(text).split("\n")[line - 1 : last],
+        )
         print(f"{title} {source.relative_to(self.tree)}:{line} {mutant.kind}")
         print(*("  - " + part.strip() for part in old), sep="\n")
         print(*("  + " + part.strip() for part in new if part.strip()), sep="\n", flush=True)
@@ -378,23 +436,38 @@ class Work:
         share = f"{100 * self.killed / counted:.0f} %" if counted else "no score"
         left_out = "".join(f"; {n} {reason}" for reason, n in sorted(self.uncounted.items()))
         print(f"killed {self.killed} of {counted} ({share}){left_out}")
-        print(f"tried {counted + sum(self.uncounted.values())} of {len(self.mutants)}, seed {self.options.seed}")
+        print(
+            f"tried {counted + sum(self.uncounted.values())} of {len(self.mutants)}, seed {self.options.seed}"
+        )
 
 
 def options_of(arguments):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("source", nargs="+", help="files, or folders with sources of one language")
     parser.add_argument(
-        "--seconds", type=float, default=300, help="the time for mutants, without the first build (300)"
+        "--seconds",
+        type=float,
+        default=300,
+        help="the time for mutants, without the first build (300)",
     )
     parser.add_argument("--seed", type=int, default=None, help="repeats an order")
     parser.add_argument("--count", type=int, default=None, help="at most so many mutants")
     parser.add_argument(
-        "--lines", type=lambda t: tuple(int(n) for n in t.split("-")), help="FIRST-LAST: only these lines"
+        "--lines",
+        type=lambda t: tuple(int(n) for n in t.split("-")),
+        help="FIRST-LAST: only these lines",
     )
-    parser.add_argument("--sanitizer", choices=sorted(SANITIZERS), default="", help="builds C with that sanitizer")
-    parser.add_argument("--near", action="store_true", help="only the tests that touch the source, no second look")
-    parser.add_argument("--verbose", action="store_true", help="also prints what was killed, and by what")
+    parser.add_argument(
+        "--sanitizer", choices=sorted(SANITIZERS), default="", help="builds C with that sanitizer"
+    )
+    parser.add_argument(
+        "--near", action="store_true", help="only the tests that touch the source, no second look"
+    )
+    parser.add_argument(
+        "--verbose", action="store_true", help="also prints what was killed, and by what"
+    )
     options = parser.parse_args(arguments)
     if options.seed is None:
         options.seed = random.SystemRandom().randrange(1 << 31)
@@ -405,7 +478,11 @@ def sources_of(names, tree):
     found = []
     for name in names:
         path = tree / pathlib.Path(name).resolve().relative_to(ROOT)
-        found += sorted(p for p in path.iterdir() if p.suffix in {".c", ".py", ".js"}) if path.is_dir() else [path]
+        found += (
+            sorted(p for p in path.iterdir() if p.suffix in {".c", ".py", ".js"})
+            if path.is_dir()
+            else [path]
+        )
     missing = [str(p) for p in found if not p.is_file()]
     if missing or len({p.suffix for p in found}) != 1:
         raise SystemExit(f"not there: {missing}" if missing else "name sources of one language")

@@ -1,6 +1,8 @@
-"""Makes the single mutants of one source text: C and JavaScript from their tokens, Python from its syntax tree.
+"""Makes the single mutants of one source text: C and JavaScript from their tokens, Python from its
+syntax tree.
 
-A mutant is one replacement in the text. It never changes the number of lines, so that line numbers stay those of the source.
+A mutant is one replacement in the text. It never changes the number of lines, so that line numbers
+stay those of the source.
 """
 
 import ast
@@ -40,15 +42,59 @@ DIRECTIVE = re.compile(r"^[ \t]*#[ \t]*(\w+)(?:\\\n|[^\n])*", re.M)
 CONSTANT = re.compile(r"#[ \t]*define[ \t]+\w+[ \t]+\(?[ \t]*(\d+)[uUlL]*\b")
 REGEX = re.compile(r"/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n\[])+/[a-z]*")
 
-EDGES = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "===": "!==", "!==": "==="}
-SWAPS = {"&&": "||", "||": "&&", "+=": "-=", "-=": "+=", "|=": "=", "&=": "=", "++": "--", "--": "++"}
+EDGES = {
+    "<": "<=",
+    "<=": "<",
+    ">": ">=",
+    ">=": ">",
+    "==": "!=",
+    "!=": "==",
+    "===": "!==",
+    "!==": "===",
+}
+SWAPS = {
+    "&&": "||",
+    "||": "&&",
+    "+=": "-=",
+    "-=": "+=",
+    "|=": "=",
+    "&=": "=",
+    "++": "--",
+    "--": "++",
+}
 BINARY = {"+": "-", "-": "+", "&": "|", "<<": ">>", ">>": "<<"}
 CONTROL = {
-    *("if", "for", "while", "switch", "do", "else", "case", "default", "return", "break", "continue", "goto"),
+    *(
+        "if",
+        "for",
+        "while",
+        "switch",
+        "do",
+        "else",
+        "case",
+        "default",
+        "return",
+        "break",
+        "continue",
+        "goto",
+    ),
     *("try", "catch", "finally", "throw", "function", "class", "async", "yield"),
 }
 DECLARING = {
-    *("const", "static", "struct", "enum", "union", "unsigned", "int", "char", "double", "size_t", "extern", "typedef"),
+    *(
+        "const",
+        "static",
+        "struct",
+        "enum",
+        "union",
+        "unsigned",
+        "int",
+        "char",
+        "double",
+        "size_t",
+        "extern",
+        "typedef",
+    ),
     *("let", "var", "import", "export"),
 }
 # A mutant of these could end or delete more than its own test.
@@ -56,7 +102,18 @@ DANGEROUS = re.compile(r"\b(?:kill|killpg|unlink|rmdir|rmtree|rmSync|system|exec
 
 
 def _blocks(before):
-    return not before or before.text in {")", "else", "do", ";", "{", "}", ":", "=>", "try", "finally"}
+    return not before or before.text in {
+        ")",
+        "else",
+        "do",
+        ";",
+        "{",
+        "}",
+        ":",
+        "=>",
+        "try",
+        "finally",
+    }
 
 
 def tokens(source, c):
@@ -85,9 +142,13 @@ def tokens(source, c):
         opens = ""
         if text == "{":
             opens = "block" if _blocks(before) else "value"
-            function = bool(braces and braces[-1]) or (opens == "block" and bool(before) and before.text in {")", "=>"})
+            function = bool(braces and braces[-1]) or (
+                opens == "block" and bool(before) and before.text in {")", "=>"}
+            )
             braces.append(function)
-        found.append(Token(kind, text, match.start(), match.end(), bool(braces and braces[-1]), opens))
+        found.append(
+            Token(kind, text, match.start(), match.end(), bool(braces and braces[-1]), opens)
+        )
         if text == "}" and braces:
             braces.pop()
     return found
@@ -113,7 +174,9 @@ def _is_declaration(found, i):
     if first.text in DECLARING:
         return True
     return (
-        first.kind == "name" and (second.kind == "name" or second.text == "*") and first.text not in {"await", "delete"}
+        first.kind == "name"
+        and (second.kind == "name" or second.text == "*")
+        and first.text not in {"await", "delete"}
     )
 
 
@@ -138,7 +201,9 @@ def _statements(source, found):
         if i in loops:
             continue
         before = found[i - 1] if i else None
-        opened = before and (before.text in {";", "}"} or (before.text == "{" and before.opens == "block"))
+        opened = before and (
+            before.text in {";", "}"} or (before.text == "{" and before.opens == "block")
+        )
         labelled = before and before.text == ":" and "\n" in source[before.end : token.start]
         if not token.function or not (opened or labelled):
             continue
@@ -152,7 +217,11 @@ def _statements(source, found):
             yield Mutant(start, stop, "break;", "break for continue")
         elif token.text == "return" and end > i + 1:
             yield from _returned(source, found, i, end)
-        elif token.text not in CONTROL and not _is_declaration(found, i) and source[start : start + 6] != "(void)":
+        elif (
+            token.text not in CONTROL
+            and not _is_declaration(found, i)
+            and source[start : start + 6] != "(void)"
+        ):
             yield Mutant(start, stop, _blank(source, start, stop, ";"), "dropped statement")
 
 
@@ -165,7 +234,8 @@ def _returned(source, found, i, end):
 
 
 def _operand(found, i, step):
-    """The bounds of the operand left (step -1) or right (step 1) of the logical operator at token i."""
+    """The bounds of the operand left (step -1) or right (step 1) of the logical operator at token
+    i."""
     into, out = (CLOSE, OPEN) if step < 0 else (OPEN, CLOSE)
     stops = {",", ";", "=", "return", "&&", "||", "?", ":", "=>", "{", "}"}
     depth, j = 0, i + step
@@ -220,7 +290,11 @@ def _numbers(source, found, c):
         match = re.fullmatch(r"(0[xX][0-9a-fA-F]+|\d+)([uUlLn]*)", source[start:end])
         if not match:
             continue
-        value = int(match.group(1), 0) if not re.match(r"0\d", match.group(1)) else int(match.group(1), 8)
+        value = (
+            int(match.group(1), 0)
+            if not re.match(r"0\d", match.group(1))
+            else int(match.group(1), 8)
+        )
         # 2 for 1 says nothing where it stands for yes.
         for other in {0: (1,), 1: (0,)}.get(value, (value + 1, value - 1)):
             yield Mutant(start, end, f"{other}{match.group(2)}", "constant")
@@ -233,13 +307,26 @@ def of_tokens(source, c):
         made.append(Mutant(start, end, f"(!{source[start:end]})", "inverted condition"))
     if not c:
         words = {"true": "false", "false": "true"}
-        made += [Mutant(t.start, t.end, words[t.text], "constant") for t in found if t.function and t.text in words]
+        made += [
+            Mutant(t.start, t.end, words[t.text], "constant")
+            for t in found
+            if t.function and t.text in words
+        ]
     return made
 
 
-# ---- Python -------------------------------------------------------------------------------------------------------
+# ---- Python ------------------------------------------------------------------------------------
 
-PY_EDGES = {"Lt": "<=", "LtE": "<", "Gt": ">=", "GtE": ">", "Eq": "!=", "NotEq": "==", "Is": "is not", "IsNot": "is"}
+PY_EDGES = {
+    "Lt": "<=",
+    "LtE": "<",
+    "Gt": ">=",
+    "GtE": ">",
+    "Eq": "!=",
+    "NotEq": "==",
+    "Is": "is not",
+    "IsNot": "is",
+}
 PY_EDGES.update({"In": "not in", "NotIn": "in"})
 PY_ARITHMETIC = {"Add": "-", "Sub": "+", "Mult": "+", "BitOr": "&", "BitAnd": "|", "FloorDiv": "*"}
 
@@ -264,7 +351,8 @@ def _py_between(source, places, left, right, text, kind):
     """Replaces the operator between two nodes; brackets and comments around it stay."""
     start, end = places.of(left)[1], places.of(right)[0]
     match = re.search(
-        r"[^\s()\\]+(?: +(?:not|in)\b)?", re.sub(r"#[^\n]*", lambda m: " " * len(m.group()), source[start:end])
+        r"[^\s()\\]+(?: +(?:not|in)\b)?",
+        re.sub(r"#[^\n]*", lambda m: " " * len(m.group()), source[start:end]),
     )
     if match:
         yield Mutant(start + match.start(), start + match.end(), text, kind)
@@ -281,7 +369,9 @@ def _py_expression(source, places, node):
         for value in node.values:
             yield _py_value(source, places, value, neutral, "dropped condition")
     elif isinstance(node, ast.BinOp) and type(node.op).__name__ in PY_ARITHMETIC:
-        yield from _py_between(source, places, node.left, node.right, PY_ARITHMETIC[type(node.op).__name__], "operator")
+        yield from _py_between(
+            source, places, node.left, node.right, PY_ARITHMETIC[type(node.op).__name__], "operator"
+        )
     elif isinstance(node, ast.Constant) and type(node.value) is bool:
         yield _py_value(source, places, node, str(not node.value), "constant")
     elif isinstance(node, ast.Constant) and type(node.value) is int:
@@ -311,13 +401,20 @@ def _py_statement(source, places, node):
     ):
         start, end = places.of(node)
         yield Mutant(start, end, _blank(source, start, end, "pass"), "dropped statement")
-    elif isinstance(node, ast.With) and len(node.items) == 1 and node.items[0].optional_vars is None:
-        start, end = places.at(node.lineno, node.col_offset), places.of(node.items[0].context_expr)[1]
+    elif (
+        isinstance(node, ast.With) and len(node.items) == 1 and node.items[0].optional_vars is None
+    ):
+        start, end = (
+            places.at(node.lineno, node.col_offset),
+            places.of(node.items[0].context_expr)[1],
+        )
         yield Mutant(start, end, _blank(source, start, end, "if True"), "missing lock")
 
 
 def _is_truth(node):
-    return isinstance(node, (ast.Compare, ast.BoolOp)) or (isinstance(node, ast.Constant) and type(node.value) is bool)
+    return isinstance(node, (ast.Compare, ast.BoolOp)) or (
+        isinstance(node, ast.Constant) and type(node.value) is bool
+    )
 
 
 def of_python(source):
@@ -331,7 +428,8 @@ def of_python(source):
 
 
 def mutants(source, suffix):
-    """All mutants of a text of that kind (".c", ".py", ".js", ".mjs"), in the order of their places, none twice."""
+    """All mutants of a text of that kind (".c", ".py", ".js", ".mjs"), in the order of their
+    places, none twice."""
     made = of_python(source) if suffix == ".py" else of_tokens(source, suffix in {".c", ".h"})
     lines = source.split("\n")
     kept = {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# node-asan.sh build|test FOLDER: builds the addon with AddressSanitizer and UndefinedBehaviorSanitizer in a copy of the package, or brings the
-# copy's tests up to date and runs them there.
+# node-asan.sh build|test FOLDER: builds the addon with AddressSanitizer and
+# UndefinedBehaviorSanitizer in a copy of the package, or brings the copy's tests up to date and
+# runs them there.
 set -euo pipefail
 verb=$1 out=$2 here=$PWD
 node=$(tools/node-find.sh)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# node-copy.sh FOLDER: brings a copy of the Node package and its tests up to date, for a build of its own; what was built there stays.
+# node-copy.sh FOLDER: brings a copy of the Node package and its tests up to date, for a build of
+# its own; what was built there stays.
 set -euo pipefail
 to=$1
 mkdir -p "$to"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# node-find.sh [MAJOR]: prints the path of a Node: the one on PATH when it is version 20 or newer (and MAJOR is not asked for), else one
-# that npm fetches into the cache folder once. Says what to install when that cannot be had.
+# node-find.sh [MAJOR]: prints the path of a Node: the one on PATH when it is version 20 or newer
+# (and MAJOR is not asked for), else one that npm fetches into the cache folder once. Says what to
+# install when that cannot be had.
 set -euo pipefail
 major=${1:-}
 cache=${DJP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/djp-telemetry}

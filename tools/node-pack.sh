@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# node-pack.sh FOLDER: packs the package, installs the archive in an empty project below FOLDER as a user would, and uses it there.
+# node-pack.sh FOLDER: packs the package, installs the archive in an empty project below FOLDER as a
+# user would, and uses it there.
 set -euo pipefail
 out=$1
 rm -rf "$out" && mkdir -p "$out/project"

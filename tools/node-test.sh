@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# node-test.sh [NODE]: runs the tests of the Node package with that program (default: node-find.sh), all within DJP_NODE_DEADLINE seconds
-# (1800), JOBS files at a time (default: one a processor). NODE_TESTS names files instead of all, NODE_TEST_NAME
-# keeps the tests whose name has it. Prints what failed, the slowest ten tests, and a closing count.
+# node-test.sh [NODE]: runs the tests of the Node package with that program (default: node-find.sh),
+# all within DJP_NODE_DEADLINE seconds (1800), JOBS files at a time (default: one a processor).
+# NODE_TESTS names files instead of all, NODE_TEST_NAME keeps the tests whose name has it. Prints
+# what failed, the slowest ten tests, and a closing count.
 set -uo pipefail
 node=${1:-$(tools/node-find.sh)} || exit 1
 log=$(mktemp); trap 'rm -f "$log"' EXIT

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# node-versions.sh MAJOR...: the tests of the Node package with other versions of Node, all with the addon as it was built once.
+# node-versions.sh MAJOR...: the tests of the Node package with other versions of Node, all with the
+# addon as it was built once.
 set -euo pipefail
 bad=0
 for major in "$@"; do

@@ -1,7 +1,9 @@
-"""pick-tests.py c|py|js NAME: prints the test files that `make check`, `make py` and `make js` are to run, one a line.
+"""pick-tests.py c|py|js NAME: prints the test files that `make check`, `make py` and `make js` are
+to run, one a line.
 
-NAME is the start of a test's name (`ring` is test_ring and test_ring_race), with its folder where two have the same (`base/ring`), a folder
-(`base/`), or the path of a source of the core (`core/src/base/ring.c`). Without a match it lists the names that are near, and fails.
+NAME is the start of a test's name (`ring` is test_ring and test_ring_race), with its folder where
+two have the same (`base/ring`), a folder (`base/`), or the path of a source of the core
+(`core/src/base/ring.c`). Without a match it lists the names that are near, and fails.
 """
 
 import difflib
@@ -38,7 +40,9 @@ def plain(asked):
 
 
 def matches(asked, names):
-    return [name for name in names if name.startswith(asked) or name.split("/")[-1].startswith(asked)]
+    return [
+        name for name in names if name.startswith(asked) or name.split("/")[-1].startswith(asked)
+    ]
 
 
 def near(asked, names):
@@ -59,7 +63,10 @@ def main(kind, asked):
         return 2
     found = matches(plain(asked), known)
     if not found:
-        print(f"make {target}: no test in {folder} has a name that starts with '{asked}'", file=sys.stderr)
+        print(
+            f"make {target}: no test in {folder} has a name that starts with '{asked}'",
+            file=sys.stderr,
+        )
         close = near(plain(asked), known)
         print(f"near: {' '.join(close)}" if close else f"`ls {folder}` lists them", file=sys.stderr)
         return 2

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# promtool.sh: puts promtool and prometheus into the cache folder, unpacked from the distribution's package (installing the package would start a
-# server), and prints that folder. Prints nothing when they cannot be had.
+# promtool.sh: puts promtool and prometheus into the cache folder, unpacked from the distribution's
+# package (installing the package would start a server), and prints that folder. Prints nothing when
+# they cannot be had.
 set -euo pipefail
 cache=${DJP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/djp-telemetry}
 if command -v promtool >/dev/null; then dirname "$(command -v promtool)"; exit 0; fi

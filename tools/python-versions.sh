@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# python-versions.sh MINOR...: the package built and tried with other versions of CPython, as far as they are on this machine (in the
-# path or among pyenv's), JOBS of them at a time (default: one a processor).
+# python-versions.sh MINOR...: the package built and tried with other versions of CPython, as far as
+# they are on this machine (in the path or among pyenv's), JOBS of them at a time (default: one a
+# processor).
 set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# run-fuzz.sh SECONDS PROGRAM...: runs every fuzz target for that long, JOBS at a time (default: one a processor); new inputs that matter go to build/corpus. Fails on the first finding.
+# run-fuzz.sh SECONDS PROGRAM...: runs every fuzz target for that long, JOBS at a time (default: one
+# a processor); new inputs that matter go to build/corpus. Fails on the first finding.
 set -uo pipefail
 seconds=$1; shift
 bad=0

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# run-parts.sh COUNT PART...: runs targets of the Makefile, COUNT of them beside each other, prints the output of each when it ends, and tells
-# how long each took. A part that fails does not stop the others. Nothing may be left to build: two parts would build the same thing at once.
+# run-parts.sh COUNT PART...: runs targets of the Makefile, COUNT of them beside each other, prints
+# the output of each when it ends, and tells how long each took. A part that fails does not stop the
+# others. Nothing may be left to build: two parts would build the same thing at once.
 set -uo pipefail
 count=$1; shift
 logs=$(mktemp -d); groups=()

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# run-tests.sh [--valgrind] PROGRAM...: runs test programs beside each other, JOBS at a time (default: one a processor), with a deadline each.
-# Prints the output of those that fail, and a closing count.
+# run-tests.sh [--valgrind] PROGRAM...: runs test programs beside each other, JOBS at a time
+# (default: one a processor), with a deadline each. Prints the output of those that fail, and a
+# closing count.
 set -uo pipefail
 prefix=() deadline=300
 if [ "${1:-}" = --valgrind ]; then

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# setup.sh build|test: makes sure that the system packages for building (or for building and testing) are there. Installs them with apt when it may,
-# otherwise names them and fails. Runs in a moment when nothing is missing. The compiler cache saves time only, so its absence is no failure.
+# setup.sh build|test: makes sure that the system packages for building (or for building and
+# testing) are there. Installs them with apt when it may, otherwise names them and fails. Runs in a
+# moment when nothing is missing. The compiler cache saves time only, so its absence is no failure.
 set -euo pipefail
 what=${1:-build}
 build="gcc make pkg-config python3-dev python3-venv libcurl4-openssl-dev libprotobuf-c-dev zlib1g-dev libmicrohttpd-dev"
@@ -15,7 +16,8 @@ missing() {
 need=$(missing $build)
 if [ "$what" = test ]; then
   need="$need $(missing $test)"
-  # clang's sanitizer and fuzzer runtime is a package of its own on Debian 12 and later, named for clang's version.
+  # clang's sanitizer and fuzzer runtime is a package of its own on Debian 12 and later, named for
+  # clang's version.
   if command -v clang >/dev/null && ! clang -fsanitize=fuzzer -x c - -o /dev/null 2>/dev/null <<<'int LLVMFuzzerTestOneInput(const char *d, long n) { return d && n < 0; }'; then
     need="$need libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev"
   elif ! command -v clang >/dev/null; then
@@ -24,7 +26,8 @@ if [ "$what" = test ]; then
 fi
 wanted=
 if [ "$what" = test ]; then wanted=$(missing ccache); fi
-# Node 20 or newer with npm; distributions that have only an older one still have the npm that fetches a newer one.
+# Node 20 or newer with npm; distributions that have only an older one still have the npm that
+# fetches a newer one.
 command -v npm >/dev/null || need="$need npm"
 need=$(echo $need)
 [ -n "$need$wanted" ] || { tools/node-find.sh >/dev/null; exit 0; }

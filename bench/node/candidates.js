@@ -1,9 +1,10 @@
 'use strict';
-// How JavaScript hands spans to native memory: three forms of the same stores, measured alone, in one process each, rounds
-// interleaved. `log`: operations in one ring, strings inline. `side`: the same, strings kept in an array, joined and copied
-// once per 4,096. `record`: each span writes its own 512-byte record in place. All make ids, read the clock twice, resolve six
-// names, write three strings, a number and a boolean, and publish. Nothing reads the memory: this compares the writing alone;
-// what the package itself costs is in run.js.
+// How JavaScript hands spans to native memory: three forms of the same stores, measured alone, in
+// one process each, rounds interleaved. `log`: operations in one ring, strings inline. `side`: the
+// same, strings kept in an array, joined and copied once per 4,096. `record`: each span writes its
+// own 512-byte record in place. All make ids, read the clock twice, resolve six names, write three
+// strings, a number and a boolean, and publish. Nothing reads the memory: this compares the writing
+// alone; what the package itself costs is in run.js.
 const { fork } = require('node:child_process');
 const crypto = require('node:crypto');
 
@@ -228,10 +229,14 @@ async function main() {
   for (let i = 0; i < rounds; i++) {
     for (const name of Object.keys(FORMS)) results[name].push(await child(name));
   }
-  console.log(`node ${process.version}, ns per span with 5 attributes, minimum of ${rounds} processes (median)`);
+  console.log(
+    `node ${process.version}, ns per span with 5 attributes, minimum of ${rounds} processes (median)`,
+  );
   for (const [name, list] of Object.entries(results)) {
     list.sort((a, b) => a - b);
-    console.log(`${name.padEnd(8)}${list[0].toFixed(0).padStart(6)} (${list[rounds >> 1].toFixed(0)})`);
+    console.log(
+      `${name.padEnd(8)}${list[0].toFixed(0).padStart(6)} (${list[rounds >> 1].toFixed(0)})`,
+    );
   }
 }
 

@@ -1,6 +1,7 @@
 'use strict';
-// One measurement in a process of its own: `node contender.js NAME` prints one line of JSON. run.js calls it for all
-// sides in turn. A contender that cannot run because the package is not built says so instead of a number.
+// One measurement in a process of its own: `node contender.js NAME` prints one line of JSON. run.js
+// calls it for all sides in turn. A contender that cannot run because the package is not built says
+// so instead of a number.
 
 const CONTENDERS = {};
 for (const file of ['./spans', './metrics', './requests', './memory', './whole']) {
@@ -9,7 +10,8 @@ for (const file of ['./spans', './metrics', './requests', './memory', './whole']
 
 async function main() {
   const contender = CONTENDERS[process.argv[2]];
-  if (!contender) throw new Error(`no contender ${process.argv[2]}: ${Object.keys(CONTENDERS).join(' ')}`);
+  if (!contender)
+    throw new Error(`no contender ${process.argv[2]}: ${Object.keys(CONTENDERS).join(' ')}`);
   let result;
   try {
     result = await contender();

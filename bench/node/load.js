@@ -1,11 +1,15 @@
 'use strict';
-// The load of the loopback rows: 16 keep-alive connections that each send the next request when the last is answered.
-// It runs in a process of its own and parses no more than it must: every answer has a Content-Length and fits into one
-// read.
+// The load of the loopback rows: 16 keep-alive connections that each send the next request when the
+// last is answered. It runs in a process of its own and parses no more than it must: every answer
+// has a Content-Length and fits into one read.
 
 const net = require('node:net');
 
-const [port, seconds, traceparent] = [Number(process.argv[2]), Number(process.argv[3]), process.argv[4]];
+const [port, seconds, traceparent] = [
+  Number(process.argv[2]),
+  Number(process.argv[3]),
+  process.argv[4],
+];
 const REQUEST =
   'GET /orders/7 HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nUser-Agent: bench\r\nAccept: */*\r\n' +
   `${traceparent ? `traceparent: ${traceparent}\r\n` : ''}\r\n`;

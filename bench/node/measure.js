@@ -1,6 +1,6 @@
 'use strict';
-// How things are timed: short chunks with their minimum, main-thread CPU, turns of the event loop. Nothing here knows
-// who is measured.
+// How things are timed: short chunks with their minimum, main-thread CPU, turns of the event loop.
+// Nothing here knows who is measured.
 
 const fs = require('node:fs');
 
@@ -12,9 +12,9 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
- * Nanoseconds of one operation: the fastest of many chunks. `chunk(n)` does n of them and nothing else; it may return a
- * promise. `between(done)` runs after every chunk outside of what is timed: there exporters get their time, so that
- * queues never fill.
+ * Nanoseconds of one operation: the fastest of many chunks. `chunk(n)` does n of them and nothing
+ * else; it may return a promise. `between(done)` runs after every chunk outside of what is timed:
+ * there exporters get their time, so that queues never fill.
  */
 async function best(chunk, { count = 100, seconds = 1.5, between = null } = {}) {
   let fastest = Infinity;
@@ -32,7 +32,8 @@ async function best(chunk, { count = 100, seconds = 1.5, between = null } = {}) 
 }
 
 /**
- * For `between`: waits for the exporter after every 400 operations, fewer than any batch processor's queue or batch.
+ * For `between`: waits for the exporter after every 400 operations, fewer than any batch
+ * processor's queue or batch.
  */
 function drained(flush) {
   let last = 0;
@@ -45,9 +46,9 @@ function drained(flush) {
 }
 
 /**
- * CPU nanoseconds of the calling (main) thread. Node 23.9 has a call for it; before that the kernel's account of the
- * thread is read, in steps of 10 ms, so runs must be seconds long. Garbage collection that runs on helper threads is
- * not in it; process.cpuUsage() has that.
+ * CPU nanoseconds of the calling (main) thread. Node 23.9 has a call for it; before that the
+ * kernel's account of the thread is read, in steps of 10 ms, so runs must be seconds long. Garbage
+ * collection that runs on helper threads is not in it; process.cpuUsage() has that.
  */
 function mainThreadCpu() {
   if (process.threadCpuUsage) {

@@ -1,7 +1,7 @@
 'use strict';
-// Contenders of the memory and stall rows: JavaScript heap that a span takes, and the longest time for which the main
-// thread does nothing else. run.js starts the heap contenders with --expose-gc and a young generation so large that no
-// collection can run between two readings.
+// Contenders of the memory and stall rows: JavaScript heap that a span takes, and the longest time
+// for which the main thread does nothing else. run.js starts the heap contenders with --expose-gc
+// and a young generation so large that no collection can run between two readings.
 
 const { PerformanceObserver } = require('node:perf_hooks');
 
@@ -16,9 +16,10 @@ function taken() {
 }
 
 /**
- * Bytes allocated per span: what the heap grows by while no garbage is collected. `value` is the calling path alone
- * (400 spans at a time, fewer than a batch, flushed between the readings), `exported` is all of it with the exports of
- * 5,000 spans. Collections are watched: one more than asked for is an error.
+ * Bytes allocated per span: what the heap grows by while no garbage is collected. `value` is the
+ * calling path alone (400 spans at a time, fewer than a batch, flushed between the readings),
+ * `exported` is all of it with the exports of 5,000 spans. Collections are watched: one more than
+ * asked for is an error.
  */
 async function heap(start, flush) {
   await best((n) => spans(start, n), {
@@ -64,10 +65,11 @@ async function heap(start, flush) {
 }
 
 /**
- * The longest main-thread stall. Rounds of 4,000 spans, 20 every turn of the event loop; every span, every turn and the
- * call of a flush at the end is timed, and a round's stall is its longest. Every round holds several flushes, while
- * what a busy machine does to the process is not in all of them: so `value` is the round at the lowest tenth, beside
- * `median` and `most`, and the loop without spans is measured in the same way.
+ * The longest main-thread stall. Rounds of 4,000 spans, 20 every turn of the event loop; every
+ * span, every turn and the call of a flush at the end is timed, and a round's stall is its longest.
+ * Every round holds several flushes, while what a busy machine does to the process is not in all of
+ * them: so `value` is the round at the lowest tenth, beside `median` and `most`, and the loop
+ * without spans is measured in the same way.
  */
 async function stall(start, flush) {
   await best((n) => spans(start, n), { seconds: 1, between: turn });
@@ -120,9 +122,12 @@ const sides = {
   },
 };
 
-// ---- resident memory ----------------------------------------------------------------------------------------------
+// ---- resident memory ---------------------------------------------------------------------------
 
-/** MiB of resident memory that telemetry adds after so many spans at 50,000 a second, set-up included. */
+/**
+ * MiB of resident memory that telemetry adds after so many spans at 50,000 a second, set-up
+ * included.
+ */
 async function resident(set, count) {
   const before = process.memoryUsage.rss();
   const { start, flush } = set();

@@ -1,7 +1,7 @@
 'use strict';
-// Contenders of the metric rows: inc() and observe() as callers write them, and the text of 10,000 series. Label values
-// are the same in every call in the one form and change from call to call in the other; the sums are read back, so that
-// nothing can have been left out.
+// Contenders of the metric rows: inc() and observe() as callers write them, and the text of 10,000
+// series. Label values are the same in every call in the one form and change from call to call in
+// the other; the sums are read back, so that nothing can have been left out.
 
 const { best } = require('./measure');
 const { otelMeters, ours } = require('./peers');
@@ -26,11 +26,13 @@ const incs = (counter, n) => {
 };
 
 const labelled = (counter, n) => {
-  for (let i = 0; i < n; i++) counter.inc({ method: 'GET', route: '/orders/{order_id}', status: '200' });
+  for (let i = 0; i < n; i++)
+    counter.inc({ method: 'GET', route: '/orders/{order_id}', status: '200' });
 };
 
 const varied = (counter, n) => {
-  for (let i = 0; i < n; i++) counter.inc({ method: METHODS[i & 1], route: ROUTES[i & 7], status: '200' });
+  for (let i = 0; i < n; i++)
+    counter.inc({ method: METHODS[i & 1], route: ROUTES[i & 7], status: '200' });
 };
 
 const children = (counter, n) => {
@@ -38,12 +40,16 @@ const children = (counter, n) => {
 };
 
 const observes = (histogram, n) => {
-  for (let i = 0; i < n; i++) histogram.observe({ method: 'GET', route: '/orders/{order_id}', status: '200' }, 0.3);
+  for (let i = 0; i < n; i++)
+    histogram.observe({ method: 'GET', route: '/orders/{order_id}', status: '200' }, 0.3);
 };
 
 const variedObserves = (histogram, n) => {
   for (let i = 0; i < n; i++)
-    histogram.observe({ method: METHODS[i & 1], route: ROUTES[i & 7], status: '200' }, TIMES[i & 3]);
+    histogram.observe(
+      { method: METHODS[i & 1], route: ROUTES[i & 7], status: '200' },
+      TIMES[i & 3],
+    );
 };
 
 /** Sum of all samples of this name in a Prometheus text. */
@@ -88,7 +94,8 @@ const histogram = ({ Histogram }) => new Histogram(HISTOGRAM);
 async function text(who) {
   const client = LIBRARIES[who]();
   const counter = labelledCounter(client);
-  for (let n = 0; n < 10_000; n++) counter.inc({ method: 'GET', route: `/r/${n}`, status: '200' }, n + 1);
+  for (let n = 0; n < 10_000; n++)
+    counter.inc({ method: 'GET', route: `/r/${n}`, status: '200' }, n + 1);
   const lines = (await client.text()).match(/^bench_total\{/gm).length;
   if (lines !== 10_000) throw new Error(`${who}: ${lines} series`);
   return best(
@@ -106,7 +113,8 @@ for (const who of Object.keys(LIBRARIES)) {
   contenders[`varied_${who}`] = () => counted(who, labelledCounter, varied, 'bench_total');
   contenders[`children_${who}`] = () => counted(who, labelledCounter, children, 'bench_total');
   contenders[`observe_${who}`] = () => counted(who, histogram, observes, 'bench_seconds_count');
-  contenders[`observe_varied_${who}`] = () => counted(who, histogram, variedObserves, 'bench_seconds_count');
+  contenders[`observe_varied_${who}`] = () =>
+    counted(who, histogram, variedObserves, 'bench_seconds_count');
   contenders[`text_${who}`] = () => text(who);
 }
 
@@ -117,7 +125,9 @@ async function otelCounted(make, loop, value) {
   const timed = await best((n) => loop(instrument, n), { count: 1000 });
   const reader = provider._sharedState.metricCollectors[0];
   const { resourceMetrics } = await reader.collect();
-  const points = resourceMetrics.scopeMetrics.flatMap((scope) => scope.metrics).flatMap((metric) => metric.dataPoints);
+  const points = resourceMetrics.scopeMetrics
+    .flatMap((scope) => scope.metrics)
+    .flatMap((metric) => metric.dataPoints);
   const sum = points.reduce((all, point) => all + value(point), 0);
   if (sum !== timed.done) throw new Error(`OpenTelemetry: ${timed.done} calls, ${sum} counted`);
   return { value: timed.value };
@@ -141,20 +151,27 @@ contenders.inc_otel = add((counter, n) => {
 });
 
 contenders.labelled_otel = add((counter, n) => {
-  for (let i = 0; i < n; i++) counter.add(1, { method: 'GET', route: '/orders/{order_id}', status: '200' });
+  for (let i = 0; i < n; i++)
+    counter.add(1, { method: 'GET', route: '/orders/{order_id}', status: '200' });
 });
 
 contenders.varied_otel = add((counter, n) => {
-  for (let i = 0; i < n; i++) counter.add(1, { method: METHODS[i & 1], route: ROUTES[i & 7], status: '200' });
+  for (let i = 0; i < n; i++)
+    counter.add(1, { method: METHODS[i & 1], route: ROUTES[i & 7], status: '200' });
 });
 
 contenders.observe_otel = record((instrument, n) => {
-  for (let i = 0; i < n; i++) instrument.record(0.3, { method: 'GET', route: '/orders/{order_id}', status: '200' });
+  for (let i = 0; i < n; i++)
+    instrument.record(0.3, { method: 'GET', route: '/orders/{order_id}', status: '200' });
 });
 
 contenders.observe_varied_otel = record((instrument, n) => {
   for (let i = 0; i < n; i++)
-    instrument.record(TIMES[i & 3], { method: METHODS[i & 1], route: ROUTES[i & 7], status: '200' });
+    instrument.record(TIMES[i & 3], {
+      method: METHODS[i & 1],
+      route: ROUTES[i & 7],
+      status: '200',
+    });
 });
 
 module.exports = { contenders };

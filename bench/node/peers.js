@@ -1,6 +1,6 @@
 'use strict';
-// Sets up those who are measured: djp-telemetry from this checkout, and the peers as their own documentation says.
-// Nothing is measured here.
+// Sets up those who are measured: djp-telemetry from this checkout, and the peers as their own
+// documentation says. Nothing is measured here.
 
 const fs = require('node:fs');
 const { createRequire } = require('node:module');
@@ -18,8 +18,8 @@ const requireOtel = createRequire(path.join(__dirname, OTEL_3 ? 'otel3' : '.', '
 const otelModule = (name) => requireOtel(`@opentelemetry/${name}`);
 
 /**
- * Our package under its own name, as a user writes it: `djp-telemetry` or `djp-telemetry/express`. Says "not there yet"
- * in a checkout that is not built.
+ * Our package under its own name, as a user writes it: `djp-telemetry` or `djp-telemetry/express`.
+ * Says "not there yet" in a checkout that is not built.
  */
 function requireOurs(name = 'djp-telemetry') {
   const missing = Object.assign(new Error('not there yet'), { notThere: true });
@@ -27,7 +27,8 @@ function requireOurs(name = 'djp-telemetry') {
   try {
     loaded = createRequire(path.join(ROOT, 'package.json'))(name);
   } catch (error) {
-    if (error.code !== 'MODULE_NOT_FOUND' && error.code !== 'ERR_PACKAGE_PATH_NOT_EXPORTED') throw error;
+    if (error.code !== 'MODULE_NOT_FOUND' && error.code !== 'ERR_PACKAGE_PATH_NOT_EXPORTED')
+      throw error;
     throw missing;
   }
   if (typeof (loaded.startSpan || loaded.telemetryMiddleware) !== 'function') throw missing;
@@ -47,11 +48,15 @@ function ours(options = {}) {
     ...options,
   });
   const { impl, impl_reason: reason } = djp.telemetryStatus();
-  if (impl === 'noop') throw new Error(`the addon is not loaded: ${reason}`); // or nothing would look very fast
+  // or nothing would look very fast
+  if (impl === 'noop') throw new Error(`the addon is not loaded: ${reason}`);
   return djp;
 }
 
-/** Provider, tracer and context manager of OpenTelemetry JS with a batch processor that sends OTLP/HTTP protobuf. */
+/**
+ * Provider, tracer and context manager of OpenTelemetry JS with a batch processor that sends
+ * OTLP/HTTP protobuf.
+ */
 function otel({ ratio = 1, wrap = (exporter) => exporter, url = TRACES } = {}) {
   const api = otelModule('api');
   const sdk = otelModule(OTEL_3 ? 'sdk-trace' : 'sdk-trace-base');
@@ -78,15 +83,19 @@ function otelMeters() {
   const { MeterProvider, PeriodicExportingMetricReader } = otelModule('sdk-metrics');
   const { OTLPMetricExporter } = otelModule('exporter-metrics-otlp-proto');
   const exporter = new OTLPMetricExporter({ url: METRICS });
-  const provider = new MeterProvider({ readers: [new PeriodicExportingMetricReader({ exporter })] });
+  const provider = new MeterProvider({
+    readers: [new PeriodicExportingMetricReader({ exporter })],
+  });
   otelModule('api').metrics.setGlobalMeterProvider(provider);
   return provider;
 }
 
 /** name -> version of everything that a table's header must name. */
 function versions() {
-  const read = (file) => JSON.parse(fs.readFileSync(path.join(__dirname, file, 'package.json'), 'utf8')).version;
-  const file = (name) => read(path.join(OTEL_3 && name.startsWith('@o') ? 'otel3' : '.', 'node_modules', name));
+  const read = (file) =>
+    JSON.parse(fs.readFileSync(path.join(__dirname, file, 'package.json'), 'utf8')).version;
+  const file = (name) =>
+    read(path.join(OTEL_3 && name.startsWith('@o') ? 'otel3' : '.', 'node_modules', name));
   const sdk = OTEL_3 ? 'sdk-trace' : 'sdk-trace-node';
   return {
     [`@opentelemetry/${sdk}`]: file(`@opentelemetry/${sdk}`),
@@ -100,4 +109,15 @@ function versions() {
   };
 }
 
-module.exports = { METRICS, OTEL_3, TRACES, otel, otelMeters, otelModule, ours, requireOurs, requireOtel, versions };
+module.exports = {
+  METRICS,
+  OTEL_3,
+  TRACES,
+  otel,
+  otelMeters,
+  otelModule,
+  ours,
+  requireOurs,
+  requireOtel,
+  versions,
+};

@@ -1,6 +1,6 @@
 'use strict';
-// What the benchmark prints: one line for ours and one a peer, with ratio, bar and whether all spans arrived. It only
-// formats and judges; run.js measures.
+// What the benchmark prints: one line for ours and one a peer, with ratio, bar and whether all
+// spans arrived. It only formats and judges; run.js measures.
 
 function show(value, unit) {
   if (Number.isNaN(value)) return '    failed ';
@@ -17,7 +17,9 @@ function show(value, unit) {
   return `${value.toFixed(1).padStart(8)} ns`;
 }
 
-/** What a row's line adds about a contender: spans lost, spans a request, and its further numbers. */
+/**
+ * What a row's line adds about a contender: spans lost, spans a request, and its further numbers.
+ */
 function notes(results) {
   const last = results[results.length - 1];
   const words = [];
@@ -25,11 +27,14 @@ function notes(results) {
     const lost = lostShare(results);
     words.push(lost === 0 ? 'all arrived' : `${(100 * lost).toFixed(1)} % LOST`);
   }
-  if (last.requests && last.arrived) words.push(`${(last.arrived / last.requests).toFixed(2)} spans a request`);
+  if (last.requests && last.arrived)
+    words.push(`${(last.arrived / last.requests).toFixed(2)} spans a request`);
   if (last.mean) words.push(`mean ${show(last.mean).trim()}`);
   if (last.process) words.push(`whole process ${show(last.process).trim()}`);
   if (last.exported)
-    words.push(`with export ${last.exported.toFixed(0)} B, outside of the heap ${last.outside.toFixed(0)} B`);
+    words.push(
+      `with export ${last.exported.toFixed(0)} B, outside of the heap ${last.outside.toFixed(0)} B`,
+    );
   if (last.most) words.push(`median ${show(last.median).trim()}, most ${show(last.most).trim()}`);
   if (last.answer) words.push(`answers ${last.answer}`);
   return words.length ? `   (${words.join('; ')})` : '';
@@ -42,12 +47,17 @@ function pick(results, median) {
 
 /** Share of the spans that did not arrive, in the worst round; 0 where none were to arrive. */
 function lostShare(results) {
-  return Math.max(...results.map((result) => (result.spans ? 1 - result.arrived / result.spans : 0)));
+  return Math.max(
+    ...results.map((result) => (result.spans ? 1 - result.arrived / result.spans : 0)),
+  );
 }
 
 const missing = (results) => results.some((result) => result.missing);
 
-/** A row's values: the minimum or median of the rounds, less the bare run or as the share of its throughput. */
+/**
+ * A row's values: the minimum or median of the rounds, less the bare run or as the share of its
+ * throughput.
+ */
 function valuesOf(row, results) {
   const base = row.bare || row.of ? pick(results[row.bare || row.of], row.median) : 0;
   const valueOf = (name) => {
@@ -58,7 +68,10 @@ function valuesOf(row, results) {
   return { base, valueOf };
 }
 
-/** Prints a row; returns how many bars were missed. A bar counts as missed, too, where our spans did not all arrive. */
+/**
+ * Prints a row; returns how many bars were missed. A bar counts as missed, too, where our spans did
+ * not all arrive.
+ */
 function printRow(row, results) {
   const { base, valueOf } = valuesOf(row, results);
   const mine = valueOf(row.ours);
@@ -83,7 +96,13 @@ function printRow(row, results) {
     const theirs = valueOf(each.name);
     const ratio = row.unit === 'share' ? mine / theirs : theirs / mine;
     const bar = mine !== null && each.bar ? verdict(ratio >= each.bar, `${each.bar}x`) : '';
-    line('', each.label, theirs, mine === null ? '' : `${ratio.toFixed(1).padStart(7)}x  ${bar}`, each.name);
+    line(
+      '',
+      each.label,
+      theirs,
+      mine === null ? '' : `${ratio.toFixed(1).padStart(7)}x  ${bar}`,
+      each.name,
+    );
   }
   return missed;
 }

@@ -1,7 +1,8 @@
 'use strict';
-// Contenders of the Express rows. `request_*` drives requests through a server's own 'request' event with real
-// IncomingMessage and ServerResponse objects on a socket that discards, so that instrumentation of http and express
-// sees them and no network is timed. `serve_*` listens on loopback for load.js.
+// Contenders of the Express rows. `request_*` drives requests through a server's own 'request'
+// event with real IncomingMessage and ServerResponse objects on a socket that discards, so that
+// instrumentation of http and express sees them and no network is timed. `serve_*` listens on
+// loopback for load.js.
 
 const { fork } = require('node:child_process');
 const { createRequire } = require('node:module');
@@ -14,7 +15,8 @@ const { otel, otelMeters, otelModule, ours, requireOurs } = require('./peers');
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
 /**
- * Express under its own name from the folder that holds this major version, loaded after instrumentation is in place.
+ * Express under its own name from the folder that holds this major version, loaded after
+ * instrumentation is in place.
  */
 const loadExpress = (major) =>
   createRequire(path.join(__dirname, major === 4 ? 'express4' : '.', 'package.json'))('express');
@@ -40,7 +42,11 @@ const SIDES = {
   ours: (major, ratio = 1) => {
     const djp = ours({ backend: 'hybrid', sampleRatio: ratio });
     const { telemetryMiddleware } = requireOurs('djp-telemetry/express');
-    return { app: application(major, [telemetryMiddleware()]), flush: () => djp.flush(10_000), sampled: ratio === 1 };
+    return {
+      app: application(major, [telemetryMiddleware()]),
+      flush: () => djp.flush(10_000),
+      sampled: ratio === 1,
+    };
   },
 
   otel: (major, ratio = 1) => {
@@ -68,7 +74,7 @@ const SIDES = {
 SIDES.ours_1_percent = (major) => SIDES.ours(major, 0.01);
 SIDES.otel_1_percent = (major) => SIDES.otel(major, 0.01);
 
-// ---- in process ---------------------------------------------------------------------------------------------------
+// ---- in process --------------------------------------------------------------------------------
 
 /** A socket without a network: what is written is counted and dropped. */
 class Discard extends Duplex {
@@ -120,9 +126,10 @@ function drive(http, server, socket, sampled) {
 }
 
 /**
- * Nanoseconds of one request: requests one after the other, a turn of the event loop after each, the fastest of many
- * chunks of 500. A chunk holds more spans than a batch, so that every one has exports, timers and garbage collection in
- * it. `mean` and `main` (main-thread CPU) are over all chunks.
+ * Nanoseconds of one request: requests one after the other, a turn of the event loop after each,
+ * the fastest of many chunks of 500. A chunk holds more spans than a batch, so that every one has
+ * exports, timers and garbage collection in it. `mean` and `main` (main-thread CPU) are over all
+ * chunks.
  */
 async function inProcess(side, major) {
   const { app, flush, sampled } = SIDES[side](major);
@@ -155,18 +162,22 @@ async function inProcess(side, major) {
   return { value: (fastest * 1e6) / 500, mean, main: cpu, requests: count + WARM };
 }
 
-// ---- over loopback ------------------------------------------------------------------------------------------------
+// ---- over loopback -----------------------------------------------------------------------------
 
 /**
- * Requests a second over keep-alive connections, the load in a process of its own; the value is nanoseconds per
- * request.
+ * Requests a second over keep-alive connections, the load in a process of its own; the value is
+ * nanoseconds per request.
  */
 async function overLoopback(side, major) {
   const { app, flush, sampled } = SIDES[side](major);
   const server = require('node:http').createServer(app);
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   const seconds = 4 * SCALE;
-  const load = fork(path.join(__dirname, 'load.js'), [server.address().port, seconds, sampled ? TRACEPARENT : '']);
+  const load = fork(path.join(__dirname, 'load.js'), [
+    server.address().port,
+    seconds,
+    sampled ? TRACEPARENT : '',
+  ]);
   const done = await new Promise((resolve, reject) => {
     load.on('message', resolve);
     load.on('exit', () => reject(new Error('load ended')));

@@ -1,10 +1,11 @@
 'use strict';
-// The rows of the Node benchmark: who is measured beside whom, and the bars. Nothing here runs anything.
+// The rows of the Node benchmark: who is measured beside whom, and the bars. Nothing here runs
+// anything.
 //
-// A row: group (what `node run.js GROUP` picks), what it says, ours and the peers as names of contenders; a peer's
-// `bar` is the least ratio of its value to ours; `bare` is measured too and subtracted from all; `limit` is a bar on
-// our own value; `unit` is ns, bytes, ns/request or share; `median` takes the median of the rounds instead of their
-// minimum; `flags` are for node itself.
+// A row: group (what `node run.js GROUP` picks), what it says, ours and the peers as names of
+// contenders; a peer's `bar` is the least ratio of its value to ours; `bare` is measured too and
+// subtracted from all; `limit` is a bar on our own value; `unit` is ns, bytes, ns/request or share;
+// `median` takes the median of the rounds instead of their minimum; `flags` are for node itself.
 
 const OTEL = 'OpenTelemetry JS';
 const BATCH = `${OTEL} + batch processor`;
@@ -80,22 +81,42 @@ const SPANS = [
 
 const METRICS = [
   { group: 'metrics', what: 'Counter.inc()', ours: 'inc_ours', peers: clients('inc', { prom: 1 }) },
-  { group: 'metrics', what: 'inc({3 labels})', ours: 'labelled_ours', peers: clients('labelled', { io: 4 }) },
+  {
+    group: 'metrics',
+    what: 'inc({3 labels})',
+    ours: 'labelled_ours',
+    peers: clients('labelled', { io: 4 }),
+  },
   {
     group: 'metrics',
     what: 'inc({3 labels}), values change',
     ours: 'varied_ours',
     peers: clients('varied', { io: 4 }),
   },
-  { group: 'metrics', what: 'labels(a, b, c).inc()', ours: 'children_ours', peers: clients('children').slice(0, 2) },
-  { group: 'metrics', what: 'observe({3 labels}), 15 buckets', ours: 'observe_ours', peers: clients('observe') },
+  {
+    group: 'metrics',
+    what: 'labels(a, b, c).inc()',
+    ours: 'children_ours',
+    peers: clients('children').slice(0, 2),
+  },
+  {
+    group: 'metrics',
+    what: 'observe({3 labels}), 15 buckets',
+    ours: 'observe_ours',
+    peers: clients('observe'),
+  },
   {
     group: 'metrics',
     what: 'observe({3 labels}), values change',
     ours: 'observe_varied_ours',
     peers: clients('observe_varied'),
   },
-  { group: 'text', what: 'text of 10,000 series', ours: 'text_ours', peers: clients('text').slice(0, 2) },
+  {
+    group: 'text',
+    what: 'text of 10,000 series',
+    ours: 'text_ours',
+    peers: clients('text').slice(0, 2),
+  },
 ];
 
 const MEMORY = [

@@ -1,7 +1,8 @@
 'use strict';
-// `node bench/node/run.js [--quick] [ROW...]`: every Node row of docs/performance.md, ours and the peers in turn, in
-// one run on one Node; prints absolutes, ratios and the bars, and at every exporting row whether all spans arrived. A
-// ROW is a group of rows.js or a word in a contender's name.
+// `node bench/node/run.js [--quick] [ROW...]`: every Node row of docs/performance.md, ours and the
+// peers in turn, in one run on one Node; prints absolutes, ratios and the bars, and at every
+// exporting row whether all spans arrived. A ROW is a group of rows.js or a word in a contender's
+// name.
 
 const { spawn } = require('node:child_process');
 const http = require('node:http');
@@ -21,8 +22,12 @@ const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Starts sink.js; { url, count(): spans so far once no more come, close() }. */
 async function startSink() {
-  const child = spawn(process.execPath, [path.join(__dirname, 'sink.js')], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const port = await new Promise((resolve) => child.stdout.once('data', (data) => resolve(String(data).trim())));
+  const child = spawn(process.execPath, [path.join(__dirname, 'sink.js')], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const port = await new Promise((resolve) =>
+    child.stdout.once('data', (data) => resolve(String(data).trim())),
+  );
   const url = `http://127.0.0.1:${port}`;
   const read = () =>
     new Promise((resolve, reject) => {
@@ -50,12 +55,20 @@ async function startSink() {
 }
 
 function environment(sink) {
-  const kept = Object.entries(process.env).filter(([name]) => !/^(OTEL_|TELEMETRY_|DJP_|NODE_OPTIONS)/.test(name));
-  return { ...Object.fromEntries(kept), BENCH_SINK: sink.url, BENCH_SCALE: SCALE, NODE_ENV: 'production' };
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^(OTEL_|TELEMETRY_|DJP_|NODE_OPTIONS)/.test(name),
+  );
+  return {
+    ...Object.fromEntries(kept),
+    BENCH_SINK: sink.url,
+    BENCH_SCALE: SCALE,
+    NODE_ENV: 'production',
+  };
 }
 
 /**
- * Runs a script of this folder to its end; { code, out, err }. `onReady` is called once when it has printed "ready".
+ * Runs a script of this folder to its end; { code, out, err }. `onReady` is called once when it has
+ * printed "ready".
  */
 function run(args, sink, onReady = null) {
   return new Promise((resolve) => {
@@ -81,7 +94,10 @@ function run(args, sink, onReady = null) {
   });
 }
 
-/** One measurement; the contender's own numbers with `arrived`, the spans that the sink got meanwhile. */
+/**
+ * One measurement; the contender's own numbers with `arrived`, the spans that the sink got
+ * meanwhile.
+ */
 async function measure(name, flags, sink) {
   const before = await sink.count(20);
   const { code, out, err } = await run([...flags, 'contender.js', name], sink);
@@ -142,7 +158,8 @@ async function runSpecification(sink) {
 
 async function main() {
   const wanted = (group, names = []) =>
-    ONLY.length === 0 || ONLY.some((word) => group.startsWith(word) || names.some((name) => name.includes(word)));
+    ONLY.length === 0 ||
+    ONLY.some((word) => group.startsWith(word) || names.some((name) => name.includes(word)));
   const machine = `${os.arch()}, ${os.cpus().length} cores, ${os.cpus()[0].model}`;
   const { node, v8 } = process.versions;
   console.log(`Node ${node} (V8 ${v8}), ${machine}; ${ROUNDS} rounds${QUICK ? ', quick' : ''}`);

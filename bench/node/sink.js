@@ -1,14 +1,14 @@
 'use strict';
-// A loopback OTLP/HTTP receiver in a process of its own. It answers at once, counts the spans that came by walking the
-// protobuf, and tells the count on GET /count. It prints its port and ends when standard input closes; it must never
-// keep what it received.
+// A loopback OTLP/HTTP receiver in a process of its own. It answers at once, counts the spans that
+// came by walking the protobuf, and tells the count on GET /count. It prints its port and ends when
+// standard input closes; it must never keep what it received.
 
 const http = require('node:http');
 const zlib = require('node:zlib');
 
 /**
- * Calls visit(from, to) for every length-delimited field with this number; returns nothing, ignores what it cannot
- * read.
+ * Calls visit(from, to) for every length-delimited field with this number; returns nothing, ignores
+ * what it cannot read.
  */
 function fields(bytes, from, to, wanted, visit) {
   let at = from;
@@ -38,7 +38,9 @@ function fields(bytes, from, to, wanted, visit) {
 /** ExportTraceServiceRequest.resource_spans (1) . scope_spans (2) . spans (2) */
 function countSpans(bytes) {
   let count = 0;
-  fields(bytes, 0, bytes.length, 1, (a, b) => fields(bytes, a, b, 2, (c, d) => fields(bytes, c, d, 2, () => count++)));
+  fields(bytes, 0, bytes.length, 1, (a, b) =>
+    fields(bytes, a, b, 2, (c, d) => fields(bytes, c, d, 2, () => count++)),
+  );
   return count;
 }
 
@@ -61,7 +63,9 @@ function main() {
         return;
       }
       seen.requests++;
-      seen.spans += countSpans(request.headers['content-encoding'] === 'gzip' ? zlib.gunzipSync(raw) : raw);
+      seen.spans += countSpans(
+        request.headers['content-encoding'] === 'gzip' ? zlib.gunzipSync(raw) : raw,
+      );
     });
   });
   server.keepAliveTimeout = 60_000;

@@ -1,7 +1,7 @@
 'use strict';
-// Contenders of the span rows: what a span costs on the calling path, as the current span, unsampled and off, and what
-// the main thread pays for it in all while it is exported. Every contender runs in a process of its own and says how
-// many spans must have arrived at the sink.
+// Contenders of the span rows: what a span costs on the calling path, as the current span,
+// unsampled and off, and what the main thread pays for it in all while it is exported. Every
+// contender runs in a process of its own and says how many spans must have arrived at the sink.
 
 const { best, drained, mainThreadCpu, paced, processCpu, SCALE } = require('./measure');
 const { otel, otelModule, ours, requireOurs } = require('./peers');
@@ -67,7 +67,7 @@ const span_off_otel = () => {
   return callingPath((name) => tracer.startSpan(name), null, false);
 };
 
-// ---- as the current span ------------------------------------------------------------------------------------------
+// ---- as the current span -----------------------------------------------------------------------
 
 const ATTRIBUTES = {
   'http.method': 'GET',
@@ -77,7 +77,8 @@ const ATTRIBUTES = {
   'cache.hit': true,
 };
 
-let sum = 0; // what the functions inside of the spans do; printed, so that no engine can leave it out
+// what the functions inside of the spans do; printed, so that no engine can leave it out
+let sum = 0;
 
 async function current(chunk, flush, spansEach) {
   const { value, done } = await best(chunk, { between: flush && drained(flush) });
@@ -144,7 +145,8 @@ const current_otel = () => {
   };
   return current(
     (n) => {
-      for (let i = 0; i < n; i++) tracer.startActiveSpan('operation', { attributes: ATTRIBUTES }, inside);
+      for (let i = 0; i < n; i++)
+        tracer.startActiveSpan('operation', { attributes: ATTRIBUTES }, inside);
     },
     () => provider.forceFlush(),
     1,
@@ -162,18 +164,20 @@ const current_async_otel = () => {
   };
   return current(
     async (n) => {
-      for (let i = 0; i < n; i++) await tracer.startActiveSpan('operation', { attributes: ATTRIBUTES }, inside);
+      for (let i = 0; i < n; i++)
+        await tracer.startActiveSpan('operation', { attributes: ATTRIBUTES }, inside);
     },
     () => provider.forceFlush(),
     1,
   );
 };
 
-// ---- all that the main thread pays --------------------------------------------------------------------------------
+// ---- all that the main thread pays -------------------------------------------------------------
 
 /**
- * Main-thread CPU nanoseconds per span at so many spans a second for 4 s, exports and garbage collection included. The
- * bare ticks are another contender. 50,000 a second is what OpenTelemetry's batch processor exports without loss here.
+ * Main-thread CPU nanoseconds per span at so many spans a second for 4 s, exports and garbage
+ * collection included. The bare ticks are another contender. 50,000 a second is what
+ * OpenTelemetry's batch processor exports without loss here.
  */
 async function sustained(slice, flush, exported, rate = 50_000) {
   const ticks = Math.max(100, Math.round(400 * SCALE));

@@ -1,7 +1,8 @@
 'use strict';
-// The form in which the OpenTelemetry specification asks for benchmarks of an SDK, for Node: `node specification.js
-// ours|otel ENDPOINT` prints the same four numbers as bench/specification.py's contenders: share of a core at 10,000
-// spans a second, share lost, spans a second of process CPU flat out, peak MiB.
+// The form in which the OpenTelemetry specification asks for benchmarks of an SDK, for Node: `node
+// specification.js ours|otel ENDPOINT` prints the same four numbers as bench/specification.py's
+// contenders: share of a core at 10,000 spans a second, share lost, spans a second of process CPU
+// flat out, peak MiB.
 
 const { paced, processCpu, turn } = require('./measure');
 const { otel, ours } = require('./peers');
@@ -9,7 +10,8 @@ const { otel, ours } = require('./peers');
 const RATE = 10_000;
 const ATTRIBUTES = {};
 for (let n = 0; n < 10; n++)
-  ATTRIBUTES[`attribute.key.${String(n).padStart(6, '0')}`] = `attribute value ${String(n).padStart(4, '0')}`;
+  ATTRIBUTES[`attribute.key.${String(n).padStart(6, '0')}`] =
+    `attribute value ${String(n).padStart(4, '0')}`;
 
 const SIDES = {
   ours(endpoint) {

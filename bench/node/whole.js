@@ -1,7 +1,7 @@
 'use strict';
-// Contenders that are about a whole process: import, shutdown without a collector, and the scenarios of what arrives
-// when a process ends. A scenario's process is told nothing but to record and to end; run.js reads at the sink what
-// came.
+// Contenders that are about a whole process: import, shutdown without a collector, and the
+// scenarios of what arrives when a process ends. A scenario's process is told nothing but to record
+// and to end; run.js reads at the sink what came.
 
 const { Worker } = require('node:worker_threads');
 
@@ -61,7 +61,7 @@ const gone_otel = () => {
   );
 };
 
-// ---- what arrives -------------------------------------------------------------------------------------------------
+// ---- what arrives ------------------------------------------------------------------------------
 
 const SETUP = {
   ours: () => {
@@ -79,8 +79,8 @@ const record = (start, count) => {
 };
 
 /**
- * Every scenario records and ends its process by itself; `sigterm` waits for the signal that run.js sends when it has
- * read "ready".
+ * Every scenario records and ends its process by itself; `sigterm` waits for the signal that run.js
+ * sends when it has read "ready".
  */
 const SCENARIOS = {
   async burst({ start, shutdown }) {
@@ -123,7 +123,11 @@ function scenario(name, side) {
 }
 
 async function specified(side) {
-  const [load, lost, rate, memory] = await specification.run(side, process.env.BENCH_SINK + '/v1/traces', 15 * SCALE);
+  const [load, lost, rate, memory] = await specification.run(
+    side,
+    process.env.BENCH_SINK + '/v1/traces',
+    15 * SCALE,
+  );
   return { value: load, lost, rate, memory };
 }
 

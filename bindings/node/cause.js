@@ -1,6 +1,7 @@
 'use strict';
-// Why the addon could not be built, from what node-gyp and the compiler printed: the true cause, and the packages to install (by their
-// names in Debian, with those of Fedora and Alpine where they differ).
+// Why the addon could not be built, from what node-gyp and the compiler printed: the true cause,
+// and the packages to install (by their names in Debian, with those of Fedora and Alpine where they
+// differ).
 
 const TOOLS = {
   python3: ['Python 3 is missing', 'python3'],
@@ -16,7 +17,12 @@ const LIBRARIES = {
   zlib: 'zlib1g-dev (Fedora zlib-devel, Alpine zlib-dev)',
   libmicrohttpd: 'libmicrohttpd-dev (Fedora libmicrohttpd-devel)',
 };
-const HEADERS = { curl: 'libcurl', 'protobuf-c': 'libprotobuf-c', zlib: 'zlib', microhttpd: 'libmicrohttpd' };
+const HEADERS = {
+  curl: 'libcurl',
+  'protobuf-c': 'libprotobuf-c',
+  zlib: 'zlib',
+  microhttpd: 'libmicrohttpd',
+};
 const NODE_HEADERS =
   "give npm_config_nodedir a folder whose include/node holds the headers of this Node, or let node-gyp reach Node's download server";
 
@@ -31,11 +37,13 @@ function tool(name) {
 }
 
 function missingTool(output) {
-  if (/find Python.*(not (found|set)|could not|is not)|Could not find any Python/i.test(output)) return tool('python3');
+  if (/find Python.*(not (found|set)|could not|is not)|Could not find any Python/i.test(output))
+    return tool('python3');
   if (/not found: make|spawn make ENOENT/.test(output)) return tool('make');
   if (/pkg-config: (command )?not found|pkg-config.*(exit status 127|No such file)/i.test(output))
     return tool('pkg-config');
-  if (/\b(cc|gcc|g\+\+|c\+\+|clang(\+\+)?): (command )?(not found|No such file)/.test(output)) return tool('compiler');
+  if (/\b(cc|gcc|g\+\+|c\+\+|clang(\+\+)?): (command )?(not found|No such file)/.test(output))
+    return tool('compiler');
   return null;
 }
 
@@ -46,7 +54,10 @@ function missingLibrary(output) {
       (m) => m[1],
     ),
   );
-  const header = first(output, /fatal error: ['"]?([\w./-]+\.h)['"]?(?:: No such file| file not found)/);
+  const header = first(
+    output,
+    /fatal error: ['"]?([\w./-]+\.h)['"]?(?:: No such file| file not found)/,
+  );
   if (header !== null && /^(node|js_native|node_api)/.test(header))
     return { cause: `the headers of Node are missing (${header})`, remedy: NODE_HEADERS };
   const owner = header === null ? undefined : HEADERS[header.split(/[/.]/)[0]];
@@ -66,10 +77,17 @@ function missingLibrary(output) {
 
 function surroundings(output) {
   if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|network|getaddrinfo/.test(output))
-    return { cause: 'the headers of Node are not here and could not be fetched', remedy: NODE_HEADERS };
-  if (/ENOSPC|No space left/.test(output)) return { cause: 'the disk is full', remedy: 'make room' };
+    return {
+      cause: 'the headers of Node are not here and could not be fetched',
+      remedy: NODE_HEADERS,
+    };
+  if (/ENOSPC|No space left/.test(output))
+    return { cause: 'the disk is full', remedy: 'make room' };
   if (/EACCES|EROFS|EPERM|Permission denied|Read-only file system/.test(output))
-    return { cause: 'the folder of the package cannot be written', remedy: 'install as the owner of the folder' };
+    return {
+      cause: 'the folder of the package cannot be written',
+      remedy: 'install as the owner of the folder',
+    };
   if (/Killed|out of memory|Cannot allocate memory/.test(output))
     return { cause: 'the compiler ran out of memory', remedy: 'give it 1 GB' };
   return null;
@@ -78,14 +96,22 @@ function surroundings(output) {
 /** The first line that looks like an error. */
 function firstError(output) {
   const lines = output.split('\n').filter((line) => line.trim());
-  const wrong = lines.find((line) => /(^|\s)(fatal )?error:|not found|ERR! stack Error/i.test(line));
-  return (wrong || lines[lines.length - 1] || 'no output').replace(/^gyp ERR! (stack )?/, '').trim();
+  const wrong = lines.find((line) =>
+    /(^|\s)(fatal )?error:|not found|ERR! stack Error/i.test(line),
+  );
+  return (wrong || lines[lines.length - 1] || 'no output')
+    .replace(/^gyp ERR! (stack )?/, '')
+    .trim();
 }
 
-/** What went wrong, and what to do about it: { cause, remedy }, the remedy '' where nobody knows. */
+/**
+ * What went wrong, and what to do about it: { cause, remedy }, the remedy '' where nobody knows.
+ */
 function causeOf(output) {
   return (
-    missingTool(output) || missingLibrary(output) || surroundings(output) || { cause: firstError(output), remedy: '' }
+    missingTool(output) ||
+    missingLibrary(output) ||
+    surroundings(output) || { cause: firstError(output), remedy: '' }
   );
 }
 

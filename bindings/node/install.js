@@ -1,7 +1,8 @@
 'use strict';
-// Builds the addon when the package is installed, offline when the headers of Node lie beside it. DJP_TELEMETRY_NATIVE=auto (the
-// default) leaves a no-op package and the reason when that fails, require fails, off builds nothing. Never removes anything from
-// build/, which other builds use too.
+// Builds the addon when the package is installed, offline when the headers of Node lie beside it.
+// DJP_TELEMETRY_NATIVE=auto (the default) leaves a no-op package and the reason when that fails,
+// require fails, off builds nothing. Never removes anything from build/, which other builds use
+// too.
 
 const { spawnSync } = require('child_process');
 const crypto = require('crypto');
@@ -67,31 +68,45 @@ function gyp() {
 /** The environment without what an outer make says to its own children. */
 function environment() {
   const env = { ...process.env };
-  for (const name of ['MAKEFLAGS', 'MFLAGS', 'MAKELEVEL', 'MAKEOVERRIDES', 'GNUMAKEFLAGS']) delete env[name];
+  for (const name of ['MAKEFLAGS', 'MFLAGS', 'MAKELEVEL', 'MAKEOVERRIDES', 'GNUMAKEFLAGS'])
+    delete env[name];
   return env;
 }
 
-/** Why the addon that lies there cannot be loaded on this machine: it may come from another one, or be damaged. '' when it can be. */
+/**
+ * Why the addon that lies there cannot be loaded on this machine: it may come from another one, or
+ * be damaged. '' when it can be.
+ */
 function loadError() {
-  if (process.env.DJP_TELEMETRY_LDFLAGS) return ''; // for example a sanitizer's, which needs more than this process has
+  // for example a sanitizer's, which needs more than this process has
+  if (process.env.DJP_TELEMETRY_LDFLAGS) return '';
   const program = `process.dlopen({ exports: {} }, ${JSON.stringify(addon)}, require('os').constants.dlopen.RTLD_LAZY)`;
   const done = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8', timeout: LOAD_MS });
   if (done.status === 0) return '';
   return (
-    (/^Error: (.*)$/m.exec(done.stderr || '') || [])[1] || `loading it ends the process (${done.signal || done.status})`
+    (/^Error: (.*)$/m.exec(done.stderr || '') || [])[1] ||
+    `loading it ends the process (${done.signal || done.status})`
   );
 }
 
 /** Nothing to build: it is made of the present sources, and works. */
 function isBuilt(wanted) {
   return (
-    fs.existsSync(addon) && fs.existsSync(stamp) && fs.readFileSync(stamp, 'utf8') === wanted && loadError() === ''
+    fs.existsSync(addon) &&
+    fs.existsSync(stamp) &&
+    fs.readFileSync(stamp, 'utf8') === wanted &&
+    loadError() === ''
   );
 }
 
 function compile() {
   const nodedir = headers();
-  const options = ['configure', 'build', '--release', `--jobs=${Math.max(1, require('os').cpus().length)}`];
+  const options = [
+    'configure',
+    'build',
+    '--release',
+    `--jobs=${Math.max(1, require('os').cpus().length)}`,
+  ];
   if (nodedir) options.push(`--nodedir=${nodedir}`);
   const done = spawnSync(process.execPath, [gyp(), ...options], {
     cwd: root,

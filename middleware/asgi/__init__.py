@@ -1,6 +1,6 @@
-"""ASGI middleware: one span and one measured request per HTTP request, one span per websocket, the scrape at a path of
-your choice. Either `app.add_middleware(TelemetryMiddleware)` (Starlette, FastAPI) or, for any ASGI application,
-`app = TelemetryMiddleware(app, metrics_path="/metrics")`."""
+"""ASGI middleware: one span and one measured request per HTTP request, one span per websocket, the
+scrape at a path of your choice. Either `app.add_middleware(TelemetryMiddleware)` (Starlette,
+FastAPI) or, for any ASGI application, `app = TelemetryMiddleware(app, metrics_path="/metrics")`."""
 
 from __future__ import annotations
 

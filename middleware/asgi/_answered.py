@@ -1,5 +1,6 @@
-"""Exceptions that a framework answers itself never leave the application. Where the framework has a place to learn of
-them, they are put on the request's span there, and into the scope, from which the core takes the class at the end."""
+"""Exceptions that a framework answers itself never leave the application. Where the framework has a
+place to learn of them, they are put on the request's span there, and into the scope, from which the
+core takes the class at the end."""
 
 from __future__ import annotations
 
@@ -16,7 +17,11 @@ _DEPTH = 8
 
 def note(scope: Any, error: Any, failed: bool = True) -> None:
     """The request of scope is answered because of error; failed: with a 5xx."""
-    if not isinstance(scope, dict) or not isinstance(error, BaseException) or scope.get(EXCEPTION_KEY) is error:
+    if (
+        not isinstance(scope, dict)
+        or not isinstance(error, BaseException)
+        or scope.get(EXCEPTION_KEY) is error
+    ):
         return
     span = scope.get(SPAN_KEY)
     if span is None:
@@ -33,13 +38,17 @@ def note_answered(app: Any) -> None:
             if app is None:
                 return
             module = type(app).__module__
-            if module.startswith("litestar.") and isinstance(getattr(app, "after_exception", None), list):
+            if module.startswith("litestar.") and isinstance(
+                getattr(app, "after_exception", None), list
+            ):
                 if _litestar not in app.after_exception:
                     app.after_exception.append(_litestar)
                 return
             if module.startswith("django."):
                 signals = importlib.import_module("django.core.signals")
-                signals.got_request_exception.connect(_django, weak=False, dispatch_uid="djp_telemetry")
+                signals.got_request_exception.connect(
+                    _django, weak=False, dispatch_uid="djp_telemetry"
+                )
                 return
             app = getattr(app, "app", None) or getattr(app, "application", None)
     except Exception:  # a proxy that is not bound yet, or another version of the framework

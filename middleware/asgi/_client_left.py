@@ -1,5 +1,6 @@
-"""Which exceptions say no more than that the client went away. The core asks only when it knows that the client is gone,
-so that a failure of the service that happens to have such a name is not blamed on the client."""
+"""Which exceptions say no more than that the client went away. The core asks only when it knows
+that the client is gone, so that a failure of the service that happens to have such a name is not
+blamed on the client."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ _DEPTH = 8
 
 
 def client_left(error: BaseException) -> bool:
-    """True for an exception of that kind, for one that was raised from it, and for a group of nothing else."""
+    """True for an exception of that kind, for one that was raised from it, and for a group of
+    nothing else."""
     try:
         return _client_left(error, _DEPTH)
     except Exception:  # an exception of the application may do anything when it is looked at

@@ -1,5 +1,6 @@
-"""Django leaves no route in the ASGI scope. Its handler resolves the URL in one method, which is wrapped on the handler
-instance so that the matched pattern ends up in the scope; nothing of Django's own classes is changed."""
+"""Django leaves no route in the ASGI scope. Its handler resolves the URL in one method, which is
+wrapped on the handler instance so that the matched pattern ends up in the scope; nothing of
+Django's own classes is changed."""
 
 from __future__ import annotations
 
@@ -19,7 +20,9 @@ def note_routes(app: Any) -> None:
                 _wrap(app)
                 return
             app = getattr(app, "app", None) or getattr(app, "application", None)
-    except Exception:  # a proxy that is not bound yet, say: the application itself will tell when it is called
+    except (
+        Exception
+    ):  # a proxy that is not bound yet, say: the application itself will tell when it is called
         return
 
 

@@ -1,5 +1,5 @@
-"""The lifespan protocol: handed through, with a flush before the server hears that the application is down, because a
-server may end the process right after that."""
+"""The lifespan protocol: handed through, with a flush before the server hears that the application
+is down, because a server may end the process right after that."""
 
 from __future__ import annotations
 

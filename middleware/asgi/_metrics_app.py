@@ -1,4 +1,5 @@
-"""The scrape as an ASGI application: format by content negotiation, the text made without the interpreter lock."""
+"""The scrape as an ASGI application: format by content negotiation, the text made without the
+interpreter lock."""
 
 from __future__ import annotations
 
@@ -12,7 +13,10 @@ _OFF = b"# Metrics are off: see telemetry_status().\n"
 
 
 def _header(scope: Any, wanted: bytes) -> Any:
-    return b",".join(value for name, value in scope.get("headers") or () if name.lower() == wanted) or None
+    return (
+        b",".join(value for name, value in scope.get("headers") or () if name.lower() == wanted)
+        or None
+    )
 
 
 async def _lifespan(receive: Any, send: Any) -> None:
@@ -40,18 +44,23 @@ async def metrics_app(scope: Any, receive: Any, send: Any) -> None:
     if scope.get("method", "GET") not in ("GET", "HEAD"):
         await _answer(send, 405, b"", [(b"allow", b"GET, HEAD")])
         return
-    body, content_type, packed = expose_packed(_header(scope, b"accept"), _header(scope, b"accept-encoding"))
+    body, content_type, packed = expose_packed(
+        _header(scope, b"accept"), _header(scope, b"accept-encoding")
+    )
     if body is None:
         body, content_type = _OFF, METRICS_CONTENT_TYPE
-    headers = [(b"content-type", content_type.encode("latin-1")), (b"vary", b"accept, accept-encoding")]
+    headers = [
+        (b"content-type", content_type.encode("latin-1")),
+        (b"vary", b"accept, accept-encoding"),
+    ]
     if packed:
         headers.append((b"content-encoding", b"gzip"))
     await _answer(send, 200, body, headers, scope.get("method") == "HEAD")
 
 
 def scrape_of(app: Any, path: str) -> Any:
-    """metrics_app for the path of a middleware around app. An answer of the application's own there, which nobody gets
-    any more, is named once."""
+    """metrics_app for the path of a middleware around app. An answer of the application's own
+    there, which nobody gets any more, is named once."""
     checked = False
 
     async def scrape(scope: Any, receive: Any, send: Any) -> None:
@@ -69,7 +78,9 @@ def scrape_of(app: Any, path: str) -> Any:
     return scrape
 
 
-async def _answer(send: Any, status: int, body: bytes, headers: list[tuple[bytes, bytes]], head: bool = False) -> None:
+async def _answer(
+    send: Any, status: int, body: bytes, headers: list[tuple[bytes, bytes]], head: bool = False
+) -> None:
     headers = [*headers, (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if head else body})

@@ -1,5 +1,5 @@
-"""The Python face of the request path: its options. What happens to a request is in the native core; without it the
-application is called as if the middleware were not there."""
+"""The Python face of the request path: its options. What happens to a request is in the native
+core; without it the application is called as if the middleware were not there."""
 
 from __future__ import annotations
 
@@ -23,13 +23,16 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class _Bare:
-    """Without the native core: answers the scrape, carries the caller's context on, and records nothing."""
+    """Without the native core: answers the scrape, carries the caller's context on, and records
+    nothing."""
 
     app: Any = None
     _metrics_path: Optional[str] = None
     _scrape: Any = None
 
-    def _setup(self, app: Any, lifespan: Any, metrics_path: Optional[str], scrape: Any, *options: Any) -> None:
+    def _setup(
+        self, app: Any, lifespan: Any, metrics_path: Optional[str], scrape: Any, *options: Any
+    ) -> None:
         self.app, self._metrics_path, self._scrape = app, metrics_path, scrape
 
     def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
@@ -89,7 +92,8 @@ class TelemetryMiddleware(_Base):  # type: ignore[misc]
         template, resolve = route if callable(route) else None, Routes(app).resolve
 
         def around(layer: Any) -> Any:
-            """Records what leaves layer. The scrape stays where the middleware was added, behind what guards it."""
+            """Records what leaves layer. The scrape stays where the middleware was added, behind
+            what guards it."""
             outer = native.AsgiApp()  # type: ignore[union-attr]
             outer._setup(layer, None, path, None, excluded, template, resolve, client_left)
             return outer
@@ -102,12 +106,14 @@ class TelemetryMiddleware(_Base):  # type: ignore[misc]
         async def call(scope: Scope, receive: Receive, send: Send) -> None:
             await self(scope, receive, send)
 
-        # Servers look at `app.__call__` to learn that this is an ASGI 3 application; calls themselves go to the type.
+        # Servers look at `app.__call__` to learn that this is an ASGI 3 application; calls
+        # themselves go to the type.
         self.__dict__["__call__"] = call
 
     @staticmethod
     def _normalize_endpoint(path: str) -> str:
-        """A path with its identifiers replaced by {id}, for use without a router. A route template is always better."""
+        """A path with its identifiers replaced by {id}, for use without a router. A route template
+        is always better."""
         if not isinstance(path, str):
             return path
         if native is None:
@@ -117,7 +123,8 @@ class TelemetryMiddleware(_Base):  # type: ignore[misc]
 
 
 def _refuse_wsgi(app: Any) -> None:
-    """An application that takes environ and start_response would fail at each request, and not say why."""
+    """An application that takes environ and start_response would fail at each request, and not say
+    why."""
     try:
         signature = inspect.signature(app)
     except Exception:  # no signature, or an object that does odd things when it is looked at
@@ -148,7 +155,11 @@ def _path(given: Any) -> Optional[str]:
 def _paths(given: Any) -> tuple[str, ...]:
     items: list[Any]
     try:
-        items = list(given.split(",")) if isinstance(given, str) else list(itertools.islice(given or (), _PATHS_MAX))
+        items = (
+            list(given.split(","))
+            if isinstance(given, str)
+            else list(itertools.islice(given or (), _PATHS_MAX))
+        )
         paths = tuple(item.strip() for item in items if isinstance(item, str) and item.strip())
         wrong = any(not isinstance(item, str) for item in items)
     except Exception:  # an iterable of the caller's may raise anything

@@ -1,6 +1,6 @@
-"""Route templates that are not simply in the scope: mounted applications, deployment prefixes, frameworks too old to
-leave the route, and scopes that another middleware copied. Whatever goes wrong, the answer is None, never a raw
-path."""
+"""Route templates that are not simply in the scope: mounted applications, deployment prefixes,
+frameworks too old to leave the route, and scopes that another middleware copied. Whatever goes
+wrong, the answer is None, never a raw path."""
 
 from __future__ import annotations
 
@@ -41,7 +41,11 @@ def _template(route: Any) -> Optional[str]:
 def _deployed(scope: Any, root_path: str) -> str:
     """The prefix of the whole application: FastAPI may know it when the server does not."""
     base = scope.get("app_root_path")
-    return _text(base) if base is not None else _text(getattr(scope.get("app"), "root_path", None)) or root_path
+    return (
+        _text(base)
+        if base is not None
+        else _text(getattr(scope.get("app"), "root_path", None)) or root_path
+    )
 
 
 def _prefix(mount: Any) -> str:
@@ -58,7 +62,11 @@ def _walk(routes: Any, raw: str, depth: int = _DEPTH) -> Optional[tuple[str, Any
         rest = "/" + match.groupdict().get("path", "").rstrip("/")
         if rest == "/":
             return _prefix(mount), mount, getattr(mount, "routes", None)
-        inner = _walk(getattr(mount, "routes", None), rest, depth - 1) if depth > 0 and len(rest) < len(raw) else None
+        inner = (
+            _walk(getattr(mount, "routes", None), rest, depth - 1)
+            if depth > 0 and len(rest) < len(raw)
+            else None
+        )
         if inner is not None:
             return _prefix(mount) + inner[0], inner[1], inner[2]
     return None
@@ -77,7 +85,8 @@ def own_route(app: Any, scope: Any, path: str) -> bool:
             routes = getattr(app, "routes", None)
             if routes:
                 return any(
-                    (_prefix(route) if _is_mount(route) else _template(route)) == path for route in _flat(routes)
+                    (_prefix(route) if _is_mount(route) else _template(route)) == path
+                    for route in _flat(routes)
                 )
             app = getattr(app, "app", None) or getattr(app, "application", None)
     except Exception:  # no such route, or another version of the framework
@@ -86,14 +95,16 @@ def own_route(app: Any, scope: Any, path: str) -> bool:
 
 
 class Routes:
-    """Resolves for one middleware. Keeps the templates of mount prefixes it has seen, a bounded number."""
+    """Resolves for one middleware. Keeps the templates of mount prefixes it has seen, a bounded
+    number."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
         self._mounts: dict[str, Any] = {}
 
     def resolve(self, scope: Any, root_path: Any, path: Any) -> Optional[str]:
-        """The template of a finished request. root_path and path are those of the scope as the server made it."""
+        """The template of a finished request. root_path and path are those of the scope as the
+        server made it."""
         try:
             return self._resolve(scope, _text(root_path), _text(path))
         except Exception:
@@ -123,16 +134,21 @@ class Routes:
             self._mounts[raw] = found
         return found
 
-    def _local(self, scope: Any, route: Any, endpoint: Any, mount: Any, routes: Any, path: str) -> Optional[str]:
+    def _local(
+        self, scope: Any, route: Any, endpoint: Any, mount: Any, routes: Any, path: str
+    ) -> Optional[str]:
         """The template inside the innermost mount."""
         context = (scope.get("fastapi") or {}).get("effective_route_context")
         if context is not None and getattr(context, "original_route", None) is route:
             return _template(getattr(context, "starlette_route", None) or context)
         at_mount = (
-            _is_mount(route) if route is not None else mount is not None and endpoint is getattr(mount, "app", None)
+            _is_mount(route)
+            if route is not None
+            else mount is not None and endpoint is getattr(mount, "app", None)
         )
         if at_mount:
-            # The mounted application has routes of its own and none matched, or it is a plain one (static files).
+            # The mounted application has routes of its own and none matched, or it is a plain one
+            # (static files).
             return None if routes else _TAIL
         if route is not None:
             return _template(route)
@@ -146,7 +162,8 @@ class Routes:
         return _template(found[0]) if found else None
 
     def _search(self, scope: Any, root_path: str) -> Optional[str]:
-        """Matches again, because something between us and the router gave it a copy of the scope."""
+        """Matches again, because something between us and the router gave it a copy of the
+        scope."""
         app = scope.get("app") or self._app
         for _ in range(_DEPTH):
             if app is None or getattr(app, "routes", None):
@@ -165,7 +182,11 @@ class Routes:
                 continue
             if _is_mount(route) and match.value == 2:
                 inner = getattr(route, "routes", None)
-                local = self._match(inner, {**scope, **child}, depth - 1) if inner and depth > 0 else None
+                local = (
+                    self._match(inner, {**scope, **child}, depth - 1)
+                    if inner and depth > 0
+                    else None
+                )
                 local = _TAIL if not inner else local
                 return None if local is None else _prefix(route) + local
             if match.value == 2:

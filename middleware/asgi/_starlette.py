@@ -1,6 +1,7 @@
-"""Starlette and FastAPI put one layer of their own outside of every added middleware: the one that answers what no
-other handler answered. What it sends is what the client gets, so the recording moves around it while the application
-builds its layers. Exceptions that the application's handlers answer with a 5xx are noted in the scope on their way."""
+"""Starlette and FastAPI put one layer of their own outside of every added middleware: the one that
+answers what no other handler answered. What it sends is what the client gets, so the recording
+moves around it while the application builds its layers. Exceptions that the application's handlers
+answer with a 5xx are noted in the scope on their way."""
 
 from __future__ import annotations
 
@@ -18,8 +19,8 @@ _BUILD = "build_middleware_stack"
 
 
 def record_outside(around: Callable[[Any], Any]) -> bool:
-    """To be called while a middleware is made. Where Starlette is making it, its outermost layer will be called through
-    around(layer), and the answer is True."""
+    """To be called while a middleware is made. Where Starlette is making it, its outermost layer
+    will be called through around(layer), and the answer is True."""
     frame: Any = sys._getframe(1)
     for _ in range(_DEPTH):
         if frame is None:
@@ -31,7 +32,8 @@ def record_outside(around: Callable[[Any], Any]) -> bool:
 
 
 def _replace(layers: Any, around: Callable[[Any], Any]) -> bool:
-    """The layers are made from the innermost to the outermost one, so the first of the list is still a class."""
+    """The layers are made from the innermost to the outermost one, so the first of the list is
+    still a class."""
     outermost: Any = layers[0] if isinstance(layers, list) and layers else None
     kind = getattr(outermost, "cls", None)
     if not isinstance(kind, type) or kind.__name__ != "ServerErrorMiddleware":
@@ -42,8 +44,8 @@ def _replace(layers: Any, around: Callable[[Any], Any]) -> bool:
 
 
 def _recorded(kind: Any, around: Callable[[Any], Any]) -> Any:
-    """A subclass of the layer's class, because others look at that. It has one object, whose calls go to the recording
-    without a frame of Python in between."""
+    """A subclass of the layer's class, because others look at that. It has one object, whose calls
+    go to the recording without a frame of Python in between."""
 
     def __init__(self: Any, *args: Any, **options: Any) -> None:
         kind.__init__(self, *args, **options)
@@ -54,7 +56,8 @@ def _recorded(kind: Any, around: Callable[[Any], Any]) -> Any:
 
 
 def note_answered(app: Any) -> None:
-    """Notes what the handlers of the application behind app answer, also when its layers are not made yet."""
+    """Notes what the handlers of the application behind app answer, also when its layers are not
+    made yet."""
     try:
         _note_answered(app)
     except Exception:  # an application that only looks like one of Starlette
@@ -122,7 +125,9 @@ def _wrap_handler(layer: Any) -> None:
 def _is_async(handler: Any) -> bool:
     while isinstance(handler, functools.partial):
         handler = handler.func
-    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__)
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
+        type(handler).__call__
+    )
 
 
 def _noting(handler: Callable[..., Any]) -> Callable[..., Any]:
@@ -151,5 +156,6 @@ def _note(request: Any, error: Exception, answer: Any) -> None:
     status: Optional[int] = getattr(answer, "status_code", None)
     failed = not isinstance(status, int) or status >= 500
     if answer is None and type(error).__name__ == "WebSocketException":
-        failed = getattr(error, "code", _INTERNAL_ERROR) == _INTERNAL_ERROR  # any other code is an answer
+        # any other code is an answer
+        failed = getattr(error, "code", _INTERNAL_ERROR) == _INTERNAL_ERROR
     note(getattr(request, "scope", None), error, failed)

@@ -1,6 +1,7 @@
 'use strict';
-// Express 4 and 5: app.use(telemetryMiddleware()) before everything else, and every request is a span and a
-// measurement. The application's handlers are not wrapped; nothing here throws into them.
+// Express 4 and 5: app.use(telemetryMiddleware()) before everything else, and every request is a
+// span and a measurement. The application's handlers are not wrapped; nothing here throws into
+// them.
 
 const { Recorder, enter, noteError, ownerOf } = require('../http/record.js');
 const { metricsHandler, isScrape } = require('../http/scrape.js');
@@ -9,7 +10,8 @@ const { follow, forgetRoute, patchLoaded } = require('./track.js');
 
 const DEPTH = 16;
 const APPENDED_MAX = 16;
-const appended = new WeakMap(); // outermost applications -> how often our two layers were put behind theirs
+// outermost applications -> how often our two layers were put behind theirs
+const appended = new WeakMap();
 
 /** The router of an application. Express 4 throws on app.router and keeps app._router. */
 function routerOf(app) {
@@ -48,8 +50,8 @@ function noteScrapes(recorder, app, stack) {
 }
 
 /**
- * Puts our two layers behind those of an application: at its first request, when its routes are there, and again when
- * more were added since.
+ * Puts our two layers behind those of an application: at its first request, when its routes are
+ * there, and again when more were added since.
  */
 function append(recorder, app, router) {
   const times = appended.get(app) || 0;
@@ -64,7 +66,8 @@ function prepare(recorder, req) {
   const router = app === undefined ? null : routerOf(app);
   if (router === null) return;
   const { stack } = router;
-  if (stack.length === 0 || stack[stack.length - 1].handle !== failed) append(recorder, app, router);
+  if (stack.length === 0 || stack[stack.length - 1].handle !== failed)
+    append(recorder, app, router);
   follow(req, router);
 }
 
@@ -89,8 +92,8 @@ function telemetryMiddleware(options) {
 }
 
 /**
- * An error handler that remembers the error for the span and hands it on. Not needed any more: every error that Express
- * hands to error handlers is seen.
+ * An error handler that remembers the error for the span and hands it on. Not needed any more:
+ * every error that Express hands to error handlers is seen.
  */
 function telemetryErrorHandler() {
   return function telemetryError(error, req, res, next) {

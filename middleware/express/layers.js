@@ -1,7 +1,7 @@
 'use strict';
-// The text that a layer of an Express router was made with. Found once for each layer and kept with it; where several
-// paths were given, the request's path decides which of their texts it is. A part of the request's path is never an
-// answer.
+// The text that a layer of an Express router was made with. Found once for each layer and kept with
+// it; where several paths were given, the request's path decides which of their texts it is. A part
+// of the request's path is never an answer.
 
 const { learnt } = require('./probe.js');
 const { writtenMounts } = require('./written.js');
@@ -13,7 +13,8 @@ const LIST_MAX = 100;
 class Info {
   constructor(layer) {
     // Mounted nowhere in particular: takes nothing off the path.
-    this.everywhere = layer.slash === true || (layer.regexp !== undefined && layer.regexp.fast_slash === true);
+    this.everywhere =
+      layer.slash === true || (layer.regexp !== undefined && layer.regexp.fast_slash === true);
     this.router = null; // whose stack it stands in
     this.isHandler = false; // inside a route
     this.text = undefined; // of a single path
@@ -105,13 +106,19 @@ function prepareMount(info, layer) {
   } else if (layer.regexp !== undefined) {
     const found = writtenMounts(layer.regexp, layer.keys);
     if (found.length === 1) info.text = withoutMark(found[0].text);
-    else info.choices = found.map(({ text, regexp }) => ({ text: withoutMark(text), matches: matcher(regexp) }));
+    else
+      info.choices = found.map(({ text, regexp }) => ({
+        text: withoutMark(text),
+        matches: matcher(regexp),
+      }));
   }
 }
 
 /** A path ends without a slash, an expression keeps its own. */
 function withoutMark(text) {
-  return text[0] === '/' && text.endsWith('/') && text.length > 1 && !text.startsWith('/^') ? withoutSlash(text) : text;
+  return text[0] === '/' && text.endsWith('/') && text.length > 1 && !text.startsWith('/^')
+    ? withoutSlash(text)
+    : text;
 }
 
 function matcher(regexp) {
@@ -122,7 +129,8 @@ function matcher(regexp) {
 }
 
 /**
- * The text of the mount path that took `removed` off the request's path; null when it cannot be told.
+ * The text of the mount path that took `removed` off the request's path; null when it cannot be
+ * told.
  */
 function mountText(info, layer, req, removed) {
   if (info.text !== undefined) return info.text;
@@ -131,12 +139,16 @@ function mountText(info, layer, req, removed) {
   if (info.choices === null) return probedText(info, layer, removed);
   const whole = removed + pathOf(req);
   const took = (matched) => matched !== null && withoutSlash(matched) === removed;
-  return chosen(info.choices, (choice) => took(choice.matches(whole)) || took(choice.matches(removed)));
+  return chosen(
+    info.choices,
+    (choice) => took(choice.matches(whole)) || took(choice.matches(removed)),
+  );
 }
 
 /** Of a version that keeps no text. */
 function probedText(info, layer, removed) {
-  if (layer.matchers !== undefined && layer.matchers.some((one) => one.name === 'regexpMatcher')) return null;
+  if (layer.matchers !== undefined && layer.matchers.some((one) => one.name === 'regexpMatcher'))
+    return null;
   const match = matchOf(layer, removed);
   return match === null ? null : learnt(info, layer, removed, match.params, matchOf);
 }

@@ -1,7 +1,8 @@
 'use strict';
-// Versions 2.0 to 2.2 of the router keep of a mount path only functions that match. Which parts of a matched path are
-// parameters is found out by asking again, with each of them replaced; a template is believed when the router gives back
-// exactly what was put in. A layer has few templates: beyond them nothing more is learnt, so that no client makes labels.
+// Versions 2.0 to 2.2 of the router keep of a mount path only functions that match. Which parts of
+// a matched path are parameters is found out by asking again, with each of them replaced; a
+// template is believed when the router gives back exactly what was put in. A layer has few
+// templates: beyond them nothing more is learnt, so that no client makes labels.
 
 const TRIES_MAX = 128;
 const TEMPLATES_MAX = 16; // of one layer: optional parts make several
@@ -50,7 +51,9 @@ function search(state, index, from, probePath, template) {
   if (index === entries.length) {
     if (state.tries-- <= 0) return null;
     const whole = probePath + path.slice(from);
-    return confirms(match, layer, whole, state.probes) ? template + literal(state, path.slice(from)) : null;
+    return confirms(match, layer, whole, state.probes)
+      ? template + literal(state, path.slice(from))
+      : null;
   }
   const [name, value] = entries[index];
   for (const [start, end] of places(path, textOf(value), from)) {
@@ -58,7 +61,13 @@ function search(state, index, from, probePath, template) {
     const before = path.slice(from, start);
     const shown = Array.isArray(value) ? `*${name}` : `:${name}`;
     const probe = textOf(state.probes[index][1]);
-    const found = search(state, index + 1, end, probePath + before + probe, template + literal(state, before) + shown);
+    const found = search(
+      state,
+      index + 1,
+      end,
+      probePath + before + probe,
+      template + literal(state, before) + shown,
+    );
     if (found !== null) return found;
   }
   return null;

@@ -1,6 +1,7 @@
 'use strict';
-// The route template of an answered Express request, from what was noted on its way: the paths under which routers and
-// applications are mounted, as they were written, and the path of the route. A raw path is never an answer.
+// The route template of an answered Express request, from what was noted on its way: the paths
+// under which routers and applications are mounted, as they were written, and the path of the
+// route. A raw path is never an answer.
 
 const { exchangeOf } = require('../http/exchange.js');
 const { enterChosen } = require('./track.js');
@@ -11,10 +12,13 @@ function expressRoute(req, res) {
   if (exchange === undefined) return '';
   enterChosen(exchange, req);
   const base = req.baseUrl || '';
-  // A handler below a mount path that is no route, after a route that passed the request on or without any.
-  if (exchange.mount !== null && base !== '' && base === exchange.mountBase) return answered(res, exchange.mount);
+  // A handler below a mount path that is no route, after a route that passed the request on or
+  // without any.
+  if (exchange.mount !== null && base !== '' && base === exchange.mountBase)
+    return answered(res, exchange.mount);
   if (exchange.route !== null) return exchange.route;
-  if (base !== '' && base === exchange.base && exchange.text !== null) return answered(res, exchange.text);
+  if (base !== '' && base === exchange.base && exchange.text !== null)
+    return answered(res, exchange.text);
   return exchange.failed === '' ? '' : answered(res, exchange.failed);
 }
 

@@ -1,8 +1,9 @@
 'use strict';
-// Where a request is in the routers of Express. Two methods of a router's layers and one of the router itself are
-// replaced, once for each copy of Express, by ones that note the step and call the original: only the router knows which
-// of several mounts it took, what a function of the application handed on, and which path it saw. The notes are texts
-// that the program wrote. Handlers are not wrapped.
+// Where a request is in the routers of Express. Two methods of a router's layers and one of the
+// router itself are replaced, once for each copy of Express, by ones that note the step and call
+// the original: only the router knows which of several mounts it took, what a function of the
+// application handed on, and which path it saw. The notes are texts that the program wrote.
+// Handlers are not wrapped.
 
 const { exchangeOf, openExchange } = require('../http/exchange.js');
 const { isActive } = require('../http/facts.js');
@@ -42,11 +43,14 @@ function levelOf(levels, router) {
 
 /** The router among those entered whose layer this is. */
 function ownerOf(levels, layer) {
-  for (let i = levels.length - 1; i >= 0; i--) if (levels[i].router.stack.includes(layer)) return levels[i].router;
+  for (let i = levels.length - 1; i >= 0; i--)
+    if (levels[i].router.stack.includes(layer)) return levels[i].router;
   return null;
 }
 
-/** A layer that stands in another router by now, as when an application exchanges all of its routes. */
+/**
+ * A layer that stands in another router by now, as when an application exchanges all of its routes.
+ */
 function movedLevel(levels, info, layer) {
   const router = ownerOf(levels, layer);
   if (router === null) return null;
@@ -60,7 +64,9 @@ function enterRoute(exchange, level, info, layer, req) {
   exchange.mount = null;
 }
 
-/** A route that was chosen and not reached: what `param` asked for answered before it, or failed. */
+/**
+ * A route that was chosen and not reached: what `param` asked for answered before it, or failed.
+ */
 function enterChosen(exchange, req) {
   const { route } = req;
   if (!route || route === exchange.reached || exchange.levels === null) return;
@@ -78,7 +84,8 @@ function enterLayer(exchange, layer, req) {
   if (info.router === null) {
     info.router = ownerOf(exchange.levels, layer);
     if (info.router === null) {
-      info.isHandler = req.route !== undefined && req.route !== null && req.route.stack.includes(layer);
+      info.isHandler =
+        req.route !== undefined && req.route !== null && req.route.stack.includes(layer);
       return;
     }
     patchRouter(layer.handle);
@@ -96,7 +103,8 @@ function enterLayer(exchange, layer, req) {
     exchange.text = level.text;
     return;
   }
-  const text = level.text === null ? null : mountText(info, layer, req, base.slice(level.base.length));
+  const text =
+    level.text === null ? null : mountText(info, layer, req, base.slice(level.base.length));
   exchange.text = text === null ? null : level.text + text;
   exchange.mount = exchange.text === null ? '' : exchange.text;
   exchange.mountBase = base;
@@ -106,16 +114,18 @@ function enterLayer(exchange, layer, req) {
 function enterError(exchange, req, res, error) {
   noteError(res, error);
   enterChosen(exchange, req);
-  if (exchange.route === null && exchange.failed === '' && exchange.text !== null) exchange.failed = exchange.text;
+  if (exchange.route === null && exchange.failed === '' && exchange.text !== null)
+    exchange.failed = exchange.text;
 }
 
-// ---- the methods ----------------------------------------------------------------------------------------------------
+// ---- the methods -------------------------------------------------------------------------------
 
 /** Replaces a method where it is defined; Express 4 and 5 name them differently. */
 function replace(prototype, names, make) {
   for (const name of names) {
     const original = prototype[name];
-    if (typeof original !== 'function' || !Object.prototype.hasOwnProperty.call(prototype, name)) continue;
+    if (typeof original !== 'function' || !Object.prototype.hasOwnProperty.call(prototype, name))
+      continue;
     prototype[name] = make(original);
     return;
   }
@@ -179,7 +189,11 @@ function patchLayer(Layer) {
 function methodsOf(router) {
   let object = router;
   for (let i = 0; object !== null && i < 4; i++, object = Object.getPrototypeOf(object)) {
-    if (Object.prototype.hasOwnProperty.call(object, 'handle') && typeof object.route === 'function') return object;
+    if (
+      Object.prototype.hasOwnProperty.call(object, 'handle') &&
+      typeof object.route === 'function'
+    )
+      return object;
   }
   return null;
 }
@@ -213,7 +227,10 @@ function patchLoaded() {
   }
 }
 
-/** Express 4 exports the object with the methods; the router package keeps them in the prototype of its constructor. */
+/**
+ * Express 4 exports the object with the methods; the router package keeps them in the prototype of
+ * its constructor.
+ */
 function patchExported(exports) {
   for (const object of [exports, exports.prototype]) {
     if (!object || typeof object.route !== 'function' || typeof object.use !== 'function') continue;
@@ -224,8 +241,8 @@ function patchExported(exports) {
 }
 
 /**
- * Makes sure that the routers of an application are followed. A request that is on its way already is put where it
- * stands: in the outermost router.
+ * Makes sure that the routers of an application are followed. A request that is on its way already
+ * is put where it stands: in the outermost router.
  */
 function follow(req, router) {
   patchRouter(router);

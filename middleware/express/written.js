@@ -1,7 +1,8 @@
 'use strict';
-// The text that a layer of Express 4 was mounted with, from the regular expression that its path became. The expression
-// and its keys come from the program alone, so that no request changes the answer. What is not of the form that
-// path-to-regexp 0.1 makes is shown as the expression that it is.
+// The text that a layer of Express 4 was mounted with, from the regular expression that its path
+// became. The expression and its keys come from the program alone, so that no request changes the
+// answer. What is not of the form that path-to-regexp 0.1 makes is shown as the expression that it
+// is.
 
 const MOUNT_END = '\\/?(?=\\/|$)';
 const ANY = '.*';
@@ -83,7 +84,8 @@ class Reader {
     const key = this.keys.shift();
     if (key === undefined) throw new Unreadable();
     this.keys.splice(0, groupsIn(inner));
-    if (inner === ANY || STAR.test(inner)) return typeof key.name === 'string' ? `:${key.name}(.*)` : '*';
+    if (inner === ANY || STAR.test(inner))
+      return typeof key.name === 'string' ? `:${key.name}(.*)` : '*';
     if (typeof key.name !== 'string') return `(${inner})`;
     return PLAIN.test(inner) || BOUNDED.test(inner) ? `:${key.name}` : `:${key.name}(${inner})`;
   }
@@ -165,7 +167,10 @@ function writtenMounts(regexp, keys) {
     const one = parts.length === 1 ? regexp : new RegExp(source, regexp.flags);
     const text = readBack(source, own);
     // The expressions of a list were joined, and lost their flags.
-    return { text: text !== null ? text : parts.length === 1 ? String(one) : `/${source}/`, regexp: one };
+    return {
+      text: text !== null ? text : parts.length === 1 ? String(one) : `/${source}/`,
+      regexp: one,
+    };
   });
 }
 

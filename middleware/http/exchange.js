@@ -1,9 +1,10 @@
 'use strict';
-// What is kept of one request while it is answered, found by the request object: whatever hands that on (a router, a
-// server, an adapter) finds it again. The parser and the socket speak outside of every context; so that their events
-// enter the request's, the request gets an `emit` of this file where it has a body, and it and the response get one
-// when their connection ends or waits too long. Not earlier: Express gives both another prototype, and one more property
-// on such an object costs some engines more than the whole recording.
+// What is kept of one request while it is answered, found by the request object: whatever hands
+// that on (a router, a server, an adapter) finds it again. The parser and the socket speak outside
+// of every context; so that their events enter the request's, the request gets an `emit` of this
+// file where it has a body, and it and the response get one when their connection ends or waits too
+// long. Not earlier: Express gives both another prototype, and one more property on such an object
+// costs some engines more than the whole recording.
 
 const { storage } = require('../../bindings/node/lib/context.js');
 const { isSocket, watchEnd, watchLoss } = require('./outcome.js');
@@ -45,7 +46,8 @@ class Exchange {
   add(recorder) {
     if (recorder === this.recorder) return;
     if (this.nested === null) this.nested = [];
-    if (this.nested.length < NESTED_MAX && !this.nested.includes(recorder)) this.nested.push(recorder);
+    if (this.nested.length < NESTED_MAX && !this.nested.includes(recorder))
+      this.nested.push(recorder);
   }
 }
 
@@ -57,7 +59,9 @@ function exchangeOf(req) {
 /** The exchange of a response that is being recorded, or undefined. */
 function recordingOf(res) {
   const exchange = exchangeOf(res.req);
-  return exchange !== undefined && exchange.request !== null && !exchange.ended ? exchange : undefined;
+  return exchange !== undefined && exchange.request !== null && !exchange.ended
+    ? exchange
+    : undefined;
 }
 
 /** Gives a request an exchange; one that was recorded before, by the same object, is over. */
@@ -70,7 +74,7 @@ function openExchange(req) {
   return exchange;
 }
 
-// ---- events ---------------------------------------------------------------------------------------------------------
+// ---- events ------------------------------------------------------------------------------------
 
 function speak(emit, target, given) {
   return Reflect.apply(emit, target, given);
@@ -79,14 +83,16 @@ function speak(emit, target, given) {
 /** Emits in the context of the request, wherever the event came from. */
 function within(exchange, emit, target, given) {
   const context = exchange.context;
-  if (storage.getStore() === context || target.listenerCount(given[0]) === 0) return Reflect.apply(emit, target, given);
+  if (storage.getStore() === context || target.listenerCount(given[0]) === 0)
+    return Reflect.apply(emit, target, given);
   return storage.run(context, speak, emit, target, given);
 }
 
 /** In place of a request's emit. */
 function requestEmit(event) {
   const exchange = this[EXCHANGE];
-  if (!exchange.ended && (event === 'aborted' || event === 'close' || event === 'error')) noticed(exchange, this);
+  if (!exchange.ended && (event === 'aborted' || event === 'close' || event === 'error'))
+    noticed(exchange, this);
   return within(exchange, exchange.requestEmit, this, arguments);
 }
 
@@ -103,7 +109,8 @@ function end(exchange) {
   if (exchange.ended) return;
   exchange.ended = true;
   const socket = exchange.req.socket;
-  if (socket && socket[OPEN] === exchange) socket[OPEN] = exchange.earlier; // an idle connection holds no request
+  // an idle connection holds no request
+  if (socket && socket[OPEN] === exchange) socket[OPEN] = exchange.earlier;
   exchange.earlier = null;
   exchange.finish(exchange, exchange.req, exchange.res);
 }
@@ -112,8 +119,10 @@ function end(exchange) {
 function noticed(exchange, req) {
   const res = exchange.res;
   watchLoss(exchange, req, res);
-  // A response that waits behind others of its connection hears nothing when that connection dies: its request does.
-  if (res.socket === null && req.socket && req.socket.destroyed && !res.writableFinished) end(exchange);
+  // A response that waits behind others of its connection hears nothing when that connection dies:
+  // its request does.
+  if (res.socket === null && req.socket && req.socket.destroyed && !res.writableFinished)
+    end(exchange);
 }
 
 /** Counts what a body without a length brings, as the server hands it on. */
@@ -140,9 +149,16 @@ function ending() {
   bindOpen.call(this);
 }
 
-/** Before anybody else hears that a connection ends: what its requests will tell is told in their contexts. */
+/**
+ * Before anybody else hears that a connection ends: what its requests will tell is told in their
+ * contexts.
+ */
 function bindOpen() {
-  for (let exchange = this[OPEN]; exchange !== null && exchange !== undefined; exchange = exchange.earlier) {
+  for (
+    let exchange = this[OPEN];
+    exchange !== null && exchange !== undefined;
+    exchange = exchange.earlier
+  ) {
     if (exchange.ended) continue;
     bindRequest(exchange);
     bindResponse(exchange);
@@ -164,7 +180,10 @@ function watchSocket(exchange, socket) {
 
 function nothing() {}
 
-/** From now on the exchange hears its events, and they enter its context. `finish` may come later, with another call. */
+/**
+ * From now on the exchange hears its events, and they enter its context. `finish` may come later,
+ * with another call.
+ */
 function listen(exchange, req, res, finish = nothing) {
   exchange.finish = finish;
   if (exchange.res === res) return;

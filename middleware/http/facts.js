@@ -1,6 +1,6 @@
 'use strict';
-// What a request says about itself, as the core wants to hear it: never its path, but for samplers. And what of it goes
-// on where it is not recorded.
+// What a request says about itself, as the core wants to hear it: never its path, but for samplers.
+// And what of it goes on where it is not recorded.
 
 const http = require('http');
 const { control } = require('../../bindings/node/lib/oplog.js');
@@ -10,7 +10,10 @@ const { pathOf, textOf } = require('./recorder.js');
 
 const LENGTH = /^[0-9]{1,15}$/; // every such number is exact
 
-/** Node joins fields of one name with a comma, which hides that a traceparent came twice and means nothing. */
+/**
+ * Node joins fields of one name with a comma, which hides that a traceparent came twice and means
+ * nothing.
+ */
 function traceparentOf(req, value) {
   if (value === undefined || value.indexOf(',') === -1) return value;
   const found = [];
@@ -36,12 +39,17 @@ function carried(req) {
   const headers = req.headers;
   if (headers.traceparent === undefined && headers.baggage === undefined) return undefined;
   const { tracestate, baggage } = headers;
-  const context = extract({ traceparent: traceparentOf(req, headers.traceparent), tracestate, baggage });
+  const context = extract({
+    traceparent: traceparentOf(req, headers.traceparent),
+    tracestate,
+    baggage,
+  });
   return context.span === null && context.baggage === null ? undefined : context;
 }
 
 const METHODS = new Set(http.METHODS);
-const others = new Set(); // methods that clients of HTTP/2 made up; their names are kept for the life of the process
+// methods that clients of HTTP/2 made up; their names are kept for the life of the process
+const others = new Set();
 const OTHERS_MAX = 64;
 const OTHER_LENGTH_MAX = 32;
 
@@ -72,4 +80,13 @@ function versionOf(req) {
   return version === '2.0' ? '2' : version === '3.0' ? '3' : version;
 }
 
-module.exports = { bytesOf, carried, isActive, knownOf, methodOf, schemeOf, traceparentOf, versionOf };
+module.exports = {
+  bytesOf,
+  carried,
+  isActive,
+  knownOf,
+  methodOf,
+  schemeOf,
+  traceparentOf,
+  versionOf,
+};

@@ -1,6 +1,6 @@
 'use strict';
-// Plain HTTP servers: a request listener with telemetry around it, or a whole server. A request without a route
-// template counts under one constant, never under its path.
+// Plain HTTP servers: a request listener with telemetry around it, or a whole server. A request
+// without a route template counts under one constant, never under its path.
 
 const { storage } = require('../../bindings/node/lib/context.js');
 const { impl } = require('../../bindings/node/lib/loader.js');
@@ -21,10 +21,12 @@ function recorderOf(options) {
 /**
  * A request listener around another one.
  * @param {(req: object, res: object) => any} handler
- * @param {{route?: Function, normalisePaths?: boolean, exclude?: Iterable<string>, metricsPath?: string}} [options]
+ * @param {{route?: Function, normalisePaths?: boolean, exclude?: Iterable<string>, metricsPath?:
+ * string}} [options]
  */
 function telemetryListener(handler, options) {
-  if (typeof handler !== 'function') throw new TypeError('telemetryListener needs a request listener');
+  if (typeof handler !== 'function')
+    throw new TypeError('telemetryListener needs a request listener');
   const recorder = recorderOf(options);
   const scrape = metricsHandler();
 
@@ -47,7 +49,7 @@ function recordRequestError(res, error) {
   if (res !== null && typeof res === 'object') noteError(res, error);
 }
 
-// ---- whole servers --------------------------------------------------------------------------------------------------
+// ---- whole servers -----------------------------------------------------------------------------
 
 /** Events that hand a request over, each with (req, res). */
 function carriesRequest(event) {
@@ -55,13 +57,14 @@ function carriesRequest(event) {
 }
 
 /**
- * Records every request and websocket connection of a server, whatever listens to it and whenever that was added.
- * Returns the server.
+ * Records every request and websocket connection of a server, whatever listens to it and whenever
+ * that was added. Returns the server.
  * @param {import('http').Server} server
  * @param {object} [options] those of telemetryListener
  */
 function instrumentServer(server, options) {
-  if (server === null || typeof server !== 'object' || typeof server.emit !== 'function') return server;
+  if (server === null || typeof server !== 'object' || typeof server.emit !== 'function')
+    return server;
   if (server[INSTRUMENTED]) return server;
   const recorder = recorderOf(options);
   const scrape = metricsHandler();

@@ -1,14 +1,14 @@
 'use strict';
-// How an exchange ended: which status was sent, and who ended it. A client that leaves is nobody's error, whichever
-// part of the service notices it; a connection that the service cut is the service's failure and never the client's
-// doing.
+// How an exchange ended: which status was sent, and who ended it. A client that leaves is nobody's
+// error, whichever part of the service notices it; a connection that the service cut is the
+// service's failure and never the client's doing.
 
 const net = require('net');
 
 const ENDED_HERE = Symbol.for('djp_telemetry.ended_here'); // of a socket
 
-// Errors of a socket that say that the other side is gone. An error that the service destroyed its response with is its
-// own, whatever the code: that of a connection to somebody else, for example.
+// Errors of a socket that say that the other side is gone. An error that the service destroyed its
+// response with is its own, whatever the code: that of a connection to somebody else, for example.
 const PEER_GONE = new Set([
   'ECONNRESET',
   'EPIPE',
@@ -31,7 +31,8 @@ function sentStatus(res) {
   if (!res.headersSent) return 0;
   const head = res._header;
   if (typeof head === 'string' && head.charCodeAt(8) === 32) {
-    const status = (head.charCodeAt(9) - 48) * 100 + (head.charCodeAt(10) - 48) * 10 + head.charCodeAt(11) - 48;
+    const status =
+      (head.charCodeAt(9) - 48) * 100 + (head.charCodeAt(10) - 48) * 10 + head.charCodeAt(11) - 48;
     if (status >= 100 && status <= 999) return status;
   }
   const sent = res.stream && res.stream.sentHeaders;
@@ -47,7 +48,9 @@ function isSocket(socket) {
 function isReset(stream, res) {
   const error = stream.errored;
   if (error !== null && error !== undefined && error === res.errored) return false;
-  return error ? error.code === 'ERR_HTTP2_STREAM_ERROR' || PEER_GONE.has(error.code) : stream.rstCode !== 2;
+  return error
+    ? error.code === 'ERR_HTTP2_STREAM_ERROR' || PEER_GONE.has(error.code)
+    : stream.rstCode !== 2;
 }
 
 /** Asked when the client closed its side: whether it did so because the service had. */
@@ -80,8 +83,8 @@ function answeredByNode(req) {
 }
 
 /**
- * Looks whether the request is being given up before an answer began. What the service answers afterwards reaches
- * nobody, and an error that says so is none.
+ * Looks whether the request is being given up before an answer began. What the service answers
+ * afterwards reaches nobody, and an error that says so is none.
  */
 function watchLoss(exchange, req, res) {
   if (exchange.left || exchange.instead !== 0 || res.headersSent || !isOver(req)) return;
@@ -89,7 +92,10 @@ function watchLoss(exchange, req, res) {
   if (exchange.instead === 0) exchange.left = clientLeft(req, res);
 }
 
-/** Whether not a byte was ever written to the connection: what was said to have been sent came too late for it. */
+/**
+ * Whether not a byte was ever written to the connection: what was said to have been sent came too
+ * late for it.
+ */
 function reachedNobody(req) {
   return isSocket(req.socket) && req.socket.bytesWritten === 0;
 }
@@ -97,7 +103,8 @@ function reachedNobody(req) {
 /** Whether nothing can be answered any more. */
 function isOver(req) {
   const stream = req.stream;
-  if (stream && typeof stream.rstCode === 'number') return stream.destroyed || stream.aborted || stream.closed;
+  if (stream && typeof stream.rstCode === 'number')
+    return stream.destroyed || stream.aborted || stream.closed;
   return req.aborted === true || !req.socket || req.socket.destroyed || hungUp(req.socket);
 }
 

@@ -1,7 +1,8 @@
 'use strict';
-// One HTTP request of a Node server from its first byte to the last of its answer: begun when the server hands it over,
-// recorded once when the response closes. What is recorded of it is the core's decision. Nothing here ever throws into
-// the application, holds a raw path, or changes what the application sees.
+// One HTTP request of a Node server from its first byte to the last of its answer: begun when the
+// server hands it over, recorded once when the response closes. What is recorded of it is the
+// core's decision. Nothing here ever throws into the application, holds a raw path, or changes what
+// the application sees.
 
 const {
   startRequest,
@@ -15,7 +16,16 @@ const { storage } = require('../../bindings/node/lib/context.js');
 const { NO_ERROR, exchangeOf, listen, openExchange, recordingOf } = require('./exchange.js');
 const { clientLeft, isOver, reachedNobody, sentStatus, watchLoss } = require('./outcome.js');
 const { Recorder, option, pathOf, textOf } = require('./recorder.js');
-const { bytesOf, carried, isActive, knownOf, methodOf, schemeOf, traceparentOf, versionOf } = require('./facts.js');
+const {
+  bytesOf,
+  carried,
+  isActive,
+  knownOf,
+  methodOf,
+  schemeOf,
+  traceparentOf,
+  versionOf,
+} = require('./facts.js');
 const { beginUpgraded } = require('./websocket.js');
 
 const EVENTS = 'text/event-stream'; // stays open for as long as its client likes
@@ -33,7 +43,8 @@ function passOn(req, res) {
 
 /** Begins to record a request that nobody records yet. Returns the context of its handlers. */
 function begin(recorder, req, res) {
-  if (!isActive() || recorder.excludes(pathOf(req.originalUrl || req.url), ownerOf(req))) return passOn(req, res);
+  if (!isActive() || recorder.excludes(pathOf(req.originalUrl || req.url), ownerOf(req)))
+    return passOn(req, res);
   if (req.upgrade === true && !res.socket) return beginUpgraded(recorder, req);
   const headers = req.headers;
   const known = wantsRequest() ? knownOf(req, schemeOf(req)) : undefined;
@@ -57,8 +68,9 @@ function ownerOf(req) {
 }
 
 /**
- * Records a request and calls fn(a, b, c) in its context: that of its span, else what the request carries, else none at
- * all, whatever was current where the server was started. What is recorded further out already is left alone.
+ * Records a request and calls fn(a, b, c) in its context: that of its span, else what the request
+ * carries, else none at all, whatever was current where the server was started. What is recorded
+ * further out already is left alone.
  */
 function enter(recorder, req, res, fn, a, b, c) {
   let context;
@@ -79,7 +91,7 @@ function callIn(context, fn, a, b, c) {
   return storage.getStore() === context ? fn(a, b, c) : storage.run(context, fn, a, b, c);
 }
 
-// ---- the end --------------------------------------------------------------------------------------------------------
+// ---- the end -----------------------------------------------------------------------------------
 
 /** The name of an error's class, or 'Error' for whatever else was thrown. */
 function classOf(error) {
@@ -92,7 +104,9 @@ function classOf(error) {
   return 'Error';
 }
 
-/** The template, from what stands nearest to the handler; '' when none matched or finding it failed. */
+/**
+ * The template, from what stands nearest to the handler; '' when none matched or finding it failed.
+ */
 function templateOf(exchange, req, res) {
   const inner = exchange.nested;
   for (let i = inner === null ? -1 : inner.length - 1; i >= -1; i--) {
@@ -142,21 +156,34 @@ function finish(exchange, req, res) {
     if (sendsEvents(res)) holdRequest(request);
     const bytes = bytesOf(exchange, req);
     const route = templateOf(exchange, req, res);
-    endRequest(request, methodOf(req), route, schemeOf(req), versionOf(req), status, flags, errorType, bytes);
+    endRequest(
+      request,
+      methodOf(req),
+      route,
+      schemeOf(req),
+      versionOf(req),
+      status,
+      flags,
+      errorType,
+      bytes,
+    );
   } catch {
     // A request object of another shape is not ours to break.
   }
 }
 
-// Express 5.3 keeps what was given to next(error) under this name, also when an error handler of the application
-// answered.
+// Express 5.3 keeps what was given to next(error) under this name, also when an error handler of
+// the application answered.
 const SEEN_ERRORS = Symbol.for('router.tracing.publishedErrors');
 
 function noted(exchange) {
   return exchange.error === NO_ERROR ? undefined : exchange.error;
 }
 
-/** The error that a request failed with, or undefined. One that is answered with less than 500 is no failure. */
+/**
+ * The error that a request failed with, or undefined. One that is answered with less than 500 is no
+ * failure.
+ */
 function errorOf(exchange, req) {
   let last = noted(exchange);
   const seen = last === undefined ? req[SEEN_ERRORS] : undefined;
@@ -165,8 +192,9 @@ function errorOf(exchange, req) {
 }
 
 /**
- * Remembers the error that a request failed with, the last one where there are several; its class and stack belong to
- * the span if the answer is 500 or more, or was cut. After the client left, errors say just that.
+ * Remembers the error that a request failed with, the last one where there are several; its class
+ * and stack belong to the span if the answer is 500 or more, or was cut. After the client left,
+ * errors say just that.
  */
 function noteError(res, error) {
   try {
@@ -182,7 +210,8 @@ function noteError(res, error) {
 /** The scrapes of this path are not to be counted from now on, by whoever counts this one. */
 function noteScrape(req, res) {
   const exchange = recordingOf(res);
-  if (exchange !== undefined) exchange.recorder.noteScrape(pathOf(req.originalUrl || req.url), ownerOf(req));
+  if (exchange !== undefined)
+    exchange.recorder.noteScrape(pathOf(req.originalUrl || req.url), ownerOf(req));
 }
 
 module.exports = {

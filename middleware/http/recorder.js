@@ -1,6 +1,7 @@
 'use strict';
-// What one middleware, listener or server was told: which paths it leaves alone, where it answers a scrape, how it
-// finds a template. All of it belongs to that one: another application of the process has its own.
+// What one middleware, listener or server was told: which paths it leaves alone, where it answers a
+// scrape, how it finds a template. All of it belongs to that one: another application of the
+// process has its own.
 
 const { excludes } = require('../../bindings/node/lib/http_server.js');
 
@@ -8,7 +9,8 @@ const SCRAPES_MAX = 16;
 const PATHS_MAX = 1000; // an endless iterable ends here
 
 /**
- * Texts of an option: a comma-separated string or any iterable of strings. Whatever cannot be read counts as absent.
+ * Texts of an option: a comma-separated string or any iterable of strings. Whatever cannot be read
+ * counts as absent.
  */
 function texts(given) {
   const found = [];
@@ -53,11 +55,15 @@ class Recorder {
     const given = option(options, 'route');
     const metricsPath = option(options, 'metricsPath');
     const excluded = texts(option(options, 'exclude'));
-    this.routeOf = typeof given === 'function' ? (req, res) => textOf(given(req, res)) || routeOf(req, res) : routeOf;
+    this.routeOf =
+      typeof given === 'function'
+        ? (req, res) => textOf(given(req, res)) || routeOf(req, res)
+        : routeOf;
     this.metricsPath = typeof metricsPath === 'string' && metricsPath !== '' ? metricsPath : null;
     this.exact = new Set(excluded.filter((path) => !path.endsWith('*')));
     this.prefixes = excluded.filter((path) => path.endsWith('*')).map((path) => path.slice(0, -1));
-    this.scrapes = new Map(); // owner (an application, or the recorder) -> the paths at which it answered scrapes
+    // owner (an application, or the recorder) -> the paths at which it answered scrapes
+    this.scrapes = new Map();
   }
 
   isScrape(req) {
@@ -67,7 +73,8 @@ class Recorder {
   excludes(path, owner) {
     if (this.scrapes.size !== 0 && this.isScrapePath(path, owner)) return true;
     if (this.exact.size !== 0 && this.exact.has(path)) return true;
-    for (let i = 0; i < this.prefixes.length; i++) if (path.startsWith(this.prefixes[i])) return true;
+    for (let i = 0; i < this.prefixes.length; i++)
+      if (path.startsWith(this.prefixes[i])) return true;
     return excludes(path);
   }
 

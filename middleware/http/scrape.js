@@ -1,7 +1,8 @@
 'use strict';
-// The scrape as a request handler, for Express and plain servers alike: the format by content negotiation, the text
-// made by the core and compressed outside the event loop. It answers 200 whenever it is asked, with a comment where
-// there is nothing to say: a service whose telemetry is off is not down.
+// The scrape as a request handler, for Express and plain servers alike: the format by content
+// negotiation, the text made by the core and compressed outside the event loop. It answers 200
+// whenever it is asked, with a comment where there is nothing to say: a service whose telemetry is
+// off is not down.
 
 const zlib = require('zlib');
 const { exposeMetrics } = require('../../bindings/node/lib/metrics.js');
@@ -12,8 +13,8 @@ const OFF = '# Metrics are off: see telemetryStatus().\n';
 const GZIP_MIN = 1024; // bytes; less is not worth the work
 
 /**
- * A handler (req, res) that answers with all metrics. The requests that it answers are not counted, unless
- * options.counted is true.
+ * A handler (req, res) that answers with all metrics. The requests that it answers are not counted,
+ * unless options.counted is true.
  * @param {{counted?: boolean}} [options]
  */
 function metricsHandler(options) {

@@ -1,6 +1,6 @@
 'use strict';
-// Websocket connections: one span for the life of each, with the status of its handshake, whether a server hands the
-// upgrade over or a library passes it on to a router when the handshake is done.
+// Websocket connections: one span for the life of each, with the status of its handshake, whether a
+// server hands the upgrade over or a library passes it on to a router when the handshake is done.
 
 const {
   startRequest,
@@ -26,7 +26,8 @@ function schemeOfSocket(req) {
 }
 
 function templateOf(exchange, req) {
-  const recorders = exchange.nested === null ? [exchange.recorder] : [exchange.recorder, ...exchange.nested];
+  const recorders =
+    exchange.nested === null ? [exchange.recorder] : [exchange.recorder, ...exchange.nested];
   for (const recorder of recorders.reverse()) {
     try {
       const text = textOf(recorder.routeOf(req, null));
@@ -44,7 +45,17 @@ function finish(exchange, req) {
   const status = exchange.instead;
   const flags = WEBSOCKET | (status === 0 ? DISCONNECTED : 0);
   const route = templateOf(exchange, req);
-  endRequest(exchange.request, 'GET', route, schemeOfSocket(req), versionOf(req), status, flags, '', -1);
+  endRequest(
+    exchange.request,
+    'GET',
+    route,
+    schemeOfSocket(req),
+    versionOf(req),
+    status,
+    flags,
+    '',
+    -1,
+  );
 }
 
 /** Begins the span of a connection, which ends with its socket. Returns the exchange, or null. */
@@ -83,7 +94,10 @@ function beginWebsocket(recorder, req, socket) {
   }
 }
 
-/** A connection whose handshake was answered before a router sees it. Returns the context of its handlers. */
+/**
+ * A connection whose handshake was answered before a router sees it. Returns the context of its
+ * handlers.
+ */
 function beginUpgraded(recorder, req) {
   const exchange = isWebsocket(req) && req.socket ? start(recorder, req, req.socket) : null;
   if (exchange === null) return carried(req);
@@ -97,7 +111,8 @@ function watchHandshake(socket, exchange) {
   const end = socket.end;
   function see(chunk) {
     if (chunk === undefined || chunk === null || typeof chunk === 'function') return;
-    const text = typeof chunk === 'string' ? chunk.slice(0, 12) : Buffer.from(chunk).toString('latin1', 0, 12);
+    const text =
+      typeof chunk === 'string' ? chunk.slice(0, 12) : Buffer.from(chunk).toString('latin1', 0, 12);
     const head = STATUS_LINE.exec(text);
     exchange.instead = head === null ? 101 : Number(head[1]);
     if (socket.write === firstWrite) socket.write = write;

@@ -11,5 +11,8 @@ export interface RegisterOptions {
 /** Starts telemetry. Call it in register() of instrumentation.ts in the node runtime. */
 export function register(options?: RegisterOptions): Promise<void>;
 
-/** Records the error of a request as an event of its span. Call it in onRequestError() of instrumentation.ts. */
+/**
+ * Records the error of a request as an event of its span. Call it in onRequestError() of
+ * instrumentation.ts.
+ */
 export function onRequestError(error: unknown, ...rest: unknown[]): void;

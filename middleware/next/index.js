@@ -1,7 +1,7 @@
 'use strict';
-// Next.js: `export { register } from 'djp-telemetry/next'` in instrumentation.ts starts telemetry in the process that
-// serves and records every request that Next's own server answers. In every other runtime of Next it does nothing. Next
-// is not imported and not changed.
+// Next.js: `export { register } from 'djp-telemetry/next'` in instrumentation.ts starts telemetry
+// in the process that serves and records every request that Next's own server answers. In every
+// other runtime of Next it does nothing. Next is not imported and not changed.
 
 const diagnostics = require('diagnostics_channel');
 const http = require('http');
@@ -17,20 +17,25 @@ const NO_ROUTE = new Set(['/_not-found', '/404', '/_error', '/500']);
 /** The template that Next matched, as the file system names it: /orders/[id]. '' when none did. */
 function nextRoute(req) {
   const meta = req[META];
-  const pathname = meta && meta.match && meta.match.definition ? meta.match.definition.pathname : undefined;
+  const pathname =
+    meta && meta.match && meta.match.definition ? meta.match.definition.pathname : undefined;
   return typeof pathname === 'string' && !NO_ROUTE.has(pathname) ? pathname : '';
 }
 
 let heard = null; // the options of register once a server is waited for
 
-/** The channel speaks before the server hands the request on, so that the very first one is recorded too. */
+/**
+ * The channel speaks before the server hands the request on, so that the very first one is recorded
+ * too.
+ */
 function onRequest({ server }) {
   instrumentServer(server, heard);
 }
 
 /**
- * Next answers nothing before register() is done, but its server listens already: the requests that wait are found by
- * their connections. Their spans begin now, and their handlers run in the context in which they wait.
+ * Next answers nothing before register() is done, but its server listens already: the requests that
+ * wait are found by their connections. Their spans begin now, and their handlers run in the context
+ * in which they wait.
  */
 function recordWaiting() {
   if (typeof process._getActiveHandles !== 'function') return;
@@ -59,7 +64,8 @@ function split(options) {
  */
 async function register(options) {
   if (process.env.NEXT_RUNTIME !== undefined && process.env.NEXT_RUNTIME !== 'nodejs') return;
-  if (process.env.NEXT_PHASE === 'phase-production-build') return; // pages that are rendered ahead are no requests
+  // pages that are rendered ahead are no requests
+  if (process.env.NEXT_PHASE === 'phase-production-build') return;
   const { own, server } = split(options);
   init(own);
   if (heard !== null) return;

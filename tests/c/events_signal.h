@@ -1,5 +1,5 @@
-/* A second signal, for tests: events are texts, sent as OTLP log records. All that it needs is here: a
- * source, an encoder and a row. */
+/* A second signal, for tests: events are texts, sent as OTLP log records. All that it needs is
+ * here: a source, an encoder and a row. */
 #ifndef TESTS_C_EVENTS_SIGNAL_H
 #define TESTS_C_EVENTS_SIGNAL_H
 
@@ -95,9 +95,10 @@ static inline void
 event_add(events *self, const char *text)
 {
     size_t size = strlen(text);
-    event_record *record =
-        djp_load_acquire(&self->is_closed) ? NULL : djp__ring_reserve(self->ring, sizeof *record + size);
-    if (!record) {
+    event_record *record = djp_load_acquire(&self->is_closed)
+                               ? NULL
+                               : djp__ring_reserve(self->ring, sizeof *record + size);
+    if (record == NULL) {
         djp_add_relaxed(&self->refused, 1);
         return;
     }
@@ -105,7 +106,8 @@ event_add(events *self, const char *text)
     memcpy(record->text, text, size);
     djp__ring_commit(self->ring, record);
     uint64_t level = djp_load_seq_cst(&self->wake_level);
-    if (djp__ring_used(self->ring) >= level && djp_swap_seq_cst(&self->wake_level, UINT64_MAX) != UINT64_MAX) {
+    if (djp__ring_used(self->ring) >= level &&
+        djp_swap_seq_cst(&self->wake_level, UINT64_MAX) != UINT64_MAX) {
         djp__pipeline_wake(self->pipeline);
     }
 }
@@ -128,7 +130,7 @@ events_encoder_new(void **out, void *source)
 static inline void
 events_encoder_free(void *encoder)
 {
-    if (encoder) {
+    if (encoder != NULL) {
         djp__buf_fini(&((events_encoder *)encoder)->records);
         free(encoder);
     }
@@ -159,10 +161,12 @@ events_encode(void *encoder, const void *bytes, size_t size)
 {
     events_encoder *self = encoder;
     const event_record *record = bytes;
-    if (size < sizeof *record || record->size > EVENT_TEXT_MAX || record->size > size - sizeof *record) {
+    if (size < sizeof *record || record->size > EVENT_TEXT_MAX ||
+        record->size > size - sizeof *record) {
         return DJP_EPROTO;
     }
-    size_t value = events_head_size(record->size) + record->size, log = events_head_size(value) + value;
+    size_t value = events_head_size(record->size) + record->size,
+           log = events_head_size(value) + value;
     events_write_head(&self->records, 2 << 3 | 2, log);
     events_write_head(&self->records, 5 << 3 | 2, value); /* body */
     events_write_head(&self->records, 1 << 3 | 2, record->size); /* string_value */
@@ -229,13 +233,14 @@ static const djp__encode events_encoding = {
 static const djp__signal events_signal = {
     .name = "logs",
     .item_name = "events",
-    .route = {"/v1/logs", "/opentelemetry.proto.collector.logs.v1.LogsService/Export", events_decode_partial},
+    .route = {"/v1/logs", "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+              events_decode_partial},
     .drain = &events_drain,
     .encode = &events_encoding,
 };
 
-/* Adds the signal to an instance that has recorded nothing yet. The transport is taken; self belongs to
- * the caller, who frees the ring when the instance is gone. */
+/* Adds the signal to an instance that has recorded nothing yet. The transport is taken; self
+ * belongs to the caller, who frees the ring when the instance is gone. */
 static inline int
 events_start(events *self, djp_sdk *sdk, djp__transport *transport, uint64_t ring_bytes)
 {
@@ -249,7 +254,8 @@ events_start(events *self, djp_sdk *sdk, djp__transport *transport, uint64_t rin
     options.batch_bytes = ring_bytes / 4;
     options.target = "the receiver of events";
     options.on_sent = NULL;
-    djp__pipeline_init(self->pipeline, &events_signal, self, transport, &sdk->worker, &sdk->diag, &options);
+    djp__pipeline_init(self->pipeline, &events_signal, self, transport, &sdk->worker, &sdk->diag,
+                       &options);
     djp__sdk_add_pipeline(sdk, self->pipeline);
     return 0;
 }

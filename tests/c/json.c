@@ -1,4 +1,5 @@
-/* The reader behind json.h: recursive descent over a NUL-terminated copy. It aborts on lack of memory, being test code. */
+/* The reader behind json.h: recursive descent over a NUL-terminated copy. It aborts on lack of
+ * memory, being test code. */
 #include "json.h"
 
 #include <stdio.h>
@@ -31,7 +32,9 @@ json_read_hex4(const char *at, unsigned *out)
     unsigned value = 0;
     for (int i = 0; i < 4; i++) {
         const char *digits = "0123456789abcdef";
-        const char *found = at[i] == '\0' ? NULL : strchr(digits, at[i] >= 'A' && at[i] <= 'F' ? at[i] + 32 : at[i]);
+        const char *found = at[i] == '\0'
+                                ? NULL
+                                : strchr(digits, at[i] >= 'A' && at[i] <= 'F' ? at[i] + 32 : at[i]);
         if (found == NULL) {
             return 0;
         }
@@ -66,7 +69,8 @@ json_put_utf8(char *out, unsigned code)
     return 4;
 }
 
-/* *at stands behind the 'u'. A lone surrogate becomes its three bytes, so that vectors can hold bad UTF-8. */
+/* *at stands behind the 'u'. A lone surrogate becomes its three bytes, so that vectors can hold bad
+ * UTF-8. */
 static int
 json_read_unicode(char *out, size_t *size, const char **at)
 {
@@ -76,8 +80,8 @@ json_read_unicode(char *out, size_t *size, const char **at)
         return 0;
     }
     *at += 4;
-    if (code >= 0xd800 && code < 0xdc00 && (*at)[0] == '\\' && (*at)[1] == 'u' && json_read_hex4(*at + 2, &low) &&
-        low >= 0xdc00 && low < 0xe000) {
+    if (code >= 0xd800 && code < 0xdc00 && (*at)[0] == '\\' && (*at)[1] == 'u' &&
+        json_read_hex4(*at + 2, &low) && low >= 0xdc00 && low < 0xe000) {
         code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
         *at += 6;
     }
@@ -269,8 +273,8 @@ json_parse(const char *text, size_t size)
     char *copy = json_grow(NULL, size + 1);
     memcpy(copy, text, size);
     copy[size] = '\0';
-    json *value = json_grow(NULL, sizeof(*value));
-    memset(value, 0, sizeof(*value));
+    json *value = json_grow(NULL, sizeof *value);
+    memset(value, 0, sizeof *value);
     const char *at = copy;
     int good = json_read_value(value, &at, 0);
     json_skip_blanks(&at);
@@ -287,7 +291,7 @@ json_load(const char *file)
 {
     const char *folder = getenv("DJP_VECTORS");
     char path[4096];
-    snprintf(path, sizeof(path), "%s/%s", folder == NULL ? "tests/vectors" : folder, file);
+    snprintf(path, sizeof path, "%s/%s", folder == NULL ? "tests/vectors" : folder, file);
     FILE *stream = fopen(path, "rb");
     if (stream == NULL) {
         fprintf(stderr, "cannot open %s\n", path);

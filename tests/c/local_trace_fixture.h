@@ -1,5 +1,5 @@
-/* One recorder that decides by ratio, and the short forms in which tests of local traces speak of it. For one test program: everything
- * is static. */
+/* One recorder that decides by ratio, and the short forms in which tests of local traces speak of
+ * it. For one test program: everything is static. */
 #ifndef TESTS_C_LOCAL_TRACE_FIXTURE_H
 #define TESTS_C_LOCAL_TRACE_FIXTURE_H
 

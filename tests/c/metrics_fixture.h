@@ -1,4 +1,5 @@
-/* Short forms for the metrics tests: a registry with small limits, families and series in one line, and the exposition. */
+/* Short forms for the metrics tests: a registry with small limits, families and series in one line,
+ * and the exposition. */
 #ifndef TESTS_C_METRICS_FIXTURE_H
 #define TESTS_C_METRICS_FIXTURE_H
 
@@ -29,7 +30,8 @@ fixture_family(djp_registry *registry, djp_metric_type type, const char *name, s
 {
     static const char *const names[] = {"a", "b", "c"};
     djp_family *family = NULL;
-    djp_family_options options = {.type = type, .name = name, .help = "help", .labels = names, .label_count = labels};
+    djp_family_options options = {
+        .type = type, .name = name, .help = "help", .labels = names, .label_count = labels};
     assert_int_equal(djp_family_new(&family, registry, &options), 0);
     assert_non_null(family);
     return family;
@@ -39,7 +41,7 @@ fixture_family(djp_registry *registry, djp_metric_type type, const char *name, s
 static inline djp_series *
 fixture_series(djp_family *family, const char *value)
 {
-    djp_text text = {value, value ? strlen(value) : 0};
+    djp_text text = {value, value != NULL ? strlen(value) : 0};
     return djp_family_series(family, &text);
 }
 
@@ -51,7 +53,8 @@ fixture_numbered(djp_family *family, int number)
     return fixture_series(family, value);
 }
 
-/* The caller frees with djp_free. Not inlined: compilers then take the text for the local that first held it. */
+/* The caller frees with djp_free. Not inlined: compilers then take the text for the local that
+ * first held it. */
 __attribute__((noinline, unused)) static char *
 fixture_expose(djp_registry *registry, djp_exposition format)
 {

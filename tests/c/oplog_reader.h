@@ -1,4 +1,5 @@
-/* What came out of an SDK with a scripted transport, as one line of text for each span, and the set-up of its tests. For one test program: everything is static. */
+/* What came out of an SDK with a scripted transport, as one line of text for each span, and the
+ * set-up of its tests. For one test program: everything is static. */
 #ifndef TESTS_C_OPLOG_READER_H
 #define TESTS_C_OPLOG_READER_H
 
@@ -25,9 +26,9 @@ reader_add(reader *out, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int size = vsnprintf(out->text + out->used, sizeof(out->text) - out->used, format, arguments);
+    int size = vsnprintf(out->text + out->used, sizeof out->text - out->used, format, arguments);
     va_end(arguments);
-    assert_in_range(size, 0, sizeof(out->text) - out->used - 1);
+    assert_in_range(size, 0, sizeof out->text - out->used - 1);
     out->used += (size_t)size;
 }
 
@@ -50,7 +51,8 @@ reader_value(reader *out, const Djp__Otlp__V1__AnyValue *value)
         reader_add(out, "%gd", value->double_value);
         break;
     case DJP__OTLP__V1__ANY_VALUE__VALUE_BYTES_VALUE:
-        reader_add(out, "<%.*s>", (int)value->bytes_value.len, (const char *)value->bytes_value.data);
+        reader_add(out, "<%.*s>", (int)value->bytes_value.len,
+                   (const char *)value->bytes_value.data);
         break;
     case DJP__OTLP__V1__ANY_VALUE__VALUE_ARRAY_VALUE:
         reader_add(out, "[");
@@ -94,9 +96,11 @@ reader_id(reader *out, const char *name, ProtobufCBinaryData id)
     reader_add(out, " ");
 }
 
-/* name kind trace= span= parent= start= took= scope= state= status= dropped= | attributes | events | links */
+/* name kind trace= span= parent= start= took= scope= state= status= dropped= | attributes | events
+ * | links */
 static void
-reader_span(reader *out, const Djp__Otlp__V1__Span *span, const Djp__Otlp__V1__InstrumentationScope *scope)
+reader_span(reader *out, const Djp__Otlp__V1__Span *span,
+            const Djp__Otlp__V1__InstrumentationScope *scope)
 {
     reader_add(out, "\n%s kind%d ", span->name, (int)span->kind);
     reader_id(out, "trace=", span->trace_id);
@@ -104,8 +108,8 @@ reader_span(reader *out, const Djp__Otlp__V1__Span *span, const Djp__Otlp__V1__I
     reader_id(out, "parent=", span->parent_span_id);
     reader_add(out, "start=%llu took=%llu ", (unsigned long long)span->start_time_unix_nano,
                (unsigned long long)(span->end_time_unix_nano - span->start_time_unix_nano));
-    reader_add(out, "scope=%s@%s state=%s flags=%x ", scope ? scope->name : "", scope ? scope->version : "",
-               span->trace_state, span->flags);
+    reader_add(out, "scope=%s@%s state=%s flags=%x ", scope != NULL ? scope->name : "",
+               scope != NULL ? scope->version : "", span->trace_state, span->flags);
     reader_add(out, "status=%d:%s dropped=%u | ", span->status ? (int)span->status->code : 0,
                span->status ? span->status->message : "", span->dropped_attributes_count);
     reader_attributes(out, span->attributes, span->n_attributes);
@@ -134,8 +138,9 @@ reader_all(script_transport *transport)
     for (size_t at = 0; at + 4 <= transport->stored_size;) {
         uint32_t length;
         memcpy(&length, transport->stored + at, 4);
-        Djp__Otlp__V1__ExportTraceServiceRequest *request = djp__otlp__v1__export_trace_service_request__unpack(
-            NULL, length, (const uint8_t *)transport->stored + at + 4);
+        Djp__Otlp__V1__ExportTraceServiceRequest *request =
+            djp__otlp__v1__export_trace_service_request__unpack(
+                NULL, length, (const uint8_t *)transport->stored + at + 4);
         assert_non_null(request);
         for (size_t i = 0; i < request->resource_spans[0]->n_scope_spans; i++) {
             Djp__Otlp__V1__ScopeSpans *scope = request->resource_spans[0]->scope_spans[i];
@@ -168,12 +173,12 @@ reader_line(script_transport *transport, const char *name)
     return line;
 }
 
-#define assert_has(line, part)                                                            \
-    do {                                                                                  \
-        const char *has_line = (line);                                                    \
-        if (!has_line || !strstr(has_line, (part))) {                                     \
-            fail_msg("no \"%s\" in: %s", (part), has_line ? has_line : "(no such span)"); \
-        }                                                                                 \
+#define assert_has(line, part)                                                                    \
+    do {                                                                                          \
+        const char *has_line = (line);                                                            \
+        if (has_line == NULL || !strstr(has_line, (part))) {                                      \
+            fail_msg("no \"%s\" in: %s", (part), has_line != NULL ? has_line : "(no such span)"); \
+        }                                                                                         \
     } while (0)
 
 /* ---- one SDK with one log ---- */
@@ -232,8 +237,10 @@ flush(void)
 static inline void
 begin(uint32_t slot, uint32_t number, uint32_t parent, const char *name)
 {
-    writer_start start = {
-        .slot = slot, .number = number, .full_name = name, .parent_flags = parent ? DJP_FLAG_SAMPLED : 0};
+    writer_start start = {.slot = slot,
+                          .number = number,
+                          .full_name = name,
+                          .parent_flags = parent ? DJP_FLAG_SAMPLED : 0};
     start.flags = DJP_OP_START_NAME | (parent ? 0 : DJP_OP_START_ROOT);
     start.ids = writer_make_ids(number, slot + 100 * number, parent);
     assert_true(writer_begin(&log_, &start));

@@ -1,5 +1,5 @@
-/* A writer of an operation log in C, as an environment of another language would be one: plain stores, one release, a wake when the
- * core sleeps. For one test program: everything is static. */
+/* A writer of an operation log in C, as an environment of another language would be one: plain
+ * stores, one release, a wake when the core sleeps. For one test program: everything is static. */
 #ifndef TESTS_C_OPLOG_WRITER_H
 #define TESTS_C_OPLOG_WRITER_H
 
@@ -179,7 +179,8 @@ writer_decide(writer *it, const writer_start *start)
     uint8_t trace_id[16];
     djp_span_context parent = {.flags = (uint8_t)start->parent_flags,
                                .is_remote = (start->flags & DJP_OP_START_REMOTE) != 0};
-    djp_oplog_root root = {.trace_id = trace_id, .parent = below ? &parent : NULL, .kind = start->kind};
+    djp_oplog_root root = {
+        .trace_id = trace_id, .parent = below ? &parent : NULL, .kind = start->kind};
     djp_oplog_reply reply;
     writer_bytes(trace_id, trace, 4);
     writer_bytes(parent.trace_id, trace, 4);
@@ -222,7 +223,8 @@ writer_begin(writer *it, const writer_start *start)
         memcpy(payload + size, &start->unix_ns, 8);
         size += 8;
     }
-    return writer_put(it, DJP_OP_START, start->slot | start->kind << 16 | start->flags << 24, payload, size);
+    return writer_put(it, DJP_OP_START, start->slot | start->kind << 16 | start->flags << 24,
+                      payload, size);
 }
 
 static inline void
@@ -304,7 +306,8 @@ static inline void
 writer_end_http(writer *it, const writer_request *request)
 {
     char payload[1024] = {0};
-    uint32_t words[4] = {request->status | request->flags << 16, request->method | request->route << 16,
+    uint32_t words[4] = {request->status | request->flags << 16,
+                         request->method | request->route << 16,
                          request->scheme | request->version << 16, request->error};
     memcpy(payload, &request->start, 8);
     memcpy(payload + 8, &request->end, 8);

@@ -1,4 +1,5 @@
-/* Spans to protobuf-c messages. Slow and plain on purpose; everything lives in the source's arena. */
+/* Spans to protobuf-c messages. Slow and plain on purpose; everything lives in the source's
+ * arena. */
 #include "otlp_oracle.h"
 
 #include <stdlib.h>
@@ -38,7 +39,8 @@ oracle_bytes(const void *data, size_t size)
 }
 
 static oracle_key_value **
-oracle_attributes(size_t *out_count, rb_source *source, const djp_attribute *items, size_t count, const char *reason);
+oracle_attributes(size_t *out_count, rb_source *source, const djp_attribute *items, size_t count,
+                  const char *reason);
 
 static oracle_value *
 oracle_any(rb_source *source, const djp_value *value)
@@ -73,7 +75,8 @@ oracle_any(rb_source *source, const djp_value *value)
         out->array_value = oracle_alloc(source, sizeof *out->array_value);
         djp__otlp__v1__array_value__init(out->array_value);
         out->array_value->n_values = value->as.array.count;
-        out->array_value->values = oracle_alloc(source, value->as.array.count * sizeof(oracle_value *));
+        out->array_value->values =
+            oracle_alloc(source, value->as.array.count * sizeof(oracle_value *));
         for (size_t i = 0; i < value->as.array.count; i++) {
             out->array_value->values[i] = oracle_any(source, &value->as.array.items[i]);
         }
@@ -82,8 +85,8 @@ oracle_any(rb_source *source, const djp_value *value)
         out->value_case = DJP__OTLP__V1__ANY_VALUE__VALUE_KVLIST_VALUE;
         out->kvlist_value = oracle_alloc(source, sizeof *out->kvlist_value);
         djp__otlp__v1__key_value_list__init(out->kvlist_value);
-        out->kvlist_value->values =
-            oracle_attributes(&out->kvlist_value->n_values, source, value->as.map.items, value->as.map.count, NULL);
+        out->kvlist_value->values = oracle_attributes(
+            &out->kvlist_value->n_values, source, value->as.map.items, value->as.map.count, NULL);
         break;
     }
     return out;
@@ -107,7 +110,8 @@ oracle_pair(rb_source *source, djp_text key, const djp_value *value)
 
 /* reason: a sampling.reason to add unless the attributes have one, or NULL. */
 static oracle_key_value **
-oracle_attributes(size_t *out_count, rb_source *source, const djp_attribute *items, size_t count, const char *reason)
+oracle_attributes(size_t *out_count, rb_source *source, const djp_attribute *items, size_t count,
+                  const char *reason)
 {
     oracle_key_value **out = oracle_alloc(source, (count + 1) * sizeof *out);
     djp_text reason_key = rb_text("sampling.reason");
@@ -154,7 +158,8 @@ oracle_events(oracle_span *out, rb_source *source, const rb_span *span)
         djp__otlp__v1__event__init(event);
         event->time_unix_nano = from->time;
         event->name = oracle_text(source, from->name);
-        event->attributes = oracle_attributes(&event->n_attributes, source, from->attributes, from->count, NULL);
+        event->attributes =
+            oracle_attributes(&event->n_attributes, source, from->attributes, from->count, NULL);
         event->dropped_attributes_count = from->dropped;
         out->events[i] = event;
     }
@@ -172,7 +177,8 @@ oracle_links(oracle_span *out, rb_source *source, const rb_span *span)
         link->trace_id = oracle_bytes(from->trace_id, 16);
         link->span_id = oracle_bytes(from->span_id, 8);
         link->trace_state = oracle_text(source, from->state);
-        link->attributes = oracle_attributes(&link->n_attributes, source, from->attributes, from->count, NULL);
+        link->attributes =
+            oracle_attributes(&link->n_attributes, source, from->attributes, from->count, NULL);
         link->dropped_attributes_count = from->dropped;
         link->flags = from->flags;
         out->links[i] = link;
@@ -182,7 +188,8 @@ oracle_links(oracle_span *out, rb_source *source, const rb_span *span)
 static const char *
 oracle_reason(const djp_span_record *header)
 {
-    static const char *const names[] = {NULL, "error", "slow", "rule", "slowest", "rare", "parent", "ratio", NULL};
+    static const char *const names[] = {NULL,   "error",  "slow",  "rule", "slowest",
+                                        "rare", "parent", "ratio", NULL};
     return header->local_root ? names[header->reason] : NULL;
 }
 
@@ -203,8 +210,8 @@ oracle_make_span(rb_source *source, const rb_span *span)
     out->kind = (Djp__Otlp__V1__SpanKind)header->kind;
     out->start_time_unix_nano = header->start_unix_ns;
     out->end_time_unix_nano = header->end_unix_ns;
-    out->attributes =
-        oracle_attributes(&out->n_attributes, source, span->attributes, span->count, oracle_reason(header));
+    out->attributes = oracle_attributes(&out->n_attributes, source, span->attributes, span->count,
+                                        oracle_reason(header));
     out->dropped_attributes_count = header->dropped_attributes;
     out->dropped_events_count = header->dropped_events;
     out->dropped_links_count = header->dropped_links;
@@ -233,25 +240,28 @@ oracle_scope(rb_source *source, djp_scope scope, size_t most)
         djp__otlp__v1__instrumentation_scope__init(out->scope);
         out->scope->name = entry->name;
         out->scope->version = entry->version;
-        out->scope->attributes =
-            oracle_attributes(&out->scope->n_attributes, source, entry->attributes, entry->attribute_count, NULL);
+        out->scope->attributes = oracle_attributes(&out->scope->n_attributes, source,
+                                                   entry->attributes, entry->attribute_count, NULL);
     }
     return out;
 }
 
 void
-oracle_pack(djp_buf *out, rb_source *source, const rb_span *spans, size_t count, const djp_attribute *resource,
-            size_t resource_count)
+oracle_pack(djp_buf *out, rb_source *source, const rb_span *spans, size_t count,
+            const djp_attribute *resource, size_t resource_count)
 {
-    Djp__Otlp__V1__ExportTraceServiceRequest request = DJP__OTLP__V1__EXPORT_TRACE_SERVICE_REQUEST__INIT;
+    Djp__Otlp__V1__ExportTraceServiceRequest request =
+        DJP__OTLP__V1__EXPORT_TRACE_SERVICE_REQUEST__INIT;
     Djp__Otlp__V1__ResourceSpans block = DJP__OTLP__V1__RESOURCE_SPANS__INIT, *blocks[] = {&block};
     Djp__Otlp__V1__Resource described = DJP__OTLP__V1__RESOURCE__INIT;
-    Djp__Otlp__V1__ScopeSpans **by_scope = oracle_alloc(source, (DJP_SCOPE_LIMIT + 1) * sizeof *by_scope);
+    Djp__Otlp__V1__ScopeSpans **by_scope =
+        oracle_alloc(source, (DJP_SCOPE_LIMIT + 1) * sizeof *by_scope);
     memset(by_scope, 0, (DJP_SCOPE_LIMIT + 1) * sizeof *by_scope);
     request.n_resource_spans = 1;
     request.resource_spans = blocks;
     if (resource_count != 0) {
-        described.attributes = oracle_attributes(&described.n_attributes, source, resource, resource_count, NULL);
+        described.attributes =
+            oracle_attributes(&described.n_attributes, source, resource, resource_count, NULL);
         block.resource = &described;
     }
     block.scope_spans = oracle_alloc(source, (count + 1) * sizeof *block.scope_spans);

@@ -1,4 +1,5 @@
-/* Random spans and their records. The records follow model/record.h and nothing else, so that they test the readers' view of it. */
+/* Random spans and their records. The records follow model/record.h and nothing else, so that they
+ * test the readers' view of it. */
 #include "record_builder.h"
 
 #include <math.h>
@@ -53,7 +54,8 @@ rb_source_init(rb_source *source, uint64_t seed)
     source->seed = seed;
     djp__arena_init(&source->arena, 0);
     source->scopes[1] = djp_scope_intern("builder", NULL, NULL, NULL, 0);
-    source->scopes[2] = djp_scope_intern("builder.http", "1.2.3", "https://example.test/schemas/1.0", NULL, 0);
+    source->scopes[2] =
+        djp_scope_intern("builder.http", "1.2.3", "https://example.test/schemas/1.0", NULL, 0);
     source->scopes[3] = djp_scope_intern("builder.db", "0.1", NULL, attributes, 2);
 }
 
@@ -82,7 +84,8 @@ rb_size(rb_source *source)
 static djp_text
 rb_text_random(rb_source *source)
 {
-    static const char *const wide[] = {"é", "ß", "漢", "字", "😀", "\"", "\\", "\n", "\t", "\x7f", "\x01", "/"};
+    static const char *const wide[] = {"é",  "ß",  "漢", "字",   "😀",    "\"",
+                                       "\\", "\n", "\t", "\x7f", "\x01", "/"};
     size_t size = rb_size(source), at = 0;
     char *text = rb_alloc(source, size + 1);
     while (at < size) {
@@ -130,7 +133,8 @@ rb_key_random(rb_source *source)
 static int64_t
 rb_int_random(rb_source *source)
 {
-    static const int64_t borders[] = {0, 1, -1, 127, 128, 16383, 16384, INT64_MAX, INT64_MIN, (int64_t)1 << 53};
+    static const int64_t borders[] = {0,     1,     -1,        127,       128,
+                                      16383, 16384, INT64_MAX, INT64_MIN, (int64_t)1 << 53};
     if (rb_below(source, 3) == 0) {
         return borders[rb_below(source, sizeof borders / sizeof borders[0])];
     }
@@ -140,8 +144,8 @@ rb_int_random(rb_source *source)
 static double
 rb_double_random(rb_source *source)
 {
-    static const double borders[] = {0.0,      -0.0,      1.0, 0.1, 1e300, 5e-324, 1.7976931348623157e308,
-                                     INFINITY, -INFINITY, NAN};
+    static const double borders[] = {
+        0.0, -0.0, 1.0, 0.1, 1e300, 5e-324, 1.7976931348623157e308, INFINITY, -INFINITY, NAN};
     if (rb_below(source, 2) == 0) {
         return borders[rb_below(source, sizeof borders / sizeof borders[0])];
     }
@@ -190,7 +194,8 @@ rb_value_random(rb_source *source, int depth)
     return value;
 }
 
-/* depth 0: attributes of a span, event or link, whose keys are never empty. Repeated keys are likely. */
+/* depth 0: attributes of a span, event or link, whose keys are never empty. Repeated keys are
+ * likely. */
 static djp_attribute *
 rb_attributes_random(rb_source *source, size_t count, int depth)
 {
@@ -238,14 +243,16 @@ static djp_text
 rb_state_random(rb_source *source)
 {
     static const char *const states[] = {
-        "", "", "", "a=1", "vendor=x,ot=th:8", "ot=rv:0123456789abcd;th:c,z=1", "ot=k:v,b=2", "ot=th:0"};
+        "",           "",       "", "a=1", "vendor=x,ot=th:8", "ot=rv:0123456789abcd;th:c,z=1",
+        "ot=k:v,b=2", "ot=th:0"};
     return rb_text(states[rb_below(source, sizeof states / sizeof states[0])]);
 }
 
 static uint64_t
 rb_time_random(rb_source *source)
 {
-    return rb_below(source, 50) == 0 ? 0 : 1700000000000000000u + rb_below(source, 1000000000000000u);
+    return rb_below(source, 50) == 0 ? 0
+                                     : 1700000000000000000u + rb_below(source, 1000000000000000u);
 }
 
 static uint32_t
@@ -269,7 +276,8 @@ rb_header_random(djp_span_record *header, rb_source *source)
     header->trace_flags = (uint8_t)rb_below(source, 4);
     header->start_unix_ns = rb_time_random(source);
     header->end_unix_ns = rb_time_random(source);
-    header->threshold = rb_below(source, 2) == 0 ? DJP_THRESHOLD_NONE : rb_next(source) >> 8 >> rb_below(source, 57);
+    header->threshold = rb_below(source, 2) == 0 ? DJP_THRESHOLD_NONE
+                                                 : rb_next(source) >> 8 >> rb_below(source, 57);
     header->local_root = (uint8_t)rb_below(source, 2);
     header->reason = (uint8_t)rb_below(source, DJP_REASON_ALWAYS + 1);
     header->scope = source->scopes[rb_below(source, 4)];
@@ -455,8 +463,9 @@ static void
 rb_put_link(djp_buf *out, const rb_link *link)
 {
     size_t at = rb_open(out, 0, DJP_ITEM_LINK, 0);
-    djp_link_head head = {
-        .flags = link->flags, .state_size = (uint32_t)link->state.size, .dropped_attributes = link->dropped};
+    djp_link_head head = {.flags = link->flags,
+                          .state_size = (uint32_t)link->state.size,
+                          .dropped_attributes = link->dropped};
     memcpy(head.trace_id, link->trace_id, sizeof head.trace_id);
     memcpy(head.span_id, link->span_id, sizeof head.span_id);
     djp__buf_append(out, &head, sizeof head);

@@ -1,5 +1,5 @@
-/* Test helper: random spans as plain structures, and their form as records in the ring. Records lie in blocks of exactly their
- * size, so that a sanitizer sees every byte read beyond them. */
+/* Test helper: random spans as plain structures, and their form as records in the ring. Records lie
+ * in blocks of exactly their size, so that a sanitizer sees every byte read beyond them. */
 #ifndef TESTS_RECORD_BUILDER_H
 #define TESTS_RECORD_BUILDER_H
 

@@ -1,4 +1,5 @@
-/* One recorder a test, and the short forms in which tests of spans speak of it. For one test program: everything is static. */
+/* One recorder a test, and the short forms in which tests of spans speak of it. For one test
+ * program: everything is static. */
 #ifndef TESTS_C_SPAN_FIXTURE_H
 #define TESTS_C_SPAN_FIXTURE_H
 

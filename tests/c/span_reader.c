@@ -129,7 +129,8 @@ check_group(const djp_item *group)
     DEMAND(djp_item_size(group) % 8 == 0);
     DEMAND(item <= end);
     for (; item < end; item = djp_item_next(item)) {
-        DEMAND(djp_item_kind(item) == DJP_ITEM_ATTRIBUTE && item->key != 0 && djp_item_next(item) <= end);
+        DEMAND(djp_item_kind(item) == DJP_ITEM_ATTRIBUTE && item->key != 0 &&
+               djp_item_next(item) <= end);
         check_attribute(item, djp_item_payload(item), 0);
         for (const djp_item *other = first_in(group); other < item; other = djp_item_next(other)) {
             DEMAND(other->key != item->key);
@@ -144,7 +145,8 @@ check_text(const djp_span_record *record, uint32_t at, uint32_t size)
         DEMAND(size == 0);
         return;
     }
-    for (const djp_item *item = djp_record_first(record); item < djp_record_end(record); item = djp_item_next(item)) {
+    for (const djp_item *item = djp_record_first(record); item < djp_record_end(record);
+         item = djp_item_next(item)) {
         if ((const char *)djp_item_payload(item) == (const char *)record + at) {
             DEMAND(djp_item_kind(item) == DJP_ITEM_TEXT && djp_item_size(item) == size);
             DEMAND(djp__utf8_valid(djp_item_payload(item), size));
@@ -158,10 +160,13 @@ void
 span_reader_check(const djp_span_record *record, size_t size)
 {
     unsigned attributes = 0, events = 0, links = 0;
-    DEMAND(record->size == size && size % 8 == 0 && size >= sizeof *record && size <= DJP_RECORD_SIZE_MAX);
-    DEMAND(record->type == DJP_RECORD_SPAN && record->kind >= 1 && record->kind <= 5 && record->status <= 2);
+    DEMAND(record->size == size && size % 8 == 0 && size >= sizeof *record &&
+           size <= DJP_RECORD_SIZE_MAX);
+    DEMAND(record->type == DJP_RECORD_SPAN && record->kind >= 1 && record->kind <= 5 &&
+           record->status <= 2);
     DEMAND(record->end_unix_ns >= record->start_unix_ns);
-    for (const djp_item *item = djp_record_first(record); item < djp_record_end(record); item = djp_item_next(item)) {
+    for (const djp_item *item = djp_record_first(record); item < djp_record_end(record);
+         item = djp_item_next(item)) {
         DEMAND(djp_item_next(item) <= djp_record_end(record));
         switch (djp_item_kind(item)) {
         case DJP_ITEM_TEXT:
@@ -183,7 +188,8 @@ span_reader_check(const djp_span_record *record, size_t size)
             DEMAND(!"a known kind");
         }
     }
-    DEMAND(attributes == record->attribute_items && events == record->event_items && links == record->link_items);
+    DEMAND(attributes == record->attribute_items && events == record->event_items &&
+           links == record->link_items);
     check_text(record, record->name_at, record->name_size);
     check_text(record, record->status_at, record->status_size);
     check_text(record, record->state_at, record->state_size);
@@ -194,7 +200,7 @@ span_reader_take(djp_recorder *recorder)
 {
     size_t size = 0;
     void *record = djp__ring_peek(djp__recorder_ring(recorder), &size);
-    if (!record) {
+    if (record == NULL) {
         return NULL;
     }
     djp_span_record *copy = malloc(size);
@@ -221,7 +227,8 @@ span_reader_attribute(const djp_span_record *record, const char *key)
 {
     djp_key wanted = djp_key_intern(djp_text_of(key));
     const djp_item *found = NULL;
-    for (const djp_item *item = djp_record_first(record); item < djp_record_end(record); item = djp_item_next(item)) {
+    for (const djp_item *item = djp_record_first(record); item < djp_record_end(record);
+         item = djp_item_next(item)) {
         if (djp_item_kind(item) == DJP_ITEM_ATTRIBUTE && item->key == wanted) {
             found = item;
         }
@@ -238,7 +245,8 @@ show_children(char *out, size_t room, const djp_item *item)
     int map = djp_item_type(item) == DJP_MAP;
     size_t made = (size_t)snprintf(out, room, map ? "{" : "[");
     const djp_item *end = end_in(item);
-    for (const djp_item *child = djp_item_payload(item); child < end; child = djp_item_next(child)) {
+    for (const djp_item *child = djp_item_payload(item); child < end;
+         child = djp_item_next(child)) {
         if (djp_item_kind(child) == DJP_ITEM_KEY) {
             made += (size_t)snprintf(out + made, room - made, "%.*s=", (int)djp_item_size(child),
                                      (const char *)djp_item_payload(child));
@@ -289,7 +297,7 @@ const char *
 span_reader_show_item(const djp_item *item)
 {
     shown[0] = '\0';
-    if (item) {
+    if (item != NULL) {
         show(shown, sizeof shown, item);
     }
     return shown;
@@ -304,7 +312,8 @@ span_reader_show(const djp_span_record *record, const char *key)
 const djp_item *
 span_reader_item(const djp_span_record *record, unsigned kind, unsigned n)
 {
-    for (const djp_item *item = djp_record_first(record); item < djp_record_end(record); item = djp_item_next(item)) {
+    for (const djp_item *item = djp_record_first(record); item < djp_record_end(record);
+         item = djp_item_next(item)) {
         if (djp_item_kind(item) == kind && n-- == 0) {
             return item;
         }

@@ -1,5 +1,5 @@
-/* Reads what a recorder published: takes records out of its ring, checks their whole structure, and finds things in them. Shares
- * no code with the writer but the declaration of the format. */
+/* Reads what a recorder published: takes records out of its ring, checks their whole structure, and
+ * finds things in them. Shares no code with the writer but the declaration of the format. */
 #ifndef TESTS_C_SPAN_READER_H
 #define TESTS_C_SPAN_READER_H
 
@@ -11,7 +11,8 @@ djp_recorder_options span_reader_options(void);
 /* Makes a recorder or ends the program. */
 djp_recorder *span_reader_recorder(const djp_recorder_options *options);
 
-/* The next published record, checked, in fresh memory that the caller frees; NULL when there is none. */
+/* The next published record, checked, in fresh memory that the caller frees; NULL when there is
+ * none. */
 djp_span_record *span_reader_take(djp_recorder *recorder);
 /* Takes and forgets all; returns how many there were. */
 unsigned span_reader_drain(djp_recorder *recorder);
@@ -20,8 +21,8 @@ void span_reader_check(const djp_span_record *record, size_t size);
 
 /* The last top-level attribute of the key, or NULL. */
 const djp_item *span_reader_attribute(const djp_span_record *record, const char *key);
-/* The attribute as text: "s:abc", "i:5", "d:0.5", "b:1", "x:0a0b", "-", "[i:1,s:a]", "{k=i:1}"; "" when absent. Valid until the
- * next call. */
+/* The attribute as text: "s:abc", "i:5", "d:0.5", "b:1", "x:0a0b", "-", "[i:1,s:a]", "{k=i:1}"; ""
+ * when absent. Valid until the next call. */
 const char *span_reader_show(const djp_span_record *record, const char *key);
 /* An item shown alike, valid until the next call. */
 const char *span_reader_show_item(const djp_item *item);

@@ -1,6 +1,6 @@
-/* Writes random batches for tests in other languages: tool_dump_spans DIR COUNT SEED makes DIR/spans.bin ([u32 little-endian
- * size][ExportTraceServiceRequest]...), DIR/spans.jsonl (the same batches, one line of OTLP JSON each) and DIR/console.jsonl (the same
- * spans as console lines). */
+/* Writes random batches for tests in other languages: tool_dump_spans DIR COUNT SEED makes
+ * DIR/spans.bin ([u32 little-endian size][ExportTraceServiceRequest]...), DIR/spans.jsonl (the same
+ * batches, one line of OTLP JSON each) and DIR/console.jsonl (the same spans as console lines). */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -89,7 +89,8 @@ main(int argc, char **argv)
     }
     for (int i = 0; i < DUMP_FILES; i++) {
         files[i] = dump_open(argv[1], names[i]);
-        if (djp__encoder_new(&encoders[i], &djp__otlp_trace, (djp__encoding)i, dump_resource, 2) != 0) {
+        if (djp__encoder_new(&encoders[i], &djp__otlp_trace, (djp__encoding)i, dump_resource, 2) !=
+            0) {
             dump_fail("encoder");
         }
     }

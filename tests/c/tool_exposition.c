@@ -1,6 +1,6 @@
-/* Prints expositions for the Python tests: `tool_exposition text|openmetrics [created]` writes a registry that holds every kind
- * of family, awkward labels and values, exemplars and the documented families; `listen` serves it on a free port, which it
- * prints, until standard input ends. */
+/* Prints expositions for the Python tests: `tool_exposition text|openmetrics [created]` writes a
+ * registry that holds every kind of family, awkward labels and values, exemplars and the documented
+ * families; `listen` serves it on a free port, which it prints, until standard input ends. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,16 +9,16 @@
 #include "djp/djp.h"
 #include "export/prometheus_http.h"
 
-#define TEXT(literal) ((djp_text){literal, sizeof(literal) - 1})
+#define TEXT(literal) ((djp_text){literal, sizeof literal - 1})
 
 static djp_family *
-tool_family(djp_registry *registry, djp_metric_type type, const char *name, const char *unit, const double *bounds,
-            size_t count)
+tool_family(djp_registry *registry, djp_metric_type type, const char *name, const char *unit,
+            const double *bounds, size_t count)
 {
     static const char *const labels[] = {"one", "two"};
     djp_family *family = NULL;
-    djp_family_options options = {type,   name, "Help with \"quotes\", a \\ and a\nline end", unit, labels, 2,
-                                  bounds, count};
+    djp_family_options options = {
+        type, name, "Help with \"quotes\", a \\ and a\nline end", unit, labels, 2, bounds, count};
     if (djp_family_new(&family, registry, &options) < 0) {
         fprintf(stderr, "cannot make %s\n", name);
         exit(1);
@@ -30,22 +30,28 @@ static void
 tool_awkward(djp_registry *registry)
 {
     static const double negative[] = {-1, 0, 1e-9, 1e20};
-    static const double values[] = {0, -0.0, 0.1, 1.0 / 3, 1e300, 5e-324, -12.75, 4503599627370497.5};
-    const djp_text labels[][2] = {{TEXT("plain"), TEXT("")},
-                                  {TEXT("quo\"te"), TEXT("back\\slash")},
-                                  {TEXT("line\nend"), TEXT("tab\tcr\rbrace}{,=")},
-                                  {TEXT("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"), TEXT("\xff\xed\xa0\x80")},
-                                  {TEXT("# EOF"), TEXT("le=\"0.1\"")}};
+    static const double values[] = {0,     -0.0,   0.1,    1.0 / 3,
+                                    1e300, 5e-324, -12.75, 4503599627370497.5};
+    const djp_text labels[][2] = {
+        {TEXT("plain"), TEXT("")},
+        {TEXT("quo\"te"), TEXT("back\\slash")},
+        {TEXT("line\nend"), TEXT("tab\tcr\rbrace}{,=")},
+        {TEXT("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"), TEXT("\xff\xed\xa0\x80")},
+        {TEXT("# EOF"), TEXT("le=\"0.1\"")}};
     djp_family *counter = tool_family(registry, DJP_COUNTER, "awkward_total", "", NULL, 0);
     djp_family *gauge = tool_family(registry, DJP_GAUGE, "awkward_celsius", "celsius", NULL, 0);
-    djp_family *histogram = tool_family(registry, DJP_HISTOGRAM, "awkward_seconds", "seconds", NULL, 0);
-    djp_family *signedness = tool_family(registry, DJP_HISTOGRAM, "awkward_signed", "", negative, 4);
+    djp_family *histogram =
+        tool_family(registry, DJP_HISTOGRAM, "awkward_seconds", "seconds", NULL, 0);
+    djp_family *signedness =
+        tool_family(registry, DJP_HISTOGRAM, "awkward_signed", "", negative, 4);
     djp_span_context context = {{0xab, 1}, {0xcd, 2}, DJP_FLAG_SAMPLED, 0, NULL};
     tool_family(registry, DJP_HISTOGRAM, "awkward_empty", "", NULL, 0);
     for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++) {
         for (size_t k = 0; k < sizeof values / sizeof values[0]; k++) {
-            djp_counter_add_with_context(djp_family_series(counter, labels[i]), values[k], k % 2 ? &context : NULL);
-            djp_histogram_observe_with_context(djp_family_series(histogram, labels[i]), fabs(values[k]), &context);
+            djp_counter_add_with_context(djp_family_series(counter, labels[i]), values[k],
+                                         k % 2 ? &context : NULL);
+            djp_histogram_observe_with_context(djp_family_series(histogram, labels[i]),
+                                               fabs(values[k]), &context);
             djp_histogram_observe(djp_family_series(signedness, labels[i]), values[k]);
         }
         djp_gauge_set(djp_family_series(gauge, labels[i]), values[i]);
@@ -128,7 +134,8 @@ main(int count, char **arguments)
         char *text;
         size_t size;
         if (djp_registry_expose(&text, &size, registry,
-                                strcmp(command, "openmetrics") == 0 ? DJP_OPENMETRICS_1_0_0 : DJP_TEXT_0_0_4) < 0) {
+                                strcmp(command, "openmetrics") == 0 ? DJP_OPENMETRICS_1_0_0
+                                                                    : DJP_TEXT_0_0_4) < 0) {
             return 1;
         }
         fwrite(text, 1, size, stdout);

@@ -1,5 +1,6 @@
-/* Decides about trace ids for tests in other languages: `tool_sampling IDS OUT RATIO` reads 16 bytes of each from IDS and writes a byte
- * of each to OUT: 1 where the head decision for a root with that id is yes. */
+/* Decides about trace ids for tests in other languages: `tool_sampling IDS OUT RATIO` reads 16
+ * bytes of each from IDS and writes a byte of each to OUT: 1 where the head decision for a root
+ * with that id is yes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,7 @@
-/* Drives the OTLP transport for the Python tests: options as name=value arguments, commands on standard input, one JSON line of
- * result for each. Commands: "send", "many N" (one summary), "retry" (with djp__retry until it is settled), "fork" (a send in a
- * forked child), "wake" (a send of a thread with its own descriptors, woken all the time). */
+/* Drives the OTLP transport for the Python tests: options as name=value arguments, commands on
+ * standard input, one JSON line of result for each. Commands: "send", "many N" (one summary),
+ * "retry" (with djp__retry until it is settled), "fork" (a send in a forked child), "wake" (a send
+ * of a thread with its own descriptors, woken all the time). */
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -44,7 +45,8 @@ tool_send(tool *t, djp__send_result *result)
 {
     t->started = djp__clock_monotonic();
     t->polls = 0;
-    djp__send_control control = {t->timeout_ns ? t->started + t->timeout_ns : UINT64_MAX, tool_poll, t};
+    djp__send_control control = {t->timeout_ns ? t->started + t->timeout_ns : UINT64_MAX, tool_poll,
+                                 t};
     t->transport->ops->send(t->transport, t->body.data, t->body.size, &control, result);
 }
 
@@ -55,10 +57,11 @@ tool_print(const tool *t, const djp__send_result *result, unsigned attempts)
     djp__buf_init(&line, 0);
     djp__buf_printf(&line,
                     "{\"outcome\":\"%s\",\"rejected\":%" PRIu64 ",\"retry_after_ns\":%" PRIu64
-                    ",\"status\":%ld,\"wire_bytes\":%" PRIu64 ",\"attempts\":%u,\"polls\":%lu,\"us\":%" PRIu64
-                    ",\"message\":",
-                    tool_outcomes[result->outcome], result->rejected, result->retry_after_ns, result->status,
-                    result->wire_bytes, attempts, t->polls, (djp__clock_monotonic() - t->started) / 1000);
+                    ",\"status\":%ld,\"wire_bytes\":%" PRIu64
+                    ",\"attempts\":%u,\"polls\":%lu,\"us\":%" PRIu64 ",\"message\":",
+                    tool_outcomes[result->outcome], result->rejected, result->retry_after_ns,
+                    result->status, result->wire_bytes, attempts, t->polls,
+                    (djp__clock_monotonic() - t->started) / 1000);
     djp__buf_json(&line, result->message, strlen(result->message));
     djp__buf_text(&line, "}\n");
     fwrite(line.data, 1, line.size, stdout);
@@ -84,11 +87,13 @@ tool_send_many(tool *t, unsigned long count)
     for (unsigned long i = 0; i < count; i++) {
         tool_send(t, &result);
         outcomes[result.outcome]++;
-        if (result.outcome != DJP__SENT && !first_bad[0])
+        if (result.outcome != DJP__SENT && !first_bad[0]) {
             memcpy(first_bad, result.message, sizeof first_bad);
+        }
     }
     double us = (double)(djp__clock_monotonic() - began) / 1e3 / (double)(count ? count : 1);
-    printf("{\"sent\":%lu,\"retry\":%lu,\"rejected\":%lu,\"aborted\":%lu,\"us\":%.1f,\"message\":\"%s\"}\n",
+    printf("{\"sent\":%lu,\"retry\":%lu,\"rejected\":%lu,\"aborted\":%lu,\"us\":%.1f,\"message\":"
+           "\"%s\"}\n",
            outcomes[0], outcomes[1], outcomes[2], outcomes[3], us, first_bad);
     fflush(stdout);
 }
@@ -103,11 +108,14 @@ tool_send_with_retry(tool *t)
     for (;;) {
         tool_send(t, &result);
         attempts++;
-        if (result.outcome != DJP__SEND_RETRY)
+        if (result.outcome != DJP__SEND_RETRY) {
             break;
-        uint64_t delay = djp__retry_delay(&retry, djp__clock_monotonic(), result.retry_after_ns, djp__rand64());
-        if (delay == UINT64_MAX)
+        }
+        uint64_t delay =
+            djp__retry_delay(&retry, djp__clock_monotonic(), result.retry_after_ns, djp__rand64());
+        if (delay == UINT64_MAX) {
             break;
+        }
         struct timespec pause = {(time_t)(delay / 1000000000), (long)(delay % 1000000000)};
         nanosleep(&pause, NULL);
     }
@@ -164,12 +172,13 @@ tool_read_body(djp_buf *body, const char *path)
     char part[65536];
     size_t size;
     FILE *file = fopen(path, "rb");
-    if (!file) {
+    if (file == NULL) {
         perror(path);
         exit(2);
     }
-    while ((size = fread(part, 1, sizeof part, file)) > 0)
+    while ((size = fread(part, 1, sizeof part, file)) > 0) {
         djp__buf_append(body, part, size);
+    }
     fclose(file);
 }
 
@@ -180,8 +189,9 @@ tool_option(tool *t, const char *name, const char *value)
     struct {
         const char *name;
         char **text;
-    } texts[] = {{"endpoint", &o->endpoint},       {"headers", &o->headers}, {"ca", &o->certificate},
-                 {"cert", &o->client_certificate}, {"key", &o->client_key},  {"http_proxy", &o->http_proxy},
+    } texts[] = {{"endpoint", &o->endpoint}, {"headers", &o->headers},
+                 {"ca", &o->certificate},    {"cert", &o->client_certificate},
+                 {"key", &o->client_key},    {"http_proxy", &o->http_proxy},
                  {"no_proxy", &o->no_proxy}};
     struct {
         const char *name;
@@ -190,27 +200,30 @@ tool_option(tool *t, const char *name, const char *value)
                    {"abort_ns", &t->abort_ns},
                    {"max_request", &o->max_request_bytes},
                    {"max_response", &o->max_response_bytes}};
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         if (strcmp(name, texts[i].name) == 0) {
             free(*texts[i].text);
             *texts[i].text = strdup(value);
             return 1;
         }
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+    }
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         if (strcmp(name, numbers[i].name) == 0) {
             *numbers[i].number = strtoull(value, NULL, 10);
             return 1;
         }
-    if (strcmp(name, "protocol") == 0)
+    }
+    if (strcmp(name, "protocol") == 0) {
         o->protocol = strcmp(value, "grpc") == 0   ? DJP_PROTOCOL_GRPC
                       : strcmp(value, "json") == 0 ? DJP_PROTOCOL_HTTP_JSON
                                                    : DJP_PROTOCOL_HTTP_PROTOBUF;
-    else if (strcmp(name, "compress") == 0)
+    } else if (strcmp(name, "compress") == 0) {
         o->compress = atoi(value);
-    else if (strcmp(name, "body") == 0)
+    } else if (strcmp(name, "body") == 0) {
         tool_read_body(&t->body, value);
-    else
+    } else {
         return 0;
+    }
     return 1;
 }
 
@@ -219,20 +232,23 @@ tool_set_up(tool *t, int argc, char **argv)
 {
     memset(t, 0, sizeof *t);
     djp__buf_init(&t->body, 0);
-    char **texts[] = {
-        &t->options.endpoint,   &t->options.headers,    &t->options.certificate, &t->options.client_certificate,
-        &t->options.client_key, &t->options.http_proxy, &t->options.no_proxy};
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+    char **texts[] = {&t->options.endpoint,    &t->options.headers,
+                      &t->options.certificate, &t->options.client_certificate,
+                      &t->options.client_key,  &t->options.http_proxy,
+                      &t->options.no_proxy};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         *texts[i] = strdup("");
+    }
     t->options.protocol = DJP_PROTOCOL_HTTP_PROTOBUF;
     t->options.max_request_bytes = 64u << 20;
     t->options.max_response_bytes = 4u << 20;
     t->timeout_ns = UINT64_C(5000000000);
     for (int i = 1; i < argc; i++) {
         char *equals = strchr(argv[i], '=');
-        if (equals)
+        if (equals != NULL) {
             *equals = '\0';
-        if (!equals || !tool_option(t, argv[i], equals + 1)) {
+        }
+        if (equals == NULL || !tool_option(t, argv[i], equals + 1)) {
             fprintf(stderr, "unknown argument %s\n", argv[i]);
             exit(2);
         }
@@ -242,11 +258,13 @@ tool_set_up(tool *t, int argc, char **argv)
 static void
 tool_clear(tool *t)
 {
-    char *texts[] = {
-        t->options.endpoint,   t->options.headers,    t->options.certificate, t->options.client_certificate,
-        t->options.client_key, t->options.http_proxy, t->options.no_proxy};
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+    char *texts[] = {t->options.endpoint,    t->options.headers,
+                     t->options.certificate, t->options.client_certificate,
+                     t->options.client_key,  t->options.http_proxy,
+                     t->options.no_proxy};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         free(texts[i]);
+    }
     djp__buf_fini(&t->body);
 }
 
@@ -256,16 +274,17 @@ tool_run(tool *t)
     char command[64];
     while (fgets(command, sizeof command, stdin)) {
         unsigned long count;
-        if (sscanf(command, "many %lu", &count) == 1)
+        if (sscanf(command, "many %lu", &count) == 1) {
             tool_send_many(t, count);
-        else if (strcmp(command, "retry\n") == 0)
+        } else if (strcmp(command, "retry\n") == 0) {
             tool_send_with_retry(t);
-        else if (strcmp(command, "fork\n") == 0)
+        } else if (strcmp(command, "fork\n") == 0) {
             tool_send_in_child(t);
-        else if (strcmp(command, "wake\n") == 0)
+        } else if (strcmp(command, "wake\n") == 0) {
             tool_send_woken(t);
-        else
+        } else {
             tool_send_once(t);
+        }
     }
 }
 

@@ -24,14 +24,16 @@ static djp_sdk *
 tool_sdk(const char *protocol, const char *endpoint)
 {
     const djp_config_override overrides[] = {
-        {"enabled", "true"},         {"backend", "otel"},     {"exporter", "otlp"},        {"protocol", protocol},
-        {"endpoint", endpoint},      {"sample_ratio", "1"},   {"service_name", "two"},     {"compression", "none"},
-        {"handle_sigterm", "false"}, {"flush_interval", "5"}, {"shutdown_timeout", "0.5"},
+        {"enabled", "true"},     {"backend", "otel"},         {"exporter", "otlp"},
+        {"protocol", protocol},  {"endpoint", endpoint},      {"sample_ratio", "1"},
+        {"service_name", "two"}, {"compression", "none"},     {"handle_sigterm", "false"},
+        {"flush_interval", "5"}, {"shutdown_timeout", "0.5"},
     };
     djp_options options;
     djp_sdk *sdk = NULL;
     size_t count = sizeof overrides / sizeof overrides[0];
-    int code = djp_config_resolve(&options, tool_no_variables, NULL, overrides, count, "tool", NULL, NULL);
+    int code =
+        djp_config_resolve(&options, tool_no_variables, NULL, overrides, count, "tool", NULL, NULL);
     if (code == 0) {
         code = djp_sdk_new(&sdk, &options, NULL, NULL, NULL);
         djp_options_fini(&options);
@@ -47,9 +49,11 @@ static void
 tool_print(const char *name, const djp__pipeline *pipeline, const char *end)
 {
     const djp__export_stats *stats = &pipeline->stats;
-    printf("\"%s\":{\"exported\":%" PRIu64 ",\"rejected\":%" PRIu64 ",\"retries\":%" PRIu64 ",\"transport\":\"%s\"}%s",
-           name, djp_load_relaxed(&stats->items_exported), djp_load_relaxed(&stats->lost[DJP__LOSS_REJECTED]),
-           djp_load_relaxed(&stats->retries), pipeline->transport->ops->name, end);
+    printf("\"%s\":{\"exported\":%" PRIu64 ",\"rejected\":%" PRIu64 ",\"retries\":%" PRIu64
+           ",\"transport\":\"%s\"}%s",
+           name, djp_load_relaxed(&stats->items_exported),
+           djp_load_relaxed(&stats->lost[DJP__LOSS_REJECTED]), djp_load_relaxed(&stats->retries),
+           pipeline->transport->ops->name, end);
 }
 
 int
@@ -65,11 +69,13 @@ main(int argc, char **argv)
                            : strcmp(argv[1], "json") == 0 ? "http/json"
                                                           : "http/protobuf";
     djp_sdk *sdk = tool_sdk(protocol, argv[2]);
-    djp__destination destination = djp__destination_of_traces(djp_sdk_options(sdk), &events_signal.route);
+    djp__destination destination =
+        djp__destination_of_traces(djp_sdk_options(sdk), &events_signal.route);
     destination.endpoint = argv[3];
     destination.headers = "x-signal: events"; /* a destination has headers of its own */
     destination.compress = 1;
-    if (djp__transport_otlp_new(&transport, &destination, "djp-telemetry-test/1", &sdk->diag) != 0 ||
+    if (djp__transport_otlp_new(&transport, &destination, "djp-telemetry-test/1", &sdk->diag) !=
+            0 ||
         events_start(&events, sdk, transport, 1 << 16) != 0) {
         return 1;
     }

@@ -1,4 +1,5 @@
-"""Starts real backend programs on free loopback ports for one test, and ends exactly those. Never downloads or builds anything."""
+"""Starts real backend programs on free loopback ports for one test, and ends exactly those. Never
+downloads or builds anything."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ INFRA = pathlib.Path(os.environ.get("DJP_INFRA", pathlib.Path.home() / ".cache/d
 
 
 def find(*names: str) -> str:
-    """Path of the first program that exists, on PATH or in DJP_INFRA/bin; skips, or fails where skipping is not allowed."""
+    """Path of the first program that exists, on PATH or in DJP_INFRA/bin; skips, or fails where
+    skipping is not allowed."""
     for name in names:
         path = shutil.which(name) or (str(INFRA / name) if (INFRA / name).exists() else None)
         if path:
@@ -45,7 +47,9 @@ def find_collector(*components: str) -> str:
         for name in names:
             path = shutil.which(name, path=folder)
             if path:
-                has = subprocess.run([path, "components"], capture_output=True, text=True, timeout=20).stdout
+                has = subprocess.run(
+                    [path, "components"], capture_output=True, text=True, timeout=20
+                ).stdout
                 if all(f"- name: {component}\n" in has for component in components):
                     return path
     pytest.skip(f"no Collector with {', '.join(components)} on PATH or in {INFRA}")
@@ -80,8 +84,21 @@ def get_json(url: str, **params):
 class Program:
     """One running program; its output goes to a log file in the folder."""
 
-    def __init__(self, name: str, command: list[str], folder: pathlib.Path, ready, env: dict[str, str] | None = None):
-        self.name, self.command, self.folder, self.ready, self.env = name, command, folder, ready, env
+    def __init__(
+        self,
+        name: str,
+        command: list[str],
+        folder: pathlib.Path,
+        ready,
+        env: dict[str, str] | None = None,
+    ):
+        self.name, self.command, self.folder, self.ready, self.env = (
+            name,
+            command,
+            folder,
+            ready,
+            env,
+        )
         self.process: subprocess.Popen[bytes] | None = None
         self.start()
 
@@ -89,7 +106,9 @@ class Program:
         environment = {**os.environ, **(self.env or {})}
         with open(self.folder / f"{self.name}.log", "ab") as log:
             self.process = subprocess.Popen(self.command, stdout=log, stderr=log, env=environment)
-        wait_for(self.ready, 40, f"{self.name} did not start, see {self.folder / (self.name + '.log')}")
+        wait_for(
+            self.ready, 40, f"{self.name} did not start, see {self.folder / (self.name + '.log')}"
+        )
 
     def stop(self) -> None:
         if self.process and self.process.poll() is None:
@@ -102,7 +121,8 @@ class Program:
 
 
 class Jaeger(Program):
-    """Jaeger in memory; with strategies (the content of its file of sampling strategies) it also serves remote sampling."""
+    """Jaeger in memory; with strategies (the content of its file of sampling strategies) it also
+    serves remote sampling."""
 
     def __init__(self, folder: pathlib.Path, strategies: dict | None = None):
         program = find("jaeger")
@@ -112,7 +132,11 @@ class Jaeger(Program):
             "service": {
                 "extensions": ["jaeger_storage", "jaeger_query", "healthcheckv2"],
                 "pipelines": {
-                    "traces": {"receivers": ["otlp"], "processors": ["batch"], "exporters": ["jaeger_storage_exporter"]}
+                    "traces": {
+                        "receivers": ["otlp"],
+                        "processors": ["batch"],
+                        "exporters": ["jaeger_storage_exporter"],
+                    }
                 },
                 "telemetry": {"metrics": {"level": "none"}},
             },
@@ -173,10 +197,11 @@ class Jaeger(Program):
 
 
 class Collector(Program):
-    """A Collector that writes every received span to a file and passes it on to Jaeger when one is given.
+    """A Collector that writes every received span to a file and passes it on to Jaeger when one is
+    given.
 
-    `branches` are further ways of the same spans, each through processors of its own into a file of its own; `connectors` make
-    metrics of them, into metrics.jsonl."""
+    `branches` are further ways of the same spans, each through processors of its own into a file of
+    its own; `connectors` make metrics of them, into metrics.jsonl."""
 
     def __init__(
         self,
@@ -187,12 +212,17 @@ class Collector(Program):
         connectors: dict[str, dict] | None = None,
     ):
         branches, connectors = branches or {}, connectors or {}
-        program = find_collector(*sorted({name for branch in branches.values() for name in branch}), *connectors)
+        program = find_collector(
+            *sorted({name for branch in branches.values() for name in branch}), *connectors
+        )
         self.grpc, self.http, self.health = free_port(), free_port(), free_port()
         file = folder / "otlp.jsonl"
         exporters: dict = {"file": {"path": str(file), "flush_interval": "100ms", "append": True}}
         if jaeger:
-            exporters["otlp_grpc/jaeger"] = {"endpoint": f"127.0.0.1:{jaeger.grpc}", "tls": {"insecure": True}}
+            exporters["otlp_grpc/jaeger"] = {
+                "endpoint": f"127.0.0.1:{jaeger.grpc}",
+                "tls": {"insecure": True},
+            }
         config: dict = {
             "receivers": {
                 "otlp": {
@@ -212,7 +242,12 @@ class Collector(Program):
         }
         self.add_branches(config, folder, branches, connectors)
         (folder / "collector.yaml").write_text(json.dumps(config))
-        super().__init__("collector", [program, "--config", str(folder / "collector.yaml")], folder, self.is_healthy)
+        super().__init__(
+            "collector",
+            [program, "--config", str(folder / "collector.yaml")],
+            folder,
+            self.is_healthy,
+        )
 
     @staticmethod
     def add_branches(config: dict, folder: pathlib.Path, branches: dict, connectors: dict) -> None:
@@ -220,7 +255,10 @@ class Collector(Program):
         for branch, processors in branches.items():
             own = {f"{name}/{branch}": given for name, given in processors.items()}
             config.setdefault("processors", {}).update(own)
-            exporters[f"file/{branch}"] = {"path": str(folder / f"{branch}.jsonl"), "flush_interval": "100ms"}
+            exporters[f"file/{branch}"] = {
+                "path": str(folder / f"{branch}.jsonl"),
+                "flush_interval": "100ms",
+            }
             pipelines[f"traces/{branch}"] = {
                 "receivers": ["otlp"],
                 "processors": list(own),
@@ -228,7 +266,10 @@ class Collector(Program):
             }
         if connectors:
             config["connectors"] = connectors
-            exporters["file/metrics"] = {"path": str(folder / "metrics.jsonl"), "flush_interval": "100ms"}
+            exporters["file/metrics"] = {
+                "path": str(folder / "metrics.jsonl"),
+                "flush_interval": "100ms",
+            }
             pipelines["traces"]["exporters"] += list(connectors)
             pipelines["metrics"] = {"receivers": list(connectors), "exporters": ["file/metrics"]}
 
@@ -237,13 +278,15 @@ class Collector(Program):
             return bool(answer.status == 200)
 
     def spans(self, branch: str = "otlp"):
-        """Every span in the file with its resource and scope: [(resource attributes, scope, span)]."""
+        """Every span in the file with its resource and scope: [(resource attributes, scope,
+        span)]."""
         found, file = [], self.folder / f"{branch}.jsonl"
         for line in file.read_text().splitlines() if file.exists() else []:
             for resource in json.loads(line).get("resourceSpans", []):
                 for scope in resource["scopeSpans"]:
                     found += [
-                        (resource["resource"].get("attributes", []), scope.get("scope", {}), s) for s in scope["spans"]
+                        (resource["resource"].get("attributes", []), scope.get("scope", {}), s)
+                        for s in scope["spans"]
                     ]
         return found
 
@@ -267,7 +310,8 @@ class Collector(Program):
 
 
 class Tempo(Program):
-    """A Tempo of one process; what it took in is in a block, and so in its search, a few seconds later."""
+    """A Tempo of one process; what it took in is in a block, and so in its search, a few seconds
+    later."""
 
     def __init__(self, folder: pathlib.Path):
         program = find_optional("tempo")
@@ -281,7 +325,9 @@ class Tempo(Program):
                 "log_level": "warn",
             },
             "distributor": {
-                "receivers": {"otlp": {"protocols": {"grpc": {"endpoint": f"127.0.0.1:{self.grpc}"}}}},
+                "receivers": {
+                    "otlp": {"protocols": {"grpc": {"endpoint": f"127.0.0.1:{self.grpc}"}}}
+                },
             },
             "ingester": {
                 "trace_idle_period": "1s",
@@ -303,7 +349,9 @@ class Tempo(Program):
             "usage_report": {"reporting_enabled": False},
         }
         (folder / "tempo.yaml").write_text(json.dumps(config))
-        super().__init__("tempo", [program, f"-config.file={folder / 'tempo.yaml'}"], folder, self.is_ready)
+        super().__init__(
+            "tempo", [program, f"-config.file={folder / 'tempo.yaml'}"], folder, self.is_ready
+        )
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.query}/{path}"
@@ -319,7 +367,12 @@ class Prometheus(Program):
         self.port = free_port()
         config = {
             "global": {"scrape_interval": "1s", "scrape_timeout": "900ms"},
-            "scrape_configs": [{"job_name": "service", "static_configs": [{"targets": [f"127.0.0.1:{target_port}"]}]}],
+            "scrape_configs": [
+                {
+                    "job_name": "service",
+                    "static_configs": [{"targets": [f"127.0.0.1:{target_port}"]}],
+                }
+            ],
         }
         (folder / "prometheus.yml").write_text(json.dumps(config))
         command = [
@@ -330,7 +383,10 @@ class Prometheus(Program):
             *extra,
         ]
         super().__init__(
-            "prometheus", command, folder, lambda: get_json(self.url("status/buildinfo"))["status"] == "success"
+            "prometheus",
+            command,
+            folder,
+            lambda: get_json(self.url("status/buildinfo"))["status"] == "success",
         )
 
     def url(self, path: str) -> str:

@@ -1,5 +1,6 @@
-"""Run as a program by test_late_sampled.py: `late_sampled.py COUNT` records so many local traces of two spans at the ratio of the environment, of which
-every tenth fails, and says how many of its spans left."""
+"""Run as a program by test_late_sampled.py: `late_sampled.py COUNT` records so many local traces of
+two spans at the ratio of the environment, of which every tenth fails, and says how many of its
+spans left."""
 
 import json
 import sys
@@ -8,7 +9,9 @@ import djp_telemetry as djp
 
 
 def main():
-    djp.init_telemetry(enabled=True, backend="otel", service_name="late_sampled", flush_interval=0.1)
+    djp.init_telemetry(
+        enabled=True, backend="otel", service_name="late_sampled", flush_interval=0.1
+    )
     for n in range(int(sys.argv[1])):
         with djp.start_span("root", {"n": n}), djp.start_span("child", {"n": n}) as child:
             if n % 10 == 0:

@@ -1,5 +1,6 @@
-"""Many requests at once against a service, and what must be true of the spans that it exported. The service's answers say under which
-trace id it worked, so that the ratio's choice is known one by one and not only on average."""
+"""Many requests at once against a service, and what must be true of the spans that it exported. The
+service's answers say under which trace id it worked, so that the ratio's choice is known one by one
+and not only on average."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ async def answer(reader: asyncio.StreamReader, request: Request) -> None:
 
 
 async def client(port: int, waiting: list[Request]) -> None:
-    """One connection, one request after the other; a new connection after an error of the server, which may end the old one."""
+    """One connection, one request after the other; a new connection after an error of the server,
+    which may end the old one."""
     writer = None
     while waiting:
         request = waiting.pop()
@@ -67,7 +69,8 @@ def drive(port: int, requests: list[Request], connections: int = 24) -> None:
 
 
 def bounds(count: int, chance: float, alarm: float = 1e-7) -> tuple[int, int]:
-    """Between which a binomial variable lies, except with a probability below `alarm` on either side."""
+    """Between which a binomial variable lies, except with a probability below `alarm` on either
+    side."""
 
     def probability(k: int) -> float:
         ways = math.lgamma(count + 1) - math.lgamma(k + 1) - math.lgamma(count - k + 1)
@@ -116,7 +119,9 @@ class Kept:
         (self.root,) = [span for span in spans if not span.get("parentSpanId")]
         self.attributes = plain(self.root)
         self.n, self.reason = self.attributes["n"], self.attributes["sampling.reason"]
-        self.seconds = (int(self.root["endTimeUnixNano"]) - int(self.root["startTimeUnixNano"])) / 1e9
+        self.seconds = (
+            int(self.root["endTimeUnixNano"]) - int(self.root["startTimeUnixNano"])
+        ) / 1e9
         self.weight = weight(self.root)
 
     def check(self, request: Request, threads: bool) -> None:

@@ -1,11 +1,18 @@
-"""The FastAPI service of test_keep_under_load.py: every request makes a local trace of nested spans, tasks that run at the same time, now
-and then a thread, and a span that ends after the request; some fail in one of three ways, some are slow. Each span says which request."""
+"""The FastAPI service of test_keep_under_load.py: every request makes a local trace of nested
+spans, tasks that run at the same time, now and then a thread, and a span that ends after the
+request; some fail in one of three ways, some are slow. Each span says which request."""
 
 import asyncio
 import os
 from typing import Any
 
-from djp_telemetry import get_current_span, get_current_trace_id, init_telemetry, start_span, telemetry_status
+from djp_telemetry import (
+    get_current_span,
+    get_current_trace_id,
+    init_telemetry,
+    start_span,
+    telemetry_status,
+)
 from djp_telemetry.asgi import TelemetryMiddleware
 from fastapi import FastAPI, Response
 
@@ -51,7 +58,8 @@ async def work(n: int, kind: str, tasks: int, response: Response) -> dict[str, i
     if n % 11 == 0:
         await asyncio.to_thread(in_a_thread, n)
     await asyncio.gather(
-        load(n, SLOW_SECONDS if kind == "slow" else 0), *(task(n, kind == "child" and i == 0) for i in range(tasks))
+        load(n, SLOW_SECONDS if kind == "slow" else 0),
+        *(task(n, kind == "child" and i == 0) for i in range(tasks)),
     )
     if kind == "raise":
         raise ValueError("no such order")

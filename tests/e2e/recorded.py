@@ -1,4 +1,5 @@
-"""Run as a program by test_collector.py: records one trace that uses every field, prints what it recorded as JSON, and shuts down."""
+"""Run as a program by test_collector.py: records one trace that uses every field, prints what it
+recorded as JSON, and shuts down."""
 
 import json
 import sys
@@ -10,7 +11,10 @@ def main():
     djp.init_telemetry(enabled=True, sample_ratio=1.0, service_name="e2e", environment="test")
     tracer = djp.get_tracer("e2e.scope", "3.2.1")
     parent = djp.extract(
-        {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate": "vendor=value,other=1"}
+        {
+            "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "tracestate": "vendor=value,other=1",
+        }
     )
     with tracer.start_as_current_span("root", parent=parent, kind="server") as root:
         root.set_attribute("text", "grüße €")
@@ -27,7 +31,9 @@ def main():
         root.set_attribute("twice", "first")
         root.set_attribute("twice", "last")
         root.add_event("began", {"n": 1})
-        with tracer.start_as_current_span("child", kind="client", links=[root.get_span_context()]) as child:
+        with tracer.start_as_current_span(
+            "child", kind="client", links=[root.get_span_context()]
+        ) as child:
             child.set_status("ok")
         try:
             with tracer.start_as_current_span("failing", kind="producer") as failing:

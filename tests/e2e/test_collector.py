@@ -1,4 +1,5 @@
-"""Spans through a real Collector and a real Jaeger, over every protocol, read back from their own outputs and compared field by field."""
+"""Spans through a real Collector and a real Jaeger, over every protocol, read back from their own
+outputs and compared field by field."""
 
 import base64
 import json
@@ -24,7 +25,11 @@ def record(collector, protocol, **env):
         **env,
     }
     out = subprocess.run(
-        [sys.executable, str(HERE / "recorded.py")], env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, str(HERE / "recorded.py")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert out.returncode == 0, out.stderr
     return json.loads(out.stdout)
@@ -54,13 +59,23 @@ def attributes(pairs):
 def test_every_field_arrives_as_it_was_recorded(collector, protocol, compression):
     told = record(collector, protocol, OTEL_EXPORTER_OTLP_COMPRESSION=compression)
     assert told["shutdown"] is True
-    found = {s["name"]: (attributes(resource), scope, s) for resource, scope, s in collector.wait_spans(3)}
+    found = {
+        s["name"]: (attributes(resource), scope, s)
+        for resource, scope, s in collector.wait_spans(3)
+    }
     assert set(found) == {"root", "child", "failing"}
     resource, scope, root = found["root"]
     assert resource["service.name"] == "e2e" and resource["telemetry.sdk.name"] == "djp-telemetry"
-    assert resource["telemetry.sdk.language"] == "python" and resource["deployment.environment.name"] == "test"
+    assert (
+        resource["telemetry.sdk.language"] == "python"
+        and resource["deployment.environment.name"] == "test"
+    )
     assert (scope["name"], scope["version"]) == ("e2e.scope", "3.2.1")
-    assert root["traceId"] == TRACE and root["parentSpanId"] == "b7ad6b7169203331" and root["kind"] == 2
+    assert (
+        root["traceId"] == TRACE
+        and root["parentSpanId"] == "b7ad6b7169203331"
+        and root["kind"] == 2
+    )
     assert "vendor=value" in root["traceState"] and "other=1" in root["traceState"]
     assert root["flags"] & 0x301 == 0x301
     got = attributes(root["attributes"])
@@ -69,13 +84,17 @@ def test_every_field_arrives_as_it_was_recorded(collector, protocol, compression
         "text": "grüße €", "true": True, "false": False, "zero": 0, "big": 2**62, "negative": -5, "real": 0.1,
         "bytes": b"\x00\xff", "list": [1, "two", 3.5, True], "map": {"a": 1, "b": ["x"]}, "empty": "", "twice": "last",
     }  # fmt: skip
-    assert [(e["name"], attributes(e["attributes"])) for e in root["events"]] == [("began", {"n": 1})]
+    assert [(e["name"], attributes(e["attributes"])) for e in root["events"]] == [
+        ("began", {"n": 1})
+    ]
     assert int(root["endTimeUnixNano"]) > int(root["startTimeUnixNano"]) > 1.7e18
     _, _, child = found["child"]
     assert child["parentSpanId"] == root["spanId"] == told["spans"]["root"] and child["kind"] == 3
     assert child["status"] == {"code": 1} and child["links"][0]["spanId"] == root["spanId"]
     _, _, failing = found["failing"]
-    assert failing["status"] == {"code": 2, "message": "ValueError: broken"} and failing["kind"] == 4
+    assert (
+        failing["status"] == {"code": 2, "message": "ValueError: broken"} and failing["kind"] == 4
+    )
     event = attributes(failing["events"][0]["attributes"])
     assert event["exception.type"] == "ValueError" and event["exception.message"] == "broken"
     assert "raise ValueError" in event["exception.stacktrace"]
@@ -100,7 +119,11 @@ def test_jaeger_shows_the_same_trace(collector_and_jaeger):
 
 def test_straight_into_jaeger(jaeger):
     record(jaeger, "grpc")
-    assert {s["operationName"] for s in jaeger.trace(TRACE, 3)["spans"]} == {"root", "child", "failing"}
+    assert {s["operationName"] for s in jaeger.trace(TRACE, 3)["spans"]} == {
+        "root",
+        "child",
+        "failing",
+    }
 
 
 def test_spans_of_an_outage_arrive_after_the_restart(collector):
@@ -123,7 +146,11 @@ djp.shutdown(timeout=5)
         "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
     }
     child = subprocess.Popen(
-        [sys.executable, "-c", code], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code],
+        env=env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         assert child.stdout.readline().split() == ["stop"]
@@ -146,7 +173,11 @@ djp.shutdown(timeout=5)
 def test_thousands_of_exports_in_a_row_with_short_lived_connections(tmp_path):
     import backends
 
-    receiver = {"keepalive": {"server_parameters": {"max_connection_age": "1s", "max_connection_age_grace": "1s"}}}
+    receiver = {
+        "keepalive": {
+            "server_parameters": {"max_connection_age": "1s", "max_connection_age_grace": "1s"}
+        }
+    }
     collector = backends.Collector(tmp_path, receiver=receiver)
     try:
         code = """
@@ -166,13 +197,18 @@ print(count)
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.grpc}",
             "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
         }
-        out = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60)
+        out = subprocess.run(
+            [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60
+        )
         assert out.returncode == 0, out.stderr
         count = int(out.stdout)
         assert count > 500
-        collector.stop()  # which writes what it has: a span that came twice must not stand for one that is not in the file yet
+        # which writes what it has: a span that came twice must not stand for one that is not in the
+        # file yet
+        collector.stop()
         numbers = [attributes(s["attributes"])["n"] for _, _, s in collector.spans()]
-        # OTLP is at-least-once: a connection that ends between request and answer makes a batch arrive twice, rarely. Nothing may be missing.
+        # OTLP is at-least-once: a connection that ends between request and answer makes a batch
+        # arrive twice, rarely. Nothing may be missing.
         assert set(numbers) == set(range(count)) and len(numbers) - count <= 10
     finally:
         collector.stop()

@@ -1,5 +1,6 @@
-"""The promise of the tail decision under load, in each language: at a ratio of 1 % every failing and every slow request arrives whole in a
-real Collector, of the others those that the ratio chose, and counts by weight are true."""
+"""The promise of the tail decision under load, in each language: at a ratio of 1 % every failing
+and every slow request arrives whole in a real Collector, of the others those that the ratio chose,
+and counts by weight are true."""
 
 import json
 import os
@@ -37,7 +38,16 @@ class Service:
             "NODE_ENV": "test",
             "PORT": str(self.port),
         }
-        python = [sys.executable, "-m", "uvicorn", "--app-dir", str(HERE), "load_service:app", "--port", str(self.port)]
+        python = [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "--app-dir",
+            str(HERE),
+            "load_service:app",
+            "--port",
+            str(self.port),
+        ]
         command = {
             "python": [*python, "--log-level", "critical", "--no-access-log"],
             "node": [node(), str(HERE / "node/load_service.js")] if language == "node" else [],
@@ -60,7 +70,8 @@ class Service:
 
 @pytest.fixture(scope="module", params=["python", "node"])
 def run(request, tmp_path_factory):
-    """The requests as their client saw them, the service's own account, and what the Collector wrote."""
+    """The requests as their client saw them, the service's own account, and what the Collector
+    wrote."""
     folder = tmp_path_factory.mktemp(request.param)
     collector = backends.Collector(folder)
     service = None
@@ -71,7 +82,8 @@ def run(request, tmp_path_factory):
         load.drive(service.port, requests)
         status = service.status()
         service.stop()
-        # The service has ended and the Collector writes when it ends: nothing is on its way any more.
+        # The service has ended and the Collector writes when it ends: nothing is on its way any
+        # more.
         collector.stop()
         spans = [span for _, _, span in collector.spans()]
         return request.param, {r.n: r for r in requests}, status, spans, load.local_traces(spans)
@@ -94,7 +106,9 @@ def test_every_failing_and_every_slow_request_arrives_whole(run):
         trace.check(requests[trace.n], threads=language == "python")
     for r in asked:
         assert r.status == {"raise": 500, "status": 503}.get(r.kind, 200)
-        assert (kept[r.n].reason, kept[r.n].weight) == ("error" if is_failing(r) else "slow", 1), r.kind
+        assert (kept[r.n].reason, kept[r.n].weight) == ("error" if is_failing(r) else "slow", 1), (
+            r.kind
+        )
 
 
 def test_the_others_are_those_that_the_ratio_chose(run):
@@ -103,7 +117,8 @@ def test_the_others_are_those_that_the_ratio_chose(run):
         request = requests[trace.n]
         if request.kind == "ok" and trace.reason == "slow":  # by the machine's fault, but truly
             assert trace.seconds > SLOW_SECONDS
-            # Node tells of a response's end when its event loop comes round to it, which may be after the client has it all.
+            # Node tells of a response's end when its event loop comes round to it, which may be
+            # after the client has it all.
             assert language == "node" or request.seconds >= trace.seconds
         elif request.kind == "ok":
             assert trace.reason == "ratio" and trace.seconds <= SLOW_SECONDS
@@ -111,7 +126,11 @@ def test_the_others_are_those_that_the_ratio_chose(run):
         # What went downstream is the head's decision, whatever the tail said later.
         chosen = load.randomness(trace.root["traceId"]) >= THRESHOLD
         assert {span["flags"] & 1 for span in trace.spans} == {int(chosen)}
-    others = [r for r in requests.values() if r.kind == "ok" and (r.n not in kept or kept[r.n].reason == "ratio")]
+    others = [
+        r
+        for r in requests.values()
+        if r.kind == "ok" and (r.n not in kept or kept[r.n].reason == "ratio")
+    ]
     assert all(len(r.trace_id) == 32 and r.status == 200 for r in others)
     chosen = {r.n for r in others if load.randomness(r.trace_id) >= THRESHOLD}
     assert chosen == {r.n for r in others if r.n in kept}
@@ -135,9 +154,14 @@ def test_counts_by_weight_are_true(run):
 def test_the_service_says_the_same_of_itself(run):
     _, requests, status, spans, kept = run
     counts, lost = status["spans"], status["dropped"]
-    assert not any(lost.values()) and counts["decided_on_buffer_full"] == counts["decided_on_timeout"] == 0
+    assert (
+        not any(lost.values())
+        and counts["decided_on_buffer_full"] == counts["decided_on_timeout"] == 0
+    )
     for reason in ("error", "slow", "ratio"):
-        assert counts[f"sampled_{reason}"] == sum(len(t.spans) for t in kept.values() if t.reason == reason)
+        assert counts[f"sampled_{reason}"] == sum(
+            len(t.spans) for t in kept.values() if t.reason == reason
+        )
     assert sum(counts[f"sampled_{reason}"] for reason in ("error", "slow", "ratio")) == len(spans)
     assert counts["started"] == len(spans) + counts["not_sampled"]
     assert counts["started"] >= 5 * COUNT

@@ -1,5 +1,6 @@
-"""What back ends do with spans that were kept although their sampled flag is 0, because their local trace failed: which of them are kept,
-what a second sampler makes of them, and whether counts by weight stay true. The findings are in docs/sampling.md."""
+"""What back ends do with spans that were kept although their sampled flag is 0, because their local
+trace failed: which of them are kept, what a second sampler makes of them, and whether counts by
+weight stay true. The findings are in docs/sampling.md."""
 
 import json
 import os
@@ -63,12 +64,18 @@ def through(folder, branches):
 
 
 def counted(found, failed):
-    return sum(load.TWO_56 / (load.TWO_56 - trace.threshold) for trace in found if trace.failed == failed)
+    return sum(
+        load.TWO_56 / (load.TWO_56 - trace.threshold) for trace in found if trace.failed == failed
+    )
 
 
 def check_sums(found, failing_chance, other_chance):
-    """Sums by weight are true within what chance explains, given the part of each kind that is left."""
-    for failed, true, chance in ((True, FAILING, failing_chance), (False, COUNT - FAILING, other_chance)):
+    """Sums by weight are true within what chance explains, given the part of each kind that is
+    left."""
+    for failed, true, chance in (
+        (True, FAILING, failing_chance),
+        (False, COUNT - FAILING, other_chance),
+    ):
         low, high = load.bounds(true, chance) if chance < 1 else (true, true)
         assert low / chance <= counted(found, failed) <= high / chance
 
@@ -134,12 +141,15 @@ def test_an_equalizing_sampler_thins_rescued_ones_and_counts_true(sampled):
 def test_a_proportional_sampler_thins_all_and_counts_true(sampled):
     sent, found = sampled
     expect_thresholds(found["proportional"], HALF, EIGHTH)
-    assert ids(found["proportional"]) == {t.id for t in sent if t.randomness >= (HALF if t.failed else EIGHTH)}
+    assert ids(found["proportional"]) == {
+        t.id for t in sent if t.randomness >= (HALF if t.failed else EIGHTH)
+    }
     check_sums(found["proportional"], 0.5, 0.125)
 
 
 def test_a_sampler_by_hash_refuses_what_has_a_threshold(sampled):
-    """The mode that applies where none is named: every span is lost, or with fail_closed off every span passes."""
+    """The mode that applies where none is named: every span is lost, or with fail_closed off every
+    span passes."""
     sent, found = sampled
     assert found["hash"] == []
     assert ids(found["hash_open"]) == ids(sent)
@@ -147,7 +157,8 @@ def test_a_sampler_by_hash_refuses_what_has_a_threshold(sampled):
 
 
 def test_samplers_take_what_always_on_sends(tmp_path):
-    """Without a ratio there is no threshold: none that a sampler by hash refuses, and none that marks a span."""
+    """Without a ratio there is no threshold: none that a sampler by hash refuses, and none that
+    marks a span."""
     branches = {name: SAMPLERS[name] for name in ("hash", "marked")}
     collector = backends.Collector(tmp_path, branches=branches)
     try:
@@ -189,27 +200,42 @@ def test_tail_sampling_sees_flags_status_and_tracestate(tmp_path):
     }
     sent, found = through(tmp_path, branches)
     failing = {trace.id for trace in sent if trace.failed}
-    assert ids(found["flags"]) == {trace.id for trace in sent if trace.sampled}, "rescued ones are lost"
+    assert ids(found["flags"]) == {trace.id for trace in sent if trace.sampled}, (
+        "rescued ones are lost"
+    )
     assert ids(found["status"]) == ids(found["state"]) == failing
-    # It chooses by a hash of its own and leaves the threshold as it was: sums are off by its percentage.
+    # It chooses by a hash of its own and leaves the threshold as it was: sums are off by its
+    # percentage.
     low, high = load.bounds(len(sent), 0.5)
     assert low <= len(found["half"]) <= high
-    assert counted(found["half"], True) < 0.7 * FAILING and counted(found["half"], False) < 0.7 * (COUNT - FAILING)
+    assert counted(found["half"], True) < 0.7 * FAILING and counted(found["half"], False) < 0.7 * (
+        COUNT - FAILING
+    )
     assert ids(found["both"]) == failing | ids(found["half"])
 
 
 def test_metrics_of_spans_count_by_weight(tmp_path):
-    collector = backends.Collector(tmp_path, connectors={"span_metrics": {"metrics_flush_interval": "200ms"}})
+    collector = backends.Collector(
+        tmp_path, connectors={"span_metrics": {"metrics_flush_interval": "200ms"}}
+    )
     try:
         exported = record(collector)["exported"]
         collector.wait_spans(exported)
         others = sum(4 for trace in traces(collector, "otlp") if not trace.failed)
         failing, fine = "STATUS_CODE_ERROR", "STATUS_CODE_UNSET"
-        right = {("child", failing): FAILING, ("child", fine): others, ("root", fine): FAILING + others}
+        right = {
+            ("child", failing): FAILING,
+            ("child", fine): others,
+            ("root", fine): FAILING + others,
+        }
 
         def calls():
-            *_, latest = [m for m in collector.metrics() if m["name"] == "traces.span.metrics.calls"]
-            points = [(load.plain(point), int(point["asInt"])) for point in latest["sum"]["dataPoints"]]
+            *_, latest = [
+                m for m in collector.metrics() if m["name"] == "traces.span.metrics.calls"
+            ]
+            points = [
+                (load.plain(point), int(point["asInt"])) for point in latest["sum"]["dataPoints"]
+            ]
             return {(of["span.name"], of["status.code"]): value for of, value in points}
 
         backends.wait_for(lambda: calls() == right, 20, f"the metrics of the spans are not {right}")
@@ -233,7 +259,9 @@ def test_jaeger_shows_and_finds_them(jaeger):
             assert span.get("flags", 0) & 1 == 0 and not span["warnings"]
             tags = {tag["key"]: tag["value"] for tag in span["tags"]}
             assert tags["w3c.tracestate"] == "ot=th:0"
-        newer = backends.get_json(f"http://127.0.0.1:{jaeger.query}/api/v3/traces/{trace['traceID']}")
+        newer = backends.get_json(
+            f"http://127.0.0.1:{jaeger.query}/api/v3/traces/{trace['traceID']}"
+        )
         (resource,) = newer["result"]["resourceSpans"]
         assert sum(len(scope["spans"]) for scope in resource["scopeSpans"]) == 2
 
@@ -245,13 +273,18 @@ def test_tempo_finds_and_keeps_them(tmp_path):
         assert record(tempo, ratio=1e-12, count=20)["sampled_error"] == 4
 
         def search():
-            found = backends.get_json(tempo.url("api/search"), q='{ span.sampling.reason = "error" }')["traces"]
+            found = backends.get_json(
+                tempo.url("api/search"), q='{ span.sampling.reason = "error" }'
+            )["traces"]
             return found if len(found) == 2 else None
 
         def spans(trace):
             answer = backends.get_json(tempo.url(f"api/v2/traces/{trace['traceID']}"))["trace"]
             return [
-                s for resource in answer["resourceSpans"] for scope in resource["scopeSpans"] for s in scope["spans"]
+                s
+                for resource in answer["resourceSpans"]
+                for scope in resource["scopeSpans"]
+                for s in scope["spans"]
             ]
 
         for place in ("in memory", "in a block"):
@@ -260,6 +293,8 @@ def test_tempo_finds_and_keeps_them(tmp_path):
                     ("child", "ot=th:0"),
                     ("root", "ot=th:0"),
                 ]
-            backends.wait_for(lambda: list((tmp_path / "tempo/blocks").rglob("meta.json")), 60, "no block")
+            backends.wait_for(
+                lambda: list((tmp_path / "tempo/blocks").rglob("meta.json")), 60, "no block"
+            )
     finally:
         tempo.stop()

@@ -1,4 +1,5 @@
-"""Spans of the Node package through a real Collector and a real Jaeger, over every protocol, compared field by field."""
+"""Spans of the Node package through a real Collector and a real Jaeger, over every protocol,
+compared field by field."""
 
 import json
 import os
@@ -17,11 +18,18 @@ pytestmark = pytest.mark.e2e
 
 
 def node():
-    """The Node program; skips, or fails where skipping is not allowed, when it or what is built for it is missing."""
+    """The Node program; skips, or fails where skipping is not allowed, when it or what is built for
+    it is missing."""
     program = os.environ.get("DJP_NODE") or backends.find("node")
-    missing = [p for p in ("build/Release/djp_telemetry.node", "node_modules/express") if not (ROOT / p).exists()]
+    missing = [
+        p
+        for p in ("build/Release/djp_telemetry.node", "node_modules/express")
+        if not (ROOT / p).exists()
+    ]
     if missing:
-        (pytest.fail if os.environ.get("DJP_E2E_REQUIRED") else pytest.skip)(f"{missing} is missing: make node-native")
+        (pytest.fail if os.environ.get("DJP_E2E_REQUIRED") else pytest.skip)(
+            f"{missing} is missing: make node-native"
+        )
     return program
 
 
@@ -34,7 +42,11 @@ def record(collector, protocol, **env):
         **env,
     }
     out = subprocess.run(
-        [node(), str(HERE / "node/recorded.js")], env=environment, capture_output=True, text=True, timeout=60
+        [node(), str(HERE / "node/recorded.js")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert out.returncode == 0, out.stderr
     return json.loads(out.stdout)
@@ -43,14 +55,24 @@ def record(collector, protocol, **env):
 def check_resource(resource, told):
     assert resource["service.name"] == "e2e" and resource["service.version"] == "4.5.6"
     assert resource["deployment.environment.name"] == "test" and resource["service.instance.id"]
-    assert resource["telemetry.sdk.name"] == "djp-telemetry" and resource["telemetry.sdk.language"] == "nodejs"
+    assert (
+        resource["telemetry.sdk.name"] == "djp-telemetry"
+        and resource["telemetry.sdk.language"] == "nodejs"
+    )
     assert resource["telemetry.sdk.version"] == told["status"]["version"]
-    assert resource["process.runtime.name"] == "nodejs" and resource["process.runtime.version"] == told["version"]
+    assert (
+        resource["process.runtime.name"] == "nodejs"
+        and resource["process.runtime.version"] == told["version"]
+    )
     assert resource["process.pid"] == told["pid"]
 
 
 def check_root(root):
-    assert root["traceId"] == TRACE and root["parentSpanId"] == "b7ad6b7169203331" and root["kind"] == 2
+    assert (
+        root["traceId"] == TRACE
+        and root["parentSpanId"] == "b7ad6b7169203331"
+        and root["kind"] == 2
+    )
     assert "vendor=value" in root["traceState"] and "other=1" in root["traceState"]
     assert root["flags"] & 0x301 == 0x301
     got = attributes(root["attributes"])
@@ -61,8 +83,14 @@ def check_root(root):
         "long": "é" * 5000, "astral": "😀",
     }  # fmt: skip
     assert type(got["zero"]) is int and type(got["real"]) is float
-    assert [(e["name"], attributes(e["attributes"])) for e in root["events"]] == [("began", {"n": 1})]
-    assert int(root["startTimeUnixNano"]) <= int(root["events"][0]["timeUnixNano"]) <= int(root["endTimeUnixNano"])
+    assert [(e["name"], attributes(e["attributes"])) for e in root["events"]] == [
+        ("began", {"n": 1})
+    ]
+    assert (
+        int(root["startTimeUnixNano"])
+        <= int(root["events"][0]["timeUnixNano"])
+        <= int(root["endTimeUnixNano"])
+    )
     assert root.get("status", {}) == {}
 
 
@@ -74,16 +102,21 @@ def check_children(found, told):
     child, failing, timed = found["child"], found["failing"], found["renamed"]
     assert child["kind"] == 3 and child["status"] == {"code": 1}
     (link,) = child["links"]
-    assert (link["traceId"], link["spanId"]) == (TRACE, root["spanId"]) and attributes(link["attributes"]) == {
-        "why": "x"
-    }
-    assert failing["status"] == {"code": 2, "message": "RangeError: broken"} and failing["kind"] == 4
+    assert (link["traceId"], link["spanId"]) == (TRACE, root["spanId"]) and attributes(
+        link["attributes"]
+    ) == {"why": "x"}
+    assert (
+        failing["status"] == {"code": 2, "message": "RangeError: broken"} and failing["kind"] == 4
+    )
     assert failing["events"][0]["name"] == "exception"
     event = attributes(failing["events"][0]["attributes"])
     assert event["exception.type"] == "RangeError" and event["exception.message"] == "broken"
     assert "recorded.js" in event["exception.stacktrace"]
     assert timed["kind"] == 5
-    assert (timed["startTimeUnixNano"], timed["endTimeUnixNano"]) == ("1700000000000000000", "1700000002500000000")
+    assert (timed["startTimeUnixNano"], timed["endTimeUnixNano"]) == (
+        "1700000000000000000",
+        "1700000002500000000",
+    )
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf", "http/json"])
@@ -104,7 +137,12 @@ def test_every_field_arrives_as_it_was_recorded(collector, protocol, compression
     check_root(found["root"])
     check_children(found, told)
     for name in ("root", "child", "failing"):
-        assert before <= int(found[name]["startTimeUnixNano"]) < int(found[name]["endTimeUnixNano"]) <= after, name
+        assert (
+            before
+            <= int(found[name]["startTimeUnixNano"])
+            < int(found[name]["endTimeUnixNano"])
+            <= after
+        ), name
 
 
 def test_jaeger_shows_the_same_trace(collector_and_jaeger):
@@ -124,7 +162,12 @@ def test_jaeger_shows_the_same_trace(collector_and_jaeger):
 
 def test_straight_into_jaeger(jaeger):
     record(jaeger, "grpc")
-    assert {s["operationName"] for s in jaeger.trace(TRACE, 4)["spans"]} == {"root", "child", "failing", "renamed"}
+    assert {s["operationName"] for s in jaeger.trace(TRACE, 4)["spans"]} == {
+        "root",
+        "child",
+        "failing",
+        "renamed",
+    }
 
 
 OUTAGE = """
@@ -150,7 +193,11 @@ def test_spans_of_an_outage_arrive_after_the_restart(collector):
     }
     entry = str(ROOT / "bindings/node/lib/index.js")
     child = subprocess.Popen(
-        [node(), "-e", OUTAGE, entry], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [node(), "-e", OUTAGE, entry],
+        env=env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         assert child.stdout.readline().split() == ["stop", "true"]

@@ -1,5 +1,6 @@
-"""The whole promise for Node: an Express service and a Python service under real requests, their spans in Collector and Jaeger as one
-trace, their series in Prometheus, and trace ids in their log lines."""
+"""The whole promise for Node: an Express service and a Python service under real requests, their
+spans in Collector and Jaeger as one trace, their series in Prometheus, and trace ids in their log
+lines."""
 
 import json
 import os
@@ -19,7 +20,9 @@ pytestmark = pytest.mark.e2e
 def call(url, **headers):
     """Status and body."""
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as answer:
+        with urllib.request.urlopen(
+            urllib.request.Request(url, headers=headers), timeout=10
+        ) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -41,9 +44,18 @@ class Service:
             "NODE_URL": self.url(""),
             "BACK_URL": f"http://127.0.0.1:{self.back}",
         }
-        python = [sys.executable, "-m", "uvicorn", "--app-dir", str(HERE / "node"), "back_service:app"]
+        python = [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "--app-dir",
+            str(HERE / "node"),
+            "back_service:app",
+        ]
         self.processes = []
-        self.start([node(), str(HERE / "node/service.js")], {**env, "OTEL_SERVICE_NAME": "shop"}, self.log)
+        self.start(
+            [node(), str(HERE / "node/service.js")], {**env, "OTEL_SERVICE_NAME": "shop"}, self.log
+        )
         self.start(
             [*python, "--port", str(self.back), "--log-level", "warning"],
             {**env, "OTEL_SERVICE_NAME": "back"},
@@ -59,7 +71,11 @@ class Service:
 
     def wait(self):
         for url in (self.url("/metrics"), f"http://127.0.0.1:{self.back}/openapi.json"):
-            backends.wait_for(lambda url=url: call(url)[0] == 200, 30, f"no answer of {url}: {self.log.read_text()}")
+            backends.wait_for(
+                lambda url=url: call(url)[0] == 200,
+                30,
+                f"no answer of {url}: {self.log.read_text()}",
+            )
 
     def stop(self):
         for process in self.processes:
@@ -72,7 +88,9 @@ class Service:
                 process.wait(15)
 
     def lines(self):
-        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        return [
+            json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")
+        ]
 
     def spans(self, name, count):
         """The spans of a name, with their attributes, as soon as there are so many."""
@@ -109,13 +127,19 @@ def test_requests_are_spans_and_log_lines(service):
         spans = [s for _, _, s in service.collector.spans() if s["kind"] == 2]
         found = [(s, attributes(s["attributes"])) for s in spans]
         # Other tests may have made requests before; the one without a route is the last.
-        return found if len(found) >= 22 and any("http.route" not in got for _, got in found) else None
+        return (
+            found if len(found) >= 22 and any("http.route" not in got for _, got in found) else None
+        )
 
     spans = backends.wait_for(servers, 20, "fewer than 22 requests")
     by_id = {span["spanId"]: got for span, got in spans}
     for load, _ in loads:
         got = by_id[load["parentSpanId"]]
-        assert (got["http.route"], got["http.method"], got["http.status_code"]) == (route, "GET", 200)
+        assert (got["http.route"], got["http.method"], got["http.status_code"]) == (
+            route,
+            "GET",
+            200,
+        )
     (refund,) = [span for span, got in spans if got.get("http.route") == "/shops/:shop/refund"]
     assert refund["status"]["code"] == 2
     assert attributes(refund["events"][0]["attributes"])["exception.type"] == "TypeError"
@@ -123,8 +147,12 @@ def test_requests_are_spans_and_log_lines(service):
 
     lines = service.lines()
     loaded = [line for line in lines if line["msg"] == "order loaded"]
-    assert sorted(line["trace_id"] for line in loaded) == sorted(span["traceId"] for span, _ in loads)
-    assert sorted(line["span_id"] for line in loaded) == sorted(span["parentSpanId"] for span, _ in loads)
+    assert sorted(line["trace_id"] for line in loaded) == sorted(
+        span["traceId"] for span, _ in loads
+    )
+    assert sorted(line["span_id"] for line in loaded) == sorted(
+        span["parentSpanId"] for span, _ in loads
+    )
     (failed,) = [line for line in lines if line["msg"] == "no refund"]
     assert (failed["trace_id"], failed["span_id"]) == (refund["traceId"], refund["spanId"])
 
@@ -191,7 +219,10 @@ def test_jaeger_shows_the_trace_across_the_services(tmp_path, collector_and_jaeg
         service.wait()
         trace_id, _, _ = go_through(service)
         trace = jaeger.trace(trace_id, 5)
-        assert {process["serviceName"] for process in trace["processes"].values()} == {"shop", "back"}
+        assert {process["serviceName"] for process in trace["processes"].values()} == {
+            "shop",
+            "back",
+        }
         assert len(trace["spans"]) == 5
     finally:
         service.stop()
@@ -204,16 +235,26 @@ def test_prometheus_scrapes_the_service(service, tmp_path):
     try:
         assert [call(service.url(f"/shops/a/orders/{n}"))[0] for n in range(20)] == [200] * 20
         target = backends.wait_for(
-            lambda: (lambda t: t if t and t["health"] == "up" else None)(prometheus.target()), 20, "target is not up"
+            lambda: (lambda t: t if t and t["health"] == "up" else None)(prometheus.target()),
+            20,
+            "target is not up",
         )
         assert target["lastError"] == ""
         query = 'http_requests_total{endpoint="/shops/:shop/orders/:id",status_code="200"} == 20'
-        (result,) = backends.wait_for(lambda: prometheus.query(query), 10, "no series with 20 requests")
+        (result,) = backends.wait_for(
+            lambda: prometheus.query(query), 10, "no series with 20 requests"
+        )
         assert result["metric"]["method"] == "GET"
         sold = {r["metric"]["kind"]: r["value"][1] for r in prometheus.query("sold_total")}
         assert sold == {'even "quoted"': "10", "odd\\": "10"}
-        buckets = {r["metric"]["le"]: r["value"][1] for r in prometheus.query("weight_grams_bucket")}
-        assert {float(bound): count for bound, count in buckets.items()} == {1.0: "2", 10.0: "11", float("inf"): "20"}
+        buckets = {
+            r["metric"]["le"]: r["value"][1] for r in prometheus.query("weight_grams_bucket")
+        }
+        assert {float(bound): count for bound, count in buckets.items()} == {
+            1.0: "2",
+            10.0: "11",
+            float("inf"): "20",
+        }
     finally:
         prometheus.stop()
 
@@ -226,15 +267,22 @@ def test_every_scrape_is_accepted_by_promtool_and_the_strict_parser(service):
         call(service.url(f"/shops/a/orders/{n}"))
         status, text = call(service.url("/metrics"))
         assert status == 200
-        checked = subprocess.run([promtool, "check", "metrics"], input=text.encode(), capture_output=True, timeout=30)
+        checked = subprocess.run(
+            [promtool, "check", "metrics"], input=text.encode(), capture_output=True, timeout=30
+        )
         assert checked.returncode == 0, checked.stdout + checked.stderr
         request = urllib.request.Request(
-            service.url("/metrics"), headers={"Accept": "application/openmetrics-text; version=1.0.0"}
+            service.url("/metrics"),
+            headers={"Accept": "application/openmetrics-text; version=1.0.0"},
         )
         with urllib.request.urlopen(request, timeout=5) as answer:
-            assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+            assert answer.headers["content-type"].startswith(
+                "application/openmetrics-text; version=1.0.0"
+            )
             families = {f.name: f for f in text_string_to_metric_families(answer.read().decode())}
-        assert {"http_requests", "http_request_duration_seconds", "sold", "weight_grams"} <= set(families)
+        assert {"http_requests", "http_request_duration_seconds", "sold", "weight_grams"} <= set(
+            families
+        )
 
 
 def test_a_service_that_is_told_to_end_sends_what_it_has(service):

@@ -1,4 +1,5 @@
-"""A real Jaeger says how a service samples, from a file that changes while the service runs; what was kept is read back from it."""
+"""A real Jaeger says how a service samples, from a file that changes while the service runs; what
+was kept is read back from it."""
 
 import json
 import os
@@ -57,7 +58,12 @@ class Service:
             "OTEL_TRACES_SAMPLER_ARG": f"endpoint=http://127.0.0.1:{jaeger.sampling},pollingIntervalMs=200,initialSamplingRate=0.001",
         }
         self.process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+            command,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
         )
 
     def record(self, name, count):
@@ -65,8 +71,13 @@ class Service:
         return json.loads(self.process.stdout.readline())
 
     def until(self, strategy):
-        """Waits for the strategy by asking for single spans, because nothing is asked before the first."""
-        backends.wait_for(lambda: self.record("waiting", 1)["remote"]["strategy"] == strategy, 30, f"no {strategy}")
+        """Waits for the strategy by asking for single spans, because nothing is asked before the
+        first."""
+        backends.wait_for(
+            lambda: self.record("waiting", 1)["remote"]["strategy"] == strategy,
+            30,
+            f"no {strategy}",
+        )
 
     def end(self):
         self.process.stdin.close()
@@ -85,7 +96,9 @@ def strategies(service, **strategy):
 
 def kept(jaeger, service, operation):
     """The number of traces in Jaeger whose root has that name."""
-    found = backends.get_json(jaeger.url("traces"), service=service, operation=operation, limit=5000, lookback="1h")
+    found = backends.get_json(
+        jaeger.url("traces"), service=service, operation=operation, limit=5000, lookback="1h"
+    )
     return len(found["data"])
 
 
@@ -103,7 +116,9 @@ def test_jaegers_own_strategies(tmp_path, language):
             {"operation": "all", "type": "probabilistic", "param": 1},
             {"operation": "none", "type": "probabilistic", "param": 0},
         ]
-        jaeger.write_strategies(strategies(name, type="probabilistic", param=0.5, operation_strategies=operations))
+        jaeger.write_strategies(
+            strategies(name, type="probabilistic", param=0.5, operation_strategies=operations)
+        )
         service.until("2 operations, others probability 0.5")
         for operation in ("all", "none", "half"):
             assert service.record(operation, 400)["flushed"]
@@ -124,9 +139,16 @@ def test_jaegers_own_strategies(tmp_path, language):
     finally:
         jaeger.stop()
     try:
-        # Without the server the last strategy goes on. Each flush waits for the receiver, which is gone as well, for all its 30 s.
-        backends.wait_for(lambda: service.record("alone", 1)["remote"]["consecutive_failures"] > 0, 120)
+        # Without the server the last strategy goes on. Each flush waits for the receiver, which is
+        # gone as well, for all its 30 s.
+        backends.wait_for(
+            lambda: service.record("alone", 1)["remote"]["consecutive_failures"] > 0, 120
+        )
         told = service.record("alone", 1)
-        assert (told["ratio"], told["ratio_set_by"], told["remote"]["strategy"]) == (1, "remote", "probability 1")
+        assert (told["ratio"], told["ratio_set_by"], told["remote"]["strategy"]) == (
+            1,
+            "remote",
+            "probability 1",
+        )
     finally:
         service.end()

@@ -1,5 +1,5 @@
-"""The whole promise at once: the example FastAPI service under real uvicorn, its requests as spans in Collector and Jaeger, as series in Prometheus,
-and as trace ids in its log lines."""
+"""The whole promise at once: the example FastAPI service under real uvicorn, its requests as spans
+in Collector and Jaeger, as series in Prometheus, and as trace ids in its log lines."""
 
 import os
 import pathlib
@@ -57,7 +57,9 @@ def service(tmp_path, collector_and_jaeger):
 
 def call(method, url):
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=10) as answer:
+        with urllib.request.urlopen(
+            urllib.request.Request(url, method=method), timeout=10
+        ) as answer:
             return answer.status
     except urllib.error.HTTPError as error:
         return error.code
@@ -76,7 +78,9 @@ def test_requests_are_spans_series_and_log_lines(service, tmp_path):
         assert call("GET", f"{base}/nothing/here") == 404
 
         def attribute(span, key):
-            return next((list(a["value"].values())[0] for a in span["attributes"] if a["key"] == key), None)
+            return next(
+                (list(a["value"].values())[0] for a in span["attributes"] if a["key"] == key), None
+            )
 
         def wanted():
             spans = [s for _, _, s in collector.spans()]
@@ -90,12 +94,16 @@ def test_requests_are_spans_series_and_log_lines(service, tmp_path):
         spans = backends.wait_for(wanted, 20, "the spans did not arrive")
         servers = [s for s in spans if s["kind"] == 2]
         assert sum(attribute(s, "http.route") == "/orders/{order_id}" for s in servers) == 20
-        refund = next(s for s in servers if attribute(s, "http.route") == "/orders/{order_id}/refund")
+        refund = next(
+            s for s in servers if attribute(s, "http.route") == "/orders/{order_id}/refund"
+        )
         assert refund["status"]["code"] == 2 and int(attribute(refund, "http.status_code")) == 500
 
         charge = next(s for s in spans if s["name"] == "payments.charge")
         payment = next(s for s in servers if attribute(s, "http.route") == "/payments/{order_id}")
-        assert payment["parentSpanId"] == charge["spanId"] and payment["traceId"] == charge["traceId"]
+        assert (
+            payment["parentSpanId"] == charge["spanId"] and payment["traceId"] == charge["traceId"]
+        )
         assert len(jaeger.trace(charge["traceId"], 3)["spans"]) == 3
 
         lines = log.read_text()
@@ -106,7 +114,9 @@ def test_requests_are_spans_series_and_log_lines(service, tmp_path):
         assert not re.search(r"trace_id=\s+order loaded", lines)
 
         target = backends.wait_for(
-            lambda: (lambda t: t if t and t["health"] == "up" else None)(prometheus.target()), 20, "target is not up"
+            lambda: (lambda t: t if t and t["health"] == "up" else None)(prometheus.target()),
+            20,
+            "target is not up",
         )
         assert target["lastError"] == ""
         query = 'http_requests_total{endpoint="/orders/{order_id}",status_code="200"}'
@@ -125,12 +135,17 @@ def test_every_scrape_is_accepted_by_promtool_and_the_strict_parser(service):
     for n in range(3):
         call("GET", f"http://127.0.0.1:{port}/orders/{n}")
         text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read()
-        checked = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, timeout=30)
+        checked = subprocess.run(
+            [promtool, "check", "metrics"], input=text, capture_output=True, timeout=30
+        )
         assert checked.returncode == 0, checked.stdout + checked.stderr
         request = urllib.request.Request(
-            f"http://127.0.0.1:{port}/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"}
+            f"http://127.0.0.1:{port}/metrics",
+            headers={"Accept": "application/openmetrics-text; version=1.0.0"},
         )
         with urllib.request.urlopen(request, timeout=5) as answer:
-            assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+            assert answer.headers["content-type"].startswith(
+                "application/openmetrics-text; version=1.0.0"
+            )
             families = {f.name: f for f in text_string_to_metric_families(answer.read().decode())}
         assert "http_requests" in families and "http_request_duration_seconds" in families

@@ -1,4 +1,5 @@
-"""The core's own transport against a real Collector: thousands of requests in a row, restarts, ageing."""
+"""The core's own transport against a real Collector: thousands of requests in a row, restarts,
+ageing."""
 
 import json
 import os
@@ -35,7 +36,9 @@ def write_request(path, spans, as_json=False):
             }
         )
         path.write_text(
-            '{"resourceSpans":[{"resource":{},"scopeSpans":[{"scope":{},"spans":[' + ",".join([one] * spans) + "]}]}]}"
+            '{"resourceSpans":[{"resource":{},"scopeSpans":[{"scope":{},"spans":['
+            + ",".join([one] * spans)
+            + "]}]}]}"
         )
     else:
         path.write_bytes(request.SerializeToString())
@@ -44,7 +47,9 @@ def write_request(path, spans, as_json=False):
 
 def address(collector, protocol):
     return (
-        f"http://127.0.0.1:{collector.grpc}" if protocol == "grpc" else f"http://127.0.0.1:{collector.http}/v1/traces"
+        f"http://127.0.0.1:{collector.grpc}"
+        if protocol == "grpc"
+        else f"http://127.0.0.1:{collector.http}/v1/traces"
     )
 
 
@@ -101,11 +106,15 @@ def test_what_the_collector_cannot_read_is_refused(collector, tmp_path, protocol
 
 def test_the_ports_of_the_two_protocols_confused(collector, tmp_path):
     body = write_request(tmp_path / "body", 1)
-    with Sender(f"http://127.0.0.1:{collector.http}", "grpc", body=body, timeout_ns=2_000_000_000) as sender:
+    with Sender(
+        f"http://127.0.0.1:{collector.http}", "grpc", body=body, timeout_ns=2_000_000_000
+    ) as sender:
         result = sender.send()
         assert result["outcome"] in ("retry", "rejected") and result["message"], result
         print(result["message"])
-    with Sender(f"http://127.0.0.1:{collector.grpc}/v1/traces", "http", body=body, timeout_ns=2_000_000_000) as sender:
+    with Sender(
+        f"http://127.0.0.1:{collector.grpc}/v1/traces", "http", body=body, timeout_ns=2_000_000_000
+    ) as sender:
         result = sender.send()
         assert result["outcome"] in ("retry", "rejected") and result["message"], result
         print(result["message"])

@@ -1,5 +1,5 @@
-/* baggage from any bytes, one field a line: the list obeys the limits, holds valid text only, is sent as printable ASCII, and reads
- * back as itself; set and remove keep all of that. */
+/* baggage from any bytes, one field a line: the list obeys the limits, holds valid text only, is
+ * sent as printable ASCII, and reads back as itself; set and remove keep all of that. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,7 +61,8 @@ require_sound(const djp_baggage *baggage)
 static void
 require_same(const djp_baggage *a, const djp_baggage *b)
 {
-    REQUIRE(djp_baggage_count(a) == djp_baggage_count(b) && same(djp_baggage_text(a), djp_baggage_text(b)));
+    REQUIRE(djp_baggage_count(a) == djp_baggage_count(b) &&
+            same(djp_baggage_text(a), djp_baggage_text(b)));
     djp_baggage_entry x;
     djp_baggage_entry y;
     for (size_t i = 0; i < djp_baggage_count(a); i++) {

@@ -1,6 +1,6 @@
-/* The variables that hold lists or URLs, from any bytes (one variable a line), then names of variables and options that do not exist:
- * whatever they hold, resolution succeeds, headers cannot split a request, the report is complete, and no header value or endpoint
- * password is shown. */
+/* The variables that hold lists or URLs, from any bytes (one variable a line), then names of
+ * variables and options that do not exist: whatever they hold, resolution succeeds, headers cannot
+ * split a request, the report is complete, and no header value or endpoint password is shown. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +29,7 @@ static const char *const variables[] = {"OTEL_EXPORTER_OTLP_HEADERS",
                                         "DJP_TELEMETRY_RING_BYTES",
                                         "ENVIRONMENT",
                                         "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"};
-enum { VARIABLES = sizeof(variables) / sizeof(variables[0]) };
+enum { VARIABLES = sizeof variables / sizeof variables[0] };
 
 static const char *
 look_up(void *user, const char *name)
@@ -52,8 +52,10 @@ check_warning(void *user, const char *message)
     for (size_t i = 0; i < size; i++) {
         REQUIRE((unsigned char)message[i] >= 0x20 && message[i] != 0x7f);
     }
-    REQUIRE(strstr(message, "sEcReT") == NULL || strncmp(message, variables[0], strlen(variables[0])) != 0);
-    REQUIRE(strstr(message, "sEcReT") == NULL || strncmp(message, variables[1], strlen(variables[1])) != 0);
+    REQUIRE(strstr(message, "sEcReT") == NULL ||
+            strncmp(message, variables[0], strlen(variables[0])) != 0);
+    REQUIRE(strstr(message, "sEcReT") == NULL ||
+            strncmp(message, variables[1], strlen(variables[1])) != 0);
 }
 
 static void
@@ -80,7 +82,8 @@ check_endpoint(const djp_options *options)
     REQUIRE(strncmp(endpoint, "http://", 7) == 0 || strncmp(endpoint, "https://", 8) == 0);
     REQUIRE(strpbrk(endpoint, " \t\r\n#\"") == NULL && strlen(endpoint) > 8);
     const char *path = strchr(strstr(endpoint, "://") + 3, '/');
-    REQUIRE((path == NULL) == (options->protocol == DJP_PROTOCOL_GRPC) || strchr(endpoint, '?') != NULL);
+    REQUIRE((path == NULL) == (options->protocol == DJP_PROTOCOL_GRPC) ||
+            strchr(endpoint, '?') != NULL);
 }
 
 static void
@@ -104,7 +107,8 @@ check_numbers(const djp_options *options)
     REQUIRE(options->service_name[0] != '\0');
 }
 
-/* The lines behind the values: each one a variable that is set and an option that is given, whatever it is called. */
+/* The lines behind the values: each one a variable that is set and an option that is given,
+ * whatever it is called. */
 enum { NAMES_MAX = 8 };
 typedef struct names {
     char texts[NAMES_MAX][128];
@@ -119,9 +123,10 @@ read_names(names *out, char *at)
     static const char *const prefixes[] = {"DJP_TELEMETRY_", "OTEL_", "TELEMETRY_", ""};
     while (at != NULL && out->count < NAMES_MAX) {
         char *text = out->texts[out->count];
-        snprintf(text, sizeof(out->texts[0]), "%s%s", prefixes[out->count % 4], strsep(&at, "\n"));
+        snprintf(text, sizeof out->texts[0], "%s%s", prefixes[out->count % 4], strsep(&at, "\n"));
         out->variables[out->count] = text;
-        out->overrides[out->count] = (djp_config_override){strlen(text) > 20 ? text + 14 : text, "1"};
+        out->overrides[out->count] =
+            (djp_config_override){strlen(text) > 20 ? text + 14 : text, "1"};
         out->count++;
     }
 }
@@ -166,7 +171,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t report = strlen(options.report_json);
     REQUIRE(options.report_json[0] == '{' && options.report_json[report - 1] == '}' &&
             djp__utf8_valid(options.report_json, report));
-    REQUIRE(options.headers[0] == '\0' || strstr(options.report_json, "\"headers\":{\"value\":\"[set]\"") != NULL);
+    REQUIRE(options.headers[0] == '\0' ||
+            strstr(options.report_json, "\"headers\":{\"value\":\"[set]\"") != NULL);
     REQUIRE(djp_options_copy(&second, &options) == 0);
     djp_options_fini(&options);
     REQUIRE(second.report_json[report] == '\0');

@@ -22,7 +22,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     }
     /* A label that is normalised again stays what it is. */
-    if (djp_path_normalise(again, sizeof again, (djp_text){out, made}) != made || memcmp(out, again, made) != 0) {
+    if (djp_path_normalise(again, sizeof again, (djp_text){out, made}) != made ||
+        memcmp(out, again, made) != 0) {
         abort();
     }
     return 0;

@@ -1,5 +1,6 @@
-/* Fuzz target: an operation log whose content, positions and loss counters are arbitrary, published in steps, replayed by the
- * writer's helping hand, by the flush and by the detachment. Whatever it says, every span that it began is accounted for. */
+/* Fuzz target: an operation log whose content, positions and loss counters are arbitrary, published
+ * in steps, replayed by the writer's helping hand, by the flush and by the detachment. Whatever it
+ * says, every span that it began is accounted for. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,8 @@ fuzz_sdk(int ratio)
                                              {"decision_buffer_bytes", "65536"}};
     djp_options options;
     djp_sdk *sdk = NULL;
-    if (djp_config_resolve(&options, fuzz_no_variables, NULL, overrides, 7, "fuzz", NULL, NULL) != 0 ||
+    if (djp_config_resolve(&options, fuzz_no_variables, NULL, overrides, 7, "fuzz", NULL, NULL) !=
+            0 ||
         djp_sdk_new(&sdk, &options, NULL, NULL, NULL) != 0) {
         abort();
     }
@@ -56,17 +58,18 @@ fuzz_check(djp_sdk *sdk)
     }
 }
 
-/* One log for many inputs: making one costs more than replaying it. Symbols stay defined from one to the next. */
+/* One log for many inputs: making one costs more than replaying it. Symbols stay defined from one
+ * to the next. */
 static djp_oplog *
 fuzz_log(void)
 {
     static djp_oplog *log;
     static unsigned uses;
-    if (log && ++uses % 256 == 0) {
+    if (log != NULL && ++uses % 256 == 0) {
         djp_oplog_unref(log);
         log = NULL;
     }
-    if (!log && djp_oplog_new(&log, FUZZ_UNITS) != 0) {
+    if (log == NULL && djp_oplog_new(&log, FUZZ_UNITS) != 0) {
         abort();
     }
     return log;
@@ -90,7 +93,8 @@ fuzz_put(fuzz_writer *it, const void *bytes, size_t size)
     }
 }
 
-/* Operations that are whole: kind, slot, the word's upper half and a size come from five bytes, then the payload follows. */
+/* Operations that are whole: kind, slot, the word's upper half and a size come from five bytes,
+ * then the payload follows. */
 static void
 fuzz_operations(fuzz_writer *it, const uint8_t *data, size_t size)
 {
@@ -102,8 +106,9 @@ fuzz_operations(fuzz_writer *it, const uint8_t *data, size_t size)
             memcpy(it->ring + (it->at % FUZZ_UNITS) * 8, &pad, 8);
             it->at += rest;
         }
-        uint64_t head = data[0] % (DJP_OP_LAST + 1u) | payload << 8 | (uint64_t)(data[1] & 7) << 32 |
-                        (uint64_t)data[2] << 48 | (uint64_t)data[3] << 56;
+        uint64_t head = data[0] % (DJP_OP_LAST + 1u) | payload << 8 |
+                        (uint64_t)(data[1] & 7) << 32 | (uint64_t)data[2] << 48 |
+                        (uint64_t)data[3] << 56;
         djp_store_seq_cst(&it->control[DJP_OPLOG_PUBLISHED], it->at);
         djp_oplog_drain(it->log, it->step);
         memcpy(it->ring + (it->at % FUZZ_UNITS) * 8, &head, 8);
@@ -114,7 +119,8 @@ fuzz_operations(fuzz_writer *it, const uint8_t *data, size_t size)
     }
 }
 
-/* Byte 0: which SDK, raw or whole operations, and how many units a step takes; byte 1: where in the ring it begins. */
+/* Byte 0: which SDK, raw or whole operations, and how many units a step takes; byte 1: where in the
+ * ring it begins. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,5 +1,5 @@
-/* Fuzz target: a span record as it may come back from a damaged ring, through all three encoders. Whatever is refused must leave no
- * trace, and the JSON lines must stay lines. */
+/* Fuzz target: a span record as it may come back from a damaged ring, through all three encoders.
+ * Whatever is refused must leave no trace, and the JSON lines must stay lines. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,8 @@ fuzz_encode(djp__encoder *encoder, const djp_span_record *record, djp_buf *out)
     }
     size_t estimate = djp__encoder_bytes(encoder);
     djp__buf_clear(out);
-    if (djp__encoder_finish(encoder, out) != 0 || out->size > estimate || (rc == 0) != (out->size != 0)) {
+    if (djp__encoder_finish(encoder, out) != 0 || out->size > estimate ||
+        (rc == 0) != (out->size != 0)) {
         abort();
     }
 }
@@ -28,8 +29,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static djp__encoder *encoders[3];
     static djp_buf out;
-    static const char *const keys[] = {"a", "sampling.reason",
-                                       "a key that is longer than the tail of a slot, which holds 48 bytes"};
+    static const char *const keys[] = {
+        "a", "sampling.reason",
+        "a key that is longer than the tail of a slot, which holds 48 bytes"};
     if (encoders[0] == NULL) {
         for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
             djp_key_intern(djp_text_of(keys[i]));
@@ -53,7 +55,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     record->type = DJP_RECORD_SPAN;
     for (int i = 0; i < 3; i++) {
         fuzz_encode(encoders[i], record, &out);
-        if (i == DJP__ENCODE_CONSOLE && out.size != 0 && memchr(out.data, '\n', out.size) != out.data + out.size - 1) {
+        if (i == DJP__ENCODE_CONSOLE && out.size != 0 &&
+            memchr(out.data, '\n', out.size) != out.data + out.size - 1) {
             abort();
         }
     }

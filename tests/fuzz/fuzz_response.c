@@ -1,4 +1,5 @@
-/* Fuzz target: bodies of OTLP answers, protobuf or JSON by the first byte. The message must be valid UTF-8 and end. */
+/* Fuzz target: bodies of OTLP answers, protobuf or JSON by the first byte. The message must be
+ * valid UTF-8 and end. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +18,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     int parsed = djp__response_partial(&partial, data + 1, size - 1, data[0] & 1);
     size_t length = strnlen(partial.message, sizeof partial.message);
-    if (length == sizeof partial.message || !djp__utf8_valid(partial.message, length) || partial.rejected < 0 ||
-        (!parsed && (partial.rejected != 0 || length != 0))) {
+    if (length == sizeof partial.message || !djp__utf8_valid(partial.message, length) ||
+        partial.rejected < 0 || (!parsed && (partial.rejected != 0 || length != 0))) {
         abort();
     }
     return 0;

@@ -1,5 +1,5 @@
-/* Samplers of any text: what is read is written and read again as the same, errors lie inside of the text, and the tree decides about a few
- * roots. */
+/* Samplers of any text: what is read is written and read again as the same, errors lie inside of
+ * the text, and the tree decides about a few roots. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,15 +30,17 @@ static void
 decide(djp_recorder *recorder, const uint8_t *data, size_t size)
 {
     djp_span_context parent = {.trace_id = {1}, .span_id = {1}, .is_remote = 1};
-    djp_attribute attributes[2] = {{{"a", 1}, {.type = DJP_STRING, .as.text = {(const char *)data, size}}},
-                                   {{"k", 1}, {.type = DJP_INT, .as.integer = (int64_t)size}}};
+    djp_attribute attributes[2] = {
+        {{"a", 1}, {.type = DJP_STRING, .as.text = {(const char *)data, size}}},
+        {{"k", 1}, {.type = DJP_INT, .as.integer = (int64_t)size}}};
     for (unsigned i = 0; i < 6; i++) {
         parent.flags = (uint8_t)i & DJP_FLAG_SAMPLED;
         djp_span_options options = {.kind = (uint8_t)i,
                                     .remote = i & 2 ? &parent : NULL,
                                     .sampling_attributes = attributes,
                                     .sampling_attribute_count = i & 4 ? 2 : 0};
-        djp_span *span = djp_span_start(recorder, (djp_text){(const char *)data, size / (i + 1)}, &options);
+        djp_span *span =
+            djp_span_start(recorder, (djp_text){(const char *)data, size / (i + 1)}, &options);
         djp_span_end(span, 0);
         djp_span_release(span);
     }
@@ -50,9 +52,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     djp_sampler *tree;
     djp_sampler_error error;
     double ratio;
-    int parent_based, result = djp_sampler_parse(&tree, (djp_text){(const char *)data, size}, &error);
+    int parent_based,
+        result = djp_sampler_parse(&tree, (djp_text){(const char *)data, size}, &error);
     if (result != 0) {
-        DEMAND(result == DJP_EINVAL && !tree && error.at <= size && error.expected && strlen(error.expected) < 160);
+        DEMAND(result == DJP_EINVAL && tree == NULL && error.at <= size && error.expected != NULL &&
+               strlen(error.expected) < 160);
         return 0;
     }
     djp_sampler_is_ratio(&ratio, &parent_based, tree);

@@ -1,4 +1,5 @@
-/* Fuzz target: answers of a sampling server. What is taken is in range, bounded and printable; what is refused leaves nothing. */
+/* Fuzz target: answers of a sampling server. What is taken is in range, bounded and printable; what
+ * is refused leaves nothing. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int code = djp__strategy_parse(&strategy, (const char *)data, size, error, sizeof error);
     DEMAND((code == 0) == (error[0] == '\0'));
     if (code != 0) {
-        DEMAND(code == DJP_EINVAL && !strategy.operations);
+        DEMAND(code == DJP_EINVAL && strategy.operations == NULL);
         return 0;
     }
     DEMAND(strategy.probability >= 0 && strategy.probability <= 1);
@@ -32,7 +33,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         DEMAND(djp__utf8_valid(operation->name.data, operation->name.size));
         for (size_t j = 0; j < i; j++) {
             djp_text other = strategy.operations[j].name;
-            DEMAND(other.size != operation->name.size || memcmp(other.data, operation->name.data, other.size) != 0);
+            DEMAND(other.size != operation->name.size ||
+                   memcmp(other.data, operation->name.data, other.size) != 0);
         }
     }
     djp_buf text;

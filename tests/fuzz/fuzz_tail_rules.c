@@ -1,4 +1,5 @@
-/* Tail-sampling rules of any text, applied to a few spans: texts stay inside what was given, good rules have what their kind needs. */
+/* Tail-sampling rules of any text, applied to a few spans: texts stay inside what was given, good
+ * rules have what their kind needs. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,8 @@ check(const djp_tail_rule *rule, const char *text, size_t size)
 {
     const djp_text parts[] = {rule->label, rule->key, rule->pattern};
     for (int i = 0; i < 3; i++) {
-        DEMAND(parts[i].size == 0 || (parts[i].data >= text && parts[i].data + parts[i].size <= text + size));
+        DEMAND(parts[i].size == 0 ||
+               (parts[i].data >= text && parts[i].data + parts[i].size <= text + size));
     }
     DEMAND(rule->kind != DJP_TAIL_ATTRIBUTE || rule->key.size > 0);
     DEMAND(rule->kind > DJP_TAIL_ROUTE || rule->prefix || rule->pattern.size > 0);
@@ -46,7 +48,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     for (size_t i = 0; i < 4 && count > 0; i++) {
         djp_span *span = djp_span_start(recorder, (djp_text){text.data, size / (i + 1)}, NULL);
-        djp_span_set_string(span, djp_key_intern(DJP_TEXT("a")), (djp_text){text.data + size / 2, size - size / 2});
+        djp_span_set_string(span, djp_key_intern(DJP_TEXT("a")),
+                            (djp_text){text.data + size / 2, size - size / 2});
         djp_span_set_int(span, djp_key_intern(DJP_TEXT("http.status_code")), (int64_t)size - 3);
         djp_span_set_bool(span, djp_key_intern(DJP_TEXT("b")), (int)i);
         djp_span_end(span, 0);

@@ -1,5 +1,5 @@
-/* traceparent from any bytes: what is accepted must be valid, must have the form of a traceparent, and must survive writing and
- * reading again. */
+/* traceparent from any bytes: what is accepted must be valid, must have the form of a traceparent,
+ * and must survive writing and reading again. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +18,8 @@ is_lower_hex(char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
 }
 
-/* The grammar once more, written another way: 55 characters, then nothing or, in a later version, a dash. */
+/* The grammar once more, written another way: 55 characters, then nothing or, in a later version, a
+ * dash. */
 static void
 require_form(const char *text, size_t size)
 {
@@ -30,12 +31,13 @@ require_form(const char *text, size_t size)
     while (size > 0 && (text[size - 1] == ' ' || text[size - 1] == '\t')) {
         size--;
     }
-    REQUIRE(size >= sizeof(form) - 1);
-    for (size_t i = 0; i < sizeof(form) - 1; i++) {
+    REQUIRE(size >= sizeof form - 1);
+    for (size_t i = 0; i < sizeof form - 1; i++) {
         REQUIRE(form[i] == 'h' ? is_lower_hex(text[i]) : text[i] == '-');
     }
     REQUIRE(memcmp(text, "ff", 2) != 0);
-    REQUIRE(size == sizeof(form) - 1 || (memcmp(text, "00", 2) != 0 && text[sizeof(form) - 1] == '-'));
+    REQUIRE(size == sizeof form - 1 ||
+            (memcmp(text, "00", 2) != 0 && text[sizeof form - 1] == '-'));
 }
 
 int
@@ -45,7 +47,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char written[DJP_TRACEPARENT_SIZE + 1];
     if (!djp_traceparent_parse(&context, (djp_text){(const char *)data, size})) {
         static const djp_span_context zero;
-        REQUIRE(memcmp(&context, &zero, sizeof(zero)) == 0);
+        REQUIRE(memcmp(&context, &zero, sizeof zero) == 0);
         djp_traceparent_write(written, &context);
         REQUIRE(written[0] == '\0');
         return 0;
@@ -58,7 +60,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     REQUIRE(strlen(written) == DJP_TRACEPARENT_SIZE);
     djp_span_context again;
     REQUIRE(djp_traceparent_parse(&again, (djp_text){written, DJP_TRACEPARENT_SIZE}));
-    REQUIRE(memcmp(again.trace_id, context.trace_id, 16) == 0 && memcmp(again.span_id, context.span_id, 8) == 0);
+    REQUIRE(memcmp(again.trace_id, context.trace_id, 16) == 0 &&
+            memcmp(again.span_id, context.span_id, 8) == 0);
     REQUIRE(again.flags == context.flags);
     return 0;
 }

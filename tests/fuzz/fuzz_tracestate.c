@@ -1,5 +1,5 @@
-/* tracestate from any bytes, one field a line: what is accepted must obey every limit, must read back as itself, and setting or
- * removing a member must do that and nothing else. */
+/* tracestate from any bytes, one field a line: what is accepted must obey every limit, must read
+ * back as itself, and setting or removing a member must do that and nothing else. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +36,8 @@ static void
 require_member(const djp_tracestate *state, const char *at, const char *stop)
 {
     const char *equals = memchr(at, '=', (size_t)(stop - at));
-    REQUIRE(equals != NULL && equals > at && equals - at <= 256 && stop - equals > 1 && stop - equals <= 257);
+    REQUIRE(equals != NULL && equals > at && equals - at <= 256 && stop - equals > 1 &&
+            stop - equals <= 257);
     REQUIRE((*at >= 'a' && *at <= 'z') || (*at >= '0' && *at <= '9'));
     djp_text value = djp_tracestate_get(state, (djp_text){at, (size_t)(equals - at)});
     REQUIRE(value.data == equals + 1 && value.size == (size_t)(stop - equals - 1));

@@ -40,7 +40,14 @@ function cyclic() {
 function makeActing(act) {
   const target = { a: 1, code: 2, message: 'text', name: 'name', stack: 'stack' };
   const handler = {};
-  for (const trap of ['get', 'has', 'ownKeys', 'getPrototypeOf', 'getOwnPropertyDescriptor', 'set']) {
+  for (const trap of [
+    'get',
+    'has',
+    'ownKeys',
+    'getPrototypeOf',
+    'getOwnPropertyDescriptor',
+    'set',
+  ]) {
     handler[trap] = (...args) => {
       act();
       return Reflect[trap](...args);

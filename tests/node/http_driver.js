@@ -1,6 +1,7 @@
 'use strict';
-// What the tests of the middleware share: telemetry that keeps its spans in memory, read back through the official
-// protobuf classes; servers on a free port; requests byte for byte, with deadlines.
+// What the tests of the middleware share: telemetry that keeps its spans in memory, read back
+// through the official protobuf classes; servers on a free port; requests byte for byte, with
+// deadlines.
 
 const http = require('node:http');
 const net = require('node:net');
@@ -18,7 +19,13 @@ const EXPRESS = [
 /** A new beginning, with every span kept in memory. */
 async function begin(options) {
   await telemetry.shutdown(1000);
-  telemetry.init({ enabled: true, backend: 'hybrid', exporter: 'memory', sampleRatio: 1, ...options });
+  telemetry.init({
+    enabled: true,
+    backend: 'hybrid',
+    exporter: 'memory',
+    sampleRatio: 1,
+    ...options,
+  });
   telemetry.takeExported();
 }
 
@@ -89,7 +96,10 @@ async function samples(prefix) {
     .split('\n')
     .filter((line) => line.startsWith(prefix));
   return Object.fromEntries(
-    lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]),
+    lines.map((line) => [
+      line.slice(0, line.lastIndexOf(' ')),
+      Number(line.slice(line.lastIndexOf(' ') + 1)),
+    ]),
   );
 }
 
@@ -117,13 +127,25 @@ function listen(handler) {
 /** One request on a connection of its own: {status, headers, body}. */
 function request(port, path, { method = 'GET', headers = {}, body } = {}) {
   return new Promise((resolve, reject) => {
-    const options = { port, host: '127.0.0.1', path, method, headers, agent: false, timeout: DEADLINE_MS };
+    const options = {
+      port,
+      host: '127.0.0.1',
+      path,
+      method,
+      headers,
+      agent: false,
+      timeout: DEADLINE_MS,
+    };
     const sent = http.request(options, (answer) => {
       const chunks = [];
       answer.on('data', (chunk) => chunks.push(chunk));
       answer.on('error', reject);
       answer.on('end', () =>
-        resolve({ status: answer.statusCode, headers: answer.headers, body: Buffer.concat(chunks).toString() }),
+        resolve({
+          status: answer.statusCode,
+          headers: answer.headers,
+          body: Buffer.concat(chunks).toString(),
+        }),
       );
     });
     sent.on('timeout', () => sent.destroy(new Error('no answer within the deadline')));
@@ -137,12 +159,17 @@ function wire(method, path, fields = [], host = 'localhost') {
   return [`${method} ${path} HTTP/1.1`, `host: ${host}`, ...fields, '', ''].join('\r\n');
 }
 
-/** Sends bytes and resolves to everything that came until the server, or `until(text)`, ends the connection. */
+/**
+ * Sends bytes and resolves to everything that came until the server, or `until(text)`, ends the
+ * connection.
+ */
 function raw(port, bytes, until = () => false) {
   return new Promise((resolve, reject) => {
     let text = '';
     const socket = net.connect(port, '127.0.0.1', () => socket.write(bytes, 'latin1'));
-    socket.setTimeout(DEADLINE_MS, () => socket.destroy(new Error('no answer within the deadline')));
+    socket.setTimeout(DEADLINE_MS, () =>
+      socket.destroy(new Error('no answer within the deadline')),
+    );
     socket.on('data', (chunk) => {
       text += chunk.toString('latin1');
       if (until(text)) socket.destroy();

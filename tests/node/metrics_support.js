@@ -1,5 +1,6 @@
 'use strict';
-// What tests of metrics share: samples of the exposition, messages, and a test that runs with telemetry on.
+// What tests of metrics share: samples of the exposition, messages, and a test that runs with
+// telemetry on.
 
 const test = require('node:test');
 const { metricsText } = require('../../bindings/node/lib/metrics.js');
@@ -19,7 +20,9 @@ function samples(prefix, accept) {
 }
 
 const dropped = () =>
-  samples('djp_telemetry_metric_recordings')['djp_telemetry_metric_recordings_total{outcome="dropped"}'];
+  samples('djp_telemetry_metric_recordings')[
+    'djp_telemetry_metric_recordings_total{outcome="dropped"}'
+  ];
 
 /** What the function writes to standard error. */
 function said(run) {
@@ -36,7 +39,13 @@ function said(run) {
 
 function on(name, body, options = {}) {
   test(name, { timeout: 60000 }, async (t) => {
-    runtime.init({ enabled: true, backend: 'hybrid', exporter: 'memory', sampleRatio: 1, ...options });
+    runtime.init({
+      enabled: true,
+      backend: 'hybrid',
+      exporter: 'memory',
+      sampleRatio: 1,
+      ...options,
+    });
     try {
       await body(t);
     } finally {

@@ -1,6 +1,7 @@
 'use strict';
-// Reads the operation log as core/include/djp/oplog.h describes it: for tests of what the writer stores in a memory that no
-// core reads. It shares the numbers with the writer, which follow from that header, and nothing else.
+// Reads the operation log as core/include/djp/oplog.h describes it: for tests of what the writer
+// stores in a memory that no core reads. It shares the numbers with the writer, which follow from
+// that header, and nothing else.
 
 const { HTTP, NO, OP, START, WORD } = require('../../bindings/node/lib/oplog_form.js');
 
@@ -16,7 +17,10 @@ class Reader {
     this.open = new Map(); // slot -> name
   }
 
-  /** Everything that is published and not consumed; consumes it. Throws for what cannot be an operation. */
+  /**
+   * Everything that is published and not consumed; consumes it. Throws for what cannot be an
+   * operation.
+   */
   read() {
     const operations = [];
     let position = this.control[WORD.CONSUMED];
@@ -30,7 +34,9 @@ class Reader {
       const units = 1 + Math.ceil(size / 8);
       if (units > this.units - place || units > ((end - position) | 0))
         throw new Error(`an operation of ${size} bytes at ${place}`);
-      operations.push(this.operation(head & 255, this.view.getUint32(place * 8 + 4, true), place * 8 + 8, size));
+      operations.push(
+        this.operation(head & 255, this.view.getUint32(place * 8 + 4, true), place * 8 + 8, size),
+      );
       position = (position + units) | 0;
     }
     this.control[WORD.CONSUMED] = position;
@@ -122,7 +128,8 @@ class Reader {
       result.time = this.view.getBigInt64(cursor.at, true);
       cursor.at += 8;
     }
-    if (cursor.at !== at + size) throw new Error(`a start of ${size} bytes, read ${cursor.at - at}`);
+    if (cursor.at !== at + size)
+      throw new Error(`a start of ${size} bytes, read ${cursor.at - at}`);
     this.open.set(base.slot, result.name);
     return result;
   }
@@ -164,7 +171,9 @@ class Reader {
     if (kind === 1) return this.bytes[cursor.at++] !== 0;
     if (kind === 2 || kind === 3) {
       cursor.at += 8;
-      return kind === 2 ? this.view.getBigInt64(cursor.at - 8, true) : this.view.getFloat64(cursor.at - 8, true);
+      return kind === 2
+        ? this.view.getBigInt64(cursor.at - 8, true)
+        : this.view.getFloat64(cursor.at - 8, true);
     }
     if (kind === 4 || kind === 5) return text();
     if (kind === 6) return Array.from({ length: word() }, () => this.value(cursor));

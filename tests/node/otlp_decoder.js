@@ -1,5 +1,6 @@
 'use strict';
-// Reads exported OTLP trace requests (protobuf) for tests, independently of the core's encoder: spans as plain objects.
+// Reads exported OTLP trace requests (protobuf) for tests, independently of the core's encoder:
+// spans as plain objects.
 
 function varint(data, at) {
   let value = 0n;
@@ -10,7 +11,9 @@ function varint(data, at) {
   }
 }
 
-/** Calls visit(field, value) for each field: bytes for length-delimited ones, bigint for the others. */
+/**
+ * Calls visit(field, value) for each field: bytes for length-delimited ones, bigint for the others.
+ */
 function fields(data, visit) {
   let at = 0;
   while (at < data.length) {
@@ -60,7 +63,10 @@ function anyValue(data) {
 /** Integers as numbers where that is exact, doubles as numbers. */
 function plain(value) {
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value;
-  return value !== null && typeof value === 'object' && 'double' in value && Object.keys(value).length === 1
+  return value !== null &&
+    typeof value === 'object' &&
+    'double' in value &&
+    Object.keys(value).length === 1
     ? value.double
     : value;
 }

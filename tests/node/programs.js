@@ -1,5 +1,6 @@
 'use strict';
-// What the tests of the Node package share: programs run in processes of their own, without any variable that telemetry reads.
+// What the tests of the Node package share: programs run in processes of their own, without any
+// variable that telemetry reads.
 
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');
@@ -7,7 +8,8 @@ const os = require('node:os');
 const path = require('node:path');
 
 const ENTRY = path.resolve(__dirname, '../../bindings/node/lib/index.js');
-const READ = /^(OTEL_|TELEMETRY_|DJP_|ENABLE_|ENVIRONMENT$|ENV$|NODE_ENV$|SERVICE_NAME$|TRACES_|PROM_|JAEGER_)/;
+const READ =
+  /^(OTEL_|TELEMETRY_|DJP_|ENABLE_|ENVIRONMENT$|ENV$|NODE_ENV$|SERVICE_NAME$|TRACES_|PROM_|JAEGER_)/;
 const DEADLINE_MS = 60000;
 
 /** This process's environment without the variables of telemetry, plus those given. */
@@ -32,14 +34,18 @@ function intoFile(folder) {
 }
 
 /**
- * Runs `source` as a program in which `t` is the package. Resolves to its end: code, signal, stdout, stderr, and in `started` the
- * lines of stderr that tell a start, which stderr then lacks. `entry` is the file that is required as `t`.
+ * Runs `source` as a program in which `t` is the package. Resolves to its end: code, signal,
+ * stdout, stderr, and in `started` the lines of stderr that tell a start, which stderr then lacks.
+ * `entry` is the file that is required as `t`.
  */
 function run(source, { env = {}, entry = ENTRY, folder = temporary(), preload = [] } = {}) {
   const file = path.join(folder, 'program.js');
   fs.writeFileSync(file, `const t = require(${JSON.stringify(entry)});\n${source}`);
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...preload, file], { env: cleanEnvironment(env), cwd: folder });
+    const child = spawn(process.execPath, [...preload, file], {
+      env: cleanEnvironment(env),
+      cwd: folder,
+    });
     const out = { stdout: '', stderr: '', folder };
     child.stdout.on('data', (data) => (out.stdout += data));
     child.stderr.on('data', (data) => (out.stderr += data));
@@ -64,7 +70,9 @@ function fileSpans(folder) {
   if (!fs.existsSync(file)) return [];
   const lines = fs.readFileSync(file, 'utf8').split('\n').filter(Boolean);
   const resources = lines.flatMap((line) => JSON.parse(line).resourceSpans);
-  return resources.flatMap((resource) => resource.scopeSpans.flatMap((scope) => scope.spans.map((span) => span.name)));
+  return resources.flatMap((resource) =>
+    resource.scopeSpans.flatMap((scope) => scope.spans.map((span) => span.name)),
+  );
 }
 
 module.exports = { ENTRY, cleanEnvironment, fileSpans, intoFile, run, temporary, withoutStart };

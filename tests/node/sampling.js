@@ -1,7 +1,9 @@
 'use strict';
-// Decides about trace ids, for the test that compares the languages: `sampling.js IDS OUT RATIO` reads 16 bytes of each from IDS and writes
-// to OUT.core what the addon decides for roots, to OUT.root the flags of spans that were begun with those ids, and to OUT.below those of
-// spans below a remote parent that has them. Prints how many of the roots the core's reader kept and dropped, as JSON.
+// Decides about trace ids, for the test that compares the languages: `sampling.js IDS OUT RATIO`
+// reads 16 bytes of each from IDS and writes to OUT.core what the addon decides for roots, to
+// OUT.root the flags of spans that were begun with those ids, and to OUT.below those of spans below
+// a remote parent that has them. Prints how many of the roots the core's reader kept and dropped,
+// as JSON.
 
 const fs = require('node:fs');
 const { native } = require('../../bindings/node/lib/loader.js');
@@ -38,7 +40,8 @@ async function roots() {
   feed();
   for (let i = 0; i < count; i++) {
     const span = telemetry.startSpan('root');
-    if (i % 997 === 0 && span.traceId !== hex(i)) throw new Error(`span ${i} has trace id ${span.traceId}`);
+    if (i % 997 === 0 && span.traceId !== hex(i))
+      throw new Error(`span ${i} has trace id ${span.traceId}`);
     out[i] = span.traceFlags & 1;
     span.end();
     if (i % STEP === STEP - 1) await settle();
@@ -77,7 +80,11 @@ async function main() {
   await below();
   await telemetry.shutdown(10000);
   console.log(
-    JSON.stringify({ kept: spans.sampled_ratio, dropped: spans.not_sampled, oplog_full: dropped.oplog_full }),
+    JSON.stringify({
+      kept: spans.sampled_ratio,
+      dropped: spans.not_sampled,
+      oplog_full: dropped.oplog_full,
+    }),
   );
 }
 

@@ -1,6 +1,7 @@
 'use strict';
-// A receiver of OTLP over HTTP on a loopback port, for tests: reads every request with the official protobuf classes and remembers
-// its spans. It can be told to hang or to refuse. What it cannot read is remembered too, and never hidden.
+// A receiver of OTLP over HTTP on a loopback port, for tests: reads every request with the official
+// protobuf classes and remembers its spans. It can be told to hang or to refuse. What it cannot
+// read is remembered too, and never hidden.
 
 const http = require('node:http');
 const zlib = require('node:zlib');
@@ -10,7 +11,8 @@ const { ExportTraceServiceRequest } = opentelemetry.proto.collector.trace.v1;
 
 class Sink {
   constructor() {
-    this.mode = 'ok'; // 'hang': takes requests in and never answers; 'refuse': answers 400; 'busy': answers 503
+    // 'hang': takes requests in and never answers; 'refuse': answers 400; 'busy': answers 503
+    this.mode = 'ok';
     this.requests = 0; // complete ones
     this.count = 0; // spans that were accepted
     this.spans = []; // { name, n, scope, at } of each, n being the attribute of that name; not when `light`
@@ -83,16 +85,22 @@ class Sink {
         return;
       }
       this.requests++;
-      const good = this.mode === 'ok' && this.read(request.headers['content-encoding'], Buffer.concat(parts));
+      const good =
+        this.mode === 'ok' && this.read(request.headers['content-encoding'], Buffer.concat(parts));
       const status = this.mode === 'busy' ? 503 : good ? 200 : 400;
-      response.writeHead(status, { 'content-type': 'application/x-protobuf', 'content-length': 0 }).end();
+      response
+        .writeHead(status, { 'content-type': 'application/x-protobuf', 'content-length': 0 })
+        .end();
     });
   }
 
   read(encoding, body) {
     try {
-      const { resourceSpans } = ExportTraceServiceRequest.decode(encoding === 'gzip' ? zlib.gunzipSync(body) : body);
-      for (const { scopeSpans } of resourceSpans) for (const { scope, spans } of scopeSpans) this.keep(scope, spans);
+      const { resourceSpans } = ExportTraceServiceRequest.decode(
+        encoding === 'gzip' ? zlib.gunzipSync(body) : body,
+      );
+      for (const { scopeSpans } of resourceSpans)
+        for (const { scope, spans } of scopeSpans) this.keep(scope, spans);
       return true;
     } catch (error) {
       this.bad.push(error);
@@ -122,7 +130,8 @@ class Sink {
   async until(what, ms, text = 'it did not happen') {
     const end = Date.now() + ms;
     while (!what()) {
-      if (Date.now() > end) throw new Error(`${text}: ${this.count} spans in ${this.requests} requests`);
+      if (Date.now() > end)
+        throw new Error(`${text}: ${this.count} spans in ${this.requests} requests`);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   }

@@ -1,7 +1,7 @@
 'use strict';
-// Load without end for the Node package: requests through Express, spans, metrics and log lines, a receiver that comes and goes,
-// restarts of telemetry. Forces garbage collections, watches heap, external and resident memory, descriptors and threads, and the
-// books of spans; fails on growth.
+// Load without end for the Node package: requests through Express, spans, metrics and log lines, a
+// receiver that comes and goes, restarts of telemetry. Forces garbage collections, watches heap,
+// external and resident memory, descriptors and threads, and the books of spans; fails on growth.
 //
 //   node --expose-gc tests/node/soak.js [--seconds 600]
 
@@ -17,11 +17,12 @@ const WARM = 0.25; // of the samples are left out ...
 const SHORT_WARM = 0.6; // ... and of a soak under SHORT seconds: the engine's own memory takes some ten thousand requests to settle
 const SHORT = 60;
 const MIB = 1 << 20;
-// What the level may rise between the medians of the first and of the last third behind the warm-up.
+// What the level may rise between the medians of the first and of the last third behind the
+// warm-up.
 const GROWTH = { heap: 4 * MIB, external: 4 * MIB, resident: 24 * MIB, descriptors: 4, threads: 2 };
 const SLACK_MS = 3000; // that a busy machine may add to a deadline
 
-// ---- the receiver: a process of its own, so that what it keeps is not ours -----------------------------------------
+// ---- the receiver: a process of its own, so that what it keeps is not ours ---------------------
 
 async function receive() {
   const { Sink } = require('./sink.js');
@@ -44,7 +45,9 @@ async function receive() {
 
 class Receiver {
   async start() {
-    this.child = spawn(process.execPath, [__filename, '--receive'], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    this.child = spawn(process.execPath, [__filename, '--receive'], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
     this.url = (await this.answer()).url;
     return this;
   }
@@ -68,7 +71,7 @@ class Receiver {
   }
 }
 
-// ---- the load ------------------------------------------------------------------------------------------------------
+// ---- the load ----------------------------------------------------------------------------------
 
 const ORDERS = ['ok', 'ok', 'ok', 'busy', 'ok', 'hang', 'ok', 'stop', 'ok', 'refuse'];
 
@@ -76,7 +79,15 @@ class Load {
   constructor(receiver) {
     this.telemetry = require('../../bindings/node/lib/index.js');
     this.receiver = receiver;
-    this.done = { requests: 0, spans: 0, logs: 0, restarts: 0, collections: 0, exported: 0, lost: 0 };
+    this.done = {
+      requests: 0,
+      spans: 0,
+      logs: 0,
+      restarts: 0,
+      collections: 0,
+      exported: 0,
+      lost: 0,
+    };
     this.faults = [];
     this.agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
     this.begin();
@@ -109,18 +120,26 @@ class Load {
     const log = createLogger({ destination: nowhere });
     const counter = new Counter({ name: 'soak_jobs', help: 'Jobs', labelNames: ['kind', 'user'] });
     const gauge = new Gauge({ name: 'soak_depth', help: 'Depth' });
-    const histogram = new Histogram({ name: 'soak_seconds', help: 'Duration', labelNames: ['kind'] });
+    const histogram = new Histogram({
+      name: 'soak_seconds',
+      help: 'Duration',
+      labelNames: ['kind'],
+    });
     const app = express();
     app.use(telemetryMiddleware());
     app.get('/metrics', metricsHandler());
     app.get('/orders/:id', async (req, res) => {
       const n = Number(req.params.id);
-      await withSpan('orders.load', { n, text: 'x'.repeat(n % 300), list: [1, 'two'] }, async (span) => {
-        await null;
-        span.addEvent('loaded', { n }).setAttribute(`key.${n % 20000}`, { a: { b: n } });
-        startSpan('child', undefined, { links: [span] }).end();
-        load.done.spans += 2;
-      });
+      await withSpan(
+        'orders.load',
+        { n, text: 'x'.repeat(n % 300), list: [1, 'two'] },
+        async (span) => {
+          await null;
+          span.addEvent('loaded', { n }).setAttribute(`key.${n % 20000}`, { a: { b: n } });
+          startSpan('child', undefined, { links: [span] }).end();
+          load.done.spans += 2;
+        },
+      );
       counter.labels(`kind${n % 5}`, `user${Math.floor(Math.random() * 1e6)}`).inc();
       histogram.labels(`kind${n % 5}`).observe(Math.random());
       gauge.set(n);
@@ -143,7 +162,8 @@ class Load {
       agent: this.agent,
       headers: {},
     };
-    if (Math.random() < 0.5) options.headers.traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    if (Math.random() < 0.5)
+      options.headers.traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     return new Promise((resolve) => {
       const request = http.get(options, (response) => {
         response.resume();
@@ -161,7 +181,13 @@ class Load {
       const id = Math.floor(Math.random() * 1e6);
       const kind = n % 50;
       await this.request(
-        kind === 0 ? '/metrics' : kind === 1 ? '/fails' : kind === 2 ? `/none/${id}` : `/orders/${id}`,
+        kind === 0
+          ? '/metrics'
+          : kind === 1
+            ? '/fails'
+            : kind === 2
+              ? `/none/${id}`
+              : `/orders/${id}`,
         kind === 3,
       );
       if (kind === 4) this.telemetry.startSpan('forgotten', { n });
@@ -211,17 +237,26 @@ class Load {
   }
 }
 
-// ---- watching ------------------------------------------------------------------------------------------------------
+// ---- watching ----------------------------------------------------------------------------------
 
 function measure() {
   const { heapUsed, external, rss } = process.memoryUsage();
   const descriptors = fs.readdirSync('/proc/self/fd').length;
-  return { heap: heapUsed, external, resident: rss, descriptors, threads: fs.readdirSync('/proc/self/task').length };
+  return {
+    heap: heapUsed,
+    external,
+    resident: rss,
+    descriptors,
+    threads: fs.readdirSync('/proc/self/task').length,
+  };
 }
 
 const middle = (values) => values.slice().sort((a, b) => a - b)[values.length >> 1];
 
-/** Between the medians of the first and of the last third, after the warm-up; and the slope of a line through all, per sample. */
+/**
+ * Between the medians of the first and of the last third, after the warm-up; and the slope of a
+ * line through all, per sample.
+ */
 function growth(samples, what, seconds) {
   const warm = seconds < SHORT ? SHORT_WARM : WARM;
   const values = samples.slice(Math.floor(samples.length * warm)).map((sample) => sample[what]);

@@ -26,7 +26,11 @@ async function take() {
   const spans = telemetry.takeExported().flatMap(decodeSpans);
   spans.one = (name) => {
     const found = spans.filter((span) => span.name === name);
-    assert.strictEqual(found.length, 1, `${found.length} spans named ${name} among ${spans.map((span) => span.name)}`);
+    assert.strictEqual(
+      found.length,
+      1,
+      `${found.length} spans named ${name} among ${spans.map((span) => span.name)}`,
+    );
     return found[0];
   };
   return spans;

@@ -1,6 +1,7 @@
 'use strict';
-// A million simulated requests through the API, the operation log, the tail decision and the encoder: 1 % fail, 0.5 % are slow, and what
-// was exported, counted by its weights, is the truth within 1 %.
+// A million simulated requests through the API, the operation log, the tail decision and the
+// encoder: 1 % fail, 0.5 % are slow, and what was exported, counted by its weights, is the truth
+// within 1 %.
 
 const assert = require('node:assert/strict');
 const { after, test } = require('node:test');
@@ -9,7 +10,8 @@ const { LIMIT, restart, take, telemetry } = require('./support.js');
 // Under a sanitizer a tenth is enough; the bounds widen with what chance leaves of it.
 const COUNT = (process.env.LD_PRELOAD || '').includes('asan') ? 100000 : 1000000;
 const WIDER = Math.sqrt(1000000 / COUNT);
-const STEP = 10000; // requests between two looks at what was exported, so that no buffer is ever full
+// requests between two looks at what was exported, so that no buffer is ever full
+const STEP = 10000;
 const START = new Date(1700000000000);
 const SOON = new Date(1700000000020);
 const LATE = new Date(1700000003000);
@@ -22,7 +24,10 @@ function request(n, options) {
   const root = telemetry.startSpan('request', undefined, options);
   const kind = n % 1000;
   if (kind < 10) {
-    const failing = n % 2 === 1 ? telemetry.startSpan('child', undefined, { parent: root, startTime: START }) : root;
+    const failing =
+      n % 2 === 1
+        ? telemetry.startSpan('child', undefined, { parent: root, startTime: START })
+        : root;
     failing.setStatus('error');
     if (failing !== root) failing.end(SOON);
   }
@@ -59,14 +64,16 @@ function check(sums, bound) {
   assert.ok(Math.abs(total / COUNT - 1) < bound, `${total}`);
 }
 
-// 1 % is 5.7 standard deviations here: a right implementation misses it once in 10^8 runs. At a ratio of 1 % it would be one.
+// 1 % is 5.7 standard deviations here: a right implementation misses it once in 10^8 runs. At a
+// ratio of 1 % it would be one.
 test('counts by weight at a quarter with ids of our own', { timeout: 120000 }, async () => {
   await restart({ sampleRatio: 0.25 });
   const options = { root: true, startTime: START };
   check(await simulate(() => options), 0.01 * WIDER);
 });
 
-// Callers that leave the decision to us, with trace ids that lie evenly: what is left of the error is that of the weights.
+// Callers that leave the decision to us, with trace ids that lie evenly: what is left of the error
+// is that of the weights.
 test('counts by weight at one percent with ids that lie evenly', { timeout: 120000 }, async () => {
   await restart({ sampleRatio: 0.01, sampler: 'traceidratio' });
   const parent = { traceId: '', spanId: '00f067aa0ba902b7', traceFlags: 0 };
@@ -75,7 +82,8 @@ test('counts by weight at one percent with ids that lie evenly', { timeout: 1200
   let randomness = 0n;
   const sums = await simulate((n) => {
     randomness = BigInt.asUintN(56, randomness + golden);
-    parent.traceId = (n + 1).toString(16).padStart(18, '0') + randomness.toString(16).padStart(14, '0');
+    parent.traceId =
+      (n + 1).toString(16).padStart(18, '0') + randomness.toString(16).padStart(14, '0');
     return options;
   });
   check(sums, 0.0005 * WIDER ** 2);

@@ -1,6 +1,6 @@
 'use strict';
-// Input that is wrong, huge or hostile through everything that records: never an exception in the application, and what was not kept
-// is counted. The twin of tests/python/test_bad_input.py.
+// Input that is wrong, huge or hostile through everything that records: never an exception in the
+// application, and what was not kept is counted. The twin of tests/python/test_bad_input.py.
 
 const assert = require('node:assert');
 const { after, before, describe, test } = require('node:test');
@@ -8,14 +8,19 @@ const { EVIL, makeActing } = require('./evil.js');
 const { LIMIT, own, restart, take, telemetry } = require('./support.js');
 
 const { startSpan, withSpan } = telemetry;
-const REMOTE = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331', traceFlags: 1 };
+const REMOTE = {
+  traceId: '0af7651916cd43dd8448eb211c80319c',
+  spanId: 'b7ad6b7169203331',
+  traceFlags: 1,
+};
 
 function everyArgumentOfSpans(evil) {
   const tracer = telemetry.getTracer(evil, evil);
   for (const start of [startSpan, (n, a, o) => tracer.startSpan(n, { ...o, attributes: a })]) {
     start(evil).end();
     start('s', evil).end();
-    for (const option of ['kind', 'startTime', 'links', 'parent', 'root']) start('s', null, { [option]: evil }).end();
+    for (const option of ['kind', 'startTime', 'links', 'parent', 'root'])
+      start('s', null, { [option]: evil }).end();
   }
   startSpan('s', null, evil).end();
   tracer.startSpan('s', evil, evil).end();
@@ -41,7 +46,11 @@ function everyArgumentOfSpans(evil) {
     { k: evil },
     { links: [evil, { context: evil, attributes: evil }, { context: REMOTE, attributes: evil }] },
   );
-  span.setAttribute(evil, 1).setAttribute('k2', evil).setAttribute('k3', [evil, evil]).setAttribute('k4', { k5: evil });
+  span
+    .setAttribute(evil, 1)
+    .setAttribute('k2', evil)
+    .setAttribute('k3', [evil, evil])
+    .setAttribute('k4', { k5: evil });
   span.setAttributes(evil).setAttributes({ k6: { k7: evil } });
   span.addEvent(evil).addEvent('e', evil).addEvent('e', { k: evil }, evil);
   span
@@ -96,8 +105,17 @@ for (const active of [true, false]) {
     for (const [name, make] of Object.entries(EVIL)) {
       test(name, async () => {
         const evil = make();
-        for (const use of [everyArgumentOfSpans, everyArgumentOfPropagation, everyArgumentOfRequests]) use(evil);
-        assert.strictEqual(await telemetry.flush(LIMIT), true, JSON.stringify(telemetry.telemetryStatus().dropped));
+        for (const use of [
+          everyArgumentOfSpans,
+          everyArgumentOfPropagation,
+          everyArgumentOfRequests,
+        ])
+          use(evil);
+        assert.strictEqual(
+          await telemetry.flush(LIMIT),
+          true,
+          JSON.stringify(telemetry.telemetryStatus().dropped),
+        );
         if (active) telemetry.takeExported();
         assert.strictEqual(telemetry.getCurrentTraceId(), '');
       });
@@ -134,7 +152,8 @@ describe('more of it', { timeout: 120000 }, () => {
     span.setAttributes(Object.fromEntries(Array.from({ length: 10000 }, (_, i) => [`k${i}`, i])));
     span.end();
     const recorded = (await take()).one('s');
-    assert.strictEqual(Object.keys(recorded.attributes).length, 128); // sampling.reason is one of them
+    // sampling.reason is one of them
+    assert.strictEqual(Object.keys(recorded.attributes).length, 128);
     assert.strictEqual(recorded.dropped + 127, 10000);
   });
 

@@ -1,5 +1,6 @@
 'use strict';
-// The telemetry budget, end to end: costs of what was exported are told, and the file survives a restart.
+// The telemetry budget, end to end: costs of what was exported are told, and the file survives a
+// restart.
 
 const assert = require('node:assert');
 const fs = require('node:fs');
@@ -17,7 +18,12 @@ function work(count) {
 }
 
 test('costs are told', async () => {
-  await restart({ backend: 'hybrid', sampleRatio: 1, pricePerMillionSpans: 1000, budgetPerMonth: 1e6 });
+  await restart({
+    backend: 'hybrid',
+    sampleRatio: 1,
+    pricePerMillionSpans: 1000,
+    budgetPerMonth: 1e6,
+  });
   work(100);
   await take();
   const found = budget();

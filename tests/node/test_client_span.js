@@ -1,6 +1,6 @@
 'use strict';
-// The span of an outgoing request: its name and attributes in each form of the conventions, from which status on it is
-// an error, and what of an address is shown.
+// The span of an outgoing request: its name and attributes in each form of the conventions, from
+// which status on it is an error, and what of an address is shown.
 
 const assert = require('node:assert/strict');
 const http = require('node:http');
@@ -29,7 +29,10 @@ after(async () => {
 /** One request, up to its end. */
 function requested(path, options = {}) {
   return new Promise((resolve, reject) => {
-    const sent = http.request({ host: '127.0.0.1', port, path, agent: false, ...options }, (answer) => answer.resume());
+    const sent = http.request(
+      { host: '127.0.0.1', port, path, agent: false, ...options },
+      (answer) => answer.resume(),
+    );
     sent
       .on('error', reject)
       .on('close', () => setImmediate(resolve))
@@ -70,7 +73,10 @@ for (const [semconv, [name, attributes]] of Object.entries(FORMS)) {
     await restart({ semconv });
     const span = await spanOf('/204', { method: 'PUT' });
     assert.equal(span.name, name);
-    assert.deepEqual(own(span), { ...attributes('PUT', 204), 'url.full': `http://127.0.0.1:${port}/204` });
+    assert.deepEqual(own(span), {
+      ...attributes('PUT', 204),
+      'url.full': `http://127.0.0.1:${port}/204`,
+    });
   });
 }
 
@@ -92,7 +98,8 @@ for (const [status, type] of [
 
 test('an address at its edges', async () => {
   await restart();
-  const shown = async (path) => (await spanOf(path)).attributes['url.full'].slice(`http://127.0.0.1:${port}`.length);
+  const shown = async (path) =>
+    (await spanOf(path)).attributes['url.full'].slice(`http://127.0.0.1:${port}`.length);
   assert.equal(await shown('/?a=1'), '/?a=REDACTED');
   assert.equal(await shown('/p?'), '/p');
   assert.equal(await shown('/p?a'), '/p?REDACTED');

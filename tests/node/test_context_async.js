@@ -1,5 +1,6 @@
 'use strict';
-// The current span through promises, timers, events and generators, and the outcome of functions inside of spans.
+// The current span through promises, timers, events and generators, and the outcome of functions
+// inside of spans.
 
 const assert = require('node:assert');
 const { EventEmitter } = require('node:events');
@@ -133,7 +134,10 @@ describe('the current span of emitters and functions', { timeout: 60000 }, () =>
         ['RangeError', 'sync', true],
       );
     }
-    assert.strictEqual(spans.filter((span) => span.name === 'odd' && span.status.code === 2).length, 5);
+    assert.strictEqual(
+      spans.filter((span) => span.name === 'odd' && span.status.code === 2).length,
+      5,
+    );
     assert.ok(spans.one('f').end - spans.one('f').start >= 900000n);
   });
 });
@@ -258,14 +262,25 @@ describe('contexts and traced functions', { timeout: 60000 }, () => {
   });
 });
 
-test('a rejection that nobody handles is still unhandled, and a handled one is not', { timeout: 60000 }, async () => {
-  const index = JSON.stringify(require.resolve('../../bindings/node/lib/index.js'));
-  const program = (
-    rest,
-  ) => `const t = require(${index}); t.init({ enabled: true, exporter: 'memory', backend: 'otel', sampleRatio: 1 });
+test(
+  'a rejection that nobody handles is still unhandled, and a handled one is not',
+  { timeout: 60000 },
+  async () => {
+    const index = JSON.stringify(require.resolve('../../bindings/node/lib/index.js'));
+    const program = (
+      rest,
+    ) => `const t = require(${index}); t.init({ enabled: true, exporter: 'memory', backend: 'otel', sampleRatio: 1 });
     process.on('unhandledRejection', (e) => console.log('unhandled', e.message)); ${rest}; setTimeout(() => {}, 50);`;
-  const run = async (rest) =>
-    (await promisify(execFile)(process.execPath, ['-e', program(rest)], { timeout: 20000 })).stdout;
-  assert.strictEqual(await run("t.withSpan('s', async () => { throw new Error('x') })"), 'unhandled x\n');
-  assert.strictEqual(await run("t.withSpan('s', async () => { throw new Error('x') }).catch(() => {})"), '');
-});
+    const run = async (rest) =>
+      (await promisify(execFile)(process.execPath, ['-e', program(rest)], { timeout: 20000 }))
+        .stdout;
+    assert.strictEqual(
+      await run("t.withSpan('s', async () => { throw new Error('x') })"),
+      'unhandled x\n',
+    );
+    assert.strictEqual(
+      await run("t.withSpan('s', async () => { throw new Error('x') }).catch(() => {})"),
+      '',
+    );
+  },
+);

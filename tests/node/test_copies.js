@@ -1,5 +1,6 @@
 'use strict';
-// Several copies of the package in one process, and bundles that took a part of it along: one telemetry, one current span.
+// Several copies of the package in one process, and bundles that took a part of it along: one
+// telemetry, one current span.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -9,7 +10,8 @@ const { run, temporary } = require('./programs.js');
 
 const ROOT = path.resolve(__dirname, '../..');
 const ADDON = 'build/Release/djp_telemetry.node';
-const HEAD = "const begin = { enabled: true, backend: 'hybrid', exporter: 'memory', sampleRatio: 1 };";
+const HEAD =
+  "const begin = { enabled: true, backend: 'hybrid', exporter: 'memory', sampleRatio: 1 };";
 
 /** The package at another place, with an addon of its own. */
 function copy(folder = temporary()) {
@@ -19,18 +21,27 @@ function copy(folder = temporary()) {
   return folder;
 }
 
-/** Code of the package as a bundler leaves it: at another depth, with the package itself beside it when `installed`. */
+/**
+ * Code of the package as a bundler leaves it: at another depth, with the package itself beside it
+ * when `installed`.
+ */
 function bundle(installed) {
   const folder = temporary();
   for (const part of ['bindings/node/lib', 'middleware'])
     fs.cpSync(path.join(ROOT, part), path.join(folder, 'dist/a', part), { recursive: true });
   fs.cpSync(path.join(ROOT, 'package.json'), path.join(folder, 'dist/a/package.json'));
-  fs.renameSync(path.join(folder, 'dist/a/bindings/node/lib'), path.join(folder, 'dist/a/bindings/node/code'));
+  fs.renameSync(
+    path.join(folder, 'dist/a/bindings/node/lib'),
+    path.join(folder, 'dist/a/bindings/node/code'),
+  );
   for (const name of ['http', 'express', 'next']) {
     const place = path.join(folder, 'dist/a/middleware', name);
     for (const file of fs.readdirSync(place)) {
       const text = fs.readFileSync(path.join(place, file), 'utf8');
-      fs.writeFileSync(path.join(place, file), text.replaceAll('bindings/node/lib', 'bindings/node/code'));
+      fs.writeFileSync(
+        path.join(place, file),
+        text.replaceAll('bindings/node/lib', 'bindings/node/code'),
+      );
     }
   }
   if (installed) {
@@ -59,7 +70,11 @@ test('spans, log lines, baggage and metrics of two copies are those of one', asy
       console.log(JSON.stringify([inner.traceId === outer.traceId, traceMixin()().span_id === inner.spanId, u.getBaggage('k'),
         inner instanceof t.Span, t.getCurrentSpan() === inner, u.telemetryStatus().enabled, t.metricsText().includes('seen_total 1')]));
     })));`);
-  assert.equal(done.stdout, `${JSON.stringify([true, true, 'v', true, true, true, true])}\n`, done.stderr);
+  assert.equal(
+    done.stdout,
+    `${JSON.stringify([true, true, 'v', true, true, true, true])}\n`,
+    done.stderr,
+  );
 });
 
 test('modules that are loaded anew go on with the telemetry that is there', async () => {
@@ -118,7 +133,10 @@ test('a bundle that cannot find the package is named where telemetry begins', as
     require(${JSON.stringify(path.join(ROOT, 'bindings/node/lib/index.js'))}).init({ enabled: true, exporter: 'memory' });`,
     { entry: 'module' },
   );
-  assert.match(done.stderr, /^djp-telemetry: A bundle has a part of djp-telemetry inside, which records nothing; mark/);
+  assert.match(
+    done.stderr,
+    /^djp-telemetry: A bundle has a part of djp-telemetry inside, which records nothing; mark/,
+  );
 });
 
 test('a copy that was told to do without the core does', async () => {

@@ -1,7 +1,7 @@
 'use strict';
 
-// The correlation context: isolation, what passes through, what is taken from outside, and that Express and Fastify
-// handlers really run inside of it.
+// The correlation context: isolation, what passes through, what is taken from outside, and that
+// Express and Fastify handlers really run inside of it.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
@@ -67,7 +67,10 @@ test('values, promises, throws and rejections pass through', async () => {
 test('all four fields are kept, a missing id is made', () => {
   const context = { correlationId: 'c', requestId: 'r', sessionId: 's', userId: 'u' };
   assert.deepEqual(runWithCorrelationContext(context, getCorrelationContext), context);
-  assert.match(runWithCorrelationContext({ userId: 'u' }, getCorrelationContext).correlationId, UUID);
+  assert.match(
+    runWithCorrelationContext({ userId: 'u' }, getCorrelationContext).correlationId,
+    UUID,
+  );
   for (const odd of [
     undefined,
     null,
@@ -114,7 +117,9 @@ test('parallel runs are isolated', LIMIT, async () => {
       }),
     ),
   );
-  seen.forEach((context, i) => assert.deepEqual(context, { correlationId: `c${i}`, userId: `u${i}` }));
+  seen.forEach((context, i) =>
+    assert.deepEqual(context, { correlationId: `c${i}`, userId: `u${i}` }),
+  );
 });
 
 for (const [kind, manager] of [
@@ -138,13 +143,20 @@ for (const [kind, manager] of [
       manager.set('userId', 'u');
       manager.set({ sessionId: 's' });
       manager.setContext({ requestId: 'r' });
-      assert.deepEqual(getCorrelationContext(), { correlationId: 'c', requestId: 'r', sessionId: 's', userId: 'u' });
+      assert.deepEqual(getCorrelationContext(), {
+        correlationId: 'c',
+        requestId: 'r',
+        sessionId: 's',
+        userId: 'u',
+      });
     });
     assert.equal(typeof manager.middleware(), 'function');
   });
 }
 
-/** What the middleware does with given headers: the context inside of next, and the header it sets. */
+/**
+ * What the middleware does with given headers: the context inside of next, and the header it sets.
+ */
 function through(headers) {
   const set = {};
   let context;
@@ -187,7 +199,8 @@ test('an id that is refused is replaced by a new one, whatever the other header 
 });
 
 test('a field of the context is cut at 256 characters and loses its control characters', () => {
-  const userOf = (userId) => runWithCorrelationContext({ correlationId: 'c', userId }, getCorrelationContext).userId;
+  const userOf = (userId) =>
+    runWithCorrelationContext({ correlationId: 'c', userId }, getCorrelationContext).userId;
   for (const length of [255, 256]) assert.equal(userOf('u'.repeat(length)), 'u'.repeat(length));
   assert.equal(userOf('u'.repeat(257)), 'u'.repeat(256));
   assert.equal(userOf('a\u0000\u001f\u007f\u0085\u009f\u2028\u2029\r\nb \u00a0'), 'ab \u00a0');
@@ -205,7 +218,10 @@ test('one field that cannot be read costs that field', () => {
     userId: 'u',
     extra: 'never taken',
   };
-  assert.deepEqual(runWithCorrelationContext(given, getCorrelationContext), { correlationId: 'c', userId: 'u' });
+  assert.deepEqual(runWithCorrelationContext(given, getCorrelationContext), {
+    correlationId: 'c',
+    userId: 'u',
+  });
 });
 
 test('an id from outside that is no plain short text is replaced', () => {
@@ -225,7 +241,8 @@ test('an id from outside that is no plain short text is replaced', () => {
     'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abcdef',
     '4532123456789010',
   ];
-  for (const value of bad) assert.match(through({ 'x-correlation-id': value }).header, UUID, JSON.stringify(value));
+  for (const value of bad)
+    assert.match(through({ 'x-correlation-id': value }).header, UUID, JSON.stringify(value));
   assert.match(through(undefined).header, UUID);
   for (const value of [
     'x'.repeat(128),
@@ -391,7 +408,10 @@ test(
     assert.equal(JSON.parse(get.text).correlationId, get.headers['x-correlation-id']);
     for (const [hook, id] of hooks) assert.notEqual(id, undefined, hook);
     assert.equal(hooks.length, 21 * 4);
-    const missing = await request(port, { path: '/missing', headers: { 'x-correlation-id': 'abc' } });
+    const missing = await request(port, {
+      path: '/missing',
+      headers: { 'x-correlation-id': 'abc' },
+    });
     assert.deepEqual([missing.status, missing.headers['x-correlation-id']], [404, 'abc']);
   },
 );
@@ -407,7 +427,9 @@ test(
     app.addHook('preParsing', (req, reply, payload, done) => elsewhere.runInAsyncScope(done));
     app.get('/', async () => getCorrelationContext() ?? {});
     await app.listen({ port: 0, host: '127.0.0.1' });
-    const answer = await request(app.server.address().port, { headers: { 'x-correlation-id': 'abc' } });
+    const answer = await request(app.server.address().port, {
+      headers: { 'x-correlation-id': 'abc' },
+    });
     assert.deepEqual(JSON.parse(answer.text), { correlationId: 'abc' });
   },
 );

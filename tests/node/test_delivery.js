@@ -1,6 +1,7 @@
 'use strict';
-// What reaches a receiver, whatever happens to the process, its threads and the receiver: programs of their own send to a loopback
-// receiver that decodes with the official classes, and the books of every program must agree with what arrived.
+// What reaches a receiver, whatever happens to the process, its threads and the receiver: programs
+// of their own send to a loopback receiver that decodes with the official classes, and the books of
+// every program must agree with what arrived.
 
 const assert = require('node:assert/strict');
 const { spawn } = require('node:child_process');
@@ -21,7 +22,10 @@ let sink;
 function start(source, env) {
   const folder = temporary();
   const file = path.join(folder, 'program.js');
-  fs.writeFileSync(file, `const ENTRY = ${JSON.stringify(ENTRY)};\nconst t = require(ENTRY);\n${source}`);
+  fs.writeFileSync(
+    file,
+    `const ENTRY = ${JSON.stringify(ENTRY)};\nconst t = require(ENTRY);\n${source}`,
+  );
   const child = spawn(process.execPath, [file], { env: cleanEnvironment(env), cwd: folder });
   children.add(child);
   const program = { child, lines: [], stderr: '' };
@@ -39,7 +43,11 @@ function start(source, env) {
     }),
   );
   program.line = async (text) => {
-    await sink.until(() => program.lines.includes(text), ARRIVAL_MS, `no line ${text} (${program.stderr})`);
+    await sink.until(
+      () => program.lines.includes(text),
+      ARRIVAL_MS,
+      `no line ${text} (${program.stderr})`,
+    );
   };
   return program;
 }
@@ -47,7 +55,10 @@ function start(source, env) {
 const program = (source, env) =>
   run(`const ENTRY = ${JSON.stringify(ENTRY)};\n${source}`, { env: sink.environment(env) });
 
-/** A status of a program: every span that was begun is accounted for. `count` is what the program itself counted. */
+/**
+ * A status of a program: every span that was begun is accounted for. `count` is what the program
+ * itself counted.
+ */
 function assertBalanced(status, count, delivered) {
   const { started, ...rest } = status.books;
   const shown = JSON.stringify(status.books);
@@ -62,7 +73,11 @@ function assertBalanced(status, count, delivered) {
   const lost = Object.values(others).reduce((sum, one) => sum + one, 0);
   const text = JSON.stringify({ count, delivered, spans, dropped });
   assert.equal(spans.started + unstarted, count, `begun: ${text}`);
-  assert.equal(spans.started, spans.exported + spans.not_sampled + spans.live + lost, `ended: ${text}`);
+  assert.equal(
+    spans.started,
+    spans.exported + spans.not_sampled + spans.live + lost,
+    `ended: ${text}`,
+  );
   assert.equal(spans.exported, delivered, `delivered: ${text}`);
   assert.deepEqual([spans.not_sampled, spans.live], [0, 0], text);
 }
@@ -118,7 +133,7 @@ describe('delivery', { timeout: 300000 }, () => {
   });
 });
 
-// ---- ways out ----------------------------------------------------------------------------------------------------
+// ---- ways out ----------------------------------------------------------------------------------
 
 const DEEP = `function deep(level, then) { return level === 0 ? then() : t.withSpan('level', { n: level }, () => deep(level - 1, then)); }`;
 const STAY = 'setInterval(() => {}, 1000);';
@@ -127,10 +142,26 @@ describe('ways out', { timeout: 300000 }, () => {
   for (const [name, end, expected] of [
     ['the end of the script', '', [0, null]],
     ['process.exit in a callback', 'setTimeout(() => process.exit(3), 5);', [3, null]],
-    ['an uncaught exception in a callback', 'setTimeout(() => { throw new Error("boom"); }, 5);', [1, null]],
-    ['an unhandled rejection', 'setTimeout(async () => { throw new Error("boom"); }, 5);', [1, null]],
-    ['an exception that a handler took', 'process.on("uncaughtException", () => process.exit(8)); throw 1;', [8, null]],
-    ['SIGTERM', `${STAY} setTimeout(() => process.kill(process.pid, 'SIGTERM'), 5);`, [null, 'SIGTERM']],
+    [
+      'an uncaught exception in a callback',
+      'setTimeout(() => { throw new Error("boom"); }, 5);',
+      [1, null],
+    ],
+    [
+      'an unhandled rejection',
+      'setTimeout(async () => { throw new Error("boom"); }, 5);',
+      [1, null],
+    ],
+    [
+      'an exception that a handler took',
+      'process.on("uncaughtException", () => process.exit(8)); throw 1;',
+      [8, null],
+    ],
+    [
+      'SIGTERM',
+      `${STAY} setTimeout(() => process.kill(process.pid, 'SIGTERM'), 5);`,
+      [null, 'SIGTERM'],
+    ],
     [
       'SIGTERM with a handler',
       `process.on('SIGTERM', () => process.exit(9)); ${STAY}
@@ -151,17 +182,21 @@ describe('ways out', { timeout: 300000 }, () => {
     ],
   ]) {
     test(`after ${name} all that ended is there`, async () => {
-      const done = await program(`t.init(); for (let n = 0; n < 500; n++) t.startSpan('ended', { n }).end(); ${end}`);
+      const done = await program(
+        `t.init(); for (let n = 0; n < 500; n++) t.startSpan('ended', { n }).end(); ${end}`,
+      );
       assert.deepEqual([done.code, done.signal], expected, done.stderr);
       assert.deepEqual(numbers('ended'), upTo(500));
     });
   }
 
   test('process.exit inside of a deep stack of spans', async () => {
-    const done = await program(`${DEEP} t.init(); for (let n = 0; n < 500; n++) t.startSpan('ended', { n }).end();
+    const done =
+      await program(`${DEEP} t.init(); for (let n = 0; n < 500; n++) t.startSpan('ended', { n }).end();
       deep(200, () => { t.startSpan('inmost').end(); process.exit(4); });`);
     assert.deepEqual([done.code, done.signal], [4, null], done.stderr);
-    // The 200 open spans never ended and are not invented. What ended inside of them waits for nobody: its trace is certain to be kept.
+    // The 200 open spans never ended and are not invented. What ended inside of them waits for
+    // nobody: its trace is certain to be kept.
     assert.deepEqual(sink.names(), { ended: 500, inmost: 1 });
   });
 
@@ -212,7 +247,7 @@ describe('ways out', { timeout: 300000 }, () => {
   }
 });
 
-// ---- a blocked loop, a receiver in trouble -------------------------------------------------------------------------
+// ---- a blocked loop, a receiver in trouble -----------------------------------------------------
 
 describe('while something is stuck', { timeout: 300000 }, () => {
   test('what ended before the event loop blocks arrives while it is blocked', async () => {
@@ -231,12 +266,16 @@ describe('while something is stuck', { timeout: 300000 }, () => {
     assert.deepEqual(numbers('before'), upTo(500));
     const free = Number(running.lines.find((line) => line.startsWith('free ')).slice(5));
     const latest = Math.max(...sink.spans.map((span) => span.at));
-    assert.ok(latest < free, `the last span came ${latest - free} ms after the loop was free again`);
+    assert.ok(
+      latest < free,
+      `the last span came ${latest - free} ms after the loop was free again`,
+    );
   });
 
   test('without a receiver shutdown ends in time, says no, and tells what was lost', async () => {
     await sink.stop();
-    const done = await program(`t.init(); for (let n = 0; n < 100; n++) t.startSpan('lost', { n }).end();
+    const done =
+      await program(`t.init(); for (let n = 0; n < 100; n++) t.startSpan('lost', { n }).end();
       const begin = Date.now(); t.shutdown(1000).then((sent) =>
         console.log(JSON.stringify([sent, Date.now() - begin, t.telemetryStatus()])));`);
     assert.equal(done.code, 0, done.stderr);
@@ -274,21 +313,30 @@ describe('while something is stuck', { timeout: 300000 }, () => {
         t.shutdown(20000).then((sent) => {
           console.log('answer ' + JSON.stringify([sent, count, t.telemetryStatus()])); process.exit(0); });
       });`,
-      sink.environment({ DJP_TELEMETRY_RING_BYTES: '1048576', OTEL_EXPORTER_OTLP_TIMEOUT: '20000' }),
+      sink.environment({
+        DJP_TELEMETRY_RING_BYTES: '1048576',
+        OTEL_EXPORTER_OTLP_TIMEOUT: '20000',
+      }),
     );
     await running.line('full');
     sink.release();
     running.child.stdin.write('\n');
     assert.deepEqual(await running.ended, { code: 0, signal: null }, running.stderr);
-    const [, count, status] = JSON.parse(running.lines.find((line) => line.startsWith('answer ')).slice(7));
-    assert.ok(status.dropped.oplog_full + status.dropped.ring_full > 0, JSON.stringify(status.dropped));
+    const [, count, status] = JSON.parse(
+      running.lines.find((line) => line.startsWith('answer ')).slice(7),
+    );
+    assert.ok(
+      status.dropped.oplog_full + status.dropped.ring_full > 0,
+      JSON.stringify(status.dropped),
+    );
     assertBalanced(status, count, sink.count);
     numbers('fast');
   });
 
   test('everything refused is counted as refused', async () => {
     sink.mode = 'refuse';
-    const done = await program(`t.init(); for (let n = 0; n < 100; n++) t.startSpan('refused', { n }).end();
+    const done =
+      await program(`t.init(); for (let n = 0; n < 100; n++) t.startSpan('refused', { n }).end();
       t.shutdown(5000).then((sent) => console.log(JSON.stringify([sent, t.telemetryStatus()])));`);
     const [sent, status] = JSON.parse(done.stdout);
     assert.equal(sent, false);
@@ -297,7 +345,7 @@ describe('while something is stuck', { timeout: 300000 }, () => {
   });
 });
 
-// ---- several lives -------------------------------------------------------------------------------------------------
+// ---- several lives -----------------------------------------------------------------------------
 
 describe('several lives', { timeout: 300000 }, () => {
   test('again after shutdown, and what is recorded between is nothing', async () => {

@@ -1,7 +1,8 @@
 'use strict';
-// The examples of the documents are programs: each JavaScript block runs in a process of its own, in a project that has the package
-// and its peers installed, as it stands and without any variable of telemetry, and prints what the comments behind its console.log()
-// promise. Tables of calls are compared with the code.
+// The examples of the documents are programs: each JavaScript block runs in a process of its own,
+// in a project that has the package and its peers installed, as it stands and without any variable
+// of telemetry, and prints what the comments behind its console.log() promise. Tables of calls are
+// compared with the code.
 
 const assert = require('node:assert');
 const { spawn } = require('node:child_process');
@@ -66,7 +67,9 @@ function promised(source) {
 
 function missingPeer(source) {
   const name = PEERS.find(
-    (peer) => source.includes(`require('${peer}')`) && !fs.existsSync(path.join(project, 'node_modules', peer)),
+    (peer) =>
+      source.includes(`require('${peer}')`) &&
+      !fs.existsSync(path.join(project, 'node_modules', peer)),
   );
   return name !== undefined && `${name} is not installed`;
 }
@@ -79,23 +82,34 @@ function execute(source) {
   fs.writeFileSync(file, /\.listen\(/.test(source) ? LISTEN + source : source);
   const env = cleanEnvironment({});
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [file], { env, cwd: project, timeout: DEADLINE_MS, killSignal: 'SIGKILL' });
+    const child = spawn(process.execPath, [file], {
+      env,
+      cwd: project,
+      timeout: DEADLINE_MS,
+      killSignal: 'SIGKILL',
+    });
     const done = { stdout: '', stderr: '' };
     child.stdout.on('data', (data) => (done.stdout += data));
     child.stderr.on('data', (data) => (done.stderr += data));
     child.on('error', reject);
-    child.on('close', (code, signal) => resolve({ ...done, ...withoutStart(done.stderr), code, signal }));
+    child.on('close', (code, signal) =>
+      resolve({ ...done, ...withoutStart(done.stderr), code, signal }),
+    );
   });
 }
 
 for (const { name, source } of PAGES.flatMap(examples)) {
-  test(`the example at ${name}`, { skip: missingPeer(source), timeout: DEADLINE_MS + 5000 }, async () => {
-    const done = await execute(source);
-    assert.deepStrictEqual([done.code, done.signal, done.stderr], [0, null, ''], done.stdout);
-    const printed = done.stdout.split('\n');
-    const missing = promised(source).filter((text) => !printed.includes(text));
-    assert.deepStrictEqual(missing, [], `promised, but printed was:\n${done.stdout}`);
-  });
+  test(
+    `the example at ${name}`,
+    { skip: missingPeer(source), timeout: DEADLINE_MS + 5000 },
+    async () => {
+      const done = await execute(source);
+      assert.deepStrictEqual([done.code, done.signal, done.stderr], [0, null, ''], done.stdout);
+      const printed = done.stdout.split('\n');
+      const missing = promised(source).filter((text) => !printed.includes(text));
+      assert.deepStrictEqual(missing, [], `promised, but printed was:\n${done.stdout}`);
+    },
+  );
 }
 
 test('the pages have their examples', () => {
@@ -105,14 +119,20 @@ test('the pages have their examples', () => {
   assert.ok(promises.length >= 14, `${promises.length} promises`);
 });
 
-test('the log line of the example', { skip: missingPeer("require('pino')"), timeout: DEADLINE_MS }, async () => {
-  const shown = JSON.parse(/^```\n(\{"level":"info".*)\n```$/m.exec(read('docs/node-logging.md'))[1]);
-  const [{ source }] = examples('docs/node-logging.md');
-  const written = JSON.parse((await execute(source)).stdout.split('\n')[0]);
-  assert.deepStrictEqual({ ...written, timestamp: '' }, { ...shown, timestamp: '' });
-  assert.deepStrictEqual(Object.keys(written), Object.keys(shown));
-  assert.match(written.timestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-});
+test(
+  'the log line of the example',
+  { skip: missingPeer("require('pino')"), timeout: DEADLINE_MS },
+  async () => {
+    const shown = JSON.parse(
+      /^```\n(\{"level":"info".*)\n```$/m.exec(read('docs/node-logging.md'))[1],
+    );
+    const [{ source }] = examples('docs/node-logging.md');
+    const written = JSON.parse((await execute(source)).stdout.split('\n')[0]);
+    assert.deepStrictEqual({ ...written, timestamp: '' }, { ...shown, timestamp: '' });
+    assert.deepStrictEqual(Object.keys(written), Object.keys(shown));
+    assert.match(written.timestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  },
+);
 
 test('every function of the package is on a page', () => {
   const pages = PAGES.map(read).join('\n');
@@ -134,8 +154,13 @@ test('every option of the table has its type, in both spellings', () => {
   const types = read('bindings/node/lib/settings.d.ts');
   const [, body] = /interface TelemetryOptions \{\n(.*?)\n\}/s.exec(types);
   const names = Array.from(body.matchAll(/^ {2}(\w+)\?:/gm), ([, name]) => name);
-  const typed = [...new Set(names.map((name) => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)))];
-  const table = Array.from(read('docs/configuration.md').matchAll(/^\| `(\w+)` \| /gm), ([, name]) => name);
+  const typed = [
+    ...new Set(names.map((name) => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`))),
+  ];
+  const table = Array.from(
+    read('docs/configuration.md').matchAll(/^\| `(\w+)` \| /gm),
+    ([, name]) => name,
+  );
   assert.ok(table.length > 40);
   assert.deepStrictEqual(typed.sort(), [...table].sort());
   const camel = table.map((name) => name.replace(/_([a-z0-9])/g, (_, c) => c.toUpperCase()));
@@ -147,27 +172,39 @@ const types = ['express', 'winston', 'pino', '@types/express', '@types/node'].ma
   path.join(ROOT, 'node_modules', name),
 );
 const untyped =
-  ![compiler, ...types].every((place) => fs.existsSync(place)) && 'typescript and the peers are not installed';
+  ![compiler, ...types].every((place) => fs.existsSync(place)) &&
+  'typescript and the peers are not installed';
 
-test('the types fit those of Express, pino and winston', { skip: untyped, timeout: 120000 }, async () => {
-  const flags =
-    '--strict --exactOptionalPropertyTypes --noEmit --target es2022 --module node16 --moduleResolution node16 --types node';
-  const file = path.join(__dirname, 'typed_peers.ts');
-  const child = spawn(process.execPath, [compiler, ...flags.split(' '), '--esModuleInterop', file], {
-    cwd: ROOT,
-    timeout: 110000,
-  });
-  let told = '';
-  child.stdout.on('data', (data) => (told += data));
-  const code = await new Promise((resolve) => child.on('close', resolve));
-  assert.deepStrictEqual([code, told], [0, '']);
-});
+test(
+  'the types fit those of Express, pino and winston',
+  { skip: untyped, timeout: 120000 },
+  async () => {
+    const flags =
+      '--strict --exactOptionalPropertyTypes --noEmit --target es2022 --module node16 --moduleResolution node16 --types node';
+    const file = path.join(__dirname, 'typed_peers.ts');
+    const child = spawn(
+      process.execPath,
+      [compiler, ...flags.split(' '), '--esModuleInterop', file],
+      {
+        cwd: ROOT,
+        timeout: 110000,
+      },
+    );
+    let told = '';
+    child.stdout.on('data', (data) => (told += data));
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    assert.deepStrictEqual([code, told], [0, '']);
+  },
+);
 
 test('links between the pages lead somewhere', () => {
   for (const page of PAGES) {
     for (const [, target] of read(page).matchAll(/\]\(([^)#]+?)(?:#[^)]*)?\)/g)) {
       if (/^[a-z]+:/.test(target)) continue;
-      assert.ok(fs.existsSync(path.join(ROOT, path.dirname(page), target)), `${page} links to ${target}`);
+      assert.ok(
+        fs.existsSync(path.join(ROOT, path.dirname(page), target)),
+        `${page} links to ${target}`,
+      );
     }
   }
 });

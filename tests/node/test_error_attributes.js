@@ -18,7 +18,9 @@ async function recorded(options) {
   telemetry.withSpan('given', { error: true }, () => {});
   telemetry.withSpan('denies', (span) => span.setAttribute('error', false));
   telemetry.withSpan('described', (span) => span.setStatus('error', 'why'));
-  telemetry.withSpan('own', (span) => span.setAttribute('error.type', 'timeout').setStatus('error', 'why'));
+  telemetry.withSpan('own', (span) =>
+    span.setAttribute('error.type', 'timeout').setStatus('error', 'why'),
+  );
   telemetry.withSpan('fine', (span) => span.setAttribute('error', true).setStatus('ok'));
   return take();
 }

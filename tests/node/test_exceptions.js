@@ -27,13 +27,24 @@ describe('errors with others in them', { timeout: 60000 }, () => {
   after(() => telemetry.shutdown(LIMIT));
 
   test('the parts of an AggregateError', async () => {
-    const parts = [new Error('connect ECONNREFUSED ::1:1'), new TypeError('second'), 'a text', null];
+    const parts = [
+      new Error('connect ECONNREFUSED ::1:1'),
+      new TypeError('second'),
+      'a text',
+      null,
+    ];
     const silent = await thrown(new AggregateError(parts));
     assert.equal(silent.message, 'connect ECONNREFUSED ::1:1; second; a text; null');
     assert.equal(silent.status, `AggregateError: ${silent.message}`);
-    assert.match(silent.stack, /^AggregateError[^]*\[errors 0\]: Error: connect[^]*\[errors 1\]: TypeError: second/);
+    assert.match(
+      silent.stack,
+      /^AggregateError[^]*\[errors 0\]: Error: connect[^]*\[errors 1\]: TypeError: second/,
+    );
     const named = await thrown(new AggregateError(parts, 'no address answered'));
-    assert.deepEqual([named.message, named.status], ['no address answered', 'AggregateError: no address answered']);
+    assert.deepEqual(
+      [named.message, named.status],
+      ['no address answered', 'AggregateError: no address answered'],
+    );
     assert.match(named.stack, /ECONNREFUSED[^]*second[^]*a text/);
   });
 
@@ -61,7 +72,8 @@ describe('errors with others in them', { timeout: 60000 }, () => {
       span.recordException(error);
       span.end();
       const event = (await take()).one('s').events[0];
-      if (event !== undefined || error !== undefined) assert.equal(event.attributes['exception.type'], type);
+      if (event !== undefined || error !== undefined)
+        assert.equal(event.attributes['exception.type'], type);
     }
   });
 
@@ -73,7 +85,9 @@ describe('errors with others in them', { timeout: 60000 }, () => {
     );
     const plain = new Error('outer', { cause: { name: 'Odd', message: 'no stack' } });
     assert.match((await thrown(plain)).stack, /Caused by: Odd: no stack$/);
-    const mixed = new Error('outer', { cause: new AggregateError([new Error('part', { cause: new Error('root') })]) });
+    const mixed = new Error('outer', {
+      cause: new AggregateError([new Error('part', { cause: new Error('root') })]),
+    });
     assert.match(
       (await thrown(mixed)).stack,
       /Caused by: AggregateError[^]*errors 0\]: Error: part[^]*Caused by: Error: root/,
@@ -105,9 +119,17 @@ describe('errors that are odd, cancelled or logged', { timeout: 60000 }, () => {
   });
 
   test('a time of its own changes nothing but the time', async () => {
-    for (const error of [new RangeError('why'), 'a text', { name: 'Odd', message: '' }, new Error('')]) {
+    for (const error of [
+      new RangeError('why'),
+      'a text',
+      { name: 'Odd', message: '' },
+      new Error(''),
+    ]) {
       const span = telemetry.startSpan('s');
-      span.recordException(error, { k: 1 }).recordException(error, { k: 1 }, 1700000000000000000n).end();
+      span
+        .recordException(error, { k: 1 })
+        .recordException(error, { k: 1 }, 1700000000000000000n)
+        .end();
       const [plain, timed] = (await take()).one('s').events;
       assert.deepEqual(timed.attributes, plain.attributes);
       assert.deepEqual([timed.name, timed.time], [plain.name, 1700000000000000000n]);
@@ -117,7 +139,13 @@ describe('errors that are odd, cancelled or logged', { timeout: 60000 }, () => {
   test('a cancellation is none, a time-out that ended as one is', async () => {
     const cases = [
       [new DOMException('x', 'AbortError'), 0],
-      [Object.assign(new Error('x'), { name: 'AbortError', cause: new DOMException('late', 'TimeoutError') }), 2],
+      [
+        Object.assign(new Error('x'), {
+          name: 'AbortError',
+          cause: new DOMException('late', 'TimeoutError'),
+        }),
+        2,
+      ],
       [Object.assign(new Error('canceled'), { name: 'CanceledError', code: 'ERR_CANCELED' }), 0],
       [new DOMException('late', 'TimeoutError'), 2],
     ];
@@ -131,9 +159,15 @@ describe('errors that are odd, cancelled or logged', { timeout: 60000 }, () => {
     let text = '';
     const destination = { write: (line) => (text += line) };
     const log = createLogger({ destination });
-    log.error('failed', new AggregateError([new Error('connect ECONNREFUSED ::1:1', { cause: new Error('root') })]));
+    log.error(
+      'failed',
+      new AggregateError([new Error('connect ECONNREFUSED ::1:1', { cause: new Error('root') })]),
+    );
     const { err } = JSON.parse(text.trim().split('\n').pop());
     assert.equal(err.message, 'connect ECONNREFUSED ::1:1');
-    assert.deepEqual([err.errors[0].message, err.errors[0].cause.message], ['connect ECONNREFUSED ::1:1', 'root']);
+    assert.deepEqual(
+      [err.errors[0].message, err.errors[0].cause.message],
+      ['connect ECONNREFUSED ::1:1', 'root'],
+    );
   });
 });

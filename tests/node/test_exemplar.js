@@ -1,6 +1,6 @@
 'use strict';
-// Exemplars: those of the current span only while its trace is sampled, those that a caller gives only when they are
-// ids, and looking for one without end costs no recording.
+// Exemplars: those of the current span only while its trace is sampled, those that a caller gives
+// only when they are ids, and looking for one without end costs no recording.
 
 const assert = require('node:assert/strict');
 const { after, test } = require('node:test');
@@ -18,11 +18,17 @@ function exemplars(name) {
   return metricsText(OPENMETRICS)
     .split('\n')
     .filter((line) => line.startsWith(name) && line.includes(' # '))
-    .map((line) => [line.split(/[{ ]/)[0], /trace_id="(\w+)",span_id="(\w+)"/.exec(line).slice(1).join(' ')]);
+    .map((line) => [
+      line.split(/[{ ]/)[0],
+      /trace_id="(\w+)",span_id="(\w+)"/.exec(line).slice(1).join(' '),
+    ]);
 }
 
 function inTrace(flags, body) {
-  return telemetry.runWithContext(telemetry.extract({ traceparent: `00-${TRACE}-${SPAN}-${flags}` }), body);
+  return telemetry.runWithContext(
+    telemetry.extract({ traceparent: `00-${TRACE}-${SPAN}-${flags}` }),
+    body,
+  );
 }
 
 test('a span of a trace that is not sampled gives none, its sampled sibling does', async () => {
@@ -82,12 +88,17 @@ test('given ids count where they are ids, in both spellings', async () => {
     counter.inc(1, exemplar);
     histogram.observe({ a: 1 }, 1, exemplar);
   }
-  assert.deepEqual([...exemplars('exemplar_given_total'), ...exemplars('exemplar_given_seconds')], []);
+  assert.deepEqual(
+    [...exemplars('exemplar_given_total'), ...exemplars('exemplar_given_seconds')],
+    [],
+  );
   assert.equal(counter.value, bad.length);
   assert.equal(histogram.labels(1).count, bad.length);
   counter.inc(1, { trace_id: TRACE, span_id: SPAN });
   histogram.observe({ a: 1 }, 1, { traceId: 'c'.repeat(32), spanId: 'd'.repeat(16) });
-  assert.deepEqual(exemplars('exemplar_given_total'), [['exemplar_given_total', `${TRACE} ${SPAN}`]]);
+  assert.deepEqual(exemplars('exemplar_given_total'), [
+    ['exemplar_given_total', `${TRACE} ${SPAN}`],
+  ]);
   assert.deepEqual(exemplars('exemplar_given_seconds'), [
     ['exemplar_given_seconds_bucket', `${'c'.repeat(32)} ${'d'.repeat(16)}`],
   ]);
@@ -100,5 +111,8 @@ test('what is refused gives no exemplar', async () => {
   counter.inc(NaN, { traceId: TRACE, spanId: SPAN });
   const histogram = new Histogram('exemplar_refused_seconds', 'h');
   histogram.observe(NaN, { traceId: TRACE, spanId: SPAN });
-  assert.deepEqual([...exemplars('exemplar_refused_total'), ...exemplars('exemplar_refused_seconds')], []);
+  assert.deepEqual(
+    [...exemplars('exemplar_refused_total'), ...exemplars('exemplar_refused_seconds')],
+    [],
+  );
 });

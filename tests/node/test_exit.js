@@ -1,5 +1,6 @@
 'use strict';
-// How processes and worker threads end: what had ended is sent, whatever the way out, and the application's own way stays.
+// How processes and worker threads end: what had ended is sent, whatever the way out, and the
+// application's own way stays.
 
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
@@ -30,7 +31,11 @@ for (const [name, end, code] of [
   ['an uncaught exception', 'throw new Error("boom");', 1],
   ['a rejected promise', 'Promise.reject(new Error("boom"));', 1],
   ['an exit that skips all handlers', 'process.reallyExit(4);', 4],
-  ['process.exit during flush and shutdown', 't.flush(10000); t.shutdown(10000); process.exit(7);', 7],
+  [
+    'process.exit during flush and shutdown',
+    't.flush(10000); t.shutdown(10000); process.exit(7);',
+    7,
+  ],
 ]) {
   test(`spans survive ${name}`, options, async () => {
     const done = await program(`t.init(); t.startSpan('last').end(); ${end}`);
@@ -38,7 +43,8 @@ for (const [name, end, code] of [
   });
 }
 
-const KILL = 'setInterval(() => {}, 1000); setTimeout(() => process.kill(process.pid, "SIGTERM"), 20);';
+const KILL =
+  'setInterval(() => {}, 1000); setTimeout(() => process.kill(process.pid, "SIGTERM"), 20);';
 
 test('spans survive SIGTERM, which still ends the process as a signal', options, async () => {
   const done = await program(`t.init(); t.startSpan('last').end(); ${KILL}`);
@@ -52,7 +58,10 @@ test('spans survive SIGTERM while the event loop is stuck', options, async () =>
 });
 
 for (const [name, code] of [
-  ['came and went', "const mine = () => {}; process.on('SIGTERM', mine); process.off('SIGTERM', mine);"],
+  [
+    'came and went',
+    "const mine = () => {}; process.on('SIGTERM', mine); process.off('SIGTERM', mine);",
+  ],
   ['went with all', "process.on('SIGTERM', () => {}); process.removeAllListeners('SIGTERM');"],
   ['raises it again', "process.once('SIGTERM', () => process.kill(process.pid, 'SIGTERM'));"],
 ]) {
@@ -64,7 +73,9 @@ for (const [name, code] of [
 
 for (const signal of ['SIGINT', 'SIGHUP', 'SIGUSR2']) {
   test(`spans survive ${signal} where nobody listens for it`, options, async () => {
-    const done = await program(`t.init(); t.startSpan('last').end(); ${KILL.replace('SIGTERM', signal)}`);
+    const done = await program(
+      `t.init(); t.startSpan('last').end(); ${KILL.replace('SIGTERM', signal)}`,
+    );
     assert.deepEqual([done.signal, done.spans], [signal, ['last']], done.stderr);
   });
 }
@@ -74,15 +85,20 @@ for (const [name, before, after] of [
   ['after', '', 'process.on("SIGTERM", mine);'],
 ]) {
   test(`the application's own handler of SIGTERM, set ${name} init, wins`, options, async () => {
-    const mine = 'const mine = () => { console.log("mine"); t.startSpan("in handler").end(); process.exit(3); };';
-    const done = await program(`${mine} ${before} t.init(); t.startSpan('last').end(); ${after} ${KILL}`);
+    const mine =
+      'const mine = () => { console.log("mine"); t.startSpan("in handler").end(); process.exit(3); };';
+    const done = await program(
+      `${mine} ${before} t.init(); t.startSpan('last').end(); ${after} ${KILL}`,
+    );
     assert.deepEqual([done.code, done.stdout], [3, 'mine\n'], done.stderr);
     assert.deepEqual(done.spans.sort(), ['in handler', 'last']);
   });
 }
 
 test('SIGTERM after shutdown is what it was', options, async () => {
-  const done = await program(`t.init(); t.startSpan('last').end(); t.shutdown(1000).then(() => { ${KILL} });`);
+  const done = await program(
+    `t.init(); t.startSpan('last').end(); t.shutdown(1000).then(() => { ${KILL} });`,
+  );
   assert.deepEqual([done.signal, done.spans], ['SIGTERM', ['last']], done.stderr);
 });
 
@@ -94,7 +110,7 @@ test('a collector that is gone delays the end by the time limit only', options, 
   assert.deepEqual([done.code, done.stdout], [0, 'false true\n'], done.stderr);
 });
 
-// ---- worker threads --------------------------------------------------------------------------------------------
+// ---- worker threads ----------------------------------------------------------------------------
 
 test('a worker thread joins, and its end leaves telemetry to the others', options, async () => {
   const done = await program(`${WORKER} t.init(); t.startSpan('first').end();
@@ -136,7 +152,8 @@ test('a worker thread that ends telemetry ends it for all, and it may begin agai
 });
 
 test('a worker thread that is stopped during a flush', options, async () => {
-  const done = await program(`${WORKER} t.init({ exporter: 'otlp', endpoint: 'http://127.0.0.1:9', shutdownTimeout: 0.1,
+  const done =
+    await program(`${WORKER} t.init({ exporter: 'otlp', endpoint: 'http://127.0.0.1:9', shutdownTimeout: 0.1,
       logLevel: 'none' });
     const w = worker("t.init(); t.startSpan('lost').end(); t.flush(500); require('worker_threads')" +
       ".parentPort.postMessage(1); setInterval(() => {}, 1000);");

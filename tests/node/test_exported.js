@@ -45,7 +45,9 @@ test('spans as plain objects', async () => {
   const spans = takeSpans();
   assert.deepEqual(takeSpans(), []);
   assert.deepEqual(takeExported(), []);
-  const [child, root, failed] = ['child', 'parent', 'failed'].map((name) => spans.find((span) => span.name === name));
+  const [child, root, failed] = ['child', 'parent', 'failed'].map((name) =>
+    spans.find((span) => span.name === name),
+  );
   assert.deepEqual(
     [spans.length, root.kind, root.parentSpanId, root.status],
     [3, 'server', '', { code: 'unset', message: '' }],
@@ -53,12 +55,27 @@ test('spans as plain objects', async () => {
   const { 'sampling.reason': reason, ...attributes } = child.attributes;
   assert.equal(typeof (reason ?? ''), 'string');
   assert.deepEqual({ ...attributes }, { ...values, error: true, 'error.message': 'why' });
-  assert.deepEqual([child.kind, child.traceId, child.parentSpanId], ['client', root.traceId, root.spanId]);
+  assert.deepEqual(
+    [child.kind, child.traceId, child.parentSpanId],
+    ['client', root.traceId, root.spanId],
+  );
   assert.deepEqual(child.status, { code: 'error', message: 'why' });
-  assert.deepEqual(child.scope, { name: 'scope', version: '1', schemaUrl: '', attributes: { k: 'v' } });
-  assert.deepEqual(child.events, [{ name: 'event', time: 1700000000000000000n, attributes: { e: 1 } }]);
+  assert.deepEqual(child.scope, {
+    name: 'scope',
+    version: '1',
+    schemaUrl: '',
+    attributes: { k: 'v' },
+  });
+  assert.deepEqual(child.events, [
+    { name: 'event', time: 1700000000000000000n, attributes: { e: 1 } },
+  ]);
   assert.deepEqual(child.links, [
-    { traceId: root.traceId, spanId: root.spanId, traceState: root.traceState, attributes: { l: 1 } },
+    {
+      traceId: root.traceId,
+      spanId: root.spanId,
+      traceState: root.traceState,
+      attributes: { l: 1 },
+    },
   ]);
   assert.equal(child.resource['service.name'], 'shop');
   assert.ok(child.startTime > 0n && child.endTime >= child.startTime);

@@ -1,6 +1,6 @@
 'use strict';
-// The Express middleware: what is recorded of a request, that its context follows the handlers, and that the
-// application notices nothing.
+// The Express middleware: what is recorded of a request, that its context follows the handlers, and
+// that the application notices nothing.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
@@ -19,7 +19,11 @@ const {
   telemetry,
   wire,
 } = require('./http_driver.js');
-const { metricsHandler, telemetryErrorHandler, telemetryMiddleware } = require('../../middleware/express');
+const {
+  metricsHandler,
+  telemetryErrorHandler,
+  telemetryMiddleware,
+} = require('../../middleware/express');
 
 const PARENT = '00-12345678901234567890123456789012-1234567890123456-01';
 const ids = () => [telemetry.getCurrentTraceId(), telemetry.getCurrentSpanId()];
@@ -100,26 +104,31 @@ each('the context follows body parsers, promises, timers and emitters', async (t
   );
 });
 
-each('concurrent requests keep their own spans, and inner spans are children', async (t, version) => {
-  const seen = new Map();
-  const port = await serve(t, version, (app) =>
-    app.get('/c/:n', async (req, res) => {
-      const first = telemetry.getCurrentSpanId();
-      await telemetry.withSpan('inner', async () => sleep(5));
-      seen.set(req.params.n, [first, telemetry.getCurrentSpanId()]);
-      res.send('ok');
-    }),
-  );
-  await Promise.all(Array.from({ length: 30 }, (_, i) => request(port, `/c/${i}`)));
-  await sleep(20);
-  const all = await spans();
-  const server = new Map(all.filter((span) => span.kind === 2).map((span) => [span.spanId, span]));
-  assert.equal(server.size, 30);
-  assert.ok([...seen.values()].every(([first, last]) => first === last && server.has(first)));
-  const inner = all.filter((span) => span.name === 'inner');
-  assert.equal(new Set(inner.map((span) => span.parentId)).size, 30);
-  assert.ok(inner.every((span) => server.get(span.parentId).traceId === span.traceId));
-});
+each(
+  'concurrent requests keep their own spans, and inner spans are children',
+  async (t, version) => {
+    const seen = new Map();
+    const port = await serve(t, version, (app) =>
+      app.get('/c/:n', async (req, res) => {
+        const first = telemetry.getCurrentSpanId();
+        await telemetry.withSpan('inner', async () => sleep(5));
+        seen.set(req.params.n, [first, telemetry.getCurrentSpanId()]);
+        res.send('ok');
+      }),
+    );
+    await Promise.all(Array.from({ length: 30 }, (_, i) => request(port, `/c/${i}`)));
+    await sleep(20);
+    const all = await spans();
+    const server = new Map(
+      all.filter((span) => span.kind === 2).map((span) => [span.spanId, span]),
+    );
+    assert.equal(server.size, 30);
+    assert.ok([...seen.values()].every(([first, last]) => first === last && server.has(first)));
+    const inner = all.filter((span) => span.name === 'inner');
+    assert.equal(new Set(inner.map((span) => span.parentId)).size, 30);
+    assert.ok(inner.every((span) => server.get(span.parentId).traceId === span.traceId));
+  },
+);
 
 each('errors: thrown, given to next, rejected, answered by the application', async (t, version) => {
   class Late extends Error {}
@@ -134,7 +143,9 @@ each('errors: thrown, given to next, rejected, answered by the application', asy
       next(new Late('rejected'));
     });
     app.get('/text', (req, res, next) => next('only text'));
-    app.get('/client', (req, res, next) => next(Object.assign(new Error('bad input'), { status: 400 })));
+    app.get('/client', (req, res, next) =>
+      next(Object.assign(new Error('bad input'), { status: 400 })),
+    );
   });
   const found = {};
   for (const path of ['/thrown', '/next', '/rejected', '/text', '/client']) {
@@ -160,7 +171,9 @@ each('an error handler of the application keeps its answer', async (t, version) 
   const port = await serve(t, version, (app) => {
     app.get('/handled/:to', (req, res, next) => next(new TypeError(`for ${req.params.to}`)));
     app.use(telemetryErrorHandler());
-    app.use((error, req, res, next) => res.status(Number(req.url.split('/').pop())).send('handled'));
+    app.use((error, req, res, next) =>
+      res.status(Number(req.url.split('/').pop())).send('handled'),
+    );
   });
   for (const [status, kind, events] of [
     [502, 'error', 1],
@@ -168,7 +181,10 @@ each('an error handler of the application keeps its answer', async (t, version) 
   ]) {
     assert.equal((await request(port, `/handled/${status}`)).status, status);
     const [span] = await serverSpans();
-    assert.deepEqual([span.status, span.events.length, span.attributes['http.route']], [kind, events, '/handled/:to']);
+    assert.deepEqual(
+      [span.status, span.events.length, span.attributes['http.route']],
+      [kind, events, '/handled/:to'],
+    );
   }
 });
 
@@ -195,43 +211,46 @@ each('streaming ends at the last byte, background work does not count', async (t
   assert.deepEqual([late.name, late.parentId], ['background', span.spanId]);
 });
 
-each('what fails after the answer is kept, and a stream of events is not slow', async (t, version) => {
-  await begin({ sampleRatio: 1e-9, slowThreshold: 0.02 });
-  let failed;
-  const port = await serve(t, version, (app) => {
-    app.get('/late', (req, res) => {
-      res.end('ok');
-      setTimeout(() => {
-        try {
-          telemetry.withSpan('mail', () => {
-            throw new Error('no mail');
-          });
-        } catch (error) {
-          failed = error;
-        }
-      }, 30);
+each(
+  'what fails after the answer is kept, and a stream of events is not slow',
+  async (t, version) => {
+    await begin({ sampleRatio: 1e-9, slowThreshold: 0.02 });
+    let failed;
+    const port = await serve(t, version, (app) => {
+      app.get('/late', (req, res) => {
+        res.end('ok');
+        setTimeout(() => {
+          try {
+            telemetry.withSpan('mail', () => {
+              throw new Error('no mail');
+            });
+          } catch (error) {
+            failed = error;
+          }
+        }, 30);
+      });
+      app.get('/events', async (req, res) => {
+        res.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' });
+        await sleep(60);
+        res.end('data: x\n\n');
+      });
+      app.get('/slow', async (req, res) => (await sleep(60), res.send('x')));
     });
-    app.get('/events', async (req, res) => {
-      res.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' });
-      await sleep(60);
-      res.end('data: x\n\n');
-    });
-    app.get('/slow', async (req, res) => (await sleep(60), res.send('x')));
-  });
-  await request(port, '/late');
-  while (failed === undefined) await sleep(5);
-  assert.deepEqual(
-    (await spans()).map((span) => [span.name, span.status]),
-    [['mail', 'error']],
-  );
-  await request(port, '/events');
-  await request(port, '/events', { headers: { accept: 'text/event-stream' } });
-  await request(port, '/slow');
-  assert.deepEqual(
-    (await serverSpans()).map((span) => span.attributes['http.route']),
-    ['/slow'],
-  );
-});
+    await request(port, '/late');
+    while (failed === undefined) await sleep(5);
+    assert.deepEqual(
+      (await spans()).map((span) => [span.name, span.status]),
+      [['mail', 'error']],
+    );
+    await request(port, '/events');
+    await request(port, '/events', { headers: { accept: 'text/event-stream' } });
+    await request(port, '/slow');
+    assert.deepEqual(
+      (await serverSpans()).map((span) => span.attributes['http.route']),
+      ['/slow'],
+    );
+  },
+);
 
 each('304, HEAD and keep-alive', async (t, version) => {
   const port = await serve(t, version, (app) => app.get('/etag', (req, res) => res.send('same')));
@@ -241,11 +260,20 @@ each('304, HEAD and keep-alive', async (t, version) => {
   assert.deepEqual([again.status, head.status, head.body], [304, 200, '']);
   let seen = 0;
   const one = wire('GET', '/etag');
-  const text = await raw(port, one.repeat(3), (all) => (seen = all.split('HTTP/1.1 200').length - 1) === 3);
+  const text = await raw(
+    port,
+    one.repeat(3),
+    (all) => (seen = all.split('HTTP/1.1 200').length - 1) === 3,
+  );
   assert.equal(seen, 3, text);
   const found = await serverSpans(6);
-  assert.deepEqual(found.map((span) => span.attributes['http.status_code']).sort(), [200, 200, 200, 200, 200, 304]);
-  assert.ok(found.every((span) => span.attributes['http.route'] === '/etag' && span.status === 'unset'));
+  assert.deepEqual(
+    found.map((span) => span.attributes['http.status_code']).sort(),
+    [200, 200, 200, 200, 200, 304],
+  );
+  assert.ok(
+    found.every((span) => span.attributes['http.route'] === '/etag' && span.status === 'unset'),
+  );
   assert.equal(new Set(found.map((span) => span.traceId)).size, 6);
 });
 
@@ -262,7 +290,11 @@ each('pipelined requests whose connection dies are all recorded, once', async (t
   const found = await serverSpans(3);
   await sleep(20);
   assert.equal(found.length + (await serverSpans(0)).length, 3);
-  assert.ok(found.every((span) => span.attributes['http.client_disconnected'] === true && span.status === 'unset'));
+  assert.ok(
+    found.every(
+      (span) => span.attributes['http.client_disconnected'] === true && span.status === 'unset',
+    ),
+  );
 });
 
 each('excluded paths, of the environment and of the option', async (t, version) => {
@@ -276,7 +308,8 @@ each('excluded paths, of the environment and of the option', async (t, version) 
   );
   for (const path of ['/healthz', '/ready?x=1', '/internal/a/b'])
     assert.equal((await request(port, path)).body, '', path);
-  for (const path of ['/healthzz', '/ready/1']) assert.notEqual((await request(port, path)).body, '', path);
+  for (const path of ['/healthzz', '/ready/1'])
+    assert.notEqual((await request(port, path)).body, '', path);
   assert.equal((await serverSpans(2)).length, 2);
 });
 
@@ -289,7 +322,9 @@ each('the scrape: negotiated, HEAD, 405, not counted itself', async (t, version)
   assert.equal(plain.status, 200);
   assert.match(plain.headers['content-type'], /^text\/plain; version=0\.0\.4/);
   assert.equal(plain.headers.vary, 'accept, accept-encoding');
-  const open = await request(port, '/metrics', { headers: { accept: 'application/openmetrics-text; version=1.0.0' } });
+  const open = await request(port, '/metrics', {
+    headers: { accept: 'application/openmetrics-text; version=1.0.0' },
+  });
   assert.match(open.headers['content-type'], /^application\/openmetrics-text/);
   assert.match(open.body, /# EOF\n$/);
   const head = await request(port, '/metrics', { method: 'HEAD' });
@@ -303,10 +338,17 @@ each('the scrape: negotiated, HEAD, 405, not counted itself', async (t, version)
 });
 
 each('the scrape is compressed for those who take it, on every way to it', async (t, version) => {
-  const port = await serve(t, version, (app) => app.get('/metrics', metricsHandler()), { metricsPath: '/m' });
+  const port = await serve(t, version, (app) => app.get('/metrics', metricsHandler()), {
+    metricsPath: '/m',
+  });
   const text = async (coding, path) => {
-    const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { 'accept-encoding': coding } });
-    return [response.headers.get('content-encoding'), (await response.text()).split('\n')[0].slice(0, 6)];
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+      headers: { 'accept-encoding': coding },
+    });
+    return [
+      response.headers.get('content-encoding'),
+      (await response.text()).split('\n')[0].slice(0, 6),
+    ];
   };
   for (const path of ['/metrics', '/m']) {
     for (const coding of ['gzip', 'deflate, GZIP;q=0.5', '*', 'br;q=1, gzip']) {
@@ -319,7 +361,9 @@ each('the scrape is compressed for those who take it, on every way to it', async
 });
 
 each('metricsPath answers the scrape', async (t, version) => {
-  const port = await serve(t, version, (app) => app.get('/x', (req, res) => res.send('x')), { metricsPath: '/m' });
+  const port = await serve(t, version, (app) => app.get('/x', (req, res) => res.send('x')), {
+    metricsPath: '/m',
+  });
   await request(port, '/x');
   await serverSpans();
   const { body } = await request(port, '/m?a=b');
@@ -349,28 +393,31 @@ each('metrics alone', async (t, version) => {
   assert.deepEqual(await spans(), []);
 });
 
-each('two middlewares record a request once; replaced res.end and removed listeners do no harm', async (t, version) => {
-  const port = await serve(t, version, (app) => {
-    app.use(telemetryMiddleware());
-    app.get('/twice', (req, res) => res.send('x'));
-    app.get('/own', (req, res) => {
-      const end = res.end;
-      res.end = function own(...given) {
-        return setImmediate(() => end.apply(res, given)) && res;
-      };
-      res.send('own');
+each(
+  'two middlewares record a request once; replaced res.end and removed listeners do no harm',
+  async (t, version) => {
+    const port = await serve(t, version, (app) => {
+      app.use(telemetryMiddleware());
+      app.get('/twice', (req, res) => res.send('x'));
+      app.get('/own', (req, res) => {
+        const end = res.end;
+        res.end = function own(...given) {
+          return setImmediate(() => end.apply(res, given)) && res;
+        };
+        res.send('own');
+      });
     });
-  });
-  for (const path of ['/twice', '/own']) {
-    assert.equal((await request(port, path)).status, 200);
-    const found = await serverSpans();
-    await sleep(10);
-    assert.deepEqual(
-      [...found, ...(await serverSpans(0))].map((span) => span.attributes['http.route']),
-      [path],
-    );
-  }
-});
+    for (const path of ['/twice', '/own']) {
+      assert.equal((await request(port, path)).status, 200);
+      const found = await serverSpans();
+      await sleep(10);
+      assert.deepEqual(
+        [...found, ...(await serverSpans(0))].map((span) => span.attributes['http.route']),
+        [path],
+      );
+    }
+  },
+);
 
 each('hostile options and requests', async (t, version) => {
   const evil = new Proxy(

@@ -1,13 +1,21 @@
 'use strict';
-// Route templates where the path that a client sent says little: other letter cases, expressions, patterns, lists,
-// routers behind functions, rewritten addresses, routers that come later. The label is what the program wrote, and no
-// client makes another.
+// Route templates where the path that a client sent says little: other letter cases, expressions,
+// patterns, lists, routers behind functions, rewritten addresses, routers that come later. The
+// label is what the program wrote, and no client makes another.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
 const http = require('node:http');
 const olderRouter = require('router22');
-const { EXPRESS, begin, listen, raw, request, requestsTotal, serverSpans } = require('./http_driver.js');
+const {
+  EXPRESS,
+  begin,
+  listen,
+  raw,
+  request,
+  requestsTotal,
+  serverSpans,
+} = require('./http_driver.js');
 const { metricsHandler, telemetryMiddleware } = require('../../middleware/express');
 const { instrumentServer } = require('../../middleware/http');
 const { writtenMounts } = require('../../middleware/express/written.js');
@@ -45,7 +53,10 @@ const FOUR = EXPRESS.filter((version) => !version.five);
 each('letter case and encoded slashes make no labels', async (app, port, { express }) => {
   app.use('/files', answer);
   app.use('/Users/:id', express.Router().get('/Items/:item', answer));
-  assert.deepEqual(await templatesOf(port, ['/files/1', '/FILES/2', '/fIlEs/3', '/files']), Array(4).fill('/files'));
+  assert.deepEqual(
+    await templatesOf(port, ['/files/1', '/FILES/2', '/fIlEs/3', '/files']),
+    Array(4).fill('/files'),
+  );
   const paths = ['/users/a/items/1', '/USERS/A%2Fb/ITEMS/x%2Fy', '/Users/Items/Items/Users'];
   assert.deepEqual(await templatesOf(port, paths), Array(3).fill('/Users/:id/Items/:item'));
 });
@@ -55,12 +66,10 @@ each('mount paths that are expressions', async (app, port, { express }) => {
   const tenant = /^\/t-[a-z]+(?=\/|$)/;
   app.use(users, answer);
   app.use(tenant, express.Router().get('/items', answer));
-  assert.deepEqual(await templatesOf(port, ['/users/42', '/users/43/', '/t-acme/items', '/t-other/items']), [
-    String(users),
-    String(users),
-    `${tenant}/items`,
-    `${tenant}/items`,
-  ]);
+  assert.deepEqual(
+    await templatesOf(port, ['/users/42', '/users/43/', '/t-acme/items', '/t-other/items']),
+    [String(users), String(users), `${tenant}/items`, `${tenant}/items`],
+  );
 });
 
 each(
@@ -75,7 +84,14 @@ each(
     at('/dates/:from-:to', '/end');
     at('/file.:ext', '/end');
     at('/group/(a|b)', '/end');
-    const paths = ['/v1/1/items', '/v1/7/items', '/genre/en/x', '/opt/1/2/end', '/star/a/b/tail', '/more/a/b'];
+    const paths = [
+      '/v1/1/items',
+      '/v1/7/items',
+      '/genre/en/x',
+      '/opt/1/2/end',
+      '/star/a/b/tail',
+      '/more/a/b',
+    ];
     const more = ['/dates/a-b/end', '/file.json/end', '/group/a/end'];
     assert.deepEqual(await templatesOf(port, [...paths, ...more]), [
       '/v1/:id(\\d+)/items',
@@ -96,19 +112,18 @@ each('lists with expressions, for routes and for mounts', async (app, port, { ex
   const numbered = /^\/list\/[2-9]$/;
   app.get(['/list/one', numbered], answer);
   app.use(['/m/one', /^\/m\/[2-9]/, '/m/:name/x'], express.Router().get('/end', answer));
-  assert.deepEqual(await templatesOf(port, ['/list/one', '/list/5', '/m/one/end', '/m/7/end', '/m/abc/x/end']), [
-    '/list/one',
-    String(numbered),
-    '/m/one/end',
-    `${/^\/m\/[2-9]/}/end`,
-    '/m/:name/x/end',
-  ]);
+  assert.deepEqual(
+    await templatesOf(port, ['/list/one', '/list/5', '/m/one/end', '/m/7/end', '/m/abc/x/end']),
+    ['/list/one', String(numbered), '/m/one/end', `${/^\/m\/[2-9]/}/end`, '/m/:name/x/end'],
+  );
 });
 
 each('routers behind functions, and applications behind hosts', async (app, port, { express }) => {
   const versions = [express.Router(), express.Router()];
   for (const router of versions) router.get('/items/:id', answer);
-  app.use('/api/:tenant', (req, res, next) => versions[Number(req.headers['x-version'])](req, res, next));
+  app.use('/api/:tenant', (req, res, next) =>
+    versions[Number(req.headers['x-version'])](req, res, next),
+  );
   const hosts = { 'a.test': express(), 'b.test': express() };
   hosts['a.test'].get('/who/:a', answer);
   hosts['b.test'].use('/deep', express.Router().get('/who/:b', answer));
@@ -133,17 +148,34 @@ each('an address that was rewritten, whatever came first', async (app, port, { e
   assert.deepEqual(await templatesOf(port, paths), Array(3).fill('/items/:id'));
 });
 
-each('a router at several places, the second one later, and routes that come later', async (app, port, { express }) => {
-  const router = express.Router().get('/x', answer);
-  app.use('/one', router);
-  assert.deepEqual(await templatesOf(port, ['/one/x']), ['/one/x']);
-  app.use('/two/:w', router);
-  router.get('/y/:z', answer);
-  router.use('/self', router);
-  const paths = ['/two/2/x', '/one/x', '/one/y/1', '/two/2/self/x', '/one/self/self/y/1', '/nowhere'];
-  const expected = ['/two/:w/x', '/one/x', '/one/y/:z', '/two/:w/self/x', '/one/self/self/y/:z', ''];
-  assert.deepEqual(await templatesOf(port, paths), expected);
-});
+each(
+  'a router at several places, the second one later, and routes that come later',
+  async (app, port, { express }) => {
+    const router = express.Router().get('/x', answer);
+    app.use('/one', router);
+    assert.deepEqual(await templatesOf(port, ['/one/x']), ['/one/x']);
+    app.use('/two/:w', router);
+    router.get('/y/:z', answer);
+    router.use('/self', router);
+    const paths = [
+      '/two/2/x',
+      '/one/x',
+      '/one/y/1',
+      '/two/2/self/x',
+      '/one/self/self/y/1',
+      '/nowhere',
+    ];
+    const expected = [
+      '/two/:w/x',
+      '/one/x',
+      '/one/y/:z',
+      '/two/:w/self/x',
+      '/one/self/self/y/:z',
+      '',
+    ];
+    assert.deepEqual(await templatesOf(port, paths), expected);
+  },
+);
 
 each('an application that exchanges all of its routes', async (app, port, { express }) => {
   const routers = [express.Router(), express.Router()];
@@ -153,7 +185,10 @@ each('an application that exchanges all of its routes', async (app, port, { expr
   app.use('/x', holder);
   for (const [i, router] of routers.entries()) {
     holder.stack = router.stack;
-    assert.deepEqual(await templatesOf(port, ['/x/a/1', '/x/a/2']), Array(2).fill(`/x/a/:${['first', 'second'][i]}`));
+    assert.deepEqual(
+      await templatesOf(port, ['/x/a/1', '/x/a/2']),
+      Array(2).fill(`/x/a/:${['first', 'second'][i]}`),
+    );
   }
   app.use('/y', routers[0]);
   assert.deepEqual(await templatesOf(port, ['/y/a/1', '/x/a/1', '/y/a/1']), [
@@ -163,21 +198,31 @@ each('an application that exchanges all of its routes', async (app, port, { expr
   ]);
 });
 
-each('middleware that passes on beneath a mount path names nothing', async (app, port, { express }) => {
-  const pass = (req, res, next) => next();
-  app.use('/api', pass, express.Router().get('/none', answer));
-  app.use('/api/v1', express.Router().get('/here/:id', answer));
-  app.get('/both/:a', pass);
-  app.use('/both', answer);
-  app.param('slow', (req, res, next) => setImmediate(next));
-  app.use('/p/:slow', express.Router().get('/x', answer));
-  const asked = ['/api/v1/here/1', '/both/1', '/p/1/x', '/api/v1/there'];
-  assert.deepEqual(await templatesOf(port, asked), ['/api/v1/here/:id', '/both', '/p/:slow/x', '']);
-  const found = await Promise.all(Array.from({ length: 20 }, (_, i) => request(port, i % 2 ? '/p/1/x' : '/both/1')));
-  assert.equal(found.length, 20);
-  const labels = (await serverSpans(20)).map((span) => span.attributes['http.route']).sort();
-  assert.deepEqual(labels, [...Array(10).fill('/both'), ...Array(10).fill('/p/:slow/x')]);
-});
+each(
+  'middleware that passes on beneath a mount path names nothing',
+  async (app, port, { express }) => {
+    const pass = (req, res, next) => next();
+    app.use('/api', pass, express.Router().get('/none', answer));
+    app.use('/api/v1', express.Router().get('/here/:id', answer));
+    app.get('/both/:a', pass);
+    app.use('/both', answer);
+    app.param('slow', (req, res, next) => setImmediate(next));
+    app.use('/p/:slow', express.Router().get('/x', answer));
+    const asked = ['/api/v1/here/1', '/both/1', '/p/1/x', '/api/v1/there'];
+    assert.deepEqual(await templatesOf(port, asked), [
+      '/api/v1/here/:id',
+      '/both',
+      '/p/:slow/x',
+      '',
+    ]);
+    const found = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => request(port, i % 2 ? '/p/1/x' : '/both/1')),
+    );
+    assert.equal(found.length, 20);
+    const labels = (await serverSpans(20)).map((span) => span.attributes['http.route']).sort();
+    assert.deepEqual(labels, [...Array(10).fill('/both'), ...Array(10).fill('/p/:slow/x')]);
+  },
+);
 
 each('a mounted handler that fails gives its mount path', async (app, port) => {
   app.use('/graphql', () => {
@@ -194,7 +239,9 @@ each('two applications in one process keep their own state', async (app, port, {
   first.get('/state', metricsHandler());
   second.get('/state', answer);
   app.get('/', answer);
-  const servers = await Promise.all([first, second, http.createServer(metricsHandler())].map((one) => listen(one)));
+  const servers = await Promise.all(
+    [first, second, http.createServer(metricsHandler())].map((one) => listen(one)),
+  );
   t.after(() => Promise.all(servers.map(({ close }) => close())));
   for (let i = 0; i < 2; i++) await request(servers[0].port, '/state');
   await request(servers[2].port, '/'); // a probe of a port that has nothing but metrics
@@ -215,7 +262,10 @@ each('behind an instrumented server, after 100-continue', async (app, port, vers
   const { port: other, close } = await listen(server);
   t.after(close);
   const headers = { expect: '100-continue', 'content-length': '3' };
-  assert.deepEqual(await templatesOf(other, [['/up/1', { method: 'POST', headers, body: 'abc' }]]), ['/up/:id']);
+  assert.deepEqual(
+    await templatesOf(other, [['/up/1', { method: 'POST', headers, body: 'abc' }]]),
+    ['/up/:id'],
+  );
 });
 
 each('a router that keeps no paths is asked, and is filled by no client', async (app, port) => {
@@ -276,7 +326,10 @@ for (const version of EXPRESS) {
     app.use(['/x', '/y/:k'], version.express.Router().get(['/end', /^\/e\d$/], answer));
     const { port, close } = await listen(app);
     t.after(close);
-    await raw(port, 'GET http://localhost/y/1/end HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n');
+    await raw(
+      port,
+      'GET http://localhost/y/1/end HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n',
+    );
     const [span] = await serverSpans();
     assert.equal(span.attributes['http.route'], '/y/:k/end');
   });
@@ -316,7 +369,9 @@ function* scannedPaths(count) {
     () => String(100 + below(1000)),
   ];
   for (let i = 0; i < count; i++) {
-    const parts = Array.from({ length: 1 + below(6) }, () => (below(3) > 0 ? makers[0] : makers[below(6)])());
+    const parts = Array.from({ length: 1 + below(6) }, () =>
+      (below(3) > 0 ? makers[0] : makers[below(6)])(),
+    );
     yield `/${parts.join('/')}`;
   }
 }
@@ -332,7 +387,16 @@ for (const [name, { express, five }, makeRouter] of [
     app.use(telemetryMiddleware());
     const outer = makeRouter();
     const own = five ? ['/w/*rest', '/o{/:a}'] : ['/p/:id(\\d+)', '/o/:a?', '/w/*', '/s/:r*'];
-    for (const mount of ['/a', '/A/b', ['/l1', '/l2/:q'], /^\/re[0-9]+/, '/a-:z', '/a/:y', ...own, '/:x']) {
+    for (const mount of [
+      '/a',
+      '/A/b',
+      ['/l1', '/l2/:q'],
+      /^\/re[0-9]+/,
+      '/a-:z',
+      '/a/:y',
+      ...own,
+      '/:x',
+    ]) {
       const inner = makeRouter({ mergeParams: true });
       inner.get('/', answer);
       inner.get(['/i/:id', /^\/z+$/], answer);
@@ -362,31 +426,36 @@ for (const [name, { express, five }, makeRouter] of [
   });
 }
 
-each('a parameter whose callback answers, or fails, names its route', async (app, port, { express }) => {
-  const refuse = (req, res, next, value) => {
-    if (value === 'none') res.sendStatus(404);
-    else next(value === 'bad' ? Object.assign(new Error('no number'), { status: 400 }) : undefined);
-  };
-  const router = express.Router({ mergeParams: true });
-  router.param('id', refuse);
-  router.get('/plain', answer);
-  router.get(['/items/:id', '/things/:id'], (req, res, next) => next());
-  router.get('/items/:id/:part', answer);
-  router.use((req, res) => res.status(404).send('no such path'));
-  app.param('user', refuse);
-  app.use('/shops', (req, res, next) => next());
-  app.get('/users/:user', answer);
-  app.use('/shops', router);
+each(
+  'a parameter whose callback answers, or fails, names its route',
+  async (app, port, { express }) => {
+    const refuse = (req, res, next, value) => {
+      if (value === 'none') res.sendStatus(404);
+      else
+        next(value === 'bad' ? Object.assign(new Error('no number'), { status: 400 }) : undefined);
+    };
+    const router = express.Router({ mergeParams: true });
+    router.param('id', refuse);
+    router.get('/plain', answer);
+    router.get(['/items/:id', '/things/:id'], (req, res, next) => next());
+    router.get('/items/:id/:part', answer);
+    router.use((req, res) => res.status(404).send('no such path'));
+    app.param('user', refuse);
+    app.use('/shops', (req, res, next) => next());
+    app.get('/users/:user', answer);
+    app.use('/shops', router);
 
-  assert.deepEqual(await templatesOf(port, ['/users/bad', '/users/none', '/users/1']), Array(3).fill('/users/:user'));
-  assert.deepEqual(await templatesOf(port, ['/shops/items/bad', '/shops/items/none', '/shops/things/bad']), [
-    '/shops/items/:id',
-    '/shops/items/:id',
-    '/shops/things/:id',
-  ]);
-  assert.deepEqual(await templatesOf(port, ['/shops/items/bad/x', '/shops/plain', '/shops/else']), [
-    '/shops/items/:id/:part',
-    '/shops/plain',
-    '',
-  ]);
-});
+    assert.deepEqual(
+      await templatesOf(port, ['/users/bad', '/users/none', '/users/1']),
+      Array(3).fill('/users/:user'),
+    );
+    assert.deepEqual(
+      await templatesOf(port, ['/shops/items/bad', '/shops/items/none', '/shops/things/bad']),
+      ['/shops/items/:id', '/shops/items/:id', '/shops/things/:id'],
+    );
+    assert.deepEqual(
+      await templatesOf(port, ['/shops/items/bad/x', '/shops/plain', '/shops/else']),
+      ['/shops/items/:id/:part', '/shops/plain', ''],
+    );
+  },
+);

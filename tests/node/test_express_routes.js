@@ -1,6 +1,6 @@
 'use strict';
-// Route templates: routers, mount paths with parameters, mounted applications, lists, patterns, handlers without a
-// route, and what answered when several matched. Never a raw path.
+// Route templates: routers, mount paths with parameters, mounted applications, lists, patterns,
+// handlers without a route, and what answered when several matched. Never a raw path.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
@@ -23,7 +23,9 @@ function addRoutes(app, { express, five }) {
   app.get(['/list', '/list/:x'], answer);
   app.get(/^\/pattern(.*)x$/, answer);
   app.get('/boom/:id', fail);
-  app.get('/missing/:id', (req, res, next) => next(Object.assign(new Error('no such thing'), { status: 404 })));
+  app.get('/missing/:id', (req, res, next) =>
+    next(Object.assign(new Error('no such thing'), { status: 404 })),
+  );
   app.get('/redirect', (req, res) => res.redirect('/plain'));
   app.route('/verbs/:id').get(answer).post(answer);
   app.all(five ? '/star/*rest' : '/star/*', answer);
@@ -124,7 +126,10 @@ for (const version of EXPRESS) {
       }
     }
     await t.test('the absolute form', async () => {
-      await raw(port, `GET http://localhost/two/zz/t/1 HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`);
+      await raw(
+        port,
+        `GET http://localhost/two/zz/t/1 HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`,
+      );
       const [span] = await serverSpans();
       assert.equal(span.attributes['http.route'], '/two/:w/t/:id');
     });
@@ -137,47 +142,63 @@ for (const version of EXPRESS) {
     });
   });
 
-  test(`${version.name}: a path passes no value on, whatever it is`, { timeout: 60000 }, async (t) => {
-    await begin();
-    const { express } = version;
-    const app = express();
-    app.use(telemetryMiddleware());
-    const inner = express.Router();
-    inner.get('/end', answer);
-    app.use('/a/:x/a/:y', inner);
-    app.use('/dates/:from-:to', inner);
-    const { port, close } = await listen(app);
-    t.after(close);
-    for (const [path, template] of [
-      ['/a/a/a/a/end', '/a/:x/a/:y/end'],
-      ['/a/%61/a/y/end', '/a/:x/a/:y/end'],
-      ['/dates/2020-2021/end', '/dates/:from-:to/end'],
-    ]) {
-      await request(port, path);
-      const [span] = await serverSpans();
-      assert.equal(span.attributes['http.route'], template, path);
-    }
-  });
+  test(
+    `${version.name}: a path passes no value on, whatever it is`,
+    { timeout: 60000 },
+    async (t) => {
+      await begin();
+      const { express } = version;
+      const app = express();
+      app.use(telemetryMiddleware());
+      const inner = express.Router();
+      inner.get('/end', answer);
+      app.use('/a/:x/a/:y', inner);
+      app.use('/dates/:from-:to', inner);
+      const { port, close } = await listen(app);
+      t.after(close);
+      for (const [path, template] of [
+        ['/a/a/a/a/end', '/a/:x/a/:y/end'],
+        ['/a/%61/a/y/end', '/a/:x/a/:y/end'],
+        ['/dates/2020-2021/end', '/dates/:from-:to/end'],
+      ]) {
+        await request(port, path);
+        const [span] = await serverSpans();
+        assert.equal(span.attributes['http.route'], template, path);
+      }
+    },
+  );
 
-  test(`${version.name}: the option route, and the middleware inside a router`, { timeout: 60000 }, async (t) => {
-    await begin();
-    const { express } = version;
-    const app = express();
-    const router = express.Router();
-    router.use(telemetryMiddleware({ route: (req) => (req.path.startsWith('/rpc') ? '/rpc/{method}' : undefined) }));
-    router.get('/known/:id', answer);
-    router.use('/rpc', answer);
-    app.use('/in/:side', router);
-    app.get('/outside', answer);
-    const { port, close } = await listen(app);
-    t.after(close);
-    const found = [];
-    for (const path of ['/in/a/known/1', '/in/a/rpc/x', '/outside']) {
-      await request(port, path);
-      found.push((await serverSpans(path === '/outside' ? 0 : 1)).map((span) => span.attributes['http.route']));
-    }
-    assert.deepEqual(found.slice(0, 1), [['/in/:side/known/:id']]);
-    assert.equal(found[1].length, 1);
-    assert.deepEqual(found[2], []);
-  });
+  test(
+    `${version.name}: the option route, and the middleware inside a router`,
+    { timeout: 60000 },
+    async (t) => {
+      await begin();
+      const { express } = version;
+      const app = express();
+      const router = express.Router();
+      router.use(
+        telemetryMiddleware({
+          route: (req) => (req.path.startsWith('/rpc') ? '/rpc/{method}' : undefined),
+        }),
+      );
+      router.get('/known/:id', answer);
+      router.use('/rpc', answer);
+      app.use('/in/:side', router);
+      app.get('/outside', answer);
+      const { port, close } = await listen(app);
+      t.after(close);
+      const found = [];
+      for (const path of ['/in/a/known/1', '/in/a/rpc/x', '/outside']) {
+        await request(port, path);
+        found.push(
+          (await serverSpans(path === '/outside' ? 0 : 1)).map(
+            (span) => span.attributes['http.route'],
+          ),
+        );
+      }
+      assert.deepEqual(found.slice(0, 1), [['/in/:side/known/:id']]);
+      assert.equal(found[1].length, 1);
+      assert.deepEqual(found[2], []);
+    },
+  );
 }

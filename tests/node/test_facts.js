@@ -1,6 +1,6 @@
 'use strict';
-// What a request says about itself: the scheme behind a proxy, a traceparent that came twice, methods that clients
-// invent, the length of a body, and websockets behind recorded requests.
+// What a request says about itself: the scheme behind a proxy, a traceparent that came twice,
+// methods that clients invent, the length of a body, and websockets behind recorded requests.
 
 const assert = require('node:assert/strict');
 const { after, test } = require('node:test');
@@ -40,7 +40,9 @@ for (const { name, express } of EXPRESS) {
       app.get('/', (req, res) => res.end());
       const { port, close } = await listen(app);
       t.after(close);
-      await request(port, '/', { headers: forwarded === undefined ? {} : { 'x-forwarded-proto': forwarded } });
+      await request(port, '/', {
+        headers: forwarded === undefined ? {} : { 'x-forwarded-proto': forwarded },
+      });
       const [span] = await serverSpans();
       assert.equal(span.attributes['url.scheme'], expected, `${trusted} ${forwarded}`);
     }
@@ -62,14 +64,20 @@ test('a traceparent that came twice is none; one with a comma neither', async (t
     await raw(port, wire('GET', '/', [...fields, 'connection: close']));
     const [span] = await serverSpans();
     if (trace !== undefined) assert.equal(span.traceId, trace, fields.join());
-    else assert.ok(span.traceId !== ONE.slice(3, 35) && span.traceId !== TWO.slice(3, 35), fields.join());
+    else
+      assert.ok(
+        span.traceId !== ONE.slice(3, 35) && span.traceId !== TWO.slice(3, 35),
+        fields.join(),
+      );
     assert.equal(span.parentId === '', trace === undefined);
   }
 });
 
 test('the length of a body, told or counted', async (t) => {
   await begin();
-  const { port, close } = await listen(telemetryListener((req, res) => req.resume().on('end', () => res.end())));
+  const { port, close } = await listen(
+    telemetryListener((req, res) => req.resume().on('end', () => res.end())),
+  );
   t.after(close);
   const sizeOf = async (sent) => {
     const series = 'http_request_size_bytes_sum{method="POST",endpoint="unmatched"}';
@@ -80,7 +88,10 @@ test('the length of a body, told or counted', async (t) => {
   };
   const post = (fields, body) => wire('POST', '/', [...fields, 'connection: close']) + body;
   assert.equal(await sizeOf(post(['content-length: 5'], 'hello')), 5);
-  assert.equal(await sizeOf(post(['transfer-encoding: chunked'], '5\r\nhello\r\n3\r\nyou\r\n0\r\n\r\n')), 8);
+  assert.equal(
+    await sizeOf(post(['transfer-encoding: chunked'], '5\r\nhello\r\n3\r\nyou\r\n0\r\n\r\n')),
+    8,
+  );
   assert.equal(await sizeOf(post(['transfer-encoding: chunked'], '1\r\nx\r\n0\r\n\r\n')), 1);
 });
 

@@ -13,7 +13,10 @@ const ROOT = path.resolve(__dirname, '../..');
 function recipe() {
   const page = fs.readFileSync(path.join(ROOT, 'docs/express.md'), 'utf8');
   const [, block] = /### Fastify\n\n```js\n(.*?)^```$/ms.exec(page);
-  const places = { 'djp-telemetry': 'bindings/node/lib/index.js', 'djp-telemetry/http': 'middleware/http/index.js' };
+  const places = {
+    'djp-telemetry': 'bindings/node/lib/index.js',
+    'djp-telemetry/http': 'middleware/http/index.js',
+  };
   const load = (name) => require(places[name] === undefined ? name : path.join(ROOT, places[name]));
   return new Function('require', `${block.replace(/^init\(\);$/m, '')}\nreturn app;`)(load);
 }
@@ -23,9 +26,12 @@ test('the recipe: templates, errors, the scrape', { timeout: 30000 }, async (t) 
   const app = recipe();
   app.get('/orders/:id', async (req) => ({ id: req.params.id }));
   app.post('/orders', async () => ({}));
-  app.register(async (inner) => inner.get('/boom/:n', async () => Promise.reject(new RangeError('no'))), {
-    prefix: '/in',
-  });
+  app.register(
+    async (inner) => inner.get('/boom/:n', async () => Promise.reject(new RangeError('no'))),
+    {
+      prefix: '/in',
+    },
+  );
   app.get('/refused', async () => {
     throw Object.assign(new Error('bad input'), { statusCode: 422 });
   });
@@ -43,7 +49,12 @@ test('the recipe: templates, errors, the scrape', { timeout: 30000 }, async (t) 
     await request(port, where, options);
     const [span] = await serverSpans();
     const errors = span.events.map((event) => event.attributes['exception.message']);
-    found.push([span.attributes['http.route'], span.attributes['http.status_code'], span.status, ...errors]);
+    found.push([
+      span.attributes['http.route'],
+      span.attributes['http.status_code'],
+      span.status,
+      ...errors,
+    ]);
   }
   assert.deepEqual(found, [
     ['/orders/:id', 200, 'unset'],

@@ -1,5 +1,6 @@
 'use strict';
-// Plain HTTP servers: listeners, whole servers, websocket handshakes, and what stands in for a route template.
+// Plain HTTP servers: listeners, whole servers, websocket handshakes, and what stands in for a
+// route template.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
@@ -7,12 +8,27 @@ const http = require('node:http');
 const http2 = require('node:http2');
 const net = require('node:net');
 const express = require('express');
-const { begin, listen, raw, request, requestsTotal, serverSpans, sleep, telemetry, wire } = require('./http_driver.js');
+const {
+  begin,
+  listen,
+  raw,
+  request,
+  requestsTotal,
+  serverSpans,
+  sleep,
+  telemetry,
+  wire,
+} = require('./http_driver.js');
 const { instrumentServer, metricsHandler, telemetryListener } = require('../../middleware/http');
 const { telemetryMiddleware } = require('../../middleware/express');
 
-const HANDSHAKE = wire('GET', '/chat', ['connection: Upgrade', 'upgrade: websocket', 'sec-websocket-version: 13']);
-const ACCEPT = 'HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\r\n';
+const HANDSHAKE = wire('GET', '/chat', [
+  'connection: Upgrade',
+  'upgrade: websocket',
+  'sec-websocket-version: 13',
+]);
+const ACCEPT =
+  'HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\r\n';
 
 function server(name, body) {
   test(name, { timeout: 30000 }, async (t) => {
@@ -40,7 +56,11 @@ server('a listener: unmatched without a template, the context follows', async (t
   const [span] = await serverSpans();
   assert.ok(self instanceof http.Server);
   assert.equal(seen, span.spanId);
-  assert.deepEqual(Object.keys(span.attributes).sort(), ['http.duration_seconds', 'http.method', 'http.status_code']);
+  assert.deepEqual(Object.keys(span.attributes).sort(), [
+    'http.duration_seconds',
+    'http.method',
+    'http.status_code',
+  ]);
   assert.equal((await requestsTotal())['GET unmatched 200'], 1);
   assert.deepEqual(telemetry.getCurrentSpanId(), '');
 });
@@ -48,7 +68,9 @@ server('a listener: unmatched without a template, the context follows', async (t
 server('templates by option, normalised paths only when asked', async (t, serve) => {
   const handler = (req, res) => res.end('ok');
   const named = await serve(
-    telemetryListener(handler, { route: (req) => (req.url.startsWith('/a/') ? '/a/{id}' : undefined) }),
+    telemetryListener(handler, {
+      route: (req) => (req.url.startsWith('/a/') ? '/a/{id}' : undefined),
+    }),
   );
   const normal = await serve(telemetryListener(handler, { normalisePaths: true }));
   const routes = [];
@@ -67,7 +89,10 @@ server(
   'an instrumented server: listeners added later, excluded paths, the scrape, once however often',
   async (t, serve) => {
     const plain = http.createServer();
-    assert.equal(instrumentServer(instrumentServer(plain, { exclude: '/healthz', metricsPath: '/metrics' })), plain);
+    assert.equal(
+      instrumentServer(instrumentServer(plain, { exclude: '/healthz', metricsPath: '/metrics' })),
+      plain,
+    );
     const port = await serve(plain);
     plain.on('request', (req, res) => res.end(telemetry.getCurrentTraceId()));
     assert.equal((await request(port, '/healthz')).body, '');
@@ -79,7 +104,8 @@ server(
       [...found, ...(await serverSpans(0))].map((span) => span.traceId),
       [body],
     );
-    for (const nothing of [null, undefined, 7, {}]) assert.equal(instrumentServer(nothing), nothing);
+    for (const nothing of [null, undefined, 7, {}])
+      assert.equal(instrumentServer(nothing), nothing);
   },
 );
 
@@ -106,13 +132,17 @@ server('an error that a listener throws goes on, and is on the span', async (t, 
   });
   const caught = new Promise((resolve) => process.once('uncaughtException', resolve));
   const listeners = process.rawListeners('uncaughtException').filter((one) => !one.listener);
-  for (const one of listeners) process.removeListener('uncaughtException', one); // the test runner's own
+  // the test runner's own
+  for (const one of listeners) process.removeListener('uncaughtException', one);
   const bytes = raw(port, wire('GET', '/'), (text) => text.includes('part'));
   assert.equal((await caught).message, 'thrown');
   for (const one of listeners) process.on('uncaughtException', one);
   await bytes;
   const [span] = await serverSpans();
-  assert.deepEqual([span.status, span.events[0].attributes['exception.message']], ['error', 'thrown']);
+  assert.deepEqual(
+    [span.status, span.events[0].attributes['exception.message']],
+    ['error', 'thrown'],
+  );
 });
 
 server('websockets: accepted, refused, left; other upgrades are handed on', async (t, serve) => {
@@ -126,13 +156,17 @@ server('websockets: accepted, refused, left; other upgrades are handed on', asyn
     socket.on('end', () => socket.end());
     socket.on('error', () => {});
   });
-  const port = await serve(instrumentServer(plain, { route: (req) => (req.url === '/chat' ? '/chat' : '') }));
+  const port = await serve(
+    instrumentServer(plain, { route: (req) => (req.url === '/chat' ? '/chat' : '') }),
+  );
   const socket = net.connect(port, '127.0.0.1', () => socket.write(HANDSHAKE));
   await new Promise((resolve) => socket.once('data', () => (socket.write('hello'), resolve())));
   const [accepted] = await serverSpans();
   await raw(port, HANDSHAKE.replace('/chat', '/refused'));
   const [refused] = await serverSpans();
-  const gone = net.connect(port, '127.0.0.1', () => gone.write(HANDSHAKE.replace('/chat', '/left')));
+  const gone = net.connect(port, '127.0.0.1', () =>
+    gone.write(HANDSHAKE.replace('/chat', '/left')),
+  );
   await sleep(60);
   gone.destroy();
   const [left] = await serverSpans();
@@ -157,7 +191,9 @@ server('websockets: accepted, refused, left; other upgrades are handed on', asyn
 
 server('HTTP/2 through the same listener', async (t) => {
   await begin({ semconv: 'stable' });
-  const plain = http2.createServer(telemetryListener((req, res) => res.end('two'), { route: () => '/h2' }));
+  const plain = http2.createServer(
+    telemetryListener((req, res) => res.end('two'), { route: () => '/h2' }),
+  );
   await new Promise((resolve) => plain.listen(0, '127.0.0.1', resolve));
   const client = http2.connect(`http://127.0.0.1:${plain.address().port}`);
   t.after(() => (client.close(), plain.close()));

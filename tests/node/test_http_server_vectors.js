@@ -1,11 +1,21 @@
 'use strict';
-// tests/vectors/http_server.json through Express: the same spans, statuses and labels for the same requests as in every
-// other language.
+// tests/vectors/http_server.json through Express: the same spans, statuses and labels for the same
+// requests as in every other language.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
 const net = require('node:net');
-const { EXPRESS, begin, listen, raw, requestsTotal, samples, serverSpans, sleep, wire } = require('./http_driver.js');
+const {
+  EXPRESS,
+  begin,
+  listen,
+  raw,
+  requestsTotal,
+  samples,
+  serverSpans,
+  sleep,
+  wire,
+} = require('./http_driver.js');
 const { telemetryMiddleware } = require('../../middleware/express');
 const { cases } = require('../vectors/http_server.json');
 
@@ -17,7 +27,8 @@ class Boom extends Error {
 
 /** {id} as Express writes it. */
 function ours(value) {
-  if (typeof value === 'string') return value.replace(/\{(\w+)\}/g, ':$1').replace(/^CLASS$/, 'Boom');
+  if (typeof value === 'string')
+    return value.replace(/\{(\w+)\}/g, ':$1').replace(/^CLASS$/, 'Boom');
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [key, typeof item === 'string' ? ours(item) : item]),
   );
@@ -43,7 +54,8 @@ function chunks(body) {
 }
 
 function bytesOf(item) {
-  if (item.chunked) return wire(item.method, item.path, ['transfer-encoding: chunked']) + chunks(item.body);
+  if (item.chunked)
+    return wire(item.method, item.path, ['transfer-encoding: chunked']) + chunks(item.body);
   return item.body
     ? wire(item.method, item.path, [`content-length: ${item.body.length}`]) + item.body
     : wire(item.method, item.path);
@@ -57,7 +69,13 @@ async function perform(port, item) {
     return;
   }
   const answer = await raw(port, bytesOf(item), (text) =>
-    text.includes(item.behaviour === 'leave_late' ? 'part' : item.behaviour === 'throw_late' ? '\0' : '\r\n\r\n'),
+    text.includes(
+      item.behaviour === 'leave_late'
+        ? 'part'
+        : item.behaviour === 'throw_late'
+          ? '\0'
+          : '\r\n\r\n',
+    ),
   );
   assert.ok(answer.startsWith(`HTTP/1.1 ${item.status} `), answer);
 }
@@ -69,7 +87,11 @@ async function check(item, port, semconv) {
   const found = await serverSpans();
   assert.equal(found.length, 1);
   const [span] = found;
-  const { 'http.duration_seconds': seconds, 'error.message': message, ...attributes } = span.attributes;
+  const {
+    'http.duration_seconds': seconds,
+    'error.message': message,
+    ...attributes
+  } = span.attributes;
   assert.equal(span.status, item.span_status);
   assert.deepEqual(
     span.events.map((event) => event.name),
@@ -89,7 +111,10 @@ async function check(item, port, semconv) {
   assert.equal((await requestsTotal())[label], (before[label] || 0) + 1, label);
   const after = await samples('http_request_size_bytes_sum');
   const series = `http_request_size_bytes_sum{method="${item.metrics[0]}",endpoint="${ours(item.metrics[1])}"}`;
-  assert.equal(after[series], item.size === null ? sizes[series] : (sizes[series] || 0) + item.size);
+  assert.equal(
+    after[series],
+    item.size === null ? sizes[series] : (sizes[series] || 0) + item.size,
+  );
 }
 
 for (const { name, express } of EXPRESS) {

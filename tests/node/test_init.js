@@ -1,5 +1,6 @@
 'use strict';
-// Beginning and end: options, environment, idempotence, honest status. How processes end is in test_exit.js.
+// Beginning and end: options, environment, idempotence, honest status. How processes end is in
+// test_exit.js.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -10,7 +11,13 @@ const { native } = require('../../bindings/node/lib/loader.js');
 const { optionText } = require('../../bindings/node/lib/options.js');
 const { cleanEnvironment, run } = require('./programs.js');
 
-const MEMORY = { enabled: true, backend: 'hybrid', exporter: 'memory', sampleRatio: 1, serviceName: 'test' };
+const MEMORY = {
+  enabled: true,
+  backend: 'hybrid',
+  exporter: 'memory',
+  sampleRatio: 1,
+  serviceName: 'test',
+};
 const original = { ...process.env };
 
 beforeEach(() => {
@@ -37,7 +44,7 @@ function nativeThreads() {
   return names.filter((name) => name.startsWith('djp'));
 }
 
-// ---- off by default --------------------------------------------------------------------------------------------
+// ---- off by default ----------------------------------------------------------------------------
 
 test('telemetry is off by default and starts no thread', async () => {
   assert.equal(telemetry.init(), undefined);
@@ -50,7 +57,9 @@ test('telemetry is off by default and starts no thread', async () => {
 });
 
 test('a process without init is silent and ends at once', async () => {
-  const done = await run('t.flush(10).then((sent) => t.shutdown(10).then((ended) => console.log(sent, ended)));');
+  const done = await run(
+    't.flush(10).then((sent) => t.shutdown(10).then((ended) => console.log(sent, ended)));',
+  );
   assert.deepEqual([done.code, done.stdout, done.stderr], [0, 'true true\n', '']);
 });
 
@@ -91,7 +100,7 @@ test('a misspelled option is named without the core, too', async () => {
   assert.match(done.stderr, /There is no option "sampleRate"/);
 });
 
-// ---- status ----------------------------------------------------------------------------------------------------
+// ---- status ------------------------------------------------------------------------------------
 
 const SHAPE = `
 const shape = (value) => value !== null && typeof value === 'object' && !Array.isArray(value)
@@ -110,7 +119,10 @@ t.shutdown(1000).then(() => {
 });`;
 
 test('the status has the same keys off, on, after its end and without the core', async () => {
-  const [native, noop] = await Promise.all([run(SHAPE), run(SHAPE, { env: { DJP_TELEMETRY_NATIVE: 'off' } })]);
+  const [native, noop] = await Promise.all([
+    run(SHAPE),
+    run(SHAPE, { env: { DJP_TELEMETRY_NATIVE: 'off' } }),
+  ]);
   const found = JSON.parse(native.stdout);
   for (const shape of found.seen) assert.deepEqual(JSON.parse(shape), JSON.parse(found.seen[0]));
   assert.deepEqual([found.enabled, found.shut_down, found.service_name], [false, false, 'later']);
@@ -120,7 +132,7 @@ test('the status has the same keys off, on, after its end and without the core',
   assert.match(without.problem, /^Nothing is recorded: DJP_TELEMETRY_NATIVE=off\./);
 });
 
-// ---- options ---------------------------------------------------------------------------------------------------
+// ---- options -----------------------------------------------------------------------------------
 
 test('options win over variables', () => {
   process.env.OTEL_SERVICE_NAME = 'from-variable';
@@ -140,12 +152,21 @@ test('variables alone', () => {
   });
   telemetry.init();
   const status = telemetry.telemetryStatus();
-  assert.deepEqual([status.enabled, status.backend, status.service_name], [true, 'hybrid', 'by-variable']);
+  assert.deepEqual(
+    [status.enabled, status.backend, status.service_name],
+    [true, 'hybrid', 'by-variable'],
+  );
   assert.deepEqual(setting('service_name'), ['by-variable', 'OTEL_SERVICE_NAME']);
 });
 
 test('options in snake_case mean the same', () => {
-  telemetry.init({ enabled: true, backend: 'otel', exporter: 'memory', service_name: 'snake', slow_threshold: 0.5 });
+  telemetry.init({
+    enabled: true,
+    backend: 'otel',
+    exporter: 'memory',
+    service_name: 'snake',
+    slow_threshold: 0.5,
+  });
   assert.deepEqual([setting('service_name')[0], setting('slow_threshold')[0]], ['snake', 0.5]);
 });
 
@@ -203,8 +224,19 @@ test('bad values never throw and warn once each', async () => {
   assert.equal(done.stdout, 'true\ntrue\n');
   const lines = done.stderr.trim().split('\n');
   for (const line of lines) assert.match(line, /^djp-telemetry: .*\.$/);
-  for (const word of ['OTEL_TRACE_SAMPLE', 'ringBytes', 'protocol', '"nonsense",', 'endpoint', 'path']) {
-    assert.equal(lines.filter((line) => line.includes(`${word} `)).length >= 1, true, `${word}: ${done.stderr}`);
+  for (const word of [
+    'OTEL_TRACE_SAMPLE',
+    'ringBytes',
+    'protocol',
+    '"nonsense",',
+    'endpoint',
+    'path',
+  ]) {
+    assert.equal(
+      lines.filter((line) => line.includes(`${word} `)).length >= 1,
+      true,
+      `${word}: ${done.stderr}`,
+    );
   }
   assert.equal(new Set(lines).size, lines.length, done.stderr);
 });
@@ -222,7 +254,7 @@ test('anything may be given as options', async () => {
   assert.deepEqual([done.code, done.stdout], [0, 'false\n'], done.stderr);
 });
 
-// ---- life ------------------------------------------------------------------------------------------------------
+// ---- life --------------------------------------------------------------------------------------
 
 test('a second init changes nothing', () => {
   telemetry.init(MEMORY);
@@ -240,7 +272,10 @@ test('again after shutdown, with numbers of the old start harmless', async () =>
     native.seriesAdd(series, 2);
     for (const [oldFamily, oldSeries] of old) {
       native.seriesAdd(oldSeries, 100);
-      assert.deepEqual([native.seriesOf(oldFamily, ['web']), native.seriesValue(oldSeries)], [0, 0]);
+      assert.deepEqual(
+        [native.seriesOf(oldFamily, ['web']), native.seriesValue(oldSeries)],
+        [0, 0],
+      );
     }
     assert.equal(native.seriesValue(series), 2);
     old.push([family, series]);
@@ -252,7 +287,11 @@ test('again after shutdown, with numbers of the old start harmless', async () =>
 
 test('shutdowns at the same time give one answer', async () => {
   telemetry.init(MEMORY);
-  const answers = await Promise.all([telemetry.shutdown(1000), telemetry.shutdown(1000), telemetry.flush(1000)]);
+  const answers = await Promise.all([
+    telemetry.shutdown(1000),
+    telemetry.shutdown(1000),
+    telemetry.flush(1000),
+  ]);
   assert.deepEqual(answers, [true, true, true]);
   assert.equal(native.sdkStopSync(10), null);
 });
@@ -287,9 +326,24 @@ test('the status of running telemetry', () => {
 });
 
 test('what the core says of a start', () => {
-  const found = native.sdkResolve({ enabled: 'true', backend: 'prom' }, {}, 'name', () => undefined);
-  const { enabled, backend, semconv, service_name: name, log_correlation: logs, shutdown_timeout: limit } = found;
-  assert.deepEqual([enabled, backend, semconv, name, logs, limit], [true, 'prom', 'old', 'name', true, 1]);
+  const found = native.sdkResolve(
+    { enabled: 'true', backend: 'prom' },
+    {},
+    'name',
+    () => undefined,
+  );
+  const {
+    enabled,
+    backend,
+    semconv,
+    service_name: name,
+    log_correlation: logs,
+    shutdown_timeout: limit,
+  } = found;
+  assert.deepEqual(
+    [enabled, backend, semconv, name, logs, limit],
+    [true, 'prom', 'old', 'name', true, 1],
+  );
   assert.equal(native.sdkEpoch(), 0);
 });
 
@@ -298,7 +352,21 @@ test('the addon takes any argument of any function', () => {
     throw new Error('trap');
   };
   const array = new Proxy([1, 2], { get: trap });
-  const odd = [undefined, null, 1, -1, Number.NaN, 2 ** 60, 'x', '\ud800', 'y'.repeat(70000), {}, [], [{}], [null]];
+  const odd = [
+    undefined,
+    null,
+    1,
+    -1,
+    Number.NaN,
+    2 ** 60,
+    'x',
+    '\ud800',
+    'y'.repeat(70000),
+    {},
+    [],
+    [{}],
+    [null],
+  ];
   odd.push(
     array,
     new Proxy({}, { get: trap, ownKeys: trap }),
@@ -327,7 +395,8 @@ test('the addon takes any argument of any function', () => {
 test('a million trace ids: half of them at a ratio of a half', () => {
   const ids = new Uint8Array(16 << 20);
   const out = new Uint8Array(1 << 20);
-  for (let at = 0; at < ids.length; at += 65536) globalThis.crypto.getRandomValues(ids.subarray(at, at + 65536));
+  for (let at = 0; at < ids.length; at += 65536)
+    globalThis.crypto.getRandomValues(ids.subarray(at, at + 65536));
   assert.equal(native.samplerDecideMany(ids, out), false);
   telemetry.init({ ...MEMORY, sampleRatio: 0.5 });
   assert.equal(native.samplerDecideMany(ids, out), true);

@@ -1,6 +1,6 @@
 'use strict';
-// What an installation says that could not build the addon: the true cause and the packages to install. And npm rebuild, which must build
-// again where the addon that lies there does not work.
+// What an installation says that could not build the addon: the true cause and the packages to
+// install. And npm rebuild, which must build again where the addon that lies there does not work.
 
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
@@ -31,10 +31,22 @@ const OUTPUTS = [
     /libprotobuf-c, libcurl/,
     /libprotobuf-c-dev.*libcurl4-openssl-dev/,
   ],
-  ['Package libmicrohttpd was not found in the pkg-config search path.', /libmicrohttpd/, /libmicrohttpd-dev/],
-  ['../core/x.c:3:10: fatal error: curl/curl.h: No such file or directory', /libcurl/, /libcurl4-openssl-dev/],
+  [
+    'Package libmicrohttpd was not found in the pkg-config search path.',
+    /libmicrohttpd/,
+    /libmicrohttpd-dev/,
+  ],
+  [
+    '../core/x.c:3:10: fatal error: curl/curl.h: No such file or directory',
+    /libcurl/,
+    /libcurl4-openssl-dev/,
+  ],
   ["x.c:3:10: fatal error: 'zlib.h' file not found", /zlib/, /zlib1g-dev/],
-  ['x.c:1:10: fatal error: node_api.h: No such file or directory', /headers of Node/, /npm_config_nodedir/],
+  [
+    'x.c:1:10: fatal error: node_api.h: No such file or directory',
+    /headers of Node/,
+    /npm_config_nodedir/,
+  ],
   ['x.c:1:10: fatal error: stdio.h: No such file or directory', /stdio\.h/, /libc6-dev/],
   [
     'gyp ERR! stack FetchError: request to https://example.test failed, reason: getaddrinfo ENOTFOUND',
@@ -83,30 +95,53 @@ const install = ({ folder, env }, mode) =>
     timeout: 240000,
   });
 
-test('without make: the installation succeeds, says why, and the package says the same', { timeout: 300000 }, () => {
-  const there = packageWithout('make', 'gmake');
-  const done = install(there, 'auto');
-  assert.equal(done.status, 0, done.stderr);
-  assert.match(done.stderr, /could not be built: make is missing; install make\..*no-op.*npm rebuild djp-telemetry/s);
-  const asked = "const t = require('./bindings/node/lib'); t.init({ enabled: true }); console.log(t.implReason);";
-  const program = spawnSync(process.execPath, ['-e', asked], { cwd: there.folder, env: there.env, encoding: 'utf8' });
-  assert.match(program.stdout, /make is missing; install make; after that, run npm rebuild djp-telemetry/);
-  assert.equal(install(there, 'require').status, 1);
-  assert.equal(install(there, 'off').status, 0);
-});
+test(
+  'without make: the installation succeeds, says why, and the package says the same',
+  { timeout: 300000 },
+  () => {
+    const there = packageWithout('make', 'gmake');
+    const done = install(there, 'auto');
+    assert.equal(done.status, 0, done.stderr);
+    assert.match(
+      done.stderr,
+      /could not be built: make is missing; install make\..*no-op.*npm rebuild djp-telemetry/s,
+    );
+    const asked =
+      "const t = require('./bindings/node/lib'); t.init({ enabled: true }); console.log(t.implReason);";
+    const program = spawnSync(process.execPath, ['-e', asked], {
+      cwd: there.folder,
+      env: there.env,
+      encoding: 'utf8',
+    });
+    assert.match(
+      program.stdout,
+      /make is missing; install make; after that, run npm rebuild djp-telemetry/,
+    );
+    assert.equal(install(there, 'require').status, 1);
+    assert.equal(install(there, 'off').status, 0);
+  },
+);
 
-test('a damaged addon of the present sources is built again, not believed', { timeout: 300000 }, () => {
-  const there = packageWithout('make', 'gmake');
-  const release = path.join(there.folder, 'build/Release');
-  fs.mkdirSync(release, { recursive: true });
-  // As an earlier installation of the same sources left it, but for the bytes of the addon.
-  const program = `const fs = require('fs'); const write = fs.writeFileSync; const done = require('child_process');
+test(
+  'a damaged addon of the present sources is built again, not believed',
+  { timeout: 300000 },
+  () => {
+    const there = packageWithout('make', 'gmake');
+    const release = path.join(there.folder, 'build/Release');
+    fs.mkdirSync(release, { recursive: true });
+    // As an earlier installation of the same sources left it, but for the bytes of the addon.
+    const program = `const fs = require('fs'); const write = fs.writeFileSync; const done = require('child_process');
     done.spawnSync = (...given) => { if (given[1][0] !== '-e') write(${JSON.stringify(path.join(release, 'djp_telemetry.node'))}, 'x'); return { status: 0, stdout: '', stderr: '' }; };
     require(${JSON.stringify(path.join(there.folder, 'bindings/node/install.js'))});`;
-  const first = spawnSync(process.execPath, ['-e', program], { cwd: there.folder, env: there.env, encoding: 'utf8' });
-  assert.equal(first.status, 0, first.stderr);
-  assert.ok(fs.existsSync(path.join(release, 'djp_telemetry.sources')));
-  const again = install(there, 'auto');
-  assert.match(again.stderr, /make is missing/, 'it tried to build');
-  assert.ok(!fs.existsSync(path.join(release, 'djp_telemetry.node')));
-});
+    const first = spawnSync(process.execPath, ['-e', program], {
+      cwd: there.folder,
+      env: there.env,
+      encoding: 'utf8',
+    });
+    assert.equal(first.status, 0, first.stderr);
+    assert.ok(fs.existsSync(path.join(release, 'djp_telemetry.sources')));
+    const again = install(there, 'auto');
+    assert.match(again.stderr, /make is missing/, 'it tried to build');
+    assert.ok(!fs.existsSync(path.join(release, 'djp_telemetry.node')));
+  },
+);

@@ -20,7 +20,9 @@ describe('contexts that were handed out', { timeout: 60000 }, () => {
       child.end();
     }
     for (const span of [...roots, ...others]) span.end();
-    const kept = new Set((await take()).map((span) => span.name).filter((name) => name.startsWith('root ')));
+    const kept = new Set(
+      (await take()).map((span) => span.name).filter((name) => name.startsWith('root ')),
+    );
     // By chance a place may be needed, with one in a hundred for each.
     assert.ok(kept.size >= 15, `${kept.size} of 20 roots are kept by the error of their child`);
   });

@@ -1,5 +1,6 @@
 'use strict';
-// What ends after its root, and what starts below a span context: no error of it is lost, and its weight is its own.
+// What ends after its root, and what starts below a span context: no error of it is lost, and its
+// weight is its own.
 
 const assert = require('node:assert/strict');
 const test = require('node:test');
@@ -11,7 +12,11 @@ const RARE = { sampleRatio: 1e-12 };
 
 test.after(() => telemetry.shutdown(LIMIT));
 
-const shown = (span) => [span.name, span.attributes['sampling.reason'], span.attributes['sampling.late']];
+const shown = (span) => [
+  span.name,
+  span.attributes['sampling.reason'],
+  span.attributes['sampling.late'],
+];
 const soon = () => new Promise((resolve) => setTimeout(resolve, 1));
 
 test('a timer that fails after the end is kept with its spans', TIMEOUT, async () => {
@@ -92,22 +97,26 @@ test('a context of this process joins its trace', TIMEOUT, async () => {
   );
 });
 
-test('a root that is open for too long keeps its spans, a held response does not', TIMEOUT, async () => {
-  await restart({ ...RARE, decisionWait: 0.000001, slowThreshold: 0.000001 });
-  const root = telemetry.startSpan('build');
-  await soon();
-  telemetry.startSpan('step', null, { parent: root }).end();
-  root.end();
-  assert.deepEqual(
-    (await take()).map((span) => span.name),
-    ['step', 'build'],
-  );
-  for (const held of [false, true]) {
-    const request = requests.startRequest(undefined, undefined, undefined, false);
-    if (held) requests.holdRequest(request);
+test(
+  'a root that is open for too long keeps its spans, a held response does not',
+  TIMEOUT,
+  async () => {
+    await restart({ ...RARE, decisionWait: 0.000001, slowThreshold: 0.000001 });
+    const root = telemetry.startSpan('build');
     await soon();
-    telemetry.startSpan('step', null, { parent: request }).end();
-    requests.endRequest(request, 'GET', '/events', 'http', '1.1', 200, 0, '', -1);
-    assert.strictEqual((await take()).length, held ? 0 : 2);
-  }
-});
+    telemetry.startSpan('step', null, { parent: root }).end();
+    root.end();
+    assert.deepEqual(
+      (await take()).map((span) => span.name),
+      ['step', 'build'],
+    );
+    for (const held of [false, true]) {
+      const request = requests.startRequest(undefined, undefined, undefined, false);
+      if (held) requests.holdRequest(request);
+      await soon();
+      telemetry.startSpan('step', null, { parent: request }).end();
+      requests.endRequest(request, 'GET', '/events', 'http', '1.1', 200, 0, '', -1);
+      assert.strictEqual((await take()).length, held ? 0 : 2);
+    }
+  },
+);

@@ -1,6 +1,7 @@
 'use strict';
-// Objects that a call, a request or a metric used are given back: weak references die when nothing of the application
-// holds them any more, on every path that keeps something for a while. One process with a collector that can be called.
+// Objects that a call, a request or a metric used are given back: weak references die when nothing
+// of the application holds them any more, on every path that keeps something for a while. One
+// process with a collector that can be called.
 
 const assert = require('node:assert/strict');
 const path = require('node:path');
@@ -16,7 +17,9 @@ const MODULES = {
 const HEAD = `
 const http = require('http');
 ${Object.entries(MODULES)
-  .map(([name, file]) => `const ${name} = require(${JSON.stringify(path.resolve(__dirname, file))});`)
+  .map(
+    ([name, file]) => `const ${name} = require(${JSON.stringify(path.resolve(__dirname, file))});`,
+  )
   .join('\n')}
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 const on = { enabled: true, backend: 'hybrid', exporter: 'memory', sampleRatio: 1, logLevel: 'none' };
@@ -131,7 +134,8 @@ for (const [name, source] of Object.entries(PATHS)) {
       assert.equal(end.code, 0, end.stderr);
       const [alive, all] = end.stdout.trim().split(' ').map(Number);
       assert.ok(all >= 20, `${all}`);
-      // The newest of a kind may be remembered: of a current span its ids, of a connection its last request.
+      // The newest of a kind may be remembered: of a current span its ids, of a connection its last
+      // request.
       assert.ok(alive <= 3, `${alive} of ${all} objects live`);
     });
   }

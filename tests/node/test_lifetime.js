@@ -1,6 +1,7 @@
 'use strict';
-// What outlives what: telemetry that begins again before its end is over, copies of the package that are loaded again and again,
-// and runtimes in which there can be no native code. Each in a process of its own.
+// What outlives what: telemetry that begins again before its end is over, copies of the package
+// that are loaded again and again, and runtimes in which there can be no native code. Each in a
+// process of its own.
 
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
@@ -22,7 +23,12 @@ function run(program, flags) {
   const env = { ...process.env, DJP_TELEMETRY_NATIVE: 'auto' };
   try {
     fs.writeFileSync(file, program);
-    return spawnSync(process.execPath, [...flags, file], { cwd: folder, encoding: 'utf8', timeout: DEADLINE_MS, env });
+    return spawnSync(process.execPath, [...flags, file], {
+      cwd: folder,
+      encoding: 'utf8',
+      timeout: DEADLINE_MS,
+      env,
+    });
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }
@@ -41,8 +47,11 @@ const HEAD = `
   const answer = (value) => process.stdout.write(JSON.stringify(value) + '\\n');
 `;
 
-test('telemetry that begins again before its end is over records and answers SIGTERM', { skip }, () => {
-  const result = answerOf(`${HEAD}
+test(
+  'telemetry that begins again before its end is over records and answers SIGTERM',
+  { skip },
+  () => {
+    const result = answerOf(`${HEAD}
     const t = require(${PACKAGE});
     const handles = () => (parseInt(fs.readFileSync('/proc/self/status', 'utf8').match(/SigCgt:\\s*(\\w+)/)[1].slice(-8), 16) >> 14) & 1;
     (async () => {
@@ -64,12 +73,16 @@ test('telemetry that begins again before its end is over records and answers SIG
       answer({ ...result, handlesAtTheEnd: handles() });
     })();
   `);
-  assert.deepEqual(result, { silent: 0, deaf: 0, handlesAtTheEnd: 1 });
-});
+    assert.deepEqual(result, { silent: 0, deaf: 0, handlesAtTheEnd: 1 });
+  },
+);
 
-test('copies of the package that nobody uses any more give their memory back and keep their counts', { skip }, () => {
-  const result = answerOf(
-    `${HEAD}
+test(
+  'copies of the package that nobody uses any more give their memory back and keep their counts',
+  { skip },
+  () => {
+    const result = answerOf(
+      `${HEAD}
     const COPIES = 60;
     const warnings = [];
     process.on('warning', (warning) => warnings.push(warning.message));
@@ -100,14 +113,18 @@ test('copies of the package that nobody uses any more give their memory back and
       answer({ grown, listeners, warnings, count: /^copies_total(?:\\{\\})? (\\d+)/m.exec(text)?.[1] });
     })();
   `,
-    ['--expose-gc'],
-  );
-  assert.equal(result.listeners, 1);
-  assert.deepEqual(result.warnings, []);
-  assert.equal(result.count, '300');
-  if (!SANITIZED)
-    assert.ok(result.grown < 100 << 20, `grown by ${result.grown} bytes; the logs alone would take 250 MiB`);
-});
+      ['--expose-gc'],
+    );
+    assert.equal(result.listeners, 1);
+    assert.deepEqual(result.warnings, []);
+    assert.equal(result.count, '300');
+    if (!SANITIZED)
+      assert.ok(
+        result.grown < 100 << 20,
+        `grown by ${result.grown} bytes; the logs alone would take 250 MiB`,
+      );
+  },
+);
 
 test('while a startup snapshot is built the package is a no-op that says so', { skip }, () => {
   const done = run(

@@ -1,6 +1,6 @@
 'use strict';
-// The rate limit of a logger: how many lines pass at its edge, with a clock that this file sets, and that counting what
-// was held back never keeps a process alive.
+// The rate limit of a logger: how many lines pass at its edge, with a clock that this file sets,
+// and that counting what was held back never keeps a process alive.
 
 const assert = require('node:assert/strict');
 const test = require('node:test');
@@ -13,8 +13,14 @@ let now = 1000;
 function limited(t, rate = RATE) {
   const { performance } = globalThis;
   const real = Object.getOwnPropertyDescriptor(performance, 'now');
-  Object.defineProperty(performance, 'now', { value: () => now, configurable: true, writable: true });
-  t.after(() => (real === undefined ? delete performance.now : Object.defineProperty(performance, 'now', real)));
+  Object.defineProperty(performance, 'now', {
+    value: () => now,
+    configurable: true,
+    writable: true,
+  });
+  t.after(() =>
+    real === undefined ? delete performance.now : Object.defineProperty(performance, 'now', real),
+  );
   const texts = [];
   const log = createLogger({
     service: 's',

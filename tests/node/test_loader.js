@@ -12,7 +12,13 @@ const { run, temporary } = require('./programs.js');
 
 const ROOT = path.resolve(__dirname, '../..');
 const ADDON = path.join(ROOT, 'build/Release/djp_telemetry.node');
-const NEEDED = ['package.json', 'bindings/node/lib', 'middleware/express', 'middleware/http', 'middleware/next'];
+const NEEDED = [
+  'package.json',
+  'bindings/node/lib',
+  'middleware/express',
+  'middleware/http',
+  'middleware/next',
+];
 
 const EVERYTHING = `
 t.init();
@@ -37,7 +43,10 @@ async function check(env, reason, entry) {
   assert.ok(lines[0].includes(told), lines[0]);
 }
 
-/** The package as installed somewhere else, with `content` as its addon (undefined: none) and the entry point to require. */
+/**
+ * The package as installed somewhere else, with `content` as its addon (undefined: none) and the
+ * entry point to require.
+ */
 function copyOfPackage(content, reason) {
   const folder = temporary();
   for (const name of NEEDED) {
@@ -45,8 +54,10 @@ function copyOfPackage(content, reason) {
       fs.cpSync(path.join(ROOT, name), path.join(folder, name), { recursive: true });
   }
   fs.mkdirSync(path.join(folder, 'build/Release'), { recursive: true });
-  if (content !== undefined) fs.writeFileSync(path.join(folder, 'build/Release/djp_telemetry.node'), content);
-  if (reason !== undefined) fs.writeFileSync(path.join(folder, 'build/djp_telemetry.reason'), reason);
+  if (content !== undefined)
+    fs.writeFileSync(path.join(folder, 'build/Release/djp_telemetry.node'), content);
+  if (reason !== undefined)
+    fs.writeFileSync(path.join(folder, 'build/djp_telemetry.reason'), reason);
   return path.join(folder, 'bindings/node/lib/index.js');
 }
 
@@ -56,7 +67,8 @@ test('the addon is what was loaded here', () => {
 });
 
 test('the no-op has every function of the addon, and no other', () => {
-  const functions = (object) => Object.keys(object).filter((name) => typeof object[name] === 'function');
+  const functions = (object) =>
+    Object.keys(object).filter((name) => typeof object[name] === 'function');
   const cold = functions(loader.native).filter((name) => !/^(log|cell|test)/.test(name));
   assert.deepEqual(
     functions(noop)
@@ -67,7 +79,8 @@ test('the no-op has every function of the addon, and no other', () => {
 });
 
 test('the no-op answers as the addon does while telemetry is off', async () => {
-  const stay = /^(sdkKeywords|sdkStart|sdkResolve|extract|trace|baggage|normalisePath|log|cell|test)/;
+  const stay =
+    /^(sdkKeywords|sdkStart|sdkResolve|extract|trace|baggage|normalisePath|log|cell|test)/;
   for (const name of Object.keys(noop)) {
     if (typeof noop[name] !== 'function' || stay.test(name)) continue;
     assert.deepEqual(
@@ -78,7 +91,8 @@ test('the no-op answers as the addon does while telemetry is off', async () => {
   }
 });
 
-test('switched off by variable', () => check({ DJP_TELEMETRY_NATIVE: 'off' }, /^DJP_TELEMETRY_NATIVE=off$/));
+test('switched off by variable', () =>
+  check({ DJP_TELEMETRY_NATIVE: 'off' }, /^DJP_TELEMETRY_NATIVE=off$/));
 
 test('switched off and not asked for: silence', async () => {
   const done = await run('t.init(); t.shutdown();', { env: { DJP_TELEMETRY_NATIVE: 'off' } });
@@ -104,13 +118,17 @@ for (const [name, content] of [
   ['cut to 10 %', binary.subarray(0, binary.length / 10)],
   ['cut to 50 %', binary.subarray(0, binary.length / 2)],
 ]) {
-  test(`a damaged addon: ${name}`, () => check({}, /could not be loaded: /, copyOfPackage(content)));
+  test(`a damaged addon: ${name}`, () =>
+    check({}, /could not be loaded: /, copyOfPackage(content)));
 }
 
 test('an addon of another version', async () => {
   const entry = copyOfPackage(binary);
   const file = path.resolve(entry, '../../../../package.json');
-  fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replace(/"version": "[^"]+"/, '"version": "0.0.0"'));
+  fs.writeFileSync(
+    file,
+    fs.readFileSync(file, 'utf8').replace(/"version": "[^"]+"/, '"version": "0.0.0"'),
+  );
   await check({}, /the native core is version .*, the package 0\.0\.0/, entry);
 });
 
@@ -125,9 +143,14 @@ test('requiring the package starts nothing', async () => {
 test('the entry point for runtimes without native code has the whole surface and needs nothing of Node', () => {
   const edge = require('../../bindings/node/lib/noop_entry.js');
   const whole = require('../../bindings/node/lib/index.js');
-  for (const [name, item] of Object.entries(whole)) assert.equal(typeof edge[name], typeof item, name);
-  for (const name of ['Span', 'Tracer', 'Counter', 'Gauge', 'Histogram'].filter((one) => whole[one])) {
-    const methods = Object.getOwnPropertyNames(whole[name].prototype).filter((method) => !method.startsWith('_'));
+  for (const [name, item] of Object.entries(whole))
+    assert.equal(typeof edge[name], typeof item, name);
+  for (const name of ['Span', 'Tracer', 'Counter', 'Gauge', 'Histogram'].filter(
+    (one) => whole[one],
+  )) {
+    const methods = Object.getOwnPropertyNames(whole[name].prototype).filter(
+      (method) => !method.startsWith('_'),
+    );
     const ours = new edge[name]();
     for (const method of methods) assert.ok(method in ours, `${name}.${method}`);
   }
@@ -135,9 +158,13 @@ test('the entry point for runtimes without native code has the whole surface and
     edge.withSpan('name', {}, (span) => span.setAttribute('a', 1).isRecording()),
     false,
   );
-  const source = ['noop_entry.js', 'noop.js', 'passthrough.js', 'carrier.js', 'baggage_text.js'].map((name) =>
-    fs.readFileSync(path.join(ROOT, 'bindings/node/lib', name), 'utf8'),
-  );
+  const source = [
+    'noop_entry.js',
+    'noop.js',
+    'passthrough.js',
+    'carrier.js',
+    'baggage_text.js',
+  ].map((name) => fs.readFileSync(path.join(ROOT, 'bindings/node/lib', name), 'utf8'));
   for (const text of source)
     assert.doesNotMatch(
       text,

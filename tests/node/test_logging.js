@@ -1,6 +1,7 @@
 'use strict';
 
-// The logger's lines: fields, overloads, levels, children, redaction, and that no call throws or loses its line.
+// The logger's lines: fields, overloads, levels, children, redaction, and that no call throws or
+// loses its line.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
@@ -27,7 +28,8 @@ class Lines extends Writable {
       assert.ok(text.endsWith('\n') && text.indexOf('\n') === text.length - 1, 'one line');
       const line = JSON.parse(text);
       const names = Object.keys(line);
-      for (const name of names) assert.equal(text.split(`${JSON.stringify(name)}:`).length >= 2, true);
+      for (const name of names)
+        assert.equal(text.split(`${JSON.stringify(name)}:`).length >= 2, true);
       return line;
     });
   }
@@ -39,7 +41,10 @@ class Lines extends Writable {
 
 function setUp(config) {
   const lines = new Lines();
-  return { lines, log: createLogger({ service: 'shop', environment: 'test', destination: lines, ...config }) };
+  return {
+    lines,
+    log: createLogger({ service: 'shop', environment: 'test', destination: lines, ...config }),
+  };
 }
 
 test('a line has the documented fields', () => {
@@ -95,7 +100,13 @@ test('nobody is said to be in development who did not say so', () => {
   delete process.env.NODE_ENV;
   try {
     createLogger({ destination: lines }).info('nobody said');
-    telemetry.init({ enabled: true, backend: 'otel', exporter: 'memory', environment: 'prod', logLevel: 'warn' });
+    telemetry.init({
+      enabled: true,
+      backend: 'otel',
+      exporter: 'memory',
+      environment: 'prod',
+      logLevel: 'warn',
+    });
     createLogger({ destination: lines }).info('telemetry was told');
   } finally {
     void telemetry.shutdown(100);
@@ -131,7 +142,10 @@ test('all overloads of error and fatal', () => {
   for (const level of ['error', 'fatal']) {
     const error = new TypeError('it broke');
     log[level]('one');
-    assert.deepEqual([lines.last.message, lines.last.err, lines.last.level], ['one', undefined, level]);
+    assert.deepEqual(
+      [lines.last.message, lines.last.err, lines.last.level],
+      ['one', undefined, level],
+    );
     log[level]('two', { a: 1 });
     assert.deepEqual([lines.last.a, lines.last.err], [1, undefined]);
     log[level]('three', error);
@@ -139,7 +153,10 @@ test('all overloads of error and fatal', () => {
     assert.deepEqual([lines.last.err.name, lines.last.err.message], ['TypeError', 'it broke']);
     assert.ok(lines.last.err.stack.startsWith('TypeError: it broke\n'));
     log[level]('four', error, { a: 2 });
-    assert.deepEqual([lines.last.message, lines.last.a, lines.last.err.name], ['four', 2, 'TypeError']);
+    assert.deepEqual(
+      [lines.last.message, lines.last.a, lines.last.err.name],
+      ['four', 2, 'TypeError'],
+    );
     log[level]('five', undefined, { a: 3 });
     assert.deepEqual([lines.last.a, lines.last.err], [3, undefined]);
     log[level](error);
@@ -198,7 +215,10 @@ test('children have the fields of their parents; a line may override them', () =
 test('names that the logger writes itself are not overridden', () => {
   const { lines, log } = setUp();
   log.info('text', { level: 'fatal', message: 'other', timestamp: 'never', pii_redacted: false });
-  assert.deepEqual([lines.last.level, lines.last.message, lines.last.pii_redacted], ['info', 'text', true]);
+  assert.deepEqual(
+    [lines.last.level, lines.last.message, lines.last.pii_redacted],
+    ['info', 'text', true],
+  );
   assert.deepEqual(
     [lines.last.level_, lines.last.message_, lines.last.timestamp_, lines.last.pii_redacted_],
     ['fatal', 'other', 'never', false],
@@ -206,7 +226,11 @@ test('names that the logger writes itself are not overridden', () => {
 });
 
 test('secrets, personal data, identifiers and amounts do not reach the line', () => {
-  const { lines, log } = setUp({ redactPaths: ['nick', 'a.b'], redactPatterns: [/ORD-\d+/], hashKey: 'key' });
+  const { lines, log } = setUp({
+    redactPaths: ['nick', 'a.b'],
+    redactPatterns: [/ORD-\d+/],
+    hashKey: 'key',
+  });
   const secrets = [
     'bob@example.com',
     'hunter2',
@@ -232,7 +256,14 @@ test('secrets, personal data, identifiers and amounts do not reach the line', ()
   });
   for (const secret of secrets) assert.ok(!lines.texts[0].includes(secret), secret);
   assert.match(lines.last.user_id, /^h1_[0-9a-f]{16}$/);
-  log.info('x', { userId: 'user-17', author: 'Ann', tokens: 5, token_count: 6, cost_usd: 1.5, security_id: 'AAPL' });
+  log.info('x', {
+    userId: 'user-17',
+    author: 'Ann',
+    tokens: 5,
+    token_count: 6,
+    cost_usd: 1.5,
+    security_id: 'AAPL',
+  });
   assert.equal(lines.last.user_id, lines.all[0].user_id, 'the same id has the same hash');
   assert.deepEqual(
     [lines.last.author, lines.last.tokens, lines.last.token_count, lines.last.cost_usd],
@@ -247,11 +278,14 @@ test('secrets, personal data, identifiers and amounts do not reach the line', ()
 test('the correlation context is in every line', async () => {
   const { lines, log } = setUp({ hashKey: 'key' });
   const child = log.child({ step: 1 });
-  await runWithCorrelationContext({ correlationId: 'c', requestId: 'r', sessionId: 's', userId: 'u' }, async () => {
-    await null;
-    child.info('inside');
-    assert.deepEqual(getCorrelationContext().userId, 'u');
-  });
+  await runWithCorrelationContext(
+    { correlationId: 'c', requestId: 'r', sessionId: 's', userId: 'u' },
+    async () => {
+      await null;
+      child.info('inside');
+      assert.deepEqual(getCorrelationContext().userId, 'u');
+    },
+  );
   const { correlation_id, request_id, session_id, user_id } = lines.last;
   assert.deepEqual([correlation_id, request_id, session_id], ['c', 'r', 's']);
   assert.match(user_id, /^h1_/);
@@ -400,7 +434,10 @@ test('a redaction that throws: the line is written, its value is not', () => {
   };
   const { lines, log } = setUp({ redactPatterns: [pattern, 'no pattern', null] });
   log.info('secret text', { a: 'secret value', n: 5 });
-  assert.deepEqual([lines.last.message, lines.last.a, lines.last.n], ['[REDACTION_FAILED]', '[REDACTION_FAILED]', 5]);
+  assert.deepEqual(
+    [lines.last.message, lines.last.a, lines.last.n],
+    ['[REDACTION_FAILED]', '[REDACTION_FAILED]', 5],
+  );
   assert.ok(!lines.texts[0].includes('secret'));
 });
 
@@ -418,46 +455,50 @@ test('a getter that logs does not loop', () => {
   assert.deepEqual([lines.last.message, lines.last.a], ['after', 1]);
 });
 
-test('a destination that throws, fails later, is destroyed or logs itself', { timeout: 20_000 }, async () => {
-  const throwing = createLogger({
-    destination: {
-      write() {
-        throw new Error('disk');
+test(
+  'a destination that throws, fails later, is destroyed or logs itself',
+  { timeout: 20_000 },
+  async () => {
+    const throwing = createLogger({
+      destination: {
+        write() {
+          throw new Error('disk');
+        },
       },
-    },
-  });
-  assert.doesNotThrow(() => throwing.info('x'));
-  await throwing.flush();
+    });
+    assert.doesNotThrow(() => throwing.info('x'));
+    await throwing.flush();
 
-  const failing = new Writable({
-    write(chunk, encoding, done) {
-      setImmediate(done, new Error('later'));
-    },
-  });
-  const later = createLogger({ destination: failing });
-  later.info('x');
-  await later.flush();
-  later.info('after the error');
-  await later.flush();
-
-  const destroyed = new Lines();
-  const third = createLogger({ destination: destroyed });
-  destroyed.destroy();
-  assert.doesNotThrow(() => third.info('x'));
-  await third.flush();
-
-  let written = 0;
-  const looping = createLogger({
-    destination: {
-      write() {
-        written += 1;
-        looping.info('again');
+    const failing = new Writable({
+      write(chunk, encoding, done) {
+        setImmediate(done, new Error('later'));
       },
-    },
-  });
-  looping.info('x');
-  assert.ok(written >= 1 && written < 10);
-});
+    });
+    const later = createLogger({ destination: failing });
+    later.info('x');
+    await later.flush();
+    later.info('after the error');
+    await later.flush();
+
+    const destroyed = new Lines();
+    const third = createLogger({ destination: destroyed });
+    destroyed.destroy();
+    assert.doesNotThrow(() => third.info('x'));
+    await third.flush();
+
+    let written = 0;
+    const looping = createLogger({
+      destination: {
+        write() {
+          written += 1;
+          looping.info('again');
+        },
+      },
+    });
+    looping.info('x');
+    assert.ok(written >= 1 && written < 10);
+  },
+);
 
 test('flush waits for a slow destination', { timeout: 20_000 }, async () => {
   const done = [];

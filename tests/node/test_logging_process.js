@@ -1,6 +1,7 @@
 'use strict';
 
-// The logger in programs of its own: without pino, with and without pino-pretty, and at the end of the process.
+// The logger in programs of its own: without pino, with and without pino-pretty, and at the end of
+// the process.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
@@ -34,9 +35,12 @@ test('without pino, createLogger says what to install, and the rest works', () =
 });
 
 test('pretty without pino-pretty gives JSON and one warning', () => {
-  const done = run(`for (let i = 0; i < 3; i++) logging.createLogger({ pretty: true, service: 's' }).info('hello');`, {
-    without: ['pino-pretty'],
-  });
+  const done = run(
+    `for (let i = 0; i < 3; i++) logging.createLogger({ pretty: true, service: 's' }).info('hello');`,
+    {
+      without: ['pino-pretty'],
+    },
+  );
   assert.equal(done.status, 0, done.stderr);
   const lines = done.stdout
     .trim()

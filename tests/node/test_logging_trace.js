@@ -27,7 +27,8 @@ const active = typeof telemetry?.withSpan === 'function' && typeof telemetry?.in
 const skip = active ? false : 'the package has no withSpan yet';
 
 test.before(() => {
-  if (active) telemetry.init({ enabled: true, exporter: 'memory', sampleRatio: 1, serviceName: 'shop' });
+  if (active)
+    telemetry.init({ enabled: true, exporter: 'memory', sampleRatio: 1, serviceName: 'shop' });
 });
 test.after(() => (active ? telemetry.shutdown(1000) : undefined));
 
@@ -56,7 +57,10 @@ test('correlation ids without a span, for pino and winston', () => {
     const fields = traceMixin({ hashKey: 'k' })();
     assert.equal(fields.correlation_id, 'c');
     assert.match(fields.user_id, /^h1_/);
-    assert.equal(winstonFormat().transform({ level: 'info', correlation_id: 'mine' }).correlation_id, 'mine');
+    assert.equal(
+      winstonFormat().transform({ level: 'info', correlation_id: 'mine' }).correlation_id,
+      'mine',
+    );
     const frozen = Object.freeze({ level: 'info' });
     assert.equal(winstonFormat().transform(frozen), frozen);
     assert.doesNotThrow(() => winstonFormat().transform(undefined));
@@ -79,7 +83,8 @@ test('with a span', { skip, timeout: 30_000 }, async (t) => {
     log.info('outside');
     assert.match(ids.trace_id, /^[0-9a-f]{32}$/);
     assert.match(ids.span_id, /^[0-9a-f]{16}$/);
-    for (const line of lines.slice(0, 2)) assert.deepEqual({ trace_id: line.trace_id, span_id: line.span_id }, ids);
+    for (const line of lines.slice(0, 2))
+      assert.deepEqual({ trace_id: line.trace_id, span_id: line.span_id }, ids);
     assert.equal(lines[2].trace_id, 'mine');
     assert.equal(lines[3].trace_id, undefined);
   });

@@ -1,5 +1,6 @@
 'use strict';
-// What the recorders make of numbers, texts and truth at their edges, seen in the metrics that they record.
+// What the recorders make of numbers, texts and truth at their edges, seen in the metrics that they
+// record.
 
 const assert = require('node:assert/strict');
 const { after, beforeEach, test } = require('node:test');
@@ -14,17 +15,37 @@ function samples(name) {
     .metricsText()
     .split('\n')
     .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
-    .map((line) => [line.slice(name.length, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]);
+    .map((line) => [
+      line.slice(name.length, line.lastIndexOf(' ')),
+      Number(line.slice(line.lastIndexOf(' ') + 1)),
+    ]);
 }
 
 test('durations: zero and more count, in text too; all else does not', () => {
   const good = [0, 0.5, 5n, ' 1.5 ', '0', 86400];
-  const bad = [-0.1, NaN, Infinity, -Infinity, '', ' ', 'x', null, undefined, {}, [], true, Symbol('s'), '-1'];
+  const bad = [
+    -0.1,
+    NaN,
+    Infinity,
+    -Infinity,
+    '',
+    ' ',
+    'x',
+    null,
+    undefined,
+    {},
+    [],
+    true,
+    Symbol('s'),
+    '-1',
+  ];
   for (const value of good) telemetry.recordHttpRequest('GET', '/good', 200, value);
   for (const value of bad) telemetry.recordHttpRequest('GET', '/bad', 200, value);
   const counts = samples('http_request_duration_seconds_count');
   const of = (name) =>
-    counts.filter(([labels]) => labels.includes(`"/${name}"`)).reduce((sum, [, value]) => sum + value, 0);
+    counts
+      .filter(([labels]) => labels.includes(`"/${name}"`))
+      .reduce((sum, [, value]) => sum + value, 0);
   assert.equal(of('good'), good.length);
   assert.equal(of('bad'), 0);
 });
@@ -43,7 +64,9 @@ test('a status is one from 100 to 599, as number or text; all else is another', 
   const shown = (status) => {
     telemetry.recordExternalApiError(`s${status}`, status);
     return /status_code="([^"]*)"|status="([^"]*)"/
-      .exec(samples('external_api_errors_total').find(([labels]) => labels.includes(`"s${status}"`))[0])
+      .exec(
+        samples('external_api_errors_total').find(([labels]) => labels.includes(`"s${status}"`))[0],
+      )
       .slice(1)
       .find(Boolean);
   };
@@ -69,7 +92,10 @@ test('options that cannot be read count as wrong ones, those that are not given 
   telemetry.recordModelRequest('p', 'null', 'success', { inputTokens: null });
   telemetry.recordModelRequest('p', 'some', 'success', { inputTokens: 3, outputTokens: 0 });
   telemetry.recordModelRequest('p', 'trap', 'success', trap);
-  const shown = samples('model_tokens_total').map(([labels, value]) => [/model="(\w+)"/.exec(labels)[1], value]);
+  const shown = samples('model_tokens_total').map(([labels, value]) => [
+    /model="(\w+)"/.exec(labels)[1],
+    value,
+  ]);
   assert.deepEqual(
     shown
       .filter(([model]) => model === 'some')

@@ -1,5 +1,6 @@
 'use strict';
-// What somebody who is woken at night reads on standard error: the reason and what to do, and nothing where silence was asked for.
+// What somebody who is woken at night reads on standard error: the reason and what to do, and
+// nothing where silence was asked for.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -8,7 +9,11 @@ const { test } = require('node:test');
 const { run, temporary } = require('./programs.js');
 
 const ROOT = path.resolve(__dirname, '../..');
-const ASKED = { TELEMETRY_ENABLED: 'true', TELEMETRY_BACKEND: 'hybrid', OTEL_TRACES_EXPORTER: 'memory' };
+const ASKED = {
+  TELEMETRY_ENABLED: 'true',
+  TELEMETRY_BACKEND: 'hybrid',
+  OTEL_TRACES_EXPORTER: 'memory',
+};
 
 /** The library's folder at another depth, as a bundler leaves it, or with a file as its addon. */
 function elsewhere(...parts) {
@@ -22,7 +27,10 @@ test('code inside of a bundle says that the package must stay outside', async ()
   const { entry } = elsewhere('a', 'b', 'c');
   const done = await run('t.init(); console.log(t.impl);', { env: ASKED, entry });
   assert.deepEqual([done.code, done.stdout], [0, 'noop\n']);
-  assert.match(done.stderr, /^djp-telemetry: .*bundle.*mark it and its subpaths .* as external.*\n$/);
+  assert.match(
+    done.stderr,
+    /^djp-telemetry: .*bundle.*mark it and its subpaths .* as external.*\n$/,
+  );
 });
 
 test('an addon that cannot be loaded says what to do', async () => {
@@ -30,15 +38,22 @@ test('an addon that cannot be loaded says what to do', async () => {
   fs.mkdirSync(path.join(folder, 'build/Release'), { recursive: true });
   fs.writeFileSync(path.join(folder, 'build/Release/djp_telemetry.node'), 'no library');
   const done = await run('t.init();', { env: ASKED, entry });
-  assert.match(done.stderr, /^djp-telemetry: .*could not be loaded.*npm rebuild djp-telemetry.*\n$/);
+  assert.match(
+    done.stderr,
+    /^djp-telemetry: .*could not be loaded.*npm rebuild djp-telemetry.*\n$/,
+  );
 });
 
 test('a library that is not on the machine is named', async () => {
-  const missing = "new Error('libcurl.so.4: cannot open shared object file: No such file or directory')";
+  const missing =
+    "new Error('libcurl.so.4: cannot open shared object file: No such file or directory')";
   const preload = path.join(temporary(), 'preload.js');
   fs.writeFileSync(preload, `process.dlopen = () => { throw ${missing}; };`);
   const done = await run('t.init();', { env: ASKED, preload: ['--require', preload] });
-  assert.match(done.stderr, /^djp-telemetry: .*install the system package that has libcurl\.so\.4\.\n$/);
+  assert.match(
+    done.stderr,
+    /^djp-telemetry: .*install the system package that has libcurl\.so\.4\.\n$/,
+  );
 });
 
 test('log_level none and error silence warnings, from option and variable, with and without the core', async () => {

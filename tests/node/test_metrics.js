@@ -1,6 +1,6 @@
 'use strict';
-// Counter, Gauge and Histogram: shapes as in prom-client, meaning as in Python, never an exception into a recording,
-// bounded memory.
+// Counter, Gauge and Histogram: shapes as in prom-client, meaning as in Python, never an exception
+// into a recording, bounded memory.
 
 const assert = require('node:assert/strict');
 const test = require('node:test');
@@ -16,7 +16,11 @@ const { Counter, Gauge, Histogram, metricsText } = metrics;
 const OPENMETRICS = 'application/openmetrics-text; version=1.0.0';
 
 on('a counter', () => {
-  const counter = new Counter({ name: 'jobs_total', help: 'Jobs done', labelNames: ['kind', 'queue'] });
+  const counter = new Counter({
+    name: 'jobs_total',
+    help: 'Jobs done',
+    labelNames: ['kind', 'queue'],
+  });
   counter.labels('a', 'b').inc();
   counter.labels({ queue: 'b', kind: 'a' }).inc(2.5);
   counter.inc({ kind: 'a', queue: 'b' });
@@ -86,8 +90,12 @@ on('every value falls into the bucket that the core would choose', () => {
     }
     assert.equal(ours.count, cores.count);
     const text = metricsText().split('\n');
-    const lines = (name) => text.filter((line) => line.startsWith(`${name}_`)).map((line) => line.slice(name.length));
-    assert.deepEqual(lines(`edges_${count}`).slice(0, count + 1), lines(`edges_core_${count}`).slice(0, count + 1));
+    const lines = (name) =>
+      text.filter((line) => line.startsWith(`${name}_`)).map((line) => line.slice(name.length));
+    assert.deepEqual(
+      lines(`edges_${count}`).slice(0, count + 1),
+      lines(`edges_core_${count}`).slice(0, count + 1),
+    );
   }
   const standard = new Histogram({ name: 'default_buckets', help: '' });
   standard.observe(0.3);
@@ -137,7 +145,13 @@ test('declared before telemetry and kept over restarts', { timeout: 60000 }, asy
 });
 
 on('full names, and the same definition twice', () => {
-  new Counter({ name: 'hits', help: 'h', namespace: 'shop', subsystem: 'cart', unit: 'items' }).inc();
+  new Counter({
+    name: 'hits',
+    help: 'h',
+    namespace: 'shop',
+    subsystem: 'cart',
+    unit: 'items',
+  }).inc();
   assert.deepEqual(samples('shop_'), { shop_cart_hits_items_total: 1 });
   const first = new Counter('twice_total', 't', ['a']);
   const second = new Counter('twice_total', 't', 'a');
@@ -149,14 +163,34 @@ on('full names, and the same definition twice', () => {
 });
 
 on('the documented families under their names', () => {
-  const counter = new Counter('model_requests_total', 'Requests to models', ['provider', 'model', 'status']);
+  const counter = new Counter('model_requests_total', 'Requests to models', [
+    'provider',
+    'model',
+    'status',
+  ]);
   counter.inc({ provider: 'p', model: 'm', status: 'ok' });
-  assert.equal(samples('model_requests')['model_requests_total{provider="p",model="m",status="ok"}'], 1);
+  assert.equal(
+    samples('model_requests')['model_requests_total{provider="p",model="m",status="ok"}'],
+    1,
+  );
 });
 
 on('other values than text are labels', () => {
   const counter = new Counter('typed_total', 't', ['v']);
-  const values = [200, '200', 200n, true, null, 1.5, -0, 0, { toString: () => 'object' }, ['x'], NaN, Symbol.for('s')];
+  const values = [
+    200,
+    '200',
+    200n,
+    true,
+    null,
+    1.5,
+    -0,
+    0,
+    { toString: () => 'object' },
+    ['x'],
+    NaN,
+    Symbol.for('s'),
+  ];
   for (const value of values) {
     counter.inc({ v: value });
     counter.inc({ v: value });
@@ -165,7 +199,8 @@ on('other values than text are labels', () => {
   const of = (text) => found[`typed_total{v="${text}"}`];
   assert.equal(of('200'), 6);
   assert.equal(of('0'), 4);
-  for (const text of ['true', 'null', '1.5', 'object', 'x', 'NaN', 'Symbol(s)']) assert.equal(of(text), 2, text);
+  for (const text of ['true', 'null', '1.5', 'object', 'x', 'NaN', 'Symbol(s)'])
+    assert.equal(of(text), 2, text);
   assert.equal(counter.labels(200), counter.labels('200'));
 });
 
@@ -215,7 +250,19 @@ on('wrong types never throw', () => {
   const histogram = new Histogram('wrong_seconds', 'w');
   const labelled = new Counter('wrong_labels_total', 'w', ['a', 'b']);
   const labelledGauge = new Gauge('wrong_labels_gauge', 'w', ['a', 'b']);
-  const wrong = ['5', true, NaN, Symbol('s'), () => 1, [], { a: 1 }, hostile, proxy, revoked.proxy, unprintable];
+  const wrong = [
+    '5',
+    true,
+    NaN,
+    Symbol('s'),
+    () => 1,
+    [],
+    { a: 1 },
+    hostile,
+    proxy,
+    revoked.proxy,
+    unprintable,
+  ];
   const messages = said(() => {
     for (const value of wrong) {
       counter.inc(value);
@@ -233,7 +280,14 @@ on('wrong types never throw', () => {
     counter.inc(null, NaN);
     histogram.observe();
     gauge.set();
-    for (const labels of [{}, { a: 1 }, { a: 1, c: 2 }, { a: 1, b: 2, c: 3 }, { a: undefined, b: 1 }, ...wrong]) {
+    for (const labels of [
+      {},
+      { a: 1 },
+      { a: 1, c: 2 },
+      { a: 1, b: 2, c: 3 },
+      { a: undefined, b: 1 },
+      ...wrong,
+    ]) {
       labelled.inc(labels);
       labelled.inc(labels, 2);
       labelledGauge.set(labels, 2);
@@ -241,7 +295,8 @@ on('wrong types never throw', () => {
       labelled.remove(labels);
     }
     labelled.inc({ a: unprintable, b: 1 });
-    for (const given of [[], ['a'], ['a', 'b', 'c'], [undefined, 1], [unprintable, 1]]) labelled.labels(...given).inc();
+    for (const given of [[], ['a'], ['a', 'b', 'c'], [undefined, 1], [unprintable, 1]])
+      labelled.labels(...given).inc();
     counter.labels('x').inc();
     counter.labels().inc();
     labelled.labels('q', 'r').labels('x').inc();
@@ -288,7 +343,8 @@ on('refused declarations are said once and record nothing', () => {
     () => new Counter('bad_labels_total', 'b', [7]),
     () => new Counter(7, 'b'),
     () => new Counter(),
-    () => new Counter({ name: 'bad_many', labelNames: Array.from({ length: 50 }, (_, i) => `l${i}`) }),
+    () =>
+      new Counter({ name: 'bad_many', labelNames: Array.from({ length: 50 }, (_, i) => `l${i}`) }),
     () => new Histogram({ name: 'bad_buckets', buckets: [2, 1] }),
     () => new Histogram({ name: 'bad_numbers', buckets: ['x'] }),
     () => new Histogram({ name: 'bad_iterable', buckets: 7 }),
@@ -341,7 +397,10 @@ on(
     assert.ok(counter._trie.size <= 51 && gauge._trie.size <= 51);
     counter.remove('v1', 1);
     for (let i = 0; i < 40; i++) counter.inc({ a: 'new', b: 1 });
-    assert.ok(samples('flood_total')['flood_total{a="new",b="1"}'] >= 20, 'a place that became free is used');
+    assert.ok(
+      samples('flood_total')['flood_total{a="new",b="1"}'] >= 20,
+      'a place that became free is used',
+    );
   },
   { cardinalityLimit: 50 },
 );
@@ -475,7 +534,10 @@ on('exemplars come from the current span', () => {
   const text = metricsText(OPENMETRICS);
   assert.match(
     text,
-    new RegExp(`^ex_seconds_bucket\\{a="1",le="0.25"\\} 3 # \\{trace_id="${ids[0]}",span_id="${ids[1]}"\\} 0.2 `, 'm'),
+    new RegExp(
+      `^ex_seconds_bucket\\{a="1",le="0.25"\\} 3 # \\{trace_id="${ids[0]}",span_id="${ids[1]}"\\} 0.2 `,
+      'm',
+    ),
   );
   assert.match(text, /^ex_total 3 # \{trace_id="a{32}",span_id="b{16}"\} 1(\.0)? /m);
   assert.equal(text.match(/trace_id/g).length, 3); // each bucket, without a scrape in between
@@ -485,9 +547,13 @@ on('exemplars come from the current span', () => {
 
 on('the format follows the Accept header', () => {
   assert.match(metrics.metricsContentType(), /^text\/plain; version=0\.0\.4/);
-  assert.match(metrics.metricsContentType(OPENMETRICS), /^application\/openmetrics-text; version=1\.0\.0/);
+  assert.match(
+    metrics.metricsContentType(OPENMETRICS),
+    /^application\/openmetrics-text; version=1\.0\.0/,
+  );
   assert.match(metricsText(OPENMETRICS), /# EOF\n$/);
-  for (const accept of [null, 7, {}, '\ud800', 'x'.repeat(100000), '*/*']) assert.ok(metricsText(accept).length > 0);
+  for (const accept of [null, 7, {}, '\ud800', 'x'.repeat(100000), '*/*'])
+    assert.ok(metricsText(accept).length > 0);
 });
 
 on('ones are exact beyond 2^32', () => {

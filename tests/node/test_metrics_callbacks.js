@@ -1,11 +1,16 @@
 'use strict';
-// Functions that give gauges their values: what a scrape waits for, for how long, and that nothing of the wait is left
-// behind.
+// Functions that give gauges their values: what a scrape waits for, for how long, and that nothing
+// of the wait is left behind.
 
 const assert = require('node:assert/strict');
 const { after, test } = require('node:test');
 const { restart, telemetry } = require('./support.js');
-const { Gauge, Histogram, exposeMetrics, metricsText } = require('../../bindings/node/lib/metrics.js');
+const {
+  Gauge,
+  Histogram,
+  exposeMetrics,
+  metricsText,
+} = require('../../bindings/node/lib/metrics.js');
 
 const LONGEST_MS = 2000;
 
@@ -15,7 +20,8 @@ after(() => telemetry.shutdown(1000));
 function heard(t) {
   const lines = [];
   const { write } = process.stderr;
-  process.stderr.write = (text) => !String(text).startsWith('djp-telemetry: ') || lines.push(text) > 0;
+  process.stderr.write = (text) =>
+    !String(text).startsWith('djp-telemetry: ') || lines.push(text) > 0;
   t.after(() => (process.stderr.write = write));
   return lines;
 }
@@ -112,13 +118,21 @@ test('a value that is no number keeps the last one', async () => {
 
 test('infinite observations are counted and leave the sum as it was', async () => {
   await restart({ backend: 'prom' });
-  const histogram = new Histogram({ name: 'infinite_seconds', help: 'h', labelNames: ['a'], buckets: [1, 2] });
+  const histogram = new Histogram({
+    name: 'infinite_seconds',
+    help: 'h',
+    labelNames: ['a'],
+    buckets: [1, 2],
+  });
   const all = () =>
     Object.fromEntries(
       metricsText()
         .split('\n')
         .filter((line) => line.startsWith('infinite_seconds'))
-        .map((line) => [line.replace(/^infinite_seconds_/, '').split(' ')[0], Number(line.split(' ')[1])]),
+        .map((line) => [
+          line.replace(/^infinite_seconds_/, '').split(' ')[0],
+          Number(line.split(' ')[1]),
+        ]),
     );
   for (const value of [1.5, Infinity, -Infinity, 3]) histogram.observe({ a: 1 }, value);
   histogram.labels(1).observe(Infinity);

@@ -21,7 +21,9 @@ function scrape(port) {
     http
       .get({ host: '127.0.0.1', port, path: '/metrics', agent: false }, (response) => {
         let body = '';
-        response.on('data', (data) => (body += data)).on('end', () => resolve({ status: response.statusCode, body }));
+        response
+          .on('data', (data) => (body += data))
+          .on('end', () => resolve({ status: response.statusCode, body }));
       })
       .on('error', reject);
   });

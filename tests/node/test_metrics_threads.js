@@ -1,6 +1,6 @@
 'use strict';
-// Metrics of many threads: every completed recording is shown, whatever ends when; two independent judges read the
-// exposition.
+// Metrics of many threads: every completed recording is shown, whatever ends when; two independent
+// judges read the exposition.
 
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
@@ -18,7 +18,11 @@ const histogram = new Histogram({ name: 'threads_seconds', help: 'Observations',
 const gauge = new Gauge('threads_busy', 'Up and down');
 
 const value = (text, sample) =>
-  Number((text.split('\n').find((line) => line.startsWith(`${sample} `)) || ' NaN').slice(sample.length + 1));
+  Number(
+    (text.split('\n').find((line) => line.startsWith(`${sample} `)) || ' NaN').slice(
+      sample.length + 1,
+    ),
+  );
 const sum = (text) => {
   const lines = text.split('\n').filter((line) => line.startsWith('threads_total{'));
   return lines.reduce((all, line) => all + Number(line.slice(line.lastIndexOf(' '))), 0);
@@ -74,7 +78,9 @@ async function tenWorkers() {
   while (waiting > 0) {
     const text = metricsText();
     const now = value(text, 'threads_plain_total');
-    const buckets = ['1.0', '2.0', '+Inf'].map((bound) => value(text, `threads_seconds_bucket{le="${bound}"}`));
+    const buckets = ['1.0', '2.0', '+Inf'].map((bound) =>
+      value(text, `threads_seconds_bucket{le="${bound}"}`),
+    );
     assert.ok(now >= last && buckets[0] <= buckets[1] && buckets[1] <= buckets[2]);
     assert.equal(buckets[2], value(text, 'threads_seconds_count'));
     last = now;
@@ -138,7 +144,10 @@ function mainTests() {
     for (let i = 0; i < 10; i++) {
       const from = done[0];
       while (done[0] < from + 1000n) await new Promise((resolve) => setTimeout(resolve, 2));
-      assert.ok(value(metricsText(), 'threads_plain_total') > 0, 'the thread found the SDK of this round');
+      assert.ok(
+        value(metricsText(), 'threads_plain_total') > 0,
+        'the thread found the SDK of this round',
+      );
       await runtime.shutdown(1000);
       start();
     }
@@ -147,24 +156,33 @@ function mainTests() {
     await runtime.shutdown(1000);
   });
 
-  test('the exposition is accepted by promtool and by a strict parser', { timeout: 120000 }, async (t) => {
-    start();
-    record(50, null);
-    const text = metricsText();
-    const open = metricsText('application/openmetrics-text; version=1.0.0');
-    await runtime.shutdown(1000);
-    const promtool = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
-    if (promtool.error) t.diagnostic('promtool is not here');
-    else assert.equal(promtool.status, 0, promtool.stdout + promtool.stderr);
-    const python = path.join(__dirname, '../../.venv/bin/python');
-    const program =
-      'import sys; from prometheus_client.openmetrics import parser; ' +
-      'print(len(list(parser.text_string_to_metric_families(sys.stdin.read()))))';
-    const parsed = fs.existsSync(python) ? spawnSync(python, ['-c', program], { input: open, encoding: 'utf8' }) : null;
-    if (parsed === null || parsed.stderr.includes('ModuleNotFoundError'))
-      t.diagnostic('no parser of OpenMetrics is here');
-    else assert.ok(Number(parsed.stdout) > 10, parsed.stderr);
-  });
+  test(
+    'the exposition is accepted by promtool and by a strict parser',
+    { timeout: 120000 },
+    async (t) => {
+      start();
+      record(50, null);
+      const text = metricsText();
+      const open = metricsText('application/openmetrics-text; version=1.0.0');
+      await runtime.shutdown(1000);
+      const promtool = spawnSync('promtool', ['check', 'metrics'], {
+        input: text,
+        encoding: 'utf8',
+      });
+      if (promtool.error) t.diagnostic('promtool is not here');
+      else assert.equal(promtool.status, 0, promtool.stdout + promtool.stderr);
+      const python = path.join(__dirname, '../../.venv/bin/python');
+      const program =
+        'import sys; from prometheus_client.openmetrics import parser; ' +
+        'print(len(list(parser.text_string_to_metric_families(sys.stdin.read()))))';
+      const parsed = fs.existsSync(python)
+        ? spawnSync(python, ['-c', program], { input: open, encoding: 'utf8' })
+        : null;
+      if (parsed === null || parsed.stderr.includes('ModuleNotFoundError'))
+        t.diagnostic('no parser of OpenMetrics is here');
+      else assert.ok(Number(parsed.stdout) > 10, parsed.stderr);
+    },
+  );
 }
 
 if (isMainThread) mainTests();

@@ -1,6 +1,6 @@
 'use strict';
-// NestJS on Express as the documents have it: the middleware names its routes, and the filter of the page tells the span
-// the exceptions that Nest answers by itself.
+// NestJS on Express as the documents have it: the middleware names its routes, and the filter of
+// the page tells the span the exceptions that Nest answers by itself.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
@@ -18,7 +18,12 @@ const { recordRequestError } = require('../../middleware/http');
 function filterOfThePage() {
   const page = fs.readFileSync(path.resolve(__dirname, '../../docs/express.md'), 'utf8');
   const [, block] = /### NestJS\n.*?```ts\n(.*?)^```$/ms.exec(page);
-  const options = { module: 'commonjs', target: 'es2022', experimentalDecorators: true, emitDecoratorMetadata: true };
+  const options = {
+    module: 'commonjs',
+    target: 'es2022',
+    experimentalDecorators: true,
+    emitDecoratorMetadata: true,
+  };
   const { outputText } = ts.transpileModule(block, { compilerOptions: options });
   const modules = {
     '@nestjs/common': { Catch },
@@ -57,33 +62,42 @@ Controller('orders')(Orders);
 class Application {}
 Module({ controllers: [Orders] })(Application);
 
-test('templates, and the exceptions that the filter of the page tells', { timeout: 60000 }, async (t) => {
-  await begin();
-  const TelemetryFilter = filterOfThePage();
-  const app = await NestFactory.create(Application, { logger: false });
-  t.after(() => app.close());
-  app.use(telemetryMiddleware());
-  app.useGlobalFilters(new TelemetryFilter(app.getHttpAdapter()));
-  await app.listen(0, '127.0.0.1');
-  const { port } = app.getHttpServer().address();
-  const found = [];
-  for (const [where, options] of [
-    ['/orders/7'],
-    ['/orders', { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } }],
-    ['/orders', { method: 'POST', body: '{', headers: { 'content-type': 'application/json' } }],
-    ['/orders/7/fails'],
-    ['/nothing'],
-  ]) {
-    await request(port, where, options);
-    const [span] = await serverSpans();
-    const errors = span.events.map((event) => event.attributes['exception.message']);
-    found.push([span.attributes['http.route'], span.attributes['http.status_code'], span.status, ...errors]);
-  }
-  assert.deepEqual(found, [
-    ['/orders/:id', 200, 'unset'],
-    ['/orders', 400, 'unset'],
-    [undefined, 400, 'unset'],
-    ['/orders/:id/fails', 500, 'error', 'out of orders'],
-    [undefined, 404, 'unset'],
-  ]);
-});
+test(
+  'templates, and the exceptions that the filter of the page tells',
+  { timeout: 60000 },
+  async (t) => {
+    await begin();
+    const TelemetryFilter = filterOfThePage();
+    const app = await NestFactory.create(Application, { logger: false });
+    t.after(() => app.close());
+    app.use(telemetryMiddleware());
+    app.useGlobalFilters(new TelemetryFilter(app.getHttpAdapter()));
+    await app.listen(0, '127.0.0.1');
+    const { port } = app.getHttpServer().address();
+    const found = [];
+    for (const [where, options] of [
+      ['/orders/7'],
+      ['/orders', { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } }],
+      ['/orders', { method: 'POST', body: '{', headers: { 'content-type': 'application/json' } }],
+      ['/orders/7/fails'],
+      ['/nothing'],
+    ]) {
+      await request(port, where, options);
+      const [span] = await serverSpans();
+      const errors = span.events.map((event) => event.attributes['exception.message']);
+      found.push([
+        span.attributes['http.route'],
+        span.attributes['http.status_code'],
+        span.status,
+        ...errors,
+      ]);
+    }
+    assert.deepEqual(found, [
+      ['/orders/:id', 200, 'unset'],
+      ['/orders', 400, 'unset'],
+      [undefined, 400, 'unset'],
+      ['/orders/:id/fails', 500, 'error', 'out of orders'],
+      [undefined, 404, 'unset'],
+    ]);
+  },
+);

@@ -1,7 +1,7 @@
 'use strict';
-// register() of Next.js in processes of their own: it starts in the node runtime only, and a server that keeps its
-// match as Next does is recorded from the first request on. The program stands in for Next's server: the build of a
-// whole application is too heavy for here.
+// register() of Next.js in processes of their own: it starts in the node runtime only, and a server
+// that keeps its match as Next does is recorded from the first request on. The program stands in
+// for Next's server: the build of a whole application is too heavy for here.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
@@ -46,15 +46,19 @@ async function outcome(env) {
   return JSON.parse(end.stdout.trim().split('\n').pop());
 }
 
-test('the node runtime: every request, by the template that Next matched', { timeout: 60000 }, async () => {
-  const { enabled, lines } = await outcome({ NEXT_RUNTIME: 'nodejs' });
-  assert.equal(enabled, true);
-  assert.deepEqual(lines, [
-    'http_requests_total{method="GET",endpoint="/orders/[id]",status_code="200"} 1',
-    'http_requests_total{method="GET",endpoint="unmatched",status_code="200"} 1',
-    'http_requests_total{method="GET",endpoint="unmatched",status_code="404"} 1',
-  ]);
-});
+test(
+  'the node runtime: every request, by the template that Next matched',
+  { timeout: 60000 },
+  async () => {
+    const { enabled, lines } = await outcome({ NEXT_RUNTIME: 'nodejs' });
+    assert.equal(enabled, true);
+    assert.deepEqual(lines, [
+      'http_requests_total{method="GET",endpoint="/orders/[id]",status_code="200"} 1',
+      'http_requests_total{method="GET",endpoint="unmatched",status_code="200"} 1',
+      'http_requests_total{method="GET",endpoint="unmatched",status_code="404"} 1',
+    ]);
+  },
+);
 
 const WAITING = `
 const http = require('http');
@@ -108,7 +112,10 @@ test('requests that came while instrumentation was loading', { timeout: 60000 },
 });
 
 test('the edge runtime and a build: nothing starts', { timeout: 60000 }, async () => {
-  for (const env of [{ NEXT_RUNTIME: 'edge' }, { NEXT_RUNTIME: 'nodejs', NEXT_PHASE: 'phase-production-build' }]) {
+  for (const env of [
+    { NEXT_RUNTIME: 'edge' },
+    { NEXT_RUNTIME: 'nodejs', NEXT_PHASE: 'phase-production-build' },
+  ]) {
     assert.deepEqual((await outcome(env)).lines, []);
   }
 });

@@ -1,6 +1,6 @@
 'use strict';
-// The writer of the operation log against memory that no core reads: a full ring, every end of it, slots, symbols, and that the log
-// stays whole whatever happens in the middle of an operation.
+// The writer of the operation log against memory that no core reads: a full ring, every end of it,
+// slots, symbols, and that the log stays whole whatever happens in the middle of an operation.
 
 const assert = require('node:assert');
 const path = require('node:path');
@@ -13,7 +13,10 @@ const METRICS = 2;
 const ALWAYS_ON = 4;
 const HEAD_ONLY = 16;
 
-/** What the core answers about roots at a threshold of 56 bits, 2^56 for never: it, and the words of a decision for yes and for no. */
+/**
+ * What the core answers about roots at a threshold of 56 bits, 2^56 for never: it, and the words of
+ * a decision for yes and for no.
+ */
 function headOf(threshold) {
   const halves = (value) => [Number(BigInt.asIntN(32, value)), Number(value >> 32n)];
   const yes = [(7 << 16) | (1 << 10) | (2 << 8), ...halves(threshold), 0, 0];
@@ -21,10 +24,18 @@ function headOf(threshold) {
   return [...halves(threshold), ...yes, ...no];
 }
 
-/** The library on a memory of its own: {control, reader, calls, startSpan, ...}. onDrain stands for the core that helps. */
+/**
+ * The library on a memory of its own: {control, reader, calls, startSpan, ...}. onDrain stands for
+ * the core that helps.
+ */
 function load(
   units,
-  { active = TRACES | METRICS | ALWAYS_ON, position = 0, head = headOf(0n), onDrain = () => false } = {},
+  {
+    active = TRACES | METRICS | ALWAYS_ON,
+    position = 0,
+    head = headOf(0n),
+    onDrain = () => false,
+  } = {},
 ) {
   const memory = new ArrayBuffer(256 + units * 8);
   const control = new Int32Array(memory, 0, 64);
@@ -41,7 +52,8 @@ function load(
     logHead: (words) => (words.set(head), head[1] === 0 ? '' : 'ot=th:8'),
     logContext: () => null,
   };
-  for (const file of Object.keys(require.cache)) if (file.startsWith(LIB)) delete require.cache[file];
+  for (const file of Object.keys(require.cache))
+    if (file.startsWith(LIB)) delete require.cache[file];
   const loader = require.resolve(path.join(LIB, 'loader.js'));
   require.cache[loader] = {
     id: loader,
@@ -80,7 +92,9 @@ test('a span as operations', () => {
     [child.name, child.flags, child.traceId, child.parentId, child.local],
     ['child', 0, span.traceId, span.spanId, root.local],
   );
-  const values = operations.filter((one) => one.key !== undefined).map((one) => [one.key, one.value]);
+  const values = operations
+    .filter((one) => one.key !== undefined)
+    .map((one) => [one.key, one.value]);
   assert.deepStrictEqual(values, [
     ['a', 'text'],
     ['b', 1.5],
@@ -97,7 +111,8 @@ test('a ring that nobody reads fills up: everything that began ends, the rest is
   for (const units of [1024, 2048]) {
     const { startSpan, control, reader, calls } = load(units);
     const spans = [];
-    for (let i = 0; i < 400; i++) spans.push(startSpan('s', { number: i, text: 'x'.repeat(i % 70), list: [i] }));
+    for (let i = 0; i < 400; i++)
+      spans.push(startSpan('s', { number: i, text: 'x'.repeat(i % 70), list: [i] }));
     const recording = spans.filter((span) => span.isRecording()).length;
     assert.ok(recording > 10 && recording < 400);
     assert.strictEqual(control[1], 400 - recording);
@@ -123,7 +138,8 @@ test('ends of every form fit into a full ring, at every place', () => {
     });
     const spans = [];
     for (let round = 0; round < 20; round++) {
-      for (let i = 0; i < 90; i++) spans.push(i % 2 === 0 ? startSpan('s', { round }) : startRequest());
+      for (let i = 0; i < 90; i++)
+        spans.push(i % 2 === 0 ? startSpan('s', { round }) : startRequest());
       for (const [i, span] of spans.splice(0).entries()) {
         if (i % 2 === 1) endRequest(span, 'GET', `/route/${round}`, 'http', '1.1', 200, 0, '', -1);
         else if (i % 3 === 0) span.end(1700000000000000000n);
@@ -131,7 +147,10 @@ test('ends of every form fit into a full ring, at every place', () => {
       }
       const operations = reader.read();
       assert.strictEqual(reader.open.size, 0);
-      assert.ok(of(operations, 'START').length > 20, `${of(operations, 'START').length} at ${shift}`);
+      assert.ok(
+        of(operations, 'START').length > 20,
+        `${of(operations, 'START').length} at ${shift}`,
+      );
     }
     assert.ok(control[1] > 0);
   }
@@ -139,8 +158,11 @@ test('ends of every form fit into a full ring, at every place', () => {
 
 test('random operations with a reader that comes and goes', () => {
   let random = 12345;
-  const chance = (most) => ((random = (Math.imul(random, 1103515245) + 12345) & 0x7fffffff) >>> 8) % most;
-  const { startSpan, startRequest, endRequest, reader, control } = load(1024, { position: 0x7ffffff0 | 0 });
+  const chance = (most) =>
+    ((random = (Math.imul(random, 1103515245) + 12345) & 0x7fffffff) >>> 8) % most;
+  const { startSpan, startRequest, endRequest, reader, control } = load(1024, {
+    position: 0x7ffffff0 | 0,
+  });
   const open = [];
   let started = 0;
   let seen = 0;
@@ -151,21 +173,27 @@ test('random operations with a reader that comes and goes', () => {
     if (pick < 2) (open.push(startSpan(`name ${chance(50)}`, { n: step })), started++);
     else if (pick === 2) (open.push(startRequest()), started++);
     else if (pick < 6 && span) span.setAttribute(`key ${chance(20)}`, 'aé'.repeat(chance(60)));
-    else if (pick === 6 && span) span.addEvent('e', { list: [1, 'x'.repeat(chance(30))] }).setAttribute('b', true);
+    else if (pick === 6 && span)
+      span.addEvent('e', { list: [1, 'x'.repeat(chance(30))] }).setAttribute('b', true);
     else if (pick < 9 && span) {
       open.splice(open.indexOf(span), 1);
-      if (chance(2)) endRequest(span, 'GET', `/${'r'.repeat(chance(400))}`, 'http', '1.1', 200, 0, '', 5);
+      if (chance(2))
+        endRequest(span, 'GET', `/${'r'.repeat(chance(400))}`, 'http', '1.1', 200, 0, '', 5);
       else span.end();
     } else if (chance(3) === 0) {
       const operations = reader.read();
       seen += of(operations, 'START').length;
-      ended += of(operations, 'END').length + of(operations, 'HTTP_END').filter((one) => one.slot !== 0x7fff).length;
+      ended +=
+        of(operations, 'END').length +
+        of(operations, 'HTTP_END').filter((one) => one.slot !== 0x7fff).length;
     }
   }
   for (const span of open) span.end();
   const operations = reader.read();
   seen += of(operations, 'START').length;
-  ended += of(operations, 'END').length + of(operations, 'HTTP_END').filter((one) => one.slot !== 0x7fff).length;
+  ended +=
+    of(operations, 'END').length +
+    of(operations, 'HTTP_END').filter((one) => one.slot !== 0x7fff).length;
   assert.strictEqual(seen + control[1], started);
   assert.strictEqual(ended, seen);
 });
@@ -203,10 +231,14 @@ test('forgotten spans give their slots back, the oldest first', () => {
   spans[0].setAttribute('late', 1).end();
   for (const span of spans) span.end();
   const operations = reader.read();
-  assert.deepStrictEqual([of(operations, 'START').length, of(operations, 'NUMBER').length], [40000, 0]);
+  assert.deepStrictEqual(
+    [of(operations, 'START').length, of(operations, 'NUMBER').length],
+    [40000, 0],
+  );
   const reused = of(operations, 'START').filter((one) => one.reused).length;
   assert.strictEqual(of(operations, 'END').length, 40000 - lost);
-  assert.strictEqual(reused + reader.open.size, lost); // given up, and for some nobody needed the slot yet
+  // given up, and for some nobody needed the slot yet
+  assert.strictEqual(reused + reader.open.size, lost);
 });
 
 test('user code in the middle of an operation', () => {
@@ -293,7 +325,10 @@ test('requests without spans are counted alone', () => {
 
 test('what the head does not sample writes nothing without tail rules', () => {
   const head = [1, 1 << 24, 0]; // a threshold that no trace reaches
-  const { startSpan, startRequest, endRequest, reader } = load(1024, { active: TRACES | METRICS | HEAD_ONLY, head });
+  const { startSpan, startRequest, endRequest, reader } = load(1024, {
+    active: TRACES | METRICS | HEAD_ONLY,
+    head,
+  });
   const span = startSpan('s', { a: 1 });
   assert.deepStrictEqual([span.isRecording(), span.traceFlags], [false, 2]);
   startSpan('child', null, { parent: span }).end();
@@ -333,7 +368,11 @@ test('names and keys without number do not use up each other', () => {
   const { startSpan, reader } = load(1 << 16);
   const found = [];
   for (let i = 0; i < 10000; i++) {
-    startSpan(`name ${i}`, { [`text ${i}`]: `v${i}`, [`number ${i}`]: i, [`flag ${i}`]: true }).end();
+    startSpan(`name ${i}`, {
+      [`text ${i}`]: `v${i}`,
+      [`number ${i}`]: i,
+      [`flag ${i}`]: true,
+    }).end();
     if (i % 500 === 499) found.push(...reader.read());
   }
   const starts = of(found, 'START');
@@ -342,7 +381,10 @@ test('names and keys without number do not use up each other', () => {
     Array.from({ length: 10000 }, (_, i) => `name ${i}`),
   );
   assert.ok(of(found, 'DEFINE').length < 8192);
-  const values = Object.assign({}, ...found.map((one) => one.entries ?? (one.key ? { [one.key]: one.value } : {})));
+  const values = Object.assign(
+    {},
+    ...found.map((one) => one.entries ?? (one.key ? { [one.key]: one.value } : {})),
+  );
   for (let i = 0; i < 10000; i++) {
     assert.deepStrictEqual(
       [values[`text ${i}`], Number(values[`number ${i}`]), values[`flag ${i}`]],

@@ -1,5 +1,6 @@
 'use strict';
-// Outgoing requests of fetch, http and https: which headers they carry, to whom, with which spans, and that nothing else changes.
+// Outgoing requests of fetch, http and https: which headers they carry, to whom, with which spans,
+// and that nothing else changes.
 
 const assert = require('node:assert');
 const http = require('node:http');
@@ -13,7 +14,9 @@ function request(url, options) {
   return new Promise((resolve, reject) => {
     const sent = http.request(url, options, (response) => {
       let text = '';
-      response.on('data', (chunk) => (text += chunk)).on('end', () => resolve(text === '' ? {} : JSON.parse(text)));
+      response
+        .on('data', (chunk) => (text += chunk))
+        .on('end', () => resolve(text === '' ? {} : JSON.parse(text)));
     });
     sent.on('error', reject);
     sent.end();
@@ -56,7 +59,10 @@ describe('outgoing requests', { timeout: 60000 }, () => {
       const uninstall = instrumentOutgoing();
       try {
         await withSpan('s', async (span) => {
-          const headers = await telemetry.runWithContext(telemetry.setBaggage('tenant', 'acme'), () => client('/'));
+          const headers = await telemetry.runWithContext(
+            telemetry.setBaggage('tenant', 'acme'),
+            () => client('/'),
+          );
           assert.strictEqual(headers.traceparent, `00-${span.traceId}-${span.spanId}-03`);
           assert.strictEqual(headers.baggage, 'tenant=acme');
         });
@@ -64,7 +70,9 @@ describe('outgoing requests', { timeout: 60000 }, () => {
       } finally {
         uninstall();
       }
-      await withSpan('s', async () => assert.strictEqual((await client('/')).traceparent, undefined));
+      await withSpan('s', async () =>
+        assert.strictEqual((await client('/')).traceparent, undefined),
+      );
     });
 
     test(`${name} only to allowed origins`, async () => {
@@ -76,7 +84,9 @@ describe('outgoing requests', { timeout: 60000 }, () => {
         [[7], false],
       ]) {
         const uninstall = instrumentOutgoing({ origins });
-        await withSpan('s', async () => assert.strictEqual((await client('/')).traceparent !== undefined, allowed));
+        await withSpan('s', async () =>
+          assert.strictEqual((await client('/')).traceparent !== undefined, allowed),
+        );
         uninstall();
       }
     });
@@ -88,7 +98,10 @@ describe('outgoing requests', { timeout: 60000 }, () => {
       uninstall();
       const spans = await take();
       const span = spans.one('http.client');
-      assert.deepStrictEqual([span.kind, span.parentId, span.status.code], [3, spans.one('s').spanId, 2]);
+      assert.deepStrictEqual(
+        [span.kind, span.parentId, span.status.code],
+        [3, spans.one('s').spanId, 2],
+      );
       assert.strictEqual(headers.traceparent, `00-${span.traceId}-${span.spanId}-03`);
       assert.deepStrictEqual(own(span), {
         'url.full': `${url}/missing`,
@@ -108,7 +121,10 @@ describe('outgoing requests', { timeout: 60000 }, () => {
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     await withSpan('s', async () => {
       for (const client of [clients.fetch, clients.request])
-        assert.strictEqual((await client('/', { headers: { traceparent } })).traceparent, traceparent);
+        assert.strictEqual(
+          (await client('/', { headers: { traceparent } })).traceparent,
+          traceparent,
+        );
       await request(url, { headers: ['a', 'b'] });
     });
     uninstall();

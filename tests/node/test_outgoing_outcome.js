@@ -1,6 +1,6 @@
 'use strict';
-// How outgoing requests end: what the caller gave up is no error, what took too long or was cut off is; what spans show of an address;
-// and requests of other agents, which are left alone.
+// How outgoing requests end: what the caller gave up is no error, what took too long or was cut off
+// is; what spans show of an address; and requests of other agents, which are left alone.
 
 const assert = require('node:assert/strict');
 const http = require('node:http');
@@ -52,10 +52,13 @@ after(async () => {
 /** One request by http.get, which `act` may disturb; resolves when it is over. */
 const get = (path, options, act = () => {}) =>
   new Promise((resolve) => {
-    const request = http.get({ host: '127.0.0.1', port, path, agent: false, ...options }, (response) => {
-      response.on('error', () => {}).resume();
-      act(request, response);
-    });
+    const request = http.get(
+      { host: '127.0.0.1', port, path, agent: false, ...options },
+      (response) => {
+        response.on('error', () => {}).resume();
+        act(request, response);
+      },
+    );
     request.on('error', () => {}).on('close', () => setImmediate(resolve));
     if (path.startsWith('/never')) act(request);
   });
@@ -81,9 +84,11 @@ async function outcome() {
 
 const cancelled = {
   'fetch by a signal': () => read('/never', { signal: aborting() }),
-  'fetch by a signal, with a reason': () => read('/never', { signal: aborting(new Error('the user left')) }),
+  'fetch by a signal, with a reason': () =>
+    read('/never', { signal: aborting(new Error('the user left')) }),
   'fetch by a signal, with a text': () => read('/never', { signal: aborting('gone') }),
-  'fetch by a signal, while the body comes': () => read('/slow', { signal: aborting(new Error('the user left')) }),
+  'fetch by a signal, while the body comes': () =>
+    read('/slow', { signal: aborting(new Error('the user left')) }),
   'fetch by its body': async () => (await fetch(`${url}/slow`)).body.cancel(),
   'fetch by its body, with a text': async () => (await fetch(`${url}/slow`)).body.cancel('enough'),
   'fetch by its reader, with an error': async () => {
@@ -100,7 +105,8 @@ const cancelled = {
   'http by destroy': () => get('/never', {}, (request) => soon(() => request.destroy())),
   'http by abort': () => get('/never', {}, (request) => soon(() => request.abort())),
   'http by destroy, while the body comes': () => get('/slow', {}, (request) => request.destroy()),
-  'http by destroy of the answer': () => get('/slow', {}, (request, response) => response.destroy()),
+  'http by destroy of the answer': () =>
+    get('/slow', {}, (request, response) => response.destroy()),
   'http by an error that says so': () =>
     get('/never', {}, (request) =>
       soon(() => request.destroy(Object.assign(new Error('x'), { code: 'ERR_CANCELED' }))),
@@ -114,16 +120,31 @@ for (const [name, act] of Object.entries(cancelled)) {
 }
 
 const failed = {
-  'fetch, time-out': ['TimeoutError', () => read('/never', { signal: AbortSignal.timeout(SOON_MS) })],
-  'fetch, time-out of the body': ['TimeoutError', () => read('/slow', { signal: AbortSignal.timeout(SOON_MS) })],
-  'http, time-out by a signal': ['TimeoutError', () => get('/never', { signal: AbortSignal.timeout(SOON_MS) })],
+  'fetch, time-out': [
+    'TimeoutError',
+    () => read('/never', { signal: AbortSignal.timeout(SOON_MS) }),
+  ],
+  'fetch, time-out of the body': [
+    'TimeoutError',
+    () => read('/slow', { signal: AbortSignal.timeout(SOON_MS) }),
+  ],
+  'http, time-out by a signal': [
+    'TimeoutError',
+    () => get('/never', { signal: AbortSignal.timeout(SOON_MS) }),
+  ],
   'http, time-out by an event': [
     'TimeoutError',
-    () => get('/never', { timeout: SOON_MS }, (request) => request.on('timeout', () => request.destroy())),
+    () =>
+      get('/never', { timeout: SOON_MS }, (request) =>
+        request.on('timeout', () => request.destroy()),
+      ),
   ],
   'http, time-out of the body': [
     'TimeoutError',
-    () => get('/slow', { timeout: SOON_MS }, (request) => request.on('timeout', () => request.destroy())),
+    () =>
+      get('/slow', { timeout: SOON_MS }, (request) =>
+        request.on('timeout', () => request.destroy()),
+      ),
   ],
   'http, the caller names an error': [
     'Error',
@@ -137,7 +158,9 @@ const failed = {
   'fetch, the body that is sent fails': [
     'Error',
     () => {
-      const body = new ReadableStream({ start: (controller) => soon(() => controller.error(new Error('disk'))) });
+      const body = new ReadableStream({
+        start: (controller) => soon(() => controller.error(new Error('disk'))),
+      });
       return read('/never', { method: 'POST', body, duplex: 'half' });
     },
   ],
@@ -164,7 +187,8 @@ test('an address is shown without credentials, values of its query and fragment'
 });
 
 test('requests of other agents are neither recorded nor changed', async () => {
-  const post = (path, headers) => fetch(url + path, { method: 'POST', headers, body: '{}' }).then((r) => r.json());
+  const post = (path, headers) =>
+    fetch(url + path, { method: 'POST', headers, body: '{}' }).then((r) => r.json());
   const sent = [
     await post('/v1/traces', { 'content-type': 'application/x-protobuf' }),
     await post('/v1/metrics', { 'user-agent': 'OTel-OTLP-Exporter-JavaScript/0.203.0' }),
@@ -182,7 +206,9 @@ test('requests of other agents are neither recorded nor changed', async () => {
 test('what OpenTelemetry marks as its own work is left alone', async () => {
   const key = Symbol.for('opentelemetry.js.api.1');
   const { [key]: before_ } = globalThis;
-  const suppressed = { getValue: (asked) => asked === Symbol.for('OpenTelemetry SDK Context Key SUPPRESS_TRACING') };
+  const suppressed = {
+    getValue: (asked) => asked === Symbol.for('OpenTelemetry SDK Context Key SUPPRESS_TRACING'),
+  };
   globalThis[key] = { context: { active: () => suppressed } };
   try {
     await read('/any');

@@ -1,6 +1,7 @@
 'use strict';
-// Between a logger and the stream of its lines: flush() waits for every line and for nothing else, a stream that fails
-// costs lines and one warning, and nothing that was only needed for a wait is left.
+// Between a logger and the stream of its lines: flush() waits for every line and for nothing else,
+// a stream that fails costs lines and one warning, and nothing that was only needed for a wait is
+// left.
 
 const assert = require('node:assert/strict');
 const { EventEmitter } = require('node:events');
@@ -27,7 +28,8 @@ class Slow extends EventEmitter {
   }
 }
 
-const loggerTo = (destination, more) => createLogger({ service: 's', environment: 'e', destination, ...more });
+const loggerTo = (destination, more) =>
+  createLogger({ service: 's', environment: 'e', destination, ...more });
 
 /** Whether a promise is settled after everything that can run has run. */
 async function isSettled(promise) {

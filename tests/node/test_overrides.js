@@ -38,13 +38,17 @@ test('requests are counted while spans are off', async () => {
   await restart({ backend: 'hybrid' });
   const { endRequest, startRequest } = require('../../bindings/node/lib/http_server.js');
   telemetry.setEnabled(false);
-  for (let i = 0; i < 3; i++) endRequest(startRequest(), 'GET', '/off', 'http', '1.1', 200, 0, '', -1);
+  for (let i = 0; i < 3; i++)
+    endRequest(startRequest(), 'GET', '/off', 'http', '1.1', 200, 0, '', -1);
   const text = String(telemetry.metricsText());
   assert.match(text, /http_requests_total\{[^}]*\/off[^}]*\} 3/);
   assert.strictEqual((await take()).length, 0);
 });
 
-/** The spans that left are those whose flags said so, with the tracestate that was propagated, whatever was switched meanwhile. */
+/**
+ * The spans that left are those whose flags said so, with the tracestate that was propagated,
+ * whatever was switched meanwhile.
+ */
 async function agree(start) {
   const told = new Map();
   for (let i = 0; i < 3000; i++) {
@@ -76,7 +80,10 @@ test('so they do below remote parents', async () => {
   });
 });
 
-/** Failing traces below remote parents of the lowest and the highest randomness: what goes downstream, and what leaves. */
+/**
+ * Failing traces below remote parents of the lowest and the highest randomness: what goes
+ * downstream, and what leaves.
+ */
 async function outsideAndInside(flags) {
   const told = [];
   for (const digit of ['0', 'f']) {
@@ -85,7 +92,10 @@ async function outsideAndInside(flags) {
     });
     const root = telemetry.startSpan(digit, null, { parent });
     const child = telemetry.startSpan(digit, null, { parent: root });
-    assert.deepStrictEqual([root.isRecording(), child.isRecording()], [digit === 'f', digit === 'f']);
+    assert.deepStrictEqual(
+      [root.isRecording(), child.isRecording()],
+      [digit === 'f', digit === 'f'],
+    );
     child.setStatus('error').end();
     told.push(root.traceFlags & SAMPLED, child.traceFlags & SAMPLED);
     root.end();
@@ -199,7 +209,11 @@ test('a file switches a running process, from off', { timeout: 60000 }, async ()
     process.on('message', (name) => { t.startSpan(name).end(); process.send(t.telemetryStatus().sampling); });
     process.send('ready');`,
   );
-  const env = { ...intoFile(folder), DJP_TELEMETRY_OVERRIDES_FILE: file, DJP_TELEMETRY_FLUSH_INTERVAL: '0.05' };
+  const env = {
+    ...intoFile(folder),
+    DJP_TELEMETRY_OVERRIDES_FILE: file,
+    DJP_TELEMETRY_FLUSH_INTERVAL: '0.05',
+  };
   const child = fork(program, { env: cleanEnvironment(env) });
   const answers = [];
   child.on('message', (answer) => answers.push(answer));

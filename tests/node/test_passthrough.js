@@ -1,6 +1,6 @@
 'use strict';
-// Context goes on where nothing is recorded: off, metrics only, no exporter, switched off, without the core. What came in goes out as it
-// was, and log lines have its ids.
+// Context goes on where nothing is recorded: off, metrics only, no exporter, switched off, without
+// the core. What came in goes out as it was, and log lines have its ids.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -18,7 +18,9 @@ const SENT = {
   baggage: 'tenant=acme;p=1,k=v%20w',
 };
 
-/** What a program sees of a context that came in, in code and in a request that a server answers. */
+/**
+ * What a program sees of a context that came in, in code and in a request that a server answers.
+ */
 const PROGRAM = `const http = require('http');
 const { telemetryListener } = require(${JSON.stringify(path.join(LIB, '../../../middleware/http'))});
 const { traceMixin } = require(${JSON.stringify(path.join(LIB, 'logging'))});
@@ -61,8 +63,14 @@ const STATES = {
   'disabled for all SDKs': ['t.init({ enabled: true });', { OTEL_SDK_DISABLED: 'true' }],
   'metrics only': ["t.init({ enabled: true, backend: 'prom' });", {}],
   'no exporter': ["t.init({ enabled: true, backend: 'otel', exporter: 'none' });", {}],
-  'metrics and no exporter': ["t.init({ enabled: true, backend: 'hybrid', exporter: 'none' });", {}],
-  'switched off': ["t.init({ enabled: true, backend: 'hybrid', exporter: 'memory' }); t.setEnabled(false);", {}],
+  'metrics and no exporter': [
+    "t.init({ enabled: true, backend: 'hybrid', exporter: 'none' });",
+    {},
+  ],
+  'switched off': [
+    "t.init({ enabled: true, backend: 'hybrid', exporter: 'memory' }); t.setEnabled(false);",
+    {},
+  ],
   'without the core': ['t.init({ enabled: true });', { DJP_TELEMETRY_NATIVE: 'off' }],
   'after the end': ["t.init({ enabled: true, exporter: 'memory' });", {}, 't.shutdown()'],
 };
@@ -90,7 +98,8 @@ test('the propagators that were chosen are the ones that go on', async () => {
 });
 
 test('a span that began before recording was switched off is not ended by one that begins after', async () => {
-  const done = await run(`t.init({ enabled: true, backend: 'otel', exporter: 'memory', sampleRatio: 1 });
+  const done =
+    await run(`t.init({ enabled: true, backend: 'otel', exporter: 'memory', sampleRatio: 1 });
     t.withSpan('outer', (outer) => {
       t.setEnabled(false);
       const inner = t.startSpan('inner');
@@ -102,13 +111,17 @@ test('a span that began before recording was switched off is not ended by one th
 });
 
 test('without the core, headers are read by the same rules as with it', () => {
-  const values = (headers, name) => headers.filter(([key]) => key.toLowerCase() === name).map(([, value]) => value);
+  const values = (headers, name) =>
+    headers.filter(([key]) => key.toLowerCase() === name).map(([, value]) => value);
   let count = 0;
   for (const file of ['traceparent.json', 'tracestate.json']) {
     const { cases } = JSON.parse(fs.readFileSync(path.join(__dirname, '../vectors', file), 'utf8'));
     for (const { requests, case: name } of cases) {
       for (const { headers, continued, flags, tracestate } of requests) {
-        const found = passthrough.extract(values(headers, 'traceparent'), values(headers, 'tracestate'));
+        const found = passthrough.extract(
+          values(headers, 'traceparent'),
+          values(headers, 'tracestate'),
+        );
         assert.equal(found === null ? null : found.traceId, continued, name);
         if (found !== null) assert.deepEqual([found.flags, found.state], [flags, tracestate], name);
         count++;
@@ -119,8 +132,12 @@ test('without the core, headers are read by the same rules as with it', () => {
 });
 
 test('runtimes without native code hand context on, with and without an AsyncLocalStorage', async () => {
-  for (const global of ['', "globalThis.AsyncLocalStorage = require('async_hooks').AsyncLocalStorage;"]) {
-    const done = await run(`${global} const t0 = require(${JSON.stringify(path.join(LIB, 'noop_entry.js'))});
+  for (const global of [
+    '',
+    "globalThis.AsyncLocalStorage = require('async_hooks').AsyncLocalStorage;",
+  ]) {
+    const done =
+      await run(`${global} const t0 = require(${JSON.stringify(path.join(LIB, 'noop_entry.js'))});
       const sent = ${JSON.stringify(SENT)};
       const seen = [];
       const look = () => seen.push([t0.inject(), t0.getCurrentTraceId()]);
@@ -139,7 +156,9 @@ test('runtimes without native code hand context on, with and without an AsyncLoc
 
 test('without the core, baggage is read and written as with it', () => {
   const text = require('../../bindings/node/lib/baggage_text.js');
-  const { cases } = JSON.parse(fs.readFileSync(path.join(__dirname, '../vectors/baggage.json'), 'utf8'));
+  const { cases } = JSON.parse(
+    fs.readFileSync(path.join(__dirname, '../vectors/baggage.json'), 'utf8'),
+  );
   for (const item of cases) {
     const entries = text.parse(item.fields);
     assert.deepEqual(
@@ -149,7 +168,8 @@ test('without the core, baggage is read and written as with it', () => {
     );
     assert.equal(text.write(entries), item.text, item.case);
     let built = '';
-    for (const [key, value, properties] of item.entries) built = text.set(built, key, value, properties);
+    for (const [key, value, properties] of item.entries)
+      built = text.set(built, key, value, properties);
     assert.equal(built, item.text, item.case);
   }
   assert.equal(text.remove('a=1,b=2', 'a'), 'b=2');
@@ -172,6 +192,10 @@ test('baggage that a program sets travels without the core, too', async () => {
         console.log(JSON.stringify([t.getBaggage('k'), t.getAllBaggage(), t.inject()])));`,
       { env: { DJP_TELEMETRY_NATIVE: 'off' }, entry },
     );
-    assert.deepEqual(JSON.parse(done.stdout), ['a b', { k: 'a b' }, { baggage: 'k=a%20b' }], done.stderr);
+    assert.deepEqual(
+      JSON.parse(done.stdout),
+      ['a b', { k: 'a b' }, { baggage: 'k=a%20b' }],
+      done.stderr,
+    );
   }
 });

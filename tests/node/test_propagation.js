@@ -37,9 +37,16 @@ test('inject into every carrier', () => {
   assert.deepEqual(Object.fromEntries(put([])), SENT);
   assert.deepEqual(put(['host', 'x']), ['host', 'x', ...Object.entries(SENT).flat()]);
   assert.deepEqual(put(new Own()).sent, SENT);
-  const upper = inject({}, CONTEXT, '', (carrier, name, value) => (carrier[name.toUpperCase()] = value));
+  const upper = inject(
+    {},
+    CONTEXT,
+    '',
+    (carrier, name, value) => (carrier[name.toUpperCase()] = value),
+  );
   assert.deepEqual(upper, { TRACEPARENT: PARENT, TRACESTATE: 'a=1' });
-  const lists = inject({}, CONTEXT, '', { set: (carrier, name, value) => (carrier[name] = [value]) });
+  const lists = inject({}, CONTEXT, '', {
+    set: (carrier, name, value) => (carrier[name] = [value]),
+  });
   assert.deepEqual(lists, { traceparent: [PARENT], tracestate: ['a=1'] });
 });
 
@@ -67,14 +74,25 @@ test('setters and getters that throw', () => {
   assert.equal(extract({}, {}).context, null);
 });
 
-for (const context of [null, undefined, {}, { traceId: 'x' }, { ...CONTEXT, traceId: '0'.repeat(32) }, 1, 'text']) {
-  test(`nothing is sent for ${JSON.stringify(context)}`, () => assert.deepEqual(inject({}, context, ''), {}));
+for (const context of [
+  null,
+  undefined,
+  {},
+  { traceId: 'x' },
+  { ...CONTEXT, traceId: '0'.repeat(32) },
+  1,
+  'text',
+]) {
+  test(`nothing is sent for ${JSON.stringify(context)}`, () =>
+    assert.deepEqual(inject({}, context, ''), {}));
 }
 
 test('a tracestate object of OpenTelemetry', () => {
   const traceState = { serialize: () => 'b=2' };
   assert.equal(inject({}, { ...CONTEXT, traceState }).tracestate, 'b=2');
-  assert.deepEqual(inject({}, { ...CONTEXT, traceState: { serialize: trap } }), { traceparent: PARENT });
+  assert.deepEqual(inject({}, { ...CONTEXT, traceState: { serialize: trap } }), {
+    traceparent: PARENT,
+  });
 });
 
 const get = (carrier, name) => carrier[`x-${name}`];
@@ -100,7 +118,10 @@ for (const [name, carrier, getter] of [
     ]),
   ],
   ['Headers', new Headers({ traceparent: PARENT, tracestate: 'a=1,b=2' })],
-  ['an object without a prototype', Object.assign(Object.create(null), { traceparent: PARENT, tracestate: 'a=1,b=2' })],
+  [
+    'an object without a prototype',
+    Object.assign(Object.create(null), { traceparent: PARENT, tracestate: 'a=1,b=2' }),
+  ],
   ['a getter function', { 'x-traceparent': PARENT, 'x-tracestate': 'a=1,b=2' }, get],
   ['a getter object', { 'x-traceparent': PARENT, 'x-tracestate': ['a=1', 'b=2'] }, { get }],
 ]) {
@@ -124,7 +145,8 @@ for (const carrier of [
   { traceparent: [PARENT, PARENT] },
   [['traceparent'], 1, null, ['traceparent', PARENT, 'x']],
 ]) {
-  test(`no parent in ${JSON.stringify(carrier)}`, () => assert.equal(extract(carrier).context, null));
+  test(`no parent in ${JSON.stringify(carrier)}`, () =>
+    assert.equal(extract(carrier).context, null));
 }
 
 test('baggage goes through', () => {
@@ -138,7 +160,10 @@ test('baggage goes through', () => {
       ['c', '3', ''],
     ],
   );
-  assert.equal(native.baggageRemove(native.baggageSet(baggage, 'd', 'x y', ''), 'b'), 'a=1,c=3,d=x%20y');
+  assert.equal(
+    native.baggageRemove(native.baggageSet(baggage, 'd', 'x y', ''), 'b'),
+    'a=1,c=3,d=x%20y',
+  );
   assert.deepEqual(extract(inject({}, null, baggage)), { context: null, baggage });
 });
 
@@ -161,7 +186,14 @@ test('propagators are configured', () => {
 
 test('excluded paths are those of the settings', () => {
   assert.equal(native.excludesPath('/healthz'), false);
-  telemetry.init({ enabled: true, backend: 'hybrid', exporter: 'none', excludedPaths: ['/healthz', '/static/*'] });
-  const answers = ['/healthz', '/healthz/x', '/static/a.js', '/', ''].map((path) => native.excludesPath(path));
+  telemetry.init({
+    enabled: true,
+    backend: 'hybrid',
+    exporter: 'none',
+    excludedPaths: ['/healthz', '/static/*'],
+  });
+  const answers = ['/healthz', '/healthz/x', '/static/a.js', '/', ''].map((path) =>
+    native.excludesPath(path),
+  );
   assert.deepEqual(answers, [true, false, true, false, false]);
 });

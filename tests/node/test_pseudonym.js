@@ -1,6 +1,6 @@
 'use strict';
-// Pseudonyms of ids in log lines: the same for the same id and key, another for another key, never the id itself, and
-// no more of them kept than a fixed number.
+// Pseudonyms of ids in log lines: the same for the same id and key, another for another key, never
+// the id itself, and no more of them kept than a fixed number.
 
 const assert = require('node:assert/strict');
 const crypto = require('node:crypto');
@@ -27,7 +27,8 @@ const FORM = /^h1_[0-9a-f]{16}$/;
 /** The pseudonym that a mixin writes for an id. */
 function pseudonyms(options) {
   const mixin = traceMixin(options);
-  return (userId) => runWithCorrelationContext({ correlationId: 'c', userId }, () => mixin().user_id);
+  return (userId) =>
+    runWithCorrelationContext({ correlationId: 'c', userId }, () => mixin().user_id);
 }
 
 function hashesOf(call) {
@@ -54,10 +55,15 @@ test('without a usable key the process has one: equal everywhere, and not that o
   for (const hashKey of [undefined, null, '', new Uint8Array(0), 5, {}]) {
     assert.equal(pseudonyms({ hashKey })('bob'), plain);
   }
-  const info = runWithCorrelationContext({ correlationId: 'c', userId: 'bob' }, () => winstonFormat().transform({}));
+  const info = runWithCorrelationContext({ correlationId: 'c', userId: 'bob' }, () =>
+    winstonFormat().transform({}),
+  );
   assert.equal(info.user_id, plain);
   for (const key of ['', 'undefined', 'null']) {
-    assert.notEqual(plain, 'h1_' + createHmac('sha256', key).update('bob').digest('hex').slice(0, 16));
+    assert.notEqual(
+      plain,
+      'h1_' + createHmac('sha256', key).update('bob').digest('hex').slice(0, 16),
+    );
   }
 });
 
@@ -65,7 +71,13 @@ test('a pseudonym stays as it is; what only resembles one does not', () => {
   const of = pseudonyms({ hashKey: 'key' });
   const made = of('bob');
   assert.equal(of(made), made);
-  for (const near of [made + '0', made.slice(0, -1), ' ' + made, made.toUpperCase(), 'h2' + made.slice(2)]) {
+  for (const near of [
+    made + '0',
+    made.slice(0, -1),
+    ' ' + made,
+    made.toUpperCase(),
+    'h2' + made.slice(2),
+  ]) {
     assert.match(of(near), FORM);
     assert.notEqual(of(near), near);
   }
@@ -87,15 +99,27 @@ for (const count of [KEPT - 1, KEPT, KEPT + 1]) {
 test('after very many ids no more than the newest are kept', () => {
   const of = pseudonyms({ hashKey: 'key' });
   for (let i = 0; i < 5 * KEPT; i++) of(`user-${i}`);
-  const kept = 5 * KEPT - hashesOf(() => Array.from({ length: 5 * KEPT }, (_, i) => of(`user-${5 * KEPT - 1 - i}`)));
+  const kept =
+    5 * KEPT -
+    hashesOf(() => Array.from({ length: 5 * KEPT }, (_, i) => of(`user-${5 * KEPT - 1 - i}`)));
   assert.ok(kept <= KEPT, `${kept} were kept`);
 });
 
 test('a logger hashes ids in its lines, whether text, number or of the context', () => {
   const texts = [];
-  const log = createLogger({ service: 's', hashKey: 'key', destination: { write: (text) => texts.push(text) > 0 } });
+  const log = createLogger({
+    service: 's',
+    hashKey: 'key',
+    destination: { write: (text) => texts.push(text) > 0 },
+  });
   const of = pseudonyms({ hashKey: 'key' });
-  log.info('m', { userId: 'bob', tenant_id: 7, 'X-User-Id': 'bob', portfolioId: '', tenantId: null });
+  log.info('m', {
+    userId: 'bob',
+    tenant_id: 7,
+    'X-User-Id': 'bob',
+    portfolioId: '',
+    tenantId: null,
+  });
   const line = JSON.parse(texts[0]);
   assert.equal(line.user_id, of('bob'));
   assert.equal(line.tenant_id, of('7'));

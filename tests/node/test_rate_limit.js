@@ -1,5 +1,6 @@
 'use strict';
-// A limit of spans a second, end to end: nothing passes it, what is left out is counted, and weights are on what is left.
+// A limit of spans a second, end to end: nothing passes it, what is left out is counted, and
+// weights are on what is left.
 
 const assert = require('node:assert');
 const { after, test } = require('node:test');
@@ -21,12 +22,19 @@ test('a flood of errors is bounded', async () => {
   flood(2000);
   const seconds = Number((process.hrtime.bigint() - begun) / 1000000000n) + 2;
   const spans = await take();
-  assert.ok(spans.length > 20 && spans.length <= 100 * seconds, `${spans.length} spans in ${seconds} s`);
+  assert.ok(
+    spans.length > 20 && spans.length <= 100 * seconds,
+    `${spans.length} spans in ${seconds} s`,
+  );
   const traces = new Map();
-  for (const span of spans) traces.set(span.traceId, [...(traces.get(span.traceId) ?? []), span.traceState]);
+  for (const span of spans)
+    traces.set(span.traceId, [...(traces.get(span.traceId) ?? []), span.traceState]);
   for (const states of traces.values()) assert.ok(states.length === 2 && states[0] === states[1]);
   const status = telemetry.telemetryStatus();
-  assert.strictEqual(status.dropped.rate_limited + status.dropped.rate_limited_burst, 4000 - spans.length);
+  assert.strictEqual(
+    status.dropped.rate_limited + status.dropped.rate_limited_burst,
+    4000 - spans.length,
+  );
   assert.strictEqual(status.spans.sampled_error, spans.length);
   assert.strictEqual(status.rate_limit.spans_per_second, 100);
 });
@@ -35,7 +43,13 @@ test('nothing happens without need', async () => {
   await restart({ spanRateLimit: 100000, sampleRatio: 1 });
   flood(200);
   const spans = await take();
-  assert.deepStrictEqual([spans.length, ...new Set(spans.map((span) => span.traceState))], [400, 'ot=th:0']);
+  assert.deepStrictEqual(
+    [spans.length, ...new Set(spans.map((span) => span.traceState))],
+    [400, 'ot=th:0'],
+  );
   const { dropped, rate_limit: limit } = telemetry.telemetryStatus();
-  assert.deepStrictEqual([dropped.rate_limited, dropped.rate_limited_burst, limit.level], [0, 0, null]);
+  assert.deepStrictEqual(
+    [dropped.rate_limited, dropped.rate_limited_burst, limit.level],
+    [0, 0, null],
+  );
 });

@@ -26,7 +26,10 @@ describe('recorded spans', { timeout: 60000 }, () => {
       'http.status_code': 200,
       'http.duration_seconds': 0.25,
     });
-    assert.deepStrictEqual([ok.kind, ok.status.code, failed.status.code, ok.parentId], [2, 0, 2, around.spanId]);
+    assert.deepStrictEqual(
+      [ok.kind, ok.status.code, failed.status.code, ok.parentId],
+      [2, 0, 2, around.spanId],
+    );
     const length = Number(ok.end - ok.start) / 1e9;
     assert.ok(length >= 0.25 && length < 0.5, String(length));
     const [job, other] = spans.filter((span) => span.name === 'job.run');
@@ -38,7 +41,10 @@ describe('recorded spans', { timeout: 60000 }, () => {
       error: true,
       'error.message': 'Job failed',
     });
-    assert.deepStrictEqual([job.kind, job.status, other.status.code], [1, { code: 2, message: 'Job failed' }, 0]);
+    assert.deepStrictEqual(
+      [job.kind, job.status, other.status.code],
+      [1, { code: 2, message: 'Job failed' }, 0],
+    );
     const call = spans.one('external.api.call');
     assert.deepStrictEqual(
       [call.kind, call.status, own(call)],

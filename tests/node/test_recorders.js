@@ -1,6 +1,6 @@
 'use strict';
-// The recorders of documented metrics by the shared vectors, declarations of documented families by the application, and
-// names and units of other systems' forms.
+// The recorders of documented metrics by the shared vectors, declarations of documented families by
+// the application, and names and units of other systems' forms.
 
 const assert = require('node:assert');
 const { after, describe, test } = require('node:test');
@@ -37,14 +37,17 @@ describe('recorders', { timeout: 120000 }, () => {
       const [name, ...values] = given.call;
       const named = Object.entries(given.named || {}).map(([key, value]) => [camel(key), value]);
       const call = values.map((value) => (NUMBERS.has(value) ? NUMBERS.get(value) : value));
-      const last = { record_model_request: 3, record_job_span: 4, record_external_api_span: 4 }[name];
+      const last = { record_model_request: 3, record_job_span: 4, record_external_api_span: 4 }[
+        name
+      ];
       if (named.length > 0) {
         while (call.length < last) call.push(undefined);
         call.push(Object.fromEntries(named));
       }
       telemetry[camel(name)](...call);
       const found = samples();
-      for (const [sample, value] of Object.entries(given.samples)) assert.strictEqual(found.get(sample), value, sample);
+      for (const [sample, value] of Object.entries(given.samples))
+        assert.strictEqual(found.get(sample), value, sample);
       for (const absent of given.absent || [])
         assert.deepStrictEqual(
           [...found.keys()].filter((key) => key.startsWith(absent)),
@@ -58,8 +61,23 @@ describe('recorders', { timeout: 120000 }, () => {
     await restart({ backend: 'hybrid' });
     const evil = { toString: () => assert.fail('x'), valueOf: () => assert.fail('x') };
     const trap = new Proxy({}, { get: () => assert.fail('x') });
-    for (const bad of [undefined, null, NaN, {}, evil, trap, Symbol('s'), 5n, '\ud800', 'x'.repeat(1e6), [], () => 1]) {
-      for (const name of Object.keys(telemetry).filter((key) => /^(record|set(Queue|Task|Gpu))/.test(key)))
+    for (const bad of [
+      undefined,
+      null,
+      NaN,
+      {},
+      evil,
+      trap,
+      Symbol('s'),
+      5n,
+      '\ud800',
+      'x'.repeat(1e6),
+      [],
+      () => 1,
+    ]) {
+      for (const name of Object.keys(telemetry).filter((key) =>
+        /^(record|set(Queue|Task|Gpu))/.test(key),
+      ))
         telemetry[name](bad, bad, bad, bad, bad);
     }
     assert.ok(samples().size > 0);
@@ -71,16 +89,25 @@ describe('documented families', { timeout: 60000 }, () => {
 
   test('what the application declares is the same family', async () => {
     const labelNames = ['method', 'endpoint', 'status_code'];
-    const duration = new Histogram({ name: 'http_request_duration_seconds', help: 'theirs', labelNames });
+    const duration = new Histogram({
+      name: 'http_request_duration_seconds',
+      help: 'theirs',
+      labelNames,
+    });
     await restart({ backend: 'prom' });
     telemetry.recordHttpRequest('GET', '/x', 200, 0.07);
     duration.observe({ method: 'GET', endpoint: '/x', status_code: '200' }, 0.07);
-    const name = 'http_request_duration_seconds_count{method="GET",endpoint="/x",status_code="200"}';
+    const name =
+      'http_request_duration_seconds_count{method="GET",endpoint="/x",status_code="200"}';
     assert.deepStrictEqual([samples().get(name), dropped()], [2, 0]);
   });
 
   test('a gauge under the second documented name', async () => {
-    const depth = new Gauge({ name: 'queue_depth_total', help: 'theirs', labelNames: ['queue_name'] });
+    const depth = new Gauge({
+      name: 'queue_depth_total',
+      help: 'theirs',
+      labelNames: ['queue_name'],
+    });
     await restart({ backend: 'prom' });
     depth.set({ queue_name: 'q' }, 4);
     telemetry.setQueueDepth('q', 3);
@@ -122,17 +149,24 @@ describe('documented families', { timeout: 60000 }, () => {
   });
 });
 
-// Last: what is declared here lives on, and one of the names is that of a documented family with other labels.
+// Last: what is declared here lives on, and one of the names is that of a documented family with
+// other labels.
 describe('names and units', { timeout: 120000 }, () => {
   after(() => telemetry.shutdown(LIMIT));
 
   for (const given of names) {
     test(`${given.name} [${given.unit}]`, async () => {
       const Type = { counter: Counter, gauge: Gauge, histogram: Histogram }[given.type];
-      const metric = new Type({ name: given.name, help: 'h', unit: given.unit, labelNames: given.labels });
+      const metric = new Type({
+        name: given.name,
+        help: 'h',
+        unit: given.unit,
+        labelNames: given.labels,
+      });
       await restart({ backend: 'prom' });
       const before = [...samples().keys()].length;
-      const child = given.labels.length > 0 ? metric.labels(...given.labels.map(() => 'v')) : metric;
+      const child =
+        given.labels.length > 0 ? metric.labels(...given.labels.map(() => 'v')) : metric;
       if (given.type === 'histogram') child.observe(1);
       else if (given.type === 'counter') child.inc();
       else child.set(1);

@@ -56,7 +56,10 @@ const MUST_GO = [
   ['2001:0db8:85a3:0000:0000:8a2e:0370:7334', '[REDACTED_IP]'],
   ['https://user:pass@db.example.com/x', 'https://user:[REDACTED]@db.example.com/x'],
   ['refresh_token=abc123', 'refresh_token=[REDACTED]'],
-  ['-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----', '[REDACTED_PRIVATE_KEY]'],
+  [
+    '-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----',
+    '[REDACTED_PRIVATE_KEY]',
+  ],
   ['-----BEGIN PRIVATE KEY-----\nMIIE cut off', '[REDACTED_PRIVATE_KEY]'],
 ];
 
@@ -112,12 +115,16 @@ test('a text of 130 kB keeps everything but the secret', () => {
 });
 
 test('what is no text comes back as it is', () => {
-  for (const value of [null, undefined, 42, NaN, true, 10n]) assert.ok(Object.is(redactString(value), value));
+  for (const value of [null, undefined, 42, NaN, true, 10n])
+    assert.ok(Object.is(redactString(value), value));
   for (const value of [null, undefined, 42, true]) assert.ok(Object.is(deepRedact(value), value));
 });
 
 test('numbers are never searched', () => {
-  assert.deepEqual(deepRedact({ at: 5551234567, id: 4532123456789010 }), { at: 5551234567, id: 4532123456789010 });
+  assert.deepEqual(deepRedact({ at: 5551234567, id: 4532123456789010 }), {
+    at: 5551234567,
+    id: 4532123456789010,
+  });
 });
 
 test('sensitive names, whole words only', () => {
@@ -144,7 +151,11 @@ test('sensitive names, whole words only', () => {
     'set-cookie',
     'bearer',
   ]) {
-    assert.deepEqual(redactObject({ a: [{ [name]: 'value' }] }), { a: [{ [name]: '[REDACTED]' }] }, name);
+    assert.deepEqual(
+      redactObject({ a: [{ [name]: 'value' }] }),
+      { a: [{ [name]: '[REDACTED]' }] },
+      name,
+    );
   }
   for (const name of [
     'author',
@@ -197,14 +208,18 @@ test('circular, shared, dates, patterns', () => {
 });
 
 test('names that reach prototypes are dropped', () => {
-  const copy = deepRedact(JSON.parse('{"__proto__":{"polluted":1},"constructor":{"a":1},"prototype":2,"kept":3}'));
+  const copy = deepRedact(
+    JSON.parse('{"__proto__":{"polluted":1},"constructor":{"a":1},"prototype":2,"kept":3}'),
+  );
   assert.deepEqual(Object.keys(copy), ['kept']);
   assert.equal({}.polluted, undefined);
   assert.equal(copy.polluted, undefined);
 });
 
 test('a thousand fields, fifty levels', () => {
-  const wide = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`field${i}`, `u${i}@example.com`]));
+  const wide = Object.fromEntries(
+    Array.from({ length: 1000 }, (_, i) => [`field${i}`, `u${i}@example.com`]),
+  );
   assert.ok(Object.values(deepRedact(wide)).every((text) => text === '[REDACTED_EMAIL]'));
   let deep = { password: 'x', mail: 'a@example.com' };
   for (let i = 0; i < 50; i++) deep = { next: deep };
@@ -270,7 +285,9 @@ test('own rules run after the default ones, in order', () => {
   service.getRules().pop();
   assert.equal(service.getRules().length, DEFAULT_REDACTION_RULES.length + 2);
   assert.throws(() => service.addRule({ name: 'bad', pattern: 'text' }), TypeError);
-  assert.ok(new RedactionService({ paths: ['nick'] }).redactObject({ nick: 'n' }).nick === '[REDACTED]');
+  assert.ok(
+    new RedactionService({ paths: ['nick'] }).redactObject({ nick: 'n' }).nick === '[REDACTED]',
+  );
 });
 
 test('a rule that is added after use applies from then on, to text, to values and to names', () => {
@@ -280,10 +297,16 @@ test('a rule that is added after use applies from then on, to text, to values an
   assert.deepEqual(service.redactObject(value), value);
   service.addRule({ name: 'first', pattern: /ABC/, replacement: '[1]' });
   assert.equal(service.redactString('ABC DEF'), '[1] DEF');
-  assert.deepEqual(service.redactObject(value), { note: '[1]', list: ['[1]', { deep: '[1] DEF' }] });
+  assert.deepEqual(service.redactObject(value), {
+    note: '[1]',
+    list: ['[1]', { deep: '[1] DEF' }],
+  });
   service.addRule({ name: 'second', pattern: /DEF/, replacement: '[2]' });
   assert.equal(service.redactString('ABC DEF'), '[1] [2]');
-  assert.deepEqual(service.redactObject(value), { note: '[1]', list: ['[1]', { deep: '[1] [2]' }] });
+  assert.deepEqual(service.redactObject(value), {
+    note: '[1]',
+    list: ['[1]', { deep: '[1] [2]' }],
+  });
   assert.throws(() => service.addRule(null), TypeError);
   assert.equal(service.redactString('ABC DEF a@example.com'), '[1] [2] [REDACTED_EMAIL]');
 });
@@ -294,7 +317,10 @@ test('a service does not follow what is done to the lists that it was given', ()
   const service = new RedactionService({ paths, rules });
   paths[0] = 'other';
   rules.length = 0;
-  assert.deepEqual(service.redactObject({ nick: 'n', other: 'ABC' }), { nick: '[REDACTED]', other: '-' });
+  assert.deepEqual(service.redactObject({ nick: 'n', other: 'ABC' }), {
+    nick: '[REDACTED]',
+    other: '-',
+  });
 });
 
 test('given rules replace the default ones; none means none', () => {
@@ -310,11 +336,14 @@ test('a rule that throws costs the text, not the caller', () => {
   pattern[Symbol.replace] = () => {
     throw new Error('no');
   };
-  assert.equal(redactString('my secret x', [{ name: 'bad', pattern, replacement: '' }]), '[REDACTION_FAILED]');
+  assert.equal(
+    redactString('my secret x', [{ name: 'bad', pattern, replacement: '' }]),
+    '[REDACTION_FAILED]',
+  );
 });
 
-// Time for a text and for one four times as long: linear gives four, quadratic sixteen. Minima, and three tries, because
-// the machine has other work.
+// Time for a text and for one four times as long: linear gives four, quadratic sixteen. Minima, and
+// three tries, because the machine has other work.
 function growth(make) {
   const time = (text) => {
     let least = Infinity;
@@ -402,7 +431,10 @@ const PIECES = [
 test('no input makes the rules slow: repeated pieces', () => {
   for (const piece of PIECES) {
     const ratio = growth((length) => piece.repeat(Math.ceil(length / piece.length)));
-    assert.ok(ratio < 9, `${JSON.stringify(piece)}: 4x the text took ${ratio.toFixed(1)}x the time`);
+    assert.ok(
+      ratio < 9,
+      `${JSON.stringify(piece)}: 4x the text took ${ratio.toFixed(1)}x the time`,
+    );
   }
 });
 
@@ -423,7 +455,10 @@ test('no input makes the rules slow: a beginning, much of one thing, an end that
   for (const beginning of beginnings) {
     for (const middle of ['a', 'a.', '1', ' ', ':', '-', '/']) {
       const ratio = growth((length) => beginning + middle.repeat(length / middle.length) + '!');
-      assert.ok(ratio < 9, `${JSON.stringify(beginning + middle)}: 4x the text took ${ratio.toFixed(1)}x the time`);
+      assert.ok(
+        ratio < 9,
+        `${JSON.stringify(beginning + middle)}: 4x the text took ${ratio.toFixed(1)}x the time`,
+      );
     }
   }
 });

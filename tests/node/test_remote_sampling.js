@@ -1,6 +1,7 @@
 'use strict';
-// Remote sampling against a server of the test: changes while running, and what can go wrong between. What the core does with every
-// answer is in tests/python/test_remote_sampling.py and tests/c/control/test_remote_strategy.c; here is that decisions in JavaScript follow.
+// Remote sampling against a server of the test: changes while running, and what can go wrong
+// between. What the core does with every answer is in tests/python/test_remote_sampling.py and
+// tests/c/control/test_remote_strategy.c; here is that decisions in JavaScript follow.
 
 const assert = require('node:assert');
 const http = require('node:http');
@@ -17,8 +18,14 @@ const record = (name, count = 1) => {
   for (let i = 0; i < count; i++) telemetry.startSpan(name).end();
 };
 
-const probability = (samplingRate) => ({ strategyType: 'PROBABILISTIC', probabilisticSampling: { samplingRate } });
-const rate = (maxTracesPerSecond) => ({ strategyType: 1, rateLimitingSampling: { maxTracesPerSecond } });
+const probability = (samplingRate) => ({
+  strategyType: 'PROBABILISTIC',
+  probabilisticSampling: { samplingRate },
+});
+const rate = (maxTracesPerSecond) => ({
+  strategyType: 1,
+  rateLimitingSampling: { maxTracesPerSecond },
+});
 const operations = (defaultSamplingProbability, named, lower = 0) => ({
   operationSampling: {
     defaultSamplingProbability,
@@ -191,19 +198,23 @@ test('a question that hangs holds up neither exports nor the end', async () => {
   await until(() => server.cut === 1);
 });
 
-test('a process that ends while a question hangs keeps its spans', { timeout: 2 * DEADLINE_MS }, async () => {
-  server.answer = null;
-  const folder = temporary();
-  const env = {
-    ...intoFile(folder),
-    OTEL_TRACE_SAMPLE: '',
-    OTEL_TRACES_SAMPLER: 'parentbased_jaeger_remote',
-    OTEL_TRACES_SAMPLER_ARG: `endpoint=${server.endpoint},pollingIntervalMs=5000,initialSamplingRate=1`,
-  };
-  const out = await run("t.init(); t.startSpan('only').end();", { env, folder });
-  assert.strictEqual(out.code, 0, out.stderr);
-  assert.deepStrictEqual(fileSpans(folder), ['only']);
-});
+test(
+  'a process that ends while a question hangs keeps its spans',
+  { timeout: 2 * DEADLINE_MS },
+  async () => {
+    server.answer = null;
+    const folder = temporary();
+    const env = {
+      ...intoFile(folder),
+      OTEL_TRACE_SAMPLE: '',
+      OTEL_TRACES_SAMPLER: 'parentbased_jaeger_remote',
+      OTEL_TRACES_SAMPLER_ARG: `endpoint=${server.endpoint},pollingIntervalMs=5000,initialSamplingRate=1`,
+    };
+    const out = await run("t.init(); t.startSpan('only').end();", { env, folder });
+    assert.strictEqual(out.code, 0, out.stderr);
+    assert.deepStrictEqual(fileSpans(folder), ['only']);
+  },
+);
 
 test('the program has the last word', async () => {
   await following();

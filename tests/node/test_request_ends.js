@@ -1,6 +1,7 @@
 'use strict';
-// Who ended a request: a client that leaves is no error, whichever part of the service notices it; what the service cuts
-// is its own failure and never the client's doing; the status is the one that was sent. And servers that never close.
+// Who ended a request: a client that leaves is no error, whichever part of the service notices it;
+// what the service cuts is its own failure and never the client's doing; the status is the one that
+// was sent. And servers that never close.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
@@ -10,11 +11,28 @@ const http2 = require('node:http2');
 const net = require('node:net');
 const { Readable, Writable, pipeline } = require('node:stream');
 const inject = require('light-my-request');
-const { EXPRESS, begin, listen, raw, request, requestsTotal, serverSpans, sleep, wire } = require('./http_driver.js');
+const {
+  EXPRESS,
+  begin,
+  listen,
+  raw,
+  request,
+  requestsTotal,
+  serverSpans,
+  sleep,
+  wire,
+} = require('./http_driver.js');
 const { telemetryMiddleware } = require('../../middleware/express');
-const { instrumentServer, recordRequestError, telemetryListener } = require('../../middleware/http');
+const {
+  instrumentServer,
+  recordRequestError,
+  telemetryListener,
+} = require('../../middleware/http');
 
-/** What is said of a request: [status of the metrics, status of the span, its status code, who left, errors]. */
+/**
+ * What is said of a request: [status of the metrics, status of the span, its status code, who left,
+ * errors].
+ */
 async function told(span) {
   const total = Object.keys(await requestsTotal()).map((label) => label.split(' ').pop());
   const { attributes } = span;
@@ -47,7 +65,10 @@ function each(name, body) {
   }
 }
 
-/** Sends the beginning of `count` requests and leaves while they are in the service, with or without a word. */
+/**
+ * Sends the beginning of `count` requests and leaves while they are in the service, with or without
+ * a word.
+ */
 async function leave({ port, server }, text, abruptly, count = 1) {
   const begun = new Promise((resolve) => server.on('request', () => --count === 0 && resolve()));
   const client = net.connect(port, '127.0.0.1', () => client.write(text));
@@ -58,7 +79,8 @@ async function leave({ port, server }, text, abruptly, count = 1) {
   else client.destroy();
 }
 
-const PART = 'POST /up HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{"a":';
+const PART =
+  'POST /up HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{"a":';
 const CHUNK =
   'POST /up HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{"a":';
 
@@ -66,7 +88,9 @@ const CHUNK =
 function upload(req, res, next) {
   const sink = new Writable({ write: (chunk, encoding, done) => done() });
   req.on('aborted', () => next(new Error('Request aborted')));
-  req.on('error', (error) => next(Object.assign(new Error('Unexpected end of form'), { cause: error })));
+  req.on('error', (error) =>
+    next(Object.assign(new Error('Unexpected end of form'), { cause: error })),
+  );
   req.pipe(sink).on('finish', () => res.send('ok'));
 }
 
@@ -92,7 +116,10 @@ for (const [how, text, abruptly] of [
       for (const status of [0, 500]) {
         const at = await serve((app) => {
           app.post('/up', ...handlers);
-          if (status > 0) app.use((error, req, res, next) => res.headersSent || res.status(status).send('handled'));
+          if (status > 0)
+            app.use(
+              (error, req, res, next) => res.headersSent || res.status(status).send('handled'),
+            );
         });
         await leave(at, text, abruptly);
         const [span] = await serverSpans();
@@ -155,7 +182,11 @@ each('requests of one connection, the first of which never ends', async (t, vers
   const found = await serverSpans(3);
   const routes = found.map((span) => span.attributes['http.route']).sort();
   assert.deepEqual(routes, ['/never', '/soon', '/up']);
-  assert.ok(found.every((span) => span.attributes['http.client_disconnected'] === true && span.status === 'unset'));
+  assert.ok(
+    found.every(
+      (span) => span.attributes['http.client_disconnected'] === true && span.status === 'unset',
+    ),
+  );
 });
 
 each('a client that leaves in the middle of an answer', async (t, version, serve) => {
@@ -167,7 +198,13 @@ each('a client that leaves in the middle of an answer', async (t, version, serve
   );
   await leave(at, wire('GET', '/stream'), false);
   const [span] = await serverSpans();
-  assert.deepEqual(await told(span), { counted: '200', status: 'unset', code: 200, left: true, errors: '' });
+  assert.deepEqual(await told(span), {
+    counted: '200',
+    status: 'unset',
+    code: 200,
+    left: true,
+    errors: '',
+  });
 });
 
 each('the status is what was sent', async (t, version, serve) => {
@@ -196,27 +233,49 @@ each('an answer in full, and then the connection is cut', async (t, version, ser
   );
   await raw(port, PART).catch(() => undefined);
   const [span] = await serverSpans();
-  assert.deepEqual(await told(span), { counted: '413', status: 'unset', code: 413, left: undefined, errors: '' });
+  assert.deepEqual(await told(span), {
+    counted: '413',
+    status: 'unset',
+    code: 413,
+    left: undefined,
+    errors: '',
+  });
 });
 
 each('a client that closes its side and still gets an answer', async (t, version, serve) => {
-  const { port, server } = await serve((app) => app.get('/half', async (req, res) => (await sleep(30), res.send('x'))));
+  const { port, server } = await serve((app) =>
+    app.get('/half', async (req, res) => (await sleep(30), res.send('x'))),
+  );
   server.httpAllowHalfOpen = true;
   const client = net.connect(port, '127.0.0.1', () => client.end(wire('GET', '/half')));
   const text = await new Promise((resolve) => client.once('data', (data) => resolve(String(data))));
   assert.match(text, /^HTTP\/1\.1 200/);
   const [span] = await serverSpans();
-  assert.deepEqual(await told(span), { counted: '200', status: 'unset', code: 200, left: undefined, errors: '' });
+  assert.deepEqual(await told(span), {
+    counted: '200',
+    status: 'unset',
+    code: 200,
+    left: undefined,
+    errors: '',
+  });
 });
 
 each('what Node answers by itself', async (t, version, serve) => {
-  const { port, server } = await serve((app) => app.post('/up', version.express.json(), (req, res) => res.send('x')));
+  const { port, server } = await serve((app) =>
+    app.post('/up', version.express.json(), (req, res) => res.send('x')),
+  );
   server.headersTimeout = server.requestTimeout = 50;
   server.setTimeout(0);
   const broken = `${CHUNK}\r\nnonsense\r\n`;
   assert.match(await raw(port, broken), /^HTTP\/1\.1 400/);
   const [span] = await serverSpans();
-  assert.deepEqual(await told(span), { counted: '400', status: 'unset', code: 400, left: undefined, errors: '' });
+  assert.deepEqual(await told(span), {
+    counted: '400',
+    status: 'unset',
+    code: 400,
+    left: undefined,
+    errors: '',
+  });
 });
 
 each('the error itself, whoever answers it', async (t, version, serve) => {
@@ -234,39 +293,55 @@ each('the error itself, whoever answers it', async (t, version, serve) => {
   ]) {
     assert.equal((await request(port, path)).status, 502);
     const [span] = await serverSpans();
-    assert.deepEqual([span.status, span.events.map((e) => e.attributes['exception.message'])], ['error', [message]]);
-    if (path === '/wrapped') assert.match(span.events[0].attributes['exception.stacktrace'], /Caused by: Error: inner/);
+    assert.deepEqual(
+      [span.status, span.events.map((e) => e.attributes['exception.message'])],
+      ['error', [message]],
+    );
+    if (path === '/wrapped')
+      assert.match(span.events[0].attributes['exception.stacktrace'], /Caused by: Error: inner/);
   }
 });
 
-each('a websocket that a router is told of is one span, ended with its connection', async (t, version) => {
-  for (const wrap of [(server) => server, instrumentServer]) {
-    await begin();
-    const app = version.express();
-    app.use(telemetryMiddleware());
-    app.get('/echo/:room/.websocket', (req) => void req);
-    const server = http.createServer(app);
-    server.on('upgrade', (req, socket) => {
-      socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n');
-      req.url += '/.websocket';
-      const dummy = new http.ServerResponse(req);
-      app.handle(req, dummy, () => socket.end());
-      socket.on('data', () => socket.end()).on('error', () => {});
-    });
-    const { port, close } = await listen(wrap(server));
-    t.after(close);
-    const fields = ['connection: upgrade', 'upgrade: websocket'];
-    const client = net.connect(port, '127.0.0.1', () => client.write(wire('GET', '/echo/blue', fields)));
-    await new Promise((resolve) => client.once('data', resolve));
-    assert.equal((await serverSpans(0)).length, 0);
-    client.resume().end('bye');
-    const [span] = await serverSpans();
-    assert.deepEqual(
-      [span.name, span.status, span.attributes['http.route'], span.attributes['http.status_code']],
-      ['websocket', 'unset', '/echo/:room', 101],
-    );
-  }
-});
+each(
+  'a websocket that a router is told of is one span, ended with its connection',
+  async (t, version) => {
+    for (const wrap of [(server) => server, instrumentServer]) {
+      await begin();
+      const app = version.express();
+      app.use(telemetryMiddleware());
+      app.get('/echo/:room/.websocket', (req) => void req);
+      const server = http.createServer(app);
+      server.on('upgrade', (req, socket) => {
+        socket.write(
+          'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n',
+        );
+        req.url += '/.websocket';
+        const dummy = new http.ServerResponse(req);
+        app.handle(req, dummy, () => socket.end());
+        socket.on('data', () => socket.end()).on('error', () => {});
+      });
+      const { port, close } = await listen(wrap(server));
+      t.after(close);
+      const fields = ['connection: upgrade', 'upgrade: websocket'];
+      const client = net.connect(port, '127.0.0.1', () =>
+        client.write(wire('GET', '/echo/blue', fields)),
+      );
+      await new Promise((resolve) => client.once('data', resolve));
+      assert.equal((await serverSpans(0)).length, 0);
+      client.resume().end('bye');
+      const [span] = await serverSpans();
+      assert.deepEqual(
+        [
+          span.name,
+          span.status,
+          span.attributes['http.route'],
+          span.attributes['http.status_code'],
+        ],
+        ['websocket', 'unset', '/echo/:room', 101],
+      );
+    }
+  },
+);
 
 test('a listener whose framework answers errors by itself', { timeout: 30000 }, async (t) => {
   await begin();
@@ -288,7 +363,8 @@ test('a listener whose framework answers errors by itself', { timeout: 30000 }, 
       errors,
     );
   }
-  for (const nothing of [null, undefined, 7, {}, new EventEmitter()]) recordRequestError(nothing, new Error('x'));
+  for (const nothing of [null, undefined, 7, {}, new EventEmitter()])
+    recordRequestError(nothing, new Error('x'));
 });
 
 test('HTTP/2: methods that a client makes up take no room', { timeout: 60000 }, async (t) => {
@@ -314,7 +390,8 @@ test('HTTP/2: a reset by the client, and one of our own', { timeout: 30000 }, as
   const server = instrumentServer(
     http2.createServer((req, res) => {
       if (req.url === '/own') res.stream.destroy(new Error('mine'));
-      else if (req.url === '/late') req.on('aborted', () => (res.writeHead(500), res.end())).resume();
+      else if (req.url === '/late')
+        req.on('aborted', () => (res.writeHead(500), res.end())).resume();
       else req.resume();
     }),
   );
@@ -338,32 +415,51 @@ test('HTTP/2: a reset by the client, and one of our own', { timeout: 30000 }, as
 });
 
 // The last ones: light-my-request changes the prototype of all responses of Express.
-each('no socket: what an adapter calls ends when its answer is complete', async (t, version, serve) => {
-  await serve(() => {});
-  const applications = [1, 2].map(() => {
-    const app = version.express();
-    app.use(telemetryMiddleware());
-    app.get('/items/:id', (req, res) => res.send('x'));
-    return app;
-  });
-  const res = new http.ServerResponse({ method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1 });
-  const plain = {
-    _writableState: {},
-    writable: true,
-    on() {},
-    removeListener() {},
-    destroy() {},
-    cork() {},
-    uncork() {},
-  };
-  res.assignSocket({ ...plain, write: (data, ...rest) => rest.forEach((one) => typeof one === 'function' && one()) });
-  const req = Object.assign(new Readable({ read() {} }), { method: 'GET', url: '/items/2', headers: {}, socket: null });
-  req.push(null);
-  applications[1](req, res);
-  assert.equal((await inject(applications[0], { method: 'GET', url: '/items/1' })).payload, 'x');
-  const found = await serverSpans(2);
-  assert.deepEqual(
-    found.map((span) => [span.attributes['http.route'], span.attributes['http.status_code'], span.status]),
-    Array(2).fill(['/items/:id', 200, 'unset']),
-  );
-});
+each(
+  'no socket: what an adapter calls ends when its answer is complete',
+  async (t, version, serve) => {
+    await serve(() => {});
+    const applications = [1, 2].map(() => {
+      const app = version.express();
+      app.use(telemetryMiddleware());
+      app.get('/items/:id', (req, res) => res.send('x'));
+      return app;
+    });
+    const res = new http.ServerResponse({
+      method: 'GET',
+      httpVersionMajor: 1,
+      httpVersionMinor: 1,
+    });
+    const plain = {
+      _writableState: {},
+      writable: true,
+      on() {},
+      removeListener() {},
+      destroy() {},
+      cork() {},
+      uncork() {},
+    };
+    res.assignSocket({
+      ...plain,
+      write: (data, ...rest) => rest.forEach((one) => typeof one === 'function' && one()),
+    });
+    const req = Object.assign(new Readable({ read() {} }), {
+      method: 'GET',
+      url: '/items/2',
+      headers: {},
+      socket: null,
+    });
+    req.push(null);
+    applications[1](req, res);
+    assert.equal((await inject(applications[0], { method: 'GET', url: '/items/1' })).payload, 'x');
+    const found = await serverSpans(2);
+    assert.deepEqual(
+      found.map((span) => [
+        span.attributes['http.route'],
+        span.attributes['http.status_code'],
+        span.status,
+      ]),
+      Array(2).fill(['/items/:id', 200, 'unset']),
+    );
+  },
+);

@@ -1,7 +1,7 @@
 'use strict';
-// The context of a request in what happens to it from outside: its body's events, streams that it is piped into, its
-// end and that of its answer. And where nothing is recorded: what the request carries goes on, and nothing of anybody
-// else does.
+// The context of a request in what happens to it from outside: its body's events, streams that it
+// is piped into, its end and that of its answer. And where nothing is recorded: what the request
+// carries goes on, and nothing of anybody else does.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
@@ -12,7 +12,15 @@ const net = require('node:net');
 const path = require('node:path');
 const { PassThrough, Writable, pipeline } = require('node:stream');
 const { promisify } = require('node:util');
-const { EXPRESS, begin, listen, request, serverSpans, sleep, telemetry } = require('./http_driver.js');
+const {
+  EXPRESS,
+  begin,
+  listen,
+  request,
+  serverSpans,
+  sleep,
+  telemetry,
+} = require('./http_driver.js');
 const { telemetryMiddleware } = require('../../middleware/express');
 const { instrumentServer, telemetryListener } = require('../../middleware/http');
 
@@ -39,7 +47,10 @@ async function until(found) {
   while (!found() && Date.now() < deadline) await sleep(5);
 }
 
-/** Which of the events were heard, each with whether its listener ran in the context of its own request. */
+/**
+ * Which of the events were heard, each with whether its listener ran in the context of its own
+ * request.
+ */
 function notes() {
   const seen = {};
   return { seen, note: (name) => (seen[name] = telemetry.getCurrentSpanId()) };
@@ -104,7 +115,9 @@ for (const [name, make] of SERVERS) {
     const [left] = await serverSpans();
     assert.deepEqual(seen, { aborted: left.spanId, error: left.spanId, 'res close': left.spanId });
     for (const key of Object.keys(seen)) delete seen[key];
-    const reader = net.connect(port, '127.0.0.1', () => reader.write('GET /left HTTP/1.1\r\nhost: x\r\n\r\n'));
+    const reader = net.connect(port, '127.0.0.1', () =>
+      reader.write('GET /left HTTP/1.1\r\nhost: x\r\n\r\n'),
+    );
     await sleep(50);
     reader.destroy();
     await until(() => seen['res close'] !== undefined);
@@ -118,119 +131,155 @@ for (const [name, make] of SERVERS) {
     assert.equal(seen.timeout, slow.spanId);
   });
 
-  test(`${name}: where nothing is recorded, what came goes on and nothing else`, { timeout: 60000 }, async (t) => {
-    await begin();
-    const outer = telemetry.startSpan('start of the server');
-    const { port, close } = await telemetry.runWithContext(telemetry.setBaggage('whose', 'server', outer), () =>
-      listen(make((req, res) => res.end(JSON.stringify([telemetry.getCurrentTraceId(), telemetry.inject({})])))),
-    );
-    t.after(close);
-    const ask = async (headers) => JSON.parse((await request(port, '/excluded', { headers })).body);
-    const headers = { traceparent: PARENT, tracestate: 'a=1,b=2', baggage: 'user=7,k=v;p=1' };
-    const trace = PARENT.slice(3, 35);
-    for (const options of [
-      { excludedPaths: '/excluded' },
-      { backend: 'prom' },
-      { enabled: false },
-      { backend: 'prom', excludedPaths: '/excluded' },
-      { exporter: 'none' },
-      { backend: 'otel', exporter: 'none' },
-      'the switch',
-    ]) {
-      await begin(typeof options === 'string' ? {} : options);
-      if (typeof options === 'string') telemetry.setEnabled(false);
-      assert.deepEqual(await ask(headers), [trace, headers], JSON.stringify(options));
-      assert.deepEqual(await ask({ baggage: 'only=1' }), ['', { baggage: 'only=1' }], JSON.stringify(options));
-      assert.deepEqual(await ask({}), ['', {}], JSON.stringify(options));
-      assert.deepEqual(await ask({ traceparent: 'nonsense' }), ['', {}], JSON.stringify(options));
-    }
-    await telemetry.shutdown(1000);
-    assert.deepEqual(await ask(headers), [trace, headers], 'after shutdown');
-    assert.deepEqual(await ask({}), ['', {}], 'after shutdown');
-    outer.end();
-  });
-
-  test(`${name}: events where nothing is recorded, on one connection`, { timeout: 60000 }, async (t) => {
-    await begin();
-    const outer = telemetry.startSpan('start of the server');
-    const heard = [];
-    const hear = (event) => heard.push([event, telemetry.getCurrentTraceId(), telemetry.getBaggage('user')]);
-    const { port, close } = await telemetry.runWithContext(telemetry.setBaggage('user', 'server', outer), () =>
-      listen(
-        make((req, res) => {
-          const last = new Writable({ write: (chunk, encoding, done) => (hear('write'), done()) });
-          for (const event of ['data', 'end', 'aborted']) req.on(event, () => hear(event));
-          for (const event of ['finish', 'close']) res.on(event, () => hear(`res ${event}`));
-          pipeline(req, last, (error) => (hear('pipeline'), error || res.end()));
-        }),
-      ),
-    );
-    t.after(close);
-    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-    t.after(() => agent.destroy());
-    const ask = (headers, body = 'abc') =>
-      new Promise((resolve) => {
-        const path = '/excluded';
-        const sent = http.request({ port, host: '127.0.0.1', path, method: 'POST', agent, headers }, (answer) =>
-          answer.resume().on('end', resolve),
-        );
-        sent.on('error', resolve);
-        if (body !== null) return (sent.write('a'), setTimeout(() => sent.end(body), 10));
-        sent.write('a');
-        setTimeout(() => sent.destroy(), 30);
-      });
-    const carried = { traceparent: PARENT, baggage: 'user=7' };
-    for (const options of [{ excludedPaths: '/excluded' }, { enabled: false }, {}]) {
-      await begin(options);
-      if (options.excludedPaths === undefined) telemetry.setEnabled(false);
-      for (const [headers, body, last] of [
-        [carried, 'abc', 'res close'],
-        [{}, 'abc', 'res close'],
-        [{ ...carried, 'content-length': '90' }, null, 'res close'],
-        [{ 'content-length': '90' }, null, 'res close'],
+  test(
+    `${name}: where nothing is recorded, what came goes on and nothing else`,
+    { timeout: 60000 },
+    async (t) => {
+      await begin();
+      const outer = telemetry.startSpan('start of the server');
+      const { port, close } = await telemetry.runWithContext(
+        telemetry.setBaggage('whose', 'server', outer),
+        () =>
+          listen(
+            make((req, res) =>
+              res.end(JSON.stringify([telemetry.getCurrentTraceId(), telemetry.inject({})])),
+            ),
+          ),
+      );
+      t.after(close);
+      const ask = async (headers) =>
+        JSON.parse((await request(port, '/excluded', { headers })).body);
+      const headers = { traceparent: PARENT, tracestate: 'a=1,b=2', baggage: 'user=7,k=v;p=1' };
+      const trace = PARENT.slice(3, 35);
+      for (const options of [
+        { excludedPaths: '/excluded' },
+        { backend: 'prom' },
+        { enabled: false },
+        { backend: 'prom', excludedPaths: '/excluded' },
+        { exporter: 'none' },
+        { backend: 'otel', exporter: 'none' },
+        'the switch',
       ]) {
-        heard.length = 0;
-        await ask(headers, body);
-        await until(() => heard.some(([event]) => event === last));
-        const [trace, user] = headers.traceparent ? [PARENT.slice(3, 35), '7'] : ['', undefined];
-        assert.ok(heard.length >= 4, JSON.stringify(heard));
-        for (const one of heard) assert.deepEqual(one, [one[0], trace, user], JSON.stringify(options));
+        await begin(typeof options === 'string' ? {} : options);
+        if (typeof options === 'string') telemetry.setEnabled(false);
+        assert.deepEqual(await ask(headers), [trace, headers], JSON.stringify(options));
+        assert.deepEqual(
+          await ask({ baggage: 'only=1' }),
+          ['', { baggage: 'only=1' }],
+          JSON.stringify(options),
+        );
+        assert.deepEqual(await ask({}), ['', {}], JSON.stringify(options));
+        assert.deepEqual(await ask({ traceparent: 'nonsense' }), ['', {}], JSON.stringify(options));
       }
-    }
-    outer.end();
-  });
+      await telemetry.shutdown(1000);
+      assert.deepEqual(await ask(headers), [trace, headers], 'after shutdown');
+      assert.deepEqual(await ask({}), ['', {}], 'after shutdown');
+      outer.end();
+    },
+  );
+
+  test(
+    `${name}: events where nothing is recorded, on one connection`,
+    { timeout: 60000 },
+    async (t) => {
+      await begin();
+      const outer = telemetry.startSpan('start of the server');
+      const heard = [];
+      const hear = (event) =>
+        heard.push([event, telemetry.getCurrentTraceId(), telemetry.getBaggage('user')]);
+      const { port, close } = await telemetry.runWithContext(
+        telemetry.setBaggage('user', 'server', outer),
+        () =>
+          listen(
+            make((req, res) => {
+              const last = new Writable({
+                write: (chunk, encoding, done) => (hear('write'), done()),
+              });
+              for (const event of ['data', 'end', 'aborted']) req.on(event, () => hear(event));
+              for (const event of ['finish', 'close']) res.on(event, () => hear(`res ${event}`));
+              pipeline(req, last, (error) => (hear('pipeline'), error || res.end()));
+            }),
+          ),
+      );
+      t.after(close);
+      const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+      t.after(() => agent.destroy());
+      const ask = (headers, body = 'abc') =>
+        new Promise((resolve) => {
+          const path = '/excluded';
+          const sent = http.request(
+            { port, host: '127.0.0.1', path, method: 'POST', agent, headers },
+            (answer) => answer.resume().on('end', resolve),
+          );
+          sent.on('error', resolve);
+          if (body !== null) return (sent.write('a'), setTimeout(() => sent.end(body), 10));
+          sent.write('a');
+          setTimeout(() => sent.destroy(), 30);
+        });
+      const carried = { traceparent: PARENT, baggage: 'user=7' };
+      for (const options of [{ excludedPaths: '/excluded' }, { enabled: false }, {}]) {
+        await begin(options);
+        if (options.excludedPaths === undefined) telemetry.setEnabled(false);
+        for (const [headers, body, last] of [
+          [carried, 'abc', 'res close'],
+          [{}, 'abc', 'res close'],
+          [{ ...carried, 'content-length': '90' }, null, 'res close'],
+          [{ 'content-length': '90' }, null, 'res close'],
+        ]) {
+          heard.length = 0;
+          await ask(headers, body);
+          await until(() => heard.some(([event]) => event === last));
+          const [trace, user] = headers.traceparent ? [PARENT.slice(3, 35), '7'] : ['', undefined];
+          assert.ok(heard.length >= 4, JSON.stringify(heard));
+          for (const one of heard)
+            assert.deepEqual(one, [one[0], trace, user], JSON.stringify(options));
+        }
+      }
+      outer.end();
+    },
+  );
 }
 
-test('HTTP/2: events of the request, and two requests of one connection at once', { timeout: 30000 }, async (t) => {
-  await begin();
-  const seen = [];
-  const server = instrumentServer(
-    http2.createServer((req, res) => {
-      const own = telemetry.getCurrentSpanId();
-      req.on('data', () => seen.push([own, telemetry.getCurrentSpanId()]));
-      req.on('end', () => {
-        seen.push([own, telemetry.getCurrentSpanId()]);
-        res.end(own);
+test(
+  'HTTP/2: events of the request, and two requests of one connection at once',
+  { timeout: 30000 },
+  async (t) => {
+    await begin();
+    const seen = [];
+    const server = instrumentServer(
+      http2.createServer((req, res) => {
+        const own = telemetry.getCurrentSpanId();
+        req.on('data', () => seen.push([own, telemetry.getCurrentSpanId()]));
+        req.on('end', () => {
+          seen.push([own, telemetry.getCurrentSpanId()]);
+          res.end(own);
+        });
+      }),
+    );
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const client = http2.connect(`http://127.0.0.1:${server.address().port}`);
+    t.after(() => (client.close(), server.close()));
+    const ask = () =>
+      new Promise((resolve, reject) => {
+        const stream = client.request({ ':method': 'POST', ':path': '/' });
+        stream.on('error', reject).resume().on('end', resolve);
+        setTimeout(() => stream.end('abc'), 10);
       });
-    }),
-  );
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const client = http2.connect(`http://127.0.0.1:${server.address().port}`);
-  t.after(() => (client.close(), server.close()));
-  const ask = () =>
-    new Promise((resolve, reject) => {
-      const stream = client.request({ ':method': 'POST', ':path': '/' });
-      stream.on('error', reject).resume().on('end', resolve);
-      setTimeout(() => stream.end('abc'), 10);
-    });
-  await Promise.all([ask(), ask(), ask()]);
-  const spans = await serverSpans(3);
-  assert.deepEqual([...new Set(seen.map(([own]) => own))].sort(), spans.map((span) => span.spanId).sort());
-  assert.ok(seen.every(([own, now]) => own === now && own !== ''));
-});
+    await Promise.all([ask(), ask(), ask()]);
+    const spans = await serverSpans(3);
+    assert.deepEqual(
+      [...new Set(seen.map(([own]) => own))].sort(),
+      spans.map((span) => span.spanId).sort(),
+    );
+    assert.ok(seen.every(([own, now]) => own === now && own !== ''));
+  },
+);
 
-test('without a core: the context goes on, and the scrape is answered', { timeout: 30000 }, async () => {
-  const program = `
+test(
+  'without a core: the context goes on, and the scrape is answered',
+  { timeout: 30000 },
+  async () => {
+    const program = `
     const http = require('http');
     const telemetry = require(${JSON.stringify(path.join(ROOT, 'bindings/node/lib/index.js'))});
     const { telemetryMiddleware, metricsHandler } = require(${JSON.stringify(path.join(ROOT, 'middleware/express'))});
@@ -248,12 +297,16 @@ test('without a core: the context goes on, and the scrape is answered', { timeou
       console.log(JSON.stringify([await ask('/x', headers), await ask('/x', {}), await ask('/metrics', {})]));
       process.exit();
     });`;
-  const env = { ...process.env, DJP_TELEMETRY_NATIVE: 'off', TELEMETRY_ENABLED: 'true' };
-  const { stdout } = await promisify(execFile)(process.execPath, ['-e', program], { env, timeout: 25000 });
-  const [carried, nothing, scrape] = JSON.parse(stdout);
-  const headers = { traceparent: PARENT, tracestate: 'a=1', baggage: 'user=7' };
-  assert.deepEqual(JSON.parse(carried[1]), [null, PARENT.slice(3, 35), headers]);
-  assert.deepEqual(JSON.parse(nothing[1]), [null, '', {}]);
-  assert.equal(scrape[0], 200);
-  assert.match(scrape[1], /^# /);
-});
+    const env = { ...process.env, DJP_TELEMETRY_NATIVE: 'off', TELEMETRY_ENABLED: 'true' };
+    const { stdout } = await promisify(execFile)(process.execPath, ['-e', program], {
+      env,
+      timeout: 25000,
+    });
+    const [carried, nothing, scrape] = JSON.parse(stdout);
+    const headers = { traceparent: PARENT, tracestate: 'a=1', baggage: 'user=7' };
+    assert.deepEqual(JSON.parse(carried[1]), [null, PARENT.slice(3, 35), headers]);
+    assert.deepEqual(JSON.parse(nothing[1]), [null, '', {}]);
+    assert.equal(scrape[0], 200);
+    assert.match(scrape[1], /^# /);
+  },
+);

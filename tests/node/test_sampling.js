@@ -1,5 +1,6 @@
 'use strict';
-// Trees of samplers through the package's surface: the shared vectors, the functions that make their text, and HTTP requests.
+// Trees of samplers through the package's surface: the shared vectors, the functions that make
+// their text, and HTTP requests.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -10,7 +11,9 @@ const { LIMIT, restart, take, telemetry } = require('./support.js');
 const { telemetryListener } = require('../../middleware/http/index.js');
 const sampling = require('../../bindings/node/lib/sampling.js');
 
-const vectors = JSON.parse(fs.readFileSync(path.join(__dirname, '../vectors/samplers.json'), 'utf8'));
+const vectors = JSON.parse(
+  fs.readFileSync(path.join(__dirname, '../vectors/samplers.json'), 'utf8'),
+);
 const TIMEOUT = { timeout: 30000 };
 const begin = (sampler, options) => restart({ sampler, sampleRatio: undefined, ...options });
 
@@ -18,7 +21,9 @@ test.after(() => telemetry.shutdown(LIMIT));
 
 function optionsOf(item) {
   if (item.parent === undefined) return { kind: item.kind, root: true };
-  const carrier = { traceparent: `00-${item.trace_id}-0100000000000000-${item.parent.sampled ? '03' : '02'}` };
+  const carrier = {
+    traceparent: `00-${item.trace_id}-0100000000000000-${item.parent.sampled ? '03' : '02'}`,
+  };
   if (item.parent.state !== undefined) carrier.tracestate = item.parent.state;
   return { kind: item.kind, parent: telemetry.extract(carrier) };
 }
@@ -42,7 +47,8 @@ for (const item of vectors.decisions) {
       assert.equal(seen.recording, root.recording ?? true, about);
       assert.equal(seen.state, root.state ?? seen.state, about);
       assert.equal(spans.length, Number(root.kept ?? root.sampled), about);
-      for (const [key, value] of Object.entries(root.added ?? {})) assert.equal(spans[0].attributes[key], value, about);
+      for (const [key, value] of Object.entries(root.added ?? {}))
+        assert.equal(spans[0].attributes[key], value, about);
     }
   });
 }
@@ -65,7 +71,14 @@ function serve(handler) {
 function ask(server, item, headers) {
   return new Promise((resolve, reject) => {
     const { port } = server.address();
-    const options = { host: '127.0.0.1', port, method: item.method, path: item.path, headers, agent: false };
+    const options = {
+      host: '127.0.0.1',
+      port,
+      method: item.method,
+      path: item.path,
+      headers,
+      agent: false,
+    };
     http
       .request(options, (res) => res.resume().on('end', resolve))
       .on('error', reject)
@@ -82,7 +95,9 @@ for (const parent of [false, true]) {
       res.end();
     });
     t.after(() => server.close());
-    const headers = parent ? { traceparent: '00-0102030405060708090a0b0c0d0e0f10-0102030405060708-02' } : {};
+    const headers = parent
+      ? { traceparent: '00-0102030405060708090a0b0c0d0e0f10-0102030405060708-02' }
+      : {};
     for (const item of vectors.requests) {
       await begin(item.sampler);
       await ask(server, item, headers);
@@ -106,7 +121,10 @@ test('the functions make the text', TIMEOUT, async () => {
         s.annotating({ team: 'p"y', n: 1, t: true }, s.alwaysOn()),
       ],
       [s.isRoot().and(s.hasRemoteParent().not()), s.atLeast(2, s.probability(0.05))],
-      [s.attribute('k').and(s.attribute('b', true)).and(s.parentSampled().not().not()), s.rateLimited(10)],
+      [
+        s.attribute('k').and(s.attribute('b', true)).and(s.parentSampled().not().not()),
+        s.rateLimited(10),
+      ],
       [s.anything(), s.probability(0.25)],
     ]),
   );

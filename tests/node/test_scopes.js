@@ -1,5 +1,6 @@
 'use strict';
-// More tracers than a process may name: bounded, counted and told, and no span has another one's name.
+// More tracers than a process may name: bounded, counted and told, and no span has another one's
+// name.
 
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
@@ -31,6 +32,9 @@ test('it is told once', { timeout: 60000 }, () => {
     t.init({ enabled: true, backend: 'otel', exporter: 'memory', sampleRatio: 1 });
     (${use})(t, 1500);
     t.shutdown(10000);`;
-  const done = spawnSync(process.execPath, ['-e', program, ENTRY], { encoding: 'utf8', timeout: 50000 });
+  const done = spawnSync(process.execPath, ['-e', program, ENTRY], {
+    encoding: 'utf8',
+    timeout: 50000,
+  });
   assert.equal(done.stderr.split('1023 different tracers').length, 2, done.stderr);
 });

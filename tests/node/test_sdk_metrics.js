@@ -1,5 +1,6 @@
 'use strict';
-// The SDK's own metrics under the names of the conventions: what a scrape shows, judged by promtool and a strict parser.
+// The SDK's own metrics under the names of the conventions: what a scrape shows, judged by promtool
+// and a strict parser.
 
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
@@ -9,7 +10,8 @@ const test = require('node:test');
 const { LIMIT, restart, take, telemetry } = require('./support.js');
 
 const RESULT = 'otel_span_sampling_result="RECORD_AND_SAMPLE"';
-const EXPORTER = 'otel_component_name="memory_span_exporter/0",otel_component_type="memory_span_exporter"';
+const EXPORTER =
+  'otel_component_name="memory_span_exporter/0",otel_component_type="memory_span_exporter"';
 const READER =
   'otel_component_name="prometheus_http_text_metric_exporter/0",' +
   'otel_component_type="prometheus_http_text_metric_exporter"';
@@ -41,13 +43,29 @@ test(
     const strict = telemetry.metricsText('application/openmetrics-text; version=1.0.0');
     const own = telemetry.telemetryStatus().otel_sdk;
     open.end();
-    assert.equal(value(text, `otel_sdk_span_started_total{otel_span_parent_origin="none",${RESULT}}`), 2);
-    assert.equal(value(text, `otel_sdk_span_started_total{otel_span_parent_origin="local",${RESULT}}`), 1);
+    assert.equal(
+      value(text, `otel_sdk_span_started_total{otel_span_parent_origin="none",${RESULT}}`),
+      2,
+    );
+    assert.equal(
+      value(text, `otel_sdk_span_started_total{otel_span_parent_origin="local",${RESULT}}`),
+      1,
+    );
     assert.equal(value(text, `otel_sdk_span_live{${RESULT}}`), 1);
-    assert.equal(value(text, `otel_sdk_exporter_span_exported_total{${EXPORTER},error_type=""}`), 2);
-    assert.equal(value(text, `otel_sdk_metric_reader_collection_duration_seconds_count{${READER}}`), 1);
+    assert.equal(
+      value(text, `otel_sdk_exporter_span_exported_total{${EXPORTER},error_type=""}`),
+      2,
+    );
+    assert.equal(
+      value(text, `otel_sdk_metric_reader_collection_duration_seconds_count{${READER}}`),
+      1,
+    );
     assert.deepEqual(
-      [own.span_started.none.RECORD_AND_SAMPLE, own.span_started.local.RECORD_AND_SAMPLE, own.exported.success],
+      [
+        own.span_started.none.RECORD_AND_SAMPLE,
+        own.span_started.local.RECORD_AND_SAMPLE,
+        own.exported.success,
+      ],
       [2, 1, 2],
     );
     const promtool = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });

@@ -1,6 +1,6 @@
 'use strict';
-// What is left after the end: no port, no descriptor, no thread, no listener and nothing that keeps the process,
-// however often telemetry begins and ends. Each program is a process of its own.
+// What is left after the end: no port, no descriptor, no thread, no listener and nothing that keeps
+// the process, however often telemetry begins and ends. Each program is a process of its own.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -34,7 +34,9 @@ const isAnswered = (port) => new Promise((resolve) => {
 const on = { enabled: true, backend: 'hybrid', exporter: 'memory', sampleRatio: 1, logLevel: 'none' };
 `;
 
-/** What the program gives answer(), as it was; it must end by itself, at once and without a word. */
+/**
+ * What the program gives answer(), as it was; it must end by itself, at once and without a word.
+ */
 async function answerOf(source) {
   const end = await run(
     `${HEAD}\nconst answer = (what) => console.log(JSON.stringify(what));\n(async () => {${source}})();`,
@@ -46,10 +48,16 @@ async function answerOf(source) {
 
 for (const [how, begin] of [
   ['the setting', 't.init({ ...on, prometheusPort: where });'],
-  ['a call', "t.init(on); if (!t.startMetricsServer(where, '127.0.0.1')) throw new Error('no listener');"],
+  [
+    'a call',
+    "t.init(on); if (!t.startMetricsServer(where, '127.0.0.1')) throw new Error('no listener');",
+  ],
 ]) {
-  test(`a port opened by ${how} is free after shutdown, and can be opened again`, OPTIONS, async () => {
-    const found = await answerOf(`
+  test(
+    `a port opened by ${how} is free after shutdown, and can be opened again`,
+    OPTIONS,
+    async () => {
+      const found = await answerOf(`
       const where = await port();
       const found = [];
       for (let i = 0; i < 3; i++) {
@@ -59,8 +67,9 @@ for (const [how, begin] of [
         found.push(await isAnswered(where), await canBeHad(where));
       }
       answer(found);`);
-    assert.deepEqual(found, Array(3).fill([true, false, false, true]).flat());
-  });
+      assert.deepEqual(found, Array(3).fill([true, false, false, true]).flat());
+    },
+  );
 }
 
 for (const [kind, more] of Object.entries({

@@ -1,6 +1,7 @@
 'use strict';
-// A configuration that lets nothing out opens no connection and no socket, whatever happens: errors, slow traces, rules, sampled callers,
-// worker threads, flushes, the end. The receiver counts who connects; with any other ratio the same program does.
+// A configuration that lets nothing out opens no connection and no socket, whatever happens:
+// errors, slow traces, rules, sampled callers, worker threads, flushes, the end. The receiver
+// counts who connects; with any other ratio the same program does.
 
 const assert = require('node:assert/strict');
 const net = require('node:net');
@@ -84,16 +85,28 @@ else t.init(), everything('worker');
 
 const NOTHING = {
   'a ratio of 0': { OTEL_TRACE_SAMPLE: '0.0' },
-  'a ratio of 0 by the sampler': { OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: '0' },
-  'a ratio of 0 and a target': { OTEL_TRACE_SAMPLE: '0', DJP_TELEMETRY_TARGET_SPANS_PER_SECOND: '1000' },
+  'a ratio of 0 by the sampler': {
+    OTEL_TRACES_SAMPLER: 'traceidratio',
+    OTEL_TRACES_SAMPLER_ARG: '0',
+  },
+  'a ratio of 0 and a target': {
+    OTEL_TRACE_SAMPLE: '0',
+    DJP_TELEMETRY_TARGET_SPANS_PER_SECOND: '1000',
+  },
   'a canary of 0': { OTEL_TRACE_SAMPLE: '1.0', DJP_TELEMETRY_CANARY_RATIO: '0' },
   always_off: { OTEL_TRACES_SAMPLER: 'always_off' },
   'no exporter': { OTEL_TRACES_EXPORTER: 'none', OTEL_TRACE_SAMPLE: '1.0' },
-  'no exporter and a sampling server': { OTEL_TRACES_EXPORTER: 'none', OTEL_TRACES_SAMPLER: 'jaeger_remote' },
+  'no exporter and a sampling server': {
+    OTEL_TRACES_EXPORTER: 'none',
+    OTEL_TRACES_SAMPLER: 'jaeger_remote',
+  },
 };
 const SOMETHING = { 'any other ratio': { OTEL_TRACE_SAMPLE: '0.000000001' } };
 
-/** Runs the program against a receiver that takes every connection, counts it and what comes, and ends it. */
+/**
+ * Runs the program against a receiver that takes every connection, counts it and what comes, and
+ * ends it.
+ */
 async function outcome(protocol, settings) {
   const seen = { connections: 0, bytes: 0 };
   const server = net.createServer((socket) => {
@@ -114,7 +127,8 @@ async function outcome(protocol, settings) {
     OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
     OTEL_EXPORTER_OTLP_TIMEOUT: '1000',
     OTEL_BSP_SCHEDULE_DELAY: '20',
-    DJP_TELEMETRY_TAIL_SAMPLING_RULES: 'attribute tier=gold; name failing; route /* > 1ms; slowest 50%; rare 1s',
+    DJP_TELEMETRY_TAIL_SAMPLING_RULES:
+      'attribute tier=gold; name failing; route /* > 1ms; slowest 50%; rare 1s',
     ...settings,
   };
   try {

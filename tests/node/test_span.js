@@ -74,12 +74,18 @@ describe('spans', { timeout: 60000 }, () => {
   test('texts of every length arrive as they are', async () => {
     const texts = [];
     for (let n = 0; n < 200; n++)
-      texts.push('abcdefghij'.repeat(20).slice(0, n), 'aé€\u{1f600}'.repeat(60).slice(0, n * 5 - (n % 5)));
+      texts.push(
+        'abcdefghij'.repeat(20).slice(0, n),
+        'aé€\u{1f600}'.repeat(60).slice(0, n * 5 - (n % 5)),
+      );
     for (const [i, text] of texts.entries()) startSpan('s', { i, text }).end();
     const spans = await take();
     assert.strictEqual(spans.length, texts.length);
     for (const span of spans)
-      assert.strictEqual(span.attributes.text, texts[span.attributes.i].toWellFormed?.() ?? span.attributes.text);
+      assert.strictEqual(
+        span.attributes.text,
+        texts[span.attributes.i].toWellFormed?.() ?? span.attributes.text,
+      );
   });
 });
 
@@ -96,7 +102,11 @@ describe('values that are dropped or replaced', { timeout: 60000 }, () => {
       instance: new (class A {})(),
       list: [() => 1],
     });
-    span.setAttribute(Symbol('key'), 1).setAttribute(7, 1).setAttribute('', 1).setAttribute('last', 2);
+    span
+      .setAttribute(Symbol('key'), 1)
+      .setAttribute(7, 1)
+      .setAttribute('', 1)
+      .setAttribute('last', 2);
     span.end();
     const recorded = (await take()).one('s');
     assert.deepStrictEqual(own(recorded), { good: 1, last: 2 });
@@ -177,7 +187,9 @@ describe('events, links, status and exceptions', { timeout: 60000 }, () => {
 
   test('events, links, status', async () => {
     const other = startSpan('other');
-    const span = startSpan('s', null, { links: [REMOTE, { context: other, attributes: { why: 'x' } }, 7] });
+    const span = startSpan('s', null, {
+      links: [REMOTE, { context: other, attributes: { why: 'x' } }, 7],
+    });
     span
       .addEvent('plain')
       .addEvent('full', { a: 1, list: [1], bad() {} }, 1700000000000000000n)
@@ -214,7 +226,10 @@ describe('events, links, status and exceptions', { timeout: 60000 }, () => {
       recorded.links.map((link) => link.flags & 0x300),
       [0x300, 0x100, 0x300, 0x100],
     );
-    assert.deepStrictEqual([recorded.links[1].attributes, recorded.links[2].traceState], [{ why: 'x' }, 'k=v']);
+    assert.deepStrictEqual(
+      [recorded.links[1].attributes, recorded.links[2].traceState],
+      [{ why: 'x' }, 'k=v'],
+    );
     assert.deepStrictEqual(recorded.status, { code: 2, message: 'why' });
     assert.strictEqual(spans.one('other').status.code, 1);
     assert.deepStrictEqual([recorded.dropped, recorded.droppedLinks], [1, 3]);
@@ -225,21 +240,33 @@ describe('events, links, status and exceptions', { timeout: 60000 }, () => {
     const cause = new TypeError('inner');
     const span = startSpan('s');
     span.recordException(new ShopError('outer', { cause }), { own: 1 });
-    span.recordException('text').recordException({ name: 'Odd', message: 'm' }, null, 1700000000000000000n);
+    span
+      .recordException('text')
+      .recordException({ name: 'Odd', message: 'm' }, null, 1700000000000000000n);
     span.end();
     const recorded = (await take()).one('s');
     const [first, second, third] = recorded.events;
     assert.strictEqual(first.name, 'exception');
     assert.deepStrictEqual(
-      [first.attributes['exception.type'], first.attributes['exception.message'], first.attributes.own],
+      [
+        first.attributes['exception.type'],
+        first.attributes['exception.message'],
+        first.attributes.own,
+      ],
       ['ShopError', 'outer', 1],
     );
-    assert.match(first.attributes['exception.stacktrace'], /outer\n +at [^]*\nCaused by: TypeError: inner\n +at /);
+    assert.match(
+      first.attributes['exception.stacktrace'],
+      /outer\n +at [^]*\nCaused by: TypeError: inner\n +at /,
+    );
     assert.deepStrictEqual(
       [second.attributes['exception.type'], second.attributes['exception.message']],
       ['string', 'text'],
     );
-    assert.deepStrictEqual([third.attributes['exception.type'], third.time], ['Odd', 1700000000000000000n]);
+    assert.deepStrictEqual(
+      [third.attributes['exception.type'], third.time],
+      ['Odd', 1700000000000000000n],
+    );
     assert.strictEqual(recorded.status.code, 0);
   });
 });
@@ -256,7 +283,10 @@ describe('parents and ids', { timeout: 60000 }, () => {
       startSpan('by span', null, { parent: ended }).end();
       startSpan('by context', null, { parent: REMOTE }).end();
       startSpan('by extract', null, {
-        parent: telemetry.extract({ traceparent: `00-${REMOTE.traceId}-${REMOTE.spanId}-01`, tracestate: 'k=v' }),
+        parent: telemetry.extract({
+          traceparent: `00-${REMOTE.traceId}-${REMOTE.spanId}-01`,
+          tracestate: 'k=v',
+        }),
       }).end();
       startSpan('root', null, { root: true }).end();
       startSpan('by nothing', null, { parent: telemetry.extract({}) }).end();
@@ -288,7 +318,10 @@ describe('parents and ids', { timeout: 60000 }, () => {
     span.end();
     const recorded = (await take()).one('s');
     assert.deepStrictEqual([span.traceId, span.spanId], [recorded.traceId, recorded.spanId]);
-    assert.deepStrictEqual([context.traceId, context.spanId, context.traceFlags], [span.traceId, span.spanId, 3]);
+    assert.deepStrictEqual(
+      [context.traceId, context.spanId, context.traceFlags],
+      [span.traceId, span.spanId, 3],
+    );
     assert.match(span.traceId, /^[0-9a-f]{32}$/);
     assert.match(span.spanId, /^[0-9a-f]{16}$/);
   });
@@ -304,7 +337,9 @@ describe('parents and ids', { timeout: 60000 }, () => {
       }),
       5,
     );
-    tracer.startActiveSpan('c', { attributes: { y: 1 } }, telemetry.extract({}), (span) => span.end());
+    tracer.startActiveSpan('c', { attributes: { y: 1 } }, telemetry.extract({}), (span) =>
+      span.end(),
+    );
     assert.strictEqual(
       tracer.withSpan('d', () => 6),
       6,
@@ -314,7 +349,10 @@ describe('parents and ids', { timeout: 60000 }, () => {
       spans.map((span) => [span.name, span.scope.name, span.scope.version]),
       ['a', 'b', 'c', 'd'].map((name) => [name, 'shop', '1.2']),
     );
-    assert.deepStrictEqual([spans.one('a').kind, own(spans.one('a')), own(spans.one('c'))], [3, { x: 1 }, { y: 1 }]);
+    assert.deepStrictEqual(
+      [spans.one('a').kind, own(spans.one('a')), own(spans.one('c'))],
+      [3, { x: 1 }, { y: 1 }],
+    );
   });
 
   test('the flags and tracestate of the head decision', async () => {

@@ -1,6 +1,6 @@
 'use strict';
-// Times that callers give, at the edges of each form: milliseconds, nanoseconds, dates, pairs and readings of
-// performance.now(). What is none means now.
+// Times that callers give, at the edges of each form: milliseconds, nanoseconds, dates, pairs and
+// readings of performance.now(). What is none means now.
 
 const assert = require('node:assert/strict');
 const { after, before, test } = require('node:test');
@@ -40,7 +40,11 @@ const GIVEN = [
   ['a date', new Date(1_700_000_000_123), 1_700_000_000_123_000_000n],
   ['an invalid date', new Date(NaN), null],
   ['a pair', [1_700_000_000, 5], 1_700_000_000n * SECOND + 5n],
-  ['a pair with the last nanosecond', [1_700_000_000, 999_999_999], 1_700_000_000n * SECOND + 999_999_999n],
+  [
+    'a pair with the last nanosecond',
+    [1_700_000_000, 999_999_999],
+    1_700_000_000n * SECOND + 999_999_999n,
+  ],
   ['a pair with a nanosecond too many', [1_700_000_000, 1e9], null],
   ['a pair with a negative part', [1_700_000_000, -1], null],
   ['a pair with negative seconds', [-1, 0], null],

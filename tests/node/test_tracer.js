@@ -1,5 +1,6 @@
 'use strict';
-// Tracers with everything that a scope has, names of any shape, wrapped functions that stay what they were, and spans of generators.
+// Tracers with everything that a scope has, names of any shape, wrapped functions that stay what
+// they were, and spans of generators.
 
 const assert = require('node:assert/strict');
 const { after, beforeEach, describe, test } = require('node:test');
@@ -17,7 +18,15 @@ describe('scopes', { timeout: 60000 }, () => {
   test('a scope has name, version, schema URL and attributes', async () => {
     const options = {
       schemaUrl: 'https://example.test/1.0',
-      attributes: { text: 'é', whole: 7, real: 0.5, yes: true, no: false, wide: 2n ** 40n, list: [1] },
+      attributes: {
+        text: 'é',
+        whole: 7,
+        real: 0.5,
+        yes: true,
+        no: false,
+        wide: 2n ** 40n,
+        list: [1],
+      },
     };
     getTracer('shop', '1.2', options).startSpan('full').end();
     getTracer('shop', undefined, { attributes: new Map([['k', 'v']]) })
@@ -33,8 +42,18 @@ describe('scopes', { timeout: 60000 }, () => {
       schemaUrl: options.schemaUrl,
       attributes: { ...kept, wide: 2 ** 40 },
     });
-    assert.deepEqual(spans.one('map').scope, { name: 'shop', version: '', schemaUrl: '', attributes: { k: 'v' } });
-    assert.deepEqual(spans.one('plain').scope, { name: 'shop', version: '1.2', schemaUrl: '', attributes: {} });
+    assert.deepEqual(spans.one('map').scope, {
+      name: 'shop',
+      version: '',
+      schemaUrl: '',
+      attributes: { k: 'v' },
+    });
+    assert.deepEqual(spans.one('plain').scope, {
+      name: 'shop',
+      version: '1.2',
+      schemaUrl: '',
+      attributes: {},
+    });
   });
 
   test('whatever a tracer is made of, the names and keys of later spans stay right', async () => {
@@ -74,7 +93,8 @@ describe('scopes', { timeout: 60000 }, () => {
     alone('of no tracer').end();
     const spans = await take();
     assert.equal(spans.filter((span) => span.name === 'op').length, odd.length * 10);
-    for (const i of odd.keys()) assert.equal(spans.one(`after ${i}`).attributes[`key ${i}`], `value ${i}`);
+    for (const i of odd.keys())
+      assert.equal(spans.one(`after ${i}`).attributes[`key ${i}`], `value ${i}`);
     assert.equal(spans.one('of no tracer').scope.name, '');
   });
 
@@ -103,13 +123,19 @@ describe('wrapped functions', { timeout: 60000 }, () => {
     handler[mark] = 1;
     Object.defineProperty(handler, 'hidden', { get: () => 'seen' });
     for (const wrapped of [traced(handler), traced('named', handler)]) {
-      assert.deepEqual([wrapped.length, wrapped.name, wrapped.path, wrapped[mark]], [4, 'handler', '/x', 1]);
+      assert.deepEqual(
+        [wrapped.length, wrapped.name, wrapped.path, wrapped[mark]],
+        [4, 'handler', '/x', 1],
+      );
       assert.equal(wrapped.hidden, 'seen');
       assert.deepEqual(wrapped(1, 2, 3, 4), [1, 2, 3, 4]);
     }
     const load = traced(async (id) => id);
     assert.equal(load.constructor.name, 'AsyncFunction');
-    assert.equal(traced(new Proxy(handler, { ownKeys: thrower, getPrototypeOf: thrower }))(1)[0], 1);
+    assert.equal(
+      traced(new Proxy(handler, { ownKeys: thrower, getPrototypeOf: thrower }))(1)[0],
+      1,
+    );
   });
 
   test('a class stays one, also for those that extend it', () => {
@@ -122,7 +148,10 @@ describe('wrapped functions', { timeout: 60000 }, () => {
     const Wrapped = traced(Base);
     class Below extends Wrapped {}
     assert.ok(new Wrapped(1) instanceof Base && new Wrapped(1) instanceof Wrapped);
-    assert.deepEqual([new Below(2).n, new Below(2) instanceof Below, Wrapped.kind], [2, true, 'base']);
+    assert.deepEqual(
+      [new Below(2).n, new Below(2) instanceof Below, Wrapped.kind],
+      [2, true, 'base'],
+    );
   });
 });
 
@@ -225,7 +254,11 @@ describe('generators', { timeout: 60000 }, () => {
 describe('span contexts as parents', { timeout: 60000 }, () => {
   beforeEach(() => restart());
   after(() => telemetry.shutdown(LIMIT));
-  const FOREIGN = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331', traceFlags: 1 };
+  const FOREIGN = {
+    traceId: '0af7651916cd43dd8448eb211c80319c',
+    spanId: 'b7ad6b7169203331',
+    traceFlags: 1,
+  };
   const remote = (span) => span.flags & 0x300;
 
   test('a context of this process is not remote, as parent and as link, also when copied', async () => {
@@ -241,7 +274,10 @@ describe('span contexts as parents', { timeout: 60000 }, () => {
     parent.end();
     const spans = await take();
     for (const child of spans.filter((span) => span.name === 'child')) {
-      assert.deepEqual([child.parentId, remote(child), remote(child.links[0])], [parent.spanId, 0x100, 0x100]);
+      assert.deepEqual(
+        [child.parentId, remote(child), remote(child.links[0])],
+        [parent.spanId, 0x100, 0x100],
+      );
     }
     assert.deepEqual([remote(spans.one('far')), remote(spans.one('far').links[0])], [0x300, 0x100]);
   });

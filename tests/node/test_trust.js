@@ -34,7 +34,18 @@ describe('authorities', { skip, timeout: 180000 }, () => {
         '-subj',
         `/CN=${name}`,
       );
-    openssl('req', '-newkey', 'rsa:2048', '-nodes', '-keyout', 's.key', '-out', 's.csr', '-subj', '/CN=localhost');
+    openssl(
+      'req',
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-keyout',
+      's.key',
+      '-out',
+      's.csr',
+      '-subj',
+      '/CN=localhost',
+    );
     fs.writeFileSync(at('ext'), 'subjectAltName=DNS:localhost,IP:127.0.0.1');
     openssl(
       'x509',
@@ -86,9 +97,15 @@ describe('authorities', { skip, timeout: 180000 }, () => {
     assert.equal(await arrives({ NODE_EXTRA_CA_CERTS: at('ca.pem') }), true);
     assert.equal(await arrives({ SSL_CERT_FILE: at('ca.pem') }), true);
     assert.equal(await arrives({ SSL_CERT_FILE: at('other.pem') }), false);
-    assert.equal(await arrives({ SSL_CERT_FILE: at('other.pem'), NODE_EXTRA_CA_CERTS: at('ca.pem') }), true);
     assert.equal(
-      await arrives({ OTEL_EXPORTER_OTLP_CERTIFICATE: at('other.pem'), SSL_CERT_FILE: at('ca.pem') }),
+      await arrives({ SSL_CERT_FILE: at('other.pem'), NODE_EXTRA_CA_CERTS: at('ca.pem') }),
+      true,
+    );
+    assert.equal(
+      await arrives({
+        OTEL_EXPORTER_OTLP_CERTIFICATE: at('other.pem'),
+        SSL_CERT_FILE: at('ca.pem'),
+      }),
       false,
     );
   });

@@ -1,5 +1,6 @@
 'use strict';
-// The types are those of the code: a service that uses the whole surface compiles under `tsc --strict`, and names every export.
+// The types are those of the code: a service that uses the whole surface compiles under `tsc
+// --strict`, and names every export.
 
 const assert = require('node:assert');
 const { execFileSync, spawnSync } = require('node:child_process');
@@ -20,7 +21,8 @@ function find(name) {
 
 const compiler = find('typescript/bin/tsc');
 const nodeTypes = find('@types/node/package.json');
-const skip = (compiler === null || nodeTypes === null) && 'typescript and @types/node are not installed';
+const skip =
+  (compiler === null || nodeTypes === null) && 'typescript and @types/node are not installed';
 
 test('a typed service compiles', { skip, timeout: 120000 }, () => {
   const flags = [
@@ -37,40 +39,54 @@ test('a typed service compiles', { skip, timeout: 120000 }, () => {
   ];
   flags.push('--typeRoots', path.join(nodeTypes, '../..'));
   const options = { cwd: path.join(__dirname, '../..'), encoding: 'utf8', timeout: 110000 };
-  execFileSync(process.execPath, [compiler, ...flags, path.join(__dirname, 'typed_service.ts')], options);
+  execFileSync(
+    process.execPath,
+    [compiler, ...flags, path.join(__dirname, 'typed_service.ts')],
+    options,
+  );
 });
 
-test('every subpath has types, however the compiler looks for modules', { skip, timeout: 120000 }, () => {
-  const root = path.join(__dirname, '../..');
-  const folder = fs.mkdtempSync(path.join(require('node:os').tmpdir(), 'djp-types-'));
-  fs.mkdirSync(path.join(folder, 'node_modules'));
-  fs.symlinkSync(root, path.join(folder, 'node_modules/djp-telemetry'));
-  const { exports } = require('../../package.json');
-  const names = Object.keys(exports).filter((name) => exports[name].types !== undefined);
-  assert.ok(names.length >= 6);
-  const file = path.join(folder, 'main.ts');
-  const lines = names.map((name, i) => `import * as m${i} from 'djp-telemetry${name.slice(1)}'; export { m${i} };`);
-  fs.writeFileSync(file, lines.join('\n'));
-  const common = [
-    '--strict',
-    '--noEmit',
-    '--target',
-    'es2022',
-    '--skipLibCheck',
-    '--preserveSymlinks',
-    '--types',
-    'node',
-  ];
-  common.push('--typeRoots', path.join(nodeTypes, '../..'));
-  for (const [module, resolution] of [
-    ['commonjs', 'node10'],
-    ['node16', 'node16'],
-    ['esnext', 'bundler'],
-  ]) {
-    const flags = [...common, '--module', module, '--moduleResolution', resolution];
-    execFileSync(process.execPath, [compiler, ...flags, file], { cwd: folder, encoding: 'utf8', timeout: 110000 });
-  }
-});
+test(
+  'every subpath has types, however the compiler looks for modules',
+  { skip, timeout: 120000 },
+  () => {
+    const root = path.join(__dirname, '../..');
+    const folder = fs.mkdtempSync(path.join(require('node:os').tmpdir(), 'djp-types-'));
+    fs.mkdirSync(path.join(folder, 'node_modules'));
+    fs.symlinkSync(root, path.join(folder, 'node_modules/djp-telemetry'));
+    const { exports } = require('../../package.json');
+    const names = Object.keys(exports).filter((name) => exports[name].types !== undefined);
+    assert.ok(names.length >= 6);
+    const file = path.join(folder, 'main.ts');
+    const lines = names.map(
+      (name, i) => `import * as m${i} from 'djp-telemetry${name.slice(1)}'; export { m${i} };`,
+    );
+    fs.writeFileSync(file, lines.join('\n'));
+    const common = [
+      '--strict',
+      '--noEmit',
+      '--target',
+      'es2022',
+      '--skipLibCheck',
+      '--preserveSymlinks',
+      '--types',
+      'node',
+    ];
+    common.push('--typeRoots', path.join(nodeTypes, '../..'));
+    for (const [module, resolution] of [
+      ['commonjs', 'node10'],
+      ['node16', 'node16'],
+      ['esnext', 'bundler'],
+    ]) {
+      const flags = [...common, '--module', module, '--moduleResolution', resolution];
+      execFileSync(process.execPath, [compiler, ...flags, file], {
+        cwd: folder,
+        encoding: 'utf8',
+        timeout: 110000,
+      });
+    }
+  },
+);
 
 test('every option has a type by its name', () => {
   const text = fs.readFileSync(path.join(LIB, 'settings.d.ts'), 'utf8');
@@ -84,9 +100,14 @@ test('every option has a type by its name', () => {
 });
 
 test('every export has a type, and the ES module the same exports', async () => {
-  const types = ['index.d.ts', 'metrics.d.ts'].map((file) => fs.readFileSync(path.join(LIB, file), 'utf8')).join('\n');
+  const types = ['index.d.ts', 'metrics.d.ts']
+    .map((file) => fs.readFileSync(path.join(LIB, file), 'utf8'))
+    .join('\n');
   const declared = new Set(
-    Array.from(types.matchAll(/^export (?:declare )?(?:function|const|class) (\w+)/gm), (match) => match[1]),
+    Array.from(
+      types.matchAll(/^export (?:declare )?(?:function|const|class) (\w+)/gm),
+      (match) => match[1],
+    ),
   );
   assert.deepStrictEqual(
     Object.keys(telemetry).filter((name) => !declared.has(name)),
@@ -106,8 +127,11 @@ test('every export has a type, and the ES module the same exports', async () => 
   for (const name of Object.keys(telemetry)) assert.strictEqual(module[name], telemetry[name]);
 });
 
-test('without the native part the whole surface is there and records nothing', { timeout: 60000 }, () => {
-  const program = `
+test(
+  'without the native part the whole surface is there and records nothing',
+  { timeout: 60000 },
+  () => {
+    const program = `
     const assert = require('node:assert');
     const t = require(${JSON.stringify(path.join(LIB, 'index.js'))});
     assert.strictEqual(t.impl, 'noop');
@@ -127,18 +151,24 @@ test('without the native part the whole surface is there and records nothing', {
     http.endRequest(null, 'GET', '/', 'http', '1.1', 200, 0, '', -1);
     assert.strictEqual(http.runRequest(null, (a, b) => a + b, 1, 2), 3);
     t.flush(10).then(async (done) => console.log(done, await t.shutdown(10)));`;
-  const env = { ...process.env, DJP_TELEMETRY_NATIVE: 'off' };
-  assert.strictEqual(
-    execFileSync(process.execPath, ['-e', program], { env, encoding: 'utf8', timeout: 30000 }),
-    'true true\n',
-  );
-});
+    const env = { ...process.env, DJP_TELEMETRY_NATIVE: 'off' };
+    assert.strictEqual(
+      execFileSync(process.execPath, ['-e', program], { env, encoding: 'utf8', timeout: 30000 }),
+      'true true\n',
+    );
+  },
+);
 
-// ---- comments and the status -------------------------------------------------------------------------------------
+// ---- comments and the status -------------------------------------------------------------------
 
 /** Names of what a file of types exports, and of the members of these, that have no comment. */
 function uncommented(ts, file) {
-  const source = ts.createSourceFile(file, fs.readFileSync(file, 'utf8'), ts.ScriptTarget.Latest, true);
+  const source = ts.createSourceFile(
+    file,
+    fs.readFileSync(file, 'utf8'),
+    ts.ScriptTarget.Latest,
+    true,
+  );
   const documented = new Map(); // names with a comment: overloads share one
   const note = (name, node) => {
     const has = ts.getJSDocCommentsAndTags(node).length > 0;
@@ -147,22 +177,37 @@ function uncommented(ts, file) {
   for (const node of source.statements) {
     const shown = node.modifiers !== undefined || ts.isClassDeclaration(node);
     if (!shown || ts.isExportDeclaration(node) || ts.isImportDeclaration(node)) continue;
-    const name = ts.isVariableStatement(node) ? node.declarationList.declarations[0].name.text : node.name.text;
+    const name = ts.isVariableStatement(node)
+      ? node.declarationList.declarations[0].name.text
+      : node.name.text;
     note(`${name} ${ts.SyntaxKind[node.kind]}`, node);
     for (const member of node.members ?? []) {
-      const hidden = (member.modifiers ?? []).some((one) => one.kind === ts.SyntaxKind.PrivateKeyword);
+      const hidden = (member.modifiers ?? []).some(
+        (one) => one.kind === ts.SyntaxKind.PrivateKeyword,
+      );
       if (hidden || (member.name !== undefined && ts.isPrivateIdentifier(member.name))) continue;
       note(`${name}.${member.name === undefined ? 'constructor' : member.name.text}`, member);
     }
   }
-  return { missing: [...documented].filter(([, has]) => !has).map(([name]) => name), count: documented.size };
+  return {
+    missing: [...documented].filter(([, has]) => !has).map(([name]) => name),
+    count: documented.size,
+  };
 }
 
 test('every exported type, function and member has a comment', { skip }, () => {
   const ts = require('typescript');
   let count = 0;
   const middleware = ['express', 'http', 'next'].map((name) => `../../../middleware/${name}/index`);
-  for (const name of ['index', 'metrics', 'sampling', 'settings', 'status', 'logging/index', ...middleware]) {
+  for (const name of [
+    'index',
+    'metrics',
+    'sampling',
+    'settings',
+    'status',
+    'logging/index',
+    ...middleware,
+  ]) {
     const found = uncommented(ts, path.join(LIB, `${name}.d.ts`));
     assert.deepStrictEqual(found.missing, [], `${name}.d.ts`);
     count += found.count;
@@ -212,9 +257,14 @@ test(
     const folder = fs.mkdtempSync(path.join(require('node:os').tmpdir(), 'djp-status-'));
     const compile = (name, list) => {
       const file = path.join(folder, name);
-      const lines = list.map((state, i) => `export const s${i}: TelemetryStatus = ${JSON.stringify(state)};`);
+      const lines = list.map(
+        (state, i) => `export const s${i}: TelemetryStatus = ${JSON.stringify(state)};`,
+      );
       const types = JSON.stringify(path.join(LIB, 'status'));
-      fs.writeFileSync(file, [`import type { TelemetryStatus } from ${types};`, ...lines].join('\n'));
+      fs.writeFileSync(
+        file,
+        [`import type { TelemetryStatus } from ${types};`, ...lines].join('\n'),
+      );
       const flags = [
         '--strict',
         '--noEmit',
@@ -225,7 +275,10 @@ test(
         '--moduleResolution',
         'node16',
       ];
-      const done = spawnSync(process.execPath, [compiler, ...flags, file], { cwd: folder, encoding: 'utf8' });
+      const done = spawnSync(process.execPath, [compiler, ...flags, file], {
+        cwd: folder,
+        encoding: 'utf8',
+      });
       return done.stdout;
     };
     assert.strictEqual(compile('states.ts', states), '');

@@ -1,6 +1,6 @@
 'use strict';
-// How much one attribute may hold, at its edges; and what would never end or grows with what clients send, in processes
-// with a limit of memory of their own.
+// How much one attribute may hold, at its edges; and what would never end or grows with what
+// clients send, in processes with a limit of memory of their own.
 
 const assert = require('node:assert/strict');
 const path = require('node:path');
@@ -31,7 +31,8 @@ for (const [count, whole] of [
 ]) {
   test(`${count} values in one attribute are ${whole ? 'kept' : 'refused'}`, async () => {
     const list = Array(count).fill(1); // the list itself is a value, too
-    const same = (found, expected) => assert.ok(whole ? isDeepStrictEqual(found, expected) : found === undefined);
+    const same = (found, expected) =>
+      assert.ok(whole ? isDeepStrictEqual(found, expected) : found === undefined);
     same(await kept(list), list);
     same(await kept([list.slice(1)]), [list.slice(1)]);
     const set = new Set(Array.from({ length: count }, (_, i) => i));
@@ -52,8 +53,10 @@ for (const levels of [DEPTH - 1, DEPTH, DEPTH + 1, DEPTH + 2]) {
 }
 
 test('integers at the edges of 64 bits and of a double', async () => {
-  for (const value of [2n ** 63n - 1n, -(2n ** 63n), 2n ** 53n]) assert.equal(BigInt(await kept(value)), value);
-  for (const value of [2n ** 63n, -(2n ** 63n) - 1n, 10n ** 300n]) assert.equal(await kept(value), String(value));
+  for (const value of [2n ** 63n - 1n, -(2n ** 63n), 2n ** 53n])
+    assert.equal(BigInt(await kept(value)), value);
+  for (const value of [2n ** 63n, -(2n ** 63n) - 1n, 10n ** 300n])
+    assert.equal(await kept(value), String(value));
   assert.equal(await kept(10n ** 400n), undefined);
   assert.equal(await kept(Number.MAX_SAFE_INTEGER), Number.MAX_SAFE_INTEGER);
 });
@@ -66,7 +69,9 @@ const MODULES = {
 const HEAD = `
 const http = require('http');
 ${Object.entries(MODULES)
-  .map(([name, file]) => `const ${name} = require(${JSON.stringify(path.resolve(__dirname, file))});`)
+  .map(
+    ([name, file]) => `const ${name} = require(${JSON.stringify(path.resolve(__dirname, file))});`,
+  )
   .join('\n')}
 t.init({ enabled: true, backend: 'hybrid', exporter: 'file', filePath: '/dev/null', sampleRatio: 1, logLevel: 'none',
   excludedPaths: '/never', cardinalityLimit: 500 });
@@ -140,9 +145,12 @@ const GROWING = {
 
 for (const [name, source] of Object.entries(GROWING)) {
   test(`inside of a limit of memory: ${name}`, { timeout: 180_000 }, async () => {
-    const end = await run(`${HEAD}(async () => {${source}\nawait t.shutdown(10000); console.log('ended');})();`, {
-      preload: ['--max-old-space-size=32', '--max-semi-space-size=2'],
-    });
+    const end = await run(
+      `${HEAD}(async () => {${source}\nawait t.shutdown(10000); console.log('ended');})();`,
+      {
+        preload: ['--max-old-space-size=32', '--max-semi-space-size=2'],
+      },
+    );
     assert.deepEqual([end.stdout, end.code], ['ended\n', 0], end.stderr.slice(0, 500));
   });
 }

@@ -1,5 +1,6 @@
 'use strict';
-// Values of everyday types as attributes: kept as the shared vectors say, of whatever realm, and what cannot be kept is named once.
+// Values of everyday types as attributes: kept as the shared vectors say, of whatever realm, and
+// what cannot be kept is named once.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -89,18 +90,21 @@ describe('values', { timeout: 60000 }, () => {
       date: new Date(0), list: [1], object: { a: 1 } })`);
     const span = await kept({ ...foreign });
     const bytes = (...values) => Buffer.from(values);
-    assert.deepEqual(Object.fromEntries(Object.entries(own(span)).filter(([key]) => !key.startsWith('set '))), {
-      bytes: bytes(104, 105),
-      clamped: bytes(1),
-      view: bytes(0, 0),
-      buffer: bytes(0),
-      numbers: [0.5],
-      set: ['a'],
-      map: { k: 1 },
-      date: '1970-01-01T00:00:00.000Z',
-      list: [1],
-      object: { a: 1 },
-    });
+    assert.deepEqual(
+      Object.fromEntries(Object.entries(own(span)).filter(([key]) => !key.startsWith('set '))),
+      {
+        bytes: bytes(104, 105),
+        clamped: bytes(1),
+        view: bytes(0, 0),
+        buffer: bytes(0),
+        numbers: [0.5],
+        set: ['a'],
+        map: { k: 1 },
+        date: '1970-01-01T00:00:00.000Z',
+        list: [1],
+        object: { a: 1 },
+      },
+    );
   });
 
   test('hostile objects cost no more than themselves', async () => {
@@ -143,14 +147,21 @@ test('what cannot be kept is named once by its key, and only counted from then o
     .trim()
     .split('\n')
     .filter((line) => line.includes('left out'));
-  assert.equal(lines.filter((line) => line.includes('"callback"') && line.includes('a function')).length, 1);
-  assert.equal(lines.filter((line) => line.includes('"token"') && line.includes('a symbol')).length, 1);
+  assert.equal(
+    lines.filter((line) => line.includes('"callback"') && line.includes('a function')).length,
+    1,
+  );
+  assert.equal(
+    lines.filter((line) => line.includes('"token"') && line.includes('a symbol')).length,
+    1,
+  );
   assert.ok(lines.length <= 256 && !done.stderr.includes('secret'));
   assert.equal(done.stdout, '2006\n');
 });
 
 test('readings of performance.now() hold after a sleep of the machine or a step of the clock', async () => {
-  const done = await run(`Object.defineProperty(performance, 'timeOrigin', { value: performance.timeOrigin - 3600e3 });
+  const done =
+    await run(`Object.defineProperty(performance, 'timeOrigin', { value: performance.timeOrigin - 3600e3 });
     t.init({ enabled: true, exporter: 'file', filePath: 'spans.jsonl', sampleRatio: 1 });
     const begin = performance.now();
     const span = t.startSpan('s', null, { startTime: begin });

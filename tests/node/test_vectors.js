@@ -9,8 +9,10 @@ const test = require('node:test');
 const { native } = require('../../bindings/node/lib/loader.js');
 const propagation = require('../../bindings/node/lib/propagation.js');
 
-const load = (name) => JSON.parse(fs.readFileSync(path.join(__dirname, '../vectors', name), 'utf8'));
-const values = (headers, name) => headers.filter(([key]) => key.toLowerCase() === name).map(([, value]) => value);
+const load = (name) =>
+  JSON.parse(fs.readFileSync(path.join(__dirname, '../vectors', name), 'utf8'));
+const values = (headers, name) =>
+  headers.filter(([key]) => key.toLowerCase() === name).map(([, value]) => value);
 const FORMATS = {
   text: 'text/plain; version=0.0.4; charset=utf-8',
   openmetrics: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
@@ -38,9 +40,17 @@ function checkRequest(name, request) {
   );
   assert.equal(state, request.tracestate, name);
   if (request.parent) assert.equal(spanId, request.parent, name);
-  const hex = [...words.subarray(0, 6)].map((word) => (word >>> 0).toString(16).padStart(8, '0')).join('');
+  const hex = [...words.subarray(0, 6)]
+    .map((word) => (word >>> 0).toString(16).padStart(8, '0'))
+    .join('');
   assert.deepEqual([hex, words[6]], [traceId + spanId, flags], name);
-  const wanted = { traceId, spanId, traceFlags: flags, traceState: request.tracestate, isRemote: true };
+  const wanted = {
+    traceId,
+    spanId,
+    traceFlags: flags,
+    traceState: request.tracestate,
+    isRemote: true,
+  };
   assert.deepEqual(carried, wanted, name);
 }
 
@@ -68,11 +78,14 @@ test('setting a member of a tracestate', () => {
 
 test('baggage as received and as sent on', () => {
   for (const item of load('baggage.json').cases) {
-    const entries = native.baggageParse(item.fields).map(({ key, value, properties }) => [key, value, properties]);
+    const entries = native
+      .baggageParse(item.fields)
+      .map(({ key, value, properties }) => [key, value, properties]);
     assert.deepEqual(entries, item.entries, item.case);
     assert.equal(native.baggageText(item.fields), item.text, item.case);
     let built = '';
-    for (const [key, value, properties] of item.entries) built = native.baggageSet(built, key, value, properties);
+    for (const [key, value, properties] of item.entries)
+      built = native.baggageSet(built, key, value, properties);
     assert.equal(native.baggageText(built), built, item.case);
   }
 });
@@ -82,7 +95,8 @@ test('what is sent for a span context', () => {
     const { trace_id: traceId, span_id: spanId, flags: traceFlags, case: name } = item;
     const traceState = native.tracestateParse(item.tracestate) || '';
     let baggage = '';
-    for (const [key, value, properties] of item.baggage) baggage = native.baggageSet(baggage, key, value, properties);
+    for (const [key, value, properties] of item.baggage)
+      baggage = native.baggageSet(baggage, key, value, properties);
     const sent = propagation.inject([], { traceId, spanId, traceFlags, traceState }, baggage);
     assert.deepEqual(sent, item.headers, name);
   }
@@ -90,12 +104,17 @@ test('what is sent for a span context', () => {
 
 test('the format of a scrape', () => {
   for (const item of load('negotiation.json')) {
-    assert.equal(native.negotiate(item.accept === null ? undefined : item.accept), FORMATS[item.format], item.accept);
+    assert.equal(
+      native.negotiate(item.accept === null ? undefined : item.accept),
+      FORMATS[item.format],
+      item.accept,
+    );
   }
 });
 
 test('paths as labels', () => {
-  for (const item of load('normalise.json')) assert.equal(native.normalisePath(item.path), item.label, item.path);
+  for (const item of load('normalise.json'))
+    assert.equal(native.normalisePath(item.path), item.label, item.path);
 });
 
 function checkSettings(name, report, expected, part) {
@@ -113,7 +132,10 @@ function checkWarnings(item, warnings, report) {
       `${item.case}: ${name}`,
     );
   for (const secret of item.hidden || []) {
-    assert.ok(!warnings.concat(report).some((text) => text.includes(secret)), `${item.case}: ${secret} is shown`);
+    assert.ok(
+      !warnings.concat(report).some((text) => text.includes(secret)),
+      `${item.case}: ${secret} is shown`,
+    );
   }
 }
 
@@ -129,7 +151,8 @@ test('settings from options and variables', () => {
     checkSettings(item.case, report, item.expect, 'value');
     checkSettings(item.case, report, item.sources, 'source');
     checkWarnings(item, warnings, found.report + found.summary);
-    if (item.fields?.summary !== undefined) assert.equal(found.summary, item.fields.summary, item.case);
+    if (item.fields?.summary !== undefined)
+      assert.equal(found.summary, item.fields.summary, item.case);
   }
   assert.equal(native.sdkEpoch(), 0);
 });

@@ -1,7 +1,7 @@
 'use strict';
-// The W3C trace-context harness, end to end: an Express service answers POST /test by posting on to the addresses it is
-// given, and what arrives there must be right for each of the 41 cases. Header fields are sent byte for byte,
-// duplicates and casing included.
+// The W3C trace-context harness, end to end: an Express service answers POST /test by posting on to
+// the addresses it is given, and what arrives there must be right for each of the 41 cases. Header
+// fields are sent byte for byte, duplicates and casing included.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
@@ -66,7 +66,12 @@ function service(express) {
     try {
       for (const item of req.body) {
         const { port, pathname } = new URL(item.url);
-        await post(Number(port), pathname, JSON.stringify(item.arguments), Object.entries(telemetry.inject({})));
+        await post(
+          Number(port),
+          pathname,
+          JSON.stringify(item.arguments),
+          Object.entries(telemetry.inject({})),
+        );
       }
       res.send('ok');
     } catch (error) {
@@ -88,7 +93,10 @@ function members(values) {
 async function sentOn(port, there, name, headers, callbacks = 1) {
   const path = `/callback/${name}`;
   const before = (there.received.get(path) || []).length;
-  const items = Array(callbacks).fill({ url: `http://127.0.0.1:${there.port}${path}`, arguments: [] });
+  const items = Array(callbacks).fill({
+    url: `http://127.0.0.1:${there.port}${path}`,
+    arguments: [],
+  });
   assert.equal(await post(port, '/test', JSON.stringify(items), headers), 200);
   const arrived = (there.received.get(path) || []).slice(before);
   assert.equal(arrived.length, callbacks);

@@ -1,6 +1,6 @@
 'use strict';
-// The bounds of a redacted copy at their edges, in log lines and in what is redacted by call; and what a name decides
-// about the value beside it.
+// The bounds of a redacted copy at their edges, in log lines and in what is redacted by call; and
+// what a name decides about the value beside it.
 
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
@@ -13,7 +13,11 @@ const TEXT = 1 << 20;
 /** What one line tells of a value. */
 function logged(metadata, message = 'm') {
   const texts = [];
-  const log = createLogger({ service: 's', environment: 'e', destination: { write: (text) => texts.push(text) > 0 } });
+  const log = createLogger({
+    service: 's',
+    environment: 'e',
+    destination: { write: (text) => texts.push(text) > 0 },
+  });
   log.info(message, metadata);
   return JSON.parse(texts[0]);
 }
@@ -29,7 +33,9 @@ for (const [count, cut] of [
     assert.equal(list.length, count);
   });
   test(`an object of ${count} fields in a line is ${cut ? 'cut and says so' : 'whole'}`, () => {
-    const { inner } = logged({ inner: Object.fromEntries(Array.from({ length: count }, (_, i) => [`f${i}`, 1])) });
+    const { inner } = logged({
+      inner: Object.fromEntries(Array.from({ length: count }, (_, i) => [`f${i}`, 1])),
+    });
     assert.equal(inner['[Truncated]'] === true, cut);
     assert.equal(Object.keys(inner).length, count);
   });
@@ -62,7 +68,10 @@ for (const [length, cut] of [
 
 test('the bounds hold for each line anew', () => {
   const texts = [];
-  const log = createLogger({ service: 's', destination: { write: (text) => texts.push(text) > 0 } });
+  const log = createLogger({
+    service: 's',
+    destination: { write: (text) => texts.push(text) > 0 },
+  });
   for (let i = 0; i < 3; i++) log.info('m', { list: Array(NODES - 2).fill(1) });
   assert.ok(texts.every((text) => !text.includes('[Truncated]')));
 });
@@ -71,18 +80,24 @@ test('a value that is not there stays so under every name', () => {
   const names = ['password', 'token', 'amount', 'userId', 'plain'];
   for (const value of [null, true, false]) {
     const line = logged(Object.fromEntries(names.map((name) => [name, value])));
-    for (const name of ['password', 'token', 'amount', 'user_id', 'plain']) assert.equal(line[name], value, name);
+    for (const name of ['password', 'token', 'amount', 'user_id', 'plain'])
+      assert.equal(line[name], value, name);
   }
   const all = Object.fromEntries(names.map((name) => [name, undefined]));
   assert.ok(!Object.keys(logged(all)).some((name) => names.includes(name)));
   assert.deepEqual(redactObject(all), all);
-  assert.deepEqual(redactObject({ password: undefined, pwd: null }), { password: undefined, pwd: null });
+  assert.deepEqual(redactObject({ password: undefined, pwd: null }), {
+    password: undefined,
+    pwd: null,
+  });
 });
 
 test('what a name hides, by the kind of the value', () => {
   const values = { text: 'x', number: 5, big: 5n, list: ['x'], object: { a: 'x' }, empty: '' };
   const line = (name) => {
-    const found = logged(Object.fromEntries(Object.entries(values).map(([key, value]) => [key, { [name]: value }])));
+    const found = logged(
+      Object.fromEntries(Object.entries(values).map(([key, value]) => [key, { [name]: value }])),
+    );
     return Object.keys(values).map((key) => found[key][name]);
   };
   const hidden = '[REDACTED]';
@@ -104,9 +119,14 @@ test('an object says by toJSON what it is, and its secrets go all the same', () 
       return { password: 'x' };
     }
   }
-  assert.deepEqual(logged({ own, made: new Made() }).own, { password: '[REDACTED]', note: '[REDACTED_EMAIL]' });
+  assert.deepEqual(logged({ own, made: new Made() }).own, {
+    password: '[REDACTED]',
+    note: '[REDACTED_EMAIL]',
+  });
   assert.deepEqual(logged({ made: new Made() }).made, { password: '[REDACTED]' });
-  assert.deepEqual(deepRedact({ own }), { own: { password: '[REDACTED]', note: '[REDACTED_EMAIL]' } });
+  assert.deepEqual(deepRedact({ own }), {
+    own: { password: '[REDACTED]', note: '[REDACTED_EMAIL]' },
+  });
   const line = logged(own);
   assert.equal(line.password, '[REDACTED]');
   assert.equal(line.toJSON, undefined);

@@ -1,6 +1,7 @@
 'use strict';
-// Websocket handshakes of a recorded server: the status in whatever form it is written, what the application's socket
-// is afterwards, and connections that end before, during and after the handshake.
+// Websocket handshakes of a recorded server: the status in whatever form it is written, what the
+// application's socket is afterwards, and connections that end before, during and after the
+// handshake.
 
 const assert = require('node:assert/strict');
 const http = require('node:http');
@@ -9,7 +10,11 @@ const { after, test } = require('node:test');
 const { begin, listen, raw, serverSpans, telemetry, wire } = require('./http_driver.js');
 const { instrumentServer } = require('../../middleware/http');
 
-const HANDSHAKE = wire('GET', '/chat', ['connection: Upgrade', 'upgrade: websocket', 'sec-websocket-version: 13']);
+const HANDSHAKE = wire('GET', '/chat', [
+  'connection: Upgrade',
+  'upgrade: websocket',
+  'sec-websocket-version: 13',
+]);
 const HEAD = (status) => `HTTP/1.1 ${status} X\r\nconnection: close\r\n\r\n`;
 
 after(() => telemetry.shutdown(1000));
@@ -40,7 +45,10 @@ const FORMS = {
     socket.end()
   ),
   'an encoding and a callback': (socket) => socket.write(HEAD(401), 'latin1', () => socket.end()),
-  'a later status that is none': (socket) => (socket.write(HEAD(401)), socket.end('HTTP/1.1 500 X\r\n')),
+  'a later status that is none': (socket) => (
+    socket.write(HEAD(401)),
+    socket.end('HTTP/1.1 500 X\r\n')
+  ),
 };
 for (const [name, answer] of Object.entries(FORMS)) {
   test(`a refusal as ${name}`, { timeout: 30000 }, async (t) => {
@@ -72,7 +80,8 @@ test('a socket that is closed without a word: no status', { timeout: 30000 }, as
 
 test('after the handshake the socket has its own methods again', { timeout: 30000 }, async (t) => {
   const found = [];
-  const own = (socket) => ['write', 'end'].map((name) => socket[name] === net.Socket.prototype[name]);
+  const own = (socket) =>
+    ['write', 'end'].map((name) => socket[name] === net.Socket.prototype[name]);
   await spanOf(t, (socket) => {
     const before = [socket.write, socket.end];
     socket.write(HEAD(101));
@@ -88,22 +97,26 @@ test('after the handshake the socket has its own methods again', { timeout: 3000
   ]);
 });
 
-test('methods that somebody else put on the socket meanwhile stay', { timeout: 30000 }, async (t) => {
-  let own;
-  let calls = 0;
-  await spanOf(t, (socket) => {
-    const { write } = socket;
-    own = function theirs(...given) {
-      calls++;
-      return write.apply(this, given);
-    };
-    socket.write = own;
-    socket.write(HEAD(101));
-    assert.equal(socket.write, own);
-    socket.end();
-  });
-  assert.equal(calls, 1);
-});
+test(
+  'methods that somebody else put on the socket meanwhile stay',
+  { timeout: 30000 },
+  async (t) => {
+    let own;
+    let calls = 0;
+    await spanOf(t, (socket) => {
+      const { write } = socket;
+      own = function theirs(...given) {
+        calls++;
+        return write.apply(this, given);
+      };
+      socket.write = own;
+      socket.write(HEAD(101));
+      assert.equal(socket.write, own);
+      socket.end();
+    });
+    assert.equal(calls, 1);
+  },
+);
 
 test('what is excluded is no span, and its context goes on', { timeout: 30000 }, async (t) => {
   await begin();
@@ -121,16 +134,20 @@ test('what is excluded is no span, and its context goes on', { timeout: 30000 },
   assert.equal((await serverSpans(0)).length, 0);
 });
 
-test('a template is found by the option, without the mark of express-ws', { timeout: 30000 }, async (t) => {
-  for (const [route, shown] of [
-    [() => '/chat/:room/.websocket', '/chat/:room'],
-    [() => '/.websocket', '/'],
-    [() => '/a/.websocket/', '/a'],
-    [() => '/a.websocket', '/a.websocket'],
-    [() => '', undefined],
-    [() => assert.fail('no'), undefined],
-  ]) {
-    const span = await spanOf(t, (socket) => socket.end(HEAD(101)), { route });
-    assert.equal(span.attributes['http.route'], shown);
-  }
-});
+test(
+  'a template is found by the option, without the mark of express-ws',
+  { timeout: 30000 },
+  async (t) => {
+    for (const [route, shown] of [
+      [() => '/chat/:room/.websocket', '/chat/:room'],
+      [() => '/.websocket', '/'],
+      [() => '/a/.websocket/', '/a'],
+      [() => '/a.websocket', '/a.websocket'],
+      [() => '', undefined],
+      [() => assert.fail('no'), undefined],
+    ]) {
+      const span = await spanOf(t, (socket) => socket.end(HEAD(101)), { route });
+      assert.equal(span.attributes['http.route'], shown);
+    }
+  },
+);

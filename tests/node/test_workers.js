@@ -1,6 +1,7 @@
 'use strict';
-// Worker threads by the hundred, each with spans and metrics, a quarter of them terminated in the middle: every completed recording
-// arrives or is counted as lost, nothing crashes, and memory comes back. Under every version of Node that is here.
+// Worker threads by the hundred, each with spans and metrics, a quarter of them terminated in the
+// middle: every completed recording arrives or is counted as lost, nothing crashes, and memory
+// comes back. Under every version of Node that is here.
 
 const assert = require('node:assert/strict');
 const { spawn } = require('node:child_process');
@@ -25,14 +26,18 @@ function pause(ms) {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
-// ---- a thread ------------------------------------------------------------------------------------------------------
+// ---- a thread ----------------------------------------------------------------------------------
 
 /** done[2i] counts ended spans, done[2i + 1] increments; both right behind the recording. */
 function threadMain() {
   const { index, endless } = workerData;
   const done = new Int32Array(workerData.shared);
   telemetry.init();
-  const counter = new telemetry.Counter({ name: 'thread_jobs', help: 'Jobs', labelNames: ['kind'] });
+  const counter = new telemetry.Counter({
+    name: 'thread_jobs',
+    help: 'Jobs',
+    labelNames: ['kind'],
+  });
   const histogram = new telemetry.Histogram({ name: 'thread_seconds', help: 'Duration' });
   for (let n = 0; endless || n < SPANS; n++) {
     telemetry
@@ -47,12 +52,16 @@ function threadMain() {
   }
 }
 
-// ---- the process of the threads ------------------------------------------------------------------------------------
+// ---- the process of the threads ----------------------------------------------------------------
 
 function memory() {
   if (global.gc) global.gc();
   const [virtual, resident] = fs.readFileSync('/proc/self/statm', 'utf8').split(' ').map(Number);
-  return { virtual: virtual * 4096, resident: resident * 4096, threads: fs.readdirSync('/proc/self/task').length };
+  return {
+    virtual: virtual * 4096,
+    resident: resident * 4096,
+    threads: fs.readdirSync('/proc/self/task').length,
+  };
 }
 
 function runThread(index, shared) {
@@ -72,7 +81,9 @@ function runThread(index, shared) {
 }
 
 function sumOf(text, name) {
-  const lines = text.split('\n').filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
+  const lines = text
+    .split('\n')
+    .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
 }
 
@@ -108,7 +119,7 @@ async function processMain() {
   );
 }
 
-// ---- the tests -----------------------------------------------------------------------------------------------------
+// ---- the tests ---------------------------------------------------------------------------------
 
 /** This Node, and those that tools/node-find.sh has fetched before. */
 function versions() {
@@ -139,10 +150,15 @@ function runProcess(node, environment) {
   });
 }
 
-/** Every thread that was terminated may have completed one recording that it did not come to count. */
+/**
+ * Every thread that was terminated may have completed one recording that it did not come to count.
+ */
 function assertBetween(value, least, what) {
   const most = least + (ROUNDS * THREADS) / 4;
-  assert.ok(value >= least && value <= most, `${what}: ${value} is not within ${least} and ${most}`);
+  assert.ok(
+    value >= least && value <= most,
+    `${what}: ${value} is not within ${least} and ${most}`,
+  );
 }
 
 function assertBooks(told, arrived) {
@@ -173,25 +189,29 @@ function testsMain() {
   const { cleanEnvironment } = require('./programs.js');
   const { Sink } = require('./sink.js');
   for (const [major, node] of versions()) {
-    test(`${ROUNDS * THREADS} threads under Node ${major}`, { timeout: 2 * DEADLINE_MS }, async (t) => {
-      const sink = await new Sink().start();
-      sink.light = true;
-      try {
-        const done = await runProcess(node, cleanEnvironment(sink.environment()));
-        assert.deepEqual([done.code, done.signal], [0, null], done.stderr);
-        const told = JSON.parse(done.stdout);
-        t.diagnostic(
-          `resident ${told.samples.map((one) => one.resident >> 20)}, virtual ${told.samples.map((one) =>
-            Math.round(one.virtual / 1048576),
-          )} MiB`,
-        );
-        assertBooks(told, sink.count);
-        assertMemory(told.samples);
-        assert.deepEqual([sink.bad, sink.cut], [[], 0]);
-      } finally {
-        await sink.stop();
-      }
-    });
+    test(
+      `${ROUNDS * THREADS} threads under Node ${major}`,
+      { timeout: 2 * DEADLINE_MS },
+      async (t) => {
+        const sink = await new Sink().start();
+        sink.light = true;
+        try {
+          const done = await runProcess(node, cleanEnvironment(sink.environment()));
+          assert.deepEqual([done.code, done.signal], [0, null], done.stderr);
+          const told = JSON.parse(done.stdout);
+          t.diagnostic(
+            `resident ${told.samples.map((one) => one.resident >> 20)}, virtual ${told.samples.map(
+              (one) => Math.round(one.virtual / 1048576),
+            )} MiB`,
+          );
+          assertBooks(told, sink.count);
+          assertMemory(told.samples);
+          assert.deepEqual([sink.bad, sink.cut], [[], 0]);
+        } finally {
+          await sink.stop();
+        }
+      },
+    );
   }
 }
 

@@ -1,5 +1,5 @@
-// The package beside Express, pino and winston as TypeScript sees them: checked by `tsc --strict`, never run. One line must
-// not compile.
+// The package beside Express, pino and winston as TypeScript sees them: checked by `tsc --strict`,
+// never run. One line must not compile.
 import { createServer } from 'node:http';
 import express from 'express';
 import pino from 'pino';
@@ -9,7 +9,12 @@ import { metricsHandler, telemetryErrorHandler, telemetryMiddleware } from 'djp-
 import { instrumentServer, telemetryListener } from 'djp-telemetry/http';
 import { correlationMiddleware, traceMixin, winstonFormat } from 'djp-telemetry/logging';
 
-const options: TelemetryOptions = { enabled: true, serviceName: 'shop', sample_ratio: 1, headers: { a: 'b' } };
+const options: TelemetryOptions = {
+  enabled: true,
+  serviceName: 'shop',
+  sample_ratio: 1,
+  headers: { a: 'b' },
+};
 init(options);
 // @ts-expect-error a name that does not exist
 init({ serviceNam: 'shop' });
@@ -17,12 +22,19 @@ const ratio: unknown = telemetryStatus().settings?.sample_ratio?.value;
 const lost: number = telemetryStatus().dropped?.ring_full ?? 0;
 
 const app = express();
-app.use(telemetryMiddleware({ exclude: ['/health'], metricsPath: '/metrics' }), correlationMiddleware());
+app.use(
+  telemetryMiddleware({ exclude: ['/health'], metricsPath: '/metrics' }),
+  correlationMiddleware(),
+);
 app.get('/metrics', metricsHandler({ counted: true }));
 app.use(telemetryErrorHandler());
 
 createServer(telemetryListener(app));
-createServer(telemetryListener((req, res) => res.end(req.url), { route: (req) => (req.url === '/' ? '/' : null) }));
+createServer(
+  telemetryListener((req, res) => res.end(req.url), {
+    route: (req) => (req.url === '/' ? '/' : null),
+  }),
+);
 instrumentServer(createServer(app), { normalisePaths: true });
 
 pino({ mixin: traceMixin() }).info({ ratio, lost }, 'started');

@@ -46,7 +46,10 @@ init({
   resourceAttributes: { team: 'a' },
   semconv: 'stable',
 });
-const uninstall: () => void = instrumentOutgoing({ origins: ['https://example.test', /internal/], spans: true });
+const uninstall: () => void = instrumentOutgoing({
+  origins: ['https://example.test', /internal/],
+  spans: true,
+});
 
 interface Order {
   id: number;
@@ -59,7 +62,10 @@ const price = (order: Order): number =>
       .setAttribute('n', 1n)
       .setAttributes(new Map([['k', [1, 2]]]))
       .addEvent('x', { a: new Date() }, Date.now());
-    span.setStatus('error', 'why').setStatus({ code: StatusCode.ERROR, message: 'why' }).updateName('y');
+    span
+      .setStatus('error', 'why')
+      .setStatus({ code: StatusCode.ERROR, message: 'why' })
+      .updateName('y');
     return order.id * 2;
   });
 const load: Promise<Order> = withSpan('order.load', async (span: Span): Promise<Order> => ({
@@ -71,8 +77,14 @@ const add = traced('add', (a: number, b: number) => a + b);
 const sum: number = add(1, 2);
 
 const attributes: Attributes = { a: 1, b: [true, null], c: { d: new Uint8Array(1) } };
-const span = startSpan('manual', attributes, { kind: SpanKind.SERVER, root: true, links: [getCurrentSpan()] });
-span.recordException(new Error('x'), [1, 2]).addLink({ context: span.spanContext(), attributes: { a: 1 } });
+const span = startSpan('manual', attributes, {
+  kind: SpanKind.SERVER,
+  root: true,
+  links: [getCurrentSpan()],
+});
+span
+  .recordException(new Error('x'), [1, 2])
+  .addLink({ context: span.spanContext(), attributes: { a: 1 } });
 span.end([1700000000, 0]);
 
 const context: Context = extract({ traceparent: 'x' });
@@ -82,7 +94,11 @@ const fresh: Record<string, string> = inject();
 runWithContext(setBaggage('tenant', 'acme'), () => getCurrentTraceId());
 
 const tracer = getTracer('shop', '1.2');
-const answer: number = tracer.startActiveSpan('a', { kind: 'producer' }, (active) => (active.end(), 7));
+const answer: number = tracer.startActiveSpan(
+  'a',
+  { kind: 'producer' },
+  (active) => (active.end(), 7),
+);
 const other: string = tracer.withSpan('b', () => 'x');
 
 const orders = new Counter('orders', 'Orders taken', ['kind']);

@@ -1,4 +1,5 @@
-"""Drives ASGI applications in process and reads back what was recorded, through the official protobuf classes."""
+"""Drives ASGI applications in process and reads back what was recorded, through the official
+protobuf classes."""
 
 from __future__ import annotations
 
@@ -14,7 +15,13 @@ from djp_telemetry._loader import native
 @contextlib.contextmanager
 def telemetry(**options):
     """Telemetry with the memory exporter, every span kept, ended afterwards."""
-    settings = {"enabled": True, "backend": "hybrid", "exporter": "memory", "sample_ratio": 1.0, **options}
+    settings = {
+        "enabled": True,
+        "backend": "hybrid",
+        "exporter": "memory",
+        "sample_ratio": 1.0,
+        **options,
+    }
     djp_telemetry.shutdown(1)
     djp_telemetry.init_telemetry(**settings)
     try:
@@ -42,7 +49,8 @@ def spans():
 
 def attributes(message):
     return {
-        item.key: getattr(item.value, item.value.WhichOneof("value") or "string_value") for item in message.attributes
+        item.key: getattr(item.value, item.value.WhichOneof("value") or "string_value")
+        for item in message.attributes
     }
 
 
@@ -69,7 +77,9 @@ def samples(prefix=""):
 def requests_total():
     """{(method, endpoint, status): count}"""
     pattern = re.compile(r'method="(.*?)",endpoint="(.*?)",status_code="(.*?)"')
-    return {pattern.search(key).groups(): value for key, value in samples("http_requests_total").items()}
+    return {
+        pattern.search(key).groups(): value for key, value in samples("http_requests_total").items()
+    }
 
 
 def http_scope(path="/", method="GET", headers=(), **more):
@@ -83,7 +93,9 @@ def http_scope(path="/", method="GET", headers=(), **more):
         "raw_path": path.encode(),
         "root_path": "",
         "query_string": b"",
-        "headers": [(name.encode() if isinstance(name, str) else name, value) for name, value in headers],
+        "headers": [
+            (name.encode() if isinstance(name, str) else name, value) for name, value in headers
+        ],
         "client": ("127.0.0.1", 1234),
         "server": ("127.0.0.1", 80),
         "state": {},
@@ -95,7 +107,9 @@ class Connection:
     """The server's side of one request: messages to receive, and what was sent."""
 
     def __init__(self, *incoming):
-        self.incoming = list(incoming) or [{"type": "http.request", "body": b"", "more_body": False}]
+        self.incoming = list(incoming) or [
+            {"type": "http.request", "body": b"", "more_body": False}
+        ]
         self.sent = []
         self.wait = None
 
@@ -111,7 +125,14 @@ class Connection:
 
     @property
     def status(self):
-        return next((message["status"] for message in self.sent if message["type"] == "http.response.start"), None)
+        return next(
+            (
+                message["status"]
+                for message in self.sent
+                if message["type"] == "http.response.start"
+            ),
+            None,
+        )
 
     @property
     def body(self):

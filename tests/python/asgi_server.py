@@ -1,5 +1,6 @@
-"""Real ASGI servers in processes of their own, for tests of what only a server does: a program with an `app`, started
-on a free port of the loopback interface, its spans in a file, its output in another one."""
+"""Real ASGI servers in processes of their own, for tests of what only a server does: a program with
+an `app`, started on a free port of the loopback interface, its spans in a file, its output in
+another one."""
 
 import contextlib
 import importlib.util
@@ -88,7 +89,12 @@ def serving(source, folder, server="uvicorn-h11", options="", **environment):
     }
     with open(folder / "output", "wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", *SERVERS[server].replace("PORT", str(port)).split(), *options.split()],
+            [
+                sys.executable,
+                "-m",
+                *SERVERS[server].replace("PORT", str(port)).split(),
+                *options.split(),
+            ],
             env=clean_environment(**{**settings, **environment}),
             cwd=folder,
             stdout=output,

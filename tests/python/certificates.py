@@ -10,7 +10,8 @@ import grpc
 
 
 class Certificates:
-    """Two authorities, a server for 127.0.0.1 and localhost, a server for another name, and a client."""
+    """Two authorities, a server for 127.0.0.1 and localhost, a server for another name, and a
+    client."""
 
     def __init__(self, folder: pathlib.Path):
         self.folder = folder

@@ -42,8 +42,12 @@ class Raising:
     def _fail(self, *args, **kwargs):
         raise RuntimeError("raising")
 
-    __str__ = __repr__ = __int__ = __float__ = __index__ = __bool__ = __iter__ = __len__ = __getitem__ = _fail
-    __setitem__ = __call__ = __eq__ = __hash__ = __enter__ = __exit__ = __await__ = __next__ = __contains__ = _fail
+    __str__ = __repr__ = __int__ = __float__ = __index__ = __bool__ = __iter__ = __len__ = (
+        __getitem__
+    ) = _fail
+    __setitem__ = __call__ = __eq__ = __hash__ = __enter__ = __exit__ = __await__ = __next__ = (
+        __contains__
+    ) = _fail
     __lt__ = __gt__ = __add__ = __format__ = __fspath__ = __bytes__ = __instancecheck__ = _fail
 
 
@@ -136,7 +140,14 @@ EVIL = {
     "list_of_lies": lambda: ListOfLies([1, 2]),
     "dict_of_lies": lambda: DictOfLies(a=1),
     "list_of_evil": lambda: [Raising(), Text("t"), "\ud800", None, own_dict()],
-    "dict_of_evil": lambda: {"r": Raising(), "\ud800": "\udc00", 1: 2, None: None, b"b": b"b", ("t",): 1},
+    "dict_of_evil": lambda: {
+        "r": Raising(),
+        "\ud800": "\udc00",
+        1: 2,
+        None: None,
+        b"b": b"b",
+        ("t",): 1,
+    },
     "type": lambda: type,
     "class": lambda: Raising,
     "module": lambda: sys,
@@ -163,7 +174,12 @@ def named_functions():
 def restart():
     djp_telemetry.shutdown(1)
     djp_telemetry.init_telemetry(
-        enabled=True, backend="hybrid", exporter="memory", sample_ratio=1.0, service_name="test", log_level="none"
+        enabled=True,
+        backend="hybrid",
+        exporter="memory",
+        sample_ratio=1.0,
+        service_name="test",
+        log_level="none",
     )
 
 

@@ -1,6 +1,8 @@
-"""A loopback HTTP/1.1 receiver that misbehaves on purpose, by a script whose last behaviour repeats.
+"""A loopback HTTP/1.1 receiver that misbehaves on purpose, by a script whose last behaviour
+repeats.
 
-A connection that opens with the HTTP/2 preface gets the same behaviours as raw bytes: gRPC clients meet them too."""
+A connection that opens with the HTTP/2 preface gets the same behaviours as raw bytes: gRPC clients
+meet them too."""
 
 from __future__ import annotations
 
@@ -33,8 +35,14 @@ def partial_success(rejected: int, message: str) -> bytes:
     return b"\x0a" + bytes([len(inner)]) + inner
 
 
-def answer(status: int, body: bytes = b"", content_type: str = "application/x-protobuf", **headers: str) -> bytes:
-    lines = [f"HTTP/1.1 {status} Scripted", f"Content-Length: {len(body)}", f"Content-Type: {content_type}"]
+def answer(
+    status: int, body: bytes = b"", content_type: str = "application/x-protobuf", **headers: str
+) -> bytes:
+    lines = [
+        f"HTTP/1.1 {status} Scripted",
+        f"Content-Length: {len(body)}",
+        f"Content-Type: {content_type}",
+    ]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
@@ -48,13 +56,17 @@ PLAIN = {
     "ok_json": lambda: answer(200, b"{}", "application/json"),
     "ok_text": lambda: answer(200, b"thank you", "text/plain"),
     "ok_no_type": lambda: b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n",
-    "ok_gzip": lambda: answer(200, gzip.compress(partial_success(3, "zipped")), Content_Encoding="gzip"),
+    "ok_gzip": lambda: answer(
+        200, gzip.compress(partial_success(3, "zipped")), Content_Encoding="gzip"
+    ),
     "partial": lambda: answer(200, partial_success(5, "half of them")),
     "partial_json": lambda: answer(
         200, b'{"partialSuccess":{"rejectedSpans":"7","errorMessage":"some"}}', "application/json"
     ),
     "partial_logs_json": lambda: answer(
-        200, b'{"partialSuccess":{"rejectedLogRecords":"7","errorMessage":"some"}}', "application/json"
+        200,
+        b'{"partialSuccess":{"rejectedLogRecords":"7","errorMessage":"some"}}',
+        "application/json",
     ),
     "warning": lambda: answer(200, partial_success(0, "old schema")),
     "bad_protobuf": lambda: answer(200, b"\xff\xff\xff\xff"),
@@ -81,9 +93,16 @@ PLAIN = {
 
 
 class FaultServer:
-    """Runs in a thread of its own. requests: what arrived, in order; connections: how many were accepted."""
+    """Runs in a thread of its own. requests: what arrived, in order; connections: how many were
+    accepted."""
 
-    def __init__(self, *script: str, tls: ssl.SSLContext | None = None, port: int = 0, unix: str | None = None):
+    def __init__(
+        self,
+        *script: str,
+        tls: ssl.SSLContext | None = None,
+        port: int = 0,
+        unix: str | None = None,
+    ):
         self.script = list(script) or ["ok"]
         self.requests: list[Request] = []
         self.connections = 0
@@ -118,7 +137,9 @@ class FaultServer:
         if self._unix:
             server = await asyncio.start_unix_server(self._connection, self._unix, ssl=self._tls)
         else:
-            server = await asyncio.start_server(self._connection, "127.0.0.1", self.port, ssl=self._tls)
+            server = await asyncio.start_server(
+                self._connection, "127.0.0.1", self.port, ssl=self._tls
+            )
             self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()
@@ -139,10 +160,15 @@ class FaultServer:
         finally:
             writer.close()
 
-    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> bool:
+    async def _one(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int
+    ) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         method, path, _ = head[0].split(" ", 2)
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
+        headers = {
+            name.lower(): value.strip()
+            for name, _, value in (line.partition(":") for line in head[1:] if line)
+        }
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         self.requests.append(Request(method, path, headers, body, number))
         behaviour = self.script.pop(0) if len(self.script) > 1 else self.script[0]

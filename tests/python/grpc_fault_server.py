@@ -48,8 +48,8 @@ def partial_success(rejected: int, message: str) -> bytes:
 
 
 class GrpcFaultServer:
-    """Behaviours: ok, partial, warning, bad_message, hang, (code, message), (code, message, retry seconds).
-    Each answer takes `pause` seconds; at most `workers` calls are worked on at once."""
+    """Behaviours: ok, partial, warning, bad_message, hang, (code, message), (code, message, retry
+    seconds). Each answer takes `pause` seconds; at most `workers` calls are worked on at once."""
 
     def __init__(
         self,
@@ -101,7 +101,9 @@ class GrpcFaultServer:
         with self._lock:
             behaviour = self.script.pop(0) if len(self.script) > 1 else self.script[0]
             left = context.time_remaining()
-            self.calls.append(Call(body, dict(context.invocation_metadata()), left, context.peer(), method))
+            self.calls.append(
+                Call(body, dict(context.invocation_metadata()), left, context.peer(), method)
+            )
         self._stop.wait(self._pause)
         if isinstance(behaviour, tuple):
             code, message, *retry = behaviour
@@ -109,7 +111,9 @@ class GrpcFaultServer:
                 seconds = retry[0]
                 details = status_details(code, message, int(seconds), round(seconds % 1 * 1e9))
                 context.set_trailing_metadata([("grpc-status-details-bin", details)])
-            context.abort(next(status for status in grpc.StatusCode if status.value[0] == code), message)
+            context.abort(
+                next(status for status in grpc.StatusCode if status.value[0] == code), message
+            )
         if behaviour == "hang":
             self._stop.wait(30)
         return {

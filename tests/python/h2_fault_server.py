@@ -1,5 +1,6 @@
-"""A loopback gRPC receiver that writes HTTP/2 frame by frame, so that a test chooses in which order, and in which pieces, an answer, the
-GOAWAY and the end of the connection come. It knows just enough of HTTP/2 for one client with small header blocks."""
+"""A loopback gRPC receiver that writes HTTP/2 frame by frame, so that a test chooses in which
+order, and in which pieces, an answer, the GOAWAY and the end of the connection come. It knows just
+enough of HTTP/2 for one client with small header blocks."""
 
 from __future__ import annotations
 
@@ -17,20 +18,27 @@ LARGEST = 0x7FFFFFFF
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
-    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+    return (
+        struct.pack(">I", len(payload))[1:]
+        + bytes([kind, flags])
+        + struct.pack(">I", stream)
+        + payload
+    )
 
 
 def literal(name: str, value: str) -> bytes:
-    """A header field without indexing and without Huffman codes; both texts are shorter than 127 bytes."""
+    """A header field without indexing and without Huffman codes; both texts are shorter than 127
+    bytes."""
     return b"\x00" + bytes([len(name)]) + name.encode() + bytes([len(value)]) + value.encode()
 
 
 class H2FaultServer:
-    """script: one list of steps for each call, the last list repeats. Steps:
-    "headers", "message", "ok" or ("trailers", status): parts of the answer; "error": a trailers-only answer with status 14;
-    "goaway" (this stream is the last one), "goaway_all" (the first of a graceful pair), "goaway_before" (this stream was not looked at);
-    "reset" (the stream, refused), "close" (FIN), "|" (what came before goes out as a packet of its own), "wait" (a pause for it to arrive).
-    A call counts as accepted when its list answers it with "ok"."""
+    """script: one list of steps for each call, the last list repeats. Steps: "headers", "message",
+    "ok" or ("trailers", status): parts of the answer; "error": a trailers-only answer with status
+    14; "goaway" (this stream is the last one), "goaway_all" (the first of a graceful pair),
+    "goaway_before" (this stream was not looked at); "reset" (the stream, refused), "close" (FIN),
+    "|" (what came before goes out as a packet of its own), "wait" (a pause for it to arrive). A
+    call counts as accepted when its list answers it with "ok"."""
 
     def __init__(self, *script: list, context: ssl.SSLContext | None = None):
         self.script = list(script)
@@ -102,10 +110,16 @@ class H2FaultServer:
                 bodies[number] = bodies.get(number, b"") + payload
                 if size:
                     grown = struct.pack(">I", size)
-                    connection.sendall(frame(WINDOW_UPDATE, 0, 0, grown) + frame(WINDOW_UPDATE, 0, number, grown))
+                    connection.sendall(
+                        frame(WINDOW_UPDATE, 0, 0, grown) + frame(WINDOW_UPDATE, 0, number, grown)
+                    )
             if number > self._last[connection]:
                 continue  # opened after the GOAWAY: nobody looks at it
-            if kind in (DATA, HEADERS) and flags & END_STREAM and self._answer(connection, number, bodies.pop(number)):
+            if (
+                kind in (DATA, HEADERS)
+                and flags & END_STREAM
+                and self._answer(connection, number, bodies.pop(number))
+            ):
                 return
 
     def _answer(self, connection: socket.socket, number: int, body: bytes) -> bool:
@@ -133,7 +147,8 @@ class H2FaultServer:
         return False
 
     def _piece(self, step: object, number: int) -> bytes:
-        content = b"\x88" + literal("content-type", "application/grpc")  # :status 200 is number 8 of the static table
+        # :status 200 is number 8 of the static table
+        content = b"\x88" + literal("content-type", "application/grpc")
         if step == "headers":
             return frame(HEADERS, END_HEADERS, number, content)
         if step == "message":
@@ -141,10 +156,16 @@ class H2FaultServer:
         if step == "ok":
             return frame(HEADERS, END_HEADERS | END_STREAM, number, literal("grpc-status", "0"))
         if step == "error":
-            return frame(HEADERS, END_HEADERS | END_STREAM, number, content + literal("grpc-status", "14"))
+            return frame(
+                HEADERS, END_HEADERS | END_STREAM, number, content + literal("grpc-status", "14")
+            )
         if step == "reset":
             return frame(RST_STREAM, 0, number, struct.pack(">I", 7))
         if isinstance(step, tuple):
-            return frame(HEADERS, END_HEADERS | END_STREAM, number, literal("grpc-status", str(step[1])))
-        last = {"goaway": number, "goaway_all": LARGEST, "goaway_before": max(number - 2, 0)}[str(step)]
+            return frame(
+                HEADERS, END_HEADERS | END_STREAM, number, literal("grpc-status", str(step[1]))
+            )
+        last = {"goaway": number, "goaway_all": LARGEST, "goaway_before": max(number - 2, 0)}[
+            str(step)
+        ]
         return frame(GOAWAY, 0, 0, struct.pack(">II", last, 0))

@@ -1,4 +1,5 @@
-"""A server of Jaeger's remote sampling protocol on a loopback port, which can be slow, wrong, too talkative or gone."""
+"""A server of Jaeger's remote sampling protocol on a loopback port, which can be slow, wrong, too
+talkative or gone."""
 
 import json
 import socket
@@ -15,7 +16,10 @@ def rate(traces):
 
 
 def operations(default, lower=0, **named):
-    listed = [{"operation": name, "probabilisticSampling": {"samplingRate": ratio}} for name, ratio in named.items()]
+    listed = [
+        {"operation": name, "probabilisticSampling": {"samplingRate": ratio}}
+        for name, ratio in named.items()
+    ]
     return {
         "strategyType": 0,
         "probabilisticSampling": {"samplingRate": default},
@@ -29,7 +33,8 @@ def operations(default, lower=0, **named):
 
 
 class SamplingServer:
-    """`answer` is an object to be sent as JSON, bytes to be sent as a body, or a function of the connection."""
+    """`answer` is an object to be sent as JSON, bytes to be sent as a body, or a function of the
+    connection."""
 
     def __init__(self, answer=None):
         self.answer = answer

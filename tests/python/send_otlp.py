@@ -27,14 +27,20 @@ class Sender:
     """One running program with one transport; every command returns its result line."""
 
     def __init__(
-        self, endpoint: str, protocol: str = "http", environment: dict[str, str] | None = None, **options: object
+        self,
+        endpoint: str,
+        protocol: str = "http",
+        environment: dict[str, str] | None = None,
+        **options: object,
     ):
         arguments = [
             f"endpoint={endpoint}",
             f"protocol={protocol}",
             *(f"{name}={value}" for name, value in options.items()),
         ]
-        clean = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+        clean = {
+            name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")
+        }
         self.process = subprocess.Popen(
             [program(), *arguments],
             stdin=subprocess.PIPE,
@@ -47,7 +53,8 @@ class Sender:
 
     def _line(self, seconds: float = 30) -> dict:
         assert self.process.stdout
-        # A timer instead of select(), which does not see a line that came together with the one before.
+        # A timer instead of select(), which does not see a line that came together with the one
+        # before.
         alarm = threading.Timer(seconds, self.process.kill)
         alarm.start()
         try:

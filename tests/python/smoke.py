@@ -1,4 +1,5 @@
-"""A program that touches every part of the package, for interpreters in which the tests' own tools are not installed."""
+"""A program that touches every part of the package, for interpreters in which the tests' own tools
+are not installed."""
 
 import asyncio
 import copy

@@ -1,5 +1,5 @@
-"""What the tests of the Python package share: telemetry into memory, its spans decoded by the official classes, and
-programs run in processes of their own."""
+"""What the tests of the Python package share: telemetry into memory, its spans decoded by the
+official classes, and programs run in processes of their own."""
 
 import contextlib
 import json
@@ -36,7 +36,9 @@ class Spans(list):
 
     def one(self, name):
         found = [span for span in self if span.name == name]
-        assert len(found) == 1, f"{len(found)} spans named {name} among {[span.name for span in self]}"
+        assert len(found) == 1, (
+            f"{len(found)} spans named {name} among {[span.name for span in self]}"
+        )
         return found[0]
 
 
@@ -58,7 +60,13 @@ def take():
 def telemetry(**options):
     """Telemetry into memory inside `with`; every trace is kept unless the options say otherwise."""
     djp_telemetry.shutdown(1)
-    settings = {"enabled": True, "backend": "otel", "exporter": "memory", "sample_ratio": 1.0, "service_name": "test"}
+    settings = {
+        "enabled": True,
+        "backend": "otel",
+        "exporter": "memory",
+        "sample_ratio": 1.0,
+        "service_name": "test",
+    }
     djp_telemetry.init_telemetry(**{**settings, **options})
     try:
         yield
@@ -68,7 +76,15 @@ def telemetry(**options):
 
 def clean_environment(**extra):
     """This process's environment without any variable that telemetry reads."""
-    prefixes = ("OTEL_", "TELEMETRY_", "DJP_", "ENVIRONMENT", "ENABLE_OBSERVABILITY", "PROM_", "TRACES_SAMPLE_RATE")
+    prefixes = (
+        "OTEL_",
+        "TELEMETRY_",
+        "DJP_",
+        "ENVIRONMENT",
+        "ENABLE_OBSERVABILITY",
+        "PROM_",
+        "TRACES_SAMPLE_RATE",
+    )
     kept = {key: text for key, text in os.environ.items() if not key.startswith(prefixes)}
     return {**kept, **extra}
 
@@ -103,7 +119,9 @@ def file_spans(folder):
     spans = []
     for line in (pathlib.Path(folder) / "spans.jsonl").read_text().splitlines():
         for resource in json.loads(line)["resourceSpans"]:
-            pid = [item for item in resource["resource"]["attributes"] if item["key"] == "process.pid"]
+            pid = [
+                item for item in resource["resource"]["attributes"] if item["key"] == "process.pid"
+            ]
             for scope in resource["scopeSpans"]:
                 spans.extend({**span, "pid": pid} for span in scope["spans"])
     return spans

@@ -1,5 +1,5 @@
-"""A million simulated requests through the API, the tail decision and the encoder: 1 % fail, 0.5 % are slow, and what was exported, counted
-by its weights, is the truth within 1 %."""
+"""A million simulated requests through the API, the tail decision and the encoder: 1 % fail, 0.5 %
+are slow, and what was exported, counted by its weights, is the truth within 1 %."""
 
 import itertools
 import math
@@ -30,7 +30,9 @@ def request(n, kind, parent):
 
 
 def reason(span):
-    (found,) = [pair.value.string_value for pair in span.attributes if pair.key == "sampling.reason"]
+    (found,) = [
+        pair.value.string_value for pair in span.attributes if pair.key == "sampling.reason"
+    ]
     return found
 
 
@@ -64,7 +66,8 @@ def check(sums):
 
 @pytest.mark.slow
 def test_counts_by_weight_at_a_quarter_with_ids_of_our_own():
-    """1 % is 5.7 standard deviations here: a right implementation misses it once in 10^8 runs. At a ratio of 1 % it would be one."""
+    """1 % is 5.7 standard deviations here: a right implementation misses it once in 10^8 runs. At a
+    ratio of 1 % it would be one."""
     ratio = 0.25
     assert 0.01 / math.sqrt((1 - ratio) / ratio / COUNT) > 5.7
     with telemetry(sample_ratio=ratio, service_name="weights"):
@@ -72,7 +75,8 @@ def test_counts_by_weight_at_a_quarter_with_ids_of_our_own():
 
 
 def even_parents():
-    """Callers that leave the decision to us, with trace ids that lie evenly: what is left of the error is that of the weights."""
+    """Callers that leave the decision to us, with trace ids that lie evenly: what is left of the
+    error is that of the weights."""
     golden = int(TWO_56 * (math.sqrt(5) - 1) / 2)
     for n in range(COUNT):
         trace_id = f"{n + 1:018x}{n * golden % TWO_56:014x}"

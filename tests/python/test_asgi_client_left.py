@@ -1,5 +1,6 @@
-"""A client that leaves is no error of the service, whoever notices it: 499 in the metrics, no status and no error on
-the span, and the attribute that says so. A failure of the service stays one, also when the client is gone."""
+"""A client that leaves is no error of the service, whoever notices it: 499 in the metrics, no
+status and no error on the span, and the attribute that says so. A failure of the service stays one,
+also when the client is gone."""
 
 import asyncio
 import contextlib
@@ -48,7 +49,10 @@ def one_span():
 def assert_client_left(status=None):
     span, attributes = one_span()
     assert span.status.code == 0 and not span.events, attributes
-    assert attributes.get("http.status_code") == status and attributes["http.client_disconnected"] is True
+    assert (
+        attributes.get("http.status_code") == status
+        and attributes["http.client_disconnected"] is True
+    )
     assert [labels[2] for labels in driver.requests_total()] == [str(status or 499)]
 
 
@@ -92,7 +96,12 @@ def test_a_group_of_them(on):
     group = pytest.importorskip("builtins").__dict__.get("ExceptionGroup")
     if group is None:
         pytest.skip("needs exception groups")
-    ask(TelemetryMiddleware(raises(group, "two", [named("ClientDisconnect")(), named("RequestAborted")()])), GONE)
+    ask(
+        TelemetryMiddleware(
+            raises(group, "two", [named("ClientDisconnect")(), named("RequestAborted")()])
+        ),
+        GONE,
+    )
     assert_client_left()
 
 
@@ -134,7 +143,8 @@ def test_a_send_that_raises_oserror(on, failing, swallowed):
 
 
 def test_a_later_error_is_not_taken_for_the_one_of_send(on):
-    """The objects lie at the same address where the first is forgotten before the second one is made."""
+    """The objects lie at the same address where the first is forgotten before the second one is
+    made."""
 
     async def app(scope, receive, send):
         with contextlib.suppress(OSError):
@@ -182,7 +192,9 @@ def test_a_name_alone_blames_nobody(on, name):
     assert span.status.code == 2 and attributes["http.status_code"] == 500
 
 
-@pytest.mark.parametrize("error", [ValueError("bug"), OSError("the disk"), RuntimeError("own")], ids=repr)
+@pytest.mark.parametrize(
+    "error", [ValueError("bug"), OSError("the disk"), RuntimeError("own")], ids=repr
+)
 def test_a_failure_of_the_service_stays_one_when_the_client_is_gone(on, error):
     async def app(scope, receive, send):
         assert await receive() == GONE
@@ -261,8 +273,8 @@ def test_a_websocket_that_fails_after_the_client_left_is_an_error(on):
 
 # ---- frameworks ----
 def fastapi_app(added):
-    """An application that reads, streams, and echoes; telemetry added or wrapped, between two middlewares of Starlette's
-    own kind."""
+    """An application that reads, streams, and echoes; telemetry added or wrapped, between two
+    middlewares of Starlette's own kind."""
     fastapi = pytest.importorskip("fastapi")
     inner = fastapi.FastAPI()
 
@@ -313,7 +325,8 @@ def give_up(app, path="/upload"):
 @pytest.mark.parametrize("added", [True, False])
 @pytest.mark.parametrize("who", ["Exception", "ClientDisconnect", "middleware"])
 def test_an_upload_that_is_given_up_and_answered_with_503(on, added, who):
-    """However the application puts it: nobody gets the answer, and the service did nothing wrong."""
+    """However the application puts it: nobody gets the answer, and the service did nothing
+    wrong."""
     starlette = pytest.importorskip("starlette.applications")
     requests = pytest.importorskip("starlette.requests")
     responses = pytest.importorskip("starlette.responses")
@@ -336,7 +349,9 @@ def test_an_upload_that_is_given_up_and_answered_with_503(on, added, who):
     if who == "middleware":
         inner.add_middleware(base.BaseHTTPMiddleware, dispatch=catches)
     else:
-        inner.add_exception_handler(Exception if who == "Exception" else requests.ClientDisconnect, busy)
+        inner.add_exception_handler(
+            Exception if who == "Exception" else requests.ClientDisconnect, busy
+        )
     if added:
         inner.add_middleware(TelemetryMiddleware)
     give_up(inner if added else TelemetryMiddleware(inner))
@@ -360,7 +375,9 @@ def test_an_answer_of_500_to_a_complete_request_stays_one(on):
             pass
         await driver.answering(500)(scope, receive, send)
 
-    ask(TelemetryMiddleware(app), {"type": "http.request", "body": b"abc", "more_body": False}, GONE)
+    ask(
+        TelemetryMiddleware(app), {"type": "http.request", "body": b"abc", "more_body": False}, GONE
+    )
     span, attributes = one_span()
     assert span.status.code == 2 and attributes["http.status_code"] == 500
 
@@ -435,7 +452,9 @@ def scrape(running):
         return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
 
 
-@pytest.mark.parametrize("server", ["uvicorn-h11", "uvicorn-httptools", "hypercorn", "gunicorn", "granian"])
+@pytest.mark.parametrize(
+    "server", ["uvicorn-h11", "uvicorn-httptools", "hypercorn", "gunicorn", "granian"]
+)
 def test_clients_that_leave_a_server(tmp_path, server):
     pytest.importorskip("fastapi")
     with serving(PROGRAM, tmp_path, server) as running:
@@ -450,10 +469,14 @@ def test_clients_that_leave_a_server(tmp_path, server):
         assert span["code"] == 0 and not span.get("events"), span
         assert span["named"].get("http.status_code") == (200 if route == "/streams" else None), span
     lines = [line for line in metrics.splitlines() if line.startswith("http_requests_total")]
-    assert len(lines) == 3 and not any('status_code="5' in line or 'status_code="4"' in line for line in lines), lines
+    assert len(lines) == 3 and not any(
+        'status_code="5' in line or 'status_code="4"' in line for line in lines
+    ), lines
 
 
-@pytest.mark.parametrize("server", ["uvicorn-h11", "uvicorn-httptools", "hypercorn", "gunicorn", "granian"])
+@pytest.mark.parametrize(
+    "server", ["uvicorn-h11", "uvicorn-httptools", "hypercorn", "gunicorn", "granian"]
+)
 @pytest.mark.parametrize("way", ["goodbye", "vanishes"])
 def test_websockets_of_a_server(tmp_path, server, way):
     pytest.importorskip("fastapi")
@@ -479,7 +502,9 @@ def test_a_stream_that_http2_resets(tmp_path):
         h2.initiate_connection()
         for stream, path in ((1, "/asks"), (3, "/streams"), (5, "/upload")):
             method = [(":method", "POST")] if path == "/upload" else headers[:1]
-            h2.send_headers(stream, method + headers[1:] + [(":path", path)], end_stream=path != "/upload")
+            h2.send_headers(
+                stream, method + headers[1:] + [(":path", path)], end_stream=path != "/upload"
+            )
         h2.send_data(5, b"abc")
         wire.sendall(h2.data_to_send())
         time.sleep(0.3)
@@ -524,6 +549,8 @@ def test_clients_that_leave_django(tmp_path):
         spans = running.spans(2)
         metrics = scrape(running)
     for span in spans:
-        assert span["code"] == 0 and not span.get("events") and "http.status_code" not in span["named"], span
+        assert (
+            span["code"] == 0 and not span.get("events") and "http.status_code" not in span["named"]
+        ), span
         assert span["named"]["http.client_disconnected"] is True, span
     assert 'status_code="5' not in metrics

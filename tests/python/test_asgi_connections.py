@@ -1,5 +1,5 @@
-"""Real servers, requests that share a connection: pipelined ones, and ones that follow a body so large that the server
-reads on in the context of the request."""
+"""Real servers, requests that share a connection: pipelined ones, and ones that follow a body so
+large that the server reads on in the context of the request."""
 
 import json
 
@@ -49,7 +49,9 @@ def test_requests_of_one_connection_share_nothing(tmp_path, server, backend):
                 answers.append(json.loads(read_answer(connection)[1]))
             connection.sendall(request("/d", CARRIED) + request("/excluded") + request("/e"))
             answers += [json.loads(read_answer(connection)[1]) for _ in range(3)]
-    carried = [answer["baggage"] == {"tenant": "acme"} and answer["trace"] == TRACE for answer in answers]
+    carried = [
+        answer["baggage"] == {"tenant": "acme"} and answer["trace"] == TRACE for answer in answers
+    ]
     assert carried == [True, False, False, False, True, False, False], answers
     for answer, mine in zip(answers, carried):
         assert mine or (answer["baggage"] == {} and TRACE not in json.dumps(answer)), answers

@@ -1,5 +1,6 @@
-"""The context of an ASGI call is set completely: what a request carries goes on, whether something is recorded or not,
-and nothing of another request is seen, not even on a connection whose events run in the context of an earlier one."""
+"""The context of an ASGI call is set completely: what a request carries goes on, whether something
+is recorded or not, and nothing of another request is seen, not even on a connection whose events
+run in the context of an earlier one."""
 
 import asyncio
 import contextlib
@@ -100,7 +101,9 @@ def test_what_a_request_carries_goes_on(state):
     assert seen["baggage"] == {"tenant": "acme"} and seen["sent_on"]["baggage"] == "tenant=acme"
     assert seen["ids"][0] == seen["log"] == seen["structured"] == "a" * 32
     if own_span:
-        assert seen["ids"][1] != "1" * 16 and seen["sent_on"]["traceparent"][36:52] == seen["ids"][1]
+        assert (
+            seen["ids"][1] != "1" * 16 and seen["sent_on"]["traceparent"][36:52] == seen["ids"][1]
+        )
     else:
         assert seen["sent_on"]["traceparent"] == PARENT and seen["sent_on"]["tracestate"] == "v=1"
 
@@ -109,8 +112,14 @@ def test_what_a_request_carries_goes_on(state):
 def test_the_flags_are_the_callers_where_nothing_is_recorded(flags):
     log = Log()
     with driver.telemetry(backend="prom", exporter="none"):
-        driver.request(TelemetryMiddleware(log), "/x", headers=[("traceparent", (PARENT[:-2] + flags).encode())])
-    extracted = djp_telemetry.inject({}, context=djp_telemetry.extract({"traceparent": PARENT[:-2] + flags}))
+        driver.request(
+            TelemetryMiddleware(log),
+            "/x",
+            headers=[("traceparent", (PARENT[:-2] + flags).encode())],
+        )
+    extracted = djp_telemetry.inject(
+        {}, context=djp_telemetry.extract({"traceparent": PARENT[:-2] + flags})
+    )
     assert log[0]["sent_on"] == extracted
 
 
@@ -121,10 +130,20 @@ def test_nothing_of_an_earlier_request_is_seen(state, kind):
     log = Log()
     with enter():
         first = driver.http_scope("/x", headers=CARRIED, type=kind)
-        in_turn(TelemetryMiddleware(log), log, first, driver.http_scope("/x", type=kind), driver.http_scope("/x"))
+        in_turn(
+            TelemetryMiddleware(log),
+            log,
+            first,
+            driver.http_scope("/x", type=kind),
+            driver.http_scope("/x"),
+        )
     assert log[0]["baggage"] == {"tenant": "acme"} and log[0]["ids"][0] == "a" * 32
     for seen in log[1:]:
-        assert seen["baggage"] == {} and "baggage" not in seen["sent_on"] and "a" * 32 not in str(seen["sent_on"])
+        assert (
+            seen["baggage"] == {}
+            and "baggage" not in seen["sent_on"]
+            and "a" * 32 not in str(seen["sent_on"])
+        )
         assert seen["ids"][0] != "a" * 32 and seen["log"] == seen["ids"][0]
         assert bool(seen["ids"][0]) == own_span
 
@@ -155,7 +174,11 @@ def test_the_callers_own_context_is_back_afterwards():
                 for path in ("/x", "/y"):
                     connection = driver.Connection()
                     app = TelemetryMiddleware(driver.answering())
-                    await app(driver.http_scope(path, headers=CARRIED), connection.receive, connection.send)
+                    await app(
+                        driver.http_scope(path, headers=CARRIED),
+                        connection.receive,
+                        connection.send,
+                    )
                     assert djp_telemetry.get_current_span() is span
                     assert dict(baggage.get_all()) == {"mine": "1"}
             djp_telemetry.detach(token)

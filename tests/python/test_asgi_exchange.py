@@ -1,5 +1,5 @@
-"""One request's record: which statuses count as what they are, and that every request gives back all that it took, also
-one that never ends and refers to itself."""
+"""One request's record: which statuses count as what they are, and that every request gives back
+all that it took, also one that never ends and refers to itself."""
 
 import asyncio
 import gc
@@ -72,7 +72,8 @@ class Marker:
 
 
 def never_ending(holds, moment):
-    """A request that waits for ever, and a weak reference to what its scope holds; `holds` says what refers to it."""
+    """A request that waits for ever, and a weak reference to what its scope holds; `holds` says
+    what refers to it."""
     marker = Marker()
     seen = {}
 
@@ -209,7 +210,9 @@ def test_a_request_gives_back_what_it_took(name, options):
         async def one():
             nonlocal number
             number += 1
-            incoming = [{"type": "http.request", "body": b"abc", "more_body": name == "client left"}]
+            incoming = [
+                {"type": "http.request", "body": b"abc", "more_body": name == "client left"}
+            ]
             if name == "client left":
                 incoming.append({"type": "http.disconnect"})
             connection = driver.Connection(*incoming)

@@ -1,5 +1,6 @@
-"""Failures of a request: the status is what was sent, whoever sent it; the exception is on the span, also where the
-framework answers it; what fails after the answer is a span of its own; and the server's lines about it carry its ids."""
+"""Failures of a request: the status is what was sent, whoever sent it; the exception is on the
+span, also where the framework answers it; what fails after the answer is a span of its own; and the
+server's lines about it carry its ids."""
 
 import asyncio
 import re
@@ -30,7 +31,8 @@ def on():
 
 
 def ask(app, path="/", method="GET"):
-    """One call on a connection that stays open; the status that was sent, or what the server would send."""
+    """One call on a connection that stays open; the status that was sent, or what the server would
+    send."""
     connection = driver.Connection({"type": "http.request", "body": b"", "more_body": False})
 
     async def main():
@@ -119,15 +121,25 @@ def test_status_and_exception_of_what_handlers_answer(on, added, sync):
 @pytest.mark.parametrize("added", [True, False])
 def test_exceptions_that_are_answers_are_no_errors(on, added):
     app = fastapi_app(added, status=409)
-    assert ask(app, "/missing/1") == 404 and ask(app, "/busy/1") == 409 and ask(app, "/nowhere") == 404
+    assert (
+        ask(app, "/missing/1") == 404 and ask(app, "/busy/1") == 409 and ask(app, "/nowhere") == 404
+    )
     for span, _ in driver.server_spans():
         assert span.status.code == 0 and not span.events
     assert ask(app, "/gateway/1") == 502
     span, attributes = one()
-    assert span.status.code == 2 and attributes["http.status_code"] == 502 and exceptions(span) == ["HTTPException"]
+    assert (
+        span.status.code == 2
+        and attributes["http.status_code"] == 502
+        and exceptions(span) == ["HTTPException"]
+    )
     assert ask(app, "/fails/1") == 409  # answered, and handed on to the server as a failure
     span, attributes = one()
-    assert span.status.code == 2 and attributes["http.status_code"] == 409 and exceptions(span) == ["Boom"]
+    assert (
+        span.status.code == 2
+        and attributes["http.status_code"] == 409
+        and exceptions(span) == ["Boom"]
+    )
 
 
 @pytest.mark.parametrize("added", [True, False])
@@ -147,7 +159,9 @@ def test_handlers_of_a_mounted_application(on, added):
     for _ in range(2):
         assert ask(app, "/in/deep/gateway/1") == 502
         span, attributes = one()
-        assert attributes["http.route"] == "/in/deep/gateway/{n}" and exceptions(span) == ["HTTPException"]
+        assert attributes["http.route"] == "/in/deep/gateway/{n}" and exceptions(span) == [
+            "HTTPException"
+        ]
 
 
 def test_error_type_is_the_class_of_what_was_answered():
@@ -229,10 +243,15 @@ def test_lifespan_goes_through_and_is_flushed_once(on, monkeypatch):
     connection = driver.Connection({"type": "lifespan.startup"}, {"type": "lifespan.shutdown"})
 
     async def main():
-        await app({"type": "lifespan", "asgi": {"version": "3.0"}}, connection.receive, connection.send)
+        await app(
+            {"type": "lifespan", "asgi": {"version": "3.0"}}, connection.receive, connection.send
+        )
 
     asyncio.run(asyncio.wait_for(main(), 20))
-    assert [m["type"] for m in connection.sent] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert [m["type"] for m in connection.sent] == [
+        "lifespan.startup.complete",
+        "lifespan.shutdown.complete",
+    ]
     assert len(flushes) == 1
 
 
@@ -251,7 +270,11 @@ def test_litestar(on):
     app = TelemetryMiddleware(litestar.Litestar([fails, missing]))
     assert ask(app, "/fails/1") == 500 and ask(app, "/missing") == 404
     (failed, attributes), (fine, _) = driver.server_spans()
-    assert failed.status.code == 2 and exceptions(failed) == ["Boom"] and "in fails" in str(failed.events)
+    assert (
+        failed.status.code == 2
+        and exceptions(failed) == ["Boom"]
+        and "in fails" in str(failed.events)
+    )
     assert attributes["http.status_code"] == 500 and fine.status.code == 0 and not fine.events
 
 
@@ -270,15 +293,23 @@ def test_litestar_with_the_middleware_in_its_list(on):
     async def answered(error, scope):
         note_exception(scope, error)
 
-    app = litestar.Litestar([fails, missing], middleware=[TelemetryMiddleware], after_exception=[answered])
+    app = litestar.Litestar(
+        [fails, missing], middleware=[TelemetryMiddleware], after_exception=[answered]
+    )
     assert ask(app, "/fails/1") == 500 and ask(app, "/missing") == 404
     (failed, attributes), (fine, _) = driver.server_spans()
-    assert failed.status.code == 2 and exceptions(failed) == ["Boom"] and attributes["http.status_code"] == 500
+    assert (
+        failed.status.code == 2
+        and exceptions(failed) == ["Boom"]
+        and attributes["http.status_code"] == 500
+    )
     assert fine.status.code == 0 and not fine.events
 
 
 @pytest.mark.parametrize("scope", [None, {}, {"djp_telemetry.span": 7}, [], "x"])
-@pytest.mark.parametrize("error", [None, Boom("x"), "text", type("Odd", (Boom,), {"status_code": "x"})()])
+@pytest.mark.parametrize(
+    "error", [None, Boom("x"), "text", type("Odd", (Boom,), {"status_code": "x"})()]
+)
 def test_noting_never_raises(on, scope, error):
     note_exception(scope, error)
 
@@ -338,7 +369,11 @@ def test_background_work_that_fails_is_a_span_of_its_own(added, ratio):
     assert late.status.code == 2 and exceptions(late) == ["Boom"] and late.kind == 1
     if ratio == 1.0:
         request = found["http.server"]
-        assert late.parent_span_id == request.span_id and request.status.code == 0 and not request.events
+        assert (
+            late.parent_span_id == request.span_id
+            and request.status.code == 0
+            and not request.events
+        )
         assert late.start_time_unix_nano >= request.end_time_unix_nano - 1_000_000
 
 
@@ -350,7 +385,9 @@ def test_background_work_that_fails_at_once(on):
     assert ask(TelemetryMiddleware(app)) == 200
     found = {span.name: span for span in driver.spans()}
     assert set(found) == {"http.server", "http.server.background"}
-    assert found["http.server"].status.code == 0 and exceptions(found["http.server.background"]) == ["Boom"]
+    assert found["http.server"].status.code == 0 and exceptions(
+        found["http.server.background"]
+    ) == ["Boom"]
 
 
 def test_an_exception_behind_an_answer_of_500_belongs_to_it(on):
@@ -399,7 +436,9 @@ def test_lines_of_the_server_carry_the_ids(tmp_path, server):
     with serving(PROGRAM, tmp_path, server) as running:
         for path in ("/fails", "/fine"):
             with running.connect() as connection:
-                connection.sendall(f"GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode())
+                connection.sendall(
+                    f"GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode()
+                )
                 answer = b"".join(iter(lambda reader=connection: reader.recv(65536), b""))
                 assert int(answer.split()[1]) == (500 if path == "/fails" else 200)
         spans = running.spans(2)
@@ -437,7 +476,9 @@ def test_lines_after_a_failure_carry_its_ids_until_the_next_request(excluded, he
         connection = driver.Connection()
         assert ids_of_a_line() == ""
         with pytest.raises(Boom):
-            await TelemetryMiddleware(fails)(driver.http_scope(), connection.receive, connection.send)
+            await TelemetryMiddleware(fails)(
+                driver.http_scope(), connection.receive, connection.send
+            )
         after = ids_of_a_line()
         assert djp_telemetry.get_current_trace_id() == "" and djp_telemetry.inject({}) == {}
         with djp_telemetry.start_span("other"):
@@ -464,7 +505,8 @@ def test_a_status_after_the_first_one_is_not_what_was_sent(on):
         await send({"type": "http.response.body", "body": b"a", "more_body": True})
         raise Boom("in the middle")
 
-    assert ask(TelemetryMiddleware(Catches(streams))) == 200  # then 418, which a server would refuse
+    # then 418, which a server would refuse
+    assert ask(TelemetryMiddleware(Catches(streams))) == 200
     _, attributes = one()
     assert attributes["http.status_code"] == 200
 
@@ -482,5 +524,9 @@ def test_a_status_after_the_first_one_is_not_what_was_sent(on):
 
     assert ask(strict) == 200
     span, attributes = one()
-    assert attributes["http.status_code"] == 200 and span.status.code == 2 and exceptions(span) == ["RuntimeError"]
+    assert (
+        attributes["http.status_code"] == 200
+        and span.status.code == 2
+        and exceptions(span) == ["RuntimeError"]
+    )
     assert {labels[2] for labels in driver.requests_total()} == {"200"}

@@ -1,4 +1,5 @@
-"""The request path of the middleware: what is recorded, and that the application notices nothing of it."""
+"""The request path of the middleware: what is recorded, and that the application notices nothing of
+it."""
 
 import asyncio
 
@@ -28,8 +29,14 @@ def test_request_is_one_span_and_one_measurement(on):
     ((span, attributes),) = driver.server_spans()
     assert span.name == "http.server" and not span.parent_span_id and span.status.code == 0
     seconds = attributes.pop("http.duration_seconds")
-    assert attributes == {"http.method": "GET", "http.route": "/orders/{id}", "http.status_code": 200}
-    assert seconds == pytest.approx((span.end_time_unix_nano - span.start_time_unix_nano) / 1e9, abs=1e-6)
+    assert attributes == {
+        "http.method": "GET",
+        "http.route": "/orders/{id}",
+        "http.status_code": 200,
+    }
+    assert seconds == pytest.approx(
+        (span.end_time_unix_nano - span.start_time_unix_nano) / 1e9, abs=1e-6
+    )
     assert driver.requests_total() == {("GET", "/orders/{id}", "200"): 1}
     labels = '{method="GET",endpoint="/orders/{id}",status_code="200"}'
     assert driver.samples("http_request_duration_seconds_sum")[
@@ -57,7 +64,12 @@ def test_parent_and_baggage_are_continued_and_seen_by_tasks(on):
             await asyncio.sleep(0)
         await driver.answering()(scope, receive, send)
 
-    headers = [("traceparent", PARENT.encode()), ("tracestate", b"a=1"), ("tracestate", b"b=2"), ("baggage", b"user=7")]
+    headers = [
+        ("traceparent", PARENT.encode()),
+        ("tracestate", b"a=1"),
+        ("tracestate", b"b=2"),
+        ("baggage", b"user=7"),
+    ]
     driver.request(TelemetryMiddleware(app), headers=headers)
     by_name = {span.name: span for span in driver.spans()}
     server = by_name["http.server"]
@@ -140,7 +152,9 @@ def test_exception_after_the_response_began_keeps_its_status(on):
     assert span.status.code == 2 and attributes["http.status_code"] == 200
 
 
-@pytest.mark.parametrize("status,code", [(200, 0), (302, 0), (404, 0), (499, 0), (500, 2), (503, 2)])
+@pytest.mark.parametrize(
+    "status,code", [(200, 0), (302, 0), (404, 0), (499, 0), (500, 2), (503, 2)]
+)
 def test_status_of_the_span_follows_the_response(on, status, code):
     driver.request(TelemetryMiddleware(driver.answering(status)))
     ((span, attributes),) = driver.server_spans()
@@ -168,7 +182,9 @@ def test_cancellation_passes_and_is_no_error(on):
 
     async def main():
         connection = driver.Connection()
-        task = asyncio.ensure_future(TelemetryMiddleware(app)(driver.http_scope(), connection.receive, connection.send))
+        task = asyncio.ensure_future(
+            TelemetryMiddleware(app)(driver.http_scope(), connection.receive, connection.send)
+        )
         await asyncio.sleep(0.01)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -191,7 +207,9 @@ def test_application_may_swallow_cancellation(on):
 
     async def main():
         connection = driver.Connection()
-        task = asyncio.create_task(TelemetryMiddleware(app)(driver.http_scope(), connection.receive, connection.send))
+        task = asyncio.create_task(
+            TelemetryMiddleware(app)(driver.http_scope(), connection.receive, connection.send)
+        )
         await asyncio.sleep(0.01)
         task.cancel()
         await task
@@ -237,7 +255,9 @@ def test_request_is_recorded_before_background_work_ends(on):
 
     async def main():
         connection = driver.Connection()
-        task = asyncio.create_task(TelemetryMiddleware(app)(driver.http_scope(), connection.receive, connection.send))
+        task = asyncio.create_task(
+            TelemetryMiddleware(app)(driver.http_scope(), connection.receive, connection.send)
+        )
         await asyncio.sleep(0.02)
         assert driver.requests_total() == {("GET", "unmatched", "200"): 1}
         release.append(1)
@@ -274,7 +294,9 @@ def test_client_disconnect_is_noted_and_no_error(on):
 
         async def main(app=app, connection=connection):
             try:
-                await TelemetryMiddleware(app)(driver.http_scope(), connection.receive, connection.send)
+                await TelemetryMiddleware(app)(
+                    driver.http_scope(), connection.receive, connection.send
+                )
             except ClientDisconnect:
                 assert app is raising
 
@@ -309,9 +331,17 @@ def test_request_size_is_counted_when_the_length_is_unknown(on):
 def test_raw_paths_queries_and_methods_never_leave(on):
     app = TelemetryMiddleware(driver.answering(404))
     for path in ("/wp-login.php", "/users/john@example.com", "/secret-canary"):
-        driver.request(app, path, method="CANARY", query_string=b"token=canary", headers=[("x-canary", b"canary")])
+        driver.request(
+            app,
+            path,
+            method="CANARY",
+            query_string=b"token=canary",
+            headers=[("x-canary", b"canary")],
+        )
     exported = driver.spans()
-    assert len(exported) == 3 and "canary" not in str(exported).lower() and "john" not in str(exported)
+    assert (
+        len(exported) == 3 and "canary" not in str(exported).lower() and "john" not in str(exported)
+    )
     assert driver.requests_total() == {("_OTHER", "unmatched", "404"): 3}
 
 
@@ -368,7 +398,9 @@ def test_both_conventions_at_once():
 def test_nested_middleware_records_once(on):
     app = TelemetryMiddleware(TelemetryMiddleware(driver.answering()))
     driver.request(app)
-    assert len(driver.server_spans()) == 1 and driver.requests_total() == {("GET", "unmatched", "200"): 1}
+    assert len(driver.server_spans()) == 1 and driver.requests_total() == {
+        ("GET", "unmatched", "200"): 1
+    }
 
 
 def test_off_calls_straight_through():
@@ -381,7 +413,12 @@ def test_off_calls_straight_through():
 
     scope, receive, send = {"type": "http"}, object(), object()
     assert TelemetryMiddleware(app)(scope, receive, send) == "as it is"
-    assert calls[0][0] is scope and calls[0][1] is receive and calls[0][2] is send and scope == {"type": "http"}
+    assert (
+        calls[0][0] is scope
+        and calls[0][1] is receive
+        and calls[0][2] is send
+        and scope == {"type": "http"}
+    )
 
 
 def test_telemetry_may_start_and_stop_between_requests():
@@ -408,15 +445,33 @@ def test_shutdown_in_the_middle_of_a_request():
     [
         {"type": "http"},
         {"type": "http", "headers": None, "path": None, "method": None, "root_path": None},
-        {"type": "http", "headers": [None, (), (b"a",), [b"traceparent", "text"], (b"traceparent", b"\xff" * 9)]},
-        {"type": "http", "headers": iter([(b"a", b"b")]), "path": "\ud800", "method": "\ud800", "scheme": 7},
+        {
+            "type": "http",
+            "headers": [None, (), (b"a",), [b"traceparent", "text"], (b"traceparent", b"\xff" * 9)],
+        },
+        {
+            "type": "http",
+            "headers": iter([(b"a", b"b")]),
+            "path": "\ud800",
+            "method": "\ud800",
+            "scheme": 7,
+        },
         {
             "type": "http",
             "headers": [(b"content-length", b"9" * 40), (b"content-length", b"-1")],
             "method": "X" * 100000,
         },
-        {"type": "http", "headers": [(b"tracestate", b"a=%d" % i) for i in range(100)], "fastapi": 7, "route": 7},
-        {"type": "http", "route": type("R", (), {"path_format": "\ud800" * 5000})(), "root_path": ""},
+        {
+            "type": "http",
+            "headers": [(b"tracestate", b"a=%d" % i) for i in range(100)],
+            "fastapi": 7,
+            "route": 7,
+        },
+        {
+            "type": "http",
+            "route": type("R", (), {"path_format": "\ud800" * 5000})(),
+            "root_path": "",
+        },
     ],
 )
 def test_broken_scopes_are_survived(on, scope):
@@ -440,14 +495,19 @@ def test_broken_messages_are_handed_on(on):
         {"type": "http.response.start"},
         {"type": "http.response.start", "status": "x"},
     ]
-    messages += [{"type": "http.response.start", "status": 10**30}, {"type": "http.response.body", "more_body": 0}]
+    messages += [
+        {"type": "http.response.start", "status": 10**30},
+        {"type": "http.response.body", "more_body": 0},
+    ]
 
     async def app(scope, receive, send):
         for message in messages:
             await send(message)
 
     connection = driver.Connection()
-    asyncio.run(_await(TelemetryMiddleware(app)(driver.http_scope(), connection.receive, connection.send)))
+    asyncio.run(
+        _await(TelemetryMiddleware(app)(driver.http_scope(), connection.receive, connection.send))
+    )
     assert connection.sent == messages
 
 
@@ -477,6 +537,8 @@ def test_an_application_that_returns_in_the_middle_of_its_answer():
             ((span, attributes),) = driver.server_spans()
             assert span.status.code == 2 and attributes["error.type"] == "incomplete_response"
             assert {labels[2] for labels in driver.requests_total()} == {"200"}
-            driver.request(TelemetryMiddleware(half), "/left", incoming=[{"type": "http.disconnect"}])
+            driver.request(
+                TelemetryMiddleware(half), "/left", incoming=[{"type": "http.disconnect"}]
+            )
             ((span, attributes),) = driver.server_spans()
             assert span.status.code == 0 and attributes["http.client_disconnected"] is True

@@ -1,4 +1,5 @@
-"""Connections that stay open as long as the client likes are not slow by their length; everything else is."""
+"""Connections that stay open as long as the client likes are not slow by their length; everything
+else is."""
 
 import asyncio
 
@@ -36,11 +37,19 @@ async def websocket(scope, receive, send):
 
 APPLICATIONS = {
     "events": (streaming([(b"Content-Type", b"text/event-stream; charset=utf-8")]), "http", False),
-    "frames": (streaming(((b"content-type", b"multipart/x-mixed-replace;boundary=x"),)), "http", False),
+    "frames": (
+        streaming(((b"content-type", b"multipart/x-mixed-replace;boundary=x"),)),
+        "http",
+        False,
+    ),
     "websocket": (websocket, "websocket", False),
     "a file": (streaming([(b"content-type", b"text/csv")]), "http", True),
     "no type": (streaming([]), "http", True),
-    "odd headers": (streaming([None, (b"content-type",), (b"content-type", None), 7]), "http", True),
+    "odd headers": (
+        streaming([None, (b"content-type",), (b"content-type", None), 7]),
+        "http",
+        True,
+    ),
     "a late answer": (at_once, "http", True),
 }
 
@@ -61,6 +70,8 @@ def test_a_rule_for_its_route_keeps_a_long_one(name):
         scope["route"] = type("Route", (), {"path_format": "/x"})
         await app(scope, receive, send)
 
-    with driver.telemetry(sample_ratio=1e-9, slow_threshold=0.05, tail_sampling_rules=["route /x > 100ms"]):
+    with driver.telemetry(
+        sample_ratio=1e-9, slow_threshold=0.05, tail_sampling_rules=["route /x > 100ms"]
+    ):
         driver.request(TelemetryMiddleware(routed), "/x", type=kind)
         assert len(driver.server_spans()) == 1

@@ -1,5 +1,5 @@
-"""The awaitable, the send and the receive of the middleware as Python sees them: a coroutine in all but name, nothing
-leaked, nothing paid while telemetry is off."""
+"""The awaitable, the send and the receive of the middleware as Python sees them: a coroutine in all
+but name, nothing leaked, nothing paid while telemetry is off."""
 
 import asyncio
 import gc
@@ -37,7 +37,11 @@ def test_servers_see_an_asgi3_application():
     assert middleware.app is not None
     connection = driver.Connection()
     asyncio.run(middleware.__call__(driver.http_scope(), connection.receive, connection.send))
-    asyncio.run(_await(middleware(scope=driver.http_scope(), receive=connection.receive, send=connection.send)))
+    asyncio.run(
+        _await(
+            middleware(scope=driver.http_scope(), receive=connection.receive, send=connection.send)
+        )
+    )
     assert connection.status == 200
 
 

@@ -1,4 +1,5 @@
-"""Route templates from real frameworks: never a raw path, mounts complete, unmatched requests one constant."""
+"""Route templates from real frameworks: never a raw path, mounts complete, unmatched requests one
+constant."""
 
 import asyncio
 
@@ -42,8 +43,14 @@ class Endpoint:
 
 
 def starlette_app():
-    inner = applications.Starlette(routes=[routing.Route("/items/{item:int}", ok), routing.Route("/", ok)])
-    deep = [routing.Mount("/t/{tenant}", routes=[routing.Route("/orders/{id}", ok, methods=["GET", "POST"])])]
+    inner = applications.Starlette(
+        routes=[routing.Route("/items/{item:int}", ok), routing.Route("/", ok)]
+    )
+    deep = [
+        routing.Mount(
+            "/t/{tenant}", routes=[routing.Route("/orders/{id}", ok, methods=["GET", "POST"])]
+        )
+    ]
     return applications.Starlette(
         routes=[
             routing.Route("/", ok),
@@ -54,7 +61,9 @@ def starlette_app():
             routing.Mount("/v1", inner),
             routing.Mount("/plain", driver.answering()),
             routing.Mount("/deep", routes=deep),
-            routing.Host("api.test", applications.Starlette(routes=[routing.Route("/hosted/{id}", ok)])),
+            routing.Host(
+                "api.test", applications.Starlette(routes=[routing.Route("/hosted/{id}", ok)])
+            ),
         ]
     )
 
@@ -111,7 +120,10 @@ def test_scope_copied_on_the_way_to_the_router(on):
         app.add_middleware(TelemetryMiddleware)
         for path, template, status in STARLETTE:
             assert endpoint_of(app, path) == (template, status), path
-    assert endpoint_of(TelemetryMiddleware(Copying(starlette_app())), "/sub/items/7") == ("/sub/items/{item}", 200)
+    assert endpoint_of(TelemetryMiddleware(Copying(starlette_app())), "/sub/items/7") == (
+        "/sub/items/{item}",
+        200,
+    )
 
 
 @pytest.mark.parametrize("copied", [False, True])
@@ -120,7 +132,11 @@ def test_of_two_routes_that_fit_but_for_the_method_the_first_names_the_request(o
         routing.Route("/both/{first}", ok, methods=["GET"]),
         routing.Route("/both/{second}", ok, methods=["PUT"]),
         routing.Mount(
-            "/in", routes=[routing.Route("/{a}", ok, methods=["GET"]), routing.Route("/{b}", ok, methods=["PUT"])]
+            "/in",
+            routes=[
+                routing.Route("/{a}", ok, methods=["GET"]),
+                routing.Route("/{b}", ok, methods=["PUT"]),
+            ],
         ),
     ]
     app = applications.Starlette(routes=routes)
@@ -151,17 +167,28 @@ def test_older_frameworks_leave_only_the_endpoint(on):
     users = {"router": app.router, "endpoint": ok, "root_path": "", "app_root_path": ""}
     assert resolve({**users}, "", "/users/ann") == "/users/{name}"
     assert resolve({**users, "root_path": "/sub"}, "", "/sub/items/4") == "/sub/items/{item}"
-    assert resolve({**users, "root_path": "/deep/t/x"}, "", "/deep/t/x/orders/9") == "/deep/t/{tenant}/orders/{id}"
+    assert (
+        resolve({**users, "root_path": "/deep/t/x"}, "", "/deep/t/x/orders/9")
+        == "/deep/t/{tenant}/orders/{id}"
+    )
     assert resolve({**users, "root_path": "/unknown"}, "", "/unknown/x") is None
     plain = next(r for r in app.routes if getattr(r, "path", "") == "/plain")
-    assert resolve({**users, "endpoint": plain.app, "root_path": "/plain"}, "", "/plain/x") == "/plain/{path}"
+    assert (
+        resolve({**users, "endpoint": plain.app, "root_path": "/plain"}, "", "/plain/x")
+        == "/plain/{path}"
+    )
 
 
 def test_many_raw_prefixes_do_not_grow_the_cache(on):
     app = starlette_app()
     routes = Routes(app)
     for i in range(3000):
-        scope = {"router": app.router, "route": app.routes[1], "root_path": f"/deep/t/{i}", "app_root_path": ""}
+        scope = {
+            "router": app.router,
+            "route": app.routes[1],
+            "root_path": f"/deep/t/{i}",
+            "app_root_path": "",
+        }
         assert routes.resolve(scope, "", "/") == "/deep/t/{tenant}/users/{name}"
     assert len(routes._mounts) <= 1024
 
@@ -263,7 +290,11 @@ def test_fastapi(on):
     with pytest.raises(RuntimeError, match="no"):
         driver.request(app, "/fail")
     ((span, attributes),) = driver.server_spans()
-    assert attributes["http.status_code"] == 500 and attributes["http.route"] == "/fail" and span.status.code == 2
+    assert (
+        attributes["http.status_code"] == 500
+        and attributes["http.route"] == "/fail"
+        and span.status.code == 2
+    )
 
 
 def test_litestar(on):
@@ -287,7 +318,9 @@ def test_django(on):
     from django.conf import settings
 
     if not settings.configured:
-        settings.configure(ROOT_URLCONF="djp_test_urls", ALLOWED_HOSTS=["*"], SECRET_KEY="x", DATABASES={})
+        settings.configure(
+            ROOT_URLCONF="djp_test_urls", ALLOWED_HOSTS=["*"], SECRET_KEY="x", DATABASES={}
+        )
         django.setup()
     from django.http import HttpResponse
     from django.urls import include, path, re_path
@@ -313,11 +346,16 @@ def test_django(on):
 
 
 def test_route_option_for_other_frameworks(on):
-    app = TelemetryMiddleware(driver.answering(), route=lambda scope: "/mine/{id}" if "1" in scope["path"] else None)
+    app = TelemetryMiddleware(
+        driver.answering(), route=lambda scope: "/mine/{id}" if "1" in scope["path"] else None
+    )
     assert endpoint_of(app, "/mine/1") == ("/mine/{id}", 200)
     assert endpoint_of(app, "/x") == ("unmatched", 200)
     for broken in (lambda scope: 1 / 0, lambda scope: 7, lambda: "x"):
-        assert endpoint_of(TelemetryMiddleware(driver.answering(), route=broken), "/x") == ("unmatched", 200)
+        assert endpoint_of(TelemetryMiddleware(driver.answering(), route=broken), "/x") == (
+            "unmatched",
+            200,
+        )
 
 
 @pytest.mark.parametrize(

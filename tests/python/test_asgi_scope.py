@@ -1,5 +1,5 @@
-"""What is read of a scope's headers: every form of a list of them, each name in its case and length, and a length of the
-body that is one."""
+"""What is read of a scope's headers: every form of a list of them, each name in its case and
+length, and a length of the body that is one."""
 
 import asyncio
 
@@ -29,7 +29,11 @@ def read(headers, **options):
         connection = driver.Connection()
         asyncio.run(TelemetryMiddleware(app)(scope, connection.receive, connection.send))
         sizes = list(driver.samples("http_request_size_bytes_sum").values())
-    states = [member for member in seen.get("tracestate", "").split(",") if member and not member.startswith("ot=")]
+    states = [
+        member
+        for member in seen.get("tracestate", "").split(",")
+        if member and not member.startswith("ot=")
+    ]
     return {
         "trace": seen.get("traceparent", "")[3:35] == TRACE,
         "state": ",".join(states) or None,
@@ -38,7 +42,12 @@ def read(headers, **options):
     }
 
 
-ALL = [(b"traceparent", PARENT), (b"tracestate", b"x=1"), (b"baggage", b"k=v"), (b"content-length", b"7")]
+ALL = [
+    (b"traceparent", PARENT),
+    (b"tracestate", b"x=1"),
+    (b"baggage", b"k=v"),
+    (b"content-length", b"7"),
+]
 WHOLE = {"trace": True, "state": "x=1", "baggage": "k=v", "size": 7}
 
 
@@ -49,7 +58,13 @@ def test_lists_and_tuples_of_pairs(kind, pair):
 
 
 def test_other_headers_before_and_between_do_not_matter():
-    others = [(b"", b""), (b"x" * 7, b"k=w"), (b"y" * 10, b"z=1"), (b"z" * 11, OTHER), (b"w" * 14, b"9")]
+    others = [
+        (b"", b""),
+        (b"x" * 7, b"k=w"),
+        (b"y" * 10, b"z=1"),
+        (b"z" * 11, OTHER),
+        (b"w" * 14, b"9"),
+    ]
     mixed = [one for pair in zip(others[1:], ALL) for one in pair]
     assert read(others + mixed + others) == WHOLE
 
@@ -142,7 +157,9 @@ def test_only_the_formats_that_are_configured_are_read(propagators, trace, bagga
         (2.4, False),
     ],
 )
-def test_an_oserror_of_send_says_that_the_client_left_where_the_specification_says_so(version, leaves):
+def test_an_oserror_of_send_says_that_the_client_left_where_the_specification_says_so(
+    version, leaves
+):
     async def app(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
@@ -154,7 +171,9 @@ def test_an_oserror_of_send_says_that_the_client_left_where_the_specification_sa
 
     with driver.telemetry():
         scope = driver.http_scope("/")
-        scope["asgi"] = {"version": "3.0"} if version is None else {"version": "3.0", "spec_version": version}
+        scope["asgi"] = (
+            {"version": "3.0"} if version is None else {"version": "3.0", "spec_version": version}
+        )
         with pytest.raises(OSError, match="gone"):
             asyncio.run(TelemetryMiddleware(app)(scope, receive, send))
         ((span, attributes),) = driver.server_spans()

@@ -1,5 +1,6 @@
-"""The scrape of an application: answered in every state, compressed for who takes that, found behind a deployment's
-prefix, and never in the place of something else without a word. And the listener that a program opens by hand."""
+"""The scrape of an application: answered in every state, compressed for who takes that, found
+behind a deployment's prefix, and never in the place of something else without a word. And the
+listener that a program opens by hand."""
 
 import asyncio
 import gzip
@@ -72,7 +73,9 @@ print("good")
 
 @pytest.mark.parametrize("state", STATES)
 def test_a_scrape_is_answered_and_context_goes_on(tmp_path, state):
-    done = support.run_program(PROGRAM, tmp_path, **{"OTEL_TRACES_EXPORTER": "memory", **STATES[state]})
+    done = support.run_program(
+        PROGRAM, tmp_path, **{"OTEL_TRACES_EXPORTER": "memory", **STATES[state]}
+    )
     assert done.stdout == "good\n"
 
 
@@ -84,7 +87,15 @@ def scrape(app, encoding=None, path="/metrics", method="GET"):
 
 @pytest.mark.parametrize(
     "encoding,packed",
-    [(None, 0), ("gzip", 1), ("deflate, gzip;q=0.5", 1), ("*", 1), ("gzip;q=0, *", 0), ("identity", 0), ("br", 0)],
+    [
+        (None, 0),
+        ("gzip", 1),
+        ("deflate, gzip;q=0.5", 1),
+        ("*", 1),
+        ("gzip;q=0, *", 0),
+        ("identity", 0),
+        ("br", 0),
+    ],
 )
 def test_a_scrape_is_compressed_for_who_takes_that(on, encoding, packed):
     for i in range(50):
@@ -105,7 +116,10 @@ def test_a_scrape_is_compressed_for_who_takes_that(on, encoding, packed):
 def prefixed(path, root_path, **options):
     with driver.telemetry():
         app = TelemetryMiddleware(
-            driver.answering(), metrics_path="/metrics", excluded_paths=["/health", "/static/*"], **options
+            driver.answering(),
+            metrics_path="/metrics",
+            excluded_paths=["/health", "/static/*"],
+            **options,
         )
         answer = driver.request(app, path, root_path=root_path)
         return answer.body.startswith(b"# "), sum(driver.requests_total().values())
@@ -170,12 +184,16 @@ else:
 @pytest.mark.parametrize("told", ["FastAPI", "uvicorn"])
 def test_a_prefix_that_fastapi_or_uvicorn_was_told(tmp_path, added, told):
     pytest.importorskip("fastapi")
-    source = ROOTED.replace("ADDED", str(added)).replace("ROOT", 'root_path="/api"' if told == "FastAPI" else "")
+    source = ROOTED.replace("ADDED", str(added)).replace(
+        "ROOT", 'root_path="/api"' if told == "FastAPI" else ""
+    )
     options = "--root-path /api" if told == "uvicorn" else ""
     with serving(source, tmp_path, "uvicorn-h11", options) as running:
 
         def get(path):
-            with urllib.request.urlopen(f"http://127.0.0.1:{running.port}{path}", timeout=20) as answer:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{running.port}{path}", timeout=20
+            ) as answer:
                 return answer.read().decode()
 
         get("/health"), get("/items/1")
@@ -195,9 +213,14 @@ def own_metrics_apps():
 
     return {
         "a route": (applications.Starlette(routes=[routing.Route("/metrics", own)]), True),
-        "a mount": (applications.Starlette(routes=[routing.Mount("/metrics", app=driver.answering())]), True),
+        "a mount": (
+            applications.Starlette(routes=[routing.Mount("/metrics", app=driver.answering())]),
+            True,
+        ),
         "others": (
-            applications.Starlette(routes=[routing.Route("/{path:path}", own), routing.Route("/x", own)]),
+            applications.Starlette(
+                routes=[routing.Route("/{path:path}", own), routing.Route("/x", own)]
+            ),
             False,
         ),
         "none": (driver.answering(), False),
@@ -263,7 +286,8 @@ def test_start_metrics_server(caplog):
         metrics.Counter("served_total", "served").inc()
         assert metrics.start_metrics_server(port, "127.0.0.1") is True
         assert metrics.start_metrics_server(port, "127.0.0.1") is True  # it is there
-        assert metrics.start_metrics_server(free_port(), "127.0.0.1") is False  # one listener for a process
+        # one listener for a process
+        assert metrics.start_metrics_server(free_port(), "127.0.0.1") is False
         assert "served_total 1" in fetch(port)
         for wrong in (0, -1, 65536, "x", None, 10**30):
             assert metrics.start_metrics_server(wrong) is False

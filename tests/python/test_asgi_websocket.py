@@ -44,8 +44,14 @@ async def echo(scope, receive, send):
 
 def test_a_connection_is_one_span_and_no_request(on):
     text = {"type": "websocket.receive", "text": "hi"}
-    connection = connect(TelemetryMiddleware(echo), text, text, {"type": "websocket.disconnect", "code": 1000})
-    assert [m["type"] for m in connection.sent] == ["websocket.accept", "websocket.send", "websocket.send"]
+    connection = connect(
+        TelemetryMiddleware(echo), text, text, {"type": "websocket.disconnect", "code": 1000}
+    )
+    assert [m["type"] for m in connection.sent] == [
+        "websocket.accept",
+        "websocket.send",
+        "websocket.send",
+    ]
     exported = driver.spans()
     (server,) = [span for span in exported if span.kind == 2]
     attributes = driver.attributes(server)
@@ -70,7 +76,10 @@ def test_refused_and_failing_connections(on):
     with pytest.raises(ValueError):
         connect(TelemetryMiddleware(fail))
     connect(TelemetryMiddleware(answer))
-    found = [(span.status.code, attributes["http.status_code"]) for span, attributes in driver.server_spans()]
+    found = [
+        (span.status.code, attributes["http.status_code"])
+        for span, attributes in driver.server_spans()
+    ]
     assert found == [(0, 403), (2, 500), (0, 401)]
 
 
@@ -89,9 +98,14 @@ def test_a_connection_that_the_service_could_not_serve(on):
     assert [span.status.code for span, _ in driver.server_spans()] == [0] * 8
     connect(TelemetryMiddleware(closing(1011)))
     ((span, attributes),) = driver.server_spans()
-    assert span.status.code == 2 and attributes["error"] is True and attributes["http.status_code"] == 101
+    assert (
+        span.status.code == 2
+        and attributes["error"] is True
+        and attributes["http.status_code"] == 101
+    )
     assert attributes["error.type"] == "1011" and "http.client_disconnected" not in attributes
-    connect(TelemetryMiddleware(echo), {"type": "websocket.disconnect", "code": 1011})  # the client's own failure
+    # the client's own failure
+    connect(TelemetryMiddleware(echo), {"type": "websocket.disconnect", "code": 1011})
     assert driver.server_spans()[0][0].status.code == 0
 
 
@@ -109,7 +123,10 @@ def test_exceptions_that_close_a_connection(on):
         connect(app, path=f"/ws/{code}")
         ((span, attributes),) = driver.server_spans()
         assert (span.status.code, len(span.events)) == (status, events), code
-    assert attributes["error.type"] == "WebSocketException" and attributes["http.route"] == "/ws/{code}"
+    assert (
+        attributes["error.type"] == "WebSocketException"
+        and attributes["http.route"] == "/ws/{code}"
+    )
 
 
 def test_websocket_under_stable_conventions():
@@ -139,7 +156,9 @@ def lifespan(app):
     connection = driver.Connection({"type": "lifespan.startup"}, {"type": "lifespan.shutdown"})
 
     async def main():
-        await app({"type": "lifespan", "asgi": {"version": "3.0"}}, connection.receive, connection.send)
+        await app(
+            {"type": "lifespan", "asgi": {"version": "3.0"}}, connection.receive, connection.send
+        )
 
     asyncio.run(main())
     return [message["type"] for message in connection.sent]
@@ -148,7 +167,9 @@ def lifespan(app):
 def test_lifespan_passes_and_flushes_before_the_server_hears(on, monkeypatch):
     order = []
     monkeypatch.setattr(
-        djp_telemetry, "flush", lambda timeout=None: order.append(("flush", threading.current_thread()))
+        djp_telemetry,
+        "flush",
+        lambda timeout=None: order.append(("flush", threading.current_thread())),
     )
 
     async def app(scope, receive, send):
@@ -157,8 +178,15 @@ def test_lifespan_passes_and_flushes_before_the_server_hears(on, monkeypatch):
             await send({"type": f"lifespan.{kind}.complete"})
             order.append(kind)
 
-    assert lifespan(TelemetryMiddleware(app)) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
-    assert [item if isinstance(item, str) else item[0] for item in order] == ["startup", "flush", "shutdown"]
+    assert lifespan(TelemetryMiddleware(app)) == [
+        "lifespan.startup.complete",
+        "lifespan.shutdown.complete",
+    ]
+    assert [item if isinstance(item, str) else item[0] for item in order] == [
+        "startup",
+        "flush",
+        "shutdown",
+    ]
     assert order[1][1] is not threading.main_thread()
     assert driver.spans() == []
 
@@ -176,7 +204,10 @@ def test_telemetry_that_starts_with_the_application_is_flushed_with_it(monkeypat
         await send({"type": "lifespan.shutdown.complete"})
 
     try:
-        assert lifespan(TelemetryMiddleware(app)) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+        assert lifespan(TelemetryMiddleware(app)) == [
+            "lifespan.startup.complete",
+            "lifespan.shutdown.complete",
+        ]
         assert len(flushes) == 1
     finally:
         djp_telemetry.shutdown(1)
@@ -195,14 +226,22 @@ def test_scrape_at_a_path_of_the_application(on):
     driver.request(app, "/x")
     plain = driver.request(app, "/metrics")
     assert plain.status == 200
-    assert b'http_requests_total{method="GET",endpoint="unmatched",status_code="200"} 1' in plain.body
+    assert (
+        b'http_requests_total{method="GET",endpoint="unmatched",status_code="200"} 1' in plain.body
+    )
     assert dict(plain.sent[0]["headers"])[b"content-type"].startswith(b"text/plain; version=0.0.4")
     accept = [("accept", b"application/openmetrics-text;version=1.0.0;q=0.9,text/plain;q=0.5")]
     modern = driver.request(app, "/metrics", headers=accept)
-    assert dict(modern.sent[0]["headers"])[b"content-type"].startswith(b"application/openmetrics-text; version=1.0.0")
+    assert dict(modern.sent[0]["headers"])[b"content-type"].startswith(
+        b"application/openmetrics-text; version=1.0.0"
+    )
     assert modern.body.endswith(b"# EOF\n")
     head = driver.request(app, "/metrics", "HEAD")
-    assert head.status == 200 and head.body == b"" and int(dict(head.sent[0]["headers"])[b"content-length"]) > 100
+    assert (
+        head.status == 200
+        and head.body == b""
+        and int(dict(head.sent[0]["headers"])[b"content-length"]) > 100
+    )
     assert driver.request(app, "/metrics", "POST").status == 405
     assert sum(driver.requests_total().values()) == 1 and len(driver.server_spans()) == 1
 
@@ -210,10 +249,14 @@ def test_scrape_at_a_path_of_the_application(on):
 def test_scrapes_are_valid_openmetrics_with_exemplars(on):
     parser = pytest.importorskip("prometheus_client.openmetrics.parser")
     driver.request(TelemetryMiddleware(driver.answering(route="/a/{b}")), "/a/1")
-    body = driver.request(metrics_app, "/", headers=[("accept", b"application/openmetrics-text")]).body.decode()
+    body = driver.request(
+        metrics_app, "/", headers=[("accept", b"application/openmetrics-text")]
+    ).body.decode()
     families = {family.name: family for family in parser.text_string_to_metric_families(body)}
     ((span, _),) = driver.server_spans()
-    exemplars = [s.exemplar for s in families["http_request_duration_seconds"].samples if s.exemplar]
+    exemplars = [
+        s.exemplar for s in families["http_request_duration_seconds"].samples if s.exemplar
+    ]
     assert [e.labels["trace_id"] for e in exemplars] == [span.trace_id.hex()]
 
 

@@ -1,5 +1,5 @@
-"""ASGI scopes, messages and calls that no server sends, and awaitables that are driven as no event loop does: the
-application gets what it would have got without the middleware."""
+"""ASGI scopes, messages and calls that no server sends, and awaitables that are driven as no event
+loop does: the application gets what it would have got without the middleware."""
 
 import asyncio
 import contextlib
@@ -63,9 +63,17 @@ HEADERS = {
     "generator": (pair for pair in [(b"traceparent", PARENT)]),
     "dict": {b"traceparent": PARENT},
     "twice": [(b"traceparent", PARENT)] * 100,
-    "huge": [(b"traceparent", b"0" * HUGE), (b"tracestate", b"a=" + b"b" * HUGE), (b"baggage", b"a=b," * 1_000_000)],
+    "huge": [
+        (b"traceparent", b"0" * HUGE),
+        (b"tracestate", b"a=" + b"b" * HUGE),
+        (b"baggage", b"a=b," * 1_000_000),
+    ],
     "many": [(b"tracestate", b"a=b")] * 10_000 + [(b"baggage", b"a=b")] * 10_000,
-    "odd_bytes": [(b"\xff\0", b"\xff\0"), (b"traceparent", b"\xff" * 55), (b"content-length", b"9" * 400)],
+    "odd_bytes": [
+        (b"\xff\0", b"\xff\0"),
+        (b"traceparent", b"\xff" * 55),
+        (b"content-length", b"9" * 400),
+    ],
     "bytearrays": [(bytearray(b"traceparent"), bytearray(PARENT))],
     "evil": [(Raising(), Raising()), Raising(), (b"traceparent", Raising())],
     "lies": ListOfLies([(b"traceparent", PARENT)]),
@@ -150,7 +158,14 @@ def test_odd_calls_of_the_middleware(evil, on):
         return "answer"
 
     app = TelemetryMiddleware(accept)
-    for args in ((), (evil,), (evil, evil), (evil, evil, evil), ({}, evil, evil), (http_scope(), evil, evil)):
+    for args in (
+        (),
+        (evil,),
+        (evil, evil),
+        (evil, evil, evil),
+        ({}, evil, evil),
+        (http_scope(), evil, evil),
+    ):
         assert asyncio.run(app(*args)) == "answer"
     assert asyncio.run(app(scope=http_scope(), receive=evil, send=evil)) == "answer"
     assert asyncio.run(app(http_scope(), evil, send=evil, more=evil)) == "answer"
@@ -238,7 +253,7 @@ def test_requests_during_which_telemetry_ends(on, action, moment):
     asyncio.run(main())
 
 
-# ---- awaitables ----------------------------------------------------------------------------------------------
+# ---- awaitables --------------------------------------------------------------------------------
 
 
 class Waiting:
@@ -249,7 +264,8 @@ class Waiting:
 
 
 def started(application, *first):
-    """The awaitable of a request after its first step, which is a send(None) unless told otherwise."""
+    """The awaitable of a request after its first step, which is a send(None) unless told
+    otherwise."""
 
     async def receive():
         return {"type": "http.request"}
@@ -297,14 +313,17 @@ def test_every_order_of_steps(on):
                 names = (first, second, third, "send", "close")
                 ours, coroutine = started(pausing), bare()
                 expected = trace(coroutine, names)
-                assert [step[1:] for step in trace(ours, names)] == [step[1:] for step in expected], names
+                assert [step[1:] for step in trace(ours, names)] == [
+                    step[1:] for step in expected
+                ], names
     assert djp_telemetry.get_current_span() is INVALID_SPAN
 
 
 @pytest.mark.parametrize("step", ["send", "throw", "close"])
 @pytest.mark.parametrize("kind", ["coroutine", "iterator"])
 def test_an_application_that_drives_its_own_awaitable(on, step, kind):
-    """A program's fault that gives a ValueError with coroutines; whatever it gives, nothing is freed in use."""
+    """A program's fault that gives a ValueError with coroutines; whatever it gives, nothing is
+    freed in use."""
     holder, seen = [], []
 
     def drive():
@@ -403,7 +422,11 @@ def test_awaitables_that_are_closed_while_they_are_recorded(on, step, where):
     if where == "client_left":
         middleware._setup(application, None, None, None, (), None, act, act)
     holder.append(middleware(http_scope("/x"), receive, send))
-    driven = {"send": lambda: holder[0].send(None), "throw": lambda: holder[0].throw(Closing()), "close": act}
+    driven = {
+        "send": lambda: holder[0].send(None),
+        "throw": lambda: holder[0].throw(Closing()),
+        "close": act,
+    }
     with pytest.raises(BaseException) if step != "close" else contextlib.nullcontext():
         driven[step]()
     assert [span.name for span in take()]

@@ -1,5 +1,6 @@
-"""Input that is wrong, huge or hostile, through the whole public API: never an exception in the application, never a
-crash, and what was not kept is counted. tests/python/test_robust.py has the plain cases."""
+"""Input that is wrong, huge or hostile, through the whole public API: never an exception in the
+application, never a crash, and what was not kept is counted. tests/python/test_robust.py has the
+plain cases."""
 
 import json
 import math
@@ -73,7 +74,9 @@ def test_every_argument_of_propagation(evil, on):
             djp_telemetry.inject(evil, setter)
             djp_telemetry.inject([], setter, evil)
             djp_telemetry.extract(evil, setter)
-            djp_telemetry.extract({"traceparent": evil, "tracestate": evil, "baggage": evil}, setter)
+            djp_telemetry.extract(
+                {"traceparent": evil, "tracestate": evil, "baggage": evil}, setter
+            )
             djp_telemetry.extract([("traceparent", evil), (b"baggage", evil), evil], setter)
         baggage.set(evil, evil).set("k", evil).set("k", "v", evil).remove(evil)
         baggage.get(evil)
@@ -84,7 +87,14 @@ def test_every_argument_of_propagation(evil, on):
 def test_every_argument_of_metrics(evil, on):
     for kind in (Counter, Gauge, Histogram):
         metric = kind("odd_input_" + kind.__name__.lower(), "h", ["a"])
-        for argument in ("documentation", "labelnames", "namespace", "subsystem", "unit", "registry"):
+        for argument in (
+            "documentation",
+            "labelnames",
+            "namespace",
+            "subsystem",
+            "unit",
+            "registry",
+        ):
             kind(**{"name": "odd_input_more", argument: evil})
         kind(evil)
         metric.labels(evil)
@@ -108,8 +118,23 @@ def test_every_argument_of_metrics(evil, on):
 
 
 def test_numbers_that_are_none_never_reach_a_counter(on):
-    counter, histogram = Counter("strict_total", "s"), Histogram("strict_seconds", "s", buckets=(1,))
-    for amount in (math.nan, -1, -math.inf, "5", b"5", None, [], object(), 1j, Raising(), Number(3)):
+    counter, histogram = (
+        Counter("strict_total", "s"),
+        Histogram("strict_seconds", "s", buckets=(1,)),
+    )
+    for amount in (
+        math.nan,
+        -1,
+        -math.inf,
+        "5",
+        b"5",
+        None,
+        [],
+        object(),
+        1j,
+        Raising(),
+        Number(3),
+    ):
         counter.inc(amount)
     for amount in (math.nan, "5", None, object()):
         histogram.observe(amount)
@@ -156,8 +181,9 @@ assert attributes(last.attributes)["good"] == 1 and last.dropped_attributes_coun
 
 
 def test_memory_for_attributes_and_keys_without_number(tmp_path):
-    """Ten thousand attributes of a span, and names that never come twice, which must not fill the memory: what is not
-    kept is counted on the span. A program of its own, because a process keeps a bounded number of keys for ever."""
+    """Ten thousand attributes of a span, and names that never come twice, which must not fill the
+    memory: what is not kept is counted on the span. A program of its own, because a process keeps a
+    bounded number of keys for ever."""
     run_program(KEYS, tmp_path, OTEL_TRACES_EXPORTER="memory")
 
 
@@ -170,7 +196,8 @@ def test_a_value_of_ten_megabytes_is_kept_cut_or_counted(on):
     for size in (100_000, 1_000_000, HUGE):
         span = recorded.get(f"s{size}")
         if span is not None and not span.dropped_attributes_count:
-            assert len(attributes(span.attributes)["text"]) >= min(size, 500_000)  # what a span has room for
+            # what a span has room for
+            assert len(attributes(span.attributes)["text"]) >= min(size, 500_000)
     lost = sum(status["dropped"].values())
     assert len(recorded) + lost == 3, status["dropped"]
     djp_telemetry.flush(1)
@@ -188,11 +215,15 @@ def test_random_values(on):
             return chance.choice(makers)()
         if pick < 0.8:
             return [value(depth + 1) for _ in range(chance.randrange(4))]
-        return {chance.choice(["a", "b", "\ud800", "", "x" * 300]): value(depth + 1) for _ in range(3)}
+        return {
+            chance.choice(["a", "b", "\ud800", "", "x" * 300]): value(depth + 1) for _ in range(3)
+        }
 
     try:
         for _ in range(300):
-            with start_span("s", {"v": value(0)}, links=value(0), kind=value(0), parent=value(0)) as span:
+            with start_span(
+                "s", {"v": value(0)}, links=value(0), kind=value(0), parent=value(0)
+            ) as span:
                 span.set_attribute("w", value(0))
                 span.add_event("e", {"x": value(0)})
                 span.set_status(value(0), value(0))
@@ -201,7 +232,7 @@ def test_random_values(on):
         raise AssertionError(f"seed {seed}") from error
 
 
-# ---- settings ------------------------------------------------------------------------------------------------
+# ---- settings ----------------------------------------------------------------------------------
 
 BAD_WORDS = [
     "nonsense",
@@ -263,8 +294,12 @@ def variables(default=".*"):
 
 def test_bad_values_of_every_variable(tmp_path):
     """In one program, so that a value that harms shows in all that follow."""
-    names, typed = variables(), variables("`([0-9.]+|true|false|noop|console|grpc|none|code|endpoint|old|info)`")
-    unread = {"ENABLE_OBSERVABILITY", "OTEL_EXPORTER", "TRACES_SAMPLE_RATE"}  # others that are set come first
+    names, typed = (
+        variables(),
+        variables("`([0-9.]+|true|false|noop|console|grpc|none|code|endpoint|old|info)`"),
+    )
+    # others that are set come first
+    unread = {"ENABLE_OBSERVABILITY", "OTEL_EXPORTER", "TRACES_SAMPLE_RATE"}
     unread |= {"DJP_TELEMETRY_PROMETHEUS_HOST", "OTEL_EXPORTER_PROMETHEUS_HOST"}  # any name
     unread.add("OTEL_SEMCONV_STABILITY_OPT_IN")  # a list of any words
     assert len(names) > 60 and len(typed) > 25 and unread < set(typed)
@@ -286,7 +321,13 @@ def test_bad_values_of_every_option(evil):
 
     djp_telemetry.shutdown(1)
     for keyword in impl.sdk_keywords():
-        options = {"enabled": True, "backend": "hybrid", "exporter": "memory", "log_level": "none", keyword: evil}
+        options = {
+            "enabled": True,
+            "backend": "hybrid",
+            "exporter": "memory",
+            "log_level": "none",
+            keyword: evil,
+        }
         djp_telemetry.init_telemetry(**options)
         with start_span("s", {"a": 1}):
             pass

@@ -1,5 +1,6 @@
-"""Objects that act while they are read, and calls at the worst moment: from finalizers, signal handlers and many threads,
-before the beginning, after the end and between. Run with AddressSanitizer, too: most faults here are of memory."""
+"""Objects that act while they are read, and calls at the worst moment: from finalizers, signal
+handlers and many threads, before the beginning, after the end and between. Run with
+AddressSanitizer, too: most faults here are of memory."""
 
 import builtins
 import datetime
@@ -26,7 +27,7 @@ def on():
     assert djp_telemetry.get_current_span() is INVALID_SPAN
 
 
-# ---- objects that act while they are read ---------------------------------------------------------------------
+# ---- objects that act while they are read ------------------------------------------------------
 
 
 @pytest.fixture(params=list(ACTIONS))
@@ -42,7 +43,8 @@ def test_a_value_that_leaves_its_dict_while_it_is_read(on, monkeypatch):
     def act(*args, **kwargs):
         calls.append(1)
         del values[list(values)[0]]
-        taken = [datetime.datetime(2000, 1, 1, hour) for hour in range(24)]  # the memory of the one that left
+        # the memory of the one that left
+        taken = [datetime.datetime(2000, 1, 1, hour) for hour in range(24)]
         values[f"moment {len(calls)}"] = taken[len(calls) % 24]
         return real(*args, **kwargs)
 
@@ -69,7 +71,10 @@ def test_spans_of_objects_that_act(on, action):
     tracer = djp_telemetry.get_tracer("t")
     for name in ("name", "attributes", "kind", "links", "start_time", "parent"):
         restart()
-        with start_span("outer"), tracer.start_as_current_span(**{"name": "s", name: acting}) as span:
+        with (
+            start_span("outer"),
+            tracer.start_as_current_span(**{"name": "s", name: acting}) as span,
+        ):
             span.set_attribute("a", 1)
         start_span(**{"name": "s", name: acting}).end()
     restart()
@@ -228,7 +233,9 @@ def test_a_parent_that_nobody_else_holds(on):
     spans = {}
     for span in take():
         spans.setdefault(span.name, []).append(span)
-    parents = {span.span_id for span in spans.get("made for the answer", []) + spans.get("parent", [])}
+    parents = {
+        span.span_id for span in spans.get("made for the answer", []) + spans.get("parent", [])
+    }
     assert all(span.parent_span_id in parents or not parents for span in spans["child"])
 
 
@@ -297,11 +304,14 @@ def test_a_trace_state_that_changes_while_it_is_written(on):
         djp_telemetry.SpanContext(1, 2, trace_state=state)
 
 
-# ---- moments -------------------------------------------------------------------------------------------------
+# ---- moments -----------------------------------------------------------------------------------
 
 
 def use_everything():
-    with start_span("s", {"a": 1}) as span, djp_telemetry.get_tracer("t").start_as_current_span("c"):
+    with (
+        start_span("s", {"a": 1}) as span,
+        djp_telemetry.get_tracer("t").start_as_current_span("c"),
+    ):
         span.set_attribute("b", 2)
         span.add_event("e")
         djp_telemetry.extract(djp_telemetry.inject())
@@ -357,7 +367,8 @@ def test_beginning_and_ending_many_times():
 
 
 def test_signal_handlers_that_record(on):
-    """Python runs its handlers between two instructions, also between those of our own Python code."""
+    """Python runs its handlers between two instructions, also between those of our own Python
+    code."""
     calls, over = [], []
 
     def handler(number, frame):
@@ -436,7 +447,10 @@ def test_threads_hammer_while_telemetry_ends_and_begins():
         with djp_telemetry.use_span(shared):
             djp_telemetry.inject()
 
-    threads = [threading.Thread(target=guarded(task)) for task in (use_everything, count, count, change, share)]
+    threads = [
+        threading.Thread(target=guarded(task))
+        for task in (use_everything, count, count, change, share)
+    ]
     for thread in threads:
         thread.start()
     for _ in range(60):

@@ -1,5 +1,5 @@
-"""The books of spans in end states of every kind: what was started is alive, was not sampled, exported, dropped under a named
-reason, or waits. After shutdown() nothing waits."""
+"""The books of spans in end states of every kind: what was started is alive, was not sampled,
+exported, dropped under a named reason, or waits. After shutdown() nothing waits."""
 
 import json
 import os
@@ -90,12 +90,26 @@ CASES = {
     "forked": (MEMORY, FORKED),
     "limited": ({**MEMORY, "span_rate_limit": 10}, SPANS),
     "refused": ({"endpoint": "http://127.0.0.1:9", "sample_ratio": 1.0}, FLUSHED),
-    "no host": ({"endpoint": "http://nowhere.invalid:4318", "protocol": "http/protobuf", "sample_ratio": 1.0}, SPANS),
+    "no host": (
+        {
+            "endpoint": "http://nowhere.invalid:4318",
+            "protocol": "http/protobuf",
+            "sample_ratio": 1.0,
+        },
+        SPANS,
+    ),
     "no such key": (
-        {"endpoint": "https://127.0.0.1:9", "client_key": "missing.pem", "client_certificate": "missing.pem"},
+        {
+            "endpoint": "https://127.0.0.1:9",
+            "client_key": "missing.pem",
+            "client_certificate": "missing.pem",
+        },
         FLUSHED,
     ),
-    "a file that cannot be": ({"exporter": "file", "file_path": "/proc/none/spans", "sample_ratio": 1.0}, FLUSHED),
+    "a file that cannot be": (
+        {"exporter": "file", "file_path": "/proc/none/spans", "sample_ratio": 1.0},
+        FLUSHED,
+    ),
     "a full device": ({"exporter": "file", "file_path": "/dev/full", "sample_ratio": 1.0}, FLUSHED),
     "a closed console": ({"exporter": "console", "sample_ratio": 1.0}, "os.close(1)\n" + FLUSHED),
 }
@@ -111,7 +125,12 @@ def books_after(options, body, folder):
         PYTHONPATH=os.pathsep.join(path for path in sys.path if path),
     )
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], env=environment, cwd=folder, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", PROGRAM],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(result.read_text())
@@ -135,7 +154,14 @@ def test_the_books_are_closed(name, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "order", [["goaway", "close"], ["goaway_before", "close"], ["reset"], ["error"], ["headers", ("trailers", 3)]]
+    "order",
+    [
+        ["goaway", "close"],
+        ["goaway_before", "close"],
+        ["reset"],
+        ["error"],
+        ["headers", ("trailers", 3)],
+    ],
 )
 def test_the_books_are_closed_behind_a_proxy_that_ends_connections(order, tmp_path):
     with H2FaultServer(ANSWER, order, ANSWER, order, ANSWER) as server:

@@ -1,4 +1,5 @@
-"""The telemetry budget, end to end: costs of what was exported, warnings, the ratio that gives way, and the file that is shared."""
+"""The telemetry budget, end to end: costs of what was exported, warnings, the ratio that gives way,
+and the file that is shared."""
 
 import json
 import os
@@ -26,12 +27,22 @@ def budget():
 
 
 def test_costs_are_told():
-    with telemetry(backend="hybrid", sample_ratio=1, price_per_million_spans=1000, price_per_gb=1000):
+    with telemetry(
+        backend="hybrid", sample_ratio=1, price_per_million_spans=1000, price_per_gb=1000
+    ):
         spans(100)
         take()
         found = budget()
-        assert abs(found["cost_spans"] - 0.1) < 1e-9 and found["cost_bytes"] > 0 and found["cost_series"] == 0
-        assert found["used_ratio"] == 0 and found["allowance"] == 0 and found["target_spans_per_second"] is None
+        assert (
+            abs(found["cost_spans"] - 0.1) < 1e-9
+            and found["cost_bytes"] > 0
+            and found["cost_series"] == 0
+        )
+        assert (
+            found["used_ratio"] == 0
+            and found["allowance"] == 0
+            and found["target_spans_per_second"] is None
+        )
         text = generate_metrics_text()
         assert 'djp_telemetry_cost_total{source="spans"} 0.1' in text
         assert "djp_telemetry_budget_used_ratio 0" in text
@@ -93,19 +104,30 @@ def test_warnings_come_once_each(tmp_path):
     month = 100 / share_of_month() * 3
     answers, said = run(tmp_path, [0, 400, 10], DJP_TELEMETRY_BUDGET_PER_MONTH=str(month))
     assert [round(answer["spent"]) for answer in answers] == [0, 400, 410]
-    assert said.count("100 % of the telemetry budget") == 1 and said.count("of the telemetry budget for") == 1
+    assert (
+        said.count("100 % of the telemetry budget") == 1
+        and said.count("of the telemetry budget for") == 1
+    )
     assert "sample_ratio" in said and "The ratio is not reduced." in said
 
 
 def test_a_warning_shows_small_amounts(tmp_path):
-    _, said = run(tmp_path, [10], DJP_TELEMETRY_BUDGET_PER_MONTH="0.00001", DJP_TELEMETRY_PRICE_PER_MILLION_SPANS="1")
+    _, said = run(
+        tmp_path,
+        [10],
+        DJP_TELEMETRY_BUDGET_PER_MONTH="0.00001",
+        DJP_TELEMETRY_PRICE_PER_MILLION_SPANS="1",
+    )
     # A process that begins late in a month may spend the rest of the month's part only.
     assert re.search(r"is used up: 0\.000010 of 0\.0000(10|0\d)", said), said
 
 
 def test_a_file_is_shared_over_restarts(tmp_path):
     file = tmp_path / "budget"
-    variables = {"DJP_TELEMETRY_BUDGET_FILE": str(file), "DJP_TELEMETRY_BUDGET_PER_MONTH": "1000000"}
+    variables = {
+        "DJP_TELEMETRY_BUDGET_FILE": str(file),
+        "DJP_TELEMETRY_BUDGET_PER_MONTH": "1000000",
+    }
     run(tmp_path, [30], **variables)
     answers, said = run(tmp_path, [0, 20], **variables)
     assert [round(answer["spent"]) for answer in answers] == [30, 50] and said == ""
@@ -120,7 +142,12 @@ def test_a_file_is_shared_over_restarts(tmp_path):
 
 
 def test_a_budget_without_prices_is_told(tmp_path):
-    _, said = run(tmp_path, [1], DJP_TELEMETRY_BUDGET_PER_MONTH="10", DJP_TELEMETRY_PRICE_PER_MILLION_SPANS="0")
+    _, said = run(
+        tmp_path,
+        [1],
+        DJP_TELEMETRY_BUDGET_PER_MONTH="10",
+        DJP_TELEMETRY_PRICE_PER_MILLION_SPANS="0",
+    )
     assert said.count("no price is") == 1
 
 

@@ -1,4 +1,5 @@
-"""Forked children that leave through os._exit, as pools do, and what waits inside of the core under gevent."""
+"""Forked children that leave through os._exit, as pools do, and what waits inside of the core under
+gevent."""
 
 import sys
 
@@ -29,7 +30,9 @@ for n in range(3):
 
 def numbers(folder):
     return sorted(
-        int(span["attributes"][0]["value"]["intValue"]) for span in file_spans(folder) if span["name"] == "job"
+        int(span["attributes"][0]["value"]["intValue"])
+        for span in file_spans(folder)
+        if span["name"] == "job"
     )
 
 
@@ -162,7 +165,9 @@ def test_modules_that_the_core_imports_by_name_are_found_by_freezers():
     source = pathlib.Path(__file__).parents[2] / "bindings/python/src"
     named = set()
     for path in source.glob("*.c"):
-        named |= set(re.findall(r'PyImport_ImportModule\("djp_telemetry\.(\w+)"\)', path.read_text()))
+        named |= set(
+            re.findall(r'PyImport_ImportModule\("djp_telemetry\.(\w+)"\)', path.read_text())
+        )
     assert len(named) >= 5
     named.discard("_runtime")  # the package itself imports it
     assert named <= set(_loader._named_by_the_core.__code__.co_varnames), named

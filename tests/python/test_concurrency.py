@@ -1,4 +1,5 @@
-"""Several exports on their way at once: a receiver that thinks about each request does not limit a service to one batch at a time."""
+"""Several exports on their way at once: a receiver that thinks about each request does not limit a
+service to one batch at a time."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ DEADLINE = 120
 
 
 class ThinkingReceiver:
-    """Answers each request after a while, as many as come; keeps the bodies and the most that were worked on at once."""
+    """Answers each request after a while, as many as come; keeps the bodies and the most that were
+    worked on at once."""
 
     def __init__(self, pause=PAUSE, answers=(), server=http.server.ThreadingHTTPServer):
         self.pause, self.answers = pause, list(answers)
@@ -116,7 +118,9 @@ def numbers(bodies):
         for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
             for scope in resource.scope_spans:
                 for span in scope.spans:
-                    found.update(item.value.int_value for item in span.attributes if item.key == "n")
+                    found.update(
+                        item.value.int_value for item in span.attributes if item.key == "n"
+                    )
     return found
 
 
@@ -178,7 +182,13 @@ ANSWER = ["headers", "message", "ok"]
         ["reset"],
         [*ANSWER, "wait", "close"],
     ],
-    ids=["with the answer", "before the answer", "not looked at", "stream refused", "without a word"],
+    ids=[
+        "with the answer",
+        "before the answer",
+        "not looked at",
+        "stream refused",
+        "without a word",
+    ],
 )
 def test_a_connection_that_ends_takes_no_other_request_with_it(ending):
     """Every third call ends its connection, while three others are on theirs."""
@@ -186,13 +196,16 @@ def test_a_connection_that_ends_takes_no_other_request_with_it(ending):
 
     script = [["wait", *ANSWER], ["wait", "wait", *ANSWER], ending] * 14
     with H2FaultServer(ANSWER, *script, ["wait", *ANSWER]) as receiver:
-        with exporting(receiver.url, "grpc", export_concurrency=4, max_batch_spans=100, flush_interval=0.05):
+        with exporting(
+            receiver.url, "grpc", export_concurrency=4, max_batch_spans=100, flush_interval=0.05
+        ):
             record(100)
             assert djp_telemetry.flush(DEADLINE)
             record(3_900)
             assert djp_telemetry.flush(DEADLINE)
             assert books()["exported"] == 4_000
-        # Behind the five bytes of a gRPC message's head; a slow machine makes more requests of the same spans.
+        # Behind the five bytes of a gRPC message's head; a slow machine makes more requests of the
+        # same spans.
         assert sum(numbers(body[5:] for body in receiver.accepted).values()) == 4_000
         assert len(receiver.accepted) >= 40
 
@@ -216,14 +229,16 @@ def test_a_receiver_that_asks_for_patience_is_asked_by_one_request():
             assert djp_telemetry.flush(DEADLINE)
             assert books()["exported"] == 8 * BATCH
         assert numbers(receiver.bodies) == once_each(8 * BATCH)
-        # The first four failed; the fifth came when their pause was over, and the others when it had its answer.
+        # The first four failed; the fifth came when their pause was over, and the others when it
+        # had its answer.
         first_answer = receiver.ended[4]
         assert receiver.begun[4] - receiver.begun[0] >= 1
         assert all(begun >= first_answer for begun in receiver.begun[5:])
 
 
 def test_a_receiver_that_serves_one_connection_loses_nothing():
-    """It keeps its first connection for ever and never looks at the others, which it has accepted all the same."""
+    """It keeps its first connection for ever and never looks at the others, which it has accepted
+    all the same."""
     with ThinkingReceiver(pause=0, server=http.server.HTTPServer) as receiver:
         with exporting(receiver.url, "http/protobuf", export_timeout=1):
             record(40 * BATCH)

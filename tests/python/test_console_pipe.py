@@ -1,4 +1,5 @@
-"""The console exporter and the program share a pipe: every line of both is whole, whatever the reader's speed."""
+"""The console exporter and the program share a pipe: every line of both is whole, whatever the
+reader's speed."""
 
 from __future__ import annotations
 
@@ -43,7 +44,9 @@ SETTINGS = {
 
 def lines(command, pause, **settings):
     """What came out, read in small pieces with a pause after each."""
-    process = subprocess.Popen(command, env={**clean_environment(), **SETTINGS, **settings}, stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        command, env={**clean_environment(), **SETTINGS, **settings}, stdout=subprocess.PIPE
+    )
     assert process.stdout
     text = b""
     while piece := os.read(process.stdout.fileno(), 4096 if pause else 1 << 16):
@@ -57,7 +60,9 @@ def lines(command, pause, **settings):
 def judge(found):
     parsed = [json.loads(line) for line in found]
     assert sorted(line["mine"] for line in parsed if "mine" in line) == list(range(600))
-    assert sorted(line["attributes"]["n"] for line in parsed if "trace_id" in line) == list(range(600))
+    assert sorted(line["attributes"]["n"] for line in parsed if "trace_id" in line) == list(
+        range(600)
+    )
 
 
 @pytest.mark.parametrize("pause", [0, 0.0005], ids=["fast reader", "slow reader"])
@@ -76,17 +81,25 @@ def test_lines_of_node_stay_whole(pause, tmp_path):
 
 
 def test_a_console_that_nobody_asked_for_is_told(tmp_path):
-    program = "import djp_telemetry as d; d.init_telemetry(); d.start_span('x').end(); d.shutdown(5)"
+    program = (
+        "import djp_telemetry as d; d.init_telemetry(); d.start_span('x').end(); d.shutdown(5)"
+    )
     settings = {name: value for name, value in SETTINGS.items() if name != "OTEL_TRACES_EXPORTER"}
 
     def errors(**more):
         environment = {**clean_environment(), **settings, **more}
         done = subprocess.run(
-            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60
+            [sys.executable, "-c", program],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
         assert '"x"' in done.stdout
         return done.stderr
 
     assert errors(ENVIRONMENT="production").count("No endpoint is set") == 1
-    assert "No endpoint is set" not in errors(ENVIRONMENT="production", OTEL_TRACES_EXPORTER="console")
+    assert "No endpoint is set" not in errors(
+        ENVIRONMENT="production", OTEL_TRACES_EXPORTER="console"
+    )
     assert "No endpoint is set" not in errors(ENVIRONMENT="dev")

@@ -1,4 +1,5 @@
-"""The console exporter's form for people: trees at a terminal, lines of JSON everywhere else, and no value that steers the terminal."""
+"""The console exporter's form for people: trees at a terminal, lines of JSON everywhere else, and
+no value that steers the terminal."""
 
 from __future__ import annotations
 
@@ -39,7 +40,9 @@ def at_terminal(**settings):
     """What a terminal shows of the program."""
     ours, theirs = pty.openpty()
     environment = {**clean_environment(), **SETTINGS, **settings}
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM], env=environment, stdout=theirs, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM], env=environment, stdout=theirs, stderr=subprocess.PIPE
+    )
     os.close(theirs)
     text = b""
     try:
@@ -55,15 +58,25 @@ def at_terminal(**settings):
 
 def piped(**settings):
     environment = {**clean_environment(), **SETTINGS, **settings}
-    done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=60
+    )
     return done.stdout
 
 
 def is_json(text):
-    return sorted(json.loads(line)["name"][:3] for line in text.splitlines()) == ["GET", "loa", "oth", "pay", "que"]
+    return sorted(json.loads(line)["name"][:3] for line in text.splitlines()) == [
+        "GET",
+        "loa",
+        "oth",
+        "pay",
+        "que",
+    ]
 
 
-@pytest.mark.parametrize("show", [at_terminal, piped], ids=["auto at a terminal", "asked for on a pipe"])
+@pytest.mark.parametrize(
+    "show", [at_terminal, piped], ids=["auto at a terminal", "asked for on a pipe"]
+)
 def test_trees_for_people(show):
     text = show() if show is at_terminal else show(DJP_TELEMETRY_CONSOLE_FORMAT="pretty")
     lines = text.splitlines()
@@ -72,7 +85,11 @@ def test_trees_for_people(show):
     assert names == [(2, "GET"), (4, "load"), (6, "query"), (4, "pay"), (2, "other")]
     (pay,) = [line for line in lines if line.lstrip().startswith("pay")]
     assert "ERROR: ValueError: boom" in pay
-    assert "SERVER" in text and '"sql":"select\\n1"' in text and '"exception.type":"ValueError"' in text
+    assert (
+        "SERVER" in text
+        and '"sql":"select\\n1"' in text
+        and '"exception.type":"ValueError"' in text
+    )
 
 
 def test_no_value_steers_the_terminal():
@@ -87,5 +104,7 @@ def test_lines_for_programs():
 
 def test_a_wrong_word_is_named():
     environment = {**clean_environment(), **SETTINGS, "DJP_TELEMETRY_CONSOLE_FORMAT": "tree"}
-    done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=60
+    )
     assert "DJP_TELEMETRY_CONSOLE_FORMAT" in done.stderr and is_json(done.stdout)

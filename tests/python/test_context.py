@@ -1,4 +1,5 @@
-"""Propagation across process borders and inside the process: inject, extract, baggage, tasks, threads."""
+"""Propagation across process borders and inside the process: inject, extract, baggage, tasks,
+threads."""
 
 import asyncio
 import concurrent.futures
@@ -25,7 +26,10 @@ def test_inject_into_a_new_dict():
     with start_span("out") as span:
         headers = inject()
     context = span.get_span_context()
-    assert headers["traceparent"] == f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+    assert (
+        headers["traceparent"]
+        == f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+    )
 
 
 def test_inject_into_every_carrier():
@@ -101,13 +105,20 @@ class Getter:
         (((b"TraceParent", PARENT.encode()), [b"tracestate", b"a=1,b=2"]), None),
         (Multi([("traceparent", PARENT), ("tracestate", "a=1,b=2")]), None),
         ({"x-traceparent": PARENT, "x-tracestate": "a=1,b=2"}, Getter()),
-        ({"x-traceparent": PARENT, "x-tracestate": "a=1,b=2"}, lambda carrier, key: carrier.get("x-" + key)),
+        (
+            {"x-traceparent": PARENT, "x-tracestate": "a=1,b=2"},
+            lambda carrier, key: carrier.get("x-" + key),
+        ),
     ],
 )
 def test_extract_from_every_carrier(carrier, getter):
     context = extract(carrier, getter).get_span_context()
     assert (f"{context.trace_id:032x}", f"{context.span_id:016x}") == (TRACE, SPAN)
-    assert context.is_remote and context.trace_flags.sampled and context.trace_state == {"a": "1", "b": "2"}
+    assert (
+        context.is_remote
+        and context.trace_flags.sampled
+        and context.trace_state == {"a": "1", "b": "2"}
+    )
 
 
 @pytest.mark.parametrize(
@@ -156,7 +167,9 @@ def test_a_trace_goes_through_two_services():
         onward = inject()
     assert onward["traceparent"][3:35] == headers["traceparent"][3:35] and onward != headers
     spans = take()
-    assert spans.one("server").parent_span_id == client.get_span_context().span_id.to_bytes(8, "big")
+    assert spans.one("server").parent_span_id == client.get_span_context().span_id.to_bytes(
+        8, "big"
+    )
 
 
 def test_baggage():
@@ -217,7 +230,7 @@ def test_context_goes_through_when_telemetry_is_off():
             assert inject() == {"traceparent": PARENT, "tracestate": "a=1"}
 
 
-# ---- inside the process ------------------------------------------------------------------------------------
+# ---- inside the process ------------------------------------------------------------------------
 
 
 def test_threads_begin_empty_unless_the_context_is_copied():
@@ -227,7 +240,9 @@ def test_threads_begin_empty_unless_the_context_is_copied():
         thread.start()
         thread.join()
         copied = contextvars.copy_context()
-        thread = threading.Thread(target=lambda: copied.run(lambda: seen.append(get_current_span())))
+        thread = threading.Thread(
+            target=lambda: copied.run(lambda: seen.append(get_current_span()))
+        )
         thread.start()
         thread.join()
     assert seen == [djp_telemetry.INVALID_SPAN, span]

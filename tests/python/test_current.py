@@ -1,5 +1,5 @@
-"""What is current while spans are left in another order than they were entered: never one that was left, always the
-nearest that is still entered. Generators keep what they entered to themselves."""
+"""What is current while spans are left in another order than they were entered: never one that was
+left, always the nearest that is still entered. Generators keep what they entered to themselves."""
 
 import asyncio
 import contextvars
@@ -46,10 +46,14 @@ def test_two_generators_that_are_zipped():
         gc.collect()
         assert get_current_span() is root
     assert nobody()
-    assert {span.trace_id for span in take()} == {root.get_span_context().trace_id.to_bytes(16, "big")}
+    assert {span.trace_id for span in take()} == {
+        root.get_span_context().trace_id.to_bytes(16, "big")
+    }
 
 
-@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)])
+@pytest.mark.parametrize(
+    "order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)]
+)
 def test_every_order_of_leaving(order):
     spans = [entered(f"s{n}") for n in range(3)]
     still = list(range(3))
@@ -123,7 +127,9 @@ def test_a_task_keeps_the_span_that_it_was_born_in():
 
     asyncio.run(main())
     spans = take()
-    assert {span.parent_span_id for span in (spans.one("one"), spans.one("two"))} == {spans.one("request").span_id}
+    assert {span.parent_span_id for span in (spans.one("one"), spans.one("two"))} == {
+        spans.one("request").span_id
+    }
 
 
 def test_a_span_left_in_a_copy_of_its_context():

@@ -1,5 +1,5 @@
-"""A decorated function is a span, or a measurement, for as long as what it began: until its awaitable, its future or its
-generator is done."""
+"""A decorated function is a span, or a measurement, for as long as what it began: until its
+awaitable, its future or its generator is done."""
 
 import asyncio
 import concurrent.futures
@@ -272,7 +272,13 @@ def test_properties_are_decorated_in_either_order():
 
     order = Order()
     order.price = 3
-    assert (order.price, order.given, order.lines, order.lines, order.total) == (7, 3, [1, 2], [1, 2], 14)
+    assert (order.price, order.given, order.lines, order.lines, order.total) == (
+        7,
+        3,
+        [1, 2],
+        [1, 2],
+        14,
+    )
     names = [span.name.split(".")[-1] for span in take()]
     assert names == ["price", "load", "price", "total"]
     assert Order.price.fget.__name__ == "price" and order.__dict__["lines"] == [1, 2]

@@ -1,6 +1,6 @@
-"""The examples of the documents are programs: each Python block runs in a process of its own, as it stands and without any
-variable of telemetry, and what it prints is what its comments say. The service of the README runs under the command that
-stands below it."""
+"""The examples of the documents are programs: each Python block runs in a process of its own, as it
+stands and without any variable of telemetry, and what it prints is what its comments say. The
+service of the README runs under the command that stands below it."""
 
 import ast
 import json
@@ -53,7 +53,12 @@ def run_as_it_stands(source, folder):
     script.write_text(source)
     environment = clean_environment(PYTHONPATH=os.pathsep.join(path for path in sys.path if path))
     done = subprocess.run(
-        [sys.executable, str(script)], env=environment, cwd=folder, capture_output=True, text=True, timeout=60
+        [sys.executable, str(script)],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     return done
@@ -67,7 +72,9 @@ def test_an_example(source, tmp_path):
     assert not missing, f"promised {missing}, printed {printed}"
     # A sample that keeps the usual ratio may keep nothing, which is said.
     lines = [line for line in done.stderr.splitlines() if "was sampled: the ratio is" not in line]
-    assert not [line for line in lines if "Traceback" in line or "djp-telemetry:" in line], done.stderr
+    assert not [line for line in lines if "Traceback" in line or "djp-telemetry:" in line], (
+        done.stderr
+    )
 
 
 def test_the_python_page_has_its_examples():
@@ -80,7 +87,9 @@ def test_log_lines_of_the_example(tmp_path):
     text = (ROOT / "docs" / "python.md").read_text()
     (source,) = [block for block in BLOCK.findall(text) if "basicConfig" in block]
     printed = run_as_it_stands(source, tmp_path).stdout.splitlines()
-    assert printed[0] == "WARNING [] outside" and re.fullmatch(r"WARNING \[[0-9a-f]{32}\] inside", printed[1])
+    assert printed[0] == "WARNING [] outside" and re.fullmatch(
+        r"WARNING \[[0-9a-f]{32}\] inside", printed[1]
+    )
 
 
 def get(url, deadline):
@@ -96,22 +105,31 @@ def get(url, deadline):
 def test_the_service_of_the_readme_runs_under_its_command(tmp_path):
     pytest.importorskip("uvicorn")
     text = (ROOT / "README.md").read_text()
-    (source, command) = re.search(r"```python\n(.*?)```\n```\n(.*? uvicorn app:app)\n```", text, re.DOTALL).groups()
+    (source, command) = re.search(
+        r"```python\n(.*?)```\n```\n(.*? uvicorn app:app)\n```", text, re.DOTALL
+    ).groups()
     (tmp_path / "app.py").write_text(source)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     variables = dict(word.split("=", 1) for word in command.split()[:-2])
-    environment = clean_environment(PYTHONPATH=os.pathsep.join(path for path in sys.path if path), **variables)
+    environment = clean_environment(
+        PYTHONPATH=os.pathsep.join(path for path in sys.path if path), **variables
+    )
     server = subprocess.Popen(
-        [sys.executable, "-m", "uvicorn", "app:app", "--port", str(port)], env=environment, cwd=tmp_path
+        [sys.executable, "-m", "uvicorn", "app:app", "--port", str(port)],
+        env=environment,
+        cwd=tmp_path,
     )
     try:
         deadline = time.monotonic() + 60
         assert json.loads(get(f"http://127.0.0.1:{port}/orders/7", deadline)) == {"order": 7}
         scrape = get(f"http://127.0.0.1:{port}/metrics", deadline)
         assert 'orders_total{kind="web"} 1' in scrape
-        assert 'http_requests_total{method="GET",endpoint="/orders/{order_id}",status_code="200"} 1' in scrape
+        assert (
+            'http_requests_total{method="GET",endpoint="/orders/{order_id}",status_code="200"} 1'
+            in scrape
+        )
     finally:
         server.terminate()
         server.wait(30)

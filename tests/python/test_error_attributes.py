@@ -1,4 +1,5 @@
-"""The attribute `error` and the status: what one says, the other shows, under the documented names."""
+"""The attribute `error` and the status: what one says, the other shows, under the documented
+names."""
 
 import pytest
 from djp_telemetry import start_span
@@ -32,7 +33,11 @@ def recorded(**options):
 def test_failed_spans_carry_error_under_the_documented_names():
     shown = {}
     for span in recorded():
-        found = {key: text for key, text in attributes(span.attributes).items() if key.startswith("error")}
+        found = {
+            key: text
+            for key, text in attributes(span.attributes).items()
+            if key.startswith("error")
+        }
         shown[span.name] = (span.status.code, found)
     assert shown == {
         "raises": (ERROR, {"error": True, "error.type": "KeyError", "error.message": "'missing'"}),
@@ -54,7 +59,13 @@ def test_stable_names_leave_it_to_the_status():
 
 
 def test_the_attribute_keeps_the_trace():
-    assert {span.name for span in recorded(sample_ratio=1e-12)} == {"raises", "says", "given", "described", "own"}
+    assert {span.name for span in recorded(sample_ratio=1e-12)} == {
+        "raises",
+        "says",
+        "given",
+        "described",
+        "own",
+    }
 
 
 def test_a_long_message_is_cut_at_a_character():

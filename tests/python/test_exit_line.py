@@ -20,7 +20,10 @@ def test_a_process_that_kept_no_span_says_which_setting_keeps_all(tmp_path, rati
     lines = [line for line in done.stderr.splitlines() if "was sampled" in line]
     assert len(lines) == (ratio != "1" and not failing), done.stderr
     for line in lines:
-        assert "None of 3 ended spans was sampled: the ratio is 1e-06" in line and "sample_ratio 1 samples all" in line
+        assert (
+            "None of 3 ended spans was sampled: the ratio is 1e-06" in line
+            and "sample_ratio 1 samples all" in line
+        )
 
 
 def test_a_forked_child_says_nothing(tmp_path):

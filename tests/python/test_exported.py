@@ -1,4 +1,5 @@
-"""Spans as dicts, for the tests of applications: they say what the official decoder and the console exporter say."""
+"""Spans as dicts, for the tests of applications: they say what the official decoder and the console
+exporter say."""
 
 import datetime
 import json
@@ -39,13 +40,23 @@ def steady(value):
     if not isinstance(value, dict):
         return value
     dropped = {"process.pid", "service.instance.id"}
-    return {key: "" if key in VOLATILE else steady(item) for key, item in value.items() if key not in dropped}
+    return {
+        key: "" if key in VOLATILE else steady(item)
+        for key, item in value.items()
+        if key not in dropped
+    }
 
 
 def test_the_same_as_the_console_says(tmp_path):
     lines = {}
     for where in ("memory", "console"):
-        done = run_program(PROGRAM, tmp_path, WHERE=where, OTEL_TRACES_EXPORTER="", DJP_TELEMETRY_CONSOLE_FORMAT="json")
+        done = run_program(
+            PROGRAM,
+            tmp_path,
+            WHERE=where,
+            OTEL_TRACES_EXPORTER="",
+            DJP_TELEMETRY_CONSOLE_FORMAT="json",
+        )
         lines[where] = [json.loads(line) for line in done.stdout.splitlines()]
         lines[where].sort(key=lambda span: span["name"])
     child, root = lines["memory"]
@@ -53,7 +64,10 @@ def test_the_same_as_the_console_says(tmp_path):
     assert [set(span) for span in lines["memory"]] == [set(span) for span in lines["console"]]
     assert root["start"] == "2023-11-14T22:13:20.123456Z" and root["duration_ms"] == 1.234
     assert child["parent_id"] == root["span_id"] and root["parent_id"] is None
-    assert child["status"] == {"code": "ERROR", "message": "why"} and root["links"][0]["trace_state"] == "k=v"
+    assert (
+        child["status"] == {"code": "ERROR", "message": "why"}
+        and root["links"][0]["trace_state"] == "k=v"
+    )
 
 
 def test_values_of_every_kind_come_back():
@@ -80,7 +94,9 @@ def test_taking_empties_and_other_exporters_give_nothing():
         for n in range(3000):
             get_tracer(f"scope {n % 3}").start_span("many").end()
         spans = take_exported()
-        assert len(spans) == 3000 and {span["scope"]["name"] for span in spans} == {f"scope {n}" for n in range(3)}
+        assert len(spans) == 3000 and {span["scope"]["name"] for span in spans} == {
+            f"scope {n}" for n in range(3)
+        }
         assert take_exported() == []
     with telemetry(exporter="none"):
         start_span("x").end()

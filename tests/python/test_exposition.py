@@ -1,4 +1,5 @@
-"""The official parsers and promtool judge what the core exposes: a registry full of awkward labels and values."""
+"""The official parsers and promtool judge what the core exposes: a registry full of awkward labels
+and values."""
 
 from __future__ import annotations
 
@@ -43,7 +44,11 @@ def expose(*arguments: str) -> str:
 
 def families(kind: str, *arguments: str) -> dict:
     text = expose(kind, *arguments)
-    parse = text_string_to_metric_families if kind == "text" else openmetrics.text_string_to_metric_families
+    parse = (
+        text_string_to_metric_families
+        if kind == "text"
+        else openmetrics.text_string_to_metric_families
+    )
     found = list(parse(text))
     by_name = {family.name: family for family in found}
     assert len(by_name) == len(found), "a family occurs twice"
@@ -129,23 +134,34 @@ def test_idle_families_are_absent_and_documented_ones_present() -> None:
         "workflow_cost_usd_total",
     ):
         assert name in names
-    edges = {s.labels["le"] for s in found["http_request_duration_seconds"].samples if "le" in s.labels}
+    edges = {
+        s.labels["le"] for s in found["http_request_duration_seconds"].samples if "le" in s.labels
+    }
     assert {"0.3", "0.5", "2.0", "5.0"} <= edges
 
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
 def test_promtool_accepts_the_text() -> None:
     done = subprocess.run(
-        ["promtool", "check", "metrics"], input=expose("text"), capture_output=True, text=True, timeout=60
+        ["promtool", "check", "metrics"],
+        input=expose("text"),
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
-    # The one documented name that breaks the rules keeps its place beside the right one (docs/metrics.md).
-    assert done.stderr.splitlines() == ['queue_depth_total non-counter metrics should not have "_total" suffix']
+    # The one documented name that breaks the rules keeps its place beside the right one
+    # (docs/metrics.md).
+    assert done.stderr.splitlines() == [
+        'queue_depth_total non-counter metrics should not have "_total" suffix'
+    ]
     assert done.returncode == 3 and done.stdout == ""
 
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    with subprocess.Popen([PROGRAM, "listen"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [PROGRAM, "listen"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdin and process.stdout
         yield int(process.stdout.readline())
         process.stdin.close()
@@ -162,7 +178,10 @@ def test_listener_serves_what_prometheus_asks_for(port: int) -> None:
     )
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(request, timeout=20) as answer:
-        assert answer.headers["Content-Type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        assert (
+            answer.headers["Content-Type"]
+            == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        )
         assert answer.headers["Content-Encoding"] == "gzip"
         text = gzip.decompress(answer.read()).decode("utf-8")
     assert {family.name for family in openmetrics.text_string_to_metric_families(text)} >= {

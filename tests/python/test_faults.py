@@ -1,5 +1,6 @@
-"""Collectors that refuse, hang, lie or come back, met through the real package: memory stays bounded, every span is
-accounted for, flush and shutdown keep their deadlines and tell the truth, and the application notices nothing."""
+"""Collectors that refuse, hang, lie or come back, met through the real package: memory stays
+bounded, every span is accounted for, flush and shutdown keep their deadlines and tell the truth,
+and the application notices nothing."""
 
 import contextlib
 import socket
@@ -54,7 +55,8 @@ def books_balance(status):
 
 
 def steady_status():
-    """A status whose books agree. Its parts are not read at one moment, so that a batch may just be between two."""
+    """A status whose books agree. Its parts are not read at one moment, so that a batch may just be
+    between two."""
     deadline = time.monotonic() + 5
     while True:
         status = djp_telemetry.telemetry_status()
@@ -88,7 +90,10 @@ class Flushes:
             assert seconds >= limit or lost > self.told, status
         assert seconds < limit + SLACK
         assert missing(status) == 0, status
-        self.excused, self.told = status["spans"]["started"] - status["spans"]["exported"] - lost, lost
+        self.excused, self.told = (
+            status["spans"]["started"] - status["spans"]["exported"] - lost,
+            lost,
+        )
         return answer
 
     def flush(self, limit):
@@ -99,7 +104,8 @@ class Flushes:
         answer, seconds = timed(djp_telemetry.shutdown, limit)
         status = djp_telemetry.telemetry_status()
         if status["worker"]["running"]:
-            # On a starved machine the worker is not back by the deadline; it is left behind and its books are open still.
+            # On a starved machine the worker is not back by the deadline; it is left behind and its
+            # books are open still.
             assert not answer and limit <= seconds < limit + SLACK
             return answer
         left = status["queue"]["spans"], status["queue"]["batch_spans"], status["spans"]["live"]
@@ -245,7 +251,10 @@ def test_passing_faults_lose_nothing():
     with FaultServer(*script) as server, exporting(server, export_timeout=60):
         record(300, "x")
         deadline = time.monotonic() + 60
-        while djp_telemetry.telemetry_status()["spans"]["exported"] < 300 and time.monotonic() < deadline:
+        while (
+            djp_telemetry.telemetry_status()["spans"]["exported"] < 300
+            and time.monotonic() < deadline
+        ):
             djp_telemetry.flush(1)
         assert djp_telemetry.flush(10)
         status = djp_telemetry.telemetry_status()
@@ -268,8 +277,15 @@ def test_a_collector_that_accepts_a_part():
         record(100, "x")
         assert not djp_telemetry.flush(10)
         status = djp_telemetry.telemetry_status()
-        assert (len(server.requests), status["spans"]["exported"], status["dropped"]["rejected"]) == (1, 95, 5)
-        assert "half of them" in status["export"]["last_error"] or "half of them" in status["last_error"], status
+        assert (
+            len(server.requests),
+            status["spans"]["exported"],
+            status["dropped"]["rejected"],
+        ) == (1, 95, 5)
+        assert (
+            "half of them" in status["export"]["last_error"]
+            or "half of them" in status["last_error"]
+        ), status
         assert djp_telemetry.flush(1), "a loss is told once"
 
 
@@ -288,7 +304,20 @@ def test_a_collector_that_comes_late():
 
 def test_faults_that_come_and_go():
     """Threads record while the collector changes its mind; the books agree all the same."""
-    script = ["ok", "503", "hang", "ok", "reset", "partial", "garbage", "ok", "429_fast", "400", "ok", "close"] * 3
+    script = [
+        "ok",
+        "503",
+        "hang",
+        "ok",
+        "reset",
+        "partial",
+        "garbage",
+        "ok",
+        "429_fast",
+        "400",
+        "ok",
+        "close",
+    ] * 3
     stop = threading.Event()
 
     def work():

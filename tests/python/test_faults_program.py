@@ -1,4 +1,5 @@
-"""Faults of a receiver, seen by a program: its memory, its requests, its interpreter and its end."""
+"""Faults of a receiver, seen by a program: its memory, its requests, its interpreter and its
+end."""
 
 import json
 import os
@@ -110,7 +111,9 @@ print(json.dumps([[min(column) for column in zip(*found[url])] for url in sys.ar
 def test_requests_are_not_slower(tmp_path, fault):
     """The best of five turns each, so that the machine's other work does not count."""
     with FaultServer("ok") as healthy, FaultServer(fault) as faulty:
-        (median, most), (faulty_median, faulty_most) = run(LATENCY, tmp_path, healthy.url, faulty.url)
+        (median, most), (faulty_median, faulty_most) = run(
+            LATENCY, tmp_path, healthy.url, faulty.url
+        )
     assert faulty_median < 2 * median, (faulty_median, median)
     assert faulty_most < 3 * most, (faulty_most, most)
 
@@ -174,7 +177,8 @@ def free_port():
 
 
 def test_export_and_scrape_go_on_while_the_interpreter_is_stuck(tmp_path):
-    """A C function keeps the interpreter lock for two seconds; spans that ended before arrive meanwhile."""
+    """A C function keeps the interpreter lock for two seconds; spans that ended before arrive
+    meanwhile."""
     program, port = tmp_path / "program.py", free_port()
     program.write_text(HEAD + STUCK)
     environment = clean_environment(PYTHONPATH=os.pathsep.join(path for path in sys.path if path))
@@ -197,7 +201,12 @@ def test_export_and_scrape_go_on_while_the_interpreter_is_stuck(tmp_path):
             process.wait()
             process.stdout.close()
     assert ticks <= 2, "the interpreter was not stuck"
-    assert scraped < end - 0.2 and arrived is not None and arrived < end - 0.2, (begin, end, scraped, arrived)
+    assert scraped < end - 0.2 and arrived is not None and arrived < end - 0.2, (
+        begin,
+        end,
+        scraped,
+        arrived,
+    )
 
 
 DEADLINE = """
@@ -239,5 +248,9 @@ def test_the_end_of_a_process_is_not_delayed(tmp_path):
     """By default a process waits for a second at most, whatever holds its collector."""
     with FaultServer("hang") as server:
         begin = time.monotonic()
-        run("begin(sys.argv[1], export_timeout=60)\nstart_span('s').end()\nprint('1')", tmp_path, server.url)
+        run(
+            "begin(sys.argv[1], export_timeout=60)\nstart_span('s').end()\nprint('1')",
+            tmp_path,
+            server.url,
+        )
         assert time.monotonic() - begin < 6

@@ -1,4 +1,5 @@
-"""Exit and fork in real processes: every span arrives once, under an id of its own, however a process ends."""
+"""Exit and fork in real processes: every span arrives once, under an id of its own, however a
+process ends."""
 
 import contextlib
 import os
@@ -43,7 +44,9 @@ def environment(folder):
 @contextlib.contextmanager
 def server(command, folder):
     with open(folder / "log", "wb") as log:
-        process = subprocess.Popen(command, env=environment(folder), cwd=folder, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            command, env=environment(folder), cwd=folder, stdout=log, stderr=log
+        )
     try:
         yield process
     finally:
@@ -81,7 +84,10 @@ def assert_unique(spans):
         ("sys.exit(0)", 0),
         ("sys.exit(3)", 3),
         ("raise ValueError('the end')", 1),
-        ("import threading; threading.Thread(target=lambda: (time.sleep(0.2), work(5, 'thread'))).start()", 0),
+        (
+            "import threading; threading.Thread(target=lambda: (time.sleep(0.2), work(5, 'thread'))).start()",
+            0,
+        ),
     ],
 )
 def test_the_end_of_a_program(tmp_path, ending, code):
@@ -95,7 +101,9 @@ def test_the_end_of_a_program(tmp_path, ending, code):
 def test_sigterm(tmp_path):
     script = tmp_path / "program.py"
     script.write_text(HEAD + "work(100, 'main')\nprint('ready', flush=True)\ntime.sleep(60)\n")
-    process = subprocess.Popen([sys.executable, str(script)], env=environment(tmp_path), stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, str(script)], env=environment(tmp_path), stdout=subprocess.PIPE
+    )
     try:
         assert process.stdout.readline() == b"ready\n"
         process.send_signal(signal.SIGTERM)
@@ -119,11 +127,21 @@ async def app(scope, receive, send):
 
 
 def test_sigterm_of_a_server_that_raises_it_again(tmp_path):
-    """uvicorn puts Python's earlier handler back and raises SIGTERM; without a lifespan nobody flushes before."""
+    """uvicorn puts Python's earlier handler back and raises SIGTERM; without a lifespan nobody
+    flushes before."""
     pytest.importorskip("uvicorn")
     port = free_port()
     (tmp_path / "service.py").write_text(UVICORN)
-    command = [sys.executable, "-m", "uvicorn", "--lifespan", "off", "--port", str(port), "service:app"]
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "--lifespan",
+        "off",
+        "--port",
+        str(port),
+        "service:app",
+    ]
     with server(command, tmp_path) as process:
         assert len(request_all(port, 20)) == 20
         process.terminate()
@@ -268,7 +286,10 @@ for thread in threads:
 
 
 def test_subprocesses_are_not_disturbed(tmp_path):
-    source = HEAD + "work(5, 'main')\nimport subprocess\nassert subprocess.check_output(['echo', 'x']) == b'x\\n'\n"
+    source = (
+        HEAD
+        + "work(5, 'main')\nimport subprocess\nassert subprocess.check_output(['echo', 'x']) == b'x\\n'\n"
+    )
     run_program(source, tmp_path)
     assert names(file_spans(tmp_path)) == {"main": 5}
 
@@ -282,7 +303,11 @@ for _ in range(100):
     djp_telemetry.start_span("s").end()
 """
     run_program(
-        source, tmp_path, OTEL_TRACES_EXPORTER="otlp", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9", timeout=20
+        source,
+        tmp_path,
+        OTEL_TRACES_EXPORTER="otlp",
+        OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9",
+        timeout=20,
     )
     bare = time.monotonic()
     run_program("pass", tmp_path)
@@ -305,7 +330,17 @@ def app(environ, start_response):
         return [str(os.getpid()).encode()]
 """
     )
-    command = [sys.executable, "-m", "gunicorn", "--preload", "-w", "3", "-b", f"127.0.0.1:{port}", "service:app"]
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "--preload",
+        "-w",
+        "3",
+        "-b",
+        f"127.0.0.1:{port}",
+        "service:app",
+    ]
     with server(command, tmp_path) as process:
         assert len(request_all(port, 200)) == 200
         process.terminate()

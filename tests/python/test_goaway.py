@@ -1,5 +1,6 @@
-"""gRPC behind proxies and load balancers that end connections: each request is accepted once, in whatever order and pieces the answer, the
-GOAWAY and the end of the connection come, with and without TLS."""
+"""gRPC behind proxies and load balancers that end connections: each request is accepted once, in
+whatever order and pieces the answer, the GOAWAY and the end of the connection come, with and
+without TLS."""
 
 from __future__ import annotations
 
@@ -67,9 +68,12 @@ def test_each_request_is_accepted_once(order, reused, tls, certificates):
     assert (summary["sent"], accepted) == (CALLS, CALLS), summary
 
 
-@pytest.mark.parametrize("order", [["goaway_before", "close"], ["reset"], ["goaway_before", "wait", "close"]])
+@pytest.mark.parametrize(
+    "order", [["goaway_before", "close"], ["reset"], ["goaway_before", "wait", "close"]]
+)
 def test_a_call_that_was_not_looked_at_is_sent_again_at_once(order):
-    """The receiver says itself that it did nothing with the call: another connection takes it, and nothing waits for a back-off."""
+    """The receiver says itself that it did nothing with the call: another connection takes it, and
+    nothing waits for a back-off."""
     with H2FaultServer(ANSWER, order, ANSWER) as server, Sender(server.url, "grpc") as sender:
         results = [sender.send() for _ in range(3)]
         assert [result["outcome"] for result in results] == ["sent"] * 3
@@ -77,7 +81,8 @@ def test_a_call_that_was_not_looked_at_is_sent_again_at_once(order):
 
 
 @pytest.mark.parametrize(
-    "order", [["error"], ["error", "goaway", "close"], ["goaway", "error"], ["headers", ("trailers", 14)]]
+    "order",
+    [["error"], ["error", "goaway", "close"], ["goaway", "error"], ["headers", ("trailers", 14)]],
 )
 def test_a_refusal_stays_a_refusal(order):
     with H2FaultServer(ANSWER, order, ANSWER) as server, Sender(server.url, "grpc") as sender:
@@ -99,7 +104,8 @@ def free_port():
 def test_through_nginx(keepalive, tls, certificates, tmp_path):
     port = free_port()
     scratch = " ".join(
-        f"{name}_temp_path {tmp_path}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        f"{name}_temp_path {tmp_path}/{name};"
+        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     keys = (
         f"ssl_certificate {certificates['server.pem']}; ssl_certificate_key {certificates['server.key']};"
@@ -112,14 +118,20 @@ def test_through_nginx(keepalive, tls, certificates, tmp_path):
             f"server {{ listen 127.0.0.1:{port} {'ssl' if tls else ''} http2; {keys} keepalive_requests {keepalive}; "
             f"location / {{ grpc_pass grpc://127.0.0.1:{upstream.port}; }} }} }}"
         )
-        nginx = subprocess.Popen(["nginx", "-c", str(tmp_path / "nginx.conf")], stderr=subprocess.DEVNULL)
+        nginx = subprocess.Popen(
+            ["nginx", "-c", str(tmp_path / "nginx.conf")], stderr=subprocess.DEVNULL
+        )
         try:
             deadline = time.monotonic() + 20
             while socket.socket().connect_ex(("127.0.0.1", port)) != 0:
-                assert time.monotonic() < deadline and nginx.poll() is None, (tmp_path / "error.log").read_text()
+                assert time.monotonic() < deadline and nginx.poll() is None, (
+                    tmp_path / "error.log"
+                ).read_text()
                 time.sleep(0.05)
             options = {"ca": certificates["ca.pem"]} if tls else {}
-            with Sender(f"{'https' if tls else 'http'}://127.0.0.1:{port}", "grpc", **options) as sender:
+            with Sender(
+                f"{'https' if tls else 'http'}://127.0.0.1:{port}", "grpc", **options
+            ) as sender:
                 summary = sender.many(120)
             assert (summary["sent"], len(upstream.calls)) == (120, 120), summary
         finally:

@@ -1,5 +1,6 @@
-"""Pre-fork servers as they run in production: every worker delivers each of its spans once, under ids and an instance of
-its own, through graceful stops, reloads and recycled workers. The receiver listens on the loopback interface."""
+"""Pre-fork servers as they run in production: every worker delivers each of its spans once, under
+ids and an instance of its own, through graceful stops, reloads and recycled workers. The receiver
+listens on the loopback interface."""
 
 import collections
 import concurrent.futures
@@ -61,7 +62,9 @@ app = TelemetryMiddleware(application)
 """
 
 UVICORN = (
-    "uvicorn_worker.UvicornWorker" if importlib.util.find_spec("uvicorn_worker") else "uvicorn.workers.UvicornWorker"
+    "uvicorn_worker.UvicornWorker"
+    if importlib.util.find_spec("uvicorn_worker")
+    else "uvicorn.workers.UvicornWorker"
 )
 
 
@@ -83,7 +86,9 @@ def received(collector):
                 for span in scope.spans:
                     said = attributes(span.attributes).get("pid")
                     name = "request" if said is not None else span.name
-                    found.append(Found(name, about["process.pid"], about["service.instance.id"], said, span))
+                    found.append(
+                        Found(name, about["process.pid"], about["service.instance.id"], said, span)
+                    )
     return found
 
 
@@ -94,7 +99,8 @@ def free_port():
 
 
 def get(port, deadline):
-    """The process that answered. Repeats until the server is up; an answer that was begun is never repeated."""
+    """The process that answered. Repeats until the server is up; an answer that was begun is never
+    repeated."""
     while True:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/x", timeout=10) as answer:
@@ -120,7 +126,17 @@ def gunicorn(folder, collector, source, *arguments, **environment):
     """(process, port); ended gracefully, and its exit status checked, at the end of `with`."""
     (folder / "service.py").write_text(source)
     port = free_port()
-    command = [sys.executable, "-m", "gunicorn", "-w", "4", "-b", f"127.0.0.1:{port}", "--graceful-timeout", "10"]
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "-w",
+        "4",
+        "-b",
+        f"127.0.0.1:{port}",
+        "--graceful-timeout",
+        "10",
+    ]
     settings = {
         "TELEMETRY_ENABLED": "true",
         "TELEMETRY_BACKEND": "hybrid",
@@ -150,12 +166,19 @@ def gunicorn(folder, collector, source, *arguments, **environment):
 
 
 def assert_delivered_once(found, answers, imports):
-    """answers: how many requests each process answered; imports: how often the module was imported."""
+    """answers: how many requests each process answered; imports: how often the module was
+    imported."""
     names = collections.Counter(item.name for item in found)
-    assert names == {"import": imports, "request": sum(answers.values()), "inside": sum(answers.values())}
+    assert names == {
+        "import": imports,
+        "request": sum(answers.values()),
+        "inside": sum(answers.values()),
+    }
     assert len({item.span.span_id for item in found}) == len(found)
     assert collections.Counter(item.said for item in found if item.name == "request") == answers
-    assert all(item.said == item.pid for item in found if item.name == "request"), "another process sent it"
+    assert all(item.said == item.pid for item in found if item.name == "request"), (
+        "another process sent it"
+    )
     instances = {item.pid: item.instance for item in found}
     assert {(item.pid, item.instance) for item in found} == set(instances.items())
     assert len(set(instances.values())) == len(instances)
@@ -183,7 +206,10 @@ def test_nothing_is_lost_or_doubled(tmp_path, worker, preload):
         pytest.importorskip("uvicorn")
     source, arguments = WORKERS[worker]
     with FaultServer("ok") as collector:
-        with gunicorn(tmp_path, collector, source, *arguments, *["--preload"][: int(preload)]) as (_, port):
+        with gunicorn(tmp_path, collector, source, *arguments, *["--preload"][: int(preload)]) as (
+            _,
+            port,
+        ):
             answers = get_many(port, 300)
         found = received(collector)
     assert len(answers) == 4, answers
@@ -195,7 +221,8 @@ def test_nothing_is_lost_or_doubled(tmp_path, worker, preload):
 
 @pytest.mark.slow
 def test_workers_that_are_recycled_and_stopped(tmp_path):
-    """--max-requests, SIGTERM to a worker and a reload, each of which ends workers while others go on."""
+    """--max-requests, SIGTERM to a worker and a reload, each of which ends workers while others go
+    on."""
     with FaultServer("ok") as collector:
         arguments = ["-k", "gthread", "--threads", "2", "--preload", "--max-requests", "40"]
         with gunicorn(tmp_path, collector, WSGI, *arguments) as (process, port):
@@ -230,7 +257,9 @@ def test_a_collector_that_fails_does_not_hold_up_the_server(tmp_path, fault):
 def test_a_passing_fault_loses_nothing(tmp_path):
     """A worker that is told to go while its collector is away repeats until its deadline."""
     with FaultServer("503", "reset", "503", "close", "ok") as collector:
-        with gunicorn(tmp_path, collector, WSGI, "--preload", "-k", "gthread", "--threads", "2") as (_, port):
+        with gunicorn(
+            tmp_path, collector, WSGI, "--preload", "-k", "gthread", "--threads", "2"
+        ) as (_, port):
             answers = get_many(port, 100)
         bodies = len(collector.requests)
         found = received(collector)

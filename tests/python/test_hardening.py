@@ -1,5 +1,5 @@
-"""The shared objects that both builds make are bound at load, have no writable relocations or executable stack, and check
-their buffers."""
+"""The shared objects that both builds make are bound at load, have no writable relocations or
+executable stack, and check their buffers."""
 
 import os
 import pathlib
@@ -13,7 +13,9 @@ ADDON = pathlib.Path(os.environ.get("DJP_BUILD", "build")) / "Release" / "djp_te
 
 
 def elf(option, path):
-    return subprocess.run(["readelf", "-W", option, path], check=True, capture_output=True, text=True).stdout
+    return subprocess.run(
+        ["readelf", "-W", option, path], check=True, capture_output=True, text=True
+    ).stdout
 
 
 @pytest.mark.skipif(not shutil.which("readelf"), reason="needs readelf")

@@ -1,5 +1,5 @@
-"""tests/vectors/http_server.json through ASGI: the same spans, statuses and labels for the same requests as in every
-other language."""
+"""tests/vectors/http_server.json through ASGI: the same spans, statuses and labels for the same
+requests as in every other language."""
 
 import asyncio
 import json
@@ -11,7 +11,9 @@ from djp_telemetry.asgi import TelemetryMiddleware
 
 pytest.importorskip("djp_telemetry._native")
 
-VECTORS = json.loads((pathlib.Path(__file__).parents[1] / "vectors" / "http_server.json").read_text())
+VECTORS = json.loads(
+    (pathlib.Path(__file__).parents[1] / "vectors" / "http_server.json").read_text()
+)
 STATUS = {"unset": 0, "ok": 1, "error": 2}
 
 
@@ -54,7 +56,9 @@ def incoming(case):
 def perform(case):
     path, _, query = case["path"].partition("?")
     body = case.get("body")
-    length = [("content-length", str(len(body)).encode())] if body and not case.get("chunked") else []
+    length = (
+        [("content-length", str(len(body)).encode())] if body and not case.get("chunked") else []
+    )
     scope = driver.http_scope(path, case["method"], length, query_string=query.encode())
     connection = driver.Connection(*incoming(case))
 

@@ -1,5 +1,5 @@
-"""Beginning and end: options, environment, idempotence, honest status, and the helpers of the documents' otel
-module."""
+"""Beginning and end: options, environment, idempotence, honest status, and the helpers of the
+documents' otel module."""
 
 import datetime
 import json
@@ -45,7 +45,7 @@ def setting(name):
     return found["value"], found["source"]
 
 
-# ---- R231: init --------------------------------------------------------------------------------------------
+# ---- R231: init --------------------------------------------------------------------------------
 
 
 def test_init_disabled_by_default():
@@ -89,7 +89,7 @@ def test_init_console_exporter_is_idempotent(monkeypatch, capfd):
     assert len(lines) == 1 and '"printed"' in lines[0]
 
 
-# ---- what is told ------------------------------------------------------------------------------------------
+# ---- what is told ------------------------------------------------------------------------------
 
 
 def test_a_start_is_told_once_in_one_line(caplog):
@@ -122,7 +122,7 @@ def test_names_that_mean_nothing_are_answered(caplog, monkeypatch):
     assert "did you mean flush_interval?" in text
 
 
-# ---- status ------------------------------------------------------------------------------------------------
+# ---- status ------------------------------------------------------------------------------------
 
 
 def shape(status):
@@ -140,8 +140,15 @@ def test_the_status_has_the_same_keys_always():
     status = djp_telemetry.telemetry_status()
     shapes.append(shape(status))
     assert all(found == shapes[0] for found in shapes)
-    assert (status["enabled"], status["shut_down"], status["service_name"]) == (False, False, "later")
-    assert status["enabled_by"] == "option enabled" and status["problem"] == "Telemetry is off (option enabled)."
+    assert (status["enabled"], status["shut_down"], status["service_name"]) == (
+        False,
+        False,
+        "later",
+    )
+    assert (
+        status["enabled_by"] == "option enabled"
+        and status["problem"] == "Telemetry is off (option enabled)."
+    )
 
 
 def test_both_packages_show_the_same_state_without_the_core():
@@ -168,13 +175,17 @@ def test_the_status_says_why_nothing_arrives():
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        assert "failed in a row" in problem(exporter="otlp", endpoint=endpoint, protocol="http/protobuf")
+        assert "failed in a row" in problem(
+            exporter="otlp", endpoint=endpoint, protocol="http/protobuf"
+        )
 
 
 def test_a_receiver_that_hangs_is_named():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with telemetry(exporter="otlp", endpoint=endpoint, protocol="http/protobuf", flush_interval=0):
+        with telemetry(
+            exporter="otlp", endpoint=endpoint, protocol="http/protobuf", flush_interval=0
+        ):
             with start_span("waits"):
                 pass
             deadline = time.monotonic() + 30
@@ -188,18 +199,25 @@ def test_an_at_sign_in_a_password_costs_nothing():
     endpoint = "http://joe:p@ss@127.0.0.1:9"
     with telemetry(backend="hybrid", exporter="otlp", endpoint=endpoint):
         status = djp_telemetry.telemetry_status()
-        assert status["traces"] and status["metrics"] and status["export"]["endpoint"] == "http://127.0.0.1:9"
+        assert (
+            status["traces"]
+            and status["metrics"]
+            and status["export"]["endpoint"] == "http://127.0.0.1:9"
+        )
         assert "p@ss" not in str(status) and "p%40ss" not in str(status)
 
 
-# ---- options -----------------------------------------------------------------------------------------------
+# ---- options -----------------------------------------------------------------------------------
 
 
 def test_options_win_over_variables(monkeypatch):
     monkeypatch.setenv("OTEL_SERVICE_NAME", "from-variable")
     monkeypatch.setenv("OTEL_TRACE_SAMPLE", "0.5")
     with telemetry(service_name="from-option", sample_ratio=0.25):
-        assert setting("service_name")[0] == "from-option" and setting("sample_ratio")[0] in (0.25, "0.25")
+        assert setting("service_name")[0] == "from-option" and setting("sample_ratio")[0] in (
+            0.25,
+            "0.25",
+        )
         assert djp_telemetry.telemetry_status()["service_name"] == "from-option"
 
 
@@ -213,14 +231,20 @@ def test_variables_alone(monkeypatch):
         monkeypatch.setenv(name, text)
     djp_telemetry.init_telemetry()
     status = djp_telemetry.telemetry_status()
-    assert status["enabled"] and status["backend"] == "hybrid" and status["service_name"] == "by-variable"
+    assert (
+        status["enabled"]
+        and status["backend"] == "hybrid"
+        and status["service_name"] == "by-variable"
+    )
     assert setting("service_name") == ("by-variable", "OTEL_SERVICE_NAME")
 
 
 def test_bad_values_never_raise_and_warn_once(monkeypatch, caplog):
     monkeypatch.setenv("OTEL_TRACE_SAMPLE", "abc")
     with caplog.at_level(logging.WARNING, "djp_telemetry"):
-        with telemetry(sample_ratio=None, ring_bytes="many", flush_interval=object(), protocol="carrier pigeon"):
+        with telemetry(
+            sample_ratio=None, ring_bytes="many", flush_interval=object(), protocol="carrier pigeon"
+        ):
             assert djp_telemetry.telemetry_status()["enabled"]
     text = caplog.text
     for word in ("OTEL_TRACE_SAMPLE", "ring_bytes", "flush_interval", "protocol"):
@@ -270,20 +294,27 @@ def test_resource_attributes_as_a_dict():
     with telemetry(resource_attributes={"team": "a,b", "über": "ü"}, environment="staging"):
         start_span("s").end()
         assert djp_telemetry.flush(5)
-        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+            ExportTraceServiceRequest,
+        )
 
         request = ExportTraceServiceRequest.FromString(_loader.impl.sdk_take_exported()[4:])
     found = attributes(request.resource_spans[0].resource.attributes)
     assert found["team"] == "a,b" and found["über"] == "ü" and found["service.name"] == "test"
-    assert found["telemetry.sdk.language"] == "python" and found["telemetry.sdk.name"] == "djp-telemetry"
+    assert (
+        found["telemetry.sdk.language"] == "python"
+        and found["telemetry.sdk.name"] == "djp-telemetry"
+    )
 
 
 def test_headers_are_never_shown():
-    with telemetry(exporter="otlp", endpoint="http://127.0.0.1:9", headers={"authorization": "Bearer secret"}):
+    with telemetry(
+        exporter="otlp", endpoint="http://127.0.0.1:9", headers={"authorization": "Bearer secret"}
+    ):
         assert "secret" not in str(djp_telemetry.telemetry_status())
 
 
-# ---- life --------------------------------------------------------------------------------------------------
+# ---- life --------------------------------------------------------------------------------------
 
 
 def test_again_after_shutdown():
@@ -308,7 +339,12 @@ def test_everything_after_shutdown_is_a_no_op():
 
 def test_flush_and_shutdown_tell_the_truth_about_a_dead_collector():
     djp_telemetry.init_telemetry(
-        enabled=True, backend="otel", exporter="otlp", endpoint="http://127.0.0.1:9", sample_ratio=1.0, log_level="none"
+        enabled=True,
+        backend="otel",
+        exporter="otlp",
+        endpoint="http://127.0.0.1:9",
+        sample_ratio=1.0,
+        log_level="none",
     )
     with start_span("lost"):
         pass
@@ -359,7 +395,10 @@ def test_status_of_a_running_sdk():
         take()
         status = djp_telemetry.telemetry_status()
     assert status["impl"] == "native" and status["version"] == djp_telemetry.__version__
-    assert status["spans"]["started"] == status["spans"]["exported"] == 3 and sum(status["dropped"].values()) == 0
+    assert (
+        status["spans"]["started"] == status["spans"]["exported"] == 3
+        and sum(status["dropped"].values()) == 0
+    )
     assert status["settings"]["exporter"] == {"value": "memory", "source": "option exporter"}
 
 
@@ -373,7 +412,7 @@ def test_the_seam_of_the_noop_backend(monkeypatch, caplog):
     assert [record.getMessage() for record in caplog.records] == ["telemetry initialized (noop)"]
 
 
-# ---- R232-R236: the helpers of the otel module -------------------------------------------------------------
+# ---- R232-R236: the helpers of the otel module -------------------------------------------------
 
 
 def test_get_trace_id():
@@ -390,7 +429,10 @@ def test_helpers_do_nothing_when_off():
     assert otel.record_http_span("GET", "/x", 200, 0.1) is None
     assert otel.record_job_span("q", "t", 1.0) is None
     assert otel.record_external_api_span("s", "o", 1.0, success=False) is None
-    assert otel.get_tracer() is not None and otel.get_tracer("x").start_span("y") is djp_telemetry.INVALID_SPAN
+    assert (
+        otel.get_tracer() is not None
+        and otel.get_tracer("x").start_span("y") is djp_telemetry.INVALID_SPAN
+    )
 
 
 def lasted(span):
@@ -421,7 +463,10 @@ def test_record_job_span():
         "error": True,
         "error.message": "Job failed",
     }
-    assert (failed.status.code, failed.status.message) == (2, "Job failed") and good.status.code == 0
+    assert (failed.status.code, failed.status.message) == (
+        2,
+        "Job failed",
+    ) and good.status.code == 0
 
 
 def test_record_external_api_span():
@@ -444,7 +489,9 @@ OLD = {"http.method": "GET", "http.status_code": 200}
 STABLE = {"http.request.method": "GET", "http.response.status_code": 200}
 
 
-@pytest.mark.parametrize("semconv, expected", [(None, OLD), ("stable", STABLE), ("both", {**OLD, **STABLE})])
+@pytest.mark.parametrize(
+    "semconv, expected", [(None, OLD), ("stable", STABLE), ("both", {**OLD, **STABLE})]
+)
 def test_record_http_span(semconv, expected):
     with telemetry(semconv=semconv):
         otel.record_http_span("GET", "/orders/{id}", 200, 0.5)
@@ -473,7 +520,12 @@ def test_the_version_is_the_same_everywhere():
 
 def test_a_second_thread_gets_the_answer_of_the_shutdown_under_way():
     djp_telemetry.init_telemetry(
-        enabled=True, backend="otel", exporter="otlp", endpoint="http://127.0.0.1:9", sample_ratio=1.0, log_level="none"
+        enabled=True,
+        backend="otel",
+        exporter="otlp",
+        endpoint="http://127.0.0.1:9",
+        sample_ratio=1.0,
+        log_level="none",
     )
     start_span("lost").end()
     answers = []
@@ -492,6 +544,10 @@ def test_the_type_of_init_telemetry_has_every_option_by_name():
     import pathlib
 
     stub = pathlib.Path(djp_telemetry.__file__).with_name("_init.pyi")
-    (function,) = [node for node in ast.parse(stub.read_text()).body if isinstance(node, ast.FunctionDef)]
+    (function,) = [
+        node for node in ast.parse(stub.read_text()).body if isinstance(node, ast.FunctionDef)
+    ]
     assert [argument.arg for argument in function.args.kwonlyargs] == _loader.impl.sdk_keywords()
-    assert function.args.kwarg is None and len(function.args.kw_defaults) == len(function.args.kwonlyargs)
+    assert function.args.kwarg is None and len(function.args.kw_defaults) == len(
+        function.args.kwonlyargs
+    )

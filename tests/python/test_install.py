@@ -1,5 +1,5 @@
-"""Installing where the native core cannot be built: the reason is true and names what to install, and the no-op is never
-taken from a cache in place of the core."""
+"""Installing where the native core cannot be built: the reason is true and names what to install,
+and the no-op is never taken from a cache in place of the core."""
 
 import os
 import pathlib
@@ -24,7 +24,9 @@ PARTS = (
     "middleware/asgi",
 )
 
-pytestmark = pytest.mark.skipif(sys.version_info < (3, 11), reason="one version builds; the others are tried by make")
+pytestmark = pytest.mark.skipif(
+    sys.version_info < (3, 11), reason="one version builds; the others are tried by make"
+)
 
 
 @pytest.fixture
@@ -33,14 +35,24 @@ def source(tmp_path):
         target = tmp_path / "source" / part
         target.parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / part).is_dir():
-            shutil.copytree(ROOT / part, target, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+            shutil.copytree(
+                ROOT / part, target, ignore=shutil.ignore_patterns("__pycache__", "*.so")
+            )
         else:
             shutil.copy(ROOT / part, target)
     return tmp_path / "source"
 
 
 def pip(source, *arguments, check=True, **environment):
-    command = [sys.executable, "-m", "pip", *arguments, "--no-deps", "--no-build-isolation", "--no-index"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        *arguments,
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+    ]
     done = subprocess.run(
         [*command, "--disable-pip-version-check", str(source)],
         env=clean_environment(PIP_CACHE_DIR=str(source.parent / "cache"), **environment),
@@ -54,7 +66,12 @@ def pip(source, *arguments, check=True, **environment):
 
 def reason_in(folder):
     done = subprocess.run(
-        [sys.executable, "-S", "-c", "import djp_telemetry as d; print(d.__impl__, d.__impl_reason__)"],
+        [
+            sys.executable,
+            "-S",
+            "-c",
+            "import djp_telemetry as d; print(d.__impl__, d.__impl_reason__)",
+        ],
         env=clean_environment(PYTHONPATH=str(folder)),
         capture_output=True,
         text=True,
@@ -85,7 +102,10 @@ def test_without_a_compiler(source, tmp_path):
 
 @pytest.mark.parametrize(
     "header, named, package",
-    [("Python.h", "the Python headers", "python3-dev"), ("microhttpd.h", "libmicrohttpd", "libmicrohttpd-dev")],
+    [
+        ("Python.h", "the Python headers", "python3-dev"),
+        ("microhttpd.h", "libmicrohttpd", "libmicrohttpd-dev"),
+    ],
 )
 def test_without_a_header(source, tmp_path, header, named, package):
     compiler = fake_compiler(tmp_path, header)
@@ -94,11 +114,15 @@ def test_without_a_header(source, tmp_path, header, named, package):
     assert named in reason and "a C compiler" not in reason and "libcurl" not in reason
     if shutil.which("apt-get"):
         assert package in reason
-    required = pip(source, "install", "--target", "x", check=False, CC=compiler, DJP_TELEMETRY_NATIVE="require")
+    required = pip(
+        source, "install", "--target", "x", check=False, CC=compiler, DJP_TELEMETRY_NATIVE="require"
+    )
     assert required.returncode != 0 and named in required.stdout + required.stderr
 
 
-@pytest.mark.parametrize("environment", [{"CC": "/nonexistent/cc"}, {"DJP_TELEMETRY_NATIVE": "off"}])
+@pytest.mark.parametrize(
+    "environment", [{"CC": "/nonexistent/cc"}, {"DJP_TELEMETRY_NATIVE": "off"}]
+)
 def test_pip_never_takes_the_no_op_from_its_cache(source, tmp_path, environment):
     packaging = pytest.importorskip("packaging.tags")
     pip(source, "wheel", "-w", str(tmp_path / "wheels"), **environment)
@@ -107,7 +131,9 @@ def test_pip_never_takes_the_no_op_from_its_cache(source, tmp_path, environment)
     assert platform == "native_core_missing"
     assert packaging.Tag(interpreter, abi, platform) not in set(packaging.sys_tags())
     names = zipfile.ZipFile(wheel).namelist()
-    assert "djp_telemetry/_native_missing.txt" in names and not any(name.endswith(".so") for name in names)
+    assert "djp_telemetry/_native_missing.txt" in names and not any(
+        name.endswith(".so") for name in names
+    )
 
 
 def test_no_reason_stays_in_a_package_that_has_the_core():

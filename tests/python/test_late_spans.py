@@ -1,4 +1,5 @@
-"""What ends after its root, and what is started below a span context: no error of it is lost, and its weight is its own."""
+"""What ends after its root, and what is started below a span context: no error of it is lost, and
+its weight is its own."""
 
 import asyncio
 
@@ -46,7 +47,10 @@ def test_a_task_that_began_before_the_end_of_its_root_keeps_what_it_starts_after
         start_span("step", parent=task).end()
         task.set_status("error")
         task.end()
-        assert [shown(span)[:3] for span in take()] == [("step", None, None), ("task", "error", True)]
+        assert [shown(span)[:3] for span in take()] == [
+            ("step", None, None),
+            ("task", "error", True),
+        ]
 
 
 def test_late_spans_without_an_error_follow():
@@ -78,7 +82,11 @@ def test_the_failing_part_of_a_kept_trace_stands_for_itself():
 
 def test_a_span_context_of_this_process_joins_its_trace():
     with telemetry(sample_ratio=RARE):
-        for form in (lambda c: c, lambda c: SpanContext(c.trace_id, c.span_id), lambda c: {"span": c}):
+        for form in (
+            lambda c: c,
+            lambda c: SpanContext(c.trace_id, c.span_id),
+            lambda c: {"span": c},
+        ):
             root = start_span("request")
             context = form(root.get_span_context())
             with start_span("call", parent=context) as child:

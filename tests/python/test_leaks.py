@@ -1,5 +1,6 @@
-"""References and memory: every path of every kind of value into spans, events, links, contexts, baggage and label
-values gives back all that it took. Each round uses new objects, so that a reference too many is memory that grows."""
+"""References and memory: every path of every kind of value into spans, events, links, contexts,
+baggage and label values gives back all that it took. Each round uses new objects, so that a
+reference too many is memory that grows."""
 
 import datetime
 import enum
@@ -44,7 +45,8 @@ def _run(call, rounds):
 
 
 def growth(call, rounds=ROUNDS):
-    """Bytes that each call leaves behind: the least of some measurements, the last ones without garbage."""
+    """Bytes that each call leaves behind: the least of some measurements, the last ones without
+    garbage."""
     least = None
     for attempt in range(4):
         _run(call, rounds // 10)
@@ -144,9 +146,16 @@ VALUES = {
     "endless": endless,
     "long list": lambda: [new("x")] * 20001,
     "list with what has no counterpart": lambda: [new("é" * 5000), object(), new("x")],
-    "dict": lambda: {new("é" * 5000): new("v"), new("k\ud800"): 1 << 70, new("n"): {new("€"): [new("€")]}},
+    "dict": lambda: {
+        new("é" * 5000): new("v"),
+        new("k\ud800"): 1 << 70,
+        new("n"): {new("€"): [new("€")]},
+    },
     "dict with keys that are no text": lambda: {7: new("x"), None: 1, (new("a"),): [new("é")]},
-    "dict with what has no counterpart": lambda: {new("k"): object(), new("é" * 5000): new("é" * 5000)},
+    "dict with what has no counterpart": lambda: {
+        new("k"): object(),
+        new("é" * 5000): new("é" * 5000),
+    },
     "dict of a subclass": lambda: OrderedDict([(new("k"), new("é" * 5000))]),
     "user dict": lambda: UserDict({new("k"): new("é" * 5000), new("l"): 1 << 70}),
     "mapping proxy": lambda: types.MappingProxyType({new("k"): new("é" * 5000)}),
@@ -186,7 +195,9 @@ def labelled(value):
 
 
 def propagated(value):
-    with djp_telemetry.attach(extract({"traceparent": value, "tracestate": value, "baggage": value})):
+    with djp_telemetry.attach(
+        extract({"traceparent": value, "tracestate": value, "baggage": value})
+    ):
         inject({})
     extract(value)
     extract([(value, value)])
@@ -289,10 +300,18 @@ def contexts():
         djp_telemetry.detach(token)
         djp_telemetry.get_current_span()
         djp_telemetry.get_current_trace_id()
-    state = extract({"traceparent": f"00-{1:032x}-{1:016x}-01", "tracestate": "a=1", "baggage": "b=2"})
+    state = extract(
+        {"traceparent": f"00-{1:032x}-{1:016x}-01", "tracestate": "a=1", "baggage": "b=2"}
+    )
     with djp_telemetry.attach(state), start_span("child", parent=state) as child:
         for one in (child.get_span_context(), state.get_span_context(), SpanContext(1, 2, 1)):
-            repr(one), hash(one), one == SpanContext(1, 2, 1), one.trace_state.to_header(), one.trace_flags.sampled
+            (
+                repr(one),
+                hash(one),
+                one == SpanContext(1, 2, 1),
+                one.trace_state.to_header(),
+                one.trace_flags.sampled,
+            )
         inject([])
         inject({}, lambda carrier, key, value: carrier.update({key: value}))
     span.end()
@@ -360,7 +379,9 @@ def test_modules_that_help_have_no_references_too_many():
     _run(call, ROUNDS)
     gc.collect()
     grown = {
-        m.__name__: sys.getrefcount(m) - n for m, n in zip(modules, before) if sys.getrefcount(m) - n >= ROUNDS // 2
+        m.__name__: sys.getrefcount(m) - n
+        for m, n in zip(modules, before)
+        if sys.getrefcount(m) - n >= ROUNDS // 2
     }
     assert not grown
 
@@ -401,5 +422,9 @@ def test_types_have_no_references_too_many(call):
     _run(call, ROUNDS)
     gc.collect()
     after = [sys.getrefcount(kind) for kind in TYPES]
-    grown = {kind.__name__: b - a for kind, a, b in zip(TYPES, before, after) if abs(b - a) >= ROUNDS // 2}
+    grown = {
+        kind.__name__: b - a
+        for kind, a, b in zip(TYPES, before, after)
+        if abs(b - a) >= ROUNDS // 2
+    }
     assert not grown

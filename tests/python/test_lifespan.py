@@ -1,5 +1,5 @@
-"""The lifespan of an application: handed through as it is, and what was recorded is sent before the server hears that
-the application is down."""
+"""The lifespan of an application: handed through as it is, and what was recorded is sent before the
+server hears that the application is down."""
 
 import asyncio
 
@@ -33,7 +33,11 @@ def sent(message):
         seen.append(spans["exported"])
 
     with telemetry(flush_interval=60):
-        asyncio.run(TelemetryMiddleware(app)({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send))
+        asyncio.run(
+            TelemetryMiddleware(app)(
+                {"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send
+            )
+        )
     (exported,) = seen
     return exported == 1
 
@@ -48,7 +52,9 @@ def test_nothing_is_sent_for_other_messages(kind):
     assert not sent({"type": kind})
 
 
-@pytest.mark.parametrize("message", [None, "lifespan.shutdown.complete", 7, {}, {"type": None}, [END[0]]])
+@pytest.mark.parametrize(
+    "message", [None, "lifespan.shutdown.complete", 7, {}, {"type": None}, [END[0]]]
+)
 def test_what_is_no_message_is_handed_on(message):
     assert not sent(message)
 

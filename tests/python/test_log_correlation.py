@@ -1,5 +1,5 @@
-"""Trace ids on log records: child loggers, late handlers, extra=, formats, queues, threads, other libraries'
-hooks."""
+"""Trace ids on log records: child loggers, late handlers, extra=, formats, queues, threads, other
+libraries' hooks."""
 
 import copy
 import io
@@ -14,7 +14,11 @@ import djp_telemetry
 import pytest
 from djp_telemetry import log_correlation, start_span
 from djp_telemetry.integrations.structlog import add_trace_context
-from djp_telemetry.log_correlation import TraceIdFilter, get_structured_log_context, install_trace_correlation
+from djp_telemetry.log_correlation import (
+    TraceIdFilter,
+    get_structured_log_context,
+    install_trace_correlation,
+)
 from support import run_program, telemetry
 
 FORMAT = "%(name)s [%(trace_id)s/%(span_id)s] %(message)s"
@@ -65,7 +69,11 @@ def test_a_line_inside_and_outside_a_span(logged):
     with start_span("s") as span:
         logger.info("inside")
     logger.info("after")
-    assert handler.lines == ["correlated [/] before", f"correlated {tag(span)} inside", "correlated [/] after"]
+    assert handler.lines == [
+        "correlated [/] before",
+        f"correlated {tag(span)} inside",
+        "correlated [/] after",
+    ]
 
 
 def test_child_loggers_and_late_handlers(logged):
@@ -95,7 +103,8 @@ def test_extra_with_the_same_keys(logged):
 
 
 @pytest.mark.parametrize(
-    "style, fmt", [("{", "[{trace_id}/{span_id}] {message}"), ("$", "[${trace_id}/$span_id] $message")]
+    "style, fmt",
+    [("{", "[{trace_id}/{span_id}] {message}"), ("$", "[${trace_id}/$span_id] $message")],
 )
 def test_other_styles_of_formats(logged, style, fmt):
     logger, _ = logged
@@ -259,8 +268,8 @@ logging.error("of the root")
     ],
 )
 def test_no_line_is_lost_while_nothing_is_recorded(environment, warnings, tmp_path):
-    """A format with the field, set before telemetry starts: neither the lines of the application nor the package's own
-    warnings may fall victim to it."""
+    """A format with the field, set before telemetry starts: neither the lines of the application
+    nor the package's own warnings may fall victim to it."""
     lines = run_program(LINES, tmp_path, **environment).stderr.splitlines()
     assert len(lines) == 2 + warnings, lines
     assert all(line.startswith("WARNING [/] ") for line in lines[:warnings])
@@ -270,7 +279,11 @@ def test_no_line_is_lost_while_nothing_is_recorded(environment, warnings, tmp_pa
 
 @pytest.mark.parametrize("native", ["", "off"])
 def test_lines_are_left_alone_on_request(native, tmp_path):
-    environment = {"DJP_TELEMETRY_LOG_CORRELATION": "false", "DJP_TELEMETRY_NATIVE": native, "TELEMETRY_ENABLED": ""}
+    environment = {
+        "DJP_TELEMETRY_LOG_CORRELATION": "false",
+        "DJP_TELEMETRY_NATIVE": native,
+        "TELEMETRY_ENABLED": "",
+    }
     done = run_program(LINES, tmp_path, **environment)
     assert "Formatting field not found" in done.stderr
 
@@ -295,7 +308,8 @@ def test_structlog():
     structlog = pytest.importorskip("structlog")
     out = io.StringIO()
     logger = structlog.wrap_logger(
-        structlog.PrintLogger(out), processors=[add_trace_context, structlog.processors.JSONRenderer()]
+        structlog.PrintLogger(out),
+        processors=[add_trace_context, structlog.processors.JSONRenderer()],
     )
     import json
 
@@ -362,7 +376,10 @@ def test_records_made_by_hand():
     with start_span("s") as span:
         record = logging.makeLogRecord({"name": "made", "msg": "x", "levelno": 30})
         handler.handle(record)
-        assert handler.formatter.format(logging.makeLogRecord({"name": "n", "msg": "y"})) == f"n {tag(span)} y"
+        assert (
+            handler.formatter.format(logging.makeLogRecord({"name": "n", "msg": "y"}))
+            == f"n {tag(span)} y"
+        )
     assert handler.lines == [f"made {tag(span)} x"]
 
 
@@ -402,7 +419,9 @@ CONFIGURATION = {
     "disable_existing_loggers": False,
     "filters": {"trace": {"()": "djp_telemetry.log_correlation.TraceIdFilter"}},
     "formatters": {"line": {"format": "[%(trace_id)s] %(name)s: %(message)s"}},
-    "handlers": {"out": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["trace"]}},
+    "handlers": {
+        "out": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["trace"]}
+    },
     "root": {"handlers": ["out"], "level": "INFO"},
     "loggers": {"uvicorn": {"handlers": ["out"], "level": "INFO", "propagate": False}},
 }

@@ -1,5 +1,5 @@
-"""What the recorders make of numbers, texts and statuses at their edges, and the bounds of what an exception and an
-attribute say."""
+"""What the recorders make of numbers, texts and statuses at their edges, and the bounds of what an
+exception and an attribute say."""
 
 import http
 import inspect
@@ -29,7 +29,21 @@ class Raising:
 
 
 GOOD = [0, 0.5, 7, " 1.5 ", "0", True, 86400]
-BAD = [-0.1, math.nan, math.inf, -math.inf, "", "x", None, {}, [], object(), Raising(), "-1", 10**400]
+BAD = [
+    -0.1,
+    math.nan,
+    math.inf,
+    -math.inf,
+    "",
+    "x",
+    None,
+    {},
+    [],
+    object(),
+    Raising(),
+    "-1",
+    10**400,
+]
 
 
 def test_durations_of_zero_and_more_count_and_all_else_does_not():
@@ -83,14 +97,16 @@ def test_a_bare_string_is_one_label():
 def test_a_mistake_is_told_once(caplog):
     for _ in range(3):
         assert start_metrics_server("no port") is False
-    assert len([record for record in caplog.records if "start_metrics_server" in record.message]) == 1
+    assert (
+        len([record for record in caplog.records if "start_metrics_server" in record.message]) == 1
+    )
 
 
 def test_the_port_that_is_documented():
     assert inspect.signature(start_metrics_server).parameters["port"].default == 8001
 
 
-# ---- texts of exceptions -----------------------------------------------------------------------------------
+# ---- texts of exceptions -----------------------------------------------------------------------
 
 
 def stack_of(error):
@@ -119,10 +135,14 @@ def test_the_innermost_64_frames_are_told(depth):
 
     error = raised(depth)
     text = stack_of(error)
-    expected = "".join(traceback.format_exception(type(error), error, error.__traceback__, limit=-64))
+    expected = "".join(
+        traceback.format_exception(type(error), error, error.__traceback__, limit=-64)
+    )
     assert text == expected
     assert text.endswith("ValueError: at the end\n")
-    repeated = sum(int(found) for found in re.findall(r"Previous line repeated (\d+) more time", text))
+    repeated = sum(
+        int(found) for found in re.findall(r"Previous line repeated (\d+) more time", text)
+    )
     assert text.count("  File ") + repeated == min(depth + 2, 64)
 
 
@@ -145,7 +165,7 @@ def test_a_traceback_that_cannot_be_told_says_so():
     assert isinstance(text, str) and text
 
 
-# ---- attributes that are not kept ---------------------------------------------------------------------------
+# ---- attributes that are not kept --------------------------------------------------------------
 
 
 def test_what_is_dropped_is_counted_exactly():
@@ -163,7 +183,7 @@ def test_what_is_dropped_is_counted_exactly():
         assert told.dropped_attributes_count == 4
 
 
-# ---- decorating with metrics ---------------------------------------------------------------------------------
+# ---- decorating with metrics -------------------------------------------------------------------
 
 
 def test_each_call_of_a_decorated_function_is_measured_by_itself():

@@ -1,5 +1,5 @@
-"""Counter, Gauge and Histogram: shapes as in prometheus_client, never an exception into the application, bounded
-memory."""
+"""Counter, Gauge and Histogram: shapes as in prometheus_client, never an exception into the
+application, bounded memory."""
 
 import asyncio
 import decimal
@@ -31,7 +31,10 @@ def test_counter(on):
     child = counter.labels("a", "b")
     assert child is counter.labels("a", "b") and child.value == 4.5
     assert driver.samples("jobs_total") == {'jobs_total{kind="a",queue="b"}': 4.5}
-    assert "# HELP jobs_total Jobs done\n# TYPE jobs_total counter\n" in metrics.generate_metrics_text()
+    assert (
+        "# HELP jobs_total Jobs done\n# TYPE jobs_total counter\n"
+        in metrics.generate_metrics_text()
+    )
 
 
 def test_a_label_set_is_shown_at_zero(on):
@@ -103,7 +106,11 @@ def test_declared_before_telemetry_and_kept_over_restarts():
     plain = Counter("early_plain_total", "e")
     child = counter.labels("x")
     child.inc()
-    assert child.value == 0 and metrics.generate_metrics() == b"" and metrics.generate_metrics_text() == ""
+    assert (
+        child.value == 0
+        and metrics.generate_metrics() == b""
+        and metrics.generate_metrics_text() == ""
+    )
     for _ in range(3):
         with driver.telemetry():
             assert driver.samples("early_plain_total") == {"early_plain_total": 0}
@@ -135,7 +142,9 @@ def test_equal_text_in_other_objects_is_the_same_child(on):
 
 def test_label_text_is_escaped(on):
     Counter("odd_total", "o\n\\", ["a"]).labels('q"\\\n\ud800').inc()
-    (line,) = [ln for ln in metrics.generate_metrics_text().splitlines() if ln.startswith("odd_total")]
+    (line,) = [
+        ln for ln in metrics.generate_metrics_text().splitlines() if ln.startswith("odd_total")
+    ]
     assert line == 'odd_total{a="q\\"\\\\\\n\N{REPLACEMENT CHARACTER}"} 1' or line.endswith("} 1")
 
 
@@ -151,7 +160,10 @@ class Unnumbered:
 
 def test_wrong_types_never_raise(on, caplog):
     counter, gauge = Counter("wrong_total", "w"), Gauge("wrong_gauge", "w")
-    histogram, labelled = Histogram("wrong_seconds", "w"), Counter("wrong_labels_total", "w", ["a", "b"])
+    histogram, labelled = (
+        Histogram("wrong_seconds", "w"),
+        Counter("wrong_labels_total", "w", ["a", "b"]),
+    )
     for value in (None, "5", b"5", [], {}, object(), math.nan, Unnumbered(), 1j, 10**400):
         counter.inc(value)
         histogram.observe(value)
@@ -176,7 +188,11 @@ def test_wrong_types_never_raise(on, caplog):
 
 
 def test_a_labelled_metric_without_labels_says_so_once(on, caplog):
-    counter, gauge, histogram = Counter("bare_c", "", ["a"]), Gauge("bare_g", "", ["a"]), Histogram("bare_h", "", ["a"])
+    counter, gauge, histogram = (
+        Counter("bare_c", "", ["a"]),
+        Gauge("bare_g", "", ["a"]),
+        Histogram("bare_h", "", ["a"]),
+    )
     for _ in range(3):
         counter.inc()
         gauge.set(1)
@@ -290,7 +306,11 @@ def test_in_progress_and_exceptions(on):
         return [gauge.value] + (busy(depth - 1) if depth else [])
 
     assert busy(2) == [1, 2, 3] and gauge.value == 0
-    for exceptions, raised in (((), ValueError), ((KeyError,), ValueError), (((KeyError, ValueError),), ValueError)):
+    for exceptions, raised in (
+        ((), ValueError),
+        ((KeyError,), ValueError),
+        (((KeyError, ValueError),), ValueError),
+    ):
         with pytest.raises(ValueError), counter.count_exceptions(*exceptions):
             raise raised
     with counter.count_exceptions():
@@ -329,7 +349,11 @@ def test_exemplars_come_from_the_current_span(on):
     text = metrics.generate_metrics("application/openmetrics-text").decode()
     lines = [line for line in text.splitlines() if line.startswith("ex_labelled_total")]
     trace_id = f"{span.get_span_context().trace_id:032x}"
-    assert {line[24]: f'trace_id="{trace_id}"' in line for line in lines} == {"a": True, "b": True, "c": False}
+    assert {line[24]: f'trace_id="{trace_id}"' in line for line in lines} == {
+        "a": True,
+        "b": True,
+        "c": False,
+    }
 
 
 def test_content_negotiation(on):
@@ -337,7 +361,12 @@ def test_content_negotiation(on):
     assert metrics.get_content_type("application/openmetrics-text").startswith(
         "application/openmetrics-text; version=1.0.0"
     )
-    assert metrics.generate_metrics("application/openmetrics-text;q=0.1,text/plain;q=0.9").find(b"# EOF") == -1
+    assert (
+        metrics.generate_metrics("application/openmetrics-text;q=0.1,text/plain;q=0.9").find(
+            b"# EOF"
+        )
+        == -1
+    )
     for accept in (None, b"*/*", "\ud800", 7, "x" * 100000):
         assert metrics.generate_metrics(accept)
 
@@ -346,7 +375,10 @@ def test_text_is_accepted_by_the_peer_parser(on):
     parser = pytest.importorskip("prometheus_client.parser")
     Counter("p_total", "p", ["a"]).labels("x").inc()
     Histogram("p_seconds", "p").observe(3)
-    names = {family.name for family in parser.text_string_to_metric_families(metrics.generate_metrics_text())}
+    names = {
+        family.name
+        for family in parser.text_string_to_metric_families(metrics.generate_metrics_text())
+    }
     assert {"p", "p_seconds"} <= names
 
 
@@ -381,7 +413,9 @@ def test_noop_twin_has_the_same_surface():
 
     for name in ("Counter", "Gauge", "Histogram"):
         real = {n for n in dir(getattr(metrics, name)) if not n.startswith("_")}
-        twin = {n for n in dir(getattr(_noop_metrics, name)("n", "d", ["a"])) if not n.startswith("_")}
+        twin = {
+            n for n in dir(getattr(_noop_metrics, name)("n", "d", ["a"])) if not n.startswith("_")
+        }
         assert real <= twin, name
     counter = _noop_metrics.Counter("c", "c", ["a"])
     counter.labels("x").inc()

@@ -16,7 +16,11 @@ def run_without_core(code):
     """Runs code in a process where the native core is switched off."""
     result = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],
-        env={"PYTHONPATH": ":".join(sys.path), "DJP_TELEMETRY_NATIVE": "off", "PATH": "/usr/bin:/bin"},
+        env={
+            "PYTHONPATH": ":".join(sys.path),
+            "DJP_TELEMETRY_NATIVE": "off",
+            "PATH": "/usr/bin:/bin",
+        },
         capture_output=True,
         text=True,
         timeout=60,
@@ -123,10 +127,16 @@ def exchange(port, text, read=None):
 
 
 def test_real_server(server):
-    echoed = exchange(server, "POST /echo/1 HTTP/1.1\nhost: x\ncontent-length: 5\nconnection: close\n\nhello")
+    echoed = exchange(
+        server, "POST /echo/1 HTTP/1.1\nhost: x\ncontent-length: 5\nconnection: close\n\nhello"
+    )
     assert echoed.startswith(b"HTTP/1.1 200") and echoed.endswith(b"hello")
-    assert exchange(server, "GET /fail HTTP/1.1\nhost: x\nconnection: close\n\n").startswith(b"HTTP/1.1 500")
-    assert exchange(server, "GET /nowhere HTTP/1.1\nhost: x\nconnection: close\n\n").startswith(b"HTTP/1.1 404")
+    assert exchange(server, "GET /fail HTTP/1.1\nhost: x\nconnection: close\n\n").startswith(
+        b"HTTP/1.1 500"
+    )
+    assert exchange(server, "GET /nowhere HTTP/1.1\nhost: x\nconnection: close\n\n").startswith(
+        b"HTTP/1.1 404"
+    )
     scrape = exchange(server, "GET /metrics HTTP/1.1\nhost: x\nconnection: close\n\n").decode()
     for line in (
         'http_requests_total{method="POST",endpoint="/echo/{x}",status_code="200"} 1\n',
@@ -135,7 +145,9 @@ def test_real_server(server):
         'http_request_size_bytes_sum{method="POST",endpoint="/echo/{x}"} 5\n',
     ):
         assert line in scrape
-    found = {attributes.get("http.route"): span.status.code for span, attributes in driver.server_spans()}
+    found = {
+        attributes.get("http.route"): span.status.code for span, attributes in driver.server_spans()
+    }
     assert found == {"/echo/{x}": 0, "/fail": 2, None: 0}
 
 

@@ -1,4 +1,5 @@
-"""The mutation runner: in a tiny tree a mutant that a test notices, one that none does, and what it leaves behind."""
+"""The mutation runner: in a tiny tree a mutant that a test notices, one that none does, and what it
+leaves behind."""
 
 import os
 import pathlib
@@ -37,7 +38,8 @@ SLOW = TEST.replace("return", "while (!tiny_larger(2, 1)) {\n    }\n    return")
 
 @pytest.fixture
 def tree(tmp_path):
-    """A tree with one source and one test. The test looks at both sides of the edge, but not at the edge."""
+    """A tree with one source and one test. The test looks at both sides of the edge, but not at the
+    edge."""
     root = tmp_path / "tree"
     for name, text in (("core/src/base/tiny.c", SOURCE), ("tests/c/base/test_tiny.c", TEST)):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +58,12 @@ def command(root, *arguments):
 def run(root, temporary, *arguments):
     temporary.mkdir(exist_ok=True)
     return subprocess.run(
-        command(root, *arguments), capture_output=True, text=True, timeout=100, cwd=root, env=environment(temporary)
+        command(root, *arguments),
+        capture_output=True,
+        text=True,
+        timeout=100,
+        cwd=root,
+        env=environment(temporary),
     )
 
 
@@ -67,15 +74,22 @@ def environment(temporary):
 def test_survivors_and_kills(tree, tmp_path):
     got = run(tree, tmp_path / "temporary", "--seed", "5", "--verbose")
     assert got.returncode == 0, got.stderr
-    assert "survived core/src/base/tiny.c:7 comparison\n  - return a > b;\n  + return a >= b;\n" in got.stdout
-    assert "killed by tests/c/base/test_tiny.c: core/src/base/tiny.c:7 returned value\n" in got.stdout
+    assert (
+        "survived core/src/base/tiny.c:7 comparison\n  - return a > b;\n  + return a >= b;\n"
+        in got.stdout
+    )
+    assert (
+        "killed by tests/c/base/test_tiny.c: core/src/base/tiny.c:7 returned value\n" in got.stdout
+    )
     assert "killed 1 of 2 (50 %)" in got.stdout and "seed 5" in got.stdout
     assert (tree / "core/src/base/tiny.c").read_text() == SOURCE
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_the_seed_repeats(tree, tmp_path):
-    first, second = (run(tree, tmp_path / "temporary", "--seed", "9", "--verbose") for _ in range(2))
+    first, second = (
+        run(tree, tmp_path / "temporary", "--seed", "9", "--verbose") for _ in range(2)
+    )
     assert first.stdout == second.stdout
 
 
@@ -96,7 +110,9 @@ def test_an_interrupt_leaves_nothing(tree, tmp_path):
         command(tree, "--seed", "1"), stdout=subprocess.PIPE, text=True, env=environment(temporary)
     )
     deadline = time.monotonic() + 60
-    while not list(temporary.glob("djp-mutants-*/out/base/test_tiny")) and time.monotonic() < deadline:
+    while (
+        not list(temporary.glob("djp-mutants-*/out/base/test_tiny")) and time.monotonic() < deadline
+    ):
         time.sleep(0.02)
     child.send_signal(signal.SIGINT)
     output, _ = child.communicate(timeout=60)
@@ -133,16 +149,16 @@ def test_a_loop_keeps_its_condition():
 
 
 def test_mutants_of_javascript():
-    source = "function f(a) {\n  if (a === /x;/.exec('b')) {\n    g({ a: 1 });\n  }\n  return true;\n}\n"
+    source = (
+        "function f(a) {\n  if (a === /x;/.exec('b')) {\n    g({ a: 1 });\n  }\n  return true;\n}\n"
+    )
     made = texts(source, ".js")
     for old, new in (("===", "!=="), ("g({ a: 1 });", ";"), ("true", "false"), ("1", "0")):
         assert source.replace(old, new, 1) in made, (old, new)
 
 
 def test_mutants_of_python():
-    source = (
-        "def f(a):\n    with a.lock:\n        if a > 3 and b:\n            g(\n                a)\n        return a\n"
-    )
+    source = "def f(a):\n    with a.lock:\n        if a > 3 and b:\n            g(\n                a)\n        return a\n"
     made = texts(source, ".py")
     for old, new in (
         ("with a.lock:", "if True:"),

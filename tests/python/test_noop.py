@@ -13,8 +13,8 @@ from support import clean_environment
 
 native = _loader.native
 
-# Names of one side only: constructors of the interpreter and what metrics and ASGI bring (their own tests compare
-# those).
+# Names of one side only: constructors of the interpreter and what metrics and ASGI bring (their own
+# tests compare those).
 NAMES = [
     name
     for name in vars(noop)
@@ -126,7 +126,10 @@ def test_switched_off_by_variable():
 
 
 def test_a_missing_core():
-    source = "import sys; sys.modules['djp_telemetry._native'] = None\nREASON = 'could not be loaded'\n" + EVERYTHING
+    source = (
+        "import sys; sys.modules['djp_telemetry._native'] = None\nREASON = 'could not be loaded'\n"
+        + EVERYTHING
+    )
     done = run(source)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("nothing is recorded") == 1
@@ -146,9 +149,14 @@ def test_a_damaged_core(tmp_path, content):
     import shutil
 
     source = pathlib.Path(djp_telemetry.__file__).parent
-    shutil.copytree(source, tmp_path / "djp_telemetry", ignore=shutil.ignore_patterns("*.so", "__pycache__"))
+    shutil.copytree(
+        source, tmp_path / "djp_telemetry", ignore=shutil.ignore_patterns("*.so", "__pycache__")
+    )
     (tmp_path / "djp_telemetry" / pathlib.Path(native.__file__).name).write_bytes(content)
-    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\nREASON = 'could not be loaded'\n" + EVERYTHING
+    program = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\nREASON = 'could not be loaded'\n"
+        + EVERYTHING
+    )
     done = run(program)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("nothing is recorded") == 1
@@ -169,7 +177,10 @@ def test_a_core_of_another_version():
 
 
 def test_off_is_silent():
-    done = run("import djp_telemetry as d; d.init_telemetry(); d.start_span('a').end()", DJP_TELEMETRY_NATIVE="off")
+    done = run(
+        "import djp_telemetry as d; d.init_telemetry(); d.start_span('a').end()",
+        DJP_TELEMETRY_NATIVE="off",
+    )
     assert done.returncode == 0 and done.stderr == ""
 
 
@@ -190,6 +201,8 @@ def test_importing_starts_nothing_and_is_cheap():
 
 
 def test_a_misspelled_option_is_named_without_the_core():
-    source = "import djp_telemetry as d; d.init_telemetry(enabled=True, sample_rate=1, sample_ratio=1)"
+    source = (
+        "import djp_telemetry as d; d.init_telemetry(enabled=True, sample_rate=1, sample_ratio=1)"
+    )
     lines = run(source, DJP_TELEMETRY_NATIVE="off").stderr.splitlines()
     assert len(lines) == 2 and any('no option "sample_rate"' in line for line in lines), lines

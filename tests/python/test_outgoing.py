@@ -24,7 +24,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
-        self.server.seen.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
+        self.server.seen.append(
+            (self.path, {name.lower(): value for name, value in self.headers.items()})
+        )
         if self.path.startswith("/slow"):
             time.sleep(1.5)
         status = 302 if self.path == "/moved" else int(self.path.partition("status=")[2] or 200)
@@ -89,7 +91,10 @@ def by_urllib3(method, url, timeout=None, **more):
 def by_aiohttp(method, url, timeout=None, **more):
     async def main():
         limit = aiohttp.ClientTimeout(total=timeout or 30)
-        async with aiohttp.ClientSession(timeout=limit) as session, session.request(method, url, **more) as response:
+        async with (
+            aiohttp.ClientSession(timeout=limit) as session,
+            session.request(method, url, **more) as response,
+        ):
             await response.read()
             return response.status
 
@@ -121,7 +126,10 @@ def test_context_and_baggage_are_carried(server, call):
         names = [recorded.name for recorded in take()]
     context = span.get_span_context()
     first, second, third = (headers for _, headers in server.seen)
-    assert first["traceparent"] == f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+    assert (
+        first["traceparent"]
+        == f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+    )
     assert first["baggage"] == "tenant=acme"
     assert second["traceparent"] == "mine" and "traceparent" not in third
     assert names == ["caller"]
@@ -142,13 +150,29 @@ def test_the_span_of_a_request(server, call, semconv):
     port = int(server.url.rpartition(":")[2])
     assert found["url.full"] == server.url + "/a?key=REDACTED&REDACTED"
     assert good.kind == 3 and good.parent_span_id == spans.one("caller").span_id
-    assert good.status.code == 0 and bad.status.code == 2 and attributes(bad.attributes)["error.type"] == "404"
+    assert (
+        good.status.code == 0
+        and bad.status.code == 2
+        and attributes(bad.attributes)["error.type"] == "404"
+    )
     if semconv != "http":
-        assert good.name == "http.client" and found["http.method"] == "GET" and found["http.status_code"] == 200
-        assert (found["http.scheme"], found["net.peer.name"], found["net.peer.port"]) == ("http", "127.0.0.1", port)
+        assert (
+            good.name == "http.client"
+            and found["http.method"] == "GET"
+            and found["http.status_code"] == 200
+        )
+        assert (found["http.scheme"], found["net.peer.name"], found["net.peer.port"]) == (
+            "http",
+            "127.0.0.1",
+            port,
+        )
     if semconv != "old":
         assert found["http.request.method"] == "GET" and found["http.response.status_code"] == 200
-        assert (found["url.scheme"], found["server.address"], found["server.port"]) == ("http", "127.0.0.1", port)
+        assert (found["url.scheme"], found["server.address"], found["server.port"]) == (
+            "http",
+            "127.0.0.1",
+            port,
+        )
     assert good.name == ("GET" if semconv == "http" else "http.client")
     assert server.seen[0][1]["traceparent"].split("-")[2] == good.span_id.hex()
 
@@ -166,7 +190,9 @@ def test_a_refused_connection_and_a_time_out_are_errors(server, call):
                 call("GET", server.url + "/slow", timeout=0.2)
             end()
             refused, late = take()
-    assert refused.status.code == 2 and attributes(refused.attributes)["error.type"] == "ECONNREFUSED"
+    assert (
+        refused.status.code == 2 and attributes(refused.attributes)["error.type"] == "ECONNREFUSED"
+    )
     assert refused.events[0].name == "exception"
     assert late.status.code == 2 and "Timeout" in attributes(late.attributes)["error.type"]
 
@@ -231,13 +257,18 @@ def test_an_answer_that_is_cut_off_is_an_error(server, call):
             call("GET", server.url + "/cut")
         end()
         (span,) = take()
-    assert span.status.code == 2 and attributes(span.attributes)["error.type"] == "RemoteProtocolError"
+    assert (
+        span.status.code == 2 and attributes(span.attributes)["error.type"] == "RemoteProtocolError"
+    )
 
 
 def test_streams_end_with_their_body(server):
     with telemetry():
         end = instrument_outgoing(spans=True)
-        with httpx.Client(trust_env=False) as client, client.stream("GET", server.url + "/x") as response:
+        with (
+            httpx.Client(trust_env=False) as client,
+            client.stream("GET", server.url + "/x") as response,
+        ):
             assert [span.name for span in take()] == []
             assert response.read() == b"ok"
         end()
@@ -325,10 +356,18 @@ with d.start_span("caller"):
     requests.get("{server.url}/requests")
     asyncio.run(get())
 """
-    environment = clean_environment(PYTHONPATH=":".join(path for path in sys.path if path), NO_PROXY="*")
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60)
+    environment = clean_environment(
+        PYTHONPATH=":".join(path for path in sys.path if path), NO_PROXY="*"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0, done.stderr
-    assert [path for path, headers in server.seen if "traceparent" in headers] == ["/httpx", "/requests", "/aiohttp"]
+    assert [path for path, headers in server.seen if "traceparent" in headers] == [
+        "/httpx",
+        "/requests",
+        "/aiohttp",
+    ]
 
 
 def test_it_may_be_called_twice_and_ended_in_any_order(server):

@@ -1,4 +1,5 @@
-"""Switching telemetry while it runs: by the program, and by a file in processes of their own, forked children included."""
+"""Switching telemetry while it runs: by the program, and by a file in processes of their own,
+forked children included."""
 
 import json
 import math
@@ -64,7 +65,8 @@ def test_ratio():
 
 
 def outside_and_inside(parent_flags):
-    """Failing traces below remote parents of the lowest and the highest randomness: what goes downstream, and what leaves."""
+    """Failing traces below remote parents of the lowest and the highest randomness: what goes
+    downstream, and what leaves."""
     flags = []
     for digit in "0f":
         parent = d.extract({"traceparent": f"00-{'1' * 18}{digit * 14}-{'2' * 16}-{parent_flags}"})
@@ -102,7 +104,9 @@ def test_a_canary_counts_for_the_others():
         assert {span.trace_state for span in spans} == {"ot=th:c"}
 
 
-@pytest.mark.parametrize("ratio", [1.1, -0.1, math.nan, math.inf, "half", object(), 10**400, [], b""])
+@pytest.mark.parametrize(
+    "ratio", [1.1, -0.1, math.nan, math.inf, "half", object(), 10**400, [], b""]
+)
 def test_no_ratio(ratio):
     with telemetry(sample_ratio=0.5):
         assert not d.set_sample_ratio(ratio)
@@ -186,7 +190,9 @@ def test_a_file_switches_a_running_process(tmp_path, place):
         return {span["name"] for span in file_spans(tmp_path)} if spans.exists() else set()
 
     try:
-        until("off", lambda now: not now["recording"] and now["recording_set_by"] == "overrides_file")
+        until(
+            "off", lambda now: not now["recording"] and now["recording_set_by"] == "overrides_file"
+        )
         switch.write_text("on\nratio=1\n")
         until("on", lambda now: now["recording"] and now["ratio_set_by"] == "overrides_file")
         until("on", lambda now: "on" in names())

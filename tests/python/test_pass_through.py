@@ -1,5 +1,6 @@
-"""Context goes on where nothing is recorded: with telemetry off, disabled, without spans, switched off, and in the
-package without its native core, whose reading of the headers is held to the same vectors as the core's."""
+"""Context goes on where nothing is recorded: with telemetry off, disabled, without spans, switched
+off, and in the package without its native core, whose reading of the headers is held to the same
+vectors as the core's."""
 
 import copy
 import json
@@ -71,7 +72,12 @@ def test_what_is_sent(implementation):
 
 def test_bad_entries_change_nothing():
     for baggage in (djp_telemetry.Baggage("a=1"), light.Baggage("a=1")):
-        for key, value, properties in [("b d", "1", None), ("b", "x" * 8192, None), ("b", 1, None), ("b", "1", "p q")]:
+        for key, value, properties in [
+            ("b d", "1", None),
+            ("b", "x" * 8192, None),
+            ("b", 1, None),
+            ("b", "1", "p q"),
+        ]:
             assert baggage.set(key, value, properties).to_header() == "a=1"
 
 
@@ -79,7 +85,11 @@ OFF = {
     "off": {"TELEMETRY_ENABLED": "false"},
     "disabled": {"TELEMETRY_ENABLED": "true", "OTEL_SDK_DISABLED": "true"},
     "prom": {"TELEMETRY_ENABLED": "true", "TELEMETRY_BACKEND": "prom"},
-    "exporter none": {"TELEMETRY_ENABLED": "true", "TELEMETRY_BACKEND": "otel", "OTEL_TRACES_EXPORTER": "none"},
+    "exporter none": {
+        "TELEMETRY_ENABLED": "true",
+        "TELEMETRY_BACKEND": "otel",
+        "OTEL_TRACES_EXPORTER": "none",
+    },
     "hybrid, exporter none": {
         "TELEMETRY_ENABLED": "true",
         "TELEMETRY_BACKEND": "hybrid",
@@ -150,11 +160,17 @@ print("done")
 @pytest.mark.parametrize("name", OFF)
 def test_what_came_goes_on(name):
     environment = clean_environment(
-        PYTHONPATH=":".join(path for path in sys.path if path), HEADERS=json.dumps(HEADERS), **OFF[name]
+        PYTHONPATH=":".join(path for path in sys.path if path),
+        HEADERS=json.dumps(HEADERS),
+        **OFF[name],
     )
-    done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0, done.stderr
-    assert "0af7651916cd43dd8448eb211c80319c b7ad6b7169203331" in done.stdout and "done" in done.stdout
+    assert (
+        "0af7651916cd43dd8448eb211c80319c b7ad6b7169203331" in done.stdout and "done" in done.stdout
+    )
 
 
 def pickled(thing):
@@ -204,7 +220,12 @@ else:
         return done.stdout.strip()
 
     shown = run(receiver, run(sender))
-    assert PARENT in shown and "tenant=acme" in shown and "is_remote=True" in shown and "{'a': '1'}" in shown
+    assert (
+        PARENT in shown
+        and "tenant=acme" in shown
+        and "is_remote=True" in shown
+        and "{'a': '1'}" in shown
+    )
 
 
 def test_the_words_of_the_light_parser():

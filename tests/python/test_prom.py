@@ -27,10 +27,19 @@ def test_recorded_values():
     with driver.telemetry(backend="prom"):
         record_everything()
         found = driver.samples()
-    assert found['http_request_duration_seconds_sum{method="GET",endpoint="/orders/{id}",status_code="200"}'] == 0.25
+    assert (
+        found[
+            'http_request_duration_seconds_sum{method="GET",endpoint="/orders/{id}",status_code="200"}'
+        ]
+        == 0.25
+    )
     assert found['http_requests_total{method="GET",endpoint="/orders/{id}",status_code="200"}'] == 1
     assert found['queue_job_latency_seconds_sum{job_type="email"}'] == 1.5
-    assert found['queue_depth{queue_name="mail"}'] == found['queue_depth_total{queue_name="mail"}'] == 4
+    assert (
+        found['queue_depth{queue_name="mail"}']
+        == found['queue_depth_total{queue_name="mail"}']
+        == 4
+    )
     assert found['external_api_calls_total{service="Teams",operation="send"}'] == 1
     assert found['external_api_duration_seconds_sum{service="Teams",operation="send"}'] == 0.2
 
@@ -80,7 +89,9 @@ def test_timer_is_set_even_when_the_body_raises():
 
 
 def test_label_style_and_status_class():
-    with driver.telemetry(backend="prom", label_style="path", status_class="class", service_name="shop"):
+    with driver.telemetry(
+        backend="prom", label_style="path", status_class="class", service_name="shop"
+    ):
         prom.record_http_request("GET", "/a", 204, 0.1)
         found = driver.samples("http_requests_total")
     assert list(found) in (

@@ -1,4 +1,5 @@
-"""A limit of spans a second, end to end: nothing passes it, what is left out is counted, and weights are on what is left."""
+"""A limit of spans a second, end to end: nothing passes it, what is left out is counted, and
+weights are on what is left."""
 
 import time
 
@@ -39,7 +40,10 @@ def test_nothing_happens_without_need():
         spans = take()
         assert len(spans) == 400 and {span.trace_state for span in spans} == {"ot=th:0"}
         status = d.telemetry_status()
-        assert (status["dropped"]["rate_limited"], status["dropped"]["rate_limited_burst"]) == (0, 0)
+        assert (status["dropped"]["rate_limited"], status["dropped"]["rate_limited_burst"]) == (
+            0,
+            0,
+        )
         assert status["rate_limit"]["level"] is None
 
 

@@ -1,5 +1,5 @@
-"""The recorders of documented metrics by the shared vectors, declarations of documented families by the application, and names
-and units of other systems' forms."""
+"""The recorders of documented metrics by the shared vectors, declarations of documented families by
+the application, and names and units of other systems' forms."""
 
 import json
 import logging
@@ -48,7 +48,9 @@ def test_a_refused_number_leaves_no_series():
     assert found.get("workflow_cost_usd_total", 0) == 0
 
 
-@pytest.mark.parametrize("case", vectors("metric_names.json"), ids=lambda case: f"{case['name']} [{case['unit']}]")
+@pytest.mark.parametrize(
+    "case", vectors("metric_names.json"), ids=lambda case: f"{case['name']} [{case['unit']}]"
+)
 def test_a_name(case):
     make = {"counter": Counter, "gauge": Gauge, "histogram": Histogram}[case["type"]]
     metric = make(case["name"], "help", case["labels"], unit=case["unit"])
@@ -77,15 +79,22 @@ def test_label_values_may_be_given_under_the_declared_name():
 
 def test_a_documented_family_of_the_application_is_the_sdks_own(caplog):
     duration = Histogram(
-        "http_request_duration_seconds", "HTTP request duration", ["method", "endpoint", "status_code"]
+        "http_request_duration_seconds",
+        "HTTP request duration",
+        ["method", "endpoint", "status_code"],
     )
     with driver.telemetry(backend="prom"):
         prom.record_http_request("GET", "/x", 200, 0.07)
         duration.labels("GET", "/x", "200").observe(0.07)
         found = driver.samples()
         dropped = djp_telemetry.telemetry_status()["registry"]["dropped"]
-    assert found['http_request_duration_seconds_count{method="GET",endpoint="/x",status_code="200"}'] == 2
-    assert dropped == 0 and not [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert (
+        found['http_request_duration_seconds_count{method="GET",endpoint="/x",status_code="200"}']
+        == 2
+    )
+    assert dropped == 0 and not [
+        record for record in caplog.records if record.levelno >= logging.WARNING
+    ]
 
 
 def test_a_family_that_the_application_has_taken_is_said_and_counted(capfd):

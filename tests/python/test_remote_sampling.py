@@ -1,4 +1,5 @@
-"""Remote sampling against a server of the test: every kind of strategy, changes while running, and whatever can go wrong between."""
+"""Remote sampling against a server of the test: every kind of strategy, changes while running, and
+whatever can go wrong between."""
 
 import json
 import time
@@ -26,8 +27,14 @@ def record(name, count=1):
 
 
 def following(server, **options):
-    settings = {"sampler": "jaeger_remote", "remote_sampling_endpoint": server.endpoint, "sample_ratio": 1}
-    return telemetry(**{**settings, "remote_sampling_interval": FAST, "slow_threshold": 0, **options})
+    settings = {
+        "sampler": "jaeger_remote",
+        "remote_sampling_endpoint": server.endpoint,
+        "sample_ratio": 1,
+    }
+    return telemetry(
+        **{**settings, "remote_sampling_interval": FAST, "slow_threshold": 0, **options}
+    )
 
 
 def follow(server, answer):
@@ -123,7 +130,10 @@ def test_a_strategy_of_nothing_lets_nothing_out(nothing):
 
 
 def test_below_a_caller_a_strategy_of_nothing_leaves_the_callers_traces():
-    with SamplingServer(probability(0)) as server, following(server, sampler="parentbased_jaeger_remote"):
+    with (
+        SamplingServer(probability(0)) as server,
+        following(server, sampler="parentbased_jaeger_remote"),
+    ):
         record("first")
         follow(server, probability(0))
         take()
@@ -151,7 +161,10 @@ def test_a_configured_zero_holds_until_the_server_answers(monkeypatch):
 
 def test_who_has_the_last_word(tmp_path):
     switch = tmp_path / "switch"
-    with SamplingServer(operations(0.5, x=1)) as server, following(server, overrides_file=str(switch)):
+    with (
+        SamplingServer(operations(0.5, x=1)) as server,
+        following(server, overrides_file=str(switch)),
+    ):
         record("first")
         follow(server, operations(0.5, x=1))
         assert d.set_sample_ratio(0.25)
@@ -220,7 +233,10 @@ def test_ten_thousand_operations():
     with SamplingServer(many) as server, following(server):
         record("first")
         until(lambda: remote()["strategy"])
-        assert remote()["strategy"] == "2000 operations, others probability 0; 8000 operations left out"
+        assert (
+            remote()["strategy"]
+            == "2000 operations, others probability 0; 8000 operations left out"
+        )
         assert kept("op0", 10) == 10 and kept("op1999", 10) == 10 and kept("op2000", 10) == 0
 
 
@@ -237,7 +253,10 @@ def drip(connection):
 
 @pytest.mark.parametrize("slowness", [hang, drip])
 def test_a_question_that_hangs_holds_up_nothing(slowness):
-    with SamplingServer(probability(0.5)) as server, following(server, sample_ratio=1, flush_interval=0.05):
+    with (
+        SamplingServer(probability(0.5)) as server,
+        following(server, sample_ratio=1, flush_interval=0.05),
+    ):
         server.answer = slowness
         record("first")
         until(lambda: server.requests)
@@ -308,11 +327,15 @@ def test_credentials_go_to_the_exporters_own_host_only(host, sent):
 
 def test_credentials_in_the_address_are_sent_and_not_shown(capfd):
     with SamplingServer(b"no") as server:
-        address = server.endpoint.replace("//", "//me:secret-word@") + "/api/sampling?tenant=hidden-word"
+        address = (
+            server.endpoint.replace("//", "//me:secret-word@") + "/api/sampling?tenant=hidden-word"
+        )
         with following(server, remote_sampling_endpoint=address, service_name="a b&c=d"):
             record("first")
             until(lambda: remote()["failures"] > 0)
-            assert server.requests[0].startswith("GET /api/sampling?tenant=hidden-word&service=a%20b%26c%3Dd HTTP/1.1")
+            assert server.requests[0].startswith(
+                "GET /api/sampling?tenant=hidden-word&service=a%20b%26c%3Dd HTTP/1.1"
+            )
             assert "\r\nAuthorization: Basic " in server.requests[0]
             told = json.dumps(d.telemetry_status()) + capfd.readouterr().err
             assert "secret-word" not in told and "hidden-word" not in told
@@ -365,7 +388,9 @@ def test_a_forked_child_asks_on_its_own(tmp_path, answers):
             DJP_TELEMETRY_FILE_PATH=str(tmp_path / "spans.jsonl"),
         )
         reports = [json.loads(line) for line in done.stdout.splitlines()]
-        assert [one["who"] for one in reports] == ["parent before", "child", "parent after"], done.stderr
+        assert [one["who"] for one in reports] == ["parent before", "child", "parent after"], (
+            done.stderr
+        )
         assert "warning" not in done.stderr
 
 

@@ -1,4 +1,5 @@
-"""Nothing that a caller passes, and no moment at which it is passed, raises into the application or harms the process."""
+"""Nothing that a caller passes, and no moment at which it is passed, raises into the application or
+harms the process."""
 
 import itertools
 import math
@@ -17,7 +18,9 @@ class Hostile:
     def _fail(self, *args, **kwargs):
         raise RuntimeError("hostile")
 
-    __str__ = __repr__ = __int__ = __float__ = __index__ = __bool__ = __iter__ = __len__ = __getitem__ = _fail
+    __str__ = __repr__ = __int__ = __float__ = __index__ = __bool__ = __iter__ = __len__ = (
+        __getitem__
+    ) = _fail
     __setitem__ = __call__ = __eq__ = __hash__ = _fail
     get = set = items = keys = get_span_context = to_header = _fail
 

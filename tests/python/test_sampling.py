@@ -1,4 +1,5 @@
-"""Trees of samplers through the public API: the shared vectors, the functions that make their text, and HTTP requests."""
+"""Trees of samplers through the public API: the shared vectors, the functions that make their text,
+and HTTP requests."""
 
 import asyncio
 import json
@@ -29,7 +30,9 @@ from djp_telemetry.sampling import (
 )
 from support import attributes, take, telemetry
 
-VECTORS = json.loads((pathlib.Path(__file__).parent.parent / "vectors" / "samplers.json").read_text())
+VECTORS = json.loads(
+    (pathlib.Path(__file__).parent.parent / "vectors" / "samplers.json").read_text()
+)
 
 
 def cases(part):
@@ -44,7 +47,9 @@ def run(item):
         if "state" in item["parent"]:
             carrier["tracestate"] = item["parent"]["state"]
         parent = djp_telemetry.extract(carrier)
-    span = start_span(item.get("name", "root"), item.get("attributes"), parent=parent, kind=item.get("kind"))
+    span = start_span(
+        item.get("name", "root"), item.get("attributes"), parent=parent, kind=item.get("kind")
+    )
     context, recording = span.context, span.is_recording()
     if item.get("error"):
         span.set_status("error")
@@ -95,7 +100,13 @@ def request(method, path):
 
     async def drive():
         path_only, _, query = path.partition("?")
-        scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http"}
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+        }
         scope.update(path=path_only, query_string=query.encode(), headers=[], root_path="")
 
         async def receive():
@@ -170,11 +181,16 @@ def test_a_ratio_that_is_said_replaces_the_tree():
         assert djp_telemetry.set_sample_ratio(None)
         start_span("no").end()
         assert [span.name for span in take()] == ["yes"]
-        assert djp_telemetry.telemetry_status()["sampling"]["sampler"] == "rule_based(any => always_off)"
+        assert (
+            djp_telemetry.telemetry_status()["sampling"]["sampler"]
+            == "rule_based(any => always_off)"
+        )
 
 
 def test_children_follow_their_root():
-    with telemetry(sampler='rule_based(name("a") => always_on, name("c") => drop)', sample_ratio=None):
+    with telemetry(
+        sampler='rule_based(name("a") => always_on, name("c") => drop)', sample_ratio=None
+    ):
         for root_name in "ab":
             with start_span(root_name):
                 with start_span("c"):
@@ -193,5 +209,8 @@ def test_attributes_that_are_read_once_are_recorded(recwarn):
     with telemetry(sampler='rule_based(attribute("a"="1") => always_on)', sample_ratio=None):
         start_span("x", Items(a=1, b=[1, 2], c=object())).end()
         span = take().one("x")
-        assert attributes(span.attributes) == {"a": 1, "b": [1, 2]} and span.dropped_attributes_count == 1
+        assert (
+            attributes(span.attributes) == {"a": 1, "b": [1, 2]}
+            and span.dropped_attributes_count == 1
+        )
         assert Items.reads <= 1

@@ -1,7 +1,9 @@
-"""A million trace ids: Python, Node and C take the same head decision for each of them, at every ratio.
+"""A million trace ids: Python, Node and C take the same head decision for each of them, at every
+ratio.
 
-Every language gets the same file of ids from a seeded generator. Python decides in extract() and start_span(); Node in the
-addon, in the JavaScript that begins roots and below a remote parent; C in a tool around the core's function."""
+Every language gets the same file of ids from a seeded generator. Python decides in extract() and
+start_span(); Node in the addon, in the JavaScript that begins roots and below a remote parent; C in
+a tool around the core's function."""
 
 import json
 import math
@@ -35,7 +37,12 @@ def missing(what):
 def begin(ratio):
     djp_telemetry.shutdown(5)
     djp_telemetry.init_telemetry(
-        enabled=True, backend="otel", exporter="memory", sampler="traceidratio", sample_ratio=ratio, slow_threshold=0
+        enabled=True,
+        backend="otel",
+        exporter="memory",
+        sampler="traceidratio",
+        sample_ratio=ratio,
+        slow_threshold=0,
     )
 
 
@@ -45,7 +52,8 @@ def below(trace_id):
 
 
 def threshold(ratio):
-    """As it travels downstream: "ot=th:" with up to 14 hexadecimal digits, most significant first."""
+    """As it travels downstream: "ot=th:" with up to 14 hexadecimal digits, most significant
+    first."""
     begin(ratio)
     with below(ALWAYS):
         state = djp_telemetry.inject({})["tracestate"]
@@ -124,7 +132,10 @@ def test_python_node_and_c_decide_alike_for_a_million_ids(ids, tmp_path, ratio):
     decided = {
         "python": python,
         "c": decide_in_c(ids, tmp_path / "c", ratio),
-        **{f"node.{part}": (tmp_path / f"node.{part}").read_bytes() for part in ("core", "root", "below")},
+        **{
+            f"node.{part}": (tmp_path / f"node.{part}").read_bytes()
+            for part in ("core", "root", "below")
+        },
     }
     right = expected(data, ratio)
     for name, decisions in decided.items():

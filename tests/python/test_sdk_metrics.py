@@ -1,5 +1,5 @@
-"""The SDK's own metrics under the names of the conventions: judged by the strict parser and promtool, and the same keys of the status in
-Python and in Node."""
+"""The SDK's own metrics under the names of the conventions: judged by the strict parser and
+promtool, and the same keys of the status in Python and in Node."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ PROCESSOR = {
     "otel_component_name": "batching_span_processor/0",
     "otel_component_type": "batching_span_processor",
 }
-EXPORTER = {"otel_component_name": "memory_span_exporter/0", "otel_component_type": "memory_span_exporter"}
+EXPORTER = {
+    "otel_component_name": "memory_span_exporter/0",
+    "otel_component_type": "memory_span_exporter",
+}
 FAMILIES = {
     "otel_sdk_span_started": "counter",
     "otel_sdk_span_live": "gauge",
@@ -59,7 +62,12 @@ def record():
 
 
 def value(families, sample, **labels):
-    found = [s.value for family in families for s in family.samples if s.name == sample and s.labels == labels]
+    found = [
+        s.value
+        for family in families
+        for s in family.samples
+        if s.name == sample and s.labels == labels
+    ]
     assert len(found) == 1, (sample, labels)
     return found[0]
 
@@ -76,16 +84,29 @@ def test_scrape(strict):
     kinds = {family.name: family.type for family in found if family.name.startswith("otel_")}
     assert kinds == FAMILIES
     if strict:
-        units = {family.name for family in found if family.name.startswith("otel_") and family.unit == "seconds"}
+        units = {
+            family.name
+            for family in found
+            if family.name.startswith("otel_") and family.unit == "seconds"
+        }
         assert units == {name for name in FAMILIES if name.endswith("_seconds")}
     started = {"otel_span_sampling_result": "RECORD_AND_SAMPLE"}
-    assert value(found, "otel_sdk_span_started_total", otel_span_parent_origin="none", **started) == 2
-    assert value(found, "otel_sdk_span_started_total", otel_span_parent_origin="local", **started) == 1
+    assert (
+        value(found, "otel_sdk_span_started_total", otel_span_parent_origin="none", **started) == 2
+    )
+    assert (
+        value(found, "otel_sdk_span_started_total", otel_span_parent_origin="local", **started) == 1
+    )
     assert value(found, "otel_sdk_span_live", **started) == 1
     assert value(found, "otel_sdk_exporter_span_exported_total", error_type="", **EXPORTER) == 2
     assert value(found, "otel_sdk_processor_span_processed_total", error_type="", **PROCESSOR) == 2
     assert value(found, "otel_sdk_processor_span_queue_size", **PROCESSOR) == 0
-    assert value(found, "otel_sdk_exporter_operation_duration_seconds_count", error_type="", **EXPORTER) == 1
+    assert (
+        value(
+            found, "otel_sdk_exporter_operation_duration_seconds_count", error_type="", **EXPORTER
+        )
+        == 1
+    )
 
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
@@ -94,7 +115,9 @@ def test_promtool_accepts_the_names():
         record().end()
         text = generate_metrics_text()
     assert "otel_sdk_span_started_total" in text
-    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        ["promtool", "check", "metrics"], input=text, capture_output=True, text=True, timeout=60
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
@@ -122,9 +145,16 @@ def test_both_languages_show_the_same():
     if not node:
         pytest.skip("Node is not here")
     entry = ROOT / "bindings" / "node" / "lib" / "index.js"
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "DJP_", "TELEMETRY_"))}
+    environment = {
+        k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "DJP_", "TELEMETRY_"))
+    }
     done = subprocess.run(
-        [node, "-e", SCENARIO, str(entry)], capture_output=True, text=True, timeout=60, env=environment, check=True
+        [node, "-e", SCENARIO, str(entry)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment,
+        check=True,
     )
     theirs = json.loads(done.stdout)
     if "otel_sdk" not in theirs:

@@ -1,4 +1,5 @@
-"""A second signal of the core, next to traces, at local receivers: paths, methods, headers and responses are its own."""
+"""A second signal of the core, next to traces, at local receivers: paths, methods, headers and
+responses are its own."""
 
 import gzip
 import json
@@ -21,8 +22,12 @@ def run(protocol: str, spans: str, events: str) -> dict:
         if "DJP_BUILD" in os.environ:
             pytest.fail(f"{path} was not built: run make tools-c")
         pytest.skip(f"{path} was not built: run make tools-c")
-    clean = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    done = subprocess.run([path, protocol, spans, events], env=clean, capture_output=True, text=True, timeout=60)
+    clean = {
+        name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")
+    }
+    done = subprocess.run(
+        [path, protocol, spans, events], env=clean, capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -35,10 +40,14 @@ def test_http_has_a_path_and_headers_for_each_signal():
     assert {request.path for request in server.requests} == {"/v1/traces", "/v1/logs"}
     logs = [request for request in server.requests if request.path == "/v1/logs"]
     assert all(request.headers["content-encoding"] == "gzip" for request in logs)
-    assert sum(gzip.decompress(request.body).count(b"something happened") for request in logs) == 100
+    assert (
+        sum(gzip.decompress(request.body).count(b"something happened") for request in logs) == 100
+    )
     assert all(request.headers["x-signal"] == "events" for request in logs)
     spans = [request for request in server.requests if request.path == "/v1/traces"]
-    assert not any("x-signal" in request.headers or "content-encoding" in request.headers for request in spans)
+    assert not any(
+        "x-signal" in request.headers or "content-encoding" in request.headers for request in spans
+    )
 
 
 def test_grpc_has_a_method_for_each_signal():
@@ -46,7 +55,10 @@ def test_grpc_has_a_method_for_each_signal():
         result = run("grpc", server.url, server.url)
     assert result["flush"] == 0
     assert {call.method for call in server.calls} == {METHOD, LOGS}
-    assert sum(call.body.count(b"something happened") for call in server.calls if call.method == LOGS) == 100
+    assert (
+        sum(call.body.count(b"something happened") for call in server.calls if call.method == LOGS)
+        == 100
+    )
     assert (result["spans"]["exported"], result["events"]["exported"]) == (30, 100)
     assert result["spans"]["transport"] == result["events"]["transport"] == "otlp_grpc"
 
@@ -56,7 +68,12 @@ def test_a_receiver_that_is_busy_gets_events_again(behaviour):
     with FaultServer() as spans, FaultServer(behaviour, "ok") as events:
         result = run("http", spans.url, events.url.replace("/v1/traces", "/v1/logs"))
     assert result["flush"] == 0
-    assert result["events"] == {"exported": 100, "rejected": 0, "retries": 1, "transport": "otlp_http"}
+    assert result["events"] == {
+        "exported": 100,
+        "rejected": 0,
+        "retries": 1,
+        "transport": "otlp_http",
+    }
     assert result["spans"]["retries"] == 0
 
 
@@ -64,14 +81,20 @@ def test_a_partial_success_is_read_by_the_decoder_of_the_signal():
     with FaultServer() as spans, FaultServer("partial") as events:
         result = run("http", spans.url, events.url)
     assert (result["events"]["exported"], result["events"]["rejected"]) == (95, 5)
-    assert result["spans"] == {"exported": 30, "rejected": 0, "retries": 0, "transport": "otlp_http"}
+    assert result["spans"] == {
+        "exported": 30,
+        "rejected": 0,
+        "retries": 0,
+        "transport": "otlp_http",
+    }
     assert result["flush"] != 0
     with FaultServer() as spans, FaultServer("partial_logs_json") as events:
         result = run("json", spans.url, events.url)
     assert (result["events"]["exported"], result["events"]["rejected"]) == (93, 7)
     with FaultServer("partial_logs_json") as spans, FaultServer("partial_json") as events:
         result = run("json", spans.url, events.url)
-    assert result["events"]["rejected"] == result["spans"]["rejected"] == 0  # the count has another signal's name
+    # the count has another signal's name
+    assert result["events"]["rejected"] == result["spans"]["rejected"] == 0
     with GrpcFaultServer() as spans, GrpcFaultServer("partial") as events:
         result = run("grpc", spans.url, events.url)
     assert (result["events"]["exported"], result["events"]["rejected"]) == (91, 9)

@@ -1,5 +1,5 @@
-"""What is left after the end: no port, no descriptor, no thread, however often telemetry begins and ends; and the end
-itself while another thread forks, or while signals come."""
+"""What is left after the end: no port, no descriptor, no thread, however often telemetry begins and
+ends; and the end itself while another thread forks, or while signals come."""
 
 import os
 import socket
@@ -105,7 +105,12 @@ def test_the_port_of_the_exposition_is_free_after_shutdown(how):
 CYCLES = {
     "memory": {"exporter": "memory"},
     "otlp": {"exporter": "otlp", "endpoint": "http://127.0.0.1:9/v1/traces", "log_level": "none"},
-    "grpc": {"exporter": "otlp", "endpoint": "http://127.0.0.1:9", "protocol": "grpc", "log_level": "none"},
+    "grpc": {
+        "exporter": "otlp",
+        "endpoint": "http://127.0.0.1:9",
+        "protocol": "grpc",
+        "log_level": "none",
+    },
     "port": {"exporter": "none", "backend": "hybrid", "prometheus_port": free_port},
     "file": {"exporter": "file", "file_path": os.devnull},
     "overrides": {"exporter": "memory", "overrides_file": "/dev/null"},
@@ -118,7 +123,9 @@ def test_no_descriptor_and_no_thread_is_left_after_many_cycles(kind):
 
     def cycle():
         given = {key: value() if callable(value) else value for key, value in options.items()}
-        djp_telemetry.init_telemetry(**{"enabled": True, "backend": "otel", "sample_ratio": 1.0, **given})
+        djp_telemetry.init_telemetry(
+            **{"enabled": True, "backend": "otel", "sample_ratio": 1.0, **given}
+        )
         assert djp_telemetry.telemetry_status()["enabled"]
         with djp_telemetry.start_span("s"):
             pass
@@ -138,14 +145,22 @@ def test_no_descriptor_and_no_thread_is_left_after_many_cycles(kind):
 
 def test_descriptors_of_telemetry_do_not_go_to_programs_that_are_started():
     with Collector() as collector:
-        options = {"exporter": "otlp", "endpoint": collector.url, "protocol": "http/protobuf", "flush_interval": 0.05}
+        options = {
+            "exporter": "otlp",
+            "endpoint": collector.url,
+            "protocol": "http/protobuf",
+            "flush_interval": 0.05,
+        }
         with telemetry(backend="hybrid", prometheus_port=free_port(), log_level="none", **options):
             djp_telemetry.start_span("s").end()
             assert collector.asked.wait(20)
             source = "import os; print(sorted(os.readlink(f'/proc/self/fd/{n}') for n in os.listdir('/proc/self/fd') if os.path.exists(f'/proc/self/fd/{n}')))"
             command = [sys.executable, "-c", source]
-            told = subprocess.run(command, stdout=subprocess.PIPE, close_fds=False, text=True, timeout=60).stdout
-            # Python's own are not inherited either, so that a socket in the child is one of the core.
+            told = subprocess.run(
+                command, stdout=subprocess.PIPE, close_fds=False, text=True, timeout=60
+            ).stdout
+            # Python's own are not inherited either, so that a socket in the child is one of the
+            # core.
             assert "socket:" not in told
 
 
@@ -209,7 +224,11 @@ def test_sigterm_after_begin_end_begin_sends_what_is_left(tmp_path):
     """
     done = run_program(source, tmp_path, check=False)
     assert done.returncode == -15, done.stderr
-    assert sorted(span["name"] for span in file_spans(tmp_path)) == ["round 0", "round 1", "round 2"]
+    assert sorted(span["name"] for span in file_spans(tmp_path)) == [
+        "round 0",
+        "round 1",
+        "round 2",
+    ]
 
 
 def test_signal_is_wrapped_once_however_often_telemetry_begins(tmp_path):

@@ -1,5 +1,6 @@
-"""A configuration that lets nothing out opens no connection and no socket, whatever happens: errors, slow traces, rules, sampled callers,
-forks, flushes, the end. The receiver counts who connects; with any other ratio the same program does."""
+"""A configuration that lets nothing out opens no connection and no socket, whatever happens:
+errors, slow traces, rules, sampled callers, forks, flushes, the end. The receiver counts who
+connects; with any other ratio the same program does."""
 
 import json
 import socket
@@ -78,12 +79,21 @@ PROGRAM = """
 
 NOTHING = {
     "a ratio of 0": {"OTEL_TRACE_SAMPLE": "0.0"},
-    "a ratio of 0 by the sampler": {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0"},
-    "a ratio of 0 and a target": {"OTEL_TRACE_SAMPLE": "0", "DJP_TELEMETRY_TARGET_SPANS_PER_SECOND": "1000"},
+    "a ratio of 0 by the sampler": {
+        "OTEL_TRACES_SAMPLER": "traceidratio",
+        "OTEL_TRACES_SAMPLER_ARG": "0",
+    },
+    "a ratio of 0 and a target": {
+        "OTEL_TRACE_SAMPLE": "0",
+        "DJP_TELEMETRY_TARGET_SPANS_PER_SECOND": "1000",
+    },
     "a canary of 0": {"OTEL_TRACE_SAMPLE": "1.0", "DJP_TELEMETRY_CANARY_RATIO": "0"},
     "always_off": {"OTEL_TRACES_SAMPLER": "always_off"},
     "no exporter": {"OTEL_TRACES_EXPORTER": "none", "OTEL_TRACE_SAMPLE": "1.0"},
-    "no exporter and a sampling server": {"OTEL_TRACES_EXPORTER": "none", "OTEL_TRACES_SAMPLER": "jaeger_remote"},
+    "no exporter and a sampling server": {
+        "OTEL_TRACES_EXPORTER": "none",
+        "OTEL_TRACES_SAMPLER": "jaeger_remote",
+    },
 }
 SOMETHING = {"any other ratio": {"OTEL_TRACE_SAMPLE": "0.000000001"}}
 

@@ -1,4 +1,5 @@
-"""The Span object: what it records, how it ends, and that it never disturbs the code that it measures."""
+"""The Span object: what it records, how it ends, and that it never disturbs the code that it
+measures."""
 
 import asyncio
 import gc
@@ -32,7 +33,11 @@ def test_a_span_is_current_inside_with_and_ends():
     assert not span.is_recording()
     spans = take()
     outer, child = spans.one("outer"), spans.one("inner")
-    assert child.trace_id == outer.trace_id and child.parent_span_id == outer.span_id and outer.parent_span_id == b""
+    assert (
+        child.trace_id == outer.trace_id
+        and child.parent_span_id == outer.span_id
+        and outer.parent_span_id == b""
+    )
     assert attributes(outer.attributes)["a"] == 1
     assert before - 5_000_000 <= outer.start_time_unix_nano <= child.start_time_unix_nano
     assert child.end_time_unix_nano <= outer.end_time_unix_nano <= after + 5_000_000
@@ -50,7 +55,10 @@ def test_an_exception_passes_as_the_same_object_and_is_recorded():
     (event,) = span.events
     recorded = attributes(event.attributes)
     assert event.name == "exception"
-    assert recorded["exception.type"] == "ValueError" and recorded["exception.message"] == "no such order"
+    assert (
+        recorded["exception.type"] == "ValueError"
+        and recorded["exception.message"] == "no such order"
+    )
     assert recorded["exception.stacktrace"].startswith("Traceback (most recent call last):")
     assert "raise error" in recorded["exception.stacktrace"]
     assert recorded["exception.stacktrace"].endswith("ValueError: no such order\n")
@@ -65,7 +73,9 @@ def test_the_type_of_an_exception_is_qualified():
     with pytest.raises(ShopError.Inner), start_span("failing"):
         raise ShopError.Inner
     span = take().one("failing")
-    assert attributes(span.events[0].attributes)["exception.type"].endswith("test_span.ShopError.Inner")
+    assert attributes(span.events[0].attributes)["exception.type"].endswith(
+        "test_span.ShopError.Inner"
+    )
     assert span.status.message == "Inner"
 
 
@@ -158,7 +168,11 @@ def test_groups_of_nothing_but_cancellation_are_no_errors():
     group = BaseExceptionGroup  # noqa: F821 (see above)
     cancelled = asyncio.CancelledError()
     for name, error, status in (
-        ("cancelled", group("tasks", [cancelled, group("inner", [GreenletExit(), GeneratorExit()])]), 0),
+        (
+            "cancelled",
+            group("tasks", [cancelled, group("inner", [GreenletExit(), GeneratorExit()])]),
+            0,
+        ),
         ("failed too", group("tasks", [cancelled, ValueError("no")]), 2),
         ("interrupted", group("tasks", [cancelled, KeyboardInterrupt()]), 2),
     ):
@@ -253,8 +267,12 @@ def test_events():
     recorded = take().one("events")
     plain, full, named = recorded.events[:3]
     assert plain.name == "plain" and abs(plain.time_unix_nano - time.time_ns()) < 60e9
-    assert full.time_unix_nano == 1_700_000_000_000_000_000 and attributes(full.attributes) == {"a": [1, 2]}
-    assert named.time_unix_nano == 1_700_000_000_500_000_000 and attributes(named.attributes) == {"b": "c"}
+    assert full.time_unix_nano == 1_700_000_000_000_000_000 and attributes(full.attributes) == {
+        "a": [1, 2]
+    }
+    assert named.time_unix_nano == 1_700_000_000_500_000_000 and attributes(named.attributes) == {
+        "b": "c"
+    }
     assert recorded.dropped_attributes_count == 2
 
 
@@ -274,17 +292,23 @@ def test_links():
     assert attributes(said.attributes) == {"why": "alone"} and stated.trace_state == "a=b"
     assert first.span_id == fourth.span_id == target.get_span_context().span_id.to_bytes(8, "big")
     assert second.trace_id == (0x1234).to_bytes(16, "big") and second.trace_state == "a=b"
-    assert attributes(second.attributes) == {"why": "retry"} and attributes(third.attributes) == {"n": 1}
+    assert attributes(second.attributes) == {"why": "retry"} and attributes(third.attributes) == {
+        "n": 1
+    }
     assert (recorded.dropped_attributes_count, recorded.dropped_links_count) == (0, 2)
 
 
 def test_opentelemetry_links():
     trace = pytest.importorskip("opentelemetry.trace")
     context = trace.SpanContext(0xABC, 0xDEF, is_remote=True, trace_flags=trace.TraceFlags(1))
-    with start_span("linking", links=[trace.Link(context, {"a": 1})], parent=trace.NonRecordingSpan(context)):
+    with start_span(
+        "linking", links=[trace.Link(context, {"a": 1})], parent=trace.NonRecordingSpan(context)
+    ):
         pass
     recorded = take().one("linking")
-    assert recorded.trace_id == (0xABC).to_bytes(16, "big") and recorded.parent_span_id == (0xDEF).to_bytes(8, "big")
+    assert recorded.trace_id == (0xABC).to_bytes(16, "big") and recorded.parent_span_id == (
+        0xDEF
+    ).to_bytes(8, "big")
     assert attributes(recorded.links[0].attributes) == {"a": 1}
 
 
@@ -293,12 +317,17 @@ def test_record_exception():
         try:
             raise KeyError("k")
         except KeyError as error:
-            span.record_exception(error, {"exception.message": "mine", "more": 1}, 1_700_000_000_000_000_000, True)
+            span.record_exception(
+                error, {"exception.message": "mine", "more": 1}, 1_700_000_000_000_000_000, True
+            )
         span.record_exception(ValueError("never raised"))
         span.record_exception("no exception")
     recorded = take().one("caught")
     first, second = recorded.events
-    assert attributes(first.attributes)["exception.message"] == "mine" and attributes(first.attributes)["more"] == 1
+    assert (
+        attributes(first.attributes)["exception.message"] == "mine"
+        and attributes(first.attributes)["more"] == 1
+    )
     assert first.time_unix_nano == 1_700_000_000_000_000_000
     assert attributes(second.attributes)["exception.type"] == "ValueError"
     assert recorded.status.code == 0 and recorded.dropped_attributes_count == 1
@@ -364,7 +393,11 @@ def test_setters_after_the_end_change_nothing():
     span.add_event("late")
     span.update_name("other")
     recorded = take().one("ended")
-    assert attributes(recorded.attributes)["a"] == 1 and not recorded.events and recorded.status.code == 0
+    assert (
+        attributes(recorded.attributes)["a"] == 1
+        and not recorded.events
+        and recorded.status.code == 0
+    )
 
 
 def test_spans_survive_shutdown():
@@ -423,13 +456,21 @@ def test_span_context():
         assert f"{context.span_id:016x}" == djp_telemetry.get_current_span_id()
     recorded = take().one("ids")
     assert recorded.trace_id == context.trace_id.to_bytes(16, "big")
-    made = SpanContext(context.trace_id, context.span_id, trace_flags=context.trace_flags, trace_state="k=v,l=w")
+    made = SpanContext(
+        context.trace_id, context.span_id, trace_flags=context.trace_flags, trace_state="k=v,l=w"
+    )
     assert made.trace_state == {"k": "v", "l": "w"} and made.trace_state.to_header() == "k=v,l=w"
-    assert made == SpanContext(context.trace_id, context.span_id, False, context.trace_flags, "k=v,l=w") != context
+    assert (
+        made
+        == SpanContext(context.trace_id, context.span_id, False, context.trace_flags, "k=v,l=w")
+        != context
+    )
     assert hash(made) == hash(context)
 
 
-@pytest.mark.parametrize("wrong", [(0, 1), (1, 0), (2**128, 1), (1, 2**64), (-1, 1), ("a", 1), (None, None), (1.5, 1)])
+@pytest.mark.parametrize(
+    "wrong", [(0, 1), (1, 0), (2**128, 1), (1, 2**64), (-1, 1), ("a", 1), (None, None), (1.5, 1)]
+)
 def test_bad_ids_make_an_invalid_context(wrong):
     assert not SpanContext(*wrong).is_valid
 
@@ -490,7 +531,8 @@ def test_nothing_leaks():
 
 
 def test_abandoned_tasks_do_not_keep_spans():
-    """A span that is entered and never left forms a cycle through its context; the collector must find it."""
+    """A span that is entered and never left forms a cycle through its context; the collector must
+    find it."""
     import contextvars
 
     span = start_span("abandoned")
@@ -507,4 +549,6 @@ def test_traceback_formatting_does_not_touch_the_exception():
             raise ValueError("x")
     except ValueError as error:
         frames = traceback.extract_tb(error.__traceback__)
-        assert [frame.name for frame in frames] == ["test_traceback_formatting_does_not_touch_the_exception"]
+        assert [frame.name for frame in frames] == [
+            "test_traceback_formatting_does_not_touch_the_exception"
+        ]

@@ -1,4 +1,5 @@
-"""What help() and inspect show of the public names, and the type of the status. All of it follows from contract/."""
+"""What help() and inspect show of the public names, and the type of the status. All of it follows
+from contract/."""
 
 import importlib
 import inspect
@@ -13,7 +14,17 @@ import pytest
 from djp_telemetry import _loader, _noop_metrics, noop, status
 from support import clean_environment, telemetry
 
-MODULES = ("", ".baggage", ".metrics", ".prom", ".otel", ".sampling", ".log_correlation", ".noop", ".asgi")
+MODULES = (
+    "",
+    ".baggage",
+    ".metrics",
+    ".prom",
+    ".otel",
+    ".sampling",
+    ".log_correlation",
+    ".noop",
+    ".asgi",
+)
 SPECIAL = ("__enter__", "__exit__", "__aenter__", "__aexit__", "__call__")
 METRICS = ("Counter", "Gauge", "Histogram")
 native = _loader.native
@@ -28,7 +39,11 @@ def public_names():
 
 
 def members(cls):
-    return {name: part for name, part in vars(cls).items() if not name.startswith("_") or name in SPECIAL}
+    return {
+        name: part
+        for name, part in vars(cls).items()
+        if not name.startswith("_") or name in SPECIAL
+    }
 
 
 def parameters(function):
@@ -36,7 +51,7 @@ def parameters(function):
     return [(part.name, part.kind, part.default) for part in found if part.name != "self"]
 
 
-# ---- help and inspect ----------------------------------------------------------------------------------------
+# ---- help and inspect --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("thing", public_names())
@@ -44,7 +59,11 @@ def test_a_public_name_has_documentation_and_a_signature(thing):
     assert thing.__doc__ and thing.__doc__ not in (object.__doc__, int.__doc__, dict.__doc__)
     if inspect.isclass(thing):
         for name, part in members(thing).items():
-            if name != "__call__" and not isinstance(part, int) and not inspect.ismemberdescriptor(part):
+            if (
+                name != "__call__"
+                and not isinstance(part, int)
+                and not inspect.ismemberdescriptor(part)
+            ):
                 assert inspect.getdoc(part), f"{thing.__name__}.{name} has no documentation"
             if inspect.isroutine(part):
                 assert inspect.signature(part) is not None, name
@@ -53,7 +72,9 @@ def test_a_public_name_has_documentation_and_a_signature(thing):
 
 
 @pytest.mark.parametrize(
-    "name", sorted(set(noop.__all__) - {"init_noop_if_enabled", "INVALID_SPAN"}) + ["Tracer", "SpanStarter"]
+    "name",
+    sorted(set(noop.__all__) - {"init_noop_if_enabled", "INVALID_SPAN"})
+    + ["Tracer", "SpanStarter"],
 )
 def test_native_and_noop_have_the_same_signatures_and_documentation(name):
     ours, theirs = getattr(noop, name), getattr(native, name)
@@ -75,7 +96,9 @@ def compare(ours, theirs):
         assert parameters(ours) == parameters(theirs)
     assert members(ours).keys() == members(theirs).keys()
     for name, part in members(theirs).items():
-        assert name == "__call__" or inspect.getdoc(getattr(ours, name)) == inspect.getdoc(part), name
+        assert name == "__call__" or inspect.getdoc(getattr(ours, name)) == inspect.getdoc(part), (
+            name
+        )
         if inspect.isroutine(part) and name != "__call__":
             assert parameters(getattr(ours, name)) == parameters(part), name
 
@@ -83,7 +106,10 @@ def compare(ours, theirs):
 def test_help_shows_arguments_and_units():
     text = djp_telemetry.Span.end.__doc__
     assert text.startswith("Ends the span.") and "end_time: Nanoseconds since 1970" in text
-    assert str(inspect.signature(djp_telemetry.Span.set_status)) == "(self, /, status, description=None)"
+    assert (
+        str(inspect.signature(djp_telemetry.Span.set_status))
+        == "(self, /, status, description=None)"
+    )
 
 
 def test_the_start_has_every_option_by_name():
@@ -93,7 +119,7 @@ def test_the_start_has_every_option_by_name():
     assert all(f"- {name}: " in lines for name in native.sdk_keywords())
 
 
-# ---- the type of the status ----------------------------------------------------------------------------------
+# ---- the type of the status --------------------------------------------------------------------
 
 
 def unlike(value, kind, path="status"):
@@ -171,7 +197,9 @@ def test_the_status_without_the_core():
     program = "import djp_telemetry, json; djp_telemetry.init_telemetry(); print(json.dumps(djp_telemetry.telemetry_status()))"
     done = subprocess.run(
         [sys.executable, "-c", program],
-        env=clean_environment(PYTHONPATH=":".join(path for path in sys.path if path), DJP_TELEMETRY_NATIVE="off"),
+        env=clean_environment(
+            PYTHONPATH=":".join(path for path in sys.path if path), DJP_TELEMETRY_NATIVE="off"
+        ),
         capture_output=True,
         text=True,
         timeout=60,
@@ -181,11 +209,27 @@ def test_the_status_without_the_core():
     assert found["impl"] == "noop" and unlike(found, status.TelemetryStatus) == []
 
 
-# ---- what recorders record -----------------------------------------------------------------------------------
+# ---- what recorders record ---------------------------------------------------------------------
 
-RECORDERS = json.loads((pathlib.Path(__file__).parents[1] / "vectors" / "contract_recorders.json").read_text())
-GIVEN = {"method": "GET", "status_code": 503, "duration_seconds": 0.25, "success": False, "error_type": "Late"}
-NUMBERS = {"request_size_bytes", "input_tokens", "output_tokens", "cost_usd", "usd", "depth", "percent"}
+RECORDERS = json.loads(
+    (pathlib.Path(__file__).parents[1] / "vectors" / "contract_recorders.json").read_text()
+)
+GIVEN = {
+    "method": "GET",
+    "status_code": 503,
+    "duration_seconds": 0.25,
+    "success": False,
+    "error_type": "Late",
+}
+NUMBERS = {
+    "request_size_bytes",
+    "input_tokens",
+    "output_tokens",
+    "cost_usd",
+    "usd",
+    "depth",
+    "percent",
+}
 
 
 def given(name):
@@ -213,7 +257,10 @@ def test_a_recorder_records_what_the_contract_says(recorder):
         assert f"{count}{{{shown}}} " in text if shown else f"{count} " in text, (metric, shown)
     if "span" in recorder:
         (span,) = spans
-        assert (span["name"], span["kind"].lower()) == (recorder["span"]["name"], recorder["span"]["kind"])
+        assert (span["name"], span["kind"].lower()) == (
+            recorder["span"]["name"],
+            recorder["span"]["kind"],
+        )
         of_core = ("error", "error.message", "sampling.reason", "sampling.weight")
         found = {key for key in span["attributes"] if key not in of_core}
         assert found == set(recorder["span"]["attributes"])

@@ -1,5 +1,5 @@
-"""What stands around a process: programs that close descriptors they did not open, libraries that fill the stacks of
-threads, streams that nobody reads, and a process without anybody above it."""
+"""What stands around a process: programs that close descriptors they did not open, libraries that
+fill the stacks of threads, streams that nobody reads, and a process without anybody above it."""
 
 import contextlib
 import http.server
@@ -29,7 +29,12 @@ def receiver():
         def do_POST(self):
             body = self.rfile.read(int(self.headers["content-length"]))
             request = ExportTraceServiceRequest.FromString(body)
-            names.extend(s.name for r in request.resource_spans for scope in r.scope_spans for s in scope.spans)
+            names.extend(
+                s.name
+                for r in request.resource_spans
+                for scope in r.scope_spans
+                for s in scope.spans
+            )
             self.send_response(200)
             self.send_header("content-type", "application/x-protobuf")
             self.send_header("content-length", "0")
@@ -50,12 +55,23 @@ def receiver():
 
 def environment(**extra):
     path = os.pathsep.join(path for path in sys.path if path)
-    fixed = {"TELEMETRY_ENABLED": "true", "TELEMETRY_BACKEND": "otel", "OTEL_TRACE_SAMPLE": "1", "PYTHONPATH": path}
+    fixed = {
+        "TELEMETRY_ENABLED": "true",
+        "TELEMETRY_BACKEND": "otel",
+        "OTEL_TRACE_SAMPLE": "1",
+        "PYTHONPATH": path,
+    }
     return clean_environment(**fixed, **extra)
 
 
 def run(source, timeout=60, command=(sys.executable, "-c"), **extra):
-    return subprocess.run([*command, source], env=environment(**extra), capture_output=True, text=True, timeout=timeout)
+    return subprocess.run(
+        [*command, source],
+        env=environment(**extra),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
 
 
 CLOSES_ALL = """
@@ -116,14 +132,18 @@ assert libc.prctl(22, 2, ctypes.byref(Filter(len(steps), ctypes.addressof(progra
 """
 
 
-@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the numbers of the calls are those of x86-64")
+@pytest.mark.skipif(
+    os.uname().machine != "x86_64", reason="the numbers of the calls are those of x86-64"
+)
 @pytest.mark.parametrize("who", ["same", "child"])
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
 def test_the_same_where_a_sandbox_refuses_descriptors_of_our_own(who, protocol):
     closes = CLOSES_ALL.replace("http/protobuf", protocol)
     with receiver() as (url, names):
         command = (sys.executable, "-c", REFUSED + closes)
-        done = run(who, command=command, OTEL_TRACES_EXPORTER="otlp", OTEL_EXPORTER_OTLP_ENDPOINT=url)
+        done = run(
+            who, command=command, OTEL_TRACES_EXPORTER="otlp", OTEL_EXPORTER_OTLP_ENDPOINT=url
+        )
         if protocol == "grpc":  # this receiver does not speak it: what counts are the files
             assert done.returncode in (0, 3), done.stderr
         else:
@@ -230,7 +250,12 @@ for _ in range(100):
 assert telemetry.flush(10)
 """
     with receiver() as (url, names):
-        done = run(source, LD_PRELOAD=str(library), OTEL_TRACES_EXPORTER="otlp", OTEL_EXPORTER_OTLP_ENDPOINT=url)
+        done = run(
+            source,
+            LD_PRELOAD=str(library),
+            OTEL_TRACES_EXPORTER="otlp",
+            OTEL_EXPORTER_OTLP_ENDPOINT=url,
+        )
         assert (done.returncode, len(names)) == (0, 100), done.stderr
 
 
@@ -351,7 +376,9 @@ for _ in range(7):
 os.kill(os.getpid(), signal.SIGTERM)
 time.sleep(10)
 """
-    done = run(source, OTEL_TRACES_EXPORTER="otlp", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
+    done = run(
+        source, OTEL_TRACES_EXPORTER="otlp", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9"
+    )
     assert done.returncode == -signal.SIGTERM
     assert "7 spans were still waiting" in done.stderr
 

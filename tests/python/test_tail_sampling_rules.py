@@ -1,4 +1,5 @@
-"""Tail-sampling rules through the public API: the shared vectors, what is said about bad rules, and where the counts are seen."""
+"""Tail-sampling rules through the public API: the shared vectors, what is said about bad rules, and
+where the counts are seen."""
 
 import json
 import pathlib
@@ -9,7 +10,9 @@ from djp_telemetry import get_tracer, start_span
 from djp_telemetry.metrics import generate_metrics_text
 from support import attributes, take, telemetry
 
-VECTORS = json.loads((pathlib.Path(__file__).parent.parent / "vectors" / "tail_sampling_rules.json").read_text())
+VECTORS = json.loads(
+    (pathlib.Path(__file__).parent.parent / "vectors" / "tail_sampling_rules.json").read_text()
+)
 BASE = 1_700_000_000_000_000_000
 
 
@@ -36,14 +39,20 @@ def run(item, factor=1.0):
 def reason():
     spans = take()
     assert all(span.trace_state == "ot=th:0" for span in spans)
-    found = [attributes(span.attributes).get("sampling.reason") for span in spans if not span.parent_span_id]
+    found = [
+        attributes(span.attributes).get("sampling.reason")
+        for span in spans
+        if not span.parent_span_id
+    ]
     assert len(found) <= 1
     return found[0] if found else None
 
 
 @pytest.mark.parametrize("item", cases("traces"))
 def test_what_rules_keep(item):
-    with telemetry(**{"sample_ratio": 1e-12, "tail_sampling_rules": item["rules"], **item["options"]}):
+    with telemetry(
+        **{"sample_ratio": 1e-12, "tail_sampling_rules": item["rules"], **item["options"]}
+    ):
         for trace in item["traces"]:
             if "fill" in trace:
                 for i in range(trace["fill"]):
@@ -83,7 +92,10 @@ def test_a_list_of_rules():
     with telemetry(sample_ratio=1e-12, tail_sampling_rules=["shop: name checkout", "name pay"]):
         for name in ("checkout", "pay", "browse"):
             get_tracer("t").start_span(name).end()
-        assert [attributes(span.attributes)["sampling.reason"] for span in take()] == ["rule:shop", "rule"]
+        assert [attributes(span.attributes)["sampling.reason"] for span in take()] == [
+            "rule:shop",
+            "rule",
+        ]
 
 
 def test_counts_by_reason_in_status_and_scrape():
@@ -109,4 +121,8 @@ def test_a_root_open_for_long_is_decided_by_age_and_loses_no_error():
                 pass
         assert sorted(span.name for span in take()) == ["after", "failing", "root"]
         counts = djp_telemetry.telemetry_status()["spans"]
-        assert (counts["decided_on_timeout"], counts["late_sampled"], counts["not_sampled"]) == (1, 1, 1)
+        assert (counts["decided_on_timeout"], counts["late_sampled"], counts["not_sampled"]) == (
+            1,
+            1,
+            1,
+        )

@@ -1,4 +1,5 @@
-"""Who is scraped: target_info, with the resource that spans carry, in both formats, one for each process."""
+"""Who is scraped: target_info, with the resource that spans carry, in both formats, one for each
+process."""
 
 import os
 
@@ -16,7 +17,9 @@ def target(accept=None):
     """The labels of the one target_info in a scrape."""
     text = metrics.generate_metrics(accept).decode()
     families = list(open_families(text) if accept else text_families(text))
-    samples = [sample for family in families for sample in family.samples if sample.name == "target_info"]
+    samples = [
+        sample for family in families for sample in family.samples if sample.name == "target_info"
+    ]
     assert len(samples) == 1 and samples[0].value == 1, samples
     return samples[0].labels
 
@@ -37,7 +40,10 @@ def test_the_scrape_has_the_resource_of_the_spans():
         labels, spans = target(), resource()
         assert labels == target(OPENMETRICS)
         assert {key.replace(".", "_"): str(value) for key, value in spans.items()} == labels
-    assert spans["service.name"] == labels["service"] == "web" and spans["service.namespace"] == "djp-workflow"
+    assert (
+        spans["service.name"] == labels["service"] == "web"
+        and spans["service.namespace"] == "djp-workflow"
+    )
     assert spans["deployment.environment.name"] == "production" and spans["env"] == "prod"
     assert spans["service.version"] == spans["version"] == "abc123" and spans["team"] == 'a"b\\'
 
@@ -45,7 +51,9 @@ def test_the_scrape_has_the_resource_of_the_spans():
 def test_nobody_said_an_environment():
     with telemetry(backend="prom"):
         labels = target()
-    assert not {"env", "deployment_environment_name"} & labels.keys() and "dev" not in labels.values()
+    assert (
+        not {"env", "deployment_environment_name"} & labels.keys() and "dev" not in labels.values()
+    )
 
 
 def test_names_that_meet_share_a_label():
@@ -77,4 +85,7 @@ def test_a_forked_child_is_another_instance():
         os.waitpid(child, 0)
         assert target() == parent
     assert other.keys() == parent.keys()
-    assert {key for key in other if other[key] != parent[key]} == {"service_instance_id", "process_pid"}
+    assert {key for key in other if other[key] != parent[key]} == {
+        "service_instance_id",
+        "process_pid",
+    }

@@ -25,7 +25,9 @@ def test_the_scope_of_a_tracer_is_exported():
     from djp_telemetry import _loader
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-    get_tracer("shop.orders", "1.2", "https://example.test/schema", {"team": "a"}).start_span("scoped").end()
+    get_tracer("shop.orders", "1.2", "https://example.test/schema", {"team": "a"}).start_span(
+        "scoped"
+    ).end()
     assert djp_telemetry.flush(10)
     request = ExportTraceServiceRequest.FromString(_loader.impl.sdk_take_exported()[4:])
     (scope,) = request.resource_spans[0].scope_spans
@@ -56,7 +58,10 @@ def test_switches_of_opentelemetry():
     tracer = get_tracer("t")
     with pytest.raises(ValueError), tracer.start_as_current_span("quiet", record_exception=False):
         raise ValueError("x")
-    with pytest.raises(ValueError), tracer.start_as_current_span("calm", set_status_on_exception=False):
+    with (
+        pytest.raises(ValueError),
+        tracer.start_as_current_span("calm", set_status_on_exception=False),
+    ):
         raise ValueError("x")
     with tracer.start_as_current_span("open", end_on_exit=False) as span:
         pass
@@ -94,7 +99,9 @@ def test_parents_of_every_form():
         start_span("by default", parent=None).end()
     spans = take()
     parent_id, around = ids(parent), spans.one("around")
-    assert spans.one("by span").parent_span_id == spans.one("by context").parent_span_id == parent_id
+    assert (
+        spans.one("by span").parent_span_id == spans.one("by context").parent_span_id == parent_id
+    )
     assert spans.one("by remote").trace_id == (0xABC).to_bytes(16, "big")
     assert "k=v" in spans.one("by remote").trace_state
     assert spans.one("by carrier").parent_span_id == (0xDEF).to_bytes(8, "big")
@@ -112,7 +119,7 @@ def test_opentelemetry_contexts_are_parents():
     assert [span.parent_span_id for span in take()] == [(0xDEF).to_bytes(8, "big")] * 2
 
 
-# ---- decorators --------------------------------------------------------------------------------------------
+# ---- decorators --------------------------------------------------------------------------------
 
 
 @traced
@@ -124,7 +131,11 @@ def plain(a, b=2):
 
 def test_a_plain_function():
     assert plain(1, b=3) == 4
-    assert plain.__name__ == "plain" and plain.__doc__ == "Adds." and str(inspect.signature(plain)) == "(a, b=2)"
+    assert (
+        plain.__name__ == "plain"
+        and plain.__doc__ == "Adds."
+        and str(inspect.signature(plain)) == "(a, b=2)"
+    )
     assert attributes(take().one("plain").attributes)["inside"] is True
 
 
@@ -275,7 +286,13 @@ def test_methods_and_partials():
     assert service.method() is service and Service.static() == 1 and service.klass() is Service
     assert traced("part")(functools.partial(plain, 1))() == 3
     names = [span.name for span in take()]
-    assert [name.rsplit(".", 1)[-1] for name in names] == ["method", "static", "klass", "plain", "part"]
+    assert [name.rsplit(".", 1)[-1] for name in names] == [
+        "method",
+        "static",
+        "klass",
+        "plain",
+        "part",
+    ]
 
 
 def test_concurrent_tasks_have_their_own_current_span():
@@ -296,12 +313,14 @@ def test_concurrent_tasks_have_their_own_current_span():
     spans = take()
     root = spans.one("root")
     parents = {attributes(span.attributes)["n"]: span for span in spans if span.name == "task"}
-    assert len(parents) == 20 and all(span.parent_span_id == root.span_id for span in parents.values())
+    assert len(parents) == 20 and all(
+        span.parent_span_id == root.span_id for span in parents.values()
+    )
     for child in (span for span in spans if span.name == "child"):
         assert child.parent_span_id == parents[attributes(child.attributes)["n"]].span_id
 
 
-# ---- use_span ----------------------------------------------------------------------------------------------
+# ---- use_span ----------------------------------------------------------------------------------
 
 
 def test_use_span():
@@ -317,7 +336,10 @@ def test_use_span():
 
 def test_use_span_switches():
     span = start_span("used")
-    with pytest.raises(ValueError), use_span(span, record_exception=False, set_status_on_exception=False):
+    with (
+        pytest.raises(ValueError),
+        use_span(span, record_exception=False, set_status_on_exception=False),
+    ):
         raise ValueError("x")
     span.end()
     recorded = take().one("used")

@@ -1,4 +1,5 @@
-"""OTLP over HTTP against a receiver that misbehaves: what is repeated, what is refused, what is told."""
+"""OTLP over HTTP against a receiver that misbehaves: what is repeated, what is refused, what is
+told."""
 
 from __future__ import annotations
 
@@ -23,7 +24,12 @@ def test_a_request_is_a_well_formed_post(tmp_path):
             headers="Authorization: Bearer topsecretvalue\nX-Empty:\nbroken line\nContent-Type: text/evil",
         )
         request = server.requests[0]
-    assert (result["outcome"], result["status"], result["wire_bytes"], result["message"]) == ("sent", 200, 80, "")
+    assert (result["outcome"], result["status"], result["wire_bytes"], result["message"]) == (
+        "sent",
+        200,
+        80,
+        "",
+    )
     assert (request.method, request.path, request.body) == ("POST", "/v1/traces", b"\x0a\x00" * 40)
     assert request.headers["content-type"] == "application/x-protobuf"
     assert request.headers["user-agent"] == "djp-telemetry-test/1"
@@ -106,9 +112,13 @@ OUTCOMES = {
 
 @pytest.mark.parametrize("behaviour", OUTCOMES)
 def test_each_fault_has_its_outcome_and_the_next_request_is_unharmed(behaviour):
-    with FaultServer("ok", behaviour, "ok") as server, Sender(server.url, max_response=1 << 20) as sender:
+    with (
+        FaultServer("ok", behaviour, "ok") as server,
+        Sender(server.url, max_response=1 << 20) as sender,
+    ):
         assert sender.send()["outcome"] == "sent"
-        # A kept connection that ends without an answer is tried again at once on a new one, where "ok" answers.
+        # A kept connection that ends without an answer is tried again at once on a new one, where
+        # "ok" answers.
         result = sender.send()
         expected = "sent" if behaviour in ("close", "reset") else OUTCOMES[behaviour]
         assert result["outcome"] == expected, result
@@ -126,7 +136,10 @@ def test_each_fault_on_a_first_connection(behaviour):
 
 
 def test_retry_after_in_both_forms():
-    with FaultServer("429", "503_date", "503_bad_date", "503") as server, Sender(server.url) as sender:
+    with (
+        FaultServer("429", "503_date", "503_bad_date", "503") as server,
+        Sender(server.url) as sender,
+    ):
         waits = [sender.send()["retry_after_ns"] for _ in range(4)]
     assert waits[0] == 2_000_000_000
     assert 27e9 < waits[1] <= 31e9
@@ -151,7 +164,10 @@ def test_the_receivers_words_reach_the_message_and_our_secrets_do_not():
 
 
 def test_partial_success_counts_and_warns_once_a_minute():
-    with FaultServer("partial", "ok_gzip", "warning", "warning") as server, Sender(server.url) as sender:
+    with (
+        FaultServer("partial", "ok_gzip", "warning", "warning") as server,
+        Sender(server.url) as sender,
+    ):
         results = [sender.send() for _ in range(4)]
         errors = sender.close()
     assert [result["outcome"] for result in results] == ["sent"] * 4
@@ -162,7 +178,10 @@ def test_partial_success_counts_and_warns_once_a_minute():
 
 @pytest.mark.parametrize("behaviour", ["hang", "drip"])
 def test_a_silent_receiver_is_given_up_at_the_deadline(behaviour):
-    with FaultServer(behaviour, "ok") as server, Sender(server.url, timeout_ns=300_000_000) as sender:
+    with (
+        FaultServer(behaviour, "ok") as server,
+        Sender(server.url, timeout_ns=300_000_000) as sender,
+    ):
         result = sender.send()
         assert result["outcome"] == "aborted" and "time limit" in result["message"]
         assert 290_000 < result["us"] < 600_000
@@ -207,7 +226,11 @@ def test_requests_over_the_limit_are_not_sent(tmp_path):
     body.write_bytes(b"x" * 5000)
     with FaultServer("ok") as server:
         result = send_once(server.url, body=body, max_request=4999, compress=1)
-        assert result["outcome"] == "rejected" and "limit" in result["message"] and server.requests == []
+        assert (
+            result["outcome"] == "rejected"
+            and "limit" in result["message"]
+            and server.requests == []
+        )
 
 
 def test_a_forked_child_has_its_own_connection_and_leaves_the_parents_alone():
@@ -221,7 +244,14 @@ def test_a_forked_child_has_its_own_connection_and_leaves_the_parents_alone():
 
 @pytest.mark.parametrize(
     "endpoint",
-    ["ftp://127.0.0.1/x", "http://", "not a url at all", "http://127.0.0.1:99999/v1/traces", "file:///etc/passwd", ""],
+    [
+        "ftp://127.0.0.1/x",
+        "http://",
+        "not a url at all",
+        "http://127.0.0.1:99999/v1/traces",
+        "file:///etc/passwd",
+        "",
+    ],
 )
 def test_endpoints_that_cannot_work_are_refused_at_once(endpoint):
     assert send_once(endpoint)["outcome"] == "invalid"
@@ -258,7 +288,10 @@ def test_a_stuck_name_server_holds_up_neither_the_deadline_nor_the_end(tmp_path)
     source.write_text(
         "#include <unistd.h>\nint getaddrinfo(void *a, void *b, void *c, void *d) { sleep(20); return -3; }\n"
     )
-    subprocess.run([compiler, "-shared", "-fPIC", "-w", "-fno-builtin", "-o", str(library), str(source)], check=True)
+    subprocess.run(
+        [compiler, "-shared", "-fPIC", "-w", "-fno-builtin", "-o", str(library), str(source)],
+        check=True,
+    )
     with Sender(
         "http://collector.invalid:4318/v1/traces",
         environment={"LD_PRELOAD": str(library), "ASAN_OPTIONS": "verify_asan_link_order=0"},

@@ -15,7 +15,9 @@ from support import run_program
 grpc = pytest.importorskip("grpc")
 from grpc_fault_server import GrpcFaultServer  # noqa: E402
 
-pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="the openssl command is not here")
+pytestmark = pytest.mark.skipif(
+    not shutil.which("openssl"), reason="the openssl command is not here"
+)
 
 
 @pytest.fixture(scope="module")
@@ -73,18 +75,27 @@ def test_mutual_tls(serve, certificates):
     assert send_once(server.url, protocol, ca=certificates["ca.pem"])["outcome"] == "retry"
     assert not (server.calls if protocol == "grpc" else server.requests)
     with Sender(
-        server.url, protocol, ca=certificates["ca.pem"], cert=certificates["client.pem"], key=certificates["client.key"]
+        server.url,
+        protocol,
+        ca=certificates["ca.pem"],
+        cert=certificates["client.pem"],
+        key=certificates["client.key"],
     ) as sender:
         assert sender.many(50)["sent"] == 50
 
 
 @pytest.mark.parametrize(
     "options",
-    [{"ca": "/nonexistent/ca.pem"}, {"ca": "ca.pem", "cert": "/nonexistent/client.pem", "key": "/nonexistent/key"}],
+    [
+        {"ca": "/nonexistent/ca.pem"},
+        {"ca": "ca.pem", "cert": "/nonexistent/client.pem", "key": "/nonexistent/key"},
+    ],
 )
 def test_missing_files_are_named_by_the_message(serve, certificates, options):
     server, protocol = serve()
-    known = {name: certificates[value] if value == "ca.pem" else value for name, value in options.items()}
+    known = {
+        name: certificates[value] if value == "ca.pem" else value for name, value in options.items()
+    }
     result = send_once(server.url, protocol, **known)
     assert result["outcome"] == "retry" and "/nonexistent/" in result["message"], result
 
@@ -95,7 +106,8 @@ def test_plain_text_against_tls_and_the_other_way_round(serve, certificates):
     assert result["outcome"] in ("retry", "rejected") and result["message"]
     with FaultServer("ok") as plain:
         result = send_once(plain.url.replace("http:", "https:"), protocol, timeout_ns=300_000_000)
-        assert result["outcome"] == "aborted" and plain.requests == []  # it waits for the rest of a request
+        # it waits for the rest of a request
+        assert result["outcome"] == "aborted" and plain.requests == []
 
 
 def test_grpc_needs_http2(certificates):
@@ -123,17 +135,32 @@ def test_a_file_that_hangs_holds_up_nobody(serve, certificates, tmp_path, name):
     """A named pipe, from which nothing comes, in the place of a file."""
     os.mkfifo(tmp_path / "pipe")
     server, protocol = serve(mutual=True)
-    files = {"ca": certificates["ca.pem"], "cert": certificates["client.pem"], "key": certificates["client.key"]}
+    files = {
+        "ca": certificates["ca.pem"],
+        "cert": certificates["client.pem"],
+        "key": certificates["client.key"],
+    }
     with Sender(server.url, protocol, **{**files, name: str(tmp_path / "pipe")}) as sender:
         result = sender.send()
         assert result["outcome"] == "retry" and "it is no regular file" in result["message"], result
         assert sender.in_child()[0]["outcome"] == "retry"
 
 
-@pytest.mark.parametrize("form", [["rsa", "-aes256"], ["pkcs8", "-topk8"], ["rsa", "-aes256", "-traditional"]])
+@pytest.mark.parametrize(
+    "form", [["rsa", "-aes256"], ["pkcs8", "-topk8"], ["rsa", "-aes256", "-traditional"]]
+)
 def test_an_encrypted_key_is_an_error_and_no_question(serve, certificates, tmp_path, form):
     key = tmp_path / "key"
-    command = ["openssl", *form, "-in", certificates["client.key"], "-out", str(key), "-passout", "pass:secret"]
+    command = [
+        "openssl",
+        *form,
+        "-in",
+        certificates["client.key"],
+        "-out",
+        str(key),
+        "-passout",
+        "pass:secret",
+    ]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
     server, protocol = serve(mutual=True)
     files = {"ca": certificates["ca.pem"], "cert": certificates["client.pem"], "key": str(key)}
@@ -143,7 +170,11 @@ def test_an_encrypted_key_is_an_error_and_no_question(serve, certificates, tmp_p
 
 def test_a_new_key_is_found_after_a_failure(serve, certificates, tmp_path):
     server, protocol = serve(mutual=True)
-    files = {"ca": certificates["ca.pem"], "cert": str(tmp_path / "cert"), "key": str(tmp_path / "key")}
+    files = {
+        "ca": certificates["ca.pem"],
+        "cert": str(tmp_path / "cert"),
+        "key": str(tmp_path / "key"),
+    }
     shutil.copy(certificates["other.pem"], files["cert"])
     shutil.copy(certificates["other.key"], files["key"])
     with Sender(server.url, protocol, **files) as sender:

@@ -1,4 +1,5 @@
-"""The native part stays in memory once it is loaded: its thread and the hooks of ending threads lie in it."""
+"""The native part stays in memory once it is loaded: its thread and the hooks of ending threads lie
+in it."""
 
 import subprocess
 import sys

@@ -1,5 +1,5 @@
-"""How much one attribute may hold, at its edges; and values that would never end, in a process with a limit of memory of
-its own."""
+"""How much one attribute may hold, at its edges; and values that would never end, in a process with
+a limit of memory of its own."""
 
 import djp_telemetry
 import pytest

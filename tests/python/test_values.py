@@ -1,5 +1,5 @@
-"""Every kind of Python value as an attribute: what has a counterpart arrives exactly, the rest is counted, nothing
-raises."""
+"""Every kind of Python value as an attribute: what has a counterpart arrives exactly, the rest is
+counted, nothing raises."""
 
 import collections
 import dataclasses
@@ -96,11 +96,24 @@ def test_nan_stays_nan():
     assert math.isnan(found["k"]) and dropped == 0
 
 
-MODULES = (collections, dataclasses, datetime, decimal, enum, fractions, ipaddress, pathlib, types, uuid)
+MODULES = (
+    collections,
+    dataclasses,
+    datetime,
+    decimal,
+    enum,
+    fractions,
+    ipaddress,
+    pathlib,
+    types,
+    uuid,
+)
 VECTORS = json.loads((pathlib.Path(__file__).parent.parent / "vectors" / "values.json").read_text())
 
 
-@pytest.mark.parametrize("vector", [v for v in VECTORS if "python" in v], ids=lambda vector: vector["is"])
+@pytest.mark.parametrize(
+    "vector", [v for v in VECTORS if "python" in v], ids=lambda vector: vector["is"]
+)
 def test_shared_vectors(vector, caplog):
     given = eval(vector["python"], {module.__name__: module for module in MODULES})
     key = "vector " + vector["is"]
@@ -110,7 +123,12 @@ def test_shared_vectors(vector, caplog):
     recorded = take().one("values")
     found = attributes(recorded.attributes)
     if vector.get("kept", True):
-        assert found[key] == found[key + " set"] == attributes(recorded.events[0].attributes)[key] == vector["value"]
+        assert (
+            found[key]
+            == found[key + " set"]
+            == attributes(recorded.events[0].attributes)[key]
+            == vector["value"]
+        )
         assert type(found[key]) is type(vector["value"])
         assert recorded.dropped_attributes_count == 0 and not caplog.records
     else:
@@ -123,7 +141,9 @@ def test_an_attribute_that_is_not_kept_is_named_once(caplog):
         for _ in range(3):
             span.set_attribute("strange.one", object())
         span.set_attribute("strange.two", [1, Shouting()])
-    messages = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    messages = [
+        record.getMessage() for record in caplog.records if record.levelno == logging.WARNING
+    ]
     assert len(messages) == 2
     assert "strange.one" in messages[0] and "object" in messages[0] and "strange.two" in messages[1]
 
@@ -174,7 +194,18 @@ class Shouting:
 
 
 @pytest.mark.parametrize(
-    "given", [object(), Index(), Shouting(), {Shouting()}, 10**400, lambda: None, {1: 2}, [object()], Exception("x")]
+    "given",
+    [
+        object(),
+        Index(),
+        Shouting(),
+        {Shouting()},
+        10**400,
+        lambda: None,
+        {1: 2},
+        [object()],
+        Exception("x"),
+    ],
 )
 def test_values_without_a_counterpart_are_counted(given):
     assert record({"k": given, "kept": 1}) == ({"kept": 1}, 1)
@@ -264,7 +295,9 @@ def test_keys_may_come_and_go():
         if i % 1000 == 999:
             for recorded in take():
                 ((key, number),) = [
-                    item for item in attributes(recorded.attributes).items() if item[0] != "sampling.reason"
+                    item
+                    for item in attributes(recorded.attributes).items()
+                    if item[0] != "sampling.reason"
                 ]
                 assert key == f"key{number % 700}"
 

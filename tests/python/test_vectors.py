@@ -1,5 +1,6 @@
-"""The shared vectors, which every language reads, through the Python package: settings, baggage, what is sent for a
-span context, paths as labels, the format of a scrape. (Trace context as received is in test_w3c_harness.py.)"""
+"""The shared vectors, which every language reads, through the Python package: settings, baggage,
+what is sent for a span context, paths as labels, the format of a scrape. (Trace context as received
+is in test_w3c_harness.py.)"""
 
 import json
 import os
@@ -23,23 +24,32 @@ def load(name):
 
 
 def named(cases):
-    return pytest.mark.parametrize("item", cases, ids=[str(item.get("case", at)) for at, item in enumerate(cases)])
+    return pytest.mark.parametrize(
+        "item", cases, ids=[str(item.get("case", at)) for at, item in enumerate(cases)]
+    )
 
 
-# ---- settings ----------------------------------------------------------------------------------------------
+# ---- settings ----------------------------------------------------------------------------------
 
 
 def check(item, found, warnings):
     report = json.loads(found["report"])
     for part, wanted in (("value", item["expect"]), ("source", item.get("sources", {}))):
         for name, value in wanted.items():
-            assert report[name][part] == value and type(report[name][part]) in (type(value), int, float), name
+            assert report[name][part] == value and type(report[name][part]) in (
+                type(value),
+                int,
+                float,
+            ), name
     assert len(warnings) == item["warnings"], warnings
     assert all(len(text) > 20 and text.endswith(".") for text in warnings), warnings
     for name in item.get("warning_names", []):
         assert any(name in text for text in warnings), (name, warnings)
     for secret in item.get("hidden", []):
-        assert not any(secret in text for text in [*warnings, found["report"], found["summary"], found["status"]])
+        assert not any(
+            secret in text
+            for text in [*warnings, found["report"], found["summary"], found["status"]]
+        )
     if "summary" in item.get("fields", {}):
         assert found["summary"] == item["fields"]["summary"]
 
@@ -66,11 +76,16 @@ def test_an_environment_that_cannot_be_listed_is_read_all_the_same():
 
 def test_names_of_the_environment_that_are_no_text():
     warnings = []
-    native.sdk_resolve({"enabled": "true"}, {1: "x", b"OTEL_X": 2, "DJP_TELEMETRY_\udcff": "1"}, None, warnings.append)
+    native.sdk_resolve(
+        {"enabled": "true"},
+        {1: "x", b"OTEL_X": 2, "DJP_TELEMETRY_\udcff": "1"},
+        None,
+        warnings.append,
+    )
     assert len(warnings) == 1 and "DJP_TELEMETRY_" in warnings[0]
 
 
-# ---- context -----------------------------------------------------------------------------------------------
+# ---- context -----------------------------------------------------------------------------------
 
 
 @named(load("baggage.json"))
@@ -101,7 +116,7 @@ def test_what_is_sent(item):
     assert sent == item["headers"]
 
 
-# ---- metrics -----------------------------------------------------------------------------------------------
+# ---- metrics -----------------------------------------------------------------------------------
 
 
 @named(load("normalise.json"))
@@ -136,5 +151,9 @@ def test_every_file_of_vectors_has_a_reader_here():
     """A new file must not be read by one language alone."""
     source = "".join(path.read_text() for path in pathlib.Path(__file__).parent.glob("test_*.py"))
     elsewhere = {"tracestate_set.json"}  # of the core alone
-    missing = [name for name in sorted(os.listdir(FOLDER)) if name not in elsewhere and f'"{name}"' not in source]
+    missing = [
+        name
+        for name in sorted(os.listdir(FOLDER))
+        if name not in elsewhere and f'"{name}"' not in source
+    ]
     assert not missing

@@ -1,6 +1,6 @@
-"""The W3C trace-context harness, end to end: a real ASGI server answers POST /test by posting on to the addresses it is
-given, and what arrives there must be right for each of the 41 cases. Header fields are sent byte for byte,
-duplicates and casing included."""
+"""The W3C trace-context harness, end to end: a real ASGI server answers POST /test by posting on to
+the addresses it is given, and what arrives there must be right for each of the 41 cases. Header
+fields are sent byte for byte, duplicates and casing included."""
 
 import asyncio
 import collections
@@ -54,7 +54,12 @@ class Collector(socketserver.ThreadingTCPServer):
 
 def post(port, path, body, headers=()):
     """One request over a socket of its own; returns the status."""
-    lines = [f"POST {path} HTTP/1.1", "host: localhost", f"content-length: {len(body)}", "connection: close"]
+    lines = [
+        f"POST {path} HTTP/1.1",
+        "host: localhost",
+        f"content-length: {len(body)}",
+        "connection: close",
+    ]
     lines += [f"{name}: {value}" for name, value in headers]
     with socket.create_connection(("127.0.0.1", port), 10) as connection:
         connection.settimeout(10)
@@ -80,7 +85,9 @@ async def service(scope, receive, send):
         djp_telemetry.inject(carrier)
         port, path = re.fullmatch(r"http://127\.0\.0\.1:(\d+)(/.*)", item["url"]).groups()
         arguments = json.dumps(item["arguments"]).encode()
-        await asyncio.get_running_loop().run_in_executor(None, post, int(port), path, arguments, list(carrier.items()))
+        await asyncio.get_running_loop().run_in_executor(
+            None, post, int(port), path, arguments, list(carrier.items())
+        )
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"ok"})
 
@@ -117,7 +124,9 @@ def sent_on(ports, name, headers, callbacks=1):
     port, collector = ports
     path = f"/callback/{name}"
     before = len(collector.received[path])
-    items = [{"url": f"http://127.0.0.1:{collector.server_address[1]}{path}", "arguments": []}] * callbacks
+    items = [
+        {"url": f"http://127.0.0.1:{collector.server_address[1]}{path}", "arguments": []}
+    ] * callbacks
     assert post(port, "/test", json.dumps(items).encode(), headers) == 200
     arrived = collector.received[path][before:]
     assert len(arrived) == callbacks
@@ -126,7 +135,14 @@ def sent_on(ports, name, headers, callbacks=1):
         (traceparent,) = [value for name, value in fields if name == "traceparent"]
         trace_id, parent_id, flags = TRACEPARENT.fullmatch(traceparent).groups()
         assert int(trace_id, 16) and int(parent_id, 16)
-        found.append((trace_id, parent_id, int(flags, 16), [value for name, value in fields if name == "tracestate"]))
+        found.append(
+            (
+                trace_id,
+                parent_id,
+                int(flags, 16),
+                [value for name, value in fields if name == "tracestate"],
+            )
+        )
     return found
 
 
@@ -137,7 +153,11 @@ def members(values):
 
 
 def check(ports, name, request):
-    sent = {value.split("-")[1] for header, value in request["headers"] if "-" in value and len(value.split("-")) > 1}
+    sent = {
+        value.split("-")[1]
+        for header, value in request["headers"]
+        if "-" in value and len(value.split("-")) > 1
+    }
     for trace_id, parent_id, flags, states in sent_on(ports, name, request["headers"]):
         if request["continued"] is None:
             assert trace_id not in sent
@@ -154,8 +174,8 @@ def test_case(ports, case):
 
 
 def test_every_callback_has_its_own_parent(ports):
-    """The harness' advanced cases: three callbacks of one request continue one trace, with the parent that the service
-    has then."""
+    """The harness' advanced cases: three callbacks of one request continue one trace, with the
+    parent that the service has then."""
     valid = "00-12345678901234567890123456789012-1234567890123456-01"
     for headers, trace in (
         ([("traceparent", valid)], "12345678901234567890123456789012"),

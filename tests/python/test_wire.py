@@ -1,6 +1,7 @@
 """Random batches of the span encoders, decoded with the official OTLP classes.
 
-A C tool writes the same spans as protobuf, as OTLP JSON and as console lines; what the three say must be equal.
+A C tool writes the same spans as protobuf, as OTLP JSON and as console lines; what the three say
+must be equal.
 """
 
 import base64
@@ -27,7 +28,9 @@ STATUSES = ["UNSET", "OK", "ERROR"]
 def dump(tmp_path_factory):
     if not TOOL.exists():
         # Inside `make test` the tool is a prerequisite, so there its absence is a failure.
-        (pytest.fail if "DJP_BUILD" in os.environ else pytest.skip)(f"{TOOL} was not built: run make tools-c")
+        (pytest.fail if "DJP_BUILD" in os.environ else pytest.skip)(
+            f"{TOOL} was not built: run make tools-c"
+        )
     folder = tmp_path_factory.mktemp("wire")
     subprocess.run([str(TOOL), str(folder), str(BATCHES), "1"], check=True, timeout=120)
     return folder
@@ -67,10 +70,14 @@ def test_official_classes_read_every_byte(requests):
     spans = 0
     for data in requests:
         request = ExportTraceServiceRequest.FromString(data)
-        # Serialising again gives the same bytes: fields in order, nothing unknown, nothing superfluous.
+        # Serialising again gives the same bytes: fields in order, nothing unknown, nothing
+        # superfluous.
         assert comparable(request) == data
         for resource_spans in request.resource_spans:
-            assert {a.key for a in resource_spans.resource.attributes} == {"service.name", "process.pid"}
+            assert {a.key for a in resource_spans.resource.attributes} == {
+                "service.name",
+                "process.pid",
+            }
             for scope_spans in resource_spans.scope_spans:
                 spans += len(scope_spans.spans)
                 for span in scope_spans.spans:
@@ -92,7 +99,8 @@ def test_json_says_the_same(requests, dump):
 
 
 def test_json_uses_the_otlp_mapping(dump):
-    """What json_format would also accept in another form: numbers for enums, strings for 64-bit numbers, camel case."""
+    """What json_format would also accept in another form: numbers for enums, strings for 64-bit
+    numbers, camel case."""
     line = (dump / "spans.jsonl").read_text(encoding="utf-8").splitlines()[0]
     for scope_spans in json.loads(line)["resourceSpans"][0]["scopeSpans"]:
         for span in scope_spans["spans"]:
@@ -132,7 +140,10 @@ def iso(unix_ns):
 
 
 def test_console_says_the_same(requests, dump):
-    lines = [json.loads(line) for line in (dump / "console.jsonl").read_text(encoding="utf-8").splitlines()]
+    lines = [
+        json.loads(line)
+        for line in (dump / "console.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     by_id = {line["span_id"]: line for line in lines}
     seen = 0
     for data in requests:
@@ -154,10 +165,15 @@ def test_console_says_the_same(requests, dump):
                 assert line["status"].get("message", "") == span.status.message
                 assert line["attributes"] == plain_attributes(span.attributes)
                 assert [(e["name"], e["time"], e["attributes"]) for e in line["events"]] == [
-                    (e.name, iso(e.time_unix_nano), plain_attributes(e.attributes)) for e in span.events
+                    (e.name, iso(e.time_unix_nano), plain_attributes(e.attributes))
+                    for e in span.events
                 ]
-                assert [(link["trace_id"], link["span_id"], link["attributes"]) for link in line["links"]] == [
-                    (link.trace_id.hex(), link.span_id.hex(), plain_attributes(link.attributes)) for link in span.links
+                assert [
+                    (link["trace_id"], link["span_id"], link["attributes"])
+                    for link in line["links"]
+                ] == [
+                    (link.trace_id.hex(), link.span_id.hex(), plain_attributes(link.attributes))
+                    for link in span.links
                 ]
                 assert line["scope"]["name"] == scope_spans.scope.name
                 assert line["resource"] == {"service.name": "wire-test", "process.pid": 4711}

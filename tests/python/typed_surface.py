@@ -1,4 +1,5 @@
-"""Never run: `mypy --strict` reads it in `make lint`. Every public name is used as an application would use it."""
+"""Never run: `mypy --strict` reads it in `make lint`. Every public name is used as an application
+would use it."""
 
 from __future__ import annotations
 
@@ -67,7 +68,10 @@ d.init_telemetry(
         sampling.rule_based(
             [
                 (sampling.name("GET /health*") & ~sampling.is_root(), sampling.drop()),
-                (sampling.kind(SpanKind.SERVER), sampling.annotating({"n": 1}, sampling.rate_limited(10))),
+                (
+                    sampling.kind(SpanKind.SERVER),
+                    sampling.annotating({"n": 1}, sampling.rate_limited(10)),
+                ),
             ]
         )
     ),

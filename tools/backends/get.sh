@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# get.sh [NAME...]: builds the back ends of the end-to-end tests from Go modules into ${DJP_INFRA:-~/.cache/djp-infra}/bin: collector, jaeger,
-# prometheus, promtool (default: the first two, and the others where no package of the distribution has them). What was built from the present
-# recipe is left as it is. get.sh --possible: whether there is a Go that can build them.
+# get.sh [NAME...]: builds the back ends of the end-to-end tests from Go modules into
+# ${DJP_INFRA:-~/.cache/djp-infra}/bin: collector, jaeger, prometheus, promtool (default: the first
+# two, and the others where no package of the distribution has them). What was built from the
+# present recipe is left as it is. get.sh --possible: whether there is a Go that can build them.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 bin=${DJP_INFRA:-$HOME/.cache/djp-infra}/bin
@@ -14,7 +15,8 @@ fi
 [ "${1:-}" != --possible ] || exit 0
 mkdir -p "$bin"
 
-# build PROGRAM KEY COMMAND...: runs the command, which writes the program to its last argument, unless the program of that key is there.
+# build PROGRAM KEY COMMAND...: runs the command, which writes the program to its last argument,
+# unless the program of that key is there.
 build() {
   local program=$1 key=$2 started=$SECONDS; shift 2
   if [ -x "$bin/$program" ] && [ "$(cat "$bin/.$program.key" 2>/dev/null)" = "$key" ]; then

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# gomod-build.sh MODULE@VERSION PACKAGE PROGRAM: builds a command of a published Go module as its authors pinned it. `go install` refuses
-# modules with replacements in their go.mod, and without them the versions would differ from those that the authors tested.
+# gomod-build.sh MODULE@VERSION PACKAGE PROGRAM: builds a command of a published Go module as its
+# authors pinned it. `go install` refuses modules with replacements in their go.mod, and without
+# them the versions would differ from those that the authors tested.
 set -euo pipefail
 module=$1 package=$2 program=$(realpath -m "$3")
 export GOWORK=off

@@ -12,7 +12,7 @@ static void
 contract_text(djp_buf *out, const char *key, const char *value)
 {
     djp__buf_printf(out, "\"%s\":", key);
-    djp__buf_json(out, value ? value : "", value ? strlen(value) : 0);
+    djp__buf_json(out, value != NULL ? value : "", value != NULL ? strlen(value) : 0);
     djp__buf_char(out, ',');
 }
 

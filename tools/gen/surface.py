@@ -133,7 +133,7 @@ class Surface:
         return "\n".join(lines)
 
 
-# ---- Python -------------------------------------------------------------------------------------
+# ---- Python ------------------------------------------------------------------------------------
 
 
 def _python_lines(doc, indent):
@@ -349,8 +349,9 @@ def _documented(surface, source, prefix):
                 continue
             first = node.body[0]
             _compare(item, node)
-            if isinstance(first, ast.Expr) and first.lineno == node.lineno:
-                continue  # an overload: its body is an ellipsis on the same line
+            value = getattr(first, "value", None)
+            if isinstance(value, ast.Constant) and value.value is Ellipsis:
+                continue  # an overload
             indent = " " * first.col_offset
             doc = _python_lines(surface.python_doc(item), indent)
             has = ast.get_docstring(node, clean=False) is not None
@@ -365,7 +366,7 @@ def _documented(surface, source, prefix):
     return "\n".join(lines)
 
 
-# ---- Node ---------------------------------------------------------------------------------------
+# ---- Node --------------------------------------------------------------------------------------
 
 
 def _declaration(surface, item, indent):
@@ -465,7 +466,7 @@ def _exports(contract, surface, types):
     return text.expand(contract.read(MODULE), {"exports": lambda names, indent: lines})
 
 
-# ---- documents ----------------------------------------------------------------------------------
+# ---- documents ---------------------------------------------------------------------------------
 
 
 def _shown(item, language):

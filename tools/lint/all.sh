@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# all.sh PYTHON: every check that needs no run of the product. Prints what is wrong and fails, or is silent.
+# all.sh PYTHON: every check that needs no run of the product. Prints what is wrong and fails, or is
+# silent.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 python=$1; bad=0

@@ -13,8 +13,11 @@ OBJECTS = ROOT / "build/core/src"
 
 
 def symbols():
-    """Yields (layer, object, kind, symbol) of every object that was built from a source that is still there."""
-    objects = [OBJECTS / f"{p.parent.name}/{p.stem}.o" for p in sorted((ROOT / "core/src").glob("*/*.c"))]
+    """Yields (layer, object, kind, symbol) of every object that was built from a source that is
+    still there."""
+    objects = [
+        OBJECTS / f"{p.parent.name}/{p.stem}.o" for p in sorted((ROOT / "core/src").glob("*/*.c"))
+    ]
     missing = [path for path in objects if not path.exists()]
     if missing:
         raise SystemExit(f"calls: {missing[0].relative_to(ROOT)} is not built: run `make lint`")
@@ -30,7 +33,11 @@ def find():
     home = {symbol: layer for layer, _, kind, symbol in known if kind != "U"}
     users = {}
     for layer, path, kind, symbol in known:
-        if kind == "U" and home.get(symbol, layer) != layer and home[symbol] not in layers.ALLOWED[layer]:
+        if (
+            kind == "U"
+            and home.get(symbol, layer) != layer
+            and home[symbol] not in layers.ALLOWED[layer]
+        ):
             users.setdefault((layer, home[symbol], symbol), []).append(path.replace(".o", ".c"))
     for (layer, other, symbol), paths in sorted(users.items()):
         yield (

@@ -12,7 +12,9 @@ LIMIT = 15
 
 def find():
     for path in files(*C):
-        for function in lizard.analyze_file.analyze_source_code(str(ROOT / path), text(path)).function_list:
+        for function in lizard.analyze_file.analyze_source_code(
+            str(ROOT / path), text(path)
+        ).function_list:
             number = function.cyclomatic_complexity
             if number > LIMIT:
                 place = f"{path}:{function.start_line}"

@@ -71,7 +71,9 @@ def hidden_null_tests(code, members):
 
 
 def wrong_sizeof(code, types):
-    return (match.start() for match in SIZEOF.finditer(code) if match.group(1).rstrip(" *") not in types)
+    return (
+        match.start() for match in SIZEOF.finditer(code) if match.group(1).rstrip(" *") not in types
+    )
 
 
 def wrong_statics(code, stem):

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# headers.sh: every public header compiles alone as C99, C11 and C++11; every core file compiles alone; the whole core as one file with gcc and clang.
+# headers.sh: every public header compiles alone as C99, C11 and C++11; every core file compiles
+# alone; the whole core as one file with gcc and clang.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bad=0

@@ -1,4 +1,5 @@
-"""Checks that includes point one way through the layers, that atomics and allocation stay in their files, and that statics of the core are unique."""
+"""Checks that includes point one way through the layers, that atomics and allocation stay in their
+files, and that statics of the core are unique."""
 
 import pathlib
 import re
@@ -38,9 +39,13 @@ def core_problems():
                     yield f"{name}: layer {layer} must not include {target}"
             if top in ("bindings", "middleware"):
                 yield f"{name}: the core must not include {target}"
-        if name.name != "atomic.h" and re.search(r"\batomic_\w+\(|<stdatomic\.h>|\b_Atomic\b", text):
+        if name.name != "atomic.h" and re.search(
+            r"\batomic_\w+\(|<stdatomic\.h>|\b_Atomic\b", text
+        ):
             yield f"{name}: atomics only through base/atomic.h"
-        if layer != "base" and re.search(r"(?<![\w.>])(malloc|calloc|realloc|strdup|strndup)\s*\(", text):
+        if layer != "base" and re.search(
+            r"(?<![\w.>])(malloc|calloc|realloc|strdup|strndup)\s*\(", text
+        ):
             yield f"{name}: memory only through base/mem.h"
         if re.search(r"\bgetenv\s*\(", text):
             yield f"{name}: the core never reads the environment"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# layout.sh [FILE...]: the layout of those files (default: all) is that of the formatters. Prints what
-# differs and fails; `make format` writes it.
+# layout.sh [FILE...]: the layout of those files (default: all) is that of the formatters. Prints
+# what differs and fails; `make format` writes it.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 bin=${VENV:-.venv}/bin

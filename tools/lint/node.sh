@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# node.sh: the Node package without running it: C of the addon with all warnings, the complexity of JavaScript, and the types by tsc.
+# node.sh: the Node package without running it: C of the addon with all warnings, the complexity of
+# JavaScript, and the types by tsc.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bad=0

@@ -1,5 +1,6 @@
-"""Checks that the headers in core/include/djp are the public set: bindings include no others of the core, djp.h reaches all of them,
-lines fit into 88 columns, and an option struct has an INIT macro."""
+"""Checks that the headers in core/include/djp are the public set: bindings include no others of the
+core, djp.h reaches all of them, lines fit into 88 columns, and an option struct has an INIT
+macro."""
 
 import pathlib
 import re
@@ -25,7 +26,9 @@ def reachable():
         name = waiting.pop()
         if name not in seen:
             seen.add(name)
-            waiting += [target.split("/", 1)[1] for target in INCLUDE.findall((PUBLIC / name).read_text())]
+            waiting += [
+                target.split("/", 1)[1] for target in INCLUDE.findall((PUBLIC / name).read_text())
+            ]
     return seen
 
 
@@ -38,7 +41,9 @@ def header_problems():
         for number, line in enumerate(text.splitlines(), 1):
             if len(line) > WIDTH:
                 yield f"{name}:{number}: {len(line)} columns, at most {WIDTH}"
-        for struct in re.findall(r"^typedef struct (djp_\w+_options|djp_config_request|djp_http_\w+) \{", text, re.M):
+        for struct in re.findall(
+            r"^typedef struct (djp_\w+_options|djp_config_request|djp_http_\w+) \{", text, re.M
+        ):
             if f"#define {struct.upper()}_INIT" not in text:
                 yield f"{name}: struct {struct} has no {struct.upper()}_INIT"
 

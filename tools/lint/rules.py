@@ -3,7 +3,8 @@
 A rule is a module of this folder whose find() yields (key, amount, text): a breach, or the size of
 one. The amounts of a key are summed and compared with tools/lint/left.json. A sum may fall and
 never rises: above the number in the file (0 where it has none) the texts of the key are printed,
-those of the newest files first, and the run fails. --shrink writes the sums of today where they are lower.
+those of the newest files first, and the run fails. --shrink writes the sums of today where they are
+lower.
 """
 
 import collections

@@ -1,4 +1,5 @@
-"""Checks sizes: hand-written files up to 600 lines, functions up to 60 (at most 2 % up to 120, none above), and the project's own wording rules."""
+"""Checks sizes: hand-written files up to 600 lines, functions up to 60 (at most 2 % up to 120, none
+above), and the project's own wording rules."""
 
 import ast
 import pathlib
@@ -17,13 +18,16 @@ def tracked():
 
 
 def c_functions(text):
-    """Yields (name, lines) of definitions in our layout: the name in column 0, the braces in column 0."""
+    """Yields (name, lines) of definitions in our layout: the name in column 0, the braces in column
+    0."""
     lines = text.split("\n")
     for i, line in enumerate(lines):
         match = re.match(r"^(\w+)\(", line)
         if not match:
             continue
-        opening = next((j for j in range(i, min(i + 15, len(lines))) if lines[j].startswith("{")), None)
+        opening = next(
+            (j for j in range(i, min(i + 15, len(lines))) if lines[j].startswith("{")), None
+        )
         if opening is None or any(lines[j].rstrip().endswith(";") for j in range(i, opening)):
             continue
         closing = next((j for j in range(opening, len(lines)) if lines[j].startswith("}")), None)
@@ -38,14 +42,17 @@ JS_STATEMENTS = {"if", "for", "while", "switch", "catch", "with"}
 
 
 def js_functions(text):
-    """Yields (name, lines) of functions in the formatter's layout: the closing brace has the indentation of the first line."""
+    """Yields (name, lines) of functions in the formatter's layout: the closing brace has the
+    indentation of the first line."""
     lines = text.split("\n")
     for i, line in enumerate(lines):
         match = JS_FUNCTION.match(line)
         name = match and (match.group(2) or match.group(3) or match.group(4) or "anonymous")
         if not match or name in JS_STATEMENTS:
             continue
-        closing = next((j for j in range(i, len(lines)) if lines[j].startswith(match.group(1) + "}")), None)
+        closing = next(
+            (j for j in range(i, len(lines)) if lines[j].startswith(match.group(1) + "}")), None
+        )
         if closing is not None:
             yield name, closing - i - 1
 
@@ -64,7 +71,9 @@ def text_by_hand(text):
 
 
 FINDERS = {".c": c_functions, ".h": c_functions, ".py": py_functions}
-FINDERS.update({".js": js_functions, ".mjs": js_functions, ".cjs": js_functions, ".ts": js_functions})
+FINDERS.update(
+    {".js": js_functions, ".mjs": js_functions, ".cjs": js_functions, ".ts": js_functions}
+)
 
 
 def main():
@@ -81,7 +90,9 @@ def main():
         for function, lines in finder(text) if finder and text_by_hand(text) else ():
             total += 1
             if lines > FUNCTION_MAX:
-                problems.append(f"{name}: {function} has {lines} lines, the limit is {FUNCTION_MAX}")
+                problems.append(
+                    f"{name}: {function} has {lines} lines, the limit is {FUNCTION_MAX}"
+                )
             elif lines > FUNCTION_LIMIT:
                 long_ones.append(f"{name}: {function} has {lines} lines")
     if total and len(long_ones) / total > SHARE:
@@ -96,7 +107,9 @@ def main():
         for number, line in enumerate(path.read_text(errors="replace").split("\n"), 1):
             if re.search(r'"resolved": "http|index-url|GOPROXY=http', line):
                 problems.append(f"{name}:{number}: names a package registry")
-    version = re.search(r'DJP_VERSION "([^"]+)"', (ROOT / "core/include/djp/version.h").read_text()).group(1)
+    version = re.search(
+        r'DJP_VERSION "([^"]+)"', (ROOT / "core/include/djp/version.h").read_text()
+    ).group(1)
     if f'version = "{version}"' not in (ROOT / "pyproject.toml").read_text():
         problems.append("pyproject.toml: the version differs from core/include/djp/version.h")
     for name in ("package.json", "package-lock.json"):

@@ -39,7 +39,9 @@ def main(arguments):
     if not arguments:
         print(__doc__)
         return 2
-    bad = [f"{subject}\n    {problem(subject)}" for subject in subjects(arguments) if problem(subject)]
+    bad = [
+        f"{subject}\n    {problem(subject)}" for subject in subjects(arguments) if problem(subject)
+    ]
     print(*bad, sep="\n", end="\n" if bad else "")
     return bool(bad)
 

@@ -28,7 +28,8 @@ def files(*suffixes, under=()):
     return [
         path
         for path in tracked()
-        if path.suffix in suffixes and (not under or any(str(path).startswith(start) for start in under))
+        if path.suffix in suffixes
+        and (not under or any(str(path).startswith(start) for start in under))
     ]
 
 

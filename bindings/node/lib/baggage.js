@@ -1,6 +1,7 @@
 'use strict';
-// Baggage: name and value pairs that travel with a trace. Setting returns a context, which runWithContext() makes current. The list
-// is the text of its header, which the core parses and writes.
+// Baggage: name and value pairs that travel with a trace. Setting returns a context, which
+// runWithContext() makes current. The list is the text of its header, which the core parses and
+// writes.
 
 const { impl } = require('./loader.js');
 const { Context, ROOT, current } = require('./context.js');
@@ -38,7 +39,10 @@ function getAllBaggage(context) {
   return Object.fromEntries(entries);
 }
 
-/** A context like the given one with the entry set. A name or value that cannot be baggage changes nothing. */
+/**
+ * A context like the given one with the entry set. A name or value that cannot be baggage changes
+ * nothing.
+ */
 function setBaggage(name, value, context) {
   return changed(context, impl.baggageSet(textOf(context), name, value, ''));
 }
@@ -53,4 +57,10 @@ function clearBaggage(context) {
   return changed(context, '');
 }
 
-module.exports = require('./one.js')('baggage', { clearBaggage, getAllBaggage, getBaggage, removeBaggage, setBaggage });
+module.exports = require('./one.js')('baggage', {
+  clearBaggage,
+  getAllBaggage,
+  getBaggage,
+  removeBaggage,
+  setBaggage,
+});

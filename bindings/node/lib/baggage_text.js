@@ -1,6 +1,7 @@
 'use strict';
-// Baggage without the core: the list as its header text, by the grammar of W3C Baggage and as the core reads and writes it
-// (tests/vectors/baggage.json). Needs nothing of Node. Nothing here throws for text.
+// Baggage without the core: the list as its header text, by the grammar of W3C Baggage and as the
+// core reads and writes it (tests/vectors/baggage.json). Needs nothing of Node. Nothing here throws
+// for text.
 
 const MEMBERS_MAX = 180;
 const SIZE_MAX = 8192;
@@ -14,7 +15,9 @@ const trimmed = (text) => text.replace(/^[ \t]+|[ \t]+$/g, '');
 /** Key and value at the first '='; the value is null where there is none. */
 function pairOf(text) {
   const equals = text.indexOf('=');
-  return equals < 0 ? [trimmed(text), null] : [trimmed(text.slice(0, equals)), trimmed(text.slice(equals + 1))];
+  return equals < 0
+    ? [trimmed(text), null]
+    : [trimmed(text.slice(0, equals)), trimmed(text.slice(equals + 1))];
 }
 
 function decoded(value) {
@@ -42,7 +45,8 @@ function propertiesOf(text) {
   const kept = [];
   for (const part of text.split(';')) {
     const [key, value] = pairOf(part);
-    if (TOKEN.test(key) && (value === null || OCTETS.test(value))) kept.push(value === null ? key : `${key}=${value}`);
+    if (TOKEN.test(key) && (value === null || OCTETS.test(value)))
+      kept.push(value === null ? key : `${key}=${value}`);
   }
   return kept.join(';');
 }
@@ -52,7 +56,10 @@ function listOf(fields) {
   return Array.isArray(fields) ? fields.filter((field) => typeof field === 'string').join(',') : '';
 }
 
-/** The entries of header fields: [{ key, value, properties }]; of a repeated key the last one, in the place of the first. */
+/**
+ * The entries of header fields: [{ key, value, properties }]; of a repeated key the last one, in
+ * the place of the first.
+ */
 function parse(fields) {
   const entries = new Map();
   for (const member of listOf(fields).slice(0, INPUT_MAX).split(',')) {

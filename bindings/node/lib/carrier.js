@@ -1,23 +1,25 @@
 'use strict';
-// Carriers of trace context: header objects, Map, Headers, pairs, raw header lists, or anything with a setter or getter. Needs nothing of
-// Node.
+// Carriers of trace context: header objects, Map, Headers, pairs, raw header lists, or anything
+// with a setter or getter. Needs nothing of Node.
 
 const FIELDS = ['traceparent', 'tracestate', 'baggage'];
 const VALUES_MAX = 32;
 const SCAN_MAX = 20000;
 
-// ---- writing ----------------------------------------------------------------------------------------------------
+// ---- writing -----------------------------------------------------------------------------------
 
 /** What writes into this carrier: (carrier, name, value). */
 function setterOf(carrier, setter) {
   if (typeof setter === 'function') return setter;
-  if (setter !== null && typeof setter === 'object') return (into, name, value) => setter.set(into, name, value);
+  if (setter !== null && typeof setter === 'object')
+    return (into, name, value) => setter.set(into, name, value);
   if (Array.isArray(carrier)) {
     const flat = typeof carrier[0] === 'string';
     return (into, name, value) => (flat ? into.push(name, value) : into.push([name, value]));
   }
   if (typeof carrier.set === 'function') return (into, name, value) => into.set(name, value);
-  if (typeof carrier.setHeader === 'function') return (into, name, value) => into.setHeader(name, value);
+  if (typeof carrier.setHeader === 'function')
+    return (into, name, value) => into.setHeader(name, value);
   return (into, name, value) => {
     into[name] = value;
   };
@@ -33,7 +35,7 @@ function stateText(state) {
   return '';
 }
 
-// ---- reading ----------------------------------------------------------------------------------------------------
+// ---- reading -----------------------------------------------------------------------------------
 
 /** Which field a header name is, in any case and in CGI's form; -1 for all others. */
 function fieldOf(name) {
@@ -62,7 +64,8 @@ function scanPairs(found, pairs) {
 }
 
 function scanFlat(found, list) {
-  for (let i = 0; i + 1 < list.length && i < SCAN_MAX; i += 2) take(found, fieldOf(list[i]), list[i + 1]);
+  for (let i = 0; i + 1 < list.length && i < SCAN_MAX; i += 2)
+    take(found, fieldOf(list[i]), list[i + 1]);
 }
 
 function scanObject(found, carrier) {
@@ -75,11 +78,18 @@ function scanObject(found, carrier) {
 function askGetter(found, carrier, getter) {
   for (let field = 0; field < FIELDS.length; field++) {
     const name = FIELDS[field];
-    take(found, field, typeof getter === 'function' ? getter(carrier, name) : getter.get(carrier, name));
+    take(
+      found,
+      field,
+      typeof getter === 'function' ? getter(carrier, name) : getter.get(carrier, name),
+    );
   }
 }
 
-/** The values of traceparent, tracestate and baggage that a carrier holds, a list for each. May throw what the carrier throws. */
+/**
+ * The values of traceparent, tracestate and baggage that a carrier holds, a list for each. May
+ * throw what the carrier throws.
+ */
 function scan(carrier, getter) {
   const found = [[], [], []];
   if (typeof getter === 'function' || (getter !== null && typeof getter === 'object')) {

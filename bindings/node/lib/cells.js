@@ -1,6 +1,7 @@
 'use strict';
-// This environment's metric cells: the control word that tells whether telemetry began or ended, the arrays over the
-// core's memory, and which metrics write to which place, so that a place that is taken back has no writer left.
+// This environment's metric cells: the control word that tells whether telemetry began or ended,
+// the arrays over the core's memory, and which metrics write to which place, so that a place that
+// is taken back has no writer left.
 
 const { native } = require('./loader.js');
 const one = require('./one.js');
@@ -8,7 +9,10 @@ const one = require('./one.js');
 const CHUNK = 8192; // doubles
 const SWEEP_AFTER = 64;
 
-/** What a metric holds while metrics are off, and one without a series: the mark of a removed series. Never written. */
+/**
+ * What a metric holds while metrics are off, and one without a series: the mark of a removed
+ * series. Never written.
+ */
 const OFF = removedCell();
 const POISON = removedCell();
 const NO_BOUNDS = new Float64Array(0);
@@ -64,7 +68,11 @@ function chunkAt(index) {
 
 /** Memory grew: places of removed series come back before it grows again. */
 function sweep() {
-  for (let places = native.cellsSweep(epoch); places && places.length > 0; places = native.cellsSweep(epoch)) {
+  for (
+    let places = native.cellsSweep(epoch);
+    places && places.length > 0;
+    places = native.cellsSweep(epoch)
+  ) {
     for (const place of places) {
       for (const reference of owners.get(place) || []) poison(reference.deref());
       owners.delete(place);
@@ -116,4 +124,14 @@ function bind(metric, series) {
   return true;
 }
 
-module.exports = one('cells', { NO_BOUNDS, OFF, POISON, bind, control, currentEpoch, noteRemoval, point, poison });
+module.exports = one('cells', {
+  NO_BOUNDS,
+  OFF,
+  POISON,
+  bind,
+  control,
+  currentEpoch,
+  noteRemoval,
+  point,
+  poison,
+});

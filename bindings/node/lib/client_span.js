@@ -1,5 +1,6 @@
 'use strict';
-// The span of an outgoing HTTP request: its attributes, and how it ended. What the caller gave up is no error; what took too long is.
+// The span of an outgoing HTTP request: its attributes, and how it ended. What the caller gave up
+// is no error; what took too long is.
 
 const exception = require('./exception.js');
 const log = require('./oplog.js');
@@ -17,7 +18,10 @@ function namesOnly(query) {
     .join('&');
 }
 
-/** The address of a request without credentials, values of its query and fragment. `path` may be a whole address, as for proxies. */
+/**
+ * The address of a request without credentials, values of its query and fragment. `path` may be a
+ * whole address, as for proxies.
+ */
 function addressOf(origin, path) {
   let place = path;
   let start = origin;
@@ -33,7 +37,10 @@ function addressOf(origin, path) {
   const query = place.indexOf('?');
   if (query < 0) return (start + place).slice(0, URL_MAX);
   const values = place.slice(query + 1);
-  return `${start}${place.slice(0, query)}${values === '' ? '' : `?${namesOnly(values)}`}`.slice(0, URL_MAX);
+  return `${start}${place.slice(0, query)}${values === '' ? '' : `?${namesOnly(values)}`}`.slice(
+    0,
+    URL_MAX,
+  );
 }
 
 /** Starts the span of a request to an origin; not current. Null while nothing is recorded. */
@@ -67,20 +74,24 @@ function setStatusCode(span, status) {
   if (!(status > 0)) return;
   const { semconv } = settings();
   if (semconv !== 'stable') span.setAttribute('http.status_code', status);
-  if (semconv === 'stable' || semconv === 'both') span.setAttribute('http.response.status_code', status);
+  if (semconv === 'stable' || semconv === 'both')
+    span.setAttribute('http.response.status_code', status);
   if (status >= 400) span.setAttribute('error.type', String(status)).setStatus('error');
 }
 
 /** The code that Node and undici give an error, else its class: few different words. */
 function kindOf(error) {
   const code = exception.property(error, 'code');
-  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{2,63}$/.test(code) ? code : exception.typeOf(error);
+  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{2,63}$/.test(code)
+    ? code
+    : exception.typeOf(error);
 }
 
 /** The request failed; nothing when its caller gave it up. */
 function failClient(span, error) {
   if (!span.isRecording() || exception.isCancellation(error)) return;
-  const type = exception.isAbort(error) ? 'TimeoutError' : kindOf(error); // an abort that is no cancellation took too long
+  // an abort that is no cancellation took too long
+  const type = exception.isAbort(error) ? 'TimeoutError' : kindOf(error);
   const message = exception.messageOf(error);
   span.recordException(error === undefined || error === null ? String(error) : error);
   span.setAttribute('error.type', type).setStatus('error', message);

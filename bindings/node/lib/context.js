@@ -1,6 +1,7 @@
 'use strict';
-// The current context: what `await`, timers and events carry along. A context is an object with `span` (a Span or null) and `baggage`
-// (the text of its header, or null); a span is a context itself, so that making it current allocates nothing.
+// The current context: what `await`, timers and events carry along. A context is an object with
+// `span` (a Span or null) and `baggage` (the text of its header, or null); a span is a context
+// itself, so that making it current allocates nothing.
 
 const { AsyncLocalStorage } = require('async_hooks');
 
@@ -33,4 +34,11 @@ function runWith(node, fn, ...args) {
   return storage.run(node, fn, ...args);
 }
 
-module.exports = require('./one.js')('context', { Context, ROOT, current, currentSpan, runWith, storage });
+module.exports = require('./one.js')('context', {
+  Context,
+  ROOT,
+  current,
+  currentSpan,
+  runWith,
+  storage,
+});

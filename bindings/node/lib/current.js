@@ -1,6 +1,6 @@
 'use strict';
-// The ids of the current span as text, for log lines: '' without a span. Remembers the last answer, because a request writes several
-// lines.
+// The ids of the current span as text, for log lines: '' without a span. Remembers the last answer,
+// because a request writes several lines.
 
 const { currentSpan } = require('./context.js');
 const { hasIds } = require('./span.js');

@@ -1,6 +1,6 @@
 'use strict';
-// What was thrown, as texts: the type, the message and the stack, taken at this moment and bounded. Anything can be thrown, so that
-// every property may be user code that throws; nothing here does.
+// What was thrown, as texts: the type, the message and the stack, taken at this moment and bounded.
+// Anything can be thrown, so that every property may be user code that throws; nothing here does.
 
 const TEXT_MAX = 32768;
 const ERRORS_MAX = 16; // errors that one tells of: its causes and its parts, and theirs
@@ -54,7 +54,9 @@ function messageOf(error) {
   if (!isObject(error)) return textOf(error);
   const message = read(error, 'message');
   if (message !== undefined && message !== null && message !== '') return textOf(message);
-  const messages = partsOf(error).map((part) => textOf(isObject(part) ? read(part, 'message') : part));
+  const messages = partsOf(error).map((part) =>
+    textOf(isObject(part) ? read(part, 'message') : part),
+  );
   return textOf([...new Set(messages)].filter(named).join('; '));
 }
 
@@ -68,7 +70,12 @@ function linesOf(error) {
 }
 
 function addStack(told, link, error) {
-  if (told.errors.length >= ERRORS_MAX || told.text.length >= TEXT_MAX || told.errors.includes(error)) return;
+  if (
+    told.errors.length >= ERRORS_MAX ||
+    told.text.length >= TEXT_MAX ||
+    told.errors.includes(error)
+  )
+    return;
   told.errors.push(error);
   told.text += link + linesOf(error);
   partsOf(error).forEach((part, i) => addStack(told, `\n[errors ${i}]: `, part));
@@ -79,25 +86,39 @@ function addStack(told, link, error) {
 /** The stack of the error, of its parts and of what caused them; '' for what has none. */
 function stackOf(error) {
   const told = { text: '', errors: [] };
-  if (isObject(error) && (named(read(error, 'stack')) || partsOf(error).length > 0)) addStack(told, '', error);
+  if (isObject(error) && (named(read(error, 'stack')) || partsOf(error).length > 0))
+    addStack(told, '', error);
   return textOf(told.text);
 }
 
-/** Whether an error says that something took too long, itself or as the reason for which it was given up. */
+/**
+ * Whether an error says that something took too long, itself or as the reason for which it was
+ * given up.
+ */
 function isTimeout(error) {
   for (let i = 0; i < 4 && isObject(error); i++) {
-    if (read(error, 'name') === 'TimeoutError' || /TIMED?OUT/.test(textOf(read(error, 'code')))) return true;
+    if (read(error, 'name') === 'TimeoutError' || /TIMED?OUT/.test(textOf(read(error, 'code'))))
+      return true;
     error = read(error, 'cause');
   }
   return false;
 }
 
-/** Whether an error says that its operation was given up: the platform's words, and those of axios and got. */
+/**
+ * Whether an error says that its operation was given up: the platform's words, and those of axios
+ * and got.
+ */
 function isAbort(error) {
-  return isObject(error) && (read(error, 'name') === 'AbortError' || read(error, 'code') === 'ERR_CANCELED');
+  return (
+    isObject(error) &&
+    (read(error, 'name') === 'AbortError' || read(error, 'code') === 'ERR_CANCELED')
+  );
 }
 
-/** A cancelled operation ended in order: no error. One that was given up because it took too long is one. */
+/**
+ * A cancelled operation ended in order: no error. One that was given up because it took too long is
+ * one.
+ */
 function isCancellation(error) {
   return isAbort(error) && !isTimeout(error);
 }

@@ -15,7 +15,9 @@ function wordsOf(traceId, spanId) {
 /** The words of the current span when it is sampled, else undefined. */
 function currentWords() {
   const ids = require('./current.js').currentIds();
-  return (ids !== null && (ids.traceFlags & 1) !== 0 && wordsOf(ids.traceId, ids.spanId)) || undefined;
+  return (
+    (ids !== null && (ids.traceFlags & 1) !== 0 && wordsOf(ids.traceId, ids.spanId)) || undefined
+  );
 }
 
 module.exports = require('./one.js')('exemplar', { currentWords, wordsOf });

@@ -1,6 +1,6 @@
 'use strict';
-// What the memory exporter holds, as plain objects for the tests of applications: OTLP's messages (trace.proto, common.proto, resource.proto)
-// read field by field. The bytes are the core's own.
+// What the memory exporter holds, as plain objects for the tests of applications: OTLP's messages
+// (trace.proto, common.proto, resource.proto) read field by field. The bytes are the core's own.
 
 const KINDS = ['unspecified', 'internal', 'server', 'client', 'producer', 'consumer'];
 const CODES = ['unset', 'ok', 'error'];
@@ -8,7 +8,9 @@ const VARINT = 0;
 const FIXED64 = 1;
 const BYTES = 2;
 
-/** Calls visit(number, value) for each field of a message: bigints for numbers, bytes for all else. */
+/**
+ * Calls visit(number, value) for each field of a message: bigints for numbers, bytes for all else.
+ */
 function eachField(data, visit) {
   let at = 0;
   const varint = () => {
@@ -55,7 +57,10 @@ function real(bits) {
   return bytes.readDoubleLE(0);
 }
 
-/** An AnyValue: text, boolean, number, bigint beyond 2^53, list, object, Buffer; null for the empty one. */
+/**
+ * An AnyValue: text, boolean, number, bigint beyond 2^53, list, object, Buffer; null for the empty
+ * one.
+ */
 function anyValue(data) {
   let result = null;
   eachField(data, (number, value) => {
@@ -101,9 +106,12 @@ const SPAN = {
   8: time('endTime'),
   9: attributes,
   10: number('droppedAttributes'),
-  11: (into, value) => into.events.push(message(value, { name: '', time: 0n, attributes: {} }, EVENT)),
+  11: (into, value) =>
+    into.events.push(message(value, { name: '', time: 0n, attributes: {} }, EVENT)),
   13: (into, value) =>
-    into.links.push(message(value, { traceId: '', spanId: '', traceState: '', attributes: {} }, LINK)),
+    into.links.push(
+      message(value, { traceId: '', spanId: '', traceState: '', attributes: {} }, LINK),
+    ),
   15: (into, value) => message(value, into.status, STATUS),
 };
 const SCOPE = { 1: text('name'), 2: text('version'), 3: attributes };

@@ -1,6 +1,7 @@
 'use strict';
-// Requests that a server answers, for middleware: one start and one end feed the span and the standard metrics. The names, attributes
-// and status rules are the core's; nothing here sees a path, a header other than those of trace context, or a body.
+// Requests that a server answers, for middleware: one start and one end feed the span and the
+// standard metrics. The names, attributes and status rules are the core's; nothing here sees a
+// path, a header other than those of trace context, or a body.
 
 const { impl, native } = require('./loader.js');
 const form = require('./oplog_form.js');
@@ -81,7 +82,8 @@ function startTraced(active, traceparent, tracestate, baggage, header, known) {
       ? null
       : native.logContext(traceparent, tracestate, found, '', 2, undefined, known);
   if (states !== null) return startBelow(active, states, header, baggage);
-  if ((active & ASK) !== 0) return startAsked('http.server', header, 0, baggage, 0n, 0n, undefined, known);
+  if ((active & ASK) !== 0)
+    return startAsked('http.server', header, 0, baggage, 0n, 0n, undefined, known);
   const span = newRoot(baggage);
   if (!isIdle(active, span)) log.start(span, 'http.server', header, null, 0, rootDecision(span));
   return span;
@@ -97,7 +99,10 @@ function stamp(request) {
   request.startHigh = momentWords[1];
 }
 
-/** Nothing is recorded, but the caller's context goes on: it stands for the request. Null where there is nothing of it. */
+/**
+ * Nothing is recorded, but the caller's context goes on: it stands for the request. Null where
+ * there is nothing of it.
+ */
 function carry(traceparent, tracestate, baggage) {
   if (traceparent === undefined && baggage === undefined) return null;
   const read = propagation.extract({ traceparent, tracestate, baggage });
@@ -108,9 +113,11 @@ function carry(traceparent, tracestate, baggage) {
 }
 
 /**
- * Begins a request: its span, a local root below the caller's context, or something of the same form where only metrics are on.
- * Null when nothing is recorded and nothing is to be carried on. The headers as they came: a string, a list of strings, or undefined. `known`: what a sampler may look
- * at where one asks for it (wantsRequest), [method, path, scheme, route]; nothing of it is recorded.
+ * Begins a request: its span, a local root below the caller's context, or something of the same
+ * form where only metrics are on. Null when nothing is recorded and nothing is to be carried on.
+ * The headers as they came: a string, a list of strings, or undefined. `known`: what a sampler may
+ * look at where one asks for it (wantsRequest), [method, path, scheme, route]; nothing of it is
+ * recorded.
  * @returns {Span|null}
  */
 function startRequest(traceparent, tracestate, baggage, websocket, known) {
@@ -144,10 +151,21 @@ function textOf(value) {
 }
 
 /**
- * Ends a request: its span and its metrics, by one clock reading. The route is a template, '' when none matched; status 0: no response
- * began; flags: FAILED, DISCONNECTED, WEBSOCKET; errorType: class of the error or ''; requestBytes -1: unknown.
+ * Ends a request: its span and its metrics, by one clock reading. The route is a template, '' when
+ * none matched; status 0: no response began; flags: FAILED, DISCONNECTED, WEBSOCKET; errorType:
+ * class of the error or ''; requestBytes -1: unknown.
  */
-function endRequest(request, method, route, scheme, version, status, flags, errorType, requestBytes) {
+function endRequest(
+  request,
+  method,
+  route,
+  scheme,
+  version,
+  status,
+  flags,
+  errorType,
+  requestBytes,
+) {
   if (request === null) return;
   const open = generations[request.slot] === request.generation;
   if (!open && (control[ACTIVE] & METRICS) === 0) return;
@@ -165,14 +183,20 @@ function endRequest(request, method, route, scheme, version, status, flags, erro
   );
 }
 
-/** The response stays open for as long as the client likes (server-sent events): its length is no latency. Before the end. */
+/**
+ * The response stays open for as long as the client likes (server-sent events): its length is no
+ * latency. Before the end.
+ */
 function holdRequest(request) {
   if (request !== null && generations[request.slot] === request.generation) {
     log.operationText(log.OP.LONG, request.slot, '');
   }
 }
 
-/** Calls fn(a, b, c) with the request as the current span; what was current where the server was made is nothing of the request's. */
+/**
+ * Calls fn(a, b, c) with the request as the current span; what was current where the server was
+ * made is nothing of the request's.
+ */
 function runRequest(request, fn, a, b, c) {
   if (request !== null) return storage.run(request, fn, a, b, c);
   return storage.getStore() === undefined ? fn(a, b, c) : storage.run(ROOT, fn, a, b, c);
@@ -187,7 +211,8 @@ function excludes(path) {
     answers.clear();
     answersEpoch = control[EPOCH];
   }
-  if (typeof path !== 'string' || path.length > 1024 || settings().excluded_paths === '') return false;
+  if (typeof path !== 'string' || path.length > 1024 || settings().excluded_paths === '')
+    return false;
   let answer = answers.get(path);
   if (answer === undefined) {
     if (answers.size >= EXCLUDED_MAX) answers.clear();

@@ -1,5 +1,6 @@
 'use strict';
-// Ids as words and as hexadecimal text, and random words for new ones. The words are 32-bit numbers in the order of the digits.
+// Ids as words and as hexadecimal text, and random words for new ones. The words are 32-bit numbers
+// in the order of the digits.
 
 const { native } = require('./loader.js');
 
@@ -7,7 +8,9 @@ const RANDOM_WORDS = 1024;
 const PAIRS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
 function hexWord(word) {
-  return PAIRS[word >>> 24] + PAIRS[(word >>> 16) & 255] + PAIRS[(word >>> 8) & 255] + PAIRS[word & 255];
+  return (
+    PAIRS[word >>> 24] + PAIRS[(word >>> 16) & 255] + PAIRS[(word >>> 8) & 255] + PAIRS[word & 255]
+  );
 }
 
 const HEX = /^[0-9a-fA-F]+$/;

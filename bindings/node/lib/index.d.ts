@@ -94,7 +94,8 @@ export type AttributeValue =
   | ReadonlyMap<string, AttributeValue>;
 
 /** Attributes by name. */
-export type Attributes = { readonly [key: string]: AttributeValue } | ReadonlyMap<string, AttributeValue> | null;
+export type Attributes =
+  { readonly [key: string]: AttributeValue } | ReadonlyMap<string, AttributeValue> | null;
 
 /**
  * A time: milliseconds since 1970 or a reading of performance.now() as a number, nanoseconds since 1970 as a bigint, a
@@ -117,9 +118,16 @@ export interface SpanContext {
 }
 
 /** Span kinds, with the numbers of @opentelemetry/api. */
-export declare const SpanKind: Readonly<{ INTERNAL: 0; SERVER: 1; CLIENT: 2; PRODUCER: 3; CONSUMER: 4 }>;
+export declare const SpanKind: Readonly<{
+  INTERNAL: 0;
+  SERVER: 1;
+  CLIENT: 2;
+  PRODUCER: 3;
+  CONSUMER: 4;
+}>;
 /** A span kind as a number of @opentelemetry/api or as a word. */
-export type SpanKind = 0 | 1 | 2 | 3 | 4 | 'internal' | 'server' | 'client' | 'producer' | 'consumer';
+export type SpanKind =
+  0 | 1 | 2 | 3 | 4 | 'internal' | 'server' | 'client' | 'producer' | 'consumer';
 
 /** Status codes, with the numbers of @opentelemetry/api. */
 export declare const StatusCode: Readonly<{ UNSET: 0; OK: 1; ERROR: 2 }>;
@@ -262,7 +270,11 @@ export function startSpan(name: string, attributes?: Attributes, options?: SpanO
  * @returns What fn returns.
  */
 export function withSpan<R>(name: string, fn: (span: Span) => R): R;
-export function withSpan<R>(name: string, attributes: Attributes | undefined, fn: (span: Span) => R): R;
+export function withSpan<R>(
+  name: string,
+  attributes: Attributes | undefined,
+  fn: (span: Span) => R,
+): R;
 export function withSpan<R>(
   name: string,
   attributes: Attributes | undefined,
@@ -352,12 +364,17 @@ export function getCurrentContext(): Context;
  * @param fn The function.
  * @param args Arguments of fn.
  */
-export function runWithContext<A extends any[], R>(context: Parent, fn: (...args: A) => R, ...args: A): R;
+export function runWithContext<A extends any[], R>(
+  context: Parent,
+  fn: (...args: A) => R,
+  ...args: A
+): R;
 // gen:end
 
 /** Sets a header of a carrier that is not a plain object. */
 export type Setter<C> =
-  ((carrier: C, name: string, value: string) => void) | { set(carrier: C, name: string, value: string): void };
+  | ((carrier: C, name: string, value: string) => void)
+  | { set(carrier: C, name: string, value: string): void };
 /** Reads a header of a carrier that is not a plain object. */
 export type Getter<C> =
   | ((carrier: C, name: string) => string | string[] | undefined | null)
@@ -435,7 +452,12 @@ export function clearBaggage(context?: Context): Context;
  * @param statusCode HTTP status, 100 to 599.
  * @param durationSeconds Duration in seconds.
  */
-export function recordHttpSpan(method: string, route: string, statusCode: number, durationSeconds: number): void;
+export function recordHttpSpan(
+  method: string,
+  route: string,
+  statusCode: number,
+  durationSeconds: number,
+): void;
 
 /**
  * Records a job that has just ended: a span `job.run`, queue_job_latency_seconds and, for a
@@ -522,7 +544,11 @@ export function setQueueDepth(queueName: string, depth: number): void;
  * @param operation Name of the operation.
  * @param durationSeconds Duration in seconds.
  */
-export function recordExternalApiCall(service: string, operation: string, durationSeconds: number): void;
+export function recordExternalApiCall(
+  service: string,
+  operation: string,
+  durationSeconds: number,
+): void;
 
 /**
  * Counts a failed call of another service in external_api_errors_total.

@@ -1,12 +1,14 @@
 'use strict';
-// Spans of generators: the span lasts until the generator is done, and is current in its body and nowhere else, however the steps of
-// several of them are mixed.
+// Spans of generators: the span lasts until the generator is done, and is current in its body and
+// nowhere else, however the steps of several of them are mixed.
 
 const { isGeneratorObject } = require('util/types');
 const { fail } = require('./span.js');
 const { storage } = require('./context.js');
 
-const AsyncGeneratorPrototype = Object.getPrototypeOf(Object.getPrototypeOf((async function* none() {})()));
+const AsyncGeneratorPrototype = Object.getPrototypeOf(
+  Object.getPrototypeOf((async function* none() {})()),
+);
 
 function isAsync(generator) {
   return AsyncGeneratorPrototype.isPrototypeOf(generator);
@@ -44,7 +46,10 @@ function stepLater(span, generator, method, given) {
   );
 }
 
-/** A generator in the place of this one, which ends the span with it: when it is done, has thrown, or was left. */
+/**
+ * A generator in the place of this one, which ends the span with it: when it is done, has thrown,
+ * or was left.
+ */
 function follow(span, generator) {
   const go = isAsync(generator) ? stepLater : step;
   const own = (method) => ({

@@ -1,7 +1,8 @@
 'use strict';
-// Spans of this environment whose context was handed out as a plain object: it may come back as somebody's parent, also as a copy, and the
-// child must then join the local trace of its parent. Numbers only, in places chosen by the id, so that nothing is kept alive by it; a context
-// whose place was taken by later ones begins a local trace of its own.
+// Spans of this environment whose context was handed out as a plain object: it may come back as
+// somebody's parent, also as a copy, and the child must then join the local trace of its parent.
+// Numbers only, in places chosen by the id, so that nothing is kept alive by it; a context whose
+// place was taken by later ones begins a local trace of its own.
 
 const SETS = 1024; // chosen by the span's id
 const WAYS = 4; // places of a set; the oldest gives way

@@ -1,6 +1,7 @@
 'use strict';
-// Chooses between the native core and the no-op of the same functions. Every way in which loading can fail ends in the no-op with
-// the reason kept: requiring this package never fails because of a missing, damaged or foreign binary.
+// Chooses between the native core and the no-op of the same functions. Every way in which loading
+// can fail ends in the no-op with the reason kept: requiring this package never fails because of a
+// missing, damaged or foreign binary.
 
 const fs = require('fs');
 const { createRequire } = require('module');
@@ -12,8 +13,10 @@ const noop = require('./noop.js');
 const { version } = require('../../../package.json');
 
 const root = path.resolve(__dirname, '../../..');
-const MODULES = Symbol.for(`djp-telemetry.modules ${version}`); // of the process: those that all copies of this version share
-const BUNDLED = Symbol.for('djp-telemetry.bundled'); // of the process: a copy inside of a bundle records nothing
+// of the process: those that all copies of this version share
+const MODULES = Symbol.for(`djp-telemetry.modules ${version}`);
+// of the process: a copy inside of a bundle records nothing
+const BUNDLED = Symbol.for('djp-telemetry.bundled');
 const OFF = ['off', '0', 'false', 'no'];
 const RTLD_DEEPBIND = os.constants.dlopen.RTLD_DEEPBIND || 0;
 
@@ -28,9 +31,16 @@ function candidates(folder) {
 
 const isBundled = !fs.existsSync(path.join(root, 'bindings', 'node', 'lib', 'loader.js'));
 
-/** Where the package itself lies beside a bundle that took some of its code along; null when it is not there, or of another version. */
+/**
+ * Where the package itself lies beside a bundle that took some of its code along; null when it is
+ * not there, or of another version.
+ */
 function outside() {
-  for (const place of [require.main && require.main.filename, process.argv[1], path.join(process.cwd(), 'any')]) {
+  for (const place of [
+    require.main && require.main.filename,
+    process.argv[1],
+    path.join(process.cwd(), 'any'),
+  ]) {
     try {
       const file = createRequire(place).resolve('djp-telemetry/package.json');
       if (JSON.parse(fs.readFileSync(file, 'utf8')).version === version) return path.dirname(file);
@@ -47,7 +57,10 @@ function addon() {
   return folder === null ? undefined : candidates(folder).find((place) => fs.existsSync(place));
 }
 
-/** Why there is no file: what the installation wrote down, that a bundler took this code along, or only that there is none. */
+/**
+ * Why there is no file: what the installation wrote down, that a bundler took this code along, or
+ * only that there is none.
+ */
 function missing() {
   try {
     return fs.readFileSync(path.join(root, 'build', 'djp_telemetry.reason'), 'utf8').trim();
@@ -65,17 +78,25 @@ function missing() {
   }
 }
 
-/** Whether an ELF file ends before a part that it promises: mapping such a file does not throw, it kills the process. */
+/**
+ * Whether an ELF file ends before a part that it promises: mapping such a file does not throw, it
+ * kills the process.
+ */
 function cutShort(file) {
   const data = Buffer.alloc(64);
   const handle = fs.openSync(file, 'r');
   try {
     const size = fs.fstatSync(handle).size;
     const got = fs.readSync(handle, data, 0, 64, 0);
-    if (got < 64 || data.toString('latin1', 0, 6) !== '\x7fELF\x02\x01') return false; // the system's loader judges
+    // the system's loader judges
+    if (got < 64 || data.toString('latin1', 0, 6) !== '\x7fELF\x02\x01') return false;
     const count = data.readUInt16LE(56);
     const entries = Buffer.alloc(56 * count);
-    if (fs.readSync(handle, entries, 0, entries.length, Number(data.readBigUInt64LE(32))) < entries.length) return true;
+    if (
+      fs.readSync(handle, entries, 0, entries.length, Number(data.readBigUInt64LE(32))) <
+      entries.length
+    )
+      return true;
     for (let at = 0; at < entries.length; at += 56) {
       const end = entries.readBigUInt64LE(at + 8) + entries.readBigUInt64LE(at + 32);
       if (entries.readUInt32LE(at) === 1 && end > BigInt(size)) return true;
@@ -87,16 +108,20 @@ function cutShort(file) {
 }
 
 /**
- * Node exports its own TLS, compression and HTTP/2 libraries, and the system's libcurl would be bound to those instead of the ones
- * that it was built for. A deep binding keeps them apart; where an allocator or a sanitizer is preloaded it would tear memory in
- * two, so that the plain binding is used there.
+ * Node exports its own TLS, compression and HTTP/2 libraries, and the system's libcurl would be
+ * bound to those instead of the ones that it was built for. A deep binding keeps them apart; where
+ * an allocator or a sanitizer is preloaded it would tear memory in two, so that the plain binding
+ * is used there.
  */
 function flags() {
   const plain = os.constants.dlopen.RTLD_LAZY;
   return isPreloaded() ? plain : plain | RTLD_DEEPBIND;
 }
 
-/** The variable may be gone by now, as programs take it from their children; the system keeps what it was at the start. */
+/**
+ * The variable may be gone by now, as programs take it from their children; the system keeps what
+ * it was at the start.
+ */
 function isPreloaded() {
   if (process.env.LD_PRELOAD) return true;
   try {
@@ -121,7 +146,10 @@ function isOff() {
 function load() {
   if (isOff()) return { native: null, reason: 'DJP_TELEMETRY_NATIVE=off' };
   if (v8.startupSnapshot && v8.startupSnapshot.isBuildingSnapshot()) {
-    return { native: null, reason: 'a startup snapshot cannot hold native code; load djp-telemetry after its start' };
+    return {
+      native: null,
+      reason: 'a startup snapshot cannot hold native code; load djp-telemetry after its start',
+    };
   }
   const file = addon();
   if (file === undefined) return { native: null, reason: missing() };
@@ -135,14 +163,19 @@ function load() {
   return { native, reason: '' };
 }
 
-/** What to do about it: a library that is not on this machine is the usual case, in an image without the build's packages. */
+/**
+ * What to do about it: a library that is not on this machine is the usual case, in an image without
+ * the build's packages.
+ */
 function remedy(error) {
   const text = String(error && error.message);
   if (error && error.code === 'ERR_DLOPEN_DISABLED')
     return ' Node was told so; the permission model has --allow-addons';
   const library = /(lib[\w+.-]+\.so[.\d]*): cannot open shared object file/.exec(text);
   if (library !== null) return `; install the system package that has ${library[1]}`;
-  return text.includes('install djp-telemetry again') ? '' : '; run npm rebuild djp-telemetry on this machine';
+  return text.includes('install djp-telemetry again')
+    ? ''
+    : '; run npm rebuild djp-telemetry on this machine';
 }
 
 function tryLoad() {
@@ -161,9 +194,18 @@ function tryLoad() {
 function begin() {
   const { native, reason } = tryLoad();
   const modules = native === null ? undefined : {};
-  if (modules !== undefined) Object.defineProperty(globalThis, MODULES, { value: modules, configurable: true });
-  else if (isBundled && !isOff()) Object.defineProperty(globalThis, BUNDLED, { value: true, configurable: true });
-  return { native, impl: native || noop, reason, name: native ? 'native' : 'noop', version, modules };
+  if (modules !== undefined)
+    Object.defineProperty(globalThis, MODULES, { value: modules, configurable: true });
+  else if (isBundled && !isOff())
+    Object.defineProperty(globalThis, BUNDLED, { value: true, configurable: true });
+  return {
+    native,
+    impl: native || noop,
+    reason,
+    name: native ? 'native' : 'noop',
+    version,
+    modules,
+  };
 }
 
 /** The loader of the copy that came first, unless this one was told to do without the core. */
@@ -173,8 +215,8 @@ function shared() {
 }
 
 /**
- * native: the addon's functions or null. impl: those or the no-op's. reason: why there is no addon, or ''. modules: what the copies of this
- * version share, undefined without an addon.
+ * native: the addon's functions or null. impl: those or the no-op's. reason: why there is no addon,
+ * or ''. modules: what the copies of this version share, undefined without an addon.
  */
 module.exports = shared() || begin();
 if (module.exports.modules !== undefined) module.exports.modules.loader = module.exports;

@@ -1,6 +1,7 @@
 'use strict';
-// How the recorders read what they are given: numbers, truth and text, whatever the type. Nothing here throws, so that
-// a wrong value costs its own part of a recording and no more. The Python package reads the same way.
+// How the recorders read what they are given: numbers, truth and text, whatever the type. Nothing
+// here throws, so that a wrong value costs its own part of a recording and no more. The Python
+// package reads the same way.
 
 const NO = new Set(['', '0', 'false', 'no', 'off']);
 
@@ -42,7 +43,10 @@ function statusCode(value) {
   return found >= 100 && found <= 599 ? found : 0;
 }
 
-/** A member of an object of options; `failed` when reading it throws, undefined when it is not there. */
+/**
+ * A member of an object of options; `failed` when reading it throws, undefined when it is not
+ * there.
+ */
 function optionOf(options, name, failed = undefined) {
   try {
     return options === null || typeof options !== 'object' ? undefined : options[name];
@@ -51,4 +55,11 @@ function optionOf(options, name, failed = undefined) {
   }
 }
 
-module.exports = require('./one.js')('measured', { number, optionOf, seconds, statusCode, text, truth });
+module.exports = require('./one.js')('measured', {
+  number,
+  optionOf,
+  seconds,
+  statusCode,
+  text,
+  truth,
+});

@@ -1,7 +1,7 @@
 'use strict';
-// What counters, gauges and histograms share: the definition as the user declared it, its binding to the SDK that runs
-// now, and the way from label values to the metric of one label set. Nothing here throws into a recording, and nothing
-// grows without bound.
+// What counters, gauges and histograms share: the definition as the user declared it, its binding
+// to the SDK that runs now, and the way from label values to the metric of one label set. Nothing
+// here throws into a recording, and nothing grows without bound.
 
 const { impl } = require('./loader.js');
 const runtime = require('./runtime.js');
@@ -27,14 +27,17 @@ const isDefinition = (value) => value instanceof Definition;
 const declared = new Set(); // WeakRefs of the declared metrics
 let prune = 64;
 
-// ---- definitions ----------------------------------------------------------------------------------------------
+// ---- definitions -------------------------------------------------------------------------------
 
 /** The core adds the unit. */
 function joinName(parts) {
   return parts.filter((part) => typeof part === 'string' && part !== '').join('_');
 }
 
-/** The items of anything that can be iterated; throws for the rest, and for more than any metric takes. */
+/**
+ * The items of anything that can be iterated; throws for the rest, and for more than any metric
+ * takes.
+ */
 function listOf(value) {
   const list = [];
   for (const item of value) {
@@ -49,12 +52,13 @@ function labelNamesOf(value) {
 }
 
 /**
- * new Metric({ name, help, labelNames, ... }) or new Metric(name, help, labelNames, { ... }). Throws for what
- * has no name.
+ * new Metric({ name, help, labelNames, ... }) or new Metric(name, help, labelNames, { ... }).
+ * Throws for what has no name.
  */
 function readArguments(given) {
   const [first, help, labelNames, more] = given;
-  if (typeof first !== 'object' || first === null) return { ...more, name: first, help, labelNames };
+  if (typeof first !== 'object' || first === null)
+    return { ...more, name: first, help, labelNames };
   return first;
 }
 
@@ -68,7 +72,9 @@ function readDefinition(type, given) {
     unit,
     labelNames: labelNamesOf(options.labelNames),
     buckets:
-      type === HISTOGRAM && options.buckets !== undefined && options.buckets !== null ? listOf(options.buckets) : null,
+      type === HISTOGRAM && options.buckets !== undefined && options.buckets !== null
+        ? listOf(options.buckets)
+        : null,
     usable: typeof options.name === 'string',
     collect: typeof options.collect === 'function' ? options.collect : null,
     seen: -1,
@@ -79,9 +85,13 @@ function readDefinition(type, given) {
   return definition;
 }
 
-const REFUSED = 'It records nothing. Give a string as name, an array of strings as label names and numbers as buckets.';
+const REFUSED =
+  'It records nothing. Give a string as name, an array of strings as label names and numbers as buckets.';
 
-/** A definition from whatever the user gave; what no registry would take is said once and records nothing. */
+/**
+ * A definition from whatever the user gave; what no registry would take is said once and records
+ * nothing.
+ */
 function define(type, given) {
   let definition = null;
   try {
@@ -91,7 +101,9 @@ function define(type, given) {
     definition.usable = false;
   }
   if (!definition.usable)
-    runtime.warnOnce(`The metric '${definition.name.slice(0, 100)}' was declared wrongly. ${REFUSED}`);
+    runtime.warnOnce(
+      `The metric '${definition.name.slice(0, 100)}' was declared wrongly. ${REFUSED}`,
+    );
   return Object.seal(definition);
 }
 
@@ -99,7 +111,10 @@ const SHARED =
   'is a documented one that was declared before with other buckets. Those are used. ' +
   'Declare it before the first request, or give the same buckets.';
 
-/** The number of the definition's family in the running SDK; 0 while metrics are off or when it was refused. */
+/**
+ * The number of the definition's family in the running SDK; 0 while metrics are off or when it was
+ * refused.
+ */
 function familyOf(definition) {
   const now = control[0];
   if (definition.seen === now) return definition.family;
@@ -117,7 +132,7 @@ function familyOf(definition) {
   return definition.family;
 }
 
-// ---- the metric -----------------------------------------------------------------------------------------------
+// ---- the metric --------------------------------------------------------------------------------
 
 /** A declared metric (values null), or that of one label set. */
 class Metric {
@@ -129,7 +144,8 @@ class Metric {
     this._ints = cells.OFF.ints;
     this._int = 0;
     this._bounds = cells.NO_BOUNDS;
-    this._look = null; // Maps from label value to label value to metric; null where there is nothing to look up
+    // Maps from label value to label value to metric; null where there is nothing to look up
+    this._look = null;
     this._depth = values === null ? definition.labelNames.length : 0;
     this._n0 = definition.labelNames[0];
     this._n1 = definition.labelNames[1];
@@ -156,7 +172,10 @@ class Metric {
     return this._definition.labelNames.slice();
   }
 
-  /** The metric of one label set: by values in the declared order, or by an object of label name and value. */
+  /**
+   * The metric of one label set: by values in the declared order, or by an object of label name and
+   * value.
+   */
   labels(...given) {
     try {
       return labelled(this, given);
@@ -191,7 +210,10 @@ class Metric {
     this.clear();
   }
 
-  /** The current value over all threads of the process; the sum for a histogram; 0 while metrics are off. */
+  /**
+   * The current value over all threads of the process; the sum for a histogram; 0 while metrics are
+   * off.
+   */
   get value() {
     fresh(this);
     if (this._series === 0) return 0;
@@ -232,11 +254,12 @@ function bindSeries(metric, series) {
 }
 
 function boundsOf(definition, series) {
-  if (definition.bounds.length === 0) definition.bounds = Float64Array.from(impl.cellsBounds(series) || []);
+  if (definition.bounds.length === 0)
+    definition.bounds = Float64Array.from(impl.cellsBounds(series) || []);
   return definition.bounds;
 }
 
-// ---- label sets -----------------------------------------------------------------------------------------------
+// ---- label sets --------------------------------------------------------------------------------
 
 /** The text that the core would see; throws where there is none. */
 function textOf(value) {
@@ -244,13 +267,18 @@ function textOf(value) {
   return text.length > TEXT_MAX ? text.slice(0, TEXT_MAX) : text;
 }
 
-/** A key that keeps no other string alive, as a part of a longer one would, and that is found by its address. */
+/**
+ * A key that keeps no other string alive, as a part of a longer one would, and that is found by its
+ * address.
+ */
 function keyOf(value) {
   return typeof value === 'string' ? Object.keys({ [value]: 0 })[0] : value;
 }
 
 const isKey = (value) =>
-  typeof value === 'string' ? value.length <= TEXT_MAX : typeof value !== 'object' && typeof value !== 'function';
+  typeof value === 'string'
+    ? value.length <= TEXT_MAX
+    : typeof value !== 'object' && typeof value !== 'function';
 
 function walk(trie, values) {
   let node = trie;
@@ -262,7 +290,8 @@ function walk(trie, values) {
 }
 
 function insert(metric, values, child) {
-  if (metric._leaves > 2 * metric._made + 1000) forgetAll(metric); // ever new spellings of the same label sets
+  // ever new spellings of the same label sets
+  if (metric._leaves > 2 * metric._made + 1000) forgetAll(metric);
   let node = metric._trie;
   const last = values.length - 1;
   for (let i = 0; i < last; i++) {
@@ -305,13 +334,14 @@ function child(metric, values) {
 function nowhere(metric, why) {
   const name = metric._definition.name.slice(0, 100);
   const advice = 'The recording is dropped. Give one value for each of its label names.';
-  if (metric._definition.usable) runtime.warnOnce(`labels() of the metric '${name}' ${why}. ${advice}`);
+  if (metric._definition.usable)
+    runtime.warnOnce(`labels() of the metric '${name}' ${why}. ${advice}`);
   return child(metric, NOWHERE);
 }
 
 /**
- * The metric of label values that the trie does not have. While the family is full, most look-ups end at the
- * overflow series without asking the core, and nothing is kept.
+ * The metric of label values that the trie does not have. While the family is full, most look-ups
+ * end at the overflow series without asking the core, and nothing is kept.
  */
 function miss(metric, values) {
   fresh(metric);
@@ -323,15 +353,20 @@ function miss(metric, values) {
     fresh(found);
     if (metric._look === null ? metric._leaves >= KEPT : found._series === 0) return found;
     metric._overflow = null;
-    if (found._series !== 0 && impl.seriesIsOverflow(found._series)) return (metric._overflow = found);
+    if (found._series !== 0 && impl.seriesIsOverflow(found._series))
+      return (metric._overflow = found);
     metric._made++;
     insert(metric, texts, found);
   }
-  if (values.every(isKey) && walk(metric._trie, values) === undefined) insert(metric, values, found);
+  if (values.every(isKey) && walk(metric._trie, values) === undefined)
+    insert(metric, values, found);
   return found;
 }
 
-/** The values of a label object in declared order, or null when it has other names than the declared ones. */
+/**
+ * The values of a label object in declared order, or null when it has other names than the declared
+ * ones.
+ */
 function valuesOf(metric, labels) {
   const names = metric._definition.labelNames;
   const values = names.map((name) => labels[name]);
@@ -342,14 +377,19 @@ function valuesOf(metric, labels) {
 const isObject = (value) => typeof value === 'object' && value !== null;
 
 function valuesGiven(metric, given) {
-  return given.length === 1 && isObject(given[0]) && !Array.isArray(given[0]) ? valuesOf(metric, given[0]) : given;
+  return given.length === 1 && isObject(given[0]) && !Array.isArray(given[0])
+    ? valuesOf(metric, given[0])
+    : given;
 }
 
 function labelled(metric, given) {
   if (metric._seen !== control[0]) rebind(metric);
   if (metric._depth === 0) {
     if (!metric._definition.usable) return child(metric, NOWHERE);
-    return nowhere(metric, metric._values === null ? 'was called, but it has no labels' : 'was called on a child');
+    return nowhere(
+      metric,
+      metric._values === null ? 'was called, but it has no labels' : 'was called on a child',
+    );
   }
   const values = valuesGiven(metric, given);
   if (values === null || values.length !== metric._depth || values.includes(undefined)) {
@@ -361,7 +401,11 @@ function labelled(metric, given) {
 
 /** Whether its series has not been removed, as far as this is known without a call. */
 function alive(metric) {
-  return metric._definition.type === GAUGE || metric._seen !== control[0] || metric._ints[metric._int + 1] === 0;
+  return (
+    metric._definition.type === GAUGE ||
+    metric._seen !== control[0] ||
+    metric._ints[metric._int + 1] === 0
+  );
 }
 
 function again(metric, values, dead) {
@@ -389,7 +433,7 @@ function remove(metric, given) {
   forget(metric, texts);
 }
 
-// ---- for the recording calls ----------------------------------------------------------------------------------
+// ---- for the recording calls -------------------------------------------------------------------
 
 /** The metric of a label object, or null when metrics are off. Never throws. */
 function find(metric, labels) {
@@ -421,7 +465,9 @@ function findDeep(metric, from, labels) {
 
 function findMissed(metric, labels) {
   const values = valuesOf(metric, labels);
-  return values === null ? nowhere(metric, 'got other labels than it was declared with') : miss(metric, values);
+  return values === null
+    ? nowhere(metric, 'got other labels than it was declared with')
+    : miss(metric, values);
 }
 
 /** A label object for a metric that has nothing to look up: {} stands for the metric itself. */
@@ -432,7 +478,8 @@ function findNone(metric, labels) {
   }
   if (isOff(metric)) return null;
   try {
-    if (metric._depth === 0 && !Array.isArray(labels) && Object.keys(labels).length === 0) return metric;
+    if (metric._depth === 0 && !Array.isArray(labels) && Object.keys(labels).length === 0)
+      return metric;
   } catch {
     // A proxy that refuses to tell its keys names no series.
   }
@@ -449,7 +496,10 @@ function successor(metric, labels) {
   }
 }
 
-/** Counts a recording that could not be kept, and says why where a metric with labels was used without them. */
+/**
+ * Counts a recording that could not be kept, and says why where a metric with labels was used
+ * without them.
+ */
 function drop(metric) {
   const definition = metric._definition;
   if (isOff(metric)) return;
@@ -467,7 +517,7 @@ function numberOf(value) {
   return typeof value === 'number' ? value : typeof value === 'bigint' ? Number(value) : Number.NaN;
 }
 
-// ---- all declared metrics -------------------------------------------------------------------------------------
+// ---- all declared metrics ----------------------------------------------------------------------
 
 /** Binds a new metric, so that it is shown from its declaration on. */
 function declare(metric) {
@@ -478,7 +528,8 @@ function declare(metric) {
 /** Adds a metric to those that each() visits. */
 function watch(metric) {
   if (declared.size >= prune) {
-    for (const reference of declared) if (reference.deref() === undefined) declared.delete(reference);
+    for (const reference of declared)
+      if (reference.deref() === undefined) declared.delete(reference);
     prune = Math.max(64, declared.size * 2);
   }
   declared.add(new WeakRef(metric));

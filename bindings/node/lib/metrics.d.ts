@@ -87,7 +87,12 @@ export class Counter<T extends string = string> extends Metric<T> {
    * @param options All parts of the declaration by name.
    */
   constructor(options: MetricOptions<T>);
-  constructor(name: string, help?: string, labelNames?: readonly T[] | T, options?: Rest<MetricOptions<T>>);
+  constructor(
+    name: string,
+    help?: string,
+    labelNames?: readonly T[] | T,
+    options?: Rest<MetricOptions<T>>,
+  );
   /**
    * Adds an amount. A negative, infinite or non-numeric amount is dropped and counted.
    * @param amount A finite number of 0 or more; 1 by default.
@@ -109,7 +114,12 @@ export class Gauge<T extends string = string> extends Metric<T> {
    * @param options All parts of the declaration by name.
    */
   constructor(options: GaugeOptions<T>);
-  constructor(name: string, help?: string, labelNames?: readonly T[] | T, options?: Rest<GaugeOptions<T>>);
+  constructor(
+    name: string,
+    help?: string,
+    labelNames?: readonly T[] | T,
+    options?: Rest<GaugeOptions<T>>,
+  );
   /**
    * Adds an amount.
    * @param amount A number; 1 by default.
@@ -159,7 +169,12 @@ export class Histogram<T extends string = string> extends Metric<T> {
    * @param options All parts of the declaration by name.
    */
   constructor(options: HistogramOptions<T>);
-  constructor(name: string, help?: string, labelNames?: readonly T[] | T, options?: Rest<HistogramOptions<T>>);
+  constructor(
+    name: string,
+    help?: string,
+    labelNames?: readonly T[] | T,
+    options?: Rest<HistogramOptions<T>>,
+  );
   /** Number of observations over all threads; 0 while metrics are off. */
   readonly count: number;
   /**

@@ -1,7 +1,7 @@
 'use strict';
-// Counter, Gauge and Histogram: recording is a few loads and one or two stores into memory that the core reads, without
-// a call, a lock or an allocation; a gauge is one call. A recording never throws, whatever it is given, and is a no-op
-// while telemetry is off.
+// Counter, Gauge and Histogram: recording is a few loads and one or two stores into memory that the
+// core reads, without a call, a lock or an allocation; a gauge is one call. A recording never
+// throws, whatever it is given, and is a no-op while telemetry is off.
 
 const { impl } = require('./loader.js');
 const cells = require('./cells.js');
@@ -18,14 +18,19 @@ const ADD = 1;
 const NOW = 2;
 const QUARTER = 0x3fffffff;
 
-// ---- exemplars ------------------------------------------------------------------------------------------------
+// ---- exemplars ---------------------------------------------------------------------------------
 
 /** { traceId, spanId } or { trace_id, span_id }, as the user gave it. */
 function givenWords(exemplar) {
-  return wordsOf(String(exemplar.traceId || exemplar.trace_id), String(exemplar.spanId || exemplar.span_id));
+  return wordsOf(
+    String(exemplar.traceId || exemplar.trace_id),
+    String(exemplar.spanId || exemplar.span_id),
+  );
 }
 
-/** The flag of the histogram asks for an exemplar: hands one over when a sampled span is current. */
+/**
+ * The flag of the histogram asks for an exemplar: hands one over when a sampled span is current.
+ */
 function offerExemplar(metric, value) {
   const words = currentWords();
   if (words !== undefined) impl.cellsExemplar(metric._series, value, words);
@@ -43,7 +48,7 @@ function giveExemplar(metric, value, exemplar) {
   }
 }
 
-// ---- counters -------------------------------------------------------------------------------------------------
+// ---- counters ----------------------------------------------------------------------------------
 
 /** 1 when added, 0 when the series was removed. What cannot be added is counted and done with. */
 function add(metric, amount) {
@@ -57,7 +62,10 @@ function add(metric, amount) {
   return addSlowly(metric, amount);
 }
 
-/** As add(metric, 1): whole numbers are added faster. Now and then the core must look, before they wrap around. */
+/**
+ * As add(metric, 1): whole numbers are added faster. Now and then the core must look, before they
+ * wrap around.
+ */
 function addOne(metric) {
   const ints = metric._ints;
   const at = metric._int;
@@ -91,15 +99,17 @@ function addQuarter(metric) {
 
 /** A number that only grows. */
 class Counter extends Metric {
-  /** new Counter({ name, help, labelNames, ... }) or new Counter(name, help, labelNames, { ... }). */
+  /**
+   * new Counter({ name, help, labelNames, ... }) or new Counter(name, help, labelNames, { ... }).
+   */
   constructor(...given) {
     super(...prepare(base.COUNTER, given));
     begin(this);
   }
 
   /**
-   * Adds 1 or a finite amount of zero or more: inc(), inc(amount), inc(labels), inc(labels, amount); an exemplar
-   * { traceId, spanId } may follow.
+   * Adds 1 or a finite amount of zero or more: inc(), inc(amount), inc(labels), inc(labels,
+   * amount); an exemplar { traceId, spanId } may follow.
    */
   inc(first, second, exemplar) {
     if (first === undefined && second === undefined) {
@@ -117,21 +127,29 @@ class Counter extends Metric {
   }
 }
 
-/** The rarer forms: inc(amount, exemplar), inc(undefined, amount), inc(labels, amount, exemplar) and wrong types. */
+/**
+ * The rarer forms: inc(amount, exemplar), inc(undefined, amount), inc(labels, amount, exemplar) and
+ * wrong types.
+ */
 function incWith(metric, first, second, exemplar) {
   const withLabels = isObject(first);
   const amount = numberOf(
-    withLabels || first === undefined || first === null ? (second === undefined ? 1 : second) : first,
+    withLabels || first === undefined || first === null
+      ? second === undefined
+        ? 1
+        : second
+      : first,
   );
   const given = isObject(second) ? second : exemplar;
   const child = withLabels ? find(metric, first) : metric;
-  if (child !== null && add(child, amount) === 0) lost(metric, withLabels ? first : null, add, amount);
+  if (child !== null && add(child, amount) === 0)
+    lost(metric, withLabels ? first : null, add, amount);
   if (amount >= 0) giveExemplar(child, amount, given);
 }
 
 /**
- * The series was removed: a metric without labels and a look-up by labels go on with a new one, an old child
- * records nothing.
+ * The series was removed: a metric without labels and a look-up by labels go on with a new one, an
+ * old child records nothing.
  */
 function lost(metric, labels, record, value) {
   let next = null;
@@ -140,7 +158,7 @@ function lost(metric, labels, record, value) {
   if (next === null || record(next, value) === 0) drop(metric);
 }
 
-// ---- gauges ---------------------------------------------------------------------------------------------------
+// ---- gauges ------------------------------------------------------------------------------------
 
 function gauge(metric, call, value) {
   if (metric._seen !== control[0]) rebind(metric);
@@ -191,11 +209,15 @@ class Gauge extends Metric {
     gaugeBy(this, -1, first, second);
   }
 
-  /** set(value), set(labels, value). NaN and infinities are values of a gauge, other types than numbers are not. */
+  /**
+   * set(value), set(labels, value). NaN and infinities are values of a gauge, other types than
+   * numbers are not.
+   */
   set(first, second) {
     const labels = isObject(first) ? first : null;
     const given = labels !== null ? second : first;
-    if (typeof given === 'number' || typeof given === 'bigint') gaugeCall(this, labels, gaugeSet, Number(given));
+    if (typeof given === 'number' || typeof given === 'bigint')
+      gaugeCall(this, labels, gaugeSet, Number(given));
     else refused(this);
   }
 
@@ -206,7 +228,9 @@ class Gauge extends Metric {
 
   /** Returns a function that sets the gauge to the seconds since now and returns them. */
   startTimer(labels) {
-    return timer(labels, (all, seconds) => (all === null ? this.set(seconds) : this.set(all, seconds)));
+    return timer(labels, (all, seconds) =>
+      all === null ? this.set(seconds) : this.set(all, seconds),
+    );
   }
 
   /** callback() gives the value before each exposition that this thread makes. */
@@ -220,7 +244,7 @@ class Gauge extends Metric {
   }
 }
 
-// ---- histograms -----------------------------------------------------------------------------------------------
+// ---- histograms --------------------------------------------------------------------------------
 
 /** The number of bounds below value: the bucket that counts it. */
 function bucketOf(bounds, value) {
@@ -266,19 +290,27 @@ function observeFlagged(metric, value) {
 /** Observations counted in buckets. */
 class Histogram extends Metric {
   /**
-   * new Histogram({ name, help, labelNames, buckets, ... }) or new Histogram(name, help, labelNames, {
-   * buckets, ... }).
+   * new Histogram({ name, help, labelNames, buckets, ... }) or new Histogram(name, help,
+   * labelNames, { buckets, ... }).
    */
   constructor(...given) {
     super(...prepare(base.HISTOGRAM, given));
     begin(this);
   }
 
-  /** observe(value), observe(labels, value): any number but NaN; an exemplar { traceId, spanId } may follow. */
+  /**
+   * observe(value), observe(labels, value): any number but NaN; an exemplar { traceId, spanId } may
+   * follow.
+   */
   observe(first, second, exemplar) {
     if (typeof first === 'number' && second === undefined) {
       if (observe(this, first) === 0) lost(this, null, observe, first);
-    } else if (typeof first === 'object' && first !== null && typeof second === 'number' && exemplar === undefined) {
+    } else if (
+      typeof first === 'object' &&
+      first !== null &&
+      typeof second === 'number' &&
+      exemplar === undefined
+    ) {
       const child = find(this, first);
       if (child !== null && observe(child, second) === 0) lost(this, first, observe, second);
     } else {
@@ -286,9 +318,14 @@ class Histogram extends Metric {
     }
   }
 
-  /** Returns a function that observes the seconds since now and returns them. Labels may be given at either end. */
+  /**
+   * Returns a function that observes the seconds since now and returns them. Labels may be given at
+   * either end.
+   */
   startTimer(labels) {
-    return timer(labels, (all, seconds) => (all === null ? this.observe(seconds) : this.observe(all, seconds)));
+    return timer(labels, (all, seconds) =>
+      all === null ? this.observe(seconds) : this.observe(all, seconds),
+    );
   }
 
   /** Shows a label set before its first observation. */
@@ -310,7 +347,8 @@ function observeWith(metric, first, second, exemplar) {
   const value = numberOf(withLabels || first === undefined || first === null ? second : first);
   const given = isObject(second) ? second : exemplar;
   const child = withLabels ? find(metric, first) : metric;
-  if (child !== null && observe(child, value) === 0) lost(metric, withLabels ? first : null, observe, value);
+  if (child !== null && observe(child, value) === 0)
+    lost(metric, withLabels ? first : null, observe, value);
   if (value === value) giveExemplar(child, value, given);
 }
 
@@ -328,7 +366,7 @@ function timer(labels, done) {
   };
 }
 
-// ---- declaration ----------------------------------------------------------------------------------------------
+// ---- declaration -------------------------------------------------------------------------------
 
 /** What the base class is made of: a child's definition and values, or a new definition. */
 function prepare(type, given) {
@@ -339,7 +377,7 @@ function begin(metric) {
   if (metric._values === null) base.declare(metric);
 }
 
-// ---- exposition -----------------------------------------------------------------------------------------------
+// ---- exposition --------------------------------------------------------------------------------
 
 /** One gauge's function; a promise is answered for by the next exposition. */
 function runCallback(metric, waiting) {
@@ -360,16 +398,23 @@ function runCallback(metric, waiting) {
 /** The gauge keeps its value, which somebody should know of. */
 function tellCallback(metric) {
   const name = metric._definition.name;
-  runtime.warnOnce(`The function that gives the gauge '${name}' its value threw; the last value is shown. Mend it.`);
+  runtime.warnOnce(
+    `The function that gives the gauge '${name}' its value threw; the last value is shown. Mend it.`,
+  );
 }
 
-/** All of the promises, or the end of what a scrape may wait for: one that hangs must not hide every other metric. */
+/**
+ * All of the promises, or the end of what a scrape may wait for: one that hangs must not hide every
+ * other metric.
+ */
 function settled(waiting) {
   if (waiting.length === 0) return undefined;
   let timer;
   const deadline = new Promise((resolve) => {
     timer = setTimeout(() => {
-      runtime.warnOnce(`A function that gives a gauge its value took over ${CALLBACK_MS} ms; the last value is shown.`);
+      runtime.warnOnce(
+        `A function that gives a gauge its value took over ${CALLBACK_MS} ms; the last value is shown.`,
+      );
       resolve();
     }, CALLBACK_MS);
   });
@@ -380,7 +425,8 @@ function prepareExposition() {
   const waiting = [];
   base.bindAll();
   base.each((metric) => {
-    if (metric._callback !== null || metric._definition.collect !== null) runCallback(metric, waiting);
+    if (metric._callback !== null || metric._definition.collect !== null)
+      runCallback(metric, waiting);
   });
   return waiting;
 }
@@ -390,8 +436,9 @@ function acceptOf(accept) {
 }
 
 /**
- * The metrics of the whole process as text, in the format that an Accept header asks for (Prometheus text 0.0.4 by
- * default, else OpenMetrics 1.0); '' while metrics are off. Callbacks that return promises count for the next call.
+ * The metrics of the whole process as text, in the format that an Accept header asks for
+ * (Prometheus text 0.0.4 by default, else OpenMetrics 1.0); '' while metrics are off. Callbacks
+ * that return promises count for the next call.
  */
 function metricsText(accept) {
   try {
@@ -408,7 +455,10 @@ function metricsContentType(accept) {
   return impl.negotiate(acceptOf(accept));
 }
 
-/** { contentType, body } of the same text, made off the event loop, after all callbacks are done or took too long. Never rejects. */
+/**
+ * { contentType, body } of the same text, made off the event loop, after all callbacks are done or
+ * took too long. Never rejects.
+ */
 async function exposeMetrics(accept) {
   const contentType = metricsContentType(accept);
   try {
@@ -421,9 +471,10 @@ async function exposeMetrics(accept) {
 }
 
 /**
- * Opens a listener for GET /metrics on a port (1 to 65535) and an address, all of this machine by default, as a scrape
- * from another container needs. To be called after init(); it ends with shutdown(). True when it listens; false, with
- * one warning, when the port cannot be had, and without one while metrics are off. Never throws.
+ * Opens a listener for GET /metrics on a port (1 to 65535) and an address, all of this machine by
+ * default, as a scrape from another container needs. To be called after init(); it ends with
+ * shutdown(). True when it listens; false, with one warning, when the port cannot be had, and
+ * without one while metrics are off. Never throws.
  */
 function startMetricsServer(port = 8001, host = '0.0.0.0') {
   if (!Number.isInteger(port) || port < 1 || port > 65535 || typeof host !== 'string') {

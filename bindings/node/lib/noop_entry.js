@@ -1,6 +1,7 @@
 'use strict';
-// The whole surface for runtimes that cannot load native code (edge runtimes, browsers): every call is there, functions that are
-// handed in run as they would, nothing is recorded, and trace context goes on. Needs nothing of Node.
+// The whole surface for runtimes that cannot load native code (edge runtimes, browsers): every call
+// is there, functions that are handed in run as they would, nothing is recorded, and trace context
+// goes on. Needs nothing of Node.
 
 const { scan, setterOf, stateText } = require('./carrier.js');
 const noop = require('./noop.js');
@@ -11,7 +12,7 @@ const SpanKind = Object.freeze({ INTERNAL: 0, SERVER: 1, CLIENT: 2, PRODUCER: 3,
 const StatusCode = Object.freeze({ UNSET: 0, OK: 1, ERROR: 2 });
 const REASON = 'this runtime has no native code';
 
-// ---- spans -----------------------------------------------------------------------------------------------------
+// ---- spans -------------------------------------------------------------------------------------
 
 class Span {
   constructor(traceId = '0'.repeat(32), spanId = '0'.repeat(16), traceFlags = 0, traceState = '') {
@@ -68,7 +69,7 @@ class Tracer {
 }
 
 const traced = (name, fn) => (typeof name === 'function' ? name : fn);
-// ---- contexts --------------------------------------------------------------------------------------------------
+// ---- contexts -----------------------------------------------------------------------------------
 
 // Edge runtimes have it as a global; elsewhere the context is current until the function returns.
 const Storage = globalThis.AsyncLocalStorage;
@@ -83,7 +84,10 @@ function context() {
 function contextFrom(value) {
   if (value === undefined || value === null) return context();
   if (value.span !== undefined) return value;
-  return { span: typeof value.spanContext === 'function' ? value.spanContext() : value, baggage: null };
+  return {
+    span: typeof value.spanContext === 'function' ? value.spanContext() : value,
+    baggage: null,
+  };
 }
 
 function runWithContext(given, fn, ...args) {
@@ -101,7 +105,8 @@ function runWithContext(given, fn, ...args) {
 
 function write(carrier, { span, baggage }, setter) {
   const put = setterOf(carrier, setter);
-  const parent = span === null ? '' : noop.traceparentWrite(span.traceId, span.spanId, span.traceFlags);
+  const parent =
+    span === null ? '' : noop.traceparentWrite(span.traceId, span.spanId, span.traceFlags);
   if (parent !== '') {
     put(carrier, 'traceparent', parent);
     const state = stateText(span.traceState);
@@ -113,7 +118,8 @@ function write(carrier, { span, baggage }, setter) {
 function inject(carrier, given, setter) {
   const into = carrier === undefined || carrier === null ? {} : carrier;
   try {
-    if (typeof into === 'object' || typeof into === 'function') write(into, contextFrom(given), setter);
+    if (typeof into === 'object' || typeof into === 'function')
+      write(into, contextFrom(given), setter);
   } catch {
     // The carrier refused: a request without the header is better than none.
   }
@@ -125,7 +131,8 @@ function extract(carrier, getter) {
     if (carrier === null || typeof carrier !== 'object') return ROOT;
     const [parents, states, baggage] = scan(carrier, getter);
     const found = noop.extract(parents, states);
-    const span = found === null ? null : new Span(found.traceId, found.spanId, found.flags, found.state);
+    const span =
+      found === null ? null : new Span(found.traceId, found.spanId, found.flags, found.state);
     const text = noop.baggageText(baggage);
     return Object.freeze({ span, baggage: text === '' ? null : text });
   } catch {
@@ -177,7 +184,7 @@ function telemetryStatus() {
   return { ...JSON.parse(JSON.stringify(status)), problem, impl: 'noop', impl_reason: REASON };
 }
 
-// ---- metrics ---------------------------------------------------------------------------------------------------
+// ---- metrics -----------------------------------------------------------------------------------
 
 // gen:begin edge_classes Metric Counter Gauge Histogram
 class Metric {
@@ -249,7 +256,8 @@ module.exports = {
   getAllBaggage: (given) => Object.fromEntries(entriesOf(given)),
   getBaggage: (name, given) => new Map(entriesOf(given)).get(name),
   removeBaggage: (name, given) => withBaggage(given, (text) => noop.baggageRemove(text, name)),
-  setBaggage: (name, value, given) => withBaggage(given, (text) => noop.baggageSet(text, name, value)),
+  setBaggage: (name, value, given) =>
+    withBaggage(given, (text) => noop.baggageSet(text, name, value)),
   // gen:begin edge_recorders
   recordExternalApiCall: nothing,
   recordExternalApiError: nothing,

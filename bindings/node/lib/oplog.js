@@ -1,17 +1,19 @@
 'use strict';
-// The writer of the operation log (core/include/djp/oplog.h): spans, attributes and requests become a few stores into memory that the
-// core owns and reads on a thread of its own. Every function converts and looks for room first and stores last, so that an error or
-// user code in between leaves the log as it was. Nothing here may wait, throw for a value, or run user code.
+// The writer of the operation log (core/include/djp/oplog.h): spans, attributes and requests become
+// a few stores into memory that the core owns and reads on a thread of its own. Every function
+// converts and looks for room first and stores last, so that an error or user code in between
+// leaves the log as it was. Nothing here may wait, throw for a value, or run user code.
 
 const { native } = require('./loader.js');
 const one = require('./one.js');
+const openMemory = require('./oplog_memory.js');
 const form = require('./oplog_form.js');
-const familiar = require('./oplog_texts.js');
+const hotStrings = require('./oplog_texts.js');
 const { random, randomWords } = require('./ids.js');
 
-const { cut, internal, isFamiliar, placeOf } = familiar;
-const { OP, WORD } = form;
-const { CONTROL_BYTES, SLOTS, SYMBOLS } = form.LOG;
+const { cut, internal, isHot, placeOf } = hotStrings;
+const { OP, WORD, LOG } = form;
+const { CONTROL_BYTES, SLOTS, SYMBOLS } = LOG;
 const NO_SLOT = form.NO.SLOT;
 const NAMES = 4096; // names and other texts, so that they never take the last symbol from a key
 const VALUES = 1024; // of these, texts of values
@@ -23,31 +25,21 @@ const START_UNITS = 8;
 const DECISION_UNITS = 2; // behind these, of a local root
 const END_UNITS = 3;
 const HTTP_END_UNITS = 6;
-const START_MOST = START_UNITS + DECISION_UNITS + HTTP_END_UNITS; // what a plain start and its end need at most
+// what a plain start and its end need at most
+const START_MOST = START_UNITS + DECISION_UNITS + HTTP_END_UNITS;
 const DRAIN_UNITS = 1024; // as much as may hold JavaScript up
 const NAME_LENGTH = 16384;
 const STATE_LENGTH = 4096; // the core accepts less; more is no tracestate
 
 const { PUBLISHED, LOST_SPANS, LOST_ATTRIBUTES, LOST_REQUESTS, CONSUMED, ASLEEP } = WORD;
 const { DEFINE, START, TEXT, NUMBER, TRUE, FALSE, DROP, END, HTTP_END, SYMBOL } = OP;
-
 const IS_ROOT = form.START.ROOT << 24; // of a header: the span begins a local trace
 const STATE_FOLLOWS = form.START.STATE;
 const NAME_FOLLOWS = form.START.NAME;
 const TIME_FOLLOWS = form.START.TIME;
 const ROUTE_FOLLOWS = form.HTTP.ROUTE;
 
-/** The core's memory; without a core a small one of our own in which telemetry is off. */
-function open() {
-  try {
-    if (native !== null && !one.has('oplog')) return native.logOpen();
-  } catch {
-    // No memory for a log: this environment records nothing, and telemetryStatus() of the core says what it has.
-  }
-  return new ArrayBuffer(CONTROL_BYTES + 8 * 1024);
-}
-
-const memory = open();
+const memory = openMemory();
 const control = new Int32Array(memory, 0, CONTROL_BYTES >> 2);
 const words = new Int32Array(memory, CONTROL_BYTES);
 const reals = new Float64Array(memory, CONTROL_BYTES);
@@ -60,7 +52,7 @@ const mostUnits = size >> 3; // of one operation
 const longestName = Math.min(NAME_LENGTH, mostUnits); // so that it always finds room in an empty ring
 const clock = process.hrtime.bigint; // CLOCK_MONOTONIC, as the core's
 
-// ---- room --------------------------------------------------------------------------------------------------------
+// ---- room --------------------------------------------------------------------------------------
 
 let at = 0; // place of the next operation, in units
 let base = control[PUBLISHED] - (control[PUBLISHED] & (size - 1)); // position of place 0 in this pass
@@ -74,7 +66,8 @@ function wake() {
   native.logWake();
 }
 
-// An atomic store is a full barrier on x86, so that a plain load behind it is as good as an atomic one, and 15 ns cheaper.
+// An atomic store is a full barrier on x86, so that a plain load behind it is as good as an atomic
+// one, and 15 ns cheaper.
 const ORDERED = process.arch === 'x64' || process.arch === 'ia32';
 
 /** Lets the core see what is written. */
@@ -98,7 +91,10 @@ function turn() {
   at = 0;
 }
 
-/** Moves on to a place with `units` in one piece, of which `free` are known to be there, and sets the next limit. */
+/**
+ * Moves on to a place with `units` in one piece, of which `free` are known to be there, and sets
+ * the next limit.
+ */
 function place(units, free) {
   if (((base + at - marked) | 0) >= quarter) {
     marked = (base + at) | 0;
@@ -137,10 +133,11 @@ function loseAttributes(count) {
   control[LOST_ATTRIBUTES] += count;
 }
 
-// ---- symbols -----------------------------------------------------------------------------------------------------
+// ---- symbols -----------------------------------------------------------------------------------
 
 const symbols = new Map();
-let lastSymbol = 0; // the core's table goes by these numbers: each is given once, whatever happens to the text
+// the core's table goes by these numbers: each is given once, whatever happens to the text
+let lastSymbol = 0;
 const cacheTexts = new Array(256).fill('');
 const cacheSymbols = new Int32Array(256);
 
@@ -162,7 +159,10 @@ function symbolFind(text, i, most) {
   return symbol;
 }
 
-/** Gives a text that has no symbol the next one; -1 when there are no more below `most`, or no room now. */
+/**
+ * Gives a text that has no symbol the next one; -1 when there are no more below `most`, or no room
+ * now.
+ */
 function define(text, most) {
   if (lastSymbol + 1 >= most) return -1;
   const units = 1 + ((text.length * 3 + 7) >> 3);
@@ -177,23 +177,30 @@ function define(text, most) {
   return symbol;
 }
 
-/** The symbol of an instrumentation scope, which may be longer than a name and may use all symbols; -1 when there is none. */
+/**
+ * The symbol of an instrumentation scope, which may be longer than a name and may use all symbols;
+ * -1 when there is none.
+ */
 function scopeSymbol(text) {
   const symbol = symbols.get(text);
   if (symbol !== undefined) return symbol;
   return text.length > SCOPE_LENGTH ? -1 : define(text, SYMBOLS);
 }
 
-// ---- slots -------------------------------------------------------------------------------------------------------
+// ---- slots -------------------------------------------------------------------------------------
 
-const generations = new Int32Array(SLOTS); // who holds a slot: the count of starts at its start; 0: nobody
+// who holds a slot: the count of starts at its start; 0: nobody
+const generations = new Int32Array(SLOTS);
 const kept = new Uint8Array(SLOTS); // units reserved for its end
 const free = new Int16Array(SLOTS);
 let freeCount = 0;
 let fresh = 0; // slots from here on were never used
 let starts = 0;
 
-/** Takes slots back from the spans that began first: those were most likely forgotten. The core sees it at the next start. */
+/**
+ * Takes slots back from the spans that began first: those were most likely forgotten. The core sees
+ * it at the next start.
+ */
 function reclaim() {
   const ages = new Uint32Array(NO_SLOT);
   for (let slot = 0; slot < NO_SLOT; slot++) ages[slot] = (starts - generations[slot]) >>> 0;
@@ -210,7 +217,7 @@ function releaseSlot(slot) {
   free[freeCount++] = slot;
 }
 
-// ---- spans -------------------------------------------------------------------------------------------------------
+// ---- spans -------------------------------------------------------------------------------------
 
 /** A start without room: the span is none, but has its ids. */
 function loseSpan() {
@@ -219,8 +226,9 @@ function loseSpan() {
 }
 
 /**
- * Writes a start and gives the span its slot. `header` is kind << 16 | flags << 24, `parent` the span whose id is the parent's or
- * null, `scope` a symbol, `decision` the five words of the head decision about a local root. Returns whether there was room.
+ * Writes a start and gives the span its slot. `header` is kind << 16 | flags << 24, `parent` the
+ * span whose id is the parent's or null, `scope` a symbol, `decision` the five words of the head
+ * decision about a local root. Returns whether there was room.
  */
 function start(span, name, header, parent, scope, decision) {
   const symbol = symbolOf(name, NAMES);
@@ -288,8 +296,8 @@ function sized(text, first) {
 }
 
 /**
- * A start with more than the usual: a parent's tracestate, a name in full, a start in Unix nanoseconds or on the monotonic clock (0n:
- * now).
+ * A start with more than the usual: a parent's tracestate, a name in full, a start in Unix
+ * nanoseconds or on the monotonic clock (0n: now).
  */
 function startFull(span, name, header, parent, scope, state, unixTime, monotonic, decision) {
   let symbol = symbolOf(name, NAMES);
@@ -344,7 +352,7 @@ function endAt(span, unixTime, monotonic) {
   publish();
 }
 
-// ---- attributes --------------------------------------------------------------------------------------------------
+// ---- attributes --------------------------------------------------------------------------------
 
 let textLimit = Infinity; // characters of a text
 let shortest = SHORT_TEXT; // texts up to this length need no look at the limit
@@ -356,8 +364,9 @@ function setTextLimit(most) {
 }
 
 /**
- * A text, number or boolean under a key with a symbol, as most attributes are: one function, so that the engine makes one piece of
- * code of it. Returns false for everything else, and has written nothing then.
+ * A text, number or boolean under a key with a symbol, as most attributes are: one function, so
+ * that the engine makes one piece of code of it. Returns false for everything else, and has written
+ * nothing then.
  */
 function attribute(slot, key, value) {
   const symbol = symbolOf(key, SYMBOLS);
@@ -412,10 +421,13 @@ function textRest(value, i, n, first, bits) {
   return bits;
 }
 
-const { texts: valueTexts, numbers: valueSymbols } = familiar;
+const { texts: valueTexts, numbers: valueSymbols } = hotStrings;
 let valueCount = 0; // symbols that values have
 
-/** Gives a text that comes often a symbol, of which the next one will make use; nothing when there are no more. */
+/**
+ * Gives a text that comes often a symbol, of which the next one will make use; nothing when there
+ * are no more.
+ */
 function remember(value, i) {
   let symbol = symbols.get(value);
   if (symbol === undefined) {
@@ -424,7 +436,7 @@ function remember(value, i) {
     if (symbol < 0) return;
     valueCount++;
   }
-  familiar.remember(internal(value), symbol, i);
+  hotStrings.remember(internal(value), symbol, i);
 }
 
 function textOfSymbol(word, symbol) {
@@ -444,7 +456,7 @@ function text(word, value) {
   if (n > 0) {
     const i = placeOf(value, n);
     if (valueTexts[i] === value) return textOfSymbol(word, valueSymbols[i]);
-    if (isFamiliar(value, n, i)) remember(value, i);
+    if (isHot(value, n, i)) remember(value, i);
   }
   const units = 1 + ((n + 7) >> 3);
   if (at + units + reserved > limit && !room(units)) return loseOne();
@@ -481,7 +493,10 @@ function operationText(kind, word, value) {
   at += 1 + ((count + 7) >> 3);
 }
 
-/** An operation whose payload was made before: `payload` is a Uint8Array that is copied. Counts `lost` where there is no room. */
+/**
+ * An operation whose payload was made before: `payload` is a Uint8Array that is copied. Counts
+ * `lost` where there is no room.
+ */
 function operation(kind, word, payload, lost) {
   const units = 1 + ((payload.length + 7) >> 3);
   if (units > mostUnits || !room(units)) return loseAttributes(lost);
@@ -500,10 +515,11 @@ function drop(slot, count) {
   at += 1;
 }
 
-// ---- requests ----------------------------------------------------------------------------------------------------
+// ---- requests ----------------------------------------------------------------------------------
 
 /**
- * Ends a request: its span, when it has a slot, and its metrics. `status` is status | flags << 16; -1 bytes: unknown.
+ * Ends a request: its span, when it has a slot, and its metrics. `status` is status | flags << 16;
+ * -1 bytes: unknown.
  */
 function endHttp(request, open, method, route, scheme, version, status, errorType, requestBytes) {
   const methodSymbol = symbolShort(method);
@@ -544,7 +560,10 @@ function loseRequest() {
   control[LOST_REQUESTS]++;
 }
 
-/** A route without a symbol behind the words of an end, where there is room for it; returns its bytes, perhaps 0. */
+/**
+ * A route without a symbol behind the words of an end, where there is room for it; returns its
+ * bytes, perhaps 0.
+ */
 function routeFull(route) {
   const units = HTTP_END_UNITS + 1 + ((route.length * 3 + 7) >> 3);
   if (units > mostUnits || !room(units)) return 0;

@@ -1,6 +1,7 @@
 'use strict';
-// Options given in code become text in the form that their variables have, for the core's table of settings, which judges them.
-// Reading an option never throws: one that cannot be read is a warning.
+// Options given in code become text in the form that their variables have, for the core's table of
+// settings, which judges them. Reading an option never throws: one that cannot be read is a
+// warning.
 
 const TRUE = ['1', 'true', 'yes', 'on'];
 
@@ -16,7 +17,10 @@ function pairs(entries) {
 /** Percent-encoding that also takes lone surrogates. */
 function quote(text) {
   return encodeURIComponent(
-    text.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, '\ufffd'),
+    text.replace(
+      /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g,
+      '\ufffd',
+    ),
   );
 }
 
@@ -26,11 +30,15 @@ function entriesOf(value) {
   return Object.entries(value);
 }
 
-/** An option as text; undefined when it was not given or means nothing. between: what stands between the items of a list in its variable. */
+/**
+ * An option as text; undefined when it was not given or means nothing. between: what stands between
+ * the items of a list in its variable.
+ */
 function optionText(value, between = ',') {
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'string') return value;
-  if (typeof value === 'boolean' || typeof value === 'number' || typeof value === 'bigint') return String(value);
+  if (typeof value === 'boolean' || typeof value === 'number' || typeof value === 'bigint')
+    return String(value);
   if (Array.isArray(value) || value instanceof Set) return Array.from(value, String).join(between);
   if (value instanceof URL) return value.href;
   if (typeof value === 'object' && !hasOwnText(value)) return pairs(entriesOf(value));
@@ -39,7 +47,9 @@ function optionText(value, between = ',') {
 
 function hasOwnText(value) {
   const text = value.toString;
-  return typeof text === 'function' && text !== Object.prototype.toString && !(value instanceof Map);
+  return (
+    typeof text === 'function' && text !== Object.prototype.toString && !(value instanceof Map)
+  );
 }
 
 /** serviceName and service_name are the same option. */
@@ -74,7 +84,10 @@ function keysOf(given, warn) {
   }
 }
 
-/** The options of `given` as keyword -> text. One that does not exist keeps its spelling, by which the core names it. */
+/**
+ * The options of `given` as keyword -> text. One that does not exist keeps its spelling, by which
+ * the core names it.
+ */
 function readOptions(given, keywords, warn) {
   const known = new Set(keywords);
   const options = Object.create(null);
@@ -86,7 +99,9 @@ function readOptions(given, keywords, warn) {
   return options;
 }
 
-/** Whether telemetry is asked for; only for what is said when the core, which decides, is not there. */
+/**
+ * Whether telemetry is asked for; only for what is said when the core, which decides, is not there.
+ */
 function wanted(given, environment) {
   try {
     const isOn = (value) => TRUE.includes(String(value).trim().toLowerCase());

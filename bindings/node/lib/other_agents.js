@@ -1,6 +1,6 @@
 'use strict';
-// Requests that other telemetry in this process sends to its own receivers: a span of those says nothing about the application, and
-// would itself be reported by them, which makes the next one.
+// Requests that other telemetry in this process sends to its own receivers: a span of those says
+// nothing about the application, and would itself be reported by them, which makes the next one.
 
 const API = Symbol.for('opentelemetry.js.api.1');
 const SUPPRESSED = Symbol.for('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
@@ -11,7 +11,12 @@ const SENDERS =
   /^(otel-otlp-exporter|opentelemetry|apm-agent-|elastic-?apm|elastic-otel|dd-trace|datadog|newrelic|sentry|honeycomb|libhoney|appinsights|dynatrace|splunk-otel|zipkin|jaeger|prom-client)/i;
 
 /** Headers that only they send. */
-const HEADERS = ['datadog-meta-lang', 'datadog-meta-tracer-version', 'x-sentry-auth', 'x-honeycomb-team'];
+const HEADERS = [
+  'datadog-meta-lang',
+  'datadog-meta-tracer-version',
+  'x-sentry-auth',
+  'x-honeycomb-team',
+];
 
 /** Where they send to, by methods that carry a body. */
 const PATHS = [
@@ -41,7 +46,8 @@ function isSuppressed() {
 
 /**
  * Whether a request is another agent's.
- * @param {string} method @param {string} path with its query @param {(name: string) => string|undefined} header by lower-case name
+ * @param {string} method @param {string} path with its query @param {(name: string) =>
+ * string|undefined} header by lower-case name
  */
 function isOfAgent(method, path, header) {
   if (isSuppressed()) return true;

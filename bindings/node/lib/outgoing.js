@@ -1,10 +1,14 @@
 'use strict';
-// Outgoing requests carry trace context and baggage, when the application asks for it. A request is only ever given headers that it
-// does not have, and no request fails because of telemetry. What each library needs is in integrations/.
+// Outgoing requests carry trace context and baggage, when the application asks for it. A request is
+// only ever given headers that it does not have, and no request fails because of telemetry. What
+// each library needs is in integrations/.
 
 const { originOf } = require('./outgoing_call.js');
 
-/** What the option `origins` allows: everything when it is not given; nothing for what cannot be understood. */
+/**
+ * What the option `origins` allows: everything when it is not given; nothing for what cannot be
+ * understood.
+ */
 function allowList(origins) {
   if (origins === undefined || origins === null) return () => true;
   if (typeof origins === 'function') return (origin) => origins(origin) === true;
@@ -29,8 +33,10 @@ function readOptions(given) {
 }
 
 /**
- * Outgoing requests of the built-in fetch (and undici), http and https carry traceparent, tracestate and baggage of the current context.
- * @param {object} [options] fetch, http: false leaves them alone; origins: only to these (strings, patterns, or a function); spans: a
+ * Outgoing requests of the built-in fetch (and undici), http and https carry traceparent,
+ * tracestate and baggage of the current context.
+ * @param {object} [options] fetch, http: false leaves them alone; origins: only to these (strings,
+ * patterns, or a function); spans: a
  *   client span for each request
  * @returns {() => void} ends it
  */

@@ -1,9 +1,12 @@
 'use strict';
-// Trace context without the core, only to hand it on: what came in is read by the grammar of Trace Context Level 2 and written again,
-// as the core does (tests/vectors). Needs nothing of Node. Nothing here throws for text.
+// Trace context without the core, only to hand it on: what came in is read by the grammar of Trace
+// Context Level 2 and written again, as the core does (tests/vectors). Needs nothing of Node.
+// Nothing here throws for text.
 
-const PARENT = /^[ \t]*(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?[ \t]*$/;
-const MEMBER = /^[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
+const PARENT =
+  /^[ \t]*(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?[ \t]*$/;
+const MEMBER =
+  /^[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
 const MEMBERS_MAX = 32;
 const STATE_MAX = 1024;
 const LONG_MEMBER = 128;

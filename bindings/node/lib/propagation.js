@@ -1,6 +1,7 @@
 'use strict';
-// Trace context and baggage between carriers (header objects, Map, Headers, pairs, raw header lists, or anything with a setter or
-// getter) and the core's parsers. A carrier that misbehaves is left alone; nothing here throws.
+// Trace context and baggage between carriers (header objects, Map, Headers, pairs, raw header
+// lists, or anything with a setter or getter) and the core's parsers. A carrier that misbehaves is
+// left alone; nothing here throws.
 
 const { scan, setterOf, stateText } = require('./carrier.js');
 const { impl } = require('./loader.js');
@@ -22,7 +23,7 @@ function propagates(name) {
   return names.has(name);
 }
 
-// ---- inject ---------------------------------------------------------------------------------------------------
+// ---- inject ------------------------------------------------------------------------------------
 
 function write(carrier, context, baggage, setter) {
   const put = setterOf(carrier, setter);
@@ -50,14 +51,15 @@ function write(carrier, context, baggage, setter) {
 function inject(carrier, context, baggage, setter) {
   const into = carrier === undefined || carrier === null ? {} : carrier;
   try {
-    if (typeof into === 'object' || typeof into === 'function') write(into, context, baggage, setter);
+    if (typeof into === 'object' || typeof into === 'function')
+      write(into, context, baggage, setter);
   } catch {
     // The carrier refused: a request without the header is better than none.
   }
   return into;
 }
 
-// ---- extract --------------------------------------------------------------------------------------------------
+// ---- extract -----------------------------------------------------------------------------------
 
 function read(carrier, getter) {
   const found = scan(carrier, getter);

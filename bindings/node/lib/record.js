@@ -1,7 +1,7 @@
 'use strict';
-// Spans of what has just ended, with durations in seconds that were measured elsewhere, and the documented metrics beside
-// them: one call records both. A duration is always a double, a status code an integer, success a boolean, everything
-// else text. Nothing here throws.
+// Spans of what has just ended, with durations in seconds that were measured elsewhere, and the
+// documented metrics beside them: one call records both. A duration is always a double, a status
+// code an integer, success a boolean, everything else text. Nothing here throws.
 
 const { KIND, STATUS } = require('./oplog_form.js');
 const { startAgo } = require('./start.js');
@@ -27,7 +27,8 @@ function durationOf(value) {
 
 /**
  * One served HTTP request that has just ended.
- * @param {string} method @param {string} route @param {number} status @param {number} durationSeconds
+ * @param {string} method @param {string} route @param {number} status @param {number}
+ * durationSeconds
  */
 function recordHttpSpan(method, route, status, durationSeconds) {
   const { semconv } = settings();
@@ -48,7 +49,8 @@ function recordHttpSpan(method, route, status, durationSeconds) {
 
 /**
  * One background job that has just ended.
- * @param {string} queueName @param {string} jobType @param {number} durationSeconds @param {boolean} [success]
+ * @param {string} queueName @param {string} jobType @param {number} durationSeconds @param
+ * {boolean} [success]
  * @param {{ errorType?: string }} [options] the class of errors of a failure
  */
 function recordJobSpan(queueName, jobType, durationSeconds, success = true, options = {}) {
@@ -69,7 +71,8 @@ function recordJobSpan(queueName, jobType, durationSeconds, success = true, opti
 
 /**
  * One call to another service that has just ended.
- * @param {string} service @param {string} operation @param {number} durationSeconds @param {boolean} [success]
+ * @param {string} service @param {string} operation @param {number} durationSeconds @param
+ * {boolean} [success]
  * @param {{ statusCode?: number }} [options] the HTTP status of the answer
  */
 function recordExternalApiSpan(service, operation, durationSeconds, success = true, options = {}) {
@@ -83,9 +86,19 @@ function recordExternalApiSpan(service, operation, durationSeconds, success = tr
     'external.success': succeeded,
     'http.status_code': code || null,
   };
-  record('external.api.call', CLIENT, duration, attributes, succeeded ? null : 'External API call failed');
+  record(
+    'external.api.call',
+    CLIENT,
+    duration,
+    attributes,
+    succeeded ? null : 'External API call failed',
+  );
   recorders.recordExternalApiCall(service, operation, duration);
   if (!succeeded) recorders.recordExternalApiError(service, code);
 }
 
-module.exports = require('./one.js')('record', { recordExternalApiSpan, recordHttpSpan, recordJobSpan });
+module.exports = require('./one.js')('record', {
+  recordExternalApiSpan,
+  recordHttpSpan,
+  recordJobSpan,
+});

@@ -1,7 +1,8 @@
 'use strict';
-// The documented metrics of requests, jobs, calls, models, tasks and devices, for code that records them by hand; names,
-// labels and buckets stand in docs/metrics.md. Nothing here throws; all are no-ops while telemetry is off. A number that
-// makes no sense (negative, NaN, infinite, no number) is counted as dropped and changes nothing.
+// The documented metrics of requests, jobs, calls, models, tasks and devices, for code that records
+// them by hand; names, labels and buckets stand in docs/metrics.md. Nothing here throws; all are
+// no-ops while telemetry is off. A number that makes no sense (negative, NaN, infinite, no number)
+// is counted as dropped and changes nothing.
 
 const { impl } = require('./loader.js');
 const { number, optionOf, seconds, statusCode, text } = require('./measured.js');
@@ -12,11 +13,13 @@ function record(name, labels, value) {
 }
 
 /**
- * One answered request: http_requests_total, http_request_duration_seconds and, with a size, http_request_size_bytes.
- * The endpoint must be a route template. The middleware does this for every request: do not call it there as well.
+ * One answered request: http_requests_total, http_request_duration_seconds and, with a size,
+ * http_request_size_bytes. The endpoint must be a route template. The middleware does this for
+ * every request: do not call it there as well.
  */
 function recordHttpRequest(method, endpoint, status, durationSeconds, requestSizeBytes) {
-  const size = requestSizeBytes === undefined || requestSizeBytes === null ? -1 : number(requestSizeBytes);
+  const size =
+    requestSizeBytes === undefined || requestSizeBytes === null ? -1 : number(requestSizeBytes);
   impl.recordHttpRequest(
     text(method),
     text(endpoint),
@@ -122,7 +125,10 @@ function setGpuUtilization(device, model, percent) {
 }
 // gen:end
 
-/** One request to a model in model_requests_total, and what it used: { inputTokens, outputTokens, costUsd }. */
+/**
+ * One request to a model in model_requests_total, and what it used: { inputTokens, outputTokens,
+ * costUsd }.
+ */
 function recordModelRequest(provider, model, status = 'success', used = {}) {
   record('model_requests_total', [provider, model, status], 1);
   const [input, output, cost] = ['inputTokens', 'outputTokens', 'costUsd'].map(

@@ -1,6 +1,7 @@
 'use strict';
-// Beginning and end: options become text for the core's table of settings, the exit hook of Node is set, and the state is told
-// honestly. Nothing here throws into the application, and nothing here keeps the process alive.
+// Beginning and end: options become text for the core's table of settings, the exit hook of Node is
+// set, and the state is told honestly. Nothing here throws into the application, and nothing here
+// keeps the process alive.
 
 const path = require('path');
 const { isMainThread } = require('worker_threads');
@@ -12,7 +13,8 @@ const { impl } = loader;
 const FLUSH_MS = 10000;
 const INFO = 3; // of the setting log_level
 const SAID_MAX = 1000;
-const COPIES = Symbol.for('djp-telemetry.copies'); // of the process: WeakRefs of what each copy does at exit
+// of the process: WeakRefs of what each copy does at exit
+const COPIES = Symbol.for('djp-telemetry.copies');
 
 const BUNDLED = Symbol.for('djp-telemetry.bundled'); // set by a copy in a bundle that found no core
 
@@ -29,7 +31,9 @@ const state = {
   before: [], // called before whatever was recorded must be complete
 };
 
-/** Whether the setting log_level asks for no warnings; without the core's settings, its variable. */
+/**
+ * Whether the setting log_level asks for no warnings; without the core's settings, its variable.
+ */
 function isQuiet() {
   const { report } = state.settings;
   const level = report ? JSON.parse(report).log_level.value : process.env.OTEL_LOG_LEVEL;
@@ -68,12 +72,13 @@ function callAll(list) {
   }
 }
 
-// ---- begin ----------------------------------------------------------------------------------------------------
+// ---- begin -------------------------------------------------------------------------------------
 
 /**
- * Starts what the options and the environment ask for; an option wins over its variable. Does nothing while telemetry is active,
- * and may be called again after shutdown(). A second environment of the process (a worker thread) joins what runs. Never throws
- * for a value: a bad one is replaced by its default with one warning. Durations are in seconds, as in the variables.
+ * Starts what the options and the environment ask for; an option wins over its variable. Does
+ * nothing while telemetry is active, and may be called again after shutdown(). A second environment
+ * of the process (a worker thread) joins what runs. Never throws for a value: a bad one is replaced
+ * by its default with one warning. Durations are in seconds, as in the variables.
  * @param {object} [options] every option of docs/configuration.md, in camelCase or snake_case
  */
 function init(options) {
@@ -112,11 +117,14 @@ function isActive() {
 
 function start(options, warn) {
   if (loader.native === null) {
-    if (wanted(options, process.env)) warn(`Telemetry is enabled, but nothing is recorded: ${loader.reason}.`);
+    if (wanted(options, process.env))
+      warn(`Telemetry is enabled, but nothing is recorded: ${loader.reason}.`);
     const known = Object.keys(noopStatus().settings);
     for (const name of Object.keys(readOptions(options, known, warn))) {
       if (known.includes(name)) continue;
-      warn(`There is no option "${name}", so it is ignored: the names are in docs/configuration.md.`);
+      warn(
+        `There is no option "${name}", so it is ignored: the names are in docs/configuration.md.`,
+      );
     }
     return;
   }
@@ -138,8 +146,9 @@ function start(options, warn) {
 }
 
 /**
- * One listener for all copies of the package in this environment, which none of them is kept alive by: whoever loads modules
- * again and again, as test runners do, must not gather listeners, or the memory of copies that nobody uses.
+ * One listener for all copies of the package in this environment, which none of them is kept alive
+ * by: whoever loads modules again and again, as test runners do, must not gather listeners, or the
+ * memory of copies that nobody uses.
  */
 function setHooks() {
   if (state.hooked) return;
@@ -164,7 +173,10 @@ function setHooks() {
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'];
 
-/** The last listener of a signal went (`once`, signal-exit): it would end the process without a word again, so the core takes it. */
+/**
+ * The last listener of a signal went (`once`, signal-exit): it would end the process without a word
+ * again, so the core takes it.
+ */
 function takeSignal(name) {
   if (!SIGNALS.includes(name) || process.listenerCount(name) > 0) return;
   for (const copy of process[COPIES]) {
@@ -174,8 +186,8 @@ function takeSignal(name) {
 }
 
 /**
- * The process ends: by the end of its script, process.exit or an uncaught error. A worker thread that ends leaves the SDK to the
- * others; what it recorded is handed over.
+ * The process ends: by the end of its script, process.exit or an uncaught error. A worker thread
+ * that ends leaves the SDK to the others; what it recorded is handed over.
  */
 function atExit() {
   try {
@@ -186,7 +198,7 @@ function atExit() {
   }
 }
 
-// ---- end ------------------------------------------------------------------------------------------------------
+// ---- end ---------------------------------------------------------------------------------------
 
 function seconds(value, otherwise) {
   return typeof value === 'number' && value >= 0 ? value : otherwise;
@@ -220,9 +232,10 @@ async function stopLater(ms) {
 }
 
 /**
- * Sends what is left and ends telemetry; resolves to true only when all of it was accepted within `ms` milliseconds (the
- * configured shutdown_timeout by default). A second call waits for the shutdown under way and gives the same answer. Everything
- * after it is a no-op until init() is called again. Never rejects.
+ * Sends what is left and ends telemetry; resolves to true only when all of it was accepted within
+ * `ms` milliseconds (the configured shutdown_timeout by default). A second call waits for the
+ * shutdown under way and gives the same answer. Everything after it is a no-op until init() is
+ * called again. Never rejects.
  * @param {number} [ms]
  * @returns {Promise<boolean>}
  */
@@ -237,8 +250,8 @@ async function shutdown(ms) {
 }
 
 /**
- * Sends every span that has ended; resolves to true only when the receiver accepted all of them within `ms` milliseconds (10,000
- * by default). Never rejects.
+ * Sends every span that has ended; resolves to true only when the receiver accepted all of them
+ * within `ms` milliseconds (10,000 by default). Never rejects.
  * @param {number} [ms]
  * @returns {Promise<boolean>}
  */
@@ -252,13 +265,14 @@ async function flush(ms) {
   }
 }
 
-// ---- switch ---------------------------------------------------------------------------------------------------
+// ---- switch ------------------------------------------------------------------------------------
 
 /**
- * Switches the recording of spans off and on again, without a restart. While it is off, spans are no-ops and nothing leaves the
- * process, not even what waits; metrics go on.
+ * Switches the recording of spans off and on again, without a restart. While it is off, spans are
+ * no-ops and nothing leaves the process, not even what waits; metrics go on.
  * @param {boolean} enabled
- * @returns {boolean} whether that holds now: not when telemetry is off by configuration, or the overrides file says otherwise
+ * @returns {boolean} whether that holds now: not when telemetry is off by configuration, or the
+ * overrides file says otherwise
  */
 function setEnabled(enabled) {
   try {
@@ -271,8 +285,8 @@ function setEnabled(enabled) {
 }
 
 /**
- * Changes the part of the traces that is kept by chance; null is the configured one again. With 0 nothing leaves the process,
- * errors neither.
+ * Changes the part of the traces that is kept by chance; null is the configured one again. With 0
+ * nothing leaves the process, errors neither.
  * @param {number|null} ratio 0 to 1
  * @returns {boolean} whether it holds now, as for setEnabled()
  */
@@ -281,8 +295,8 @@ function setSampleRatio(ratio) {
 }
 
 /**
- * Changes the part of the traces that is recorded at all; null is the configured one again. Nothing is kept of the others, errors
- * neither.
+ * Changes the part of the traces that is recorded at all; null is the configured one again. Nothing
+ * is kept of the others, errors neither.
  * @param {number|null} ratio 0 to 1
  * @returns {boolean} whether it holds now, as for setEnabled()
  */
@@ -293,7 +307,9 @@ function setCanaryRatio(ratio) {
 function changeRatio(name, ratio, set) {
   try {
     if (ratio !== null && !(typeof ratio === 'number' && ratio >= 0 && ratio <= 1)) {
-      warnOnce(`The ${name} was not changed: it must be a number from 0 to 1, or null for the configured one`);
+      warnOnce(
+        `The ${name} was not changed: it must be a number from 0 to 1, or null for the configured one`,
+      );
       return false;
     }
     callAll(state.before);
@@ -304,7 +320,7 @@ function changeRatio(name, ratio, set) {
   }
 }
 
-// ---- state ----------------------------------------------------------------------------------------------------
+// ---- state -------------------------------------------------------------------------------------
 
 function statusBody() {
   const text = impl.sdkStatus();
@@ -323,8 +339,9 @@ function noopStatus() {
 }
 
 /**
- * The honest state: what is on, each effective setting and where it came from, what was exported and what was lost and why, and in
- * `problem` why nothing arrives. The keys are always the same: off, after shutdown() and without the native core, too.
+ * The honest state: what is on, each effective setting and where it came from, what was exported
+ * and what was lost and why, and in `problem` why nothing arrives. The keys are always the same:
+ * off, after shutdown() and without the native core, too.
  * @returns {object}
  */
 function telemetryStatus() {
@@ -346,12 +363,17 @@ function settings() {
   return state.settings;
 }
 
-/** Registers a function that is called after every begin and end of telemetry in this environment. */
+/**
+ * Registers a function that is called after every begin and end of telemetry in this environment.
+ */
 function onChange(hook) {
   state.changed.push(hook);
 }
 
-/** Registers a function that is called before whatever was recorded must be complete: flush, shutdown, status, exit. */
+/**
+ * Registers a function that is called before whatever was recorded must be complete: flush,
+ * shutdown, status, exit.
+ */
 function beforeFlush(hook) {
   state.before.push(hook);
 }

@@ -1,6 +1,7 @@
 'use strict';
-// Samplers to put together: each call gives a value for init({ sampler }), whose text is what DJP_TELEMETRY_SAMPLER takes, too. The
-// native core reads that text: a mistake costs one warning there and throws nothing here. Needs nothing of Node.
+// Samplers to put together: each call gives a value for init({ sampler }), whose text is what
+// DJP_TELEMETRY_SAMPLER takes, too. The native core reads that text: a mistake costs one warning
+// there and throws nothing here. Needs nothing of Node.
 
 class Text {
   #text;
@@ -32,7 +33,9 @@ class Predicate extends Text {
   not() {
     const text = String(this);
     if (/^(?:[^"]|"(?:[^"\\]|\\.)*")*? & /s.test(text)) {
-      throw new TypeError('only a single condition can be turned round: write a.not().and(b.not()), or two rules');
+      throw new TypeError(
+        'only a single condition can be turned round: write a.not().and(b.not()), or two rules',
+      );
     }
     return new Predicate(text.startsWith('!') ? text.slice(1) : `!${text}`);
   }
@@ -47,7 +50,8 @@ function quoted(text) {
 }
 
 function valueText(value) {
-  if (typeof value === 'boolean' || typeof value === 'number' || typeof value === 'bigint') return String(value);
+  if (typeof value === 'boolean' || typeof value === 'number' || typeof value === 'bigint')
+    return String(value);
   return quoted(value);
 }
 
@@ -61,7 +65,10 @@ function pattern(value, options) {
 /** Keeps everything. */
 const alwaysOn = () => new Sampler('always_on');
 
-/** The head says no. As the whole sampler nothing leaves; in a rule, errors, slow traces and tail-sampling rules still have their say. */
+/**
+ * The head says no. As the whole sampler nothing leaves; in a rule, errors, slow traces and
+ * tail-sampling rules still have their say.
+ */
 const alwaysOff = () => new Sampler('always_off');
 
 /** Neither kept nor recorded, whatever happens: for health checks. */
@@ -107,7 +114,8 @@ const parentSampled = () => new Predicate('parent_sampled');
 const KINDS = ['internal', 'server', 'client', 'producer', 'consumer'];
 
 /** The span's kind: 'server', SpanKind.SERVER. */
-const kind = (word) => new Predicate(`kind(${typeof word === 'number' ? KINDS[word] : String(word).toLowerCase()})`);
+const kind = (word) =>
+  new Predicate(`kind(${typeof word === 'number' ? KINDS[word] : String(word).toLowerCase()})`);
 
 /** The span's name. */
 const name = (text, options) => new Predicate(`name(${pattern(text, options)})`);

@@ -1,6 +1,7 @@
 'use strict';
-// An instrumentation scope as the text of its symbol (core/include/djp/oplog.h): name, version, schema URL and attributes in fields.
-// Reading what the caller gave is user code, which may throw; nothing here does.
+// An instrumentation scope as the text of its symbol (core/include/djp/oplog.h): name, version,
+// schema URL and attributes in fields. Reading what the caller gave is user code, which may throw;
+// nothing here does.
 
 const { isMap } = require('util/types');
 
@@ -46,7 +47,8 @@ function attributeFields(attributes) {
 
 /**
  * The text of a scope, '' for the one without a name; what is no text is left out.
- * @param {string} [name] @param {string} [version] @param {{schemaUrl?: string, attributes?: object}} [options]
+ * @param {string} [name] @param {string} [version] @param {{schemaUrl?: string, attributes?:
+ * object}} [options]
  */
 function scopeText(name, version, options) {
   const fields = [field(name), field(version)];

@@ -3,7 +3,10 @@
 import type { Sampler } from './sampling';
 
 type TextList = string | readonly string[];
-type Pairs = string | Record<string, string | number | boolean> | ReadonlyMap<string, string | number | boolean>;
+type Pairs =
+  | string
+  | Record<string, string | number | boolean>
+  | ReadonlyMap<string, string | number | boolean>;
 
 /**
  * The options of init(), in camelCase or snake_case. Durations are in seconds. Each option takes

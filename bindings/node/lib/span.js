@@ -1,6 +1,7 @@
 'use strict';
-// The Span: its ids, what may be recorded on it, and its end. A span that has ended, that was never recorded or whose telemetry is
-// over has the same methods, which do nothing. No method throws for a value; what cannot be kept is counted.
+// The Span: its ids, what may be recorded on it, and its end. A span that has ended, that was never
+// recorded or whose telemetry is over has the same methods, which do nothing. No method throws for
+// a value; what cannot be kept is counted.
 
 const { isDate, isMap } = require('util/types');
 
@@ -14,7 +15,8 @@ const known = require('./known.js');
 const { generations, NO_SLOT, OP } = log;
 const SAMPLED = 1;
 const RANDOM = 2;
-const NEAR = -3; // generation of a context that did not come from another process, and is no span that is known here
+// generation of a context that did not come from another process, and is no span that is known here
+const NEAR = -3;
 const OUTSIDE = -2; // of a span outside of the canary: it and what is below it are never written
 const LINK_IS_REMOTE = 0x300; // OTLP: whether it is known, and that it is so
 const LINK_IS_LOCAL = 0x100;
@@ -76,7 +78,12 @@ class Span {
   }
 
   setAttributes(attributes) {
-    if (generations[this.slot] !== this.generation || attributes === undefined || attributes === null) return this;
+    if (
+      generations[this.slot] !== this.generation ||
+      attributes === undefined ||
+      attributes === null
+    )
+      return this;
     setAll(this, attributes);
     return this;
   }
@@ -89,7 +96,8 @@ class Span {
     }
     const head = momentOf(timeOf(time));
     if (typeof name !== 'string') log.drop(this.slot, 1);
-    if (this.isRecording()) writeEvent(this, head, typeof name === 'string' ? name : '', attributes, NOTHING);
+    if (this.isRecording())
+      writeEvent(this, head, typeof name === 'string' ? name : '', attributes, NOTHING);
     return this;
   }
 
@@ -208,11 +216,12 @@ function writeEvent(span, head, name, attributes, own) {
   writeRecord(span, OP.EVENT, 0, head, [name], attributes, own);
 }
 
-// ---- links -------------------------------------------------------------------------------------------------------
+// ---- links -------------------------------------------------------------------------------------
 
 /**
- * A span without a record that stands for somebody's context: our own spans and contexts, or an object with traceId and spanId, or
- * with spanContext(). Null when there is no valid context in it. May throw what the object throws.
+ * A span without a record that stands for somebody's context: our own spans and contexts, or an
+ * object with traceId and spanId, or with spanContext(). Null when there is no valid context in it.
+ * May throw what the object throws.
  */
 function spanOf(object) {
   if (object instanceof Span) return hasIds(object) ? object : null;
@@ -225,12 +234,26 @@ function spanOf(object) {
   if (trace === null || id === null) return null;
   const flags = Number(context.traceFlags) & 0xff;
   const state = stateOf(context.traceState);
-  const span = new Span(trace[0], trace[1], trace[2], trace[3], id[0], id[1], flags, 0, state, null);
+  const span = new Span(
+    trace[0],
+    trace[1],
+    trace[2],
+    trace[3],
+    id[0],
+    id[1],
+    flags,
+    0,
+    state,
+    null,
+  );
   if (context.isRemote !== true) settleNear(span, known.find(trace, id));
   return span;
 }
 
-/** A context of this process: of the span that is noted at this place, or of one that is not known here (-1). */
+/**
+ * A context of this process: of the span that is noted at this place, or of one that is not known
+ * here (-1).
+ */
 function settleNear(span, at) {
   span.generation = NEAR;
   if (at < 0) return;
@@ -251,14 +274,19 @@ function isFilled(attributes) {
   return isMap(attributes) ? attributes.size > 0 : Object.keys(attributes).length > 0;
 }
 
-/** A link whose ids are zeros says something by its attributes or tracestate alone; null where it does not. */
+/**
+ * A link whose ids are zeros says something by its attributes or tracestate alone; null where it
+ * does not.
+ */
 function emptyTarget(object, attributes) {
   if (object === null || typeof object !== 'object') return null;
   const context = typeof object.spanContext === 'function' ? object.spanContext() : object;
   if (context === null || typeof context !== 'object') return null;
   if (!/^0{32}$/.test(context.traceId) || !/^0{16}$/.test(context.spanId)) return null;
   const state = stateOf(context.traceState);
-  return state !== '' || isFilled(attributes) ? new Span(0, 0, 0, 0, 0, 0, 0, 0, state, null) : null;
+  return state !== '' || isFilled(attributes)
+    ? new Span(0, 0, 0, 0, 0, 0, 0, 0, state, null)
+    : null;
 }
 
 const NO_LINK = [0n, 0n, 0n, 0n];
@@ -269,7 +297,12 @@ function addLink(span, link, attributes) {
   try {
     let context = link;
     target = spanOf(link);
-    if (target === null && link !== null && typeof link === 'object' && link.context !== undefined) {
+    if (
+      target === null &&
+      link !== null &&
+      typeof link === 'object' &&
+      link.context !== undefined
+    ) {
       ({ context } = link);
       target = spanOf(context);
       if (attributes === undefined || attributes === null) ({ attributes } = link);
@@ -280,7 +313,8 @@ function addLink(span, link, attributes) {
   }
   if (!span.isRecording()) return;
   if (target === null) {
-    writeRecord(span, OP.LINK, 0, NO_LINK, [''], undefined, NOTHING); // which the core counts as a dropped link
+    // which the core counts as a dropped link
+    writeRecord(span, OP.LINK, 0, NO_LINK, [''], undefined, NOTHING);
     return;
   }
   const remote = isRemote(target) ? LINK_IS_REMOTE : LINK_IS_LOCAL;
@@ -310,7 +344,7 @@ function addLinks(span, links) {
   }
 }
 
-// ---- exceptions and status ---------------------------------------------------------------------------------------
+// ---- exceptions and status ---------------------------------------------------------------------
 
 function recordException(span, error, attributes, time, escaped) {
   if (error === undefined || error === null) {
@@ -325,7 +359,11 @@ function recordException(span, error, attributes, time, escaped) {
     return;
   }
   const own = [];
-  for (const [i, name] of ['exception.type', 'exception.message', 'exception.stacktrace'].entries()) {
+  for (const [i, name] of [
+    'exception.type',
+    'exception.message',
+    'exception.stacktrace',
+  ].entries()) {
     if (texts[i] !== '') own.push(name, texts[i]); // as the core does where it writes the event
   }
   writeEvent(span, [unix, now], 'exception', attributes, own);
@@ -333,7 +371,10 @@ function recordException(span, error, attributes, time, escaped) {
 
 function statusCode(status) {
   if (typeof status === 'number') return status === 0 || status === 1 || status === 2 ? status : -1;
-  const code = typeof status === 'string' && status.length < 6 ? STATUS_WORDS[status.toLowerCase()] : undefined;
+  const code =
+    typeof status === 'string' && status.length < 6
+      ? STATUS_WORDS[status.toLowerCase()]
+      : undefined;
   return code === undefined ? -1 : code;
 }
 
@@ -352,10 +393,18 @@ function setStatus(span, status, message) {
   }
   if (!span.isRecording()) return;
   if (code < 0) log.drop(span.slot, 1);
-  else log.operationText(OP.STATUS, span.slot | (code << 16), typeof message === 'string' ? log.limited(message) : '');
+  else
+    log.operationText(
+      OP.STATUS,
+      span.slot | (code << 16),
+      typeof message === 'string' ? log.limited(message) : '',
+    );
 }
 
-/** What leaves the function of a span: recorded, and the span is an error; unless it says that the operation was cancelled. */
+/**
+ * What leaves the function of a span: recorded, and the span is an error; unless it says that the
+ * operation was cancelled.
+ */
 function fail(span, error) {
   if (!span.isRecording() || exception.isCancellation(error)) return;
   if (error === undefined || error === null) {

@@ -1,10 +1,21 @@
 'use strict';
-// Starting spans: ids, the head decision, and under which parent. Decisions that need more than a comparison are the core's.
+// Starting spans: ids, the head decision, and under which parent. Decisions that need more than a
+// comparison are the core's.
 
 const { native } = require('./loader.js');
 const form = require('./oplog_form.js');
 const log = require('./oplog.js');
-const { Span, INVALID, addLinks, hasIds, isRemote, spanOf, OUTSIDE, SAMPLED, RANDOM } = require('./span.js');
+const {
+  Span,
+  INVALID,
+  addLinks,
+  hasIds,
+  isRemote,
+  spanOf,
+  OUTSIDE,
+  SAMPLED,
+  RANDOM,
+} = require('./span.js');
 const { Context, ROOT, current, storage } = require('./context.js');
 const { timeOf } = require('./time.js');
 const { encodeAttributes } = require('./values.js');
@@ -15,16 +26,20 @@ const { TRACES, METRICS, DROP_ALL, HEAD_ONLY, ASK, ASK_ATTRIBUTES } = form.LOG;
 const REMOTE = form.START.REMOTE << 24;
 const IS_ROOT = form.START.ROOT << 24;
 const { INTERNAL } = form.KIND;
-const KIND_WORDS = new Map(Object.entries(form.KIND).map(([word, number]) => [word.toLowerCase(), number]));
+const KIND_WORDS = new Map(
+  Object.entries(form.KIND).map(([word, number]) => [word.toLowerCase(), number]),
+);
 const RECENT = 1 << 30;
-// Of the first word of a decision: what is recorded of the local trace (nothing: 0), and the flag that is sent downstream.
+// Of the first word of a decision: what is recorded of the local trace (nothing: 0), and the flag
+// that is sent downstream.
 const OUTCOME = 3 << form.LOG.DECISION_OUTCOME;
 const RECORD_ONLY = 1 << form.LOG.DECISION_OUTCOME;
 const FLAG_SHIFT = form.LOG.DECISION_FLAG;
 
 let epoch = -1;
 let head = -1; // the changes of the head decision that are known
-// How roots are decided: the threshold, low and high, then the words of a decision for those that are sampled and for the others.
+// How roots are decided: the threshold, low and high, then the words of a decision for those that
+// are sampled and for the others.
 const roots = new Int32Array(12);
 const sampledRoot = roots.subarray(2, 7);
 const unsampledRoot = roots.subarray(7);
@@ -63,10 +78,14 @@ function headSamples(t2, t3) {
   return high > roots[1] || (high === roots[1] && t3 >>> 0 >= roots[0] >>> 0);
 }
 
-/** Whether a trace that begins here is outside of the canary, by which nothing of it is recorded. */
+/**
+ * Whether a trace that begins here is outside of the canary, by which nothing of it is recorded.
+ */
 function isOutside(t2, t3) {
   const high = t2 & 0xffffff;
-  return high < unsampledRoot[4] || (high === unsampledRoot[4] && t3 >>> 0 < unsampledRoot[3] >>> 0);
+  return (
+    high < unsampledRoot[4] || (high === unsampledRoot[4] && t3 >>> 0 < unsampledRoot[3] >>> 0)
+  );
 }
 
 /** The decision about a trace that began here. */
@@ -115,7 +134,8 @@ function stateOf(reply) {
 /** The reply's attributes, and then the caller's, where they were read for the sampler. */
 function writeAsked(span, reply, shown) {
   if (!span.isRecording()) return;
-  if (reply !== null && reply !== '' && reply[2] !== undefined) log.operation(log.OP.KEYED, span.slot, reply[2], 1);
+  if (reply !== null && reply !== '' && reply[2] !== undefined)
+    log.operation(log.OP.KEYED, span.slot, reply[2], 1);
   if (shown === undefined) return;
   if (shown.bytes !== null) log.operation(log.OP.KEYED, span.slot, shown.bytes, 1);
   if (shown.lost > 0) log.drop(span.slot, shown.lost);
@@ -131,8 +151,9 @@ function assume(flag) {
 }
 
 /**
- * A new trace about which a tree of samplers decides: the core is asked once, and the start says what it decided. `shown` are
- * attributes of the caller's, `request` what is known of a request; the span's name is the log's, which for requests says nothing.
+ * A new trace about which a tree of samplers decides: the core is asked once, and the start says
+ * what it decided. `shown` are attributes of the caller's, `request` what is known of a request;
+ * the span's name is the log's, which for requests says nothing.
  */
 function startAsked(name, header, scope, baggage, unix, begun, shown, request) {
   if (control[HEAD] !== head) renewHead();
@@ -142,12 +163,29 @@ function startAsked(name, header, scope, baggage, unix, begun, shown, request) {
   let reply = null;
   assume(0);
   try {
-    reply = native.logDecide(found, name, (header >> 16) & 7, shown === undefined ? undefined : shown.bytes, request);
+    reply = native.logDecide(
+      found,
+      name,
+      (header >> 16) & 7,
+      shown === undefined ? undefined : shown.bytes,
+      request,
+    );
   } catch {
     // Nobody was there to reply: no.
   }
   const flags = RANDOM | decidedFlag();
-  const span = new Span(found[0], found[1], found[2], found[3], s0, s1, flags, nextLocal(), stateOf(reply), baggage);
+  const span = new Span(
+    found[0],
+    found[1],
+    found[2],
+    found[3],
+    s0,
+    s1,
+    flags,
+    nextLocal(),
+    stateOf(reply),
+    baggage,
+  );
   span.generation = decidedGeneration();
   if (isIdle(control[ACTIVE], span)) return span;
   log.startFull(span, name, header | IS_ROOT, null, scope, '', unix, begun, decided);
@@ -156,13 +194,17 @@ function startAsked(name, header, scope, baggage, unix, begun, shown, request) {
 }
 
 function startRoot(active, name, header, scope, baggage, shown) {
-  if ((active & ASK) !== 0) return startAsked(name, header, scope, baggage, 0n, 0n, shown, undefined);
+  if ((active & ASK) !== 0)
+    return startAsked(name, header, scope, baggage, 0n, 0n, shown, undefined);
   const span = newRoot(baggage);
-  if (!isIdle(active, span)) log.start(span, name, header | IS_ROOT, null, scope, rootDecision(span));
+  if (!isIdle(active, span))
+    log.start(span, name, header | IS_ROOT, null, scope, rootDecision(span));
   return span;
 }
 
-/** A child of this process: it belongs to its parent's local trace, also when the parent has ended. */
+/**
+ * A child of this process: it belongs to its parent's local trace, also when the parent has ended.
+ */
 function newChild(parent, baggage) {
   const r = log.randomWords(2);
   const span = new Span(
@@ -204,19 +246,32 @@ function decidedFlag() {
   return (decided[0] >> FLAG_SHIFT) & SAMPLED;
 }
 
-/** The core's decision for a local root below `parent`, its words in `decided`; null when there is none. */
+/**
+ * The core's decision for a local root below `parent`, its words in `decided`; null when there is
+ * none.
+ */
 function decideBelow(parent, name, header, shown) {
   const flags = (parent.flags & 0xff).toString(16).padStart(2, '0');
   try {
     const traceparent = `00-${parent.traceId}-${parent.spanId}-${flags}`;
     const bytes = shown === undefined ? undefined : shown.bytes;
-    return native.logContext(traceparent, parent.state || undefined, found, name, (header >> 16) & 7, bytes);
+    return native.logContext(
+      traceparent,
+      parent.state || undefined,
+      found,
+      name,
+      (header >> 16) & 7,
+      bytes,
+    );
   } catch {
     return null;
   }
 }
 
-/** A local root below a span that is not known here: of another process, or of telemetry that was shut down. */
+/**
+ * A local root below a span that is not known here: of another process, or of telemetry that was
+ * shut down.
+ */
 function startStranger(active, name, header, scope, parent, baggage, unix, begun, shown) {
   if (control[HEAD] !== head) renewHead();
   const reply = decideBelow(parent, name, header, shown);
@@ -260,25 +315,38 @@ function startTimed(active, name, header, scope, parent, baggage, unix, begun, s
   const span = parent === null ? newRoot(baggage) : newChild(parent, baggage);
   const full = parent === null ? header | IS_ROOT : header;
   const decision = parent === null ? rootDecision(span) : null;
-  if (!isIdle(active, span)) log.startFull(span, name, full, parent, scope, '', unix, begun, decision);
+  if (!isIdle(active, span))
+    log.startFull(span, name, full, parent, scope, '', unix, begun, decision);
   return span;
 }
 
-// ---- what callers give -------------------------------------------------------------------------------------------
+// ---- what callers give -------------------------------------------------------------------------
 
 function nameOf(name) {
   return typeof name === 'string' && name !== '' ? name : 'unnamed';
 }
 
-/** A word, or OpenTelemetry's number, which is one less than on the wire; internal for anything else. */
+/**
+ * A word, or OpenTelemetry's number, which is one less than on the wire; internal for anything
+ * else.
+ */
 function kindOf(kind) {
   if (typeof kind === 'number') return kind >= 0 && kind < 5 ? Math.floor(kind) + 1 : INTERNAL;
-  return (typeof kind === 'string' && kind.length <= 8 && KIND_WORDS.get(kind.toLowerCase())) || INTERNAL;
+  return (
+    (typeof kind === 'string' && kind.length <= 8 && KIND_WORDS.get(kind.toLowerCase())) || INTERNAL
+  );
 }
 
 /** Options as the caller gave them; reading them is user code. */
 function readOptions(options) {
-  const read = { kind: INTERNAL, time: 0n, links: null, root: false, parent: undefined, attributes: undefined };
+  const read = {
+    kind: INTERNAL,
+    time: 0n,
+    links: null,
+    root: false,
+    parent: undefined,
+    attributes: undefined,
+  };
   try {
     if (options === null || typeof options !== 'object') return read;
     read.kind = kindOf(options.kind);
@@ -293,17 +361,24 @@ function readOptions(options) {
   return read;
 }
 
-/** The parent and the baggage: of what the caller named, else of the current context. A parent that is none begins a new trace. */
+/**
+ * The parent and the baggage: of what the caller named, else of the current context. A parent that
+ * is none begins a new trace.
+ */
 function placeOf(read) {
   const node = storage.getStore() || ROOT;
   if (read.parent === undefined || read.parent === null) {
-    return { parent: read.root || node.span === null || !hasIds(node.span) ? null : node.span, baggage: node.baggage };
+    return {
+      parent: read.root || node.span === null || !hasIds(node.span) ? null : node.span,
+      baggage: node.baggage,
+    };
   }
   let parent = null;
   let baggage = node.baggage;
   try {
     parent = spanOf(read.parent);
-    if (read.parent.span !== undefined && typeof read.parent.baggage === 'string') baggage = read.parent.baggage;
+    if (read.parent.span !== undefined && typeof read.parent.baggage === 'string')
+      baggage = read.parent.baggage;
   } catch {
     parent = null;
   }
@@ -324,7 +399,8 @@ function startWith(active, name, attributes, options, scope) {
   const shown = asksFor(active, parent) ? encodeAttributes(read.attributes, attributes) : undefined;
   let span;
   const [unix, begun] = read.time < 0n ? [0n, -read.time] : [read.time, 0n];
-  if (read.time !== 0n) span = startTimed(active, name, header, scope, parent, baggage, unix, begun, shown);
+  if (read.time !== 0n)
+    span = startTimed(active, name, header, scope, parent, baggage, unix, begun, shown);
   else if (parent === null) span = startRoot(active, name, header, scope, baggage, shown);
   else span = startChild(active, name, header, scope, parent, baggage, shown);
   if (shown === undefined) {
@@ -335,7 +411,10 @@ function startWith(active, name, attributes, options, scope) {
   return span;
 }
 
-/** Nothing is recorded: the context below which a span of these options would begin, with the baggage that it would have. */
+/**
+ * Nothing is recorded: the context below which a span of these options would begin, with the
+ * baggage that it would have.
+ */
 function offContext(options) {
   if (options === undefined || options === null) return current();
   const read = readOptions(options);
@@ -345,8 +424,9 @@ function offContext(options) {
 }
 
 /**
- * What stands for a span while nothing is recorded: it has the ids of the context that goes on, and nothing that is done to it reaches
- * the span of those ids, which may have begun before recording was switched off.
+ * What stands for a span while nothing is recorded: it has the ids of the context that goes on, and
+ * nothing that is done to it reaches the span of those ids, which may have begun before recording
+ * was switched off.
  */
 function offSpan(node) {
   const { span } = node;
@@ -371,7 +451,8 @@ function startScoped(name, attributes, options, scope) {
   const active = control[ACTIVE];
   if ((active & TRACES) === 0) return offSpan(offContext(options));
   const text = nameOf(name);
-  if (options !== undefined && options !== null) return startWith(active, text, attributes, options, scope);
+  if (options !== undefined && options !== null)
+    return startWith(active, text, attributes, options, scope);
   if ((active & ASK_ATTRIBUTES) !== 0 && attributes !== undefined)
     return startWith(active, text, attributes, null, scope);
   const node = storage.getStore();
@@ -388,7 +469,8 @@ function startScoped(name, attributes, options, scope) {
 }
 
 /**
- * Starts a span, which the caller ends; it is not made current (see withSpan). Never throws for a value.
+ * Starts a span, which the caller ends; it is not made current (see withSpan). Never throws for a
+ * value.
  * @param {string} name
  * @param {object|Map|null} [attributes]
  * @param {object} [options] kind, startTime, links, root, parent
@@ -398,13 +480,19 @@ function startSpan(name, attributes, options) {
   return startScoped(name, attributes, options, 0);
 }
 
-/** A span that began `seconds` ago under the current one and ends now; null when nothing is recorded. */
+/**
+ * A span that began `seconds` ago under the current one and ends now; null when nothing is
+ * recorded.
+ */
 function startAgo(name, kind, seconds) {
   const active = control[ACTIVE];
   if ((active & TRACES) === 0) return null;
   const node = storage.getStore() || ROOT;
   const parent = node.span !== null && hasIds(node.span) ? node.span : null;
-  const ago = typeof seconds === 'number' && seconds >= 0 && seconds < 1e9 ? BigInt(Math.floor(seconds * 1e9)) : 0n;
+  const ago =
+    typeof seconds === 'number' && seconds >= 0 && seconds < 1e9
+      ? BigInt(Math.floor(seconds * 1e9))
+      : 0n;
   const now = log.clock();
   const begun = ago < now ? now - ago : 1n;
   return startTimed(active, name, kind << 16, 0, parent, node.baggage, 0n, begun);

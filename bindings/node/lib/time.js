@@ -4,7 +4,8 @@
 const { isDate } = require('util/types');
 
 const clock = process.hrtime.bigint;
-const READINGS = 31536000000; // a year in milliseconds: smaller numbers are readings of performance.now()
+// a year in milliseconds: smaller numbers are readings of performance.now()
+const READINGS = 31536000000;
 const LAST = 2n ** 63n - 1n;
 
 /** Where performance.now() began on the monotonic clock: the closest of some looks at both. */
@@ -26,8 +27,9 @@ function originOf() {
 const origin = originOf();
 
 /**
- * Readings of performance.now() are times of the monotonic clock: it stands still while the machine sleeps and does not follow steps of
- * the wall clock, so that performance.timeOrigin says nothing about now.
+ * Readings of performance.now() are times of the monotonic clock: it stands still while the machine
+ * sleeps and does not follow steps of the wall clock, so that performance.timeOrigin says nothing
+ * about now.
  */
 function fromReading(value) {
   const monotonic = origin + BigInt(Math.round(value * 1e6));
@@ -48,8 +50,9 @@ function fromPair(seconds, nanoseconds) {
 }
 
 /**
- * Unix nanoseconds of a number (milliseconds), a bigint (nanoseconds), a Date, or a pair of seconds and nanoseconds; for a reading of
- * performance.now(), also in a pair, the nanoseconds of CLOCK_MONOTONIC with a minus sign; 0n for anything else, which means now.
+ * Unix nanoseconds of a number (milliseconds), a bigint (nanoseconds), a Date, or a pair of seconds
+ * and nanoseconds; for a reading of performance.now(), also in a pair, the nanoseconds of
+ * CLOCK_MONOTONIC with a minus sign; 0n for anything else, which means now.
  */
 function timeOf(value) {
   if (value === undefined || value === null) return 0n;

@@ -1,6 +1,6 @@
 'use strict';
-// Spans around functions, the current span, and tracers. The function's result and its error pass through as they are, whatever
-// happens to the span.
+// Spans around functions, the current span, and tracers. The function's result and its error pass
+// through as they are, whatever happens to the span.
 
 const log = require('./oplog.js');
 const { isPromise } = require('util/types');
@@ -27,7 +27,10 @@ function settle(span, promise) {
   );
 }
 
-/** A promise, or an object that is used like one; a promise of ours stands for the latter, whose then() may have effects. */
+/**
+ * A promise, or an object that is used like one; a promise of ours stands for the latter, whose
+ * then() may have effects.
+ */
 function promiseOf(result) {
   if (isPromise(result)) return result;
   if (result === null || (typeof result !== 'object' && typeof result !== 'function')) return null;
@@ -59,7 +62,8 @@ function runSpan(span, fn) {
 /** Nothing is recorded: the function sees the context that its span would have hung below. */
 function runOff(options, fn) {
   const store = storage.getStore();
-  if (options === undefined || options === null) return fn(store === undefined ? INVALID : offSpan(store));
+  if (options === undefined || options === null)
+    return fn(store === undefined ? INVALID : offSpan(store));
   const node = offContext(options);
   return node === store ? fn(offSpan(node)) : storage.run(node, fn, offSpan(node));
 }
@@ -80,16 +84,20 @@ function withScoped(name, attributes, options, fn, scope) {
 }
 
 /**
- * Calls fn(span) with a new span as the current one and ends it when fn returns or throws, or when its promise is settled. An error
- * is recorded and passes through as it is. Returns what fn returns; for a promise one with the same outcome, for a generator one with the
- * same steps, and the span ends with these.
- * withSpan(name, fn), withSpan(name, attributes, fn), withSpan(name, attributes, options, fn)
+ * Calls fn(span) with a new span as the current one and ends it when fn returns or throws, or when
+ * its promise is settled. An error is recorded and passes through as it is. Returns what fn
+ * returns; for a promise one with the same outcome, for a generator one with the same steps, and
+ * the span ends with these. withSpan(name, fn), withSpan(name, attributes, fn), withSpan(name,
+ * attributes, options, fn)
  */
 function withSpan(name, attributes, options, fn) {
   return withScoped(name, attributes, options, fn, 0);
 }
 
-/** What others look at in a function: Express counts the parameters, and frameworks hang settings on it. */
+/**
+ * What others look at in a function: Express counts the parameters, and frameworks hang settings on
+ * it.
+ */
 function dressLike(wrapped, fn) {
   try {
     const own = Object.getOwnPropertyDescriptors(fn);
@@ -106,8 +114,9 @@ function dressLike(wrapped, fn) {
 }
 
 /**
- * Wraps a function: each call is a span of this name, or of the function's own. The result has the function's name, number of
- * parameters and properties, and may be called with `new` where the function may. traced(fn), traced(name, fn)
+ * Wraps a function: each call is a span of this name, or of the function's own. The result has the
+ * function's name, number of parameters and properties, and may be called with `new` where the
+ * function may. traced(fn), traced(name, fn)
  */
 function traced(name, fn) {
   if (typeof name === 'function') {
@@ -132,9 +141,12 @@ function getCurrentSpan() {
   return node === undefined || node.span === null ? INVALID : node.span;
 }
 
-// ---- tracers -----------------------------------------------------------------------------------------------------
+// ---- tracers -----------------------------------------------------------------------------------
 
-/** Starts spans under the name of an instrumentation scope. The order of arguments is OpenTelemetry's. */
+/**
+ * Starts spans under the name of an instrumentation scope. The order of arguments is
+ * OpenTelemetry's.
+ */
 class Tracer {
   #text;
   #symbol = 0;
@@ -147,7 +159,9 @@ class Tracer {
     return startScoped(name, undefined, withParent(options, context), Tracer.#symbolOf(this));
   }
 
-  /** As withSpan(), except that fn ends the span. startActiveSpan(name, [options], [context], fn) */
+  /**
+   * As withSpan(), except that fn ends the span. startActiveSpan(name, [options], [context], fn)
+   */
   startActiveSpan(name, options, context, fn) {
     const body = [options, context, fn].find((item) => typeof item === 'function');
     if (body === undefined) return undefined;
@@ -162,11 +176,20 @@ class Tracer {
     return withScoped(name, attributes, options, fn, Tracer.#symbolOf(this));
   }
 
-  /** The symbol of a tracer's scope; 0 without a name, while nothing is recorded, and for methods that lost their tracer. */
+  /**
+   * The symbol of a tracer's scope; 0 without a name, while nothing is recorded, and for methods
+   * that lost their tracer.
+   */
   static #symbolOf(tracer) {
-    if ((control[ACTIVE] & TRACES) === 0 || tracer === null || typeof tracer !== 'object' || !(#text in tracer))
+    if (
+      (control[ACTIVE] & TRACES) === 0 ||
+      tracer === null ||
+      typeof tracer !== 'object' ||
+      !(#text in tracer)
+    )
       return 0;
-    if (tracer.#symbol === 0 && tracer.#text !== '') tracer.#symbol = Math.max(0, log.scopeSymbol(tracer.#text));
+    if (tracer.#symbol === 0 && tracer.#text !== '')
+      tracer.#symbol = Math.max(0, log.scopeSymbol(tracer.#text));
     return tracer.#symbol;
   }
 }
@@ -180,10 +203,17 @@ function withParent(options, context) {
 
 /**
  * A tracer for one instrumentation scope. Never throws for a value.
- * @param {string} [name] @param {string} [version] @param {{schemaUrl?: string, attributes?: object}} [options]
+ * @param {string} [name] @param {string} [version] @param {{schemaUrl?: string, attributes?:
+ * object}} [options]
  */
 function getTracer(name, version, options) {
   return new Tracer(name, version, options);
 }
 
-module.exports = require('./one.js')('tracer', { Tracer, getCurrentSpan, getTracer, traced, withSpan });
+module.exports = require('./one.js')('tracer', {
+  Tracer,
+  getCurrentSpan,
+  getTracer,
+  traced,
+  withSpan,
+});

@@ -1,6 +1,6 @@
 'use strict';
-// Objects that have no counterpart among OTLP's values, as text: what they say of themselves, or their fields. Calls their code, which may
-// throw; whoever calls this catches.
+// Objects that have no counterpart among OTLP's values, as text: what they say of themselves, or
+// their fields. Calls their code, which may throw; whoever calls this catches.
 
 const { inspect } = require('util');
 
@@ -15,7 +15,10 @@ const SHALLOW = {
   compact: true,
 };
 
-/** Whether an object has words of its own, and not only those that every object has, in whatever realm. */
+/**
+ * Whether an object has words of its own, and not only those that every object has, in whatever
+ * realm.
+ */
 function hasWords(object) {
   if (typeof object[Symbol.toPrimitive] === 'function') return true;
   const { toString } = object;
@@ -34,7 +37,8 @@ function fieldsText(object, prototype) {
   if (above === null || Object.getPrototypeOf(above) !== null) return null;
   const { name } = prototype.constructor;
   const keys = Object.keys(object);
-  if (typeof name !== 'string' || name === '' || keys.length === 0 || keys.length > FIELDS_MAX) return null;
+  if (typeof name !== 'string' || name === '' || keys.length === 0 || keys.length > FIELDS_MAX)
+    return null;
   const fields = keys.map((key) => {
     const field = Object.getOwnPropertyDescriptor(object, key);
     return `${key.slice(0, NAME_MAX)}=${'value' in field ? inspect(field.value, SHALLOW) : '[Getter]'}`;
@@ -57,7 +61,9 @@ function kindOf(value) {
   try {
     if (value === null || typeof value !== 'object') return `a ${typeof value}`;
     const { name } = value.constructor;
-    return typeof name === 'string' && name !== '' ? `a value of ${name.slice(0, NAME_MAX)}` : 'an object';
+    return typeof name === 'string' && name !== ''
+      ? `a value of ${name.slice(0, NAME_MAX)}`
+      : 'an object';
   } catch {
     return 'an object that cannot be read';
   }

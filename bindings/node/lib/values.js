@@ -1,6 +1,7 @@
 'use strict';
-// JavaScript values in the log's form of values. Converts into memory of its own, which is a stack: getters and proxies are user code
-// that may record something else in the middle. Nothing here throws, and what has no counterpart among OTLP's values is refused.
+// JavaScript values in the log's form of values. Converts into memory of its own, which is a stack:
+// getters and proxies are user code that may record something else in the middle. Nothing here
+// throws, and what has no counterpart among OTLP's values is refused.
 
 const types = require('util/types');
 const { VALUE } = require('./oplog_form.js');
@@ -96,7 +97,10 @@ function putBytes(array) {
   top += 4 + array.byteLength;
 }
 
-/** Integers beyond 64 bits become decimal text, as OTLP has no wider number; beyond the range of a double they are refused. */
+/**
+ * Integers beyond 64 bits become decimal text, as OTLP has no wider number; beyond the range of a
+ * double they are refused.
+ */
 function putBigInt(value) {
   if (value >= INT64_MIN && value <= INT64_MAX) {
     putByte(INT);
@@ -178,7 +182,8 @@ function putObject(value, depth) {
   if (types.isBoxedPrimitive(value)) return putBoxed(value, depth);
   if (types.isSet(value)) return putNested(value, depth, putSet);
   const prototype = Object.getPrototypeOf(value);
-  if (prototype === null || Object.getPrototypeOf(prototype) === null) return putNested(value, depth, putPlain);
+  if (prototype === null || Object.getPrototypeOf(prototype) === null)
+    return putNested(value, depth, putPlain);
   const text = textOf(value, prototype);
   if (text === null) return REFUSED;
   putString(text);
@@ -265,7 +270,10 @@ function putBoxed(value, depth) {
   return REFUSED;
 }
 
-/** Converts at the top of the stack; REFUSED and an unchanged stack when that fails for whatever reason. */
+/**
+ * Converts at the top of the stack; REFUSED and an unchanged stack when that fails for whatever
+ * reason.
+ */
 function putSafely(value) {
   const before = top;
   try {
@@ -295,9 +303,12 @@ function dropOn(span, count) {
   if (count > 0 && span.isRecording()) log.drop(span.slot, count);
 }
 
-// ---- what the span writes ----------------------------------------------------------------------------------------
+// ---- what the span writes ----------------------------------------------------------------------
 
-/** setAttribute of a value that is more than a text, number or boolean, or of a key without a symbol. */
+/**
+ * setAttribute of a value that is more than a text, number or boolean, or of a key without a
+ * symbol.
+ */
 function writeValue(span, key, value) {
   const symbol = log.symbolOf(key, log.SYMBOLS);
   const first = top;
@@ -314,7 +325,12 @@ function writeValue(span, key, value) {
       dropOn(span, 1);
       tellLoss(key, value);
     } else if (result === OK && span.isRecording()) {
-      log.operation(kind, symbol < 0 ? span.slot : span.slot | (symbol << 16), memory.subarray(first, top), 1);
+      log.operation(
+        kind,
+        symbol < 0 ? span.slot : span.slot | (symbol << 16),
+        memory.subarray(first, top),
+        1,
+      );
     }
   } catch {
     dropOn(span, 1);
@@ -348,11 +364,19 @@ function putEntry(counter, key, value) {
   top = before;
 }
 
-/** Calls visit(target, key, value) for each entry of a map or object; returns how many could not be read. */
+/**
+ * Calls visit(target, key, value) for each entry of a map or object; returns how many could not be
+ * read.
+ */
 function eachEntry(attributes, visit, target) {
   let failed = 0;
   try {
-    if (typeof attributes !== 'object' || Array.isArray(attributes) || ArrayBuffer.isView(attributes)) return 1;
+    if (
+      typeof attributes !== 'object' ||
+      Array.isArray(attributes) ||
+      ArrayBuffer.isView(attributes)
+    )
+      return 1;
     if (types.isBoxedPrimitive(attributes)) return 1;
     if (types.isMap(attributes)) {
       for (const [key, value] of Map.prototype.entries.call(attributes)) visit(target, key, value);
@@ -384,14 +408,15 @@ function putAttributes(attributes, own) {
   const head = top;
   putWord(0);
   for (let i = 0; i < own.length; i += 2) putEntry(counter, own[i], own[i + 1]);
-  const unread = attributes === undefined || attributes === null ? 0 : eachEntry(attributes, putEntry, counter);
+  const unread =
+    attributes === undefined || attributes === null ? 0 : eachEntry(attributes, putEntry, counter);
   memory.writeInt32LE(counter.count, head);
   return counter.lost + unread;
 }
 
 /**
- * Writes an operation of a head of 64-bit numbers, string values and attributes; `own` are pairs that stand before the caller's.
- * What was lost of them is counted on the span.
+ * Writes an operation of a head of 64-bit numbers, string values and attributes; `own` are pairs
+ * that stand before the caller's. What was lost of them is counted on the span.
  */
 function writeRecord(span, kind, word, head, texts, attributes, own) {
   const first = top;
@@ -413,8 +438,8 @@ function writeRecord(span, kind, word, head, texts, attributes, own) {
 }
 
 /**
- * Sets of attributes (undefined and null are none) as the payload of a KEYED operation, in memory of its own, for a sampler to look at
- * before the span is there: { bytes, lost }.
+ * Sets of attributes (undefined and null are none) as the payload of a KEYED operation, in memory
+ * of its own, for a sampler to look at before the span is there: { bytes, lost }.
  */
 function encodeAttributes(first, second) {
   const begun = top;
@@ -440,4 +465,10 @@ function encodeAttributes(first, second) {
   return { bytes, lost: counter.lost };
 }
 
-module.exports = require('./one.js')('values', { Double, encodeAttributes, eachEntry, writeRecord, writeValue });
+module.exports = require('./one.js')('values', {
+  Double,
+  encodeAttributes,
+  eachEntry,
+  writeRecord,
+  writeValue,
+});

@@ -1,4 +1,5 @@
-/* Baggage: to JavaScript it is its header text, which the core parses and writes; a change makes a new text. */
+/* Baggage: to JavaScript it is its header text, which the core parses and writes; a change makes a
+ * new text. */
 #include <string.h>
 
 #include "binding.h"
@@ -21,16 +22,19 @@ baggage_parse(napi_env env, napi_callback_info info)
 {
     napi_value given[1], list = NULL;
     djp_baggage_entry entry;
-    if (!djp_node_arguments(env, info, given, 1) || !djp_node_ok(env, napi_create_array(env, &list)))
+    if (!djp_node_arguments(env, info, given, 1) ||
+        !djp_node_ok(env, napi_create_array(env, &list))) {
         return NULL;
+    }
     djp_baggage *baggage = baggage_of(env, given[0]);
     for (size_t i = 0; djp_baggage_entry_at(&entry, baggage, i); i++) {
         napi_value item = djp_node_object(env);
         djp_node_put(env, item, "key", djp_node_string(env, entry.key));
         djp_node_put(env, item, "value", djp_node_string(env, entry.value));
         djp_node_put(env, item, "properties", djp_node_string(env, entry.properties));
-        if (item != NULL)
+        if (item != NULL) {
             (void)djp_node_ok(env, napi_set_element(env, list, (uint32_t)i, item));
+        }
     }
     djp_baggage_free(baggage);
     return list;
@@ -40,7 +44,8 @@ baggage_parse(napi_env env, napi_callback_info info)
 static napi_value
 baggage_result(napi_env env, djp_baggage *old, djp_baggage *changed, int keep_old)
 {
-    napi_value result = djp_node_string(env, djp_baggage_text(changed == NULL && keep_old ? old : changed));
+    napi_value result =
+        djp_node_string(env, djp_baggage_text(changed == NULL && keep_old ? old : changed));
     djp_baggage_free(old);
     djp_baggage_free(changed);
     return result;
@@ -51,19 +56,22 @@ static napi_value
 baggage_text(napi_env env, napi_callback_info info)
 {
     napi_value given[1];
-    if (!djp_node_arguments(env, info, given, 1))
+    if (!djp_node_arguments(env, info, given, 1)) {
         return NULL;
+    }
     return baggage_result(env, baggage_of(env, given[0]), NULL, 1);
 }
 
-/* baggageSet(header, key, value, properties): the new header; the old one when the entry cannot be baggage. */
+/* baggageSet(header, key, value, properties): the new header; the old one when the entry cannot be
+ * baggage. */
 static napi_value
 baggage_set(napi_env env, napi_callback_info info)
 {
     napi_value given[4];
     djp_node_text key, value, properties;
-    if (!djp_node_arguments(env, info, given, 4))
+    if (!djp_node_arguments(env, info, given, 4)) {
         return NULL;
+    }
     djp_baggage *old = baggage_of(env, given[0]);
     int good = djp_node_text_get(&key, env, given[1]) & djp_node_text_get(&value, env, given[2]);
     (void)djp_node_text_get(&properties, env, given[3]);
@@ -81,8 +89,9 @@ baggage_remove(napi_env env, napi_callback_info info)
 {
     napi_value given[2];
     djp_node_text key;
-    if (!djp_node_arguments(env, info, given, 2))
+    if (!djp_node_arguments(env, info, given, 2)) {
         return NULL;
+    }
     djp_baggage *old = baggage_of(env, given[0]);
     int good = djp_node_text_get(&key, env, given[1]);
     djp_baggage *changed = good ? djp_baggage_remove(old, key.text) : NULL;

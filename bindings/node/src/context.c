@@ -1,4 +1,5 @@
-/* Trace context between JavaScript and the core's parsers: header values in, words or hexadecimal text out. */
+/* Trace context between JavaScript and the core's parsers: header values in, words or hexadecimal
+ * text out. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,11 +26,13 @@ context_bytes(uint8_t *out, int32_t word)
 int
 djp_node_context_from_words(djp_span_context *out, const int32_t *words)
 {
-    memset(out, 0, sizeof(*out));
-    for (size_t i = 0; i < 4; i++)
+    memset(out, 0, sizeof *out);
+    for (size_t i = 0; i < 4; i++) {
         context_bytes(out->trace_id + i * 4, words[i]);
-    for (size_t i = 0; i < 2; i++)
+    }
+    for (size_t i = 0; i < 2; i++) {
         context_bytes(out->span_id + i * 4, words[4 + i]);
+    }
     out->flags = (uint8_t)words[6];
     return djp_span_context_is_valid(out);
 }
@@ -37,10 +40,12 @@ djp_node_context_from_words(djp_span_context *out, const int32_t *words)
 void
 djp_node_context_to_words(int32_t *words, const djp_span_context *context)
 {
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < 4; i++) {
         words[i] = (int32_t)context_word(context->trace_id + i * 4);
-    for (size_t i = 0; i < 2; i++)
+    }
+    for (size_t i = 0; i < 2; i++) {
         words[4 + i] = (int32_t)context_word(context->span_id + i * 4);
+    }
     words[6] = context->flags;
 }
 
@@ -67,12 +72,14 @@ context_digit(char c)
 static int
 context_unhex(uint8_t *out, size_t size, djp_text text)
 {
-    if (text.size != size * 2)
+    if (text.size != size * 2) {
         return 0;
+    }
     for (size_t i = 0; i < size; i++) {
         int high = context_digit(text.data[i * 2]), low = context_digit(text.data[i * 2 + 1]);
-        if (high < 0 || low < 0)
+        if (high < 0 || low < 0) {
             return 0;
+        }
         out[i] = (uint8_t)(high << 4 | low);
     }
     return 1;
@@ -90,8 +97,9 @@ djp_node_context_read(djp_span_context *out, napi_env env, napi_value parent, na
         fields = parents.texts;
         count = parents.count;
     }
-    if (count > 0)
+    if (count > 0) {
         (void)djp_node_texts_get(&states, env, state, CONTEXT_FIELDS_MAX, 0);
+    }
     int found = djp_context_extract(out, fields, count, states.texts, states.count);
     djp_node_text_release(&single);
     djp_node_texts_release(&parents);
@@ -106,8 +114,10 @@ context_extract(napi_env env, napi_callback_info info)
     napi_value given[2];
     djp_span_context context;
     char hex[48];
-    if (!djp_node_arguments(env, info, given, 2) || !djp_node_context_read(&context, env, given[0], given[1]))
+    if (!djp_node_arguments(env, info, given, 2) ||
+        !djp_node_context_read(&context, env, given[0], given[1])) {
         return djp_node_null(env);
+    }
     napi_value result = djp_node_object(env);
     context_hex(hex, context.trace_id, 16);
     context_hex(hex + 32, context.span_id, 8);
@@ -119,18 +129,22 @@ context_extract(napi_env env, napi_callback_info info)
     return result;
 }
 
-/* extractInto(words, traceparent, tracestate): the tracestate ('' for none), or null when there is no context and words are kept. */
+/* extractInto(words, traceparent, tracestate): the tracestate ('' for none), or null when there is
+ * no context and words are kept. */
 static napi_value
 context_extract_into(napi_env env, napi_callback_info info)
 {
     napi_value given[3];
     djp_span_context context;
-    if (!djp_node_arguments(env, info, given, 3) || !djp_node_context_read(&context, env, given[1], given[2]))
+    if (!djp_node_arguments(env, info, given, 3) ||
+        !djp_node_context_read(&context, env, given[1], given[2])) {
         return djp_node_null(env);
+    }
     napi_value result = djp_node_string(env, djp_tracestate_text(context.state));
     int32_t *words = djp_node_words(env, given[0], 7);
-    if (words != NULL)
+    if (words != NULL) {
         djp_node_context_to_words(words, &context);
+    }
     djp_span_context_clear(&context);
     return words != NULL ? result : djp_node_null(env);
 }
@@ -143,13 +157,16 @@ context_traceparent_write(napi_env env, napi_callback_info info)
     djp_node_text trace, span;
     djp_span_context context = {0};
     char out[DJP_TRACEPARENT_SIZE + 1] = "";
-    if (!djp_node_arguments(env, info, given, 3))
+    if (!djp_node_arguments(env, info, given, 3)) {
         return NULL;
+    }
     (void)djp_node_text_get(&trace, env, given[0]);
     (void)djp_node_text_get(&span, env, given[1]);
     context.flags = (uint8_t)djp_node_int(env, given[2], 0);
-    if (context_unhex(context.trace_id, 16, trace.text) && context_unhex(context.span_id, 8, span.text))
+    if (context_unhex(context.trace_id, 16, trace.text) &&
+        context_unhex(context.span_id, 8, span.text)) {
         djp_traceparent_write(out, &context);
+    }
     djp_node_text_release(&trace);
     djp_node_text_release(&span);
     return djp_node_string(env, (djp_text){out, strlen(out)});
@@ -162,8 +179,9 @@ context_state_parse(napi_env env, napi_callback_info info)
     napi_value given[1], result;
     djp_node_texts fields;
     djp_tracestate *state = NULL;
-    if (!djp_node_arguments(env, info, given, 1))
+    if (!djp_node_arguments(env, info, given, 1)) {
         return NULL;
+    }
     (void)djp_node_texts_get(&fields, env, given[0], CONTEXT_FIELDS_MAX, 0);
     (void)djp_tracestate_parse(&state, fields.texts, fields.count);
     result = state == NULL ? djp_node_null(env) : djp_node_string(env, djp_tracestate_text(state));
@@ -184,19 +202,22 @@ context_state_of(napi_env env, napi_value value)
     return state;
 }
 
-/* tracestateSet(state, key, value): the new list, or null when it is refused or empty. An empty value removes the member. */
+/* tracestateSet(state, key, value): the new list, or null when it is refused or empty. An empty
+ * value removes the member. */
 static napi_value
 context_state_set(napi_env env, napi_callback_info info)
 {
     napi_value given[3], result;
     djp_node_text key, value;
-    if (!djp_node_arguments(env, info, given, 3))
+    if (!djp_node_arguments(env, info, given, 3)) {
         return NULL;
+    }
     djp_tracestate *state = context_state_of(env, given[0]);
     (void)djp_node_text_get(&key, env, given[1]);
     (void)djp_node_text_get(&value, env, given[2]);
     djp_tracestate *changed = djp_tracestate_set(state, key.text, value.text);
-    result = changed == NULL ? djp_node_null(env) : djp_node_string(env, djp_tracestate_text(changed));
+    result =
+        changed == NULL ? djp_node_null(env) : djp_node_string(env, djp_tracestate_text(changed));
     djp_tracestate_unref(changed);
     djp_tracestate_unref(state);
     djp_node_text_release(&key);
@@ -210,8 +231,9 @@ context_state_get(napi_env env, napi_callback_info info)
 {
     napi_value given[2];
     djp_node_text key;
-    if (!djp_node_arguments(env, info, given, 2))
+    if (!djp_node_arguments(env, info, given, 2)) {
         return NULL;
+    }
     djp_tracestate *state = context_state_of(env, given[0]);
     (void)djp_node_text_get(&key, env, given[1]);
     djp_text value = djp_tracestate_get(state, key.text);

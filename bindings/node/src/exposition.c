@@ -1,4 +1,5 @@
-/* The scrape: one snapshot of all metrics as text, made on the event loop's thread or on one of libuv's pool. */
+/* The scrape: one snapshot of all metrics as text, made on the event loop's thread or on one of
+ * libuv's pool. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,8 @@ exposition_format(napi_env env, napi_value accept)
 {
     djp_node_text text;
     int given = djp_node_text_get(&text, env, accept);
-    djp_exposition format = djp_exposition_negotiate((djp_text){given ? text.text.data : NULL, text.text.size});
+    djp_exposition format =
+        djp_exposition_negotiate((djp_text){given ? text.text.data : NULL, text.text.size});
     djp_node_text_release(&text);
     return format;
 }
@@ -36,15 +38,17 @@ exposition_run(napi_env env, void *data)
     (void)env;
     exposition_job *job = data;
     if (job->sdk != NULL && job->sdk->registry != NULL &&
-        djp_registry_expose(&job->text, &job->size, job->sdk->registry, job->format) != 0)
+        djp_registry_expose(&job->text, &job->size, job->sdk->registry, job->format) != 0) {
         job->text = NULL;
+    }
 }
 
 static napi_value
 exposition_answer(napi_env env, const exposition_job *job)
 {
-    if (job->text == NULL)
+    if (job->text == NULL) {
         return djp_node_null(env);
+    }
     napi_value answer = djp_node_object(env);
     djp_node_put_text(env, answer, "contentType", djp_exposition_content_type(job->format));
     djp_node_put(env, answer, "body", djp_node_string(env, (djp_text){job->text, job->size}));
@@ -54,8 +58,9 @@ exposition_answer(napi_env env, const exposition_job *job)
 static void
 exposition_job_free(napi_env env, exposition_job *job)
 {
-    if (job->work != NULL)
+    if (job->work != NULL) {
         (void)djp_node_ok(env, napi_delete_async_work(env, job->work));
+    }
     djp_node_sdk_release(job->sdk);
     djp_free(job->text);
     free(job);
@@ -65,10 +70,12 @@ static void
 exposition_settle(napi_env env, exposition_job *job)
 {
     napi_value answer = exposition_answer(env, job);
-    if (answer == NULL)
+    if (answer == NULL) {
         answer = djp_node_null(env);
-    if (answer != NULL)
+    }
+    if (answer != NULL) {
         (void)djp_node_ok(env, napi_resolve_deferred(env, job->deferred, answer));
+    }
     exposition_job_free(env, job);
 }
 
@@ -84,7 +91,7 @@ static napi_value
 exposition_expose(napi_env env, napi_callback_info info)
 {
     napi_value given[1];
-    exposition_job *job = calloc(1, sizeof(*job));
+    exposition_job *job = calloc(1, sizeof *job);
     if (job == NULL || !djp_node_arguments(env, info, given, 1)) {
         free(job);
         return NULL;
@@ -101,18 +108,20 @@ static napi_value
 exposition_expose_async(napi_env env, napi_callback_info info)
 {
     napi_value given[1], promise, name;
-    exposition_job *job = calloc(1, sizeof(*job));
+    exposition_job *job = calloc(1, sizeof *job);
     if (job == NULL || !djp_node_arguments(env, info, given, 1) ||
         !djp_node_ok(env, napi_create_promise(env, &job->deferred, &promise))) {
         free(job);
         return NULL;
     }
     exposition_begin(job, env, given[0]);
-    if (job->sdk != NULL && djp_node_ok(env, napi_create_string_utf8(env, "djp-telemetry", NAPI_AUTO_LENGTH, &name)) &&
-        djp_node_ok(env,
-                    napi_create_async_work(env, NULL, name, exposition_run, exposition_complete, job, &job->work)) &&
-        djp_node_ok(env, napi_queue_async_work(env, job->work)))
+    if (job->sdk != NULL &&
+        djp_node_ok(env, napi_create_string_utf8(env, "djp-telemetry", NAPI_AUTO_LENGTH, &name)) &&
+        djp_node_ok(env, napi_create_async_work(env, NULL, name, exposition_run,
+                                                exposition_complete, job, &job->work)) &&
+        djp_node_ok(env, napi_queue_async_work(env, job->work))) {
         return promise;
+    }
     exposition_run(env, job);
     exposition_settle(env, job);
     return promise;
@@ -123,8 +132,9 @@ static napi_value
 exposition_negotiate(napi_env env, napi_callback_info info)
 {
     napi_value given[1];
-    if (!djp_node_arguments(env, info, given, 1))
+    if (!djp_node_arguments(env, info, given, 1)) {
         return NULL;
+    }
     const char *type = djp_exposition_content_type(exposition_format(env, given[0]));
     return djp_node_string(env, (djp_text){type, strlen(type)});
 }

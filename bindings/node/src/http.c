@@ -1,4 +1,5 @@
-/* What the middleware asks the core about requests: which paths are left alone, paths as labels, and the standard metrics of one. */
+/* What the middleware asks the core about requests: which paths are left alone, paths as labels,
+ * and the standard metrics of one. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,10 +12,11 @@ http_normalise_path(napi_env env, napi_callback_info info)
     napi_value given[1];
     djp_node_text path;
     char out[2048];
-    if (!djp_node_arguments(env, info, given, 1))
+    if (!djp_node_arguments(env, info, given, 1)) {
         return NULL;
+    }
     (void)djp_node_text_get(&path, env, given[0]);
-    size_t size = djp_path_normalise(out, sizeof(out), path.text);
+    size_t size = djp_path_normalise(out, sizeof out, path.text);
     djp_node_text_release(&path);
     return djp_node_string(env, (djp_text){out, size});
 }
@@ -25,8 +27,9 @@ http_excludes_path(napi_env env, napi_callback_info info)
 {
     napi_value given[1];
     djp_node_text path;
-    if (!djp_node_arguments(env, info, given, 1))
+    if (!djp_node_arguments(env, info, given, 1)) {
         return NULL;
+    }
     djp_node_sdk *sdk = djp_node_sdk_acquire();
     (void)djp_node_text_get(&path, env, given[0]);
     int excluded = sdk != NULL && djp_http_server_excludes(sdk->http, path.text);
@@ -35,17 +38,18 @@ http_excludes_path(napi_env env, napi_callback_info info)
     return djp_node_boolean(env, excluded);
 }
 
-/* recordHttpRequest(method, endpoint, status, seconds, bytes, words): one request in the standard families; whether it was taken. A
- * duration that makes no sense is counted as dropped, and the request all the same.
- * words (optional) are those of the span context for an exemplar. */
+/* recordHttpRequest(method, endpoint, status, seconds, bytes, words): one request in the standard
+ * families; whether it was taken. A duration that makes no sense is counted as dropped, and the
+ * request all the same. words (optional) are those of the span context for an exemplar. */
 static napi_value
 http_record_request(napi_env env, napi_callback_info info)
 {
     napi_value given[6];
     djp_node_text method, endpoint;
     djp_span_context context;
-    if (!djp_node_arguments(env, info, given, 6))
+    if (!djp_node_arguments(env, info, given, 6)) {
         return NULL;
+    }
     double seconds = djp_node_number(env, given[3], -1), bytes = djp_node_number(env, given[4], -1);
     const int32_t *words = djp_node_words(env, given[5], 7);
     int traced = words != NULL && djp_node_context_from_words(&context, words);
@@ -53,10 +57,12 @@ http_record_request(napi_env env, napi_callback_info info)
     (void)djp_node_text_get(&method, env, given[0]);
     (void)djp_node_text_get(&endpoint, env, given[1]);
     int taken = sdk != NULL && sdk->standard != NULL;
-    if (taken)
-        djp_builtin_http_request(sdk->standard, method.text, endpoint.text, djp_node_int(env, given[2], 0),
-                                 seconds >= 0 && seconds < 1e9 ? (uint64_t)(seconds * 1e9) : DJP_DURATION_UNKNOWN,
-                                 bytes >= 0 && bytes < 9e18 ? (int64_t)bytes : -1, traced ? &context : NULL);
+    if (taken) {
+        djp_builtin_http_request(
+            sdk->standard, method.text, endpoint.text, djp_node_int(env, given[2], 0),
+            seconds >= 0 && seconds < 1e9 ? (uint64_t)(seconds * 1e9) : DJP_DURATION_UNKNOWN,
+            bytes >= 0 && bytes < 9e18 ? (int64_t)bytes : -1, traced ? &context : NULL);
+    }
     djp_node_text_release(&method);
     djp_node_text_release(&endpoint);
     djp_node_sdk_release(sdk);

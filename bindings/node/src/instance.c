@@ -1,5 +1,5 @@
-/* The process's one SDK: every environment attaches to it, references keep it alive while somebody works with it, and it ends once,
- * whoever asks. Nothing here touches JavaScript. */
+/* The process's one SDK: every environment attaches to it, references keep it alive while somebody
+ * works with it, and it ends once, whoever asks. Nothing here touches JavaScript. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -58,8 +58,9 @@ holder_unlock(void)
 static void
 holder_free(djp_node_sdk *self)
 {
-    if (self == NULL)
+    if (self == NULL) {
         return;
+    }
     djp_http_server_free(self->http);
     djp_sdk_free(self->sdk);
     djp_node_table_free(self->table);
@@ -71,8 +72,9 @@ djp_node_sdk_acquire(void)
 {
     holder_lock();
     djp_node_sdk *self = holder.active;
-    if (self != NULL)
+    if (self != NULL) {
         self->references++;
+    }
     holder_unlock();
     return self;
 }
@@ -80,18 +82,21 @@ djp_node_sdk_acquire(void)
 void
 djp_node_sdk_release(djp_node_sdk *self)
 {
-    if (self == NULL)
+    if (self == NULL) {
         return;
+    }
     holder_lock();
     int last = --self->references == 0;
     holder_unlock();
-    if (last)
+    if (last) {
         holder_free(self);
+    }
 }
 
 /* ---- begin ---- */
 
-/* For an end that no JavaScript sees: only a worker thread started the SDK, or native code ends the process. */
+/* For an end that no JavaScript sees: only a worker thread started the SDK, or native code ends the
+ * process. */
 static void
 holder_at_exit(void)
 {
@@ -106,15 +111,18 @@ holder_at_exit(void)
 }
 
 static int
-holder_new(djp_node_sdk **out, const djp_options *options, const char *runtime_version, uint32_t epoch)
+holder_new(djp_node_sdk **out, const djp_options *options, const char *runtime_version,
+           uint32_t epoch)
 {
     djp_sdk_language language = {"nodejs", "nodejs", runtime_version};
-    djp_node_sdk *self = calloc(1, sizeof(*self));
+    djp_node_sdk *self = calloc(1, sizeof *self);
     int error = self == NULL ? DJP_ENOMEM : djp_sdk_new(&self->sdk, options, &language, NULL, NULL);
-    if (error == 0 && (self->table = djp_node_table_new(epoch)) == NULL)
+    if (error == 0 && (self->table = djp_node_table_new(epoch)) == NULL) {
         error = DJP_ENOMEM;
-    if (error == 0)
+    }
+    if (error == 0) {
         error = djp_http_server_new(&self->http, self->sdk);
+    }
     if (error != 0) {
         holder_free(self);
         return error;
@@ -141,12 +149,14 @@ djp_node_sdk_activate(djp_node_sdk **out, const djp_options *options, const char
             djp_node_log_activated(holder.active);
             djp_node_cells_activated();
         }
-        if (result == 0 && !holder.exit_hook)
+        if (result == 0 && !holder.exit_hook) {
             holder.exit_hook = atexit(holder_at_exit) == 0;
+        }
     }
     *out = holder.active;
-    if (*out != NULL)
+    if (*out != NULL) {
         (*out)->references++;
+    }
     holder_unlock();
     return result;
 }
@@ -156,7 +166,7 @@ djp_node_sdk_activate(djp_node_sdk **out, const djp_options *options, const char
 djp_node_ending *
 djp_node_ending_begin(void)
 {
-    djp_node_ending *fresh = calloc(1, sizeof(*fresh)), *unused = fresh, *replaced = NULL;
+    djp_node_ending *fresh = calloc(1, sizeof *fresh), *unused = fresh, *replaced = NULL;
     holder_lock();
     if (holder.active != NULL && fresh != NULL) {
         fresh->sdk = holder.active;
@@ -167,8 +177,9 @@ djp_node_ending_begin(void)
         unused = NULL;
     }
     djp_node_ending *ending = holder.ending;
-    if (ending != NULL)
+    if (ending != NULL) {
         ending->references++;
+    }
     holder_unlock();
     free(unused);
     djp_node_ending_release(replaced);
@@ -178,13 +189,15 @@ djp_node_ending_begin(void)
 void
 djp_node_ending_release(djp_node_ending *ending)
 {
-    if (ending == NULL)
+    if (ending == NULL) {
         return;
+    }
     holder_lock();
     int last = --ending->references == 0;
     holder_unlock();
-    if (!last)
+    if (!last) {
         return;
+    }
     djp_node_sdk_release(ending->sdk);
     djp_free(ending->status);
     free(ending);
@@ -215,15 +228,17 @@ holder_wait(const djp_node_ending *ending, uint64_t timeout_ns)
     }
 }
 
-/* Telemetry began again before it had ended: only now are the logs, the signal and the port free. Lock held. */
+/* Telemetry began again before it had ended: only now are the logs, the signal and the port free.
+ * Lock held. */
 static void
 holder_inherit(djp_node_sdk *self)
 {
     djp_sdk *sdk = self->sdk;
     const djp_options *options = djp_sdk_options(sdk);
     djp_sdk_take_signals(sdk);
-    if (options->prometheus_port > 0)
+    if (options->prometheus_port > 0) {
         (void)djp_sdk_listen(sdk, options->prometheus_host, options->prometheus_port);
+    }
     djp_node_log_activated(self);
 }
 
@@ -235,20 +250,23 @@ holder_end(djp_node_ending *ending, uint64_t timeout_ns)
     size_t size = 0;
     djp_node_cells_before_stop(sdk);
     int delivered = djp_sdk_shutdown(sdk->sdk, timeout_ns) == 0;
-    if (djp_sdk_status_json(&status, &size, sdk->sdk) != 0)
+    if (djp_sdk_status_json(&status, &size, sdk->sdk) != 0) {
         status = NULL;
+    }
     holder_lock();
-    if (holder.active == NULL)
+    if (holder.active == NULL) {
         djp_node_signal_restore();
-    else
+    } else {
         holder_inherit(holder.active);
+    }
     ending->delivered = delivered;
     ending->status = status;
     ending->sdk = NULL;
     ending->state = HOLDER_DONE;
     djp_node_ending *mine = holder.ending == ending ? ending : NULL;
-    if (mine != NULL)
+    if (mine != NULL) {
         holder.ending = NULL;
+    }
     pthread_cond_broadcast(&holder.changed);
     holder_unlock();
     djp_node_ending_release(mine);
@@ -260,18 +278,21 @@ djp_node_ending_run(djp_node_ending *ending, uint64_t timeout_ns, char **status)
 {
     holder_lock();
     int first = ending->state == HOLDER_WAITING;
-    if (first)
+    if (first) {
         ending->state = HOLDER_RUNNING;
-    else
+    } else {
         holder_wait(ending, timeout_ns);
+    }
     holder_unlock();
-    if (first)
+    if (first) {
         holder_end(ending, timeout_ns);
+    }
     holder_lock();
     int done = ending->state == HOLDER_DONE;
     int delivered = done && ending->delivered;
-    if (status != NULL)
+    if (status != NULL) {
         *status = done && ending->status != NULL ? strdup(ending->status) : NULL;
+    }
     holder_unlock();
     return delivered;
 }
@@ -280,7 +301,8 @@ void
 djp_node_signal_take(void)
 {
     djp_node_sdk *self = djp_node_sdk_acquire();
-    if (self != NULL)
+    if (self != NULL) {
         djp_sdk_take_signals(self->sdk);
+    }
     djp_node_sdk_release(self);
 }

@@ -1,5 +1,6 @@
-/* Families and series by number, and the recording functions that cross into C: the way for whatever is not hot. A number of an
- * SDK that has ended, and any other wrong argument, records nothing; only a refused declaration throws. */
+/* Families and series by number, and the recording functions that cross into C: the way for
+ * whatever is not hot. A number of an SDK that has ended, and any other wrong argument, records
+ * nothing; only a refused declaration throws. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,23 +37,28 @@ metrics_read_buckets(metrics_definition *definition, napi_env env, napi_value va
     napi_valuetype type = djp_node_type(env, value);
     bool is_array = false;
     uint32_t count = 0;
-    if (definition->type != DJP_HISTOGRAM || type == napi_undefined || type == napi_null)
+    if (definition->type != DJP_HISTOGRAM || type == napi_undefined || type == napi_null) {
         return;
+    }
     if (!djp_node_ok(env, napi_is_array(env, value, &is_array)) || !is_array ||
-        !djp_node_ok(env, napi_get_array_length(env, value, &count)) || count > DJP_BUCKETS_MAX + 1) {
+        !djp_node_ok(env, napi_get_array_length(env, value, &count)) ||
+        count > DJP_BUCKETS_MAX + 1) {
         definition->wrong = "buckets must be an array of at most 160 numbers";
         return;
     }
     definition->buckets = calloc((size_t)count + 1, sizeof(double));
     for (uint32_t i = 0; definition->buckets != NULL && i < count; i++) {
         napi_value item = NULL;
-        if (!djp_node_ok(env, napi_get_element(env, value, i, &item)))
+        if (!djp_node_ok(env, napi_get_element(env, value, i, &item))) {
             item = NULL;
+        }
         double bound = djp_node_number(env, item, NAN);
-        if (isnan(bound))
+        if (isnan(bound)) {
             definition->wrong = "every bucket must be a number";
-        if (bound != HUGE_VAL) /* +Inf is implied */
+        }
+        if (bound != HUGE_VAL) { /* +Inf is implied */
             definition->buckets[definition->bucket_count++] = bound;
+        }
     }
 }
 
@@ -62,8 +68,9 @@ metrics_read_labels(metrics_definition *definition, napi_env env, napi_value val
     bool is_array = false;
     uint32_t count = 0;
     napi_valuetype type = djp_node_type(env, value);
-    if (type == napi_undefined || type == napi_null)
+    if (type == napi_undefined || type == napi_null) {
         return;
+    }
     if (!djp_node_ok(env, napi_is_array(env, value, &is_array)) || !is_array ||
         !djp_node_ok(env, napi_get_array_length(env, value, &count)) ||
         !djp_node_texts_get(&definition->labels, env, value, DJP_LABELS_MAX + 1, 0) ||
@@ -72,8 +79,9 @@ metrics_read_labels(metrics_definition *definition, napi_env env, napi_value val
         return;
     }
     definition->label_names = calloc(definition->labels.count + 1, sizeof(char *));
-    for (size_t i = 0; definition->label_names != NULL && i < definition->labels.count; i++)
+    for (size_t i = 0; definition->label_names != NULL && i < definition->labels.count; i++) {
         definition->label_names[i] = definition->labels.texts[i].data;
+    }
 }
 
 static void
@@ -90,10 +98,11 @@ metrics_definition_release(metrics_definition *definition)
 static const char *
 metrics_advice(int error)
 {
-    return error == DJP_EEXIST  ? "Give it another name, or the same type, labels and buckets."
-           : error == DJP_EFULL ? "Declare fewer metrics."
-                                : "Give it a name of letters, digits and underscores, ascending buckets, labels of "
-                                  "different names, and none named le or beginning with two underscores.";
+    return error == DJP_EEXIST ? "Give it another name, or the same type, labels and buckets."
+           : error == DJP_EFULL
+               ? "Declare fewer metrics."
+               : "Give it a name of letters, digits and underscores, ascending buckets, labels of "
+                 "different names, and none named le or beginning with two underscores.";
 }
 
 static napi_value
@@ -101,8 +110,9 @@ metrics_declare(napi_env env, const metrics_definition *definition)
 {
     djp_node_sdk *sdk = metrics_sdk();
     djp_family *family = NULL;
-    if (sdk == NULL)
+    if (sdk == NULL) {
         return djp_node_double(env, 0);
+    }
     djp_family_options options = {
         .type = (djp_metric_type)definition->type,
         .name = definition->name.text.data,
@@ -114,14 +124,16 @@ metrics_declare(napi_env env, const metrics_definition *definition)
         .bucket_count = definition->bucket_count,
     };
     int error = djp_family_new(&family, sdk->registry, &options);
-    if (error >= 0 && options.label_count == 0)
+    if (error >= 0 && options.label_count == 0) {
         (void)djp_family_series(family, NULL); /* shown from the start */
+    }
     double number = error >= 0 ? djp_node_family_number(sdk, family) : 0;
     djp_node_sdk_release(sdk);
-    if (error >= 0)
+    if (error >= 0) {
         return djp_node_double(env, error > 0 ? -number : number);
-    djp_node_throw(env, "The metric '%.100s' was refused (%s). It records nothing. %s", options.name,
-                   djp_error_text(error), metrics_advice(error));
+    }
+    djp_node_throw(env, "The metric '%.100s' was refused (%s). It records nothing. %s",
+                   options.name, djp_error_text(error), metrics_advice(error));
     return NULL;
 }
 
@@ -130,8 +142,10 @@ static int
 metrics_has_nul(const metrics_definition *definition)
 {
     int found = memchr(definition->name.text.data, '\0', definition->name.text.size) != NULL;
-    for (size_t i = 0; i < definition->labels.count; i++)
-        found |= memchr(definition->labels.texts[i].data, '\0', definition->labels.texts[i].size) != NULL;
+    for (size_t i = 0; i < definition->labels.count; i++) {
+        found |= memchr(definition->labels.texts[i].data, '\0', definition->labels.texts[i].size) !=
+                 NULL;
+    }
     return found;
 }
 
@@ -142,25 +156,30 @@ metrics_family_new(napi_env env, napi_callback_info info)
 {
     napi_value given[6], result = NULL;
     metrics_definition definition;
-    if (!djp_node_arguments(env, info, given, 6))
+    if (!djp_node_arguments(env, info, given, 6)) {
         return NULL;
-    memset(&definition, 0, sizeof(definition));
+    }
+    memset(&definition, 0, sizeof definition);
     definition.type = djp_node_int(env, given[0], 0);
-    if (definition.type < DJP_COUNTER || definition.type > DJP_HISTOGRAM)
+    if (definition.type < DJP_COUNTER || definition.type > DJP_HISTOGRAM) {
         definition.wrong = "the type must be 1 (counter), 2 (gauge) or 3 (histogram)";
-    if (!djp_node_text_get(&definition.name, env, given[1]))
+    }
+    if (!djp_node_text_get(&definition.name, env, given[1])) {
         definition.wrong = "the name must be a string";
+    }
     (void)djp_node_text_get(&definition.help, env, given[2]);
     (void)djp_node_text_get(&definition.unit, env, given[3]);
     metrics_read_labels(&definition, env, given[4]);
     metrics_read_buckets(&definition, env, given[5]);
-    if (definition.wrong == NULL && metrics_has_nul(&definition))
+    if (definition.wrong == NULL && metrics_has_nul(&definition)) {
         definition.wrong = "names must not hold a NUL";
-    if (definition.wrong == NULL)
+    }
+    if (definition.wrong == NULL) {
         result = metrics_declare(env, &definition);
-    else
-        djp_node_throw(env, "The metric '%.100s' was refused: %s. It records nothing.", definition.name.text.data,
-                       definition.wrong);
+    } else {
+        djp_node_throw(env, "The metric '%.100s' was refused: %s. It records nothing.",
+                       definition.name.text.data, definition.wrong);
+    }
     metrics_definition_release(&definition);
     return result;
 }
@@ -172,8 +191,9 @@ metrics_standard_family(napi_env env, napi_callback_info info)
     napi_value given[1];
     djp_node_text name;
     double number = 0;
-    if (!djp_node_arguments(env, info, given, 1))
+    if (!djp_node_arguments(env, info, given, 1)) {
         return NULL;
+    }
     djp_node_sdk *sdk = metrics_sdk();
     if (djp_node_text_get(&name, env, given[0]) && sdk != NULL && sdk->standard != NULL) {
         djp_family *family = djp_builtin_family(sdk->standard, name.text.data);
@@ -193,28 +213,33 @@ metrics_values(djp_node_texts *out, napi_env env, const djp_family *family, napi
     bool is_array = false;
     uint32_t count = 0;
     *out = (djp_node_texts){NULL, NULL, 0};
-    if (family == NULL)
+    if (family == NULL) {
         return 0;
-    if (djp_family_label_count(family) == 0)
+    }
+    if (djp_family_label_count(family) == 0) {
         return 1;
+    }
     return djp_node_ok(env, napi_is_array(env, value, &is_array)) && is_array &&
-           djp_node_ok(env, napi_get_array_length(env, value, &count)) && count == djp_family_label_count(family) &&
-           djp_node_texts_get(out, env, value, count, 1);
+           djp_node_ok(env, napi_get_array_length(env, value, &count)) &&
+           count == djp_family_label_count(family) && djp_node_texts_get(out, env, value, count, 1);
 }
 
-/* seriesOf(family, values): the series' number, created at first use; 0 for a wrong family or number of values. */
+/* seriesOf(family, values): the series' number, created at first use; 0 for a wrong family or
+ * number of values. */
 static napi_value
 metrics_series_of(napi_env env, napi_callback_info info)
 {
     napi_value given[2];
     djp_node_texts values;
     double number = 0;
-    if (!djp_node_arguments(env, info, given, 2))
+    if (!djp_node_arguments(env, info, given, 2)) {
         return NULL;
+    }
     djp_node_sdk *sdk = metrics_sdk();
     djp_family *family = djp_node_family_at(sdk, djp_node_number(env, given[0], 0));
-    if (metrics_values(&values, env, family, given[1]))
+    if (metrics_values(&values, env, family, given[1])) {
         number = djp_node_series_number(sdk, djp_family_series(family, values.texts));
+    }
     djp_node_texts_release(&values);
     djp_node_sdk_release(sdk);
     return djp_node_double(env, number);
@@ -227,12 +252,14 @@ metrics_family_remove(napi_env env, napi_callback_info info)
     napi_value given[2];
     djp_node_texts values;
     int removed = 0;
-    if (!djp_node_arguments(env, info, given, 2))
+    if (!djp_node_arguments(env, info, given, 2)) {
         return NULL;
+    }
     djp_node_sdk *sdk = metrics_sdk();
     djp_family *family = djp_node_family_at(sdk, djp_node_number(env, given[0], 0));
-    if (metrics_values(&values, env, family, given[1]))
+    if (metrics_values(&values, env, family, given[1])) {
         removed = djp_family_remove(family, values.texts);
+    }
     djp_node_texts_release(&values);
     djp_node_sdk_release(sdk);
     return djp_node_boolean(env, removed);
@@ -243,12 +270,14 @@ static napi_value
 metrics_family_clear(napi_env env, napi_callback_info info)
 {
     napi_value given[1];
-    if (!djp_node_arguments(env, info, given, 1))
+    if (!djp_node_arguments(env, info, given, 1)) {
         return NULL;
+    }
     djp_node_sdk *sdk = metrics_sdk();
     djp_family *family = djp_node_family_at(sdk, djp_node_number(env, given[0], 0));
-    if (family != NULL)
+    if (family != NULL) {
         djp_family_clear(family);
+    }
     djp_node_sdk_release(sdk);
     return NULL;
 }
@@ -293,24 +322,29 @@ metrics_apply(djp_series *series, metrics_call call, double value, const djp_spa
     return 0;
 }
 
-/* All of them are (series, value, words of a span context for an exemplar); the kind is the function's own. */
+/* All of them are (series, value, words of a span context for an exemplar); the kind is the
+ * function's own. */
 static double
 metrics_series_call(napi_env env, napi_callback_info info, metrics_call call)
 {
     napi_value given[3];
     djp_span_context context;
     double result = 0;
-    if (!djp_node_arguments(env, info, given, 3))
+    if (!djp_node_arguments(env, info, given, 3)) {
         return 0;
+    }
     double value = djp_node_number(env, given[1], NAN);
-    if (call < METRICS_VALUE && call != METRICS_NOW && djp_node_type(env, given[1]) != napi_number)
+    if (call < METRICS_VALUE && call != METRICS_NOW &&
+        djp_node_type(env, given[1]) != napi_number) {
         return 0;
+    }
     const int32_t *words = djp_node_words(env, given[2], 7);
     int traced = words != NULL && djp_node_context_from_words(&context, words);
     djp_node_sdk *sdk = metrics_sdk();
     djp_series *series = djp_node_series_at(sdk, djp_node_number(env, given[0], 0));
-    if (series != NULL)
+    if (series != NULL) {
         result = metrics_apply(series, call, value, traced ? &context : NULL);
+    }
     djp_node_sdk_release(sdk);
     return result;
 }
@@ -340,7 +374,8 @@ metrics_series_is_overflow(napi_env env, napi_callback_info info)
     return djp_node_boolean(env, metrics_series_call(env, info, METRICS_IS_OVERFLOW) > 0);
 }
 
-/* recordStandard(name, labels, value, words): records in a documented family; whether it was taken. */
+/* recordStandard(name, labels, value, words): records in a documented family; whether it was
+ * taken. */
 static napi_value
 metrics_record_standard(napi_env env, napi_callback_info info)
 {
@@ -351,18 +386,21 @@ metrics_record_standard(napi_env env, napi_callback_info info)
     bool is_array = false;
     uint32_t count = 0;
     int taken = 0;
-    if (!djp_node_arguments(env, info, given, 4))
+    if (!djp_node_arguments(env, info, given, 4)) {
         return NULL;
+    }
     double value = djp_node_number(env, given[2], NAN);
     const int32_t *words = djp_node_words(env, given[3], 7);
     int traced = words != NULL && djp_node_context_from_words(&context, words);
     int listed = djp_node_ok(env, napi_is_array(env, given[1], &is_array)) && is_array &&
-                 djp_node_ok(env, napi_get_array_length(env, given[1], &count)) && count <= DJP_LABELS_MAX &&
+                 djp_node_ok(env, napi_get_array_length(env, given[1], &count)) &&
+                 count <= DJP_LABELS_MAX &&
                  (count == 0 || djp_node_texts_get(&labels, env, given[1], count, 1));
     djp_node_sdk *sdk = metrics_sdk();
-    if (djp_node_text_get(&name, env, given[0]) && listed && sdk != NULL)
+    if (djp_node_text_get(&name, env, given[0]) && listed && sdk != NULL) {
         taken = djp_builtin_record(sdk->standard, name.text.data, labels.texts, count, value,
                                    traced ? &context : NULL) == 0;
+    }
     djp_node_text_release(&name);
     djp_node_texts_release(&labels);
     djp_node_sdk_release(sdk);

@@ -1,5 +1,5 @@
-/* The addon's entry point: every environment (the main thread, each worker thread) gets data of its own and the same functions.
- * The end of an environment never ends the process's SDK. */
+/* The addon's entry point: every environment (the main thread, each worker thread) gets data of its
+ * own and the same functions. The end of an environment never ends the process's SDK. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -28,27 +28,31 @@ djp_node_env_of(napi_env env)
 }
 
 void
-djp_node_functions(napi_env env, napi_value exports, const djp_node_function *functions, size_t count)
+djp_node_functions(napi_env env, napi_value exports, const djp_node_function *functions,
+                   size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         napi_value function;
-        if (djp_node_ok(env, napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].call, NULL,
-                                                  &function)))
+        if (djp_node_ok(env, napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH,
+                                                  functions[i].call, NULL, &function))) {
             djp_node_put(env, exports, functions[i].name, function);
+        }
     }
 }
 
 static int
 module_env_new(napi_env env)
 {
-    djp_node_env *self = calloc(1, sizeof(*self));
-    if (self == NULL)
+    djp_node_env *self = calloc(1, sizeof *self);
+    if (self == NULL) {
         return 0;
+    }
     self->env = env;
     const napi_node_version *version = NULL;
-    if (djp_node_ok(env, napi_get_node_version(env, &version)))
-        (void)snprintf(self->version, sizeof(self->version), "%u.%u.%u", version->major, version->minor,
-                       version->patch);
+    if (djp_node_ok(env, napi_get_node_version(env, &version))) {
+        (void)snprintf(self->version, sizeof self->version, "%u.%u.%u", version->major,
+                       version->minor, version->patch);
+    }
     if (!djp_node_ok(env, napi_set_instance_data(env, self, module_env_free, NULL))) {
         free(self);
         return 0;

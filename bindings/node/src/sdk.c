@@ -1,5 +1,5 @@
-/* Starting the SDK and telling its state. Nothing here may raise for a setting: the core warns and goes on, and what JavaScript
- * throws while it is read counts as not given. */
+/* Starting the SDK and telling its state. Nothing here may raise for a setting: the core warns and
+ * goes on, and what JavaScript throws while it is read counts as not given. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,11 +29,14 @@ sdk_lookup(void *user, const char *name)
     napi_value value;
     int found = 0;
     djp_node_text_release(&settings->value);
-    if (!djp_node_ok(settings->env, napi_open_handle_scope(settings->env, &scope)))
+    if (!djp_node_ok(settings->env, napi_open_handle_scope(settings->env, &scope))) {
         return NULL;
-    if (djp_node_ok(settings->env, napi_get_named_property(settings->env, settings->environ, name, &value)) &&
-        djp_node_type(settings->env, value) == napi_string)
+    }
+    if (djp_node_ok(settings->env,
+                    napi_get_named_property(settings->env, settings->environ, name, &value)) &&
+        djp_node_type(settings->env, value) == napi_string) {
         found = djp_node_text_get(&settings->value, settings->env, value);
+    }
     (void)djp_node_ok(settings->env, napi_close_handle_scope(settings->env, scope));
     return found ? settings->value.text.data : NULL;
 }
@@ -42,11 +45,13 @@ static void
 sdk_warn(void *user, const char *message)
 {
     sdk_settings *settings = user;
-    napi_value text = djp_node_string(settings->env, (djp_text){message, strlen(message)}), receiver, result;
+    napi_value text = djp_node_string(settings->env, (djp_text){message, strlen(message)}),
+               receiver, result;
     if (text != NULL && djp_node_type(settings->env, settings->warn) == napi_function &&
-        djp_node_ok(settings->env, napi_get_undefined(settings->env, &receiver)))
-        (void)djp_node_ok(settings->env,
-                          napi_call_function(settings->env, receiver, settings->warn, 1, &text, &result));
+        djp_node_ok(settings->env, napi_get_undefined(settings->env, &receiver))) {
+        (void)djp_node_ok(settings->env, napi_call_function(settings->env, receiver, settings->warn,
+                                                            1, &text, &result));
+    }
 }
 
 static void
@@ -55,13 +60,17 @@ sdk_read_option(sdk_settings *settings, napi_value options, napi_value key)
     napi_env env = settings->env;
     napi_value value;
     djp_node_text *keyword = &settings->texts[settings->text_count], *text = keyword + 1;
-    if (!djp_node_text_get(keyword, env, key))
+    if (!djp_node_text_get(keyword, env, key)) {
         return;
+    }
     settings->text_count++;
-    if (!djp_node_ok(env, napi_get_property(env, options, key, &value)) || !djp_node_text_get(text, env, value))
+    if (!djp_node_ok(env, napi_get_property(env, options, key, &value)) ||
+        !djp_node_text_get(text, env, value)) {
         return;
+    }
     settings->text_count++;
-    settings->overrides[settings->count++] = (djp_config_override){keyword->text.data, text->text.data};
+    settings->overrides[settings->count++] =
+        (djp_config_override){keyword->text.data, text->text.data};
 }
 
 static void
@@ -72,12 +81,15 @@ sdk_read_options(sdk_settings *settings, napi_value options)
     uint32_t count = 0;
     if (djp_node_type(env, options) != napi_object ||
         !djp_node_ok(env, napi_get_property_names(env, options, &names)) ||
-        !djp_node_ok(env, napi_get_array_length(env, names, &count)))
+        !djp_node_ok(env, napi_get_array_length(env, names, &count))) {
         return;
-    for (uint32_t i = 0;
-         i < count && settings->count < SDK_OPTIONS_MAX && settings->text_count + 2 <= SDK_OPTIONS_MAX * 2; i++) {
-        if (djp_node_ok(env, napi_get_element(env, names, i, &key)))
+    }
+    for (uint32_t i = 0; i < count && settings->count < SDK_OPTIONS_MAX &&
+                         settings->text_count + 2 <= SDK_OPTIONS_MAX * 2;
+         i++) {
+        if (djp_node_ok(env, napi_get_element(env, names, i, &key))) {
             sdk_read_option(settings, options, key);
+        }
     }
 }
 
@@ -85,9 +97,10 @@ static int
 sdk_is_ours(const char *name)
 {
     static const char *const prefixes[] = {"DJP_TELEMETRY_", "OTEL_", "TELEMETRY_"};
-    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
-        if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
+        if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0) {
             return 1;
+        }
     }
     return 0;
 }
@@ -101,26 +114,32 @@ sdk_read_variables(sdk_settings *settings)
     uint32_t count = 0;
     if (djp_node_type(env, settings->environ) != napi_object ||
         !djp_node_ok(env, napi_get_property_names(env, settings->environ, &names)) ||
-        !djp_node_ok(env, napi_get_array_length(env, names, &count)))
+        !djp_node_ok(env, napi_get_array_length(env, names, &count))) {
         return;
+    }
     for (uint32_t i = 0; i < count && settings->variable_count < SDK_VARIABLES_MAX; i++) {
         djp_node_text *text = &settings->names[settings->variable_count];
-        if (!djp_node_ok(env, napi_get_element(env, names, i, &name)) || !djp_node_text_get(text, env, name))
+        if (!djp_node_ok(env, napi_get_element(env, names, i, &name)) ||
+            !djp_node_text_get(text, env, name)) {
             continue;
-        if (sdk_is_ours(text->text.data))
+        }
+        if (sdk_is_ours(text->text.data)) {
             settings->variables[settings->variable_count++] = text->text.data;
-        else
+        } else {
             djp_node_text_release(text);
+        }
     }
 }
 
 static void
 sdk_settings_free(sdk_settings *settings)
 {
-    for (size_t i = 0; i < settings->variable_count; i++)
+    for (size_t i = 0; i < settings->variable_count; i++) {
         djp_node_text_release(&settings->names[i]);
-    for (size_t i = 0; i < settings->text_count; i++)
+    }
+    for (size_t i = 0; i < settings->text_count; i++) {
         djp_node_text_release(&settings->texts[i]);
+    }
     djp_node_text_release(&settings->value);
     free(settings);
 }
@@ -150,7 +169,8 @@ sdk_describe(napi_env env, const djp_options *options, const djp_node_sdk *activ
     djp_node_put_text(env, result, "service_version", options->service_version);
     djp_node_put_text(env, result, "environment", options->environment);
     djp_node_put(env, result, "log_correlation", djp_node_boolean(env, options->log_correlation));
-    djp_node_put(env, result, "shutdown_timeout", djp_node_double(env, (double)options->shutdown_timeout_ns / 1e9));
+    djp_node_put(env, result, "shutdown_timeout",
+                 djp_node_double(env, (double)options->shutdown_timeout_ns / 1e9));
     djp_node_put(env, result, "prometheus_port", djp_node_double(env, options->prometheus_port));
     djp_node_put(env, result, "log_level", djp_node_double(env, options->log_level));
     djp_node_put_text(env, result, "report", options->report_json);
@@ -160,9 +180,12 @@ sdk_describe(napi_env env, const djp_options *options, const djp_node_sdk *activ
     djp_node_put_text(env, result, "known_methods", options->known_methods);
     djp_node_put(env, result, "status_class", djp_node_boolean(env, options->status_class));
     djp_node_put(env, result, "label_style_path", djp_node_boolean(env, options->label_style_path));
-    djp_node_put(env, result, "cardinality_limit", djp_node_double(env, options->cardinality_limit));
-    djp_node_put(env, result, "traces", djp_node_boolean(env, active != NULL && active->recorder != NULL));
-    djp_node_put(env, result, "metrics", djp_node_boolean(env, active != NULL && active->registry != NULL));
+    djp_node_put(env, result, "cardinality_limit",
+                 djp_node_double(env, options->cardinality_limit));
+    djp_node_put(env, result, "traces",
+                 djp_node_boolean(env, active != NULL && active->recorder != NULL));
+    djp_node_put(env, result, "metrics",
+                 djp_node_boolean(env, active != NULL && active->registry != NULL));
     djp_node_put(env, result, "epoch", djp_node_double(env, active == NULL ? 0 : active->epoch));
     djp_node_put(env, result, "attached", djp_node_boolean(env, attached));
     return result;
@@ -200,12 +223,15 @@ sdk_resolve(sdk_settings *settings, napi_value name, djp_letter_case spelling, i
         attached = code == 1;
         error = code < 0 ? code : 0;
     }
-    if (error != 0)
+    if (error != 0) {
         djp_node_throw(env, "%s", djp_error_text(error));
-    else
-        result = sdk_describe(env, attached ? djp_sdk_options(active->sdk) : &resolved, active, attached);
-    if (result != NULL && !starts)
+    } else {
+        result = sdk_describe(env, attached ? djp_sdk_options(active->sdk) : &resolved, active,
+                              attached);
+    }
+    if (result != NULL && !starts) {
         sdk_put_status(env, result, &resolved);
+    }
     djp_options_fini(&resolved);
     djp_node_sdk_release(active);
     return result;
@@ -214,7 +240,7 @@ sdk_resolve(sdk_settings *settings, napi_value name, djp_letter_case spelling, i
 static napi_value
 sdk_with_settings(napi_env env, const napi_value *given, djp_letter_case spelling, int starts)
 {
-    sdk_settings *settings = calloc(1, sizeof(*settings));
+    sdk_settings *settings = calloc(1, sizeof *settings);
     if (settings == NULL) {
         djp_node_throw(env, "%s", djp_error_text(DJP_ENOMEM));
         return NULL;
@@ -229,29 +255,33 @@ sdk_with_settings(napi_env env, const napi_value *given, djp_letter_case spellin
     return result;
 }
 
-/* sdkStart(options, env, defaultServiceName, warn): an object that describes the settings. Throws only without memory. */
+/* sdkStart(options, env, defaultServiceName, warn): an object that describes the settings. Throws
+ * only without memory. */
 static napi_value
 sdk_start(napi_env env, napi_callback_info info)
 {
     napi_value given[4];
-    if (!djp_node_arguments(env, info, given, 4))
+    if (!djp_node_arguments(env, info, given, 4)) {
         return NULL;
+    }
     djp_node_sdk *active = djp_node_sdk_acquire();
-    if (active == NULL)
+    if (active == NULL) {
         return sdk_with_settings(env, given, DJP_CAMEL_CASE, 1);
+    }
     napi_value result = sdk_describe(env, djp_sdk_options(active->sdk), active, 1);
     djp_node_sdk_release(active);
     return result;
 }
 
-/* sdkResolve(options, env, defaultServiceName, warn, snakeCase): the same settings without starting anything. Messages name options in
- * camel case unless snakeCase is true. */
+/* sdkResolve(options, env, defaultServiceName, warn, snakeCase): the same settings without starting
+ * anything. Messages name options in camel case unless snakeCase is true. */
 static napi_value
 sdk_resolve_only(napi_env env, napi_callback_info info)
 {
     napi_value given[5];
-    if (!djp_node_arguments(env, info, given, 5))
+    if (!djp_node_arguments(env, info, given, 5)) {
         return NULL;
+    }
     int snake = djp_node_int(env, given[4], 0);
     return sdk_with_settings(env, given, snake ? DJP_SNAKE_CASE : DJP_CAMEL_CASE, 0);
 }
@@ -263,12 +293,14 @@ sdk_keywords(napi_env env, napi_callback_info info)
     (void)info;
     napi_value list = NULL;
     uint32_t count = 0;
-    if (!djp_node_ok(env, napi_create_array(env, &list)))
+    if (!djp_node_ok(env, napi_create_array(env, &list))) {
         return NULL;
+    }
     for (const char *const *keyword = djp_config_keywords(); *keyword != NULL; keyword++) {
         napi_value text = djp_node_string(env, (djp_text){*keyword, strlen(*keyword)});
-        if (text != NULL)
+        if (text != NULL) {
             (void)djp_node_ok(env, napi_set_element(env, list, count++, text));
+        }
     }
     return list;
 }
@@ -307,14 +339,19 @@ sdk_bytes(napi_env env, const char *data, size_t size)
 {
     napi_value buffer, array;
     void *room = NULL;
-    if (!djp_node_ok(env, napi_create_arraybuffer(env, size, &room, &buffer)))
+    if (!djp_node_ok(env, napi_create_arraybuffer(env, size, &room, &buffer))) {
         return NULL;
-    if (size > 0)
+    }
+    if (size > 0) {
         memcpy(room, data, size);
-    return djp_node_ok(env, napi_create_typedarray(env, napi_uint8_array, size, buffer, 0, &array)) ? array : NULL;
+    }
+    return djp_node_ok(env, napi_create_typedarray(env, napi_uint8_array, size, buffer, 0, &array))
+               ? array
+               : NULL;
 }
 
-/* sdkTakeExported(): an array with one Uint8Array per ExportTraceServiceRequest, or null with another exporter. */
+/* sdkTakeExported(): an array with one Uint8Array per ExportTraceServiceRequest, or null with
+ * another exporter. */
 static napi_value
 sdk_take_exported(napi_env env, napi_callback_info info)
 {
@@ -332,10 +369,12 @@ sdk_take_exported(napi_env env, napi_callback_info info)
     uint32_t count = 0;
     for (size_t at = 0; at + 4 <= size;) {
         const uint8_t *head = (const uint8_t *)data + at;
-        size_t length = (size_t)head[0] | (size_t)head[1] << 8 | (size_t)head[2] << 16 | (size_t)head[3] << 24;
+        size_t length =
+            (size_t)head[0] | (size_t)head[1] << 8 | (size_t)head[2] << 16 | (size_t)head[3] << 24;
         napi_value item = length <= size - at - 4 ? sdk_bytes(env, data + at + 4, length) : NULL;
-        if (item != NULL)
+        if (item != NULL) {
             (void)djp_node_ok(env, napi_set_element(env, list, count++, item));
+        }
         at += 4 + length;
     }
     djp_free(data);
@@ -347,10 +386,12 @@ static napi_value
 sdk_set_enabled(napi_env env, napi_callback_info info)
 {
     napi_value given[1];
-    if (!djp_node_arguments(env, info, given, 1))
+    if (!djp_node_arguments(env, info, given, 1)) {
         return NULL;
+    }
     djp_node_sdk *active = djp_node_sdk_acquire();
-    int holds = active != NULL && djp_sdk_set_enabled(active->sdk, djp_node_int(env, given[0], 0)) == 0;
+    int holds =
+        active != NULL && djp_sdk_set_enabled(active->sdk, djp_node_int(env, given[0], 0)) == 0;
     djp_node_sdk_release(active);
     return djp_node_boolean(env, holds);
 }
@@ -360,8 +401,9 @@ static napi_value
 sdk_set_sample_ratio(napi_env env, napi_callback_info info)
 {
     napi_value given[1];
-    if (!djp_node_arguments(env, info, given, 1))
+    if (!djp_node_arguments(env, info, given, 1)) {
         return NULL;
+    }
     djp_node_sdk *active = djp_node_sdk_acquire();
     double ratio = djp_node_number(env, given[0], 2);
     int holds = active != NULL && djp_sdk_set_sample_ratio(active->sdk, ratio) == 0;
@@ -374,8 +416,9 @@ static napi_value
 sdk_set_canary_ratio(napi_env env, napi_callback_info info)
 {
     napi_value given[1];
-    if (!djp_node_arguments(env, info, given, 1))
+    if (!djp_node_arguments(env, info, given, 1)) {
         return NULL;
+    }
     djp_node_sdk *active = djp_node_sdk_acquire();
     double ratio = djp_node_number(env, given[0], 2);
     int holds = active != NULL && djp_sdk_set_canary_ratio(active->sdk, ratio) == 0;
@@ -389,8 +432,9 @@ sdk_listen(napi_env env, napi_callback_info info)
 {
     napi_value given[2];
     djp_node_text host;
-    if (!djp_node_arguments(env, info, given, 2))
+    if (!djp_node_arguments(env, info, given, 2)) {
         return NULL;
+    }
     djp_node_sdk *active = djp_node_sdk_acquire();
     int port = djp_node_int(env, given[1], 0);
     int listens = djp_node_text_get(&host, env, given[0]) && active != NULL &&

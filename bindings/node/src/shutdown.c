@@ -1,5 +1,5 @@
-/* Flushing and ending the SDK, on the event loop's thread or, for the promises, on a thread of libuv's pool. Several may end it at
- * once: one does, the others wait and get the same answer. */
+/* Flushing and ending the SDK, on the event loop's thread or, for the promises, on a thread of
+ * libuv's pool. Several may end it at once: one does, the others wait and get the same answer. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,8 +19,9 @@ typedef struct finish_job {
 static void
 finish_job_free(napi_env env, finish_job *job)
 {
-    if (job->work != NULL)
+    if (job->work != NULL) {
         (void)djp_node_ok(env, napi_delete_async_work(env, job->work));
+    }
     djp_node_sdk_release(job->sdk);
     djp_node_ending_release(job->ending);
     free(job->status);
@@ -42,10 +43,12 @@ finish_run(napi_env env, void *data)
 static napi_value
 finish_answer(napi_env env, const finish_job *job)
 {
-    if (!job->stops)
+    if (!job->stops) {
         return djp_node_boolean(env, job->delivered);
-    if (job->ending == NULL)
+    }
+    if (job->ending == NULL) {
         return djp_node_null(env);
+    }
     napi_value answer = djp_node_object(env);
     djp_node_put(env, answer, "delivered", djp_node_boolean(env, job->delivered));
     djp_node_put(env, answer, "status", djp_node_string_or_null(env, job->status));
@@ -56,10 +59,12 @@ static void
 finish_settle(napi_env env, finish_job *job)
 {
     napi_value answer = finish_answer(env, job);
-    if (answer == NULL)
+    if (answer == NULL) {
         answer = djp_node_boolean(env, 0);
-    if (answer != NULL)
+    }
+    if (answer != NULL) {
         (void)djp_node_ok(env, napi_resolve_deferred(env, job->deferred, answer));
+    }
     finish_job_free(env, job);
 }
 
@@ -76,20 +81,22 @@ finish_job_begin(finish_job *job, int stops, uint64_t timeout_ns)
     job->stops = stops;
     job->timeout_ns = timeout_ns;
     job->delivered = 1; /* nothing active: nothing is undelivered */
-    if (stops)
+    if (stops) {
         job->ending = djp_node_ending_begin();
-    else
+    } else {
         job->sdk = djp_node_sdk_acquire();
+    }
 }
 
 static napi_value
 finish_async(napi_env env, napi_callback_info info, int stops)
 {
     napi_value given[1], promise, name;
-    if (!djp_node_arguments(env, info, given, 1))
+    if (!djp_node_arguments(env, info, given, 1)) {
         return NULL;
+    }
     uint64_t timeout_ns = djp_node_timeout(env, given[0]);
-    finish_job *job = calloc(1, sizeof(*job));
+    finish_job *job = calloc(1, sizeof *job);
     if (job == NULL || !djp_node_ok(env, napi_create_promise(env, &job->deferred, &promise))) {
         free(job);
         return NULL;
@@ -97,9 +104,11 @@ finish_async(napi_env env, napi_callback_info info, int stops)
     finish_job_begin(job, stops, timeout_ns);
     if ((job->ending != NULL || job->sdk != NULL) &&
         djp_node_ok(env, napi_create_string_utf8(env, "djp-telemetry", NAPI_AUTO_LENGTH, &name)) &&
-        djp_node_ok(env, napi_create_async_work(env, NULL, name, finish_run, finish_complete, job, &job->work)) &&
-        djp_node_ok(env, napi_queue_async_work(env, job->work)))
+        djp_node_ok(env, napi_create_async_work(env, NULL, name, finish_run, finish_complete, job,
+                                                &job->work)) &&
+        djp_node_ok(env, napi_queue_async_work(env, job->work))) {
         return promise;
+    }
     finish_run(env, job); /* nothing to do, or no thread to do it */
     finish_settle(env, job);
     return promise;
@@ -109,11 +118,13 @@ static napi_value
 finish_sync(napi_env env, napi_callback_info info, int stops)
 {
     napi_value given[1];
-    if (!djp_node_arguments(env, info, given, 1))
+    if (!djp_node_arguments(env, info, given, 1)) {
         return NULL;
-    finish_job *job = calloc(1, sizeof(*job));
-    if (job == NULL)
+    }
+    finish_job *job = calloc(1, sizeof *job);
+    if (job == NULL) {
         return NULL;
+    }
     finish_job_begin(job, stops, djp_node_timeout(env, given[0]));
     finish_run(env, job);
     napi_value answer = finish_answer(env, job);
@@ -161,8 +172,11 @@ void
 djp_node_finish_exports(napi_env env, napi_value exports)
 {
     static const djp_node_function functions[] = {
-        {"sdkFlush", finish_flush},        {"sdkFlushSync", finish_flush_sync},     {"sdkStop", finish_stop},
-        {"sdkStopSync", finish_stop_sync}, {"sdkTakeSignals", finish_take_signals},
+        {"sdkFlush", finish_flush},
+        {"sdkFlushSync", finish_flush_sync},
+        {"sdkStop", finish_stop},
+        {"sdkStopSync", finish_stop_sync},
+        {"sdkTakeSignals", finish_take_signals},
     };
     DJP_NODE_FUNCTIONS(env, exports, functions);
 }

@@ -1,5 +1,6 @@
-/* Signals between Node and the core. Node installs handlers of its own at start, so the system's default, which the core looks
- * for, is not there; a listener of the application is libuv's handler and is left alone. */
+/* Signals between Node and the core. Node installs handlers of its own at start, so the system's
+ * default, which the core looks for, is not there; a listener of the application is libuv's handler
+ * and is left alone. */
 #include <dlfcn.h>
 #include <signal.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 
 /* Those that Node handles by itself. */
 static const int signal_numbers[] = {SIGTERM, SIGINT};
-enum { SIGNAL_COUNT = sizeof(signal_numbers) / sizeof(signal_numbers[0]) };
+enum { SIGNAL_COUNT = sizeof signal_numbers / sizeof signal_numbers[0] };
 
 /* What Node had; under the holder's mutex. */
 static struct {
@@ -24,18 +25,21 @@ signal_is_of_node(const struct sigaction *action)
     void *address = NULL, *known = NULL;
     void (*function)(int) = action->sa_handler;
     napi_status (*api)(napi_env, napi_value *) = napi_create_object;
-    if (function == SIG_DFL || function == SIG_IGN || ((unsigned)action->sa_flags & SA_RESETHAND) == 0)
+    if (function == SIG_DFL || function == SIG_IGN ||
+        ((unsigned)action->sa_flags & SA_RESETHAND) == 0) {
         return 0;
-    memcpy(&address, &function, sizeof(address));
-    memcpy(&known, &api, sizeof(known));
-    return dladdr(address, &handler) != 0 && dladdr(known, &node) != 0 && handler.dli_fbase == node.dli_fbase;
+    }
+    memcpy(&address, &function, sizeof address);
+    memcpy(&known, &api, sizeof known);
+    return dladdr(address, &handler) != 0 && dladdr(known, &node) != 0 &&
+           handler.dli_fbase == node.dli_fbase;
 }
 
 void
 djp_node_signal_prepare(const djp_options *options)
 {
     struct sigaction now, plain;
-    memset(&plain, 0, sizeof(plain));
+    memset(&plain, 0, sizeof plain);
     plain.sa_handler = SIG_DFL;
     sigemptyset(&plain.sa_mask);
     for (size_t i = 0; i < SIGNAL_COUNT && options->handle_sigterm; i++) {
@@ -53,7 +57,10 @@ djp_node_signal_restore(void)
     struct sigaction now;
     /* While somebody else has it, what Node had is kept for the next time. */
     for (size_t i = 0; i < SIGNAL_COUNT; i++) {
-        if (signal_of_node[i].taken && sigaction(signal_numbers[i], NULL, &now) == 0 && now.sa_handler == SIG_DFL)
-            signal_of_node[i].taken = sigaction(signal_numbers[i], &signal_of_node[i].action, NULL) != 0;
+        if (signal_of_node[i].taken && sigaction(signal_numbers[i], NULL, &now) == 0 &&
+            now.sa_handler == SIG_DFL) {
+            signal_of_node[i].taken =
+                sigaction(signal_numbers[i], &signal_of_node[i].action, NULL) != 0;
+        }
     }
 }

@@ -1,5 +1,6 @@
-/* Families and series by number: JavaScript holds a number, never a pointer, and the number of an SDK that has ended finds nothing.
- * Places are found by pointer too, so that the same series gets the same number and the table stays as small as the registry. */
+/* Families and series by number: JavaScript holds a number, never a pointer, and the number of an
+ * SDK that has ended finds nothing. Places are found by pointer too, so that the same series gets
+ * the same number and the table stays as small as the registry. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,7 @@ enum { TABLE_FIRST = 64 };
 djp_node_table *
 djp_node_table_new(uint32_t epoch)
 {
-    djp_node_table *table = calloc(1, sizeof(*table));
+    djp_node_table *table = calloc(1, sizeof *table);
     if (table != NULL) {
         pthread_mutex_init(&table->mutex, NULL);
         table->epoch = epoch & TABLE_EPOCH_MASK;
@@ -42,8 +43,9 @@ table_list_fini(table_list *list)
 void
 djp_node_table_free(djp_node_table *table)
 {
-    if (table == NULL)
+    if (table == NULL) {
         return;
+    }
     table_list_fini(&table->families);
     table_list_fini(&table->series);
     pthread_mutex_destroy(&table->mutex);
@@ -55,8 +57,9 @@ table_slot(const table_list *list, const void *item)
 {
     uint32_t mask = list->capacity * 2 - 1;
     uint32_t at = (uint32_t)(((uintptr_t)item >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 32) & mask;
-    while (list->index[at] != 0 && list->items[list->index[at]] != item)
+    while (list->index[at] != 0 && list->items[list->index[at]] != item) {
         at = (at + 1) & mask;
+    }
     return &list->index[at];
 }
 
@@ -65,8 +68,8 @@ table_grow(table_list *list)
 {
     uint32_t capacity = list->capacity == 0 ? TABLE_FIRST : list->capacity * 2;
     table_list grown = {.count = list->count, .capacity = capacity};
-    grown.items = calloc((size_t)capacity + 1, sizeof(*grown.items));
-    grown.index = calloc((size_t)capacity * 2, sizeof(*grown.index));
+    grown.items = calloc((size_t)capacity + 1, sizeof *grown.items);
+    grown.index = calloc((size_t)capacity * 2, sizeof *grown.index);
     if (grown.items == NULL || grown.index == NULL) {
         table_list_fini(&grown);
         return 0;
@@ -84,8 +87,9 @@ static double
 table_number(djp_node_table *table, table_list *list, void *item)
 {
     uint32_t place = 0;
-    if (item == NULL)
+    if (item == NULL) {
         return 0;
+    }
     pthread_mutex_lock(&table->mutex);
     if (list->count < list->capacity || table_grow(list)) {
         uint32_t *slot = table_slot(list, item);
@@ -103,8 +107,9 @@ table_number(djp_node_table *table, table_list *list, void *item)
 static uint32_t
 table_place(const djp_node_table *table, const table_list *list, double number)
 {
-    if (!(number >= 1 && number < 9007199254740992.0))
+    if (!(number >= 1 && number < 9007199254740992.0)) {
         return 0;
+    }
     uint64_t whole = (uint64_t)number;
     uint32_t place = (uint32_t)whole;
     return whole >> 32 == table->epoch && place <= list->count ? place : 0;

@@ -1,5 +1,5 @@
-/* JavaScript values to the core's and back. Strings are copied, because V8 moves them; whatever JavaScript throws on the way is
- * cleared and counts as "not given". */
+/* JavaScript values to the core's and back. Strings are copied, because V8 moves them; whatever
+ * JavaScript throws on the way is cleared and counts as "not given". */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,8 +13,9 @@ djp_node_failed(napi_env env)
 {
     bool pending = false;
     napi_value exception;
-    if (napi_is_exception_pending(env, &pending) == napi_ok && pending)
+    if (napi_is_exception_pending(env, &pending) == napi_ok && pending) {
         (void)napi_get_and_clear_last_exception(env, &exception);
+    }
     return 0;
 }
 
@@ -24,10 +25,12 @@ static int
 value_text_long(djp_node_text *out, napi_env env, napi_value value)
 {
     size_t size = 0;
-    if (!djp_node_ok(env, napi_get_value_string_utf8(env, value, NULL, 0, &size)))
+    if (!djp_node_ok(env, napi_get_value_string_utf8(env, value, NULL, 0, &size))) {
         return 0;
+    }
     out->owned = malloc(size + 1);
-    if (out->owned == NULL || !djp_node_ok(env, napi_get_value_string_utf8(env, value, out->owned, size + 1, &size))) {
+    if (out->owned == NULL ||
+        !djp_node_ok(env, napi_get_value_string_utf8(env, value, out->owned, size + 1, &size))) {
         djp_node_text_release(out);
         return 0;
     }
@@ -42,10 +45,13 @@ djp_node_text_get(djp_node_text *out, napi_env env, napi_value value)
     out->owned = NULL;
     out->small[0] = '\0';
     out->text = (djp_text){out->small, 0};
-    if (value == NULL || napi_get_value_string_utf8(env, value, out->small, sizeof(out->small), &size) != napi_ok)
+    if (value == NULL ||
+        napi_get_value_string_utf8(env, value, out->small, sizeof out->small, &size) != napi_ok) {
         return djp_node_failed(env);
-    /* A character that did not fit is left out whole, so a nearly full buffer may have lost some. */
-    if (size + 4 < sizeof(out->small)) {
+    }
+    /* A character that did not fit is left out whole, so a nearly full buffer may have lost
+     * some. */
+    if (size + 4 < sizeof out->small) {
         out->text.size = size;
         return 1;
     }
@@ -63,8 +69,8 @@ djp_node_text_release(djp_node_text *text)
 static int
 value_texts_room(djp_node_texts *out, size_t count)
 {
-    out->items = calloc(count + 1, sizeof(*out->items));
-    out->texts = calloc(count + 1, sizeof(*out->texts));
+    out->items = calloc(count + 1, sizeof *out->items);
+    out->texts = calloc(count + 1, sizeof *out->texts);
     return out->items != NULL && out->texts != NULL;
 }
 
@@ -78,26 +84,31 @@ value_texts_add(djp_node_texts *out, napi_env env, napi_value value, int keep_pl
 }
 
 int
-djp_node_texts_get(djp_node_texts *out, napi_env env, napi_value value, size_t limit, int keep_places)
+djp_node_texts_get(djp_node_texts *out, napi_env env, napi_value value, size_t limit,
+                   int keep_places)
 {
     bool is_array = false;
     uint32_t count = 0;
     *out = (djp_node_texts){NULL, NULL, 0};
     if (djp_node_type(env, value) == napi_string) {
-        if (value_texts_room(out, 1))
+        if (value_texts_room(out, 1)) {
             value_texts_add(out, env, value, keep_places);
+        }
         return out->count == 1;
     }
     if (!djp_node_ok(env, napi_is_array(env, value, &is_array)) || !is_array ||
-        !djp_node_ok(env, napi_get_array_length(env, value, &count)))
+        !djp_node_ok(env, napi_get_array_length(env, value, &count))) {
         return 0;
+    }
     size_t wanted = count < limit ? count : limit;
-    if (!value_texts_room(out, wanted))
+    if (!value_texts_room(out, wanted)) {
         return 0;
+    }
     for (uint32_t i = 0; i < wanted; i++) {
         napi_value item = NULL;
-        if (!djp_node_ok(env, napi_get_element(env, value, i, &item)))
+        if (!djp_node_ok(env, napi_get_element(env, value, i, &item))) {
             item = NULL;
+        }
         value_texts_add(out, env, item, keep_places);
     }
     return 1;
@@ -106,8 +117,9 @@ djp_node_texts_get(djp_node_texts *out, napi_env env, napi_value value, size_t l
 void
 djp_node_texts_release(djp_node_texts *texts)
 {
-    for (size_t i = 0; i < texts->count; i++)
+    for (size_t i = 0; i < texts->count; i++) {
         djp_node_text_release(&texts->items[i]);
+    }
     free(texts->items);
     free(texts->texts);
     *texts = (djp_node_texts){NULL, NULL, 0};
@@ -126,15 +138,18 @@ napi_valuetype
 djp_node_type(napi_env env, napi_value value)
 {
     napi_valuetype type = napi_undefined;
-    return value != NULL && djp_node_ok(env, napi_typeof(env, value, &type)) ? type : napi_undefined;
+    return value != NULL && djp_node_ok(env, napi_typeof(env, value, &type)) ? type
+                                                                             : napi_undefined;
 }
 
 double
 djp_node_number(napi_env env, napi_value value, double otherwise)
 {
     double number;
-    if (djp_node_type(env, value) != napi_number || !djp_node_ok(env, napi_get_value_double(env, value, &number)))
+    if (djp_node_type(env, value) != napi_number ||
+        !djp_node_ok(env, napi_get_value_double(env, value, &number))) {
         return otherwise;
+    }
     return number;
 }
 
@@ -149,11 +164,13 @@ uint64_t
 djp_node_timeout(napi_env env, napi_value value)
 {
     napi_valuetype type = djp_node_type(env, value);
-    if (type == napi_undefined || type == napi_null)
+    if (type == napi_undefined || type == napi_null) {
         return UINT64_MAX;
+    }
     double milliseconds = djp_node_number(env, value, 0);
-    if (!(milliseconds > 0))
+    if (!(milliseconds > 0)) {
         return 0;
+    }
     return milliseconds >= 1.8e13 ? UINT64_MAX : (uint64_t)(milliseconds * 1e6);
 }
 
@@ -164,9 +181,12 @@ value_array(napi_env env, napi_value value, napi_typedarray_type wanted, size_t 
     bool is_typed = false;
     napi_typedarray_type type;
     void *data = NULL;
-    if (value == NULL || !djp_node_ok(env, napi_is_typedarray(env, value, &is_typed)) || !is_typed ||
-        !djp_node_ok(env, napi_get_typedarray_info(env, value, &type, length, &data, NULL, NULL)) || type != wanted)
+    if (value == NULL || !djp_node_ok(env, napi_is_typedarray(env, value, &is_typed)) ||
+        !is_typed ||
+        !djp_node_ok(env, napi_get_typedarray_info(env, value, &type, length, &data, NULL, NULL)) ||
+        type != wanted) {
         return NULL;
+    }
     return data;
 }
 
@@ -233,14 +253,16 @@ djp_node_object(napi_env env)
 void
 djp_node_put(napi_env env, napi_value object, const char *name, napi_value value)
 {
-    if (object != NULL && value != NULL)
+    if (object != NULL && value != NULL) {
         (void)djp_node_ok(env, napi_set_named_property(env, object, name, value));
+    }
 }
 
 void
 djp_node_put_text(napi_env env, napi_value object, const char *name, const char *text)
 {
-    djp_node_put(env, object, name, djp_node_string(env, (djp_text){text, text == NULL ? 0 : strlen(text)}));
+    djp_node_put(env, object, name,
+                 djp_node_string(env, (djp_text){text, text == NULL ? 0 : strlen(text)}));
 }
 
 void
@@ -249,7 +271,7 @@ djp_node_throw(napi_env env, const char *format, ...)
     char message[640];
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(message, sizeof(message), format, arguments);
+    (void)vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     (void)napi_throw_error(env, NULL, message);
 }

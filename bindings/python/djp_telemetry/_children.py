@@ -1,6 +1,6 @@
-"""The ends of forked children that no atexit hook sees. Pools leave through os._exit: those of multiprocessing after their
-finalizers, billiard's (Celery) and others' at once. Where the parent has telemetry, what the child recorded is sent
-first, within the usual time."""
+"""The ends of forked children that no atexit hook sees. Pools leave through os._exit: those of
+multiprocessing after their finalizers, billiard's (Celery) and others' at once. Where the parent
+has telemetry, what the child recorded is sent first, within the usual time."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def set_end(end: Callable[[], Any]) -> None:
 
 
 def finalize(_: Any = None) -> None:
-    """Runs in a child of multiprocessing, which leaves through os._exit: only its own finalizers run, after its queues
-    were joined."""
+    """Runs in a child of multiprocessing, which leaves through os._exit: only its own finalizers
+    run, after its queues were joined."""
     for util in _utils():
         try:
             util.Finalize(None, _leave, exitpriority=-10)
@@ -37,8 +37,8 @@ def finalize(_: Any = None) -> None:
 
 
 def register() -> None:
-    """Children that multiprocessing or billiard forks from now on get their finalizer. billiard loads its helpers only in
-    the child."""
+    """Children that multiprocessing or billiard forks from now on get their finalizer. billiard
+    loads its helpers only in the child."""
     if "billiard" in sys.modules or "multiprocessing" in sys.modules:
         import multiprocessing.util  # noqa: F401 (its registry is billiard's, too)
     for util in _utils():
@@ -51,7 +51,11 @@ def register() -> None:
 
 
 def _utils() -> list[Any]:
-    return [sys.modules[name] for name in ("multiprocessing.util", "billiard.util") if name in sys.modules]
+    return [
+        sys.modules[name]
+        for name in ("multiprocessing.util", "billiard.util")
+        if name in sys.modules
+    ]
 
 
 def _exit(status: int) -> None:
@@ -69,8 +73,8 @@ def _watch_exit() -> None:
 
 
 def after_fork(active: bool) -> None:
-    """Runs in the child before multiprocessing prepares it, which forgets earlier finalizers and then calls what is
-    registered. active: whether telemetry of the parent goes on here."""
+    """Runs in the child before multiprocessing prepares it, which forgets earlier finalizers and
+    then calls what is registered. active: whether telemetry of the parent goes on here."""
     global _forked
     _forked = True
     if active:

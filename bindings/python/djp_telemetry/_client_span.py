@@ -1,5 +1,5 @@
-"""The span of an outgoing HTTP request: its attributes, and how it ended. What the caller gave up is no error; what took
-too long is."""
+"""The span of an outgoing HTTP request: its attributes, and how it ended. What the caller gave up
+is no error; what took too long is."""
 
 from __future__ import annotations
 
@@ -22,14 +22,16 @@ def address_of(url: str) -> str:
     parts = urlsplit(url)
     place = parts.netloc.rpartition("@")[2]
     query = "&".join(
-        f"{item.partition('=')[0]}={HIDDEN}" if "=" in item else HIDDEN for item in parts.query[:URL_MAX].split("&")
+        f"{item.partition('=')[0]}={HIDDEN}" if "=" in item else HIDDEN
+        for item in parts.query[:URL_MAX].split("&")
     )
     return f"{parts.scheme}://{place}{parts.path}{'?' + query if parts.query else ''}"[:URL_MAX]
 
 
 def _is_cancelled(error: BaseException) -> bool:
-    """Whether the caller gave the request up: a cancelled task, an abandoned generator, the end of the program. The
-    time-outs of gevent and eventlet are not of the class Exception, and time-outs all the same."""
+    """Whether the caller gave the request up: a cancelled task, an abandoned generator, the end of
+    the program. The time-outs of gevent and eventlet are not of the class Exception, and time-outs
+    all the same."""
     if not isinstance(error, Exception):
         return all(kind.__name__ != "Timeout" for kind in type(error).__mro__)
     return isinstance(error, concurrent.futures.CancelledError)
@@ -45,7 +47,11 @@ def _kind_of(error: BaseException) -> str:
         if code is not None:
             return code
         reason = getattr(seen, "reason", None)
-        seen = seen.__cause__ or seen.__context__ or (reason if isinstance(reason, BaseException) else None)
+        seen = (
+            seen.__cause__
+            or seen.__context__
+            or (reason if isinstance(reason, BaseException) else None)
+        )
     return type(error).__qualname__
 
 
@@ -66,7 +72,12 @@ class ClientSpan:
         attributes: dict[str, Any] = {"url.full": address_of(url)}
         if semconv != "stable":
             attributes.update(
-                {"http.method": method, "http.scheme": parts.scheme, "net.peer.name": host, "net.peer.port": port}
+                {
+                    "http.method": method,
+                    "http.scheme": parts.scheme,
+                    "net.peer.name": host,
+                    "net.peer.port": port,
+                }
             )
         if semconv in ("stable", "both"):
             attributes.update(
@@ -77,7 +88,9 @@ class ClientSpan:
                     "server.port": port,
                 }
             )
-        span = impl.start_span(method if semconv == "stable" else "http.client", attributes, kind="client")
+        span = impl.start_span(
+            method if semconv == "stable" else "http.client", attributes, kind="client"
+        )
         return cls(span) if span.get_span_context().is_valid else None
 
     def answered(self, status: Any) -> None:

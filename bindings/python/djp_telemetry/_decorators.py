@@ -1,5 +1,5 @@
-"""Functions wrapped in a span, whatever kind of function they are. A span of a generator is current only while the
-generator's own code runs, never in the code that iterates over it."""
+"""Functions wrapped in a span, whatever kind of function they are. A span of a generator is current
+only while the generator's own code runs, never in the code that iterates over it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def traced(name: F) -> F: ...
 
 
 @overload
-def traced(name: Optional[str] = None, *, attributes: Any = None, kind: Any = None) -> Callable[[F], F]: ...
+def traced(
+    name: Optional[str] = None, *, attributes: Any = None, kind: Any = None
+) -> Callable[[F], F]: ...
 
 
 def traced(name: Any = None, *, attributes: Any = None, kind: Any = None) -> Any:
@@ -51,6 +53,8 @@ def traced(name: Any = None, *, attributes: Any = None, kind: Any = None) -> Any
         inner = _function_of(function)
         title = name or getattr(inner, "__qualname__", None) or type(inner).__name__
         tracer = impl.get_tracer(getattr(inner, "__module__", None))
-        return decorate(function, tracer.start_as_current_span(title, kind=kind, attributes=attributes).start)
+        return decorate(
+            function, tracer.start_as_current_span(title, kind=kind, attributes=attributes).start
+        )
 
     return decorator

@@ -1,5 +1,6 @@
-"""What the memory exporter holds, as dicts with the members of console lines (docs/console-format.md), for the tests of
-applications: OTLP's messages read field by field. The bytes are the core's own."""
+"""What the memory exporter holds, as dicts with the members of console lines
+(docs/console-format.md), for the tests of applications: OTLP's messages read field by field. The
+bytes are the core's own."""
 
 from __future__ import annotations
 
@@ -123,12 +124,23 @@ _DROPPED = {10: "dropped_attributes", 12: "dropped_events", 14: "dropped_links"}
 
 
 def _span(data: memoryview, scope: dict[str, Any], resource: dict[str, Any]) -> dict[str, Any]:
-    span: dict[str, Any] = {"name": "", "trace_id": "", "span_id": "", "parent_id": None, "kind": "INTERNAL"}
+    span: dict[str, Any] = {
+        "name": "",
+        "trace_id": "",
+        "span_id": "",
+        "parent_id": None,
+        "kind": "INTERNAL",
+    }
     start = end = 0
     attributes: dict[str, Any] = {}
     events: list[Any] = []
     links: list[Any] = []
-    more: dict[str, Any] = {"status": {"code": "UNSET"}, "attributes": attributes, "events": events, "links": links}
+    more: dict[str, Any] = {
+        "status": {"code": "UNSET"},
+        "attributes": attributes,
+        "events": events,
+        "links": links,
+    }
     for number, value in _fields(data):
         if number in (1, 2):
             span["trace_id" if number == 1 else "span_id"] = value.hex()
@@ -184,7 +196,9 @@ def spans_of(data: bytes) -> list[dict[str, Any]]:
         request = view[at + 4 : at + 4 + size]
         at += 4 + size
         for resource_spans in _parts(request, 1):
-            resource = dict(_attribute(item) for part in _parts(resource_spans, 1) for item in _parts(part, 1))
+            resource = dict(
+                _attribute(item) for part in _parts(resource_spans, 1) for item in _parts(part, 1)
+            )
             for scope_spans in _parts(resource_spans, 2):
                 scopes = _parts(scope_spans, 1)
                 scope = _scope(scopes[0]) if scopes else {"name": ""}

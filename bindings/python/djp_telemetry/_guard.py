@@ -1,6 +1,6 @@
-"""Decorating with the helpers of metrics (time, track_inprogress, count_exceptions): every call gets a guard of its
-own, so that a function may run many times at once. A generator is measured from its first step to its end, an awaitable
-until it is done."""
+"""Decorating with the helpers of metrics (time, track_inprogress, count_exceptions): every call
+gets a guard of its own, so that a function may run many times at once. A generator is measured from
+its first step to its end, an awaitable until it is done."""
 
 from __future__ import annotations
 

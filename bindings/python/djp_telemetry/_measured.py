@@ -1,5 +1,5 @@
-"""How the recorders read what they are given: numbers, truth and text, whatever the type. Nothing here raises, so that a
-wrong value costs its own part of a recording and no more."""
+"""How the recorders read what they are given: numbers, truth and text, whatever the type. Nothing
+here raises, so that a wrong value costs its own part of a recording and no more."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def seconds(value: Any) -> float:
 
 
 def truth(value: Any) -> bool:
-    """Like bool(), but the words for no are no. What cannot be read is no: a failure must not look like a success."""
+    """Like bool(), but the words for no are no. What cannot be read is no: a failure must not look
+    like a success."""
     try:
         return value.strip().lower() not in _NO if isinstance(value, str) else bool(value)
     except Exception:

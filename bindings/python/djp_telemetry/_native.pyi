@@ -129,7 +129,11 @@ class Span:
             attributes: Attributes of the link.
         """
     def record_exception(
-        self, exception: BaseException, attributes: _Attributes = None, timestamp: _Time = None, escaped: bool = False
+        self,
+        exception: BaseException,
+        attributes: _Attributes = None,
+        timestamp: _Time = None,
+        escaped: bool = False,
     ) -> None:
         """Adds an event `exception` with exception.type, exception.message and
         exception.stacktrace (OpenTelemetry semantic conventions). A stack trace is cut at
@@ -141,7 +145,9 @@ class Span:
             timestamp: As for `add_event`.
             escaped: Whether the exception leaves the span; recorded as exception.escaped.
         """
-    def set_status(self, status: Union[StatusCode, Status, str, int, Any], description: Optional[str] = None) -> None:
+    def set_status(
+        self, status: Union[StatusCode, Status, str, int, Any], description: Optional[str] = None
+    ) -> None:
         """Sets the status. OK is final: later calls change nothing. An unknown status is dropped
         and counted.
 
@@ -437,7 +443,10 @@ def stamp(fields: MutableMapping[str, Any], /) -> None:
     """
 
 def use_span(
-    span: _Parent, end_on_exit: bool = False, record_exception: bool = True, set_status_on_exception: bool = True
+    span: _Parent,
+    end_on_exit: bool = False,
+    record_exception: bool = True,
+    set_status_on_exception: bool = True,
 ) -> SpanUse:
     """Returns a context manager that makes a span, SpanContext or Context current. An
     exception is recorded on the span and raised again.
@@ -469,7 +478,9 @@ def detach(token: Union[SpanUse, Span], /) -> None:
     """
 
 @overload
-def inject(carrier: None = None, setter: Any = None, context: Optional[Context] = None) -> Dict[str, str]:
+def inject(
+    carrier: None = None, setter: Any = None, context: Optional[Context] = None
+) -> Dict[str, str]:
     """Writes traceparent, tracestate (W3C Trace Context) and baggage (W3C Baggage) into a
     carrier. An error of the carrier is ignored.
 

@@ -1,5 +1,6 @@
-"""What the package without its native core still does: trace context and baggage that came from outside are current
-where the program makes them so, and go on to whoever is called. Nothing is recorded and no id is made."""
+"""What the package without its native core still does: trace context and baggage that came from
+outside are current where the program makes them so, and go on to whoever is called. Nothing is
+recorded and no id is made."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ from typing import Any, Iterator, MutableMapping, Optional
 
 from . import _w3c
 
-_PUBLIC = "djp_telemetry"  # the home of the types' names, so that pickles mean the same with and without the core
+# the home of the types' names, so that pickles mean the same with and without the core
+_PUBLIC = "djp_telemetry"
 
 
 class TraceFlags(int):
@@ -69,7 +71,12 @@ class SpanContext(_Constant):
     __module__ = _PUBLIC
 
     def __init__(
-        self, trace_id: int, span_id: int, is_remote: bool = False, trace_flags: int = 0, trace_state: Any = None
+        self,
+        trace_id: int,
+        span_id: int,
+        is_remote: bool = False,
+        trace_flags: int = 0,
+        trace_state: Any = None,
     ) -> None:
         ids = _number(trace_id, 128), _number(span_id, 64)
         if not isinstance(trace_id, int) or not isinstance(span_id, int):
@@ -405,14 +412,17 @@ INVALID_SPAN = Span()
 
 
 def span_of(target: Any) -> Span:
-    """The span that a caller means by a span, a SpanContext, a Context or a foreign object; without ids when none."""
+    """The span that a caller means by a span, a SpanContext, a Context or a foreign object; without
+    ids when none."""
     if isinstance(target, Span):
         return target
     if isinstance(target, Context):
         return target.span
     try:
         if isinstance(target, dict):
-            found = [span_of(value) for value in target.values() if hasattr(value, "get_span_context")]
+            found = [
+                span_of(value) for value in target.values() if hasattr(value, "get_span_context")
+            ]
             return found[0] if found else INVALID_SPAN
         get = getattr(target, "get_span_context", None)
         context = get() if get is not None else target
@@ -429,7 +439,7 @@ def span_of(target: Any) -> Span:
     return Span(context) if context is not None and context.is_valid else INVALID_SPAN
 
 
-# ---- what is current ---------------------------------------------------------------------------------------
+# ---- what is current ---------------------------------------------------------------------------
 
 
 class _Entry:
@@ -454,7 +464,8 @@ def _enter(variable: _Variable, value: Any) -> _Entry:
 
 
 def _leave(variable: _Variable, entry: Optional[_Entry]) -> None:
-    """Back to what was before; where something else is current, entry is taken out from beneath it."""
+    """Back to what was before; where something else is current, entry is taken out from beneath
+    it."""
     above = variable.get()
     if entry is None or above is None:
         return
@@ -545,7 +556,10 @@ def stamp(fields: MutableMapping[str, Any], /) -> None:
 
 
 def use_span(
-    span: Any, end_on_exit: bool = False, record_exception: bool = True, set_status_on_exception: bool = True
+    span: Any,
+    end_on_exit: bool = False,
+    record_exception: bool = True,
+    set_status_on_exception: bool = True,
 ) -> SpanUse:
     """Returns a context manager that makes a span, SpanContext or Context current. An
     exception is recorded on the span and raised again.
@@ -596,7 +610,7 @@ def switch(frame: Any, /) -> Any:
     return before
 
 
-# ---- between processes -------------------------------------------------------------------------------------
+# ---- between processes -------------------------------------------------------------------------
 
 
 def inject(carrier: Any = None, setter: Any = None, context: Any = None) -> Any:
@@ -651,6 +665,8 @@ def extract(carrier: Any, getter: Any = None) -> Context:
     ids = _w3c.parse_traceparent(parents[0]) if len(parents) == 1 else None
     span = INVALID_SPAN
     if ids is not None:
-        span = Span(SpanContext(ids[0], ids[1], True, ids[2], _w3c.parse_tracestate(found["tracestate"])))
+        span = Span(
+            SpanContext(ids[0], ids[1], True, ids[2], _w3c.parse_tracestate(found["tracestate"]))
+        )
     baggage = Baggage()
     return Context(span, baggage._with(_w3c.parse_baggage(found["baggage"])))

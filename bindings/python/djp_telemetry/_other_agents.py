@@ -1,5 +1,5 @@
-"""Requests that other telemetry in this process sends to its own receivers: a span of those says nothing about the
-application, and would itself be reported by them, which makes the next one."""
+"""Requests that other telemetry in this process sends to its own receivers: a span of those says
+nothing about the application, and would itself be reported by them, which makes the next one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def _is_suppressed() -> bool:
     if context is None:
         return False
     keys = (
-        getattr(context, name, None) for name in ("_SUPPRESS_INSTRUMENTATION_KEY", "_SUPPRESS_HTTP_INSTRUMENTATION_KEY")
+        getattr(context, name, None)
+        for name in ("_SUPPRESS_INSTRUMENTATION_KEY", "_SUPPRESS_HTTP_INSTRUMENTATION_KEY")
     )
     return any(key is not None and bool(context.get_value(key)) for key in keys)
 
@@ -52,4 +53,6 @@ def is_of_agent(method: str, path: str, header: Callable[[str], Optional[str]]) 
         return False
     if _PATHS.search(path):
         return True
-    return bool(_OTLP.search(path)) and str(header("content-type")).lower().startswith("application/x-protobuf")
+    return bool(_OTLP.search(path)) and str(header("content-type")).lower().startswith(
+        "application/x-protobuf"
+    )

@@ -1,5 +1,6 @@
-"""One outgoing request, whatever library makes it: which headers it gets, and its client span. A request is only ever
-given headers that it does not have, and no request fails because of telemetry."""
+"""One outgoing request, whatever library makes it: which headers it gets, and its client span. A
+request is only ever given headers that it does not have, and no request fails because of
+telemetry."""
 
 from __future__ import annotations
 
@@ -52,7 +53,9 @@ def _allow(origins: Origins) -> Callable[[str], bool]:
 class OutgoingCall:
     """One request: what it carries, and its span where there is one."""
 
-    def __init__(self, options: Options, method: str, url: str, header: Callable[[str], Optional[str]]) -> None:
+    def __init__(
+        self, options: Options, method: str, url: str, header: Callable[[str], Optional[str]]
+    ) -> None:
         self.span: Optional[ClientSpan] = None
         self.headers: dict[str, str] = {}
         try:
@@ -60,9 +63,16 @@ class OutgoingCall:
         except Exception:  # an object of the application, or a library of another form than we know
             self.headers = {}
 
-    def _begin(self, options: Options, method: str, url: str, header: Callable[[str], Optional[str]]) -> None:
+    def _begin(
+        self, options: Options, method: str, url: str, header: Callable[[str], Optional[str]]
+    ) -> None:
         origin = origin_of(url)
-        if not options.active or not origin or header("traceparent") is not None or not options.allows(origin):
+        if (
+            not options.active
+            or not origin
+            or header("traceparent") is not None
+            or not options.allows(origin)
+        ):
             return
         path = urlsplit(url).path
         if is_of_agent(method, path, header):
@@ -83,7 +93,8 @@ class OutgoingCall:
 
 
 def replace(owner: Any, name: str, make: Callable[[Any], Any]) -> Callable[[], None]:
-    """Puts another function in place of a class's; the result undoes it, unless somebody wrapped ours meanwhile."""
+    """Puts another function in place of a class's; the result undoes it, unless somebody wrapped
+    ours meanwhile."""
     original = getattr(owner, name)
     wrapped = functools.wraps(original)(make(original))
     setattr(owner, name, wrapped)

@@ -1,6 +1,7 @@
-"""Beginning and end: options become text for the core's table of settings, the exit and fork hooks of Python are
-set, and the state is told honestly. Nothing here raises into the application. Modules are imported at the top: a fork
-that meets another thread inside of an import leaves that module locked in the child for ever."""
+"""Beginning and end: options become text for the core's table of settings, the exit and fork hooks
+of Python are set, and the state is told honestly. Nothing here raises into the application. Modules
+are imported at the top: a fork that meets another thread inside of an import leaves that module
+locked in the child for ever."""
 
 from __future__ import annotations
 
@@ -65,21 +66,21 @@ def warn_scopes_full(name: str) -> None:
     if "scopes" not in _runtime.said:
         _runtime.said.add("scopes")
         try:
-            text = (
-                "The process has used 1,023 different tracers; spans of %.100s and of further ones go without its name."
-            )
+            text = "The process has used 1,023 different tracers; spans of %.100s and of further ones go without its name."
             log.warning(text, name)
         except Exception:  # a log filter or handler of the application
             return
 
 
-# ---- options -----------------------------------------------------------------------------------------------
+# ---- options -----------------------------------------------------------------------------------
 
 
 def _pairs(mapping: Mapping[Any, Any]) -> str:
     from urllib.parse import quote
 
-    return ",".join(f"{quote(str(key), safe='')}={quote(str(value), safe='')}" for key, value in mapping.items())
+    return ",".join(
+        f"{quote(str(key), safe='')}={quote(str(value), safe='')}" for key, value in mapping.items()
+    )
 
 
 # Forms of values whose modules are loaded when there is such a value.
@@ -90,8 +91,8 @@ _FORMS: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
 
 
 def option_text(value: Any, between: str = ",") -> Optional[str]:
-    """An option in the form that its variable would have; None when it was not given or means nothing. between: what
-    stands between the items of a list there."""
+    """An option in the form that its variable would have; None when it was not given or means
+    nothing. between: what stands between the items of a list there."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -125,13 +126,19 @@ def _options(given: Mapping[str, Any], warn: Callable[[str], None]) -> dict[str,
 
 
 def wanted(given: Mapping[str, Any]) -> bool:
-    """Whether telemetry is asked for; only for what is said when the core, which decides, is not there."""
+    """Whether telemetry is asked for; only for what is said when the core, which decides, is not
+    there."""
     own = os.environ.get("DJP_TELEMETRY_ENABLED", "").strip().lower()
     if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true" and own not in _TRUE:
         return False
     enabled = given.get("enabled")
     if enabled is None:
-        enabled = own or os.environ.get("TELEMETRY_ENABLED") or os.environ.get("ENABLE_OBSERVABILITY") or ""
+        enabled = (
+            own
+            or os.environ.get("TELEMETRY_ENABLED")
+            or os.environ.get("ENABLE_OBSERVABILITY")
+            or ""
+        )
     return str(enabled).strip().lower() in _TRUE
 
 
@@ -143,18 +150,21 @@ def _correlates(given: Mapping[str, Any]) -> bool:
     return setting is None or str(setting).strip().lower() not in _FALSE
 
 
-# ---- begin and end -----------------------------------------------------------------------------------------
+# ---- begin and end -----------------------------------------------------------------------------
 
 
 def init(given: Mapping[str, Any]) -> None:
-    """Starts what the options and the environment ask for; None is an option that was not given. See init_telemetry()."""
+    """Starts what the options and the environment ask for; None is an option that was not given.
+    See init_telemetry()."""
     messages: list[str] = []  # said last: their own lines need the fields that log correlation adds
     try:
         with _runtime.lock:
             if not _runtime.active and _start(given, messages.append):
                 install_trace_correlation()
     except Exception as error:
-        messages.append(f"Telemetry could not be started and stays off: {type(error).__name__}: {error}")
+        messages.append(
+            f"Telemetry could not be started and stays off: {type(error).__name__}: {error}"
+        )
     for message in messages:
         warn_once(message)
     _tell_start()
@@ -171,8 +181,8 @@ def _tell_start() -> None:
 
 
 def _start(given: Mapping[str, Any], warn: Callable[[str], None]) -> bool:
-    """Whether log records get trace ids: also while telemetry is off, when they are empty, because a format with
-    %(trace_id)s loses every line without the field."""
+    """Whether log records get trace ids: also while telemetry is off, when they are empty, because
+    a format with %(trace_id)s loses every line without the field."""
     if _loader.native is None:
         if wanted(given):
             warn(f"Telemetry is enabled, but nothing is recorded: {_loader.reason}.")
@@ -189,16 +199,23 @@ def _start(given: Mapping[str, Any], warn: Callable[[str], None]) -> bool:
         try:
             _set_hooks()
         except Exception as error:
-            warn(f"Telemetry is on, but what is left may be lost at exit: {type(error).__name__}: {error}")
+            warn(
+                f"Telemetry is on, but what is left may be lost at exit: {type(error).__name__}: {error}"
+            )
     return bool(_runtime.settings["log_correlation"])
 
 
 def _keep_lines_whole() -> None:
-    """Spans go to the pipe that print() writes to: a line of print() must not lie there without its end until the next
-    block is full (nor for a moment, where nothing is buffered): what comes between would stand in the middle of it."""
+    """Spans go to the pipe that print() writes to: a line of print() must not lie there without its
+    end until the next block is full (nor for a moment, where nothing is buffered): what comes
+    between would stand in the middle of it."""
     stream = sys.stdout
     try:
-        if isinstance(stream, io.TextIOWrapper) and stream.fileno() == 1 and stat.S_ISFIFO(os.fstat(1).st_mode):
+        if (
+            isinstance(stream, io.TextIOWrapper)
+            and stream.fileno() == 1
+            and stat.S_ISFIFO(os.fstat(1).st_mode)
+        ):
             stream.reconfigure(line_buffering=True, write_through=False)
     except (OSError, ValueError):  # closed, or no descriptor behind it
         return
@@ -235,7 +252,8 @@ def _shutdown(timeout: Optional[float], wait: Callable[[Callable[[Any], Any], An
                 ending = _runtime.ending = threading.Event()
                 _runtime.ending_thread = threading.get_ident()
             elif _runtime.ending_thread == threading.get_ident():
-                return False  # a signal handler or a finalizer inside the shutdown itself: nothing to wait for
+                # a signal handler or a finalizer inside the shutdown itself: nothing to wait for
+                return False
         if not ours:
             return ending is not None and ending.wait(limit) and _runtime.delivered
     except Exception as error:
@@ -255,8 +273,8 @@ def _shutdown(timeout: Optional[float], wait: Callable[[Callable[[Any], Any], An
 
 
 def _wait(call: Callable[[Any], Any], argument: Any) -> Any:
-    """A call into the core that may take its time. Under gevent it goes on in a thread of the hub's pool, because a thread
-    that waits in the core stops every greenlet."""
+    """A call into the core that may take its time. Under gevent it goes on in a thread of the hub's
+    pool, because a thread that waits in the core stops every greenlet."""
     monkey = sys.modules.get("gevent.monkey")
     if monkey is None or not monkey.is_module_patched("time"):
         return call(argument)
@@ -331,11 +349,15 @@ def set_enabled(enabled: bool) -> bool:
         return False
 
 
-def _change_ratio(name: str, ratio: Optional[float], change: Callable[[Optional[float]], bool]) -> bool:
+def _change_ratio(
+    name: str, ratio: Optional[float], change: Callable[[Optional[float]], bool]
+) -> bool:
     try:
         return bool(change(ratio))
     except (TypeError, ValueError, OverflowError):
-        warn_once(f"The {name} was not changed: it must be a number from 0 to 1, or None for the configured one")
+        warn_once(
+            f"The {name} was not changed: it must be a number from 0 to 1, or None for the configured one"
+        )
     except Exception as error:
         warn_once(f"The {name} could not be changed: {type(error).__name__}: {error}")
     return False
@@ -384,7 +406,10 @@ def telemetry_status() -> TelemetryStatus:
     except Exception as error:
         from ._noop_status import STATUS
 
-        status = {**json.loads(STATUS), "problem": f"The status could not be read: {type(error).__name__}: {error}"}
+        status = {
+            **json.loads(STATUS),
+            "problem": f"The status could not be read: {type(error).__name__}: {error}",
+        }
     if _loader.native is None:
         status["problem"], status["pid"] = f"Nothing is recorded: {_loader.reason}.", os.getpid()
     status["impl"] = _loader.name
@@ -399,7 +424,8 @@ def _off_status() -> str:
 
 
 def settings() -> Mapping[str, Any]:
-    """The effective settings that the binding itself needs; empty before the first init_telemetry()."""
+    """The effective settings that the binding itself needs; empty before the first
+    init_telemetry()."""
     return _runtime.settings
 
 
@@ -409,7 +435,7 @@ def announce_noop() -> None:
         log.info("telemetry initialized (noop)")
 
 
-# ---- exit and fork -----------------------------------------------------------------------------------------
+# ---- exit and fork -----------------------------------------------------------------------------
 
 
 def _at_exit() -> None:
@@ -418,9 +444,9 @@ def _at_exit() -> None:
 
 
 def _watch_signals() -> None:
-    """The core sends what is left when SIGTERM or one of its like comes and nobody handles it. uvicorn, asyncio and
-    others handle them for a while and then put the default action back: the core takes it again, or the last spans
-    would be lost."""
+    """The core sends what is left when SIGTERM or one of its like comes and nobody handles it.
+    uvicorn, asyncio and others handle them for a while and then put the default action back: the
+    core takes it again, or the last spans would be lost."""
     set_plainly = signal.signal
     if hasattr(set_plainly, "_djp_telemetry"):
         return

@@ -29,7 +29,9 @@ class Status:
 
     __slots__ = ("status_code", "description")
 
-    def __init__(self, status_code: StatusCode = StatusCode.UNSET, description: Optional[str] = None) -> None:
+    def __init__(
+        self, status_code: StatusCode = StatusCode.UNSET, description: Optional[str] = None
+    ) -> None:
         self.status_code = status_code
         self.description = description
 

@@ -1,6 +1,7 @@
-"""Values that are no type of OTLP, as text or arrays: moments, paths, sets and the like. The native core asks here for what
-it cannot convert itself. The methods that run are those of the standard library's classes, never a subclass's own; only
-a dataclass is shown by its own repr(). What cannot be kept is named once, by its key."""
+"""Values that are no type of OTLP, as text or arrays: moments, paths, sets and the like. The native
+core asks here for what it cannot convert itself. The methods that run are those of the standard
+library's classes, never a subclass's own; only a dataclass is shown by its own repr(). What cannot
+be kept is named once, by its key."""
 
 from __future__ import annotations
 
@@ -71,7 +72,9 @@ _FORMS: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
 
 def _is_c_number(kind: type) -> bool:
     """What the core reads as a number itself: numpy's scalars and their like."""
-    return not kind.__flags__ & _HEAP_TYPE and (hasattr(kind, "__index__") or hasattr(kind, "__float__"))
+    return not kind.__flags__ & _HEAP_TYPE and (
+        hasattr(kind, "__index__") or hasattr(kind, "__float__")
+    )
 
 
 class _Reader:

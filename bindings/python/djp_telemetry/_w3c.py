@@ -1,5 +1,5 @@
-"""The header fields traceparent, tracestate and baggage for the package without its native core, which passes them on.
-The rules are those of the core; both read the same vectors in the tests."""
+"""The header fields traceparent, tracestate and baggage for the package without its native core,
+which passes them on. The rules are those of the core; both read the same vectors in the tests."""
 
 from __future__ import annotations
 
@@ -51,7 +51,12 @@ def parse_tracestate(fields: Iterable[str]) -> str:
                 continue
             key, equals, value = member.partition("=")
             seen += 1
-            if seen > MEMBERS_MAX or not equals or not _STATE_KEY.fullmatch(key) or not _STATE_VALUE.fullmatch(value):
+            if (
+                seen > MEMBERS_MAX
+                or not equals
+                or not _STATE_KEY.fullmatch(key)
+                or not _STATE_VALUE.fullmatch(value)
+            ):
                 return ""
             members.setdefault(key, member)
     return _shortened(list(members.values()))
@@ -88,13 +93,18 @@ def _properties(text: str) -> str:
 def _properties_are_valid(text: str) -> bool:
     for item in text.split(";"):
         key, _, value = item.partition("=")
-        if item.strip(_BLANK) and not (_TOKEN.fullmatch(key.strip(_BLANK)) and _OCTETS.fullmatch(value.strip(_BLANK))):
+        if item.strip(_BLANK) and not (
+            _TOKEN.fullmatch(key.strip(_BLANK)) and _OCTETS.fullmatch(value.strip(_BLANK))
+        ):
             return False
     return True
 
 
 def baggage_text(entries: Sequence[Entry]) -> str:
-    return ",".join(f"{key}={quote(value, safe=_SAFE)}{';' if more else ''}{more}" for key, value, more in entries)
+    return ",".join(
+        f"{key}={quote(value, safe=_SAFE)}{';' if more else ''}{more}"
+        for key, value, more in entries
+    )
 
 
 def parse_baggage(fields: Iterable[str]) -> tuple[Entry, ...]:
@@ -127,7 +137,9 @@ def _that_fit(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     return tuple(kept)
 
 
-def set_entry(entries: tuple[Entry, ...], key: Any, value: Any, properties: Any) -> tuple[Entry, ...]:
+def set_entry(
+    entries: tuple[Entry, ...], key: Any, value: Any, properties: Any
+) -> tuple[Entry, ...]:
     """With the entry set; the same where that cannot be."""
     key, value = _as_text(key), _as_text(value)
     more = _as_text(properties) or ""
@@ -145,7 +157,7 @@ def _as_text(value: Any) -> Optional[str]:
     return value if isinstance(value, str) else None
 
 
-# ---- carriers ----------------------------------------------------------------------------------------------
+# ---- carriers ----------------------------------------------------------------------------------
 
 
 def _field(name: Any) -> Optional[str]:
@@ -189,7 +201,13 @@ def write(carrier: Any, setter: Any, name: str, value: str) -> None:
     if setter is not None:
         (setter if callable(setter) else setter.set)(carrier, name, value)
     elif isinstance(carrier, list):
-        first = carrier[0][0] if carrier and isinstance(carrier[0], (list, tuple)) and carrier[0] else None
-        carrier.append((name.encode(), value.encode("latin-1")) if isinstance(first, bytes) else (name, value))
+        first = (
+            carrier[0][0]
+            if carrier and isinstance(carrier[0], (list, tuple)) and carrier[0]
+            else None
+        )
+        carrier.append(
+            (name.encode(), value.encode("latin-1")) if isinstance(first, bytes) else (name, value)
+        )
     else:
         carrier[name] = value

@@ -1,6 +1,6 @@
-"""Functions wrapped in an operation (a span, a timer) that lasts as long as what they begin: until the function returns
-or, when it returns an awaitable, a future or a generator, until that is done. What decorates them says how an operation
-begins; it has __enter__ and __exit__."""
+"""Functions wrapped in an operation (a span, a timer) that lasts as long as what they begin: until
+the function returns or, when it returns an awaitable, a future or a generator, until that is done.
+What decorates them says how an operation begins; it has __enter__ and __exit__."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _CO_ITERABLE_COROUTINE = 0x100
 
 
 def wrap(function: Any, begin: Begin, carried: bool) -> Any:
-    """function, each call of which is an operation that begin() begins. carried: the operation is a span, which is to be
-    current while code of the function runs, and only then."""
+    """function, each call of which is an operation that begin() begins. carried: the operation is a
+    span, which is to be current while code of the function runs, and only then."""
     import inspect  # here, because it takes milliseconds that most programs need not pay at start
 
     if isinstance(function, (staticmethod, classmethod)):
@@ -42,7 +42,9 @@ def wrap(function: Any, begin: Begin, carried: bool) -> Any:
 def _makes_awaitables(function: Any) -> bool:
     """Whether a generator function was turned into a coroutine function by types.coroutine()."""
     function = getattr(function, "__func__", function)
-    return bool(getattr(getattr(function, "__code__", None), "co_flags", 0) & _CO_ITERABLE_COROUTINE)
+    return bool(
+        getattr(getattr(function, "__code__", None), "co_flags", 0) & _CO_ITERABLE_COROUTINE
+    )
 
 
 def _end(operation: Any, error: BaseException) -> None:
@@ -88,11 +90,12 @@ def _coroutine_function(function: Any, begin: Begin, carried: bool) -> Any:
     return wrapper
 
 
-# ---- results that go on ------------------------------------------------------------------------------------
+# ---- results that go on ------------------------------------------------------------------------
 
 
 def _going_on(result: Any, operation: Any, carried: bool) -> Any:
-    """What to return in place of a result that is not done yet, which then ends the operation; None for any other."""
+    """What to return in place of a result that is not done yet, which then ends the operation; None
+    for any other."""
     try:
         kind = type(result)
         if kind is GeneratorType and not result.gi_code.co_flags & _CO_ITERABLE_COROUTINE:
@@ -105,7 +108,8 @@ def _going_on(result: Any, operation: Any, carried: bool) -> Any:
             return _coroutine_function(lambda: result, lambda: operation, carried)()
         if not hasattr(kind, "__await__"):
             return None
-        if hasattr(kind, "send") and not hasattr(kind, "__aenter__"):  # a coroutine that is not the interpreter's
+        # a coroutine that is not the interpreter's
+        if hasattr(kind, "send") and not hasattr(kind, "__aenter__"):
             return _coroutine_function(lambda: result, lambda: operation, carried)()
         return Awaitable(result, operation, carried)
     except Exception:  # a class of the program that cannot be asked
@@ -133,8 +137,8 @@ def _ends_with_future(future: Any, operation: Any) -> bool:
 
 
 class Awaitable:
-    """An awaitable of some other kind, which may be an asynchronous context manager, too (aiohttp's requests): the
-    operation ends with whichever is used. Everything else is the original's."""
+    """An awaitable of some other kind, which may be an asynchronous context manager, too (aiohttp's
+    requests): the operation ends with whichever is used. Everything else is the original's."""
 
     __slots__ = ("_carried", "_operation", "_original")
 
@@ -148,7 +152,9 @@ class Awaitable:
         return type(self._original)
 
     def __await__(self) -> Any:
-        return _coroutine_function(lambda: self._original, lambda: self._operation, self._carried)().__await__()
+        return _coroutine_function(
+            lambda: self._original, lambda: self._operation, self._carried
+        )().__await__()
 
     async def __aenter__(self) -> Any:
         if self._carried:
@@ -172,7 +178,7 @@ class Awaitable:
         return getattr(self._original, name)
 
 
-# ---- generators --------------------------------------------------------------------------------------------
+# ---- generators --------------------------------------------------------------------------------
 
 
 class _Frame:

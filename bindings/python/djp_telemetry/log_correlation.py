@@ -1,7 +1,8 @@
-"""Trace ids on log records. The ids are put on a record where every logger hands it to its handlers, in the thread
-that made it: so child loggers, handlers that come later, queues and other threads all see them, and ids given in
-`extra` stay as they are. Records that go another way (a logger class with its own handle(), a record given to a handler
-or a formatter by hand) get them further down, so that a format with %(trace_id)s loses no line."""
+"""Trace ids on log records. The ids are put on a record where every logger hands it to its
+handlers, in the thread that made it: so child loggers, handlers that come later, queues and other
+threads all see them, and ids given in `extra` stay as they are. Records that go another way (a
+logger class with its own handle(), a record given to a handler or a formatter by hand) get them
+further down, so that a format with %(trace_id)s loses no line."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ __all__ = [
 
 
 class TraceIdFilter(logging.Filter):
-    """Lets every record pass and gives it trace_id and span_id, empty without a span, unless it has them."""
+    """Lets every record pass and gives it trace_id and span_id, empty without a span, unless it has
+    them."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         impl.stamp(record.__dict__)

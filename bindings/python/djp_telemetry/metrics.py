@@ -1,5 +1,6 @@
-"""Counters, gauges, histograms and their exposition. A metric may be declared at import, before telemetry starts: until
-then, and while telemetry is off, recording is a no-op that costs a few nanoseconds."""
+"""Counters, gauges, histograms and their exposition. A metric may be declared at import, before
+telemetry starts: until then, and while telemetry is off, recording is a no-op that costs a few
+nanoseconds."""
 
 from __future__ import annotations
 
@@ -74,7 +75,9 @@ def start_metrics_server(port: int = 8001, addr: str = "0.0.0.0") -> bool:
     try:
         return bool(native._metrics_listen(str(addr), int(port)))
     except Exception as error:
-        _warn(f"start_metrics_server() got a port or an address that is none: {type(error).__name__}: {error}")
+        _warn(
+            f"start_metrics_server() got a port or an address that is none: {type(error).__name__}: {error}"
+        )
         return False
 
 

@@ -1,6 +1,7 @@
-"""The whole surface without the native core: every call is accepted, nothing is recorded, nothing raises; what came from
-outside is passed on (_noop_context). A test compares its names and signatures with the native module's. Also the seam
-that older code imports: init_noop_if_enabled()."""
+"""The whole surface without the native core: every call is accepted, nothing is recorded, nothing
+raises; what came from outside is passed on (_noop_context). A test compares its names and
+signatures with the native module's. Also the seam that older code imports:
+init_noop_if_enabled()."""
 
 from __future__ import annotations
 
@@ -101,7 +102,8 @@ class SpanStarter:
 
 
 def _under(parent: Any) -> Span:
-    """What a span started here is: nothing of its own, but a parent that the caller named goes on to whoever is called."""
+    """What a span started here is: nothing of its own, but a parent that the caller named goes on
+    to whoever is called."""
     if parent is None:
         return INVALID_SPAN
     context = _span_of(parent).get_span_context()
@@ -196,7 +198,9 @@ def start_span(
     return _under(parent)
 
 
-def get_tracer(name: Any = None, version: Any = None, schema_url: Any = None, attributes: Any = None) -> Any:
+def get_tracer(
+    name: Any = None, version: Any = None, schema_url: Any = None, attributes: Any = None
+) -> Any:
     """Returns a tracer for an instrumentation scope. A process can use 1,023 different
     scopes; spans of further ones are recorded without a scope.
 
@@ -212,7 +216,9 @@ def get_tracer(name: Any = None, version: Any = None, schema_url: Any = None, at
 # gen:end
 
 
-def sdk_start(options: dict[str, str], environ: Mapping[str, str], service_name: Any, warn: Any, /) -> dict[str, Any]:
+def sdk_start(
+    options: dict[str, str], environ: Mapping[str, str], service_name: Any, warn: Any, /
+) -> dict[str, Any]:
     return sdk_resolve(options, environ, service_name, warn)
 
 
@@ -229,7 +235,9 @@ def sdk_resolve(
     from ._noop_status import STATUS
 
     for name in options.keys() - json.loads(STATUS)["settings"].keys():
-        warn(f'There is no option "{name}", so it is ignored: the names are in docs/configuration.md.')
+        warn(
+            f'There is no option "{name}", so it is ignored: the names are in docs/configuration.md.'
+        )
     return {
         "enabled": False,
         "backend": "noop",

@@ -1,6 +1,7 @@
-"""Spans under the names and attributes of the documents: HTTP requests, jobs, calls to other services. Durations
-that were measured elsewhere become spans that end now and started that long ago, and the documented metrics beside them:
-one call records both. A duration is always a float, a status code an int, success a bool, everything else text."""
+"""Spans under the names and attributes of the documents: HTTP requests, jobs, calls to other
+services. Durations that were measured elsewhere become spans that end now and started that long
+ago, and the documented metrics beside them: one call records both. A duration is always a float, a
+status code an int, success a bool, everything else text."""
 
 from __future__ import annotations
 
@@ -43,7 +44,9 @@ def init_tracer(service_name: Optional[str] = None) -> None:
 init_opentelemetry = init_tracer
 
 
-def _record(name: str, duration: float, attributes: dict[str, Any], kind: str, failed: bool, error: str) -> None:
+def _record(
+    name: str, duration: float, attributes: dict[str, Any], kind: str, failed: bool, error: str
+) -> None:
     try:
         end = time.time_ns()
         start = end - int(duration * 1e9) if 0 <= duration < 1e9 else end
@@ -52,7 +55,9 @@ def _record(name: str, duration: float, attributes: dict[str, Any], kind: str, f
             span.set_status("error", error)
         span.end(end)
     except Exception as problem:  # the text of the problem may be another one each time
-        _runtime.warn_once(f"A span {name} could not be recorded: {type(problem).__name__} while its values were read.")
+        _runtime.warn_once(
+            f"A span {name} could not be recorded: {type(problem).__name__} while its values were read."
+        )
 
 
 def record_http_span(method: str, route: str, status_code: int, duration_seconds: float) -> None:
@@ -146,7 +151,14 @@ def record_external_api_span(
         attributes["external.duration_seconds"] = duration
     if status:
         attributes["http.status_code"] = status
-    _record("external.api.call", duration, attributes, "client", not succeeded, "External API call failed")
+    _record(
+        "external.api.call",
+        duration,
+        attributes,
+        "client",
+        not succeeded,
+        "External API call failed",
+    )
     prom.record_external_api_call(service, operation, duration)
     if not succeeded:
         prom.record_external_api_error(service, status)

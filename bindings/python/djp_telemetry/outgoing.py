@@ -1,5 +1,6 @@
-"""Outgoing requests of httpx, urllib3 (and so requests) and aiohttp carry trace context and baggage, when the application
-asks for it. What each library needs is in djp_telemetry.integrations."""
+"""Outgoing requests of httpx, urllib3 (and so requests) and aiohttp carry trace context and
+baggage, when the application asks for it. What each library needs is in
+djp_telemetry.integrations."""
 
 from __future__ import annotations
 

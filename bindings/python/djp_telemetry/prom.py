@@ -1,6 +1,7 @@
-"""The documented metrics of requests, jobs, calls, models, tasks and devices, for code that records them by hand; names,
-labels and buckets stand in docs/metrics.md. No function here raises; all are no-ops while telemetry is off or without the
-native core. A number that makes no sense (negative, NaN, infinite, no number) is counted as dropped and changes nothing."""
+"""The documented metrics of requests, jobs, calls, models, tasks and devices, for code that records
+them by hand; names, labels and buckets stand in docs/metrics.md. No function here raises; all are
+no-ops while telemetry is off or without the native core. A number that makes no sense (negative,
+NaN, infinite, no number) is counted as dropped and changes nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +27,11 @@ def _record(name: str, labels: tuple[Any, ...], value: Any) -> None:
 
 
 def record_http_request(
-    method: str, endpoint: str, status_code: int, duration_seconds: float, request_size_bytes: Optional[int] = None
+    method: str,
+    endpoint: str,
+    status_code: int,
+    duration_seconds: float,
+    request_size_bytes: Optional[int] = None,
 ) -> None:
     """Records an answered HTTP request in http_requests_total, http_request_duration_seconds
     and, with a size, http_request_size_bytes. An invalid duration is left out; the
@@ -234,7 +239,8 @@ def record_model_request(
 class TimerContext:
     """Context manager that measures its block, as timer_context() returns it.
 
-    label: as given. elapsed_seconds: the duration in seconds, set at the end of the block, also after an exception.
+    label: as given. elapsed_seconds: the duration in seconds, set at the end of the block, also
+    after an exception.
     """
 
     def __init__(self, label: str = "operation") -> None:

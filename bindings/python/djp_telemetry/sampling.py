@@ -1,6 +1,7 @@
-"""Samplers to put together: which traces the head keeps, by their first span's name, kind, attributes and parent. Each
-call gives a value for init_telemetry(sampler=...), whose str() is the text that DJP_TELEMETRY_SAMPLER takes, too. The
-native core reads that text: a mistake costs one warning there and raises nothing here. See docs/samplers.md.
+"""Samplers to put together: which traces the head keeps, by their first span's name, kind,
+attributes and parent. Each call gives a value for init_telemetry(sampler=...), whose str() is the
+text that DJP_TELEMETRY_SAMPLER takes, too. The native core reads that text: a mistake costs one
+warning there and raises nothing here. See docs/samplers.md.
 
     from djp_telemetry import init_telemetry
     from djp_telemetry.sampling import always_on, anything, attribute, drop, name, parent_threshold, probability, rule_based
@@ -73,7 +74,8 @@ class Sampler(_Text):
 
 
 class Predicate(_Text):
-    """Says whether a rule is meant: `a & b` where both hold (eight at most), `~a` where it does not."""
+    """Says whether a rule is meant: `a & b` where both hold (eight at most), `~a` where it does
+    not."""
 
     __slots__ = ()
 
@@ -82,7 +84,9 @@ class Predicate(_Text):
 
     def __invert__(self) -> Predicate:
         if " & " in _outside_quotes(str(self)):
-            raise ValueError("only a single condition can be turned round: write ~a & ~b, or two rules")
+            raise ValueError(
+                "only a single condition can be turned round: write ~a & ~b, or two rules"
+            )
         text = str(self)
         return Predicate(text[1:] if text.startswith("!") else f"!{text}")
 
@@ -178,10 +182,14 @@ def rule_based(rules: Iterable[tuple[Predicate, Sampler]]) -> Sampler:
     Args:
         rules: Pairs of a predicate and a sampler.
     """
-    return Sampler("rule_based(" + ", ".join(f"{predicate} => {sampler}" for predicate, sampler in rules) + ")")
+    return Sampler(
+        "rule_based(" + ", ".join(f"{predicate} => {sampler}" for predicate, sampler in rules) + ")"
+    )
 
 
-def annotating(attributes: Mapping[str, Union[str, bool, int, float]], delegate: Sampler) -> Sampler:
+def annotating(
+    attributes: Mapping[str, Union[str, bool, int, float]], delegate: Sampler
+) -> Sampler:
     """Adds attributes to the first span of the local trace. Another sampler decides.
 
     Args:

@@ -1,5 +1,6 @@
-/* The middleware itself: an ASGI application around another one. It decides per connection whether to record, hand on
- * untouched, or answer the scrape, and never raises anything that the application would not have raised alone. */
+/* The middleware itself: an ASGI application around another one. It decides per connection whether
+ * to record, hand on untouched, or answer the scrape, and never raises anything that the
+ * application would not have raised alone. */
 #include "asgi_types.h"
 
 #include <stddef.h>
@@ -27,8 +28,9 @@ djp_py_http_ref(djp_py_http *http)
 void
 djp_py_http_unref(djp_py_http *http)
 {
-    if (http == NULL || --http->references > 0)
+    if (http == NULL || --http->references > 0) {
         return;
+    }
     djp_http_server_free(http->server);
     Py_XDECREF(http->sdk);
     PyMem_Free(http);
@@ -38,7 +40,7 @@ static djp_py_http *
 app_http_new(djp_py_sdk *sdk)
 {
     const djp_options *options = djp_sdk_options(sdk->sdk);
-    djp_py_http *http = PyMem_Calloc(1, sizeof(*http));
+    djp_py_http *http = PyMem_Calloc(1, sizeof *http);
     if (http == NULL || djp_http_server_new(&http->server, sdk->sdk) != 0) {
         PyMem_Free(http);
         return NULL;
@@ -61,8 +63,9 @@ app_http_refresh(djp_py_state *state)
     djp_py_sdk *sdk = state->sdk;
     asgi->generation = state->generation;
     asgi->http = NULL;
-    if (sdk != NULL && (djp_sdk_recorder(sdk->sdk) != NULL || djp_sdk_builtin(sdk->sdk) != NULL))
+    if (sdk != NULL && (djp_sdk_recorder(sdk->sdk) != NULL || djp_sdk_builtin(sdk->sdk) != NULL)) {
         asgi->http = app_http_new(sdk);
+    }
     djp_py_http_unref(old);
     return asgi->http;
 }
@@ -70,7 +73,8 @@ app_http_refresh(djp_py_state *state)
 static inline djp_py_http *
 app_http(djp_py_state *state)
 {
-    return state->asgi->generation == state->generation ? state->asgi->http : app_http_refresh(state);
+    return state->asgi->generation == state->generation ? state->asgi->http
+                                                        : app_http_refresh(state);
 }
 
 /* ---- one call ---- */
@@ -80,16 +84,18 @@ app_pass(djp_py_asgi_app *app, PyObject *const *args)
     return PyObject_Vectorcall(app->app, args, 3, NULL);
 }
 
-/* The path below the prefix under which the application is deployed. Servers leave that prefix in the path or not; one that is not
- * there was removed by a proxy. */
+/* The path below the prefix under which the application is deployed. Servers leave that prefix in
+ * the path or not; one that is not there was removed by a proxy. */
 static djp_text
 app_below(djp_text path, djp_text root)
 {
-    while (root.size > 0 && root.data[root.size - 1] == '/')
+    while (root.size > 0 && root.data[root.size - 1] == '/') {
         root.size--;
+    }
     if (root.size == 0 || path.size <= root.size || path.data[root.size] != '/' ||
-        memcmp(path.data, root.data, root.size) != 0)
+        memcmp(path.data, root.data, root.size) != 0) {
         return path;
+    }
     return (djp_text){path.data + root.size, path.size - root.size};
 }
 
@@ -123,23 +129,27 @@ app_is_scrape_text(djp_py_asgi_app *app, djp_text path)
 enum { APP_REQUEST = 0, APP_EXCLUDED = 1, APP_SCRAPE = 2 };
 
 static int
-app_wants(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type, PyObject *scope, PyObject *path)
+app_wants(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type, PyObject *scope,
+          PyObject *path)
 {
     int excludes = http != NULL && (http->excludes || PyTuple_GET_SIZE(app->excluded) > 0);
     int scrapes = type == DJP_HTTP_REQUEST && app->metrics_path != Py_None;
-    if ((!excludes && !scrapes) || path == NULL || !PyUnicode_Check(path))
+    if ((!excludes && !scrapes) || path == NULL || !PyUnicode_Check(path)) {
         return APP_REQUEST;
+    }
     PyObject *root_path = djp_py_asgi_get(scope, app->state->asgi->words.root_path);
     djp_py_text text, root;
     djp_py_text_get(&text, path);
     (void)djp_py_text_get(&root, root_path);
     djp_text below = app_below(text.text, root.text);
     int wants = APP_REQUEST;
-    if (scrapes && (app_is_scrape_text(app, text.text) || app_is_scrape_text(app, below)))
+    if (scrapes && (app_is_scrape_text(app, text.text) || app_is_scrape_text(app, below))) {
         wants = APP_SCRAPE;
-    else if (excludes && (app_excludes_text(app, http, text.text) ||
-                          (below.data != text.text.data && app_excludes_text(app, http, below))))
+    } else if (excludes &&
+               (app_excludes_text(app, http, text.text) ||
+                (below.data != text.text.data && app_excludes_text(app, http, below)))) {
         wants = APP_EXCLUDED;
+    }
     djp_py_text_release(&root);
     djp_py_text_release(&text);
     return wants;
@@ -162,43 +172,51 @@ app_carry(djp_py_asgi_app *app, djp_py_http *http, PyObject *const *args)
 {
     djp_py_state *state = app->state;
     djp_py_asgi_headers headers;
-    djp_py_asgi_headers_get(&headers, state, http, djp_py_asgi_get(args[0], state->asgi->words.headers));
+    djp_py_asgi_headers_get(&headers, state, http,
+                            djp_py_asgi_get(args[0], state->asgi->words.headers));
     if (!headers.has_remote && headers.baggage == NULL && !app_has_leftover(state)) {
         djp_py_ended_forget(state);
         return app_pass(app, args);
     }
     djp_py_asgi_request request = {args[0], args[1], args[2], NULL, &headers};
     djp_py_exchange *exchange = djp_py_exchange_carry(app, &request);
-    if (headers.has_remote)
+    if (headers.has_remote) {
         djp_span_context_clear(&headers.remote);
+    }
     PyObject *call = NULL;
-    if (exchange != NULL)
+    if (exchange != NULL) {
         call = djp_py_call_new(exchange, args[1], headers.baggage);
-    else
+    } else {
         Py_XDECREF(headers.baggage);
+    }
     Py_XDECREF((PyObject *)exchange);
-    if (call != NULL)
+    if (call != NULL) {
         return call;
+    }
     PyErr_Clear();
     return app_pass(app, args);
 }
 
 static PyObject *
-app_record(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type, PyObject *const *args, PyObject *path)
+app_record(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type, PyObject *const *args,
+           PyObject *path)
 {
     djp_py_state *state = app->state;
     djp_py_asgi_headers headers;
-    djp_py_asgi_headers_get(&headers, state, http, djp_py_asgi_get(args[0], state->asgi->words.headers));
+    djp_py_asgi_headers_get(&headers, state, http,
+                            djp_py_asgi_get(args[0], state->asgi->words.headers));
     djp_py_asgi_request request = {args[0], args[1], args[2], path, &headers};
     djp_py_exchange *exchange = djp_py_exchange_new(app, http, type, &request);
-    if (headers.has_remote)
+    if (headers.has_remote) {
         djp_span_context_clear(&headers.remote);
+    }
     PyObject *receive = exchange != NULL ? djp_py_receive_new(exchange, args[1]) : NULL;
     PyObject *call = NULL;
-    if (receive != NULL)
+    if (receive != NULL) {
         call = djp_py_call_new(exchange, receive, headers.baggage);
-    else
+    } else {
         Py_XDECREF(headers.baggage);
+    }
     Py_XDECREF(receive);
     Py_XDECREF((PyObject *)exchange);
     if (call == NULL) { /* no memory for telemetry is no reason to refuse the request */
@@ -212,10 +230,12 @@ app_record(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type, PyObject
 static int
 app_type(djp_py_asgi_state *asgi, PyObject *type)
 {
-    if (type == asgi->words.http || (type != NULL && djp_py_asgi_is(type, "http", 4)))
+    if (type == asgi->words.http || (type != NULL && djp_py_asgi_is(type, "http", 4))) {
         return DJP_HTTP_REQUEST;
-    if (type != NULL && djp_py_asgi_is(type, "websocket", 9))
+    }
+    if (type != NULL && djp_py_asgi_is(type, "websocket", 9)) {
         return DJP_HTTP_WEBSOCKET;
+    }
     return -1;
 }
 
@@ -225,44 +245,54 @@ app_dispatch(djp_py_asgi_app *app, djp_py_http *http, PyObject *const *args)
     djp_py_asgi_state *asgi = app->state->asgi;
     PyObject *type = djp_py_asgi_get(args[0], asgi->words.type);
     int kind = app_type(asgi, type);
-    if (kind < 0 && type != NULL && djp_py_asgi_is(type, "lifespan", 8) && app->lifespan != Py_None) {
+    if (kind < 0 && type != NULL && djp_py_asgi_is(type, "lifespan", 8) &&
+        app->lifespan != Py_None) {
         PyObject *with_app[4] = {app->app, args[0], args[1], args[2]};
         return PyObject_Vectorcall(app->lifespan, with_app, 4, NULL);
     }
-    if (kind < 0)
+    if (kind < 0) {
         return app_pass(app, args);
-    PyObject *path = Py_XNewRef(
-        djp_py_asgi_get(args[0], asgi->words.path)); /* a strange key in the scope may run code at each look-up */
+    }
+    PyObject *path = Py_XNewRef(djp_py_asgi_get(
+        args[0], asgi->words.path)); /* a strange key in the scope may run code at each look-up */
     int wants = app_wants(app, http, (djp_http_type)kind, args[0], path);
     PyObject *result;
-    if (wants == APP_SCRAPE && app->metrics_app != Py_None)
+    if (wants == APP_SCRAPE && app->metrics_app != Py_None) {
         result = PyObject_Vectorcall(app->metrics_app, args, 3, NULL);
-    else if (app->inner || djp_py_asgi_get(args[0], asgi->words.scope_span) != NULL) /* another one records */
+    } else if (app->inner ||
+               djp_py_asgi_get(args[0], asgi->words.scope_span) != NULL) { /* another one records */
         result = app_pass(app, args);
-    else if (http == NULL || wants != APP_REQUEST)
+    } else if (http == NULL || wants != APP_REQUEST) {
         result = app_carry(app, http, args);
-    else
+    } else {
         result = app_record(app, http, (djp_http_type)kind, args, path);
+    }
     Py_XDECREF(path);
     return result;
 }
 
-/* Puts scope, receive and send given by name into order. Returns 0 when they are not exactly these. */
+/* Puts scope, receive and send given by name into order. Returns 0 when they are not exactly
+ * these. */
 static int
-app_arguments(PyObject **out, djp_py_state *state, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+app_arguments(PyObject **out, djp_py_state *state, PyObject *const *args, Py_ssize_t nargs,
+              PyObject *kwnames)
 {
-    PyObject *const names[3] = {state->asgi->words.scope, state->asgi->words.receive, state->asgi->words.send};
+    PyObject *const names[3] = {state->asgi->words.scope, state->asgi->words.receive,
+                                state->asgi->words.send};
     Py_ssize_t named = kwnames != NULL ? PyTuple_GET_SIZE(kwnames) : 0;
-    if (nargs + named != 3)
+    if (nargs + named != 3) {
         return 0;
+    }
     for (Py_ssize_t i = 0; i < 3; i++) {
         out[i] = i < nargs ? args[i] : NULL;
         for (Py_ssize_t j = 0; j < named && i >= nargs; j++) {
-            if (PyUnicode_Compare(PyTuple_GET_ITEM(kwnames, j), names[i]) == 0)
+            if (PyUnicode_Compare(PyTuple_GET_ITEM(kwnames, j), names[i]) == 0) {
                 out[i] = args[nargs + j];
+            }
         }
-        if (out[i] == NULL)
+        if (out[i] == NULL) {
             return 0;
+        }
     }
     return 1;
 }
@@ -278,12 +308,14 @@ app_vectorcall(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *k
         return NULL;
     }
     if (nargs != 3 || kwnames != NULL) {
-        if (!app_arguments(ordered, app->state, args, nargs, kwnames))
+        if (!app_arguments(ordered, app->state, args, nargs, kwnames)) {
             return PyObject_Vectorcall(app->app, args, (size_t)nargs, kwnames);
+        }
         args = ordered;
     }
-    if (app->state->asgi == NULL || !PyDict_Check(args[0]))
+    if (app->state->asgi == NULL || !PyDict_Check(args[0])) {
         return app_pass(app, args);
+    }
     return app_dispatch(app, app_http(app->state), args);
 }
 
@@ -294,12 +326,15 @@ app_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     (void)args;
     (void)kwargs;
     PyTypeObject *base = type;
-    while (base != NULL && !((base->tp_flags & Py_TPFLAGS_HEAPTYPE) && ((PyHeapTypeObject *)base)->ht_module != NULL))
+    while (base != NULL && !((base->tp_flags & Py_TPFLAGS_HEAPTYPE) &&
+                             ((PyHeapTypeObject *)base)->ht_module != NULL)) {
         base = base->tp_base; /* a Python subclass belongs to no module of ours */
+    }
     djp_py_state *state = base != NULL ? PyType_GetModuleState(base) : NULL;
     djp_py_asgi_app *app = state != NULL ? (djp_py_asgi_app *)type->tp_alloc(type, 0) : NULL;
-    if (app == NULL)
+    if (app == NULL) {
         return PyErr_Occurred() ? NULL : PyErr_NoMemory();
+    }
     app->vectorcall = app_vectorcall;
     app->state = state;
     app->lifespan = Py_NewRef(Py_None);
@@ -309,32 +344,38 @@ app_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     app->resolve = Py_NewRef(Py_None);
     app->client_left = Py_NewRef(Py_None);
     app->excluded = PyTuple_New(0);
-    if (app->excluded == NULL)
+    if (app->excluded == NULL) {
         Py_CLEAR(app);
+    }
     return (PyObject *)app;
 }
 
-/* Python 3.11 and older call instances of a Python subclass through a tuple, even when it leaves __call__ alone. */
+/* Python 3.11 and older call instances of a Python subclass through a tuple, even when it leaves
+ * __call__ alone. */
 static void
 app_call_directly(PyTypeObject *type)
 {
 #if PY_VERSION_HEX < 0x030c0000
-    if (type->tp_call == PyVectorcall_Call && type->tp_vectorcall_offset == offsetof(djp_py_asgi_app, vectorcall))
+    if (type->tp_call == PyVectorcall_Call &&
+        type->tp_vectorcall_offset == offsetof(djp_py_asgi_app, vectorcall)) {
         type->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL;
+    }
 #else
     (void)type;
 #endif
 }
 
-/* _setup(app, lifespan, metrics_path, metrics_app, excluded, route, resolve, client_left): called once by the Python face. */
+/* _setup(app, lifespan, metrics_path, metrics_app, excluded, route, resolve, client_left): called
+ * once by the Python face. */
 static PyObject *
 app_setup(PyObject *self, PyObject *args)
 {
     djp_py_asgi_app *app = (djp_py_asgi_app *)self;
     PyObject *given[8];
-    if (!PyArg_ParseTuple(args, "OOOOO!OOO", &given[0], &given[1], &given[2], &given[3], &PyTuple_Type, &given[4],
-                          &given[5], &given[6], &given[7]))
+    if (!PyArg_ParseTuple(args, "OOOOO!OOO", &given[0], &given[1], &given[2], &given[3],
+                          &PyTuple_Type, &given[4], &given[5], &given[6], &given[7])) {
         return NULL;
+    }
     PyObject **fields[8] = {&app->app,      &app->lifespan, &app->metrics_path, &app->metrics_app,
                             &app->excluded, &app->route,    &app->resolve,      &app->client_left};
     for (int i = 0; i < 8; i++) {
@@ -388,8 +429,9 @@ app_dealloc(PyObject *self)
     djp_py_asgi_app *app = (djp_py_asgi_app *)self;
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    if (app->weakrefs != NULL)
+    if (app->weakrefs != NULL) {
         PyObject_ClearWeakRefs(self);
+    }
     app_clear(self);
     Py_CLEAR(app->excluded);
     type->tp_free(self);
@@ -402,8 +444,10 @@ static PyMethodDef app_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 static PyMemberDef app_members[] = {
-    {"app", APP_OBJECT, offsetof(djp_py_asgi_app, app), APP_READONLY, "the application around which this stands"},
-    {"__vectorcalloffset__", APP_PYSSIZET, offsetof(djp_py_asgi_app, vectorcall), APP_READONLY, NULL},
+    {"app", APP_OBJECT, offsetof(djp_py_asgi_app, app), APP_READONLY,
+     "the application around which this stands"},
+    {"__vectorcalloffset__", APP_PYSSIZET, offsetof(djp_py_asgi_app, vectorcall), APP_READONLY,
+     NULL},
     {"__weaklistoffset__", APP_PYSSIZET, offsetof(djp_py_asgi_app, weakrefs), APP_READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
@@ -418,17 +462,19 @@ static PyType_Slot app_slots[] = {
     {Py_tp_doc, (void *)"An ASGI application that records the requests of another one."},
     {0, NULL},
 };
-static PyType_Spec app_spec = {
-    "djp_telemetry._native.AsgiApp", sizeof(djp_py_asgi_app), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL, app_slots};
+static PyType_Spec app_spec = {"djp_telemetry._native.AsgiApp", sizeof(djp_py_asgi_app), 0,
+                               Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC |
+                                   Py_TPFLAGS_HAVE_VECTORCALL,
+                               app_slots};
 
 /* ---- the part ---- */
 static int
 asgi_init(PyObject *module, djp_py_state *state)
 {
-    djp_py_asgi_state *asgi = state->asgi = PyMem_Calloc(1, sizeof(*state->asgi));
-    if (asgi == NULL)
+    djp_py_asgi_state *asgi = state->asgi = PyMem_Calloc(1, sizeof *state->asgi);
+    if (asgi == NULL) {
         return -1;
+    }
     asgi->generation = UINT64_MAX;
 #define ASGI_WORD_INIT(noun, text)                                     \
     if ((asgi->words.noun = PyUnicode_InternFromString(text)) == NULL) \
@@ -437,8 +483,9 @@ asgi_init(PyObject *module, djp_py_state *state)
 #undef ASGI_WORD_INIT
     asgi->app_type = djp_py_type(module, &app_spec, NULL, "AsgiApp");
     if (asgi->app_type == NULL || djp_py_asgi_add_exchange(module, state) < 0 ||
-        djp_py_asgi_add_receive(module, state) < 0)
+        djp_py_asgi_add_receive(module, state) < 0) {
         return -1;
+    }
     return djp_py_asgi_add_call(module, state);
 }
 
@@ -446,8 +493,9 @@ static int
 asgi_traverse(djp_py_state *state, visitproc visit, void *arg)
 {
     djp_py_asgi_state *asgi = state->asgi;
-    if (asgi == NULL)
+    if (asgi == NULL) {
         return 0;
+    }
     Py_VISIT(asgi->app_type);
     Py_VISIT(asgi->exchange_type);
     Py_VISIT(asgi->call_type);
@@ -459,16 +507,18 @@ asgi_traverse(djp_py_state *state, visitproc visit, void *arg)
 static void
 asgi_pool_free(djp_py_pool *pool)
 {
-    while (pool->count > 0)
+    while (pool->count > 0) {
         PyObject_GC_Del(pool->items[--pool->count]);
+    }
 }
 
 static void
 asgi_clear(djp_py_state *state)
 {
     djp_py_asgi_state *asgi = state->asgi;
-    if (asgi == NULL)
+    if (asgi == NULL) {
         return;
+    }
     state->asgi = NULL;
     djp_py_http_unref(asgi->http);
     Py_CLEAR(asgi->spec_version);

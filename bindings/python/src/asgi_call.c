@@ -1,12 +1,13 @@
-/* The awaitable that the middleware returns for a request: it calls the application at its first step, inside the
- * context in which it is awaited, and passes every step, value, exception, cancellation and close through to the
- * application's coroutine. */
+/* The awaitable that the middleware returns for a request: it calls the application at its first
+ * step, inside the context in which it is awaited, and passes every step, value, exception,
+ * cancellation and close through to the application's coroutine. */
 #include "asgi_types.h"
 
 #include <stddef.h>
 
 typedef struct djp_py_call {
-    PyObject_HEAD djp_py_exchange *exchange; /* owned, as all objects here */
+    PyObject_HEAD
+    djp_py_exchange *exchange; /* owned, as all objects here */
     PyObject *receive; /* NULL once the application was called */
     PyObject *baggage; /* likewise */
     PyObject *iterator; /* the application's coroutine while it runs */
@@ -18,7 +19,8 @@ typedef struct djp_py_call {
 PyObject *
 djp_py_call_new(djp_py_exchange *exchange, PyObject *receive, PyObject *baggage)
 {
-    djp_py_call *call = djp_py_pool_take(&exchange->state->asgi->calls, exchange->state->asgi->call_type);
+    djp_py_call *call =
+        djp_py_pool_take(&exchange->state->asgi->calls, exchange->state->asgi->call_type);
     if (call == NULL) {
         Py_XDECREF(baggage);
         return NULL;
@@ -45,7 +47,8 @@ call_traverse(PyObject *self, visitproc visit, void *arg)
     return 0;
 }
 
-/* Leaves the contexts that the first step entered. In another execution context these are no-ops. */
+/* Leaves the contexts that the first step entered. In another execution context these are
+ * no-ops. */
 static void
 call_leave(djp_py_call *call)
 {
@@ -55,8 +58,9 @@ call_leave(djp_py_call *call)
     call->token = call->baggage_token = NULL;
     djp_py_current_reset(state, token);
     djp_py_baggage_reset(state, baggage_token);
-    if (call->exchange->recorded)
+    if (call->exchange->recorded) {
         Py_CLEAR(call->exchange->span);
+    }
     Py_CLEAR(call->iterator);
     Py_CLEAR(call->receive);
     Py_CLEAR(call->baggage);
@@ -100,14 +104,15 @@ call_settle(djp_py_call *call)
     call_leave(call);
 }
 
-/* 1 with the servers that write their access line when the application has returned: granian, whose send is a method in native code,
- * and gunicorn, whose send is a function of its own. */
+/* 1 with the servers that write their access line when the application has returned: granian, whose
+ * send is a method in native code, and gunicorn, whose send is a function of its own. */
 static int
 call_is_logged_late(const djp_py_exchange *exchange)
 {
     PyObject *send = exchange->send;
     if (PyCFunction_Check(send)) {
-        const char *type = PyCFunction_GET_SELF(send) != NULL ? Py_TYPE(PyCFunction_GET_SELF(send))->tp_name : "";
+        const char *type =
+            PyCFunction_GET_SELF(send) != NULL ? Py_TYPE(PyCFunction_GET_SELF(send))->tp_name : "";
         return strstr(type, "ASGI") != NULL;
     }
     PyObject *module = PyFunction_Check(send) ? PyFunction_GET_MODULE(send) : NULL;
@@ -124,24 +129,27 @@ call_finish(djp_py_call *call, int failed)
     PyObject *type, *value, *traceback;
     int present = !failed && !exchange->disconnected;
     int unanswered = present && exchange->status == 0; /* the server sends its own 500 */
-    if (failed)
+    if (failed) {
         djp_py_exchange_fail(exchange);
-    else if (unanswered)
+    } else if (unanswered) {
         exchange->failed = 1;
-    else if (present && exchange->type == DJP_HTTP_REQUEST && !exchange->complete &&
-             !exchange->recorded) /* the server cuts the connection */
+    } else if (present && exchange->type == DJP_HTTP_REQUEST && !exchange->complete &&
+               !exchange->recorded) { /* the server cuts the connection */
         exchange->failed = exchange->incomplete = 1;
+    }
     PyErr_Fetch(&type, &value, &traceback);
-    PyObject *span = failed || unanswered || call_is_logged_late(exchange) ? Py_XNewRef(exchange->span) : NULL;
+    PyObject *span =
+        failed || unanswered || call_is_logged_late(exchange) ? Py_XNewRef(exchange->span) : NULL;
     call_settle(call);
-    if (span != NULL && state->asgi != NULL)
+    if (span != NULL && state->asgi != NULL) {
         djp_py_ended_set(state, span); /* what the server writes about it carries the ids */
+    }
     Py_XDECREF(span);
     PyErr_Restore(type, value, traceback);
 }
 
-/* Makes the span and the baggage current: completely, because a server may run a request in the context of an earlier one on the
- * same connection. */
+/* Makes the span and the baggage current: completely, because a server may run a request in the
+ * context of an earlier one on the same connection. */
 static void
 call_enter(djp_py_call *call)
 {
@@ -152,8 +160,9 @@ call_enter(djp_py_call *call)
         call->baggage_token = djp_py_baggage_set(state, call->baggage);
     } else {
         PyObject *left = djp_py_current_baggage(state);
-        if (left != NULL)
+        if (left != NULL) {
             call->baggage_token = djp_py_baggage_set(state, Py_None);
+        }
         Py_XDECREF(left);
     }
     djp_py_ended_forget(state);
@@ -169,10 +178,12 @@ call_start(djp_py_call *call)
     call->receive = NULL; /* first, so that nobody starts it again from inside */
     PyObject *send = exchange->http != NULL ? (PyObject *)exchange : exchange->send;
     PyObject *args[4] = {NULL, exchange->scope, receive, send};
-    PyObject *awaitable = djp_py_vectorcall(exchange->app->app, args + 1, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    PyObject *awaitable =
+        djp_py_vectorcall(exchange->app->app, args + 1, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
     Py_DECREF(receive);
-    if (awaitable == NULL)
+    if (awaitable == NULL) {
         return -1;
+    }
     if (PyCoro_CheckExact(awaitable)) {
         call->iterator = awaitable;
         return 0;
@@ -201,16 +212,18 @@ call_am_send(PyObject *self, PyObject *value, PyObject **result)
             return PYGEN_ERROR;
         }
     }
-    PyObject *iterator = Py_NewRef(call->iterator); /* an application that closes its own awaitable must not free it */
+    /* an application that closes its own awaitable must not free it */
+    PyObject *iterator = Py_NewRef(call->iterator);
     exchange->stepping = 1;
     PySendResult status = djp_py_drive_send(exchange->state, iterator, value, result);
     exchange->stepping = 0;
     Py_DECREF(iterator);
-    if (status != PYGEN_NEXT)
+    if (status != PYGEN_NEXT) {
         call_finish(call, status == PYGEN_ERROR);
-    else if (djp_py_exchange_is_over(
-                 exchange)) /* waits after the last byte: background work is not part of the request */
+    } else if (djp_py_exchange_is_over(exchange)) { /* waits after the last byte: background work is
+                                                       not part of the request */
         djp_py_exchange_finish(exchange);
+    }
     return status;
 }
 
@@ -242,10 +255,11 @@ call_throw(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
     exchange->stepping = 1;
     PyObject *result = djp_py_drive_throw(call->iterator, args, nargs);
     exchange->stepping = 0;
-    if (result == NULL && !call->done)
+    if (result == NULL && !call->done) {
         call_finish(call, !PyErr_ExceptionMatches(PyExc_StopIteration) || call->iterator == NULL);
-    else if (result != NULL && djp_py_exchange_is_over(exchange))
+    } else if (result != NULL && djp_py_exchange_is_over(exchange)) {
         djp_py_exchange_finish(exchange);
+    }
     return result;
 }
 
@@ -256,8 +270,9 @@ call_close(PyObject *self, PyObject *ignored)
     djp_py_call *call = (djp_py_call *)self;
     int failed = call->iterator != NULL && djp_py_drive_close(call->iterator) < 0;
     if (failed) {
-        if (!call->done)
+        if (!call->done) {
             call_finish(call, 1);
+        }
         return NULL;
     }
     if (call->exchange != NULL) {

@@ -1,16 +1,19 @@
-/* The coroutine protocol in C: find what an `await` drives, send into it, throw into it, close it. Values and
- * exceptions pass as the same objects; nothing here looks at them. */
+/* The coroutine protocol in C: find what an `await` drives, send into it, throw into it, close it.
+ * Values and exceptions pass as the same objects; nothing here looks at them. */
 #include "asgi_types.h"
 
 PyObject *
 djp_py_drive_iterator(PyObject *object)
 {
-    if (PyCoro_CheckExact(object) || PyGen_CheckExact(object))
+    if (PyCoro_CheckExact(object) || PyGen_CheckExact(object)) {
         return Py_NewRef(object);
+    }
     PyAsyncMethods *methods = Py_TYPE(object)->tp_as_async;
-    if (methods != NULL && methods->am_await != NULL)
+    if (methods != NULL && methods->am_await != NULL) {
         return methods->am_await(object);
-    PyErr_Format(PyExc_TypeError, "object %.100s can't be used in 'await' expression", Py_TYPE(object)->tp_name);
+    }
+    PyErr_Format(PyExc_TypeError, "object %.100s can't be used in 'await' expression",
+                 Py_TYPE(object)->tp_name);
     return NULL;
 }
 
@@ -24,8 +27,9 @@ drive_stopped(PyObject **result)
         *result = Py_NewRef(Py_None);
         return PYGEN_RETURN;
     }
-    if (!PyErr_ExceptionMatches(PyExc_StopIteration))
+    if (!PyErr_ExceptionMatches(PyExc_StopIteration)) {
         return PYGEN_ERROR;
+    }
     PyErr_Fetch(&type, &value, &traceback);
     PyErr_NormalizeException(&type, &value, &traceback);
     *result = PyObject_GetAttrString(value, "value");
@@ -38,10 +42,11 @@ drive_stopped(PyObject **result)
 PySendResult
 djp_py_drive_send(djp_py_state *state, PyObject *iterator, PyObject *value, PyObject **result)
 {
-    if (value == Py_None && Py_TYPE(iterator)->tp_iternext != NULL)
+    if (value == Py_None && Py_TYPE(iterator)->tp_iternext != NULL) {
         *result = Py_TYPE(iterator)->tp_iternext(iterator);
-    else
+    } else {
         *result = PyObject_CallMethodObjArgs(iterator, state->asgi->words.send, value, NULL);
+    }
     return *result != NULL ? PYGEN_NEXT : drive_stopped(result);
 }
 #else
@@ -59,19 +64,22 @@ drive_raise(PyObject *const *args, Py_ssize_t nargs)
 {
     PyObject *type = nargs > 0 ? args[0] : PyExc_RuntimeError;
     PyObject *value = nargs > 1 && args[1] != Py_None ? args[1] : NULL;
-    if (PyExceptionInstance_Check(type))
+    if (PyExceptionInstance_Check(type)) {
         PyErr_SetObject((PyObject *)Py_TYPE(type), type);
-    else if (PyExceptionClass_Check(type))
+    } else if (PyExceptionClass_Check(type)) {
         PyErr_SetObject(type, value);
-    else
-        PyErr_SetString(PyExc_TypeError, "exceptions must be classes or instances deriving from BaseException");
+    } else {
+        PyErr_SetString(PyExc_TypeError,
+                        "exceptions must be classes or instances deriving from BaseException");
+    }
 }
 
 PyObject *
 djp_py_drive_throw(PyObject *iterator, PyObject *const *args, Py_ssize_t nargs)
 {
     PyObject *method = iterator != NULL ? PyObject_GetAttrString(iterator, "throw") : NULL;
-    if (method == NULL) { /* not started yet, or a plain iterator: the exception comes straight back */
+    /* not started yet, or a plain iterator: the exception comes straight back */
+    if (method == NULL) {
         PyErr_Clear();
         drive_raise(args, nargs);
         return NULL;
@@ -98,12 +106,14 @@ djp_py_drive_close(PyObject *iterator)
 PyObject *
 djp_py_drive_answer(PySendResult status, PyObject *value)
 {
-    if (status != PYGEN_RETURN)
+    if (status != PYGEN_RETURN) {
         return value;
+    }
     PyObject *stop = PyObject_CallFunctionObjArgs(PyExc_StopIteration, value, NULL);
     Py_DECREF(value);
-    if (stop != NULL)
+    if (stop != NULL) {
         PyErr_SetObject(PyExc_StopIteration, stop);
+    }
     Py_XDECREF(stop);
     return NULL;
 }

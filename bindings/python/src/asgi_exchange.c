@@ -1,5 +1,6 @@
-/* The record of one request or websocket connection, callable as the application's `send`: it notes the status and the
- * last body byte, hands every message on unchanged, and records span and metrics once when the response is complete. */
+/* The record of one request or websocket connection, callable as the application's `send`: it notes
+ * the status and the last body byte, hands every message on unchanged, and records span and metrics
+ * once when the response is complete. */
 #include "asgi_types.h"
 
 #include <stddef.h>
@@ -14,27 +15,39 @@
 #define EXCHANGE_OFFSET_TYPE T_PYSSIZET
 #endif
 
-/* The codes of a websocket whose connection ended without a word, and of one that the side which closes it could not serve. */
-enum { EXCHANGE_CLOSED_ABNORMALLY = 1006, EXCHANGE_CLOSED_BY_FAILURE = 1011, EXCHANGE_HEADERS_MAX = 256 };
+/* The codes of a websocket whose connection ended without a word, and of one that the side which
+ * closes it could not serve. */
+enum {
+    EXCHANGE_CLOSED_ABNORMALLY = 1006,
+    EXCHANGE_CLOSED_BY_FAILURE = 1011,
+    EXCHANGE_HEADERS_MAX = 256
+};
 
-static PyObject *exchange_send(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames);
+static PyObject *
+exchange_send(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames);
 
 /* A sampler wants to see the request. */
 static DJP_PY_COLD djp_span *
-exchange_start_shown(djp_py_exchange *exchange, const djp_py_asgi_request *request, djp_http_type type)
+exchange_start_shown(djp_py_exchange *exchange, const djp_py_asgi_request *request,
+                     djp_http_type type)
 {
     djp_py_asgi_state *asgi = exchange->state->asgi;
     const djp_py_asgi_headers *headers = request->headers;
     PyObject *given[3] = {djp_py_asgi_get(request->scope, asgi->words.method), request->path,
                           djp_py_asgi_get(request->scope, asgi->words.scheme)};
     djp_py_text texts[3];
-    for (int i = 0; i < 3; i++)
-        (void)djp_py_text_get(&texts[i], given[i] != NULL && PyUnicode_Check(given[i]) ? given[i] : NULL);
-    djp_http_request known = {.method = texts[0].text, .path = texts[1].text, .scheme = texts[2].text};
-    djp_span *span = djp_http_server_start_request(&exchange->start_ns, exchange->http->server, type,
-                                                   headers->has_remote ? &headers->remote : NULL, &known);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
+        (void)djp_py_text_get(&texts[i],
+                              given[i] != NULL && PyUnicode_Check(given[i]) ? given[i] : NULL);
+    }
+    djp_http_request known = {
+        .method = texts[0].text, .path = texts[1].text, .scheme = texts[2].text};
+    djp_span *span =
+        djp_http_server_start_request(&exchange->start_ns, exchange->http->server, type,
+                                      headers->has_remote ? &headers->remote : NULL, &known);
+    for (int i = 0; i < 3; i++) {
         djp_py_text_release(&texts[i]);
+    }
     return span;
 }
 
@@ -43,9 +56,11 @@ static djp_py_exchange *
 exchange_take(djp_py_asgi_app *app, const djp_py_asgi_request *request)
 {
     djp_py_state *state = app->state;
-    djp_py_exchange *exchange = djp_py_pool_take(&state->asgi->exchanges, state->asgi->exchange_type);
-    if (exchange == NULL)
+    djp_py_exchange *exchange =
+        djp_py_pool_take(&state->asgi->exchanges, state->asgi->exchange_type);
+    if (exchange == NULL) {
         return NULL;
+    }
     exchange->vectorcall = exchange_send;
     exchange->state = state;
     exchange->http = NULL;
@@ -60,48 +75,56 @@ exchange_take(djp_py_asgi_app *app, const djp_py_asgi_request *request)
     exchange->received_bytes = 0;
     exchange->status = 0;
     exchange->type = DJP_HTTP_REQUEST;
-    exchange->complete = exchange->recorded = exchange->disconnected = exchange->failed = exchange->stepping = 0;
+    exchange->complete = exchange->recorded = exchange->disconnected = exchange->failed =
+        exchange->stepping = 0;
     exchange->reading = 1;
-    exchange->cut = exchange->streams = exchange->left = exchange->unseen = exchange->send_raises = 0;
+    exchange->cut = exchange->streams = exchange->left = exchange->unseen = exchange->send_raises =
+        0;
     exchange->broken = exchange->incomplete = 0;
     return exchange;
 }
 
-/* What stands in for a span where none is recorded: it carries the caller's context on, or nothing. */
+/* What stands in for a span where none is recorded: it carries the caller's context on, or
+ * nothing. */
 static PyObject *
 exchange_carrier(djp_py_state *state, const djp_py_asgi_headers *headers)
 {
-    return headers->has_remote ? djp_py_span_remote(state, &headers->remote) : Py_NewRef(state->noop_span);
+    return headers->has_remote ? djp_py_span_remote(state, &headers->remote)
+                               : Py_NewRef(state->noop_span);
 }
 
 djp_py_exchange *
 djp_py_exchange_carry(djp_py_asgi_app *app, const djp_py_asgi_request *request)
 {
     djp_py_exchange *exchange = exchange_take(app, request);
-    if (exchange == NULL)
+    if (exchange == NULL) {
         return NULL;
+    }
     exchange->recorded = 1;
     exchange->span = exchange_carrier(app->state, request->headers);
     PyObject_GC_Track(exchange);
     return exchange;
 }
 
-/* 1 when the scope says that send() raises OSError once the client is gone (version 2.4 of the specification). */
+/* 1 when the scope says that send() raises OSError once the client is gone (version 2.4 of the
+ * specification). */
 static int
 exchange_send_raises(djp_py_asgi_state *asgi, PyObject *scope)
 {
     PyObject *told = djp_py_asgi_get(scope, asgi->words.asgi);
-    PyObject *version =
-        told != NULL && PyDict_CheckExact(told) ? djp_py_asgi_get(told, asgi->words.spec_version) : NULL;
-    if (version == NULL || !PyUnicode_CheckExact(version))
+    PyObject *version = told != NULL && PyDict_CheckExact(told)
+                            ? djp_py_asgi_get(told, asgi->words.spec_version)
+                            : NULL;
+    if (version == NULL || !PyUnicode_CheckExact(version)) {
         return 0;
+    }
     if (version != asgi->spec_version) { /* a constant of the server */
         djp_py_text text;
         (void)djp_py_text_get(&text, version);
         const char *data = text.text.data;
         asgi->spec_raises =
-            text.text.size >= 3 &&
-            (data[0] > '2' || (data[0] == '2' && data[1] == '.' && (data[2] >= '4' || text.text.size > 3)));
+            text.text.size >= 3 && (data[0] > '2' || (data[0] == '2' && data[1] == '.' &&
+                                                      (data[2] >= '4' || text.text.size > 3)));
         djp_py_text_release(&text);
         Py_XSETREF(asgi->spec_version, Py_NewRef(version));
     }
@@ -109,15 +132,17 @@ exchange_send_raises(djp_py_asgi_state *asgi, PyObject *scope)
 }
 
 djp_py_exchange *
-djp_py_exchange_new(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type, const djp_py_asgi_request *request)
+djp_py_exchange_new(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type,
+                    const djp_py_asgi_request *request)
 {
     const djp_py_asgi_headers *headers = request->headers;
     PyObject *scope = request->scope;
     djp_py_state *state = app->state;
     djp_py_asgi_state *asgi = state->asgi;
     djp_py_exchange *exchange = exchange_take(app, request);
-    if (exchange == NULL)
+    if (exchange == NULL) {
         return NULL;
+    }
     exchange->http = djp_py_http_ref(http);
     exchange->root_path = Py_XNewRef(djp_py_asgi_get(scope, asgi->words.root_path));
     exchange->path = Py_XNewRef(request->path);
@@ -128,8 +153,9 @@ djp_py_exchange_new(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type,
                          : djp_http_server_start(&exchange->start_ns, http->server, type,
                                                  headers->has_remote ? &headers->remote : NULL);
     exchange->span = span != NULL ? djp_py_span_new(state, span) : exchange_carrier(state, headers);
-    if (PyDict_SetItem(scope, asgi->words.scope_span, exchange->span) < 0)
+    if (PyDict_SetItem(scope, asgi->words.scope_span, exchange->span) < 0) {
         PyErr_Clear();
+    }
     PyObject_GC_Track(exchange);
     return exchange;
 }
@@ -180,25 +206,31 @@ exchange_dealloc(PyObject *self)
 }
 
 /* ---- recording ---- */
-/* The text is held: looking up the next key compares it with the keys of the scope, which may be any objects. */
+/* The text is held: looking up the next key compares it with the keys of the scope, which may be
+ * any objects. */
 static void
 exchange_scope_text(djp_py_text *out, djp_py_exchange *exchange, PyObject *key)
 {
     PyObject *value = djp_py_asgi_get(exchange->scope, key);
     *out = (djp_py_text){{NULL, 0}, NULL};
-    if (value != NULL && djp_py_text_get(out, value) && out->owner == NULL)
+    if (value != NULL && djp_py_text_get(out, value) && out->owner == NULL) {
         out->owner = Py_NewRef(value);
+    }
 }
 
-/* What was answered, as far as anybody could see it: an answer that began when the client was gone counts only when it says that the
- * service failed. A 5xx about a body that the client did not finish does not, where no exception says otherwise. */
+/* What was answered, as far as anybody could see it: an answer that began when the client was gone
+ * counts only when it says that the service failed. A 5xx about a body that the client did not
+ * finish does not, where no exception says otherwise. */
 static int
 exchange_seen_status(djp_py_exchange *exchange)
 {
-    if ((exchange->status >= 400 || exchange->broken) && !exchange->failed)
+    if ((exchange->status >= 400 || exchange->broken) && !exchange->failed) {
         djp_py_exchange_answered(exchange);
+    }
     exchange->failed |= exchange->broken;
-    return exchange->unseen && (exchange->status < 500 || exchange->cut) && !exchange->failed ? 0 : exchange->status;
+    return exchange->unseen && (exchange->status < 500 || exchange->cut) && !exchange->failed
+               ? 0
+               : exchange->status;
 }
 
 /* What an error is that no exception tells. */
@@ -213,15 +245,19 @@ static void
 exchange_record(djp_py_exchange *exchange)
 {
     djp_py_asgi_state *asgi = exchange->state->asgi;
-    PyObject *span = Py_XNewRef(exchange->span); /* who tells the route may close the request's awaitable */
+    /* who tells the route may close the request's awaitable */
+    PyObject *span = Py_XNewRef(exchange->span);
     PyObject *route = djp_py_asgi_route(exchange);
     int status = exchange_seen_status(exchange);
-    djp_py_text template = {{NULL, 0}, NULL}, method, scheme = {{NULL, 0}, NULL}, version = {{NULL, 0}, NULL};
-    if (route != NULL)
+    djp_py_text template = {{NULL, 0}, NULL}, method, scheme = {{NULL, 0}, NULL},
+                version = {{NULL, 0}, NULL};
+    if (route != NULL) {
         djp_py_text_get(&template, route);
+    }
     exchange_scope_text(&method, exchange, asgi->words.method);
-    if (method.text.size == 0 && exchange->type == DJP_HTTP_WEBSOCKET)
+    if (method.text.size == 0 && exchange->type == DJP_HTTP_WEBSOCKET) {
         method.text = (djp_text){"GET", 3};
+    }
     if (exchange->http->transport) {
         exchange_scope_text(&scheme, exchange, asgi->words.scheme);
         exchange_scope_text(&version, exchange, asgi->words.http_version);
@@ -246,7 +282,8 @@ exchange_record(djp_py_exchange *exchange)
         .start_ns = exchange->start_ns,
         .end_ns = exchange->end_ns,
     };
-    djp_http_server_end(exchange->http->server, span != NULL ? djp_py_span_handle(span) : NULL, &result);
+    djp_http_server_end(exchange->http->server, span != NULL ? djp_py_span_handle(span) : NULL,
+                        &result);
     djp_py_text_release(&template);
     djp_py_text_release(&method);
     djp_py_text_release(&scheme);
@@ -258,8 +295,9 @@ exchange_record(djp_py_exchange *exchange)
 void
 djp_py_exchange_finish(djp_py_exchange *exchange)
 {
-    if (exchange->recorded || exchange->state->asgi == NULL)
+    if (exchange->recorded || exchange->state->asgi == NULL) {
         return;
+    }
     exchange->recorded = 1;
     exchange_record(exchange);
     Py_CLEAR(exchange->scope);
@@ -282,8 +320,10 @@ static void
 exchange_status(djp_py_exchange *exchange, PyObject *message)
 {
     PyObject *status = djp_py_asgi_get(message, exchange->state->asgi->words.status);
-    if (exchange->status != 0 || status == NULL || !PyLong_Check(status)) /* http.HTTPStatus is an int */
+    /* http.HTTPStatus is an int */
+    if (exchange->status != 0 || status == NULL || !PyLong_Check(status)) {
         return; /* what comes after the first status goes to nobody: servers refuse it */
+    }
     int overflow = 0;
     long code = PyLong_AsLongAndOverflow(status, &overflow);
     exchange->status = code >= 100 && code <= 999 && !overflow ? (int)code : 500;
@@ -304,8 +344,10 @@ static int
 exchange_is_endless(djp_text type)
 {
     static const char events[] = "text/event-stream", frames[] = "multipart/x-mixed-replace";
-    return (type.size >= sizeof events - 1 && PyOS_strnicmp(type.data, events, sizeof events - 1) == 0) ||
-           (type.size >= sizeof frames - 1 && PyOS_strnicmp(type.data, frames, sizeof frames - 1) == 0);
+    return (type.size >= sizeof events - 1 &&
+            PyOS_strnicmp(type.data, events, sizeof events - 1) == 0) ||
+           (type.size >= sizeof frames - 1 &&
+            PyOS_strnicmp(type.data, frames, sizeof frames - 1) == 0);
 }
 
 /* The first part of an answer that comes in parts. */
@@ -313,19 +355,22 @@ static void
 exchange_stream(djp_py_exchange *exchange)
 {
     exchange->streams = 1;
-    PyObject *headers =
-        exchange->start != NULL ? djp_py_asgi_get(exchange->start, exchange->state->asgi->words.headers) : NULL;
+    PyObject *headers = exchange->start != NULL
+                            ? djp_py_asgi_get(exchange->start, exchange->state->asgi->words.headers)
+                            : NULL;
     PyObject *pairs = headers != NULL ? djp_py_items(headers, EXCHANGE_HEADERS_MAX) : NULL;
     for (Py_ssize_t i = 0; pairs != NULL && i < PySequence_Fast_GET_SIZE(pairs); i++) {
         PyObject *pair = PySequence_Fast_GET_ITEM(pairs, i);
-        if ((!PyTuple_Check(pair) && !PyList_Check(pair)) || PySequence_Fast_GET_SIZE(pair) != 2)
+        if ((!PyTuple_Check(pair) && !PyList_Check(pair)) || PySequence_Fast_GET_SIZE(pair) != 2) {
             continue;
+        }
         djp_py_text name, value;
         (void)djp_py_text_get(&name, PySequence_Fast_GET_ITEM(pair, 0));
         (void)djp_py_text_get(&value, PySequence_Fast_GET_ITEM(pair, 1));
         if (name.text.size == 12 && PyOS_strnicmp(name.text.data, "content-type", 12) == 0 &&
-            exchange_is_endless(value.text))
+            exchange_is_endless(value.text)) {
             djp_span_set_long_lived(djp_py_exchange_handle(exchange));
+        }
         djp_py_text_release(&name);
         djp_py_text_release(&value);
     }
@@ -336,18 +381,20 @@ static void
 exchange_sent_http(djp_py_exchange *exchange, PyObject *message, PyObject *type)
 {
     if (djp_py_asgi_is(type, "http.response.body", 18)) {
-        if (!exchange_has_more(exchange, message))
+        if (!exchange_has_more(exchange, message)) {
             exchange_complete(exchange);
-        else if (!exchange->streams)
+        } else if (!exchange->streams) {
             exchange_stream(exchange);
+        }
     } else if (djp_py_asgi_is(type, "http.response.start", 19)) {
         exchange_status(exchange, message);
         Py_XSETREF(exchange->start, Py_NewRef(message));
     } else if (djp_py_asgi_is(type, "http.response.pathsend", 22)) {
         exchange_complete(exchange);
     } else if (djp_py_asgi_is(type, "http.response.zerocopysend", 26)) {
-        if (!exchange_has_more(exchange, message))
+        if (!exchange_has_more(exchange, message)) {
             exchange_complete(exchange);
+        }
     }
 }
 
@@ -366,11 +413,13 @@ exchange_sent_websocket(djp_py_exchange *exchange, PyObject *message, PyObject *
     if (djp_py_asgi_is(type, "websocket.accept", 16)) {
         exchange->status = 101;
     } else if (djp_py_asgi_is(type, "websocket.close", 15)) {
-        if (exchange->status == 0)
+        if (exchange->status == 0) {
             exchange->status = 403; /* what servers answer to a refused handshake */
-        else
+        } else {
             exchange->broken |=
-                !exchange->complete && exchange_close_code_is(exchange, message, EXCHANGE_CLOSED_BY_FAILURE);
+                !exchange->complete &&
+                exchange_close_code_is(exchange, message, EXCHANGE_CLOSED_BY_FAILURE);
+        }
         exchange_complete(exchange);
     } else if (djp_py_asgi_is(type, "websocket.http.response.start", 29)) {
         exchange_status(exchange, message);
@@ -381,7 +430,8 @@ exchange_sent_websocket(djp_py_exchange *exchange, PyObject *message, PyObject *
 static int
 exchange_sends(djp_py_exchange *exchange, PyObject *message)
 {
-    if (exchange->recorded || exchange->state->asgi == NULL || message == NULL || !PyDict_Check(message)) {
+    if (exchange->recorded || exchange->state->asgi == NULL || message == NULL ||
+        !PyDict_Check(message)) {
         return 0;
     }
     PyObject *type = djp_py_asgi_get(message, exchange->state->asgi->words.type);
@@ -405,10 +455,12 @@ exchange_send(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kw
     }
     int first = exchange_sends(exchange, message);
     PyObject *awaitable = djp_py_vectorcall(exchange->send, args, nargsf, kwnames);
-    if (awaitable == NULL)
+    if (awaitable == NULL) {
         djp_py_exchange_send_failed(exchange, first);
-    else if (exchange->send_raises && !exchange->recorded && exchange->state->asgi != NULL)
-        awaitable = djp_py_message_new(exchange, awaitable, first ? DJP_PY_SENDS_FIRST : DJP_PY_SENDS);
+    } else if (exchange->send_raises && !exchange->recorded && exchange->state->asgi != NULL) {
+        awaitable =
+            djp_py_message_new(exchange, awaitable, first ? DJP_PY_SENDS_FIRST : DJP_PY_SENDS);
+    }
     if (djp_py_exchange_is_over(exchange) &&
         !exchange->stepping) { /* sent from another task: the application may wait for long */
         PyObject *type, *value, *traceback;
@@ -423,35 +475,41 @@ static void
 exchange_received_body(djp_py_exchange *exchange, PyObject *message)
 {
     PyObject *body = djp_py_asgi_get(message, exchange->state->asgi->words.body);
-    if (body != NULL && PyBytes_Check(body))
+    if (body != NULL && PyBytes_Check(body)) {
         exchange->received_bytes += PyBytes_GET_SIZE(body);
+    }
     exchange->reading = exchange_has_more(exchange, message) != 0;
 }
 
 void
 djp_py_exchange_received(djp_py_exchange *exchange, PyObject *message)
 {
-    if (exchange->recorded || exchange->state->asgi == NULL || !PyDict_Check(message))
+    if (exchange->recorded || exchange->state->asgi == NULL || !PyDict_Check(message)) {
         return;
+    }
     PyObject *type = djp_py_asgi_get(message, exchange->state->asgi->words.type);
-    if (type == NULL)
+    if (type == NULL) {
         return;
+    }
     if (djp_py_asgi_is(type, "http.request", 12)) {
         exchange_received_body(exchange, message);
     } else if (djp_py_asgi_is(type, "http.disconnect", 15)) {
         exchange->left = 1;
         exchange->disconnected |= !exchange->complete;
-        exchange->cut = exchange->reading && (exchange->request_bytes > 0 || exchange->received_bytes > 0);
+        exchange->cut =
+            exchange->reading && (exchange->request_bytes > 0 || exchange->received_bytes > 0);
     } else if (djp_py_asgi_is(type, "websocket.disconnect", 20)) {
         exchange->left = 1;
         exchange->disconnected |=
-            exchange->status == 0 || exchange_close_code_is(exchange, message, EXCHANGE_CLOSED_ABNORMALLY);
+            exchange->status == 0 ||
+            exchange_close_code_is(exchange, message, EXCHANGE_CLOSED_ABNORMALLY);
         exchange_complete(exchange);
     }
 }
 
 static PyMemberDef exchange_members[] = {
-    {"__vectorcalloffset__", EXCHANGE_OFFSET_TYPE, offsetof(djp_py_exchange, vectorcall), EXCHANGE_OFFSET_FLAGS, NULL},
+    {"__vectorcalloffset__", EXCHANGE_OFFSET_TYPE, offsetof(djp_py_exchange, vectorcall),
+     EXCHANGE_OFFSET_FLAGS, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 static PyType_Slot exchange_slots[] = {
@@ -463,9 +521,9 @@ static PyType_Slot exchange_slots[] = {
     {Py_tp_doc, (void *)"The send of one request."},
     {0, NULL},
 };
-static PyType_Spec exchange_spec = {"djp_telemetry.asgi.Send", sizeof(djp_py_exchange), 0,
-                                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL,
-                                    exchange_slots};
+static PyType_Spec exchange_spec = {
+    "djp_telemetry.asgi.Send", sizeof(djp_py_exchange), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL, exchange_slots};
 
 int
 djp_py_asgi_add_exchange(PyObject *module, djp_py_state *state)

@@ -1,14 +1,17 @@
-/* Exceptions of a request: whether one says no more than that the client went away, which is no error of the service; what one that a
- * framework answered itself tells; and what becomes of one that comes when the answer is complete. */
+/* Exceptions of a request: whether one says no more than that the client went away, which is no
+ * error of the service; what one that a framework answered itself tells; and what becomes of one
+ * that comes when the answer is complete. */
 #include "asgi_types.h"
 
-/* 1 when the client is known to be gone and the exception, an instance, says just that. Leaves no exception set. */
+/* 1 when the client is known to be gone and the exception, an instance, says just that. Leaves no
+ * exception set. */
 static int
 failure_is_the_clients(djp_py_exchange *exchange, PyObject *exception)
 {
     int left = exchange->send_error != NULL && exchange->send_error == exception;
-    if (left || !exchange->left || exchange->app == NULL || exchange->app->client_left == Py_None)
+    if (left || !exchange->left || exchange->app == NULL || exchange->app->client_left == Py_None) {
         return left;
+    }
     PyObject *answer = PyObject_CallOneArg(exchange->app->client_left, exception);
     left = answer != NULL && PyObject_IsTrue(answer) == 1;
     Py_XDECREF(answer);
@@ -26,15 +29,16 @@ failure_note(djp_py_exchange *exchange, PyObject *exception, unsigned flags)
     Py_XDECREF(span);
 }
 
-/* The answer is complete, so the request was no error; what still runs for it failed. That becomes a span of its own beneath the
- * request's, from the end of the answer until now. */
+/* The answer is complete, so the request was no error; what still runs for it failed. That becomes
+ * a span of its own beneath the request's, from the end of the answer until now. */
 static void
 failure_after_the_answer(djp_py_exchange *exchange, PyObject *exception)
 {
-    djp_span *late =
-        djp_http_server_background(exchange->http->server, djp_py_exchange_handle(exchange), exchange->end_ns);
-    if (late == NULL)
+    djp_span *late = djp_http_server_background(exchange->http->server,
+                                                djp_py_exchange_handle(exchange), exchange->end_ns);
+    if (late == NULL) {
         return;
+    }
     djp_py_span_fail(exchange->state, late, exception, 0);
     (void)djp_span_end(late, 0);
     djp_span_release(late);
@@ -45,25 +49,30 @@ static int
 failure_was_noted(djp_py_exchange *exchange, PyObject *exception)
 {
     return !exchange->recorded &&
-           djp_py_asgi_get(exchange->scope, exchange->state->asgi->words.scope_exception) == exception;
+           djp_py_asgi_get(exchange->scope, exchange->state->asgi->words.scope_exception) ==
+               exception;
 }
 
 /* 1 when the answer was not about this exception. */
 static int
 failure_is_after(djp_py_exchange *exchange, PyObject *exception)
 {
-    if (exchange->type != DJP_HTTP_REQUEST || exchange->answered == exception)
+    if (exchange->type != DJP_HTTP_REQUEST || exchange->answered == exception) {
         return 0;
-    return exchange->recorded || (exchange->status < 500 && !failure_was_noted(exchange, exception));
+    }
+    return exchange->recorded ||
+           (exchange->status < 500 && !failure_was_noted(exchange, exception));
 }
 
 static void
 failure_take(djp_py_exchange *exchange, PyObject *exception)
 {
     if (failure_is_the_clients(exchange, exception)) {
-        exchange->disconnected |= exchange->type == DJP_HTTP_REQUEST || exchange->send_error != NULL;
-        if (exchange->unseen)
+        exchange->disconnected |=
+            exchange->type == DJP_HTTP_REQUEST || exchange->send_error != NULL;
+        if (exchange->unseen) {
             exchange->status = 0;
+        }
     } else if (exchange->complete && failure_is_after(exchange, exception)) {
         failure_after_the_answer(exchange, exception);
     } else if (!exchange->recorded) {
@@ -82,10 +91,12 @@ djp_py_exchange_fail(djp_py_exchange *exchange)
     PyErr_Fetch(&type, &value, &traceback);
     if (type != NULL && PyErr_GivenExceptionMatches(type, PyExc_Exception)) {
         PyErr_NormalizeException(&type, &value, &traceback);
-        if (traceback != NULL)
+        if (traceback != NULL) {
             PyException_SetTraceback(value, traceback);
-        if (value != NULL && PyExceptionInstance_Check(value))
+        }
+        if (value != NULL && PyExceptionInstance_Check(value)) {
             failure_take(exchange, value);
+        }
     }
     djp_py_exchange_finish(exchange);
     PyErr_Restore(type, value, traceback);
@@ -94,15 +105,19 @@ djp_py_exchange_fail(djp_py_exchange *exchange)
 void
 djp_py_exchange_answered(djp_py_exchange *exchange)
 {
-    PyObject *exception = djp_py_asgi_get(exchange->scope, exchange->state->asgi->words.scope_exception);
-    if (exception == NULL || !PyExceptionInstance_Check(exception))
+    PyObject *exception =
+        djp_py_asgi_get(exchange->scope, exchange->state->asgi->words.scope_exception);
+    if (exception == NULL || !PyExceptionInstance_Check(exception)) {
         return;
+    }
     Py_INCREF(exception);
     Py_XSETREF(exchange->answered, Py_NewRef(exception));
-    if (exchange->status >= 500 && exchange->unseen && failure_is_the_clients(exchange, exception))
+    if (exchange->status >= 500 && exchange->unseen &&
+        failure_is_the_clients(exchange, exception)) {
         exchange->status = 0;
-    else if (exchange->status >= 500 || exchange->broken)
+    } else if (exchange->status >= 500 || exchange->broken) {
         failure_note(exchange, exception, DJP_PY_SPAN_NO_RECORD); /* the event is there already */
+    }
     Py_DECREF(exception);
 }
 
@@ -110,8 +125,9 @@ void
 djp_py_exchange_send_failed(djp_py_exchange *exchange, int first)
 {
     PyObject *type, *value, *traceback;
-    if (exchange->recorded || !PyErr_ExceptionMatches(PyExc_OSError))
+    if (exchange->recorded || !PyErr_ExceptionMatches(PyExc_OSError)) {
         return;
+    }
     PyErr_Fetch(&type, &value, &traceback);
     PyErr_NormalizeException(&type, &value, &traceback);
     exchange->left = exchange->disconnected = 1;

@@ -1,5 +1,6 @@
-/* The application's `receive`: passes the server's messages on and notes body bytes and the client's going away. The
- * awaitable in between drives the server's own coroutine step by step and changes nothing. */
+/* The application's `receive`: passes the server's messages on and notes body bytes and the
+ * client's going away. The awaitable in between drives the server's own coroutine step by step and
+ * changes nothing. */
 #include "asgi_types.h"
 
 #include <stddef.h>
@@ -14,14 +15,16 @@
 #endif
 
 typedef struct djp_py_receive {
-    PyObject_HEAD vectorcallfunc vectorcall;
+    PyObject_HEAD
+    vectorcallfunc vectorcall;
     djp_py_exchange *exchange; /* owned */
     PyObject *receive; /* the server's; owned */
 } djp_py_receive;
 
 /* One message on its way. */
 typedef struct djp_py_message {
-    PyObject_HEAD djp_py_exchange *exchange; /* owned */
+    PyObject_HEAD
+    djp_py_exchange *exchange; /* owned */
     PyObject *iterator; /* owned */
     djp_py_direction direction;
 } djp_py_message;
@@ -35,8 +38,10 @@ receive_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwn
         return NULL;
     }
     PyObject *awaitable = djp_py_vectorcall(receive->receive, args, nargsf, kwnames);
-    if (awaitable == NULL || receive->exchange->recorded || receive->exchange->state->asgi == NULL)
+    if (awaitable == NULL || receive->exchange->recorded ||
+        receive->exchange->state->asgi == NULL) {
         return awaitable;
+    }
     return djp_py_message_new(receive->exchange, awaitable, DJP_PY_RECEIVES);
 }
 
@@ -45,8 +50,9 @@ djp_py_message_new(djp_py_exchange *exchange, PyObject *awaitable, djp_py_direct
 {
     PyObject *iterator = djp_py_drive_iterator(awaitable);
     Py_DECREF(awaitable);
-    if (iterator == NULL)
+    if (iterator == NULL) {
         return NULL;
+    }
     djp_py_asgi_state *asgi = exchange->state->asgi;
     djp_py_message *message = djp_py_pool_take(&asgi->messages, asgi->message_type);
     if (message == NULL) {
@@ -63,9 +69,11 @@ djp_py_message_new(djp_py_exchange *exchange, PyObject *awaitable, djp_py_direct
 PyObject *
 djp_py_receive_new(djp_py_exchange *exchange, PyObject *inner)
 {
-    djp_py_receive *receive = djp_py_pool_take(&exchange->state->asgi->receives, exchange->state->asgi->receive_type);
-    if (receive == NULL)
+    djp_py_receive *receive =
+        djp_py_pool_take(&exchange->state->asgi->receives, exchange->state->asgi->receive_type);
+    if (receive == NULL) {
         return NULL;
+    }
     receive->vectorcall = receive_call;
     receive->exchange = (djp_py_exchange *)Py_NewRef((PyObject *)exchange);
     receive->receive = Py_NewRef(inner);
@@ -138,10 +146,11 @@ message_am_send(PyObject *self, PyObject *value, PyObject **result)
         return PYGEN_ERROR;
     }
     PySendResult status = djp_py_drive_send(exchange->state, message->iterator, value, result);
-    if (status == PYGEN_RETURN && message->direction == DJP_PY_RECEIVES)
+    if (status == PYGEN_RETURN && message->direction == DJP_PY_RECEIVES) {
         djp_py_exchange_received(exchange, *result);
-    else if (status == PYGEN_ERROR && message->direction != DJP_PY_RECEIVES)
+    } else if (status == PYGEN_ERROR && message->direction != DJP_PY_RECEIVES) {
         djp_py_exchange_send_failed(exchange, message->direction == DJP_PY_SENDS_FIRST);
+    }
     return status;
 }
 
@@ -170,8 +179,9 @@ message_throw(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
         return NULL;
     }
     PyObject *result = djp_py_drive_throw(message->iterator, args, nargs);
-    if (result == NULL && message->direction != DJP_PY_RECEIVES)
+    if (result == NULL && message->direction != DJP_PY_RECEIVES) {
         djp_py_exchange_send_failed(message->exchange, message->direction == DJP_PY_SENDS_FIRST);
+    }
     return result;
 }
 
@@ -180,8 +190,9 @@ message_close(PyObject *self, PyObject *ignored)
 {
     (void)ignored;
     djp_py_message *message = (djp_py_message *)self;
-    if (message->exchange != NULL && djp_py_drive_close(message->iterator) < 0)
+    if (message->exchange != NULL && djp_py_drive_close(message->iterator) < 0) {
         return NULL;
+    }
     Py_RETURN_NONE;
 }
 
@@ -192,7 +203,8 @@ static PyMethodDef message_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 static PyMemberDef receive_members[] = {
-    {"__vectorcalloffset__", RECEIVE_OFFSET_TYPE, offsetof(djp_py_receive, vectorcall), RECEIVE_OFFSET_FLAGS, NULL},
+    {"__vectorcalloffset__", RECEIVE_OFFSET_TYPE, offsetof(djp_py_receive, vectorcall),
+     RECEIVE_OFFSET_FLAGS, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 static PyType_Slot receive_slots[] = {
@@ -218,8 +230,9 @@ static PyType_Slot message_slots[] = {
     {Py_tp_doc, (void *)"One message on its way from the server."},
     {0, NULL},
 };
-static PyType_Spec receive_spec = {"djp_telemetry.asgi.Receive", sizeof(djp_py_receive), 0,
-                                   Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL, receive_slots};
+static PyType_Spec receive_spec = {
+    "djp_telemetry.asgi.Receive", sizeof(djp_py_receive), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL, receive_slots};
 static PyType_Spec message_spec = {"djp_telemetry.asgi.Message", sizeof(djp_py_message), 0,
                                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, message_slots};
 

@@ -1,7 +1,7 @@
-/* What the files of the ASGI middleware share. One request is an exchange (the record of it, callable as the
- * application's `send`), an awaitable that drives the application's coroutine, and a `receive`. The application reaches
- * the exchange but never the awaitable, so a request that is dropped half-way is closed at once, as without the
- * middleware. */
+/* What the files of the ASGI middleware share. One request is an exchange (the record of it,
+ * callable as the application's `send`), an awaitable that drives the application's coroutine, and
+ * a `receive`. The application reaches the exchange but never the awaitable, so a request that is
+ * dropped half-way is closed at once, as without the middleware. */
 #ifndef DJP_PY_ASGI_TYPES_H
 #define DJP_PY_ASGI_TYPES_H
 
@@ -44,7 +44,8 @@ typedef enum { PYGEN_RETURN = 0, PYGEN_ERROR = -1, PYGEN_NEXT = 1 } PySendResult
     X(code, "code")                               \
     X(get, "GET")
 
-/* The core's view of requests for one SDK; counted, because requests may outlive the SDK that they began with. */
+/* The core's view of requests for one SDK; counted, because requests may outlive the SDK that they
+ * began with. */
 typedef struct djp_py_http {
     Py_ssize_t references; /* under the interpreter lock */
     djp_http_server *server;
@@ -76,9 +77,11 @@ typedef struct djp_py_asgi_state {
     } words;
 } djp_py_asgi_state;
 
-/* The middleware. Everything but vectorcall and state is owned; the Python face fills the options. */
+/* The middleware. Everything but vectorcall and state is owned; the Python face fills the
+ * options. */
 typedef struct djp_py_asgi_app {
-    PyObject_HEAD vectorcallfunc vectorcall;
+    PyObject_HEAD
+    vectorcallfunc vectorcall;
     djp_py_state *state; /* borrowed: the type keeps the module alive */
     PyObject *app;
     PyObject *lifespan; /* (app, scope, receive, send) -> awaitable */
@@ -86,28 +89,38 @@ typedef struct djp_py_asgi_app {
     PyObject *metrics_app; /* ASGI application or None */
     PyObject *excluded; /* tuple of str */
     PyObject *route; /* user's function(scope) -> template, or None */
-    PyObject *resolve; /* function(scope, root_path, path) -> template: what the fast look does not know */
-    PyObject *client_left; /* function(exception) -> whether it says no more than that the client went away, or None */
-    int inner; /* 1: another instance around the framework's own outermost layer records, this one answers the scrape */
+    /* function(scope, root_path, path) -> template: what the fast look does not know */
+    PyObject *resolve;
+    /* function(exception) -> whether it says no more than that the client went away, or None */
+    PyObject *client_left;
+    /* 1: another instance around the framework's own outermost layer records, this one answers the
+     * scrape */
+    int inner;
     PyObject *weakrefs;
 } djp_py_asgi_app;
 
 typedef struct djp_py_exchange {
-    PyObject_HEAD vectorcallfunc vectorcall;
+    PyObject_HEAD
+    vectorcallfunc vectorcall;
     djp_py_state *state; /* borrowed */
     djp_py_http *http; /* counted */
-    djp_py_asgi_app *app; /* owned, as all objects below; all but send are dropped when the exchange is recorded */
+    /* owned, as all objects below; all but send are dropped when the exchange is recorded */
+    djp_py_asgi_app *app;
     PyObject *scope;
     PyObject *send; /* the server's */
-    PyObject *start; /* message that began the answer, or NULL: looked at only where the answer comes in parts */
-    PyObject *root_path; /* as the server gave it, before any router changed the scope; may be NULL */
+    /* message that began the answer, or NULL: looked at only where the answer comes in parts */
+    PyObject *start;
+    /* as the server gave it, before any router changed the scope; may be NULL */
+    PyObject *root_path;
     PyObject *path; /* likewise */
-    PyObject
-        *span; /* Span, never NULL before it is recorded: without a recording one that carries the caller's context */
+    /* Span, never NULL before it is recorded: without a recording one that carries the caller's
+     * context */
+    PyObject *span;
     PyTypeObject *error; /* class of the exception that ended it, or NULL */
     PyObject *answered; /* exception that the answer is about, held like the next one; or NULL */
-    PyObject
-        *send_error; /* OSError that the server's send raised, held so that no later one takes its address; or NULL */
+    /* OSError that the server's send raised, held so that no later one takes its address; or
+     * NULL */
+    PyObject *send_error;
     uint64_t start_ns, end_ns;
     int64_t request_bytes; /* -1: unknown */
     int64_t received_bytes;
@@ -128,7 +141,8 @@ typedef struct djp_py_exchange {
     uint8_t stepping; /* the application's coroutine is running below us */
 } djp_py_exchange;
 
-/* The core's handle or NULL; borrowed. Code that runs while a request is recorded may close its awaitable, and so let go of the span. */
+/* The core's handle or NULL; borrowed. Code that runs while a request is recorded may close its
+ * awaitable, and so let go of the span. */
 static inline djp_span *
 djp_py_exchange_handle(const djp_py_exchange *exchange)
 {
@@ -138,14 +152,16 @@ djp_py_exchange_handle(const djp_py_exchange *exchange)
 #ifndef Py_TPFLAGS_HAVE_VECTORCALL
 #define Py_TPFLAGS_HAVE_VECTORCALL _Py_TPFLAGS_HAVE_VECTORCALL
 #endif
-/* PyObject_Vectorcall without the look at the thread state, which the called function takes for itself. */
+/* PyObject_Vectorcall without the look at the thread state, which the called function takes for
+ * itself. */
 static inline PyObject *
 djp_py_vectorcall(PyObject *callable, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
     PyTypeObject *type = Py_TYPE(callable);
     vectorcallfunc function = NULL;
-    if (type->tp_flags & Py_TPFLAGS_HAVE_VECTORCALL)
-        memcpy(&function, (char *)callable + type->tp_vectorcall_offset, sizeof(function));
+    if (type->tp_flags & Py_TPFLAGS_HAVE_VECTORCALL) {
+        memcpy(&function, (char *)callable + type->tp_vectorcall_offset, sizeof function);
+    }
     return function != NULL ? function(callable, args, nargsf, kwnames)
                             : PyObject_Vectorcall(callable, args, nargsf, kwnames);
 }
@@ -154,20 +170,23 @@ djp_py_vectorcall(PyObject *callable, PyObject *const *args, size_t nargsf, PyOb
 static inline void *
 djp_py_pool_take(djp_py_pool *pool, PyTypeObject *type)
 {
-    if (pool->count > 0)
+    if (pool->count > 0) {
         return PyObject_Init(pool->items[--pool->count], type);
+    }
     return PyObject_GC_New(PyObject, type);
 }
 
-/* The end of an untracked object whose fields are released; pool is NULL once the module was cleared. */
+/* The end of an untracked object whose fields are released; pool is NULL once the module was
+ * cleared. */
 static inline void
 djp_py_pool_give(djp_py_pool *pool, PyObject *object)
 {
     PyTypeObject *type = Py_TYPE(object);
-    if (pool != NULL && pool->count < DJP_PY_POOL_SIZE)
+    if (pool != NULL && pool->count < DJP_PY_POOL_SIZE) {
         pool->items[pool->count++] = object;
-    else
+    } else {
         PyObject_GC_Del(object);
+    }
     Py_DECREF(type);
 }
 
@@ -176,8 +195,8 @@ djp_py_http *djp_py_http_ref(djp_py_http *http);
 void djp_py_http_unref(djp_py_http *http);
 
 /* ---- asgi_scope.c ---- */
-/* What the header fields say: the caller's context (owned tracestate), its baggage (owned or NULL), the body size (-1:
- * unknown). */
+/* What the header fields say: the caller's context (owned tracestate), its baggage (owned or NULL),
+ * the body size (-1: unknown). */
 typedef struct djp_py_asgi_headers {
     djp_span_context remote;
     int has_remote;
@@ -191,21 +210,24 @@ typedef struct djp_py_asgi_request {
     const djp_py_asgi_headers *headers;
 } djp_py_asgi_request;
 /* http NULL: while telemetry is off, by the settings that are known. */
-void djp_py_asgi_headers_get(djp_py_asgi_headers *out, djp_py_state *state, const djp_py_http *http, PyObject *headers);
+void djp_py_asgi_headers_get(djp_py_asgi_headers *out, djp_py_state *state, const djp_py_http *http,
+                             PyObject *headers);
 /* Value of a scope's key, borrowed, or NULL; never leaves an exception. */
 static inline PyObject *
 djp_py_asgi_get(PyObject *scope, PyObject *key)
 {
     PyObject *value = PyDict_GetItemWithError(scope, key);
-    if (value == NULL)
+    if (value == NULL) {
         PyErr_Clear();
+    }
     return value;
 }
 /* 1 when a str equals an ASCII text. Inline, because the size is a constant: no call is left. */
 static inline int
 djp_py_asgi_is(PyObject *text, const char *ascii, Py_ssize_t size)
 {
-    return PyUnicode_CheckExact(text) && PyUnicode_IS_COMPACT_ASCII(text) && PyUnicode_GET_LENGTH(text) == size &&
+    return PyUnicode_CheckExact(text) && PyUnicode_IS_COMPACT_ASCII(text) &&
+           PyUnicode_GET_LENGTH(text) == size &&
            memcmp(PyUnicode_1BYTE_DATA(text), ascii, (size_t)size) == 0;
 }
 
@@ -216,16 +238,17 @@ PyObject *djp_py_asgi_route(djp_py_exchange *exchange);
 /* ---- asgi_exchange.c ---- */
 int djp_py_asgi_add_exchange(PyObject *module, djp_py_state *state);
 /* Starts the span. Returns a new exchange; NULL with an exception only without memory. */
-djp_py_exchange *
-djp_py_exchange_new(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type, const djp_py_asgi_request *request);
-/* One that records nothing and only carries the caller's context: the application gets the server's own send and receive. */
+djp_py_exchange *djp_py_exchange_new(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type,
+                                     const djp_py_asgi_request *request);
+/* One that records nothing and only carries the caller's context: the application gets the server's
+ * own send and receive. */
 djp_py_exchange *djp_py_exchange_carry(djp_py_asgi_app *app, const djp_py_asgi_request *request);
 /* Records span and metrics, once. No exception may be set. */
 void djp_py_exchange_finish(djp_py_exchange *exchange);
 /* A message that the application received. */
 void djp_py_exchange_received(djp_py_exchange *exchange, PyObject *message);
-/* 1 when the answer is complete and nothing that may still come can change what is recorded of it. Behind a 5xx comes the exception that
- * was its reason. */
+/* 1 when the answer is complete and nothing that may still come can change what is recorded of it.
+ * Behind a 5xx comes the exception that was its reason. */
 static inline int
 djp_py_exchange_is_over(const djp_py_exchange *exchange)
 {
@@ -235,17 +258,24 @@ djp_py_exchange_is_over(const djp_py_exchange *exchange)
 /* ---- asgi_failure.c ---- */
 /* Notes the exception that is set, then finishes. The exception stays set, the same object. */
 void djp_py_exchange_fail(djp_py_exchange *exchange);
-/* Notes the exception that the framework answered with the status at hand, if it left one in the scope. No exception may be set. */
+/* Notes the exception that the framework answered with the status at hand, if it left one in the
+ * scope. No exception may be set. */
 void djp_py_exchange_answered(djp_py_exchange *exchange);
-/* The server's send raised the exception that is set, which stays set. first: with the message that begins the answer. */
+/* The server's send raised the exception that is set, which stays set. first: with the message that
+ * begins the answer. */
 void djp_py_exchange_send_failed(djp_py_exchange *exchange, int first);
 
 /* ---- asgi_receive.c ---- */
 int djp_py_asgi_add_receive(PyObject *module, djp_py_state *state);
 PyObject *djp_py_receive_new(djp_py_exchange *exchange, PyObject *receive);
 /* The awaitable of one message between application and server. Takes awaitable. */
-typedef enum djp_py_direction { DJP_PY_RECEIVES, DJP_PY_SENDS, DJP_PY_SENDS_FIRST } djp_py_direction;
-PyObject *djp_py_message_new(djp_py_exchange *exchange, PyObject *awaitable, djp_py_direction direction);
+typedef enum djp_py_direction {
+    DJP_PY_RECEIVES,
+    DJP_PY_SENDS,
+    DJP_PY_SENDS_FIRST
+} djp_py_direction;
+PyObject *
+djp_py_message_new(djp_py_exchange *exchange, PyObject *awaitable, djp_py_direction direction);
 
 /* ---- asgi_call.c ---- */
 int djp_py_asgi_add_call(PyObject *module, djp_py_state *state);
@@ -255,13 +285,16 @@ PyObject *djp_py_call_new(djp_py_exchange *exchange, PyObject *receive, PyObject
 /* ---- asgi_drive.c: the coroutine protocol over any awaitable ---- */
 /* What `await object` would drive; NULL with TypeError. */
 PyObject *djp_py_drive_iterator(PyObject *object);
-PySendResult djp_py_drive_send(djp_py_state *state, PyObject *iterator, PyObject *value, PyObject **result);
-/* throw(type, value, traceback) in either form; NULL with the exception, StopIteration when the coroutine returned. */
+PySendResult
+djp_py_drive_send(djp_py_state *state, PyObject *iterator, PyObject *value, PyObject **result);
+/* throw(type, value, traceback) in either form; NULL with the exception, StopIteration when the
+ * coroutine returned. */
 PyObject *djp_py_drive_throw(PyObject *iterator, PyObject *const *args, Py_ssize_t nargs);
 int djp_py_drive_close(PyObject *iterator);
 /* Turns a result of send into what send() and throw() return. Takes value. */
 PyObject *djp_py_drive_answer(PySendResult status, PyObject *value);
-/* The same for __next__(), where the interpreter itself makes the StopIteration of a coroutine that returns None. */
+/* The same for __next__(), where the interpreter itself makes the StopIteration of a coroutine that
+ * returns None. */
 PyObject *djp_py_drive_next(PySendResult status, PyObject *value);
 
 #endif

@@ -1,18 +1,20 @@
-/* The current span: one context variable, so that tasks, threads and generators see what asyncio and contextvars give them. */
+/* The current span: one context variable, so that tasks, threads and generators see what asyncio
+ * and contextvars give them. */
 #include "binding.h"
 
 #include <string.h>
 
-/* A collection in the midst of a change of the context may run a finalizer that changes it, too, and so frees the map that the
- * interpreter is copying. */
+/* A collection in the midst of a change of the context may run a finalizer that changes it, too,
+ * and so frees the map that the interpreter is copying. */
 static PyObject *
 current_set(PyObject *variable, PyObject *value)
 {
     int collects = djp_py_collection_pause();
     PyObject *token = PyContextVar_Set(variable, value);
     djp_py_collection_resume(collects);
-    if (token == NULL)
+    if (token == NULL) {
         PyErr_Clear();
+    }
     return token;
 }
 
@@ -27,14 +29,17 @@ djp_py_current_set(djp_py_state *state, PyObject *span)
 static void
 current_reset(PyObject *variable, PyObject *token)
 {
-    if (token == NULL)
+    if (token == NULL) {
         return;
-    /* Fails in another context than the one of the set (a generator closed elsewhere): there is nothing to restore then. */
+    }
+    /* Fails in another context than the one of the set (a generator closed elsewhere): there is
+     * nothing to restore then. */
     int collects = djp_py_collection_pause();
     int failed = PyContextVar_Reset(variable, token) < 0;
     djp_py_collection_resume(collects);
-    if (failed)
+    if (failed) {
         PyErr_Clear();
+    }
     Py_DECREF(token);
 }
 
@@ -61,8 +66,9 @@ static PyObject *
 current_value(PyObject *variable)
 {
     PyObject *value = NULL;
-    if (variable == NULL || PyContextVar_Get(variable, NULL, &value) < 0)
+    if (variable == NULL || PyContextVar_Get(variable, NULL, &value) < 0) {
         PyErr_Clear();
+    }
     return value;
 }
 
@@ -70,28 +76,32 @@ static PyObject *
 current_get(PyObject *variable, PyTypeObject *type)
 {
     PyObject *value = current_value(variable);
-    if (value != NULL && Py_TYPE(value) != type)
+    if (value != NULL && Py_TYPE(value) != type) {
         Py_CLEAR(value);
+    }
     return value;
 }
 
-/* 1 for what was entered in one context and left in another (a generator that somebody else closed): the context in which it was entered
- * still holds it, and goes on to what lies below as soon as it looks. */
+/* 1 for what was entered in one context and left in another (a generator that somebody else
+ * closed): the context in which it was entered still holds it, and goes on to what lies below as
+ * soon as it looks. */
 static int
 current_left_elsewhere(const djp_py_entry *entry)
 {
     return entry->token == NULL && entry->below != NULL;
 }
 
-/* The entry of what a variable held; NULL when that was set without one, or was left in the usual way. */
+/* The entry of what a variable held; NULL when that was set without one, or was left in the usual
+ * way. */
 static djp_py_entry *
 current_entry(djp_py_state *state, PyObject *object, int baggage)
 {
     djp_py_entry *entry = NULL;
-    if (object != NULL && Py_TYPE(object) == state->use_type)
+    if (object != NULL && Py_TYPE(object) == state->use_type) {
         entry = djp_py_use_entry(object, baggage);
-    else if (object != NULL && !baggage && Py_TYPE(object) == state->span_type)
+    } else if (object != NULL && !baggage && Py_TYPE(object) == state->span_type) {
         entry = &((djp_py_span *)object)->entry;
+    }
     return entry != NULL && (entry->token != NULL || entry->below != NULL) ? entry : NULL;
 }
 
@@ -99,12 +109,14 @@ current_entry(djp_py_state *state, PyObject *object, int baggage)
 static PyObject *
 current_below(const djp_py_entry *entry)
 {
-    if (entry->below != NULL)
+    if (entry->below != NULL) {
         return Py_NewRef(entry->below);
+    }
     PyObject *old = PyObject_GetAttrString(entry->token, "old_value");
     PyObject *missing = old == NULL ? NULL : PyObject_GetAttrString(entry->token, "MISSING");
-    if (old == missing)
+    if (old == missing) {
         Py_CLEAR(old);
+    }
     Py_XDECREF(missing);
     PyErr_Clear();
     return old;
@@ -121,14 +133,16 @@ static int
 current_ended(djp_py_state *state, PyObject *object)
 {
     PyObject *span = Py_TYPE(object) == state->use_type ? djp_py_use_target(object, 0) : object;
-    return span != NULL && Py_TYPE(span) == state->span_type && (((djp_py_span *)span)->flags & DJP_PY_SPAN_ENDED) != 0;
+    return span != NULL && Py_TYPE(span) == state->span_type &&
+           (((djp_py_span *)span)->flags & DJP_PY_SPAN_ENDED) != 0;
 }
 
-/* Longer chains than any program has: a bound on the search, also where spans that were entered again lie above one another. */
+/* Longer chains than any program has: a bound on the search, also where spans that were entered
+ * again lie above one another. */
 #define CURRENT_DEPTH_MAX 10000
 
-/* Goes down from value, which is taken, past what was left in another context and, with ended, past spans that ended and that nobody
- * left. *moved counts the steps. */
+/* Goes down from value, which is taken, past what was left in another context and, with ended, past
+ * spans that ended and that nobody left. *moved counts the steps. */
 static PyObject *
 current_descend(djp_py_state *state, PyObject *value, int baggage, int ended, int *moved)
 {
@@ -146,8 +160,9 @@ current_drop_ended(djp_py_state *state)
 {
     int moved = 0;
     PyObject *value = current_descend(state, current_value(state->current_var), 0, 1, &moved);
-    if (moved > 0)
+    if (moved > 0) {
         current_put(state->current_var, value);
+    }
     Py_XDECREF(value);
 }
 
@@ -158,28 +173,35 @@ current_live(djp_py_state *state, int baggage)
     PyObject *variable = baggage ? state->baggage_var : state->current_var;
     int moved = 0;
     PyObject *value = current_descend(state, current_value(variable), baggage, 0, &moved);
-    if (moved > 0)
+    if (moved > 0) {
         current_put(variable, value);
+    }
     return value;
 }
 
-/* object is left while value is current: whoever lies directly above it goes back to what was below it. Takes value. */
+/* object is left while value is current: whoever lies directly above it goes back to what was below
+ * it. Takes value. */
 static void
-current_take_out(djp_py_state *state, PyObject *object, PyObject *below, PyObject *value, int baggage)
+current_take_out(djp_py_state *state, PyObject *object, PyObject *below, PyObject *value,
+                 int baggage)
 {
     djp_py_entry *entry;
     int found = 0;
-    for (int i = 0; !found && i < CURRENT_DEPTH_MAX && (entry = current_entry(state, value, baggage)) != NULL; i++) {
+    for (int i = 0;
+         !found && i < CURRENT_DEPTH_MAX && (entry = current_entry(state, value, baggage)) != NULL;
+         i++) {
         PyObject *next = current_below(entry);
         found = next == object;
-        if (found)
+        if (found) {
             Py_XSETREF(entry->below, Py_NewRef(below == NULL || below == value ? Py_None : below));
+        }
         Py_XDECREF(next);
         Py_SETREF(value, next == NULL ? NULL : Py_NewRef(next));
     }
     Py_XDECREF(value);
-    if (found && !baggage)
+    if (found && !baggage) {
         current_drop_ended(state);
+    }
 }
 
 static int
@@ -188,15 +210,17 @@ current_try_reset(PyObject *variable, PyObject *token)
     int collects = djp_py_collection_pause();
     int failed = PyContextVar_Reset(variable, token) < 0;
     djp_py_collection_resume(collects);
-    if (failed) /* a copy of the context in which it was entered */
+    if (failed) { /* a copy of the context in which it was entered */
         PyErr_Clear();
+    }
     return !failed;
 }
 
-/* Leaving by another way than the token alone. A token is good only in the context in which the object was entered; where that is another
- * one, the entry keeps the way down for it. */
+/* Leaving by another way than the token alone. A token is good only in the context in which the
+ * object was entered; where that is another one, the entry keeps the way down for it. */
 static void
-current_leave_out_of_order(djp_py_state *state, PyObject *object, djp_py_entry *entry, PyObject *token, int baggage)
+current_leave_out_of_order(djp_py_state *state, PyObject *object, djp_py_entry *entry,
+                           PyObject *token, int baggage)
 {
     PyObject *variable = baggage ? state->baggage_var : state->current_var;
     djp_py_entry left = {token, entry->below};
@@ -206,29 +230,35 @@ current_leave_out_of_order(djp_py_state *state, PyObject *object, djp_py_entry *
     PyObject *value = current_value(variable);
     int here = current_try_reset(variable, token);
     if (value == object) {
-        if (!here || left.below != NULL || moved > 0)
+        if (!here || left.below != NULL || moved > 0) {
             current_put(variable, below);
+        }
         Py_XDECREF(value);
     } else {
-        if (here)
+        if (here) {
             current_put(variable, value);
+        }
         current_take_out(state, object, below, value, baggage);
     }
-    if (!here && entry->token == NULL)
+    if (!here && entry->token == NULL) {
         Py_XSETREF(entry->below, Py_NewRef(below == NULL || below == object ? Py_None : below));
+    }
     Py_XDECREF(below);
     Py_XDECREF(left.below);
 }
 
-/* What was entered last, in whatever context, has nothing above it, so that the token tells the way back. */
+/* What was entered last, in whatever context, has nothing above it, so that the token tells the way
+ * back. */
 void
 djp_py_current_leave(djp_py_state *state, PyObject *object, djp_py_entry *entry, int baggage)
 {
     PyObject *token = entry->token, *newest = state->newest;
     entry->token = NULL;
     state->newest = NULL;
-    if (newest != object || baggage || entry->below != NULL || !current_try_reset(state->current_var, token))
+    if (newest != object || baggage || entry->below != NULL ||
+        !current_try_reset(state->current_var, token)) {
         current_leave_out_of_order(state, object, entry, token, baggage);
+    }
     Py_DECREF(token);
 }
 
@@ -236,13 +266,17 @@ PyObject *
 djp_py_current_find(djp_py_state *state)
 {
     PyObject *value = current_value(state->current_var);
-    if (value == NULL || (Py_TYPE(value) == state->span_type && ((djp_py_span *)value)->entry.below == NULL))
+    if (value == NULL ||
+        (Py_TYPE(value) == state->span_type && ((djp_py_span *)value)->entry.below == NULL)) {
         return value;
+    }
     Py_DECREF(value);
     value = current_live(state, 0);
-    if (value == NULL || Py_TYPE(value) == state->span_type)
+    if (value == NULL || Py_TYPE(value) == state->span_type) {
         return value;
-    PyObject *span = Py_TYPE(value) == state->use_type ? Py_XNewRef(djp_py_use_target(value, 0)) : NULL;
+    }
+    PyObject *span =
+        Py_TYPE(value) == state->use_type ? Py_XNewRef(djp_py_use_target(value, 0)) : NULL;
     Py_DECREF(value);
     return span;
 }
@@ -258,9 +292,11 @@ PyObject *
 djp_py_current_baggage(djp_py_state *state)
 {
     PyObject *value = current_live(state, 1);
-    if (value == NULL || Py_TYPE(value) == state->baggage_type)
+    if (value == NULL || Py_TYPE(value) == state->baggage_type) {
         return value;
-    PyObject *baggage = Py_TYPE(value) == state->use_type ? Py_XNewRef(djp_py_use_target(value, 1)) : NULL;
+    }
+    PyObject *baggage =
+        Py_TYPE(value) == state->use_type ? Py_XNewRef(djp_py_use_target(value, 1)) : NULL;
     Py_DECREF(value);
     return baggage;
 }
@@ -269,9 +305,10 @@ void
 djp_py_current_context(djp_py_state *state, djp_span_context *out)
 {
     PyObject *span = djp_py_current_find(state);
-    memset(out, 0, sizeof(*out));
-    if (span != NULL)
+    memset(out, 0, sizeof *out);
+    if (span != NULL) {
         djp_py_span_get_context(span, out);
+    }
     Py_XDECREF(span);
 }
 
@@ -292,21 +329,25 @@ void
 djp_py_ended_forget(djp_py_state *state)
 {
     PyObject *span = state->has_ended ? current_get(state->ended_var, state->span_type) : NULL;
-    if (span != NULL)
+    if (span != NULL) {
         Py_XDECREF(current_set(state->ended_var, Py_None));
+    }
     Py_XDECREF(span);
 }
 
-/* What log records are told: the current span, or where there is none a request that has just ended in this context. */
+/* What log records are told: the current span, or where there is none a request that has just ended
+ * in this context. */
 static void
 current_log_context(djp_py_state *state, djp_span_context *out)
 {
     djp_py_current_context(state, out);
-    if (djp_span_context_is_valid(out) || !state->has_ended)
+    if (djp_span_context_is_valid(out) || !state->has_ended) {
         return;
+    }
     PyObject *span = current_get(state->ended_var, state->span_type);
-    if (span != NULL)
+    if (span != NULL) {
         djp_py_span_get_context(span, out);
+    }
     Py_XDECREF(span);
 }
 
@@ -319,8 +360,9 @@ current_get_span(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
         PyErr_SetString(PyExc_TypeError, "get_current_span() takes at most one argument");
         return NULL;
     }
-    if (nargs == 1 && djp_py_context_parts(state, args[0], &span, &baggage))
+    if (nargs == 1 && djp_py_context_parts(state, args[0], &span, &baggage)) {
         return Py_NewRef(span);
+    }
     return djp_py_current_span(state);
 }
 
@@ -340,7 +382,8 @@ current_trace_id(PyObject *module, PyObject *Py_UNUSED(ignored))
 {
     djp_span_context context;
     djp_py_current_context(djp_py_state_of(module), &context);
-    return djp_span_context_is_valid(&context) ? djp_py_hex(context.trace_id, 16) : PyUnicode_New(0, 0);
+    return djp_span_context_is_valid(&context) ? djp_py_hex(context.trace_id, 16)
+                                               : PyUnicode_New(0, 0);
 }
 
 static PyObject *
@@ -348,16 +391,19 @@ current_span_id(PyObject *module, PyObject *Py_UNUSED(ignored))
 {
     djp_span_context context;
     djp_py_current_context(djp_py_state_of(module), &context);
-    return djp_span_context_is_valid(&context) ? djp_py_hex(context.span_id, 8) : PyUnicode_New(0, 0);
+    return djp_span_context_is_valid(&context) ? djp_py_hex(context.span_id, 8)
+                                               : PyUnicode_New(0, 0);
 }
 
-/* Puts trace_id and span_id into a dict that lacks them: what log correlation does for each record. */
+/* Puts trace_id and span_id into a dict that lacks them: what log correlation does for each
+ * record. */
 static PyObject *
 current_stamp(PyObject *module, PyObject *dict)
 {
     djp_py_state *state = djp_py_state_of(module);
-    if (!PyDict_Check(dict))
+    if (!PyDict_Check(dict)) {
         Py_RETURN_NONE;
+    }
     djp_span_context context;
     current_log_context(state, &context);
     int valid = djp_span_context_is_valid(&context);
@@ -373,19 +419,23 @@ current_stamp(PyObject *module, PyObject *dict)
     Py_RETURN_NONE;
 }
 
-/* Puts value into a variable, unless it is there, and returns what was there: a new reference, None for nothing. */
+/* Puts value into a variable, unless it is there, and returns what was there: a new reference, None
+ * for nothing. */
 static PyObject *
 current_exchange(PyObject *variable, PyObject *value)
 {
     PyObject *before = current_value(variable);
-    if (before == NULL)
+    if (before == NULL) {
         before = Py_NewRef(Py_None);
-    if (before != value)
+    }
+    if (before != value) {
         current_put(variable, value);
+    }
     return before;
 }
 
-/* A generator's own code sees what it entered itself, and whoever iterates over it does not: each step changes places. */
+/* A generator's own code sees what it entered itself, and whoever iterates over it does not: each
+ * step changes places. */
 static PyObject *
 current_switch(PyObject *module, PyObject *frame)
 {
@@ -396,22 +446,28 @@ current_switch(PyObject *module, PyObject *frame)
         baggage = PyTuple_GET_ITEM(frame, 1);
     }
     state->newest = NULL;
-    PyObject *before = span == state->noop_span ? current_value(state->current_var) /* nothing of its own */
+    /* nothing of its own */
+    PyObject *before = span == state->noop_span ? current_value(state->current_var)
                                                 : current_exchange(state->current_var, span);
-    if (before == NULL)
+    if (before == NULL) {
         before = Py_NewRef(Py_None);
+    }
     PyObject *other = current_value(state->baggage_var);
-    if (other == NULL)
+    if (other == NULL) {
         other = Py_NewRef(Py_None);
-    if (baggage != NULL && baggage != other)
+    }
+    if (baggage != NULL && baggage != other) {
         current_put(state->baggage_var, baggage);
+    }
     return Py_BuildValue("(NN)", before, other);
 }
 
 static PyMethodDef current_functions[] = {
     {"switch", current_switch, METH_O,
-     "switch($module, frame, /)\n--\n\nMakes a span, or what an earlier call returned, current and returns what was."},
-    {"get_current_span", (PyCFunction)(void (*)(void))current_get_span, METH_FASTCALL, DJP_PY_DOC_GET_CURRENT_SPAN},
+     "switch($module, frame, /)\n--\n\nMakes a span, or what an earlier call returned, current and "
+     "returns what was."},
+    {"get_current_span", (PyCFunction)(void (*)(void))current_get_span, METH_FASTCALL,
+     DJP_PY_DOC_GET_CURRENT_SPAN},
     {"get_current_context", current_get_context, METH_NOARGS, DJP_PY_DOC_GET_CURRENT_CONTEXT},
     {"get_current_trace_id", current_trace_id, METH_NOARGS, DJP_PY_DOC_GET_CURRENT_TRACE_ID},
     {"get_current_span_id", current_span_id, METH_NOARGS, DJP_PY_DOC_GET_CURRENT_SPAN_ID},
@@ -425,8 +481,9 @@ current_part_init(PyObject *module, djp_py_state *state)
     state->current_var = PyContextVar_New("djp_telemetry.current_span", NULL);
     state->baggage_var = PyContextVar_New("djp_telemetry.baggage", NULL);
     state->ended_var = PyContextVar_New("djp_telemetry.ended_request", NULL);
-    if (state->current_var == NULL || state->baggage_var == NULL || state->ended_var == NULL)
+    if (state->current_var == NULL || state->baggage_var == NULL || state->ended_var == NULL) {
         return -1;
+    }
     return PyModule_AddFunctions(module, current_functions);
 }
 
@@ -447,4 +504,5 @@ current_part_clear(djp_py_state *state)
     Py_CLEAR(state->ended_var);
 }
 
-const djp_py_part djp_py_current_part = {current_part_init, current_part_traverse, current_part_clear};
+const djp_py_part djp_py_current_part = {current_part_init, current_part_traverse,
+                                         current_part_clear};

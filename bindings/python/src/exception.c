@@ -1,5 +1,6 @@
-/* Exceptions on spans: the type's qualified name, the message and the formatted traceback, all taken at this moment and bounded. The
- * exception object itself is only read; the interpreter's error indicator is left as it was. */
+/* Exceptions on spans: the type's qualified name, the message and the formatted traceback, all
+ * taken at this moment and bounded. The exception object itself is only read; the interpreter's
+ * error indicator is left as it was. */
 #include "binding.h"
 
 #include <string.h>
@@ -26,18 +27,20 @@ static PyObject *
 exception_stacktrace(PyObject *exception)
 {
     PyObject *helper = PyImport_ImportModule("djp_telemetry._exceptions");
-    PyObject *text = helper == NULL ? NULL : PyObject_CallMethod(helper, "format_exception", "O", exception);
+    PyObject *text =
+        helper == NULL ? NULL : PyObject_CallMethod(helper, "format_exception", "O", exception);
     PyErr_Clear();
     Py_XDECREF(helper);
     return text;
 }
 
-/* The core stamps an exception with the time of the call; with a time of the caller's it is an event of the same form. */
+/* The core stamps an exception with the time of the call; with a time of the caller's it is an
+ * event of the same form. */
 static void
-exception_add_event(djp_span *span, djp_text type, djp_text message, djp_text stack, uint64_t time_unix_ns, int escaped,
-                    const djp_py_attributes *own)
+exception_add_event(djp_span *span, djp_text type, djp_text message, djp_text stack,
+                    uint64_t time_unix_ns, int escaped, const djp_py_attributes *own)
 {
-    djp_attribute *all = PyMem_Calloc(own->count + 4, sizeof(*all));
+    djp_attribute *all = PyMem_Calloc(own->count + 4, sizeof *all);
     if (all == NULL) {
         djp_span_drop_attribute(span);
         return;
@@ -46,29 +49,34 @@ exception_add_event(djp_span *span, djp_text type, djp_text message, djp_text st
     all[1] = (djp_attribute){{"exception.message", 17}, {.type = DJP_STRING, .as.text = message}};
     all[2] = (djp_attribute){{"exception.stacktrace", 20}, {.type = DJP_STRING, .as.text = stack}};
     all[3] = (djp_attribute){{"exception.escaped", 17}, {.type = DJP_BOOL, .as.boolean = escaped}};
-    if (own->count > 0)
-        memcpy(all + 4, own->items, own->count * sizeof(*all));
+    if (own->count > 0) {
+        memcpy(all + 4, own->items, own->count * sizeof *all);
+    }
     djp_span_add_event(span, DJP_TEXT("exception"), time_unix_ns, all, own->count + 4);
     PyMem_Free(all);
 }
 
 static void
-exception_record(djp_py_state *state, djp_span *span, PyObject *exception, PyObject *attributes, uint64_t time_unix_ns,
-                 int escaped, PyObject *message)
+exception_record(djp_py_state *state, djp_span *span, PyObject *exception, PyObject *attributes,
+                 uint64_t time_unix_ns, int escaped, PyObject *message)
 {
-    PyObject *type_name = exception_type_name(Py_TYPE(exception)), *stacktrace = exception_stacktrace(exception);
+    PyObject *type_name = exception_type_name(Py_TYPE(exception)),
+             *stacktrace = exception_stacktrace(exception);
     djp_py_text type, text, stack;
     djp_py_attributes own;
     (void)djp_py_text_get(&type, type_name);
     (void)djp_py_text_get(&text, message);
     (void)djp_py_text_get(&stack, stacktrace);
     djp_py_attributes_get(&own, state, attributes);
-    if (time_unix_ns != 0)
+    if (time_unix_ns != 0) {
         exception_add_event(span, type.text, text.text, stack.text, time_unix_ns, escaped, &own);
-    else
-        djp_span_record_exception(span, type.text, text.text, stack.text, escaped, own.items, own.count);
-    for (size_t i = 0; i < own.dropped; i++)
+    } else {
+        djp_span_record_exception(span, type.text, text.text, stack.text, escaped, own.items,
+                                  own.count);
+    }
+    for (size_t i = 0; i < own.dropped; i++) {
         djp_span_drop_attribute(span);
+    }
     djp_py_attributes_release(&own);
     djp_py_text_release(&type);
     djp_py_text_release(&text);
@@ -86,8 +94,8 @@ exception_message(PyObject *exception)
 }
 
 void
-djp_py_record_exception(djp_py_state *state, djp_span *span, PyObject *exception, PyObject *attributes,
-                        uint64_t time_unix_ns, int escaped)
+djp_py_record_exception(djp_py_state *state, djp_span *span, PyObject *exception,
+                        PyObject *attributes, uint64_t time_unix_ns, int escaped)
 {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
@@ -113,10 +121,13 @@ exception_is_cancellation(PyObject *exception)
 {
     static const char *const names[] = {"CancelledError", "Cancelled", "GreenletExit"};
     for (PyTypeObject *type = Py_TYPE(exception); type != NULL; type = type->tp_base) {
-        const char *dot = strrchr(type->tp_name, '.'), *name = dot == NULL ? type->tp_name : dot + 1;
-        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-            if (strcmp(name, names[i]) == 0)
+        const char *dot = strrchr(type->tp_name, '.'),
+                   *name = dot == NULL ? type->tp_name : dot + 1;
+        for (size_t i = 0; i < sizeof(names) / sizeof names[0]; i++) {
+            if (strcmp(name, names[i]) == 0) {
                 return 1;
+            }
+        }
     }
     return 0;
 }
@@ -127,13 +138,15 @@ static int exception_is_orderly(PyObject *exception, int depth);
 static int
 exception_is_group_in_order(PyObject *exception, int depth)
 {
-    if (depth == 0 || strstr(Py_TYPE(exception)->tp_name, "ExceptionGroup") == NULL)
+    if (depth == 0 || strstr(Py_TYPE(exception)->tp_name, "ExceptionGroup") == NULL) {
         return 0;
+    }
     PyObject *members = PyObject_GetAttrString(exception, "exceptions");
     Py_ssize_t count = members != NULL && PyTuple_Check(members) ? PyTuple_GET_SIZE(members) : 0;
     int orderly = count > 0;
-    for (Py_ssize_t i = 0; orderly && i < count; i++)
+    for (Py_ssize_t i = 0; orderly && i < count; i++) {
         orderly = exception_is_orderly(PyTuple_GET_ITEM(members, i), depth - 1);
+    }
     Py_XDECREF(members);
     PyErr_Clear();
     return orderly;
@@ -143,13 +156,16 @@ exception_is_group_in_order(PyObject *exception, int depth)
 static int
 exception_is_orderly(PyObject *exception, int depth)
 {
-    if (PyObject_TypeCheck(exception, (PyTypeObject *)PyExc_Exception))
+    if (PyObject_TypeCheck(exception, (PyTypeObject *)PyExc_Exception)) {
         return 0;
-    if (PyObject_TypeCheck(exception, (PyTypeObject *)PyExc_GeneratorExit))
+    }
+    if (PyObject_TypeCheck(exception, (PyTypeObject *)PyExc_GeneratorExit)) {
         return 1;
+    }
     if (PyObject_TypeCheck(exception, (PyTypeObject *)PyExc_SystemExit)) {
         PyObject *code = PyObject_GetAttrString(exception, "code");
-        int orderly = code == Py_None || (code != NULL && PyLong_Check(code) && PyObject_IsTrue(code) == 0);
+        int orderly =
+            code == Py_None || (code != NULL && PyLong_Check(code) && PyObject_IsTrue(code) == 0);
         Py_XDECREF(code);
         PyErr_Clear();
         return orderly;
@@ -163,7 +179,8 @@ exception_set_status(djp_span *span, PyObject *exception, PyObject *message)
 {
     const char *name = exception_short_name(exception);
     int worded = message != NULL && PyUnicode_GetLength(message) > 0;
-    PyObject *description = worded ? PyUnicode_FromFormat("%s: %U", name, message) : PyUnicode_FromString(name);
+    PyObject *description =
+        worded ? PyUnicode_FromFormat("%s: %U", name, message) : PyUnicode_FromString(name);
     PyErr_Clear();
     djp_py_text text;
     (void)djp_py_text_get(&text, description);
@@ -176,15 +193,19 @@ void
 djp_py_span_fail(djp_py_state *state, djp_span *span, PyObject *exception, unsigned flags)
 {
     PyObject *type, *value, *traceback;
-    if (span == NULL || exception == NULL || !PyExceptionInstance_Check(exception) || !djp_span_is_recording(span))
+    if (span == NULL || exception == NULL || !PyExceptionInstance_Check(exception) ||
+        !djp_span_is_recording(span)) {
         return;
+    }
     PyErr_Fetch(&type, &value, &traceback);
     if (!exception_is_orderly(exception, EXCEPTION_GROUP_DEPTH)) {
         PyObject *message = exception_message(exception);
-        if ((flags & DJP_PY_SPAN_NO_RECORD) == 0)
+        if ((flags & DJP_PY_SPAN_NO_RECORD) == 0) {
             exception_record(state, span, exception, NULL, 0, 1, message);
-        if ((flags & DJP_PY_SPAN_NO_STATUS) == 0)
+        }
+        if ((flags & DJP_PY_SPAN_NO_STATUS) == 0) {
             exception_set_status(span, exception, message);
+        }
         Py_XDECREF(message);
     }
     PyErr_Restore(type, value, traceback);

@@ -1,6 +1,6 @@
-/* A metric as the user declared it, and its binding to the registry of the SDK that is active now. A metric may be
- * declared long before telemetry starts, and outlives any number of SDKs; a refused declaration warns once and records
- * nothing. */
+/* A metric as the user declared it, and its binding to the registry of the SDK that is active now.
+ * A metric may be declared long before telemetry starts, and outlives any number of SDKs; a refused
+ * declaration warns once and records nothing. */
 #include "metrics_types.h"
 
 #include <stdarg.h>
@@ -12,18 +12,20 @@ enum { DEFINITION_CHILDREN = 2000 };
 void
 djp_py_metrics_warn(djp_py_state *state, const char *format, ...)
 {
-    if (state->metrics == NULL || state->metrics->warn == NULL)
+    if (state->metrics == NULL || state->metrics->warn == NULL) {
         return;
+    }
     char message[512];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(message, sizeof(message), format, arguments);
+    vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     {
         PyObject *text = PyUnicode_DecodeUTF8(message, (Py_ssize_t)strlen(message), "replace");
-        PyObject *result = text == NULL ? NULL : PyObject_CallFunctionObjArgs(state->metrics->warn, text, NULL);
+        PyObject *result =
+            text == NULL ? NULL : PyObject_CallFunctionObjArgs(state->metrics->warn, text, NULL);
         Py_XDECREF(text);
         Py_XDECREF(result);
     }
@@ -34,8 +36,9 @@ static char *
 definition_copy(PyObject *object, const char *fallback)
 {
     djp_py_text text = {{NULL, 0}, NULL};
-    if (object != NULL && object != Py_None)
+    if (object != NULL && object != Py_None) {
         djp_py_text_get(&text, object);
+    }
     const char *data = text.text.data != NULL ? text.text.data : fallback;
     size_t size = text.text.data != NULL ? text.text.size : strlen(fallback);
     char *copy = PyMem_Malloc(size + 1);
@@ -64,12 +67,14 @@ definition_full_name(PyObject *const *parts)
         name[0] = '\0';
         for (int i = 0; i < 3; i++) {
             size_t have = strlen(name);
-            if (texts[i][0] != '\0')
+            if (texts[i][0] != '\0') {
                 snprintf(name + have, size - have, "%s%s", have > 0 ? "_" : "", texts[i]);
+            }
         }
     }
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         PyMem_Free(texts[i]);
+    }
     return name;
 }
 
@@ -87,43 +92,51 @@ static int
 definition_set_labels(djp_py_definition *definition, PyObject *names)
 {
     PyObject *tuple = NULL;
-    if (names == NULL || names == Py_None)
+    if (names == NULL || names == Py_None) {
         tuple = PyTuple_New(0);
-    else if (PyUnicode_Check(names))
+    } else if (PyUnicode_Check(names)) {
         tuple = PyTuple_Pack(1, names); /* the usual slip: a bare string for one label */
-    else
+    } else {
         tuple = definition_label_tuple(names);
+    }
     if (tuple == NULL) {
         definition->usable = 0;
         PyErr_Clear();
         tuple = PyTuple_New(0);
     }
-    if (tuple == NULL)
+    if (tuple == NULL) {
         return -1;
+    }
     definition->label_names = tuple;
     size_t count = (size_t)PyTuple_GET_SIZE(tuple);
     definition->labels = PyMem_Calloc(count + 1, sizeof(char *));
-    if (definition->labels == NULL)
+    if (definition->labels == NULL) {
         return -1;
+    }
     for (size_t i = 0; i < count; i++) {
         PyObject *name = PyTuple_GET_ITEM(tuple, (Py_ssize_t)i);
-        if (!PyUnicode_CheckExact(name))
+        if (!PyUnicode_CheckExact(name)) {
             definition->usable = 0;
-        if ((definition->labels[i] = definition_copy(name, "")) == NULL)
+        }
+        if ((definition->labels[i] = definition_copy(name, "")) == NULL) {
             return -1;
+        }
         definition->label_count = i + 1;
     }
-    if (count > DJP_LABELS_MAX)
+    if (count > DJP_LABELS_MAX) {
         definition->usable = 0;
+    }
     return 0;
 }
 
 static int
 definition_set_buckets(djp_py_definition *definition, PyObject *buckets)
 {
-    if (definition->type != DJP_HISTOGRAM || buckets == NULL || buckets == Py_None)
+    if (definition->type != DJP_HISTOGRAM || buckets == NULL || buckets == Py_None) {
         return 0;
-    PyObject *items = djp_py_items(buckets, DJP_PY_ITEMS_MAX), *list = items == NULL ? NULL : PySequence_List(items);
+    }
+    PyObject *items = djp_py_items(buckets, DJP_PY_ITEMS_MAX),
+             *list = items == NULL ? NULL : PySequence_List(items);
     Py_XDECREF(items);
     if (list == NULL) {
         PyErr_Clear();
@@ -134,10 +147,12 @@ definition_set_buckets(djp_py_definition *definition, PyObject *buckets)
     definition->buckets = PyMem_Calloc(count + 1, sizeof(double));
     for (size_t i = 0; definition->buckets != NULL && i < count; i++) {
         double bound = djp_py_metric_number(PyList_GET_ITEM(list, (Py_ssize_t)i));
-        if (bound != bound)
+        if (bound != bound) {
             definition->usable = 0;
-        if (bound != Py_HUGE_VAL) /* +Inf is implied */
+        }
+        if (bound != Py_HUGE_VAL) { /* +Inf is implied */
             definition->buckets[definition->bucket_count++] = bound;
+        }
     }
     Py_DECREF(list);
     return definition->buckets == NULL ? -1 : 0;
@@ -148,8 +163,9 @@ definition_link(djp_py_definition *definition)
 {
     djp_py_metrics_state *metrics = definition->state->metrics;
     definition->next = metrics->definitions;
-    if (definition->next != NULL)
+    if (definition->next != NULL) {
         definition->next->previous = definition;
+    }
     metrics->definitions = definition;
 }
 
@@ -158,14 +174,17 @@ djp_py_definition_new(djp_py_state *state, djp_metric_type type, PyObject *args,
 {
     static char *keywords[] = {"name", "documentation", "labelnames", "namespace", "subsystem",
                                "unit", "registry",      "buckets",    NULL};
-    PyObject *name = NULL, *help = NULL, *labels = NULL, *namespace = NULL, *subsystem = NULL, *unit = NULL;
+    PyObject *name = NULL, *help = NULL, *labels = NULL, *namespace = NULL, *subsystem = NULL,
+             *unit = NULL;
     PyObject *registry = NULL, *buckets = NULL;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OOOOOOO", keywords, &name, &help, &labels, &namespace, &subsystem,
-                                     &unit, &registry, &buckets))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OOOOOOO", keywords, &name, &help, &labels,
+                                     &namespace, &subsystem, &unit, &registry, &buckets)) {
         return NULL;
-    djp_py_definition *definition = PyMem_Calloc(1, sizeof(*definition));
-    if (definition == NULL)
+    }
+    djp_py_definition *definition = PyMem_Calloc(1, sizeof *definition);
+    if (definition == NULL) {
         return (djp_py_definition *)PyErr_NoMemory();
+    }
     definition->references = 1;
     definition->state = state;
     definition->type = type;
@@ -177,15 +196,19 @@ djp_py_definition_new(djp_py_state *state, djp_metric_type type, PyObject *args,
     definition->help = definition_copy(help, "");
     definition->unit = definition_copy(unit, "");
     if (definition->name == NULL || definition->help == NULL || definition->unit == NULL ||
-        definition_set_labels(definition, labels) < 0 || definition_set_buckets(definition, buckets) < 0) {
+        definition_set_labels(definition, labels) < 0 ||
+        definition_set_buckets(definition, buckets) < 0) {
         djp_py_definition_unref(definition);
         return (djp_py_definition *)PyErr_NoMemory();
     }
-    if (!definition->usable)
+    if (!definition->usable) {
         djp_py_metrics_warn(state,
-                            "The metric '%.100s' was declared with a wrong type of name, label names or buckets. It "
-                            "records nothing. Give a str name, a sequence of str label names and numbers as buckets.",
+                            "The metric '%.100s' was declared with a wrong type of name, label "
+                            "names or buckets. It "
+                            "records nothing. Give a str name, a sequence of str label names and "
+                            "numbers as buckets.",
                             definition->name);
+    }
     return definition;
 }
 
@@ -199,16 +222,20 @@ djp_py_definition_ref(djp_py_definition *definition)
 void
 djp_py_definition_unref(djp_py_definition *definition)
 {
-    if (definition == NULL || --definition->references > 0)
+    if (definition == NULL || --definition->references > 0) {
         return;
-    if (definition->previous != NULL)
+    }
+    if (definition->previous != NULL) {
         definition->previous->next = definition->next;
-    else if (definition->state->metrics != NULL)
+    } else if (definition->state->metrics != NULL) {
         definition->state->metrics->definitions = definition->next;
-    if (definition->next != NULL)
+    }
+    if (definition->next != NULL) {
         definition->next->previous = definition->previous;
-    for (size_t i = 0; i < definition->label_count; i++)
+    }
+    for (size_t i = 0; i < definition->label_count; i++) {
         PyMem_Free(definition->labels[i]);
+    }
     PyMem_Free(definition->labels);
     PyMem_Free(definition->buckets);
     PyMem_Free(definition->name);
@@ -222,13 +249,16 @@ djp_py_definition_unref(djp_py_definition *definition)
 static void
 definition_refused(djp_py_definition *definition, int error)
 {
-    const char *advice = error == DJP_EEXIST  ? "Give it another name, or the same type, labels and buckets."
-                         : error == DJP_EFULL ? "Declare fewer metrics."
-                                              : "Give it a name of letters, digits and underscores, ascending buckets, "
-                                                "labels of different names, and none "
-                                                "named le or beginning with two underscores.";
+    const char *advice =
+        error == DJP_EEXIST ? "Give it another name, or the same type, labels and buckets."
+        : error == DJP_EFULL
+            ? "Declare fewer metrics."
+            : "Give it a name of letters, digits and underscores, ascending buckets, "
+              "labels of different names, and none "
+              "named le or beginning with two underscores.";
     definition->usable = 0;
-    djp_py_metrics_warn(definition->state, "The metric '%.100s' was refused (%s). It records nothing. %s",
+    djp_py_metrics_warn(definition->state,
+                        "The metric '%.100s' was refused (%s). It records nothing. %s",
                         definition->name, djp_error_text(error), advice);
 }
 
@@ -236,8 +266,9 @@ static void
 definition_declare(djp_py_definition *definition, djp_sdk *sdk)
 {
     djp_registry *registry = djp_sdk_registry(sdk);
-    if (registry == NULL)
+    if (registry == NULL) {
         return;
+    }
     djp_family_options options = {
         .type = definition->type,
         .name = definition->name,
@@ -255,7 +286,8 @@ definition_declare(djp_py_definition *definition, djp_sdk *sdk)
     } else if (error > 0) {
         djp_py_metrics_warn(
             definition->state,
-            "The metric '%.100s' is a documented one that was declared before with other buckets. Those "
+            "The metric '%.100s' is a documented one that was declared before with other buckets. "
+            "Those "
             "are used. Declare it before the first request, or give the same buckets.",
             definition->name);
     }
@@ -267,15 +299,17 @@ djp_family *
 djp_py_definition_bind(djp_py_definition *definition)
 {
     djp_py_state *state = definition->state;
-    if (definition->generation == state->generation)
+    if (definition->generation == state->generation) {
         return definition->family;
+    }
     djp_py_sdk *old = definition->sdk;
     definition->generation = state->generation;
     definition->family = NULL;
     definition->sdk = state->sdk;
     Py_XINCREF(definition->sdk);
-    if (state->sdk != NULL && definition->usable)
+    if (state->sdk != NULL && definition->usable) {
         definition_declare(definition, state->sdk->sdk);
+    }
     Py_XDECREF(old); /* last: this may let other threads run */
     return definition->family;
 }

@@ -1,7 +1,7 @@
-/* labels(): from label values to the child that holds their series. The same objects again cost a few pointer compares,
- * the same texts in other objects one dictionary look-up; neither formats or copies text. The caches are bounded: a
- * label that takes ever new values ends in the overflow series of the core and in short-lived children, never in
- * growing memory. */
+/* labels(): from label values to the child that holds their series. The same objects again cost a
+ * few pointer compares, the same texts in other objects one dictionary look-up; neither formats or
+ * copies text. The caches are bounded: a label that takes ever new values ends in the overflow
+ * series of the core and in short-lived children, never in growing memory. */
 #include "metrics_types.h"
 
 #include <string.h>
@@ -23,19 +23,22 @@ static void
 label_slot_clear(label_slot *slot)
 {
     label_slot old = *slot;
-    memset(slot, 0, sizeof(*slot));
-    for (int i = 0; i < LABEL_FAST_MAX; i++)
+    memset(slot, 0, sizeof *slot);
+    for (int i = 0; i < LABEL_FAST_MAX; i++) {
         Py_XDECREF(old.values[i]);
+    }
     Py_XDECREF(old.child);
 }
 
 void
 djp_py_label_cache_free(djp_py_label_cache *cache)
 {
-    if (cache == NULL)
+    if (cache == NULL) {
         return;
-    for (int i = 0; i < LABEL_SLOTS; i++)
+    }
+    for (int i = 0; i < LABEL_SLOTS; i++) {
         label_slot_clear(&cache->slots[i]);
+    }
     Py_XDECREF(cache->children);
     PyMem_Free(cache);
 }
@@ -44,7 +47,7 @@ static djp_py_label_cache *
 label_cache_of(djp_py_metric *metric)
 {
     if (metric->cache == NULL) {
-        djp_py_label_cache *cache = PyMem_Calloc(1, sizeof(*cache));
+        djp_py_label_cache *cache = PyMem_Calloc(1, sizeof *cache);
         if (cache == NULL || (cache->children = PyDict_New()) == NULL) {
             PyMem_Free(cache);
             PyErr_Clear();
@@ -59,22 +62,26 @@ static inline size_t
 label_slot_index(PyObject *const *values, size_t count)
 {
     uint64_t hash = 0;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         hash = (hash ^ ((uintptr_t)values[i] >> 4)) * UINT64_C(0x9e3779b97f4a7c15);
+    }
     return (size_t)(hash >> 40) & (LABEL_SLOTS - LABEL_WAYS);
 }
 
 /* Borrowed child or NULL. */
 static inline PyObject *
-label_slot_find(const djp_py_label_cache *cache, size_t index, PyObject *const *values, size_t count)
+label_slot_find(const djp_py_label_cache *cache, size_t index, PyObject *const *values,
+                size_t count)
 {
     for (size_t way = 0; way < LABEL_WAYS; way++) {
         const label_slot *slot = &cache->slots[index + way];
         size_t same = 0;
-        while (same < count && slot->values[same] == values[same])
+        while (same < count && slot->values[same] == values[same]) {
             same++;
-        if (same == count)
+        }
+        if (same == count) {
             return slot->child;
+        }
     }
     return NULL;
 }
@@ -83,25 +90,29 @@ label_slot_find(const djp_py_label_cache *cache, size_t index, PyObject *const *
 static int
 label_is_constant(PyObject *value)
 {
-    return PyUnicode_CheckExact(value) || PyLong_CheckExact(value) || PyBool_Check(value) || value == Py_None ||
-           PyFloat_CheckExact(value);
+    return PyUnicode_CheckExact(value) || PyLong_CheckExact(value) || PyBool_Check(value) ||
+           value == Py_None || PyFloat_CheckExact(value);
 }
 
 static void
-label_slot_store(djp_py_label_cache *cache, size_t index, PyObject *const *values, size_t count, PyObject *child)
+label_slot_store(djp_py_label_cache *cache, size_t index, PyObject *const *values, size_t count,
+                 PyObject *child)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!label_is_constant(values[i]))
+        if (!label_is_constant(values[i])) {
             return;
+        }
     }
     label_slot *slot = &cache->slots[index];
-    if (slot->child != NULL) { /* the newer one stays first, the older one moves to the second way */
+    /* the newer one stays first, the older one moves to the second way */
+    if (slot->child != NULL) {
         label_slot_clear(&cache->slots[index + 1]);
         cache->slots[index + 1] = *slot;
-        memset(slot, 0, sizeof(*slot));
+        memset(slot, 0, sizeof *slot);
     }
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         slot->values[i] = Py_NewRef(values[i]);
+    }
     slot->child = Py_NewRef(child);
 }
 
@@ -109,11 +120,13 @@ label_slot_store(djp_py_label_cache *cache, size_t index, PyObject *const *value
 static PyObject *
 label_text(PyObject *value)
 {
-    if (PyUnicode_CheckExact(value))
+    if (PyUnicode_CheckExact(value)) {
         return Py_NewRef(value);
+    }
     PyObject *text = PyObject_Str(value);
-    if (text != NULL && !PyUnicode_CheckExact(text))
+    if (text != NULL && !PyUnicode_CheckExact(text)) {
         Py_SETREF(text, PyUnicode_FromObject(text));
+    }
     return text;
 }
 
@@ -139,15 +152,19 @@ label_child(djp_py_metric *metric, PyObject *children, PyObject *texts, int *kep
 {
     PyObject *child = PyDict_GetItemWithError(children, texts);
     *kept = 1;
-    if (child != NULL)
+    if (child != NULL) {
         return Py_NewRef(child);
-    if (PyErr_Occurred() || (child = djp_py_metric_child(metric, texts)) == NULL)
+    }
+    if (PyErr_Occurred() || (child = djp_py_metric_child(metric, texts)) == NULL) {
         return NULL;
-    djp_py_metric_bind((djp_py_metric *)child); /* so that it is shown at zero before its first recording */
-    if ((size_t)PyDict_GET_SIZE(children) >= metric->definition->children_limit)
+    }
+    /* so that it is shown at zero before its first recording */
+    djp_py_metric_bind((djp_py_metric *)child);
+    if ((size_t)PyDict_GET_SIZE(children) >= metric->definition->children_limit) {
         *kept = 0;
-    else if (PyDict_SetItem(children, texts, child) < 0)
+    } else if (PyDict_SetItem(children, texts, child) < 0) {
         Py_CLEAR(child);
+    }
     return child;
 }
 
@@ -157,7 +174,8 @@ label_nowhere(djp_py_metric *metric, const char *why)
 {
     PyErr_Clear();
     djp_py_metrics_warn(metric->state,
-                        "labels() of the metric '%.100s' %s. The recording is dropped. Give one value for each of its "
+                        "labels() of the metric '%.100s' %s. The recording is dropped. Give one "
+                        "value for each of its "
                         "label names.",
                         metric->definition->name, why);
     return djp_py_metric_child(metric, NULL);
@@ -167,19 +185,24 @@ static PyObject *
 label_find(djp_py_metric *metric, PyObject *const *values, size_t count)
 {
     djp_py_label_cache *cache = label_cache_of(metric);
-    if (cache == NULL)
+    if (cache == NULL) {
         return djp_py_metric_child(metric, NULL);
+    }
     size_t index = label_slot_index(values, count);
     int fast = count <= LABEL_FAST_MAX, kept = 0;
     PyObject *child = fast ? label_slot_find(cache, index, values, count) : NULL;
-    if (child != NULL)
+    if (child != NULL) {
         return Py_NewRef(child);
-    PyObject *children = Py_NewRef(cache->children); /* the cache may be gone once the texts are made */
+    }
+    /* the cache may be gone once the texts are made */
+    PyObject *children = Py_NewRef(cache->children);
     PyObject *texts = label_texts(values, count);
     child = texts != NULL ? label_child(metric, children, texts, &kept) : NULL;
     Py_XDECREF(texts);
-    if (fast && kept && child != NULL && metric->cache != NULL && metric->cache->children == children)
+    if (fast && kept && child != NULL && metric->cache != NULL &&
+        metric->cache->children == children) {
         label_slot_store(metric->cache, index, values, count, child);
+    }
     Py_DECREF(children);
     return child != NULL ? child : label_nowhere(metric, "got a value without a text form");
 }
@@ -193,10 +216,12 @@ label_order(PyObject **out, djp_py_definition *definition, PyObject *const *args
         PyObject *name = PyTuple_GET_ITEM(definition->label_names, (Py_ssize_t)i);
         size_t j = i < given && PyTuple_GET_ITEM(kwnames, (Py_ssize_t)i) == name ? i : 0;
         while (j < given && PyTuple_GET_ITEM(kwnames, (Py_ssize_t)j) != name &&
-               PyUnicode_Compare(PyTuple_GET_ITEM(kwnames, (Py_ssize_t)j), name) != 0)
+               PyUnicode_Compare(PyTuple_GET_ITEM(kwnames, (Py_ssize_t)j), name) != 0) {
             j++;
-        if (j == given)
+        }
+        if (j == given) {
             return 0;
+        }
         out[i] = args[j];
     }
     return 1;
@@ -209,15 +234,20 @@ djp_py_metric_labels(PyObject *self, PyObject *const *args, Py_ssize_t nargs, Py
     djp_py_definition *definition = metric->definition;
     size_t count = definition->label_count;
     size_t named = kwnames != NULL ? (size_t)PyTuple_GET_SIZE(kwnames) : 0;
-    if (!definition->usable)
+    if (!definition->usable) {
         return djp_py_metric_child(metric, NULL);
-    if (metric->values != NULL || count == 0)
-        return label_nowhere(metric, count == 0 ? "was called, but it has no labels" : "was called on a child");
-    if (named == 0 && (size_t)nargs == count)
+    }
+    if (metric->values != NULL || count == 0) {
+        return label_nowhere(metric, count == 0 ? "was called, but it has no labels"
+                                                : "was called on a child");
+    }
+    if (named == 0 && (size_t)nargs == count) {
         return label_find(metric, args, count);
+    }
     PyObject *ordered[DJP_LABELS_MAX];
-    if (nargs == 0 && named == count && label_order(ordered, definition, args, kwnames))
+    if (nargs == 0 && named == count && label_order(ordered, definition, args, kwnames)) {
         return label_find(metric, ordered, count);
+    }
     return label_nowhere(metric, "got other labels than it was declared with");
 }
 
@@ -241,24 +271,30 @@ djp_py_metric_bind(djp_py_metric *metric)
     djp_family *family = djp_py_definition_bind(definition);
     metric->generation = metric->state->generation;
     metric->series = NULL;
-    if (family == NULL)
+    if (family == NULL) {
         return NULL;
-    if (definition->label_count == 0)
+    }
+    if (definition->label_count == 0) {
         return metric->series = djp_family_series(family, NULL);
-    if (metric->values == NULL)
-        djp_py_metrics_warn(
-            metric->state,
-            "The metric '%.100s' has labels and was used without them. Its recordings are dropped until "
-            "labels() gives one value for each of its label names.",
-            definition->name);
-    if (metric->values == NULL || (size_t)PyTuple_GET_SIZE(metric->values) != definition->label_count)
+    }
+    if (metric->values == NULL) {
+        djp_py_metrics_warn(metric->state,
+                            "The metric '%.100s' has labels and was used without them. Its "
+                            "recordings are dropped until "
+                            "labels() gives one value for each of its label names.",
+                            definition->name);
+    }
+    if (metric->values == NULL ||
+        (size_t)PyTuple_GET_SIZE(metric->values) != definition->label_count) {
         return NULL; /* recorded without label values: nothing to record it under */
+    }
     djp_py_text owners[DJP_LABELS_MAX];
     djp_text texts[DJP_LABELS_MAX];
     size_t count = label_borrow(owners, texts, metric->values);
     metric->series = djp_family_series(family, texts);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         djp_py_text_release(&owners[i]);
+    }
     return metric->series;
 }
 
@@ -268,8 +304,9 @@ djp_py_metric_bind_children(djp_py_metric *metric)
     PyObject *texts, *child;
     Py_ssize_t at = 0;
     /* No Python code runs here: the values are exact texts, and the definition is bound already. */
-    while (metric->cache != NULL && PyDict_Next(metric->cache->children, &at, &texts, &child))
+    while (metric->cache != NULL && PyDict_Next(metric->cache->children, &at, &texts, &child)) {
         (void)djp_py_metric_bind((djp_py_metric *)child);
+    }
 }
 
 /* Forgets what the caches hold, so that the next labels() asks the registry again. */
@@ -286,8 +323,9 @@ djp_py_metric_remove(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
     djp_py_metric *metric = (djp_py_metric *)self;
     if (metric->values != NULL || (size_t)nargs != metric->definition->label_count ||
-        nargs > (Py_ssize_t)DJP_LABELS_MAX)
+        nargs > (Py_ssize_t)DJP_LABELS_MAX) {
         Py_RETURN_NONE;
+    }
     PyObject *values = label_texts(args, (size_t)nargs);
     if (values == NULL) {
         PyErr_Clear();
@@ -296,11 +334,14 @@ djp_py_metric_remove(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
     djp_py_text owners[DJP_LABELS_MAX];
     djp_text texts[DJP_LABELS_MAX];
     size_t count = label_borrow(owners, texts, values);
-    djp_family *family = djp_py_definition_bind(metric->definition); /* after the texts, which any code may have made */
-    if (family != NULL)
+    /* after the texts, which any code may have made */
+    djp_family *family = djp_py_definition_bind(metric->definition);
+    if (family != NULL) {
         djp_family_remove(family, texts);
-    for (size_t i = 0; i < count; i++)
+    }
+    for (size_t i = 0; i < count; i++) {
         djp_py_text_release(&owners[i]);
+    }
     Py_DECREF(values);
     label_cache_drop(metric);
     Py_RETURN_NONE;
@@ -312,9 +353,11 @@ djp_py_metric_clear(PyObject *self, PyObject *ignored)
     (void)ignored;
     djp_py_metric *metric = (djp_py_metric *)self;
     djp_family *family = djp_py_definition_bind(metric->definition);
-    if (metric->values == NULL && family != NULL)
+    if (metric->values == NULL && family != NULL) {
         djp_family_clear(family);
-    if (metric->values == NULL)
+    }
+    if (metric->values == NULL) {
         label_cache_drop(metric);
+    }
     Py_RETURN_NONE;
 }

@@ -1,5 +1,6 @@
-/* Counter, Gauge and Histogram: the objects, their recording methods and their reading. A recording converts one number
- * and calls the core; it never raises, whatever it is given, and costs a compare while telemetry is off. */
+/* Counter, Gauge and Histogram: the objects, their recording methods and their reading. A recording
+ * converts one number and calls the core; it never raises, whatever it is given, and costs a
+ * compare while telemetry is off. */
 #include "metrics_types.h"
 
 #include <math.h>
@@ -14,10 +15,12 @@
 double
 djp_py_metric_number(PyObject *object)
 {
-    if (METRIC_LIKELY(PyFloat_CheckExact(object)))
+    if (METRIC_LIKELY(PyFloat_CheckExact(object))) {
         return PyFloat_AS_DOUBLE(object);
-    if (PyUnicode_Check(object) || PyBytes_Check(object))
+    }
+    if (PyUnicode_Check(object) || PyBytes_Check(object)) {
         return Py_NAN;
+    }
     double number = PyFloat_AsDouble(object);
     if (number == -1.0 && PyErr_Occurred()) {
         PyErr_Clear();
@@ -41,12 +44,14 @@ PyObject *
 djp_py_metric_child(djp_py_metric *parent, PyObject *values)
 {
     djp_py_metric *child = metric_alloc(Py_TYPE(parent), parent->state);
-    if (child == NULL)
+    if (child == NULL) {
         return NULL;
+    }
     child->definition = djp_py_definition_ref(parent->definition);
     child->values = values != NULL ? Py_NewRef(values) : PyTuple_New(0);
-    if (child->values == NULL)
+    if (child->values == NULL) {
         Py_CLEAR(child);
+    }
     return (PyObject *)child;
 }
 
@@ -54,8 +59,9 @@ static PyObject *
 metric_new(PyTypeObject *type, djp_metric_type kind, PyObject *args, PyObject *kwargs)
 {
     djp_py_state *state = PyType_GetModuleState(type);
-    if (state == NULL)
+    if (state == NULL) {
         return NULL;
+    }
     djp_py_definition *definition = djp_py_definition_new(state, kind, args, kwargs);
     djp_py_metric *metric = definition != NULL ? metric_alloc(type, state) : NULL;
     if (metric == NULL) {
@@ -64,10 +70,11 @@ metric_new(PyTypeObject *type, djp_metric_type kind, PyObject *args, PyObject *k
     }
     metric->definition = definition;
     definition->declared = metric;
-    if (definition->label_count == 0)
+    if (definition->label_count == 0) {
         djp_py_metric_bind(metric); /* so that it is shown at zero from the start */
-    else
+    } else {
         djp_py_definition_bind(definition);
+    }
     return (PyObject *)metric;
 }
 
@@ -76,8 +83,9 @@ metric_dealloc(PyObject *self)
 {
     djp_py_metric *metric = (djp_py_metric *)self;
     PyTypeObject *type = Py_TYPE(self);
-    if (metric->definition != NULL && metric->definition->declared == metric)
+    if (metric->definition != NULL && metric->definition->declared == metric) {
         metric->definition->declared = NULL;
+    }
     djp_py_label_cache_free(metric->cache);
     Py_XDECREF(metric->values);
     djp_py_definition_unref(metric->definition);
@@ -85,20 +93,22 @@ metric_dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
-/* One optional argument, by position or under its name; anything else than a number becomes NaN, a counted drop. */
+/* One optional argument, by position or under its name; anything else than a number becomes NaN, a
+ * counted drop. */
 static double
-metric_argument(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, const char *name, double fallback,
-                PyObject **exemplar)
+metric_argument(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, const char *name,
+                double fallback, PyObject **exemplar)
 {
     PyObject *value = nargs > 0 ? args[0] : NULL;
     *exemplar = nargs > 1 ? args[1] : NULL;
     Py_ssize_t named = kwnames != NULL ? PyTuple_GET_SIZE(kwnames) : 0;
     for (Py_ssize_t i = 0; i < named; i++) {
         PyObject *word = PyTuple_GET_ITEM(kwnames, i);
-        if (PyUnicode_CompareWithASCIIString(word, name) == 0)
+        if (PyUnicode_CompareWithASCIIString(word, name) == 0) {
             value = args[nargs + i];
-        else if (PyUnicode_CompareWithASCIIString(word, "exemplar") == 0)
+        } else if (PyUnicode_CompareWithASCIIString(word, "exemplar") == 0) {
             *exemplar = args[nargs + i];
+        }
     }
     return value != NULL ? djp_py_metric_number(value) : fallback;
 }
@@ -108,7 +118,8 @@ metric_hex(uint8_t *out, size_t size, PyObject *mapping, const char *key)
 {
     PyObject *value = PyDict_GetItemString(mapping, key);
     Py_ssize_t length = 0;
-    const char *text = value != NULL && PyUnicode_Check(value) ? PyUnicode_AsUTF8AndSize(value, &length) : NULL;
+    const char *text =
+        value != NULL && PyUnicode_Check(value) ? PyUnicode_AsUTF8AndSize(value, &length) : NULL;
     if (text == NULL || length != (Py_ssize_t)(2 * size)) {
         PyErr_Clear();
         return 0;
@@ -116,8 +127,9 @@ metric_hex(uint8_t *out, size_t size, PyObject *mapping, const char *key)
     for (size_t i = 0; i < 2 * size; i++) {
         char c = text[i];
         int nibble = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-        if (nibble < 0)
+        if (nibble < 0) {
             return 0;
+        }
         out[i / 2] = (uint8_t)(i % 2 == 0 ? nibble << 4 : out[i / 2] | nibble);
     }
     return 1;
@@ -127,15 +139,17 @@ metric_hex(uint8_t *out, size_t size, PyObject *mapping, const char *key)
 static void
 metric_exemplar(djp_span_context *out, djp_py_metric *metric, PyObject *exemplar)
 {
-    memset(out, 0, sizeof(*out));
+    memset(out, 0, sizeof *out);
     if (exemplar == NULL || !PyDict_Check(exemplar)) {
         djp_py_current_context(metric->state, out);
         return;
     }
-    if (metric_hex(out->trace_id, 16, exemplar, "trace_id") && metric_hex(out->span_id, 8, exemplar, "span_id"))
+    if (metric_hex(out->trace_id, 16, exemplar, "trace_id") &&
+        metric_hex(out->span_id, 8, exemplar, "span_id")) {
         out->flags = DJP_FLAG_SAMPLED;
-    else
-        memset(out, 0, sizeof(*out));
+    } else {
+        memset(out, 0, sizeof *out);
+    }
 }
 
 /* ---- Counter ---- */
@@ -176,7 +190,9 @@ counter_inc(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *k
 static PyObject *
 metric_count_exceptions(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    PyObject *exceptions = nargs > 0 ? args[0] : kwnames != NULL && PyTuple_GET_SIZE(kwnames) > 0 ? args[0] : NULL;
+    PyObject *exceptions = nargs > 0                                          ? args[0]
+                           : kwnames != NULL && PyTuple_GET_SIZE(kwnames) > 0 ? args[0]
+                                                                              : NULL;
     return djp_py_guard_new((djp_py_metric *)self, DJP_PY_GUARD_EXCEPTIONS,
                             exceptions == NULL ? NULL : djp_py_given(exceptions));
 }
@@ -195,10 +211,11 @@ gauge_add(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
     PyObject *exemplar;
     double amount = metric_argument(args, nargs, kwnames, "amount", 1.0, &exemplar);
     djp_series *series = djp_py_metric_series((djp_py_metric *)self);
-    if (isnan(amount)) /* would make every later value NaN */
+    if (isnan(amount)) { /* would make every later value NaN */
         metric_drop(series);
-    else
+    } else {
         djp_gauge_add(series, sign * amount);
+    }
     Py_RETURN_NONE;
 }
 
@@ -221,10 +238,12 @@ gauge_set(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
     double value = metric_argument(args, nargs, kwnames, "value", Py_NAN, &exemplar);
     djp_series *series = djp_py_metric_series((djp_py_metric *)self);
     if (!isnan(value) ||
-        (nargs > 0 && PyFloat_Check(args[0]))) /* NaN itself is a value of a gauge, a wrong type is not */
+        (nargs > 0 &&
+         PyFloat_Check(args[0]))) { /* NaN itself is a value of a gauge, a wrong type is not */
         djp_gauge_set(series, value);
-    else
+    } else {
         metric_drop(series);
+    }
     Py_RETURN_NONE;
 }
 
@@ -248,15 +267,18 @@ gauge_set_function(PyObject *self, PyObject *function)
 {
     djp_py_metric *metric = (djp_py_metric *)self;
     PyObject *callbacks = metric->state->metrics != NULL ? metric->state->metrics->callbacks : NULL;
-    if (callbacks == NULL)
+    if (callbacks == NULL) {
         Py_RETURN_NONE;
-    if (!PyCallable_Check(function))
-        djp_py_metrics_warn(metric->state,
-                            "set_function() of the gauge '%.100s' was given something that cannot be "
-                            "called. The gauge keeps its value. Give a function that returns a number.",
-                            metric->definition->name);
-    else if (PyDict_SetItem(callbacks, self, function) < 0)
+    }
+    if (!PyCallable_Check(function)) {
+        djp_py_metrics_warn(
+            metric->state,
+            "set_function() of the gauge '%.100s' was given something that cannot be "
+            "called. The gauge keeps its value. Give a function that returns a number.",
+            metric->definition->name);
+    } else if (PyDict_SetItem(callbacks, self, function) < 0) {
         PyErr_Clear();
+    }
     Py_RETURN_NONE;
 }
 
@@ -269,8 +291,9 @@ histogram_observe(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObj
     double amount = METRIC_LIKELY(nargs == 1 && kwnames == NULL)
                         ? djp_py_metric_number(args[0])
                         : metric_argument(args, nargs, kwnames, "amount", Py_NAN, &exemplar);
-    if (djp_py_metric_series(metric) == NULL)
+    if (djp_py_metric_series(metric) == NULL) {
         Py_RETURN_NONE;
+    }
     if (metric->state->recorder == NULL && exemplar == NULL) {
         djp_histogram_observe(djp_py_metric_series(metric), amount);
         Py_RETURN_NONE;
@@ -325,18 +348,22 @@ metric_repr(PyObject *self)
 {
     djp_py_metric *metric = (djp_py_metric *)self;
     const char *type = strrchr(Py_TYPE(self)->tp_name, '.');
-    if (metric->values == NULL)
-        return PyUnicode_FromFormat("<%s %s>", type != NULL ? type + 1 : "metric", metric->definition->name);
-    return PyUnicode_FromFormat("<%s %s%R>", type != NULL ? type + 1 : "metric", metric->definition->name,
-                                metric->values);
+    if (metric->values == NULL) {
+        return PyUnicode_FromFormat("<%s %s>", type != NULL ? type + 1 : "metric",
+                                    metric->definition->name);
+    }
+    return PyUnicode_FromFormat("<%s %s%R>", type != NULL ? type + 1 : "metric",
+                                metric->definition->name, metric->values);
 }
 
 #define METRIC_FAST METH_FASTCALL | METH_KEYWORDS
-#define METRIC_COMMON_METHODS                                                                                   \
-    {"labels", (PyCFunction)(void (*)(void))djp_py_metric_labels, METRIC_FAST, DJP_PY_DOC_METRIC_LABELS},       \
-        {"remove", (PyCFunction)(void (*)(void))djp_py_metric_remove, METH_FASTCALL, DJP_PY_DOC_METRIC_REMOVE}, \
-    {                                                                                                           \
-        "clear", djp_py_metric_clear, METH_NOARGS, DJP_PY_DOC_METRIC_CLEAR                                      \
+#define METRIC_COMMON_METHODS                                                        \
+    {"labels", (PyCFunction)(void (*)(void))djp_py_metric_labels, METRIC_FAST,       \
+     DJP_PY_DOC_METRIC_LABELS},                                                      \
+        {"remove", (PyCFunction)(void (*)(void))djp_py_metric_remove, METH_FASTCALL, \
+         DJP_PY_DOC_METRIC_REMOVE},                                                  \
+    {                                                                                \
+        "clear", djp_py_metric_clear, METH_NOARGS, DJP_PY_DOC_METRIC_CLEAR           \
     }
 
 static PyMethodDef counter_methods[] = {
@@ -351,7 +378,8 @@ static PyMethodDef gauge_methods[] = {
     {"inc", (PyCFunction)(void (*)(void))gauge_inc, METRIC_FAST, DJP_PY_DOC_GAUGE_INC},
     {"dec", (PyCFunction)(void (*)(void))gauge_dec, METRIC_FAST, DJP_PY_DOC_GAUGE_DEC},
     {"set", (PyCFunction)(void (*)(void))gauge_set, METRIC_FAST, DJP_PY_DOC_GAUGE_SET},
-    {"set_to_current_time", gauge_set_to_current_time, METH_NOARGS, DJP_PY_DOC_GAUGE_SET_TO_CURRENT_TIME},
+    {"set_to_current_time", gauge_set_to_current_time, METH_NOARGS,
+     DJP_PY_DOC_GAUGE_SET_TO_CURRENT_TIME},
     {"track_inprogress", gauge_track_inprogress, METH_NOARGS, DJP_PY_DOC_GAUGE_TRACK_INPROGRESS},
     {"time", metric_time, METH_NOARGS, DJP_PY_DOC_GAUGE_TIME},
     {"set_function", gauge_set_function, METH_O, DJP_PY_DOC_GAUGE_SET_FUNCTION},
@@ -359,7 +387,8 @@ static PyMethodDef gauge_methods[] = {
 };
 static PyMethodDef histogram_methods[] = {
     METRIC_COMMON_METHODS,
-    {"observe", (PyCFunction)(void (*)(void))histogram_observe, METRIC_FAST, DJP_PY_DOC_HISTOGRAM_OBSERVE},
+    {"observe", (PyCFunction)(void (*)(void))histogram_observe, METRIC_FAST,
+     DJP_PY_DOC_HISTOGRAM_OBSERVE},
     {"time", metric_time, METH_NOARGS, DJP_PY_DOC_HISTOGRAM_TIME},
     {NULL, NULL, 0, NULL},
 };
@@ -412,7 +441,8 @@ METRIC_SLOTS(histogram, histogram_getset, DJP_PY_DOC_HISTOGRAM);
 static PyType_Spec metric_specs[] = {
     {"djp_telemetry.metrics.Counter", sizeof(djp_py_metric), 0, Py_TPFLAGS_DEFAULT, counter_slots},
     {"djp_telemetry.metrics.Gauge", sizeof(djp_py_metric), 0, Py_TPFLAGS_DEFAULT, gauge_slots},
-    {"djp_telemetry.metrics.Histogram", sizeof(djp_py_metric), 0, Py_TPFLAGS_DEFAULT, histogram_slots},
+    {"djp_telemetry.metrics.Histogram", sizeof(djp_py_metric), 0, Py_TPFLAGS_DEFAULT,
+     histogram_slots},
 };
 
 int
@@ -422,5 +452,8 @@ djp_py_metrics_add_types(PyObject *module, djp_py_state *state)
     metrics->counter_type = djp_py_type(module, &metric_specs[0], NULL, "Counter");
     metrics->gauge_type = djp_py_type(module, &metric_specs[1], NULL, "Gauge");
     metrics->histogram_type = djp_py_type(module, &metric_specs[2], NULL, "Histogram");
-    return metrics->counter_type == NULL || metrics->gauge_type == NULL || metrics->histogram_type == NULL ? -1 : 0;
+    return metrics->counter_type == NULL || metrics->gauge_type == NULL ||
+                   metrics->histogram_type == NULL
+               ? -1
+               : 0;
 }

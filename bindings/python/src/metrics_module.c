@@ -1,6 +1,6 @@
-/* The module-level functions of metrics: exposition, binding of everything declared so far, and the documented families
- * by name. An exposition is made without the interpreter lock; nothing here blocks or raises for a value of the wrong
- * type. */
+/* The module-level functions of metrics: exposition, binding of everything declared so far, and the
+ * documented families by name. An exposition is made without the interpreter lock; nothing here
+ * blocks or raises for a value of the wrong type. */
 #include "metrics_types.h"
 
 #include <string.h>
@@ -9,16 +9,18 @@
 static void
 metrics_run_callbacks(djp_py_state *state)
 {
-    if (PyDict_GET_SIZE(state->metrics->callbacks) == 0)
+    if (PyDict_GET_SIZE(state->metrics->callbacks) == 0) {
         return;
+    }
     PyObject *copy = PyDict_Copy(state->metrics->callbacks);
     PyObject *gauge, *function;
     Py_ssize_t at = 0;
     while (copy != NULL && PyDict_Next(copy, &at, &gauge, &function)) {
         PyObject *value = PyObject_CallNoArgs(function);
         double number = value != NULL ? djp_py_metric_number(value) : Py_NAN;
-        if (number == number)
+        if (number == number) {
             djp_gauge_set(djp_py_metric_series((djp_py_metric *)gauge), number);
+        }
         Py_XDECREF(value);
         PyErr_Clear();
     }
@@ -29,23 +31,27 @@ metrics_run_callbacks(djp_py_state *state)
 void
 djp_py_metrics_rebind(djp_py_state *state)
 {
-    if (state->metrics == NULL)
+    if (state->metrics == NULL) {
         return;
-    /* Binding may let other code run, which may drop metrics: the one at hand and the next one are held. */
+    }
+    /* Binding may let other code run, which may drop metrics: the one at hand and the next one are
+     * held. */
     djp_py_definition *item = state->metrics->definitions, *next;
     for (item = item != NULL ? djp_py_definition_ref(item) : NULL; item != NULL; item = next) {
         int fresh = item->generation != state->generation;
         djp_family *family = djp_py_definition_bind(item);
-        if (family != NULL && item->label_count == 0)
+        if (family != NULL && item->label_count == 0) {
             djp_family_series(family, NULL);
-        else if (family != NULL && fresh && item->declared != NULL)
+        } else if (family != NULL && fresh && item->declared != NULL) {
             djp_py_metric_bind_children(item->declared);
+        }
         next = item->next != NULL ? djp_py_definition_ref(item->next) : NULL;
         djp_py_definition_unref(item);
     }
 }
 
-/* _metrics_expose(accept, accept_encoding) -> (bytes, content type, whether they are gzip); the bytes are None while metrics are off. */
+/* _metrics_expose(accept, accept_encoding) -> (bytes, content type, whether they are gzip); the
+ * bytes are None while metrics are off. */
 static PyObject *
 metrics_expose(PyObject *module, PyObject *args)
 {
@@ -53,10 +59,12 @@ metrics_expose(PyObject *module, PyObject *args)
     djp_py_text header = {{NULL, 0}, NULL}, encoding = {{NULL, 0}, NULL};
     PyObject *accept, *accept_encoding;
     int packed = 0;
-    if (!PyArg_ParseTuple(args, "OO", &accept, &accept_encoding))
+    if (!PyArg_ParseTuple(args, "OO", &accept, &accept_encoding)) {
         return NULL;
-    if (accept != Py_None)
+    }
+    if (accept != Py_None) {
         djp_py_text_get(&header, accept);
+    }
     djp_exposition format = djp_exposition_negotiate(header.text);
     djp_py_text_release(&header);
     djp_py_metrics_rebind(state);
@@ -70,17 +78,22 @@ metrics_expose(PyObject *module, PyObject *args)
         size_t size = 0;
         int error;
         Py_INCREF(sdk);
-        if (accept_encoding != Py_None)
+        if (accept_encoding != Py_None) {
             djp_py_text_get(&encoding, accept_encoding);
-        Py_BEGIN_ALLOW_THREADS error = djp_registry_expose(&text, &size, registry, format);
+        }
+        Py_BEGIN_ALLOW_THREADS
+        error = djp_registry_expose(&text, &size, registry, format);
         packed = error == 0 && djp_exposition_pack(&text, &size, encoding.text);
-        Py_END_ALLOW_THREADS Py_DECREF(sdk);
+        Py_END_ALLOW_THREADS
+        Py_DECREF(sdk);
         djp_py_text_release(&encoding);
-        if (error == 0)
+        if (error == 0) {
             Py_SETREF(body, PyBytes_FromStringAndSize(text, (Py_ssize_t)size));
+        }
         djp_free(text);
     }
-    return Py_BuildValue("NsO", body, djp_exposition_content_type(format), packed ? Py_True : Py_False);
+    return Py_BuildValue("NsO", body, djp_exposition_content_type(format),
+                         packed ? Py_True : Py_False);
 }
 
 /* _metrics_listen(host, port): whether the stand-alone listener is there now. */
@@ -90,13 +103,17 @@ metrics_listen(PyObject *module, PyObject *args)
     djp_py_sdk *sdk = djp_py_state_of(module)->sdk;
     const char *host;
     int port, error;
-    if (!PyArg_ParseTuple(args, "si", &host, &port))
+    if (!PyArg_ParseTuple(args, "si", &host, &port)) {
         return NULL;
-    if (sdk == NULL)
+    }
+    if (sdk == NULL) {
         Py_RETURN_FALSE;
+    }
     Py_INCREF(sdk);
-    Py_BEGIN_ALLOW_THREADS error = djp_sdk_listen(sdk->sdk, host, port);
-    Py_END_ALLOW_THREADS Py_DECREF(sdk);
+    Py_BEGIN_ALLOW_THREADS
+    error = djp_sdk_listen(sdk->sdk, host, port);
+    Py_END_ALLOW_THREADS
+    Py_DECREF(sdk);
     return PyBool_FromLong(error == 0);
 }
 
@@ -107,13 +124,15 @@ metrics_standard(PyObject *module, PyObject *args)
     djp_py_state *state = djp_py_state_of(module);
     const char *name;
     PyObject *labels, *value;
-    if (!PyArg_ParseTuple(args, "sO!O", &name, &PyTuple_Type, &labels, &value))
+    if (!PyArg_ParseTuple(args, "sO!O", &name, &PyTuple_Type, &labels, &value)) {
         return NULL;
+    }
     double number = djp_py_metric_number(value); /* may run code that ends the SDK */
     djp_builtin *standard = state->sdk != NULL ? djp_sdk_builtin(state->sdk->sdk) : NULL;
     Py_ssize_t count = PyTuple_GET_SIZE(labels);
-    if (standard == NULL || count > (Py_ssize_t)DJP_LABELS_MAX)
+    if (standard == NULL || count > (Py_ssize_t)DJP_LABELS_MAX) {
         Py_RETURN_FALSE;
+    }
     djp_py_text owners[DJP_LABELS_MAX];
     djp_text texts[DJP_LABELS_MAX];
     for (Py_ssize_t i = 0; i < count; i++) {
@@ -123,33 +142,38 @@ metrics_standard(PyObject *module, PyObject *args)
     djp_span_context context;
     djp_py_current_context(state, &context);
     int error = djp_builtin_record(standard, name, texts, (size_t)count, number, &context);
-    for (Py_ssize_t i = 0; i < count; i++)
+    for (Py_ssize_t i = 0; i < count; i++) {
         djp_py_text_release(&owners[i]);
+    }
     return PyBool_FromLong(error == 0);
 }
 
-/* _metrics_http(method, endpoint, status, seconds, bytes): one HTTP request in the standard families. A duration that makes no
- * sense is counted as dropped, and the request all the same; bytes below 0: unknown. */
+/* _metrics_http(method, endpoint, status, seconds, bytes): one HTTP request in the standard
+ * families. A duration that makes no sense is counted as dropped, and the request all the same;
+ * bytes below 0: unknown. */
 static PyObject *
 metrics_http(PyObject *module, PyObject *args)
 {
     djp_py_state *state = djp_py_state_of(module);
     PyObject *method, *endpoint, *seconds, *bytes;
     int status;
-    if (!PyArg_ParseTuple(args, "OOiOO", &method, &endpoint, &status, &seconds, &bytes))
+    if (!PyArg_ParseTuple(args, "OOiOO", &method, &endpoint, &status, &seconds, &bytes)) {
         return NULL;
+    }
     double number = djp_py_metric_number(seconds),
            size = djp_py_metric_number(bytes); /* may run code that ends the SDK */
     djp_builtin *standard = state->sdk != NULL ? djp_sdk_builtin(state->sdk->sdk) : NULL;
-    if (standard == NULL)
+    if (standard == NULL) {
         Py_RETURN_FALSE;
+    }
     djp_py_text method_text, endpoint_text;
     djp_span_context context;
     djp_py_text_get(&method_text, method);
     djp_py_text_get(&endpoint_text, endpoint);
     djp_py_current_context(state, &context);
     djp_builtin_http_request(standard, method_text.text, endpoint_text.text, status,
-                             number >= 0.0 && number < 1e9 ? (uint64_t)(number * 1e9) : DJP_DURATION_UNKNOWN,
+                             number >= 0.0 && number < 1e9 ? (uint64_t)(number * 1e9)
+                                                           : DJP_DURATION_UNKNOWN,
                              size >= 0.0 && size < 9e18 ? (int64_t)size : -1, &context);
     djp_py_text_release(&method_text);
     djp_py_text_release(&endpoint_text);
@@ -164,7 +188,7 @@ metrics_path_normalise(PyObject *module, PyObject *path)
     char out[2048];
     djp_py_text text;
     djp_py_text_get(&text, path);
-    size_t size = djp_path_normalise(out, sizeof(out), text.text);
+    size_t size = djp_path_normalise(out, sizeof out, text.text);
     djp_py_text_release(&text);
     return PyUnicode_DecodeUTF8(out, (Py_ssize_t)size, "replace");
 }
@@ -191,11 +215,14 @@ static PyMethodDef metrics_functions[] = {
 static int
 metrics_init(PyObject *module, djp_py_state *state)
 {
-    state->metrics = PyMem_Calloc(1, sizeof(*state->metrics));
-    if (state->metrics == NULL || (state->metrics->callbacks = PyDict_New()) == NULL)
+    state->metrics = PyMem_Calloc(1, sizeof *state->metrics);
+    if (state->metrics == NULL || (state->metrics->callbacks = PyDict_New()) == NULL) {
         return -1;
-    if (djp_py_metrics_add_types(module, state) < 0 || djp_py_metrics_add_guard(module, state) < 0)
+    }
+    if (djp_py_metrics_add_types(module, state) < 0 ||
+        djp_py_metrics_add_guard(module, state) < 0) {
         return -1;
+    }
     return PyModule_AddFunctions(module, metrics_functions);
 }
 
@@ -203,8 +230,9 @@ static int
 metrics_traverse(djp_py_state *state, visitproc visit, void *arg)
 {
     djp_py_metrics_state *metrics = state->metrics;
-    if (metrics == NULL)
+    if (metrics == NULL) {
         return 0;
+    }
     Py_VISIT(metrics->counter_type);
     Py_VISIT(metrics->gauge_type);
     Py_VISIT(metrics->histogram_type);
@@ -218,8 +246,9 @@ static void
 metrics_clear(djp_py_state *state)
 {
     djp_py_metrics_state *metrics = state->metrics;
-    if (metrics == NULL)
+    if (metrics == NULL) {
         return;
+    }
     Py_CLEAR(metrics->callbacks);
     Py_CLEAR(metrics->warn);
     Py_CLEAR(metrics->counter_type);

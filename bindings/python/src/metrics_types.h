@@ -1,12 +1,13 @@
-/* What the files of the metric types share: a definition (what the user declared, bound to the registry of whichever
- * SDK is active) and the metric object around it. Children hold the definition and never the parent, so that no
- * reference cycle exists. */
+/* What the files of the metric types share: a definition (what the user declared, bound to the
+ * registry of whichever SDK is active) and the metric object around it. Children hold the
+ * definition and never the parent, so that no reference cycle exists. */
 #ifndef DJP_PY_METRICS_TYPES_H
 #define DJP_PY_METRICS_TYPES_H
 
 #include "binding.h"
 
-/* Declared once, shared by a metric and its children (counted references, under the interpreter lock). */
+/* Declared once, shared by a metric and its children (counted references, under the interpreter
+ * lock). */
 typedef struct djp_py_definition {
     Py_ssize_t references;
     djp_py_state *state; /* borrowed: the types keep the module alive */
@@ -33,7 +34,8 @@ struct djp_py_label_cache;
 
 /* A Counter, Gauge or Histogram: the declared one (values NULL) or the child of one label set. */
 typedef struct djp_py_metric {
-    PyObject_HEAD djp_py_state *state; /* borrowed */
+    PyObject_HEAD
+    djp_py_state *state; /* borrowed */
     uint64_t generation; /* of series */
     djp_series *series; /* borrowed from the registry; NULL: recordings go nowhere */
     djp_py_definition *definition; /* counted */
@@ -49,9 +51,10 @@ typedef struct djp_py_metrics_state {
 } djp_py_metrics_state;
 
 /* ---- metrics_definition.c ---- */
-/* Converts a declaration; NULL with an exception only without memory. What no registry would take gives an unusable one
- * and a warning. */
-djp_py_definition *djp_py_definition_new(djp_py_state *state, djp_metric_type type, PyObject *args, PyObject *kwargs);
+/* Converts a declaration; NULL with an exception only without memory. What no registry would take
+ * gives an unusable one and a warning. */
+djp_py_definition *
+djp_py_definition_new(djp_py_state *state, djp_metric_type type, PyObject *args, PyObject *kwargs);
 djp_py_definition *djp_py_definition_ref(djp_py_definition *definition);
 void djp_py_definition_unref(djp_py_definition *definition);
 /* Binds to the active SDK if that changed. Returns the family or NULL. */
@@ -60,7 +63,8 @@ djp_family *djp_py_definition_bind(djp_py_definition *definition);
 void djp_py_metrics_warn(djp_py_state *state, const char *format, ...);
 
 /* ---- metrics_labels.c ---- */
-PyObject *djp_py_metric_labels(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
+PyObject *
+djp_py_metric_labels(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
 PyObject *djp_py_metric_remove(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
 PyObject *djp_py_metric_clear(PyObject *self, PyObject *ignored);
 void djp_py_label_cache_free(struct djp_py_label_cache *cache); /* accepts NULL */
@@ -79,12 +83,14 @@ double djp_py_metric_number(PyObject *object);
 static inline djp_series *
 djp_py_metric_series(djp_py_metric *metric)
 {
-    return metric->generation == metric->state->generation ? metric->series : djp_py_metric_bind(metric);
+    return metric->generation == metric->state->generation ? metric->series
+                                                           : djp_py_metric_bind(metric);
 }
 
 /* ---- metrics_guard.c ---- */
 enum { DJP_PY_GUARD_TIME = 1, DJP_PY_GUARD_IN_PROGRESS = 2, DJP_PY_GUARD_EXCEPTIONS = 3 };
-/* A context manager and decorator over metric; exceptions is a class, a tuple of classes or NULL. */
+/* A context manager and decorator over metric; exceptions is a class, a tuple of classes or
+ * NULL. */
 PyObject *djp_py_guard_new(djp_py_metric *metric, int kind, PyObject *exceptions);
 int djp_py_metrics_add_guard(PyObject *module, djp_py_state *state);
 

@@ -1,5 +1,6 @@
-/* The module itself: multi-phase initialisation, its parts, and the tracing of its state by the garbage collector. Each part makes
- * its own types and functions; nothing here knows what they do. Nothing starts at import: no thread, no file, no socket. */
+/* The module itself: multi-phase initialisation, its parts, and the tracing of its state by the
+ * garbage collector. Each part makes its own types and functions; nothing here knows what they do.
+ * Nothing starts at import: no thread, no file, no socket. */
 #include "binding.h"
 
 static const djp_py_part *const module_parts[] = {
@@ -7,16 +8,18 @@ static const djp_py_part *const module_parts[] = {
     &djp_py_parent_part, &djp_py_current_part,   &djp_py_span_part,    &djp_py_tracer_part,
     &djp_py_use_part,    &djp_py_propagate_part, &djp_py_metrics_part, &djp_py_asgi_part,
 };
-#define MODULE_PARTS (sizeof(module_parts) / sizeof(module_parts[0]))
+#define MODULE_PARTS (sizeof module_parts / sizeof module_parts[0])
 
 PyTypeObject *
 djp_py_type(PyObject *module, PyType_Spec *spec, PyObject *base, const char *name)
 {
     PyObject *tuple = base == NULL ? NULL : PyTuple_Pack(1, base);
-    PyObject *type = base != NULL && tuple == NULL ? NULL : PyType_FromModuleAndSpec(module, spec, tuple);
+    PyObject *type =
+        base != NULL && tuple == NULL ? NULL : PyType_FromModuleAndSpec(module, spec, tuple);
     Py_XDECREF(tuple);
-    if (type != NULL && name != NULL && PyModule_AddObjectRef(module, name, type) < 0)
+    if (type != NULL && name != NULL && PyModule_AddObjectRef(module, name, type) < 0) {
         Py_CLEAR(type);
+    }
     return (PyTypeObject *)type;
 }
 
@@ -43,11 +46,13 @@ static int
 module_exec(PyObject *module)
 {
     djp_py_state *state = djp_py_state_of(module);
-    if (module_words_init(&state->words) < 0)
+    if (module_words_init(&state->words) < 0) {
         return -1;
+    }
     for (size_t i = 0; i < MODULE_PARTS; i++) {
-        if (module_parts[i]->init(module, state) < 0)
+        if (module_parts[i]->init(module, state) < 0) {
             return -1;
+        }
     }
     return PyModule_AddStringConstant(module, "__version__", DJP_VERSION);
 }
@@ -57,9 +62,11 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
 {
     djp_py_state *state = djp_py_state_of(module);
     for (size_t i = 0; state != NULL && i < MODULE_PARTS; i++) {
-        int stop = module_parts[i]->traverse == NULL ? 0 : module_parts[i]->traverse(state, visit, arg);
-        if (stop != 0)
+        int stop =
+            module_parts[i]->traverse == NULL ? 0 : module_parts[i]->traverse(state, visit, arg);
+        if (stop != 0) {
             return stop;
+        }
     }
     return 0;
 }
@@ -69,8 +76,9 @@ module_clear(PyObject *module)
 {
     djp_py_state *state = djp_py_state_of(module);
     for (size_t i = MODULE_PARTS; state != NULL && i > 0; i--) {
-        if (module_parts[i - 1]->clear != NULL)
+        if (module_parts[i - 1]->clear != NULL) {
             module_parts[i - 1]->clear(state);
+        }
     }
     return 0;
 }
@@ -80,8 +88,9 @@ module_free(void *module)
 {
     djp_py_state *state = djp_py_state_of((PyObject *)module);
     module_clear((PyObject *)module);
-    if (state == NULL)
+    if (state == NULL) {
         return;
+    }
     module_words_clear(&state->words);
     PyMem_Free(state->keys);
 }

@@ -1,5 +1,6 @@
-/* Context, which is what extract() found in a carrier, and the one place that understands what a caller may name as a parent:
- * our own objects without any Python code, other libraries' by the methods that OpenTelemetry gives them. */
+/* Context, which is what extract() found in a carrier, and the one place that understands what a
+ * caller may name as a parent: our own objects without any Python code, other libraries' by the
+ * methods that OpenTelemetry gives them. */
 #include "binding.h"
 
 #include <string.h>
@@ -24,8 +25,9 @@ djp_py_context_new(djp_py_state *state, PyObject *span, PyObject *baggage)
 int
 djp_py_context_parts(djp_py_state *state, PyObject *object, PyObject **span, PyObject **baggage)
 {
-    if (object == NULL || Py_TYPE(object) != state->context_type)
+    if (object == NULL || Py_TYPE(object) != state->context_type) {
         return 0;
+    }
     *span = ((parent_object *)object)->span;
     *baggage = ((parent_object *)object)->baggage;
     return 1;
@@ -43,8 +45,9 @@ parent_from_span(djp_py_parent *out, djp_py_state *state, PyObject *object)
     djp_span_context borrowed;
     djp_py_span_get_context(object, &borrowed);
     out->has_remote = djp_span_context_is_valid(&borrowed);
-    if (out->has_remote)
+    if (out->has_remote) {
         djp_span_context_copy(&out->remote, &borrowed);
+    }
 }
 
 static int
@@ -61,8 +64,9 @@ parent_from_own(djp_py_parent *out, djp_py_state *state, PyObject *object)
     const djp_span_context *context = djp_py_span_context_of(state, object);
     if (context != NULL) {
         out->has_remote = djp_span_context_is_valid(context);
-        if (out->has_remote)
+        if (out->has_remote) {
             djp_span_context_copy(&out->remote, context);
+        }
     }
     return context != NULL;
 }
@@ -74,8 +78,9 @@ parent_from_foreign(djp_py_parent *out, djp_py_state *state, PyObject *object)
     PyObject *context = PyObject_CallMethodNoArgs(object, state->words.get_span_context);
     PyErr_Clear();
     PyObject *source = context == NULL ? object : context;
-    if (!parent_from_own(out, state, source))
+    if (!parent_from_own(out, state, source)) {
         out->has_remote = djp_py_span_context_foreign(&out->remote, state, source);
+    }
     Py_XDECREF(context);
 }
 
@@ -85,9 +90,12 @@ parent_from_mapping(djp_py_parent *out, djp_py_state *state, PyObject *object)
 {
     PyObject *key, *value, *copy = PyDict_Copy(object);
     Py_ssize_t at = 0;
-    while (copy != NULL && out->span == NULL && !out->has_remote && PyDict_Next(copy, &at, &key, &value)) {
-        if (!parent_from_own(out, state, value) && PyObject_HasAttr(value, state->words.get_span_context))
+    while (copy != NULL && out->span == NULL && !out->has_remote &&
+           PyDict_Next(copy, &at, &key, &value)) {
+        if (!parent_from_own(out, state, value) &&
+            PyObject_HasAttr(value, state->words.get_span_context)) {
             parent_from_foreign(out, state, value);
+        }
     }
     Py_XDECREF(copy);
     PyErr_Clear();
@@ -96,13 +104,15 @@ parent_from_mapping(djp_py_parent *out, djp_py_state *state, PyObject *object)
 void
 djp_py_parent_get(djp_py_parent *out, djp_py_state *state, PyObject *object)
 {
-    memset(out, 0, sizeof(*out));
-    if (object == NULL || object == Py_None || parent_from_own(out, state, object))
+    memset(out, 0, sizeof *out);
+    if (object == NULL || object == Py_None || parent_from_own(out, state, object)) {
         return;
-    if (PyDict_Check(object))
+    }
+    if (PyDict_Check(object)) {
         parent_from_mapping(out, state, object);
-    else
+    } else {
         parent_from_foreign(out, state, object);
+    }
 }
 
 void
@@ -131,16 +141,18 @@ parent_get_span(PyObject *self, void *Py_UNUSED(closure))
 static PyObject *
 parent_get_span_context(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
-    return PyObject_CallMethodNoArgs(((parent_object *)self)->span,
-                                     ((djp_py_state *)PyType_GetModuleState(Py_TYPE(self)))->words.get_span_context);
+    return PyObject_CallMethodNoArgs(
+        ((parent_object *)self)->span,
+        ((djp_py_state *)PyType_GetModuleState(Py_TYPE(self)))->words.get_span_context);
 }
 
 static PyObject *
 parent_get_baggage(PyObject *self, void *Py_UNUSED(closure))
 {
     PyObject *baggage = ((parent_object *)self)->baggage;
-    if (baggage != NULL)
+    if (baggage != NULL) {
         return Py_NewRef(baggage);
+    }
     djp_py_state *state = PyType_GetModuleState(Py_TYPE(self));
     return PyObject_CallNoArgs((PyObject *)state->baggage_type);
 }
@@ -152,15 +164,17 @@ parent_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     djp_py_state *state = PyType_GetModuleState(type);
     static char *names[] = {"span", "baggage", NULL};
     PyObject *span = NULL, *baggage = NULL;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:Context", names, &span, &baggage))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:Context", names, &span, &baggage)) {
         return NULL;
+    }
     djp_py_parent parent;
     djp_py_parent_get(&parent, state, span);
     PyObject *holder = span != NULL && djp_py_span_check(state, span) ? Py_NewRef(span)
-                       : parent.has_remote                            ? djp_py_span_remote(state, &parent.remote)
-                                                                      : Py_NewRef(state->noop_span);
+                       : parent.has_remote ? djp_py_span_remote(state, &parent.remote)
+                                           : Py_NewRef(state->noop_span);
     djp_py_parent_release(&parent);
-    PyObject *self = djp_py_context_new(state, holder, djp_py_baggage_of(state, baggage) == NULL ? NULL : baggage);
+    PyObject *self = djp_py_context_new(state, holder,
+                                        djp_py_baggage_of(state, baggage) == NULL ? NULL : baggage);
     Py_DECREF(holder);
     return self;
 }
@@ -177,9 +191,11 @@ parent_repr(PyObject *self)
 static PyObject *
 parent_reduce(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
-    PyObject *context = parent_get_span_context(self, NULL), *baggage = ((parent_object *)self)->baggage;
+    PyObject *context = parent_get_span_context(self, NULL),
+             *baggage = ((parent_object *)self)->baggage;
     return context == NULL ? NULL
-                           : Py_BuildValue("(O(NO))", Py_TYPE(self), context, baggage == NULL ? Py_None : baggage);
+                           : Py_BuildValue("(O(NO))", Py_TYPE(self), context,
+                                           baggage == NULL ? Py_None : baggage);
 }
 
 static PyMethodDef parent_methods[] = {
@@ -202,7 +218,8 @@ static PyType_Slot parent_slots[] = {
     {Py_tp_getset, parent_getset},
     {0, NULL},
 };
-static PyType_Spec parent_spec = {"djp_telemetry.Context", sizeof(parent_object), 0, Py_TPFLAGS_DEFAULT, parent_slots};
+static PyType_Spec parent_spec = {"djp_telemetry.Context", sizeof(parent_object), 0,
+                                  Py_TPFLAGS_DEFAULT, parent_slots};
 
 static int
 parent_part_init(PyObject *module, djp_py_state *state)

@@ -1,5 +1,5 @@
-/* What a Span object records: each method reads its arguments and hands them to the core. None raises for a value; a wrong one is
- * counted on the span. */
+/* What a Span object records: each method reads its arguments and hands them to the core. None
+ * raises for a value; a wrong one is counted on the span. */
 #include "span.h"
 
 #include <string.h>
@@ -7,39 +7,47 @@
 #define record_self(object) ((djp_py_span *)(object))
 
 PyObject *
-djp_py_span_set_attribute(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+djp_py_span_set_attribute(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+                          PyObject *kwnames)
 {
-    static const djp_py_signature signature = {"set_attribute", 2, 2, 2, {DJP_PY_WORD_key, DJP_PY_WORD_value}};
+    static const djp_py_signature signature = {
+        "set_attribute", 2, 2, 2, {DJP_PY_WORD_key, DJP_PY_WORD_value}};
     djp_py_state *state = record_self(self)->state;
     PyObject *given[2];
     if (kwnames != NULL || nargs != 2) {
-        if (djp_py_arguments(given, state, &signature, args, nargs, kwnames) < 0)
+        if (djp_py_arguments(given, state, &signature, args, nargs, kwnames) < 0) {
             return NULL;
+        }
         args = given;
     }
     djp_span *span = record_self(self)->span;
-    if (span != NULL && args[1] != Py_None)
+    if (span != NULL && args[1] != Py_None) {
         djp_py_set_attribute(state, span, djp_py_key(state, args[0]), args[1]);
+    }
     Py_RETURN_NONE;
 }
 
 PyObject *
-djp_py_span_set_attributes(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+djp_py_span_set_attributes(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+                           PyObject *kwnames)
 {
     static const djp_py_signature signature = {"set_attributes", 1, 1, 1, {DJP_PY_WORD_attributes}};
     PyObject *given[1];
-    if (djp_py_arguments(given, record_self(self)->state, &signature, args, nargs, kwnames) < 0)
+    if (djp_py_arguments(given, record_self(self)->state, &signature, args, nargs, kwnames) < 0) {
         return NULL;
-    if (record_self(self)->span != NULL)
+    }
+    if (record_self(self)->span != NULL) {
         djp_py_set_attributes(record_self(self)->state, record_self(self)->span, given[0]);
+    }
     Py_RETURN_NONE;
 }
 
 static void
 record_dropped(djp_span *span, const djp_py_attributes *attributes)
 {
-    for (size_t i = 0; i < attributes->dropped; i++)
+    for (size_t i = 0; i < attributes->dropped; i++) {
         djp_span_drop_attribute(span);
+    }
 }
 
 PyObject *
@@ -50,14 +58,17 @@ djp_py_span_add_event(PyObject *self, PyObject *const *args, Py_ssize_t nargs, P
     djp_py_state *state = record_self(self)->state;
     djp_span *span = record_self(self)->span;
     PyObject *given[3];
-    if (djp_py_arguments(given, state, &signature, args, nargs, kwnames) < 0)
+    if (djp_py_arguments(given, state, &signature, args, nargs, kwnames) < 0) {
         return NULL;
-    if (span == NULL)
+    }
+    if (span == NULL) {
         Py_RETURN_NONE;
+    }
     djp_py_text name;
     djp_py_attributes attributes;
-    if (!djp_py_text_get(&name, given[0]))
+    if (!djp_py_text_get(&name, given[0])) {
         djp_span_drop_attribute(span);
+    }
     djp_py_attributes_get(&attributes, state, given[1]);
     djp_span_add_event(span, name.text, djp_py_time(given[2]), attributes.items, attributes.count);
     record_dropped(span, &attributes);
@@ -79,24 +90,27 @@ record_split_link(djp_py_state *state, PyObject *link, PyObject **context, PyObj
     *context = own ? NULL : PyObject_GetAttr(link, state->words.context);
     *attributes = *context == NULL ? NULL : PyObject_GetAttr(link, state->words.attributes);
     PyErr_Clear();
-    if (*context == NULL)
+    if (*context == NULL) {
         *context = Py_NewRef(link);
+    }
 }
 
 void
 djp_py_add_link(djp_py_state *state, djp_span *span, PyObject *link, PyObject *attributes)
 {
     PyObject *target = NULL, *own = NULL;
-    if (attributes == NULL)
+    if (attributes == NULL) {
         record_split_link(state, link, &target, &own);
+    }
     djp_py_parent parent;
     djp_span_context context;
     djp_py_parent_get(&parent, state, target == NULL ? link : target);
     const djp_span_context *empty = djp_py_span_context_of(state, target == NULL ? link : target);
-    if (parent.span != NULL)
+    if (parent.span != NULL) {
         djp_span_get_context(&context, parent.span);
-    else
+    } else {
         context = parent.has_remote || empty == NULL ? parent.remote : *empty;
+    }
     if (parent.span != NULL || parent.has_remote || empty != NULL) {
         djp_py_attributes converted;
         djp_py_attributes_get(&converted, state, attributes == NULL ? own : attributes);
@@ -114,31 +128,38 @@ djp_py_add_link(djp_py_state *state, djp_span *span, PyObject *link, PyObject *a
 PyObject *
 djp_py_span_add_link(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    static const djp_py_signature signature = {"add_link", 2, 1, 2, {DJP_PY_WORD_context, DJP_PY_WORD_attributes}};
+    static const djp_py_signature signature = {
+        "add_link", 2, 1, 2, {DJP_PY_WORD_context, DJP_PY_WORD_attributes}};
     PyObject *given[2];
-    if (djp_py_arguments(given, record_self(self)->state, &signature, args, nargs, kwnames) < 0)
+    if (djp_py_arguments(given, record_self(self)->state, &signature, args, nargs, kwnames) < 0) {
         return NULL;
-    if (record_self(self)->span != NULL)
-        djp_py_add_link(record_self(self)->state, record_self(self)->span, given[0], djp_py_given(given[1]));
+    }
+    if (record_self(self)->span != NULL) {
+        djp_py_add_link(record_self(self)->state, record_self(self)->span, given[0],
+                        djp_py_given(given[1]));
+    }
     Py_RETURN_NONE;
 }
 
 PyObject *
-djp_py_span_record_exception(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+djp_py_span_record_exception(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+                             PyObject *kwnames)
 {
-    static const djp_py_signature signature = {
-        "record_exception",
-        4,
-        1,
-        4,
-        {DJP_PY_WORD_exception, DJP_PY_WORD_attributes, DJP_PY_WORD_timestamp, DJP_PY_WORD_escaped}};
+    static const djp_py_signature signature = {"record_exception",
+                                               4,
+                                               1,
+                                               4,
+                                               {DJP_PY_WORD_exception, DJP_PY_WORD_attributes,
+                                                DJP_PY_WORD_timestamp, DJP_PY_WORD_escaped}};
     djp_py_state *state = record_self(self)->state;
     djp_span *span = record_self(self)->span;
     PyObject *given[4];
-    if (djp_py_arguments(given, state, &signature, args, nargs, kwnames) < 0)
+    if (djp_py_arguments(given, state, &signature, args, nargs, kwnames) < 0) {
         return NULL;
-    if (span == NULL || !djp_span_is_recording(span))
+    }
+    if (span == NULL || !djp_span_is_recording(span)) {
         Py_RETURN_NONE;
+    }
     if (!PyExceptionInstance_Check(given[0])) {
         djp_span_drop_attribute(span);
         Py_RETURN_NONE;
@@ -155,12 +176,13 @@ record_status_word(PyObject *word)
     djp_py_text text;
     int status = -1;
     if (djp_py_text_get(&text, word)) {
-        if (text.text.size == 5 && strncasecmp(text.text.data, "error", 5) == 0)
+        if (text.text.size == 5 && strncasecmp(text.text.data, "error", 5) == 0) {
             status = DJP_STATUS_ERROR;
-        else if (text.text.size == 2 && strncasecmp(text.text.data, "ok", 2) == 0)
+        } else if (text.text.size == 2 && strncasecmp(text.text.data, "ok", 2) == 0) {
             status = DJP_STATUS_OK;
-        else if (text.text.size == 5 && strncasecmp(text.text.data, "unset", 5) == 0)
+        } else if (text.text.size == 5 && strncasecmp(text.text.data, "unset", 5) == 0) {
             status = DJP_STATUS_UNSET;
+        }
     }
     djp_py_text_release(&text);
     return status;
@@ -175,8 +197,9 @@ record_status_code(djp_py_state *state, PyObject *object)
         long code = PyLong_AsLongAndOverflow(object, &overflow);
         return code >= 0 && code <= 2 ? (int)code : -1;
     }
-    if (PyUnicode_Check(object))
+    if (PyUnicode_Check(object)) {
         return record_status_word(object);
+    }
     PyObject *name = PyObject_GetAttr(object, state->words.name);
     int code = name == NULL ? -1 : record_status_word(name);
     Py_XDECREF(name);
@@ -187,14 +210,17 @@ record_status_code(djp_py_state *state, PyObject *object)
 PyObject *
 djp_py_span_set_status(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    static const djp_py_signature signature = {"set_status", 2, 1, 2, {DJP_PY_WORD_status, DJP_PY_WORD_description}};
+    static const djp_py_signature signature = {
+        "set_status", 2, 1, 2, {DJP_PY_WORD_status, DJP_PY_WORD_description}};
     djp_py_state *state = record_self(self)->state;
     djp_span *span = record_self(self)->span;
     PyObject *given[2], *own_description = NULL;
-    if (djp_py_arguments(given, state, &signature, args, nargs, kwnames) < 0)
+    if (djp_py_arguments(given, state, &signature, args, nargs, kwnames) < 0) {
         return NULL;
-    if (span == NULL)
+    }
+    if (span == NULL) {
         Py_RETURN_NONE;
+    }
     int code = record_status_code(state, given[0]);
     if (code < 0) {
         PyObject *inner = PyObject_GetAttr(given[0], state->words.status_code);
@@ -204,11 +230,13 @@ djp_py_span_set_status(PyObject *self, PyObject *const *args, Py_ssize_t nargs, 
         PyErr_Clear();
     }
     djp_py_text description;
-    (void)djp_py_text_get(&description, given[1] == NULL || given[1] == Py_None ? own_description : given[1]);
-    if (code >= 0)
+    (void)djp_py_text_get(&description,
+                          given[1] == NULL || given[1] == Py_None ? own_description : given[1]);
+    if (code >= 0) {
         djp_span_set_status(span, (djp_status_code)code, description.text);
-    else
+    } else {
         djp_span_drop_attribute(span);
+    }
     djp_py_text_release(&description);
     Py_XDECREF(own_description);
     Py_RETURN_NONE;
@@ -220,10 +248,12 @@ djp_py_span_update_name(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
     static const djp_py_signature signature = {"update_name", 1, 1, 1, {DJP_PY_WORD_name}};
     PyObject *given[1];
     djp_py_text name;
-    if (djp_py_arguments(given, record_self(self)->state, &signature, args, nargs, kwnames) < 0)
+    if (djp_py_arguments(given, record_self(self)->state, &signature, args, nargs, kwnames) < 0) {
         return NULL;
-    if (djp_py_text_get(&name, given[0]))
+    }
+    if (djp_py_text_get(&name, given[0])) {
         djp_span_update_name(record_self(self)->span, name.text);
+    }
     djp_py_text_release(&name);
     Py_RETURN_NONE;
 }
@@ -233,8 +263,9 @@ djp_py_span_end_method(PyObject *self, PyObject *const *args, Py_ssize_t nargs, 
 {
     static const djp_py_signature signature = {"end", 1, 0, 1, {DJP_PY_WORD_end_time}};
     PyObject *given[1];
-    if (djp_py_arguments(given, record_self(self)->state, &signature, args, nargs, kwnames) < 0)
+    if (djp_py_arguments(given, record_self(self)->state, &signature, args, nargs, kwnames) < 0) {
         return NULL;
+    }
     (void)djp_span_end(record_self(self)->span, djp_py_time(given[0]));
     record_self(self)->flags |= DJP_PY_SPAN_ENDED;
     Py_RETURN_NONE;

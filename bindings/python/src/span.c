@@ -1,5 +1,6 @@
-/* The Span object's life: its pool, entering and leaving it, and what it says about itself. A span that records nothing behaves the
- * same; nothing here raises, and leaving never replaces the exception of the body. */
+/* The Span object's life: its pool, entering and leaving it, and what it says about itself. A span
+ * that records nothing behaves the same; nothing here raises, and leaving never replaces the
+ * exception of the body. */
 #include "span.h"
 
 #include <string.h>
@@ -8,10 +9,12 @@ static djp_py_span *
 span_alloc(djp_py_state *state)
 {
     djp_py_span *self;
-    if (state->pool_count > 0)
-        self = (djp_py_span *)PyObject_Init((PyObject *)state->pool[--state->pool_count], state->span_type);
-    else if ((self = PyObject_GC_New(djp_py_span, state->span_type)) == NULL)
+    if (state->pool_count > 0) {
+        self = (djp_py_span *)PyObject_Init((PyObject *)state->pool[--state->pool_count],
+                                            state->span_type);
+    } else if ((self = PyObject_GC_New(djp_py_span, state->span_type)) == NULL) {
         return NULL;
+    }
     self->state = state;
     self->span = NULL;
     self->entry = (djp_py_entry){NULL, NULL};
@@ -53,11 +56,13 @@ void
 djp_py_span_get_context(PyObject *object, djp_span_context *out)
 {
     djp_py_span *self = (djp_py_span *)object;
-    const djp_span_context *known = self->span == NULL ? djp_py_span_context_of(self->state, self->context) : NULL;
-    if (known != NULL)
+    const djp_span_context *known =
+        self->span == NULL ? djp_py_span_context_of(self->state, self->context) : NULL;
+    if (known != NULL) {
         *out = *known;
-    else
+    } else {
         djp_span_get_context(out, self->span);
+    }
 }
 
 static void
@@ -67,17 +72,19 @@ span_dealloc(PyObject *object)
     PyTypeObject *type = Py_TYPE(object);
     djp_py_state *state = self->state;
     PyObject_GC_UnTrack(object);
-    if (self->weakrefs != NULL)
+    if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs(object);
+    }
     Py_CLEAR(self->entry.token);
     Py_CLEAR(self->entry.below);
     Py_CLEAR(self->context);
     djp_span_release(self->span);
     self->span = NULL;
-    if (state->pool_count < DJP_PY_SPAN_POOL && !state->closed)
+    if (state->pool_count < DJP_PY_SPAN_POOL && !state->closed) {
         state->pool[state->pool_count++] = self;
-    else
+    } else {
         PyObject_GC_Del(self);
+    }
     Py_DECREF(type);
 }
 
@@ -100,7 +107,8 @@ span_clear(PyObject *object)
     return 0;
 }
 
-/* It was left in another context than the one that entered it before, which left the way down for that one. */
+/* It was left in another context than the one that entered it before, which left the way down for
+ * that one. */
 static void
 span_enter_again(djp_py_span *self)
 {
@@ -110,8 +118,9 @@ span_enter_again(djp_py_span *self)
     }
 }
 
-/* Entering makes the span current. The collector follows it only from here on: without a token no cycle can go through it. The span
- * without ids is shared and never becomes current, so that a remote context beneath it stays visible. */
+/* Entering makes the span current. The collector follows it only from here on: without a token no
+ * cycle can go through it. The span without ids is shared and never becomes current, so that a
+ * remote context beneath it stays visible. */
 PyObject *
 djp_py_span_enter(PyObject *object)
 {
@@ -133,13 +142,15 @@ void
 djp_py_span_leave(PyObject *object, PyObject *exception)
 {
     djp_py_span *self = (djp_py_span *)object;
-    if (exception != NULL)
+    if (exception != NULL) {
         djp_py_span_fail(self->state, self->span, exception, self->flags);
+    }
     if ((self->flags & DJP_PY_SPAN_KEEP_OPEN) == 0) {
         (void)djp_span_end(self->span, 0);
         self->flags |= DJP_PY_SPAN_ENDED;
     }
-    djp_py_span_go(object); /* only now: the exception's text may be code that leaves the span, too */
+    /* only now: the exception's text may be code that leaves the span, too */
+    djp_py_span_go(object);
 }
 
 void
@@ -149,8 +160,9 @@ djp_py_span_go(PyObject *object)
     if (self->entry.token != NULL) {
         PyObject_GC_UnTrack(object);
         djp_py_current_leave(self->state, object, &self->entry, 0);
-        if (self->entry.below != NULL && !PyObject_GC_IsTracked(object))
+        if (self->entry.below != NULL && !PyObject_GC_IsTracked(object)) {
             PyObject_GC_Track(object);
+        }
     }
 }
 
@@ -211,10 +223,13 @@ span_repr(PyObject *object)
 {
     djp_span_context context;
     djp_py_span_get_context(object, &context);
-    PyObject *trace_id = djp_py_hex(context.trace_id, 16), *span_id = djp_py_hex(context.span_id, 8), *text = NULL;
-    if (trace_id != NULL && span_id != NULL)
-        text = PyUnicode_FromFormat("<Span trace_id=%U span_id=%U%s>", trace_id, span_id,
-                                    djp_span_is_recording(((djp_py_span *)object)->span) ? " recording" : "");
+    PyObject *trace_id = djp_py_hex(context.trace_id, 16),
+             *span_id = djp_py_hex(context.span_id, 8), *text = NULL;
+    if (trace_id != NULL && span_id != NULL) {
+        text = PyUnicode_FromFormat(
+            "<Span trace_id=%U span_id=%U%s>", trace_id, span_id,
+            djp_span_is_recording(((djp_py_span *)object)->span) ? " recording" : "");
+    }
     Py_XDECREF(trace_id);
     Py_XDECREF(span_id);
     return text;
@@ -224,7 +239,8 @@ static PyMethodDef span_methods[] = {
     {"__enter__", span_enter, METH_NOARGS, DJP_PY_DOC_SPAN___ENTER__},
     {"__exit__", (PyCFunction)(void (*)(void))span_exit, METH_FASTCALL, DJP_PY_DOC_SPAN___EXIT__},
     {"__aenter__", span_aenter, METH_NOARGS, DJP_PY_DOC_SPAN___AENTER__},
-    {"__aexit__", (PyCFunction)(void (*)(void))span_aexit, METH_FASTCALL, DJP_PY_DOC_SPAN___AEXIT__},
+    {"__aexit__", (PyCFunction)(void (*)(void))span_aexit, METH_FASTCALL,
+     DJP_PY_DOC_SPAN___AEXIT__},
     {"get_span_context", span_get_context, METH_NOARGS, DJP_PY_DOC_SPAN_GET_SPAN_CONTEXT},
     DJP_PY_SPAN_RECORDING_METHODS,
     {NULL, NULL, 0, NULL},
@@ -238,9 +254,15 @@ static PyMemberDef span_members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 static PyType_Slot span_slots[] = {
-    {Py_tp_doc, DJP_PY_DOC_SPAN},      {Py_tp_dealloc, (void *)span_dealloc}, {Py_tp_traverse, (void *)span_traverse},
-    {Py_tp_clear, (void *)span_clear}, {Py_tp_repr, (void *)span_repr},       {Py_tp_methods, span_methods},
-    {Py_tp_getset, span_getset},       {Py_tp_members, span_members},         {0, NULL},
+    {Py_tp_doc, DJP_PY_DOC_SPAN},
+    {Py_tp_dealloc, (void *)span_dealloc},
+    {Py_tp_traverse, (void *)span_traverse},
+    {Py_tp_clear, (void *)span_clear},
+    {Py_tp_repr, (void *)span_repr},
+    {Py_tp_methods, span_methods},
+    {Py_tp_getset, span_getset},
+    {Py_tp_members, span_members},
+    {0, NULL},
 };
 static PyType_Spec span_spec = {"djp_telemetry._native.Span", sizeof(djp_py_span), 0,
                                 Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, span_slots};
@@ -249,14 +271,16 @@ static int
 span_part_init(PyObject *module, djp_py_state *state)
 {
     state->span_type = djp_py_type(module, &span_spec, NULL, "Span");
-    if (state->span_type == NULL)
+    if (state->span_type == NULL) {
         return -1;
+    }
     state->span_type->tp_new = NULL;
     djp_span_context none = {0};
     djp_py_span *noop = span_alloc(state);
     state->noop_span = (PyObject *)noop;
-    if (noop == NULL || (noop->context = djp_py_span_context_new(state, &none)) == NULL)
+    if (noop == NULL || (noop->context = djp_py_span_context_new(state, &none)) == NULL) {
         return -1;
+    }
     return PyModule_AddObjectRef(module, "INVALID_SPAN", state->noop_span);
 }
 
@@ -272,8 +296,9 @@ static void
 span_part_clear(djp_py_state *state)
 {
     state->closed = 1;
-    while (state->pool_count > 0)
+    while (state->pool_count > 0) {
         PyObject_GC_Del(state->pool[--state->pool_count]);
+    }
     Py_CLEAR(state->noop_span);
     Py_CLEAR(state->span_type);
 }

@@ -1,4 +1,5 @@
-/* Shared by the files of the Span object: span.c (its life), record.c (what it records), tracer.c and use.c (who enters it). */
+/* Shared by the files of the Span object: span.c (its life), record.c (what it records), tracer.c
+ * and use.c (who enters it). */
 #ifndef DJP_PY_SPAN_H
 #define DJP_PY_SPAN_H
 
@@ -6,25 +7,35 @@
 
 #include <structmember.h>
 
-/* Enter and leave without a call from Python. enter returns a new reference to the span; exception may be NULL. */
+/* Enter and leave without a call from Python. enter returns a new reference to the span; exception
+ * may be NULL. */
 PyObject *djp_py_span_enter(PyObject *span);
 void djp_py_span_leave(PyObject *span, PyObject *exception);
 /* Leaves the span without ending it. */
 void djp_py_span_go(PyObject *span);
 /* The exception among the three arguments of __exit__, borrowed, or NULL. */
 PyObject *djp_py_exit_exception(PyObject *const *args, Py_ssize_t nargs);
-/* An awaitable that is done at once with a result, which is taken (NULL passes the exception on). use.c */
+/* An awaitable that is done at once with a result, which is taken (NULL passes the exception on).
+ * use.c */
 PyObject *djp_py_immediate(djp_py_state *state, PyObject *result);
 
 /* record.c */
-PyObject *djp_py_span_set_attribute(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
-PyObject *djp_py_span_set_attributes(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
-PyObject *djp_py_span_add_event(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
-PyObject *djp_py_span_add_link(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
-PyObject *djp_py_span_record_exception(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
-PyObject *djp_py_span_set_status(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
-PyObject *djp_py_span_update_name(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
-PyObject *djp_py_span_end_method(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
+PyObject *djp_py_span_set_attribute(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+                                    PyObject *kwnames);
+PyObject *djp_py_span_set_attributes(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+                                     PyObject *kwnames);
+PyObject *
+djp_py_span_add_event(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
+PyObject *
+djp_py_span_add_link(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
+PyObject *djp_py_span_record_exception(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+                                       PyObject *kwnames);
+PyObject *
+djp_py_span_set_status(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
+PyObject *
+djp_py_span_update_name(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
+PyObject *
+djp_py_span_end_method(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
 PyObject *djp_py_span_recording(PyObject *self, PyObject *ignored);
 /* Adds one link: a (context, attributes) pair, an object with both, or a context alone. */
 void djp_py_add_link(djp_py_state *state, djp_span *span, PyObject *link, PyObject *attributes);

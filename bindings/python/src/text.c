@@ -1,26 +1,29 @@
-/* Text between the two worlds. Compact ASCII strings, the usual case, are read in place; nothing here ever raises for what a
- * string holds: a lone surrogate becomes U+FFFD. */
+/* Text between the two worlds. Compact ASCII strings, the usual case, are read in place; nothing
+ * here ever raises for what a string holds: a lone surrogate becomes U+FFFD. */
 #include "binding.h"
 
 #include <string.h>
 
-/* Above this many characters a string that is not ASCII is encoded into a temporary, so that the host's object does not keep a
- * second copy of itself. */
+/* Above this many characters a string that is not ASCII is encoded into a temporary, so that the
+ * host's object does not keep a second copy of itself. */
 #define TEXT_CACHE_LIMIT 4096
 
 /* Turns each encoded surrogate into U+FFFD, which has as many bytes. bytes is ours alone. */
 static void
 text_replace_surrogates(PyObject *bytes)
 {
-    unsigned char *at = (unsigned char *)PyBytes_AS_STRING(bytes), *end = at + PyBytes_GET_SIZE(bytes);
+    unsigned char *at = (unsigned char *)PyBytes_AS_STRING(bytes),
+                  *end = at + PyBytes_GET_SIZE(bytes);
     while ((at = memchr(at, 0xed, (size_t)(end - at))) != NULL) {
-        if (end - at >= 3 && at[1] >= 0xa0)
+        if (end - at >= 3 && at[1] >= 0xa0) {
             memcpy(at, "\xef\xbf\xbd", 3);
+        }
         at++;
     }
 }
 
-/* Known beforehand, because the exception of a failed encoding would be an allocation that may collect garbage. */
+/* Known beforehand, because the exception of a failed encoding would be an allocation that may
+ * collect garbage. */
 static int
 text_has_surrogates(PyObject *object)
 {
@@ -28,8 +31,9 @@ text_has_surrogates(PyObject *object)
     int kind = PyUnicode_KIND(object);
     const void *data = PyUnicode_DATA(object);
     for (Py_ssize_t i = 0; kind != PyUnicode_1BYTE_KIND && i < size; i++) {
-        if (Py_UNICODE_IS_SURROGATE(PyUnicode_READ(kind, data, i)))
+        if (Py_UNICODE_IS_SURROGATE(PyUnicode_READ(kind, data, i))) {
             return 1;
+        }
     }
     return 0;
 }
@@ -61,11 +65,13 @@ djp_py_text_get(djp_py_text *out, PyObject *object)
 {
     out->owner = NULL;
     out->text = (djp_text){"", 0};
-    if (object == NULL)
+    if (object == NULL) {
         return 0;
+    }
     if (PyUnicode_Check(object)) {
         if (PyUnicode_IS_COMPACT_ASCII(object)) {
-            out->text = (djp_text){(const char *)PyUnicode_1BYTE_DATA(object), (size_t)PyUnicode_GET_LENGTH(object)};
+            out->text = (djp_text){(const char *)PyUnicode_1BYTE_DATA(object),
+                                   (size_t)PyUnicode_GET_LENGTH(object)};
             return 1;
         }
         return text_encode(out, object);
@@ -80,5 +86,6 @@ djp_py_text_get(djp_py_text *out, PyObject *object)
 PyObject *
 djp_py_text_object(djp_text text)
 {
-    return PyUnicode_DecodeUTF8(text.data == NULL ? "" : text.data, (Py_ssize_t)text.size, "replace");
+    return PyUnicode_DecodeUTF8(text.data == NULL ? "" : text.data, (Py_ssize_t)text.size,
+                                "replace");
 }

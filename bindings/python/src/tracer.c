@@ -1,11 +1,13 @@
-/* Starting spans: the module's start_span(), tracers (a name for who starts them), and the object that start_as_current_span() returns,
- * which is a context manager and a decorator. When telemetry is off a start costs one test. */
+/* Starting spans: the module's start_span(), tracers (a name for who starts them), and the object
+ * that start_as_current_span() returns, which is a context manager and a decorator. When telemetry
+ * is off a start costs one test. */
 #include "span.h"
 
 #include <string.h>
 
 typedef struct tracer_request {
-    PyObject *name, *attributes, *parent, *kind, *links, *start_time; /* borrowed; NULL or None: not given */
+    /* borrowed; NULL or None: not given */
+    PyObject *name, *attributes, *parent, *kind, *links, *start_time;
     djp_scope scope;
     uint32_t flags; /* DJP_PY_SPAN_* */
 } tracer_request;
@@ -18,8 +20,10 @@ tracer_kind_word(PyObject *word)
     uint8_t kind = 0;
     (void)djp_py_text_get(&text, word);
     for (uint8_t i = 0; i < 5; i++) {
-        if (text.text.size == strlen(words[i]) && strncasecmp(text.text.data, words[i], text.text.size) == 0)
+        if (text.text.size == strlen(words[i]) &&
+            strncasecmp(text.text.data, words[i], text.text.size) == 0) {
             kind = (uint8_t)(i + 1);
+        }
     }
     djp_py_text_release(&text);
     return kind;
@@ -28,15 +32,17 @@ tracer_kind_word(PyObject *word)
 uint8_t
 djp_py_kind(djp_py_state *state, PyObject *kind)
 {
-    if (kind == NULL || kind == Py_None)
+    if (kind == NULL || kind == Py_None) {
         return 0;
+    }
     if (PyLong_Check(kind)) {
         int overflow;
         long number = PyLong_AsLongAndOverflow(kind, &overflow);
         return number >= 1 && number <= 5 ? (uint8_t)number : 0;
     }
-    if (PyUnicode_Check(kind))
+    if (PyUnicode_Check(kind)) {
         return tracer_kind_word(kind);
+    }
     PyObject *name = PyObject_GetAttr(kind, state->words.name);
     uint8_t found = tracer_kind_word(name);
     Py_XDECREF(name);
@@ -44,15 +50,18 @@ djp_py_kind(djp_py_state *state, PyObject *kind)
     return found;
 }
 
-/* Nothing is recorded: a parent that the caller named still reaches whoever injects from this span. */
+/* Nothing is recorded: a parent that the caller named still reaches whoever injects from this
+ * span. */
 static PyObject *
 tracer_start_off(djp_py_state *state, PyObject *named)
 {
-    if (named == NULL || named == Py_None)
+    if (named == NULL || named == Py_None) {
         return Py_NewRef(state->noop_span);
+    }
     djp_py_parent parent;
     djp_py_parent_get(&parent, state, named);
-    PyObject *span = parent.has_remote ? djp_py_span_remote(state, &parent.remote) : Py_NewRef(state->noop_span);
+    PyObject *span =
+        parent.has_remote ? djp_py_span_remote(state, &parent.remote) : Py_NewRef(state->noop_span);
     djp_py_parent_release(&parent);
     return span;
 }
@@ -61,24 +70,27 @@ static void
 tracer_fill(djp_py_state *state, djp_span *span, const tracer_request *request)
 {
     djp_py_set_attributes(state, span, request->attributes);
-    if (request->links == NULL || request->links == Py_None)
+    if (request->links == NULL || request->links == Py_None) {
         return;
+    }
     PyObject *links = djp_py_items(request->links, DJP_PY_ITEMS_MAX);
     for (Py_ssize_t i = 0; links != NULL && i < PySequence_Fast_GET_SIZE(links); i++) {
         PyObject *link = Py_NewRef(PySequence_Fast_GET_ITEM(links, i));
         djp_py_add_link(state, span, link, NULL);
         Py_DECREF(link);
     }
-    if (links == NULL)
+    if (links == NULL) {
         djp_span_drop_attribute(span);
+    }
     PyErr_Clear();
     Py_XDECREF(links);
 }
 
-/* A sampler wants to see the first attributes: they are converted before the start, and recorded from there, because reading them may run
- * the program's code. */
+/* A sampler wants to see the first attributes: they are converted before the start, and recorded
+ * from there, because reading them may run the program's code. */
 static DJP_PY_COLD djp_span *
-tracer_start_shown(djp_py_state *state, tracer_request *request, djp_text name, djp_span_options *options)
+tracer_start_shown(djp_py_state *state, tracer_request *request, djp_text name,
+                   djp_span_options *options)
 {
     djp_py_attributes attributes;
     djp_py_attributes_get(&attributes, state, request->attributes);
@@ -89,8 +101,9 @@ tracer_start_shown(djp_py_state *state, tracer_request *request, djp_text name, 
         const djp_attribute *item = &attributes.items[i];
         djp_span_set_value(span, djp_key_intern(item->key), &item->value);
     }
-    for (size_t i = 0; span != NULL && i < attributes.dropped; i++)
+    for (size_t i = 0; span != NULL && i < attributes.dropped; i++) {
         djp_span_drop_attribute(span);
+    }
     djp_py_attributes_release(&attributes);
     request->attributes = NULL;
     return span;
@@ -100,8 +113,9 @@ static djp_span *
 tracer_start_in(djp_py_state *state, tracer_request *request, djp_span_options *options)
 {
     djp_py_text name;
-    if (!djp_py_text_get(&name, request->name) || name.text.size == 0)
+    if (!djp_py_text_get(&name, request->name) || name.text.size == 0) {
         name.text = (djp_text){"unnamed", 7};
+    }
     if (request->attributes != NULL && request->attributes != Py_None && options->parent == NULL &&
         (djp_recorder_needs(state->recorder) & DJP_NEEDS_ATTRIBUTES) != 0) {
         djp_span *shown = tracer_start_shown(state, request, name.text, options);
@@ -146,44 +160,53 @@ tracer_start_current(djp_py_state *state, tracer_request *request, djp_span_opti
 static PyObject *
 tracer_start(djp_py_state *state, tracer_request *request)
 {
-    if (state->recorder == NULL)
+    if (state->recorder == NULL) {
         return tracer_start_off(state, request->parent);
+    }
     djp_span_options options = {.scope = request->scope};
-    if (request->kind != NULL)
+    if (request->kind != NULL) {
         options.kind = djp_py_kind(state, request->kind);
-    if (request->start_time != NULL)
+    }
+    if (request->start_time != NULL) {
         options.start_unix_ns = djp_py_time(request->start_time);
+    }
     djp_span *span = request->parent == NULL || request->parent == Py_None
                          ? tracer_start_current(state, request, &options)
                          : tracer_start_named(state, request, &options);
-    if (span == NULL) /* switched off */
+    if (span == NULL) { /* switched off */
         return tracer_start_off(state, request->parent);
-    if (request->attributes != NULL || request->links != NULL)
+    }
+    if (request->attributes != NULL || request->links != NULL) {
         tracer_fill(state, span, request);
+    }
     PyObject *self = djp_py_span_new(state, span);
-    if (request->flags != 0 && self != state->noop_span)
+    if (request->flags != 0 && self != state->noop_span) {
         ((djp_py_span *)self)->flags = request->flags;
+    }
     return self;
 }
 
 /* start_span(name, attributes=None, *, parent=None, kind=None, links=None, start_time=None) */
 static PyObject *
-tracer_module_start_span(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+tracer_module_start_span(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
+                         PyObject *kwnames)
 {
     static const djp_py_signature signature = {"start_span",
                                                2,
                                                1,
                                                6,
-                                               {DJP_PY_WORD_name, DJP_PY_WORD_attributes, DJP_PY_WORD_parent,
-                                                DJP_PY_WORD_kind, DJP_PY_WORD_links, DJP_PY_WORD_start_time}};
+                                               {DJP_PY_WORD_name, DJP_PY_WORD_attributes,
+                                                DJP_PY_WORD_parent, DJP_PY_WORD_kind,
+                                                DJP_PY_WORD_links, DJP_PY_WORD_start_time}};
     djp_py_state *state = djp_py_state_of(module);
     PyObject *given[6];
     if (nargs == 1 && kwnames == NULL) { /* a name alone, the usual call */
         tracer_request named = {.name = args[0]};
         return tracer_start(state, &named);
     }
-    if (djp_py_arguments(given, state, &signature, args, nargs, kwnames) < 0)
+    if (djp_py_arguments(given, state, &signature, args, nargs, kwnames) < 0) {
         return NULL;
+    }
     tracer_request request = {given[0], given[1], given[2], given[3], given[4], given[5], 0, 0};
     return tracer_start(state, &request);
 }
@@ -203,8 +226,9 @@ static PyObject *
 starter_new(djp_py_state *state, const tracer_request *request)
 {
     starter_object *self = PyObject_GC_New(starter_object, state->starter_type);
-    if (self == NULL)
+    if (self == NULL) {
         return NULL;
+    }
     self->state = state;
     self->name = Py_XNewRef(request->name);
     self->attributes = Py_XNewRef(request->attributes);
@@ -280,8 +304,9 @@ starter_leave(PyObject *object, PyObject *const *args, Py_ssize_t nargs)
 {
     PyObject *span = ((starter_object *)object)->span;
     ((starter_object *)object)->span = NULL;
-    if (span != NULL)
+    if (span != NULL) {
         djp_py_span_leave(span, djp_py_exit_exception(args, nargs));
+    }
     Py_XDECREF(span);
 }
 
@@ -310,11 +335,13 @@ starter_call(PyObject *object, PyObject *args, PyObject *kwargs)
 {
     PyObject *function = NULL;
     static char *names[] = {"function", NULL};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O", names, &function))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O", names, &function)) {
         return NULL;
+    }
     PyObject *helper = PyImport_ImportModule("djp_telemetry._decorators");
     PyObject *start = helper == NULL ? NULL : PyObject_GetAttrString(object, "start");
-    PyObject *result = start == NULL ? NULL : PyObject_CallMethod(helper, "decorate", "OO", function, start);
+    PyObject *result =
+        start == NULL ? NULL : PyObject_CallMethod(helper, "decorate", "OO", function, start);
     Py_XDECREF(helper);
     Py_XDECREF(start);
     return result;
@@ -322,9 +349,11 @@ starter_call(PyObject *object, PyObject *args, PyObject *kwargs)
 
 static PyMethodDef starter_methods[] = {
     {"__enter__", starter_enter, METH_NOARGS, DJP_PY_DOC_SPANSTARTER___ENTER__},
-    {"__exit__", (PyCFunction)(void (*)(void))starter_exit, METH_FASTCALL, DJP_PY_DOC_SPANSTARTER___EXIT__},
+    {"__exit__", (PyCFunction)(void (*)(void))starter_exit, METH_FASTCALL,
+     DJP_PY_DOC_SPANSTARTER___EXIT__},
     {"__aenter__", starter_aenter, METH_NOARGS, DJP_PY_DOC_SPANSTARTER___AENTER__},
-    {"__aexit__", (PyCFunction)(void (*)(void))starter_aexit, METH_FASTCALL, DJP_PY_DOC_SPANSTARTER___AEXIT__},
+    {"__aexit__", (PyCFunction)(void (*)(void))starter_aexit, METH_FASTCALL,
+     DJP_PY_DOC_SPANSTARTER___AEXIT__},
     {"start", starter_start, METH_NOARGS, DJP_PY_DOC_SPANSTARTER_START},
     {NULL, NULL, 0, NULL},
 };
@@ -346,7 +375,8 @@ typedef struct tracer_object {
     PyObject ob_base;
     djp_py_state *state;
     PyObject *name, *version, *schema_url; /* str or NULL; until the scope is interned */
-    int waiting; /* 1: it is interned with the first span, so that tracers that nobody uses fill no table */
+    /* 1: it is interned with the first span, so that tracers that nobody uses fill no table */
+    int waiting;
     djp_scope scope;
 } tracer_object;
 
@@ -363,7 +393,8 @@ static DJP_PY_COLD void
 tracer_tell_full(PyObject *name)
 {
     PyObject *runtime = PyImport_ImportModule("djp_telemetry._runtime");
-    PyObject *told = runtime == NULL ? NULL : PyObject_CallMethod(runtime, "warn_scopes_full", "O", name);
+    PyObject *told =
+        runtime == NULL ? NULL : PyObject_CallMethod(runtime, "warn_scopes_full", "O", name);
     PyErr_Clear();
     Py_XDECREF(runtime);
     Py_XDECREF(told);
@@ -374,9 +405,11 @@ tracer_intern(tracer_object *self)
 {
     self->waiting = 0;
     const char *name = tracer_c_text(self->name);
-    self->scope = djp_scope_intern(name, tracer_c_text(self->version), tracer_c_text(self->schema_url), NULL, 0);
-    if (self->scope == 0 && name != NULL && *name != '\0')
+    self->scope = djp_scope_intern(name, tracer_c_text(self->version),
+                                   tracer_c_text(self->schema_url), NULL, 0);
+    if (self->scope == 0 && name != NULL && *name != '\0') {
         tracer_tell_full(self->name);
+    }
     Py_CLEAR(self->name);
     Py_CLEAR(self->version);
     Py_CLEAR(self->schema_url);
@@ -384,27 +417,31 @@ tracer_intern(tracer_object *self)
 
 /* OpenTelemetry's order of arguments; parent is our name for context. */
 static int
-tracer_read(tracer_request *out, PyObject *object, const char *function, PyObject *const *args, Py_ssize_t nargs,
-            PyObject *kwnames)
+tracer_read(tracer_request *out, PyObject *object, const char *function, PyObject *const *args,
+            Py_ssize_t nargs, PyObject *kwnames)
 {
-    djp_py_signature signature = {function,
-                                  9,
-                                  1,
-                                  10,
-                                  {DJP_PY_WORD_name, DJP_PY_WORD_context, DJP_PY_WORD_kind, DJP_PY_WORD_attributes,
-                                   DJP_PY_WORD_links, DJP_PY_WORD_start_time, DJP_PY_WORD_record_exception,
-                                   DJP_PY_WORD_set_status_on_exception, DJP_PY_WORD_end_on_exit, DJP_PY_WORD_parent}};
+    djp_py_signature signature = {
+        function,
+        9,
+        1,
+        10,
+        {DJP_PY_WORD_name, DJP_PY_WORD_context, DJP_PY_WORD_kind, DJP_PY_WORD_attributes,
+         DJP_PY_WORD_links, DJP_PY_WORD_start_time, DJP_PY_WORD_record_exception,
+         DJP_PY_WORD_set_status_on_exception, DJP_PY_WORD_end_on_exit, DJP_PY_WORD_parent}};
     tracer_object *self = (tracer_object *)object;
     PyObject *given[10];
-    if (djp_py_arguments(given, self->state, &signature, args, nargs, kwnames) < 0)
+    if (djp_py_arguments(given, self->state, &signature, args, nargs, kwnames) < 0) {
         return -1;
-    if (self->waiting && self->state->recorder != NULL)
+    }
+    if (self->waiting && self->state->recorder != NULL) {
         tracer_intern(self);
+    }
     PyObject *parent = given[9] == NULL || given[9] == Py_None ? given[1] : given[9];
     uint32_t flags = (given[6] == Py_False ? DJP_PY_SPAN_NO_RECORD : 0u) |
                      (given[7] == Py_False ? DJP_PY_SPAN_NO_STATUS : 0u) |
                      (given[8] == Py_False ? DJP_PY_SPAN_KEEP_OPEN : 0u);
-    *out = (tracer_request){given[0], given[3], parent, given[2], given[4], given[5], self->scope, flags};
+    *out = (tracer_request){given[0], given[3], parent,      given[2],
+                            given[4], given[5], self->scope, flags};
     return 0;
 }
 
@@ -412,8 +449,9 @@ static PyObject *
 tracer_start_span(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     tracer_request request;
-    if (tracer_read(&request, self, "start_span", args, nargs, kwnames) < 0)
+    if (tracer_read(&request, self, "start_span", args, nargs, kwnames) < 0) {
         return NULL;
+    }
     return tracer_start(((tracer_object *)self)->state, &request);
 }
 
@@ -421,10 +459,12 @@ static PyObject *
 tracer_start_as_current(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     tracer_request request;
-    if (((tracer_object *)self)->waiting) /* a decorator may be older than telemetry */
+    if (((tracer_object *)self)->waiting) { /* a decorator may be older than telemetry */
         tracer_intern((tracer_object *)self);
-    if (tracer_read(&request, self, "start_as_current_span", args, nargs, kwnames) < 0)
+    }
+    if (tracer_read(&request, self, "start_as_current_span", args, nargs, kwnames) < 0) {
         return NULL;
+    }
     return starter_new(((tracer_object *)self)->state, &request);
 }
 
@@ -441,7 +481,8 @@ tracer_dealloc(PyObject *self)
 
 static PyMethodDef tracer_methods[] = {
     {"start_span", DJP_PY_FAST(tracer_start_span), DJP_PY_DOC_TRACER_START_SPAN},
-    {"start_as_current_span", DJP_PY_FAST(tracer_start_as_current), DJP_PY_DOC_TRACER_START_AS_CURRENT_SPAN},
+    {"start_as_current_span", DJP_PY_FAST(tracer_start_as_current),
+     DJP_PY_DOC_TRACER_START_AS_CURRENT_SPAN},
     {NULL, NULL, 0, NULL},
 };
 static PyType_Slot tracer_slots[] = {
@@ -450,8 +491,8 @@ static PyType_Slot tracer_slots[] = {
     {Py_tp_methods, tracer_methods},
     {0, NULL},
 };
-static PyType_Spec tracer_spec = {"djp_telemetry._native.Tracer", sizeof(tracer_object), 0, Py_TPFLAGS_DEFAULT,
-                                  tracer_slots};
+static PyType_Spec tracer_spec = {"djp_telemetry._native.Tracer", sizeof(tracer_object), 0,
+                                  Py_TPFLAGS_DEFAULT, tracer_slots};
 
 static PyObject *
 tracer_kept(PyObject *text)
@@ -464,14 +505,20 @@ static PyObject *
 tracer_get(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     static const djp_py_signature signature = {
-        "get_tracer", 4, 0, 4, {DJP_PY_WORD_name, DJP_PY_WORD_version, DJP_PY_WORD_schema_url, DJP_PY_WORD_attributes}};
+        "get_tracer",
+        4,
+        0,
+        4,
+        {DJP_PY_WORD_name, DJP_PY_WORD_version, DJP_PY_WORD_schema_url, DJP_PY_WORD_attributes}};
     djp_py_state *state = djp_py_state_of(module);
     PyObject *given[4];
-    if (djp_py_arguments(given, state, &signature, args, nargs, kwnames) < 0)
+    if (djp_py_arguments(given, state, &signature, args, nargs, kwnames) < 0) {
         return NULL;
+    }
     tracer_object *self = PyObject_New(tracer_object, state->tracer_type);
-    if (self == NULL)
+    if (self == NULL) {
         return NULL;
+    }
     *self = (tracer_object){self->ob_base, state, NULL, NULL, NULL, 0, 0};
     if (given[3] == NULL || given[3] == Py_None) {
         self->name = tracer_kept(given[0]);
@@ -480,13 +527,15 @@ tracer_get(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *
         self->waiting = self->name != NULL || self->version != NULL || self->schema_url != NULL;
         return (PyObject *)self;
     }
-    const char *name = tracer_c_text(given[0]), *version = tracer_c_text(given[1]), *schema = tracer_c_text(given[2]);
+    const char *name = tracer_c_text(given[0]), *version = tracer_c_text(given[1]),
+               *schema = tracer_c_text(given[2]);
     djp_py_attributes attributes;
     djp_py_attributes_get(&attributes, state, given[3]);
     self->scope = djp_scope_intern(name, version, schema, attributes.items, attributes.count);
     djp_py_attributes_release(&attributes);
-    if (self->scope == 0 && name != NULL && *name != '\0')
+    if (self->scope == 0 && name != NULL && *name != '\0') {
         tracer_tell_full(given[0]);
+    }
     return (PyObject *)self;
 }
 
@@ -501,8 +550,9 @@ tracer_part_init(PyObject *module, djp_py_state *state)
 {
     state->starter_type = djp_py_type(module, &starter_spec, NULL, "SpanStarter");
     state->tracer_type = djp_py_type(module, &tracer_spec, NULL, "Tracer");
-    if (state->starter_type == NULL || state->tracer_type == NULL)
+    if (state->starter_type == NULL || state->tracer_type == NULL) {
         return -1;
+    }
     state->starter_type->tp_new = NULL;
     state->tracer_type->tp_new = NULL;
     return PyModule_AddFunctions(module, tracer_functions);

@@ -1,5 +1,5 @@
-/* Making somebody else's span or context current for a while: use_span(), attach() and detach(), and the awaitable that is done at
- * once, for `async with`. */
+/* Making somebody else's span or context current for a while: use_span(), attach() and detach(),
+ * and the awaitable that is done at once, for `async with`. */
 #include "span.h"
 
 typedef struct use_object {
@@ -16,19 +16,23 @@ static PyObject *
 use_new(djp_py_state *state, PyObject *target, uint32_t flags)
 {
     use_object *self = PyObject_GC_New(use_object, state->use_type);
-    if (self == NULL)
+    if (self == NULL) {
         return NULL;
+    }
     PyObject *span = NULL, *baggage = NULL;
     int whole = djp_py_context_parts(state, target, &span, &baggage);
-    *self = (use_object){self->ob_base, state, NULL, Py_XNewRef(baggage), {NULL, NULL}, {NULL, NULL}, whole, flags};
-    if (span == NULL && djp_py_span_check(state, target))
+    *self = (use_object){self->ob_base, state,        NULL,  Py_XNewRef(baggage),
+                         {NULL, NULL},  {NULL, NULL}, whole, flags};
+    if (span == NULL && djp_py_span_check(state, target)) {
         span = target;
+    }
     if (span != NULL) {
         self->span = Py_NewRef(span);
     } else {
         djp_py_parent parent;
         djp_py_parent_get(&parent, state, target);
-        self->span = parent.has_remote ? djp_py_span_remote(state, &parent.remote) : Py_NewRef(state->noop_span);
+        self->span = parent.has_remote ? djp_py_span_remote(state, &parent.remote)
+                                       : Py_NewRef(state->noop_span);
         djp_py_parent_release(&parent);
     }
     PyObject_GC_Track(self);
@@ -74,10 +78,12 @@ use_begin(use_object *self)
 static void
 use_finish(use_object *self)
 {
-    if (self->baggage_entry.token != NULL)
+    if (self->baggage_entry.token != NULL) {
         djp_py_current_leave(self->state, (PyObject *)self, &self->baggage_entry, 1);
-    if (self->entry.token != NULL)
+    }
+    if (self->entry.token != NULL) {
         djp_py_current_leave(self->state, (PyObject *)self, &self->entry, 0);
+    }
 }
 
 static int
@@ -130,8 +136,9 @@ use_exit(PyObject *object, PyObject *const *args, Py_ssize_t nargs)
     use_object *self = (use_object *)object;
     PyObject *exception = djp_py_exit_exception(args, nargs);
     djp_span *span = self->span == NULL ? NULL : djp_py_span_handle(self->span);
-    if (exception != NULL)
+    if (exception != NULL) {
         djp_py_span_fail(self->state, span, exception, self->flags);
+    }
     if ((self->flags & DJP_PY_SPAN_KEEP_OPEN) == 0 && span != NULL) {
         (void)djp_span_end(span, 0);
         ((djp_py_span *)self->span)->flags |= DJP_PY_SPAN_ENDED;
@@ -146,8 +153,9 @@ static PyMethodDef use_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 static PyType_Slot use_slots[] = {
-    {Py_tp_doc, DJP_PY_DOC_SPANUSE},  {Py_tp_dealloc, (void *)use_dealloc}, {Py_tp_traverse, (void *)use_traverse},
-    {Py_tp_clear, (void *)use_clear}, {Py_tp_methods, use_methods},         {0, NULL},
+    {Py_tp_doc, DJP_PY_DOC_SPANUSE},        {Py_tp_dealloc, (void *)use_dealloc},
+    {Py_tp_traverse, (void *)use_traverse}, {Py_tp_clear, (void *)use_clear},
+    {Py_tp_methods, use_methods},           {0, NULL},
 };
 static PyType_Spec use_spec = {"djp_telemetry._native.SpanUse", sizeof(use_object), 0,
                                Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, use_slots};
@@ -155,15 +163,17 @@ static PyType_Spec use_spec = {"djp_telemetry._native.SpanUse", sizeof(use_objec
 static PyObject *
 use_span(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    static const djp_py_signature signature = {
-        "use_span",
-        4,
-        1,
-        4,
-        {DJP_PY_WORD_span, DJP_PY_WORD_end_on_exit, DJP_PY_WORD_record_exception, DJP_PY_WORD_set_status_on_exception}};
+    static const djp_py_signature signature = {"use_span",
+                                               4,
+                                               1,
+                                               4,
+                                               {DJP_PY_WORD_span, DJP_PY_WORD_end_on_exit,
+                                                DJP_PY_WORD_record_exception,
+                                                DJP_PY_WORD_set_status_on_exception}};
     PyObject *given[4];
-    if (djp_py_arguments(given, djp_py_state_of(module), &signature, args, nargs, kwnames) < 0)
+    if (djp_py_arguments(given, djp_py_state_of(module), &signature, args, nargs, kwnames) < 0) {
         return NULL;
+    }
     uint32_t flags = (given[1] == Py_True ? 0u : DJP_PY_SPAN_KEEP_OPEN) |
                      (given[2] == Py_False ? DJP_PY_SPAN_NO_RECORD : 0u) |
                      (given[3] == Py_False ? DJP_PY_SPAN_NO_STATUS : 0u);
@@ -174,8 +184,9 @@ static PyObject *
 use_attach(PyObject *module, PyObject *context)
 {
     PyObject *self = use_new(djp_py_state_of(module), context, DJP_PY_SPAN_KEEP_OPEN);
-    if (self != NULL)
+    if (self != NULL) {
         use_begin((use_object *)self);
+    }
     return self;
 }
 
@@ -183,10 +194,11 @@ static PyObject *
 use_detach(PyObject *module, PyObject *token)
 {
     djp_py_state *state = djp_py_state_of(module);
-    if (Py_TYPE(token) == state->use_type)
+    if (Py_TYPE(token) == state->use_type) {
         use_finish((use_object *)token);
-    else if (djp_py_span_check(state, token))
+    } else if (djp_py_span_check(state, token)) {
         djp_py_span_go(token);
+    }
     Py_RETURN_NONE;
 }
 
@@ -207,7 +219,8 @@ typedef struct immediate_object {
 PyObject *
 djp_py_immediate(djp_py_state *state, PyObject *result)
 {
-    immediate_object *self = result == NULL ? NULL : PyObject_New(immediate_object, state->immediate_type);
+    immediate_object *self =
+        result == NULL ? NULL : PyObject_New(immediate_object, state->immediate_type);
     if (self == NULL) {
         Py_XDECREF(result);
         return NULL;
@@ -234,9 +247,11 @@ immediate_self(PyObject *object)
 static PyObject *
 immediate_next(PyObject *object)
 {
-    PyObject *stop = PyObject_CallFunctionObjArgs(PyExc_StopIteration, ((immediate_object *)object)->result, NULL);
-    if (stop != NULL)
+    PyObject *stop = PyObject_CallFunctionObjArgs(PyExc_StopIteration,
+                                                  ((immediate_object *)object)->result, NULL);
+    if (stop != NULL) {
         PyErr_SetObject(PyExc_StopIteration, stop);
+    }
     Py_XDECREF(stop);
     return NULL;
 }
@@ -248,16 +263,17 @@ static PyType_Slot immediate_slots[] = {
     {Py_am_await, (void *)immediate_self},
     {0, NULL},
 };
-static PyType_Spec immediate_spec = {"djp_telemetry._native._Immediate", sizeof(immediate_object), 0,
-                                     Py_TPFLAGS_DEFAULT, immediate_slots};
+static PyType_Spec immediate_spec = {"djp_telemetry._native._Immediate", sizeof(immediate_object),
+                                     0, Py_TPFLAGS_DEFAULT, immediate_slots};
 
 static int
 use_part_init(PyObject *module, djp_py_state *state)
 {
     state->use_type = djp_py_type(module, &use_spec, NULL, "SpanUse");
     state->immediate_type = djp_py_type(module, &immediate_spec, NULL, NULL);
-    if (state->use_type == NULL || state->immediate_type == NULL)
+    if (state->use_type == NULL || state->immediate_type == NULL) {
         return -1;
+    }
     state->use_type->tp_new = NULL;
     state->immediate_type->tp_new = NULL;
     return PyModule_AddFunctions(module, use_functions);

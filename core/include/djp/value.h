@@ -31,13 +31,13 @@ typedef struct djp_text {
 
 /* A literal, and a text that ends in NUL (NULL: an empty one). */
 #ifdef __cplusplus
-#define DJP_TEXT(literal)              \
-    djp_text                           \
-    {                                  \
-        (literal), sizeof(literal) - 1 \
+#define DJP_TEXT(literal)             \
+    djp_text                          \
+    {                                 \
+        (literal), sizeof literal - 1 \
     }
 #else
-#define DJP_TEXT(literal) ((djp_text){(literal), sizeof(literal) - 1})
+#define DJP_TEXT(literal) ((djp_text){(literal), sizeof literal - 1})
 #endif
 static inline djp_text
 djp_text_of(const char *text)

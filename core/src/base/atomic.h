@@ -1,5 +1,6 @@
-/* The only place that names C11 atomics. A shared field is declared DJP_ATOMIC(type) and its comment says who writes it and
- * with which order. "relaxed" is the default for counters, acquire/release for hand-over. */
+/* The only place that names C11 atomics. A shared field is declared DJP_ATOMIC(type) and its
+ * comment says who writes it and with which order. "relaxed" is the default for counters,
+ * acquire/release for hand-over. */
 #ifndef DJP_BASE_ATOMIC_H
 #define DJP_BASE_ATOMIC_H
 
@@ -17,21 +18,26 @@
 #define djp_sub_acq_rel(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_acq_rel)
 #define djp_or_acq_rel(p, v) atomic_fetch_or_explicit((p), (v), memory_order_acq_rel)
 #define djp_swap_acq_rel(p, v) atomic_exchange_explicit((p), (v), memory_order_acq_rel)
-#define djp_cas_weak_relaxed(p, expected, v) \
-    atomic_compare_exchange_weak_explicit((p), (expected), (v), memory_order_relaxed, memory_order_relaxed)
-#define djp_cas_weak_acq_rel(p, expected, v) \
-    atomic_compare_exchange_weak_explicit((p), (expected), (v), memory_order_acq_rel, memory_order_acquire)
-#define djp_cas_strong_acq_rel(p, expected, v) \
-    atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_acq_rel, memory_order_acquire)
+#define djp_cas_weak_relaxed(p, expected, v)                                          \
+    atomic_compare_exchange_weak_explicit((p), (expected), (v), memory_order_relaxed, \
+                                          memory_order_relaxed)
+#define djp_cas_weak_acq_rel(p, expected, v)                                          \
+    atomic_compare_exchange_weak_explicit((p), (expected), (v), memory_order_acq_rel, \
+                                          memory_order_acquire)
+#define djp_cas_strong_acq_rel(p, expected, v)                                          \
+    atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_acq_rel, \
+                                            memory_order_acquire)
 
-/* Sequentially consistent, for "I publish, then look whether you sleep" against "I go to sleep, then look once more". */
+/* Sequentially consistent, for "I publish, then look whether you sleep" against "I go to sleep,
+ * then look once more". */
 #define djp_load_seq_cst(p) atomic_load_explicit((p), memory_order_seq_cst)
 #define djp_store_seq_cst(p, v) atomic_store_explicit((p), (v), memory_order_seq_cst)
 #define djp_add_seq_cst(p, v) atomic_fetch_add_explicit((p), (v), memory_order_seq_cst)
 #define djp_or_seq_cst(p, v) atomic_fetch_or_explicit((p), (v), memory_order_seq_cst)
 #define djp_and_seq_cst(p, v) atomic_fetch_and_explicit((p), (v), memory_order_seq_cst)
 #define djp_swap_seq_cst(p, v) atomic_exchange_explicit((p), (v), memory_order_seq_cst)
-#define djp_cas_weak_seq_cst(p, expected, v) \
-    atomic_compare_exchange_weak_explicit((p), (expected), (v), memory_order_seq_cst, memory_order_relaxed)
+#define djp_cas_weak_seq_cst(p, expected, v)                                          \
+    atomic_compare_exchange_weak_explicit((p), (expected), (v), memory_order_seq_cst, \
+                                          memory_order_relaxed)
 
 #endif

@@ -1,5 +1,6 @@
-/* The growable byte buffer and the number and JSON forms that writers need. A failed growth makes it deaf instead of
- * returning errors, so that writers check once; nothing here depends on the locale. */
+/* The growable byte buffer and the number and JSON forms that writers need. A failed growth makes
+ * it deaf instead of returning errors, so that writers check once; nothing here depends on the
+ * locale. */
 #include "base/buf.h"
 
 #include <float.h>
@@ -48,7 +49,7 @@ buf__grow(djp_buf *buf, size_t needed)
         capacity *= 2;
     }
     char *data = djp__realloc(buf->data, capacity);
-    if (!data) {
+    if (data == NULL) {
         return 0;
     }
     buf->data = data;
@@ -78,7 +79,7 @@ void
 djp__buf_append(djp_buf *buf, const void *data, size_t size)
 {
     char *end = djp__buf_reserve(buf, size);
-    if (end && size > 0) {
+    if (end != NULL && size > 0) {
         memcpy(end, data, size);
         buf->size += size;
     }
@@ -87,7 +88,7 @@ djp__buf_append(djp_buf *buf, const void *data, size_t size)
 void
 djp__buf_text(djp_buf *buf, const char *text)
 {
-    if (text) {
+    if (text != NULL) {
         djp__buf_append(buf, text, strlen(text));
     }
 }
@@ -152,7 +153,8 @@ djp__buf_double(djp_buf *buf, double value)
         return;
     }
     char text[48];
-    /* Every double of up to 15 digits reads back equal, except the subnormal ones, which have fewer. */
+    /* Every double of up to 15 digits reads back equal, except the subnormal ones, which have
+     * fewer. */
     int precision = fabs(value) < DBL_MIN ? 1 : 15;
     for (; precision <= 17; precision++) {
         snprintf(text, sizeof text, "%.*g", precision, value);
@@ -174,7 +176,7 @@ djp__buf_hex(djp_buf *buf, const void *data, size_t size)
         return;
     }
     char *end = djp__buf_reserve(buf, size * 2);
-    if (!end) {
+    if (end == NULL) {
         return;
     }
     for (size_t i = 0; i < size; i++) {
@@ -252,7 +254,7 @@ djp__buf_printf(djp_buf *buf, const char *format, ...)
         djp__buf_append(buf, local, (size_t)size);
     } else {
         char *end = djp__buf_reserve(buf, (size_t)size + 1);
-        if (end) {
+        if (end != NULL) {
             vsnprintf(end, (size_t)size + 1, format, again);
             buf->size += (size_t)size;
         }
@@ -270,16 +272,16 @@ djp__buf_take(djp_buf *buf, size_t *size)
     }
     char *end = djp__buf_reserve(buf, 1);
     buf->limit = limit;
-    if (!end) {
+    if (end == NULL) {
         djp__buf_fini(buf);
-        if (size) {
+        if (size != NULL) {
             *size = 0;
         }
         return NULL;
     }
     *end = '\0';
     char *data = buf->data;
-    if (size) {
+    if (size != NULL) {
         *size = buf->size;
     }
     buf->data = NULL;

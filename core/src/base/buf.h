@@ -1,5 +1,5 @@
-/* A growable byte buffer with a sticky error: after a failed growth every later append is ignored and `failed` stays 1, so
- * writers check once at the end. */
+/* A growable byte buffer with a sticky error: after a failed growth every later append is ignored
+ * and `failed` stays 1, so writers check once at the end. */
 #ifndef DJP_BASE_BUF_H
 #define DJP_BASE_BUF_H
 
@@ -17,16 +17,20 @@ typedef struct djp_buf {
 void djp__buf_init(djp_buf *buf, size_t limit);
 void djp__buf_fini(djp_buf *buf);
 void djp__buf_clear(djp_buf *buf); /* size 0, failed 0, keeps memory */
-char *djp__buf_reserve(djp_buf *buf, size_t size); /* room for size more bytes at the returned end, or NULL */
+/* room for size more bytes at the returned end, or NULL */
+char *djp__buf_reserve(djp_buf *buf, size_t size);
 void djp__buf_append(djp_buf *buf, const void *data, size_t size);
 void djp__buf_text(djp_buf *buf, const char *text); /* NUL-terminated text without its NUL */
 void djp__buf_char(djp_buf *buf, char c);
 void djp__buf_u64(djp_buf *buf, uint64_t value); /* decimal */
 void djp__buf_i64(djp_buf *buf, int64_t value);
-void djp__buf_double(djp_buf *buf, double value); /* shortest form that reads back equal; NaN, +Inf, -Inf */
+/* shortest form that reads back equal; NaN, +Inf, -Inf */
+void djp__buf_double(djp_buf *buf, double value);
 void djp__buf_hex(djp_buf *buf, const void *data, size_t size); /* lower case */
-void djp__buf_json(djp_buf *buf, const char *text, size_t size); /* quoted JSON string; invalid UTF-8 as U+FFFD */
+/* quoted JSON string; invalid UTF-8 as U+FFFD */
+void djp__buf_json(djp_buf *buf, const char *text, size_t size);
 void djp__buf_printf(djp_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
-char *djp__buf_take(djp_buf *buf, size_t *size); /* gives the memory away, NUL-terminated; NULL when failed */
+/* gives the memory away, NUL-terminated; NULL when failed */
+char *djp__buf_take(djp_buf *buf, size_t *size);
 
 #endif

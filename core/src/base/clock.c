@@ -1,6 +1,8 @@
-/* The two clocks. CLOCK_MONOTONIC is read through the TSC where the CPU says that it is invariant and the kernel itself keeps
- * time with it; the relation between both is measured again at every refresh and published as one set of parameters under a
- * sequence number, beside the set that readers still use. Readings never go back; a TSC that strays from the kernel is given up for good. */
+/* The two clocks. CLOCK_MONOTONIC is read through the TSC where the CPU says that it is invariant
+ * and the kernel itself keeps time with it; the relation between both is measured again at every
+ * refresh and published as one set of parameters under a sequence number, beside the set that
+ * readers still use. Readings never go back; a TSC that strays from the kernel is given up for
+ * good. */
 #include "base/clock.h"
 
 #include <fcntl.h>
@@ -19,17 +21,20 @@
 #define CLOCK__HAS_TSC 0
 #endif
 
-#define CLOCK__CALIBRATION_NS 200000000ull /* least time between the two readings that give the first rate */
+/* least time between the two readings that give the first rate */
+#define CLOCK__CALIBRATION_NS 200000000ull
 #define CLOCK__STALE_NS 2000000000ull /* a reader refreshes by itself after this long */
 #define CLOCK__STEER_NS 1000000000ull /* an error is worked off over this long */
 #define CLOCK__WIDEST_TICKS 20000u /* a pair of readings further apart says too little */
 #define CLOCK__STRAY_PPM 1000 /* more than this is not a TSC to trust */
 
-#define CLOCK__TOLERANCE_NS 1000000ull /* a wait that ended earlier than that, by this clock, makes it suspect */
+/* a wait that ended earlier than that, by this clock, makes it suspect */
+#define CLOCK__TOLERANCE_NS 1000000ull
 
 /* Unix minus monotonic time, 0 before the first refresh. Any thread, relaxed. */
 static DJP_ATOMIC(int64_t) clock__anchor;
-/* Who refreshes: 0 or the fork generation of the owner, so that a lock inherited over fork counts as free. acquire/release. */
+/* Who refreshes: 0 or the fork generation of the owner, so that a lock inherited over fork counts
+ * as free. acquire/release. */
 static DJP_ATOMIC(uint32_t) clock__owner;
 
 static uint64_t
@@ -42,8 +47,8 @@ clock__read(clockid_t id)
 
 #if CLOCK__HAS_TSC
 
-/* ns = ns + (tsc - ticks) * rate / 2^32. Written by the owner while the other set is in use; all stores release and all loads
- * acquire, which keeps them in order without fences. */
+/* ns = ns + (tsc - ticks) * rate / 2^32. Written by the owner while the other set is in use; all
+ * stores release and all loads acquire, which keeps them in order without fences. */
 typedef struct clock__set {
     DJP_ATOMIC(uint64_t) ticks;
     DJP_ATOMIC(uint64_t) ns;
@@ -67,7 +72,8 @@ static struct {
     uint64_t ns;
 } clock__notes;
 
-/* One pair of readings as close together as three tries give; *width is the nanoseconds of doubt in ticks. */
+/* One pair of readings as close together as three tries give; *width is the nanoseconds of doubt in
+ * ticks. */
 static void
 clock__pair(uint64_t *ticks, uint64_t *ns, uint64_t *width)
 {
@@ -91,7 +97,8 @@ clock__tsc_is_fit(void)
     if (!__get_cpuid(0x80000007u, &a, &b, &c, &d) || !(d & (1u << 8))) {
         return 0;
     }
-    int file = open("/sys/devices/system/clocksource/clocksource0/current_clocksource", O_RDONLY | O_CLOEXEC);
+    int file = open("/sys/devices/system/clocksource/clocksource0/current_clocksource",
+                    O_RDONLY | O_CLOEXEC);
     if (file < 0) {
         return 0;
     }
@@ -118,7 +125,8 @@ clock__publish(uint64_t ticks, uint64_t ns, uint64_t rate)
     djp_store_release(&set->ticks, ticks);
     djp_store_release(&set->ns, ns);
     djp_store_release(&set->rate, rate);
-    djp_store_release(&set->stale_ticks, (uint64_t)(((unsigned __int128)CLOCK__STALE_NS << 32) / rate));
+    djp_store_release(&set->stale_ticks,
+                      (uint64_t)(((unsigned __int128)CLOCK__STALE_NS << 32) / rate));
     djp_store_release(&clock__sequence, next);
 }
 
@@ -137,14 +145,15 @@ clock__is_before(uint64_t ticks, uint64_t base)
     return ticks < base && base - ticks > CLOCK__WIDEST_TICKS;
 }
 
-/* New parameters that start where the old ones are now, or at the kernel's clock when that is ahead, and come back to the kernel's
- * clock about a second later. */
+/* New parameters that start where the old ones are now, or at the kernel's clock when that is
+ * ahead, and come back to the kernel's clock about a second later. */
 static void
 clock__steer(uint64_t ticks, uint64_t ns)
 {
     const clock__set *old = &clock__sets[djp_load_relaxed(&clock__sequence) & 1u];
     uint64_t old_rate = djp_load_relaxed(&old->rate);
-    uint64_t reading = clock__convert(ticks, djp_load_relaxed(&old->ticks), djp_load_relaxed(&old->ns), old_rate);
+    uint64_t reading =
+        clock__convert(ticks, djp_load_relaxed(&old->ticks), djp_load_relaxed(&old->ns), old_rate);
     uint64_t elapsed = ns - clock__notes.ns;
     int64_t error = (int64_t)(ns - reading);
     int64_t most = (int64_t)(elapsed / 1000000u * CLOCK__STRAY_PPM) + 10000;
@@ -170,12 +179,14 @@ clock__steer(uint64_t ticks, uint64_t ns)
     clock__publish(ticks, reading + 1, (uint64_t)((int64_t)rate + bend));
 }
 
-/* A counter that was set back, as after a suspend, gives no rate. However far apart the pair of readings was, this is certain. */
+/* A counter that was set back, as after a suspend, gives no rate. However far apart the pair of
+ * readings was, this is certain. */
 static int
 clock__was_set_back(uint64_t ticks)
 {
     uint64_t base = djp_load_relaxed(&clock__sets[djp_load_relaxed(&clock__sequence) & 1u].ticks);
-    return ticks <= clock__notes.ticks || (clock__notes.state == CLOCK__RUNNING && clock__is_before(ticks, base));
+    return ticks <= clock__notes.ticks ||
+           (clock__notes.state == CLOCK__RUNNING && clock__is_before(ticks, base));
 }
 
 static void
@@ -203,8 +214,10 @@ clock__tsc_refresh(void)
     if (clock__notes.state == CLOCK__RUNNING) {
         clock__steer(ticks, ns);
     } else if (ns - clock__notes.ns >= CLOCK__CALIBRATION_NS) {
-        uint64_t rate = (uint64_t)(((unsigned __int128)(ns - clock__notes.ns) << 32) / (ticks - clock__notes.ticks));
-        /* Start ahead by the doubt of the pair, so that no reading is before one that the kernel just gave. */
+        uint64_t rate = (uint64_t)(((unsigned __int128)(ns - clock__notes.ns) << 32) /
+                                   (ticks - clock__notes.ticks));
+        /* Start ahead by the doubt of the pair, so that no reading is before one that the kernel
+         * just gave. */
         clock__publish(ticks, ns + (uint64_t)(((unsigned __int128)width * rate) >> 32) + 1, rate);
         clock__notes.ticks = ticks;
         clock__notes.ns = ns;
@@ -212,20 +225,23 @@ clock__tsc_refresh(void)
     }
 }
 
-/* The kernel's clock, until the TSC is calibrated. A process whose spans are all dropped has no worker that would refresh, so
- * readers see to the calibration themselves, a few times a second at most. */
+/* The kernel's clock, until the TSC is calibrated. A process whose spans are all dropped has no
+ * worker that would refresh, so readers see to the calibration themselves, a few times a second at
+ * most. */
 static uint64_t
 clock__read_and_calibrate(void)
 {
     uint64_t now = clock__read(CLOCK_MONOTONIC);
     if (now >= djp_load_relaxed(&clock__calibrate_at)) {
-        djp_store_relaxed(&clock__calibrate_at, now + CLOCK__CALIBRATION_NS + CLOCK__CALIBRATION_NS / 8);
+        djp_store_relaxed(&clock__calibrate_at,
+                          now + CLOCK__CALIBRATION_NS + CLOCK__CALIBRATION_NS / 8);
         djp__clock_anchor_refresh();
     }
     return now;
 }
 
-/* A reading that something stands in the way of: parameters that change meanwhile, or that are too old. */
+/* A reading that something stands in the way of: parameters that change meanwhile, or that are too
+ * old. */
 static __attribute__((noinline)) uint64_t
 clock__read_slowly(void)
 {
@@ -245,7 +261,8 @@ clock__read_slowly(void)
             continue; /* refreshed meanwhile, or the TSC was given up */
         }
         /* Also where the counter was set back: the difference is huge then. */
-        if (ticks - base_ticks > stale && !refreshed && (ticks > base_ticks || clock__is_before(ticks, base_ticks))) {
+        if (ticks - base_ticks > stale && !refreshed &&
+            (ticks > base_ticks || clock__is_before(ticks, base_ticks))) {
             refreshed = 1;
             djp__clock_anchor_refresh();
             continue;
@@ -264,7 +281,8 @@ djp__clock_monotonic(void)
     uint64_t rate = djp_load_acquire(&set->rate);
     uint64_t stale = djp_load_acquire(&set->stale_ticks);
     uint64_t ticks = __rdtsc();
-    if (__builtin_expect(sequence == 0 || djp_load_relaxed(&clock__sequence) != sequence || ticks - base_ticks > stale,
+    if (__builtin_expect(sequence == 0 || djp_load_relaxed(&clock__sequence) != sequence ||
+                             ticks - base_ticks > stale,
                          0)) {
         return clock__read_slowly();
     }

@@ -1,4 +1,5 @@
-/* Hex, percent and base64 coding and the hash of the tables. Decoders take any bytes and refuse what is malformed. */
+/* Hex, percent and base64 coding and the hash of the tables. Decoders take any bytes and refuse
+ * what is malformed. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,14 +25,16 @@ typedef uint8_t codec__digits __attribute__((vector_size(16)));
 typedef uint16_t codec__pairs __attribute__((vector_size(16)));
 typedef uint8_t codec__eight __attribute__((vector_size(8)));
 
-/* Sixteen digits at once, stored as one word so that whoever reads them next need not wait; 0 when a character is none. */
+/* Sixteen digits at once, stored as one word so that whoever reads them next need not wait; 0 when
+ * a character is none. */
 static inline int
 codec__hex_eight(uint8_t *out, const char *text)
 {
     codec__digits digits;
     memcpy(&digits, text, sizeof digits);
     codec__digits number = digits - (uint8_t)'0', letter = digits - (uint8_t)'a';
-    codec__digits is_number = (codec__digits)(number <= 9), is_letter = (codec__digits)(letter <= 5);
+    codec__digits is_number = (codec__digits)(number <= 9),
+                  is_letter = (codec__digits)(letter <= 5);
     codec__pairs pairs = (codec__pairs)((number & is_number) | ((letter + 10) & is_letter));
     pairs = (pairs << 4 | pairs >> 8) & 0xff; /* the first digit is the lower byte of a pair */
     codec__eight bytes = __builtin_convertvector(pairs, codec__eight);
@@ -102,8 +105,8 @@ djp__percent_decode(djp_buf *out, djp_text text)
 static int
 codec__is_unreserved(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-           c == '_' || c == '~';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
 }
 
 void
@@ -112,7 +115,7 @@ djp__percent_encode(djp_buf *out, djp_text text, const char *also_safe)
     static const char digits[] = "0123456789ABCDEF";
     for (size_t i = 0; i < text.size; i++) {
         char c = text.data[i];
-        if (codec__is_unreserved(c) || (c != '\0' && also_safe && strchr(also_safe, c))) {
+        if (codec__is_unreserved(c) || (c != '\0' && also_safe != NULL && strchr(also_safe, c))) {
             djp__buf_char(out, c);
         } else {
             char form[3] = {'%', digits[(unsigned char)c >> 4], digits[(unsigned char)c & 15]};
@@ -121,7 +124,8 @@ djp__percent_encode(djp_buf *out, djp_text text, const char *also_safe)
     }
 }
 
-static const char codec__base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char codec__base64_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 void
 djp__base64(djp_buf *out, const void *data, size_t size)
@@ -143,7 +147,7 @@ static int
 codec__base64_value(char c)
 {
     const char *at = c ? strchr(codec__base64_digits, c) : NULL;
-    return at ? (int)(at - codec__base64_digits) : -1;
+    return at != NULL ? (int)(at - codec__base64_digits) : -1;
 }
 
 int
@@ -176,7 +180,8 @@ djp__base64_decode(djp_buf *out, djp_text text)
     return word == 0; /* stray bits behind the last byte are an error */
 }
 
-/* Chosen once per process, never 0 then. Written by whoever hashes first, relaxed: all agree through the exchange. */
+/* Chosen once per process, never 0 then. Written by whoever hashes first, relaxed: all agree
+ * through the exchange. */
 static DJP_ATOMIC(uint64_t) codec__hash_seed;
 
 static uint64_t
@@ -212,7 +217,8 @@ djp__hash(const void *data, size_t size)
     uint64_t state = codec__seed() ^ size;
     size_t left = size;
     while (left > 16) {
-        state = codec__mix(codec__load(bytes, 8) ^ 0x9e3779b97f4a7c15ull, codec__load(bytes + 8, 8) ^ state);
+        state = codec__mix(codec__load(bytes, 8) ^ 0x9e3779b97f4a7c15ull,
+                           codec__load(bytes + 8, 8) ^ state);
         bytes += 16;
         left -= 16;
     }

@@ -1,5 +1,5 @@
-/* The SDK's own messages: level check, one sink, and the newest error kept for the status report. Must never be called on a
- * recording path that succeeds, and never allocates. */
+/* The SDK's own messages: level check, one sink, and the newest error kept for the status report.
+ * Must never be called on a recording path that succeeds, and never allocates. */
 #include "base/diag.h"
 
 #include <stdarg.h>
@@ -16,8 +16,8 @@ diag__to_stderr(void *user, int level, const char *message)
     static const char *const names[] = {"", "error: ", "warning: ", "", "debug: "};
     char line[1100];
     const djp_diag *diag = user;
-    int size =
-        snprintf(line, sizeof line, "djp-telemetry: %s%s\n", level >= 0 && level <= 4 ? names[level] : "", message);
+    int size = snprintf(line, sizeof line, "djp-telemetry: %s%s\n",
+                        level >= 0 && level <= 4 ? names[level] : "", message);
     if (size < 0) {
         return;
     }

@@ -1,4 +1,5 @@
-/* The SDK's own messages: one sink, levels, and a once-only guard. Never called on a recording path that succeeds. */
+/* The SDK's own messages: one sink, levels, and a once-only guard. Never called on a recording path
+ * that succeeds. */
 #ifndef DJP_BASE_DIAG_H
 #define DJP_BASE_DIAG_H
 
@@ -18,11 +19,12 @@ typedef struct djp_diag {
     uint64_t last_error_unix_ns;
 } djp_diag;
 
-int djp__diag_init(
-    djp_diag *diag, int level, void (*log)(void *, int, const char *),
-    void *user); /* log NULL: stderr, where a message is dropped rather than waits; diag must not move then */
+int djp__diag_init(djp_diag *diag, int level, void (*log)(void *, int, const char *),
+                   void *user); /* log NULL: stderr, where a message is dropped rather than waits;
+                                   diag must not move then */
 void djp__diag_fini(djp_diag *diag);
-void djp__diag(djp_diag *diag, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void
+djp__diag(djp_diag *diag, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* 1 for the first caller with this flag, 0 afterwards. */
 int djp__once(DJP_ATOMIC(int) * flag);
 /* At most one message a minute per guard; returns 1 when it may be written. Guards start at 0. */

@@ -1,5 +1,5 @@
-/* A thread's own table of descriptors, and standard error from wherever a thread is. Nothing here waits, and nothing is written to a
- * descriptor before it was looked at. */
+/* A thread's own table of descriptors, and standard error from wherever a thread is. Nothing here
+ * waits, and nothing is written to a descriptor before it was looked at. */
 #include "base/files.h"
 
 #include <dirent.h>
@@ -16,7 +16,8 @@
 
 #include "base/thread.h"
 
-/* Numbers of system calls that are the same on all machines, for C libraries that are older than they. */
+/* Numbers of system calls that are the same on all machines, for C libraries that are older than
+ * they. */
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif
@@ -49,7 +50,8 @@ files_id_of(djp_file_id *out, const struct stat *facts)
 static int
 files_same(const djp_file_id *a, const djp_file_id *b)
 {
-    return a->device == b->device && a->special == b->special && a->inode == b->inode && a->kind == b->kind;
+    return a->device == b->device && a->special == b->special && a->inode == b->inode &&
+           a->kind == b->kind;
 }
 
 int
@@ -73,12 +75,13 @@ djp__file_is(const djp_file_id *id, int fd)
 
 /* ---- a table of one's own ---- */
 
-/* For kernels that cannot leave the old descriptors behind in the same step. The list itself holds one of them. */
+/* For kernels that cannot leave the old descriptors behind in the same step. The list itself holds
+ * one of them. */
 static int
 files_close_copies(void)
 {
     DIR *list = opendir("/proc/thread-self/fd");
-    if (!list) {
+    if (list == NULL) {
         return 0;
     }
     int own = dirfd(list);
@@ -107,7 +110,8 @@ djp__files_part(void)
     files__parted = 1;
     /* Libraries write their last words to 2; that must not be a connection. */
     for (int i = FILES__FIRST; i < 3; i++) {
-        if (open("/dev/null", O_RDWR | O_NOCTTY) < 0 && socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0) < 0) {
+        if (open("/dev/null", O_RDWR | O_NOCTTY) < 0 &&
+            socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0) < 0) {
             break;
         }
     }
@@ -136,10 +140,12 @@ djp__standard_is_safe(const djp_file_id *at_start, int fd)
         return 0;
     }
     int flags = fcntl(fd, F_GETFL);
-    return files_same(&now, at_start) || S_ISCHR(now.kind) || (S_ISREG(now.kind) && flags >= 0 && (flags & O_APPEND));
+    return files_same(&now, at_start) || S_ISCHR(now.kind) ||
+           (S_ISREG(now.kind) && flags >= 0 && (flags & O_APPEND));
 }
 
-/* The process's standard error as a descriptor of this thread: itself, or a copy that the kernel hands over. */
+/* The process's standard error as a descriptor of this thread: itself, or a copy that the kernel
+ * hands over. */
 static int
 files_take_standard_error(void)
 {
@@ -155,7 +161,8 @@ files_take_standard_error(void)
     return fd;
 }
 
-/* The same pipe or terminal with a description of our own, which may be told not to wait. -1: not possible. */
+/* The same pipe or terminal with a description of our own, which may be told not to wait. -1: not
+ * possible. */
 static int
 files_open_again(void)
 {
@@ -170,7 +177,8 @@ files_write_stream(int fd, const djp_file_id *id, const char *line, size_t size)
     if (again >= 0 && djp__file_is(id, again)) {
         wrote = write(again, line, size);
     } else if (fd >= 0) {
-        /* A pipe that is ready takes this much at once, and one that nobody reads any more is not "ready" alone. */
+        /* A pipe that is ready takes this much at once, and one that nobody reads any more is not
+         * "ready" alone. */
         struct pollfd stream = {fd, POLLOUT, 0};
         if (poll(&stream, 1, 0) > 0 && stream.revents == POLLOUT) {
             wrote = write(fd, line, size);
@@ -182,7 +190,8 @@ files_write_stream(int fd, const djp_file_id *id, const char *line, size_t size)
     }
 }
 
-/* Where the kernel hands nothing over, the stream is opened once more, which also goes for the usual ones. */
+/* Where the kernel hands nothing over, the stream is opened once more, which also goes for the
+ * usual ones. */
 static void
 files_write_reopened(const djp_file_id *at_start, const char *line, size_t size)
 {

@@ -1,5 +1,5 @@
-/* The fork generation and the list of fork hooks, behind one pthread_atfork registration. Hooks run in the forking thread;
- * those of the child must not allocate or start threads. */
+/* The fork generation and the list of fork hooks, behind one pthread_atfork registration. Hooks run
+ * in the forking thread; those of the child must not allocate or start threads. */
 #include "base/fork.h"
 
 #include <pthread.h>
@@ -7,12 +7,14 @@
 
 DJP_ATOMIC(uint32_t) djp__fork_generation_value = 1;
 
-/* Guards the list; held by the forking thread from prepare until after the hooks of parent and child. */
+/* Guards the list; held by the forking thread from prepare until after the hooks of parent and
+ * child. */
 static pthread_mutex_t fork__mutex = PTHREAD_MUTEX_INITIALIZER;
 static djp_fork_hook *fork__hooks; /* newest first */
 static pthread_once_t fork__registered = PTHREAD_ONCE_INIT;
-/* 1 once our handlers have run: then they are installed, even if this is the child of a process in which another thread was just
- * doing that and pthread_once begins again. Any forking thread, relaxed. */
+/* 1 once our handlers have run: then they are installed, even if this is the child of a process in
+ * which another thread was just doing that and pthread_once begins again. Any forking thread,
+ * relaxed. */
 static DJP_ATOMIC(int) fork__installed;
 
 static void
@@ -27,12 +29,13 @@ fork__prepare(void)
     }
 }
 
-/* The hooks of parent and child run in the reverse order: oldest first. The list is turned round and back. */
+/* The hooks of parent and child run in the reverse order: oldest first. The list is turned round
+ * and back. */
 static djp_fork_hook *
 fork__reversed(djp_fork_hook *hook)
 {
     djp_fork_hook *result = NULL;
-    while (hook) {
+    while (hook != NULL) {
         djp_fork_hook *next = hook->next;
         hook->next = result;
         result = hook;
@@ -88,11 +91,12 @@ djp__fork_register(djp_fork_hook *hook)
     djp__fork_watch();
     pthread_mutex_lock(&fork__mutex);
     djp_fork_hook *linked = fork__hooks;
-    while (linked && linked != hook) {
+    while (linked != NULL && linked != hook) {
         linked = linked->next;
     }
-    /* Who registers under pthread_once does it again in a child that was forked meanwhile; a second link would make a ring. */
-    if (!linked) {
+    /* Who registers under pthread_once does it again in a child that was forked meanwhile; a second
+     * link would make a ring. */
+    if (linked == NULL) {
         hook->next = fork__hooks;
         fork__hooks = hook;
     }

@@ -18,9 +18,11 @@ typedef struct djp_fork_hook {
     struct djp_fork_hook *next; /* owned by fork.c */
 } djp_fork_hook;
 
-/* Makes the generation count forks from now on; the other calls here and the first random number do it themselves. Any thread. */
+/* Makes the generation count forks from now on; the other calls here and the first random number do
+ * it themselves. Any thread. */
 void djp__fork_watch(void);
-/* Links the caller's storage into the process-wide list (prepare runs newest first). Any thread; not from a hook. */
+/* Links the caller's storage into the process-wide list (prepare runs newest first). Any thread;
+ * not from a hook. */
 void djp__fork_register(djp_fork_hook *hook);
 void djp__fork_unregister(djp_fork_hook *hook);
 

@@ -1,4 +1,5 @@
-/* One walk over JSON text. Recursion is bounded by the depth, everything else by the size of the text. */
+/* One walk over JSON text. Recursion is bounded by the depth, everything else by the size of the
+ * text. */
 #include "base/json_scan.h"
 
 #include <string.h>
@@ -18,7 +19,8 @@ scan_fail(djp_json_scan *scan)
 static void
 scan_blank(djp_json_scan *scan)
 {
-    while (scan->at < scan->end && (*scan->at == ' ' || *scan->at == '\t' || *scan->at == '\n' || *scan->at == '\r')) {
+    while (scan->at < scan->end &&
+           (*scan->at == ' ' || *scan->at == '\t' || *scan->at == '\n' || *scan->at == '\r')) {
         scan->at++;
     }
 }
@@ -79,7 +81,8 @@ scan_unicode(djp_json_scan *scan, char out[4])
     if (!scan_hex4(scan, &point)) {
         return 0;
     }
-    if (point >= 0xd800 && point < 0xdc00 && scan->end - scan->at >= 6 && scan->at[0] == '\\' && scan->at[1] == 'u') {
+    if (point >= 0xd800 && point < 0xdc00 && scan->end - scan->at >= 6 && scan->at[0] == '\\' &&
+        scan->at[1] == 'u') {
         djp_json_scan ahead = *scan;
         ahead.at += 2;
         if (scan_hex4(&ahead, &low) && low >= 0xdc00 && low < 0xe000) {
@@ -219,7 +222,8 @@ djp__json_scan_string(djp_json_scan *scan, char *out, size_t out_size, size_t *s
         if (piece[0] == '"') {
             return 1;
         }
-        if ((unsigned char)piece[0] < 0x20 || (piece[0] == '\\' && (count = scan_escape(scan, piece)) == 0)) {
+        if ((unsigned char)piece[0] < 0x20 ||
+            (piece[0] == '\\' && (count = scan_escape(scan, piece)) == 0)) {
             return scan_fail(scan);
         }
         if (count <= out_size - *size) {
@@ -235,7 +239,8 @@ djp__json_scan_string(djp_json_scan *scan, char *out, size_t out_size, size_t *s
 int
 djp__json_scan_name(djp_json_scan *scan, char *out, size_t out_size, size_t *size)
 {
-    return djp__json_scan_string(scan, out, out_size, size) && (scan_char(scan, ':') || scan_fail(scan));
+    return djp__json_scan_string(scan, out, out_size, size) &&
+           (scan_char(scan, ':') || scan_fail(scan));
 }
 
 int
@@ -243,7 +248,8 @@ djp__json_scan_number(djp_json_scan *scan, double *out)
 {
     scan_blank(scan);
     const char *from = scan->at;
-    if (!scan_is_number(scan) || !djp__parse_double((djp_text){from, (size_t)(scan->at - from)}, out)) {
+    if (!scan_is_number(scan) ||
+        !djp__parse_double((djp_text){from, (size_t)(scan->at - from)}, out)) {
         return scan_fail(scan);
     }
     return 1;

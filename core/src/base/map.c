@@ -1,5 +1,5 @@
-/* An open-addressing map from text to a borrowed pointer, linear probing, at most three quarters full. Not thread-safe and
- * not for hot paths. */
+/* An open-addressing map from text to a borrowed pointer, linear probing, at most three quarters
+ * full. Not thread-safe and not for hot paths. */
 #include "base/map.h"
 
 #include <string.h>
@@ -31,7 +31,8 @@ map__find(const djp_map *map, const char *key, size_t size, uint64_t hash)
     size_t mask = map->capacity - 1;
     for (size_t i = (size_t)hash & mask;; i = (i + 1) & mask) {
         djp_map_entry *entry = &map->entries[i];
-        if (!entry->key || (entry->hash == hash && entry->key_size == size && memcmp(entry->key, key, size) == 0)) {
+        if (!entry->key || (entry->hash == hash && entry->key_size == size &&
+                            memcmp(entry->key, key, size) == 0)) {
             return entry;
         }
     }
@@ -71,7 +72,7 @@ djp__map_set(djp_map *map, const char *key, size_t size, void *value)
 {
     uint64_t hash = djp__hash(key, size);
     djp_map_entry *entry = map->capacity ? map__find(map, key, size, hash) : NULL;
-    if (entry && entry->key) {
+    if (entry != NULL && entry->key) {
         entry->value = value;
         return 0;
     }
@@ -82,7 +83,7 @@ djp__map_set(djp_map *map, const char *key, size_t size, void *value)
         entry = map__find(map, key, size, hash);
     }
     char *copy = djp__strndup(key, size);
-    if (!copy) {
+    if (copy == NULL) {
         return DJP_ENOMEM;
     }
     *entry = (djp_map_entry){copy, size, hash, value};

@@ -1,4 +1,5 @@
-/* A small open-addressing map from text to a pointer, for set-up and look-ups that are not hot. Keys are copied. */
+/* A small open-addressing map from text to a pointer, for set-up and look-ups that are not hot.
+ * Keys are copied. */
 #ifndef DJP_BASE_MAP_H
 #define DJP_BASE_MAP_H
 
@@ -21,7 +22,8 @@ typedef struct djp_map {
 void djp__map_init(djp_map *map);
 void djp__map_fini(djp_map *map); /* frees keys, not values */
 void *djp__map_get(const djp_map *map, const char *key, size_t size);
-int djp__map_set(djp_map *map, const char *key, size_t size, void *value); /* replaces; 0 or DJP_ENOMEM */
+/* replaces; 0 or DJP_ENOMEM */
+int djp__map_set(djp_map *map, const char *key, size_t size, void *value);
 void *djp__map_remove(djp_map *map, const char *key, size_t size); /* the value or NULL */
 
 #endif

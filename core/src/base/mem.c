@@ -1,5 +1,5 @@
-/* The process allocator behind one table and the arena on top of it. Nothing here aborts or logs: a failed allocation is a
- * NULL that every caller handles. */
+/* The process allocator behind one table and the arena on top of it. Nothing here aborts or logs: a
+ * failed allocation is a NULL that every caller handles. */
 #include "base/mem.h"
 
 #include <stdlib.h>
@@ -93,14 +93,15 @@ djp__pages_new(size_t size)
     if (size == 0 || mem__should_fail()) {
         return NULL;
     }
-    void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return pages == MAP_FAILED ? NULL : pages;
 }
 
 void
 djp__pages_free(void *pages, size_t size)
 {
-    if (pages) {
+    if (pages != NULL) {
         munmap(pages, size);
     }
 }
@@ -109,7 +110,7 @@ djp__pages_free(void *pages, size_t size)
 char *
 djp__strdup(const char *text)
 {
-    return text ? djp__strndup(text, strlen(text)) : NULL;
+    return text != NULL ? djp__strndup(text, strlen(text)) : NULL;
 }
 
 char *
@@ -119,7 +120,7 @@ djp__strndup(const char *text, size_t size)
         return NULL;
     }
     char *copy = djp__alloc(size + 1);
-    if (copy) {
+    if (copy != NULL) {
         if (size > 0) {
             memcpy(copy, text, size);
         }
@@ -152,8 +153,8 @@ djp__arena_alloc(djp_arena *arena, size_t size)
     }
     size = (size + 15u) & ~(size_t)15u;
     djp_arena_block *block = arena->blocks;
-    if (!block || block->capacity - arena->used < size) {
-        size_t capacity = block ? block->capacity * 2 : MEM__BLOCK_MIN;
+    if (block == NULL || block->capacity - arena->used < size) {
+        size_t capacity = block != NULL ? block->capacity * 2 : MEM__BLOCK_MIN;
         if (capacity > (1u << 20)) {
             capacity = 1u << 20;
         }
@@ -167,7 +168,7 @@ djp__arena_alloc(djp_arena *arena, size_t size)
             }
         }
         block = djp__alloc(MEM__HEAD + capacity);
-        if (!block) {
+        if (block == NULL) {
             return NULL;
         }
         block->next = arena->blocks;
@@ -184,7 +185,7 @@ djp__arena_alloc(djp_arena *arena, size_t size)
 static void
 mem__free_blocks(djp_arena_block *block)
 {
-    while (block) {
+    while (block != NULL) {
         djp_arena_block *next = block->next;
         djp__free(block);
         block = next;
@@ -195,7 +196,7 @@ void
 djp__arena_reset(djp_arena *arena)
 {
     arena->used = 0;
-    if (arena->blocks) {
+    if (arena->blocks != NULL) {
         mem__free_blocks(arena->blocks->next);
         arena->blocks->next = NULL;
         arena->total = arena->blocks->capacity;

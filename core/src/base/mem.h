@@ -1,5 +1,5 @@
-/* Memory: the process allocator behind one table, so that a test makes the 1st, 2nd, 3rd ... allocation fail in turn, and an
- * arena for things that die together. Nothing here aborts. */
+/* Memory: the process allocator behind one table, so that a test makes the 1st, 2nd, 3rd ...
+ * allocation fail in turn, and an arena for things that die together. Nothing here aborts. */
 #ifndef DJP_BASE_MEM_H
 #define DJP_BASE_MEM_H
 
@@ -14,15 +14,18 @@ void djp__free(void *block);
 char *djp__strdup(const char *text); /* NULL gives NULL */
 char *djp__strndup(const char *text, size_t size); /* always NUL-terminated */
 
-/* Large zeroed blocks with a life of their own, in whole pages: touched only as used, and back with the system at once. From the
- * allocator the first one that is freed would make it keep all later ones, and clear them. size is that of the block. */
+/* Large zeroed blocks with a life of their own, in whole pages: touched only as used, and back with
+ * the system at once. From the allocator the first one that is freed would make it keep all later
+ * ones, and clear them. size is that of the block. */
 void *djp__pages_new(size_t size);
 void djp__pages_free(void *pages, size_t size); /* accepts NULL */
 
-/* Test hook: the nth allocation from now (1 = next) and all after it fail until djp__alloc_fail_after(0). Not thread-safe. */
+/* Test hook: the nth allocation from now (1 = next) and all after it fail until
+ * djp__alloc_fail_after(0). Not thread-safe. */
 void djp__alloc_fail_after(long n);
 
-/* Arena: bump allocation, freed as a whole. Zero-initialise with djp__arena_init. Not thread-safe. */
+/* Arena: bump allocation, freed as a whole. Zero-initialise with djp__arena_init. Not
+ * thread-safe. */
 typedef struct djp_arena_block djp_arena_block;
 typedef struct djp_arena {
     djp_arena_block *blocks;
@@ -31,7 +34,8 @@ typedef struct djp_arena {
     size_t total;
 } djp_arena;
 void djp__arena_init(djp_arena *arena, size_t limit);
-void *djp__arena_alloc(djp_arena *arena, size_t size); /* 16-byte aligned; NULL on failure or over the limit */
+/* 16-byte aligned; NULL on failure or over the limit */
+void *djp__arena_alloc(djp_arena *arena, size_t size);
 void djp__arena_reset(djp_arena *arena); /* keeps the newest block */
 void djp__arena_fini(djp_arena *arena);
 

@@ -1,5 +1,6 @@
-/* One xoshiro256++ generator (Blackman and Vigna) per thread, seeded from getrandom(2). A forked child sees another fork
- * generation and seeds afresh, so that no id of the parent is ever repeated. */
+/* One xoshiro256++ generator (Blackman and Vigna) per thread, seeded from getrandom(2). A forked
+ * child sees another fork generation and seeds afresh, so that no id of the parent is ever
+ * repeated. */
 #include "base/rand.h"
 
 #include <string.h>
@@ -26,7 +27,8 @@ rand__splitmix(uint64_t *state)
     return z ^ (z >> 31);
 }
 
-/* For kernels that refuse getrandom: time, process, thread and stack address, spread by splitmix. */
+/* For kernels that refuse getrandom: time, process, thread and stack address, spread by
+ * splitmix. */
 static void
 rand__weak_seed(uint64_t word[4])
 {

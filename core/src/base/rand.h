@@ -1,4 +1,5 @@
-/* Random ids: one xoshiro256++ generator per thread, seeded from getrandom(2) and reseeded in a forked child. */
+/* Random ids: one xoshiro256++ generator per thread, seeded from getrandom(2) and reseeded in a
+ * forked child. */
 #ifndef DJP_BASE_RAND_H
 #define DJP_BASE_RAND_H
 

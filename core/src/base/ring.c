@@ -1,9 +1,11 @@
-/* The ring: a head page and a power of two of data bytes in one mapping, offsets only, so that it may live in a file. Writers
- * move `head` by compare-and-swap, the one reader moves `tail`. A writer never waits: full means refused.
+/* The ring: a head page and a power of two of data bytes in one mapping, offsets only, so that it
+ * may live in a file. Writers move `head` by compare-and-swap, the one reader moves `tail`. A
+ * writer never waits: full means refused.
  *
- * A record is an 8-byte head {size, state} and its payload. Free bytes are always zero (the reader clears what it consumed), so a
- * head that no writer has committed yet reads as state 0, whatever lay there a lap ago. A record that would cross the end is put
- * at the start, behind a committed padding record. */
+ * A record is an 8-byte head {size, state} and its payload. Free bytes are always zero (the reader
+ * clears what it consumed), so a head that no writer has committed yet reads as state 0, whatever
+ * lay there a lap ago. A record that would cross the end is put at the start, behind a committed
+ * padding record. */
 #include "base/ring.h"
 
 #include <string.h>
@@ -20,7 +22,8 @@ enum { RING__WRITING = 0, RING__RECORD = 1, RING__PADDING = 2 };
 
 typedef struct ring__record {
     uint32_t size; /* of the payload; written by the reserving thread before it commits */
-    DJP_ATOMIC(uint32_t) state; /* RING__*: stored with release by the committing thread, cleared by the reader */
+    /* RING__*: stored with release by the committing thread, cleared by the reader */
+    DJP_ATOMIC(uint32_t) state;
 } ring__record;
 
 struct djp_ring {
@@ -66,7 +69,7 @@ djp__ring_new(djp_ring **out, uint64_t bytes)
 void
 djp__ring_free(djp_ring *ring)
 {
-    if (ring) {
+    if (ring != NULL) {
         munmap(ring, RING__HEAD_BYTES + (size_t)ring->capacity);
     }
 }
@@ -87,7 +90,8 @@ djp__ring_reserve(djp_ring *ring, size_t size)
         /* Acquire: the reader's clearing of the bytes happens before our writing of them. */
         uint64_t tail = djp_load_acquire(&ring->tail);
         if (head + padding + need - tail > capacity) {
-            /* Full, unless others moved the head meanwhile: the reader may even have passed the one we know. */
+            /* Full, unless others moved the head meanwhile: the reader may even have passed the one
+             * we know. */
             uint64_t newest = djp_load_relaxed(&ring->head);
             if (newest == head) {
                 return NULL;
@@ -95,8 +99,8 @@ djp__ring_reserve(djp_ring *ring, size_t size)
             head = newest;
             continue;
         }
-        /* Sequentially consistent against djp__ring_written: a reader that announces its sleep and then looks at the head
-         * sees this reservation, or the writer sees the announcement. */
+        /* Sequentially consistent against djp__ring_written: a reader that announces its sleep and
+         * then looks at the head sees this reservation, or the writer sees the announcement. */
         if (djp_cas_weak_seq_cst(&ring->head, &head, head + padding + need)) {
             break;
         }
@@ -191,7 +195,8 @@ djp__ring_consumed(const djp_ring *ring)
 void
 djp__ring_reset(djp_ring *ring)
 {
-    /* Private pages given back read as zero again; if the kernel refuses, they are cleared by hand. */
+    /* Private pages given back read as zero again; if the kernel refuses, they are cleared by
+     * hand. */
     if (madvise(ring__data(ring), (size_t)ring->capacity, MADV_DONTNEED) != 0) {
         memset(ring__data(ring), 0, (size_t)ring->capacity);
     }

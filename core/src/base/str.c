@@ -9,7 +9,7 @@
 djp_text
 djp__text(const char *nul_terminated)
 {
-    djp_text text = {nul_terminated, nul_terminated ? strlen(nul_terminated) : 0};
+    djp_text text = {nul_terminated, nul_terminated != NULL ? strlen(nul_terminated) : 0};
     return text;
 }
 
@@ -35,7 +35,7 @@ djp__text_trim(djp_text text)
 int
 djp__text_equal(djp_text text, const char *nul_terminated)
 {
-    size_t size = nul_terminated ? strlen(nul_terminated) : 0;
+    size_t size = nul_terminated != NULL ? strlen(nul_terminated) : 0;
     return text.size == size && (size == 0 || memcmp(text.data, nul_terminated, size) == 0);
 }
 
@@ -75,7 +75,7 @@ str__lower(char c)
 int
 djp__text_equal_nocase(djp_text text, const char *nul_terminated)
 {
-    size_t size = nul_terminated ? strlen(nul_terminated) : 0;
+    size_t size = nul_terminated != NULL ? strlen(nul_terminated) : 0;
     if (text.size != size) {
         return 0;
     }
@@ -95,7 +95,7 @@ djp__text_split(djp_text *part, djp_text *rest, char separator)
     }
     const char *end = rest->size ? memchr(rest->data, separator, rest->size) : NULL;
     part->data = rest->data;
-    if (end) {
+    if (end != NULL) {
         part->size = (size_t)(end - rest->data);
         rest->size -= part->size + 1;
         rest->data = end + 1;
@@ -117,7 +117,8 @@ str__digits(const char *text, size_t size)
     return count;
 }
 
-/* 1 when text is [+-] digits [. digits] [e [+-] digits] with a digit before the exponent. *point is the '.' or size. */
+/* 1 when text is [+-] digits [. digits] [e [+-] digits] with a digit before the exponent. *point is
+ * the '.' or size. */
 static int
 str__is_decimal(djp_text text, size_t *point)
 {
@@ -155,7 +156,8 @@ djp__parse_double(djp_text text, double *out)
     text = djp__text_trim(text);
     /* strtod wants the locale's decimal point: printing a half shows which one that is. */
     int shown = snprintf(local_point, sizeof local_point, "%.1f", 0.5);
-    if (shown < 3 || text.size + sizeof local_point >= sizeof copy || !str__is_decimal(text, &point)) {
+    if (shown < 3 || text.size + sizeof local_point >= sizeof copy ||
+        !str__is_decimal(text, &point)) {
         return 0;
     }
     size_t point_size = (size_t)shown - 2;

@@ -1,4 +1,5 @@
-/* Text helpers: UTF-8 checking and repair, ASCII case and trimming, strict number parsing, percent coding, base64. */
+/* Text helpers: UTF-8 checking and repair, ASCII case and trimming, strict number parsing, percent
+ * coding, base64. */
 #ifndef DJP_BASE_STR_H
 #define DJP_BASE_STR_H
 
@@ -8,17 +9,21 @@
 
 struct djp_buf;
 
-/* 1 when the bytes are valid UTF-8 (no surrogates, no overlong forms). ASCII runs are checked eight bytes at a time. */
+/* 1 when the bytes are valid UTF-8 (no surrogates, no overlong forms). ASCII runs are checked eight
+ * bytes at a time. */
 int djp__utf8_valid(const char *text, size_t size);
-/* Copies at most out_size bytes of repaired text (each bad byte sequence becomes U+FFFD, never a split character at the end)
- * and returns the bytes written. *cut, when not NULL, becomes 1 if something did not fit. */
+/* Copies at most out_size bytes of repaired text (each bad byte sequence becomes U+FFFD, never a
+ * split character at the end) and returns the bytes written. *cut, when not NULL, becomes 1 if
+ * something did not fit. */
 size_t djp__utf8_repair(char *out, size_t out_size, const char *text, size_t size, int *cut);
-/* Largest length <= size that holds at most max_chars characters and does not split one. Valid UTF-8 expected. */
+/* Largest length <= size that holds at most max_chars characters and does not split one. Valid
+ * UTF-8 expected. */
 size_t djp__utf8_prefix(const char *text, size_t size, size_t max_chars);
 /* Largest length <= max_bytes that does not split a character. */
 size_t djp__utf8_cut(const char *text, size_t size, size_t max_bytes);
 
-/* A short text as words, so that comparing it needs no call: texts of the same size are equal when their words are. */
+/* A short text as words, so that comparing it needs no call: texts of the same size are equal when
+ * their words are. */
 #define DJP_TEXT_WORDS_SIZE 16u
 typedef struct djp_text_words {
     uint64_t first, last;
@@ -40,7 +45,8 @@ djp__text_words(djp_text text)
         words.last = half[1];
     } else if (text.size > 0) {
         words.first = (unsigned char)text.data[0];
-        words.last = (uint64_t)(unsigned char)text.data[text.size / 2] << 8 | (unsigned char)text.data[text.size - 1];
+        words.last = (uint64_t)(unsigned char)text.data[text.size / 2] << 8 |
+                     (unsigned char)text.data[text.size - 1];
     }
     return words;
 }
@@ -63,13 +69,18 @@ int djp__parse_double(djp_text text, double *out); /* finite, decimal, locale-in
 int djp__parse_u64(djp_text text, uint64_t *out);
 /* Writes decimal digits that end before `end`, 20 at most, and returns where they begin. */
 char *djp__digits_before(char *end, uint64_t value);
-djp_text djp__digits(char room[24], int64_t value); /* decimal, at the end of room; as snprintf, without its price */
-int djp__hex_decode(uint8_t *out, size_t out_size, const char *text); /* lower-case hex of 2*out_size characters */
-/* Appends the decoded form; returns 0 when a '%' is not followed by two hex digits. '+' stays '+'. */
+/* decimal, at the end of room; as snprintf, without its price */
+djp_text djp__digits(char room[24], int64_t value);
+/* lower-case hex of 2*out_size characters */
+int djp__hex_decode(uint8_t *out, size_t out_size, const char *text);
+/* Appends the decoded form; returns 0 when a '%' is not followed by two hex digits. '+' stays
+ * '+'. */
 int djp__percent_decode(struct djp_buf *out, djp_text text);
-void djp__percent_encode(struct djp_buf *out, djp_text text, const char *also_safe); /* keeps unreserved characters */
+/* keeps unreserved characters */
+void djp__percent_encode(struct djp_buf *out, djp_text text, const char *also_safe);
 void djp__base64(struct djp_buf *out, const void *data, size_t size);
-int djp__base64_decode(struct djp_buf *out, djp_text text); /* with or without padding; 0 on bad input */
+/* with or without padding; 0 on bad input */
+int djp__base64_decode(struct djp_buf *out, djp_text text);
 uint64_t djp__hash(const void *data, size_t size); /* fast 64-bit hash, seeded per process */
 
 #endif

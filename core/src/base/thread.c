@@ -1,5 +1,5 @@
-/* Threads, locks and the wake-up, on top of POSIX threads and futex(2): no descriptor that somebody else could close. Nothing here
- * blocks a signal handler or retries without a deadline. */
+/* Threads, locks and the wake-up, on top of POSIX threads and futex(2): no descriptor that somebody
+ * else could close. Nothing here blocks a signal handler or retries without a deadline. */
 #include "base/thread.h"
 
 #include <errno.h>
@@ -103,9 +103,10 @@ thread_add_storage(struct dl_phdr_info *module, size_t size, void *sum)
 /* Bytes of thread-local storage. Written once, before anything of this file is called. */
 static size_t thread_storage;
 
-/* The C library takes the thread-local storage of the libraries that a program starts with out of a thread's stack, however much it is.
- * They are asked while ours is being loaded and never later: the loader's list has a lock that a forked child may find taken for ever,
- * and that is held by whoever has the list shown to code which waits for us, such as for the interpreter lock. */
+/* The C library takes the thread-local storage of the libraries that a program starts with out of a
+ * thread's stack, however much it is. They are asked while ours is being loaded and never later:
+ * the loader's list has a lock that a forked child may find taken for ever, and that is held by
+ * whoever has the list shown to code which waits for us, such as for the interpreter lock. */
 __attribute__((constructor)) static void
 thread_measure_storage(void)
 {
@@ -117,15 +118,19 @@ thread_stack_size(void)
 {
     size_t least = (size_t)sysconf(_SC_THREAD_STACK_MIN);
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    return (THREAD__STACK_SIZE + (least < THREAD__STACK_SIZE ? least : 0) + thread_storage + page - 1) / page * page;
+    return (THREAD__STACK_SIZE + (least < THREAD__STACK_SIZE ? least : 0) + thread_storage + page -
+            1) /
+           page * page;
 }
 
-/* Storage that no library shows, such as room that the loader was told to keep, makes a stack too small: the next one is larger. */
+/* Storage that no library shows, such as room that the loader was told to keep, makes a stack too
+ * small: the next one is larger. */
 static int
 thread_create(pthread_t *out, pthread_attr_t *attributes, void *(*run)(void *), void *argument)
 {
     int error = EINVAL;
-    for (size_t size = thread_stack_size(); error == EINVAL && size <= THREAD__STACK_MAX; size *= 2) {
+    for (size_t size = thread_stack_size(); error == EINVAL && size <= THREAD__STACK_MAX;
+         size *= 2) {
         error = pthread_attr_setstacksize(attributes, size);
         error = error == 0 ? pthread_create(out, attributes, run, argument) : error;
     }
@@ -150,7 +155,7 @@ djp__thread_start(pthread_t *out, void *(*run)(void *), void *argument, const ch
         return DJP_ETHREAD;
     }
     char short_name[16];
-    size_t size = name ? strnlen(name, sizeof short_name - 1) : 0;
+    size_t size = name != NULL ? strnlen(name, sizeof short_name - 1) : 0;
     if (size > 0) {
         memcpy(short_name, name, size);
         short_name[size] = '\0';
@@ -173,14 +178,15 @@ djp__thread_number(void)
     return (pid_t)syscall(SYS_gettid);
 }
 
-/* The states of a wake-up. Any thread or a signal handler stores "told"; the one that waits stores the others. */
+/* The states of a wake-up. Any thread or a signal handler stores "told"; the one that waits stores
+ * the others. */
 enum { WAKE_NONE, WAKE_TOLD, WAKE_ASLEEP };
 
 static long
 wake_futex(djp_wake *wake, int operation, uint32_t value, const struct timespec *until)
 {
-    return syscall(SYS_futex, (uint32_t *)&wake->state, operation | FUTEX_PRIVATE_FLAG, value, until, NULL,
-                   FUTEX_BITSET_MATCH_ANY);
+    return syscall(SYS_futex, (uint32_t *)&wake->state, operation | FUTEX_PRIVATE_FLAG, value,
+                   until, NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
 void
@@ -204,9 +210,11 @@ djp__wake_wait(djp_wake *wake, uint64_t deadline)
 {
     uint32_t before = WAKE_NONE;
     struct timespec until = thread_timespec(deadline);
-    int expired = !djp_cas_strong_acq_rel(&wake->state, &before, (uint32_t)WAKE_ASLEEP); /* told: no need to wait */
+    /* told: no need to wait */
+    int expired = !djp_cas_strong_acq_rel(&wake->state, &before, (uint32_t)WAKE_ASLEEP);
     while (!expired && djp_load_acquire(&wake->state) == WAKE_ASLEEP) {
-        expired = wake_futex(wake, FUTEX_WAIT_BITSET, WAKE_ASLEEP, deadline == UINT64_MAX ? NULL : &until) != 0 &&
+        expired = wake_futex(wake, FUTEX_WAIT_BITSET, WAKE_ASLEEP,
+                             deadline == UINT64_MAX ? NULL : &until) != 0 &&
                   errno == ETIMEDOUT;
     }
     int told = djp_swap_acq_rel(&wake->state, (uint32_t)WAKE_NONE) == WAKE_TOLD;

@@ -1,5 +1,5 @@
-/* Checking, repairing and cutting UTF-8. Takes any bytes; what it writes is always valid and never ends inside a
- * character. */
+/* Checking, repairing and cutting UTF-8. Takes any bytes; what it writes is always valid and never
+ * ends inside a character. */
 #include <string.h>
 
 #include "base/str.h"
@@ -10,8 +10,8 @@ utf8__is_tail(unsigned char c)
     return (c & 0xc0) == 0x80;
 }
 
-/* Length of the character that begins with c, or 0 for a byte that begins none; *low and *high are the limits of its
- * second byte, which exclude long forms, surrogates and all above U+10FFFF. */
+/* Length of the character that begins with c, or 0 for a byte that begins none; *low and *high are
+ * the limits of its second byte, which exclude long forms, surrogates and all above U+10FFFF. */
 static size_t
 utf8__form(unsigned char c, unsigned char *low, unsigned char *high)
 {
@@ -31,8 +31,8 @@ utf8__form(unsigned char c, unsigned char *low, unsigned char *high)
     return 0;
 }
 
-/* Length of the valid character at text, or 0 and in *bad the bytes that one U+FFFD stands for (the longest prefix of a
- * valid form, at least one). */
+/* Length of the valid character at text, or 0 and in *bad the bytes that one U+FFFD stands for (the
+ * longest prefix of a valid form, at least one). */
 static size_t
 utf8__step(const unsigned char *text, size_t size, size_t *bad)
 {
@@ -111,7 +111,7 @@ djp__utf8_repair(char *out, size_t out_size, const char *text, size_t size, int 
         made += bytes_out;
         at += length ? length : bad;
     }
-    if (cut) {
+    if (cut != NULL) {
         *cut = short_of_room;
     }
     return made;
@@ -139,7 +139,8 @@ djp__utf8_cut(const char *text, size_t size, size_t max_bytes)
         return size;
     }
     size_t at = max_bytes;
-    /* A character has at most three tail bytes: more of them are not UTF-8 and may be cut anywhere. */
+    /* A character has at most three tail bytes: more of them are not UTF-8 and may be cut
+     * anywhere. */
     while (at > 0 && max_bytes - at < 4 && utf8__is_tail((unsigned char)text[at])) {
         at--;
     }

@@ -1,5 +1,6 @@
-/* Addresses as other parsers must read them: the user part coded, the proxies' too. A password with an '@' would otherwise end the user
- * part where it should not, and the whole address would be refused by whoever connects. */
+/* Addresses as other parsers must read them: the user part coded, the proxies' too. A password with
+ * an '@' would otherwise end the user part where it should not, and the whole address would be
+ * refused by whoever connects. */
 #include "config/config.h"
 
 #include "base/str.h"
@@ -10,8 +11,8 @@ static int
 address_is_coded(djp_text rest)
 {
     static const char digits[] = "0123456789abcdefABCDEF";
-    return rest.size >= 3 && rest.data[1] != '\0' && strchr(digits, rest.data[1]) != NULL && rest.data[2] != '\0' &&
-           strchr(digits, rest.data[2]) != NULL;
+    return rest.size >= 3 && rest.data[1] != '\0' && strchr(digits, rest.data[1]) != NULL &&
+           rest.data[2] != '\0' && strchr(digits, rest.data[2]) != NULL;
 }
 
 void
@@ -21,7 +22,8 @@ djp__config_put_user(djp_buf *out, djp_text user)
         char c = user.data[i];
         int is_last = i + 1 == user.size;
         djp_text rest = {user.data + i, user.size - i};
-        if ((c == '@' && !is_last) || c == '[' || c == ']' || (c == '%' && !address_is_coded(rest))) {
+        if ((c == '@' && !is_last) || c == '[' || c == ']' ||
+            (c == '%' && !address_is_coded(rest))) {
             djp__buf_printf(out, "%%%02X", (unsigned)c);
         } else {
             djp__buf_char(out, c);
@@ -45,7 +47,8 @@ address_code_proxy(djp_config_state *state, djp_setting setting, const char *pro
     djp__buf_text(&text, at + 1);
     state->failed |= text.failed;
     if (!text.failed) {
-        djp__config_set_text(state, setting, (djp_text){text.data, text.size}, state->sources[setting]);
+        djp__config_set_text(state, setting, (djp_text){text.data, text.size},
+                             state->sources[setting]);
     }
     djp__buf_fini(&text);
 }

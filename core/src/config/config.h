@@ -1,5 +1,6 @@
-/* The table of settings and the state of one resolution. The table is the only place that names variables; rules refer to settings
- * by id. Nothing here reads the environment or logs: both come in as functions. */
+/* The table of settings and the state of one resolution. The table is the only place that names
+ * variables; rules refer to settings by id. Nothing here reads the environment or logs: both come
+ * in as functions. */
 #ifndef DJP_CONFIG_CONFIG_H
 #define DJP_CONFIG_CONFIG_H
 
@@ -87,7 +88,8 @@ typedef enum djp_setting {
         DJP_SETTINGS
 } djp_setting;
 
-/* How the text of a source is read. The form of a row is that of its option and says what its field holds. */
+/* How the text of a source is read. The form of a row is that of its option and says what its field
+ * holds. */
 typedef enum djp_form {
     DJP_FORM_BOOL, /* int; 1 true yes on, 0 false no off, any case */
     DJP_FORM_TRUE, /* int; true or false, any case; other text counts as false, with a warning */
@@ -118,7 +120,8 @@ typedef struct djp_config_source {
 } djp_config_source;
 
 typedef struct djp_config_word {
-    const char *text; /* NULL ends the list; the first word of a value is the one that the report shows */
+    /* NULL ends the list; the first word of a value is the one that the report shows */
+    const char *text;
     int value;
 } djp_config_word;
 
@@ -132,9 +135,11 @@ typedef struct djp_config_row {
     const djp_config_word *words;
     const char *standard; /* the default, in the form of the option */
     const char *attributes; /* comma list of resource attributes that set it, too; NULL: none */
-    const char *unit; /* of a number; of a text its kind: file, list, pairs, headers, URL or sampler; NULL: none */
+    /* of a number; of a text its kind: file, list, pairs, headers, URL or sampler; NULL: none */
+    const char *unit;
     const char *doc;
-    djp_config_source sources[DJP_CONFIG_SOURCES_MAX]; /* in order of precedence, below the variable of our own */
+    /* in order of precedence, below the variable of our own */
+    djp_config_source sources[DJP_CONFIG_SOURCES_MAX];
 } djp_config_row;
 
 extern const djp_config_row djp__config_table[DJP_SETTINGS];
@@ -164,14 +169,18 @@ typedef struct djp__config_sampler {
 
 /* Texts whose grammar belongs to sampling. */
 typedef struct djp__config_parsers {
-    /* 0, or DJP_EINVAL with error_at and expected, or DJP_ENOMEM; text is NULL then. out is filled in either way. */
+    /* 0, or DJP_EINVAL with error_at and expected, or DJP_ENOMEM; text is NULL then. out is filled
+     * in either way. */
     int (*sampler)(djp__config_sampler *out, djp_text text);
-    /* Returns how many rules are good, and calls bad for each of the others: its text and why, as the end of a sentence. */
-    size_t (*tail_rules)(djp_text text, void (*bad)(void *user, djp_text rule, const char *why), void *user);
+    /* Returns how many rules are good, and calls bad for each of the others: its text and why, as
+     * the end of a sentence. */
+    size_t (*tail_rules)(djp_text text, void (*bad)(void *user, djp_text rule, const char *why),
+                         void *user);
 } djp__config_parsers;
 
 /* As djp_config_resolve_request; borrows parsers. */
-int djp__config_resolve(djp_options *out, const djp_config_request *request, const djp__config_parsers *parsers);
+int djp__config_resolve(djp_options *out, const djp_config_request *request,
+                        const djp__config_parsers *parsers);
 
 typedef struct djp_config_state {
     djp_options *out;
@@ -189,13 +198,15 @@ typedef struct djp_config_state {
     djp_arena arena; /* texts of sources */
     int failed; /* 1: out of memory */
     int quiet; /* 1: telemetry is off, so that only wrong options are worth a warning */
-    const char *sources[DJP_SETTINGS]; /* where each effective value came from: static or in the arena */
+    /* where each effective value came from: static or in the arena */
+    const char *sources[DJP_SETTINGS];
     djp_config_attributes option_attributes;
     djp_config_attributes own_attributes;
     djp_config_attributes variable_attributes;
 } djp_config_state;
 
-/* Where a value was given, in order of precedence. The first ones are ours: nothing of OpenTelemetry's wins over them. */
+/* Where a value was given, in order of precedence. The first ones are ours: nothing of
+ * OpenTelemetry's wins over them. */
 enum {
     DJP_GIVEN_OPTION,
     DJP_GIVEN_OPTION_ATTRIBUTE, /* in the option resource_attributes */
@@ -221,32 +232,42 @@ typedef struct djp_config_value {
 
 /* Reads a text in a form, within the row's range. Returns 0 when it is bad; 2 when it is
  * taken as false and 3 when it is cut to the most that works, both of which deserve a warning. */
-int djp__config_parse(djp_config_value *out, const djp_config_row *row, djp_form form, djp_text text);
+int
+djp__config_parse(djp_config_value *out, const djp_config_row *row, djp_form form, djp_text text);
 /* What the form wants, for a message: "a number from 0 to 1". */
 void djp__config_expectation(djp_buf *out, const djp_config_row *row, djp_form form);
 /* The word that stands for a value. */
 const char *djp__config_word(const djp_config_row *row, int value);
 
-/* Sets out to the next source of the setting that is set, starting with *at = 0. Returns 0 when there is none left. */
-int djp__config_next(djp_config_given *out, djp_config_state *state, djp_setting setting, size_t *at);
-/* Reads a text in that form into the field of the setting. Returns 0 on a bad value, which has then been warned of. */
+/* Sets out to the next source of the setting that is set, starting with *at = 0. Returns 0 when
+ * there is none left. */
+int
+djp__config_next(djp_config_given *out, djp_config_state *state, djp_setting setting, size_t *at);
+/* Reads a text in that form into the field of the setting. Returns 0 on a bad value, which has then
+ * been warned of. */
 int djp__config_store(djp_config_state *state, djp_setting setting, const djp_config_given *given);
-/* The first good source, or the default that is in the field already. Returns 1 when a source was taken. */
+/* The first good source, or the default that is in the field already. Returns 1 when a source was
+ * taken. */
 int djp__config_read(djp_config_state *state, djp_setting setting);
 /* Copies text into a text field. source is borrowed for as long as state lives. */
-void djp__config_set_text(djp_config_state *state, djp_setting setting, djp_text text, const char *source);
-void
-djp__config_set_number(djp_config_state *state, djp_setting setting, int value, const char *source); /* bool, word */
-const char *djp__config_copy(djp_config_state *state, djp_text text); /* into the arena; "" on failure */
+void djp__config_set_text(djp_config_state *state, djp_setting setting, djp_text text,
+                          const char *source);
+void djp__config_set_number(djp_config_state *state, djp_setting setting, int value,
+                            const char *source); /* bool, word */
+/* into the arena; "" on failure */
+const char *djp__config_copy(djp_config_state *state, djp_text text);
 /* One sentence to the caller; given says whether it concerns an option and may be NULL. */
-void djp__config_warn(djp_config_state *state, const djp_config_given *given, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+void djp__config_warn(djp_config_state *state, const djp_config_given *given, const char *format,
+                      ...) __attribute__((format(printf, 3, 4)));
 /* The usual warning for a value that is not what it should be. */
-void djp__config_warn_value(djp_config_state *state, const djp_config_given *given, const char *expectation);
+void djp__config_warn_value(djp_config_state *state, const djp_config_given *given,
+                            const char *expectation);
 
 /* The option as the reader writes it. */
-void djp__config_option_name(char out[DJP_CONFIG_NAME_MAX], const djp_config_state *state, djp_setting setting);
-/* Warn of names that mean nothing: options that do not exist; variables that are not supported or do not exist. */
+void djp__config_option_name(char out[DJP_CONFIG_NAME_MAX], const djp_config_state *state,
+                             djp_setting setting);
+/* Warn of names that mean nothing: options that do not exist; variables that are not supported or
+ * do not exist. */
 void djp__config_check_options(djp_config_state *state);
 void djp__config_check_variables(djp_config_state *state);
 
@@ -262,9 +283,11 @@ void djp__config_rule_timeout(djp_config_state *state);
 void djp__config_rule_sampler(djp_config_state *state);
 /* The address of a sampling server, completed; 0 when it is none, which has then been warned of. */
 int djp__config_store_sampling_url(djp_config_state *state, const djp_config_given *given);
-/* The protocol that a word for an exporter names besides, otlp_proto_http as other SDKs call theirs; -1: none. */
+/* The protocol that a word for an exporter names besides, otlp_proto_http as other SDKs call
+ * theirs; -1: none. */
 int djp__config_otlp_protocol(djp_text word);
-/* What goes with the sampler jaeger_remote (on) or has no effect without it. Returns 1 when there was a ratio. */
+/* What goes with the sampler jaeger_remote (on) or has no effect without it. Returns 1 when there
+ * was a ratio. */
 int djp__config_remote_sampling(djp_config_state *state, int on);
 void djp__config_rule_metrics(djp_config_state *state);
 void djp__config_rule_lists(djp_config_state *state);

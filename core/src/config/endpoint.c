@@ -1,5 +1,5 @@
-/* Where OTLP goes: the first endpoint that can be used, the protocol, and the complete URL made of both. Endpoints may carry secrets
- * in their user or query part, so no message shows one. */
+/* Where OTLP goes: the first endpoint that can be used, the protocol, and the complete URL made of
+ * both. Endpoints may carry secrets in their user or query part, so no message shows one. */
 #include "config/config.h"
 
 #include "base/str.h"
@@ -68,7 +68,8 @@ endpoint_host_is_valid(djp_text host, const char *also)
 {
     for (size_t i = 0; i < host.size; i++) {
         char c = host.data[i];
-        int alphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        int alphanumeric =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
         if (!alphanumeric && strchr(also, c) == NULL) {
             return 0;
         }
@@ -121,22 +122,25 @@ endpoint_read_authority(endpoint_url *out, djp_text authority)
         return "a URL with its IPv6 address in brackets";
     }
     out->host = authority;
-    if (!out->has_scheme && (djp__text_equal_nocase(authority, "http") || djp__text_equal_nocase(authority, "https"))) {
+    if (!out->has_scheme &&
+        (djp__text_equal_nocase(authority, "http") || djp__text_equal_nocase(authority, "https"))) {
         return "a URL with :// behind http or https";
     }
     if (endpoint_is_number(authority)) {
         return "an address: a number alone is no host, so write host:port";
     }
-    return endpoint_host_is_valid(authority, "-._") ? endpoint_read_port(out, port) : "a URL with a host";
+    return endpoint_host_is_valid(authority, "-._") ? endpoint_read_port(out, port)
+                                                    : "a URL with a host";
 }
 
 /* Splits the text. Returns NULL, or what the value should have been. */
 static const char *
 endpoint_split(endpoint_url *out, djp_text text)
 {
-    memset(out, 0, sizeof(*out));
+    memset(out, 0, sizeof *out);
     for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] <= 0x20 || text.data[i] >= 0x7f || text.data[i] == '"' || text.data[i] == '\\') {
+        if (text.data[i] <= 0x20 || text.data[i] >= 0x7f || text.data[i] == '"' ||
+            text.data[i] == '\\') {
             return "a URL without blanks and special characters";
         }
     }
@@ -168,7 +172,8 @@ endpoint_is_jaeger(const endpoint_url *url)
 static djp_protocol
 endpoint_guess_protocol(const endpoint_url *url)
 {
-    return url->path.size > 1 || url->port == ENDPOINT_HTTP_PORT ? DJP_PROTOCOL_HTTP_PROTOBUF : DJP_PROTOCOL_GRPC;
+    return url->path.size > 1 || url->port == ENDPOINT_HTTP_PORT ? DJP_PROTOCOL_HTTP_PROTOBUF
+                                                                 : DJP_PROTOCOL_GRPC;
 }
 
 static void
@@ -182,7 +187,8 @@ endpoint_write_path(djp_buf *out, const endpoint_url *url, int as_is)
             path.size--;
         }
         djp__buf_append(out, path.data, path.size);
-        djp__buf_text(out, endpoint_ends_with(path, endpoint_traces_path) ? "" : endpoint_traces_path);
+        djp__buf_text(out,
+                      endpoint_ends_with(path, endpoint_traces_path) ? "" : endpoint_traces_path);
     }
     djp__buf_append(out, url->query.data, url->query.size);
 }
@@ -215,9 +221,11 @@ endpoint_write(djp_config_state *state, const endpoint_url *url, int as_is, cons
     djp__buf_fini(&text);
 }
 
-/* Jaeger's own Thrift protocol is gone; every Jaeger that still runs takes OTLP on its usual ports. */
+/* Jaeger's own Thrift protocol is gone; every Jaeger that still runs takes OTLP on its usual
+ * ports. */
 static void
-endpoint_rewrite_jaeger(djp_config_state *state, endpoint_url *url, const djp_config_given *given, int protocol_given)
+endpoint_rewrite_jaeger(djp_config_state *state, endpoint_url *url, const djp_config_given *given,
+                        int protocol_given)
 {
     url->path = (djp_text){"", 0};
     url->query = (djp_text){"", 0};
@@ -225,25 +233,28 @@ endpoint_rewrite_jaeger(djp_config_state *state, endpoint_url *url, const djp_co
         djp__config_set_number(state, DJP_SETTING_PROTOCOL, DJP_PROTOCOL_GRPC, given->name);
     }
     url->port = state->out->protocol == DJP_PROTOCOL_GRPC ? ENDPOINT_GRPC_PORT : ENDPOINT_HTTP_PORT;
-    djp__config_warn(
-        state, given,
-        "%s names Jaeger's Thrift collector, which this SDK does not speak. Spans go to the same host by OTLP on port "
-        "%d: set OTEL_EXPORTER_OTLP_ENDPOINT.",
-        given->name, url->port);
+    djp__config_warn(state, given,
+                     "%s names Jaeger's Thrift collector, which this SDK does not speak. Spans go "
+                     "to the same host by OTLP on port "
+                     "%d: set OTEL_EXPORTER_OTLP_ENDPOINT.",
+                     given->name, url->port);
 }
 
 static void
-endpoint_take(djp_config_state *state, endpoint_url *url, const djp_config_given *given, int protocol_given)
+endpoint_take(djp_config_state *state, endpoint_url *url, const djp_config_given *given,
+              int protocol_given)
 {
     if (endpoint_is_jaeger(url)) {
         endpoint_rewrite_jaeger(state, url, given, protocol_given);
     } else if (!protocol_given) {
-        djp__config_set_number(state, DJP_SETTING_PROTOCOL, (int)endpoint_guess_protocol(url), given->name);
+        djp__config_set_number(state, DJP_SETTING_PROTOCOL, (int)endpoint_guess_protocol(url),
+                               given->name);
     }
     if (!url->has_scheme && state->out->protocol != DJP_PROTOCOL_GRPC) {
-        djp__config_warn(state, given,
-                         "%s has no scheme. It is taken as http://: write http:// or https:// in front of it.",
-                         given->name);
+        djp__config_warn(
+            state, given,
+            "%s has no scheme. It is taken as http://: write http:// or https:// in front of it.",
+            given->name);
     }
     endpoint_write(state, url, given->index == ENDPOINT_AS_IS_INDEX, given->name);
 }
@@ -270,7 +281,8 @@ endpoint_read_exporter_protocol(djp_config_state *state)
 static int
 endpoint_is_this_machine(const endpoint_url *url)
 {
-    static const char *const names[] = {"localhost", "[::1]", "0.0.0.0", "[::]", "host.docker.internal", NULL};
+    static const char *const names[] = {
+        "localhost", "[::1]", "0.0.0.0", "[::]", "host.docker.internal", NULL};
     static const djp_text loopback = {"127.", 4};
     for (size_t i = 0; names[i] != NULL; i++) {
         if (djp__text_equal_nocase(url->host, names[i])) {
@@ -279,25 +291,32 @@ endpoint_is_this_machine(const endpoint_url *url)
     }
     return endpoint_ends_with(url->host, ".localhost") ||
            (url->host.size > 4 && endpoint_host_is_valid(url->host, ".") &&
-            memcmp(url->host.data, loopback.data, 4) == 0 && strspn(url->host.data, "0123456789.") >= url->host.size);
+            memcmp(url->host.data, loopback.data, 4) == 0 &&
+            strspn(url->host.data, "0123456789.") >= url->host.size);
 }
 
-/* What a shared environment says of a collector is not meant for the machine of a developer; what is said to this SDK alone is. */
+/* What a shared environment says of a collector is not meant for the machine of a developer; what
+ * is said to this SDK alone is. */
 static int
-endpoint_is_refused_in_dev(djp_config_state *state, const endpoint_url *url, const djp_config_given *given)
+endpoint_is_refused_in_dev(djp_config_state *state, const endpoint_url *url,
+                           const djp_config_given *given)
 {
     djp_backend backend = state->out->backend;
     if (given->index < DJP_GIVEN_SOURCE || strcmp(state->out->environment_short, "dev") != 0 ||
-        (backend != DJP_BACKEND_OTEL && backend != DJP_BACKEND_HYBRID) || endpoint_is_this_machine(url)) {
+        (backend != DJP_BACKEND_OTEL && backend != DJP_BACKEND_HYBRID) ||
+        endpoint_is_this_machine(url)) {
         return 0;
     }
     char option[DJP_CONFIG_NAME_MAX];
     djp__config_option_name(option, state, DJP_SETTING_ENDPOINT);
     djp__config_warn(state, given,
-                     "%s names another machine, and the environment is %.60s (%s), where spans stay on this one. It is "
-                     "ignored, as if it were not set: give DJP_TELEMETRY_ENDPOINT or the option %s to send there all "
+                     "%s names another machine, and the environment is %.60s (%s), where spans "
+                     "stay on this one. It is "
+                     "ignored, as if it were not set: give DJP_TELEMETRY_ENDPOINT or the option %s "
+                     "to send there all "
                      "the same, or name another environment.",
-                     given->name, state->out->environment, state->sources[DJP_SETTING_ENVIRONMENT], option);
+                     given->name, state->out->environment, state->sources[DJP_SETTING_ENVIRONMENT],
+                     option);
     return 1;
 }
 
@@ -307,7 +326,8 @@ djp__config_rule_endpoint(djp_config_state *state)
     djp_config_given given;
     endpoint_url url;
     size_t at = 0;
-    int protocol_given = djp__config_read(state, DJP_SETTING_PROTOCOL) || endpoint_read_exporter_protocol(state);
+    int protocol_given =
+        djp__config_read(state, DJP_SETTING_PROTOCOL) || endpoint_read_exporter_protocol(state);
     while (djp__config_next(&given, state, DJP_SETTING_ENDPOINT, &at)) {
         const char *wanted = endpoint_split(&url, djp__text(given.text));
         if (wanted == NULL && !endpoint_is_refused_in_dev(state, &url, &given)) {
@@ -315,8 +335,10 @@ djp__config_rule_endpoint(djp_config_state *state)
             return;
         }
         if (wanted != NULL) {
-            djp__config_warn(state, &given, "%s is not %s. It is ignored, as if it were not set: correct or remove it.",
-                             given.name, wanted);
+            djp__config_warn(
+                state, &given,
+                "%s is not %s. It is ignored, as if it were not set: correct or remove it.",
+                given.name, wanted);
         }
     }
     if (state->out->protocol != DJP_PROTOCOL_GRPC) {
@@ -331,18 +353,20 @@ djp__config_store_sampling_url(djp_config_state *state, const djp_config_given *
     endpoint_url url;
     const char *wanted = endpoint_split(&url, djp__text(given->text));
     if (wanted != NULL) {
-        djp__config_warn(state, given, "%s is not %s. It is ignored, as if it were not set: correct or remove it.",
-                         given->name, wanted);
+        djp__config_warn(
+            state, given,
+            "%s is not %s. It is ignored, as if it were not set: correct or remove it.",
+            given->name, wanted);
         return 0;
     }
     if (url.port == ENDPOINT_SAMPLING_GRPC_PORT) {
         url.port = ENDPOINT_SAMPLING_PORT;
         url.path = url.query = (djp_text){"", 0};
-        djp__config_warn(
-            state, given,
-            "%s names the port of the gRPC form of remote sampling, which this SDK does not speak. The same "
-            "host is asked by HTTP on port %d: name the server's HTTP address.",
-            given->name, url.port);
+        djp__config_warn(state, given,
+                         "%s names the port of the gRPC form of remote sampling, which this SDK "
+                         "does not speak. The same "
+                         "host is asked by HTTP on port %d: name the server's HTTP address.",
+                         given->name, url.port);
     }
     djp_buf text;
     djp__buf_init(&text, 0);
@@ -353,12 +377,13 @@ djp__config_store_sampling_url(djp_config_state *state, const djp_config_given *
         djp__buf_char(&text, ':');
         djp__buf_u64(&text, (uint64_t)(url.port != 0 ? url.port : ENDPOINT_SAMPLING_PORT));
     }
-    djp__buf_append(&text, url.path.size > 1 ? url.path.data : "/sampling", url.path.size > 1 ? url.path.size : 9);
+    djp__buf_append(&text, url.path.size > 1 ? url.path.data : "/sampling",
+                    url.path.size > 1 ? url.path.size : 9);
     djp__buf_append(&text, url.query.data, url.query.size);
     state->failed |= text.failed;
     if (!text.failed) {
-        djp__config_set_text(state, DJP_SETTING_REMOTE_SAMPLING_ENDPOINT, (djp_text){text.data, text.size},
-                             given->name);
+        djp__config_set_text(state, DJP_SETTING_REMOTE_SAMPLING_ENDPOINT,
+                             (djp_text){text.data, text.size}, given->name);
     }
     djp__buf_fini(&text);
     return 1;

@@ -1,5 +1,5 @@
-/* Request headers from "name=value,name=value". A header that could split a request or that the exporter sets itself is left out,
- * and no value ever reaches a message. */
+/* Request headers from "name=value,name=value". A header that could split a request or that the
+ * exporter sets itself is left out, and no value ever reaches a message. */
 #include "config/config.h"
 
 #include "base/str.h"
@@ -9,12 +9,21 @@
 static int
 headers_name_is_valid(djp_text name)
 {
-    static const char *const reserved[] = {
-        "content-type", "content-length", "content-encoding", "transfer-encoding", "connection", "te",
-        "host",         "upgrade",        "grpc-timeout",     "grpc-encoding",     NULL};
+    static const char *const reserved[] = {"content-type",
+                                           "content-length",
+                                           "content-encoding",
+                                           "transfer-encoding",
+                                           "connection",
+                                           "te",
+                                           "host",
+                                           "upgrade",
+                                           "grpc-timeout",
+                                           "grpc-encoding",
+                                           NULL};
     for (size_t i = 0; i < name.size; i++) {
         char c = name.data[i];
-        int alphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        int alphanumeric =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
         if (!alphanumeric && (c == '\0' || strchr("!#$%&'*+-.^_`|~", c) == NULL)) {
             return 0;
         }
@@ -59,8 +68,10 @@ headers_add(djp_buf *out, djp_text member)
     djp__buf_append(out, name.data, name.size);
     djp__buf_append(out, ": ", 2);
     size_t value_at = out->size;
-    int good = djp__percent_decode(out, djp__text_trim((djp_text){equals + 1, member.size - name_size - 1}));
-    if (!good || out->failed || !headers_value_is_valid(out->data + value_at, out->size - value_at)) {
+    int good = djp__percent_decode(
+        out, djp__text_trim((djp_text){equals + 1, member.size - name_size - 1}));
+    if (!good || out->failed ||
+        !headers_value_is_valid(out->data + value_at, out->size - value_at)) {
         out->size = before;
         return 0;
     }
@@ -86,14 +97,15 @@ djp__config_rule_headers(djp_config_state *state)
     }
     state->failed |= lines.failed;
     if (bad != 0) {
-        djp__config_warn(
-            state, &given,
-            "%s has %zu entries that are malformed or that the exporter sets itself. They are left out: correct or "
-            "remove them.",
-            given.name, bad);
+        djp__config_warn(state, &given,
+                         "%s has %zu entries that are malformed or that the exporter sets itself. "
+                         "They are left out: correct or "
+                         "remove them.",
+                         given.name, bad);
     }
     if (!lines.failed) {
-        djp__config_set_text(state, DJP_SETTING_HEADERS, (djp_text){lines.data, lines.size}, given.name);
+        djp__config_set_text(state, DJP_SETTING_HEADERS, (djp_text){lines.data, lines.size},
+                             given.name);
     }
     djp__buf_fini(&lines);
 }

@@ -1,12 +1,13 @@
-/* Names that are set and mean nothing here: variables of the standard that this SDK does not support, and names that do not exist, which
- * are answered with the nearest one that does. */
+/* Names that are set and mean nothing here: variables of the standard that this SDK does not
+ * support, and names that do not exist, which are answered with the nearest one that does. */
 #include "config/config.h"
 
 #include "base/str.h"
 
 #include <string.h>
 
-/* Of the specification, and of other SDKs' instrumentations for what this one has under another name or not at all. */
+/* Of the specification, and of other SDKs' instrumentations for what this one has under another
+ * name or not at all. */
 static const char *const known_unsupported[] = {
     "OTEL_CONFIG_FILE",
     "OTEL_EXPERIMENTAL_CONFIG_FILE",
@@ -61,16 +62,19 @@ static const char *const known_unsupported[] = {
 };
 
 /* Variables of ours that are no settings: they are read where the core is built or loaded. */
-static const char *const known_elsewhere[] = {"DJP_TELEMETRY_NATIVE", "DJP_TELEMETRY_CFLAGS", "DJP_TELEMETRY_LDFLAGS"};
+static const char *const known_elsewhere[] = {"DJP_TELEMETRY_NATIVE", "DJP_TELEMETRY_CFLAGS",
+                                              "DJP_TELEMETRY_LDFLAGS"};
 
 enum {
-    KNOWN_UNSUPPORTED = sizeof(known_unsupported) / sizeof(known_unsupported[0]),
-    KNOWN_ELSEWHERE = sizeof(known_elsewhere) / sizeof(known_elsewhere[0]),
+    KNOWN_UNSUPPORTED = sizeof known_unsupported / sizeof known_unsupported[0],
+    KNOWN_ELSEWHERE = sizeof known_elsewhere / sizeof known_elsewhere[0],
     KNOWN_PLAIN_MAX = 64, /* letters of a name that are compared */
-    KNOWN_SLIP = 2 /* as many wrong letters make another name of a variable that is not ours alone */
+    /* as many wrong letters make another name of a variable that is not ours alone */
+    KNOWN_SLIP = 2
 };
 
-/* Letters and digits in lower case, so that every spelling of a name is the same. Returns the size. */
+/* Letters and digits in lower case, so that every spelling of a name is the same. Returns the
+ * size. */
 static size_t
 known_plain(char out[KNOWN_PLAIN_MAX], const char *name)
 {
@@ -92,7 +96,8 @@ known_least(size_t a, size_t b, size_t c)
     return least < c ? least : c;
 }
 
-/* Letters to be changed, put in, left out or exchanged with their neighbour to make one of the other. */
+/* Letters to be changed, put in, left out or exchanged with their neighbour to make one of the
+ * other. */
 static size_t
 known_edits(const char *a, size_t a_size, const char *b, size_t b_size)
 {
@@ -107,7 +112,8 @@ known_edits(const char *a, size_t a_size, const char *b, size_t b_size)
         for (size_t j = 1; j <= b_size; j++) {
             size_t change = last[j - 1] + (a[i - 1] != b[j - 1]);
             row[j] = known_least(last[j] + 1, row[j - 1] + 1, change);
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < row[j]) {
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                before[j - 2] + 1 < row[j]) {
                 row[j] = before[j - 2] + 1;
             }
         }
@@ -126,9 +132,9 @@ known_distance(const char *a, const char *b)
     char plain_a[KNOWN_PLAIN_MAX], plain_b[KNOWN_PLAIN_MAX];
     size_t a_size = known_plain(plain_a, a), b_size = known_plain(plain_b, b);
     size_t edits = known_edits(plain_a, a_size, plain_b, b_size);
-    int inside =
-        a_size >= 4 && b_size >= 4 &&
-        (a_size < b_size ? memmem(plain_b, b_size, plain_a, a_size) : memmem(plain_a, a_size, plain_b, b_size)) != NULL;
+    int inside = a_size >= 4 && b_size >= 4 &&
+                 (a_size < b_size ? memmem(plain_b, b_size, plain_a, a_size)
+                                  : memmem(plain_a, a_size, plain_b, b_size)) != NULL;
     return inside && edits > 2 ? 1 + (edits + 1) / 2 : edits;
 }
 
@@ -180,8 +186,8 @@ static void
 known_compare(void *user, const char *variable)
 {
     known_search *search = user;
-    size_t distance =
-        known_edits(variable, strnlen(variable, KNOWN_PLAIN_MAX), search->name, strnlen(search->name, KNOWN_PLAIN_MAX));
+    size_t distance = known_edits(variable, strnlen(variable, KNOWN_PLAIN_MAX), search->name,
+                                  strnlen(search->name, KNOWN_PLAIN_MAX));
     distance += strcmp(variable, search->name) != 0; /* only the same name is at 0 */
     if (distance < search->least) {
         search->least = distance;
@@ -229,17 +235,20 @@ known_is_switch(const char *variable)
 static void
 known_check_own(djp_config_state *state, const char *name)
 {
-    static const size_t prefix = sizeof(DJP_CONFIG_OWN_PREFIX) - 1;
+    static const size_t prefix = sizeof DJP_CONFIG_OWN_PREFIX - 1;
     char own[DJP_CONFIG_NAME_MAX];
     djp_setting nearest = known_nearest_setting(name + prefix);
     if (nearest == DJP_SETTINGS) {
-        djp__config_warn(state, NULL,
-                         "There is no variable %.80s, so it is ignored: the names are in docs/configuration.md.", name);
+        djp__config_warn(
+            state, NULL,
+            "There is no variable %.80s, so it is ignored: the names are in docs/configuration.md.",
+            name);
         return;
     }
     djp__config_own_name(own, nearest);
     djp_config_given switched = {.option = nearest == DJP_SETTING_ENABLED};
-    djp__config_warn(state, &switched, "There is no variable %.80s (did you mean %s?), so it is ignored.", name, own);
+    djp__config_warn(state, &switched,
+                     "There is no variable %.80s (did you mean %s?), so it is ignored.", name, own);
 }
 
 static void
@@ -247,12 +256,13 @@ known_check_variable(djp_config_state *state, const char *name)
 {
     static const char *const prefixes[] = {"OTEL_", "TELEMETRY_"};
     known_search search = {name, NULL, KNOWN_SLIP + 2};
-    int is_ours = strncmp(name, DJP_CONFIG_OWN_PREFIX, sizeof(DJP_CONFIG_OWN_PREFIX) - 1) == 0;
+    int is_ours = strncmp(name, DJP_CONFIG_OWN_PREFIX, sizeof DJP_CONFIG_OWN_PREFIX - 1) == 0;
     int is_shared = 0;
-    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
         is_shared |= strncmp(name, prefixes[i], strlen(prefixes[i])) == 0;
     }
-    if ((!is_ours && !is_shared) || known_is_own(name) || known_is_one_of(name, known_elsewhere, KNOWN_ELSEWHERE) ||
+    if ((!is_ours && !is_shared) || known_is_own(name) ||
+        known_is_one_of(name, known_elsewhere, KNOWN_ELSEWHERE) ||
         known_is_one_of(name, known_unsupported, KNOWN_UNSUPPORTED)) {
         return;
     }
@@ -264,7 +274,8 @@ known_check_variable(djp_config_state *state, const char *name)
         known_check_own(state, name);
     } else if (search.best != NULL) {
         djp_config_given switched = {.option = known_is_switch(search.best)};
-        djp__config_warn(state, &switched, "There is no variable %.80s (did you mean %s?), so it is ignored.", name,
+        djp__config_warn(state, &switched,
+                         "There is no variable %.80s (did you mean %s?), so it is ignored.", name,
                          search.best);
     }
 }
@@ -274,7 +285,8 @@ known_is_set(djp_config_state *state, const char *name)
 {
     djp_text value = djp__text_trim(djp__text(state->lookup(state->lookup_user, name)));
     /* No logs leave by this SDK, so that none is what happens. */
-    return value.size != 0 && !(strcmp(name, "OTEL_LOGS_EXPORTER") == 0 && djp__text_equal_nocase(value, "none"));
+    return value.size != 0 &&
+           !(strcmp(name, "OTEL_LOGS_EXPORTER") == 0 && djp__text_equal_nocase(value, "none"));
 }
 
 static void
@@ -292,7 +304,8 @@ known_warn_unsupported(djp_config_state *state)
     state->failed |= names.failed;
     if (!names.failed && names.size > 1) {
         djp__config_warn(state, NULL,
-                         "These variables are set but djp-telemetry does not support them, so that they change nothing "
+                         "These variables are set but djp-telemetry does not support them, so that "
+                         "they change nothing "
                          "here: %s. What it supports is in docs/configuration.md.",
                          names.data);
     }
@@ -304,7 +317,8 @@ known_spell(char out[DJP_CONFIG_NAME_MAX], djp_setting setting, djp_letter_case 
 {
     size_t size = 0;
     int capital = 0;
-    for (const char *c = djp__config_name(setting); *c != '\0' && size + 1 < DJP_CONFIG_NAME_MAX; c++) {
+    for (const char *c = djp__config_name(setting); *c != '\0' && size + 1 < DJP_CONFIG_NAME_MAX;
+         c++) {
         if (spelling == DJP_CAMEL_CASE && *c == '_') {
             capital = 1;
             continue;
@@ -316,7 +330,8 @@ known_spell(char out[DJP_CONFIG_NAME_MAX], djp_setting setting, djp_letter_case 
 }
 
 void
-djp__config_option_name(char out[DJP_CONFIG_NAME_MAX], const djp_config_state *state, djp_setting setting)
+djp__config_option_name(char out[DJP_CONFIG_NAME_MAX], const djp_config_state *state,
+                        djp_setting setting)
 {
     known_spell(out, setting, state->spelling);
 }
@@ -334,11 +349,13 @@ djp__config_check_options(djp_config_state *state)
         djp_setting nearest = known_nearest_setting(keyword);
         if (nearest == DJP_SETTINGS) {
             djp__config_warn(state, &given,
-                             "There is no option \"%.60s\", so it is ignored: the names are in docs/configuration.md.",
+                             "There is no option \"%.60s\", so it is ignored: the names are in "
+                             "docs/configuration.md.",
                              keyword);
         } else {
             known_spell(name, nearest, state->spelling);
-            djp__config_warn(state, &given, "There is no option \"%.60s\" (did you mean %s?), so it is ignored.",
+            djp__config_warn(state, &given,
+                             "There is no option \"%.60s\" (did you mean %s?), so it is ignored.",
                              keyword, name);
         }
     }

@@ -1,5 +1,6 @@
-/* Settings that are lists of words: propagators, HTTP methods, excluded paths and the opt-in to semantic conventions. Every list is
- * normalised here, so that readers split at commas and nothing else. */
+/* Settings that are lists of words: propagators, HTTP methods, excluded paths and the opt-in to
+ * semantic conventions. Every list is normalised here, so that readers split at commas and nothing
+ * else. */
 #include "config/config.h"
 
 #include "base/str.h"
@@ -57,7 +58,8 @@ lists_take_method(djp_buf *list, djp_text word)
     }
     for (size_t i = 0; i < word.size; i++) {
         char c = word.data[i];
-        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_')) {
+        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+              c == '-' || c == '_')) {
             return 0;
         }
     }
@@ -69,14 +71,16 @@ static int
 lists_take_path(djp_buf *list, djp_text word)
 {
     const char *star = memchr(word.data, '*', word.size);
-    if ((word.data[0] != '/' && word.data[0] != '*') || (star != NULL && star != word.data + word.size - 1)) {
+    if ((word.data[0] != '/' && word.data[0] != '*') ||
+        (star != NULL && star != word.data + word.size - 1)) {
         return 0;
     }
     lists_add(list, word);
     return 1;
 }
 
-/* Reads the first source whose list has a good word; words that are not good are left out with one warning. */
+/* Reads the first source whose list has a good word; words that are not good are left out with one
+ * warning. */
 static void
 lists_read(djp_config_state *state, djp_setting setting, lists_take take, const char *expectation)
 {
@@ -94,9 +98,10 @@ lists_read(djp_config_state *state, djp_setting setting, lists_take take, const 
         }
         if (bad != 0) {
             int shown = (int)djp__utf8_cut(given.text, strlen(given.text), 60);
-            djp__config_warn(state, &given,
-                             "%s is \"%.*s\", where %s expected. What is not is left out: correct or remove it.",
-                             given.name, shown, given.text, expectation);
+            djp__config_warn(
+                state, &given,
+                "%s is \"%.*s\", where %s expected. What is not is left out: correct or remove it.",
+                given.name, shown, given.text, expectation);
         }
     }
     state->failed |= list.failed;
@@ -160,9 +165,11 @@ lists_read_semconv(djp_config_state *state)
 void
 djp__config_rule_lists(djp_config_state *state)
 {
-    lists_read(state, DJP_SETTING_PROPAGATORS, lists_take_propagator, "tracecontext, baggage or none are");
+    lists_read(state, DJP_SETTING_PROPAGATORS, lists_take_propagator,
+               "tracecontext, baggage or none are");
     lists_resolve_none(state);
     lists_read(state, DJP_SETTING_KNOWN_METHODS, lists_take_method, "HTTP methods are");
-    lists_read(state, DJP_SETTING_EXCLUDED_PATHS, lists_take_path, "paths that begin with / and may end in * are");
+    lists_read(state, DJP_SETTING_EXCLUDED_PATHS, lists_take_path,
+               "paths that begin with / and may end in * are");
     lists_read_semconv(state);
 }

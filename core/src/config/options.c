@@ -1,4 +1,5 @@
-/* The resolved settings as a value: freeing and copying. It must not leave a text field NULL in a good copy. */
+/* The resolved settings as a value: freeing and copying. It must not leave a text field NULL in a
+ * good copy. */
 #include "djp/config.h"
 
 #include "base/mem.h"
@@ -25,7 +26,7 @@ static const size_t options_texts[] = {
     offsetof(djp_options, summary),
 };
 
-enum { OPTIONS_TEXT_COUNT = sizeof(options_texts) / sizeof(options_texts[0]) };
+enum { OPTIONS_TEXT_COUNT = sizeof options_texts / sizeof options_texts[0] };
 
 static char **
 options_text(djp_options *options, size_t i)
@@ -42,7 +43,7 @@ djp_options_fini(djp_options *options)
     for (size_t i = 0; i < OPTIONS_TEXT_COUNT; i++) {
         djp__free(*options_text(options, i));
     }
-    memset(options, 0, sizeof(*options));
+    memset(options, 0, sizeof *options);
 }
 
 int
@@ -59,7 +60,7 @@ djp_options_copy(djp_options *out, const djp_options *from)
     }
     if (failed) {
         djp_options_fini(&copy);
-        memset(out, 0, sizeof(*out));
+        memset(out, 0, sizeof *out);
         return DJP_ENOMEM;
     }
     *out = copy;

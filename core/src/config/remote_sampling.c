@@ -1,5 +1,5 @@
-/* What goes with the sampler jaeger_remote: the server, the interval and the ratio until it has responded, from options, variables of
- * our own, and the list in OTEL_TRACES_SAMPLER_ARG. */
+/* What goes with the sampler jaeger_remote: the server, the interval and the ratio until it has
+ * responded, from options, variables of our own, and the list in OTEL_TRACES_SAMPLER_ARG. */
 #include "config/config.h"
 
 #include "base/str.h"
@@ -20,7 +20,7 @@ static const remote_member remote_members[] = {
     {"initialSamplingRate", DJP_SETTING_SAMPLE_RATIO, DJP_FORM_RATIO},
 };
 
-enum { REMOTE_MEMBERS = sizeof(remote_members) / sizeof(remote_members[0]) };
+enum { REMOTE_MEMBERS = sizeof remote_members / sizeof remote_members[0] };
 
 /* The member of a `key=value`, its value in *value; NULL when it is none that is known. */
 static const remote_member *
@@ -41,7 +41,8 @@ remote_split(djp_text *value, djp_text part)
     return NULL;
 }
 
-/* Narrows the argument to the value of one member, the first of its key. Returns 0 when it is not there. */
+/* Narrows the argument to the value of one member, the first of its key. Returns 0 when it is not
+ * there. */
 static int
 remote_narrow(djp_config_given *given, djp_config_state *state, const remote_member *member)
 {
@@ -88,10 +89,11 @@ remote_warn_unknown(djp_config_state *state)
         }
         while (djp__text_split(&part, &rest, ',')) {
             if (djp__text_trim(part).size > 0 && !remote_split(&value, part)) {
-                djp__config_warn(state, &given,
-                                 "%s has a member that is none of endpoint=URL, pollingIntervalMs=NUMBER and "
-                                 "initialSamplingRate=RATIO. It is ignored: correct or remove it.",
-                                 remote_argument);
+                djp__config_warn(
+                    state, &given,
+                    "%s has a member that is none of endpoint=URL, pollingIntervalMs=NUMBER and "
+                    "initialSamplingRate=RATIO. It is ignored: correct or remove it.",
+                    remote_argument);
                 return;
             }
         }
@@ -101,12 +103,15 @@ remote_warn_unknown(djp_config_state *state)
 static void
 remote_warn_useless(djp_config_state *state)
 {
-    static const djp_setting settings[] = {DJP_SETTING_REMOTE_SAMPLING_ENDPOINT, DJP_SETTING_REMOTE_SAMPLING_INTERVAL};
-    for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+    static const djp_setting settings[] = {DJP_SETTING_REMOTE_SAMPLING_ENDPOINT,
+                                           DJP_SETTING_REMOTE_SAMPLING_INTERVAL};
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
         djp_config_given given;
         size_t at = 0;
-        if (djp__config_next(&given, state, settings[i], &at) && strcmp(given.name, remote_argument) != 0) {
-            djp__config_warn(state, &given, "%s has no effect without the sampler jaeger_remote: name that, too.",
+        if (djp__config_next(&given, state, settings[i], &at) &&
+            strcmp(given.name, remote_argument) != 0) {
+            djp__config_warn(state, &given,
+                             "%s has no effect without the sampler jaeger_remote: name that, too.",
                              given.name);
         }
     }

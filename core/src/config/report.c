@@ -1,5 +1,6 @@
-/* The report: every setting with its effective value and where that came from, as JSON for people and for telemetry_status(). It must
- * never show a secret: header values, the user part or the query of an endpoint. */
+/* The report: every setting with its effective value and where that came from, as JSON for people
+ * and for telemetry_status(). It must never show a secret: header values, the user part or the
+ * query of an endpoint. */
 #include "config/config.h"
 
 #include "base/str.h"
@@ -49,7 +50,7 @@ report_source(djp_buf *out, const char *source)
     char text[2 * DJP_CONFIG_NAME_MAX];
     size_t size = 0;
     int is_option = strncmp(source, "option ", 7) == 0;
-    for (const char *c = source; *c != '\0' && size + 2 < sizeof(text); c++) {
+    for (const char *c = source; *c != '\0' && size + 2 < sizeof text; c++) {
         int capital = is_option && *c >= 'A' && *c <= 'Z';
         if (capital) {
             text[size++] = '_';

@@ -1,5 +1,6 @@
-/* Resolution: defaults, then the first good source of each setting, then the rules for settings that depend on each other. A bad
- * value counts as not set and costs one warning; only lack of memory is an error. */
+/* Resolution: defaults, then the first good source of each setting, then the rules for settings
+ * that depend on each other. A bad value counts as not set and costs one warning; only lack of
+ * memory is an error. */
 #include "config/config.h"
 
 #include "base/str.h"
@@ -23,7 +24,8 @@ djp__config_copy(djp_config_state *state, djp_text text)
         state->failed = 1;
         return "";
     }
-    size_t size = text.size == 0 ? 0 : djp__utf8_repair(copy, text.size * 3, text.data, text.size, NULL);
+    size_t size =
+        text.size == 0 ? 0 : djp__utf8_repair(copy, text.size * 3, text.data, text.size, NULL);
     copy[size] = '\0';
     return copy;
 }
@@ -38,13 +40,13 @@ djp__config_warn(djp_config_state *state, const djp_config_given *given, const c
     }
     va_list arguments;
     va_start(arguments, format);
-    int size = vsnprintf(text, sizeof(text), format, arguments);
+    int size = vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     if (size < 0) {
         return;
     }
     /* Names that are shown may hold any bytes, and a long text was cut anywhere. */
-    size_t length = djp__utf8_repair(message, sizeof(message) - 1, text, strlen(text), NULL);
+    size_t length = djp__utf8_repair(message, sizeof message - 1, text, strlen(text), NULL);
     message[length] = '\0';
     for (size_t i = 0; i < length; i++) {
         if ((unsigned char)message[i] < 0x20 || message[i] == 0x7f) {
@@ -55,18 +57,21 @@ djp__config_warn(djp_config_state *state, const djp_config_given *given, const c
 }
 
 void
-djp__config_warn_value(djp_config_state *state, const djp_config_given *given, const char *expectation)
+djp__config_warn_value(djp_config_state *state, const djp_config_given *given,
+                       const char *expectation)
 {
     int shown = (int)djp__utf8_cut(given->text, strlen(given->text), 60);
     djp__config_warn(state, given,
-                     "%s is \"%.*s\", which is not %s. It is ignored, as if it were not set: correct or remove it.",
+                     "%s is \"%.*s\", which is not %s. It is ignored, as if it were not set: "
+                     "correct or remove it.",
                      given->name, shown, given->text, expectation);
 }
 
 void
 djp__config_own_name(char out[DJP_CONFIG_NAME_MAX], djp_setting setting)
 {
-    int size = snprintf(out, DJP_CONFIG_NAME_MAX, DJP_CONFIG_OWN_PREFIX "%s", djp__config_name(setting));
+    int size =
+        snprintf(out, DJP_CONFIG_NAME_MAX, DJP_CONFIG_OWN_PREFIX "%s", djp__config_name(setting));
     for (int i = 0; i < size; i++) {
         out[i] = out[i] >= 'a' && out[i] <= 'z' ? (char)(out[i] - ('a' - 'A')) : out[i];
     }
@@ -92,8 +97,8 @@ resolve_name_of_option(djp_config_state *state, djp_setting setting)
 {
     char name[DJP_CONFIG_NAME_MAX + 8];
     static const char before[] = "option ";
-    memcpy(name, before, sizeof(before));
-    djp__config_option_name(name + sizeof(before) - 1, state, setting);
+    memcpy(name, before, sizeof before);
+    djp__config_option_name(name + sizeof before - 1, state, setting);
     return djp__config_copy(state, djp__text(name));
 }
 
@@ -184,7 +189,8 @@ resolve_is_space(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* Secrets, files and scripts leave the end of a line behind a value: no setting has one at its ends. */
+/* Secrets, files and scripts leave the end of a line behind a value: no setting has one at its
+ * ends. */
 static djp_text
 resolve_trim(djp_text text)
 {
@@ -215,14 +221,16 @@ djp__config_next(djp_config_given *out, djp_config_state *state, djp_setting set
             return !state->failed;
         }
         djp__config_warn(state, out,
-                         "%s is longer than %d bytes. It is ignored, as if it were not set: shorten or remove it.",
+                         "%s is longer than %d bytes. It is ignored, as if it were not set: "
+                         "shorten or remove it.",
                          out->name, DJP_CONFIG_VALUE_MAX);
     }
     return 0;
 }
 
 void
-djp__config_set_text(djp_config_state *state, djp_setting setting, djp_text text, const char *source)
+djp__config_set_text(djp_config_state *state, djp_setting setting, djp_text text,
+                     const char *source)
 {
     char **field = resolve_field(state, setting);
     char *copy = djp__strndup(text.size == 0 ? "" : text.data, text.size);
@@ -272,7 +280,8 @@ resolve_put(djp_config_state *state, djp_setting setting, const djp_config_value
 }
 
 static void
-resolve_warn_bad(djp_config_state *state, const djp_config_row *row, const djp_config_given *given, int taken)
+resolve_warn_bad(djp_config_state *state, const djp_config_row *row, const djp_config_given *given,
+                 int taken)
 {
     djp_buf expectation;
     djp__buf_init(&expectation, 0);
@@ -281,14 +290,19 @@ resolve_warn_bad(djp_config_state *state, const djp_config_row *row, const djp_c
     const char *text = expectation.failed ? "what it should be" : expectation.data;
     int shown = (int)djp__utf8_cut(given->text, strlen(given->text), 60);
     if (row == &djp__config_table[DJP_SETTING_BACKEND]) {
-        djp__config_warn(state, given, "%s is \"%.*s\", which is not %s. Nothing is recorded: correct it.", given->name,
-                         shown, given->text, text);
-    } else if (taken == 3) {
-        djp__config_warn(state, given, "%s is %.*s, which is more than there can be: the most that works is used.",
-                         given->name, shown, given->text);
-    } else if (taken) {
-        djp__config_warn(state, given, "%s is \"%.*s\", which is not %s. It counts as false: write true or false.",
+        djp__config_warn(state, given,
+                         "%s is \"%.*s\", which is not %s. Nothing is recorded: correct it.",
                          given->name, shown, given->text, text);
+    } else if (taken == 3) {
+        djp__config_warn(
+            state, given,
+            "%s is %.*s, which is more than there can be: the most that works is used.",
+            given->name, shown, given->text);
+    } else if (taken) {
+        djp__config_warn(
+            state, given,
+            "%s is \"%.*s\", which is not %s. It counts as false: write true or false.",
+            given->name, shown, given->text, text);
     } else {
         djp__config_warn_value(state, given, text);
     }
@@ -383,7 +397,8 @@ resolve_all(djp_config_state *state)
 }
 
 int
-djp__config_resolve(djp_options *out, const djp_config_request *request, const djp__config_parsers *parsers)
+djp__config_resolve(djp_options *out, const djp_config_request *request,
+                    const djp__config_parsers *parsers)
 {
     djp_config_state state = {
         .out = out,
@@ -399,7 +414,7 @@ djp__config_resolve(djp_options *out, const djp_config_request *request, const d
         .warn = request->warn,
         .warn_user = request->warn_user,
     };
-    memset(out, 0, sizeof(*out));
+    memset(out, 0, sizeof *out);
     djp__arena_init(&state.arena, 0);
     resolve_all(&state);
     djp__arena_fini(&state.arena);

@@ -1,5 +1,6 @@
-/* Who we are: resource attributes, service name and environment. A malformed member of a list is left out and named; it does not cost
- * the others, because a process without any name is harder to find than one with a name too few. */
+/* Who we are: resource attributes, service name and environment. A malformed member of a list is
+ * left out and named; it does not cost the others, because a process without any name is harder to
+ * find than one with a name too few. */
 #include "config/config.h"
 
 #include "base/str.h"
@@ -10,8 +11,12 @@
 enum { RESOURCE_ATTRIBUTES_MAX = 1024 };
 
 /* Keys that have a setting of their own; they are not repeated in the list. */
-static const char *const resource_own_keys[] = {
-    "service.name", "service.namespace", "service.version", "deployment.environment.name", "env", NULL};
+static const char *const resource_own_keys[] = {"service.name",
+                                                "service.namespace",
+                                                "service.version",
+                                                "deployment.environment.name",
+                                                "env",
+                                                NULL};
 
 static int
 resource_text_is_clean(djp_text text)
@@ -46,21 +51,23 @@ static int
 resource_put(djp_config_attributes *list, djp_config_state *state, djp_config_attribute item)
 {
     size_t i = 0;
-    while (i < list->count && (list->items[i].key.size != item.key.size ||
-                               memcmp(list->items[i].key.data, item.key.data, item.key.size) != 0)) {
+    while (i < list->count &&
+           (list->items[i].key.size != item.key.size ||
+            memcmp(list->items[i].key.data, item.key.data, item.key.size) != 0)) {
         i++;
     }
     if (i == RESOURCE_ATTRIBUTES_MAX) {
         return 0;
     }
     if (i == list->count && (i == 0 || (i >= 16 && (i & (i - 1)) == 0))) {
-        djp_config_attribute *grown = djp__arena_alloc(&state->arena, (i == 0 ? 16 : 2 * i) * sizeof(*grown));
+        djp_config_attribute *grown =
+            djp__arena_alloc(&state->arena, (i == 0 ? 16 : 2 * i) * sizeof *grown);
         if (grown == NULL) {
             state->failed = 1;
             return 0;
         }
         if (i != 0) {
-            memcpy(grown, list->items, i * sizeof(*grown));
+            memcpy(grown, list->items, i * sizeof *grown);
         }
         list->items = grown;
     }
@@ -78,8 +85,10 @@ resource_parse_member(djp_config_attributes *out, djp_config_state *state, djp_t
         return 0;
     }
     size_t key_size = (size_t)(equals - member.data);
-    return resource_decode(&item.key, state, (djp_text){member.data, key_size}) && item.key.size != 0 &&
-           resource_decode(&item.value, state, (djp_text){equals + 1, member.size - key_size - 1}) &&
+    return resource_decode(&item.key, state, (djp_text){member.data, key_size}) &&
+           item.key.size != 0 &&
+           resource_decode(&item.value, state,
+                           (djp_text){equals + 1, member.size - key_size - 1}) &&
            resource_put(out, state, item);
 }
 
@@ -99,15 +108,17 @@ resource_parse(djp_config_attributes *out, djp_config_state *state, djp_text lis
 }
 
 static void
-resource_warn_bad(djp_config_state *state, const djp_config_given *given, djp_text bad, size_t count)
+resource_warn_bad(djp_config_state *state, const djp_config_given *given, djp_text bad,
+                  size_t count)
 {
     const char *equals = memchr(bad.data, '=', bad.size); /* the value behind it is not shown */
     size_t size = equals == NULL ? bad.size : (size_t)(equals - bad.data);
-    djp__config_warn(
-        state, given,
-        "%s has %zu of its entries left out, the first is \"%.*s\": not key=value with percent-encoded UTF-8, "
-        "or more than %d. The others count: correct or remove it.",
-        given->name, count, (int)djp__utf8_cut(bad.data, size, 40), bad.data, RESOURCE_ATTRIBUTES_MAX);
+    djp__config_warn(state, given,
+                     "%s has %zu of its entries left out, the first is \"%.*s\": not key=value "
+                     "with percent-encoded UTF-8, "
+                     "or more than %d. The others count: correct or remove it.",
+                     given->name, count, (int)djp__utf8_cut(bad.data, size, 40), bad.data,
+                     RESOURCE_ATTRIBUTES_MAX);
 }
 
 static void
@@ -116,15 +127,17 @@ resource_read_lists(djp_config_state *state)
     djp_config_given given;
     size_t at = 0;
     while (djp__config_next(&given, state, DJP_SETTING_RESOURCE_ATTRIBUTES, &at)) {
-        djp_config_attributes *list = given.option                     ? &state->option_attributes
-                                      : given.index < DJP_GIVEN_SOURCE ? &state->own_attributes
-                                                                       : &state->variable_attributes;
+        djp_config_attributes *list = given.option ? &state->option_attributes
+                                      : given.index < DJP_GIVEN_SOURCE
+                                          ? &state->own_attributes
+                                          : &state->variable_attributes;
         djp_text bad_member = {NULL, 0};
         size_t bad = resource_parse(list, state, djp__text(given.text), &bad_member);
         if (bad != 0) {
             resource_warn_bad(state, &given, bad_member, bad);
         }
-        if (list->count != 0 && strcmp(state->sources[DJP_SETTING_RESOURCE_ATTRIBUTES], "default") == 0) {
+        if (list->count != 0 &&
+            strcmp(state->sources[DJP_SETTING_RESOURCE_ATTRIBUTES], "default") == 0) {
             state->sources[DJP_SETTING_RESOURCE_ATTRIBUTES] = given.name;
         }
     }
@@ -176,21 +189,24 @@ resource_merge(djp_config_state *state)
     resource_write(&text, &all);
     state->failed |= text.failed;
     if (!text.failed) {
-        djp__config_set_text(state, DJP_SETTING_RESOURCE_ATTRIBUTES, (djp_text){text.data, text.size},
+        djp__config_set_text(state, DJP_SETTING_RESOURCE_ATTRIBUTES,
+                             (djp_text){text.data, text.size},
                              state->sources[DJP_SETTING_RESOURCE_ATTRIBUTES]);
     }
     djp__buf_fini(&text);
 }
 
-/* 000 of the documents says app and service where the standard says service.namespace and service.name. */
+/* 000 of the documents says app and service where the standard says service.namespace and
+ * service.name. */
 static void
 resource_default_service_name(djp_config_state *state)
 {
     const djp_config_attributes *lists[] = {&state->option_attributes, &state->own_attributes,
                                             &state->variable_attributes};
-    for (size_t l = 0; l < sizeof(lists) / sizeof(lists[0]); l++) {
+    for (size_t l = 0; l < sizeof lists / sizeof lists[0]; l++) {
         for (size_t i = 0; i < lists[l]->count; i++) {
-            if (djp__text_equal(lists[l]->items[i].key, "service") && lists[l]->items[i].value.size != 0) {
+            if (djp__text_equal(lists[l]->items[i].key, "service") &&
+                lists[l]->items[i].value.size != 0) {
                 djp__config_set_text(state, DJP_SETTING_SERVICE_NAME, lists[l]->items[i].value,
                                      state->sources[DJP_SETTING_RESOURCE_ATTRIBUTES]);
                 return;
@@ -199,7 +215,8 @@ resource_default_service_name(djp_config_state *state)
     }
     djp_text name = djp__text_trim(djp__text(state->default_service_name));
     if (name.size != 0) {
-        djp__config_set_text(state, DJP_SETTING_SERVICE_NAME, djp__text(djp__config_copy(state, name)), "default");
+        djp__config_set_text(state, DJP_SETTING_SERVICE_NAME,
+                             djp__text(djp__config_copy(state, name)), "default");
     }
 }
 
@@ -207,11 +224,11 @@ resource_default_service_name(djp_config_state *state)
 static void
 resource_shorten_environment(djp_config_state *state)
 {
-    static const char *const synonyms[][2] = {{"prod", "prod"},      {"production", "prod"}, {"dev", "dev"},
-                                              {"local", "dev"},      {"development", "dev"}, {"stage", "staging"},
-                                              {"staging", "staging"}};
+    static const char *const synonyms[][2] = {
+        {"prod", "prod"},       {"production", "prod"}, {"dev", "dev"},        {"local", "dev"},
+        {"development", "dev"}, {"stage", "staging"},   {"staging", "staging"}};
     const char *word = state->out->environment == NULL ? "" : state->out->environment;
-    for (size_t i = 0; i < sizeof(synonyms) / sizeof(synonyms[0]); i++) {
+    for (size_t i = 0; i < sizeof synonyms / sizeof synonyms[0]; i++) {
         if (djp__text_equal_nocase(djp__text(state->out->environment), synonyms[i][0])) {
             word = synonyms[i][1];
         }

@@ -1,38 +1,41 @@
-/* The rules for the switch, the backend, the exporter and metrics: settings whose default depends on how others were given. Each
- * rule warns at most once of one cause. */
+/* The rules for the switch, the backend, the exporter and metrics: settings whose default depends
+ * on how others were given. Each rule warns at most once of one cause. */
 #include "config/config.h"
 
 #include "base/str.h"
 
 #include <string.h>
 
-/* Reads a switch. Text that is neither true nor false counts as false: nobody is measured by a slip of the pen. */
+/* Reads a switch. Text that is neither true nor false counts as false: nobody is measured by a slip
+ * of the pen. */
 static int
 rules_read_switch(djp_config_state *state, const djp_config_given *given)
 {
     djp_config_value value;
-    int good = djp__config_parse(&value, &djp__config_table[DJP_SETTING_ENABLED], given->form, djp__text(given->text));
+    int good = djp__config_parse(&value, &djp__config_table[DJP_SETTING_ENABLED], given->form,
+                                 djp__text(given->text));
     if (good != 1) {
         int shown = (int)djp__utf8_cut(given->text, strlen(given->text), 60);
-        djp__config_warn(state, given,
-                         "%s is \"%.*s\", which is not true or false. It counts as false: write true or false.",
-                         given->name, shown, given->text);
+        djp__config_warn(
+            state, given,
+            "%s is \"%.*s\", which is not true or false. It counts as false: write true or false.",
+            given->name, shown, given->text);
     }
     return good == 1 && value.integer;
 }
 
-/* It beats the option, too, so that operations can switch off what a program switched on. But it may be there for the other SDK of
- * the process: our own variable says so. */
+/* It beats the option, too, so that operations can switch off what a program switched on. But it
+ * may be there for the other SDK of the process: our own variable says so. */
 static void
 rules_disable(djp_config_state *state, const char *killer)
 {
     const char *wanted_by = state->sources[DJP_SETTING_ENABLED];
     if (state->out->enabled) {
-        djp__config_warn(
-            state, NULL,
-            "%s is true, so telemetry stays off, although %s is on. Set DJP_TELEMETRY_ENABLED=true to have "
-            "it beside another SDK that the variable was meant for.",
-            killer, wanted_by);
+        djp__config_warn(state, NULL,
+                         "%s is true, so telemetry stays off, although %s is on. Set "
+                         "DJP_TELEMETRY_ENABLED=true to have "
+                         "it beside another SDK that the variable was meant for.",
+                         killer, wanted_by);
     }
     djp__config_set_number(state, DJP_SETTING_ENABLED, 0, killer);
 }
@@ -84,10 +87,10 @@ djp__config_rule_backend(djp_config_state *state)
         return; /* A wrong word was warned of and means noop. */
     }
     if (rules_switched_by(state, "TELEMETRY_ENABLED")) {
-        djp__config_warn(
-            state, NULL,
-            "TELEMETRY_ENABLED is on but TELEMETRY_BACKEND is not set, so nothing is recorded. Set it to prom, otel or "
-            "hybrid.");
+        djp__config_warn(state, NULL,
+                         "TELEMETRY_ENABLED is on but TELEMETRY_BACKEND is not set, so nothing is "
+                         "recorded. Set it to prom, otel or "
+                         "hybrid.");
     } else {
         djp__config_set_number(state, DJP_SETTING_BACKEND, DJP_BACKEND_HYBRID, "default");
     }
@@ -99,8 +102,9 @@ djp__config_otlp_protocol(djp_text word)
     static const struct {
         const char *word;
         djp_protocol protocol;
-    } words[] = {{"otlp_proto_grpc", DJP_PROTOCOL_GRPC}, {"otlp_proto_http", DJP_PROTOCOL_HTTP_PROTOBUF}};
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+    } words[] = {{"otlp_proto_grpc", DJP_PROTOCOL_GRPC},
+                 {"otlp_proto_http", DJP_PROTOCOL_HTTP_PROTOBUF}};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (djp__text_equal_nocase(word, words[i].word)) {
             return (int)words[i].protocol;
         }
@@ -145,9 +149,11 @@ rules_take_exporter(djp_config_state *state, const djp_config_given *given)
     if (!taken) {
         djp__config_warn_value(state, given, "one of otlp, console, none, file, memory");
     } else if (words > 1) {
-        djp__config_warn(state, given, "%s names several exporters. Only the first one known is used, %s: name one.",
-                         given->name,
-                         djp__config_word(&djp__config_table[DJP_SETTING_EXPORTER], (int)state->out->exporter));
+        djp__config_warn(
+            state, given,
+            "%s names several exporters. Only the first one known is used, %s: name one.",
+            given->name,
+            djp__config_word(&djp__config_table[DJP_SETTING_EXPORTER], (int)state->out->exporter));
     }
     return taken;
 }
@@ -162,23 +168,27 @@ djp__config_rule_exporter(djp_config_state *state)
         if (!rules_take_exporter(state, &given)) {
             continue;
         }
-        if (state->out->exporter == DJP_EXPORTER_OTLP && !endpoint_given && strcmp(given.name, "OTEL_EXPORTER") == 0) {
-            djp__config_warn(
-                state, &given,
-                "OTEL_EXPORTER is otlp but no endpoint is set, so spans go to the console. Set OTEL_ENDPOINT.");
+        if (state->out->exporter == DJP_EXPORTER_OTLP && !endpoint_given &&
+            strcmp(given.name, "OTEL_EXPORTER") == 0) {
+            djp__config_warn(state, &given,
+                             "OTEL_EXPORTER is otlp but no endpoint is set, so spans go to the "
+                             "console. Set OTEL_ENDPOINT.");
             djp__config_set_number(state, DJP_SETTING_EXPORTER, DJP_EXPORTER_CONSOLE, given.name);
         }
         return;
     }
     if (endpoint_given) {
-        djp__config_set_number(state, DJP_SETTING_EXPORTER, DJP_EXPORTER_OTLP, state->sources[DJP_SETTING_ENDPOINT]);
+        djp__config_set_number(state, DJP_SETTING_EXPORTER, DJP_EXPORTER_OTLP,
+                               state->sources[DJP_SETTING_ENDPOINT]);
     } else {
-        state->out->console_unasked = strcmp(state->sources[DJP_SETTING_ENVIRONMENT], "default") != 0 &&
-                                      strcmp(state->out->environment_short, "dev") != 0;
+        state->out->console_unasked =
+            strcmp(state->sources[DJP_SETTING_ENVIRONMENT], "default") != 0 &&
+            strcmp(state->out->environment_short, "dev") != 0;
     }
 }
 
-/* Seconds where milliseconds are meant, and the reverse: other SDKs have read the variable as seconds for years. */
+/* Seconds where milliseconds are meant, and the reverse: other SDKs have read the variable as
+ * seconds for years. */
 void
 djp__config_rule_timeout(djp_config_state *state)
 {
@@ -195,12 +205,14 @@ djp__config_rule_timeout(djp_config_state *state)
     uint64_t timeout = state->out->export_timeout_ns;
     if (given.form == DJP_FORM_MILLISECONDS && timeout > 0 && timeout < SHORT_MS * 1000000ull) {
         djp__config_warn(state, &given,
-                         "%s is %.20s, which is read as milliseconds, as the standard has it: an export that takes "
+                         "%s is %.20s, which is read as milliseconds, as the standard has it: an "
+                         "export that takes "
                          "longer is given up. Write %.0f for seconds.",
                          given.name, given.text, (double)timeout / 1e3);
     } else if (given.form == DJP_FORM_SECONDS && timeout >= LONG_S * 1000000000ull) {
         djp__config_warn(state, &given,
-                         "%s is %.20s, which is read as seconds. Write a thousandth of it if milliseconds were meant.",
+                         "%s is %.20s, which is read as seconds. Write a thousandth of it if "
+                         "milliseconds were meant.",
                          given.name, given.text);
     }
 }
@@ -217,7 +229,8 @@ rules_take_metrics_exporter(djp_config_state *state, const djp_config_given *giv
         djp__config_set_number(state, DJP_SETTING_METRICS, 1, given->name);
         return 1;
     }
-    djp__config_warn_value(state, given, "one of prometheus, none: metrics are served for scraping only");
+    djp__config_warn_value(state, given,
+                           "one of prometheus, none: metrics are served for scraping only");
     return 0;
 }
 

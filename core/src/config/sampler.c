@@ -1,5 +1,6 @@
-/* The sampling rule: the option, then the standard sampler variables, then the documents' ratios, then a default that depends on an
- * environment that was set. An explicit ratio of 0 is kept apart from "nothing given", because it means that nothing leaves. */
+/* The sampling rule: the option, then the standard sampler variables, then the documents' ratios,
+ * then a default that depends on an environment that was set. An explicit ratio of 0 is kept apart
+ * from "nothing given", because it means that nothing leaves. */
 #include "config/config.h"
 
 #include "base/str.h"
@@ -7,7 +8,8 @@
 
 #include <string.h>
 
-enum { SAMPLER_ARGUMENT_INDEX = DJP_GIVEN_SOURCE }; /* OTEL_TRACES_SAMPLER_ARG in the row of the ratio */
+/* OTEL_TRACES_SAMPLER_ARG in the row of the ratio */
+enum { SAMPLER_ARGUMENT_INDEX = DJP_GIVEN_SOURCE };
 
 static void
 sampler_set_ratio(djp_config_state *state, double ratio, int is_explicit, const char *source)
@@ -23,10 +25,10 @@ sampler_parse_name(djp_config_value *out, int *parent_based, const char *name)
 {
     static const char prefix[] = "parentbased_";
     djp_text text = djp__text(name);
-    size_t prefix_size = sizeof(prefix) - 1;
+    size_t prefix_size = sizeof prefix - 1;
     *parent_based = 0;
     if (text.size > prefix_size) {
-        char head[sizeof(prefix)];
+        char head[sizeof prefix];
         memcpy(head, text.data, prefix_size);
         head[prefix_size] = '\0';
         *parent_based = djp__text_equal_nocase(djp__text(head), prefix);
@@ -45,8 +47,8 @@ sampler_take_tree(djp_config_state *state, const djp_config_given *given, djp__c
     double ratio = tree->ratio;
     djp__config_set_number(state, DJP_SETTING_PARENT_BASED, tree->parent_based, given->name);
     if (tree->is_ratio) {
-        djp__config_set_number(state, DJP_SETTING_SAMPLER, ratio > 0 ? DJP_SAMPLER_RATIO : DJP_SAMPLER_ALWAYS_OFF,
-                               given->name);
+        djp__config_set_number(state, DJP_SETTING_SAMPLER,
+                               ratio > 0 ? DJP_SAMPLER_RATIO : DJP_SAMPLER_ALWAYS_OFF, given->name);
         sampler_set_ratio(state, ratio, ratio > 0 || !tree->parent_based, given->name);
         djp__free(tree->text);
         return;
@@ -72,23 +74,25 @@ sampler_read_tree(djp_config_state *state, const djp_config_given *given)
         return 0;
     }
     if (djp__text_equal_nocase(djp__text(given->text), "xray")) {
-        djp__config_warn(
-            state, given,
-            "%s is xray, which is not supported. It is ignored, as if it were not set: a caller's decision "
-            "holds, and below none the sample ratio.",
-            given->name);
+        djp__config_warn(state, given,
+                         "%s is xray, which is not supported. It is ignored, as if it were not "
+                         "set: a caller's decision "
+                         "holds, and below none the sample ratio.",
+                         given->name);
     } else if (strpbrk(given->text, "({") == NULL) {
-        djp__config_warn_value(
-            state, given,
-            "one of always_on, always_off, traceidratio, jaeger_remote, one of these behind parentbased_, or a tree of "
-            "samplers");
+        djp__config_warn_value(state, given,
+                               "one of always_on, always_off, traceidratio, jaeger_remote, one of "
+                               "these behind parentbased_, or a tree of "
+                               "samplers");
     } else {
-        int shown = (int)djp__utf8_cut(given->text + tree.error_at, strlen(given->text + tree.error_at), 20);
-        djp__config_warn(
-            state, given,
-            "%s is not a sampler: at character %zu (\"%.*s\") %s is expected. It is ignored, as if it were not "
-            "set: correct or remove it.",
-            given->name, tree.error_at + 1, shown, given->text + tree.error_at, tree.expected);
+        int shown = (int)djp__utf8_cut(given->text + tree.error_at,
+                                       strlen(given->text + tree.error_at), 20);
+        djp__config_warn(state, given,
+                         "%s is not a sampler: at character %zu (\"%.*s\") %s is expected. It is "
+                         "ignored, as if it were not "
+                         "set: correct or remove it.",
+                         given->name, tree.error_at + 1, shown, given->text + tree.error_at,
+                         tree.expected);
     }
     return 0;
 }
@@ -115,7 +119,8 @@ sampler_read_name(djp_config_state *state, djp_config_given *given)
     return SAMPLER_NONE;
 }
 
-/* Takes the first good ratio among the sources of the row from first to last. Returns its place, SIZE_MAX when there is none. */
+/* Takes the first good ratio among the sources of the row from first to last. Returns its place,
+ * SIZE_MAX when there is none. */
 static size_t
 sampler_read_ratio(djp_config_state *state, size_t first, size_t last)
 {
@@ -156,7 +161,8 @@ sampler_complete(djp_config_state *state, const char *source, int ratio_given)
     case DJP_SAMPLER_TREE: /* complete as it is */
         break;
     case DJP_SAMPLER_RATIO:
-        if (!ratio_given && sampler_read_ratio(state, SAMPLER_ARGUMENT_INDEX, SAMPLER_ARGUMENT_INDEX) == SIZE_MAX) {
+        if (!ratio_given &&
+            sampler_read_ratio(state, SAMPLER_ARGUMENT_INDEX, SAMPLER_ARGUMENT_INDEX) == SIZE_MAX) {
             sampler_set_ratio(state, 1.0, 0, source);
         }
         break;
@@ -172,7 +178,8 @@ sampler_complete(djp_config_state *state, const char *source, int ratio_given)
 
 /* The first source of a setting that is set, good or bad; SIZE_MAX when none is. */
 static size_t
-sampler_first_index(djp_config_state *state, djp_setting setting, size_t from, djp_config_given *given)
+sampler_first_index(djp_config_state *state, djp_setting setting, size_t from,
+                    djp_config_given *given)
 {
     size_t at = from;
     return djp__config_next(given, state, setting, &at) ? given->index : SIZE_MAX;
@@ -185,7 +192,8 @@ sampler_warn_lone_argument(djp_config_state *state)
     if (sampler_first_index(state, DJP_SETTING_SAMPLER, 0, &given) == SIZE_MAX &&
         sampler_first_index(state, DJP_SETTING_SAMPLE_RATIO, SAMPLER_ARGUMENT_INDEX, &given) ==
             SAMPLER_ARGUMENT_INDEX) {
-        djp__config_warn(state, &given, "%s has no effect without a sampler: set OTEL_TRACES_SAMPLER, too.",
+        djp__config_warn(state, &given,
+                         "%s has no effect without a sampler: set OTEL_TRACES_SAMPLER, too.",
                          given.name);
     }
 }
@@ -207,28 +215,35 @@ sampler_put_below_parent(djp_config_state *state, const djp_config_given *given)
         state->out->sampler_text = wrapped;
         wrapped = NULL;
     } else if (result == DJP_EINVAL) {
-        djp__config_set_number(state, DJP_SETTING_PARENT_BASED, 0, state->sources[DJP_SETTING_SAMPLER]);
-        djp__config_warn(state, given, "%s has no effect: the sampler has too many levels to go below a parent.",
+        djp__config_set_number(state, DJP_SETTING_PARENT_BASED, 0,
+                               state->sources[DJP_SETTING_SAMPLER]);
+        djp__config_warn(state, given,
+                         "%s has no effect: the sampler has too many levels to go below a parent.",
                          given->name);
     }
     djp__free(wrapped);
     djp__free(tree.text);
 }
 
-/* The option parent_based. A tree says for itself what a parent means, unless it has none at its top and is to have one. */
+/* The option parent_based. A tree says for itself what a parent means, unless it has none at its
+ * top and is to have one. */
 static void
 sampler_read_parent(djp_config_state *state, const djp_config_given *given)
 {
     djp_options *out = state->out;
     int before = out->parent_based;
-    if (!djp__config_store(state, DJP_SETTING_PARENT_BASED, given) || out->sampler != DJP_SAMPLER_TREE) {
+    if (!djp__config_store(state, DJP_SETTING_PARENT_BASED, given) ||
+        out->sampler != DJP_SAMPLER_TREE) {
         return;
     }
     if (out->parent_based && !before) {
         sampler_put_below_parent(state, given);
     } else if (!out->parent_based && before) {
-        djp__config_set_number(state, DJP_SETTING_PARENT_BASED, 1, state->sources[DJP_SETTING_SAMPLER]);
-        djp__config_warn(state, given, "%s has no effect: the sampler has parent_threshold at its top.", given->name);
+        djp__config_set_number(state, DJP_SETTING_PARENT_BASED, 1,
+                               state->sources[DJP_SETTING_SAMPLER]);
+        djp__config_warn(state, given,
+                         "%s has no effect: the sampler has parent_threshold at its top.",
+                         given->name);
     }
 }
 
@@ -239,8 +254,10 @@ sampler_warn_ratio(djp_config_state *state)
     djp_config_given given;
     size_t index = sampler_first_index(state, DJP_SETTING_SAMPLE_RATIO, 0, &given);
     if (index <= SAMPLER_ARGUMENT_INDEX) {
-        djp__config_warn(state, &given, "%s has no effect beside a tree of samplers: write probability(..) into that.",
-                         given.name);
+        djp__config_warn(
+            state, &given,
+            "%s has no effect beside a tree of samplers: write probability(..) into that.",
+            given.name);
     }
 }
 
@@ -255,7 +272,8 @@ sampler_keep_zero(djp_config_state *state)
         sampler_first_index(state, DJP_SETTING_SAMPLE_RATIO, 0, &given) > DJP_GIVEN_OWN) {
         return;
     }
-    djp__config_warn(state, &given, "%s is 0, so nothing is exported, and the sampler has no effect.", given.name);
+    djp__config_warn(state, &given,
+                     "%s is 0, so nothing is exported, and the sampler has no effect.", given.name);
     out->sampler_text[0] = '\0';
     djp__config_set_number(state, DJP_SETTING_SAMPLER, DJP_SAMPLER_RATIO, given.name);
     sampler_set_ratio(state, 0, 1, given.name);

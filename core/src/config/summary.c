@@ -1,5 +1,5 @@
-/* One sentence for the log of a start: what is on, where it goes, at what ratio and who said so. It shows what the report shows, so no
- * secret. */
+/* One sentence for the log of a start: what is on, where it goes, at what ratio and who said so. It
+ * shows what the report shows, so no secret. */
 #include "config/config.h"
 
 #include "base/str.h"
@@ -20,8 +20,9 @@ summary_target(djp_buf *out, const djp_config_state *state)
     case DJP_EXPORTER_OTLP:
         djp__buf_text(out, "to ");
         djp__config_show_endpoint(out, options->endpoint);
-        djp__buf_printf(out, " by %s",
-                        djp__config_word(&djp__config_table[DJP_SETTING_PROTOCOL], (int)options->protocol));
+        djp__buf_printf(
+            out, " by %s",
+            djp__config_word(&djp__config_table[DJP_SETTING_PROTOCOL], (int)options->protocol));
         summary_source(out, state, DJP_SETTING_ENDPOINT);
         return;
     case DJP_EXPORTER_CONSOLE:
@@ -29,8 +30,9 @@ summary_target(djp_buf *out, const djp_config_state *state)
         break;
     case DJP_EXPORTER_FILE:
         djp__buf_text(out, "to ");
-        djp__buf_text(out, *options->file_path == '\0' || strcmp(options->file_path, "-") == 0 ? "standard output"
-                                                                                               : options->file_path);
+        djp__buf_text(out, *options->file_path == '\0' || strcmp(options->file_path, "-") == 0
+                               ? "standard output"
+                               : options->file_path);
         break;
     case DJP_EXPORTER_MEMORY:
         djp__buf_text(out, "to memory");
@@ -51,7 +53,8 @@ summary_kept_besides(djp_buf *out, const djp_options *options)
         between = " and ";
     }
     if (options->slow_threshold_ns > 0) {
-        djp__buf_printf(out, "%swhat takes more than %.6g s", between, (double)options->slow_threshold_ns / 1e9);
+        djp__buf_printf(out, "%swhat takes more than %.6g s", between,
+                        (double)options->slow_threshold_ns / 1e9);
     }
 }
 
@@ -65,7 +68,8 @@ summary_sampling(djp_buf *out, const djp_config_state *state)
         summary_source(out, state, DJP_SETTING_SAMPLER);
         break;
     case DJP_SAMPLER_JAEGER_REMOTE:
-        djp__buf_printf(out, ", by a sampling server, ratio %.6g until it has responded", options->sample_ratio);
+        djp__buf_printf(out, ", by a sampling server, ratio %.6g until it has responded",
+                        options->sample_ratio);
         summary_source(out, state, DJP_SETTING_SAMPLER);
         break;
     default:
@@ -93,8 +97,8 @@ summary_metrics(djp_buf *out, const djp_config_state *state)
     if (options->prometheus_port > 0) {
         const char *host = options->prometheus_host;
         int is_bare_ipv6 = strchr(host, ':') != NULL && host[0] != '[';
-        djp__buf_printf(out, " at http://%s%s%s:%d/metrics", is_bare_ipv6 ? "[" : "", host, is_bare_ipv6 ? "]" : "",
-                        options->prometheus_port);
+        djp__buf_printf(out, " at http://%s%s%s:%d/metrics", is_bare_ipv6 ? "[" : "", host,
+                        is_bare_ipv6 ? "]" : "", options->prometheus_port);
         summary_source(out, state, DJP_SETTING_PROMETHEUS_PORT);
     }
 }
@@ -136,13 +140,14 @@ djp__config_summary(djp_config_state *state)
     djp__buf_init(&text, 0);
     summary_write(&text, state);
     for (size_t i = 0; i < text.size; i++) {
-        text.data[i] = (unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f ? '?' : text.data[i];
+        text.data[i] =
+            (unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f ? '?' : text.data[i];
     }
     djp__buf_char(&text, '\0');
     state->out->summary = djp__buf_take(&text, NULL);
     state->out->endpoint_source = djp__strdup(state->sources[DJP_SETTING_ENDPOINT]);
     state->out->enabled_source = djp__strdup(state->sources[DJP_SETTING_ENABLED]);
-    state->failed |=
-        state->out->summary == NULL || state->out->endpoint_source == NULL || state->out->enabled_source == NULL;
+    state->failed |= state->out->summary == NULL || state->out->endpoint_source == NULL ||
+                     state->out->enabled_source == NULL;
     djp__buf_fini(&text);
 }

@@ -1,5 +1,5 @@
-/* The tail-sampling rules: their text is handed to the parser of sampling, and kept where a rule in it is good. A bad rule costs a warning and
- * nothing else. */
+/* The tail-sampling rules: their text is handed to the parser of sampling, and kept where a rule in
+ * it is good. A bad rule costs a warning and nothing else. */
 #include "config/config.h"
 
 #include "base/str.h"
@@ -30,9 +30,10 @@ config_tail_warn(djp_config_state *state, const djp_config_given *given, const c
         snprintf(others, sizeof others, " So are %zu more.", bad->count - 1);
     }
     int shown = (int)djp__utf8_cut(bad->rule.data, bad->rule.size, 60);
-    djp__config_warn(state, given,
-                     "%s has the rule \"%.*s\", which is left out: %s.%s Correct or remove what is wrong.", given->name,
-                     shown, bad->rule.data, bad->why, others);
+    djp__config_warn(
+        state, given,
+        "%s has the rule \"%.*s\", which is left out: %s.%s Correct or remove what is wrong.",
+        given->name, shown, bad->rule.data, bad->why, others);
 }
 
 void
@@ -47,7 +48,8 @@ djp__config_rule_tail_sampling(djp_config_state *state)
             config_tail_warn(state, &given, &bad);
         }
         if (count > 0) {
-            djp__config_set_text(state, DJP_SETTING_TAIL_SAMPLING_RULES, djp__text(given.text), given.name);
+            djp__config_set_text(state, DJP_SETTING_TAIL_SAMPLING_RULES, djp__text(given.text),
+                                 given.name);
             return;
         }
     }

@@ -1,5 +1,5 @@
-/* The forms in which settings are written: booleans, durations, counts, ratios, words. Reading takes any text, says whether it is
- * good and has no effect of its own. */
+/* The forms in which settings are written: booleans, durations, counts, ratios, words. Reading
+ * takes any text, says whether it is good and has no effect of its own. */
 #include "config/config.h"
 
 #include "base/str.h"
@@ -46,7 +46,8 @@ value_parse_whole(uint64_t *out, djp_text text, double minimum, double maximum)
 }
 
 static int
-value_parse_duration(djp_config_value *out, const djp_config_row *row, djp_text text, double unit_ns)
+value_parse_duration(djp_config_value *out, const djp_config_row *row, djp_text text,
+                     double unit_ns)
 {
     double scale = unit_ns / 1e9;
     double amount;
@@ -57,7 +58,8 @@ value_parse_duration(djp_config_value *out, const djp_config_row *row, djp_text 
     return 1;
 }
 
-/* A queue length of the standard batch processor: any number is good, but the result is moved into the range; 3 says that it is less. */
+/* A queue length of the standard batch processor: any number is good, but the result is moved into
+ * the range; 3 says that it is less. */
 static int
 value_parse_spans(djp_config_value *out, const djp_config_row *row, djp_text text)
 {
@@ -87,7 +89,7 @@ value_parse_word(djp_config_value *out, const djp_config_row *row, djp_text text
 int
 djp__config_parse(djp_config_value *out, const djp_config_row *row, djp_form form, djp_text text)
 {
-    memset(out, 0, sizeof(*out));
+    memset(out, 0, sizeof *out);
     int good = 1;
     switch (form) {
     case DJP_FORM_BOOL:
@@ -155,7 +157,8 @@ djp__config_expectation(djp_buf *out, const djp_config_row *row, djp_form form)
         djp__buf_printf(out, "a number of seconds from %.15g to %.15g", row->minimum, row->maximum);
         break;
     case DJP_FORM_MILLISECONDS:
-        djp__buf_printf(out, "a number of milliseconds from %.15g to %.15g", row->minimum * 1e3, row->maximum * 1e3);
+        djp__buf_printf(out, "a number of milliseconds from %.15g to %.15g", row->minimum * 1e3,
+                        row->maximum * 1e3);
         break;
     case DJP_FORM_SPANS:
         djp__buf_text(out, "a whole number of spans above 0");

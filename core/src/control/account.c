@@ -1,5 +1,5 @@
-/* Between the counters of the SDK and the calculation of the budget. Warnings are said once for each part of the budget and month, and
- * without a lock. */
+/* Between the counters of the SDK and the calculation of the budget. Warnings are said once for
+ * each part of the budget and month, and without a lock. */
 #include "control/account.h"
 
 #include <errno.h>
@@ -20,16 +20,19 @@ djp__account_init(djp__account *account, const djp__control_host *host)
 {
     const djp_options *options = host->options;
     account->host = host;
-    djp__budget_prices prices = {options->budget_per_month, options->price_per_gb, options->price_per_million_spans,
+    djp__budget_prices prices = {options->budget_per_month, options->price_per_gb,
+                                 options->price_per_million_spans,
                                  options->price_per_thousand_series};
-    int priced = prices.per_gb > 0 || prices.per_million_spans > 0 || prices.per_thousand_series > 0;
+    int priced =
+        prices.per_gb > 0 || prices.per_million_spans > 0 || prices.per_thousand_series > 0;
     djp__budget_init(&account->budget, &prices);
     account->wanted = -1;
     account->file_next = UINT64_MAX;
     account->on = priced && options->enabled;
     if (prices.month > 0 && !priced && options->enabled) {
         djp__diag(account->host->diag, DJP_LOG_WARN,
-                  "budget_per_month is set but no price is, so telemetry costs nothing and no budget is watched. Set "
+                  "budget_per_month is set but no price is, so telemetry costs nothing and no "
+                  "budget is watched. Set "
                   "price_per_gb, price_per_million_spans or price_per_thousand_series.");
     }
     if (account->on) {
@@ -42,14 +45,16 @@ djp__account_init(djp__account *account, const djp__control_host *host)
     }
 }
 
-/* A tree of samplers, a sampling server and the first minute leave the ratio alone, whatever the budget says. */
+/* A tree of samplers, a sampling server and the first minute leave the ratio alone, whatever the
+ * budget says. */
 static const char *
 account_reduction(const djp__account *account, const djp__budget_view *view)
 {
     if (account->steered && view->target_spans >= 0) {
         return "The ratio is being reduced; errors are still exported.";
     }
-    return view->forecast > view->allowance ? "The ratio is not reduced." : "No reduction is needed so far.";
+    return view->forecast > view->allowance ? "The ratio is not reduced."
+                                            : "No reduction is needed so far.";
 }
 
 static void
@@ -59,11 +64,13 @@ account_warn(djp__account *account, int percent, const djp__budget *budget)
     djp__budget_look(&view, budget);
     int digits = view.allowance < 1 ? 6 : 2;
     djp__diag(account->host->diag, DJP_LOG_WARN,
-              "%d %% of the telemetry budget for %04d-%02d is used up: %.*f of %.*f, and %.*f by the end of the month "
-              "at the present rate. %s Lower sample_ratio or the rates of the sampler, the number of metric series or "
+              "%d %% of the telemetry budget for %04d-%02d is used up: %.*f of %.*f, and %.*f by "
+              "the end of the month "
+              "at the present rate. %s Lower sample_ratio or the rates of the sampler, the number "
+              "of metric series or "
               "span_rate_limit, or raise budget_per_month.",
-              percent, budget->month / 12, budget->month % 12 + 1, digits, view.spent, digits, view.allowance, digits,
-              view.forecast, account_reduction(account, &view));
+              percent, budget->month / 12, budget->month % 12 + 1, digits, view.spent, digits,
+              view.allowance, digits, view.forecast, account_reduction(account, &view));
 }
 
 /* The mutex is held. */
@@ -118,14 +125,15 @@ account_warn_file(djp__account *account, djp__budget_merged merged, int error)
     }
     account->file_warned = 1;
     if (merged == DJP_BUDGET_DAMAGED) {
-        djp__diag(
-            account->host->diag, DJP_LOG_WARN,
-            "The budget file %s was not understood, or is of a month that lies far ahead, and has been begun anew: "
-            "the earlier spending of this month is unknown.",
-            path);
+        djp__diag(account->host->diag, DJP_LOG_WARN,
+                  "The budget file %s was not understood, or is of a month that lies far ahead, "
+                  "and has been begun anew: "
+                  "the earlier spending of this month is unknown.",
+                  path);
     } else {
         djp__diag(account->host->diag, DJP_LOG_WARN,
-                  "The budget file %s cannot be used (%s), so this process watches the budget alone. Name a regular "
+                  "The budget file %s cannot be used (%s), so this process watches the budget "
+                  "alone. Name a regular "
                   "file in a directory in which this process may write.",
                   path, strerror(error));
     }
@@ -142,7 +150,8 @@ account_merge(djp__account *account)
     djp__budget_merged merged = djp__budget_file_merge(account->host->options->budget_file, &copy);
     int error = errno;
     djp__mutex_lock(&account->mutex);
-    if ((merged == DJP_BUDGET_MERGED || merged == DJP_BUDGET_DAMAGED) && copy.month == account->budget.month) {
+    if ((merged == DJP_BUDGET_MERGED || merged == DJP_BUDGET_DAMAGED) &&
+        copy.month == account->budget.month) {
         account->budget.since = copy.since;
         account->budget.unshared -= told - copy.unshared;
         account->budget.spent = copy.spent + account->budget.unshared - copy.unshared;
@@ -164,7 +173,8 @@ djp__account_tick(djp__account *account, uint64_t now, double wanted)
     djp__mutex_unlock(&account->mutex);
     if (now >= account->file_next) {
         djp__budget_merged merged = account_merge(account);
-        account->file_next = now + (merged == DJP_BUDGET_BUSY ? ACCOUNT__BUSY_NS : ACCOUNT__FILE_NS);
+        account->file_next =
+            now + (merged == DJP_BUDGET_BUSY ? ACCOUNT__BUSY_NS : ACCOUNT__FILE_NS);
     }
     djp__account_step(account);
     djp__account_read(account, &view, NULL);

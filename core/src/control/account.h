@@ -1,4 +1,5 @@
-/* The budget of a running SDK: fed with what it exports, shown, warned of, and held against the file that processes share. */
+/* The budget of a running SDK: fed with what it exports, shown, warned of, and held against the
+ * file that processes share. */
 #ifndef DJP_CONTROL_ACCOUNT_H
 #define DJP_CONTROL_ACCOUNT_H
 
@@ -14,7 +15,8 @@ typedef struct djp__account {
     double wanted; /* spans a second that the configured ratio would keep; below 0: not known */
     int on; /* constant: there are prices or a budget */
 
-    int steered; /* constant after the start; 1: where the budget asks for it, the ratio is reduced */
+    /* constant after the start; 1: where the budget asks for it, the ratio is reduced */
+    int steered;
 
     /* Touched by the worker only, and by djp_sdk_new before there is one. */
     uint64_t file_next; /* monotonic; UINT64_MAX: no file */
@@ -26,7 +28,8 @@ void djp__account_init(djp__account *account, const djp__control_host *host);
 void djp__account_feed(djp__account *account);
 /* The same, and warns where a part of the budget is used up. Any thread; no lock is held. */
 void djp__account_step(djp__account *account);
-/* The same by the worker, which also looks at the file. Returns spans a second that the budget leaves; below 0: it needs no reduction. */
+/* The same by the worker, which also looks at the file. Returns spans a second that the budget
+ * leaves; below 0: it needs no reduction. */
 double djp__account_tick(djp__account *account, uint64_t now, double wanted);
 /* What the file does not know yet goes there now. By the worker, or when there is none. */
 void djp__account_end(djp__account *account);

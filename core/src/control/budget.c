@@ -1,6 +1,6 @@
-/* The account: costs are added step by step, a month begins with an empty one, and the forecast goes on by the rate of about the last
- * hour. What would be spent without restraint is followed beside it, so that restraint ends when it is not needed any more and not
- * when it works. */
+/* The account: costs are added step by step, a month begins with an empty one, and the forecast
+ * goes on by the rate of about the last hour. What would be spent without restraint is followed
+ * beside it, so that restraint ends when it is not needed any more and not when it works. */
 #include "control/budget.h"
 
 #include <math.h>
@@ -68,7 +68,8 @@ budget__open(djp__budget *it, int month, double since)
     it->alarms = 0;
 }
 
-/* Which month it is. A clock that goes back a little stands still; one that goes back by more was wrong before. */
+/* Which month it is. A clock that goes back a little stands still; one that goes back by more was
+ * wrong before. */
 static void
 budget__turn(djp__budget *it, double now)
 {
@@ -99,14 +100,18 @@ budget__smooth(double before, double now, double weight)
 }
 
 void
-djp__budget_step(djp__budget *it, double unix_seconds, uint64_t monotonic_ns, const djp__budget_load *load)
+djp__budget_step(djp__budget *it, double unix_seconds, uint64_t monotonic_ns,
+                 const djp__budget_load *load)
 {
-    double seconds = it->last_ns != 0 && monotonic_ns > it->last_ns ? (double)(monotonic_ns - it->last_ns) / 1e9 : 0;
+    double seconds = it->last_ns != 0 && monotonic_ns > it->last_ns
+                         ? (double)(monotonic_ns - it->last_ns) / 1e9
+                         : 0;
     budget__turn(it, unix_seconds);
     double spans = budget__gained(load->spans, it->last.spans);
     double costs[3] = {budget__gained(load->bytes, it->last.bytes) / 1e9 * it->prices.per_gb,
                        spans / 1e6 * it->prices.per_million_spans, 0};
-    it->series_rate = (double)load->series / 1e3 * it->prices.per_thousand_series / budget__month_seconds(it->month);
+    it->series_rate = (double)load->series / 1e3 * it->prices.per_thousand_series /
+                      budget__month_seconds(it->month);
     costs[2] = it->series_rate * seconds;
     double sum = costs[0] + costs[1] + costs[2];
     for (int i = 0; i < 3; i++) {
@@ -139,7 +144,8 @@ djp__budget_look(djp__budget_view *out, const djp__budget *it)
     }
     double end = djp__budget_month_begin(it->month + 1), left = fmax(end - it->now, 1);
     int known = it->learned >= BUDGET__LEARNED;
-    out->allowance = it->prices.month * fmin((end - it->since) / budget__month_seconds(it->month), 1);
+    out->allowance =
+        it->prices.month * fmin((end - it->since) / budget__month_seconds(it->month), 1);
     out->spent = it->spent;
     out->forecast = it->spent + (known ? it->rate * left : 0);
     if (out->allowance > 0) {

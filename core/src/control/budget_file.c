@@ -1,5 +1,5 @@
-/* One line of text, replaced by a rename while a lock is held on a file beside it, so that no reader ever sees a half of it and no process
- * adds to an old sum. */
+/* One line of text, replaced by a rename while a lock is held on a file beside it, so that no
+ * reader ever sees a half of it and no process adds to an old sum. */
 #include "control/budget_file.h"
 
 #include <errno.h>
@@ -17,14 +17,16 @@
 
 enum { BUDGET_FILE__MAX = 256 };
 #define BUDGET_FILE__HEAD "djp-telemetry budget 1 "
-#define BUDGET_FILE__TRUST 3600.0 /* seconds of running after which our own clock is not the one that is wrong */
+/* seconds of running after which our own clock is not the one that is wrong */
+#define BUDGET_FILE__TRUST 3600.0
 
 typedef struct budget_file__state {
     int month;
     double since, spent;
 } budget_file__state;
 
-/* Never waits, whatever the path names, and takes only a regular file that has no other name: another one may be somebody else's. */
+/* Never waits, whatever the path names, and takes only a regular file that has no other name:
+ * another one may be somebody else's. */
 static int
 budget_file__open(const char *path, int flags)
 {
@@ -33,7 +35,9 @@ budget_file__open(const char *path, int flags)
     if (file < 0) {
         return -1;
     }
-    int error = fstat(file, &found) != 0 || !S_ISREG(found.st_mode) ? EINVAL : found.st_nlink > 1 ? EMLINK : 0;
+    int error = fstat(file, &found) != 0 || !S_ISREG(found.st_mode) ? EINVAL
+                : found.st_nlink > 1                                ? EMLINK
+                                                                    : 0;
     if (error != 0) {
         close(file);
         errno = error;
@@ -49,7 +53,8 @@ budget_file__open_lock(const char *path)
     return file < 0 && errno == EEXIST ? budget_file__open(path, O_RDWR) : file;
 }
 
-/* A file of our own. With the lock, one that is already there was left by a process that died; whatever else has the name stays. */
+/* A file of our own. With the lock, one that is already there was left by a process that died;
+ * whatever else has the name stays. */
 static int
 budget_file__create(const char *path)
 {
@@ -58,7 +63,8 @@ budget_file__create(const char *path)
     if (file >= 0 || errno != EEXIST) {
         return file;
     }
-    if (lstat(path, &found) == 0 && S_ISREG(found.st_mode) && found.st_nlink == 1 && found.st_uid == geteuid()) {
+    if (lstat(path, &found) == 0 && S_ISREG(found.st_mode) && found.st_nlink == 1 &&
+        found.st_uid == geteuid()) {
         return unlink(path) == 0 ? budget_file__open(path, O_WRONLY | O_CREAT | O_EXCL) : -1;
     }
     errno = EEXIST;
@@ -81,19 +87,22 @@ budget_file__parse(budget_file__state *out, djp_text text)
     size_t head = strlen(BUDGET_FILE__HEAD);
     djp_text year, month, since, spent;
     int numbers[2] = {0, 0};
-    if (text.size <= head || memcmp(text.data, BUDGET_FILE__HEAD, head) != 0 || text.data[text.size - 1] != '\n') {
+    if (text.size <= head || memcmp(text.data, BUDGET_FILE__HEAD, head) != 0 ||
+        text.data[text.size - 1] != '\n') {
         return 0;
     }
     djp_text rest = {text.data + head, text.size - head - 1};
     if (!djp__text_split(&year, &rest, '-') || !djp__text_split(&month, &rest, ' ') ||
-        !djp__text_split(&since, &rest, ' ') || !djp__text_split(&spent, &rest, ' ') || since.size < 7 ||
-        spent.size < 7 || memcmp(since.data, "since=", 6) != 0 || memcmp(spent.data, "spent=", 6) != 0) {
+        !djp__text_split(&since, &rest, ' ') || !djp__text_split(&spent, &rest, ' ') ||
+        since.size < 7 || spent.size < 7 || memcmp(since.data, "since=", 6) != 0 ||
+        memcmp(spent.data, "spent=", 6) != 0) {
         return 0;
     }
     since = (djp_text){since.data + 6, since.size - 6};
     spent = (djp_text){spent.data + 6, spent.size - 6};
-    int good = budget_file__whole(year, &numbers[0]) && budget_file__whole(month, &numbers[1]) && numbers[1] >= 1 &&
-               numbers[1] <= 12 && djp__parse_double(since, &out->since) && djp__parse_double(spent, &out->spent);
+    int good = budget_file__whole(year, &numbers[0]) && budget_file__whole(month, &numbers[1]) &&
+               numbers[1] >= 1 && numbers[1] <= 12 && djp__parse_double(since, &out->since) &&
+               djp__parse_double(spent, &out->spent);
     out->month = numbers[0] * 12 + numbers[1] - 1;
     return good && out->since >= 0 && out->since < 1e12 && out->spent >= 0 && out->spent < 1e15;
 }
@@ -115,15 +124,17 @@ budget_file__read(budget_file__state *out, const char *path)
     if (got < 0) {
         return -2;
     }
-    return size <= BUDGET_FILE__MAX && budget_file__parse(out, (djp_text){text, (size_t)size}) ? 1 : -1;
+    return size <= BUDGET_FILE__MAX && budget_file__parse(out, (djp_text){text, (size_t)size}) ? 1
+                                                                                               : -1;
 }
 
 static int
 budget_file__write(const char *path, const char *beside, const djp__budget *account)
 {
     char text[BUDGET_FILE__MAX];
-    int size = snprintf(text, sizeof text, BUDGET_FILE__HEAD "%04d-%02d since=%.0f spent=%.9f\n", account->month / 12,
-                        account->month % 12 + 1, account->since, account->spent);
+    int size =
+        snprintf(text, sizeof text, BUDGET_FILE__HEAD "%04d-%02d since=%.0f spent=%.9f\n",
+                 account->month / 12, account->month % 12 + 1, account->since, account->spent);
     int file = budget_file__create(beside);
     if (file < 0) {
         return 0;
@@ -143,10 +154,12 @@ budget_file__merge(const char *path, const char *beside, djp__budget *account)
         return DJP_BUDGET_UNUSABLE;
     }
     if (found == 1 && state.month > account->month + 1 && account->learned >= BUDGET_FILE__TRUST) {
-        found = -1; /* by a clock that was wrong: waiting for that month would be to share nothing for years */
+        /* by a clock that was wrong: waiting for that month would be to share nothing for years */
+        found = -1;
     }
     if (found == 1 && state.month > account->month) {
-        return DJP_BUDGET_MERGED; /* our clock is behind, or theirs ahead: the next month will tell */
+        /* our clock is behind, or theirs ahead: the next month will tell */
+        return DJP_BUDGET_MERGED;
     }
     djp__budget before = *account;
     if (found == 1) {
@@ -187,7 +200,7 @@ djp__budget_file_merge(const char *path, djp__budget *account)
     char *names = djp__calloc(2, size);
     djp__budget_merged merged = DJP_BUDGET_UNUSABLE;
     errno = ENOMEM;
-    if (names && account->month >= 0) {
+    if (names != NULL && account->month >= 0) {
         snprintf(names, size, "%s.lock", path);
         snprintf(names + size, size, "%s.new", path);
         merged = budget_file__locked(path, names, names + size, account);

@@ -1,4 +1,5 @@
-/* What control sees of the SDK that it steers: settings, the recorder it applies its plan to, and two calls. */
+/* What control sees of the SDK that it steers: settings, the recorder it applies its plan to, and
+ * two calls. */
 #ifndef DJP_CONTROL_HOST_H
 #define DJP_CONTROL_HOST_H
 
@@ -20,7 +21,8 @@ typedef struct djp__control_host {
     djp_registry *registry; /* NULL: metrics are off */
     int exports; /* 1: there is a transport */
     void (*read)(djp__control_exported *out, void *user);
-    /* Another plan holds: writers of operation logs and the worker are to look. No lock of control is held. */
+    /* Another plan holds: writers of operation logs and the worker are to look. No lock of control
+     * is held. */
     void (*changed)(void *user);
     void *user;
 } djp__control_host;

@@ -1,4 +1,5 @@
-/* What the file, the program, a sampling server, a target and the configuration ask for, and which of them holds. */
+/* What the file, the program, a sampling server, a target and the configuration ask for, and which
+ * of them holds. */
 #include "control/overrides.h"
 
 #include <string.h>
@@ -14,7 +15,8 @@ static const char overrides_file_name[] = "overrides_file";
 static djp__overrides_view
 overrides_decide(const djp__overrides *it)
 {
-    const char *configured = "configuration", *target_by = it->target < 0 ? configured : it->target_by;
+    const char *configured = "configuration",
+               *target_by = it->target < 0 ? configured : it->target_by;
     djp__overrides_view out = {1, it->target, DJP_RATIO_UNSET, configured, target_by, configured};
     if (it->remote) {
         out.ratio = it->remote_ratio;
@@ -39,7 +41,8 @@ overrides_decide(const djp__overrides *it)
     return out;
 }
 
-/* Applies the plan; returns 1 when anything is different from before. `plan` says what becomes of the sampler. The mutex is held. */
+/* Applies the plan; returns 1 when anything is different from before. `plan` says what becomes of
+ * the sampler. The mutex is held. */
 static int
 overrides_apply_locked(djp__overrides *it, djp__recorder_plan plan, int *result)
 {
@@ -49,7 +52,8 @@ overrides_apply_locked(djp__overrides *it, djp__recorder_plan plan, int *result)
         return 0;
     }
     if (out.ratio > 0 && !host->exports) {
-        out.ratio = DJP_RATIO_UNSET; /* there is nothing that could take a span out of the process */
+        /* there is nothing that could take a span out of the process */
+        out.ratio = DJP_RATIO_UNSET;
         out.ratio_by = "configuration";
     }
     plan.enabled = out.enabled;
@@ -68,8 +72,8 @@ overrides_apply_locked(djp__overrides *it, djp__recorder_plan plan, int *result)
         out.ratio = djp__recorder_has_tree(host->recorder) ? DJP_RATIO_SAMPLER : out.ratio;
     }
     int muted = djp__recorder_is_muted(host->recorder);
-    int changed =
-        out.enabled != before.enabled || out.ratio != before.ratio || out.canary != before.canary || muted != it->muted;
+    int changed = out.enabled != before.enabled || out.ratio != before.ratio ||
+                  out.canary != before.canary || muted != it->muted;
     it->holds = out;
     it->muted = muted;
     return changed;
@@ -85,15 +89,16 @@ overrides_tell(const djp__overrides *it, const djp__overrides_view *holds, int l
     } else if (ratio < 0) {
         djp__diag(diag, level, "Spans are recorded; the sampler decides (%s).", holds->ratio_by);
     } else if (holds->canary < 1) {
-        djp__diag(diag, level, "Spans of %g of the traces are recorded (%s); the ratio is %g (%s).", holds->canary,
-                  holds->canary_by, ratio < holds->canary ? ratio : holds->canary, holds->ratio_by);
+        djp__diag(diag, level, "Spans of %g of the traces are recorded (%s); the ratio is %g (%s).",
+                  holds->canary, holds->canary_by, ratio < holds->canary ? ratio : holds->canary,
+                  holds->ratio_by);
     } else {
         djp__diag(diag, level, "Spans are recorded; the ratio is %g (%s).", ratio, holds->ratio_by);
     }
 }
 
-/* Applies what holds now and reports it; level is that of the message. The mutex is held, and given up here. Returns what the recorder
- * said. */
+/* Applies what holds now and reports it; level is that of the message. The mutex is held, and given
+ * up here. Returns what the recorder said. */
 static int
 overrides_complete(djp__overrides *it, djp__recorder_plan plan, int level)
 {
@@ -124,7 +129,8 @@ djp__overrides_ratio(djp__overrides *overrides)
     djp__overrides_view holds;
     djp__overrides_read(&holds, overrides);
     double ratio = holds.ratio < holds.canary ? holds.ratio : holds.canary;
-    return overrides->host->recorder && djp__recorder_is_muted(overrides->host->recorder) ? 0 : ratio;
+    return overrides->host->recorder && djp__recorder_is_muted(overrides->host->recorder) ? 0
+                                                                                          : ratio;
 }
 
 /* ---- who asks ---- */
@@ -152,7 +158,8 @@ djp__overrides_set_target(djp__overrides *overrides, double ratio, const char *b
     overrides_complete(overrides, overrides_same_sampler, DJP_LOG_DEBUG);
 }
 
-/* The simple strategy is a ratio; nothing at all is a ratio of 0, unless callers may still want their traces. */
+/* The simple strategy is a ratio; nothing at all is a ratio of 0, unless callers may still want
+ * their traces. */
 static int
 overrides_is_ratio(const djp__overrides *it, const djp__strategy *strategy)
 {
@@ -163,8 +170,10 @@ overrides_is_ratio(const djp__overrides *it, const djp__strategy *strategy)
 int
 djp__overrides_follow(djp__overrides *overrides, const djp__strategy *strategy)
 {
-    djp__recorder_plan plan = {.sampler = NULL, .drops_sampler = overrides_is_ratio(overrides, strategy)};
-    if (!plan.drops_sampler && !(plan.sampler = djp__strategy_tree(strategy, overrides->host->options->parent_based))) {
+    djp__recorder_plan plan = {.sampler = NULL,
+                               .drops_sampler = overrides_is_ratio(overrides, strategy)};
+    if (!plan.drops_sampler &&
+        !(plan.sampler = djp__strategy_tree(strategy, overrides->host->options->parent_based))) {
         return DJP_ENOMEM;
     }
     djp__mutex_lock(&overrides->mutex);
@@ -239,12 +248,17 @@ djp__overrides_init(djp__overrides *overrides, const djp__control_host *host)
     overrides->program = overrides->file = (djp__override){-1, DJP_RATIO_UNSET, DJP_RATIO_UNSET};
     overrides->target = DJP_RATIO_UNSET;
     overrides->target_by = "target";
-    overrides->holds = (djp__overrides_view){
-        1, options->sample_ratio, options->canary_ratio, "configuration", "configuration", "configuration"};
+    overrides->holds = (djp__overrides_view){1,
+                                             options->sample_ratio,
+                                             options->canary_ratio,
+                                             "configuration",
+                                             "configuration",
+                                             "configuration"};
     overrides->look_next = UINT64_MAX;
     if (host->recorder) {
         overrides->muted = djp__recorder_is_muted(host->recorder);
-        overrides->holds.ratio = djp__recorder_has_tree(host->recorder) ? DJP_RATIO_SAMPLER : options->sample_ratio;
+        overrides->holds.ratio =
+            djp__recorder_has_tree(host->recorder) ? DJP_RATIO_SAMPLER : options->sample_ratio;
     }
     djp__overrides_file_init(overrides);
 }

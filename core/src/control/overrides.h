@@ -1,5 +1,6 @@
-/* The overrides of a running SDK: whether spans are recorded, which part of the roots the head samples, and who said so. The file that
- * operators write beats the program, the program beats what was configured. The outcome is one plan, applied to the recorder. */
+/* The overrides of a running SDK: whether spans are recorded, which part of the roots the head
+ * samples, and who said so. The file that operators write beats the program, the program beats what
+ * was configured. The outcome is one plan, applied to the recorder. */
 #ifndef DJP_CONTROL_OVERRIDES_H
 #define DJP_CONTROL_OVERRIDES_H
 
@@ -36,10 +37,13 @@ typedef struct djp__overrides {
     const djp__control_host *host;
     djp_mutex mutex; /* a leaf; guards all but what the worker owns */
     djp__override program, file;
-    double target; /* the ratio that a target or the budget asks for, or DJP_RATIO_UNSET; gives way to all others */
+    /* the ratio that a target or the budget asks for, or DJP_RATIO_UNSET; gives way to all
+     * others */
+    double target;
     const char *target_by; /* static: "target" or "budget" */
     int remote; /* 1: a sampling server said something; it gives way to program and file */
-    double remote_ratio; /* what it said; DJP_RATIO_UNSET: more than a ratio, the recorder has a tree for it */
+    /* what it said; DJP_RATIO_UNSET: more than a ratio, the recorder has a tree for it */
+    double remote_ratio;
     djp__overrides_view holds;
     int muted; /* of the recorder, when the plan was applied last */
 
@@ -51,21 +55,23 @@ typedef struct djp__overrides {
     char text[DJP_OVERRIDES_FILE_MAX + 1];
 } djp__overrides;
 
-void
-djp__overrides_init(djp__overrides *overrides, const djp__control_host *host); /* reads the file for the first time */
+void djp__overrides_init(djp__overrides *overrides,
+                         const djp__control_host *host); /* reads the file for the first time */
 /* Looks at the file when it is time. By the worker; no lock of the SDK is held. */
 void djp__overrides_look(djp__overrides *overrides, uint64_t now);
 /* What holds now. Any thread. */
 void djp__overrides_read(djp__overrides_view *out, djp__overrides *overrides);
-/* The part of the local traces that the head samples, by ratio and canary; 0 while nothing leaves, below 0 where a tree of samplers
- * decides. */
+/* The part of the local traces that the head samples, by ratio and canary; 0 while nothing leaves,
+ * below 0 where a tree of samplers decides. */
 double djp__overrides_ratio(djp__overrides *overrides);
-/* What a sampling server said holds from now on, unless the program or the file say otherwise. As djp__recorder_apply. By the worker. */
+/* What a sampling server said holds from now on, unless the program or the file say otherwise. As
+ * djp__recorder_apply. By the worker. */
 int djp__overrides_follow(djp__overrides *overrides, const struct djp__strategy *strategy);
-/* What the target or the budget asks for from now on; DJP_RATIO_UNSET: neither does. by is static. By the worker. */
+/* What the target or the budget asks for from now on; DJP_RATIO_UNSET: neither does. by is static.
+ * By the worker. */
 void djp__overrides_set_target(djp__overrides *overrides, double ratio, const char *by);
-/* What the program asks for from now on; ratios below 0 withdraw what it asked for. 0, or DJP_EUNSUPPORTED where something else holds
- * all the same. Any thread. */
+/* What the program asks for from now on; ratios below 0 withdraw what it asked for. 0, or
+ * DJP_EUNSUPPORTED where something else holds all the same. Any thread. */
 int djp__overrides_set_enabled(djp__overrides *overrides, int enabled);
 int djp__overrides_set_ratio(djp__overrides *overrides, double ratio);
 int djp__overrides_set_canary(djp__overrides *overrides, double ratio);

@@ -1,5 +1,5 @@
-/* The file that operators write. It is only ever read, about once a second and only where it changed; what cannot be understood changes
- * nothing. */
+/* The file that operators write. It is only ever read, about once a second and only where it
+ * changed; what cannot be understood changes nothing. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -39,7 +39,7 @@ djp__overrides_parse(djp__override *out, int *line, const char *text, size_t siz
     while (djp__text_split(&part, &rest, '\n')) {
         ++*line;
         const char *comment = part.size > 0 ? memchr(part.data, '#', part.size) : NULL;
-        part.size = comment ? (size_t)(comment - part.data) : part.size;
+        part.size = comment != NULL ? (size_t)(comment - part.data) : part.size;
         part.size -= part.size > 0 && part.data[part.size - 1] == '\r';
         part = djp__text_trim(part);
         if (part.size > 0 && !overrides_file_parse_line(out, part)) {
@@ -49,7 +49,8 @@ djp__overrides_parse(djp__override *out, int *line, const char *text, size_t siz
     return 1;
 }
 
-/* Everything that is in the file; below 0: it cannot be read. Never waits, whatever the path names. */
+/* Everything that is in the file; below 0: it cannot be read. Never waits, whatever the path
+ * names. */
 static ssize_t
 overrides_file_read(char *out, const char *path)
 {
@@ -83,16 +84,19 @@ overrides_file_take(djp__overrides *it)
     memcpy(it->text, text, size > 0 ? (size_t)size : 0);
     if (size < 0) {
         djp__diag(it->host->diag, DJP_LOG_WARN,
-                  "The overrides file %s cannot be read; the previous overrides stay in force. Make it a regular file "
+                  "The overrides file %s cannot be read; the previous overrides stay in force. "
+                  "Make it a regular file "
                   "that this "
                   "process may read.",
                   path);
-    } else if (size > DJP_OVERRIDES_FILE_MAX || !djp__overrides_parse(&file, &line, text, (size_t)size)) {
-        djp__diag(
-            it->host->diag, DJP_LOG_WARN,
-            "Line %d of the overrides file %s is not understood; the previous overrides stay in force. A line is `on`, "
-            "`off`, `ratio=` or `canary=` with a number from 0 to 1, or a comment after #; 4 KiB at most.",
-            line, path);
+    } else if (size > DJP_OVERRIDES_FILE_MAX ||
+               !djp__overrides_parse(&file, &line, text, (size_t)size)) {
+        djp__diag(it->host->diag, DJP_LOG_WARN,
+                  "Line %d of the overrides file %s is not understood; the previous overrides stay "
+                  "in force. A line is `on`, "
+                  "`off`, `ratio=` or `canary=` with a number from 0 to 1, or a comment after #; 4 "
+                  "KiB at most.",
+                  line, path);
     } else {
         djp__overrides_set_file(it, &file, DJP_LOG_INFO);
     }
@@ -101,9 +105,10 @@ overrides_file_take(djp__overrides *it)
 static int
 overrides_file_differs(const struct stat *a, const struct stat *b)
 {
-    return a->st_ino != b->st_ino || a->st_dev != b->st_dev || a->st_size != b->st_size || a->st_mode != b->st_mode ||
-           a->st_mtim.tv_sec != b->st_mtim.tv_sec || a->st_mtim.tv_nsec != b->st_mtim.tv_nsec ||
-           a->st_ctim.tv_sec != b->st_ctim.tv_sec || a->st_ctim.tv_nsec != b->st_ctim.tv_nsec;
+    return a->st_ino != b->st_ino || a->st_dev != b->st_dev || a->st_size != b->st_size ||
+           a->st_mode != b->st_mode || a->st_mtim.tv_sec != b->st_mtim.tv_sec ||
+           a->st_mtim.tv_nsec != b->st_mtim.tv_nsec || a->st_ctim.tv_sec != b->st_ctim.tv_sec ||
+           a->st_ctim.tv_nsec != b->st_ctim.tv_nsec;
 }
 
 /* A file that was written a moment ago may be written again without another time of change. */
@@ -125,7 +130,8 @@ overrides_file_look_now(djp__overrides *it)
             djp__overrides_set_file(it, &none, DJP_LOG_INFO);
         }
         it->looked = 0;
-    } else if (!found || !it->looked || overrides_file_differs(&now, &it->seen) || overrides_file_is_fresh(&now)) {
+    } else if (!found || !it->looked || overrides_file_differs(&now, &it->seen) ||
+               overrides_file_is_fresh(&now)) {
         overrides_file_take(it);
         memset(&it->seen, 0, sizeof it->seen);
         it->seen = found ? now : it->seen;
@@ -147,7 +153,7 @@ djp__overrides_file_init(djp__overrides *overrides)
 {
     const djp__control_host *host = overrides->host;
     const char *path = host->options->overrides_file;
-    if (host->recorder && host->exports && path && *path) {
+    if (host->recorder && host->exports && path != NULL && *path) {
         overrides->look_next = 0;
         djp__overrides_look(overrides, djp__clock_monotonic());
     }

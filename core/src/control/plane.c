@@ -1,12 +1,13 @@
-/* The control plane's step, once a second: reads the counters, keeps the account of what telemetry costs, lets the controller calculate,
- * and has the overrides apply what comes of it. */
+/* The control plane's step, once a second: reads the counters, keeps the account of what telemetry
+ * costs, lets the controller calculate, and has the overrides apply what comes of it. */
 #include "control/plane.h"
 
 #include <math.h>
 #include <string.h>
 
 #define CONTROL__STEP_NS 1000000000ull
-#define CONTROL__LEAST 1e-6 /* spans a second where the budget leaves none: 0 would be no target */
+/* spans a second where the budget leaves none: 0 would be no target */
+#define CONTROL__LEAST 1e-6
 
 void
 djp__control_init(djp__control *control)
@@ -42,11 +43,12 @@ control_start_steering(djp__control *control)
     control->next = UINT64_MAX;
     if ((targeted || budgeted) &&
         (options->sampler == DJP_SAMPLER_TREE || options->sampler == DJP_SAMPLER_JAEGER_REMOTE)) {
-        djp__diag(
-            host->diag, DJP_LOG_WARN,
-            "A target of spans or bytes a second has no effect beside a tree of samplers or a sampling server, "
-            "which leave no ratio to steer, and a budget only warns. Use rate_limited(..), the server's limits or "
-            "span_rate_limit.");
+        djp__diag(host->diag, DJP_LOG_WARN,
+                  "A target of spans or bytes a second has no effect beside a tree of samplers or "
+                  "a sampling server, "
+                  "which leave no ratio to steer, and a budget only warns. Use rate_limited(..), "
+                  "the server's limits or "
+                  "span_rate_limit.");
     } else if ((targeted || budgeted) && host->exports && options->sample_ratio > 0) {
         control->steers = 1;
         control->targeted = targeted;
@@ -76,7 +78,9 @@ control_span_bytes(const djp__control_host *host, uint64_t sampled)
     if (exported.spans > 0) {
         return (double)exported.bytes / (double)exported.spans;
     }
-    return sampled > 0 ? (double)djp__ring_written(djp__recorder_ring(host->recorder)) / (double)sampled : 0;
+    return sampled > 0
+               ? (double)djp__ring_written(djp__recorder_ring(host->recorder)) / (double)sampled
+               : 0;
 }
 
 static void
@@ -97,22 +101,24 @@ control_wanted(const djp__control *control)
 {
     const djp_options *options = control->host.options;
     double target = (double)options->target_spans_per_second;
-    double wanted = djp__ratio_controller_expect(&control->controller, control->targeted ? 1 : options->sample_ratio);
+    double wanted = djp__ratio_controller_expect(&control->controller,
+                                                 control->targeted ? 1 : options->sample_ratio);
     return control->targeted && target > 0 ? fmin(wanted, target) : wanted;
 }
 
-/* left: spans a second that the budget leaves, below 0 for no limit. It may lower the ratio, and a target as well; only a target raises
- * the ratio above what was configured. */
+/* left: spans a second that the budget leaves, below 0 for no limit. It may lower the ratio, and a
+ * target as well; only a target raises the ratio above what was configured. */
 static void
 control_steer(djp__control *control, uint64_t now, const djp__ratio_load *load, double left)
 {
     const djp_options *options = control->host.options;
     double configured = options->sample_ratio, target = (double)options->target_spans_per_second;
     int saving = left >= 0 && (target <= 0 || left < target);
-    djp__ratio_controller_set_target(&control->controller, saving ? fmax(left, CONTROL__LEAST) : target,
+    djp__ratio_controller_set_target(&control->controller,
+                                     saving ? fmax(left, CONTROL__LEAST) : target,
                                      control->targeted ? 1 : configured);
-    double ratio =
-        djp__ratio_controller_step(&control->controller, now, djp__overrides_ratio(&control->overrides), load);
+    double ratio = djp__ratio_controller_step(&control->controller, now,
+                                              djp__overrides_ratio(&control->overrides), load);
     control->idle = control->idle && ratio >= control->controller.ceiling;
     int as_configured = !control->targeted && ratio >= configured;
     djp__overrides_set_target(&control->overrides, as_configured ? DJP_RATIO_UNSET : ratio,
@@ -131,7 +137,8 @@ djp__control_tick(djp__control *control, uint64_t now)
     control_load(&load, &control->host);
     int quiet = load.ended == control->ended;
     control->ended = load.ended;
-    double left = djp__account_tick(&control->account, now, control->steers ? control_wanted(control) : -1);
+    double left =
+        djp__account_tick(&control->account, now, control->steers ? control_wanted(control) : -1);
     control->next = now + CONTROL__STEP_NS;
     control->idle = quiet && djp__account_is_settled(&control->account);
     if (control->steers) {
@@ -142,7 +149,8 @@ djp__control_tick(djp__control *control, uint64_t now)
 uint64_t
 djp__control_next(const djp__control *control)
 {
-    uint64_t step = control->idle ? UINT64_MAX : control->next, remote = djp__remote_next(&control->remote);
+    uint64_t step = control->idle ? UINT64_MAX : control->next,
+             remote = djp__remote_next(&control->remote);
     step = step < control->overrides.look_next ? step : control->overrides.look_next;
     return step < remote ? step : remote;
 }

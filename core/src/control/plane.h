@@ -1,5 +1,6 @@
-/* The control plane: what the worker does about once a second beside sending. It looks at the overrides file, asks a sampling server and
- * steers the ratio towards its target. It sees the SDK through control/host.h alone. */
+/* The control plane: what the worker does about once a second beside sending. It looks at the
+ * overrides file, asks a sampling server and steers the ratio towards its target. It sees the SDK
+ * through control/host.h alone. */
 #ifndef DJP_CONTROL_PLANE_H
 #define DJP_CONTROL_PLANE_H
 
@@ -20,7 +21,9 @@ typedef struct djp__control {
     djp__ratio_controller controller;
     uint64_t ended; /* spans, at the step before */
     uint64_t next; /* monotonic time of the next step; UINT64_MAX: there is nothing to do */
-    int idle; /* 1: nothing is reduced and nothing ended lately, so that there is no need to wake for a step */
+    /* 1: nothing is reduced and nothing ended lately, so that there is no need to wake for a
+     * step */
+    int idle;
 } djp__control;
 
 /* Locks alone: for a control that is never started, too. */

@@ -1,5 +1,5 @@
-/* The controller of the head ratio. What a ratio of 1 would keep follows from what the present one kept, so one look is enough to aim
- * and smoothing keeps chance from steering. */
+/* The controller of the head ratio. What a ratio of 1 would keep follows from what the present one
+ * kept, so one look is enough to aim and smoothing keeps chance from steering. */
 #include "control/ratio_controller.h"
 
 #include <math.h>
@@ -7,13 +7,16 @@
 
 #define RATIO_CONTROLLER__SMOOTH 0.5 /* weight of the newest second */
 #define RATIO_CONTROLLER__NORMAL (1.0 / 64) /* the same for the usual share of failures */
-#define RATIO_CONTROLLER__RESERVE 0.1 /* part of the target that the head keeps when everything else fills it */
+/* part of the target that the head keeps when everything else fills it */
+#define RATIO_CONTROLLER__RESERVE 0.1
 #define RATIO_CONTROLLER__RISE 2.0 /* most that one step raises the ratio by */
-#define RATIO_CONTROLLER__STEPS 16.0 /* ratios per halving: a small set, and no step for a small difference */
+/* ratios per halving: a small set, and no step for a small difference */
+#define RATIO_CONTROLLER__STEPS 16.0
 #define RATIO_CONTROLLER__FAILED_LEAST 5u /* fewer failing spans are no incident */
 
 void
-djp__ratio_controller_init(djp__ratio_controller *it, double target_spans, double target_bytes, double ratio)
+djp__ratio_controller_init(djp__ratio_controller *it, double target_spans, double target_bytes,
+                           double ratio)
 {
     memset(it, 0, sizeof *it);
     it->target_spans = target_spans;
@@ -42,12 +45,14 @@ djp__ratio_controller_expect(const djp__ratio_controller *it, double ratio)
 static double
 ratio_controller_target(const djp__ratio_controller *it, double span_bytes)
 {
-    double by_bytes = it->target_bytes > 0 && span_bytes > 0 ? it->target_bytes / span_bytes : HUGE_VAL;
+    double by_bytes =
+        it->target_bytes > 0 && span_bytes > 0 ? it->target_bytes / span_bytes : HUGE_VAL;
     double target = it->target_spans > 0 ? fmin(it->target_spans, by_bytes) : by_bytes;
     return it->raised ? 2 * target : target;
 }
 
-/* Whether more fails than usual. What lasts becomes usual within minutes, so that no incident doubles the cost for ever. */
+/* Whether more fails than usual. What lasts becomes usual within minutes, so that no incident
+ * doubles the cost for ever. */
 static void
 ratio_controller_watch_failures(djp__ratio_controller *it, uint64_t failed, uint64_t ended)
 {
@@ -82,11 +87,13 @@ ratio_controller_round(double ratio)
 }
 
 double
-djp__ratio_controller_step(djp__ratio_controller *it, uint64_t now_ns, double used, const djp__ratio_load *load)
+djp__ratio_controller_step(djp__ratio_controller *it, uint64_t now_ns, double used,
+                           const djp__ratio_load *load)
 {
     djp__ratio_load before = it->last;
     double seconds = (double)(now_ns - it->last_ns) / 1e9;
-    int first = it->last_ns == 0 || now_ns <= it->last_ns || ratio_controller_is_anew(load, &before);
+    int first =
+        it->last_ns == 0 || now_ns <= it->last_ns || ratio_controller_is_anew(load, &before);
     it->last = *load;
     it->last_ns = now_ns;
     if (first || !(used > 0)) {
@@ -107,7 +114,8 @@ djp__ratio_controller_step(djp__ratio_controller *it, uint64_t now_ns, double us
     }
     /* Around the goal a difference below a step of the scale is chance. */
     if (fabs(log2(step)) * RATIO_CONTROLLER__STEPS >= 1) {
-        it->ratio = fmin(ratio_controller_round(it->ratio * fmin(step, RATIO_CONTROLLER__RISE)), it->ceiling);
+        it->ratio = fmin(ratio_controller_round(it->ratio * fmin(step, RATIO_CONTROLLER__RISE)),
+                         it->ceiling);
     }
     return it->ratio;
 }

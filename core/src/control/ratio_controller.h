@@ -1,5 +1,6 @@
-/* A controller that moves the head ratio so that what is kept meets a target. It only calculates: time and counts come in, a ratio
- * comes out, so that the same load always gives the same course. */
+/* A controller that moves the head ratio so that what is kept meets a target. It only calculates:
+ * time and counts come in, a ratio comes out, so that the same load always gives the same
+ * course. */
 #ifndef DJP_CONTROL_RATIO_CONTROLLER_H
 #define DJP_CONTROL_RATIO_CONTROLLER_H
 
@@ -20,7 +21,8 @@ typedef struct djp__ratio_controller {
     double target_spans, target_bytes; /* a second; 0: no such target */
     double ratio; /* what the head uses */
     double ceiling; /* that it never passes; 1 unless said */
-    double potential; /* head spans a second that a ratio of 1 would keep, smoothed; below 0: not known yet */
+    /* head spans a second that a ratio of 1 would keep, smoothed; below 0: not known yet */
+    double potential;
     double other; /* spans a second that no ratio moves, smoothed */
     double normal; /* usual share of spans in failing local traces */
     int raised; /* 1: more fail than usual, and the target is doubled */
@@ -28,12 +30,16 @@ typedef struct djp__ratio_controller {
     djp__ratio_load last;
 } djp__ratio_controller;
 
-void djp__ratio_controller_init(djp__ratio_controller *it, double target_spans, double target_bytes, double ratio);
+void djp__ratio_controller_init(djp__ratio_controller *it, double target_spans, double target_bytes,
+                                double ratio);
 /* Another target of spans a second, 0 for none, and the most that the ratio may be. */
-void djp__ratio_controller_set_target(djp__ratio_controller *it, double target_spans, double ceiling);
+void
+djp__ratio_controller_set_target(djp__ratio_controller *it, double target_spans, double ceiling);
 /* Spans a second that this ratio would keep, as far as is known; below 0: not known. */
 double djp__ratio_controller_expect(const djp__ratio_controller *it, double ratio);
-/* The ratio from now on. Steps are about a second apart; used is the ratio that held since the last one. */
-double djp__ratio_controller_step(djp__ratio_controller *it, uint64_t now_ns, double used, const djp__ratio_load *load);
+/* The ratio from now on. Steps are about a second apart; used is the ratio that held since the last
+ * one. */
+double djp__ratio_controller_step(djp__ratio_controller *it, uint64_t now_ns, double used,
+                                  const djp__ratio_load *load);
 
 #endif

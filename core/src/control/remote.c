@@ -1,5 +1,6 @@
-/* Asks a sampling server about every interval, in steps between the worker's other work, so that no answer, however slow, holds up an
- * export, a flush or the end. What cannot be had or understood changes nothing. */
+/* Asks a sampling server about every interval, in steps between the worker's other work, so that no
+ * answer, however slow, holds up an export, a flush or the end. What cannot be had or understood
+ * changes nothing. */
 #include "control/remote.h"
 
 #include <stdio.h>
@@ -67,10 +68,11 @@ remote_succeed(djp__remote *remote, const char *told)
     snprintf(remote->strategy, sizeof remote->strategy, "%s", told);
     djp__mutex_unlock(&remote->mutex);
     if (remote->warned) {
-        djp__diag(remote->host->diag, DJP_LOG_INFO, "The sampling server %s responds again: %s.", shown, told);
+        djp__diag(remote->host->diag, DJP_LOG_INFO, "The sampling server %s responds again: %s.",
+                  shown, told);
     } else if (first || differs) {
-        djp__diag(remote->host->diag, first ? DJP_LOG_INFO : DJP_LOG_DEBUG, "The sampling server %s says: %s.", shown,
-                  told);
+        djp__diag(remote->host->diag, first ? DJP_LOG_INFO : DJP_LOG_DEBUG,
+                  "The sampling server %s says: %s.", shown, told);
     }
     remote->warned = 0;
 }
@@ -86,7 +88,8 @@ remote_fail(djp__remote *remote, const char *message)
     if (!remote->warned && djp__every_minute(&remote->warned_at)) {
         remote->warned = 1;
         djp__diag(remote->host->diag, DJP_LOG_WARN,
-                  "The sampling server %s gave no strategy: %s. The previous sampling stays in force, and the SDK "
+                  "The sampling server %s gave no strategy: %s. The previous sampling stays in "
+                  "force, and the SDK "
                   "polls again. "
                   "Check the address, and that it serves remote sampling over HTTP.",
                   djp__strategy_client_shown(remote->client), message);
@@ -130,7 +133,8 @@ remote_done(djp__remote *remote, djp__strategy_response *answer, uint64_t now)
     remote_judge(remote, answer);
     uint64_t failures = djp_load_relaxed(&remote->consecutive_failures);
     uint64_t interval = remote->host->options->sampling_interval_ns;
-    remote->next = djp__saturate(now, djp__remote_pause(interval, failures, answer->retry_after_ns, djp__rand64()));
+    remote->next = djp__saturate(
+        now, djp__remote_pause(interval, failures, answer->retry_after_ns, djp__rand64()));
 }
 
 void
@@ -176,16 +180,19 @@ djp__remote_init(djp__remote *remote, const djp__control_host *host, djp__overri
     remote->host = host;
     remote->overrides = overrides;
     remote->next = UINT64_MAX;
-    if (remote->host->options->sampler != DJP_SAMPLER_JAEGER_REMOTE || !host->recorder || !host->exports) {
+    if (remote->host->options->sampler != DJP_SAMPLER_JAEGER_REMOTE || !host->recorder ||
+        !host->exports) {
         return 0;
     }
-    int result = djp__strategy_client_new(&remote->client, host->options, "djp-telemetry-exporter-c/" DJP_VERSION);
+    int result = djp__strategy_client_new(&remote->client, host->options,
+                                          "djp-telemetry-exporter-c/" DJP_VERSION);
     if (result == 0) {
         remote->next = 0;
     } else if (result == DJP_EINVAL) {
-        djp__diag(remote->host->diag, DJP_LOG_WARN,
-                  "The address of the sampling server cannot be used; the ratio stays as it is. Correct "
-                  "remote_sampling_endpoint.");
+        djp__diag(
+            remote->host->diag, DJP_LOG_WARN,
+            "The address of the sampling server cannot be used; the ratio stays as it is. Correct "
+            "remote_sampling_endpoint.");
         result = 0;
     }
     return result;
@@ -227,8 +234,10 @@ remote_status_time(djp_buf *out, uint64_t unix_ns)
         return;
     }
     djp__buf_printf(out, "\"last_success\":%llu.%03llu,\"last_success_age\":%llu.%03llu",
-                    (unsigned long long)(unix_ns / 1000000000u), (unsigned long long)(unix_ns / 1000000u % 1000u),
-                    (unsigned long long)(age / 1000000000u), (unsigned long long)(age / 1000000u % 1000u));
+                    (unsigned long long)(unix_ns / 1000000000u),
+                    (unsigned long long)(unix_ns / 1000000u % 1000u),
+                    (unsigned long long)(age / 1000000000u),
+                    (unsigned long long)(age / 1000000u % 1000u));
 }
 
 void
@@ -244,11 +253,13 @@ djp__remote_status(djp_buf *out, djp__remote *remote)
     djp__buf_json(out, shown, strlen(shown));
     djp__buf_text(out, ",\"strategy\":");
     djp__buf_json(out, strategy, strlen(strategy));
-    djp__buf_printf(out, ",\"requests\":%llu,\"responses\":%llu,\"failures\":%llu,\"consecutive_failures\":%llu,",
-                    (unsigned long long)djp_load_relaxed(&remote->asked),
-                    (unsigned long long)djp_load_relaxed(&remote->answered),
-                    (unsigned long long)djp_load_relaxed(&remote->failures),
-                    (unsigned long long)djp_load_relaxed(&remote->consecutive_failures));
+    djp__buf_printf(
+        out,
+        ",\"requests\":%llu,\"responses\":%llu,\"failures\":%llu,\"consecutive_failures\":%llu,",
+        (unsigned long long)djp_load_relaxed(&remote->asked),
+        (unsigned long long)djp_load_relaxed(&remote->answered),
+        (unsigned long long)djp_load_relaxed(&remote->failures),
+        (unsigned long long)djp_load_relaxed(&remote->consecutive_failures));
     remote_status_time(out, djp_load_relaxed(&remote->last_success_unix_ns));
     djp__buf_text(out, ",\"last_error\":");
     djp__buf_json(out, error, strlen(error));

@@ -1,5 +1,5 @@
-/* The client of a sampling server: one GET at a time, stepped by a thread that has other things to do. It follows no redirect, reads no
- * more than its limit and waits for nothing. */
+/* The client of a sampling server: one GET at a time, stepped by a thread that has other things to
+ * do. It follows no redirect, reads no more than its limit and waits for nothing. */
 #include "control/remote_client.h"
 
 #include <stdio.h>
@@ -41,19 +41,19 @@ strategy_client_on_header(void *user, const char *line, size_t size)
 static void
 strategy_client_split(djp_text *scheme, djp_text *host, const char *url)
 {
-    const char *colon = url ? strstr(url, "://") : NULL;
+    const char *colon = url != NULL ? strstr(url, "://") : NULL;
     *scheme = *host = (djp_text){"", 0};
-    if (!colon) {
+    if (colon == NULL) {
         return;
     }
     const char *at = colon + 3, *end = at + strcspn(at, "/?#");
     const char *user = memrchr(at, '@', (size_t)(end - at));
-    at = user ? user + 1 : at;
+    at = user != NULL ? user + 1 : at;
     const char *closed = memchr(at, ']', (size_t)(end - at));
-    const char *from = closed ? closed : at;
+    const char *from = closed != NULL ? closed : at;
     const char *port = memchr(from, ':', (size_t)(end - from));
     *scheme = (djp_text){url, (size_t)(colon - url)};
-    *host = (djp_text){at, (size_t)((port ? port : end) - at)};
+    *host = (djp_text){at, (size_t)((port != NULL ? port : end) - at)};
 }
 
 static int
@@ -89,11 +89,12 @@ strategy_client_url(const djp_options *options)
 }
 
 static int
-strategy_client_init(djp__strategy_client *client, const djp_options *options, const char *user_agent)
+strategy_client_init(djp__strategy_client *client, const djp_options *options,
+                     const char *user_agent)
 {
     static const char *const fixed[] = {"Accept: application/json", NULL};
     static const djp__route none = {"", "", NULL};
-    if (!options->sampling_endpoint || !options->service_name) {
+    if (options->sampling_endpoint == NULL || options->service_name == NULL) {
         return DJP_EINVAL;
     }
     char *url = strategy_client_url(options);
@@ -103,7 +104,9 @@ strategy_client_init(djp__strategy_client *client, const djp_options *options, c
     client->destination.max_response_bytes = DJP_STRATEGY_ANSWER_MAX;
     client->destination.headers = strategy_client_trusts(options) ? options->headers : NULL;
     client->user_agent = djp__strdup(user_agent);
-    int code = url && client->user_agent ? djp__curl_target_init(&client->target, &client->destination) : DJP_ENOMEM;
+    int code = url && client->user_agent != NULL
+                   ? djp__curl_target_init(&client->target, &client->destination)
+                   : DJP_ENOMEM;
     client->destination.endpoint = NULL;
     djp__free(url);
     if (code == 0) {
@@ -113,11 +116,12 @@ strategy_client_init(djp__strategy_client *client, const djp_options *options, c
 }
 
 int
-djp__strategy_client_new(djp__strategy_client **out, const djp_options *options, const char *user_agent)
+djp__strategy_client_new(djp__strategy_client **out, const djp_options *options,
+                         const char *user_agent)
 {
     *out = NULL;
     djp__strategy_client *client = djp__calloc(1, sizeof *client);
-    if (!client) {
+    if (client == NULL) {
         return DJP_ENOMEM;
     }
     djp__buf_init(&client->exchange.response, 0);
@@ -133,7 +137,7 @@ djp__strategy_client_new(djp__strategy_client **out, const djp_options *options,
 void
 djp__strategy_client_free(djp__strategy_client *client)
 {
-    if (!client) {
+    if (client == NULL) {
         return;
     }
     djp__strategy_client_leave(client);
@@ -168,15 +172,16 @@ djp__strategy_client_ask(djp__strategy_client *client)
     memset(&client->head, 0, sizeof client->head);
     client->failure[0] = '\0';
     client->asking = 1;
-    if (client->session && djp__curl_session_is_robbed(client->session)) {
+    if (client->session != NULL && djp__curl_session_is_robbed(client->session)) {
         djp__curl_session_abandon(client->session);
         client->session = NULL;
     }
-    if (!client->session) {
+    if (client->session == NULL) {
         char why[256];
-        if (djp__curl_session_new(&client->session, &client->target, &client->destination, client->user_agent, why) !=
-            0) {
-            snprintf(client->failure, sizeof client->failure, "%.*s", (int)sizeof client->failure - 1, why);
+        if (djp__curl_session_new(&client->session, &client->target, &client->destination,
+                                  client->user_agent, why) != 0) {
+            snprintf(client->failure, sizeof client->failure, "%.*s",
+                     (int)sizeof client->failure - 1, why);
             return;
         }
     }
@@ -216,12 +221,14 @@ strategy_client_judge(djp__strategy_client *client, djp__strategy_response *out)
     if (client->failure[0]) {
         snprintf(out->message, sizeof out->message, "%s", client->failure);
     } else if (exchange->too_large) {
-        snprintf(out->message, sizeof out->message, "its response is larger than %d bytes", DJP_STRATEGY_ANSWER_MAX);
+        snprintf(out->message, sizeof out->message, "its response is larger than %d bytes",
+                 DJP_STRATEGY_ANSWER_MAX);
     } else if (exchange->code != CURLE_OK) {
         snprintf(out->message, sizeof out->message, "%s", exchange->error);
     } else if (exchange->status < 200 || exchange->status >= 300) {
         strategy_client_reason(client, out);
-    } else if (djp__strategy_parse(&out->strategy, body, exchange->response.size, why, sizeof why) != 0) {
+    } else if (djp__strategy_parse(&out->strategy, body, exchange->response.size, why,
+                                   sizeof why) != 0) {
         snprintf(out->message, sizeof out->message, "its response is refused: %s", why);
     } else {
         out->good = 1;
@@ -270,8 +277,9 @@ djp__strategy_client_abandon(djp__strategy_client *client)
     client->session = NULL;
     client->asking = 0;
     client->failure[0] = '\0';
-    djp__buf_init(&client->exchange.response, 0); /* the fork may have met it half grown: forgotten as it is */
-    if (session) {
+    /* the fork may have met it half grown: forgotten as it is */
+    djp__buf_init(&client->exchange.response, 0);
+    if (session != NULL) {
         djp__curl_session_abandon(session);
     }
 }

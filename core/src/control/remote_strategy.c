@@ -1,4 +1,5 @@
-/* Reads sampling strategies. Bytes from outside: sizes, counts and numbers are checked here, so that nobody behind has to. */
+/* Reads sampling strategies. Bytes from outside: sizes, counts and numbers are checked here, so
+ * that nobody behind has to. */
 #include "control/remote_strategy.h"
 
 #include <stdarg.h>
@@ -10,7 +11,12 @@
 #include "base/str.h"
 #include "djp/error.h"
 
-enum { STRATEGY_NAME_MAX = 40, STRATEGY_UNSAID = -1, STRATEGY_PROBABILISTIC = 0, STRATEGY_RATE_LIMITING = 1 };
+enum {
+    STRATEGY_NAME_MAX = 40,
+    STRATEGY_UNSAID = -1,
+    STRATEGY_PROBABILISTIC = 0,
+    STRATEGY_RATE_LIMITING = 1
+};
 
 typedef struct strategy_reader {
     djp_json_scan scan;
@@ -25,7 +31,8 @@ typedef struct strategy_reader {
     size_t error_size;
 } strategy_reader;
 
-static int strategy_refuse(strategy_reader *reader, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static int strategy_refuse(strategy_reader *reader, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* The first reason is the one that is told. */
 static int
@@ -58,10 +65,12 @@ strategy_no_json(strategy_reader *reader)
 /* Reads the value of the member `which` of an object's list. */
 typedef int (*strategy_member)(strategy_reader *reader, int which, const char *name, void *user);
 
-/* Walks an object and hands on the members of the list (NULL-terminated); null counts as absent, other members are skipped, and one
- * that comes twice is refused, because nobody can say which one was meant. */
+/* Walks an object and hands on the members of the list (NULL-terminated); null counts as absent,
+ * other members are skipped, and one that comes twice is refused, because nobody can say which one
+ * was meant. */
 static int
-strategy_object(strategy_reader *reader, const char *const *names, strategy_member member, void *user)
+strategy_object(strategy_reader *reader, const char *const *names, strategy_member member,
+                void *user)
 {
     djp_json_scan *scan = &reader->scan;
     unsigned seen = 0;
@@ -98,8 +107,8 @@ static int
 strategy_number(strategy_reader *reader, const char *name, double most, double *out)
 {
     char first = djp__json_scan_peek(&reader->scan);
-    if ((first != '-' && (first < '0' || first > '9')) || !djp__json_scan_number(&reader->scan, out) ||
-        !(*out >= 0 && *out <= most)) {
+    if ((first != '-' && (first < '0' || first > '9')) ||
+        !djp__json_scan_number(&reader->scan, out) || !(*out >= 0 && *out <= most)) {
         return strategy_refuse(reader, "%s is not a number from 0 to %g", name, most);
     }
     return 1;
@@ -153,7 +162,8 @@ strategy_take_item(strategy_reader *reader, int which, const char *name, void *u
     if (djp__json_scan_peek(&reader->scan) != '"') {
         return strategy_refuse(reader, "%s is not a text", name);
     }
-    return djp__json_scan_string(&reader->scan, item->name, sizeof item->name, &item->size) || strategy_no_json(reader);
+    return djp__json_scan_string(&reader->scan, item->name, sizeof item->name, &item->size) ||
+           strategy_no_json(reader);
 }
 
 static int
@@ -165,7 +175,7 @@ strategy_grow(strategy_reader *reader)
         return 1;
     }
     djp__strategy_operation *grown = djp__realloc(out->operations, capacity * sizeof *grown);
-    if (!grown) {
+    if (grown == NULL) {
         return strategy_no_memory(reader);
     }
     out->operations = grown;
@@ -195,12 +205,14 @@ strategy_add(strategy_reader *reader, const strategy_item *item)
     }
     char *copy = djp__arena_alloc(&out->names, size + 1);
     uintptr_t place = out->operation_count + 1;
-    if (!copy || djp__map_set(&reader->known, name, size, (void *)place) != 0 || !strategy_grow(reader)) {
+    if (copy == NULL || djp__map_set(&reader->known, name, size, (void *)place) != 0 ||
+        !strategy_grow(reader)) {
         return strategy_no_memory(reader);
     }
     memcpy(copy, name, size);
     copy[size] = '\0';
-    out->operations[out->operation_count++] = (djp__strategy_operation){{copy, size}, item->probability};
+    out->operations[out->operation_count++] =
+        (djp__strategy_operation){{copy, size}, item->probability};
     return 1;
 }
 
@@ -217,7 +229,8 @@ strategy_read_list(strategy_reader *reader)
         strategy_item item;
         item.size = 0;
         item.probability = 0;
-        if (!strategy_object(reader, names, strategy_take_item, &item) || !strategy_add(reader, &item)) {
+        if (!strategy_object(reader, names, strategy_take_item, &item) ||
+            !strategy_add(reader, &item)) {
             return 0;
         }
     }
@@ -243,8 +256,9 @@ strategy_take_default(strategy_reader *reader, int which, const char *name, void
 static int
 strategy_read_operations(strategy_reader *reader)
 {
-    static const char *const names[] = {"defaultSamplingProbability", "defaultLowerBoundTracesPerSecond",
-                                        "defaultUpperBoundTracesPerSecond", "perOperationStrategies", NULL};
+    static const char *const names[] = {
+        "defaultSamplingProbability", "defaultLowerBoundTracesPerSecond",
+        "defaultUpperBoundTracesPerSecond", "perOperationStrategies", NULL};
     return strategy_object(reader, names, strategy_take_default, reader->out);
 }
 
@@ -292,7 +306,8 @@ strategy_take_part(strategy_reader *reader, int which, const char *name, void *u
     }
 }
 
-/* Which of the parts counts: the operations, then what is there; the type matters only where both of the others are. */
+/* Which of the parts counts: the operations, then what is there; the type matters only where both
+ * of the others are. */
 static int
 strategy_choose(strategy_reader *reader)
 {
@@ -300,7 +315,8 @@ strategy_choose(strategy_reader *reader)
     if (reader->has_operations) {
         int plain = out->operation_count == 0 && out->lower_bound <= 0 && out->upper_bound <= 0;
         out->kind = plain ? DJP_STRATEGY_PROBABILITY : DJP_STRATEGY_OPERATIONS;
-    } else if (reader->has_rate && (!reader->has_probability || reader->type == STRATEGY_RATE_LIMITING)) {
+    } else if (reader->has_rate &&
+               (!reader->has_probability || reader->type == STRATEGY_RATE_LIMITING)) {
         out->kind = DJP_STRATEGY_RATE;
         out->rate = reader->rate;
     } else if (reader->has_probability) {
@@ -313,10 +329,11 @@ strategy_choose(strategy_reader *reader)
 }
 
 int
-djp__strategy_parse(djp__strategy *out, const char *data, size_t size, char *error, size_t error_size)
+djp__strategy_parse(djp__strategy *out, const char *data, size_t size, char *error,
+                    size_t error_size)
 {
-    static const char *const names[] = {"strategyType", "probabilisticSampling", "rateLimitingSampling",
-                                        "operationSampling", NULL};
+    static const char *const names[] = {"strategyType", "probabilisticSampling",
+                                        "rateLimitingSampling", "operationSampling", NULL};
     strategy_reader reader;
     memset(out, 0, sizeof *out);
     memset(&reader, 0, sizeof reader);

@@ -23,20 +23,25 @@ typedef struct djp__strategy_operation {
 
 typedef struct djp__strategy {
     djp__strategy_kind kind;
-    double probability; /* of the service; for OPERATIONS that of the names without one of their own */
+    /* of the service; for OPERATIONS that of the names without one of their own */
+    double probability;
     double rate; /* RATE: traces a second, 0 .. DJP_STRATEGY_RATE_MAX */
     double lower_bound, upper_bound; /* OPERATIONS: traces a second of each name; 0: none */
-    djp__strategy_operation *operations; /* owned; each name once, in the order of its first appearance */
+    /* owned; each name once, in the order of its first appearance */
+    djp__strategy_operation *operations;
     size_t operation_count;
     size_t operations_left_out;
     djp_arena names;
 } djp__strategy;
 
-/* Reads an answer. What is not understood in full is refused in full: returns 0, or DJP_EINVAL with a phrase in error (for "the answer
- * is refused: ..."), or DJP_ENOMEM. Borrows data. On 0 the caller frees with _fini. */
-int djp__strategy_parse(djp__strategy *out, const char *data, size_t size, char *error, size_t error_size);
+/* Reads an answer. What is not understood in full is refused in full: returns 0, or DJP_EINVAL with
+ * a phrase in error (for "the answer is refused: ..."), or DJP_ENOMEM. Borrows data. On 0 the
+ * caller frees with _fini. */
+int djp__strategy_parse(djp__strategy *out, const char *data, size_t size, char *error,
+                        size_t error_size);
 void djp__strategy_fini(djp__strategy *strategy);
-/* One line for people: "probability 0.1", "at most 5 traces a second", "12 operations, others probability 0.1". */
+/* One line for people: "probability 0.1", "at most 5 traces a second", "12 operations, others
+ * probability 0.1". */
 void djp__strategy_describe(djp_buf *out, const djp__strategy *strategy);
 
 #endif

@@ -1,8 +1,11 @@
-/* Strategies as trees. The size of a strategy is bounded where it is read, and each tree takes the place of the one before. */
+/* Strategies as trees. The size of a strategy is bounded where it is read, and each tree takes the
+ * place of the one before. */
 #include "control/remote_tree.h"
 
-_Static_assert(2 * (DJP_STRATEGY_OPERATIONS_MAX + 1) + 2 <= (int)DJP_SAMPLER_NODES_MAX, "every strategy fits a tree");
-_Static_assert(DJP_STRATEGY_OPERATION_MAX <= (int)DJP_SAMPLER_TEXT_MAX, "no name of an operation is cut");
+_Static_assert(2 * (DJP_STRATEGY_OPERATIONS_MAX + 1) + 2 <= (int)DJP_SAMPLER_NODES_MAX,
+               "every strategy fits a tree");
+_Static_assert(DJP_STRATEGY_OPERATION_MAX <= (int)DJP_SAMPLER_TEXT_MAX,
+               "no name of an operation is cut");
 
 int
 djp__strategy_is_off(const djp__strategy *strategy)
@@ -28,14 +31,16 @@ static djp_sampler *
 remote_tree_operations(const djp__strategy *strategy)
 {
     djp_sampler *rules = djp_sampler_rule_based();
-    int result = rules ? 0 : -1;
+    int result = rules != NULL ? 0 : -1;
     for (size_t i = 0; result == 0 && i < strategy->operation_count; i++) {
         const djp__strategy_operation *operation = &strategy->operations[i];
         djp_sampler_term term = {.test = DJP_SAMPLER_NAME, .pattern = operation->name};
-        result = djp_sampler_add_rule(rules, &term, 1, remote_tree_leaf(strategy, operation->probability));
+        result = djp_sampler_add_rule(rules, &term, 1,
+                                      remote_tree_leaf(strategy, operation->probability));
     }
     if (result == 0) {
-        result = djp_sampler_add_rule(rules, NULL, 0, remote_tree_leaf(strategy, strategy->probability));
+        result =
+            djp_sampler_add_rule(rules, NULL, 0, remote_tree_leaf(strategy, strategy->probability));
     }
     if (result != 0) {
         djp_sampler_free(rules);

@@ -1,5 +1,5 @@
-/* The batch as console lines: one JSON object a record for people and log collectors, described in docs/console-format.md. A line
- * must always be whole: a damaged record writes nothing. */
+/* The batch as console lines: one JSON object a record for people and log collectors, described in
+ * docs/console-format.md. A line must always be whole: a damaged record writes nothing. */
 #include "export/emit_console.h"
 #include "export/encoder_parts.h"
 
@@ -12,7 +12,8 @@ console_resource(djp__encoder *encoder, djp_buf *out, const djp_buf *items)
 }
 
 static int
-console_scope(djp__encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope, const djp_buf *items)
+console_scope(djp__encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope,
+              const djp_buf *items)
 {
     djp__otlp_scope parts = djp__otlp_scope_of(scope, items);
     djp__console_scope(&group->head, &encoder->walk, &parts);
@@ -20,7 +21,8 @@ console_scope(djp__encoder *encoder, djp__encode_group *group, const djp_scope_e
 }
 
 static int
-console_add(djp__encoder *encoder, djp__encode_group *group, const djp__encode_item *item, size_t *added)
+console_add(djp__encoder *encoder, djp__encode_group *group, const djp__encode_item *item,
+            size_t *added)
 {
     djp_buf *out = &encoder->lines;
     size_t before = out->size;
@@ -48,4 +50,5 @@ console_finish(djp__encoder *encoder, djp_buf *out)
     return out->failed ? DJP_ENOMEM : 0;
 }
 
-const djp__encode_form djp__encode_console = {console_resource, console_scope, console_add, console_finish};
+const djp__encode_form djp__encode_console = {console_resource, console_scope, console_add,
+                                              console_finish};

@@ -1,5 +1,6 @@
-/* Span records for people at a terminal: the spans of a batch as trees, one for each local trace, with the resource left out because it is
- * always the same. Text is written as in JSON, so that no value can steer the terminal. */
+/* Span records for people at a terminal: the spans of a batch as trees, one for each local trace,
+ * with the resource left out because it is always the same. Text is written as in JSON, so that no
+ * value can steer the terminal. */
 #include "export/encoder_parts.h"
 
 #include <string.h>
@@ -30,7 +31,8 @@ pretty_text(djp_buf *out, djp_text text)
     }
 }
 
-/* JSON leaves DEL and the control characters of eight bits as they are, and terminals obey them: they are taken out. */
+/* JSON leaves DEL and the control characters of eight bits as they are, and terminals obey them:
+ * they are taken out. */
 static void
 pretty_tame(djp_buf *out, size_t from)
 {
@@ -75,11 +77,12 @@ pretty_line(djp_buf *out, djp__walk *walk, const djp__encode_item *item)
 {
     const djp_span_record *record = item->record;
     static const char *const kinds[] = {"", "", "  SERVER", "  CLIENT", "  PRODUCER", "  CONSUMER"};
-    uint64_t us =
-        record->end_unix_ns > record->start_unix_ns ? (record->end_unix_ns - record->start_unix_ns) / 1000u : 0;
+    uint64_t us = record->end_unix_ns > record->start_unix_ns
+                      ? (record->end_unix_ns - record->start_unix_ns) / 1000u
+                      : 0;
     pretty_text(out, djp__walk_text(record, record->name_at, record->name_size));
-    djp__buf_printf(out, "  %llu.%03u ms%s", (unsigned long long)(us / 1000u), (unsigned)(us % 1000u),
-                    kinds[record->kind < 6 ? record->kind : 0]);
+    djp__buf_printf(out, "  %llu.%03u ms%s", (unsigned long long)(us / 1000u),
+                    (unsigned)(us % 1000u), kinds[record->kind < 6 ? record->kind : 0]);
     if (record->status == 2) {
         djp__buf_text(out, "  ERROR");
         if (record->status_size != 0) {
@@ -97,7 +100,8 @@ pretty_line(djp_buf *out, djp__walk *walk, const djp__encode_item *item)
 }
 
 static int
-pretty_add(djp__encoder *encoder, djp__encode_group *group, const djp__encode_item *item, size_t *added)
+pretty_add(djp__encoder *encoder, djp__encode_group *group, const djp__encode_item *item,
+           size_t *added)
 {
     djp_buf *out = &encoder->lines;
     const djp_span_record *record = item->record;
@@ -117,7 +121,9 @@ pretty_add(djp__encoder *encoder, djp__encode_group *group, const djp__encode_it
     }
     size_t known = encoder->scratch.size;
     djp__buf_append(&encoder->scratch, &span, sizeof span);
-    int rc = encoder->walk.error != 0 ? encoder->walk.error : out->failed || encoder->scratch.failed ? DJP_ENOMEM : 0;
+    int rc = encoder->walk.error != 0                 ? encoder->walk.error
+             : out->failed || encoder->scratch.failed ? DJP_ENOMEM
+                                                      : 0;
     if (rc != 0) {
         out->size = span.at;
         out->failed = 0;
@@ -139,7 +145,8 @@ pretty_resource(djp__encoder *encoder, djp_buf *out, const djp_buf *items)
 }
 
 static int
-pretty_scope(djp__encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope, const djp_buf *items)
+pretty_scope(djp__encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope,
+             const djp_buf *items)
 {
     (void)encoder;
     (void)group;
@@ -178,7 +185,8 @@ pretty_link(pretty_span *spans, size_t count)
         }
     }
     for (size_t i = 0; i < count; i++) {
-        pretty_insert(spans, spans[i].parent == PRETTY_NONE ? &roots : &spans[spans[i].parent].child, i);
+        pretty_insert(spans,
+                      spans[i].parent == PRETTY_NONE ? &roots : &spans[spans[i].parent].child, i);
     }
     return roots;
 }
@@ -200,7 +208,7 @@ pretty_print(djp_buf *out, const djp_buf *lines, const pretty_span *span, size_t
     }
     for (int first = 1; text < end; first = 0) {
         const char *stop = memchr(text, '\n', (size_t)(end - text));
-        size_t size = (size_t)((stop ? stop : end) - text);
+        size_t size = (size_t)((stop != NULL ? stop : end) - text);
         djp__buf_printf(out, "%*s", (int)(2 * depth + (first ? 2 : 6)), "");
         djp__buf_append(out, text, size);
         djp__buf_char(out, '\n');
@@ -230,4 +238,5 @@ pretty_finish(djp__encoder *encoder, djp_buf *out)
     return out->failed ? DJP_ENOMEM : 0;
 }
 
-const djp__encode_form djp__encode_pretty = {pretty_resource, pretty_scope, pretty_add, pretty_finish};
+const djp__encode_form djp__encode_pretty = {pretty_resource, pretty_scope, pretty_add,
+                                             pretty_finish};

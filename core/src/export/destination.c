@@ -22,6 +22,8 @@ djp__destination_of_traces(const djp_options *options, const djp__route *route)
         .no_proxy = options->no_proxy,
         .max_request_bytes = options->max_request_bytes,
         .max_response_bytes = options->max_response_bytes,
-        .concurrency = options->export_concurrency > UINT32_MAX ? UINT32_MAX : (unsigned)options->export_concurrency,
+        .concurrency = options->export_concurrency > UINT32_MAX
+                           ? UINT32_MAX
+                           : (unsigned)options->export_concurrency,
     };
 }

@@ -1,5 +1,6 @@
-/* The destinations that the settings name. A signal has its own endpoint, headers, compression, certificates and protocol, as the OTLP
- * exporter specification has them; this is where they are chosen. */
+/* The destinations that the settings name. A signal has its own endpoint, headers, compression,
+ * certificates and protocol, as the OTLP exporter specification has them; this is where they are
+ * chosen. */
 #ifndef DJP_EXPORT_DESTINATION_H
 #define DJP_EXPORT_DESTINATION_H
 
@@ -12,9 +13,10 @@ typedef struct djp__route {
     djp__decode_partial *decode_partial;
 } djp__route;
 
-#define DJP__ROUTE_TRACES                                                                                  \
-    {                                                                                                      \
-        "/v1/traces", "/opentelemetry.proto.collector.trace.v1.TraceService/Export", djp__response_partial \
+#define DJP__ROUTE_TRACES                                                            \
+    {                                                                                \
+        "/v1/traces", "/opentelemetry.proto.collector.trace.v1.TraceService/Export", \
+            djp__response_partial                                                    \
     }
 
 /* The receiver of spans. Borrows the texts of options and route. */

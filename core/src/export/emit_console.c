@@ -49,7 +49,8 @@ djp__console_count(DJP__EMIT_FIELD_PARAMETERS, uint32_t count)
 }
 
 djp_buf *
-djp__console_word(DJP__EMIT_FIELD_PARAMETERS, uint32_t value, const char *const *words, size_t word_count)
+djp__console_word(DJP__EMIT_FIELD_PARAMETERS, uint32_t value, const char *const *words,
+                  size_t word_count)
 {
     EMIT_CONSOLE_UNUSED;
     djp__json_name(out, label);
@@ -73,7 +74,8 @@ console_digits(char *at, uint64_t value, int width)
 djp_buf *
 djp__console_time(DJP__EMIT_FIELD_PARAMETERS, uint64_t unix_ns)
 {
-    uint64_t seconds = unix_ns / 1000000000u, days = seconds / 86400u + 719468u, second = seconds % 86400u;
+    uint64_t seconds = unix_ns / 1000000000u, days = seconds / 86400u + 719468u,
+             second = seconds % 86400u;
     uint64_t era = days / 146097u, of_era = days % 146097u;
     uint64_t year = (of_era - of_era / 1460u + of_era / 36524u - of_era / 146096u) / 365u;
     uint64_t of_year = of_era - (365u * year + year / 4u - year / 100u);

@@ -1,4 +1,5 @@
-/* The verbs of export/emit.h as members of a console line (docs/console-format.md): plain JSON for people and log collectors. */
+/* The verbs of export/emit.h as members of a console line (docs/console-format.md): plain JSON for
+ * people and log collectors. */
 #ifndef DJP_EXPORT_EMIT_CONSOLE_H
 #define DJP_EXPORT_EMIT_CONSOLE_H
 
@@ -13,7 +14,8 @@ djp_buf *djp__console_title(DJP__EMIT_FIELD_PARAMETERS, djp_text text);
 #define djp__console_made_title djp__console_title
 djp_buf *djp__console_count(DJP__EMIT_FIELD_PARAMETERS, uint32_t count);
 /* The word of a value; the first one for values without a word. */
-djp_buf *djp__console_word(DJP__EMIT_FIELD_PARAMETERS, uint32_t value, const char *const *words, size_t word_count);
+djp_buf *djp__console_word(DJP__EMIT_FIELD_PARAMETERS, uint32_t value, const char *const *words,
+                           size_t word_count);
 /* "2026-01-31T12:00:00.123456Z" */
 djp_buf *djp__console_time(DJP__EMIT_FIELD_PARAMETERS, uint64_t unix_ns);
 /* Milliseconds with microseconds behind the point; exact, unlike a double. */

@@ -1,4 +1,5 @@
-/* The verbs of export/emit.h as OTLP JSON. Each call appends whole members or brackets; nothing here knows a signal. */
+/* The verbs of export/emit.h as OTLP JSON. Each call appends whole members or brackets; nothing
+ * here knows a signal. */
 #include "export/emit_json.h"
 
 #include <string.h>
@@ -17,7 +18,9 @@ djp_buf *
 djp__otlp_json_id_or_none(DJP__EMIT_FIELD_PARAMETERS, const uint8_t id[8])
 {
     static const uint8_t none[8];
-    return memcmp(id, none, sizeof none) != 0 ? djp__otlp_json_id(out, number, name, label, id, sizeof none) : out;
+    return memcmp(id, none, sizeof none) != 0
+               ? djp__otlp_json_id(out, number, name, label, id, sizeof none)
+               : out;
 }
 
 djp_buf *
@@ -40,7 +43,8 @@ djp__otlp_json_count(DJP__EMIT_FIELD_PARAMETERS, uint32_t count)
 }
 
 djp_buf *
-djp__otlp_json_word(DJP__EMIT_FIELD_PARAMETERS, uint32_t value, const char *const *words, size_t word_count)
+djp__otlp_json_word(DJP__EMIT_FIELD_PARAMETERS, uint32_t value, const char *const *words,
+                    size_t word_count)
 {
     (void)words;
     (void)word_count;

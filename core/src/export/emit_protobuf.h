@@ -1,5 +1,6 @@
-/* The verbs of export/emit.h as protobuf, written backwards (export/wire.h). Zero and empty values are left out, as proto3 has it. All
- * is inline: the name and the label of a field vanish, its number becomes a constant. */
+/* The verbs of export/emit.h as protobuf, written backwards (export/wire.h). Zero and empty values
+ * are left out, as proto3 has it. All is inline: the name and the label of a field vanish, its
+ * number becomes a constant. */
 #ifndef DJP_EXPORT_EMIT_PROTOBUF_H
 #define DJP_EXPORT_EMIT_PROTOBUF_H
 
@@ -10,15 +11,18 @@ enum { DJP__WIRE_VARINT = 0, DJP__WIRE_FIXED64 = 1, DJP__WIRE_BYTES = 2, DJP__WI
 #define DJP__EMIT_NO_NAMES ((void)name, (void)label)
 
 static inline char *
-djp__protobuf_id(char *at, unsigned number, const char *name, const char *label, const void *id, size_t size)
+djp__protobuf_id(char *at, unsigned number, const char *name, const char *label, const void *id,
+                 size_t size)
 {
     DJP__EMIT_NO_NAMES;
-    return djp__wire_field_varint(djp__wire_append(at, id, size), DJP__WIRE_TAG(number, DJP__WIRE_BYTES), size);
+    return djp__wire_field_varint(djp__wire_append(at, id, size),
+                                  DJP__WIRE_TAG(number, DJP__WIRE_BYTES), size);
 }
 
 /* An identifier of 8 bytes, all of them zero where there is none. */
 static inline char *
-djp__protobuf_id_or_none(char *at, unsigned number, const char *name, const char *label, const uint8_t id[8])
+djp__protobuf_id_or_none(char *at, unsigned number, const char *name, const char *label,
+                         const uint8_t id[8])
 {
     uint64_t bits;
     memcpy(&bits, id, sizeof bits);
@@ -36,7 +40,8 @@ djp__protobuf_text(char *at, unsigned number, const char *name, const char *labe
 #define djp__protobuf_made_title djp__protobuf_made_text
 
 static inline char *
-djp__protobuf_made_text(char *at, unsigned number, const char *name, const char *label, djp_text text)
+djp__protobuf_made_text(char *at, unsigned number, const char *name, const char *label,
+                        djp_text text)
 {
     return text.size != 0 ? djp__protobuf_id(at, number, name, label, text.data, text.size) : at;
 }
@@ -45,7 +50,8 @@ static inline char *
 djp__protobuf_count(char *at, unsigned number, const char *name, const char *label, uint32_t count)
 {
     DJP__EMIT_NO_NAMES;
-    return count != 0 ? djp__wire_field_varint(at, DJP__WIRE_TAG(number, DJP__WIRE_VARINT), count) : at;
+    return count != 0 ? djp__wire_field_varint(at, DJP__WIRE_TAG(number, DJP__WIRE_VARINT), count)
+                      : at;
 }
 
 static inline char *
@@ -61,7 +67,8 @@ static inline char *
 djp__protobuf_time(char *at, unsigned number, const char *name, const char *label, uint64_t unix_ns)
 {
     DJP__EMIT_NO_NAMES;
-    return unix_ns != 0 ? djp__wire_fixed64(at, DJP__WIRE_TAG(number, DJP__WIRE_FIXED64), unix_ns) : at;
+    return unix_ns != 0 ? djp__wire_fixed64(at, DJP__WIRE_TAG(number, DJP__WIRE_FIXED64), unix_ns)
+                        : at;
 }
 
 /* A fixed 32-bit number; fields from 16 on have two bytes of tag. */
@@ -108,8 +115,8 @@ djp__protobuf_list_begin(char *at, unsigned number, const char *name, const char
 #define djp__protobuf_attributes_end djp__protobuf_list_begin
 
 static inline char *
-djp__protobuf_attributes(char *at, unsigned number, const char *name, const char *label, djp__walk *walk,
-                         djp__walk_list list)
+djp__protobuf_attributes(char *at, unsigned number, const char *name, const char *label,
+                         djp__walk *walk, djp__walk_list list)
 {
     DJP__EMIT_NO_NAMES;
     return djp__wire_attributes(at, walk, list, DJP__WIRE_TAG(number, DJP__WIRE_BYTES));
@@ -117,8 +124,8 @@ djp__protobuf_attributes(char *at, unsigned number, const char *name, const char
 
 /* Attributes whose keys are texts in the payload: those of resources and scopes. */
 static inline char *
-djp__protobuf_map(char *at, unsigned number, const char *name, const char *label, djp__walk *walk, uint32_t from,
-                  uint32_t to)
+djp__protobuf_map(char *at, unsigned number, const char *name, const char *label, djp__walk *walk,
+                  uint32_t from, uint32_t to)
 {
     DJP__EMIT_NO_NAMES;
     return djp__wire_map(at, walk, from, to, DJP__WIRE_TAG(number, DJP__WIRE_BYTES), 1);
@@ -126,7 +133,8 @@ djp__protobuf_map(char *at, unsigned number, const char *name, const char *label
 
 /* An attribute of ours with a text value; nothing when that is empty. */
 static inline char *
-djp__protobuf_own_attribute(char *at, unsigned number, const char *name, const char *label, djp_text key, djp_text text)
+djp__protobuf_own_attribute(char *at, unsigned number, const char *name, const char *label,
+                            djp_text key, djp_text text)
 {
     DJP__EMIT_NO_NAMES;
     if (text.size == 0) {

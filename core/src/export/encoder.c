@@ -1,5 +1,5 @@
-/* The encoder object: batches, groups by scope, the resource. It knows no form and no signal. It must leave the
- * batch as it was when a record cannot be added. */
+/* The encoder object: batches, groups by scope, the resource. It knows no form and no signal. It
+ * must leave the batch as it was when a record cannot be added. */
 #include "export/encoder_parts.h"
 
 #include <string.h>
@@ -74,7 +74,8 @@ djp__encoder_new(djp__encoder **out, const djp__encode_signal *signal, djp__enco
     encoder->signal = signal;
     encoder->form = form;
     djp__walk_init(&encoder->walk);
-    djp_buf *bufs[] = {&encoder->resource, &encoder->attributes, &encoder->made, &encoder->scratch, &encoder->lines};
+    djp_buf *bufs[] = {&encoder->resource, &encoder->attributes, &encoder->made, &encoder->scratch,
+                       &encoder->lines};
     for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++) {
         djp__buf_init(bufs[i], 0);
     }
@@ -103,7 +104,8 @@ djp__encoder_free(djp__encoder *encoder)
             djp__free(group);
         }
     }
-    djp_buf *bufs[] = {&encoder->resource, &encoder->attributes, &encoder->made, &encoder->scratch, &encoder->lines};
+    djp_buf *bufs[] = {&encoder->resource, &encoder->attributes, &encoder->made, &encoder->scratch,
+                       &encoder->lines};
     for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++) {
         djp__buf_fini(bufs[i]);
     }
@@ -112,7 +114,8 @@ djp__encoder_free(djp__encoder *encoder)
 }
 
 int
-djp__encoder_set_resource(djp__encoder *encoder, const djp_attribute *resource, size_t resource_count)
+djp__encoder_set_resource(djp__encoder *encoder, const djp_attribute *resource,
+                          size_t resource_count)
 {
     djp_buf encoded;
     djp__buf_init(&encoded, 0);
@@ -125,7 +128,8 @@ djp__encoder_set_resource(djp__encoder *encoder, const djp_attribute *resource, 
         djp__buf_fini(&encoded);
         return rc;
     }
-    encoder->bytes += encoded.size - encoder->resource.size + (encoder->bytes == 0 ? ENCODE_ENVELOPE : 0);
+    encoder->bytes +=
+        encoded.size - encoder->resource.size + (encoder->bytes == 0 ? ENCODE_ENVELOPE : 0);
     djp__buf_fini(&encoder->resource);
     encoder->resource = encoded;
     return 0;
@@ -168,7 +172,8 @@ int
 djp__encoder_add(djp__encoder *encoder, const void *record)
 {
     djp__encode_item item;
-    item.record = encoder->rewrite == NULL ? record : encoder->rewrite(encoder->rewrite_user, record);
+    item.record =
+        encoder->rewrite == NULL ? record : encoder->rewrite(encoder->rewrite_user, record);
     if (item.record == NULL) {
         return DJP_ENOMEM;
     }

@@ -1,12 +1,13 @@
-/* The encoder as its parts see it: what a signal is, what a form is, groups by scope, and the state of the batch. A signal knows its
- * fields and no form; a form knows its envelope and no signal. */
+/* The encoder as its parts see it: what a signal is, what a form is, groups by scope, and the state
+ * of the batch. A signal knows its fields and no form; a form knows its envelope and no signal. */
 #ifndef DJP_EXPORT_ENCODER_PARTS_H
 #define DJP_EXPORT_ENCODER_PARTS_H
 
 #include "export/encoder.h"
 #include "export/record_walk.h"
 
-/* One record on its way through the encoder. Texts may lie anywhere and stay until the next record. */
+/* One record on its way through the encoder. Texts may lie anywhere and stay until the next
+ * record. */
 typedef struct djp__encode_item {
     const void *record;
     djp__walk_list attributes; /* those of its top level */
@@ -14,7 +15,8 @@ typedef struct djp__encode_item {
     djp_text own; /* the value of an attribute of ours; empty: none */
 } djp__encode_item;
 
-/* The records of one scope. Made when the scope is first seen, kept for the encoder's life; scopes never change. */
+/* The records of one scope. Made when the scope is first seen, kept for the encoder's life; scopes
+ * never change. */
 typedef struct djp__encode_group {
     size_t items; /* in this batch; 0: the scope is not in it */
     djp_buf head; /* encoded scope, everything before the items */
@@ -29,9 +31,11 @@ typedef struct djp__encode_group {
 typedef struct djp__encode_form {
     /* Encodes attributes in item form; out is empty. */
     int (*resource)(djp__encoder *encoder, djp_buf *out, const djp_buf *items);
-    int (*scope)(djp__encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope, const djp_buf *items);
+    int (*scope)(djp__encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope,
+                 const djp_buf *items);
     /* Adds what the signal has read; its size through *added. */
-    int (*add)(djp__encoder *encoder, djp__encode_group *group, const djp__encode_item *item, size_t *added);
+    int (*add)(djp__encoder *encoder, djp__encode_group *group, const djp__encode_item *item,
+               size_t *added);
     int (*finish)(djp__encoder *encoder, djp_buf *out);
 } djp__encode_form;
 
@@ -41,8 +45,10 @@ struct djp__encode_signal {
     djp_scope (*scope)(const void *record); /* what the record says; checked by the encoder */
     /* Checks item->record and fills in the rest of item. Returns 0, DJP_EPROTO or DJP_ENOMEM. */
     int (*read)(djp__encode_item *item, djp__encoder *encoder);
-    size_t (*bound)(const djp__walk *walk, const djp__encode_item *item); /* most bytes that it needs in protobuf */
-    /* The record's fields, without an envelope, one function per emitter (export/emit.h). They set walk->error. */
+    /* most bytes that it needs in protobuf */
+    size_t (*bound)(const djp__walk *walk, const djp__encode_item *item);
+    /* The record's fields, without an envelope, one function per emitter (export/emit.h). They set
+     * walk->error. */
     char *(*protobuf)(char *at, djp__walk *walk, const djp__encode_item *item);
     djp_buf *(*json)(djp_buf *out, djp__walk *walk, const djp__encode_item *item);
     djp_buf *(*console)(djp_buf *out, djp__walk *walk, const djp__encode_item *item);
@@ -73,8 +79,9 @@ extern const djp__encode_form djp__encode_json;
 extern const djp__encode_form djp__encode_console;
 extern const djp__encode_form djp__encode_pretty; /* of spans */
 
-/* Resource and scope in every form (otlp_scope.c): the message with its tag or name, or nothing where OTLP has nothing to say.
- * Attributes lie in items, which the walk has begun. Room for protobuf: djp__otlp_scope_bound. */
+/* Resource and scope in every form (otlp_scope.c): the message with its tag or name, or nothing
+ * where OTLP has nothing to say. Attributes lie in items, which the walk has begun. Room for
+ * protobuf: djp__otlp_scope_bound. */
 typedef struct djp__otlp_scope {
     djp_text name, version;
     uint32_t from, to; /* its attributes in the walk */

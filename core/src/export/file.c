@@ -1,5 +1,6 @@
-/* The file and console transports: requests as lines at the end of a file, a pipe or standard output. They never block longer than
- * the deadline, raise no signal, change no flag of a descriptor that the host shares, and survive rotation and a full disk. */
+/* The file and console transports: requests as lines at the end of a file, a pipe or standard
+ * output. They never block longer than the deadline, raise no signal, change no flag of a
+ * descriptor that the host shares, and survive rotation and a full disk. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -18,7 +19,10 @@
 #include "net/outcome.h"
 
 #define FILE_CHECK_NS UINT64_C(1000000000) /* how often a rotated file is noticed */
-enum { FILE_WAIT_MS = 20, FILE_PIPE_PART = 4096 /* a writable pipe takes this much without blocking */ };
+enum {
+    FILE_WAIT_MS = 20,
+    FILE_PIPE_PART = 4096 /* a writable pipe takes this much without blocking */
+};
 
 /* How bytes are written without ever blocking in write(2). */
 typedef enum file_way {
@@ -51,8 +55,9 @@ file_is_ours(const file_transport *transport)
 static void
 file_close(file_transport *transport)
 {
-    if (transport->owned && file_is_ours(transport))
+    if (transport->owned && file_is_ours(transport)) {
         close(transport->fd);
+    }
     transport->fd = -1;
     transport->owned = 0;
 }
@@ -65,22 +70,26 @@ file_adopt(file_transport *transport, int fd, int owned)
     transport->parted = djp__files_are_parted();
     djp__file_id(&transport->id, fd);
     transport->way = FILE_WHOLE;
-    if (S_ISSOCK(transport->id.kind))
+    if (S_ISSOCK(transport->id.kind)) {
         transport->way = FILE_SOCKET;
-    else if (!owned && !S_ISREG(transport->id.kind))
+    } else if (!owned && !S_ISREG(transport->id.kind)) {
         transport->way = FILE_PARTS;
+    }
 }
 
-/* Standard output is the host's: its flags stay as they are. A pipe or terminal is opened a second time, so that only our own
- * description of it does not block; where that is not possible, small parts are written after poll. */
+/* Standard output is the host's: its flags stay as they are. A pipe or terminal is opened a second
+ * time, so that only our own description of it does not block; where that is not possible, small
+ * parts are written after poll. */
 static int
 file_open_stdout(file_transport *transport)
 {
     djp_file_id id;
-    if (!djp__file_id(&id, STDOUT_FILENO))
+    if (!djp__file_id(&id, STDOUT_FILENO)) {
         return -1;
+    }
     if (!djp__standard_is_safe(&transport->standard, STDOUT_FILENO)) {
-        transport->refused = "it is another file than at the start, which may not be meant for this";
+        transport->refused =
+            "it is another file than at the start, which may not be meant for this";
         return -1;
     }
     if (S_ISFIFO(id.kind) || S_ISCHR(id.kind)) {
@@ -89,8 +98,9 @@ file_open_stdout(file_transport *transport)
             file_adopt(transport, fd, 1);
             return 0;
         }
-        if (fd >= 0)
+        if (fd >= 0) {
             close(fd);
+        }
     }
     file_adopt(transport, STDOUT_FILENO, 0);
     return 0;
@@ -101,12 +111,16 @@ static const char *
 file_refusal(int fd)
 {
     struct stat facts;
-    if (fstat(fd, &facts) != 0)
+    if (fstat(fd, &facts) != 0) {
         return "it cannot be looked at";
-    if (S_ISREG(facts.st_mode))
+    }
+    if (S_ISREG(facts.st_mode)) {
         return facts.st_nlink > 1 ? "it has more than one hard link" : NULL;
-    if (S_ISFIFO(facts.st_mode))
-        return facts.st_uid == geteuid() || facts.st_uid == 0 ? NULL : "it is somebody else's named pipe";
+    }
+    if (S_ISFIFO(facts.st_mode)) {
+        return facts.st_uid == geteuid() || facts.st_uid == 0 ? NULL
+                                                              : "it is somebody else's named pipe";
+    }
     return S_ISCHR(facts.st_mode) ? NULL : "it is no regular file";
 }
 
@@ -117,8 +131,9 @@ file_open_path(file_transport *transport)
     int flags = O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
     int is_device = strncmp(transport->path, "/dev/", 5) == 0;
     int fd = open(transport->path, flags | O_CREAT | O_EXCL, 0640);
-    if (fd < 0 && errno == EEXIST)
+    if (fd < 0 && errno == EEXIST) {
         fd = open(transport->path, flags | (is_device ? 0 : O_NOFOLLOW));
+    }
     if (fd < 0) {
         transport->refused = errno == ELOOP ? "it is a symbolic link; name the file itself" : NULL;
         return -1;
@@ -137,7 +152,8 @@ file_is_current(const file_transport *transport)
 {
     struct stat facts;
     int code = transport->path ? stat(transport->path, &facts) : fstat(STDOUT_FILENO, &facts);
-    return code == 0 && facts.st_dev == transport->id.device && facts.st_ino == transport->id.inode &&
+    return code == 0 && facts.st_dev == transport->id.device &&
+           facts.st_ino == transport->id.inode &&
            (!S_ISREG(facts.st_mode) || !transport->path || facts.st_nlink == 1);
 }
 
@@ -147,15 +163,17 @@ file_prepare(file_transport *transport)
 {
     uint64_t now = djp__clock_monotonic();
     transport->refused = NULL;
-    if (transport->fd >= 0 && (!transport->path || now >= transport->next_check || !file_is_ours(transport))) {
+    if (transport->fd >= 0 &&
+        (!transport->path || now >= transport->next_check || !file_is_ours(transport))) {
         transport->next_check = now + FILE_CHECK_NS;
         if (!file_is_ours(transport) || !file_is_current(transport)) {
             file_close(transport);
             transport->broken_line = 0;
         }
     }
-    if (transport->fd >= 0)
+    if (transport->fd >= 0) {
         return 0;
+    }
     transport->next_check = now + FILE_CHECK_NS;
     return transport->path ? file_open_path(transport) : file_open_stdout(transport);
 }
@@ -167,8 +185,9 @@ file_wait(const file_transport *transport, const djp__send_control *control)
     for (;;) {
         struct pollfd watched = {transport->fd, POLLOUT, 0};
         int ready = poll(&watched, 1, 0);
-        if (ready > 0)
+        if (ready > 0) {
             return 0; /* an error shows itself in the write */
+        }
         if (control->poll && control->poll(control->user)) {
             errno = ECANCELED;
             return -1;
@@ -194,9 +213,10 @@ file_write_some(const file_transport *transport, struct iovec *parts, int count)
         struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};
         return sendmsg(transport->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     }
-    if (transport->way == FILE_PARTS)
+    if (transport->way == FILE_PARTS) {
         return write(transport->fd, parts[0].iov_base,
                      parts[0].iov_len < FILE_PIPE_PART ? parts[0].iov_len : FILE_PIPE_PART);
+    }
     return writev(transport->fd, parts, count);
 }
 
@@ -215,22 +235,25 @@ file_skip(struct iovec **parts, int count, size_t written)
     return count;
 }
 
-/* Writes all parts. Returns 0, or -1 with errno; *written counts the bytes that went out either way. */
+/* Writes all parts. Returns 0, or -1 with errno; *written counts the bytes that went out either
+ * way. */
 static int
-file_write_all(const file_transport *transport, struct iovec *parts, int count, const djp__send_control *control,
-               uint64_t *written)
+file_write_all(const file_transport *transport, struct iovec *parts, int count,
+               const djp__send_control *control, uint64_t *written)
 {
     count = file_skip(&parts, count, 0);
     while (count > 0) {
-        if (transport->way == FILE_PARTS && file_wait(transport, control) != 0)
+        if (transport->way == FILE_PARTS && file_wait(transport, control) != 0) {
             return -1;
+        }
         ssize_t size = file_write_some(transport, parts, count);
         if (size >= 0) {
             *written += (uint64_t)size;
             count = file_skip(&parts, count, (size_t)size);
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            if (file_wait(transport, control) != 0)
+            if (file_wait(transport, control) != 0) {
                 return -1;
+            }
         } else if (errno != EINTR) {
             return -1;
         }
@@ -240,25 +263,28 @@ file_write_all(const file_transport *transport, struct iovec *parts, int count, 
 
 /* Standard output as a pipe is shared with everybody who prints: lines go out whole. */
 static int
-file_write_lines(const file_transport *transport, struct iovec *parts, int count, const djp__send_control *control,
-                 uint64_t *written)
+file_write_lines(const file_transport *transport, struct iovec *parts, int count,
+                 const djp__send_control *control, uint64_t *written)
 {
     for (int i = 0; i < count; i++) {
         char *data = parts[i].iov_base;
         for (size_t left = parts[i].iov_len; left > 0;) {
-            /* A line of OTLP and its end are one write; a request of the console ends with its own. */
+            /* A line of OTLP and its end are one write; a request of the console ends with its
+             * own. */
             size_t piece = djp__shared_pipe_piece(transport->fd, data, left);
             struct iovec both[2] = {{data, piece}, {NULL, 0}};
             int whole = piece == left && i + 1 < count && parts[i + 1].iov_len <= 1;
-            if (whole)
+            if (whole) {
                 both[1] = parts[++i];
+            }
             if (!file_is_ours(transport)) {
                 errno = EBADF;
                 return -1;
             }
             if (djp__shared_pipe_wait(transport->fd, control) != 0 ||
-                file_write_all(transport, both, 2, control, written) != 0)
+                file_write_all(transport, both, 2, control, written) != 0) {
                 return -1;
+            }
             data += piece;
             left -= piece;
         }
@@ -271,16 +297,20 @@ file_fail(file_transport *transport, djp__send_result *result, int error)
 {
     const char *name = transport->path ? transport->path : "standard output";
     if (error == ECANCELED || error == ETIMEDOUT) {
-        djp__send_result_set(result, DJP__SEND_ABORTED, "%.120s takes no more bytes and the time is up", name);
+        djp__send_result_set(result, DJP__SEND_ABORTED,
+                             "%.120s takes no more bytes and the time is up", name);
         return;
     }
-    /* Nobody can reopen the host's standard output; a path may be free again at the next attempt. */
+    /* Nobody can reopen the host's standard output; a path may be free again at the next
+     * attempt. */
     djp__outcome outcome = transport->path ? DJP__SEND_RETRY : DJP__SEND_REJECTED;
     errno = error; /* for %m */
-    if (transport->refused)
-        djp__send_result_set(result, outcome, "will not write to %.120s: %s", name, transport->refused);
-    else
+    if (transport->refused) {
+        djp__send_result_set(result, outcome, "will not write to %.120s: %s", name,
+                             transport->refused);
+    } else {
         djp__send_result_set(result, outcome, "cannot write to %.120s: %m", name);
+    }
     file_close(transport);
 }
 
@@ -304,24 +334,30 @@ file_send(djp__transport *base, const void *body, size_t size, const djp__send_c
     uint64_t before = parts[0].iov_len, whole = before + size + parts[2].iov_len;
     djp__sigpipe_block(&guard);
     int shared = !transport->path && S_ISFIFO(transport->id.kind);
-    int code = (shared ? file_write_lines : file_write_all)(transport, parts, 3, control, &result->wire_bytes);
+    int code = (shared ? file_write_lines : file_write_all)(transport, parts, 3, control,
+                                                            &result->wire_bytes);
     int error = errno;
     djp__sigpipe_restore(&guard);
-    /* Half a line stays where it is: the next request starts on a new one, so that readers lose only that line. */
-    transport->broken_line =
-        result->wire_bytes == 0 ? transport->broken_line : result->wire_bytes > before && result->wire_bytes < whole;
-    if (code != 0)
+    /* Half a line stays where it is: the next request starts on a new one, so that readers lose
+     * only that line. */
+    transport->broken_line = result->wire_bytes == 0
+                                 ? transport->broken_line
+                                 : result->wire_bytes > before && result->wire_bytes < whole;
+    if (code != 0) {
         file_fail(transport, result, error);
+    }
 }
 
 static void
 file_abandon(djp__transport *base)
 {
     file_transport *transport = (file_transport *)base;
-    /* Appending to one open file from two processes is safe, and half a line is the parent's to mend. */
+    /* Appending to one open file from two processes is safe, and half a line is the parent's to
+     * mend. */
     transport->broken_line = 0;
-    if (transport->parted)
+    if (transport->parted) {
         transport->fd = -1; /* the number of the parent's thread says nothing here */
+    }
 }
 
 static void
@@ -333,18 +369,20 @@ file_leave(djp__transport *base)
 static void
 file_free(djp__transport *base)
 {
-    if (!base)
+    if (base == NULL) {
         return;
+    }
     file_close((file_transport *)base);
     djp__free(base);
 }
 
-static const djp__transport_ops file_ops = {"file", file_send, NULL, file_abandon, file_free, file_leave, 1, 0, NULL};
+static const djp__transport_ops file_ops = {"file",     file_send, NULL, file_abandon, file_free,
+                                            file_leave, 1,         0,    NULL};
 /* Standard output is a descriptor of the process. */
-static const djp__transport_ops file_stdout_ops = {"file",     file_send, NULL, file_abandon, file_free,
-                                                   file_leave, 1,         1,    NULL};
-static const djp__transport_ops file_console_ops = {"console",  file_send, NULL, file_abandon, file_free,
-                                                    file_leave, 1,         1,    NULL};
+static const djp__transport_ops file_stdout_ops = {
+    "file", file_send, NULL, file_abandon, file_free, file_leave, 1, 1, NULL};
+static const djp__transport_ops file_console_ops = {
+    "console", file_send, NULL, file_abandon, file_free, file_leave, 1, 1, NULL};
 
 static int
 file_names_stdout(const char *path)
@@ -357,8 +395,9 @@ file_new(djp__transport **out, const char *path, const djp__transport_ops *ops)
 {
     file_transport *transport = djp__calloc(1, sizeof *transport);
     *out = NULL;
-    if (!transport)
+    if (transport == NULL) {
         return DJP_ENOMEM;
+    }
     transport->line_end = ops == &file_console_ops ? "" : "\n";
     transport->path = path;
     transport->base.ops = ops;
@@ -371,7 +410,7 @@ file_new(djp__transport **out, const char *path, const djp__transport_ops *ops)
 int
 djp__transport_file_new(djp__transport **out, const char *path)
 {
-    int is_stdout = !path || !path[0] || file_names_stdout(path);
+    int is_stdout = path == NULL || !path[0] || file_names_stdout(path);
     return is_stdout ? file_new(out, NULL, &file_stdout_ops) : file_new(out, path, &file_ops);
 }
 

@@ -13,7 +13,8 @@ json_resource(djp__encoder *encoder, djp_buf *out, const djp_buf *items)
 }
 
 static int
-json_scope(djp__encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope, const djp_buf *items)
+json_scope(djp__encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope,
+           const djp_buf *items)
 {
     djp_buf *out = &group->head;
     djp__otlp_scope parts = djp__otlp_scope_of(scope, items);
@@ -28,7 +29,8 @@ json_scope(djp__encoder *encoder, djp__encode_group *group, const djp_scope_entr
 }
 
 static int
-json_add(djp__encoder *encoder, djp__encode_group *group, const djp__encode_item *item, size_t *added)
+json_add(djp__encoder *encoder, djp__encode_group *group, const djp__encode_item *item,
+         size_t *added)
 {
     djp_buf *out = &group->text;
     size_t before = out->size;

@@ -1,4 +1,5 @@
-/* The batch as an OTLP request in protobuf: items written backwards into their group's block, joined forwards at the end. */
+/* The batch as an OTLP request in protobuf: items written backwards into their group's block,
+ * joined forwards at the end. */
 #include "export/encoder_parts.h"
 
 #include <string.h>
@@ -8,7 +9,12 @@
 
 enum { PROTOBUF_BLOCK_MIN = 4096 };
 /* Numbers of the envelope, the same for all signals. */
-enum { PROTOBUF_RESOURCE_LIST = 1, PROTOBUF_SCOPE_LIST = 2, PROTOBUF_ITEM = 2, PROTOBUF_SCHEMA_URL = 3 };
+enum {
+    PROTOBUF_RESOURCE_LIST = 1,
+    PROTOBUF_SCOPE_LIST = 2,
+    PROTOBUF_ITEM = 2,
+    PROTOBUF_SCHEMA_URL = 3
+};
 
 /* Room below the bytes in use. They move to the end of a larger block. */
 static int
@@ -26,7 +32,8 @@ protobuf_reserve(djp__encode_group *group, size_t size)
         return 0;
     }
     if (group->used != 0) {
-        memcpy(block + capacity - group->used, group->block + group->capacity - group->used, group->used);
+        memcpy(block + capacity - group->used, group->block + group->capacity - group->used,
+               group->used);
     }
     djp__free(group->block);
     group->block = block;
@@ -38,7 +45,8 @@ typedef char *(*protobuf_part)(char *at, djp__walk *walk, const djp__otlp_scope 
 
 /* Appends a resource or a scope. */
 static int
-protobuf_append(djp__encoder *encoder, djp_buf *out, protobuf_part part, const djp__otlp_scope *scope)
+protobuf_append(djp__encoder *encoder, djp_buf *out, protobuf_part part,
+                const djp__otlp_scope *scope)
 {
     size_t bound = djp__otlp_scope_bound(scope);
     char *block = djp__alloc(bound);
@@ -69,7 +77,8 @@ protobuf_resource(djp__encoder *encoder, djp_buf *out, const djp_buf *items)
 }
 
 static int
-protobuf_scope(djp__encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope, const djp_buf *items)
+protobuf_scope(djp__encoder *encoder, djp__encode_group *group, const djp_scope_entry *scope,
+               const djp_buf *items)
 {
     djp__otlp_scope parts = djp__otlp_scope_of(scope, items);
     size_t schema_size = strlen(scope->schema_url);
@@ -82,7 +91,8 @@ protobuf_scope(djp__encoder *encoder, djp__encode_group *group, const djp_scope_
 }
 
 static int
-protobuf_add(djp__encoder *encoder, djp__encode_group *group, const djp__encode_item *item, size_t *added)
+protobuf_add(djp__encoder *encoder, djp__encode_group *group, const djp__encode_item *item,
+             size_t *added)
 {
     djp__walk *walk = &encoder->walk;
     if (!protobuf_reserve(group, encoder->signal->bound(walk, item) + DJP__WIRE_SLACK)) {
@@ -118,7 +128,8 @@ protobuf_group_size(const djp__encode_group *group)
 static void
 protobuf_copy_items(char *end, const djp__encode_group *group)
 {
-    const char *from = group->block + group->capacity - group->used, *stop = group->block + group->capacity;
+    const char *from = group->block + group->capacity - group->used,
+               *stop = group->block + group->capacity;
     while (from < stop) {
         size_t size = 0, shift = 0, head = 1;
         uint8_t byte;
@@ -161,4 +172,5 @@ protobuf_finish(djp__encoder *encoder, djp_buf *out)
     return out->failed ? DJP_ENOMEM : 0;
 }
 
-const djp__encode_form djp__encode_protobuf = {protobuf_resource, protobuf_scope, protobuf_add, protobuf_finish};
+const djp__encode_form djp__encode_protobuf = {protobuf_resource, protobuf_scope, protobuf_add,
+                                               protobuf_finish};

@@ -1,5 +1,5 @@
-/* Attribute values to JSON, in OTLP's mapping and in plain form. Must give valid JSON for every record, and must not recurse deeper
- * than values may nest. */
+/* Attribute values to JSON, in OTLP's mapping and in plain form. Must give valid JSON for every
+ * record, and must not recurse deeper than values may nest. */
 #include "export/json.h"
 
 #include <math.h>
@@ -7,7 +7,8 @@
 
 #include "base/str.h"
 
-static void json_value(djp_buf *out, djp__walk *walk, const djp_item *item, djp__json_form form, int depth);
+static void
+json_value(djp_buf *out, djp__walk *walk, const djp_item *item, djp__json_form form, int depth);
 
 void
 djp__json_comma(djp_buf *out)
@@ -151,8 +152,9 @@ static void
 json_value(djp_buf *out, djp__walk *walk, const djp_item *item, djp__json_form form, int depth)
 {
     static const char *const names[] = {
-        [DJP_BOOL] = "{\"boolValue\":",     [DJP_INT] = "{\"intValue\":",     [DJP_DOUBLE] = "{\"doubleValue\":",
-        [DJP_STRING] = "{\"stringValue\":", [DJP_BYTES] = "{\"bytesValue\":", [DJP_ARRAY] = "{\"arrayValue\":",
+        [DJP_BOOL] = "{\"boolValue\":",     [DJP_INT] = "{\"intValue\":",
+        [DJP_DOUBLE] = "{\"doubleValue\":", [DJP_STRING] = "{\"stringValue\":",
+        [DJP_BYTES] = "{\"bytesValue\":",   [DJP_ARRAY] = "{\"arrayValue\":",
         [DJP_MAP] = "{\"kvlistValue\":"};
     uint32_t type = djp_item_type(item);
     int otlp = form == DJP__JSON_OTLP;
@@ -189,7 +191,8 @@ json_key_end(djp_buf *out, djp__json_form form)
 }
 
 void
-djp__json_map(djp_buf *out, djp__walk *walk, uint32_t from, uint32_t to, djp__json_form form, int depth)
+djp__json_map(djp_buf *out, djp__walk *walk, uint32_t from, uint32_t to, djp__json_form form,
+              int depth)
 {
     djp__walk_list list = djp__walk_map(walk, from, to);
     for (size_t i = list.first; i < list.first + list.count; i++) {

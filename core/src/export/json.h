@@ -1,4 +1,5 @@
-/* Pieces of JSON that the OTLP and the console form share: numbers, separators, values in both forms. */
+/* Pieces of JSON that the OTLP and the console form share: numbers, separators, values in both
+ * forms. */
 #ifndef DJP_EXPORT_JSON_H
 #define DJP_EXPORT_JSON_H
 
@@ -8,7 +9,8 @@
 /* How values look: OTLP's AnyValue objects, or plain JSON as a reader of a log line expects it. */
 typedef enum djp__json_form { DJP__JSON_OTLP, DJP__JSON_PLAIN } djp__json_form;
 
-/* "name": with a comma in front unless the last byte opened an object or array. name is ours and needs no escapes. */
+/* "name": with a comma in front unless the last byte opened an object or array. name is ours and
+ * needs no escapes. */
 void djp__json_name(djp_buf *out, const char *name);
 /* A comma unless the last byte opened something. */
 void djp__json_comma(djp_buf *out);
@@ -18,15 +20,19 @@ void djp__json_u64_text(djp_buf *out, uint64_t value);
 void djp__json_double(djp_buf *out, double value);
 /* Bytes as a quoted hex string. */
 void djp__json_hex(djp_buf *out, const void *data, size_t size);
-void djp__json_id(djp_buf *out, const char *name, const uint8_t *id, size_t size); /* a member; borrows */
-void djp__json_count(djp_buf *out, const char *name, uint32_t count); /* a member, left out when 0 */
+/* a member; borrows */
+void djp__json_id(djp_buf *out, const char *name, const uint8_t *id, size_t size);
+/* a member, left out when 0 */
+void djp__json_count(djp_buf *out, const char *name, uint32_t count);
 void djp__json_text(djp_buf *out, djp_text text);
 
-/* A list of attributes, repeated keys resolved: in OTLP form the elements of an array, in plain form the members of an object; both
- * without their brackets. Changes and drops the list. Sets walk->error when damaged. */
+/* A list of attributes, repeated keys resolved: in OTLP form the elements of an array, in plain
+ * form the members of an object; both without their brackets. Changes and drops the list. Sets
+ * walk->error when damaged. */
 void djp__json_attributes(djp_buf *out, djp__walk *walk, djp__walk_list list, djp__json_form form);
 /* The same for a map's payload between two offsets. depth counts from 1. */
-void djp__json_map(djp_buf *out, djp__walk *walk, uint32_t from, uint32_t to, djp__json_form form, int depth);
+void djp__json_map(djp_buf *out, djp__walk *walk, uint32_t from, uint32_t to, djp__json_form form,
+                   int depth);
 /* One value by itself. */
 void djp__json_value(djp_buf *out, djp__walk *walk, const djp_item *item, djp__json_form form);
 /* One attribute of our own with a text value. */

@@ -1,5 +1,5 @@
-/* The memory transport: keeps requests in the process until a test takes them. Bounded: beyond the limit it refuses, and it
- * never blocks longer than another thread copies. */
+/* The memory transport: keeps requests in the process until a test takes them. Bounded: beyond the
+ * limit it refuses, and it never blocks longer than another thread copies. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -29,7 +29,8 @@ memory_send(djp__transport *base, const void *body, size_t size, const djp__send
         result->outcome = DJP__SEND_REJECTED;
         strcpy(result->message, "the memory exporter is full: it holds 64 MiB");
     } else {
-        uint8_t head[4] = {(uint8_t)size, (uint8_t)(size >> 8), (uint8_t)(size >> 16), (uint8_t)(size >> 24)};
+        uint8_t head[4] = {(uint8_t)size, (uint8_t)(size >> 8), (uint8_t)(size >> 16),
+                           (uint8_t)(size >> 24)};
         if (djp__buf_reserve(&transport->stored, size + sizeof head)) {
             djp__buf_append(&transport->stored, head, sizeof head);
             djp__buf_append(&transport->stored, body, size);
@@ -47,8 +48,8 @@ static void
 memory_abandon(djp__transport *base)
 {
     memory_transport *transport = (memory_transport *)base;
-    /* What the parent stored is the parent's to take. When its lock was held over the fork, the buffer may be half moved: it is
-     * forgotten as it is. */
+    /* What the parent stored is the parent's to take. When its lock was held over the fork, the
+     * buffer may be half moved: it is forgotten as it is. */
     if (pthread_mutex_trylock(&transport->mutex) == 0) {
         djp__buf_fini(&transport->stored);
         djp__mutex_unlock(&transport->mutex);
@@ -61,23 +62,25 @@ static void
 memory_free(djp__transport *base)
 {
     memory_transport *transport = (memory_transport *)base;
-    if (!transport)
+    if (transport == NULL) {
         return;
+    }
     djp__buf_fini(&transport->stored);
     djp__mutex_fini(&transport->mutex);
     djp__free(transport);
 }
 
-static const djp__transport_ops memory_ops = {"memory", memory_send, NULL, memory_abandon, memory_free, NULL,
-                                              0,        0,           NULL};
+static const djp__transport_ops memory_ops = {
+    "memory", memory_send, NULL, memory_abandon, memory_free, NULL, 0, 0, NULL};
 
 int
 djp__transport_memory_new(djp__transport **out)
 {
     memory_transport *transport = djp__calloc(1, sizeof *transport);
     *out = NULL;
-    if (!transport)
+    if (transport == NULL) {
         return DJP_ENOMEM;
+    }
     transport->base.ops = &memory_ops;
     djp__buf_init(&transport->stored, 0);
     if (djp__mutex_init(&transport->mutex) != 0) {
@@ -92,12 +95,14 @@ int
 djp__transport_memory_take(djp__transport *base, djp_buf *out)
 {
     memory_transport *transport = (memory_transport *)base;
-    if (!base || base->ops != &memory_ops)
+    if (base == NULL || base->ops != &memory_ops) {
         return 0;
+    }
     djp__mutex_lock(&transport->mutex);
     djp__buf_append(out, transport->stored.data, transport->stored.size);
-    if (!out->failed)
+    if (!out->failed) {
         djp__buf_clear(&transport->stored);
+    }
     djp__mutex_unlock(&transport->mutex);
     return 1;
 }

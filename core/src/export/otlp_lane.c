@@ -1,5 +1,6 @@
-/* One OTLP request on a lane: its bytes and headers, the repetition on a new connection when a kept one turns out to be dead, and what the
- * response means. It never waits, and puts no header or password into a message. */
+/* One OTLP request on a lane: its bytes and headers, the repetition on a new connection when a kept
+ * one turns out to be dead, and what the response means. It never waits, and puts no header or
+ * password into a message. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -19,13 +20,15 @@ static void
 otlp_on_header(void *user, const char *line, size_t size)
 {
     otlp_lane *lane = user;
-    if (otlp_is_grpc(lane->transport))
+    if (otlp_is_grpc(lane->transport)) {
         djp__grpc_head_line(&lane->grpc, line, size);
-    else
+    } else {
         djp__http_head_line(&lane->http, line, size, djp__clock_realtime());
+    }
 }
 
-/* The bytes for the wire: gzip when that makes them smaller, the frame for gRPC. Returns 0 or DJP_ENOMEM. */
+/* The bytes for the wire: gzip when that makes them smaller, the frame for gRPC. Returns 0 or
+ * DJP_ENOMEM. */
 static int
 otlp_pack(otlp_lane *lane, int *compressed)
 {
@@ -38,7 +41,8 @@ otlp_pack(otlp_lane *lane, int *compressed)
     djp__buf_clear(wire);
     djp__buf_append(wire, no_frame, frame);
     *compressed = transport->gzip && size > OTLP_COMPRESS_MIN &&
-                  djp__gzip_compress(transport->gzip, wire, body, size) == 0 && wire->size - frame < size;
+                  djp__gzip_compress(transport->gzip, wire, body, size) == 0 &&
+                  wire->size - frame < size;
     if (!*compressed) {
         if (frame == 0) {
             lane->exchange.body = body;
@@ -49,10 +53,12 @@ otlp_pack(otlp_lane *lane, int *compressed)
         djp__buf_append(wire, no_frame, frame);
         djp__buf_append(wire, body, size);
     }
-    if (wire->failed || wire->size - frame > UINT32_MAX)
+    if (wire->failed || wire->size - frame > UINT32_MAX) {
         return DJP_ENOMEM;
-    if (frame)
+    }
+    if (frame) {
         djp__grpc_frame((uint8_t *)wire->data, *compressed, (uint32_t)(wire->size - frame));
+    }
     lane->exchange.body = wire->data;
     lane->exchange.size = wire->size;
     return 0;
@@ -70,15 +76,17 @@ otlp_set_headers(otlp_lane *lane, int compressed)
     }
     if (is_grpc && lane->deadline != UINT64_MAX) {
         uint64_t now = djp__clock_monotonic();
-        djp__grpc_timeout(lane->timeout, sizeof lane->timeout, lane->deadline > now ? lane->deadline - now : 0);
+        djp__grpc_timeout(lane->timeout, sizeof lane->timeout,
+                          lane->deadline > now ? lane->deadline - now : 0);
         lane->timeout_node = (struct curl_slist){lane->timeout, list};
         list = &lane->timeout_node;
     }
     lane->exchange.headers = list;
 }
 
-/* libcurl 7.88 breaks the second request of a connection that prior knowledge opened. There, "2TLS" finds the kept connection, and
- * would open one in HTTP/1.1 when there is none: so it may not open any, and the call is repeated with prior knowledge. */
+/* libcurl 7.88 breaks the second request of a connection that prior knowledge opened. There, "2TLS"
+ * finds the kept connection, and would open one in HTTP/1.1 when there is none: so it may not open
+ * any, and the call is repeated with prior knowledge. */
 static void
 otlp_choose_version(otlp_lane *lane)
 {
@@ -122,7 +130,8 @@ djp__otlp_lane_begin(otlp_lane *lane, const djp__send_job *job, djp__send_result
     djp__buf_init(&lane->exchange.response, 0);
     if (otlp_pack(lane, &compressed) != 0) {
         djp__buf_fini(&lane->wire);
-        djp__send_result_set(result, DJP__SEND_RETRY, "out of memory for a request of %zu bytes", job->size);
+        djp__send_result_set(result, DJP__SEND_RETRY, "out of memory for a request of %zu bytes",
+                             job->size);
         return 0;
     }
     otlp_set_headers(lane, compressed);
@@ -134,35 +143,42 @@ djp__otlp_lane_begin(otlp_lane *lane, const djp__send_job *job, djp__send_result
 static int
 otlp_lost_connection(CURLcode code)
 {
-    return code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING || code == CURLE_HTTP2 ||
-           code == CURLE_HTTP2_STREAM || code == CURLE_PARTIAL_FILE;
+    return code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING ||
+           code == CURLE_HTTP2 || code == CURLE_HTTP2_STREAM || code == CURLE_PARTIAL_FILE;
 }
 
-/* 1 when a kept connection was dead: the receiver has closed it, so that the request is sent again at once on a new one. */
+/* 1 when a kept connection was dead: the receiver has closed it, so that the request is sent again
+ * at once on a new one. */
 static int
 otlp_was_stale(otlp_lane *lane)
 {
     otlp_transport *transport = lane->transport;
     const djp__curl_exchange *exchange = &lane->exchange;
-    if (exchange->refused_socket)
+    if (exchange->refused_socket) {
         return 1;
-    if (exchange->sockets > 0 || exchange->too_large)
+    }
+    if (exchange->sockets > 0 || exchange->too_large) {
         return 0;
-    if (exchange->code == CURLE_HTTP2 && otlp_is_grpc(transport) && !transport->target.is_https)
+    }
+    if (exchange->code == CURLE_HTTP2 && otlp_is_grpc(transport) && !transport->target.is_https) {
         transport->breaks_reuse = 1;
-    if (exchange->code != CURLE_OK)
+    }
+    if (exchange->code != CURLE_OK) {
         return exchange->head_bytes == 0 && otlp_lost_connection(exchange->code);
+    }
     return otlp_is_grpc(transport) && exchange->status == 200 && !lane->grpc.has_status;
 }
 
-/* libcurl before 8.1 stops reading where a stream ends on a connection that got a GOAWAY, and so loses the trailers, at times the message,
- * too. It reports success only where the receiver ended the stream properly, and a receiver that refuses a unary call does so in the head
- * of the response: so a response with a good head was an acceptance. To take it for none would send every span of it twice. */
+/* libcurl before 8.1 stops reading where a stream ends on a connection that got a GOAWAY, and so
+ * loses the trailers, at times the message, too. It reports success only where the receiver ended
+ * the stream properly, and a receiver that refuses a unary call does so in the head of the
+ * response: so a response with a good head was an acceptance. To take it for none would send every
+ * span of it twice. */
 static void
 otlp_complete_response(djp__grpc_head *head, const djp__curl_exchange *exchange)
 {
-    if (exchange->code == CURLE_OK && exchange->status == 200 && head->is_grpc && !head->has_status &&
-        djp__curl_loses_trailers()) {
+    if (exchange->code == CURLE_OK && exchange->status == 200 && head->is_grpc &&
+        !head->has_status && djp__curl_loses_trailers()) {
         head->has_status = 1;
         head->status = 0;
         head->is_cut = 1;
@@ -180,14 +196,15 @@ otlp_ignore_header(void *user, const char *line, size_t size)
     (void)size;
 }
 
-/* A receiver of HTTP meets the first bytes of HTTP/2 with silence, an error or anything, so it is asked in its own language, once a
- * minute, as long as nothing has ever arrived by gRPC. */
+/* A receiver of HTTP meets the first bytes of HTTP/2 with silence, an error or anything, so it is
+ * asked in its own language, once a minute, as long as nothing has ever arrived by gRPC. */
 static int
 otlp_must_probe(otlp_lane *lane)
 {
     const djp__curl_exchange *failed = &lane->exchange;
-    return otlp_is_grpc(lane->transport) && !lane->transport->has_arrived && failed->code != CURLE_OK &&
-           failed->head_bytes == 0 && otlp_lost_connection(failed->code) && djp__every_minute(&lane->transport->probed);
+    return otlp_is_grpc(lane->transport) && !lane->transport->has_arrived &&
+           failed->code != CURLE_OK && failed->head_bytes == 0 &&
+           otlp_lost_connection(failed->code) && djp__every_minute(&lane->transport->probed);
 }
 
 static void
@@ -210,7 +227,8 @@ static void
 otlp_end_probe(otlp_lane *lane, otlp_ending ending)
 {
     const djp__curl_exchange *probe = &lane->probe;
-    lane->transport->speaks_http = ending == OTLP_DONE && probe->code == CURLE_OK && probe->status > 0;
+    lane->transport->speaks_http =
+        ending == OTLP_DONE && probe->code == CURLE_OK && probe->status > 0;
     djp__buf_fini(&lane->probe.response);
 }
 
@@ -218,19 +236,23 @@ otlp_end_probe(otlp_lane *lane, otlp_ending ending)
 static const char *
 otlp_other_protocol(const otlp_transport *transport, const djp__curl_exchange *exchange)
 {
-    if (otlp_is_grpc(transport))
+    if (otlp_is_grpc(transport)) {
         return transport->speaks_http ? OTLP_SPEAKS_HTTP : NULL;
-    if (exchange->code == CURLE_UNSUPPORTED_PROTOCOL || strstr(exchange->error, "no application protocol"))
+    }
+    if (exchange->code == CURLE_UNSUPPORTED_PROTOCOL ||
+        strstr(exchange->error, "no application protocol")) {
         return OTLP_SPEAKS_GRPC;
+    }
     return NULL;
 }
 
 static void
-otlp_judge_connection(const otlp_transport *transport, const djp__curl_exchange *exchange, djp__send_result *result)
+otlp_judge_connection(const otlp_transport *transport, const djp__curl_exchange *exchange,
+                      djp__send_result *result)
 {
     const char *other = otlp_other_protocol(transport, exchange);
-    djp__send_result_set(result, DJP__SEND_RETRY, other ? "%s: %s; %s" : "%s: %s", transport->shown, exchange->error,
-                         other);
+    djp__send_result_set(result, DJP__SEND_RETRY, other != NULL ? "%s: %s; %s" : "%s: %s",
+                         transport->shown, exchange->error, other);
 }
 
 /* libcurl's error as an outcome. Only what another attempt cannot change is final. */
@@ -241,13 +263,16 @@ otlp_judge_failure(const otlp_lane *lane, djp__send_result *result)
     const djp__curl_exchange *exchange = &lane->exchange;
     const char *shown = transport->shown;
     result->status = otlp_is_grpc(transport) ? 0 : exchange->status;
-    if (exchange->too_large)
-        djp__send_result_set(result, DJP__SEND_REJECTED, "%s gave a response larger than the limit of %llu bytes",
-                             shown, (unsigned long long)transport->destination.max_response_bytes);
-    else if (exchange->code == CURLE_BAD_CONTENT_ENCODING)
-        djp__send_result_set(result, DJP__SEND_REJECTED, "%s gave a response that cannot be decompressed", shown);
-    else
+    if (exchange->too_large) {
+        djp__send_result_set(result, DJP__SEND_REJECTED,
+                             "%s gave a response larger than the limit of %llu bytes", shown,
+                             (unsigned long long)transport->destination.max_response_bytes);
+    } else if (exchange->code == CURLE_BAD_CONTENT_ENCODING) {
+        djp__send_result_set(result, DJP__SEND_REJECTED,
+                             "%s gave a response that cannot be decompressed", shown);
+    } else {
         otlp_judge_connection(transport, exchange, result);
+    }
 }
 
 static void
@@ -256,22 +281,28 @@ otlp_judge(const otlp_lane *lane, otlp_ending ending, djp__send_result *result)
     otlp_transport *transport = lane->transport;
     const djp__curl_exchange *exchange = &lane->exchange;
     djp_text body = {exchange->response.data, exchange->response.size};
-    if (ending == OTLP_ABORTED)
-        djp__send_result_set(result, DJP__SEND_ABORTED, "%s: given up before the response came", transport->shown);
-    else if (ending == OTLP_TIMED_OUT)
-        djp__send_result_set(result, DJP__SEND_ABORTED, "%s: no response within the time limit", transport->shown);
-    else if (exchange->code != CURLE_OK)
+    if (ending == OTLP_ABORTED) {
+        djp__send_result_set(result, DJP__SEND_ABORTED, "%s: given up before the response came",
+                             transport->shown);
+    } else if (ending == OTLP_TIMED_OUT) {
+        djp__send_result_set(result, DJP__SEND_ABORTED, "%s: no response within the time limit",
+                             transport->shown);
+    } else if (exchange->code != CURLE_OK) {
         otlp_judge_failure(lane, result);
-    else if (otlp_is_grpc(transport))
+    } else if (otlp_is_grpc(transport)) {
         djp__grpc_response(result, &lane->grpc, exchange->status, body, transport->shown,
                            transport->destination.decode_partial);
-    else
+    } else {
         djp__http_response(result, &lane->http, exchange->status, body, transport->shown,
                            transport->destination.decode_partial);
-    if (result->message[0])
+    }
+    if (result->message[0]) {
         djp__curl_headers_hide(result->message, transport->destination.headers);
-    if (result->outcome == DJP__SENT && result->message[0] && djp__every_minute(&transport->warned))
+    }
+    if (result->outcome == DJP__SENT && result->message[0] &&
+        djp__every_minute(&transport->warned)) {
         djp__diag(transport->diag, DJP_LOG_WARN, "%s", result->message);
+    }
 }
 
 /* What one exchange says about the receiver and the connection. */
@@ -292,10 +323,12 @@ otlp_learn(otlp_lane *lane, otlp_ending ending)
 static int
 otlp_goes_on(otlp_lane *lane)
 {
-    if (lane->phase == OTLP_PROBING)
+    if (lane->phase == OTLP_PROBING) {
         return 0;
-    if (otlp_is_grpc(lane->transport))
+    }
+    if (otlp_is_grpc(lane->transport)) {
         otlp_complete_response(&lane->grpc, &lane->exchange);
+    }
     if (lane->phase == OTLP_FIRST && otlp_was_stale(lane)) {
         lane->phase = OTLP_REPEATED;
         otlp_attempt(lane);
@@ -312,8 +345,9 @@ int
 djp__otlp_lane_end(otlp_lane *lane, otlp_ending ending, djp__send_result *result)
 {
     djp__curl_session_end(lane->transport->session, lane->number);
-    if (ending == OTLP_DONE && otlp_goes_on(lane))
+    if (ending == OTLP_DONE && otlp_goes_on(lane)) {
         return 0;
+    }
     if (lane->phase == OTLP_PROBING) {
         otlp_end_probe(lane, ending);
         ending = OTLP_DONE; /* the request itself had ended before */
@@ -324,8 +358,9 @@ djp__otlp_lane_end(otlp_lane *lane, otlp_ending ending, djp__send_result *result
     otlp_learn(lane, ending);
     lane->phase = OTLP_IDLE;
     djp__buf_fini(&lane->exchange.response);
-    if (lane->wire.capacity > OTLP_WIRE_KEEP / lane->transport->lane_count)
+    if (lane->wire.capacity > OTLP_WIRE_KEEP / lane->transport->lane_count) {
         djp__buf_fini(&lane->wire);
+    }
     return 1;
 }
 

@@ -1,5 +1,5 @@
-/* What the OTLP transport knows, and its lanes: each has one request at a time on its way, on a connection of its own. All of it belongs to
- * the thread that sends. */
+/* What the OTLP transport knows, and its lanes: each has one request at a time on its way, on a
+ * connection of its own. All of it belongs to the thread that sends. */
 #ifndef DJP_EXPORT_OTLP_LANE_H
 #define DJP_EXPORT_OTLP_LANE_H
 
@@ -57,9 +57,11 @@ typedef struct otlp_transport {
     otlp_lane *lanes;
     unsigned lane_count;
     unsigned busy; /* lanes that are not idle */
-    DJP_ATOMIC(pid_t) sender; /* the thread that has a session, for otlp_wake; 0: none. release/acquire */
+    /* the thread that has a session, for otlp_wake; 0: none. release/acquire */
+    DJP_ATOMIC(pid_t) sender;
     int breaks_reuse; /* see djp__curl_breaks_reuse; also learned when libcurl shows it */
-    int has_arrived; /* the receiver has taken or refused a request in this protocol: it speaks it */
+    /* the receiver has taken or refused a request in this protocol: it speaks it */
+    int has_arrived;
     int speaks_http; /* it answered a plain question in HTTP/1.1, and nothing in gRPC so far */
     DJP_ATOMIC(uint64_t) probed; /* djp__every_minute guard of that question */
     int has_failed; /* the last call did not reach the receiver */
@@ -69,11 +71,14 @@ typedef struct otlp_transport {
     DJP_ATOMIC(uint64_t) warned; /* guard of the once-a-minute warning */
 } otlp_transport;
 
-/* Starts a request on an idle lane of a transport with a session; 0 and a result without memory for it. */
+/* Starts a request on an idle lane of a transport with a session; 0 and a result without memory for
+ * it. */
 int djp__otlp_lane_begin(otlp_lane *lane, const djp__send_job *job, djp__send_result *result);
-/* Ends what runs on a busy lane. 1 and a result: the lane is idle again; 0: the request goes on in another exchange. */
+/* Ends what runs on a busy lane. 1 and a result: the lane is idle again; 0: the request goes on in
+ * another exchange. */
 int djp__otlp_lane_end(otlp_lane *lane, otlp_ending ending, djp__send_result *result);
-/* In a forked child: the fork may have met the buffers half grown, so they are forgotten as they are. */
+/* In a forked child: the fork may have met the buffers half grown, so they are forgotten as they
+ * are. */
 void djp__otlp_lane_forget(otlp_lane *lane);
 
 #endif

@@ -1,4 +1,5 @@
-/* The traversal of a resource and of an instrumentation scope, compiled once for each emitter (export/emit.h). */
+/* The traversal of a resource and of an instrumentation scope, compiled once for each emitter
+ * (export/emit.h). */
 
 /* Nested pairs that read as lists. */
 /* clang-format off */
@@ -36,7 +37,8 @@ EMIT_STATE
 EMIT(scope)(EMIT_STATE at, djp__walk *walk, const djp__otlp_scope *scope)
 {
     const EMIT_STATE end = at;
-    if (scope->name.size == 0 && scope->version.size == 0 && scope->from == scope->to && !EMIT_IS_LINE) {
+    if (scope->name.size == 0 && scope->version.size == 0 && scope->from == scope->to &&
+        !EMIT_IS_LINE) {
         return at;
     }
     at = EMIT(open)(at, "scope", "scope");

@@ -1,5 +1,6 @@
-/* Spans as a signal of the encoder: reading a record, and its traversal in every form. The fields stand in otlp_trace_fields.h. Protobuf
- * must be the same bytes as protobuf-c makes of the same span. */
+/* Spans as a signal of the encoder: reading a record, and its traversal in every form. The fields
+ * stand in otlp_trace_fields.h. Protobuf must be the same bytes as protobuf-c makes of the same
+ * span. */
 #include "export/otlp_trace.h"
 
 #include "export/encoder_parts.h"
@@ -7,9 +8,10 @@
 
 enum { OTLP_TRACE_KINDS = 6, OTLP_TRACE_STATUS_CODES = 3 };
 
-static const char *const otlp_trace_kind_words[OTLP_TRACE_KINDS] = {"UNSPECIFIED", "INTERNAL", "SERVER",
-                                                                    "CLIENT",      "PRODUCER", "CONSUMER"};
-static const char *const otlp_trace_status_words[OTLP_TRACE_STATUS_CODES] = {"UNSET", "OK", "ERROR"};
+static const char *const otlp_trace_kind_words[OTLP_TRACE_KINDS] = {
+    "UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"};
+static const char *const otlp_trace_status_words[OTLP_TRACE_STATUS_CODES] = {"UNSET", "OK",
+                                                                             "ERROR"};
 
 static inline djp_text
 otlp_trace_reason_key(void)
@@ -26,7 +28,8 @@ otlp_trace_reason_key(void)
 #include "export/emit_as_console.h"
 #include "export/otlp_trace_template.h"
 
-/* The tracestate to write: the incoming text as it is, or a rewritten one in encoder->made. Returns 0 without memory. */
+/* The tracestate to write: the incoming text as it is, or a rewritten one in encoder->made. Returns
+ * 0 without memory. */
 static int
 otlp_trace_state(djp_text *out, djp__encoder *encoder, const djp_span_record *record)
 {
@@ -69,15 +72,15 @@ otlp_trace_scope(const void *record)
     return ((const djp_span_record *)record)->scope;
 }
 
-/* Every item's head and padding pays for its tags and lengths (twice its size), keys come from the key table, and the header's texts
- * may lie anywhere when the record is damaged. */
+/* Every item's head and padding pays for its tags and lengths (twice its size), keys come from the
+ * key table, and the header's texts may lie anywhere when the record is damaged. */
 static size_t
 otlp_trace_bound(const djp__walk *walk, const djp__encode_item *item)
 {
     const djp_span_record *record = item->record;
     size_t keys = walk->attributes * (size_t)walk->key_max;
-    return 2 * (size_t)walk->end + record->name_size + record->status_size + keys + item->made.size + item->own.size +
-           128;
+    return 2 * (size_t)walk->end + record->name_size + record->status_size + keys +
+           item->made.size + item->own.size + 128;
 }
 
 const djp__encode_signal djp__otlp_trace = {

@@ -1,6 +1,7 @@
-/* The fields of OTLP's Span, its events, links and status: number, name and value of each, once for every form. The first list of a
- * message is OTLP's, in ascending order of the numbers; the second is the order of a console line. A list is for a function that has
- * the names record, item and walk (a span), event, link or list in scope; F is DJP__EMIT_FIELD. */
+/* The fields of OTLP's Span, its events, links and status: number, name and value of each, once for
+ * every form. The first list of a message is OTLP's, in ascending order of the numbers; the second
+ * is the order of a console line. A list is for a function that has the names record, item and walk
+ * (a span), event, link or list in scope; F is DJP__EMIT_FIELD. */
 #ifndef DJP_EXPORT_OTLP_TRACE_FIELDS_H
 #define DJP_EXPORT_OTLP_TRACE_FIELDS_H
 

@@ -1,8 +1,10 @@
-/* The traversal of a span, compiled once for each emitter (export/emit.h). Needs the emitter's EMIT_ macros, and ends them. It sets
- * walk->error for a damaged record, and what it wrote until then is void. */
+/* The traversal of a span, compiled once for each emitter (export/emit.h). Needs the emitter's
+ * EMIT_ macros, and ends them. It sets walk->error for a damaged record, and what it wrote until
+ * then is void. */
 
 static inline EMIT_STATE
-EMIT(span_status)(EMIT_STATE at, unsigned number, const char *name, const char *label, const djp_span_record *record)
+EMIT(span_status)(EMIT_STATE at, unsigned number, const char *name, const char *label,
+                  const djp_span_record *record)
 {
     if (record->status == 0 && !EMIT_IS_LINE) {
         return at;
@@ -62,8 +64,8 @@ EMIT(span_other)(EMIT_STATE at, unsigned number, djp__walk *walk, uint32_t kind,
 }
 
 static EMIT_STATE
-EMIT(span_others_all)(EMIT_STATE at, unsigned number, const char *name, const char *label, djp__walk *walk,
-                      uint32_t kind)
+EMIT(span_others_all)(EMIT_STATE at, unsigned number, const char *name, const char *label,
+                      djp__walk *walk, uint32_t kind)
 {
     at = EMIT(list_begin)(at, number, name, label);
     for (size_t i = 0; i < walk->other_count; i++) {
@@ -77,9 +79,12 @@ EMIT(span_others_all)(EMIT_STATE at, unsigned number, const char *name, const ch
 
 /* Most spans have neither events nor links. */
 static inline EMIT_STATE
-EMIT(span_others)(EMIT_STATE at, unsigned number, const char *name, const char *label, djp__walk *walk, uint32_t kind)
+EMIT(span_others)(EMIT_STATE at, unsigned number, const char *name, const char *label,
+                  djp__walk *walk, uint32_t kind)
 {
-    return walk->other_count != 0 || EMIT_IS_LINE ? EMIT(span_others_all)(at, number, name, label, walk, kind) : at;
+    return walk->other_count != 0 || EMIT_IS_LINE
+               ? EMIT(span_others_all)(at, number, name, label, walk, kind)
+               : at;
 }
 
 static EMIT_STATE

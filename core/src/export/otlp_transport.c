@@ -1,6 +1,6 @@
-/* The OTLP transport: finished requests to one receiver, as HTTP (protobuf or JSON) or as gRPC calls over HTTP/2, a few at a time. It sends
- * each once (twice when a kept connection turns out to be dead) and says how that went; it never waits for another attempt or follows a
- * redirect. */
+/* The OTLP transport: finished requests to one receiver, as HTTP (protobuf or JSON) or as gRPC
+ * calls over HTTP/2, a few at a time. It sends each once (twice when a kept connection turns out to
+ * be dead) and says how that went; it never waits for another attempt or follows a redirect. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -16,27 +16,31 @@ otlp_must_retire(const otlp_transport *transport, int failed)
 {
     djp__curl_session *session = transport->session;
     return djp__curl_session_is_robbed(session) ||
-           djp__curl_session_is_outdated(session, &transport->target, &transport->destination, failed);
+           djp__curl_session_is_outdated(session, &transport->target, &transport->destination,
+                                         failed);
 }
 
 /* ... once nothing uses the old one: nothing begins until then. */
 static int
 otlp_may_begin(otlp_transport *transport)
 {
-    if (transport->busy == transport->lane_count)
+    if (transport->busy == transport->lane_count) {
         return 0;
-    if (transport->busy > 0 && !transport->is_retiring)
+    }
+    if (transport->busy > 0 && !transport->is_retiring) {
         transport->is_retiring = otlp_must_retire(transport, 0);
+    }
     return !transport->is_retiring || transport->busy == 0;
 }
 
 static void
 otlp_retire_session(otlp_transport *transport)
 {
-    if (djp__curl_session_is_robbed(transport->session))
+    if (djp__curl_session_is_robbed(transport->session)) {
         djp__curl_session_abandon(transport->session);
-    else
+    } else {
         djp__curl_session_free(transport->session);
+    }
     transport->session = NULL;
 }
 
@@ -45,26 +49,32 @@ static int
 otlp_open_session(otlp_transport *transport, djp__send_result *result)
 {
     char why[256];
-    if (transport->session && transport->busy == 0 &&
-        (transport->is_retiring || otlp_must_retire(transport, transport->has_failed)))
+    if (transport->session != NULL && transport->busy == 0 &&
+        (transport->is_retiring || otlp_must_retire(transport, transport->has_failed))) {
         otlp_retire_session(transport);
+    }
     transport->is_retiring = 0;
-    if (transport->session)
+    if (transport->session != NULL) {
         return 1;
-    if (!transport->told_ignored_headers && transport->headers.ignored > 0)
+    }
+    if (!transport->told_ignored_headers && transport->headers.ignored > 0) {
         djp__diag(transport->diag, DJP_LOG_WARN,
-                  "%zu of the configured OTLP headers are malformed or belong to the protocol; they are not sent.",
+                  "%zu of the configured OTLP headers are malformed or belong to the protocol; "
+                  "they are not sent.",
                   transport->headers.ignored);
+    }
     transport->told_ignored_headers = 1;
-    if (djp__curl_session_new(&transport->session, &transport->target, &transport->destination, transport->user_agent,
-                              why) != 0) {
+    if (djp__curl_session_new(&transport->session, &transport->target, &transport->destination,
+                              transport->user_agent, why) != 0) {
         djp__send_result_set(result, DJP__SEND_RETRY, "%s: %.200s", transport->shown, why);
         return 0;
     }
-    for (unsigned i = 0; i < transport->lane_count; i++)
+    for (unsigned i = 0; i < transport->lane_count; i++) {
         transport->lanes[i].is_warm = 0;
-    if (djp__files_are_parted()) /* one of ours, with all signals blocked */
+    }
+    if (djp__files_are_parted()) { /* one of ours, with all signals blocked */
         djp_store_release(&transport->sender, djp__thread_number());
+    }
     return 1;
 }
 
@@ -76,20 +86,23 @@ otlp_begin(otlp_transport *transport, const djp__send_job *job, djp__send_result
     memset(result, 0, sizeof *result);
     if (most && job->size > most) {
         djp__send_result_set(result, DJP__SEND_REJECTED,
-                             "a request of %zu bytes is over the limit of %llu and was not sent", job->size,
-                             (unsigned long long)most);
+                             "a request of %zu bytes is over the limit of %llu and was not sent",
+                             job->size, (unsigned long long)most);
         return 0;
     }
     if (djp__clock_monotonic() >= job->deadline) {
-        djp__send_result_set(result, DJP__SEND_ABORTED, "%s: the time limit passed before the request was sent",
+        djp__send_result_set(result, DJP__SEND_ABORTED,
+                             "%s: the time limit passed before the request was sent",
                              transport->shown);
         return 0;
     }
     otlp_lane *lane = transport->lanes;
-    while (lane->phase != OTLP_IDLE)
+    while (lane->phase != OTLP_IDLE) {
         lane++;
-    if (!otlp_open_session(transport, result) || !djp__otlp_lane_begin(lane, job, result))
+    }
+    if (!otlp_open_session(transport, result) || !djp__otlp_lane_begin(lane, job, result)) {
         return 0;
+    }
     transport->busy++;
     return 1;
 }
@@ -100,9 +113,11 @@ otlp_fill(otlp_transport *transport, const djp__send_feed *feed)
 {
     djp__send_job job;
     djp__send_result result;
-    while (otlp_may_begin(transport) && feed->next(feed->user, &job))
-        if (!otlp_begin(transport, &job, &result))
+    while (otlp_may_begin(transport) && feed->next(feed->user, &job)) {
+        if (!otlp_begin(transport, &job, &result)) {
             feed->done(feed->user, job.tag, &result);
+        }
+    }
 }
 
 /* The tag is told last: whoever hears of it may free the body. */
@@ -110,8 +125,9 @@ static void
 otlp_end(otlp_lane *lane, otlp_ending ending, const djp__send_feed *feed)
 {
     djp__send_result result;
-    if (!djp__otlp_lane_end(lane, ending, &result))
+    if (!djp__otlp_lane_end(lane, ending, &result)) {
         return;
+    }
     lane->transport->busy--;
     feed->done(feed->user, lane->job.tag, &result);
 }
@@ -124,14 +140,17 @@ otlp_harvest(otlp_transport *transport, const djp__send_feed *feed, int give_up)
     unsigned busy = transport->busy;
     for (unsigned i = 0; i < transport->lane_count && transport->busy > 0; i++) {
         otlp_lane *lane = &transport->lanes[i];
-        if (lane->phase == OTLP_IDLE)
+        if (lane->phase == OTLP_IDLE) {
             continue;
-        if (djp__curl_session_is_done(transport->session, i))
+        }
+        if (djp__curl_session_is_done(transport->session, i)) {
             otlp_end(lane, OTLP_DONE, feed);
-        if (lane->phase != OTLP_IDLE && give_up)
+        }
+        if (lane->phase != OTLP_IDLE && give_up) {
             otlp_end(lane, OTLP_ABORTED, feed);
-        else if (lane->phase != OTLP_IDLE && now >= lane->deadline)
+        } else if (lane->phase != OTLP_IDLE && now >= lane->deadline) {
             otlp_end(lane, OTLP_TIMED_OUT, feed);
+        }
     }
     return busy - transport->busy;
 }
@@ -142,8 +161,9 @@ otlp_next_deadline(const otlp_transport *transport)
     uint64_t next = UINT64_MAX;
     for (unsigned i = 0; i < transport->lane_count; i++) {
         const otlp_lane *lane = &transport->lanes[i];
-        if (lane->phase != OTLP_IDLE && lane->deadline < next)
+        if (lane->phase != OTLP_IDLE && lane->deadline < next) {
             next = lane->deadline;
+        }
     }
     return next;
 }
@@ -157,8 +177,9 @@ otlp_run(djp__transport *base, const djp__send_feed *feed)
     transport->is_sending = 1;
     for (;;) {
         otlp_fill(transport, feed);
-        if (transport->busy == 0)
+        if (transport->busy == 0) {
             break;
+        }
         djp__curl_session_step(transport->session);
         unsigned ended = otlp_harvest(transport, feed, 0);
         int wish = transport->busy > 0 || ended == 0 ? feed->poll(feed->user) : DJP__SEND_GO_ON;
@@ -166,10 +187,12 @@ otlp_run(djp__transport *base, const djp__send_feed *feed)
             otlp_harvest(transport, feed, 1);
             break;
         }
-        if (ended == 0)
+        if (ended == 0) {
             djp__curl_session_wait(transport->session, otlp_next_deadline(transport));
-        if (wish == DJP__SEND_PAUSE)
+        }
+        if (wish == DJP__SEND_PAUSE) {
             break;
+        }
     }
     transport->is_sending = transport->busy > 0;
     djp__sigpipe_restore(&guard);
@@ -218,8 +241,9 @@ static void
 otlp_wake(djp__transport *base)
 {
     pid_t sender = djp_load_acquire(&((otlp_transport *)base)->sender);
-    if (sender)
+    if (sender) {
         djp__thread_poke(sender);
+    }
 }
 
 static void
@@ -230,15 +254,17 @@ otlp_abandon(djp__transport *base)
     djp_store_release(&transport->sender, 0);
     for (unsigned i = 0; i < transport->lane_count; i++) {
         transport->lanes[i].is_warm = 0;
-        if (transport->is_sending)
+        if (transport->is_sending) {
             djp__otlp_lane_forget(&transport->lanes[i]);
+        }
     }
     transport->busy = 0;
     transport->is_sending = 0;
     transport->is_retiring = 0;
     transport->session = NULL;
-    if (session)
+    if (session != NULL) {
         djp__curl_session_abandon(session);
+    }
 }
 
 static void
@@ -255,46 +281,54 @@ otlp_drop_session(otlp_transport *transport)
 static void
 otlp_leave(djp__transport *base)
 {
-    if (!djp__curl_is_over()) /* the process ends, and nobody waits for this thread */
+    if (!djp__curl_is_over()) { /* the process ends, and nobody waits for this thread */
         otlp_drop_session((otlp_transport *)base);
+    }
 }
 
 static void
 otlp_free(djp__transport *base)
 {
     otlp_transport *transport = (otlp_transport *)base;
-    if (!transport)
+    if (transport == NULL) {
         return;
+    }
     otlp_drop_session(transport);
     djp__curl_target_fini(&transport->target);
     djp__curl_headers_fini(&transport->headers);
     djp__gzip_free(transport->gzip);
-    for (unsigned i = 0; transport->lanes && i < transport->lane_count; i++)
+    for (unsigned i = 0; transport->lanes && i < transport->lane_count; i++) {
         djp__buf_fini(&transport->lanes[i].wire);
+    }
     djp__free(transport->lanes);
     djp__free(transport->user_agent);
     djp__free(transport);
 }
 
-static const djp__transport_ops otlp_http_ops = {"otlp_http", otlp_send, otlp_wake, otlp_abandon, otlp_free,
-                                                 otlp_leave,  0,         0,         otlp_run};
-static const djp__transport_ops otlp_grpc_ops = {"otlp_grpc", otlp_send, otlp_wake, otlp_abandon, otlp_free,
-                                                 otlp_leave,  0,         0,         otlp_run};
+static const djp__transport_ops otlp_http_ops = {
+    "otlp_http", otlp_send, otlp_wake, otlp_abandon, otlp_free, otlp_leave, 0, 0, otlp_run};
+static const djp__transport_ops otlp_grpc_ops = {
+    "otlp_grpc", otlp_send, otlp_wake, otlp_abandon, otlp_free, otlp_leave, 0, 0, otlp_run};
 
 static const char *const *
 otlp_fixed_headers(djp_protocol protocol)
 {
     /* A name without a value removes what libcurl would send by itself. */
-    static const char *const grpc[] = {"Content-Type: application/grpc", "TE: trailers", "Expect:", "Accept:", NULL};
+    static const char *const grpc[] = {"Content-Type: application/grpc", "TE: trailers",
+                                       "Expect:", "Accept:", NULL};
     static const char *const protobuf[] = {"Content-Type: application/x-protobuf", "Expect:", NULL};
     static const char *const json[] = {"Content-Type: application/json", "Expect:", NULL};
-    return protocol == DJP_PROTOCOL_GRPC ? grpc : protocol == DJP_PROTOCOL_HTTP_JSON ? json : protobuf;
+    return protocol == DJP_PROTOCOL_GRPC        ? grpc
+           : protocol == DJP_PROTOCOL_HTTP_JSON ? json
+                                                : protobuf;
 }
 
 static int
 otlp_init_lanes(otlp_transport *transport, unsigned wanted)
 {
-    transport->lane_count = wanted < 1 ? 1 : wanted < DJP__CURL_LANES_MAX ? wanted : DJP__CURL_LANES_MAX;
+    transport->lane_count = wanted < 1                     ? 1
+                            : wanted < DJP__CURL_LANES_MAX ? wanted
+                                                           : DJP__CURL_LANES_MAX;
     transport->lanes = djp__calloc(transport->lane_count, sizeof *transport->lanes);
     for (unsigned i = 0; transport->lanes && i < transport->lane_count; i++) {
         transport->lanes[i].transport = transport;
@@ -308,33 +342,43 @@ static int
 otlp_init(otlp_transport *transport, const djp__destination *destination, const char *user_agent)
 {
     int code = djp__curl_target_init(&transport->target, destination);
-    if (code != 0)
+    if (code != 0) {
         return code;
+    }
     size_t shown_size = strlen(transport->target.shown);
-    memcpy(transport->shown, transport->target.shown, shown_size < OTLP_SHOWN_MAX ? shown_size : OTLP_SHOWN_MAX);
-    code = djp__curl_headers_init(&transport->headers, otlp_fixed_headers(destination->protocol), destination->headers);
-    if (code == 0)
+    memcpy(transport->shown, transport->target.shown,
+           shown_size < OTLP_SHOWN_MAX ? shown_size : OTLP_SHOWN_MAX);
+    code = djp__curl_headers_init(&transport->headers, otlp_fixed_headers(destination->protocol),
+                                  destination->headers);
+    if (code == 0) {
         code = otlp_init_lanes(transport, destination->concurrency);
-    if (code == 0 && destination->compress)
+    }
+    if (code == 0 && destination->compress) {
         code = djp__gzip_new(&transport->gzip);
-    transport->user_agent = djp__strdup(user_agent ? user_agent : "djp-telemetry-exporter-c");
-    if (code == 0 && !transport->user_agent)
+    }
+    transport->user_agent =
+        djp__strdup(user_agent != NULL ? user_agent : "djp-telemetry-exporter-c");
+    if (code == 0 && transport->user_agent == NULL) {
         code = DJP_ENOMEM;
-    if (code == 0)
+    }
+    if (code == 0) {
         code = djp__curl_start();
+    }
     transport->breaks_reuse = djp__curl_breaks_reuse();
     return code;
 }
 
 int
-djp__transport_otlp_new(djp__transport **out, const djp__destination *destination, const char *user_agent,
-                        djp_diag *diag)
+djp__transport_otlp_new(djp__transport **out, const djp__destination *destination,
+                        const char *user_agent, djp_diag *diag)
 {
     *out = NULL;
     otlp_transport *transport = djp__calloc(1, sizeof *transport);
-    if (!transport)
+    if (transport == NULL) {
         return DJP_ENOMEM;
-    transport->base.ops = destination->protocol == DJP_PROTOCOL_GRPC ? &otlp_grpc_ops : &otlp_http_ops;
+    }
+    transport->base.ops =
+        destination->protocol == DJP_PROTOCOL_GRPC ? &otlp_grpc_ops : &otlp_http_ops;
     transport->destination = *destination;
     transport->diag = diag;
     int code = otlp_init(transport, destination, user_agent);

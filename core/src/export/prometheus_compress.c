@@ -1,5 +1,5 @@
-/* Whether an exposition is compressed for whoever asks for it, and the compression: the same for the Prometheus endpoint and for
- * scrapes that an application answers. */
+/* Whether an exposition is compressed for whoever asks for it, and the compression: the same for
+ * the Prometheus endpoint and for scrapes that an application answers. */
 #include <string.h>
 #include <zlib.h>
 
@@ -48,7 +48,7 @@ prometheus_gzip(const char *text, size_t size, size_t *out_size)
     }
     size_t bound = deflateBound(&stream, (uLong)size);
     char *out = djp__alloc(bound);
-    if (out) {
+    if (out != NULL) {
         stream.next_in = (Bytef *)(uintptr_t)text;
         stream.avail_in = (uInt)size;
         stream.next_out = (Bytef *)out;
@@ -67,11 +67,12 @@ prometheus_gzip(const char *text, size_t size, size_t *out_size)
 int
 djp_exposition_pack(char **text, size_t *size, djp_text accept_encoding)
 {
-    if (*size < PROMETHEUS_PACK_MIN || *size > UINT32_MAX / 2 || !prometheus_accepts_gzip(accept_encoding)) {
+    if (*size < PROMETHEUS_PACK_MIN || *size > UINT32_MAX / 2 ||
+        !prometheus_accepts_gzip(accept_encoding)) {
         return 0;
     }
     char *packed = prometheus_gzip(*text, *size, size);
-    if (packed) {
+    if (packed != NULL) {
         djp_free(*text);
         *text = packed;
     }

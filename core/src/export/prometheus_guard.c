@@ -1,5 +1,5 @@
-/* Deadlines and places of connections. A byte now and then moves no deadline; a connection is ended by shutdown(2) alone, and whoever owns
- * the descriptor closes it. */
+/* Deadlines and places of connections. A byte now and then moves no deadline; a connection is ended
+ * by shutdown(2) alone, and whoever owns the descriptor closes it. */
 #include "export/prometheus_guard.h"
 
 #include <stddef.h>
@@ -16,8 +16,9 @@ void
 djp__prometheus_guard_init(djp__prometheus_guard *guard)
 {
     djp__mutex_init(&guard->mutex);
-    for (size_t i = 0; i < PROMETHEUS_GUARD_ALL; i++)
+    for (size_t i = 0; i < PROMETHEUS_GUARD_ALL; i++) {
         guard->places[i].fd = -1;
+    }
 }
 
 static void
@@ -28,15 +29,18 @@ prometheus_guard_end(djp__prometheus_client *place)
     place->since = UINT64_MAX;
 }
 
-/* The connection that has waited longest without a complete request; NULL when all are being answered. */
+/* The connection that has waited longest without a complete request; NULL when all are being
+ * answered. */
 static djp__prometheus_client *
 prometheus_guard_oldest(djp__prometheus_guard *guard)
 {
     djp__prometheus_client *oldest = NULL;
     for (size_t i = 0; i < PROMETHEUS_GUARD_ALL; i++) {
         djp__prometheus_client *place = &guard->places[i];
-        if (place->fd >= 0 && !place->busy && place->since != UINT64_MAX && (!oldest || place->since < oldest->since))
+        if (place->fd >= 0 && !place->busy && place->since != UINT64_MAX &&
+            (oldest == NULL || place->since < oldest->since)) {
             oldest = place;
+        }
     }
     return oldest;
 }
@@ -50,16 +54,20 @@ djp__prometheus_guard_enter(djp__prometheus_guard *guard, int fd)
     djp__mutex_lock(&guard->mutex);
     for (size_t i = 0; i < PROMETHEUS_GUARD_ALL; i++) {
         djp__prometheus_client *place = &guard->places[i];
-        if (place->fd < 0)
+        if (place->fd < 0) {
             mine = place;
-        else
+        } else {
             staying += place->since != UINT64_MAX;
+        }
     }
-    djp__prometheus_client *oldest = staying >= DJP__PROMETHEUS_CLIENTS ? prometheus_guard_oldest(guard) : NULL;
-    if (oldest)
+    djp__prometheus_client *oldest =
+        staying >= DJP__PROMETHEUS_CLIENTS ? prometheus_guard_oldest(guard) : NULL;
+    if (oldest != NULL) {
         prometheus_guard_end(oldest);
-    if (mine)
+    }
+    if (mine != NULL) {
         *mine = (djp__prometheus_client){fd, now, now + PROMETHEUS_GUARD_REQUEST_NS, 0};
+    }
     djp__mutex_unlock(&guard->mutex);
     return mine;
 }
@@ -68,17 +76,19 @@ void
 djp__prometheus_guard_leave(djp__prometheus_guard *guard, djp__prometheus_client *place)
 {
     djp__mutex_lock(&guard->mutex);
-    if (place)
+    if (place != NULL) {
         place->fd = -1;
+    }
     djp__mutex_unlock(&guard->mutex);
 }
 
 void
-djp__prometheus_guard_set_busy(djp__prometheus_guard *guard, djp__prometheus_client *place, int busy)
+djp__prometheus_guard_set_busy(djp__prometheus_guard *guard, djp__prometheus_client *place,
+                               int busy)
 {
     uint64_t now = djp__clock_monotonic();
     djp__mutex_lock(&guard->mutex);
-    if (place && place->since != UINT64_MAX) {
+    if (place != NULL && place->since != UINT64_MAX) {
         place->busy = busy;
         place->since = now;
         place->deadline = now + (busy ? PROMETHEUS_GUARD_RESPONSE_NS : PROMETHEUS_GUARD_REQUEST_NS);
@@ -93,10 +103,12 @@ djp__prometheus_guard_sweep(djp__prometheus_guard *guard)
     djp__mutex_lock(&guard->mutex);
     for (size_t i = 0; i < PROMETHEUS_GUARD_ALL; i++) {
         djp__prometheus_client *place = &guard->places[i];
-        if (place->fd < 0)
+        if (place->fd < 0) {
             continue;
-        if (place->deadline <= now)
+        }
+        if (place->deadline <= now) {
             prometheus_guard_end(place);
+        }
         next = place->deadline < next ? place->deadline : next;
     }
     djp__mutex_unlock(&guard->mutex);

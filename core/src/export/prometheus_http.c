@@ -1,5 +1,5 @@
-/* GET and HEAD /metrics over libmicrohttpd, with content negotiation and gzip. It serves nothing else, reads no request body
- * and never calls into a language runtime. */
+/* GET and HEAD /metrics over libmicrohttpd, with content negotiation and gzip. It serves nothing
+ * else, reads no request body and never calls into a language runtime. */
 #include "export/prometheus_http.h"
 
 #include <errno.h>
@@ -31,10 +31,12 @@ struct djp__prometheus_http {
     int port;
     uint32_t generation; /* of the process that owns the threads */
     djp_fork_hook hook;
-    /* Opens, waits and closes, with a table of descriptors of its own, which it shares with the daemon's thread alone. */
+    /* Opens, waits and closes, with a table of descriptors of its own, which it shares with the
+     * daemon's thread alone. */
     pthread_t keeper;
     djp_wake ready, end; /* `end` also tells of a first connection */
-    DJP_ATOMIC(int) ending; /* by stop, before it notifies */
+    DJP_ATOMIC(int)
+    ending; /* by stop, before it notifies */
     djp__prometheus_guard guard;
     const char *host; /* what start was asked for; until `ready` */
     int result;
@@ -44,9 +46,9 @@ struct djp__prometheus_http {
 static enum MHD_Result
 prometheus_respond(struct MHD_Connection *connection, unsigned status, const char *text)
 {
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT);
-    if (!response) {
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT);
+    if (response == NULL) {
         return MHD_NO;
     }
     MHD_add_response_header(response, "Content-Type", "text/plain; charset=utf-8");
@@ -68,16 +70,19 @@ static enum MHD_Result
 prometheus_metrics(djp__prometheus_http *endpoint, struct MHD_Connection *connection)
 {
     const char *accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept");
-    djp_exposition format = djp_exposition_negotiate((djp_text){accept, accept ? strlen(accept) : 0});
+    djp_exposition format =
+        djp_exposition_negotiate((djp_text){accept, accept != NULL ? strlen(accept) : 0});
     char *text;
     size_t size;
     if (djp_registry_expose(&text, &size, endpoint->registry, format) < 0) {
         return prometheus_respond(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory\n");
     }
     int packed = djp_exposition_pack(
-        &text, &size, djp__text(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept-Encoding")));
-    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(size, text, prometheus_free);
-    if (!response) {
+        &text, &size,
+        djp__text(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept-Encoding")));
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer_with_free_callback(size, text, prometheus_free);
+    if (response == NULL) {
         djp__free(text);
         return MHD_NO;
     }
@@ -95,8 +100,9 @@ prometheus_metrics(djp__prometheus_http *endpoint, struct MHD_Connection *connec
 static djp__prometheus_client *
 prometheus_client(struct MHD_Connection *connection)
 {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return info ? info->socket_context : NULL;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info != NULL ? info->socket_context : NULL;
 }
 
 static void
@@ -109,13 +115,15 @@ prometheus_connected(void *user, struct MHD_Connection *connection, void **place
         djp__prometheus_guard_leave(&endpoint->guard, *place);
         return;
     }
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    *place = info ? djp__prometheus_guard_enter(&endpoint->guard, info->connect_fd) : NULL;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    *place = info != NULL ? djp__prometheus_guard_enter(&endpoint->guard, info->connect_fd) : NULL;
     djp__wake_notify(&endpoint->end);
 }
 
 static void
-prometheus_completed(void *user, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode code)
+prometheus_completed(void *user, struct MHD_Connection *connection, void **state,
+                     enum MHD_RequestTerminationCode code)
 {
     djp__prometheus_http *endpoint = user;
     (void)state;
@@ -124,8 +132,9 @@ prometheus_completed(void *user, struct MHD_Connection *connection, void **state
 }
 
 static enum MHD_Result
-prometheus_handle(void *user, struct MHD_Connection *connection, const char *url, const char *method,
-                  const char *version, const char *body, size_t *body_size, void **state)
+prometheus_handle(void *user, struct MHD_Connection *connection, const char *url,
+                  const char *method, const char *version, const char *body, size_t *body_size,
+                  void **state)
 {
     djp__prometheus_http *endpoint = user;
     (void)version;
@@ -182,14 +191,16 @@ prometheus_port_of(int fd)
     socklen_t size = sizeof address;
     char port[16];
     if (getsockname(fd, (struct sockaddr *)&address, &size) != 0 ||
-        getnameinfo((struct sockaddr *)&address, size, NULL, 0, port, sizeof port, NI_NUMERICSERV) != 0) {
+        getnameinfo((struct sockaddr *)&address, size, NULL, 0, port, sizeof port,
+                    NI_NUMERICSERV) != 0) {
         return 0;
     }
     uint64_t number;
     return djp__parse_u64(djp__text(port), &number) ? (int)number : 0;
 }
 
-/* An IPv6 address as it stands in an URL is meant without its brackets. Returns the host to look up; room holds it if it had some. */
+/* An IPv6 address as it stands in an URL is meant without its brackets. Returns the host to look
+ * up; room holds it if it had some. */
 static const char *
 prometheus_bare_host(char *room, size_t room_size, const char *host)
 {
@@ -207,15 +218,16 @@ prometheus_open(djp__prometheus_http *endpoint, const char *given, int port)
 {
     char service[16], room[64];
     const char *host = prometheus_bare_host(room, sizeof room, given);
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | AI_PASSIVE}, *found = NULL;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | AI_PASSIVE},
+                    *found = NULL;
     snprintf(service, sizeof service, "%d", port);
     int error = getaddrinfo(host, service, &hints, &found);
     if (error != 0) {
-        djp__diag(
-            endpoint->diag, DJP_LOG_WARN,
-            "Prometheus endpoint: host %.200s is not an address (%s); no /metrics port is open, set a host of this "
-            "machine",
-            host, gai_strerror(error));
+        djp__diag(endpoint->diag, DJP_LOG_WARN,
+                  "Prometheus endpoint: host %.200s is not an address (%s); no /metrics port is "
+                  "open, set a host of this "
+                  "machine",
+                  host, gai_strerror(error));
         return DJP_EINVAL;
     }
     for (const struct addrinfo *a = found; a && endpoint->fd < 0; a = a->ai_next) {
@@ -224,10 +236,10 @@ prometheus_open(djp__prometheus_http *endpoint, const char *given, int port)
     error = errno;
     freeaddrinfo(found);
     if (endpoint->fd < 0) {
-        djp__diag(
-            endpoint->diag, DJP_LOG_WARN,
-            "Prometheus endpoint: cannot listen on %.200s port %d (%s); no /metrics port is open, choose a free one",
-            host, port, strerror(error));
+        djp__diag(endpoint->diag, DJP_LOG_WARN,
+                  "Prometheus endpoint: cannot listen on %.200s port %d (%s); no /metrics port is "
+                  "open, choose a free one",
+                  host, port, strerror(error));
         return DJP_EIO;
     }
     endpoint->port = prometheus_port_of(endpoint->fd);
@@ -235,17 +247,19 @@ prometheus_open(djp__prometheus_http *endpoint, const char *given, int port)
     return 0;
 }
 
-/* The daemon's thread inherits the keeper's table of descriptors, and its signal mask: the host's handlers must never run on it. */
+/* The daemon's thread inherits the keeper's table of descriptors, and its signal mask: the host's
+ * handlers must never run on it. */
 static struct MHD_Daemon *
 prometheus_start_daemon(djp__prometheus_http *endpoint)
 {
-    return MHD_start_daemon(MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-                            prometheus_handle, endpoint, MHD_OPTION_EXTERNAL_LOGGER, prometheus_log, endpoint,
-                            MHD_OPTION_LISTEN_SOCKET, endpoint->fd, MHD_OPTION_CONNECTION_LIMIT,
-                            (unsigned)(DJP__PROMETHEUS_CLIENTS + DJP__PROMETHEUS_SPARE), MHD_OPTION_NOTIFY_CONNECTION,
-                            prometheus_connected, endpoint, MHD_OPTION_NOTIFY_COMPLETED, prometheus_completed, endpoint,
-                            MHD_OPTION_CONNECTION_TIMEOUT, PROMETHEUS_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                            (size_t)PROMETHEUS_CONNECTION_MEMORY, MHD_OPTION_END);
+    return MHD_start_daemon(
+        MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+        prometheus_handle, endpoint, MHD_OPTION_EXTERNAL_LOGGER, prometheus_log, endpoint,
+        MHD_OPTION_LISTEN_SOCKET, endpoint->fd, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)(DJP__PROMETHEUS_CLIENTS + DJP__PROMETHEUS_SPARE), MHD_OPTION_NOTIFY_CONNECTION,
+        prometheus_connected, endpoint, MHD_OPTION_NOTIFY_COMPLETED, prometheus_completed, endpoint,
+        MHD_OPTION_CONNECTION_TIMEOUT, PROMETHEUS_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)PROMETHEUS_CONNECTION_MEMORY, MHD_OPTION_END);
 }
 
 static void *
@@ -256,7 +270,7 @@ prometheus_keep(void *user)
     int result = prometheus_open(endpoint, endpoint->host, endpoint->port);
     if (result == 0) {
         endpoint->daemon = prometheus_start_daemon(endpoint);
-        if (!endpoint->daemon) {
+        if (endpoint->daemon == NULL) {
             close(endpoint->fd);
             result = DJP_ETHREAD;
         }
@@ -264,8 +278,9 @@ prometheus_keep(void *user)
     endpoint->result = result;
     djp__wake_notify(&endpoint->ready);
     if (result == 0) {
-        while (!djp_load_acquire(&endpoint->ending))
+        while (!djp_load_acquire(&endpoint->ending)) {
             djp__wake_wait(&endpoint->end, djp__prometheus_guard_sweep(&endpoint->guard));
+        }
         MHD_stop_daemon(endpoint->daemon);
     }
     return NULL;
@@ -283,15 +298,15 @@ prometheus_fork_child(void *user)
 }
 
 int
-djp__prometheus_http_start(djp__prometheus_http **out, djp_registry *registry, const char *host, int port,
-                           djp_diag *diag)
+djp__prometheus_http_start(djp__prometheus_http **out, djp_registry *registry, const char *host,
+                           int port, djp_diag *diag)
 {
     *out = NULL;
-    if (!registry || port < 0 || port > 65535) {
+    if (registry == NULL || port < 0 || port > 65535) {
         return DJP_EINVAL;
     }
     djp__prometheus_http *endpoint = djp__calloc(1, sizeof *endpoint);
-    if (!endpoint) {
+    if (endpoint == NULL) {
         return DJP_ENOMEM;
     }
     endpoint->registry = registry;
@@ -324,13 +339,13 @@ djp__prometheus_http_start(djp__prometheus_http **out, djp_registry *registry, c
 int
 djp__prometheus_http_port(const djp__prometheus_http *endpoint)
 {
-    return endpoint ? endpoint->port : 0;
+    return endpoint != NULL ? endpoint->port : 0;
 }
 
 void
 djp__prometheus_http_stop(djp__prometheus_http *endpoint)
 {
-    if (!endpoint) {
+    if (endpoint == NULL) {
         return;
     }
     djp__fork_unregister(&endpoint->hook);

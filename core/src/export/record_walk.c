@@ -1,5 +1,5 @@
-/* Bounds checks and offsets of a record's items, and the rule that the last value of a key wins. It must never read outside the
- * record, whatever the record says. */
+/* Bounds checks and offsets of a record's items, and the rule that the last value of a key wins. It
+ * must never read outside the record, whatever the record says. */
 #include "export/record_walk.h"
 
 #include <string.h>
@@ -56,7 +56,8 @@ walk_reserve(uint32_t **list, size_t *capacity, size_t count)
 static int
 walk_reserve_region(djp__walk *walk, uint32_t from, uint32_t to)
 {
-    if (!walk_reserve(&walk->offsets, &walk->capacity, walk->top + (to - from) / sizeof(djp_item) + 1)) {
+    if (!walk_reserve(&walk->offsets, &walk->capacity,
+                      walk->top + (to - from) / sizeof(djp_item) + 1)) {
         walk_fail(walk, DJP_ENOMEM);
         return 0;
     }
@@ -93,7 +94,8 @@ walk_fill_slot(djp__walk *walk, djp_key key)
     walk->key_max = slot->size > walk->key_max ? slot->size : walk->key_max;
 }
 
-/* Learns the keys that were interned since the last time. Ids beyond the table's count are damage. */
+/* Learns the keys that were interned since the last time. Ids beyond the table's count are
+ * damage. */
 static int
 walk_learn_keys(djp__walk *walk, djp_key key)
 {
@@ -150,8 +152,9 @@ walk_text_ok(const djp_span_record *record, uint32_t at, uint32_t size)
 static inline int
 walk_head_ok(const djp_span_record *record)
 {
-    if (record->size < sizeof *record || record->size > DJP_RECORD_SIZE_MAX || record->size % 8 != 0 ||
-        record->type != DJP_RECORD_SPAN || record->scope > DJP_SCOPE_LIMIT) {
+    if (record->size < sizeof *record || record->size > DJP_RECORD_SIZE_MAX ||
+        record->size % 8 != 0 || record->type != DJP_RECORD_SPAN ||
+        record->scope > DJP_SCOPE_LIMIT) {
         return 0;
     }
     return walk_text_ok(record, record->name_at, record->name_size) &&
@@ -226,8 +229,9 @@ djp__walk_span(djp__walk *walk, djp__walk_list *attributes, const djp_span_recor
     uint32_t *offsets = walk->offsets, known = walk->keys;
     size_t count = 0;
     while (at < end) {
-        /* Both are multiples of 8, so a head fits. Each step waits for the one before: head plus padding is one sum, whose carry out
-         * of the size's 24 bits the check of the size makes harmless. */
+        /* Both are multiples of 8, so a head fits. Each step waits for the one before: head plus
+         * padding is one sum, whose carry out of the size's 24 bits the check of the size makes
+         * harmless. */
         const djp_item *item = (const djp_item *)(const void *)(base + at);
         uint32_t head = item->head, kind = head >> 28;
         uint32_t next = at + ((head + sizeof *item + 7u) & (DJP_ITEM_SIZE_MAX - 7u));
@@ -415,10 +419,11 @@ djp__walk_map(djp__walk *walk, uint32_t from, uint32_t to)
     return walk_compact(walk, list);
 }
 
-/* Splits `size` text bytes at `at` from the attribute items after them. Attribute items may be absent together with the padding. */
+/* Splits `size` text bytes at `at` from the attribute items after them. Attribute items may be
+ * absent together with the padding. */
 static int
-walk_split(djp_text *text, uint32_t *from, uint32_t *to, const djp__walk *walk, uint32_t at, uint32_t end,
-           uint32_t size)
+walk_split(djp_text *text, uint32_t *from, uint32_t *to, const djp__walk *walk, uint32_t at,
+           uint32_t end, uint32_t size)
 {
     if (size > end - at) {
         return 0;
@@ -440,8 +445,8 @@ djp__walk_read_event(djp__walk_event *out, const djp__walk *walk, uint32_t at)
         return 0;
     }
     memcpy(&out->head, walk->base + payload, sizeof out->head);
-    return walk_split(&out->name, &out->from, &out->to, walk, payload + (uint32_t)sizeof out->head, payload + size,
-                      out->head.name_size);
+    return walk_split(&out->name, &out->from, &out->to, walk, payload + (uint32_t)sizeof out->head,
+                      payload + size, out->head.name_size);
 }
 
 int
@@ -453,12 +458,13 @@ djp__walk_read_link(djp__walk_link *out, const djp__walk *walk, uint32_t at)
         return 0;
     }
     memcpy(&out->head, walk->base + payload, sizeof out->head);
-    return walk_split(&out->state, &out->from, &out->to, walk, payload + (uint32_t)sizeof out->head, payload + size,
-                      out->head.state_size);
+    return walk_split(&out->state, &out->from, &out->to, walk, payload + (uint32_t)sizeof out->head,
+                      payload + size, out->head.state_size);
 }
 
 int
-djp__walk_reason(djp_text *text, const djp__walk *walk, const djp_span_record *record, djp__walk_list attributes)
+djp__walk_reason(djp_text *text, const djp__walk *walk, const djp_span_record *record,
+                 djp__walk_list attributes)
 {
     *text = djp__reason_text(record->reason, record->reason_label);
     if (record->local_root == 0 || text->size == 0) {

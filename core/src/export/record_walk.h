@@ -1,5 +1,5 @@
-/* Reading the items of one record: bounds first, then offsets. Every encoding starts here, so that a damaged record is refused
- * in one place. Nothing here writes output or changes the record. */
+/* Reading the items of one record: bounds first, then offsets. Every encoding starts here, so that
+ * a damaged record is refused in one place. Nothing here writes output or changes the record. */
 #ifndef DJP_EXPORT_RECORD_WALK_H
 #define DJP_EXPORT_RECORD_WALK_H
 
@@ -22,7 +22,8 @@ typedef struct djp__walk_list {
     size_t count;
 } djp__walk_list;
 
-/* Zero-initialise with djp__walk_init. Offsets count from base. error is sticky until the next begin. */
+/* Zero-initialise with djp__walk_init. Offsets count from base. error is sticky until the next
+ * begin. */
 typedef struct djp__walk {
     const char *base;
     uint32_t end; /* bytes that may be read from base */
@@ -39,7 +40,8 @@ typedef struct djp__walk {
     uint32_t keys; /* slots 1 .. keys are filled */
     uint32_t key_max; /* largest encoded key among them */
     uint32_t generation;
-    djp_key reason_key; /* of "sampling.reason"; 0 when the key table is full and so nobody has it */
+    /* of "sampling.reason"; 0 when the key table is full and so nobody has it */
+    djp_key reason_key;
     djp_text *set; /* open-addressing set of map keys */
     size_t set_capacity;
 } djp__walk;
@@ -47,17 +49,18 @@ typedef struct djp__walk {
 void djp__walk_init(djp__walk *walk);
 void djp__walk_fini(djp__walk *walk);
 
-/* Starts on bytes that are not a span record (the resource): size bytes at base, 8-byte aligned. Borrows base. */
+/* Starts on bytes that are not a span record (the resource): size bytes at base, 8-byte aligned.
+ * Borrows base. */
 void djp__walk_begin(djp__walk *walk, const void *base, size_t size);
-/* Checks the record, collects its attributes into *attributes and its events and links into walk->others. Borrows the record until
- * the next begin. Returns 0, DJP_EPROTO or DJP_ENOMEM. */
+/* Checks the record, collects its attributes into *attributes and its events and links into
+ * walk->others. Borrows the record until the next begin. Returns 0, DJP_EPROTO or DJP_ENOMEM. */
 int djp__walk_span(djp__walk *walk, djp__walk_list *attributes, const djp_span_record *record);
 
-/* Checks the attribute items between two offsets of a record of another signal, as djp__walk_span does for a span, and learns their
- * keys. Returns 0, DJP_EPROTO or DJP_ENOMEM. */
+/* Checks the attribute items between two offsets of a record of another signal, as djp__walk_span
+ * does for a span, and learns their keys. Returns 0, DJP_EPROTO or DJP_ENOMEM. */
 int djp__walk_keys(djp__walk *walk, uint32_t from, uint32_t to);
-/* The attribute items between two offsets, whose keys were checked by djp__walk_span or djp__walk_keys. Sets walk->error and gives an
- * empty list when damaged. */
+/* The attribute items between two offsets, whose keys were checked by djp__walk_span or
+ * djp__walk_keys. Sets walk->error and gives an empty list when damaged. */
 djp__walk_list djp__walk_attributes(djp__walk *walk, uint32_t from, uint32_t to);
 /* Drops all but the last item of each key from a list of attributes, keeping the order. */
 djp__walk_list djp__walk_unique(djp__walk *walk, djp__walk_list list);
@@ -124,8 +127,10 @@ djp__walk_text(const djp_span_record *record, uint32_t at, uint32_t size)
     return text;
 }
 
-/* 1 when the local root says why it was kept and the user has no attribute of that name. *text is static. */
-int djp__walk_reason(djp_text *text, const djp__walk *walk, const djp_span_record *record, djp__walk_list attributes);
+/* 1 when the local root says why it was kept and the user has no attribute of that name. *text is
+ * static. */
+int djp__walk_reason(djp_text *text, const djp__walk *walk, const djp_span_record *record,
+                     djp__walk_list attributes);
 #define DJP__REASON_KEY "sampling.reason"
 
 #endif

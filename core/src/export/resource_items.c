@@ -18,7 +18,8 @@ resource_open(djp_buf *out, unsigned kind, unsigned type)
     return at;
 }
 
-/* Fills in the size and pads. A payload that an item cannot hold is taken back as an empty value. */
+/* Fills in the size and pads. A payload that an item cannot hold is taken back as an empty
+ * value. */
 static void
 resource_close(djp_buf *out, size_t at)
 {
@@ -36,7 +37,9 @@ resource_close(djp_buf *out, size_t at)
     }
     memcpy(out->data + at, &item, sizeof item);
     static const char zeros[8];
-    djp__buf_append(out, zeros, djp_pad8(size) - size > 7 || size > DJP_ITEM_SIZE_MAX ? 0 : djp_pad8(size) - size);
+    djp__buf_append(out, zeros,
+                    djp_pad8(size) - size > 7 || size > DJP_ITEM_SIZE_MAX ? 0
+                                                                          : djp_pad8(size) - size);
 }
 
 static void
@@ -71,7 +74,8 @@ resource_scalar(djp_buf *out, const djp_value *value)
         resource_text(out, value->as.text);
         break;
     case DJP_BYTES:
-        djp__buf_append(out, value->as.text.data, value->as.text.data != NULL ? value->as.text.size : 0);
+        djp__buf_append(out, value->as.text.data,
+                        value->as.text.data != NULL ? value->as.text.size : 0);
         break;
     default:
         break;
@@ -94,8 +98,9 @@ static void
 resource_value(djp_buf *out, const djp_value *value, int depth)
 {
     int nested = value->type == DJP_ARRAY || value->type == DJP_MAP;
-    unsigned type =
-        (unsigned)value->type > DJP_MAP || (nested && depth > DJP_VALUE_DEPTH_MAX) ? DJP_EMPTY : value->type;
+    unsigned type = (unsigned)value->type > DJP_MAP || (nested && depth > DJP_VALUE_DEPTH_MAX)
+                        ? DJP_EMPTY
+                        : value->type;
     size_t at = resource_open(out, DJP_ITEM_ATTRIBUTE, type);
     if (type == DJP_ARRAY) {
         for (size_t i = 0; value->as.array.items != NULL && i < value->as.array.count; i++) {

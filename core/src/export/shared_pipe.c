@@ -1,5 +1,6 @@
-/* How lines of several writers stay whole on one pipe. The kernel copies a write in one go when there is room for it, and only a write that
- * meets a full pipe is cut; so this never writes into a pipe that is not empty, and never more than fits. */
+/* How lines of several writers stay whole on one pipe. The kernel copies a write in one go when
+ * there is room for it, and only a write that meets a full pipe is cut; so this never writes into a
+ * pipe that is not empty, and never more than fits. */
 #include "export/shared_pipe.h"
 
 #include <errno.h>
@@ -12,7 +13,8 @@
 
 enum {
     SHARED_PIPE_LOOKS = 3, /* empty at that many looks in a row, SHARED_PIPE_PAUSE_MS apart */
-    SHARED_PIPE_LOOKS_BUSY = 10, /* after it was not: a writer that met a full pipe may have to wait for a processor */
+    /* after it was not: a writer that met a full pipe may have to wait for a processor */
+    SHARED_PIPE_LOOKS_BUSY = 10,
     SHARED_PIPE_PAUSE_MS = 2,
     SHARED_PIPE_PATIENCE_MS = 32, /* apart while nobody reads */
     SHARED_PIPE_LARGEST = 1024 * 1024 /* what the system grants anybody by default */
@@ -30,15 +32,18 @@ djp__shared_pipe_piece(int fd, const char *data, size_t size)
 {
     size_t capacity = shared_pipe_capacity(fd);
     size_t most = capacity - capacity / 4; /* somebody may have written a little meanwhile */
-    if (size <= most)
+    if (size <= most) {
         return size;
+    }
     const char *end = memrchr(data, '\n', most);
-    if (end)
+    if (end != NULL) {
         return (size_t)(end - data) + 1;
+    }
     end = memchr(data + most, '\n', size - most);
-    size_t line = end ? (size_t)(end - data) + 1 : size;
-    if (line > capacity && line <= SHARED_PIPE_LARGEST)
+    size_t line = end != NULL ? (size_t)(end - data) + 1 : size;
+    if (line > capacity && line <= SHARED_PIPE_LARGEST) {
         (void)fcntl(fd, F_SETPIPE_SZ, (int)line); /* refused: the line may be cut by others */
+    }
     return line;
 }
 
@@ -48,12 +53,14 @@ djp__shared_pipe_wait(int fd, const djp__send_control *control)
     int pause_ms = SHARED_PIPE_PAUSE_MS, looks = SHARED_PIPE_LOOKS;
     for (int empty = 0;;) {
         int waiting = 0;
-        if (ioctl(fd, FIONREAD, &waiting) != 0)
+        if (ioctl(fd, FIONREAD, &waiting) != 0) {
             return -1;
+        }
         empty = waiting == 0 ? empty + 1 : 0;
         looks = waiting == 0 ? looks : SHARED_PIPE_LOOKS_BUSY;
-        if (empty >= looks)
+        if (empty >= looks) {
             return 0;
+        }
         if (control->poll && control->poll(control->user)) {
             errno = ECANCELED;
             return -1;
@@ -63,8 +70,9 @@ djp__shared_pipe_wait(int fd, const djp__send_control *control)
             return -1;
         }
         struct pollfd gone = {fd, 0, 0}; /* wakes when the last reader goes: the write says so */
-        if (poll(&gone, 1, pause_ms) > 0)
+        if (poll(&gone, 1, pause_ms) > 0) {
             return 0;
+        }
         pause_ms = waiting == 0 ? SHARED_PIPE_PAUSE_MS : 2 * pause_ms;
         pause_ms = pause_ms < SHARED_PIPE_PATIENCE_MS ? pause_ms : SHARED_PIPE_PATIENCE_MS;
     }

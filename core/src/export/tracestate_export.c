@@ -1,5 +1,5 @@
-/* The tracestate that a span is exported with: the sampling threshold of this stage in the "ot" member, everything else as it came.
- * Must not touch the state that goes downstream. */
+/* The tracestate that a span is exported with: the sampling threshold of this stage in the "ot"
+ * member, everything else as it came. Must not touch the state that goes downstream. */
 #include "export/encoder.h"
 
 #include <string.h>
@@ -70,7 +70,8 @@ tracestate_write_ot(char out[TRACESTATE_VALUE_MAX], djp_text old, djp_text th)
     djp_text rest = old, sub, value;
     while (djp__text_split(&sub, &rest, ';')) {
         size_t separator = size != 0;
-        if (sub.size == 0 || tracestate_is_th(sub, &value) || size + separator + sub.size > TRACESTATE_VALUE_MAX) {
+        if (sub.size == 0 || tracestate_is_th(sub, &value) ||
+            size + separator + sub.size > TRACESTATE_VALUE_MAX) {
             continue;
         }
         if (separator != 0) {
@@ -118,7 +119,9 @@ void
 djp__export_tracestate(djp_buf *out, djp_text state, uint64_t threshold)
 {
     char digits[TRACESTATE_TH_MAX], value[TRACESTATE_VALUE_MAX];
-    djp_text th = {digits, threshold < TRACESTATE_THRESHOLD_LIMIT ? tracestate_write_th(digits, threshold) : 0};
+    djp_text th = {digits, threshold < TRACESTATE_THRESHOLD_LIMIT
+                               ? tracestate_write_th(digits, threshold)
+                               : 0};
     djp_text ot = tracestate_find_ot(state);
     if (ot.data != NULL ? tracestate_has_th(ot, th) : th.size == 0) {
         djp__buf_append(out, state.data, state.size);

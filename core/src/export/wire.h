@@ -1,5 +1,6 @@
-/* Protobuf written backwards: every function gets the lowest byte written so far and returns the new one, so a length is known when
- * its turn comes. The caller has made room for the whole message and DJP__WIRE_SLACK bytes more; nothing here checks room. */
+/* Protobuf written backwards: every function gets the lowest byte written so far and returns the
+ * new one, so a length is known when its turn comes. The caller has made room for the whole message
+ * and DJP__WIRE_SLACK bytes more; nothing here checks room. */
 #ifndef DJP_EXPORT_WIRE_H
 #define DJP_EXPORT_WIRE_H
 
@@ -10,8 +11,8 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "the writer stores numbers in the wire's byte order as they are");
 
-/* Copies of fixed size may touch this many bytes below the place they write, and read as many before their source: sources in a
- * record lie behind its header, which is larger. */
+/* Copies of fixed size may touch this many bytes below the place they write, and read as many
+ * before their source: sources in a record lie behind its header, which is larger. */
 enum { DJP__WIRE_SLACK = 64 };
 
 static inline char *

@@ -1,6 +1,6 @@
-/* One HTTP request or websocket connection, recorded: the names, attributes and status rules shared by all languages,
- * span and metrics fed by one duration. It must never record a raw path, a header or anything else that the client
- * chose freely. */
+/* One HTTP request or websocket connection, recorded: the names, attributes and status rules shared
+ * by all languages, span and metrics fed by one duration. It must never record a raw path, a header
+ * or anything else that the client chose freely. */
 #include "djp/http.h"
 
 #include <string.h>
@@ -71,7 +71,8 @@ http_server_split_methods(djp_http_server *server)
     while (server->method_count < HTTP_SERVER_METHODS && djp__text_split(&part, &rest, ',')) {
         part = djp__text_trim(part);
         if (part.size > 0) {
-            djp_text head = {part.data, part.size < DJP_TEXT_WORDS_SIZE ? part.size : DJP_TEXT_WORDS_SIZE};
+            djp_text head = {part.data,
+                             part.size < DJP_TEXT_WORDS_SIZE ? part.size : DJP_TEXT_WORDS_SIZE};
             server->method_list[server->method_count].words = djp__text_words(head);
             server->method_list[server->method_count++].text = part;
         }
@@ -79,10 +80,11 @@ http_server_split_methods(djp_http_server *server)
 }
 
 int
-djp__http_server_new(djp_http_server **out, const djp_options *options, djp_recorder *recorder, djp_builtin *standard)
+djp__http_server_new(djp_http_server **out, const djp_options *options, djp_recorder *recorder,
+                     djp_builtin *standard)
 {
     *out = NULL;
-    djp_http_server *server = djp__calloc(1, sizeof(*server));
+    djp_http_server *server = djp__calloc(1, sizeof *server);
     if (server == NULL) {
         return DJP_ENOMEM;
     }
@@ -154,8 +156,8 @@ http_server_began(djp_span *span, djp_http_type type)
 }
 
 djp_span *
-djp__http_server_start_as(djp_http_server *server, djp_http_type type, const djp_span_context *remote,
-                          const djp__span_seed *seed)
+djp__http_server_start_as(djp_http_server *server, djp_http_type type,
+                          const djp_span_context *remote, const djp__span_seed *seed)
 {
     djp_text name = http_server_name(type);
     djp_span_options options = {.scope = server->scope, .kind = DJP_KIND_SERVER, .remote = remote};
@@ -164,13 +166,14 @@ djp__http_server_start_as(djp_http_server *server, djp_http_type type, const djp
 }
 
 djp_span *
-djp_http_server_start(uint64_t *start_ns, djp_http_server *server, djp_http_type type, const djp_span_context *remote)
+djp_http_server_start(uint64_t *start_ns, djp_http_server *server, djp_http_type type,
+                      const djp_span_context *remote)
 {
     djp_text name = http_server_name(type);
     djp_span_options options = {.scope = server->scope, .kind = DJP_KIND_SERVER, .remote = remote};
     djp_span *span = server->recorder ? djp_span_start(server->recorder, name, &options) : NULL;
     span = http_server_began(span, type);
-    *start_ns = span ? djp_span_start_monotonic_ns(span) : djp__clock_monotonic();
+    *start_ns = span != NULL ? djp_span_start_monotonic_ns(span) : djp__clock_monotonic();
     return span;
 }
 
@@ -178,12 +181,15 @@ djp_http_server_start(uint64_t *start_ns, djp_http_server *server, djp_http_type
 static djp_text
 http_server_method(const djp_http_server *server, djp_text method)
 {
-    djp_text head = {method.data, method.size < DJP_TEXT_WORDS_SIZE ? method.size : DJP_TEXT_WORDS_SIZE};
+    djp_text head = {method.data,
+                     method.size < DJP_TEXT_WORDS_SIZE ? method.size : DJP_TEXT_WORDS_SIZE};
     djp_text_words words = djp__text_words(head);
     for (size_t i = 0; i < server->method_count; i++) {
         const djp_text *known = &server->method_list[i].text;
-        if (djp__text_words_equal(&server->method_list[i].words, &words) && known->size == method.size &&
-            (method.size <= DJP_TEXT_WORDS_SIZE || memcmp(known->data, method.data, method.size) == 0)) {
+        if (djp__text_words_equal(&server->method_list[i].words, &words) &&
+            known->size == method.size &&
+            (method.size <= DJP_TEXT_WORDS_SIZE ||
+             memcmp(known->data, method.data, method.size) == 0)) {
             return *known;
         }
     }
@@ -203,7 +209,8 @@ void
 djp__http_sampling(djp_http_sampling *out, const djp_http_server *server, djp_http_type type,
                    const djp_http_request *request)
 {
-    djp_text method = request->method.size > 0 ? http_server_method(server, request->method) : (djp_text){"", 0};
+    djp_text method =
+        request->method.size > 0 ? http_server_method(server, request->method) : (djp_text){"", 0};
     djp_text verb = method.size > 0 && method.data[0] == '_' ? (djp_text){"HTTP", 4} : method;
     verb = type == DJP_HTTP_WEBSOCKET ? (djp_text){"websocket", 9} : verb;
     djp_text where = request->route.size > 0 ? request->route : request->path;
@@ -225,7 +232,7 @@ djp_span *
 djp_http_server_start_request(uint64_t *start_ns, djp_http_server *server, djp_http_type type,
                               const djp_span_context *remote, const djp_http_request *request)
 {
-    if (!request || !server->recorder || djp_recorder_needs(server->recorder) == 0) {
+    if (request == NULL || !server->recorder || djp_recorder_needs(server->recorder) == 0) {
         return djp_http_server_start(start_ns, server, type, remote);
     }
     djp_http_sampling sampling;
@@ -238,7 +245,7 @@ djp_http_server_start_request(uint64_t *start_ns, djp_http_server *server, djp_h
                                 .sampling_attributes = sampling.attributes,
                                 .sampling_attribute_count = sampling.count};
     djp_span *span = http_server_began(djp_span_start(server->recorder, name, &options), type);
-    *start_ns = span ? djp_span_start_monotonic_ns(span) : djp__clock_monotonic();
+    *start_ns = span != NULL ? djp_span_start_monotonic_ns(span) : djp__clock_monotonic();
     return span;
 }
 
@@ -256,15 +263,16 @@ http_server_set_text(djp_span *span, djp_key key, djp_text text)
     }
 }
 
-/* "{method} {route}", or the method alone; only under the stable conventions, the documented name is a constant. */
+/* "{method} {route}", or the method alone; only under the stable conventions, the documented name
+ * is a constant. */
 static void
 http_server_rename(djp_span *span, djp_text method, const djp_http_result *result)
 {
     char name[HTTP_SERVER_NAME_MAX];
     djp_text verb = method.data[0] == '_' ? (djp_text){"HTTP", 4} : method;
-    size_t size = verb.size < sizeof(name) ? verb.size : sizeof(name);
+    size_t size = verb.size < sizeof name ? verb.size : sizeof name;
     memcpy(name, verb.data, size);
-    if (result->route.size > 0 && size + 1 + result->route.size <= sizeof(name)) {
+    if (result->route.size > 0 && size + 1 + result->route.size <= sizeof name) {
         name[size++] = ' ';
         memcpy(name + size, result->route.data, result->route.size);
         size += result->route.size;
@@ -277,14 +285,16 @@ static int
 http_server_is_token(djp_text method)
 {
     size_t at = 0;
-    while (at < method.size && ((method.data[at] >= 'A' && method.data[at] <= 'Z') ||
-                                (method.data[at] >= 'a' && method.data[at] <= 'z') || method.data[at] == '-')) {
+    while (at < method.size &&
+           ((method.data[at] >= 'A' && method.data[at] <= 'Z') ||
+            (method.data[at] >= 'a' && method.data[at] <= 'z') || method.data[at] == '-')) {
         at++;
     }
     return at == method.size && method.size <= HTTP_SERVER_ORIGINAL_MAX;
 }
 
-/* 0 when the client left before a response: the status that metrics count it under was never sent. */
+/* 0 when the client left before a response: the status that metrics count it under was never
+ * sent. */
 static int
 http_server_has_response(const djp_http_result *result, int status)
 {
@@ -292,8 +302,8 @@ http_server_has_response(const djp_http_result *result, int status)
 }
 
 static void
-http_server_set_stable(const djp_http_server *server, djp_span *span, djp_text method, const djp_http_result *result,
-                       int status, int error)
+http_server_set_stable(const djp_http_server *server, djp_span *span, djp_text method,
+                       const djp_http_result *result, int status, int error)
 {
     djp_span_set_string(span, server->stable.method, method);
     if (method.data[0] == '_' && http_server_is_token(result->method)) {
@@ -304,7 +314,8 @@ http_server_set_stable(const djp_http_server *server, djp_span *span, djp_text m
     }
     http_server_set_text(span, server->stable.scheme, result->scheme);
     http_server_set_text(span, server->stable.version, result->version);
-    /* The convention wants a path and allows its scrubbing: the template is the part of it that names no person. */
+    /* The convention wants a path and allows its scrubbing: the template is the part of it that
+     * names no person. */
     djp_text path = result->route.size > 0 ? result->route : (djp_text){"/REDACTED", 9};
     djp_span_set_string(span, server->stable.path, path);
     if (result->error_type.size > 0) {
@@ -321,8 +332,8 @@ http_server_set_stable(const djp_http_server *server, djp_span *span, djp_text m
 }
 
 static void
-http_server_finish_span(const djp_http_server *server, djp_span *span, djp_text method, const djp_http_result *result,
-                        int status, uint64_t duration_ns)
+http_server_finish_span(const djp_http_server *server, djp_span *span, djp_text method,
+                        const djp_http_result *result, int status, uint64_t duration_ns)
 {
     int error = result->failed || status >= 500;
     http_server_set_text(span, server->old.route, result->route);
@@ -332,7 +343,8 @@ http_server_finish_span(const djp_http_server *server, djp_span *span, djp_text 
             djp_span_set_int(span, server->old.status, status);
         }
         djp_span_set_double(span, server->old.duration, (double)duration_ns / 1e9);
-        http_server_set_text(span, server->stable.error, error ? result->error_type : (djp_text){"", 0});
+        http_server_set_text(span, server->stable.error,
+                             error ? result->error_type : (djp_text){"", 0});
     } else {
         http_server_rename(span, method, result);
     }
@@ -354,20 +366,23 @@ djp_http_server_end(djp_http_server *server, djp_span *span, const djp_http_resu
     uint64_t duration_ns = end_ns > result->start_ns ? end_ns - result->start_ns : 0;
     int status = result->status ? result->status : result->failed ? 500 : DJP_HTTP_CLIENT_CLOSED;
     djp_text method = http_server_method(server, result->method);
-    uint64_t end_unix_ns = end_ns + (uint64_t)djp__clock_anchor(); /* unsigned: end_ns may come from anywhere */
+    /* unsigned: end_ns may come from anywhere */
+    uint64_t end_unix_ns = end_ns + (uint64_t)djp__clock_anchor();
     djp_span_context context;
     if (span != NULL) {
         http_server_finish_span(server, span, method, result, status, duration_ns);
         djp_span_get_context(&context, span);
         djp_span_end(span, end_unix_ns);
-        /* An exemplar leads to a trace: to one that is exported, whatever flag the caller got when it began. */
+        /* An exemplar leads to a trace: to one that is exported, whatever flag the caller got when
+         * it began. */
         context.flags = djp__span_is_kept(span) ? DJP_FLAG_SAMPLED : 0;
     }
     if (server->standard != NULL && result->type == DJP_HTTP_REQUEST) {
-        djp_text route =
-            result->route.size > 0 ? result->route : (djp_text){DJP_HTTP_UNMATCHED, sizeof(DJP_HTTP_UNMATCHED) - 1};
-        djp__builtin_http_request_at(server->standard, method, route, status, duration_ns, result->request_bytes,
-                                     span ? &context : NULL, end_unix_ns);
+        djp_text route = result->route.size > 0
+                             ? result->route
+                             : (djp_text){DJP_HTTP_UNMATCHED, sizeof DJP_HTTP_UNMATCHED - 1};
+        djp__builtin_http_request_at(server->standard, method, route, status, duration_ns,
+                                     result->request_bytes, span ? &context : NULL, end_unix_ns);
     }
     return status;
 }

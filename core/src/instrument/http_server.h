@@ -6,8 +6,8 @@
 #include "trace/span_seed.h"
 
 /* As djp_http_server_new. Reads the options and borrows the others, which may be NULL. */
-int
-djp__http_server_new(djp_http_server **out, const djp_options *options, djp_recorder *recorder, djp_builtin *standard);
+int djp__http_server_new(djp_http_server **out, const djp_options *options, djp_recorder *recorder,
+                         djp_builtin *standard);
 
 enum { DJP_HTTP_SAMPLING_ATTRIBUTES = 4, DJP_HTTP_SAMPLING_NAME = 1024 };
 /* Room for what samplers see of a request. */
@@ -22,7 +22,7 @@ void djp__http_sampling(djp_http_sampling *out, const djp_http_server *server, d
                         const djp_http_request *request);
 
 /* As djp_http_server_start. Borrows all. */
-djp_span *djp__http_server_start_as(djp_http_server *server, djp_http_type type, const djp_span_context *remote,
-                                    const djp__span_seed *seed);
+djp_span *djp__http_server_start_as(djp_http_server *server, djp_http_type type,
+                                    const djp_span_context *remote, const djp__span_seed *seed);
 
 #endif

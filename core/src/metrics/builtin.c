@@ -1,5 +1,6 @@
-/* The documented families of a service and the one call that records a request. Labels are resolved once per route and
- * status; afterwards a request costs a hash, a compare and a few atomic additions. */
+/* The documented families of a service and the one call that records a request. Labels are resolved
+ * once per route and status; afterwards a request costs a hash, a compare and a few atomic
+ * additions. */
 #include "metrics/builtin.h"
 
 #include <math.h>
@@ -41,7 +42,8 @@ builtin_make_family(djp_builtin *builtin, size_t i)
     int error = djp_family_new(&family, builtin->registry, &options);
     if (error >= 0) {
         djp_store_release(&builtin->families[i], family);
-    } else if (error == DJP_EEXIST && djp_cas_strong_acq_rel(&builtin->families[i], &empty, &builtin_taken) &&
+    } else if (error == DJP_EEXIST &&
+               djp_cas_strong_acq_rel(&builtin->families[i], &empty, &builtin_taken) &&
                builtin->on_taken) {
         builtin->on_taken(builtin->user, definition->name);
     }
@@ -53,7 +55,7 @@ static djp_family *
 builtin_family(djp_builtin *builtin, size_t i)
 {
     djp_family *family = djp_load_acquire(&builtin->families[i]);
-    family = family ? family : builtin_make_family(builtin, i);
+    family = family != NULL ? family : builtin_make_family(builtin, i);
     return family == &builtin_taken ? NULL : family;
 }
 
@@ -66,7 +68,7 @@ builtin_lost(djp_builtin *builtin)
 djp_family *
 djp_builtin_family(djp_builtin *builtin, const char *name)
 {
-    if (!builtin || !name) {
+    if (builtin == NULL || name == NULL) {
         return NULL;
     }
     size_t i = djp__builtin_find(name);
@@ -74,16 +76,16 @@ djp_builtin_family(djp_builtin *builtin, const char *name)
 }
 
 int
-djp_builtin_record(djp_builtin *builtin, const char *name, const djp_text *labels, size_t label_count, double value,
-                   const djp_span_context *context)
+djp_builtin_record(djp_builtin *builtin, const char *name, const djp_text *labels,
+                   size_t label_count, double value, const djp_span_context *context)
 {
-    size_t i = name ? djp__builtin_find(name) : djp__builtin_count;
-    if (!builtin || i >= djp__builtin_count || i < DJP__BUILTIN_OTHERS) {
+    size_t i = name != NULL ? djp__builtin_find(name) : djp__builtin_count;
+    if (builtin == NULL || i >= djp__builtin_count || i < DJP__BUILTIN_OTHERS) {
         return DJP_EINVAL;
     }
     const djp__builtin_definition *definition = &djp__builtin_definitions[i];
     djp_family *family = builtin_family(builtin, i);
-    if (!family || label_count != family->entry->label_count || !isfinite(value) ||
+    if (family == NULL || label_count != family->entry->label_count || !isfinite(value) ||
         (definition->type != DJP_GAUGE && value < 0)) {
         builtin_lost(builtin);
         return DJP_EINVAL;
@@ -131,23 +133,25 @@ builtin_find_method(const djp_builtin *builtin, djp_text method)
 int
 djp_builtin_new(djp_builtin **out, djp_registry *registry, const djp_builtin_options *options)
 {
-    if (!out || !registry) {
+    if (out == NULL || registry == NULL) {
         return DJP_EINVAL;
     }
     *out = NULL;
     djp_builtin *builtin = djp__calloc(1, sizeof *builtin);
-    if (!builtin) {
+    if (builtin == NULL) {
         return DJP_ENOMEM;
     }
     builtin->registry = registry;
-    builtin->status_class = options ? options->status_class : 0;
-    builtin->path_style = options ? options->label_style_path : 0;
-    builtin->on_taken = options ? options->on_taken : NULL;
-    builtin->user = options ? options->user : NULL;
+    builtin->status_class = options != NULL ? options->status_class : 0;
+    builtin->path_style = options != NULL ? options->label_style_path : 0;
+    builtin->on_taken = options != NULL ? options->on_taken : NULL;
+    builtin->user = options != NULL ? options->user : NULL;
     builtin->service = djp__strdup(options && options->service ? options->service : "");
-    builtin->methods_text = djp__strdup(
-        options && options->known_methods && options->known_methods[0] ? options->known_methods : BUILTIN_METHODS);
-    if (!builtin->service || !builtin->methods_text) {
+    builtin->methods_text =
+        djp__strdup(options && options->known_methods != NULL && options->known_methods[0]
+                        ? options->known_methods
+                        : BUILTIN_METHODS);
+    if (!builtin->service || builtin->methods_text == NULL) {
         djp_builtin_free(builtin);
         return DJP_ENOMEM;
     }
@@ -159,11 +163,11 @@ djp_builtin_new(djp_builtin **out, djp_registry *registry, const djp_builtin_opt
 void
 djp_builtin_free(djp_builtin *builtin)
 {
-    if (!builtin) {
+    if (builtin == NULL) {
         return;
     }
     djp__builtin_route *route = djp_load_acquire(&builtin->routes);
-    while (route) {
+    while (route != NULL) {
         djp__builtin_route *next = route->next;
         djp__free(route);
         route = next;
@@ -173,14 +177,16 @@ djp_builtin_free(djp_builtin *builtin)
     djp__free(builtin);
 }
 
-/* The class is written from the same fixed set, so that a regular expression like 5.. finds both forms. */
+/* The class is written from the same fixed set, so that a regular expression like 5.. finds both
+ * forms. */
 static djp_text
 builtin_status(const djp_builtin *builtin, char out[8], int status)
 {
     if (status < 100 || status > 599) {
         return djp__text("other");
     }
-    snprintf(out, 8, builtin->status_class ? "%dxx" : "%d", builtin->status_class ? status / 100 : status);
+    snprintf(out, 8, builtin->status_class ? "%dxx" : "%d",
+             builtin->status_class ? status / 100 : status);
     return (djp_text){out, 3};
 }
 
@@ -206,7 +212,8 @@ builtin_series(djp_builtin *builtin, size_t which, uint32_t method, djp_text end
 static uint64_t
 builtin_hash(djp_text endpoint, uint32_t method, int status)
 {
-    uint64_t hash = ((uint64_t)method << 32 ^ (uint32_t)status ^ (uint64_t)endpoint.size << 16) * 0x9e3779b97f4a7c15u,
+    uint64_t hash = ((uint64_t)method << 32 ^ (uint32_t)status ^ (uint64_t)endpoint.size << 16) *
+                    0x9e3779b97f4a7c15u,
              word;
     const char *at = endpoint.data;
     size_t left = endpoint.size;
@@ -227,12 +234,14 @@ builtin_hash(djp_text endpoint, uint32_t method, int status)
     return hash ^ hash >> 32;
 }
 
-/* Eight bytes at a time as above: endpoints are short, and a call of memcmp costs more than the comparison. */
+/* Eight bytes at a time as above: endpoints are short, and a call of memcmp costs more than the
+ * comparison. */
 static inline int
 builtin_same_bytes(const char *a, const char *b, size_t size)
 {
     if (size <= DJP_TEXT_WORDS_SIZE) {
-        djp_text_words left = djp__text_words((djp_text){a, size}), right = djp__text_words((djp_text){b, size});
+        djp_text_words left = djp__text_words((djp_text){a, size}),
+                       right = djp__text_words((djp_text){b, size});
         return djp__text_words_equal(&left, &right);
     }
     uint64_t left, right, differences = 0;
@@ -246,23 +255,27 @@ builtin_same_bytes(const char *a, const char *b, size_t size)
 }
 
 static int
-builtin_route_matches(const djp__builtin_route *route, uint64_t hash, uint32_t method, djp_text endpoint, int status)
+builtin_route_matches(const djp__builtin_route *route, uint64_t hash, uint32_t method,
+                      djp_text endpoint, int status)
 {
-    return route->hash == hash && route->method == method && route->status == status && route->size == endpoint.size &&
+    return route->hash == hash && route->method == method && route->status == status &&
+           route->size == endpoint.size &&
            builtin_same_bytes(route->endpoint, endpoint.data, endpoint.size);
 }
 
-/* 1 for a series that later requests of the same labels may use, and for one that never will be there. */
+/* 1 for a series that later requests of the same labels may use, and for one that never will be
+ * there. */
 static int
 builtin_is_lasting(const djp_builtin *builtin, size_t which, const djp_series *series)
 {
-    if (!series) {
+    if (series == NULL) {
         return djp_load_acquire(&builtin->families[which]) == &builtin_taken;
     }
     return !(series->entry->is_overflow && series->family->entry->label_count > 0);
 }
 
-/* Keeps a route for the next request. Overflow series are not kept: unbounded endpoints must not fill the cache. */
+/* Keeps a route for the next request. Overflow series are not kept: unbounded endpoints must not
+ * fill the cache. */
 static void
 builtin_keep(djp_builtin *builtin, const djp__builtin_route *made, djp_text endpoint)
 {
@@ -272,14 +285,16 @@ builtin_keep(djp_builtin *builtin, const djp__builtin_route *made, djp_text endp
     }
     djp__builtin_route *empty = NULL;
     for (uint32_t i = 0; i < BUILTIN_PROBES; i++) {
-        DJP_ATOMIC(djp__builtin_route *) *place = &builtin->cache[(made->hash + i) & (DJP__BUILTIN_CACHE - 1)];
+        DJP_ATOMIC(djp__builtin_route *) *place =
+            &builtin->cache[(made->hash + i) & (DJP__BUILTIN_CACHE - 1)];
         djp__builtin_route *old = djp_load_acquire(place);
-        int stale = old && builtin_route_matches(old, made->hash, made->method, endpoint, made->status);
-        if (old && !stale) {
+        int stale =
+            old && builtin_route_matches(old, made->hash, made->method, endpoint, made->status);
+        if (old != NULL && !stale) {
             continue;
         }
         djp__builtin_route *route = djp__alloc(sizeof *route + endpoint.size);
-        if (!route) {
+        if (route == NULL) {
             return;
         }
         memcpy(route, made, sizeof *made);
@@ -301,34 +316,37 @@ builtin_keep(djp_builtin *builtin, const djp__builtin_route *made, djp_text endp
 static inline int
 builtin_is_alive(const djp_series *series)
 {
-    return !series || djp__series_is_live(series);
+    return series == NULL || djp__series_is_live(series);
 }
 
 static djp__builtin_route *
 builtin_find(djp_builtin *builtin, uint64_t hash, uint32_t method, djp_text endpoint, int status)
 {
     for (uint32_t i = 0; i < BUILTIN_PROBES; i++) {
-        djp__builtin_route *route = djp_load_acquire(&builtin->cache[(hash + i) & (DJP__BUILTIN_CACHE - 1)]);
-        if (!route) {
+        djp__builtin_route *route =
+            djp_load_acquire(&builtin->cache[(hash + i) & (DJP__BUILTIN_CACHE - 1)]);
+        if (route == NULL) {
             return NULL;
         }
         if (builtin_route_matches(route, hash, method, endpoint, status)) {
-            return builtin_is_alive(route->duration) && builtin_is_alive(route->requests) ? route : NULL;
+            return builtin_is_alive(route->duration) && builtin_is_alive(route->requests) ? route
+                                                                                          : NULL;
         }
     }
     return NULL;
 }
 
 static void
-builtin_record(djp_builtin *builtin, djp__builtin_route *route, djp_text endpoint, uint64_t duration_ns,
-               int64_t request_bytes, const djp_span_context *context, uint64_t unix_ns)
+builtin_record(djp_builtin *builtin, djp__builtin_route *route, djp_text endpoint,
+               uint64_t duration_ns, int64_t request_bytes, const djp_span_context *context,
+               uint64_t unix_ns)
 {
     if (route->duration && duration_ns != DJP_DURATION_UNKNOWN) {
         djp__histogram_observe_at(route->duration, (double)duration_ns / 1e9, context, unix_ns);
     } else {
         builtin_lost(builtin);
     }
-    if (route->requests) {
+    if (route->requests != NULL) {
         djp__counter_add_at(route->requests, 1, context, unix_ns);
     } else {
         builtin_lost(builtin);
@@ -337,7 +355,7 @@ builtin_record(djp_builtin *builtin, djp__builtin_route *route, djp_text endpoin
         return;
     }
     djp_series *bytes = djp_load_relaxed(&route->bytes);
-    if (!bytes || !djp__series_is_live(bytes)) {
+    if (bytes == NULL || !djp__series_is_live(bytes)) {
         bytes = builtin_series(builtin, DJP__BUILTIN_SIZE, route->method, endpoint, route->status);
         djp_store_release(&route->bytes, bytes);
     }
@@ -346,17 +364,19 @@ builtin_record(djp_builtin *builtin, djp__builtin_route *route, djp_text endpoin
 
 void
 djp_builtin_http_request(djp_builtin *builtin, djp_text method, djp_text endpoint, int status_code,
-                         uint64_t duration_ns, int64_t request_bytes, const djp_span_context *context)
+                         uint64_t duration_ns, int64_t request_bytes,
+                         const djp_span_context *context)
 {
-    djp__builtin_http_request_at(builtin, method, endpoint, status_code, duration_ns, request_bytes, context, 0);
+    djp__builtin_http_request_at(builtin, method, endpoint, status_code, duration_ns, request_bytes,
+                                 context, 0);
 }
 
 void
-djp__builtin_http_request_at(djp_builtin *builtin, djp_text method, djp_text endpoint, int status_code,
-                             uint64_t duration_ns, int64_t request_bytes, const djp_span_context *context,
-                             uint64_t unix_ns)
+djp__builtin_http_request_at(djp_builtin *builtin, djp_text method, djp_text endpoint,
+                             int status_code, uint64_t duration_ns, int64_t request_bytes,
+                             const djp_span_context *context, uint64_t unix_ns)
 {
-    if (!builtin) {
+    if (builtin == NULL) {
         return;
     }
     if (!endpoint.data) {
@@ -369,7 +389,7 @@ djp__builtin_http_request_at(djp_builtin *builtin, djp_text method, djp_text end
     int status = status_code < 100 || status_code > 599 ? 0 : status_code;
     uint64_t hash = builtin_hash(endpoint, known, status);
     djp__builtin_route *route = builtin_find(builtin, hash, known, endpoint, status);
-    if (route) {
+    if (route != NULL) {
         builtin_record(builtin, route, endpoint, duration_ns, request_bytes, context, unix_ns);
         return;
     }

@@ -1,4 +1,5 @@
-/* The state behind djp_builtin: families made on demand and the cache from a request's labels to its series. */
+/* The state behind djp_builtin: families made on demand and the cache from a request's labels to
+ * its series. */
 #ifndef DJP_METRICS_BUILTIN_H
 #define DJP_METRICS_BUILTIN_H
 
@@ -22,7 +23,8 @@ typedef struct djp__builtin_route {
     int status;
     size_t size;
     djp_series *duration, *requests; /* NULL: the family has been taken by another declaration */
-    DJP_ATOMIC(djp_series *) bytes; /* found at the first request with a size; relaxed: all writers write the same */
+    /* found at the first request with a size; relaxed: all writers write the same */
+    DJP_ATOMIC(djp_series *) bytes;
     struct djp__builtin_route *next; /* all routes, for the end */
     char endpoint[];
 } djp__builtin_route;
@@ -43,8 +45,8 @@ struct djp_builtin {
 };
 
 /* djp_builtin_http_request with the time of the exemplar, for callers that know it. 0: now. */
-void djp__builtin_http_request_at(djp_builtin *builtin, djp_text method, djp_text endpoint, int status_code,
-                                  uint64_t duration_ns, int64_t request_bytes, const djp_span_context *context,
-                                  uint64_t unix_ns);
+void djp__builtin_http_request_at(djp_builtin *builtin, djp_text method, djp_text endpoint,
+                                  int status_code, uint64_t duration_ns, int64_t request_bytes,
+                                  const djp_span_context *context, uint64_t unix_ns);
 
 #endif

@@ -1,10 +1,10 @@
-/* The documented families as data. Every duration list has an edge at each objective that alerts ask for (0.3, 0.5, 2 and
- * 5 seconds), because a quantile between two edges is a guess. */
+/* The documented families as data. Every duration list has an edge at each objective that alerts
+ * ask for (0.3, 0.5, 2 and 5 seconds), because a quantile between two edges is a guess. */
 #include "metrics/builtin_table.h"
 
 #include <string.h>
 
-#define BUILTIN_BUCKETS(list) (list), sizeof(list) / sizeof((list)[0])
+#define BUILTIN_BUCKETS(list) (list), sizeof list / sizeof((list)[0])
 
 static const double builtin_job_buckets[] = {0.1, 0.3, 0.5, 1, 2, 2.5, 5, 10, 30, 60, 120};
 static const double builtin_call_buckets[] = {0.1, 0.25, 0.3, 0.5, 1, 2, 2.5, 5, 10, 30};
@@ -47,8 +47,24 @@ const djp__builtin_definition djp__builtin_definitions[] = {
      {"job_type"},
      {NULL},
      BUILTIN_BUCKETS(builtin_job_buckets)},
-    {"queue_depth", "queue_depth_total", DJP_GAUGE, "", "Jobs that wait in a queue.", {"queue_name"}, {NULL}, NULL, 0},
-    {"queue_job_failures_total", NULL, DJP_COUNTER, "", "Jobs that failed.", {"error_type"}, {NULL}, NULL, 0},
+    {"queue_depth",
+     "queue_depth_total",
+     DJP_GAUGE,
+     "",
+     "Jobs that wait in a queue.",
+     {"queue_name"},
+     {NULL},
+     NULL,
+     0},
+    {"queue_job_failures_total",
+     NULL,
+     DJP_COUNTER,
+     "",
+     "Jobs that failed.",
+     {"error_type"},
+     {NULL},
+     NULL,
+     0},
     {"external_api_calls_total",
      NULL,
      DJP_COUNTER,
@@ -84,7 +100,15 @@ const djp__builtin_definition djp__builtin_definitions[] = {
      {NULL},
      NULL,
      0},
-    {"workflow_cost_usd_total", NULL, DJP_COUNTER, "usd", "Cost of workflows, in US dollars.", {NULL}, {NULL}, NULL, 0},
+    {"workflow_cost_usd_total",
+     NULL,
+     DJP_COUNTER,
+     "usd",
+     "Cost of workflows, in US dollars.",
+     {NULL},
+     {NULL},
+     NULL,
+     0},
     {"model_requests_total",
      NULL,
      DJP_COUNTER,
@@ -131,7 +155,8 @@ const djp__builtin_definition djp__builtin_definitions[] = {
      NULL,
      0},
 };
-const size_t djp__builtin_count = sizeof djp__builtin_definitions / sizeof djp__builtin_definitions[0];
+const size_t djp__builtin_count =
+    sizeof djp__builtin_definitions / sizeof djp__builtin_definitions[0];
 
 static int
 builtin_is_named(const djp__builtin_definition *definition, const char *name)
@@ -140,7 +165,8 @@ builtin_is_named(const djp__builtin_definition *definition, const char *name)
     if (definition->alias && strcmp(definition->alias, name) == 0) {
         return 1;
     }
-    if (definition->type == DJP_COUNTER && whole == size + 6 && strcmp(definition->name + size, "_total") == 0) {
+    if (definition->type == DJP_COUNTER && whole == size + 6 &&
+        strcmp(definition->name + size, "_total") == 0) {
         return memcmp(definition->name, name, size) == 0;
     }
     return strcmp(definition->name, name) == 0;

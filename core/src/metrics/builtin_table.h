@@ -28,11 +28,13 @@ enum {
 extern const djp__builtin_definition djp__builtin_definitions[];
 extern const size_t djp__builtin_count;
 
-/* The place of the family of a documented name (a counter's "_total" may be left out) or djp__builtin_count. */
+/* The place of the family of a documented name (a counter's "_total" may be left out) or
+ * djp__builtin_count. */
 size_t djp__builtin_find(const char *name);
 
-/* The documented family that a declaration means: the same name (a counter's without "_total", a gauge's second name, too),
- * type and labels in either style. NULL when it means another family, whatever its name. */
+/* The documented family that a declaration means: the same name (a counter's without "_total", a
+ * gauge's second name, too), type and labels in either style. NULL when it means another family,
+ * whatever its name. */
 const djp__builtin_definition *djp__builtin_documented(const djp_family_options *options);
 
 #endif

@@ -1,5 +1,5 @@
-/* Recording into counters and gauges: one or two atomic operations, no lock, no system call. What makes no sense is counted
- * and changes nothing. */
+/* Recording into counters and gauges: one or two atomic operations, no lock, no system call. What
+ * makes no sense is counted and changes nothing. */
 #include <math.h>
 
 #include "base/clock.h"
@@ -30,15 +30,17 @@ counter_add(djp_series *series, double amount)
 void
 djp_counter_add(djp_series *series, double amount)
 {
-    if (series) {
+    if (series != NULL) {
         counter_add(series, amount);
     }
 }
 
 void
-djp__counter_add_at(djp_series *series, double amount, const djp_span_context *context, uint64_t unix_ns)
+djp__counter_add_at(djp_series *series, double amount, const djp_span_context *context,
+                    uint64_t unix_ns)
 {
-    if (series && counter_add(series, amount) && context && context->flags & DJP_FLAG_SAMPLED &&
+    if (series != NULL && counter_add(series, amount) && context != NULL &&
+        context->flags & DJP_FLAG_SAMPLED &&
         (unix_ns == 0 || !djp__exemplar_is_fresh(series, 0, unix_ns))) {
         djp__exemplar_store(series, 0, amount, context, unix_ns);
     }
@@ -53,7 +55,7 @@ djp_counter_add_with_context(djp_series *series, double amount, const djp_span_c
 void
 djp__counter_set(djp_series *series, double value)
 {
-    if (series && series->type == DJP_COUNTER && value >= 0) {
+    if (series != NULL && series->type == DJP_COUNTER && value >= 0) {
         djp_store_relaxed(&series->cells[1], djp__double_to_bits(value));
     }
 }
@@ -71,7 +73,7 @@ gauge_usable(djp_series *series)
 void
 djp_gauge_set(djp_series *series, double value)
 {
-    if (series && gauge_usable(series)) {
+    if (series != NULL && gauge_usable(series)) {
         djp_store_relaxed(&series->cells[0], djp__double_to_bits(value));
     }
 }
@@ -79,7 +81,7 @@ djp_gauge_set(djp_series *series, double value)
 void
 djp_gauge_add(djp_series *series, double amount)
 {
-    if (series && gauge_usable(series)) {
+    if (series != NULL && gauge_usable(series)) {
         djp__cell_add_double(&series->cells[0], amount);
     }
 }
@@ -93,7 +95,7 @@ djp_gauge_set_to_now(djp_series *series)
 double
 djp_series_value(const djp_series *series)
 {
-    if (!series || !djp__series_is_live(series)) {
+    if (series == NULL || !djp__series_is_live(series)) {
         return 0;
     }
     const djp_registry *registry = series->family->registry;
@@ -108,7 +110,7 @@ uint64_t
 djp_series_count(const djp_series *series)
 {
     uint64_t count = 0;
-    if (series && series->type == DJP_HISTOGRAM && djp__series_is_live(series)) {
+    if (series != NULL && series->type == DJP_HISTOGRAM && djp__series_is_live(series)) {
         for (uint32_t i = 0; i <= series->bucket_count; i++) {
             count += djp__series_cell(series->family->registry, series->entry, 1 + i);
         }

@@ -1,5 +1,6 @@
-/* Exemplar slots in the segment, one cache line each. The version is odd while a slot is written; words are stored with
- * release and read with acquire, so that a torn exemplar always shows another version. */
+/* Exemplar slots in the segment, one cache line each. The version is odd while a slot is written;
+ * words are stored with release and read with acquire, so that a torn exemplar always shows another
+ * version. */
 #include "metrics/exemplar.h"
 
 #include <string.h>
@@ -19,7 +20,9 @@ typedef struct exemplar_slot {
 static uint32_t
 exemplar_count(const djp__family_entry *family)
 {
-    return family->type == DJP_HISTOGRAM ? family->bucket_count + 1u : family->type == DJP_COUNTER ? 1 : 0;
+    return family->type == DJP_HISTOGRAM ? family->bucket_count + 1u
+           : family->type == DJP_COUNTER ? 1
+                                         : 0;
 }
 
 static exemplar_slot *
@@ -47,7 +50,8 @@ exemplar_make(djp_series *series)
 {
     djp_registry *registry = series->family->registry;
     djp__series_entry *entry = series->entry;
-    if (djp_load_relaxed(&entry->exemplars) == EXEMPLAR_REFUSED || !djp__segment_trylock(&registry->segment)) {
+    if (djp_load_relaxed(&entry->exemplars) == EXEMPLAR_REFUSED ||
+        !djp__segment_trylock(&registry->segment)) {
         return NULL;
     }
     if (djp_load_relaxed(&entry->exemplars) == 0) {
@@ -60,9 +64,10 @@ exemplar_make(djp_series *series)
 }
 
 void
-djp__exemplar_store(djp_series *series, uint32_t slot, double value, const djp_span_context *context, uint64_t unix_ns)
+djp__exemplar_store(djp_series *series, uint32_t slot, double value,
+                    const djp_span_context *context, uint64_t unix_ns)
 {
-    if (!context || !(context->flags & DJP_FLAG_SAMPLED)) {
+    if (context == NULL || !(context->flags & DJP_FLAG_SAMPLED)) {
         return;
     }
     uint64_t words[EXEMPLAR_WORDS];
@@ -74,10 +79,10 @@ djp__exemplar_store(djp_series *series, uint32_t slot, double value, const djp_s
     words[3] = djp__double_to_bits(value);
     words[4] = unix_ns ? unix_ns : djp__clock_monotonic() + (uint64_t)djp__clock_anchor();
     exemplar_slot *slots = exemplar_slots(series->family->registry, series->entry);
-    if (!slots) {
+    if (slots == NULL) {
         slots = exemplar_make(series);
     }
-    if (slots) {
+    if (slots != NULL) {
         exemplar_write(&slots[slot], words);
     }
 }
@@ -86,14 +91,16 @@ int
 djp__exemplar_is_fresh(const djp_series *series, uint32_t slot, uint64_t unix_ns)
 {
     const exemplar_slot *slots = exemplar_slots(series->family->registry, series->entry);
-    return slots && unix_ns - djp_load_acquire(&slots[slot].words[EXEMPLAR_WORDS - 1]) < EXEMPLAR_FRESH_NS;
+    return slots &&
+           unix_ns - djp_load_acquire(&slots[slot].words[EXEMPLAR_WORDS - 1]) < EXEMPLAR_FRESH_NS;
 }
 
 int
-djp__exemplar_load(djp__exemplar *out, const djp_registry *registry, const djp__series_entry *entry, uint32_t slot)
+djp__exemplar_load(djp__exemplar *out, const djp_registry *registry, const djp__series_entry *entry,
+                   uint32_t slot)
 {
     const exemplar_slot *slots = exemplar_slots(registry, entry);
-    if (!slots) {
+    if (slots == NULL) {
         return 0;
     }
     for (int tries = 0; tries < 4; tries++) {
@@ -114,7 +121,8 @@ djp__exemplar_load(djp__exemplar *out, const djp_registry *registry, const djp__
 }
 
 void
-djp__exemplar_clear(djp_registry *registry, const djp__family_entry *family, djp__series_entry *entry)
+djp__exemplar_clear(djp_registry *registry, const djp__family_entry *family,
+                    djp__series_entry *entry)
 {
     static const uint64_t nothing[EXEMPLAR_WORDS];
     exemplar_slot *slots = exemplar_slots(registry, entry);

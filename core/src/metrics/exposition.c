@@ -1,5 +1,5 @@
-/* The exposition: every live series as Prometheus text 0.0.4 or OpenMetrics 1.0. It reads a snapshot, copies what was rendered when the
- * series was made, and formats only numbers. */
+/* The exposition: every live series as Prometheus text 0.0.4 or OpenMetrics 1.0. It reads a
+ * snapshot, copies what was rendered when the series was made, and formats only numbers. */
 #include <math.h>
 #include <string.h>
 
@@ -61,7 +61,8 @@ static char *
 exposition_end_line(const exposition *e, char *end, const djp__snapshot_point *point, uint32_t slot)
 {
     djp__exemplar exemplar;
-    if (e->format == DJP_OPENMETRICS_1_0_0 && djp__exemplar_load(&exemplar, e->registry, point->entry, slot)) {
+    if (e->format == DJP_OPENMETRICS_1_0_0 &&
+        djp__exemplar_load(&exemplar, e->registry, point->entry, slot)) {
         end = exposition_copy(end, " # {trace_id=\"", 14);
         end = exposition_hex(end, exemplar.trace_id, sizeof exemplar.trace_id);
         end = exposition_copy(end, "\",span_id=\"", 11);
@@ -98,7 +99,7 @@ exposition_created(exposition *e, const djp__snapshot_point *point)
     }
     djp_text labels = djp__snapshot_escaped(e->family, point);
     char *end = djp__buf_reserve(&e->buf, e->name.size + labels.size + 64);
-    if (end) {
+    if (end != NULL) {
         end = exposition_prefix(e, end, "_created", labels);
         end = exposition_time(end, point->created_unix_ns);
         *end++ = '\n';
@@ -109,8 +110,9 @@ exposition_created(exposition *e, const djp__snapshot_point *point)
 static void
 exposition_counter(exposition *e, const djp__snapshot_point *point)
 {
-    char *end = djp__buf_reserve(&e->buf, point->rendered.size + DJP__NUMBER_SIZE + EXPOSITION_EXEMPLAR_SIZE);
-    if (!end) {
+    char *end = djp__buf_reserve(&e->buf, point->rendered.size + DJP__NUMBER_SIZE +
+                                              EXPOSITION_EXEMPLAR_SIZE);
+    if (end == NULL) {
         return;
     }
     end = exposition_put(end, point->rendered);
@@ -124,8 +126,9 @@ exposition_counter(exposition *e, const djp__snapshot_point *point)
 static void
 exposition_gauge(exposition *e, const djp__snapshot_point *point)
 {
-    char *end = djp__buf_reserve(&e->buf, point->rendered.size + e->name.size + DJP__NUMBER_SIZE + 8);
-    if (!end) {
+    char *end =
+        djp__buf_reserve(&e->buf, point->rendered.size + e->name.size + DJP__NUMBER_SIZE + 8);
+    if (end == NULL) {
         return;
     }
     end = e->alias ? exposition_prefix(e, end, "", djp__snapshot_escaped(e->family, point))
@@ -139,10 +142,12 @@ exposition_gauge(exposition *e, const djp__snapshot_point *point)
 static int
 exposition_has_sum(const exposition *e, double sum)
 {
-    return e->format == DJP_TEXT_0_0_4 || (sum >= 0 && (e->family->bucket_count == 0 || e->family->bounds[0] >= 0));
+    return e->format == DJP_TEXT_0_0_4 ||
+           (sum >= 0 && (e->family->bucket_count == 0 || e->family->bounds[0] >= 0));
 }
 
-/* The first line is put together; the others copy its beginning, which all lines of the series share. */
+/* The first line is put together; the others copy its beginning, which all lines of the series
+ * share. */
 static char *
 exposition_buckets(exposition *e, char *end, const djp__snapshot_point *point)
 {
@@ -171,11 +176,12 @@ exposition_buckets(exposition *e, char *end, const djp__snapshot_point *point)
 static void
 exposition_histogram(exposition *e, const djp__snapshot_point *point)
 {
-    int has_exemplars = e->format == DJP_OPENMETRICS_1_0_0 && djp_load_relaxed(&point->entry->exemplars) != 0;
+    int has_exemplars =
+        e->format == DJP_OPENMETRICS_1_0_0 && djp_load_relaxed(&point->entry->exemplars) != 0;
     size_t line = e->name.size + point->rendered.size + 64 + 2 * DJP__NUMBER_SIZE +
                   (has_exemplars ? EXPOSITION_EXEMPLAR_SIZE : 0);
     char *end = djp__buf_reserve(&e->buf, line * (e->family->bucket_count + 3u));
-    if (!end) {
+    if (end == NULL) {
         return;
     }
     end = exposition_buckets(e, end, point);
@@ -237,8 +243,9 @@ exposition_family(exposition *e, djp__snapshot *snapshot)
 static void
 exposition_target(exposition *e, djp_registry *registry)
 {
-    static const char *const heads[] = {"# HELP target_info Target metadata\n# TYPE target_info gauge\n",
-                                        "# TYPE target info\n# HELP target Target metadata\n"};
+    static const char *const heads[] = {
+        "# HELP target_info Target metadata\n# TYPE target_info gauge\n",
+        "# TYPE target info\n# HELP target Target metadata\n"};
     if (djp__family_find(registry, "target_info", 11) || djp__family_find(registry, "target", 6)) {
         return;
     }
@@ -255,12 +262,13 @@ exposition_target(exposition *e, djp_registry *registry)
 int
 djp_registry_expose(char **out, size_t *out_size, djp_registry *registry, djp_exposition format)
 {
-    if (!out || !out_size || !registry || (format != DJP_TEXT_0_0_4 && format != DJP_OPENMETRICS_1_0_0)) {
+    if (out == NULL || out_size == NULL || registry == NULL ||
+        (format != DJP_TEXT_0_0_4 && format != DJP_OPENMETRICS_1_0_0)) {
         return DJP_EINVAL;
     }
     *out = NULL;
     *out_size = 0;
-    uint64_t start = registry->expositions ? djp__clock_monotonic() : 0;
+    uint64_t start = registry->expositions != NULL ? djp__clock_monotonic() : 0;
     djp__snapshot snapshot;
     djp__snapshot_begin(&snapshot, registry);
     exposition e;
@@ -283,8 +291,9 @@ djp_registry_expose(char **out, size_t *out_size, djp_registry *registry, djp_ex
         return DJP_ENOMEM;
     }
     djp_store_relaxed(&registry->last_size, *out_size);
-    if (registry->expositions) {
-        djp_histogram_observe(registry->expositions, (double)(djp__clock_monotonic() - start) / 1e9);
+    if (registry->expositions != NULL) {
+        djp_histogram_observe(registry->expositions,
+                              (double)(djp__clock_monotonic() - start) / 1e9);
     }
     return 0;
 }

@@ -1,5 +1,6 @@
-/* Families: checking a definition, finding or creating its entry, and the HELP, TYPE and UNIT lines that are rendered once.
- * A published entry is never changed, so that readers need no lock for it. */
+/* Families: checking a definition, finding or creating its entry, and the HELP, TYPE and UNIT lines
+ * that are rendered once. A published entry is never changed, so that readers need no lock for
+ * it. */
 #include <math.h>
 #include <string.h>
 
@@ -74,7 +75,8 @@ family_check_buckets(const djp_family_options *options)
     for (size_t i = 0; i < options->bucket_count; i++) {
         int last = i + 1 == options->bucket_count;
         double bound = options->buckets[i];
-        if (isnan(bound) || (isinf(bound) && !(last && bound > 0)) || (i > 0 && bound <= options->buckets[i - 1])) {
+        if (isnan(bound) || (isinf(bound) && !(last && bound > 0)) ||
+            (i > 0 && bound <= options->buckets[i - 1])) {
             return DJP_EINVAL;
         }
     }
@@ -115,7 +117,8 @@ family_claims_meet(djp_text a, unsigned a_type, djp_text b, unsigned b_type)
             const char *suffix = a.size > b.size ? *y : *x, *rest = a.size > b.size ? *x : *y;
             size_t gap = longer.size - shorter.size;
             if (memcmp(longer.data, shorter.data, shorter.size) == 0 &&
-                memcmp(longer.data + shorter.size, suffix, gap) == 0 && memcmp(suffix + gap, rest, strlen(rest)) == 0) {
+                memcmp(longer.data + shorter.size, suffix, gap) == 0 &&
+                memcmp(suffix + gap, rest, strlen(rest)) == 0) {
                 return 1;
             }
         }
@@ -133,7 +136,8 @@ static int
 family_same_text(const djp_registry *registry, djp__segment_text stored, djp_text given)
 {
     djp_text text = family_text(registry, stored);
-    return text.size == given.size && (given.size == 0 || memcmp(text.data, given.data, given.size) == 0);
+    return text.size == given.size &&
+           (given.size == 0 || memcmp(text.data, given.data, given.size) == 0);
 }
 
 static void
@@ -152,19 +156,22 @@ family_buckets(const djp_family_options *options, const double **bounds, size_t 
 }
 
 static int
-family_same_buckets(const djp_registry *registry, const djp__family_entry *entry, const djp_family_options *options)
+family_same_buckets(const djp_registry *registry, const djp__family_entry *entry,
+                    const djp_family_options *options)
 {
     const double *bounds;
     size_t count;
     family_buckets(options, &bounds, &count);
-    return entry->bucket_count == count && (count == 0 || memcmp(djp__segment_at(&registry->segment, entry->bounds_at),
-                                                                 bounds, count * sizeof *bounds) == 0);
+    return entry->bucket_count == count &&
+           (count == 0 || memcmp(djp__segment_at(&registry->segment, entry->bounds_at), bounds,
+                                 count * sizeof *bounds) == 0);
 }
 
-/* Help and unit are not compared: two places that word the help differently still mean the same family, and the unit is
- * the end of the name, which is the same. */
+/* Help and unit are not compared: two places that word the help differently still mean the same
+ * family, and the unit is the end of the name, which is the same. */
 static int
-family_same_labels(const djp_registry *registry, const djp__family_entry *entry, const djp_family_options *options)
+family_same_labels(const djp_registry *registry, const djp__family_entry *entry,
+                   const djp_family_options *options)
 {
     if (entry->type != options->type || entry->label_count != options->label_count) {
         return 0;
@@ -179,7 +186,8 @@ family_same_labels(const djp_registry *registry, const djp__family_entry *entry,
 }
 
 void
-djp__family_head(djp_buf *out, const djp_family_options *options, djp_text name, djp_exposition format)
+djp__family_head(djp_buf *out, const djp_family_options *options, djp_text name,
+                 djp_exposition format)
 {
     static const char *const types[] = {"", "counter", "gauge", "histogram"};
     const char *suffix = options->type == DJP_COUNTER && format == DJP_TEXT_0_0_4 ? "_total" : "";
@@ -204,7 +212,8 @@ djp__family_head(djp_buf *out, const djp_family_options *options, djp_text name,
     }
 }
 
-/* A family being written: all its texts in one buffer, with offsets relative to the buffer until it has a place. */
+/* A family being written: all its texts in one buffer, with offsets relative to the buffer until it
+ * has a place. */
 typedef struct family_draft {
     djp_buf texts;
     djp__segment_text labels[DJP_LABELS_MAX];
@@ -221,7 +230,8 @@ family_put(family_draft *draft, djp_text text)
 }
 
 static djp__segment_text
-family_put_head(family_draft *draft, const djp_family_options *options, djp_text name, djp_exposition format)
+family_put_head(family_draft *draft, const djp_family_options *options, djp_text name,
+                djp_exposition format)
 {
     djp__segment_text result = {(uint32_t)draft->texts.size, 0};
     djp__family_head(&draft->texts, options, name, format);
@@ -236,7 +246,8 @@ family_put_suffixes(family_draft *draft, const double *bounds, size_t count)
         draft->suffixes[i].at = (uint32_t)draft->texts.size;
         char number[DJP__NUMBER_SIZE];
         djp__buf_text(&draft->texts, "le=\"");
-        djp__buf_append(&draft->texts, number, djp__number_le(number, i < count ? bounds[i] : INFINITY));
+        djp__buf_append(&draft->texts, number,
+                        djp__number_le(number, i < count ? bounds[i] : INFINITY));
         djp__buf_text(&draft->texts, "\"} ");
         draft->suffixes[i].size = (uint32_t)draft->texts.size - draft->suffixes[i].at;
     }
@@ -248,9 +259,11 @@ family_move(djp__segment_text *text, uint32_t by)
     text->at += by;
 }
 
-/* Copies entry, bounds, label names, suffixes and texts into one block of the segment. Returns its offset or 0. */
+/* Copies entry, bounds, label names, suffixes and texts into one block of the segment. Returns its
+ * offset or 0. */
 static uint32_t
-family_store(djp_registry *registry, family_draft *draft, djp__family_entry *entry, const double *bounds)
+family_store(djp_registry *registry, family_draft *draft, djp__family_entry *entry,
+             const double *bounds)
 {
     size_t count = entry->bucket_count;
     size_t bounds_at = (sizeof *entry + 7) & ~(size_t)7;
@@ -266,8 +279,9 @@ family_store(djp_registry *registry, family_draft *draft, djp__family_entry *ent
     }
     char *block = djp__segment_at(&registry->segment, at);
     uint32_t shift = at + (uint32_t)texts_at;
-    djp__segment_text *texts[] = {&entry->name,    &entry->help,    &entry->unit,      &entry->alias,
-                                  &entry->head[0], &entry->head[1], &entry->alias_head};
+    djp__segment_text *texts[] = {&entry->name,      &entry->help,    &entry->unit,
+                                  &entry->alias,     &entry->head[0], &entry->head[1],
+                                  &entry->alias_head};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         family_move(texts[i], shift);
     }
@@ -292,7 +306,8 @@ family_store(djp_registry *registry, family_draft *draft, djp__family_entry *ent
 }
 
 static uint32_t
-family_write(djp_registry *registry, const djp_family_options *options, djp_text name, const char *alias)
+family_write(djp_registry *registry, const djp_family_options *options, djp_text name,
+             const char *alias)
 {
     family_draft draft;
     djp__family_entry entry;
@@ -306,7 +321,9 @@ family_write(djp_registry *registry, const djp_family_options *options, djp_text
     entry.type = (uint8_t)options->type;
     entry.label_count = (uint8_t)options->label_count;
     entry.bucket_count = (uint16_t)count;
-    entry.cell_count = options->type == DJP_COUNTER ? 2 : options->type == DJP_GAUGE ? 1 : (uint32_t)count + 2;
+    entry.cell_count = options->type == DJP_COUNTER ? 2
+                       : options->type == DJP_GAUGE ? 1
+                                                    : (uint32_t)count + 2;
     entry.limit = registry->cardinality_limit;
     entry.name = family_put(&draft, name);
     entry.help = family_put(&draft, djp__text(options->help));
@@ -314,7 +331,7 @@ family_write(djp_registry *registry, const djp_family_options *options, djp_text
     entry.alias = family_put(&draft, djp__text(alias));
     entry.head[0] = family_put_head(&draft, options, name, DJP_TEXT_0_0_4);
     entry.head[1] = family_put_head(&draft, options, name, DJP_OPENMETRICS_1_0_0);
-    if (alias) {
+    if (alias != NULL) {
         entry.alias_head = family_put_head(&draft, options, djp__text(alias), DJP_TEXT_0_0_4);
     }
     for (size_t i = 0; i < options->label_count; i++) {
@@ -326,14 +343,15 @@ family_write(djp_registry *registry, const djp_family_options *options, djp_text
     return at;
 }
 
-/* The handle of this process for an entry; made here when another process created the family. Lock held. */
+/* The handle of this process for an entry; made here when another process created the family. Lock
+ * held. */
 static djp_family *
 family_handle(djp_registry *registry, djp__family_entry *entry)
 {
     djp_family *family = registry->families[entry->index];
-    if (!family) {
+    if (family == NULL) {
         family = djp__calloc(1, sizeof *family);
-        if (family) {
+        if (family != NULL) {
             family->registry = registry;
             family->entry = entry;
             family->bounds = djp__segment_at(&registry->segment, entry->bounds_at);
@@ -362,7 +380,8 @@ family_search(const djp_registry *registry, djp_text name, unsigned type, int *c
             return e;
         }
         if (family_claims_meet(family_text(registry, e->name), e->type, name, type) ||
-            (e->alias.size > 0 && family_claims_meet(family_text(registry, e->alias), e->type, name, type))) {
+            (e->alias.size > 0 &&
+             family_claims_meet(family_text(registry, e->alias), e->type, name, type))) {
             *clash = 1;
         }
     }
@@ -374,24 +393,26 @@ static const char *
 family_free_alias(const djp_registry *registry, const char *alias, unsigned type)
 {
     int clash = 0;
-    return alias && !family_search(registry, djp__text(alias), type, &clash) && !clash ? alias : NULL;
+    return alias && !family_search(registry, djp__text(alias), type, &clash) && !clash ? alias
+                                                                                       : NULL;
 }
 
 static int
-family_create(djp_family **out, djp_registry *registry, const djp_family_options *options, djp_text name,
-              const char *alias)
+family_create(djp_family **out, djp_registry *registry, const djp_family_options *options,
+              djp_text name, const char *alias)
 {
     djp__segment_header *header = registry->segment.header;
     if (header->family_count >= DJP__FAMILIES_MAX) {
         return DJP_EFULL;
     }
-    uint32_t at = family_write(registry, options, name, family_free_alias(registry, alias, options->type));
+    uint32_t at =
+        family_write(registry, options, name, family_free_alias(registry, alias, options->type));
     if (!at) {
         return DJP_EFULL;
     }
     djp__family_entry *entry = djp__segment_at(&registry->segment, at);
     djp_family *family = family_handle(registry, entry);
-    if (!family) {
+    if (family == NULL) {
         return DJP_ENOMEM;
     }
     entry->overflow = djp__series_prepare(family);
@@ -403,7 +424,8 @@ family_create(djp_family **out, djp_registry *registry, const djp_family_options
     header->family_count++;
     DJP_ATOMIC(uint32_t) *link = &header->family_first;
     if (header->family_last) {
-        link = &((djp__family_entry *)djp__segment_at(&registry->segment, header->family_last))->next;
+        link =
+            &((djp__family_entry *)djp__segment_at(&registry->segment, header->family_last))->next;
     }
     djp_store_release(link, at);
     header->family_last = at;
@@ -411,25 +433,26 @@ family_create(djp_family **out, djp_registry *registry, const djp_family_options
     return 0;
 }
 
-/* Finds or creates the family of options whose texts are in form. A documented family is shared by its name and labels:
- * what a service declares as its document prints it and what the SDK records are one, with the buckets of the first. */
+/* Finds or creates the family of options whose texts are in form. A documented family is shared by
+ * its name and labels: what a service declares as its document prints it and what the SDK records
+ * are one, with the buckets of the first. */
 static int
 family_get(djp_family **out, djp_registry *registry, const djp_family_options *options,
            const djp__builtin_definition *documented)
 {
     djp_text name = djp__text(options->name);
-    const char *alias = documented ? documented->alias : NULL;
+    const char *alias = documented != NULL ? documented->alias : NULL;
     int clash, result = 0;
     djp__registry_lock(registry);
     djp__family_entry *entry = family_search(registry, name, options->type, &clash);
-    if (!entry) {
+    if (entry == NULL) {
         result = clash ? DJP_EEXIST : family_create(out, registry, options, name, alias);
     } else if (!family_same_labels(registry, entry, options)) {
         result = DJP_EEXIST;
     } else {
         int same = family_same_buckets(registry, entry, options);
-        *out = same || documented ? family_handle(registry, entry) : NULL;
-        result = *out ? !same : same || documented ? DJP_ENOMEM : DJP_EEXIST;
+        *out = same || documented != NULL ? family_handle(registry, entry) : NULL;
+        result = *out ? !same : same || documented != NULL ? DJP_ENOMEM : DJP_EEXIST;
     }
     djp__registry_unlock(registry);
     return result;
@@ -438,7 +461,7 @@ family_get(djp_family **out, djp_registry *registry, const djp_family_options *o
 int
 djp_family_new(djp_family **out, djp_registry *registry, const djp_family_options *options)
 {
-    if (!out || !registry) {
+    if (out == NULL || registry == NULL) {
         return DJP_EINVAL;
     }
     *out = NULL;
@@ -447,14 +470,17 @@ djp_family_new(djp_family **out, djp_registry *registry, const djp_family_option
     if (result == 0) {
         djp_family_options *spelled = &spelling.options;
         const djp__builtin_definition *documented = djp__builtin_documented(spelled);
-        if (documented) {
-            spelled->name =
-                documented->alias && strcmp(spelled->name, documented->alias) == 0 ? documented->name : spelled->name;
+        if (documented != NULL) {
+            spelled->name = documented->alias && strcmp(spelled->name, documented->alias) == 0
+                                ? documented->name
+                                : spelled->name;
             spelled->unit = documented->unit;
-            spelled->bucket_count = spelled->buckets ? spelled->bucket_count : documented->bucket_count;
+            spelled->bucket_count =
+                spelled->buckets ? spelled->bucket_count : documented->bucket_count;
             spelled->buckets = spelled->buckets ? spelled->buckets : documented->buckets;
         }
-        result = family_check(spelled) < 0 ? DJP_EINVAL : family_get(out, registry, spelled, documented);
+        result =
+            family_check(spelled) < 0 ? DJP_EINVAL : family_get(out, registry, spelled, documented);
     }
     djp__spelling_fini(&spelling);
     return result;
@@ -467,7 +493,7 @@ djp__family_find(djp_registry *registry, const char *name, size_t size)
     djp_text wanted = {name, size};
     djp__registry_lock(registry);
     djp__family_entry *entry = family_search(registry, wanted, DJP_GAUGE, &clash);
-    djp_family *family = entry ? family_handle(registry, entry) : NULL;
+    djp_family *family = entry != NULL ? family_handle(registry, entry) : NULL;
     djp__registry_unlock(registry);
     return family;
 }
@@ -475,11 +501,11 @@ djp__family_find(djp_registry *registry, const char *name, size_t size)
 size_t
 djp_family_label_count(const djp_family *family)
 {
-    return family ? family->entry->label_count : 0;
+    return family != NULL ? family->entry->label_count : 0;
 }
 
 const char *
 djp_family_name(const djp_family *family)
 {
-    return family ? family->name : "";
+    return family != NULL ? family->name : "";
 }

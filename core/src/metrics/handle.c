@@ -1,5 +1,6 @@
-/* Memory of the handles: blocks that only the registry's end frees, and a queue of dead handles that are used again, oldest
- * first, only after a long rest, so that a forgotten handle never records into a stranger's series. */
+/* Memory of the handles: blocks that only the registry's end frees, and a queue of dead handles
+ * that are used again, oldest first, only after a long rest, so that a forgotten handle never
+ * records into a stranger's series. */
 #include "metrics/handle.h"
 
 #include <string.h>
@@ -18,9 +19,9 @@ static djp_series *
 handle_fresh(djp_registry *registry)
 {
     djp__series_block *block = registry->blocks;
-    if (!block || block->used == HANDLE_BLOCK) {
+    if (block == NULL || block->used == HANDLE_BLOCK) {
         block = djp__calloc(1, sizeof *block);
-        if (!block) {
+        if (block == NULL) {
             return NULL;
         }
         block->next = registry->blocks;
@@ -60,15 +61,15 @@ djp__handle_make(djp_family *family, djp__series_entry *entry)
     djp_registry *registry = family->registry;
     uint32_t generation = djp_load_relaxed(&entry->generation);
     djp_series *series = djp__handle_get(registry, entry, generation);
-    if (series) {
+    if (series != NULL) {
         return series;
     }
     series = handle_take(registry);
-    if (!series) {
+    if (series == NULL) {
         return NULL;
     }
     djp_series *old = djp_load_relaxed(&registry->handles[entry->index]);
-    if (old) {
+    if (old != NULL) {
         handle_retire(registry, old);
     }
     series->entry = entry;
@@ -85,7 +86,7 @@ djp__handle_make(djp_family *family, djp__series_entry *entry)
 void
 djp__handle_free_all(djp_registry *registry)
 {
-    while (registry->blocks) {
+    while (registry->blocks != NULL) {
         djp__series_block *next = registry->blocks->next;
         djp__free(registry->blocks);
         registry->blocks = next;

@@ -1,11 +1,12 @@
-/* Handles: what callers hold of a series. They are made per process and stay safe to use after their series was removed. */
+/* Handles: what callers hold of a series. They are made per process and stay safe to use after
+ * their series was removed. */
 #ifndef DJP_METRICS_HANDLE_H
 #define DJP_METRICS_HANDLE_H
 
 #include "metrics/registry.h"
 
-/* A handle that nobody uses any more by then is used again once this many others died after it: until then a recording
- * through it is dropped. */
+/* A handle that nobody uses any more by then is used again once this many others died after it:
+ * until then a recording through it is dropped. */
 #define DJP__HANDLES_RESTING 65536u
 
 /* The handle of a live entry at that generation, without a lock; NULL when there is none yet. */

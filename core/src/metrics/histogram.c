@@ -1,5 +1,6 @@
-/* Recording into histograms: find the bucket without a branch on the value, count it, add to the sum. The number of
- * observations is not stored: a reader derives it from the buckets, so that one snapshot always agrees with itself. */
+/* Recording into histograms: find the bucket without a branch on the value, count it, add to the
+ * sum. The number of observations is not stored: a reader derives it from the buckets, so that one
+ * snapshot always agrees with itself. */
 #include <math.h>
 
 #include "metrics/exemplar.h"
@@ -40,22 +41,24 @@ void
 djp_histogram_observe(djp_series *series, double value)
 {
     uint32_t bucket;
-    if (series) {
+    if (series != NULL) {
         histogram_record(series, value, &bucket);
     }
 }
 
 void
-djp__histogram_observe_at(djp_series *series, double value, const djp_span_context *context, uint64_t unix_ns)
+djp__histogram_observe_at(djp_series *series, double value, const djp_span_context *context,
+                          uint64_t unix_ns)
 {
     uint32_t bucket;
-    if (series && histogram_record(series, value, &bucket)) {
+    if (series != NULL && histogram_record(series, value, &bucket)) {
         djp__exemplar_store(series, bucket, value, context, unix_ns);
     }
 }
 
 void
-djp_histogram_observe_with_context(djp_series *series, double value, const djp_span_context *context)
+djp_histogram_observe_with_context(djp_series *series, double value,
+                                   const djp_span_context *context)
 {
     djp__histogram_observe_at(series, value, context, 0);
 }
@@ -63,7 +66,8 @@ djp_histogram_observe_with_context(djp_series *series, double value, const djp_s
 void
 djp__histogram_merge(djp_series *series, uint32_t bucket, uint64_t count, double sum)
 {
-    if (series->type != DJP_HISTOGRAM || bucket > series->bucket_count || !djp__series_is_live(series)) {
+    if (series->type != DJP_HISTOGRAM || bucket > series->bucket_count ||
+        !djp__series_is_live(series)) {
         djp_add_relaxed(&series->family->registry->dropped, count);
         return;
     }
@@ -78,7 +82,8 @@ djp__histogram_merge(djp_series *series, uint32_t bucket, uint64_t count, double
 void
 djp__histogram_exemplar(djp_series *series, double value, const djp_span_context *context)
 {
-    if (series && series->type == DJP_HISTOGRAM && !isnan(value) && djp__series_is_live(series)) {
+    if (series != NULL && series->type == DJP_HISTOGRAM && !isnan(value) &&
+        djp__series_is_live(series)) {
         uint32_t bucket = histogram_bucket(series->bounds, series->bucket_count, value);
         djp__exemplar_store(series, bucket, value, context, 0);
     }

@@ -1,5 +1,5 @@
-/* Label sets as words. 0xff ends each value: it occurs in no valid UTF-8, so two different label sets never make the same
- * words. */
+/* Label sets as words. 0xff ends each value: it occurs in no valid UTF-8, so two different label
+ * sets never make the same words. */
 #include "metrics/key.h"
 
 #include <string.h>
@@ -27,7 +27,8 @@ key_put(char *out, djp_text value)
         size_t looked = size > DJP_LABEL_SIZE_MAX * 4 ? DJP_LABEL_SIZE_MAX * 4 : size;
         size = djp__utf8_repair(out, DJP_LABEL_SIZE_MAX, value.data, looked, NULL);
     } else {
-        size = size > DJP_LABEL_SIZE_MAX ? djp__utf8_cut(value.data, size, DJP_LABEL_SIZE_MAX) : size;
+        size =
+            size > DJP_LABEL_SIZE_MAX ? djp__utf8_cut(value.data, size, DJP_LABEL_SIZE_MAX) : size;
         memcpy(out, value.data, size);
     }
     out[size] = KEY_END;

@@ -1,4 +1,5 @@
-/* A label set as one run of 64-bit words: what the look-up hashes and compares, made without an allocation for usual sizes. */
+/* A label set as one run of 64-bit words: what the look-up hashes and compares, made without an
+ * allocation for usual sizes. */
 #ifndef DJP_METRICS_KEY_H
 #define DJP_METRICS_KEY_H
 
@@ -25,9 +26,11 @@ void djp__series_key_split(djp_text *values, size_t count, const void *words, si
 
 /* Compares without a lock: an entry that changes meanwhile shows another generation afterwards. */
 static inline int
-djp__series_key_matches(const djp__series_key *key, const djp__segment *segment, const djp__series_entry *entry)
+djp__series_key_matches(const djp__series_key *key, const djp__segment *segment,
+                        const djp__series_entry *entry)
 {
-    if (djp_load_acquire(&entry->hash) != key->hash || djp_load_acquire(&entry->key_words) != key->count) {
+    if (djp_load_acquire(&entry->hash) != key->hash ||
+        djp_load_acquire(&entry->key_words) != key->count) {
         return 0;
     }
     const DJP_ATOMIC(uint64_t) *words = djp__segment_at(segment, entry->key_at);

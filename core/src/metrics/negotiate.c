@@ -1,5 +1,6 @@
-/* Content negotiation: which exposition format an Accept header asks for. The header comes from outside and may be anything;
- * what cannot be understood is skipped, and the answer is always one of the formats that we have. */
+/* Content negotiation: which exposition format an Accept header asks for. The header comes from
+ * outside and may be anything; what cannot be understood is skipped, and the answer is always one
+ * of the formats that we have. */
 #include <string.h>
 
 #include "base/str.h"
@@ -9,8 +10,8 @@
 #define NEGOTIATE_SIZE_MAX 8192u
 #define NEGOTIATE_UNSET (-1)
 
-/* The q-value (0..1000) that the most specific range so far gives a format: 1 "*" slash "*", 2 type slash "*", 3 the type itself,
- * 4 with its version. */
+/* The q-value (0..1000) that the most specific range so far gives a format: 1 "*" slash "*", 2 type
+ * slash "*", 3 the type itself, 4 with its version. */
 typedef struct negotiate_choice {
     int quality;
     int rank;
@@ -71,11 +72,12 @@ static void
 negotiate_parameter(negotiate_range *range, djp_text parameter)
 {
     const char *equals = memchr(parameter.data, '=', parameter.size);
-    if (!equals) {
+    if (equals == NULL) {
         return;
     }
     djp_text name = djp__text_trim((djp_text){parameter.data, (size_t)(equals - parameter.data)});
-    djp_text value = djp__text_trim((djp_text){equals + 1, parameter.size - (size_t)(equals - parameter.data) - 1});
+    djp_text value = djp__text_trim(
+        (djp_text){equals + 1, parameter.size - (size_t)(equals - parameter.data) - 1});
     if (value.size >= 2 && value.data[0] == '"' && value.data[value.size - 1] == '"') {
         value = (djp_text){value.data + 1, value.size - 2};
     }
@@ -143,9 +145,11 @@ djp_exposition_negotiate(djp_text accept)
         if (part.size == 0 || !negotiate_parse(&range, part)) {
             continue;
         }
-        negotiate_apply(&plain, negotiate_rank(&range, "text/plain", "text/*", "0.0.4"), range.quality);
-        negotiate_apply(&open, negotiate_rank(&range, "application/openmetrics-text", "application/*", "1.0.0"),
+        negotiate_apply(&plain, negotiate_rank(&range, "text/plain", "text/*", "0.0.4"),
                         range.quality);
+        negotiate_apply(
+            &open, negotiate_rank(&range, "application/openmetrics-text", "application/*", "1.0.0"),
+            range.quality);
     }
     /* OpenMetrics only for those who name it: a browser's wildcard gets the plain format. */
     int named = open.rank >= 3 && open.quality > 0;
@@ -155,6 +159,7 @@ djp_exposition_negotiate(djp_text accept)
 const char *
 djp_exposition_content_type(djp_exposition format)
 {
-    return format == DJP_OPENMETRICS_1_0_0 ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
-                                           : "text/plain; version=0.0.4; charset=utf-8";
+    return format == DJP_OPENMETRICS_1_0_0
+               ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+               : "text/plain; version=0.0.4; charset=utf-8";
 }

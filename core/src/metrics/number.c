@@ -1,5 +1,6 @@
-/* Writing numbers. Doubles of everyday size are converted exactly in 128-bit integers; rare ones go the slow way through
- * djp__buf_double. Nothing here depends on the locale or on the rounding mode. */
+/* Writing numbers. Doubles of everyday size are converted exactly in 128-bit integers; rare ones go
+ * the slow way through djp__buf_double. Nothing here depends on the locale or on the rounding
+ * mode. */
 #include "metrics/number.h"
 
 #include <math.h>
@@ -7,10 +8,11 @@
 
 #include "base/buf.h"
 
-static const char number_pairs[] =
-    "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748"
-    "4950515253545556575859606162636465666768697071727374757677787980818283848586878889909192939495969798"
-    "99";
+static const char number_pairs[] = "000102030405060708091011121314151617181920212223242526272829303"
+                                   "13233343536373839404142434445464748"
+                                   "495051525354555657585960616263646566676869707172737475767778798"
+                                   "0818283848586878889909192939495969798"
+                                   "99";
 
 size_t
 djp__number_u64(char *out, uint64_t value)
@@ -34,7 +36,8 @@ djp__number_u64(char *out, uint64_t value)
 
 __extension__ typedef unsigned __int128 number_u128;
 
-/* value * 10^power as an exact fraction with 2^shift below: value = mantissa * 2^-(shift - power - ...). */
+/* value * 10^power as an exact fraction with 2^shift below: value = mantissa * 2^-(shift - power -
+ * ...). */
 typedef struct number_scaled {
     number_u128 exact; /* mantissa * 5^power */
     uint64_t five; /* 5^power: one unit in the last place of the mantissa */
@@ -60,7 +63,8 @@ number_pow5(int power)
 static int
 number_scale(number_scaled *out, uint64_t mantissa, int exponent, int power)
 {
-    if (power < 0 || power > NUMBER_POWER_MAX || -(exponent + power) <= 0 || -(exponent + power) > 120) {
+    if (power < 0 || power > NUMBER_POWER_MAX || -(exponent + power) <= 0 ||
+        -(exponent + power) > 120) {
         return 0;
     }
     out->five = number_pow5(power);
@@ -84,7 +88,8 @@ number_round(const number_scaled *scaled, uint64_t step)
         candidate = low + step;
         distance = width - below;
     }
-    /* Half a unit in the last place is five / 2; below a power of two the neighbour is at half the distance. */
+    /* Half a unit in the last place is five / 2; below a power of two the neighbour is at half the
+     * distance. */
     uint64_t times = scaled->mantissa == (uint64_t)1 << 52 ? 4 : 2;
     return distance * times < scaled->five ? candidate : 0;
 }

@@ -9,7 +9,9 @@
 
 /* Each returns the characters written; no NUL. */
 size_t djp__number_u64(char *out, uint64_t value);
-size_t djp__number_double(char *out, double value); /* the shortest that reads back equal; NaN, +Inf, -Inf */
-size_t djp__number_le(char *out, double value); /* as in le labels: always with a point or an exponent */
+/* the shortest that reads back equal; NaN, +Inf, -Inf */
+size_t djp__number_double(char *out, double value);
+/* as in le labels: always with a point or an exponent */
+size_t djp__number_le(char *out, double value);
 
 #endif

@@ -1,5 +1,6 @@
-/* From a raw path to a label: segments that look like identifiers become placeholders. It is the last resort where no route
- * template is known; it works on whole segments only and cannot know every scheme, so the cardinality limit stands behind it. */
+/* From a raw path to a label: segments that look like identifiers become placeholders. It is the
+ * last resort where no route template is known; it works on whole segments only and cannot know
+ * every scheme, so the cardinality limit stands behind it. */
 #include <string.h>
 
 #include "base/str.h"
@@ -13,7 +14,8 @@
 
 typedef struct path_shape {
     size_t digits, hex, letters, dashes, dots;
-    int odd; /* something that no route word holds: '@', '%', control and non-ASCII characters ... */
+    /* something that no route word holds: '@', '%', control and non-ASCII characters ... */
+    int odd;
 } path_shape;
 
 static path_shape
@@ -38,19 +40,21 @@ static int
 path_is_uuid(djp_text segment, const path_shape *shape)
 {
     const char *d = segment.data;
-    return segment.size == 36 && shape->hex == 32 && shape->dashes == 4 && d[8] == '-' && d[13] == '-' &&
-           d[18] == '-' && d[23] == '-';
+    return segment.size == 36 && shape->hex == 32 && shape->dashes == 4 && d[8] == '-' &&
+           d[13] == '-' && d[18] == '-' && d[23] == '-';
 }
 
 /* v1, v2.3 */
 static int
 path_is_version(djp_text segment, const path_shape *shape)
 {
-    return segment.size > 1 && segment.size <= 8 && (segment.data[0] | 32) == 'v' && shape->letters == 1 &&
-           shape->digits > 0 && shape->digits + shape->dots + 1 == segment.size && segment.data[1] != '.';
+    return segment.size > 1 && segment.size <= 8 && (segment.data[0] | 32) == 'v' &&
+           shape->letters == 1 && shape->digits > 0 &&
+           shape->digits + shape->dots + 1 == segment.size && segment.data[1] != '.';
 }
 
-/* {id}, {name}, ...: templates and our own results stay as they are, so that normalising twice changes nothing. */
+/* {id}, {name}, ...: templates and our own results stay as they are, so that normalising twice
+ * changes nothing. */
 static int
 path_is_template(djp_text segment, const path_shape *shape)
 {
@@ -72,7 +76,8 @@ path_placeholder(djp_text segment)
     if (segment.size > 7 && memcmp(segment.data, "tenant-", 7) == 0) {
         return "tenant-{id}";
     }
-    if (segment.size > PATH_SEGMENT_MAX || shape.odd || shape.digits == segment.size || path_is_uuid(segment, &shape)) {
+    if (segment.size > PATH_SEGMENT_MAX || shape.odd || shape.digits == segment.size ||
+        path_is_uuid(segment, &shape)) {
         return "{id}";
     }
     if (shape.hex == segment.size && segment.size >= PATH_HEX_MIN) {
@@ -113,8 +118,9 @@ path_put_segment(path_out *out, djp_text segment, int slash)
 {
     size_t before = out->size;
     const char *placeholder = segment.size > 0 ? path_placeholder(segment) : NULL;
-    djp_text text = placeholder ? djp__text(placeholder) : segment;
-    if ((slash && !path_put(out, "/", 1)) || (text.size > 0 && !path_put(out, text.data, text.size))) {
+    djp_text text = placeholder != NULL ? djp__text(placeholder) : segment;
+    if ((slash && !path_put(out, "/", 1)) ||
+        (text.size > 0 && !path_put(out, text.data, text.size))) {
         out->size = before;
         return 0;
     }
@@ -124,7 +130,7 @@ path_put_segment(path_out *out, djp_text segment, int slash)
 size_t
 djp_path_normalise(char *out, size_t out_size, djp_text path)
 {
-    if (!out || out_size == 0) {
+    if (out == NULL || out_size == 0) {
         return 0;
     }
     path_out result = {out, 0, out_size - 1};

@@ -1,5 +1,5 @@
-/* The process families, read from /proc when somebody scrapes. Where /proc is missing or hidden a family has no series: no
- * value is better than a wrong one. */
+/* The process families, read from /proc when somebody scrapes. Where /proc is missing or hidden a
+ * family has no series: no value is better than a wrong one. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <math.h>
@@ -30,10 +30,13 @@ static const struct {
     const char *unit;
     const char *help;
 } process_families[PROCESS_COUNT] = {
-    {"process_cpu_seconds", DJP_COUNTER, "seconds", "Processor time used, user and system, in seconds."},
-    {"process_resident_memory_bytes", DJP_GAUGE, "bytes", "Memory in use that is resident, in bytes."},
+    {"process_cpu_seconds", DJP_COUNTER, "seconds",
+     "Processor time used, user and system, in seconds."},
+    {"process_resident_memory_bytes", DJP_GAUGE, "bytes",
+     "Memory in use that is resident, in bytes."},
     {"process_virtual_memory_bytes", DJP_GAUGE, "bytes", "Virtual memory size in bytes."},
-    {"process_start_time_seconds", DJP_GAUGE, "seconds", "Start of the process in seconds since 1970."},
+    {"process_start_time_seconds", DJP_GAUGE, "seconds",
+     "Start of the process in seconds since 1970."},
     {"process_open_fds", DJP_GAUGE, "", "Open file descriptors."},
     {"process_max_fds", DJP_GAUGE, "", "Most file descriptors that the process may open."},
     {"process_threads", DJP_GAUGE, "", "Threads of the process."},
@@ -65,20 +68,21 @@ process_read(char *out, size_t out_size, const char *path)
     return size;
 }
 
-/* "btime N" stands behind lines whose length grows with the machine, so the file is read in pieces. */
+/* "btime N" stands behind lines whose length grows with the machine, so the file is read in
+ * pieces. */
 static double
 process_boot_seconds(void)
 {
     char line[512];
     double result = 0;
     FILE *file = fopen("/proc/stat", "re");
-    while (file && fgets(line, sizeof line, file)) {
+    while (file != NULL && fgets(line, sizeof line, file)) {
         if (strncmp(line, "btime ", 6) == 0) {
             result = (double)strtoull(line + 6, NULL, 10);
             break;
         }
     }
-    if (file) {
+    if (file != NULL) {
         fclose(file);
     }
     return result;
@@ -95,7 +99,8 @@ process_set(djp__process *process, int which, double value)
     }
 }
 
-/* Fields of /proc/self/stat from the third on; the second may hold anything and ends at the last ')'. */
+/* Fields of /proc/self/stat from the third on; the second may hold anything and ends at the last
+ * ')'. */
 static void
 process_stat(djp__process *process)
 {
@@ -103,12 +108,13 @@ process_stat(djp__process *process)
     uint64_t fields[64] = {0};
     size_t size = process_read(text, sizeof text, "/proc/self/stat");
     char *at = size ? strrchr(text, ')') : NULL;
-    if (!at) {
+    if (at == NULL) {
         return;
     }
     size_t count = 3;
     char *save = NULL;
-    for (char *word = strtok_r(at + 1, " \n", &save); word && count < 64; word = strtok_r(NULL, " \n", &save)) {
+    for (char *word = strtok_r(at + 1, " \n", &save); word && count < 64;
+         word = strtok_r(NULL, " \n", &save)) {
         fields[count++] = strtoull(word, NULL, 10);
     }
     long ticks = sysconf(_SC_CLK_TCK), page = sysconf(_SC_PAGESIZE);
@@ -120,7 +126,8 @@ process_stat(djp__process *process)
     process_set(process, PROCESS_VIRTUAL, (double)fields[23]);
     process_set(process, PROCESS_RESIDENT, (double)fields[24] * (double)page);
     if (process->boot_seconds > 0) {
-        process_set(process, PROCESS_START, process->boot_seconds + (double)fields[22] / (double)ticks);
+        process_set(process, PROCESS_START,
+                    process->boot_seconds + (double)fields[22] / (double)ticks);
     }
 }
 
@@ -129,16 +136,18 @@ process_fds(djp__process *process)
 {
     struct rlimit limit;
     DIR *directory = opendir("/proc/self/fd");
-    if (directory) {
+    if (directory != NULL) {
         size_t count = 0;
         for (const struct dirent *entry = readdir(directory); entry; entry = readdir(directory)) {
             count += entry->d_name[0] != '.';
         }
         closedir(directory);
-        process_set(process, PROCESS_OPEN_FDS, count > 0 ? (double)(count - 1) : 0); /* without the directory's own */
+        /* without the directory's own */
+        process_set(process, PROCESS_OPEN_FDS, count > 0 ? (double)(count - 1) : 0);
     }
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        process_set(process, PROCESS_MAX_FDS, limit.rlim_cur == RLIM_INFINITY ? INFINITY : (double)limit.rlim_cur);
+        process_set(process, PROCESS_MAX_FDS,
+                    limit.rlim_cur == RLIM_INFINITY ? INFINITY : (double)limit.rlim_cur);
     }
 }
 
@@ -152,14 +161,14 @@ process_collect(void *user)
 int
 djp_registry_add_process(djp_registry *registry)
 {
-    if (!registry) {
+    if (registry == NULL) {
         return DJP_EINVAL;
     }
-    if (registry->process) {
+    if (registry->process != NULL) {
         return 0;
     }
     djp__process *process = djp__calloc(1, sizeof *process);
-    if (!process) {
+    if (process == NULL) {
         return DJP_ENOMEM;
     }
     int result = 0;

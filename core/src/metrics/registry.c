@@ -1,5 +1,5 @@
-/* The registry: opening and closing it, its lock with the repair after a killed holder, collectors, and what fork does to
- * it. Values are recorded elsewhere and never pass through here. */
+/* The registry: opening and closing it, its lock with the repair after a killed holder, collectors,
+ * and what fork does to it. Values are recorded elsewhere and never pass through here. */
 #include "metrics/registry.h"
 
 #include <string.h>
@@ -58,21 +58,22 @@ registry_open(djp_registry *registry, const djp_registry_options *options)
     uint64_t bytes = options && options->reserve_bytes ? options->reserve_bytes : REGISTRY_BYTES;
     registry->cardinality_limit =
         options && options->cardinality_limit ? options->cardinality_limit : REGISTRY_CARDINALITY;
-    registry->created = options ? options->created_samples : 0;
+    registry->created = options != NULL ? options->created_samples : 0;
     registry->reuse_after_ns = REGISTRY_REUSE_NS;
     if (djp__segment_new(&registry->segment, bytes, 1) < 0) {
         return DJP_ENOMEM;
     }
-    registry->handle_capacity = (uint32_t)(registry->segment.header->heap_size / sizeof(djp__series_entry)) + 1;
+    registry->handle_capacity =
+        (uint32_t)(registry->segment.header->heap_size / sizeof(djp__series_entry)) + 1;
     registry->handles = djp__calloc(registry->handle_capacity, sizeof *registry->handles);
     registry->families = djp__calloc(DJP__FAMILIES_MAX, sizeof *registry->families);
-    return registry->handles && registry->families ? 0 : DJP_ENOMEM;
+    return registry->handles && registry->families != NULL ? 0 : DJP_ENOMEM;
 }
 
 static void
 registry_close(djp_registry *registry)
 {
-    if (registry->families) {
+    if (registry->families != NULL) {
         for (size_t i = 0; i < DJP__FAMILIES_MAX; i++) {
             djp__free(registry->families[i]);
         }
@@ -87,20 +88,20 @@ registry_close(djp_registry *registry)
 int
 djp_registry_new(djp_registry **out, const djp_registry_options *options)
 {
-    if (!out) {
+    if (out == NULL) {
         return DJP_EINVAL;
     }
     *out = NULL;
     djp_registry *registry = djp__calloc(1, sizeof *registry);
-    if (!registry) {
+    if (registry == NULL) {
         return DJP_ENOMEM;
     }
     if (registry_open(registry, options) < 0 || djp__mutex_init(&registry->collect_mutex) < 0) {
         registry_close(registry);
         return DJP_ENOMEM;
     }
-    registry->fork_hook =
-        (djp_fork_hook){registry_fork_prepare, registry_fork_parent, registry_fork_child, registry, NULL};
+    registry->fork_hook = (djp_fork_hook){registry_fork_prepare, registry_fork_parent,
+                                          registry_fork_child, registry, NULL};
     djp__fork_register(&registry->fork_hook);
     *out = registry;
     return 0;
@@ -109,7 +110,7 @@ djp_registry_new(djp_registry **out, const djp_registry_options *options)
 void
 djp_registry_free(djp_registry *registry)
 {
-    if (!registry) {
+    if (registry == NULL) {
         return;
     }
     djp__fork_unregister(&registry->fork_hook);
@@ -185,7 +186,8 @@ djp__registry_counters(djp__registry_totals *out, djp_registry *registry)
     while (at) {
         djp__family_entry *entry = djp__segment_at(&registry->segment, at);
         const djp__series_entry *overflow = djp__segment_at(&registry->segment, entry->overflow);
-        out->series += djp_load_relaxed(&entry->live) + (djp_load_relaxed(&overflow->generation) & 1);
+        out->series +=
+            djp_load_relaxed(&entry->live) + (djp_load_relaxed(&overflow->generation) & 1);
         at = djp_load_acquire(&entry->next);
     }
     djp__registry_unlock(registry);

@@ -1,5 +1,6 @@
-/* What the metrics files share: the entries that lie in the segment (offsets only) and the handles of this process that
- * point into it. Entries are changed under the segment's lock; readers without it validate what they saw. */
+/* What the metrics files share: the entries that lie in the segment (offsets only) and the handles
+ * of this process that point into it. Entries are changed under the segment's lock; readers without
+ * it validate what they saw. */
 #ifndef DJP_METRICS_REGISTRY_H
 #define DJP_METRICS_REGISTRY_H
 
@@ -20,7 +21,8 @@ typedef struct djp__segment_text {
     uint32_t size;
 } djp__segment_text;
 
-/* A family, in the segment. Everything is written before it is published, and never again, but the last part. */
+/* A family, in the segment. Everything is written before it is published, and never again, but the
+ * last part. */
 typedef struct djp__family_entry {
     DJP_ATOMIC(uint32_t) next; /* offset of the next family; release */
     uint32_t index;
@@ -36,7 +38,8 @@ typedef struct djp__family_entry {
     djp__segment_text alias; /* gauges: a second name, shown in text 0.0.4 only; size 0: none */
     djp__segment_text head[2]; /* HELP, TYPE and UNIT lines by djp_exposition */
     djp__segment_text alias_head;
-    uint32_t overflow; /* prepared series for too many label sets, or the only one of a family without labels */
+    /* prepared series for too many label sets, or the only one of a family without labels */
+    uint32_t overflow;
     /* Changed under the lock. */
     DJP_ATOMIC(uint64_t) table; /* offset << 32 | log2 of the places; release */
     DJP_ATOMIC(uint32_t) version; /* odd while the table is rebuilt; release */
@@ -50,8 +53,10 @@ typedef struct djp__family_entry {
 typedef struct djp__series_entry {
     DJP_ATOMIC(uint32_t) generation; /* odd: live. Written under the lock, release */
     uint32_t index;
-    DJP_ATOMIC(uint64_t) hash; /* with key: written under the lock, release, while generation is even */
-    uint32_t key_at; /* words of DJP_ATOMIC(uint64_t): each label value and 0xff, zeros to the end */
+    /* with key: written under the lock, release, while generation is even */
+    DJP_ATOMIC(uint64_t) hash;
+    /* words of DJP_ATOMIC(uint64_t): each label value and 0xff, zeros to the end */
+    uint32_t key_at;
     DJP_ATOMIC(uint32_t) key_words;
     uint32_t key_capacity; /* words */
     uint32_t cell; /* offset inside a stripe */
@@ -75,10 +80,12 @@ struct djp_family {
     const char *name; /* in the segment, ends in NUL */
 };
 
-/* A series as this process sees it. Immutable once published, until it is reused long after its series died. */
+/* A series as this process sees it. Immutable once published, until it is reused long after its
+ * series died. */
 struct djp_series {
     djp__series_entry *entry;
-    DJP_ATOMIC(uint64_t) * cells; /* own stripe: counter {whole, double}, gauge {double}, histogram {sum, buckets...} */
+    /* own stripe: counter {whole, double}, gauge {double}, histogram {sum, buckets...} */
+    DJP_ATOMIC(uint64_t) * cells;
     const double *bounds;
     djp_family *family;
     DJP_ATOMIC(uint32_t) generation; /* of the entry when the handle was made */
@@ -127,14 +134,15 @@ typedef struct djp__registry_totals {
 } djp__registry_totals;
 void djp__registry_counters(djp__registry_totals *out, djp_registry *registry);
 
-/* collect is called before every exposition, outside all locks but one of its own kind; it may record and add series, but not
- * call djp_registry_expose. user is borrowed until the registry is freed. 0 or DJP_EFULL. */
+/* collect is called before every exposition, outside all locks but one of its own kind; it may
+ * record and add series, but not call djp_registry_expose. user is borrowed until the registry is
+ * freed. 0 or DJP_EFULL. */
 int djp__registry_on_collect(djp_registry *registry, djp__collect collect, void *user);
 /* Takes a collector away and waits for a run of it that is under way. */
 void djp__registry_off_collect(djp_registry *registry, djp__collect collect, void *user);
 void djp__registry_collect(djp_registry *registry);
-/* Who is scraped, as labels without braces: shown as target_info in front of all families. Takes labels, whose last contents
- * are freed. From a collector only. */
+/* Who is scraped, as labels without braces: shown as target_info in front of all families. Takes
+ * labels, whose last contents are freed. From a collector only. */
 void djp__registry_set_target(djp_registry *registry, djp_buf *labels);
 
 /* Locks the segment and repairs it when its last holder died. */
@@ -143,15 +151,17 @@ void djp__registry_lock(djp_registry *registry);
 
 djp_family *djp__family_find(djp_registry *registry, const char *name, size_t size);
 /* Writes HELP, TYPE and UNIT lines. */
-void djp__family_head(djp_buf *out, const djp_family_options *options, djp_text name, djp_exposition format);
+void djp__family_head(djp_buf *out, const djp_family_options *options, djp_text name,
+                      djp_exposition format);
 
-/* series.c, with the lock held: the overflow or only series, written but not yet live (0 when full); the family's lists and
- * table made whole again; the end of a series. */
+/* series.c, with the lock held: the overflow or only series, written but not yet live (0 when
+ * full); the family's lists and table made whole again; the end of a series. */
 uint32_t djp__series_prepare(djp_family *family);
 void djp__series_repair(djp_registry *registry, djp__family_entry *entry);
 void djp__series_kill(djp_family *family, djp__series_entry *entry);
 
-/* Adds observations that were counted elsewhere: `count` to a bucket (the last one is +Inf), `sum` to the sum. */
+/* Adds observations that were counted elsewhere: `count` to a bucket (the last one is +Inf), `sum`
+ * to the sum. */
 void djp__histogram_merge(djp_series *series, uint32_t bucket, uint64_t count, double sum);
 /* An exemplar for the bucket of value, without an observation. context may be NULL. */
 void djp__histogram_exemplar(djp_series *series, double value, const djp_span_context *context);
@@ -162,8 +172,10 @@ void djp__shards_detach_all(djp_registry *registry);
 /* Counters that are counted elsewhere (processor time): replaces the value. */
 void djp__counter_set(djp_series *series, double value);
 /* Value of one cell over all stripes. */
-uint64_t djp__series_cell(const djp_registry *registry, const djp__series_entry *entry, uint32_t index);
-double djp__series_cell_double(const djp_registry *registry, const djp__series_entry *entry, uint32_t index);
+uint64_t
+djp__series_cell(const djp_registry *registry, const djp__series_entry *entry, uint32_t index);
+double djp__series_cell_double(const djp_registry *registry, const djp__series_entry *entry,
+                               uint32_t index);
 void djp__process_free(djp__process *process);
 
 /* 1 while the handle's series is the one it was made for. */
@@ -200,7 +212,8 @@ static inline void
 djp__cell_add_double(DJP_ATOMIC(uint64_t) * cell, double amount)
 {
     uint64_t old = djp_load_relaxed(cell);
-    while (!djp_cas_weak_relaxed(cell, &old, djp__double_to_bits(djp__bits_to_double(old) + amount))) {
+    while (
+        !djp_cas_weak_relaxed(cell, &old, djp__double_to_bits(djp__bits_to_double(old) + amount))) {
     }
 }
 

@@ -1,5 +1,5 @@
-/* The mapping behind all series, its lock and its two bump allocators. It knows nothing of what it holds and never gives
- * memory back before it is closed: reuse is the registry's business. */
+/* The mapping behind all series, its lock and its two bump allocators. It knows nothing of what it
+ * holds and never gives memory back before it is closed: reuse is the registry's business. */
 #include "metrics/segment.h"
 
 #include <errno.h>
@@ -41,7 +41,8 @@ djp__segment_new(djp__segment *out, uint64_t bytes, uint32_t stripes)
     }
     uint32_t half = (uint32_t)(bytes / 2) & ~(SEGMENT_PAGE - 1);
     size_t size = (size_t)half + (size_t)half * stripes;
-    void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *base = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED) {
         return DJP_ENOMEM;
     }
@@ -113,7 +114,8 @@ djp__segment_unlock(djp__segment *segment)
 void
 djp__segment_relock_child(djp__segment *segment)
 {
-    /* Its owner was the parent's thread, so that this one may not unlock it; tools that watch locks want to see the attempt. */
+    /* Its owner was the parent's thread, so that this one may not unlock it; tools that watch locks
+     * want to see the attempt. */
     pthread_mutex_unlock(&segment->header->mutex);
     memset(&segment->header->mutex, 0, sizeof segment->header->mutex);
     segment_init_mutex(&segment->header->mutex);

@@ -1,9 +1,11 @@
-/* The memory in which all series live: one mapping, addressed by 32-bit offsets, so that it means the same at any address
- * and in any process. A heap that only grows holds families, series and texts; cell areas ("stripes") hold the values.
+/* The memory in which all series live: one mapping, addressed by 32-bit offsets, so that it means
+ * the same at any address and in any process. A heap that only grows holds families, series and
+ * texts; cell areas ("stripes") hold the values.
  *
  *   [header | heap ............ | stripe 0 cells ... | stripe 1 cells ... ]
  *
- * A cell has the same offset in every stripe; its value is the sum over the stripes. With private memory there is one. */
+ * A cell has the same offset in every stripe; its value is the sum over the stripes. With private
+ * memory there is one. */
 #ifndef DJP_METRICS_SEGMENT_H
 #define DJP_METRICS_SEGMENT_H
 
@@ -24,7 +26,8 @@ typedef struct djp__segment_header {
     uint32_t heap_size; /* header included */
     uint32_t stripe_size;
     uint64_t seed; /* of the label hash, the same for all processes */
-    pthread_mutex_t mutex; /* process-shared and robust: a holder that dies is noticed by the next one */
+    /* process-shared and robust: a holder that dies is noticed by the next one */
+    pthread_mutex_t mutex;
     uint32_t damaged; /* 1: a holder died and nobody repaired yet */
     uint32_t heap_top;
     uint32_t cell_top;
@@ -41,8 +44,8 @@ typedef struct djp__segment {
     char *cells; /* this process's stripe */
 } djp__segment;
 
-/* Maps private memory; pages are touched only as used. bytes is for one stripe and clamped to the limits above. 0 or
- * DJP_ENOMEM. */
+/* Maps private memory; pages are touched only as used. bytes is for one stripe and clamped to the
+ * limits above. 0 or DJP_ENOMEM. */
 int djp__segment_new(djp__segment *out, uint64_t bytes, uint32_t stripes);
 void djp__segment_fini(djp__segment *segment);
 
@@ -65,11 +68,12 @@ djp__segment_at(const djp__segment *segment, uint32_t offset)
 }
 
 /* A cell of one stripe. */
-static inline DJP_ATOMIC(uint64_t) * djp__segment_cells(const djp__segment *segment, uint32_t stripe, uint32_t cell)
+static inline DJP_ATOMIC(uint64_t) *
+    djp__segment_cells(const djp__segment *segment, uint32_t stripe, uint32_t cell)
 {
     const djp__segment_header *header = segment->header;
-    return (DJP_ATOMIC(uint64_t) *)(void *)(segment->base + header->heap_size + (size_t)stripe * header->stripe_size +
-                                            cell);
+    return (DJP_ATOMIC(uint64_t) *)(void *)(segment->base + header->heap_size +
+                                            (size_t)stripe * header->stripe_size + cell);
 }
 
 #endif

@@ -1,5 +1,5 @@
-/* Series: finding them without a lock, creating, removing and reusing them under it, and the limits that keep a family
- * bounded. No value is ever recorded here. */
+/* Series: finding them without a lock, creating, removing and reusing them under it, and the limits
+ * that keep a family bounded. No value is ever recorded here. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -65,7 +65,8 @@ series_render(djp_buf *out, const djp_family *family, const djp__series_key *key
 
 /* Writes key and text into an entry that is not live and has the room. */
 static void
-series_write(djp_registry *registry, djp__series_entry *entry, const djp__series_key *key, const djp_buf *text)
+series_write(djp_registry *registry, djp__series_entry *entry, const djp__series_key *key,
+             const djp_buf *text)
 {
     DJP_ATOMIC(uint64_t) *words = djp__segment_at(&registry->segment, entry->key_at);
     for (uint32_t i = 0; i < key->count; i++) {
@@ -133,7 +134,8 @@ series_free_pop(djp_registry *registry, djp__family_entry *family)
     return at;
 }
 
-/* A removed series that rested long enough and has the room. What does not fit goes to the end of the queue. */
+/* A removed series that rested long enough and has the room. What does not fit goes to the end of
+ * the queue. */
 static uint32_t
 series_reuse(djp_family *family, uint32_t key_words, size_t text_size)
 {
@@ -295,18 +297,18 @@ series_find_or_create(djp_family *family, const djp__series_key *key)
         return series_overflow(family);
     }
     djp__series_entry *entry = djp__table_find_any(family, key);
-    if (entry && (djp_load_relaxed(&entry->generation) & 1)) {
+    if (entry != NULL && (djp_load_relaxed(&entry->generation) & 1)) {
         return entry;
     }
     if (djp_load_relaxed(&family->entry->live) >= family->entry->limit) {
         djp_add_relaxed(&registry->overflowed, 1);
         return series_overflow(family);
     }
-    if (entry) {
+    if (entry != NULL) {
         return series_publish(family, entry) == 0 ? entry : NULL;
     }
     entry = series_create(family, key);
-    if (!entry) {
+    if (entry == NULL) {
         djp_add_relaxed(&registry->refused, 1);
         entry = series_overflow(family);
     }
@@ -319,11 +321,11 @@ series_get_locked(djp_family *family, const djp__series_key *key)
     djp_series *series = NULL;
     djp__registry_lock(family->registry);
     djp__series_entry *entry = series_find_or_create(family, key);
-    if (entry) {
+    if (entry != NULL) {
         series = djp__handle_make(family, entry);
     }
     djp__registry_unlock(family->registry);
-    if (!series) {
+    if (series == NULL) {
         djp_add_relaxed(&family->registry->refused, 1);
     }
     return series;
@@ -340,8 +342,9 @@ series_get_overflow(djp_family *family, uint32_t version)
     }
     const djp__series_entry *entry = series_at(family->registry, owner->overflow);
     uint32_t generation = djp_load_acquire(&entry->generation);
-    djp_series *series = generation & 1 ? djp__handle_get(family->registry, entry, generation) : NULL;
-    if (series) {
+    djp_series *series =
+        generation & 1 ? djp__handle_get(family->registry, entry, generation) : NULL;
+    if (series != NULL) {
         djp_add_relaxed(&family->registry->overflowed, 1);
     }
     return series;
@@ -352,16 +355,16 @@ series_get(djp_family *family, const djp__series_key *key)
 {
     uint32_t generation, version = djp_load_acquire(&family->entry->version);
     const djp__series_entry *entry = djp__table_find(&generation, family, key);
-    djp_series *series =
-        entry ? djp__handle_get(family->registry, entry, generation) : series_get_overflow(family, version);
-    return series ? series : series_get_locked(family, key);
+    djp_series *series = entry ? djp__handle_get(family->registry, entry, generation)
+                               : series_get_overflow(family, version);
+    return series != NULL ? series : series_get_locked(family, key);
 }
 
 djp_series *
 djp_family_series(djp_family *family, const djp_text *values)
 {
     djp__series_key key;
-    if (!family || (!values && family->entry->label_count > 0)) {
+    if (family == NULL || (values == NULL && family->entry->label_count > 0)) {
         return NULL;
     }
     if (djp__series_key_build(&key, family, values) < 0) {
@@ -377,7 +380,8 @@ int
 djp_family_remove(djp_family *family, const djp_text *values)
 {
     djp__series_key key;
-    if (!family || (!values && family->entry->label_count > 0) || djp__series_key_build(&key, family, values) < 0) {
+    if (family == NULL || (values == NULL && family->entry->label_count > 0) ||
+        djp__series_key_build(&key, family, values) < 0) {
         return 0;
     }
     djp__registry_lock(family->registry);
@@ -394,7 +398,7 @@ djp_family_remove(djp_family *family, const djp_text *values)
 void
 djp_family_clear(djp_family *family)
 {
-    if (!family) {
+    if (family == NULL) {
         return;
     }
     djp__registry_lock(family->registry);
@@ -437,18 +441,20 @@ djp__series_cell(const djp_registry *registry, const djp__series_entry *entry, u
 {
     uint64_t sum = 0;
     for (uint32_t stripe = 0; stripe < registry->segment.header->stripes; stripe++) {
-        sum += djp_load_relaxed(&djp__segment_cells(&registry->segment, stripe, entry->cell)[index]);
+        sum +=
+            djp_load_relaxed(&djp__segment_cells(&registry->segment, stripe, entry->cell)[index]);
     }
     return sum;
 }
 
 double
-djp__series_cell_double(const djp_registry *registry, const djp__series_entry *entry, uint32_t index)
+djp__series_cell_double(const djp_registry *registry, const djp__series_entry *entry,
+                        uint32_t index)
 {
     double sum = 0;
     for (uint32_t stripe = 0; stripe < registry->segment.header->stripes; stripe++) {
-        sum +=
-            djp__bits_to_double(djp_load_relaxed(&djp__segment_cells(&registry->segment, stripe, entry->cell)[index]));
+        sum += djp__bits_to_double(
+            djp_load_relaxed(&djp__segment_cells(&registry->segment, stripe, entry->cell)[index]));
     }
     return sum;
 }

@@ -1,5 +1,6 @@
-/* Cells of single writers: giving out places, folding what their writers added into the registry, and noticing series that were
- * removed. The fold never writes a word that its writer may be adding to. */
+/* Cells of single writers: giving out places, folding what their writers added into the registry,
+ * and noticing series that were removed. The fold never writes a word that its writer may be adding
+ * to. */
 #include "djp/shard.h"
 
 #include <math.h>
@@ -13,12 +14,14 @@ enum { SHARD_FREE = 0, SHARD_BOUND = 1, SHARD_DEAD = 2, SHARD_BLOCK = 128 };
 
 /* One place. Written by the writer while it is free, by the fold afterwards. */
 typedef struct shard_entry {
-    /* Writer: FREE to BOUND, release. Fold: BOUND to DEAD, release. Writer with the lock: DEAD to FREE. */
+    /* Writer: FREE to BOUND, release. Fold: BOUND to DEAD, release. Writer with the lock: DEAD to
+     * FREE. */
     DJP_ATOMIC(uint32_t) state;
     uint32_t chunk, index;
     uint32_t width;
     struct shard_entry *next_free;
-    djp_series series; /* a copy: the original may be given to another series long after this one was removed */
+    /* a copy: the original may be given to another series long after this one was removed */
+    djp_series series;
 } shard_entry;
 
 typedef struct shard_block {
@@ -36,7 +39,8 @@ typedef struct shard_chunk {
 struct djp_shard {
     DJP_ATOMIC(uint32_t) references;
     int exemplars;
-    DJP_ATOMIC(djp_registry *) registry; /* written under its collect_mutex, release; NULL once ended */
+    /* written under its collect_mutex, release; NULL once ended */
+    DJP_ATOMIC(djp_registry *) registry;
     djp_shard *previous, *next; /* list of the registry, under its collect_mutex */
     /* Writer only, but for the pointers that the fold follows. */
     shard_chunk *chunks[DJP_SHARD_CHUNKS_MAX]; /* set before an entry names them is published */
@@ -165,7 +169,7 @@ djp__shards_fold_all(djp_registry *registry)
 void
 djp_registry_fold(djp_registry *registry)
 {
-    if (registry) {
+    if (registry != NULL) {
         djp__mutex_lock(&registry->collect_mutex);
         djp__shards_fold_all(registry);
         djp__mutex_unlock(&registry->collect_mutex);
@@ -181,7 +185,7 @@ shard_entry_new(djp_shard *shard)
     uint32_t used = djp_load_relaxed(&block->used);
     if (used == SHARD_BLOCK) {
         block = djp__calloc(1, sizeof *block);
-        if (!block) {
+        if (block == NULL) {
             return NULL;
         }
         djp_store_release(&shard->last->next, block);
@@ -197,15 +201,16 @@ static shard_entry *
 shard_grow(djp_shard *shard, uint32_t width)
 {
     if (shard->chunk_count == 0 || shard->chunk_used + width > DJP_SHARD_CHUNK_DOUBLES) {
-        shard_chunk *chunk = shard->chunk_count < DJP_SHARD_CHUNKS_MAX ? djp__calloc(1, sizeof(shard_chunk)) : NULL;
-        if (!chunk) {
+        shard_chunk *chunk =
+            shard->chunk_count < DJP_SHARD_CHUNKS_MAX ? djp__calloc(1, sizeof(shard_chunk)) : NULL;
+        if (chunk == NULL) {
             return NULL;
         }
         shard->chunks[shard->chunk_count++] = chunk;
         shard->chunk_used = 0;
     }
     shard_entry *entry = shard_entry_new(shard);
-    if (entry) {
+    if (entry != NULL) {
         entry->chunk = shard->chunk_count - 1;
         entry->index = shard->chunk_used;
         entry->width = width;
@@ -218,7 +223,7 @@ static shard_entry *
 shard_place(djp_shard *shard, uint32_t width)
 {
     shard_entry *entry = shard->free_places[width];
-    if (!entry) {
+    if (entry == NULL) {
         return shard_grow(shard, width);
     }
     shard->free_places[width] = entry->next_free;
@@ -240,10 +245,11 @@ shard_known(djp_shard *shard, uint32_t index)
             capacity *= 2;
         }
         shard_entry **known = djp__realloc(shard->known, capacity * sizeof *known);
-        if (!known) {
+        if (known == NULL) {
             return NULL;
         }
-        memset(&known[shard->known_capacity], 0, (capacity - shard->known_capacity) * sizeof *known);
+        memset(&known[shard->known_capacity], 0,
+               (capacity - shard->known_capacity) * sizeof *known);
         shard->known = known;
         shard->known_capacity = capacity;
     }
@@ -265,24 +271,26 @@ shard_copy_series(djp_series *out, const djp_series *series)
 static int
 shard_is_of(const shard_entry *entry, const djp_series *series)
 {
-    return entry && djp_load_relaxed(&entry->state) == SHARD_BOUND && entry->series.entry == series->entry &&
+    return entry && djp_load_relaxed(&entry->state) == SHARD_BOUND &&
+           entry->series.entry == series->entry &&
            djp_load_relaxed(&entry->series.generation) == djp_load_relaxed(&series->generation);
 }
 
 int
 djp_shard_bind(size_t *chunk, size_t *index, djp_shard *shard, const djp_series *series)
 {
-    if (!chunk || !index || !shard || !series || series->type == DJP_GAUGE) {
+    if (chunk == NULL || index == NULL || shard == NULL || series == NULL ||
+        series->type == DJP_GAUGE) {
         return DJP_EINVAL;
     }
     shard_entry **known = shard_known(shard, series->entry->index);
-    if (!known) {
+    if (known == NULL) {
         return DJP_ENOMEM;
     }
     shard_entry *entry = *known;
     if (!shard_is_of(entry, series)) {
         entry = shard_place(shard, series->type == DJP_HISTOGRAM ? series->bucket_count + 3u : 2u);
-        if (!entry) {
+        if (entry == NULL) {
             return DJP_ENOMEM;
         }
         shard_copy_series(&entry->series, series);
@@ -300,7 +308,8 @@ djp_shard_bind(size_t *chunk, size_t *index, djp_shard *shard, const djp_series 
 double *
 djp_shard_chunk(djp_shard *shard, size_t chunk)
 {
-    return shard && chunk < shard->chunk_count ? (double *)(void *)shard->chunks[chunk]->cells : NULL;
+    return shard && chunk < shard->chunk_count ? (double *)(void *)shard->chunks[chunk]->cells
+                                               : NULL;
 }
 
 /* Lock held. */
@@ -331,8 +340,8 @@ shard_take_dead(uint32_t *places, size_t capacity, djp_shard *shard)
 size_t
 djp_shard_sweep(uint32_t *places, size_t capacity, djp_shard *shard)
 {
-    djp_registry *registry = shard ? djp_load_acquire(&shard->registry) : NULL;
-    if (!registry || !places) {
+    djp_registry *registry = shard != NULL ? djp_load_acquire(&shard->registry) : NULL;
+    if (registry == NULL || places == NULL) {
         return 0;
     }
     djp__mutex_lock(&registry->collect_mutex);
@@ -346,13 +355,13 @@ djp_shard_sweep(uint32_t *places, size_t capacity, djp_shard *shard)
 int
 djp_shard_new(djp_shard **out, djp_registry *registry, int exemplars)
 {
-    if (!out || !registry) {
+    if (out == NULL || registry == NULL) {
         return DJP_EINVAL;
     }
     *out = NULL;
     djp_shard *shard = djp__calloc(1, sizeof *shard);
     shard_block *block = djp__calloc(1, sizeof *block);
-    if (!shard || !block) {
+    if (shard == NULL || block == NULL) {
         djp__free(shard);
         djp__free(block);
         return DJP_ENOMEM;
@@ -391,7 +400,7 @@ shard_close(djp_shard *shard)
 static void
 shard_unlink(djp_shard *shard, djp_registry *registry)
 {
-    if (shard->previous) {
+    if (shard->previous != NULL) {
         shard->previous->next = shard->next;
     } else {
         registry->shards = shard->next;
@@ -407,8 +416,8 @@ shard_unlink(djp_shard *shard, djp_registry *registry)
 void
 djp_shard_end(djp_shard *shard)
 {
-    djp_registry *registry = shard ? djp_load_acquire(&shard->registry) : NULL;
-    if (!registry) {
+    djp_registry *registry = shard != NULL ? djp_load_acquire(&shard->registry) : NULL;
+    if (registry == NULL) {
         return;
     }
     djp__mutex_lock(&registry->collect_mutex);
@@ -420,7 +429,7 @@ djp_shard_end(djp_shard *shard)
 void
 djp__shards_detach_all(djp_registry *registry)
 {
-    while (registry->shards) {
+    while (registry->shards != NULL) {
         shard_unlink(registry->shards, registry);
     }
 }
@@ -428,7 +437,7 @@ djp__shards_detach_all(djp_registry *registry)
 djp_shard *
 djp_shard_ref(djp_shard *shard)
 {
-    if (shard) {
+    if (shard != NULL) {
         djp_add_relaxed(&shard->references, 1);
     }
     return shard;
@@ -437,7 +446,7 @@ djp_shard_ref(djp_shard *shard)
 void
 djp_shard_unref(djp_shard *shard)
 {
-    if (!shard || djp_sub_acq_rel(&shard->references, 1) != 1) {
+    if (shard == NULL || djp_sub_acq_rel(&shard->references, 1) != 1) {
         return;
     }
     djp_shard_end(shard);

@@ -1,5 +1,5 @@
-/* Reading families and series for expositions. The lock is held for a few dozen series at a time, so that a long scrape never keeps a
- * request from adding one. */
+/* Reading families and series for expositions. The lock is held for a few dozen series at a time,
+ * so that a long scrape never keeps a request from adding one. */
 #include "metrics/snapshot.h"
 
 #include "base/str.h"
@@ -65,7 +65,8 @@ static void
 snapshot_read(djp__snapshot *snapshot, djp__snapshot_point *point, const djp__series_entry *entry)
 {
     point->entry = entry;
-    point->rendered = djp__snapshot_text(snapshot, (djp__segment_text){entry->text_at, entry->text_size});
+    point->rendered =
+        djp__snapshot_text(snapshot, (djp__segment_text){entry->text_at, entry->text_size});
     point->created_unix_ns = entry->created_unix_ns;
     point->whole = 0;
     point->buckets = NULL;
@@ -83,7 +84,8 @@ snapshot_read(djp__snapshot *snapshot, djp__snapshot_point *point, const djp__se
     }
 }
 
-/* The order of creation never changes and entries never leave it, so that it can be left and entered again between two batches. */
+/* The order of creation never changes and entries never leave it, so that it can be left and
+ * entered again between two batches. */
 void
 djp__snapshot_points(djp__snapshot *snapshot, djp__snapshot_visit visit, void *user)
 {
@@ -110,16 +112,19 @@ djp__snapshot_points(djp__snapshot *snapshot, djp__snapshot_visit visit, void *u
 void
 djp__snapshot_labels(djp_text *names, const djp__snapshot *snapshot)
 {
-    const djp__segment_text *labels = djp__segment_at(&snapshot->registry->segment, snapshot->family.entry->labels_at);
+    const djp__segment_text *labels =
+        djp__segment_at(&snapshot->registry->segment, snapshot->family.entry->labels_at);
     for (size_t i = 0; i < snapshot->family.label_count; i++) {
         names[i] = djp__snapshot_text(snapshot, labels[i]);
     }
 }
 
 void
-djp__snapshot_values(djp_text *values, const djp__snapshot *snapshot, const djp__snapshot_point *point)
+djp__snapshot_values(djp_text *values, const djp__snapshot *snapshot,
+                     const djp__snapshot_point *point)
 {
     /* Under the segment's lock the key stays as it is. */
     const void *words = djp__segment_at(&snapshot->registry->segment, point->entry->key_at);
-    djp__series_key_split(values, snapshot->family.label_count, words, djp_load_relaxed(&point->entry->key_words));
+    djp__series_key_split(values, snapshot->family.label_count, words,
+                          djp_load_relaxed(&point->entry->key_words));
 }

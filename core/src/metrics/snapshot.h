@@ -1,5 +1,6 @@
-/* A snapshot: what a registry's families and series say now, one after the other. Every form of exposition reads it, and none looks into
- * the segment itself. Label values come in two forms: escaped, as text expositions write them, and plain. */
+/* A snapshot: what a registry's families and series say now, one after the other. Every form of
+ * exposition reads it, and none looks into the segment itself. Label values come in two forms:
+ * escaped, as text expositions write them, and plain. */
 #ifndef DJP_METRICS_SNAPSHOT_H
 #define DJP_METRICS_SNAPSHOT_H
 
@@ -22,7 +23,8 @@ typedef struct djp__snapshot_family {
 /* A series. Valid during the call that shows it. */
 typedef struct djp__snapshot_point {
     const djp__series_entry *entry;
-    djp_text rendered; /* counters and gauges: `name{labels} `, ready for a sample; histograms: the labels alone */
+    /* counters and gauges: `name{labels} `, ready for a sample; histograms: the labels alone */
+    djp_text rendered;
     uint64_t created_unix_ns;
     uint64_t whole; /* counters: whole + number; histograms: observations */
     double number; /* gauges: the value; histograms: the sum */
@@ -36,19 +38,24 @@ typedef struct djp__snapshot {
     uint64_t buckets[DJP_BUCKETS_MAX + 1];
 } djp__snapshot;
 
-/* Collects, and stands in front of the first family. Borrows the registry for the snapshot's life; there is nothing to free. */
+/* Collects, and stands in front of the first family. Borrows the registry for the snapshot's life;
+ * there is nothing to free. */
 void djp__snapshot_begin(djp__snapshot *snapshot, djp_registry *registry);
 /* Goes to the next family; 0: there was none. */
 int djp__snapshot_next(djp__snapshot *snapshot);
-/* Shows every live series of the family in order of creation, with the segment locked for a few dozen at a time. visit must not call the
- * registry. May be called more than once. */
-typedef void (*djp__snapshot_visit)(void *user, const djp__snapshot *snapshot, const djp__snapshot_point *point);
+/* Shows every live series of the family in order of creation, with the segment locked for a few
+ * dozen at a time. visit must not call the registry. May be called more than once. */
+typedef void (*djp__snapshot_visit)(void *user, const djp__snapshot *snapshot,
+                                    const djp__snapshot_point *point);
 void djp__snapshot_points(djp__snapshot *snapshot, djp__snapshot_visit visit, void *user);
 /* Inside visit: the escaped labels without braces, `a="x",b="y"`; empty without labels. */
-djp_text djp__snapshot_escaped(const djp__snapshot_family *family, const djp__snapshot_point *point);
-/* Inside visit: names of the family's labels and the plain values of the series, label_count of each. */
+djp_text
+djp__snapshot_escaped(const djp__snapshot_family *family, const djp__snapshot_point *point);
+/* Inside visit: names of the family's labels and the plain values of the series, label_count of
+ * each. */
 void djp__snapshot_labels(djp_text *names, const djp__snapshot *snapshot);
-void djp__snapshot_values(djp_text *values, const djp__snapshot *snapshot, const djp__snapshot_point *point);
+void djp__snapshot_values(djp_text *values, const djp__snapshot *snapshot,
+                          const djp__snapshot_point *point);
 
 /* A text of the segment. */
 static inline djp_text

@@ -1,6 +1,7 @@
-/* Translates names, units and label names. Rules: the OpenTelemetry specification's page "Prometheus and OpenMetrics
- * Compatibility": characters that Prometheus does not take become underscores, a run of them one; the unit becomes a word
- * at the end of the name; braces in a unit are remarks. */
+/* Translates names, units and label names. Rules: the OpenTelemetry specification's page
+ * "Prometheus and OpenMetrics Compatibility": characters that Prometheus does not take become
+ * underscores, a run of them one; the unit becomes a word at the end of the name; braces in a unit
+ * are remarks. */
 #include "metrics/spelling.h"
 
 #include <string.h>
@@ -9,7 +10,8 @@
 #include "base/str.h"
 #include "djp/error.h"
 
-#define SPELLING_UNIT_MAX 63u /* bytes of a unit as it is given, by the specification of instruments */
+/* bytes of a unit as it is given, by the specification of instruments */
+#define SPELLING_UNIT_MAX 63u
 #define SPELLING_UNIT_SIZE 160u /* of a unit as it is written */
 
 typedef struct spelling_word {
@@ -17,12 +19,13 @@ typedef struct spelling_word {
 } spelling_word;
 
 static const spelling_word spelling_units[] = {
-    {"d", "days"},          {"h", "hours"},        {"min", "minutes"},   {"s", "seconds"},      {"ms", "milliseconds"},
-    {"us", "microseconds"}, {"ns", "nanoseconds"}, {"By", "bytes"},      {"KiBy", "kibibytes"}, {"MiBy", "mebibytes"},
-    {"GiBy", "gibibytes"},  {"TiBy", "tibibytes"}, {"KBy", "kilobytes"}, {"kBy", "kilobytes"},  {"MBy", "megabytes"},
-    {"GBy", "gigabytes"},   {"TBy", "terabytes"},  {"m", "meters"},      {"V", "volts"},        {"A", "amperes"},
-    {"J", "joules"},        {"W", "watts"},        {"g", "grams"},       {"Cel", "celsius"},    {"Hz", "hertz"},
-    {"%", "percent"},       {NULL, NULL}};
+    {"d", "days"},          {"h", "hours"},         {"min", "minutes"},    {"s", "seconds"},
+    {"ms", "milliseconds"}, {"us", "microseconds"}, {"ns", "nanoseconds"}, {"By", "bytes"},
+    {"KiBy", "kibibytes"},  {"MiBy", "mebibytes"},  {"GiBy", "gibibytes"}, {"TiBy", "tibibytes"},
+    {"KBy", "kilobytes"},   {"kBy", "kilobytes"},   {"MBy", "megabytes"},  {"GBy", "gigabytes"},
+    {"TBy", "terabytes"},   {"m", "meters"},        {"V", "volts"},        {"A", "amperes"},
+    {"J", "joules"},        {"W", "watts"},         {"g", "grams"},        {"Cel", "celsius"},
+    {"Hz", "hertz"},        {"%", "percent"},       {NULL, NULL}};
 static const spelling_word spelling_per[] = {{"s", "second"}, {"m", "minute"}, {"min", "minute"},
                                              {"h", "hour"},   {"d", "day"},    {"w", "week"},
                                              {"mo", "month"}, {"y", "year"},   {NULL, NULL}};
@@ -50,7 +53,8 @@ spelling_put(char *out, djp_text text, int colon)
     }
     for (size_t i = 0; i < text.size; i++) {
         char c = text.data[i];
-        int valid = spelling_is_letter(c) || spelling_is_digit(c) || c == '_' || (colon && c == ':');
+        int valid =
+            spelling_is_letter(c) || spelling_is_digit(c) || c == '_' || (colon && c == ':');
         if (valid) {
             out[size++] = c;
         } else if (!gap) {
@@ -66,8 +70,8 @@ static int
 spelling_says_something(djp_text name)
 {
     for (size_t i = 0; i < name.size; i++) {
-        if (spelling_is_letter(name.data[i]) || spelling_is_digit(name.data[i]) || name.data[i] == '_' ||
-            name.data[i] == ':') {
+        if (spelling_is_letter(name.data[i]) || spelling_is_digit(name.data[i]) ||
+            name.data[i] == '_' || name.data[i] == ':') {
             return 1;
         }
     }
@@ -117,7 +121,8 @@ spelling_put_part(char *out, const spelling_word *words, djp_text part)
     return size - from;
 }
 
-/* The unit as a word, or nothing. Only a gauge of the unit 1 is a ratio: a counter of it counts things. */
+/* The unit as a word, or nothing. Only a gauge of the unit 1 is a ratio: a counter of it counts
+ * things. */
 static size_t
 spelling_put_unit(char out[SPELLING_UNIT_SIZE], djp_text given, djp_metric_type type)
 {
@@ -130,7 +135,8 @@ spelling_put_unit(char out[SPELLING_UNIT_SIZE], djp_text given, djp_metric_type 
         memcpy(out, "ratio", 5);
         return type == DJP_GAUGE ? 5 : 0;
     }
-    size_t size = djp__text_split(&part, &rest, '/') ? spelling_put_part(out, spelling_units, part) : 0;
+    size_t size =
+        djp__text_split(&part, &rest, '/') ? spelling_put_part(out, spelling_units, part) : 0;
     if (rest.size > 0) {
         char per[SPELLING_UNIT_SIZE];
         size_t more = spelling_put_part(per, spelling_per, rest);
@@ -150,7 +156,8 @@ spelling_ends_with(const char *name, size_t size, const char *end, size_t end_si
     return size > end_size && memcmp(name + size - end_size, end, end_size) == 0;
 }
 
-/* The name with its unit at the end; a counter's "_total" is left out, as in djp_family_options. Returns its size. */
+/* The name with its unit at the end; a counter's "_total" is left out, as in djp_family_options.
+ * Returns its size. */
 static size_t
 spelling_put_name(char *out, djp_text name, djp_text unit, djp_metric_type type)
 {
@@ -158,7 +165,8 @@ spelling_put_name(char *out, djp_text name, djp_text unit, djp_metric_type type)
     if (type == DJP_COUNTER && spelling_ends_with(out, size, "_total", 6)) {
         size -= 6;
     }
-    if (unit.size > 0 && !(spelling_ends_with(out, size, unit.data, unit.size) && out[size - unit.size - 1] == '_')) {
+    if (unit.size > 0 && !(spelling_ends_with(out, size, unit.data, unit.size) &&
+                           out[size - unit.size - 1] == '_')) {
         out[size++] = '_';
         memcpy(out + size, unit.data, unit.size);
         size += unit.size;
@@ -169,9 +177,9 @@ spelling_put_name(char *out, djp_text name, djp_text unit, djp_metric_type type)
 static int
 spelling_check(const djp_family_options *given, djp_text name)
 {
-    if (given->type < DJP_COUNTER || given->type > DJP_HISTOGRAM || given->label_count > DJP_LABELS_MAX ||
-        (given->label_count > 0 && !given->labels) || name.size > DJP_LABEL_SIZE_MAX ||
-        !spelling_says_something(name)) {
+    if (given->type < DJP_COUNTER || given->type > DJP_HISTOGRAM ||
+        given->label_count > DJP_LABELS_MAX || (given->label_count > 0 && !given->labels) ||
+        name.size > DJP_LABEL_SIZE_MAX || !spelling_says_something(name)) {
         return DJP_EINVAL;
     }
     for (size_t i = 0; i < given->label_count; i++) {
@@ -187,7 +195,7 @@ int
 djp__spelling_init(djp__metric_spelling *out, const djp_family_options *given)
 {
     memset(out, 0, sizeof *out);
-    if (!given) {
+    if (given == NULL) {
         return DJP_EINVAL;
     }
     out->options = *given;
@@ -202,7 +210,7 @@ djp__spelling_init(djp__metric_spelling *out, const djp_family_options *given)
         room += strlen(given->labels[i]) + 2;
     }
     char *at = out->texts = djp__alloc(room);
-    if (!at) {
+    if (at == NULL) {
         return DJP_ENOMEM;
     }
     out->options.unit = at;

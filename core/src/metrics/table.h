@@ -1,12 +1,14 @@
-/* The look-up table of a family: open addressing over series offsets, in the segment. Look-ups take no lock; a hit is
- * checked against the entry itself, and a miss is only believed under the lock or while no rebuild is going on. */
+/* The look-up table of a family: open addressing over series offsets, in the segment. Look-ups take
+ * no lock; a hit is checked against the entry itself, and a miss is only believed under the lock or
+ * while no rebuild is going on. */
 #ifndef DJP_METRICS_TABLE_H
 #define DJP_METRICS_TABLE_H
 
 #include "metrics/key.h"
 
 /* The live series under a key and its generation, or NULL. No lock needed. */
-djp__series_entry *djp__table_find(uint32_t *generation, const djp_family *family, const djp__series_key *key);
+djp__series_entry *
+djp__table_find(uint32_t *generation, const djp_family *family, const djp__series_key *key);
 /* The series under a key, live or removed, or NULL. Lock held. */
 djp__series_entry *djp__table_find_any(const djp_family *family, const djp__series_key *key);
 /* Makes room for one more. Lock held. 0 or DJP_EFULL. */

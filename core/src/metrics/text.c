@@ -13,7 +13,7 @@ text_escape_valid(djp_buf *out, djp_text text, int quote)
         if (c == '"' && quote) {
             form = "\\\"";
         }
-        if (form) {
+        if (form != NULL) {
             djp__buf_append(out, text.data + start, i - start);
             djp__buf_text(out, form);
             start = i + 1;
@@ -33,7 +33,7 @@ djp__text_escape(djp_buf *out, djp_text text, int quote)
     djp_buf repaired;
     djp__buf_init(&repaired, 0);
     char *end = djp__buf_reserve(&repaired, text.size * 3);
-    if (end) {
+    if (end != NULL) {
         size_t size = djp__utf8_repair(end, text.size * 3, text.data, text.size, NULL);
         text_escape_valid(out, (djp_text){end, size}, quote);
     } else {

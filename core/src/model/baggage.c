@@ -1,5 +1,6 @@
-/* W3C baggage: an immutable, ordered list of key, value and properties, kept decoded for readers and encoded for the wire. It must
- * never cut a member, never send more than 180 members or 8192 bytes, and never let a control character out. */
+/* W3C baggage: an immutable, ordered list of key, value and properties, kept decoded for readers
+ * and encoded for the wire. It must never cut a member, never send more than 180 members or 8192
+ * bytes, and never let a control character out. */
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -7,7 +8,8 @@
 
 #include <string.h>
 
-/* How much received text is looked at; what lies behind is dropped, so that a huge header costs bounded time. */
+/* How much received text is looked at; what lies behind is dropped, so that a huge header costs
+ * bounded time. */
 enum { BAGGAGE_INPUT_MAX = 65536 };
 
 struct djp_baggage {
@@ -17,7 +19,8 @@ struct djp_baggage {
 };
 
 typedef struct baggage_draft {
-    djp_baggage_entry items[DJP_BAGGAGE_MEMBERS_MAX]; /* borrowed; a value is percent-encoded where `encoded` says so */
+    /* borrowed; a value is percent-encoded where `encoded` says so */
+    djp_baggage_entry items[DJP_BAGGAGE_MEMBERS_MAX];
     unsigned char encoded[DJP_BAGGAGE_MEMBERS_MAX];
     size_t count;
 } baggage_draft;
@@ -27,7 +30,8 @@ baggage_token_is_valid(djp_text token)
 {
     for (size_t i = 0; i < token.size; i++) {
         char c = token.data[i];
-        int alphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        int alphanumeric =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
         if (!alphanumeric && (c == '\0' || strchr("!#$%&'*+-.^_`|~", c) == NULL)) {
             return 0;
         }
@@ -47,14 +51,16 @@ baggage_octets_are_valid(djp_text value)
     return 1;
 }
 
-/* Splits at the first '='. Returns 0 when there is none; key is then the whole text. Both parts are trimmed. */
+/* Splits at the first '='. Returns 0 when there is none; key is then the whole text. Both parts are
+ * trimmed. */
 static int
 baggage_split_pair(djp_text *key, djp_text *value, djp_text text)
 {
     const char *equals = text.size == 0 ? NULL : memchr(text.data, '=', text.size);
     size_t key_size = equals == NULL ? text.size : (size_t)(equals - text.data);
     *key = djp__text_trim((djp_text){text.data, key_size});
-    *value = equals == NULL ? (djp_text){"", 0} : djp__text_trim((djp_text){equals + 1, text.size - key_size - 1});
+    *value = equals == NULL ? (djp_text){"", 0}
+                            : djp__text_trim((djp_text){equals + 1, text.size - key_size - 1});
     return equals != NULL;
 }
 
@@ -84,8 +90,9 @@ static int
 baggage_draft_put(baggage_draft *draft, const djp_baggage_entry *item, int encoded)
 {
     size_t i = 0;
-    while (i < draft->count && (draft->items[i].key.size != item->key.size ||
-                                memcmp(draft->items[i].key.data, item->key.data, item->key.size) != 0)) {
+    while (i < draft->count &&
+           (draft->items[i].key.size != item->key.size ||
+            memcmp(draft->items[i].key.data, item->key.data, item->key.size) != 0)) {
         i++;
     }
     if (i == DJP_BAGGAGE_MEMBERS_MAX) {
@@ -107,7 +114,8 @@ baggage_draft_read_member(baggage_draft *draft, djp_text member)
         !baggage_token_is_valid(item.key) || !baggage_octets_are_valid(item.value)) {
         return;
     }
-    item.properties = semicolon == NULL ? (djp_text){"", 0} : (djp_text){semicolon + 1, member.size - pair_size - 1};
+    item.properties = semicolon == NULL ? (djp_text){"", 0}
+                                        : (djp_text){semicolon + 1, member.size - pair_size - 1};
     baggage_draft_put(draft, &item, 1);
 }
 
@@ -127,7 +135,8 @@ baggage_percent_decode(char *out, djp_text text)
 {
     size_t size = 0;
     for (size_t i = 0; i < text.size; i++) {
-        int high = text.data[i] == '%' && text.size - i > 2 ? baggage_hex_digit(text.data[i + 1]) : -1;
+        int high =
+            text.data[i] == '%' && text.size - i > 2 ? baggage_hex_digit(text.data[i + 1]) : -1;
         int low = high < 0 ? -1 : baggage_hex_digit(text.data[i + 2]);
         if (low < 0) {
             out[size++] = text.data[i];
@@ -190,9 +199,11 @@ baggage_store_properties(djp_buf *store, djp_text properties)
     }
 }
 
-/* Appends one item to both forms. Returns 0, and takes nothing, when it would pass the size limit. */
+/* Appends one item to both forms. Returns 0, and takes nothing, when it would pass the size
+ * limit. */
 static int
-baggage_store_item(djp_buf *store, djp_buf *text, djp_baggage_entry *sizes, const djp_baggage_entry *item, int encoded)
+baggage_store_item(djp_buf *store, djp_buf *text, djp_baggage_entry *sizes,
+                   const djp_baggage_entry *item, int encoded)
 {
     size_t store_before = store->size;
     size_t text_before = text->size;
@@ -217,17 +228,20 @@ baggage_store_item(djp_buf *store, djp_buf *text, djp_baggage_entry *sizes, cons
         text->size = text_before;
         return 0;
     }
-    *sizes =
-        (djp_baggage_entry){.key.size = item->key.size, .value.size = value.size, .properties.size = properties_size};
+    *sizes = (djp_baggage_entry){
+        .key.size = item->key.size, .value.size = value.size, .properties.size = properties_size};
     return 1;
 }
 
-/* Moves both forms into one block. sizes holds the sizes of value, properties and key, which lie in store in that order. */
+/* Moves both forms into one block. sizes holds the sizes of value, properties and key, which lie in
+ * store in that order. */
 static djp_baggage *
-baggage_join(const djp_buf *store, const djp_buf *text, const djp_baggage_entry *sizes, size_t count)
+baggage_join(const djp_buf *store, const djp_buf *text, const djp_baggage_entry *sizes,
+             size_t count)
 {
     size_t entries_size = count * sizeof(djp_baggage_entry);
-    djp_baggage *baggage = djp__alloc(sizeof(*baggage) + entries_size + store->size + text->size + 1);
+    djp_baggage *baggage =
+        djp__alloc(sizeof *baggage + entries_size + store->size + text->size + 1);
     if (baggage == NULL) {
         return NULL;
     }
@@ -261,7 +275,8 @@ baggage_build(const baggage_draft *draft, int strict)
     djp__buf_init(&store, 0);
     djp__buf_init(&text, 0);
     for (size_t i = 0; i < draft->count; i++) {
-        int fits = baggage_store_item(&store, &text, &sizes[count], &draft->items[i], draft->encoded[i]);
+        int fits =
+            baggage_store_item(&store, &text, &sizes[count], &draft->items[i], draft->encoded[i]);
         count += (size_t)fits;
         missed |= !fits;
     }
@@ -304,7 +319,8 @@ djp_baggage *
 djp_baggage_set(const djp_baggage *baggage, const djp_baggage_entry *entry)
 {
     if (entry == NULL || entry->key.data == NULL || !baggage_token_is_valid(entry->key) ||
-        entry->value.size > DJP_BAGGAGE_SIZE_MAX || (entry->value.data == NULL && entry->value.size != 0) ||
+        entry->value.size > DJP_BAGGAGE_SIZE_MAX ||
+        (entry->value.data == NULL && entry->value.size != 0) ||
         (entry->properties.data != NULL && !baggage_properties_are_valid(entry->properties))) {
         return NULL;
     }
@@ -328,7 +344,8 @@ djp_baggage_remove(const djp_baggage *baggage, djp_text key)
     size_t kept = 0;
     for (size_t i = 0; i < draft.count; i++) {
         djp_text have = draft.items[i].key;
-        if (key.data == NULL || have.size != key.size || memcmp(have.data, key.data, key.size) != 0) {
+        if (key.data == NULL || have.size != key.size ||
+            memcmp(have.data, key.data, key.size) != 0) {
             draft.items[kept++] = draft.items[i];
         }
     }
@@ -346,7 +363,7 @@ int
 djp_baggage_entry_at(djp_baggage_entry *out, const djp_baggage *baggage, size_t i)
 {
     if (i >= djp_baggage_count(baggage)) {
-        memset(out, 0, sizeof(*out));
+        memset(out, 0, sizeof *out);
         return 0;
     }
     *out = baggage->entries[i];

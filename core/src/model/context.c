@@ -1,5 +1,5 @@
-/* A span context as a value (copy, clear) and its extraction from received header fields. It must never fail the request: what
- * cannot be read is treated as absent. */
+/* A span context as a value (copy, clear) and its extraction from received header fields. It must
+ * never fail the request: what cannot be read is treated as absent. */
 #include "djp/context.h"
 
 #include <string.h>
@@ -9,7 +9,7 @@ djp_span_context_clear(djp_span_context *context)
 {
     if (context != NULL) {
         djp_tracestate_unref(context->state);
-        memset(context, 0, sizeof(*context));
+        memset(context, 0, sizeof *context);
     }
 }
 
@@ -25,9 +25,10 @@ int
 djp_context_extract(djp_span_context *out, const djp_header *traceparent, size_t traceparent_count,
                     const djp_header *tracestate, size_t tracestate_count)
 {
-    memset(out, 0, sizeof(*out));
+    memset(out, 0, sizeof *out);
     /* With two traceparent fields nobody can tell which one is meant, so the trace restarts. */
-    if (traceparent_count != 1 || !djp_traceparent_parse(out, (djp_text){traceparent->data, traceparent->size})) {
+    if (traceparent_count != 1 ||
+        !djp_traceparent_parse(out, (djp_text){traceparent->data, traceparent->size})) {
         return 0;
     }
     if (tracestate_count != 0) {

@@ -1,5 +1,6 @@
-/* Interned attribute keys: a table of entries that only grows and an open-addressing index over it, read without a lock. An entry
- * is complete before its index slot is stored with release; nothing is ever moved or freed. */
+/* Interned attribute keys: a table of entries that only grows and an open-addressing index over it,
+ * read without a lock. An entry is complete before its index slot is stored with release; nothing
+ * is ever moved or freed. */
 #include "djp/key.h"
 
 #include <string.h>
@@ -12,7 +13,8 @@
 
 #define KEY__SLOTS (2u * DJP_KEY_LIMIT) /* a power of two, at most half full */
 
-/* High half: upper bits of the hash, low half: the id; 0: free. Written under the tables lock, release. */
+/* High half: upper bits of the hash, low half: the id; 0: free. Written under the tables lock,
+ * release. */
 static DJP_ATOMIC(uint64_t) key__slots[KEY__SLOTS];
 /* Entry 0 is the empty key. Each is written once, before the slot or count that leads to it. */
 static djp_key_entry key__entries[DJP_KEY_LIMIT + 1];
@@ -48,7 +50,7 @@ key__make_entry(djp_key_entry *entry, const char *text, size_t size)
 {
     size_t head = size < 128 ? 2 : 3;
     char *block = djp__alloc(size + 1 + head + size);
-    if (!block) {
+    if (block == NULL) {
         return 0;
     }
     memcpy(block, text, size);
@@ -72,7 +74,8 @@ key__insert(const char *text, size_t size)
     djp__tables_lock();
     djp_key key = key__find(text, size, hash, &slot);
     uint32_t count = djp_load_relaxed(&key__count);
-    if (key == 0 && count < DJP_KEY_LIMIT && key__make_entry(&key__entries[count + 1], text, size)) {
+    if (key == 0 && count < DJP_KEY_LIMIT &&
+        key__make_entry(&key__entries[count + 1], text, size)) {
         key = count + 1;
         djp_store_release(&key__count, key);
         djp_store_release(&key__slots[slot], (hash & ~(uint64_t)UINT32_MAX) | key);
@@ -86,7 +89,7 @@ djp_key_intern(djp_text name)
 {
     const char *text = name.data;
     size_t size = name.size;
-    if (!text || size == 0) {
+    if (text == NULL || size == 0) {
         return 0;
     }
     size = djp__utf8_cut(text, size, DJP_KEY_SIZE_LIMIT);

@@ -1,5 +1,6 @@
-/* The rows of reasons.def, and the reasons that a user named ("rule:checkout"): a short table of interned texts that only grows, so that a record carries one byte
- * and a reader of records needs nothing else. */
+/* The rows of reasons.def, and the reasons that a user named ("rule:checkout"): a short table of
+ * interned texts that only grows, so that a record carries one byte and a reader of records needs
+ * nothing else. */
 #include "model/reason.h"
 
 #include <string.h>

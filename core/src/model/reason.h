@@ -6,7 +6,8 @@
 
 #include "djp/value.h"
 
-/* Decisions about a local trace. The order is that in which they win; those of one stratum stand together. */
+/* Decisions about a local trace. The order is that in which they win; those of one stratum stand
+ * together. */
 enum {
 #define DJP__REASON(name, word, stratum, key, label) DJP_REASON_##name,
 #define DJP__DROP(name, key, when)
@@ -22,9 +23,11 @@ enum {
     DJP__DROPS
 };
 
-/* What the sampled spans of a reason count for: one each, or by the threshold of the parent or of the ratio. */
+/* What the sampled spans of a reason count for: one each, or by the threshold of the parent or of
+ * the ratio. */
 enum { DJP__STRATUM_DROPPED, DJP__STRATUM_ONE, DJP__STRATUM_PARENT, DJP__STRATUM_RATIO };
-/* AT_END: when it ended. OPEN: it never ended. UNSTARTED: it is none of the spans that started in this process. */
+/* AT_END: when it ended. OPEN: it never ended. UNSTARTED: it is none of the spans that started in
+ * this process. */
 enum { DJP__DROPPED_AT_END, DJP__DROPPED_OPEN, DJP__DROPPED_UNSTARTED };
 
 typedef struct djp__reason_row {

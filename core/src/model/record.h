@@ -1,8 +1,10 @@
-/* The bytes of an ended span as they lie in the ring: position-independent, readable by the worker thread without any other
- * structure but the interned keys and scopes. Writer: trace/span.c. Readers: export/.
+/* The bytes of an ended span as they lie in the ring: position-independent, readable by the worker
+ * thread without any other structure but the interned keys and scopes. Writer: trace/span.c.
+ * Readers: export/.
  *
- * A record is a djp_span_record followed by items up to record->size. Every item starts on an 8-byte border with a djp_item head;
- * its payload follows, padded with zero or stale bytes to 8. Readers skip items of kinds that they do not know. */
+ * A record is a djp_span_record followed by items up to record->size. Every item starts on an
+ * 8-byte border with a djp_item head; its payload follows, padded with zero or stale bytes to 8.
+ * Readers skip items of kinds that they do not know. */
 #ifndef DJP_MODEL_RECORD_H
 #define DJP_MODEL_RECORD_H
 
@@ -12,9 +14,10 @@
 enum { DJP_RECORD_SPAN = 1 };
 
 enum {
-    DJP_ITEM_TEXT = 0, /* text that the header refers to by offset: name, status description, tracestate */
-    DJP_ITEM_ATTRIBUTE =
-        1, /* key = djp_key (0 for array elements and for values after an ITEM_KEY), type = djp_value_type */
+    /* text that the header refers to by offset: name, status description, tracestate */
+    DJP_ITEM_TEXT = 0,
+    DJP_ITEM_ATTRIBUTE = 1, /* key = djp_key (0 for array elements and for values after an
+                               ITEM_KEY), type = djp_value_type */
     DJP_ITEM_KEY = 2, /* text of the key of the next ITEM_ATTRIBUTE: only inside maps */
     DJP_ITEM_EVENT = 3, /* payload: djp_event_head, name padded to 8, attribute items */
     DJP_ITEM_LINK = 4 /* payload: djp_link_head, tracestate padded to 8, attribute items */
@@ -22,22 +25,25 @@ enum {
 
 typedef struct djp_item {
     uint32_t key;
-    uint32_t head; /* bits 0-23 payload bytes without padding, 24-27 djp_value_type, 28-31 item kind */
+    /* bits 0-23 payload bytes without padding, 24-27 djp_value_type, 28-31 item kind */
+    uint32_t head;
 } djp_item;
 
 #define DJP_ITEM_SIZE_MAX 0xffffffu
 #define djp_item_size(item) ((item)->head & DJP_ITEM_SIZE_MAX)
 #define djp_item_type(item) (((item)->head >> 24) & 15u)
 #define djp_item_kind(item) ((item)->head >> 28)
-#define djp_item_head(kind, type, size) (((uint32_t)(kind) << 28) | ((uint32_t)(type) << 24) | (uint32_t)(size))
+#define djp_item_head(kind, type, size) \
+    (((uint32_t)(kind) << 28) | ((uint32_t)(type) << 24) | (uint32_t)(size))
 #define djp_pad8(size) (((size) + 7u) & ~(size_t)7u)
 #define djp_item_payload(item) ((const void *)((const char *)(item) + sizeof(djp_item)))
 #define djp_item_next(item) \
     ((const djp_item *)((const char *)(item) + sizeof(djp_item) + djp_pad8(djp_item_size(item))))
 
-/* Payload of ITEM_ATTRIBUTE by type: BOOL and INT int64_t; DOUBLE double; STRING valid UTF-8; BYTES raw; EMPTY nothing;
- * ARRAY attribute items with key 0; MAP pairs of ITEM_KEY and ITEM_ATTRIBUTE. Nesting is at most DJP_VALUE_DEPTH_MAX. The same
- * top-level key may occur several times in a record: the last one counts. */
+/* Payload of ITEM_ATTRIBUTE by type: BOOL and INT int64_t; DOUBLE double; STRING valid UTF-8; BYTES
+ * raw; EMPTY nothing; ARRAY attribute items with key 0; MAP pairs of ITEM_KEY and ITEM_ATTRIBUTE.
+ * Nesting is at most DJP_VALUE_DEPTH_MAX. The same top-level key may occur several times in a
+ * record: the last one counts. */
 
 typedef struct djp_event_head {
     uint64_t time_unix_ns;
@@ -70,7 +76,8 @@ typedef struct djp_span_record {
     uint8_t parent_id[8]; /* zeros: no parent */
     uint64_t start_unix_ns;
     uint64_t end_unix_ns;
-    uint64_t threshold; /* 56-bit sampling threshold for "ot=th:", DJP_THRESHOLD_NONE: write none, remove a stale one */
+    /* 56-bit sampling threshold for "ot=th:", DJP_THRESHOLD_NONE: write none, remove a stale one */
+    uint64_t threshold;
     uint8_t parent_remote; /* 1: OTLP flag 0x200 */
     uint8_t local_root; /* DJP_ROOT_*: carries sampling.reason */
     uint8_t reason; /* DJP_REASON_* */
@@ -90,7 +97,8 @@ typedef struct djp_span_record {
     uint16_t link_items;
 } djp_span_record;
 
-#define djp_record_first(record) ((const djp_item *)((const char *)(record) + sizeof(djp_span_record)))
+#define djp_record_first(record) \
+    ((const djp_item *)((const char *)(record) + sizeof(djp_span_record)))
 #define djp_record_end(record) ((const djp_item *)((const char *)(record) + (record)->size))
 
 /* A record never exceeds this: what does not fit is dropped and counted on the span. */
@@ -102,8 +110,8 @@ typedef struct djp_key_entry {
     uint32_t size;
     uint32_t encoded_size;
     const uint8_t *encoded; /* protobuf KeyValue.key field: 0x0a, varint size, text */
-    uint8_t class
-        ; /* what its values may hold, for a stage that rewrites them (djp__encoder_set_rewrite); 0: anything */
+    uint8_t class; /* what its values may hold, for a stage that rewrites them
+                      (djp__encoder_set_rewrite); 0: anything */
 } djp_key_entry;
 const djp_key_entry *djp__key_entry(djp_key key); /* never NULL: an empty key for unknown ids */
 uint32_t djp__key_count(void); /* ids 1 .. count are in use */

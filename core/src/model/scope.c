@@ -1,5 +1,6 @@
-/* Interned instrumentation scopes: name, version, schema URL and attributes. Two scopes are the same when all of these are,
- * whatever the order of the attributes. Entries only grow in number and are never freed. */
+/* Interned instrumentation scopes: name, version, schema URL and attributes. Two scopes are the
+ * same when all of these are, whatever the order of the attributes. Entries only grow in number and
+ * are never freed. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,13 +20,14 @@ static struct {
     djp_scope_entry entry;
     djp_arena memory; /* of the entry; here so that leak checkers find its start */
 } scope__table[DJP_SCOPE_LIMIT];
-/* Entry 0 is the scope without a name; entries 1 .. count are in use. Written under the tables lock, release. */
+/* Entry 0 is the scope without a name; entries 1 .. count are in use. Written under the tables
+ * lock, release. */
 static DJP_ATOMIC(uint32_t) scope__count;
 
 static DJP_ATOMIC(uint32_t) scope__refused; /* any thread, relaxed */
 
-static const djp_scope_entry scope__empty = {(char *)(uintptr_t) "", (char *)(uintptr_t) "", (char *)(uintptr_t) "",
-                                             NULL, 0};
+static const djp_scope_entry scope__empty = {(char *)(uintptr_t) "", (char *)(uintptr_t) "",
+                                             (char *)(uintptr_t) "", NULL, 0};
 
 static int scope__copy_value(djp_arena *arena, djp_value *out, const djp_value *from, int depth);
 
@@ -36,12 +38,12 @@ scope__copy_text(djp_arena *arena, djp_text from, size_t limit, size_t *size)
     size_t taken = from.data ? djp__utf8_cut(from.data, from.size, limit) : 0;
     size_t room = djp__utf8_valid(from.data, taken) ? taken : 3 * taken;
     char *text = djp__arena_alloc(arena, room + 1);
-    if (!text) {
+    if (text == NULL) {
         return NULL;
     }
     size_t made = djp__utf8_repair(text, room, from.data, taken, NULL);
     text[made] = '\0';
-    if (size) {
+    if (size != NULL) {
         *size = made;
     }
     return text;
@@ -63,15 +65,16 @@ scope__copy_items(djp_arena *arena, djp_value *out, const djp_value *from, int d
         return 1;
     }
     char *items = count > SCOPE__SIZE_MAX / each ? NULL : djp__arena_alloc(arena, count * each);
-    if (!items) {
+    if (items == NULL) {
         return 0;
     }
     memset(items, 0, count * each);
     for (size_t i = 0; i < count; i++) {
-        int copied =
-            from->type == DJP_ARRAY
-                ? scope__copy_value(arena, (djp_value *)(void *)items + i, &from->as.array.items[i], depth + 1)
-                : scope__copy_attribute(arena, (djp_attribute *)(void *)items + i, &from->as.map.items[i], depth + 1);
+        int copied = from->type == DJP_ARRAY
+                         ? scope__copy_value(arena, (djp_value *)(void *)items + i,
+                                             &from->as.array.items[i], depth + 1)
+                         : scope__copy_attribute(arena, (djp_attribute *)(void *)items + i,
+                                                 &from->as.map.items[i], depth + 1);
         if (!copied) {
             return 0;
         }
@@ -91,18 +94,20 @@ static int
 scope__copy_value(djp_arena *arena, djp_value *out, const djp_value *from, int depth)
 {
     memset(out, 0, sizeof *out);
-    if (from->type < DJP_EMPTY || from->type > DJP_MAP || (from->type >= DJP_ARRAY && depth >= DJP_VALUE_DEPTH_MAX)) {
+    if (from->type < DJP_EMPTY || from->type > DJP_MAP ||
+        (from->type >= DJP_ARRAY && depth >= DJP_VALUE_DEPTH_MAX)) {
         return 1;
     }
     out->type = from->type;
     switch (from->type) {
     case DJP_STRING:
-        out->as.text.data = scope__copy_text(arena, from->as.text, SCOPE__TEXT_MAX, &out->as.text.size);
+        out->as.text.data =
+            scope__copy_text(arena, from->as.text, SCOPE__TEXT_MAX, &out->as.text.size);
         return out->as.text.data != NULL;
     case DJP_BYTES: {
         size_t size = from->as.text.data ? from->as.text.size : 0;
         char *bytes = size > SCOPE__TEXT_MAX ? NULL : djp__arena_alloc(arena, size + 1);
-        if (!bytes) {
+        if (bytes == NULL) {
             return 0;
         }
         if (size > 0) {
@@ -149,14 +154,15 @@ scope__normalise(djp_attribute *attributes, size_t count)
 }
 
 static int
-scope__copy_attributes(djp_arena *arena, djp_scope_entry *entry, const djp_attribute *attributes, size_t count)
+scope__copy_attributes(djp_arena *arena, djp_scope_entry *entry, const djp_attribute *attributes,
+                       size_t count)
 {
     count = count > SCOPE__ATTRIBUTES_MAX ? SCOPE__ATTRIBUTES_MAX : count;
-    if (!attributes || count == 0) {
+    if (attributes == NULL || count == 0) {
         return 1;
     }
     djp_attribute *copies = djp__arena_alloc(arena, count * sizeof *copies);
-    if (!copies) {
+    if (copies == NULL) {
         return 0;
     }
     size_t made = 0;
@@ -180,7 +186,8 @@ static int
 scope__attributes_equal(const djp_attribute *a, const djp_attribute *b, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (scope__compare_text(a[i].key, b[i].key) != 0 || !scope__values_equal(&a[i].value, &b[i].value)) {
+        if (scope__compare_text(a[i].key, b[i].key) != 0 ||
+            !scope__values_equal(&a[i].value, &b[i].value)) {
             return 0;
         }
     }
@@ -242,8 +249,8 @@ scope__find(const djp_scope_entry *wanted, uint32_t from, uint32_t count)
 }
 
 djp_scope
-djp_scope_intern(const char *name, const char *version, const char *schema_url, const djp_attribute *attributes,
-                 size_t attribute_count)
+djp_scope_intern(const char *name, const char *version, const char *schema_url,
+                 const djp_attribute *attributes, size_t attribute_count)
 {
     djp_arena arena;
     djp_scope_entry entry = {NULL, NULL, NULL, NULL, 0};
@@ -252,8 +259,9 @@ djp_scope_intern(const char *name, const char *version, const char *schema_url, 
     entry.name = scope__copy_text(&arena, djp__text(name), SCOPE__TEXT_MAX, NULL);
     entry.version = scope__copy_text(&arena, djp__text(version), SCOPE__TEXT_MAX, NULL);
     entry.schema_url = scope__copy_text(&arena, djp__text(schema_url), SCOPE__TEXT_MAX, NULL);
-    if (!entry.name || !entry.version || !entry.schema_url ||
-        !scope__copy_attributes(&arena, &entry, attributes, attribute_count) || scope__equal(&entry, &scope__empty)) {
+    if (!entry.name || !entry.version || entry.schema_url == NULL ||
+        !scope__copy_attributes(&arena, &entry, attributes, attribute_count) ||
+        scope__equal(&entry, &scope__empty)) {
         goto done;
     }
     uint32_t known = djp_load_acquire(&scope__count);
@@ -289,5 +297,6 @@ djp__scopes_refused(void)
 const djp_scope_entry *
 djp__scope_entry(djp_scope scope)
 {
-    return scope == 0 || scope > djp_load_acquire(&scope__count) ? &scope__empty : &scope__table[scope].entry;
+    return scope == 0 || scope > djp_load_acquire(&scope__count) ? &scope__empty
+                                                                 : &scope__table[scope].entry;
 }

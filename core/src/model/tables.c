@@ -25,7 +25,8 @@ tables__after_fork(void *user)
 static void
 tables__hook(void)
 {
-    static djp_fork_hook hook = {tables__before_fork, tables__after_fork, tables__after_fork, NULL, NULL};
+    static djp_fork_hook hook = {tables__before_fork, tables__after_fork, tables__after_fork, NULL,
+                                 NULL};
     djp__fork_register(&hook);
 }
 

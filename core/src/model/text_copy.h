@@ -1,5 +1,6 @@
-/* Copying short text in steps of eight bytes that overlap at the end: several times faster than a call to memcpy, and it sees on
- * the way whether all of it is ASCII. Never reads outside the text. */
+/* Copying short text in steps of eight bytes that overlap at the end: several times faster than a
+ * call to memcpy, and it sees on the way whether all of it is ASCII. Never reads outside the
+ * text. */
 #ifndef DJP_MODEL_TEXT_COPY_H
 #define DJP_MODEL_TEXT_COPY_H
 

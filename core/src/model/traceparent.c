@@ -1,5 +1,6 @@
-/* The traceparent field: "00-<32 hex>-<16 hex>-<2 hex>", read by the W3C rules for this and later versions and always written as
- * version 00. It must never accept upper-case hex, zero ids or version ff, and never reads past the given size. */
+/* The traceparent field: "00-<32 hex>-<16 hex>-<2 hex>", read by the W3C rules for this and later
+ * versions and always written as version 00. It must never accept upper-case hex, zero ids or
+ * version ff, and never reads past the given size. */
 #include "base/str.h"
 #include "djp/context.h"
 
@@ -17,26 +18,28 @@ traceparent_shape_is_valid(djp_text text)
     if (!djp__hex_decode(&version, 1, text.data) || version == 0xff) {
         return 0;
     }
-    if (text.size > DJP_TRACEPARENT_SIZE && (version == 0 || text.data[DJP_TRACEPARENT_SIZE] != '-')) {
+    if (text.size > DJP_TRACEPARENT_SIZE &&
+        (version == 0 || text.data[DJP_TRACEPARENT_SIZE] != '-')) {
         return 0;
     }
-    return text.data[TRACEPARENT_TRACE_AT - 1] == '-' && text.data[TRACEPARENT_SPAN_AT - 1] == '-' &&
-           text.data[TRACEPARENT_FLAGS_AT - 1] == '-';
+    return text.data[TRACEPARENT_TRACE_AT - 1] == '-' &&
+           text.data[TRACEPARENT_SPAN_AT - 1] == '-' && text.data[TRACEPARENT_FLAGS_AT - 1] == '-';
 }
 
 int
 djp_traceparent_parse(djp_span_context *out, djp_text text)
 {
-    memset(out, 0, sizeof(*out));
+    memset(out, 0, sizeof *out);
     if (text.data == NULL) {
         return 0;
     }
     djp_text value = djp__text_trim(text);
     if (!traceparent_shape_is_valid(value) ||
-        !djp__hex_decode(out->trace_id, sizeof(out->trace_id), value.data + TRACEPARENT_TRACE_AT) ||
-        !djp__hex_decode(out->span_id, sizeof(out->span_id), value.data + TRACEPARENT_SPAN_AT) ||
-        !djp__hex_decode(&out->flags, 1, value.data + TRACEPARENT_FLAGS_AT) || !djp_span_context_is_valid(out)) {
-        memset(out, 0, sizeof(*out));
+        !djp__hex_decode(out->trace_id, sizeof out->trace_id, value.data + TRACEPARENT_TRACE_AT) ||
+        !djp__hex_decode(out->span_id, sizeof out->span_id, value.data + TRACEPARENT_SPAN_AT) ||
+        !djp__hex_decode(&out->flags, 1, value.data + TRACEPARENT_FLAGS_AT) ||
+        !djp_span_context_is_valid(out)) {
+        memset(out, 0, sizeof *out);
         return 0;
     }
     out->flags &= DJP_FLAG_SAMPLED | DJP_FLAG_RANDOM;
@@ -67,9 +70,9 @@ djp_traceparent_write(char *out, const djp_span_context *context)
     *at++ = '0';
     *at++ = '0';
     *at++ = '-';
-    at = traceparent_put_hex(at, context->trace_id, sizeof(context->trace_id));
+    at = traceparent_put_hex(at, context->trace_id, sizeof context->trace_id);
     *at++ = '-';
-    at = traceparent_put_hex(at, context->span_id, sizeof(context->span_id));
+    at = traceparent_put_hex(at, context->span_id, sizeof context->span_id);
     *at++ = '-';
     at = traceparent_put_hex(at, &flags, 1);
     *at = '\0';

@@ -1,5 +1,6 @@
-/* The tracestate list by the grammar of Trace Context Level 2: immutable, shared by reference count, kept as normalised text. It
- * must never hold an invalid member, a key twice, more than 32 members or more text than we propagate. */
+/* The tracestate list by the grammar of Trace Context Level 2: immutable, shared by reference
+ * count, kept as normalised text. It must never hold an invalid member, a key twice, more than 32
+ * members or more text than we propagate. */
 #include "base/atomic.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -56,7 +57,8 @@ static size_t
 tracestate_list_find(const tracestate_list *list, const char *key, size_t size)
 {
     size_t i = 0;
-    while (i < list->count && (list->key_sizes[i] != size || memcmp(list->members[i].data, key, size) != 0)) {
+    while (i < list->count &&
+           (list->key_sizes[i] != size || memcmp(list->members[i].data, key, size) != 0)) {
         i++;
     }
     return i;
@@ -66,12 +68,13 @@ static void
 tracestate_list_remove(tracestate_list *list, size_t i)
 {
     size_t after = list->count - i - 1;
-    memmove(&list->members[i], &list->members[i + 1], after * sizeof(list->members[0]));
-    memmove(&list->key_sizes[i], &list->key_sizes[i + 1], after * sizeof(list->key_sizes[0]));
+    memmove(&list->members[i], &list->members[i + 1], after * sizeof list->members[0]);
+    memmove(&list->key_sizes[i], &list->key_sizes[i + 1], after * sizeof list->key_sizes[0]);
     list->count--;
 }
 
-/* Adds one member. Of a repeated key the first stays: it is the newest, because writers put theirs in front. */
+/* Adds one member. Of a repeated key the first stays: it is the newest, because writers put theirs
+ * in front. */
 static int
 tracestate_list_add(tracestate_list *list, djp_text member)
 {
@@ -115,7 +118,8 @@ tracestate_list_size(const tracestate_list *list)
     return size;
 }
 
-/* Drops whole members until the text fits: long ones first, then from the end, where the oldest are. The first `keep` stay. */
+/* Drops whole members until the text fits: long ones first, then from the end, where the oldest
+ * are. The first `keep` stay. */
 static void
 tracestate_list_shorten(tracestate_list *list, size_t keep)
 {
@@ -136,7 +140,7 @@ static djp_tracestate *
 tracestate_list_build(const tracestate_list *list)
 {
     size_t size = tracestate_list_size(list);
-    djp_tracestate *state = size == 0 ? NULL : djp__alloc(sizeof(*state) + size + 1);
+    djp_tracestate *state = size == 0 ? NULL : djp__alloc(sizeof *state + size + 1);
     if (state == NULL) {
         return NULL;
     }
@@ -215,7 +219,8 @@ djp_tracestate_set(djp_tracestate *state, djp_text key, djp_text value)
     djp_text rest = djp_tracestate_text(state);
     djp_text old;
     while (list.count < DJP_TRACESTATE_MEMBERS_MAX && djp__text_split(&old, &rest, ',')) {
-        int same = old.size > key.size && old.data[key.size] == '=' && memcmp(old.data, key.data, key.size) == 0;
+        int same = old.size > key.size && old.data[key.size] == '=' &&
+                   memcmp(old.data, key.data, key.size) == 0;
         if (!same) {
             tracestate_list_add(&list, old);
         }
@@ -230,7 +235,8 @@ djp_tracestate_get(const djp_tracestate *state, djp_text key)
     djp_text rest = djp_tracestate_text(state);
     djp_text member;
     while (key.data != NULL && djp__text_split(&member, &rest, ',')) {
-        if (member.size > key.size && member.data[key.size] == '=' && memcmp(member.data, key.data, key.size) == 0) {
+        if (member.size > key.size && member.data[key.size] == '=' &&
+            memcmp(member.data, key.data, key.size) == 0) {
             return (djp_text){member.data + key.size + 1, member.size - key.size - 1};
         }
     }

@@ -1,5 +1,6 @@
-/* libcurl's process-wide side: set up once, and never in the middle of a call when the process forks. Never calls
- * curl_global_cleanup: the host may use libcurl too, and an exiting process has no need of it. */
+/* libcurl's process-wide side: set up once, and never in the middle of a call when the process
+ * forks. Never calls curl_global_cleanup: the host may use libcurl too, and an exiting process has
+ * no need of it. */
 #include "net/curl_global.h"
 
 #include <curl/curl.h>
@@ -35,10 +36,12 @@ curl_global_release(void *user)
     djp__mutex_unlock(&curl_global_mutex);
 }
 
-static djp_fork_hook curl_global_hook = {curl_global_hold, curl_global_release, curl_global_release, NULL, NULL};
+static djp_fork_hook curl_global_hook = {curl_global_hold, curl_global_release, curl_global_release,
+                                         NULL, NULL};
 
-/* TLS libraries tear themselves down in exit(3), whoever is inside them. Registered after their own handler this one runs before it:
- * it waits for the call that is under way, and from then on djp__curl_lock lets nobody else in. */
+/* TLS libraries tear themselves down in exit(3), whoever is inside them. Registered after their own
+ * handler this one runs before it: it waits for the call that is under way, and from then on
+ * djp__curl_lock lets nobody else in. */
 static void
 curl_global_at_exit(void)
 {
@@ -51,7 +54,8 @@ curl_global_at_exit(void)
 static void
 curl_global_set_up(void)
 {
-    /* A fork waits for this, too: a child would meet the locks of the libraries that are being set up. */
+    /* A fork waits for this, too: a child would meet the locks of the libraries that are being set
+     * up. */
     djp__fork_register(&curl_global_hook);
     djp__mutex_lock(&curl_global_mutex);
     curl_global_code = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : DJP_EIO;
@@ -73,7 +77,8 @@ void
 djp__curl_lock(void)
 {
     djp__mutex_lock(&curl_global_mutex);
-    if (djp_load_acquire(&curl_global_over) && !pthread_equal(pthread_self(), curl_global_exiting)) {
+    if (djp_load_acquire(&curl_global_over) &&
+        !pthread_equal(pthread_self(), curl_global_exiting)) {
         djp__mutex_unlock(&curl_global_mutex);
         for (;;) {
             pause(); /* the process ends meanwhile */

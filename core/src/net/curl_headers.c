@@ -1,5 +1,5 @@
-/* Request headers: the protocol's own and the user's, checked so that no line can smuggle another one in. The values are secrets:
- * they never reach a message. */
+/* Request headers: the protocol's own and the user's, checked so that no line can smuggle another
+ * one in. The values are secrets: they never reach a message. */
 #include "net/curl_headers.h"
 
 #include <string.h>
@@ -31,8 +31,9 @@ curl_headers_is_name(djp_text name)
     for (size_t i = 0; i < name.size; i++) {
         char c = name.data[i];
         int is_alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        if (!is_alnum && (c == '\0' || !strchr(others, c)))
+        if (!is_alnum && (c == '\0' || !strchr(others, c))) {
             return 0;
+        }
     }
     return name.size > 0;
 }
@@ -42,16 +43,22 @@ static int
 curl_headers_parse(djp_text *name, djp_text *value, djp_text line)
 {
     const char *colon = line.size ? memchr(line.data, ':', line.size) : NULL;
-    if (!colon)
+    if (colon == NULL) {
         return 0;
+    }
     *name = djp__text_trim((djp_text){line.data, (size_t)(colon - line.data)});
     *value = djp__text_trim((djp_text){colon + 1, line.size - (size_t)(colon + 1 - line.data)});
-    for (size_t i = 0; i < value->size; i++)
-        if (((unsigned char)value->data[i] < 0x20 && value->data[i] != '\t') || value->data[i] == 0x7f)
+    for (size_t i = 0; i < value->size; i++) {
+        if (((unsigned char)value->data[i] < 0x20 && value->data[i] != '\t') ||
+            value->data[i] == 0x7f) {
             return 0;
-    for (size_t i = 0; curl_headers_reserved[i]; i++)
-        if (djp__text_equal_nocase(*name, curl_headers_reserved[i]))
+        }
+    }
+    for (size_t i = 0; curl_headers_reserved[i]; i++) {
+        if (djp__text_equal_nocase(*name, curl_headers_reserved[i])) {
             return 0;
+        }
+    }
     return curl_headers_is_name(*name);
 }
 
@@ -78,20 +85,23 @@ curl_headers_link(djp__curl_headers *headers, const char *line)
     struct curl_slist *node = &headers->nodes[headers->count];
     node->data = (char *)(uintptr_t)line; /* libcurl's type has no const; it only reads */
     node->next = NULL;
-    if (headers->count > 0)
+    if (headers->count > 0) {
         headers->nodes[headers->count - 1].next = node;
+    }
     headers->count++;
 }
 
 int
 djp__curl_headers_init(djp__curl_headers *headers, const char *const *fixed, const char *lines)
 {
-    size_t most = 0, size = lines ? strlen(lines) : 0;
+    size_t most = 0, size = lines != NULL ? strlen(lines) : 0;
     memset(headers, 0, sizeof *headers);
-    while (fixed[most])
+    while (fixed[most]) {
         most++;
-    for (size_t i = 0; i < size; i++)
+    }
+    for (size_t i = 0; i < size; i++) {
         most += lines[i] == '\n';
+    }
     most++;
     /* A line grows by at most its blank and its NUL. */
     headers->text = djp__alloc(size + 2 * most + 1);
@@ -100,13 +110,15 @@ djp__curl_headers_init(djp__curl_headers *headers, const char *const *fixed, con
         djp__curl_headers_fini(headers);
         return DJP_ENOMEM;
     }
-    for (size_t i = 0; fixed[i]; i++)
+    for (size_t i = 0; fixed[i]; i++) {
         curl_headers_link(headers, fixed[i]);
+    }
     djp_text rest = {lines, size}, line, name, value;
     char *end = headers->text;
     while (djp__text_split(&line, &rest, '\n')) {
-        if (djp__text_trim(line).size == 0)
+        if (djp__text_trim(line).size == 0) {
             continue;
+        }
         if (!curl_headers_parse(&name, &value, line)) {
             headers->ignored++;
             continue;
@@ -142,11 +154,13 @@ djp__curl_headers_hide(char *text, const char *lines)
 {
     djp_text rest = djp__text(lines), line, name, value, word;
     while (djp__text_split(&line, &rest, '\n')) {
-        if (!curl_headers_parse(&name, &value, line))
+        if (!curl_headers_parse(&name, &value, line)) {
             continue;
+        }
         curl_headers_hide_one(text, value);
         /* "Bearer abc": the second word alone is as secret. */
-        while (djp__text_split(&word, &value, ' '))
+        while (djp__text_split(&word, &value, ' ')) {
             curl_headers_hide_one(text, word);
+        }
     }
 }

@@ -12,11 +12,13 @@ typedef struct djp__curl_headers {
     size_t ignored; /* lines that were malformed or that belong to the protocol */
 } djp__curl_headers;
 
-/* fixed: lines of the protocol, NULL-terminated, borrowed for the life of the list. lines: "Name: value" joined by "\n", copied.
- * Malformed lines and those that the protocol owns are left out and counted. Returns 0 or DJP_ENOMEM. */
+/* fixed: lines of the protocol, NULL-terminated, borrowed for the life of the list. lines: "Name:
+ * value" joined by "\n", copied. Malformed lines and those that the protocol owns are left out and
+ * counted. Returns 0 or DJP_ENOMEM. */
 int djp__curl_headers_init(djp__curl_headers *headers, const char *const *fixed, const char *lines);
 void djp__curl_headers_fini(djp__curl_headers *headers);
-/* Overwrites with '*' every value of lines (6 bytes or more) that occurs in text: a response may quote what was sent. */
+/* Overwrites with '*' every value of lines (6 bytes or more) that occurs in text: a response may
+ * quote what was sent. */
 void djp__curl_headers_hide(char *text, const char *lines);
 
 #endif

@@ -1,5 +1,6 @@
-/* Driving libcurl: a few requests at a time on kept connections, in short waits between which the pipeline gets the thread. Nothing
- * here waits longer than 20 ms, follows a redirect, raises a signal or writes to a connection inherited over a fork. */
+/* Driving libcurl: a few requests at a time on kept connections, in short waits between which the
+ * pipeline gets the thread. Nothing here waits longer than 20 ms, follows a redirect, raises a
+ * signal or writes to a connection inherited over a fork. */
 #include "net/curl_session.h"
 
 #include <fcntl.h>
@@ -21,10 +22,12 @@ enum {
     CURL_SESSION_WAIT_MS = 20,
     CURL_SESSION_CONNECT_MS = 10000,
     CURL_SESSION_HEAD_MAX = 256 * 1024,
-    CURL_SESSION_SOCKETS = 4 * DJP__CURL_LANES_MAX, /* each lane may race several addresses of a name */
+    /* each lane may race several addresses of a name */
+    CURL_SESSION_SOCKETS = 4 * DJP__CURL_LANES_MAX,
     CURL_SESSION_RESPONSE_MAX = 4 * 1024 * 1024,
     CURL_SESSION_MATERIAL_S = 60, /* new certificates are noticed that late */
-    CURL_SESSION_LIFETIME_S = 300 /* a connection is renewed that often, so that changed addresses are noticed */
+    /* a connection is renewed that often, so that changed addresses are noticed */
+    CURL_SESSION_LIFETIME_S = 300
 };
 
 typedef struct curl_lane {
@@ -42,10 +45,12 @@ struct djp__curl_session {
     size_t response_max;
     djp__tls_material material;
     uint64_t material_checked; /* monotonic time at which the files were last compared with it */
-    /* In a thread with its own descriptors nobody else can close or meet what libcurl opens; elsewhere the sockets are watched. */
+    /* In a thread with its own descriptors nobody else can close or meet what libcurl opens;
+     * elsewhere the sockets are watched. */
     int parted;
     int poked; /* signalfd of that thread, or -1 */
-    int robbed; /* a socket was closed by somebody else: nothing of the session is touched any more */
+    /* a socket was closed by somebody else: nothing of the session is touched any more */
+    int robbed;
     struct {
         int fd;
         djp_file_id id;
@@ -56,8 +61,8 @@ struct djp__curl_session {
     djp__curl_session *next; /* in the list of abandoned sessions */
 };
 
-/* Handles that a forked child inherited or that outlived the TLS library: kept reachable, never used. Written in a child while it
- * has one thread, or by the thread that exits. */
+/* Handles that a forked child inherited or that outlived the TLS library: kept reachable, never
+ * used. Written in a child while it has one thread, or by the thread that exits. */
 static djp__curl_session *curl_session_abandoned;
 
 static curl_socket_t
@@ -71,10 +76,12 @@ curl_session_open_socket(void *user, curlsocktype purpose, struct curl_sockaddr 
         return CURL_SOCKET_BAD;
     }
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-    if (fd < 0)
+    if (fd < 0) {
         return CURL_SOCKET_BAD;
-    if (lane->exchange)
+    }
+    if (lane->exchange) {
         lane->exchange->sockets++;
+    }
     if (session->socket_count < CURL_SESSION_SOCKETS) {
         session->sockets[session->socket_count].fd = fd;
         djp__file_id(&session->sockets[session->socket_count++].id, fd);
@@ -86,22 +93,25 @@ static int
 curl_session_close_socket(void *user, curl_socket_t fd)
 {
     djp__curl_session *session = user;
-    for (size_t i = 0; i < session->socket_count; i++)
+    for (size_t i = 0; i < session->socket_count; i++) {
         if (session->sockets[i].fd == fd) {
             int ours = djp__file_is(&session->sockets[i].id, fd);
             session->sockets[i] = session->sockets[--session->socket_count];
-            if (!ours)
+            if (!ours) {
                 return 0;
+            }
             break;
         }
+    }
     return close(fd);
 }
 
 int
 djp__curl_session_is_robbed(djp__curl_session *session)
 {
-    for (size_t i = 0; i < session->socket_count && !session->parted && !session->robbed; i++)
+    for (size_t i = 0; i < session->socket_count && !session->parted && !session->robbed; i++) {
         session->robbed = !djp__file_is(&session->sockets[i].id, session->sockets[i].fd);
+    }
     return session->robbed;
 }
 
@@ -114,8 +124,9 @@ curl_session_listen(djp__curl_session *session)
     session->poked = -1;
     sigemptyset(&wanted);
     sigaddset(&wanted, SIGURG);
-    if (session->parted)
+    if (session->parted) {
         session->poked = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+    }
 }
 
 /* Takes the signal away again, also one that came while nothing waited. */
@@ -123,8 +134,9 @@ static void
 curl_session_hear(const djp__curl_session *session)
 {
     struct signalfd_siginfo told;
-    while (session->poked >= 0 && read(session->poked, &told, sizeof told) > 0)
+    while (session->poked >= 0 && read(session->poked, &told, sizeof told) > 0) {
         continue;
+    }
 }
 
 static size_t
@@ -133,8 +145,9 @@ curl_session_on_body(char *data, size_t unit, size_t count, void *user)
     curl_lane *lane = user;
     djp__curl_exchange *exchange = lane->exchange;
     size_t size = unit * count;
-    if (!exchange)
+    if (exchange == NULL) {
         return 0;
+    }
     if (size > lane->session->response_max - exchange->response.size) {
         exchange->too_large = 1;
         return 0;
@@ -149,27 +162,32 @@ curl_session_on_header(char *data, size_t unit, size_t count, void *user)
     curl_lane *lane = user;
     djp__curl_exchange *exchange = lane->exchange;
     size_t size = unit * count, end = size;
-    if (!exchange)
+    if (exchange == NULL) {
         return 0;
+    }
     exchange->head_bytes += size;
     if (exchange->head_bytes > CURL_SESSION_HEAD_MAX) {
         exchange->too_large = 1;
         return 0;
     }
-    while (end > 0 && (data[end - 1] == '\n' || data[end - 1] == '\r'))
+    while (end > 0 && (data[end - 1] == '\n' || data[end - 1] == '\r')) {
         end--;
+    }
     exchange->on_header(exchange->user, data, end);
     return size;
 }
 
 static CURLcode
-curl_session_set_tls(CURL *easy, const djp__destination *destination, const djp__tls_material *material)
+curl_session_set_tls(CURL *easy, const djp__destination *destination,
+                     const djp__tls_material *material)
 {
     CURLcode code = curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    if (code == CURLE_OK)
+    if (code == CURLE_OK) {
         code = djp__curl_trust(easy, destination, material);
-    if (code == CURLE_OK)
+    }
+    if (code == CURLE_OK) {
         code = djp__curl_identify(easy, destination, material);
+    }
     return code;
 }
 
@@ -177,15 +195,19 @@ static CURLcode
 curl_session_set_route(CURL *easy, const djp__curl_target *target, int is_grpc)
 {
     CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, target->url);
-    if (code == CURLE_OK)
+    if (code == CURLE_OK) {
         code = curl_easy_setopt(easy, CURLOPT_PROXY, target->proxy);
-    if (code == CURLE_OK)
+    }
+    if (code == CURLE_OK) {
         code = curl_easy_setopt(easy, CURLOPT_NOPROXY, target->no_proxy);
+    }
     /* HTTP/2 without TLS passes through a proxy only in a tunnel. */
-    if (code == CURLE_OK && is_grpc && target->proxy[0])
+    if (code == CURLE_OK && is_grpc && target->proxy[0]) {
         code = curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
-    if (code == CURLE_OK && target->unix_socket)
+    }
+    if (code == CURLE_OK && target->unix_socket != NULL) {
         code = curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, target->unix_socket);
+    }
     return code;
 }
 
@@ -226,21 +248,25 @@ curl_session_add_lane(djp__curl_session *session, CURL *easy)
     curl_multi_setopt(session->multi, CURLMOPT_MAXCONNECTS, (long)session->used + 1);
 }
 
-/* libcurl does not say which descriptors it opens for itself: they get the lowest numbers that are free. */
+/* libcurl does not say which descriptors it opens for itself: they get the lowest numbers that are
+ * free. */
 static CURLM *
 curl_session_new_multi(djp__curl_session *session)
 {
     int first = session->parted ? -1 : open("/dev/null", O_RDONLY | O_CLOEXEC);
     int second = first < 0 ? -1 : open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (second >= 0)
+    if (second >= 0) {
         close(second);
-    if (first >= 0)
+    }
+    if (first >= 0) {
         close(first);
+    }
     CURLM *multi = curl_multi_init();
     session->pair[0] = djp__file_id(&session->pair_ids[0], first) ? first : -1;
     session->pair[1] = djp__file_id(&session->pair_ids[1], second) ? second : -1;
-    for (int i = 0; i < 2 && session->pair[i] >= 0; i++)
+    for (int i = 0; i < 2 && session->pair[i] >= 0; i++) {
         fcntl(session->pair[i], F_SETFD, FD_CLOEXEC);
+    }
     return multi;
 }
 
@@ -248,52 +274,61 @@ curl_session_new_multi(djp__curl_session *session)
 static int
 curl_session_may_end(djp__curl_session *session)
 {
-    if (session->parted)
+    if (session->parted) {
         return djp__files_are_parted();
+    }
     return !djp__files_are_parted() && !djp__curl_session_is_robbed(session) &&
-           (!session->multi || (session->pair[0] >= 0 && djp__file_is(&session->pair_ids[0], session->pair[0]) &&
-                                (session->pair[1] < 0 || djp__file_is(&session->pair_ids[1], session->pair[1]))));
+           (!session->multi ||
+            (session->pair[0] >= 0 && djp__file_is(&session->pair_ids[0], session->pair[0]) &&
+             (session->pair[1] < 0 || djp__file_is(&session->pair_ids[1], session->pair[1]))));
 }
 
 static int
-curl_session_set_up(djp__curl_session *session, const djp__curl_target *target, const djp__destination *destination,
-                    const char *user_agent)
+curl_session_set_up(djp__curl_session *session, const djp__curl_target *target,
+                    const djp__destination *destination, const char *user_agent)
 {
     int is_grpc = destination->protocol == DJP_PROTOCOL_GRPC;
     session->multi = curl_session_new_multi(session);
     CURL *easy = curl_easy_init();
-    if (!session->multi || !easy) {
+    if (!session->multi || easy == NULL) {
         curl_easy_cleanup(easy);
         return DJP_ENOMEM;
     }
     /* What ends one connection (a GOAWAY, a proxy that leaves) must not meet several requests. */
     curl_multi_setopt(session->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
     curl_session_add_lane(session, easy);
-    session->response_max =
-        destination->max_response_bytes ? (size_t)destination->max_response_bytes : CURL_SESSION_RESPONSE_MAX;
+    session->response_max = destination->max_response_bytes
+                                ? (size_t)destination->max_response_bytes
+                                : CURL_SESSION_RESPONSE_MAX;
     curl_session_set_behaviour(easy);
     CURLcode code = curl_session_set_route(easy, target, is_grpc);
-    if (code == CURLE_OK)
+    if (code == CURLE_OK) {
         code = curl_session_set_tls(easy, destination, &session->material);
-    if (code == CURLE_OK)
+    }
+    if (code == CURLE_OK) {
         code = curl_easy_setopt(easy, CURLOPT_USERAGENT, user_agent);
-    if (code == CURLE_OK && !is_grpc)
+    }
+    if (code == CURLE_OK && !is_grpc) {
         code = curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+    }
     return code == CURLE_OK ? 0 : code == CURLE_OUT_OF_MEMORY ? DJP_ENOMEM : DJP_EIO;
 }
 
 int
-djp__curl_session_new(djp__curl_session **out, const djp__curl_target *target, const djp__destination *destination,
-                      const char *user_agent, char why[256])
+djp__curl_session_new(djp__curl_session **out, const djp__curl_target *target,
+                      const djp__destination *destination, const char *user_agent, char why[256])
 {
     *out = NULL;
     int code = djp__curl_start();
     djp__curl_session *session = code == 0 ? djp__calloc(1, sizeof *session) : NULL;
-    snprintf(why, 256, "libcurl could not be set up: %s", djp_error_text(code == 0 ? DJP_ENOMEM : code));
-    if (!session)
+    snprintf(why, 256, "libcurl could not be set up: %s",
+             djp_error_text(code == 0 ? DJP_ENOMEM : code));
+    if (session == NULL) {
         return code == 0 ? DJP_ENOMEM : code;
-    if (target->is_https)
+    }
+    if (target->is_https) {
         code = djp__tls_material_read(&session->material, destination, why);
+    }
     if (code != 0) {
         djp__tls_material_fini(&session->material);
         djp__free(session);
@@ -316,22 +351,26 @@ djp__curl_session_new(djp__curl_session **out, const djp__curl_target *target, c
 void
 djp__curl_session_free(djp__curl_session *session)
 {
-    if (!session)
+    if (session == NULL) {
         return;
+    }
     djp__curl_lock();
     if (djp__curl_is_over() || !curl_session_may_end(session)) {
-        if (djp__curl_is_over())
+        if (djp__curl_is_over()) {
             session->socket_count = 0; /* the process ends: they stay as they are */
+        }
         djp__curl_session_abandon(session);
         djp__curl_unlock();
         return;
     }
-    for (unsigned i = 0; i < session->used; i++)
+    for (unsigned i = 0; i < session->used; i++) {
         curl_easy_cleanup(session->lanes[i].easy);
+    }
     curl_multi_cleanup(session->multi);
     djp__curl_unlock();
-    if (session->poked >= 0)
+    if (session->poked >= 0) {
         close(session->poked);
+    }
     djp__tls_material_fini(&session->material);
     djp__free(session);
 }
@@ -343,13 +382,14 @@ djp__curl_session_is_outdated(djp__curl_session *session, const djp__curl_target
     djp__tls_material fresh;
     char why[256];
     uint64_t now = djp__clock_monotonic();
-    if (!target->is_https ||
-        (!failed && now - session->material_checked < (uint64_t)CURL_SESSION_MATERIAL_S * 1000000000u))
+    if (!target->is_https || (!failed && now - session->material_checked <
+                                             (uint64_t)CURL_SESSION_MATERIAL_S * 1000000000u)) {
         return 0;
+    }
     session->material_checked = now;
     /* What cannot be read any more is no reason to give up what works. */
-    int outdated =
-        djp__tls_material_read(&fresh, destination, why) == 0 && !djp__tls_material_equal(&fresh, &session->material);
+    int outdated = djp__tls_material_read(&fresh, destination, why) == 0 &&
+                   !djp__tls_material_equal(&fresh, &session->material);
     djp__tls_material_fini(&fresh);
     return outdated;
 }
@@ -371,17 +411,20 @@ curl_session_set_request(CURL *easy, djp__curl_exchange *exchange)
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CURL_SESSION_CONNECT_MS);
 }
 
-/* libcurl's own wake-up is a pair of descriptors as well: among those of the process they are not touched. */
+/* libcurl's own wake-up is a pair of descriptors as well: among those of the process they are not
+ * touched. */
 void
 djp__curl_session_wait(djp__curl_session *session, uint64_t deadline)
 {
-    uint64_t now = djp__clock_monotonic(), left_ms = now < deadline ? (deadline - now) / 1000000 + 1 : 0;
+    uint64_t now = djp__clock_monotonic(),
+             left_ms = now < deadline ? (deadline - now) / 1000000 + 1 : 0;
     int ready = 0, wait_ms = left_ms < CURL_SESSION_WAIT_MS ? (int)left_ms : CURL_SESSION_WAIT_MS;
     if (session->parted) {
         struct curl_waitfd poked = {session->poked, CURL_WAIT_POLLIN, 0};
         curl_multi_poll(session->multi, &poked, session->poked >= 0, wait_ms, NULL);
         curl_session_hear(session);
-    } else if (curl_multi_wait(session->multi, NULL, 0, wait_ms, &ready) != CURLM_OK || ready == 0) {
+    } else if (curl_multi_wait(session->multi, NULL, 0, wait_ms, &ready) != CURLM_OK ||
+               ready == 0) {
         poll(NULL, 0, 1); /* it does not wait while there is no socket */
     }
 }
@@ -392,8 +435,9 @@ curl_session_easy(djp__curl_session *session, unsigned number)
 {
     while (session->used <= number) {
         CURL *easy = curl_easy_duphandle(session->lanes[0].easy);
-        if (!easy)
+        if (easy == NULL) {
             return NULL;
+        }
         curl_session_add_lane(session, easy);
     }
     return session->lanes[number].easy;
@@ -413,7 +457,7 @@ djp__curl_session_begin(djp__curl_session *session, unsigned number, djp__curl_e
     lane->exchange = exchange;
     djp__curl_lock();
     CURL *easy = curl_session_easy(session, number);
-    if (easy) {
+    if (easy != NULL) {
         curl_session_set_request(easy, exchange);
         lane->added = curl_multi_add_handle(session->multi, easy) == CURLM_OK;
     }
@@ -427,15 +471,18 @@ curl_session_collect(djp__curl_session *session, int failed)
 {
     CURLMsg *message;
     int left = 0;
-    while ((message = curl_multi_info_read(session->multi, &left)) != NULL)
-        for (unsigned i = 0; i < session->used; i++)
+    while ((message = curl_multi_info_read(session->multi, &left)) != NULL) {
+        for (unsigned i = 0; i < session->used; i++) {
             if (message->msg == CURLMSG_DONE && message->easy_handle == session->lanes[i].easy &&
                 session->lanes[i].exchange) {
                 session->lanes[i].exchange->code = message->data.result;
                 session->lanes[i].done = 1;
             }
-    for (unsigned i = 0; i < session->used && failed; i++)
+        }
+    }
+    for (unsigned i = 0; i < session->used && failed; i++) {
         session->lanes[i].done = 1;
+    }
 }
 
 int
@@ -443,16 +490,18 @@ djp__curl_session_step(djp__curl_session *session)
 {
     int running = 0, waits = 0;
     if (djp__curl_session_is_robbed(session)) {
-        for (unsigned i = 0; i < session->used; i++)
+        for (unsigned i = 0; i < session->used; i++) {
             session->lanes[i].done = 1;
+        }
         return 0;
     }
     djp__curl_lock();
     CURLMcode code = curl_multi_perform(session->multi, &running);
     curl_session_collect(session, code != CURLM_OK || running == 0);
     djp__curl_unlock();
-    for (unsigned i = 0; i < session->used; i++)
+    for (unsigned i = 0; i < session->used; i++) {
         waits += session->lanes[i].exchange && !session->lanes[i].done;
+    }
     return waits;
 }
 
@@ -472,17 +521,19 @@ djp__curl_session_end(djp__curl_session *session, unsigned number)
         snprintf(exchange->error, CURL_ERROR_SIZE, "the program closed the connection");
         return;
     }
-    if (!lane->easy) {
+    if (lane->easy == NULL) {
         snprintf(exchange->error, CURL_ERROR_SIZE, "out of memory for another connection");
         return;
     }
     djp__curl_lock();
     curl_easy_getinfo(lane->easy, CURLINFO_RESPONSE_CODE, &exchange->status);
     curl_easy_getinfo(lane->easy, CURLINFO_HTTP_VERSION, &exchange->response_version);
-    if (exchange->code != CURLE_OK && !exchange->error[0])
+    if (exchange->code != CURLE_OK && !exchange->error[0]) {
         snprintf(exchange->error, sizeof exchange->error, "%s", curl_easy_strerror(exchange->code));
-    if (lane->added)
+    }
+    if (lane->added) {
         curl_multi_remove_handle(session->multi, lane->easy);
+    }
     lane->added = 0;
     curl_easy_setopt(lane->easy, CURLOPT_ERRORBUFFER, NULL);
     curl_easy_setopt(lane->easy, CURLOPT_POSTFIELDS, NULL);
@@ -493,9 +544,11 @@ djp__curl_session_end(djp__curl_session *session, unsigned number)
 void
 djp__curl_session_abandon(djp__curl_session *session)
 {
-    for (size_t i = 0; i < session->socket_count && !session->parted; i++)
-        if (djp__file_is(&session->sockets[i].id, session->sockets[i].fd))
+    for (size_t i = 0; i < session->socket_count && !session->parted; i++) {
+        if (djp__file_is(&session->sockets[i].id, session->sockets[i].fd)) {
             close(session->sockets[i].fd);
+        }
+    }
     session->socket_count = 0;
     session->next = curl_session_abandoned;
     curl_session_abandoned = session;

@@ -1,5 +1,5 @@
-/* The address of an OTLP receiver: parsed once, shown without credentials, with the proxy on the way to it. It never
- * connects. */
+/* The address of an OTLP receiver: parsed once, shown without credentials, with the proxy on the
+ * way to it. It never connects. */
 #include "net/curl_target.h"
 
 #include <arpa/inet.h>
@@ -18,25 +18,31 @@ djp__curl_host_is_loopback(const char *host)
     char text[64];
     unsigned char address[16];
     size_t size = strlen(host);
-    if (strcasecmp(host, "localhost") == 0)
+    if (strcasecmp(host, "localhost") == 0) {
         return 1;
-    if (size >= sizeof suffix && strcasecmp(host + size - (sizeof suffix - 1), suffix) == 0)
+    }
+    if (size >= sizeof suffix && strcasecmp(host + size - (sizeof suffix - 1), suffix) == 0) {
         return 1;
-    if (inet_pton(AF_INET, host, address) == 1)
+    }
+    if (inet_pton(AF_INET, host, address) == 1) {
         return address[0] == 127;
+    }
     if (size >= 2 && host[0] == '[' && host[size - 1] == ']') {
         host++;
         size -= 2;
     }
-    if (size >= sizeof text)
+    if (size >= sizeof text) {
         return 0;
+    }
     memcpy(text, host, size);
     text[size] = '\0';
     static const unsigned char loopback[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-    return inet_pton(AF_INET6, text, address) == 1 && memcmp(address, loopback, sizeof loopback) == 0;
+    return inet_pton(AF_INET6, text, address) == 1 &&
+           memcmp(address, loopback, sizeof loopback) == 0;
 }
 
-/* Whether a host is what an entry names, or a name below it; a dot in front of the entry changes nothing. */
+/* Whether a host is what an entry names, or a name below it; a dot in front of the entry changes
+ * nothing. */
 static int
 curl_target_is_below(djp_text host, djp_text entry)
 {
@@ -45,7 +51,8 @@ curl_target_is_below(djp_text host, djp_text entry)
         entry.size--;
     }
     size_t before = host.size - entry.size;
-    return entry.size > 0 && entry.size <= host.size && strncasecmp(host.data + before, entry.data, entry.size) == 0 &&
+    return entry.size > 0 && entry.size <= host.size &&
+           strncasecmp(host.data + before, entry.data, entry.size) == 0 &&
            (before == 0 || host.data[before - 1] == '.');
 }
 
@@ -79,25 +86,28 @@ curl_target_is_direct(const char *list, const char *host, const char *port)
 }
 
 static int
-curl_target_set_proxy(djp__curl_target *target, const djp__destination *destination, const char *host, const char *port)
+curl_target_set_proxy(djp__curl_target *target, const djp__destination *destination,
+                      const char *host, const char *port)
 {
     const char *proxy = target->is_https ? destination->https_proxy : destination->http_proxy;
     int direct = target->unix_socket || djp__curl_host_is_loopback(host) ||
                  curl_target_is_direct(destination->no_proxy, host, port);
-    target->proxy = djp__strdup(direct || !proxy ? "" : proxy);
-    target->no_proxy = djp__strdup(direct ? "*" : destination->no_proxy ? destination->no_proxy : "");
-    return target->proxy && target->no_proxy ? 0 : DJP_ENOMEM;
+    target->proxy = djp__strdup(direct || proxy == NULL ? "" : proxy);
+    target->no_proxy = djp__strdup(direct                  ? "*"
+                                   : destination->no_proxy ? destination->no_proxy
+                                                           : "");
+    return target->proxy && target->no_proxy != NULL ? 0 : DJP_ENOMEM;
 }
 
 /* Two texts joined, each of them may be NULL; NULL without memory. */
 static char *
 curl_target_join(const char *first, const char *second)
 {
-    first = first ? first : "";
-    second = second ? second : "";
+    first = first != NULL ? first : "";
+    second = second != NULL ? second : "";
     size_t first_size = strlen(first), second_size = strlen(second);
     char *whole = djp__alloc(first_size + second_size + 1);
-    if (whole) {
+    if (whole != NULL) {
         memcpy(whole, first, first_size);
         memcpy(whole + first_size, second, second_size + 1);
     }
@@ -113,11 +123,13 @@ curl_target_complete(djp__curl_target *target, const djp__destination *destinati
     if (strncmp(endpoint, "unix:", 5) == 0) {
         endpoint += strncmp(endpoint, "unix://", 7) == 0 ? 7 : 5;
         target->unix_socket = djp__strdup(endpoint);
-        return target->unix_socket ? curl_target_join("http://localhost", is_grpc ? NULL : destination->http_path)
-                                   : NULL;
+        return target->unix_socket != NULL
+                   ? curl_target_join("http://localhost", is_grpc ? NULL : destination->http_path)
+                   : NULL;
     }
-    if (strstr(endpoint, "://"))
+    if (strstr(endpoint, "://")) {
         return djp__strdup(endpoint);
+    }
     return curl_target_join(is_grpc && !destination->insecure ? "https://" : "http://", endpoint);
 }
 
@@ -140,10 +152,12 @@ curl_target_add_method(CURLU *url, const char *method)
 {
     char *path = NULL;
     int code = curl_target_part(&path, url, CURLUPART_PATH);
-    if (code != 0)
+    if (code != 0) {
         return code;
-    for (size_t size = strlen(path); size > 0 && path[size - 1] == '/'; size--)
+    }
+    for (size_t size = strlen(path); size > 0 && path[size - 1] == '/'; size--) {
         path[size - 1] = '\0';
+    }
     char *whole = curl_target_join(path, method);
     code = whole && curl_url_set(url, CURLUPART_PATH, whole, 0) == CURLUE_OK ? 0 : DJP_ENOMEM;
     djp__free(whole);
@@ -155,43 +169,53 @@ curl_target_add_method(CURLU *url, const char *method)
 static int
 curl_target_show(djp__curl_target *target, CURLU *url)
 {
-    static const CURLUPart hidden[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS, CURLUPART_QUERY,
-                                       CURLUPART_FRAGMENT};
+    static const CURLUPart hidden[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS,
+                                       CURLUPART_QUERY, CURLUPART_FRAGMENT};
     CURLU *copy = curl_url_dup(url);
-    if (!copy)
+    if (copy == NULL) {
         return DJP_ENOMEM;
-    for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++)
+    }
+    for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++) {
         curl_url_set(copy, hidden[i], NULL, 0);
+    }
     int code = curl_target_part(&target->shown, copy, CURLUPART_URL);
     curl_url_cleanup(copy);
     return code;
 }
 
 static int
-curl_target_parse(djp__curl_target *target, CURLU *url, const char *text, const djp__destination *destination)
+curl_target_parse(djp__curl_target *target, CURLU *url, const char *text,
+                  const djp__destination *destination)
 {
     char *scheme = NULL, *host = NULL, *port = NULL;
     int code = DJP_EINVAL;
     if (curl_url_set(url, CURLUPART_URL, text, 0) != CURLUE_OK ||
-        (code = curl_target_part(&scheme, url, CURLUPART_SCHEME)) != 0)
+        (code = curl_target_part(&scheme, url, CURLUPART_SCHEME)) != 0) {
         goto done;
+    }
     target->is_https = strcasecmp(scheme, "https") == 0;
     code = DJP_EINVAL;
-    if (!target->is_https && strcasecmp(scheme, "http") != 0)
+    if (!target->is_https && strcasecmp(scheme, "http") != 0) {
         goto done;
-    if ((code = curl_target_part(&host, url, CURLUPART_HOST)) != 0)
+    }
+    if ((code = curl_target_part(&host, url, CURLUPART_HOST)) != 0) {
         goto done;
-    if ((code = curl_target_show(target, url)) != 0)
+    }
+    if ((code = curl_target_show(target, url)) != 0) {
         goto done;
+    }
     if (destination->protocol == DJP_PROTOCOL_GRPC &&
-        (code = curl_target_add_method(url, destination->grpc_method)) != 0)
+        (code = curl_target_add_method(url, destination->grpc_method)) != 0) {
         goto done;
-    if ((code = curl_target_part(&target->url, url, CURLUPART_URL)) != 0)
+    }
+    if ((code = curl_target_part(&target->url, url, CURLUPART_URL)) != 0) {
         goto done;
-    if (curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK)
+    }
+    if (curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK) {
         code = curl_target_set_proxy(target, destination, host, port);
-    else
+    } else {
         code = DJP_ENOMEM;
+    }
     curl_free(port);
 done:
     djp__free(scheme);
@@ -203,15 +227,17 @@ int
 djp__curl_target_init(djp__curl_target *target, const djp__destination *destination)
 {
     memset(target, 0, sizeof *target);
-    if (!destination->endpoint)
+    if (!destination->endpoint) {
         return DJP_EINVAL;
+    }
     char *text = curl_target_complete(target, destination);
     CURLU *url = curl_url();
-    int code = text && url ? curl_target_parse(target, url, text, destination) : DJP_ENOMEM;
+    int code = text && url != NULL ? curl_target_parse(target, url, text, destination) : DJP_ENOMEM;
     curl_url_cleanup(url);
     djp__free(text);
-    if (code != 0)
+    if (code != 0) {
         djp__curl_target_fini(target);
+    }
     return code;
 }
 

@@ -7,10 +7,13 @@
 #include "net/destination.h"
 #include "net/tls_material.h"
 
-/* The authorities of destination->certificate, or else of the system, and those of destination->extra_certificate besides. Never waits for a file
- * that is none. An extra file that cannot be read leaves the others alone: then the connection says what it lacks. */
-CURLcode djp__curl_trust(CURL *easy, const djp__destination *destination, const djp__tls_material *material);
+/* The authorities of destination->certificate, or else of the system, and those of
+ * destination->extra_certificate besides. Never waits for a file that is none. An extra file that
+ * cannot be read leaves the others alone: then the connection says what it lacks. */
+CURLcode
+djp__curl_trust(CURL *easy, const djp__destination *destination, const djp__tls_material *material);
 /* Our own certificate and key, for mutual TLS. libcurl copies what it needs. */
-CURLcode djp__curl_identify(CURL *easy, const djp__destination *destination, const djp__tls_material *material);
+CURLcode djp__curl_identify(CURL *easy, const djp__destination *destination,
+                            const djp__tls_material *material);
 
 #endif

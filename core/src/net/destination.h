@@ -1,5 +1,5 @@
-/* Where requests go and how: one receiver of one signal, or another server. Everything is borrowed for the life of what is made of it;
- * a text that is NULL counts as "". */
+/* Where requests go and how: one receiver of one signal, or another server. Everything is borrowed
+ * for the life of what is made of it; a text that is NULL counts as "". */
 #ifndef DJP_NET_DESTINATION_H
 #define DJP_NET_DESTINATION_H
 
@@ -8,7 +8,8 @@
 
 typedef struct djp__destination {
     djp_protocol protocol;
-    const char *endpoint; /* complete URL for HTTP, scheme://host:port for gRPC, unix:path; a scheme may be missing */
+    /* complete URL for HTTP, scheme://host:port for gRPC, unix:path; a scheme may be missing */
+    const char *endpoint;
     const char *http_path; /* for a Unix socket, whose address has none; may be "" */
     const char *grpc_method; /* "/package.Service/Method", put behind the path of the endpoint */
     djp__decode_partial *decode_partial; /* of its responses */
@@ -18,7 +19,8 @@ typedef struct djp__destination {
     const char *certificate; /* PEM path of authorities */
     const char *extra_certificate; /* PEM path of more of them */
     const char *client_key, *client_certificate; /* PEM paths */
-    const char *http_proxy, *https_proxy; /* by the scheme of the endpoint; secret, may hold a password */
+    /* by the scheme of the endpoint; secret, may hold a password */
+    const char *http_proxy, *https_proxy;
     const char *no_proxy; /* hosts that are reached without one; loopback always is */
     uint64_t max_request_bytes; /* 0: no limit */
     uint64_t max_response_bytes; /* 0: the session's own limit */

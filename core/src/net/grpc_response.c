@@ -1,5 +1,5 @@
-/* The gRPC side of an exchange that libcurl carries: framing on the way out, status and trailers on the way in. Never trusts a
- * length and never allocates. */
+/* The gRPC side of an exchange that libcurl carries: framing on the way out, status and trailers on
+ * the way in. Never trusts a length and never allocates. */
 #include "net/grpc_response.h"
 
 #include <stdio.h>
@@ -55,11 +55,14 @@ int
 djp__grpc_message_in(djp_text *message, djp_text body)
 {
     const uint8_t *head = (const uint8_t *)body.data;
-    if (body.size < DJP__GRPC_FRAME_SIZE || head[0] != 0)
+    if (body.size < DJP__GRPC_FRAME_SIZE || head[0] != 0) {
         return 0;
-    uint32_t size = (uint32_t)head[1] << 24 | (uint32_t)head[2] << 16 | (uint32_t)head[3] << 8 | head[4];
-    if (size > body.size - DJP__GRPC_FRAME_SIZE)
+    }
+    uint32_t size =
+        (uint32_t)head[1] << 24 | (uint32_t)head[2] << 16 | (uint32_t)head[3] << 8 | head[4];
+    if (size > body.size - DJP__GRPC_FRAME_SIZE) {
         return 0;
+    }
     *message = (djp_text){body.data + DJP__GRPC_FRAME_SIZE, size};
     return 1;
 }
@@ -68,14 +71,16 @@ void
 djp__grpc_timeout(char *out, size_t out_size, uint64_t left_ns)
 {
     uint64_t left_ms = left_ns / 1000000;
-    if (left_ms < 1)
+    if (left_ms < 1) {
         left_ms = 1;
+    }
     /* The protocol allows eight digits. */
-    if (left_ms <= 99999999)
+    if (left_ms <= 99999999) {
         snprintf(out, out_size, "grpc-timeout: %llum", (unsigned long long)left_ms);
-    else
+    } else {
         snprintf(out, out_size, "grpc-timeout: %lluS",
                  (unsigned long long)(left_ms / 1000 > 99999999 ? 99999999 : left_ms / 1000));
+    }
 }
 
 void
@@ -88,24 +93,28 @@ djp__grpc_head_line(djp__grpc_head *head, const char *line, size_t size)
         *head = initial;
         return;
     }
-    if (!djp__http_header_split(&name, &value, line, size))
+    if (!djp__http_header_split(&name, &value, line, size)) {
         return;
+    }
     if (djp__text_equal_nocase(name, "content-type")) {
-        head->is_grpc =
-            value.size >= sizeof GRPC_CONTENT - 1 && memcmp(value.data, GRPC_CONTENT, sizeof GRPC_CONTENT - 1) == 0;
+        head->is_grpc = value.size >= sizeof GRPC_CONTENT - 1 &&
+                        memcmp(value.data, GRPC_CONTENT, sizeof GRPC_CONTENT - 1) == 0;
     } else if (djp__text_equal_nocase(name, "grpc-status")) {
         head->has_status = 1;
-        head->status = djp__parse_u64(value, &number) && number <= 999 ? (uint32_t)number : GRPC_UNKNOWN;
+        head->status =
+            djp__parse_u64(value, &number) && number <= 999 ? (uint32_t)number : GRPC_UNKNOWN;
     } else if (djp__text_equal_nocase(name, "grpc-message")) {
         djp__grpc_message(head->message, sizeof head->message, value);
     } else if (djp__text_equal_nocase(name, "grpc-status-details-bin")) {
         char text[256];
         uint64_t retry_ns;
-        if (!djp__response_status_details(text, sizeof text, &retry_ns, value))
+        if (!djp__response_status_details(text, sizeof text, &retry_ns, value)) {
             return;
+        }
         head->retry_ns = retry_ns;
-        if (!head->message[0])
+        if (!head->message[0]) {
             memcpy(head->message, text, sizeof text);
+        }
     }
 }
 
@@ -154,22 +163,26 @@ static void
 grpc_response_without_status(djp__send_result *result, long http_status, const char *shown)
 {
     if (http_status == 200) {
-        djp__send_result_set(result, DJP__SEND_RETRY, "%s ended the call without a gRPC status", shown);
+        djp__send_result_set(result, DJP__SEND_RETRY, "%s ended the call without a gRPC status",
+                             shown);
         return;
     }
     uint32_t status = grpc_response_of_http(http_status);
-    djp__outcome outcome = grpc_response_may_repeat(status, UINT64_MAX) ? DJP__SEND_RETRY : DJP__SEND_REJECTED;
+    djp__outcome outcome =
+        grpc_response_may_repeat(status, UINT64_MAX) ? DJP__SEND_RETRY : DJP__SEND_REJECTED;
     result->status = (long)status;
     /* Gateways speak for a receiver that is away; who has no such path speaks for himself. */
-    int is_http = status != GRPC_UNAVAILABLE && status != GRPC_UNAUTHENTICATED && status != GRPC_PERMISSION_DENIED;
-    djp__send_result_set(result, outcome, "%s responded HTTP %ld without a gRPC status: is this a gRPC receiver?%s",
-                         shown, http_status,
-                         is_http ? " If this port speaks HTTP: set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf" : "");
+    int is_http = status != GRPC_UNAVAILABLE && status != GRPC_UNAUTHENTICATED &&
+                  status != GRPC_PERMISSION_DENIED;
+    djp__send_result_set(
+        result, outcome, "%s responded HTTP %ld without a gRPC status: is this a gRPC receiver?%s",
+        shown, http_status,
+        is_http ? " If this port speaks HTTP: set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf" : "");
 }
 
 void
-djp__grpc_response(djp__send_result *result, const djp__grpc_head *head, long http_status, djp_text body,
-                   const char *shown, djp__decode_partial *decode)
+djp__grpc_response(djp__send_result *result, const djp__grpc_head *head, long http_status,
+                   djp_text body, const char *shown, djp__decode_partial *decode)
 {
     djp_text message;
     if (!head->has_status) {
@@ -179,13 +192,18 @@ djp__grpc_response(djp__send_result *result, const djp__grpc_head *head, long ht
     result->status = (long)head->status;
     if (head->status == GRPC_OK) {
         result->outcome = DJP__SENT;
-        if (djp__grpc_message_in(&message, body) && !djp__send_result_partial(result, message, 0, shown, decode))
-            djp__send_result_set(result, DJP__SEND_REJECTED, "%s responded OK with a message that is not OTLP", shown);
+        if (djp__grpc_message_in(&message, body) &&
+            !djp__send_result_partial(result, message, 0, shown, decode)) {
+            djp__send_result_set(result, DJP__SEND_REJECTED,
+                                 "%s responded OK with a message that is not OTLP", shown);
+        }
         return;
     }
     int may_repeat = grpc_response_may_repeat(head->status, head->retry_ns);
-    if (may_repeat && head->retry_ns != UINT64_MAX)
+    if (may_repeat && head->retry_ns != UINT64_MAX) {
         result->retry_after_ns = head->retry_ns;
-    djp__send_result_set(result, may_repeat ? DJP__SEND_RETRY : DJP__SEND_REJECTED, "%s responded %s (%u)%s%s", shown,
-                         grpc_response_name(head->status), head->status, head->message[0] ? ": " : "", head->message);
+    }
+    djp__send_result_set(result, may_repeat ? DJP__SEND_RETRY : DJP__SEND_REJECTED,
+                         "%s responded %s (%u)%s%s", shown, grpc_response_name(head->status),
+                         head->status, head->message[0] ? ": " : "", head->message);
 }

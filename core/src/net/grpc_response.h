@@ -1,4 +1,5 @@
-/* gRPC over HTTP/2: the message frame, the timeout header, and what trailers mean. Parses bytes from outside: bounded. */
+/* gRPC over HTTP/2: the message frame, the timeout header, and what trailers mean. Parses bytes
+ * from outside: bounded. */
 #ifndef DJP_NET_GRPC_RESPONSE_H
 #define DJP_NET_GRPC_RESPONSE_H
 
@@ -23,15 +24,16 @@ typedef struct djp__grpc_head {
 #define DJP__GRPC_FRAME_SIZE 5
 /* Writes the frame header of a message of size bytes. */
 void djp__grpc_frame(uint8_t out[DJP__GRPC_FRAME_SIZE], int compressed, uint32_t size);
-/* The first message in body: 1 and the message (borrowed from body), 0 when there is none that is whole and uncompressed. */
+/* The first message in body: 1 and the message (borrowed from body), 0 when there is none that is
+ * whole and uncompressed. */
 int djp__grpc_message_in(djp_text *message, djp_text body);
 /* "grpc-timeout: 9500m" for what is left; at least one millisecond. out must hold 32 bytes. */
 void djp__grpc_timeout(char *out, size_t out_size, uint64_t left_ns);
 /* One header or trailer line without its line end; a status line starts anew. */
 void djp__grpc_head_line(djp__grpc_head *head, const char *line, size_t size);
-/* Fills result from a complete response. http_status is that of the HTTP/2 response; decode that of the
- * signal. */
-void djp__grpc_response(djp__send_result *result, const djp__grpc_head *head, long http_status, djp_text body,
-                        const char *shown, djp__decode_partial *decode);
+/* Fills result from a complete response. http_status is that of the HTTP/2 response; decode that of
+ * the signal. */
+void djp__grpc_response(djp__send_result *result, const djp__grpc_head *head, long http_status,
+                        djp_text body, const char *shown, djp__decode_partial *decode);
 
 #endif

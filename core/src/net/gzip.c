@@ -1,5 +1,6 @@
-/* gzip of finished requests: one deflate stream, set up once and reset for every body, because its 256 KiB of state cost more
- * than compressing a small batch. Never keeps a pointer into the input after a call. */
+/* gzip of finished requests: one deflate stream, set up once and reset for every body, because its
+ * 256 KiB of state cost more than compressing a small batch. Never keeps a pointer into the input
+ * after a call. */
 #include "net/gzip.h"
 
 #include <limits.h>
@@ -12,7 +13,11 @@ struct djp__gzip {
     z_stream stream;
 };
 
-enum { GZIP_LEVEL = 1, GZIP_WINDOW_BITS = 15 + 16 /* 16: a gzip header, not a zlib one */, GZIP_MEMORY = 8 };
+enum {
+    GZIP_LEVEL = 1,
+    GZIP_WINDOW_BITS = 15 + 16 /* 16: a gzip header, not a zlib one */,
+    GZIP_MEMORY = 8
+};
 
 static voidpf
 gzip_alloc(voidpf opaque, uInt count, uInt size)
@@ -33,12 +38,13 @@ djp__gzip_new(djp__gzip **out)
 {
     djp__gzip *gzip = djp__calloc(1, sizeof *gzip);
     *out = NULL;
-    if (!gzip)
+    if (gzip == NULL) {
         return DJP_ENOMEM;
+    }
     gzip->stream.zalloc = gzip_alloc;
     gzip->stream.zfree = gzip_release;
-    if (deflateInit2(&gzip->stream, GZIP_LEVEL, Z_DEFLATED, GZIP_WINDOW_BITS, GZIP_MEMORY, Z_DEFAULT_STRATEGY) !=
-        Z_OK) {
+    if (deflateInit2(&gzip->stream, GZIP_LEVEL, Z_DEFLATED, GZIP_WINDOW_BITS, GZIP_MEMORY,
+                     Z_DEFAULT_STRATEGY) != Z_OK) {
         djp__free(gzip);
         return DJP_ENOMEM;
     }
@@ -49,13 +55,15 @@ djp__gzip_new(djp__gzip **out)
 void
 djp__gzip_free(djp__gzip *gzip)
 {
-    if (!gzip)
+    if (gzip == NULL) {
         return;
+    }
     deflateEnd(&gzip->stream);
     djp__free(gzip);
 }
 
-/* Hands zlib the next part of the input and as much of the reserved room as its 32-bit counters take. */
+/* Hands zlib the next part of the input and as much of the reserved room as its 32-bit counters
+ * take. */
 static int
 gzip_step(z_stream *stream, djp_buf *out, const unsigned char **data, size_t *left)
 {
@@ -78,16 +86,19 @@ djp__gzip_compress(djp__gzip *gzip, djp_buf *out, const void *data, size_t size)
 {
     const unsigned char *next = data;
     int code = Z_OK;
-    if (deflateReset(&gzip->stream) != Z_OK)
+    if (deflateReset(&gzip->stream) != Z_OK) {
         return DJP_ENOMEM;
+    }
     /* A quarter of the input is the usual result; more room is asked for only when it is needed. */
     size_t room = size / 4 + 256;
     while (code != Z_STREAM_END) {
-        if (!djp__buf_reserve(out, room))
+        if (!djp__buf_reserve(out, room)) {
             return DJP_ENOMEM;
+        }
         code = gzip_step(&gzip->stream, out, &next, &size);
-        if (code != Z_OK && code != Z_BUF_ERROR && code != Z_STREAM_END)
+        if (code != Z_OK && code != Z_BUF_ERROR && code != Z_STREAM_END) {
             return DJP_ENOMEM;
+        }
         room = size / 2 + 4096;
     }
     return 0;

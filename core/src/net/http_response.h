@@ -12,15 +12,18 @@ typedef struct djp__http_head {
     uint64_t retry_after_ns;
 } djp__http_head;
 
-/* One header line without its line end; a status line starts anew. now_unix_ns is for dates in Retry-After. */
+/* One header line without its line end; a status line starts anew. now_unix_ns is for dates in
+ * Retry-After. */
 void djp__http_head_line(djp__http_head *head, const char *line, size_t size, uint64_t now_unix_ns);
-/* Fills result from a complete response. shown: the URL for messages, borrowed. decode: of the signal. */
-void djp__http_response(djp__send_result *result, const djp__http_head *head, long status, djp_text body,
-                        const char *shown, djp__decode_partial *decode);
+/* Fills result from a complete response. shown: the URL for messages, borrowed. decode: of the
+ * signal. */
+void djp__http_response(djp__send_result *result, const djp__http_head *head, long status,
+                        djp_text body, const char *shown, djp__decode_partial *decode);
 /* Splits "Name: value". Returns 0 when there is no colon. */
 int djp__http_header_split(djp_text *name, djp_text *value, const char *line, size_t size);
-/* Fills message and rejected from a partial success, when body holds one. Returns 1 when body parses. */
-int djp__send_result_partial(djp__send_result *result, djp_text body, int is_json, const char *shown,
-                             djp__decode_partial *decode);
+/* Fills message and rejected from a partial success, when body holds one. Returns 1 when body
+ * parses. */
+int djp__send_result_partial(djp__send_result *result, djp_text body, int is_json,
+                             const char *shown, djp__decode_partial *decode);
 
 #endif

@@ -1,5 +1,6 @@
-/* Responses of OTLP receivers in protobuf, and the gRPC status texts. Bytes from outside: sizes and memory are bounded before
- * protobuf-c sees them, and the messages have no fields that nest without end. */
+/* Responses of OTLP receivers in protobuf, and the gRPC status texts. Bytes from outside: sizes and
+ * memory are bounded before protobuf-c sees them, and the messages have no fields that nest without
+ * end. */
 #include "net/otlp_response.h"
 
 #include <string.h>
@@ -11,7 +12,8 @@
 #include "gen/otlp_trace.pb-c.h"
 #include "gen/rpc_status.pb-c.h"
 
-/* An honest response has a few hundred bytes. The budget bounds what unknown fields, which protobuf-c keeps, may cost. */
+/* An honest response has a few hundred bytes. The budget bounds what unknown fields, which
+ * protobuf-c keeps, may cost. */
 enum { RESPONSE_SIZE_MAX = 64 << 10, RESPONSE_BUDGET = 4 << 20, RESPONSE_DETAILS_MAX = 64 };
 #define RESPONSE_DELAY_MAX_S 3600
 #define RESPONSE_SECOND UINT64_C(1000000000)
@@ -70,7 +72,8 @@ djp__response_partial(djp__partial *out, const void *data, size_t size, int is_j
 }
 
 int
-djp__response_partial_named(djp__partial *out, const void *data, size_t size, int is_json, const char *rejected_name)
+djp__response_partial_named(djp__partial *out, const void *data, size_t size, int is_json,
+                            const char *rejected_name)
 {
     memset(out, 0, sizeof *out);
     if (size == 0) {
@@ -79,19 +82,22 @@ djp__response_partial_named(djp__partial *out, const void *data, size_t size, in
     if (data == NULL || size > RESPONSE_SIZE_MAX) {
         return 0;
     }
-    int parsed =
-        is_json ? djp__response_json(out, data, size, rejected_name) : response_partial_protobuf(out, data, size);
+    int parsed = is_json ? djp__response_json(out, data, size, rejected_name)
+                         : response_partial_protobuf(out, data, size);
     if (!parsed || out->rejected < 0) {
         memset(out, 0, sizeof *out);
     }
     return parsed;
 }
 
-/* RetryInfo's delay in nanoseconds, capped; a negative one is none to wait. Returns 0 when it does not parse. */
+/* RetryInfo's delay in nanoseconds, capped; a negative one is none to wait. Returns 0 when it does
+ * not parse. */
 static int
-response_retry_info(uint64_t *delay_ns, const ProtobufCBinaryData *value, ProtobufCAllocator *allocator)
+response_retry_info(uint64_t *delay_ns, const ProtobufCBinaryData *value,
+                    ProtobufCAllocator *allocator)
 {
-    Djp__Rpc__V1__RetryInfo *info = djp__rpc__v1__retry_info__unpack(allocator, value->len, value->data);
+    Djp__Rpc__V1__RetryInfo *info =
+        djp__rpc__v1__retry_info__unpack(allocator, value->len, value->data);
     if (info == NULL) {
         return 0;
     }
@@ -117,7 +123,8 @@ response_is_retry_info(const char *type_url)
 }
 
 int
-djp__response_status(char *message, size_t message_size, uint64_t *retry_ns, const void *data, size_t size)
+djp__response_status(char *message, size_t message_size, uint64_t *retry_ns, const void *data,
+                     size_t size)
 {
     *retry_ns = UINT64_MAX;
     response_copy(message, message_size, "", 0);
@@ -131,9 +138,11 @@ djp__response_status(char *message, size_t message_size, uint64_t *retry_ns, con
         return 0;
     }
     response_copy(message, message_size, status->message, strlen(status->message));
-    for (size_t i = 0; i < status->n_details && i < RESPONSE_DETAILS_MAX && *retry_ns == UINT64_MAX; i++) {
+    for (size_t i = 0; i < status->n_details && i < RESPONSE_DETAILS_MAX && *retry_ns == UINT64_MAX;
+         i++) {
         const Djp__Rpc__V1__Any *detail = status->details[i];
-        if (response_is_retry_info(detail->type_url) && !response_retry_info(retry_ns, &detail->value, &allocator)) {
+        if (response_is_retry_info(detail->type_url) &&
+            !response_retry_info(retry_ns, &detail->value, &allocator)) {
             *retry_ns = UINT64_MAX;
         }
     }
@@ -142,7 +151,8 @@ djp__response_status(char *message, size_t message_size, uint64_t *retry_ns, con
 }
 
 int
-djp__response_status_details(char *message, size_t message_size, uint64_t *retry_ns, djp_text base64)
+djp__response_status_details(char *message, size_t message_size, uint64_t *retry_ns,
+                             djp_text base64)
 {
     djp_buf bytes;
     *retry_ns = UINT64_MAX;
@@ -170,7 +180,8 @@ response_hex(char c)
 void
 djp__grpc_message(char *out, size_t out_size, djp_text value)
 {
-    /* Decoded text is never longer than its coded form; longer input than this cannot matter to a cut message. */
+    /* Decoded text is never longer than its coded form; longer input than this cannot matter to a
+     * cut message. */
     char decoded[1024];
     size_t size = 0;
     for (size_t i = 0; value.data != NULL && i < value.size && size < sizeof decoded; i++) {

@@ -1,4 +1,5 @@
-/* The partial success of a JSON response. Stores only the members that it knows, and reads the rest as JSON. */
+/* The partial success of a JSON response. Stores only the members that it knows, and reads the rest
+ * as JSON. */
 #include "net/otlp_response_json.h"
 
 #include <string.h>
@@ -41,7 +42,8 @@ partial_message(djp_json_scan *scan, djp__partial *out)
     if (djp__json_scan_peek(scan) != '"') {
         djp__json_scan_skip(scan);
     } else if (djp__json_scan_string(scan, raw, sizeof raw, &size)) {
-        out->message[djp__utf8_repair(out->message, sizeof out->message - 1, raw, size, NULL)] = '\0';
+        out->message[djp__utf8_repair(out->message, sizeof out->message - 1, raw, size, NULL)] =
+            '\0';
     }
 }
 
@@ -74,7 +76,8 @@ djp__response_json(djp__partial *out, const char *data, size_t size, const char 
     size_t name_size;
     djp__json_scan_init(&scan, data, size);
     djp__json_scan_enter(&scan, '{');
-    while (djp__json_scan_next(&scan, '}') && djp__json_scan_name(&scan, name, sizeof name, &name_size)) {
+    while (djp__json_scan_next(&scan, '}') &&
+           djp__json_scan_name(&scan, name, sizeof name, &name_size)) {
         if (partial_is(name, name_size, "partialSuccess")) {
             partial_success(&scan, out, rejected_name);
         } else {

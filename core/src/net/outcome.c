@@ -1,4 +1,5 @@
-/* What every sender shares: writing a result's message safely, and keeping SIGPIPE from the host. Never allocates. */
+/* What every sender shares: writing a result's message safely, and keeping SIGPIPE from the host.
+ * Never allocates. */
 #include "net/outcome.h"
 
 #include <pthread.h>
@@ -17,9 +18,11 @@ djp__send_result_set(djp__send_result *result, djp__outcome outcome, const char 
     int length = vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     size_t size = length < 0 ? 0 : (size_t)length < sizeof text ? (size_t)length : sizeof text - 1;
-    for (size_t i = 0; i < size; i++)
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+    for (size_t i = 0; i < size; i++) {
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f) {
             text[i] = ' ';
+        }
+    }
     size = djp__utf8_repair(result->message, sizeof result->message - 1, text, size, NULL);
     result->message[size] = '\0';
     result->outcome = outcome;

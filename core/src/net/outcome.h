@@ -1,4 +1,5 @@
-/* How a request ended, for everything that sends one: exporters, and the client of a sampling server. */
+/* How a request ended, for everything that sends one: exporters, and the client of a sampling
+ * server. */
 #ifndef DJP_NET_OUTCOME_H
 #define DJP_NET_OUTCOME_H
 
@@ -25,7 +26,8 @@ typedef struct djp__send_result {
 void djp__send_result_set(djp__send_result *result, djp__outcome outcome, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Blocks SIGPIPE for the calling thread, and on restore swallows the one that a write in between may have raised. */
+/* Blocks SIGPIPE for the calling thread, and on restore swallows the one that a write in between
+ * may have raised. */
 typedef struct djp__sigpipe {
     sigset_t saved;
     int was_pending;

@@ -1,5 +1,6 @@
-/* When to try a request again: exponential backoff with full jitter, in which the receiver's wish wins. A pure function of its
- * inputs: it reads no clock, draws no random number and never waits. */
+/* When to try a request again: exponential backoff with full jitter, in which the receiver's wish
+ * wins. A pure function of its inputs: it reads no clock, draws no random number and never
+ * waits. */
 #include "net/retry.h"
 
 #define RETRY_SECOND UINT64_C(1000000000)
@@ -9,7 +10,8 @@
 void
 djp__retry_init(djp__retry *retry, uint64_t now, uint64_t timeout_ns)
 {
-    retry->deadline = timeout_ns == 0 || timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
+    retry->deadline =
+        timeout_ns == 0 || timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
     retry->next_ns = RETRY_FIRST;
     retry->attempts = 0;
 }
@@ -32,7 +34,8 @@ djp__retry_delay(djp__retry *retry, uint64_t now, uint64_t retry_after_ns, uint6
 {
     uint64_t delay;
     if (retry_after_ns != 0) {
-        /* Never earlier than asked; up to a tenth later, so that a fleet that was turned away together does not return together. */
+        /* Never earlier than asked; up to a tenth later, so that a fleet that was turned away
+         * together does not return together. */
         uint64_t spread = retry_fraction(retry_after_ns / 10, random);
         delay = retry_after_ns > UINT64_MAX - spread ? UINT64_MAX : retry_after_ns + spread;
         retry->next_ns = retry_grow(retry_after_ns);
@@ -41,7 +44,8 @@ djp__retry_delay(djp__retry *retry, uint64_t now, uint64_t retry_after_ns, uint6
         retry->next_ns = retry_grow(retry->next_ns);
     }
     retry->attempts++;
-    if (now >= retry->deadline || delay >= retry->deadline - now)
+    if (now >= retry->deadline || delay >= retry->deadline - now) {
         return UINT64_MAX;
+    }
     return delay;
 }

@@ -1,4 +1,5 @@
-/* When a failed request is tried again: exponential backoff with full jitter; the receiver's wish wins. */
+/* When a failed request is tried again: exponential backoff with full jitter; the receiver's wish
+ * wins. */
 #ifndef DJP_NET_RETRY_H
 #define DJP_NET_RETRY_H
 
@@ -13,7 +14,9 @@ typedef struct djp__retry {
 
 /* timeout_ns 0: no deadline. */
 void djp__retry_init(djp__retry *retry, uint64_t now, uint64_t timeout_ns);
-/* Delay before the next attempt, or UINT64_MAX when the request must be given up. random is uniform in 0..2^64-1. */
-uint64_t djp__retry_delay(djp__retry *retry, uint64_t now, uint64_t retry_after_ns, uint64_t random);
+/* Delay before the next attempt, or UINT64_MAX when the request must be given up. random is uniform
+ * in 0..2^64-1. */
+uint64_t
+djp__retry_delay(djp__retry *retry, uint64_t now, uint64_t retry_after_ns, uint64_t random);
 
 #endif

@@ -1,4 +1,5 @@
-/* The Retry-After header: seconds, or an HTTP date in its three forms. Must accept any bytes and use no locale. */
+/* The Retry-After header: seconds, or an HTTP date in its three forms. Must accept any bytes and
+ * use no locale. */
 #include "net/otlp_response.h"
 
 #include <string.h>
@@ -23,11 +24,13 @@ static void
 retry_literal(retry_text *text, const char *literal)
 {
     size_t size = strlen(literal);
-    text->ok = text->ok && (size_t)(text->end - text->at) >= size && memcmp(text->at, literal, size) == 0;
+    text->ok =
+        text->ok && (size_t)(text->end - text->at) >= size && memcmp(text->at, literal, size) == 0;
     text->at += text->ok ? size : 0;
 }
 
-/* A number of exactly `width` digits; a leading blank counts as zero where the form pads with one. */
+/* A number of exactly `width` digits; a leading blank counts as zero where the form pads with
+ * one. */
 static int
 retry_number(retry_text *text, int width, int blank)
 {
@@ -77,9 +80,11 @@ retry_time(retry_text *text, retry_date *date)
     date->second = retry_number(text, 2, 0);
 }
 
-/* "06 Nov 1994 08:49:37 GMT", or with dashes and a two-digit year of which the century is the nearest past or 50 years ahead. */
+/* "06 Nov 1994 08:49:37 GMT", or with dashes and a two-digit year of which the century is the
+ * nearest past or 50 years ahead. */
 static void
-retry_gmt_date(retry_text *text, retry_date *date, const char *separator, int two_digits, int year_now)
+retry_gmt_date(retry_text *text, retry_date *date, const char *separator, int two_digits,
+               int year_now)
 {
     date->day = retry_number(text, 2, 0);
     retry_literal(text, separator);
@@ -121,8 +126,8 @@ static int
 retry_date_valid(const retry_date *date)
 {
     return date->year >= 1970 && date->month >= 1 && date->day >= 1 &&
-           date->day <= retry_days_in_month(date->year, date->month) && date->hour < 24 && date->minute < 60 &&
-           date->second <= 60;
+           date->day <= retry_days_in_month(date->year, date->month) && date->hour < 24 &&
+           date->minute < 60 && date->second <= 60;
 }
 
 /* Reads any of the three forms. The weekday is not checked against the date. */
@@ -163,7 +168,8 @@ retry_date_unix(const retry_date *date)
         days += (uint64_t)retry_days_in_month(date->year, month);
     }
     days += (uint64_t)date->day - 1;
-    return days * 86400u + (uint64_t)date->hour * 3600u + (uint64_t)date->minute * 60u + (uint64_t)date->second;
+    return days * 86400u + (uint64_t)date->hour * 3600u + (uint64_t)date->minute * 60u +
+           (uint64_t)date->second;
 }
 
 /* Digits only; a number too large to hold is the cap. */

@@ -1,4 +1,5 @@
-/* The PEM files of TLS, read by us: a file that hangs or asks for a pass phrase must not do so inside of libcurl. */
+/* The PEM files of TLS, read by us: a file that hangs or asks for a pass phrase must not do so
+ * inside of libcurl. */
 #ifndef DJP_NET_TLS_MATERIAL_H
 #define DJP_NET_TLS_MATERIAL_H
 
@@ -12,9 +13,11 @@ typedef struct djp__tls_material {
     djp_buf client_key; /* wiped by _fini */
 } djp__tls_material;
 
-/* Reads the files of destination. Only regular files are read, so that a pipe or a device holds up nobody; a dead mount can hold up the caller,
- * who must hold no lock. Returns 0, or DJP_EIO with the reason in why, which names the file and never its contents. _fini either way. */
-int djp__tls_material_read(djp__tls_material *material, const djp__destination *destination, char why[256]);
+/* Reads the files of destination. Only regular files are read, so that a pipe or a device holds up
+ * nobody; a dead mount can hold up the caller, who must hold no lock. Returns 0, or DJP_EIO with
+ * the reason in why, which names the file and never its contents. _fini either way. */
+int djp__tls_material_read(djp__tls_material *material, const djp__destination *destination,
+                           char why[256]);
 void djp__tls_material_fini(djp__tls_material *material);
 int djp__tls_material_equal(const djp__tls_material *a, const djp__tls_material *b);
 

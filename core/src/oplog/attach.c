@@ -1,12 +1,13 @@
-/* The logs of one instance: which are attached, who replays them and when, and what a fork does to them. */
+/* The logs of one instance: which are attached, who replays them and when, and what a fork does to
+ * them. */
 #include <string.h>
 
 #include "instrument/http_server.h"
 #include "oplog/oplog.h"
 #include "trace/recorder_state.h"
 
-/* Units replayed in one go: how long a writer that helps itself may have to wait; and how many a writer
- * replays that has no worker to wake. */
+/* Units replayed in one go: how long a writer that helps itself may have to wait; and how many a
+ * writer replays that has no worker to wake. */
 enum { OPLOG_ATTACH__SLICE = 4096, OPLOG_ATTACH__ALONE = 1024 };
 
 int
@@ -50,11 +51,13 @@ djp__oplogs_fini(djp__oplogs *oplogs)
 
 /* ---- replay ---- */
 
-/* One log, in slices, so that a writer that wants to help itself does not wait long. DJP__OPLOGS_*. */
+/* One log, in slices, so that a writer that wants to help itself does not wait long.
+ * DJP__OPLOGS_*. */
 static int
 oplog_attach_replay(const djp__oplogs *oplogs, djp_oplog *log, int gently)
 {
-    /* What comes meanwhile is for the next time: a fast writer must not keep its reader for ever. */
+    /* What comes meanwhile is for the next time: a fast writer must not keep its reader for
+     * ever. */
     uint32_t end = djp__oplog_published(log);
     const djp_ring *ring = gently ? oplogs->host.ring : NULL;
     int over = 0, full = 0, moved = 0;
@@ -106,7 +109,7 @@ oplog_attach_ref_owner(djp_oplog *log)
 {
     djp__mutex_lock(&log->link);
     djp__oplogs *owner = log->owner;
-    if (owner) {
+    if (owner != NULL) {
         owner->host.ref(owner->host.user);
     }
     djp__mutex_unlock(&log->link);
@@ -117,14 +120,16 @@ void
 djp_oplog_wake(djp_oplog *log)
 {
     djp__oplogs *owner = oplog_attach_ref_owner(log);
-    if (!owner) {
+    if (owner == NULL) {
         return;
     }
-    /* Without the link: starting a thread takes long, and a failure to do so is reported to the host. */
-    if (!owner->host.ring) {
+    /* Without the link: starting a thread takes long, and a failure to do so is reported to the
+     * host. */
+    if (owner->host.ring == NULL) {
         djp_oplog_drain(log, OPLOG_ATTACH__ALONE); /* metrics only: there is no worker */
     } else if (!owner->host.wake(owner->host.user)) {
-        djp_store_seq_cst(&log->control[DJP_OPLOG_ASLEEP], 1u); /* no thread could be had: asked for again */
+        /* no thread could be had: asked for again */
+        djp_store_seq_cst(&log->control[DJP_OPLOG_ASLEEP], 1u);
     }
     owner->host.unref(owner->host.user);
 }
@@ -137,11 +142,15 @@ oplog_attach_active(const djp__oplog_host *host)
     uint32_t active = host->standard ? DJP_OPLOG_METRICS : 0;
     if (host->recorder) {
         const djp__policy *policy = djp__recorder_policy(host->recorder);
-        active |= djp_load_relaxed(&host->recorder->state) & DJP__RECORDER_NO_STARTS ? 0 : DJP_OPLOG_TRACES;
+        active |= djp_load_relaxed(&host->recorder->state) & DJP__RECORDER_NO_STARTS
+                      ? 0
+                      : DJP_OPLOG_TRACES;
         active |= policy->always_on ? DJP_OPLOG_ALWAYS_ON : 0;
         active |= policy->drop_all ? DJP_OPLOG_DROP_ALL : 0;
         active |= policy->tree ? DJP_OPLOG_ASK : 0;
-        active |= djp_recorder_needs(host->recorder) & DJP_NEEDS_ATTRIBUTES ? DJP_OPLOG_ASK_ATTRIBUTES : 0;
+        active |= djp_recorder_needs(host->recorder) & DJP_NEEDS_ATTRIBUTES
+                      ? DJP_OPLOG_ASK_ATTRIBUTES
+                      : 0;
         active |= host->recorder->tail_rules ? 0 : DJP_OPLOG_HEAD_ONLY;
     }
     return active;
@@ -164,8 +173,8 @@ djp__oplogs_notify_writers(djp__oplogs *oplogs)
     djp__mutex_unlock(&oplogs->mutex);
 }
 
-/* The list's and the log's mutex are held, and the instance is open: its end will find the log in the
- * list. */
+/* The list's and the log's mutex are held, and the instance is open: its end will find the log in
+ * the list. */
 static int
 oplog_attach_locked(djp__oplogs *oplogs, djp_oplog *log)
 {
@@ -173,7 +182,7 @@ oplog_attach_locked(djp__oplogs *oplogs, djp_oplog *log)
     if (djp__oplog_next(log->state, DJP__OPLOG_ATTACH) < 0) {
         return DJP_EEXIST;
     }
-    if (log->server) { /* what a fork left of the parent's attachment */
+    if (log->server != NULL) { /* what a fork left of the parent's attachment */
         djp__oplog_close_all(log);
         djp_http_server_free(log->server);
     }
@@ -181,7 +190,8 @@ oplog_attach_locked(djp__oplogs *oplogs, djp_oplog *log)
     if (result != 0) {
         return result;
     }
-    /* What was written before stays unheard, but for the symbols, which the writer will not define again. */
+    /* What was written before stays unheard, but for the symbols, which the writer will not define
+     * again. */
     djp__oplog_replay_until(log, djp__oplog_published(log), UINT32_MAX, NULL);
     djp__mutex_lock(&log->link);
     oplog_attach_take(log, DJP__OPLOG_ATTACH, oplogs);
@@ -192,7 +202,7 @@ oplog_attach_locked(djp__oplogs *oplogs, djp_oplog *log)
     }
     uint32_t limit = host->options->attribute_value_length_limit;
     djp_store_relaxed(&log->control[DJP_OPLOG_VALUE_LIMIT], limit > INT32_MAX ? UINT32_MAX : limit);
-    djp_store_relaxed(&log->control[DJP_OPLOG_ASLEEP], host->ring ? 1u : 0u);
+    djp_store_relaxed(&log->control[DJP_OPLOG_ASLEEP], host->ring != NULL ? 1u : 0u);
     djp_add_acq_rel(&log->control[DJP_OPLOG_EPOCH], 1u);
     oplog_attach_notify(log, host);
     log->next = oplogs->first;
@@ -205,7 +215,8 @@ djp__oplogs_attach(djp__oplogs *oplogs, djp_oplog *log)
 {
     djp__mutex_lock(&oplogs->mutex);
     djp__mutex_lock(&log->mutex);
-    int result = oplogs->host.is_open(oplogs->host.user) ? oplog_attach_locked(oplogs, log) : DJP_ESHUTDOWN;
+    int result =
+        oplogs->host.is_open(oplogs->host.user) ? oplog_attach_locked(oplogs, log) : DJP_ESHUTDOWN;
     djp__mutex_unlock(&log->mutex);
     djp__mutex_unlock(&oplogs->mutex);
     return result;
@@ -233,8 +244,8 @@ oplog_attach_release(djp_oplog *log)
 void
 djp_oplog_detach(djp_oplog *log)
 {
-    djp__oplogs *owner = log ? oplog_attach_ref_owner(log) : NULL;
-    if (!owner) {
+    djp__oplogs *owner = log != NULL ? oplog_attach_ref_owner(log) : NULL;
+    if (owner == NULL) {
         return;
     }
     djp__mutex_lock(&owner->mutex);
@@ -288,8 +299,8 @@ void
 djp__oplogs_fork_child(djp__oplogs *oplogs)
 {
     for (djp_oplog *log = oplogs->first; log; log = log->next) {
-        /* Its writer's half-written operations and open spans are the parent's; the memory stays, and
-         * something may still store to it. */
+        /* Its writer's half-written operations and open spans are the parent's; the memory stays,
+         * and something may still store to it. */
         djp_store_relaxed(&log->control[DJP_OPLOG_ACTIVE], 0u);
         log->recorder = NULL;
         oplog_attach_take(log, DJP__OPLOG_FORKED, NULL);

@@ -1,5 +1,5 @@
-/* Head decisions for writers of operation logs, which need them before the core replays the start: by ratio below a remote parent, and by a
- * tree of samplers for every local root. */
+/* Head decisions for writers of operation logs, which need them before the core replays the start:
+ * by ratio below a remote parent, and by a tree of samplers for every local root. */
 #include <string.h>
 
 #include "base/buf.h"
@@ -61,13 +61,14 @@ oplog_decide_notes(djp_oplog_reply *out, const djp__sampler_notes *notes)
 static void
 oplog_decide_write(djp_oplog_decision *out, const djp__decision *decision)
 {
-    *out = (djp_oplog_decision){decision->flag, decision->outcome, decision->reason, decision->threshold,
-                                decision->recorded};
+    *out = (djp_oplog_decision){decision->flag, decision->outcome, decision->reason,
+                                decision->threshold, decision->recorded};
     out->threshold = out->threshold < DJP_THRESHOLD_NEVER ? out->threshold : DJP_THRESHOLD_NEVER;
 }
 
 static void
-oplog_decide_by_tree(djp__head *out, djp_oplog *log, djp_recorder *recorder, const djp_oplog_root *root)
+oplog_decide_by_tree(djp__head *out, djp_oplog *log, djp_recorder *recorder,
+                     const djp_oplog_root *root)
 {
     djp_http_sampling http;
     djp__sampler_input input = {
@@ -78,15 +79,16 @@ oplog_decide_by_tree(djp__head *out, djp_oplog *log, djp_recorder *recorder, con
     };
     djp_arena arena;
     djp__arena_init(&arena, OPLOG_DECIDE__BYTES);
-    if (root->http && log->server) {
-        djp__http_sampling(&http, log->server, root->http == 2 ? DJP_HTTP_WEBSOCKET : DJP_HTTP_REQUEST, &root->request);
+    if (root->http && log->server != NULL) {
+        djp__http_sampling(&http, log->server,
+                           root->http == 2 ? DJP_HTTP_WEBSOCKET : DJP_HTTP_REQUEST, &root->request);
         input.name = http.name_text;
         input.kind = DJP_KIND_SERVER;
         input.attributes = http.attributes;
         input.attribute_count = http.count;
     } else if (root->attributes_size > 0) {
-        djp__oplog_attributes_in(&input.attributes, &input.attribute_count, &arena, root->attributes,
-                                 root->attributes_size);
+        djp__oplog_attributes_in(&input.attributes, &input.attribute_count, &arena,
+                                 root->attributes, root->attributes_size);
     }
     djp__policy_decide_by_tree(out, recorder, &input);
     djp__arena_fini(&arena);
@@ -100,7 +102,7 @@ oplog_decide(djp__head *out, djp_oplog *log, djp_recorder *recorder, const djp_o
     out->notes = NULL;
     if (policy->tree) {
         oplog_decide_by_tree(out, log, recorder, root);
-    } else if (parent) {
+    } else if (parent != NULL) {
         djp__head_decide(out, policy, recorder->options.parent_based, parent->trace_id, parent);
     } else {
         djp__head_decide_root(out, policy, root->trace_id);
@@ -114,12 +116,12 @@ djp_oplog_decide(djp_oplog_reply *out, djp_oplog *log, const djp_oplog_root *roo
     out->decision.threshold = DJP_THRESHOLD_NEVER;
     djp__mutex_lock(&log->link);
     djp_recorder *recorder = log->owner ? log->owner->host.recorder : NULL;
-    if (recorder) {
+    if (recorder != NULL) {
         djp__head head;
         oplog_decide(&head, log, recorder, root);
         oplog_decide_write(&out->decision, &head.decision);
         out->state = head.extras & DJP_EXTRA_STATE ? head.state : djp_tracestate_ref(head.state);
-        if (head.notes && head.decision.outcome != DJP__OUTCOME_DROP) {
+        if (head.notes != NULL && head.decision.outcome != DJP__OUTCOME_DROP) {
             oplog_decide_notes(out, head.notes);
         }
         djp__sampler_notes_unref(head.notes);
@@ -127,7 +129,8 @@ djp_oplog_decide(djp_oplog_reply *out, djp_oplog *log, const djp_oplog_root *roo
     djp__mutex_unlock(&log->link);
 }
 
-/* What the policy in force says about roots without a parent, as two decisions. A tree is asked for each root instead. */
+/* What the policy in force says about roots without a parent, as two decisions. A tree is asked for
+ * each root instead. */
 static void
 oplog_decide_policy(djp_oplog_roots *out, const djp_recorder *recorder)
 {
@@ -137,12 +140,13 @@ oplog_decide_policy(djp_oplog_roots *out, const djp_recorder *recorder)
     out->threshold = policy->drop_all || policy->tree ? DJP_THRESHOLD_NEVER : threshold;
     out->unsampled.outcome = policy->drop_all ? DJP__OUTCOME_DROP : DJP__OUTCOME_RECORD_ONLY;
     out->unsampled.recorded = policy->drop_all ? 0 : recorded;
-    out->sampled = (djp_oplog_decision){1, DJP__OUTCOME_SAMPLE, DJP_REASON_RATIO, threshold, recorded};
+    out->sampled =
+        (djp_oplog_decision){1, DJP__OUTCOME_SAMPLE, DJP_REASON_RATIO, threshold, recorded};
     if (policy->always_on) {
         out->sampled.reason = DJP_REASON_ALWAYS;
         out->sampled.threshold = DJP_THRESHOLD_NEVER;
     }
-    out->state = policy->root_state ? djp_tracestate_ref(policy->root_state) : NULL;
+    out->state = policy->root_state != NULL ? djp_tracestate_ref(policy->root_state) : NULL;
 }
 
 void

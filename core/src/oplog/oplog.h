@@ -1,19 +1,20 @@
-/* The reader of operation logs: what its files share. A log is replayed by one thread at a time, under
- * its mutex; its writer takes no lock at all. Lock order: the mutex of djp__oplogs, then a log's mutex,
- * then its link, then the locks of the instance.
+/* The reader of operation logs: what its files share. A log is replayed by one thread at a time,
+ * under its mutex; its writer takes no lock at all. Lock order: the mutex of djp__oplogs, then a
+ * log's mutex, then its link, then the locks of the instance.
  *
  *   state of a log   ATTACH      DETACH     FORKED
  *   DETACHED         ATTACHED    -          DETACHED
  *   ATTACHED         -           DETACHED   INHERITED
  *   INHERITED        ATTACHED    -          INHERITED
  *
- * Only what is written while a log is ATTACHED is recorded; of the rest symbols alone are kept. FORKED:
- * the process is a child, where the writer's half-written operations and open spans are the parent's;
- * INHERITED still files those spans, and frees them at the next attachment.
+ * Only what is written while a log is ATTACHED is recorded; of the rest symbols alone are kept.
+ * FORKED: the process is a child, where the writer's half-written operations and open spans are the
+ * parent's; INHERITED still files those spans, and frees them at the next attachment.
  *
  *   reader, as the writer sees it (DJP_OPLOG_ASLEEP)
- *   AWAKE    -> ASLEEP   the worker has nothing to do, sets the word, and looks at `published` once more
- *   ASLEEP   -> AWAKE    the writer has published, finds the word, clears it and calls djp_oplog_wake */
+ *   AWAKE    -> ASLEEP   the worker has nothing to do, sets the word, and looks at `published` once
+ * more ASLEEP   -> AWAKE    the writer has published, finds the word, clears it and calls
+ * djp_oplog_wake */
 #ifndef DJP_OPLOG_OPLOG_H
 #define DJP_OPLOG_OPLOG_H
 
@@ -102,30 +103,36 @@ typedef struct djp__oplog_operation {
 
 /* replay.c; the mutex is held. 0 when the operation made no sense. */
 int djp__oplog_replay(djp_oplog *log, const djp__oplog_operation *operation);
-#define djp__oplog_is_plain(kind) ((kind)-DJP_OP_TEXT <= DJP_OP_FALSE - DJP_OP_TEXT || (kind) == DJP_OP_SYMBOL)
+#define djp__oplog_is_plain(kind) \
+    ((kind)-DJP_OP_TEXT <= DJP_OP_FALSE - DJP_OP_TEXT || (kind) == DJP_OP_SYMBOL)
 #define djp__oplog_is_end(kind) ((kind) == DJP_OP_END || (kind) == DJP_OP_HTTP_END)
-/* Replays the plain attributes that stand at a position, as far as they are whole and before `end`; returns the position of what comes
- * then, of whatever kind. */
+/* Replays the plain attributes that stand at a position, as far as they are whole and before `end`;
+ * returns the position of what comes then, of whatever kind. */
 uint32_t djp__oplog_replay_attributes(djp_oplog *log, uint32_t position, uint32_t end);
 
 /* spans.c; the mutex is held. */
 djp_span *djp__oplog_span_at(const djp_oplog *log, uint32_t slot); /* NULL: not open */
-/* Registers a started span in its slot. is_root: it began local trace `number`. Takes the handle. */
+/* Registers a started span in its slot. is_root: it began local trace `number`. Takes the
+ * handle. */
 void djp__oplog_open(djp_oplog *log, uint32_t slot, uint32_t number, djp_span *span, int is_root);
-/* The handle below which a span of a local trace starts: of the span in that slot when it has the id, else of the root. NULL when the trace
- * is not known (any more). */
-djp_span *djp__oplog_parent(djp_oplog *log, uint32_t number, uint32_t slot, const uint8_t span_id[8]);
+/* The handle below which a span of a local trace starts: of the span in that slot when it has the
+ * id, else of the root. NULL when the trace is not known (any more). */
+djp_span *
+djp__oplog_parent(djp_oplog *log, uint32_t number, uint32_t slot, const uint8_t span_id[8]);
 /* Frees the slot of a span that has ended, or not: then it counts as never ended. */
 void djp__oplog_close(djp_oplog *log, uint32_t slot, int ended);
 void djp__oplog_close_all(djp_oplog *log);
 
-/* value.c: reads one value at *at, which moves behind it; everything borrows from the log and its arena. 0: malformed. */
-int djp__oplog_value(djp_value *out, djp_oplog *log, const unsigned char **at, const unsigned char *end);
+/* value.c: reads one value at *at, which moves behind it; everything borrows from the log and its
+ * arena. 0: malformed. */
+int djp__oplog_value(djp_value *out, djp_oplog *log, const unsigned char **at,
+                     const unsigned char *end);
 /* The same for a map, as attributes, and for a string. */
-int djp__oplog_attributes(const djp_attribute **out, size_t *count, djp_oplog *log, const unsigned char **at,
-                          const unsigned char *end);
+int djp__oplog_attributes(const djp_attribute **out, size_t *count, djp_oplog *log,
+                          const unsigned char **at, const unsigned char *end);
 /* The same for a whole map, in an arena of the caller's. */
-int djp__oplog_attributes_in(const djp_attribute **out, size_t *count, djp_arena *arena, const void *data, size_t size);
+int djp__oplog_attributes_in(const djp_attribute **out, size_t *count, djp_arena *arena,
+                             const void *data, size_t size);
 int djp__oplog_text(djp_text *out, const unsigned char **at, const unsigned char *end);
 
 /* scope.c: the scope that the text of a symbol names; 0 when there is no room or memory for it. */
@@ -135,8 +142,8 @@ djp_scope djp__oplog_scope(const char *symbol, size_t size);
 uint32_t djp__oplog_published(const djp_oplog *log);
 uint32_t djp__oplog_consumed(const djp_oplog *log);
 int djp__oplog_is_half_full(const djp_ring *ring); /* of spans; 0 for NULL */
-/* Replays until `end`, until the budget of units is used up or, given a ring, until an end of a span
- * finds that half full; the mutex is held, as below. */
+/* Replays until `end`, until the budget of units is used up or, given a ring, until an end of a
+ * span finds that half full; the mutex is held, as below. */
 void djp__oplog_replay_until(djp_oplog *log, uint32_t end, uint32_t budget, const djp_ring *ring);
 /* Reports what the writer counted as lost since the last look. */
 void djp__oplog_take_losses(djp_oplog *log);
@@ -161,7 +168,8 @@ typedef struct djp__oplogs {
     djp_mutex mutex; /* first, taken before all other locks of an instance */
     djp_oplog *first; /* attached ones, a reference each */
     DJP_ATOMIC(uint64_t) damage; /* operations that made no sense; any thread, relaxed */
-    DJP_ATOMIC(int) scopes_full; /* 1: a log named a scope that found no room; any thread, relaxed */
+    /* 1: a log named a scope that found no room; any thread, relaxed */
+    DJP_ATOMIC(int) scopes_full;
 } djp__oplogs;
 
 /* The state after an event; -1 where the table has none. */
@@ -172,10 +180,11 @@ void djp__oplogs_fini(djp__oplogs *oplogs); /* none is attached */
 int djp__oplogs_attach(djp__oplogs *oplogs, djp_oplog *log);
 void djp__oplogs_detach(djp__oplogs *oplogs); /* all of them */
 enum { DJP__OPLOGS_LEFT = 1, DJP__OPLOGS_MOVED = 2 };
-/* Replays what all logs hold. Stops where the ring is half full when `gently`, and then DJP__OPLOGS_LEFT
- * is in the result; DJP__OPLOGS_MOVED when there was anything to replay. */
+/* Replays what all logs hold. Stops where the ring is half full when `gently`, and then
+ * DJP__OPLOGS_LEFT is in the result; DJP__OPLOGS_MOVED when there was anything to replay. */
 int djp__oplogs_replay(djp__oplogs *oplogs, int gently);
-/* Asks all writers to wake the worker at their next span; 1 when something was published meanwhile. */
+/* Asks all writers to wake the worker at their next span; 1 when something was published
+ * meanwhile. */
 int djp__oplogs_request_wake(djp__oplogs *oplogs);
 /* Recording was switched, or roots are decided otherwise. */
 void djp__oplogs_notify_writers(djp__oplogs *oplogs);

@@ -1,5 +1,5 @@
-/* One operation after the other, as calls of the recording functions. The bytes come from another language's code: whatever they say,
- * the worst is a record that is not right. */
+/* One operation after the other, as calls of the recording functions. The bytes come from another
+ * language's code: whatever they say, the worst is a record that is not right. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -10,7 +10,8 @@
 
 enum { OPLOG_REPLAY__START = 56, OPLOG_REPLAY__DECISION = 16, OPLOG_REPLAY__HTTP = 40 };
 
-/* For what is rare: inlined, it would make every replay save registers and clear a stack that only it needs. */
+/* For what is rare: inlined, it would make every replay save registers and clear a stack that only
+ * it needs. */
 #define OPLOG_REPLAY__RARE static __attribute__((noinline))
 
 static uint32_t
@@ -122,7 +123,8 @@ oplog_replay_define(djp_oplog *log, const djp__oplog_operation *operation)
         operation->size > UINT32_MAX / 2) {
         return 0;
     }
-    symbol->text = operation->size > 0 ? djp__strndup((const char *)operation->data, operation->size) : NULL;
+    symbol->text =
+        operation->size > 0 ? djp__strndup((const char *)operation->data, operation->size) : NULL;
     symbol->size = symbol->text ? (uint32_t)operation->size : 0;
     return 1;
 }
@@ -200,8 +202,8 @@ oplog_start_read(oplog_start *out, djp_oplog *log, const djp__oplog_operation *o
     return !more || oplog_start_read_more(out, operation);
 }
 
-/* The parent of a local root, as a context of another process or of one that is not known any more; NULL for none that is valid. The
- * caller drops its state. */
+/* The parent of a local root, as a context of another process or of one that is not known any more;
+ * NULL for none that is valid. The caller drops its state. */
 OPLOG_REPLAY__RARE const djp_span_context *
 oplog_start_parent(djp_span_context *out, const oplog_start *start)
 {
@@ -222,7 +224,8 @@ oplog_start_parent(djp_span_context *out, const oplog_start *start)
 OPLOG_REPLAY__RARE void
 oplog_start_failed(djp_recorder *recorder)
 {
-    if ((djp_load_relaxed(&recorder->state) & ~DJP__RECORDER_FIRST) == (DJP__RECORDER_OFF | DJP__RECORDER_MUTED)) {
+    if ((djp_load_relaxed(&recorder->state) & ~DJP__RECORDER_FIRST) ==
+        (DJP__RECORDER_OFF | DJP__RECORDER_MUTED)) {
         /* Begun before the writer saw that recording is off. */
         djp__count(recorder, DJP_COUNT_STARTED);
         djp__count(recorder, DJP_COUNT_RELEASED);
@@ -249,7 +252,8 @@ oplog_replay_start(djp_oplog *log, const djp__oplog_operation *operation)
     int is_root = (start.flags & DJP_OP_START_ROOT) != 0;
     if (!is_root) {
         uint32_t parent_slot = (start.parent_flags >> 16) - 1;
-        start.options.parent = djp__oplog_parent(log, start.number, parent_slot, start.seed.parent_id);
+        start.options.parent =
+            djp__oplog_parent(log, start.number, parent_slot, start.seed.parent_id);
         is_root = start.options.parent == NULL;
     }
     memcpy(&parent_id, start.seed.parent_id, sizeof parent_id);
@@ -258,10 +262,12 @@ oplog_replay_start(djp_oplog *log, const djp__oplog_operation *operation)
     }
     djp_span *span;
     if (start.flags & DJP_OP_START_HTTP && is_root) {
-        djp_http_type type = start.flags & DJP_OP_START_WEBSOCKET ? DJP_HTTP_WEBSOCKET : DJP_HTTP_REQUEST;
+        djp_http_type type =
+            start.flags & DJP_OP_START_WEBSOCKET ? DJP_HTTP_WEBSOCKET : DJP_HTTP_REQUEST;
         span = djp__http_server_start_as(log->server, type, start.options.remote, &start.seed);
     } else {
-        span = djp__span_start_as(log->recorder, start.name.data, start.name.size, &start.options, &start.seed);
+        span = djp__span_start_as(log->recorder, start.name.data, start.name.size, &start.options,
+                                  &start.seed);
     }
     if (start.options.remote) {
         djp_tracestate_unref(parent.state);
@@ -280,7 +286,8 @@ static inline void
 oplog_replay_number(djp_span *span, djp_key key, double real)
 {
     /* A language that has one kind of number means an integer by a whole one. */
-    if (real >= -9007199254740992.0 && real <= 9007199254740992.0 && (double)(int64_t)real == real) {
+    if (real >= -9007199254740992.0 && real <= 9007199254740992.0 &&
+        (double)(int64_t)real == real) {
         djp_span_set_int(span, key, (int64_t)real);
     } else {
         djp_span_set_double(span, key, real);
@@ -288,7 +295,8 @@ oplog_replay_number(djp_span *span, djp_key key, double real)
 }
 
 OPLOG_REPLAY__RARE int
-oplog_replay_value(djp_oplog *log, djp_span *span, djp_key key, const djp__oplog_operation *operation)
+oplog_replay_value(djp_oplog *log, djp_span *span, djp_key key,
+                   const djp__oplog_operation *operation)
 {
     djp_value value;
     const unsigned char *at = operation->data;
@@ -320,7 +328,8 @@ oplog_replay_plain(djp_oplog *log, djp_span *span, uint32_t word, unsigned kind,
     } else if (kind == DJP_OP_INTEGER) {
         djp_span_set_int(span, key, (int64_t)oplog_replay_long(data, 0));
     } else {
-        djp_text text = kind == DJP_OP_TEXT ? payload : oplog_replay_text(log, oplog_replay_word(data, 0));
+        djp_text text =
+            kind == DJP_OP_TEXT ? payload : oplog_replay_text(log, oplog_replay_word(data, 0));
         djp_span_set_string(span, key, text);
     }
     return 1;
@@ -342,7 +351,7 @@ djp__oplog_replay_attributes(djp_oplog *log, uint32_t position, uint32_t end)
         }
         djp_span *span = djp__oplog_span_at(log, word & 0x7fffu);
         djp_text payload = {(const char *)&ring[place + 1], size};
-        if (span && !oplog_replay_plain(log, span, word, kind, payload)) {
+        if (span != NULL && !oplog_replay_plain(log, span, word, kind, payload)) {
             log->damaged++;
         }
         position += units;
@@ -394,7 +403,8 @@ oplog_replay_exception(djp_oplog *log, djp_span *span, const djp__oplog_operatio
     djp_exception exception = {.escaped = (int)(operation->word >> 16 & 1u)};
     const unsigned char *at = operation->data + 8, *end = operation->data + operation->size;
     if (operation->size < 8 || !djp__oplog_text(&exception.type, &at, end) ||
-        !djp__oplog_text(&exception.message, &at, end) || !djp__oplog_text(&exception.stacktrace, &at, end) ||
+        !djp__oplog_text(&exception.message, &at, end) ||
+        !djp__oplog_text(&exception.stacktrace, &at, end) ||
         !djp__oplog_attributes(&items, &count, log, &at, end)) {
         djp_span_drop_attribute(span);
         return 1;
@@ -474,11 +484,12 @@ oplog_replay_http_end(djp_oplog *log, djp_span *span, const djp__oplog_operation
         .end_ns = oplog_replay_long(data, 8),
     };
     const unsigned char *at = data + OPLOG_REPLAY__HTTP;
-    if (flags & DJP_OP_HTTP_ROUTE && !oplog_replay_sized(&result.route, &at, data + operation->size)) {
+    if (flags & DJP_OP_HTTP_ROUTE &&
+        !oplog_replay_sized(&result.route, &at, data + operation->size)) {
         return 0;
     }
     djp_http_server_end(log->server, span, &result);
-    if (span) {
+    if (span != NULL) {
         djp__oplog_close(log, operation->word & 0x7fffu, 1);
     }
     return 1;
@@ -503,7 +514,8 @@ oplog_replay_span(djp_oplog *log, djp_span *span, const djp__oplog_operation *op
         djp_span_update_name(span, (djp_text){text, operation->size});
         return 1;
     case DJP_OP_STATUS:
-        djp_span_set_status(span, (djp_status_code)(operation->word >> 16 & 3u), (djp_text){text, operation->size});
+        djp_span_set_status(span, (djp_status_code)(operation->word >> 16 & 3u),
+                            (djp_text){text, operation->size});
         return 1;
     case DJP_OP_EVENT:
         return oplog_replay_event(log, span, operation);
@@ -514,14 +526,16 @@ oplog_replay_span(djp_oplog *log, djp_span *span, const djp__oplog_operation *op
     case DJP_OP_END:
         return oplog_replay_end(log, span, operation);
     case DJP_OP_VALUE:
-        return oplog_replay_value(log, span, oplog_replay_key(log, operation->word >> 16), operation);
+        return oplog_replay_value(log, span, oplog_replay_key(log, operation->word >> 16),
+                                  operation);
     case DJP_OP_TEXT:
     case DJP_OP_NUMBER:
     case DJP_OP_INTEGER:
     case DJP_OP_TRUE:
     case DJP_OP_FALSE:
     case DJP_OP_SYMBOL:
-        return oplog_replay_plain(log, span, operation->word, operation->kind, (djp_text){text, operation->size});
+        return oplog_replay_plain(log, span, operation->word, operation->kind,
+                                  (djp_text){text, operation->size});
     default:
         return 0;
     }
@@ -544,6 +558,7 @@ djp__oplog_replay(djp_oplog *log, const djp__oplog_operation *operation)
     if (operation->kind == DJP_OP_HTTP_END) {
         return oplog_replay_http_end(log, span, operation);
     }
-    /* Operations on a span that the core does not have are no mistake: it may have been refused, or belong to an ended SDK. */
-    return span ? oplog_replay_span(log, span, operation) : operation->kind < DJP_OP_LAST;
+    /* Operations on a span that the core does not have are no mistake: it may have been refused, or
+     * belong to an ended SDK. */
+    return span != NULL ? oplog_replay_span(log, span, operation) : operation->kind < DJP_OP_LAST;
 }

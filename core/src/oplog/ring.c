@@ -1,5 +1,5 @@
-/* The memory of an operation log and the reader's way through it. The reader never waits for the writer
- * and never trusts what it wrote. */
+/* The memory of an operation log and the reader's way through it. The reader never waits for the
+ * writer and never trusts what it wrote. */
 #include <sched.h>
 #include <string.h>
 
@@ -8,8 +8,8 @@
 #include "oplog/oplog.h"
 #include "trace/recorder_state.h"
 
-/* Units replayed before the writer is shown the room that is free again; tries of a writer that helps
- * itself while another thread replays. */
+/* Units replayed before the writer is shown the room that is free again; tries of a writer that
+ * helps itself while another thread replays. */
 enum { OPLOG_RING__STEP = 512, OPLOG_RING__YIELDS = 50, OPLOG_RING__ARENA_BYTES = 1 << 20 };
 #define OPLOG_RING__SYMBOLS_BYTES (DJP_OPLOG_SYMBOLS * sizeof(djp__oplog_symbol))
 #define OPLOG_RING__SPANS_BYTES (DJP_OPLOG_SLOTS * sizeof(djp__oplog_span))
@@ -22,7 +22,7 @@ djp_oplog_new(djp_oplog **out, size_t units)
         return DJP_EINVAL;
     }
     djp_oplog *log = djp__calloc(1, sizeof *log);
-    if (!log) {
+    if (log == NULL) {
         return DJP_ENOMEM;
     }
     djp__mutex_init(&log->mutex);
@@ -37,7 +37,8 @@ djp_oplog_new(djp_oplog **out, size_t units)
         djp_oplog_unref(log);
         return DJP_ENOMEM;
     }
-    log->ring = (const uint64_t *)(const void *)((const char *)log->control + DJP_OPLOG_CONTROL_BYTES);
+    log->ring =
+        (const uint64_t *)(const void *)((const char *)log->control + DJP_OPLOG_CONTROL_BYTES);
     *out = log;
     return 0;
 }
@@ -64,7 +65,7 @@ djp_oplog_ref(djp_oplog *log)
 void
 djp_oplog_unref(djp_oplog *log)
 {
-    if (!log || djp_sub_acq_rel(&log->references, 1) != 1) {
+    if (log == NULL || djp_sub_acq_rel(&log->references, 1) != 1) {
         return;
     }
     for (uint32_t i = 0; log->symbols && i < DJP_OPLOG_SYMBOLS; i++) {
@@ -149,7 +150,8 @@ djp__oplog_is_half_full(const djp_ring *ring)
     return ring && djp__ring_used(ring) > djp__ring_capacity(ring) / 2;
 }
 
-/* Replays until `end`, until the budget is used up or, given a ring, until an end of a span finds that half full; the mutex is held. */
+/* Replays until `end`, until the budget is used up or, given a ring, until an end of a span finds
+ * that half full; the mutex is held. */
 void
 djp__oplog_replay_until(djp_oplog *log, uint32_t end, uint32_t budget, const djp_ring *ring)
 {

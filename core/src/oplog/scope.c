@@ -13,14 +13,14 @@ static char *
 oplog_scope_next(char **rest)
 {
     char *field = *rest;
-    if (!field) {
+    if (field == NULL) {
         return NULL;
     }
     char *end = strchr(field, '\x1f');
-    if (end) {
+    if (end != NULL) {
         *end = '\0';
     }
-    *rest = end ? end + 1 : NULL;
+    *rest = end != NULL ? end + 1 : NULL;
     return field;
 }
 
@@ -60,14 +60,14 @@ djp__oplog_scope(const char *symbol, size_t size)
     djp_attribute attributes[OPLOG_SCOPE__ATTRIBUTES];
     size_t count = 0;
     char *text = djp__strndup(symbol, size);
-    if (!text) {
+    if (text == NULL) {
         return 0;
     }
     char *rest = text;
     const char *name = oplog_scope_next(&rest);
     const char *version = oplog_scope_next(&rest);
     const char *schema_url = oplog_scope_next(&rest);
-    while (count < OPLOG_SCOPE__ATTRIBUTES && rest) {
+    while (count < OPLOG_SCOPE__ATTRIBUTES && rest != NULL) {
         const char *key = oplog_scope_next(&rest), *value = oplog_scope_next(&rest);
         if (value && oplog_scope_value(&attributes[count].value, value)) {
             attributes[count++].key = (djp_text){key, strlen(key)};

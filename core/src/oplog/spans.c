@@ -1,5 +1,6 @@
-/* The spans that a writer has open, by slot, and the local traces they belong to, by number. A local trace stays known for a while
- * after its last span ended, so that late spans follow its decision. */
+/* The spans that a writer has open, by slot, and the local traces they belong to, by number. A
+ * local trace stays known for a while after its last span ended, so that late spans follow its
+ * decision. */
 #include <string.h>
 
 #include "oplog/oplog.h"
@@ -38,7 +39,7 @@ oplog_spans_grow(djp_oplog *log)
     djp__oplog_trace *old = log->traces;
     uint32_t places = old_places ? old_places * 2 : OPLOG_SPANS__TRACE_PLACES;
     djp__oplog_trace *traces = djp__calloc(places, sizeof *traces);
-    if (!traces) {
+    if (traces == NULL) {
         return log->trace_count + 1 < old_places;
     }
     log->traces = traces;
@@ -87,9 +88,9 @@ oplog_spans_retain(djp_oplog *log, djp__oplog_trace *trace)
         djp__oplog_trace *oldest = oplog_spans_find(log, log->retained[log->retained_first]);
         log->retained_first = (log->retained_first + 1) % DJP_OPLOG_TRACES_KEPT;
         log->retained_count--;
-        if (oldest && oldest->open > 0) {
+        if (oldest != NULL && oldest->open > 0) {
             oldest->retained = 0;
-        } else if (oldest) {
+        } else if (oldest != NULL) {
             oplog_spans_remove(log, oldest);
         }
     }
@@ -107,7 +108,7 @@ djp__oplog_parent(djp_oplog *log, uint32_t number, uint32_t slot, const uint8_t 
 {
     djp__oplog_trace *trace = oplog_spans_find(log, number);
     djp_span *span = djp__oplog_span_at(log, slot);
-    int is_parent = span && trace && log->spans[slot].number == number &&
+    int is_parent = span && trace != NULL && log->spans[slot].number == number &&
                     memcmp(djp__span_identity(span)->span_id, span_id, 8) == 0;
     return is_parent ? span : trace ? trace->root : NULL;
 }
@@ -122,22 +123,24 @@ djp__oplog_open(djp_oplog *log, uint32_t slot, uint32_t number, djp_span *span, 
         trace = NULL;
         is_root = 0; /* no memory to know the trace by: spans of it become separate roots */
     } else if ((trace = oplog_spans_seek(log, number))->root) {
-        trace = NULL; /* a number that is used twice: the writer went wrong, or 2^32 traces have passed */
+        /* a number that is used twice: the writer went wrong, or 2^32 traces have passed */
+        trace = NULL;
         is_root = 0;
     } else {
         *trace = (djp__oplog_trace){.root = span, .number = number, .serial = ++log->serial};
         log->trace_count++;
     }
-    if (trace) {
+    if (trace != NULL) {
         trace->open++;
     }
-    djp__oplog_span opened = {span, number, (uint8_t)is_root, trace != NULL, trace ? trace->serial : 0};
+    djp__oplog_span opened = {span, number, (uint8_t)is_root, trace != NULL,
+                              trace != NULL ? trace->serial : 0};
     log->spans[slot] = opened;
     log->slot_end = slot < log->slot_end ? log->slot_end : slot + 1;
 }
 
-/* The trace that counts a span as open. Its number alone does not tell: when the root's slot was taken away, a span that came after
- * it began another trace under the same number. */
+/* The trace that counts a span as open. Its number alone does not tell: when the root's slot was
+ * taken away, a span that came after it began another trace under the same number. */
 static djp__oplog_trace *
 oplog_spans_trace_of(const djp_oplog *log, const djp__oplog_span *span)
 {
@@ -145,7 +148,8 @@ oplog_spans_trace_of(const djp_oplog *log, const djp__oplog_span *span)
     return trace && trace->serial == span->serial ? trace : NULL;
 }
 
-/* An ended root stays for the sake of its local trace only: what its record took from the heap is given back at once. */
+/* An ended root stays for the sake of its local trace only: what its record took from the heap is
+ * given back at once. */
 static void
 oplog_spans_shrink(djp_span *root)
 {
@@ -165,14 +169,14 @@ djp__oplog_close(djp_oplog *log, uint32_t slot, int ended)
     djp__oplog_trace *trace = oplog_spans_trace_of(log, &closed);
     if (!closed.is_root) {
         djp_span_release(closed.span);
-    } else if (trace && !ended) {
+    } else if (trace != NULL && !ended) {
         /* What still belongs to the trace goes on without its root. */
         oplog_spans_remove(log, trace);
         return;
-    } else if (trace) {
+    } else if (trace != NULL) {
         oplog_spans_shrink(closed.span);
     }
-    if (trace && trace->open > 0 && --trace->open == 0 && !trace->retained) {
+    if (trace != NULL && trace->open > 0 && --trace->open == 0 && !trace->retained) {
         oplog_spans_retain(log, trace);
     }
 }

@@ -1,5 +1,5 @@
-/* Values as an operation log holds them, turned into djp_value. The bytes are the writer's: every size is checked, depth and number
- * are bounded, and nothing is copied but the lists of items. */
+/* Values as an operation log holds them, turned into djp_value. The bytes are the writer's: every
+ * size is checked, depth and number are bounded, and nothing is copied but the lists of items. */
 #include <string.h>
 
 #include "oplog/oplog.h"
@@ -29,10 +29,11 @@ oplog_value_bytes(djp_text *out, const unsigned char **at, const unsigned char *
     return 1;
 }
 
-static int
-oplog_value_read(djp_value *out, djp_arena *arena, const unsigned char **at, const unsigned char *end, unsigned depth);
+static int oplog_value_read(djp_value *out, djp_arena *arena, const unsigned char **at,
+                            const unsigned char *end, unsigned depth);
 
-/* Items in the arena. Each needs a byte at least, which bounds the count before memory is asked for. */
+/* Items in the arena. Each needs a byte at least, which bounds the count before memory is asked
+ * for. */
 static void *
 oplog_value_items(djp_arena *arena, uint32_t *count, size_t item_size, const unsigned char **at,
                   const unsigned char *end)
@@ -44,11 +45,12 @@ oplog_value_items(djp_arena *arena, uint32_t *count, size_t item_size, const uns
 }
 
 static int
-oplog_value_array(djp_value *out, djp_arena *arena, const unsigned char **at, const unsigned char *end, unsigned depth)
+oplog_value_array(djp_value *out, djp_arena *arena, const unsigned char **at,
+                  const unsigned char *end, unsigned depth)
 {
     uint32_t count;
     djp_value *items = oplog_value_items(arena, &count, sizeof *items, at, end);
-    if (!items) {
+    if (items == NULL) {
         return 0;
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -62,11 +64,12 @@ oplog_value_array(djp_value *out, djp_arena *arena, const unsigned char **at, co
 }
 
 static int
-oplog_value_map(djp_value *out, djp_arena *arena, const unsigned char **at, const unsigned char *end, unsigned depth)
+oplog_value_map(djp_value *out, djp_arena *arena, const unsigned char **at,
+                const unsigned char *end, unsigned depth)
 {
     uint32_t count;
     djp_attribute *items = oplog_value_items(arena, &count, sizeof *items, at, end);
-    if (!items) {
+    if (items == NULL) {
         return 0;
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -80,9 +83,11 @@ oplog_value_map(djp_value *out, djp_arena *arena, const unsigned char **at, cons
     return 1;
 }
 
-/* The recursion is as deep as the value; writers go one level beyond what the core keeps, so that it can count the cut. */
+/* The recursion is as deep as the value; writers go one level beyond what the core keeps, so that
+ * it can count the cut. */
 static int
-oplog_value_read(djp_value *out, djp_arena *arena, const unsigned char **at, const unsigned char *end, unsigned depth)
+oplog_value_read(djp_value *out, djp_arena *arena, const unsigned char **at,
+                 const unsigned char *end, unsigned depth)
 {
     unsigned char type, byte;
     memset(out, 0, sizeof *out);
@@ -123,8 +128,8 @@ djp__oplog_value(djp_value *out, djp_oplog *log, const unsigned char **at, const
 }
 
 int
-djp__oplog_attributes(const djp_attribute **out, size_t *count, djp_oplog *log, const unsigned char **at,
-                      const unsigned char *end)
+djp__oplog_attributes(const djp_attribute **out, size_t *count, djp_oplog *log,
+                      const unsigned char **at, const unsigned char *end)
 {
     djp_value value;
     if (!djp__oplog_value(&value, log, at, end) || value.type != DJP_MAP) {
@@ -136,7 +141,8 @@ djp__oplog_attributes(const djp_attribute **out, size_t *count, djp_oplog *log, 
 }
 
 int
-djp__oplog_attributes_in(const djp_attribute **out, size_t *count, djp_arena *arena, const void *data, size_t size)
+djp__oplog_attributes_in(const djp_attribute **out, size_t *count, djp_arena *arena,
+                         const void *data, size_t size)
 {
     djp_value value;
     const unsigned char *at = data;
@@ -152,5 +158,6 @@ int
 djp__oplog_text(djp_text *out, const unsigned char **at, const unsigned char *end)
 {
     unsigned char type;
-    return oplog_value_take(&type, 1, at, end) && type == DJP_STRING && oplog_value_bytes(out, at, end);
+    return oplog_value_take(&type, 1, at, end) && type == DJP_STRING &&
+           oplog_value_bytes(out, at, end);
 }

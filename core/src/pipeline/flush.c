@@ -8,7 +8,8 @@ flush_losses(const djp__pipeline *pipeline)
     return pipeline->delivery.lost + pipeline->signal->drain->refused(pipeline->source);
 }
 
-/* Some thread waits for everything before `target`. `mutex` is held, or there is one worker to see it. */
+/* Some thread waits for everything before `target`. `mutex` is held, or there is one worker to see
+ * it. */
 static void
 flush_request(djp__pipeline *pipeline, uint64_t target)
 {

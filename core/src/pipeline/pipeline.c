@@ -1,5 +1,5 @@
-/* From a source to finished requests: drains records into the encoder, cuts batches, and keeps count
- * of losses and of how far everything is. Nothing here sends or waits. */
+/* From a source to finished requests: drains records into the encoder, cuts batches, and keeps
+ * count of losses and of how far everything is. Nothing here sends or waits. */
 #include "pipeline/pipeline.h"
 
 #include <string.h>
@@ -112,16 +112,17 @@ djp__pipeline_report_lost(djp__pipeline *pipeline)
     }
     djp__sender_error(pipeline, error, &error_time);
     djp__diag(pipeline->diag, DJP_LOG_WARN,
-              "%llu %s were still waiting for %s at the end of the process and are lost%s%s. Check that the receiver "
+              "%llu %s were still waiting for %s at the end of the process and are lost%s%s. Check "
+              "that the receiver "
               "runs, or give the end more time (shutdown_timeout).",
-              (unsigned long long)lost, pipeline->signal->item_name, pipeline->options.target, error[0] ? ": " : "",
-              error);
+              (unsigned long long)lost, pipeline->signal->item_name, pipeline->options.target,
+              error[0] ? ": " : "", error);
 }
 
 /* ---- batches ---- */
 
-/* During an outage everything is kept that fits; then the newest items are worth more than those that
- * had their time: gives up the oldest requests that wait, once they are older than the export
+/* During an outage everything is kept that fits; then the newest items are worth more than those
+ * that had their time: gives up the oldest requests that wait, once they are older than the export
  * timeout, never one that is being sent. */
 static int
 pipeline_make_room(djp__pipeline *pipeline, uint64_t bytes, uint64_t now)
@@ -132,7 +133,7 @@ pipeline_make_room(djp__pipeline *pipeline, uint64_t bytes, uint64_t now)
     }
     while (!djp__queue_has_room(&pipeline->queue, bytes)) {
         djp__request *oldest = djp__queue_oldest_waiting(&pipeline->queue);
-        if (!oldest || now < djp__saturate(oldest->born, timeout)) {
+        if (oldest == NULL || now < djp__saturate(oldest->born, timeout)) {
             return 0;
         }
         djp__pipeline_lose(pipeline, DJP__LOSS_QUEUE_FULL, oldest->items, oldest->end);
@@ -152,11 +153,12 @@ pipeline_close(djp__pipeline *pipeline, uint64_t now, int is_full)
         return 1;
     }
     uint64_t bytes = encode->bytes(pipeline->encoder);
-    if (!djp__queue_has_room(&pipeline->queue, bytes) && !pipeline_make_room(pipeline, bytes, now)) {
+    if (!djp__queue_has_room(&pipeline->queue, bytes) &&
+        !pipeline_make_room(pipeline, bytes, now)) {
         return 0;
     }
     djp__request *request = djp__queue_take(&pipeline->queue);
-    if (!request) {
+    if (request == NULL) {
         return 0;
     }
     int failed = encode->finish(pipeline->encoder, &request->body) != 0 || request->body.failed;
@@ -166,8 +168,8 @@ pipeline_close(djp__pipeline *pipeline, uint64_t now, int is_full)
     request->born = now;
     request->is_full = is_full || left > 0;
     if (failed || request->body.size > pipeline->options.max_request_bytes) {
-        djp__pipeline_lose(pipeline, failed ? DJP__LOSS_ENCODE_NO_MEMORY : DJP__LOSS_TOO_LARGE, request->items,
-                           request->end);
+        djp__pipeline_lose(pipeline, failed ? DJP__LOSS_ENCODE_NO_MEMORY : DJP__LOSS_TOO_LARGE,
+                           request->items, request->end);
         djp__queue_give(&pipeline->queue, request);
         return left == 0;
     }
@@ -181,7 +183,8 @@ pipeline_is_full(const djp__pipeline *pipeline, size_t size)
 {
     uint64_t items = pipeline_encoded(pipeline);
     return items > 0 && (items >= pipeline->options.batch_items ||
-                         pipeline->signal->encode->bytes(pipeline->encoder) + size > pipeline->options.batch_bytes);
+                         pipeline->signal->encode->bytes(pipeline->encoder) + size >
+                             pipeline->options.batch_bytes);
 }
 
 static void
@@ -212,7 +215,7 @@ pipeline_drain(djp__pipeline *pipeline, uint64_t now)
     pipeline->queue_blocked = 0;
     while (pipeline_consumed(pipeline) < until) {
         const void *record = pipeline_peek(pipeline, &size);
-        if (!record) {
+        if (record == NULL) {
             break;
         }
         if (pipeline_is_full(pipeline, size) && !pipeline_close(pipeline, now, 1)) {
@@ -278,7 +281,8 @@ djp__pipeline_discard(djp__pipeline *pipeline, djp__loss reason)
     djp__mutex_lock(&pipeline->work);
     uint64_t lost = djp_load_relaxed(&pipeline->queue.items) + pipeline_empty_source(pipeline);
     if (pipeline->encoder) {
-        lost += pipeline->is_adopted ? pipeline_encoded(pipeline) : 0; /* else they are the parent's */
+        /* else they are the parent's */
+        lost += pipeline->is_adopted ? pipeline_encoded(pipeline) : 0;
         pipeline->signal->encode->free(pipeline->encoder);
         pipeline->encoder = NULL;
     }
@@ -341,8 +345,10 @@ pipeline_adopt(djp__pipeline *pipeline, uint64_t now)
     if (pipeline->is_adopted && pipeline->encoder) {
         return 1;
     }
-    if (now < pipeline->timer.retry_at || pipeline->signal->encode->create(&encoder, pipeline->source) != 0) {
-        pipeline->timer.retry_at = now < pipeline->timer.retry_at ? pipeline->timer.retry_at : now + PIPELINE__PAUSE_NS;
+    if (now < pipeline->timer.retry_at ||
+        pipeline->signal->encode->create(&encoder, pipeline->source) != 0) {
+        pipeline->timer.retry_at =
+            now < pipeline->timer.retry_at ? pipeline->timer.retry_at : now + PIPELINE__PAUSE_NS;
         return 0;
     }
     djp__mutex_lock(&pipeline->work);
@@ -409,7 +415,8 @@ djp__pipeline_run(void *user, uint64_t now)
     pipeline_close_due(pipeline, now, is_flushing);
     djp__mutex_unlock(&pipeline->work);
     djp__pipeline_complete_if_empty(pipeline);
-    if (djp_load_relaxed(&pipeline->worker->state) == DJP__WORKER_SENDING && !pipeline->queue_blocked) {
+    if (djp_load_relaxed(&pipeline->worker->state) == DJP__WORKER_SENDING &&
+        !pipeline->queue_blocked) {
         /* A transport waits: recording must not stall behind a slow receiver. */
         pipeline->signal->drain->set_wake_level(pipeline->source, pipeline_quarter(pipeline));
     }
@@ -422,8 +429,8 @@ pipeline_earlier(uint64_t a, uint64_t b)
 }
 
 /* Asks the source for a wake-up at that many bytes, and looks once more: what came before the
- * request would wake no thread, and a source that is already full takes no record that could. Returns the latest
- * time to look again. */
+ * request would wake no thread, and a source that is already full takes no record that could.
+ * Returns the latest time to look again. */
 static uint64_t
 pipeline_set_wake_level(djp__pipeline *pipeline, uint64_t bytes, uint64_t now)
 {
@@ -439,9 +446,9 @@ pipeline_set_wake_level(djp__pipeline *pipeline, uint64_t bytes, uint64_t now)
     return pipeline_peek(pipeline, &size) ? now : now + PIPELINE__UNCOMMITTED_NS;
 }
 
-/* The worker sleeps until a batch is due, a quarter of the source is in use, or, when nothing is known
- * to wait, the next record comes. The extra look an interval into the quiet finds what a writer
- * committed at the very moment of asking. */
+/* The worker sleeps until a batch is due, a quarter of the source is in use, or, when nothing is
+ * known to wait, the next record comes. The extra look an interval into the quiet finds what a
+ * writer committed at the very moment of asking. */
 static uint64_t
 pipeline_next_due(void *user, uint64_t now)
 {
@@ -461,7 +468,8 @@ pipeline_next_due(void *user, uint64_t now)
             due = pipeline_earlier(due, now + interval);
         }
     }
-    if (djp_load_acquire(&pipeline->flush_target) > pipeline_consumed(pipeline) && !pipeline->queue_blocked) {
+    if (djp_load_acquire(&pipeline->flush_target) > pipeline_consumed(pipeline) &&
+        !pipeline->queue_blocked) {
         /* A flush waits for a record that another thread has reserved and not committed yet. */
         due = pipeline_earlier(due, now + PIPELINE__UNCOMMITTED_NS);
     }
@@ -477,10 +485,12 @@ djp__pipeline_wake(djp__pipeline *pipeline)
     /* Tried again when an eighth more of the source is in use, but not more than once a second. */
     uint64_t capacity = pipeline->signal->drain->capacity(pipeline->source);
     uint64_t used = pipeline_written(pipeline) - pipeline_consumed(pipeline);
-    pipeline->signal->drain->set_wake_level(pipeline->source, pipeline_earlier(used + capacity / 8, capacity / 2));
+    pipeline->signal->drain->set_wake_level(pipeline->source,
+                                            pipeline_earlier(used + capacity / 8, capacity / 2));
     if (djp__every_minute(&pipeline->start_warned)) {
         djp__diag(pipeline->diag, DJP_LOG_ERROR,
-                  "The export thread could not be started, so %s wait in memory and are lost when it is full. Raise "
+                  "The export thread could not be started, so %s wait in memory and are lost when "
+                  "it is full. Raise "
                   "the process's limit of threads.",
                   pipeline->signal->item_name);
     }
@@ -493,7 +503,8 @@ static void
 pipeline_enter(void *user)
 {
     djp__pipeline *pipeline = user;
-    djp__sender fresh = {.accepted = pipeline->sender.accepted, .requests_seen = pipeline->sender.requests_seen};
+    djp__sender fresh = {.accepted = pipeline->sender.accepted,
+                         .requests_seen = pipeline->sender.requests_seen};
     pipeline->sender = fresh;
     memset(&pipeline->timer, 0, sizeof pipeline->timer);
     pipeline->last = 0;
@@ -512,8 +523,9 @@ pipeline_leave(void *user)
 }
 
 void
-djp__pipeline_init(djp__pipeline *pipeline, const djp__signal *signal, void *source, djp__transport *transport,
-                   djp__worker *worker, djp_diag *diag, const djp__pipeline_options *options)
+djp__pipeline_init(djp__pipeline *pipeline, const djp__signal *signal, void *source,
+                   djp__transport *transport, djp__worker *worker, djp_diag *diag,
+                   const djp__pipeline_options *options)
 {
     memset(pipeline, 0, sizeof *pipeline);
     pipeline->signal = signal;
@@ -524,16 +536,17 @@ djp__pipeline_init(djp__pipeline *pipeline, const djp__signal *signal, void *sou
     pipeline->options = *options;
     djp__mutex_init(&pipeline->work);
     djp__queue_init(&pipeline->queue, options->queue_bytes);
-    pipeline->batch_task = (djp__task){"batch",        DJP__TASK_ALWAYS, djp__pipeline_run, pipeline_next_due,
-                                       pipeline_enter, pipeline_leave,   pipeline,          NULL};
-    pipeline->send_task =
-        (djp__task){"send", DJP__TASK_SEND, djp__sender_run, djp__sender_next_due, NULL, NULL, pipeline, NULL};
+    pipeline->batch_task =
+        (djp__task){"batch",        DJP__TASK_ALWAYS, djp__pipeline_run, pipeline_next_due,
+                    pipeline_enter, pipeline_leave,   pipeline,          NULL};
+    pipeline->send_task = (djp__task){"send", DJP__TASK_SEND, djp__sender_run, djp__sender_next_due,
+                                      NULL,   NULL,           pipeline,        NULL};
 }
 
 void
 djp__pipeline_fini(djp__pipeline *pipeline)
 {
-    if (!pipeline->signal) {
+    if (pipeline->signal == NULL) {
         return;
     }
     pipeline->signal->encode->free(pipeline->encoder);

@@ -1,7 +1,7 @@
 /* The way of one signal out of the process: its items are drained into an encoder, cut into
  * requests, queued, and sent; every one that does not arrive is counted under a reason. What a
- * signal is, signal.h says; which instance it belongs to, nothing here knows.
- * Lock order: `work` of one pipeline, then the worker's `mutex`. No message is logged under either. */
+ * signal is, signal.h says; which instance it belongs to, nothing here knows. Lock order: `work` of
+ * one pipeline, then the worker's `mutex`. No message is logged under either. */
 #ifndef DJP_PIPELINE_PIPELINE_H
 #define DJP_PIPELINE_PIPELINE_H
 
@@ -16,15 +16,16 @@
 #include "pipeline/worker.h"
 
 /* Why an item that was to be exported and reached the source did not reach the receiver. */
-#define DJP__LOSS_MAP(X)                                                                            \
-    X(DJP__LOSS_REJECTED, "rejected") /* the receiver refused it, alone or with its request */      \
-    X(DJP__LOSS_TIMEOUT, "timeout") /* no response within the export timeout, time after time */    \
-    X(DJP__LOSS_EXPORT_FAILED, "export_failed") /* failed again and again while others arrived */   \
-    X(DJP__LOSS_QUEUE_FULL, "queue_full") /* gave way to newer items during an outage */            \
-    X(DJP__LOSS_TOO_LARGE, "too_large") /* larger than a whole request may be */                    \
-    X(DJP__LOSS_DAMAGED, "damaged") /* its record could not be read */                              \
-    X(DJP__LOSS_ENCODE_NO_MEMORY, "encode_no_memory") /* no memory to encode it */                  \
-    X(DJP__LOSS_SWITCHED_OFF, "switched_off") /* still waiting when nothing might leave any more */ \
+#define DJP__LOSS_MAP(X)                                                                          \
+    X(DJP__LOSS_REJECTED, "rejected") /* the receiver refused it, alone or with its request */    \
+    X(DJP__LOSS_TIMEOUT, "timeout") /* no response within the export timeout, time after time */  \
+    X(DJP__LOSS_EXPORT_FAILED, "export_failed") /* failed again and again while others arrived */ \
+    X(DJP__LOSS_QUEUE_FULL, "queue_full") /* gave way to newer items during an outage */          \
+    X(DJP__LOSS_TOO_LARGE, "too_large") /* larger than a whole request may be */                  \
+    X(DJP__LOSS_DAMAGED, "damaged") /* its record could not be read */                            \
+    X(DJP__LOSS_ENCODE_NO_MEMORY, "encode_no_memory") /* no memory to encode it */                \
+    X(DJP__LOSS_SWITCHED_OFF,                                                                     \
+      "switched_off") /* still waiting when nothing might leave any more */                       \
     X(DJP__LOSS_SHUTDOWN, "shutdown") /* still waiting when the deadline of shutdown passed */
 
 typedef enum djp__loss {
@@ -56,7 +57,8 @@ typedef struct djp__delivery {
     uint64_t completed; /* every record before it was sent or lost */
     uint64_t reported; /* up to it some flush has given its verdict */
     uint64_t lost; /* items lost behind `reported`, ever */
-    uint64_t lost_reported; /* losses (these and items refused by the source) that flushes reported */
+    /* losses (these and items refused by the source) that flushes reported */
+    uint64_t lost_reported;
     uint64_t rejected; /* the part of `lost` that the receiver refused */
     uint64_t rejected_reported;
     char error[256]; /* of the newest attempt that failed; "" when none did */
@@ -79,7 +81,8 @@ typedef struct djp__sender {
     uint64_t failed_at; /* ... and of the newest */
     uint64_t accepted; /* requests that the receiver took, ever */
     uint64_t single_until; /* time before which one request at a time is sent */
-    int is_requested; /* the receiver requested the wait: only the end of the process tries before */
+    /* the receiver requested the wait: only the end of the process tries before */
+    int is_requested;
     int may_try; /* a flush may try one request in spite of a back-off of ours */
     uint32_t requests_seen; /* of flush_requests */
 } djp__sender;
@@ -110,7 +113,8 @@ typedef struct djp__pipeline {
 
     djp__export_stats stats;
 
-    /* Guarded by `work`, which the worker holds while it drains and encodes, never while it sends. */
+    /* Guarded by `work`, which the worker holds while it drains and encodes, never while it
+     * sends. */
     djp_mutex work;
     void *encoder; /* NULL until the worker made it */
     djp__queue queue; /* some are being sent without the lock: only the worker removes */
@@ -132,8 +136,9 @@ typedef struct djp__pipeline {
 } djp__pipeline;
 
 /* Takes the transport. The caller adds batch_task and send_task to the worker. */
-void djp__pipeline_init(djp__pipeline *pipeline, const djp__signal *signal, void *source, djp__transport *transport,
-                        djp__worker *worker, djp_diag *diag, const djp__pipeline_options *options);
+void djp__pipeline_init(djp__pipeline *pipeline, const djp__signal *signal, void *source,
+                        djp__transport *transport, djp__worker *worker, djp_diag *diag,
+                        const djp__pipeline_options *options);
 /* Also of storage that is all zeros. */
 void djp__pipeline_fini(djp__pipeline *pipeline);
 

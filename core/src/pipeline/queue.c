@@ -1,5 +1,5 @@
-/* The queue of finished requests and the two buffers it keeps for the next ones, so that a steady stream of batches allocates
- * nothing. It never sends, drops or counts anything by itself. */
+/* The queue of finished requests and the two buffers it keeps for the next ones, so that a steady
+ * stream of batches allocates nothing. It never sends, drops or counts anything by itself. */
 #include "pipeline/queue.h"
 
 #include <string.h>
@@ -46,7 +46,7 @@ djp__request *
 djp__queue_take(djp__queue *queue)
 {
     djp__request *request = queue->spare;
-    if (request) {
+    if (request != NULL) {
         queue->spare = request->next;
         queue->spares--;
         djp_buf body = request->body;
@@ -56,7 +56,7 @@ djp__queue_take(djp__queue *queue)
         return request;
     }
     request = djp__calloc(1, sizeof *request);
-    if (request) {
+    if (request != NULL) {
         djp__buf_init(&request->body, 0);
     }
     return request;
@@ -77,7 +77,8 @@ djp__queue_give(djp__queue *queue, djp__request *request)
 int
 djp__queue_has_room(const djp__queue *queue, uint64_t bytes)
 {
-    return djp_load_relaxed(&queue->count) == 0 || djp_load_relaxed(&queue->bytes) + bytes <= queue->limit;
+    return djp_load_relaxed(&queue->count) == 0 ||
+           djp_load_relaxed(&queue->bytes) + bytes <= queue->limit;
 }
 
 void
@@ -101,7 +102,8 @@ djp__queue_next(const djp__queue *queue)
 {
     djp__request *best = NULL;
     for (djp__request *request = queue->head; request; request = request->next) {
-        if (request->state == DJP__REQUEST_WAITING && (!best || request->attempts < best->attempts)) {
+        if (request->state == DJP__REQUEST_WAITING &&
+            (best == NULL || request->attempts < best->attempts)) {
             best = request;
             if (best->attempts == 0) {
                 break;
@@ -130,7 +132,7 @@ djp__request *
 djp__queue_oldest_waiting(const djp__queue *queue)
 {
     djp__request *request = queue->head;
-    while (request && request->state != DJP__REQUEST_WAITING) {
+    while (request != NULL && request->state != DJP__REQUEST_WAITING) {
         request = request->next;
     }
     return request;

@@ -1,7 +1,7 @@
-/* Sends the requests of one pipeline and judges how each went: sent, to be repeated later, or lost for
- * a named reason. Failures are the receiver's, not one request's: after one everything waits, and one
- * request at a time finds out whether it is back. Nothing is given up while there is room to keep it,
- * but what the receiver refuses, or fails again and again while it takes others. */
+/* Sends the requests of one pipeline and judges how each went: sent, to be repeated later, or lost
+ * for a named reason. Failures are the receiver's, not one request's: after one everything waits,
+ * and one request at a time finds out whether it is back. Nothing is given up while there is room
+ * to keep it, but what the receiver refuses, or fails again and again while it takes others. */
 #include <stdio.h>
 #include <string.h>
 
@@ -43,20 +43,23 @@ sender_report(djp__pipeline *pipeline, const djp__request *request, const char *
 }
 
 static void
-sender_warn(djp__pipeline *pipeline, djp__loss reason, uint64_t items, const djp__send_result *result)
+sender_warn(djp__pipeline *pipeline, djp__loss reason, uint64_t items,
+            const djp__send_result *result)
 {
     if (!djp__every_minute(&pipeline->loss_warned)) {
         return;
     }
     djp__diag(pipeline->diag, DJP_LOG_WARN,
-              "%llu %s were not delivered to %s (%s): %s. They are lost and counted; newer %s are still sent. "
+              "%llu %s were not delivered to %s (%s): %s. They are lost and counted; newer %s are "
+              "still sent. "
               "Check that the receiver runs and accepts them.",
-              (unsigned long long)items, pipeline->signal->item_name, pipeline->options.target, djp__loss_name(reason),
-              sender_message(result), pipeline->signal->item_name);
+              (unsigned long long)items, pipeline->signal->item_name, pipeline->options.target,
+              djp__loss_name(reason), sender_message(result), pipeline->signal->item_name);
 }
 
 static void
-sender_lose(djp__pipeline *pipeline, djp__request *request, djp__loss reason, const djp__send_result *result)
+sender_lose(djp__pipeline *pipeline, djp__request *request, djp__loss reason,
+            const djp__send_result *result)
 {
     uint64_t items = request->items;
     djp_add_relaxed(&pipeline->stats.requests_failed, 1);
@@ -66,8 +69,8 @@ sender_lose(djp__pipeline *pipeline, djp__request *request, djp__loss reason, co
     sender_warn(pipeline, reason, items, result);
 }
 
-/* The receiver responds: nothing has to wait any longer. The end of a request that was on its way when
- * another one failed does not show that. */
+/* The receiver responds: nothing has to wait any longer. The end of a request that was on its way
+ * when another one failed does not show that. */
 static void
 sender_is_back(djp__pipeline *pipeline, const djp__request *request)
 {
@@ -81,7 +84,8 @@ sender_is_back(djp__pipeline *pipeline, const djp__request *request)
 }
 
 static void
-sender_accept(djp__pipeline *pipeline, djp__request *request, const djp__send_result *result, uint64_t latency)
+sender_accept(djp__pipeline *pipeline, djp__request *request, const djp__send_result *result,
+              uint64_t latency)
 {
     uint64_t rejected = result->rejected < request->items ? result->rejected : request->items;
     sender_is_back(pipeline, request);
@@ -104,21 +108,26 @@ static void
 sender_report_outage(djp__pipeline *pipeline, uint64_t now, const djp__send_result *result)
 {
     uint64_t timeout = pipeline->options.export_timeout_ns;
-    if (now - pipeline->sender.failing_since < timeout || !djp__every_minute(&pipeline->outage_warned)) {
+    if (now - pipeline->sender.failing_since < timeout ||
+        !djp__every_minute(&pipeline->outage_warned)) {
         return;
     }
-    djp__diag(pipeline->diag, DJP_LOG_WARN,
-              "Nothing could be delivered to %s for %llu s: %s. %llu %s wait in memory and are sent when it is "
-              "back; the oldest give way to new ones when %llu bytes wait. Check that the receiver runs.",
-              pipeline->options.target, (unsigned long long)((now - pipeline->sender.failing_since) / 1000000000u),
-              sender_message(result), (unsigned long long)djp_load_relaxed(&pipeline->queue.items),
-              pipeline->signal->item_name, (unsigned long long)pipeline->queue.limit);
+    djp__diag(
+        pipeline->diag, DJP_LOG_WARN,
+        "Nothing could be delivered to %s for %llu s: %s. %llu %s wait in memory and are sent when "
+        "it is "
+        "back; the oldest give way to new ones when %llu bytes wait. Check that the receiver runs.",
+        pipeline->options.target,
+        (unsigned long long)((now - pipeline->sender.failing_since) / 1000000000u),
+        sender_message(result), (unsigned long long)djp_load_relaxed(&pipeline->queue.items),
+        pipeline->signal->item_name, (unsigned long long)pipeline->queue.limit);
 }
 
-/* Everything waits as long as the receiver asks, or a back-off that grows. Attempts that were on their way together failed together:
- * they are one failure. */
+/* Everything waits as long as the receiver asks, or a back-off that grows. Attempts that were on
+ * their way together failed together: they are one failure. */
 static void
-sender_back_off(djp__pipeline *pipeline, const djp__request *request, const djp__send_result *result)
+sender_back_off(djp__pipeline *pipeline, const djp__request *request,
+                const djp__send_result *result)
 {
     djp__sender *sender = &pipeline->sender;
     uint64_t now = djp__clock_monotonic();
@@ -135,7 +144,8 @@ sender_back_off(djp__pipeline *pipeline, const djp__request *request, const djp_
     uint64_t until = djp__saturate(now, delay);
     sender->is_requested = result->retry_after_ns != 0 || (together && sender->is_requested);
     sender->wait_until = until > sender->wait_until ? until : sender->wait_until;
-    djp__diag(pipeline->diag, DJP_LOG_DEBUG, "An export of %llu %s failed (%s); next attempt in %llu ms.",
+    djp__diag(pipeline->diag, DJP_LOG_DEBUG,
+              "An export of %llu %s failed (%s); next attempt in %llu ms.",
               (unsigned long long)request->items, pipeline->signal->item_name, result->message,
               (unsigned long long)(delay / 1000000u));
     sender_report_outage(pipeline, now, result);
@@ -164,20 +174,23 @@ sender_note_failure(djp__pipeline *pipeline, const djp__send_result *result)
     memcpy(pipeline->delivery.error, result->message, sizeof pipeline->delivery.error);
     pipeline->delivery.error[sizeof pipeline->delivery.error - 1] = '\0';
     if (!pipeline->delivery.error[0]) {
-        strcpy(pipeline->delivery.error,
-               result->outcome == DJP__SEND_ABORTED ? "no response in time" : "no further information");
+        strcpy(pipeline->delivery.error, result->outcome == DJP__SEND_ABORTED
+                                             ? "no response in time"
+                                             : "no further information");
     }
     pipeline->delivery.error_unix_ns = djp__clock_realtime();
     djp__mutex_unlock(&pipeline->worker->mutex);
 }
 
-/* Given up on the way: for the sake of the end or of a switch, or because the receiver did not answer in time. It may have more than it
- * can do, or serve one connection at a time: for a while it gets no others. */
+/* Given up on the way: for the sake of the end or of a switch, or because the receiver did not
+ * answer in time. It may have more than it can do, or serve one connection at a time: for a while
+ * it gets no others. */
 static void
 sender_aborted(djp__pipeline *pipeline, djp__request *request, const djp__send_result *result)
 {
     djp__sender *sender = &pipeline->sender;
-    uint64_t timeout = pipeline->transport->ops->is_patient ? 0 : pipeline->options.export_timeout_ns;
+    uint64_t timeout =
+        pipeline->transport->ops->is_patient ? 0 : pipeline->options.export_timeout_ns;
     int late = timeout != 0 && djp__clock_monotonic() - request->sent_at >= timeout;
     if (djp__pipeline_is_muted(pipeline)) {
         sender_lose(pipeline, request, DJP__LOSS_SWITCHED_OFF, result);
@@ -223,8 +236,8 @@ sender_end_attempt(void *user, void *tag, const djp__send_result *result)
     djp_store_relaxed(&pipeline->stats.attempt_begun, djp__queue_sent_since(&pipeline->queue, 0));
 }
 
-/* 1 when no further request should leave: the worker stops, nothing may leave any more, or the process
- * ends and all that is to be sent before was. */
+/* 1 when no further request should leave: the worker stops, nothing may leave any more, or the
+ * process ends and all that is to be sent before was. */
 static int
 sender_must_stop(djp__pipeline *pipeline)
 {
@@ -247,8 +260,8 @@ sender_is_ending(djp__pipeline *pipeline)
     return pipeline->worker->end_deadline != 0 || !djp__worker_is_open(pipeline->worker);
 }
 
-/* A flush cuts a back-off short, and the end of the process the wait that the receiver asked for, too:
- * for one request. */
+/* A flush cuts a back-off short, and the end of the process the wait that the receiver asked for,
+ * too: for one request. */
 static void
 sender_note_flush(djp__pipeline *pipeline)
 {
@@ -260,7 +273,8 @@ sender_note_flush(djp__pipeline *pipeline)
     }
 }
 
-/* While others are on their way a further connection is worth it for a full batch, for a flush, or when batches pile up. */
+/* While others are on their way a further connection is worth it for a full batch, for a flush, or
+ * when batches pile up. */
 static int
 sender_is_worth_a_lane(djp__pipeline *pipeline, const djp__request *request, uint64_t now)
 {
@@ -272,8 +286,8 @@ sender_is_worth_a_lane(djp__pipeline *pipeline, const djp__request *request, uin
            djp__pipeline_is_flushing(pipeline);
 }
 
-/* The request that leaves now, or NULL. After a failure one at a time finds out whether the receiver is back; those that were on their
- * way before do not count. */
+/* The request that leaves now, or NULL. After a failure one at a time finds out whether the
+ * receiver is back; those that were on their way before do not count. */
 static djp__request *
 sender_next(djp__pipeline *pipeline)
 {
@@ -281,11 +295,12 @@ sender_next(djp__pipeline *pipeline)
     uint64_t now = djp__clock_monotonic();
     sender_note_flush(pipeline);
     if (sender_must_stop(pipeline) || (now < sender->wait_until && !sender->may_try) ||
-        (sender->failing_since != 0 && djp__queue_sent_since(&pipeline->queue, sender->failed_at) != 0)) {
+        (sender->failing_since != 0 &&
+         djp__queue_sent_since(&pipeline->queue, sender->failed_at) != 0)) {
         return NULL;
     }
     djp__request *request = djp__queue_next(&pipeline->queue);
-    if (!request || !sender_is_worth_a_lane(pipeline, request, now)) {
+    if (request == NULL || !sender_is_worth_a_lane(pipeline, request, now)) {
         return NULL;
     }
     sender->may_try = 0;
@@ -306,7 +321,8 @@ sender_next(djp__pipeline *pipeline)
 static uint64_t
 sender_deadline(const djp__pipeline *pipeline, const djp__request *request)
 {
-    uint64_t timeout = pipeline->transport->ops->is_patient ? 0 : pipeline->options.export_timeout_ns;
+    uint64_t timeout =
+        pipeline->transport->ops->is_patient ? 0 : pipeline->options.export_timeout_ns;
     return timeout ? djp__saturate(request->sent_at, timeout) : UINT64_MAX;
 }
 
@@ -315,10 +331,11 @@ sender_feed(void *user, djp__send_job *job)
 {
     djp__pipeline *pipeline = user;
     djp__request *request = sender_next(pipeline);
-    if (!request) {
+    if (request == NULL) {
         return 0;
     }
-    *job = (djp__send_job){request->body.data, request->body.size, sender_deadline(pipeline, request), request};
+    *job = (djp__send_job){request->body.data, request->body.size,
+                           sender_deadline(pipeline, request), request};
     return 1;
 }
 
@@ -343,12 +360,13 @@ sender_send_one(djp__pipeline *pipeline)
 {
     djp__request *request = sender_next(pipeline);
     djp__send_result result;
-    if (!request) {
+    if (request == NULL) {
         return;
     }
     djp__send_control control = {sender_deadline(pipeline, request), sender_poll_one, pipeline};
     memset(&result, 0, sizeof result);
-    pipeline->transport->ops->send(pipeline->transport, request->body.data, request->body.size, &control, &result);
+    pipeline->transport->ops->send(pipeline->transport, request->body.data, request->body.size,
+                                   &control, &result);
     sender_end_attempt(pipeline, request, &result);
 }
 
@@ -414,7 +432,8 @@ sender_poll_end(void *user)
 void
 djp__sender_give_up(djp__pipeline *pipeline)
 {
-    const djp__send_feed feed = {sender_poll_end, sender_feed_nothing, sender_end_attempt, pipeline};
+    const djp__send_feed feed = {sender_poll_end, sender_feed_nothing, sender_end_attempt,
+                                 pipeline};
     if (pipeline->is_adopted && pipeline->queue.sending > 0) {
         djp__worker_begin_send(pipeline->worker, pipeline->transport, &pipeline->send_task);
         pipeline->transport->ops->run(pipeline->transport, &feed);
@@ -428,7 +447,7 @@ djp__sender_error(djp__pipeline *pipeline, char out[256], uint64_t *unix_ns)
     uint64_t since = djp_load_relaxed(&pipeline->stats.attempt_begun), now = djp__clock_monotonic();
     *unix_ns = 0;
     out[0] = '\0';
-    if (!pipeline->signal) {
+    if (pipeline->signal == NULL) {
         return;
     }
     if (since != 0 && now > since && now - since >= SENDER__SILENCE_NS) {

@@ -27,8 +27,8 @@ typedef struct djp__drain {
     int (*is_muted)(const void *source);
     /* Shutdown has begun: items that come from now on are refused. May be NULL. */
     void (*close)(void *source);
-    /* In a forked child, where no other thread exists: what was recorded is the parent's, and positions
-     * begin at 0. Allocates nothing. May be NULL. */
+    /* In a forked child, where no other thread exists: what was recorded is the parent's, and
+     * positions begin at 0. Allocates nothing. May be NULL. */
     void (*fork_child)(void *source);
 } djp__drain;
 

@@ -1,5 +1,5 @@
-/* The worker's thread: its life, its rounds over the tasks, its sleep. It never touches a language's
- * interpreter, and an idle process does not wake it at all. */
+/* The worker's thread: its life, its rounds over the tasks, its sleep. It never touches a
+ * language's interpreter, and an idle process does not wake it at all. */
 #include "pipeline/worker.h"
 
 #include <string.h>
@@ -9,7 +9,11 @@
 #include "base/files.h"
 #include "djp/error.h"
 
-enum { WORKER__START_PAUSE_NS = 1000000000, WORKER__PARK_NS = 50000000, WORKER__STAY_NS = 1000000000 };
+enum {
+    WORKER__START_PAUSE_NS = 1000000000,
+    WORKER__PARK_NS = 50000000,
+    WORKER__STAY_NS = 1000000000
+};
 
 int
 djp__worker_next(djp__worker_state state, djp__worker_event event)
@@ -69,7 +73,7 @@ djp__worker_notify(djp__worker *worker)
 {
     djp__wake_notify(&worker->wake);
     djp__transport *transport = djp_load_acquire(&worker->transport);
-    if (transport && transport->ops->wake) {
+    if (transport != NULL && transport->ops->wake) {
         transport->ops->wake(transport);
     }
 }
@@ -103,7 +107,7 @@ worker_run_tasks(djp__worker *worker, uint64_t now, int all)
 static uint64_t
 worker_next_due(const djp__task *task, uint64_t now)
 {
-    if (!task) {
+    if (task == NULL) {
         return UINT64_MAX;
     }
     uint64_t due = worker_next_due(task->next, now);
@@ -133,7 +137,8 @@ static int
 worker_is_wanted(const djp__worker *worker, uint64_t now)
 {
     for (const djp__task *task = worker->tasks; task; task = task->next) {
-        if (task != worker->running && task->kind == DJP__TASK_SEND && task->next_due(task->user, now) <= now) {
+        if (task != worker->running && task->kind == DJP__TASK_SEND &&
+            task->next_due(task->user, now) <= now) {
             return 1;
         }
     }
@@ -145,7 +150,8 @@ djp__worker_poll(djp__worker *worker)
 {
     uint64_t now = djp__clock_monotonic();
     worker_run_tasks(worker, now, 0);
-    if (djp_load_acquire(&worker->stop) || (worker->end_deadline != 0 && now >= worker->end_deadline)) {
+    if (djp_load_acquire(&worker->stop) ||
+        (worker->end_deadline != 0 && now >= worker->end_deadline)) {
         return DJP__SEND_GIVE_UP;
     }
     return worker_is_wanted(worker, now) ? DJP__SEND_PAUSE : DJP__SEND_GO_ON;
@@ -283,7 +289,7 @@ djp__worker_fork_prepare(djp__worker *worker)
     uint64_t deadline = djp__clock_monotonic() + WORKER__PARK_NS;
     while (djp_load_relaxed(&worker->state) == DJP__WORKER_SENDING) {
         djp__transport *transport = djp_load_relaxed(&worker->transport);
-        if (transport && transport->ops->wake) {
+        if (transport != NULL && transport->ops->wake) {
             transport->ops->wake(transport);
         }
         if (djp__cond_wait(&worker->changed, &worker->mutex, deadline) == DJP_ETIMEOUT) {
@@ -311,8 +317,9 @@ djp__worker_fork_child(djp__worker *worker)
     worker->forks = 0;
     worker->running = NULL;
     /* Without a broadcast: threads of the parent may have waited on `changed`. */
-    djp_store_relaxed(&worker->state,
-                      djp__worker_next((djp__worker_state)djp_load_relaxed(&worker->state), DJP__WORKER_FORKED));
+    djp_store_relaxed(
+        &worker->state,
+        djp__worker_next((djp__worker_state)djp_load_relaxed(&worker->state), DJP__WORKER_FORKED));
     djp_store_relaxed(&worker->transport, (djp__transport *)NULL);
     djp_store_relaxed(&worker->fork_wanted, 0);
     djp_store_relaxed(&worker->starts, (uint64_t)0);
@@ -324,7 +331,8 @@ djp__worker_fork_child(djp__worker *worker)
 void
 djp__worker_park(djp__worker *worker)
 {
-    if (!djp_load_acquire(&worker->fork_wanted) || djp_load_relaxed(&worker->state) != DJP__WORKER_SENDING) {
+    if (!djp_load_acquire(&worker->fork_wanted) ||
+        djp_load_relaxed(&worker->state) != DJP__WORKER_SENDING) {
         return;
     }
     djp__mutex_lock(&worker->mutex);

@@ -91,7 +91,8 @@ typedef struct djp__worker {
 
     /* Touched by the worker thread only. */
     const djp__task *running; /* the task of kind SEND that is inside a transport */
-    int has_sent; /* 1: in this round, so that other tasks look at what came of it before it sleeps */
+    /* 1: in this round, so that other tasks look at what came of it before it sleeps */
+    int has_sent;
     uint64_t end_deadline; /* when the process ends, whatever waits; 0: it does not */
 } djp__worker;
 
@@ -107,7 +108,8 @@ int djp__worker_start_locked(djp__worker *worker);
 /* The same when the instance is open, else wakes the thread. Returns 0, or DJP_ETHREAD when there
  * is none and none could be had. Any thread. */
 int djp__worker_ensure(djp__worker *worker);
-void djp__worker_notify(djp__worker *worker); /* ends its sleep, also inside a transport. Any thread */
+/* ends its sleep, also inside a transport. Any thread */
+void djp__worker_notify(djp__worker *worker);
 #define djp__worker_is_running(worker) (djp_load_acquire(&(worker)->state) != DJP__WORKER_ABSENT)
 int djp__worker_is_open(djp__worker *worker); /* the phase is DJP__PHASE_OPEN */
 /* Ends the thread: at once when it sleeps or its transport listens; at the deadline it is left to
@@ -117,7 +119,8 @@ int djp__worker_stop_locked(djp__worker *worker, uint64_t deadline);
 /* Around each call of a transport, by the worker. No call begins while a thread forks. */
 void djp__worker_begin_send(djp__worker *worker, djp__transport *transport, const djp__task *task);
 void djp__worker_end_send(djp__worker *worker);
-/* What the poll callback of a transport does: runs what is due meanwhile. Returns a djp__send_poll. */
+/* What the poll callback of a transport does: runs what is due meanwhile. Returns a
+ * djp__send_poll. */
 int djp__worker_poll(djp__worker *worker);
 
 /* fork(2). prepare waits a bounded time until the worker is between two steps. */

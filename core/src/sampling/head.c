@@ -1,5 +1,5 @@
-/* The head decision: by ratio, by the parent's flag, or by a tree of samplers. Allocates only to change a tracestate, and goes on with the
- * old one when that fails. */
+/* The head decision: by ratio, by the parent's flag, or by a tree of samplers. Allocates only to
+ * change a tracestate, and goes on with the old one when that fails. */
 #include "sampling/head.h"
 
 #include "sampling/tree.h"
@@ -21,7 +21,8 @@ head_drop(djp__decision *out)
     out->threshold = DJP_THRESHOLD_NONE;
 }
 
-/* The parent's flag decides. Its threshold is passed on only when it agrees with that flag, else erased. */
+/* The parent's flag decides. Its threshold is passed on only when it agrees with that flag, else
+ * erased. */
 static void
 head_follow_parent(djp__head *out, const djp_span_context *parent, djp_text ot)
 {
@@ -32,7 +33,8 @@ head_follow_parent(djp__head *out, const djp_span_context *parent, djp_text ot)
         return;
     }
     uint64_t threshold;
-    if (djp__threshold_parse(&threshold, th) && (djp__randomness_in(parent->trace_id, ot) >= threshold) == sampled) {
+    if (djp__threshold_parse(&threshold, th) &&
+        (djp__randomness_in(parent->trace_id, ot) >= threshold) == sampled) {
         out->decision.threshold = sampled ? threshold : DJP_THRESHOLD_NONE;
         return;
     }
@@ -42,7 +44,8 @@ head_follow_parent(djp__head *out, const djp_span_context *parent, djp_text ot)
     }
 }
 
-/* The decided threshold goes into the tracestate to propagate; root_state is that of sampled roots without one. */
+/* The decided threshold goes into the tracestate to propagate; root_state is that of sampled roots
+ * without one. */
 static void
 head_put_threshold(djp__head *out, djp_tracestate *root_state, djp_text ot)
 {
@@ -74,8 +77,9 @@ head_own_state(djp__head *out)
     }
 }
 
-/* Outside of the recorded share nothing is recorded, whatever the parent says; its flag and its threshold are passed on as they came,
- * because others decide for themselves. Inside, our spans count for those outside, too. */
+/* Outside of the recorded share nothing is recorded, whatever the parent says; its flag and its
+ * threshold are passed on as they came, because others decide for themselves. Inside, our spans
+ * count for those outside, too. */
 static void
 head_apply_share(djp__decision *out, uint64_t recorded, uint64_t random)
 {
@@ -88,8 +92,8 @@ head_apply_share(djp__decision *out, uint64_t recorded, uint64_t random)
 }
 
 void
-djp__head_decide(djp__head *out, const djp__policy *policy, int parent_based, const uint8_t trace_id[16],
-                 const djp_span_context *parent)
+djp__head_decide(djp__head *out, const djp__policy *policy, int parent_based,
+                 const uint8_t trace_id[16], const djp_span_context *parent)
 {
     memset(out, 0, sizeof *out);
     out->decision.threshold = DJP_THRESHOLD_NONE;
@@ -117,14 +121,15 @@ djp__head_decide(djp__head *out, const djp__policy *policy, int parent_based, co
 }
 
 void
-djp__head_decide_by_tree(djp__head *out, djp_sampler *tree, djp__sampler_input *input, uint64_t recorded)
+djp__head_decide_by_tree(djp__head *out, djp_sampler *tree, djp__sampler_input *input,
+                         uint64_t recorded)
 {
     const djp_span_context *parent = input->parent;
     djp__decision *decision = &out->decision;
     djp_text ot = {NULL, 0};
     memset(out, 0, sizeof *out);
     decision->threshold = DJP_THRESHOLD_NONE;
-    if (parent && parent->state) {
+    if (parent != NULL && parent->state) {
         out->state = parent->state;
         ot = djp_tracestate_get(out->state, DJP_TEXT("ot"));
     }
@@ -135,7 +140,8 @@ djp__head_decide_by_tree(djp__head *out, djp_sampler *tree, djp__sampler_input *
         head_follow_parent(out, parent, ot);
     } else {
         head_set_sampled(decision, intent.sampled && input->randomness >= recorded, intent.reason);
-        decision->threshold = decision->flag && intent.reliable ? intent.threshold : DJP_THRESHOLD_NONE;
+        decision->threshold =
+            decision->flag && intent.reliable ? intent.threshold : DJP_THRESHOLD_NONE;
         if (decision->threshold < recorded) {
             djp_tracestate *raised = djp__ot_root_state(recorded);
             decision->threshold = recorded;
@@ -150,7 +156,7 @@ djp__head_decide_by_tree(djp__head *out, djp_sampler *tree, djp__sampler_input *
         head_apply_share(decision, recorded, input->randomness);
     }
     decision->outcome = intent.drop ? (uint8_t)DJP__OUTCOME_DROP : decision->outcome;
-    if (intent.notes) {
+    if (intent.notes != NULL) {
         djp_add_relaxed(&intent.notes->refs, 1u);
         out->notes = intent.notes;
     }

@@ -1,17 +1,18 @@
-/* Head sampling by consistent probability: one 56-bit threshold against the randomness of the trace id, so that every service and
- * language decides alike for the same trace. */
+/* Head sampling by consistent probability: one 56-bit threshold against the randomness of the trace
+ * id, so that every service and language decides alike for the same trace. */
 #ifndef DJP_SAMPLING_HEAD_H
 #define DJP_SAMPLING_HEAD_H
 
 #include "sampling/decision.h"
 #include "sampling/threshold.h"
 
-/* How roots are decided. Never changed once a recorder uses it, because local traces borrow the tracestate: another decision is another
- * policy (trace/policy.c). */
+/* How roots are decided. Never changed once a recorder uses it, because local traces borrow the
+ * tracestate: another decision is another policy (trace/policy.c). */
 typedef struct djp__policy {
     uint64_t threshold; /* 56 bits, as djp_recorder_options; never below recorded */
     uint64_t recorded; /* the same: a local trace below it is not recorded at all; 0: all are */
-    djp_tracestate *root_state; /* "ot=th:..." of sampled roots, lent to local traces; may be NULL */
+    /* "ot=th:..." of sampled roots, lent to local traces; may be NULL */
+    djp_tracestate *root_state;
     uint8_t always_on;
     uint8_t drop_all;
     uint8_t tree; /* 1: the recorder's tree of samplers decides, see policy_tree.c */
@@ -25,40 +26,48 @@ static inline void
 djp__head_decide_root(djp__head *out, const djp__policy *policy, const uint8_t trace_id[16])
 {
     int by_ratio = !policy->always_on;
-    int sampled = !policy->drop_all && (!by_ratio || djp__randomness(trace_id) >= policy->threshold);
+    int sampled =
+        !policy->drop_all && (!by_ratio || djp__randomness(trace_id) >= policy->threshold);
     int drop = policy->drop_all;
     if (__builtin_expect(policy->recorded != 0, 0)) {
         drop |= djp__randomness(trace_id) < policy->recorded;
     }
     out->decision.flag = (uint8_t)sampled;
-    out->decision.reason = !sampled ? DJP_REASON_NONE : by_ratio ? DJP_REASON_RATIO : DJP_REASON_ALWAYS;
+    out->decision.reason = !sampled   ? DJP_REASON_NONE
+                           : by_ratio ? DJP_REASON_RATIO
+                                      : DJP_REASON_ALWAYS;
     out->decision.threshold = sampled && by_ratio ? policy->threshold : DJP_THRESHOLD_NONE;
     out->decision.recorded = policy->recorded;
-    out->decision.outcome = drop ? DJP__OUTCOME_DROP : sampled ? DJP__OUTCOME_SAMPLE : DJP__OUTCOME_RECORD_ONLY;
+    out->decision.outcome = drop      ? DJP__OUTCOME_DROP
+                            : sampled ? DJP__OUTCOME_SAMPLE
+                                      : DJP__OUTCOME_RECORD_ONLY;
     out->state = sampled && by_ratio ? policy->root_state : NULL;
     out->extras = 0;
 }
 
-/* Decides for a local root. parent is valid; borrows everything. The policy's root_state, for sampled roots without a tracestate of
- * their own, is lent to out. Allocates only when a tracestate must change. */
-void djp__head_decide(djp__head *out, const djp__policy *policy, int parent_based, const uint8_t trace_id[16],
-                      const djp_span_context *parent);
-/* Decides for a local root by a tree. Borrows everything; fills in the randomness of input. recorded: as in a policy. */
-void
-djp__head_decide_by_tree(djp__head *out, struct djp_sampler *tree, struct djp__sampler_input *input, uint64_t recorded);
-/* The head of a local root below parent (NULL: none) about which a writer has decided. Whatever it wrote, the worst is an adjusted count
- * that is not right. Borrows. */
+/* Decides for a local root. parent is valid; borrows everything. The policy's root_state, for
+ * sampled roots without a tracestate of their own, is lent to out. Allocates only when a tracestate
+ * must change. */
+void djp__head_decide(djp__head *out, const djp__policy *policy, int parent_based,
+                      const uint8_t trace_id[16], const djp_span_context *parent);
+/* Decides for a local root by a tree. Borrows everything; fills in the randomness of input.
+ * recorded: as in a policy. */
+void djp__head_decide_by_tree(djp__head *out, struct djp_sampler *tree,
+                              struct djp__sampler_input *input, uint64_t recorded);
+/* The head of a local root below parent (NULL: none) about which a writer has decided. Whatever it
+ * wrote, the worst is an adjusted count that is not right. Borrows. */
 static inline void
 djp__head_adopt(djp__head *out, const djp__decision *decision, const djp_span_context *parent)
 {
-    int sampled = decision->outcome == DJP__OUTCOME_SAMPLE && decision->reason >= DJP_REASON_PARENT &&
-                  decision->reason <= DJP_REASON_ALWAYS;
+    int sampled = decision->outcome == DJP__OUTCOME_SAMPLE &&
+                  decision->reason >= DJP_REASON_PARENT && decision->reason <= DJP_REASON_ALWAYS;
     out->decision = *decision;
     if (!sampled) {
         out->decision.reason = DJP_REASON_NONE;
         out->decision.threshold = DJP_THRESHOLD_NONE;
-        out->decision.outcome =
-            decision->outcome == DJP__OUTCOME_DROP ? (uint8_t)DJP__OUTCOME_DROP : (uint8_t)DJP__OUTCOME_RECORD_ONLY;
+        out->decision.outcome = decision->outcome == DJP__OUTCOME_DROP
+                                    ? (uint8_t)DJP__OUTCOME_DROP
+                                    : (uint8_t)DJP__OUTCOME_RECORD_ONLY;
     } else if (decision->threshold >= DJP_THRESHOLD_NEVER) {
         out->decision.threshold = DJP_THRESHOLD_NONE;
     }
@@ -67,7 +76,7 @@ djp__head_adopt(djp__head *out, const djp__decision *decision, const djp_span_co
     }
     out->state = NULL;
     out->extras = 0;
-    if (parent && parent->state) {
+    if (parent != NULL && parent->state) {
         out->state = djp_tracestate_ref(parent->state);
         out->extras = DJP_EXTRA_STATE;
     }

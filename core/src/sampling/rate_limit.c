@@ -1,6 +1,8 @@
-/* Three parts. A table of routes with what each asked for in the windows before; a division of the limit by max-min fairness, once a
- * window, from which follows the part of each route that is kept; and the bound: the sum of the last slots of a second, which nothing
- * passes. The part is cut further when the bound is near, by the past alone, so that weights stay true in a burst as well. */
+/* Three parts. A table of routes with what each asked for in the windows before; a division of the
+ * limit by max-min fairness, once a window, from which follows the part of each route that is kept;
+ * and the bound: the sum of the last slots of a second, which nothing passes. The part is cut
+ * further when the bound is near, by the past alone, so that weights stay true in a burst as
+ * well. */
 #include "sampling/rate_limit.h"
 
 #include <math.h>
@@ -26,11 +28,15 @@ enum {
     RATE_LIMIT__PATIENCE = 4096
 };
 #define RATE_LIMIT__SLOT_NS (1000000000ull / RATE_LIMIT__SLOTS)
-#define RATE_LIMIT__AIM 0.95 /* part of the limit that is divided: what is left takes the noise */
-#define RATE_LIMIT__RESERVE 0.1 /* of that: what the head keeps when everything else asks for all */
+/* part of the limit that is divided: what is left takes the noise */
+#define RATE_LIMIT__AIM 0.95
+/* of that: what the head keeps when everything else asks for all */
+#define RATE_LIMIT__RESERVE 0.1
 #define RATE_LIMIT__SMOOTH 0.5 /* weight of the newest window */
-#define RATE_LIMIT__FREE 0.05 /* part of the limit that only routes within their share may use */
-#define RATE_LIMIT__BRAKE 0.15 /* and the part above it in which those beyond their share are slowed down */
+/* part of the limit that only routes within their share may use */
+#define RATE_LIMIT__FREE 0.05
+/* and the part above it in which those beyond their share are slowed down */
+#define RATE_LIMIT__BRAKE 0.15
 
 typedef struct rate_limit__route {
     uint64_t hash; /* 0: free place */
@@ -43,15 +49,16 @@ typedef struct rate_limit__route {
 
 struct djp__rate_limit {
     uint64_t spans; /* the limit */
-    /* 0, or the generation of the process whose thread is inside, plus one: a lock inherited over fork counts as free. Acquire,
-     * release. */
+    /* 0, or the generation of the process whose thread is inside, plus one: a lock inherited over
+     * fork counts as free. Acquire, release. */
     DJP_ATOMIC(uint32_t) owner;
     DJP_ATOMIC(uint64_t) routes, shared, level; /* for readers; by the owner, relaxed */
     uint64_t slot; /* number of the newest slot */
     uint64_t window, opened; /* number of the window, and the slot that it began with */
     uint64_t used; /* spans of all slots */
     uint64_t slots[RATE_LIMIT__RING];
-    double share[DJP_RATE_CLASSES]; /* spans that a route may pass in this window before it is slowed down */
+    /* spans that a route may pass in this window before it is slowed down */
+    double share[DJP_RATE_CLASSES];
     rate_limit__route table[RATE_LIMIT__ALL];
 };
 
@@ -59,7 +66,7 @@ int
 djp__rate_limit_new(djp__rate_limit **out, uint64_t spans)
 {
     djp__rate_limit *limit = *out = djp__calloc(1, sizeof *limit);
-    if (!limit) {
+    if (limit == NULL) {
         return DJP_ENOMEM;
     }
     limit->spans = spans;
@@ -68,7 +75,8 @@ djp__rate_limit_new(djp__rate_limit **out, uint64_t spans)
     for (int i = 0; i < RATE_LIMIT__ALL; i++) {
         limit->table[i].part[DJP_RATE_SELF] = limit->table[i].part[DJP_RATE_HEAD] = 1;
     }
-    limit->share[DJP_RATE_SELF] = (double)spans / 2; /* of a first flood, before anything is known */
+    /* of a first flood, before anything is known */
+    limit->share[DJP_RATE_SELF] = (double)spans / 2;
     limit->share[DJP_RATE_HEAD] = (double)spans / 4;
     return 0;
 }
@@ -79,7 +87,8 @@ djp__rate_limit_free(djp__rate_limit *limit)
     djp__free(limit);
 }
 
-/* A fork may have met its holder between two stores: what the sum says must be what the slots say, or it would be wrong for ever. */
+/* A fork may have met its holder between two stores: what the sum says must be what the slots say,
+ * or it would be wrong for ever. */
 static void
 rate_limit__recount(djp__rate_limit *limit)
 {
@@ -111,7 +120,8 @@ rate_limit__enter(djp__rate_limit *limit)
 
 /* ---- division ---- */
 
-/* The level to which routes are filled with budget: none gets more, and whoever asks for less is satisfied. HUGE_VAL: all are. */
+/* The level to which routes are filled with budget: none gets more, and whoever asks for less is
+ * satisfied. HUGE_VAL: all are. */
 static double
 rate_limit__level(const djp__rate_limit *limit, int group, double budget)
 {
@@ -163,9 +173,11 @@ static void
 rate_limit__divide(djp__rate_limit *limit)
 {
     double budget = RATE_LIMIT__AIM * (double)limit->spans;
-    double head = fmin(rate_limit__asked(limit, DJP_RATE_HEAD, HUGE_VAL), RATE_LIMIT__RESERVE * budget);
+    double head =
+        fmin(rate_limit__asked(limit, DJP_RATE_HEAD, HUGE_VAL), RATE_LIMIT__RESERVE * budget);
     rate_limit__grant(limit, DJP_RATE_SELF, budget - head);
-    double self = fmin(rate_limit__asked(limit, DJP_RATE_SELF, limit->share[DJP_RATE_SELF]), budget - head);
+    double self =
+        fmin(rate_limit__asked(limit, DJP_RATE_SELF, limit->share[DJP_RATE_SELF]), budget - head);
     rate_limit__grant(limit, DJP_RATE_HEAD, budget - self);
     double lowest = HUGE_VAL;
     for (int group = 0; group < DJP_RATE_CLASSES; group++) {
@@ -176,8 +188,9 @@ rate_limit__divide(djp__rate_limit *limit)
     djp_store_relaxed(&limit->level, lowest < HUGE_VAL ? (uint64_t)lowest : UINT64_MAX);
 }
 
-/* The end of a window that took `seconds`: what was asked for is learned, places of routes that stayed away are free again. A place
- * that was not asked for again after the window that made it never was a route's own. */
+/* The end of a window that took `seconds`: what was asked for is learned, places of routes that
+ * stayed away are free again. A place that was not asked for again after the window that made it
+ * never was a route's own. */
 static void
 rate_limit__close(djp__rate_limit *limit, double seconds)
 {
@@ -187,8 +200,10 @@ rate_limit__close(djp__rate_limit *limit, double seconds)
         rate_limit__route *route = &limit->table[i];
         for (int group = 0; group < DJP_RATE_CLASSES; group++) {
             double rate = (double)route->now[group] / seconds;
-            /* The first window that a route has for itself is all that is known of it, and guests that have left ask no more. */
-            int at_once = route->born + 1 == limit->window || (i == RATE_LIMIT__OTHERS && rate < route->demand[group]);
+            /* The first window that a route has for itself is all that is known of it, and guests
+             * that have left ask no more. */
+            int at_once = route->born + 1 == limit->window ||
+                          (i == RATE_LIMIT__OTHERS && rate < route->demand[group]);
             double now = at_once ? 1 : weight;
             route->demand[group] += now * (rate - route->demand[group]);
             route->demand[group] = route->demand[group] < 1e-3 ? 0 : route->demand[group];
@@ -240,15 +255,16 @@ rate_limit__spend(djp__rate_limit *limit, uint64_t spans)
 
 /* ---- routes ---- */
 
-/* The place that a route's local traces are counted in. A route is a guest among the others in its first window, so that a flood of
- * invented routes has one share and not one for each. */
+/* The place that a route's local traces are counted in. A route is a guest among the others in its
+ * first window, so that a flood of invented routes has one share and not one for each. */
 static rate_limit__route *
 rate_limit__find(djp__rate_limit *limit, uint64_t hash)
 {
     if (hash == DJP_RATE_ROUTE_UNKNOWN) {
         return &limit->table[RATE_LIMIT__UNKNOWN];
     }
-    rate_limit__route *set = limit->table + (hash >> 8) % RATE_LIMIT__SETS * RATE_LIMIT__WAYS, *place = NULL;
+    rate_limit__route *set = limit->table + (hash >> 8) % RATE_LIMIT__SETS * RATE_LIMIT__WAYS,
+                      *place = NULL;
     for (unsigned i = 0; i < RATE_LIMIT__WAYS; i++) {
         place = set[i].hash == hash || (!place && set[i].hash == 0) ? &set[i] : place;
         if (set[i].hash == hash) {
@@ -267,8 +283,8 @@ rate_limit__find(djp__rate_limit *limit, uint64_t hash)
     return place;
 }
 
-/* The part of these that is kept: what the division said and, for a route beyond its share, less the nearer the bound is. Nothing of
- * this depends on the trace at hand. */
+/* The part of these that is kept: what the division said and, for a route beyond its share, less
+ * the nearer the bound is. Nothing of this depends on the trace at hand. */
 static double
 rate_limit__part(const djp__rate_limit *limit, const rate_limit__route *route, int group)
 {
@@ -280,7 +296,8 @@ rate_limit__part(const djp__rate_limit *limit, const rate_limit__route *route, i
     return part * fmin(fmax((room - RATE_LIMIT__FREE) / RATE_LIMIT__BRAKE, 0), 1);
 }
 
-/* The threshold that keeps this part of those that met `own`, in steps that a decision has room for (span_block.h). */
+/* The threshold that keeps this part of those that met `own`, in steps that a decision has room for
+ * (span_block.h). */
 static uint64_t
 rate_limit__raise(uint64_t own, double part)
 {

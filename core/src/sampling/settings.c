@@ -1,4 +1,5 @@
-/* Reads the texts of settings: a tree of samplers and the tail-sampling rules. The configuration warns of what is wrong. */
+/* Reads the texts of settings: a tree of samplers and the tail-sampling rules. The configuration
+ * warns of what is wrong. */
 #include "sampling/settings.h"
 
 #include "djp/error.h"
@@ -24,10 +25,12 @@ settings_read_sampler(djp__config_sampler *out, djp_text text)
 }
 
 static size_t
-settings_count_tail_rules(djp_text text, void (*bad)(void *user, djp_text rule, const char *why), void *user)
+settings_count_tail_rules(djp_text text, void (*bad)(void *user, djp_text rule, const char *why),
+                          void *user)
 {
     djp_tail_rule rules[DJP_TAIL_RULES_MAX];
     return djp_tail_rules_parse(rules, text, bad, user);
 }
 
-const djp__config_parsers djp__sampling_parsers = {settings_read_sampler, settings_count_tail_rules};
+const djp__config_parsers djp__sampling_parsers = {settings_read_sampler,
+                                                   settings_count_tail_rules};

@@ -1,5 +1,6 @@
-/* Per route a histogram of durations in quarter octaves, aged by halving; per kind the time when one was last kept. Both tables are
- * sets of a few places each, so that a look-up is short and memory never grows. */
+/* Per route a histogram of durations in quarter octaves, aged by halving; per kind the time when
+ * one was last kept. Both tables are sets of a few places each, so that a look-up is short and
+ * memory never grows. */
 #include "sampling/tail_history.h"
 
 #include <sched.h>
@@ -22,7 +23,8 @@ enum {
 };
 #define KEEP_TABLE__LOWEST 10 /* durations below 2^10 ns share a bucket */
 #define KEEP_TABLE__BURST 8.0 /* as many may be kept at once after a quiet time */
-#define KEEP_TABLE__EXCESS 1.25 /* as much more than its part may be kept of a route, when its limit is out of date */
+/* as much more than its part may be kept of a route, when its limit is out of date */
+#define KEEP_TABLE__EXCESS 1.25
 
 typedef struct tail_history__route {
     uint64_t hash; /* 0: free place */
@@ -41,8 +43,8 @@ typedef struct tail_history__kind {
 struct djp_tail_history {
     double slowest;
     uint64_t rare_ns;
-    /* 0, or the generation of the process whose thread is inside, plus one: a lock inherited over fork counts as free. Acquire,
-     * release. */
+    /* 0, or the generation of the process whose thread is inside, plus one: a lock inherited over
+     * fork counts as free. Acquire, release. */
     DJP_ATOMIC(uint32_t) owner;
     DJP_ATOMIC(uint64_t) skipped; /* any thread, relaxed */
     DJP_ATOMIC(uint64_t) routes_forgotten, kinds_shared; /* by the owner, relaxed */
@@ -56,18 +58,20 @@ int
 djp__tail_history_new(djp_tail_history **out, double slowest, uint64_t rare_ns)
 {
     djp_tail_history *table = *out = djp__calloc(1, sizeof *table);
-    if (!table) {
+    if (table == NULL) {
         return DJP_ENOMEM;
     }
     table->slowest = slowest;
     table->rare_ns = rare_ns;
     if (slowest > 0) {
-        table->routes = djp__calloc(KEEP_TABLE__ROUTE_SETS * KEEP_TABLE__ROUTE_WAYS, sizeof *table->routes);
+        table->routes =
+            djp__calloc(KEEP_TABLE__ROUTE_SETS * KEEP_TABLE__ROUTE_WAYS, sizeof *table->routes);
     }
     if (rare_ns > 0) {
-        table->kinds = djp__calloc(KEEP_TABLE__KIND_SETS * KEEP_TABLE__KIND_WAYS, sizeof *table->kinds);
+        table->kinds =
+            djp__calloc(KEEP_TABLE__KIND_SETS * KEEP_TABLE__KIND_WAYS, sizeof *table->kinds);
     }
-    if ((slowest > 0 && !table->routes) || (rare_ns > 0 && !table->kinds)) {
+    if ((slowest > 0 && !table->routes) || (rare_ns > 0 && table->kinds == NULL)) {
         djp__tail_history_free(table);
         *out = NULL;
         return DJP_ENOMEM;
@@ -78,7 +82,7 @@ djp__tail_history_new(djp_tail_history **out, double slowest, uint64_t rare_ns)
 void
 djp__tail_history_free(djp_tail_history *table)
 {
-    if (table) {
+    if (table != NULL) {
         djp__free(table->routes);
         djp__free(table->kinds);
         djp__free(table);
@@ -159,7 +163,8 @@ tail_history__learn(tail_history__route *route, double slowest, uint64_t duratio
 static tail_history__route *
 tail_history__find_route(djp_tail_history *table, uint64_t hash)
 {
-    tail_history__route *set = table->routes + (hash >> 8) % KEEP_TABLE__ROUTE_SETS * KEEP_TABLE__ROUTE_WAYS;
+    tail_history__route *set =
+        table->routes + (hash >> 8) % KEEP_TABLE__ROUTE_SETS * KEEP_TABLE__ROUTE_WAYS;
     tail_history__route *oldest = set;
     for (unsigned i = 0; i < KEEP_TABLE__ROUTE_WAYS; i++) {
         if (set[i].hash == hash) {
@@ -205,15 +210,16 @@ tail_history__is_over(const djp_tail_history *table, const tail_history__kind *k
 static tail_history__kind *
 tail_history__find_kind(djp_tail_history *table, uint64_t hash, uint64_t now)
 {
-    tail_history__kind *set = table->kinds + (hash >> 8) % KEEP_TABLE__KIND_SETS * KEEP_TABLE__KIND_WAYS;
+    tail_history__kind *set =
+        table->kinds + (hash >> 8) % KEEP_TABLE__KIND_SETS * KEEP_TABLE__KIND_WAYS;
     tail_history__kind *place = NULL;
     for (unsigned i = 0; i < KEEP_TABLE__KIND_WAYS; i++) {
         if (set[i].hash == hash) {
             return &set[i];
         }
-        place = !place && tail_history__is_over(table, &set[i], now) ? &set[i] : place;
+        place = place == NULL && tail_history__is_over(table, &set[i], now) ? &set[i] : place;
     }
-    if (!place) {
+    if (place == NULL) {
         djp_store_relaxed(&table->kinds_shared, djp_load_relaxed(&table->kinds_shared) + 1);
         return &table->others;
     }
@@ -248,7 +254,7 @@ djp__tail_history_look(djp_tail_history *table, const djp_tail_look *look)
         found.slowest = tail_history__is_slowest(table, &seen);
         seen.kept |= found.slowest;
     }
-    if (table->kinds) {
+    if (table->kinds != NULL) {
         found.rare = tail_history__is_rare(table, &seen);
     }
     djp_store_release(&table->owner, 0u);

@@ -1,5 +1,6 @@
-/* What tail-sampling rules remember of the past, in memory of fixed size: how long each route takes, and when each kind of local trace was
- * last kept. Nothing here knows ids or ratios, so that what is kept by it stands for itself. */
+/* What tail-sampling rules remember of the past, in memory of fixed size: how long each route
+ * takes, and when each kind of local trace was last kept. Nothing here knows ids or ratios, so that
+ * what is kept by it stands for itself. */
 #ifndef DJP_SAMPLING_TAIL_HISTORY_H
 #define DJP_SAMPLING_TAIL_HISTORY_H
 
@@ -10,8 +11,8 @@
 /* Texts are known by their hash alone. */
 typedef struct djp_tail_history djp_tail_history;
 
-/* slowest: the part of each route's local traces that counts as slow, 0 for none; rare_ns: how long a kind must be away, 0 for
- * never. Returns 0 or DJP_ENOMEM. */
+/* slowest: the part of each route's local traces that counts as slow, 0 for none; rare_ns: how long
+ * a kind must be away, 0 for never. Returns 0 or DJP_ENOMEM. */
 int djp__tail_history_new(djp_tail_history **out, double slowest, uint64_t rare_ns);
 void djp__tail_history_free(djp_tail_history *table);
 

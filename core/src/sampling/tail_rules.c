@@ -1,5 +1,5 @@
-/* Tail-sampling rules, ready to be compared: keys are interned, texts copied, labels made. A look costs a walk over the span's items with one
- * comparison of numbers for each. */
+/* Tail-sampling rules, ready to be compared: keys are interned, texts copied, labels made. A look
+ * costs a walk over the span's items with one comparison of numbers for each. */
 #include "sampling/tail_rules.h"
 
 #include <string.h>
@@ -93,7 +93,7 @@ djp__tail_rules_new(djp__tail_rules **out, const djp_tail_rule *rules, size_t co
 void
 djp__tail_rules_free(djp__tail_rules *keep)
 {
-    if (keep) {
+    if (keep != NULL) {
         for (size_t i = 0; i < keep->count; i++) {
             djp__free(keep->rules[i].pattern);
         }
@@ -128,19 +128,23 @@ tail_rules__fits_item(const tail_rules__rule *rule, const djp_item *item)
     case DJP_INT:
         return tail_rules__fits(rule, djp__digits(room, tail_rules__integer(item)));
     case DJP_BOOL:
-        return tail_rules__fits(rule, tail_rules__integer(item) ? (djp_text){"true", 4} : (djp_text){"false", 5});
+        return tail_rules__fits(rule, tail_rules__integer(item) ? (djp_text){"true", 4}
+                                                                : (djp_text){"false", 5});
     default:
         return rule->prefix && rule->size == 0; /* KEY=* asks for any value at all */
     }
 }
 
-/* Bits of the rules that the attributes meet. A later value of a key takes the place of an earlier one. */
+/* Bits of the rules that the attributes meet. A later value of a key takes the place of an earlier
+ * one. */
 static uint32_t
 tail_rules__match_attributes(const djp__tail_rules *keep, const djp_span_record *record)
 {
     uint32_t met = 0;
-    for (const djp_item *item = djp_record_first(record); item < djp_record_end(record); item = djp_item_next(item)) {
-        if (item->key == 0 || (keep->keys >> (item->key & 63) & 1) == 0 || djp_item_kind(item) != DJP_ITEM_ATTRIBUTE) {
+    for (const djp_item *item = djp_record_first(record); item < djp_record_end(record);
+         item = djp_item_next(item)) {
+        if (item->key == 0 || (keep->keys >> (item->key & 63) & 1) == 0 ||
+            djp_item_kind(item) != DJP_ITEM_ATTRIBUTE) {
             continue;
         }
         for (size_t i = 0; i < keep->count; i++) {
@@ -156,7 +160,8 @@ tail_rules__match_attributes(const djp__tail_rules *keep, const djp_span_record 
 static djp_text
 tail_rules__name(const djp_span_record *record)
 {
-    return record->name_at ? (djp_text){(const char *)record + record->name_at, record->name_size} : (djp_text){"", 0};
+    return record->name_at ? (djp_text){(const char *)record + record->name_at, record->name_size}
+                           : (djp_text){"", 0};
 }
 
 uint32_t
@@ -184,10 +189,12 @@ typedef struct tail_rules__root {
 } tail_rules__root;
 
 static void
-tail_rules__read_root(tail_rules__root *out, const djp__tail_rules *keep, const djp_span_record *record)
+tail_rules__read_root(tail_rules__root *out, const djp__tail_rules *keep,
+                      const djp_span_record *record)
 {
     *out = (tail_rules__root){tail_rules__name(record), {"", 0}, 0};
-    for (const djp_item *item = djp_record_first(record); item < djp_record_end(record); item = djp_item_next(item)) {
+    for (const djp_item *item = djp_record_first(record); item < djp_record_end(record);
+         item = djp_item_next(item)) {
         djp_key key = item->key;
         if (key == 0 || djp_item_kind(item) != DJP_ITEM_ATTRIBUTE) {
             continue;
@@ -195,17 +202,19 @@ tail_rules__read_root(tail_rules__root *out, const djp__tail_rules *keep, const 
         djp_text text = {djp_item_payload(item), djp_item_size(item)};
         if (djp_item_type(item) == DJP_STRING && key == keep->http.route) {
             out->route = text;
-        } else if (djp_item_type(item) == DJP_STRING && (key == keep->http.method || key == keep->http.old_method)) {
+        } else if (djp_item_type(item) == DJP_STRING &&
+                   (key == keep->http.method || key == keep->http.old_method)) {
             out->method = text;
-        } else if (djp_item_type(item) == DJP_INT && (key == keep->http.status || key == keep->http.old_status)) {
+        } else if (djp_item_type(item) == DJP_INT &&
+                   (key == keep->http.status || key == keep->http.old_status)) {
             out->status = tail_rules__integer(item);
         }
     }
 }
 
 static uint32_t
-tail_rules__look_back(djp__tail_rules *keep, const djp_span_record *record, const tail_rules__root *root,
-                      unsigned flags)
+tail_rules__look_back(djp__tail_rules *keep, const djp_span_record *record,
+                      const tail_rules__root *root, unsigned flags)
 {
     int kept = (flags & DJP_TAIL_IS_SAMPLED) != 0;
     uint64_t parts[4];
@@ -228,7 +237,8 @@ tail_rules__look_back(djp__tail_rules *keep, const djp_span_record *record, cons
 }
 
 uint32_t
-djp__tail_rules_root(djp__tail_rules *keep, const djp_span_record *record, uint64_t slow_ns, unsigned flags)
+djp__tail_rules_root(djp__tail_rules *keep, const djp_span_record *record, uint64_t slow_ns,
+                     unsigned flags)
 {
     slow_ns = flags & DJP_TAIL_IS_LONG ? 0 : slow_ns;
     tail_rules__root root = {{"", 0}, {"", 0}, 0};
@@ -258,7 +268,8 @@ djp__tail_rules_root(djp__tail_rules *keep, const djp_span_record *record, uint6
 }
 
 int
-djp__tail_rules_is_patient(const djp__tail_rules *keep, djp_text name, int route_comes, uint64_t age_ns)
+djp__tail_rules_is_patient(const djp__tail_rules *keep, djp_text name, int route_comes,
+                           uint64_t age_ns)
 {
     for (uint32_t left = keep->routes; left != 0; left &= left - 1) {
         const tail_rules__rule *rule = &keep->rules[__builtin_ctz(left)];
@@ -276,7 +287,7 @@ void
 djp__tail_rules_counters(djp_tail_history_counters *out, const djp__tail_rules *keep)
 {
     *out = (djp_tail_history_counters){0, 0, 0};
-    if (keep && keep->table) {
+    if (keep != NULL && keep->table) {
         djp__tail_history_counters(out, keep->table);
     }
 }

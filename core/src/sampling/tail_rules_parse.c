@@ -1,4 +1,5 @@
-/* The text of the tail-sampling rules: taken apart once, when telemetry starts. A bad rule costs a warning and nothing else; the others stay. */
+/* The text of the tail-sampling rules: taken apart once, when telemetry starts. A bad rule costs a
+ * warning and nothing else; the others stay. */
 #include "djp/tail_rule.h"
 
 #include "base/str.h"
@@ -10,7 +11,8 @@ enum { KEEP_RULES_LABEL_MAX = 32 };
 
 #define KEEP_RULES_YEAR_S 31536000.0
 
-/* The next rule, up to a semicolon that is not between quotation marks. A mark without its partner is an ordinary character. */
+/* The next rule, up to a semicolon that is not between quotation marks. A mark without its partner
+ * is an ordinary character. */
 static int
 tail_rules_parse_next(djp_text *rule, djp_text *rest)
 {
@@ -19,8 +21,9 @@ tail_rules_parse_next(djp_text *rule, djp_text *rest)
     }
     size_t at = 0;
     while (at < rest->size && rest->data[at] != ';') {
-        const char *mark = rest->data[at] == '"' ? memchr(rest->data + at + 1, '"', rest->size - at - 1) : NULL;
-        at = mark ? (size_t)(mark - rest->data) + 1 : at + 1;
+        const char *mark =
+            rest->data[at] == '"' ? memchr(rest->data + at + 1, '"', rest->size - at - 1) : NULL;
+        at = mark != NULL ? (size_t)(mark - rest->data) + 1 : at + 1;
     }
     *rule = djp__text_trim((djp_text){rest->data, at});
     at += at < rest->size;
@@ -38,7 +41,8 @@ tail_rules_parse_is_letter(char c)
 static int
 tail_rules_parse_is_label_character(char c)
 {
-    return tail_rules_parse_is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+    return tail_rules_parse_is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+           c == '.';
 }
 
 /* Takes "LABEL:" off the front, where it is. */
@@ -50,7 +54,8 @@ tail_rules_parse_take_label(djp_text *rule)
     while (size < rule->size && tail_rules_parse_is_label_character(rule->data[size])) {
         size++;
     }
-    if (size > 0 && size < rule->size && rule->data[size] == ':' && tail_rules_parse_is_letter(rule->data[0])) {
+    if (size > 0 && size < rule->size && rule->data[size] == ':' &&
+        tail_rules_parse_is_letter(rule->data[0])) {
         label = (djp_text){rule->data, size};
         *rule = djp__text_trim((djp_text){rule->data + size + 1, rule->size - size - 1});
     }
@@ -83,7 +88,8 @@ tail_rules_parse_pattern(djp_tail_rule *out, djp_text text)
         text.size -= 2;
     }
     if (text.size == 0 && !out->prefix) {
-        return quoted ? "there is nothing between the quotation marks" : "the text to compare with is missing";
+        return quoted ? "there is nothing between the quotation marks"
+                      : "the text to compare with is missing";
     }
     if (text.size > 0 && memchr(text.data, '"', text.size)) {
         return "a quotation mark has no partner";
@@ -110,8 +116,8 @@ tail_rules_parse_duration(uint64_t *out, djp_text text)
     double amount;
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         if (djp__text_equal((djp_text){text.data + size, text.size - size}, units[i].unit) &&
-            djp__parse_double((djp_text){text.data, size}, &amount) && amount * units[i].seconds >= 1e-6 &&
-            amount * units[i].seconds <= KEEP_RULES_YEAR_S) {
+            djp__parse_double((djp_text){text.data, size}, &amount) &&
+            amount * units[i].seconds >= 1e-6 && amount * units[i].seconds <= KEEP_RULES_YEAR_S) {
             *out = (uint64_t)(amount * units[i].seconds * 1e9 + 0.5);
             return NULL;
         }
@@ -123,7 +129,7 @@ static const char *
 tail_rules_parse_attribute(djp_tail_rule *out, djp_text text)
 {
     const char *equals = text.size > 0 ? memchr(text.data, '=', text.size) : NULL;
-    if (!equals) {
+    if (equals == NULL) {
         return "it needs the form KEY=VALUE";
     }
     size_t size = (size_t)(equals - text.data);
@@ -145,7 +151,9 @@ tail_rules_parse_route(djp_tail_rule *out, djp_text text)
         return "it needs the form ROUTE > DURATION";
     }
     const char *problem = tail_rules_parse_pattern(out, (djp_text){text.data, at - 1});
-    return problem ? problem : tail_rules_parse_duration(&out->duration_ns, (djp_text){text.data + at, text.size - at});
+    return problem != NULL ? problem
+                           : tail_rules_parse_duration(&out->duration_ns,
+                                                       (djp_text){text.data + at, text.size - at});
 }
 
 static const char *
@@ -153,7 +161,8 @@ tail_rules_parse_slowest(djp_tail_rule *out, djp_text text)
 {
     double percent;
     if (text.size < 2 || text.data[text.size - 1] != '%' ||
-        !djp__parse_double((djp_text){text.data, text.size - 1}, &percent) || percent < 0.01 || percent > 50) {
+        !djp__parse_double((djp_text){text.data, text.size - 1}, &percent) || percent < 0.01 ||
+        percent > 50) {
         return "it needs a part from 0.01% to 50%";
     }
     out->part = percent / 100;
@@ -216,12 +225,12 @@ djp_tail_rules_parse(djp_tail_rule *out, djp_text text, djp_tail_rule_bad bad, v
         }
         djp_tail_rule read;
         const char *problem = tail_rules_parse_read(&read, rule);
-        if (!problem && tail_rules_parse_is_second(out, count, read.kind)) {
+        if (problem == NULL && tail_rules_parse_is_second(out, count, read.kind)) {
             problem = "there is one of its kind already";
-        } else if (!problem && count == DJP_TAIL_RULES_MAX) {
+        } else if (problem == NULL && count == DJP_TAIL_RULES_MAX) {
             problem = "there are 32 rules already";
         }
-        if (!problem) {
+        if (problem == NULL) {
             out[count++] = read;
         } else if (bad) {
             bad(user, rule, problem);

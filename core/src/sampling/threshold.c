@@ -1,5 +1,5 @@
-/* Thresholds: from a ratio, to and from hex digits, and in the "ot" member of tracestate. Works on numbers and short stack buffers;
- * allocates only to change a tracestate. */
+/* Thresholds: from a ratio, to and from hex digits, and in the "ot" member of tracestate. Works on
+ * numbers and short stack buffers; allocates only to change a tracestate. */
 #include "sampling/threshold.h"
 
 #include <math.h>
@@ -74,7 +74,8 @@ djp__threshold_parse(uint64_t *out, djp_text text)
 static int
 threshold_is_key(djp_text part, const char *key, size_t key_size)
 {
-    return part.size > key_size && memcmp(part.data, key, key_size) == 0 && part.data[key_size] == ':';
+    return part.size > key_size && memcmp(part.data, key, key_size) == 0 &&
+           part.data[key_size] == ':';
 }
 
 djp_text
@@ -104,7 +105,8 @@ djp__ot_set_threshold(djp_tracestate **out, djp_tracestate *state, uint64_t thre
     }
     djp_text rest = djp_tracestate_get(state, DJP_TEXT("ot")), part;
     while (djp__text_split(&part, &rest, ';')) {
-        if (part.size == 0 || threshold_is_key(part, "th", 2) || size + 1 + part.size > THRESHOLD__OT_MAX) {
+        if (part.size == 0 || threshold_is_key(part, "th", 2) ||
+            size + 1 + part.size > THRESHOLD__OT_MAX) {
             continue;
         }
         if (size > 0) {
@@ -142,5 +144,6 @@ uint64_t
 djp__randomness_of(const uint8_t trace_id[16], djp_tracestate *state)
 {
     djp_text none = {NULL, 0};
-    return djp__randomness_in(trace_id, state ? djp_tracestate_get(state, DJP_TEXT("ot")) : none);
+    return djp__randomness_in(trace_id,
+                              state != NULL ? djp_tracestate_get(state, DJP_TEXT("ot")) : none);
 }

@@ -1,4 +1,5 @@
-/* The 56-bit threshold against which the randomness of a trace id is held, and its text in the "ot" member of tracestate. */
+/* The 56-bit threshold against which the randomness of a trace id is held, and its text in the "ot"
+ * member of tracestate. */
 #ifndef DJP_SAMPLING_THRESHOLD_H
 #define DJP_SAMPLING_THRESHOLD_H
 
@@ -10,20 +11,24 @@
 /* A threshold that no trace id reaches. */
 #define DJP_THRESHOLD_NEVER (1ull << 56)
 
-/* The threshold for a ratio, rounded to four significant hex digits. 1 and more give 0; 0, less and NaN DJP_THRESHOLD_NEVER. */
+/* The threshold for a ratio, rounded to four significant hex digits. 1 and more give 0; 0, less and
+ * NaN DJP_THRESHOLD_NEVER. */
 uint64_t djp__threshold_of(double ratio);
-/* Writes the value of "th:" (1-14 lower-case digits, no trailing zeros, "0" for 0) and a NUL; returns its length. Thresholds of
- * 2^56 and above cannot be written and give an empty text. */
+/* Writes the value of "th:" (1-14 lower-case digits, no trailing zeros, "0" for 0) and a NUL;
+ * returns its length. Thresholds of 2^56 and above cannot be written and give an empty text. */
 size_t djp__threshold_hex(char out[15], uint64_t threshold);
 /* Reads such a value; returns 1 when valid. Borrows. */
 int djp__threshold_parse(uint64_t *out, djp_text text);
 
-/* Finds a sub-key of the "ot" member's value ("th:c;rv:..."); {NULL, 0} when absent. Borrows from member. */
+/* Finds a sub-key of the "ot" member's value ("th:c;rv:..."); {NULL, 0} when absent. Borrows from
+ * member. */
 djp_text djp__ot_get(djp_text member, const char *key);
-/* The tracestate with th replaced (or removed for DJP_THRESHOLD_NONE), other sub-keys as they are. NULL in *out is the empty list.
- * Returns 0 when it could not be made. Borrows state; the caller owns *out. */
+/* The tracestate with th replaced (or removed for DJP_THRESHOLD_NONE), other sub-keys as they are.
+ * NULL in *out is the empty list. Returns 0 when it could not be made. Borrows state; the caller
+ * owns *out. */
 int djp__ot_set_threshold(djp_tracestate **out, djp_tracestate *state, uint64_t threshold);
-/* The tracestate for sampled roots at this threshold; NULL when it cannot be written or memory is short. The caller owns it. */
+/* The tracestate for sampled roots at this threshold; NULL when it cannot be written or memory is
+ * short. The caller owns it. */
 djp_tracestate *djp__ot_root_state(uint64_t threshold);
 
 /* 56 random bits: the end of the trace id. */

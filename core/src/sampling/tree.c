@@ -1,4 +1,5 @@
-/* Trees of samplers: made from the leaves upwards, checked against their bounds on the way, freed as a whole. */
+/* Trees of samplers: made from the leaves upwards, checked against their bounds on the way, freed
+ * as a whole. */
 #include "sampling/tree.h"
 
 #include <math.h>
@@ -29,15 +30,16 @@ sampler_tree__note(djp__sampler_notes *notes, const djp_attribute *attribute)
     djp_text key = sampler_tree__cut(attribute->key), text = {"", 0};
     djp_value value = attribute->value;
     int is_text = value.type == DJP_STRING;
-    if (notes->count == DJP_SAMPLER_ATTRIBUTES_MAX || key.size == 0 || (!is_text && value.type > DJP_DOUBLE) ||
-        value.type == DJP_EMPTY || (value.type == DJP_DOUBLE && !isfinite(value.as.real))) {
+    if (notes->count == DJP_SAMPLER_ATTRIBUTES_MAX || key.size == 0 ||
+        (!is_text && value.type > DJP_DOUBLE) || value.type == DJP_EMPTY ||
+        (value.type == DJP_DOUBLE && !isfinite(value.as.real))) {
         return 0;
     }
     if (is_text) {
         text = sampler_tree__cut(value.as.text);
     }
     char *copy = djp__alloc(key.size + text.size + 2);
-    if (!copy) {
+    if (copy == NULL) {
         return 0;
     }
     memcpy(copy, key.data, key.size);
@@ -55,7 +57,7 @@ sampler_tree__note(djp__sampler_notes *notes, const djp_attribute *attribute)
 void
 djp__sampler_notes_unref(djp__sampler_notes *notes)
 {
-    if (!notes || djp_sub_acq_rel(&notes->refs, 1u) != 1) {
+    if (notes == NULL || djp_sub_acq_rel(&notes->refs, 1u) != 1) {
         return;
     }
     for (uint32_t i = 0; i < notes->count; i++) {
@@ -87,7 +89,7 @@ static djp_sampler *
 sampler_tree__new(djp__sampler_form form)
 {
     djp_sampler *node = djp__calloc(1, sizeof *node);
-    if (node) {
+    if (node != NULL) {
         node->form = form;
         node->depth = 1;
         node->nodes = 1;
@@ -101,7 +103,7 @@ sampler_tree__new(djp__sampler_form form)
 void
 djp_sampler_free(djp_sampler *sampler)
 {
-    if (!sampler) {
+    if (sampler == NULL) {
         return;
     }
     djp_sampler_free(sampler->child);
@@ -121,7 +123,8 @@ djp_sampler_free(djp_sampler *sampler)
 static int
 sampler_tree__count(djp_sampler *node, const djp_sampler *child)
 {
-    if (child->depth >= DJP_SAMPLER_DEPTH_MAX || node->nodes + child->nodes > DJP_SAMPLER_NODES_MAX) {
+    if (child->depth >= DJP_SAMPLER_DEPTH_MAX ||
+        node->nodes + child->nodes > DJP_SAMPLER_NODES_MAX) {
         return 0;
     }
     node->nodes += child->nodes;
@@ -134,8 +137,8 @@ sampler_tree__count(djp_sampler *node, const djp_sampler *child)
 static djp_sampler *
 sampler_tree__above(djp__sampler_form form, djp_sampler *child)
 {
-    djp_sampler *node = child ? sampler_tree__new(form) : NULL;
-    if (!node || !sampler_tree__count(node, child)) {
+    djp_sampler *node = child != NULL ? sampler_tree__new(form) : NULL;
+    if (node == NULL || !sampler_tree__count(node, child)) {
         djp_sampler_free(node);
         djp_sampler_free(child);
         return NULL;
@@ -148,7 +151,7 @@ djp_sampler *
 djp_sampler_always_on(void)
 {
     djp_sampler *node = sampler_tree__new(DJP_SAMPLER_TREE_ON);
-    if (node) {
+    if (node != NULL) {
         node->threshold = 0;
         node->state = djp__ot_root_state(0);
     }
@@ -171,7 +174,7 @@ djp_sampler *
 djp_sampler_probability(double ratio)
 {
     djp_sampler *node = sampler_tree__new(DJP_SAMPLER_TREE_PROBABILITY);
-    if (node) {
+    if (node != NULL) {
         ratio = ratio > 0 ? ratio : 0;
         node->number = ratio < 1 ? ratio : 1;
         node->threshold = djp__threshold_of(node->number);
@@ -196,7 +199,7 @@ djp_sampler *
 djp_sampler_rate_limited(double per_second)
 {
     djp_sampler *node = sampler_tree__new(DJP_SAMPLER_TREE_RATE);
-    if (node) {
+    if (node != NULL) {
         sampler_tree__set_rate(node, per_second);
     }
     return node;
@@ -206,7 +209,7 @@ djp_sampler *
 djp_sampler_at_least(double per_second, djp_sampler *delegate)
 {
     djp_sampler *node = sampler_tree__above(DJP_SAMPLER_TREE_AT_LEAST, delegate);
-    if (node) {
+    if (node != NULL) {
         sampler_tree__set_rate(node, per_second);
     }
     return node;
@@ -222,8 +225,8 @@ djp_sampler *
 djp_sampler_annotating(const djp_attribute *attributes, size_t count, djp_sampler *delegate)
 {
     djp_sampler *node = sampler_tree__above(DJP_SAMPLER_TREE_ANNOTATING, delegate);
-    djp__sampler_notes *notes = node ? djp__calloc(1, sizeof *notes) : NULL;
-    if (!notes) {
+    djp__sampler_notes *notes = node != NULL ? djp__calloc(1, sizeof *notes) : NULL;
+    if (notes == NULL) {
         djp_sampler_free(node);
         return NULL;
     }
@@ -258,12 +261,13 @@ sampler_tree__copy_terms(const djp_sampler_term *terms, size_t count)
         size += sampler_tree__cut(terms[i].key).size + sampler_tree__cut(terms[i].pattern).size;
     }
     djp_sampler_term *copy = djp__alloc(size + 1);
-    if (!copy) {
+    if (copy == NULL) {
         return NULL;
     }
     char *at = (char *)(copy + count);
     for (size_t i = 0; i < count; i++) {
-        djp_text key = sampler_tree__cut(terms[i].key), pattern = sampler_tree__cut(terms[i].pattern);
+        djp_text key = sampler_tree__cut(terms[i].key),
+                 pattern = sampler_tree__cut(terms[i].pattern);
         copy[i] = terms[i];
         copy[i].key = (djp_text){at, key.size};
         memcpy(at, key.data, key.size);
@@ -294,14 +298,15 @@ sampler_tree__has_room(djp_sampler *rules)
     }
     size_t places = rules->rule_places ? rules->rule_places * 2 : 4;
     djp__sampler_rule *grown = djp__realloc(rules->rules, places * sizeof *grown);
-    if (grown) {
+    if (grown != NULL) {
         rules->rules = grown;
         rules->rule_places = places;
     }
     return grown != NULL;
 }
 
-/* A way to the new rule: by the map when it only asks for one name, so that thousands of names cost one look; else by the list. */
+/* A way to the new rule: by the map when it only asks for one name, so that thousands of names cost
+ * one look; else by the list. */
 static int
 sampler_tree__index(djp_sampler *rules, uint32_t number)
 {
@@ -310,7 +315,8 @@ sampler_tree__index(djp_sampler *rules, uint32_t number)
     if (rule->count == 1 && term->test == DJP_SAMPLER_NAME && !term->negated && !term->prefix) {
         djp_text name = term->pattern;
         return djp__map_get(&rules->names, name.data, name.size) != NULL ||
-               djp__map_set(&rules->names, name.data, name.size, (void *)((uintptr_t)number + 1)) == 0;
+               djp__map_set(&rules->names, name.data, name.size, (void *)((uintptr_t)number + 1)) ==
+                   0;
     }
     if (rules->last != UINT32_MAX) {
         rules->rules[rules->last].next = number;
@@ -322,15 +328,19 @@ sampler_tree__index(djp_sampler *rules, uint32_t number)
 }
 
 int
-djp_sampler_add_rule(djp_sampler *rules, const djp_sampler_term *terms, size_t count, djp_sampler *sampler)
+djp_sampler_add_rule(djp_sampler *rules, const djp_sampler_term *terms, size_t count,
+                     djp_sampler *sampler)
 {
-    int fits = rules && rules->form == DJP_SAMPLER_TREE_RULES && sampler && count <= DJP_SAMPLER_TERMS_MAX;
-    if (!fits || sampler->depth >= DJP_SAMPLER_DEPTH_MAX || rules->nodes + sampler->nodes > DJP_SAMPLER_NODES_MAX) {
+    int fits = rules && rules->form == DJP_SAMPLER_TREE_RULES && sampler != NULL &&
+               count <= DJP_SAMPLER_TERMS_MAX;
+    if (!fits || sampler->depth >= DJP_SAMPLER_DEPTH_MAX ||
+        rules->nodes + sampler->nodes > DJP_SAMPLER_NODES_MAX) {
         djp_sampler_free(sampler);
         return DJP_EINVAL;
     }
-    djp_sampler_term *copy = sampler_tree__has_room(rules) ? sampler_tree__copy_terms(terms, count) : NULL;
-    if (!copy) {
+    djp_sampler_term *copy =
+        sampler_tree__has_room(rules) ? sampler_tree__copy_terms(terms, count) : NULL;
+    if (copy == NULL) {
         djp_sampler_free(sampler);
         return DJP_ENOMEM;
     }
@@ -351,7 +361,8 @@ djp_sampler_is_ratio(double *ratio, int *parent_based, const djp_sampler *sample
 {
     int annotated = 0;
     *parent_based = 0;
-    while (sampler->form == DJP_SAMPLER_TREE_ANNOTATING || sampler->form == DJP_SAMPLER_TREE_PARENT) {
+    while (sampler->form == DJP_SAMPLER_TREE_ANNOTATING ||
+           sampler->form == DJP_SAMPLER_TREE_PARENT) {
         annotated |= sampler->form == DJP_SAMPLER_TREE_ANNOTATING;
         *parent_based |= sampler->form == DJP_SAMPLER_TREE_PARENT;
         sampler = sampler->child;

@@ -1,5 +1,6 @@
-/* Composable samplers at work. Constructors are in djp/sampler.h; here is what the trace layer asks of a tree. A tree is immutable but
- * for the state of its rate limits, so any number of threads may ask it at once. */
+/* Composable samplers at work. Constructors are in djp/sampler.h; here is what the trace layer asks
+ * of a tree. A tree is immutable but for the state of its rate limits, so any number of threads may
+ * ask it at once. */
 #ifndef DJP_SAMPLING_TREE_H
 #define DJP_SAMPLING_TREE_H
 
@@ -23,7 +24,8 @@ typedef enum djp__sampler_form {
     DJP_SAMPLER_TREE_RULES
 } djp__sampler_form;
 
-/* Attributes that the annotating nodes on a way add, inner ones first. Shared by the node and by roots that are being started. */
+/* Attributes that the annotating nodes on a way add, inner ones first. Shared by the node and by
+ * roots that are being started. */
 typedef struct djp__sampler_notes {
     DJP_ATOMIC(uint32_t) refs; /* relaxed up, acquire-release down */
     uint32_t own; /* of the node itself; those of outer nodes follow */
@@ -46,8 +48,10 @@ struct djp_sampler {
     double number; /* the ratio or the rate */
     uint64_t threshold;
     djp_tracestate *state; /* "ot=th:..." for roots without one; may be NULL */
-    uint64_t period_ns, saved_ns; /* of a rate limit: between two traces, and what may be saved up; 0: none at all */
-    DJP_ATOMIC(uint64_t) due_ns; /* when the next trace is due at that rate. Any thread, acquire-release */
+    /* of a rate limit: between two traces, and what may be saved up; 0: none at all */
+    uint64_t period_ns, saved_ns;
+    /* when the next trace is due at that rate. Any thread, acquire-release */
+    DJP_ATOMIC(uint64_t) due_ns;
     djp_sampler *child; /* owned */
     djp__sampler_notes *notes; /* a reference */
     djp__sampler_rule *rules; /* owned */
@@ -83,7 +87,8 @@ typedef struct djp__sampler_intent {
     djp__sampler_notes *notes; /* to be added; may be NULL */
 } djp__sampler_intent;
 
-void djp__sampler_intend(djp__sampler_intent *out, djp_sampler *tree, const djp__sampler_input *input);
+void
+djp__sampler_intend(djp__sampler_intent *out, djp_sampler *tree, const djp__sampler_input *input);
 
 void djp__sampler_notes_unref(djp__sampler_notes *notes); /* accepts NULL */
 /* Appends the text. */

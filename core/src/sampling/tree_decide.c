@@ -1,4 +1,5 @@
-/* What a tree of samplers says about one root. One walk from the top to a leaf; no allocation, no lock. */
+/* What a tree of samplers says about one root. One walk from the top to a leaf; no allocation, no
+ * lock. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -10,7 +11,8 @@
 
 /* ---- rate limits ---- */
 
-/* Takes one of the traces that are due, by the virtual schedule of a leaky bucket: one number says all. */
+/* Takes one of the traces that are due, by the virtual schedule of a leaky bucket: one number says
+ * all. */
 static int
 sampler_intent__take(djp_sampler *node, uint64_t now)
 {
@@ -46,7 +48,8 @@ sampler_intent__fits_value(const djp_sampler_term *term, const djp_value *value)
     case DJP_INT:
         return sampler_intent__fits(term, djp__digits(room, value->as.integer));
     case DJP_BOOL:
-        return sampler_intent__fits(term, value->as.boolean ? (djp_text){"true", 4} : (djp_text){"false", 5});
+        return sampler_intent__fits(term, value->as.boolean ? (djp_text){"true", 4}
+                                                            : (djp_text){"false", 5});
     default:
         return term->prefix && term->pattern.size == 0;
     }
@@ -58,7 +61,8 @@ sampler_intent__has(const djp_sampler_term *term, const djp__sampler_input *inpu
 {
     for (size_t i = input->attribute_count; i > 0; i--) {
         const djp_attribute *attribute = &input->attributes[i - 1];
-        if (attribute->key.size == term->key.size && memcmp(attribute->key.data, term->key.data, term->key.size) == 0) {
+        if (attribute->key.size == term->key.size &&
+            memcmp(attribute->key.data, term->key.data, term->key.size) == 0) {
             return sampler_intent__fits_value(term, &attribute->value);
         }
     }
@@ -105,8 +109,9 @@ sampler_intent__rule(const djp_sampler *node, const djp__sampler_input *input)
 {
     uint32_t named = UINT32_MAX;
     if (node->names.count > 0) {
-        void *found = djp__map_get(&node->names, input->name.size ? input->name.data : "", input->name.size);
-        named = found ? (uint32_t)((uintptr_t)found - 1) : UINT32_MAX;
+        void *found =
+            djp__map_get(&node->names, input->name.size ? input->name.data : "", input->name.size);
+        named = found != NULL ? (uint32_t)((uintptr_t)found - 1) : UINT32_MAX;
     }
     for (uint32_t i = node->first; i < named; i = node->rules[i].next) {
         if (sampler_intent__meets(&node->rules[i], input)) {
@@ -159,9 +164,11 @@ typedef struct sampler_intent__path {
     unsigned count;
 } sampler_intent__path;
 
-/* Every rate on the way is used up by what is kept anyway, the innermost first, and a rate that is not yet used up keeps. */
+/* Every rate on the way is used up by what is kept anyway, the innermost first, and a rate that is
+ * not yet used up keeps. */
 static void
-sampler_intent__fill_up(djp__sampler_intent *out, sampler_intent__path *path, const djp__sampler_input *input)
+sampler_intent__fill_up(djp__sampler_intent *out, sampler_intent__path *path,
+                        const djp__sampler_input *input)
 {
     while (path->count > 0 && !out->drop) {
         djp_sampler *limit = path->limits[--path->count];
@@ -182,9 +189,9 @@ djp__sampler_intend(djp__sampler_intent *out, djp_sampler *tree, const djp__samp
     out->reliable = 1;
     out->threshold = DJP_THRESHOLD_NEVER;
     path.count = 0;
-    while (node) {
+    while (node != NULL) {
         leaf = node;
-        out->notes = node->notes ? node->notes : out->notes;
+        out->notes = node->notes != NULL ? node->notes : out->notes;
         if (node->form == DJP_SAMPLER_TREE_AT_LEAST) {
             path.limits[path.count++] = node;
         }
@@ -193,7 +200,8 @@ djp__sampler_intend(djp__sampler_intent *out, djp_sampler *tree, const djp__samp
             out->sampled = (input->parent->flags & DJP_FLAG_SAMPLED) != 0;
             break;
         }
-        node = node->form == DJP_SAMPLER_TREE_RULES ? sampler_intent__rule(node, input) : node->child;
+        node =
+            node->form == DJP_SAMPLER_TREE_RULES ? sampler_intent__rule(node, input) : node->child;
     }
     if (!out->followed) {
         sampler_intent__leaf(out, leaf, input);

@@ -4,7 +4,8 @@
 #include "base/buf.h"
 #include "sampling/tree.h"
 
-static const char *const sampler_write__kinds[] = {"", "internal", "server", "client", "producer", "consumer"};
+static const char *const sampler_write__kinds[] = {"",       "internal", "server",
+                                                   "client", "producer", "consumer"};
 
 /* Between quotation marks; a star only where it stands for any ending. */
 static void

@@ -1,5 +1,6 @@
-/* The text of a tree of samplers, read by descent. Any bytes may come: the depth, the number of nodes and each text are bounded, and what is
- * wrong is told by its place and what was expected there. */
+/* The text of a tree of samplers, read by descent. Any bytes may come: the depth, the number of
+ * nodes and each text are bounded, and what is wrong is told by its place and what was expected
+ * there. */
 #include "djp/sampler.h"
 
 #include "base/mem.h"
@@ -84,7 +85,8 @@ sampler_text_number(sampler_text *in, double *out, djp_text *digits)
 {
     sampler_text_skip(in);
     size_t start = in->at;
-    while (in->at < in->size && in->text[in->at] != '\0' && strchr("0123456789+-.eE", in->text[in->at])) {
+    while (in->at < in->size && in->text[in->at] != '\0' &&
+           strchr("0123456789+-.eE", in->text[in->at])) {
         in->at++;
     }
     *digits = (djp_text){in->text + start, in->at - start};
@@ -100,7 +102,7 @@ static int
 sampler_text_keep(sampler_text *in, djp_text *out, const char *text, size_t size)
 {
     char *copy = djp__arena_alloc(&in->arena, size + 1);
-    if (!copy) {
+    if (copy == NULL) {
         in->result = DJP_ENOMEM;
         return 0;
     }
@@ -109,14 +111,15 @@ sampler_text_keep(sampler_text *in, djp_text *out, const char *text, size_t size
     return 1;
 }
 
-/* A text between quotation marks, in which \" and \\ and \* stand for themselves. With prefix, a star at its end stands for any ending. */
+/* A text between quotation marks, in which \" and \\ and \* stand for themselves. With prefix, a
+ * star at its end stands for any ending. */
 static int
 sampler_text_string(sampler_text *in, djp_text *out, int *prefix)
 {
     char room[DJP_SAMPLER_TEXT_MAX];
     size_t size = 0;
     int star = 0;
-    if (prefix && sampler_text_has(in, "*")) {
+    if (prefix != NULL && sampler_text_has(in, "*")) {
         *out = (djp_text){"", 0};
         return *prefix = 1;
     }
@@ -137,7 +140,7 @@ sampler_text_string(sampler_text *in, djp_text *out, int *prefix)
         return sampler_text_expected(in, "a quotation mark at the end of the text");
     }
     in->at++;
-    if (prefix) {
+    if (prefix != NULL) {
         *prefix = star;
         size -= (size_t)star;
     }
@@ -193,8 +196,8 @@ sampler_text_term(sampler_text *in, sampler_text_rule *rule)
     }
     if (test > DJP_SAMPLER_ATTRIBUTE) {
         in->at = start;
-        return sampler_text_expected(
-            in, "a condition: any, root, remote_parent, parent_sampled, kind(..), name(..) or attribute(..)");
+        return sampler_text_expected(in, "a condition: any, root, remote_parent, parent_sampled, "
+                                         "kind(..), name(..) or attribute(..)");
     }
     term->test = (djp_sampler_test)test;
     if (test < DJP_SAMPLER_KIND) {
@@ -204,9 +207,11 @@ sampler_text_term(sampler_text *in, sampler_text_rule *rule)
     if (test == DJP_SAMPLER_KIND) {
         good = good && sampler_text_kind(in, &term->kind);
     } else if (test == DJP_SAMPLER_ATTRIBUTE) {
-        good = good && sampler_text_string(in, &term->key, NULL) && sampler_text_take(in, "=", "an equals sign");
+        good = good && sampler_text_string(in, &term->key, NULL) &&
+               sampler_text_take(in, "=", "an equals sign");
     }
-    good = good && (test == DJP_SAMPLER_KIND || sampler_text_string(in, &term->pattern, &term->prefix));
+    good = good &&
+           (test == DJP_SAMPLER_KIND || sampler_text_string(in, &term->pattern, &term->prefix));
     return good && sampler_text_take(in, ")", "a closing parenthesis");
 }
 
@@ -216,7 +221,7 @@ sampler_text_term(sampler_text *in, sampler_text_rule *rule)
 static djp_sampler *
 sampler_text_made(sampler_text *in, djp_sampler *node)
 {
-    if (!node && in->result == 0) {
+    if (node == NULL && in->result == 0) {
         in->result = DJP_ENOMEM;
     }
     return node;
@@ -266,8 +271,10 @@ static int
 sampler_text_whole(int64_t *out, djp_text digits)
 {
     uint64_t size;
-    int is_signed = digits.data[0] == '-' || digits.data[0] == '+', is_negative = digits.data[0] == '-';
-    if (!djp__parse_u64((djp_text){digits.data + is_signed, digits.size - (size_t)is_signed}, &size) ||
+    int is_signed = digits.data[0] == '-' || digits.data[0] == '+',
+        is_negative = digits.data[0] == '-';
+    if (!djp__parse_u64((djp_text){digits.data + is_signed, digits.size - (size_t)is_signed},
+                        &size) ||
         size > (uint64_t)INT64_MAX + (uint64_t)is_negative) {
         return 0;
     }
@@ -318,7 +325,8 @@ sampler_text_annotating(sampler_text *in)
     while (good && more) {
         sampler_text_skip(in);
         if (in->added + count == DJP_SAMPLER_ATTRIBUTES_MAX) {
-            sampler_text_expected(in, "at most 32 attributes, with those of the samplers around it");
+            sampler_text_expected(in,
+                                  "at most 32 attributes, with those of the samplers around it");
             return NULL;
         }
         djp_attribute *item = &items[count++];
@@ -329,9 +337,10 @@ sampler_text_annotating(sampler_text *in)
         good = good && (more || sampler_text_take(in, "}", "a comma or a closing brace"));
     }
     in->added += count;
-    djp_sampler *child = good && sampler_text_take(in, ",", "a comma") ? sampler_text_node(in) : NULL;
+    djp_sampler *child =
+        good && sampler_text_take(in, ",", "a comma") ? sampler_text_node(in) : NULL;
     in->added -= count;
-    if (!child || !sampler_text_take(in, ")", "a closing parenthesis")) {
+    if (child == NULL || !sampler_text_take(in, ")", "a closing parenthesis")) {
         djp_sampler_free(child);
         return NULL;
     }
@@ -350,11 +359,13 @@ sampler_text_inside(sampler_text *in, int rate, double maximum, int sampler,
     int good = !rate || sampler_text_number(in, &number, &digits);
     if (good && !(number >= 0 && number <= maximum)) {
         in->at = start;
-        good = sampler_text_expected(in, maximum > 1 ? "a number from 0 to 1,000,000" : "a number from 0 to 1");
+        good = sampler_text_expected(in, maximum > 1 ? "a number from 0 to 1,000,000"
+                                                     : "a number from 0 to 1");
     }
     good = good && (!rate || !sampler || sampler_text_take(in, ",", "a comma"));
     child = good && sampler ? sampler_text_node(in) : NULL;
-    if (!good || (sampler && !child) || !sampler_text_take(in, ")", "a closing parenthesis")) {
+    if (!good || (sampler && child == NULL) ||
+        !sampler_text_take(in, ")", "a closing parenthesis")) {
         djp_sampler_free(child);
         return NULL;
     }
@@ -398,7 +409,8 @@ sampler_text_named(sampler_text *in, djp_text word)
     if (djp__text_equal_nocase(word, "parent_threshold")) {
         return sampler_text_inside(in, 0, 1, 1, sampler_text_make_parent);
     }
-    return djp__text_equal_nocase(word, "annotating") ? sampler_text_annotating(in) : sampler_text_rules(in);
+    return djp__text_equal_nocase(word, "annotating") ? sampler_text_annotating(in)
+                                                      : sampler_text_rules(in);
 }
 
 static int
@@ -417,7 +429,8 @@ sampler_text_is_named(djp_text word)
 static djp_sampler *
 sampler_text_node(sampler_text *in)
 {
-    djp_sampler *(*const leaves[])(void) = {djp_sampler_always_on, djp_sampler_always_off, djp_sampler_drop};
+    djp_sampler *(*const leaves[])(void) = {djp_sampler_always_on, djp_sampler_always_off,
+                                            djp_sampler_drop};
     static const char *const words[] = {"always_on", "always_off", "drop"};
     size_t start = (sampler_text_skip(in), in->at);
     if (in->depth == DJP_SAMPLER_DEPTH_MAX || in->nodes == DJP_SAMPLER_NODES_MAX) {
@@ -433,13 +446,14 @@ sampler_text_node(sampler_text *in)
     }
     if (!sampler_text_is_named(word)) {
         in->at = start;
-        sampler_text_expected(
-            in, "a sampler: always_on, always_off, drop, probability(..), rate_limited(..), at_least(..), "
-                "parent_threshold(..), rule_based(..) or annotating(..)");
+        sampler_text_expected(in, "a sampler: always_on, always_off, drop, probability(..), "
+                                  "rate_limited(..), at_least(..), "
+                                  "parent_threshold(..), rule_based(..) or annotating(..)");
         return NULL;
     }
     in->depth++;
-    djp_sampler *node = sampler_text_take(in, "(", "an opening parenthesis") ? sampler_text_named(in, word) : NULL;
+    djp_sampler *node =
+        sampler_text_take(in, "(", "an opening parenthesis") ? sampler_text_named(in, word) : NULL;
     in->depth--;
     return node;
 }
@@ -451,7 +465,7 @@ djp_sampler_parse(djp_sampler **out, djp_text text, djp_sampler_error *error)
     djp__arena_init(&in.arena, 0);
     djp_sampler *node = sampler_text_node(&in);
     sampler_text_skip(&in);
-    if (node && in.at < in.size) {
+    if (node != NULL && in.at < in.size) {
         sampler_text_expected(&in, "the end of the text");
     }
     djp__arena_fini(&in.arena);
@@ -459,7 +473,7 @@ djp_sampler_parse(djp_sampler **out, djp_text text, djp_sampler_error *error)
         djp_sampler_free(node);
         node = NULL;
     }
-    if (error) {
+    if (error != NULL) {
         *error = in.error;
     }
     *out = node;

@@ -9,8 +9,9 @@ djp_config_resolve_request(djp_options *out, const djp_config_request *request)
 }
 
 int
-djp_config_resolve(djp_options *out, djp_config_lookup lookup, void *lookup_user, const djp_config_override *overrides,
-                   size_t override_count, const char *default_service_name, djp_config_warn warn, void *warn_user)
+djp_config_resolve(djp_options *out, djp_config_lookup lookup, void *lookup_user,
+                   const djp_config_override *overrides, size_t override_count,
+                   const char *default_service_name, djp_config_warn warn, void *warn_user)
 {
     djp_config_request request = {
         .lookup = lookup,

@@ -1,5 +1,5 @@
-/* What fork(2) does to an instance. The forking thread waits, for a bounded time, until the worker is
- * between two steps, so that the child inherits whole structures; the child only resets: thread,
+/* What fork(2) does to an instance. The forking thread waits, for a bounded time, until the worker
+ * is between two steps, so that the child inherits whole structures; the child only resets: thread,
  * connection and waiting items are the parent's. */
 #include "oplog/oplog.h"
 #include "sdk/sdk.h"

@@ -2,14 +2,16 @@
 #include "djp/sdk.h"
 #include "sdk/sdk.h"
 
-/* What the listener at hand says to a wish for port: 0 when that is it, DJP_EEXIST for another one. With the lock held. */
+/* What the listener at hand says to a wish for port: 0 when that is it, DJP_EEXIST for another one.
+ * With the lock held. */
 static int
 prometheus_endpoint_same(const djp_sdk *sdk, int port)
 {
     return djp__prometheus_http_port(sdk->listener) == port ? 0 : DJP_EEXIST;
 }
 
-/* A forked child has the parent's listener as memory only. With the lock held; the caller stops what it gets. */
+/* A forked child has the parent's listener as memory only. With the lock held; the caller stops
+ * what it gets. */
 static djp__prometheus_http *
 prometheus_endpoint_take_inherited(djp_sdk *sdk)
 {

@@ -1,5 +1,6 @@
-/* The resource: who this process is. Built by the worker when it starts, so that a forked child has its own process id and instance
- * id; the user's own attributes win over everything found here but the service name, which the configuration has decided. */
+/* The resource: who this process is. Built by the worker when it starts, so that a forked child has
+ * its own process id and instance id; the user's own attributes win over everything found here but
+ * the service name, which the configuration has decided. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +28,7 @@ static const char *
 sdk_resource_copy(sdk_resource__list *list, const char *text, size_t size)
 {
     char *copy = djp__arena_alloc(&list->arena, size + 1);
-    if (!copy) {
+    if (copy == NULL) {
         list->failed = 1;
         return NULL;
     }
@@ -36,7 +37,8 @@ sdk_resource_copy(sdk_resource__list *list, const char *text, size_t size)
     return copy;
 }
 
-/* The item of that key, made when new; NULL when the list is full. Takes text that lives in the arena or for ever. */
+/* The item of that key, made when new; NULL when the list is full. Takes text that lives in the
+ * arena or for ever. */
 static djp_attribute *
 sdk_resource_item(sdk_resource__list *list, const char *key)
 {
@@ -58,12 +60,12 @@ sdk_resource_item(sdk_resource__list *list, const char *key)
 static void
 sdk_resource_set(sdk_resource__list *list, const char *key, const char *value)
 {
-    if (!value || !*value) {
+    if (value == NULL || !*value) {
         return;
     }
     const char *copy = sdk_resource_copy(list, value, strlen(value));
-    djp_attribute *item = copy ? sdk_resource_item(list, key) : NULL;
-    if (item) {
+    djp_attribute *item = copy != NULL ? sdk_resource_item(list, key) : NULL;
+    if (item != NULL) {
         item->value.type = DJP_STRING;
         item->value.as.text = djp__text(copy);
     }
@@ -73,7 +75,7 @@ static void
 sdk_resource_set_int(sdk_resource__list *list, const char *key, int64_t value)
 {
     djp_attribute *item = sdk_resource_item(list, key);
-    if (item) {
+    if (item != NULL) {
         item->value.type = DJP_INT;
         item->value.as.integer = value;
     }
@@ -117,7 +119,7 @@ sdk_resource_set_process(sdk_resource__list *list, djp_sdk *sdk)
     if (size > 0) {
         path[size] = '\0';
         const char *slash = strrchr(path, '/');
-        sdk_resource_set(list, "process.executable.name", slash ? slash + 1 : path);
+        sdk_resource_set(list, "process.executable.name", slash != NULL ? slash + 1 : path);
     }
     sdk_resource_set_instance(list, sdk);
     sdk_resource_set_int(list, "process.pid", getpid());
@@ -149,7 +151,7 @@ sdk_resource_set_user(sdk_resource__list *list, const char *text)
             continue;
         }
         const char *name = sdk_resource_decode(list, key);
-        if (!name || strcmp(name, "service.name") == 0) {
+        if (name == NULL || strcmp(name, "service.name") == 0) {
             continue;
         }
         const char *value = sdk_resource_decode(list, pair);
@@ -192,7 +194,8 @@ sdk_resource_encoding(const djp_options *options)
     return DJP__ENCODE_PROTOBUF;
 }
 
-/* The resource of this process in list, which sdk_resource_fini frees in any case. Returns 0 or DJP_ENOMEM. */
+/* The resource of this process in list, which sdk_resource_fini frees in any case. Returns 0 or
+ * DJP_ENOMEM. */
 static int
 sdk_resource_init(sdk_resource__list *list, djp_sdk *sdk)
 {
@@ -220,13 +223,15 @@ djp__resource_encoder_new(djp__encoder **out, djp_sdk *sdk)
     *out = NULL;
     int result = sdk_resource_init(&list, sdk);
     if (result == 0) {
-        result = djp__encoder_new(out, &djp__otlp_trace, sdk_resource_encoding(&sdk->options), list.items, list.count);
+        result = djp__encoder_new(out, &djp__otlp_trace, sdk_resource_encoding(&sdk->options),
+                                  list.items, list.count);
     }
     sdk_resource_fini(&list);
     return result;
 }
 
-/* The label names of all items, in the arena, by index; empty where the key is too long for one. Returns NULL without memory. */
+/* The label names of all items, in the arena, by index; empty where the key is too long for one.
+ * Returns NULL without memory. */
 static djp_text *
 sdk_resource_label_names(sdk_resource__list *list)
 {
@@ -234,10 +239,11 @@ sdk_resource_label_names(sdk_resource__list *list)
     for (size_t i = 0; names && i < list->count; i++) {
         djp_text key = list->items[i].key;
         char *name = djp__arena_alloc(&list->arena, key.size + 1);
-        if (!name) {
+        if (name == NULL) {
             return NULL;
         }
-        names[i] = (djp_text){name, key.size > DJP_LABEL_SIZE_MAX ? 0 : djp__spelling_label(name, key)};
+        names[i] =
+            (djp_text){name, key.size > DJP_LABEL_SIZE_MAX ? 0 : djp__spelling_label(name, key)};
     }
     return names;
 }
@@ -262,10 +268,12 @@ sdk_resource_write_value(djp_buf *out, const djp_value *value)
 
 /* Keys that make the same name share it: their values, in the order of the keys, are joined. */
 static void
-sdk_resource_write_label(djp_buf *out, const sdk_resource__list *list, const djp_text *names, size_t at)
+sdk_resource_write_label(djp_buf *out, const sdk_resource__list *list, const djp_text *names,
+                         size_t at)
 {
     for (size_t i = 0; i < at; i++) {
-        if (names[i].size == names[at].size && memcmp(names[i].data, names[at].data, names[at].size) == 0) {
+        if (names[i].size == names[at].size &&
+            memcmp(names[i].data, names[at].data, names[at].size) == 0) {
             return;
         }
     }
@@ -274,7 +282,8 @@ sdk_resource_write_label(djp_buf *out, const sdk_resource__list *list, const djp
     djp__buf_text(out, "=\"");
     const char *between = "";
     for (size_t i = at; i < list->count; i++) {
-        if (names[i].size == names[at].size && memcmp(names[i].data, names[at].data, names[at].size) == 0) {
+        if (names[i].size == names[at].size &&
+            memcmp(names[i].data, names[at].data, names[at].size) == 0) {
             djp__buf_text(out, between);
             sdk_resource_write_value(out, &list->items[i].value);
             between = ";";

@@ -1,5 +1,6 @@
-/* Makes and frees an SDK instance: reads the options, wires recorder, transport and metrics together. No thread, no socket and no
- * file is opened before the first span, but for a metrics port that the user asked for. */
+/* Makes and frees an SDK instance: reads the options, wires recorder, transport and metrics
+ * together. No thread, no socket and no file is opened before the first span, but for a metrics
+ * port that the user asked for. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -19,9 +20,9 @@ djp__sdk_public_endpoint(const char *url)
 {
     djp_buf out;
     djp__buf_init(&out, 0);
-    const char *text = url ? url : "";
+    const char *text = url != NULL ? url : "";
     const char *scheme = strstr(text, "://");
-    const char *host = scheme ? scheme + 3 : text;
+    const char *host = scheme != NULL ? scheme + 3 : text;
     const char *end = host + strcspn(host, "/?#");
     const char *at = NULL;
     for (const char *p = host; p < end; p++) {
@@ -30,7 +31,7 @@ djp__sdk_public_endpoint(const char *url)
         }
     }
     djp__buf_append(&out, text, (size_t)(host - text));
-    host = at ? at + 1 : host;
+    host = at != NULL ? at + 1 : host;
     djp__buf_append(&out, host, strcspn(host, "?#"));
     return djp__buf_take(&out, NULL);
 }
@@ -54,7 +55,8 @@ sdk_drops_all(const djp_options *options)
 static int
 sdk_is_switched(const djp_options *options)
 {
-    return options->sampler == DJP_SAMPLER_JAEGER_REMOTE || (options->overrides_file && options->overrides_file[0]);
+    return options->sampler == DJP_SAMPLER_JAEGER_REMOTE ||
+           (options->overrides_file && options->overrides_file[0]);
 }
 
 /* rules: room for DJP_TAIL_RULES_MAX, in use as long as the result. */
@@ -89,26 +91,33 @@ sdk_recorder_options(djp_sdk *sdk, int drop_all, djp_tail_rule *rules)
     recorder.link_attribute_count_limit = options->link_attribute_count_limit;
     recorder.wake = drop_all && !sdk_is_switched(options) ? NULL : djp__sdk_wake;
     recorder.wake_user = sdk;
-    recorder.wake_first = options->sampler == DJP_SAMPLER_JAEGER_REMOTE; /* the server is asked by the worker */
+    /* the server is asked by the worker */
+    recorder.wake_first = options->sampler == DJP_SAMPLER_JAEGER_REMOTE;
     return recorder;
 }
 
 static int
 sdk_make_transport(djp__transport **out, djp_sdk *sdk)
 {
-    djp__destination destination = djp__destination_of_traces(&sdk->options, &djp__signal_traces.route);
+    djp__destination destination =
+        djp__destination_of_traces(&sdk->options, &djp__signal_traces.route);
     switch (sdk->options.exporter) {
     case DJP_EXPORTER_OTLP:
-        return djp__transport_otlp_new(out, &destination, "djp-telemetry-exporter-c/" DJP_VERSION, &sdk->diag);
+        return djp__transport_otlp_new(out, &destination, "djp-telemetry-exporter-c/" DJP_VERSION,
+                                       &sdk->diag);
     case DJP_EXPORTER_CONSOLE:
     case DJP_EXPORTER_FILE:
-        if (sdk->options.console_unasked)
-            djp__diag(&sdk->diag, DJP_LOG_WARN,
-                      "No endpoint is set, so spans go to standard output, although the environment is %.40s. Set "
-                      "OTEL_EXPORTER_OTLP_ENDPOINT, or OTEL_TRACES_EXPORTER=console where that is meant.",
-                      sdk->options.environment ? sdk->options.environment : "not dev");
-        return sdk->options.exporter == DJP_EXPORTER_CONSOLE ? djp__transport_console_new(out)
-                                                             : djp__transport_file_new(out, sdk->options.file_path);
+        if (sdk->options.console_unasked) {
+            djp__diag(
+                &sdk->diag, DJP_LOG_WARN,
+                "No endpoint is set, so spans go to standard output, although the environment is "
+                "%.40s. Set "
+                "OTEL_EXPORTER_OTLP_ENDPOINT, or OTEL_TRACES_EXPORTER=console where that is meant.",
+                sdk->options.environment ? sdk->options.environment : "not dev");
+        }
+        return sdk->options.exporter == DJP_EXPORTER_CONSOLE
+                   ? djp__transport_console_new(out)
+                   : djp__transport_file_new(out, sdk->options.file_path);
     case DJP_EXPORTER_MEMORY:
         return djp__transport_memory_new(out);
     case DJP_EXPORTER_NONE:
@@ -120,7 +129,8 @@ sdk_make_transport(djp__transport **out, djp_sdk *sdk)
 static uint64_t
 sdk_batch_bytes(const djp_options *options)
 {
-    uint64_t bytes = options->ring_bytes / 4 > SDK__BATCH_LEAST ? options->ring_bytes / 4 : SDK__BATCH_LEAST;
+    uint64_t bytes =
+        options->ring_bytes / 4 > SDK__BATCH_LEAST ? options->ring_bytes / 4 : SDK__BATCH_LEAST;
     bytes = bytes < SDK__BATCH_BYTES ? bytes : SDK__BATCH_BYTES;
     return bytes < options->max_request_bytes ? bytes : options->max_request_bytes;
 }
@@ -138,9 +148,10 @@ static void
 sdk_give_up_traces(djp_sdk *sdk)
 {
     const char *source = sdk->options.endpoint_source;
-    djp__diag(&sdk->diag, DJP_LOG_WARN,
-              "No span is recorded, because the address in %s cannot be used. Metrics go on: correct it.",
-              source && *source ? source : "endpoint");
+    djp__diag(
+        &sdk->diag, DJP_LOG_WARN,
+        "No span is recorded, because the address in %s cannot be used. Metrics go on: correct it.",
+        source && *source ? source : "endpoint");
     djp__recorder_free(sdk->recorder);
     sdk->recorder = NULL;
 }
@@ -174,7 +185,8 @@ sdk_make_pipeline(djp_sdk *sdk, djp__transport *transport)
         .on_sent = djp__sdk_otel_sent,
         .user = sdk,
     };
-    djp__pipeline_init(&sdk->traces, &djp__signal_traces, sdk, transport, &sdk->worker, &sdk->diag, &limits);
+    djp__pipeline_init(&sdk->traces, &djp__signal_traces, sdk, transport, &sdk->worker, &sdk->diag,
+                       &limits);
     sdk->worker.shares_files = transport->ops->shares_files;
     sdk->pipelines = &sdk->traces;
     djp__sdk_tasks_add(sdk);
@@ -229,11 +241,12 @@ static void
 sdk_family_taken(void *user, const char *name)
 {
     djp_sdk *sdk = user;
-    djp__diag(
-        &sdk->diag, DJP_LOG_WARN,
-        "The application declares a metric named '%s' with another type or other labels, so the SDK's own family of "
-        "that name records nothing. Give the application's metric another name, or the documented labels.",
-        name);
+    djp__diag(&sdk->diag, DJP_LOG_WARN,
+              "The application declares a metric named '%s' with another type or other labels, so "
+              "the SDK's own family of "
+              "that name records nothing. Give the application's metric another name, or the "
+              "documented labels.",
+              name);
 }
 
 static int
@@ -251,25 +264,31 @@ sdk_make_metrics(djp_sdk *sdk)
         result = djp_registry_add_process(sdk->registry);
     }
     if (result == 0) {
-        djp_builtin_options standard = {options->status_class,  options->label_style_path, options->service_name,
-                                        options->known_methods, sdk_family_taken,          sdk};
+        djp_builtin_options standard = {options->status_class, options->label_style_path,
+                                        options->service_name, options->known_methods,
+                                        sdk_family_taken,      sdk};
         result = djp_builtin_new(&sdk->standard, sdk->registry, &standard);
     }
     if (result == 0) {
         result = djp__sdk_metrics_add(sdk);
     }
-    return result == 0 ? 0 : DJP_ENOMEM; /* a segment that is full before its first use had no memory either */
+    /* a segment that is full before its first use had no memory either */
+    return result == 0 ? 0 : DJP_ENOMEM;
 }
 
 static int
 sdk_copy_language(djp_sdk *sdk, const djp_sdk_language *language)
 {
-    sdk->resource.language = djp__strdup(language && language->language ? language->language : "c");
-    sdk->resource.runtime_name = djp__strdup(language && language->runtime_name ? language->runtime_name : "");
-    sdk->resource.runtime_version = djp__strdup(language && language->runtime_version ? language->runtime_version : "");
+    sdk->resource.language =
+        djp__strdup(language && language->language != NULL ? language->language : "c");
+    sdk->resource.runtime_name =
+        djp__strdup(language && language->runtime_name != NULL ? language->runtime_name : "");
+    sdk->resource.runtime_version =
+        djp__strdup(language && language->runtime_version != NULL ? language->runtime_version : "");
     int is_otlp = sdk->options.exporter == DJP_EXPORTER_OTLP;
     sdk->endpoint = djp__sdk_public_endpoint(is_otlp ? sdk->options.endpoint : "");
-    return sdk->resource.language && sdk->resource.runtime_name && sdk->resource.runtime_version && sdk->endpoint
+    return sdk->resource.language && sdk->resource.runtime_name != NULL &&
+                   sdk->resource.runtime_version != NULL && sdk->endpoint
                ? 0
                : DJP_ENOMEM;
 }
@@ -277,7 +296,7 @@ sdk_copy_language(djp_sdk *sdk, const djp_sdk_language *language)
 static void
 sdk_free_pipelines(djp_sdk *sdk)
 {
-    while (sdk->pipelines) {
+    while (sdk->pipelines != NULL) {
         djp__pipeline *pipeline = sdk->pipelines;
         sdk->pipelines = pipeline->next;
         djp__pipeline_fini(pipeline);
@@ -325,7 +344,7 @@ static djp_sdk *
 sdk_alloc(void)
 {
     djp_sdk *sdk = djp__calloc(1, sizeof *sdk);
-    if (!sdk) {
+    if (sdk == NULL) {
         return NULL;
     }
     sdk->references = 1;
@@ -339,9 +358,11 @@ sdk_alloc(void)
     return sdk;
 }
 
-/* Reads the options and makes recorder, transport and metrics. Takes *transport, where it is used. */
+/* Reads the options and makes recorder, transport and metrics. Takes *transport, where it is
+ * used. */
 static int
-sdk_make(djp_sdk *sdk, const djp_options *options, const djp_sdk_language *language, djp__transport **transport)
+sdk_make(djp_sdk *sdk, const djp_options *options, const djp_sdk_language *language,
+         djp__transport **transport)
 {
     int result = djp_options_copy(&sdk->options, options);
     if (result == 0) {
@@ -360,23 +381,25 @@ sdk_make(djp_sdk *sdk, const djp_options *options, const djp_sdk_language *langu
 }
 
 int
-djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options, const djp_sdk_language *language,
-                            djp_sdk_log log, void *log_user, djp__transport *transport)
+djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options,
+                            const djp_sdk_language *language, djp_sdk_log log, void *log_user,
+                            djp__transport *transport)
 {
-    if (out) {
+    if (out != NULL) {
         *out = NULL;
     }
     djp_sdk *sdk = sdk_alloc();
     int result = DJP_ENOMEM;
-    if (sdk) {
-        djp__diag_init(&sdk->diag, options ? options->log_level : DJP_LOG_WARN, log, log_user);
-        result = out && options ? sdk_make(sdk, options, language, &transport) : DJP_EINVAL;
+    if (sdk != NULL) {
+        djp__diag_init(&sdk->diag, options != NULL ? options->log_level : DJP_LOG_WARN, log,
+                       log_user);
+        result = out && options != NULL ? sdk_make(sdk, options, language, &transport) : DJP_EINVAL;
     }
-    if (transport) {
+    if (transport != NULL) {
         transport->ops->free(transport);
     }
     if (result != 0) {
-        if (sdk) {
+        if (sdk != NULL) {
             sdk_destroy(sdk);
         }
         return result;
@@ -384,10 +407,10 @@ djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options, const djp
     djp__sdk_oplogs_init(sdk);
     djp__control_start(&sdk->control);
     if (sdk->registry && options->prometheus_port > 0) {
-        /* Not before all that a scrape looks at is there. A port that is taken is no reason to do without the rest; the listener has
-         * said so. */
-        djp__prometheus_http_start(&sdk->listener, sdk->registry, options->prometheus_host, options->prometheus_port,
-                                   &sdk->diag);
+        /* Not before all that a scrape looks at is there. A port that is taken is no reason to do
+         * without the rest; the listener has said so. */
+        djp__prometheus_http_start(&sdk->listener, sdk->registry, options->prometheus_host,
+                                   options->prometheus_port, &sdk->diag);
     }
     djp__sdk_fork_init(sdk);
     djp_sdk_take_signals(sdk);
@@ -396,8 +419,8 @@ djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options, const djp
 }
 
 int
-djp_sdk_new(djp_sdk **out, const djp_options *options, const djp_sdk_language *language, djp_sdk_log log,
-            void *log_user)
+djp_sdk_new(djp_sdk **out, const djp_options *options, const djp_sdk_language *language,
+            djp_sdk_log log, void *log_user)
 {
     return djp__sdk_new_with_transport(out, options, language, log, log_user, NULL);
 }
@@ -405,7 +428,7 @@ djp_sdk_new(djp_sdk **out, const djp_options *options, const djp_sdk_language *l
 void
 djp_sdk_free(djp_sdk *sdk)
 {
-    if (!sdk) {
+    if (sdk == NULL) {
         return;
     }
     djp_sdk_shutdown(sdk, 0);
@@ -417,31 +440,31 @@ djp_sdk_free(djp_sdk *sdk)
 djp_recorder *
 djp_sdk_recorder(djp_sdk *sdk)
 {
-    return sdk ? sdk->recorder : NULL;
+    return sdk != NULL ? sdk->recorder : NULL;
 }
 
 djp_registry *
 djp_sdk_registry(djp_sdk *sdk)
 {
-    return sdk ? sdk->registry : NULL;
+    return sdk != NULL ? sdk->registry : NULL;
 }
 
 djp_builtin *
 djp_sdk_builtin(djp_sdk *sdk)
 {
-    return sdk ? sdk->standard : NULL;
+    return sdk != NULL ? sdk->standard : NULL;
 }
 
 const djp_options *
 djp_sdk_options(const djp_sdk *sdk)
 {
-    return sdk ? &sdk->options : NULL;
+    return sdk != NULL ? &sdk->options : NULL;
 }
 
 int
 djp_sdk_take_exported(char **out, size_t *out_size, djp_sdk *sdk)
 {
-    if (!out || !out_size || !sdk) {
+    if (out == NULL || out_size == NULL || sdk == NULL) {
         return DJP_EINVAL;
     }
     *out = NULL;
@@ -449,7 +472,7 @@ djp_sdk_take_exported(char **out, size_t *out_size, djp_sdk *sdk)
     djp_buf taken;
     djp__buf_init(&taken, 0);
     int result = DJP_EUNSUPPORTED;
-    if (sdk->pipelines && djp__transport_memory_take(sdk->traces.transport, &taken)) {
+    if (sdk->pipelines != NULL && djp__transport_memory_take(sdk->traces.transport, &taken)) {
         if (taken.size == 0 && !taken.failed) {
             djp__buf_reserve(&taken, 1);
         }

@@ -1,7 +1,7 @@
-/* One SDK instance, as the files of this folder see it: each of its parts has an owner, and the files
- * of the owner know no other part. Lock order: that of the operation logs, then a pipeline's `work`, then the
- * worker's `mutex`, then those of control and of the diag. No message is logged while one
- * of them is held. */
+/* One SDK instance, as the files of this folder see it: each of its parts has an owner, and the
+ * files of the owner know no other part. Lock order: that of the operation logs, then a pipeline's
+ * `work`, then the worker's `mutex`, then those of control and of the diag. No message is logged
+ * while one of them is held. */
 #ifndef DJP_SDK_SDK_H
 #define DJP_SDK_SDK_H
 
@@ -35,8 +35,8 @@ enum {
     DJP__SDK_ALL
 };
 
-/* Families of the conventions: the first of every instance, the next two with a recorder, the others
- * with a pipeline. */
+/* Families of the conventions: the first of every instance, the next two with a recorder, the
+ * others with a pipeline. */
 enum {
     DJP__OTEL_COLLECTION,
     DJP__OTEL_STARTED,
@@ -54,13 +54,15 @@ enum {
 typedef struct djp__sdk_metrics {
     djp_family *families[DJP__SDK_ALL];
     djp_family *otel[DJP__OTEL_COUNT]; /* NULL unless asked for */
-    pid_t target_pid; /* whom target_info names; of the registry's collectors, which run one at a time */
+    /* whom target_info names; of the registry's collectors, which run one at a time */
+    pid_t target_pid;
 } djp__sdk_metrics;
 
 /* resource.c. */
 typedef struct djp__resource {
     char *language, *runtime_name, *runtime_version; /* constant */
-    char instance_id[37]; /* service.instance.id; "" until it is needed. Under the worker's `mutex` */
+    /* service.instance.id; "" until it is needed. Under the worker's `mutex` */
+    char instance_id[37];
     pid_t instance_pid; /* the process that it names; the same */
 } djp__resource;
 
@@ -72,8 +74,8 @@ typedef struct djp__sigterm {
     DJP_ATOMIC(int) timer_ready;
 } djp__sigterm;
 
-/* The worker's tasks, in the order of their runs; those of the pipelines stand between replay and end
- * (to build batches), and behind end (to send). */
+/* The worker's tasks, in the order of their runs; those of the pipelines stand between replay and
+ * end (to build batches), and behind end (to send). */
 typedef struct djp__sdk_tasks {
     djp__task park, clock, begin_end, control, replay, end;
     uint64_t anchor_refreshed; /* of the clock; the worker's, as the next */
@@ -109,12 +111,14 @@ struct djp_sdk {
     DJP_ATOMIC(int) scopes_reported; /* once-guard of oplogs.scopes_full */
 };
 
-/* sdk.c. The seam for tests: as djp_sdk_new, but spans leave by transport (taken, also on failure). */
-int djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options, const djp_sdk_language *language,
-                                djp_sdk_log log, void *log_user, djp__transport *transport);
-/* Adds a signal before the first item of any is recorded: its pipeline (set up by djp__pipeline_init
- * with sdk's worker and diag; taken, with djp__free at the end) runs, flushes, forks and ends with the
- * others. */
+/* sdk.c. The seam for tests: as djp_sdk_new, but spans leave by transport (taken, also on
+ * failure). */
+int djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options,
+                                const djp_sdk_language *language, djp_sdk_log log, void *log_user,
+                                djp__transport *transport);
+/* Adds a signal before the first item of any is recorded: its pipeline (set up by
+ * djp__pipeline_init with sdk's worker and diag; taken, with djp__free at the end) runs, flushes,
+ * forks and ends with the others. */
 void djp__sdk_add_pipeline(djp_sdk *sdk, djp__pipeline *pipeline);
 void djp__sdk_ref(void *sdk);
 void djp__sdk_unref(void *sdk);
@@ -125,11 +129,11 @@ const char *djp__sdk_target(const djp_sdk *sdk);
 /* The recorder's callback: starts or wakes the worker. Any recording thread. */
 void djp__sdk_wake(void *sdk);
 
-/* sdk_oplogs.c. Replays the operation logs, and waits for the worker to make room until the deadline. 1:
- * something is left. */
+/* sdk_oplogs.c. Replays the operation logs, and waits for the worker to make room until the
+ * deadline. 1: something is left. */
 int djp__sdk_replay(djp_sdk *sdk, uint64_t deadline);
-/* The same for a look at the state or the metrics, which counts what was just recorded but waits only a
- * moment for room. */
+/* The same for a look at the state or the metrics, which counts what was just recorded but waits
+ * only a moment for room. */
 void djp__sdk_catch_up(djp_sdk *sdk);
 void djp__sdk_oplogs_init(djp_sdk *sdk); /* when all else is there */
 /* Warns once when tracers found no room for their names. No lock is held. */
@@ -147,23 +151,26 @@ int djp__sdk_prepare_control(djp_sdk *sdk);
 /* fork.c */
 void djp__sdk_fork_init(djp_sdk *sdk);
 
-/* sigterm.c. djp_sdk_take_signals takes those that have no handler; the worker's `mutex` is not held. */
+/* sigterm.c. djp_sdk_take_signals takes those that have no handler; the worker's `mutex` is not
+ * held. */
 void djp__sigterm_remove(djp_sdk *sdk);
-void djp__sigterm_disown(djp_sdk *sdk); /* in a forked child: another instance may answer. Async-signal-safe */
+/* in a forked child: another instance may answer. Async-signal-safe */
+void djp__sigterm_disown(djp_sdk *sdk);
 void djp__sigterm_adopt(djp_sdk *sdk); /* in a new worker: makes the timer again after a fork */
 /* By the worker: ends the process by the signal. Returns where the kernel ignores it. */
 void djp__sigterm_end(djp_sdk *sdk);
 
-/* resource.c: a new encoder with the resource of this process. Returns 0 or DJP_ENOMEM. The worker's
- * `mutex` is not held. */
+/* resource.c: a new encoder with the resource of this process. Returns 0 or DJP_ENOMEM. The
+ * worker's `mutex` is not held. */
 int djp__resource_encoder_new(djp__encoder **out, djp_sdk *sdk);
 /* The same resource as labels, each name once, without braces; nothing without memory. */
 void djp__resource_labels(djp_buf *out, djp_sdk *sdk);
 
-/* What the recorder and the pipeline count, by name: calls visit for every reason for which a span was
- * not delivered. */
+/* What the recorder and the pipeline count, by name: calls visit for every reason for which a span
+ * was not delivered. */
 typedef void (*djp__visit_drop)(void *user, const char *reason, uint64_t spans);
-void djp__sdk_drops(const djp_sdk *sdk, const djp_recorder_counters *counters, djp__visit_drop visit, void *user);
+void djp__sdk_drops(const djp_sdk *sdk, const djp_recorder_counters *counters,
+                    djp__visit_drop visit, void *user);
 
 /* sdk_metrics.c: the SDK's own counters as families of its registry. */
 int djp__sdk_metrics_add(djp_sdk *sdk);

@@ -1,4 +1,5 @@
-/* Between an SDK instance and its control plane: what control reads of the pipeline, whom it notifies, and the overrides of the program. */
+/* Between an SDK instance and its control plane: what control reads of the pipeline, whom it
+ * notifies, and the overrides of the program. */
 #include "djp/error.h"
 #include "oplog/oplog.h"
 #include "sdk/sdk.h"
@@ -38,17 +39,19 @@ djp__sdk_prepare_control(djp_sdk *sdk)
 int
 djp_sdk_set_enabled(djp_sdk *sdk, int enabled)
 {
-    return sdk ? djp__overrides_set_enabled(&sdk->control.overrides, enabled) : DJP_EINVAL;
+    return sdk != NULL ? djp__overrides_set_enabled(&sdk->control.overrides, enabled) : DJP_EINVAL;
 }
 
 int
 djp_sdk_set_sample_ratio(djp_sdk *sdk, double ratio)
 {
-    return sdk && ratio <= 1 ? djp__overrides_set_ratio(&sdk->control.overrides, ratio) : DJP_EINVAL;
+    return sdk && ratio <= 1 ? djp__overrides_set_ratio(&sdk->control.overrides, ratio)
+                             : DJP_EINVAL;
 }
 
 int
 djp_sdk_set_canary_ratio(djp_sdk *sdk, double ratio)
 {
-    return sdk && ratio <= 1 ? djp__overrides_set_canary(&sdk->control.overrides, ratio) : DJP_EINVAL;
+    return sdk && ratio <= 1 ? djp__overrides_set_canary(&sdk->control.overrides, ratio)
+                             : DJP_EINVAL;
 }

@@ -1,5 +1,5 @@
-/* The SDK's own counters as series of its registry, brought up to date before every exposition. Few families, fixed label values:
- * watching the watcher must not cost more than what it watches. */
+/* The SDK's own counters as series of its registry, brought up to date before every exposition. Few
+ * families, fixed label values: watching the watcher must not cost more than what it watches. */
 #include <string.h>
 #include <unistd.h>
 
@@ -8,7 +8,8 @@
 #include "sdk/sdk.h"
 
 static djp_family *
-sdk_metrics_family(djp_registry *registry, djp_metric_type type, const char *name, const char *help, const char *label)
+sdk_metrics_family(djp_registry *registry, djp_metric_type type, const char *name, const char *help,
+                   const char *label)
 {
     const char *labels[1] = {label};
     djp_family_options options;
@@ -18,7 +19,7 @@ sdk_metrics_family(djp_registry *registry, djp_metric_type type, const char *nam
     options.help = help;
     options.unit = "";
     options.labels = labels;
-    options.label_count = label ? 1 : 0;
+    options.label_count = label != NULL ? 1 : 0;
     djp_family *family = NULL;
     return djp_family_new(&family, registry, &options) == 0 ? family : NULL;
 }
@@ -28,7 +29,7 @@ sdk_metrics_count(void *family, const char *label, uint64_t value)
 {
     djp_text text = {label, strlen(label)};
     djp_series *series = djp_family_series(family, &text);
-    if (series) {
+    if (series != NULL) {
         djp__counter_set(series, (double)value);
     }
 }
@@ -65,7 +66,8 @@ sdk_metrics_cost(djp_sdk *sdk)
         djp__counter_set(djp_family_series(sdk->metrics.families[DJP__SDK_COST], &text), total[i]);
     }
     djp_gauge_set(djp_family_series(sdk->metrics.families[DJP__SDK_USED], NULL), view.used_ratio);
-    djp_gauge_set(djp_family_series(sdk->metrics.families[DJP__SDK_FORECAST], NULL), view.forecast_ratio);
+    djp_gauge_set(djp_family_series(sdk->metrics.families[DJP__SDK_FORECAST], NULL),
+                  view.forecast_ratio);
 }
 
 /* A forked child is another process, with its own instance id. */
@@ -113,9 +115,11 @@ sdk_metrics_collect(void *user)
     sdk_metrics_count(requests, "failed", djp_load_relaxed(&sdk->traces.stats.requests_failed));
     sdk_metrics_count(requests, "retried", djp_load_relaxed(&sdk->traces.stats.retries));
     djp__sdk_otel_collect(sdk, &counters);
-    uint64_t waiting = djp_load_relaxed(&sdk->traces.queue.bytes) +
-                       (sdk->pipelines ? djp__ring_used(djp__recorder_ring(sdk->recorder)) : 0);
-    djp_gauge_set(djp_family_series(sdk->metrics.families[DJP__SDK_WAITING], NULL), (double)waiting);
+    uint64_t waiting =
+        djp_load_relaxed(&sdk->traces.queue.bytes) +
+        (sdk->pipelines != NULL ? djp__ring_used(djp__recorder_ring(sdk->recorder)) : 0);
+    djp_gauge_set(djp_family_series(sdk->metrics.families[DJP__SDK_WAITING], NULL),
+                  (double)waiting);
 }
 
 static int
@@ -127,12 +131,15 @@ sdk_metrics_add_cost(djp_sdk *sdk)
           options->price_per_thousand_series > 0)) {
         return 1;
     }
-    families[DJP__SDK_COST] = sdk_metrics_family(sdk->registry, DJP_COUNTER, "djp_telemetry_cost",
-                                                 "What telemetry cost since the start, by the prices set", "source");
-    families[DJP__SDK_USED] = sdk_metrics_family(sdk->registry, DJP_GAUGE, "djp_telemetry_budget_used_ratio",
-                                                 "Part of the month's telemetry budget that is spent", NULL);
-    families[DJP__SDK_FORECAST] = sdk_metrics_family(sdk->registry, DJP_GAUGE, "djp_telemetry_budget_forecast_ratio",
-                                                     "The same at the end of the month, by the present rate", NULL);
+    families[DJP__SDK_COST] =
+        sdk_metrics_family(sdk->registry, DJP_COUNTER, "djp_telemetry_cost",
+                           "What telemetry cost since the start, by the prices set", "source");
+    families[DJP__SDK_USED] =
+        sdk_metrics_family(sdk->registry, DJP_GAUGE, "djp_telemetry_budget_used_ratio",
+                           "Part of the month's telemetry budget that is spent", NULL);
+    families[DJP__SDK_FORECAST] =
+        sdk_metrics_family(sdk->registry, DJP_GAUGE, "djp_telemetry_budget_forecast_ratio",
+                           "The same at the end of the month, by the present rate", NULL);
     return families[DJP__SDK_COST] && families[DJP__SDK_USED] && families[DJP__SDK_FORECAST];
 }
 
@@ -152,16 +159,18 @@ djp__sdk_metrics_add(djp_sdk *sdk)
     if (!sdk->recorder) {
         return djp__registry_on_collect(registry, sdk_metrics_collect, sdk);
     }
-    sdk->metrics.families[DJP__SDK_SPANS] =
-        sdk_metrics_family(registry, DJP_COUNTER, "djp_telemetry_spans", "Spans by outcome", "outcome");
-    sdk->metrics.families[DJP__SDK_SAMPLED] =
-        sdk_metrics_family(registry, DJP_COUNTER, "djp_telemetry_sampled_spans", "Sampled spans by reason", "reason");
-    sdk->metrics.families[DJP__SDK_TRACES] = sdk_metrics_family(
-        registry, DJP_COUNTER, "djp_telemetry_local_traces", "Local traces that were not decided as usual", "outcome");
-    sdk->metrics.families[DJP__SDK_REQUESTS] = sdk_metrics_family(
-        registry, DJP_COUNTER, "djp_telemetry_export_requests", "Export requests by outcome", "outcome");
-    sdk->metrics.families[DJP__SDK_WAITING] =
-        sdk_metrics_family(registry, DJP_GAUGE, "djp_telemetry_waiting_bytes", "Bytes that wait to be exported", NULL);
+    sdk->metrics.families[DJP__SDK_SPANS] = sdk_metrics_family(
+        registry, DJP_COUNTER, "djp_telemetry_spans", "Spans by outcome", "outcome");
+    sdk->metrics.families[DJP__SDK_SAMPLED] = sdk_metrics_family(
+        registry, DJP_COUNTER, "djp_telemetry_sampled_spans", "Sampled spans by reason", "reason");
+    sdk->metrics.families[DJP__SDK_TRACES] =
+        sdk_metrics_family(registry, DJP_COUNTER, "djp_telemetry_local_traces",
+                           "Local traces that were not decided as usual", "outcome");
+    sdk->metrics.families[DJP__SDK_REQUESTS] =
+        sdk_metrics_family(registry, DJP_COUNTER, "djp_telemetry_export_requests",
+                           "Export requests by outcome", "outcome");
+    sdk->metrics.families[DJP__SDK_WAITING] = sdk_metrics_family(
+        registry, DJP_GAUGE, "djp_telemetry_waiting_bytes", "Bytes that wait to be exported", NULL);
     for (int i = 0; i < DJP__SDK_COUNT; i++) {
         if (!sdk->metrics.families[i]) {
             return DJP_ENOMEM;

@@ -1,6 +1,7 @@
-/* The SDK's own numbers under the names of the OpenTelemetry conventions (otel.sdk.*), as they appear in Prometheus: opt-in, because the
- * conventions call them Development. Everything is derived when somebody looks; the only event seen as it happens is the end of an
- * export, on the worker. */
+/* The SDK's own numbers under the names of the OpenTelemetry conventions (otel.sdk.*), as they
+ * appear in Prometheus: opt-in, because the conventions call them Development. Everything is
+ * derived when somebody looks; the only event seen as it happens is the end of an export, on the
+ * worker. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -8,17 +9,21 @@
 #include "metrics/registry.h"
 #include "sdk/sdk.h"
 
-/* Bytes that a waiting span counts for where memory is measured in spans, as in OTEL_BSP_MAX_QUEUE_SIZE. */
+/* Bytes that a waiting span counts for where memory is measured in spans, as in
+ * OTEL_BSP_MAX_QUEUE_SIZE. */
 enum { SDK_METRICS_OTEL__SPAN_BYTES = 1024 };
 
 /* No component has a second one in a process, so the number in its name is always 0. */
-static const char *const sdk_metrics_otel__processor[2] = {"batching_span_processor/0", "batching_span_processor"};
+static const char *const sdk_metrics_otel__processor[2] = {"batching_span_processor/0",
+                                                           "batching_span_processor"};
 static const char *const sdk_metrics_otel__reader[2] = {"prometheus_http_text_metric_exporter/0",
                                                         "prometheus_http_text_metric_exporter"};
-static const char *const sdk_metrics_otel__results[DJP__OUTCOMES] = {"DROP", "RECORD_ONLY", "RECORD_AND_SAMPLE"};
+static const char *const sdk_metrics_otel__results[DJP__OUTCOMES] = {"DROP", "RECORD_ONLY",
+                                                                     "RECORD_AND_SAMPLE"};
 static const char *const sdk_metrics_otel__origins[DJP_ORIGINS] = {"none", "local", "remote"};
 
-/* The conventions leave the bounds open. An export takes from a millisecond on a local Collector to its timeout, a scrape less. */
+/* The conventions leave the bounds open. An export takes from a millisecond on a local Collector to
+ * its timeout, a scrape less. */
 static const double sdk_metrics_otel__export_bounds[] = {.001, .0025, .005, .01, .025, .05, .1,
                                                          .25,  .5,    1,    2.5, 5,    10,  30};
 static const double sdk_metrics_otel__collect_bounds[] = {.0001, .00025, .0005, .001, .0025, .005,
@@ -29,7 +34,8 @@ sdk_metrics_otel__exporter(const djp_options *options)
 {
     static const char *const grpc[2] = {"otlp_grpc_span_exporter/0", "otlp_grpc_span_exporter"};
     static const char *const http[2] = {"otlp_http_span_exporter/0", "otlp_http_span_exporter"};
-    static const char *const http_json[2] = {"otlp_http_json_span_exporter/0", "otlp_http_json_span_exporter"};
+    static const char *const http_json[2] = {"otlp_http_json_span_exporter/0",
+                                             "otlp_http_json_span_exporter"};
     static const char *const console[2] = {"console_span_exporter/0", "console_span_exporter"};
     static const char *const file[2] = {"file_span_exporter/0", "file_span_exporter"};
     static const char *const memory[2] = {"memory_span_exporter/0", "memory_span_exporter"};
@@ -65,7 +71,8 @@ sdk_metrics_otel__lost(const djp_sdk *sdk, djp__loss reason)
 }
 
 static void
-sdk_metrics_otel__read(sdk_metrics_otel_numbers *out, const djp_sdk *sdk, const djp_recorder_counters *counters)
+sdk_metrics_otel__read(sdk_metrics_otel_numbers *out, const djp_sdk *sdk,
+                       const djp_recorder_counters *counters)
 {
     uint64_t exported = djp_load_relaxed(&sdk->traces.stats.items_exported);
     uint64_t rejected = sdk_metrics_otel__lost(sdk, DJP__LOSS_REJECTED),
@@ -82,27 +89,31 @@ sdk_metrics_otel__read(sdk_metrics_otel_numbers *out, const djp_sdk *sdk, const 
     sdk_metrics_otel_numbers numbers = {
         .inflight = inflight,
         .queue_size = counters->sampled > gone ? counters->sampled - gone : 0,
-        .queue_capacity =
-            sdk->pipelines ? djp__ring_capacity(djp__recorder_ring(sdk->recorder)) / SDK_METRICS_OTEL__SPAN_BYTES : 0,
+        .queue_capacity = sdk->pipelines ? djp__ring_capacity(djp__recorder_ring(sdk->recorder)) /
+                                               SDK_METRICS_OTEL__SPAN_BYTES
+                                         : 0,
         .processed = {{"", exported + rejected + late + failed},
                       {"queue_full", counters->dropped[DJP__DROP_RING_FULL] + full},
                       {"already_shutdown", counters->dropped[DJP__DROP_AFTER_SHUTDOWN]},
                       {"shutdown", sdk_metrics_otel__lost(sdk, DJP__LOSS_SHUTDOWN)},
                       {"switched_off", counters->dropped[DJP__DROP_SWITCHED_OFF] + off},
-                      {"rate_limited",
-                       counters->by_reason[DJP_REASON_RATE_LIMITED] + counters->by_reason[DJP_REASON_RATE_BURST]},
+                      {"rate_limited", counters->by_reason[DJP_REASON_RATE_LIMITED] +
+                                           counters->by_reason[DJP_REASON_RATE_BURST]},
                       {"too_large", sdk_metrics_otel__lost(sdk, DJP__LOSS_TOO_LARGE)},
                       {"damaged", sdk_metrics_otel__lost(sdk, DJP__LOSS_DAMAGED)},
                       {"memory", sdk_metrics_otel__lost(sdk, DJP__LOSS_ENCODE_NO_MEMORY)}},
-        .exported = {{"", exported}, {"rejected", rejected}, {"timeout", late}, {"export_failed", failed}},
+        .exported = {{"", exported},
+                     {"rejected", rejected},
+                     {"timeout", late},
+                     {"export_failed", failed}},
     };
     *out = numbers;
 }
 
 /* A family whose labels are its component's, where it has one, and up to two more. */
 static djp_family *
-sdk_metrics_otel__family(djp_sdk *sdk, djp_metric_type type, const char *name, const char *help, int component,
-                         const char *const *own)
+sdk_metrics_otel__family(djp_sdk *sdk, djp_metric_type type, const char *name, const char *help,
+                         int component, const char *const *own)
 {
     const char *labels[4] = {"otel_component_name", "otel_component_type", NULL, NULL};
     djp_family_options options;
@@ -113,13 +124,14 @@ sdk_metrics_otel__family(djp_sdk *sdk, djp_metric_type type, const char *name, c
     options.help = help;
     options.unit = type == DJP_HISTOGRAM ? "seconds" : "";
     options.label_count = component ? 2 : 0;
-    for (int i = 0; i < 2 && own && own[i]; i++) {
+    for (int i = 0; i < 2 && own != NULL && own[i]; i++) {
         labels[options.label_count++] = own[i];
     }
     options.labels = labels;
     if (type == DJP_HISTOGRAM) {
         int exports = own != NULL;
-        options.buckets = exports ? sdk_metrics_otel__export_bounds : sdk_metrics_otel__collect_bounds;
+        options.buckets =
+            exports ? sdk_metrics_otel__export_bounds : sdk_metrics_otel__collect_bounds;
         options.bucket_count = exports ? sizeof sdk_metrics_otel__export_bounds / sizeof(double)
                                        : sizeof sdk_metrics_otel__collect_bounds / sizeof(double);
     }
@@ -128,16 +140,17 @@ sdk_metrics_otel__family(djp_sdk *sdk, djp_metric_type type, const char *name, c
 
 /* component (two texts) and own (up to two) may be NULL. */
 static djp_series *
-sdk_metrics_otel__series(djp_family *family, const char *const *component, const char *first, const char *second)
+sdk_metrics_otel__series(djp_family *family, const char *const *component, const char *first,
+                         const char *second)
 {
     djp_text values[4];
     size_t count = 0;
     for (int i = 0; component && i < 2; i++) {
         values[count++] = djp__text(component[i]);
     }
-    values[count++] = djp__text(first ? first : "");
-    values[count++] = djp__text(second ? second : "");
-    return family ? djp_family_series(family, values) : NULL;
+    values[count++] = djp__text(first != NULL ? first : "");
+    values[count++] = djp__text(second != NULL ? second : "");
+    return family != NULL ? djp_family_series(family, values) : NULL;
 }
 
 static void
@@ -145,9 +158,9 @@ sdk_metrics_otel__show_spans(const djp_sdk *sdk, const djp_recorder_counters *co
 {
     for (int result = 0; result < DJP__OUTCOMES; result++) {
         for (int origin = 0; origin < DJP_ORIGINS; origin++) {
-            djp_series *series =
-                sdk_metrics_otel__series(sdk->metrics.otel[DJP__OTEL_STARTED], NULL, sdk_metrics_otel__origins[origin],
-                                         sdk_metrics_otel__results[result]);
+            djp_series *series = sdk_metrics_otel__series(sdk->metrics.otel[DJP__OTEL_STARTED],
+                                                          NULL, sdk_metrics_otel__origins[origin],
+                                                          sdk_metrics_otel__results[result]);
             djp__counter_set(series, (double)counters->started_by[origin][result]);
         }
         /* A span that records nothing is not live by the conventions. */
@@ -166,29 +179,31 @@ djp__sdk_otel_collect(djp_sdk *sdk, const djp_recorder_counters *counters)
         return;
     }
     sdk_metrics_otel__show_spans(sdk, counters);
-    if (!sdk->pipelines) {
+    if (sdk->pipelines == NULL) {
         return;
     }
     const char *const *exporter = sdk_metrics_otel__exporter(&sdk->options);
     sdk_metrics_otel_numbers numbers;
     sdk_metrics_otel__read(&numbers, sdk, counters);
+    djp_gauge_set(sdk_metrics_otel__series(sdk->metrics.otel[DJP__OTEL_QUEUE_SIZE],
+                                           sdk_metrics_otel__processor, NULL, NULL),
+                  (double)numbers.queue_size);
+    djp_gauge_set(sdk_metrics_otel__series(sdk->metrics.otel[DJP__OTEL_QUEUE_CAPACITY],
+                                           sdk_metrics_otel__processor, NULL, NULL),
+                  (double)numbers.queue_capacity);
     djp_gauge_set(
-        sdk_metrics_otel__series(sdk->metrics.otel[DJP__OTEL_QUEUE_SIZE], sdk_metrics_otel__processor, NULL, NULL),
-        (double)numbers.queue_size);
-    djp_gauge_set(
-        sdk_metrics_otel__series(sdk->metrics.otel[DJP__OTEL_QUEUE_CAPACITY], sdk_metrics_otel__processor, NULL, NULL),
-        (double)numbers.queue_capacity);
-    djp_gauge_set(sdk_metrics_otel__series(sdk->metrics.otel[DJP__OTEL_INFLIGHT], exporter, NULL, NULL),
-                  (double)numbers.inflight);
+        sdk_metrics_otel__series(sdk->metrics.otel[DJP__OTEL_INFLIGHT], exporter, NULL, NULL),
+        (double)numbers.inflight);
     for (size_t i = 0; i < sizeof numbers.processed / sizeof numbers.processed[0]; i++) {
-        djp__counter_set(sdk_metrics_otel__series(sdk->metrics.otel[DJP__OTEL_PROCESSED], sdk_metrics_otel__processor,
+        djp__counter_set(sdk_metrics_otel__series(sdk->metrics.otel[DJP__OTEL_PROCESSED],
+                                                  sdk_metrics_otel__processor,
                                                   numbers.processed[i].error, NULL),
                          (double)numbers.processed[i].spans);
     }
     for (size_t i = 0; i < sizeof numbers.exported / sizeof numbers.exported[0]; i++) {
-        djp__counter_set(
-            sdk_metrics_otel__series(sdk->metrics.otel[DJP__OTEL_EXPORTED], exporter, numbers.exported[i].error, NULL),
-            (double)numbers.exported[i].spans);
+        djp__counter_set(sdk_metrics_otel__series(sdk->metrics.otel[DJP__OTEL_EXPORTED], exporter,
+                                                  numbers.exported[i].error, NULL),
+                         (double)numbers.exported[i].spans);
     }
 }
 
@@ -197,9 +212,10 @@ djp__sdk_otel_sent(void *user, const djp__request *request, const char *error)
 {
     djp_sdk *sdk = user;
     djp_family *family = sdk->metrics.otel[DJP__OTEL_DURATION];
-    if (family) {
+    if (family != NULL) {
         uint64_t now = djp__clock_monotonic();
-        djp_series *series = sdk_metrics_otel__series(family, sdk_metrics_otel__exporter(&sdk->options), error, NULL);
+        djp_series *series = sdk_metrics_otel__series(
+            family, sdk_metrics_otel__exporter(&sdk->options), error, NULL);
         djp_histogram_observe(series, (double)(now - request->begun) / 1e9);
     }
 }
@@ -210,21 +226,24 @@ sdk_metrics_otel__add_pipeline(djp_sdk *sdk)
 {
     static const char *const error[2] = {"error_type", NULL};
     djp_family **families = sdk->metrics.otel;
-    families[DJP__OTEL_QUEUE_SIZE] = sdk_metrics_otel__family(sdk, DJP_GAUGE, "otel_sdk_processor_span_queue_size",
-                                                              "Spans that wait to be exported.", 1, NULL);
-    families[DJP__OTEL_QUEUE_CAPACITY] =
-        sdk_metrics_otel__family(sdk, DJP_GAUGE, "otel_sdk_processor_span_queue_capacity",
-                                 "Spans of 1 KiB for which there is memory while they wait.", 1, NULL);
-    families[DJP__OTEL_PROCESSED] =
-        sdk_metrics_otel__family(sdk, DJP_COUNTER, "otel_sdk_processor_span_processed",
-                                 "Spans with which the processor is done, by the error that ended it.", 1, error);
-    families[DJP__OTEL_INFLIGHT] = sdk_metrics_otel__family(sdk, DJP_GAUGE, "otel_sdk_exporter_span_inflight",
-                                                            "Spans in the export that is under way.", 1, NULL);
-    families[DJP__OTEL_EXPORTED] = sdk_metrics_otel__family(sdk, DJP_COUNTER, "otel_sdk_exporter_span_exported",
-                                                            "Spans whose export has ended, by its error.", 1, error);
-    families[DJP__OTEL_DURATION] =
-        sdk_metrics_otel__family(sdk, DJP_HISTOGRAM, "otel_sdk_exporter_operation_duration_seconds",
-                                 "Exports of one batch, retries included, by their error.", 1, error);
+    families[DJP__OTEL_QUEUE_SIZE] =
+        sdk_metrics_otel__family(sdk, DJP_GAUGE, "otel_sdk_processor_span_queue_size",
+                                 "Spans that wait to be exported.", 1, NULL);
+    families[DJP__OTEL_QUEUE_CAPACITY] = sdk_metrics_otel__family(
+        sdk, DJP_GAUGE, "otel_sdk_processor_span_queue_capacity",
+        "Spans of 1 KiB for which there is memory while they wait.", 1, NULL);
+    families[DJP__OTEL_PROCESSED] = sdk_metrics_otel__family(
+        sdk, DJP_COUNTER, "otel_sdk_processor_span_processed",
+        "Spans with which the processor is done, by the error that ended it.", 1, error);
+    families[DJP__OTEL_INFLIGHT] =
+        sdk_metrics_otel__family(sdk, DJP_GAUGE, "otel_sdk_exporter_span_inflight",
+                                 "Spans in the export that is under way.", 1, NULL);
+    families[DJP__OTEL_EXPORTED] =
+        sdk_metrics_otel__family(sdk, DJP_COUNTER, "otel_sdk_exporter_span_exported",
+                                 "Spans whose export has ended, by its error.", 1, error);
+    families[DJP__OTEL_DURATION] = sdk_metrics_otel__family(
+        sdk, DJP_HISTOGRAM, "otel_sdk_exporter_operation_duration_seconds",
+        "Exports of one batch, retries included, by their error.", 1, error);
 }
 
 int
@@ -241,13 +260,14 @@ djp__sdk_otel_add(djp_sdk *sdk)
         "Scrapes before this one, from the first number read to the last line written.", 1, NULL);
     int first = DJP__OTEL_COLLECTION, last = DJP__OTEL_COLLECTION;
     if (sdk->recorder) {
-        families[DJP__OTEL_STARTED] =
-            sdk_metrics_otel__family(sdk, DJP_COUNTER, "otel_sdk_span_started", "Spans begun.", 0, started);
-        families[DJP__OTEL_LIVE] = sdk_metrics_otel__family(sdk, DJP_GAUGE, "otel_sdk_span_live",
-                                                            "Recording spans that have begun and not ended.", 0, live);
+        families[DJP__OTEL_STARTED] = sdk_metrics_otel__family(
+            sdk, DJP_COUNTER, "otel_sdk_span_started", "Spans begun.", 0, started);
+        families[DJP__OTEL_LIVE] =
+            sdk_metrics_otel__family(sdk, DJP_GAUGE, "otel_sdk_span_live",
+                                     "Recording spans that have begun and not ended.", 0, live);
         last = DJP__OTEL_LIVE;
     }
-    if (sdk->pipelines) {
+    if (sdk->pipelines != NULL) {
         sdk_metrics_otel__add_pipeline(sdk);
         last = DJP__OTEL_COUNT - 1;
     }
@@ -256,8 +276,8 @@ djp__sdk_otel_add(djp_sdk *sdk)
             return DJP_ENOMEM;
         }
     }
-    sdk->registry->expositions =
-        sdk_metrics_otel__series(families[DJP__OTEL_COLLECTION], sdk_metrics_otel__reader, NULL, NULL);
+    sdk->registry->expositions = sdk_metrics_otel__series(families[DJP__OTEL_COLLECTION],
+                                                          sdk_metrics_otel__reader, NULL, NULL);
     return 0;
 }
 
@@ -283,7 +303,8 @@ djp__sdk_otel_status(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counte
     }
     sdk_metrics_otel__key(out, "span_live", "},");
     for (int result = DJP__OUTCOME_RECORD_ONLY; result < DJP__OUTCOMES; result++) {
-        sdk_metrics_otel__key(out, sdk_metrics_otel__results[result], result > DJP__OUTCOME_RECORD_ONLY ? "," : "{");
+        sdk_metrics_otel__key(out, sdk_metrics_otel__results[result],
+                              result > DJP__OUTCOME_RECORD_ONLY ? "," : "{");
         djp__buf_u64(out, counters->open[result]);
     }
     sdk_metrics_otel__key(out, "queue_size", "},");

@@ -1,5 +1,5 @@
-/* Between an instance and its operation logs: attachment, replay for callers that wait for it, and what
- * the instance reports of them. */
+/* Between an instance and its operation logs: attachment, replay for callers that wait for it, and
+ * what the instance reports of them. */
 #include "base/clock.h"
 #include "djp/oplog.h"
 #include "instrument/http_server.h"
@@ -27,7 +27,8 @@ djp__sdk_oplogs_init(djp_sdk *sdk)
                                   .recorder = sdk->recorder,
                                   .registry = sdk->registry,
                                   .standard = sdk->standard,
-                                  .ring = sdk->pipelines ? djp__recorder_ring(sdk->recorder) : NULL,
+                                  .ring = sdk->pipelines != NULL ? djp__recorder_ring(sdk->recorder)
+                                                                 : NULL,
                                   .ref = djp__sdk_ref,
                                   .unref = djp__sdk_unref,
                                   .is_open = sdk_oplogs_is_open,
@@ -39,7 +40,7 @@ djp__sdk_oplogs_init(djp_sdk *sdk)
 int
 djp_oplog_attach(djp_oplog *log, djp_sdk *sdk)
 {
-    return log && sdk ? djp__oplogs_attach(&sdk->oplogs, log) : DJP_EINVAL;
+    return log && sdk != NULL ? djp__oplogs_attach(&sdk->oplogs, log) : DJP_EINVAL;
 }
 
 int
@@ -47,7 +48,7 @@ djp__sdk_replay(djp_sdk *sdk, uint64_t deadline)
 {
     while (djp__oplogs_replay(&sdk->oplogs, 1) & DJP__OPLOGS_LEFT) {
         uint64_t now = djp__clock_monotonic();
-        if (now >= deadline || !sdk->pipelines || !sdk_oplogs_wake(sdk)) {
+        if (now >= deadline || sdk->pipelines == NULL || !sdk_oplogs_wake(sdk)) {
             return 1; /* without a thread nothing makes room */
         }
         djp__mutex_lock(&sdk->worker.mutex);
@@ -68,7 +69,8 @@ djp__sdk_report_scopes(djp_sdk *sdk)
 {
     if (djp_load_relaxed(&sdk->oplogs.scopes_full) && djp__once(&sdk->scopes_reported)) {
         djp__diag(&sdk->diag, DJP_LOG_WARN,
-                  "The process has used %u different tracers; spans of further tracers have no scope. Give tracers "
+                  "The process has used %u different tracers; spans of further tracers have no "
+                  "scope. Give tracers "
                   "fixed names.",
                   DJP_SCOPE_LIMIT - 1);
     }

@@ -14,7 +14,7 @@ enum { SHUTDOWN__MARGIN_NS = 50000000 }; /* kept for aborting a send and joining
 int
 djp_sdk_flush(djp_sdk *sdk, uint64_t timeout_ns)
 {
-    if (!sdk) {
+    if (sdk == NULL) {
         return DJP_EINVAL;
     }
     uint64_t deadline = djp__saturate(djp__clock_monotonic(), timeout_ns);
@@ -22,7 +22,8 @@ djp_sdk_flush(djp_sdk *sdk, uint64_t timeout_ns)
     djp__mutex_lock(&sdk->worker.mutex);
     int result = DJP_ESHUTDOWN;
     if (sdk->worker.phase == DJP__PHASE_OPEN) {
-        result = sdk->pipelines ? djp__flush_locked(&sdk->worker, sdk->pipelines, deadline) : 0;
+        result =
+            sdk->pipelines != NULL ? djp__flush_locked(&sdk->worker, sdk->pipelines, deadline) : 0;
     }
     djp__mutex_unlock(&sdk->worker.mutex);
     return result == 0 && late ? DJP_ETIMEOUT : result;
@@ -35,7 +36,8 @@ shutdown_margin(uint64_t timeout_ns)
     return margin < SHUTDOWN__MARGIN_NS ? margin : SHUTDOWN__MARGIN_NS;
 }
 
-/* Whoever looks for spans of a short run should not look for a fault. A forked child keeps quiet: there may be thousands of them. */
+/* Whoever looks for spans of a short run should not look for a fault. A forked child keeps quiet:
+ * there may be thousands of them. */
 static void
 shutdown_report_none(djp_sdk *sdk)
 {
@@ -73,7 +75,7 @@ shutdown_pipelines(djp_sdk *sdk, uint64_t start, uint64_t timeout_ns)
 int
 djp_sdk_shutdown(djp_sdk *sdk, uint64_t timeout_ns)
 {
-    if (!sdk) {
+    if (sdk == NULL) {
         return DJP_EINVAL;
     }
     djp__worker *worker = &sdk->worker;
@@ -98,8 +100,8 @@ djp_sdk_shutdown(djp_sdk *sdk, uint64_t timeout_ns)
             pipeline->signal->drain->close(pipeline->source);
         }
     }
-    int result = sdk->pipelines ? shutdown_pipelines(sdk, start, timeout_ns) : 0;
-    if (sdk->pipelines && sdk->recorder) {
+    int result = sdk->pipelines != NULL ? shutdown_pipelines(sdk, start, timeout_ns) : 0;
+    if (sdk->pipelines != NULL && sdk->recorder) {
         shutdown_report_none(sdk);
     }
     djp__sigterm_remove(sdk);

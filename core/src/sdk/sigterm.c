@@ -1,5 +1,6 @@
-/* Signals that end a process, where no other code handles them: the handler wakes the worker, which sends what has ended and then lets the
- * signal do what it would have done. Without a worker, and at the second signal, the process ends at once. Never replaces a handler. */
+/* Signals that end a process, where no other code handles them: the handler wakes the worker, which
+ * sends what has ended and then lets the signal do what it would have done. Without a worker, and
+ * at the second signal, the process ends at once. Never replaces a handler. */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -10,11 +11,13 @@
 
 enum { SIGTERM__GRACE_NS = 500000000 };
 
-/* Those by which a process is asked to leave. Others, such as SIGQUIT, are meant to end it as it is. */
+/* Those by which a process is asked to leave. Others, such as SIGQUIT, are meant to end it as it
+ * is. */
 static const int sigterm__handled[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2};
 enum { SIGTERM__COUNT = sizeof sigterm__handled / sizeof sigterm__handled[0] };
 
-/* The instance that answers. Set by install, cleared by remove and forget; read by the handler. acquire/release. */
+/* The instance that answers. Set by install, cleared by remove and forget; read by the handler.
+ * acquire/release. */
 static DJP_ATOMIC(djp_sdk *) sigterm__owner;
 
 /* Async-signal-safe. The signal is blocked while its handler runs, so it takes effect on return. */
@@ -29,7 +32,8 @@ sigterm_die(int number)
     kill(getpid(), number);
 }
 
-/* Should the worker be stuck where it cannot look, a second signal comes by itself a little after the deadline; 0 calls it off. */
+/* Should the worker be stuck where it cannot look, a second signal comes by itself a little after
+ * the deadline; 0 calls it off. */
 static void
 sigterm_set_timer(const djp_sdk *sdk, uint64_t after)
 {
@@ -63,15 +67,17 @@ static int
 sigterm_has(int number, void (*handler)(int))
 {
     struct sigaction now;
-    return sigaction(number, NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) && now.sa_handler == handler;
+    return sigaction(number, NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) &&
+           now.sa_handler == handler;
 }
 
 static void
 sigterm_take(djp_sdk *sdk)
 {
     djp_sdk *nobody = NULL;
-    if (!sdk->options.handle_sigterm || !sdk->pipelines ||
-        (djp_load_acquire(&sigterm__owner) != sdk && !djp_cas_strong_acq_rel(&sigterm__owner, &nobody, sdk))) {
+    if (!sdk->options.handle_sigterm || sdk->pipelines == NULL ||
+        (djp_load_acquire(&sigterm__owner) != sdk &&
+         !djp_cas_strong_acq_rel(&sigterm__owner, &nobody, sdk))) {
         return;
     }
     struct sigaction action;
@@ -93,7 +99,8 @@ sigterm_take(djp_sdk *sdk)
 void
 djp_sdk_take_signals(djp_sdk *sdk)
 {
-    /* Whoever comes too late must not leave handlers behind, and an owner that is about to be freed. */
+    /* Whoever comes too late must not leave handlers behind, and an owner that is about to be
+     * freed. */
     djp__mutex_lock(&sdk->worker.mutex);
     if (sdk->worker.phase == DJP__PHASE_OPEN) {
         sigterm_take(sdk);
@@ -157,7 +164,8 @@ djp__sigterm_end(djp_sdk *sdk)
     sigterm_die(number);
     /* If every other thread blocks it meanwhile, this one takes it. */
     pthread_sigmask(SIG_UNBLOCK, &one, &before);
-    /* Still here: the kernel spares the first process of a container, or somebody installed a handler just now. Life goes on. */
+    /* Still here: the kernel spares the first process of a container, or somebody installed a
+     * handler just now. Life goes on. */
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     sigterm_set_timer(sdk, 0);
     djp_store_release(&sdk->sigterm.signal, 0);

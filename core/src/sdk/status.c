@@ -1,5 +1,6 @@
-/* The honest state of an instance as JSON: what is on, what was decided, where every span went, what the exporter last said. It must
- * never show a credential: endpoints are stripped and the settings come masked from the configuration. */
+/* The honest state of an instance as JSON: what is on, what was decided, where every span went,
+ * what the exporter last said. It must never show a credential: endpoints are stripped and the
+ * settings come masked from the configuration. */
 #include <string.h>
 #include <unistd.h>
 
@@ -26,7 +27,7 @@ static void
 status_text(djp_buf *out, const char *key, const char *value)
 {
     status_key(out, key);
-    djp__buf_json(out, value ? value : "", value ? strlen(value) : 0);
+    djp__buf_json(out, value != NULL ? value : "", value != NULL ? strlen(value) : 0);
 }
 
 static void
@@ -64,7 +65,8 @@ status_open(djp_buf *out, const char *key)
 }
 
 void
-djp__sdk_drops(const djp_sdk *sdk, const djp_recorder_counters *counters, djp__visit_drop visit, void *user)
+djp__sdk_drops(const djp_sdk *sdk, const djp_recorder_counters *counters, djp__visit_drop visit,
+               void *user)
 {
     for (int i = 0; i < DJP__DROPS; i++) {
         if (i != DJP__DROP_SWITCHED_OFF) {
@@ -77,8 +79,10 @@ djp__sdk_drops(const djp_sdk *sdk, const djp_recorder_counters *counters, djp__v
         }
     }
     for (int i = 0; i < DJP__LOSS_COUNT; i++) {
-        uint64_t earlier = i == DJP__LOSS_SWITCHED_OFF ? counters->dropped[DJP__DROP_SWITCHED_OFF] : 0;
-        visit(user, djp__loss_name((djp__loss)i), djp_load_relaxed(&sdk->traces.stats.lost[i]) + earlier);
+        uint64_t earlier =
+            i == DJP__LOSS_SWITCHED_OFF ? counters->dropped[DJP__DROP_SWITCHED_OFF] : 0;
+        visit(user, djp__loss_name((djp__loss)i),
+              djp_load_relaxed(&sdk->traces.stats.lost[i]) + earlier);
     }
 }
 
@@ -88,13 +92,15 @@ status_drop(void *user, const char *reason, uint64_t spans)
     status_number(user, reason, spans);
 }
 
-/* Every span that was started is somewhere: started = live + not_sampled + exported + dropped + waiting. Those that never began (oplog_full,
- * span_no_memory) or began in the parent process (forked) are in none of them. The ends of the way are read before its beginning, so that a span
+/* Every span that was started is somewhere: started = live + not_sampled + exported + dropped +
+ * waiting. Those that never began (oplog_full, span_no_memory) or began in the parent process
+ * (forked) are in none of them. The ends of the way are read before its beginning, so that a span
  * that moves meanwhile is not counted twice. */
 static void
 status_books(djp_buf *out, const djp_sdk *sdk)
 {
-    uint64_t exported = djp_load_acquire(&sdk->traces.stats.items_exported), gone = exported, dropped = 0;
+    uint64_t exported = djp_load_acquire(&sdk->traces.stats.items_exported), gone = exported,
+             dropped = 0;
     for (int i = 0; i < DJP__LOSS_COUNT; i++) {
         dropped += djp_load_acquire(&sdk->traces.stats.lost[i]);
     }
@@ -104,7 +110,8 @@ status_books(djp_buf *out, const djp_sdk *sdk)
     for (int i = 0; i < DJP__DROPS; i++) {
         dropped += djp__drops[i].when == DJP__DROPPED_UNSTARTED ? 0 : counters.dropped[i];
     }
-    dropped += counters.by_reason[DJP_REASON_RATE_LIMITED] + counters.by_reason[DJP_REASON_RATE_BURST];
+    dropped +=
+        counters.by_reason[DJP_REASON_RATE_LIMITED] + counters.by_reason[DJP_REASON_RATE_BURST];
     status_open(out, "books");
     status_number(out, "started", counters.started);
     status_number(out, "live", counters.live);
@@ -157,7 +164,7 @@ status_sampler(djp_buf *out, djp_sdk *sdk, double ratio)
         djp__recorder_sampler_text(&text, sdk->recorder);
     }
     status_key(out, "sampler");
-    if (text) {
+    if (text != NULL) {
         djp__buf_json(out, text, djp__utf8_cut(text, strlen(text), STATUS__SAMPLER_MAX));
     } else {
         djp__buf_text(out, "null");
@@ -215,10 +222,10 @@ status_rate_limit(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters 
 static void
 status_waiting(djp_buf *out, const djp_sdk *sdk)
 {
-    const djp_ring *ring = sdk->pipelines ? djp__recorder_ring(sdk->recorder) : NULL;
+    const djp_ring *ring = sdk->pipelines != NULL ? djp__recorder_ring(sdk->recorder) : NULL;
     status_open(out, "ring");
-    status_number(out, "used_bytes", ring ? djp__ring_used(ring) : 0);
-    status_number(out, "capacity_bytes", ring ? djp__ring_capacity(ring) : 0);
+    status_number(out, "used_bytes", ring != NULL ? djp__ring_used(ring) : 0);
+    status_number(out, "capacity_bytes", ring != NULL ? djp__ring_capacity(ring) : 0);
     djp__buf_char(out, '}');
     status_open(out, "queue");
     status_number(out, "requests", djp_load_relaxed(&sdk->traces.queue.count));
@@ -290,7 +297,8 @@ status_worker(djp_buf *out, djp_sdk *sdk)
 }
 
 static void
-status_head(djp_buf *out, djp_sdk *sdk, const djp_options *options, const djp_recorder_counters *counters)
+status_head(djp_buf *out, djp_sdk *sdk, const djp_options *options,
+            const djp_recorder_counters *counters)
 {
     static const char *const backends[] = {"noop", "prom", "otel", "hybrid"};
     unsigned backend = (unsigned)options->backend;
@@ -326,12 +334,14 @@ status_last_error(djp_buf *out, djp_sdk *sdk)
     status_time(out, "last_error_time", error[0] ? when : 0);
 }
 
-/* Spans that other threads were just committing while the worker took its last look are counted now. */
+/* Spans that other threads were just committing while the worker took its last look are counted
+ * now. */
 static void
 status_sweep(djp_sdk *sdk)
 {
     djp__mutex_lock(&sdk->worker.mutex);
-    int over = sdk->pipelines && sdk->worker.phase == DJP__PHASE_CLOSED && !djp__worker_is_running(&sdk->worker);
+    int over = sdk->pipelines && sdk->worker.phase == DJP__PHASE_CLOSED &&
+               !djp__worker_is_running(&sdk->worker);
     djp__mutex_unlock(&sdk->worker.mutex);
     if (over) {
         for (djp__pipeline *pipeline = sdk->pipelines; pipeline; pipeline = pipeline->next) {
@@ -378,16 +388,18 @@ status_write(char **out, size_t *out_size, djp_sdk *sdk, const djp_options *opti
 int
 djp_sdk_status_json(char **out, size_t *out_size, djp_sdk *sdk)
 {
-    return out && out_size && sdk ? status_write(out, out_size, sdk, &sdk->options) : DJP_EINVAL;
+    return out && out_size != NULL && sdk != NULL ? status_write(out, out_size, sdk, &sdk->options)
+                                                  : DJP_EINVAL;
 }
 
-/* An instance that is off has all the parts of the report and does nothing: no thread, no file, no signal. */
+/* An instance that is off has all the parts of the report and does nothing: no thread, no file, no
+ * signal. */
 int
 djp_status_off_json(char **out, size_t *out_size, const djp_options *options)
 {
     djp_options off;
     djp_sdk *sdk = NULL;
-    if (!out || !out_size || !options) {
+    if (out == NULL || out_size == NULL || options == NULL) {
         return DJP_EINVAL;
     }
     int result = djp_options_copy(&off, options);
@@ -395,7 +407,8 @@ djp_status_off_json(char **out, size_t *out_size, const djp_options *options)
         return result;
     }
     off.enabled = 0;
-    off.target_spans_per_second = off.target_bytes_per_second = 0; /* nothing is steered, and nothing warned of */
+    /* nothing is steered, and nothing warned of */
+    off.target_spans_per_second = off.target_bytes_per_second = 0;
     result = djp_sdk_new(&sdk, &off, NULL, NULL, NULL);
     if (result == 0) {
         result = status_write(out, out_size, sdk, options);

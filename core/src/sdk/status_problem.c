@@ -1,5 +1,5 @@
-/* Why nothing arrives, in one sentence: the first cause on the way from the switch to the receiver. It names what a reader can change and
- * never shows a credential. */
+/* Why nothing arrives, in one sentence: the first cause on the way from the switch to the receiver.
+ * It names what a reader can change and never shows a credential. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -11,20 +11,23 @@ enum { PROBLEM_PATIENCE_S = 2 }; /* a receiver that takes longer is worth a word
 static void
 problem_switch(djp_buf *out, const djp_options *options)
 {
-    const char *source = options->enabled_source ? options->enabled_source : "default";
+    const char *source = options->enabled_source != NULL ? options->enabled_source : "default";
     if (!options->enabled) {
         djp__buf_printf(out, "Telemetry is off (%s).", source);
     } else if (options->backend == DJP_BACKEND_NOOP) {
-        djp__buf_printf(out, "Telemetry is on (%s), but its backend is noop, which records nothing.", source);
+        djp__buf_printf(
+            out, "Telemetry is on (%s), but its backend is noop, which records nothing.", source);
     }
 }
 
 void
-djp__status_none_sampled(djp_buf *out, double ratio, const char *ratio_by, const djp_recorder_counters *counters)
+djp__status_none_sampled(djp_buf *out, double ratio, const char *ratio_by,
+                         const djp_recorder_counters *counters)
 {
     if (counters->sampled == 0 && counters->by_reason[DJP_REASON_NONE] > 0 && ratio >= 0) {
         djp__buf_printf(out,
-                        "None of %llu ended spans was sampled: the ratio is %.6g (%s). sample_ratio 1 samples all.",
+                        "None of %llu ended spans was sampled: the ratio is %.6g (%s). "
+                        "sample_ratio 1 samples all.",
                         (unsigned long long)counters->by_reason[DJP_REASON_NONE], ratio, ratio_by);
     }
 }
@@ -36,7 +39,7 @@ problem_sampling(djp_buf *out, djp_sdk *sdk, const djp_recorder_counters *counte
     djp__overrides_read(&holds, &sdk->control.overrides);
     if (!holds.enabled) {
         djp__buf_printf(out, "Recording is off (%s).", holds.enabled_by);
-    } else if (djp__recorder_is_muted(sdk->recorder) || !sdk->pipelines) {
+    } else if (djp__recorder_is_muted(sdk->recorder) || sdk->pipelines == NULL) {
         djp__buf_printf(out, "Nothing may leave: the ratio is 0 (%s).", holds.ratio_by);
     } else {
         djp__status_none_sampled(out, holds.ratio, holds.ratio_by, counters);
@@ -56,10 +59,11 @@ problem_receiver(djp_buf *out, djp_sdk *sdk)
     if (waited >= PROBLEM_PATIENCE_S) {
         djp__buf_printf(out, "%s has not responded for %.0f s.", djp__sdk_target(sdk), waited);
     } else if (failures > 0) {
-        djp__buf_printf(out, "%llu attempts to reach %s have failed in a row: %s.", (unsigned long long)failures,
-                        djp__sdk_target(sdk), error);
+        djp__buf_printf(out, "%llu attempts to reach %s have failed in a row: %s.",
+                        (unsigned long long)failures, djp__sdk_target(sdk), error);
     } else if (refused > 0 && djp_load_relaxed(&sdk->traces.stats.items_exported) == 0) {
-        djp__buf_printf(out, "%s has refused all of %llu spans.", djp__sdk_target(sdk), (unsigned long long)refused);
+        djp__buf_printf(out, "%s has refused all of %llu spans.", djp__sdk_target(sdk),
+                        (unsigned long long)refused);
     }
 }
 
@@ -76,12 +80,14 @@ problem_worker(djp_buf *out, djp_sdk *sdk)
 double
 djp__status_attempt_seconds(const djp_sdk *sdk)
 {
-    uint64_t begun = djp_load_relaxed(&sdk->traces.stats.attempt_begun), now = djp__clock_monotonic();
+    uint64_t begun = djp_load_relaxed(&sdk->traces.stats.attempt_begun),
+             now = djp__clock_monotonic();
     return begun == 0 || now < begun ? 0 : (double)(now - begun) / 1e9;
 }
 
 void
-djp__status_problem(djp_buf *out, djp_sdk *sdk, const djp_options *options, const djp_recorder_counters *counters)
+djp__status_problem(djp_buf *out, djp_sdk *sdk, const djp_options *options,
+                    const djp_recorder_counters *counters)
 {
     djp__mutex_lock(&sdk->worker.mutex);
     int closed = sdk->worker.phase != DJP__PHASE_OPEN;
@@ -93,7 +99,8 @@ djp__status_problem(djp_buf *out, djp_sdk *sdk, const djp_options *options, cons
     if (out->size == 0 && closed) {
         djp__buf_text(out, "Telemetry was shut down.");
     }
-    if (out->size == 0 && options->backend != DJP_BACKEND_PROM && options->exporter == DJP_EXPORTER_NONE) {
+    if (out->size == 0 && options->backend != DJP_BACKEND_PROM &&
+        options->exporter == DJP_EXPORTER_NONE) {
         djp__buf_text(out, "Spans go nowhere: the exporter is none.");
     }
     if (out->size == 0 && sdk->recorder) {

@@ -65,10 +65,11 @@ tasks_report_damage(djp_sdk *sdk)
 {
     uint64_t damage = djp_load_relaxed(&sdk->oplogs.damage);
     if (damage != sdk->tasks.damage_reported && djp__every_minute(&sdk->tasks.damage_warned)) {
-        djp__diag(&sdk->diag, DJP_LOG_ERROR,
-                  "%llu operations of a binding were invalid and are lost, with their spans. Please "
-                  "report this with the versions of the SDK and of the runtime.",
-                  (unsigned long long)(damage - sdk->tasks.damage_reported));
+        djp__diag(
+            &sdk->diag, DJP_LOG_ERROR,
+            "%llu operations of a binding were invalid and are lost, with their spans. Please "
+            "report this with the versions of the SDK and of the runtime.",
+            (unsigned long long)(damage - sdk->tasks.damage_reported));
         sdk->tasks.damage_reported = damage;
     }
 }
@@ -94,7 +95,9 @@ tasks_replay_due(void *user, uint64_t now)
     if (sdk->tasks.oplogs_left) {
         return now;
     }
-    return djp__pipeline_is_idle(&sdk->traces) && djp__oplogs_request_wake(&sdk->oplogs) ? now : UINT64_MAX;
+    return djp__pipeline_is_idle(&sdk->traces) && djp__oplogs_request_wake(&sdk->oplogs)
+               ? now
+               : UINT64_MAX;
 }
 
 /* ---- the end by a signal ---- */
@@ -106,17 +109,19 @@ tasks_begin_end(void *user, uint64_t now)
     djp_sdk *sdk = user;
     if (djp_load_acquire(&sdk->sigterm.signal) && sdk->worker.end_deadline == 0) {
         djp__oplogs_replay(&sdk->oplogs, 0);
-        djp__flush_begin_end(&sdk->worker, sdk->pipelines, djp__saturate(now, sdk->options.shutdown_timeout_ns));
+        djp__flush_begin_end(&sdk->worker, sdk->pipelines,
+                             djp__saturate(now, sdk->options.shutdown_timeout_ns));
     }
 }
 
-/* ... and then the signal does what it would have done. The first process of a container goes on, with
- * all that still waits. */
+/* ... and then the signal does what it would have done. The first process of a container goes on,
+ * with all that still waits. */
 static void
 tasks_end(void *user, uint64_t now)
 {
     djp_sdk *sdk = user;
-    if (sdk->worker.end_deadline == 0 || !djp__flush_end_is_over(&sdk->worker, sdk->pipelines, now)) {
+    if (sdk->worker.end_deadline == 0 ||
+        !djp__flush_end_is_over(&sdk->worker, sdk->pipelines, now)) {
         return;
     }
     djp__account_end(&sdk->control.account);
@@ -149,10 +154,13 @@ djp__sdk_tasks_add(djp_sdk *sdk)
 {
     djp__sdk_tasks *tasks = &sdk->tasks;
     const djp__task park = {.name = "park", .run = tasks_park};
-    const djp__task clock = {.name = "clock", .run = tasks_follow_clock, .enter = tasks_enter_clock};
+    const djp__task clock = {
+        .name = "clock", .run = tasks_follow_clock, .enter = tasks_enter_clock};
     const djp__task begin_end = {.name = "begin_end", .run = tasks_begin_end};
-    const djp__task control = {
-        .name = "control", .run = tasks_control, .next_due = tasks_control_due, .leave = tasks_leave_control};
+    const djp__task control = {.name = "control",
+                               .run = tasks_control,
+                               .next_due = tasks_control_due,
+                               .leave = tasks_leave_control};
     const djp__task replay = {.name = "replay", .run = tasks_replay, .next_due = tasks_replay_due};
     const djp__task end = {.name = "end",
                            .kind = DJP__TASK_BETWEEN,
@@ -165,8 +173,9 @@ djp__sdk_tasks_add(djp_sdk *sdk)
     tasks->control = control;
     tasks->replay = replay;
     tasks->end = end;
-    djp__task *const order[] = {&tasks->park,   &tasks->clock,           &tasks->begin_end, &tasks->control,
-                                &tasks->replay, &sdk->traces.batch_task, &tasks->end,       &sdk->traces.send_task};
+    djp__task *const order[] = {&tasks->park,    &tasks->clock,         &tasks->begin_end,
+                                &tasks->control, &tasks->replay,        &sdk->traces.batch_task,
+                                &tasks->end,     &sdk->traces.send_task};
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
         if (order[i]->user == NULL) {
             order[i]->user = sdk;

@@ -1,5 +1,5 @@
-/* Setting attributes. The usual call writes one item behind the others and looks at nothing else; limits, repeated keys and full
- * records are the slow path's work. */
+/* Setting attributes. The usual call writes one item behind the others and looks at nothing else;
+ * limits, repeated keys and full records are the slow path's work. */
 #include <string.h>
 
 #include "djp/span.h"
@@ -15,7 +15,8 @@ attribute__drop(djp_span *span)
     }
 }
 
-/* Takes back bytes of replaced items when they are half of the record, so that a key set over and over needs no growth. */
+/* Takes back bytes of replaced items when they are half of the record, so that a key set over and
+ * over needs no growth. */
 static void
 attribute__reclaim(djp_span *span)
 {
@@ -57,7 +58,8 @@ static inline int
 attribute__is_easy(const djp_span *span, djp_key key, size_t size)
 {
     size_t bytes = sizeof(djp_item) + djp_pad8(size);
-    return key - 1u < DJP_KEY_LIMIT && span->attributes < span->attribute_limit && bytes <= span->capacity - span->used;
+    return key - 1u < DJP_KEY_LIMIT && span->attributes < span->attribute_limit &&
+           bytes <= span->capacity - span->used;
 }
 
 /* The item's head at the end of the record; the item counts only after attribute__keep. */
@@ -80,7 +82,7 @@ attribute__keep(djp_span *span, size_t size)
 static __attribute__((noinline)) void
 attribute__put_text(djp_span *span, djp_key key, const char *text, size_t size)
 {
-    djp_value value = {.type = DJP_STRING, .as.text = {text, text ? size : 0}};
+    djp_value value = {.type = DJP_STRING, .as.text = {text, text != NULL ? size : 0}};
     attribute__put(span, key, &value);
 }
 
@@ -88,10 +90,11 @@ attribute__put_text(djp_span *span, djp_key key, const char *text, size_t size)
 __attribute__((noinline)) void
 djp_span_set_string(djp_span *span, djp_key key, djp_text text)
 {
-    if (!span || !span->recording) {
+    if (span == NULL || !span->recording) {
         return;
     }
-    if (__builtin_expect(text.data && text.size <= span->value_limit && text.size < DJP_SPAN_ITEM_BYTES, 1) &&
+    if (__builtin_expect(
+            text.data && text.size <= span->value_limit && text.size < DJP_SPAN_ITEM_BYTES, 1) &&
         attribute__is_easy(span, key, text.size) &&
         !djp__copy_text(attribute__begin(span, key, DJP_STRING, text.size), text.data, text.size)) {
         attribute__keep(span, text.size);
@@ -115,7 +118,7 @@ attribute__put_word(djp_span *span, djp_key key, unsigned type, int64_t word)
 static inline void
 attribute__set_word(djp_span *span, djp_key key, unsigned type, int64_t word)
 {
-    if (!span || !span->recording) {
+    if (span == NULL || !span->recording) {
         return;
     }
     if (attribute__is_easy(span, key, sizeof word)) {
@@ -152,10 +155,10 @@ djp_span_set_bool(djp_span *span, djp_key key, int value)
 void
 djp_span_set_value(djp_span *span, djp_key key, const djp_value *value)
 {
-    if (!span || !span->recording) {
+    if (span == NULL || !span->recording) {
         return;
     }
-    if (!value) {
+    if (value == NULL) {
         attribute__drop(span);
         return;
     }
@@ -168,7 +171,7 @@ djp_span_set_value(djp_span *span, djp_key key, const djp_value *value)
 void
 djp_span_drop_attribute(djp_span *span)
 {
-    if (span && span->recording) {
+    if (span != NULL && span->recording) {
         attribute__drop(span);
     }
 }

@@ -1,5 +1,5 @@
-/* Events, links and exceptions: items with a head of their own, a name or tracestate, and attributes of their own. What does not
- * fit is dropped as a whole and counted on the span. */
+/* Events, links and exceptions: items with a head of their own, a name or tracestate, and
+ * attributes of their own. What does not fit is dropped as a whole and counted on the span. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -38,22 +38,24 @@ event__unique(djp_key *keys, size_t count)
 }
 
 uint32_t
-djp__span_put_attributes(djp_span *span, const djp_attribute *attributes, size_t count, uint32_t limit)
+djp__span_put_attributes(djp_span *span, const djp_attribute *attributes, size_t count,
+                         uint32_t limit)
 {
     djp_key stack[EVENT__STACK_ATTRIBUTES];
     djp_key *keys = stack;
     uint32_t dropped = 0;
-    if (!attributes || count == 0) {
+    if (attributes == NULL || count == 0) {
         return 0;
     }
     if (count > EVENT__ATTRIBUTES_MAX) {
-        dropped =
-            count - EVENT__ATTRIBUTES_MAX > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)(count - EVENT__ATTRIBUTES_MAX);
+        dropped = count - EVENT__ATTRIBUTES_MAX > UINT32_MAX / 2
+                      ? UINT32_MAX / 2
+                      : (uint32_t)(count - EVENT__ATTRIBUTES_MAX);
         count = EVENT__ATTRIBUTES_MAX;
     }
     if (count > EVENT__STACK_ATTRIBUTES) {
         keys = djp__alloc(count * sizeof *keys);
-        if (!keys) {
+        if (keys == NULL) {
             return dropped + (uint32_t)count;
         }
     }
@@ -81,7 +83,8 @@ djp__span_put_attributes(djp_span *span, const djp_attribute *attributes, size_t
     return dropped;
 }
 
-/* Appends an item's head, a fixed part and a text; the caller patches what it learns later. 0: no room. */
+/* Appends an item's head, a fixed part and a text; the caller patches what it learns later. 0: no
+ * room. */
 static int
 event__open(djp_span *span, size_t fixed, djp_text text, uint32_t *text_size)
 {
@@ -96,15 +99,17 @@ event__open(djp_span *span, size_t fixed, djp_text text, uint32_t *text_size)
 static void
 event__close(djp_span *span, uint32_t start, unsigned kind, const void *fixed, size_t fixed_size)
 {
-    djp_item item = {0, djp_item_head(kind, DJP_EMPTY, span->used - start - (uint32_t)sizeof(djp_item))};
+    djp_item item = {
+        0, djp_item_head(kind, DJP_EMPTY, span->used - start - (uint32_t)sizeof(djp_item))};
     memcpy(djp__span_at(span, start), &item, sizeof item);
     memcpy(djp__span_at(span, start + (uint32_t)sizeof item), fixed, fixed_size);
 }
 
 void
-djp_span_add_event(djp_span *span, djp_text name, uint64_t time_unix_ns, const djp_attribute *attributes, size_t count)
+djp_span_add_event(djp_span *span, djp_text name, uint64_t time_unix_ns,
+                   const djp_attribute *attributes, size_t count)
 {
-    if (!span || !span->recording) {
+    if (span == NULL || !span->recording) {
         return;
     }
     const djp_recorder_options *options = &span->recorder->options;
@@ -123,7 +128,8 @@ djp_span_add_event(djp_span *span, djp_text name, uint64_t time_unix_ns, const d
         span->record->dropped_events++;
         return;
     }
-    head.dropped_attributes = djp__span_put_attributes(span, attributes, count, options->event_attribute_count_limit);
+    head.dropped_attributes =
+        djp__span_put_attributes(span, attributes, count, options->event_attribute_count_limit);
     span->lost += head.dropped_attributes;
     event__close(span, start, DJP_ITEM_EVENT, &head, sizeof head);
     span->record->event_items++;
@@ -133,13 +139,15 @@ djp_span_add_event(djp_span *span, djp_text name, uint64_t time_unix_ns, const d
 static int
 event__links(const djp_span_context *context, size_t count)
 {
-    return context && (djp_span_context_is_valid(context) || count > 0 || djp_tracestate_text(context->state).size > 0);
+    return context && (djp_span_context_is_valid(context) || count > 0 ||
+                       djp_tracestate_text(context->state).size > 0);
 }
 
 void
-djp_span_add_link(djp_span *span, const djp_span_context *context, const djp_attribute *attributes, size_t count)
+djp_span_add_link(djp_span *span, const djp_span_context *context, const djp_attribute *attributes,
+                  size_t count)
 {
-    if (!span || !span->recording) {
+    if (span == NULL || !span->recording) {
         return;
     }
     const djp_recorder_options *options = &span->recorder->options;
@@ -158,7 +166,8 @@ djp_span_add_link(djp_span *span, const djp_span_context *context, const djp_att
         span->record->dropped_links++;
         return;
     }
-    head.dropped_attributes = djp__span_put_attributes(span, attributes, count, options->link_attribute_count_limit);
+    head.dropped_attributes =
+        djp__span_put_attributes(span, attributes, count, options->link_attribute_count_limit);
     span->lost += head.dropped_attributes;
     event__close(span, start, DJP_ITEM_LINK, &head, sizeof head);
     span->record->link_items++;
@@ -178,17 +187,18 @@ void
 djp__span_record_exception_at(djp_span *span, uint64_t time_unix_ns, const djp_exception *exception,
                               const djp_attribute *attributes, size_t count)
 {
-    djp_text type = exception->type, message = exception->message, stacktrace = exception->stacktrace;
+    djp_text type = exception->type, message = exception->message,
+             stacktrace = exception->stacktrace;
     djp_attribute stack[EVENT__STACK_ATTRIBUTES];
     djp_attribute *all = stack;
     size_t made = 0;
-    if (!span || !span->recording) {
+    if (span == NULL || !span->recording) {
         return;
     }
-    count = attributes ? count : 0;
+    count = attributes != NULL ? count : 0;
     if (count > EVENT__STACK_ATTRIBUTES - 4) {
         all = count < EVENT__ATTRIBUTES_MAX ? djp__alloc((count + 4) * sizeof *all) : NULL;
-        if (!all) {
+        if (all == NULL) {
             /* The exception itself matters most. */
             span->lost += (uint32_t)(count > UINT32_MAX / 2 ? UINT32_MAX / 2 : count);
             all = stack;
@@ -206,8 +216,8 @@ djp__span_record_exception_at(djp_span *span, uint64_t time_unix_ns, const djp_e
         all[made++] = event__text_attribute("exception.stacktrace", stacktrace, limit);
     }
     if (exception->escaped) {
-        all[made++] =
-            (djp_attribute){.key = djp__text("exception.escaped"), .value = {.type = DJP_BOOL, .as.boolean = 1}};
+        all[made++] = (djp_attribute){.key = djp__text("exception.escaped"),
+                                      .value = {.type = DJP_BOOL, .as.boolean = 1}};
     }
     if (count > 0) {
         memcpy(all + made, attributes, count * sizeof *all);
@@ -219,8 +229,8 @@ djp__span_record_exception_at(djp_span *span, uint64_t time_unix_ns, const djp_e
 }
 
 void
-djp_span_record_exception(djp_span *span, djp_text type, djp_text message, djp_text stacktrace, int escaped,
-                          const djp_attribute *attributes, size_t count)
+djp_span_record_exception(djp_span *span, djp_text type, djp_text message, djp_text stacktrace,
+                          int escaped, const djp_attribute *attributes, size_t count)
 {
     djp_exception exception = {type, message, stacktrace, escaped};
     djp__span_record_exception_at(span, 0, &exception, attributes, count);

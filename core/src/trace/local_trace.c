@@ -1,5 +1,6 @@
-/* The tail decision. Ended spans of a local trace wait in a push-only list until its root ends; then all go to the ring or none
- * does, and spans that end later follow. Lock-free: a decision replaces the list's head in one exchange. */
+/* The tail decision. Ended spans of a local trace wait in a push-only list until its root ends;
+ * then all go to the ring or none does, and spans that end later follow. Lock-free: a decision
+ * replaces the list's head in one exchange. */
 #include <stddef.h>
 #include <string.h>
 
@@ -28,14 +29,17 @@ djp__local_trace_begin(djp_span *span, djp__head *head)
     local->extras = (uint8_t)head->extras;
     djp_store_relaxed(&local->shared, 0u);
     local->head_reason = decision->reason;
-    uint8_t bank = decision->outcome == DJP__OUTCOME_SAMPLE ? DJP_SET_SAMPLE : recorder->tail_counter_set;
+    uint8_t bank =
+        decision->outcome == DJP__OUTCOME_SAMPLE ? DJP_SET_SAMPLE : recorder->tail_counter_set;
     local->counter_set = decision->outcome == DJP__OUTCOME_DROP ? DJP_SET_DROP : bank;
-    /* Nothing to wait for when the trace is kept anyway and every stratum exports the same threshold. */
-    int same_threshold =
-        decision->threshold == DJP_THRESHOLD_NONE || decision->threshold == decision->recorded || !recorder->tail_rules;
-    int decided =
-        djp_local_is_silent(local) || (decision->outcome == DJP__OUTCOME_SAMPLE && same_threshold && !recorder->limit);
-    djp_store_relaxed(&local->state_word, decided ? djp__trace_word(DJP__TRACE_FIXED, decision->reason) : (uintptr_t)0);
+    /* Nothing to wait for when the trace is kept anyway and every stratum exports the same
+     * threshold. */
+    int same_threshold = decision->threshold == DJP_THRESHOLD_NONE ||
+                         decision->threshold == decision->recorded || !recorder->tail_rules;
+    int decided = djp_local_is_silent(local) ||
+                  (decision->outcome == DJP__OUTCOME_SAMPLE && same_threshold && !recorder->limit);
+    djp_store_relaxed(&local->state_word,
+                      decided ? djp__trace_word(DJP__TRACE_FIXED, decision->reason) : (uintptr_t)0);
 }
 
 /* The last span of a local trace is gone. */
@@ -110,15 +114,17 @@ local__count_of(djp__verdict verdict)
     return (djp_count)(DJP_COUNT_DECIDED + djp__verdict_reason(verdict));
 }
 
-/* Copies a kept span into the ring. A verdict of NONE drops it; shown is what the root tells of the trace. Returns what became of it,
- * which the caller counts. */
+/* Copies a kept span into the ring. A verdict of NONE drops it; shown is what the root tells of the
+ * trace. Returns what became of it, which the caller counts. */
 static djp_count
-local__publish(djp_span *span, const djp__local_trace *local, djp__verdict verdict, djp__verdict shown)
+local__publish(djp_span *span, const djp__local_trace *local, djp__verdict verdict,
+               djp__verdict shown)
 {
     djp_recorder *recorder = span->recorder;
     int gate = djp_load_relaxed(&recorder->state);
     if (__builtin_expect(gate & DJP__RECORDER_NO_ENDS, 0)) {
-        djp_count fate = djp__verdict_drops(verdict) ? local__count_of(verdict) : DJP_COUNT_DROP(SWITCHED_OFF);
+        djp_count fate =
+            djp__verdict_drops(verdict) ? local__count_of(verdict) : DJP_COUNT_DROP(SWITCHED_OFF);
         return gate & DJP__RECORDER_CLOSED ? DJP_COUNT_DROP(AFTER_SHUTDOWN) : fate;
     }
     if (djp__verdict_drops(verdict)) {
@@ -135,7 +141,7 @@ local__publish(djp_span *span, const djp__local_trace *local, djp__verdict verdi
         record->reason_label = djp__verdict_label(shown);
     }
     void *place = djp__ring_reserve(recorder->ring, record->size);
-    if (__builtin_expect(!place, 0)) {
+    if (__builtin_expect(place == NULL, 0)) {
         djp__recorder_committed(recorder); /* a full ring wants its reader more than ever */
         return DJP_COUNT_DROP(RING_FULL);
     }
@@ -149,7 +155,8 @@ local__publish(djp_span *span, const djp__local_trace *local, djp__verdict verdi
 static uint64_t
 local__bytes(const djp_span *span)
 {
-    uint64_t grown = span->record == (const djp_span_record *)(const void *)span->space ? 0 : span->capacity;
+    uint64_t grown =
+        span->record == (const djp_span_record *)(const void *)span->space ? 0 : span->capacity;
     return sizeof *span + grown;
 }
 
@@ -159,7 +166,7 @@ local__complete(djp_span *newest, djp__verdict verdict, int discard)
 {
     djp_span *oldest = NULL;
     uint64_t spans = 0;
-    while (newest) {
+    while (newest != NULL) {
         djp_span *next = newest->next;
         newest->next = oldest;
         oldest = newest;
@@ -167,13 +174,14 @@ local__complete(djp_span *newest, djp__verdict verdict, int discard)
         spans++;
     }
     uint64_t bytes = 0;
-    djp_recorder *recorder = oldest ? oldest->recorder : NULL;
-    uint32_t bank = oldest ? oldest->local->counter_set : 0, fate = DJP_COUNT_DECIDED + DJP_REASON_NONE;
+    djp_recorder *recorder = oldest != NULL ? oldest->recorder : NULL;
+    uint32_t bank = oldest != NULL ? oldest->local->counter_set : 0,
+             fate = DJP_COUNT_DECIDED + DJP_REASON_NONE;
     uint64_t alike = 0; /* spans of that fate, which most lists share: counted at once */
-    if (recorder && !discard) {
+    if (recorder != NULL && !discard) {
         djp__count_add(recorder, DJP_COUNT_COMPLETED + bank, spans);
     }
-    while (oldest) {
+    while (oldest != NULL) {
         djp_span *next = oldest->next;
         bytes += local__bytes(oldest);
         if (!discard) {
@@ -188,7 +196,7 @@ local__complete(djp_span *newest, djp__verdict verdict, int discard)
         djp__span_unref(oldest);
         oldest = next;
     }
-    if (recorder && !discard) {
+    if (recorder != NULL && !discard) {
         djp__count_add(recorder, fate + bank, alike);
         djp_sub_relaxed(&recorder->decision_buffer_bytes, bytes);
     }
@@ -202,7 +210,8 @@ local__tail(const djp__local_trace *local, djp__verdict own)
     if (saw & DJP__TRACE_FLAG_ERROR) {
         return DJP_REASON_ERROR;
     }
-    if (__builtin_expect(djp__trace_flags_rule(saw) != 0, 0) && djp__verdict_reason(own) != DJP_REASON_SLOW) {
+    if (__builtin_expect(djp__trace_flags_rule(saw) != 0, 0) &&
+        djp__verdict_reason(own) != DJP_REASON_SLOW) {
         return djp__tail_rules_verdict(local->root->recorder->rules, djp__trace_flags_rule(saw));
     }
     return own != DJP_REASON_NONE ? own : local->head_reason;
@@ -229,11 +238,12 @@ local__limit(const djp__local_trace *local, djp__verdict tail, int early, uint64
     return local__ask_limit(local, tail, early, end_unix_ns);
 }
 
-/* Decides unless that has happened; returns the word that holds. *tail is what speaks for the trace by now. event: DJP__TRACE_IMPATIENCE
- * or _ROOT_ENDS; end_unix_ns of the span that makes us decide. The caller holds a block of the local
- * trace. */
+/* Decides unless that has happened; returns the word that holds. *tail is what speaks for the trace
+ * by now. event: DJP__TRACE_IMPATIENCE or _ROOT_ENDS; end_unix_ns of the span that makes us decide.
+ * The caller holds a block of the local trace. */
 static inline __attribute__((always_inline)) uintptr_t
-local__decide(djp__local_trace *local, djp__verdict own, int event, uint64_t end_unix_ns, djp__verdict *tail)
+local__decide(djp__local_trace *local, djp__verdict own, int event, uint64_t end_unix_ns,
+              djp__verdict *tail)
 {
     uintptr_t word = djp_load_acquire(&local->state_word), decided;
     int next = djp__trace_next[DJP__TRACE_WAITING][event], early = event == DJP__TRACE_IMPATIENCE;
@@ -258,8 +268,9 @@ local__decide(djp__local_trace *local, djp__verdict own, int event, uint64_t end
     return decided;
 }
 
-/* An early decision gives way to an error or to anything else worth keeping that comes later: from then on the trace is kept, and
- * stands for itself. What was published or dropped before stays so, by the weights of the head. Returns the verdict that holds. */
+/* An early decision gives way to an error or to anything else worth keeping that comes later: from
+ * then on the trace is kept, and stands for itself. What was published or dropped before stays so,
+ * by the weights of the head. Returns the verdict that holds. */
 static __attribute__((noinline)) djp__verdict
 local__reconsider(djp__local_trace *local, uintptr_t word, djp__verdict tail)
 {
@@ -287,7 +298,7 @@ static void
 local__follow(djp_span *span, uintptr_t word)
 {
     djp__local_trace *late = djp__trace_is_over(word) ? djp__late_lead(span) : NULL;
-    if (late) {
+    if (late != NULL) {
         local__submit_late(span, late);
         return;
     }
@@ -309,12 +320,14 @@ local__decide_early(djp__local_trace *local, djp__verdict own, uint64_t end_unix
     return local__decide(local, own, DJP__TRACE_IMPATIENCE, end_unix_ns, &tail);
 }
 
-/* How long the root had been open at the end of span; negative where times were given that make no sense. */
+/* How long the root had been open at the end of span; negative where times were given that make no
+ * sense. */
 static inline int64_t
 local__age(const djp_span *span)
 {
     const djp__local_trace *local = span->local;
-    return (int64_t)(span->record->end_unix_ns - (uint64_t)local->anchor - local->root->start_monotonic);
+    return (int64_t)(span->record->end_unix_ns - (uint64_t)local->anchor -
+                     local->root->start_monotonic);
 }
 
 /* A root that has been open for longer than it may take is slow, however long it will be. */
@@ -323,18 +336,20 @@ local__is_slow_by_now(const djp_span *span)
 {
     const djp__local_trace *local = span->local;
     uint64_t slow_ns = span->recorder->options.slow_threshold_ns;
-    int unsure = djp_local_is_late(local) ||
-                 (djp_load_relaxed(&local->flags) & (DJP__TRACE_FLAG_LONG | DJP__TRACE_FLAG_PATIENT));
-    return !unsure && slow_ns > 0 && local__age(span) > (int64_t)slow_ns ? DJP_REASON_SLOW : DJP_REASON_NONE;
+    int unsure = djp_local_is_late(local) || (djp_load_relaxed(&local->flags) &
+                                              (DJP__TRACE_FLAG_LONG | DJP__TRACE_FLAG_PATIENT));
+    return !unsure && slow_ns > 0 && local__age(span) > (int64_t)slow_ns ? DJP_REASON_SLOW
+                                                                         : DJP_REASON_NONE;
 }
 
-/* Waits no longer for the root: the head decides at once, except that an error or a rule already seen, or the time that has passed, keeps
- * the trace. */
+/* Waits no longer for the root: the head decides at once, except that an error or a rule already
+ * seen, or the time that has passed, keeps the trace. */
 static __attribute__((noinline)) void
 local__decide_now(djp_span *span, djp_count why)
 {
     djp__count(span->recorder, why);
-    local__follow(span, local__decide_early(span->local, local__is_slow_by_now(span), span->record->end_unix_ns));
+    local__follow(span, local__decide_early(span->local, local__is_slow_by_now(span),
+                                            span->record->end_unix_ns));
 }
 
 /* 1 when the root has been open for too long at the end of span. */
@@ -386,7 +401,8 @@ local__leave_to_parent(djp__local_trace *local)
 {
     uintptr_t word = djp_load_acquire(&local->state_word), fixed;
     do {
-        fixed = djp__trace_word(djp__trace_next[djp__trace_state(word)][DJP__TRACE_FORKED], DJP_REASON_NONE);
+        fixed = djp__trace_word(djp__trace_next[djp__trace_state(word)][DJP__TRACE_FORKED],
+                                DJP_REASON_NONE);
     } while (!djp_cas_weak_acq_rel(&local->state_word, &word, fixed));
     if (!djp__trace_is_decided(word)) {
         local__complete((djp_span *)word, DJP_REASON_NONE, 1);
@@ -419,7 +435,8 @@ local__look(djp_span *span, djp__local_trace *local)
     if (djp__trace_flags_rule(saw) || !local__is_ruled(local)) {
         return;
     }
-    uint32_t number = djp__tail_rules_match(span->recorder->rules, span->record) << DJP__TRACE_FLAG_RULE_SHIFT;
+    uint32_t number = djp__tail_rules_match(span->recorder->rules, span->record)
+                      << DJP__TRACE_FLAG_RULE_SHIFT;
     while (number != 0 && djp__trace_flags_rule(saw) == 0) {
         if (djp_cas_weak_relaxed(&local->flags, &saw, saw | number)) {
             return;
@@ -452,7 +469,8 @@ local__root(const djp_span *root, uint64_t duration_ns)
                          (saw & DJP__TRACE_FLAG_LONG ? DJP_TAIL_IS_LONG : 0u);
         return djp__tail_rules_root(recorder->rules, root->record, slow_ns, flags);
     }
-    int slow = slow_ns > 0 && duration_ns > slow_ns && !(djp_load_relaxed(&local->flags) & DJP__TRACE_FLAG_LONG);
+    int slow = slow_ns > 0 && duration_ns > slow_ns &&
+               !(djp_load_relaxed(&local->flags) & DJP__TRACE_FLAG_LONG);
     return slow ? DJP_REASON_SLOW : DJP_REASON_NONE;
 }
 
@@ -460,7 +478,8 @@ local__root(const djp_span *root, uint64_t duration_ns)
 static inline __attribute__((always_inline)) djp__verdict
 local__close(djp_span *root, djp__local_trace *local, djp__verdict own, djp__verdict *tail)
 {
-    uintptr_t word = local__decide(local, own, DJP__TRACE_ROOT_ENDS, root->record->end_unix_ns, tail);
+    uintptr_t word =
+        local__decide(local, own, DJP__TRACE_ROOT_ENDS, root->record->end_unix_ns, tail);
     djp__verdict verdict = djp__trace_verdict(word);
     if (__builtin_expect(djp__trace_is_early(word), 0)) {
         uintptr_t over = djp__trace_bits[djp__trace_next[DJP__TRACE_EARLY][DJP__TRACE_ROOT_ENDS]];
@@ -474,22 +493,26 @@ local__close(djp_span *root, djp__local_trace *local, djp__verdict own, djp__ver
 }
 
 static inline djp_count
-local__publish_root(djp_span *root, const djp__local_trace *local, djp__verdict verdict, djp__verdict tail)
+local__publish_root(djp_span *root, const djp__local_trace *local, djp__verdict verdict,
+                    djp__verdict tail)
 {
     /* A trace that was kept from the start still tells why it is worth a look. */
-    int plain = djp__verdict_drops(verdict) || verdict == DJP_REASON_ALWAYS || tail == DJP_REASON_NONE;
+    int plain =
+        djp__verdict_drops(verdict) || verdict == DJP_REASON_ALWAYS || tail == DJP_REASON_NONE;
     return local__publish(root, local, verdict, plain ? verdict : tail);
 }
 
 static void
 local__submit_root(djp_span *root, uint64_t duration_ns)
 {
-    djp__verdict tail, verdict = local__close(root, root->local, local__root(root, duration_ns), &tail);
-    djp__count_in(root->recorder, root->local, local__publish_root(root, root->local, verdict, tail));
+    djp__verdict tail,
+        verdict = local__close(root, root->local, local__root(root, duration_ns), &tail);
+    djp__count_in(root->recorder, root->local,
+                  local__publish_root(root, root->local, verdict, tail));
 }
 
-/* The same for a late local trace, which the span is the root of or leads. It shows as one only where it is kept for what it is: what
- * follows the first one is a part of that. */
+/* The same for a late local trace, which the span is the root of or leads. It shows as one only
+ * where it is kept for what it is: what follows the first one is a part of that. */
 static __attribute__((noinline)) void
 local__submit_late(djp_span *root, djp__local_trace *local)
 {

@@ -1,6 +1,7 @@
-/* What comes after the end of a root. A local trace that is over was kept or dropped as a whole; what begins below it later is a local
- * trace of its own, so that an error there is kept with all that belongs to it. Its head is what became of the first one. A span that was
- * open when its root ended leads such a late local trace, too: for itself and for what began below it since. */
+/* What comes after the end of a root. A local trace that is over was kept or dropped as a whole;
+ * what begins below it later is a local trace of its own, so that an error there is kept with all
+ * that belongs to it. Its head is what became of the first one. A span that was open when its root
+ * ended leads such a late local trace, too: for itself and for what began below it since. */
 #include "trace/recorder_state.h"
 #include "trace/span_block.h"
 #include "model/tables.h"
@@ -8,7 +9,8 @@
 int
 djp__late_is_wanted(const djp_recorder *recorder, uintptr_t word)
 {
-    return (recorder->options.sample_errors || recorder->rules) && !djp__verdict_counts_once(djp__trace_verdict(word));
+    return (recorder->options.sample_errors || recorder->rules) &&
+           !djp__verdict_counts_once(djp__trace_verdict(word));
 }
 
 static void
@@ -48,7 +50,8 @@ djp__late_lead(djp_span *span)
     if (span->is_root || !djp__late_is_wanted(span->recorder, word)) {
         return NULL;
     }
-    /* Rare, and two threads may come at once: one ends the span, another one starts a child of it. */
+    /* Rare, and two threads may come at once: one ends the span, another one starts a child of
+     * it. */
     djp__tables_lock();
     uint8_t marks = djp_load_relaxed(&span->marks);
     if (!(marks & DJP_MARK_LEADS)) {
@@ -71,7 +74,7 @@ djp__late_home(djp_span *parent, uintptr_t word)
     } else if (!parent->is_root && !djp_load_relaxed(&parent->ended)) {
         home = djp__late_lead(parent);
     }
-    if (!home) {
+    if (home == NULL) {
         return NULL;
     }
     word = djp_load_acquire(&home->state_word);

@@ -1,5 +1,6 @@
-/* What a limit of spans a second says about a local trace that would be kept: its route, the kind of its weight and its randomness
- * are found here, the limit itself is rate_limit.c. Nothing here runs without a limit. */
+/* What a limit of spans a second says about a local trace that would be kept: its route, the kind
+ * of its weight and its randomness are found here, the limit itself is rate_limit.c. Nothing here
+ * runs without a limit. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -8,16 +9,20 @@
 #include "trace/recorder_state.h"
 #include "trace/span_block.h"
 
-/* Ends are told a while after they happened where spans come from an operation log; older ones count as this old. */
+/* Ends are told a while after they happened where spans come from an operation log; older ones
+ * count as this old. */
 #define LOCAL_LIMIT__LAG_NS 60000000000ull
 
 /* The attribute http.route, else the name; never DJP_RATE_ROUTE_UNKNOWN. */
 static uint64_t
 local_limit__route(const djp_span_record *record, djp_key key)
 {
-    djp_text route = {(const char *)record + record->name_at, record->name_at ? record->name_size : 0};
-    for (const djp_item *item = djp_record_first(record); item < djp_record_end(record); item = djp_item_next(item)) {
-        if (item->key == key && djp_item_kind(item) == DJP_ITEM_ATTRIBUTE && djp_item_type(item) == DJP_STRING) {
+    djp_text route = {(const char *)record + record->name_at,
+                      record->name_at ? record->name_size : 0};
+    for (const djp_item *item = djp_record_first(record); item < djp_record_end(record);
+         item = djp_item_next(item)) {
+        if (item->key == key && djp_item_kind(item) == DJP_ITEM_ATTRIBUTE &&
+            djp_item_type(item) == DJP_STRING) {
             route = (djp_text){djp_item_payload(item), djp_item_size(item)};
         }
     }
@@ -34,7 +39,8 @@ local_limit__now(const djp__local_trace *local, uint64_t end_unix_ns)
 }
 
 djp__verdict
-djp__local_limit_ask(const djp__local_trace *local, djp__verdict verdict, const djp__limit_question *question)
+djp__local_limit_ask(const djp__local_trace *local, djp__verdict verdict,
+                     const djp__limit_question *question)
 {
     djp_recorder *recorder = local->root->recorder;
     const djp_span_record *identity = djp__span_identity(local->root);
@@ -51,8 +57,10 @@ djp__local_limit_ask(const djp__local_trace *local, djp__verdict verdict, const 
                          : local->threshold,
         .now_ns = local_limit__now(local, question->end_unix_ns),
     };
-    /* Where a parent chose in a way that it did not tell, the randomness of the id is used up; another one serves, without weight. */
-    look.random = unweighted ? djp__hash(identity->trace_id, sizeof identity->trace_id) & (DJP_THRESHOLD_NEVER - 1)
+    /* Where a parent chose in a way that it did not tell, the randomness of the id is used up;
+     * another one serves, without weight. */
+    look.random = unweighted ? djp__hash(identity->trace_id, sizeof identity->trace_id) &
+                                   (DJP_THRESHOLD_NEVER - 1)
                              : djp__randomness_of(identity->trace_id, local->state);
     uint64_t threshold = 0;
     switch (djp__rate_limit_look(recorder->limit, &look, &threshold)) {

@@ -1,15 +1,18 @@
-/* The states of a local trace, as one word that any thread may change: a table (state, event) -> state, and how the word holds them.
+/* The states of a local trace, as one word that any thread may change: a table (state, event) ->
+ * state, and how the word holds them.
  *
- *            | a span ends      | a reason of count 1 | impatience        | the root ends        | forked
- * WAITING    | it waits         | noted, it waits     | -> EARLY, decided | -> OVER, decided     | -> FIXED, discarded
- * FIXED      | it follows       | it follows          |                   | it follows           |
- * EARLY      | it follows       | -> EARLY, sampled   | it follows        | -> EARLY_OVER        | -> FIXED
- * EARLY_OVER | late, or follows | sampled from now on | it follows        |                      |
- * OVER       | late, or follows | late: sampled alone | it follows        |                      |
+ *            | a span ends      | a reason of count 1 | impatience        | the root ends        |
+ * forked WAITING    | it waits         | noted, it waits     | -> EARLY, decided | -> OVER, decided
+ * | -> FIXED, discarded FIXED      | it follows       | it follows          |                   |
+ * it follows           | EARLY      | it follows       | -> EARLY, sampled   | it follows        |
+ * -> EARLY_OVER        | -> FIXED EARLY_OVER | late, or follows | sampled from now on | it follows
+ * |                      | OVER       | late, or follows | late: sampled alone | it follows | |
  *
- * Impatience: the decision buffer is full, the root has been open for longer than decision_wait, or its handle was released without an
- * end. "Decided" publishes or drops all that waits. "Follows": goes the way of the decision. "Late": leads a local trace of its own
- * where that could change anything (local_trace_late.c). Forked: the root ends in a child of its process, which sends nothing of it. */
+ * Impatience: the decision buffer is full, the root has been open for longer than decision_wait, or
+ * its handle was released without an end. "Decided" publishes or drops all that waits. "Follows":
+ * goes the way of the decision. "Late": leads a local trace of its own where that could change
+ * anything (local_trace_late.c). Forked: the root ends in a child of its process, which sends
+ * nothing of it. */
 #ifndef DJP_TRACE_LOCAL_TRACE_STATE_H
 #define DJP_TRACE_LOCAL_TRACE_STATE_H
 
@@ -19,7 +22,8 @@
 
 enum {
     DJP__TRACE_WAITING, /* not decided: ended spans wait on a list */
-    DJP__TRACE_FIXED, /* decided when it began, and nothing can change it: all of it has the same reason */
+    /* decided when it began, and nothing can change it: all of it has the same reason */
+    DJP__TRACE_FIXED,
     DJP__TRACE_EARLY, /* decided before its root ended: may still change to a reason of count 1 */
     DJP__TRACE_EARLY_OVER, /* and the root has ended since */
     DJP__TRACE_OVER, /* decided when its root ended */
@@ -36,18 +40,26 @@ enum {
 };
 
 static const uint8_t djp__trace_next[DJP__TRACE_STATES][DJP__TRACE_EVENTS] = {
-    [DJP__TRACE_WAITING] = {DJP__TRACE_WAITING, DJP__TRACE_WAITING, DJP__TRACE_EARLY, DJP__TRACE_OVER,
-                            DJP__TRACE_FIXED},
-    [DJP__TRACE_FIXED] = {DJP__TRACE_FIXED, DJP__TRACE_FIXED, DJP__TRACE_FIXED, DJP__TRACE_FIXED, DJP__TRACE_FIXED},
-    [DJP__TRACE_EARLY] = {DJP__TRACE_EARLY, DJP__TRACE_EARLY, DJP__TRACE_EARLY, DJP__TRACE_EARLY_OVER,
+    [DJP__TRACE_WAITING] = {DJP__TRACE_WAITING, DJP__TRACE_WAITING, DJP__TRACE_EARLY,
+                            DJP__TRACE_OVER, DJP__TRACE_FIXED},
+    [DJP__TRACE_FIXED] = {DJP__TRACE_FIXED, DJP__TRACE_FIXED, DJP__TRACE_FIXED, DJP__TRACE_FIXED,
                           DJP__TRACE_FIXED},
+    [DJP__TRACE_EARLY] = {DJP__TRACE_EARLY, DJP__TRACE_EARLY, DJP__TRACE_EARLY,
+                          DJP__TRACE_EARLY_OVER, DJP__TRACE_FIXED},
     [DJP__TRACE_EARLY_OVER] = {DJP__TRACE_EARLY_OVER, DJP__TRACE_EARLY_OVER, DJP__TRACE_EARLY_OVER,
                                DJP__TRACE_EARLY_OVER, DJP__TRACE_EARLY_OVER},
-    [DJP__TRACE_OVER] = {DJP__TRACE_OVER, DJP__TRACE_OVER, DJP__TRACE_OVER, DJP__TRACE_OVER, DJP__TRACE_OVER},
+    [DJP__TRACE_OVER] = {DJP__TRACE_OVER, DJP__TRACE_OVER, DJP__TRACE_OVER, DJP__TRACE_OVER,
+                         DJP__TRACE_OVER},
 };
 
-/* The word: while it waits, 0 or the newest span on the list, whose block is aligned; else the verdict above three bits. */
-enum { DJP__TRACE_DECIDED_BIT = 1, DJP__TRACE_EARLY_BIT = 2, DJP__TRACE_OVER_BIT = 4, DJP__TRACE_BITS = 3 };
+/* The word: while it waits, 0 or the newest span on the list, whose block is aligned; else the
+ * verdict above three bits. */
+enum {
+    DJP__TRACE_DECIDED_BIT = 1,
+    DJP__TRACE_EARLY_BIT = 2,
+    DJP__TRACE_OVER_BIT = 4,
+    DJP__TRACE_BITS = 3
+};
 
 static const uint8_t djp__trace_bits[DJP__TRACE_STATES] = {
     [DJP__TRACE_WAITING] = 0,
@@ -80,7 +92,8 @@ djp__trace_is_early(uintptr_t word)
 static inline int
 djp__trace_is_over(uintptr_t word)
 {
-    return (word & (DJP__TRACE_OVER_BIT | DJP__TRACE_DECIDED_BIT)) == (DJP__TRACE_OVER_BIT | DJP__TRACE_DECIDED_BIT);
+    return (word & (DJP__TRACE_OVER_BIT | DJP__TRACE_DECIDED_BIT)) ==
+           (DJP__TRACE_OVER_BIT | DJP__TRACE_DECIDED_BIT);
 }
 
 static inline djp__verdict

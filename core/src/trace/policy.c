@@ -1,5 +1,5 @@
-/* How a recorder decides about roots, changed while it records. A policy that was in force once stays, because local traces borrow its
- * tracestate; their number is bounded. */
+/* How a recorder decides about roots, changed while it records. A policy that was in force once
+ * stays, because local traces borrow its tracestate; their number is bounded. */
 #include <math.h>
 #include <string.h>
 
@@ -13,7 +13,8 @@ enum { POLICY__STEPS = 16, POLICY__HALVINGS = 56 };
 
 /* Under a canary, "always on" is a ratio like any other: that of the canary. */
 static void
-policy__fill(djp__policy *policy, uint64_t threshold, int always_on, int drop_all, uint64_t recorded)
+policy__fill(djp__policy *policy, uint64_t threshold, int always_on, int drop_all,
+             uint64_t recorded)
 {
     memset(policy, 0, sizeof *policy);
     policy->threshold = threshold > recorded ? threshold : recorded;
@@ -36,7 +37,8 @@ static void
 policy__fill_first(djp__policy *policy, const djp_recorder *recorder, uint64_t canary)
 {
     const djp_recorder_options *options = &recorder->options;
-    policy__fill(policy, options->always_on ? 0 : options->threshold, options->always_on, options->drop_all, canary);
+    policy__fill(policy, options->always_on ? 0 : options->threshold, options->always_on,
+                 options->drop_all, canary);
 }
 
 void
@@ -50,7 +52,8 @@ djp__recorder_set_off(djp_recorder *recorder, int off)
     djp_or_seq_cst(&recorder->state, bits);
     djp_and_seq_cst(&recorder->state, bits | DJP__RECORDER_CLOSED | DJP__RECORDER_FIRST);
     if (bits == 0) {
-        djp__recorder_set_wake_level(recorder, 0); /* whoever looked away while nothing came learns of the next span */
+        /* whoever looked away while nothing came learns of the next span */
+        djp__recorder_set_wake_level(recorder, 0);
     }
 }
 
@@ -86,20 +89,22 @@ policy__find(djp_recorder *recorder, const djp__policy *like)
     for (uint32_t i = 0; i < recorder->policy_count; i++) {
         const djp__policy *policy = i == 0 ? &recorder->first : recorder->policies[i];
         int same = policy->threshold == like->threshold && policy->recorded == like->recorded;
-        if (policy->drop_all == like->drop_all && (like->drop_all || (same && policy->always_on == like->always_on))) {
+        if (policy->drop_all == like->drop_all &&
+            (like->drop_all || (same && policy->always_on == like->always_on))) {
             return policy;
         }
     }
     return NULL;
 }
 
-/* The last place is for the policy that drops all: that one must always be there to be had. Under the tables lock. */
+/* The last place is for the policy that drops all: that one must always be there to be had. Under
+ * the tables lock. */
 static const djp__policy *
 policy__add(djp_recorder *recorder, const djp__policy *like)
 {
     uint32_t place = recorder->policy_count, end = DJP_POLICIES_MAX - (like->drop_all ? 0u : 1u);
     djp__policy *policy = place < end ? djp__calloc(1, sizeof *policy) : NULL;
-    if (policy) {
+    if (policy != NULL) {
         *policy = *like;
         policy__complete(policy);
         recorder->policies[place] = policy;
@@ -117,16 +122,17 @@ policy__round(double ratio)
     return exp2(-(steps < last ? steps : last) / POLICY__STEPS);
 }
 
-/* The policy in force from now on; NULL: memory is short, and nothing changes. Under the tables lock. */
+/* The policy in force from now on; NULL: memory is short, and nothing changes. Under the tables
+ * lock. */
 static int
 policy__put(djp_recorder *recorder, const djp__policy *policy, int by_ratio)
 {
-    if (policy) {
+    if (policy != NULL) {
         recorder->by_ratio = by_ratio;
         djp__policy_put(recorder, policy);
     }
     djp__tables_unlock();
-    return policy ? 0 : DJP_ENOMEM;
+    return policy != NULL ? 0 : DJP_ENOMEM;
 }
 
 int
@@ -138,11 +144,11 @@ djp__recorder_set_ratio(djp_recorder *recorder, double ratio)
     djp__tables_lock();
     policy__fill(&like, threshold, 0, drop_all, djp_load_relaxed(&recorder->canary));
     const djp__policy *policy = policy__find(recorder, &like);
-    if (!policy && !drop_all && recorder->policy_count >= DJP_POLICIES_MAX / 2) {
+    if (policy == NULL && !drop_all && recorder->policy_count >= DJP_POLICIES_MAX / 2) {
         policy__fill(&like, djp__threshold_of(policy__round(ratio)), 0, 0, like.recorded);
         policy = policy__find(recorder, &like);
     }
-    return policy__put(recorder, policy ? policy : policy__add(recorder, &like), 1);
+    return policy__put(recorder, policy != NULL ? policy : policy__add(recorder, &like), 1);
 }
 
 const djp__policy *
@@ -150,10 +156,11 @@ djp__policy_configured(djp_recorder *recorder)
 {
     djp__policy like;
     uint64_t canary = djp_load_relaxed(&recorder->canary);
-    if (recorder->configured == &recorder->first && canary != recorder->first.recorded && !recorder->first.drop_all) {
+    if (recorder->configured == &recorder->first && canary != recorder->first.recorded &&
+        !recorder->first.drop_all) {
         policy__fill_first(&like, recorder, canary);
         const djp__policy *policy = policy__find(recorder, &like);
-        return policy ? policy : policy__add(recorder, &like);
+        return policy != NULL ? policy : policy__add(recorder, &like);
     }
     return recorder->configured;
 }
@@ -184,7 +191,8 @@ djp__recorder_apply(djp_recorder *recorder, const djp__recorder_plan *plan)
         return DJP_ERETRY;
     }
     djp__recorder_set_canary(recorder, plan->canary);
-    int result = plan->ratio < 0 ? djp__recorder_reset_ratio(recorder) : djp__recorder_set_ratio(recorder, plan->ratio);
+    int result = plan->ratio < 0 ? djp__recorder_reset_ratio(recorder)
+                                 : djp__recorder_set_ratio(recorder, plan->ratio);
     if (plan->drops_sampler) {
         djp__recorder_set_sampler(recorder, NULL);
     }
@@ -210,7 +218,8 @@ void
 djp__recorder_notify(djp_recorder *recorder)
 {
     uint64_t level = 0;
-    if (recorder && djp_load_relaxed(&recorder->wake_level) == 0 && recorder->options.wake &&
+    if (recorder != NULL && djp_load_relaxed(&recorder->wake_level) == 0 &&
+        recorder->options.wake &&
         djp_cas_strong_acq_rel(&recorder->wake_level, &level, DJP_WAKE_NEVER)) {
         djp__recorder_wake(recorder);
     }
@@ -219,7 +228,7 @@ djp__recorder_notify(djp_recorder *recorder)
 int
 djp__recorder_try_start(djp_recorder *recorder)
 {
-    if (!recorder) {
+    if (recorder == NULL) {
         return 0;
     }
     if (djp_load_relaxed(&recorder->state) & DJP__RECORDER_FIRST) {

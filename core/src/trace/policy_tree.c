@@ -1,5 +1,6 @@
-/* A tree of samplers as the policy of a recorder, replaced while roots are decided. Remote configuration may do so every minute for
- * months: what was replaced is freed as soon as no thread is deciding, and only a few may wait for that. */
+/* A tree of samplers as the policy of a recorder, replaced while roots are decided. Remote
+ * configuration may do so every minute for months: what was replaced is freed as soon as no thread
+ * is deciding, and only a few may wait for that. */
 #include <sched.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@ djp__policy_decide_by_tree(djp__head *out, djp_recorder *recorder, djp__sampler_
     djp__tree_slot *slot = &recorder->slot;
     djp_add_seq_cst(&slot->readers, 1u);
     djp_sampler *tree = djp_load_seq_cst(&slot->tree);
-    if (tree) {
+    if (tree != NULL) {
         djp__head_decide_by_tree(out, tree, input, djp_load_relaxed(&recorder->canary));
     } else {
         /* Replaced by a ratio a moment ago. */
@@ -26,7 +27,8 @@ djp__policy_decide_by_tree(djp__head *out, djp_recorder *recorder, djp__sampler_
         out->decision.threshold = DJP_THRESHOLD_NONE;
         const djp__policy *policy = &recorder->first;
         if (input->parent) {
-            djp__head_decide(out, policy, recorder->options.parent_based, input->trace_id, input->parent);
+            djp__head_decide(out, policy, recorder->options.parent_based, input->trace_id,
+                             input->parent);
         } else {
             djp__head_decide_root(out, policy, input->trace_id);
         }
@@ -41,7 +43,7 @@ policy_tree__reap(djp__tree_slot *slot)
     for (int i = 0; slot->retired && i < POLICY_TREE__YIELDS; i++) {
         /* Whoever counts itself in after this look finds the new tree. */
         if (djp_load_seq_cst(&slot->readers) == 0) {
-            while (slot->retired) {
+            while (slot->retired != NULL) {
                 djp_sampler *tree = slot->retired;
                 slot->retired = tree->next;
                 djp_sampler_free(tree);
@@ -59,7 +61,7 @@ void
 djp__tree_slot_fini(djp__tree_slot *slot)
 {
     djp_sampler_free(djp_load_relaxed(&slot->tree));
-    while (slot->retired) {
+    while (slot->retired != NULL) {
         djp_sampler *tree = slot->retired;
         slot->retired = tree->next;
         djp_sampler_free(tree);
@@ -70,7 +72,7 @@ void
 djp__policy_put(djp_recorder *recorder, const djp__policy *policy)
 {
     const djp_sampler *tree = policy->tree ? djp_load_relaxed(&recorder->slot.tree) : NULL;
-    djp_store_relaxed(&recorder->needs, tree ? tree->needs : 0u);
+    djp_store_relaxed(&recorder->needs, tree != NULL ? tree->needs : 0u);
     djp_store_release(&recorder->policy, policy);
     djp__recorder_set_off(recorder, (djp_load_relaxed(&recorder->state) & DJP__RECORDER_OFF) != 0);
 }
@@ -81,19 +83,20 @@ policy_tree__replace(djp_recorder *recorder, djp_sampler *tree)
 {
     djp__tree_slot *slot = &recorder->slot;
     djp_sampler *old = djp_load_relaxed(&slot->tree);
-    int same = tree && old && tree->text_size == old->text_size && memcmp(tree->text, old->text, old->text_size) == 0;
+    int same = tree && old != NULL && tree->text_size == old->text_size &&
+               memcmp(tree->text, old->text, old->text_size) == 0;
     policy_tree__reap(slot);
     if (same || slot->retired_count >= POLICY_TREE__RETIRED) {
         djp_sampler_free(tree);
         return same ? 0 : DJP_ERETRY;
     }
     djp_store_seq_cst(&slot->tree, tree);
-    recorder->configured = tree ? &slot->policy : &recorder->first;
+    recorder->configured = tree != NULL ? &slot->policy : &recorder->first;
     const djp__policy *configured = recorder->by_ratio ? NULL : djp__policy_configured(recorder);
-    if (configured) {
+    if (configured != NULL) {
         djp__policy_put(recorder, configured);
     }
-    if (old) {
+    if (old != NULL) {
         old->next = slot->retired;
         slot->retired = old;
         slot->retired_count++;
@@ -105,7 +108,7 @@ policy_tree__replace(djp_recorder *recorder, djp_sampler *tree)
 int
 djp__recorder_set_sampler(djp_recorder *recorder, djp_sampler *sampler)
 {
-    if (sampler) {
+    if (sampler != NULL) {
         sampler->text = djp_sampler_text(&sampler->text_size, sampler);
         if (!sampler->text) {
             djp_sampler_free(sampler);
@@ -121,7 +124,7 @@ djp__recorder_set_sampler(djp_recorder *recorder, djp_sampler *sampler)
 unsigned
 djp_recorder_needs(const djp_recorder *recorder)
 {
-    return recorder ? djp_load_relaxed(&recorder->needs) : 0;
+    return recorder != NULL ? djp_load_relaxed(&recorder->needs) : 0;
 }
 
 int
@@ -130,8 +133,8 @@ djp__recorder_sampler_text(char **out, djp_recorder *recorder)
     *out = NULL;
     djp__tables_lock();
     const djp_sampler *tree = djp_load_relaxed(&recorder->slot.tree);
-    char *text = tree ? djp__strdup(tree->text) : NULL;
-    int result = tree && !text ? DJP_ENOMEM : 0;
+    char *text = tree != NULL ? djp__strdup(tree->text) : NULL;
+    int result = tree && text == NULL ? DJP_ENOMEM : 0;
     djp__tables_unlock();
     *out = text;
     return result;

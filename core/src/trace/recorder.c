@@ -1,5 +1,5 @@
-/* Making, counting and ending recorders. A recorder that its owner frees while spans live is parked and freed later, never under
- * a span. */
+/* Making, counting and ending recorders. A recorder that its owner frees while spans live is parked
+ * and freed later, never under a span. */
 #include "trace/recorder.h"
 
 #include <sched.h>
@@ -58,11 +58,13 @@ recorder__sum(const djp_recorder *recorder, unsigned which)
 static uint64_t
 recorder__started(const djp_recorder *recorder)
 {
-    return recorder__sum(recorder, DJP_COUNT_STARTED) + recorder__sum(recorder, DJP_COUNT_STARTED_LOCAL) +
+    return recorder__sum(recorder, DJP_COUNT_STARTED) +
+           recorder__sum(recorder, DJP_COUNT_STARTED_LOCAL) +
            recorder__sum(recorder, DJP_COUNT_STARTED_REMOTE);
 }
 
-/* Started and not ended under one sampling result. Ends are read first, so that it is never too small for long. */
+/* Started and not ended under one sampling result. Ends are read first, so that it is never too
+ * small for long. */
 static uint64_t
 recorder__open(const djp_recorder *recorder, unsigned result)
 {
@@ -84,8 +86,8 @@ recorder__open(const djp_recorder *recorder, unsigned result)
     return started > gone ? started - gone : 0;
 }
 
-/* Spans whose handles were not given back. Releases are read first: one that is seen has its start seen too, so the result may be
- * too large for a moment but never too small. */
+/* Spans whose handles were not given back. Releases are read first: one that is seen has its start
+ * seen too, so the result may be too large for a moment but never too small. */
 static uint64_t
 recorder__live(const djp_recorder *recorder)
 {
@@ -93,7 +95,8 @@ recorder__live(const djp_recorder *recorder)
     return recorder__started(recorder) - released;
 }
 
-/* Takes parked recorders without spans off the list and returns them linked. Under the tables lock. */
+/* Takes parked recorders without spans off the list and returns them linked. Under the tables
+ * lock. */
 static djp_recorder *
 recorder__reap_locked(void)
 {
@@ -101,7 +104,8 @@ recorder__reap_locked(void)
     djp_recorder **link = &recorder__all;
     while (*link) {
         djp_recorder *recorder = *link;
-        if (recorder->parked && recorder__live(recorder) == 0 && djp_load_acquire(&recorder->inherited) == 0) {
+        if (recorder->parked && recorder__live(recorder) == 0 &&
+            djp_load_acquire(&recorder->inherited) == 0) {
             *link = recorder->next;
             recorder->next = dead;
             dead = recorder;
@@ -115,7 +119,7 @@ recorder__reap_locked(void)
 static void
 recorder__destroy_all(djp_recorder *dead)
 {
-    while (dead) {
+    while (dead != NULL) {
         djp_recorder *next = dead->next;
         recorder__destroy(dead);
         dead = next;
@@ -140,7 +144,7 @@ djp__recorder_new(djp_recorder **out, const djp_recorder_options *options)
 {
     *out = NULL;
     void *memory = djp__calloc(1, sizeof(djp_recorder) + 63);
-    if (!memory) {
+    if (memory == NULL) {
         return DJP_ENOMEM;
     }
     djp_recorder *recorder = (djp_recorder *)(((uintptr_t)memory + 63u) & ~(uintptr_t)63u);
@@ -158,7 +162,8 @@ djp__recorder_new(djp_recorder **out, const djp_recorder_options *options)
     djp_store_relaxed(&recorder->state, options->wake_first ? DJP__RECORDER_FIRST : 0);
     int result = djp__ring_new(&recorder->ring, options->ring_bytes);
     if (result == 0 && recorder__may_keep(options)) {
-        result = djp__tail_rules_new(&recorder->rules, options->tail_sampling_rules, options->keep_rule_count);
+        result = djp__tail_rules_new(&recorder->rules, options->tail_sampling_rules,
+                                     options->keep_rule_count);
     }
     if (result == 0 && options->span_rate_limit > 0) {
         recorder->route_key = djp_key_intern(DJP_TEXT("http.route"));
@@ -168,7 +173,8 @@ djp__recorder_new(djp_recorder **out, const djp_recorder_options *options)
         recorder__destroy(recorder);
         return result;
     }
-    recorder->tail_rules = options->sample_errors || options->slow_threshold_ns > 0 || recorder->rules;
+    recorder->tail_rules =
+        options->sample_errors || options->slow_threshold_ns > 0 || recorder->rules;
     recorder->tail_counter_set = recorder->tail_rules ? DJP_SET_RECORD : DJP_SET_DROP;
     uint64_t quarter = options->ring_bytes / 4;
     recorder->record_max = quarter < DJP_RECORD_SIZE_MAX ? (uint32_t)quarter : DJP_RECORD_SIZE_MAX;
@@ -193,13 +199,15 @@ djp__recorder_ring(djp_recorder *recorder)
 void
 djp__recorder_set_wake_level(djp_recorder *recorder, uint64_t used_bytes)
 {
-    djp_swap_seq_cst(&recorder->wake_level, used_bytes == DJP_WAKE_NEVER ? DJP_WAKE_NEVER - 1 : used_bytes);
+    djp_swap_seq_cst(&recorder->wake_level,
+                     used_bytes == DJP_WAKE_NEVER ? DJP_WAKE_NEVER - 1 : used_bytes);
 }
 
 void
 djp__recorder_wake(djp_recorder *recorder)
 {
-    /* Announced before the look, so that whoever closes either is seen here or sees us and waits. */
+    /* Announced before the look, so that whoever closes either is seen here or sees us and
+     * waits. */
     djp_add_seq_cst(&recorder->waking, 1);
     if (!(djp_load_seq_cst(&recorder->state) & DJP__RECORDER_CLOSED)) {
         recorder->options.wake(recorder->options.wake_user);
@@ -216,7 +224,7 @@ djp__recorder_close(djp_recorder *recorder)
 void
 djp__recorder_free(djp_recorder *recorder)
 {
-    if (!recorder) {
+    if (recorder == NULL) {
         return;
     }
     djp__recorder_close(recorder);
@@ -233,7 +241,8 @@ djp__recorder_free(djp_recorder *recorder)
 void
 djp__recorder_fork_child(djp_recorder *recorder)
 {
-    /* The counters start again; what the parent had open stays known, so that the recorder is not freed under it. */
+    /* The counters start again; what the parent had open stays known, so that the recorder is not
+     * freed under it. */
     djp_add_relaxed(&recorder->inherited, recorder__live(recorder));
     for (unsigned i = 0; i < DJP_STRIPES; i++) {
         djp__stripe *stripe = &recorder->stripes[i];
@@ -284,7 +293,8 @@ djp__count_unclaimed(djp_recorder *recorder, uint32_t which, uint64_t n)
         thread->serial = is_shared ? 0 : recorder->serial;
         thread->shared = is_shared ? recorder->serial : 0;
     }
-    DJP_ATOMIC(uint64_t) *value = thread->shared ? &recorder->stripes[0].value[which] : &thread->stripe->value[which];
+    DJP_ATOMIC(uint64_t) *value =
+        thread->shared ? &recorder->stripes[0].value[which] : &thread->stripe->value[which];
     djp_add_acq_rel(value, n);
 }
 
@@ -313,7 +323,8 @@ recorder__count_ends(djp_recorder_counters *out, const djp_recorder *recorder)
     uint64_t waited = recorder__sum(recorder, DJP_COUNT_WAITED), ended = 0, open = 0;
     for (unsigned reason = 0; reason < DJP__REASONS; reason++) {
         out->by_reason[reason] = recorder__sum(recorder, DJP_COUNT_DECIDED + reason);
-        out->sampled += djp__reasons[reason].stratum != DJP__STRATUM_DROPPED ? out->by_reason[reason] : 0;
+        out->sampled +=
+            djp__reasons[reason].stratum != DJP__STRATUM_DROPPED ? out->by_reason[reason] : 0;
         ended += out->by_reason[reason];
     }
     for (unsigned drop = 0; drop < DJP__DROPS; drop++) {
@@ -346,7 +357,7 @@ void
 djp__recorder_counters(djp_recorder_counters *out, const djp_recorder *recorder)
 {
     memset(out, 0, sizeof *out);
-    if (!recorder) {
+    if (recorder == NULL) {
         return;
     }
     uint64_t gone = recorder__count_ends(out, recorder);

@@ -1,5 +1,5 @@
-/* The inside of a recorder: options, ring, wake level and the counters, which lie in stripes that one thread each writes, so that
- * counting costs a plain addition. */
+/* The inside of a recorder: options, ring, wake level and the counters, which lie in stripes that
+ * one thread each writes, so that counting costs a plain addition. */
 #ifndef DJP_TRACE_RECORDER_STATE_H
 #define DJP_TRACE_RECORDER_STATE_H
 
@@ -10,7 +10,8 @@
 #include "sampling/head.h"
 #include "sampling/tree.h"
 
-/* What is told of a span lies once for each sampling result (djp__local_trace.bank), so that sums by result cost no second count. */
+/* What is told of a span lies once for each sampling result (djp__local_trace.bank), so that sums
+ * by result cost no second count. */
 typedef enum djp_count {
     DJP_COUNT_STARTED, /* without a parent; the others follow in the order of DJP_ORIGIN_* */
     DJP_COUNT_STARTED_LOCAL,
@@ -41,9 +42,10 @@ _Static_assert((int)DJP_COUNT_LAST <= (int)DJP_COUNT_SET, "the counters fit thei
 #define DJP_STRIPES 32u /* the first is shared by the threads that find no free one */
 #define DJP_WAKE_NEVER UINT64_MAX
 
-/* Bits of djp_recorder.state, which alone says whether recording is on. Everybody else asks: starts and ends test these bits, worker and
- * sender call djp__recorder_is_muted, writers of operation logs read what oplog/attach.c publishes of them. MUTED follows from OFF and
- * from a policy that drops all. */
+/* Bits of djp_recorder.state, which alone says whether recording is on. Everybody else asks: starts
+ * and ends test these bits, worker and sender call djp__recorder_is_muted, writers of operation
+ * logs read what oplog/attach.c publishes of them. MUTED follows from OFF and from a policy that
+ * drops all. */
 enum {
     DJP__RECORDER_CLOSED = 1, /* for ever */
     DJP__RECORDER_OFF = 2,
@@ -53,13 +55,15 @@ enum {
     DJP__RECORDER_NO_ENDS = DJP__RECORDER_CLOSED | DJP__RECORDER_OFF | DJP__RECORDER_MUTED
 };
 
-/* Policies that a recorder keeps, the first being that of its options; above half of them only those of the scale are added. */
+/* Policies that a recorder keeps, the first being that of its options; above half of them only
+ * those of the scale are added. */
 #define DJP_POLICIES_MAX 2048u
 
-/* The tree of samplers of a recorder. Deciding threads count themselves in before they load the tree, so a tree that was replaced may go
- * once nobody is counted. */
+/* The tree of samplers of a recorder. Deciding threads count themselves in before they load the
+ * tree, so a tree that was replaced may go once nobody is counted. */
 typedef struct djp__tree_slot {
-    DJP_ATOMIC(djp_sampler *) tree; /* owned; written under the tables lock, sequentially consistent */
+    /* owned; written under the tables lock, sequentially consistent */
+    DJP_ATOMIC(djp_sampler *) tree;
     DJP_ATOMIC(uint32_t) readers; /* any thread, sequentially consistent */
     djp_sampler *retired; /* owned, linked by next; under the tables lock */
     unsigned retired_count;
@@ -67,7 +71,8 @@ typedef struct djp__tree_slot {
 } djp__tree_slot;
 
 typedef struct djp__stripe {
-    /* Written by the owner with plain additions (release); in the first stripe by anybody, atomically. */
+    /* Written by the owner with plain additions (release); in the first stripe by anybody,
+     * atomically. */
     _Alignas(64) DJP_ATOMIC(uint64_t) value[DJP__OUTCOMES * DJP_COUNT_SET];
     DJP_ATOMIC(uint64_t) owner; /* a thread's token or 0; acquire-release */
 } djp__stripe;
@@ -82,13 +87,16 @@ struct djp_recorder {
     djp_recorder_options options;
     DJP_ATOMIC(const djp__policy *) policy; /* in force; written under the tables lock, release */
     djp__policy first; /* of the options */
-    DJP_ATOMIC(uint64_t) canary; /* of policies to come and of the tree; written under the tables lock, relaxed */
+    /* of policies to come and of the tree; written under the tables lock, relaxed */
+    DJP_ATOMIC(uint64_t) canary;
     djp_ring *ring;
     uint32_t record_max; /* bytes; a quarter of the ring at most */
     uint8_t tail_rules; /* 1: errors, slowness or rules may still keep what the head drops */
     uint8_t tail_counter_set; /* of the counters, for what the head drops */
-    uint64_t serial; /* names this recorder and its process: never repeated, changed in a forked child */
-    DJP_ATOMIC(int) state; /* DJP_GATE_*; any thread; relaxed, sequentially consistent against `waking` */
+    /* names this recorder and its process: never repeated, changed in a forked child */
+    uint64_t serial;
+    /* DJP_GATE_*; any thread; relaxed, sequentially consistent against `waking` */
+    DJP_ATOMIC(int) state;
     DJP_ATOMIC(int) waking; /* threads inside options.wake; any thread, sequentially consistent */
     djp_recorder *next; /* in the list of all recorders, under the tables lock */
     int parked; /* freed by its owner while spans live; under the tables lock */
@@ -98,19 +106,23 @@ struct djp_recorder {
     struct djp__rate_limit *limit; /* owned; NULL without one */
     djp_key route_key, late_key;
     djp__error_keys error_keys;
-    /* Bytes at which wake is called; DJP_WAKE_NEVER: disarmed. Any thread, sequentially consistent. */
+    /* Bytes at which wake is called; DJP_WAKE_NEVER: disarmed. Any thread, sequentially
+     * consistent. */
     _Alignas(64) DJP_ATOMIC(uint64_t) wake_level;
     _Alignas(64) DJP_ATOMIC(uint64_t) decision_buffer_bytes; /* any thread, relaxed */
-    DJP_ATOMIC(uint64_t) inherited; /* spans of the parent process not released yet; any thread, relaxed */
+    /* spans of the parent process not released yet; any thread, relaxed */
+    DJP_ATOMIC(uint64_t) inherited;
     djp__stripe stripes[DJP_STRIPES];
-    djp__policy
-        *policies[DJP_POLICIES_MAX]; /* besides the first; owned, as long as the recorder: local traces borrow from
-                                                 them. Under the tables lock */
+    /* besides the first; owned, as long as the recorder: local traces borrow from them. Under the
+     * tables lock */
+    djp__policy *policies[DJP_POLICIES_MAX];
     uint32_t policy_count; /* with the first; under the tables lock */
-    const djp__policy
-        *configured; /* what holds where no ratio was said: &first or that of the slot; under the tables lock */
-    int by_ratio; /* 1: a ratio was said, so that what is configured does not hold; under the tables lock */
-    DJP_ATOMIC(uint32_t) needs; /* DJP_NEEDS_* of the policy in force; written under the tables lock, relaxed */
+    /* what holds where no ratio was said: &first or that of the slot; under the tables lock */
+    const djp__policy *configured;
+    /* 1: a ratio was said, so that what is configured does not hold; under the tables lock */
+    int by_ratio;
+    /* DJP_NEEDS_* of the policy in force; written under the tables lock, relaxed */
+    DJP_ATOMIC(uint32_t) needs;
     djp__tree_slot slot;
 };
 
@@ -119,7 +131,8 @@ typedef struct djp_thread {
     djp_span *blocks;
     uint32_t block_count;
     uint32_t registered; /* 1: the thread's end will be noticed */
-    uint64_t serial; /* of the recorder that stripe belongs to; 0 when that is the shared one, and at first */
+    /* of the recorder that stripe belongs to; 0 when that is the shared one, and at first */
+    uint64_t serial;
     djp__stripe *stripe;
     uint64_t shared; /* serial of the recorder whose shared stripe the thread counts in */
     uint64_t token; /* names this thread, never repeated */
@@ -148,7 +161,8 @@ djp__count_add(djp_recorder *recorder, uint32_t which, uint64_t n)
 
 #define djp__count(recorder, which) djp__count_add((recorder), (uint32_t)(which), 1)
 /* The same under the sampling result of a local trace. */
-#define djp__count_in(recorder, local, which) djp__count_add((recorder), (uint32_t)(which) + (local)->counter_set, 1)
+#define djp__count_in(recorder, local, which) \
+    djp__count_add((recorder), (uint32_t)(which) + (local)->counter_set, 1)
 
 /* policy.c: the policy of the options, put in force; all of them freed. */
 void djp__policies_init(djp_recorder *recorder);
@@ -160,17 +174,20 @@ djp__recorder_policy(const djp_recorder *recorder)
     return djp_load_acquire(&recorder->policy);
 }
 
-/* policy.c: whether recording is off, and what follows from that and from the policy in force. Under the tables lock. */
+/* policy.c: whether recording is off, and what follows from that and from the policy in force.
+ * Under the tables lock. */
 void djp__recorder_set_off(djp_recorder *recorder, int off);
 /* policy_tree.c: puts a policy in force. Under the tables lock. */
 void djp__policy_put(djp_recorder *recorder, const djp__policy *policy);
-/* policy.c: what holds where no ratio was said, under the canary in force; NULL without memory. Under the tables lock. */
+/* policy.c: what holds where no ratio was said, under the canary in force; NULL without memory.
+ * Under the tables lock. */
 const djp__policy *djp__policy_configured(djp_recorder *recorder);
 /* Decides by the tree of samplers. Borrows all. */
 void djp__policy_decide_by_tree(djp__head *out, djp_recorder *recorder, djp__sampler_input *input);
 void djp__tree_slot_fini(djp__tree_slot *slot);
 
-/* A start that records nothing: wakes whoever waits for the next span, because only the worker can switch on again. NULL is fine. */
+/* A start that records nothing: wakes whoever waits for the next span, because only the worker can
+ * switch on again. NULL is fine. */
 void djp__recorder_notify(djp_recorder *recorder);
 /* What a start finds that the gate stops: 1 when it may go on after all. Accepts NULL. */
 int djp__recorder_try_start(djp_recorder *recorder);
@@ -183,7 +200,8 @@ djp__recorder_committed(djp_recorder *recorder)
 {
     uint64_t level = djp_load_seq_cst(&recorder->wake_level);
     if (__builtin_expect(level != DJP_WAKE_NEVER, 0) && djp__ring_used(recorder->ring) >= level &&
-        djp_swap_seq_cst(&recorder->wake_level, DJP_WAKE_NEVER) != DJP_WAKE_NEVER && recorder->options.wake) {
+        djp_swap_seq_cst(&recorder->wake_level, DJP_WAKE_NEVER) != DJP_WAKE_NEVER &&
+        recorder->options.wake) {
         djp__recorder_wake(recorder);
     }
 }

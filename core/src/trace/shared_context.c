@@ -1,5 +1,6 @@
-/* Spans whose ids were handed out as a span context, so that a start below that context joins their local trace: an error of the child
- * then keeps the whole. A table of fixed size that the newest take from the oldest; nothing is entered by recording alone. */
+/* Spans whose ids were handed out as a span context, so that a start below that context joins their
+ * local trace: an error of the child then keeps the whole. A table of fixed size that the newest
+ * take from the oldest; nothing is entered by recording alone. */
 #include <string.h>
 
 #include "base/fork.h"
@@ -56,7 +57,8 @@ shared__find(const uint8_t trace_id[16], const uint8_t span_id[8])
 {
     shared__entry *set = shared__set(span_id);
     for (unsigned i = 0; i < SHARED__WAYS; i++) {
-        if (set[i].local && memcmp(set[i].span_id, span_id, 8) == 0 && memcmp(set[i].trace_id, trace_id, 16) == 0) {
+        if (set[i].local && memcmp(set[i].span_id, span_id, 8) == 0 &&
+            memcmp(set[i].trace_id, trace_id, 16) == 0) {
             return &set[i];
         }
     }
@@ -96,16 +98,17 @@ shared__enter(djp__local_trace *local, const djp_span_record *identity)
 void
 djp_span_share(djp_span *span)
 {
-    if (!span || djp_local_is_silent(span->local) || djp_load_relaxed(&span->marks) & DJP_MARK_SHARED ||
+    if (span == NULL || djp_local_is_silent(span->local) ||
+        djp_load_relaxed(&span->marks) & DJP_MARK_SHARED ||
         span->local->generation != djp__fork_generation()) {
         return;
     }
     djp__tables_lock();
-    if (!shared__table) {
+    if (shared__table == NULL) {
         shared__table = djp__calloc(SHARED__ENTRIES, sizeof *shared__table);
     }
     const djp_span_record *identity = djp__span_identity(span);
-    if (shared__table && !shared__find(identity->trace_id, identity->span_id)) {
+    if (shared__table != NULL && !shared__find(identity->trace_id, identity->span_id)) {
         shared__enter(span->local, identity);
     }
     djp_store_release(&span->marks, (uint8_t)(djp_load_relaxed(&span->marks) | DJP_MARK_SHARED));
@@ -122,13 +125,15 @@ djp__shared_discard_all(djp__local_trace *local)
     djp__tables_unlock();
 }
 
-/* Adds a block to a local trace, unless its last one is just leaving or it is not ours to add to. */
+/* Adds a block to a local trace, unless its last one is just leaving or it is not ours to add
+ * to. */
 static djp__local_trace *
 shared__hold(const djp_span *span, const djp_span_context *parent)
 {
     shared__entry *entry = shared__table ? shared__find(parent->trace_id, parent->span_id) : NULL;
-    djp__local_trace *local = entry ? entry->local : NULL;
-    if (!local || local->generation != djp__fork_generation() || local->root->recorder != span->recorder) {
+    djp__local_trace *local = entry != NULL ? entry->local : NULL;
+    if (local == NULL || local->generation != djp__fork_generation() ||
+        local->root->recorder != span->recorder) {
         return NULL;
     }
     uint32_t refs = djp_load_relaxed(&local->refs);
@@ -146,7 +151,7 @@ djp__shared_join(djp_span *span, const djp_span_context *parent)
     djp__tables_lock();
     djp__local_trace *local = shared__hold(span, parent);
     djp__tables_unlock();
-    if (!local) {
+    if (local == NULL) {
         return 0;
     }
     uintptr_t word = djp_load_acquire(&local->state_word);

@@ -1,5 +1,5 @@
-/* Starting, ending and releasing spans. The usual path takes an idle block, draws ids, reads the clock once and copies the name:
- * no lock, no system call, no allocation. */
+/* Starting, ending and releasing spans. The usual path takes an idle block, draws ids, reads the
+ * clock once and copies the name: no lock, no system call, no allocation. */
 #include "djp/span.h"
 
 #include <string.h>
@@ -68,7 +68,8 @@ span__join(djp_span *span, djp_span *parent)
     djp__count_in(span->recorder, span->local, DJP_COUNT_STARTED_LOCAL);
 }
 
-/* Below a context of this process: joins the local trace of the span that it was taken from, when that is known and lives. */
+/* Below a context of this process: joins the local trace of the span that it was taken from, when
+ * that is known and lives. */
 static __attribute__((noinline)) int
 span__join_shared(djp_span *span, const djp_span_context *parent)
 {
@@ -98,12 +99,13 @@ span__decide_by_tree(djp__head *out, djp_span *span, djp_text name, const djp_sp
     };
     djp__policy_decide_by_tree(out, span->recorder, &input);
     uint8_t outcome = out->decision.outcome;
-    if (outcome == DJP__OUTCOME_DROP || (outcome == DJP__OUTCOME_RECORD_ONLY && !span->recorder->tail_rules)) {
+    if (outcome == DJP__OUTCOME_DROP ||
+        (outcome == DJP__OUTCOME_RECORD_ONLY && !span->recorder->tail_rules)) {
         djp__sampler_notes_unref(out->notes); /* nothing is recorded */
         out->notes = NULL;
     }
     span->own.notes = out->notes;
-    out->extras |= out->notes ? DJP_EXTRA_NOTES : 0;
+    out->extras |= out->notes != NULL ? DJP_EXTRA_NOTES : 0;
 }
 
 /* sampling.reason is an attribute of the root like others, within its limit. */
@@ -117,44 +119,48 @@ span__reserve_reason(djp_span *span)
     }
 }
 
-/* A rule may allow the route more time than a root is waited for. The route of a request is not known yet. */
+/* A rule may allow the route more time than a root is waited for. The route of a request is not
+ * known yet. */
 static __attribute__((noinline)) void
 span__ask_patience(djp_span *span, djp_text name)
 {
     const djp_recorder *recorder = span->recorder;
     int route_comes = span->record->kind == DJP_KIND_SERVER;
-    if (djp__tail_rules_is_patient(recorder->rules, name, route_comes, recorder->decision_wait_ns)) {
+    if (djp__tail_rules_is_patient(recorder->rules, name, route_comes,
+                                   recorder->decision_wait_ns)) {
         djp_or_acq_rel(&span->own.flags, DJP__TRACE_FLAG_PATIENT);
     }
 }
 
-/* A new local trace: of a remote parent, of a span that another process or recorder began, or of nobody. */
+/* A new local trace: of a remote parent, of a span that another process or recorder began, or of
+ * nobody. */
 static inline __attribute__((always_inline)) void
-span__begin_local(djp_span *span, djp_text name, const djp_span_options *options, const djp_span_context *parent,
-                  const djp__span_seed *seed)
+span__begin_local(djp_span *span, djp_text name, const djp_span_options *options,
+                  const djp_span_context *parent, const djp__span_seed *seed)
 {
     djp_span_record *record = span->record;
     djp__head head;
     uint8_t random = DJP_FLAG_RANDOM;
     djp_count origin = DJP_COUNT_STARTED;
-    if (parent) {
+    if (parent != NULL) {
         memcpy(record->trace_id, parent->trace_id, sizeof record->trace_id);
         memcpy(record->parent_id, parent->span_id, sizeof record->parent_id);
         record->parent_remote = parent->is_remote;
         random = parent->flags & DJP_FLAG_RANDOM;
         origin = parent->is_remote ? DJP_COUNT_STARTED_REMOTE : DJP_COUNT_STARTED_LOCAL;
-    } else if (seed) {
+    } else if (seed != NULL) {
         memcpy(record->trace_id, seed->trace_id, sizeof record->trace_id);
     } else {
         djp__rand_trace_id(record->trace_id);
     }
     const djp__policy *policy = djp__recorder_policy(span->recorder);
-    if (seed && seed->decided) {
+    if (seed != NULL && seed->decided) {
         djp__head_adopt(&head, &seed->decision, parent);
     } else if (__builtin_expect(policy->tree, 0)) {
         span__decide_by_tree(&head, span, name, options, parent);
-    } else if (parent) {
-        djp__head_decide(&head, policy, span->recorder->options.parent_based, record->trace_id, parent);
+    } else if (parent != NULL) {
+        djp__head_decide(&head, policy, span->recorder->options.parent_based, record->trace_id,
+                         parent);
     } else {
         djp__head_decide_root(&head, policy, record->trace_id);
     }
@@ -172,34 +178,36 @@ span__begin_local(djp_span *span, djp_text name, const djp_span_options *options
 }
 
 static inline void
-span__place(djp_span *span, djp_text name, const djp_span_options *options, const djp__span_seed *seed)
+span__place(djp_span *span, djp_text name, const djp_span_options *options,
+            const djp__span_seed *seed)
 {
     static const djp_span_options none;
     djp_span_context context;
     const djp_span_context *remote = NULL;
-    options = options ? options : &none;
+    options = options != NULL ? options : &none;
     djp_span *parent = options->force_root ? NULL : options->parent;
     span->record->scope = options->scope;
     span->record->kind = options->kind >= DJP_KIND_INTERNAL && options->kind <= DJP_KIND_CONSUMER
                              ? options->kind
                              : (uint8_t)DJP_KIND_INTERNAL;
-    if (seed) {
+    if (seed != NULL) {
         memcpy(span->record->span_id, seed->span_id, sizeof seed->span_id);
     } else {
         djp__rand_span_id(span->record->span_id);
     }
-    if (parent && parent->recorder == span->recorder && parent->local->generation == djp__fork_generation()) {
+    if (parent != NULL && parent->recorder == span->recorder &&
+        parent->local->generation == djp__fork_generation()) {
         span__join(span, parent);
-        if (seed) {
+        if (seed != NULL) {
             memcpy(span->record->parent_id, seed->parent_id, sizeof seed->parent_id);
         }
         return;
     }
-    if (!parent && !options->force_root && options->remote && !options->remote->is_remote &&
+    if (parent == NULL && !options->force_root && options->remote && !options->remote->is_remote &&
         span__join_shared(span, options->remote)) {
         return;
     }
-    if (parent) {
+    if (parent != NULL) {
         djp_span_get_context(&context, parent);
         remote = &context;
     } else if (!options->force_root && djp_span_context_is_valid(options->remote)) {
@@ -227,7 +235,8 @@ span__put_name(djp_span *span, const char *name, size_t size)
     djp_span_update_name(span, (djp_text){name, size});
 }
 
-/* The tracestate that came in. Our own "ot" is left out: the exporter writes it from the threshold. */
+/* The tracestate that came in. Our own "ot" is left out: the exporter writes it from the
+ * threshold. */
 static void
 span__put_state(djp_span *span)
 {
@@ -263,23 +272,24 @@ span__put_extras(djp_span *span)
 
 /* Inlined into both callers, so that the usual one pays nothing for the other. */
 static inline __attribute__((always_inline)) djp_span *
-span__start(djp_recorder *recorder, const char *name, size_t name_size, const djp_span_options *options,
-            const djp__span_seed *seed)
+span__start(djp_recorder *recorder, const char *name, size_t name_size,
+            const djp_span_options *options, const djp__span_seed *seed)
 {
-    if ((!recorder || (djp_load_relaxed(&recorder->state) & (DJP__RECORDER_NO_STARTS | DJP__RECORDER_FIRST))) &&
+    if ((recorder == NULL ||
+         (djp_load_relaxed(&recorder->state) & (DJP__RECORDER_NO_STARTS | DJP__RECORDER_FIRST))) &&
         !djp__recorder_try_start(recorder)) {
         return NULL;
     }
     djp_span *span = djp__span_block_take();
-    if (__builtin_expect(!span, 0)) {
+    if (__builtin_expect(span == NULL, 0)) {
         djp__count(recorder, DJP_COUNT_DROP(SPAN_NO_MEMORY));
         return NULL;
     }
     span__clear(span, recorder);
     span__place(span, (djp_text){name, name_size}, options, seed);
-    span->start_monotonic = seed ? seed->start_monotonic : djp__clock_monotonic();
+    span->start_monotonic = seed != NULL ? seed->start_monotonic : djp__clock_monotonic();
     span->record->start_unix_ns = span->start_monotonic + (uint64_t)span->local->anchor;
-    if (options && options->start_unix_ns) {
+    if (options != NULL && options->start_unix_ns) {
         span->record->start_unix_ns = options->start_unix_ns;
         span->explicit_start = 1;
     }
@@ -302,8 +312,8 @@ djp_span_start(djp_recorder *recorder, djp_text name, const djp_span_options *op
 }
 
 djp_span *
-djp__span_start_as(djp_recorder *recorder, const char *name, size_t name_size, const djp_span_options *options,
-                   const djp__span_seed *seed)
+djp__span_start_as(djp_recorder *recorder, const char *name, size_t name_size,
+                   const djp_span_options *options, const djp__span_seed *seed)
 {
     return span__start(recorder, name, name_size, options, seed);
 }
@@ -349,12 +359,12 @@ djp__span_mark_late(djp_span *span)
 uint64_t
 djp_span_end(djp_span *span, uint64_t end_unix_ns)
 {
-    if (__builtin_expect(!span || djp_load_relaxed(&span->ended), 0)) {
+    if (__builtin_expect(span == NULL || djp_load_relaxed(&span->ended), 0)) {
         return 0;
     }
     djp_store_relaxed(&span->ended, 1);
-    if (__builtin_expect(span->record->status == DJP_STATUS_ERROR, 0) && span->recorder->options.tell_errors &&
-        span->recording) {
+    if (__builtin_expect(span->record->status == DJP_STATUS_ERROR, 0) &&
+        span->recorder->options.tell_errors && span->recording) {
         djp__span_tell_error(span);
     }
     span->recording = 0;
@@ -364,7 +374,8 @@ djp_span_end(djp_span *span, uint64_t end_unix_ns)
     djp_span_record *record = span->record;
     uint64_t duration = span__stop(span, end_unix_ns);
     span__seal(span);
-    uint64_t lost = (uint64_t)record->dropped_attributes + record->dropped_events + record->dropped_links + span->lost;
+    uint64_t lost = (uint64_t)record->dropped_attributes + record->dropped_events +
+                    record->dropped_links + span->lost;
     if (__builtin_expect(lost != 0, 0)) {
         djp__count_add(span->recorder, DJP_COUNT_ATTRIBUTES, lost);
     }
@@ -375,7 +386,7 @@ djp_span_end(djp_span *span, uint64_t end_unix_ns)
 uint64_t
 djp__span_unix_time(const djp_span *span, uint64_t monotonic)
 {
-    return span ? monotonic + (uint64_t)span->local->anchor : 0;
+    return span != NULL ? monotonic + (uint64_t)span->local->anchor : 0;
 }
 
 int
@@ -394,7 +405,7 @@ djp__span_end_at(djp_span *span, uint64_t end_monotonic)
 void
 djp_span_release(djp_span *span)
 {
-    if (!span) {
+    if (span == NULL) {
         return;
     }
     djp_recorder *recorder = span->recorder;
@@ -402,7 +413,8 @@ djp_span_release(djp_span *span)
     if (__builtin_expect(!djp_load_relaxed(&span->ended), 0)) {
         djp_store_relaxed(&span->ended, 1);
         span->recording = 0;
-        djp__count_in(recorder, span->local, inherited ? DJP_COUNT_DROP(FORKED) : DJP_COUNT_DROP(NEVER_ENDED));
+        djp__count_in(recorder, span->local,
+                      inherited ? DJP_COUNT_DROP(FORKED) : DJP_COUNT_DROP(NEVER_ENDED));
         if (span->is_root) {
             djp__local_trace_abandon(span);
         }
@@ -419,7 +431,7 @@ djp_span_release(djp_span *span)
 void
 djp_span_set_long_lived(djp_span *span)
 {
-    if (span && span->is_root == DJP_SPAN_ROOT) {
+    if (span != NULL && span->is_root == DJP_SPAN_ROOT) {
         djp_or_acq_rel(&span->own.flags, DJP__TRACE_FLAG_LONG);
     }
 }
@@ -434,7 +446,7 @@ void
 djp_span_get_context(djp_span_context *out, const djp_span *span)
 {
     memset(out, 0, sizeof *out);
-    if (span) {
+    if (span != NULL) {
         const djp_span_record *identity = djp__span_identity(span);
         memcpy(out->trace_id, identity->trace_id, sizeof out->trace_id);
         memcpy(out->span_id, identity->span_id, sizeof out->span_id);
@@ -446,5 +458,5 @@ djp_span_get_context(djp_span_context *out, const djp_span *span)
 uint64_t
 djp_span_start_monotonic_ns(const djp_span *span)
 {
-    return span ? span->start_monotonic : 0;
+    return span != NULL ? span->start_monotonic : 0;
 }

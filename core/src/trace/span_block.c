@@ -1,5 +1,5 @@
-/* Where span blocks come from: a short list of idle ones per thread in front of the allocator. Also notices the end of a thread,
- * to give its blocks and counter stripes back. */
+/* Where span blocks come from: a short list of idle ones per thread in front of the allocator. Also
+ * notices the end of a thread, to give its blocks and counter stripes back. */
 #include "trace/span_block.h"
 
 #include <pthread.h>
@@ -88,7 +88,7 @@ void
 djp__span_block_trim(void)
 {
     djp_thread *thread = &djp__thread;
-    while (thread->blocks) {
+    while (thread->blocks != NULL) {
         djp_span *span = thread->blocks;
         thread->blocks = span->next;
         djp__free(span);

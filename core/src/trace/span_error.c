@@ -1,5 +1,6 @@
-/* Failed spans under the documented names: they carry `error`, the class and the message of what failed, beside the status. And the
- * attribute `error` itself, by which a program says that a span failed. */
+/* Failed spans under the documented names: they carry `error`, the class and the message of what
+ * failed, beside the status. And the attribute `error` itself, by which a program says that a span
+ * failed. */
 #include <string.h>
 
 #include "base/str.h"
@@ -18,7 +19,8 @@ span_error__is_exception(const djp_item *item)
 {
     djp_event_head head;
     memcpy(&head, djp_item_payload(item), sizeof head);
-    return head.name_size == 9 && memcmp((const char *)djp_item_payload(item) + sizeof head, "exception", 9) == 0;
+    return head.name_size == 9 &&
+           memcmp((const char *)djp_item_payload(item) + sizeof head, "exception", 9) == 0;
 }
 
 static void
@@ -47,10 +49,13 @@ span_error__text(char room[SPAN_ERROR__TEXT_MAX], djp_span *span, uint32_t event
     const char *payload = djp_item_payload(all);
     djp_event_head head;
     memcpy(&head, payload, sizeof head);
-    const djp_item *item = (const djp_item *)(const void *)(payload + sizeof head + djp_pad8(head.name_size));
-    for (const char *end = payload + djp_item_size(all); (const char *)item < end; item = djp_item_next(item)) {
+    const djp_item *item =
+        (const djp_item *)(const void *)(payload + sizeof head + djp_pad8(head.name_size));
+    for (const char *end = payload + djp_item_size(all); (const char *)item < end;
+         item = djp_item_next(item)) {
         if (item->key == key && djp_item_type(item) == DJP_STRING) {
-            size_t size = djp__utf8_cut(djp_item_payload(item), djp_item_size(item), SPAN_ERROR__TEXT_MAX);
+            size_t size =
+                djp__utf8_cut(djp_item_payload(item), djp_item_size(item), SPAN_ERROR__TEXT_MAX);
             memcpy(room, djp_item_payload(item), size);
             return (djp_text){room, size};
         }
@@ -99,7 +104,8 @@ DJP_ATOMIC(djp_key) djp__error_key;
 void
 djp__span_heed_error(djp_span *span, djp_key key, int failed)
 {
-    if (failed && key != 0 && span && span->recording && span->record->status == DJP_STATUS_UNSET) {
+    if (failed && key != 0 && span != NULL && span->recording &&
+        span->record->status == DJP_STATUS_UNSET) {
         djp_span_set_status(span, DJP_STATUS_ERROR, (djp_text){NULL, 0});
     }
 }

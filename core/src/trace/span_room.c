@@ -1,5 +1,6 @@
-/* Space in a span's record: growth on the heap up to the limit, folding of repeated keys, and the sweep that closes the gaps. A
- * replaced item stays in place as a text that nothing refers to, which readers skip. */
+/* Space in a span's record: growth on the heap up to the limit, folding of repeated keys, and the
+ * sweep that closes the gaps. A replaced item stays in place as a text that nothing refers to,
+ * which readers skip. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -22,7 +23,7 @@ djp__span_grow(djp_span *span, size_t size)
     capacity = djp_pad8(capacity > limit ? limit : capacity);
     djp_span_record *own = (djp_span_record *)(void *)span->space;
     djp_span_record *record = djp__realloc(span->record == own ? NULL : span->record, capacity);
-    if (!record) {
+    if (record == NULL) {
         return 0;
     }
     if (span->record == own) {
@@ -69,7 +70,7 @@ djp__span_sweep(djp_span *span)
         }
         if (alive) {
             memmove(djp__span_at(span, to), item, bytes);
-            if (reference) {
+            if (reference != NULL) {
                 *reference = to + (uint32_t)sizeof *item;
             }
             to += bytes;
@@ -90,7 +91,8 @@ span_room__kill(djp_span *span, djp_item *item)
     span->attributes--;
 }
 
-/* Kills all but the last attribute of each key among the items before end: from the back, with a bit per key. */
+/* Kills all but the last attribute of each key among the items before end: from the back, with a
+ * bit per key. */
 static void
 span_room__fold(djp_span *span, uint32_t end)
 {
@@ -100,7 +102,7 @@ span_room__fold(djp_span *span, uint32_t end)
     uint32_t count = 0;
     if (span->attributes > SPAN_ROOM__STACK_ITEMS) {
         offsets = djp__alloc(span->attributes * sizeof *offsets);
-        if (!offsets) {
+        if (offsets == NULL) {
             return;
         }
     }

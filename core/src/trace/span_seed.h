@@ -1,4 +1,5 @@
-/* Spans that were begun elsewhere in this process, in an operation log for example: their ids and times are given, not made. */
+/* Spans that were begun elsewhere in this process, in an operation log for example: their ids and
+ * times are given, not made. */
 #ifndef DJP_TRACE_SPAN_SEED_H
 #define DJP_TRACE_SPAN_SEED_H
 
@@ -8,7 +9,8 @@
 typedef struct djp__span_seed {
     uint8_t trace_id[16]; /* for a root without any parent */
     uint8_t span_id[8];
-    uint8_t parent_id[8]; /* for a child: of its parent, which belongs to the local trace of options->parent */
+    /* for a child: of its parent, which belongs to the local trace of options->parent */
+    uint8_t parent_id[8];
     uint64_t start_monotonic;
     int decided; /* 1: a local root, about which decision says what was decided already */
     djp__decision decision;
@@ -29,7 +31,8 @@ typedef struct djp_exception {
     int escaped;
 } djp_exception;
 /* As djp_span_record_exception; time_unix_ns 0 means now. */
-void djp__span_record_exception_at(djp_span *span, uint64_t time_unix_ns, const djp_exception *exception,
-                                   const djp_attribute *attributes, size_t count);
+void
+djp__span_record_exception_at(djp_span *span, uint64_t time_unix_ns, const djp_exception *exception,
+                              const djp_attribute *attributes, size_t count);
 
 #endif

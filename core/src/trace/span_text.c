@@ -1,5 +1,5 @@
-/* The texts that a span's header refers to: name and status description. Each lies in an item of its own; a newer one is appended
- * and the older becomes dead bytes for the next sweep. */
+/* The texts that a span's header refers to: name and status description. Each lies in an item of
+ * its own; a newer one is appended and the older becomes dead bytes for the next sweep. */
 #include <stddef.h>
 #include <string.h>
 
@@ -32,9 +32,10 @@ static void
 span_text__set(djp_span *span, const span_text__field *field, const char *text, size_t size)
 {
     uint32_t at = 0, kept = 0;
-    size = text ? djp__utf8_cut(text, size, SPAN_TEXT__SIZE_MAX) : 0;
+    size = text != NULL ? djp__utf8_cut(text, size, SPAN_TEXT__SIZE_MAX) : 0;
     if (span_text__get(span, field->at) != 0) {
-        span->dead_bytes += (uint32_t)(sizeof(djp_item) + djp_pad8(span_text__get(span, field->size)));
+        span->dead_bytes +=
+            (uint32_t)(sizeof(djp_item) + djp_pad8(span_text__get(span, field->size)));
         memset(djp__span_at(span, (uint32_t)field->at), 0, sizeof at);
     }
     if (size > 0) {
@@ -53,7 +54,7 @@ span_text__set(djp_span *span, const span_text__field *field, const char *text, 
 void
 djp_span_update_name(djp_span *span, djp_text name)
 {
-    if (span && span->recording) {
+    if (span != NULL && span->recording) {
         span_text__set(span, &span_text__name, name.data, name.size);
     }
 }
@@ -61,7 +62,7 @@ djp_span_update_name(djp_span *span, djp_text name)
 void
 djp_span_set_status(djp_span *span, djp_status_code status, djp_text description)
 {
-    if (!span || !span->recording || span->record->status == DJP_STATUS_OK) {
+    if (span == NULL || !span->recording || span->record->status == DJP_STATUS_OK) {
         return;
     }
     if (status == DJP_STATUS_OK) {

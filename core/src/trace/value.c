@@ -1,5 +1,5 @@
-/* Values in record form. Text is repaired and cut on the way in; what does not fit leaves the record as it was. Recursion follows
- * the nesting of values and ends at DJP_VALUE_DEPTH_MAX. */
+/* Values in record form. Text is repaired and cut on the way in; what does not fit leaves the
+ * record as it was. Recursion follows the nesting of values and ends at DJP_VALUE_DEPTH_MAX. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -16,12 +16,13 @@ value__bytes_for(size_t max_chars)
     return max_chars > SIZE_MAX / 4 ? SIZE_MAX : max_chars * 4;
 }
 
-/* Text that is too long or not valid: it is cut to what may be kept. The record has room for three bytes per bad one before anything is
- * written. */
+/* Text that is too long or not valid: it is cut to what may be kept. The record has room for three
+ * bytes per bad one before anything is written. */
 static int
 value__put_hard_text(djp_span *span, djp_text text, size_t max_chars, uint32_t *written)
 {
-    /* A character has at most four bytes, so the rest cannot matter; this also bounds the work for huge text. */
+    /* A character has at most four bytes, so the rest cannot matter; this also bounds the work for
+     * huge text. */
     size_t most = value__bytes_for(max_chars);
     size_t size = text.size > most ? most : text.size;
     size_t share = djp__span_share(span);
@@ -42,8 +43,11 @@ value__put_hard_text(djp_span *span, djp_text text, size_t max_chars, uint32_t *
     }
     size_t room = djp_pad8(valid ? size : 3 * size);
     if (!valid && !djp__span_has_room(span, room) && share >= VALUE__LEAST) {
-        size = size < share / 3 ? size
-                                : share / 3; /* a character that is cut in two is repaired like any other wrong byte */
+        size =
+            size < share / 3
+                ? size
+                : share /
+                      3; /* a character that is cut in two is repaired like any other wrong byte */
         room = djp_pad8(3 * size);
     }
     if (!djp__span_has_room(span, room)) {
@@ -67,7 +71,8 @@ djp__span_put_text(djp_span *span, djp_text text, size_t max_chars, uint32_t *wr
     if (!text.data || text.size == 0) {
         return 1;
     }
-    if (text.size > max_chars || text.size > DJP_RECORD_SIZE_MAX || !djp__span_has_room(span, djp_pad8(text.size)) ||
+    if (text.size > max_chars || text.size > DJP_RECORD_SIZE_MAX ||
+        !djp__span_has_room(span, djp_pad8(text.size)) ||
         (djp__copy_text(djp__span_at(span, span->used), text.data, text.size) &&
          !djp__utf8_valid(text.data, text.size))) {
         return value__put_hard_text(span, text, max_chars, written);
@@ -89,15 +94,16 @@ value__open(djp_span *span)
 }
 
 static void
-value__close(djp_span *span, uint32_t start, unsigned kind, unsigned type, djp_key key, uint32_t size)
+value__close(djp_span *span, uint32_t start, unsigned kind, unsigned type, djp_key key,
+             uint32_t size)
 {
     djp_item item = {key, djp_item_head(kind, type, size)};
     memcpy(djp__span_at(span, start), &item, sizeof item);
 }
 
 int
-djp__span_put_text_item(djp_span *span, unsigned kind, unsigned type, djp_key key, djp_text text, size_t max_chars,
-                        uint32_t *written)
+djp__span_put_text_item(djp_span *span, unsigned kind, unsigned type, djp_key key, djp_text text,
+                        size_t max_chars, uint32_t *written)
 {
     uint32_t start = span->used;
     if (!value__open(span) || !djp__span_put_text(span, text, max_chars, written)) {
@@ -115,7 +121,8 @@ value__put_bytes(djp_span *span, djp_key key, djp_text bytes)
     if (span->value_limit != UINT32_MAX && size > span->value_limit) {
         size = span->value_limit;
     }
-    if (size > DJP_RECORD_SIZE_MAX || !value__open(span) || !djp__span_has_room(span, djp_pad8(size))) {
+    if (size > DJP_RECORD_SIZE_MAX || !value__open(span) ||
+        !djp__span_has_room(span, djp_pad8(size))) {
         return 0;
     }
     if (size > 0) {

@@ -34,7 +34,7 @@ the_limit_is_the_last_byte(void **state)
         char *text = djp__buf_take(&buf, &taken); /* the closing NUL is beside the limit */
         assert_true((text == NULL) == (size > 10));
         assert_int_equal(taken, size > 10 ? 0 : size);
-        if (text) {
+        if (text != NULL) {
             assert_int_equal(strlen(text), size);
         }
         assert_int_equal(buf.limit, 10);
@@ -148,7 +148,7 @@ json_of_every_character(void **state)
         char byte = (char)c, want[16];
         static const char special[] = "\b\f\n\r\t\"\\", letters[] = "bfnrt\"\\";
         const char *at = c ? strchr(special, c) : NULL;
-        if (at) {
+        if (at != NULL) {
             snprintf(want, sizeof want, "\"\\%c\"", letters[at - special]);
         } else if (c < 0x20) {
             snprintf(want, sizeof want, "\"\\u00%02x\"", (unsigned)c);
@@ -163,7 +163,8 @@ json_of_every_character(void **state)
     djp__buf_fini(&buf);
 }
 
-/* Bad text is repaired in pieces: of every length around the border of one, the rest stays as it is. */
+/* Bad text is repaired in pieces: of every length around the border of one, the rest stays as it
+ * is. */
 static void
 json_of_long_bad_texts(void **state)
 {

@@ -1,5 +1,5 @@
-/* The clock: it tracks the kernel's to a microsecond, never goes back while it is refreshed under readers, and its anchor gives
- * wall time. */
+/* The clock: it tracks the kernel's to a microsecond, never goes back while it is refreshed under
+ * readers, and its anchor gives wall time. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -36,8 +36,8 @@ nap(long ms)
     nanosleep(&time, NULL);
 }
 
-/* How far the reading lies outside the kernel's readings around it; the best of some tries, so that a preemption between the
- * readings does not count. */
+/* How far the reading lies outside the kernel's readings around it; the best of some tries, so that
+ * a preemption between the readings does not count. */
 static uint64_t
 distance(void)
 {
@@ -145,7 +145,8 @@ answer_rdtsc(int signal_number, siginfo_t *info, void *context)
     prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0);
 }
 
-/* A suspend sets the counter to about zero; a step of half a second is smaller than what a refresh leaves behind. */
+/* A suspend sets the counter to about zero; a step of half a second is smaller than what a refresh
+ * leaves behind. */
 static void
 goes_on_when_the_counter_was_set_back(uint64_t by)
 {

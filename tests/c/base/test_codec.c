@@ -110,10 +110,13 @@ base64_both_ways(void **state)
     }
     djp__buf_clear(&out);
     djp__base64(&out,
-                "\x00\x10\x83\x10\x51\x87\x20\x92\x8b\x30\xd3\x8f\x41\x14\x93\x51\x55\x97\x61\x96\x9b\x71\xd7\x9f"
-                "\x82\x18\xa3\x92\x59\xa7\xa2\x9a\xab\xb2\xdb\xaf\xc3\x1c\xb3\xd3\x5d\xb7\xe3\x9e\xbb\xf3\xdf\xbf",
+                "\x00\x10\x83\x10\x51\x87\x20\x92\x8b\x30\xd3\x8f\x41\x14\x93\x51\x55\x97\x61\x96"
+                "\x9b\x71\xd7\x9f"
+                "\x82\x18\xa3\x92\x59\xa7\xa2\x9a\xab\xb2\xdb\xaf\xc3\x1c\xb3\xd3\x5d\xb7\xe3\x9e"
+                "\xbb\xf3\xdf\xbf",
                 48);
-    assert_memory_equal(out.data, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", 64);
+    assert_memory_equal(out.data,
+                        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", 64);
     djp__buf_fini(&out);
     djp__buf_fini(&back);
 }
@@ -126,17 +129,19 @@ base64_takes_nothing_else(void **state)
     djp__buf_init(&out, 0);
     for (int c = 0; c < 256; c++) {
         char text[4] = {'A', 'A', (char)c, 'A'};
-        int good = c && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", c) != NULL;
+        int good = c && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+                               c) != NULL;
         djp__buf_clear(&out);
         assert_int_equal(djp__base64_decode(&out, (djp_text){text, 4}), good);
     }
     static const struct {
         const char *text;
         int good;
-    } cases[] = {{"", 1},     {"A", 0},     {"AA", 1},   {"AAA", 1},   {"AAAA", 1},  {"AAAAA", 0}, {"AA=", 0},
-                 {"AA==", 1}, {"AA===", 0}, {"AAA=", 1}, {"AAA==", 0}, {"AAAA=", 0}, {"=", 0},     {"==", 0},
-                 {"AB==", 0}, {"AQ==", 1},  {"AAB=", 0}, {"AAE=", 1},  {"A===", 0},  {"AA", 1},    {"AP", 0},
-                 {"AAD", 0},  {"/w==", 1},  {"//8=", 1}, {"/x==", 0}};
+    } cases[] = {{"", 1},      {"A", 0},     {"AA", 1},   {"AAA", 1},   {"AAAA", 1},
+                 {"AAAAA", 0}, {"AA=", 0},   {"AA==", 1}, {"AA===", 0}, {"AAA=", 1},
+                 {"AAA==", 0}, {"AAAA=", 0}, {"=", 0},    {"==", 0},    {"AB==", 0},
+                 {"AQ==", 1},  {"AAB=", 0},  {"AAE=", 1}, {"A===", 0},  {"AA", 1},
+                 {"AP", 0},    {"AAD", 0},   {"/w==", 1}, {"//8=", 1},  {"/x==", 0}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         djp__buf_clear(&out);
         if (djp__base64_decode(&out, djp__text(cases[i].text)) != cases[i].good) {

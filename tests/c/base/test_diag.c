@@ -1,4 +1,5 @@
-/* Messages: which level goes where, what is kept of the newest one, how long a line may be, and how often one may be written. */
+/* Messages: which level goes where, what is kept of the newest one, how long a line may be, and how
+ * often one may be written. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -88,8 +89,9 @@ what_is_kept_is_cut_between_characters(void **state)
 static void
 lines_on_standard_error(void **state)
 {
-    static const char *const begins[] = {"djp-telemetry: error: text\n", "djp-telemetry: warning: text\n",
-                                         "djp-telemetry: text\n", "djp-telemetry: debug: text\n"};
+    static const char *const begins[] = {"djp-telemetry: error: text\n",
+                                         "djp-telemetry: warning: text\n", "djp-telemetry: text\n",
+                                         "djp-telemetry: debug: text\n"};
     char name[] = "/tmp/djp-diag-XXXXXX", text[4096];
     djp_diag diag;
     (void)state;

@@ -1,4 +1,5 @@
-/* Descriptors under hostile hands: a thread's own table, standard streams that were given away, and streams that nobody empties. */
+/* Descriptors under hostile hands: a thread's own table, standard streams that were given away, and
+ * streams that nobody empties. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -180,7 +181,8 @@ a_full_standard_error_holds_nobody_up(void **state)
     assert_int_equal(in_child(full_socket, 1), 0);
 }
 
-/* The shared position of a redirected stream is kept: what the host writes afterwards comes after our line. */
+/* The shared position of a redirected stream is kept: what the host writes afterwards comes after
+ * our line. */
 static int
 file_stream(int part)
 {

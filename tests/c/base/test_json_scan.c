@@ -37,7 +37,8 @@ string_is(const char *text, const char *want)
     size_t size = 99;
     djp_json_scan scan = scan_of(text);
     int good = djp__json_scan_string(&scan, out, sizeof out - 1, &size);
-    if (good != (want != NULL) || (good && (size != strlen(want) || memcmp(out, want, size) != 0))) {
+    if (good != (want != NULL) ||
+        (good && (size != strlen(want) || memcmp(out, want, size) != 0))) {
         fail_msg("%s: %d, %.*s", text, good, (int)size, out);
     }
     assert_int_equal(is_json(text), want != NULL);

@@ -1,4 +1,5 @@
-/* The map against a list: every size, every order of removal, keys that are prefixes of each other, and growth without memory. */
+/* The map against a list: every size, every order of removal, keys that are prefixes of each other,
+ * and growth without memory. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* The generator against the published numbers of xoshiro256++ and splitmix64, and when it seeds. Compiled in, so that its state
- * is the test's. */
+/* The generator against the published numbers of xoshiro256++ and splitmix64, and when it seeds.
+ * Compiled in, so that its state is the test's. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -85,7 +85,8 @@ ids_are_never_zero(void **state)
     assert_true(words[0] == 3588806011781223);
 }
 
-/* A seed of the kernel, or one made up where there is none: never zeros, and never the same twice. */
+/* A seed of the kernel, or one made up where there is none: never zeros, and never the same
+ * twice. */
 static void
 seeds_differ(void **state)
 {
@@ -95,7 +96,8 @@ seeds_differ(void **state)
         for (int i = 0; i < 32; i++) {
             rand__local.generation = 0;
             seen[i] = djp__rand64();
-            assert_true((rand__local.word[0] | rand__local.word[1] | rand__local.word[2] | rand__local.word[3]) != 0);
+            assert_true((rand__local.word[0] | rand__local.word[1] | rand__local.word[2] |
+                         rand__local.word[3]) != 0);
             assert_int_equal(rand__local.generation, djp__fork_generation());
             for (int k = 0; k < i; k++) {
                 assert_true(seen[i] != seen[k]);

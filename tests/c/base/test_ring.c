@@ -1,4 +1,5 @@
-/* The ring: order, wrapping, refusal when full, and many writers against one reader without a lost or torn record. */
+/* The ring: order, wrapping, refusal when full, and many writers against one reader without a lost
+ * or torn record. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -37,19 +38,20 @@ records_come_back_in_order_over_many_laps(void **state)
     for (unsigned step = 0; step < 20000; step++) {
         size_t size = 8 + (step * 37u) % 600u;
         unsigned char *record = djp__ring_reserve(ring, size);
-        if (record) {
+        if (record != NULL) {
             for (size_t i = 0; i < size; i++) {
-                assert_int_equal(record[i], 0); /* free bytes are zero, or a stale head could look committed */
+                /* free bytes are zero, or a stale head could look committed */
+                assert_int_equal(record[i], 0);
             }
             memset(record, (int)(written % 251) + 1, size);
             memcpy(record, &written, sizeof written);
             djp__ring_commit(ring, record);
             written++;
         }
-        if (!record || step % 3 == 0) {
+        if (record == NULL || step % 3 == 0) {
             size_t got = 0;
             unsigned char *oldest = djp__ring_peek(ring, &got);
-            if (oldest) {
+            if (oldest != NULL) {
                 uint64_t number;
                 memcpy(&number, oldest, sizeof number);
                 assert_int_equal(number, read);
@@ -135,7 +137,7 @@ write_many(void *argument)
     for (uint32_t i = 0; i < PER_WRITER;) {
         size_t words = 2 + (i * 7u + self->number) % 40u;
         uint32_t *record = djp__ring_reserve(self->ring, words * 4);
-        if (!record) {
+        if (record == NULL) {
             self->refused++;
             sched_yield();
             continue;
@@ -166,7 +168,7 @@ many_writers_lose_and_tear_nothing(void **state)
     for (unsigned total = 0; total < WRITERS * PER_WRITER;) {
         size_t size = 0;
         const uint32_t *record = djp__ring_peek(ring, &size);
-        if (!record) {
+        if (record == NULL) {
             sched_yield();
             continue;
         }

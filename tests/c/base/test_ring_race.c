@@ -1,5 +1,5 @@
-/* What a writer of the ring meets when it is interrupted between its two looks at the ring: the ring is compiled in with a hook at
- * that very place. */
+/* What a writer of the ring meets when it is interrupted between its two looks at the ring: the
+ * ring is compiled in with a hook at that very place. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

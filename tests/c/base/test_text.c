@@ -1,4 +1,5 @@
-/* Text in all its forms: UTF-8 checking and repair, numbers in any locale, JSON strings, percent and base64 coding. */
+/* Text in all its forms: UTF-8 checking and repair, numbers in any locale, JSON strings, percent
+ * and base64 coding. */
 #include <float.h>
 #include <locale.h>
 #include <math.h>
@@ -169,7 +170,8 @@ doubles_read_back_equal_in_any_locale(void **state)
 {
     (void)state;
     check_doubles();
-    static const char *const comma[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "de_DE", "pt_BR.UTF-8", "ps_AF.UTF-8"};
+    static const char *const comma[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "de_DE", "pt_BR.UTF-8",
+                                        "ps_AF.UTF-8"};
     for (size_t i = 0; i < sizeof comma / sizeof comma[0]; i++) {
         if (setlocale(LC_NUMERIC, comma[i])) {
             check_doubles();
@@ -230,7 +232,8 @@ check_made(djp_buf *buf, const char *expected)
     djp__buf_clear(buf);
 }
 
-/* Every pair of bytes at every place among sixteen digits, which are decoded at once, and behind them. */
+/* Every pair of bytes at every place among sixteen digits, which are decoded at once, and behind
+ * them. */
 static void
 hex_takes_lower_case_digits_only(void **state)
 {
@@ -241,10 +244,13 @@ hex_takes_lower_case_digits_only(void **state)
         uint8_t bytes[9];
         size_t place = i >> 16;
         memcpy(text + 2 * place, pair, 2);
-        const char *high = pair[0] ? strchr(digits, pair[0]) : NULL, *low = pair[1] ? strchr(digits, pair[1]) : NULL;
+        const char *high = pair[0] ? strchr(digits, pair[0]) : NULL,
+                   *low = pair[1] ? strchr(digits, pair[1]) : NULL;
         int good = djp__hex_decode(bytes, 9, text);
-        if (good != (high && low) || (good && bytes[place] != (high - digits) * 16 + (low - digits))) {
-            fail_msg("%02x %02x at %u", (unsigned char)pair[0], (unsigned char)pair[1], (unsigned)place);
+        if (good != (high && low) ||
+            (good && bytes[place] != (high - digits) * 16 + (low - digits))) {
+            fail_msg("%02x %02x at %u", (unsigned char)pair[0], (unsigned char)pair[1],
+                     (unsigned)place);
         }
     }
 }
@@ -392,11 +398,15 @@ test_fits_and_digits(void **state)
     (void)state;
     char room[24];
     djp_text text = djp__text("GET /health/live"), none = {NULL, 0};
-    assert_true(djp__text_fits(text, text, 0) && djp__text_fits(text, text, 1) && djp__text_fits(text, none, 1));
+    assert_true(djp__text_fits(text, text, 0) && djp__text_fits(text, text, 1) &&
+                djp__text_fits(text, none, 1));
     assert_true(djp__text_fits(text, djp__text("GET /health"), 1) && djp__text_fits(none, none, 0));
-    assert_false(djp__text_fits(text, djp__text("GET /health"), 0) || djp__text_fits(text, none, 0));
-    assert_false(djp__text_fits(djp__text("GET"), text, 1) || djp__text_fits(text, djp__text("GET /heat"), 1));
-    assert_true(djp__text_equal(djp__digits(room, 0), "0") && djp__text_equal(djp__digits(room, -10), "-10"));
+    assert_false(djp__text_fits(text, djp__text("GET /health"), 0) ||
+                 djp__text_fits(text, none, 0));
+    assert_false(djp__text_fits(djp__text("GET"), text, 1) ||
+                 djp__text_fits(text, djp__text("GET /heat"), 1));
+    assert_true(djp__text_equal(djp__digits(room, 0), "0") &&
+                djp__text_equal(djp__digits(room, -10), "-10"));
     assert_true(djp__text_equal(djp__digits(room, INT64_MAX), "9223372036854775807"));
     assert_true(djp__text_equal(djp__digits(room, INT64_MIN), "-9223372036854775808"));
 }

@@ -84,8 +84,9 @@ look_at_itself(void *argument)
 static void
 threads_have_a_name_and_no_signals(void **state)
 {
-    static const char *const names[][2] = {
-        {"short", "short"}, {"fifteen letters", "fifteen letters"}, {"sixteen letters!", "sixteen letters"}};
+    static const char *const names[][2] = {{"short", "short"},
+                                           {"fifteen letters", "fifteen letters"},
+                                           {"sixteen letters!", "sixteen letters"}};
     (void)state;
     for (size_t i = 0; i < 3; i++) {
         DJP_ATOMIC(int) go = 0;

@@ -17,14 +17,16 @@ well_formed(const unsigned char *t, size_t size)
     static const struct {
         unsigned char from, to, low, high;
         size_t length;
-    } rows[] = {{0x00, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-                {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-                {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
+    } rows[] = {
+        {0x00, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (t[0] < rows[i].from || t[0] > rows[i].to) {
             continue;
         }
-        if (rows[i].length > size || (rows[i].length > 1 && (t[1] < rows[i].low || t[1] > rows[i].high))) {
+        if (rows[i].length > size ||
+            (rows[i].length > 1 && (t[1] < rows[i].low || t[1] > rows[i].high))) {
             return 0;
         }
         for (size_t k = 2; k < rows[i].length; k++) {
@@ -71,7 +73,8 @@ check(const unsigned char *text, size_t size)
 static void
 every_sequence(void **state)
 {
-    static const unsigned char tails[] = {0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xff};
+    static const unsigned char tails[] = {0x00, 0x7f, 0x80, 0x8f, 0x90,
+                                          0x9f, 0xa0, 0xbf, 0xc0, 0xff};
     (void)state;
     for (unsigned a = 0; a < 256; a++) {
         for (unsigned b = 0; b < 256; b++) {
@@ -127,9 +130,11 @@ cuts_and_prefixes(void **state)
         assert_int_equal(cut, bytes < 11);
     }
     for (size_t characters = 0; characters <= 6; characters++) {
-        assert_int_equal(djp__utf8_prefix(text, 11, characters), ends[characters < 5 ? characters : 5]);
+        assert_int_equal(djp__utf8_prefix(text, 11, characters),
+                         ends[characters < 5 ? characters : 5]);
     }
-    assert_int_equal(djp__utf8_cut("\x80\x80\x80\x80\x80\x80", 6, 5), 5); /* no character has so many tails */
+    /* no character has so many tails */
+    assert_int_equal(djp__utf8_cut("\x80\x80\x80\x80\x80\x80", 6, 5), 5);
 }
 
 static void
@@ -139,8 +144,10 @@ cases_of_letters(void **state)
     for (int a = 1; a < 256; a++) {
         for (int b = 1; b < 256; b++) {
             char one = (char)a, other[2] = {(char)b, '\0'};
-            int upper_a = a >= 'A' && a <= 'Z' ? a + 32 : a, upper_b = b >= 'A' && b <= 'Z' ? b + 32 : b;
-            assert_int_equal(djp__text_equal_nocase((djp_text){&one, 1}, other), upper_a == upper_b);
+            int upper_a = a >= 'A' && a <= 'Z' ? a + 32 : a,
+                upper_b = b >= 'A' && b <= 'Z' ? b + 32 : b;
+            assert_int_equal(djp__text_equal_nocase((djp_text){&one, 1}, other),
+                             upper_a == upper_b);
         }
     }
 }

@@ -1,5 +1,5 @@
-/* Configuration by the shared vectors, and what they cannot say: the document follows the table, every allocation may fail, copies
- * stand alone, hostile input is survived. */
+/* Configuration by the shared vectors, and what they cannot say: the document follows the table,
+ * every allocation may fail, copies stand alone, hostile input is survived. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,7 +40,8 @@ warnings_clear(warnings *list)
     list->count = 0;
 }
 
-/* Gives a copy that the next call frees, so that a reader who keeps the pointer too long is caught by the sanitizer. */
+/* Gives a copy that the next call frees, so that a reader who keeps the pointer too long is caught
+ * by the sanitizer. */
 static const char *
 look_up(void *user, const char *name)
 {
@@ -70,7 +71,7 @@ resolve_case(resolved *out, const json *item)
     for (size_t i = 0; i < count; i++) {
         overrides[i] = (djp_config_override){given->keys[i], json_string(&given->items[i], NULL)};
     }
-    memset(out, 0, sizeof(*out));
+    memset(out, 0, sizeof *out);
     const json *env = json_get(item, "env");
     const char *variables[VARIABLES_MAX];
     assert_true(json_count(env) <= VARIABLES_MAX);
@@ -84,7 +85,8 @@ resolve_case(resolved *out, const json *item)
                                   .variable_count = json_count(env),
                                   .overrides = overrides,
                                   .override_count = count,
-                                  .default_service_name = json_string(json_get(item, "default_service_name"), NULL),
+                                  .default_service_name =
+                                      json_string(json_get(item, "default_service_name"), NULL),
                                   .spelling = camel ? DJP_CAMEL_CASE : DJP_SNAKE_CASE,
                                   .warn = collect,
                                   .warn_user = &out->warnings};
@@ -133,7 +135,8 @@ check_settings(const char *name, const json *report, const json *expected, const
                      : have->text != NULL ? have->text
                      : have->boolean      ? "true"
                                           : "false or null",
-                     expected->items[i].text != NULL ? expected->items[i].text : "another bool or null");
+                     expected->items[i].text != NULL ? expected->items[i].text
+                                                     : "another bool or null");
         }
     }
 }
@@ -195,7 +198,8 @@ check_warnings(const char *name, const resolved *have, const json *item)
     }
     for (size_t i = 0; i < json_count(hidden); i++) {
         const char *secret = json_at(hidden, i)->text;
-        if (warned_of(&have->warnings, secret) || strstr(have->options.report_json, secret) != NULL ||
+        if (warned_of(&have->warnings, secret) ||
+            strstr(have->options.report_json, secret) != NULL ||
             strstr(have->options.summary, secret) != NULL) {
             fail_msg("%s: \"%s\" is shown", name, secret);
         }
@@ -229,10 +233,13 @@ static const char *
 always_wrong(void *user, const char *name)
 {
     const char *const *one = user;
-    return strcmp(name, *one) == 0 ? "\x01?;=%zz" : strcmp(name, "ENABLE_OBSERVABILITY") == 0 ? "true" : NULL;
+    return strcmp(name, *one) == 0                     ? "\x01?;=%zz"
+           : strcmp(name, "ENABLE_OBSERVABILITY") == 0 ? "true"
+                                                       : NULL;
 }
 
-/* Whether the variable takes any text, so that no text of it is wrong; own: it is the variable of our own name. */
+/* Whether the variable takes any text, so that no text of it is wrong; own: it is the variable of
+ * our own name. */
 static int
 takes_any_text(djp_setting setting, const char *name, int own)
 {
@@ -240,7 +247,8 @@ takes_any_text(djp_setting setting, const char *name, int own)
     if (setting == DJP_SETTING_SEMCONV && !own) {
         return 1;
     }
-    if (own && (setting == DJP_SETTING_SERVICE_NAMESPACE || setting == DJP_SETTING_SERVICE_VERSION)) {
+    if (own &&
+        (setting == DJP_SETTING_SERVICE_NAMESPACE || setting == DJP_SETTING_SERVICE_VERSION)) {
         return 1;
     }
     if (row->form != DJP_FORM_TEXT || strcmp(name, "OTEL_RESOURCE_ATTRIBUTES") == 0) {
@@ -264,7 +272,9 @@ test_every_variable_survives_nonsense(void **unused)
             if (name == NULL) {
                 break;
             }
-            assert_int_equal(djp_config_resolve(&options, always_wrong, &name, NULL, 0, NULL, collect, &list), DJP_OK);
+            assert_int_equal(
+                djp_config_resolve(&options, always_wrong, &name, NULL, 0, NULL, collect, &list),
+                DJP_OK);
             int is_text = takes_any_text((djp_setting)s, name, i == 0);
             assert_int_equal(list.count, is_text ? 0 : 1);
             assert_int_equal(is_text || warned_of(&list, name), 1);
@@ -274,14 +284,18 @@ test_every_variable_survives_nonsense(void **unused)
     }
 }
 
-/* Every variable of the specification is either a source of a setting or named as one that does nothing here. */
+/* Every variable of the specification is either a source of a setting or named as one that does
+ * nothing here. */
 static void
 assert_variable_is_known(const char *name)
 {
     warnings list = {.count = 0};
     djp_options options;
-    djp_config_request request = {
-        .lookup = always_wrong, .lookup_user = &name, .variables = &name, .variable_count = 1, .warn = collect};
+    djp_config_request request = {.lookup = always_wrong,
+                                  .lookup_user = &name,
+                                  .variables = &name,
+                                  .variable_count = 1,
+                                  .warn = collect};
     request.warn_user = &list;
     assert_int_equal(djp_config_resolve_request(&options, &request), DJP_OK);
     int is_source = 0;
@@ -291,7 +305,8 @@ assert_variable_is_known(const char *name)
             is_source |= strcmp(sources[i].variable, name) == 0;
         }
     }
-    if (!is_source && !(list.count == 1 && warned_of(&list, name) && warned_of(&list, "does not support"))) {
+    if (!is_source &&
+        !(list.count == 1 && warned_of(&list, name) && warned_of(&list, "does not support"))) {
         fail_msg("%s is not known", name);
     }
     assert_false(warned_of(&list, "There is no variable"));
@@ -343,15 +358,16 @@ test_every_variable_of_the_specification_is_known(void **unused)
                                         "OTEL_EXPORTER_ZIPKIN_TIMEOUT",
                                         "OTEL_CONFIG_FILE"};
     static const char *const signals[] = {"", "TRACES_", "METRICS_", "LOGS_"};
-    static const char *const parts[] = {"ENDPOINT", "PROTOCOL",    "HEADERS",    "TIMEOUT",           "COMPRESSION",
-                                        "INSECURE", "CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE"};
+    static const char *const parts[] = {"ENDPOINT",    "PROTOCOL",    "HEADERS",
+                                        "TIMEOUT",     "COMPRESSION", "INSECURE",
+                                        "CERTIFICATE", "CLIENT_KEY",  "CLIENT_CERTIFICATE"};
     char name[96];
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    for (size_t i = 0; i < sizeof(names) / sizeof names[0]; i++) {
         assert_variable_is_known(names[i]);
     }
     for (size_t s = 0; s < 4; s++) {
-        for (size_t p = 0; p < sizeof(parts) / sizeof(parts[0]); p++) {
-            snprintf(name, sizeof(name), "OTEL_EXPORTER_OTLP_%s%s", signals[s], parts[p]);
+        for (size_t p = 0; p < sizeof parts / sizeof parts[0]; p++) {
+            snprintf(name, sizeof name, "OTEL_EXPORTER_OTLP_%s%s", signals[s], parts[p]);
             assert_variable_is_known(name);
         }
     }
@@ -375,7 +391,8 @@ test_huge_values(void **unused)
         for (const char *filler = fillers; *filler != '\0'; filler++) {
             memset(text, *filler, sizes[k]);
             djp_options options;
-            assert_int_equal(djp_config_resolve(&options, huge, text, NULL, 0, text, NULL, NULL), DJP_OK);
+            assert_int_equal(djp_config_resolve(&options, huge, text, NULL, 0, text, NULL, NULL),
+                             DJP_OK);
             assert_int_equal(options.sample_ratio_explicit, 0);
             djp_options_fini(&options);
         }
@@ -391,15 +408,17 @@ test_many_attributes(void **unused)
     size_t size = 0, kept = 0;
     djp_config_override override = {"resource_attributes", text};
     for (int i = 0; i < 1025; i++) {
-        size += (size_t)snprintf(text + size, sizeof(text) - size, "k%d=%d,", i, i);
+        size += (size_t)snprintf(text + size, sizeof text - size, "k%d=%d,", i, i);
         if (i == 1023 || i == 1024) {
             djp_options options;
-            assert_int_equal(djp_config_resolve(&options, NULL, NULL, &override, 1, NULL, NULL, NULL), DJP_OK);
+            assert_int_equal(
+                djp_config_resolve(&options, NULL, NULL, &override, 1, NULL, NULL, NULL), DJP_OK);
             if (i == 1023) {
                 kept = strlen(options.resource_attributes);
                 assert_int_equal(kept, size - 1);
             }
-            assert_int_equal(strlen(options.resource_attributes), kept); /* one too many is left out */
+            /* one too many is left out */
+            assert_int_equal(strlen(options.resource_attributes), kept);
             djp_options_fini(&options);
         }
     }
@@ -413,7 +432,8 @@ test_null_arguments(void **unused)
     djp_config_override overrides[] = {{NULL, "1"}, {"enabled", NULL}, {"nothing", "1"}};
     assert_int_equal(djp_config_resolve(&options, NULL, NULL, NULL, 3, NULL, NULL, NULL), DJP_OK);
     djp_options_fini(&options);
-    assert_int_equal(djp_config_resolve(&options, NULL, NULL, overrides, 3, NULL, NULL, NULL), DJP_OK);
+    assert_int_equal(djp_config_resolve(&options, NULL, NULL, overrides, 3, NULL, NULL, NULL),
+                     DJP_OK);
     assert_int_equal(options.enabled, 0);
     djp_options_fini(&options);
     djp_options_fini(&options);
@@ -428,7 +448,8 @@ test_copy_stands_alone(void **unused)
     djp_options second;
     djp_config_override overrides[] = {
         {"enabled", "1"}, {"service_name", "web"}, {"headers", "a=1"}, {"sample_ratio", "0.5"}};
-    assert_int_equal(djp_config_resolve(&first, NULL, NULL, overrides, 4, NULL, NULL, NULL), DJP_OK);
+    assert_int_equal(djp_config_resolve(&first, NULL, NULL, overrides, 4, NULL, NULL, NULL),
+                     DJP_OK);
     assert_int_equal(djp_options_copy(&second, &first), DJP_OK);
     assert_ptr_not_equal(first.service_name, second.service_name);
     djp_options_fini(&first);
@@ -449,9 +470,10 @@ static void
 test_no_memory(void **unused)
 {
     (void)unused;
-    djp_config_override overrides[] = {{"enabled", "1"},           {"endpoint", "http://h:4318"},
-                                       {"headers", "a=1,b=%41"},   {"resource_attributes", "a=1,service.name=x"},
-                                       {"propagators", "baggage"}, {"sample_ratio", "bad"}};
+    djp_config_override overrides[] = {
+        {"enabled", "1"},           {"endpoint", "http://h:4318"},
+        {"headers", "a=1,b=%41"},   {"resource_attributes", "a=1,service.name=x"},
+        {"propagators", "baggage"}, {"sample_ratio", "bad"}};
     long n = 1;
     int result = DJP_ENOMEM;
     while (result != DJP_OK) {
@@ -478,7 +500,7 @@ test_keywords(void **unused)
         "headers",      "file_path",      "service_name", "environment",    "resource_attributes",
         "sample_ratio", "slow_threshold", "ring_bytes",   "flush_interval", "prometheus_port"};
     const char *const *keywords = djp_config_keywords();
-    for (size_t i = 0; i < sizeof(promised) / sizeof(promised[0]); i++) {
+    for (size_t i = 0; i < sizeof promised / sizeof promised[0]; i++) {
         const char *const *found = keywords;
         while (*found != NULL && strcmp(*found, promised[i]) != 0) {
             found++;

@@ -35,7 +35,8 @@ note(void *user, const char *message)
 static int
 resolve(djp_options *out, const char *keyword, const char *value)
 {
-    const djp_config_override overrides[] = {{"enabled", "true"}, {"backend", "hybrid"}, {keyword, value}};
+    const djp_config_override overrides[] = {
+        {"enabled", "true"}, {"backend", "hybrid"}, {keyword, value}};
     warnings = 0;
     last[0] = '\0';
     return djp_config_resolve(out, look_up, NULL, overrides, 3, "test", note, NULL);
@@ -212,8 +213,10 @@ conventions(void **state)
 static void
 no_memory(void **state)
 {
-    static const char *const settings[][2] = {
-        {"propagators", "baggage"}, {"known_methods", "GET,POST"}, {"excluded_paths", "/a,/b"}, {"headers", "a=b,c=d"}};
+    static const char *const settings[][2] = {{"propagators", "baggage"},
+                                              {"known_methods", "GET,POST"},
+                                              {"excluded_paths", "/a,/b"},
+                                              {"headers", "a=b,c=d"}};
     (void)state;
     for (size_t i = 0; i < 4; i++) {
         long n = 0;

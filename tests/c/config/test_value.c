@@ -112,7 +112,8 @@ every_word_is_known(void **state)
             djp_config_value value;
             char capitals[64];
             snprintf(capitals, sizeof capitals, "%s", word->text);
-            capitals[0] = capitals[0] >= 'a' && capitals[0] <= 'z' ? (char)(capitals[0] - 32) : capitals[0];
+            capitals[0] =
+                capitals[0] >= 'a' && capitals[0] <= 'z' ? (char)(capitals[0] - 32) : capitals[0];
             assert_int_equal(parse(&value, row, DJP_FORM_WORD, word->text), 1);
             assert_int_equal(value.integer, word->value);
             assert_int_equal(parse(&value, row, DJP_FORM_WORD, capitals), 1);
@@ -120,7 +121,8 @@ every_word_is_known(void **state)
             assert_int_equal(parse(&value, row, DJP_FORM_WORD, ""), 0);
             /* The report shows the first word of a value. */
             const char *shown = djp__config_word(row, word->value);
-            assert_true(shown == word->text || shown < word->text || strcmp(shown, word->text) != 0);
+            assert_true(shown == word->text || shown < word->text ||
+                        strcmp(shown, word->text) != 0);
             assert_int_equal(parse(&value, row, DJP_FORM_WORD, shown), 1);
             assert_int_equal(value.integer, word->value);
         }
@@ -134,12 +136,14 @@ booleans_in_every_word(void **state)
     static const struct {
         const char *text;
         int boolean, truth; /* what each form says: -1 refused, 2 with a warning for the second */
-    } cases[] = {{"true", 1, 1}, {"TRUE", 1, 1}, {"1", 1, -1},   {"yes", 1, -1}, {"on", 1, -1}, {"false", 0, 0},
-                 {"0", 0, -1},   {"no", 0, -1},  {"oFF", 0, -1}, {"", -1, -1},   {"2", -1, -1}, {"tru", -1, -1}};
+    } cases[] = {{"true", 1, 1}, {"TRUE", 1, 1},  {"1", 1, -1},  {"yes", 1, -1},
+                 {"on", 1, -1},  {"false", 0, 0}, {"0", 0, -1},  {"no", 0, -1},
+                 {"oFF", 0, -1}, {"", -1, -1},    {"2", -1, -1}, {"tru", -1, -1}};
     djp_config_value value;
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        int good = parse(&value, &djp__config_table[DJP_SETTING_ENABLED], DJP_FORM_BOOL, cases[i].text);
+        int good =
+            parse(&value, &djp__config_table[DJP_SETTING_ENABLED], DJP_FORM_BOOL, cases[i].text);
         assert_int_equal(good, cases[i].boolean >= 0);
         assert_int_equal(value.integer, cases[i].boolean > 0);
         good = parse(&value, &djp__config_table[DJP_SETTING_ENABLED], DJP_FORM_TRUE, cases[i].text);

@@ -63,7 +63,8 @@ set_up(void **state)
     memset(&exported, 0, sizeof exported);
     options.enabled = 1;
     options.budget_file = file;
-    host = (djp__control_host){.options = &options, .diag = &diag, .read = read_exported, .user = &exported};
+    host = (djp__control_host){
+        .options = &options, .diag = &diag, .read = read_exported, .user = &exported};
     strcpy(folder, "/tmp/djp-account-XXXXXX");
     assert_non_null(mkdtemp(folder));
     file[0] = '\0';
@@ -176,8 +177,9 @@ each_part_is_told_of_once(void **state)
     assert_true(view_of().spent == 5);
     djp__account_step(&account);
     assert_int_equal(warnings, 1);
-    assert_non_null(
-        strstr(last, "50 % of the telemetry budget for 2026-11 is used up: 5.00 of 10.00, and 5.00 by the end"));
+    assert_non_null(strstr(
+        last,
+        "50 % of the telemetry budget for 2026-11 is used up: 5.00 of 10.00, and 5.00 by the end"));
     assert_non_null(strstr(last, "No reduction is needed so far."));
     djp__account_step(&account);
     assert_int_equal(warnings, 1);
@@ -266,7 +268,8 @@ series_of_metrics_cost_by_the_month(void **state)
 {
     (void)state;
     djp_family *family = NULL;
-    djp_family_options gauge = {.type = DJP_GAUGE, .name = "g", .labels = (const char *const[]){"a"}, .label_count = 1};
+    djp_family_options gauge = {
+        .type = DJP_GAUGE, .name = "g", .labels = (const char *const[]){"a"}, .label_count = 1};
     assert_int_equal(djp_registry_new(&host.registry, NULL), 0);
     assert_int_equal(djp_family_new(&family, host.registry, &gauge), 0);
     for (int i = 0; i < 100; i++) {
@@ -417,9 +420,10 @@ the_status_says_it_all(void **state)
     djp__buf_init(&out, 0);
     djp__account_status(&out, &account);
     djp__buf_char(&out, '\0');
-    assert_string_equal(out.data,
-                        "{\"allowance\":10,\"spent\":3,\"forecast\":3,\"used_ratio\":0.3,\"forecast_ratio\":0.3,"
-                        "\"cost_bytes\":2,\"cost_spans\":1,\"cost_series\":0,\"target_spans_per_second\":null}");
+    assert_string_equal(
+        out.data,
+        "{\"allowance\":10,\"spent\":3,\"forecast\":3,\"used_ratio\":0.3,\"forecast_ratio\":0.3,"
+        "\"cost_bytes\":2,\"cost_spans\":1,\"cost_series\":0,\"target_spans_per_second\":null}");
     pass(30, 500000);
     djp__buf_clear(&out);
     djp__account_status(&out, &account);

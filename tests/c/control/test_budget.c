@@ -1,5 +1,5 @@
-/* The account of a month by simulation: costs, forecast, alarms, months that change, clocks that jump, the file that is shared; and the
- * controller that it steers. */
+/* The account of a month by simulation: costs, forecast, alarms, months that change, clocks that
+ * jump, the file that is shared; and the controller that it steers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -75,8 +75,10 @@ months_are_those_of_the_calendar(void **state)
     assert_int_equal(djp__budget_month(NOVEMBER - 1), 2026 * 12 + 9);
     assert_true(djp__budget_month_begin(2026 * 12 + 10) == NOVEMBER);
     assert_true(djp__budget_month_begin(2024 * 12 + 2) == 1709251200.0); /* behind a 29 February */
-    assert_true(djp__budget_month_begin(2000 * 12 + 2) - djp__budget_month_begin(2000 * 12 + 1) == 29 * DAY);
-    assert_true(djp__budget_month_begin(2100 * 12 + 2) - djp__budget_month_begin(2100 * 12 + 1) == 28 * DAY);
+    assert_true(djp__budget_month_begin(2000 * 12 + 2) - djp__budget_month_begin(2000 * 12 + 1) ==
+                29 * DAY);
+    assert_true(djp__budget_month_begin(2100 * 12 + 2) - djp__budget_month_begin(2100 * 12 + 1) ==
+                28 * DAY);
     for (int month = 1970 * 12; month < 2200 * 12; month++) {
         assert_int_equal(djp__budget_month(djp__budget_month_begin(month)), month);
     }
@@ -99,7 +101,8 @@ costs_are_those_of_the_prices(void **state)
     near(look(&w).used_ratio, look(&w).spent / 100, 1e-9);
 }
 
-/* A process that begins in the middle of a month has the part of the budget that is left of the month. */
+/* A process that begins in the middle of a month has the part of the budget that is left of the
+ * month. */
 static void
 a_part_of_the_month_has_a_part_of_the_budget(void **state)
 {
@@ -172,7 +175,8 @@ a_clock_that_jumps_does_not_begin_a_month(void **state)
     pass(&w, 1, 0, 0);
     near(look(&w).spent, 6, 1e-9);
     assert_int_equal(djp__budget_alarm(&w.it), 0);
-    /* A clock that was ahead by months and is put right: the account moves with it, what was spent stays. */
+    /* A clock that was ahead by months and is put right: the account moves with it, what was spent
+     * stays. */
     w = world_new(10, NOVEMBER + 400 * DAY);
     pass(&w, 60, 3e6, 0);
     w.unix_seconds = NOVEMBER + DAY;
@@ -186,7 +190,8 @@ a_clock_that_jumps_does_not_begin_a_month(void **state)
     near(look(&w).spent, 6, 1e-9);
 }
 
-/* Within a day the time stands still until the clock is there again; from more than a day on the clock was wrong before. */
+/* Within a day the time stands still until the clock is there again; from more than a day on the
+ * clock was wrong before. */
 static void
 a_clock_that_goes_back_stands_still_for_a_day(void **state)
 {
@@ -239,7 +244,8 @@ typedef struct traffic {
 
 /* Runs `seconds` in steps of ten with the ratio that follows from it; returns the last ratio. */
 static double
-run(world *w, djp__ratio_controller *controller, djp__ratio_load *load, double configured, traffic now, double seconds)
+run(world *w, djp__ratio_controller *controller, djp__ratio_load *load, double configured,
+    traffic now, double seconds)
 {
     double ratio = controller->ratio;
     for (double passed = 0; passed < seconds; passed += 10) {
@@ -348,7 +354,8 @@ the_sum_survives_a_restart(void **state)
     assert_int_equal(djp__budget_file_merge(path, &first.it), DJP_BUDGET_MERGED);
     pass(&first, 60, 1e6, 0);
     assert_int_equal(djp__budget_file_merge(path, &first.it), DJP_BUDGET_MERGED);
-    assert_int_equal(djp__budget_file_merge(path, &first.it), DJP_BUDGET_MERGED); /* nothing is added twice */
+    /* nothing is added twice */
+    assert_int_equal(djp__budget_file_merge(path, &first.it), DJP_BUDGET_MERGED);
     near(look(&first).spent, 6, 1e-9);
     world second = world_new(10, NOVEMBER + 10 * DAY);
     assert_int_equal(djp__budget_file_merge(path, &second.it), DJP_BUDGET_MERGED);
@@ -365,7 +372,8 @@ the_sum_survives_a_restart(void **state)
     near(look(&third).spent, 0, 0);
 }
 
-/* Some host's clock was years ahead for a moment. Nobody waits until then; a process that just started may be the one that is wrong. */
+/* Some host's clock was years ahead for a moment. Nobody waits until then; a process that just
+ * started may be the one that is wrong. */
 static void
 a_file_from_far_ahead_is_given_up(void **state)
 {
@@ -382,7 +390,8 @@ a_file_from_far_ahead_is_given_up(void **state)
     world other = world_new(10, NOVEMBER);
     assert_int_equal(djp__budget_file_merge(path, &other.it), DJP_BUDGET_MERGED);
     near(look(&other).spent, 4, 1e-6);
-    put("djp-telemetry budget 1 2026-12 since=1796083200 spent=7\n"); /* the next month may come in a minute */
+    /* the next month may come in a minute */
+    put("djp-telemetry budget 1 2026-12 since=1796083200 spent=7\n");
     pass(&w, 3600, 1e6, 0);
     assert_int_equal(djp__budget_file_merge(path, &w.it), DJP_BUDGET_MERGED);
     near(w.it.unshared, 2, 1e-9);
@@ -407,7 +416,8 @@ processes_share_a_sum(void **state)
     near(look(&all[4]).spent, 20 * 15 * 1e4 * 2 / 1e6, 1e-6);
 }
 
-/* Each steers as if what is left were its own, so that they spend it early; but they do not spend more. */
+/* Each steers as if what is left were its own, so that they spend it early; but they do not spend
+ * more. */
 static void
 together_they_spend_no_more_than_there_is(void **state)
 {
@@ -547,7 +557,8 @@ main(void)
         cmocka_unit_test(errors_are_never_reduced),
         cmocka_unit_test_setup_teardown(the_sum_survives_a_restart, begin_file, end_file),
         cmocka_unit_test_setup_teardown(processes_share_a_sum, begin_file, end_file),
-        cmocka_unit_test_setup_teardown(together_they_spend_no_more_than_there_is, begin_file, end_file),
+        cmocka_unit_test_setup_teardown(together_they_spend_no_more_than_there_is, begin_file,
+                                        end_file),
         cmocka_unit_test_setup_teardown(a_file_from_far_ahead_is_given_up, begin_file, end_file),
         cmocka_unit_test_setup_teardown(what_is_not_understood_is_begun_anew, begin_file, end_file),
         cmocka_unit_test_setup_teardown(planted_names_are_refused, begin_file, end_file),

@@ -317,7 +317,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_child_that_was_forked_with_the_lock_does_not_keep_it, begin, end),
+        cmocka_unit_test_setup_teardown(a_child_that_was_forked_with_the_lock_does_not_keep_it,
+                                        begin, end),
         cmocka_unit_test_setup_teardown(no_descriptor_stays_open, begin, end),
         cmocka_unit_test_setup_teardown(a_link_is_no_budget_file, begin, end),
         cmocka_unit_test_setup_teardown(numbers_have_their_ranges, begin, end),

@@ -1,4 +1,5 @@
-/* Switching a running SDK: by the program, by a file, by a target, and while other threads record. */
+/* Switching a running SDK: by the program, by a file, by a target, and while other threads
+ * record. */
 #include "oplog_reader.h"
 
 #include <math.h>
@@ -29,7 +30,8 @@ open_sdk(unsigned (*next)(void *, unsigned))
     transport = script_new(next, NULL);
     lent = 1;
     said = 0;
-    assert_int_equal(djp__sdk_new_with_transport(&sdk, &options, &language, note, NULL, &transport->base), 0);
+    assert_int_equal(
+        djp__sdk_new_with_transport(&sdk, &options, &language, note, NULL, &transport->base), 0);
 }
 
 static void
@@ -95,55 +97,6 @@ dropped_off(void)
     assert_true(helper_unaccounted(status) == 0);
     json_free(status);
     return number;
-}
-
-/* ---- the text of the file ---- */
-
-static void
-test_texts(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *text;
-        int good, enabled;
-        double ratio, canary;
-    } cases[] = {
-        {"canary=0.5", 1, -1, DJP_RATIO_UNSET, 0.5},
-        {" Canary = 0 #\nratio=1", 1, -1, 1, 0},
-        {"canary=1.5", 0, 0, 0, 0},
-        {"canary", 0, 0, 0, 0},
-        {"canary=", 0, 0, 0, 0},
-        {"", 1, -1, DJP_RATIO_UNSET, DJP_RATIO_UNSET},
-        {"\n\n# nothing\n", 1, -1, DJP_RATIO_UNSET, DJP_RATIO_UNSET},
-        {"on", 1, 1, DJP_RATIO_UNSET, DJP_RATIO_UNSET},
-        {" OFF \r\n", 1, 0, DJP_RATIO_UNSET, DJP_RATIO_UNSET},
-        {"off # while the collector moves\nratio=0.25", 1, 0, 0.25, DJP_RATIO_UNSET},
-        {"ratio = 0\n", 1, -1, 0, DJP_RATIO_UNSET},
-        {"off\non\nratio=0.1\nRatio=1", 1, 1, 1, DJP_RATIO_UNSET},
-        {"of", 0, 0, 0, DJP_RATIO_UNSET},
-        {"on\nratio=", 0, 0, 0, DJP_RATIO_UNSET},
-        {"ratio=1.5", 0, 0, 0, DJP_RATIO_UNSET},
-        {"ratio=-0.1", 0, 0, 0, DJP_RATIO_UNSET},
-        {"ratio=nan", 0, 0, 0, DJP_RATIO_UNSET},
-        {"ratio=0.1x", 0, 0, 0, DJP_RATIO_UNSET},
-        {"ratio", 0, 0, 0, DJP_RATIO_UNSET},
-        {"=0.1", 0, 0, 0, DJP_RATIO_UNSET},
-        {"on off", 0, 0, 0, DJP_RATIO_UNSET},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        djp__override out;
-        int line;
-        int good = djp__overrides_parse(&out, &line, cases[i].text, strlen(cases[i].text));
-        if (good != cases[i].good || (good && (out.enabled != cases[i].enabled || out.ratio != cases[i].ratio ||
-                                               out.canary != cases[i].canary))) {
-            fail_msg("case %zu: %s", i, cases[i].text);
-        }
-    }
-    djp__override out;
-    int line;
-    assert_int_equal(djp__overrides_parse(&out, &line, "a\0b", 3), 0);
-    assert_int_equal(djp__overrides_parse(&out, &line, "on\n# x\nbad\n", 11), 0);
-    assert_int_equal(line, 3);
 }
 
 /* ---- the program ---- */
@@ -262,8 +215,10 @@ test_adjusted_counts(void **state)
     static const struct {
         double ratio;
         const char *name, *state;
-    } steps[] = {
-        {1, "all", "ot=th:0"}, {0.5, "half", "ot=th:8"}, {0.25, "quarter", "ot=th:c"}, {0.5, "again", "ot=th:8"}};
+    } steps[] = {{1, "all", "ot=th:0"},
+                 {0.5, "half", "ot=th:8"},
+                 {0.25, "quarter", "ot=th:c"},
+                 {0.5, "again", "ot=th:8"}};
     open_sdk(NULL);
     djp_span *open[4] = {NULL};
     for (size_t i = 0; i < 4; i++) {
@@ -279,7 +234,8 @@ test_adjusted_counts(void **state)
             djp_span_release(open[i]);
         }
         djp_text text = djp_tracestate_text(context.state);
-        if (text.size != strlen(steps[i].state) || memcmp(text.data, steps[i].state, text.size) != 0) {
+        if (text.size != strlen(steps[i].state) ||
+            memcmp(text.data, steps[i].state, text.size) != 0) {
             fail_msg("step %zu: %.*s", i, (int)text.size, text.data);
         }
     }
@@ -345,7 +301,8 @@ test_file(void **state)
     look();
     assert_true(sampling("recording") == 0);
     assert_set_by("recording_set_by", "overrides_file");
-    assert_int_equal(djp_sdk_set_enabled(sdk, 1), DJP_EUNSUPPORTED); /* operators have the last word */
+    /* operators have the last word */
+    assert_int_equal(djp_sdk_set_enabled(sdk, 1), DJP_EUNSUPPORTED);
     write_file("ratio=0.1\n");
     look();
     assert_true(sampling("recording") == 1 && sampling("ratio") == 0.1);
@@ -408,7 +365,8 @@ test_other_files(void **state)
     assert_true(sampling("recording") == 1);
     unlink(link_path);
     said = 0;
-    assert_int_equal(symlink(link_path, link_path), 0); /* nobody can say what it says now: that is not "no file" */
+    /* nobody can say what it says now: that is not "no file" */
+    assert_int_equal(symlink(link_path, link_path), 0);
     look();
     look();
     assert_true(sampling("ratio") == 0.3);
@@ -501,7 +459,8 @@ test_policies_are_bounded(void **state)
     assert_int_equal(djp__recorder_set_ratio(recorder, 0), 0);
 }
 
-/* Ratios and canaries together are more than there are policies; what stops everything works all the same. */
+/* Ratios and canaries together are more than there are policies; what stops everything works all
+ * the same. */
 static void
 test_off_works_when_policies_are_used_up(void **state)
 {
@@ -534,7 +493,8 @@ record(void *user)
     while (!djp_load_relaxed(&over)) {
         djp_span *root = djp_span_start(djp_sdk_recorder(sdk), DJP_TEXT("root"), NULL);
         djp_span_options below = {.parent = root};
-        djp_span *child = root ? djp_span_start(djp_sdk_recorder(sdk), DJP_TEXT("child"), &below) : NULL;
+        djp_span *child =
+            root != NULL ? djp_span_start(djp_sdk_recorder(sdk), DJP_TEXT("child"), &below) : NULL;
         djp_span_context context = {0};
         djp_span_get_context(&context, root);
         djp_span_end(child, 0);
@@ -545,7 +505,8 @@ record(void *user)
     return NULL;
 }
 
-/* Every local trace is whole or gone, and every span is accounted for, while ratio and switch change all the time. */
+/* Every local trace is whole or gone, and every span is accounted for, while ratio and switch
+ * change all the time. */
 static void
 test_threads(void **state)
 {
@@ -581,7 +542,6 @@ main(void)
 {
 #define SWITCH_TEST(name) cmocka_unit_test_setup_teardown(name, begin_test, end_test)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_texts),
         SWITCH_TEST(test_off_and_on),
         SWITCH_TEST(test_on_again_wakes),
         SWITCH_TEST(test_off_aborts_a_send),

@@ -143,11 +143,13 @@ lines_and_their_edges(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         djp__override out;
-        int line = 99, good = djp__overrides_parse(&out, &line, cases[i].text, strlen(cases[i].text));
+        int line = 99,
+            good = djp__overrides_parse(&out, &line, cases[i].text, strlen(cases[i].text));
         if (good != !cases[i].bad || (cases[i].bad && line != cases[i].bad) ||
-            (good &&
-             (out.enabled != cases[i].enabled || out.ratio != cases[i].ratio || out.canary != cases[i].canary))) {
-            fail_msg("%s: line %d, %d %g %g", cases[i].text, line, out.enabled, out.ratio, out.canary);
+            (good && (out.enabled != cases[i].enabled || out.ratio != cases[i].ratio ||
+                      out.canary != cases[i].canary))) {
+            fail_msg("%s: line %d, %d %g %g", cases[i].text, line, out.enabled, out.ratio,
+                     out.canary);
         }
     }
 }
@@ -271,7 +273,8 @@ a_fresh_file_is_read_again(void **state)
     times[0] = seen.st_atim;
     times[1] = seen.st_mtim;
     assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
-    assert_int_equal(stat(path, &overrides.seen), 0); /* as if all of the description were that of before */
+    /* as if all of the description were that of before */
+    assert_int_equal(stat(path, &overrides.seen), 0);
     unix_ns = written + 3 * SECOND;
     djp__overrides_look(&overrides, now);
     assert_true(holds().ratio == 0.25);
@@ -374,7 +377,8 @@ the_file_wins_over_the_program_and_that_over_the_rest(void **state)
     assert_true(holds().ratio == 0.5);
     assert_string_equal(holds().ratio_by, "configuration");
     before = changes;
-    djp__overrides_set_target(&overrides, DJP_RATIO_UNSET, "budget"); /* neither asks for anything */
+    /* neither asks for anything */
+    djp__overrides_set_target(&overrides, DJP_RATIO_UNSET, "budget");
     assert_int_equal(changes, before);
 }
 
@@ -390,9 +394,58 @@ nothing_to_override(void **state)
     host.recorder = recorder;
     host.exports = 0;
     djp__overrides_init(&overrides, &host);
-    assert_int_equal(djp__overrides_set_ratio(&overrides, 0.3), DJP_EUNSUPPORTED); /* nothing could take it out */
+    /* nothing could take it out */
+    assert_int_equal(djp__overrides_set_ratio(&overrides, 0.3), DJP_EUNSUPPORTED);
     assert_int_equal(djp__overrides_set_ratio(&overrides, 0), 0);
     assert_true(djp__overrides_ratio(&overrides) == 0);
+}
+
+static void
+texts_of_the_file(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int good, enabled;
+        double ratio, canary;
+    } cases[] = {
+        {"canary=0.5", 1, -1, DJP_RATIO_UNSET, 0.5},
+        {" Canary = 0 #\nratio=1", 1, -1, 1, 0},
+        {"canary=1.5", 0, 0, 0, 0},
+        {"canary", 0, 0, 0, 0},
+        {"canary=", 0, 0, 0, 0},
+        {"", 1, -1, DJP_RATIO_UNSET, DJP_RATIO_UNSET},
+        {"\n\n# nothing\n", 1, -1, DJP_RATIO_UNSET, DJP_RATIO_UNSET},
+        {"on", 1, 1, DJP_RATIO_UNSET, DJP_RATIO_UNSET},
+        {" OFF \r\n", 1, 0, DJP_RATIO_UNSET, DJP_RATIO_UNSET},
+        {"off # while the collector moves\nratio=0.25", 1, 0, 0.25, DJP_RATIO_UNSET},
+        {"ratio = 0\n", 1, -1, 0, DJP_RATIO_UNSET},
+        {"off\non\nratio=0.1\nRatio=1", 1, 1, 1, DJP_RATIO_UNSET},
+        {"of", 0, 0, 0, DJP_RATIO_UNSET},
+        {"on\nratio=", 0, 0, 0, DJP_RATIO_UNSET},
+        {"ratio=1.5", 0, 0, 0, DJP_RATIO_UNSET},
+        {"ratio=-0.1", 0, 0, 0, DJP_RATIO_UNSET},
+        {"ratio=nan", 0, 0, 0, DJP_RATIO_UNSET},
+        {"ratio=0.1x", 0, 0, 0, DJP_RATIO_UNSET},
+        {"ratio", 0, 0, 0, DJP_RATIO_UNSET},
+        {"=0.1", 0, 0, 0, DJP_RATIO_UNSET},
+        {"on off", 0, 0, 0, DJP_RATIO_UNSET},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        djp__override out;
+        int line;
+        int good = djp__overrides_parse(&out, &line, cases[i].text, strlen(cases[i].text));
+        if (good != cases[i].good ||
+            (good && (out.enabled != cases[i].enabled || out.ratio != cases[i].ratio ||
+                      out.canary != cases[i].canary))) {
+            fail_msg("case %zu: %s", i, cases[i].text);
+        }
+    }
+    djp__override out;
+    int line;
+    assert_int_equal(djp__overrides_parse(&out, &line, "a\0b", 3), 0);
+    assert_int_equal(djp__overrides_parse(&out, &line, "on\n# x\nbad\n", 11), 0);
+    assert_int_equal(line, 3);
 }
 
 int
@@ -400,6 +453,7 @@ main(void)
 {
 #define ONE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(texts_of_the_file),
         ONE(lines_and_their_edges),
         ONE(it_is_looked_at_once_a_second),
         ONE(it_does_not_look_where_nothing_can_be_overridden),

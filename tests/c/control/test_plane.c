@@ -140,12 +140,18 @@ what_makes_it_steer(void **state)
         double ratio;
         int exports, steers, targeted, steps, warns;
     } cases[] = {
-        {1, 0, 0, 0, DJP_SAMPLER_RATIO, 0.5, 1, 1, 1, 1, 0},   {0, 1, 0, 0, DJP_SAMPLER_RATIO, 0.5, 1, 1, 1, 1, 0},
-        {0, 0, 5, 1, DJP_SAMPLER_RATIO, 0.5, 1, 1, 0, 1, 0},   {0, 0, 0, 1, DJP_SAMPLER_RATIO, 0.5, 1, 0, 0, 1, 0},
-        {0, 0, 5, 0, DJP_SAMPLER_RATIO, 0.5, 1, 0, 0, 0, 1},   {1, 0, 0, 0, DJP_SAMPLER_TREE, 0.5, 1, 0, 0, 0, 1},
-        {0, 0, 5, 1, DJP_SAMPLER_TREE, 0.5, 1, 0, 0, 1, 1},    {1, 0, 0, 0, DJP_SAMPLER_RATIO, 0, 1, 0, 0, 0, 0},
-        {1, 0, 0, 0, DJP_SAMPLER_RATIO, 0.5, 0, 0, 0, 0, 0},   {0, 0, 0, 1, DJP_SAMPLER_RATIO, 0.5, 0, 0, 0, 0, 0},
-        {1, 0, 0, 0, DJP_SAMPLER_ALWAYS_ON, 1, 1, 1, 1, 1, 0}, {0, 0, 0, 0, DJP_SAMPLER_TREE, 0.5, 1, 0, 0, 0, 0},
+        {1, 0, 0, 0, DJP_SAMPLER_RATIO, 0.5, 1, 1, 1, 1, 0},
+        {0, 1, 0, 0, DJP_SAMPLER_RATIO, 0.5, 1, 1, 1, 1, 0},
+        {0, 0, 5, 1, DJP_SAMPLER_RATIO, 0.5, 1, 1, 0, 1, 0},
+        {0, 0, 0, 1, DJP_SAMPLER_RATIO, 0.5, 1, 0, 0, 1, 0},
+        {0, 0, 5, 0, DJP_SAMPLER_RATIO, 0.5, 1, 0, 0, 0, 1},
+        {1, 0, 0, 0, DJP_SAMPLER_TREE, 0.5, 1, 0, 0, 0, 1},
+        {0, 0, 5, 1, DJP_SAMPLER_TREE, 0.5, 1, 0, 0, 1, 1},
+        {1, 0, 0, 0, DJP_SAMPLER_RATIO, 0, 1, 0, 0, 0, 0},
+        {1, 0, 0, 0, DJP_SAMPLER_RATIO, 0.5, 0, 0, 0, 0, 0},
+        {0, 0, 0, 1, DJP_SAMPLER_RATIO, 0.5, 0, 0, 0, 0, 0},
+        {1, 0, 0, 0, DJP_SAMPLER_ALWAYS_ON, 1, 1, 1, 1, 1, 0},
+        {0, 0, 0, 0, DJP_SAMPLER_TREE, 0.5, 1, 0, 0, 0, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         if (i > 0) {
@@ -163,7 +169,8 @@ what_makes_it_steer(void **state)
         if (control.steers != cases[i].steers || control.targeted != cases[i].targeted ||
             control.account.steered != cases[i].steers || (control.next == 0) != cases[i].steps ||
             warnings != cases[i].warns) {
-            fail_msg("case %zu: %d %d %d %d", i, control.steers, control.targeted, control.next == 0, warnings);
+            fail_msg("case %zu: %d %d %d %d", i, control.steers, control.targeted,
+                     control.next == 0, warnings);
         }
     }
 }
@@ -178,7 +185,8 @@ steps_are_a_second_apart(void **state)
     assert_true(djp__control_next(&control) == 0);
     djp__control_tick(&control, 10 * SECOND);
     assert_true(control.next == 11 * SECOND);
-    assert_true(djp__control_next(&control) == 11 * SECOND); /* the ratio may still rise to its ceiling */
+    /* the ratio may still rise to its ceiling */
+    assert_true(djp__control_next(&control) == 11 * SECOND);
     record(10);
     djp__control_tick(&control, 11 * SECOND - 1);
     assert_true(control.next == 11 * SECOND);
@@ -217,7 +225,8 @@ bytes_are_those_of_the_wire(void **state)
     (void)state;
     options.target_bytes_per_second = 1000;
     start();
-    exported = (djp__control_exported){.spans = 100, .bytes = 10000}; /* 100 a span: ten spans a second */
+    /* 100 a span: ten spans a second */
+    exported = (djp__control_exported){.spans = 100, .bytes = 10000};
     djp__control_tick(&control, SECOND);
     for (uint64_t second = 2; second < 12; second++) {
         record(1000);
@@ -238,7 +247,8 @@ before_an_export_the_ring_tells_the_size(void **state)
     assert_true(control.controller.last.span_bytes == 0);
     record(1000);
     djp__control_tick(&control, 2 * SECOND);
-    assert_true(control.controller.last.span_bytes > 50 && control.controller.last.span_bytes < 1000);
+    assert_true(control.controller.last.span_bytes > 50 &&
+                control.controller.last.span_bytes < 1000);
     assert_true(control.controller.last.head > 400 && control.controller.last.head < 600);
     assert_true(control.controller.last.other == 0);
     double alike = control.controller.last.span_bytes;
@@ -252,7 +262,8 @@ before_an_export_the_ring_tells_the_size(void **state)
     djp__control_tick(&control, 3 * SECOND);
     assert_int_equal(control.controller.last.other, 1000);
     assert_int_equal(control.controller.last.failed, 1000);
-    assert_true(control.controller.last.span_bytes > 0.8 * alike && control.controller.last.span_bytes < 1.2 * alike);
+    assert_true(control.controller.last.span_bytes > 0.8 * alike &&
+                control.controller.last.span_bytes < 1.2 * alike);
 }
 
 /* A budget that has nothing left keeps next to nothing, and never raises the ratio above the
@@ -278,7 +289,8 @@ a_budget_lowers_and_never_raises(void **state)
     }
     assert_true(ratio() < 0.01);
     assert_string_equal(ratio_by(), "budget");
-    assert_true(djp__control_next(&control) != UINT64_MAX); /* reduced: it must be awake to end that */
+    /* reduced: it must be awake to end that */
+    assert_true(djp__control_next(&control) != UINT64_MAX);
 }
 
 static void

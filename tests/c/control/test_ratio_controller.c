@@ -216,10 +216,11 @@ test_odd_times(void **state)
 /* One step after a first look, by hand: so many ended, of which the head kept so many by the ratio
  * used. */
 static double
-one_step(djp__ratio_controller *it, double used, uint64_t head, uint64_t other, uint64_t failed, uint64_t ended,
-         double span_bytes)
+one_step(djp__ratio_controller *it, double used, uint64_t head, uint64_t other, uint64_t failed,
+         uint64_t ended, double span_bytes)
 {
-    djp__ratio_load none = {.span_bytes = span_bytes}, load = {head, other, failed, ended, span_bytes};
+    djp__ratio_load none = {.span_bytes = span_bytes},
+                    load = {head, other, failed, ended, span_bytes};
     djp__ratio_controller_step(it, SECOND, used, &none);
     return djp__ratio_controller_step(it, 2 * SECOND, used, &load);
 }
@@ -230,8 +231,10 @@ test_init_and_aim(void **state)
     (void)state;
     djp__ratio_controller it;
     djp__ratio_controller_init(&it, 10, 20, 0.3);
-    assert_true(it.target_spans == 10 && it.target_bytes == 20 && it.ratio == 0.3 && it.ceiling == 1);
-    assert_true(it.potential == -1 && it.normal == -1 && it.other == 0 && !it.raised && it.last_ns == 0);
+    assert_true(it.target_spans == 10 && it.target_bytes == 20 && it.ratio == 0.3 &&
+                it.ceiling == 1);
+    assert_true(it.potential == -1 && it.normal == -1 && it.other == 0 && !it.raised &&
+                it.last_ns == 0);
     assert_true(djp__ratio_controller_expect(&it, 0.5) == -1);
     djp__ratio_controller_init(&it, 1, 0, DJP__RATIO_FLOOR);
     assert_true(it.ratio == DJP__RATIO_FLOOR);
@@ -325,7 +328,8 @@ test_what_is_an_incident(void **state)
         uint64_t failed;
         double normal;
         int raised;
-    } cases[] = {{4, 0.001, 0}, {5, 0.001, 1}, {20, 0.01, 0}, {21, 0.01, 1}, {1000, -1, 0}, {0, 0, 0}};
+    } cases[] = {{4, 0.001, 0}, {5, 0.001, 1}, {20, 0.01, 0},
+                 {21, 0.01, 1}, {1000, -1, 0}, {0, 0, 0}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         djp__ratio_controller it;
@@ -334,7 +338,8 @@ test_what_is_an_incident(void **state)
         one_step(&it, 1, 1000 - cases[i].failed, cases[i].failed, cases[i].failed, 1000, 0);
         assert_int_equal(it.raised, cases[i].raised);
         double before = cases[i].normal < 0 ? (double)cases[i].failed / 1000 : cases[i].normal;
-        assert_true(fabs(it.normal - (before + ((double)cases[i].failed / 1000 - before) / 64)) < 1e-12);
+        assert_true(fabs(it.normal - (before + ((double)cases[i].failed / 1000 - before) / 64)) <
+                    1e-12);
     }
     djp__ratio_controller it;
     djp__ratio_controller_init(&it, 100, 0, 1);

@@ -1,5 +1,6 @@
-/* Remote sampling: when a server is asked, what its strategies decide, what thousands of changes cost, and all of it at once while threads
- * record. What can go wrong on the way to a server is the business of tests/python/test_remote_sampling.py. */
+/* Remote sampling: when a server is asked, what its strategies decide, what thousands of changes
+ * cost, and all of it at once while threads record. What can go wrong on the way to a server is the
+ * business of tests/python/test_remote_sampling.py. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,7 +47,8 @@ an_interval_is_spread_by_a_tenth(void **state)
     (void)state;
     assert_pause(MINUTE, 0, 0, 54 * SECOND, 66 * SECOND);
     assert_pause(SECOND / 10, 0, 0, 90000000, 110000000);
-    assert_pause(MINUTE, 0, 7 * SECOND, 54 * SECOND, 66 * SECOND); /* a wish counts with a failure only */
+    /* a wish counts with a failure only */
+    assert_pause(MINUTE, 0, 7 * SECOND, 54 * SECOND, 66 * SECOND);
 }
 
 static void
@@ -73,7 +75,8 @@ the_wish_of_the_server_is_granted(void **state)
 {
     (void)state;
     assert_pause(MINUTE, 1, 120 * SECOND, 120 * SECOND, 132 * SECOND);
-    assert_pause(MINUTE, 9, SECOND, 30 * SECOND, 90 * SECOND); /* a shorter one than the own pause changes nothing */
+    /* a shorter one than the own pause changes nothing */
+    assert_pause(MINUTE, 9, SECOND, 30 * SECOND, 90 * SECOND);
     assert_int_equal(djp__remote_pause(MINUTE, 1, UINT64_MAX, UINT64_MAX), UINT64_MAX);
 }
 
@@ -109,7 +112,8 @@ follow(const char *text, int parent_based)
     if (djp__strategy_parse(&strategy, text, strlen(text), error, sizeof error) != 0) {
         fail_msg("%s: %s", text, error);
     }
-    assert_int_equal(djp__recorder_set_sampler(recorder, djp__strategy_tree(&strategy, parent_based)), 0);
+    assert_int_equal(
+        djp__recorder_set_sampler(recorder, djp__strategy_tree(&strategy, parent_based)), 0);
     djp__strategy_fini(&strategy);
 }
 
@@ -166,12 +170,14 @@ rates_and_lower_bounds_are_kept(void **state)
     (void)state;
     follow("{\"rateLimitingSampling\":{\"maxTracesPerSecond\":5}}", 0);
     assert_in_range(sampled("a", 1000, -1), 5, 50);
-    follow("{\"operationSampling\":{\"defaultLowerBoundTracesPerSecond\":0.001,\"perOperationStrategies\":["
+    follow("{\"operationSampling\":{\"defaultLowerBoundTracesPerSecond\":0.001,"
+           "\"perOperationStrategies\":["
            "{\"operation\":\"a\"},{\"operation\":\"b\"}]}}",
            0);
     assert_int_equal(sampled("a", 100, -1), 1);
     assert_int_equal(sampled("b", 100, -1), 1);
-    assert_int_equal(sampled("c", 100, -1) + sampled("d", 100, -1), 1); /* names without a strategy share one */
+    /* names without a strategy share one */
+    assert_int_equal(sampled("c", 100, -1) + sampled("d", 100, -1), 1);
 }
 
 static void
@@ -186,10 +192,12 @@ what_is_off_is_known(void **state)
         {"{\"rateLimitingSampling\":{\"maxTracesPerSecond\":0}}", 1},
         {"{\"rateLimitingSampling\":{\"maxTracesPerSecond\":1}}", 0},
         {"{\"operationSampling\":{\"perOperationStrategies\":[{\"operation\":\"a\"}]}}", 1},
-        {"{\"operationSampling\":{\"defaultLowerBoundTracesPerSecond\":1,\"perOperationStrategies\":[{\"operation\":"
+        {"{\"operationSampling\":{\"defaultLowerBoundTracesPerSecond\":1,"
+         "\"perOperationStrategies\":[{\"operation\":"
          "\"a\"}]}}",
          0},
-        {"{\"operationSampling\":{\"perOperationStrategies\":[{\"operation\":\"a\"},{\"operation\":\"b\","
+        {"{\"operationSampling\":{\"perOperationStrategies\":[{\"operation\":\"a\"},{\"operation\":"
+         "\"b\","
          "\"probabilisticSampling\":{\"samplingRate\":1}}]}}",
          0},
     };
@@ -197,7 +205,9 @@ what_is_off_is_known(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         djp__strategy strategy;
         char error[128];
-        assert_int_equal(djp__strategy_parse(&strategy, cases[i].text, strlen(cases[i].text), error, sizeof error), 0);
+        assert_int_equal(djp__strategy_parse(&strategy, cases[i].text, strlen(cases[i].text), error,
+                                             sizeof error),
+                         0);
         assert_int_equal(djp__strategy_is_off(&strategy), cases[i].off);
         djp__strategy_fini(&strategy);
     }
@@ -208,12 +218,14 @@ static void
 follow_many(int round)
 {
     static char text[DJP_STRATEGY_OPERATIONS_MAX * 100 + 200];
-    size_t size = (size_t)sprintf(
-        text, "{\"operationSampling\":{\"defaultLowerBoundTracesPerSecond\":0.5,\"perOperationStrategies\":[");
+    size_t size =
+        (size_t)sprintf(text, "{\"operationSampling\":{\"defaultLowerBoundTracesPerSecond\":0.5,"
+                              "\"perOperationStrategies\":[");
     for (int i = 0; i < DJP_STRATEGY_OPERATIONS_MAX; i++) {
-        size += (size_t)sprintf(text + size,
-                                "%s{\"operation\":\"GET /%d\",\"probabilisticSampling\":{\"samplingRate\":%d}}",
-                                i ? "," : "", i, (i + round) & 1);
+        size += (size_t)sprintf(
+            text + size,
+            "%s{\"operation\":\"GET /%d\",\"probabilisticSampling\":{\"samplingRate\":%d}}",
+            i ? "," : "", i, (i + round) & 1);
     }
     sprintf(text + size, "]}}");
     follow(text, 1);
@@ -248,7 +260,8 @@ serve(void *ignored)
         "{\"probabilisticSampling\":{\"samplingRate\":0.5}}",
         "{\"rateLimitingSampling\":{\"maxTracesPerSecond\":100}}",
         "nonsense",
-        "{\"operationSampling\":{\"defaultSamplingProbability\":0.1,\"perOperationStrategies\":[{\"operation\":"
+        "{\"operationSampling\":{\"defaultSamplingProbability\":0.1,\"perOperationStrategies\":[{"
+        "\"operation\":"
         "\"work\","
         "\"probabilisticSampling\":{\"samplingRate\":1}}]}}",
         "{\"probabilisticSampling\":{\"samplingRate\":0}}",
@@ -268,7 +281,8 @@ serve(void *ignored)
         if (recv(connection, request, sizeof request, 0) > 0) {
             const char *body = strategies[i % 5];
             int size =
-                snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s",
+                snprintf(answer, sizeof answer,
+                         "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s",
                          strlen(body), body);
             send(connection, answer, (size_t)size, MSG_NOSIGNAL);
             djp_add_acq_rel(&answers, 1);
@@ -313,13 +327,16 @@ variable(void *user, const char *name)
 static djp_sdk *
 open_sdk(unsigned port)
 {
-    static const djp_config_override overrides[] = {
-        {"enabled", "true"}, {"backend", "otel"}, {"exporter", "memory"}, {"flush_interval", "0.01"}};
+    static const djp_config_override overrides[] = {{"enabled", "true"},
+                                                    {"backend", "otel"},
+                                                    {"exporter", "memory"},
+                                                    {"flush_interval", "0.01"}};
     char argument[128];
     djp_options options;
     djp_sdk *sdk;
     snprintf(argument, sizeof argument, "endpoint=http://127.0.0.1:%u,pollingIntervalMs=100", port);
-    assert_int_equal(djp_config_resolve(&options, variable, argument, overrides, 4, "test", NULL, NULL), 0);
+    assert_int_equal(
+        djp_config_resolve(&options, variable, argument, overrides, 4, "test", NULL, NULL), 0);
     assert_int_equal(djp_sdk_new(&sdk, &options, NULL, silence, NULL), 0);
     djp_options_fini(&options);
     return sdk;
@@ -371,11 +388,13 @@ main(void)
         cmocka_unit_test(failures_make_pauses_longer_up_to_the_interval),
         cmocka_unit_test(a_short_interval_does_not_mean_a_hail_of_questions),
         cmocka_unit_test(the_wish_of_the_server_is_granted),
-        cmocka_unit_test_setup_teardown(operations_have_their_own_probability, begin_test, end_test),
+        cmocka_unit_test_setup_teardown(operations_have_their_own_probability, begin_test,
+                                        end_test),
         cmocka_unit_test_setup_teardown(a_caller_comes_first_where_it_should, begin_test, end_test),
         cmocka_unit_test_setup_teardown(rates_and_lower_bounds_are_kept, begin_test, end_test),
         cmocka_unit_test(what_is_off_is_known),
-        cmocka_unit_test_setup_teardown(months_of_changes_take_no_more_memory, begin_test, end_test),
+        cmocka_unit_test_setup_teardown(months_of_changes_take_no_more_memory, begin_test,
+                                        end_test),
         cmocka_unit_test(a_server_changes_its_mind_while_threads_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* The client of a sampling server without a network: to whom credentials go, which address is asked, and what an answer is taken for.
- * Compiled in, so that answers can be put in its hand. */
+/* The client of a sampling server without a network: to whom credentials go, which address is
+ * asked, and what an answer is taken for. Compiled in, so that answers can be put in its hand. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -139,7 +139,8 @@ judged(djp__strategy_client *client, long status, const char *type, const char *
 static void
 answers_are_judged(void **state)
 {
-    static const char good[] = "{\"strategyType\":\"PROBABILISTIC\",\"probabilisticSampling\":{\"samplingRate\":0.5}}";
+    static const char good[] =
+        "{\"strategyType\":\"PROBABILISTIC\",\"probabilisticSampling\":{\"samplingRate\":0.5}}";
     (void)state;
     djp__strategy_client *client = client_of("http://a", "http://a");
     for (long status = 198; status <= 302; status++) {
@@ -185,9 +186,9 @@ a_forked_child_begins_without_a_question(void **state)
     (void)state;
     djp__strategy_client *client = client_of("http://127.0.0.1:9", "http://a");
     djp__strategy_client_ask(client);
-    assert_true(client->asking && client->session);
+    assert_true(client->asking && client->session != NULL);
     djp__strategy_client_abandon(client);
-    assert_false(client->asking || client->session);
+    assert_false(client->asking || client->session != NULL);
     assert_null(client->exchange.response.data);
     djp__strategy_client_ask(client);
     djp__strategy_client_give_up(client);

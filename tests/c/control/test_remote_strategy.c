@@ -51,37 +51,48 @@ describe(const djp__strategy *strategy)
 static const struct {
     const char *text, *description;
 } good[] = {
-    {"{\"strategyType\":\"PROBABILISTIC\",\"probabilisticSampling\":{\"samplingRate\":0.25}}", "probability 0.25"},
+    {"{\"strategyType\":\"PROBABILISTIC\",\"probabilisticSampling\":{\"samplingRate\":0.25}}",
+     "probability 0.25"},
     {"{\"strategyType\":0,\"probabilisticSampling\":{\"samplingRate\":1}}", "probability 1"},
     {"{\"probabilisticSampling\":{\"samplingRate\":1e-3}}", "probability 0.001"},
-    {"{\"strategyType\":1,\"rateLimitingSampling\":{\"maxTracesPerSecond\":5}}", "at most 5 traces a second"},
+    {"{\"strategyType\":1,\"rateLimitingSampling\":{\"maxTracesPerSecond\":5}}",
+     "at most 5 traces a second"},
     {"{\"strategyType\":\"RATE_LIMITING\",\"rateLimitingSampling\":{\"maxTracesPerSecond\":0.5}}",
      "at most 0.5 traces a second"},
     /* A type that does not go with what is there: what is there counts. */
     {"{\"strategyType\":1,\"probabilisticSampling\":{\"samplingRate\":0.5}}", "probability 0.5"},
-    {"{\"strategyType\":0,\"rateLimitingSampling\":{\"maxTracesPerSecond\":3}}", "at most 3 traces a second"},
+    {"{\"strategyType\":0,\"rateLimitingSampling\":{\"maxTracesPerSecond\":3}}",
+     "at most 3 traces a second"},
     /* With both, the type decides. */
     {"{\"strategyType\":1,\"probabilisticSampling\":{\"samplingRate\":1},\"rateLimitingSampling\":{"
      "\"maxTracesPerSecond\":"
      "3}}",
      "at most 3 traces a second"},
-    {"{\"probabilisticSampling\":{\"samplingRate\":1},\"rateLimitingSampling\":{\"maxTracesPerSecond\":3}}",
+    {"{\"probabilisticSampling\":{\"samplingRate\":1},\"rateLimitingSampling\":{"
+     "\"maxTracesPerSecond\":3}}",
      "probability 1"},
     /* What is null or left out by a writer of proto3 JSON. */
-    {"{\"strategyType\":null,\"probabilisticSampling\":{},\"rateLimitingSampling\":null,\"operationSampling\":null}",
+    {"{\"strategyType\":null,\"probabilisticSampling\":{},\"rateLimitingSampling\":null,"
+     "\"operationSampling\":null}",
      "probability 0"},
-    {" {\"new\":[{\"a\":[1,-2.5e+3,true,\"\\u0041\"]}],\n\"probabilisticSampling\":{\"x\":{},\"samplingRate\":0}}\t",
+    {" {\"new\":[{\"a\":[1,-2.5e+3,true,\"\\u0041\"]}],\n\"probabilisticSampling\":{\"x\":{},"
+     "\"samplingRate\":0}}\t",
      "probability 0"},
     /* As Jaeger 2.13 answers for a service with a rate limit while the default has operations. */
-    {"{\"strategyType\":1,\"rateLimitingSampling\":{\"maxTracesPerSecond\":5},\"operationSampling\":{"
-     "\"defaultSamplingProbability\":0.5,\"defaultLowerBoundTracesPerSecond\":0,\"perOperationStrategies\":[{"
+    {"{\"strategyType\":1,\"rateLimitingSampling\":{\"maxTracesPerSecond\":5},"
+     "\"operationSampling\":{"
+     "\"defaultSamplingProbability\":0.5,\"defaultLowerBoundTracesPerSecond\":0,"
+     "\"perOperationStrategies\":[{"
      "\"operation\":\"/health\",\"probabilisticSampling\":{\"samplingRate\":0}}],"
      "\"defaultUpperBoundTracesPerSecond\":0}}",
      "1 operations, others probability 0.5"},
-    {"{\"operationSampling\":{\"defaultSamplingProbability\":0.1,\"defaultLowerBoundTracesPerSecond\":0.5,"
+    {"{\"operationSampling\":{\"defaultSamplingProbability\":0.1,"
+     "\"defaultLowerBoundTracesPerSecond\":0.5,"
      "\"defaultUpperBoundTracesPerSecond\":9,\"perOperationStrategies\":[]}}",
-     "0 operations, others probability 0.1, at least 0.5 traces a second of each, at most 9 of each"},
-    {"{\"probabilisticSampling\":{\"samplingRate\":1},\"operationSampling\":{\"defaultSamplingProbability\":0.1,"
+     "0 operations, others probability 0.1, at least 0.5 traces a second of each, at most 9 of "
+     "each"},
+    {"{\"probabilisticSampling\":{\"samplingRate\":1},\"operationSampling\":{"
+     "\"defaultSamplingProbability\":0.1,"
      "\"perOperationStrategies\":null}}",
      "probability 0.1"},
 };
@@ -109,41 +120,61 @@ static const struct {
     {"{}", "there is no strategy in it"},
     {"{\"strategyType\":0}", "there is no strategy in it"},
     {"{\"strategyType\":0", "it is not JSON"},
-    {"{\"strategyType\":2,\"probabilisticSampling\":{}}", "strategyType is neither PROBABILISTIC nor RATE_LIMITING"},
-    {"{\"strategyType\":0.5,\"probabilisticSampling\":{}}", "strategyType is neither PROBABILISTIC nor RATE_LIMITING"},
+    {"{\"strategyType\":2,\"probabilisticSampling\":{}}",
+     "strategyType is neither PROBABILISTIC nor RATE_LIMITING"},
+    {"{\"strategyType\":0.5,\"probabilisticSampling\":{}}",
+     "strategyType is neither PROBABILISTIC nor RATE_LIMITING"},
     {"{\"strategyType\":\"CONST\",\"probabilisticSampling\":{}}",
      "strategyType is neither PROBABILISTIC nor RATE_LIMITING"},
-    {"{\"strategyType\":[],\"probabilisticSampling\":{}}", "strategyType is neither PROBABILISTIC nor RATE_LIMITING"},
-    {"{\"probabilisticSampling\":{\"samplingRate\":1.5}}", "samplingRate is not a number from 0 to 1"},
-    {"{\"probabilisticSampling\":{\"samplingRate\":-0.1}}", "samplingRate is not a number from 0 to 1"},
-    {"{\"probabilisticSampling\":{\"samplingRate\":NaN}}", "samplingRate is not a number from 0 to 1"},
-    {"{\"probabilisticSampling\":{\"samplingRate\":1e999}}", "samplingRate is not a number from 0 to 1"},
-    {"{\"probabilisticSampling\":{\"samplingRate\":\"1\"}}", "samplingRate is not a number from 0 to 1"},
-    {"{\"probabilisticSampling\":{\"samplingRate\":true}}", "samplingRate is not a number from 0 to 1"},
-    {"{\"probabilisticSampling\":{\"samplingRate\":01}}", "samplingRate is not a number from 0 to 1"},
+    {"{\"strategyType\":[],\"probabilisticSampling\":{}}",
+     "strategyType is neither PROBABILISTIC nor RATE_LIMITING"},
+    {"{\"probabilisticSampling\":{\"samplingRate\":1.5}}",
+     "samplingRate is not a number from 0 to 1"},
+    {"{\"probabilisticSampling\":{\"samplingRate\":-0.1}}",
+     "samplingRate is not a number from 0 to 1"},
+    {"{\"probabilisticSampling\":{\"samplingRate\":NaN}}",
+     "samplingRate is not a number from 0 to 1"},
+    {"{\"probabilisticSampling\":{\"samplingRate\":1e999}}",
+     "samplingRate is not a number from 0 to 1"},
+    {"{\"probabilisticSampling\":{\"samplingRate\":\"1\"}}",
+     "samplingRate is not a number from 0 to 1"},
+    {"{\"probabilisticSampling\":{\"samplingRate\":true}}",
+     "samplingRate is not a number from 0 to 1"},
+    {"{\"probabilisticSampling\":{\"samplingRate\":01}}",
+     "samplingRate is not a number from 0 to 1"},
     {"{\"probabilisticSampling\":0.5}", "a JSON object is missing"},
     {"{\"probabilisticSampling\":{\"samplingRate\":1}} x", "it is not JSON"},
     {"{\"probabilisticSampling\":{\"samplingRate\":1}},", "it is not JSON"},
     {"{\"probabilisticSampling\":{\"samplingRate\":1},}", "it is not JSON"},
-    {"{\"probabilisticSampling\":{\"samplingRate\":0.1,\"samplingRate\":1}}", "samplingRate is there twice"},
-    {"{\"probabilisticSampling\":{},\"probabilisticSampling\":{}}", "probabilisticSampling is there twice"},
-    {"{\"rateLimitingSampling\":{\"maxTracesPerSecond\":-1}}", "maxTracesPerSecond is not a number from 0 to 1e+09"},
-    {"{\"rateLimitingSampling\":{\"maxTracesPerSecond\":1e10}}", "maxTracesPerSecond is not a number from 0 to 1e+09"},
+    {"{\"probabilisticSampling\":{\"samplingRate\":0.1,\"samplingRate\":1}}",
+     "samplingRate is there twice"},
+    {"{\"probabilisticSampling\":{},\"probabilisticSampling\":{}}",
+     "probabilisticSampling is there twice"},
+    {"{\"rateLimitingSampling\":{\"maxTracesPerSecond\":-1}}",
+     "maxTracesPerSecond is not a number from 0 to 1e+09"},
+    {"{\"rateLimitingSampling\":{\"maxTracesPerSecond\":1e10}}",
+     "maxTracesPerSecond is not a number from 0 to 1e+09"},
     {"{\"operationSampling\":[]}", "a JSON object is missing"},
     {"{\"operationSampling\":{\"defaultSamplingProbability\":2}}",
      "defaultSamplingProbability is not a number from 0 to 1"},
     {"{\"operationSampling\":{\"defaultLowerBoundTracesPerSecond\":-1}}",
      "defaultLowerBoundTracesPerSecond is not a number from 0 to 1e+09"},
-    {"{\"operationSampling\":{\"perOperationStrategies\":{}}}", "perOperationStrategies is not a list"},
+    {"{\"operationSampling\":{\"perOperationStrategies\":{}}}",
+     "perOperationStrategies is not a list"},
     {"{\"operationSampling\":{\"perOperationStrategies\":[1]}}", "a JSON object is missing"},
-    {"{\"operationSampling\":{\"perOperationStrategies\":[{\"operation\":7}]}}", "operation is not a text"},
-    {"{\"operationSampling\":{\"perOperationStrategies\":[{\"operation\":\"a\",\"operation\":\"b\"}]}}",
+    {"{\"operationSampling\":{\"perOperationStrategies\":[{\"operation\":7}]}}",
+     "operation is not a text"},
+    {"{\"operationSampling\":{\"perOperationStrategies\":[{\"operation\":\"a\",\"operation\":\"b\"}"
+     "]}}",
      "operation is there twice"},
-    {"{\"operationSampling\":{\"perOperationStrategies\":[{\"operation\":\"a\\x\"}]}}", "it is not JSON"},
-    {"{\"operationSampling\":{\"perOperationStrategies\":[{\"operation\":\"a\",\"probabilisticSampling\":{"
+    {"{\"operationSampling\":{\"perOperationStrategies\":[{\"operation\":\"a\\x\"}]}}",
+     "it is not JSON"},
+    {"{\"operationSampling\":{\"perOperationStrategies\":[{\"operation\":\"a\","
+     "\"probabilisticSampling\":{"
      "\"samplingRate\":7}}]}}",
      "samplingRate is not a number from 0 to 1"},
-    {"{\"operationSampling\":{\"perOperationStrategies\":[{\"operation\":\"a\"},]}}", "a JSON object is missing"},
+    {"{\"operationSampling\":{\"perOperationStrategies\":[{\"operation\":\"a\"},]}}",
+     "a JSON object is missing"},
     {"{\"deep\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "it is not JSON"},
 };
 
@@ -182,13 +213,15 @@ test_operations(void **state)
 {
     (void)state;
     djp__strategy strategy;
-    assert_int_equal(parse(&strategy,
-                           "{\"operationSampling\":{\"defaultSamplingProbability\":0.5,\"perOperationStrategies\":["
-                           "{\"operation\":\"GET /a\",\"probabilisticSampling\":{\"samplingRate\":0.1}},"
-                           "{\"probabilisticSampling\":{\"samplingRate\":1},\"operation\":\"\\u00e9\\n\xff\"},"
-                           "{\"operation\":\"never\"},"
-                           "{\"operation\":\"GET /a\",\"probabilisticSampling\":{\"samplingRate\":0.2}}]}}"),
-                     0);
+    assert_int_equal(
+        parse(&strategy,
+              "{\"operationSampling\":{\"defaultSamplingProbability\":0.5,"
+              "\"perOperationStrategies\":["
+              "{\"operation\":\"GET /a\",\"probabilisticSampling\":{\"samplingRate\":0.1}},"
+              "{\"probabilisticSampling\":{\"samplingRate\":1},\"operation\":\"\\u00e9\\n\xff\"},"
+              "{\"operation\":\"never\"},"
+              "{\"operation\":\"GET /a\",\"probabilisticSampling\":{\"samplingRate\":0.2}}]}}"),
+        0);
     assert_int_equal(strategy.kind, DJP_STRATEGY_OPERATIONS);
     assert_int_equal(strategy.operation_count, 3);
     assert_string_equal(strategy.operations[0].name.data, "GET /a");
@@ -210,7 +243,8 @@ many(size_t *size)
     name[sizeof name - 1] = '\0';
     *size = (size_t)sprintf(text, "{\"operationSampling\":{\"perOperationStrategies\":[");
     for (int i = 0; i < 10000; i++) {
-        *size += (size_t)sprintf(text + *size, "%s{\"operation\":\"%s%d\"}", i ? "," : "", i % 2 ? name : "op", i);
+        *size += (size_t)sprintf(text + *size, "%s{\"operation\":\"%s%d\"}", i ? "," : "",
+                                 i % 2 ? name : "op", i);
     }
     *size += (size_t)sprintf(text + *size, "]}}");
     assert_true(*size < room);
@@ -228,7 +262,8 @@ test_bounds(void **state)
     assert_int_equal(strategy.operation_count, DJP_STRATEGY_OPERATIONS_MAX);
     assert_int_equal(strategy.operations_left_out, 10000 - DJP_STRATEGY_OPERATIONS_MAX);
     assert_string_equal(strategy.operations[DJP_STRATEGY_OPERATIONS_MAX - 1].name.data, "op3998");
-    assert_string_equal(describe(&strategy), "2000 operations, others probability 0; 8000 operations left out");
+    assert_string_equal(describe(&strategy),
+                        "2000 operations, others probability 0; 8000 operations left out");
     djp__strategy_fini(&strategy);
     free(text);
 }
@@ -237,8 +272,8 @@ static void
 test_no_memory(void **state)
 {
     (void)state;
-    const char *text =
-        "{\"operationSampling\":{\"perOperationStrategies\":[{\"operation\":\"a\"},{\"operation\":\"b\"}]}}";
+    const char *text = "{\"operationSampling\":{\"perOperationStrategies\":[{\"operation\":\"a\"},{"
+                       "\"operation\":\"b\"}]}}";
     djp__strategy strategy;
     int code = DJP_ENOMEM;
     for (long nth = 1; nth < 100 && code != 0; nth++) {
@@ -255,8 +290,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),       cmocka_unit_test(test_bad),    cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_operations), cmocka_unit_test(test_bounds), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_good),   cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_cut),    cmocka_unit_test(test_operations),
+        cmocka_unit_test(test_bounds), cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Questions to a sampling server step by step, with a client that answers when the test says so: when it is asked and looked at, what
- * its answers change, and what is said about them. */
+/* Questions to a sampling server step by step, with a client that answers when the test says so:
+ * when it is asked and looked at, what its answers change, and what is said about them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -150,7 +150,8 @@ ratio(void)
     return view.ratio;
 }
 
-/* Looked for soon, then in growing steps up to twenty milliseconds, and not at all after five seconds. */
+/* Looked for soon, then in growing steps up to twenty milliseconds, and not at all after five
+ * seconds. */
 static void
 an_answer_is_looked_for_in_steps(void **state)
 {
@@ -201,7 +202,8 @@ an_answer_holds_until_the_next(void **state)
     assert_true(ratio() == 0.75);
 }
 
-/* The first answer is worth a line, others where they differ one for developers; failures one a minute until it answers again. */
+/* The first answer is worth a line, others where they differ one for developers; failures one a
+ * minute until it answers again. */
 static void
 what_is_said(void **state)
 {
@@ -267,9 +269,11 @@ a_forked_child_asks_for_itself(void **state)
     assert_int_equal(abandoned, 1);
     assert_true(remote.next == 0 && !remote.asking && !remote.warned && remote.error[0] == '\0');
     assert_int_equal(djp_load_relaxed(&remote.asked) + djp_load_relaxed(&remote.answered), 0);
-    assert_int_equal(djp_load_relaxed(&remote.failures) + djp_load_relaxed(&remote.consecutive_failures), 0);
+    assert_int_equal(
+        djp_load_relaxed(&remote.failures) + djp_load_relaxed(&remote.consecutive_failures), 0);
     assert_true(djp_load_relaxed(&remote.warned_at) == 0);
-    assert_string_equal(remote.strategy, "probability 0.25"); /* what the parent was given still holds */
+    /* what the parent was given still holds */
+    assert_string_equal(remote.strategy, "probability 0.25");
     djp__remote_stop(&remote);
     assert_int_equal(left, 1);
     remote.client = NULL;
@@ -289,7 +293,8 @@ the_status_has_it_all(void **state)
     djp__remote_status(&out, &remote);
     djp__buf_char(&out, '\0');
     assert_string_equal(
-        out.data, "{\"endpoint\":\"http://server/\",\"strategy\":\"\",\"requests\":0,\"responses\":0,\"failures\":0,"
+        out.data, "{\"endpoint\":\"http://server/"
+                  "\",\"strategy\":\"\",\"requests\":0,\"responses\":0,\"failures\":0,"
                   "\"consecutive_failures\":0,\"last_success\":null,\"last_success_age\":null,"
                   "\"last_error\":\"\"}");
     answer_failure("a \"b\"", 0);
@@ -298,8 +303,9 @@ the_status_has_it_all(void **state)
     djp__buf_clear(&out);
     djp__remote_status(&out, &remote);
     djp__buf_char(&out, '\0');
-    assert_non_null(strstr(out.data, "\"requests\":1,\"responses\":0,\"failures\":1,\"consecutive_failures\":1,"
-                                     "\"last_success\":1700000000.123,\"last_success_age\":"));
+    assert_non_null(
+        strstr(out.data, "\"requests\":1,\"responses\":0,\"failures\":1,\"consecutive_failures\":1,"
+                         "\"last_success\":1700000000.123,\"last_success_age\":"));
     assert_non_null(strstr(out.data, "\"last_error\":\"a \\\"b\\\"\"}"));
     djp__buf_fini(&out);
 }
@@ -309,8 +315,12 @@ main(void)
 {
 #define ONE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        ONE(an_answer_is_looked_for_in_steps), ONE(an_answer_holds_until_the_next), ONE(what_is_said),
-        ONE(the_wish_of_a_server_counts),      ONE(a_forked_child_asks_for_itself), ONE(the_status_has_it_all),
+        ONE(an_answer_is_looked_for_in_steps),
+        ONE(an_answer_holds_until_the_next),
+        ONE(what_is_said),
+        ONE(the_wish_of_a_server_counts),
+        ONE(a_forked_child_asks_for_itself),
+        ONE(the_status_has_it_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* The fields of the test signal of test_emit.c, in the numbers of OTLP's LogRecord: all that a second signal writes down. */
+/* The fields of the test signal of test_emit.c, in the numbers of OTLP's LogRecord: all that a
+ * second signal writes down. */
 #ifndef TESTS_EXPORT_NOTE_FIELDS_H
 #define TESTS_EXPORT_NOTE_FIELDS_H
 

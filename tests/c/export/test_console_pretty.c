@@ -116,8 +116,10 @@ a_parent_has_the_same_trace(void **state)
     add_one(1, 1, 0, 1, "a");
     add_one(2, 2, 1, 2, "b"); /* the number of another trace's span */
     add_one(1, 3, 3, 3, "own parent");
-    printed(TRACE("01") "\n  a  1.500 ms\n" TRACE("02") "  below span 0000000000000001\n  b  1.500 ms\n" TRACE(
-        "01") "  below span 0000000000000003\n  own parent  1.500 ms\n");
+    printed(TRACE("01") "\n  a  1.500 ms\n" TRACE("02") "  below span 0000000000000001\n  b  1.500 "
+                                                        "ms\n" TRACE(
+                                                            "01") "  below span 0000000000000003\n "
+                                                                  " own parent  1.500 ms\n");
 }
 
 static void
@@ -136,7 +138,8 @@ deep_spans_stand_at_the_last_depth(void **state)
 static void
 every_part_of_a_line(void **state)
 {
-    static const char *const kinds[] = {"", "", "  SERVER", "  CLIENT", "  PRODUCER", "  CONSUMER", ""};
+    static const char *const kinds[] = {"",           "",           "  SERVER", "  CLIENT",
+                                        "  PRODUCER", "  CONSUMER", ""};
     char want[256];
     (void)state;
     for (uint8_t kind = 0; kind < 7; kind++) {
@@ -169,7 +172,8 @@ every_part_of_a_line(void **state)
     span.header.status = 1;
     assert_int_equal(add(&span), 0);
     printed(TRACE("01") "\n  n  0.000 ms\n");
-    djp_attribute attributes[] = {{{"k", 1}, {DJP_INT, {.integer = 5}}}, {{"t", 1}, {DJP_STRING, {.text = {"x", 1}}}}};
+    djp_attribute attributes[] = {{{"k", 1}, {DJP_INT, {.integer = 5}}},
+                                  {{"t", 1}, {DJP_STRING, {.text = {"x", 1}}}}};
     rb_event events[] = {{.time = 1, .name = rb_text("one")},
                          {.time = 2, .name = rb_text("two"), .attributes = attributes, .count = 1}};
     span = span_of(1, 1, 0, 1000, "n");
@@ -183,9 +187,10 @@ every_part_of_a_line(void **state)
     djp__buf_clear(&out);
     assert_int_equal(djp__encoder_finish(encoder, &out), 0);
     djp__buf_char(&out, '\0');
-    assert_non_null(strstr(out.data,
-                           "\n  n  1.500 ms  {\"k\":5,\"t\":\"x\",\"sampling.reason\":\"slow\"}\n      * one\n"
-                           "      * two  {\"k\":5}\n"));
+    assert_non_null(
+        strstr(out.data,
+               "\n  n  1.500 ms  {\"k\":5,\"t\":\"x\",\"sampling.reason\":\"slow\"}\n      * one\n"
+               "      * two  {\"k\":5}\n"));
 }
 
 /* Whatever a text holds, the terminal gets no control character but the ends of lines. */
@@ -232,10 +237,12 @@ no_memory_costs_one_span(void **state)
         assert_true(result == 0 || result == DJP_ENOMEM);
         failures += result != 0;
         add_one(1, 3, 1, 3, "third");
-        printed(result == 0 ? TRACE("01") "\n  first  1.500 ms\n    second  1.500 ms\n    third  1.500 ms\n"
-                            : TRACE("01") "\n  first  1.500 ms\n    third  1.500 ms\n");
+        printed(result == 0
+                    ? TRACE("01") "\n  first  1.500 ms\n    second  1.500 ms\n    third  1.500 ms\n"
+                    : TRACE("01") "\n  first  1.500 ms\n    third  1.500 ms\n");
         djp__encoder_free(encoder);
-        assert_int_equal(djp__encoder_new(&encoder, &djp__otlp_trace, DJP__ENCODE_PRETTY, NULL, 0), 0);
+        assert_int_equal(djp__encoder_new(&encoder, &djp__otlp_trace, DJP__ENCODE_PRETTY, NULL, 0),
+                         0);
     }
     (void)failures;
 }
@@ -245,8 +252,9 @@ main(void)
 {
 #define ONE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        ONE(spans_hang_on_their_parents), ONE(a_parent_has_the_same_trace), ONE(deep_spans_stand_at_the_last_depth),
-        ONE(every_part_of_a_line),        ONE(the_terminal_is_not_steered), ONE(no_memory_costs_one_span),
+        ONE(spans_hang_on_their_parents),        ONE(a_parent_has_the_same_trace),
+        ONE(deep_spans_stand_at_the_last_depth), ONE(every_part_of_a_line),
+        ONE(the_terminal_is_not_steered),        ONE(no_memory_costs_one_span),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

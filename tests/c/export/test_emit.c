@@ -1,5 +1,6 @@
-/* A second signal: one list of fields and one traversal give protobuf, OTLP JSON and console lines, with the resource, scopes and
- * batches of the encoder; and a stage in front of the encoder that rewrites values. */
+/* A second signal: one list of fields and one traversal give protobuf, OTLP JSON and console lines,
+ * with the resource, scopes and batches of the encoder; and a stage in front of the encoder that
+ * rewrites values. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -59,7 +60,8 @@ note_read(djp__encode_item *item, djp__encoder *encoder)
     uint32_t first = (uint32_t)offsetof(note_record, items);
     djp__walk_begin(&encoder->walk, note, note->size);
     int rc = djp__walk_keys(&encoder->walk, first, note->size);
-    first = (uint32_t)((const char *)djp_item_next(djp__walk_item(&encoder->walk, first)) - (const char *)note);
+    first = (uint32_t)((const char *)djp_item_next(djp__walk_item(&encoder->walk, first)) -
+                       (const char *)note);
     item->attributes = djp__walk_attributes(&encoder->walk, first, note->size);
     item->made = item->own = (djp_text){NULL, 0};
     return rc != 0 ? rc : encoder->walk.error;
@@ -112,7 +114,8 @@ note_new(const char *body, const char *value)
 static char *
 note_encode(djp__encoding encoding, size_t *size, djp__encode_rewrite rewrite, void *user)
 {
-    static const djp_attribute resource[] = {{{"service.name", 12}, {DJP_STRING, {.text = {"orders", 6}}}}};
+    static const djp_attribute resource[] = {
+        {{"service.name", 12}, {DJP_STRING, {.text = {"orders", 6}}}}};
     djp__encoder *encoder;
     djp_buf out;
     djp__buf_init(&out, 0);
@@ -136,17 +139,18 @@ note_encode(djp__encoding encoding, size_t *size, djp__encode_rewrite rewrite, v
 static void
 one_traversal_gives_protobuf(void **state)
 {
-    static const char expected[] = "\x0a\x5e" /* resource_notes */
-                                   "\x0a\x1a" /* resource */
-                                   "\x0a\x18\x0a\x0cservice.name\x12\x08\x0a\x06orders"
-                                   "\x12\x40" /* scope_notes, without a scope */
-                                   "\x12\x3e" /* the note */
-                                   "\x09\x00\x80\xe3\x3d\x05\xcf\x8f\x18" /* time */
-                                   "\x10\x02" /* severity */
-                                   "\x2a\x07\x0a\x05hello" /* body */
-                                   "\x32\x11\x0a\x09note.test\x12\x04\x0a\x02v1" /* attribute */
-                                   "\x45\x01\x01\x00\x00" /* flags */
-                                   "\x4a\x10\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab";
+    static const char expected[] =
+        "\x0a\x5e" /* resource_notes */
+        "\x0a\x1a" /* resource */
+        "\x0a\x18\x0a\x0cservice.name\x12\x08\x0a\x06orders"
+        "\x12\x40" /* scope_notes, without a scope */
+        "\x12\x3e" /* the note */
+        "\x09\x00\x80\xe3\x3d\x05\xcf\x8f\x18" /* time */
+        "\x10\x02" /* severity */
+        "\x2a\x07\x0a\x05hello" /* body */
+        "\x32\x11\x0a\x09note.test\x12\x04\x0a\x02v1" /* attribute */
+        "\x45\x01\x01\x00\x00" /* flags */
+        "\x4a\x10\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab";
     size_t size;
     (void)state;
     char *text = note_encode(DJP__ENCODE_PROTOBUF, &size, NULL, NULL);
@@ -161,12 +165,13 @@ one_traversal_gives_json(void **state)
     size_t size;
     (void)state;
     char *text = note_encode(DJP__ENCODE_JSON, &size, NULL, NULL);
-    assert_string_equal(text,
-                        "{\"resourceNotes\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{"
-                        "\"stringValue\":\"orders\"}}]},\"scopeNotes\":[{\"notes\":[{\"timeUnixNano\":"
-                        "\"1769860800000000000\",\"severityNumber\":2,\"body\":{\"stringValue\":\"hello\"},"
-                        "\"attributes\":[{\"key\":\"note.test\",\"value\":{\"stringValue\":\"v1\"}}],\"flags\":257,"
-                        "\"traceId\":\"abababababababababababababababab\"}]}]}]}");
+    assert_string_equal(
+        text,
+        "{\"resourceNotes\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{"
+        "\"stringValue\":\"orders\"}}]},\"scopeNotes\":[{\"notes\":[{\"timeUnixNano\":"
+        "\"1769860800000000000\",\"severityNumber\":2,\"body\":{\"stringValue\":\"hello\"},"
+        "\"attributes\":[{\"key\":\"note.test\",\"value\":{\"stringValue\":\"v1\"}}],\"flags\":257,"
+        "\"traceId\":\"abababababababababababababababab\"}]}]}]}");
     free(text);
 }
 
@@ -178,10 +183,12 @@ one_traversal_gives_console_lines(void **state)
     (void)state;
     for (size_t i = 0; i < 2; i++) { /* a signal without a form for people has lines there, too */
         char *text = note_encode(lines[i], &size, NULL, NULL);
-        assert_string_equal(text,
-                            "{\"time\":\"2026-01-31T12:00:00.000000Z\",\"severity\":\"DEBUG\",\"body\":\"hello\","
-                            "\"attributes\":{\"note.test\":\"v1\"},\"trace_id\":\"abababababababababababababababab\","
-                            "\"scope\":{\"name\":\"\"},\"resource\":{\"service.name\":\"orders\"}}\n");
+        assert_string_equal(
+            text,
+            "{\"time\":\"2026-01-31T12:00:00.000000Z\",\"severity\":\"DEBUG\",\"body\":\"hello\","
+            "\"attributes\":{\"note.test\":\"v1\"},\"trace_id\":"
+            "\"abababababababababababababababab\","
+            "\"scope\":{\"name\":\"\"},\"resource\":{\"service.name\":\"orders\"}}\n");
         free(text);
     }
 }
@@ -241,7 +248,8 @@ damage_of_a_second_signal_writes_nothing(void **state)
         djp__buf_init(&out, 0);
         note_record *note = note_new("hello", "v1");
         note->items[0] |= UINT64_C(0xffff) << 32; /* the body's size */
-        assert_int_equal(djp__encoder_new(&encoder, &note_signal, (djp__encoding)encoding, NULL, 0), 0);
+        assert_int_equal(djp__encoder_new(&encoder, &note_signal, (djp__encoding)encoding, NULL, 0),
+                         0);
         assert_int_equal(djp__encoder_add(encoder, note), DJP_EPROTO);
         note->scope = DJP_SCOPE_LIMIT + 1;
         assert_int_equal(djp__encoder_add(encoder, note), DJP_EPROTO);

@@ -1,4 +1,5 @@
-/* The verbs of console lines: days of the calendar, durations, words, and what a line always has. */
+/* The verbs of console lines: days of the calendar, durations, words, and what a line always
+ * has. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

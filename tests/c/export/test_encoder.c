@@ -1,5 +1,6 @@
-/* The span encoders: the protobuf writer against protobuf-c byte for byte over thousands of random spans, damage of every byte,
- * memory failing at every allocation, and the JSON and console forms read back. */
+/* The span encoders: the protobuf writer against protobuf-c byte for byte over thousands of random
+ * spans, damage of every byte, memory failing at every allocation, and the JSON and console forms
+ * read back. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,7 +27,9 @@ static djp__encoder *
 test_encoder(djp__encoding encoding)
 {
     djp__encoder *encoder;
-    assert_int_equal(djp__encoder_new(&encoder, &djp__otlp_trace, encoding, test_resource, TEST_RESOURCE_COUNT), 0);
+    assert_int_equal(
+        djp__encoder_new(&encoder, &djp__otlp_trace, encoding, test_resource, TEST_RESOURCE_COUNT),
+        0);
     return encoder;
 }
 
@@ -122,7 +125,8 @@ test_depth(void **state)
     }
 }
 
-/* Text with NUL bytes and repeated keys by the thousand, which the oracle is too plain or too slow for. */
+/* Text with NUL bytes and repeated keys by the thousand, which the oracle is too plain or too slow
+ * for. */
 static void
 test_many_map_keys(void **state)
 {
@@ -160,7 +164,8 @@ test_many_map_keys(void **state)
     rb_source_fini(&source);
 }
 
-/* Every byte of a record set to wrong values: any answer but a read outside the record, and the batch stays whole. */
+/* Every byte of a record set to wrong values: any answer but a read outside the record, and the
+ * batch stays whole. */
 static void
 test_damage(void **state)
 {
@@ -179,8 +184,8 @@ test_damage(void **state)
         uint8_t *bytes = (uint8_t *)record;
         uint32_t size = record->size;
         for (uint32_t at = 0; at < size && at < 3000; at++) {
-            uint8_t old = bytes[at],
-                    wrong[] = {0, 0xff, (uint8_t)(old + 8), (uint8_t)(old ^ (1u << rb_below(&source, 8)))};
+            uint8_t old = bytes[at], wrong[] = {0, 0xff, (uint8_t)(old + 8),
+                                                (uint8_t)(old ^ (1u << rb_below(&source, 8)))};
             for (size_t k = 0; k < sizeof wrong; k++) {
                 bytes[at] = wrong[k];
                 /* The ring says how large a record is; a header that says more is not handed on. */
@@ -216,7 +221,8 @@ test_no_memory(void **state)
     rb_source_init(&source, 5);
     do {
         rb_span_random(&span, &source);
-    } while (span.event_count == 0 || span.link_count == 0 || span.count < 5 || span.header.scope < 2);
+    } while (span.event_count == 0 || span.link_count == 0 || span.count < 5 ||
+             span.header.scope < 2);
     djp_span_record *record = rb_record(&span);
     for (int encoding = 0; encoding < 3; encoding++) {
         djp_buf right;
@@ -230,8 +236,8 @@ test_no_memory(void **state)
             djp_buf out;
             djp__buf_init(&out, 0);
             djp__alloc_fail_after(n);
-            int rc = djp__encoder_new(&encoder, &djp__otlp_trace, (djp__encoding)encoding, test_resource,
-                                      TEST_RESOURCE_COUNT);
+            int rc = djp__encoder_new(&encoder, &djp__otlp_trace, (djp__encoding)encoding,
+                                      test_resource, TEST_RESOURCE_COUNT);
             rc = rc != 0 ? rc : djp__encoder_add(encoder, record);
             rc = rc != 0 ? rc : djp__encoder_finish(encoder, &out);
             djp__alloc_fail_after(0);
@@ -277,12 +283,14 @@ test_resource_replaced(void **state)
     djp__buf_init(&out, 0);
     assert_int_equal(djp__encoder_finish(encoder, &out), 0);
     json *request = json_parse(out.data, out.size);
-    const json *attributes =
-        json_get(json_get(json_at(json_get(request, "resourceSpans"), 0), "resource"), "attributes");
+    const json *attributes = json_get(
+        json_get(json_at(json_get(request, "resourceSpans"), 0), "resource"), "attributes");
     assert_int_equal(json_count(attributes), 1);
-    assert_string_equal(json_string(json_get(json_at(attributes, 0), "key"), ""), "service.instance.id");
-    assert_string_equal(json_string(json_get(json_get(json_at(attributes, 0), "value"), "stringValue"), ""),
-                        "child\xef\xbf\xbd");
+    assert_string_equal(json_string(json_get(json_at(attributes, 0), "key"), ""),
+                        "service.instance.id");
+    assert_string_equal(
+        json_string(json_get(json_get(json_at(attributes, 0), "value"), "stringValue"), ""),
+        "child\xef\xbf\xbd");
     json_free(request);
     /* An empty batch writes nothing: empty envelopes must not be sent. */
     djp__buf_clear(&out);
@@ -325,12 +333,14 @@ test_console_line(void **state)
     assert_string_equal(json_string(json_get(line, "end"), ""), "2024-02-29T12:34:56.012347Z");
     assert_string_equal(json_get(line, "duration_ms")->text, "12.345");
     assert_string_equal(json_string(json_get(json_get(line, "status"), "code"), ""), "ERROR");
-    assert_string_equal(json_string(json_get(json_get(line, "status"), "message"), ""), "went\nwrong");
+    assert_string_equal(json_string(json_get(json_get(line, "status"), "message"), ""),
+                        "went\nwrong");
     const json *attributes = json_get(line, "attributes");
     assert_int_equal((int)json_number(json_get(attributes, "http.status_code"), 0), 200);
     assert_string_equal(json_string(json_get(attributes, "server.port"), ""), "NaN");
     assert_string_equal(json_string(json_get(attributes, "sampling.reason"), ""), "slow");
-    assert_string_equal(json_string(json_get(json_get(line, "resource"), "service.name"), ""), "orders");
+    assert_string_equal(json_string(json_get(json_get(line, "resource"), "service.name"), ""),
+                        "orders");
     assert_string_equal(json_string(json_get(json_get(line, "scope"), "name"), ""), "builder");
     assert_int_equal(json_count(json_get(line, "events")), 0);
     json_free(line);

@@ -1,4 +1,5 @@
-/* The transports that stay on the machine: files with rotation, pipes that nobody reads, standard output, memory. */
+/* The transports that stay on the machine: files with rotation, pipes that nobody reads, standard
+ * output, memory. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,11 +39,13 @@ static int
 set_up(void **state)
 {
     scene *s = calloc(1, sizeof *s);
-    if (!s)
+    if (s == NULL) {
         return -1;
+    }
     snprintf(s->folder, sizeof s->folder, "/tmp/djp-test-XXXXXX");
-    if (!mkdtemp(s->folder))
+    if (!mkdtemp(s->folder)) {
         return -1;
+    }
     snprintf(s->path, sizeof s->path, "%s/spans.jsonl", s->folder);
     s->target = s->path;
     *state = s;
@@ -54,8 +57,9 @@ tear_down(void **state)
 {
     scene *s = *state;
     char other[160];
-    if (s->transport)
+    if (s->transport) {
         s->transport->ops->free(s->transport);
+    }
     unlink(s->path);
     snprintf(other, sizeof other, "%s.1", s->path);
     unlink(other);
@@ -67,7 +71,8 @@ tear_down(void **state)
 static djp__outcome
 send_bytes(scene *s, const void *data, size_t size, uint64_t timeout_ns)
 {
-    djp__send_control control = {timeout_ns ? djp__clock_monotonic() + timeout_ns : UINT64_MAX, NULL, NULL};
+    djp__send_control control = {timeout_ns ? djp__clock_monotonic() + timeout_ns : UINT64_MAX,
+                                 NULL, NULL};
     s->transport->ops->send(s->transport, data, size, &control, &s->result);
     return s->result.outcome;
 }
@@ -176,14 +181,16 @@ a_blocked_pipe_ends_at_the_deadline(void **state)
     /* Once it is read again, the half line ends before the next one begins. */
     char part[65536];
     ssize_t size, total = 0;
-    while ((size = read(reader, part, sizeof part)) > 0)
+    while ((size = read(reader, part, sizeof part)) > 0) {
         total += size;
+    }
     assert_true(total > 0);
     assert_int_equal(send_text(s, "next"), DJP__SENT);
     assert_int_equal(read(reader, part, sizeof part), 6);
     assert_memory_equal(part, "\nnext\n", 6);
     close(reader);
-    assert_int_equal(send_text(s, "gone"), DJP__SEND_RETRY); /* and no SIGPIPE, whose default would end this test */
+    /* and no SIGPIPE, whose default would end this test */
+    assert_int_equal(send_text(s, "gone"), DJP__SEND_RETRY);
     sigset_t pending;
     assert_int_equal(sigpending(&pending), 0);
     assert_int_equal(sigismember(&pending, SIGPIPE), 0);
@@ -320,13 +327,16 @@ two_processes_append_whole_lines(void **state)
     if (pid == 0) {
         s->transport->ops->abandon(s->transport);
         memset(line, 'c', sizeof line - 1);
-        for (int i = 0; i < 200; i++)
-            if (send_text(s, line) != DJP__SENT)
+        for (int i = 0; i < 200; i++) {
+            if (send_text(s, line) != DJP__SENT) {
                 _exit(1);
+            }
+        }
         _exit(0);
     }
-    for (int i = 0; i < 200; i++)
+    for (int i = 0; i < 200; i++) {
         assert_int_equal(send_text(s, line), DJP__SENT);
+    }
     int status = -1;
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
@@ -378,8 +388,9 @@ memory_is_bounded(void **state)
     djp__buf_init(&out, 0);
     assert_non_null(data);
     assert_int_equal(djp__transport_memory_new(&s->transport), 0);
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 6; i++) {
         assert_int_equal(send_bytes(s, data, size, 0), DJP__SENT);
+    }
     assert_int_equal(send_bytes(s, data, size, 0), DJP__SEND_REJECTED);
     assert_true(s->result.message[0]);
     assert_int_equal(djp__transport_memory_take(s->transport, &out), 1);
@@ -490,7 +501,8 @@ count_look(void *user)
     return 0;
 }
 
-/* Each look is a round of the worker: a reader that has stopped, such as a pager, must not keep it busy. */
+/* Each look is a round of the worker: a reader that has stopped, such as a pager, must not keep it
+ * busy. */
 static void
 a_pipe_that_nobody_reads_is_looked_at_now_and_then(void **state)
 {

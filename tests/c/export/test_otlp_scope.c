@@ -20,7 +20,8 @@ typedef struct scope_case {
 } scope_case;
 
 static void
-scope_begin(scope_case *c, const djp_scope_entry *entry, const djp_attribute *attributes, size_t count)
+scope_begin(scope_case *c, const djp_scope_entry *entry, const djp_attribute *attributes,
+            size_t count)
 {
     memset(c, 0, sizeof *c);
     djp__walk_init(&c->walk);
@@ -50,8 +51,8 @@ scope_is(scope_case *c, const char *expected)
 
 /* Within the room that djp__otlp_scope_bound promises. */
 static void
-scope_is_protobuf(scope_case *c, char *(*part)(char *, djp__walk *, const djp__otlp_scope *), const char *expected,
-                  size_t size)
+scope_is_protobuf(scope_case *c, char *(*part)(char *, djp__walk *, const djp__otlp_scope *),
+                  const char *expected, size_t size)
 {
     size_t bound = djp__otlp_scope_bound(&c->parts);
     char *room = malloc(bound);
@@ -67,7 +68,8 @@ static void
 a_scope_has_every_form(void **state)
 {
     static const djp_attribute attributes[] = {{{"a", 1}, {DJP_BOOL, {.boolean = 1}}}};
-    djp_scope_entry entry = {.name = (char *)"lib", .version = (char *)"1", .schema_url = (char *)""};
+    djp_scope_entry entry = {
+        .name = (char *)"lib", .version = (char *)"1", .schema_url = (char *)""};
     scope_case c;
     (void)state;
     scope_begin(&c, &entry, attributes, 1);
@@ -76,8 +78,8 @@ a_scope_has_every_form(void **state)
                  "[{\"key\":\"a\",\"value\":{\"boolValue\":true}}]}");
     djp__console_scope(&c.out, &c.walk, &c.parts);
     scope_is(&c, "\"scope\":{\"name\":\"lib\",\"version\":\"1\",\"attributes\":{\"a\":true}}");
-    scope_is_protobuf(&c, djp__protobuf_scope, "\x0a\x11\x0a\x03lib\x12\x01\x31\x1a\x07\x0a\x01\x61\x12\x02\x10\x01",
-                      19);
+    scope_is_protobuf(&c, djp__protobuf_scope,
+                      "\x0a\x11\x0a\x03lib\x12\x01\x31\x1a\x07\x0a\x01\x61\x12\x02\x10\x01", 19);
     scope_end(&c);
 }
 
@@ -110,8 +112,9 @@ a_resource_has_its_last_values(void **state)
                  "{\"key\":\"a\",\"value\":{\"intValue\":\"2\"}}]}");
     djp__console_resource(&c.out, &c.walk, &c.parts);
     scope_is(&c, "\"resource\":{\"b\":\"x\",\"a\":2}");
-    scope_is_protobuf(&c, djp__protobuf_resource,
-                      "\x0a\x13\x0a\x08\x0a\x01\x62\x12\x03\x0a\x01x\x0a\x07\x0a\x01\x61\x12\x02\x18\x02", 21);
+    scope_is_protobuf(
+        &c, djp__protobuf_resource,
+        "\x0a\x13\x0a\x08\x0a\x01\x62\x12\x03\x0a\x01x\x0a\x07\x0a\x01\x61\x12\x02\x18\x02", 21);
     scope_end(&c);
 }
 

@@ -40,8 +40,10 @@ pack_is_done(const char *accept, size_t size)
 static void
 headers_say_who_takes_gzip(void **state)
 {
-    static const char *const yes[] = {"gzip", "GZip", "br, gzip;q=0.1", "*", "identity;q=0, *;q=0.5", " gzip ; q=1 "};
-    static const char *const no[] = {"", "br", "gzip;q=0", "gzip; q=0.0", "*;q=0", "gzip;q=0, *", "gzip;q=x", "gzips"};
+    static const char *const yes[] = {
+        "gzip", "GZip", "br, gzip;q=0.1", "*", "identity;q=0, *;q=0.5", " gzip ; q=1 "};
+    static const char *const no[] = {"",      "br",          "gzip;q=0", "gzip; q=0.0",
+                                     "*;q=0", "gzip;q=0, *", "gzip;q=x", "gzips"};
     (void)state;
     for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++) {
         assert_int_equal(pack_is_done(yes[i], PACK_SIZE), 1);

@@ -66,7 +66,8 @@ deadlines_of_requests_and_responses(void **state)
     mono_ns += 60 * SECOND - 1;
     djp__prometheus_guard_sweep(&guard);
     assert_int_equal(ends, 0);
-    djp__prometheus_guard_set_busy(&guard, client, 0); /* the answer is out: ten seconds for the next request */
+    /* the answer is out: ten seconds for the next request */
+    djp__prometheus_guard_set_busy(&guard, client, 0);
     assert_true(djp__prometheus_guard_sweep(&guard) == mono_ns + 10 * SECOND);
     mono_ns += 10 * SECOND;
     assert_true(djp__prometheus_guard_sweep(&guard) == UINT64_MAX);

@@ -1,5 +1,5 @@
-/* The stand-alone listener over real loopback sockets: answers, refusals, compression, slow and half-open clients, fork, a
- * port in use. */
+/* The stand-alone listener over real loopback sockets: answers, refusals, compression, slow and
+ * half-open clients, fork, a port in use. */
 #include "metrics_fixture.h"
 
 #include <arpa/inet.h>
@@ -39,7 +39,8 @@ rig_start(rig *r)
     for (int i = 0; i < 200; i++) {
         djp_counter_add(fixture_numbered(family, i), i);
     }
-    assert_int_equal(djp__prometheus_http_start(&r->listener, r->registry, "127.0.0.1", 0, &r->diag), 0);
+    assert_int_equal(
+        djp__prometheus_http_start(&r->listener, r->registry, "127.0.0.1", 0, &r->diag), 0);
     assert_true(djp__prometheus_http_port(r->listener) > 0);
 }
 
@@ -64,15 +65,16 @@ connect_to(int port)
     return fd;
 }
 
-/* Sends a request with "Connection: close" and reads everything, for 10 seconds at most. The caller frees. */
+/* Sends a request with "Connection: close" and reads everything, for 10 seconds at most. The caller
+ * frees. */
 static char *
 ask(int port, const char *line, const char *headers, size_t *size)
 {
     char request[1024];
     int fd = connect_to(port);
     assert_true(fd >= 0);
-    int length =
-        snprintf(request, sizeof request, "%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\n", line, headers);
+    int length = snprintf(request, sizeof request,
+                          "%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\n", line, headers);
     assert_int_equal(send(fd, request, (size_t)length, MSG_NOSIGNAL), length);
     char *answer = calloc(1, 1 << 20);
     *size = 0;
@@ -112,13 +114,15 @@ requests_are_answered(void **state)
     assert_answer(port, "GET /metrics", "", "HTTP/1.1 200",
                   "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n");
     assert_answer(port, "GET /metrics?name[]=f", "", "HTTP/1.1 200", "f_total");
-    assert_answer(port, "GET /metrics", "Accept: application/openmetrics-text\r\n", "HTTP/1.1 200", "# EOF\n");
+    assert_answer(port, "GET /metrics", "Accept: application/openmetrics-text\r\n", "HTTP/1.1 200",
+                  "# EOF\n");
     assert_answer(port, "GET /metrics", "Accept: application/openmetrics-text\r\n", "HTTP/1.1 200",
                   "Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n");
     assert_answer(port, "GET /", "", "HTTP/1.1 404", "");
     assert_answer(port, "GET /healthz", "", "HTTP/1.1 404", "");
     assert_answer(port, "GET /metrics/", "", "HTTP/1.1 404", "");
-    assert_answer(port, "POST /metrics", "Content-Length: 5\r\n\r\nhello", "HTTP/1.1 405", "Allow: GET, HEAD");
+    assert_answer(port, "POST /metrics", "Content-Length: 5\r\n\r\nhello", "HTTP/1.1 405",
+                  "Allow: GET, HEAD");
     assert_answer(port, "DELETE /metrics", "", "HTTP/1.1 405", "");
     size_t size;
     char *head = ask(port, "HEAD /metrics", "", &size);
@@ -136,9 +140,11 @@ gzip_is_used_when_accepted(void **state)
     rig r;
     rig_start(&r);
     int port = djp__prometheus_http_port(r.listener);
-    static const char *const no[] = {"", "Accept-Encoding: identity\r\n", "Accept-Encoding: gzip;q=0\r\n",
-                                     "Accept-Encoding: *;q=1, gzip;q=0.0\r\n", "Accept-Encoding: ,;;q=\r\n"};
-    static const char *const yes[] = {"Accept-Encoding: gzip\r\n", "Accept-Encoding: br, GZIP;q=0.5\r\n",
+    static const char *const no[] = {
+        "", "Accept-Encoding: identity\r\n", "Accept-Encoding: gzip;q=0\r\n",
+        "Accept-Encoding: *;q=1, gzip;q=0.0\r\n", "Accept-Encoding: ,;;q=\r\n"};
+    static const char *const yes[] = {"Accept-Encoding: gzip\r\n",
+                                      "Accept-Encoding: br, GZIP;q=0.5\r\n",
                                       "Accept-Encoding: *\r\n"};
     size_t size;
     for (int i = 0; i < 5; i++) {
@@ -147,10 +153,12 @@ gzip_is_used_when_accepted(void **state)
         free(answer);
     }
     for (int i = 0; i < 3; i++) {
-        char *answer = ask(port, "GET /metrics", yes[i], &size), *body = strstr(answer, "\r\n\r\n") + 4;
+        char *answer = ask(port, "GET /metrics", yes[i], &size),
+             *body = strstr(answer, "\r\n\r\n") + 4;
         assert_non_null(strstr(answer, "Content-Encoding: gzip\r\n"));
         char *text = calloc(1, 1 << 20);
-        z_stream stream = {.next_in = (Bytef *)body, .avail_in = (uInt)(size - (size_t)(body - answer))};
+        z_stream stream = {.next_in = (Bytef *)body,
+                           .avail_in = (uInt)(size - (size_t)(body - answer))};
         stream.next_out = (Bytef *)text;
         stream.avail_out = (1 << 20) - 1;
         assert_int_equal(inflateInit2(&stream, 15 + 16), Z_OK);
@@ -202,7 +210,8 @@ a_scrape_is_answered_while_slow_clients_hang(void **state)
 {
     (void)state;
     enum { CROWD = 200 };
-    static const char *const beginnings[] = {"", "GET /metr", "GET /metrics HTTP/1.1\r\nHost: x\r\nX-Slow: "};
+    static const char *const beginnings[] = {"", "GET /metr",
+                                             "GET /metrics HTTP/1.1\r\nHost: x\r\nX-Slow: "};
     rig r;
     int crowd[CROWD];
     rig_start(&r);
@@ -216,7 +225,8 @@ a_scrape_is_answered_while_slow_clients_hang(void **state)
         }
         for (int i = 0; i < 5; i++) {
             for (int k = 0; k < CROWD; k++) {
-                send(crowd[k], "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT); /* a byte now and then buys no time */
+                /* a byte now and then buys no time */
+                send(crowd[k], "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
             }
             size_t size;
             char *answer = ask(port, "GET /metrics", "", &size);
@@ -238,13 +248,17 @@ a_port_in_use_is_one_warning(void **state)
     rig_start(&r);
     djp__prometheus_http *second = (djp__prometheus_http *)1;
     int port = djp__prometheus_http_port(r.listener);
-    assert_int_equal(djp__prometheus_http_start(&second, r.registry, "127.0.0.1", port, &r.diag), DJP_EIO);
+    assert_int_equal(djp__prometheus_http_start(&second, r.registry, "127.0.0.1", port, &r.diag),
+                     DJP_EIO);
     assert_null(second);
     assert_int_equal(r.warnings, 1);
-    assert_int_equal(djp__prometheus_http_start(&second, r.registry, "300.1.1.1", 0, &r.diag), DJP_EINVAL);
+    assert_int_equal(djp__prometheus_http_start(&second, r.registry, "300.1.1.1", 0, &r.diag),
+                     DJP_EINVAL);
     assert_int_equal(r.warnings, 2);
-    assert_int_equal(djp__prometheus_http_start(&second, r.registry, "127.0.0.1", 70000, &r.diag), DJP_EINVAL);
-    assert_int_equal(djp__prometheus_http_start(&second, NULL, "127.0.0.1", 0, &r.diag), DJP_EINVAL);
+    assert_int_equal(djp__prometheus_http_start(&second, r.registry, "127.0.0.1", 70000, &r.diag),
+                     DJP_EINVAL);
+    assert_int_equal(djp__prometheus_http_start(&second, NULL, "127.0.0.1", 0, &r.diag),
+                     DJP_EINVAL);
     assert_int_equal(djp__prometheus_http_port(NULL), 0);
     djp__prometheus_http_stop(NULL);
     rig_stop(&r);
@@ -291,14 +305,18 @@ failing_allocations_are_answered(void **state)
     rig_start(&r);
     djp__prometheus_http *second = NULL;
     djp__alloc_fail_after(1);
-    assert_int_equal(djp__prometheus_http_start(&second, r.registry, "127.0.0.1", 0, &r.diag), DJP_ENOMEM);
-    assert_answer(djp__prometheus_http_port(r.listener), "GET /metrics", "", "HTTP/1.1 503", "out of memory");
+    assert_int_equal(djp__prometheus_http_start(&second, r.registry, "127.0.0.1", 0, &r.diag),
+                     DJP_ENOMEM);
+    assert_answer(djp__prometheus_http_port(r.listener), "GET /metrics", "", "HTTP/1.1 503",
+                  "out of memory");
     djp__alloc_fail_after(0);
-    assert_answer(djp__prometheus_http_port(r.listener), "GET /metrics", "", "HTTP/1.1 200", "f_total");
+    assert_answer(djp__prometheus_http_port(r.listener), "GET /metrics", "", "HTTP/1.1 200",
+                  "f_total");
     rig_stop(&r);
 }
 
-/* As people write IPv6 addresses, and both families behind the unspecified one where the machine has them. */
+/* As people write IPv6 addresses, and both families behind the unspecified one where the machine
+ * has them. */
 static void
 hosts_may_be_written_in_brackets(void **state)
 {

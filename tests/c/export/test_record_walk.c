@@ -1,4 +1,5 @@
-/* Reading items: bounds, keys that nobody interned, the last of equal keys, and memory that fails. */
+/* Reading items: bounds, keys that nobody interned, the last of equal keys, and memory that
+ * fails. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +19,8 @@ typedef struct walk_items {
 } walk_items;
 
 static void
-walk_put(walk_items *items, unsigned kind, djp_key key, unsigned type, const void *payload, size_t size)
+walk_put(walk_items *items, unsigned kind, djp_key key, unsigned type, const void *payload,
+         size_t size)
 {
     djp_item head = {key, djp_item_head(kind, type, size)};
     char *at = (char *)items->words + items->size;
@@ -127,7 +129,8 @@ a_map_needs_pairs(void **state)
     assert_int_equal(djp__walk_map(&walk, 0, (uint32_t)items.size).count, 0);
     assert_int_equal(walk.error, DJP_EPROTO);
     walk_start(&items);
-    assert_int_equal(djp__walk_map(&walk, 16, (uint32_t)items.size).count, 0); /* a key without a value */
+    /* a key without a value */
+    assert_int_equal(djp__walk_map(&walk, 16, (uint32_t)items.size).count, 0);
     assert_int_equal(walk.error, DJP_EPROTO);
 }
 
@@ -138,8 +141,9 @@ scalars_have_eight_bytes(void **state)
         unsigned type;
         size_t size;
         int good;
-    } cases[] = {{DJP_BOOL, 8, 1},   {DJP_BOOL, 4, 0},   {DJP_INT, 8, 1},   {DJP_INT, 0, 0},  {DJP_DOUBLE, 8, 1},
-                 {DJP_DOUBLE, 7, 0}, {DJP_STRING, 3, 1}, {DJP_EMPTY, 0, 1}, {DJP_BYTES, 0, 1}};
+    } cases[] = {{DJP_BOOL, 8, 1},   {DJP_BOOL, 4, 0},   {DJP_INT, 8, 1},
+                 {DJP_INT, 0, 0},    {DJP_DOUBLE, 8, 1}, {DJP_DOUBLE, 7, 0},
+                 {DJP_STRING, 3, 1}, {DJP_EMPTY, 0, 1},  {DJP_BYTES, 0, 1}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         djp_item item = {0, djp_item_head(DJP_ITEM_ATTRIBUTE, cases[i].type, cases[i].size)};
@@ -170,9 +174,12 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keys_are_checked_and_learned),      cmocka_unit_test(items_that_do_not_fit_are_damage),
-        cmocka_unit_test(the_last_of_equal_map_keys_counts), cmocka_unit_test(a_map_needs_pairs),
-        cmocka_unit_test(scalars_have_eight_bytes),          cmocka_unit_test(memory_that_fails_is_no_damage),
+        cmocka_unit_test(keys_are_checked_and_learned),
+        cmocka_unit_test(items_that_do_not_fit_are_damage),
+        cmocka_unit_test(the_last_of_equal_map_keys_counts),
+        cmocka_unit_test(a_map_needs_pairs),
+        cmocka_unit_test(scalars_have_eight_bytes),
+        cmocka_unit_test(memory_that_fails_is_no_damage),
     };
     djp__walk_init(&walk);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -155,7 +155,8 @@ depth_is_bounded(void **state)
 static void
 several_values_in_their_order(void **state)
 {
-    djp_value items[2] = {{.type = DJP_INT, .as.integer = 1}, {.type = DJP_STRING, .as.text = {"x", 1}}};
+    djp_value items[2] = {{.type = DJP_INT, .as.integer = 1},
+                          {.type = DJP_STRING, .as.text = {"x", 1}}};
     djp_attribute attributes[] = {{{"a", 1}, {.type = DJP_ARRAY, .as.array = {items, 2}}},
                                   {{"a", 1}, {.type = DJP_ARRAY, .as.array = {NULL, 2}}},
                                   {{"\xff", 1}, {.type = DJP_MAP, .as.map = {NULL, 2}}}};

@@ -1,4 +1,5 @@
-/* Whole lines on a shared pipe: pieces end with lines, and a pipe that is not empty is waited for. */
+/* Whole lines on a shared pipe: pieces end with lines, and a pipe that is not empty is waited
+ * for. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,7 +48,8 @@ pieces_end_with_lines(void **state)
     }
     assert_int_equal(djp__shared_pipe_piece(pipe_ends[1], data, PIPE_MOST), PIPE_MOST);
     assert_int_equal(djp__shared_pipe_piece(pipe_ends[1], data, 50), 50);
-    assert_int_equal(djp__shared_pipe_piece(pipe_ends[1], data, sizeof data), PIPE_MOST / 100 * 100);
+    assert_int_equal(djp__shared_pipe_piece(pipe_ends[1], data, sizeof data),
+                     PIPE_MOST / 100 * 100);
 }
 
 static void
@@ -102,9 +104,12 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(pieces_end_with_lines, pipe_open, pipe_close),
-        cmocka_unit_test_setup_teardown(a_long_line_is_one_piece_and_makes_room, pipe_open, pipe_close),
-        cmocka_unit_test_setup_teardown(an_empty_pipe_is_ready_and_a_full_one_is_waited_for, pipe_open, pipe_close),
-        cmocka_unit_test_setup_teardown(a_pipe_without_a_reader_is_not_waited_for, pipe_open, pipe_close),
+        cmocka_unit_test_setup_teardown(a_long_line_is_one_piece_and_makes_room, pipe_open,
+                                        pipe_close),
+        cmocka_unit_test_setup_teardown(an_empty_pipe_is_ready_and_a_full_one_is_waited_for,
+                                        pipe_open, pipe_close),
+        cmocka_unit_test_setup_teardown(a_pipe_without_a_reader_is_not_waited_for, pipe_open,
+                                        pipe_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

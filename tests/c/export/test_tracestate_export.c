@@ -1,4 +1,5 @@
-/* The tracestate of an exported span: the threshold in its "ot" member, everything else as it came. */
+/* The tracestate of an exported span: the threshold in its "ot" member, everything else as it
+ * came. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* Protobuf written backwards: numbers at every length, copies of every size, and what the bytes are. */
+/* Protobuf written backwards: numbers at every length, copies of every size, and what the bytes
+ * are. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* What is recorded of a request: names, attributes, status rules and metrics, under each naming convention. Spans are
- * read back from the memory exporter with the generated protobuf code. */
+/* What is recorded of a request: names, attributes, status rules and metrics, under each naming
+ * convention. Spans are read back from the memory exporter with the generated protobuf code. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 #include "json.h"
 
 #define SECOND UINT64_C(1000000000)
-#define TEXT(literal) ((djp_text){literal, sizeof(literal) - 1})
+#define TEXT(literal) ((djp_text){literal, sizeof literal - 1})
 
 typedef struct fixture {
     djp_sdk *sdk;
@@ -41,8 +41,9 @@ fixture_init_at(fixture *it, const char *semconv, const char *backend, const cha
     };
     const djp_sdk_language language = {"test", "test", "1"};
     djp_options options;
-    memset(it, 0, sizeof(*it));
-    assert_int_equal(djp_config_resolve(&options, no_variables, NULL, overrides, 6, "test", NULL, NULL), 0);
+    memset(it, 0, sizeof *it);
+    assert_int_equal(
+        djp_config_resolve(&options, no_variables, NULL, overrides, 6, "test", NULL, NULL), 0);
     assert_int_equal(djp_sdk_new(&it->sdk, &options, &language, NULL, NULL), 0);
     djp_options_fini(&options);
     assert_int_equal(djp_http_server_new(&it->server, it->sdk), 0);
@@ -78,7 +79,8 @@ shows(fixture *it, const char *line)
 {
     size_t size;
     djp_free(it->text);
-    assert_int_equal(djp_registry_expose(&it->text, &size, djp_sdk_registry(it->sdk), DJP_TEXT_0_0_4), 0);
+    assert_int_equal(
+        djp_registry_expose(&it->text, &size, djp_sdk_registry(it->sdk), DJP_TEXT_0_0_4), 0);
     return strstr(it->text, line) != NULL;
 }
 
@@ -92,9 +94,9 @@ sink_add(sink *out, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int size = vsnprintf(out->text + out->used, sizeof(out->text) - out->used, format, arguments);
+    int size = vsnprintf(out->text + out->used, sizeof out->text - out->used, format, arguments);
     va_end(arguments);
-    assert_in_range(size, 0, sizeof(out->text) - out->used - 1);
+    assert_in_range(size, 0, sizeof out->text - out->used - 1);
     out->used += (size_t)size;
 }
 
@@ -132,7 +134,8 @@ exported(fixture *it)
         uint32_t length;
         memcpy(&length, data + at, 4);
         Djp__Otlp__V1__ExportTraceServiceRequest *request =
-            djp__otlp__v1__export_trace_service_request__unpack(NULL, length, (const uint8_t *)data + at + 4);
+            djp__otlp__v1__export_trace_service_request__unpack(NULL, length,
+                                                                (const uint8_t *)data + at + 4);
         assert_non_null(request);
         for (size_t i = 0; i < request->resource_spans[0]->scope_spans[0]->n_spans; i++) {
             sink_add_span(&out, request->resource_spans[0]->scope_spans[0]->spans[i]);
@@ -151,15 +154,18 @@ test_documented_names(void **state)
     fixture it;
     const char *text;
     fixture_init(&it, "", "hybrid");
-    djp_http_result result = {.method = TEXT("GET"), .route = TEXT("/a/{b}"), .status = 200, .request_bytes = 10};
+    djp_http_result result = {
+        .method = TEXT("GET"), .route = TEXT("/a/{b}"), .status = 200, .request_bytes = 10};
     assert_int_equal(record(&it, result), 200);
     text = exported(&it);
     assert_non_null(strstr(text, "http.server|0;"));
     assert_non_null(strstr(text, "http.route=/a/{b};"));
-    assert_non_null(strstr(text, "http.method=GET;http.status_code=200;http.duration_seconds=0.25;"));
-    assert_true(shows(&it, "http_requests_total{method=\"GET\",endpoint=\"/a/{b}\",status_code=\"200\"} 1\n"));
-    assert_true(
-        shows(&it, "http_request_duration_seconds_sum{method=\"GET\",endpoint=\"/a/{b}\",status_code=\"200\"} 0.25\n"));
+    assert_non_null(
+        strstr(text, "http.method=GET;http.status_code=200;http.duration_seconds=0.25;"));
+    assert_true(shows(
+        &it, "http_requests_total{method=\"GET\",endpoint=\"/a/{b}\",status_code=\"200\"} 1\n"));
+    assert_true(shows(&it, "http_request_duration_seconds_sum{method=\"GET\",endpoint=\"/a/"
+                           "{b}\",status_code=\"200\"} 0.25\n"));
     assert_true(shows(&it, "http_request_size_bytes_sum{method=\"GET\",endpoint=\"/a/{b}\"} 10\n"));
     fixture_fini(&it);
 }
@@ -171,13 +177,16 @@ test_stable_names(void **state)
     fixture it;
     const char *text;
     fixture_init(&it, "http", "hybrid");
-    djp_http_result result = {
-        .method = TEXT("BREW"), .scheme = TEXT("https"), .version = TEXT("2"), .status = 503, .request_bytes = -1};
+    djp_http_result result = {.method = TEXT("BREW"),
+                              .scheme = TEXT("https"),
+                              .version = TEXT("2"),
+                              .status = 503,
+                              .request_bytes = -1};
     assert_int_equal(record(&it, result), 503);
     text = exported(&it);
     assert_non_null(strstr(text, "HTTP|2;"));
-    assert_non_null(
-        strstr(text, "http.request.method=_OTHER;http.request.method_original=BREW;http.response.status_code=503;"));
+    assert_non_null(strstr(text, "http.request.method=_OTHER;http.request.method_original=BREW;"
+                                 "http.response.status_code=503;"));
     assert_non_null(strstr(text, "url.path=/REDACTED;error.type=503;"));
     assert_null(strstr(text, "http.status_code"));
     result.method = TEXT("GET /secret HTTP/1.1"); /* no method: nothing of it may leave */
@@ -235,7 +244,8 @@ test_status_without_a_response(void **state)
     assert_non_null(strstr(text, "http.client_disconnected=1;"));
     assert_null(strstr(text, "http.status_code"));
     assert_null(strstr(text, "http.route"));
-    assert_true(shows(&it, "http_requests_total{method=\"GET\",endpoint=\"unmatched\",status_code=\"499\"} 1\n"));
+    assert_true(shows(
+        &it, "http_requests_total{method=\"GET\",endpoint=\"unmatched\",status_code=\"499\"} 1\n"));
     assert_false(shows(&it, "http_request_size_bytes"));
     fixture_fini(&it);
 }
@@ -247,7 +257,8 @@ test_websockets_have_a_span_only(void **state)
     fixture it;
     const char *text;
     fixture_init(&it, "http/dup", "hybrid");
-    djp_http_result result = {.type = DJP_HTTP_WEBSOCKET, .method = TEXT("GET"), .route = TEXT("/ws"), .status = 101};
+    djp_http_result result = {
+        .type = DJP_HTTP_WEBSOCKET, .method = TEXT("GET"), .route = TEXT("/ws"), .status = 101};
     assert_int_equal(record(&it, result), 101);
     text = exported(&it);
     assert_non_null(strstr(text, "websocket|0;"));
@@ -267,7 +278,8 @@ test_metrics_without_traces_and_the_reverse(void **state)
     fixture_init(&it, "", "prom");
     assert_null(djp_http_server_start(&result.start_ns, it.server, DJP_HTTP_REQUEST, NULL));
     assert_int_equal(record(&it, result), 200);
-    assert_true(shows(&it, "http_requests_total{method=\"GET\",endpoint=\"unmatched\",status_code=\"200\"} 1\n"));
+    assert_true(shows(
+        &it, "http_requests_total{method=\"GET\",endpoint=\"unmatched\",status_code=\"200\"} 1\n"));
     fixture_fini(&it);
     fixture_init(&it, "", "otel");
     assert_int_equal(record(&it, result), 200);
@@ -283,9 +295,10 @@ test_odd_numbers(void **state)
     fixture it;
     fixture_init(&it, "http", "hybrid");
     static char longest[100000];
-    memset(longest, 'x', sizeof(longest));
+    memset(longest, 'x', sizeof longest);
     djp_http_result result = {.status = 99999, .request_bytes = INT64_MIN};
-    result.route = result.method = result.scheme = result.error_type = (djp_text){longest, sizeof(longest)};
+    result.route = result.method = result.scheme = result.error_type =
+        (djp_text){longest, sizeof longest};
     assert_int_equal(record(&it, result), 99999);
     result.status = -7;
     record(&it, result);
@@ -324,23 +337,27 @@ has_exemplar(fixture *it, const char *line)
     return exemplar != NULL && exemplar < end;
 }
 
-/* An exemplar leads to a trace that is exported: the failing one's at any ratio, and none of those that were dropped. */
+/* An exemplar leads to a trace that is exported: the failing one's at any ratio, and none of those
+ * that were dropped. */
 static void
 test_exemplars_of_rescued_requests(void **state)
 {
     (void)state;
     fixture it;
     fixture_init_at(&it, "", "hybrid", "1e-12");
-    djp_http_result result = {.method = TEXT("GET"), .route = TEXT("/a"), .status = 200, .request_bytes = -1};
+    djp_http_result result = {
+        .method = TEXT("GET"), .route = TEXT("/a"), .status = 200, .request_bytes = -1};
     record(&it, result);
     result.status = 503;
     record(&it, result);
-    const char *good = "endpoint=\"/a\",status_code=\"200\"", *bad = "endpoint=\"/a\",status_code=\"503\"";
+    const char *good = "endpoint=\"/a\",status_code=\"200\"",
+               *bad = "endpoint=\"/a\",status_code=\"503\"";
     char line[200];
     for (int failed = 0; failed < 2; failed++) {
         snprintf(line, sizeof line, "http_requests_total{method=\"GET\",%s", failed ? bad : good);
         assert_int_equal(has_exemplar(&it, line), failed);
-        snprintf(line, sizeof line, "http_request_duration_seconds_bucket{method=\"GET\",%s,le=\"0.25\"}",
+        snprintf(line, sizeof line,
+                 "http_request_duration_seconds_bucket{method=\"GET\",%s,le=\"0.25\"}",
                  failed ? bad : good);
         assert_int_equal(has_exemplar(&it, line), failed);
     }
@@ -411,7 +428,7 @@ result_of(const json *given)
                               .failed = failed,
                               .disconnected = strncmp(behaviour, "leave", 5) == 0};
     const char *body = json_string(json_get(given, "body"), NULL);
-    result.request_bytes = body ? (int64_t)strlen(body) : -1;
+    result.request_bytes = body != NULL ? (int64_t)strlen(body) : -1;
     return result;
 }
 
@@ -423,19 +440,23 @@ check_case(const json *given, int stable)
     fixture_init(&it, stable ? "http" : "", "hybrid");
     record(&it, result_of(given));
     const char *text = exported(&it), *status = json_string(json_get(given, "span_status"), "");
-    const json *attributes = json_get(given, stable ? "stable" : "old"), *labels = json_get(given, "metrics");
-    snprintf(line, sizeof line, "%s|%d;", stable ? json_string(json_get(given, "stable_name"), "") : "http.server",
+    const json *attributes = json_get(given, stable ? "stable" : "old"),
+               *labels = json_get(given, "metrics");
+    snprintf(line, sizeof line, "%s|%d;",
+             stable ? json_string(json_get(given, "stable_name"), "") : "http.server",
              strcmp(status, "error") == 0 ? 2 : 0);
     assert_memory_equal(text, line, strlen(line));
     for (size_t i = 0; i < json_count(attributes); i++) {
         assert_attribute(text, attributes->keys[i], &attributes->items[i]);
     }
-    snprintf(line, sizeof line, "http_requests_total{method=\"%s\",endpoint=\"%s\",status_code=\"%s\"} 1\n",
+    snprintf(line, sizeof line,
+             "http_requests_total{method=\"%s\",endpoint=\"%s\",status_code=\"%s\"} 1\n",
              json_string(json_at(labels, 0), ""), json_string(json_at(labels, 1), ""),
              json_string(json_at(labels, 2), ""));
     assert_true(shows(&it, line));
     if (!json_is_null(json_get(given, "size"))) {
-        snprintf(line, sizeof line, "http_request_size_bytes_sum{method=\"%s\",endpoint=\"%s\"} %g\n",
+        snprintf(line, sizeof line,
+                 "http_request_size_bytes_sum{method=\"%s\",endpoint=\"%s\"} %g\n",
                  json_string(json_at(labels, 0), ""), json_string(json_at(labels, 1), ""),
                  json_number(json_get(given, "size"), -1));
         assert_true(shows(&it, line));

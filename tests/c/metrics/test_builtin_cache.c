@@ -1,5 +1,5 @@
-/* The cache of routes: which requests share an entry, what is kept and what is made anew, endpoints of
- * every length, statuses and methods at their edges. */
+/* The cache of routes: which requests share an entry, what is kept and what is made anew, endpoints
+ * of every length, statuses and methods at their edges. */
 #include "metrics_fixture.h"
 
 #include "metrics/builtin.h"
@@ -27,15 +27,16 @@ rig_fini(rig *r)
 static void
 request(rig *r, const char *method, const char *endpoint, int status)
 {
-    djp_builtin_http_request(r->builtin, (djp_text){method, strlen(method)}, (djp_text){endpoint, strlen(endpoint)},
-                             status, 1000000, -1, NULL);
+    djp_builtin_http_request(r->builtin, (djp_text){method, strlen(method)},
+                             (djp_text){endpoint, strlen(endpoint)}, status, 1000000, -1, NULL);
 }
 
 static int
 routes_kept(const rig *r)
 {
     int count = 0;
-    for (djp__builtin_route *route = djp_load_relaxed(&r->builtin->routes); route; route = route->next) {
+    for (djp__builtin_route *route = djp_load_relaxed(&r->builtin->routes); route;
+         route = route->next) {
         count++;
     }
     return count;
@@ -44,8 +45,10 @@ routes_kept(const rig *r)
 static double
 requests_of(rig *r, const char *method, const char *endpoint, const char *status)
 {
-    djp_text labels[3] = {{method, strlen(method)}, {endpoint, strlen(endpoint)}, {status, strlen(status)}};
-    return djp_series_value(djp_family_series(djp_builtin_family(r->builtin, "http_requests_total"), labels));
+    djp_text labels[3] = {
+        {method, strlen(method)}, {endpoint, strlen(endpoint)}, {status, strlen(status)}};
+    return djp_series_value(
+        djp_family_series(djp_builtin_family(r->builtin, "http_requests_total"), labels));
 }
 
 static void
@@ -148,7 +151,8 @@ a_full_cache_loses_nothing(void **state)
             request(&r, "GET", endpoint, 200);
         }
     }
-    assert_true(routes_kept(&r) <= (int)DJP__BUILTIN_CACHE && routes_kept(&r) > (int)DJP__BUILTIN_CACHE * 9 / 10);
+    assert_true(routes_kept(&r) <= (int)DJP__BUILTIN_CACHE &&
+                routes_kept(&r) > (int)DJP__BUILTIN_CACHE * 9 / 10);
     for (int i = 0; i < ROUTES; i += 97) {
         snprintf(endpoint, sizeof endpoint, "/%d", i);
         assert_true(requests_of(&r, "GET", endpoint, "200") == 2);
@@ -205,7 +209,8 @@ sizes_and_durations_may_be_unknown(void **state)
     djp_builtin_http_request(r.builtin, get, endpoint, 200, DJP_DURATION_UNKNOWN - 1, 0, NULL);
     assert_int_equal(fixture_counters(r.registry).dropped, 1);
     fixture_assert_shows(r.registry, DJP_TEXT_0_0_4,
-                         "http_request_duration_seconds_count{method=\"GET\",endpoint=\"/\",status_code=\"200\"} 1\n");
+                         "http_request_duration_seconds_count{method=\"GET\",endpoint=\"/"
+                         "\",status_code=\"200\"} 1\n");
     fixture_assert_shows(r.registry, DJP_TEXT_0_0_4,
                          "http_request_size_bytes_sum{method=\"GET\",endpoint=\"/\"} 0\n"
                          "http_request_size_bytes_count{method=\"GET\",endpoint=\"/\"} 1\n");
@@ -241,7 +246,8 @@ recordings_by_name_are_checked(void **state)
     };
     uint64_t lost = 0;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        int result = djp_builtin_record(r.builtin, cases[i].name, labels, cases[i].labels, cases[i].value, NULL);
+        int result = djp_builtin_record(r.builtin, cases[i].name, labels, cases[i].labels,
+                                        cases[i].value, NULL);
         if ((result == 0) != cases[i].good) {
             fail_msg("case %zu", i);
         }
@@ -251,8 +257,10 @@ recordings_by_name_are_checked(void **state)
     assert_true(djp_builtin_record(NULL, "queue_depth", labels, 1, 1, NULL) < 0);
     assert_true(djp_builtin_record(r.builtin, NULL, labels, 1, 1, NULL) < 0);
     fixture_assert_shows(r.registry, DJP_TEXT_0_0_4, "queue_depth{queue_name=\"a\"} -3\n");
-    fixture_assert_shows(r.registry, DJP_TEXT_0_0_4, "queue_job_failures_total{error_type=\"a\"} 4\n");
-    fixture_assert_shows(r.registry, DJP_TEXT_0_0_4, "queue_job_latency_seconds_count{job_type=\"a\"} 1\n");
+    fixture_assert_shows(r.registry, DJP_TEXT_0_0_4,
+                         "queue_job_failures_total{error_type=\"a\"} 4\n");
+    fixture_assert_shows(r.registry, DJP_TEXT_0_0_4,
+                         "queue_job_latency_seconds_count{job_type=\"a\"} 1\n");
     fixture_assert_shows(r.registry, DJP_TEXT_0_0_4, "workflow_cost_usd_total 1.5\n");
     rig_fini(&r);
 }
@@ -298,7 +306,8 @@ a_taken_family_is_not_asked_for_again(void **state)
     for (int i = 0; i < 3; i++) {
         request(&r, "GET", "/a", 200);
         assert_int_equal(routes_kept(&r), 1);
-        assert_int_equal(fixture_counters(r.registry).dropped, i + 1); /* its recordings are lost, and counted */
+        /* its recordings are lost, and counted */
+        assert_int_equal(fixture_counters(r.registry).dropped, i + 1);
     }
     assert_int_equal(taken, 1);
     assert_true(requests_of(&r, "GET", "/a", "200") == 3);

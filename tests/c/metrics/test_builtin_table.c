@@ -25,7 +25,13 @@ static const row rows[] = {
      "method endpoint status_code ",
      "service method path ",
      {0}},
-    {"http_requests_total", NULL, DJP_COUNTER, "", "method endpoint status_code ", "service method path status ", {0}},
+    {"http_requests_total",
+     NULL,
+     DJP_COUNTER,
+     "",
+     "method endpoint status_code ",
+     "service method path status ",
+     {0}},
     {"http_request_size_bytes",
      NULL,
      DJP_HISTOGRAM,
@@ -98,7 +104,8 @@ every_family_is_as_documented(void **state)
         joined(found->path_labels, rows[i].path_labels);
         size_t count = 0;
         while (count < 13 && rows[i].bounds[count] != 0) {
-            assert_true(count < found->bucket_count && found->buckets[count] == rows[i].bounds[count]);
+            assert_true(count < found->bucket_count &&
+                        found->buckets[count] == rows[i].bounds[count]);
             count++;
         }
         assert_int_equal(found->bucket_count, count);
@@ -124,9 +131,10 @@ names_are_found_in_all_their_forms(void **state)
 static int
 means(const char *name, djp_metric_type type, const char *const *labels, size_t count)
 {
-    djp_family_options options = {.type = type, .name = name, .labels = labels, .label_count = count};
+    djp_family_options options = {
+        .type = type, .name = name, .labels = labels, .label_count = count};
     const djp__builtin_definition *found = djp__builtin_documented(&options);
-    return found ? (int)(found - djp__builtin_definitions) : -1;
+    return found != NULL ? (int)(found - djp__builtin_definitions) : -1;
 }
 
 /* Name, type and labels together, in one style or the other. */
@@ -143,15 +151,19 @@ declarations_mean_one_of_them_or_none(void **state)
     assert_int_equal(means("http_requests", DJP_COUNTER, path, 3), -1);
     assert_int_equal(means("http_requests", DJP_COUNTER, path, 5), -1);
     assert_int_equal(means("http_requests", DJP_GAUGE, plain, 3), -1);
-    assert_int_equal(means("http_request_duration_seconds", DJP_HISTOGRAM, path, 3), DJP__BUILTIN_DURATION);
+    assert_int_equal(means("http_request_duration_seconds", DJP_HISTOGRAM, path, 3),
+                     DJP__BUILTIN_DURATION);
     assert_int_equal(means("http_request_duration_seconds", DJP_HISTOGRAM, path, 4), -1);
     assert_int_equal(means("http_request_size_bytes", DJP_HISTOGRAM, plain, 2), DJP__BUILTIN_SIZE);
-    assert_int_equal(means("workflow_cost_usd", DJP_COUNTER, NULL, 0), (int)djp__builtin_find("workflow_cost_usd"));
+    assert_int_equal(means("workflow_cost_usd", DJP_COUNTER, NULL, 0),
+                     (int)djp__builtin_find("workflow_cost_usd"));
     assert_int_equal(means("workflow_cost_usd", DJP_COUNTER, plain, 1), -1);
     assert_int_equal(means("queue_depth", DJP_GAUGE, NULL, 0), -1);
     const char *queue[] = {"queue_name"}, *other[] = {"queue"};
-    assert_int_equal(means("queue_depth", DJP_GAUGE, queue, 1), (int)djp__builtin_find("queue_depth"));
-    assert_int_equal(means("queue_depth_total", DJP_GAUGE, queue, 1), (int)djp__builtin_find("queue_depth"));
+    assert_int_equal(means("queue_depth", DJP_GAUGE, queue, 1),
+                     (int)djp__builtin_find("queue_depth"));
+    assert_int_equal(means("queue_depth_total", DJP_GAUGE, queue, 1),
+                     (int)djp__builtin_find("queue_depth"));
     assert_int_equal(means("queue_depth", DJP_GAUGE, other, 1), -1);
     assert_int_equal(means("unknown", DJP_GAUGE, other, 1), -1);
 }

@@ -1,4 +1,5 @@
-/* Counters and gauges: what is added is what is read, what makes no sense is counted as dropped, from many threads as well. */
+/* Counters and gauges: what is added is what is read, what makes no sense is counted as dropped,
+ * from many threads as well. */
 #include "metrics_fixture.h"
 
 #include <float.h>
@@ -105,8 +106,10 @@ storm_record(void *argument)
     storm *s = argument;
     djp_span_context context = {{1, 2}, {3}, DJP_FLAG_SAMPLED, 0, NULL};
     for (int i = 0; i < ROUNDS; i++) {
-        djp_counter_add_with_context(fixture_numbered(s->counters, i % VALUES), i % 2 ? 1 : 0.5, &context);
-        djp_histogram_observe_with_context(fixture_numbered(s->histograms, i % VALUES), i % 7, &context);
+        djp_counter_add_with_context(fixture_numbered(s->counters, i % VALUES), i % 2 ? 1 : 0.5,
+                                     &context);
+        djp_histogram_observe_with_context(fixture_numbered(s->histograms, i % VALUES), i % 7,
+                                           &context);
         djp_gauge_add(fixture_numbered(s->gauges, i % 3), i % 2 ? 1 : -1);
     }
     return NULL;

@@ -38,12 +38,14 @@ one_a_second_is_enough_for_a_counter(void **state)
     djp__counter_add_at(c, 1, &sampled, 100 * SECOND);
     djp__counter_add_at(c, 2, &other, 101 * SECOND - 1);
     assert_true(djp__exemplar_load(&exemplar, r, c->entry, 0));
-    assert_true(exemplar.value == 1 && exemplar.unix_ns == 100 * SECOND && exemplar.trace_id[1] == 2);
+    assert_true(exemplar.value == 1 && exemplar.unix_ns == 100 * SECOND &&
+                exemplar.trace_id[1] == 2);
     assert_true(djp__exemplar_is_fresh(c, 0, 101 * SECOND - 1));
     assert_false(djp__exemplar_is_fresh(c, 0, 101 * SECOND));
     djp__counter_add_at(c, 3, &other, 101 * SECOND);
     assert_true(djp__exemplar_load(&exemplar, r, c->entry, 0));
-    assert_true(exemplar.value == 3 && exemplar.unix_ns == 101 * SECOND && exemplar.trace_id[0] == 9);
+    assert_true(exemplar.value == 3 && exemplar.unix_ns == 101 * SECOND &&
+                exemplar.trace_id[0] == 9);
     assert_true(djp_series_value(c) == 6);
     djp_counter_add_with_context(c, 4, &sampled); /* now */
     assert_true(djp__exemplar_load(&exemplar, r, c->entry, 0));
@@ -168,11 +170,11 @@ times_have_milliseconds(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char line[160];
         djp__histogram_observe_at(h, 1.5, &sampled, cases[i].ns);
-        snprintf(
-            line, sizeof line,
-            "h_bucket{le=\"2.0\"} %zu # {trace_id=\"01020000000000000000000000000000\",span_id=\"0300000000000000\"} "
-            "1.5 %s",
-            i + 1, cases[i].text);
+        snprintf(line, sizeof line,
+                 "h_bucket{le=\"2.0\"} %zu # "
+                 "{trace_id=\"01020000000000000000000000000000\",span_id=\"0300000000000000\"} "
+                 "1.5 %s",
+                 i + 1, cases[i].text);
         fixture_assert_shows(r, DJP_OPENMETRICS_1_0_0, line);
     }
     djp_registry_free(r);
@@ -182,9 +184,12 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_a_second_is_enough_for_a_counter), cmocka_unit_test(each_bucket_has_its_own),
-        cmocka_unit_test(an_exemplar_ends_with_its_series),     cmocka_unit_test(no_caller_waits_for_the_first_one),
-        cmocka_unit_test(a_full_segment_has_no_exemplars),      cmocka_unit_test(times_have_milliseconds),
+        cmocka_unit_test(one_a_second_is_enough_for_a_counter),
+        cmocka_unit_test(each_bucket_has_its_own),
+        cmocka_unit_test(an_exemplar_ends_with_its_series),
+        cmocka_unit_test(no_caller_waits_for_the_first_one),
+        cmocka_unit_test(a_full_segment_has_no_exemplars),
+        cmocka_unit_test(times_have_milliseconds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* The exposition, to the byte; numbers that read back equal. The official parsers judge it in tests/python. */
+/* The exposition, to the byte; numbers that read back equal. The official parsers judge it in
+ * tests/python. */
 #include "metrics_fixture.h"
 
 #include <math.h>
@@ -23,7 +24,8 @@ both_formats_to_the_byte(void **state)
     const char *labels[] = {"path", "code"};
     double bounds[] = {0.5, 1};
     djp_family *c, *g, *h;
-    djp_family_options co = {DJP_COUNTER, "req_total", "Re\"quests\\\nseen", "", labels, 2, NULL, 0};
+    djp_family_options co = {
+        DJP_COUNTER, "req_total", "Re\"quests\\\nseen", "", labels, 2, NULL, 0};
     djp_family_options ho = {DJP_HISTOGRAM, "lat_seconds", "Time", "seconds", labels, 1, bounds, 2};
     djp_family_options go = {DJP_GAUGE, "temp", NULL, NULL, NULL, 0, NULL, 0};
     assert_int_equal(djp_family_new(&c, r, &co), 0);
@@ -95,7 +97,8 @@ openmetrics_hides_sums_that_may_be_negative(void **state)
     djp_registry_free(r);
 }
 
-/* What OpenMetrics allows depends on the first bound: below 0 there may be values that make the sum fall. */
+/* What OpenMetrics allows depends on the first bound: below 0 there may be values that make the sum
+ * fall. */
 static void
 openmetrics_shows_sums_where_no_bound_is_negative(void **state)
 {
@@ -138,8 +141,10 @@ the_target_gives_way_to_the_application(void **state)
         if (names[i]) {
             fixture_family(r, DJP_GAUGE, names[i], 0);
         }
-        char *plain = fixture_expose(r, DJP_TEXT_0_0_4), *open = fixture_expose(r, DJP_OPENMETRICS_1_0_0);
-        static const char plain_head[] = "# HELP target_info Target metadata\n# TYPE target_info gauge\n";
+        char *plain = fixture_expose(r, DJP_TEXT_0_0_4),
+             *open = fixture_expose(r, DJP_OPENMETRICS_1_0_0);
+        static const char plain_head[] =
+            "# HELP target_info Target metadata\n# TYPE target_info gauge\n";
         static const char open_head[] = "# TYPE target info\n# HELP target Target metadata\n";
         static const char line[] = "target_info{a=\"b\"} 1\n";
         int shown = i == 0 || i == 3;

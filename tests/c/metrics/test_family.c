@@ -39,8 +39,11 @@ sample_names_never_meet(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         for (int turned = 0; turned < 2; turned++) {
             djp_registry *r = fixture_registry(0, 0);
-            assert_int_equal(define(r, turned ? cases[i].second : cases[i].first, turned ? cases[i].name : "a"), 0);
-            int result = define(r, turned ? cases[i].first : cases[i].second, turned ? "a" : cases[i].name);
+            assert_int_equal(
+                define(r, turned ? cases[i].second : cases[i].first, turned ? cases[i].name : "a"),
+                0);
+            int result =
+                define(r, turned ? cases[i].first : cases[i].second, turned ? "a" : cases[i].name);
             if (result != (cases[i].meets ? DJP_EEXIST : 0)) {
                 fail_msg("%s, %d", cases[i].name, turned);
             }
@@ -63,7 +66,9 @@ names_have_their_length(void **state)
         djp_family *family = NULL;
         djp_family_options options = {DJP_GAUGE, "labelled", "", "", labels, 1, NULL, 0};
         int result = djp_family_new(&family, r, &options);
-        assert_int_equal(result, size > DJP_LABEL_SIZE_MAX ? DJP_EINVAL : size == DJP_LABEL_SIZE_MAX ? DJP_EEXIST : 0);
+        assert_int_equal(result, size > DJP_LABEL_SIZE_MAX    ? DJP_EINVAL
+                                 : size == DJP_LABEL_SIZE_MAX ? DJP_EEXIST
+                                                              : 0);
     }
     assert_int_equal(define(r, DJP_GAUGE, "_"), 0);
     assert_int_equal(define(r, DJP_GAUGE, ":"), 0);
@@ -113,7 +118,8 @@ labels_have_their_number(void **state)
 }
 
 static int
-with_buckets(djp_registry *r, djp_family **family, const char *name, const double *bounds, size_t count)
+with_buckets(djp_registry *r, djp_family **family, const char *name, const double *bounds,
+             size_t count)
 {
     djp_family_options options = {DJP_HISTOGRAM, name, "", "", NULL, 0, bounds, count};
     return djp_family_new(family, r, &options);
@@ -150,7 +156,8 @@ buckets_have_their_number_and_order(void **state)
     assert_int_equal(with_buckets(r, &family, "none", bounds, 0), 0);
     assert_int_equal(family->entry->bucket_count, 0);
     djp_histogram_observe(djp_family_series(family, NULL), 7);
-    fixture_assert_shows(r, DJP_TEXT_0_0_4, "\nnone_bucket{le=\"+Inf\"} 1\nnone_sum 7\nnone_count 1\n");
+    fixture_assert_shows(r, DJP_TEXT_0_0_4,
+                         "\nnone_bucket{le=\"+Inf\"} 1\nnone_sum 7\nnone_count 1\n");
     bounds[3] = 2;
     assert_int_equal(with_buckets(r, &family, "equal", bounds, 4), DJP_EINVAL);
     bounds[3] = 1.5;
@@ -172,7 +179,8 @@ static void
 the_usual_buckets_are_those_of_the_document(void **state)
 {
     (void)state;
-    static const double usual[] = {0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.3, 0.5, 0.75, 1, 2, 2.5, 5, 7.5, 10};
+    static const double usual[] = {0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.3,
+                                   0.5,   0.75, 1,     2,    2.5,   5,   7.5,  10};
     djp_registry *r = fixture_registry(0, 0);
     djp_family *family = NULL, *same = NULL;
     assert_int_equal(with_buckets(r, &family, "usual", NULL, 0), 0);
@@ -193,12 +201,16 @@ heads_are_written_as_each_format_wants(void **state)
     options = (djp_family_options){DJP_GAUGE, "g", NULL, "", NULL, 0, NULL, 0};
     assert_int_equal(djp_family_new(&family, r, &options), 0);
     char *text = fixture_expose(r, DJP_TEXT_0_0_4);
-    assert_string_equal(text, "# HELP c_bytes_total a \"b\" \\\\ c\\nd\n# TYPE c_bytes_total counter\nc_bytes_total 1\n"
-                              "# HELP g \n# TYPE g gauge\n");
+    assert_string_equal(
+        text,
+        "# HELP c_bytes_total a \"b\" \\\\ c\\nd\n# TYPE c_bytes_total counter\nc_bytes_total 1\n"
+        "# HELP g \n# TYPE g gauge\n");
     djp_free(text);
     text = fixture_expose(r, DJP_OPENMETRICS_1_0_0);
-    assert_string_equal(text, "# HELP c_bytes a \\\"b\\\" \\\\ c\\nd\n# TYPE c_bytes counter\n# UNIT c_bytes bytes\n"
-                              "c_bytes_total 1\n# HELP g \n# TYPE g gauge\n# EOF\n");
+    assert_string_equal(
+        text,
+        "# HELP c_bytes a \\\"b\\\" \\\\ c\\nd\n# TYPE c_bytes counter\n# UNIT c_bytes bytes\n"
+        "c_bytes_total 1\n# HELP g \n# TYPE g gauge\n# EOF\n");
     djp_free(text);
     djp_registry_free(r);
 }
@@ -217,7 +229,8 @@ a_second_name_gives_way(void **state)
         if (taken) {
             assert_int_equal(define(r, DJP_COUNTER, "queue_depth_total"), 0);
         }
-        djp_family_options options = {DJP_GAUGE, taken ? "queue_depth_b" : "queue_depth", "", "", labels, 1, NULL, 0};
+        djp_family_options options = {
+            DJP_GAUGE, taken ? "queue_depth_b" : "queue_depth", "", "", labels, 1, NULL, 0};
         assert_int_equal(djp_family_new(&family, r, &options), 0);
         djp_gauge_set(djp_family_series(family, &value), 4);
         if (!taken) {

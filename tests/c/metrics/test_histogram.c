@@ -1,4 +1,5 @@
-/* Histograms: every value falls into the right bucket for every number of buckets, and exemplars are never torn. */
+/* Histograms: every value falls into the right bucket for every number of buckets, and exemplars
+ * are never torn. */
 #include "metrics_fixture.h"
 
 #include <math.h>
@@ -89,8 +90,10 @@ exemplars_come_from_sampled_spans_only(void **state)
     djp_registry *r = fixture_registry(0, 0);
     double bounds[] = {1, 2};
     djp_series *series = histogram_of(r, "h", bounds, 2);
-    djp_span_context unsampled = {{1}, {1}, 0, 0, NULL}, zero = {{0}, {1}, DJP_FLAG_SAMPLED, 0, NULL};
-    djp_span_context no_span = {{1}, {0}, DJP_FLAG_SAMPLED, 0, NULL}, good = {{1}, {2}, DJP_FLAG_SAMPLED, 0, NULL};
+    djp_span_context unsampled = {{1}, {1}, 0, 0, NULL},
+                     zero = {{0}, {1}, DJP_FLAG_SAMPLED, 0, NULL};
+    djp_span_context no_span = {{1}, {0}, DJP_FLAG_SAMPLED, 0, NULL},
+                     good = {{1}, {2}, DJP_FLAG_SAMPLED, 0, NULL};
     djp__exemplar exemplar;
     djp_histogram_observe_with_context(series, 1, &unsampled);
     djp_histogram_observe_with_context(series, 1, &zero);
@@ -101,9 +104,10 @@ exemplars_come_from_sampled_spans_only(void **state)
     assert_false(djp__exemplar_load(&exemplar, r, series->entry, 0));
     assert_true(djp__exemplar_load(&exemplar, r, series->entry, 1));
     assert_true(exemplar.value == 1.75 && exemplar.trace_id[0] == 1 && exemplar.span_id[0] == 2);
-    fixture_assert_shows(r, DJP_OPENMETRICS_1_0_0,
-                         "h_bucket{le=\"2.0\"} 5 # {trace_id=\"01000000000000000000000000000000\",span_id="
-                         "\"0200000000000000\"} 1.75 ");
+    fixture_assert_shows(
+        r, DJP_OPENMETRICS_1_0_0,
+        "h_bucket{le=\"2.0\"} 5 # {trace_id=\"01000000000000000000000000000000\",span_id="
+        "\"0200000000000000\"} 1.75 ");
     fixture_assert_hides(r, DJP_TEXT_0_0_4, "trace_id");
     djp_family_clear(series->family);
     series = djp_family_series(series->family, NULL);
@@ -145,7 +149,8 @@ exemplars_are_never_torn(void **state)
         assert_int_equal(pthread_create(&threads[i], NULL, write_exemplars, &tears[i]), 0);
     }
     int seen = 0;
-    /* A writer that lost its core in the middle keeps the slot closed for a while: wait for it rather than count tries. */
+    /* A writer that lost its core in the middle keeps the slot closed for a while: wait for it
+     * rather than count tries. */
     for (time_t end = time(NULL) + 20; seen < 50000 && time(NULL) < end;) {
         djp__exemplar exemplar;
         if (!djp__exemplar_load(&exemplar, r, series->entry, 0)) {

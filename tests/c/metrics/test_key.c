@@ -34,7 +34,8 @@ key_words(const djp__series_key *key)
 static int
 key_equal(const djp__series_key *a, const djp__series_key *b)
 {
-    return a->hash == b->hash && a->count == b->count && memcmp(key_words(a), key_words(b), a->count * 8) == 0;
+    return a->hash == b->hash && a->count == b->count &&
+           memcmp(key_words(a), key_words(b), a->count * 8) == 0;
 }
 
 static void

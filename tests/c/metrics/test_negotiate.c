@@ -1,4 +1,5 @@
-/* Content negotiation by the shared vectors, then by noise: every header gives a format and nothing is read out of bounds. */
+/* Content negotiation by the shared vectors, then by noise: every header gives a format and nothing
+ * is read out of bounds. */
 #include "metrics_fixture.h"
 
 #include <stdlib.h>
@@ -16,7 +17,8 @@ vectors_are_answered_as_written(void **state)
         const json *accept = json_get(json_at(cases, i), "accept");
         const char *format = json_string(json_get(json_at(cases, i), "format"), "");
         const char *text = json_string(accept, NULL);
-        djp_exposition chosen = djp_exposition_negotiate((djp_text){text, text ? accept->size : 0});
+        djp_exposition chosen =
+            djp_exposition_negotiate((djp_text){text, text != NULL ? accept->size : 0});
         if ((chosen == DJP_OPENMETRICS_1_0_0) != (strcmp(format, "openmetrics") == 0)) {
             print_error("%s: not %s\n", text, format);
             fail();
@@ -29,10 +31,12 @@ static void
 noise_is_harmless(void **state)
 {
     (void)state;
-    static const char parts[] = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain\"\\*/, ;=\xff";
+    static const char parts[] =
+        "application/openmetrics-text;version=1.0.0;q=0.5,text/plain\"\\*/, ;=\xff";
     for (int i = 0; i < 20000; i++) {
         size_t size = djp__rand64() % 200;
-        char *text = malloc(size + 1); /* exactly sized, so that a sanitizer sees one byte too many */
+        /* exactly sized, so that a sanitizer sees one byte too many */
+        char *text = malloc(size + 1);
         for (size_t k = 0; k < size; k++) {
             text[k] = parts[djp__rand64() % (sizeof parts - 1)];
         }

@@ -85,15 +85,16 @@ static void
 doubles_at_their_edges(void **state)
 {
     (void)state;
-    static const double values[] = {0.1,      0.2,    0.3,      1.0 / 3, 2.0 / 3, 0.5,      0.25,  1e-5,
-                                    9.9e-6,   1.1e-5, 0.999999, 1.0001,  1.5,     123.456,  99.99, 1e15 / 7,
-                                    1e16 / 3, 4.35,   5e-324,   DBL_MIN, DBL_MAX, 1e22,     1e23,  1.7e-300,
-                                    0.007,    2.675,  8.41e21,  1e-7,    1e300,   0.1 + 0.2};
+    static const double values[] = {
+        0.1,      0.2,    0.3,  1.0 / 3,  2.0 / 3, 0.5,      0.25,     1e-5, 9.9e-6, 1.1e-5,
+        0.999999, 1.0001, 1.5,  123.456,  99.99,   1e15 / 7, 1e16 / 3, 4.35, 5e-324, DBL_MIN,
+        DBL_MAX,  1e22,   1e23, 1.7e-300, 0.007,   2.675,    8.41e21,  1e-7, 1e300,  0.1 + 0.2};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         reads_back(values[i]);
         reads_back(-values[i]);
         reads_back(nextafter(values[i], 0));
-        reads_back(nextafter(values[i], INFINITY) < INFINITY ? nextafter(values[i], INFINITY) : values[i]);
+        reads_back(nextafter(values[i], INFINITY) < INFINITY ? nextafter(values[i], INFINITY)
+                                                             : values[i]);
     }
     for (int exponent = -30; exponent <= 56; exponent++) {
         double power = ldexp(1, exponent);

@@ -1,4 +1,5 @@
-/* The path normaliser by the shared vectors; short buffers, noise, and that normalising twice changes nothing. */
+/* The path normaliser by the shared vectors; short buffers, noise, and that normalising twice
+ * changes nothing. */
 #include "metrics_fixture.h"
 
 #include <stdlib.h>
@@ -130,7 +131,8 @@ ends_and_depths(void **state)
     becomes("/a/?b", "/a/");
     becomes("?a", "");
     becomes("/a/b/c/d/e/f/g/h/i/j", "/a/b/c/d/e/f/g/h/i/j");
-    becomes("/a/b/c/d/e/f/g/h/i/j/k", "/a/b/c/d/e/f/g/h/i/j/k"); /* with the empty one in front, twelve */
+    /* with the empty one in front, twelve */
+    becomes("/a/b/c/d/e/f/g/h/i/j/k", "/a/b/c/d/e/f/g/h/i/j/k");
     char out[64];
     djp_path_normalise(out, sizeof out, DJP_TEXT("/a/b/c/d/e/f/g/h/i/j/k/l"));
     assert_string_equal(out, "/a/b/c/d/e/f/g/h/i/j/k/...");
@@ -166,8 +168,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(vectors_give_their_labels), cmocka_unit_test(short_buffers_cut_between_segments),
-        cmocka_unit_test(shapes_of_segments),        cmocka_unit_test(ends_and_depths),
+        cmocka_unit_test(vectors_give_their_labels),
+        cmocka_unit_test(short_buffers_cut_between_segments),
+        cmocka_unit_test(shapes_of_segments),
+        cmocka_unit_test(ends_and_depths),
         cmocka_unit_test(noise_stays_in_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,7 +36,8 @@ values_agree_with_the_system(void **state)
     }
     assert_true(value_of(r, "process_threads") >= 1);
     assert_true(value_of(r, "process_resident_memory_bytes") > 100000);
-    assert_true(value_of(r, "process_virtual_memory_bytes") > value_of(r, "process_resident_memory_bytes"));
+    assert_true(value_of(r, "process_virtual_memory_bytes") >
+                value_of(r, "process_resident_memory_bytes"));
     assert_true(fabs(value_of(r, "process_start_time_seconds") - (double)time(NULL)) < 300);
     double open_before = value_of(r, "process_open_fds");
     int fds[2];

@@ -1,4 +1,5 @@
-/* Fork hooks and generation, random ids across fork and threads, wake-ups, conditions, messages and error texts. */
+/* Fork hooks and generation, random ids across fork and threads, wake-ups, conditions, messages and
+ * error texts. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -132,7 +133,9 @@ threads_draw_different_ids(void **state)
     static uint64_t numbers[3 * DRAWS];
     pthread_t threads[3];
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(djp__thread_start(&threads[i], draw, numbers + i * DRAWS, "a-name-longer-than-fifteen"), 0);
+        assert_int_equal(
+            djp__thread_start(&threads[i], draw, numbers + i * DRAWS, "a-name-longer-than-fifteen"),
+            0);
     }
     for (int i = 0; i < 3; i++) {
         pthread_join(threads[i], NULL);

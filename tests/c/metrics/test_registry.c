@@ -1,4 +1,5 @@
-/* Families and series: definitions, limits, removal and reuse, exhaustion, failing allocations, forks and dead lock holders. */
+/* Families and series: definitions, limits, removal and reuse, exhaustion, failing allocations,
+ * forks and dead lock holders. */
 #include "metrics_fixture.h"
 
 #include <math.h>
@@ -22,28 +23,59 @@ definitions_are_checked(void **state)
 {
     (void)state;
     djp_registry *r = fixture_registry(0, 0);
-    const char *le[] = {"le"}, *twice[] = {"a", "a"}, *reserved[] = {"__a"}, *bad[] = {"--"}, *null[] = {NULL};
-    double down[] = {2, 1}, nan[] = {1, NAN}, minus[] = {-INFINITY, 1}, same[] = {1, 1}, inf[] = {1, INFINITY};
-    assert_int_equal(try_family(r, (djp_family_options){.type = DJP_COUNTER, .name = NULL}), DJP_EINVAL);
-    assert_int_equal(try_family(r, (djp_family_options){.type = DJP_COUNTER, .name = ""}), DJP_EINVAL);
-    assert_int_equal(try_family(r, (djp_family_options){.type = DJP_COUNTER, .name = "\xc3\xa9"}), DJP_EINVAL);
+    const char *le[] = {"le"}, *twice[] = {"a", "a"}, *reserved[] = {"__a"}, *bad[] = {"--"},
+               *null[] = {NULL};
+    double down[] = {2, 1}, nan[] = {1, NAN}, minus[] = {-INFINITY, 1}, same[] = {1, 1},
+           inf[] = {1, INFINITY};
+    assert_int_equal(try_family(r, (djp_family_options){.type = DJP_COUNTER, .name = NULL}),
+                     DJP_EINVAL);
+    assert_int_equal(try_family(r, (djp_family_options){.type = DJP_COUNTER, .name = ""}),
+                     DJP_EINVAL);
+    assert_int_equal(try_family(r, (djp_family_options){.type = DJP_COUNTER, .name = "\xc3\xa9"}),
+                     DJP_EINVAL);
     assert_int_equal(try_family(r, (djp_family_options){.type = 0, .name = "a"}), DJP_EINVAL);
     assert_int_equal(try_family(r, (djp_family_options){.type = 4, .name = "a"}), DJP_EINVAL);
-    assert_int_equal(try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", le, 1, NULL, 0}), DJP_EINVAL);
-    assert_int_equal(try_family(r, (djp_family_options){DJP_COUNTER, "a", "", "", twice, 2, NULL, 0}), DJP_EINVAL);
-    assert_int_equal(try_family(r, (djp_family_options){DJP_COUNTER, "a", "", "", reserved, 1, NULL, 0}), DJP_EINVAL);
-    assert_int_equal(try_family(r, (djp_family_options){DJP_COUNTER, "a", "", "", bad, 1, NULL, 0}), DJP_EINVAL);
-    assert_int_equal(try_family(r, (djp_family_options){DJP_COUNTER, "a", "", "", null, 1, NULL, 0}), DJP_EINVAL);
-    assert_int_equal(try_family(r, (djp_family_options){DJP_COUNTER, "a", "", "", NULL, 1, NULL, 0}), DJP_EINVAL);
-    assert_int_equal(try_family(r, (djp_family_options){DJP_COUNTER, "a", "", "", bad, 33, NULL, 0}), DJP_EINVAL);
-    assert_int_equal(try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", NULL, 0, down, 2}), DJP_EINVAL);
-    assert_int_equal(try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", NULL, 0, nan, 2}), DJP_EINVAL);
-    assert_int_equal(try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", NULL, 0, minus, 2}), DJP_EINVAL);
-    assert_int_equal(try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", NULL, 0, same, 2}), DJP_EINVAL);
-    assert_int_equal(try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", NULL, 0, inf, 161}), DJP_EINVAL);
-    assert_int_equal(try_family(r, (djp_family_options){DJP_COUNTER, "le", "", "", le, 1, NULL, 0}), 0);
-    assert_int_equal(try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", NULL, 0, inf, 2}), 0);
-    assert_int_equal(try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", NULL, 0, inf, 1}), 0);
+    assert_int_equal(
+        try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", le, 1, NULL, 0}),
+        DJP_EINVAL);
+    assert_int_equal(
+        try_family(r, (djp_family_options){DJP_COUNTER, "a", "", "", twice, 2, NULL, 0}),
+        DJP_EINVAL);
+    assert_int_equal(
+        try_family(r, (djp_family_options){DJP_COUNTER, "a", "", "", reserved, 1, NULL, 0}),
+        DJP_EINVAL);
+    assert_int_equal(try_family(r, (djp_family_options){DJP_COUNTER, "a", "", "", bad, 1, NULL, 0}),
+                     DJP_EINVAL);
+    assert_int_equal(
+        try_family(r, (djp_family_options){DJP_COUNTER, "a", "", "", null, 1, NULL, 0}),
+        DJP_EINVAL);
+    assert_int_equal(
+        try_family(r, (djp_family_options){DJP_COUNTER, "a", "", "", NULL, 1, NULL, 0}),
+        DJP_EINVAL);
+    assert_int_equal(
+        try_family(r, (djp_family_options){DJP_COUNTER, "a", "", "", bad, 33, NULL, 0}),
+        DJP_EINVAL);
+    assert_int_equal(
+        try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", NULL, 0, down, 2}),
+        DJP_EINVAL);
+    assert_int_equal(
+        try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", NULL, 0, nan, 2}),
+        DJP_EINVAL);
+    assert_int_equal(
+        try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", NULL, 0, minus, 2}),
+        DJP_EINVAL);
+    assert_int_equal(
+        try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", NULL, 0, same, 2}),
+        DJP_EINVAL);
+    assert_int_equal(
+        try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", NULL, 0, inf, 161}),
+        DJP_EINVAL);
+    assert_int_equal(try_family(r, (djp_family_options){DJP_COUNTER, "le", "", "", le, 1, NULL, 0}),
+                     0);
+    assert_int_equal(
+        try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", NULL, 0, inf, 2}), 0);
+    assert_int_equal(
+        try_family(r, (djp_family_options){DJP_HISTOGRAM, "a", "", "", NULL, 0, inf, 1}), 0);
     assert_int_equal(djp_family_new(NULL, r, NULL), DJP_EINVAL);
     djp_registry_free(r);
     djp_registry_free(NULL);
@@ -61,16 +93,26 @@ one_name_has_one_definition(void **state)
     djp_family_options same = {DJP_COUNTER, "requests", "other words", "", labels, 1, NULL, 0};
     assert_int_equal(djp_family_new(&again, r, &same), 0);
     assert_ptr_equal(first, again);
-    assert_int_equal(try_family(r, (djp_family_options){.type = DJP_COUNTER, .name = "requests"}), DJP_EEXIST);
-    assert_int_equal(try_family(r, (djp_family_options){.type = DJP_GAUGE, .name = "requests"}), DJP_EEXIST);
+    assert_int_equal(try_family(r, (djp_family_options){.type = DJP_COUNTER, .name = "requests"}),
+                     DJP_EEXIST);
+    assert_int_equal(try_family(r, (djp_family_options){.type = DJP_GAUGE, .name = "requests"}),
+                     DJP_EEXIST);
     /* Samples of two families must never have one name. */
-    assert_int_equal(try_family(r, (djp_family_options){.type = DJP_GAUGE, .name = "requests_total"}), DJP_EEXIST);
-    assert_int_equal(try_family(r, (djp_family_options){.type = DJP_GAUGE, .name = "requests_created"}), DJP_EEXIST);
-    assert_int_equal(try_family(r, (djp_family_options){.type = DJP_GAUGE, .name = "lat_count"}), 0);
-    assert_int_equal(try_family(r, (djp_family_options){.type = DJP_HISTOGRAM, .name = "lat"}), DJP_EEXIST);
+    assert_int_equal(
+        try_family(r, (djp_family_options){.type = DJP_GAUGE, .name = "requests_total"}),
+        DJP_EEXIST);
+    assert_int_equal(
+        try_family(r, (djp_family_options){.type = DJP_GAUGE, .name = "requests_created"}),
+        DJP_EEXIST);
+    assert_int_equal(try_family(r, (djp_family_options){.type = DJP_GAUGE, .name = "lat_count"}),
+                     0);
+    assert_int_equal(try_family(r, (djp_family_options){.type = DJP_HISTOGRAM, .name = "lat"}),
+                     DJP_EEXIST);
     assert_int_equal(try_family(r, (djp_family_options){.type = DJP_HISTOGRAM, .name = "h"}), 0);
-    assert_int_equal(try_family(r, (djp_family_options){.type = DJP_GAUGE, .name = "h_bucket"}), DJP_EEXIST);
-    assert_int_equal(try_family(r, (djp_family_options){.type = DJP_GAUGE, .name = "h_buckets"}), 0);
+    assert_int_equal(try_family(r, (djp_family_options){.type = DJP_GAUGE, .name = "h_bucket"}),
+                     DJP_EEXIST);
+    assert_int_equal(try_family(r, (djp_family_options){.type = DJP_GAUGE, .name = "h_buckets"}),
+                     0);
     djp_registry_free(r);
 }
 
@@ -111,7 +153,8 @@ bad_and_long_values_are_repaired_and_cut(void **state)
     size_t huge_size = 10u << 20;
     char *huge = malloc(huge_size);
     memset(huge, 'x', huge_size);
-    djp_text text = {huge, huge_size}, cut = {huge, DJP_LABEL_SIZE_MAX}, bad = {"\xff\xed\xa0\x80", 4};
+    djp_text text = {huge, huge_size}, cut = {huge, DJP_LABEL_SIZE_MAX},
+             bad = {"\xff\xed\xa0\x80", 4};
     djp_series *series = djp_family_series(f, &text);
     assert_ptr_equal(djp_family_series(f, &cut), series);
     djp_counter_add(series, 1);
@@ -243,7 +286,8 @@ families_are_limited(void **state)
         snprintf(name, sizeof name, "family_%u", i);
         fixture_family(r, DJP_GAUGE, name, 1);
     }
-    assert_int_equal(try_family(r, (djp_family_options){.type = DJP_GAUGE, .name = "one_more"}), DJP_EFULL);
+    assert_int_equal(try_family(r, (djp_family_options){.type = DJP_GAUGE, .name = "one_more"}),
+                     DJP_EFULL);
     djp_registry_free(r);
 }
 
@@ -271,9 +315,11 @@ failing_allocations_leave_a_working_registry(void **state)
             djp_counter_add(fixture_series(g, "y"), 1);
             djp_registry_add_process(r);
             djp_builtin_new(&standard, r, NULL);
-            djp_builtin_http_request(standard, (djp_text){"GET", 3}, (djp_text){"/", 1}, 200, 1000, 5, NULL);
-            done = djp_registry_expose(&text, &size, r, DJP_TEXT_0_0_4) == 0 && f && g && standard &&
-                   fixture_counters(r).refused == 0 && strstr(text, "http_requests_total{") && strstr(text, "f_sum{") &&
+            djp_builtin_http_request(standard, (djp_text){"GET", 3}, (djp_text){"/", 1}, 200, 1000,
+                                     5, NULL);
+            done = djp_registry_expose(&text, &size, r, DJP_TEXT_0_0_4) == 0 && f != NULL && g &&
+                   standard != NULL && fixture_counters(r).refused == 0 &&
+                   strstr(text, "http_requests_total{") && strstr(text, "f_sum{") &&
                    strstr(text, "process_threads ") && strstr(text, "g_total{a=\"y\"} 1");
             djp_free(text);
         }
@@ -302,7 +348,8 @@ die_while_adding(void *argument)
     family->free_first = 12345;
     djp_store_relaxed(&family->live, 77);
     djp_store_relaxed(&family->version, 1);
-    DJP_ATOMIC(uint32_t) *places = djp__segment_at(&r->segment, (uint32_t)(djp_load_relaxed(&family->table) >> 32));
+    DJP_ATOMIC(uint32_t) *places =
+        djp__segment_at(&r->segment, (uint32_t)(djp_load_relaxed(&family->table) >> 32));
     djp_store_relaxed(&places[3], 0);
     djp_store_relaxed(&places[5], 0);
     return NULL;
@@ -345,8 +392,8 @@ a_forked_child_goes_on(void **state)
         size_t size = 0;
         djp_counter_add(fixture_series(f, "x"), 1);
         djp_counter_add(fixture_series(f, "y"), 1);
-        int bad = djp_registry_expose(&text, &size, r, DJP_TEXT_0_0_4) < 0 || !strstr(text, "{a=\"x\"} 6\n") ||
-                  !strstr(text, "{a=\"y\"} 1\n");
+        int bad = djp_registry_expose(&text, &size, r, DJP_TEXT_0_0_4) < 0 ||
+                  !strstr(text, "{a=\"x\"} 6\n") || !strstr(text, "{a=\"y\"} 1\n");
         djp_free(text);
         djp_registry_free(r);
         _exit(bad);

@@ -69,7 +69,8 @@ a_dead_holder_is_noticed_once(void **state)
     djp__segment_fini(&segment);
 }
 
-/* To the last byte, and not one more; blocks begin on lines, values of up to eight cells do not cross one. */
+/* To the last byte, and not one more; blocks begin on lines, values of up to eight cells do not
+ * cross one. */
 static void
 both_allocators_reach_their_end(void **state)
 {

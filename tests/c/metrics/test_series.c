@@ -105,7 +105,8 @@ a_place_is_used_up_to_its_room(void **state)
         r->reuse_after_ns = 0;
         djp_series *series = sized(f, 'a', 40);
         djp__series_entry *entry = series->entry;
-        uint32_t key_room = entry->key_capacity, text_room = entry->text_capacity, before = places(r);
+        uint32_t key_room = entry->key_capacity, text_room = entry->text_capacity,
+                 before = places(r);
         djp_family_clear(f);
         djp_series *next = sized(f, 'b', size);
         djp_counter_add(next, 3);
@@ -163,7 +164,8 @@ the_limit_counts_what_is_live(void **state)
     assert_int_equal(fixture_counters(r).overflowed, 2);
     take_away(f, 3);
     assert_false(fixture_numbered(f, LIMIT)->entry->is_overflow);
-    assert_true(fixture_numbered(f, 3)->entry->is_overflow); /* it may come back only where there is room */
+    /* it may come back only where there is room */
+    assert_true(fixture_numbered(f, 3)->entry->is_overflow);
     /* The overflow series itself may be removed; it counts neither way. */
     djp_text overflow = {DJP__OVERFLOW, strlen(DJP__OVERFLOW)};
     assert_true(djp_family_remove(f, &overflow));
@@ -209,10 +211,12 @@ creation_follows_the_order(void **state)
     for (int i = 0; i < 4; i++) {
         djp_gauge_set(fixture_numbered(f, i), i);
     }
-    fixture_assert_shows(r, DJP_TEXT_0_0_4, "g{a=\"v0\"} 0\ng{a=\"v1\"} 1\ng{a=\"v2\"} 2\ng{a=\"v3\"} 3\n");
+    fixture_assert_shows(r, DJP_TEXT_0_0_4,
+                         "g{a=\"v0\"} 0\ng{a=\"v1\"} 1\ng{a=\"v2\"} 2\ng{a=\"v3\"} 3\n");
     take_away(f, 1);
     djp_gauge_set(fixture_numbered(f, 7), 7); /* takes its place */
-    fixture_assert_shows(r, DJP_TEXT_0_0_4, "g{a=\"v0\"} 0\ng{a=\"v7\"} 7\ng{a=\"v2\"} 2\ng{a=\"v3\"} 3\n");
+    fixture_assert_shows(r, DJP_TEXT_0_0_4,
+                         "g{a=\"v0\"} 0\ng{a=\"v7\"} 7\ng{a=\"v2\"} 2\ng{a=\"v3\"} 3\n");
     take_away(f, 0);
     take_away(f, 3);
     djp_gauge_set(fixture_numbered(f, 8), 8); /* the one that died first */

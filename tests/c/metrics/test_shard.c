@@ -1,5 +1,5 @@
-/* Cells of a writer: everything that was added is shown once and only once, whatever the fold, the removal, the end or the
- * registry does meanwhile. */
+/* Cells of a writer: everything that was added is shown once and only once, whatever the fold, the
+ * removal, the end or the registry does meanwhile. */
 #include "metrics_fixture.h"
 
 #include <math.h>
@@ -35,7 +35,8 @@ static void
 add(double *cell, double amount)
 {
     DJP_ATOMIC(uint64_t) *bits = (DJP_ATOMIC(uint64_t) *)(void *)cell;
-    djp_store_relaxed(bits, djp__double_to_bits(djp__bits_to_double(djp_load_relaxed(bits)) + amount));
+    djp_store_relaxed(bits,
+                      djp__double_to_bits(djp__bits_to_double(djp_load_relaxed(bits)) + amount));
 }
 
 static DJP_ATOMIC(uint32_t) * word(double *cell, int which)
@@ -99,7 +100,8 @@ what_was_added_is_shown_once(void **state)
     }
     assert_true(djp_series_value(c) == expected);
     add_one(cell);
-    fixture_assert_shows(r, DJP_TEXT_0_0_4, "\nc_total 2892.25\n"); /* the exposition folds by itself */
+    /* the exposition folds by itself */
+    fixture_assert_shows(r, DJP_TEXT_0_0_4, "\nc_total 2892.25\n");
     djp_shard_unref(cells);
     assert_int_equal(fixture_counters(r).dropped, 0);
     djp_registry_free(r);
@@ -163,9 +165,9 @@ histograms_show_counts_with_their_buckets(void **state)
     add(&cell[1], -3);
     add(&cell[3], 2);
     add(&cell[4], 4);
-    fixture_assert_shows(
-        r, DJP_TEXT_0_0_4,
-        "h_bucket{le=\"1.0\"} 1\nh_bucket{le=\"2.0\"} 3\nh_bucket{le=\"+Inf\"} 7\nh_sum -2.5\nh_count 7\n");
+    fixture_assert_shows(r, DJP_TEXT_0_0_4,
+                         "h_bucket{le=\"1.0\"} 1\nh_bucket{le=\"2.0\"} 3\nh_bucket{le=\"+Inf\"} "
+                         "7\nh_sum -2.5\nh_count 7\n");
     add(&cell[1], INFINITY);
     djp_registry_fold(r);
     djp_registry_fold(r);
@@ -214,7 +216,8 @@ removed_series_tell_their_writer(void **state)
     djp_shard *cells = cells_of(r, 0);
     djp_family *family = fixture_family(r, DJP_COUNTER, "c", 1);
     djp_family *others = fixture_family(r, DJP_HISTOGRAM, "h", 1);
-    double *cell = place_of(cells, fixture_series(family, "x")), *cell_h = place_of(cells, fixture_series(others, "x"));
+    double *cell = place_of(cells, fixture_series(family, "x")),
+           *cell_h = place_of(cells, fixture_series(others, "x"));
     add(&cell[1], 5);
     add_one(cell);
     djp_family_clear(family);
@@ -222,7 +225,8 @@ removed_series_tell_their_writer(void **state)
     assert_false(removed(cell) || removed(cell_h));
     djp_registry_fold(r);
     assert_true(removed(cell) && removed(cell_h));
-    assert_int_equal(fixture_counters(r).dropped, 0); /* what was there before went with the series */
+    /* what was there before went with the series */
+    assert_int_equal(fixture_counters(r).dropped, 0);
     add(&cell[1], 1); /* the writer was just adding */
     add_one(cell);
     add(&cell_h[2], 3);
@@ -253,7 +257,7 @@ swept_places_are_used_again(void **state)
     for (int i = 0; i < 3000; i++) {
         djp_series *series = fixture_numbered(family, i % 5);
         double *cell = place_of(cells, series);
-        first = first ? first : cell;
+        first = first != NULL ? first : cell;
         assert_ptr_equal(cell, first);
         assert_true(cell[0] == 0 && cell[1] == 0 && cell[2] == 0);
         add(&cell[2], 1);
@@ -265,7 +269,9 @@ swept_places_are_used_again(void **state)
         djp_registry_fold(r);
         assert_int_equal(djp_shard_sweep(places, 4, cells), 1);
         assert_ptr_equal(
-            &djp_shard_chunk(cells, places[0] / DJP_SHARD_CHUNK_DOUBLES)[places[0] % DJP_SHARD_CHUNK_DOUBLES], first);
+            &djp_shard_chunk(
+                cells, places[0] / DJP_SHARD_CHUNK_DOUBLES)[places[0] % DJP_SHARD_CHUNK_DOUBLES],
+            first);
         assert_int_equal(djp_shard_sweep(places, 4, cells), 0);
     }
     djp_shard_unref(cells);

@@ -1,5 +1,5 @@
-/* Where the cells of a writer lie: no two overlap, blocks and chunks follow each other, wrong arguments
- * are refused one by one, and references keep the memory. */
+/* Where the cells of a writer lie: no two overlap, blocks and chunks follow each other, wrong
+ * arguments are refused one by one, and references keep the memory. */
 #include "metrics_fixture.h"
 
 #include <stdlib.h>
@@ -29,7 +29,8 @@ histogram_of(djp_registry *r, int number, size_t bounds_count)
     return djp_family_series(family, NULL);
 }
 
-/* Counters have two cells, histograms three more than bounds; each place is its own, and none lies over two chunks. */
+/* Counters have two cells, histograms three more than bounds; each place is its own, and none lies
+ * over two chunks. */
 static void
 no_two_places_overlap(void **state)
 {
@@ -150,7 +151,8 @@ blocks_follow_each_other(void **state)
     djp_registry_free(r);
 }
 
-/* A series that is bound anew behind its removal gets another place, and the old one may be swept after that. */
+/* A series that is bound anew behind its removal gets another place, and the old one may be swept
+ * after that. */
 static void
 a_swept_place_is_not_that_of_the_living(void **state)
 {
@@ -209,7 +211,8 @@ each_wrong_argument_is_refused(void **state)
     djp_registry_free(r);
 }
 
-/* As many unrefs as refs: the memory is there until the last one, and the writer is out of the list after it. */
+/* As many unrefs as refs: the memory is there until the last one, and the writer is out of the list
+ * after it. */
 static void
 references_keep_it(void **state)
 {
@@ -236,7 +239,8 @@ references_keep_it(void **state)
     djp_registry_free(r);
 }
 
-/* The middle, the first and the last of a list of writers may end, and the others are folded all the same. */
+/* The middle, the first and the last of a list of writers may end, and the others are folded all
+ * the same. */
 static void
 writers_end_in_any_order(void **state)
 {

@@ -1,4 +1,5 @@
-/* Snapshots: plain and escaped labels, every type, removed series, and a second reader whose numbers are those of the text exposition. */
+/* Snapshots: plain and escaped labels, every type, removed series, and a second reader whose
+ * numbers are those of the text exposition. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -110,7 +111,8 @@ every_type_says_its_values(void **state)
     (void)state;
     assert_int_equal(djp_registry_new(&registry, NULL), 0);
     djp_gauge_set(djp_family_series(snapshot_family(registry, DJP_GAUGE, "level", 0), NULL), -1.5);
-    djp_series *histogram = djp_family_series(snapshot_family(registry, DJP_HISTOGRAM, "took", 0), NULL);
+    djp_series *histogram =
+        djp_family_series(snapshot_family(registry, DJP_HISTOGRAM, "took", 0), NULL);
     djp_histogram_observe(histogram, 0.25);
     djp_histogram_observe(histogram, 1);
     djp_histogram_observe(histogram, 1.75);

@@ -1,4 +1,5 @@
-/* Names, units and label names of other systems' forms, by the shared vectors; what is no name; failing allocations. */
+/* Names, units and label names of other systems' forms, by the shared vectors; what is no name;
+ * failing allocations. */
 #include "metrics_fixture.h"
 
 #include "json.h"
@@ -8,7 +9,9 @@ static djp_metric_type
 type_of(const json *given)
 {
     const char *type = json_string(json_get(given, "type"), "");
-    return strcmp(type, "counter") == 0 ? DJP_COUNTER : strcmp(type, "gauge") == 0 ? DJP_GAUGE : DJP_HISTOGRAM;
+    return strcmp(type, "counter") == 0 ? DJP_COUNTER
+           : strcmp(type, "gauge") == 0 ? DJP_GAUGE
+                                        : DJP_HISTOGRAM;
 }
 
 /* The first line of the exposition that is no comment starts with the sample. */
@@ -51,7 +54,7 @@ the_vectors_hold(void **state)
         djp_family *family = NULL;
         const char *sample = json_string(json_get(given, "sample"), NULL);
         int result = djp_family_new(&family, registry, &options);
-        if (sample) {
+        if (sample != NULL) {
             assert_int_equal(result, 0);
             assert_non_null(djp_family_series(family, values));
             assert_first_sample(registry, sample);
@@ -94,11 +97,13 @@ long_and_hostile_texts_are_refused_or_cut_to_nothing(void **state)
     assert_int_equal(djp_family_new(&family, registry, &name), DJP_EINVAL);
     djp_family_options label = {.type = DJP_GAUGE, .name = "a", .labels = labels, .label_count = 1};
     assert_int_equal(djp_family_new(&family, registry, &label), DJP_EINVAL);
-    /* A unit beyond what the specification allows is left out: a metric without a unit is better than none. */
+    /* A unit beyond what the specification allows is left out: a metric without a unit is better
+     * than none. */
     djp_family_options unit = {.type = DJP_GAUGE, .name = "b", .unit = long_name};
     assert_int_equal(djp_family_new(&family, registry, &unit), 0);
     assert_string_equal(djp_family_name(family), "b");
-    static const char *const units[] = {"{", "}", "{{{}", "/", "//", "a/b/c", "{}/{}", " ", "_", "1/1", "%/%", "/s"};
+    static const char *const units[] = {"{",     "}", "{{{}", "/",   "//",  "a/b/c",
+                                        "{}/{}", " ", "_",    "1/1", "%/%", "/s"};
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         char text[16];
         snprintf(text, sizeof text, "odd%zu", i);
@@ -127,13 +132,15 @@ units_have_their_words(void **state)
 {
     (void)state;
     static const char *const words[][2] = {
-        {"d", "days"},          {"h", "hours"},         {"min", "minutes"},    {"s", "seconds"},
-        {"ms", "milliseconds"}, {"us", "microseconds"}, {"ns", "nanoseconds"}, {"By", "bytes"},
-        {"KiBy", "kibibytes"},  {"MiBy", "mebibytes"},  {"GiBy", "gibibytes"}, {"TiBy", "tibibytes"},
-        {"KBy", "kilobytes"},   {"kBy", "kilobytes"},   {"MBy", "megabytes"},  {"GBy", "gigabytes"},
-        {"TBy", "terabytes"},   {"m", "meters"},        {"V", "volts"},        {"A", "amperes"},
-        {"J", "joules"},        {"W", "watts"},         {"g", "grams"},        {"Cel", "celsius"},
-        {"Hz", "hertz"},        {"%", "percent"},       {"other", "other"}};
+        {"d", "days"},         {"h", "hours"},         {"min", "minutes"},
+        {"s", "seconds"},      {"ms", "milliseconds"}, {"us", "microseconds"},
+        {"ns", "nanoseconds"}, {"By", "bytes"},        {"KiBy", "kibibytes"},
+        {"MiBy", "mebibytes"}, {"GiBy", "gibibytes"},  {"TiBy", "tibibytes"},
+        {"KBy", "kilobytes"},  {"kBy", "kilobytes"},   {"MBy", "megabytes"},
+        {"GBy", "gigabytes"},  {"TBy", "terabytes"},   {"m", "meters"},
+        {"V", "volts"},        {"A", "amperes"},       {"J", "joules"},
+        {"W", "watts"},        {"g", "grams"},         {"Cel", "celsius"},
+        {"Hz", "hertz"},       {"%", "percent"},       {"other", "other"}};
     static const char *const per[][2] = {{"s", "second"}, {"m", "minute"}, {"min", "minute"},
                                          {"h", "hour"},   {"d", "day"},    {"w", "week"},
                                          {"mo", "month"}, {"y", "year"},   {"x", "x"}};
@@ -206,9 +213,10 @@ static void
 labels_of_keys(void **state)
 {
     (void)state;
-    static const char *const cases[][2] = {{"a", "a"},     {"a.b", "a_b"}, {"__a", "_a"},   {"_a", "_a"},
-                                           {"___a", "_a"}, {"9a", "_9a"},  {"a:b", "a_b"},  {"__", "_"},
-                                           {"_", "_"},     {"..a", "_a"},  {"a__b", "a__b"}};
+    static const char *const cases[][2] = {{"a", "a"},     {"a.b", "a_b"},  {"__a", "_a"},
+                                           {"_a", "_a"},   {"___a", "_a"},  {"9a", "_9a"},
+                                           {"a:b", "a_b"}, {"__", "_"},     {"_", "_"},
+                                           {"..a", "_a"},  {"a__b", "a__b"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char out[64];
         size_t size = djp__spelling_label(out, (djp_text){cases[i][0], strlen(cases[i][0])});

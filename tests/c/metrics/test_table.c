@@ -96,7 +96,8 @@ keys_of_every_size(void **state)
         values[1].size = size;
         djp_series *series = djp_family_series(f, values);
         djp_counter_add(series, 1);
-        assert_true(djp_series_value(series) == (size <= DJP_LABEL_SIZE_MAX ? 1 : size - DJP_LABEL_SIZE_MAX + 1));
+        assert_true(djp_series_value(series) ==
+                    (size <= DJP_LABEL_SIZE_MAX ? 1 : size - DJP_LABEL_SIZE_MAX + 1));
     }
     free(text);
     djp_registry_free(r);
@@ -112,8 +113,10 @@ keys_are_repaired(void **state)
     djp_family *f = fixture_family(r, DJP_COUNTER, "f", 1);
     static const struct {
         const char *bad, *good;
-    } cases[] = {
-        {"\xff", "\xef\xbf\xbd"}, {"a\xc3", "a\xef\xbf\xbd"}, {"\x80z", "\xef\xbf\xbdz"}, {"\xed\xa0\x80", NULL}};
+    } cases[] = {{"\xff", "\xef\xbf\xbd"},
+                 {"a\xc3", "a\xef\xbf\xbd"},
+                 {"\x80z", "\xef\xbf\xbdz"},
+                 {"\xed\xa0\x80", NULL}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         djp_series *series = fixture_series(f, cases[i].bad);
         assert_non_null(series);
@@ -155,7 +158,8 @@ die_in_the_middle(void *argument)
     djp_registry *r = argument;
     djp__registry_lock(r);
     djp__family_entry *family = r->families[0]->entry;
-    DJP_ATOMIC(uint32_t) *places = djp__segment_at(&r->segment, (uint32_t)(djp_load_relaxed(&family->table) >> 32));
+    DJP_ATOMIC(uint32_t) *places =
+        djp__segment_at(&r->segment, (uint32_t)(djp_load_relaxed(&family->table) >> 32));
     for (uint32_t i = 0; i < 16; i++) {
         djp_store_relaxed(&places[i], 0);
     }
@@ -164,7 +168,8 @@ die_in_the_middle(void *argument)
     return NULL;
 }
 
-/* A writer that died while it rebuilt the table: the next one makes it whole before anything is looked up. */
+/* A writer that died while it rebuilt the table: the next one makes it whole before anything is
+ * looked up. */
 static void
 a_table_of_a_dead_writer_is_made_anew(void **state)
 {
@@ -184,7 +189,8 @@ a_table_of_a_dead_writer_is_made_anew(void **state)
     for (int i = 0; i < 10; i++) {
         assert_true(djp_series_value(fixture_numbered(f, i)) == i);
     }
-    assert_int_equal(r->segment.header->series_count, 11); /* with the overflow series: none was made twice */
+    /* with the overflow series: none was made twice */
+    assert_int_equal(r->segment.header->series_count, 11);
     djp_registry_free(r);
 }
 

@@ -50,7 +50,10 @@ what_is_looked_at_is_bounded(void **state)
         djp_text got = djp_baggage_text(baggage);
         /* What is left of the bound behind the first member and its comma. */
         size_t left = LOOKED_AT - first - 1;
-        const char *want = left <= 3 ? "" : left - 4 <= 3 ? "a=b" : left - 8 <= 3 ? "a=b,c=d" : "a=b,c=d,g=h";
+        const char *want = left <= 3       ? ""
+                           : left - 4 <= 3 ? "a=b"
+                           : left - 8 <= 3 ? "a=b,c=d"
+                                           : "a=b,c=d,g=h";
         if (got.size != strlen(want) || (got.size && memcmp(got.data, want, got.size) != 0)) {
             fail_msg("%zu left: \"%.*s\", not \"%s\"", left, (int)got.size, got.data, want);
         }
@@ -63,7 +66,8 @@ static void
 members_are_bounded(void **state)
 {
     (void)state;
-    for (size_t count = DJP_BAGGAGE_MEMBERS_MAX - 1; count <= DJP_BAGGAGE_MEMBERS_MAX + 1; count++) {
+    for (size_t count = DJP_BAGGAGE_MEMBERS_MAX - 1; count <= DJP_BAGGAGE_MEMBERS_MAX + 1;
+         count++) {
         char text[4096] = "";
         size_t size = 0;
         for (size_t i = 0; i < count; i++) {
@@ -72,7 +76,8 @@ members_are_bounded(void **state)
         djp_baggage *baggage = parse(text);
         size_t kept = count < DJP_BAGGAGE_MEMBERS_MAX ? count : DJP_BAGGAGE_MEMBERS_MAX;
         assert_int_equal(djp_baggage_count(baggage), kept);
-        djp_baggage_entry new = {{"new", 3}, {"v", 1}, {NULL, 0}}, old = {{"k0", 2}, {"w", 1}, {NULL, 0}};
+        djp_baggage_entry new = {{"new", 3}, {"v", 1}, {NULL, 0}},
+                          old = {{"k0", 2}, {"w", 1}, {NULL, 0}};
         djp_baggage *more = djp_baggage_set(baggage, &new);
         assert_true((more == NULL) == (kept == DJP_BAGGAGE_MEMBERS_MAX));
         djp_baggage_free(more);
@@ -95,7 +100,9 @@ bytes_are_bounded(void **state)
         memcpy(text, "k=", 2);
         memcpy(text + size, ",a=b", 5);
         djp_baggage *baggage = parse(text);
-        size_t want = size > DJP_BAGGAGE_SIZE_MAX ? 3 : size + 4 > DJP_BAGGAGE_SIZE_MAX ? size : size + 4;
+        size_t want = size > DJP_BAGGAGE_SIZE_MAX       ? 3
+                      : size + 4 > DJP_BAGGAGE_SIZE_MAX ? size
+                                                        : size + 4;
         assert_int_equal(djp_baggage_text(baggage).size, want);
         djp_baggage_free(baggage);
         djp_baggage_entry item = {{"k", 1}, {text + 2, size - 2}, {NULL, 0}};

@@ -1,5 +1,6 @@
-/* Trace context by the shared vectors, among them all 41 cases of the W3C harness, and what vectors cannot say: references, lack of
- * memory, arguments that are NULL. Header names are matched here, as a binding does. */
+/* Trace context by the shared vectors, among them all 41 cases of the W3C harness, and what vectors
+ * cannot say: references, lack of memory, arguments that are NULL. Header names are matched here,
+ * as a binding does. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,8 +33,10 @@ text_of(const json *value)
 static void
 assert_text(djp_text have, djp_text want, const char *about)
 {
-    if (have.size != want.size || (want.size != 0 && memcmp(have.data, want.data, have.size) != 0)) {
-        fail_msg("%s: have \"%.*s\", want \"%.*s\"", about, (int)have.size, have.data, (int)want.size, want.data);
+    if (have.size != want.size ||
+        (want.size != 0 && memcmp(have.data, want.data, have.size) != 0)) {
+        fail_msg("%s: have \"%.*s\", want \"%.*s\"", about, (int)have.size, have.data,
+                 (int)want.size, want.data);
     }
 }
 
@@ -76,7 +79,8 @@ check_request(const char *name, const json *request)
     const json *continued = json_get(request, "continued");
     int found = extract(&context, json_get(request, "headers"));
     if (found == json_is_null(continued)) {
-        fail_msg("%s: %s", name, found ? "continued a trace that it must not" : "did not continue the trace");
+        fail_msg("%s: %s", name,
+                 found ? "continued a trace that it must not" : "did not continue the trace");
     }
     hex(trace, context.trace_id, 16);
     hex(span, context.span_id, 8);
@@ -172,7 +176,8 @@ test_tracestate_set_vectors(void **unused)
         djp_text value = text_of(json_get(item, "value"));
         djp_tracestate *result = djp_tracestate_set(state, key, value);
         const json *want = json_get(item, "result");
-        assert_text(djp_tracestate_text(state), text_of(json_get(item, "state")), "the old list changed");
+        assert_text(djp_tracestate_text(state), text_of(json_get(item, "state")),
+                    "the old list changed");
         if (json_is_null(want)) {
             assert_null(result);
         } else {
@@ -231,7 +236,7 @@ test_null_and_huge(void **unused)
     }
     free(huge);
     char out[DJP_TRACEPARENT_SIZE + 1];
-    memset(out, 'x', sizeof(out));
+    memset(out, 'x', sizeof out);
     djp_traceparent_write(out, NULL);
     assert_string_equal(out, "");
 }
@@ -277,7 +282,8 @@ test_baggage_vectors(void **unused)
 static djp_baggage_entry
 entry_of(const char *key, const char *value, const char *properties)
 {
-    return (djp_baggage_entry){{key, strlen(key)}, {value, strlen(value)}, {properties, strlen(properties)}};
+    return (djp_baggage_entry){
+        {key, strlen(key)}, {value, strlen(value)}, {properties, strlen(properties)}};
 }
 
 /* Sets and frees the old list, as a caller who does not share would. */
@@ -304,7 +310,7 @@ test_baggage_set_and_remove(void **unused)
     assert_null(djp_baggage_remove(NULL, DJP_TEXT("b")));
     static const char *const refused[][3] = {
         {"", "1", ""}, {"a b", "1", ""}, {"a,", "1", ""}, {"a", "1", "p,q"}, {"a", "1", "\n"}};
-    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
         djp_baggage_entry entry = entry_of(refused[i][0], refused[i][1], refused[i][2]);
         assert_null(djp_baggage_set(baggage, &entry));
     }
@@ -325,7 +331,7 @@ test_baggage_limits_of_set(void **unused)
     djp_baggage *baggage = NULL;
     char key[16];
     for (int i = 0; i < 180; i++) {
-        snprintf(key, sizeof(key), "k%d", i);
+        snprintf(key, sizeof key, "k%d", i);
         baggage = set(baggage, key, "v", "");
     }
     assert_int_equal(djp_baggage_count(baggage), 180);
@@ -378,7 +384,8 @@ check_inject(const json *item)
     const json *entries = json_get(item, "baggage");
     for (size_t i = 0; i < json_count(entries); i++) {
         const json *entry = json_at(entries, i);
-        baggage = set(baggage, json_at(entry, 0)->text, json_at(entry, 1)->text, json_at(entry, 2)->text);
+        baggage =
+            set(baggage, json_at(entry, 0)->text, json_at(entry, 1)->text, json_at(entry, 2)->text);
         assert_non_null(baggage);
     }
     char parent[DJP_TRACEPARENT_SIZE + 1];
@@ -415,9 +422,9 @@ test_no_memory(void **unused)
     (void)unused;
     static const char parent[] = "00-12345678901234567890123456789012-1234567890123456-01";
     static const char value[] = "a=%41;p,b=2";
-    djp_header parent_field = {parent, sizeof(parent) - 1};
+    djp_header parent_field = {parent, sizeof parent - 1};
     djp_header list = {"a=1,b=2", 7};
-    djp_header bag = {value, sizeof(value) - 1};
+    djp_header bag = {value, sizeof value - 1};
     djp_baggage_entry entry = entry_of("c", "3", "");
     int succeeded = 0;
     for (long n = 1; n < 40; n++) {

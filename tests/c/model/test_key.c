@@ -1,4 +1,5 @@
-/* Interned keys and scopes: the same text gives the same id from any thread, tables are bounded, scopes compare as sets. */
+/* Interned keys and scopes: the same text gives the same id from any thread, tables are bounded,
+ * scopes compare as sets. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -126,7 +127,8 @@ scope_attributes_are_copied_deeply(void **state)
 {
     (void)state;
     char text[] = "mutable\xff";
-    djp_value values[] = {{.type = DJP_STRING, .as.text = {text, 8}}, {.type = DJP_BYTES, .as.text = {text, 2}}};
+    djp_value values[] = {{.type = DJP_STRING, .as.text = {text, 8}},
+                          {.type = DJP_BYTES, .as.text = {text, 2}}};
     djp_attribute inner = {djp__text("k"), {.type = DJP_ARRAY, .as.array = {values, 2}}};
     djp_attribute outer = {djp__text("m"), {.type = DJP_MAP, .as.map = {&inner, 1}}};
     djp_scope scope = djp_scope_intern("deep", NULL, NULL, &outer, 1);
@@ -178,7 +180,8 @@ both_tables_are_bounded(void **state)
     }
     assert_int_equal(last_key, 0);
     assert_int_equal(djp__key_count(), DJP_KEY_LIMIT);
-    assert_true(djp__text_equal(djp_key_text(djp_key_intern(DJP_TEXT("http.route"))), "http.route"));
+    assert_true(
+        djp__text_equal(djp_key_text(djp_key_intern(DJP_TEXT("http.route"))), "http.route"));
 }
 
 int

@@ -21,7 +21,8 @@ static void
 test_words(void **state)
 {
     (void)state;
-    static const char *const words[] = {"", "error", "slow", "rule", "slowest", "rare", "parent", "ratio", "", "", ""};
+    static const char *const words[] = {"",       "error", "slow", "rule", "slowest", "rare",
+                                        "parent", "ratio", "",     "",     ""};
     assert_int_equal(sizeof words / sizeof words[0], DJP__REASONS);
     for (uint8_t reason = 0; reason < DJP__REASONS; reason++) {
         assert_string_equal(word_of(reason), words[reason]);

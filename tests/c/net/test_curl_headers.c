@@ -24,7 +24,8 @@ sent(const char *lines, size_t *ignored)
     assert_int_equal(djp__curl_headers_init(&headers, none, lines), 0);
     size_t seen = 0, size = 0;
     text[0] = '\0';
-    for (struct curl_slist *node = headers.count ? headers.nodes : NULL; node; node = node->next, seen++) {
+    for (struct curl_slist *node = headers.count ? headers.nodes : NULL; node;
+         node = node->next, seen++) {
         size_t add = strlen(node->data);
         memcpy(text + size, node->data, add + 1);
         size += add;
@@ -68,9 +69,12 @@ lines_are_checked(void **state)
          "", 1},
         {"a: b\rc", "", 1},
         {"a: \x80\xff", "a: \x80\xff|", 0},
-        {"Content-Type: x\ncontent-length: 1\nTE: x\nAccept-Encoding: x\ncontent-typ: x", "content-typ: x|", 4},
+        {"Content-Type: x\ncontent-length: 1\nTE: x\nAccept-Encoding: x\ncontent-typ: x",
+         "content-typ: x|", 4},
         {"transfer-encoding: x\nexpect: x\nconnection: x\nupgrade: x\nhttp2-settings: x", "", 5},
-        {"grpc-timeout: x\ngrpc-encoding: x\ngrpc-accept-encoding: x\ncontent-encoding: x\ngrpc-x: y", "grpc-x: y|", 4},
+        {"grpc-timeout: x\ngrpc-encoding: x\ngrpc-accept-encoding: x\ncontent-encoding: x\ngrpc-x: "
+         "y",
+         "grpc-x: y|", 4},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         size_t ignored = 99;

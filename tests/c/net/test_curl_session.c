@@ -45,7 +45,9 @@ serve(void *argument)
         size += (size_t)got;
         text[size] = '\0';
         char *end = strstr(text, "\r\n\r\n"), *length = strstr(text, "Content-Length: ");
-        size_t whole = end ? (size_t)(end + 4 - text) + (length ? (size_t)atoi(length + 16) : 0) : sizeof text;
+        size_t whole = end != NULL
+                           ? (size_t)(end + 4 - text) + (length ? (size_t)atoi(length + 16) : 0)
+                           : sizeof text;
         if (size < whole) {
             continue;
         }
@@ -84,7 +86,8 @@ begin_server(void **state)
     pthread_t thread;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int bad = bind(listener, (struct sockaddr *)&address, sizeof address) != 0 || listen(listener, 50) != 0 ||
+    int bad = bind(listener, (struct sockaddr *)&address, sizeof address) != 0 ||
+              listen(listener, 50) != 0 ||
               getsockname(listener, (struct sockaddr *)&address, &size) != 0 ||
               pthread_create(&thread, NULL, accept_all, NULL) != 0;
     snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%d/v1/traces", ntohs(address.sin_port));
@@ -182,8 +185,8 @@ open_files(char marks[DESCRIPTORS])
     for (int fd = 0; fd < DESCRIPTORS; fd++) {
         struct sockaddr_in address;
         socklen_t size = sizeof address;
-        int is_served = getsockname(fd, (struct sockaddr *)&address, &size) == 0 && fd != listener &&
-                        address.sin_family == AF_INET && strstr(endpoint, ":") &&
+        int is_served = getsockname(fd, (struct sockaddr *)&address, &size) == 0 &&
+                        fd != listener && address.sin_family == AF_INET && strstr(endpoint, ":") &&
                         ntohs(address.sin_port) == atoi(strrchr(endpoint, ':') + 1);
         marks[fd] = fcntl(fd, F_GETFD) >= 0 && !is_served;
         count += marks[fd];

@@ -1,4 +1,5 @@
-/* Addresses and headers of an exporter: what is sent where, what is shown, and that no line smuggles in another. */
+/* Addresses and headers of an exporter: what is sent where, what is shown, and that no line
+ * smuggles in another. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,8 +21,10 @@
 static djp__destination
 destination_of(const char *endpoint, djp_protocol protocol)
 {
-    return (djp__destination){
-        .endpoint = endpoint, .protocol = protocol, .http_path = "/v1/traces", .grpc_method = METHOD};
+    return (djp__destination){.endpoint = endpoint,
+                              .protocol = protocol,
+                              .http_path = "/v1/traces",
+                              .grpc_method = METHOD};
 }
 
 static void
@@ -34,17 +37,24 @@ addresses_are_completed_and_shown_without_secrets(void **state)
         const char *shown;
         int is_https;
     } cases[] = {
-        {"http://collector:4318/v1/traces", DJP_PROTOCOL_HTTP_PROTOBUF, "http://collector:4318/v1/traces",
-         "http://collector:4318/v1/traces", 0},
-        {"http://collector:4318", DJP_PROTOCOL_HTTP_JSON, "http://collector:4318/", "http://collector:4318/", 0},
-        {"https://me:pw@c/v1/traces?key=1#x", DJP_PROTOCOL_HTTP_PROTOBUF, "https://me:pw@c/v1/traces?key=1#x",
-         "https://c/v1/traces", 1},
-        {"http://collector:4317", DJP_PROTOCOL_GRPC, "http://collector:4317" METHOD, "http://collector:4317/", 0},
-        {"https://collector:4317/", DJP_PROTOCOL_GRPC, "https://collector:4317" METHOD, "https://collector:4317/", 1},
-        {"https://gateway/otlp/", DJP_PROTOCOL_GRPC, "https://gateway/otlp" METHOD, "https://gateway/otlp/", 1},
-        {"collector:4317", DJP_PROTOCOL_GRPC, "https://collector:4317" METHOD, "https://collector:4317/", 1},
-        {"http://[::1]:4317", DJP_PROTOCOL_GRPC, "http://[::1]:4317" METHOD, "http://[::1]:4317/", 0},
-        {"unix:/run/otlp.sock", DJP_PROTOCOL_GRPC, "http://localhost" METHOD, "http://localhost/", 0},
+        {"http://collector:4318/v1/traces", DJP_PROTOCOL_HTTP_PROTOBUF,
+         "http://collector:4318/v1/traces", "http://collector:4318/v1/traces", 0},
+        {"http://collector:4318", DJP_PROTOCOL_HTTP_JSON, "http://collector:4318/",
+         "http://collector:4318/", 0},
+        {"https://me:pw@c/v1/traces?key=1#x", DJP_PROTOCOL_HTTP_PROTOBUF,
+         "https://me:pw@c/v1/traces?key=1#x", "https://c/v1/traces", 1},
+        {"http://collector:4317", DJP_PROTOCOL_GRPC, "http://collector:4317" METHOD,
+         "http://collector:4317/", 0},
+        {"https://collector:4317/", DJP_PROTOCOL_GRPC, "https://collector:4317" METHOD,
+         "https://collector:4317/", 1},
+        {"https://gateway/otlp/", DJP_PROTOCOL_GRPC, "https://gateway/otlp" METHOD,
+         "https://gateway/otlp/", 1},
+        {"collector:4317", DJP_PROTOCOL_GRPC, "https://collector:4317" METHOD,
+         "https://collector:4317/", 1},
+        {"http://[::1]:4317", DJP_PROTOCOL_GRPC, "http://[::1]:4317" METHOD, "http://[::1]:4317/",
+         0},
+        {"unix:/run/otlp.sock", DJP_PROTOCOL_GRPC, "http://localhost" METHOD, "http://localhost/",
+         0},
         {"unix:///run/otlp.sock", DJP_PROTOCOL_HTTP_PROTOBUF, "http://localhost/v1/traces",
          "http://localhost/v1/traces", 0},
     };
@@ -56,10 +66,11 @@ addresses_are_completed_and_shown_without_secrets(void **state)
         assert_string_equal(target.url, cases[i].url);
         assert_string_equal(target.shown, cases[i].shown);
         assert_int_equal(target.is_https, cases[i].is_https);
-        if (strncmp(cases[i].endpoint, "unix:", 5) == 0)
+        if (strncmp(cases[i].endpoint, "unix:", 5) == 0) {
             assert_string_equal(target.unix_socket, "/run/otlp.sock");
-        else
+        } else {
             assert_null(target.unix_socket);
+        }
         djp__curl_target_fini(&target);
     }
 }
@@ -68,7 +79,8 @@ static void
 endpoints_that_cannot_work_are_refused(void **state)
 {
     static const char *const endpoints[] = {
-        "", "ftp://x", "http://", "://x", "http://a b", "http://x:99999", "file:///etc/passwd", NULL};
+        "",  "ftp://x", "http://", "://x", "http://a b", "http://x:99999", "file:///etc/passwd",
+        NULL};
     (void)state;
     for (size_t i = 0; endpoints[i]; i++) {
         djp__destination destination = destination_of(endpoints[i], DJP_PROTOCOL_HTTP_PROTOBUF);
@@ -85,7 +97,8 @@ endpoints_that_cannot_work_are_refused(void **state)
 static void
 each_signal_has_its_own_destination(void **state)
 {
-    static const djp__route logs = {"/v1/logs", "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+    static const djp__route logs = {"/v1/logs",
+                                    "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
                                     djp__response_partial};
     static const djp__route traces = DJP__ROUTE_TRACES;
     djp_options options = {.endpoint = (char *)"unix:/run/otlp.sock",
@@ -107,7 +120,9 @@ each_signal_has_its_own_destination(void **state)
     of_logs.protocol = DJP_PROTOCOL_GRPC;
     of_logs.endpoint = "http://other:4317/gate";
     assert_int_equal(djp__curl_target_init(&target, &of_logs), 0);
-    assert_string_equal(target.url, "http://other:4317/gate/opentelemetry.proto.collector.logs.v1.LogsService/Export");
+    assert_string_equal(
+        target.url,
+        "http://other:4317/gate/opentelemetry.proto.collector.logs.v1.LogsService/Export");
     djp__curl_target_fini(&target);
     assert_string_equal(of_spans.headers, "a: b");
     assert_int_equal(of_spans.compress, 1);
@@ -120,14 +135,18 @@ static void
 loopback_is_known(void **state)
 {
     (void)state;
-    static const char *const yes[] = {"localhost", "LocalHost", "a.localhost",       "127.0.0.1", "127.9.8.7",
-                                      "::1",       "[::1]",     "[0:0:0:0:0:0:0:1]", NULL};
-    static const char *const no[] = {"",      "localhos", ".localhost", "localhost.example", "128.0.0.1", "10.0.0.1",
-                                     "[::2]", "[",        "[]",         "127.0.0.1.example", NULL};
-    for (size_t i = 0; yes[i]; i++)
+    static const char *const yes[] = {"localhost", "LocalHost",         "a.localhost",
+                                      "127.0.0.1", "127.9.8.7",         "::1",
+                                      "[::1]",     "[0:0:0:0:0:0:0:1]", NULL};
+    static const char *const no[] = {
+        "",      "localhos", ".localhost", "localhost.example", "128.0.0.1", "10.0.0.1",
+        "[::2]", "[",        "[]",         "127.0.0.1.example", NULL};
+    for (size_t i = 0; yes[i]; i++) {
         assert_true(djp__curl_host_is_loopback(yes[i]));
-    for (size_t i = 0; no[i]; i++)
+    }
+    for (size_t i = 0; no[i]; i++) {
         assert_false(djp__curl_host_is_loopback(no[i]));
+    }
 }
 
 static void
@@ -187,7 +206,8 @@ hosts_with_a_port_are_reached_without_a_proxy(void **state)
     assert_excepted("http://far:4318/", "afar:4318", 0);
     assert_excepted("http://far:4318/", "*:4318", 1);
     assert_excepted("http://[fe80::1]:4318/", "[fe80::1]:4318", 1);
-    assert_excepted("http://[fe80::4318]:4318/", "fe80::4318", 0); /* an address, which libcurl knows */
+    /* an address, which libcurl knows */
+    assert_excepted("http://[fe80::4318]:4318/", "fe80::4318", 0);
     assert_excepted("http://far:4318/", ":4318,far:,4318", 0);
 }
 
@@ -207,14 +227,15 @@ headers_are_checked_line_by_line(void **state)
 {
     static const char *const fixed[] = {"TE: trailers", "Expect:", NULL};
     static const char *const expected[] = {
-        "TE: trailers", "Expect:", "Authorization: Basic a:b=", "X-Empty;", "x-utf8: \xc3\xa4", NULL};
+        "TE: trailers", "Expect:",          "Authorization: Basic a:b=",
+        "X-Empty;",     "x-utf8: \xc3\xa4", NULL};
     (void)state;
     djp__curl_headers headers;
     assert_int_equal(
-        djp__curl_headers_init(
-            &headers, fixed,
-            "  Authorization :  Basic a:b=  \nno colon\nX-Empty:\n\n: nameless\nbad name: 1\nContent-Length: 5\n"
-            "gRPC-Timeout: 1H\nx-cr: a\rX-Evil: 1\nx-utf8: \xc3\xa4"),
+        djp__curl_headers_init(&headers, fixed,
+                               "  Authorization :  Basic a:b=  \nno colon\nX-Empty:\n\n: "
+                               "nameless\nbad name: 1\nContent-Length: 5\n"
+                               "gRPC-Timeout: 1H\nx-cr: a\rX-Evil: 1\nx-utf8: \xc3\xa4"),
         0);
     assert_lines(&headers, expected);
     assert_int_equal(headers.ignored, 6);
@@ -244,7 +265,8 @@ static void
 every_allocation_may_fail(void **state)
 {
     (void)state;
-    djp__destination destination = destination_of("https://user:pw@gateway/otlp/", DJP_PROTOCOL_GRPC);
+    djp__destination destination =
+        destination_of("https://user:pw@gateway/otlp/", DJP_PROTOCOL_GRPC);
     destination.headers = "a: b";
     destination.compress = 1;
     djp_diag diag;

@@ -92,7 +92,8 @@ trailers_are_understood(void **state)
     assert_false(head.is_grpc);
     grpc_line(&head, "grpc-status: 999");
     assert_int_equal(head.status, 999);
-    static const char *const nonsense[] = {"grpc-status:", "grpc-status: x", "grpc-status: -1", "grpc-status: 1000",
+    static const char *const nonsense[] = {"grpc-status:", "grpc-status: x", "grpc-status: -1",
+                                           "grpc-status: 1000",
                                            "grpc-status: 99999999999999999999"};
     for (size_t i = 0; i < sizeof nonsense / sizeof nonsense[0]; i++) {
         grpc_line(&head, nonsense[i]);
@@ -120,9 +121,11 @@ grpc_status_decides(void **state)
     (void)state;
     for (uint32_t status = 1; status < 40; status++) {
         djp__outcome expected = DJP__SEND_REJECTED;
-        for (size_t i = 0; i < sizeof retried / sizeof retried[0]; i++)
-            if (status == retried[i])
+        for (size_t i = 0; i < sizeof retried / sizeof retried[0]; i++) {
+            if (status == retried[i]) {
                 expected = DJP__SEND_RETRY;
+            }
+        }
         djp__send_result result = grpc_result(status, UINT64_MAX, text_of(""));
         assert_int_equal(result.outcome, expected);
         assert_int_equal(result.status, status);
@@ -131,7 +134,8 @@ grpc_status_decides(void **state)
         assert_int_equal(wished.outcome, status == 8 ? DJP__SEND_RETRY : expected);
         assert_int_equal(wished.retry_after_ns, wished.outcome == DJP__SEND_RETRY ? 5 : 0);
     }
-    djp__send_result result = grpc_result(0, UINT64_MAX, (djp_text){"\0\0\0\0\x08\x0a\x06\x08\x05\x12\x02no", 13});
+    djp__send_result result =
+        grpc_result(0, UINT64_MAX, (djp_text){"\0\0\0\0\x08\x0a\x06\x08\x05\x12\x02no", 13});
     assert_int_equal(result.outcome, DJP__SENT);
     assert_int_equal(result.rejected, 5);
     result = grpc_result(0, UINT64_MAX, (djp_text){"\0\0\0\0\3\xff\xff\xff", 8});
@@ -148,15 +152,17 @@ responses_without_a_grpc_status(void **state)
         long http;
         djp__outcome outcome;
         long status;
-    } cases[] = {{200, DJP__SEND_RETRY, 0},    {400, DJP__SEND_REJECTED, 13}, {401, DJP__SEND_REJECTED, 16},
-                 {403, DJP__SEND_REJECTED, 7}, {404, DJP__SEND_REJECTED, 12}, {429, DJP__SEND_RETRY, 14},
-                 {502, DJP__SEND_RETRY, 14},   {503, DJP__SEND_RETRY, 14},    {504, DJP__SEND_RETRY, 14},
-                 {500, DJP__SEND_REJECTED, 2}, {302, DJP__SEND_REJECTED, 2}};
+    } cases[] = {
+        {200, DJP__SEND_RETRY, 0},    {400, DJP__SEND_REJECTED, 13}, {401, DJP__SEND_REJECTED, 16},
+        {403, DJP__SEND_REJECTED, 7}, {404, DJP__SEND_REJECTED, 12}, {429, DJP__SEND_RETRY, 14},
+        {502, DJP__SEND_RETRY, 14},   {503, DJP__SEND_RETRY, 14},    {504, DJP__SEND_RETRY, 14},
+        {500, DJP__SEND_REJECTED, 2}, {302, DJP__SEND_REJECTED, 2}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const djp__grpc_head head = DJP__GRPC_HEAD_INIT;
         djp__send_result result = {0};
-        djp__grpc_response(&result, &head, cases[i].http, text_of("<html>"), SHOWN, djp__response_partial);
+        djp__grpc_response(&result, &head, cases[i].http, text_of("<html>"), SHOWN,
+                           djp__response_partial);
         assert_int_equal(result.outcome, cases[i].outcome);
         assert_int_equal(result.status, cases[i].status);
         assert_non_null(strstr(result.message, SHOWN));

@@ -1,4 +1,5 @@
-/* The reusable gzip stream: what goes in comes out, one stream for many bodies, and out of memory at every point. */
+/* The reusable gzip stream: what goes in comes out, one stream for many bodies, and out of memory
+ * at every point. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -49,7 +50,7 @@ bodies_of_all_sizes_come_back_whole(void **state)
     (void)state;
     djp__gzip *gzip;
     assert_int_equal(djp__gzip_new(&gzip), 0);
-    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         for (int random = 0; random < 2; random++) {
             uint8_t *data = malloc(sizes[i] + 1);
             djp_buf out;
@@ -58,11 +59,13 @@ bodies_of_all_sizes_come_back_whole(void **state)
             djp__buf_init(&out, 0);
             assert_int_equal(djp__gzip_compress(gzip, &out, data, sizes[i]), 0);
             assert_unpacks_to(&out, data, sizes[i]);
-            if (!random && sizes[i] > 1000)
+            if (!random && sizes[i] > 1000) {
                 assert_true(out.size < sizes[i] / 5);
+            }
             djp__buf_fini(&out);
             free(data);
         }
+    }
     djp__gzip_free(gzip);
 }
 
@@ -98,8 +101,9 @@ out_of_memory_is_an_error_and_the_next_body_is_fine(void **state)
         djp__alloc_fail_after(n);
         int code = djp__gzip_new(&gzip);
         djp__alloc_fail_after(0);
-        if (code == 0)
+        if (code == 0) {
             break;
+        }
         assert_int_equal(code, DJP_ENOMEM);
         assert_null(gzip);
         failures++;

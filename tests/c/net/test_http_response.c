@@ -43,12 +43,15 @@ http_headers_count_for_the_last_response_only(void **state)
     assert_int_equal(head.retry_after_ns, 0);
     http_line(&head, "no colon here");
     http_line(&head, "");
-    http_line(&head, "content-type: application/a-very-long-type-that-does-not-fit-into-the-room-that-there-is-for-it");
+    http_line(&head,
+              "content-type: "
+              "application/a-very-long-type-that-does-not-fit-into-the-room-that-there-is-for-it");
     assert_int_equal(strlen(head.content_type), sizeof head.content_type - 1);
 }
 
 static void
-assert_http(long status, const char *type, const char *body, djp__outcome outcome, uint64_t rejected, const char *part)
+assert_http(long status, const char *type, const char *body, djp__outcome outcome,
+            uint64_t rejected, const char *part)
 {
     djp__http_head head = {0};
     djp__send_result result = {0};
@@ -59,10 +62,11 @@ assert_http(long status, const char *type, const char *body, djp__outcome outcom
     assert_int_equal(result.outcome, outcome);
     assert_int_equal(result.rejected, rejected);
     assert_int_equal(result.retry_after_ns, outcome == DJP__SEND_RETRY ? 7 : 0);
-    if (part)
+    if (part != NULL) {
         assert_non_null(strstr(result.message, part));
-    else
+    } else {
         assert_string_equal(result.message, "");
+    }
 }
 
 static void
@@ -72,9 +76,11 @@ http_status_decides(void **state)
     (void)state;
     for (long status = 100; status < 700; status++) {
         djp__outcome expected = status >= 200 && status < 300 ? DJP__SENT : DJP__SEND_REJECTED;
-        for (size_t i = 0; i < sizeof retried / sizeof retried[0]; i++)
-            if (status == retried[i])
+        for (size_t i = 0; i < sizeof retried / sizeof retried[0]; i++) {
+            if (status == retried[i]) {
                 expected = DJP__SEND_RETRY;
+            }
+        }
         assert_http(status, "", "", expected, 0, expected == DJP__SENT ? NULL : SHOWN);
     }
 }
@@ -99,7 +105,11 @@ http_reasons_are_cut(void **state)
     static const struct {
         const char *type;
         int shown;
-    } cases[] = {{"text/plain", 1}, {"application/json", 1}, {"text/html", 0}, {"", 0}, {"application/x-protobuf", 0}};
+    } cases[] = {{"text/plain", 1},
+                 {"application/json", 1},
+                 {"text/html", 0},
+                 {"", 0},
+                 {"application/x-protobuf", 0}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         for (size_t size = 157; size <= 161; size++) {
@@ -108,9 +118,11 @@ http_reasons_are_cut(void **state)
             djp__send_result result = {0};
             memset(body, 'w', size);
             strcpy(head.content_type, cases[i].type);
-            djp__http_response(&result, &head, 400, (djp_text){body, size}, SHOWN, djp__response_partial);
+            djp__http_response(&result, &head, 400, (djp_text){body, size}, SHOWN,
+                               djp__response_partial);
             size_t shown = cases[i].shown ? (size < 159 ? size : 159) : 0;
-            assert_int_equal(strlen(result.message), strlen(SHOWN " responded 400") + (shown ? shown + 2 : 0));
+            assert_int_equal(strlen(result.message),
+                             strlen(SHOWN " responded 400") + (shown ? shown + 2 : 0));
         }
     }
 }
@@ -123,8 +135,8 @@ http_bodies_are_read_by_their_type(void **state)
     assert_http(200, protobuf, "\x0a\x06\x08\x05\x12\x02no", DJP__SENT, 5, "no");
     assert_http(200, protobuf, "\x0a\x04\x12\x02hm", DJP__SENT, 0, "hm");
     assert_http(200, protobuf, "\xff\xff\xff", DJP__SEND_REJECTED, 0, "not OTLP");
-    assert_http(200, json, "{\"partialSuccess\":{\"rejectedSpans\":\"3\",\"errorMessage\":\"no\"}}", DJP__SENT, 3,
-                "no");
+    assert_http(200, json, "{\"partialSuccess\":{\"rejectedSpans\":\"3\",\"errorMessage\":\"no\"}}",
+                DJP__SENT, 3, "no");
     assert_http(200, json, "{}", DJP__SENT, 0, NULL);
     assert_http(200, json, "{", DJP__SEND_REJECTED, 0, "not OTLP");
     assert_http(200, "text/html", "<html>", DJP__SEND_REJECTED, 0, "web page");
@@ -136,7 +148,8 @@ http_bodies_are_read_by_their_type(void **state)
     assert_http(503, "text/plain", "full\r\n\x1b[2Jnow", DJP__SEND_RETRY, 0, "503: full   [2Jnow");
     assert_http(307, "", "", DJP__SEND_REJECTED, 0, "redirect");
     /* A negative count of rejected items is nonsense, not a huge number. */
-    assert_http(200, protobuf, "\x0a\x0f\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x12\x02no", DJP__SENT, 0, NULL);
+    assert_http(200, protobuf, "\x0a\x0f\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x12\x02no",
+                DJP__SENT, 0, NULL);
 }
 
 int

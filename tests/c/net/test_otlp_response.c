@@ -1,5 +1,5 @@
-/* Answers of receivers: partial success in both encodings, error details, Retry-After in all its forms, and bytes that are none of
- * these. */
+/* Answers of receivers: partial success in both encodings, error details, Retry-After in all its
+ * forms, and bytes that are none of these. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,8 +27,10 @@ text_of(const char *text)
 static size_t
 pack_partial(uint8_t *out, int64_t rejected, char *message)
 {
-    Djp__Otlp__V1__ExportTraceServiceResponse response = DJP__OTLP__V1__EXPORT_TRACE_SERVICE_RESPONSE__INIT;
-    Djp__Otlp__V1__ExportTracePartialSuccess partial = DJP__OTLP__V1__EXPORT_TRACE_PARTIAL_SUCCESS__INIT;
+    Djp__Otlp__V1__ExportTraceServiceResponse response =
+        DJP__OTLP__V1__EXPORT_TRACE_SERVICE_RESPONSE__INIT;
+    Djp__Otlp__V1__ExportTracePartialSuccess partial =
+        DJP__OTLP__V1__EXPORT_TRACE_PARTIAL_SUCCESS__INIT;
     partial.rejected_spans = rejected;
     partial.error_message = message;
     response.partial_success = &partial;
@@ -49,7 +51,8 @@ test_partial_protobuf(void **state)
     assert_int_equal(partial.rejected, 17);
     assert_string_equal(partial.message, "queue full");
     for (size_t cut = 3; cut < size; cut++) {
-        djp__response_partial(&partial, bytes, cut, 0); /* a prefix: any answer, no read behind it */
+        /* a prefix: any answer, no read behind it */
+        djp__response_partial(&partial, bytes, cut, 0);
     }
     memset(message, 'x', sizeof message - 1);
     memcpy(message + 253, "\xe6\xbc\xa2", 3);
@@ -91,10 +94,12 @@ static const struct {
     {" { } ", 1, 0, ""},
     {"{\"partialSuccess\":{}}", 1, 0, ""},
     {"{\"partialSuccess\":null}", 1, 0, ""},
-    {"{\"partialSuccess\":{\"rejectedSpans\":\"12\",\"errorMessage\":\"no \\u00e9 \\ud83d\\ude00 \\ud800\\n\"}}", 1, 12,
-     "no \xc3\xa9 \xf0\x9f\x98\x80 \xef\xbf\xbd\n"},
-    {"{\"other\":[1,-2.5e+3,{\"partialSuccess\":{\"rejectedSpans\":9}}],\"partialSuccess\":{\"rejectedSpans\":3}}", 1,
-     3, ""},
+    {"{\"partialSuccess\":{\"rejectedSpans\":\"12\",\"errorMessage\":\"no \\u00e9 \\ud83d\\ude00 "
+     "\\ud800\\n\"}}",
+     1, 12, "no \xc3\xa9 \xf0\x9f\x98\x80 \xef\xbf\xbd\n"},
+    {"{\"other\":[1,-2.5e+3,{\"partialSuccess\":{\"rejectedSpans\":9}}],\"partialSuccess\":{"
+     "\"rejectedSpans\":3}}",
+     1, 3, ""},
     {"{\"partialSuccess\":{\"rejectedSpans\":-3}}", 1, 0, ""},
     {"{\"partialSuccess\":{\"rejectedSpans\":1.5,\"errorMessage\":7}}", 1, 0, ""},
     {"{\"partialSuccess\":{\"rejectedSpans\":99999999999999999999}}", 1, 0, ""},
@@ -136,7 +141,8 @@ pack_status(uint8_t *out, char *message, char *type_url, int64_t seconds, int32_
     uint8_t packed[64];
     Djp__Rpc__V1__Duration delay = DJP__RPC__V1__DURATION__INIT;
     Djp__Rpc__V1__RetryInfo info = DJP__RPC__V1__RETRY_INFO__INIT;
-    Djp__Rpc__V1__Any other = DJP__RPC__V1__ANY__INIT, any = DJP__RPC__V1__ANY__INIT, *details[] = {&other, &any};
+    Djp__Rpc__V1__Any other = DJP__RPC__V1__ANY__INIT, any = DJP__RPC__V1__ANY__INIT,
+                      *details[] = {&other, &any};
     Djp__Rpc__V1__Status status = DJP__RPC__V1__STATUS__INIT;
     delay.seconds = seconds;
     delay.nanos = nanos;
@@ -156,7 +162,8 @@ static void
 test_status(void **state)
 {
     (void)state;
-    static char url[] = "type.googleapis.com/google.rpc.RetryInfo", other[] = "x/google.rpc.RetryInfo2";
+    static char url[] = "type.googleapis.com/google.rpc.RetryInfo",
+                other[] = "x/google.rpc.RetryInfo2";
     const struct {
         char *url;
         int64_t seconds;
@@ -176,7 +183,8 @@ test_status(void **state)
         uint8_t bytes[512];
         char message[8];
         uint64_t delay = 1;
-        size_t size = pack_status(bytes, "slow down", cases[i].url, cases[i].seconds, cases[i].nanos);
+        size_t size =
+            pack_status(bytes, "slow down", cases[i].url, cases[i].seconds, cases[i].nanos);
         assert_int_equal(djp__response_status(message, sizeof message, &delay, bytes, size), 1);
         assert_string_equal(message, "slow do");
         assert_true(delay == cases[i].delay);
@@ -194,7 +202,8 @@ test_status(void **state)
     assert_int_equal(djp__response_status(message, sizeof message, &delay, "nonsense", 8), 0);
     assert_true(delay == UINT64_MAX);
     assert_string_equal(message, "");
-    assert_int_equal(djp__response_status_details(message, sizeof message, &delay, text_of("!!!")), 0);
+    assert_int_equal(djp__response_status_details(message, sizeof message, &delay, text_of("!!!")),
+                     0);
     assert_int_equal(djp__response_status_details(NULL, 0, &delay, text_of("")), 1);
 }
 
@@ -204,7 +213,8 @@ test_status_no_memory(void **state)
     (void)state;
     static char url[] = "type.googleapis.com/google.rpc.RetryInfo";
     uint8_t bytes[512], partial_bytes[128];
-    size_t size = pack_status(bytes, "slow down", url, 2, 0), partial_size = pack_partial(partial_bytes, 4, "some");
+    size_t size = pack_status(bytes, "slow down", url, 2, 0),
+           partial_size = pack_partial(partial_bytes, 4, "some");
     for (long n = 1, done = 0; !done; n++) {
         char message[64];
         uint64_t delay;
@@ -271,7 +281,8 @@ test_retry_after(void **state)
         char *copy = malloc(size + 1);
         memcpy(copy, retry_cases[i].value, size);
         djp_text value = {copy, size};
-        assert_int_equal(djp__retry_after(&delay, value, NOW_S * 1000000000u), retry_cases[i].parsed);
+        assert_int_equal(djp__retry_after(&delay, value, NOW_S * 1000000000u),
+                         retry_cases[i].parsed);
         assert_int_equal(delay, retry_cases[i].seconds * 1000000000u);
         free(copy);
     }
@@ -279,8 +290,9 @@ test_retry_after(void **state)
     djp_text none = {NULL, 0};
     assert_int_equal(djp__retry_after(&delay, none, 0), 0);
     /* Half a second is left of the last one. */
-    assert_int_equal(
-        djp__retry_after(&delay, text_of("Sat, 31 Jan 2026 12:00:01 GMT"), NOW_S * 1000000000u + 500000000u), 1);
+    assert_int_equal(djp__retry_after(&delay, text_of("Sat, 31 Jan 2026 12:00:01 GMT"),
+                                      NOW_S * 1000000000u + 500000000u),
+                     1);
     assert_int_equal(delay, 500000000u);
 }
 
@@ -322,10 +334,12 @@ test_grpc_message(void **state)
 static void
 the_count_has_the_name_of_its_signal(void **state)
 {
-    static const char logs[] = "{\"partialSuccess\":{\"rejectedLogRecords\":\"3\",\"errorMessage\":\"old\"}}";
+    static const char logs[] =
+        "{\"partialSuccess\":{\"rejectedLogRecords\":\"3\",\"errorMessage\":\"old\"}}";
     djp__partial partial;
     (void)state;
-    assert_int_equal(djp__response_partial_named(&partial, logs, sizeof logs - 1, 1, "rejectedLogRecords"), 1);
+    assert_int_equal(
+        djp__response_partial_named(&partial, logs, sizeof logs - 1, 1, "rejectedLogRecords"), 1);
     assert_int_equal(partial.rejected, 3);
     assert_int_equal(djp__response_partial(&partial, logs, sizeof logs - 1, 1), 1);
     assert_int_equal(partial.rejected, 0);

@@ -1,5 +1,5 @@
-/* Messages of results: their length, their characters; and SIGPIPE, which a write of ours must not leave behind
- * and one of the program's must not lose. */
+/* Messages of results: their length, their characters; and SIGPIPE, which a write of ours must not
+ * leave behind and one of the program's must not lose. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +28,8 @@ messages_fit(void **state)
         djp__send_result_set(&result, DJP__SEND_RETRY, "%s", text);
         assert_int_equal(result.outcome, DJP__SEND_RETRY);
         assert_int_equal(strlen(result.message), size < 255 ? size : 255);
-        assert_true(result.wire_bytes == 0x5555555555555555ull); /* what lies behind is not touched */
+        /* what lies behind is not touched */
+        assert_true(result.wire_bytes == 0x5555555555555555ull);
         text[size] = 'm';
         memcpy(text + 253, "\xe2\x82\xac", 3); /* a character over the end is left out */
         text[size > 256 ? size : 256] = '\0';

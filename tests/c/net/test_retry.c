@@ -1,4 +1,5 @@
-/* Backoff: its bounds, its growth, the receiver's wish, and that no attempt starts after the deadline. */
+/* Backoff: its bounds, its growth, the receiver's wish, and that no attempt starts after the
+ * deadline. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -44,7 +45,8 @@ the_receivers_wish_wins_and_growth_continues_from_it(void **state)
     (void)state;
     djp__retry_init(&retry, 0, 0);
     assert_int_equal(djp__retry_delay(&retry, 0, 5 * SECOND, 0), 5 * SECOND);
-    assert_in_range(djp__retry_delay(&retry, 0, 5 * SECOND, UINT64_MAX), 5 * SECOND, 5 * SECOND + SECOND / 2);
+    assert_in_range(djp__retry_delay(&retry, 0, 5 * SECOND, UINT64_MAX), 5 * SECOND,
+                    5 * SECOND + SECOND / 2);
     assert_int_equal(retry.next_ns, 10 * SECOND);
     djp__retry_delay(&retry, 0, 0, 0);
     assert_int_equal(retry.next_ns, 20 * SECOND);

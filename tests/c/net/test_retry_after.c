@@ -54,7 +54,8 @@ the_century_of_two_digits(void **state)
     assert_int_equal(after("Friday, 31-Jan-25 12:00:00 GMT", JANUARY_31), 0);
     assert_int_equal(after("Friday, 31-Jan-26 12:00:30 GMT", JANUARY_31), 30);
     assert_int_equal(after("Friday, 31-Jan-00 12:00:30 GMT", JANUARY_31), 0);
-    assert_int_equal(after("Friday, 31-Jan-69 12:00:30 GMT", 100), -1); /* as if it were 1970: 1969 is no time */
+    /* as if it were 1970: 1969 is no time */
+    assert_int_equal(after("Friday, 31-Jan-69 12:00:30 GMT", 100), -1);
 }
 
 /* Each first second of a month follows the last one of the month before. */
@@ -65,7 +66,8 @@ months_follow_each_other(void **state)
     static const char *const names[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     static const int years[] = {1970, 1972, 1999, 2000, 2023, 2024, 2100};
-    static const uint64_t begins[] = {0, 63072000, 915148800, 946684800, 1672531200, 1704067200, 4102444800};
+    static const uint64_t begins[] = {0,          63072000,   915148800, 946684800,
+                                      1672531200, 1704067200, 4102444800};
     for (size_t y = 0; y < sizeof years / sizeof years[0]; y++) {
         int leap = years[y] % 4 == 0 && years[y] != 2100;
         uint64_t begin = begins[y];
@@ -78,7 +80,8 @@ months_follow_each_other(void **state)
             assert_int_equal(after(text, begin), 7);
             snprintf(text, sizeof text, "Mon, %02d %s %04d 23:59:59 GMT", days, names[m], years[y]);
             assert_int_equal(after(text, begin + (uint64_t)days * 86400 - 60), 59);
-            snprintf(text, sizeof text, "Mon, %02d %s %04d 23:59:59 GMT", days + 1, names[m], years[y]);
+            snprintf(text, sizeof text, "Mon, %02d %s %04d 23:59:59 GMT", days + 1, names[m],
+                     years[y]);
             assert_int_equal(after(text, begin), -1);
             begin += (uint64_t)days * 86400;
         }

@@ -1,4 +1,5 @@
-/* The files of TLS as they are read: what is refused and in which words, what is left out, and what counts as a change. */
+/* The files of TLS as they are read: what is refused and in which words, what is left out, and what
+ * counts as a change. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -41,8 +42,10 @@ set_up(void **state)
         snprintf(names[i], sizeof names[i], "%s/%d", folder, i);
         put(i, names[i], strlen(names[i])); /* each file says its own name */
     }
-    destination = (djp__destination){
-        .certificate = names[0], .extra_certificate = names[1], .client_certificate = names[2], .client_key = names[3]};
+    destination = (djp__destination){.certificate = names[0],
+                                     .extra_certificate = names[1],
+                                     .client_certificate = names[2],
+                                     .client_key = names[3]};
     return 0;
 }
 
@@ -170,7 +173,8 @@ static void
 encrypted_keys_are_refused(void **state)
 {
     (void)state;
-    static const char *const marks[] = {"-----BEGIN ENCRYPTED PRIVATE KEY-----", "x\nProc-Type: 4,ENCRYPTED\n"};
+    static const char *const marks[] = {"-----BEGIN ENCRYPTED PRIVATE KEY-----",
+                                        "x\nProc-Type: 4,ENCRYPTED\n"};
     for (size_t i = 0; i < 2; i++) {
         put(3, marks[i], strlen(marks[i]));
         refused(3, "client key", "it is encrypted");
@@ -232,8 +236,9 @@ main(void)
 {
 #define ONE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        ONE(each_file_has_its_place),      ONE(long_files_are_whole),       ONE(bad_files_are_named),
-        ONE(a_bad_extra_file_is_left_out), ONE(encrypted_keys_are_refused), ONE(a_change_of_any_file_is_one),
+        ONE(each_file_has_its_place),    ONE(long_files_are_whole),
+        ONE(bad_files_are_named),        ONE(a_bad_extra_file_is_left_out),
+        ONE(encrypted_keys_are_refused), ONE(a_change_of_any_file_is_one),
         ONE(no_descriptor_is_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* The logs of an instance: the states of a log are those of its table, and an instance sees its own. */
+/* The logs of an instance: the states of a log are those of its table, and an instance sees its
+ * own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +24,8 @@ the_table_is_the_documented_one(void **state)
     (void)state;
     for (int from = 0; from < DJP__OPLOG_STATES; from++) {
         for (int event = 0; event < DJP__OPLOG_EVENTS; event++) {
-            assert_int_equal(djp__oplog_next((djp__oplog_state)from, (djp__oplog_event)event), expected[from][event]);
+            assert_int_equal(djp__oplog_next((djp__oplog_state)from, (djp__oplog_event)event),
+                             expected[from][event]);
         }
     }
 }

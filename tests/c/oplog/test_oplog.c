@@ -1,5 +1,5 @@
-/* An operation log, replayed: every operation arrives as what it says, local traces are decided and remembered, and what cannot be
- * right harms nothing else. */
+/* An operation log, replayed: every operation arrives as what it says, local traces are decided and
+ * remembered, and what cannot be right harms nothing else. */
 #include "oplog_reader.h"
 
 #include <math.h>
@@ -12,15 +12,19 @@ test_start_and_end(void **state)
     (void)state;
     open_with(&options, 1024);
     uint64_t now = djp__clock_monotonic();
-    writer_start start = {.slot = 3, .kind = DJP_KIND_CLIENT, .number = 1, .mono = now, .flags = DJP_OP_START_ROOT};
+    writer_start start = {
+        .slot = 3, .kind = DJP_KIND_CLIENT, .number = 1, .mono = now, .flags = DJP_OP_START_ROOT};
     start.name = writer_symbol(&log_, "by symbol");
     start.scope = writer_symbol(&log_, "a scope\x1f"
                                        "1.2");
     start.ids = writer_make_ids(0x11223344u, 0x55667788u, 0);
     writer_begin(&log_, &start);
     writer_end(&log_, 3, now + 1234567);
-    writer_start child = {
-        .slot = 4, .kind = DJP_KIND_CONSUMER, .number = 1, .mono = now + 5, .full_name = "in full \xff"};
+    writer_start child = {.slot = 4,
+                          .kind = DJP_KIND_CONSUMER,
+                          .number = 1,
+                          .mono = now + 5,
+                          .full_name = "in full \xff"};
     child.flags = DJP_OP_START_NAME | DJP_OP_START_TIME;
     child.unix_ns = 1700000000000000000ull;
     child.ids = writer_make_ids(0x11223344u, 0x99u, 0x55667788u);
@@ -35,7 +39,8 @@ test_start_and_end(void **state)
     uint64_t expected = now + (uint64_t)djp__clock_anchor();
     assert_true((when > expected ? when - expected : expected - when) < SECOND);
     line = reader_line(transport, "in full \xef\xbf\xbd");
-    assert_has(line, "kind5 trace=0102030405060708fffffff011223344 span=0a0b0c0d00000099 parent=0a0b0c0d55667788 ");
+    assert_has(line, "kind5 trace=0102030405060708fffffff011223344 span=0a0b0c0d00000099 "
+                     "parent=0a0b0c0d55667788 ");
     assert_has(line, "start=1700000000000000000 took=42 scope=@ ");
 }
 
@@ -48,8 +53,12 @@ test_remote_parent(void **state)
     options.sample_errors = 0;
     open_with(&options, 1024);
     for (uint32_t sampled = 0; sampled < 2; sampled++) {
-        writer_start start = {.slot = sampled, .kind = DJP_KIND_SERVER, .number = 1 + sampled, .parent_flags = sampled};
-        start.flags = DJP_OP_START_ROOT | DJP_OP_START_REMOTE | DJP_OP_START_STATE | DJP_OP_START_NAME;
+        writer_start start = {.slot = sampled,
+                              .kind = DJP_KIND_SERVER,
+                              .number = 1 + sampled,
+                              .parent_flags = sampled};
+        start.flags =
+            DJP_OP_START_ROOT | DJP_OP_START_REMOTE | DJP_OP_START_STATE | DJP_OP_START_NAME;
         start.state = "vendor=value,other=x";
         start.full_name = sampled ? "sampled" : "not sampled";
         start.ids = writer_make_ids(7, 8, 9);
@@ -82,7 +91,8 @@ test_attributes(void **state)
         snprintf(name, sizeof name, "k%d", i);
         k[i] = writer_symbol(&log_, name);
     }
-    double half = 0.5, whole = -9007199254740992.0, large = 1e300, zero = -0.0, none = __builtin_nan("");
+    double half = 0.5, whole = -9007199254740992.0, large = 1e300, zero = -0.0,
+           none = __builtin_nan("");
     int64_t least = INT64_MIN;
     writer_text(&log_, 0, k[0], "text \xc3\x28");
     put_number(k[1], DJP_OP_NUMBER, &half);
@@ -242,11 +252,14 @@ test_name_status_events(void **state)
     const char *line = reader_line(transport, "renamed");
     assert_has(line, "status=2:bad ");
     assert_has(line, "| event tick at=100 n=1i;");
-    assert_has(line, "| event exception at=100 exception.type='TypeError';exception.message='no such thing';"
-                     "exception.stacktrace='at line 1';exception.escaped=");
+    assert_has(
+        line,
+        "| event exception at=100 exception.type='TypeError';exception.message='no such thing';"
+        "exception.stacktrace='at line 1';exception.escaped=");
     const char *explicit_time = strstr(strstr(line, "event tick") + 1, "event tick at=");
     assert_non_null(explicit_time);
-    assert_true(llabs(atoll(explicit_time + 14)) < (long long)SECOND); /* the anchor may have moved meanwhile */
+    /* the anchor may have moved meanwhile */
+    assert_true(llabs(atoll(explicit_time + 14)) < (long long)SECOND);
 }
 
 static void
@@ -269,7 +282,8 @@ test_link(void **state)
     writer_end(&log_, 0, 0);
     flush();
     assert_has(reader_line(transport, "root"),
-               "| link trace=0102030405060708fffffff00000004d span=0a0b0c0d00000058 state=a=1 flags=101 why='batch';");
+               "| link trace=0102030405060708fffffff00000004d span=0a0b0c0d00000058 state=a=1 "
+               "flags=101 why='batch';");
 }
 
 static void
@@ -279,10 +293,12 @@ test_http(void **state)
     options.metrics_enabled = 1;
     open_with(&options, 1024);
     uint64_t now = djp__clock_monotonic();
-    writer_start start = {.slot = 5, .number = 1, .mono = now, .flags = DJP_OP_START_ROOT | DJP_OP_START_HTTP};
+    writer_start start = {
+        .slot = 5, .number = 1, .mono = now, .flags = DJP_OP_START_ROOT | DJP_OP_START_HTTP};
     start.ids = writer_make_ids(1, 1, 0);
     writer_begin(&log_, &start);
-    writer_request request = {.slot = 5, .start = now, .end = now + SECOND / 4, .bytes = 17, .status = 503};
+    writer_request request = {
+        .slot = 5, .start = now, .end = now + SECOND / 4, .bytes = 17, .status = 503};
     request.method = writer_symbol(&log_, "GET");
     request.route = writer_symbol(&log_, "/a/{b}");
     request.scheme = writer_symbol(&log_, "http");
@@ -331,7 +347,8 @@ test_sizes_of_requests(void **state)
     options.metrics_enabled = 1;
     open_with(&options, 1024);
     uint64_t now = djp__clock_monotonic();
-    writer_request request = {.slot = DJP_OP_NO_SLOT, .start = now, .end = now + SECOND, .status = 200};
+    writer_request request = {
+        .slot = DJP_OP_NO_SLOT, .start = now, .end = now + SECOND, .status = 200};
     request.method = writer_symbol(&log_, "GET");
     request.route = writer_symbol(&log_, "/sized");
     request.scheme = writer_symbol(&log_, "http");
@@ -342,10 +359,11 @@ test_sizes_of_requests(void **state)
         request.bytes = cases[i].bytes;
         writer_end_http(&log_, &request);
         writer_publish(&log_);
-        assert_int_equal(djp_registry_expose(&text, &size, djp_sdk_registry(sdk), DJP_TEXT_0_0_4), 0);
+        assert_int_equal(djp_registry_expose(&text, &size, djp_sdk_registry(sdk), DJP_TEXT_0_0_4),
+                         0);
         const char *line = strstr(text, "\nhttp_request_size_bytes_sum{");
         assert_true((line != NULL) == (cases[i].sum != NULL));
-        if (line) {
+        if (line != NULL) {
             line = strstr(line, "} ");
             assert_true(strncmp(line + 2, cases[i].sum, strlen(cases[i].sum)) == 0);
         }
@@ -383,7 +401,8 @@ test_traces_are_decided_at_the_root(void **state)
     options.sampler = DJP_SAMPLER_RATIO;
     options.sample_ratio = 0.0000001;
     open_with(&options, 1024);
-    /* An error below keeps the whole trace, late spans included; without one nothing leaves but what fails later. */
+    /* An error below keeps the whole trace, late spans included; without one nothing leaves but
+     * what fails later. */
     for (uint32_t number = 1; number <= 2; number++) {
         begin(0, number, 0, number == 1 ? "kept root" : "lost root");
         begin(1, number, 1, number == 1 ? "kept child" : "lost child");
@@ -416,7 +435,8 @@ test_forgotten_trace(void **state)
         begin(0, number, 0, "root");
         writer_end(&log_, 0, 0);
     }
-    /* The second is still known; the first is not: its child is a local root, which tells by its reason. */
+    /* The second is still known; the first is not: its child is a local root, which tells by its
+     * reason. */
     begin(1, 2, 7, "known");
     writer_end(&log_, 1, 0);
     begin(2, 1, 7, "forgotten");
@@ -445,8 +465,8 @@ test_reused_slots(void **state)
     assert_non_null(reader_line(transport, "after"));
 }
 
-/* The root's slot is taken away, a later span begins the trace anew under the same number, and then the first one's child ends: it
- * must not count as the end of the new one's. */
+/* The root's slot is taken away, a later span begins the trace anew under the same number, and then
+ * the first one's child ends: it must not count as the end of the new one's. */
 static void
 test_trace_begun_anew(void **state)
 {

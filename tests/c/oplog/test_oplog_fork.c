@@ -1,4 +1,5 @@
-/* An operation log over fork(2) and at SIGTERM: a child hears nothing of its parent's, and what was published leaves before the end. */
+/* An operation log over fork(2) and at SIGTERM: a child hears nothing of its parent's, and what was
+ * published leaves before the end. */
 #include "oplog_reader.h"
 
 #include <signal.h>
@@ -16,8 +17,8 @@
 static int
 wait_child(pid_t pid)
 {
-    for (uint64_t deadline = djp__clock_monotonic() + 20 * SECOND; djp__clock_monotonic() < deadline;
-         helper_sleep(MS)) {
+    for (uint64_t deadline = djp__clock_monotonic() + 20 * SECOND;
+         djp__clock_monotonic() < deadline; helper_sleep(MS)) {
         int status = 0;
         if (waitpid(pid, &status, WNOHANG) == pid) {
             return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
@@ -28,7 +29,8 @@ wait_child(pid_t pid)
     return 2000;
 }
 
-/* In the child: the parent's log is nobody's, but may be attached anew, and nothing of the parent's counts. */
+/* In the child: the parent's log is nobody's, but may be attached anew, and nothing of the parent's
+ * counts. */
 static int
 child_of_fork(void)
 {
@@ -94,8 +96,8 @@ counting_send(djp__transport *base, const void *body, size_t size, const djp__se
     shared->accepted = (unsigned)script_spans((script_transport *)base, NULL);
 }
 
-static const djp__transport_ops counting_ops = {"script", counting_send, NULL, script_abandon, script_free, NULL, 0,
-                                                0,        NULL};
+static const djp__transport_ops counting_ops = {
+    "script", counting_send, NULL, script_abandon, script_free, NULL, 0, 0, NULL};
 
 static void
 child_of_sigterm(void)

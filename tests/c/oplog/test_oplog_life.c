@@ -1,4 +1,5 @@
-/* How an operation log lives: room and positions, attachment, who replays it when, threads and failing allocations. */
+/* How an operation log lives: room and positions, attachment, who replays it when, threads and
+ * failing allocations. */
 #include "oplog_reader.h"
 
 #include <sys/resource.h>
@@ -50,7 +51,8 @@ test_positions_wrap(void **state)
     assert_int_equal(script_spans(transport, "root"), 400);
 }
 
-/* An operation that is larger than what was published, and a position that cannot be: given up, and the next one is heard. */
+/* An operation that is larger than what was published, and a position that cannot be: given up, and
+ * the next one is heard. */
 static void
 test_damage(void **state)
 {
@@ -116,7 +118,8 @@ test_attach(void **state)
     djp_oplog_wake(log_.log);
 }
 
-/* Shutdown delivers what was published and counts what is open; a second SDK hears the same writer, with the symbols of before. */
+/* Shutdown delivers what was published and counts what is open; a second SDK hears the same writer,
+ * with the symbols of before. */
 static void
 test_second_sdk(void **state)
 {
@@ -221,7 +224,8 @@ test_decisions(void **state)
     djp_tracestate *root = roots.state;
     djp_oplog_reply given;
     assert_non_null(root);
-    djp_span_context parent = {.trace_id = {1}, .span_id = {2}, .flags = DJP_FLAG_SAMPLED, .is_remote = 1};
+    djp_span_context parent = {
+        .trace_id = {1}, .span_id = {2}, .flags = DJP_FLAG_SAMPLED, .is_remote = 1};
     djp_oplog_root below = {.parent = &parent};
     djp_oplog_decide(&given, log_.log, &below);
     assert_true(given.decision.threshold == 1ull << 56); /* the parent did not say */
@@ -316,7 +320,8 @@ retry_while_down(void *user, unsigned attempt)
     return *down ? SCRIPT_RETRY : SCRIPT_ACCEPT;
 }
 
-/* During an outage the log stays empty, so that its writer never finds it full; what does not fit is counted. */
+/* During an outage the log stays empty, so that its writer never finds it full; what does not fit
+ * is counted. */
 static void
 test_outage(void **state)
 {
@@ -335,7 +340,8 @@ test_outage(void **state)
         writer_end(&log_, 0, 0);
         writer_publish(&log_);
         if (i % 100 == 0) {
-            for (; writer_free_units(&log_) < 4096 && djp__clock_monotonic() < deadline; helper_sleep(MS)) {
+            for (; writer_free_units(&log_) < 4096 && djp__clock_monotonic() < deadline;
+                 helper_sleep(MS)) {
             }
             lost += writer_free_units(&log_) < 4096;
         }
@@ -357,7 +363,8 @@ stuck_at_first(void *user, unsigned attempt)
     return attempt == 0 ? SCRIPT_STUCK : SCRIPT_ACCEPT;
 }
 
-/* A flush waits for room in the smallest ring, even while the worker is stuck in a send, instead of losing what its log holds. */
+/* A flush waits for room in the smallest ring, even while the worker is stuck in a send, instead of
+ * losing what its log holds. */
 static void
 test_burst_into_a_small_ring(void **state)
 {
@@ -430,8 +437,10 @@ full_speed(int patient)
     writer_publish(&log_);
     djp_sdk_flush(sdk, 10 * SECOND);
     json *status = helper_status(sdk);
-    double sum = (double)script_spans(transport, "full speed") + helper_number(status, "dropped", "ring_full") +
-                 helper_number(status, "dropped", "oplog_full") + helper_number(status, "dropped", "never_ended");
+    double sum = (double)script_spans(transport, "full speed") +
+                 helper_number(status, "dropped", "ring_full") +
+                 helper_number(status, "dropped", "oplog_full") +
+                 helper_number(status, "dropped", "never_ended");
     assert_int_equal(helper_number(status, "dropped", "oplog_full"), it.lost);
     assert_int_equal(sum, it.count);
     json_free(status);
@@ -515,7 +524,7 @@ test_every_failing_allocation(void **state)
         djp__alloc_fail_after(0);
         assert_true(result == DJP_ENOMEM ? log == NULL : result == 0);
         djp__alloc_fail_after(n);
-        result = log ? djp_oplog_attach(log, sdk) : DJP_ENOMEM;
+        result = log != NULL ? djp_oplog_attach(log, sdk) : DJP_ENOMEM;
         djp__alloc_fail_after(0);
         djp_oplog_detach(log);
         djp_oplog_unref(log);

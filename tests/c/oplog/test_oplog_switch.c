@@ -1,8 +1,10 @@
-/* Operation logs whose SDK is switched, or decides otherwise, between the writing and the replay. */
+/* Operation logs whose SDK is switched, or decides otherwise, between the writing and the
+ * replay. */
 #include "oplog_reader.h"
 
 static void
-log_root(uint32_t slot, uint32_t number, uint32_t random, const djp_oplog_decision *decision, const char *name)
+log_root(uint32_t slot, uint32_t number, uint32_t random, const djp_oplog_decision *decision,
+         const char *name)
 {
     writer_start start = {.slot = slot, .kind = 1, .flags = DJP_OP_START_ROOT, .number = number};
     start.ids = writer_make_ids(number, number, 0);
@@ -13,7 +15,8 @@ log_root(uint32_t slot, uint32_t number, uint32_t random, const djp_oplog_decisi
     writer_end(&log_, slot, 0);
 }
 
-/* A root keeps the decision that its writer took, although another one holds when it is replayed. */
+/* A root keeps the decision that its writer took, although another one holds when it is
+ * replayed. */
 static void
 test_log_decisions(void **state)
 {
@@ -50,7 +53,8 @@ test_log_off(void **state)
     options.sampler = DJP_SAMPLER_RATIO;
     options.metrics_enabled = 1;
     open_with(&options, 4096);
-    assert_int_equal(djp_load_acquire(&log_.control[DJP_OPLOG_ACTIVE]), DJP_OPLOG_TRACES | DJP_OPLOG_METRICS);
+    assert_int_equal(djp_load_acquire(&log_.control[DJP_OPLOG_ACTIVE]),
+                     DJP_OPLOG_TRACES | DJP_OPLOG_METRICS);
     djp_sdk_set_enabled(sdk, 0);
     assert_int_equal(djp_load_acquire(&log_.control[DJP_OPLOG_ACTIVE]), DJP_OPLOG_METRICS);
     log_root(0, 1, 0xffffffu, NULL, "none");

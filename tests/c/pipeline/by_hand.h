@@ -1,4 +1,5 @@
-/* A pipeline without an instance and without a thread: the test is the worker, and calls its tasks. */
+/* A pipeline without an instance and without a thread: the test is the worker, and calls its
+ * tasks. */
 #ifndef TESTS_C_PIPELINE_BY_HAND_H
 #define TESTS_C_PIPELINE_BY_HAND_H
 
@@ -33,8 +34,8 @@ typedef struct hand {
 static hand *hand_of_transport;
 
 static inline void
-hand_send(djp__transport *transport, const void *body, size_t size, const djp__send_control *control,
-          djp__send_result *result)
+hand_send(djp__transport *transport, const void *body, size_t size,
+          const djp__send_control *control, djp__send_result *result)
 {
     hand *self = hand_of_transport;
     (void)transport;
@@ -85,8 +86,8 @@ hand_init(hand *self)
     assert_int_equal(djp__ring_new(&self->events.ring, 1 << 15), 0);
     self->events.pipeline = &self->pipeline;
     self->events.wake_level = UINT64_MAX;
-    djp__pipeline_init(&self->pipeline, &events_signal, &self->events, &self->transport, &self->worker, &self->diag,
-                       &own);
+    djp__pipeline_init(&self->pipeline, &events_signal, &self->events, &self->transport,
+                       &self->worker, &self->diag, &own);
     djp__worker_add(&self->worker, &self->pipeline.batch_task);
     djp__worker_add(&self->worker, &self->pipeline.send_task);
     self->worker.state = DJP__WORKER_WORKING; /* the test is its thread */

@@ -61,10 +61,12 @@ script_send(djp__transport *base, const void *body, size_t size, const djp__send
     }
     memset(result, 0, sizeof *result);
     unsigned action = transport->next ? transport->next(transport->user, attempt) : SCRIPT_ACCEPT;
-    if (transport->refuses && memmem(body, size, transport->refuses, strlen(transport->refuses))) {
+    if (transport->refuses != NULL &&
+        memmem(body, size, transport->refuses, strlen(transport->refuses))) {
         action = SCRIPT_RETRY;
     }
-    uint64_t until = action == SCRIPT_HANG ? UINT64_MAX : djp__clock_monotonic() + transport->slow_ns;
+    uint64_t until =
+        action == SCRIPT_HANG ? UINT64_MAX : djp__clock_monotonic() + transport->slow_ns;
     if (action == SCRIPT_HANG || action == SCRIPT_SLOW) {
         action = script_wait(control, until) ? SCRIPT_ACCEPT : SCRIPT_HANG;
     } else if (action == SCRIPT_STUCK) {
@@ -106,8 +108,8 @@ script_free(djp__transport *base)
     ((script_transport *)base)->freed++;
 }
 
-static const djp__transport_ops script_ops = {"script", script_send, NULL, script_abandon, script_free, NULL,
-                                              0,        0,           NULL};
+static const djp__transport_ops script_ops = {
+    "script", script_send, NULL, script_abandon, script_free, NULL, 0, 0, NULL};
 
 script_transport *
 script_new(unsigned (*next)(void *, unsigned), void *user)
@@ -190,7 +192,7 @@ helper_sdk(const djp_options *options, script_transport *transport)
 {
     djp_sdk *sdk = NULL;
     djp_sdk_language language = {"c", "test", "1"};
-    djp__transport *base = transport ? &transport->base : NULL;
+    djp__transport *base = transport != NULL ? &transport->base : NULL;
     assert_int_equal(djp__sdk_new_with_transport(&sdk, options, &language, NULL, NULL, base), 0);
     assert_non_null(sdk);
     return sdk;
@@ -222,7 +224,8 @@ helper_each(const char *stored, size_t size, helper_see see, void *user)
         at += 4;
         assert_true(size - at >= length);
         Djp__Otlp__V1__ExportTraceServiceRequest *request =
-            djp__otlp__v1__export_trace_service_request__unpack(NULL, length, (const uint8_t *)stored + at);
+            djp__otlp__v1__export_trace_service_request__unpack(NULL, length,
+                                                                (const uint8_t *)stored + at);
         assert_non_null(request);
         at += length;
         for (size_t i = 0; i < request->n_resource_spans; i++) {
@@ -251,7 +254,8 @@ helper_count_one(void *user, const char *name, const uint8_t *trace_id, const ui
     struct helper_counter *counter = user;
     (void)trace_id;
     (void)span_id;
-    counter->count += !counter->prefix || strncmp(name, counter->prefix, strlen(counter->prefix)) == 0;
+    counter->count +=
+        !counter->prefix || strncmp(name, counter->prefix, strlen(counter->prefix)) == 0;
 }
 
 size_t
@@ -287,10 +291,10 @@ static char *
 helper_value_text(const Djp__Otlp__V1__AnyValue *value)
 {
     char text[32];
-    if (value && value->value_case == DJP__OTLP__V1__ANY_VALUE__VALUE_STRING_VALUE) {
+    if (value != NULL && value->value_case == DJP__OTLP__V1__ANY_VALUE__VALUE_STRING_VALUE) {
         return strdup(value->string_value);
     }
-    if (value && value->value_case == DJP__OTLP__V1__ANY_VALUE__VALUE_INT_VALUE) {
+    if (value != NULL && value->value_case == DJP__OTLP__V1__ANY_VALUE__VALUE_INT_VALUE) {
         snprintf(text, sizeof text, "%lld", (long long)value->int_value);
         return strdup(text);
     }
@@ -307,7 +311,8 @@ helper_resource(const char *stored, size_t size, const char *key)
     }
     memcpy(&length, stored, 4);
     Djp__Otlp__V1__ExportTraceServiceRequest *request =
-        djp__otlp__v1__export_trace_service_request__unpack(NULL, length, (const uint8_t *)stored + 4);
+        djp__otlp__v1__export_trace_service_request__unpack(NULL, length,
+                                                            (const uint8_t *)stored + 4);
     assert_non_null(request);
     assert_true(request->n_resource_spans > 0);
     Djp__Otlp__V1__Resource *resource = request->resource_spans[0]->resource;
@@ -328,7 +333,7 @@ helper_status_unchecked(djp_sdk *sdk)
     size_t size = 0;
     assert_int_equal(djp_sdk_status_json(&text, &size, sdk), 0);
     json *status = json_parse(text, size);
-    if (!status) {
+    if (status == NULL) {
         fail_msg("status is not JSON: %.*s", (int)size, text);
     }
     djp_free(text);
@@ -363,10 +368,12 @@ helper_status_at_rest(djp_sdk *sdk)
     for (;;) {
         json *status = helper_status(sdk);
         if (!json_get(json_get(status, "worker"), "running")->boolean) {
-            json_free(status); /* its parts were not read at one moment: some may be of before the worker's end */
+            /* its parts were not read at one moment: some may be of before the worker's end */
+            json_free(status);
             status = helper_status(sdk);
             assert_true(helper_number(status, "books", "waiting") ==
-                        helper_number(status, "queue", "spans") + helper_number(status, "queue", "batch_spans"));
+                        helper_number(status, "queue", "spans") +
+                            helper_number(status, "queue", "batch_spans"));
             return status;
         }
         json_free(status);
@@ -409,11 +416,11 @@ helper_budget_spent(const char *path)
 {
     char text[256] = "";
     FILE *file = fopen(path, "r");
-    if (!file) {
+    if (file == NULL) {
         return -1;
     }
     text[fread(text, 1, sizeof text - 1, file)] = '\0';
     fclose(file);
     const char *spent = strstr(text, "spent=");
-    return spent ? strtod(spent + 6, NULL) : -1;
+    return spent != NULL ? strtod(spent + 6, NULL) : -1;
 }

@@ -1,4 +1,5 @@
-/* What the tests of ending signals share: children that a signal ends, and a transport whose counts outlive them. */
+/* What the tests of ending signals share: children that a signal ends, and a transport whose counts
+ * outlive them. */
 #include "pipeline/killed.h"
 
 #include <setjmp.h>
@@ -52,7 +53,8 @@ killed_sdk(script_transport *transport, uint64_t shutdown_timeout_ns)
     options.handle_sigterm = 1;
     options.flush_interval_ns = 100 * SECOND;
     options.shutdown_timeout_ns = shutdown_timeout_ns;
-    options.export_timeout_ns = killed_export_timeout_ns ? killed_export_timeout_ns : options.export_timeout_ns;
+    options.export_timeout_ns =
+        killed_export_timeout_ns ? killed_export_timeout_ns : options.export_timeout_ns;
     transport->base.ops = &killed_transport_ops;
     djp_sdk *sdk = NULL;
     if (djp__sdk_new_with_transport(&sdk, &options, NULL, NULL, NULL, &transport->base) != 0) {

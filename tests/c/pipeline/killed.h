@@ -1,4 +1,5 @@
-/* What the tests of ending signals share: children that a signal ends, and a transport whose counts outlive them. */
+/* What the tests of ending signals share: children that a signal ends, and a transport whose counts
+ * outlive them. */
 #ifndef TESTS_C_PIPELINE_KILLED_H
 #define TESTS_C_PIPELINE_KILLED_H
 
@@ -17,7 +18,8 @@ extern const djp__transport_ops killed_transport_ops;
 
 /* The timeout of a request in killed_sdk, when not 0. */
 extern uint64_t killed_export_timeout_ns;
-/* An SDK that handles SIGTERM and sends nothing before it. Ends the process when it cannot be made. */
+/* An SDK that handles SIGTERM and sends nothing before it. Ends the process when it cannot be
+ * made. */
 djp_sdk *killed_sdk(script_transport *transport, uint64_t shutdown_timeout_ns);
 
 struct killed_outcome {

@@ -1,5 +1,6 @@
-/* The end of a process that did not wait for its telemetry: exit(3) while the worker is inside libcurl or the TLS library, with and
- * without a shutdown before it, must neither crash nor hang. */
+/* The end of a process that did not wait for its telemetry: exit(3) while the worker is inside
+ * libcurl or the TLS library, with and without a shutdown before it, must neither crash nor
+ * hang. */
 #include "pipeline/helper.h"
 
 #include <netinet/in.h>
@@ -28,12 +29,12 @@ make_certificates(void)
     static char block[1 << 20];
     FILE *in = fopen(SYSTEM_CERTIFICATES, "r");
     int fd = mkstemp(certificates);
-    size_t size = in ? fread(block, 1, sizeof block, in) : 0;
+    size_t size = in != NULL ? fread(block, 1, sizeof block, in) : 0;
     int made = fd >= 0 && size > 0;
     for (int i = 0; made && i < 8; i++) {
         made = write(fd, block, size) == (ssize_t)size;
     }
-    if (in) {
+    if (in != NULL) {
         fclose(in);
     }
     if (fd >= 0) {
@@ -49,16 +50,16 @@ listen_and_say_nothing(void)
     socklen_t size = sizeof address;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 64) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &size) != 0) {
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
+        listen(fd, 64) != 0 || getsockname(fd, (struct sockaddr *)&address, &size) != 0) {
         return -1;
     }
     snprintf(endpoint, sizeof endpoint, "https://127.0.0.1:%d/v1/traces", ntohs(address.sin_port));
     return fd;
 }
 
-/* A child that ends while its worker is inside OpenSSL leaves what OpenSSL was making: no leak of ours, and a matter of timing. The
- * sanitizer asks by this name; nobody else does. */
+/* A child that ends while its worker is inside OpenSSL leaves what OpenSSL was making: no leak of
+ * ours, and a matter of timing. The sanitizer asks by this name; nobody else does. */
 static int ends_early;
 __attribute__((visibility("default"))) int __lsan_is_turned_off(void);
 int

@@ -1,4 +1,5 @@
-/* Flush tells the truth: 0 only for what was accepted, a loss is reported once, and a deadline is kept. */
+/* Flush tells the truth: 0 only for what was accepted, a loss is reported once, and a deadline is
+ * kept. */
 #include "pipeline/helper.h"
 
 #include <setjmp.h>
@@ -40,7 +41,7 @@ check_verdict(const unsigned *actions, int verdict, const char *reason, double l
     djp_sdk *sdk = helper_sdk(&options, transport);
     helper_spans(sdk, "judged", 10);
     assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), verdict);
-    if (reason) {
+    if (reason != NULL) {
         json *status = helper_status(sdk);
         assert_true(helper_number(status, "dropped", reason) == lost);
         assert_true(helper_unaccounted(status) == 0);

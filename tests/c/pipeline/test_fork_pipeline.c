@@ -1,5 +1,6 @@
-/* fork(2) with a pipeline at work: the child delivers its own spans and nothing of the parent's, ids stay unique, nobody hangs.
- * Children report through files that the parent reads, and are killed when they outlive their time. */
+/* fork(2) with a pipeline at work: the child delivers its own spans and nothing of the parent's,
+ * ids stay unique, nobody hangs. Children report through files that the parent reads, and are
+ * killed when they outlive their time. */
 #include "pipeline/helper.h"
 
 #include <dirent.h>
@@ -18,8 +19,9 @@
 
 enum { CHILD_SECONDS = 20 };
 
-/* The sanitizers' own allocator takes no care of fork: a lock that another thread holds stays held in the child. ASan runs the tests
- * in which no other thread can be inside the allocator, TSan none. */
+/* The sanitizers' own allocator takes no care of fork: a lock that another thread holds stays held
+ * in the child. ASan runs the tests in which no other thread can be inside the allocator, TSan
+ * none. */
 #if defined(__SANITIZE_THREAD__)
 #define FORKS_TESTED 0
 #elif defined(__SANITIZE_ADDRESS__)
@@ -32,7 +34,8 @@ enum { CHILD_SECONDS = 20 };
 static int
 wait_child(pid_t pid)
 {
-    for (uint64_t deadline = djp__clock_monotonic() + CHILD_SECONDS * SECOND; djp__clock_monotonic() < deadline;) {
+    for (uint64_t deadline = djp__clock_monotonic() + CHILD_SECONDS * SECOND;
+         djp__clock_monotonic() < deadline;) {
         int status = 0;
         if (waitpid(pid, &status, WNOHANG) == pid) {
             return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
@@ -77,7 +80,8 @@ child_delivers_its_own(djp_sdk *sdk, script_transport *transport, char *parent_i
     CHILD_CHECK(djp_sdk_flush(sdk, 5 * SECOND) == 0, 12);
     CHILD_CHECK(script_spans(transport, "child") == 7, 13);
     CHILD_CHECK(script_spans(transport, NULL) == 7, 14);
-    char *instance = helper_resource(transport->stored, transport->stored_size, "service.instance.id");
+    char *instance =
+        helper_resource(transport->stored, transport->stored_size, "service.instance.id");
     char *pid = helper_resource(transport->stored, transport->stored_size, "process.pid");
     CHILD_CHECK(instance && strcmp(instance, parent_instance) != 0, 15);
     CHILD_CHECK(pid && atoi(pid) == (int)getpid(), 16);
@@ -102,7 +106,8 @@ test_each_process_delivers_its_own(void **state)
     djp_sdk *sdk = helper_sdk(&options, transport);
     helper_spans(sdk, "parent", 5);
     assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), 0);
-    char *instance = helper_resource(transport->stored, transport->stored_size, "service.instance.id");
+    char *instance =
+        helper_resource(transport->stored, transport->stored_size, "service.instance.id");
     /* One request on its way, some waiting, one span open. */
     slow = 1;
     helper_spans(sdk, "parent", 5);
@@ -425,7 +430,9 @@ test_nested_forks(void **state)
         if (inner == 0) {
             helper_spans(sdk, "grandchild", 5);
             CHILD_CHECK(djp_sdk_shutdown(sdk, 5 * SECOND) == 0, 1);
-            CHILD_CHECK(script_spans(transport, "grandchild") == 5 && script_spans(transport, NULL) == 5, 2);
+            CHILD_CHECK(script_spans(transport, "grandchild") == 5 &&
+                            script_spans(transport, NULL) == 5,
+                        2);
             djp_sdk_free(sdk);
             _exit(0);
         }
@@ -498,7 +505,8 @@ main(void)
     int failed = FORKS_TESTED >= 1 ? cmocka_run_group_tests(tests, NULL, NULL) : 0;
     failed += FORKS_TESTED >= 2 ? cmocka_run_group_tests(busy_tests, NULL, NULL) : 0;
     if (FORKS_TESTED < 2) {
-        printf("%s\n", "some fork tests are left out: the sanitizer's allocator does not survive them");
+        printf("%s\n",
+               "some fork tests are left out: the sanitizer's allocator does not survive them");
     }
     return failed;
 }

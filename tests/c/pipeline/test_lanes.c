@@ -1,4 +1,5 @@
-/* A pipeline whose transport has several requests on their way: order, failures, the end and forks. */
+/* A pipeline whose transport has several requests on their way: order, failures, the end and
+ * forks. */
 #include "pipeline/helper.h"
 
 #include <setjmp.h>
@@ -30,7 +31,8 @@ typedef struct lanes_job {
 } lanes_job;
 
 typedef struct lanes_transport {
-    script_transport script; /* its next() says what becomes of an attempt; inside counts those on their way */
+    /* its next() says what becomes of an attempt; inside counts those on their way */
+    script_transport script;
     uint64_t (*delay)(void *user, unsigned attempt); /* how long an answer takes */
     lanes_job jobs[LANES];
     _Atomic unsigned most; /* on their way at once */
@@ -45,8 +47,10 @@ lanes_fill(lanes_transport *lanes, const djp__send_feed *feed)
         if (!lane->busy && feed->next(feed->user, &lane->job)) {
             unsigned attempt = lanes->script.attempts++;
             lane->busy = 1;
-            lane->action = lanes->script.next ? lanes->script.next(lanes->script.user, attempt) : SCRIPT_ACCEPT;
-            lane->until = djp__clock_monotonic() + (lanes->delay ? lanes->delay(lanes->script.user, attempt) : 0);
+            lane->action = lanes->script.next ? lanes->script.next(lanes->script.user, attempt)
+                                              : SCRIPT_ACCEPT;
+            lane->until = djp__clock_monotonic() +
+                          (lanes->delay ? lanes->delay(lanes->script.user, attempt) : 0);
             lanes->script.inside++;
             lanes->most = lanes->script.inside > lanes->most ? lanes->script.inside : lanes->most;
         }
@@ -106,8 +110,8 @@ lanes_abandon(djp__transport *base)
     lanes->most = 0;
 }
 
-static const djp__transport_ops lanes_ops = {"script", script_send, NULL, lanes_abandon, script_free,
-                                             NULL,     0,           0,    lanes_run};
+static const djp__transport_ops lanes_ops = {
+    "script", script_send, NULL, lanes_abandon, script_free, NULL, 0, 0, lanes_run};
 
 static lanes_transport *
 lanes_new(unsigned (*next)(void *, unsigned), uint64_t (*delay)(void *, unsigned), void *user)
@@ -133,7 +137,8 @@ lanes_sdk(lanes_transport *lanes, uint64_t timeout_ns)
 static void
 wait_for(const _Atomic unsigned *value, unsigned least)
 {
-    for (uint64_t deadline = djp__clock_monotonic() + 30 * SECOND; *value < least; helper_sleep(MS)) {
+    for (uint64_t deadline = djp__clock_monotonic() + 30 * SECOND; *value < least;
+         helper_sleep(MS)) {
         assert_true(djp__clock_monotonic() < deadline);
     }
 }
@@ -434,10 +439,12 @@ static void
 child_goes_on(djp_sdk *sdk, lanes_transport *lanes)
 {
     helper_spans(sdk, "child", 3 * BATCH);
-    int good = djp_sdk_flush(sdk, 20 * SECOND) == 0 && script_spans(&lanes->script, NULL) == 3 * BATCH &&
+    int good = djp_sdk_flush(sdk, 20 * SECOND) == 0 &&
+               script_spans(&lanes->script, NULL) == 3 * BATCH &&
                script_spans(&lanes->script, "child") == 3 * BATCH;
     json *status = helper_status(sdk);
-    good = good && helper_unaccounted(status) == 0 && helper_number(status, "books", "exported") == 3 * BATCH;
+    good = good && helper_unaccounted(status) == 0 &&
+           helper_number(status, "books", "exported") == 3 * BATCH;
     _exit(good ? 0 : 1);
 }
 

@@ -165,7 +165,8 @@ a_child_begins_anew(void **state)
     assert_int_equal(hand_queued(&hand), 0);
     assert_int_equal(hand.pipeline.stats.in_encoder, 0);
     assert_int_equal(hand.pipeline.delivery.lost, 0);
-    assert_int_equal(djp__sender_next_due(&hand.pipeline, 1), UINT64_MAX); /* the queue is the parent's */
+    /* the queue is the parent's */
+    assert_int_equal(djp__sender_next_due(&hand.pipeline, 1), UINT64_MAX);
     hand_add(&hand, "own", 1);
     hand.pipeline.batch_task.enter(&hand.pipeline);
     hand_batch(&hand, 1);

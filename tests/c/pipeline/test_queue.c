@@ -161,7 +161,8 @@ the_oldest_attempt_on_its_way(void **state)
     assert_int_equal(djp__queue_sent_since(&queue, 0), 40);
 }
 
-/* Two requests with their memory are kept, but not very large ones; what is taken again is empty. */
+/* Two requests with their memory are kept, but not very large ones; what is taken again is
+ * empty. */
 static void
 memory_is_used_again(void **state)
 {

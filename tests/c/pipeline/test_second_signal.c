@@ -1,5 +1,5 @@
-/* A signal beside traces: a row, a source and a transport give it batches, retry, flush, shutdown, fork
- * and accounting of its own. */
+/* A signal beside traces: a row, a source and a transport give it batches, retry, flush, shutdown,
+ * fork and accounting of its own. */
 #include "pipeline/helper.h"
 
 #include <setjmp.h>
@@ -49,8 +49,9 @@ pair_start(pair *self, djp_options *options, unsigned (*next)(void *, unsigned),
     options->log_level = DJP_LOG_WARN;
     self->spans = script_new(NULL, NULL);
     self->logs = script_new(next, user);
-    assert_int_equal(
-        djp__sdk_new_with_transport(&self->sdk, options, &language, note_message, NULL, &self->spans->base), 0);
+    assert_int_equal(djp__sdk_new_with_transport(&self->sdk, options, &language, note_message, NULL,
+                                                 &self->spans->base),
+                     0);
     assert_int_equal(events_start(&self->events, self->sdk, &self->logs->base, 1 << 16), 0);
 }
 
@@ -70,7 +71,7 @@ count_text(script_transport *transport, const char *text)
     unsigned count = 0;
     pthread_mutex_lock(&transport->mutex);
     const char *at = transport->stored, *end = at + transport->stored_size;
-    while (at && (at = memmem(at, (size_t)(end - at), text, strlen(text)))) {
+    while (at != NULL && (at = memmem(at, (size_t)(end - at), text, strlen(text)))) {
         count++;
         at += strlen(text);
     }
@@ -234,7 +235,8 @@ a_loss_counts_for_its_signal(void **state)
     assert_int_equal(exported(&pair), 0);
     assert_int_equal(lost_in_all(&pair.sdk->traces), 0);
     assert_int_equal(pair.sdk->traces.stats.items_exported, 5);
-    assert_non_null(strstr(last_message, "7 events were not delivered to the receiver of events (rejected)"));
+    assert_non_null(
+        strstr(last_message, "7 events were not delivered to the receiver of events (rejected)"));
     json_free(helper_status(pair.sdk)); /* the books of spans know nothing of events */
     pair_end(&pair);
 }
@@ -297,7 +299,8 @@ shutdown_keeps_its_deadline(void **state)
     json_free(helper_status_at_rest(pair.sdk));
     assert_int_equal(lost(&pair, DJP__LOSS_SHUTDOWN), 9);
     assert_int_equal(lost_in_all(&pair.sdk->traces), 0);
-    assert_non_null(strstr(last_message, "9 events were still waiting for the receiver of events at the end"));
+    assert_non_null(
+        strstr(last_message, "9 events were still waiting for the receiver of events at the end"));
     event_add(&pair.events, "afterwards");
     assert_int_equal(pair.events.refused, 1);
     pair_end(&pair);
@@ -367,8 +370,11 @@ slow_abandon(djp__transport *base)
     self->busy[0] = self->busy[1] = 0;
 }
 
-static const djp__transport_ops slow_ops = {
-    .name = "slow", .send = script_send, .abandon = slow_abandon, .free = script_free, .run = slow_run};
+static const djp__transport_ops slow_ops = {.name = "slow",
+                                            .send = script_send,
+                                            .abandon = slow_abandon,
+                                            .free = script_free,
+                                            .run = slow_run};
 
 static slow_transport *
 slow_new(void)
@@ -408,8 +414,9 @@ a_silent_receiver_holds_up_no_other(void **state)
             event_add(&pair.events, "event");
             helper_sleep(5 * MS);
         }
-        for (int i = 0;
-             i < 20000 && (events_hang ? script_spans(pair.spans, NULL) : count_text(pair.logs, "event")) < 20; i++) {
+        for (int i = 0; i < 20000 && (events_hang ? script_spans(pair.spans, NULL)
+                                                  : count_text(pair.logs, "event")) < 20;
+             i++) {
             helper_sleep(MS);
         }
         assert_int_equal(script_spans(pair.spans, NULL), events_hang ? 20 : 0);
@@ -457,7 +464,8 @@ child_of(pair *self)
     if (count_text(self->logs, "child") != 1 || count_text(self->logs, "parent") != 0) {
         return 3;
     }
-    if (script_spans(self->spans, "child") != 3 || exported(self) != 1 || self->sdk->traces.stats.items_exported != 3) {
+    if (script_spans(self->spans, "child") != 3 || exported(self) != 1 ||
+        self->sdk->traces.stats.items_exported != 3) {
         return 4;
     }
     return self->logs->abandoned == 1 && self->spans->abandoned == 1 ? 0 : 5;

@@ -93,7 +93,8 @@ fake_free(void *encoder)
     (void)encoder;
 }
 
-static const djp__encode fake_encode = {.items = fake_items, .bytes = fake_items, .free = fake_free};
+static const djp__encode fake_encode = {
+    .items = fake_items, .bytes = fake_items, .free = fake_free};
 static const djp__signal signal_row = {
     .name = "things", .item_name = "things", .drain = &fake_drain, .encode = &fake_encode};
 
@@ -102,8 +103,8 @@ static uint64_t takes_ns, deadline_given;
 static unsigned sends;
 
 static void
-fake_send(djp__transport *transport, const void *body, size_t size, const djp__send_control *control,
-          djp__send_result *result)
+fake_send(djp__transport *transport, const void *body, size_t size,
+          const djp__send_control *control, djp__send_result *result)
 {
     (void)transport;
     (void)body;
@@ -120,7 +121,8 @@ fake_transport_free(djp__transport *transport)
     (void)transport;
 }
 
-static djp__transport_ops operations = {.name = "fake", .send = fake_send, .free = fake_transport_free};
+static djp__transport_ops operations = {
+    .name = "fake", .send = fake_send, .free = fake_transport_free};
 static djp__transport transport = {&operations};
 
 static djp__worker worker;
@@ -255,7 +257,8 @@ what_the_receiver_turned_down_is_lost(void **state)
     assert_int_equal(djp_load_relaxed(&pipeline.stats.items_exported), 3);
     assert_int_equal(lost(DJP__LOSS_REJECTED), 2);
     assert_int_equal(warnings, 1);
-    assert_non_null(strstr(last, "2 things were not delivered to http://receiver/ (rejected): two are bad."));
+    assert_non_null(
+        strstr(last, "2 things were not delivered to http://receiver/ (rejected): two are bad."));
     push(5, 200);
     answer.rejected = 9; /* more than there were */
     run(DJP__SENT);
@@ -285,7 +288,8 @@ failures_back_off(void **state)
         run(DJP__SEND_RETRY);
         assert_int_equal(sends, i + 1);
         uint64_t until = pipeline.sender.wait_until;
-        assert_true(until > mono_ns + pauses[i] * SECOND - 10000 && until <= mono_ns + pauses[i] * SECOND);
+        assert_true(until > mono_ns + pauses[i] * SECOND - 10000 &&
+                    until <= mono_ns + pauses[i] * SECOND);
         assert_true(djp__sender_next_due(&pipeline, mono_ns) == until);
         mono_ns = until - 1;
         run(DJP__SEND_RETRY);
@@ -441,11 +445,13 @@ an_outage_is_said_once_it_lasts(void **state)
     pipeline.sender.wait_until = 0;
     run(DJP__SEND_RETRY);
     assert_int_equal(warnings, 1);
-    assert_non_null(strstr(last, "Nothing could be delivered to http://receiver/ for 10 s: down. 6 things wait"));
+    assert_non_null(strstr(
+        last, "Nothing could be delivered to http://receiver/ for 10 s: down. 6 things wait"));
     mono_ns += 40 * SECOND;
     run(DJP__SEND_RETRY);
     assert_int_equal(warnings, 1);
-    djp_store_relaxed(&pipeline.outage_warned, (uint64_t)0); /* a minute later, by the clock of messages */
+    /* a minute later, by the clock of messages */
+    djp_store_relaxed(&pipeline.outage_warned, (uint64_t)0);
     mono_ns += 40 * SECOND;
     run(DJP__SEND_RETRY);
     assert_int_equal(warnings, 2);

@@ -87,7 +87,8 @@ what_is_refused_is_lost(void **state)
     hand_end(&hand);
 }
 
-/* One receiver, one back-off: after a failure everything waits, and a flush cuts it short for one try. */
+/* One receiver, one back-off: after a failure everything waits, and a flush cuts it short for one
+ * try. */
 static void
 after_a_failure_everything_waits(void **state)
 {
@@ -217,10 +218,14 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_accepted_is_exported),     cmocka_unit_test(a_partial_success_counts_both),
-        cmocka_unit_test(what_is_refused_is_lost),          cmocka_unit_test(after_a_failure_everything_waits),
-        cmocka_unit_test(a_requested_wait_is_kept),         cmocka_unit_test(a_hopeless_request_is_given_up),
-        cmocka_unit_test(nothing_leaves_when_it_must_stop), cmocka_unit_test(an_aborted_request_waits),
+        cmocka_unit_test(what_is_accepted_is_exported),
+        cmocka_unit_test(a_partial_success_counts_both),
+        cmocka_unit_test(what_is_refused_is_lost),
+        cmocka_unit_test(after_a_failure_everything_waits),
+        cmocka_unit_test(a_requested_wait_is_kept),
+        cmocka_unit_test(a_hopeless_request_is_given_up),
+        cmocka_unit_test(nothing_leaves_when_it_must_stop),
+        cmocka_unit_test(an_aborted_request_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Shutdown and free end in time whatever the receiver does, count what they leave behind, and leave no thread behind. */
+/* Shutdown and free end in time whatever the receiver does, count what they leave behind, and leave
+ * no thread behind. */
 #include "pipeline/helper.h"
 
 #include <setjmp.h>
@@ -82,7 +83,8 @@ test_hanging_receiver(void **state)
     check_ends_in_time(SCRIPT_RETRY, 0, 200 * MS, 350 * MS);
 }
 
-/* Not even the callback is asked: the thread is left behind and ends by itself, with all it needs still there. */
+/* Not even the callback is asked: the thread is left behind and ends by itself, with all it needs
+ * still there. */
 static void
 test_receiver_that_does_not_listen(void **state)
 {
@@ -179,7 +181,8 @@ test_shutdown_under_load(void **state)
         }
         json *status = helper_status(sdk);
         assert_true(helper_unaccounted(status) == 0);
-        assert_true((double)script_spans(transport, NULL) == helper_number(status, "spans", "exported"));
+        assert_true((double)script_spans(transport, NULL) ==
+                    helper_number(status, "spans", "exported"));
         json_free(status);
         djp_sdk_free(sdk);
         script_fini(transport);

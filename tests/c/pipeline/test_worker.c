@@ -134,7 +134,8 @@ test_outage_is_bounded_and_ends(void **state)
     assert_true(helper_number(status, "dropped", "export_failed") == 0);
     assert_true(helper_number(status, "dropped", "queue_full") > 0);
     assert_true(helper_number(status, "export", "consecutive_failures") > 0);
-    assert_string_equal(json_string(json_get(json_get(status, "export"), "last_error"), ""), "as the script says");
+    assert_string_equal(json_string(json_get(json_get(status, "export"), "last_error"), ""),
+                        "as the script says");
     json_free(status);
     out = 0;
     assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), DJP_EIO);
@@ -179,7 +180,8 @@ test_an_outage_loses_nothing_while_there_is_room(void **state)
     finish(sdk, transport);
 }
 
-/* What the receiver asks for holds for everything that waits, also for longer than one export may take. */
+/* What the receiver asks for holds for everything that waits, also for longer than one export may
+ * take. */
 static void
 test_the_receivers_pause_holds_every_batch(void **state)
 {
@@ -199,12 +201,14 @@ test_the_receivers_pause_holds_every_batch(void **state)
     assert_int_equal(djp_sdk_flush(sdk, 100 * MS), DJP_ETIMEOUT);
     assert_int_equal(transport->attempts, 1);
     out = 0;
-    assert_int_equal(djp_sdk_shutdown(sdk, 20 * SECOND), 0); /* the end tries once more, come what may */
+    /* the end tries once more, come what may */
+    assert_int_equal(djp_sdk_shutdown(sdk, 20 * SECOND), 0);
     assert_int_equal(script_spans(transport, "held"), 100);
     finish(sdk, transport);
 }
 
-/* One request that always fails while others arrive is the request's own fault: it does not live for ever. */
+/* One request that always fails while others arrive is the request's own fault: it does not live
+ * for ever. */
 static void
 test_a_request_that_fails_while_others_arrive_is_given_up(void **state)
 {
@@ -295,7 +299,8 @@ test_the_status_tells_of_a_silent_receiver(void **state)
     helper_span(sdk, "waiting");
     assert_int_equal(djp_sdk_flush(sdk, 500 * MS), DJP_ETIMEOUT);
     json *status = helper_status(sdk);
-    assert_non_null(strstr(json_string(json_get(json_get(status, "export"), "last_error"), ""), "no response for"));
+    assert_non_null(strstr(json_string(json_get(json_get(status, "export"), "last_error"), ""),
+                           "no response for"));
     json_free(status);
     djp_sdk_shutdown(sdk, 100 * MS);
     finish(sdk, transport);
@@ -357,14 +362,14 @@ worker_switches(void)
         snprintf(path, sizeof path, "/proc/self/task/%s/status", entry->d_name);
         FILE *file = fopen(path, "r");
         int ours = 0;
-        while (file && fgets(line, sizeof line, file)) {
+        while (file != NULL && fgets(line, sizeof line, file)) {
             ours = ours || strcmp(line, "Name:\tdjp-telemetry\n") == 0;
             long value;
             if (ours && sscanf(line, "voluntary_ctxt_switches: %ld", &value) == 1) {
                 switches = value;
             }
         }
-        if (file) {
+        if (file != NULL) {
             fclose(file);
         }
     }

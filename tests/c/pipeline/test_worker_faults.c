@@ -1,5 +1,6 @@
-/* Random fault scripts: whatever a receiver does, every span that was started is exported, waiting, or lost under a name, nothing is
- * exported twice, and flush never says "all well" falsely. The seed is printed; DJP_SEED repeats a run. */
+/* Random fault scripts: whatever a receiver does, every span that was started is exported, waiting,
+ * or lost under a name, nothing is exported twice, and flush never says "all well" falsely. The
+ * seed is printed; DJP_SEED repeats a run. */
 #include "pipeline/helper.h"
 
 #include <setjmp.h>
@@ -142,7 +143,8 @@ run_faults(uint64_t seed)
     /* What the receiver refused of a partial success is in the store, too. */
     double stored = (double)script_spans(transport, NULL);
     assert_true(stored >= helper_number(status, "spans", "exported"));
-    assert_true(stored <= helper_number(status, "spans", "exported") + helper_number(status, "dropped", "rejected"));
+    assert_true(stored <= helper_number(status, "spans", "exported") +
+                              helper_number(status, "dropped", "rejected"));
     if (code == 0 && ended == 0) {
         assert_true(losses(status) == lost_before);
     }
@@ -158,8 +160,8 @@ test_random_faults(void **state)
 {
     (void)state;
     const char *given = getenv("DJP_SEED");
-    uint64_t first = given ? strtoull(given, NULL, 10) : djp__clock_realtime() % 1000000;
-    for (uint64_t i = 0; i < (given ? 1 : 25); i++) {
+    uint64_t first = given != NULL ? strtoull(given, NULL, 10) : djp__clock_realtime() % 1000000;
+    for (uint64_t i = 0; i < (given != NULL ? 1 : 25); i++) {
         printf("seed %llu\n", (unsigned long long)(first + i));
         run_faults((first + i) * 2654435761u + 1);
     }

@@ -167,7 +167,8 @@ a_thread_that_cannot_start_is_tried_once_a_second(void **state)
     for (int second = 1; second <= 3; second++) {
         full_of_records(50);
         assert_int_equal(start_attempts, second);
-        skew += SECOND - 500 * MS; /* the rest is that of the test's own time, and far from a second */
+        /* the rest is that of the test's own time, and far from a second */
+        skew += SECOND - 500 * MS;
         full_of_records(50);
         assert_int_equal(start_attempts, second);
         skew += 500 * MS;

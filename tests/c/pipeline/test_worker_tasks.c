@@ -1,5 +1,5 @@
-/* The worker alone: its states are those of its table, and it runs tasks that it knows nothing of, in
- * their order, when they are due. */
+/* The worker alone: its states are those of its table, and it runs tasks that it knows nothing of,
+ * in their order, when they are due. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -167,12 +167,17 @@ bench_init(bench *self)
     self->worker.unref = bench_unref;
     self->worker.owner = self;
     self->worker.shares_files = 1;
-    self->first = (djp__task){"first", DJP__TASK_BETWEEN, run_first, due_first, bench_enter, bench_leave, self, NULL};
-    self->always = (djp__task){"always", DJP__TASK_ALWAYS, run_always, due_always, NULL, NULL, self, NULL};
-    self->sender = (djp__task){"sender", DJP__TASK_SEND, run_sender, due_sender, NULL, NULL, self, NULL};
-    self->other = (djp__task){"other", DJP__TASK_SEND, run_other, due_other, NULL, NULL, self, NULL};
+    self->first = (djp__task){"first",     DJP__TASK_BETWEEN, run_first, due_first,
+                              bench_enter, bench_leave,       self,      NULL};
+    self->always =
+        (djp__task){"always", DJP__TASK_ALWAYS, run_always, due_always, NULL, NULL, self, NULL};
+    self->sender =
+        (djp__task){"sender", DJP__TASK_SEND, run_sender, due_sender, NULL, NULL, self, NULL};
+    self->other =
+        (djp__task){"other", DJP__TASK_SEND, run_other, due_other, NULL, NULL, self, NULL};
     self->last = (djp__task){"last", DJP__TASK_BETWEEN, run_last, due_last, NULL, NULL, self, NULL};
-    djp__task *const tasks[] = {&self->first, &self->always, &self->sender, &self->other, &self->last};
+    djp__task *const tasks[] = {&self->first, &self->always, &self->sender, &self->other,
+                                &self->last};
     for (size_t i = 0; i < 5; i++) {
         djp__worker_add(&self->worker, tasks[i]);
     }
@@ -230,7 +235,8 @@ it_walks_through_its_states(void **state)
     wait_for_state(&self, SENDING); /* SEND */
     djp__worker_notify(&self.worker);
     assert_true(self.wakes > 0);
-    djp__worker_fork_prepare(&self.worker); /* nothing parks it here: that waits its time and no longer */
+    /* nothing parks it here: that waits its time and no longer */
+    djp__worker_fork_prepare(&self.worker);
     assert_int_equal(state_of(&self), SENDING);
     djp__mutex_lock(&self.worker.mutex);
     djp__worker_fork_parent(&self.worker);

@@ -1,4 +1,5 @@
-/* What tail-sampling rules remember stays bounded and means what it says, and the weights of what was kept count true. */
+/* What tail-sampling rules remember stays bounded and means what it says, and the weights of what
+ * was kept count true. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -52,7 +53,8 @@ a_few_hundred_kinds_are_all_known(void **state)
     assert_int_equal(djp__tail_history_new(&table, 0, 60 * S), 0);
     for (int turn = 0; turn < 3; turn++) {
         for (uint64_t i = 0; i < 500; i++) {
-            djp_tail_look look = {.kind = djp__hash(&i, sizeof i), .now_ns = BASE_NS + (uint64_t)turn * 25 * S};
+            djp_tail_look look = {.kind = djp__hash(&i, sizeof i),
+                                  .now_ns = BASE_NS + (uint64_t)turn * 25 * S};
             assert_int_equal(djp__tail_history_look(table, &look).rare, turn == 0);
         }
     }
@@ -78,7 +80,8 @@ chance(void)
     return (double)(noise() >> 11) * 0x1p-53;
 }
 
-/* The part that is kept is about the part that was asked for, also when the route changes its pace, and it is the slow end. */
+/* The part that is kept is about the part that was asked for, also when the route changes its pace,
+ * and it is the slow end. */
 static void
 the_slowest_part_is_what_was_asked_for(void **state)
 {
@@ -91,7 +94,9 @@ the_slowest_part_is_what_was_asked_for(void **state)
         unsigned kept = 0, all = 200000;
         for (unsigned i = 0; i < all; i++) {
             double u = chance(), pace = i < all / 2 ? 10e6 : 40e6;
-            djp_tail_look look = {.route = 77, .duration_ns = (uint64_t)(pace * (1 + 0.2 * chance()) / (1 - 0.99 * u))};
+            djp_tail_look look = {.route = 77,
+                                  .duration_ns =
+                                      (uint64_t)(pace * (1 + 0.2 * chance()) / (1 - 0.99 * u))};
             if (djp__tail_history_look(table, &look).slowest) {
                 kept++;
                 sum_kept += (double)look.duration_ns;
@@ -105,7 +110,8 @@ the_slowest_part_is_what_was_asked_for(void **state)
     }
 }
 
-/* A route that always takes the same time, or that slows down for good, does not turn the rule into "keep all". */
+/* A route that always takes the same time, or that slows down for good, does not turn the rule into
+ * "keep all". */
 static void
 the_slowest_part_has_a_ceiling(void **state)
 {
@@ -114,7 +120,8 @@ the_slowest_part_has_a_ceiling(void **state)
     assert_int_equal(djp__tail_history_new(&table, 0.01, 0), 0);
     unsigned kept = 0;
     for (unsigned i = 0; i < 100000; i++) {
-        djp_tail_look look = {.route = 5, .duration_ns = 1000000 + i * (uint64_t)1000}; /* ever slower */
+        /* ever slower */
+        djp_tail_look look = {.route = 5, .duration_ns = 1000000 + i * (uint64_t)1000};
         kept += (unsigned)djp__tail_history_look(table, &look).slowest;
     }
     assert_true(kept > 100 && kept <= 1250 + 8);
@@ -245,13 +252,15 @@ count_by_weights(uint64_t decision_buffer_bytes)
 {
     noise_state = 7;
     djp_tail_rule rules[DJP_TAIL_RULES_MAX];
-    djp_recorder_options options = ruled("attribute tier=gold; route /c > 300ms; slowest 1%; rare 60s", rules);
+    djp_recorder_options options =
+        ruled("attribute tier=gold; route /c > 300ms; slowest 1%; rare 60s", rules);
     options.threshold = djp__threshold_of(0.1);
     options.decision_buffer_bytes = decision_buffer_bytes;
     djp_recorder *recorder = span_reader_recorder(&options);
     djp_key keys[3] = {djp_key_intern(DJP_TEXT("class")), djp_key_intern(DJP_TEXT("http.route")),
                        djp_key_intern(DJP_TEXT("tier"))};
-    double true_roots[CLASSES] = {0}, true_spans[CLASSES] = {0}, roots[CLASSES] = {0}, spans[CLASSES] = {0};
+    double true_roots[CLASSES] = {0}, true_spans[CLASSES] = {0}, roots[CLASSES] = {0},
+           spans[CLASSES] = {0};
     for (int i = 0; i < TRACES; i++) {
         simulated trace = simulate();
         record_simulated(recorder, &trace, keys, BASE_NS + (uint64_t)i * MS);
@@ -277,9 +286,10 @@ count_by_weights(uint64_t decision_buffer_bytes)
     expect_near("the busiest route", roots[0], true_roots[0]);
     djp_recorder_counters counters;
     djp__recorder_counters(&counters, recorder);
-    assert_true(counters.by_reason[DJP_REASON_ERROR] > 0 && counters.by_reason[DJP_REASON_SLOW] > 0 &&
-                counters.by_reason[DJP_REASON_RULE] > 0);
-    assert_true(counters.by_reason[DJP_REASON_SLOWEST] > 0 && counters.by_reason[DJP_REASON_RARE] > 0 &&
+    assert_true(counters.by_reason[DJP_REASON_ERROR] > 0 &&
+                counters.by_reason[DJP_REASON_SLOW] > 0 && counters.by_reason[DJP_REASON_RULE] > 0);
+    assert_true(counters.by_reason[DJP_REASON_SLOWEST] > 0 &&
+                counters.by_reason[DJP_REASON_RARE] > 0 &&
                 counters.by_reason[DJP_REASON_RATIO] > 0);
     assert_int_equal(counters.dropped[DJP__DROP_RING_FULL], 0);
     assert_int_equal(counters.ended, counters.started);

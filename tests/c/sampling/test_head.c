@@ -15,7 +15,8 @@
 #define HALF (1ull << 55)
 
 static const uint8_t low[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 0x10, 0, 0, 0, 0, 0, 1};
-static const uint8_t high[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+static const uint8_t high[16] = {1, 2,    3,    4,    5,    6,    7,    8,
+                                 9, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
 static djp_tracestate *
 state_of(const char *text)
@@ -29,7 +30,8 @@ state_of(const char *text)
 /* A root below a parent with that tracestate, by a ratio of a half. What it propagates goes to
  * out. */
 static djp__head
-decide(char *out, size_t room, const char *tracestate, const uint8_t id[16], int parent_based, uint8_t flags)
+decide(char *out, size_t room, const char *tracestate, const uint8_t id[16], int parent_based,
+       uint8_t flags)
 {
     djp__policy policy = {.threshold = HALF};
     djp_span_context parent = {.flags = flags, .state = state_of(tracestate)};
@@ -95,7 +97,8 @@ texts_of_thresholds(void **state)
                  {"`", 0, 0}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         djp_text text = {cases[i].text, strlen(cases[i].text)};
-        if (djp__threshold_parse(&value, text) != cases[i].good || (cases[i].good && value != cases[i].value)) {
+        if (djp__threshold_parse(&value, text) != cases[i].good ||
+            (cases[i].good && value != cases[i].value)) {
             fail_msg("%s", cases[i].text);
         }
     }
@@ -116,7 +119,8 @@ the_edge_of_a_ratio(void **state)
     /* What the tracestate says is random counts, not the id. */
     assert_true(decide(text, sizeof text, "ot=rv:80000000000000", below, 0, 0).decision.flag);
     assert_false(decide(text, sizeof text, "ot=rv:7fffffffffffff", id, 0, 0).decision.flag);
-    assert_true(decide(text, sizeof text, "ot=rv:7ffffffffffff", id, 0, 0).decision.flag); /* too short to be one */
+    /* too short to be one */
+    assert_true(decide(text, sizeof text, "ot=rv:7ffffffffffff", id, 0, 0).decision.flag);
 }
 
 /* Other sub-keys stay as long as the member is one that others accept: 256 bytes and no more. */
@@ -136,7 +140,8 @@ the_member_keeps_what_fits(void **state)
     }
     char got[512];
     decide(got, sizeof got, "ot=a:1;th:4;rv:ffffffffffffff;b:2", low, 0, 0);
-    assert_string_equal(got, "ot=th:8;a:1;rv:ffffffffffffff;b:2"); /* the old one goes, the order stays */
+    /* the old one goes, the order stays */
+    assert_string_equal(got, "ot=th:8;a:1;rv:ffffffffffffff;b:2");
     decide(got, sizeof got, "ot=th:4;a:1", low, 0, 0);
     assert_string_equal(got, "ot=a:1"); /* not sampled: no threshold */
     decide(got, sizeof got, "ot=th:4", low, 0, 0);
@@ -150,7 +155,8 @@ a_parent_s_threshold_must_agree(void **state)
     (void)state;
     char got[64];
     djp__head head = decide(got, sizeof got, "ot=th:8;x:1", high, 1, 1);
-    assert_true(head.decision.flag && head.decision.threshold == HALF && head.decision.reason == DJP_REASON_PARENT);
+    assert_true(head.decision.flag && head.decision.threshold == HALF &&
+                head.decision.reason == DJP_REASON_PARENT);
     assert_string_equal(got, "ot=th:8;x:1");
     head = decide(got, sizeof got, "ot=th:8;x:1", low, 1, 1); /* sampled, but below it */
     assert_true(head.decision.flag && head.decision.threshold == DJP_THRESHOLD_NONE);
@@ -204,7 +210,8 @@ the_edge_of_a_canary(void **state)
         djp__head head;
         uint8_t id[16] = {[9] = 0x80};
         djp__head_decide(&head, &policy, parent_based, id, &parent);
-        assert_true(head.decision.flag && head.decision.outcome != DJP__OUTCOME_DROP && head.decision.recorded == HALF);
+        assert_true(head.decision.flag && head.decision.outcome != DJP__OUTCOME_DROP &&
+                    head.decision.recorded == HALF);
         assert_int_equal(head.decision.threshold, parent_based ? DJP_THRESHOLD_NONE : HALF);
         uint8_t below[16] = {[9] = 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
         djp__head_decide(&head, &policy, parent_based, below, &parent);

@@ -1,5 +1,5 @@
-/* The parts of the rate limit one by one: the sliding second, the division, places of routes, thresholds, and what a busy one does.
- * Compiled in, so that its windows can be looked at. */
+/* The parts of the rate limit one by one: the sliding second, the division, places of routes,
+ * thresholds, and what a busy one does. Compiled in, so that its windows can be looked at. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,7 +34,8 @@ tear_down(void **state)
 static djp__rate_found
 look(uint64_t route, int group, uint64_t spans)
 {
-    djp__rate_look asked = {.route = route, .group = group, .spans = spans, .random = ALL - 1, .now_ns = now};
+    djp__rate_look asked = {
+        .route = route, .group = group, .spans = spans, .random = ALL - 1, .now_ns = now};
     uint64_t threshold;
     return djp__rate_limit_look(limit, &asked, &threshold);
 }
@@ -90,7 +91,8 @@ a_clock_that_goes_back_stands_still(void **state)
     assert_int_equal(limit->used, 45);
 }
 
-/* A window is a second; what was asked for is learned at its end, at once in the first one, by halves later. */
+/* A window is a second; what was asked for is learned at its end, at once in the first one, by
+ * halves later. */
 static void
 windows_learn_what_is_asked_for(void **state)
 {
@@ -123,7 +125,8 @@ windows_learn_what_is_asked_for(void **state)
     assert_true(route->demand[DJP_RATE_SELF] == 1);
 }
 
-/* A place is free again after sixty windows, and that of a guest that did not come back after one. */
+/* A place is free again after sixty windows, and that of a guest that did not come back after
+ * one. */
 static void
 places_become_free(void **state)
 {
@@ -208,14 +211,16 @@ the_division_is_fair(void **state)
     assert_true(limit->table[0].part[DJP_RATE_SELF] == 1 && counted().level == UINT64_MAX);
 }
 
-/* Beyond its share a route is slowed down from the last fifth of the limit on, and stopped in the last twentieth. */
+/* Beyond its share a route is slowed down from the last fifth of the limit on, and stopped in the
+ * last twentieth. */
 static void
 the_brake_before_the_bound(void **state)
 {
     static const struct {
         uint64_t used;
         double part;
-    } cases[] = {{0, 1}, {80, 1}, {81, 14.0 / 15}, {90, 5.0 / 15}, {94, 1.0 / 15}, {95, 0}, {100, 0}};
+    } cases[] = {{0, 1},         {80, 1}, {81, 14.0 / 15}, {90, 5.0 / 15},
+                 {94, 1.0 / 15}, {95, 0}, {100, 0}};
     (void)state;
     rate_limit__route *route = &limit->table[0];
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -260,7 +265,8 @@ a_part_is_kept_by_the_random_bits(void **state)
     uint64_t threshold;
     (void)state;
     limit->table[RATE_LIMIT__UNKNOWN].part[DJP_RATE_HEAD] = 0.25;
-    djp__rate_look asked = {.route = DJP_RATE_ROUTE_UNKNOWN, .group = DJP_RATE_HEAD, .spans = 1, .now_ns = now};
+    djp__rate_look asked = {
+        .route = DJP_RATE_ROUTE_UNKNOWN, .group = DJP_RATE_HEAD, .spans = 1, .now_ns = now};
     asked.random = ALL / 4 * 3 - 1;
     assert_int_equal(djp__rate_limit_look(limit, &asked, &threshold), DJP_RATE_LIMITED);
     assert_int_equal(limit->used, 0);
@@ -270,7 +276,8 @@ a_part_is_kept_by_the_random_bits(void **state)
     assert_int_equal(limit->used, 1);
     assert_int_equal(limit->table[RATE_LIMIT__UNKNOWN].now[DJP_RATE_HEAD], 2);
     assert_int_equal(limit->table[RATE_LIMIT__UNKNOWN].passed[DJP_RATE_HEAD], 1);
-    limit->table[RATE_LIMIT__UNKNOWN].part[DJP_RATE_HEAD] = 0; /* nothing is kept: nothing stands for it */
+    /* nothing is kept: nothing stands for it */
+    limit->table[RATE_LIMIT__UNKNOWN].part[DJP_RATE_HEAD] = 0;
     asked.random = 0;
     assert_int_equal(djp__rate_limit_look(limit, &asked, &threshold), DJP_RATE_BURST);
 }

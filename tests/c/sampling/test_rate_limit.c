@@ -1,5 +1,5 @@
-/* The limit of spans a second by simulation: fair shares of routes, the bound in every second, weights that count true, and what
- * floods do to others. Then the same through a recorder. */
+/* The limit of spans a second by simulation: fair shares of routes, the bound in every second,
+ * weights that count true, and what floods do to others. Then the same through a recorder. */
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -64,7 +64,8 @@ watch(simulation *sim, unsigned spans)
         sim->last[sim->kept_spans++ % (1u << 16)] = sim->now;
     }
     unsigned within = 0;
-    for (unsigned i = sim->kept_spans; i > 0 && sim->last[(i - 1) % (1u << 16)] > sim->now - 1; i--) {
+    for (unsigned i = sim->kept_spans; i > 0 && sim->last[(i - 1) % (1u << 16)] > sim->now - 1;
+         i--) {
         within++;
     }
     sim->worst = within > sim->worst ? within : sim->worst;
@@ -165,8 +166,8 @@ expect_weight(int which, double tolerance)
     double got = sim.streams[which].counted / sim.streams[which].truth;
     if (fabs(got - 1) > tolerance) {
         const stream *it = &sim.streams[which];
-        fail_msg("stream %d: weights count %.4f of the truth (%llu kept, %llu by the bound)", which, got,
-                 (unsigned long long)it->kept, (unsigned long long)it->burst);
+        fail_msg("stream %d: weights count %.4f of the truth (%llu kept, %llu by the bound)", which,
+                 got, (unsigned long long)it->kept, (unsigned long long)it->burst);
     }
 }
 
@@ -267,7 +268,8 @@ invented_routes_share_one_share(void **state)
     add((stream){.traces = 10000, .invented = 1, .from = 10});
     simulate(&sim, 110);
     assert_true(sim.streams[0].spans_kept >= 0.98 * sim.streams[0].spans_asked);
-    assert_true(sim.streams[1].spans_kept >= 0.8 * sim.streams[1].spans_asked); /* the reserve is 8.5 */
+    /* the reserve is 8.5 */
+    assert_true(sim.streams[1].spans_kept >= 0.8 * sim.streams[1].spans_asked);
     djp__rate_counters counters;
     djp__rate_limit_counters(&counters, sim.limit);
     assert_true(counters.routes == 2 && counters.shared > 900000);
@@ -293,14 +295,16 @@ nothing_happens_below_the_limit(void **state)
     end(1000);
 }
 
-/* Weights stay true while the load changes, too; only what the bound refuses itself is not stood for. */
+/* Weights stay true while the load changes, too; only what the bound refuses itself is not stood
+ * for. */
 static __attribute__((unused)) void
 weights_stay_true_over_changes(void **state)
 {
     (void)state;
     begin(500);
     for (uint64_t i = 0; i < 6; i++) {
-        add((stream){.traces = i % 2 ? 3000 : 800, .from = i * 40, .until = i * 40 + 60, .spans = 2});
+        add((stream){
+            .traces = i % 2 ? 3000 : 800, .from = i * 40, .until = i * 40 + 60, .spans = 2});
     }
     simulate(&sim, 300);
     double counted = 0, truth = 0, burst = 0;
@@ -337,7 +341,8 @@ a_clock_that_jumps_does_no_harm(void **state)
     end(10);
 }
 
-/* A thread of the parent was between two stores when the process forked: the child has half of what it did. */
+/* A thread of the parent was between two stores when the process forked: the child has half of what
+ * it did. */
 static void
 a_fork_in_the_middle_costs_the_child_nothing(void **state)
 {
@@ -396,7 +401,8 @@ local_traces_are_limited_as_a_whole(void **state)
         uint64_t begun = djp__clock_monotonic();
         noise_state = 3;
         for (int i = 0; i < 1000; i++) {
-            djp_span *root = root_at("/hot", noise() >> 8), *child = start(root), *late = start(root);
+            djp_span *root = root_at("/hot", noise() >> 8), *child = start(root),
+                     *late = start(root);
             if (i % 2) {
                 djp_span_set_status(child, DJP_STATUS_ERROR, (djp_text){NULL, 0});
             }
@@ -419,7 +425,8 @@ local_traces_are_limited_as_a_whole(void **state)
         assert_int_equal(got.by_reason[DJP_REASON_ERROR] + got.by_reason[DJP_REASON_RATIO] +
                              got.by_reason[DJP_REASON_ALWAYS],
                          spans);
-        assert_true(got.by_reason[DJP_REASON_RATE_LIMITED] + got.by_reason[DJP_REASON_RATE_BURST] == 3000 - spans);
+        assert_true(got.by_reason[DJP_REASON_RATE_LIMITED] + got.by_reason[DJP_REASON_RATE_BURST] ==
+                    3000 - spans);
         assert_int_equal(got.ended, 3000);
     }
 }
@@ -477,7 +484,8 @@ threads_share_the_bound(void **state)
     }
     double seconds = 1 + (double)(djp__clock_monotonic() - begun) / 1e9;
     djp_recorder_counters got = counters();
-    assert_true(got.by_reason[DJP_REASON_ERROR] > 0 && got.by_reason[DJP_REASON_ERROR] <= 200 * seconds);
+    assert_true(got.by_reason[DJP_REASON_ERROR] > 0 &&
+                got.by_reason[DJP_REASON_ERROR] <= 200 * seconds);
     assert_int_equal(got.by_reason[DJP_REASON_ERROR] + got.by_reason[DJP_REASON_RATE_LIMITED] +
                          got.by_reason[DJP_REASON_RATE_BURST],
                      24000);

@@ -111,7 +111,8 @@ the_wanted_part_is_found(void **state)
         double end = (double)tail_history__edge(edge), shortest = end;
         int found = 0;
         for (unsigned i = 0; i < 8000; i++) {
-            uint64_t duration = (uint64_t)(end * (i * 7919u % 1000) / 1000); /* evenly up to the edge of a bucket */
+            /* evenly up to the edge of a bucket */
+            uint64_t duration = (uint64_t)(end * (i * 7919u % 1000) / 1000);
             if (slow_look(table, 2, duration) && i >= 4000) {
                 found++;
                 shortest = (double)duration < shortest ? (double)duration : shortest;
@@ -182,7 +183,8 @@ the_oldest_route_of_a_set_gives_way(void **state)
     assert_true(slow_look(table, route[0], 1000 * SECOND));
     assert_true(slow_look(table, route[2], 1000 * SECOND));
     assert_true(slow_look(table, route[3], 1000 * SECOND));
-    assert_false(slow_look(table, route[1], 1000 * SECOND)); /* forgotten, and begins anew in place of the fifth */
+    /* forgotten, and begins anew in place of the fifth */
+    assert_false(slow_look(table, route[1], 1000 * SECOND));
     assert_int_equal(counted(table).routes_forgotten, 2);
     slow_look(table, route[1], MS); /* has its place */
     assert_int_equal(counted(table).routes_forgotten, 2);
@@ -238,7 +240,8 @@ kinds_without_a_place_share_one(void **state)
     assert_false(rare_look(table, 101ull << 32, 10 * SECOND, 0)); /* the second */
     assert_int_equal(counted(table).kinds_shared, 2);
     for (uint64_t i = 1; i <= KEEP_TABLE__KIND_WAYS; i++) {
-        assert_false(rare_look(table, i << 32, 10 * SECOND + 1, 0)); /* those in it keep their place */
+        /* those in it keep their place */
+        assert_false(rare_look(table, i << 32, 10 * SECOND + 1, 0));
     }
     /* When their time is over, a new kind takes one of their places. */
     assert_true(rare_look(table, 102ull << 32, 11 * SECOND, 0));
@@ -258,7 +261,8 @@ a_busy_table_is_done_without(void **state)
     for (int i = 0; i < 64; i++) {
         slow_look(table, 2, i % 2 ? MS : SECOND);
     }
-    djp_tail_look look = {.route = 2, .kind = 2, .duration_ns = 1000 * SECOND, .now_ns = 10 * SECOND};
+    djp_tail_look look = {
+        .route = 2, .kind = 2, .duration_ns = 1000 * SECOND, .now_ns = 10 * SECOND};
     djp_store_relaxed(&table->owner, mine); /* another thread that never leaves */
     djp_tail_found found = djp__tail_history_look(table, &look);
     assert_true(found.rare && !found.slowest); /* rather one too many */
@@ -292,7 +296,8 @@ one_trace_is_found_once(void **state)
     for (int i = 0; i < 64; i++) {
         slow_look(table, 2, i % 2 ? MS : SECOND);
     }
-    djp_tail_look look = {.route = 2, .kind = 2 << 9, .duration_ns = 1000 * SECOND, .now_ns = 10 * SECOND};
+    djp_tail_look look = {
+        .route = 2, .kind = 2 << 9, .duration_ns = 1000 * SECOND, .now_ns = 10 * SECOND};
     djp_tail_found found = djp__tail_history_look(table, &look);
     assert_true(found.slowest && !found.rare);
     look = (djp_tail_look){.route = 2, .kind = 2 << 9, .duration_ns = 1, .now_ns = 10 * SECOND + 1};

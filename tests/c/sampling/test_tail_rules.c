@@ -1,4 +1,5 @@
-/* Tail-sampling rules: their text, what they keep and why by the shared vectors, threads, lack of memory. */
+/* Tail-sampling rules: their text, what they keep and why by the shared vectors, threads, lack of
+ * memory. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -78,16 +79,20 @@ the_text_of_rules(void **state)
         const json *item = json_at(cases, i);
         djp_tail_rule rules[DJP_TAIL_RULES_MAX];
         first_bad bad = {0, ""};
-        size_t good = djp_tail_rules_parse(rules, djp__text(json_string(json_get(item, "rules"), NULL)), note, &bad);
+        size_t good = djp_tail_rules_parse(
+            rules, djp__text(json_string(json_get(item, "rules"), NULL)), note, &bad);
         if ((double)good != json_number(json_get(item, "good"), -1) ||
             (bad.count > 0) != (json_number(json_get(item, "warnings"), -1) > 0)) {
-            fail_msg("%s: %zu good, %zu bad: %s", json_string(json_get(item, "case"), ""), good, bad.count, bad.why);
+            fail_msg("%s: %zu good, %zu bad: %s", json_string(json_get(item, "case"), ""), good,
+                     bad.count, bad.why);
         }
     }
     json_free(vectors);
     djp_tail_rule rules[DJP_TAIL_RULES_MAX];
     assert_int_equal(djp_tail_rules_parse(
-                         rules, djp__text("vip: attribute a = \"x;\"*; route /r > 1.5ms; slowest 2.5%"), NULL, NULL),
+                         rules,
+                         djp__text("vip: attribute a = \"x;\"*; route /r > 1.5ms; slowest 2.5%"),
+                         NULL, NULL),
                      3);
     assert_true(djp__text_equal(rules[0].label, "vip") && djp__text_equal(rules[0].key, "a"));
     assert_true(djp__text_equal(rules[0].pattern, "x;") && rules[0].prefix);
@@ -123,7 +128,7 @@ begin(djp_recorder *recorder, const json *given, djp_span *parent, uint64_t star
     djp_span *span = djp_span_start(recorder, djp_text_of(name), &options);
     set_attributes(span, json_get(given, "attributes"));
     const json *error = json_get(given, "error");
-    if (error && error->boolean) {
+    if (error != NULL && error->boolean) {
         djp_span_set_status(span, DJP_STATUS_ERROR, (djp_text){NULL, 0});
     }
     return span;
@@ -177,7 +182,8 @@ run_case(const json *item)
     djp_recorder_options options = ruled(json_string(json_get(item, "rules"), ""), rules);
     const json *given = json_get(item, "options"), *list = json_get(item, "traces");
     options.slow_threshold_ns = (uint64_t)json_number(json_get(given, "slow_threshold"), 2) * S;
-    options.sample_errors = json_get(given, "sample_errors") ? json_get(given, "sample_errors")->boolean : 1;
+    options.sample_errors =
+        json_get(given, "sample_errors") ? json_get(given, "sample_errors")->boolean : 1;
     options.drop_all = json_number(json_get(given, "sample_ratio"), 1) == 0;
     djp_recorder *recorder = span_reader_recorder(&options);
     for (size_t i = 0; i < json_count(list); i++) {
@@ -194,8 +200,8 @@ run_case(const json *item)
         djp_text got = reason_of(recorder, 1 + json_count(json_get(trace, "children")));
         const char *want = json_string(json_get(trace, "reason"), "");
         if (!djp__text_equal(got, want)) {
-            fail_msg("%s, trace %zu: \"%.*s\" instead of \"%s\"", json_string(json_get(item, "case"), ""), i,
-                     (int)got.size, got.data, want);
+            fail_msg("%s, trace %zu: \"%.*s\" instead of \"%s\"",
+                     json_string(json_get(item, "case"), ""), i, (int)got.size, got.data, want);
         }
     }
     djp_recorder_counters counters = counters_of(recorder);
@@ -290,7 +296,8 @@ wake_nobody(void *user)
     (void)user;
 }
 
-/* While a ratio of 0 holds nothing is kept and nothing is learned: what is rare is kept when it comes again later. */
+/* While a ratio of 0 holds nothing is kept and nothing is learned: what is rare is kept when it
+ * comes again later. */
 static void
 rules_rest_while_nothing_is_kept(void **state)
 {
@@ -328,13 +335,15 @@ the_reason_is_exported_by_its_name(void **state)
     assert_int_equal(djp__encoder_add(encoder, record), 0);
     assert_int_equal(djp__encoder_finish(encoder, &out), 0);
     djp__buf_char(&out, '\0');
-    assert_non_null(strstr(out.data, "{\"key\":\"sampling.reason\",\"value\":{\"stringValue\":\"rule:checkout\"}}"));
+    assert_non_null(strstr(
+        out.data, "{\"key\":\"sampling.reason\",\"value\":{\"stringValue\":\"rule:checkout\"}}"));
     assert_non_null(strstr(out.data, "\"traceState\":\"ot=th:0\""));
     djp__buf_fini(&out);
     djp__encoder_free(encoder);
     free(record);
     djp__recorder_free(recorder);
-    assert_int_equal(djp__reason_label(djp__text("checkout")), djp__reason_label(djp__text("checkout")));
+    assert_int_equal(djp__reason_label(djp__text("checkout")),
+                     djp__reason_label(djp__text("checkout")));
     assert_int_equal(djp__reason_label(djp__text("")), 0);
 }
 

@@ -1,4 +1,5 @@
-/* The text of tail-sampling rules at its edges: names, patterns, durations, parts, and what is said about a bad rule. */
+/* The text of tail-sampling rules at its edges: names, patterns, durations, parts, and what is said
+ * about a bad rule. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -84,7 +85,8 @@ durations_have_units_and_bounds(void **state)
             fail_msg("%s", text);
         }
         if (!count) {
-            assert_string_equal(said, "it needs a duration with its unit, such as 500ms, 2s, 5m or 1h");
+            assert_string_equal(said,
+                                "it needs a duration with its unit, such as 500ms, 2s, 5m or 1h");
         }
         snprintf(text, sizeof text, "route /a > %s", cases[i].text);
         count = parse(text);
@@ -100,8 +102,9 @@ parts_have_bounds(void **state)
     static const struct {
         const char *text;
         double part;
-    } cases[] = {{"1%", 0.01}, {"0.01%", 0.0001}, {"0.009%", 0}, {"50%", 0.5}, {"50.01%", 0}, {"%", 0},
-                 {"1", 0},     {"x%", 0},         {"-1%", 0},    {"1%%", 0},   {"5 %", 0.05}, {"", 0}};
+    } cases[] = {{"1%", 0.01},  {"0.01%", 0.0001}, {"0.009%", 0}, {"50%", 0.5},
+                 {"50.01%", 0}, {"%", 0},          {"1", 0},      {"x%", 0},
+                 {"-1%", 0},    {"1%%", 0},        {"5 %", 0.05}, {"", 0}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char text[64];

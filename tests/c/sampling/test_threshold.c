@@ -20,9 +20,14 @@ thresholds_are_the_published_ones(void **state)
         double ratio;
         const char *hex;
     } cases[] = {
-        {1, "0"},        {0.5, "8"},        {0.25, "c"},       {0.75, "4"},       {0.1, "e666"},
-        {0.01, "fd70a"}, {0.001, "ffbe77"}, {1.0 / 3, "aaab"}, {2.0 / 3, "5555"}, {0x1p-56, "ffffffffffffff"},
-        {1.5, "0"},      {0, ""},           {-1, ""},          {NAN, ""},         {1e-30, ""},
+        {1, "0"},          {0.5, "8"},
+        {0.25, "c"},       {0.75, "4"},
+        {0.1, "e666"},     {0.01, "fd70a"},
+        {0.001, "ffbe77"}, {1.0 / 3, "aaab"},
+        {2.0 / 3, "5555"}, {0x1p-56, "ffffffffffffff"},
+        {1.5, "0"},        {0, ""},
+        {-1, ""},          {NAN, ""},
+        {1e-30, ""},
     };
     char text[15];
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -1,4 +1,5 @@
-/* Trees of samplers: what they say about roots, how they are replaced while they decide, and what it does to weights. */
+/* Trees of samplers: what they say about roots, how they are replaced while they decide, and what
+ * it does to weights. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -59,10 +60,12 @@ decide_by(const char *text)
 
 /* A root below parent (may be NULL), ended with that status; 1 when it was head-sampled. */
 static int
-root(const char *name, const djp_span_context *parent, const djp_attribute *attribute, djp_status_code status)
+root(const char *name, const djp_span_context *parent, const djp_attribute *attribute,
+     djp_status_code status)
 {
-    djp_span_options options = {
-        .remote = parent, .sampling_attributes = attribute, .sampling_attribute_count = attribute != NULL};
+    djp_span_options options = {.remote = parent,
+                                .sampling_attributes = attribute,
+                                .sampling_attribute_count = attribute != NULL};
     djp_span *span = djp_span_start(recorder, djp_text_of(name), &options);
     djp_span_context context;
     djp_span_get_context(&context, span);
@@ -98,9 +101,10 @@ the_first_rule_that_holds_decides(void **state)
     (void)state;
     djp_attribute gold = {{"user.tier", 9}, {.type = DJP_STRING, .as.text = {"gold", 4}}};
     djp_attribute three = {{"shard", 5}, {.type = DJP_INT, .as.integer = -3}};
-    decide_by(
-        "rule_based(name(\"GET /health*\") => drop, attribute(\"user.tier\"=\"gold\") => always_on, "
-        "attribute(\"shard\"=\"-3\") & !name(\"x\") => always_on, name(\"exact\") => always_on, any => always_off)");
+    decide_by("rule_based(name(\"GET /health*\") => drop, attribute(\"user.tier\"=\"gold\") => "
+              "always_on, "
+              "attribute(\"shard\"=\"-3\") & !name(\"x\") => always_on, name(\"exact\") => "
+              "always_on, any => always_off)");
     assert_false(root("GET /healthz", NULL, &gold, DJP_STATUS_ERROR));
     assert_int_equal(span_reader_drain(recorder), 0);
     assert_true(root("GET /a", NULL, &gold, DJP_STATUS_UNSET));
@@ -128,17 +132,20 @@ texts_are_read_and_written(void **state)
         int result = djp_sampler_parse(&tree, (djp_text){text->text, text->size}, &error);
         if (at) {
             const char *expected = json_string(json_get(item, "expected"), "?");
-            if (result != DJP_EINVAL || error.at != (size_t)json_number(at, -1) || !strstr(error.expected, expected)) {
-                fail_msg("%s: %d at %zu: %s", json_string(json_get(item, "case"), ""), result, error.at,
-                         error.expected);
+            if (result != DJP_EINVAL || error.at != (size_t)json_number(at, -1) ||
+                !strstr(error.expected, expected)) {
+                fail_msg("%s: %d at %zu: %s", json_string(json_get(item, "case"), ""), result,
+                         error.at, error.expected);
             }
             assert_null(tree);
             continue;
         }
         char *written = result == 0 ? djp_sampler_text(NULL, tree) : NULL;
-        if (!written || strcmp(written, json_string(json_get(item, "canonical"), "?")) != 0) {
-            fail_msg("%s: %s, at %zu: %s", json_string(json_get(item, "case"), ""), written ? written : "refused",
-                     error.at, error.expected ? error.expected : "");
+        if (written == NULL ||
+            strcmp(written, json_string(json_get(item, "canonical"), "?")) != 0) {
+            fail_msg("%s: %s, at %zu: %s", json_string(json_get(item, "case"), ""),
+                     written != NULL ? written : "refused", error.at,
+                     error.expected != NULL ? error.expected : "");
         }
         djp_free(written);
         djp_sampler_free(tree);
@@ -166,7 +173,8 @@ put_attribute(djp_attribute *out, const char *key, const json *given)
 static unsigned
 kind_of(const char *word)
 {
-    static const char *const words[] = {"internal", "internal", "server", "client", "producer", "consumer"};
+    static const char *const words[] = {"internal", "internal", "server",
+                                        "client",   "producer", "consumer"};
     unsigned kind = 5;
     while (kind > 1 && strcmp(word, words[kind]) != 0) {
         kind--;
@@ -186,7 +194,8 @@ check_added(const djp_span_record *record, const json *added, const char *name)
         } else if (want->kind == JSON_BOOL) {
             snprintf(text, sizeof text, "b:%d", want->boolean);
         } else {
-            snprintf(text, sizeof text, want->number == (double)(int64_t)want->number ? "i:%g" : "d:%g", want->number);
+            snprintf(text, sizeof text,
+                     want->number == (double)(int64_t)want->number ? "i:%g" : "d:%g", want->number);
         }
         if (strcmp(have, text) != 0) {
             fail_msg("%s: %s is %s, not %s", name, added->keys[i], have, text);
@@ -213,7 +222,7 @@ run_root(const json *item)
     for (size_t i = 0; i < json_count(list); i++) {
         put_attribute(&attributes[i], list->keys[i], &list->items[i]);
     }
-    if (given) {
+    if (given != NULL) {
         djp__hex_decode(parent.trace_id, 16, json_string(json_get(item, "trace_id"), "?"));
         parent.span_id[0] = parent.is_remote = 1;
         parent.flags = json_get(given, "sampled")->boolean ? DJP_FLAG_SAMPLED : 0;
@@ -232,7 +241,8 @@ run_root(const json *item)
     for (size_t i = 0; i < json_count(list); i++) {
         djp_span_set_value(span, djp_key_intern(attributes[i].key), &attributes[i].value);
     }
-    djp_span_set_status(span, json_get(item, "error") ? DJP_STATUS_ERROR : DJP_STATUS_UNSET, (djp_text){NULL, 0});
+    djp_span_set_status(span, json_get(item, "error") ? DJP_STATUS_ERROR : DJP_STATUS_UNSET,
+                        (djp_text){NULL, 0});
     djp_span_end(span, 0);
     djp_span_release(span);
     djp_span_context_clear(&parent);
@@ -260,10 +270,10 @@ roots_are_decided(void **state)
             if (have.sampled != sampled || have.recording != (recording ? recording->boolean : 1) ||
                 (record != NULL) != (kept ? kept->boolean : sampled) ||
                 strcmp(have.state, json_string(json_get(given, "state"), have.state)) != 0) {
-                fail_msg("%s: sampled %d, recording %d, kept %d, state %s", name, have.sampled, have.recording,
-                         record != NULL, have.state);
+                fail_msg("%s: sampled %d, recording %d, kept %d, state %s", name, have.sampled,
+                         have.recording, record != NULL, have.state);
             }
-            if (record) {
+            if (record != NULL) {
                 check_added(record, json_get(given, "added"), name);
             }
             free(record);
@@ -287,7 +297,8 @@ weights_count_true(void **state)
     static const char *const names[] = {"a", "b", "c"};
     double counted[3] = {0, 0, 0};
     djp_span_record *record;
-    decide_by("rule_based(name(\"a\") => probability(0.1), name(\"b*\") => probability(0.01), any => always_on)");
+    decide_by("rule_based(name(\"a\") => probability(0.1), name(\"b*\") => probability(0.01), any "
+              "=> always_on)");
     for (int i = 0; i < 150000; i++) {
         /* One in fifty fails, and is kept for that: it stands for itself. */
         root(names[i % 3], NULL, NULL, i % 50 == 0 ? DJP_STATUS_ERROR : DJP_STATUS_UNSET);
@@ -297,7 +308,8 @@ weights_count_true(void **state)
         }
     }
     assert_int_equal((int)counted[2], 50000);
-    assert_true(counted[0] > 47000 && counted[0] < 53000); /* 4.5 and 4.3 times the standard deviation */
+    /* 4.5 and 4.3 times the standard deviation */
+    assert_true(counted[0] > 47000 && counted[0] < 53000);
     assert_true(counted[1] > 40500 && counted[1] < 59500);
 }
 
@@ -309,15 +321,18 @@ the_same_text_changes_nothing(void **state)
     (void)state;
     decide_by("rule_based(any => rate_limited(2))");
     assert_true(root("a", NULL, NULL, DJP_STATUS_UNSET));
-    assert_int_equal(djp__recorder_set_sampler(recorder, parse("rule_based( any=>rate_limited(2.0))")), 0);
+    assert_int_equal(
+        djp__recorder_set_sampler(recorder, parse("rule_based( any=>rate_limited(2.0))")), 0);
     assert_true(root("a", NULL, NULL, DJP_STATUS_UNSET));
     assert_false(root("a", NULL, NULL, DJP_STATUS_UNSET));
-    assert_int_equal(djp__recorder_set_sampler(recorder, parse("rule_based(any => rate_limited(3))")), 0);
+    assert_int_equal(
+        djp__recorder_set_sampler(recorder, parse("rule_based(any => rate_limited(3))")), 0);
     assert_true(root("a", NULL, NULL, DJP_STATUS_UNSET));
     span_reader_drain(recorder);
     assert_int_equal(djp__recorder_set_ratio(recorder, 0.5), 0);
     assert_int_equal(djp_recorder_needs(recorder), 0);
-    assert_int_equal(djp__recorder_set_sampler(recorder, parse("rule_based(name(\"a\") => always_on)")), 0);
+    assert_int_equal(
+        djp__recorder_set_sampler(recorder, parse("rule_based(name(\"a\") => always_on)")), 0);
     assert_int_equal(djp_recorder_needs(recorder), 0); /* the ratio that was said holds */
     djp__recorder_reset_ratio(recorder);
     assert_int_equal(djp_recorder_needs(recorder), DJP_NEEDS_NAME);
@@ -353,8 +368,10 @@ trees_are_replaced_while_threads_decide(void **state)
     }
     int refused = 0;
     for (int i = 0; i < 3000; i++) {
-        snprintf(text, sizeof text, "annotating({\"i\"=%d}, rule_based(name(\"a\") => at_least(%d, probability(0.5))))",
-                 i, i + 1);
+        snprintf(
+            text, sizeof text,
+            "annotating({\"i\"=%d}, rule_based(name(\"a\") => at_least(%d, probability(0.5))))", i,
+            i + 1);
         int result = djp__recorder_set_sampler(recorder, parse(text));
         refused += result != 0;
         assert_true(result == 0 || result == DJP_ERETRY);
@@ -371,9 +388,9 @@ static void
 lack_of_memory_is_told(void **state)
 {
     (void)state;
-    const char *text =
-        "annotating({\"a\"=\"b\"}, rule_based(name(\"x\") & kind(server) => at_least(1, probability(0.5)), "
-        "name(\"y\") => annotating({\"c\"=1}, always_on)))";
+    const char *text = "annotating({\"a\"=\"b\"}, rule_based(name(\"x\") & kind(server) => "
+                       "at_least(1, probability(0.5)), "
+                       "name(\"y\") => annotating({\"c\"=1}, always_on)))";
     int failed = 0, result = DJP_ENOMEM;
     for (long n = 1; n < 200 && result != 0; n++) {
         djp_sampler *tree = NULL;
@@ -381,7 +398,7 @@ lack_of_memory_is_told(void **state)
         result = djp_sampler_parse(&tree, (djp_text){text, strlen(text)}, NULL);
         djp__alloc_fail_after(0);
         failed += result == DJP_ENOMEM;
-        assert_true(result == 0 || (result == DJP_ENOMEM && !tree));
+        assert_true(result == 0 || (result == DJP_ENOMEM && tree == NULL));
         djp_sampler_free(tree);
     }
     assert_true(failed > 10);

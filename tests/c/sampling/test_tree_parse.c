@@ -55,10 +55,12 @@ many_samplers_side_by_side(void **state)
 {
     (void)state;
     for (size_t count = 14; count <= 40; count++) {
-        assert_int_equal(parse_repeated("rule_based(any => probability(0.5)", ", any => probability(0.5)", count, ")"),
+        assert_int_equal(parse_repeated("rule_based(any => probability(0.5)",
+                                        ", any => probability(0.5)", count, ")"),
                          0);
-        assert_int_equal(
-            parse_repeated("rule_based(any => always_on", ", any => parent_threshold(rate_limited(5))", count, ")"), 0);
+        assert_int_equal(parse_repeated("rule_based(any => always_on",
+                                        ", any => parent_threshold(rate_limited(5))", count, ")"),
+                         0);
     }
 }
 
@@ -112,14 +114,18 @@ static void
 attributes_are_bounded(void **state)
 {
     (void)state;
-    for (size_t count = DJP_SAMPLER_ATTRIBUTES_MAX - 1; count <= DJP_SAMPLER_ATTRIBUTES_MAX + 1; count++) {
+    for (size_t count = DJP_SAMPLER_ATTRIBUTES_MAX - 1; count <= DJP_SAMPLER_ATTRIBUTES_MAX + 1;
+         count++) {
         int good = count <= DJP_SAMPLER_ATTRIBUTES_MAX ? 0 : DJP_EINVAL;
-        assert_int_equal(parse_repeated("annotating({\"a\"=1", ",\"a\"=1", count - 1, "},drop)"), good);
-        assert_int_equal(parse_repeated("annotating({\"a\"=1},annotating({\"a\"=1", ",\"a\"=1", count - 2, "},drop))"),
+        assert_int_equal(parse_repeated("annotating({\"a\"=1", ",\"a\"=1", count - 1, "},drop)"),
                          good);
-        assert_int_equal(parse_repeated("rule_based(any=>annotating({\"a\"=1},drop),any=>annotating({\"a\"=1",
-                                        ",\"a\"=1", count - 1, "},drop))"),
+        assert_int_equal(parse_repeated("annotating({\"a\"=1},annotating({\"a\"=1", ",\"a\"=1",
+                                        count - 2, "},drop))"),
                          good);
+        assert_int_equal(
+            parse_repeated("rule_based(any=>annotating({\"a\"=1},drop),any=>annotating({\"a\"=1",
+                           ",\"a\"=1", count - 1, "},drop))"),
+            good);
     }
     assert_int_equal(parse_text("annotating({},drop)"), 0);
 }
@@ -215,7 +221,8 @@ mistakes_are_reported_by_their_place(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         djp_sampler_error error = {99, "?"};
         assert_int_equal(parse(&error, cases[i].text, strlen(cases[i].text)), DJP_EINVAL);
-        if (error.at != cases[i].at || strncmp(error.expected, cases[i].expected, strlen(cases[i].expected)) != 0) {
+        if (error.at != cases[i].at ||
+            strncmp(error.expected, cases[i].expected, strlen(cases[i].expected)) != 0) {
             fail_msg("%s: at %zu %s", cases[i].text, error.at, error.expected);
         }
     }
@@ -225,10 +232,14 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(many_samplers_side_by_side), cmocka_unit_test(levels_are_bounded),
-        cmocka_unit_test(nodes_are_bounded),          cmocka_unit_test(conditions_are_bounded),
-        cmocka_unit_test(attributes_are_bounded),     cmocka_unit_test(texts_are_bounded),
-        cmocka_unit_test(numbers_are_bounded),        cmocka_unit_test(mistakes_are_reported_by_their_place),
+        cmocka_unit_test(many_samplers_side_by_side),
+        cmocka_unit_test(levels_are_bounded),
+        cmocka_unit_test(nodes_are_bounded),
+        cmocka_unit_test(conditions_are_bounded),
+        cmocka_unit_test(attributes_are_bounded),
+        cmocka_unit_test(texts_are_bounded),
+        cmocka_unit_test(numbers_are_bounded),
+        cmocka_unit_test(mistakes_are_reported_by_their_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -56,10 +56,10 @@ timers_of_process(void)
     char line[256];
     int count = 0;
     FILE *file = fopen("/proc/self/timers", "r");
-    while (file && fgets(line, sizeof line, file)) {
+    while (file != NULL && fgets(line, sizeof line, file)) {
         count += strncmp(line, "ID:", 3) == 0;
     }
-    if (file) {
+    if (file != NULL) {
         fclose(file);
     }
     return count;
@@ -145,7 +145,8 @@ static djp_sdk *
 begin(const djp_config_override *given, int port)
 {
     char number[16];
-    djp_config_override overrides[OVERRIDES_MAX] = {{"enabled", "true"}, {"backend", "hybrid"}, {"sample_ratio", "1"}};
+    djp_config_override overrides[OVERRIDES_MAX] = {
+        {"enabled", "true"}, {"backend", "hybrid"}, {"sample_ratio", "1"}};
     size_t count = 3;
     djp_options options;
     djp_sdk *sdk = NULL;
@@ -157,7 +158,8 @@ begin(const djp_config_override *given, int port)
         assert_true(count < OVERRIDES_MAX);
         overrides[count++] = given[i];
     }
-    assert_int_equal(djp_config_resolve(&options, no_variables, NULL, overrides, count, "test", NULL, NULL), 0);
+    assert_int_equal(
+        djp_config_resolve(&options, no_variables, NULL, overrides, count, "test", NULL, NULL), 0);
     options.log_level = 0;
     assert_int_equal(djp_sdk_new(&sdk, &options, &language, NULL, NULL), 0);
     djp_options_fini(&options);
@@ -258,14 +260,16 @@ static void
 with_a_receiver_that_is_not_there(void **state)
 {
     (void)state;
-    leaves_nothing((djp_config_override[]){{"exporter", "otlp"}, {"endpoint", closed_url}, {NULL, NULL}});
+    leaves_nothing(
+        (djp_config_override[]){{"exporter", "otlp"}, {"endpoint", closed_url}, {NULL, NULL}});
 }
 
 static void
 with_a_receiver_that_never_answers(void **state)
 {
     (void)state;
-    leaves_nothing((djp_config_override[]){{"exporter", "otlp"}, {"endpoint", silent_url}, {NULL, NULL}});
+    leaves_nothing(
+        (djp_config_override[]){{"exporter", "otlp"}, {"endpoint", silent_url}, {NULL, NULL}});
 }
 
 static void
@@ -291,8 +295,10 @@ static void
 with_a_sampling_server(void **state)
 {
     (void)state;
-    leaves_nothing((djp_config_override[]){
-        {"exporter", "memory"}, {"sampler", "jaeger_remote"}, {"remote_sampling_endpoint", silent_url}, {NULL, NULL}});
+    leaves_nothing((djp_config_override[]){{"exporter", "memory"},
+                                           {"sampler", "jaeger_remote"},
+                                           {"remote_sampling_endpoint", silent_url},
+                                           {NULL, NULL}});
 }
 
 static void

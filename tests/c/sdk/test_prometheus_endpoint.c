@@ -1,4 +1,5 @@
-/* The stand-alone listener of an SDK that runs already, and the compression that it shares with scrapes of applications. */
+/* The stand-alone listener of an SDK that runs already, and the compression that it shares with
+ * scrapes of applications. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,11 +27,13 @@ no_variables(void *user, const char *name)
 static djp_sdk *
 start(const char *backend)
 {
-    const djp_config_override overrides[] = {{"enabled", "true"}, {"backend", backend}, {"exporter", "memory"}};
+    const djp_config_override overrides[] = {
+        {"enabled", "true"}, {"backend", backend}, {"exporter", "memory"}};
     const djp_sdk_language language = {"test", "test", "1"};
     djp_options options;
     djp_sdk *sdk;
-    assert_int_equal(djp_config_resolve(&options, no_variables, NULL, overrides, 3, "test", NULL, NULL), 0);
+    assert_int_equal(
+        djp_config_resolve(&options, no_variables, NULL, overrides, 3, "test", NULL, NULL), 0);
     options.log_level = 0;
     assert_int_equal(djp_sdk_new(&sdk, &options, &language, NULL, NULL), 0);
     djp_options_fini(&options);
@@ -98,7 +101,8 @@ refuses_what_cannot_be(void **state)
     djp_sdk_free(sdk);
 }
 
-/* A text of that size, packed for that header: 1 and the text of before comes out again, or 0 and nothing changed. */
+/* A text of that size, packed for that header: 1 and the text of before comes out again, or 0 and
+ * nothing changed. */
 static int
 packs(size_t size, const char *accept)
 {
@@ -107,7 +111,8 @@ packs(size_t size, const char *accept)
     memset(text, 'x', size);
     text[size] = '\0';
     size_t now = size;
-    int packed = djp_exposition_pack(&text, &now, (djp_text){accept, accept ? strlen(accept) : 0});
+    int packed =
+        djp_exposition_pack(&text, &now, (djp_text){accept, accept != NULL ? strlen(accept) : 0});
     if (packed) {
         char *out = malloc(size + 1);
         z_stream stream = {.next_in = (Bytef *)text, .avail_in = (uInt)now};

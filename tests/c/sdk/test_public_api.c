@@ -1,4 +1,5 @@
-/* The public headers as a program of C uses them: djp.h alone, option structs from their INIT macros, texts from literals. */
+/* The public headers as a program of C uses them: djp.h alone, option structs from their INIT
+ * macros, texts from literals. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,7 +22,8 @@ no_variables(void *user, const char *name)
 static djp_sdk *
 memory_sdk(void)
 {
-    static const djp_config_override overrides[] = {{"enabled", "true"}, {"exporter", "memory"}, {"sample_ratio", "1"}};
+    static const djp_config_override overrides[] = {
+        {"enabled", "true"}, {"exporter", "memory"}, {"sample_ratio", "1"}};
     static const djp_sdk_language language = {"c", "none", "0"};
     djp_config_request request = DJP_CONFIG_REQUEST_INIT;
     djp_options options;
@@ -95,7 +97,8 @@ metrics_of_initial_options_are_counters_that_say_what_they_are(void **state)
     assert_int_equal(djp_family_label_count(family), 1);
     assert_int_equal(djp_family_label_count(NULL), 0);
     djp_text values[] = {DJP_TEXT("a"), DJP_TEXT("b")};
-    djp_series *series = djp_family_series(family, &values[0]), *shared = djp_family_series(family, &values[1]);
+    djp_series *series = djp_family_series(family, &values[0]),
+               *shared = djp_family_series(family, &values[1]);
     djp_counter_add(series, 2);
     assert_true(djp_series_value(series) == 2);
     assert_int_equal(djp_series_is_overflow(series), 0);
@@ -129,7 +132,9 @@ an_exemplar_may_come_without_a_recording(void **state)
     size_t size = 0;
     (void)state;
     assert_int_equal(
-        djp_traceparent_parse(&context, DJP_TEXT("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")), 1);
+        djp_traceparent_parse(&context,
+                              DJP_TEXT("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")),
+        1);
     assert_int_equal(djp_registry_new(&registry, NULL), 0);
     definition.name = "api_calls";
     assert_int_equal(djp_family_new(&family, registry, &definition), 0);
@@ -154,7 +159,8 @@ a_request_of_an_initial_result_has_no_response(void **state)
     assert_int_equal(djp_http_server_new(&server, sdk), 0);
     request.method = DJP_TEXT("GET");
     assert_int_equal(result.request_bytes, -1);
-    djp_span *span = djp_http_server_start_request(&result.start_ns, server, DJP_HTTP_REQUEST, NULL, &request);
+    djp_span *span =
+        djp_http_server_start_request(&result.start_ns, server, DJP_HTTP_REQUEST, NULL, &request);
     result.method = request.method;
     result.disconnected = 1;
     assert_true(result.start_ns != 0);

@@ -20,10 +20,10 @@ count_files(void)
 {
     DIR *directory = opendir("/proc/self/fd");
     int count = 0;
-    while (directory && readdir(directory)) {
+    while (directory != NULL && readdir(directory)) {
         count++;
     }
-    if (directory) {
+    if (directory != NULL) {
         closedir(directory);
     }
     return count;
@@ -39,10 +39,10 @@ count_workers(void)
         char path[300], name[32] = "";
         snprintf(path, sizeof path, "/proc/self/task/%s/comm", entry->d_name);
         FILE *file = fopen(path, "r");
-        if (file && fgets(name, sizeof name, file)) {
+        if (file != NULL && fgets(name, sizeof name, file)) {
             count += strcmp(name, "djp-telemetry\n") == 0;
         }
-        if (file) {
+        if (file != NULL) {
             fclose(file);
         }
     }
@@ -77,7 +77,8 @@ test_burst_is_delivered_whole(void **state)
     json *status = helper_status(sdk);
     assert_true(helper_number(status, "spans", "exported") == 10000);
     assert_true(helper_unaccounted(status) == 0);
-    assert_string_equal(json_string(json_get(json_get(status, "export"), "transport"), ""), "memory");
+    assert_string_equal(json_string(json_get(json_get(status, "export"), "transport"), ""),
+                        "memory");
     json_free(status);
     /* Nothing is there twice. */
     assert_int_equal(djp_sdk_take_exported(&taken, &size, sdk), 0);
@@ -186,8 +187,8 @@ static void
 check_resource(const char *taken, size_t size, const char *key, const char *expected)
 {
     char *value = helper_resource(taken, size, key);
-    if (!value || (expected && strcmp(value, expected) != 0)) {
-        fail_msg("resource attribute %s is %s, not %s", key, value ? value : "absent",
+    if (value == NULL || (expected && strcmp(value, expected) != 0)) {
+        fail_msg("resource attribute %s is %s, not %s", key, value != NULL ? value : "absent",
                  expected ? expected : "anything");
     }
     free(value);
@@ -201,8 +202,8 @@ test_resource(void **state)
     options.service_namespace = "shop";
     options.service_version = "1.2.3";
     options.environment = "Production";
-    options.resource_attributes =
-        "team=a%20b,service.name=other,host.name=mine,bad,%zz=1,empty=,service.version=9%2C9, k = v ,n%C3%A4me=x";
+    options.resource_attributes = "team=a%20b,service.name=other,host.name=mine,bad,%zz=1,empty=,"
+                                  "service.version=9%2C9, k = v ,n%C3%A4me=x";
     djp_sdk *sdk = helper_sdk(&options, NULL);
     helper_span(sdk, "one");
     assert_int_equal(djp_sdk_flush(sdk, 5 * SECOND), 0);

@@ -1,4 +1,5 @@
-/* The SDK's own numbers under the names of the conventions: in the scrape when asked for, in the status always, and the same in both. */
+/* The SDK's own numbers under the names of the conventions: in the scrape when asked for, in the
+ * status always, and the same in both. */
 #include "pipeline/helper.h"
 
 #include <netinet/in.h>
@@ -13,8 +14,12 @@
 
 #include <cmocka.h>
 
-#define PROCESSOR "otel_component_name=\"batching_span_processor/0\",otel_component_type=\"batching_span_processor\""
-#define EXPORTER "otel_component_name=\"otlp_http_span_exporter/0\",otel_component_type=\"otlp_http_span_exporter\""
+#define PROCESSOR                                    \
+    "otel_component_name=\"batching_span_processor/" \
+    "0\",otel_component_type=\"batching_span_processor\""
+#define EXPORTER                                     \
+    "otel_component_name=\"otlp_http_span_exporter/" \
+    "0\",otel_component_type=\"otlp_http_span_exporter\""
 #define READER                                                        \
     "otel_component_name=\"prometheus_http_text_metric_exporter/0\"," \
     "otel_component_type=\"prometheus_http_text_metric_exporter\""
@@ -36,7 +41,7 @@ sample(djp_sdk *sdk, const char *name)
     char wanted[512];
     snprintf(wanted, sizeof wanted, "\n%s ", name);
     const char *at = strstr(text, wanted);
-    double value = at ? strtod(at + strlen(wanted), NULL) : -1;
+    double value = at != NULL ? strtod(at + strlen(wanted), NULL) : -1;
     djp_free(text);
     return value;
 }
@@ -46,8 +51,9 @@ started(djp_sdk *sdk, const char *origin, const char *result)
 {
     char name[256];
     snprintf(name, sizeof name,
-             "otel_sdk_span_started_total{otel_span_parent_origin=\"%s\",otel_span_sampling_result=\"%s\"}", origin,
-             result);
+             "otel_sdk_span_started_total{otel_span_parent_origin=\"%s\",otel_span_sampling_result="
+             "\"%s\"}",
+             origin, result);
     return sample(sdk, name);
 }
 
@@ -88,7 +94,8 @@ begin(djp_sdk *sdk, djp_span *parent, const djp_span_context *remote)
     return djp_span_start(djp_sdk_recorder(sdk), DJP_TEXT("s"), &options);
 }
 
-/* Everything about spans by where they began and what was to become of them, at a ratio of nearly nothing. */
+/* Everything about spans by where they began and what was to become of them, at a ratio of nearly
+ * nothing. */
 static void
 test_origin_and_result(void **state)
 {
@@ -103,22 +110,28 @@ test_origin_and_result(void **state)
         script_transport *transport = script_new(NULL, NULL);
         djp_sdk *sdk = helper_sdk(&options, transport);
         djp_span_context remote = {.trace_id = {1}, .span_id = {2}, .flags = 1, .is_remote = 1};
-        djp_span *root = begin(sdk, NULL, NULL), *child = begin(sdk, root, NULL), *late = begin(sdk, root, NULL);
+        djp_span *root = begin(sdk, NULL, NULL), *child = begin(sdk, root, NULL),
+                 *late = begin(sdk, root, NULL);
         djp_span *far = begin(sdk, NULL, &remote), *near = begin(sdk, far, NULL);
-        const char *unsampled = rules ? "RECORD_ONLY" : "DROP", *other = rules ? "DROP" : "RECORD_ONLY";
+        const char *unsampled = rules ? "RECORD_ONLY" : "DROP",
+                   *other = rules ? "DROP" : "RECORD_ONLY";
         assert_true(started(sdk, "none", unsampled) == 1 && started(sdk, "local", unsampled) == 2);
         assert_true(started(sdk, "none", other) == 0 && started(sdk, "local", other) == 0);
         assert_true(started(sdk, "remote", "RECORD_AND_SAMPLE") == 1);
         assert_true(started(sdk, "local", "RECORD_AND_SAMPLE") == 1);
-        assert_true(started(sdk, "remote", unsampled) == 0 && started(sdk, "none", "RECORD_AND_SAMPLE") == 0);
-        assert_true(live(sdk, "RECORD_ONLY") == (rules ? 3 : 0) && live(sdk, "RECORD_AND_SAMPLE") == 2);
+        assert_true(started(sdk, "remote", unsampled) == 0 &&
+                    started(sdk, "none", "RECORD_AND_SAMPLE") == 0);
+        assert_true(live(sdk, "RECORD_ONLY") == (rules ? 3 : 0) &&
+                    live(sdk, "RECORD_AND_SAMPLE") == 2);
         assert_true(live(sdk, "DROP") == -1);
         end(child); /* waits: ended, not decided */
         end(near);
-        assert_true(live(sdk, "RECORD_ONLY") == (rules ? 2 : 0) && live(sdk, "RECORD_AND_SAMPLE") == 1);
+        assert_true(live(sdk, "RECORD_ONLY") == (rules ? 2 : 0) &&
+                    live(sdk, "RECORD_AND_SAMPLE") == 1);
         end(root);
         djp_span_end(far, 0); /* a handle that is kept is not a live span */
-        assert_true(live(sdk, "RECORD_ONLY") == (rules ? 1 : 0) && live(sdk, "RECORD_AND_SAMPLE") == 0);
+        assert_true(live(sdk, "RECORD_ONLY") == (rules ? 1 : 0) &&
+                    live(sdk, "RECORD_AND_SAMPLE") == 0);
         end(late);
         djp_span_release(far);
         djp_span_release(begin(sdk, NULL, NULL)); /* given back without an end */
@@ -151,24 +164,31 @@ test_way_out(void **state)
     helper_spans(sdk, "waiting", 3);
     assert_true(sample(sdk, "otel_sdk_processor_span_queue_size{" PROCESSOR "}") == 3);
     assert_true(sample(sdk, "otel_sdk_exporter_span_inflight{" EXPORTER "}") == 0);
-    assert_true(sample(sdk, "otel_sdk_exporter_span_exported_total{" EXPORTER ",error_type=\"\"}") == 7);
-    assert_true(sample(sdk, "otel_sdk_exporter_span_exported_total{" EXPORTER ",error_type=\"rejected\"}") == 5);
-    assert_true(sample(sdk, "otel_sdk_processor_span_processed_total{" PROCESSOR ",error_type=\"\"}") == 12);
-    assert_true(sample(sdk, "otel_sdk_exporter_operation_duration_seconds_count{" EXPORTER ",error_type=\"\"}") == 1);
     assert_true(
-        sample(sdk, "otel_sdk_exporter_operation_duration_seconds_count{" EXPORTER ",error_type=\"rejected\"}") == 1);
-    double scrapes = sample(sdk, "otel_sdk_metric_reader_collection_duration_seconds_count{" READER "}");
+        sample(sdk, "otel_sdk_exporter_span_exported_total{" EXPORTER ",error_type=\"\"}") == 7);
+    assert_true(sample(sdk, "otel_sdk_exporter_span_exported_total{" EXPORTER
+                            ",error_type=\"rejected\"}") == 5);
+    assert_true(sample(sdk, "otel_sdk_processor_span_processed_total{" PROCESSOR
+                            ",error_type=\"\"}") == 12);
+    assert_true(sample(sdk, "otel_sdk_exporter_operation_duration_seconds_count{" EXPORTER
+                            ",error_type=\"\"}") == 1);
+    assert_true(sample(sdk, "otel_sdk_exporter_operation_duration_seconds_count{" EXPORTER
+                            ",error_type=\"rejected\"}") == 1);
+    double scrapes =
+        sample(sdk, "otel_sdk_metric_reader_collection_duration_seconds_count{" READER "}");
     assert_true(scrapes >= 8);
-    assert_true(sample(sdk, "otel_sdk_metric_reader_collection_duration_seconds_count{" READER "}") == scrapes + 1);
+    assert_true(sample(sdk, "otel_sdk_metric_reader_collection_duration_seconds_count{" READER
+                            "}") == scrapes + 1);
 
     djp_span *late = begin(sdk, NULL, NULL);
     assert_int_equal(djp_sdk_shutdown(sdk, 5 * SECOND), 0);
     end(late);
-    assert_true(sample(sdk, "otel_sdk_processor_span_processed_total{" PROCESSOR ",error_type=\"already_shutdown\"}") ==
-                1);
+    assert_true(sample(sdk, "otel_sdk_processor_span_processed_total{" PROCESSOR
+                            ",error_type=\"already_shutdown\"}") == 1);
     json *status = helper_status(sdk);
     const json *own = json_get(status, "otel_sdk");
-    assert_true(helper_number(own, "processed", "success") == 15 && helper_number(own, "exported", "success") == 10);
+    assert_true(helper_number(own, "processed", "success") == 15 &&
+                helper_number(own, "exported", "success") == 10);
     assert_true(helper_number(own, "exported", "rejected") == 5);
     assert_true(helper_number(json_get(own, "span_started"), "none", "RECORD_AND_SAMPLE") == 16);
     assert_true(json_number(json_get(own, "queue_size"), -1) == 0);
@@ -195,27 +215,32 @@ test_in_flight_and_full(void **state)
     script_transport *transport = script_new(slow, NULL);
     djp_sdk *sdk = helper_sdk(&options, transport);
     helper_spans(sdk, "first", 4);
-    for (int i = 0; i < 1000 && sample(sdk, "otel_sdk_exporter_span_inflight{" EXPORTER "}") <= 0; i++) {
+    for (int i = 0; i < 1000 && sample(sdk, "otel_sdk_exporter_span_inflight{" EXPORTER "}") <= 0;
+         i++) {
         helper_sleep(5 * MS);
     }
     double inflight = sample(sdk, "otel_sdk_exporter_span_inflight{" EXPORTER "}");
     double waiting = sample(sdk, "otel_sdk_processor_span_queue_size{" PROCESSOR "}");
     assert_true(inflight >= 1 && inflight + waiting == 4);
     helper_spans(sdk, "many", 20000);
-    double full = sample(sdk, "otel_sdk_processor_span_processed_total{" PROCESSOR ",error_type=\"queue_full\"}");
+    double full = sample(sdk, "otel_sdk_processor_span_processed_total{" PROCESSOR
+                              ",error_type=\"queue_full\"}");
     waiting = sample(sdk, "otel_sdk_processor_span_queue_size{" PROCESSOR "}");
     assert_true(full > 0 && waiting > 0 && inflight + waiting + full == 20004);
     djp_sdk_shutdown(sdk, 100 * MS);
     json_free(helper_status_at_rest(sdk));
-    double lost = sample(sdk, "otel_sdk_processor_span_processed_total{" PROCESSOR ",error_type=\"shutdown\"}");
-    double ended = sample(sdk, "otel_sdk_processor_span_processed_total{" PROCESSOR ",error_type=\"\"}");
+    double lost = sample(sdk, "otel_sdk_processor_span_processed_total{" PROCESSOR
+                              ",error_type=\"shutdown\"}");
+    double ended =
+        sample(sdk, "otel_sdk_processor_span_processed_total{" PROCESSOR ",error_type=\"\"}");
     assert_true(lost + ended + full == 20004);
     assert_true(sample(sdk, "otel_sdk_exporter_span_inflight{" EXPORTER "}") == 0);
     djp_sdk_free(sdk);
     script_fini(transport);
 }
 
-/* More threads than stripes share one of them: no count may be lost or come under another recorder. */
+/* More threads than stripes share one of them: no count may be lost or come under another
+ * recorder. */
 static void *
 count_many(void *user)
 {
@@ -272,8 +297,8 @@ test_not_asked_for(void **state)
     assert_non_null(strstr(text, "djp_telemetry_spans_total"));
     djp_free(text);
     json *status = helper_status(sdk);
-    assert_true(helper_number(json_get(json_get(status, "otel_sdk"), "span_started"), "none", "RECORD_AND_SAMPLE") ==
-                3);
+    assert_true(helper_number(json_get(json_get(status, "otel_sdk"), "span_started"), "none",
+                              "RECORD_AND_SAMPLE") == 3);
     json_free(status);
     djp_sdk_free(sdk);
     script_fini(transport);
@@ -315,7 +340,8 @@ keep_scraping(void *address)
     return NULL;
 }
 
-/* A scrape may come as soon as the port is open, and until it is closed: for the eyes of the thread sanitizer. */
+/* A scrape may come as soon as the port is open, and until it is closed: for the eyes of the thread
+ * sanitizer. */
 static void
 test_scrapes_at_start_and_end(void **state)
 {

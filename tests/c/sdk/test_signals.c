@@ -1,4 +1,5 @@
-/* SIGHUP and its like, signals that somebody gave back, what is said of a loss, and the first process of a container. */
+/* SIGHUP and its like, signals that somebody gave back, what is said of a loss, and the first
+ * process of a container. */
 #include "pipeline/killed.h"
 
 #include <sched.h>
@@ -64,7 +65,8 @@ child_whose_receiver_is_away(void)
     script_transport *transport = script_new(never, NULL);
     transport->base.ops = &killed_transport_ops;
     djp_sdk *sdk = NULL;
-    if (djp__sdk_new_with_transport(&sdk, &options, NULL, note_words, NULL, &transport->base) != 0) {
+    if (djp__sdk_new_with_transport(&sdk, &options, NULL, note_words, NULL, &transport->base) !=
+        0) {
         _exit(99);
     }
     helper_spans(sdk, "waiting", 25);
@@ -151,7 +153,8 @@ main(void)
     printf("left out: ThreadSanitizer delivers signals late\n");
     return 0;
 #endif
-    killed_shared = mmap(NULL, sizeof *killed_shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    killed_shared = mmap(NULL, sizeof *killed_shared, PROT_READ | PROT_WRITE,
+                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (killed_shared == MAP_FAILED) {
         return 1;
     }

@@ -1,4 +1,5 @@
-/* SIGTERM in child processes: what had ended is delivered, the exit status stays "killed by SIGTERM", other handlers are left alone. */
+/* SIGTERM in child processes: what had ended is delivered, the exit status stays "killed by
+ * SIGTERM", other handlers are left alone. */
 #include "pipeline/killed.h"
 
 #include <setjmp.h>
@@ -164,7 +165,8 @@ child_with_a_hopeless_request(void)
     helper_spans(sdk, "waiting", 512 + 88);
 }
 
-/* A request whose own time is up lets those behind it go first, and has another try as long as there is time. */
+/* A request whose own time is up lets those behind it go first, and has another try as long as
+ * there is time. */
 static void
 test_a_hopeless_request_holds_up_nothing(void **state)
 {
@@ -295,7 +297,9 @@ forked_child_without_spans(void)
     if (pid != 0) {
         int status;
         waitpid(pid, &status, 0);
-        _exit(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM && killed_shared->accepted == 0 ? 7 : 8);
+        _exit(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM && killed_shared->accepted == 0
+                  ? 7
+                  : 8);
     }
     kill(getpid(), SIGTERM);
     _exit(9);
@@ -310,7 +314,9 @@ forked_child_with_spans(void)
     if (pid != 0) {
         int status;
         waitpid(pid, &status, 0);
-        _exit(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM && killed_shared->accepted == 3 ? 7 : 8);
+        _exit(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM && killed_shared->accepted == 3
+                  ? 7
+                  : 8);
     }
     helper_spans(sdk, "child's", 3);
     kill(getpid(), SIGTERM);
@@ -340,7 +346,8 @@ test_in_forked_children(void **state)
     (void)state;
     assert_int_equal(run_child(forked_child_without_spans), 7);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-    /* Not with the sanitizers' own allocator: a lock of it that the parent's worker holds stays held in the child. */
+    /* Not with the sanitizers' own allocator: a lock of it that the parent's worker holds stays
+     * held in the child. */
     assert_int_equal(run_child(forked_child_with_spans), 7);
 #else
     (void)forked_child_with_spans;
@@ -373,7 +380,8 @@ forked_child_is_signalled_at_once(void)
     _exit(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM ? 7 : 8);
 }
 
-/* A group that is told to end while it forks: the new child must not take its parent's worker for its own. */
+/* A group that is told to end while it forks: the new child must not take its parent's worker for
+ * its own. */
 static void
 test_between_fork_and_its_hooks(void **state)
 {
@@ -407,7 +415,8 @@ main(void)
     return 0;
 #endif
     pthread_atfork(NULL, NULL, signal_myself);
-    killed_shared = mmap(NULL, sizeof *killed_shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    killed_shared = mmap(NULL, sizeof *killed_shared, PROT_READ | PROT_WRITE,
+                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (killed_shared == MAP_FAILED) {
         return 1;
     }

@@ -1,4 +1,5 @@
-/* The status report: valid JSON in every state, honest numbers, no secrets; and the same counts as series of the scrape. */
+/* The status report: valid JSON in every state, honest numbers, no secrets; and the same counts as
+ * series of the scrape. */
 #include "pipeline/helper.h"
 
 #include <setjmp.h>
@@ -68,8 +69,9 @@ test_numbers(void **state)
     double now = (double)djp__clock_realtime() / 1e9;
     assert_true(json_number(json_get(export, "last_success"), 0) > now - 60);
     assert_true(json_number(json_get(export, "last_error_time"), 0) > now - 60);
-    assert_string_equal(json_string(json_get(json_get(json_get(status, "settings"), "sample_ratio"), "source"), ""),
-                        "default");
+    assert_string_equal(
+        json_string(json_get(json_get(json_get(status, "settings"), "sample_ratio"), "source"), ""),
+        "default");
     json_free(status);
     djp_span_end(open, 0);
     djp_span_release(open);
@@ -106,7 +108,8 @@ test_odd_text_stays_json(void **state)
     options.service_name = "a\"b\\c\n\x01\xff\xc3\xa4";
     djp_sdk *sdk = helper_sdk(&options, NULL);
     json *status = helper_status(sdk);
-    assert_string_equal(json_string(json_get(status, "service_name"), ""), "a\"b\\c\n\x01\xef\xbf\xbd\xc3\xa4");
+    assert_string_equal(json_string(json_get(status, "service_name"), ""),
+                        "a\"b\\c\n\x01\xef\xbf\xbd\xc3\xa4");
     json_free(status);
     djp_sdk_free(sdk);
 }
@@ -127,7 +130,8 @@ test_own_series(void **state)
     if (!strstr(text, "\ndjp_telemetry_spans_total{outcome=\"exported\"} 25\n") ||
         !strstr(text, "\ndjp_telemetry_spans_total{outcome=\"ring_full\"} 0\n") ||
         !strstr(text, "\ndjp_telemetry_export_requests_total{outcome=\"ok\"} ") ||
-        !strstr(text, "\ndjp_telemetry_waiting_bytes 0\n") || !strstr(text, "\nprocess_cpu_seconds_total ")) {
+        !strstr(text, "\ndjp_telemetry_waiting_bytes 0\n") ||
+        !strstr(text, "\nprocess_cpu_seconds_total ")) {
         fail_msg("%s", text);
     }
     djp_free(text);
@@ -147,12 +151,14 @@ test_recordings_not_kept(void **state)
     djp_sdk *sdk = NULL;
     assert_int_equal(djp_sdk_new(&sdk, &options, NULL, NULL, NULL), 0);
     const char *labels[1] = {"kind"};
-    djp_family_options family_options = {.type = DJP_COUNTER, .name = "made", .labels = labels, .label_count = 1};
+    djp_family_options family_options = {
+        .type = DJP_COUNTER, .name = "made", .labels = labels, .label_count = 1};
     djp_family *family = NULL;
     assert_int_equal(djp_family_new(&family, djp_sdk_registry(sdk), &family_options), 0);
     djp_counter_add(djp_family_series(family, &(djp_text){"a", 1}), 1.0);
     djp_counter_add(djp_family_series(family, &(djp_text){"a", 1}), -1.0);
-    for (char kind[3] = "00"; kind[0] <= '9'; kind[1] == '9' ? (kind[0]++, kind[1] = '0') : kind[1]++) {
+    for (char kind[3] = "00"; kind[0] <= '9';
+         kind[1] == '9' ? (kind[0]++, kind[1] = '0') : kind[1]++) {
         djp_counter_add(djp_family_series(family, &(djp_text){kind, 2}), 1.0);
     }
     json *status = helper_status(sdk);

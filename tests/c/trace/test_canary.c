@@ -1,4 +1,5 @@
-/* The canary: which traces are recorded at all, what is sent downstream for the others, and that weights know of it. */
+/* The canary: which traces are recorded at all, what is sent downstream for the others, and that
+ * weights know of it. */
 #include <stdlib.h>
 
 #include "djp/context.h"
@@ -47,7 +48,8 @@ flags_of(const djp_span *span)
     return context.flags & DJP_FLAG_SAMPLED;
 }
 
-/* Ends a local trace of two spans, failing or not; the threshold that its root exports, or `dropped`. */
+/* Ends a local trace of two spans, failing or not; the threshold that its root exports, or
+ * `dropped`. */
 static const uint64_t dropped = 77;
 static uint64_t
 outcome(djp_span *root, int fails)
@@ -78,7 +80,8 @@ roots_outside_are_not_recorded(void **state)
     assert_true(outcome(root_of(QUARTER - 1, NULL), 1) == dropped); /* errors neither */
     assert_int_equal(flags_of(NULL), 0);
     assert_true(outcome(root_of(QUARTER, NULL), 0) == dropped);
-    assert_true(outcome(root_of(QUARTER, NULL), 1) == QUARTER); /* the error stands for those outside, too */
+    /* the error stands for those outside, too */
+    assert_true(outcome(root_of(QUARTER, NULL), 1) == QUARTER);
     assert_true(outcome(root_of(3 * QUARTER, NULL), 0) == 3 * QUARTER);
     assert_true(outcome(root_of(3 * QUARTER, NULL), 1) == QUARTER);
     djp_span *outside = root_of(QUARTER - 1, NULL), *inside = root_of(3 * QUARTER, NULL);
@@ -120,7 +123,8 @@ parent_of(uint64_t random, unsigned flags, const char *tracestate)
 
 /* The flag that goes downstream is the parent's, and what is exported below it. */
 static void
-expect_below(uint64_t random, unsigned flags, const char *tracestate, int fails, int records, uint64_t threshold)
+expect_below(uint64_t random, unsigned flags, const char *tracestate, int fails, int records,
+             uint64_t threshold)
 {
     djp_span_context parent = parent_of(random, flags, tracestate);
     djp_span *root = root_of(random, &parent);
@@ -133,7 +137,8 @@ expect_below(uint64_t random, unsigned flags, const char *tracestate, int fails,
     assert_int_equal(djp_span_is_recording(root), records);
     uint64_t got = outcome(root, fails);
     if (got != threshold) {
-        fail_msg("%s: threshold %llx, not %llx", tracestate, (unsigned long long)got, (unsigned long long)threshold);
+        fail_msg("%s: threshold %llx, not %llx", tracestate, (unsigned long long)got,
+                 (unsigned long long)threshold);
     }
     djp_span_context_clear(&parent);
 }
@@ -145,7 +150,8 @@ below_a_parent_its_flag_goes_on(void **state)
     use(canary_options(0.25, 0.75));
     expect_below(QUARTER - 1, 1, "ot=th:0", 1, 0, dropped);
     expect_below(QUARTER - 1, 0, "", 1, 0, dropped);
-    expect_below(QUARTER, 1, "ot=th:0", 0, 1, QUARTER); /* the parent's weight, and ours on top of it */
+    /* the parent's weight, and ours on top of it */
+    expect_below(QUARTER, 1, "ot=th:0", 0, 1, QUARTER);
     expect_below(3 * QUARTER, 1, "ot=th:8", 0, 1, 2 * QUARTER);
     expect_below(3 * QUARTER, 1, "ot=th:8", 1, 1, QUARTER);
     expect_below(QUARTER, 1, "", 0, 1, DJP_THRESHOLD_NONE); /* unknown stays unknown */
@@ -214,7 +220,7 @@ weights_know_of_the_canary(void **state)
         }
         finish(root);
         djp_span_record *record = span_reader_take(recorder);
-        if (record) {
+        if (record != NULL) {
             counted[fails] += 0x1p56 / (0x1p56 - (double)record->threshold);
             free(record);
         }

@@ -1,5 +1,5 @@
-/* Which spans are kept and with what weight: head decisions by ratio and by parent, the tail decision of a local trace, late spans,
- * overflow, and the published thresholds. */
+/* Which spans are kept and with what weight: head decisions by ratio and by parent, the tail
+ * decision of a local trace, late spans, overflow, and the published thresholds. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +62,7 @@ the_ratio_is_kept_without_bias(void **state)
         finish(span);
         djp_span_record *record = span_reader_take(recorder);
         assert_int_equal(record != NULL, sampled);
-        if (record) {
+        if (record != NULL) {
             assert_int_equal(record->reason, DJP_REASON_RATIO);
             assert_true(record->threshold == 0xe6660000000000ull);
             assert_int_equal(record->state_size, 0);
@@ -128,7 +128,8 @@ a_slow_root_keeps_the_local_trace(void **state)
         assert_int_equal(record != NULL, slow);
         free(record);
         record = span_reader_take(recorder);
-        assert_int_equal(record != NULL && record->reason == DJP_REASON_SLOW && record->threshold == 0, slow);
+        assert_int_equal(
+            record != NULL && record->reason == DJP_REASON_SLOW && record->threshold == 0, slow);
         free(record);
     }
     assert_int_equal(counters().by_reason[DJP_REASON_NONE], 2);
@@ -224,7 +225,7 @@ parents_decide_by_their_flag(void **state)
         finish(root);
         djp_span_record *record = span_reader_take(recorder);
         assert_int_equal(record == NULL, cases[i].threshold == 1);
-        if (record) {
+        if (record != NULL) {
             assert_true(record->threshold == cases[i].threshold);
             assert_int_equal(record->reason, DJP_REASON_PARENT);
             assert_int_equal(record->parent_remote, 1);
@@ -232,7 +233,8 @@ parents_decide_by_their_flag(void **state)
             assert_true(djp__text_equal(span_reader_state(record), cases[i].sent));
         }
         free(record);
-        /* An error is kept whatever the parent said, and weighs one unless the parent's weight is unknown. */
+        /* An error is kept whatever the parent said, and weighs one unless the parent's weight is
+         * unknown. */
         djp_span *failing = start_under(&parent);
         end_in_error(failing);
         record = span_reader_take(recorder);

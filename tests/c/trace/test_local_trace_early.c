@@ -1,5 +1,6 @@
-/* Local traces that are decided before their root ends: by age, for want of memory, or because the root never ends. Nothing is lost
- * that is worth keeping, memory is bounded, and every limit is counted. */
+/* Local traces that are decided before their root ends: by age, for want of memory, or because the
+ * root never ends. Nothing is lost that is worth keeping, memory is bounded, and every limit is
+ * counted. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,7 +110,8 @@ the_head_decides_where_nothing_is_known(void **state)
     assert_int_equal(counters().decided_on_timeout, 100);
 }
 
-/* A root that has been open for longer than it may take is slow already: what waited is kept, and so is what comes. */
+/* A root that has been open for longer than it may take is slow already: what waited is kept, and
+ * so is what comes. */
 static void
 a_root_that_is_slow_by_now_keeps_its_spans(void **state)
 {
@@ -146,7 +148,8 @@ a_limit_above_the_age_is_not_reached_by_it(void **state)
     assert_int_equal(counters().decided_on_timeout, 1);
 }
 
-/* A rule may give a route more time than a root is waited for. The route of a request is not known before its end. */
+/* A rule may give a route more time than a root is waited for. The route of a request is not known
+ * before its end. */
 static void
 routes_with_a_longer_limit_are_not_slow_yet(void **state)
 {
@@ -168,7 +171,8 @@ routes_with_a_longer_limit_are_not_slow_yet(void **state)
         djp_tail_rule rules[DJP_TAIL_RULES_MAX];
         djp_recorder_options options = options_of(1e-12);
         options.tail_sampling_rules = rules;
-        options.keep_rule_count = djp_tail_rules_parse(rules, djp__text(cases[i].rules), NULL, NULL);
+        options.keep_rule_count =
+            djp_tail_rules_parse(rules, djp__text(cases[i].rules), NULL, NULL);
         use(options);
         djp_span_options named = {.kind = (uint8_t)cases[i].kind};
         djp_span *root = djp_span_start(recorder, djp_text_of(cases[i].name), &named);
@@ -178,7 +182,8 @@ routes_with_a_longer_limit_are_not_slow_yet(void **state)
     }
 }
 
-/* How long a connection is held is no latency: neither its age nor its end makes it slow, an error still counts. */
+/* How long a connection is held is no latency: neither its age nor its end makes it slow, an error
+ * still counts. */
 static void
 connections_are_not_slow_by_their_length(void **state)
 {
@@ -197,7 +202,8 @@ connections_are_not_slow_by_their_length(void **state)
     djp_tail_rule rules[DJP_TAIL_RULES_MAX];
     djp_recorder_options options = options_of(1e-12);
     options.tail_sampling_rules = rules;
-    options.keep_rule_count = djp_tail_rules_parse(rules, djp__text("slowest 10%; route chat > 1h"), NULL, NULL);
+    options.keep_rule_count =
+        djp_tail_rules_parse(rules, djp__text("slowest 10%; route chat > 1h"), NULL, NULL);
     use(options);
     for (int i = 0; i < 400; i++) {
         djp_span *root = start(NULL);
@@ -212,7 +218,8 @@ connections_are_not_slow_by_their_length(void **state)
     assert_int_equal(span_reader_drain(recorder), 1);
 }
 
-/* An error that comes after an early refusal is kept, and so is what ends after it; what was dropped is gone. */
+/* An error that comes after an early refusal is kept, and so is what ends after it; what was
+ * dropped is gone. */
 static void
 an_error_after_the_decision_is_not_lost(void **state)
 {
@@ -264,7 +271,8 @@ the_roots_own_error_after_the_decision_is_not_lost(void **state)
     free(record);
 }
 
-/* A trace that the head keeps goes on with the head's weight until an error comes: from then on it stands for itself. */
+/* A trace that the head keeps goes on with the head's weight until an error comes: from then on it
+ * stands for itself. */
 static void
 weights_change_with_the_reason(void **state)
 {
@@ -274,7 +282,7 @@ weights_change_with_the_reason(void **state)
     djp_span *root = start(NULL);
     finish_in(start(root), 61, 0);
     djp_span_record *record = span_reader_take(recorder);
-    if (record) { /* all but never absent */
+    if (record != NULL) { /* all but never absent */
         assert_true(record->threshold == threshold);
         free(record);
     }
@@ -296,7 +304,8 @@ a_rule_after_the_decision_keeps(void **state)
     djp_recorder_options options = options_of(1e-12);
     options.slow_threshold_ns = 0;
     options.tail_sampling_rules = rules;
-    options.keep_rule_count = djp_tail_rules_parse(rules, djp__text("vip: attribute tier=gold"), NULL, NULL);
+    options.keep_rule_count =
+        djp_tail_rules_parse(rules, djp__text("vip: attribute tier=gold"), NULL, NULL);
     use(options);
     djp_span *root = start(NULL);
     finish_in(start(root), 61, 0);
@@ -397,7 +406,8 @@ enum { THREADS = 4, TURNS = 300, CHILDREN = 8 };
 static djp_span *shared_root;
 static pthread_barrier_t barrier;
 
-/* Every thread ends spans under the same root, which grows old meanwhile; the last span of each fails. */
+/* Every thread ends spans under the same root, which grows old meanwhile; the last span of each
+ * fails. */
 static void *
 end_under_the_root(void *user)
 {

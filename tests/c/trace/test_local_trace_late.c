@@ -1,5 +1,5 @@
-/* What ends after the root of its local trace: an error there is kept with what belongs to it, and nothing counts twice. Also spans that
- * are found by the context that was taken from them. */
+/* What ends after the root of its local trace: an error there is kept with what belongs to it, and
+ * nothing counts twice. Also spans that are found by the context that was taken from them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +24,8 @@ static int
 is_marked_late(const djp_span_record *record)
 {
     djp_key late = djp_key_intern(DJP_TEXT("sampling.late"));
-    for (const djp_item *item = djp_record_first(record); item < djp_record_end(record); item = djp_item_next(item)) {
+    for (const djp_item *item = djp_record_first(record); item < djp_record_end(record);
+         item = djp_item_next(item)) {
         if (item->key == late && djp_item_type(item) == DJP_BOOL) {
             return 1;
         }
@@ -71,7 +72,8 @@ an_error_after_the_end_is_kept_with_what_is_below(void **state)
     assert_int_equal(counters().by_reason[DJP_REASON_NONE], 2);
 }
 
-/* A failing span below a good one keeps the good one, too: the late part is decided when its first span ends. */
+/* A failing span below a good one keeps the good one, too: the late part is decided when its first
+ * span ends. */
 static void
 an_error_deep_below_keeps_the_whole_part(void **state)
 {
@@ -88,7 +90,8 @@ an_error_deep_below_keeps_the_whole_part(void **state)
     djp_span_release(root);
 }
 
-/* A span that was open when its root ended leads what begins below it from then on. What ended before the root is gone with it. */
+/* A span that was open when its root ended leads what begins below it from then on. What ended
+ * before the root is gone with it. */
 static void
 a_span_that_outlives_its_root_leads_its_part(void **state)
 {
@@ -135,7 +138,8 @@ later_than_late_goes_on(void **state)
     djp_span_release(root);
 }
 
-/* Of n traces of which each has a late error, the ratio keeps some as a whole: there, too, the error stands for itself alone. */
+/* Of n traces of which each has a late error, the ratio keeps some as a whole: there, too, the
+ * error stands for itself alone. */
 static void
 weights_of_late_errors_are_true(void **state)
 {
@@ -191,7 +195,8 @@ rules_keep_late_spans(void **state)
     options.sample_errors = 0;
     options.slow_threshold_ns = 0;
     options.tail_sampling_rules = rules;
-    options.keep_rule_count = djp_tail_rules_parse(rules, djp__text("attribute tier=gold"), NULL, NULL);
+    options.keep_rule_count =
+        djp_tail_rules_parse(rules, djp__text("attribute tier=gold"), NULL, NULL);
     use(options);
     djp_span *root = start(NULL), *open = start(root);
     djp_span_end(root, 0);
@@ -412,7 +417,8 @@ work_below(void *argument)
     return NULL;
 }
 
-/* Children of a root and of a task begin in several threads while both end: every span has one fate. */
+/* Children of a root and of a task begin in several threads while both end: every span has one
+ * fate. */
 static void
 ends_and_starts_may_race(void **state)
 {
@@ -448,7 +454,8 @@ ends_and_starts_may_race(void **state)
 
 enum { CROWD_THREADS = 3, CROWD_ROUNDS = 3000, CROWD_OPEN = 1000 };
 
-/* Holds more shared roots open than the table has room for, so that each new one takes the entry of another thread's. */
+/* Holds more shared roots open than the table has room for, so that each new one takes the entry of
+ * another thread's. */
 static void *
 work_in_a_crowd(void *unused)
 {

@@ -27,9 +27,9 @@ interrupted(void)
 }
 
 #undef djp_cas_weak_acq_rel
-#define djp_cas_weak_acq_rel(p, expected, v) \
-    (interrupted(),                          \
-     atomic_compare_exchange_weak_explicit((p), (expected), (v), memory_order_acq_rel, memory_order_acquire))
+#define djp_cas_weak_acq_rel(p, expected, v)               \
+    (interrupted(), atomic_compare_exchange_weak_explicit( \
+                        (p), (expected), (v), memory_order_acq_rel, memory_order_acquire))
 #include "trace/local_trace.c"
 
 #include "span_reader.h"
@@ -112,7 +112,8 @@ a_child_that_ends_during_the_decision_follows_it(void **state)
             djp__recorder_counters(&counters, recorder);
             assert_int_equal(counters.decision_buffer_bytes, 0);
             assert_int_equal(counters.live, 0);
-            assert_int_equal(root_fails ? counters.by_reason[DJP_REASON_ERROR] : counters.by_reason[DJP_REASON_NONE],
+            assert_int_equal(root_fails ? counters.by_reason[DJP_REASON_ERROR]
+                                        : counters.by_reason[DJP_REASON_NONE],
                              3 * turn);
         }
         assert_int_equal(span_reader_drain(recorder), root_fails ? 9 : 0);
@@ -129,7 +130,8 @@ a_trace_that_was_sampled_early_is_not_late(void **state)
     for (int sampled = 0; sampled < 2; sampled++) {
         djp_recorder_options options = span_reader_options();
         options.always_on = 0;
-        options.threshold = sampled ? 1 : DJP_THRESHOLD_NEVER - 1; /* of 2^56: nearly all, or nearly none */
+        /* of 2^56: nearly all, or nearly none */
+        options.threshold = sampled ? 1 : DJP_THRESHOLD_NEVER - 1;
         options.sample_errors = 1;
         options.decision_buffer_bytes = 1; /* no child waits */
         recorder = span_reader_recorder(&options);

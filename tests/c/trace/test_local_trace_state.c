@@ -1,4 +1,5 @@
-/* Every state of a local trace meets every event that can come to it, and ends in the state that the table says. */
+/* Every state of a local trace meets every event that can come to it, and ends in the state that
+ * the table says. */
 #include "local_trace_fixture.h"
 #include "trace/local_trace_state.h"
 #include "trace/span_block.h"
@@ -122,7 +123,8 @@ test_every_state_and_event(void **state)
             if (happen(&it, event)) {
                 int next = djp__trace_next[from][event];
                 if (state_of(&it) != next) {
-                    fail_msg("state %d, event %d: %d, and the table says %d", from, event, state_of(&it), next);
+                    fail_msg("state %d, event %d: %d, and the table says %d", from, event,
+                             state_of(&it), next);
                 }
                 met++;
             }
@@ -150,13 +152,16 @@ static void
 test_words(void **state)
 {
     (void)state;
-    djp__verdict verdict = djp__verdict_raise(djp__verdict_of(DJP_REASON_RULE, 200), 0xabcdef01ull << 24);
+    djp__verdict verdict =
+        djp__verdict_raise(djp__verdict_of(DJP_REASON_RULE, 200), 0xabcdef01ull << 24);
     for (int one = 0; one < DJP__TRACE_STATES; one++) {
         uintptr_t word = one == DJP__TRACE_WAITING ? 0 : djp__trace_word(one, verdict);
         assert_int_equal(djp__trace_state(word), one);
         assert_int_equal(djp__trace_is_decided(word), one != DJP__TRACE_WAITING);
-        assert_int_equal(djp__trace_is_early(word), one == DJP__TRACE_EARLY || one == DJP__TRACE_EARLY_OVER);
-        assert_int_equal(djp__trace_is_over(word), one == DJP__TRACE_OVER || one == DJP__TRACE_EARLY_OVER);
+        assert_int_equal(djp__trace_is_early(word),
+                         one == DJP__TRACE_EARLY || one == DJP__TRACE_EARLY_OVER);
+        assert_int_equal(djp__trace_is_over(word),
+                         one == DJP__TRACE_OVER || one == DJP__TRACE_EARLY_OVER);
         assert_true(one == DJP__TRACE_WAITING || djp__trace_verdict(word) == verdict);
     }
 }

@@ -1,5 +1,5 @@
-/* The recorder among threads and processes: many threads on shared local traces, random operations, fork, closing and freeing
- * under live spans, waking, no memory. */
+/* The recorder among threads and processes: many threads on shared local traces, random operations,
+ * fork, closing and freeing under live spans, waking, no memory. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,8 +35,9 @@ counters(void)
 static uint64_t
 fates(const djp_recorder_counters *c)
 {
-    return c->by_reason[DJP_REASON_RATIO] + c->by_reason[DJP_REASON_PARENT] + c->by_reason[DJP_REASON_ERROR] +
-           c->by_reason[DJP_REASON_SLOW] + c->by_reason[DJP_REASON_ALWAYS] + c->by_reason[DJP_REASON_NONE] +
+    return c->by_reason[DJP_REASON_RATIO] + c->by_reason[DJP_REASON_PARENT] +
+           c->by_reason[DJP_REASON_ERROR] + c->by_reason[DJP_REASON_SLOW] +
+           c->by_reason[DJP_REASON_ALWAYS] + c->by_reason[DJP_REASON_NONE] +
            c->dropped[DJP__DROP_RING_FULL] + c->dropped[DJP__DROP_AFTER_SHUTDOWN];
 }
 
@@ -98,7 +99,8 @@ random_write(worker *self, djp_span *span)
     char local[2400];
     memset(local, 'a' + (int)draw(self, 26), sizeof local);
     local[draw(self, 300)] = (char)draw(self, 256);
-    djp_value items[4] = {{.type = DJP_INT, .as.integer = 1}, {.type = DJP_STRING, .as.text = {local, 5}}};
+    djp_value items[4] = {{.type = DJP_INT, .as.integer = 1},
+                          {.type = DJP_STRING, .as.text = {local, 5}}};
     djp_attribute pairs[4] = {{{"a", 1}, items[0]}, {{local, 9}, items[1]}};
     items[2] = (djp_value){.type = DJP_MAP, .as.map = {pairs, 2}};
     djp_value value = random_value(self, items, pairs, local);
@@ -125,7 +127,8 @@ random_write(worker *self, djp_span *span)
         djp_span_update_name(span, (djp_text){local, draw(self, 400)});
         break;
     case 6:
-        djp_span_add_event(span, (djp_text){local, draw(self, 50)}, draw(self, 2), pairs, draw(self, 5));
+        djp_span_add_event(span, (djp_text){local, draw(self, 50)}, draw(self, 2), pairs,
+                           draw(self, 5));
         break;
     case 7:
         djp_span_add_link(span, &context, pairs, draw(self, 5));
@@ -135,8 +138,8 @@ random_write(worker *self, djp_span *span)
                             (djp_text){local, draw(self, 300)});
         break;
     default:
-        djp_span_record_exception(span, (djp_text){local, 20}, (djp_text){local, draw(self, 900)}, (djp_text){NULL, 0},
-                                  0, pairs, draw(self, 5));
+        djp_span_record_exception(span, (djp_text){local, 20}, (djp_text){local, draw(self, 900)},
+                                  (djp_text){NULL, 0}, 0, pairs, draw(self, 5));
     }
 }
 
@@ -401,7 +404,8 @@ end_in_thread(void *span)
     return NULL;
 }
 
-/* What the callback works on may be freed after the recorder, even while other threads end spans. */
+/* What the callback works on may be freed after the recorder, even while other threads end
+ * spans. */
 static void
 freeing_waits_for_the_callback(void **state)
 {
@@ -481,10 +485,12 @@ in_child(djp_span *root, djp_span *open)
     EXPECT(record && memcmp(record->trace_id, above.trace_id, 16) == 0);
     free(record);
     record = span_reader_take(recorder);
-    EXPECT(record && record->local_root && record->parent_remote == 0 && record->reason == DJP_REASON_ERROR);
+    EXPECT(record && record->local_root && record->parent_remote == 0 &&
+           record->reason == DJP_REASON_ERROR);
     EXPECT(memcmp(record->parent_id, above.span_id, 8) == 0);
     free(record);
-    EXPECT(counters().live == 0 && counters().decision_buffer_bytes == 0 && counters().started == 2);
+    EXPECT(counters().live == 0 && counters().decision_buffer_bytes == 0 &&
+           counters().started == 2);
     djp__recorder_free(recorder); /* parked: the parent's spans are still held */
     djp_span_release(open);
     djp_span_release(root);
@@ -553,7 +559,8 @@ a_span_of_another_recorder_is_a_local_parent(void **state)
 int
 main(void)
 {
-    static const char *const names[8] = {"a", "b", "c", "http.route", "e", "f", "g", "a.longer.key"};
+    static const char *const names[8] = {"a", "b", "c", "http.route",
+                                         "e", "f", "g", "a.longer.key"};
     for (int i = 0; i < 8; i++) {
         keys[i] = djp_key_intern(djp_text_of(names[i]));
     }

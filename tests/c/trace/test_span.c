@@ -1,4 +1,5 @@
-/* What a single span keeps: times, ids, every kind of value, events, links, exceptions, status and name. */
+/* What a single span keeps: times, ids, every kind of value, events, links, exceptions, status and
+ * name. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -42,7 +43,8 @@ a_root_has_ids_times_and_a_name(void **state)
     assert_memory_equal(record->span_id, context.span_id, 8);
     assert_memory_equal(record->parent_id, "\0\0\0\0\0\0\0\0", 8);
     assert_int_equal(record->end_unix_ns - record->start_unix_ns, duration);
-    assert_true(record->start_unix_ns + 1000000 > before && record->end_unix_ns < djp__clock_realtime() + 1000000);
+    assert_true(record->start_unix_ns + 1000000 > before &&
+                record->end_unix_ns < djp__clock_realtime() + 1000000);
     assert_int_equal(record->kind, DJP_KIND_SERVER);
     assert_int_equal(record->trace_flags, context.flags);
     assert_int_equal(record->local_root, 1);
@@ -211,8 +213,9 @@ status_follows_its_rules(void **state)
         int status;
         const char *text;
     } cases[] = {
-        {"", 0, ""},   {"U", 0, ""},  {"E", 2, "E0"}, {"EE", 2, "E1"}, {"EU", 2, "E0"},    {"O", 1, ""},
-        {"OE", 1, ""}, {"EO", 1, ""}, {"OU", 1, ""},  {"EOE", 1, ""},  {"EEEEU", 2, "E3"},
+        {"", 0, ""},     {"U", 0, ""},   {"E", 2, "E0"},     {"EE", 2, "E1"},
+        {"EU", 2, "E0"}, {"O", 1, ""},   {"OE", 1, ""},      {"EO", 1, ""},
+        {"OU", 1, ""},   {"EOE", 1, ""}, {"EEEEU", 2, "E3"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         djp_span *span = start("status");
@@ -271,7 +274,8 @@ links_without_ids_are_kept_for_what_they_say(void **state)
     djp_span_record *record = finish(span);
     assert_int_equal(record->link_items, 2);
     assert_int_equal(record->dropped_links, 2);
-    assert_string_equal(span_reader_show_in(span_reader_item(record, DJP_ITEM_LINK, 0), "a"), "i:1");
+    assert_string_equal(span_reader_show_in(span_reader_item(record, DJP_ITEM_LINK, 0), "a"),
+                        "i:1");
     const djp_link_head *to = djp_item_payload(span_reader_item(record, DJP_ITEM_LINK, 1));
     assert_int_equal(to->state_size, 8);
     assert_memory_equal(to->trace_id, empty.trace_id, 16);
@@ -290,9 +294,12 @@ events_and_links_keep_their_own_attributes(void **state)
     options.link_count_limit = 1;
     with_options(options);
     djp_attribute pairs[] = {
-        {{"a", 1}, {.type = DJP_INT, .as.integer = 1}},  {{"b", 1}, {.type = DJP_INT, .as.integer = 2}},
-        {{"a", 1}, {.type = DJP_INT, .as.integer = 3}},  {{"", 0}, {.type = DJP_INT, .as.integer = 4}},
-        {{NULL, 9}, {.type = DJP_INT, .as.integer = 5}}, {{"c", 1}, {.type = DJP_INT, .as.integer = 6}},
+        {{"a", 1}, {.type = DJP_INT, .as.integer = 1}},
+        {{"b", 1}, {.type = DJP_INT, .as.integer = 2}},
+        {{"a", 1}, {.type = DJP_INT, .as.integer = 3}},
+        {{"", 0}, {.type = DJP_INT, .as.integer = 4}},
+        {{NULL, 9}, {.type = DJP_INT, .as.integer = 5}},
+        {{"c", 1}, {.type = DJP_INT, .as.integer = 6}},
     };
     djp_span *span = start("grouped");
     djp_span_add_event(span, DJP_TEXT("one"), 77, pairs, 6);
@@ -341,8 +348,10 @@ exceptions_are_events(void **state)
     for (int i = 0; i < 40; i++) {
         own[i] = (djp_attribute){{"extra", 5}, {.type = DJP_INT, .as.integer = i}};
     }
-    own[0] = (djp_attribute){{"exception.message", 17}, {.type = DJP_STRING, .as.text = {"mine", 4}}};
-    djp_span_record_exception(span, djp__text("ValueError"), djp__text("theirs"), djp__text("at line 1"), 1, own, 2);
+    own[0] =
+        (djp_attribute){{"exception.message", 17}, {.type = DJP_STRING, .as.text = {"mine", 4}}};
+    djp_span_record_exception(span, djp__text("ValueError"), djp__text("theirs"),
+                              djp__text("at line 1"), 1, own, 2);
     djp_span_record_exception(span, djp__text("E"), none, none, 0, NULL, 5);
     djp_span_record_exception(span, djp__text("E"), none, none, 0, own, 40);
     char *huge = malloc(10 << 20);

@@ -1,4 +1,5 @@
-/* What a span does at its limits: counts, lengths, full records, repeated keys, bad text and no memory. */
+/* What a span does at its limits: counts, lengths, full records, repeated keys, bad text and no
+ * memory. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,12 +49,14 @@ length_limits_cut_text_and_bytes(void **state)
     with_options(options);
     djp_span *span = start("a long name is not cut");
     djp_span_set_string(span, key("ascii"), DJP_TEXT("abcdef"));
-    djp_span_set_string(span, key("wide"), DJP_TEXT("\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac"));
+    djp_span_set_string(span, key("wide"),
+                        DJP_TEXT("\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac"));
     djp_span_set_string(span, key("bad"), DJP_TEXT("\xff\xff\xff\xff\xff"));
     char *huge = malloc(10 << 20);
     memset(huge, 'h', 10 << 20);
     djp_span_set_string(span, key("huge"), (djp_text){huge, 10 << 20});
-    djp_value items[] = {{.type = DJP_STRING, .as.text = {"wxyz", 4}}, {.type = DJP_BYTES, .as.text = {"1234", 4}}};
+    djp_value items[] = {{.type = DJP_STRING, .as.text = {"wxyz", 4}},
+                         {.type = DJP_BYTES, .as.text = {"1234", 4}}};
     djp_value array = {.type = DJP_ARRAY, .as.array = {items, 2}};
     djp_span_set_value(span, key("nested"), &array);
     djp_span_record *record = finish(span);
@@ -208,7 +211,9 @@ what_does_not_fit_a_record_is_counted(void **state)
     assert_int_equal(record->dropped_attributes, 2); /* bytes and the array are whole or nothing */
     assert_int_equal(record->event_items, 2);
     assert_int_equal(
-        ((const djp_event_head *)djp_item_payload(span_reader_item(record, DJP_ITEM_EVENT, 1)))->dropped_attributes, 0);
+        ((const djp_event_head *)djp_item_payload(span_reader_item(record, DJP_ITEM_EVENT, 1)))
+            ->dropped_attributes,
+        0);
     assert_true(record->size <= 16 << 10);
     free(record);
     free(items);
@@ -229,11 +234,13 @@ no_memory_loses_values_not_the_process(void **state)
         djp__alloc_fail_after(n);
         djp_span *span = start("oom");
         djp_span_options options = {.parent = span};
-        djp_span *child = span ? djp_span_start(recorder, DJP_TEXT("child"), &options) : NULL;
+        djp_span *child =
+            span != NULL ? djp_span_start(recorder, DJP_TEXT("child"), &options) : NULL;
         djp_span_set_string(span, key("oom.a"), (djp_text){text, sizeof text});
         djp_span_set_string(span, key("oom.b"), (djp_text){text, sizeof text});
         djp_span_add_event(span, (djp_text){text, sizeof text}, 0, many, 60);
-        djp_span_record_exception(span, djp__text("T"), djp__text("m"), djp__text("s"), 0, many, 60);
+        djp_span_record_exception(span, djp__text("T"), djp__text("m"), djp__text("s"), 0, many,
+                                  60);
         djp_span_set_status(child, DJP_STATUS_ERROR, (djp_text){text, sizeof text});
         djp_span_end(child, 0);
         djp_span_end(span, 0);

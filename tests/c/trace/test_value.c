@@ -63,7 +63,7 @@ an_array_in_itself(void)
     djp_span_record *record = recorded(&self);
     const djp_item *item = span_reader_attribute(record, "v");
     int levels = 0;
-    while (item && djp_item_type(item) == DJP_ARRAY && djp_item_size(item) > 0) {
+    while (item != NULL && djp_item_type(item) == DJP_ARRAY && djp_item_size(item) > 0) {
         levels++;
         item = (const djp_item *)djp_item_payload(item);
     }
@@ -156,14 +156,17 @@ bytes_and_names_at_their_edges(void **state)
         char name[DJP_KEY_SIZE_LIMIT + 2];
         size_t name_size = DJP_KEY_SIZE_LIMIT - 5 + size;
         memset(name, 'n', sizeof name);
-        djp_attribute member = {{name, name_size}, {.type = DJP_BYTES, .as.text = {"abcdef", size}}};
+        djp_attribute member = {{name, name_size},
+                                {.type = DJP_BYTES, .as.text = {"abcdef", size}}};
         djp_value map = {.type = DJP_MAP, .as.map = {&member, 1}};
         djp_span *span = start("edges");
         djp_span_set_value(span, key("v"), &map);
         djp_span_record *record = finish(span);
-        const djp_item *item = (const djp_item *)djp_item_payload(span_reader_attribute(record, "v"));
+        const djp_item *item =
+            (const djp_item *)djp_item_payload(span_reader_attribute(record, "v"));
         assert_int_equal(djp_item_kind(item), DJP_ITEM_KEY);
-        assert_int_equal(djp_item_size(item), name_size < DJP_KEY_SIZE_LIMIT ? name_size : DJP_KEY_SIZE_LIMIT);
+        assert_int_equal(djp_item_size(item),
+                         name_size < DJP_KEY_SIZE_LIMIT ? name_size : DJP_KEY_SIZE_LIMIT);
         item = djp_item_next(item);
         assert_int_equal(djp_item_type(item), DJP_BYTES);
         assert_int_equal(djp_item_size(item), size < 5 ? size : 5);
@@ -175,7 +178,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(values_that_refer_to_themselves_are_bounded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(values_that_refer_to_themselves_are_bounded, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(depth_at_its_edge, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bytes_and_names_at_their_edges, set_up, tear_down),
     };

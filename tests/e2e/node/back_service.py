@@ -1,4 +1,5 @@
-"""The Python service beside service.js: each request goes back to the Express service (NODE_URL) in the same trace."""
+"""The Python service beside service.js: each request goes back to the Express service (NODE_URL) in
+the same trace."""
 
 import json
 import logging
@@ -11,7 +12,9 @@ from djp_telemetry.asgi import TelemetryMiddleware
 from fastapi import FastAPI
 
 init_telemetry()
-logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="trace_id=%(trace_id)s %(message)s")
+logging.basicConfig(
+    stream=sys.stderr, level=logging.INFO, format="trace_id=%(trace_id)s %(message)s"
+)
 app = FastAPI()
 app.add_middleware(TelemetryMiddleware, metrics_path="/metrics")
 
@@ -20,6 +23,8 @@ app.add_middleware(TelemetryMiddleware, metrics_path="/metrics")
 def back(number: int) -> dict[str, object]:
     logging.getLogger("back").info("on the way back")
     with start_span("call.node", kind="client"):
-        request = urllib.request.Request(f"{os.environ['NODE_URL']}/final/{number}", headers=inject())
+        request = urllib.request.Request(
+            f"{os.environ['NODE_URL']}/final/{number}", headers=inject()
+        )
         with urllib.request.urlopen(request, timeout=10) as answer:
             return dict(json.load(answer))

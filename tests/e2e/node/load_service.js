@@ -1,6 +1,7 @@
 'use strict';
-// The Express service of test_keep_under_load.py: every request makes a local trace of nested spans, tasks that run at the same time and
-// now and then a span that ends after the request; some fail in one of three ways, some are slow. Each span says which request.
+// The Express service of test_keep_under_load.py: every request makes a local trace of nested
+// spans, tasks that run at the same time and now and then a span that ends after the request; some
+// fail in one of three ways, some are slow. Each span says which request.
 
 const express = require('express');
 const { setImmediate: turn, setTimeout: sleep } = require('node:timers/promises');
@@ -40,7 +41,9 @@ app.get('/work/:n/:kind/:tasks', async (req, res) => {
   t.getCurrentSpan().setAttribute('n', n);
   res.setHeader('x-trace-id', t.getCurrentTraceId());
   if (n % 7 === 0) late(n);
-  const tasks = Array.from({ length: Number(req.params.tasks) }, (_, i) => task(n, kind === 'child' && i === 0));
+  const tasks = Array.from({ length: Number(req.params.tasks) }, (_, i) =>
+    task(n, kind === 'child' && i === 0),
+  );
   await Promise.all([load(n, kind === 'slow' ? SLOW_MS : 0), ...tasks]);
   if (kind === 'raise') throw new TypeError('no such order');
   res.status(kind === 'status' ? 503 : 200).json({ n });

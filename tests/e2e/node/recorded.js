@@ -1,10 +1,17 @@
 'use strict';
-// Run as a program by test_node_collector.py: records one trace that uses every field, prints what it recorded as JSON, and shuts down.
+// Run as a program by test_node_collector.py: records one trace that uses every field, prints what
+// it recorded as JSON, and shuts down.
 
 const t = require('../../../bindings/node/lib/index.js');
 
 async function main() {
-  t.init({ enabled: true, sampleRatio: 1, serviceName: 'e2e', serviceVersion: '4.5.6', environment: 'test' });
+  t.init({
+    enabled: true,
+    sampleRatio: 1,
+    serviceName: 'e2e',
+    serviceVersion: '4.5.6',
+    environment: 'test',
+  });
   if (t.telemetryStatus().impl !== 'native') throw new Error(t.implReason);
   const tracer = t.getTracer('e2e.scope', '3.2.1');
   const parent = t.extract({
@@ -50,14 +57,25 @@ async function main() {
     } catch {
       // On purpose.
     }
-    started.timed = tracer.startSpan('timed', { startTime: new Date(1700000000000), kind: 'consumer' });
+    started.timed = tracer.startSpan('timed', {
+      startTime: new Date(1700000000000),
+      kind: 'consumer',
+    });
     started.timed.updateName('renamed').end(new Date(1700000002500));
   });
   root.end();
-  const spans = Object.fromEntries(Object.entries(started).map(([name, span]) => [name, span.spanId]));
+  const spans = Object.fromEntries(
+    Object.entries(started).map(([name, span]) => [name, span.spanId]),
+  );
   const shutdown = await t.shutdown(10000);
   console.log(
-    JSON.stringify({ spans, shutdown, status: t.telemetryStatus(), version: process.versions.node, pid: process.pid }),
+    JSON.stringify({
+      spans,
+      shutdown,
+      status: t.telemetryStatus(),
+      version: process.versions.node,
+      pid: process.pid,
+    }),
   );
 }
 

@@ -1,6 +1,6 @@
 'use strict';
-// An Express service for test_node_service.py: routes with parameters, spans, a counter, log lines with trace ids, and a way through the
-// Python service beside it (BACK_URL) and back to this one.
+// An Express service for test_node_service.py: routes with parameters, spans, a counter, log lines
+// with trace ids, and a way through the Python service beside it (BACK_URL) and back to this one.
 
 const express = require('express');
 const pino = require('pino');
@@ -51,5 +51,7 @@ app.get('/final/:id', (req, res) => {
   res.json({ id: req.params.id, traceId: t.getCurrentTraceId(), baggage: t.getBaggage('tenant') });
 });
 
-app.use((error, req, res, next) => (res.headersSent ? next(error) : res.status(500).json({ error: error.message })));
+app.use((error, req, res, next) =>
+  res.headersSent ? next(error) : res.status(500).json({ error: error.message }),
+);
 app.listen(Number(process.env.PORT), '127.0.0.1');

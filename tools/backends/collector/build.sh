@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# build.sh PROGRAM: builds the Collector of this folder. The build completes go.mod, so it works on a copy.
+# build.sh PROGRAM: builds the Collector of this folder. The build completes go.mod, so it works on
+# a copy.
 set -euo pipefail
 program=$(realpath -m "$1")
 work=$(mktemp -d)

@@ -13,7 +13,10 @@ const { injectFrom } = require('../propagate.js');
 function hasHeader(request, name) {
   const headers = request.headers;
   if (typeof headers === 'string') return new RegExp(`(^|\\n)${name}:`, 'i').test(headers);
-  return Array.isArray(headers) && headers.some((item, i) => i % 2 === 0 && String(item).toLowerCase() === name);
+  return (
+    Array.isArray(headers) &&
+    headers.some((item, i) => i % 2 === 0 && String(item).toLowerCase() === name)
+  );
 }
 
 function addHeader(request, name, value) {
@@ -48,8 +51,9 @@ function callers() {
 }
 
 /**
- * Whether the caller gave a request up, for a reason of his own: through an AbortController, with what is no error of the system or of
- * undici, which have codes; or because nobody wants the rest of its body.
+ * Whether the caller gave a request up, for a reason of his own: through an AbortController, with
+ * what is no error of the system or of undici, which have codes; or because nobody wants the rest
+ * of its body.
  */
 function isGivenUp(error) {
   if (isTimeout(error)) return false;

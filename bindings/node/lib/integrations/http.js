@@ -22,7 +22,10 @@ function setHeader(request, name, value) {
   if (!request.hasHeader(name)) request.setHeader(name, value);
 }
 
-/** A request that was just made. Its errors are only watched: who listens for them decides whether they are handled. */
+/**
+ * A request that was just made. Its errors are only watched: who listens for them decides whether
+ * they are handled.
+ */
 function prepare(request, options) {
   if (request.headersSent || request.hasHeader('traceparent')) return;
   const origin = originOfRequest(request);
@@ -36,8 +39,8 @@ function prepare(request, options) {
 }
 
 /**
- * Ends the span with its request. Node tells of a request that its caller destroyed in the words of a connection that broke, so that
- * the call itself is watched.
+ * Ends the span with its request. Node tells of a request that its caller destroyed in the words of
+ * a connection that broke, so that the call itself is watched.
  */
 function follow(request, span) {
   let late = false;
@@ -72,7 +75,9 @@ function follow(request, span) {
 
 /** What the caller ended because it took too long. */
 function timeoutOf(error) {
-  return Object.assign(new Error('The request timed out', { cause: error }), { name: 'TimeoutError' });
+  return Object.assign(new Error('The request timed out', { cause: error }), {
+    name: 'TimeoutError',
+  });
 }
 
 /** Whether it was the other side that cut an answer off, and not the caller, who destroyed it. */
@@ -132,7 +137,10 @@ function instrument(options) {
   }
   const undo = [];
   for (const module of [require('http'), require('https')]) {
-    undo.push(replace(module, 'request', wrapRequest(options)), replace(module, 'get', wrapGet(module)));
+    undo.push(
+      replace(module, 'request', wrapRequest(options)),
+      replace(module, 'get', wrapGet(module)),
+    );
   }
   syncBuiltinESMExports();
   undo.push(syncBuiltinESMExports);

@@ -1,6 +1,7 @@
 'use strict';
 
-// Trace ids in the lines of pino, which is not loaded here. A field that a line has already is not changed.
+// Trace ids in the lines of pino, which is not loaded here. A field that a line has already is not
+// changed.
 
 const { addCurrentFields } = require('../logging/fields');
 const { createPseudonyms } = require('../logging/pseudonym');

@@ -1,7 +1,8 @@
 'use strict';
 
-// The correlation context of a request: ids that follow it through asynchronous calls and go into its log lines. An id
-// from outside is not trusted: it goes into logs and into a response header only when it is short and plain.
+// The correlation context of a request: ids that follow it through asynchronous calls and go into
+// its log lines. An id from outside is not trusted: it goes into logs and into a response header
+// only when it is short and plain.
 
 const { AsyncLocalStorage } = require('node:async_hooks');
 const { randomUUID } = require('node:crypto');
@@ -21,7 +22,10 @@ function generateCorrelationId() {
   return randomUUID();
 }
 
-/** Text of a context field, or undefined when it is none. Control characters cannot pass into a line or a header. */
+/**
+ * Text of a context field, or undefined when it is none. Control characters cannot pass into a line
+ * or a header.
+ */
 function fieldText(value) {
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
   if (typeof value !== 'string' || value === '') return undefined;
@@ -81,7 +85,8 @@ function contextOfHeaders(headers) {
   let requestId;
   try {
     requestId = acceptedId(headers[FALLBACK_HEADER]);
-    // A header that is there but not usable asks for a new id: the other header may belong to another hop.
+    // A header that is there but not usable asks for a new id: the other header may belong to
+    // another hop.
     given = headers[HEADER] === undefined ? requestId : acceptedId(headers[HEADER]);
   } catch {
     given = undefined;
@@ -105,9 +110,10 @@ function correlationMiddleware() {
 }
 
 /**
- * Fastify plugin with the same behaviour. Everything that follows runs inside of the hook's scope, because the rest of
- * the request is its callback; and the scope is entered again before the handler, since a hook or parser in between
- * may go on from an event of the connection, which has no context.
+ * Fastify plugin with the same behaviour. Everything that follows runs inside of the hook's scope,
+ * because the rest of the request is its callback; and the scope is entered again before the
+ * handler, since a hook or parser in between may go on from an event of the connection, which has
+ * no context.
  */
 function correlationPlugin(fastify, options, done) {
   const contexts = new WeakMap();
@@ -130,13 +136,19 @@ correlationPlugin[Symbol.for('fastify.display-name')] = 'djp-telemetry-correlati
 
 /** (name, value) or (context). */
 function set(contextOrName, value) {
-  setCorrelationContext(typeof contextOrName === 'string' ? { [contextOrName]: value } : contextOrName);
+  setCorrelationContext(
+    typeof contextOrName === 'string' ? { [contextOrName]: value } : contextOrName,
+  );
 }
 
 /** run(fn), run(id, fn) or run(context, fn). */
 function run(context, fn) {
-  if (typeof context === 'function' && fn === undefined) return runWithCorrelationContext(undefined, context);
-  return runWithCorrelationContext(typeof context === 'string' ? { correlationId: context } : context, fn);
+  if (typeof context === 'function' && fn === undefined)
+    return runWithCorrelationContext(undefined, context);
+  return runWithCorrelationContext(
+    typeof context === 'string' ? { correlationId: context } : context,
+    fn,
+  );
 }
 
 function getCorrelationId() {
@@ -153,7 +165,10 @@ const OPERATIONS = {
   middleware: correlationMiddleware,
 };
 
-/** The same operations as methods, of the class and of its instances. All share the one context that loggers see. */
+/**
+ * The same operations as methods, of the class and of its instances. All share the one context that
+ * loggers see.
+ */
 class CorrelationManager {}
 for (const [name, operation] of Object.entries(OPERATIONS)) {
   const property = { value: operation, writable: true, configurable: true };

@@ -1,7 +1,7 @@
 'use strict';
 
-// Where log lines get the ids of the current span. Reading them must never throw, and never load more than the part
-// of the binding that holds the current span.
+// Where log lines get the ids of the current span. Reading them must never throw, and never load
+// more than the part of the binding that holds the current span.
 
 let current;
 

@@ -1,7 +1,8 @@
 'use strict';
 
-// The fields that a line has because of where it is written: trace_id and span_id of the current span, and the ids of
-// the correlation context. Ids that a caller has given stay as they are. Nothing here throws.
+// The fields that a line has because of where it is written: trace_id and span_id of the current
+// span, and the ids of the correlation context. Ids that a caller has given stay as they are.
+// Nothing here throws.
 
 const { currentIds } = require('./current_ids');
 const { currentContext } = require('./correlation');

@@ -1,4 +1,4 @@
-/// <reference types="node" />
+// / <reference types="node" />
 
 /** Levels, least severe first; `silent` writes nothing. */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
@@ -7,13 +7,21 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 export interface LoggerConfig {
   /** Least severe level that is written. Default: info. */
   level?: LogLevel | 'silent';
-  /** Name of the service. Default: the service name of init(), otherwise unknown; call init() first. */
+  /**
+   * Name of the service. Default: the service name of init(), otherwise unknown; call init() first.
+   */
   service?: string;
-  /** Name of the environment. Default: NODE_ENV, otherwise the environment of init(), otherwise unknown. */
+  /**
+   * Name of the environment. Default: NODE_ENV, otherwise the environment of init(), otherwise
+   * unknown.
+   */
   environment?: string;
   /** true: lines for reading, by pino-pretty if it is installed. Default: false. */
   pretty?: boolean;
-  /** Names (at every depth) or paths (`a.b[*].c`) whose values are redacted, in addition to the built-in ones. */
+  /**
+   * Names (at every depth) or paths (`a.b[*].c`) whose values are redacted, in addition to the
+   * built-in ones.
+   */
   redactPaths?: string[];
   /** Patterns that are applied after the default rules; matches become `[REDACTED]`. */
   redactPatterns?: RegExp[];
@@ -54,7 +62,9 @@ export interface Logger {
   fatal(message: string, metadata: LogMetadata): void;
   /** Returns a logger that adds these fields to each line. */
   child(bindings: LogMetadata): Logger;
-  /** Resolves when the destination has accepted all lines, after 5 seconds at most. Never rejects. */
+  /**
+   * Resolves when the destination has accepted all lines, after 5 seconds at most. Never rejects.
+   */
   flush(): Promise<void>;
 }
 
@@ -62,7 +72,8 @@ export interface Logger {
 export function createLogger(config?: LoggerConfig): Logger;
 
 /** Returns trace_id and span_id of the current span; empty without one. */
-export function getStructuredLogContext(): { trace_id: string; span_id: string } | Record<string, never>;
+export function getStructuredLogContext():
+  { trace_id: string; span_id: string } | Record<string, never>;
 
 /** Options of traceMixin() and winstonFormat(). */
 export interface MixinOptions {
@@ -101,7 +112,10 @@ export function getCorrelationContext(): CorrelationContext | undefined;
 /** Adds ids to the current context. Does nothing outside of runWithCorrelationContext(). */
 export function setCorrelationContext(context: Partial<CorrelationContext>): void;
 /** Calls fn in a new context. A missing correlationId is generated. Returns what fn returns. */
-export function runWithCorrelationContext<T>(context: Partial<CorrelationContext> | undefined, fn: () => T): T;
+export function runWithCorrelationContext<T>(
+  context: Partial<CorrelationContext> | undefined,
+  fn: () => T,
+): T;
 /** Returns a new random id. */
 export function generateCorrelationId(): string;
 
@@ -113,11 +127,22 @@ interface OutgoingLike {
   setHeader(name: string, value: string): unknown;
 }
 
-/** Returns middleware for Express 4 and 5, and for others with (req, res, next): each request has its context. */
-export function correlationMiddleware(): (req: IncomingLike, res: OutgoingLike, next: (error?: any) => void) => void;
+/**
+ * Returns middleware for Express 4 and 5, and for others with (req, res, next): each request has
+ * its context.
+ */
+export function correlationMiddleware(): (
+  req: IncomingLike,
+  res: OutgoingLike,
+  next: (error?: any) => void,
+) => void;
 
 /** Plugin for Fastify 4 and 5: `fastify.register(correlationPlugin)`. */
-export function correlationPlugin(fastify: any, options: object, done: (error?: Error) => void): void;
+export function correlationPlugin(
+  fastify: any,
+  options: object,
+  done: (error?: Error) => void,
+): void;
 
 /** The functions of this module as methods. */
 export interface CorrelationOperations {
@@ -139,7 +164,9 @@ export interface CorrelationOperations {
   middleware(): ReturnType<typeof correlationMiddleware>;
 }
 
-/** The functions of this module as methods of the class and of its instances; all share one context. */
+/**
+ * The functions of this module as methods of the class and of its instances; all share one context.
+ */
 export const CorrelationManager: CorrelationOperations & { new (): CorrelationOperations };
 /** An instance of CorrelationManager. */
 export type CorrelationManager = CorrelationOperations;
@@ -162,13 +189,19 @@ export function redactString<T>(input: T, rules?: ReadonlyArray<RedactionRule>):
 /** Returns a copy without the values of sensitive names and of the paths. */
 export function redactObject<T>(obj: T, paths?: ReadonlyArray<string>): T;
 /** As redactObject(), with the rules applied to each text. */
-export function deepRedact<T>(obj: T, paths?: ReadonlyArray<string>, rules?: ReadonlyArray<RedactionRule>): T;
+export function deepRedact<T>(
+  obj: T,
+  paths?: ReadonlyArray<string>,
+  rules?: ReadonlyArray<RedactionRule>,
+): T;
 
 /** Rules and paths of redaction as an object. */
 export class RedactionService {
   /** Uses the built-in rules unless others are given. */
   constructor(
-    options?: ReadonlyArray<RedactionRule> | { rules?: ReadonlyArray<RedactionRule>; paths?: ReadonlyArray<string> },
+    options?:
+      | ReadonlyArray<RedactionRule>
+      | { rules?: ReadonlyArray<RedactionRule>; paths?: ReadonlyArray<string> },
   );
   /** As redactString(), with the rules of the object. */
   redactString(input: string): string;

@@ -1,7 +1,8 @@
 'use strict';
 
-// Decides by a field's name what may be done with its value. Names are compared word by word (apiKey, API_KEY and
-// api-key are the words "api" and "key"), so that author, classname and tokens are never taken for auth, ssn and token.
+// Decides by a field's name what may be done with its value. Names are compared word by word
+// (apiKey, API_KEY and api-key are the words "api" and "key"), so that author, classname and tokens
+// are never taken for auth, ssn and token.
 
 /** What a name says about the value beside it. */
 const KEEP = 0;
@@ -55,7 +56,14 @@ const SECRET_PAIRS = new Set([
   'card number',
   'basic auth',
 ]);
-const IDENTIFIER_NAMES = new Set(['user id', 'userid', 'tenant id', 'tenantid', 'portfolio id', 'portfolioid']);
+const IDENTIFIER_NAMES = new Set([
+  'user id',
+  'userid',
+  'tenant id',
+  'tenantid',
+  'portfolio id',
+  'portfolioid',
+]);
 const MONEY_WORDS = new Set(['amount', 'balance', 'salary']);
 
 function wordsOf(name) {
@@ -79,7 +87,10 @@ function secretKind(name) {
   return KEEP;
 }
 
-/** As secretKind, and with identifiers of people and tenants and with amounts of money: what a log line hides. */
+/**
+ * As secretKind, and with identifiers of people and tenants and with amounts of money: what a log
+ * line hides.
+ */
 function logKind(name) {
   const kind = secretKind(name);
   if (kind !== KEEP) return kind;

@@ -1,7 +1,7 @@
 'use strict';
 
-// A token bucket for each level below error. Lines over the rate are counted, and a line tells how many there were:
-// none is lost silently, and errors are never held back.
+// A token bucket for each level below error. Lines over the rate are counted, and a line tells how
+// many there were: none is lost silently, and errors are never held back.
 
 const LEVELS = ['trace', 'debug', 'info', 'warn'];
 const REPORT_AFTER_MS = 1000;
@@ -15,7 +15,8 @@ class RateLimiter {
     this.buckets = new Map();
     this.timer = null;
     const now = clock();
-    for (const level of LEVELS) this.buckets.set(level, { tokens: linesPerSecond, at: now, suppressed: 0 });
+    for (const level of LEVELS)
+      this.buckets.set(level, { tokens: linesPerSecond, at: now, suppressed: 0 });
   }
 
   /** True when a line of the level may be written now. */

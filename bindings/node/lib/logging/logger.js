@@ -1,7 +1,8 @@
 'use strict';
 
-// The logger: pino with the fields that every service writes, the ids of the current span and request, and redaction
-// before anything leaves. A log call never throws, whatever it is given and wherever its lines go.
+// The logger: pino with the fields that every service writes, the ids of the current span and
+// request, and redaction before anything leaves. A log call never throws, whatever it is given and
+// wherever its lines go.
 
 const { DEFAULT_REDACTION_RULES, compileRules } = require('./rules');
 const { Walker, isError } = require('./walk');
@@ -19,7 +20,8 @@ const MAX_TEXT = 1 << 20;
 
 const NESTING_LIMIT = 4;
 
-// Ids have one name on the wire, in every language; a name that pino or the logger writes itself gets an underscore.
+// Ids have one name on the wire, in every language; a name that pino or the logger writes itself
+// gets an underscore.
 const WIRE_NAMES = new Map([
   ['correlationId', 'correlation_id'],
   ['requestId', 'request_id'],
@@ -59,7 +61,11 @@ function timestamp() {
 
 function customRules(patterns) {
   if (!Array.isArray(patterns)) return [];
-  return patterns.map((pattern, i) => ({ name: `custom_${i + 1}`, pattern, replacement: '[REDACTED]' }));
+  return patterns.map((pattern, i) => ({
+    name: `custom_${i + 1}`,
+    pattern,
+    replacement: '[REDACTED]',
+  }));
 }
 
 /** What a logger and its children share. */
@@ -91,7 +97,10 @@ class Core {
       },
       this.output,
     );
-    this.limiter = config.rateLimit > 0 ? new RateLimiter(config.rateLimit, (counts) => this.tell(counts)) : null;
+    this.limiter =
+      config.rateLimit > 0
+        ? new RateLimiter(config.rateLimit, (counts) => this.tell(counts))
+        : null;
     this.teller = null;
     this.nesting = 0;
   }
@@ -116,11 +125,18 @@ function safely(attempt, otherwise) {
   }
 }
 
-/** log(error) and log(object, text), the habit of pino's own users; error and metadata are what the other places gave. */
+/**
+ * log(error) and log(object, text), the habit of pino's own users; error and metadata are what the
+ * other places gave.
+ */
 function sortObjectFirst(object, second, third, error, metadata) {
   const text = typeof second === 'string' ? second : undefined;
   if (error === null && isError(object))
-    return { text: text ?? object.message, error: object, metadata: text === undefined ? metadata : (third ?? null) };
+    return {
+      text: text ?? object.message,
+      error: object,
+      metadata: text === undefined ? metadata : (third ?? null),
+    };
   if (metadata === null || text !== undefined) return { text, error, metadata: object };
   return { text: object, error, metadata };
 }
@@ -134,7 +150,8 @@ function sortArguments(message, second, third) {
     if (error === null && isError(given)) error = given;
     else metadata ??= given;
   }
-  if (typeof message === 'object' && message !== null) return sortObjectFirst(message, second, third, error, metadata);
+  if (typeof message === 'object' && message !== null)
+    return sortObjectFirst(message, second, third, error, metadata);
   return { text: message, error, metadata };
 }
 
@@ -194,7 +211,8 @@ class Logger {
   child(bindings) {
     const added = {};
     try {
-      if (bindings !== null && typeof bindings === 'object') this.#core.walker.copyInto(added, bindings);
+      if (bindings !== null && typeof bindings === 'object')
+        this.#core.walker.copyInto(added, bindings);
       for (const name of RESERVED_BINDINGS) {
         if (!Object.hasOwn(added, name)) continue;
         added[name + '_'] = added[name];
@@ -222,7 +240,11 @@ class Logger {
       let text = message;
       let error = null;
       let metadata = second;
-      if (typeof message !== 'string' || third !== undefined || (typeof second === 'object' && isError(second))) {
+      if (
+        typeof message !== 'string' ||
+        third !== undefined ||
+        (typeof second === 'object' && isError(second))
+      ) {
         ({ text, error, metadata } = sortArguments(message, second, third));
       }
       const fields = addCurrentFields({}, core.pseudonym);
@@ -263,7 +285,8 @@ class Logger {
 
 function levelOf(name) {
   if (name === undefined) return LEVELS.info;
-  if (typeof name === 'string' && Object.hasOwn(LEVELS, name.toLowerCase())) return LEVELS[name.toLowerCase()];
+  if (typeof name === 'string' && Object.hasOwn(LEVELS, name.toLowerCase()))
+    return LEVELS[name.toLowerCase()];
   warnOnce(
     'createLogger: level must be trace, debug, info, warn, error, fatal or silent; info is used.',
     'DJP_TELEMETRY_LOG_LEVEL',
@@ -280,7 +303,9 @@ function createLogger(config) {
   const core = new Core(given);
   const bound = {
     service: String(given.service ?? currentService() ?? 'unknown'),
-    environment: String(given.environment ?? (process.env.NODE_ENV || currentEnvironment() || 'unknown')),
+    environment: String(
+      given.environment ?? (process.env.NODE_ENV || currentEnvironment() || 'unknown'),
+    ),
     pii_redacted: true,
   };
   const logger = new Logger(core, bound, levelOf(given.level));

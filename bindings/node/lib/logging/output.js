@@ -1,7 +1,8 @@
 'use strict';
 
-// Between pino and the stream that lines go to. A stream that throws, emits errors or is destroyed costs lines and one
-// warning, never the caller; flush() says when everything that was written has been taken.
+// Between pino and the stream that lines go to. A stream that throws, emits errors or is destroyed
+// costs lines and one warning, never the caller; flush() says when everything that was written has
+// been taken.
 
 const FLUSH_LIMIT_MS = 5000;
 const NESTING_LIMIT = 3;
@@ -126,9 +127,14 @@ function prettyStream(destination) {
 
 function openOutput(pino, config) {
   const given = config.destination;
-  const usable = given !== null && typeof given === 'object' && typeof given.write === 'function' ? given : undefined;
+  const usable =
+    given !== null && typeof given === 'object' && typeof given.write === 'function'
+      ? given
+      : undefined;
   const pretty = config.pretty === true ? prettyStream(usable) : null;
-  return new Output(pretty ?? usable ?? pino.destination({ fd: process.stdout.fd ?? 1, sync: true }));
+  return new Output(
+    pretty ?? usable ?? pino.destination({ fd: process.stdout.fd ?? 1, sync: true }),
+  );
 }
 
 module.exports = { Output, openOutput, warnOnce };

@@ -1,7 +1,8 @@
 'use strict';
 
-// Turns the id of a person or a tenant into a value that is the same every time and tells nothing without the key:
-// HMAC-SHA-256, 64 bits in hexadecimal, with a version before it. It must never give the id itself back.
+// Turns the id of a person or a tenant into a value that is the same every time and tells nothing
+// without the key: HMAC-SHA-256, 64 bits in hexadecimal, with a version before it. It must never
+// give the id itself back.
 
 const { createHmac, randomBytes } = require('node:crypto');
 
@@ -12,8 +13,8 @@ const CACHE_LIMIT = 1000;
 let processKey = null;
 
 /**
- * A function from id to pseudonym. Without a key a random one of this process is used: the same id has the same
- * pseudonym until the process ends, and another one in the next.
+ * A function from id to pseudonym. Without a key a random one of this process is used: the same id
+ * has the same pseudonym until the process ends, and another one in the next.
  */
 function createPseudonyms(key) {
   let secret = key;

@@ -1,13 +1,15 @@
 'use strict';
 
-// The public face of redaction: functions over text and objects, and a service that keeps a list of rules. Nothing
-// here changes its arguments, and nothing but addRule() with something that is no rule throws.
+// The public face of redaction: functions over text and objects, and a service that keeps a list of
+// rules. Nothing here changes its arguments, and nothing but addRule() with something that is no
+// rule throws.
 
 const { DEFAULT_REDACTION_RULES, compileRules, normalizeRule, redactText } = require('./rules');
 const { Walker } = require('./walk');
 const { secretKind } = require('./keys');
 
-// Values can share their parts, so that a small object is endless when written out: hence a limit here, too.
+// Values can share their parts, so that a small object is endless when written out: hence a limit
+// here, too.
 const MAX_NODES = 1_000_000;
 const MAX_DEPTH = 400;
 
@@ -18,7 +20,13 @@ const compiledFor = (rules) =>
   rules === undefined || rules === DEFAULT_REDACTION_RULES ? DEFAULTS : compileRules(rules);
 
 function walkerFor(paths, compiled) {
-  return new Walker({ compiled, paths, kindOf: secretKind, maxNodes: MAX_NODES, maxDepth: MAX_DEPTH });
+  return new Walker({
+    compiled,
+    paths,
+    kindOf: secretKind,
+    maxNodes: MAX_NODES,
+    maxDepth: MAX_DEPTH,
+  });
 }
 
 /**
@@ -31,7 +39,8 @@ function redactString(input, rules) {
 }
 
 /**
- * A copy in which the values of sensitive names and of the given paths are `[REDACTED]`. Text is not searched.
+ * A copy in which the values of sensitive names and of the given paths are `[REDACTED]`. Text is
+ * not searched.
  * @param {unknown} obj
  * @param {ReadonlyArray<string>} [paths]
  */
@@ -79,7 +88,8 @@ class RedactionService {
   /** Appends a rule; its pattern is used for every match, with the flag g or without it. */
   addRule(rule) {
     const usable = normalizeRule(rule);
-    if (usable === null) throw new TypeError('a redaction rule is {name, pattern: RegExp, replacement}');
+    if (usable === null)
+      throw new TypeError('a redaction rule is {name, pattern: RegExp, replacement}');
     this.#rules.push(usable);
     this.#walker = null;
   }
@@ -90,4 +100,10 @@ class RedactionService {
   }
 }
 
-module.exports = { DEFAULT_REDACTION_RULES, RedactionService, deepRedact, redactObject, redactString };
+module.exports = {
+  DEFAULT_REDACTION_RULES,
+  RedactionService,
+  deepRedact,
+  redactObject,
+  redactString,
+};

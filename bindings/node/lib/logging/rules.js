@@ -1,10 +1,12 @@
 'use strict';
 
-// The patterns that find secrets and personal data in text. Every pattern is linear in its input: a repetition either
-// starts where no other match could have started (a look-behind) or is bounded. They must never run over numbers, and
-// they must not take times, versions, hashes and ids for personal data.
+// The patterns that find secrets and personal data in text. Every pattern is linear in its input: a
+// repetition either starts where no other match could have started (a look-behind) or is bounded.
+// They must never run over numbers, and they must not take times, versions, hashes and ids for
+// personal data.
 
-// A value after `name=` or `name:`, quoted or bare. An unclosed quote takes the rest: better too much than a secret.
+// A value after `name=` or `name:`, quoted or bare. An unclosed quote takes the rest: better too
+// much than a secret.
 const VALUE = '(?:\\\\?"[^"]*"?|\\\\?\'[^\']*\'?|[^\\s"\'\\\\&,;]+)';
 const ASSIGN = '\\\\?["\']?\\s*[:=]\\s*';
 
@@ -22,7 +24,8 @@ const PHONE = [
   .map((form) => form + '(?![\\w-]|\\.\\d)')
   .join('|');
 
-// Issuer prefix and length, in the usual groups. The check digit is not asked: a mistyped card has to go, too.
+// Issuer prefix and length, in the usual groups. The check digit is not asked: a mistyped card has
+// to go, too.
 const CARD = [
   '(?:4\\d{3}|5[1-5]\\d{2}|2(?:22[1-9]|2[3-9]\\d|[3-6]\\d{2}|7[01]\\d|720)|' +
     '6011|65\\d{2}|64[4-9]\\d|35\\d{2}|62\\d{2})([ -]?)\\d{4}\\1\\d{4}\\1\\d{4}',
@@ -30,20 +33,23 @@ const CARD = [
   '3(?:0[0-5]|[68]\\d)\\d([ -]?)\\d{6}\\3\\d{4}',
 ].join('|');
 
-// Four one-digit groups are a version, and so is 120.0.0.0; the loopback network tells nothing about anybody.
+// Four one-digit groups are a version, and so is 120.0.0.0; the loopback network tells nothing
+// about anybody.
 const OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d{2}|[1-9]?\\d)';
 const IPV4 =
   '(?<![\\w.-])(?!127\\.|\\d\\.\\d\\.\\d\\.\\d(?!\\d)|\\d{1,3}\\.0\\.0\\.0(?!\\d))' +
   `${OCTET}(?:\\.${OCTET}){3}(?![\\w-]|\\.\\d)`;
 
-// Addresses in use begin with 2 or 3 (global), fc or fd (local), fe8 to feb (link) or ::ffff: (mapped). Without such a
-// beginning clock times and C++ names would match; with neither eight groups nor "::" it is a date.
+// Addresses in use begin with 2 or 3 (global), fc or fd (local), fe8 to feb (link) or ::ffff:
+// (mapped). Without such a beginning clock times and C++ names would match; with neither eight
+// groups nor "::" it is a date.
 const IPV6 =
   '(?<![\\w:.])(?:(?=[0-9a-f:]{0,40}::|(?:[0-9a-f]{1,4}:){7}[0-9a-f])' +
   '(?:[23][0-9a-f]{3}|f[cd][0-9a-f]{2}|fe[89ab][0-9a-f])(?::{1,2}[0-9a-f]{1,4}){0,7}(?:::)?' +
   `|::ffff:(?:${OCTET}\\.){3}${OCTET}|::ffff:[0-9a-f]{1,4}:[0-9a-f]{1,4})(?![\\w:])`;
 
-// Nine digits, with what may stand between them: fewer are no card, telephone or social security number.
+// Nine digits, with what may stand between them: fewer are no card, telephone or social security
+// number.
 const NINE_DIGITS = '\\d(?:[ .()-]{0,2}\\d){8}';
 const DOTTED = '\\d\\.\\d{1,3}\\.\\d';
 const nineDigits = new RegExp(NINE_DIGITS);
@@ -54,7 +60,10 @@ const assigns = (text) => text.includes('=') || text.includes(':');
 
 /** One rule with the cheap test that tells when its pattern cannot match. */
 function define(name, source, flags, replacement, possible) {
-  return { rule: Object.freeze({ name, pattern: new RegExp(source, flags), replacement }), possible };
+  return {
+    rule: Object.freeze({ name, pattern: new RegExp(source, flags), replacement }),
+    possible,
+  };
 }
 
 const DEFINITIONS = [
@@ -82,7 +91,8 @@ const DEFINITIONS = [
   ),
   define(
     'bearer_token',
-    '\\b[Bb](?:earer|EARER)\\s+' + '(?=[A-Za-z]{0,512}[0-9._~+/=-]{1,512}[A-Za-z0-9]|[A-Za-z]{20})[A-Za-z0-9._~+/=-]+',
+    '\\b[Bb](?:earer|EARER)\\s+' +
+      '(?=[A-Za-z]{0,512}[0-9._~+/=-]{1,512}[A-Za-z0-9]|[A-Za-z]{20})[A-Za-z0-9._~+/=-]+',
     'g',
     'Bearer [REDACTED_TOKEN]',
     (text) => /earer/i.test(text),
@@ -102,9 +112,19 @@ const DEFINITIONS = [
     assigns,
   ),
   define('secret', `(${SECRET_NAMES})${ASSIGN}${VALUE}`, 'gi', '$1=[REDACTED]', assigns),
-  define('token', `(?<![A-Za-z0-9])(token|secret)(?:=|\\\\?["']\\s*[:=]\\s*)${VALUE}`, 'gi', '$1=[REDACTED]', assigns),
-  define('aws_access_key', '(?<![A-Za-z0-9])A[KS]IA[A-Z0-9]{16}(?![A-Za-z0-9])', 'g', '[REDACTED_AWS_KEY]', (text) =>
-    /A[KS]IA/.test(text),
+  define(
+    'token',
+    `(?<![A-Za-z0-9])(token|secret)(?:=|\\\\?["']\\s*[:=]\\s*)${VALUE}`,
+    'gi',
+    '$1=[REDACTED]',
+    assigns,
+  ),
+  define(
+    'aws_access_key',
+    '(?<![A-Za-z0-9])A[KS]IA[A-Z0-9]{16}(?![A-Za-z0-9])',
+    'g',
+    '[REDACTED_AWS_KEY]',
+    (text) => /A[KS]IA/.test(text),
   ),
   define(
     'vendor_key',
@@ -138,7 +158,10 @@ const DEFINITIONS = [
   define('ipv6', IPV6, 'gi', '[REDACTED_IP]', (text) => /[0-9a-f:]:[0-9a-f:]/i.test(text)),
 ];
 
-/** The rules that apply unless others are given, in the order in which they run. Frozen: spread it to add to it. */
+/**
+ * The rules that apply unless others are given, in the order in which they run. Frozen: spread it
+ * to add to it.
+ */
 const DEFAULT_REDACTION_RULES = Object.freeze(DEFINITIONS.map((item) => item.rule));
 
 const POSSIBLE = new WeakMap(DEFINITIONS.map((item) => [item.rule, item.possible]));
@@ -148,7 +171,10 @@ const ANY_TRACE = new RegExp(
   `[@=:]|${NINE_DIGITS}|${DOTTED}|earer|EARER|eyJ|A[KS]IA|[sr]k_(?:live|test)|gh[pousr]_|xox|AIza|-----BEGIN`,
 );
 
-/** The same rule with a pattern that finds every match, or null when it is no rule at all. Reads each member once. */
+/**
+ * The same rule with a pattern that finds every match, or null when it is no rule at all. Reads
+ * each member once.
+ */
 function normalizeRule(rule) {
   if (rule === null || typeof rule !== 'object') return null;
   if (POSSIBLE.has(rule)) return rule;
@@ -159,13 +185,17 @@ function normalizeRule(rule) {
   return {
     name: typeof name === 'string' ? name : 'custom',
     pattern: kept ? pattern : new RegExp(pattern.source, flags.includes('g') ? flags : flags + 'g'),
-    replacement: typeof replacement === 'string' || typeof replacement === 'function' ? replacement : '[REDACTED]',
+    replacement:
+      typeof replacement === 'string' || typeof replacement === 'function'
+        ? replacement
+        : '[REDACTED]',
   };
 }
 
 /**
- * Steps that redactText runs: {pattern, replacement, possible or null}. `forNames` are those of the default rules: a
- * pattern of a user's own is meant for values, and could hit the names of ordinary fields.
+ * Steps that redactText runs: {pattern, replacement, possible or null}. `forNames` are those of the
+ * default rules: a pattern of a user's own is meant for values, and could hit the names of ordinary
+ * fields.
  */
 function compileRules(rules) {
   const steps = [];
@@ -183,7 +213,9 @@ function compileRules(rules) {
 
 const FAILED = '[REDACTION_FAILED]';
 
-/** The text without what the rules find. A rule that throws costs the whole text, never the caller. */
+/**
+ * The text without what the rules find. A rule that throws costs the whole text, never the caller.
+ */
 function redactText(text, compiled) {
   const plain = !ANY_TRACE.test(text);
   if (plain && compiled.allKnown) return text;

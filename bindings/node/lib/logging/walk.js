@@ -1,7 +1,8 @@
 'use strict';
 
-// Copies a value of any shape into plain data without what must not leave: secrets by name, by path and by pattern.
-// It never changes what it is given and never throws: getters, proxies and toJSON may do as they like.
+// Copies a value of any shape into plain data without what must not leave: secrets by name, by path
+// and by pattern. It never changes what it is given and never throws: getters, proxies and toJSON
+// may do as they like.
 
 const { types } = require('node:util');
 const { KEEP, SECRET, TOKEN, IDENTIFIER, MONEY } = require('./keys');
@@ -15,7 +16,10 @@ const UNREADABLE = '[Unreadable]';
 const KEY_CACHE_LIMIT = 4096;
 const KEY_LENGTH_CACHED = 128;
 
-/** Paths: a plain name stands for that key at every depth, `a.b[*].c` for one place; `*` is any one key. */
+/**
+ * Paths: a plain name stands for that key at every depth, `a.b[*].c` for one place; `*` is any one
+ * key.
+ */
 function compilePaths(paths) {
   const names = new Set();
   let tree = null;
@@ -50,12 +54,16 @@ function isError(value) {
   return types.isNativeError(value) || value instanceof Error;
 }
 
-/** What may be copied by its keys; other kinds of objects are turned into something simpler here. */
+/**
+ * What may be copied by its keys; other kinds of objects are turned into something simpler here.
+ */
 function plainForm(value, forJson) {
   if (types.isProxy(value)) return value;
-  if (types.isMap(value)) return Object.fromEntries(Array.from(value, ([key, item]) => [String(key), item]));
+  if (types.isMap(value))
+    return Object.fromEntries(Array.from(value, ([key, item]) => [String(key), item]));
   if (types.isSet(value)) return Array.from(value);
-  if (ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) return `[Binary: ${value.byteLength} bytes]`;
+  if (ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value))
+    return `[Binary: ${value.byteLength} bytes]`;
   if (types.isBoxedPrimitive(value)) return value.valueOf();
   if (types.isRegExp(value)) return forJson ? String(value) : value;
   return typeof value.toJSON === 'function' ? value.toJSON('') : value;
@@ -65,11 +73,15 @@ function isScalar(type) {
   return type === 'string' || type === 'number' || type === 'bigint';
 }
 
-/** One compiled set of rules, paths and name kinds. One walker serves many calls; it holds no data of any of them. */
+/**
+ * One compiled set of rules, paths and name kinds. One walker serves many calls; it holds no data
+ * of any of them.
+ */
 class Walker {
   /**
-   * kindOf: name -> kind; wireNames: Map of names at the top that are written differently; forJson: the copy is for
-   * JSON.stringify, so dates, patterns and big integers become text and functions go.
+   * kindOf: name -> kind; wireNames: Map of names at the top that are written differently; forJson:
+   * the copy is for JSON.stringify, so dates, patterns and big integers become text and functions
+   * go.
    */
   constructor({
     compiled,
@@ -117,7 +129,8 @@ class Walker {
         out: redactText(name, this.compiled.forNames),
       };
       entry.top = this.wireNames?.get(name) ?? entry.out;
-      if (this.keys.size < KEY_CACHE_LIMIT && name.length <= KEY_LENGTH_CACHED) this.keys.set(name, entry);
+      if (this.keys.size < KEY_CACHE_LIMIT && name.length <= KEY_LENGTH_CACHED)
+        this.keys.set(name, entry);
     }
     return entry;
   }
@@ -139,7 +152,10 @@ class Walker {
     }
   }
 
-  /** Copies an object's fields into `out`, where the caller has put some already, under their names at the top. */
+  /**
+   * Copies an object's fields into `out`, where the caller has put some already, under their names
+   * at the top.
+   */
   copyInto(out, value) {
     const outer = this.left;
     const outerStack = this.stack;
@@ -148,7 +164,10 @@ class Walker {
     try {
       const prototype = Object.getPrototypeOf(value);
       const nodes = this.paths.tree === null ? null : [this.paths.tree];
-      if ((prototype === Object.prototype || prototype === null) && typeof value.toJSON !== 'function') {
+      if (
+        (prototype === Object.prototype || prototype === null) &&
+        typeof value.toJSON !== 'function'
+      ) {
         this.stack.push(value);
         this.fields(value, out, nodes, true);
         return;
@@ -157,7 +176,8 @@ class Walker {
       if (copied === null || typeof copied !== 'object' || Array.isArray(copied)) {
         if (copied !== undefined) out.metadata = copied;
       } else {
-        for (const name of Object.keys(copied)) out[this.wireNames?.get(name) ?? name] = copied[name];
+        for (const name of Object.keys(copied))
+          out[this.wireNames?.get(name) ?? name] = copied[name];
       }
     } catch {
       out.metadata = UNREADABLE;
@@ -192,7 +212,8 @@ class Walker {
     this.stack.push(value);
     try {
       const prototype = Object.getPrototypeOf(value);
-      if (prototype === Object.prototype && typeof value.toJSON !== 'function') return this.fields(value, {}, nodes);
+      if (prototype === Object.prototype && typeof value.toJSON !== 'function')
+        return this.fields(value, {}, nodes);
       if (prototype === Array.prototype && Array.isArray(value)) return this.array(value, nodes);
       return this.special(value, nodes);
     } catch {
@@ -208,7 +229,8 @@ class Walker {
     if (isError(value)) return this.error(value);
     const plain = plainForm(value, this.forJson);
     if (typeof plain !== 'object' || plain === null) return this.value(plain, nodes);
-    if (types.isDate(plain) || (plain !== value && types.isNativeError(plain))) return this.special(plain, nodes);
+    if (types.isDate(plain) || (plain !== value && types.isNativeError(plain)))
+      return this.special(plain, nodes);
     if (types.isRegExp(plain)) return plain;
     return Array.isArray(plain) ? this.array(plain, nodes) : this.fields(plain, {}, nodes);
   }
@@ -242,7 +264,9 @@ class Walker {
       const entry = this.key(name);
       if (entry.dropped) continue;
       const next = nodes === null ? null : follow(nodes, name);
-      const copied = entry.explicit ? this.hidden(value, name) : this.read(value, name, entry.kind, next);
+      const copied = entry.explicit
+        ? this.hidden(value, name)
+        : this.read(value, name, entry.kind, next);
       if (copied !== undefined || !this.forJson) out[top ? entry.top : entry.out] = copied;
     }
     return out;
@@ -277,11 +301,15 @@ class Walker {
     if (kind === SECRET) return REDACTED;
     if (kind === TOKEN) return type === 'number' ? this.value(value, nodes) : REDACTED;
     if (kind === MONEY) return scalar ? REDACTED : this.value(value, nodes);
-    if (kind === IDENTIFIER && scalar && this.pseudonym !== null) return value === '' ? value : this.pseudonym(value);
+    if (kind === IDENTIFIER && scalar && this.pseudonym !== null)
+      return value === '' ? value : this.pseudonym(value);
     return this.value(value, nodes);
   }
 
-  /** {name, message, stack} and, where they are there, code, cause and, of an AggregateError, its errors. Reads each member once, each on its own. */
+  /**
+   * {name, message, stack} and, where they are there, code, cause and, of an AggregateError, its
+   * errors. Reads each member once, each on its own.
+   */
   error(value) {
     const out = {};
     for (const [name, otherwise] of [
@@ -291,7 +319,8 @@ class Walker {
       ['code', undefined],
     ]) {
       const member = this.read(value, name, KEEP, null);
-      if (typeof member === 'string' || (name === 'code' && typeof member === 'number')) out[name] = member;
+      if (typeof member === 'string' || (name === 'code' && typeof member === 'number'))
+        out[name] = member;
       else if (otherwise !== undefined) out[name] = otherwise;
     }
     const cause = this.read(value, 'cause', KEEP, null);

@@ -9,7 +9,9 @@ from .._loader import impl
 __all__ = ["add_trace_context"]
 
 
-def add_trace_context(logger: Any, method_name: str, event_dict: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def add_trace_context(
+    logger: Any, method_name: str, event_dict: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
     """Processor for structlog that adds trace_id and span_id of the current span to an event
     unless it has them.
 

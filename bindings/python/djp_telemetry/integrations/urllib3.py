@@ -13,12 +13,26 @@ def instrument(urllib3: Any, options: Options) -> list[Callable[[], None]]:
 
     def make(original: Any) -> Any:
         def urlopen(
-            self: Any, method: str, url: str, body: Any = None, headers: Any = None, *rest: Any, **more: Any
+            self: Any,
+            method: str,
+            url: str,
+            body: Any = None,
+            headers: Any = None,
+            *rest: Any,
+            **more: Any,
         ) -> Any:
             given = self.headers if headers is None else headers
             names = {str(name).lower(): value for name, value in dict(given or {}).items()}
-            host = f"[{self.host}]" if ":" in self.host.strip("[]") and self.host[0] != "[" else self.host
-            place = url if "://" in url else f"{self.scheme}://{host}{f':{self.port}' if self.port else ''}{url}"
+            host = (
+                f"[{self.host}]"
+                if ":" in self.host.strip("[]") and self.host[0] != "["
+                else self.host
+            )
+            place = (
+                url
+                if "://" in url
+                else f"{self.scheme}://{host}{f':{self.port}' if self.port else ''}{url}"
+            )
             call = OutgoingCall(options, method, place, names.get)
             if call.span is None and not call.headers:
                 return original(self, method, url, body, headers, *rest, **more)

@@ -1,0 +1,18 @@
+'use strict';
+// Where the operation log of this environment lies: in memory of the core.
+
+const { native } = require('./loader.js');
+const one = require('./one.js');
+const { CONTROL_BYTES } = require('./oplog_form.js').LOG;
+
+/** The core's memory; without a core a small buffer in which telemetry is off. */
+function openMemory() {
+  try {
+    if (native !== null && !one.has('oplog')) return native.logOpen();
+  } catch {
+    // Without memory for a log this environment records nothing; telemetryStatus() still works.
+  }
+  return new ArrayBuffer(CONTROL_BYTES + 8 * 1024);
+}
+
+module.exports = openMemory;
