@@ -1,6 +1,7 @@
-"""ASGI middleware: one span and one measured request per HTTP request, one span per websocket, the
-scrape at a path of your choice. Either `app.add_middleware(TelemetryMiddleware)` (Starlette,
-FastAPI) or, for any ASGI application, `app = TelemetryMiddleware(app, metrics_path="/metrics")`."""
+"""ASGI middleware: a span and HTTP metrics per HTTP request, a span per websocket connection, and
+optionally the Prometheus endpoint at a path. Either `app.add_middleware(TelemetryMiddleware)`
+(Starlette, FastAPI) or, for any ASGI application, `app = TelemetryMiddleware(app,
+metrics_path="/metrics")`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Exceptions that a framework answers itself never leave the application. Where the framework has a
-place to learn of them, they are put on the request's span there, and into the scope, from which the
-core takes the class at the end."""
+"""Exceptions that a framework handles never leave the application. Hooks of the framework record
+them on the request's span and store them in the scope, where the core reads the class at the
+end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DEPTH = 8
 
 
 def note(scope: Any, error: Any, failed: bool = True) -> None:
-    """The request of scope is answered because of error; failed: with a 5xx."""
+    """Stores error as the reason of the response. failed: the response is a 5xx."""
     if (
         not isinstance(scope, dict)
         or not isinstance(error, BaseException)
@@ -32,7 +32,7 @@ def note(scope: Any, error: Any, failed: bool = True) -> None:
 
 
 def note_answered(app: Any) -> None:
-    """Looks for a Litestar or Django application behind app and listens to its exceptions."""
+    """Finds a Litestar or Django application behind app and hooks into its exceptions."""
     try:
         for _ in range(_DEPTH):
             if app is None:
@@ -67,7 +67,7 @@ def note_exception(scope: Any, error: BaseException) -> None:
     try:
         status = getattr(error, "status_code", 500)
         note(scope, error, not isinstance(status, int) or status >= 500)
-    except Exception:  # an exception that does odd things when it is looked at
+    except Exception:  # an exception that raises when it is read
         return
 
 

@@ -1,6 +1,6 @@
-"""Which exceptions say no more than that the client went away. The core asks only when it knows
-that the client is gone, so that a failure of the service that happens to have such a name is not
-blamed on the client."""
+"""Exceptions that mean only that the client disconnected. The core calls this only for a
+disconnected client, so that a failure of the service with the same name is not attributed to the
+client."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NAMES = frozenset(
         "WebSocketDisconnected",
     )
 )
-# Where a framework has no class for it: its class and its words.
+# Class and message, for frameworks without a class for it.
 _WORDS = frozenset(
     (
         ("RuntimeError", "No response returned."),
@@ -27,11 +27,10 @@ _DEPTH = 8
 
 
 def client_left(error: BaseException) -> bool:
-    """True for an exception of that kind, for one that was raised from it, and for a group of
-    nothing else."""
+    """True for such an exception, for one raised from it, and for a group of only these."""
     try:
         return _client_left(error, _DEPTH)
-    except Exception:  # an exception of the application may do anything when it is looked at
+    except Exception:  # an exception of the application may raise when it is read
         return False
 
 
@@ -42,7 +41,7 @@ def _client_left(error: object, depth: int) -> bool:
     members = getattr(error, "exceptions", None)
     if name.endswith("ExceptionGroup") and isinstance(members, (tuple, list)):
         return bool(members) and all(_client_left(item, depth - 1) for item in members)
-    # Starlette has a RuntimeError of such a name for calls in the wrong order.
+    # Starlette raises a RuntimeError of such a name for calls in the wrong order.
     if name in _NAMES and not isinstance(error, RuntimeError):
         return True
     words = getattr(error, "detail", None) or (error.args[0] if error.args else "")

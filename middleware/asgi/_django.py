@@ -1,6 +1,6 @@
-"""Django leaves no route in the ASGI scope. Its handler resolves the URL in one method, which is
-wrapped on the handler instance so that the matched pattern ends up in the scope; nothing of
-Django's own classes is changed."""
+"""Route templates of Django, which sets no route in the ASGI scope. Its handler resolves the URL in
+one method. That method is wrapped on the handler instance and stores the matched pattern in the
+scope; Django's classes are not changed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ _DEPTH = 8
 
 
 def note_routes(app: Any) -> None:
-    """Looks for Django's handler behind app and makes it note the pattern of every request."""
+    """Finds Django's handler behind app and wraps it so that the scope holds the pattern of each
+    request."""
     try:
         for _ in range(_DEPTH):
             if app is None:
@@ -22,7 +23,7 @@ def note_routes(app: Any) -> None:
             app = getattr(app, "app", None) or getattr(app, "application", None)
     except (
         Exception
-    ):  # a proxy that is not bound yet, say: the application itself will tell when it is called
+    ):  # for example a proxy that is not bound yet; the application raises when it is called
         return
 
 
@@ -35,7 +36,7 @@ def _wrap(handler: Any) -> None:
         match = inner(request)
         try:
             request.scope[SCOPE_KEY] = template(match.route)
-        except Exception:  # a request without a scope or a match without a route stays unnamed
+        except Exception:  # no scope in the request or no route in the match: no template
             return match
         return match
 
@@ -44,7 +45,7 @@ def _wrap(handler: Any) -> None:
 
 
 def template(route: Any) -> str:
-    """Django's pattern with a leading slash; regular expressions lose their anchors."""
+    """Django's pattern with a leading slash; anchors of regular expressions are removed."""
     text = str(route).replace("^", "").replace("\\Z", "")
     if text.endswith("$"):
         text = text[:-1]

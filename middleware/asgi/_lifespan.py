@@ -1,5 +1,5 @@
-"""The lifespan protocol: handed through, with a flush before the server hears that the application
-is down, because a server may end the process right after that."""
+"""The lifespan protocol, passed through. Flushes before the server receives the end of the
+shutdown, because a server may end the process immediately after it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _flush() -> None:
 
     try:
         flush(_TIMEOUT)
-    except Exception:  # a missing flush must not fail the shutdown
+    except Exception:  # a failed flush must not fail the shutdown
         return
 
 

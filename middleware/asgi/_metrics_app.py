@@ -1,5 +1,5 @@
-"""The scrape as an ASGI application: format by content negotiation, the text made without the
-interpreter lock."""
+"""The Prometheus endpoint as an ASGI application. Chooses the format by content negotiation and
+makes the exposition without the interpreter lock."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ async def metrics_app(scope: Any, receive: Any, send: Any) -> None:
 
 
 def scrape_of(app: Any, path: str) -> Any:
-    """metrics_app for the path of a middleware around app. An answer of the application's own
-    there, which nobody gets any more, is named once."""
+    """metrics_app for the path of a middleware around app. Warns once if app has a route at that
+    path, which is then unreachable."""
     checked = False
 
     async def scrape(scope: Any, receive: Any, send: Any) -> None:

@@ -1,5 +1,5 @@
-"""The Python face of the request path: its options. What happens to a request is in the native
-core; without it the application is called as if the middleware were not there."""
+"""The Python part of the ASGI middleware: its options. The native core handles requests; without it
+the application runs as if the middleware were absent."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class _Bare:
-    """Without the native core: answers the scrape, carries the caller's context on, and records
-    nothing."""
+    """The middleware without the native core: serves the metrics, propagates the caller's context
+    and records nothing."""
 
     app: Any = None
     _metrics_path: Optional[str] = None
@@ -72,7 +72,7 @@ class TelemetryMiddleware(_Base):  # type: ignore[misc]
             frameworks that set none; never a path with ids.
     """
 
-    # asgiref asks for this before it guesses from the signature.
+    # asgiref reads this before it guesses from the signature.
     _asgi_single_callable = True
 
     def __init__(
@@ -92,8 +92,8 @@ class TelemetryMiddleware(_Base):  # type: ignore[misc]
         template, resolve = route if callable(route) else None, Routes(app).resolve
 
         def around(layer: Any) -> Any:
-            """Records what leaves layer. The scrape stays where the middleware was added, behind
-            what guards it."""
+            """Records the responses of layer. The metrics path stays where the middleware was
+            added, behind the layers that protect it."""
             outer = native.AsgiApp()  # type: ignore[union-attr]
             outer._setup(layer, None, path, None, excluded, template, resolve, client_left)
             return outer
@@ -106,8 +106,8 @@ class TelemetryMiddleware(_Base):  # type: ignore[misc]
         async def call(scope: Scope, receive: Receive, send: Send) -> None:
             await self(scope, receive, send)
 
-        # Servers look at `app.__call__` to learn that this is an ASGI 3 application; calls
-        # themselves go to the type.
+        # Servers read `app.__call__` to detect an ASGI 3 application; calls themselves use the
+        # type.
         self.__dict__["__call__"] = call
 
     @staticmethod
@@ -123,11 +123,11 @@ class TelemetryMiddleware(_Base):  # type: ignore[misc]
 
 
 def _refuse_wsgi(app: Any) -> None:
-    """An application that takes environ and start_response would fail at each request, and not say
-    why."""
+    """Raises for an application that takes environ and start_response; it would fail at each
+    request with a misleading error."""
     try:
         signature = inspect.signature(app)
-    except Exception:  # no signature, or an object that does odd things when it is looked at
+    except Exception:  # no signature, or an object that raises when it is read
         return
     try:
         signature.bind(None, None, None)
@@ -142,13 +142,13 @@ def _refuse_wsgi(app: Any) -> None:
         ) from None
 
 
-_PATHS_MAX = 1000  # an endless iterable ends here
+_PATHS_MAX = 1000  # limit for an endless iterable
 
 
 def _path(given: Any) -> Optional[str]:
     try:
         return given if isinstance(given, str) and given else None
-    except Exception:  # an object of the caller's may raise anything
+    except Exception:  # an object of the caller may raise anything
         return None
 
 
@@ -162,7 +162,7 @@ def _paths(given: Any) -> tuple[str, ...]:
         )
         paths = tuple(item.strip() for item in items if isinstance(item, str) and item.strip())
         wrong = any(not isinstance(item, str) for item in items)
-    except Exception:  # an iterable of the caller's may raise anything
+    except Exception:  # an iterable of the caller may raise anything
         paths, wrong = (), True
     if wrong:
         logging.getLogger("djp_telemetry").warning(

@@ -1,6 +1,6 @@
-"""Route templates that are not simply in the scope: mounted applications, deployment prefixes,
-frameworks too old to leave the route, and scopes that another middleware copied. Whatever goes
-wrong, the answer is None, never a raw path."""
+"""Route templates that are not directly in the scope: mounted applications, deployment prefixes,
+old frameworks that do not set the route, and scopes that another middleware copied. If no template
+is found, the result is None, never a raw path."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _text(value: Any) -> str:
 
 
 def _flat(routes: Any) -> Iterator[Any]:
-    """Routes, with those of lazily included routers and of host routes in their place."""
+    """All routes, with those of lazily included routers and of host routes inserted."""
     for route in routes or ():
         contexts = getattr(route, "effective_route_contexts", None)
         if callable(contexts):
@@ -39,7 +39,7 @@ def _template(route: Any) -> Optional[str]:
 
 
 def _deployed(scope: Any, root_path: str) -> str:
-    """The prefix of the whole application: FastAPI may know it when the server does not."""
+    """The prefix of the deployed application. FastAPI may know it when the server does not."""
     base = scope.get("app_root_path")
     return (
         _text(base)
@@ -54,7 +54,7 @@ def _prefix(mount: Any) -> str:
 
 
 def _walk(routes: Any, raw: str, depth: int = _DEPTH) -> Optional[tuple[str, Any, Any]]:
-    """The mounts that consumed raw: (their templates joined, the last mount, the routes inside)."""
+    """The mounts that consumed raw: (their joined templates, the last mount, its routes)."""
     for mount in _flat(routes):
         match = mount.path_regex.match(raw + "/") if _is_mount(mount) else None
         if match is None:
@@ -73,7 +73,7 @@ def _walk(routes: Any, raw: str, depth: int = _DEPTH) -> Optional[tuple[str, Any
 
 
 def own_route(app: Any, scope: Any, path: str) -> bool:
-    """Whether the application answers path by a route that is written out as just that."""
+    """Whether the application has a route with exactly this path."""
     try:
         app = scope.get("app") or app
         for _ in range(_DEPTH):
@@ -95,16 +95,15 @@ def own_route(app: Any, scope: Any, path: str) -> bool:
 
 
 class Routes:
-    """Resolves for one middleware. Keeps the templates of mount prefixes it has seen, a bounded
-    number."""
+    """The resolver of one middleware. Caches templates of mount prefixes, up to a limit."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
         self._mounts: dict[str, Any] = {}
 
     def resolve(self, scope: Any, root_path: Any, path: Any) -> Optional[str]:
-        """The template of a finished request. root_path and path are those of the scope as the
-        server made it."""
+        """Returns the template of a finished request. root_path and path are those that the server
+        set in the scope."""
         try:
             return self._resolve(scope, _text(root_path), _text(path))
         except Exception:
@@ -114,7 +113,7 @@ class Routes:
         route, endpoint = scope.get("route"), scope.get("endpoint")
         if route is None and endpoint is None:
             if "router" in scope:
-                return None  # a router saw this very scope and matched nothing
+                return None  # a router received this scope and matched no route
             return self._search(scope, root_path)
         base = _deployed(scope, root_path).rstrip("/")
         mounted = _text(scope.get("root_path"))[len(base) :].rstrip("/")
@@ -137,7 +136,7 @@ class Routes:
     def _local(
         self, scope: Any, route: Any, endpoint: Any, mount: Any, routes: Any, path: str
     ) -> Optional[str]:
-        """The template inside the innermost mount."""
+        """Returns the template inside the innermost mount."""
         context = (scope.get("fastapi") or {}).get("effective_route_context")
         if context is not None and getattr(context, "original_route", None) is route:
             return _template(getattr(context, "starlette_route", None) or context)
@@ -147,8 +146,7 @@ class Routes:
             else mount is not None and endpoint is getattr(mount, "app", None)
         )
         if at_mount:
-            # The mounted application has routes of its own and none matched, or it is a plain one
-            # (static files).
+            # The mounted application has routes and none matched, or it has none (static files).
             return None if routes else _TAIL
         if route is not None:
             return _template(route)
@@ -162,8 +160,8 @@ class Routes:
         return _template(found[0]) if found else None
 
     def _search(self, scope: Any, root_path: str) -> Optional[str]:
-        """Matches again, because something between us and the router gave it a copy of the
-        scope."""
+        """Matches again, because a middleware inside this one passed a copy of the scope to the
+        router."""
         app = scope.get("app") or self._app
         for _ in range(_DEPTH):
             if app is None or getattr(app, "routes", None):

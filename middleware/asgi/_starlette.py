@@ -1,7 +1,7 @@
-"""Starlette and FastAPI put one layer of their own outside of every added middleware: the one that
-answers what no other handler answered. What it sends is what the client gets, so the recording
-moves around it while the application builds its layers. Exceptions that the application's handlers
-answer with a 5xx are noted in the scope on their way."""
+"""Starlette and FastAPI put ServerErrorMiddleware outside all added middleware. It sends the
+response to exceptions without a handler, and the client receives that response. So the recording
+moves around this layer while the application builds its layers. Exceptions that the application's
+handlers turn into a 5xx are stored in the scope."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _BUILD = "build_middleware_stack"
 
 
 def record_outside(around: Callable[[Any], Any]) -> bool:
-    """To be called while a middleware is made. Where Starlette is making it, its outermost layer
-    will be called through around(layer), and the answer is True."""
+    """Called while a middleware is made. If Starlette makes it, its outermost layer is then called
+    through around(layer). Returns whether that is so."""
     frame: Any = sys._getframe(1)
     for _ in range(_DEPTH):
         if frame is None:
@@ -32,8 +32,8 @@ def record_outside(around: Callable[[Any], Any]) -> bool:
 
 
 def _replace(layers: Any, around: Callable[[Any], Any]) -> bool:
-    """The layers are made from the innermost to the outermost one, so the first of the list is
-    still a class."""
+    """Starlette instantiates the layers from the innermost to the outermost, so the first of the
+    list is still a class."""
     outermost: Any = layers[0] if isinstance(layers, list) and layers else None
     kind = getattr(outermost, "cls", None)
     if not isinstance(kind, type) or kind.__name__ != "ServerErrorMiddleware":
@@ -44,8 +44,8 @@ def _replace(layers: Any, around: Callable[[Any], Any]) -> bool:
 
 
 def _recorded(kind: Any, around: Callable[[Any], Any]) -> Any:
-    """A subclass of the layer's class, because others look at that. It has one object, whose calls
-    go to the recording without a frame of Python in between."""
+    """A subclass of the layer's class, because other code tests for that class. It has one
+    instance, whose calls go to the recording without an additional Python frame."""
 
     def __init__(self: Any, *args: Any, **options: Any) -> None:
         kind.__init__(self, *args, **options)
@@ -56,11 +56,11 @@ def _recorded(kind: Any, around: Callable[[Any], Any]) -> Any:
 
 
 def note_answered(app: Any) -> None:
-    """Notes what the handlers of the application behind app answer, also when its layers are not
-    made yet."""
+    """Wraps the exception handlers of the application behind app, even if its layers are not made
+    yet."""
     try:
         _note_answered(app)
-    except Exception:  # an application that only looks like one of Starlette
+    except Exception:  # an application that only resembles one of Starlette
         return
 
 
@@ -85,7 +85,7 @@ def _note_answered(app: Any) -> None:
 
 
 def _note_mounted(app: Any) -> None:
-    """The applications that the router behind app mounts have handlers of their own."""
+    """Wraps the handlers of the applications that the router behind app mounts."""
     for _ in range(_DEPTH):
         if app is None or getattr(app, "routes", None):
             break
@@ -116,7 +116,7 @@ def _wrap_all(handlers: dict[Any, Any]) -> None:
 
 
 def _wrap_handler(layer: Any) -> None:
-    """The one of the outermost layer, for what no other handler answered."""
+    """Wraps the handler of the outermost layer, for exceptions without another handler."""
     handler = getattr(layer, "handler", None)
     if type(layer).__name__ == "ServerErrorMiddleware" and callable(handler):
         layer.handler = _noting(handler)
@@ -156,6 +156,6 @@ def _note(request: Any, error: Exception, answer: Any) -> None:
     status: Optional[int] = getattr(answer, "status_code", None)
     failed = not isinstance(status, int) or status >= 500
     if answer is None and type(error).__name__ == "WebSocketException":
-        # any other code is an answer
+        # any other code is a regular close
         failed = getattr(error, "code", _INTERNAL_ERROR) == _INTERNAL_ERROR
     note(getattr(request, "scope", None), error, failed)

@@ -1,6 +1,6 @@
-"""Spans, metrics and log correlation, recorded and exported by a native core. Off until
-init_telemetry() is called with telemetry enabled; importing the package starts nothing. Every name
-works, as a no-op, where the native core is missing: see __impl__ and telemetry_status()."""
+"""Spans, metrics and log correlation, recorded and exported by a native core. Importing the package
+starts nothing; init_telemetry() starts telemetry if it is enabled. Without the native core every
+name works as a no-op: see __impl__ and telemetry_status()."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The ends of forked children that no atexit hook sees. Pools leave through os._exit: those of
-multiprocessing after their finalizers, billiard's (Celery) and others' at once. Where the parent
-has telemetry, what the child recorded is sent first, within the usual time."""
+"""Exits of forked children that run no atexit hook. Pools exit through os._exit: multiprocessing
+after its finalizers, billiard (Celery) and others immediately. If telemetry is active in the
+parent, the child first exports its spans, within shutdown_timeout."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ log = logging.getLogger("djp_telemetry")
 
 _leave: Callable[[], Any] = lambda: None  # noqa: E731
 _registered: set[str] = set()
-_key = type("Key", (), {})()  # of the registry of fork hooks, which holds it weakly
+_key = type("Key", (), {})()  # key of the registry of fork hooks, which holds a weak reference
 _os_exit = os._exit
 _forked = False
 
 
 def set_end(end: Callable[[], Any]) -> None:
-    """end() sends what is left and does not raise. Called when telemetry starts."""
+    """Sets the function that exports the remaining spans; it does not raise. Called when telemetry
+    starts."""
     global _leave
     _leave = end
     register()
@@ -27,8 +28,8 @@ def set_end(end: Callable[[], Any]) -> None:
 
 
 def finalize(_: Any = None) -> None:
-    """Runs in a child of multiprocessing, which leaves through os._exit: only its own finalizers
-    run, after its queues were joined."""
+    """Registers the export in a child of multiprocessing. The child exits through os._exit and runs
+    only these finalizers, after its queues are joined."""
     for util in _utils():
         try:
             util.Finalize(None, _leave, exitpriority=-10)
@@ -37,7 +38,7 @@ def finalize(_: Any = None) -> None:
 
 
 def register() -> None:
-    """Children that multiprocessing or billiard forks from now on get their finalizer. billiard
+    """Registers finalize() for children that multiprocessing or billiard forks later. billiard
     loads its helpers only in the child."""
     if "billiard" in sys.modules or "multiprocessing" in sys.modules:
         import multiprocessing.util  # noqa: F401 (its registry is billiard's, too)
@@ -59,7 +60,7 @@ def _utils() -> list[Any]:
 
 
 def _exit(status: int) -> None:
-    """os._exit of a forked child: pools call it when a child is done."""
+    """Replaces os._exit in a forked child; pools call it when a child is done."""
     os._exit = _os_exit
     try:
         _leave()
@@ -73,8 +74,9 @@ def _watch_exit() -> None:
 
 
 def after_fork(active: bool) -> None:
-    """Runs in the child before multiprocessing prepares it, which forgets earlier finalizers and
-    then calls what is registered. active: whether telemetry of the parent goes on here."""
+    """Runs in the child before multiprocessing prepares it. multiprocessing discards earlier
+    finalizers and then calls the registered functions. active: telemetry of the parent continues in
+    the child."""
     global _forked
     _forked = True
     if active:

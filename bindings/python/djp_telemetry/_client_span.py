@@ -1,5 +1,5 @@
-"""The span of an outgoing HTTP request: its attributes, and how it ended. What the caller gave up
-is no error; what took too long is."""
+"""The span of an outgoing HTTP request: its attributes and its end. A request that the caller
+cancelled is not an error; a timeout is."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def address_of(url: str) -> str:
-    """The address without credentials, values of its query and fragment."""
+    """The URL without credentials and fragment; values of the query are redacted."""
     parts = urlsplit(url)
     place = parts.netloc.rpartition("@")[2]
     query = "&".join(
@@ -29,16 +29,16 @@ def address_of(url: str) -> str:
 
 
 def _is_cancelled(error: BaseException) -> bool:
-    """Whether the caller gave the request up: a cancelled task, an abandoned generator, the end of
-    the program. The time-outs of gevent and eventlet are not of the class Exception, and time-outs
-    all the same."""
+    """Whether the caller cancelled the request: a cancelled task, a closed generator, the end of
+    the program. The timeouts of gevent and eventlet are not subclasses of Exception, but they are
+    timeouts."""
     if not isinstance(error, Exception):
         return all(kind.__name__ != "Timeout" for kind in type(error).__mro__)
     return isinstance(error, concurrent.futures.CancelledError)
 
 
 def _kind_of(error: BaseException) -> str:
-    """The system's code where there is one, else the class: few different words."""
+    """The errno name if there is one, otherwise the class. Keeps the set of values small."""
     seen: Optional[BaseException] = error
     for _ in range(10):
         if seen is None:
@@ -56,7 +56,7 @@ def _kind_of(error: BaseException) -> str:
 
 
 class ClientSpan:
-    """Made by start(); ends once."""
+    """Made by start(). Ends once."""
 
     __slots__ = ("span",)
 
@@ -65,7 +65,7 @@ class ClientSpan:
 
     @classmethod
     def start(cls, method: str, url: str) -> Optional[ClientSpan]:
-        """Not current. None while nothing is recorded."""
+        """Starts a span that is not current. Returns None if nothing is recorded."""
         parts = urlsplit(url)
         semconv = _runtime.settings().get("semconv", "old")
         host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)

@@ -1,5 +1,5 @@
-"""Functions wrapped in a span, whatever kind of function they are. A span of a generator is current
-only while the generator's own code runs, never in the code that iterates over it."""
+"""Wraps functions of every kind in a span. The span of a generator is current only while the
+generator's code runs, never in the code that iterates over it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _function_of(function: Any) -> Any:
 
 
 def decorate(function: Any, start: Callable[[], Any]) -> Any:
-    """function, each call of which runs in a span of its own; start() begins one."""
+    """Wraps each call of function in a separate span, which start() begins."""
     return wrap(function, start, True)
 
 

@@ -1,5 +1,5 @@
-"""The text of an exception with its traceback, bounded: the native core asks for it when a span
-records an exception."""
+"""The text of an exception with its traceback, limited in size. The native core calls this when a
+span records an exception."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ CHARACTERS = 32768
 
 
 def format_exception(error: BaseException) -> str:
-    """The innermost frames of error and of what caused it. When that is too long, the end is kept:
-    it names the error."""
+    """Formats the innermost frames of error and of its causes. Too long a text loses its beginning,
+    because the end names the error."""
     try:
         lines = traceback.format_exception(type(error), error, error.__traceback__, limit=-FRAMES)
         text = "".join(lines)

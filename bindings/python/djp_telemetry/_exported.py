@@ -1,6 +1,6 @@
-"""What the memory exporter holds, as dicts with the members of console lines
-(docs/console-format.md), for the tests of applications: OTLP's messages read field by field. The
-bytes are the core's own."""
+"""The contents of the memory exporter as dicts with the members of console lines
+(docs/console-format.md), for tests of applications. Decodes the OTLP messages of the core field by
+field."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, Any]]:
-    """Number and value of each field: an int, or the bytes of all else."""
+    """Number and value of each field. The value is an int for a varint, otherwise the bytes."""
     at = 0
     while at < len(data):
         tag, at = _varint(data, at)
@@ -188,7 +188,7 @@ def _parts(data: memoryview, wanted: int) -> list[memoryview]:
 
 
 def spans_of(data: bytes) -> list[dict[str, Any]]:
-    """The spans of what the memory exporter gave: requests, each behind its size."""
+    """The spans in the export requests of the memory exporter; each request follows its size."""
     spans: list[dict[str, Any]] = []
     view, at = memoryview(data), 0
     while at + 4 <= len(view):

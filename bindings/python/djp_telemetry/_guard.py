@@ -1,6 +1,6 @@
-"""Decorating with the helpers of metrics (time, track_inprogress, count_exceptions): every call
-gets a guard of its own, so that a function may run many times at once. A generator is measured from
-its first step to its end, an awaitable until it is done."""
+"""Decorators of the metric helpers (time, track_inprogress, count_exceptions). Each call gets a
+separate guard, so that calls may overlap. A generator is measured from its first step to its end,
+an awaitable until it is done."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ._wrap import wrap
 
 
 def decorate(guard: Any, function: Any) -> Any:
-    """function, each call of which runs inside a fresh copy of guard."""
+    """Runs each call of function inside a new copy of guard."""
 
     def begin() -> Any:
         own = guard.fresh()

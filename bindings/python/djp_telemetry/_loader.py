@@ -1,6 +1,6 @@
-"""Chooses between the native core and the no-op of the same surface. Every way in which loading can
-fail ends in the no-op with the reason kept: importing this package never fails because of a
-missing, damaged or foreign binary."""
+"""Loads the native core, or the no-op with the same surface. If loading fails, the no-op is used
+and the reason is stored: importing the package never fails because of a missing, damaged or
+incompatible binary."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ._version import __version__
 
 
 def _cut_short(path: str) -> bool:
-    """Whether an ELF file ends before a segment that it promises. Mapping such a file, as an
-    interrupted copy leaves it, does not raise: it kills the process with SIGBUS."""
+    """Whether an ELF file ends before one of its segments. An interrupted copy leaves such a file.
+    Mapping it does not raise: it kills the process with SIGBUS."""
     with open(path, "rb") as file:
         head = file.read(64)
-        # not 64-bit little-endian: the system's loader judges
+        # not 64-bit little-endian: left to the system's loader
         if len(head) < 64 or head[:6] != b"\x7fELF\x02\x01":
             return False
 
@@ -48,7 +48,7 @@ def _check() -> None:
             suppress(OSError),
             open(os.path.join(folder, "_native_missing.txt"), encoding="utf-8") as file,
         ):
-            raise ImportError(file.read().strip())  # what the installation had to say
+            raise ImportError(file.read().strip())  # the reason that the installation wrote
     elif spec.origin and _cut_short(spec.origin):
         raise ImportError(f"{spec.origin} is not complete; install djp-telemetry again")
 
@@ -68,8 +68,8 @@ def _load() -> tuple[Optional[ModuleType], str]:
 
 
 def _named_by_the_core() -> None:
-    """Never called: what the native core imports by name, for programs that freeze a package
-    (PyInstaller)."""
+    """Never called. Lists the modules that the native core imports by name, for programs that
+    freeze a package (PyInstaller)."""
     from . import _decorators, _exceptions, _guard, _values  # noqa: F401
 
 

@@ -1,5 +1,5 @@
-"""How the recorders read what they are given: numbers, truth and text, whatever the type. Nothing
-here raises, so that a wrong value costs its own part of a recording and no more."""
+"""Conversions of the recorders' arguments of any type to numbers, booleans and text. Nothing here
+raises: an invalid value affects only its part of a recording."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _NO = frozenset({"", "0", "false", "no", "off"})
 
 
 def number(value: Any) -> float:
-    """As a float; NaN for what is no number. Text that spells a number is one."""
+    """Converts to a float; NaN if that is not possible. Numeric text is converted."""
     try:
         return float(value)
     except Exception:
@@ -18,14 +18,14 @@ def number(value: Any) -> float:
 
 
 def seconds(value: Any) -> float:
-    """A duration as a float; NaN when it is negative, infinite or no number."""
+    """Converts a duration to a float; NaN if it is negative, infinite or not a number."""
     found = number(value)
     return found if 0 <= found < math.inf else math.nan
 
 
 def truth(value: Any) -> bool:
-    """Like bool(), but the words for no are no. What cannot be read is no: a failure must not look
-    like a success."""
+    """Converts like bool(), but the words for no are False. An unreadable value is False: a failure
+    must not look like a success."""
     try:
         return value.strip().lower() not in _NO if isinstance(value, str) else bool(value)
     except Exception:
@@ -33,7 +33,7 @@ def truth(value: Any) -> bool:
 
 
 def text(value: Any) -> str:
-    """As text; "" when that fails."""
+    """Converts to text; "" if that fails."""
     try:
         return value if isinstance(value, str) else str(value)
     except Exception:
@@ -41,7 +41,7 @@ def text(value: Any) -> str:
 
 
 def status_code(value: Any) -> int:
-    """An HTTP status as an int; 0 for what is none."""
+    """Converts an HTTP status to an int; 0 if it is not one."""
     try:
         found = int(value)
     except Exception:

@@ -1,6 +1,6 @@
-"""What the package without its native core still does: trace context and baggage that came from
-outside are current where the program makes them so, and go on to whoever is called. Nothing is
-recorded and no id is made."""
+"""Context propagation without the native core. Extracted trace context and baggage become current
+where the program attaches them, and are injected into outgoing requests. Nothing is recorded and no
+id is generated."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Iterator, MutableMapping, Optional
 
 from . import _w3c
 
-# the home of the types' names, so that pickles mean the same with and without the core
+# The module of the types, so that pickles are the same with and without the core.
 _PUBLIC = "djp_telemetry"
 
 
@@ -41,7 +41,7 @@ class TraceState(dict):  # type: ignore[type-arg]
 
 
 class _Constant:
-    """Never changes, so that a copy is the object itself."""
+    """Immutable: a copy is the object itself."""
 
     __slots__ = ()
 
@@ -141,7 +141,7 @@ class SpanContext(_Constant):
 
 
 class Done:
-    """An awaitable that is done at once."""
+    """An awaitable that is already done."""
 
     __slots__ = ("_result",)
 
@@ -412,8 +412,8 @@ INVALID_SPAN = Span()
 
 
 def span_of(target: Any) -> Span:
-    """The span that a caller means by a span, a SpanContext, a Context or a foreign object; without
-    ids when none."""
+    """The span of a span, a SpanContext, a Context or a foreign object; a span without ids if there
+    is none."""
     if isinstance(target, Span):
         return target
     if isinstance(target, Context):
@@ -434,7 +434,7 @@ def span_of(target: Any) -> Span:
                 getattr(context, "trace_flags", 0),
                 getattr(context, "trace_state", None),
             )
-    except Exception:  # an object of the program that is no parent
+    except Exception:  # an object of the program that is not a parent
         return INVALID_SPAN
     return Span(context) if context is not None and context.is_valid else INVALID_SPAN
 
@@ -443,7 +443,7 @@ def span_of(target: Any) -> Span:
 
 
 class _Entry:
-    """One thing that is current, and what was before."""
+    """A current object, and the object that was current before."""
 
     __slots__ = ("below", "value")
 
@@ -464,7 +464,7 @@ def _enter(variable: _Variable, value: Any) -> _Entry:
 
 
 def _leave(variable: _Variable, entry: Optional[_Entry]) -> None:
-    """Back to what was before; where something else is current, entry is taken out from beneath
+    """Makes the previous object current. If another object is current, removes entry from beneath
     it."""
     above = variable.get()
     if entry is None or above is None:
@@ -600,7 +600,8 @@ def detach(token: Any, /) -> None:
 
 
 def switch(frame: Any, /) -> Any:
-    """Makes a span, or what an earlier call returned, current and returns what was."""
+    """Makes a span, or the result of an earlier call, current. Returns the object that was
+    current."""
     before = _current.get(), _baggage.get()
     if isinstance(frame, tuple):
         _current.set(frame[0])
@@ -640,7 +641,7 @@ def inject(carrier: Any = None, setter: Any = None, context: Any = None) -> Any:
                 _w3c.write(carrier, setter, "tracestate", ids._state)
         if len(baggage):
             _w3c.write(carrier, setter, "baggage", baggage.to_header())
-    except Exception:  # a carrier of the program that refuses
+    except Exception:  # a carrier of the program that cannot be written
         return carrier
     return carrier
 

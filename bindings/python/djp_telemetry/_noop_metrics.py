@@ -1,4 +1,4 @@
-"""The metric types without the native core: every method is there and records nothing."""
+"""The metric types without the native core: all methods exist and record nothing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _guard = Guard()
 
 
 class _Metric:
-    """What all three types share: the declaration."""
+    """The declaration, common to the three types."""
 
     __slots__ = ("_labelnames", "_name")
 

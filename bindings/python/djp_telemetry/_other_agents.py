@@ -1,5 +1,5 @@
-"""Requests that other telemetry in this process sends to its own receivers: a span of those says
-nothing about the application, and would itself be reported by them, which makes the next one."""
+"""Recognises export requests of other telemetry in this process. A span of such a request is not
+about the application, and the other telemetry would export it in a further request."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import Callable, Optional
 
 _LONGEST_PATH = 1024
 
-# What senders call themselves.
+# User agents of exporters.
 _SENDERS = re.compile(
     r"(otel-otlp-exporter|opentelemetry|apm-agent-|elastic-?apm|elastic-otel|dd-trace|datadog|newrelic|sentry|honeycomb|"
     r"libhoney|appinsights|dynatrace|splunk-otel|zipkin|jaeger|prom-client)",
     re.IGNORECASE,
 )
-# Headers that only they send.
+# Headers that only exporters send.
 _HEADERS = ("datadog-meta-lang", "datadog-meta-tracer-version", "x-sentry-auth", "x-honeycomb-team")
-# Where they send to, by methods that carry a body.
+# Paths of receivers, for methods with a body.
 _PATHS = re.compile(
     r"/v1/traces$|/v0\.\d/(traces|stats)$|/telemetry/proxy/api/v2/apmtelemetry$|/evp_proxy/v\d/|/profiling/v1/input$|"
     r"/intake/v2/(events|rum/events)$|/api/\d+/(envelope|store)/?$|/agent_listener/invoke_raw_method$|/api/v[12]/spans$|"
     r"/loki/api/v1/push$"
 )
-_OTLP = re.compile(r"/v1/(metrics|logs|profiles)$")  # words that an application may use, too
+_OTLP = re.compile(r"/v1/(metrics|logs|profiles)$")  # paths that an application may also use
 
 
 def _is_suppressed() -> bool:
-    """Whether OpenTelemetry's SDK marked what runs now as its own work."""
+    """Whether OpenTelemetry's SDK suppresses instrumentation at this point."""
     context = sys.modules.get("opentelemetry.context")
     if context is None:
         return False
@@ -39,7 +39,7 @@ def _is_suppressed() -> bool:
 
 
 def is_of_agent(method: str, path: str, header: Callable[[str], Optional[str]]) -> bool:
-    """Whether a request is another agent's. header: by lower-case name."""
+    """Whether another agent sends the request. header: returns a value by lower-case name."""
     if _is_suppressed():
         return True
     sender = header("user-agent")

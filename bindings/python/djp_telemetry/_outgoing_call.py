@@ -1,6 +1,5 @@
-"""One outgoing request, whatever library makes it: which headers it gets, and its client span. A
-request is only ever given headers that it does not have, and no request fails because of
-telemetry."""
+"""One outgoing request of any client library: its injected headers and its client span. Existing
+headers of a request are never replaced, and no request fails because of telemetry."""
 
 from __future__ import annotations
 
@@ -36,7 +35,8 @@ def origin_of(text: str) -> str:
 
 
 def _allow(origins: Origins) -> Callable[[str], bool]:
-    """Everything when nothing is given; nothing for what cannot be understood."""
+    """The filter of origins. Without patterns it allows all; patterns that cannot be read allow
+    none."""
     if origins is None:
         return lambda origin: True
     if callable(origins):
@@ -51,7 +51,7 @@ def _allow(origins: Origins) -> Callable[[str], bool]:
 
 
 class OutgoingCall:
-    """One request: what it carries, and its span where there is one."""
+    """One request: the headers to add, and its span if one is recorded."""
 
     def __init__(
         self, options: Options, method: str, url: str, header: Callable[[str], Optional[str]]
@@ -60,7 +60,7 @@ class OutgoingCall:
         self.headers: dict[str, str] = {}
         try:
             self._begin(options, method, url, header)
-        except Exception:  # an object of the application, or a library of another form than we know
+        except Exception:  # an object of the application, or an unknown version of the library
             self.headers = {}
 
     def _begin(
@@ -93,8 +93,8 @@ class OutgoingCall:
 
 
 def replace(owner: Any, name: str, make: Callable[[Any], Any]) -> Callable[[], None]:
-    """Puts another function in place of a class's; the result undoes it, unless somebody wrapped
-    ours meanwhile."""
+    """Replaces a function of a class. The returned function restores it, unless other code has
+    wrapped the replacement in the meantime."""
     original = getattr(owner, name)
     wrapped = functools.wraps(original)(make(original))
     setattr(owner, name, wrapped)

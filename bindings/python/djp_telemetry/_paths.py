@@ -1,4 +1,5 @@
-"""Paths as labels without the native core: the rules of the core, held to the same vectors."""
+"""Path normalisation without the native core. Follows the core's rules; the same test vectors check
+both."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ def _segment(text: str) -> str:
 
 
 def normalise(path: str) -> str:
-    """The path with what looks like an identifier replaced."""
+    """Replaces identifiers in a path."""
     segments = re.split("[?#]", path, maxsplit=1)[0].split("/")
     shown = "/".join(_segment(segment) for segment in segments[:_SEGMENTS_MAX])
     return shown + "/..." if len(segments) > _SEGMENTS_MAX else shown

@@ -1,7 +1,7 @@
-"""Beginning and end: options become text for the core's table of settings, the exit and fork hooks
-of Python are set, and the state is told honestly. Nothing here raises into the application. Modules
-are imported at the top: a fork that meets another thread inside of an import leaves that module
-locked in the child for ever."""
+"""Start and shutdown: converts options to text for the core's table of settings, sets the exit and
+fork hooks of Python and returns the status. Nothing here raises into the application. Modules are
+imported at the top: if a process forks while another thread imports a module, the module stays
+locked in the child."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ if TYPE_CHECKING:
 log = logging.getLogger("djp_telemetry")
 
 _TRUE = ("1", "true", "yes", "on")
-_INFO = 3  # of the setting log_level
+_INFO = 3  # a value of the setting log_level
 _FALSE = ("0", "false", "no", "off")
 
 
 class _Runtime:
-    """What is active in this process. Changed only under the lock."""
+    """The active state of this process. Changed only under the lock."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.active = False
-        self.ending: Optional[threading.Event] = None  # set when the shutdown under way is over
+        self.ending: Optional[threading.Event] = None  # set when the running shutdown is over
         self.ending_thread = 0
-        self.delivered = True  # what that shutdown answered
-        self.given: dict[str, str] = {}  # options of the newest start
+        self.delivered = True  # the result of that shutdown
+        self.given: dict[str, str] = {}  # options of the latest start
         self.settings: dict[str, Any] = {}
         self.last_status: dict[str, Any] = {}
-        self.summary = ""  # of a start that has not been told yet
+        self.summary = ""  # of a start that is not logged yet
         self.said: set[str] = set()
         self.hooked = False
 
@@ -62,7 +62,8 @@ def warn_once(message: str) -> None:
 
 
 def warn_scopes_full(name: str) -> None:
-    """The core calls this when spans go without the name of their tracer."""
+    """Called by the core when the table of scopes is full and spans lose the name of their
+    tracer."""
     if "scopes" not in _runtime.said:
         _runtime.said.add("scopes")
         try:
@@ -83,7 +84,7 @@ def _pairs(mapping: Mapping[Any, Any]) -> str:
     )
 
 
-# Forms of values whose modules are loaded when there is such a value.
+# Types whose module is looked up only if it is loaded.
 _FORMS: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
     ("enum", "Enum", lambda value: value.value),
     ("datetime", "timedelta", lambda value: value.total_seconds()),
@@ -91,8 +92,8 @@ _FORMS: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
 
 
 def option_text(value: Any, between: str = ",") -> Optional[str]:
-    """An option in the form that its variable would have; None when it was not given or means
-    nothing. between: what stands between the items of a list there."""
+    """Converts an option to the form of its variable; None if it was not given or is empty.
+    between: the separator of list items in that variable."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -121,13 +122,13 @@ def _options(given: Mapping[str, Any], warn: Callable[[str], None]) -> dict[str,
             warn(f"The option {key} could not be read ({type(error).__name__}) and was ignored.")
             continue
         if text is not None:
-            options[key] = text  # the core answers a name that does not exist with the nearest one
+            options[key] = text  # the core warns about an unknown name and suggests the nearest one
     return options
 
 
 def wanted(given: Mapping[str, Any]) -> bool:
-    """Whether telemetry is asked for; only for what is said when the core, which decides, is not
-    there."""
+    """Whether the options and the environment enable telemetry. Used only for messages without the
+    core; with it the core decides."""
     own = os.environ.get("DJP_TELEMETRY_ENABLED", "").strip().lower()
     if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true" and own not in _TRUE:
         return False
@@ -143,7 +144,7 @@ def wanted(given: Mapping[str, Any]) -> bool:
 
 
 def _correlates(given: Mapping[str, Any]) -> bool:
-    """Whether log records get trace ids; only where the core, which decides, is not there."""
+    """Whether log records get trace ids. Used only without the core; with it the core decides."""
     setting = given.get("log_correlation")
     if setting is None:
         setting = os.environ.get("DJP_TELEMETRY_LOG_CORRELATION")
@@ -154,9 +155,9 @@ def _correlates(given: Mapping[str, Any]) -> bool:
 
 
 def init(given: Mapping[str, Any]) -> None:
-    """Starts what the options and the environment ask for; None is an option that was not given.
-    See init_telemetry()."""
-    messages: list[str] = []  # said last: their own lines need the fields that log correlation adds
+    """Starts telemetry as the options and the environment configure it; None is an option that was
+    not given. See init_telemetry()."""
+    messages: list[str] = []  # logged last: these lines need the fields that log correlation adds
     try:
         with _runtime.lock:
             if not _runtime.active and _start(given, messages.append):
@@ -171,7 +172,7 @@ def init(given: Mapping[str, Any]) -> None:
 
 
 def _tell_start() -> None:
-    """One line for each start: what is on, where it goes, at what ratio and who said so."""
+    """Logs one line per start: the enabled signals, the destination, the ratio and its source."""
     summary, _runtime.summary = _runtime.summary, ""
     try:
         if summary and _runtime.settings.get("log_level", 0) >= _INFO:
@@ -181,7 +182,7 @@ def _tell_start() -> None:
 
 
 def _start(given: Mapping[str, Any], warn: Callable[[str], None]) -> bool:
-    """Whether log records get trace ids: also while telemetry is off, when they are empty, because
+    """Returns whether log records get trace ids. While telemetry is off the ids are empty, because
     a format with %(trace_id)s loses every line without the field."""
     if _loader.native is None:
         if wanted(given):
@@ -206,9 +207,8 @@ def _start(given: Mapping[str, Any], warn: Callable[[str], None]) -> bool:
 
 
 def _keep_lines_whole() -> None:
-    """Spans go to the pipe that print() writes to: a line of print() must not lie there without its
-    end until the next block is full (nor for a moment, where nothing is buffered): what comes
-    between would stand in the middle of it."""
+    """Flushes standard output after each line. The console exporter writes to the same pipe as
+    print(). A buffered part of a line would be completed later, with spans in its middle."""
     stream = sys.stdout
     try:
         if (
@@ -217,12 +217,12 @@ def _keep_lines_whole() -> None:
             and stat.S_ISFIFO(os.fstat(1).st_mode)
         ):
             stream.reconfigure(line_buffering=True, write_through=False)
-    except (OSError, ValueError):  # closed, or no descriptor behind it
+    except (OSError, ValueError):  # closed, or without a file descriptor
         return
 
 
 def _program() -> str:
-    """The service name of a process that nobody named."""
+    """The service name if none is configured."""
     return f"unknown_service:{os.path.basename(sys.executable or '') or 'python'}"
 
 
@@ -252,7 +252,7 @@ def _shutdown(timeout: Optional[float], wait: Callable[[Callable[[Any], Any], An
                 ending = _runtime.ending = threading.Event()
                 _runtime.ending_thread = threading.get_ident()
             elif _runtime.ending_thread == threading.get_ident():
-                # a signal handler or a finalizer inside the shutdown itself: nothing to wait for
+                # a signal handler or a finalizer inside the shutdown itself: waiting would deadlock
                 return False
         if not ours:
             return ending is not None and ending.wait(limit) and _runtime.delivered
@@ -273,14 +273,14 @@ def _shutdown(timeout: Optional[float], wait: Callable[[Callable[[Any], Any], An
 
 
 def _wait(call: Callable[[Any], Any], argument: Any) -> Any:
-    """A call into the core that may take its time. Under gevent it goes on in a thread of the hub's
-    pool, because a thread that waits in the core stops every greenlet."""
+    """Calls a function of the core that may block. Under gevent it runs in the thread pool of the
+    hub, because a thread that blocks in the core stops every greenlet."""
     monkey = sys.modules.get("gevent.monkey")
     if monkey is None or not monkey.is_module_patched("time"):
         return call(argument)
     gevent: Any = sys.modules["gevent"]
     hub = gevent.get_hub()
-    if gevent.getcurrent() is hub:  # which must not wait for itself
+    if gevent.getcurrent() is hub:  # the hub must not wait for itself
         return call(argument)
     return hub.threadpool.apply(call, (argument,))
 
@@ -419,13 +419,13 @@ def telemetry_status() -> TelemetryStatus:
 
 
 def _off_status() -> str:
-    """What the start that ended off would do, or, before any, what the variables ask for."""
+    """The state that the last start without telemetry left or, before any start, the state that the
+    variables configure."""
     return str(impl.sdk_resolve(_runtime.given, os.environ, _program(), lambda _: None)["status"])
 
 
 def settings() -> Mapping[str, Any]:
-    """The effective settings that the binding itself needs; empty before the first
-    init_telemetry()."""
+    """The effective settings that the binding needs; empty before the first init_telemetry()."""
     return _runtime.settings
 
 
@@ -439,14 +439,14 @@ def announce_noop() -> None:
 
 
 def _at_exit() -> None:
-    """Everybody else has ended or is about to, so that nobody is held up."""
+    """Shuts down at the end of the process, when other threads have ended or are about to end."""
     _shutdown(None, lambda call, argument: call(argument))
 
 
 def _watch_signals() -> None:
-    """The core sends what is left when SIGTERM or one of its like comes and nobody handles it.
-    uvicorn, asyncio and others handle them for a while and then put the default action back: the
-    core takes it again, or the last spans would be lost."""
+    """Lets the core export the remaining spans on SIGTERM and similar signals without a handler.
+    uvicorn, asyncio and others install handlers for a while and then restore the default action;
+    the core handles the signal again after that. Otherwise the last spans would be lost."""
     set_plainly = signal.signal
     if hasattr(set_plainly, "_djp_telemetry"):
         return
@@ -464,7 +464,7 @@ def _watch_signals() -> None:
 
 def _after_fork_in_child() -> None:
     _runtime.lock = threading.RLock()
-    _runtime.ending = None  # the thread that was ending telemetry is not in this process
+    _runtime.ending = None  # the thread that ran the shutdown does not exist in this process
     _children.after_fork(_runtime.active)
 
 
@@ -480,6 +480,7 @@ def _set_hooks() -> None:
         atexit.register(_at_exit)
 
 
-# At import: a fork may meet another thread inside of the first init_telemetry().
+# Registered at import: a process may fork while another thread is inside the first
+# init_telemetry().
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,4 +1,4 @@
-"""Words with numbers: span kinds and status codes, as in OTLP."""
+"""Span kinds and status codes with the numbers of OTLP."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Optional
 
 
 class SpanKind(enum.IntEnum):
-    """Which side of a call a span stands for."""
+    """The role of a span in a call."""
 
     INTERNAL = 1
     SERVER = 2
@@ -17,7 +17,7 @@ class SpanKind(enum.IntEnum):
 
 
 class StatusCode(enum.IntEnum):
-    """How an operation ended; OK is final."""
+    """The result of an operation; OK is final."""
 
     UNSET = 0
     OK = 1

@@ -1,7 +1,7 @@
-"""Values that are no type of OTLP, as text or arrays: moments, paths, sets and the like. The native
-core asks here for what it cannot convert itself. The methods that run are those of the standard
-library's classes, never a subclass's own; only a dataclass is shown by its own repr(). What cannot
-be kept is named once, by its key."""
+"""Converts values without an OTLP type to text or arrays: dates, paths, sets and others. The native
+core calls this for values that it cannot convert. Only methods of the standard library's classes
+run, never those of a subclass; the exception is the repr() of a dataclass. An attribute that cannot
+be converted is logged once, by its key."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _told: set[str] = set()
 
 
 class _NotKept(Exception):
-    """The value, or something in it, has no counterpart."""
+    """The value, or a part of it, cannot be converted."""
 
 
 def _moment(value: Any) -> str:
@@ -32,7 +32,7 @@ def _moment(value: Any) -> str:
 
 
 def _duration(value: Any) -> str:
-    """ISO 8601, as Temporal.Duration of JavaScript writes it."""
+    """Formats as ISO 8601, as Temporal.Duration of JavaScript does."""
     microseconds = (value.days * 86400 + value.seconds) * 1_000_000 + value.microseconds
     sign = "-" if microseconds < 0 else ""
     seconds, microseconds = divmod(abs(microseconds), 1_000_000)
@@ -54,7 +54,7 @@ def _array(value: Any) -> Any:
     return value.tolist()
 
 
-# Looked up where the module is loaded: without it there is no such value.
+# Types that are looked up only if their module is loaded; otherwise no such value exists.
 _FORMS: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
     ("enum", "Enum", lambda value: value._value_),
     ("uuid", "UUID", lambda value: sys.modules["uuid"].UUID.__str__(value)),
@@ -71,14 +71,14 @@ _FORMS: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
 
 
 def _is_c_number(kind: type) -> bool:
-    """What the core reads as a number itself: numpy's scalars and their like."""
+    """Whether the core reads the value as a number: scalars of numpy and others."""
     return not kind.__flags__ & _HEAP_TYPE and (
         hasattr(kind, "__index__") or hasattr(kind, "__float__")
     )
 
 
 class _Reader:
-    """One value and all that it holds, within bounds."""
+    """Reads one value and all nested values, within limits."""
 
     def __init__(self) -> None:
         self.left = NODES_MAX
@@ -130,7 +130,7 @@ class _Reader:
 
 
 def tell(key: str, value: Any) -> None:
-    """Names an attribute that was not kept, once."""
+    """Logs an attribute that was not converted, once."""
     if key in _told or len(_told) >= TOLD_MAX:
         return
     _told.add(key)
@@ -143,16 +143,16 @@ def tell(key: str, value: Any) -> None:
 
 
 def plain(key: str, value: Any) -> Any:
-    """The value as the core takes it; None when it cannot be kept."""
+    """Converts the value for the core; None if that is not possible."""
     try:
         return _Reader().read(value)
-    except Exception:  # also what a class of the program raises
+    except Exception:  # also an exception of a class of the program
         tell(key, value)
         return None
 
 
 def plain_items(attributes: dict[Any, Any]) -> tuple[dict[str, Any], int]:
-    """The attributes that can be kept, and how many cannot."""
+    """Returns the converted attributes and the number of the others."""
     kept: dict[str, Any] = {}
     dropped = 0
     for key, value in tuple(attributes.items()):

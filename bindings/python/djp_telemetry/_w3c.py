@@ -1,5 +1,5 @@
-"""The header fields traceparent, tracestate and baggage for the package without its native core,
-which passes them on. The rules are those of the core; both read the same vectors in the tests."""
+"""Parses and writes the header fields traceparent, tracestate and baggage without the native core.
+Follows the core's rules; the same test vectors check both."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Entry = tuple[str, str, str]  # key, decoded value, properties
 
 
 def parse_traceparent(text: str) -> Optional[tuple[int, int, int]]:
-    """Trace id, span id and flags, or None."""
+    """Returns trace id, span id and flags, or None."""
     match = _PARENT.fullmatch(text.strip(_BLANK))
     if match is None or match[1] == "ff" or (match[1] == "00" and match[5] is not None):
         return None
@@ -41,7 +41,7 @@ def write_traceparent(trace_id: int, span_id: int, flags: int) -> str:
 
 
 def parse_tracestate(fields: Iterable[str]) -> str:
-    """The list, normalised; empty when a member is not valid."""
+    """Returns the normalised list; empty if a member is invalid."""
     members: dict[str, str] = {}
     seen = 0
     for field in fields:
@@ -63,7 +63,7 @@ def parse_tracestate(fields: Iterable[str]) -> str:
 
 
 def _shortened(members: list[str]) -> str:
-    """Long members go first, then the last ones, until the list fits."""
+    """Removes long members first, then the last ones, until the list fits."""
     for at in range(len(members) - 1, -1, -1):
         if len(",".join(members)) > STATE_MAX and len(members[at]) > LONG_MEMBER:
             del members[at]
@@ -108,7 +108,8 @@ def baggage_text(entries: Sequence[Entry]) -> str:
 
 
 def parse_baggage(fields: Iterable[str]) -> tuple[Entry, ...]:
-    """The entries that fit; of a repeated key the last value in the first place."""
+    """Returns the entries within the limits. A repeated key keeps its first place and gets the last
+    value."""
     entries: dict[str, Entry] = {}
     budget = INPUT_MAX
     for field in fields:
@@ -140,7 +141,7 @@ def _that_fit(entries: Iterable[Entry]) -> tuple[Entry, ...]:
 def set_entry(
     entries: tuple[Entry, ...], key: Any, value: Any, properties: Any
 ) -> tuple[Entry, ...]:
-    """With the entry set; the same where that cannot be."""
+    """Returns the entries with this one set; unchanged if it is invalid or does not fit."""
     key, value = _as_text(key), _as_text(value)
     more = _as_text(properties) or ""
     if key is None or value is None or not _TOKEN.fullmatch(key) or not _properties_are_valid(more):
@@ -182,7 +183,7 @@ def _pairs(carrier: Any) -> Iterable[Any]:
 
 
 def read(carrier: Any, getter: Any) -> dict[str, list[str]]:
-    """The values of the three fields in a carrier."""
+    """Returns the values of the three fields in a carrier."""
     found: dict[str, list[str]] = {name: [] for name in FIELDS}
     if getter is not None:
         get = getter if callable(getter) else getter.get

@@ -1,6 +1,6 @@
-"""Functions wrapped in an operation (a span, a timer) that lasts as long as what they begin: until
-the function returns or, when it returns an awaitable, a future or a generator, until that is done.
-What decorates them says how an operation begins; it has __enter__ and __exit__."""
+"""Wraps functions in an operation (a span, a timer). The operation ends when the function returns
+or, if the result is an awaitable, a future or a generator, when that is done. An operation has
+__enter__ and __exit__."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _CO_ITERABLE_COROUTINE = 0x100
 
 
 def wrap(function: Any, begin: Begin, carried: bool) -> Any:
-    """function, each call of which is an operation that begin() begins. carried: the operation is a
-    span, which is to be current while code of the function runs, and only then."""
-    import inspect  # here, because it takes milliseconds that most programs need not pay at start
+    """Wraps each call of function in an operation that begin() starts. carried: the operation is a
+    span that is current only while code of the function runs."""
+    import inspect  # imported here, because the import takes milliseconds that most programs can save
 
     if isinstance(function, (staticmethod, classmethod)):
         return type(function)(wrap(function.__func__, begin, carried))
@@ -40,7 +40,7 @@ def wrap(function: Any, begin: Begin, carried: bool) -> Any:
 
 
 def _makes_awaitables(function: Any) -> bool:
-    """Whether a generator function was turned into a coroutine function by types.coroutine()."""
+    """Whether types.coroutine() made a coroutine function of this generator function."""
     function = getattr(function, "__func__", function)
     return bool(
         getattr(getattr(function, "__code__", None), "co_flags", 0) & _CO_ITERABLE_COROUTINE
@@ -63,7 +63,7 @@ def _function(function: Any, begin: Begin, carried: bool) -> Any:
             _end(operation, error)
             raise
         if type(result) not in _PLAIN:
-            impl.detach(operation)  # a span goes on without being current here
+            impl.detach(operation)  # the span continues without being current here
             going_on = _going_on(result, operation, carried)
             if going_on is not None:
                 return going_on
@@ -94,8 +94,8 @@ def _coroutine_function(function: Any, begin: Begin, carried: bool) -> Any:
 
 
 def _going_on(result: Any, operation: Any, carried: bool) -> Any:
-    """What to return in place of a result that is not done yet, which then ends the operation; None
-    for any other."""
+    """Returns a replacement for a result that is not done yet; the replacement ends the operation.
+    None for any other result."""
     try:
         kind = type(result)
         if kind is GeneratorType and not result.gi_code.co_flags & _CO_ITERABLE_COROUTINE:
@@ -108,16 +108,17 @@ def _going_on(result: Any, operation: Any, carried: bool) -> Any:
             return _coroutine_function(lambda: result, lambda: operation, carried)()
         if not hasattr(kind, "__await__"):
             return None
-        # a coroutine that is not the interpreter's
+        # A coroutine that is not one of the interpreter.
         if hasattr(kind, "send") and not hasattr(kind, "__aenter__"):
             return _coroutine_function(lambda: result, lambda: operation, carried)()
         return Awaitable(result, operation, carried)
-    except Exception:  # a class of the program that cannot be asked
+    except Exception:  # a class of the program that raises on attribute access
         return None
 
 
 def _ends_with_future(future: Any, operation: Any) -> bool:
-    """A future stays what it is, because others may cancel it or never await it."""
+    """Ends the operation when the future is done. The future itself is returned, because other code
+    may cancel it or never await it."""
 
     def done(_: Any) -> None:
         try:
@@ -137,8 +138,8 @@ def _ends_with_future(future: Any, operation: Any) -> bool:
 
 
 class Awaitable:
-    """An awaitable of some other kind, which may be an asynchronous context manager, too (aiohttp's
-    requests): the operation ends with whichever is used. Everything else is the original's."""
+    """Wraps another awaitable, which may also be an asynchronous context manager (requests of
+    aiohttp). Either use ends the operation. All other attributes are those of the original."""
 
     __slots__ = ("_carried", "_operation", "_original")
 
@@ -182,7 +183,7 @@ class Awaitable:
 
 
 class _Frame:
-    """What is current inside a generator, kept while somebody else's code runs."""
+    """The span that is current inside a generator, saved while other code runs."""
 
     __slots__ = ("_kept", "_outside")
 

@@ -1,5 +1,5 @@
-"""Baggage: name and value pairs that travel with a trace across services. Setting returns a
-Context; attach() makes it current."""
+"""Baggage: name and value pairs that travel with a trace across services. Setting an entry returns
+a Context; attach() makes it current."""
 
 from __future__ import annotations
 

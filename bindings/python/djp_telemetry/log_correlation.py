@@ -1,8 +1,8 @@
-"""Trace ids on log records. The ids are put on a record where every logger hands it to its
-handlers, in the thread that made it: so child loggers, handlers that come later, queues and other
-threads all see them, and ids given in `extra` stay as they are. Records that go another way (a
-logger class with its own handle(), a record given to a handler or a formatter by hand) get them
-further down, so that a format with %(trace_id)s loses no line."""
+"""Trace ids on log records. A record gets the ids when its logger passes it to handlers, in the
+thread that made it. So child loggers, later handlers, queues and other threads see them; ids in
+`extra` are not changed. Other records (a logger class with its own handle(), a record passed
+directly to a handler or a formatter) get the ids there, so that a format with %(trace_id)s loses no
+line."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ __all__ = [
 
 
 class TraceIdFilter(logging.Filter):
-    """Lets every record pass and gives it trace_id and span_id, empty without a span, unless it has
-    them."""
+    """Accepts every record and adds trace_id and span_id where they are missing; empty without a
+    span."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         impl.stamp(record.__dict__)
@@ -57,7 +57,7 @@ class _Seam:
         setattr(self.owner, self.name, wrapper)
 
     def uninstall(self) -> None:
-        """Where somebody else has wrapped our wrapper, it stays and does nothing."""
+        """If other code has wrapped our wrapper, the wrapper stays and does nothing."""
         self.active = False
         if self.installed is not None and getattr(self.owner, self.name) is self.installed:
             setattr(self.owner, self.name, self.original)

@@ -1,6 +1,5 @@
 """Counters, gauges, histograms and their exposition. A metric may be declared at import, before
-telemetry starts: until then, and while telemetry is off, recording is a no-op that costs a few
-nanoseconds."""
+telemetry starts. While telemetry is off, recording is a no-op that takes a few nanoseconds."""
 
 from __future__ import annotations
 

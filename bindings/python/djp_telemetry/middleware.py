@@ -1,4 +1,4 @@
-"""TelemetryMiddleware under the module name that existing applications import it from."""
+"""TelemetryMiddleware under the module name that existing applications import."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""The whole surface without the native core: every call is accepted, nothing is recorded, nothing
-raises; what came from outside is passed on (_noop_context). A test compares its names and
-signatures with the native module's. Also the seam that older code imports:
-init_noop_if_enabled()."""
+"""The public surface without the native core: every call is accepted, nothing is recorded and
+nothing raises. Trace context and baggage are propagated (_noop_context). A test compares names and
+signatures with the native module. init_noop_if_enabled() is for older code."""
 
 from __future__ import annotations
 
@@ -102,8 +101,8 @@ class SpanStarter:
 
 
 def _under(parent: Any) -> Span:
-    """What a span started here is: nothing of its own, but a parent that the caller named goes on
-    to whoever is called."""
+    """Returns the span of a start here. It records nothing and carries the context of the parent
+    that the caller named to outgoing requests."""
     if parent is None:
         return INVALID_SPAN
     context = _span_of(parent).get_span_context()

@@ -1,7 +1,6 @@
-"""Spans under the names and attributes of the documents: HTTP requests, jobs, calls to other
-services. Durations that were measured elsewhere become spans that end now and started that long
-ago, and the documented metrics beside them: one call records both. A duration is always a float, a
-status code an int, success a bool, everything else text."""
+"""The documented spans of HTTP requests, jobs and calls to other services. A duration measured by
+the caller becomes a span that ends now. Each call also records the documented metrics. Durations
+are converted to float, status codes to int, success to bool, everything else to text."""
 
 from __future__ import annotations
 
@@ -54,7 +53,7 @@ def _record(
         if failed:
             span.set_status("error", error)
         span.end(end)
-    except Exception as problem:  # the text of the problem may be another one each time
+    except Exception as problem:  # the text of the exception may differ each time
         _runtime.warn_once(
             f"A span {name} could not be recorded: {type(problem).__name__} while its values were read."
         )

@@ -1,6 +1,5 @@
-"""Outgoing requests of httpx, urllib3 (and so requests) and aiohttp carry trace context and
-baggage, when the application asks for it. What each library needs is in
-djp_telemetry.integrations."""
+"""Injects trace context and baggage into outgoing requests of httpx, urllib3 (and so requests) and
+aiohttp, if the application enables it. The code per library is in djp_telemetry.integrations."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ __all__ = ["instrument_outgoing"]
 
 
 class _AtImport:
-    """Finds a library that is imported later, and changes it when it is there."""
+    """Import hook that instruments a library when it is imported later."""
 
     def __init__(self, install: Callable[[str, Any], None], names: set[str]) -> None:
         self._install = install

@@ -1,7 +1,7 @@
-"""The documented metrics of requests, jobs, calls, models, tasks and devices, for code that records
-them by hand; names, labels and buckets stand in docs/metrics.md. No function here raises; all are
-no-ops while telemetry is off or without the native core. A number that makes no sense (negative,
-NaN, infinite, no number) is counted as dropped and changes nothing."""
+"""Records the documented metrics of requests, jobs, calls, models, tasks and devices by hand;
+names, labels and buckets are in docs/metrics.md. No function here raises; all are no-ops while
+telemetry is off or without the native core. An invalid number (negative, NaN, infinite, not a
+number) is counted as dropped and changes nothing."""
 
 from __future__ import annotations
 

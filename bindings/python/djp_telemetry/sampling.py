@@ -43,7 +43,7 @@ __all__ = [
 
 
 class _Text:
-    """Immutable, told apart by its text."""
+    """Immutable; equal if the type and the text are equal."""
 
     __slots__ = ("_text",)
     _text: str
@@ -74,8 +74,8 @@ class Sampler(_Text):
 
 
 class Predicate(_Text):
-    """Says whether a rule is meant: `a & b` where both hold (eight at most), `~a` where it does
-    not."""
+    """The condition of a rule. `a & b` matches if both match (at most eight), `~a` if `a` does not
+    match."""
 
     __slots__ = ()
 

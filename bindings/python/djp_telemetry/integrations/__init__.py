@@ -1,2 +1,2 @@
-"""Support for products of others, one file each. None of them is imported by the package itself: a
-file is loaded when the application uses it, or when the product that it is named for is there."""
+"""Integrations, one file per product. The package imports none of them itself: a file is loaded
+when the application uses it or when its product is loaded."""

@@ -1,4 +1,4 @@
-"""Requests of the client of aiohttp. A call with its redirects is one request."""
+"""Requests of the aiohttp client. A call with its redirects is one request."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .._outgoing_call import Options, OutgoingCall, replace
 
 
 def instrument(aiohttp: Any, options: Options) -> list[Callable[[], None]]:
-    """A call with its redirects is one request; it ends with the head of the answer."""
+    """Wraps ClientSession. The span ends when the response headers arrive."""
 
     def make(original: Any) -> Any:
         async def _request(self: Any, method: str, str_or_url: Any, **more: Any) -> Any:

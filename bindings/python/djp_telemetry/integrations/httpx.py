@@ -8,7 +8,7 @@ from .._outgoing_call import Options, OutgoingCall, replace
 
 
 class _Body:
-    """The body of an answer, which ends the span when it is closed or breaks off."""
+    """The body of a response. Ends the span when it is closed or fails."""
 
     def __init__(self, inner: Any, call: OutgoingCall) -> None:
         self._inner, self._call = inner, call
@@ -43,14 +43,14 @@ class _AsyncBody:
 
 
 def _bodies(httpx: Any) -> tuple[Any, Any]:
-    """The classes of bodies as httpx knows them."""
+    """The two classes as subclasses of those that httpx requires."""
     body: Any = type("Body", (_Body, httpx.SyncByteStream), {})
     async_body: Any = type("AsyncBody", (_AsyncBody, httpx.AsyncByteStream), {})
     return body, async_body
 
 
 def instrument(httpx: Any, options: Options) -> list[Callable[[], None]]:
-    """A span lasts until the body of the answer is closed."""
+    """Wraps both clients. The span ends when the body of the response is closed."""
     body, async_body = _bodies(httpx)
 
     def begin(request: Any) -> OutgoingCall:

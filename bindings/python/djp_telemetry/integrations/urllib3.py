@@ -1,4 +1,5 @@
-"""Requests of urllib3, and so of requests. A call with its retries and redirects is one request."""
+"""Requests of urllib3, and therefore of requests. A call with its retries and redirects is one
+request."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from .._outgoing_call import Options, OutgoingCall, replace
 
 
 def instrument(urllib3: Any, options: Options) -> list[Callable[[], None]]:
-    """A call with its retries and redirects is one request."""
+    """Wraps HTTPConnectionPool."""
     pool_type = urllib3.connectionpool.HTTPConnectionPool
 
     def make(original: Any) -> Any:
