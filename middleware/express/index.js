@@ -6,7 +6,7 @@
 const { Recorder, enter, noteError, ownerOf } = require('../http/record.js');
 const { metricsHandler, isScrape } = require('../http/scrape.js');
 const { expressRoute } = require('./route.js');
-const { follow, forgetRoute, patchLoaded } = require('./track.js');
+const { follow, discardRoute, patchLoaded } = require('./track.js');
 
 const DEPTH = 16;
 const APPENDED_MAX = 16;
@@ -27,7 +27,7 @@ function routerOf(app) {
 function fellThrough(req, res, next) {
   if (!res.headersSent) {
     if (req.route !== undefined) req.route = undefined;
-    forgetRoute(req);
+    discardRoute(req);
   }
   next();
 }

@@ -15,15 +15,15 @@ function expressRoute(req, res) {
   // A handler below a mount path that is no route, after a route that passed the request on or
   // without any.
   if (exchange.mount !== null && base !== '' && base === exchange.mountBase)
-    return answered(res, exchange.mount);
+    return unlessNotFound(res, exchange.mount);
   if (exchange.route !== null) return exchange.route;
   if (base !== '' && base === exchange.base && exchange.text !== null)
-    return answered(res, exchange.text);
-  return exchange.failed === '' ? '' : answered(res, exchange.failed);
+    return unlessNotFound(res, exchange.text);
+  return exchange.failed === '' ? '' : unlessNotFound(res, exchange.failed);
 }
 
 /** 404 is a mounted handler's own way of saying that nothing matched. */
-function answered(res, text) {
+function unlessNotFound(res, text) {
   return res !== null && res.statusCode === 404 ? '' : text;
 }
 

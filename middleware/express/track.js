@@ -254,11 +254,11 @@ function follow(req, router) {
 }
 
 /** Nothing answered: no route did, whatever matched on the way. */
-function forgetRoute(req) {
+function discardRoute(req) {
   const exchange = exchangeOf(req);
   if (exchange === undefined) return;
   exchange.route = null;
   exchange.mount = null;
 }
 
-module.exports = { enterChosen, follow, forgetRoute, patchLoaded };
+module.exports = { enterChosen, follow, discardRoute, patchLoaded };

@@ -20,7 +20,7 @@ const PEER_GONE = new Set([
   'HPE_INVALID_EOF_STATE',
 ]);
 /** What Node answers by itself when it gives a request up. */
-const ANSWERED_BY_NODE = {
+const STATUS_BY_NODE = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
   HPE_HEADER_OVERFLOW: 431,
@@ -76,10 +76,10 @@ function clientLeft(req, res) {
 }
 
 /** The status of the answer that Node gave by itself, or 0. */
-function answeredByNode(req) {
+function statusByNode(req) {
   const code = req.socket && req.socket.errored ? req.socket.errored.code : undefined;
   if (typeof code !== 'string' || PEER_GONE.has(code)) return 0;
-  return ANSWERED_BY_NODE[code] || (code.startsWith('HPE_') ? 400 : 0);
+  return STATUS_BY_NODE[code] || (code.startsWith('HPE_') ? 400 : 0);
 }
 
 /**
@@ -88,7 +88,7 @@ function answeredByNode(req) {
  */
 function watchLoss(exchange, req, res) {
   if (exchange.left || exchange.instead !== 0 || res.headersSent || !isOver(req)) return;
-  exchange.instead = answeredByNode(req);
+  exchange.instead = statusByNode(req);
   if (exchange.instead === 0) exchange.left = clientLeft(req, res);
 }
 
@@ -96,7 +96,7 @@ function watchLoss(exchange, req, res) {
  * Whether not a byte was ever written to the connection: what was said to have been sent came too
  * late for it.
  */
-function reachedNobody(req) {
+function sentNothing(req) {
   return isSocket(req.socket) && req.socket.bytesWritten === 0;
 }
 
@@ -108,4 +108,4 @@ function isOver(req) {
   return req.aborted === true || !req.socket || req.socket.destroyed || hungUp(req.socket);
 }
 
-module.exports = { clientLeft, isOver, isSocket, reachedNobody, sentStatus, watchEnd, watchLoss };
+module.exports = { clientLeft, isOver, isSocket, sentNothing, sentStatus, watchEnd, watchLoss };

@@ -14,7 +14,7 @@ const {
 } = require('../../bindings/node/lib/http_server.js');
 const { storage } = require('../../bindings/node/lib/context.js');
 const { NO_ERROR, exchangeOf, listen, openExchange, recordingOf } = require('./exchange.js');
-const { clientLeft, isOver, reachedNobody, sentStatus, watchLoss } = require('./outcome.js');
+const { clientLeft, isOver, sentNothing, sentStatus, watchLoss } = require('./outcome.js');
 const { Recorder, option, pathOf, textOf } = require('./recorder.js');
 const {
   bytesOf,
@@ -134,7 +134,7 @@ function outcomeOf(exchange, req, res) {
   if (exchange.instead !== 0) return [exchange.instead, 0, undefined];
   const complete = res.writableFinished;
   const left = !complete && clientLeft(req, res);
-  const status = left && reachedNobody(req) ? 0 : sentStatus(res);
+  const status = left && sentNothing(req) ? 0 : sentStatus(res);
   if (complete && status < 500) return [status, 0, undefined];
   const error = left && status < 500 ? noted(exchange) : errorOf(exchange, req);
   if (error !== undefined) return [status, FAILED, error];

@@ -24,7 +24,7 @@ function metricsHandler(options) {
     if (!counted) noteScrape(req, res);
     if (req.method !== 'GET' && req.method !== 'HEAD') {
       res.setHeader('allow', 'GET, HEAD');
-      answer(req, res, 405, '');
+      respond(req, res, 405, '');
       return;
     }
     exposeMetrics(req.headers.accept).then(({ contentType, body }) => {
@@ -54,16 +54,16 @@ function takesGzip(header) {
 
 function compressed(req, res, body) {
   if (Buffer.byteLength(body) < GZIP_MIN || !takesGzip(req.headers['accept-encoding'])) {
-    answer(req, res, 200, body);
+    respond(req, res, 200, body);
     return;
   }
   zlib.gzip(body, (error, bytes) => {
     if (error === null && !res.headersSent) res.setHeader('content-encoding', 'gzip');
-    answer(req, res, 200, error === null ? bytes : body);
+    respond(req, res, 200, error === null ? bytes : body);
   });
 }
 
-function answer(req, res, status, body) {
+function respond(req, res, status, body) {
   if (res.headersSent || res.destroyed) return;
   res.statusCode = status;
   res.setHeader('content-length', Buffer.byteLength(body));

@@ -69,10 +69,10 @@ test('the addon is what was loaded here', () => {
 test('the no-op has every function of the addon, and no other', () => {
   const functions = (object) =>
     Object.keys(object).filter((name) => typeof object[name] === 'function');
-  const cold = functions(loader.native).filter((name) => !/^(log|cell|test)/.test(name));
+  const cold = functions(loader.native).filter((name) => !/^(log|shard|test)/.test(name));
   assert.deepEqual(
     functions(noop)
-      .filter((name) => !/^(log|cell)/.test(name))
+      .filter((name) => !/^(log|shard)/.test(name))
       .sort(),
     cold.sort(),
   );
@@ -80,7 +80,7 @@ test('the no-op has every function of the addon, and no other', () => {
 
 test('the no-op answers as the addon does while telemetry is off', async () => {
   const stay =
-    /^(sdkKeywords|sdkStart|sdkResolve|extract|trace|baggage|normalisePath|log|cell|test)/;
+    /^(sdkKeywords|sdkStart|sdkResolve|extract|trace|baggage|normalisePath|log|shard|test)/;
   for (const name of Object.keys(noop)) {
     if (typeof noop[name] !== 'function' || stay.test(name)) continue;
     assert.deepEqual(

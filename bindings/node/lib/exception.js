@@ -69,26 +69,26 @@ function linesOf(error) {
   return message === '' ? typeOf(error) : `${typeOf(error)}: ${message}`;
 }
 
-function addStack(told, link, error) {
+function addStack(stack, link, error) {
   if (
-    told.errors.length >= ERRORS_MAX ||
-    told.text.length >= TEXT_MAX ||
-    told.errors.includes(error)
+    stack.errors.length >= ERRORS_MAX ||
+    stack.text.length >= TEXT_MAX ||
+    stack.errors.includes(error)
   )
     return;
-  told.errors.push(error);
-  told.text += link + linesOf(error);
-  partsOf(error).forEach((part, i) => addStack(told, `\n[errors ${i}]: `, part));
+  stack.errors.push(error);
+  stack.text += link + linesOf(error);
+  partsOf(error).forEach((part, i) => addStack(stack, `\n[errors ${i}]: `, part));
   const cause = isObject(error) ? read(error, 'cause') : undefined;
-  if (cause !== undefined && cause !== null) addStack(told, '\nCaused by: ', cause);
+  if (cause !== undefined && cause !== null) addStack(stack, '\nCaused by: ', cause);
 }
 
 /** The stack of the error, of its parts and of what caused them; '' for what has none. */
 function stackOf(error) {
-  const told = { text: '', errors: [] };
+  const stack = { text: '', errors: [] };
   if (isObject(error) && (named(read(error, 'stack')) || partsOf(error).length > 0))
-    addStack(told, '', error);
-  return textOf(told.text);
+    addStack(stack, '', error);
+  return textOf(stack.text);
 }
 
 /**

@@ -24,8 +24,8 @@ const {
   nextLocal,
   renewIfNew,
   rootDecision,
-  startAsked,
-  writeAsked,
+  startDecided,
+  writeReply,
 } = require('./start.js');
 const propagation = require('./propagation.js');
 const { settings } = require('./runtime.js');
@@ -72,7 +72,7 @@ function startBelow(active, states, header, baggage) {
   const incoming = states === '' ? '' : states[0];
   if (incoming === '') log.start(span, 'http.server', header | REMOTE, caller, 0, decided);
   else log.startFull(span, 'http.server', header | REMOTE, caller, 0, incoming, 0n, 0n, decided);
-  writeAsked(span, states, undefined);
+  writeReply(span, states, undefined);
   return span;
 }
 
@@ -83,7 +83,7 @@ function startTraced(active, traceparent, tracestate, baggage, header, known) {
       : native.logContext(traceparent, tracestate, found, '', 2, undefined, known);
   if (states !== null) return startBelow(active, states, header, baggage);
   if ((active & ASK) !== 0)
-    return startAsked('http.server', header, 0, baggage, 0n, 0n, undefined, known);
+    return startDecided('http.server', header, 0, baggage, 0n, 0n, undefined, known);
   const span = newRoot(baggage);
   if (!isIdle(active, span)) log.start(span, 'http.server', header, null, 0, rootDecision(span));
   return span;
@@ -202,24 +202,24 @@ function runRequest(request, fn, a, b, c) {
   return storage.getStore() === undefined ? fn(a, b, c) : storage.run(ROOT, fn, a, b, c);
 }
 
-const answers = new Map();
-let answersEpoch = -1;
+const excluded = new Map();
+let excludedEpoch = -1;
 
 /** Whether requests for this path are left alone. */
 function excludes(path) {
-  if (answersEpoch !== control[EPOCH]) {
-    answers.clear();
-    answersEpoch = control[EPOCH];
+  if (excludedEpoch !== control[EPOCH]) {
+    excluded.clear();
+    excludedEpoch = control[EPOCH];
   }
   if (typeof path !== 'string' || path.length > 1024 || settings().excluded_paths === '')
     return false;
-  let answer = answers.get(path);
-  if (answer === undefined) {
-    if (answers.size >= EXCLUDED_MAX) answers.clear();
-    answer = impl.excludesPath(path);
-    answers.set(path, answer);
+  let result = excluded.get(path);
+  if (result === undefined) {
+    if (excluded.size >= EXCLUDED_MAX) excluded.clear();
+    result = impl.excludesPath(path);
+    excluded.set(path, result);
   }
-  return answer;
+  return result;
 }
 
 module.exports = require('./one.js')('http_server', {

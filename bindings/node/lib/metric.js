@@ -5,10 +5,10 @@
 
 const { impl } = require('./loader.js');
 const runtime = require('./runtime.js');
-const cells = require('./cells.js');
+const shards = require('./shards.js');
 const { METRIC } = require('./oplog_form.js');
 
-const { control } = cells;
+const { control } = shards;
 const { COUNTER, GAUGE, HISTOGRAM } = METRIC;
 const NOWHERE = []; // label values of a metric that no series belongs to
 const KEPT = 2000; // label sets that labels() remembers while telemetry is off
@@ -79,7 +79,7 @@ function readDefinition(type, given) {
     collect: typeof options.collect === 'function' ? options.collect : null,
     seen: -1,
     family: 0,
-    bounds: cells.NO_BOUNDS,
+    bounds: shards.NO_BOUNDS,
   });
   if (definition.labelNames.some((name) => typeof name !== 'string')) definition.usable = false;
   return definition;
@@ -120,7 +120,7 @@ function familyOf(definition) {
   if (definition.seen === now) return definition.family;
   definition.seen = now;
   definition.family = 0;
-  if (cells.currentEpoch() === 0 || !definition.usable) return 0;
+  if (shards.currentEpoch() === 0 || !definition.usable) return 0;
   try {
     const { type, name, help, unit, labelNames, buckets } = definition;
     const number = impl.familyNew(type, name, help, unit, labelNames, buckets) || 0;
@@ -139,11 +139,11 @@ class Metric {
   /** @hideconstructor */
   constructor(definition, values) {
     this._seen = -1; // control[0] when it was bound
-    this._cells = cells.OFF.doubles;
+    this._doubles = shards.OFF.doubles;
     this._at = 0;
-    this._ints = cells.OFF.ints;
+    this._ints = shards.OFF.ints;
     this._int = 0;
-    this._bounds = cells.NO_BOUNDS;
+    this._bounds = shards.NO_BOUNDS;
     // Maps from label value to label value to metric; null where there is nothing to look up
     this._look = null;
     this._depth = values === null ? definition.labelNames.length : 0;
@@ -199,9 +199,9 @@ class Metric {
     if (this._values !== null) return;
     if (family !== 0) {
       impl.familyClear(family);
-      impl.cellsFold();
+      impl.shardsFold();
     }
-    forgetAll(this);
+    discardAll(this);
     if (this._depth === 0) rebind(this);
   }
 
@@ -217,12 +217,12 @@ class Metric {
   get value() {
     fresh(this);
     if (this._series === 0) return 0;
-    impl.cellsFold();
+    impl.shardsFold();
     return impl.seriesValue(this._series);
   }
 }
 
-const isOff = (metric) => metric._cells === cells.OFF.doubles;
+const isOff = (metric) => metric._doubles === shards.OFF.doubles;
 
 /** Looks the metric's series up again when telemetry began or ended meanwhile. */
 function fresh(metric) {
@@ -234,9 +234,9 @@ function rebind(metric) {
   metric._seen = control[0];
   metric._series = 0;
   metric._look = null;
-  metric._bounds = cells.NO_BOUNDS;
+  metric._bounds = shards.NO_BOUNDS;
   const family = familyOf(definition);
-  cells.point(metric, family === 0 ? cells.OFF : cells.POISON, 0);
+  shards.point(metric, family === 0 ? shards.OFF : shards.POISON, 0);
   if (family === 0) return;
   if (metric._values === NOWHERE || metric._depth > 0) {
     metric._look = metric._trie;
@@ -250,12 +250,12 @@ function bindSeries(metric, series) {
   const { type } = metric._definition;
   if (series === 0) return;
   if (type === HISTOGRAM) metric._bounds = boundsOf(metric._definition, series);
-  if (type === GAUGE || cells.bind(metric, series)) metric._series = series;
+  if (type === GAUGE || shards.bind(metric, series)) metric._series = series;
 }
 
 function boundsOf(definition, series) {
   if (definition.bounds.length === 0)
-    definition.bounds = Float64Array.from(impl.cellsBounds(series) || []);
+    definition.bounds = Float64Array.from(impl.shardsBounds(series) || []);
   return definition.bounds;
 }
 
@@ -291,7 +291,7 @@ function walk(trie, values) {
 
 function insert(metric, values, child) {
   // ever new spellings of the same label sets
-  if (metric._leaves > 2 * metric._made + 1000) forgetAll(metric);
+  if (metric._leaves > 2 * metric._made + 1000) discardAll(metric);
   let node = metric._trie;
   const last = values.length - 1;
   for (let i = 0; i < last; i++) {
@@ -312,14 +312,14 @@ function cut(node, values, at) {
   return 1;
 }
 
-function forget(metric, values) {
+function discard(metric, values) {
   if (walk(metric._trie, values) === undefined) return;
   cut(metric._trie, values, 0);
   metric._leaves--;
   if (metric._made > 0) metric._made--;
 }
 
-function forgetAll(metric) {
+function discardAll(metric) {
   if (metric._trie !== null) metric._trie.clear();
   metric._leaves = 0;
   metric._made = 0;
@@ -410,8 +410,8 @@ function alive(metric) {
 
 function again(metric, values, dead) {
   if (dead !== undefined) {
-    forget(metric, values);
-    forget(metric, dead._values);
+    discard(metric, values);
+    discard(metric, dead._values);
   }
   return miss(metric, values);
 }
@@ -424,13 +424,13 @@ function remove(metric, given) {
   const texts = values.map(textOf);
   if (family !== 0) {
     impl.familyRemove(family, texts);
-    impl.cellsFold();
-    cells.noteRemoval();
+    impl.shardsFold();
+    shards.noteRemoval();
   }
   if (metric._depth === 0) return;
   metric._overflow = null;
-  forget(metric, values);
-  forget(metric, texts);
+  discard(metric, values);
+  discard(metric, texts);
 }
 
 // ---- for the recording calls -------------------------------------------------------------------
@@ -509,7 +509,7 @@ function drop(metric) {
         'dropped until labels() gives one value for each of its label names.',
     );
   }
-  impl.cellsDropped();
+  impl.shardsDropped();
 }
 
 /** Any number as such, everything else NaN. */

@@ -4,12 +4,12 @@
 // throws, whatever it is given, and is a no-op while telemetry is off.
 
 const { impl } = require('./loader.js');
-const cells = require('./cells.js');
+const shards = require('./shards.js');
 const runtime = require('./runtime.js');
 const base = require('./metric.js');
 const { currentWords, wordsOf } = require('./exemplar.js');
 
-const { control } = cells;
+const { control } = shards;
 const { Metric, alive, drop, find, isObject, isOff, numberOf, rebind } = base;
 const CALLBACK_MS = 2000; // what a scrape waits for functions of gauges
 const EXEMPLAR_TRIES = 64; // recordings that look for a span before the next fold asks again
@@ -33,7 +33,7 @@ function givenWords(exemplar) {
  */
 function offerExemplar(metric, value) {
   const words = currentWords();
-  if (words !== undefined) impl.cellsExemplar(metric._series, value, words);
+  if (words !== undefined) impl.shardsExemplar(metric._series, value, words);
   if (++metric._tries < EXEMPLAR_TRIES) return;
   metric._tries = 0;
   metric._ints[metric._int] = 0;
@@ -42,7 +42,7 @@ function offerExemplar(metric, value) {
 function giveExemplar(metric, value, exemplar) {
   try {
     const words = metric !== null && isObject(exemplar) ? givenWords(exemplar) : null;
-    if (words !== null) impl.cellsExemplar(metric._series, value, words);
+    if (words !== null) impl.shardsExemplar(metric._series, value, words);
   } catch {
     // An exemplar that cannot be read is left out; the recording stands.
   }
@@ -52,7 +52,7 @@ function giveExemplar(metric, value, exemplar) {
 
 /** 1 when added, 0 when the series was removed. What cannot be added is counted and done with. */
 function add(metric, amount) {
-  const array = metric._cells;
+  const array = metric._doubles;
   const at = metric._at + 1;
   const sum = array[at] + amount;
   if (amount >= 0 && sum < Infinity && metric._ints[metric._int + 1] === 0) {
@@ -93,7 +93,7 @@ function addSlowly(metric, amount) {
 
 function addQuarter(metric) {
   metric._ints[metric._int] += 1;
-  impl.cellsFold();
+  impl.shardsFold();
   return 1;
 }
 
@@ -163,7 +163,7 @@ function lost(metric, labels, record, value) {
 function gauge(metric, call, value) {
   if (metric._seen !== control[0]) rebind(metric);
   if (metric._series === 0) drop(metric);
-  else if (impl.cellsGauge(metric._series, call, value) === false) return 0;
+  else if (impl.shardsGauge(metric._series, call, value) === false) return 0;
   return 1;
 }
 
@@ -260,7 +260,7 @@ function bucketOf(bounds, value) {
 
 /** 1 when observed, 0 when the series was removed. */
 function observe(metric, value) {
-  const array = metric._cells;
+  const array = metric._doubles;
   const at = metric._at;
   if (array[at] !== 0 || value !== value) {
     const done = observeFlagged(metric, value);
@@ -337,7 +337,7 @@ class Histogram extends Metric {
   get count() {
     base.fresh(this);
     if (this._series === 0) return 0;
-    impl.cellsFold();
+    impl.shardsFold();
     return impl.seriesCount(this._series);
   }
 }
@@ -443,8 +443,8 @@ function acceptOf(accept) {
 function metricsText(accept) {
   try {
     prepareExposition();
-    const answer = impl.expose(acceptOf(accept));
-    return answer === null || answer === undefined ? '' : answer.body;
+    const exposition = impl.expose(acceptOf(accept));
+    return exposition === null || exposition === undefined ? '' : exposition.body;
   } catch {
     return '';
   }
@@ -463,8 +463,8 @@ async function exposeMetrics(accept) {
   const contentType = metricsContentType(accept);
   try {
     await settled(prepareExposition());
-    const answer = await impl.exposeAsync(acceptOf(accept));
-    return answer === null || answer === undefined ? { contentType, body: '' } : answer;
+    const exposition = await impl.exposeAsync(acceptOf(accept));
+    return exposition === null || exposition === undefined ? { contentType, body: '' } : exposition;
   } catch {
     return { contentType, body: '' };
   }

@@ -12,7 +12,7 @@ const { nameOf, readOptions, wanted } = require('./options.js');
 const { impl } = loader;
 const FLUSH_MS = 10000;
 const INFO = 3; // of the setting log_level
-const SAID_MAX = 1000;
+const REPORTED_MAX = 1000;
 // of the process: WeakRefs of what each copy does at exit
 const COPIES = Symbol.for('djp-telemetry.copies');
 
@@ -23,7 +23,7 @@ const state = {
   given: {}, // options of the newest start
   settings: {}, // what the core resolved, by the names of docs/configuration.md
   lastStatus: null,
-  said: new Set(),
+  reported: new Set(),
   hooked: false,
   starting: false, // a start has not been told yet
   ending: null, // promise of the shutdown under way
@@ -44,8 +44,8 @@ function isQuiet() {
 function warnOnce(message) {
   try {
     const text = String(message);
-    if (state.said.has(text) || state.said.size >= SAID_MAX || isQuiet()) return;
-    state.said.add(text);
+    if (state.reported.has(text) || state.reported.size >= REPORTED_MAX || isQuiet()) return;
+    state.reported.add(text);
     process.stderr.write(`djp-telemetry: ${text}\n`);
   } catch {
     // A closed or replaced standard error must not become the application's problem.

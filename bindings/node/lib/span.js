@@ -17,7 +17,7 @@ const SAMPLED = 1;
 const RANDOM = 2;
 // generation of a context that did not come from another process, and is no span that is known here
 const NEAR = -3;
-const OUTSIDE = -2; // of a span outside of the canary: it and what is below it are never written
+const NOT_RECORDED = -2; // of a span outside of the canary: it and what is below it are never written
 const LINK_IS_REMOTE = 0x300; // OTLP: whether it is known, and that it is so
 const LINK_IS_LOCAL = 0x100;
 const STATUS_WORDS = { unset: 0, ok: 1, error: 2 };
@@ -258,7 +258,7 @@ function settleNear(span, at) {
   span.generation = NEAR;
   if (at < 0) return;
   span.local = known.localAt(at);
-  span.generation = known.generationAt(at) === OUTSIDE ? OUTSIDE : -1;
+  span.generation = known.generationAt(at) === NOT_RECORDED ? NOT_RECORDED : -1;
 }
 
 /** A tracestate as text: also from objects with serialize(). */
@@ -419,7 +419,7 @@ function fail(span, error) {
 
 module.exports = require('./one.js')('span', {
   INVALID,
-  OUTSIDE,
+  NOT_RECORDED,
   RANDOM,
   SAMPLED,
   Span,

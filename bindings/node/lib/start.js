@@ -12,7 +12,7 @@ const {
   hasIds,
   isRemote,
   spanOf,
-  OUTSIDE,
+  NOT_RECORDED,
   SAMPLED,
   RANDOM,
 } = require('./span.js');
@@ -81,7 +81,7 @@ function headSamples(t2, t3) {
 /**
  * Whether a trace that begins here is outside of the canary, by which nothing of it is recorded.
  */
-function isOutside(t2, t3) {
+function isNotRecorded(t2, t3) {
   const high = t2 & 0xffffff;
   return (
     high < unsampledRoot[4] || (high === unsampledRoot[4] && t3 >>> 0 < unsampledRoot[3] >>> 0)
@@ -97,7 +97,7 @@ function rootDecision(span) {
 function isIdle(active, span) {
   return (
     (active & DROP_ALL) !== 0 ||
-    span.generation === OUTSIDE ||
+    span.generation === NOT_RECORDED ||
     ((active & HEAD_ONLY) !== 0 && (span.flags & SAMPLED) === 0)
   );
 }
@@ -122,7 +122,7 @@ function newRoot(baggage) {
     state,
     baggage,
   );
-  if (!sampled && isOutside(t2, t3)) span.generation = OUTSIDE;
+  if (!sampled && isNotRecorded(t2, t3)) span.generation = NOT_RECORDED;
   return span;
 }
 
@@ -132,7 +132,7 @@ function stateOf(reply) {
 }
 
 /** The reply's attributes, and then the caller's, where they were read for the sampler. */
-function writeAsked(span, reply, shown) {
+function writeReply(span, reply, shown) {
   if (!span.isRecording()) return;
   if (reply !== null && reply !== '' && reply[2] !== undefined)
     log.operation(log.OP.KEYED, span.slot, reply[2], 1);
@@ -155,7 +155,7 @@ function assume(flag) {
  * what it decided. `shown` are attributes of the caller's, `request` what is known of a request;
  * the span's name is the log's, which for requests says nothing.
  */
-function startAsked(name, header, scope, baggage, unix, begun, shown, request) {
+function startDecided(name, header, scope, baggage, unix, begun, shown, request) {
   if (control[HEAD] !== head) renewHead();
   const r = log.randomWords(6);
   for (let i = 0; i < 4; i++) found[i] = random[r + i];
@@ -189,13 +189,13 @@ function startAsked(name, header, scope, baggage, unix, begun, shown, request) {
   span.generation = decidedGeneration();
   if (isIdle(control[ACTIVE], span)) return span;
   log.startFull(span, name, header | IS_ROOT, null, scope, '', unix, begun, decided);
-  writeAsked(span, reply, shown);
+  writeReply(span, reply, shown);
   return span;
 }
 
 function startRoot(active, name, header, scope, baggage, shown) {
   if ((active & ASK) !== 0)
-    return startAsked(name, header, scope, baggage, 0n, 0n, shown, undefined);
+    return startDecided(name, header, scope, baggage, 0n, 0n, shown, undefined);
   const span = newRoot(baggage);
   if (!isIdle(active, span))
     log.start(span, name, header | IS_ROOT, null, scope, rootDecision(span));
@@ -219,14 +219,14 @@ function newChild(parent, baggage) {
     parent.state,
     baggage,
   );
-  if (parent.generation === OUTSIDE) span.generation = OUTSIDE;
+  if (parent.generation === NOT_RECORDED) span.generation = NOT_RECORDED;
   return span;
 }
 
 function startChild(active, name, header, scope, parent, baggage, shown) {
   if (control[EPOCH] !== epoch) renew();
   if (parent.local === 0 || ((parent.local - oldestLocal) | 0) < 0) {
-    return startStranger(active, name, header, scope, parent, baggage, 0n, 0n, shown);
+    return startUnknownParent(active, name, header, scope, parent, baggage, 0n, 0n, shown);
   }
   const span = newChild(parent, baggage);
   if (!isIdle(active, span)) log.start(span, name, header, parent, scope, null);
@@ -238,7 +238,7 @@ const decided = found.subarray(7); // of these the words of the decision
 
 /** What the core decided, as the generation of a span that is not recorded yet. */
 function decidedGeneration() {
-  return (decided[0] & OUTCOME) === 0 ? OUTSIDE : -1;
+  return (decided[0] & OUTCOME) === 0 ? NOT_RECORDED : -1;
 }
 
 /** The flag that the core decided. */
@@ -272,7 +272,7 @@ function decideBelow(parent, name, header, shown) {
  * A local root below a span that is not known here: of another process, or of telemetry that was
  * shut down.
  */
-function startStranger(active, name, header, scope, parent, baggage, unix, begun, shown) {
+function startUnknownParent(active, name, header, scope, parent, baggage, unix, begun, shown) {
   if (control[HEAD] !== head) renewHead();
   const reply = decideBelow(parent, name, header, shown);
   if (reply === null) assume(parent.flags & SAMPLED);
@@ -299,7 +299,7 @@ function startStranger(active, name, header, scope, parent, baggage, unix, begun
   } else {
     log.startFull(span, name, full, parent, scope, parent.state, unix, begun, decided);
   }
-  writeAsked(span, reply, shown);
+  writeReply(span, reply, shown);
   return span;
 }
 
@@ -307,10 +307,10 @@ function startStranger(active, name, header, scope, parent, baggage, unix, begun
 function startTimed(active, name, header, scope, parent, baggage, unix, begun, shown) {
   if (control[EPOCH] !== epoch) renew();
   if (parent !== null && (parent.local === 0 || ((parent.local - oldestLocal) | 0) < 0)) {
-    return startStranger(active, name, header, scope, parent, baggage, unix, begun, shown);
+    return startUnknownParent(active, name, header, scope, parent, baggage, unix, begun, shown);
   }
   if (parent === null && (active & ASK) !== 0) {
-    return startAsked(name, header, scope, baggage, unix, begun, shown, undefined);
+    return startDecided(name, header, scope, baggage, unix, begun, shown, undefined);
   }
   const span = parent === null ? newRoot(baggage) : newChild(parent, baggage);
   const full = parent === null ? header | IS_ROOT : header;
@@ -517,8 +517,8 @@ module.exports = require('./one.js')('start', {
   offSpan,
   renewIfNew: () => control[HEAD] !== head && renewHead(),
   startAgo,
-  startAsked,
+  startDecided,
   startScoped,
   startSpan,
-  writeAsked,
+  writeReply,
 });

@@ -40,7 +40,8 @@ typedef struct djp_node_sdk {
     uint32_t epoch; /* names this start, 1 and up */
     uint32_t references; /* under the holder's mutex */
     struct djp_node_table *table; /* families and series by number */
-    _Atomic(uint32_t) cells_over; /* 1: ends, and takes no new cells; any thread, acquire/release */
+    _Atomic(uint32_t)
+        shards_over; /* 1: ends, and takes no new cells; any thread, acquire/release */
 } djp_node_sdk;
 
 /* The active SDK with a reference that the caller releases, or NULL. Any thread. */
@@ -83,10 +84,10 @@ void djp_node_log_env_end(djp_node_env *self);
 /* ---- metric cells (cells.c) ---- */
 /* An SDK has started: environments look their series up again. Under the holder's mutex. Any
  * thread. */
-void djp_node_cells_activated(void);
+void djp_node_shards_activated(void);
 /* What is in the cells goes to the registry, and no cell belongs to this SDK afterwards. Any
  * thread. */
-void djp_node_cells_before_stop(djp_node_sdk *sdk);
+void djp_node_shards_before_stop(djp_node_sdk *sdk);
 
 /* ---- numbers of families and series (table.c) ---- */
 /* A number holds the epoch above 32 bits and a place below, so that one of an earlier SDK finds
@@ -170,11 +171,11 @@ void djp_node_functions(napi_env env, napi_value exports, const djp_node_functio
 #define DJP_NODE_FUNCTIONS(env, exports, list) \
     djp_node_functions((env), (exports), (list), sizeof list / sizeof((list)[0]))
 void djp_node_sdk_exports(napi_env env, napi_value exports);
-void djp_node_finish_exports(napi_env env, napi_value exports);
+void djp_node_shutdown_exports(napi_env env, napi_value exports);
 void djp_node_context_exports(napi_env env, napi_value exports);
 void djp_node_baggage_exports(napi_env env, napi_value exports);
 void djp_node_metrics_exports(napi_env env, napi_value exports);
-void djp_node_cells_exports(napi_env env, napi_value exports);
+void djp_node_shards_exports(napi_env env, napi_value exports);
 void djp_node_exposition_exports(napi_env env, napi_value exports);
 void djp_node_http_exports(napi_env env, napi_value exports);
 void djp_node_sampler_exports(napi_env env, napi_value exports);

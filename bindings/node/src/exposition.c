@@ -44,15 +44,15 @@ exposition_run(napi_env env, void *data)
 }
 
 static napi_value
-exposition_answer(napi_env env, const exposition_job *job)
+exposition_result(napi_env env, const exposition_job *job)
 {
     if (job->text == NULL) {
         return djp_node_null(env);
     }
-    napi_value answer = djp_node_object(env);
-    djp_node_put_text(env, answer, "contentType", djp_exposition_content_type(job->format));
-    djp_node_put(env, answer, "body", djp_node_string(env, (djp_text){job->text, job->size}));
-    return answer;
+    napi_value result = djp_node_object(env);
+    djp_node_put_text(env, result, "contentType", djp_exposition_content_type(job->format));
+    djp_node_put(env, result, "body", djp_node_string(env, (djp_text){job->text, job->size}));
+    return result;
 }
 
 static void
@@ -67,14 +67,14 @@ exposition_job_free(napi_env env, exposition_job *job)
 }
 
 static void
-exposition_settle(napi_env env, exposition_job *job)
+exposition_resolve(napi_env env, exposition_job *job)
 {
-    napi_value answer = exposition_answer(env, job);
-    if (answer == NULL) {
-        answer = djp_node_null(env);
+    napi_value result = exposition_result(env, job);
+    if (result == NULL) {
+        result = djp_node_null(env);
     }
-    if (answer != NULL) {
-        (void)djp_node_ok(env, napi_resolve_deferred(env, job->deferred, answer));
+    if (result != NULL) {
+        (void)djp_node_ok(env, napi_resolve_deferred(env, job->deferred, result));
     }
     exposition_job_free(env, job);
 }
@@ -83,7 +83,7 @@ static void
 exposition_complete(napi_env env, napi_status status, void *data)
 {
     (void)status;
-    exposition_settle(env, data);
+    exposition_resolve(env, data);
 }
 
 /* expose(accept): {contentType, body}, or null while metrics are off. */
@@ -98,9 +98,9 @@ exposition_expose(napi_env env, napi_callback_info info)
     }
     exposition_begin(job, env, given[0]);
     exposition_run(env, job);
-    napi_value answer = exposition_answer(env, job);
+    napi_value result = exposition_result(env, job);
     exposition_job_free(env, job);
-    return answer;
+    return result;
 }
 
 /* exposeAsync(accept): a promise of the same. */
@@ -123,7 +123,7 @@ exposition_expose_async(napi_env env, napi_callback_info info)
         return promise;
     }
     exposition_run(env, job);
-    exposition_settle(env, job);
+    exposition_resolve(env, job);
     return promise;
 }
 

@@ -8,11 +8,11 @@
 
 #include "binding.h"
 
-enum { HOLDER_WAITING, HOLDER_RUNNING, HOLDER_DONE };
+enum { INSTANCE_WAITING, INSTANCE_RUNNING, INSTANCE_DONE };
 
 struct djp_node_ending {
     djp_node_sdk *sdk; /* the holder's reference; NULL once done */
-    int state; /* HOLDER_*: who comes first runs it, the others wait */
+    int state; /* INSTANCE_*: who comes first runs it, the others wait */
     int delivered;
     char *status; /* JSON text or NULL; djp_free */
     uint32_t references;
@@ -26,37 +26,37 @@ static struct {
     djp_node_ending *ending; /* the end under way, or NULL */
     uint32_t epoch;
     int exit_hook;
-} holder = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+} instance = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
-static pthread_once_t holder_once = PTHREAD_ONCE_INIT;
+static pthread_once_t instance_once = PTHREAD_ONCE_INIT;
 
 static void
-holder_set_up(void)
+instance_set_up(void)
 {
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&holder.changed, &attributes);
+    pthread_cond_init(&instance.changed, &attributes);
     pthread_condattr_destroy(&attributes);
 }
 
 static void
-holder_lock(void)
+instance_lock(void)
 {
-    pthread_once(&holder_once, holder_set_up);
-    pthread_mutex_lock(&holder.mutex);
+    pthread_once(&instance_once, instance_set_up);
+    pthread_mutex_lock(&instance.mutex);
 }
 
 static void
-holder_unlock(void)
+instance_unlock(void)
 {
-    pthread_mutex_unlock(&holder.mutex);
+    pthread_mutex_unlock(&instance.mutex);
 }
 
 /* ---- references ---- */
 
 static void
-holder_free(djp_node_sdk *self)
+instance_free(djp_node_sdk *self)
 {
     if (self == NULL) {
         return;
@@ -70,12 +70,12 @@ holder_free(djp_node_sdk *self)
 djp_node_sdk *
 djp_node_sdk_acquire(void)
 {
-    holder_lock();
-    djp_node_sdk *self = holder.active;
+    instance_lock();
+    djp_node_sdk *self = instance.active;
     if (self != NULL) {
         self->references++;
     }
-    holder_unlock();
+    instance_unlock();
     return self;
 }
 
@@ -85,11 +85,11 @@ djp_node_sdk_release(djp_node_sdk *self)
     if (self == NULL) {
         return;
     }
-    holder_lock();
+    instance_lock();
     int last = --self->references == 0;
-    holder_unlock();
+    instance_unlock();
     if (last) {
-        holder_free(self);
+        instance_free(self);
     }
 }
 
@@ -98,7 +98,7 @@ djp_node_sdk_release(djp_node_sdk *self)
 /* For an end that no JavaScript sees: only a worker thread started the SDK, or native code ends the
  * process. */
 static void
-holder_at_exit(void)
+instance_at_exit(void)
 {
     djp_node_sdk *self = djp_node_sdk_acquire();
     djp_node_ending *ending = djp_node_ending_begin();
@@ -111,8 +111,8 @@ holder_at_exit(void)
 }
 
 static int
-holder_new(djp_node_sdk **out, const djp_options *options, const char *runtime_version,
-           uint32_t epoch)
+instance_new(djp_node_sdk **out, const djp_options *options, const char *runtime_version,
+             uint32_t epoch)
 {
     djp_sdk_language language = {"nodejs", "nodejs", runtime_version};
     djp_node_sdk *self = calloc(1, sizeof *self);
@@ -124,7 +124,7 @@ holder_new(djp_node_sdk **out, const djp_options *options, const char *runtime_v
         error = djp_http_server_new(&self->http, self->sdk);
     }
     if (error != 0) {
-        holder_free(self);
+        instance_free(self);
         return error;
     }
     self->recorder = djp_sdk_recorder(self->sdk);
@@ -140,24 +140,24 @@ int
 djp_node_sdk_activate(djp_node_sdk **out, const djp_options *options, const char *runtime_version)
 {
     int result = 1;
-    holder_lock();
-    if (holder.active == NULL) {
+    instance_lock();
+    if (instance.active == NULL) {
         djp_node_signal_prepare(options);
-        result = holder_new(&holder.active, options, runtime_version, holder.epoch + 1);
-        holder.epoch += result == 0;
+        result = instance_new(&instance.active, options, runtime_version, instance.epoch + 1);
+        instance.epoch += result == 0;
         if (result == 0) {
-            djp_node_log_activated(holder.active);
-            djp_node_cells_activated();
+            djp_node_log_activated(instance.active);
+            djp_node_shards_activated();
         }
-        if (result == 0 && !holder.exit_hook) {
-            holder.exit_hook = atexit(holder_at_exit) == 0;
+        if (result == 0 && !instance.exit_hook) {
+            instance.exit_hook = atexit(instance_at_exit) == 0;
         }
     }
-    *out = holder.active;
+    *out = instance.active;
     if (*out != NULL) {
         (*out)->references++;
     }
-    holder_unlock();
+    instance_unlock();
     return result;
 }
 
@@ -167,20 +167,20 @@ djp_node_ending *
 djp_node_ending_begin(void)
 {
     djp_node_ending *fresh = calloc(1, sizeof *fresh), *unused = fresh, *replaced = NULL;
-    holder_lock();
-    if (holder.active != NULL && fresh != NULL) {
-        fresh->sdk = holder.active;
+    instance_lock();
+    if (instance.active != NULL && fresh != NULL) {
+        fresh->sdk = instance.active;
         fresh->references = 1; /* the holder's */
-        replaced = holder.ending;
-        holder.ending = fresh;
-        holder.active = NULL;
+        replaced = instance.ending;
+        instance.ending = fresh;
+        instance.active = NULL;
         unused = NULL;
     }
-    djp_node_ending *ending = holder.ending;
+    djp_node_ending *ending = instance.ending;
     if (ending != NULL) {
         ending->references++;
     }
-    holder_unlock();
+    instance_unlock();
     free(unused);
     djp_node_ending_release(replaced);
     return ending;
@@ -192,9 +192,9 @@ djp_node_ending_release(djp_node_ending *ending)
     if (ending == NULL) {
         return;
     }
-    holder_lock();
+    instance_lock();
     int last = --ending->references == 0;
-    holder_unlock();
+    instance_unlock();
     if (!last) {
         return;
     }
@@ -204,7 +204,7 @@ djp_node_ending_release(djp_node_ending *ending)
 }
 
 static void
-holder_deadline(struct timespec *out, uint64_t timeout_ns)
+instance_deadline(struct timespec *out, uint64_t timeout_ns)
 {
     uint64_t day = UINT64_C(86400) * 1000000000u;
     uint64_t wait = timeout_ns > 365 * day ? 365 * day : timeout_ns;
@@ -219,19 +219,19 @@ holder_deadline(struct timespec *out, uint64_t timeout_ns)
 
 /* Lock held. */
 static void
-holder_wait(const djp_node_ending *ending, uint64_t timeout_ns)
+instance_wait(const djp_node_ending *ending, uint64_t timeout_ns)
 {
     struct timespec deadline;
-    holder_deadline(&deadline, timeout_ns);
-    while (ending->state != HOLDER_DONE &&
-           pthread_cond_timedwait(&holder.changed, &holder.mutex, &deadline) != ETIMEDOUT) {
+    instance_deadline(&deadline, timeout_ns);
+    while (ending->state != INSTANCE_DONE &&
+           pthread_cond_timedwait(&instance.changed, &instance.mutex, &deadline) != ETIMEDOUT) {
     }
 }
 
 /* Telemetry began again before it had ended: only now are the logs, the signal and the port free.
  * Lock held. */
 static void
-holder_inherit(djp_node_sdk *self)
+instance_inherit(djp_node_sdk *self)
 {
     djp_sdk *sdk = self->sdk;
     const djp_options *options = djp_sdk_options(sdk);
@@ -243,32 +243,32 @@ holder_inherit(djp_node_sdk *self)
 }
 
 static void
-holder_end(djp_node_ending *ending, uint64_t timeout_ns)
+instance_end(djp_node_ending *ending, uint64_t timeout_ns)
 {
     djp_node_sdk *sdk = ending->sdk;
     char *status = NULL;
     size_t size = 0;
-    djp_node_cells_before_stop(sdk);
+    djp_node_shards_before_stop(sdk);
     int delivered = djp_sdk_shutdown(sdk->sdk, timeout_ns) == 0;
     if (djp_sdk_status_json(&status, &size, sdk->sdk) != 0) {
         status = NULL;
     }
-    holder_lock();
-    if (holder.active == NULL) {
+    instance_lock();
+    if (instance.active == NULL) {
         djp_node_signal_restore();
     } else {
-        holder_inherit(holder.active);
+        instance_inherit(instance.active);
     }
     ending->delivered = delivered;
     ending->status = status;
     ending->sdk = NULL;
-    ending->state = HOLDER_DONE;
-    djp_node_ending *mine = holder.ending == ending ? ending : NULL;
+    ending->state = INSTANCE_DONE;
+    djp_node_ending *mine = instance.ending == ending ? ending : NULL;
     if (mine != NULL) {
-        holder.ending = NULL;
+        instance.ending = NULL;
     }
-    pthread_cond_broadcast(&holder.changed);
-    holder_unlock();
+    pthread_cond_broadcast(&instance.changed);
+    instance_unlock();
     djp_node_ending_release(mine);
     djp_node_sdk_release(sdk);
 }
@@ -276,24 +276,24 @@ holder_end(djp_node_ending *ending, uint64_t timeout_ns)
 int
 djp_node_ending_run(djp_node_ending *ending, uint64_t timeout_ns, char **status)
 {
-    holder_lock();
-    int first = ending->state == HOLDER_WAITING;
+    instance_lock();
+    int first = ending->state == INSTANCE_WAITING;
     if (first) {
-        ending->state = HOLDER_RUNNING;
+        ending->state = INSTANCE_RUNNING;
     } else {
-        holder_wait(ending, timeout_ns);
+        instance_wait(ending, timeout_ns);
     }
-    holder_unlock();
+    instance_unlock();
     if (first) {
-        holder_end(ending, timeout_ns);
+        instance_end(ending, timeout_ns);
     }
-    holder_lock();
-    int done = ending->state == HOLDER_DONE;
+    instance_lock();
+    int done = ending->state == INSTANCE_DONE;
     int delivered = done && ending->delivered;
     if (status != NULL) {
         *status = done && ending->status != NULL ? strdup(ending->status) : NULL;
     }
-    holder_unlock();
+    instance_unlock();
     return delivered;
 }
 

@@ -68,11 +68,11 @@ NAPI_MODULE_INIT()
     }
     djp_node_put_text(env, exports, "coreVersion", DJP_VERSION);
     djp_node_sdk_exports(env, exports);
-    djp_node_finish_exports(env, exports);
+    djp_node_shutdown_exports(env, exports);
     djp_node_context_exports(env, exports);
     djp_node_baggage_exports(env, exports);
     djp_node_metrics_exports(env, exports);
-    djp_node_cells_exports(env, exports);
+    djp_node_shards_exports(env, exports);
     djp_node_exposition_exports(env, exports);
     djp_node_http_exports(env, exports);
     djp_node_sampler_exports(env, exports);

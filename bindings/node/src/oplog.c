@@ -257,7 +257,7 @@ log_shown_release(log_shown *shown)
 /* '' or [state that came, state to propagate, payload of KEYED or null]. Takes what the reply
  * holds. */
 static napi_value
-log_answer(napi_env env, djp_text incoming, djp_oplog_reply *reply)
+log_reply(napi_env env, djp_text incoming, djp_oplog_reply *reply)
 {
     napi_value list = NULL, keyed = NULL;
     djp_text outgoing = djp_tracestate_text(reply->state);
@@ -281,7 +281,7 @@ log_answer(napi_env env, djp_text incoming, djp_oplog_reply *reply)
 }
 
 /* logContext(traceparent, tracestate, words, name, kind, attributes, request): null without a
- * remote context; else as log_answer, and words hold trace id (4), span id (2), the parent's flags,
+ * remote context; else as log_reply, and words hold trace id (4), span id (2), the parent's flags,
  * and in words 7 to 11 what log_decision_words says. */
 static napi_value
 log_context(napi_env env, napi_callback_info info)
@@ -304,7 +304,7 @@ log_context(napi_env env, napi_callback_info info)
         djp_node_context_to_words(words, &context);
         djp_oplog_decide(&reply, log, &root);
         log_decision_words(words + 7, &reply.decision);
-        result = log_answer(env, djp_tracestate_text(context.state), &reply);
+        result = log_reply(env, djp_tracestate_text(context.state), &reply);
     }
     log_shown_release(&shown);
     djp_span_context_clear(&context);
@@ -312,7 +312,7 @@ log_context(napi_env env, napi_callback_info info)
 }
 
 /* logDecide(words, name, kind, attributes, request): the decision for a trace that begins here,
- * whose id is in the first four words. As log_answer; null when there is nobody to ask. */
+ * whose id is in the first four words. As log_reply; null when there is nobody to ask. */
 static napi_value
 log_decide(napi_env env, napi_callback_info info)
 {
@@ -335,7 +335,7 @@ log_decide(napi_env env, napi_callback_info info)
         root.trace_id = trace_id;
         djp_oplog_decide(&reply, log, &root);
         log_decision_words(words + 7, &reply.decision);
-        result = log_answer(env, (djp_text){"", 0}, &reply);
+        result = log_reply(env, (djp_text){"", 0}, &reply);
     }
     log_shown_release(&shown);
     return result == NULL ? djp_node_null(env) : result;

@@ -5,7 +5,7 @@
 
 #include "binding.h"
 
-typedef struct finish_job {
+typedef struct shutdown_job {
     napi_deferred deferred;
     napi_async_work work;
     djp_node_sdk *sdk; /* flush: a reference, or NULL */
@@ -14,10 +14,10 @@ typedef struct finish_job {
     int stops;
     int delivered;
     char *status;
-} finish_job;
+} shutdown_job;
 
 static void
-finish_job_free(napi_env env, finish_job *job)
+shutdown_job_free(napi_env env, shutdown_job *job)
 {
     if (job->work != NULL) {
         (void)djp_node_ok(env, napi_delete_async_work(env, job->work));
@@ -29,10 +29,10 @@ finish_job_free(napi_env env, finish_job *job)
 }
 
 static void
-finish_run(napi_env env, void *data)
+shutdown_run(napi_env env, void *data)
 {
     (void)env;
-    finish_job *job = data;
+    shutdown_job *job = data;
     if (job->ending != NULL) {
         job->delivered = djp_node_ending_run(job->ending, job->timeout_ns, &job->status);
     } else if (job->sdk != NULL) {
@@ -41,7 +41,7 @@ finish_run(napi_env env, void *data)
 }
 
 static napi_value
-finish_answer(napi_env env, const finish_job *job)
+shutdown_result(napi_env env, const shutdown_job *job)
 {
     if (!job->stops) {
         return djp_node_boolean(env, job->delivered);
@@ -49,34 +49,34 @@ finish_answer(napi_env env, const finish_job *job)
     if (job->ending == NULL) {
         return djp_node_null(env);
     }
-    napi_value answer = djp_node_object(env);
-    djp_node_put(env, answer, "delivered", djp_node_boolean(env, job->delivered));
-    djp_node_put(env, answer, "status", djp_node_string_or_null(env, job->status));
-    return answer;
+    napi_value result = djp_node_object(env);
+    djp_node_put(env, result, "delivered", djp_node_boolean(env, job->delivered));
+    djp_node_put(env, result, "status", djp_node_string_or_null(env, job->status));
+    return result;
 }
 
 static void
-finish_settle(napi_env env, finish_job *job)
+shutdown_resolve(napi_env env, shutdown_job *job)
 {
-    napi_value answer = finish_answer(env, job);
-    if (answer == NULL) {
-        answer = djp_node_boolean(env, 0);
+    napi_value result = shutdown_result(env, job);
+    if (result == NULL) {
+        result = djp_node_boolean(env, 0);
     }
-    if (answer != NULL) {
-        (void)djp_node_ok(env, napi_resolve_deferred(env, job->deferred, answer));
+    if (result != NULL) {
+        (void)djp_node_ok(env, napi_resolve_deferred(env, job->deferred, result));
     }
-    finish_job_free(env, job);
+    shutdown_job_free(env, job);
 }
 
 static void
-finish_complete(napi_env env, napi_status status, void *data)
+shutdown_complete(napi_env env, napi_status status, void *data)
 {
     (void)status;
-    finish_settle(env, data);
+    shutdown_resolve(env, data);
 }
 
 static void
-finish_job_begin(finish_job *job, int stops, uint64_t timeout_ns)
+shutdown_job_begin(shutdown_job *job, int stops, uint64_t timeout_ns)
 {
     job->stops = stops;
     job->timeout_ns = timeout_ns;
@@ -89,78 +89,78 @@ finish_job_begin(finish_job *job, int stops, uint64_t timeout_ns)
 }
 
 static napi_value
-finish_async(napi_env env, napi_callback_info info, int stops)
+shutdown_async(napi_env env, napi_callback_info info, int stops)
 {
     napi_value given[1], promise, name;
     if (!djp_node_arguments(env, info, given, 1)) {
         return NULL;
     }
     uint64_t timeout_ns = djp_node_timeout(env, given[0]);
-    finish_job *job = calloc(1, sizeof *job);
+    shutdown_job *job = calloc(1, sizeof *job);
     if (job == NULL || !djp_node_ok(env, napi_create_promise(env, &job->deferred, &promise))) {
         free(job);
         return NULL;
     }
-    finish_job_begin(job, stops, timeout_ns);
+    shutdown_job_begin(job, stops, timeout_ns);
     if ((job->ending != NULL || job->sdk != NULL) &&
         djp_node_ok(env, napi_create_string_utf8(env, "djp-telemetry", NAPI_AUTO_LENGTH, &name)) &&
-        djp_node_ok(env, napi_create_async_work(env, NULL, name, finish_run, finish_complete, job,
-                                                &job->work)) &&
+        djp_node_ok(env, napi_create_async_work(env, NULL, name, shutdown_run, shutdown_complete,
+                                                job, &job->work)) &&
         djp_node_ok(env, napi_queue_async_work(env, job->work))) {
         return promise;
     }
-    finish_run(env, job); /* nothing to do, or no thread to do it */
-    finish_settle(env, job);
+    shutdown_run(env, job); /* nothing to do, or no thread to do it */
+    shutdown_resolve(env, job);
     return promise;
 }
 
 static napi_value
-finish_sync(napi_env env, napi_callback_info info, int stops)
+shutdown_sync(napi_env env, napi_callback_info info, int stops)
 {
     napi_value given[1];
     if (!djp_node_arguments(env, info, given, 1)) {
         return NULL;
     }
-    finish_job *job = calloc(1, sizeof *job);
+    shutdown_job *job = calloc(1, sizeof *job);
     if (job == NULL) {
         return NULL;
     }
-    finish_job_begin(job, stops, djp_node_timeout(env, given[0]));
-    finish_run(env, job);
-    napi_value answer = finish_answer(env, job);
-    finish_job_free(env, job);
-    return answer;
+    shutdown_job_begin(job, stops, djp_node_timeout(env, given[0]));
+    shutdown_run(env, job);
+    napi_value result = shutdown_result(env, job);
+    shutdown_job_free(env, job);
+    return result;
 }
 
 /* sdkFlush(ms): a promise of whether everything that had ended was accepted. */
 static napi_value
-finish_flush(napi_env env, napi_callback_info info)
+shutdown_flush(napi_env env, napi_callback_info info)
 {
-    return finish_async(env, info, 0);
+    return shutdown_async(env, info, 0);
 }
 
 static napi_value
-finish_flush_sync(napi_env env, napi_callback_info info)
+shutdown_flush_sync(napi_env env, napi_callback_info info)
 {
-    return finish_sync(env, info, 0);
+    return shutdown_sync(env, info, 0);
 }
 
 /* sdkStop(ms): a promise of {delivered, status}, or of null when nothing was active. */
 static napi_value
-finish_stop(napi_env env, napi_callback_info info)
+shutdown_stop(napi_env env, napi_callback_info info)
 {
-    return finish_async(env, info, 1);
+    return shutdown_async(env, info, 1);
 }
 
 static napi_value
-finish_stop_sync(napi_env env, napi_callback_info info)
+shutdown_stop_sync(napi_env env, napi_callback_info info)
 {
-    return finish_sync(env, info, 1);
+    return shutdown_sync(env, info, 1);
 }
 
 /* sdkTakeSignals(): after the last listener of an ending signal went. */
 static napi_value
-finish_take_signals(napi_env env, napi_callback_info info)
+shutdown_take_signals(napi_env env, napi_callback_info info)
 {
     (void)env;
     (void)info;
@@ -169,14 +169,14 @@ finish_take_signals(napi_env env, napi_callback_info info)
 }
 
 void
-djp_node_finish_exports(napi_env env, napi_value exports)
+djp_node_shutdown_exports(napi_env env, napi_value exports)
 {
     static const djp_node_function functions[] = {
-        {"sdkFlush", finish_flush},
-        {"sdkFlushSync", finish_flush_sync},
-        {"sdkStop", finish_stop},
-        {"sdkStopSync", finish_stop_sync},
-        {"sdkTakeSignals", finish_take_signals},
+        {"sdkFlush", shutdown_flush},
+        {"sdkFlushSync", shutdown_flush_sync},
+        {"sdkStop", shutdown_stop},
+        {"sdkStopSync", shutdown_stop_sync},
+        {"sdkTakeSignals", shutdown_take_signals},
     };
     DJP_NODE_FUNCTIONS(env, exports, functions);
 }

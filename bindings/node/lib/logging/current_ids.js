@@ -26,7 +26,7 @@ function currentIds() {
 }
 
 /** What a function of the binding says that telemetry was started with, or undefined. */
-function told(read) {
+function textOf(read) {
   if (current === undefined) load();
   try {
     const name = typeof current?.[read] === 'function' ? current[read]() : undefined;
@@ -36,7 +36,7 @@ function told(read) {
   }
 }
 
-const currentService = () => told('serviceName');
-const currentEnvironment = () => told('environment');
+const currentService = () => textOf('serviceName');
+const currentEnvironment = () => textOf('environment');
 
 module.exports = { currentEnvironment, currentIds, currentService };

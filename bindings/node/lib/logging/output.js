@@ -99,11 +99,11 @@ class Output {
 }
 
 function warnOnce(text, code) {
-  if (warnOnce.said.has(code)) return;
-  warnOnce.said.add(code);
+  if (warnOnce.reported.has(code)) return;
+  warnOnce.reported.add(code);
   process.emitWarning(text, { code });
 }
-warnOnce.said = new Set();
+warnOnce.reported = new Set();
 
 /** A stream that prints lines for people, or null when pino-pretty is not installed. */
 function prettyStream(destination) {

@@ -9,30 +9,30 @@
 #include "binding.h"
 #include "djp/shard.h"
 
-enum { CELLS_CONTROL_BYTES = 64, CELLS_SWEEP = 256 };
+enum { SHARDS_CONTROL_BYTES = 64, SHARDS_SWEEP = 256 };
 
 /* The word that JavaScript sees lives as long as its ArrayBuffer and its environment. */
-typedef struct cells_control {
+typedef struct shards_control {
     /* [0] changes when an SDK begins or ends; any thread, release */
-    _Atomic(int32_t) words[CELLS_CONTROL_BYTES / 4];
+    _Atomic(int32_t) words[SHARDS_CONTROL_BYTES / 4];
     _Atomic(uint32_t) references;
-    struct cells_env *owner; /* JavaScript thread; NULL once that has ended */
-} cells_control;
+    struct shards_env *owner; /* JavaScript thread; NULL once that has ended */
+} shards_control;
 
-typedef struct cells_env {
-    cells_control *control; /* a reference */
+typedef struct shards_env {
+    shards_control *control; /* a reference */
     pthread_mutex_t mutex;
-    djp_shard *cells; /* a reference, or NULL; under the mutex, as sdk */
+    djp_shard *shard; /* a reference, or NULL; under the mutex, as sdk */
     djp_node_sdk *sdk; /* a reference while there are cells: they must end before their registry */
-    struct cells_env *next; /* under cells_list_mutex */
-} cells_env;
+    struct shards_env *next; /* under shards_list_mutex */
+} shards_env;
 
 /* Order of locks: the holder's, the list's, an environment's, the table's and the registry's. */
-static pthread_mutex_t cells_list_mutex = PTHREAD_MUTEX_INITIALIZER;
-static cells_env *cells_list;
+static pthread_mutex_t shards_list_mutex = PTHREAD_MUTEX_INITIALIZER;
+static shards_env *shards_list;
 
 static void
-cells_control_unref(cells_control *control)
+shards_control_unref(shards_control *control)
 {
     if (atomic_fetch_sub_explicit(&control->references, 1, memory_order_acq_rel) == 1) {
         free(control);
@@ -41,12 +41,12 @@ cells_control_unref(cells_control *control)
 
 /* Lets go of the cells. Returns the SDK, to be released without locks. */
 static djp_node_sdk *
-cells_env_detach(cells_env *self)
+shards_env_detach(shards_env *self)
 {
     djp_node_sdk *sdk = self->sdk;
-    djp_shard_end(self->cells);
-    djp_shard_unref(self->cells);
-    self->cells = NULL;
+    djp_shard_end(self->shard);
+    djp_shard_unref(self->shard);
+    self->shard = NULL;
     self->sdk = NULL;
     return sdk;
 }
@@ -54,99 +54,99 @@ cells_env_detach(cells_env *self)
 /* ---- begin and end ---- */
 
 void
-djp_node_cells_activated(void)
+djp_node_shards_activated(void)
 {
-    pthread_mutex_lock(&cells_list_mutex);
-    for (cells_env *item = cells_list; item != NULL; item = item->next) {
+    pthread_mutex_lock(&shards_list_mutex);
+    for (shards_env *item = shards_list; item != NULL; item = item->next) {
         atomic_fetch_add_explicit(&item->control->words[0], 1, memory_order_acq_rel);
     }
-    pthread_mutex_unlock(&cells_list_mutex);
+    pthread_mutex_unlock(&shards_list_mutex);
 }
 
 void
-djp_node_cells_before_stop(djp_node_sdk *sdk)
+djp_node_shards_before_stop(djp_node_sdk *sdk)
 {
     size_t held = 0;
-    atomic_store_explicit(&sdk->cells_over, 1u, memory_order_release);
-    pthread_mutex_lock(&cells_list_mutex);
-    for (cells_env *item = cells_list; item != NULL; item = item->next) {
+    atomic_store_explicit(&sdk->shards_over, 1u, memory_order_release);
+    pthread_mutex_lock(&shards_list_mutex);
+    for (shards_env *item = shards_list; item != NULL; item = item->next) {
         pthread_mutex_lock(&item->mutex);
         atomic_fetch_add_explicit(&item->control->words[0], 1, memory_order_acq_rel);
         if (item->sdk == sdk) {
-            (void)cells_env_detach(item);
+            (void)shards_env_detach(item);
             held++;
         }
         pthread_mutex_unlock(&item->mutex);
     }
-    pthread_mutex_unlock(&cells_list_mutex);
+    pthread_mutex_unlock(&shards_list_mutex);
     for (size_t i = 0; i < held; i++) {
         djp_node_sdk_release(sdk); /* never the last one: the caller has its own */
     }
 }
 
 static void
-cells_env_end(void *data)
+shards_env_end(void *data)
 {
-    cells_env *self = data;
-    pthread_mutex_lock(&cells_list_mutex);
-    for (cells_env **link = &cells_list; *link != NULL; link = &(*link)->next) {
+    shards_env *self = data;
+    pthread_mutex_lock(&shards_list_mutex);
+    for (shards_env **link = &shards_list; *link != NULL; link = &(*link)->next) {
         if (*link == self) {
             *link = self->next;
             break;
         }
     }
-    pthread_mutex_unlock(&cells_list_mutex);
-    djp_node_sdk *sdk = cells_env_detach(self);
+    pthread_mutex_unlock(&shards_list_mutex);
+    djp_node_sdk *sdk = shards_env_detach(self);
     djp_node_sdk_release(sdk);
     self->control->owner = NULL;
-    cells_control_unref(self->control);
+    shards_control_unref(self->control);
     pthread_mutex_destroy(&self->mutex);
     free(self);
 }
 
 /* The word was collected with its copy of the package: nobody is left to write to the cells. */
 static void
-cells_control_gone(napi_env env, void *data, void *hint)
+shards_control_gone(napi_env env, void *data, void *hint)
 {
     (void)env;
     (void)data;
-    cells_control *control = hint;
-    cells_env *self = control->owner;
+    shards_control *control = hint;
+    shards_env *self = control->owner;
     if (self != NULL && atomic_load_explicit(&control->references, memory_order_acquire) ==
                             2) { /* this one and the environment's */
         pthread_mutex_lock(&self->mutex);
-        djp_node_sdk *sdk = cells_env_detach(self);
+        djp_node_sdk *sdk = shards_env_detach(self);
         pthread_mutex_unlock(&self->mutex);
         djp_node_sdk_release(sdk);
     }
-    cells_control_unref(control);
+    shards_control_unref(control);
 }
 
-static cells_env *
-cells_arguments(napi_env env, napi_callback_info info, napi_value *out, size_t count)
+static shards_env *
+shards_arguments(napi_env env, napi_callback_info info, napi_value *out, size_t count)
 {
     void *self = NULL;
     size_t given = count;
     return djp_node_ok(env, napi_get_cb_info(env, info, &given, out, NULL, &self)) ? self : NULL;
 }
 
-/* cellsOpen(): the memory of the control word. Throws where ArrayBuffers over foreign memory are
+/* shardsOpen(): the memory of the control word. Throws where ArrayBuffers over foreign memory are
  * not allowed. */
 static napi_value
-cells_open(napi_env env, napi_callback_info info)
+shards_open(napi_env env, napi_callback_info info)
 {
     napi_value buffer = NULL;
-    cells_env *self = cells_arguments(env, info, NULL, 0);
+    shards_env *self = shards_arguments(env, info, NULL, 0);
     if (self == NULL) {
         return NULL;
     }
     atomic_fetch_add_explicit(&self->control->references, 1, memory_order_relaxed);
-    if (djp_node_ok(env,
-                    napi_create_external_arraybuffer(env, self->control, CELLS_CONTROL_BYTES,
-                                                     cells_control_gone, self->control, &buffer))) {
+    if (djp_node_ok(env, napi_create_external_arraybuffer(env, self->control, SHARDS_CONTROL_BYTES,
+                                                          shards_control_gone, self->control,
+                                                          &buffer))) {
         return buffer;
     }
-    cells_control_unref(self->control);
+    shards_control_unref(self->control);
     djp_node_throw(env, "this runtime does not allow ArrayBuffers over native memory");
     return NULL;
 }
@@ -156,40 +156,40 @@ cells_open(napi_env env, napi_callback_info info)
 /* Makes the cells of *sdk and keeps that reference; *sdk becomes the one to be released without
  * locks. Mutex held. */
 static int
-cells_attach(cells_env *self, djp_node_sdk **sdk)
+shards_attach(shards_env *self, djp_node_sdk **sdk)
 {
-    djp_shard *cells = NULL;
+    djp_shard *shard = NULL;
     if (self->sdk == *sdk) {
         return 1;
     }
     /* After the end has passed by, nobody would take the cells away again. */
-    if (atomic_load_explicit(&(*sdk)->cells_over, memory_order_acquire) != 0) {
+    if (atomic_load_explicit(&(*sdk)->shards_over, memory_order_acquire) != 0) {
         return 0;
     }
-    if (djp_shard_new(&cells, (*sdk)->registry, (*sdk)->recorder != NULL) != 0) {
+    if (djp_shard_new(&shard, (*sdk)->registry, (*sdk)->recorder != NULL) != 0) {
         return 0;
     }
-    djp_node_sdk *old = cells_env_detach(self);
+    djp_node_sdk *old = shards_env_detach(self);
     self->sdk = *sdk;
-    self->cells = cells;
+    self->shard = shard;
     *sdk = old;
     return 1;
 }
 
-/* cellsBind(series): the place of the series' cells, chunk * 8192 + index; -1 for a number that is
+/* shardsBind(series): the place of the series' cells, chunk * 8192 + index; -1 for a number that is
  * not known, or without memory. */
 static napi_value
-cells_bind(napi_env env, napi_callback_info info)
+shards_bind(napi_env env, napi_callback_info info)
 {
     napi_value given[1];
     size_t chunk = 0, index = 0;
     double place = -1;
-    cells_env *self = cells_arguments(env, info, given, 1);
+    shards_env *self = shards_arguments(env, info, given, 1);
     djp_node_sdk *sdk = self == NULL ? NULL : djp_node_sdk_acquire();
     djp_series *series = djp_node_series_at(sdk, djp_node_number(env, given[0], 0));
     if (series != NULL) {
         pthread_mutex_lock(&self->mutex);
-        if (cells_attach(self, &sdk) && djp_shard_bind(&chunk, &index, self->cells, series) == 0) {
+        if (shards_attach(self, &sdk) && djp_shard_bind(&chunk, &index, self->shard, series) == 0) {
             place = (double)(chunk * DJP_SHARD_CHUNK_DOUBLES + index);
         }
         pthread_mutex_unlock(&self->mutex);
@@ -199,22 +199,22 @@ cells_bind(napi_env env, napi_callback_info info)
 }
 
 static void
-cells_chunk_gone(napi_env env, void *data, void *hint)
+shards_chunk_gone(napi_env env, void *data, void *hint)
 {
     (void)env;
     (void)data;
     djp_shard_unref(hint);
 }
 
-/* cellsChunk(chunk, epoch): the memory of a chunk of that SDK's cells, or null. At most once for
+/* shardsChunk(chunk, epoch): the memory of a chunk of that SDK's cells, or null. At most once for
  * each. */
 static napi_value
-cells_chunk(napi_env env, napi_callback_info info)
+shards_chunk(napi_env env, napi_callback_info info)
 {
     napi_value given[2], buffer = NULL;
     double *memory = NULL;
-    djp_shard *cells = NULL;
-    cells_env *self = cells_arguments(env, info, given, 2);
+    djp_shard *shard = NULL;
+    shards_env *self = shards_arguments(env, info, given, 2);
     if (self == NULL) {
         return NULL;
     }
@@ -222,37 +222,37 @@ cells_chunk(napi_env env, napi_callback_info info)
     double epoch = djp_node_number(env, given[1], 0);
     pthread_mutex_lock(&self->mutex);
     if (self->sdk != NULL && (double)self->sdk->epoch == epoch && chunk >= 0) {
-        memory = djp_shard_chunk(self->cells, (size_t)chunk);
-        cells = memory == NULL ? NULL : djp_shard_ref(self->cells);
+        memory = djp_shard_chunk(self->shard, (size_t)chunk);
+        shard = memory == NULL ? NULL : djp_shard_ref(self->shard);
     }
     pthread_mutex_unlock(&self->mutex);
-    if (cells == NULL) {
+    if (shard == NULL) {
         return djp_node_null(env);
     }
     if (djp_node_ok(env, napi_create_external_arraybuffer(env, memory,
                                                           DJP_SHARD_CHUNK_DOUBLES * sizeof(double),
-                                                          cells_chunk_gone, cells, &buffer))) {
+                                                          shards_chunk_gone, shard, &buffer))) {
         return buffer;
     }
-    djp_shard_unref(cells);
+    djp_shard_unref(shard);
     return djp_node_null(env);
 }
 
-/* cellsSweep(epoch): places of removed series, which JavaScript must forget now. */
+/* shardsSweep(epoch): places of removed series, which JavaScript must forget now. */
 static napi_value
-cells_sweep(napi_env env, napi_callback_info info)
+shards_sweep(napi_env env, napi_callback_info info)
 {
     napi_value given[1], list = NULL;
-    uint32_t places[CELLS_SWEEP];
+    uint32_t places[SHARDS_SWEEP];
     size_t count = 0;
-    cells_env *self = cells_arguments(env, info, given, 1);
+    shards_env *self = shards_arguments(env, info, given, 1);
     double epoch = self == NULL ? 0 : djp_node_number(env, given[0], 0);
     if (self == NULL || !djp_node_ok(env, napi_create_array(env, &list))) {
         return NULL;
     }
     pthread_mutex_lock(&self->mutex);
     if (self->sdk != NULL && (double)self->sdk->epoch == epoch) {
-        count = djp_shard_sweep(places, CELLS_SWEEP, self->cells);
+        count = djp_shard_sweep(places, SHARDS_SWEEP, self->shard);
     }
     pthread_mutex_unlock(&self->mutex);
     for (uint32_t i = 0; i < count; i++) {
@@ -266,12 +266,12 @@ cells_sweep(napi_env env, napi_callback_info info)
 
 /* ---- what is not hot ---- */
 
-/* cellsBounds(series): a histogram's bounds as an array of numbers. */
+/* shardsBounds(series): a histogram's bounds as an array of numbers. */
 static napi_value
-cells_bounds(napi_env env, napi_callback_info info)
+shards_bounds(napi_env env, napi_callback_info info)
 {
     napi_value given[1], list = NULL;
-    if (cells_arguments(env, info, given, 1) == NULL ||
+    if (shards_arguments(env, info, given, 1) == NULL ||
         !djp_node_ok(env, napi_create_array(env, &list))) {
         return NULL;
     }
@@ -289,9 +289,9 @@ cells_bounds(napi_env env, napi_callback_info info)
     return list;
 }
 
-/* cellsFold(): what reads the registry afterwards finds everything that was recorded. */
+/* shardsFold(): what reads the registry afterwards finds everything that was recorded. */
 static napi_value
-cells_fold(napi_env env, napi_callback_info info)
+shards_fold(napi_env env, napi_callback_info info)
 {
     (void)env;
     (void)info;
@@ -303,9 +303,9 @@ cells_fold(napi_env env, napi_callback_info info)
     return NULL;
 }
 
-/* cellsDropped(): counts a recording that named no series. */
+/* shardsDropped(): counts a recording that named no series. */
 static napi_value
-cells_dropped(napi_env env, napi_callback_info info)
+shards_dropped(napi_env env, napi_callback_info info)
 {
     (void)env;
     (void)info;
@@ -317,14 +317,14 @@ cells_dropped(napi_env env, napi_callback_info info)
     return NULL;
 }
 
-/* cellsExemplar(series, value, words): an exemplar without a recording; words as in
+/* shardsExemplar(series, value, words): an exemplar without a recording; words as in
  * djp_node_context_from_words. */
 static napi_value
-cells_exemplar(napi_env env, napi_callback_info info)
+shards_exemplar(napi_env env, napi_callback_info info)
 {
     napi_value given[3];
     djp_span_context context;
-    if (cells_arguments(env, info, given, 3) == NULL) {
+    if (shards_arguments(env, info, given, 3) == NULL) {
         return NULL;
     }
     const int32_t *words = djp_node_words(env, given[2], 7);
@@ -342,7 +342,7 @@ cells_exemplar(napi_env env, napi_callback_info info)
 enum { GAUGE_SET = 0, GAUGE_ADD = 1, GAUGE_NOW = 2 };
 
 static int
-cells_gauge_apply(djp_series *series, double call, double value)
+shards_gauge_apply(djp_series *series, double call, double value)
 {
     if (!djp_series_is_live(series)) {
         return 0;
@@ -357,14 +357,14 @@ cells_gauge_apply(djp_series *series, double call, double value)
     return 1;
 }
 
-/* cellsGauge(series, call, value): whether the series was there. */
+/* shardsGauge(series, call, value): whether the series was there. */
 static napi_value
-cells_gauge(napi_env env, napi_callback_info info)
+shards_gauge(napi_env env, napi_callback_info info)
 {
     napi_value given[3];
     double number = 0, call = 0, value = 0;
     int done = 0;
-    cells_env *self = cells_arguments(env, info, given, 3);
+    shards_env *self = shards_arguments(env, info, given, 3);
     if (self == NULL || !djp_node_ok(env, napi_get_value_double(env, given[0], &number)) ||
         !djp_node_ok(env, napi_get_value_double(env, given[1], &call)) ||
         !djp_node_ok(env, napi_get_value_double(env, given[2], &value))) {
@@ -373,13 +373,13 @@ cells_gauge(napi_env env, napi_callback_info info)
     djp_node_sdk *sdk = NULL;
     pthread_mutex_lock(&self->mutex);
     if (self->sdk != NULL) {
-        done = cells_gauge_apply(djp_node_series_at(self->sdk, number), call, value);
+        done = shards_gauge_apply(djp_node_series_at(self->sdk, number), call, value);
     }
     pthread_mutex_unlock(&self->mutex);
     if (!done && (sdk = djp_node_sdk_acquire()) != NULL && sdk->registry != NULL) {
         pthread_mutex_lock(&self->mutex);
-        if (self->sdk != sdk && cells_attach(self, &sdk)) {
-            done = cells_gauge_apply(djp_node_series_at(self->sdk, number), call, value);
+        if (self->sdk != sdk && shards_attach(self, &sdk)) {
+            done = shards_gauge_apply(djp_node_series_at(self->sdk, number), call, value);
         }
         pthread_mutex_unlock(&self->mutex);
     }
@@ -389,11 +389,11 @@ cells_gauge(napi_env env, napi_callback_info info)
 
 /* ---- the environment ---- */
 
-static cells_env *
-cells_env_new(napi_env env)
+static shards_env *
+shards_env_new(napi_env env)
 {
-    cells_env *self = calloc(1, sizeof *self);
-    cells_control *control = calloc(1, sizeof *control);
+    shards_env *self = calloc(1, sizeof *self);
+    shards_control *control = calloc(1, sizeof *control);
     if (self == NULL || control == NULL) {
         free(self);
         free(control);
@@ -403,28 +403,28 @@ cells_env_new(napi_env env)
     self->control = control;
     control->owner = self;
     pthread_mutex_init(&self->mutex, NULL);
-    pthread_mutex_lock(&cells_list_mutex);
-    self->next = cells_list;
-    cells_list = self;
-    pthread_mutex_unlock(&cells_list_mutex);
-    if (djp_node_ok(env, napi_add_env_cleanup_hook(env, cells_env_end, self))) {
+    pthread_mutex_lock(&shards_list_mutex);
+    self->next = shards_list;
+    shards_list = self;
+    pthread_mutex_unlock(&shards_list_mutex);
+    if (djp_node_ok(env, napi_add_env_cleanup_hook(env, shards_env_end, self))) {
         return self;
     }
-    cells_env_end(self);
+    shards_env_end(self);
     return NULL;
 }
 
 void
-djp_node_cells_exports(napi_env env, napi_value exports)
+djp_node_shards_exports(napi_env env, napi_value exports)
 {
     static const djp_node_function functions[] = {
-        {"cellsOpen", cells_open},         {"cellsBind", cells_bind},
-        {"cellsChunk", cells_chunk},       {"cellsSweep", cells_sweep},
-        {"cellsBounds", cells_bounds},     {"cellsFold", cells_fold},
-        {"cellsDropped", cells_dropped},   {"cellsGauge", cells_gauge},
-        {"cellsExemplar", cells_exemplar},
+        {"shardsOpen", shards_open},         {"shardsBind", shards_bind},
+        {"shardsChunk", shards_chunk},       {"shardsSweep", shards_sweep},
+        {"shardsBounds", shards_bounds},     {"shardsFold", shards_fold},
+        {"shardsDropped", shards_dropped},   {"shardsGauge", shards_gauge},
+        {"shardsExemplar", shards_exemplar},
     };
-    cells_env *self = cells_env_new(env);
+    shards_env *self = shards_env_new(env);
     for (size_t i = 0; self != NULL && i < sizeof functions / sizeof functions[0]; i++) {
         napi_value function;
         if (djp_node_ok(env, napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH,

@@ -13,11 +13,11 @@ const SWEEP_AFTER = 64;
  * What a metric holds while metrics are off, and one without a series: the mark of a removed
  * series. Never written.
  */
-const OFF = removedCell();
-const POISON = removedCell();
+const OFF = removedSeries();
+const POISON = removedSeries();
 const NO_BOUNDS = new Float64Array(0);
 
-function removedCell() {
+function removedSeries() {
   const ints = new Int32Array(4);
   ints[1] = 1;
   return { doubles: new Float64Array(ints.buffer), ints };
@@ -25,7 +25,7 @@ function removedCell() {
 
 function openControl() {
   try {
-    if (native !== null && !one.has('cells')) return new Int32Array(native.cellsOpen());
+    if (native !== null && !one.has('shards')) return new Int32Array(native.shardsOpen());
   } catch {
     // This runtime forbids views of native memory: metrics stay off here.
   }
@@ -58,7 +58,7 @@ function currentEpoch() {
 
 function chunkAt(index) {
   if (chunks[index] === undefined) {
-    const memory = native.cellsChunk(index, epoch);
+    const memory = native.shardsChunk(index, epoch);
     if (memory === null || memory === undefined) return undefined;
     chunks[index] = { doubles: new Float64Array(memory), ints: new Int32Array(memory) };
     sweep();
@@ -69,9 +69,9 @@ function chunkAt(index) {
 /** Memory grew: places of removed series come back before it grows again. */
 function sweep() {
   for (
-    let places = native.cellsSweep(epoch);
+    let places = native.shardsSweep(epoch);
     places && places.length > 0;
-    places = native.cellsSweep(epoch)
+    places = native.shardsSweep(epoch)
   ) {
     for (const place of places) {
       for (const reference of owners.get(place) || []) poison(reference.deref());
@@ -87,10 +87,10 @@ function noteRemoval() {
 }
 
 /** Points a metric at cells: doubles from _at, and the two words of the first one from _int. */
-function point(metric, cells, at) {
-  metric._cells = cells.doubles;
+function point(metric, chunk, at) {
+  metric._doubles = chunk.doubles;
   metric._at = at;
-  metric._ints = cells.ints;
+  metric._ints = chunk.ints;
   metric._int = 2 * at;
 }
 
@@ -115,16 +115,16 @@ function own(place, metric) {
 
 /** Gives the metric the cells of a series. False when they cannot be had. */
 function bind(metric, series) {
-  const place = native.cellsBind(series);
+  const place = native.shardsBind(series);
   if (!(place >= 0)) return false;
-  const cells = chunkAt(Math.floor(place / CHUNK));
-  if (cells === undefined) return false;
+  const chunk = chunkAt(Math.floor(place / CHUNK));
+  if (chunk === undefined) return false;
   own(place, metric);
-  point(metric, cells, place % CHUNK);
+  point(metric, chunk, place % CHUNK);
   return true;
 }
 
-module.exports = one('cells', {
+module.exports = one('shards', {
   NO_BOUNDS,
   OFF,
   POISON,
