@@ -31,7 +31,7 @@ def note(scope: Any, error: Any, failed: bool = True) -> None:
         span.record_exception(error)
 
 
-def note_answered(app: Any) -> None:
+def note_handled(app: Any) -> None:
     """Finds a Litestar or Django application behind app and hooks into its exceptions."""
     try:
         for _ in range(_DEPTH):

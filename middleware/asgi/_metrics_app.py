@@ -42,7 +42,7 @@ async def metrics_app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "websocket.close", "code": 1000})
         return
     if scope.get("method", "GET") not in ("GET", "HEAD"):
-        await _answer(send, 405, b"", [(b"allow", b"GET, HEAD")])
+        await _respond(send, 405, b"", [(b"allow", b"GET, HEAD")])
         return
     body, content_type, packed = expose_packed(
         _header(scope, b"accept"), _header(scope, b"accept-encoding")
@@ -55,7 +55,7 @@ async def metrics_app(scope: Any, receive: Any, send: Any) -> None:
     ]
     if packed:
         headers.append((b"content-encoding", b"gzip"))
-    await _answer(send, 200, body, headers, scope.get("method") == "HEAD")
+    await _respond(send, 200, body, headers, scope.get("method") == "HEAD")
 
 
 def scrape_of(app: Any, path: str) -> Any:
@@ -69,8 +69,8 @@ def scrape_of(app: Any, path: str) -> Any:
             checked = True
             if own_route(app, scope, path):
                 logging.getLogger("djp_telemetry").warning(
-                    "The application has a route of its own at %s, which metrics_path of TelemetryMiddleware hides. "
-                    "Choose another metrics_path, or none and mount djp_telemetry.asgi.metrics_app where it fits.",
+                    "metrics_path of TelemetryMiddleware hides the route %s of the application. Choose another "
+                    "metrics_path, or omit it and mount djp_telemetry.asgi.metrics_app at a free path.",
                     path,
                 )
         await metrics_app(scope, receive, send)
@@ -78,7 +78,7 @@ def scrape_of(app: Any, path: str) -> Any:
     return scrape
 
 
-async def _answer(
+async def _respond(
     send: Any, status: int, body: bytes, headers: list[tuple[bytes, bytes]], head: bool = False
 ) -> None:
     headers = [*headers, (b"content-length", str(len(body)).encode())]

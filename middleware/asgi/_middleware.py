@@ -86,8 +86,8 @@ class TelemetryMiddleware(_Base):  # type: ignore[misc]
         """The arguments are those of the class."""
         _refuse_wsgi(app)
         _django.note_routes(app)
-        _answered.note_answered(app)
-        _starlette.note_answered(app)
+        _answered.note_handled(app)
+        _starlette.note_handled(app)
         path, excluded = _path(metrics_path), _paths(excluded_paths)
         template, resolve = route if callable(route) else None, Routes(app).resolve
 
@@ -137,8 +137,8 @@ def _refuse_wsgi(app: Any) -> None:
         except TypeError:
             return
         raise TypeError(
-            f"TelemetryMiddleware stands around ASGI applications. {type(app).__name__} takes two arguments, as a WSGI "
-            "application does: give it an ASGI face first (a2wsgi.WSGIMiddleware, asgiref.wsgi.WsgiToAsgi)."
+            f"TelemetryMiddleware requires an ASGI application. {type(app).__name__} takes two arguments, as a "
+            "WSGI application does: convert it first (a2wsgi.WSGIMiddleware, asgiref.wsgi.WsgiToAsgi)."
         ) from None
 
 

@@ -55,16 +55,16 @@ def _recorded(kind: Any, around: Callable[[Any], Any]) -> Any:
     return type(kind.__name__, (kind,), {"__init__": __init__, "__module__": kind.__module__})
 
 
-def note_answered(app: Any) -> None:
+def note_handled(app: Any) -> None:
     """Wraps the exception handlers of the application behind app, even if its layers are not made
     yet."""
     try:
-        _note_answered(app)
+        _note_handled(app)
     except Exception:  # an application that only resembles one of Starlette
         return
 
 
-def _note_answered(app: Any) -> None:
+def _note_handled(app: Any) -> None:
     for _ in range(_DEPTH):
         if app is None:
             return
@@ -93,7 +93,7 @@ def _note_mounted(app: Any) -> None:
     for route in getattr(app, "routes", None) or ():
         mounted = getattr(route, "app", None)
         if hasattr(mounted, _BUILD):
-            note_answered(mounted)
+            note_handled(mounted)
 
 
 def _after_build(app: Any, build: Callable[[], Any]) -> None:
@@ -102,7 +102,7 @@ def _after_build(app: Any, build: Callable[[], Any]) -> None:
 
     def build_middleware_stack() -> Any:
         layers = build()
-        note_answered(layers)
+        note_handled(layers)
         return layers
 
     build_middleware_stack._djp_telemetry = True  # type: ignore[attr-defined]
@@ -137,25 +137,25 @@ def _noting(handler: Callable[..., Any]) -> Callable[..., Any]:
     if _is_async(handler):
 
         async def noting(request: Any, error: Exception) -> Any:
-            answer = await handler(request, error)
-            _note(request, error, answer)
-            return answer
+            response = await handler(request, error)
+            _note(request, error, response)
+            return response
 
     else:
 
         def noting(request: Any, error: Exception) -> Any:
-            answer = handler(request, error)
-            _note(request, error, answer)
-            return answer
+            response = handler(request, error)
+            _note(request, error, response)
+            return response
 
     noting._djp_telemetry = True
     return noting
 
 
-def _note(request: Any, error: Exception, answer: Any) -> None:
-    status: Optional[int] = getattr(answer, "status_code", None)
+def _note(request: Any, error: Exception, response: Any) -> None:
+    status: Optional[int] = getattr(response, "status_code", None)
     failed = not isinstance(status, int) or status >= 500
-    if answer is None and type(error).__name__ == "WebSocketException":
+    if response is None and type(error).__name__ == "WebSocketException":
         # any other code is a regular close
         failed = getattr(error, "code", _INTERNAL_ERROR) == _INTERNAL_ERROR
     note(getattr(request, "scope", None), error, failed)

@@ -266,7 +266,7 @@ for name in NAMES:
         os.environ.update({**START, "TELEMETRY_ENABLED": "true", "TELEMETRY_BACKEND": "hybrid",
                            "OTEL_TRACES_EXPORTER": "memory", "OTEL_TRACE_SAMPLE": "1", name: word})
         warnings.clear()
-        djp_telemetry._runtime._runtime.said.clear()
+        djp_telemetry._runtime._runtime.reported.clear()
         djp_telemetry.init_telemetry()
         with djp_telemetry.start_span("s", {"a": 1}):
             pass

@@ -35,7 +35,7 @@ def clean(monkeypatch):
         if name.startswith(VARIABLES):
             monkeypatch.delenv(name)
     djp_telemetry.shutdown(1)
-    djp_telemetry._runtime._runtime.said.clear()
+    djp_telemetry._runtime._runtime.reported.clear()
     yield
     djp_telemetry.shutdown(1)
 

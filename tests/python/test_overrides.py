@@ -115,7 +115,7 @@ def test_no_ratio(ratio):
 
 @pytest.mark.parametrize("ratio", [1.1, "half", 10**400])
 def test_no_ratio_is_told(ratio, caplog, monkeypatch):
-    monkeypatch.setattr(_runtime._runtime, "said", set())
+    monkeypatch.setattr(_runtime._runtime, "reported", set())
     with telemetry(sample_ratio=0.5):
         assert not d.set_sample_ratio(ratio) and not d.set_canary_ratio(ratio)
     text = "The {} was not changed: it must be a number from 0 to 1, or None for the configured one"

@@ -93,7 +93,7 @@ class ClientSpan:
         )
         return cls(span) if span.get_span_context().is_valid else None
 
-    def answered(self, status: Any) -> None:
+    def set_status_code(self, status: Any) -> None:
         if not isinstance(status, int) or status <= 0:
             return
         semconv = _runtime.settings().get("semconv", "old")
@@ -106,7 +106,7 @@ class ClientSpan:
             self.span.set_status("error")
 
     def end(self, status: Any, error: Optional[BaseException]) -> None:
-        self.answered(status)
+        self.set_status_code(status)
         if error is not None and not _is_cancelled(error) and not sys.is_finalizing():
             self.span.record_exception(error)
             self.span.set_attribute("error.type", _kind_of(error))

@@ -87,9 +87,9 @@ class OutgoingCall:
         if span is not None:
             span.end(status, error)
 
-    def answered(self, status: Any) -> None:
+    def set_status_code(self, status: Any) -> None:
         if self.span is not None:
-            self.span.answered(status)
+            self.span.set_status_code(status)
 
 
 def replace(owner: Any, name: str, make: Callable[[Any], Any]) -> Callable[[], None]:

@@ -45,7 +45,7 @@ class _Runtime:
         self.settings: dict[str, Any] = {}
         self.last_status: dict[str, Any] = {}
         self.summary = ""  # of a start that is not logged yet
-        self.said: set[str] = set()
+        self.reported: set[str] = set()
         self.hooked = False
 
 
@@ -54,8 +54,8 @@ _runtime = _Runtime()
 
 def warn_once(message: str) -> None:
     try:
-        if message not in _runtime.said:
-            _runtime.said.add(message)
+        if message not in _runtime.reported:
+            _runtime.reported.add(message)
             log.warning("%s", message)
     except Exception:  # a log filter or handler of the application
         return
@@ -64,10 +64,10 @@ def warn_once(message: str) -> None:
 def warn_scopes_full(name: str) -> None:
     """Called by the core when the table of scopes is full and spans lose the name of their
     tracer."""
-    if "scopes" not in _runtime.said:
-        _runtime.said.add("scopes")
+    if "scopes" not in _runtime.reported:
+        _runtime.reported.add("scopes")
         try:
-            text = "The process has used 1,023 different tracers; spans of %.100s and of further ones go without its name."
+            text = "The process has used 1,023 different tracers; spans of %.100s and of further tracers lose their name."
             log.warning(text, name)
         except Exception:  # a log filter or handler of the application
             return
@@ -326,7 +326,7 @@ def take_exported(timeout: float = 10.0) -> list[dict[str, Any]]:
 
             return spans_of(data)
     except Exception as error:
-        warn_once(f"What was exported could not be read: {type(error).__name__}: {error}")
+        warn_once(f"The exported spans could not be read: {type(error).__name__}: {error}")
     return []
 
 
@@ -430,8 +430,8 @@ def settings() -> Mapping[str, Any]:
 
 
 def announce_noop() -> None:
-    if wanted({}) and "noop" not in _runtime.said:
-        _runtime.said.add("noop")
+    if wanted({}) and "noop" not in _runtime.reported:
+        _runtime.reported.add("noop")
         log.info("telemetry initialized (noop)")
 
 

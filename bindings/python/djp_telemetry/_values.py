@@ -13,13 +13,13 @@ from typing import Any, Callable
 
 DEPTH_MAX = 30
 NODES_MAX = 20000
-TOLD_MAX = 1000
+REPORTED_MAX = 1000
 _HEAP_TYPE = 1 << 9
 
-_told: set[str] = set()
+_reported: set[str] = set()
 
 
-class _NotKept(Exception):
+class _Unsupported(Exception):
     """The value, or a part of it, cannot be converted."""
 
 
@@ -50,7 +50,7 @@ def _duration(value: Any) -> str:
 
 def _array(value: Any) -> Any:
     if value.size > NODES_MAX:
-        raise _NotKept
+        raise _Unsupported
     return value.tolist()
 
 
@@ -87,7 +87,7 @@ class _Reader:
         kind = type(value)
         self.left -= 1
         if self.left < 0:
-            raise _NotKept
+            raise _Unsupported
         if value is None or issubclass(kind, (str, int, float, bytes, bytearray)):
             return value
         if depth > DEPTH_MAX:
@@ -100,12 +100,12 @@ class _Reader:
 
     def _items(self, value: Any, depth: int) -> list[Any]:
         if len(value) > self.left:
-            raise _NotKept
+            raise _Unsupported
         return [self.read(item, depth + 1) for item in tuple(value)]
 
     def _members(self, value: Any, depth: int) -> dict[str, Any]:
         if len(value) > self.left or any(not isinstance(key, str) for key in tuple(value)):
-            raise _NotKept
+            raise _Unsupported
         return {key: self.read(item, depth + 1) for key, item in tuple(value.items())}
 
     def _form(self, value: Any, kind: type, depth: int) -> Any:
@@ -118,7 +118,7 @@ class _Reader:
             if isinstance(base, type) and issubclass(kind, base):
                 try:
                     return self.read(convert(value), depth + 1)
-                except _NotKept:
+                except _Unsupported:
                     if module == "enum":
                         return value._name_
                     raise
@@ -126,17 +126,17 @@ class _Reader:
             return repr(value)
         if _is_c_number(kind):
             return value
-        raise _NotKept
+        raise _Unsupported
 
 
 def tell(key: str, value: Any) -> None:
     """Logs an attribute that was not converted, once."""
-    if key in _told or len(_told) >= TOLD_MAX:
+    if key in _reported or len(_reported) >= REPORTED_MAX:
         return
-    _told.add(key)
+    _reported.add(key)
     logging.getLogger("djp_telemetry").warning(
-        "The attribute %.200s is not kept: a value of the type %.200s, or something in it, has no counterpart in telemetry. "
-        "Give text, a number, or a list or mapping of these.",
+        "The attribute %.200s is dropped: a value of the type %.200s, or a part of it, is not supported. "
+        "Use text, a number, or a list or mapping of these.",
         key,
         type(value).__name__,
     )

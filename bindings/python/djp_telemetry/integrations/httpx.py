@@ -60,7 +60,7 @@ def instrument(httpx: Any, options: Options) -> list[Callable[[], None]]:
 
     def follow(call: OutgoingCall, response: Any, kind: Any) -> Any:
         if call.span is not None:
-            call.answered(response.status_code)
+            call.set_status_code(response.status_code)
             response.stream = kind(response.stream, call)
         return response
 
