@@ -1,6 +1,6 @@
-/* Configuration: one table resolves every variable, alias and conflict the same way
- * in every language. Nothing here reads the environment: the binding hands in a
- * look-up function and its programmatic options as text. */
+/* Configuration. One table defines how variables, aliases and conflicts resolve, the
+ * same in every language. These functions do not read the environment: the language
+ * binding passes a look-up function, and its programmatic options as text. */
 #ifndef DJP_CONFIG_H
 #define DJP_CONFIG_H
 
@@ -10,21 +10,22 @@
 extern "C" {
 #endif
 
-/* Returns the variable's value (borrowed until the next call) or NULL when unset. */
+/* Returns the value of a variable, or NULL when it is unset. The result is borrowed
+ * until the next call. */
 typedef const char *(*djp_config_lookup)(void *user, const char *name);
 
-/* One programmatic option under its keyword ("sample_ratio"), as text in the form
- * the variable would have. Both borrowed. */
+/* One programmatic option: its keyword ("sample_ratio") and its value as text, in the
+ * form that the variable uses. Both are borrowed. */
 typedef struct djp_config_override {
     const char *keyword;
     const char *value; /* NULL: not given */
 } djp_config_override;
 
-/* Gets one complete English sentence per problem: what was wrong, the effect, what
- * to do. Borrowed for the call. */
+/* Receives one English sentence per problem: the problem, its effect and the remedy.
+ * message is borrowed for the call. */
 typedef void (*djp_config_warn)(void *user, const char *message);
 
-/* How the reader of messages writes the names of options. */
+/* Spelling of option names in messages. */
 typedef enum djp_letter_case { DJP_SNAKE_CASE, DJP_CAMEL_CASE } djp_letter_case;
 
 typedef enum djp_backend {
@@ -38,7 +39,7 @@ typedef enum djp_exporter {
     DJP_EXPORTER_CONSOLE,
     DJP_EXPORTER_OTLP,
     DJP_EXPORTER_FILE, /* OTLP JSON lines */
-    DJP_EXPORTER_MEMORY /* kept in the process, for tests: djp_sdk_take_exported */
+    DJP_EXPORTER_MEMORY /* in-process buffer for tests: djp_sdk_take_exported */
 } djp_exporter;
 typedef enum djp_protocol {
     DJP_PROTOCOL_GRPC,
@@ -49,8 +50,8 @@ typedef enum djp_sampler_kind {
     DJP_SAMPLER_ALWAYS_ON,
     DJP_SAMPLER_ALWAYS_OFF,
     DJP_SAMPLER_RATIO,
-    DJP_SAMPLER_TREE, /* sampler_text says how */
-    /* the ratio counts until a sampling server has answered */
+    DJP_SAMPLER_TREE, /* defined by sampler_text */
+    /* the ratio applies until a sampling server has responded */
     DJP_SAMPLER_JAEGER_REMOTE
 } djp_sampler_kind;
 typedef enum djp_console_format {
@@ -64,8 +65,8 @@ typedef enum djp_semconv {
     DJP_SEMCONV_BOTH
 } djp_semconv;
 
-/* The resolved settings. All text is owned by the structure, never NULL unless said
- * so, UTF-8, NUL-terminated. */
+/* The resolved settings. All text is NUL-terminated UTF-8, owned by the structure, and
+ * not NULL unless noted. */
 typedef struct djp_options {
     /* switch */
     int enabled;
@@ -74,69 +75,71 @@ typedef struct djp_options {
     char *service_name;
     char *service_namespace; /* "" when unset */
     char *service_version; /* "" when unset */
-    /* the user's own word: deployment.environment.name; "" when unset */
+    /* deployment.environment.name as configured; "" when unset */
     char *environment;
-    char *environment_short; /* dev, staging, prod, or the user's word: env */
-    /* percent-encoded k=v,k=v, valid, each key once, without the four keys that have
-     * a field above; "" when none */
+    /* dev, staging, prod, or the configured name; the label env */
+    char *environment_short;
+    /* percent-encoded k=v,k=v; validated, each key once, without the four keys that
+     * have a field above; "" when none */
     char *resource_attributes;
     /* traces */
     djp_exporter exporter;
     djp_sampler_kind sampler;
-    /* of DJP_SAMPLER_TREE, as djp_sampler_parse reads it; else "" */
+    /* for DJP_SAMPLER_TREE, in the syntax of djp_sampler_parse; else "" */
     char *sampler_text;
     int parent_based;
-    double sample_ratio; /* 0..1; explicit 0 means that nothing leaves the process */
-    /* 1: an environment other than dev, and spans go to the console only because no
+    double sample_ratio; /* 0 .. 1; an explicit 0 exports nothing */
+    /* 1: the environment is not dev, and spans go to the console only because no
      * endpoint is set */
     int console_unasked;
-    int sample_ratio_explicit; /* 1 with a ratio of 0: nothing leaves the process */
-    double canary_ratio; /* part of the local traces that is recorded at all */
-    /* complete URL but for the service; in use with DJP_SAMPLER_JAEGER_REMOTE only */
+    /* 1: the ratio was set; with a ratio of 0 nothing is exported */
+    int sample_ratio_explicit;
+    double canary_ratio; /* share of local traces recorded, 0 .. 1 */
+    /* URL without the service name; used only with DJP_SAMPLER_JAEGER_REMOTE */
     char *sampling_endpoint;
     uint64_t sampling_interval_ns;
-    char *overrides_file; /* "": none is watched */
-    /* the ratio is steered towards these; 0: no such target */
+    char *overrides_file; /* "": no file is watched */
+    /* the ratio is adjusted to meet these targets; 0: no target */
     uint64_t target_spans_per_second;
     uint64_t target_bytes_per_second;
-    /* most spans a second that the process keeps; 0: no limit */
+    /* limit of sampled spans per second for the process; 0: none */
     uint64_t span_rate_limit;
-    double budget_per_month; /* in the unit of the prices; 0: no budget */
+    double budget_per_month; /* in the currency of the prices; 0: no budget */
     double price_per_gb, price_per_million_spans, price_per_thousand_series;
-    char *budget_file; /* "": every process has its own account */
-    uint64_t slow_threshold_ns; /* 0: the slow rule is off */
+    char *budget_file; /* "": each process has a separate account */
+    uint64_t slow_threshold_ns; /* 0: slow traces are not selected */
     int sample_errors;
-    char *tail_sampling_rules; /* "" when none; as djp_tail_rules_parse reads it */
+    char *tail_sampling_rules; /* "" when none; in the syntax of djp_tail_rules_parse */
     /* OTLP for traces */
     djp_protocol protocol;
-    char *endpoint; /* complete URL for HTTP (with path), scheme://host:port for gRPC */
+    char *endpoint; /* HTTP: complete URL with path; gRPC: scheme://host:port */
     /* percent-decoded "Name: value" lines joined by "\n"; secret, never logged */
     char *headers;
-    uint64_t export_timeout_ns; /* one attempt of an export; 0: no limit */
+    uint64_t export_timeout_ns; /* of one export attempt; 0: none */
     int compress; /* 1: gzip */
-    int insecure; /* as given; already applied: endpoint always has a scheme */
+    int insecure; /* as configured; already applied: endpoint always has a scheme */
     char *certificate; /* PEM path or "" */
-    /* PEM path of more authorities, or ""; NULL counts as "" */
+    /* PEM path of additional authorities, or ""; NULL counts as "" */
     char *extra_certificate;
     char *client_key;
     char *client_certificate;
-    /* for http:// endpoints; secret, may hold a password; NULL counts as "" */
+    /* for http:// endpoints; secret, may contain a password; NULL counts as "" */
     char *http_proxy;
     char *https_proxy; /* for https:// endpoints; the same */
-    char *no_proxy; /* hosts that are reached without one; loopback always is */
-    char *file_path; /* file exporter; "" or "-" is standard output */
-    uint64_t max_request_bytes; /* 64 MiB */
-    uint64_t max_response_bytes; /* 4 MiB */
+    char *no_proxy; /* hosts reached without a proxy; loopback always is */
+    char *file_path; /* file exporter; "" or "-": standard output */
+    uint64_t max_request_bytes; /* default 64 MiB */
+    uint64_t max_response_bytes; /* default 4 MiB */
     /* pipeline */
     uint64_t ring_bytes; /* power of two, 64 KiB .. 1 GiB */
-    /* how long an ended span waits at most before it is sent */
+    /* longest time that an ended span waits in the queue */
     uint64_t flush_interval_ns;
-    uint64_t max_batch_spans; /* spans in one request at most */
-    uint64_t export_concurrency; /* OTLP requests on their way at once, at most */
-    uint64_t shutdown_timeout_ns; /* used by exit hooks; 1 s by default */
-    /* memory for local traces that are not decided yet */
+    uint64_t max_batch_spans; /* limit of spans per request */
+    uint64_t export_concurrency; /* limit of concurrent OTLP requests */
+    uint64_t shutdown_timeout_ns; /* used by exit hooks; default 1 s */
+    /* memory for local traces that wait for their decision */
     uint64_t decision_buffer_bytes;
-    /* a root that is open for longer is not waited for; 0: no limit */
+    /* longest wait for the end of a local root; 0: no limit */
     uint64_t decision_wait_ns;
     /* span limits; UINT32_MAX means no limit */
     uint32_t attribute_count_limit;
@@ -147,42 +150,42 @@ typedef struct djp_options {
     uint32_t link_attribute_count_limit;
     /* metrics */
     int metrics_enabled;
-    int prometheus_port; /* 0: no listener of our own */
-    char *prometheus_host; /* 127.0.0.1 by default */
-    uint32_t cardinality_limit; /* series per family, 2000 */
-    int status_class; /* C12: 1 = 2xx, 4xx, 5xx instead of exact codes */
-    int label_style_path; /* C11: 1 = method, path, status with service */
-    int sdk_metrics; /* 1: the SDK's own numbers as otel.sdk.*, too */
+    int prometheus_port; /* 0: the SDK opens no Prometheus endpoint */
+    char *prometheus_host; /* default 127.0.0.1 */
+    uint32_t cardinality_limit; /* series per family; default 2000 */
+    int status_class; /* 1: 2xx, 4xx, 5xx instead of exact codes */
+    int label_style_path; /* 1: labels method, path, status and service */
+    int sdk_metrics; /* 1: also export the SDK's metrics as otel.sdk.* */
     /* instrumentation */
     djp_semconv semconv;
-    /* auto: pretty where standard output is a terminal */
+    /* auto: pretty when standard output is a terminal */
     djp_console_format console_format;
-    char *excluded_paths; /* comma list of exact paths or prefixes ending in '*' */
-    char *propagators; /* normalised comma list: "tracecontext,baggage" */
-    char *known_methods; /* comma list of upper-case HTTP methods */
+    char *excluded_paths; /* comma-separated exact paths, or prefixes ending in '*' */
+    char *propagators; /* normalised, comma-separated: "tracecontext,baggage" */
+    char *known_methods; /* comma-separated upper-case HTTP methods */
     /* behaviour */
-    int log_level; /* own messages: 0 none, 1 error, 2 warn, 3 info, 4 debug */
-    int handle_sigterm; /* flush on SIGTERM when nobody else handles it */
-    int log_correlation; /* install the log filter in init (otel and hybrid) */
-    /* {"setting":{"value":..,"source":..},..} as JSON text; secrets are replaced by
+    int log_level; /* of the SDK's messages: 0 none, 1 error, 2 warn, 3 info, 4 debug */
+    int handle_sigterm; /* flush on SIGTERM if the application has no handler */
+    int log_correlation; /* init installs the log filter (otel and hybrid) */
+    /* JSON text {"setting":{"value":..,"source":..},..}; secrets are replaced by
      * "[set]" */
     char *report_json;
-    /* who gave the endpoint: "OTEL_ENDPOINT", "option endpoint", "default" */
+    /* source of the endpoint: "OTEL_ENDPOINT", "option endpoint", "default" */
     char *endpoint_source;
-    char *enabled_source; /* who switched telemetry on or off */
-    /* one sentence: what is on, where it goes, at what ratio and why; "" while
-     * nothing is on */
+    char *enabled_source; /* source of the setting enabled */
+    /* one sentence: the active signals, their destination, the ratio and its reason; ""
+     * when telemetry is off */
     char *summary;
 } djp_options;
 
-/* What a resolution starts from. All is borrowed for the call; zeros are good
- * everywhere. */
+/* Input of a resolution, borrowed for the call. Zero is a valid value of each
+ * member. */
 typedef struct djp_config_request {
     djp_config_lookup lookup;
     void *lookup_user;
-    /* Names of the variables that are set, so that misspelled ones are noticed;
-     * NULL: nobody looks. Others than DJP_TELEMETRY_, OTEL_ and TELEMETRY_ may be
-     * left out. */
+    /* Names of the variables that are set, to detect misspelled ones; NULL: no check.
+     * Names that do not start with DJP_TELEMETRY_, OTEL_ or TELEMETRY_ may be left
+     * out. */
     const char *const *variables;
     size_t variable_count;
     const djp_config_override *overrides;
@@ -197,14 +200,12 @@ typedef struct djp_config_request {
         0                       \
     }
 
-/* Resolves all settings. Returns DJP_ENOMEM or 0; on 0 the caller frees out with
- * djp_options_fini. Bad values never fail: default plus one warning each.
- * Thread-safe when look-up is. */
+/* Resolves all settings. An invalid value is not an error: it is replaced by the
+ * default, with one warning. Returns 0, then the caller releases out with
+ * djp_options_fini, or DJP_ENOMEM. Thread-safe if lookup is. */
 int djp_config_resolve_request(djp_options *out, const djp_config_request *request);
 
-/* The same with single arguments. Never fails on bad values: default plus one
- * warning each. Returns DJP_ENOMEM or 0; on 0 the caller frees out with
- * djp_options_fini. warn may be NULL. Thread-safe when look-up is. */
+/* djp_config_resolve_request with separate arguments; warn may be NULL. */
 int djp_config_resolve(djp_options *out, djp_config_lookup lookup, void *lookup_user,
                        const djp_config_override *overrides, size_t override_count,
                        const char *default_service_name, djp_config_warn warn,
@@ -212,7 +213,7 @@ int djp_config_resolve(djp_options *out, djp_config_lookup lookup, void *lookup_
 void djp_options_fini(djp_options *options);
 int djp_options_copy(djp_options *out, const djp_options *from);
 
-/* The keywords that overrides may use, a NULL-terminated static array. */
+/* The valid keywords of overrides: a static array that ends with NULL. */
 const char *const *djp_config_keywords(void);
 
 #ifdef __cplusplus

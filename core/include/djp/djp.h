@@ -1,33 +1,35 @@
 /* The public C interface in one include.
  *
- * Text. What recording calls take, names, keys, values and header fields, is a
- * djp_text: bytes and their number, UTF-8, not NUL-terminated (DJP_TEXT for literals,
- * djp_text_of for others). What sets something up, settings, metric definitions, scopes
- * and host names, is UTF-8 that ends in NUL.
+ * Text. Recording calls take names, keys, values and header fields as djp_text: UTF-8
+ * bytes with a size, not NUL-terminated (DJP_TEXT for literals, djp_text_of for
+ * NUL-terminated strings). Settings, metric definitions, scopes and host names are
+ * NUL-terminated UTF-8.
  *
- * Pointers. "Borrows": the caller's memory is read during the call, or for the time
- * that the comment names, and stays the caller's. "Copies": it may go when the call
- * returns. "Takes": it belongs to the callee from then on, also when the call fails.
- * Where a comment says nothing, a pointer to input is borrowed for the call. Handles
- * that begin with _new are ended with _free, those with _ref with _unref. Out
- * parameters come first and hold nothing that is to be freed unless the call succeeded.
+ * Pointers. "Borrows": the callee reads the caller's memory during the call, or for the
+ * time the comment names; the caller still owns it. "Copies": the caller may free it
+ * when the call returns. "Takes": the callee owns it from then on, even when the call
+ * fails. Without such a word, a pointer to input is borrowed for the call. A handle
+ * from _new is released with _free, one from _ref with _unref. Out parameters come
+ * first; they hold nothing to free unless the call succeeded.
  *
- * Option structs start as their _INIT macro; members are added at the end only.
+ * Initialise an option struct with its _INIT macro. New members are added only at the
+ * end.
  *
  * Errors. Set-up, flush and read calls return 0 or a negative code of djp/error.h.
- * Recording calls return nothing of the kind: they accept NULL, never fail, block or
- * allocate without bound, and what cannot be kept is counted.
+ * Recording calls accept NULL and never fail, block or allocate without bound; they
+ * count the data they cannot record.
  *
- * Threads. Any call may come from any thread unless its comment names one. Calls on one
- * span, one writer of a shard and one writer of an operation log follow each other.
+ * Threads. Any thread may make any call unless the comment restricts it. Do not make
+ * two calls at once on the same span, on the same shard as its writer, or on the same
+ * operation log as its writer.
  *
- * Fork. A child process goes on with the same handles: it begins with an empty ring,
- * new ids, its own worker and connection at its first span. Nothing that waited or was
- * open in the parent is sent by the child. After a fork of a process with threads, a
- * child may record before exec.
+ * Fork. A child process uses the same handles. It starts with an empty ring and new
+ * ids, and creates its worker and its connection at its first span. It never sends
+ * spans that were open or queued in the parent. A child of a multi-threaded process may
+ * record before exec.
  *
- * Units. Times are nanoseconds, unix_ns since 1970 and others of CLOCK_MONOTONIC;
- * sizes are bytes; ratios are 0 .. 1. */
+ * Units. Times are nanoseconds: unix_ns since 1970, all others CLOCK_MONOTONIC. Sizes
+ * are bytes. Ratios are 0 .. 1. */
 #ifndef DJP_DJP_H
 #define DJP_DJP_H
 #include "djp/config.h"

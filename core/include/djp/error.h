@@ -1,6 +1,5 @@
-/* Error codes shared by every fallible call of the core. Recording calls never fail
- * and so never return one of these; set-up, flush and read calls return 0 or one of
- * the negative codes below. */
+/* Error codes. Set-up, flush and read calls return 0 or one of the negative codes;
+ * recording calls return none. */
 #ifndef DJP_ERROR_H
 #define DJP_ERROR_H
 
@@ -27,11 +26,10 @@ typedef enum djp_error {
 #define DJP_ERROR_ENUM(name, value, text) name = value,
     DJP_ERROR_MAP(DJP_ERROR_ENUM)
 #undef DJP_ERROR_ENUM
-        DJP_ERROR_LAST = -13 /* not an error: one past the last code */
+        DJP_ERROR_LAST = -13 /* one past the last code */
 } djp_error;
 
-/* Returns the English text of a code, never NULL; the text is static (borrow it for
- * ever). Any thread. */
+/* Returns the English text of a code: static, never NULL. Any thread. */
 const char *djp_error_text(int code);
 
 #ifdef __cplusplus

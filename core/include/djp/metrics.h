@@ -1,7 +1,7 @@
-/* Metrics: families of series in one segment of memory, recorded without locks, read
- * as one snapshot. Recording calls accept NULL and never fail; values that make no
- * sense (NaN counters, negative increments) are counted as dropped. Series handles
- * live as long as their registry. */
+/* Metrics: families of series in one memory segment, recorded without locks, read as
+ * one snapshot. Recording calls accept NULL and never fail; invalid values (NaN,
+ * negative counter increments) are counted as dropped. A series handle is valid as long
+ * as its registry. */
 #ifndef DJP_METRICS_H
 #define DJP_METRICS_H
 
@@ -23,16 +23,16 @@ typedef enum djp_metric_type {
 } djp_metric_type;
 
 #define DJP_LABELS_MAX 32u
-/* bytes of one label value; longer ones are cut at a character boundary */
+/* bytes; longer values are cut at a character boundary */
 #define DJP_LABEL_SIZE_MAX 1024u
 #define DJP_BUCKETS_MAX 160u
 
 typedef struct djp_registry_options {
-    /* address space; 0: 64 MiB. Pages are used only when touched */
+    /* reserved address space; 0: 64 MiB. Memory is used when a page is touched */
     uint64_t reserve_bytes;
-    /* series per family; 0: 2000. Further label sets share one overflow series */
+    /* series per family; 0: 2000. All further label sets share one overflow series */
     uint32_t cardinality_limit;
-    /* 1: OpenMetrics shows when counters and histograms began (_created) */
+    /* 1: OpenMetrics output has the start time of counters and histograms (_created) */
     int created_samples;
 } djp_registry_options;
 #define DJP_REGISTRY_OPTIONS_INIT \
@@ -40,50 +40,49 @@ typedef struct djp_registry_options {
         0, 0, 0                   \
     }
 
-/* Private memory for one process. Returns 0 or DJP_ENOMEM. */
+/* Creates a registry in memory private to the process. Returns 0 or DJP_ENOMEM. */
 int djp_registry_new(djp_registry **out, const djp_registry_options *options);
 void djp_registry_free(djp_registry *registry);
 
 typedef struct djp_family_options {
     djp_metric_type type;
-    /* With or without the "_total" of counters; what Prometheus does not take
-     * becomes '_'. */
+    /* With or without the "_total" of counters; characters invalid in Prometheus become
+     * '_'. */
     const char *name;
     const char *help; /* NULL: none */
-    /* "", a word ("seconds") or a code ("ms", "By", "1", "{request}"); ends the name
-     * if it does not yet. NULL: "". */
+    /* "", a word ("seconds") or a code ("ms", "By", "1", "{request}"); appended to the
+     * name if missing. NULL: "". */
     const char *unit;
-    /* Names of labels; what Prometheus does not take becomes '_'. */
+    /* Label names; characters invalid in Prometheus become '_'. */
     const char *const *labels;
     size_t label_count; /* 0 .. DJP_LABELS_MAX */
-    /* Upper bounds, ascending, without +Inf; NULL: those of the documented family of
-     * this name and labels, else those of the HTTP server. */
+    /* Ascending upper bounds without +Inf; NULL: those of the documented family with
+     * this name and these labels, else those of HTTP server durations. */
     const double *buckets;
     size_t bucket_count; /* 0 .. DJP_BUCKETS_MAX */
 } djp_family_options;
-/* A counter; name is to be set. */
+/* A counter; set name. */
 #define DJP_FAMILY_OPTIONS_INIT                         \
     {                                                   \
         DJP_COUNTER, NULL, NULL, NULL, NULL, 0, NULL, 0 \
     }
 
-/* Creates or finds a family. The same definition twice gives the same family;
- * another type, other labels or buckets under a taken name give DJP_EEXIST. A
- * documented family (docs/metrics.md) is shared even if the buckets differ: the
- * result is then 1 and the buckets of the first hold. Otherwise 0; DJP_EINVAL for a
- * bad name or labels, DJP_EFULL when the segment is full. Copies everything. Any
- * thread. Names and units are translated as the OpenTelemetry specification says in
- * "Prometheus and OpenMetrics Compatibility". */
+/* Creates a family, or finds it if it has the same definition. Copies everything.
+ * Returns 0; DJP_EEXIST if the name exists with another type, other labels or buckets;
+ * DJP_EINVAL for an invalid name or label; DJP_EFULL when the segment is full. A
+ * documented family (docs/metrics.md) is shared even if the buckets differ: the first
+ * buckets remain, and the result is 1. Names and units are translated as in the
+ * OpenTelemetry specification "Prometheus and OpenMetrics Compatibility". Any
+ * thread. */
 int djp_family_new(djp_family **out, djp_registry *registry,
                    const djp_family_options *options);
 
-/* The series of a label set, created at first use; beyond the limit the overflow
- * series. NULL family gives NULL. values holds as many texts as the family has
- * labels (in its order); borrowed for the call. Any thread; lock-free when it
- * exists. */
+/* Returns the series of a label set, created at first use; beyond the limit the
+ * overflow series; NULL for a NULL family. values (borrowed) holds one text per label,
+ * in the family's order. Any thread; lock-free for an existing series. */
 djp_series *djp_family_series(djp_family *family, const djp_text *values);
-/* Forgets a series: it is no longer shown, later recordings through old handles are
- * dropped. Returns 1 when it existed. */
+/* Removes a series from all output; later recordings through its handles are dropped.
+ * Returns 1 if it existed. */
 int djp_family_remove(djp_family *family, const djp_text *values);
 void djp_family_clear(djp_family *family);
 const char *djp_family_name(const djp_family *family);
@@ -94,65 +93,65 @@ void djp_gauge_set(djp_series *series, double value);
 void djp_gauge_add(djp_series *series, double amount);
 void djp_gauge_set_to_now(djp_series *series); /* Unix time in seconds */
 void djp_histogram_observe(djp_series *series, double value);
-/* Attaches an exemplar when the context is valid and sampled; borrows. */
+/* Adds an exemplar if context (borrowed) is valid and sampled. */
 void djp_histogram_observe_with_context(djp_series *series, double value,
                                         const djp_span_context *context);
-/* An exemplar for a value that is counted elsewhere, as in a shard (djp/shard.h);
- * records nothing. */
+/* Adds an exemplar, without a recording, for a value that is counted elsewhere, as in a
+ * shard (djp/shard.h). */
 void djp_series_add_exemplar(djp_series *series, double value,
                              const djp_span_context *context);
-/* Counts recordings that a binding refused as dropped. Accepts NULL. */
+/* Counts as dropped the recordings that a binding refused. Accepts NULL. */
 void djp_registry_add_dropped(djp_registry *registry, uint64_t recordings);
 void djp_counter_add_with_context(djp_series *series, double amount,
                                   const djp_span_context *context);
 
-/* Reading, for tests and user code. */
-/* counters and gauges; the sum for histograms */
+/* Reading. */
+/* value of a counter or gauge; sum of a histogram */
 double djp_series_value(const djp_series *series);
-int djp_series_is_live(const djp_series *series); /* 0: NULL, or it was removed */
-/* 1: shared by the label sets beyond the limit */
+int djp_series_is_live(const djp_series *series); /* 0: NULL or removed */
+/* 1: the series that label sets beyond the limit share */
 int djp_series_is_overflow(const djp_series *series);
-/* The upper bounds of a histogram without +Inf, valid as long as the registry;
- * returns their number, 0 for others and NULL. */
+/* Sets *out to the upper bounds of a histogram, without +Inf, valid as long as the
+ * registry. Returns their number; 0 for other series and NULL. */
 size_t djp_series_bounds(const double **out, const djp_series *series);
-uint64_t djp_series_count(const djp_series *series); /* histograms: observations */
+uint64_t djp_series_count(const djp_series *series); /* observations of a histogram */
 
 typedef enum djp_exposition {
     DJP_TEXT_0_0_4 = 0,
     DJP_OPENMETRICS_1_0_0 = 1
 } djp_exposition;
 
-/* Chooses by the q-values of an Accept header (may be NULL); the default is
- * DJP_TEXT_0_0_4. */
+/* Selects a format by the q-values of an Accept header; DJP_TEXT_0_0_4 for an empty
+ * one. */
 djp_exposition djp_exposition_negotiate(djp_text accept);
 const char *djp_exposition_content_type(djp_exposition format);
-/* Writes the whole exposition into fresh memory that the caller frees with djp_free.
- * Returns 0 or DJP_ENOMEM. Takes no language lock; safe beside any recording. */
+/* Writes all metrics into memory that the caller frees with djp_free. Returns 0 or
+ * DJP_ENOMEM. Needs no lock of the language runtime; may run during recording calls. */
 int djp_registry_expose(char **out, size_t *out_size, djp_registry *registry,
                         djp_exposition format);
-/* Replaces text, which came from djp_registry_expose, by its gzip form when an
- * Accept-Encoding header (borrowed; may be empty) takes that and it is worth it.
- * Returns 1 when it did, and size is the new one. */
+/* Replaces text, a result of djp_registry_expose, with its gzip form and sets size, if
+ * Accept-Encoding (borrowed, may be empty) accepts gzip and the text is large enough.
+ * Returns 1 if it did. */
 int djp_exposition_pack(char **text, size_t *size, djp_text accept_encoding);
 void djp_free(char *text);
 
-/* Process families (process_cpu_seconds_total, process_resident_memory_bytes, ...),
- * read from /proc at each exposition. */
+/* Adds the process metrics (process_cpu_seconds_total, process_resident_memory_bytes,
+ * ...), read from /proc at each exposition. */
 int djp_registry_add_process(djp_registry *registry);
 
-/* The documented families of HTTP servers, jobs, external calls and models (see
- * docs/metrics.md). Created on demand. */
+/* The documented families of HTTP servers, jobs, external calls and models
+ * (docs/metrics.md), each created at first use. */
 typedef struct djp_builtin djp_builtin;
 typedef struct djp_builtin_options {
     int status_class; /* 2xx instead of 200 */
-    /* method, path, status, service instead of method, endpoint, status_code */
+    /* labels method, path, status, service instead of method, endpoint, status_code */
     int label_style_path;
-    const char *service; /* value of the service label in that style */
-    /* comma list of upper-case methods; NULL or "": the usual ones. Copied */
+    const char *service; /* value of the service label with label_style_path */
+    /* comma-separated upper-case methods; NULL or "": the default list. Copied */
     const char *known_methods;
-    /* Called once for each documented family whose name the application has given to
-     * another one, by the thread that would have recorded in it. What cannot be
-     * recorded is counted as dropped. user is borrowed. May be NULL. */
+    /* Called once for each documented family whose name the application uses for
+     * another family, in the thread of the recording call. Its recordings are counted
+     * as dropped. user is borrowed. May be NULL. */
     void (*on_taken)(void *user, const char *name);
     void *user;
 } djp_builtin_options;
@@ -162,31 +161,30 @@ typedef struct djp_builtin_options {
     }
 int djp_builtin_new(djp_builtin **out, djp_registry *registry,
                     const djp_builtin_options *options);
-void djp_builtin_free(djp_builtin *standard);
-/* One HTTP request: http_request_duration_seconds and http_requests_total, plus
- * http_request_size_bytes when size >= 0. method is mapped to the known ones or
- * "_OTHER"; codes outside 100-599 become "other". Label look-up is cached. */
-void djp_builtin_http_request(djp_builtin *standard, djp_text method, djp_text endpoint,
+void djp_builtin_free(djp_builtin *builtin);
+/* Records one HTTP request: http_request_duration_seconds and http_requests_total, and
+ * http_request_size_bytes if request_bytes >= 0. Methods that are not known become
+ * "_OTHER", status codes outside 100 .. 599 "other". The labels are cached. */
+void djp_builtin_http_request(djp_builtin *builtin, djp_text method, djp_text endpoint,
                               int status_code, uint64_t duration_ns,
                               int64_t request_bytes, const djp_span_context *context);
-/* The request is counted, its duration is not (and that is counted as dropped). */
+/* Counts the request without a duration, and counts a dropped recording. */
 #define DJP_DURATION_UNKNOWN UINT64_MAX
-/* Records in a documented family other than the three of HTTP: adds to a counter,
- * sets a gauge, observes in a histogram. labels: as many as the family has,
- * borrowed. context (may be NULL) gives the exemplar. Returns 0, or DJP_EINVAL,
- * counted as dropped, for a value that is not finite, a negative duration or amount,
- * and a family that cannot be had. */
+/* Records in a documented family except the three of HTTP: adds to a counter, sets a
+ * gauge, observes in a histogram. labels (borrowed) holds one text per label; context
+ * (may be NULL) adds an exemplar. Returns 0, or DJP_EINVAL and counts the recording as
+ * dropped for a value that is not finite, a negative duration or amount, or an
+ * unavailable family. */
 int
-djp_builtin_record(djp_builtin *standard, const char *name, const djp_text *labels,
+djp_builtin_record(djp_builtin *builtin, const char *name, const djp_text *labels,
                    size_t label_count, double value, const djp_span_context *context);
-/* Finds the family under its documented name (docs/metrics.md; "_total" of counters
- * may be left out) or NULL. Created at the first call, so that a service without
- * jobs shows no job families. */
-djp_family *djp_builtin_family(djp_builtin *standard, const char *name);
+/* Returns the family of a documented name (docs/metrics.md, with or without "_total"),
+ * created by the first call, or NULL. */
+djp_family *djp_builtin_family(djp_builtin *builtin, const char *name);
 
-/* A raw path as a label, for the case that no route template is known: identifiers
- * become {id}, file names {file}, query and fragment go. Whole segments only. Writes
- * at most out_size - 1 bytes and a NUL, cut between segments, and returns the
+/* Turns a raw path into a label, for requests without a route template. Identifiers
+ * become {id} and file names {file}, in whole segments; query and fragment are removed.
+ * Writes at most out_size - 1 bytes, cut between segments, and a NUL. Returns the
  * length. */
 size_t djp_path_normalise(char *out, size_t out_size, djp_text path);
 

@@ -1,17 +1,16 @@
-/* Cells: counters and histograms of one writer (a thread of a language in which a call
- * into C costs more than the recording) in memory that the core owns. The writer adds
- * with plain 8-byte stores; the core folds what was added since its last look into the
- * registry, before every exposition and at the end. The writer never waits and never
- * calls the core to record.
+/* Shards: counters and histograms of one writer in memory that the core owns, for
+ * language runtimes in which a call into C costs more than the recording. The writer
+ * stores to its shard without calls into the core and without waiting. The core folds
+ * the changes into the registry before each exposition and when the shard ends.
  *
- * Cells are 8 bytes wide. The first one of a place is two 32-bit words. The second
- * word is the core's: not 0 once the series was removed or the registry is gone, and
- * what is recorded here is dropped. The first word of a counter counts additions of
- * 1, modulo 2^32, and the second cell is the sum of all other amounts, a double. The
- * first word of a histogram is not 0 when an exemplar is welcome; the writer sets it
- * back to 0. Behind it lie the sum and a count for each bucket and one for +Inf, all
- * doubles. Stores must be single and aligned, in any order. A counter must be folded
- * before its first word has counted 2^32. */
+ * A shard consists of 8-byte elements; the first element of a series is two 32-bit
+ * words. The core sets the second word to a value other than 0 when the series is
+ * removed or the registry is freed; recordings here are then dropped. Counter: the
+ * first word counts additions of 1, modulo 2^32; the second element is the sum of all
+ * other amounts, a double. Histogram: a first word other than 0
+ * requests an exemplar, and the writer sets it to 0; then follow the sum, a count per
+ * bucket, and one for +Inf, all doubles. Each store must be one aligned store; their
+ * order is free. Fold a counter before its first word has counted 2^32. */
 #ifndef DJP_SHARD_H
 #define DJP_SHARD_H
 
@@ -26,32 +25,33 @@ typedef struct djp_shard djp_shard;
 #define DJP_SHARD_CHUNK_DOUBLES 8192u /* 64 KiB */
 #define DJP_SHARD_CHUNKS_MAX 1024u
 
-/* Attaches a new, empty set of cells to the registry. exemplars 1: histograms ask
- * for exemplars. The caller holds one reference. Ends by djp_shard_end or with the
- * registry, but not by both at once. 0, DJP_EINVAL or DJP_ENOMEM. Any thread. */
+/* Creates an empty shard and attaches it to the registry. exemplars 1: its histograms
+ * request exemplars. The caller holds one reference. The shard ends with djp_shard_end
+ * or with the registry; do not run both at once. Returns 0, DJP_EINVAL or DJP_ENOMEM.
+ * Any thread. */
 int djp_shard_new(djp_shard **out, djp_registry *registry, int exemplars);
-djp_shard *djp_shard_ref(djp_shard *cells);
-/* The memory goes with the last reference, which ends the cells first. Accepts NULL. */
-void djp_shard_unref(djp_shard *cells);
+djp_shard *djp_shard_ref(djp_shard *shard);
+/* The last release ends the shard and frees its memory. Accepts NULL. */
+void djp_shard_unref(djp_shard *shard);
 
-/* The place of a counter's or histogram's cells: the same one for the same series
- * until it is removed. Borrows the series for the call. 0, DJP_EINVAL (a gauge,
- * NULL) or DJP_ENOMEM. Writer only. */
-int djp_shard_bind(size_t *chunk, size_t *index, djp_shard *cells,
+/* Sets chunk and index to the place of a counter or histogram; it is the same until the
+ * series is removed. Borrows series for the call. Returns 0, DJP_EINVAL (a gauge, NULL)
+ * or DJP_ENOMEM. Writer only. */
+int djp_shard_bind(size_t *chunk, size_t *index, djp_shard *shard,
                    const djp_series *series);
-/* The memory of a chunk that bind named, DJP_SHARD_CHUNK_DOUBLES long, or NULL.
- * Valid as long as a reference is held. */
-double *djp_shard_chunk(djp_shard *cells, size_t chunk);
-/* Takes back the cells of removed series, at most `capacity` of them: the writer
- * must never store to these places again, until bind gives them out anew. A place is
- * chunk * DJP_SHARD_CHUNK_DOUBLES + index. Returns how many. Writer only. */
-size_t djp_shard_sweep(uint32_t *places, size_t capacity, djp_shard *cells);
+/* Returns a chunk that bind named, DJP_SHARD_CHUNK_DOUBLES long, or NULL. Valid while
+ * the caller holds a reference. */
+double *djp_shard_chunk(djp_shard *shard, size_t chunk);
+/* Frees the places of removed series, at most `capacity`, and writes them to places,
+ * each as chunk * DJP_SHARD_CHUNK_DOUBLES + index. The writer must not store there
+ * again until bind returns the place. Returns their number. Writer only. */
+size_t djp_shard_sweep(uint32_t *places, size_t capacity, djp_shard *shard);
 
-/* Brings the registry up to date with all cells that are attached to it. Any thread. */
+/* Folds all attached shards into the registry. Any thread. */
 void djp_registry_fold(djp_registry *registry);
-/* Folds for the last time and lets go of the registry; the writer may go on storing,
- * unheard. Any thread. */
-void djp_shard_end(djp_shard *cells);
+/* Folds once more and detaches from the registry; later stores have no effect. Any
+ * thread. */
+void djp_shard_end(djp_shard *shard);
 
 #ifdef __cplusplus
 }

@@ -1,6 +1,6 @@
-/* Attribute values as callers hand them in. All structures borrow what they point
- * to: the core copies the bytes before a recording call returns. The kinds are those
- * of OTLP's AnyValue (opentelemetry/proto/common/v1/common.proto). */
+/* Attribute values. All structures borrow what they point to; a recording call copies
+ * it. The types are those of OTLP's AnyValue
+ * (opentelemetry/proto/common/v1/common.proto). */
 #ifndef DJP_VALUE_H
 #define DJP_VALUE_H
 
@@ -17,7 +17,7 @@ typedef enum djp_value_type {
     DJP_BOOL = 1,
     DJP_INT = 2,
     DJP_DOUBLE = 3,
-    /* UTF-8 is expected; invalid sequences are replaced with U+FFFD while copying */
+    /* UTF-8; invalid sequences are copied as U+FFFD */
     DJP_STRING = 4,
     DJP_BYTES = 5,
     DJP_ARRAY = 6,
@@ -29,7 +29,7 @@ typedef struct djp_text {
     size_t size; /* bytes */
 } djp_text;
 
-/* A literal, and a text that ends in NUL (NULL: an empty one). */
+/* A djp_text of a literal, and of a NUL-terminated string (NULL: empty). */
 #ifdef __cplusplus
 #define DJP_TEXT(literal)             \
     djp_text                          \
@@ -73,9 +73,9 @@ typedef struct djp_attribute {
     djp_value value;
 } djp_attribute;
 
-/* Arrays and maps deeper than this become empty values (spec: attribute value depth
- * limit). A map costs three levels of protobuf messages, and decoders refuse a whole
- * request with more than 100. */
+/* Arrays and maps nested deeper than this become empty values (specification: attribute
+ * value depth limit). A map takes three levels of protobuf messages, and decoders
+ * reject requests with more than 100. */
 #define DJP_VALUE_DEPTH_MAX 30
 
 #ifdef __cplusplus

@@ -1,5 +1,4 @@
-/* The one place that holds the version; pyproject.toml, package.json and
- * CHANGELOG.md are checked against it. */
+/* The version; pyproject.toml, package.json and CHANGELOG.md must match it. */
 #ifndef DJP_VERSION_H
 #define DJP_VERSION_H
 #define DJP_VERSION "0.1.0"
