@@ -8,6 +8,7 @@ check() { "$@" || { echo "lint: failed: $*"; bad=1; }; }
 check "$python" tools/lint/layers.py
 check "$python" tools/lint/public_headers.py
 check "$python" tools/lint/sizes.py
+check "$python" tools/lint/links.py
 check "$python" tools/gen/gen.py --check
 check "$python" tools/lint/rules.py
 check tools/lint/headers.sh
