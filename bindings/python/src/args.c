@@ -1,6 +1,6 @@
-/* Arguments: keywords without tuples or dictionaries, whose names are compared by address first,
- * because the compiler interns the names in the caller's code, and iterables of any length. Must
- * raise only for calls that no caller can mean. */
+/* Arguments: keywords without tuples or dictionaries, and iterables of any length. Names are
+ * compared by address first, because the compiler interns the names in the caller's code. Raises
+ * only for calls with an impossible signature. */
 #include "binding.h"
 
 #include <string.h>

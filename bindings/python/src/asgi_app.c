@@ -1,6 +1,5 @@
-/* The middleware itself: an ASGI application around another one. It decides per connection whether
- * to record, hand on untouched, or answer the scrape, and never raises anything that the
- * application would not have raised alone. */
+/* The middleware: an ASGI application around another one. For each connection it records, passes
+ * through, or serves the metrics. It raises only exceptions of the application. */
 #include "asgi_types.h"
 
 #include <stddef.h>
@@ -84,8 +83,8 @@ app_pass(djp_py_asgi_app *app, PyObject *const *args)
     return PyObject_Vectorcall(app->app, args, 3, NULL);
 }
 
-/* The path below the prefix under which the application is deployed. Servers leave that prefix in
- * the path or not; one that is not there was removed by a proxy. */
+/* The path below the deployment prefix. Some servers include that prefix in the path; without it, a
+ * proxy removed it. */
 static djp_text
 app_below(djp_text path, djp_text root)
 {
@@ -125,7 +124,7 @@ app_is_scrape_text(djp_py_asgi_app *app, djp_text path)
     return same;
 }
 
-/* What the application was asked for, besides requests to record. */
+/* How the middleware handles a request. */
 enum { APP_REQUEST = 0, APP_EXCLUDED = 1, APP_SCRAPE = 2 };
 
 static int
@@ -155,7 +154,7 @@ app_wants(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type, PyObject 
     return wants;
 }
 
-/* 1 when the context in which a request is about to run holds something of an earlier one. */
+/* 1 when the context of a new request holds objects of an earlier request. */
 static int
 app_has_leftover(djp_py_state *state)
 {
@@ -166,7 +165,7 @@ app_has_leftover(djp_py_state *state)
     return found;
 }
 
-/* A request that is not recorded: its context goes on all the same, and nothing but its own. */
+/* A request that is not recorded: propagates its context and no other. */
 static PyObject *
 app_carry(djp_py_asgi_app *app, djp_py_http *http, PyObject *const *args)
 {
@@ -219,14 +218,14 @@ app_record(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type, PyObject
     }
     Py_XDECREF(receive);
     Py_XDECREF((PyObject *)exchange);
-    if (call == NULL) { /* no memory for telemetry is no reason to refuse the request */
+    if (call == NULL) { /* no memory for telemetry: the request is served all the same */
         PyErr_Clear();
         return app_pass(app, args);
     }
     return call;
 }
 
-/* What kind of connection to record, or -1 to hand on. */
+/* The kind of connection to record, or -1 to pass through. */
 static int
 app_type(djp_py_asgi_state *asgi, PyObject *type)
 {
@@ -259,8 +258,8 @@ app_dispatch(djp_py_asgi_app *app, djp_py_http *http, PyObject *const *args)
     PyObject *result;
     if (wants == APP_SCRAPE && app->metrics_app != Py_None) {
         result = PyObject_Vectorcall(app->metrics_app, args, 3, NULL);
-    } else if (app->inner ||
-               djp_py_asgi_get(args[0], asgi->words.scope_span) != NULL) { /* another one records */
+    } else if (app->inner || djp_py_asgi_get(args[0], asgi->words.scope_span) !=
+                                 NULL) { /* another instance records */
         result = app_pass(app, args);
     } else if (http == NULL || wants != APP_REQUEST) {
         result = app_carry(app, http, args);
@@ -271,8 +270,7 @@ app_dispatch(djp_py_asgi_app *app, djp_py_http *http, PyObject *const *args)
     return result;
 }
 
-/* Puts scope, receive and send given by name into order. Returns 0 when they are not exactly
- * these. */
+/* Orders scope, receive and send given by name. Returns 0 for other names. */
 static int
 app_arguments(PyObject **out, djp_py_state *state, PyObject *const *args, Py_ssize_t nargs,
               PyObject *kwnames)
@@ -328,7 +326,7 @@ app_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     PyTypeObject *base = type;
     while (base != NULL && !((base->tp_flags & Py_TPFLAGS_HEAPTYPE) &&
                              ((PyHeapTypeObject *)base)->ht_module != NULL)) {
-        base = base->tp_base; /* a Python subclass belongs to no module of ours */
+        base = base->tp_base; /* a Python subclass does not belong to our module */
     }
     djp_py_state *state = base != NULL ? PyType_GetModuleState(base) : NULL;
     djp_py_asgi_app *app = state != NULL ? (djp_py_asgi_app *)type->tp_alloc(type, 0) : NULL;
@@ -350,8 +348,8 @@ app_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     return (PyObject *)app;
 }
 
-/* Python 3.11 and older call instances of a Python subclass through a tuple, even when it leaves
- * __call__ alone. */
+/* Python 3.11 and older call instances of a Python subclass through a tuple, even if it does not
+ * override __call__. */
 static void
 app_call_directly(PyTypeObject *type)
 {
@@ -366,7 +364,7 @@ app_call_directly(PyTypeObject *type)
 }
 
 /* _setup(app, lifespan, metrics_path, metrics_app, excluded, route, resolve, client_left): called
- * once by the Python face. */
+ * once by TelemetryMiddleware. */
 static PyObject *
 app_setup(PyObject *self, PyObject *args)
 {
@@ -387,7 +385,7 @@ app_setup(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-/* _leave_recording(): from now on an instance further out records. */
+/* _leave_recording(): from now on an outer instance records. */
 static PyObject *
 app_leave_recording(PyObject *self, PyObject *Py_UNUSED(ignored))
 {

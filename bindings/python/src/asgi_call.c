@@ -1,6 +1,6 @@
-/* The awaitable that the middleware returns for a request: it calls the application at its first
- * step, inside the context in which it is awaited, and passes every step, value, exception,
- * cancellation and close through to the application's coroutine. */
+/* The awaitable that the middleware returns for a request. Its first step calls the application in
+ * the context in which it is awaited. It passes every step, value, exception, cancellation and
+ * close to the application's coroutine. */
 #include "asgi_types.h"
 
 #include <stddef.h>
@@ -9,7 +9,7 @@ typedef struct djp_py_call {
     PyObject_HEAD
     djp_py_exchange *exchange; /* owned, as all objects here */
     PyObject *receive; /* NULL once the application was called */
-    PyObject *baggage; /* likewise */
+    PyObject *baggage; /* NULL once the application was called */
     PyObject *iterator; /* the application's coroutine while it runs */
     PyObject *token; /* of the current span */
     PyObject *baggage_token;
@@ -47,8 +47,7 @@ call_traverse(PyObject *self, visitproc visit, void *arg)
     return 0;
 }
 
-/* Leaves the contexts that the first step entered. In another execution context these are
- * no-ops. */
+/* Leaves the contexts that the first step entered. A no-op in another execution context. */
 static void
 call_leave(djp_py_call *call)
 {
@@ -64,7 +63,7 @@ call_leave(djp_py_call *call)
     Py_CLEAR(call->iterator);
     Py_CLEAR(call->receive);
     Py_CLEAR(call->baggage);
-    Py_CLEAR(call->exchange->send_error); /* their tracebacks lead back to the request */
+    Py_CLEAR(call->exchange->send_error); /* their tracebacks reference the request */
     Py_CLEAR(call->exchange->answered);
 }
 
@@ -75,7 +74,7 @@ call_clear(PyObject *self)
     if (!call->done) {
         PyObject *type, *value, *traceback;
         PyErr_Fetch(&type, &value, &traceback);
-        Py_CLEAR(call->iterator); /* closes a coroutine that is dropped half-way */
+        Py_CLEAR(call->iterator); /* closes a coroutine that is dropped while it runs */
         if (call->exchange != NULL) {
             call_leave(call);
             djp_py_exchange_finish(call->exchange);
@@ -104,8 +103,8 @@ call_settle(djp_py_call *call)
     call_leave(call);
 }
 
-/* 1 with the servers that write their access line when the application has returned: granian, whose
- * send is a method in native code, and gunicorn, whose send is a function of its own. */
+/* 1 for servers that write their access line after the application returned: granian, whose send is
+ * a native method, and gunicorn, whose send is a Python function of gunicorn. */
 static int
 call_is_logged_late(const djp_py_exchange *exchange)
 {
@@ -120,7 +119,7 @@ call_is_logged_late(const djp_py_exchange *exchange)
            strncmp((const char *)PyUnicode_1BYTE_DATA(module), "gunicorn.", 9) == 0;
 }
 
-/* The end of the application: keeps a set exception set. */
+/* The end of the application. Keeps a set exception set. */
 static void
 call_finish(djp_py_call *call, int failed)
 {
@@ -142,14 +141,14 @@ call_finish(djp_py_call *call, int failed)
         failed || unanswered || call_is_logged_late(exchange) ? Py_XNewRef(exchange->span) : NULL;
     call_settle(call);
     if (span != NULL && state->asgi != NULL) {
-        djp_py_ended_set(state, span); /* what the server writes about it carries the ids */
+        djp_py_ended_set(state, span); /* the server's lines about it carry the ids */
     }
     Py_XDECREF(span);
     PyErr_Restore(type, value, traceback);
 }
 
-/* Makes the span and the baggage current: completely, because a server may run a request in the
- * context of an earlier one on the same connection. */
+/* Makes the span current and replaces the baggage, even by none, because a server may run a request
+ * in the context of an earlier one on the same connection. */
 static void
 call_enter(djp_py_call *call)
 {
@@ -175,7 +174,7 @@ call_start(djp_py_call *call)
     djp_py_exchange *exchange = call->exchange;
     call_enter(call);
     PyObject *receive = call->receive;
-    call->receive = NULL; /* first, so that nobody starts it again from inside */
+    call->receive = NULL; /* first, so that no code below starts it again */
     PyObject *send = exchange->http != NULL ? (PyObject *)exchange : exchange->send;
     PyObject *args[4] = {NULL, exchange->scope, receive, send};
     PyObject *awaitable =
@@ -212,7 +211,7 @@ call_am_send(PyObject *self, PyObject *value, PyObject **result)
             return PYGEN_ERROR;
         }
     }
-    /* an application that closes its own awaitable must not free it */
+    /* an application that closes its awaitable must not free it */
     PyObject *iterator = Py_NewRef(call->iterator);
     exchange->stepping = 1;
     PySendResult status = djp_py_drive_send(exchange->state, iterator, value, result);

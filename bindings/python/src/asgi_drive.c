@@ -1,5 +1,5 @@
-/* The coroutine protocol in C: find what an `await` drives, send into it, throw into it, close it.
- * Values and exceptions pass as the same objects; nothing here looks at them. */
+/* The coroutine protocol in C: the iterator of an `await`, send, throw and close. Values and
+ * exceptions pass unchanged, as the same objects. */
 #include "asgi_types.h"
 
 PyObject *
@@ -18,7 +18,7 @@ djp_py_drive_iterator(PyObject *object)
 }
 
 #if PY_VERSION_HEX < 0x030a0000
-/* The value of the StopIteration that is set, or an error status with the exception left alone. */
+/* The value of the StopIteration that is set, or an error status with the exception unchanged. */
 static PySendResult
 drive_stopped(PyObject **result)
 {
@@ -58,7 +58,7 @@ djp_py_drive_send(djp_py_state *state, PyObject *iterator, PyObject *value, PyOb
 }
 #endif
 
-/* Raises what throw() was given: an instance, or a class with an optional value and traceback. */
+/* Raises the arguments of throw(): an instance, or a class with an optional value and traceback. */
 static void
 drive_raise(PyObject *const *args, Py_ssize_t nargs)
 {
@@ -78,7 +78,7 @@ PyObject *
 djp_py_drive_throw(PyObject *iterator, PyObject *const *args, Py_ssize_t nargs)
 {
     PyObject *method = iterator != NULL ? PyObject_GetAttrString(iterator, "throw") : NULL;
-    /* not started yet, or a plain iterator: the exception comes straight back */
+    /* not started yet, or a plain iterator: raises the exception here */
     if (method == NULL) {
         PyErr_Clear();
         drive_raise(args, nargs);

@@ -1,6 +1,6 @@
-/* The record of one request or websocket connection, callable as the application's `send`: it notes
- * the status and the last body byte, hands every message on unchanged, and records span and metrics
- * once when the response is complete. */
+/* The record of one request or websocket connection, callable as the application's `send`. It
+ * stores the status and the time of the last body byte, passes every message on unchanged, and
+ * records span and metrics once when the response is complete. */
 #include "asgi_types.h"
 
 #include <stddef.h>
@@ -15,8 +15,7 @@
 #define EXCHANGE_OFFSET_TYPE T_PYSSIZET
 #endif
 
-/* The codes of a websocket whose connection ended without a word, and of one that the side which
- * closes it could not serve. */
+/* Close codes of a websocket: without a close frame, and internal error. */
 enum {
     EXCHANGE_CLOSED_ABNORMALLY = 1006,
     EXCHANGE_CLOSED_BY_FAILURE = 1011,
@@ -26,7 +25,7 @@ enum {
 static PyObject *
 exchange_send(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames);
 
-/* A sampler wants to see the request. */
+/* Called if the sampler reads request attributes. */
 static DJP_PY_COLD djp_span *
 exchange_start_shown(djp_py_exchange *exchange, const djp_py_asgi_request *request,
                      djp_http_type type)
@@ -51,7 +50,7 @@ exchange_start_shown(djp_py_exchange *exchange, const djp_py_asgi_request *reque
     return span;
 }
 
-/* The parts that need nothing but what came in; untracked yet. */
+/* The fields that depend only on the request; untracked yet. */
 static djp_py_exchange *
 exchange_take(djp_py_asgi_app *app, const djp_py_asgi_request *request)
 {
@@ -84,8 +83,8 @@ exchange_take(djp_py_asgi_app *app, const djp_py_asgi_request *request)
     return exchange;
 }
 
-/* What stands in for a span where none is recorded: it carries the caller's context on, or
- * nothing. */
+/* The object in place of a span that is not recorded: carries the caller's context, if there is
+ * one. */
 static PyObject *
 exchange_carrier(djp_py_state *state, const djp_py_asgi_headers *headers)
 {
@@ -106,8 +105,8 @@ djp_py_exchange_carry(djp_py_asgi_app *app, const djp_py_asgi_request *request)
     return exchange;
 }
 
-/* 1 when the scope says that send() raises OSError once the client is gone (version 2.4 of the
- * specification). */
+/* 1 when the scope declares that send() raises OSError after the client disconnected (version 2.4
+ * of the specification). */
 static int
 exchange_send_raises(djp_py_asgi_state *asgi, PyObject *scope)
 {
@@ -206,8 +205,8 @@ exchange_dealloc(PyObject *self)
 }
 
 /* ---- recording ---- */
-/* The text is held: looking up the next key compares it with the keys of the scope, which may be
- * any objects. */
+/* The text is held: the next key look-up compares it with the keys of the scope, which may be any
+ * objects. */
 static void
 exchange_scope_text(djp_py_text *out, djp_py_exchange *exchange, PyObject *key)
 {
@@ -218,9 +217,8 @@ exchange_scope_text(djp_py_text *out, djp_py_exchange *exchange, PyObject *key)
     }
 }
 
-/* What was answered, as far as anybody could see it: an answer that began when the client was gone
- * counts only when it says that the service failed. A 5xx about a body that the client did not
- * finish does not, where no exception says otherwise. */
+/* The status to record. A response that began after the client disconnected counts only if the
+ * service failed. Without an exception, a 5xx about an incomplete request body does not count. */
 static int
 exchange_seen_status(djp_py_exchange *exchange)
 {
@@ -233,19 +231,19 @@ exchange_seen_status(djp_py_exchange *exchange)
                : exchange->status;
 }
 
-/* What an error is that no exception tells. */
+/* The error type without an exception. */
 static const char *
 exchange_error_code(const djp_py_exchange *exchange)
 {
     return exchange->broken ? "1011" : exchange->incomplete ? "incomplete_response" : NULL;
 }
 
-/* Hands everything that is known to the core. Runs with no exception set. */
+/* Passes the complete record to the core. No exception may be set. */
 static void
 exchange_record(djp_py_exchange *exchange)
 {
     djp_py_asgi_state *asgi = exchange->state->asgi;
-    /* who tells the route may close the request's awaitable */
+    /* code that returns the route may close the request's awaitable */
     PyObject *span = Py_XNewRef(exchange->span);
     PyObject *route = djp_py_asgi_route(exchange);
     int status = exchange_seen_status(exchange);
@@ -322,7 +320,7 @@ exchange_status(djp_py_exchange *exchange, PyObject *message)
     PyObject *status = djp_py_asgi_get(message, exchange->state->asgi->words.status);
     /* http.HTTPStatus is an int */
     if (exchange->status != 0 || status == NULL || !PyLong_Check(status)) {
-        return; /* what comes after the first status goes to nobody: servers refuse it */
+        return; /* servers refuse all messages after the first status */
     }
     int overflow = 0;
     long code = PyLong_AsLongAndOverflow(status, &overflow);
@@ -339,7 +337,7 @@ exchange_has_more(djp_py_exchange *exchange, PyObject *message)
     return truth;
 }
 
-/* 1 for the types of content that a server sends for as long as the client listens. */
+/* 1 for content types that a server sends for as long as the client listens. */
 static int
 exchange_is_endless(djp_text type)
 {
@@ -350,7 +348,7 @@ exchange_is_endless(djp_text type)
             PyOS_strnicmp(type.data, frames, sizeof frames - 1) == 0);
 }
 
-/* The first part of an answer that comes in parts. */
+/* The first part of a response with several parts. */
 static void
 exchange_stream(djp_py_exchange *exchange)
 {
@@ -414,7 +412,7 @@ exchange_sent_websocket(djp_py_exchange *exchange, PyObject *message, PyObject *
         exchange->status = 101;
     } else if (djp_py_asgi_is(type, "websocket.close", 15)) {
         if (exchange->status == 0) {
-            exchange->status = 403; /* what servers answer to a refused handshake */
+            exchange->status = 403; /* servers send this for a refused handshake */
         } else {
             exchange->broken |=
                 !exchange->complete &&
@@ -426,7 +424,7 @@ exchange_sent_websocket(djp_py_exchange *exchange, PyObject *message, PyObject *
     }
 }
 
-/* Notes what a message says; whether it is the one that begins the response. */
+/* Stores the facts of a message. Returns 1 if it begins the response. */
 static int
 exchange_sends(djp_py_exchange *exchange, PyObject *message)
 {
@@ -462,7 +460,7 @@ exchange_send(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kw
             djp_py_message_new(exchange, awaitable, first ? DJP_PY_SENDS_FIRST : DJP_PY_SENDS);
     }
     if (djp_py_exchange_is_over(exchange) &&
-        !exchange->stepping) { /* sent from another task: the application may wait for long */
+        !exchange->stepping) { /* sent by another task: the application may wait for long */
         PyObject *type, *value, *traceback;
         PyErr_Fetch(&type, &value, &traceback);
         djp_py_exchange_finish(exchange);

@@ -1,9 +1,8 @@
-/* Exceptions of a request: whether one says no more than that the client went away, which is no
- * error of the service; what one that a framework answered itself tells; and what becomes of one
- * that comes when the answer is complete. */
+/* Exceptions of a request: those that only mean that the client disconnected, which is no error of
+ * the service; those that a framework handled; and those raised after the response was complete. */
 #include "asgi_types.h"
 
-/* 1 when the client is known to be gone and the exception, an instance, says just that. Leaves no
+/* 1 when the client has disconnected and the exception, an instance, means only that. Leaves no
  * exception set. */
 static int
 failure_is_the_clients(djp_py_exchange *exchange, PyObject *exception)
@@ -29,8 +28,8 @@ failure_note(djp_py_exchange *exchange, PyObject *exception, unsigned flags)
     Py_XDECREF(span);
 }
 
-/* The answer is complete, so the request was no error; what still runs for it failed. That becomes
- * a span of its own beneath the request's, from the end of the answer until now. */
+/* The response is complete, so the request succeeded, but its background work failed. Records that
+ * as a child span from the end of the response until now. */
 static void
 failure_after_the_answer(djp_py_exchange *exchange, PyObject *exception)
 {
@@ -44,7 +43,7 @@ failure_after_the_answer(djp_py_exchange *exchange, PyObject *exception)
     djp_span_release(late);
 }
 
-/* 1 when the framework noted in the scope that it answers this exception. */
+/* 1 when the framework stored in the scope that it handled this exception. */
 static int
 failure_was_noted(djp_py_exchange *exchange, PyObject *exception)
 {
@@ -53,7 +52,7 @@ failure_was_noted(djp_py_exchange *exchange, PyObject *exception)
                exception;
 }
 
-/* 1 when the answer was not about this exception. */
+/* 1 when the response was not about this exception. */
 static int
 failure_is_after(djp_py_exchange *exchange, PyObject *exception)
 {
@@ -86,7 +85,7 @@ djp_py_exchange_fail(djp_py_exchange *exchange)
 {
     PyObject *type, *value, *traceback;
     if (exchange->http == NULL || exchange->span == NULL) {
-        return; /* nothing is recorded of it */
+        return; /* no span records it */
     }
     PyErr_Fetch(&type, &value, &traceback);
     if (type != NULL && PyErr_GivenExceptionMatches(type, PyExc_Exception)) {
@@ -116,7 +115,8 @@ djp_py_exchange_answered(djp_py_exchange *exchange)
         failure_is_the_clients(exchange, exception)) {
         exchange->status = 0;
     } else if (exchange->status >= 500 || exchange->broken) {
-        failure_note(exchange, exception, DJP_PY_SPAN_NO_RECORD); /* the event is there already */
+        failure_note(exchange, exception,
+                     DJP_PY_SPAN_NO_RECORD); /* the event is already recorded */
     }
     Py_DECREF(exception);
 }

@@ -1,6 +1,6 @@
-/* The application's `receive`: passes the server's messages on and notes body bytes and the
- * client's going away. The awaitable in between drives the server's own coroutine step by step and
- * changes nothing. */
+/* The application's `receive`: passes the server's messages on and stores body sizes and the
+ * client's disconnect. Its awaitable drives the server's coroutine step by step and changes
+ * nothing. */
 #include "asgi_types.h"
 
 #include <stddef.h>
@@ -21,7 +21,7 @@ typedef struct djp_py_receive {
     PyObject *receive; /* the server's; owned */
 } djp_py_receive;
 
-/* One message on its way. */
+/* One message in transit. */
 typedef struct djp_py_message {
     PyObject_HEAD
     djp_py_exchange *exchange; /* owned */

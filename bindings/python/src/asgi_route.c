@@ -1,6 +1,6 @@
-/* The route template of a finished request, from what the framework left in the scope. The usual
- * cases (one router, no mounts) are a few look-ups here; mounted applications and older frameworks
- * go to the Python face. A raw path is never an answer. */
+/* The route template of a finished request, from the data of the framework in the scope. The usual
+ * cases (one router, no mounts) take a few look-ups here; mounted applications and older frameworks
+ * are resolved in Python. The result is never a raw path. */
 #include "asgi_types.h"
 
 /* An attribute that holds a non-empty str, a new reference, or NULL. */
@@ -28,7 +28,7 @@ route_called(PyObject *function, PyObject *const *args, size_t count)
     return NULL;
 }
 
-/* Newer FastAPI keeps the full template of an included router's route beside the route. */
+/* Newer FastAPI stores the full template of an included router's route beside the route. */
 static PyObject *
 route_included(djp_py_asgi_state *asgi, PyObject *scope, PyObject *route)
 {
@@ -54,8 +54,7 @@ route_included(djp_py_asgi_state *asgi, PyObject *scope, PyObject *route)
     return text;
 }
 
-/* 1 when no mount and no deployment prefix is involved: the route's own template is the whole
- * one. */
+/* 1 without mounts and deployment prefix: the route's template is complete. */
 static int
 route_is_plain(djp_py_exchange *exchange, PyObject *root_path)
 {
@@ -76,7 +75,7 @@ djp_py_asgi_route(djp_py_exchange *exchange)
     if (app->route != Py_None && (text = route_called(app->route, &scope, 1)) != NULL) {
         return text;
     }
-    /* what follows may run other code */
+    /* the following calls may run other code */
     PyObject *route = Py_XNewRef(djp_py_asgi_get(scope, asgi->words.route));
     if (route != NULL && route_is_plain(exchange, djp_py_asgi_get(scope, asgi->words.root_path))) {
         text = route_included(asgi, scope, route);

@@ -1,6 +1,6 @@
-/* Reading an ASGI scope without trusting it: whatever has another type than the specification says
- * counts as absent. Header values are looked at for the trace context, the baggage and the length
- * only, and never kept. */
+/* Reads an ASGI scope without trusting it: a value of another type than in the specification counts
+ * as absent. Header values are read only for trace context, baggage and length, and never
+ * stored. */
 #include "asgi_types.h"
 
 #include <string.h>
@@ -45,7 +45,7 @@ scope_field_add(djp_header *list, size_t *count, size_t limit, PyObject *value)
     }
 }
 
-/* The lengths of the four names differ, so that most fields cost one comparison of numbers. */
+/* The lengths of the four names differ, so most fields take one comparison of numbers. */
 static inline void
 scope_field(scope_fields *fields, PyObject *name, PyObject *value)
 {

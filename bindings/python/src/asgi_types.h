@@ -1,7 +1,7 @@
-/* What the files of the ASGI middleware share. One request is an exchange (the record of it,
- * callable as the application's `send`), an awaitable that drives the application's coroutine, and
- * a `receive`. The application reaches the exchange but never the awaitable, so a request that is
- * dropped half-way is closed at once, as without the middleware. */
+/* Declarations of the ASGI middleware. A request consists of an exchange (its record, callable as
+ * the application's `send`), an awaitable that drives the application's coroutine, and a `receive`.
+ * The application can reference the exchange but never the awaitable, so a request that is dropped
+ * while it runs is closed at once, as without the middleware. */
 #ifndef DJP_PY_ASGI_TYPES_H
 #define DJP_PY_ASGI_TYPES_H
 
@@ -44,8 +44,7 @@ typedef enum { PYGEN_RETURN = 0, PYGEN_ERROR = -1, PYGEN_NEXT = 1 } PySendResult
     X(code, "code")                               \
     X(get, "GET")
 
-/* The core's view of requests for one SDK; counted, because requests may outlive the SDK that they
- * began with. */
+/* The core's request handling for one SDK; counted, because requests may outlive their SDK. */
 typedef struct djp_py_http {
     Py_ssize_t references; /* under the interpreter lock */
     djp_http_server *server;
@@ -53,10 +52,10 @@ typedef struct djp_py_http {
     int context; /* 1: traceparent and tracestate are read */
     int baggage; /* 1: baggage is read */
     int excludes; /* 1: some paths are not recorded */
-    int transport; /* 1: the conventions want scheme and version */
+    int transport; /* 1: scheme and version are recorded */
 } djp_py_http;
 
-/* Memory of objects that every request needs, untracked while it waits here. */
+/* Memory of the objects of each request, untracked while it waits here. */
 enum { DJP_PY_POOL_SIZE = 32 };
 typedef struct djp_py_pool {
     PyObject *items[DJP_PY_POOL_SIZE];
@@ -68,8 +67,8 @@ typedef struct djp_py_asgi_state {
     djp_py_pool exchanges, calls, receives, messages;
     uint64_t generation; /* of http */
     djp_py_http *http; /* counted; NULL: telemetry is off */
-    PyObject *spec_version; /* owned; the newest one that a server told */
-    int spec_raises; /* 1: its send() raises OSError once the client is gone */
+    PyObject *spec_version; /* owned; the newest one that a server declared */
+    int spec_raises; /* 1: its send() raises OSError after the client disconnected */
     struct {
 #define DJP_PY_ASGI_WORD(noun, text) PyObject *noun;
         DJP_PY_ASGI_WORDS(DJP_PY_ASGI_WORD)
@@ -77,8 +76,7 @@ typedef struct djp_py_asgi_state {
     } words;
 } djp_py_asgi_state;
 
-/* The middleware. Everything but vectorcall and state is owned; the Python face fills the
- * options. */
+/* The middleware. All but vectorcall and state is owned; Python sets the options. */
 typedef struct djp_py_asgi_app {
     PyObject_HEAD
     vectorcallfunc vectorcall;
@@ -89,12 +87,13 @@ typedef struct djp_py_asgi_app {
     PyObject *metrics_app; /* ASGI application or None */
     PyObject *excluded; /* tuple of str */
     PyObject *route; /* user's function(scope) -> template, or None */
-    /* function(scope, root_path, path) -> template: what the fast look does not know */
+    /* function(scope, root_path, path) -> template: for the cases that asgi_route.c cannot
+     * resolve */
     PyObject *resolve;
-    /* function(exception) -> whether it says no more than that the client went away, or None */
+    /* function(exception) -> whether it only means that the client disconnected, or None */
     PyObject *client_left;
-    /* 1: another instance around the framework's own outermost layer records, this one answers the
-     * scrape */
+    /* 1: another instance around the framework's outermost layer records; this one serves the
+     * metrics */
     int inner;
     PyObject *weakrefs;
 } djp_py_asgi_app;
@@ -108,17 +107,17 @@ typedef struct djp_py_exchange {
     djp_py_asgi_app *app;
     PyObject *scope;
     PyObject *send; /* the server's */
-    /* message that began the answer, or NULL: looked at only where the answer comes in parts */
+    /* message that began the response, or NULL: used only for a response in parts */
     PyObject *start;
-    /* as the server gave it, before any router changed the scope; may be NULL */
+    /* as the server set it, before any router changed the scope; may be NULL */
     PyObject *root_path;
-    PyObject *path; /* likewise */
-    /* Span, never NULL before it is recorded: without a recording one that carries the caller's
-     * context */
+    PyObject *path; /* as root_path */
+    /* Span, not NULL until the exchange is recorded; carries the caller's context if nothing is
+     * recorded */
     PyObject *span;
     PyTypeObject *error; /* class of the exception that ended it, or NULL */
-    PyObject *answered; /* exception that the answer is about, held like the next one; or NULL */
-    /* OSError that the server's send raised, held so that no later one takes its address; or
+    PyObject *answered; /* exception that the response is about, held as send_error is; or NULL */
+    /* OSError that the server's send raised, held so that no later object takes its address; or
      * NULL */
     PyObject *send_error;
     uint64_t start_ns, end_ns;
@@ -126,23 +125,23 @@ typedef struct djp_py_exchange {
     int64_t received_bytes;
     int status;
     uint8_t type; /* djp_http_type */
-    uint8_t streams; /* the answer comes in parts */
-    uint8_t complete; /* the last body byte was handed to the server */
+    uint8_t streams; /* the response has several parts */
+    uint8_t complete; /* the last body byte was passed to the server */
     uint8_t recorded;
-    uint8_t left; /* the server said that the connection ended */
-    uint8_t disconnected; /* it ended before its time */
+    uint8_t left; /* the server reported the end of the connection */
+    uint8_t disconnected; /* it ended before the response was complete */
     uint8_t reading; /* the body is not complete yet */
-    uint8_t cut; /* the client left in the middle of the body */
-    uint8_t unseen; /* the answer began when the client was gone */
-    uint8_t send_raises; /* the server's send tells by OSError that the client is gone */
+    uint8_t cut; /* the client disconnected within the body */
+    uint8_t unseen; /* the response began after the client disconnected */
+    uint8_t send_raises; /* the server's send raises OSError after the client disconnected */
     uint8_t failed;
-    uint8_t broken; /* the service itself closed the websocket because of an internal error */
-    uint8_t incomplete; /* the application returned in the middle of its answer */
-    uint8_t stepping; /* the application's coroutine is running below us */
+    uint8_t broken; /* the service closed the websocket because of an internal error */
+    uint8_t incomplete; /* the application returned within its response */
+    uint8_t stepping; /* the application's coroutine is running below this frame */
 } djp_py_exchange;
 
 /* The core's handle or NULL; borrowed. Code that runs while a request is recorded may close its
- * awaitable, and so let go of the span. */
+ * awaitable, which releases the span. */
 static inline djp_span *
 djp_py_exchange_handle(const djp_py_exchange *exchange)
 {
@@ -152,8 +151,7 @@ djp_py_exchange_handle(const djp_py_exchange *exchange)
 #ifndef Py_TPFLAGS_HAVE_VECTORCALL
 #define Py_TPFLAGS_HAVE_VECTORCALL _Py_TPFLAGS_HAVE_VECTORCALL
 #endif
-/* PyObject_Vectorcall without the look at the thread state, which the called function takes for
- * itself. */
+/* PyObject_Vectorcall without reading the thread state, which the called function reads itself. */
 static inline PyObject *
 djp_py_vectorcall(PyObject *callable, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
@@ -166,7 +164,7 @@ djp_py_vectorcall(PyObject *callable, PyObject *const *args, size_t nargsf, PyOb
                             : PyObject_Vectorcall(callable, args, nargsf, kwnames);
 }
 
-/* An object whose fields are not set yet; NULL with MemoryError. */
+/* An object with fields not set yet; NULL with MemoryError. */
 static inline void *
 djp_py_pool_take(djp_py_pool *pool, PyTypeObject *type)
 {
@@ -176,7 +174,7 @@ djp_py_pool_take(djp_py_pool *pool, PyTypeObject *type)
     return PyObject_GC_New(PyObject, type);
 }
 
-/* The end of an untracked object whose fields are released; pool is NULL once the module was
+/* Frees an untracked object after its fields are released; pool is NULL once the module was
  * cleared. */
 static inline void
 djp_py_pool_give(djp_py_pool *pool, PyObject *object)
@@ -195,21 +193,21 @@ djp_py_http *djp_py_http_ref(djp_py_http *http);
 void djp_py_http_unref(djp_py_http *http);
 
 /* ---- asgi_scope.c ---- */
-/* What the header fields say: the caller's context (owned tracestate), its baggage (owned or NULL),
- * the body size (-1: unknown). */
+/* The values of the header fields: the caller's context (owned tracestate), its baggage (owned or
+ * NULL), the body size (-1: unknown). */
 typedef struct djp_py_asgi_headers {
     djp_span_context remote;
     int has_remote;
     PyObject *baggage;
     int64_t content_length;
 } djp_py_asgi_headers;
-/* What a request is made of when it comes in; all borrowed. */
+/* The parts of an incoming request; all borrowed. */
 typedef struct djp_py_asgi_request {
     PyObject *scope, *receive, *send;
     PyObject *path; /* NULL: the scope has none */
     const djp_py_asgi_headers *headers;
 } djp_py_asgi_request;
-/* http NULL: while telemetry is off, by the settings that are known. */
+/* http NULL: telemetry is off, and the known settings apply. */
 void djp_py_asgi_headers_get(djp_py_asgi_headers *out, djp_py_state *state, const djp_py_http *http,
                              PyObject *headers);
 /* Value of a scope's key, borrowed, or NULL; never leaves an exception. */
@@ -240,15 +238,15 @@ int djp_py_asgi_add_exchange(PyObject *module, djp_py_state *state);
 /* Starts the span. Returns a new exchange; NULL with an exception only without memory. */
 djp_py_exchange *djp_py_exchange_new(djp_py_asgi_app *app, djp_py_http *http, djp_http_type type,
                                      const djp_py_asgi_request *request);
-/* One that records nothing and only carries the caller's context: the application gets the server's
- * own send and receive. */
+/* An exchange that records nothing and only carries the caller's context; the application gets the
+ * server's send and receive. */
 djp_py_exchange *djp_py_exchange_carry(djp_py_asgi_app *app, const djp_py_asgi_request *request);
 /* Records span and metrics, once. No exception may be set. */
 void djp_py_exchange_finish(djp_py_exchange *exchange);
 /* A message that the application received. */
 void djp_py_exchange_received(djp_py_exchange *exchange, PyObject *message);
-/* 1 when the answer is complete and nothing that may still come can change what is recorded of it.
- * Behind a 5xx comes the exception that was its reason. */
+/* 1 when the response is complete and later events cannot change its record. A 5xx may be followed
+ * by the exception that caused it. */
 static inline int
 djp_py_exchange_is_over(const djp_py_exchange *exchange)
 {
@@ -256,13 +254,13 @@ djp_py_exchange_is_over(const djp_py_exchange *exchange)
 }
 
 /* ---- asgi_failure.c ---- */
-/* Notes the exception that is set, then finishes. The exception stays set, the same object. */
+/* Records the exception that is set, then completes. The exception stays set, the same object. */
 void djp_py_exchange_fail(djp_py_exchange *exchange);
-/* Notes the exception that the framework answered with the status at hand, if it left one in the
- * scope. No exception may be set. */
+/* Stores the exception that the framework handled with this status, if the scope holds one. No
+ * exception may be set. */
 void djp_py_exchange_answered(djp_py_exchange *exchange);
-/* The server's send raised the exception that is set, which stays set. first: with the message that
- * begins the answer. */
+/* The server's send raised the exception that is set, which stays set. first: for the message that
+ * begins the response. */
 void djp_py_exchange_send_failed(djp_py_exchange *exchange, int first);
 
 /* ---- asgi_receive.c ---- */
@@ -283,7 +281,7 @@ int djp_py_asgi_add_call(PyObject *module, djp_py_state *state);
 PyObject *djp_py_call_new(djp_py_exchange *exchange, PyObject *receive, PyObject *baggage);
 
 /* ---- asgi_drive.c: the coroutine protocol over any awaitable ---- */
-/* What `await object` would drive; NULL with TypeError. */
+/* The iterator of `await object`; NULL with TypeError. */
 PyObject *djp_py_drive_iterator(PyObject *object);
 PySendResult
 djp_py_drive_send(djp_py_state *state, PyObject *iterator, PyObject *value, PyObject **result);
@@ -291,9 +289,9 @@ djp_py_drive_send(djp_py_state *state, PyObject *iterator, PyObject *value, PyOb
  * coroutine returned. */
 PyObject *djp_py_drive_throw(PyObject *iterator, PyObject *const *args, Py_ssize_t nargs);
 int djp_py_drive_close(PyObject *iterator);
-/* Turns a result of send into what send() and throw() return. Takes value. */
+/* Turns a result of send into a result of send() and throw(). Takes value. */
 PyObject *djp_py_drive_answer(PySendResult status, PyObject *value);
-/* The same for __next__(), where the interpreter itself makes the StopIteration of a coroutine that
+/* The same for __next__(): the interpreter itself makes the StopIteration of a coroutine that
  * returns None. */
 PyObject *djp_py_drive_next(PySendResult status, PyObject *value);
 

@@ -1,5 +1,5 @@
-/* Baggage as an immutable object around the core's list. Changing it makes a new object; a key or
- * value that cannot be baggage leaves it as it was. */
+/* Baggage as an immutable object around the core's list. Each change makes a new object; an invalid
+ * key or value changes nothing. */
 #include "binding.h"
 
 typedef struct baggage_object {

@@ -1,7 +1,6 @@
-/* Everything that the files of the Python extension share: the module's state, the span object, and
- * the few ways in which Python values become values of the core. No decision about telemetry is
- * taken in this folder, and no function here leaves a Python exception set unless its comment says
- * so. */
+/* Shared declarations of the Python extension: the module's state, the span object, and the
+ * conversions of Python values to values of the core. This folder contains no telemetry logic. No
+ * function leaves a Python exception set unless its comment states it. */
 #ifndef DJP_PY_BINDING_H
 #define DJP_PY_BINDING_H
 
@@ -11,8 +10,8 @@
 #include "docs.h"
 #include "djp/djp.h"
 
-/* Keeps a rare path out of its caller. The interpreter's own word for it is younger than the oldest
- * one supported. */
+/* Keeps a rare path out of its caller. The interpreter's own macro is newer than the oldest
+ * supported version. */
 #define DJP_PY_COLD __attribute__((noinline))
 
 #if PY_VERSION_HEX < 0x030a0000
@@ -31,8 +30,7 @@ PyModule_AddObjectRef(PyObject *module, const char *name, PyObject *value)
 #endif
 
 /* clang-format off */
-/* Words that become interned str objects in the state: keyword names of functions and attributes
- * that are looked up. */
+/* Interned str objects in the state: keyword names of functions and names of attributes. */
 #define DJP_PY_WORDS(X)                                                                                              \
     X(name) X(attributes) X(parent) X(kind) X(links) X(start_time) X(end_time) X(context) X(record_exception)        \
     X(set_status_on_exception) X(end_on_exit) X(key) X(value) X(timestamp) X(exception) X(escaped) X(status)         \
@@ -52,34 +50,33 @@ typedef struct djp_py_words {
 #undef DJP_PY_WORD_FIELD
 } djp_py_words;
 
-/* The native SDK as an object, so that whoever works with it (a flush without the interpreter lock,
- * a metric family) keeps it alive. `sdk` is set once. Freed with the last reference. */
+/* The native SDK as an object: a reference keeps it alive during a flush without the interpreter
+ * lock or in a metric family. `sdk` is set once. Freed with the last reference. */
 typedef struct djp_py_sdk {
     PyObject ob_base;
     djp_sdk *sdk;
 } djp_py_sdk;
 
-/* What entering leaves behind: the way back. A context variable holds the entered objects
- * themselves, each of which has an entry, so that one that is left while others above it go on can
- * be taken out from between. */
+/* The state that entering stores for leaving. A context variable holds the entered objects
+ * themselves. Each has an entry, so that an object below others can be removed from the chain. */
 typedef struct djp_py_entry {
     PyObject *token; /* of the context variable; NULL while the object is not entered */
-    /* where leaving goes in place of the token's old value, once that was left before; without a
-     * token: where the context goes that entered the object, which was left in another one; else
-     * NULL */
+    /* With a token: the object to restore instead of the token's old value, if that was left
+     * before. Without a token: the object to restore in the context that entered the object, which
+     * was left in another context. Otherwise NULL */
     PyObject *below;
 } djp_py_entry;
 
-/* A span. `span` is an owned handle of the core, NULL for a span that records nothing (telemetry
- * off, remote parent). */
+/* A span. `span` is an owned handle of the core; NULL if nothing is recorded (telemetry off, remote
+ * parent). */
 typedef struct djp_py_span {
     PyObject ob_base;
     struct djp_py_state *state; /* borrowed: the type keeps the module alive */
     djp_span *span;
     djp_py_entry entry;
-    PyObject *context; /* SpanContext, made when asked for; always there when span is NULL */
+    PyObject *context; /* SpanContext, made on first use; never NULL when span is NULL */
     PyObject *weakrefs;
-    uint32_t generation; /* of the SDK that span belongs to: another SDK sees only its context */
+    uint32_t generation; /* of the SDK that span belongs to: another SDK uses only its context */
     uint32_t flags; /* DJP_PY_SPAN_* */
 } djp_py_span;
 enum {
@@ -89,14 +86,14 @@ enum {
     DJP_PY_SPAN_ENDED = 8
 };
 
-/* One slot of the attribute key cache: str objects are compared by address, so the slot keeps its
- * string alive. */
+/* One slot of the attribute key cache. str objects are compared by address, so the slot holds a
+ * reference. */
 typedef struct djp_py_key_slot {
     PyObject *text;
     djp_key key;
 } djp_py_key_slot;
 #define DJP_PY_KEY_SLOTS 1024u
-/* characters: what the cache keeps alive is bounded by this times the slots */
+/* characters: limits the memory that the cache holds, with the number of slots */
 #define DJP_PY_KEY_CACHED_MAX 256
 #define DJP_PY_SPAN_POOL 64
 
@@ -106,31 +103,31 @@ typedef struct djp_py_state {
         *context_type;
     PyTypeObject *baggage_type, *tracer_type, *starter_type, *use_type, *immediate_type;
     djp_py_words words;
-    /* What is active. Changed only by sdk.c, under the interpreter lock. */
+    /* The active SDK. Changed only by sdk.c, under the interpreter lock. */
     djp_py_sdk *sdk; /* owned; NULL while telemetry is off */
-    djp_recorder *recorder; /* of sdk; NULL when spans are off: the one test on the hot path */
-    uint32_t generation; /* grows each time that sdk changes: caches compare it */
+    djp_recorder *recorder; /* of sdk; NULL when spans are off: the only test on the hot path */
+    uint32_t generation; /* incremented each time that sdk changes: caches compare it */
     /* The current span and baggage. */
     PyObject *current_var; /* ContextVar; value is a Span, a SpanUse or None */
     PyObject *baggage_var; /* ContextVar; value is a Baggage, a SpanUse or None */
-    /* what was entered last; NULL once anything else changed: only its address means something */
+    /* the last object entered; NULL after any other change; only its address is used */
     const void *newest;
     /* ContextVar; value is the Span of the request that ended last in this context, or None */
     PyObject *ended_var;
-    int has_ended; /* 1 once there was one */
-    PyObject *noop_span; /* the one span without ids */
+    int has_ended; /* 1 once one was set */
+    PyObject *noop_span; /* the only span without ids */
     djp_py_key_slot *keys; /* DJP_PY_KEY_SLOTS of them */
     djp_py_span *pool[DJP_PY_SPAN_POOL];
     int pool_count;
-    int closed; /* the module was cleared: nothing goes into the pool any more */
-    /* Belong to the files of the same name, which define the structures, free them in their _clear
+    int closed; /* the module was cleared: the pool takes no more objects */
+    /* Owned by the files of the same name, which define the structures, free them in their _clear
      * hook and visit them. */
     struct djp_py_metrics_state *metrics;
     struct djp_py_asgi_state *asgi;
 } djp_py_state;
 
-/* One part of the module: a file or a few. init may raise (-1); clear also runs after a failed init
- * and may run twice. */
+/* One part of the module: one or more files. init may raise (-1); clear also runs after a failed
+ * init and may run twice. */
 typedef struct djp_py_part {
     int (*init)(PyObject *module, djp_py_state *state);
     int (*traverse)(djp_py_state *state, visitproc visit, void *arg);
@@ -140,12 +137,12 @@ extern const djp_py_part djp_py_sdk_part, djp_py_value_part, djp_py_context_part
     djp_py_baggage_part, djp_py_current_part;
 extern const djp_py_part djp_py_span_part, djp_py_tracer_part, djp_py_propagate_part,
     djp_py_parent_part, djp_py_use_part, djp_py_metrics_part, djp_py_asgi_part;
-/* Makes a heap type of this module; with name != NULL it also becomes the module's attribute. NULL
- * with an exception set. */
+/* Makes a heap type of this module; with name != NULL it also becomes an attribute of the module.
+ * NULL with an exception set. */
 PyTypeObject *djp_py_type(PyObject *module, PyType_Spec *spec, PyObject *base, const char *name);
 #define djp_py_state_of(module) ((djp_py_state *)PyModule_GetState(module))
 
-/* __copy__, __deepcopy__ of what never changes: itself. */
+/* __copy__ and __deepcopy__ of immutable objects: the object itself. */
 PyObject *djp_py_copy(PyObject *self, PyObject *ignored);
 #define DJP_PY_COPY_METHODS                                                  \
     {"__copy__", djp_py_copy, METH_NOARGS, DJP_PY_DOC_CONTEXT___COPY__},     \
@@ -154,29 +151,30 @@ PyObject *djp_py_copy(PyObject *self, PyObject *ignored);
     }
 
 /* ---- arguments (args.c) ---- */
-/* What a METH_FASTCALL | METH_KEYWORDS function takes. Positions count from 0; out[] holds borrowed
- * references or NULL. */
+/* The signature of a METH_FASTCALL | METH_KEYWORDS function. Positions count from 0; out[] holds
+ * borrowed references or NULL. */
 typedef struct djp_py_signature {
     const char *function;
-    uint8_t positional; /* how many may be given by position */
-    uint8_t required; /* the first so many must be given */
+    uint8_t positional; /* number of positional arguments */
+    uint8_t required; /* number of required arguments */
     uint8_t count;
     uint8_t names[10]; /* DJP_PY_WORD_* */
 } djp_py_signature;
-/* Returns 0, or -1 with TypeError: only a call that no signature could accept, as for any Python
- * function, raises. */
+/* Returns 0, or -1 with TypeError for a call that does not match the signature, as any Python
+ * function does. */
 int djp_py_arguments(PyObject **out, const djp_py_state *state, const djp_py_signature *signature,
                      PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
-/* An argument that may be None is NULL then. */
+/* NULL for an argument that is None. */
 #define djp_py_given(argument) ((argument) == Py_None ? NULL : (argument))
 
-/* The items of any iterable, the first `limit` of them, as a list or a tuple (a new reference);
- * NULL without an exception when it has none. */
+/* The first `limit` items of an iterable, as a list or a tuple (a new reference); NULL without an
+ * exception when it is not iterable. */
 PyObject *djp_py_items(PyObject *iterable, Py_ssize_t limit);
 #define DJP_PY_ITEMS_MAX 20000
 
-/* Before Python 3.12 an allocation may collect garbage, and so run finalizers that change what is
- * being read. Between these two it does not. No code but ours may run between them. */
+/* Before Python 3.12 an allocation may collect garbage and run finalizers that change an object
+ * while it is read. Collection is off between these two calls. Only our code may run between
+ * them. */
 static inline int
 djp_py_collection_pause(void)
 {
@@ -208,16 +206,15 @@ typedef struct djp_py_text {
  * release afterwards. */
 int djp_py_text_get(djp_py_text *out, PyObject *object);
 #define djp_py_text_release(out) Py_XDECREF((out)->owner)
-/* A str from bytes that should be UTF-8; bad ones are replaced. NULL with an exception only without
- * memory. */
+/* A str from bytes; invalid UTF-8 is replaced. NULL with an exception only without memory. */
 PyObject *djp_py_text_object(djp_text text);
 
 /* ---- values (value.c) ---- */
 /* Key of an attribute name; 0 when it is not a str or cannot be interned. A repeated str object
- * costs one compare. */
+ * takes one compare. */
 djp_key djp_py_key(djp_py_state *state, PyObject *name);
-/* Sets one attribute from any Python object. None is skipped; what cannot be converted is counted
- * on the span. */
+/* Sets one attribute from any Python object. None is skipped; an unsupported value is counted on
+ * the span. */
 void djp_py_set_attribute(djp_py_state *state, djp_span *span, djp_key key, PyObject *value);
 /* Sets all items of a dict or of any object with items(); NULL and None are empty. */
 void djp_py_set_attributes(djp_py_state *state, djp_span *span, PyObject *attributes);
@@ -227,10 +224,10 @@ void djp_py_set_attributes(djp_py_state *state, djp_span *span, PyObject *attrib
 typedef struct djp_py_attributes {
     djp_attribute *items;
     size_t count;
-    size_t dropped; /* could not be converted */
+    size_t dropped; /* unsupported values */
     void *memory; /* chunks, owned */
     PyObject *owners; /* list that keeps borrowed objects alive, or NULL */
-    size_t nodes; /* values so far: bounds the work on wide cyclic structures */
+    size_t nodes; /* number of values: limits the work on wide cyclic structures */
 } djp_py_attributes;
 void djp_py_attributes_get(djp_py_attributes *out, djp_py_state *state, PyObject *attributes);
 void djp_py_attributes_release(djp_py_attributes *out);
@@ -255,33 +252,32 @@ PyObject *djp_py_context_new(djp_py_state *state, PyObject *span, PyObject *bagg
 /* Parts of a Context, borrowed; baggage may become NULL. 0 for any other object. */
 int
 djp_py_context_parts(djp_py_state *state, PyObject *object, PyObject **span, PyObject **baggage);
-/* Where a new span belongs. Exactly one of span and remote is set, or none (a new trace). */
+/* The parent of a new span. At most one of span and remote is set; neither means a new trace. */
 typedef struct djp_py_parent {
     djp_span *span; /* borrowed from owner */
     djp_span_context remote; /* owned: clear afterwards */
     int has_remote;
     PyObject *owner; /* owned: keeps span alive; NULL without one */
 } djp_py_parent;
-/* Understands Span, SpanContext, Context, OpenTelemetry's objects, and mappings that hold one of
- * them. Always fills out. */
+/* Reads Span, SpanContext, Context, OpenTelemetry's objects, and mappings that hold one of them.
+ * Always fills out. */
 void djp_py_parent_get(djp_py_parent *out, djp_py_state *state, PyObject *object);
 void djp_py_parent_release(djp_py_parent *parent);
 
 /* ---- spans (span.c, exception.c) ---- */
-/* A Span object around a handle, which is taken in any case; NULL handle gives the no-op span.
- * Never fails (no-op span). */
+/* A Span object around a handle, which is taken in any case. A NULL handle and a failure give the
+ * no-op span. */
 PyObject *djp_py_span_new(djp_py_state *state, djp_span *taken);
-/* A Span that records nothing and carries the context of somebody else's. Copies. Never fails. */
+/* A Span that records nothing and carries a copy of a remote context. Never fails. */
 PyObject *djp_py_span_remote(djp_py_state *state, const djp_span_context *context);
 #define djp_py_span_check(state, object) (Py_TYPE(object) == (state)->span_type)
 /* The core's handle or NULL; borrowed. object must be a Span. */
 #define djp_py_span_handle(object) (((djp_py_span *)(object))->span)
 /* Fills out, borrowing the tracestate from the span. object must be a Span. */
 void djp_py_span_get_context(PyObject *object, djp_span_context *out);
-/* What leaving a span's body by an exception does: records it and sets the status to ERROR, but not
- * for cancellation, GeneratorExit and SystemExit(0). exception is an instance that carries its
- * traceback, or NULL; flags as in djp_py_span. Leaves the interpreter's error indicator as it
- * was. */
+/* Records the exception that left a span's body and sets the status to ERROR, but not for
+ * cancellation, GeneratorExit and SystemExit(0). exception is an instance with its traceback, or
+ * NULL; flags as in djp_py_span. Leaves the interpreter's error indicator unchanged. */
 void djp_py_span_fail(djp_py_state *state, djp_span *span, PyObject *exception, unsigned flags);
 void djp_py_record_exception(djp_py_state *state, djp_span *span, PyObject *exception,
                              PyObject *attributes, uint64_t time_unix_ns, int escaped);
@@ -289,28 +285,28 @@ void djp_py_record_exception(djp_py_state *state, djp_span *span, PyObject *exce
 /* ---- the current span (current.c) ---- */
 /* The current Span, a new reference, never NULL: the no-op span when there is none. */
 PyObject *djp_py_current_span(djp_py_state *state);
-/* The same or NULL when there is none. */
+/* The current Span, or NULL when there is none. */
 PyObject *djp_py_current_find(djp_py_state *state);
 /* Makes span current and returns the token for djp_py_current_reset, or NULL (nothing changed, no
  * exception). */
 PyObject *djp_py_current_set(djp_py_state *state, PyObject *span);
-/* Takes the token (NULL allowed). In another execution context than the one of the set it changes
- * nothing. No exception may be set. */
+/* Takes the token (NULL allowed). Changes nothing in another execution context than that of the
+ * set. No exception may be set. */
 void djp_py_current_reset(djp_py_state *state, PyObject *token);
-/* Leaves what was entered with the token of entry: back to the nearest thing that is still entered
- * in this execution context. When something else is current, that stays, and object is taken out
- * from beneath it. Empties entry, but for the way down of another context that entered it. baggage
- * chooses the variable. */
+/* Leaves the object of entry by its token: restores the nearest object that is still entered in
+ * this execution context. If another object is current, it stays current, and object is removed
+ * below it. Empties entry, except for `below` of another context that entered it. baggage chooses
+ * the variable. */
 void djp_py_current_leave(djp_py_state *state, PyObject *object, djp_py_entry *entry, int baggage);
-/* What a SpanUse stands for, borrowed: its span, never NULL, or its baggage, NULL for none. */
+/* The target of a SpanUse, borrowed: its span, never NULL, or its baggage, NULL for none. */
 PyObject *djp_py_use_target(PyObject *use, int baggage);
 djp_py_entry *djp_py_use_entry(PyObject *use, int baggage);
 /* The same pair for baggage. */
 PyObject *djp_py_baggage_set(djp_py_state *state, PyObject *baggage);
 void djp_py_baggage_reset(djp_py_state *state, PyObject *token);
-/* A server writes lines about a request when that has left its context: one that failed, and with
- * some servers any. Until the next one begins, log records without a current span carry the ids of
- * this one. Nothing else sees it. */
+/* A server logs a request after it left the request's context: a failed request, and with some
+ * servers any request. Until the next request begins, log records without a current span carry the
+ * ids of this one. Nothing else reads it. */
 void djp_py_ended_set(djp_py_state *state, PyObject *span);
 void djp_py_ended_forget(djp_py_state *state);
 /* The current span's context with a borrowed tracestate; zeroes without one. For exemplars: valid
@@ -330,8 +326,7 @@ const djp_baggage *djp_py_baggage_of(djp_py_state *state, PyObject *object);
 PyObject *djp_py_current_baggage(djp_py_state *state);
 
 /* ---- metrics (metrics_module.c) ---- */
-/* Declares in the registry of the active SDK every metric that the program declared so far. Call
- * after sdk changed. */
+/* Declares all declared metrics in the registry of the active SDK. Call after sdk changed. */
 void djp_py_metrics_rebind(djp_py_state *state);
 
 #endif

@@ -1,5 +1,4 @@
-/* SpanContext with its small value types, and the one place that understands what a caller may name
- * as a parent. Numbers and text are made from the raw ids only when somebody asks for them. */
+/* SpanContext and its value types. Numbers and text are made from the raw ids only on request. */
 #include "binding.h"
 
 #include <string.h>
@@ -118,7 +117,7 @@ context_get_is_valid(PyObject *self, void *Py_UNUSED(closure))
     return PyBool_FromLong(djp_span_context_is_valid(&((context_object *)self)->context));
 }
 
-/* A copy of the list as a dict in its order: changing it changes nothing else. */
+/* A copy of the list as a dict in its order; changes do not affect the list. */
 static PyObject *
 context_get_trace_state(PyObject *self, void *Py_UNUSED(closure))
 {
@@ -259,8 +258,8 @@ djp_py_copy(PyObject *self, PyObject *Py_UNUSED(ignored))
     return Py_NewRef(self);
 }
 
-/* What pickle needs: numbers and text that any process, with the core or without it, makes a
- * SpanContext of. */
+/* For pickle: numbers and text from which a process with or without the core makes a
+ * SpanContext. */
 static PyObject *
 context_reduce(PyObject *self, PyObject *Py_UNUSED(ignored))
 {

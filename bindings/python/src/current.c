@@ -1,11 +1,11 @@
-/* The current span: one context variable, so that tasks, threads and generators see what asyncio
- * and contextvars give them. */
+/* The current span: one context variable, so that tasks, threads and generators have the contexts
+ * of asyncio and contextvars. */
 #include "binding.h"
 
 #include <string.h>
 
-/* A collection in the midst of a change of the context may run a finalizer that changes it, too,
- * and so frees the map that the interpreter is copying. */
+/* A garbage collection during a change of the context may run a finalizer that also changes it, and
+ * frees the map that the interpreter is copying. */
 static PyObject *
 current_set(PyObject *variable, PyObject *value)
 {
@@ -32,8 +32,8 @@ current_reset(PyObject *variable, PyObject *token)
     if (token == NULL) {
         return;
     }
-    /* Fails in another context than the one of the set (a generator closed elsewhere): there is
-     * nothing to restore then. */
+    /* Fails in another context than that of the set (a generator closed elsewhere): there is
+     * nothing to restore. */
     int collects = djp_py_collection_pause();
     int failed = PyContextVar_Reset(variable, token) < 0;
     djp_py_collection_resume(collects);
@@ -82,17 +82,16 @@ current_get(PyObject *variable, PyTypeObject *type)
     return value;
 }
 
-/* 1 for what was entered in one context and left in another (a generator that somebody else
- * closed): the context in which it was entered still holds it, and goes on to what lies below as
- * soon as it looks. */
+/* 1 for an object entered in one context and left in another (a generator closed by other code).
+ * The first context still holds it and goes to the object below at its next look-up. */
 static int
 current_left_elsewhere(const djp_py_entry *entry)
 {
     return entry->token == NULL && entry->below != NULL;
 }
 
-/* The entry of what a variable held; NULL when that was set without one, or was left in the usual
- * way. */
+/* The entry of a variable's value; NULL when the value was set without one, or was left by its
+ * token. */
 static djp_py_entry *
 current_entry(djp_py_state *state, PyObject *object, int baggage)
 {
@@ -105,7 +104,7 @@ current_entry(djp_py_state *state, PyObject *object, int baggage)
     return entry != NULL && (entry->token != NULL || entry->below != NULL) ? entry : NULL;
 }
 
-/* What lies beneath an entry, a new reference; NULL for nothing. */
+/* The object below an entry, a new reference; NULL for none. */
 static PyObject *
 current_below(const djp_py_entry *entry)
 {
@@ -137,12 +136,12 @@ current_ended(djp_py_state *state, PyObject *object)
            (((djp_py_span *)span)->flags & DJP_PY_SPAN_ENDED) != 0;
 }
 
-/* Longer chains than any program has: a bound on the search, also where spans that were entered
- * again lie above one another. */
+/* Limits the search. Longer than the chain of any real program; a chain may be cyclic if spans are
+ * entered again. */
 #define CURRENT_DEPTH_MAX 10000
 
-/* Goes down from value, which is taken, past what was left in another context and, with ended, past
- * spans that ended and that nobody left. *moved counts the steps. */
+/* Goes down from value, which is taken. Skips objects left in another context and, with ended,
+ * ended spans that were not left. *moved counts the steps. */
 static PyObject *
 current_descend(djp_py_state *state, PyObject *value, int baggage, int ended, int *moved)
 {
@@ -166,7 +165,7 @@ current_drop_ended(djp_py_state *state)
     Py_XDECREF(value);
 }
 
-/* What a variable holds, without what was left in another context; a new reference or NULL. */
+/* The value of a variable, without objects left in another context; a new reference or NULL. */
 static PyObject *
 current_live(djp_py_state *state, int baggage)
 {
@@ -179,8 +178,8 @@ current_live(djp_py_state *state, int baggage)
     return value;
 }
 
-/* object is left while value is current: whoever lies directly above it goes back to what was below
- * it. Takes value. */
+/* object is left while value is current: the entry directly above object now restores the object
+ * below. Takes value. */
 static void
 current_take_out(djp_py_state *state, PyObject *object, PyObject *below, PyObject *value,
                  int baggage)
@@ -216,8 +215,8 @@ current_try_reset(PyObject *variable, PyObject *token)
     return !failed;
 }
 
-/* Leaving by another way than the token alone. A token is good only in the context in which the
- * object was entered; where that is another one, the entry keeps the way down for it. */
+/* Leaves an object if its token alone is not enough. A token is valid only in the context in which
+ * the object was entered; from another context, the entry stores the object to restore there. */
 static void
 current_leave_out_of_order(djp_py_state *state, PyObject *object, djp_py_entry *entry,
                            PyObject *token, int baggage)
@@ -247,8 +246,7 @@ current_leave_out_of_order(djp_py_state *state, PyObject *object, djp_py_entry *
     Py_XDECREF(left.below);
 }
 
-/* What was entered last, in whatever context, has nothing above it, so that the token tells the way
- * back. */
+/* The object entered last, in any context, has none above it: its token is enough. */
 void
 djp_py_current_leave(djp_py_state *state, PyObject *object, djp_py_entry *entry, int baggage)
 {
@@ -335,8 +333,8 @@ djp_py_ended_forget(djp_py_state *state)
     Py_XDECREF(span);
 }
 
-/* What log records are told: the current span, or where there is none a request that has just ended
- * in this context. */
+/* The span of log records: the current span or, without one, a request that has just ended in this
+ * context. */
 static void
 current_log_context(djp_py_state *state, djp_span_context *out)
 {
@@ -395,7 +393,7 @@ current_span_id(PyObject *module, PyObject *Py_UNUSED(ignored))
                                                : PyUnicode_New(0, 0);
 }
 
-/* Puts trace_id and span_id into a dict that lacks them: what log correlation does for each
+/* Puts trace_id and span_id into a dict that lacks them; log correlation calls it for each
  * record. */
 static PyObject *
 current_stamp(PyObject *module, PyObject *dict)
@@ -419,8 +417,8 @@ current_stamp(PyObject *module, PyObject *dict)
     Py_RETURN_NONE;
 }
 
-/* Puts value into a variable, unless it is there, and returns what was there: a new reference, None
- * for nothing. */
+/* Sets a variable to value, unless it has that value. Returns the previous value: a new reference,
+ * None for none. */
 static PyObject *
 current_exchange(PyObject *variable, PyObject *value)
 {
@@ -434,8 +432,8 @@ current_exchange(PyObject *variable, PyObject *value)
     return before;
 }
 
-/* A generator's own code sees what it entered itself, and whoever iterates over it does not: each
- * step changes places. */
+/* Exchanges the current objects at each step of a generator, so that only the generator's own code
+ * sees the objects that it entered. */
 static PyObject *
 current_switch(PyObject *module, PyObject *frame)
 {
@@ -446,7 +444,7 @@ current_switch(PyObject *module, PyObject *frame)
         baggage = PyTuple_GET_ITEM(frame, 1);
     }
     state->newest = NULL;
-    /* nothing of its own */
+    /* the generator entered nothing */
     PyObject *before = span == state->noop_span ? current_value(state->current_var)
                                                 : current_exchange(state->current_var, span);
     if (before == NULL) {

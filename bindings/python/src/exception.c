@@ -1,6 +1,6 @@
-/* Exceptions on spans: the type's qualified name, the message and the formatted traceback, all
- * taken at this moment and bounded. The exception object itself is only read; the interpreter's
- * error indicator is left as it was. */
+/* Exceptions on spans: the type's qualified name, the message and the formatted traceback, all read
+ * immediately and limited. The exception object is only read; the interpreter's error indicator
+ * stays unchanged. */
 #include "binding.h"
 
 #include <string.h>
@@ -34,7 +34,7 @@ exception_stacktrace(PyObject *exception)
     return text;
 }
 
-/* The core stamps an exception with the time of the call; with a time of the caller's it is an
+/* The core sets the current time on an exception. With a time from the caller it is recorded as an
  * event of the same form. */
 static void
 exception_add_event(djp_span *span, djp_text type, djp_text message, djp_text stack,
@@ -112,10 +112,10 @@ exception_short_name(PyObject *exception)
     return dot == NULL ? Py_TYPE(exception)->tp_name : dot + 1;
 }
 
-/* Groups lie within one another hardly ever deeper. */
+/* Limit of nested groups. */
 enum { EXCEPTION_GROUP_DEPTH = 8 };
 
-/* Cancellation is known by name, so that none of asyncio, trio and greenlet is imported. */
+/* Cancellation is detected by name, so that asyncio, trio and greenlet need not be imported. */
 static int
 exception_is_cancellation(PyObject *exception)
 {
@@ -134,7 +134,7 @@ exception_is_cancellation(PyObject *exception)
 
 static int exception_is_orderly(PyObject *exception, int depth);
 
-/* A group, which several tasks raise together, with nothing but cancellation in it. */
+/* 1 for a group, which several tasks raise together, with only cancellations in it. */
 static int
 exception_is_group_in_order(PyObject *exception, int depth)
 {
@@ -152,7 +152,7 @@ exception_is_group_in_order(PyObject *exception, int depth)
     return orderly;
 }
 
-/* Leaving by these is how the language, a task or a program ends in order: no error. */
+/* 1 for exceptions by which the language, a task or a program ends normally. */
 static int
 exception_is_orderly(PyObject *exception, int depth)
 {
@@ -173,7 +173,7 @@ exception_is_orderly(PyObject *exception, int depth)
     return exception_is_cancellation(exception) || exception_is_group_in_order(exception, depth);
 }
 
-/* "ValueError: what it said", as OpenTelemetry words it. */
+/* "ValueError: message", the form of OpenTelemetry. */
 static void
 exception_set_status(djp_span *span, PyObject *exception, PyObject *message)
 {

@@ -1,6 +1,6 @@
-/* A metric as the user declared it, and its binding to the registry of the SDK that is active now.
- * A metric may be declared long before telemetry starts, and outlives any number of SDKs; a refused
- * declaration warns once and records nothing. */
+/* A metric as the user declared it, and its binding to the registry of the active SDK. A metric may
+ * be declared long before telemetry starts, and outlives any number of SDKs; a refused declaration
+ * warns once and records nothing. */
 #include "metrics_types.h"
 
 #include <stdarg.h>
@@ -87,7 +87,8 @@ definition_label_tuple(PyObject *names)
     return tuple;
 }
 
-/* Returns 0, or -1 without memory. What is not a sequence of text makes the definition unusable. */
+/* Returns 0, or -1 without memory. A value that is not a sequence of text makes the definition
+ * unusable. */
 static int
 definition_set_labels(djp_py_definition *definition, PyObject *names)
 {
@@ -95,7 +96,7 @@ definition_set_labels(djp_py_definition *definition, PyObject *names)
     if (names == NULL || names == Py_None) {
         tuple = PyTuple_New(0);
     } else if (PyUnicode_Check(names)) {
-        tuple = PyTuple_Pack(1, names); /* the usual slip: a bare string for one label */
+        tuple = PyTuple_Pack(1, names); /* a bare string is a common mistake for one label */
     } else {
         tuple = definition_label_tuple(names);
     }

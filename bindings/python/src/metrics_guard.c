@@ -87,7 +87,7 @@ guard_exit(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
     Py_RETURN_FALSE;
 }
 
-/* A guard of its own for one call of a decorated function, which may run many times at once. */
+/* A separate guard for one call of a decorated function; calls may overlap. */
 static PyObject *
 guard_fresh(PyObject *self, PyObject *ignored)
 {
@@ -96,12 +96,12 @@ guard_fresh(PyObject *self, PyObject *ignored)
     return djp_py_guard_new(guard->metric, guard->kind, guard->exceptions);
 }
 
-/* time().labels(...): the child to record in may be chosen inside the block. */
+/* time().labels(...): the block may choose the child to record in. */
 static PyObject *
 guard_labels(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     djp_py_guard *guard = (djp_py_guard *)self;
-    /* reading the labels may run code that comes here, too */
+    /* reading the labels may run code that calls this, too */
     PyObject *metric = Py_NewRef((PyObject *)guard->metric);
     PyObject *child = djp_py_metric_labels(metric, args, nargs, kwnames);
     Py_DECREF(metric);

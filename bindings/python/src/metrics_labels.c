@@ -1,14 +1,14 @@
-/* labels(): from label values to the child that holds their series. The same objects again cost a
- * few pointer compares, the same texts in other objects one dictionary look-up; neither formats or
- * copies text. The caches are bounded: a label that takes ever new values ends in the overflow
- * series of the core and in short-lived children, never in growing memory. */
+/* labels(): from label values to the child that holds their series. Repeated objects take a few
+ * pointer compares, equal texts in other objects one dictionary look-up; neither formats or copies
+ * text. The caches are limited: a label with ever new values ends in the overflow series of the
+ * core and in short-lived children, not in growing memory. */
 #include "metrics_types.h"
 
 #include <string.h>
 
 enum { LABEL_SLOTS = 256, LABEL_WAYS = 2, LABEL_FAST_MAX = 4 };
 
-/* A slot keeps the value objects alive, so that their addresses stay theirs. */
+/* A slot holds the value objects, so that their addresses stay valid. */
 typedef struct label_slot {
     PyObject *values[LABEL_FAST_MAX];
     PyObject *child;
@@ -86,7 +86,7 @@ label_slot_find(const djp_py_label_cache *cache, size_t index, PyObject *const *
     return NULL;
 }
 
-/* Only values whose text can never change may be known by their address. */
+/* 1 for values with a constant text; only these are compared by address. */
 static int
 label_is_constant(PyObject *value)
 {
@@ -116,7 +116,7 @@ label_slot_store(djp_py_label_cache *cache, size_t index, PyObject *const *value
     slot->child = Py_NewRef(child);
 }
 
-/* The text of a value, always a plain str, whose hash and comparison run nobody's code. */
+/* The text of a value, always a plain str: its hash and comparison run no user code. */
 static PyObject *
 label_text(PyObject *value)
 {
@@ -168,7 +168,7 @@ label_child(djp_py_metric *metric, PyObject *children, PyObject *texts, int *kep
     return child;
 }
 
-/* A child that records nothing, for calls that name no series. Fails only without memory. */
+/* A child that records nothing, for calls without a valid series. Fails only without memory. */
 static PyObject *
 label_nowhere(djp_py_metric *metric, const char *why)
 {
@@ -207,7 +207,7 @@ label_find(djp_py_metric *metric, PyObject *const *values, size_t count)
     return child != NULL ? child : label_nowhere(metric, "got a value without a text form");
 }
 
-/* Puts keyword values into the order of the label names. Returns 0 when a name is missing. */
+/* Orders keyword values by the label names. Returns 0 when a name is missing. */
 static int
 label_order(PyObject **out, djp_py_definition *definition, PyObject *const *args, PyObject *kwnames)
 {
@@ -286,7 +286,7 @@ djp_py_metric_bind(djp_py_metric *metric)
     }
     if (metric->values == NULL ||
         (size_t)PyTuple_GET_SIZE(metric->values) != definition->label_count) {
-        return NULL; /* recorded without label values: nothing to record it under */
+        return NULL; /* recorded without label values: there is no series */
     }
     djp_py_text owners[DJP_LABELS_MAX];
     djp_text texts[DJP_LABELS_MAX];
@@ -303,13 +303,13 @@ djp_py_metric_bind_children(djp_py_metric *metric)
 {
     PyObject *texts, *child;
     Py_ssize_t at = 0;
-    /* No Python code runs here: the values are exact texts, and the definition is bound already. */
+    /* No Python code runs here: the values are exact texts, and the definition is already bound. */
     while (metric->cache != NULL && PyDict_Next(metric->cache->children, &at, &texts, &child)) {
         (void)djp_py_metric_bind((djp_py_metric *)child);
     }
 }
 
-/* Forgets what the caches hold, so that the next labels() asks the registry again. */
+/* Empties the caches, so that the next labels() looks up the registry again. */
 static void
 label_cache_drop(djp_py_metric *metric)
 {

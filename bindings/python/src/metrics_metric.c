@@ -1,6 +1,6 @@
 /* Counter, Gauge and Histogram: the objects, their recording methods and their reading. A recording
- * converts one number and calls the core; it never raises, whatever it is given, and costs a
- * compare while telemetry is off. */
+ * converts one number and calls the core. It never raises, and takes one compare while telemetry is
+ * off. */
 #include "metrics_types.h"
 
 #include <math.h>
@@ -93,8 +93,8 @@ metric_dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
-/* One optional argument, by position or under its name; anything else than a number becomes NaN, a
- * counted drop. */
+/* One optional argument, by position or name; a value that is not a number becomes NaN, a counted
+ * drop. */
 static double
 metric_argument(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, const char *name,
                 double fallback, PyObject **exemplar)
@@ -135,7 +135,7 @@ metric_hex(uint8_t *out, size_t size, PyObject *mapping, const char *key)
     return 1;
 }
 
-/* The context an exemplar points to: the ids in a given dict, else the current span's. Borrows. */
+/* The context of an exemplar: the ids in a given dict, else the current span's. Borrows. */
 static void
 metric_exemplar(djp_span_context *out, djp_py_metric *metric, PyObject *exemplar)
 {
@@ -153,7 +153,7 @@ metric_exemplar(djp_span_context *out, djp_py_metric *metric, PyObject *exemplar
 }
 
 /* ---- Counter ---- */
-/* With an exemplar of the current span, where there may be one. */
+/* With the current span as the exemplar, if there is one. */
 static void
 counter_add(djp_py_metric *metric, double amount)
 {
@@ -174,7 +174,8 @@ counter_inc(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *k
         counter_add(metric, 1.0);
         Py_RETURN_NONE;
     }
-    /* Reading the arguments may run code that replaces the SDK: no series is looked up before. */
+    /* Reading the arguments may run code that replaces the SDK: the series is looked up
+     * afterwards. */
     PyObject *exemplar;
     double amount = metric_argument(args, nargs, kwnames, "amount", 1.0, &exemplar);
     if (METRIC_LIKELY(exemplar == NULL)) {
@@ -198,7 +199,7 @@ metric_count_exceptions(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
 }
 
 /* ---- Gauge ---- */
-/* Counts a dropped recording: no counter ever takes NaN, and a gauge is none. */
+/* Counts a dropped recording by adding NaN to a counter, which never accepts it; a gauge would. */
 static void
 metric_drop(djp_series *series)
 {
@@ -239,7 +240,7 @@ gauge_set(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
     djp_series *series = djp_py_metric_series((djp_py_metric *)self);
     if (!isnan(value) ||
         (nargs > 0 &&
-         PyFloat_Check(args[0]))) { /* NaN itself is a value of a gauge, a wrong type is not */
+         PyFloat_Check(args[0]))) { /* NaN is a value of a gauge, a wrong type is not */
         djp_gauge_set(series, value);
     } else {
         metric_drop(series);

@@ -1,11 +1,11 @@
-/* The module-level functions of metrics: exposition, binding of everything declared so far, and the
+/* The module-level functions of metrics: exposition, binding of all declared metrics, and the
  * documented families by name. An exposition is made without the interpreter lock; nothing here
  * blocks or raises for a value of the wrong type. */
 #include "metrics_types.h"
 
 #include <string.h>
 
-/* Runs the functions of gauges with set_function(); their errors leave the old value. */
+/* Runs the functions of gauges with set_function(); after an error the old value stays. */
 static void
 metrics_run_callbacks(djp_py_state *state)
 {
@@ -34,8 +34,7 @@ djp_py_metrics_rebind(djp_py_state *state)
     if (state->metrics == NULL) {
         return;
     }
-    /* Binding may let other code run, which may drop metrics: the one at hand and the next one are
-     * held. */
+    /* Binding may run other code, which may drop metrics: this one and the next one are held. */
     djp_py_definition *item = state->metrics->definitions, *next;
     for (item = item != NULL ? djp_py_definition_ref(item) : NULL; item != NULL; item = next) {
         int fresh = item->generation != state->generation;
@@ -96,7 +95,7 @@ metrics_expose(PyObject *module, PyObject *args)
                          packed ? Py_True : Py_False);
 }
 
-/* _metrics_listen(host, port): whether the stand-alone listener is there now. */
+/* _metrics_listen(host, port): whether the separate Prometheus endpoint listens now. */
 static PyObject *
 metrics_listen(PyObject *module, PyObject *args)
 {
@@ -117,7 +116,8 @@ metrics_listen(PyObject *module, PyObject *args)
     return PyBool_FromLong(error == 0);
 }
 
-/* _metrics_standard(name, labels, value): records in a documented family; whether it was taken. */
+/* _metrics_standard(name, labels, value): records in a documented family; whether it was
+ * recorded. */
 static PyObject *
 metrics_standard(PyObject *module, PyObject *args)
 {
@@ -148,9 +148,9 @@ metrics_standard(PyObject *module, PyObject *args)
     return PyBool_FromLong(error == 0);
 }
 
-/* _metrics_http(method, endpoint, status, seconds, bytes): one HTTP request in the standard
- * families. A duration that makes no sense is counted as dropped, and the request all the same;
- * bytes below 0: unknown. */
+/* _metrics_http(method, endpoint, status, seconds, bytes): one HTTP request in the built-in
+ * families. An invalid duration is counted as dropped, and the request is still counted; bytes
+ * below 0: unknown. */
 static PyObject *
 metrics_http(PyObject *module, PyObject *args)
 {
@@ -193,7 +193,7 @@ metrics_path_normalise(PyObject *module, PyObject *path)
     return PyUnicode_DecodeUTF8(out, (Py_ssize_t)size, "replace");
 }
 
-/* _metrics_on_warning(function): where the messages about refused declarations go. */
+/* _metrics_on_warning(function): receives the messages about refused declarations. */
 static PyObject *
 metrics_on_warning(PyObject *module, PyObject *function)
 {
@@ -256,7 +256,7 @@ metrics_clear(djp_py_state *state)
     Py_CLEAR(metrics->histogram_type);
     Py_CLEAR(metrics->guard_type);
     for (djp_py_definition *item = metrics->definitions, *next; item != NULL; item = next) {
-        next = item->next; /* those that still live are no longer in any list */
+        next = item->next; /* the definitions that still live are in no list now */
         item->previous = item->next = NULL;
     }
     PyMem_Free(metrics);

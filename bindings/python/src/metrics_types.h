@@ -1,6 +1,6 @@
-/* What the files of the metric types share: a definition (what the user declared, bound to the
- * registry of whichever SDK is active) and the metric object around it. Children hold the
- * definition and never the parent, so that no reference cycle exists. */
+/* Declarations of the metric types: a definition (as the user declared it, bound to the registry of
+ * the active SDK) and the metric object around it. Children reference the definition and never the
+ * parent, so that no reference cycle exists. */
 #ifndef DJP_PY_METRICS_TYPES_H
 #define DJP_PY_METRICS_TYPES_H
 
@@ -51,15 +51,15 @@ typedef struct djp_py_metrics_state {
 } djp_py_metrics_state;
 
 /* ---- metrics_definition.c ---- */
-/* Converts a declaration; NULL with an exception only without memory. What no registry would take
- * gives an unusable one and a warning. */
+/* Converts a declaration; NULL with an exception only without memory. An invalid declaration gives
+ * an unusable definition and a warning. */
 djp_py_definition *
 djp_py_definition_new(djp_py_state *state, djp_metric_type type, PyObject *args, PyObject *kwargs);
 djp_py_definition *djp_py_definition_ref(djp_py_definition *definition);
 void djp_py_definition_unref(djp_py_definition *definition);
 /* Binds to the active SDK if that changed. Returns the family or NULL. */
 djp_family *djp_py_definition_bind(djp_py_definition *definition);
-/* One message through the warnings hook; swallows everything. */
+/* Passes one message to the warnings hook; swallows all errors. */
 void djp_py_metrics_warn(djp_py_state *state, const char *format, ...);
 
 /* ---- metrics_labels.c ---- */
@@ -74,7 +74,7 @@ djp_series *djp_py_metric_bind(djp_py_metric *metric);
 void djp_py_metric_bind_children(djp_py_metric *metric);
 
 /* ---- metrics_metric.c ---- */
-/* A child object; takes nothing. NULL with an exception only without memory. */
+/* A child object. Takes no reference. NULL with an exception only without memory. */
 PyObject *djp_py_metric_child(djp_py_metric *parent, PyObject *values);
 int djp_py_metrics_add_types(PyObject *module, djp_py_state *state);
 /* The number in object, NaN (which the core counts as a drop) when there is none. */

@@ -1,6 +1,6 @@
-/* The module itself: multi-phase initialisation, its parts, and the tracing of its state by the
- * garbage collector. Each part makes its own types and functions; nothing here knows what they do.
- * Nothing starts at import: no thread, no file, no socket. */
+/* The module: multi-phase initialisation, its parts, and the traversal of its state by the garbage
+ * collector. Each part makes its own types and functions. Importing starts no thread and opens no
+ * file or socket. */
 #include "binding.h"
 
 static const djp_py_part *const module_parts[] = {

@@ -1,6 +1,6 @@
-/* Context, which is what extract() found in a carrier, and the one place that understands what a
- * caller may name as a parent: our own objects without any Python code, other libraries' by the
- * methods that OpenTelemetry gives them. */
+/* Context, the result of extract(), and the conversion of all objects that a caller may give as a
+ * parent: our own objects without running Python code, those of other libraries by OpenTelemetry's
+ * methods. */
 #include "binding.h"
 
 #include <string.h>
@@ -71,7 +71,7 @@ parent_from_own(djp_py_parent *out, djp_py_state *state, PyObject *object)
     return context != NULL;
 }
 
-/* An object with get_span_context(), or with trace_id and span_id of its own. */
+/* An object with get_span_context(), or with trace_id and span_id. */
 static void
 parent_from_foreign(djp_py_parent *out, djp_py_state *state, PyObject *object)
 {
@@ -84,7 +84,7 @@ parent_from_foreign(djp_py_parent *out, djp_py_state *state, PyObject *object)
     Py_XDECREF(context);
 }
 
-/* OpenTelemetry's Context is a mapping with the span somewhere among its values. */
+/* OpenTelemetry's Context is a mapping with the span among its values. */
 static void
 parent_from_mapping(djp_py_parent *out, djp_py_state *state, PyObject *object)
 {
@@ -187,7 +187,7 @@ parent_repr(PyObject *self)
                                 baggage == NULL ? Py_None : baggage);
 }
 
-/* For pickle: in another process the span is its identity alone. */
+/* For pickle: in another process only the context of the span is left. */
 static PyObject *
 parent_reduce(PyObject *self, PyObject *Py_UNUSED(ignored))
 {

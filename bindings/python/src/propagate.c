@@ -1,6 +1,6 @@
 /* inject() and extract(): trace context and baggage between Python carriers and the core's parsers.
- * Carriers are dicts, lists of pairs (also ASGI's raw bytes), mappings, or anything with a setter
- * or getter; a carrier that misbehaves is left alone. */
+ * Carriers are dicts, lists of pairs (also ASGI's raw bytes), mappings, or objects with a setter or
+ * getter; a carrier that fails is left as it is. */
 #include "binding.h"
 
 #include <string.h>
@@ -133,7 +133,7 @@ propagate_inject_method(PyObject *module, PyObject *const *args, Py_ssize_t narg
 typedef struct propagate_found {
     djp_header values[PROPAGATE_FIELDS][PROPAGATE_VALUES_MAX];
     size_t counts[PROPAGATE_FIELDS];
-    PyObject *owners; /* list of what the values borrow from */
+    PyObject *owners; /* list that keeps the owners of the values alive */
 } propagate_found;
 
 static void
@@ -174,7 +174,7 @@ propagate_take(propagate_found *found, int field, PyObject *value)
     djp_py_text_release(&text);
 }
 
-/* Which field a header name is: in any case, as text or bytes, also in WSGI's form; -1 for all
+/* The field of a header name: in any case, as text or bytes, also in WSGI's form; -1 for all
  * others. */
 static int
 propagate_field(PyObject *name)
@@ -230,7 +230,7 @@ propagate_scan_dict(propagate_found *found, PyObject *dict)
     djp_py_collection_resume(collecting);
 }
 
-/* Mappings of frameworks: their items() knows about repeated headers. */
+/* Mappings of frameworks: items() returns repeated headers. */
 static void
 propagate_scan_mapping(propagate_found *found, djp_py_state *state, PyObject *carrier)
 {

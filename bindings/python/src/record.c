@@ -1,5 +1,5 @@
-/* What a Span object records: each method reads its arguments and hands them to the core. None
- * raises for a value; a wrong one is counted on the span. */
+/* The recording methods of Span: each reads its arguments and passes them to the core. None raises
+ * for a value; an invalid one is counted on the span. */
 #include "span.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
-/* Starting, flushing and ending the native SDK. These may block, so they give up the interpreter
- * lock while they do, and whatever works without the lock holds a reference to the SDK object.
- * Nothing here may raise for a bad setting: the core warns and goes on. */
+/* Starts, flushes and ends the native SDK. These calls may block, so they release the interpreter
+ * lock, and work without the lock holds a reference to the SDK object. An invalid setting never
+ * raises: the core warns and continues. */
 #include "binding.h"
 
 #include <string.h>
@@ -24,14 +24,14 @@ static PyType_Slot sdk_slots[] = {{Py_tp_dealloc, (void *)sdk_dealloc}, {0, NULL
 static PyType_Spec sdk_spec = {"djp_telemetry._native._Sdk", sizeof(djp_py_sdk), 0,
                                Py_TPFLAGS_DEFAULT, sdk_slots};
 
-/* What the resolution of the settings needs of Python. */
+/* Python's part in the resolution of the settings. */
 typedef struct sdk_settings {
     PyObject *environ, *warn;
-    PyObject *value; /* bytes of the newest look-up, owned */
+    PyObject *value; /* bytes of the last look-up, owned */
     PyObject *owners; /* list of bytes objects that the overrides borrow from */
     djp_config_override overrides[SDK_OPTIONS_MAX];
     size_t count;
-    /* names of the environment that may be meant for us */
+    /* names of the environment that may be misspelt names of settings */
     const char *variables[SDK_VARIABLES_MAX];
     size_t variable_count;
 } sdk_settings;
@@ -91,7 +91,7 @@ sdk_read_options(sdk_settings *settings, PyObject *options)
     return settings->owners == NULL ? -1 : 0;
 }
 
-/* Keeps the names that begin as ours or the standard's do; what cannot be read is not looked at. */
+/* Collects the names with our prefixes or those of the standard; unreadable ones are skipped. */
 static void
 sdk_read_variables(sdk_settings *settings)
 {
@@ -114,7 +114,7 @@ sdk_read_variables(sdk_settings *settings)
     Py_XDECREF(names);
 }
 
-/* What telemetry_status() tells where nothing is active. */
+/* The status while telemetry is off. */
 static PyObject *
 sdk_off_status(const djp_options *options)
 {
@@ -253,7 +253,7 @@ sdk_resolve(PyObject *module, PyObject *args)
     return sdk_with_settings(module, args, 0);
 }
 
-/* Seconds as nanoseconds: below zero and NaN are 0, None and infinity wait for ever. */
+/* Seconds as nanoseconds: negative values and NaN are 0, None and infinity wait for ever. */
 static uint64_t
 sdk_timeout(PyObject *seconds)
 {
@@ -342,7 +342,7 @@ sdk_status(PyObject *module, PyObject *Py_UNUSED(ignored))
     return text;
 }
 
-/* What the memory exporter holds: bytes, or None with another exporter. */
+/* The data of the memory exporter as bytes, or None with another exporter. */
 static PyObject *
 sdk_take_exported(PyObject *module, PyObject *Py_UNUSED(ignored))
 {
@@ -372,7 +372,7 @@ sdk_keywords(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
     return list;
 }
 
-/* Takes the signals that somebody gave back to the system since the start. */
+/* Handles signals again whose default action was restored since the start. */
 static PyObject *
 sdk_take_signals(PyObject *module, PyObject *Py_UNUSED(ignored))
 {
@@ -383,7 +383,7 @@ sdk_take_signals(PyObject *module, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
-/* sdk_set_enabled(enabled): whether that holds now. */
+/* sdk_set_enabled(enabled): whether the core accepted it. */
 static PyObject *
 sdk_set_enabled(PyObject *module, PyObject *enabled)
 {
@@ -403,7 +403,8 @@ sdk_set_enabled(PyObject *module, PyObject *enabled)
     return PyBool_FromLong(error == 0);
 }
 
-/* Hands a ratio, or None for the configured one, to a setter of the core; whether it holds now. */
+/* Passes a ratio, or None for the configured one, to a setter of the core; returns whether the core
+ * accepted it. */
 static PyObject *
 sdk_set_ratio(PyObject *module, PyObject *ratio, int (*set)(djp_sdk *sdk, double ratio))
 {

@@ -1,6 +1,6 @@
-/* The Span object's life: its pool, entering and leaving it, and what it says about itself. A span
- * that records nothing behaves the same; nothing here raises, and leaving never replaces the
- * exception of the body. */
+/* The Span object: its pool, entering and leaving, and its reading methods. A span that records
+ * nothing behaves the same; nothing here raises, and leaving never replaces the exception of the
+ * body. */
 #include "span.h"
 
 #include <string.h>
@@ -107,8 +107,8 @@ span_clear(PyObject *object)
     return 0;
 }
 
-/* It was left in another context than the one that entered it before, which left the way down for
- * that one. */
+/* Discards the object to restore in an earlier context, which entered the span and did not leave
+ * it. */
 static void
 span_enter_again(djp_py_span *self)
 {
@@ -118,9 +118,9 @@ span_enter_again(djp_py_span *self)
     }
 }
 
-/* Entering makes the span current. The collector follows it only from here on: without a token no
- * cycle can go through it. The span without ids is shared and never becomes current, so that a
- * remote context beneath it stays visible. */
+/* Makes the span current. The collector tracks it only from here on: without a token it cannot be
+ * in a cycle. The shared span without ids never becomes current, so that a remote context below it
+ * stays visible. */
 PyObject *
 djp_py_span_enter(PyObject *object)
 {
@@ -149,7 +149,7 @@ djp_py_span_leave(PyObject *object, PyObject *exception)
         (void)djp_span_end(self->span, 0);
         self->flags |= DJP_PY_SPAN_ENDED;
     }
-    /* only now: the exception's text may be code that leaves the span, too */
+    /* only now: the exception's text may be code that also leaves the span */
     djp_py_span_go(object);
 }
 
@@ -206,7 +206,7 @@ span_get_context(PyObject *object, PyObject *Py_UNUSED(ignored))
     if (self->context == NULL) {
         djp_span_context context;
         djp_span_get_context(&context, self->span);
-        djp_span_share(self->span); /* who starts a span below that value means this one */
+        djp_span_share(self->span); /* the value may be used as a parent: this span */
         self->context = djp_py_span_context_new(self->state, &context);
     }
     return Py_XNewRef(self->context);

@@ -1,5 +1,5 @@
-/* Shared by the files of the Span object: span.c (its life), record.c (what it records), tracer.c
- * and use.c (who enters it). */
+/* Declarations of the Span object: span.c (entering and leaving), record.c (recording), tracer.c
+ * and use.c (callers). */
 #ifndef DJP_PY_SPAN_H
 #define DJP_PY_SPAN_H
 
@@ -7,15 +7,15 @@
 
 #include <structmember.h>
 
-/* Enter and leave without a call from Python. enter returns a new reference to the span; exception
- * may be NULL. */
+/* Enters and leaves without a call from Python. enter returns a new reference to the span;
+ * exception may be NULL. */
 PyObject *djp_py_span_enter(PyObject *span);
 void djp_py_span_leave(PyObject *span, PyObject *exception);
 /* Leaves the span without ending it. */
 void djp_py_span_go(PyObject *span);
 /* The exception among the three arguments of __exit__, borrowed, or NULL. */
 PyObject *djp_py_exit_exception(PyObject *const *args, Py_ssize_t nargs);
-/* An awaitable that is done at once with a result, which is taken (NULL passes the exception on).
+/* An awaitable that is already done with a result, which is taken (NULL passes the exception on).
  * use.c */
 PyObject *djp_py_immediate(djp_py_state *state, PyObject *result);
 

@@ -1,14 +1,14 @@
-/* Text between the two worlds. Compact ASCII strings, the usual case, are read in place; nothing
- * here ever raises for what a string holds: a lone surrogate becomes U+FFFD. */
+/* Text between Python and the core. Compact ASCII strings, the usual case, are read in place. No
+ * string raises: a lone surrogate becomes U+FFFD. */
 #include "binding.h"
 
 #include <string.h>
 
-/* Above this many characters a string that is not ASCII is encoded into a temporary, so that the
- * host's object does not keep a second copy of itself. */
+/* Longer non-ASCII strings, in characters, are encoded into a temporary, so that Python's object
+ * does not keep a second copy. */
 #define TEXT_CACHE_LIMIT 4096
 
-/* Turns each encoded surrogate into U+FFFD, which has as many bytes. bytes is ours alone. */
+/* Replaces each encoded surrogate by U+FFFD, which has as many bytes. bytes has no other owner. */
 static void
 text_replace_surrogates(PyObject *bytes)
 {
@@ -22,8 +22,7 @@ text_replace_surrogates(PyObject *bytes)
     }
 }
 
-/* Known beforehand, because the exception of a failed encoding would be an allocation that may
- * collect garbage. */
+/* Tested first, because the exception of a failed encoding allocates, which may collect garbage. */
 static int
 text_has_surrogates(PyObject *object)
 {

@@ -1,6 +1,6 @@
-/* Starting spans: the module's start_span(), tracers (a name for who starts them), and the object
- * that start_as_current_span() returns, which is a context manager and a decorator. When telemetry
- * is off a start costs one test. */
+/* Starting spans: the module's start_span(), tracers, and the object that start_as_current_span()
+ * returns, which is a context manager and a decorator. While telemetry is off a start takes one
+ * test. */
 #include "span.h"
 
 #include <string.h>
@@ -50,8 +50,7 @@ djp_py_kind(djp_py_state *state, PyObject *kind)
     return found;
 }
 
-/* Nothing is recorded: a parent that the caller named still reaches whoever injects from this
- * span. */
+/* A start that records nothing: the given parent is still propagated from this span. */
 static PyObject *
 tracer_start_off(djp_py_state *state, PyObject *named)
 {
@@ -86,8 +85,8 @@ tracer_fill(djp_py_state *state, djp_span *span, const tracer_request *request)
     Py_XDECREF(links);
 }
 
-/* A sampler wants to see the first attributes: they are converted before the start, and recorded
- * from there, because reading them may run the program's code. */
+/* Called if the sampler reads attributes: they are converted before the start and recorded from the
+ * converted form, because reading them may run the program's code. */
 static DJP_PY_COLD djp_span *
 tracer_start_shown(djp_py_state *state, tracer_request *request, djp_text name,
                    djp_span_options *options)
@@ -200,7 +199,7 @@ tracer_module_start_span(PyObject *module, PyObject *const *args, Py_ssize_t nar
                                                 DJP_PY_WORD_links, DJP_PY_WORD_start_time}};
     djp_py_state *state = djp_py_state_of(module);
     PyObject *given[6];
-    if (nargs == 1 && kwnames == NULL) { /* a name alone, the usual call */
+    if (nargs == 1 && kwnames == NULL) { /* only a name, the usual call */
         tracer_request named = {.name = args[0]};
         return tracer_start(state, &named);
     }
@@ -375,7 +374,8 @@ typedef struct tracer_object {
     PyObject ob_base;
     djp_py_state *state;
     PyObject *name, *version, *schema_url; /* str or NULL; until the scope is interned */
-    /* 1: it is interned with the first span, so that tracers that nobody uses fill no table */
+    /* 1: the scope is interned with the first span, so that unused tracers take no place in the
+     * table */
     int waiting;
     djp_scope scope;
 } tracer_object;
@@ -388,7 +388,7 @@ tracer_c_text(PyObject *object)
     return text;
 }
 
-/* Says once that the table of scopes is full. */
+/* Warns once that the table of scopes is full. */
 static DJP_PY_COLD void
 tracer_tell_full(PyObject *name)
 {

@@ -1,5 +1,5 @@
-/* Making somebody else's span or context current for a while: use_span(), attach() and detach(),
- * and the awaitable that is done at once, for `async with`. */
+/* Makes a span or context current for a while: use_span(), attach() and detach(), and the awaitable
+ * that is already done, for `async with`. */
 #include "span.h"
 
 typedef struct use_object {
@@ -51,7 +51,7 @@ djp_py_use_entry(PyObject *use, int baggage)
     return baggage ? &((use_object *)use)->baggage_entry : &((use_object *)use)->entry;
 }
 
-/* The tokens of a finalizer that begins the same use meanwhile are not overwritten. */
+/* A finalizer may begin the same use meanwhile; its tokens are not overwritten. */
 static void
 use_begin(use_object *self)
 {

@@ -1,14 +1,13 @@
-/* Python objects as attribute values. Converts and forwards: no user code runs while an object is
- * read, except the items() of a mapping that is not a dict, and nothing raises. What has no
- * counterpart among OTLP's values goes through djp_telemetry._values, which knows the text of
- * moments, sets and the like; what that does not know either is counted on the span. */
+/* Python objects as attribute values. Reading an object runs no user code, except the items() of a
+ * mapping that is not a dict, and nothing raises. Values without an OTLP type go through
+ * djp_telemetry._values, which converts dates, sets and others; unsupported values are counted on
+ * the span. */
 #include "binding.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Values that one attribute may hold in all, so that a list that contains itself ten times ends
- * soon. */
+/* Limit of the values in one attribute, so that a list that contains itself ten times ends soon. */
 #define VALUE_NODES_MAX 20000u
 
 enum { VALUE_OK, VALUE_NONE, VALUE_UNSUPPORTED };
@@ -84,8 +83,8 @@ value_text(djp_py_attributes *memory, djp_text *out, PyObject *object)
     return value_own(memory, text.owner);
 }
 
-/* Integers beyond 64 bits become decimal text, as OTLP has no wider number; beyond the range of a
- * double they are refused. */
+/* Integers beyond 64 bits become decimal text, because OTLP has no wider integer; beyond the range
+ * of a double they are refused. */
 static int
 value_wide_int(djp_py_attributes *memory, djp_value *out, PyObject *object)
 {
@@ -112,7 +111,7 @@ value_int(djp_py_attributes *memory, djp_value *out, PyObject *object)
 }
 
 /* Numbers of extension modules (numpy's scalars): only types written in C, so that no Python code
- * runs while we read. */
+ * runs. */
 static int
 value_number(djp_py_attributes *memory, djp_value *out, PyObject *object)
 {
@@ -124,7 +123,7 @@ value_number(djp_py_attributes *memory, djp_value *out, PyObject *object)
     }
     int result = VALUE_UNSUPPORTED;
     if (strcmp(type->tp_name, "decimal.Decimal") == 0) {
-        return VALUE_UNSUPPORTED; /* its digits are worth more than a double */
+        return VALUE_UNSUPPORTED; /* a double would lose digits */
     }
     if (strcmp(type->tp_name, "numpy.bool_") == 0 || strcmp(type->tp_name, "numpy.bool") == 0) {
         out->type = DJP_BOOL;
@@ -274,7 +273,7 @@ value_set_slow(djp_span *span, djp_key key, PyObject *object)
     if (value_set_once(span, key, object) != VALUE_UNSUPPORTED) {
         return;
     }
-    Py_INCREF(object); /* from here on any code may run, also code that takes it out of its dict */
+    Py_INCREF(object); /* from here on any code may run, also code that removes it from its dict */
     PyObject *name = key == 0 ? NULL : djp_py_text_object(djp_key_text(key));
     PyObject *plain = name == NULL ? NULL : value_helped("plain", name, object);
     if (plain == NULL || plain == Py_None ||
@@ -345,7 +344,7 @@ value_set_dict(djp_py_state *state, djp_span *span, PyObject *dict)
 {
     PyObject *key, *value;
     Py_ssize_t at = 0;
-    /* No more than it held at first: what a value runs while it is read may add to the dict each
+    /* At most the initial number of items: reading a value may run code that adds to the dict each
      * time. */
     for (Py_ssize_t left = PyDict_GET_SIZE(dict); left > 0 && PyDict_Next(dict, &at, &key, &value);
          left--) {
@@ -390,7 +389,7 @@ value_collect(djp_py_attributes *out, PyObject *dict)
     }
 }
 
-/* Once more, with what can be made of the values that have no counterpart. */
+/* A second pass that converts the values without an OTLP type. */
 static DJP_PY_COLD void
 value_collect_helped(djp_py_attributes *out, PyObject *dict)
 {
