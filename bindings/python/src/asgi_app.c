@@ -174,7 +174,7 @@ app_carry(djp_py_asgi_app *app, djp_py_http *http, PyObject *const *args)
     djp_py_asgi_headers_get(&headers, state, http,
                             djp_py_asgi_get(args[0], state->asgi->words.headers));
     if (!headers.has_remote && headers.baggage == NULL && !app_has_leftover(state)) {
-        djp_py_ended_forget(state);
+        djp_py_ended_discard(state);
         return app_pass(app, args);
     }
     djp_py_asgi_request request = {args[0], args[1], args[2], NULL, &headers};

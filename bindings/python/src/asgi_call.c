@@ -64,7 +64,7 @@ call_leave(djp_py_call *call)
     Py_CLEAR(call->receive);
     Py_CLEAR(call->baggage);
     Py_CLEAR(call->exchange->send_error); /* their tracebacks reference the request */
-    Py_CLEAR(call->exchange->answered);
+    Py_CLEAR(call->exchange->handled);
 }
 
 static int
@@ -78,7 +78,7 @@ call_clear(PyObject *self)
         if (call->exchange != NULL) {
             call_leave(call);
             djp_py_exchange_finish(call->exchange);
-            Py_CLEAR(call->exchange->answered);
+            Py_CLEAR(call->exchange->handled);
         }
         PyErr_Restore(type, value, traceback);
     }
@@ -97,7 +97,7 @@ call_dealloc(PyObject *self)
 }
 
 static void
-call_settle(djp_py_call *call)
+call_complete(djp_py_call *call)
 {
     djp_py_exchange_finish(call->exchange);
     call_leave(call);
@@ -127,10 +127,10 @@ call_finish(djp_py_call *call, int failed)
     djp_py_state *state = exchange->state;
     PyObject *type, *value, *traceback;
     int present = !failed && !exchange->disconnected;
-    int unanswered = present && exchange->status == 0; /* the server sends its own 500 */
+    int no_response = present && exchange->status == 0; /* the server sends its own 500 */
     if (failed) {
         djp_py_exchange_fail(exchange);
-    } else if (unanswered) {
+    } else if (no_response) {
         exchange->failed = 1;
     } else if (present && exchange->type == DJP_HTTP_REQUEST && !exchange->complete &&
                !exchange->recorded) { /* the server cuts the connection */
@@ -138,8 +138,8 @@ call_finish(djp_py_call *call, int failed)
     }
     PyErr_Fetch(&type, &value, &traceback);
     PyObject *span =
-        failed || unanswered || call_is_logged_late(exchange) ? Py_XNewRef(exchange->span) : NULL;
-    call_settle(call);
+        failed || no_response || call_is_logged_late(exchange) ? Py_XNewRef(exchange->span) : NULL;
+    call_complete(call);
     if (span != NULL && state->asgi != NULL) {
         djp_py_ended_set(state, span); /* the server's lines about it carry the ids */
     }
@@ -164,7 +164,7 @@ call_enter(djp_py_call *call)
         }
         Py_XDECREF(left);
     }
-    djp_py_ended_forget(state);
+    djp_py_ended_discard(state);
 }
 
 /* Calls the application in its context. Returns 0, or -1 with its exception. */
@@ -231,7 +231,7 @@ call_send(PyObject *self, PyObject *value)
 {
     PyObject *result = NULL;
     PySendResult status = call_am_send(self, value, &result);
-    return djp_py_drive_answer(status, result);
+    return djp_py_drive_result(status, result);
 }
 
 static PyObject *

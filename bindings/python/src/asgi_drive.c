@@ -104,7 +104,7 @@ djp_py_drive_close(PyObject *iterator)
 }
 
 PyObject *
-djp_py_drive_answer(PySendResult status, PyObject *value)
+djp_py_drive_result(PySendResult status, PyObject *value)
 {
     if (status != PYGEN_RETURN) {
         return value;
@@ -125,5 +125,5 @@ djp_py_drive_next(PySendResult status, PyObject *value)
         Py_DECREF(value);
         return NULL;
     }
-    return djp_py_drive_answer(status, value);
+    return djp_py_drive_result(status, value);
 }

@@ -68,7 +68,7 @@ exchange_take(djp_py_asgi_app *app, const djp_py_asgi_request *request)
     exchange->send = Py_NewRef(request->send);
     exchange->start = exchange->root_path = exchange->path = exchange->span = NULL;
     exchange->error = NULL;
-    exchange->send_error = exchange->answered = NULL;
+    exchange->send_error = exchange->handled = NULL;
     exchange->start_ns = exchange->end_ns = 0;
     exchange->request_bytes = request->headers->content_length;
     exchange->received_bytes = 0;
@@ -110,9 +110,9 @@ djp_py_exchange_carry(djp_py_asgi_app *app, const djp_py_asgi_request *request)
 static int
 exchange_send_raises(djp_py_asgi_state *asgi, PyObject *scope)
 {
-    PyObject *told = djp_py_asgi_get(scope, asgi->words.asgi);
-    PyObject *version = told != NULL && PyDict_CheckExact(told)
-                            ? djp_py_asgi_get(told, asgi->words.spec_version)
+    PyObject *info = djp_py_asgi_get(scope, asgi->words.asgi);
+    PyObject *version = info != NULL && PyDict_CheckExact(info)
+                            ? djp_py_asgi_get(info, asgi->words.spec_version)
                             : NULL;
     if (version == NULL || !PyUnicode_CheckExact(version)) {
         return 0;
@@ -170,7 +170,7 @@ exchange_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(exchange->start);
     Py_VISIT(exchange->span);
     Py_VISIT(exchange->send_error);
-    Py_VISIT(exchange->answered);
+    Py_VISIT(exchange->handled);
     return 0;
 }
 
@@ -190,7 +190,7 @@ exchange_clear(PyObject *self)
     Py_CLEAR(exchange->span);
     Py_CLEAR(exchange->error);
     Py_CLEAR(exchange->send_error);
-    Py_CLEAR(exchange->answered);
+    Py_CLEAR(exchange->handled);
     djp_py_http_unref(http);
     return 0;
 }
@@ -223,7 +223,7 @@ static int
 exchange_seen_status(djp_py_exchange *exchange)
 {
     if ((exchange->status >= 400 || exchange->broken) && !exchange->failed) {
-        djp_py_exchange_answered(exchange);
+        djp_py_exchange_handled(exchange);
     }
     exchange->failed |= exchange->broken;
     return exchange->unseen && (exchange->status < 500 || exchange->cut) && !exchange->failed

@@ -11,9 +11,9 @@ failure_is_the_clients(djp_py_exchange *exchange, PyObject *exception)
     if (left || !exchange->left || exchange->app == NULL || exchange->app->client_left == Py_None) {
         return left;
     }
-    PyObject *answer = PyObject_CallOneArg(exchange->app->client_left, exception);
-    left = answer != NULL && PyObject_IsTrue(answer) == 1;
-    Py_XDECREF(answer);
+    PyObject *result = PyObject_CallOneArg(exchange->app->client_left, exception);
+    left = result != NULL && PyObject_IsTrue(result) == 1;
+    Py_XDECREF(result);
     PyErr_Clear();
     return left;
 }
@@ -31,7 +31,7 @@ failure_note(djp_py_exchange *exchange, PyObject *exception, unsigned flags)
 /* The response is complete, so the request succeeded, but its background work failed. Records that
  * as a child span from the end of the response until now. */
 static void
-failure_after_the_answer(djp_py_exchange *exchange, PyObject *exception)
+failure_after_response(djp_py_exchange *exchange, PyObject *exception)
 {
     djp_span *late = djp_http_server_background(exchange->http->server,
                                                 djp_py_exchange_handle(exchange), exchange->end_ns);
@@ -56,7 +56,7 @@ failure_was_noted(djp_py_exchange *exchange, PyObject *exception)
 static int
 failure_is_after(djp_py_exchange *exchange, PyObject *exception)
 {
-    if (exchange->type != DJP_HTTP_REQUEST || exchange->answered == exception) {
+    if (exchange->type != DJP_HTTP_REQUEST || exchange->handled == exception) {
         return 0;
     }
     return exchange->recorded ||
@@ -73,7 +73,7 @@ failure_take(djp_py_exchange *exchange, PyObject *exception)
             exchange->status = 0;
         }
     } else if (exchange->complete && failure_is_after(exchange, exception)) {
-        failure_after_the_answer(exchange, exception);
+        failure_after_response(exchange, exception);
     } else if (!exchange->recorded) {
         int has_event = exchange->status >= 500 && failure_was_noted(exchange, exception);
         failure_note(exchange, exception, has_event ? DJP_PY_SPAN_NO_RECORD : 0);
@@ -102,7 +102,7 @@ djp_py_exchange_fail(djp_py_exchange *exchange)
 }
 
 void
-djp_py_exchange_answered(djp_py_exchange *exchange)
+djp_py_exchange_handled(djp_py_exchange *exchange)
 {
     PyObject *exception =
         djp_py_asgi_get(exchange->scope, exchange->state->asgi->words.scope_exception);
@@ -110,7 +110,7 @@ djp_py_exchange_answered(djp_py_exchange *exchange)
         return;
     }
     Py_INCREF(exception);
-    Py_XSETREF(exchange->answered, Py_NewRef(exception));
+    Py_XSETREF(exchange->handled, Py_NewRef(exception));
     if (exchange->status >= 500 && exchange->unseen &&
         failure_is_the_clients(exchange, exception)) {
         exchange->status = 0;

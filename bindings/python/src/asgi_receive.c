@@ -159,7 +159,7 @@ message_send(PyObject *self, PyObject *value)
 {
     PyObject *result = NULL;
     PySendResult status = message_am_send(self, value, &result);
-    return djp_py_drive_answer(status, result);
+    return djp_py_drive_result(status, result);
 }
 
 static PyObject *

@@ -116,7 +116,7 @@ typedef struct djp_py_exchange {
      * recorded */
     PyObject *span;
     PyTypeObject *error; /* class of the exception that ended it, or NULL */
-    PyObject *answered; /* exception that the response is about, held as send_error is; or NULL */
+    PyObject *handled; /* exception that the response is about, held as send_error is; or NULL */
     /* OSError that the server's send raised, held so that no later object takes its address; or
      * NULL */
     PyObject *send_error;
@@ -258,7 +258,7 @@ djp_py_exchange_is_over(const djp_py_exchange *exchange)
 void djp_py_exchange_fail(djp_py_exchange *exchange);
 /* Stores the exception that the framework handled with this status, if the scope holds one. No
  * exception may be set. */
-void djp_py_exchange_answered(djp_py_exchange *exchange);
+void djp_py_exchange_handled(djp_py_exchange *exchange);
 /* The server's send raised the exception that is set, which stays set. first: for the message that
  * begins the response. */
 void djp_py_exchange_send_failed(djp_py_exchange *exchange, int first);
@@ -290,7 +290,7 @@ djp_py_drive_send(djp_py_state *state, PyObject *iterator, PyObject *value, PyOb
 PyObject *djp_py_drive_throw(PyObject *iterator, PyObject *const *args, Py_ssize_t nargs);
 int djp_py_drive_close(PyObject *iterator);
 /* Turns a result of send into a result of send() and throw(). Takes value. */
-PyObject *djp_py_drive_answer(PySendResult status, PyObject *value);
+PyObject *djp_py_drive_result(PySendResult status, PyObject *value);
 /* The same for __next__(): the interpreter itself makes the StopIteration of a coroutine that
  * returns None. */
 PyObject *djp_py_drive_next(PySendResult status, PyObject *value);

@@ -308,7 +308,7 @@ void djp_py_baggage_reset(djp_py_state *state, PyObject *token);
  * servers any request. Until the next request begins, log records without a current span carry the
  * ids of this one. Nothing else reads it. */
 void djp_py_ended_set(djp_py_state *state, PyObject *span);
-void djp_py_ended_forget(djp_py_state *state);
+void djp_py_ended_discard(djp_py_state *state);
 /* The current span's context with a borrowed tracestate; zeroes without one. For exemplars: valid
  * until the next Python call. */
 void djp_py_current_context(djp_py_state *state, djp_span_context *out);

@@ -324,7 +324,7 @@ djp_py_ended_set(djp_py_state *state, PyObject *span)
 }
 
 void
-djp_py_ended_forget(djp_py_state *state)
+djp_py_ended_discard(djp_py_state *state)
 {
     PyObject *span = state->has_ended ? current_get(state->ended_var, state->span_type) : NULL;
     if (span != NULL) {

@@ -169,13 +169,13 @@ parent_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     }
     djp_py_parent parent;
     djp_py_parent_get(&parent, state, span);
-    PyObject *holder = span != NULL && djp_py_span_check(state, span) ? Py_NewRef(span)
-                       : parent.has_remote ? djp_py_span_remote(state, &parent.remote)
-                                           : Py_NewRef(state->noop_span);
+    PyObject *owned = span != NULL && djp_py_span_check(state, span) ? Py_NewRef(span)
+                      : parent.has_remote ? djp_py_span_remote(state, &parent.remote)
+                                          : Py_NewRef(state->noop_span);
     djp_py_parent_release(&parent);
-    PyObject *self = djp_py_context_new(state, holder,
+    PyObject *self = djp_py_context_new(state, owned,
                                         djp_py_baggage_of(state, baggage) == NULL ? NULL : baggage);
-    Py_DECREF(holder);
+    Py_DECREF(owned);
     return self;
 }
 

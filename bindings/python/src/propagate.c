@@ -110,12 +110,12 @@ propagate_inject_method(PyObject *module, PyObject *const *args, Py_ssize_t narg
     if (carrier == NULL) {
         return NULL;
     }
-    PyObject *holder = NULL, *baggage_holder = NULL;
+    PyObject *owned = NULL, *owned_baggage = NULL;
     if (!djp_py_context_parts(state, given[2], &span, &baggage)) {
-        span = holder = given[2] != NULL && djp_py_span_check(state, given[2])
-                            ? Py_NewRef(given[2])
-                            : djp_py_current_span(state);
-        baggage = baggage_holder = djp_py_current_baggage(state);
+        span = owned = given[2] != NULL && djp_py_span_check(state, given[2])
+                           ? Py_NewRef(given[2])
+                           : djp_py_current_span(state);
+        baggage = owned_baggage = djp_py_current_baggage(state);
     }
     djp_span_context borrowed, context;
     djp_py_span_get_context(span, &borrowed);
@@ -123,8 +123,8 @@ propagate_inject_method(PyObject *module, PyObject *const *args, Py_ssize_t narg
     propagate_inject(state, carrier, djp_py_given(given[1]), &context,
                      djp_py_baggage_of(state, baggage));
     djp_span_context_clear(&context);
-    Py_XDECREF(holder);
-    Py_XDECREF(baggage_holder);
+    Py_XDECREF(owned);
+    Py_XDECREF(owned_baggage);
     return carrier;
 }
 

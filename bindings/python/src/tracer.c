@@ -390,14 +390,14 @@ tracer_c_text(PyObject *object)
 
 /* Warns once that the table of scopes is full. */
 static DJP_PY_COLD void
-tracer_tell_full(PyObject *name)
+tracer_warn_full(PyObject *name)
 {
     PyObject *runtime = PyImport_ImportModule("djp_telemetry._runtime");
-    PyObject *told =
+    PyObject *result =
         runtime == NULL ? NULL : PyObject_CallMethod(runtime, "warn_scopes_full", "O", name);
     PyErr_Clear();
     Py_XDECREF(runtime);
-    Py_XDECREF(told);
+    Py_XDECREF(result);
 }
 
 static DJP_PY_COLD void
@@ -408,7 +408,7 @@ tracer_intern(tracer_object *self)
     self->scope = djp_scope_intern(name, tracer_c_text(self->version),
                                    tracer_c_text(self->schema_url), NULL, 0);
     if (self->scope == 0 && name != NULL && *name != '\0') {
-        tracer_tell_full(self->name);
+        tracer_warn_full(self->name);
     }
     Py_CLEAR(self->name);
     Py_CLEAR(self->version);
@@ -495,7 +495,7 @@ static PyType_Spec tracer_spec = {"djp_telemetry._native.Tracer", sizeof(tracer_
                                   Py_TPFLAGS_DEFAULT, tracer_slots};
 
 static PyObject *
-tracer_kept(PyObject *text)
+tracer_ref(PyObject *text)
 {
     return text != NULL && PyUnicode_CheckExact(text) ? Py_NewRef(text) : NULL;
 }
@@ -521,9 +521,9 @@ tracer_get(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *
     }
     *self = (tracer_object){self->ob_base, state, NULL, NULL, NULL, 0, 0};
     if (given[3] == NULL || given[3] == Py_None) {
-        self->name = tracer_kept(given[0]);
-        self->version = tracer_kept(given[1]);
-        self->schema_url = tracer_kept(given[2]);
+        self->name = tracer_ref(given[0]);
+        self->version = tracer_ref(given[1]);
+        self->schema_url = tracer_ref(given[2]);
         self->waiting = self->name != NULL || self->version != NULL || self->schema_url != NULL;
         return (PyObject *)self;
     }
@@ -534,7 +534,7 @@ tracer_get(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *
     self->scope = djp_scope_intern(name, version, schema, attributes.items, attributes.count);
     djp_py_attributes_release(&attributes);
     if (self->scope == 0 && name != NULL && *name != '\0') {
-        tracer_tell_full(given[0]);
+        tracer_warn_full(given[0]);
     }
     return (PyObject *)self;
 }

@@ -393,17 +393,17 @@ value_collect(djp_py_attributes *out, PyObject *dict)
 static DJP_PY_COLD void
 value_collect_helped(djp_py_attributes *out, PyObject *dict)
 {
-    PyObject *answer = value_helped("plain_items", dict, NULL);
-    if (answer != NULL && PyTuple_Check(answer) && PyTuple_GET_SIZE(answer) == 2 &&
-        PyDict_Check(PyTuple_GET_ITEM(answer, 0))) {
+    PyObject *converted = value_helped("plain_items", dict, NULL);
+    if (converted != NULL && PyTuple_Check(converted) && PyTuple_GET_SIZE(converted) == 2 &&
+        PyDict_Check(PyTuple_GET_ITEM(converted, 0))) {
         djp_py_attributes_release(out);
         int collecting = djp_py_collection_pause();
-        value_collect(out, PyTuple_GET_ITEM(answer, 0));
-        (void)value_own(out, Py_NewRef(answer));
+        value_collect(out, PyTuple_GET_ITEM(converted, 0));
+        (void)value_own(out, Py_NewRef(converted));
         djp_py_collection_resume(collecting);
-        out->dropped += PyLong_AsSize_t(PyTuple_GET_ITEM(answer, 1));
+        out->dropped += PyLong_AsSize_t(PyTuple_GET_ITEM(converted, 1));
     }
-    Py_XDECREF(answer);
+    Py_XDECREF(converted);
 }
 
 void
