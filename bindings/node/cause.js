@@ -1,7 +1,6 @@
 'use strict';
-// Why the addon could not be built, from what node-gyp and the compiler printed: the true cause,
-// and the packages to install (by their names in Debian, with those of Fedora and Alpine where they
-// differ).
+// Finds the cause of a failed build in the output of node-gyp and the compiler, and names the
+// packages to install (Debian names, with those of Fedora and Alpine where they differ).
 
 const TOOLS = {
   python3: ['Python 3 is missing', 'python3'],
@@ -10,7 +9,7 @@ const TOOLS = {
   'pkg-config': ['pkg-config is missing', 'pkg-config (Fedora and Alpine pkgconf)'],
 };
 
-/** Development files by the name that pkg-config has for them. */
+/** Development packages by their pkg-config name. */
 const LIBRARIES = {
   libcurl: 'libcurl4-openssl-dev (Fedora libcurl-devel, Alpine curl-dev)',
   'libprotobuf-c': 'libprotobuf-c-dev (Fedora protobuf-c-devel, Alpine protobuf-c-dev)',
@@ -93,7 +92,7 @@ function surroundings(output) {
   return null;
 }
 
-/** The first line that looks like an error. */
+/** Returns the first line that looks like an error. */
 function firstError(output) {
   const lines = output.split('\n').filter((line) => line.trim());
   const wrong = lines.find((line) =>
@@ -104,9 +103,7 @@ function firstError(output) {
     .trim();
 }
 
-/**
- * What went wrong, and what to do about it: { cause, remedy }, the remedy '' where nobody knows.
- */
+/** Returns { cause, remedy }; the remedy is '' if it is unknown. */
 function causeOf(output) {
   return (
     missingTool(output) ||

@@ -1,8 +1,7 @@
 'use strict';
-// Builds the addon when the package is installed, offline when the headers of Node lie beside it.
-// DJP_TELEMETRY_NATIVE=auto (the default) leaves a no-op package and the reason when that fails,
-// require fails, off builds nothing. Never removes anything from build/, which other builds use
-// too.
+// Builds the addon at installation, offline if the headers of Node are installed. If the build
+// fails, DJP_TELEMETRY_NATIVE=auto (the default) leaves a no-op package and records the reason;
+// require fails. off builds nothing. Never deletes other files of build/, which other builds share.
 
 const { spawnSync } = require('child_process');
 const crypto = require('crypto');
@@ -29,7 +28,7 @@ function filesOf(folder) {
     });
 }
 
-/** What the addon is made of: equal when building again would change nothing. */
+/** Hash of all inputs of the build: if it is equal, a build would change nothing. */
 function fingerprint() {
   const hash = crypto.createHash('sha256');
   for (const name of ['binding.gyp', ...filesOf('core'), ...filesOf('bindings/node/src')]) {
@@ -39,7 +38,10 @@ function fingerprint() {
   return hash.update(process.arch).digest('hex');
 }
 
-/** The folder whose include/node holds the headers, or null to let node-gyp find or fetch them. */
+/**
+ * Returns the folder whose include/node contains the headers, or null: node-gyp finds or downloads
+ * them.
+ */
 function headers() {
   const prefix = path.resolve(fs.realpathSync(process.execPath), '../..');
   const given = process.env.npm_config_nodedir;
@@ -65,7 +67,7 @@ function gyp() {
   return found;
 }
 
-/** The environment without what an outer make says to its own children. */
+/** Returns the environment without the variables of an outer make. */
 function environment() {
   const env = { ...process.env };
   for (const name of ['MAKEFLAGS', 'MFLAGS', 'MAKELEVEL', 'MAKEOVERRIDES', 'GNUMAKEFLAGS'])
@@ -74,11 +76,11 @@ function environment() {
 }
 
 /**
- * Why the addon that lies there cannot be loaded on this machine: it may come from another one, or
- * be damaged. '' when it can be.
+ * Returns why the existing addon cannot be loaded on this machine (built elsewhere, or damaged); ''
+ * if it can be loaded.
  */
 function loadError() {
-  // for example a sanitizer's, which needs more than this process has
+  // a sanitizer's addon, for example, does not load into a plain process
   if (process.env.DJP_TELEMETRY_LDFLAGS) return '';
   const program = `process.dlopen({ exports: {} }, ${JSON.stringify(addon)}, require('os').constants.dlopen.RTLD_LAZY)`;
   const done = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8', timeout: LOAD_MS });
@@ -89,7 +91,7 @@ function loadError() {
   );
 }
 
-/** Nothing to build: it is made of the present sources, and works. */
+/** Whether the addon is built from the present sources and loads. */
 function isBuilt(wanted) {
   return (
     fs.existsSync(addon) &&
@@ -132,7 +134,7 @@ function main() {
     const wanted = fingerprint();
     if (isBuilt(wanted)) return;
     fs.rmSync(stamp, { force: true });
-    fs.rmSync(addon, { force: true }); // make takes a damaged file for a finished one
+    fs.rmSync(addon, { force: true }); // make would take a damaged file for a complete one
     compile();
     fs.writeFileSync(stamp, wanted);
     fs.rmSync(reasonFile, { force: true });
@@ -147,7 +149,7 @@ function main() {
     process.stderr.write(
       `djp-telemetry: ${reason}.\ndjp-telemetry: the package is installed as a no-op; after that, run: npm rebuild djp-telemetry\n`,
     );
-    fs.rmSync(addon, { force: true }); // an addon of older sources must not be taken for this one
+    fs.rmSync(addon, { force: true }); // an addon of older sources must not be loaded
     fs.mkdirSync(build, { recursive: true });
     fs.writeFileSync(reasonFile, `${reason}; after that, run npm rebuild djp-telemetry`);
   }

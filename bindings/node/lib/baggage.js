@@ -1,7 +1,6 @@
 'use strict';
-// Baggage: name and value pairs that travel with a trace. Setting returns a context, which
-// runWithContext() makes current. The list is the text of its header, which the core parses and
-// writes.
+// Baggage as functions over contexts. A setter returns a context for runWithContext(). The entries
+// are stored as the text of their header, which the core parses and writes.
 
 const { impl } = require('./loader.js');
 const { Context, ROOT, current } = require('./context.js');
@@ -11,7 +10,7 @@ function contextOf(context) {
   try {
     return context === undefined || context === null ? current() : contextFrom(context);
   } catch {
-    return ROOT; // what cannot be read is no context
+    return ROOT; // an unreadable object is not a context
   }
 }
 
@@ -24,7 +23,7 @@ function changed(context, text) {
   return new Context(contextOf(context).span, text === '' ? null : text);
 }
 
-/** The value of an entry of the context (the current one by default), or undefined. */
+/** Returns the value of an entry of the context (default: the current one), or undefined. */
 function getBaggage(name, context) {
   const text = textOf(context);
   if (text === '') return undefined;
@@ -32,27 +31,24 @@ function getBaggage(name, context) {
   return entry === undefined ? undefined : entry.value;
 }
 
-/** All entries as a new object. */
+/** Returns all entries as a new object. */
 function getAllBaggage(context) {
   const text = textOf(context);
   const entries = text === '' ? [] : impl.baggageParse(text).map((one) => [one.key, one.value]);
   return Object.fromEntries(entries);
 }
 
-/**
- * A context like the given one with the entry set. A name or value that cannot be baggage changes
- * nothing.
- */
+/** Returns a context with the entry set. An invalid name or value changes nothing. */
 function setBaggage(name, value, context) {
   return changed(context, impl.baggageSet(textOf(context), name, value, ''));
 }
 
-/** A context like the given one without the entry. */
+/** Returns a context without the entry. */
 function removeBaggage(name, context) {
   return changed(context, impl.baggageRemove(textOf(context), name));
 }
 
-/** A context like the given one without baggage. */
+/** Returns a context without baggage. */
 function clearBaggage(context) {
   return changed(context, '');
 }

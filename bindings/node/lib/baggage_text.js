@@ -1,18 +1,17 @@
 'use strict';
-// Baggage without the core: the list as its header text, by the grammar of W3C Baggage and as the
-// core reads and writes it (tests/vectors/baggage.json). Needs nothing of Node. Nothing here throws
-// for text.
+// Baggage without the core: header text by the grammar of W3C Baggage, read and written as in the
+// core (tests/vectors/baggage.json). Uses no Node API. Never throws for text.
 
 const MEMBERS_MAX = 180;
 const SIZE_MAX = 8192;
 const INPUT_MAX = 65536;
 const TOKEN = /^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$/;
 const OCTETS = /^[!#-+\--:<-[\]-~]*$/;
-const ESCAPED = /[^!#$&-*\--:<-[\]-~]/; // what a value must encode
+const ESCAPED = /[^!#$&-*\--:<-[\]-~]/; // a value must encode these
 
 const trimmed = (text) => text.replace(/^[ \t]+|[ \t]+$/g, '');
 
-/** Key and value at the first '='; the value is null where there is none. */
+/** Splits at the first '='; the value is null without one. */
 function pairOf(text) {
   const equals = text.indexOf('=');
   return equals < 0
@@ -40,7 +39,7 @@ function encoded(value) {
   return text;
 }
 
-/** The properties that are valid, in their shortest form. */
+/** Returns the valid properties in their shortest form. */
 function propertiesOf(text) {
   const kept = [];
   for (const part of text.split(';')) {
@@ -57,8 +56,8 @@ function listOf(fields) {
 }
 
 /**
- * The entries of header fields: [{ key, value, properties }]; of a repeated key the last one, in
- * the place of the first.
+ * Returns the entries of header fields: [{ key, value, properties }]. Of a repeated key the last
+ * entry counts, at the place of the first.
  */
 function parse(fields) {
   const entries = new Map();
@@ -77,7 +76,7 @@ function memberOf({ key, value, properties }) {
   return `${key}=${encoded(value)}${properties === '' ? '' : `;${properties}`}`;
 }
 
-/** The entries that fit into a field, each with its text; the others are left out whole. */
+/** Returns the entries that fit into a field, each with its text; the others are left out whole. */
 function fitting(entries) {
   const kept = [];
   let size = 0;
@@ -91,14 +90,14 @@ function fitting(entries) {
   return kept;
 }
 
-/** The field for entries. */
+/** Returns the field for entries. */
 function write(entries) {
   return fitting(entries)
     .map(([, text]) => text)
     .join(',');
 }
 
-/** The text with an entry set; unchanged for what cannot be baggage. */
+/** Returns the text with an entry set; unchanged for an invalid entry. */
 function set(text, key, value, properties = '') {
   const before = listOf(text);
   if (typeof key !== 'string' || typeof value !== 'string' || !TOKEN.test(key)) return before;
@@ -108,7 +107,7 @@ function set(text, key, value, properties = '') {
   return write(entries.values());
 }
 
-/** The text without an entry. */
+/** Returns the text without an entry. */
 function remove(text, key) {
   return write(parse(text).filter((entry) => entry.key !== key));
 }

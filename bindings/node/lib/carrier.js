@@ -1,6 +1,6 @@
 'use strict';
-// Carriers of trace context: header objects, Map, Headers, pairs, raw header lists, or anything
-// with a setter or getter. Needs nothing of Node.
+// Carriers of trace context: header objects, Map, Headers, pairs, raw header lists, or any object
+// with a setter or getter. Uses no Node API.
 
 const FIELDS = ['traceparent', 'tracestate', 'baggage'];
 const VALUES_MAX = 32;
@@ -8,7 +8,7 @@ const SCAN_MAX = 20000;
 
 // ---- writing -----------------------------------------------------------------------------------
 
-/** What writes into this carrier: (carrier, name, value). */
+/** Returns a function (carrier, name, value) that writes into this carrier. */
 function setterOf(carrier, setter) {
   if (typeof setter === 'function') return setter;
   if (setter !== null && typeof setter === 'object')
@@ -25,7 +25,7 @@ function setterOf(carrier, setter) {
   };
 }
 
-/** A tracestate as text: ours is text already, OpenTelemetry's has serialize(). */
+/** Returns a tracestate as text; that of OpenTelemetry has serialize(). */
 function stateText(state) {
   if (typeof state === 'string') return state;
   if (state !== null && typeof state === 'object' && typeof state.serialize === 'function') {
@@ -37,7 +37,7 @@ function stateText(state) {
 
 // ---- reading -----------------------------------------------------------------------------------
 
-/** Which field a header name is, in any case and in CGI's form; -1 for all others. */
+/** Returns the index of a header name, in any case and in CGI form; -1 for other headers. */
 function fieldOf(name) {
   if (typeof name !== 'string' || name.length < 7 || name.length > 16) return -1;
   const lower = name.toLowerCase();
@@ -87,8 +87,8 @@ function askGetter(found, carrier, getter) {
 }
 
 /**
- * The values of traceparent, tracestate and baggage that a carrier holds, a list for each. May
- * throw what the carrier throws.
+ * Returns the values of traceparent, tracestate and baggage in a carrier, a list for each. Passes
+ * on what the carrier throws.
  */
 function scan(carrier, getter) {
   const found = [[], [], []];

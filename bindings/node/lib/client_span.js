@@ -1,6 +1,6 @@
 'use strict';
-// The span of an outgoing HTTP request: its attributes, and how it ended. What the caller gave up
-// is no error; what took too long is.
+// The client span of an outgoing HTTP request: its attributes and its result. A request that its
+// caller aborted is not an error; a timeout is one.
 
 const exception = require('./exception.js');
 const log = require('./oplog.js');
@@ -10,7 +10,7 @@ const { settings } = require('./runtime.js');
 const URL_MAX = 2048; // characters
 const HIDDEN = 'REDACTED';
 
-/** A query with its names and without its values. */
+/** Returns a query with the names and without the values. */
 function namesOnly(query) {
   return query
     .split('&')
@@ -19,8 +19,8 @@ function namesOnly(query) {
 }
 
 /**
- * The address of a request without credentials, values of its query and fragment. `path` may be a
- * whole address, as for proxies.
+ * Returns the URL of a request without credentials, query values and fragment. `path` may be a full
+ * URL, as for proxies.
  */
 function addressOf(origin, path) {
   let place = path;
@@ -43,7 +43,10 @@ function addressOf(origin, path) {
   );
 }
 
-/** Starts the span of a request to an origin; not current. Null while nothing is recorded. */
+/**
+ * Starts the span of a request to an origin; it does not become current. null while nothing is
+ * recorded.
+ */
 function startClient(method, origin, path) {
   if ((log.control[ACTIVE] & TRACES) === 0) return null;
   const { semconv } = settings();
@@ -79,7 +82,7 @@ function setStatusCode(span, status) {
   if (status >= 400) span.setAttribute('error.type', String(status)).setStatus('error');
 }
 
-/** The code that Node and undici give an error, else its class: few different words. */
+/** Returns the error code of Node or undici, else the class of the error: low cardinality. */
 function kindOf(error) {
   const code = exception.property(error, 'code');
   return typeof code === 'string' && /^[A-Z][A-Z0-9_]{2,63}$/.test(code)
@@ -87,10 +90,10 @@ function kindOf(error) {
     : exception.typeOf(error);
 }
 
-/** The request failed; nothing when its caller gave it up. */
+/** Ends the span of a failed request; without an error if the caller aborted it. */
 function failClient(span, error) {
   if (!span.isRecording() || exception.isCancellation(error)) return;
-  // an abort that is no cancellation took too long
+  // an abort that is not a cancellation is a timeout
   const type = exception.isAbort(error) ? 'TimeoutError' : kindOf(error);
   const message = exception.messageOf(error);
   span.recordException(error === undefined || error === null ? String(error) : error);

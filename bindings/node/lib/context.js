@@ -1,13 +1,13 @@
 'use strict';
-// The current context: what `await`, timers and events carry along. A context is an object with
-// `span` (a Span or null) and `baggage` (the text of its header, or null); a span is a context
-// itself, so that making it current allocates nothing.
+// The current context, which follows `await`, timers and events. A context is an object with `span`
+// (a Span or null) and `baggage` (header text or null). A span is itself a context, so making it
+// current allocates nothing.
 
 const { AsyncLocalStorage } = require('async_hooks');
 
 const storage = new AsyncLocalStorage();
 
-/** A context that is not a span. Immutable by agreement. */
+/** A context that is not a span. Must not be changed. */
 class Context {
   constructor(span, baggage) {
     this.span = span;
@@ -17,13 +17,13 @@ class Context {
 
 const ROOT = new Context(null, null);
 
-/** The current context, never undefined. */
+/** Returns the current context, never undefined. */
 function current() {
   const node = storage.getStore();
   return node === undefined ? ROOT : node;
 }
 
-/** The current span or null. */
+/** Returns the current span or null. */
 function currentSpan() {
   const node = storage.getStore();
   return node === undefined ? null : node.span;

@@ -1,5 +1,5 @@
 'use strict';
-// The ids of the current span as text, for log lines: '' without a span. Remembers the last answer,
+// The ids of the current span as text for log lines: '' without a span. Caches the last result,
 // because a request writes several lines.
 
 const { currentSpan } = require('./context.js');
@@ -8,7 +8,7 @@ const { hasIds } = require('./span.js');
 let lastSpan = null;
 let last = null;
 
-/** { traceId, spanId, traceFlags } of the current span, not to be changed; null without one. */
+/** Returns { traceId, spanId, traceFlags } of the current span, read-only; null without one. */
 function currentIds() {
   const span = currentSpan();
   if (span === null || !hasIds(span)) return null;
@@ -19,24 +19,24 @@ function currentIds() {
   return last;
 }
 
-/** 32 hexadecimal digits, or ''. */
+/** Returns 32 hexadecimal digits, or ''. */
 function getCurrentTraceId() {
   const ids = currentIds();
   return ids === null ? '' : ids.traceId;
 }
 
-/** 16 hexadecimal digits, or ''. */
+/** Returns 16 hexadecimal digits, or ''. */
 function getCurrentSpanId() {
   const ids = currentIds();
   return ids === null ? '' : ids.spanId;
 }
 
-/** The service name that telemetry was started with, or undefined. */
+/** Returns the configured service name, or undefined. */
 function serviceName() {
   return require('./runtime.js').settings().service_name;
 }
 
-/** The environment that telemetry was started with; empty or undefined when nobody named one. */
+/** Returns the configured deployment environment; empty or undefined if none is configured. */
 function environment() {
   return require('./runtime.js').settings().environment;
 }

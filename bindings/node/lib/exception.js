@@ -1,9 +1,9 @@
 'use strict';
-// What was thrown, as texts: the type, the message and the stack, taken at this moment and bounded.
-// Anything can be thrown, so that every property may be user code that throws; nothing here does.
+// Type, message and stack of a thrown value as bounded texts. A value of any type can be thrown and
+// its properties may run user code that throws; no function here throws.
 
 const TEXT_MAX = 32768;
-const ERRORS_MAX = 16; // errors that one tells of: its causes and its parts, and theirs
+const ERRORS_MAX = 16; // per stack text: causes and parts, recursively
 
 function read(object, name) {
   try {
@@ -30,7 +30,7 @@ function named(text) {
   return typeof text === 'string' && text !== '';
 }
 
-/** The name of an error; that of its class where the author left the name of the base class. */
+/** Returns the name of an error, or of its class if the name is that of the base class. */
 function typeOf(error) {
   if (!isObject(error)) return typeof error;
   const name = read(error, 'name');
@@ -39,7 +39,7 @@ function typeOf(error) {
   return named(own) && own !== 'Object' ? textOf(own) : named(name) ? name : 'object';
 }
 
-/** The parts of an AggregateError and the like, as a list; empty for all others. */
+/** Returns the `errors` of an AggregateError as a list; empty for other errors. */
 function partsOf(error) {
   const parts = isObject(error) ? read(error, 'errors') : undefined;
   try {
@@ -49,7 +49,10 @@ function partsOf(error) {
   }
 }
 
-/** Its message; those of its parts where it has none, as when no address of a host answered. */
+/**
+ * Returns the message; without one, those of the parts, as for a host with several failed
+ * addresses.
+ */
 function messageOf(error) {
   if (!isObject(error)) return textOf(error);
   const message = read(error, 'message');
@@ -60,7 +63,7 @@ function messageOf(error) {
   return textOf([...new Set(messages)].filter(named).join('; '));
 }
 
-/** One error's own lines. */
+/** Returns the stack of one error. */
 function linesOf(error) {
   const stack = isObject(error) ? read(error, 'stack') : undefined;
   if (named(stack)) return textOf(stack);
@@ -83,7 +86,7 @@ function addStack(stack, link, error) {
   if (cause !== undefined && cause !== null) addStack(stack, '\nCaused by: ', cause);
 }
 
-/** The stack of the error, of its parts and of what caused them; '' for what has none. */
+/** Returns the stack of the error, its parts and its causes; '' without a stack. */
 function stackOf(error) {
   const stack = { text: '', errors: [] };
   if (isObject(error) && (named(read(error, 'stack')) || partsOf(error).length > 0))
@@ -91,10 +94,7 @@ function stackOf(error) {
   return textOf(stack.text);
 }
 
-/**
- * Whether an error says that something took too long, itself or as the reason for which it was
- * given up.
- */
+/** Whether an error, or its cause, is a timeout. */
 function isTimeout(error) {
   for (let i = 0; i < 4 && isObject(error); i++) {
     if (read(error, 'name') === 'TimeoutError' || /TIMED?OUT/.test(textOf(read(error, 'code'))))
@@ -104,10 +104,7 @@ function isTimeout(error) {
   return false;
 }
 
-/**
- * Whether an error says that its operation was given up: the platform's words, and those of axios
- * and got.
- */
+/** Whether an error is an abort, by the names that the platform, axios and got use. */
 function isAbort(error) {
   return (
     isObject(error) &&
@@ -115,10 +112,7 @@ function isAbort(error) {
   );
 }
 
-/**
- * A cancelled operation ended in order: no error. One that was given up because it took too long is
- * one.
- */
+/** Whether an error is a cancellation, which is not a failure. An abort by a timeout is not one. */
 function isCancellation(error) {
   return isAbort(error) && !isTimeout(error);
 }

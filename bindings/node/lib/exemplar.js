@@ -1,9 +1,9 @@
 'use strict';
-// The ids of a span as words that the core takes for an exemplar.
+// Ids of a span as the words of an exemplar.
 
 const words = new Int32Array(8);
 
-/** The words of these ids, valid until the next call; null when they are none. */
+/** Returns the words of these ids, valid until the next call; null for invalid ids. */
 function wordsOf(traceId, spanId) {
   if (!/^[0-9a-f]{32}$/.test(traceId) || !/^[0-9a-f]{16}$/.test(spanId)) return null;
   for (let i = 0; i < 4; i++) words[i] = parseInt(traceId.slice(8 * i, 8 * i + 8), 16);
@@ -12,7 +12,7 @@ function wordsOf(traceId, spanId) {
   return words;
 }
 
-/** The words of the current span when it is sampled, else undefined. */
+/** Returns the words of the current span if it is sampled, else undefined. */
 function currentWords() {
   const ids = require('./current.js').currentIds();
   return (

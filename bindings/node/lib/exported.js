@@ -1,6 +1,6 @@
 'use strict';
-// What the memory exporter holds, as plain objects for the tests of applications: OTLP's messages
-// (trace.proto, common.proto, resource.proto) read field by field. The bytes are the core's own.
+// Spans of the memory exporter as plain objects, for tests of applications. Decodes the OTLP
+// messages (trace.proto, common.proto, resource.proto) that the core exported.
 
 const KINDS = ['unspecified', 'internal', 'server', 'client', 'producer', 'consumer'];
 const CODES = ['unset', 'ok', 'error'];
@@ -9,7 +9,7 @@ const FIXED64 = 1;
 const BYTES = 2;
 
 /**
- * Calls visit(number, value) for each field of a message: bigints for numbers, bytes for all else.
+ * Calls visit(number, value) for each field of a message: bigint for integers, bytes for all else.
  */
 function eachField(data, visit) {
   let at = 0;
@@ -37,7 +37,7 @@ function eachField(data, visit) {
   }
 }
 
-/** Reads a message into an object: readers by number of field. */
+/** Decodes a message into an object, with a reader per field number. */
 function message(data, into, readers) {
   eachField(data, (number, value) => {
     const reader = readers[number];
@@ -58,8 +58,8 @@ function real(bits) {
 }
 
 /**
- * An AnyValue: text, boolean, number, bigint beyond 2^53, list, object, Buffer; null for the empty
- * one.
+ * Decodes an AnyValue: text, boolean, number, bigint beyond 2^53, list, object or Buffer; null if
+ * it is empty.
  */
 function anyValue(data) {
   let result = null;
@@ -149,7 +149,7 @@ function resourceSpans(into, data) {
   message(data, into, { 2: (spans, value) => scopeSpans(spans, value, resource.attributes) });
 }
 
-/** The spans of ExportTraceServiceRequests, in their order. */
+/** Returns the spans of ExportTraceServiceRequests, in order. */
 function spansOf(requests) {
   const spans = [];
   for (const request of requests) message(Buffer.from(request), spans, { 1: resourceSpans });

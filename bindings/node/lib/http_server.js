@@ -1,7 +1,7 @@
 'use strict';
-// Requests that a server answers, for middleware: one start and one end feed the span and the
-// standard metrics. The names, attributes and status rules are the core's; nothing here sees a
-// path, a header other than those of trace context, or a body.
+// HTTP server requests, for the middleware: one start and one end write the span and the built-in
+// instruments. The core defines names, attributes and status rules. Reads no path, no body, and no
+// header except those of trace context.
 
 const { impl, native } = require('./loader.js');
 const form = require('./oplog_form.js');
@@ -36,9 +36,9 @@ const { FAILED, DISCONNECTED, WEBSOCKET } = form.HTTP;
 const SERVER = form.KIND.SERVER << 16;
 const HTTP = form.START.HTTP << 24;
 const WEBSOCKET_SPAN = form.START.WEBSOCKET << 24;
-const EXCLUDED_MAX = 2048; // remembered answers
+const EXCLUDED_MAX = 2048; // cached results
 
-/** The caller's context while a request below it begins; one for all, because nobody keeps it. */
+/** The context of the caller while a request starts. Shared, because no code keeps it. */
 const caller = new Span(0, 0, 0, 0, 0, 0, 0, 0, '', null);
 
 function baggageOf(header) {
@@ -92,17 +92,14 @@ function startTraced(active, traceparent, tracestate, baggage, header, known) {
 const moment = new BigInt64Array(1);
 const momentWords = new Int32Array(moment.buffer);
 
-/** The time of a request that has no span. */
+/** Stores the start time of a request without a span. */
 function stamp(request) {
   moment[0] = log.clock();
   request.startLow = momentWords[0];
   request.startHigh = momentWords[1];
 }
 
-/**
- * Nothing is recorded, but the caller's context goes on: it stands for the request. Null where
- * there is nothing of it.
- */
+/** Returns the context of the caller for a request that is not recorded; null without one. */
 function carry(traceparent, tracestate, baggage) {
   if (traceparent === undefined && baggage === undefined) return null;
   const read = propagation.extract({ traceparent, tracestate, baggage });
@@ -113,11 +110,10 @@ function carry(traceparent, tracestate, baggage) {
 }
 
 /**
- * Begins a request: its span, a local root below the caller's context, or something of the same
- * form where only metrics are on. Null when nothing is recorded and nothing is to be carried on.
- * The headers as they came: a string, a list of strings, or undefined. `known`: what a sampler may
- * look at where one asks for it (wantsRequest), [method, path, scheme, route]; nothing of it is
- * recorded.
+ * Starts a request: a local root span below the context of the caller, or an object of the same
+ * shape if only metrics are on. Returns null if nothing is recorded or propagated. Headers are a
+ * string, a list of strings, or undefined. `known` is [method, path, scheme, route] for a sampler
+ * that needs it (wantsRequest); none of it is recorded.
  * @returns {Span|null}
  */
 function startRequest(traceparent, tracestate, baggage, websocket, known) {
@@ -135,13 +131,13 @@ function startRequest(traceparent, tracestate, baggage, websocket, known) {
   try {
     request = startTraced(active, traceparent, tracestate, baggageOf(baggage), header, known);
   } catch {
-    return null; // a header that is no text, or a call stack that is used up
+    return null; // a header that is not text, or no stack space is left
   }
   if (request.generation < 0) stamp(request);
   return request;
 }
 
-/** Whether a sampler decides by what is known of a request. */
+/** Whether a sampler needs the request. */
 function wantsRequest() {
   return (control[ACTIVE] & ASK) !== 0;
 }
@@ -151,8 +147,8 @@ function textOf(value) {
 }
 
 /**
- * Ends a request: its span and its metrics, by one clock reading. The route is a template, '' when
- * none matched; status 0: no response began; flags: FAILED, DISCONNECTED, WEBSOCKET; errorType:
+ * Ends a request: its span and its metrics, with one clock reading. route: a template, '' if none
+ * matched; status 0: no response was started; flags: FAILED, DISCONNECTED, WEBSOCKET; errorType:
  * class of the error or ''; requestBytes -1: unknown.
  */
 function endRequest(
@@ -184,8 +180,8 @@ function endRequest(
 }
 
 /**
- * The response stays open for as long as the client likes (server-sent events): its length is no
- * latency. Before the end.
+ * Marks a response that stays open for as long as the client wants (server-sent events): its
+ * lifetime is not a latency. Call it before the end.
  */
 function holdRequest(request) {
   if (request !== null && generations[request.slot] === request.generation) {
@@ -194,8 +190,8 @@ function holdRequest(request) {
 }
 
 /**
- * Calls fn(a, b, c) with the request as the current span; what was current where the server was
- * made is nothing of the request's.
+ * Calls fn(a, b, c) with the request as the current span. Without one, the context in which the
+ * server was created is removed.
  */
 function runRequest(request, fn, a, b, c) {
   if (request !== null) return storage.run(request, fn, a, b, c);
@@ -205,7 +201,7 @@ function runRequest(request, fn, a, b, c) {
 const excluded = new Map();
 let excludedEpoch = -1;
 
-/** Whether requests for this path are left alone. */
+/** Whether requests for this path are not recorded. */
 function excludes(path) {
   if (excludedEpoch !== control[EPOCH]) {
     excluded.clear();

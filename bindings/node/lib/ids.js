@@ -1,6 +1,6 @@
 'use strict';
-// Ids as words and as hexadecimal text, and random words for new ones. The words are 32-bit numbers
-// in the order of the digits.
+// Ids as words and as hexadecimal text, and random words for new ids. A word is a 32-bit number;
+// the first has the first digits.
 
 const { native } = require('./loader.js');
 
@@ -15,7 +15,7 @@ function hexWord(word) {
 
 const HEX = /^[0-9a-fA-F]+$/;
 
-/** The words of hexadecimal text of 8 digits each, or null for anything else and for zeros. */
+/** Returns the words of hexadecimal text of 8 digits each; null for other text and for zeros. */
 function wordsOf(text, count) {
   if (typeof text !== 'string' || text.length !== count * 8 || !HEX.test(text)) return null;
   const words = [];
@@ -30,7 +30,7 @@ function wordsOf(text, count) {
 const random = new Int32Array(RANDOM_WORDS);
 let randomAt = RANDOM_WORDS;
 
-/** The place of `count` unused words in `random`. */
+/** Returns the index of `count` unused words in `random`. */
 function randomWords(count) {
   if (randomAt + count > RANDOM_WORDS) {
     if (native !== null) native.logRandom(random);

@@ -1,4 +1,4 @@
-// The types of the package's surface; docs/node.md explains it.
+// Types of the API; docs/node.md explains it.
 
 import type { TelemetryOptions } from './settings';
 import type { TelemetryStatus } from './status';
@@ -11,7 +11,7 @@ export * from './status';
 
 type Text = string | number | boolean;
 
-// ---- start and end ---------------------------------------------------------------------------------------------------
+// ---- start and end ------------------------------------------------------------------------------
 
 // gen:begin surface init_telemetry shutdown flush set_enabled set_sample_ratio set_canary_ratio telemetry_status
 /**
@@ -71,11 +71,11 @@ export function setCanaryRatio(ratio: number | null): boolean;
 export function telemetryStatus(): TelemetryStatus;
 // gen:end
 
-// ---- spans -----------------------------------------------------------------------------------------------------------
+// ---- spans --------------------------------------------------------------------------------------
 
 /**
- * Value of an attribute: text, number, boolean, bigint, bytes, date, or a list, set or map of these. An instance of a
- * class is given as its text: String(value). Other values are dropped and counted.
+ * Value of an attribute: text, number, boolean, bigint, bytes, date, or a list, set or map of
+ * these. An instance of a class is recorded as String(value). Other values are dropped and counted.
  */
 export type AttributeValue =
   | string
@@ -98,12 +98,12 @@ export type Attributes =
   { readonly [key: string]: AttributeValue } | ReadonlyMap<string, AttributeValue> | null;
 
 /**
- * A time: milliseconds since 1970 or a reading of performance.now() as a number, nanoseconds since 1970 as a bigint, a
- * Date, or [seconds, nanoseconds] since 1970.
+ * A time: milliseconds since 1970 or a reading of performance.now() as a number, nanoseconds since
+ * 1970 as a bigint, a Date, or [seconds, nanoseconds] since 1970.
  */
 export type Time = number | bigint | Date | readonly [number, number];
 
-/** The ids, flags and tracestate of a span (W3C Trace Context), in the form of @opentelemetry/api. */
+/** Ids, flags and tracestate of a span (W3C Trace Context), in the form of @opentelemetry/api. */
 export interface SpanContext {
   /** Trace id: 32 lower-case hexadecimal digits. */
   traceId: string;
@@ -352,7 +352,7 @@ export function getCurrentTraceId(): string;
 export function getCurrentSpanId(): string;
 // gen:end
 
-// ---- contexts --------------------------------------------------------------------------------------------------------
+// ---- contexts -----------------------------------------------------------------------------------
 
 // gen:begin surface get_current_context run_with_context
 /** Returns the current span and baggage as a Context. */
@@ -437,10 +437,10 @@ export function removeBaggage(name: string, context?: Context): Context;
 export function clearBaggage(context?: Context): Context;
 // gen:end
 
-// ---- recorders -------------------------------------------------------------------------------------------------------
+// ---- recorders ----------------------------------------------------------------------------------
 
-// One call records the span and the documented metrics of the same operation: do not call it for a request that the
-// middleware records, nor a recorder of the same metrics beside it.
+// A call records the span and the metrics of an operation. Do not call one for a request that the
+// middleware records, or together with a recorder of the same metrics.
 
 // gen:begin surface otel.record_http_span otel.record_job_span otel.record_external_api_span
 /**
@@ -497,7 +497,8 @@ export function recordExternalApiSpan(
 ): void;
 // gen:end
 
-// The documented metrics alone. Names, labels and buckets: docs/metrics.md. An invalid number is dropped and counted.
+// Only the documented metrics. docs/metrics.md lists names, labels and buckets. An invalid number
+// is dropped and counted.
 
 // gen:begin surface prom.record_http_request prom.record_queue_job prom.record_queue_job_failure prom.set_queue_depth prom.record_external_api_call prom.record_external_api_error prom.record_token_cost prom.record_workflow_cost prom.record_model_request prom.record_task prom.set_task_queue_depth prom.set_gpu_utilization
 /**
@@ -612,7 +613,7 @@ export function setTaskQueueDepth(priority: string, depth: number): void;
 export function setGpuUtilization(device: string, model: string, percent: number): void;
 // gen:end
 
-// ---- outgoing requests -----------------------------------------------------------------------------------------------
+// ---- outgoing requests --------------------------------------------------------------------------
 
 /** Options of instrumentOutgoing(). */
 export interface OutgoingOptions {
@@ -621,8 +622,8 @@ export interface OutgoingOptions {
   /** false: requests of http and https are not instrumented. */
   http?: boolean;
   /**
-   * Only requests to these origins carry context: an origin (scheme://host:port), a pattern, a function, or a list of
-   * these; all by default. Context must not go to untrusted hosts.
+   * Only requests to these origins carry context: an origin (scheme://host:port), a pattern, a
+   * function, or a list of these; all by default. Context must not go to untrusted hosts.
    */
   origins?: string | RegExp | ReadonlyArray<string | RegExp> | ((origin: string) => boolean);
   /** true: each request is a client span. */
@@ -639,7 +640,7 @@ export interface OutgoingOptions {
 export function instrumentOutgoing(options?: OutgoingOptions): () => void;
 // gen:end
 
-// ---- about the package -----------------------------------------------------------------------------------------------
+// ---- about the package --------------------------------------------------------------------------
 
 // gen:begin surface take_exported_bytes
 /**

@@ -1,5 +1,5 @@
 'use strict';
-// The package's surface.
+// The API of the package.
 
 const loader = require('./loader.js');
 const one = require('./one.js');
@@ -27,20 +27,20 @@ const { spansOf } = require('./exported.js');
 const { instrumentOutgoing } = require('./outgoing.js');
 const metrics = require('./metrics.js');
 
-/** Which side of a call a span stands for; numbers as in @opentelemetry/api. */
+/** Span kinds, with the numbers of @opentelemetry/api. */
 const SpanKind = Object.freeze({ INTERNAL: 0, SERVER: 1, CLIENT: 2, PRODUCER: 3, CONSUMER: 4 });
 
-/** How an operation ended; OK is final. */
+/** Status codes; OK is final. */
 const StatusCode = Object.freeze({ UNSET: 0, OK: 1, ERROR: 2 });
 
 if (!one.has('index')) beforeFlush(publish);
 
-/** What the exporter "memory" holds, which forgets it: OTLP requests as bytes. For tests. */
+/** Removes the contents of the memory exporter and returns them as OTLP requests. For tests. */
 function takeExported() {
   return loader.impl.sdkTakeExported() || [];
 }
 
-/** The same as spans: plain objects, in the order in which they ended. */
+/** As takeExported(), but as plain span objects in the order of their ends. */
 function takeSpans() {
   return spansOf(takeExported());
 }

@@ -1,6 +1,6 @@
 'use strict';
-// Spans of generators: the span lasts until the generator is done, and is current in its body and
-// nowhere else, however the steps of several of them are mixed.
+// Spans of generators. The span ends with the generator and is current in its body only, also if
+// steps of several generators alternate.
 
 const { isGeneratorObject } = require('util/types');
 const { fail } = require('./span.js');
@@ -19,7 +19,7 @@ function close(span, error) {
   span.end();
 }
 
-/** One step of a generator that answers at once. */
+/** Runs one step of a synchronous generator. */
 function step(span, generator, method, given) {
   let result;
   try {
@@ -32,7 +32,7 @@ function step(span, generator, method, given) {
   return result;
 }
 
-/** One step of a generator that answers with a promise. */
+/** Runs one step of an asynchronous generator. */
 function stepLater(span, generator, method, given) {
   return storage.run(span, Reflect.apply, generator[method], generator, given).then(
     (result) => {
@@ -47,8 +47,7 @@ function stepLater(span, generator, method, given) {
 }
 
 /**
- * A generator in the place of this one, which ends the span with it: when it is done, has thrown,
- * or was left.
+ * Returns a generator that wraps this one and ends the span when it is done, throws or is closed.
  */
 function follow(span, generator) {
   const go = isAsync(generator) ? stepLater : step;

@@ -1,21 +1,21 @@
 'use strict';
-// Spans of this environment whose context was handed out as a plain object: it may come back as
-// somebody's parent, also as a copy, and the child must then join the local trace of its parent.
-// Numbers only, in places chosen by the id, so that nothing is kept alive by it; a context whose
-// place was taken by later ones begins a local trace of its own.
+// Spans whose context was returned as a plain object. The object, or a copy, can come back as a
+// parent; the child then joins the local trace of its parent. Stores numbers only, in a
+// set-associative table by span id, so nothing is kept alive. A context whose place was reused
+// starts a new local trace.
 
-const SETS = 1024; // chosen by the span's id
-const WAYS = 4; // places of a set; the oldest gives way
+const SETS = 1024; // selected by the span id
+const WAYS = 4; // places per set; the oldest is replaced
 const WORDS = 8;
 
 const table = new Int32Array(SETS * WAYS * WORDS);
-const next = new Uint8Array(SETS); // the place of each set that gives way next
+const next = new Uint8Array(SETS); // the place of each set to replace next
 
 const setOf = (s0, s1) => (s0 ^ (s1 >>> 7)) & (SETS - 1);
 
 const isOf = (at, span) => table[at + 4] === span.s0 && table[at + 5] === span.s1;
 
-/** Notes a span whose context leaves as an object. */
+/** Stores a span whose context is returned as an object. */
 function note(span) {
   const set = setOf(span.s0, span.s1);
   let way = 0;
@@ -42,7 +42,7 @@ function isAt(at, trace, id) {
   return table[at + 4] === id[0] && table[at + 5] === id[1];
 }
 
-/** The place of a noted span with these ids; -1 when there is none. */
+/** Returns the place of a stored span with these ids; -1 if there is none. */
 function find(trace, id) {
   const first = setOf(id[0], id[1]) * WAYS;
   for (let way = 0; way < WAYS; way++) {

@@ -1,7 +1,6 @@
 'use strict';
-// Chooses between the native core and the no-op of the same functions. Every way in which loading
-// can fail ends in the no-op with the reason kept: requiring this package never fails because of a
-// missing, damaged or foreign binary.
+// Loads the native core, or a no-op of the same functions with the reason. Requiring this package
+// never fails because of a missing, damaged or foreign binary.
 
 const fs = require('fs');
 const { createRequire } = require('module');
@@ -13,9 +12,9 @@ const noop = require('./noop.js');
 const { version } = require('../../../package.json');
 
 const root = path.resolve(__dirname, '../../..');
-// of the process: those that all copies of this version share
+// per process: the modules that all copies of this version share
 const MODULES = Symbol.for(`djp-telemetry.modules ${version}`);
-// of the process: a copy inside of a bundle records nothing
+// per process: a copy in a bundle records nothing
 const BUNDLED = Symbol.for('djp-telemetry.bundled');
 const OFF = ['off', '0', 'false', 'no'];
 const RTLD_DEEPBIND = os.constants.dlopen.RTLD_DEEPBIND || 0;
@@ -32,8 +31,8 @@ function candidates(folder) {
 const isBundled = !fs.existsSync(path.join(root, 'bindings', 'node', 'lib', 'loader.js'));
 
 /**
- * Where the package itself lies beside a bundle that took some of its code along; null when it is
- * not there, or of another version.
+ * Returns the folder of the installed package when this code runs in a bundle; null if it is not
+ * installed or has another version.
  */
 function outside() {
   for (const place of [
@@ -45,21 +44,20 @@ function outside() {
       const file = createRequire(place).resolve('djp-telemetry/package.json');
       if (JSON.parse(fs.readFileSync(file, 'utf8')).version === version) return path.dirname(file);
     } catch {
-      // Not from there.
+      // Not installed there.
     }
   }
   return null;
 }
 
-/** The addon's file, or undefined. */
+/** Returns the path of the addon, or undefined. */
 function addon() {
   const folder = isBundled ? outside() : root;
   return folder === null ? undefined : candidates(folder).find((place) => fs.existsSync(place));
 }
 
 /**
- * Why there is no file: what the installation wrote down, that a bundler took this code along, or
- * only that there is none.
+ * Returns why there is no addon: the reason that the installation recorded, a bundler, or unknown.
  */
 function missing() {
   try {
@@ -78,17 +76,14 @@ function missing() {
   }
 }
 
-/**
- * Whether an ELF file ends before a part that it promises: mapping such a file does not throw, it
- * kills the process.
- */
+/** Whether an ELF file is shorter than its headers state: mapping such a file kills the process. */
 function cutShort(file) {
   const data = Buffer.alloc(64);
   const handle = fs.openSync(file, 'r');
   try {
     const size = fs.fstatSync(handle).size;
     const got = fs.readSync(handle, data, 0, 64, 0);
-    // the system's loader judges
+    // not such a file: dlopen decides
     if (got < 64 || data.toString('latin1', 0, 6) !== '\x7fELF\x02\x01') return false;
     const count = data.readUInt16LE(56);
     const entries = Buffer.alloc(56 * count);
@@ -108,10 +103,9 @@ function cutShort(file) {
 }
 
 /**
- * Node exports its own TLS, compression and HTTP/2 libraries, and the system's libcurl would be
- * bound to those instead of the ones that it was built for. A deep binding keeps them apart; where
- * an allocator or a sanitizer is preloaded it would tear memory in two, so that the plain binding
- * is used there.
+ * Node exports its own TLS, compression and HTTP/2 libraries, and libcurl would bind to them.
+ * RTLD_DEEPBIND prevents that. With a preloaded allocator or sanitizer it would mix two allocators,
+ * so the plain binding is used.
  */
 function flags() {
   const plain = os.constants.dlopen.RTLD_LAZY;
@@ -119,8 +113,8 @@ function flags() {
 }
 
 /**
- * The variable may be gone by now, as programs take it from their children; the system keeps what
- * it was at the start.
+ * Whether a library is preloaded. A program may have removed the variable for its children; /proc
+ * has the environment of the start.
  */
 function isPreloaded() {
   if (process.env.LD_PRELOAD) return true;
@@ -128,7 +122,7 @@ function isPreloaded() {
     if (fs.existsSync('/etc/ld.so.preload')) return true;
     return /(?:^|\0)LD_PRELOAD=[^\0]/.test(fs.readFileSync('/proc/self/environ', 'latin1'));
   } catch {
-    return false; // files are out of reach here
+    return false; // files are not accessible
   }
 }
 
@@ -164,8 +158,8 @@ function load() {
 }
 
 /**
- * What to do about it: a library that is not on this machine is the usual case, in an image without
- * the build's packages.
+ * Returns how to fix an error. The most common one is a missing system library, in an image without
+ * the packages of the build.
  */
 function remedy(error) {
   const text = String(error && error.message);
@@ -190,7 +184,7 @@ function tryLoad() {
   }
 }
 
-/** What this copy loads, when no other one has. */
+/** Loads the core for the first copy of the package. */
 function begin() {
   const { native, reason } = tryLoad();
   const modules = native === null ? undefined : {};
@@ -208,15 +202,15 @@ function begin() {
   };
 }
 
-/** The loader of the copy that came first, unless this one was told to do without the core. */
+/** Returns the loader of the first copy, unless DJP_TELEMETRY_NATIVE is off. */
 function shared() {
   const modules = globalThis[MODULES];
   return isOff() || modules === undefined ? undefined : modules.loader;
 }
 
 /**
- * native: the addon's functions or null. impl: those or the no-op's. reason: why there is no addon,
- * or ''. modules: what the copies of this version share, undefined without an addon.
+ * native: functions of the addon, or null. impl: these or those of the no-op. reason: why there is
+ * no addon, or ''. modules: shared by the copies of this version; undefined without an addon.
  */
 module.exports = shared() || begin();
 if (module.exports.modules !== undefined) module.exports.modules.loader = module.exports;

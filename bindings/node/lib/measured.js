@@ -1,34 +1,34 @@
 'use strict';
-// How the recorders read what they are given: numbers, truth and text, whatever the type. Nothing
-// here throws, so that a wrong value costs its own part of a recording and no more. The Python
-// package reads the same way.
+// Conversion of the arguments of the recorders: number, boolean or text from any type. Never
+// throws, so an invalid value affects its own part of a recording only. The Python package converts
+// alike.
 
 const NO = new Set(['', '0', 'false', 'no', 'off']);
 
-/** As a number; NaN for what is none. Text that spells a number is one. */
+/** Returns a number, also from text; NaN if it is not one. */
 function number(value) {
   try {
     if (typeof value === 'number') return value;
     if (typeof value === 'bigint') return Number(value);
     if (typeof value === 'string' && value.trim() !== '') return Number(value);
   } catch {
-    // No number.
+    // Not a number.
   }
   return NaN;
 }
 
-/** A duration in seconds; NaN when it is negative, infinite or no number. */
+/** Returns a duration in seconds; NaN if it is negative, infinite or not a number. */
 function seconds(value) {
   const found = number(value);
   return found >= 0 && found < Infinity ? found : NaN;
 }
 
-/** Like Boolean(), but the words for no are no. */
+/** As Boolean(), but texts such as "no" are false. */
 function truth(value) {
   return typeof value === 'string' ? !NO.has(value.trim().toLowerCase()) : Boolean(value);
 }
 
-/** As text; '' when that fails. */
+/** Returns text; '' on failure. */
 function text(value) {
   try {
     return typeof value === 'string' ? value : String(value);
@@ -37,15 +37,14 @@ function text(value) {
   }
 }
 
-/** An HTTP status; 0 for what is none. */
+/** Returns an HTTP status; 0 for anything else. */
 function statusCode(value) {
   const found = Math.trunc(number(value));
   return found >= 100 && found <= 599 ? found : 0;
 }
 
 /**
- * A member of an object of options; `failed` when reading it throws, undefined when it is not
- * there.
+ * Returns a member of an options object; `failed` if reading it throws, undefined if it is missing.
  */
 function optionOf(options, name, failed = undefined) {
   try {

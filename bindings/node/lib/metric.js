@@ -1,7 +1,7 @@
 'use strict';
-// What counters, gauges and histograms share: the definition as the user declared it, its binding
-// to the SDK that runs now, and the way from label values to the metric of one label set. Nothing
-// here throws into a recording, and nothing grows without bound.
+// The base of counters, gauges and histograms: the definition by the user, its binding to the
+// running SDK, and the look-up of a series by label values. No recording throws, and all memory is
+// bounded.
 
 const { impl } = require('./loader.js');
 const runtime = require('./runtime.js');
@@ -10,11 +10,11 @@ const { METRIC } = require('./oplog_form.js');
 
 const { control } = shards;
 const { COUNTER, GAUGE, HISTOGRAM } = METRIC;
-const NOWHERE = []; // label values of a metric that no series belongs to
-const KEPT = 2000; // label sets that labels() remembers while telemetry is off
-const TEXT_MAX = 1024; // longer texts are cut by the core and make no key of their own
+const NOWHERE = []; // label values of a metric without a series
+const KEPT = 2000; // cached label sets while telemetry is off
+const TEXT_MAX = 1024; // the core cuts longer texts; they are not cached
 const ITEMS_MAX = 200;
-const PROBE = 15; // of so many look-ups in a full family one asks the core
+const PROBE = 15; // mask: in a full family, one look-up of 16 calls the core
 
 class Definition {
   constructor(fields) {
@@ -24,20 +24,17 @@ class Definition {
 
 const isDefinition = (value) => value instanceof Definition;
 
-const declared = new Set(); // WeakRefs of the declared metrics
+const declared = new Set(); // WeakRefs of declared metrics
 let prune = 64;
 
 // ---- definitions -------------------------------------------------------------------------------
 
-/** The core adds the unit. */
+/** Joins the parts of a name; the core adds the unit. */
 function joinName(parts) {
   return parts.filter((part) => typeof part === 'string' && part !== '').join('_');
 }
 
-/**
- * The items of anything that can be iterated; throws for the rest, and for more than any metric
- * takes.
- */
+/** Returns the items of an iterable; throws for other values and above the limit of items. */
 function listOf(value) {
   const list = [];
   for (const item of value) {
@@ -52,8 +49,8 @@ function labelNamesOf(value) {
 }
 
 /**
- * new Metric({ name, help, labelNames, ... }) or new Metric(name, help, labelNames, { ... }).
- * Throws for what has no name.
+ * Reads the arguments of new Metric({ name, help, labelNames, ... }) or new Metric(name, help,
+ * labelNames, { ... }). Throws without a name.
  */
 function readArguments(given) {
   const [first, help, labelNames, more] = given;
@@ -88,10 +85,7 @@ function readDefinition(type, given) {
 const REFUSED =
   'It records nothing. Give a string as name, an array of strings as label names and numbers as buckets.';
 
-/**
- * A definition from whatever the user gave; what no registry would take is said once and records
- * nothing.
- */
+/** Returns a definition from any arguments. An invalid one logs one warning and records nothing. */
 function define(type, given) {
   let definition = null;
   try {
@@ -112,8 +106,8 @@ const SHARED =
   'Declare it before the first request, or give the same buckets.';
 
 /**
- * The number of the definition's family in the running SDK; 0 while metrics are off or when it was
- * refused.
+ * Returns the number of the family in the running SDK; 0 while metrics are off or if it was
+ * rejected.
  */
 function familyOf(definition) {
   const now = control[0];
@@ -134,17 +128,17 @@ function familyOf(definition) {
 
 // ---- the metric --------------------------------------------------------------------------------
 
-/** A declared metric (values null), or that of one label set. */
+/** A declared metric (values null), or the metric of one label set. */
 class Metric {
   /** @hideconstructor */
   constructor(definition, values) {
-    this._seen = -1; // control[0] when it was bound
+    this._seen = -1; // control[0] at the binding
     this._doubles = shards.OFF.doubles;
     this._at = 0;
     this._ints = shards.OFF.ints;
     this._int = 0;
     this._bounds = shards.NO_BOUNDS;
-    // Maps from label value to label value to metric; null where there is nothing to look up
+    // Nested maps from label values to metrics; null without labels or while metrics are off
     this._look = null;
     this._depth = values === null ? definition.labelNames.length : 0;
     this._n0 = definition.labelNames[0];
@@ -153,16 +147,16 @@ class Metric {
     this._series = 0;
     this._definition = definition;
     this._values = values;
-    this._trie = this._depth > 0 ? new Map() : null; // as _look, kept while metrics are off
+    this._trie = this._depth > 0 ? new Map() : null; // as _look, also while metrics are off
     this._leaves = 0;
-    this._made = 0; // of the leaves: label sets, not spellings of the same
+    this._made = 0; // of these, distinct label sets
     this._overflow = null;
     this._misses = 0;
-    this._tries = 0; // for an exemplar
+    this._tries = 0; // recordings that offered an exemplar
     this._callback = null;
   }
 
-  /** The full name, as declared. */
+  /** The full name as declared. */
   get name() {
     return this._definition.name;
   }
@@ -173,8 +167,7 @@ class Metric {
   }
 
   /**
-   * The metric of one label set: by values in the declared order, or by an object of label name and
-   * value.
+   * Returns the metric of one label set: values in the declared order, or an object by label name.
    */
   labels(...given) {
     try {
@@ -184,7 +177,7 @@ class Metric {
     }
   }
 
-  /** Forgets a label set: it is no longer shown, and what was made of it before records nothing. */
+  /** Removes the series of a label set. Metrics that labels() returned for it record nothing. */
   remove(...given) {
     try {
       remove(this, given);
@@ -193,7 +186,7 @@ class Metric {
     }
   }
 
-  /** Forgets all label sets. A metric without labels starts again from zero. */
+  /** Removes all series. A metric without labels starts again at 0. */
   clear() {
     const family = this._values === null ? familyOf(this._definition) : 0;
     if (this._values !== null) return;
@@ -205,15 +198,12 @@ class Metric {
     if (this._depth === 0) rebind(this);
   }
 
-  /** As clear(). */
+  /** The same as clear(). */
   reset() {
     this.clear();
   }
 
-  /**
-   * The current value over all threads of the process; the sum for a histogram; 0 while metrics are
-   * off.
-   */
+  /** The current value over all threads; the sum of a histogram; 0 while metrics are off. */
   get value() {
     fresh(this);
     if (this._series === 0) return 0;
@@ -224,7 +214,7 @@ class Metric {
 
 const isOff = (metric) => metric._doubles === shards.OFF.doubles;
 
-/** Looks the metric's series up again when telemetry began or ended meanwhile. */
+/** Binds the metric again if the SDK has started or ended since. */
 function fresh(metric) {
   if (metric._seen !== control[0]) rebind(metric);
 }
@@ -261,16 +251,13 @@ function boundsOf(definition, series) {
 
 // ---- label sets --------------------------------------------------------------------------------
 
-/** The text that the core would see; throws where there is none. */
+/** Returns the text that the core uses; throws if there is none. */
 function textOf(value) {
   const text = typeof value === 'string' ? value : String(value);
   return text.length > TEXT_MAX ? text.slice(0, TEXT_MAX) : text;
 }
 
-/**
- * A key that keeps no other string alive, as a part of a longer one would, and that is found by its
- * address.
- */
+/** Returns an internalized key: it keeps no longer string alive and is compared by address. */
 function keyOf(value) {
   return typeof value === 'string' ? Object.keys({ [value]: 0 })[0] : value;
 }
@@ -290,7 +277,7 @@ function walk(trie, values) {
 }
 
 function insert(metric, values, child) {
-  // ever new spellings of the same label sets
+  // too many spellings of the same label sets
   if (metric._leaves > 2 * metric._made + 1000) discardAll(metric);
   let node = metric._trie;
   const last = values.length - 1;
@@ -303,7 +290,7 @@ function insert(metric, values, child) {
   node.set(keyOf(values[last]), child);
 }
 
-/** Takes a leaf away, and branches that lead nowhere then. */
+/** Removes a leaf, and the branches that become empty. */
 function cut(node, values, at) {
   const next = node.get(values[at]);
   if (next === undefined) return 0;
@@ -330,7 +317,7 @@ function child(metric, values) {
   return new metric.constructor(metric._definition, values);
 }
 
-/** A metric that records nothing, for calls that name no series. */
+/** Returns a metric that records nothing, for a call that names no series. */
 function nowhere(metric, why) {
   const name = metric._definition.name.slice(0, 100);
   const advice = 'The recording is dropped. Give one value for each of its label names.';
@@ -340,8 +327,8 @@ function nowhere(metric, why) {
 }
 
 /**
- * The metric of label values that the trie does not have. While the family is full, most look-ups
- * end at the overflow series without asking the core, and nothing is kept.
+ * Returns the metric of label values that are not cached. In a full family, most look-ups return
+ * the overflow series without a call of the core, and nothing is cached.
  */
 function miss(metric, values) {
   fresh(metric);
@@ -364,8 +351,8 @@ function miss(metric, values) {
 }
 
 /**
- * The values of a label object in declared order, or null when it has other names than the declared
- * ones.
+ * Returns the values of a label object in declared order; null if its names differ from the
+ * declared ones.
  */
 function valuesOf(metric, labels) {
   const names = metric._definition.labelNames;
@@ -399,7 +386,7 @@ function labelled(metric, given) {
   return found !== undefined && alive(found) ? found : again(metric, values, found);
 }
 
-/** Whether its series has not been removed, as far as this is known without a call. */
+/** Whether the series is not removed, without a call of the core. */
 function alive(metric) {
   return (
     metric._definition.type === GAUGE ||
@@ -435,7 +422,7 @@ function remove(metric, given) {
 
 // ---- for the recording calls -------------------------------------------------------------------
 
-/** The metric of a label object, or null when metrics are off. Never throws. */
+/** Returns the metric of a label object; null while metrics are off. Never throws. */
 function find(metric, labels) {
   const look = metric._look;
   if (look === null) return findNone(metric, labels);
@@ -470,7 +457,7 @@ function findMissed(metric, labels) {
     : miss(metric, values);
 }
 
-/** A label object for a metric that has nothing to look up: {} stands for the metric itself. */
+/** Handles a label object for a metric without a look-up: {} is the metric itself. */
 function findNone(metric, labels) {
   if (metric._seen !== control[0]) {
     rebind(metric);
@@ -481,12 +468,12 @@ function findNone(metric, labels) {
     if (metric._depth === 0 && !Array.isArray(labels) && Object.keys(labels).length === 0)
       return metric;
   } catch {
-    // A proxy that refuses to tell its keys names no series.
+    // A proxy that throws for its keys names no series.
   }
   return nowhere(metric, 'got other labels than it was declared with');
 }
 
-/** The metric found through labels turned out to be removed: its successor, or null. */
+/** Returns the new metric for the labels of a removed series, or null. */
 function successor(metric, labels) {
   try {
     const values = valuesOf(metric, labels);
@@ -496,10 +483,7 @@ function successor(metric, labels) {
   }
 }
 
-/**
- * Counts a recording that could not be kept, and says why where a metric with labels was used
- * without them.
- */
+/** Counts a dropped recording. Warns if a metric with labels was used without them. */
 function drop(metric) {
   const definition = metric._definition;
   if (isOff(metric)) return;
@@ -512,14 +496,14 @@ function drop(metric) {
   impl.shardsDropped();
 }
 
-/** Any number as such, everything else NaN. */
+/** Returns numbers unchanged, NaN for other values. */
 function numberOf(value) {
   return typeof value === 'number' ? value : typeof value === 'bigint' ? Number(value) : Number.NaN;
 }
 
 // ---- all declared metrics ----------------------------------------------------------------------
 
-/** Binds a new metric, so that it is shown from its declaration on. */
+/** Binds a new metric, so that it is exposed from its declaration on. */
 function declare(metric) {
   watch(metric);
   fresh(metric);
@@ -542,7 +526,7 @@ function freshLeaves(node) {
   }
 }
 
-/** Telemetry began or ended: what was declared and named before is shown at zero. */
+/** Binds all metrics after a start or end of telemetry: declared series are exposed with 0. */
 function bindAll() {
   for (const reference of declared) {
     const metric = reference.deref();
@@ -552,7 +536,7 @@ function bindAll() {
   }
 }
 
-/** Calls visit with every declared metric that still lives. */
+/** Calls visit for each declared metric that is still alive. */
 function each(visit) {
   for (const reference of declared) {
     const metric = reference.deref();

@@ -1,7 +1,7 @@
 'use strict';
-// Counter, Gauge and Histogram: recording is a few loads and one or two stores into memory that the
-// core reads, without a call, a lock or an allocation; a gauge is one call. A recording never
-// throws, whatever it is given, and is a no-op while telemetry is off.
+// Counter, Gauge and Histogram. A counter or histogram writes into memory that the core reads,
+// without a call, lock or allocation; a gauge is one call. A recording never throws, and does
+// nothing while telemetry is off.
 
 const { impl } = require('./loader.js');
 const shards = require('./shards.js');
@@ -11,8 +11,8 @@ const { currentWords, wordsOf } = require('./exemplar.js');
 
 const { control } = shards;
 const { Metric, alive, drop, find, isObject, isOff, numberOf, rebind } = base;
-const CALLBACK_MS = 2000; // what a scrape waits for functions of gauges
-const EXEMPLAR_TRIES = 64; // recordings that look for a span before the next fold asks again
+const CALLBACK_MS = 2000; // time limit of gauge callbacks per exposition
+const EXEMPLAR_TRIES = 64; // recordings that look for a sampled span until the next fold
 const SET = 0;
 const ADD = 1;
 const NOW = 2;
@@ -20,7 +20,7 @@ const QUARTER = 0x3fffffff;
 
 // ---- exemplars ---------------------------------------------------------------------------------
 
-/** { traceId, spanId } or { trace_id, span_id }, as the user gave it. */
+/** Reads { traceId, spanId } or { trace_id, span_id }. */
 function givenWords(exemplar) {
   return wordsOf(
     String(exemplar.traceId || exemplar.trace_id),
@@ -28,9 +28,7 @@ function givenWords(exemplar) {
   );
 }
 
-/**
- * The flag of the histogram asks for an exemplar: hands one over when a sampled span is current.
- */
+/** Passes an exemplar to the core, which requested one by a flag, if a sampled span is current. */
 function offerExemplar(metric, value) {
   const words = currentWords();
   if (words !== undefined) impl.shardsExemplar(metric._series, value, words);
@@ -44,13 +42,15 @@ function giveExemplar(metric, value, exemplar) {
     const words = metric !== null && isObject(exemplar) ? givenWords(exemplar) : null;
     if (words !== null) impl.shardsExemplar(metric._series, value, words);
   } catch {
-    // An exemplar that cannot be read is left out; the recording stands.
+    // An invalid exemplar is dropped; the value is recorded.
   }
 }
 
 // ---- counters ----------------------------------------------------------------------------------
 
-/** 1 when added, 0 when the series was removed. What cannot be added is counted and done with. */
+/**
+ * Returns 1 if it was added, 0 if the series was removed. An invalid amount is counted as dropped.
+ */
 function add(metric, amount) {
   const array = metric._doubles;
   const at = metric._at + 1;
@@ -62,10 +62,7 @@ function add(metric, amount) {
   return addSlowly(metric, amount);
 }
 
-/**
- * As add(metric, 1): whole numbers are added faster. Now and then the core must look, before they
- * wrap around.
- */
+/** As add(metric, 1), but integers are faster. The core must fold the count before it overflows. */
 function addOne(metric) {
   const ints = metric._ints;
   const at = metric._int;
@@ -97,7 +94,7 @@ function addQuarter(metric) {
   return 1;
 }
 
-/** A number that only grows. */
+/** A sum that only increases. */
 class Counter extends Metric {
   /**
    * new Counter({ name, help, labelNames, ... }) or new Counter(name, help, labelNames, { ... }).
@@ -108,8 +105,8 @@ class Counter extends Metric {
   }
 
   /**
-   * Adds 1 or a finite amount of zero or more: inc(), inc(amount), inc(labels), inc(labels,
-   * amount); an exemplar { traceId, spanId } may follow.
+   * Adds an amount: inc(), inc(amount), inc(labels), inc(labels, amount), each with an exemplar {
+   * traceId, spanId } at the end. The amount is finite and not negative; 1 by default.
    */
   inc(first, second, exemplar) {
     if (first === undefined && second === undefined) {
@@ -128,8 +125,8 @@ class Counter extends Metric {
 }
 
 /**
- * The rarer forms: inc(amount, exemplar), inc(undefined, amount), inc(labels, amount, exemplar) and
- * wrong types.
+ * Handles inc(amount, exemplar), inc(undefined, amount), inc(labels, amount, exemplar) and invalid
+ * types.
  */
 function incWith(metric, first, second, exemplar) {
   const withLabels = isObject(first);
@@ -148,8 +145,8 @@ function incWith(metric, first, second, exemplar) {
 }
 
 /**
- * The series was removed: a metric without labels and a look-up by labels go on with a new one, an
- * old child records nothing.
+ * Records after a removal: a metric without labels and a look-up by labels create a new series; a
+ * metric that labels() returned records nothing.
  */
 function lost(metric, labels, record, value) {
   let next = null;
@@ -176,7 +173,7 @@ function gaugeCall(metric, labels, record, value) {
   if (child !== null && record(child, value) === 0) lost(metric, labels, record, value);
 }
 
-/** Adds sign * amount; what is not a number would make every later value NaN. */
+/** Adds sign * amount. Rejects NaN, which would make all later values NaN. */
 function gaugeBy(metric, sign, first, second) {
   const labels = isObject(first) ? first : null;
   const given = labels !== null || first === undefined || first === null ? second : first;
@@ -185,13 +182,13 @@ function gaugeBy(metric, sign, first, second) {
   else refused(metric);
 }
 
-/** Counts a value that is no number, unless telemetry is off. */
+/** Counts a value that is not a number, unless telemetry is off. */
 function refused(metric) {
   if (metric._seen !== control[0]) rebind(metric);
   drop(metric);
 }
 
-/** A number that goes up and down. */
+/** A value that increases and decreases. */
 class Gauge extends Metric {
   /** new Gauge({ name, help, labelNames, ... }) or new Gauge(name, help, labelNames, { ... }). */
   constructor(...given) {
@@ -209,10 +206,7 @@ class Gauge extends Metric {
     gaugeBy(this, -1, first, second);
   }
 
-  /**
-   * set(value), set(labels, value). NaN and infinities are values of a gauge, other types than
-   * numbers are not.
-   */
+  /** set(value), set(labels, value). NaN and infinities are valid; other types are not. */
   set(first, second) {
     const labels = isObject(first) ? first : null;
     const given = labels !== null ? second : first;
@@ -221,7 +215,7 @@ class Gauge extends Metric {
     else refused(this);
   }
 
-  /** The Unix time in seconds. */
+  /** Sets the Unix time in seconds. */
   setToCurrentTime(labels) {
     gaugeCall(this, isObject(labels) ? labels : null, gaugeNow, 0);
   }
@@ -233,7 +227,7 @@ class Gauge extends Metric {
     );
   }
 
-  /** callback() gives the value before each exposition that this thread makes. */
+  /** callback() returns the value before each exposition of this thread. */
   setFunction(callback) {
     if (typeof callback === 'function') this._callback = callback;
     else
@@ -246,7 +240,7 @@ class Gauge extends Metric {
 
 // ---- histograms --------------------------------------------------------------------------------
 
-/** The number of bounds below value: the bucket that counts it. */
+/** Returns the number of bounds below value: the index of its bucket. */
 function bucketOf(bounds, value) {
   let low = 0;
   let high = bounds.length;
@@ -258,7 +252,7 @@ function bucketOf(bounds, value) {
   return low;
 }
 
-/** 1 when observed, 0 when the series was removed. */
+/** Returns 1 if it was observed, 0 if the series was removed. */
 function observe(metric, value) {
   const array = metric._doubles;
   const at = metric._at;
@@ -267,11 +261,11 @@ function observe(metric, value) {
     if (done !== 2) return done;
   }
   array[at + 2 + bucketOf(metric._bounds, value)] += 1;
-  if (value - value === 0) array[at + 1] += value; // an infinity would spoil the sum for good
+  if (value - value === 0) array[at + 1] += value; // an infinity would make the sum unusable
   return 1;
 }
 
-/** As observe, or 2: go on. */
+/** As observe; 2: the caller continues. */
 function observeFlagged(metric, value) {
   if (metric._seen !== control[0]) {
     rebind(metric);
@@ -299,8 +293,8 @@ class Histogram extends Metric {
   }
 
   /**
-   * observe(value), observe(labels, value): any number but NaN; an exemplar { traceId, spanId } may
-   * follow.
+   * Observes a value: observe(value), observe(labels, value), each with an exemplar { traceId,
+   * spanId } at the end. Any number except NaN.
    */
   observe(first, second, exemplar) {
     if (typeof first === 'number' && second === undefined) {
@@ -319,8 +313,8 @@ class Histogram extends Metric {
   }
 
   /**
-   * Returns a function that observes the seconds since now and returns them. Labels may be given at
-   * either end.
+   * Returns a function that observes the seconds since now and returns them. Both calls take
+   * labels.
    */
   startTimer(labels) {
     return timer(labels, (all, seconds) =>
@@ -328,12 +322,12 @@ class Histogram extends Metric {
     );
   }
 
-  /** Shows a label set before its first observation. */
+  /** Exposes a label set before its first observation. */
   zero(labels) {
     if (isObject(labels)) find(this, labels);
   }
 
-  /** The number of observations over all threads of the process. */
+  /** The number of observations over all threads. */
   get count() {
     base.fresh(this);
     if (this._series === 0) return 0;
@@ -360,7 +354,7 @@ function timer(labels, done) {
     try {
       done(isObject(after) ? { ...before, ...after } : before, seconds);
     } catch {
-      // Labels that cannot be read name no series.
+      // Unreadable labels name no series.
     }
     return seconds;
   };
@@ -368,7 +362,9 @@ function timer(labels, done) {
 
 // ---- declaration -------------------------------------------------------------------------------
 
-/** What the base class is made of: a child's definition and values, or a new definition. */
+/**
+ * Returns the arguments of the base class: definition and values of a child, or a new definition.
+ */
 function prepare(type, given) {
   return base.isDefinition(given[0]) ? given : [base.define(type, given), null];
 }
@@ -379,7 +375,7 @@ function begin(metric) {
 
 // ---- exposition --------------------------------------------------------------------------------
 
-/** One gauge's function; a promise is answered for by the next exposition. */
+/** Calls the function of one gauge. The next exposition has the value of a promise. */
 function runCallback(metric, waiting) {
   const { collect } = metric._definition;
   try {
@@ -395,7 +391,7 @@ function runCallback(metric, waiting) {
   }
 }
 
-/** The gauge keeps its value, which somebody should know of. */
+/** Warns once; the gauge keeps its value. */
 function tellCallback(metric) {
   const name = metric._definition.name;
   runtime.warnOnce(
@@ -404,8 +400,8 @@ function tellCallback(metric) {
 }
 
 /**
- * All of the promises, or the end of what a scrape may wait for: one that hangs must not hide every
- * other metric.
+ * Waits for all promises, up to a time limit: a promise that never settles must not block the
+ * exposition.
  */
 function settled(waiting) {
   if (waiting.length === 0) return undefined;
@@ -436,9 +432,9 @@ function acceptOf(accept) {
 }
 
 /**
- * The metrics of the whole process as text, in the format that an Accept header asks for
- * (Prometheus text 0.0.4 by default, else OpenMetrics 1.0); '' while metrics are off. Callbacks
- * that return promises count for the next call.
+ * Returns the metrics of the process as text in the format that the Accept header selects (default:
+ * Prometheus text 0.0.4; else OpenMetrics 1.0); '' while metrics are off. Values of promises appear
+ * in the next call.
  */
 function metricsText(accept) {
   try {
@@ -450,14 +446,14 @@ function metricsText(accept) {
   }
 }
 
-/** The content type of metricsText(accept). */
+/** Returns the content type of metricsText(accept). */
 function metricsContentType(accept) {
   return impl.negotiate(acceptOf(accept));
 }
 
 /**
- * { contentType, body } of the same text, made off the event loop, after all callbacks are done or
- * took too long. Never rejects.
+ * Returns { contentType, body } of the same text, made outside of the event loop, after all
+ * callbacks or their time limit. Never rejects.
  */
 async function exposeMetrics(accept) {
   const contentType = metricsContentType(accept);
@@ -471,10 +467,10 @@ async function exposeMetrics(accept) {
 }
 
 /**
- * Opens a listener for GET /metrics on a port (1 to 65535) and an address, all of this machine by
- * default, as a scrape from another container needs. To be called after init(); it ends with
- * shutdown(). True when it listens; false, with one warning, when the port cannot be had, and
- * without one while metrics are off. Never throws.
+ * Opens a Prometheus endpoint at GET /metrics until shutdown(). Port 1 to 65535; all addresses by
+ * default, so that other containers can scrape it. Call it after init(). Returns true if it
+ * listens; false with one warning if it cannot, and without a warning while metrics are off. Never
+ * throws.
  */
 function startMetricsServer(port = 8001, host = '0.0.0.0') {
   if (!Number.isInteger(port) || port < 1 || port > 65535 || typeof host !== 'string') {

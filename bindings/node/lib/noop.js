@@ -1,7 +1,7 @@
 'use strict';
-// Stand-ins for every function of the addon, for a process without it: they answer as the addon
-// does while telemetry is off, and never throw. Trace context is handed on. Needs nothing of Node,
-// so that it also loads in an edge runtime.
+// A no-op for every function of the addon: returns what the addon returns while telemetry is off,
+// never throws, and propagates trace context. Uses no Node API, so it also loads in an edge
+// runtime.
 
 const baggage = require('./baggage_text.js');
 const passthrough = require('./passthrough.js');

@@ -1,7 +1,6 @@
 'use strict';
-// The whole surface for runtimes that cannot load native code (edge runtimes, browsers): every call
-// is there, functions that are handed in run as they would, nothing is recorded, and trace context
-// goes on. Needs nothing of Node.
+// The API for runtimes that cannot load native code (edge runtimes, browsers): records nothing,
+// calls the functions that it receives, and propagates trace context. Uses no Node API.
 
 const { scan, setterOf, stateText } = require('./carrier.js');
 const noop = require('./noop.js');
@@ -50,7 +49,7 @@ for (const name of CHAINED) {
 const INVALID = new Span();
 const ROOT = Object.freeze({ span: null, baggage: null });
 
-/** Runs the function among the arguments with a span. */
+/** Calls the function among the arguments with a span. */
 function withSpan(...given) {
   const body = given.find((item) => typeof item === 'function');
   return body === undefined ? undefined : body(currentSpan());
@@ -71,7 +70,8 @@ class Tracer {
 const traced = (name, fn) => (typeof name === 'function' ? name : fn);
 // ---- contexts -----------------------------------------------------------------------------------
 
-// Edge runtimes have it as a global; elsewhere the context is current until the function returns.
+// Edge runtimes have a global AsyncLocalStorage; without it the context is current until the
+// function returns.
 const Storage = globalThis.AsyncLocalStorage;
 const storage = typeof Storage === 'function' ? new Storage() : null;
 let current = ROOT;
@@ -80,7 +80,7 @@ function context() {
   return (storage === null ? current : storage.getStore()) || ROOT;
 }
 
-/** The context that an argument stands for: a context, a span, or a span context. */
+/** Returns the context for a context, a span, or a span context. */
 function contextFrom(value) {
   if (value === undefined || value === null) return context();
   if (value.span !== undefined) return value;
@@ -121,7 +121,7 @@ function inject(carrier, given, setter) {
     if (typeof into === 'object' || typeof into === 'function')
       write(into, contextFrom(given), setter);
   } catch {
-    // The carrier refused: a request without the header is better than none.
+    // The carrier threw: the request is sent without the header.
   }
   return into;
 }
@@ -144,25 +144,25 @@ function entriesOf(given) {
   return noop.baggageParse(contextFrom(given).baggage || '').map(({ key, value }) => [key, value]);
 }
 
-/** A context like the given one with other baggage. */
+/** Returns a context like the given one with other baggage. */
 function withBaggage(given, change) {
   const { span, baggage } = contextFrom(given);
   const text = change(baggage || '');
   return Object.freeze({ span, baggage: text === '' ? null : text });
 }
 
-/** The current span; one without ids when there is none. */
+/** Returns the current span; without one, a span without ids. */
 function currentSpan() {
   return context().span || INVALID;
 }
 
-/** An id of the current span; '' without one. */
+/** Returns an id of the current span; '' without one. */
 function idOf(name) {
   const { span } = context();
   return span === null ? '' : span[name];
 }
 
-/** Nothing of its own, but the ids of what it would hang below. */
+/** Returns a span that records nothing and has the ids of its parent. */
 function startSpan(name, attributes, options) {
   try {
     if (options && options.root === true) return INVALID;
@@ -178,7 +178,7 @@ function spanFrom({ traceId, spanId, traceFlags, traceState }) {
   return valid ? new Span(traceId, spanId, traceFlags, stateText(traceState)) : INVALID;
 }
 
-/** The state of a package that records nothing; the keys are those of the core. */
+/** Returns the status of a package that records nothing, with the keys of the core. */
 function telemetryStatus() {
   const problem = `Nothing is recorded: ${REASON}.`;
   return { ...JSON.parse(JSON.stringify(status)), problem, impl: 'noop', impl_reason: REASON };

@@ -1,24 +1,18 @@
 'use strict';
 // Several copies of the package in a process (nested installations, bundles, modules that are
-// loaded anew) share one set of its modules, as they share the core: the current span of one is
-// that of all. Which copy a module comes from does not matter, because all copies of a version are
-// alike; copies of different versions stay apart.
+// loaded again) share one set of modules, as they share the core, and so the current span. This is
+// safe because all copies of a version are equal; copies of different versions are separate.
 
 const { modules } = require('./loader.js');
 
-/**
- * What a module of this name exports: the one that came first, or `own`, which is from now on the
- * first.
- */
+/** Returns the exports of the first module of this name; `own` if this is the first. */
 function one(name, own) {
   if (modules === undefined) return own;
   if (modules[name] === undefined) modules[name] = own;
   return modules[name];
 }
 
-/**
- * Whether a module of this name is there, so that another one should not take memory for itself.
- */
+/** Whether a module of this name is loaded, so that another copy allocates no memory for it. */
 one.has = (name) => modules !== undefined && modules[name] !== undefined;
 
 module.exports = one;

@@ -1,8 +1,8 @@
 'use strict';
-// The writer of the operation log (core/include/djp/oplog.h): spans, attributes and requests become
-// a few stores into memory that the core owns and reads on a thread of its own. Every function
-// converts and looks for room first and stores last, so that an error or user code in between
-// leaves the log as it was. Nothing here may wait, throw for a value, or run user code.
+// The writer of the operation log (core/include/djp/oplog.h). Spans, attributes and requests are
+// stored in memory that the core owns and reads on its worker thread. Every function converts
+// values and reserves space before its first store, so an error or user code in between leaves the
+// log unchanged. No function waits, throws for a value, or runs user code.
 
 const { native } = require('./loader.js');
 const one = require('./one.js');
@@ -15,25 +15,25 @@ const { cut, internal, isHot, placeOf } = hotStrings;
 const { OP, WORD, LOG } = form;
 const { CONTROL_BYTES, SLOTS, SYMBOLS } = LOG;
 const NO_SLOT = form.NO.SLOT;
-const NAMES = 4096; // names and other texts, so that they never take the last symbol from a key
-const VALUES = 1024; // of these, texts of values
+const NAMES = 4096; // limit of names and other texts, which leaves symbols for keys
+const VALUES = 1024; // limit of texts of values, within NAMES
 const SYMBOL_LENGTH = 256;
-const SCOPE_LENGTH = 4096; // of an instrumentation scope with version, schema URL and attributes
-const SHORT_TEXT = 48; // up to here a loop over the characters beats a call
-const SLACK = 8; // what the padding at the end of the ring may cost the ends of open spans
+const SCOPE_LENGTH = 4096; // an instrumentation scope with version, schema URL and attributes
+const SHORT_TEXT = 48; // up to this length a loop is faster than a call
+const SLACK = 8; // reserved for padding at the end of the ring before span ends
 const START_UNITS = 8;
-const DECISION_UNITS = 2; // behind these, of a local root
+const DECISION_UNITS = 2; // in addition, for a local root
 const END_UNITS = 3;
 const HTTP_END_UNITS = 6;
-// what a plain start and its end need at most
+// upper limit for a plain start and its end
 const START_MOST = START_UNITS + DECISION_UNITS + HTTP_END_UNITS;
-const DRAIN_UNITS = 1024; // as much as may hold JavaScript up
+const DRAIN_UNITS = 1024; // limits how long JavaScript is blocked
 const NAME_LENGTH = 16384;
-const STATE_LENGTH = 4096; // the core accepts less; more is no tracestate
+const STATE_LENGTH = 4096; // the core rejects longer ones
 
 const { PUBLISHED, LOST_SPANS, LOST_ATTRIBUTES, LOST_REQUESTS, CONSUMED, ASLEEP } = WORD;
 const { DEFINE, START, TEXT, NUMBER, TRUE, FALSE, DROP, END, HTTP_END, SYMBOL } = OP;
-const IS_ROOT = form.START.ROOT << 24; // of a header: the span begins a local trace
+const IS_ROOT = form.START.ROOT << 24; // in a header: the span is a local root
 const STATE_FOLLOWS = form.START.STATE;
 const NAME_FOLLOWS = form.START.NAME;
 const TIME_FOLLOWS = form.START.TIME;
@@ -46,31 +46,30 @@ const reals = new Float64Array(memory, CONTROL_BYTES);
 const longs = new BigInt64Array(memory, CONTROL_BYTES);
 const bytes = new Uint8Array(memory, CONTROL_BYTES);
 const buffer = Buffer.from(memory, CONTROL_BYTES);
-const size = words.length >> 1; // units of the ring
+const size = words.length >> 1; // units in the ring
 const quarter = size >> 2;
-const mostUnits = size >> 3; // of one operation
-const longestName = Math.min(NAME_LENGTH, mostUnits); // so that it always finds room in an empty ring
-const clock = process.hrtime.bigint; // CLOCK_MONOTONIC, as the core's
+const mostUnits = size >> 3; // per operation
+const longestName = Math.min(NAME_LENGTH, mostUnits); // fits into an empty ring
+const clock = process.hrtime.bigint; // CLOCK_MONOTONIC, as in the core
 
 // ---- room --------------------------------------------------------------------------------------
 
-let at = 0; // place of the next operation, in units
-let base = control[PUBLISHED] - (control[PUBLISHED] & (size - 1)); // position of place 0 in this pass
+let at = 0; // index of the next operation, in units
+let base = control[PUBLISHED] - (control[PUBLISHED] & (size - 1)); // position of index 0
 at = control[PUBLISHED] & (size - 1);
-let limit = at; // up to here nobody needs to look; at first everybody does
-let reserved = SLACK; // units that the ends of open spans will need
-let marked = control[PUBLISHED]; // position at the last wake for a full quarter
+let limit = at; // below this index no check is needed; at first every write checks
+let reserved = SLACK; // units reserved for the ends of open spans
+let marked = control[PUBLISHED]; // position at the last wake-up for a full quarter
 
 function wake() {
   Atomics.store(control, ASLEEP, 0);
   native.logWake();
 }
 
-// An atomic store is a full barrier on x86, so that a plain load behind it is as good as an atomic
-// one, and 15 ns cheaper.
+// On x86 an atomic store is a full barrier, so a plain load after it is sufficient and saves 15 ns.
 const ORDERED = process.arch === 'x64' || process.arch === 'ia32';
 
-/** Lets the core see what is written. */
+/** Publishes the written operations. */
 function publish() {
   Atomics.store(control, PUBLISHED, (base + at) | 0);
   if ((ORDERED ? control[ASLEEP] : Atomics.load(control, ASLEEP)) !== 0) wake();
@@ -80,7 +79,7 @@ function freeUnits() {
   return size - ((base + at - Atomics.load(control, CONSUMED)) | 0);
 }
 
-/** Fills the rest of the ring and goes on at its beginning. */
+/** Pads the rest of the ring and continues at its start. */
 function turn() {
   const rest = size - at;
   if (rest > 0) {
@@ -92,8 +91,8 @@ function turn() {
 }
 
 /**
- * Moves on to a place with `units` in one piece, of which `free` are known to be there, and sets
- * the next limit.
+ * Moves to an index with `units` contiguous units, of which `free` are available, and sets the next
+ * limit.
  */
 function place(units, free) {
   if (((base + at - marked) | 0) >= quarter) {
@@ -110,7 +109,7 @@ function place(units, free) {
   limit = mark < end && mark > at ? mark : end;
 }
 
-/** Whether `units` can be written beside what the ends of open spans need. */
+/** Whether `units` fit in addition to the reserved units. */
 function room(units) {
   const wanted = units + reserved;
   let free = freeUnits();
@@ -124,7 +123,7 @@ function room(units) {
   return true;
 }
 
-/** The same for an end, whose units were kept. */
+/** Moves to an index for an end, whose units are reserved. */
 function endRoom(units) {
   place(units, freeUnits());
 }
@@ -136,12 +135,12 @@ function loseAttributes(count) {
 // ---- symbols -----------------------------------------------------------------------------------
 
 const symbols = new Map();
-// the core's table goes by these numbers: each is given once, whatever happens to the text
+// Symbols are numbered in the table of the core: a number is never reused.
 let lastSymbol = 0;
 const cacheTexts = new Array(256).fill('');
 const cacheSymbols = new Int32Array(256);
 
-/** The number of a text, 0 for the empty one, -1 where it must stand in full. */
+/** Returns the symbol of a text; 0 for the empty text, -1 if the text must be written in full. */
 function symbolOf(text, most) {
   const n = text.length;
   if (n === 0) return 0;
@@ -150,7 +149,7 @@ function symbolOf(text, most) {
 }
 
 function symbolFind(text, i, most) {
-  // An object that looks like a text would be another one at each look.
+  // An object with toString() could give another text each time.
   if (typeof text !== 'string' || text.length > SYMBOL_LENGTH) return -1;
   const symbol = symbols.get(text);
   if (symbol === undefined) return define(text, most);
@@ -159,10 +158,7 @@ function symbolFind(text, i, most) {
   return symbol;
 }
 
-/**
- * Gives a text that has no symbol the next one; -1 when there are no more below `most`, or no room
- * now.
- */
+/** Assigns the next symbol to a new text; -1 if none is left below `most`, or no space. */
 function define(text, most) {
   if (lastSymbol + 1 >= most) return -1;
   const units = 1 + ((text.length * 3 + 7) >> 3);
@@ -178,8 +174,8 @@ function define(text, most) {
 }
 
 /**
- * The symbol of an instrumentation scope, which may be longer than a name and may use all symbols;
- * -1 when there is none.
+ * Returns the symbol of an instrumentation scope, which may be longer than a name and may use all
+ * symbols; -1 if none is left.
  */
 function scopeSymbol(text) {
   const symbol = symbols.get(text);
@@ -189,17 +185,17 @@ function scopeSymbol(text) {
 
 // ---- slots -------------------------------------------------------------------------------------
 
-// who holds a slot: the count of starts at its start; 0: nobody
+// per slot: the number of the start that uses it; 0: free
 const generations = new Int32Array(SLOTS);
-const kept = new Uint8Array(SLOTS); // units reserved for its end
+const kept = new Uint8Array(SLOTS); // units reserved for the end
 const free = new Int16Array(SLOTS);
 let freeCount = 0;
-let fresh = 0; // slots from here on were never used
+let fresh = 0; // the first slot that was never used
 let starts = 0;
 
 /**
- * Takes slots back from the spans that began first: those were most likely forgotten. The core sees
- * it at the next start.
+ * Frees the slots of the oldest spans, which were most likely never ended. The core notices it at
+ * the next start.
  */
 function reclaim() {
   const ages = new Uint32Array(NO_SLOT);
@@ -219,16 +215,16 @@ function releaseSlot(slot) {
 
 // ---- spans -------------------------------------------------------------------------------------
 
-/** A start without room: the span is none, but has its ids. */
+/** Counts a start without space: the span keeps its ids and is not recorded. */
 function loseSpan() {
   control[LOST_SPANS]++;
   return false;
 }
 
 /**
- * Writes a start and gives the span its slot. `header` is kind << 16 | flags << 24, `parent` the
- * span whose id is the parent's or null, `scope` a symbol, `decision` the five words of the head
- * decision about a local root. Returns whether there was room.
+ * Writes a start and assigns a slot to the span. `header` is kind << 16
+ *  flags << 24; `parent` the span with the parent's id, or null; `scope` a symbol; `decision` the
+ * five words of the head decision of a local root. Returns whether it was written.
  */
 function start(span, name, header, parent, scope, decision) {
   const symbol = symbolOf(name, NAMES);
@@ -240,7 +236,7 @@ function start(span, name, header, parent, scope, decision) {
   return true;
 }
 
-/** The stores of a start behind its time; `more` bytes of payload follow. */
+/** Stores a start except its time; `more` bytes of payload follow. */
 function startWords(span, header, parent, symbol, scope, more, decision) {
   const slot = freeCount > 0 ? free[--freeCount] : fresh++;
   const units = (header >>> 28) & 1 ? HTTP_END_UNITS : END_UNITS;
@@ -287,7 +283,7 @@ function startWords(span, header, parent, symbol, scope, more, decision) {
   words[w] = START | ((56 + more) << 8);
 }
 
-/** Words {bytes, 0} and the text at byte `first`; returns the bytes with their filling. */
+/** Writes the words {bytes, 0} and the text at byte `first`; returns the padded size. */
 function sized(text, first) {
   const count = buffer.utf8Write(text, first + 8);
   words[first >> 2] = count;
@@ -296,8 +292,8 @@ function sized(text, first) {
 }
 
 /**
- * A start with more than the usual: a parent's tracestate, a name in full, a start in Unix
- * nanoseconds or on the monotonic clock (0n: now).
+ * Writes a start with optional parts: the tracestate of the parent, a full name, a start time in
+ * Unix or monotonic nanoseconds (0n: now).
  */
 function startFull(span, name, header, parent, scope, state, unixTime, monotonic, decision) {
   let symbol = symbolOf(name, NAMES);
@@ -340,7 +336,7 @@ function end(span) {
   publish();
 }
 
-/** An end at a time of the caller's: Unix nanoseconds, or with 0n the monotonic ones. */
+/** Writes an end at a given time: Unix nanoseconds, or monotonic ones if those are 0n. */
 function endAt(span, unixTime, monotonic) {
   endRoom(END_UNITS);
   longs[at + 1] = monotonic;
@@ -354,19 +350,18 @@ function endAt(span, unixTime, monotonic) {
 
 // ---- attributes --------------------------------------------------------------------------------
 
-let textLimit = Infinity; // characters of a text
-let shortest = SHORT_TEXT; // texts up to this length need no look at the limit
+let textLimit = Infinity; // in characters
+let shortest = SHORT_TEXT; // texts up to this length need no check of the limit
 
-/** Sets the greatest number of characters of a text; below 0: no limit. */
+/** Sets the limit of characters of a text; below 0: no limit. */
 function setTextLimit(most) {
   textLimit = most < 0 ? Infinity : most;
   shortest = Math.min(SHORT_TEXT, textLimit);
 }
 
 /**
- * A text, number or boolean under a key with a symbol, as most attributes are: one function, so
- * that the engine makes one piece of code of it. Returns false for everything else, and has written
- * nothing then.
+ * Writes a text, number or boolean under a key that has a symbol: the common case, in one function
+ * for the optimizing compiler. Returns false for other values, and writes nothing then.
  */
 function attribute(slot, key, value) {
   const symbol = symbolOf(key, SYMBOLS);
@@ -391,13 +386,13 @@ function attribute(slot, key, value) {
   return true;
 }
 
-/** An attribute without room is done with. */
+/** Counts an attribute without space. */
 function loseOne() {
   control[LOST_ATTRIBUTES]++;
   return true;
 }
 
-/** Stores all groups of four characters as one word each; returns the OR of the characters. */
+/** Stores groups of four characters as words; returns the OR of the characters. */
 function textWords(value, n, place) {
   let bits = 0;
   for (let i = 0; i + 4 <= n; i += 4) {
@@ -411,7 +406,7 @@ function textWords(value, n, place) {
   return bits;
 }
 
-/** Stores the characters from i on as bytes behind `first`; returns `bits` with theirs. */
+/** Stores the characters from i on as bytes; returns `bits` ORed with them. */
 function textRest(value, i, n, first, bits) {
   for (; i < n; i++) {
     const c = value.charCodeAt(i);
@@ -422,12 +417,9 @@ function textRest(value, i, n, first, bits) {
 }
 
 const { texts: valueTexts, numbers: valueSymbols } = hotStrings;
-let valueCount = 0; // symbols that values have
+let valueCount = 0; // symbols used by values
 
-/**
- * Gives a text that comes often a symbol, of which the next one will make use; nothing when there
- * are no more.
- */
+/** Assigns a symbol to a frequent text, for its next use; nothing if none is left. */
 function remember(value, i) {
   let symbol = symbols.get(value);
   if (symbol === undefined) {
@@ -469,7 +461,7 @@ function text(word, value) {
   return true;
 }
 
-/** A text as the limit leaves it. */
+/** Cuts a text at the limit. */
 function limited(value) {
   return value.length > textLimit ? cut(value, textLimit) : value;
 }
@@ -479,9 +471,9 @@ function textFull(word, value) {
   return true;
 }
 
-/** An operation whose payload is one text, which is cut to what one operation may hold. */
+/** Writes an operation whose payload is one text, cut to the limit of an operation. */
 function operationText(kind, word, value) {
-  let units = 1 + ((value.length * 3 + 7) >> 3); // at most
+  let units = 1 + ((value.length * 3 + 7) >> 3); // upper limit
   if (units > mostUnits || at + units + reserved > limit) {
     units = value.length > mostUnits << 3 ? mostUnits : 1 + ((Buffer.byteLength(value) + 7) >> 3);
     if (units > mostUnits) units = mostUnits;
@@ -494,8 +486,8 @@ function operationText(kind, word, value) {
 }
 
 /**
- * An operation whose payload was made before: `payload` is a Uint8Array that is copied. Counts
- * `lost` where there is no room.
+ * Writes an operation with an encoded payload, a Uint8Array that is copied. Without space, counts
+ * `lost`.
  */
 function operation(kind, word, payload, lost) {
   const units = 1 + ((payload.length + 7) >> 3);
@@ -506,7 +498,7 @@ function operation(kind, word, payload, lost) {
   at += units;
 }
 
-/** Attributes that no form could hold. */
+/** Counts attributes that cannot be encoded. */
 function drop(slot, count) {
   if (count > 0xffff) count = 0xffff;
   if (at + 1 + reserved > limit && !room(1)) return loseAttributes(count);
@@ -518,8 +510,8 @@ function drop(slot, count) {
 // ---- requests ----------------------------------------------------------------------------------
 
 /**
- * Ends a request: its span, when it has a slot, and its metrics. `status` is status | flags << 16;
- * -1 bytes: unknown.
+ * Writes the end of a request: its span, if it has a slot, and its metrics. `status` is status
+ *  flags << 16; bytes -1: unknown.
  */
 function endHttp(request, open, method, route, scheme, version, status, errorType, requestBytes) {
   const methodSymbol = symbolShort(method);
@@ -550,7 +542,7 @@ function endHttp(request, open, method, route, scheme, version, status, errorTyp
   publish();
 }
 
-/** The symbol of a word of a protocol; what has none is left out. */
+/** Returns the symbol of a protocol word, or 0. */
 function symbolShort(word) {
   const symbol = symbolOf(word, NAMES);
   return symbol < 0 ? 0 : symbol;
@@ -561,8 +553,8 @@ function loseRequest() {
 }
 
 /**
- * A route without a symbol behind the words of an end, where there is room for it; returns its
- * bytes, perhaps 0.
+ * Writes a route without a symbol after the words of an end, if there is space; returns its bytes,
+ * which may be 0.
  */
 function routeFull(route) {
   const units = HTTP_END_UNITS + 1 + ((route.length * 3 + 7) >> 3);

@@ -1,11 +1,11 @@
 'use strict';
-// Where the operation log of this environment lies: in memory of the core.
+// The memory of the operation log of this environment, which the core owns.
 
 const { native } = require('./loader.js');
 const one = require('./one.js');
 const { CONTROL_BYTES } = require('./oplog_form.js').LOG;
 
-/** The core's memory; without a core a small buffer in which telemetry is off. */
+/** Returns the memory of the core; without a core, a small buffer in which telemetry is off. */
 function openMemory() {
   try {
     if (native !== null && !one.has('oplog')) return native.logOpen();

@@ -1,23 +1,22 @@
 'use strict';
-// Texts of values that come again and again (methods, routes, names of systems), so that a symbol
-// can stand for them. A text is taken for such a one when it came several times in a row to its
-// place; what was only seen leaves a mark there and no reference, because it may be a slice of a
-// large text.
+// Hot strings: texts of values that repeat (methods, routes, names of systems) and therefore get a
+// symbol. A text is hot after several repetitions in a row at its hash place. Other texts leave a
+// mark and no reference, because a text may be a slice of a large one.
 
 const PLACES = 256;
-// in a row, before a text gets a symbol: ids and other texts that do not return should take none
+// repetitions in a row before a text gets a symbol, so that ids get none
 const TIMES = 3;
 
 const texts = new Array(PLACES).fill('');
 const numbers = new Int32Array(PLACES); // symbols of `texts`
-const marks = new Int32Array(PLACES); // of the last text without a symbol, and in the lowest bits how often it came
+const marks = new Int32Array(PLACES); // hash of the last other text; low bits: its count
 
-/** The place of a text of n characters, which is not empty. */
+/** Returns the place of a non-empty text of n characters. */
 function placeOf(text, n) {
   return (n * 37 + text.charCodeAt(n >> 1)) & (PLACES - 1);
 }
 
-/** Notes that a text without a symbol came; whether it came so often that it should have one. */
+/** Counts a text without a symbol; returns whether it is hot now. */
 function isHot(text, n, place) {
   const ends = text.charCodeAt(0) * 31 + text.charCodeAt(n - 1);
   const mark = ((ends * 61 + n) * 127 + text.charCodeAt(n >> 1)) << 2;
@@ -34,22 +33,22 @@ function isHot(text, n, place) {
   return true;
 }
 
-/** Puts a text that is the engine's own copy to its place. */
+/** Stores an internalized text at its place. */
 function remember(text, symbol, place) {
   texts[place] = text;
   numbers[place] = symbol;
 }
 
 /**
- * The engine's one copy of a text: compared by address with the literals of the program, and never
- * a slice of a larger one.
+ * Returns the internalized copy of a text: compared by address with literals, and never a slice of
+ * a larger text.
  */
 function internal(text) {
   for (const key in { [text]: 0 }) return key;
   return text;
 }
 
-/** The first `most` characters, counting a pair of surrogates as one. */
+/** Returns the first `most` characters; a surrogate pair counts as one. */
 function cut(text, most) {
   let i = 0;
   for (let left = most; left > 0 && i < text.length; left--) {

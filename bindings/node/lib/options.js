@@ -1,7 +1,6 @@
 'use strict';
-// Options given in code become text in the form that their variables have, for the core's table of
-// settings, which judges them. Reading an option never throws: one that cannot be read is a
-// warning.
+// Converts options of init() into the text form of their variables, for the settings table of the
+// core, which validates them. Never throws: an unreadable option is a warning.
 
 const TRUE = ['1', 'true', 'yes', 'on'];
 
@@ -14,7 +13,7 @@ function pairs(entries) {
   return texts.join(',');
 }
 
-/** Percent-encoding that also takes lone surrogates. */
+/** encodeURIComponent() that accepts lone surrogates. */
 function quote(text) {
   return encodeURIComponent(
     text.replace(
@@ -31,8 +30,8 @@ function entriesOf(value) {
 }
 
 /**
- * An option as text; undefined when it was not given or means nothing. between: what stands between
- * the items of a list in its variable.
+ * Returns an option as text; undefined if it is not given or empty. between: the separator of a
+ * list in its variable.
  */
 function optionText(value, between = ',') {
   if (value === undefined || value === null) return undefined;
@@ -52,7 +51,7 @@ function hasOwnText(value) {
   );
 }
 
-/** serviceName and service_name are the same option. */
+/** Returns the snake_case name: serviceName and service_name are the same option. */
 function keyword(name) {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
@@ -66,7 +65,7 @@ function readOne(given, key, warn) {
   }
 }
 
-/** The name of what was thrown, whatever it was. */
+/** Returns the name of any thrown value. */
 function nameOf(error) {
   try {
     return typeof error.name === 'string' ? error.name : typeof error;
@@ -85,8 +84,8 @@ function keysOf(given, warn) {
 }
 
 /**
- * The options of `given` as keyword -> text. One that does not exist keeps its spelling, by which
- * the core names it.
+ * Returns the options as keyword -> text. An unknown option keeps its spelling, for the warning of
+ * the core.
  */
 function readOptions(given, keywords, warn) {
   const known = new Set(keywords);
@@ -100,7 +99,8 @@ function readOptions(given, keywords, warn) {
 }
 
 /**
- * Whether telemetry is asked for; only for what is said when the core, which decides, is not there.
+ * Whether the options enable telemetry. Only for the warning without a core, which otherwise
+ * decides.
  */
 function wanted(given, environment) {
   try {

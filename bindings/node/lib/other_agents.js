@@ -1,16 +1,16 @@
 'use strict';
-// Requests that other telemetry in this process sends to its own receivers: a span of those says
-// nothing about the application, and would itself be reported by them, which makes the next one.
+// Recognizes requests of other telemetry agents to their receivers. A span for such a request would
+// be exported by the agent and cause the next one.
 
 const API = Symbol.for('opentelemetry.js.api.1');
 const SUPPRESSED = Symbol.for('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
 const LONGEST_PATH = 1024;
 
-/** What senders call themselves. */
+/** User agents. */
 const SENDERS =
   /^(otel-otlp-exporter|opentelemetry|apm-agent-|elastic-?apm|elastic-otel|dd-trace|datadog|newrelic|sentry|honeycomb|libhoney|appinsights|dynatrace|splunk-otel|zipkin|jaeger|prom-client)/i;
 
-/** Headers that only they send. */
+/** Headers that only agents send. */
 const HEADERS = [
   'datadog-meta-lang',
   'datadog-meta-tracer-version',
@@ -18,7 +18,7 @@ const HEADERS = [
   'x-honeycomb-team',
 ];
 
-/** Where they send to, by methods that carry a body. */
+/** Paths of receivers, for methods with a body. */
 const PATHS = [
   /\/v1\/traces$/, // OTLP
   /\/v0\.\d\/(traces|stats)$/, // Datadog's agent
@@ -35,9 +35,9 @@ const PATHS = [
   /\/com\.instana\./,
   /\/v2(\.1)?\/track$/, // Application Insights
 ];
-const OTLP = /\/v1\/(metrics|logs|profiles)$/; // words that an application may use, too
+const OTLP = /\/v1\/(metrics|logs|profiles)$/; // paths that an application may also use
 
-/** Whether OpenTelemetry's SDK marked what runs now as its own work. */
+/** Whether the OpenTelemetry SDK suppresses tracing in the current context. */
 function isSuppressed() {
   const api = globalThis[API];
   const manager = api === undefined || api === null ? undefined : api.context;

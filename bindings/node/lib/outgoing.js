@@ -1,13 +1,12 @@
 'use strict';
-// Outgoing requests carry trace context and baggage, when the application asks for it. A request is
-// only ever given headers that it does not have, and no request fails because of telemetry. What
-// each library needs is in integrations/.
+// Adds trace context and baggage to outgoing requests, if the application enables it. Existing
+// headers are not changed, and no request fails because of telemetry. integrations/ contains the
+// code for each library.
 
 const { originOf } = require('./outgoing_call.js');
 
 /**
- * What the option `origins` allows: everything when it is not given; nothing for what cannot be
- * understood.
+ * Returns a filter for the option `origins`: all origins if it is not given; none if it is invalid.
  */
 function allowList(origins) {
   if (origins === undefined || origins === null) return () => true;
@@ -27,7 +26,7 @@ function readOptions(given) {
     options.spans = given.spans === true;
     options.allows = allowList(given.origins);
   } catch {
-    options.allows = () => false; // a list that cannot be read allows nothing
+    options.allows = () => false; // an unreadable list allows nothing
   }
   return options;
 }

@@ -1,7 +1,6 @@
 'use strict';
-// Trace context without the core, only to hand it on: what came in is read by the grammar of Trace
-// Context Level 2 and written again, as the core does (tests/vectors). Needs nothing of Node.
-// Nothing here throws for text.
+// Trace context without the core: parses headers by the grammar of Trace Context Level 2 and writes
+// them again, as the core does (tests/vectors). Uses no Node API. Never throws for text.
 
 const PARENT =
   /^[ \t]*(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?[ \t]*$/;
@@ -17,7 +16,7 @@ function listOf(fields) {
   return Array.isArray(fields) ? fields.filter((field) => typeof field === 'string') : [];
 }
 
-/** Members of a tracestate, of a repeated key the first; null when the list is not valid. */
+/** Returns the members of a tracestate, without repeated keys; null if the list is invalid. */
 function membersOf(fields) {
   const members = new Map();
   let seen = 0;
@@ -31,7 +30,7 @@ function membersOf(fields) {
   return [...members.values()];
 }
 
-/** The text of the members that fit: long ones go first, then the oldest, which are last. */
+/** Returns the members that fit as text: long ones are dropped first, then the last ones. */
 function shortened(members) {
   const size = () => members.join(',').length;
   for (let i = members.length - 1; i >= 0 && size() > STATE_MAX; i--) {
@@ -41,7 +40,7 @@ function shortened(members) {
   return members.join(',');
 }
 
-/** A remote context { traceId, spanId, flags, state } of header values, or null. */
+/** Parses header values into a remote context { traceId, spanId, flags, state }, or null. */
 function extract(parents, states) {
   const given = listOf(parents);
   const parts = given.length === 1 ? PARENT.exec(given[0]) : null;
@@ -57,7 +56,7 @@ function extract(parents, states) {
   };
 }
 
-/** The header of a context, '' when it is not valid. */
+/** Returns the header of a context; '' if it is invalid. */
 function traceparentWrite(traceId, spanId, flags) {
   const text = `00-${traceId}-${spanId}-0${flags & KNOWN_FLAGS}`.toLowerCase();
   return PARENT.test(text) ? text : '';

@@ -1,14 +1,11 @@
 'use strict';
-// inject(), extract() and runWithContext(): the current context on its way in and out of carriers.
+// inject(), extract() and runWithContext().
 
 const propagation = require('./propagation.js');
 const { Context, ROOT, current, storage } = require('./context.js');
 const { Span, hasIds, spanOf } = require('./span.js');
 
-/**
- * The context that an argument stands for: one of ours, a span, or a span context. May throw what
- * the object throws.
- */
+/** Returns the context for a context, span or span context. Passes on what the object throws. */
 function contextFrom(value) {
   if (value instanceof Span || value instanceof Context) return value;
   const span = spanOf(value);
@@ -26,23 +23,23 @@ function injectFrom(carrier, context, setter) {
 }
 
 /**
- * Writes traceparent, tracestate and baggage of the current context, or of the given one, into the
- * carrier and returns it; into a new object without one. Carriers are objects, Headers, Map, lists
- * of pairs, or anything with a setter (carrier, name, value).
+ * Writes traceparent, tracestate and baggage of the current or given context into the carrier, or
+ * into a new object, and returns it. Carriers are objects, Headers, Map, lists of pairs, or any
+ * object with a setter (carrier, name, value).
  */
 function inject(carrier, context, setter) {
   let from = ROOT;
   try {
     from = context === undefined || context === null ? current() : contextFrom(context);
   } catch {
-    // An object that cannot be read is no context.
+    // An unreadable object is not a context.
   }
   return injectFrom(carrier, from, setter);
 }
 
 /**
- * Reads them: a context for runWithContext() or the option `parent`; without a span when nothing
- * valid is there.
+ * Reads a context for runWithContext() or the option `parent`; its span is null if no valid header
+ * was found.
  */
 function extract(carrier, getter) {
   const { context, baggage } = propagation.extract(carrier, getter);
@@ -50,8 +47,7 @@ function extract(carrier, getter) {
 }
 
 /**
- * Calls fn(...args) with this context, span or span context as the current one; returns what it
- * returns.
+ * Calls fn(...args) with a context, span or span context as the current one; returns its result.
  */
 function runWithContext(context, fn, ...args) {
   if (typeof fn !== 'function') return undefined;

@@ -1,7 +1,7 @@
 'use strict';
-// Trace context and baggage between carriers (header objects, Map, Headers, pairs, raw header
-// lists, or anything with a setter or getter) and the core's parsers. A carrier that misbehaves is
-// left alone; nothing here throws.
+// Moves trace context and baggage between carriers (header objects, Map, Headers, pairs, raw header
+// lists, or any object with a setter or getter) and the parsers of the core. Errors of a carrier
+// are ignored; no function throws.
 
 const { scan, setterOf, stateText } = require('./carrier.js');
 const { impl } = require('./loader.js');
@@ -9,10 +9,10 @@ const { settings } = require('./runtime.js');
 
 const NOTHING = Object.freeze({ context: null, baggage: '' });
 
-let listed = ''; // the setting as it was read last
+let listed = ''; // the setting at its last reading
 let names = new Set();
 
-/** Whether the configured propagators have this one; all of them before the first init(). */
+/** Whether this propagator is configured; always before the first init(). */
 function propagates(name) {
   const list = settings().propagators;
   if (typeof list !== 'string') return true;
@@ -42,7 +42,7 @@ function write(carrier, context, baggage, setter) {
 }
 
 /**
- * Writes a span context and baggage into a carrier and returns it; a new object without one.
+ * Writes a span context and baggage into a carrier and returns it; into a new object without one.
  * @param {object} [carrier]
  * @param {{traceId: string, spanId: string, traceFlags: number, traceState?: string}|null} context
  * @param {string} [baggage] as its header text
@@ -54,7 +54,7 @@ function inject(carrier, context, baggage, setter) {
     if (typeof into === 'object' || typeof into === 'function')
       write(into, context, baggage, setter);
   } catch {
-    // The carrier refused: a request without the header is better than none.
+    // The carrier threw: the request is sent without the header.
   }
   return into;
 }
@@ -76,7 +76,7 @@ function read(carrier, getter) {
 }
 
 /**
- * What a carrier brought: a span context or null, and baggage as its header text ('' for none).
+ * Reads a carrier: a span context or null, and baggage as header text ('' for none).
  * @param {object} carrier
  * @param {Function|{get: Function}} [getter] (carrier, name) -> string | string[] | undefined
  */

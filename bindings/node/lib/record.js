@@ -1,7 +1,7 @@
 'use strict';
-// Spans of what has just ended, with durations in seconds that were measured elsewhere, and the
-// documented metrics beside them: one call records both. A duration is always a double, a status
-// code an integer, success a boolean, everything else text. Nothing here throws.
+// Records operations that have just ended, with a duration in seconds from the caller: a span and
+// the documented metrics in one call. Durations are doubles, status codes integers, success a
+// boolean, all else text. Never throws.
 
 const { KIND, STATUS } = require('./oplog_form.js');
 const { startAgo } = require('./start.js');
@@ -20,7 +20,7 @@ function record(name, kind, duration, attributes, error) {
   span.end();
 }
 
-/** A duration for an attribute; null, which is left out, when it makes no sense. */
+/** Returns a duration for an attribute; null, which is left out, if it is invalid. */
 function durationOf(value) {
   return Number.isNaN(value) ? null : new Double(value);
 }

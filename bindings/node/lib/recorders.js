@@ -1,8 +1,7 @@
 'use strict';
-// The documented metrics of requests, jobs, calls, models, tasks and devices, for code that records
-// them by hand; names, labels and buckets stand in docs/metrics.md. Nothing here throws; all are
-// no-ops while telemetry is off. A number that makes no sense (negative, NaN, infinite, no number)
-// is counted as dropped and changes nothing.
+// Records the documented metrics of requests, jobs, calls, models, tasks and devices by hand;
+// docs/metrics.md lists names, labels and buckets. Never throws; does nothing while telemetry is
+// off. An invalid number (negative, NaN, infinite, not a number) is counted as dropped.
 
 const { impl } = require('./loader.js');
 const { number, optionOf, seconds, statusCode, text } = require('./measured.js');
@@ -13,9 +12,9 @@ function record(name, labels, value) {
 }
 
 /**
- * One answered request: http_requests_total, http_request_duration_seconds and, with a size,
- * http_request_size_bytes. The endpoint must be a route template. The middleware does this for
- * every request: do not call it there as well.
+ * Records a finished HTTP request in http_requests_total, http_request_duration_seconds and, with a
+ * size, http_request_size_bytes. The endpoint must be a route template. The middleware does this
+ * for each request: do not call it there.
  */
 function recordHttpRequest(method, endpoint, status, durationSeconds, requestSizeBytes) {
   const size =
@@ -126,7 +125,7 @@ function setGpuUtilization(device, model, percent) {
 // gen:end
 
 /**
- * One request to a model in model_requests_total, and what it used: { inputTokens, outputTokens,
+ * Records a request to a model in model_requests_total, and its usage: { inputTokens, outputTokens,
  * costUsd }.
  */
 function recordModelRequest(provider, model, status = 'success', used = {}) {

@@ -1,7 +1,7 @@
 'use strict';
-// Beginning and end: options become text for the core's table of settings, the exit hook of Node is
-// set, and the state is told honestly. Nothing here throws into the application, and nothing here
-// keeps the process alive.
+// Start and end of telemetry: converts options to text for the settings table of the core, installs
+// the exit hook of Node, and returns the status. Nothing here throws into the application or keeps
+// the process alive.
 
 const path = require('path');
 const { isMainThread } = require('worker_threads');
@@ -11,28 +11,28 @@ const { nameOf, readOptions, wanted } = require('./options.js');
 
 const { impl } = loader;
 const FLUSH_MS = 10000;
-const INFO = 3; // of the setting log_level
+const INFO = 3; // a value of the setting log_level
 const REPORTED_MAX = 1000;
-// of the process: WeakRefs of what each copy does at exit
+// per process: WeakRefs of the exit hook of each copy
 const COPIES = Symbol.for('djp-telemetry.copies');
 
-const BUNDLED = Symbol.for('djp-telemetry.bundled'); // set by a copy in a bundle that found no core
+const BUNDLED = Symbol.for('djp-telemetry.bundled'); // set by a copy in a bundle without a core
 
 const state = {
-  active: false, // this environment called init and has not ended it
-  given: {}, // options of the newest start
-  settings: {}, // what the core resolved, by the names of docs/configuration.md
+  active: false, // this environment called init() and has not ended it
+  given: {}, // options of the last start
+  settings: {}, // as resolved by the core, by the names of docs/configuration.md
   lastStatus: null,
   reported: new Set(),
   hooked: false,
-  starting: false, // a start has not been told yet
-  ending: null, // promise of the shutdown under way
-  changed: [], // called after every begin and end
-  before: [], // called before whatever was recorded must be complete
+  starting: false, // the start has not been logged yet
+  ending: null, // promise of a running shutdown
+  changed: [], // called after each start and end
+  before: [], // called before recorded data must be complete
 };
 
 /**
- * Whether the setting log_level asks for no warnings; without the core's settings, its variable.
+ * Whether log_level suppresses warnings; reads its variable if there are no settings of the core.
  */
 function isQuiet() {
   const { report } = state.settings;
@@ -40,7 +40,7 @@ function isQuiet() {
   return /^\s*(none|error)\s*$/i.test(level);
 }
 
-/** One line on standard error, once per text. */
+/** Writes one line to standard error, once per text. */
 function warnOnce(message) {
   try {
     const text = String(message);
@@ -48,7 +48,7 @@ function warnOnce(message) {
     state.reported.add(text);
     process.stderr.write(`djp-telemetry: ${text}\n`);
   } catch {
-    // A closed or replaced standard error must not become the application's problem.
+    // Errors of standard error are ignored.
   }
 }
 
@@ -75,10 +75,10 @@ function callAll(list) {
 // ---- begin -------------------------------------------------------------------------------------
 
 /**
- * Starts what the options and the environment ask for; an option wins over its variable. Does
- * nothing while telemetry is active, and may be called again after shutdown(). A second environment
- * of the process (a worker thread) joins what runs. Never throws for a value: a bad one is replaced
- * by its default with one warning. Durations are in seconds, as in the variables.
+ * Starts telemetry from the options and the environment; an option overrides its variable. Does
+ * nothing while telemetry is active; may be called again after shutdown(). Another environment of
+ * the process (a worker thread) joins the running SDK. Never throws for a value: an invalid one is
+ * replaced by its default with one warning. Durations are in seconds.
  * @param {object} [options] every option of docs/configuration.md, in camelCase or snake_case
  */
 function init(options) {
@@ -92,7 +92,7 @@ function init(options) {
   tellStart();
 }
 
-/** One line for each start: what is on, where it goes, at what ratio and who said so. */
+/** Logs one line per start: what is on, the destination, the ratio and its source. */
 function tellStart() {
   const { summary, log_level: level } = state.settings;
   if (!state.starting) return;
@@ -105,12 +105,12 @@ function tellStart() {
   }
 }
 
-/** The service name of a process that nobody named. */
+/** The default service name. */
 function program() {
   return `unknown_service:${path.basename(process.execPath || '') || 'node'}`;
 }
 
-/** Another environment may have ended the SDK that this one joined. */
+/** Whether telemetry is active: another environment may have ended the shared SDK. */
 function isActive() {
   return state.active && impl.sdkEpoch() === state.settings.epoch;
 }
@@ -146,9 +146,9 @@ function start(options, warn) {
 }
 
 /**
- * One listener for all copies of the package in this environment, which none of them is kept alive
- * by: whoever loads modules again and again, as test runners do, must not gather listeners, or the
- * memory of copies that nobody uses.
+ * Installs one listener per process event for all copies of the package in this environment. It
+ * holds copies by WeakRef, so that loading modules again, as test runners do, adds no listeners and
+ * leaks no memory.
  */
 function setHooks() {
   if (state.hooked) return;
@@ -174,8 +174,8 @@ function setHooks() {
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'];
 
 /**
- * The last listener of a signal went (`once`, signal-exit): it would end the process without a word
- * again, so the core takes it.
+ * Passes a signal to the core after its last listener was removed (`once`, signal-exit): by default
+ * the signal would end the process without an export.
  */
 function takeSignal(name) {
   if (!SIGNALS.includes(name) || process.listenerCount(name) > 0) return;
@@ -186,8 +186,8 @@ function takeSignal(name) {
 }
 
 /**
- * The process ends: by the end of its script, process.exit or an uncaught error. A worker thread
- * that ends leaves the SDK to the others; what it recorded is handed over.
+ * Runs at exit of the process: end of the script, process.exit or an uncaught error. At the end of
+ * a worker thread, only its recorded data is handed over.
  */
 function atExit() {
   try {
@@ -206,7 +206,7 @@ function seconds(value, otherwise) {
 
 function limitOf(ms, otherwise) {
   if (ms === undefined || ms === null) return otherwise;
-  return typeof ms === 'number' ? ms : Number.NaN; // which the core takes for 0
+  return typeof ms === 'number' ? ms : Number.NaN; // the core reads NaN as 0
 }
 
 function ended(result) {
@@ -232,10 +232,9 @@ async function stopLater(ms) {
 }
 
 /**
- * Sends what is left and ends telemetry; resolves to true only when all of it was accepted within
- * `ms` milliseconds (the configured shutdown_timeout by default). A second call waits for the
- * shutdown under way and gives the same answer. Everything after it is a no-op until init() is
- * called again. Never rejects.
+ * Exports what waits and ends telemetry; resolves to true if all of it was accepted within `ms`
+ * milliseconds (default: shutdown_timeout). A second call waits for the running shutdown and
+ * returns the same result. Later calls do nothing until init(). Never rejects.
  * @param {number} [ms]
  * @returns {Promise<boolean>}
  */
@@ -250,8 +249,8 @@ async function shutdown(ms) {
 }
 
 /**
- * Sends every span that has ended; resolves to true only when the receiver accepted all of them
- * within `ms` milliseconds (10,000 by default). Never rejects.
+ * Exports all ended spans; resolves to true if the receiver accepted all of them within `ms`
+ * milliseconds (default: 10,000). Never rejects.
  * @param {number} [ms]
  * @returns {Promise<boolean>}
  */
@@ -268,8 +267,8 @@ async function flush(ms) {
 // ---- switch ------------------------------------------------------------------------------------
 
 /**
- * Switches the recording of spans off and on again, without a restart. While it is off, spans are
- * no-ops and nothing leaves the process, not even what waits; metrics go on.
+ * Turns the recording of spans off or on without a restart. While it is off, spans are no-ops and
+ * no span leaves the process, including those that wait. Metrics are not affected.
  * @param {boolean} enabled
  * @returns {boolean} whether that holds now: not when telemetry is off by configuration, or the
  * overrides file says otherwise
@@ -285,8 +284,8 @@ function setEnabled(enabled) {
 }
 
 /**
- * Changes the part of the traces that is kept by chance; null is the configured one again. With 0
- * nothing leaves the process, errors neither.
+ * Changes the share of traces that are sampled by chance; null restores the configured ratio. With
+ * 0 nothing is exported, not even errors.
  * @param {number|null} ratio 0 to 1
  * @returns {boolean} whether it holds now, as for setEnabled()
  */
@@ -295,8 +294,8 @@ function setSampleRatio(ratio) {
 }
 
 /**
- * Changes the part of the traces that is recorded at all; null is the configured one again. Nothing
- * is kept of the others, errors neither.
+ * Changes the share of traces recorded; null restores the configured ratio. Nothing is exported of
+ * the others, not even errors.
  * @param {number|null} ratio 0 to 1
  * @returns {boolean} whether it holds now, as for setEnabled()
  */
@@ -329,19 +328,19 @@ function statusBody() {
   if (loader.native === null) {
     return { ...noopStatus(), problem: `Nothing is recorded: ${loader.reason}.`, pid: process.pid };
   }
-  // What the start that ended off would do, or, before any, what the variables ask for.
+  // The result that the last start would have now; before any, that of the variables.
   return JSON.parse(impl.sdkResolve(state.given, process.env, program(), () => {}).status);
 }
 
-/** The state without the native core, its keys those of the core's. */
+/** Returns the status without the native core, with the keys of the core. */
 function noopStatus() {
   return JSON.parse(JSON.stringify(require('./noop_status.json')));
 }
 
 /**
- * The honest state: what is on, each effective setting and where it came from, what was exported
- * and what was lost and why, and in `problem` why nothing arrives. The keys are always the same:
- * off, after shutdown() and without the native core, too.
+ * Returns the status: what is on, each setting with its source, exported and lost data by reason,
+ * and in `problem` why nothing arrives. The keys are always the same, also while telemetry is off,
+ * after shutdown() and without the native core.
  * @returns {object}
  */
 function telemetryStatus() {
@@ -358,21 +357,19 @@ function telemetryStatus() {
   return status;
 }
 
-/** The effective settings that the binding itself needs; empty before the first init(). */
+/** Returns the settings that the binding needs; empty before the first init(). */
 function settings() {
   return state.settings;
 }
 
-/**
- * Registers a function that is called after every begin and end of telemetry in this environment.
- */
+/** Registers a function to call after each start and end of telemetry in this environment. */
 function onChange(hook) {
   state.changed.push(hook);
 }
 
 /**
- * Registers a function that is called before whatever was recorded must be complete: flush,
- * shutdown, status, exit.
+ * Registers a function to call before recorded data must be complete: flush, shutdown, status,
+ * exit.
  */
 function beforeFlush(hook) {
   state.before.push(hook);

@@ -1,6 +1,6 @@
 import type { SpanKind } from './index';
 
-/** Decides which traces are sampled; for `init({ sampler })`. DJP_TELEMETRY_SAMPLER takes its text. */
+/** Decides which traces are sampled; for `init({ sampler })` or DJP_TELEMETRY_SAMPLER. */
 export class Sampler {
   #private;
   private constructor();

@@ -1,7 +1,6 @@
 'use strict';
-// Samplers to put together: each call gives a value for init({ sampler }), whose text is what
-// DJP_TELEMETRY_SAMPLER takes, too. The native core reads that text: a mistake costs one warning
-// there and throws nothing here. Needs nothing of Node.
+// Builders of samplers for init({ sampler }). Their text is a value of DJP_TELEMETRY_SAMPLER. The
+// core parses it: a mistake is one warning and throws nothing here. Uses no Node API.
 
 class Text {
   #text;
@@ -19,17 +18,17 @@ class Text {
   }
 }
 
-/** Decides about local traces. */
+/** Decides whether a local trace is sampled. */
 class Sampler extends Text {}
 
-/** Says whether a rule is meant. */
+/** The condition of a rule. */
 class Predicate extends Text {
-  /** Both hold; eight at most. */
+  /** Matches if both match; at most eight conditions. */
   and(other) {
     return new Predicate(`${this} & ${other}`);
   }
 
-  /** Does not hold; only of a single condition. */
+  /** Matches if this does not match; for a single condition only. */
   not() {
     const text = String(this);
     if (/^(?:[^"]|"(?:[^"\\]|\\.)*")*? & /s.test(text)) {
@@ -55,72 +54,72 @@ function valueText(value) {
   return quoted(value);
 }
 
-/** A star at the end stands for any ending, unless the text is meant exactly. */
+/** Quotes a text; a star at its end is a wildcard unless `exact` is set. */
 function pattern(value, options) {
   const text = String(value);
   const exact = options !== undefined && options !== null && options.exact === true;
   return exact && text.endsWith('*') ? `"${escaped(text.slice(0, -1))}\\*"` : quoted(text);
 }
 
-/** Keeps everything. */
+/** Samples all traces. */
 const alwaysOn = () => new Sampler('always_on');
 
 /**
- * The head says no. As the whole sampler nothing leaves; in a rule, errors, slow traces and
- * tail-sampling rules still have their say.
+ * Samples no trace at its start. As the whole sampler it exports nothing; in a rule, errors, slow
+ * traces and tail-sampling rules can still sample the trace.
  */
 const alwaysOff = () => new Sampler('always_off');
 
-/** Neither kept nor recorded, whatever happens: for health checks. */
+/** Does not record the trace. For health checks. */
 const drop = () => new Sampler('drop');
 
-/** Keeps that part of the traces, 0 to 1. */
+/** Samples this share of the traces, 0 to 1. */
 const probability = (ratio) => new Sampler(`probability(${ratio})`);
 
-/** Keeps at most that many traces a second; nobody can count back from them. */
+/** Samples at most this number of traces per second, without an adjusted count. */
 const rateLimited = (perSecond) => new Sampler(`rate_limited(${perSecond})`);
 
-/** What the delegate says, but that many traces a second in any case. */
+/** Decides as the delegate, but samples at least this number of traces per second. */
 const atLeast = (perSecond, delegate) => new Sampler(`at_least(${perSecond}, ${delegate})`);
 
-/** What the parent decided; root where there is none. */
+/** Decides as the parent; as `root` without one. */
 const parentThreshold = (root) => new Sampler(`parent_threshold(${root})`);
 
-/** The sampler of the first rule that fits; no where none does. */
+/** Decides as the sampler of the first matching rule; without one, does not sample. */
 function ruleBased(rules) {
   const texts = Array.from(rules, ([predicate, sampler]) => `${predicate} => ${sampler}`);
   return new Sampler(`rule_based(${texts.join(', ')})`);
 }
 
-/** Adds attributes to the first span of the local trace; delegate decides. */
+/** Adds attributes to the first span of the local trace; the delegate decides. */
 function annotating(attributes, delegate) {
   const entries = attributes instanceof Map ? [...attributes] : Object.entries(attributes);
   const items = entries.map(([key, value]) => `${quoted(key)}=${valueText(value)}`);
   return new Sampler(`annotating({${items.join(', ')}}, ${delegate})`);
 }
 
-/** Always holds. */
+/** Always matches. */
 const anything = () => new Predicate('any');
 
-/** The trace begins here. */
+/** Matches if the span has no parent. */
 const isRoot = () => new Predicate('root');
 
-/** A caller in another process began the trace. */
+/** Matches if the parent belongs to another process. */
 const hasRemoteParent = () => new Predicate('remote_parent');
 
-/** There is a parent, and it is sampled. */
+/** Matches if there is a sampled parent. */
 const parentSampled = () => new Predicate('parent_sampled');
 
 const KINDS = ['internal', 'server', 'client', 'producer', 'consumer'];
 
-/** The span's kind: 'server', SpanKind.SERVER. */
+/** Matches the span kind: 'server' or SpanKind.SERVER. */
 const kind = (word) =>
   new Predicate(`kind(${typeof word === 'number' ? KINDS[word] : String(word).toLowerCase()})`);
 
-/** The span's name. */
+/** Matches the span name. */
 const name = (text, options) => new Predicate(`name(${pattern(text, options)})`);
 
-/** An attribute that is given at the start has that value, or any. */
+/** Matches an attribute at the start of the span: one value, or any. */
 const attribute = (key, value = '*', options = undefined) =>
   new Predicate(`attribute(${quoted(key)}=${pattern(value, options)})`);
 

@@ -1,22 +1,22 @@
 'use strict';
 // An instrumentation scope as the text of its symbol (core/include/djp/oplog.h): name, version,
-// schema URL and attributes in fields. Reading what the caller gave is user code, which may throw;
-// nothing here does.
+// schema URL and attributes as fields. The arguments may run user code that throws; no function
+// here throws.
 
 const { isMap } = require('util/types');
 
 const SEPARATOR = '\x1f';
 const ATTRIBUTES_MAX = 64;
-const TEXT_MAX = 1024; // of a field
+const TEXT_MAX = 1024; // per field
 
 const real = new DataView(new ArrayBuffer(8));
 
-/** A field: no separators, and no NUL, which ends a text for the core. */
+/** Returns a field without separators and without NUL, which would end the text in the core. */
 function field(text) {
   return typeof text === 'string' ? text.slice(0, TEXT_MAX).replace(/[\x1f\0]/g, ' ') : '';
 }
 
-/** A value behind the letter of its type; null for what is no text, number or boolean. */
+/** Returns a value after the letter of its type; null if it is not text, number or boolean. */
 function valueField(value) {
   switch (typeof value) {
     case 'string':
@@ -46,7 +46,7 @@ function attributeFields(attributes) {
 }
 
 /**
- * The text of a scope, '' for the one without a name; what is no text is left out.
+ * Returns the text of a scope; '' without a name. Parts of other types are left out.
  * @param {string} [name] @param {string} [version] @param {{schemaUrl?: string, attributes?:
  * object}} [options]
  */
@@ -56,7 +56,7 @@ function scopeText(name, version, options) {
     if (options !== null && typeof options === 'object')
       fields.push(field(options.schemaUrl), ...attributeFields(options.attributes));
   } catch {
-    // What was read until then counts.
+    // The parts that were read count.
   }
   while (fields.length > 1 && fields[fields.length - 1] === '') fields.pop();
   return fields.join(SEPARATOR);

@@ -1,7 +1,7 @@
 'use strict';
-// This environment's metric cells: the control word that tells whether telemetry began or ended,
-// the arrays over the core's memory, and which metrics write to which place, so that a place that
-// is taken back has no writer left.
+// The metrics shard of this environment: the control word that changes when telemetry starts or
+// ends, the arrays over the memory of the core, and the metrics that write to each place, so that a
+// reused place has no other writer.
 
 const { native } = require('./loader.js');
 const one = require('./one.js');
@@ -10,8 +10,8 @@ const CHUNK = 8192; // doubles
 const SWEEP_AFTER = 64;
 
 /**
- * What a metric holds while metrics are off, and one without a series: the mark of a removed
- * series. Never written.
+ * The target of a metric while metrics are off (OFF), or without a series (POISON): marked as
+ * removed, never written.
  */
 const OFF = removedSeries();
 const POISON = removedSeries();
@@ -27,13 +27,13 @@ function openControl() {
   try {
     if (native !== null && !one.has('shards')) return new Int32Array(native.shardsOpen());
   } catch {
-    // This runtime forbids views of native memory: metrics stay off here.
+    // This runtime forbids views of native memory: metrics are off.
   }
   return null;
 }
 
 const opened = openControl();
-/** control[0] changes whenever an SDK of the process begins or ends. */
+/** control[0] changes at each start or end of an SDK of the process. */
 const control = opened === null ? new Int32Array(1) : opened;
 
 let seen = -1;
@@ -42,7 +42,7 @@ let removals = 0;
 let chunks = [];
 let owners = new Map(); // place -> WeakRefs of metrics
 
-/** The number of the running SDK, 0 without one. */
+/** Returns the epoch of the running SDK, 0 without one. */
 function currentEpoch() {
   const now = control[0];
   if (now === seen) return epoch;
@@ -66,7 +66,7 @@ function chunkAt(index) {
   return chunks[index];
 }
 
-/** Memory grew: places of removed series come back before it grows again. */
+/** Frees the places of removed series, before the memory grows again. */
 function sweep() {
   for (
     let places = native.shardsSweep(epoch);
@@ -80,13 +80,13 @@ function sweep() {
   }
 }
 
-/** A series was removed: now and then its place, and those of others, can be used again. */
+/** Counts a removal; every 64 removals, the places are freed. */
 function noteRemoval() {
   removals = (removals + 1) % SWEEP_AFTER;
   if (removals === 0 && currentEpoch() !== 0) sweep();
 }
 
-/** Points a metric at cells: doubles from _at, and the two words of the first one from _int. */
+/** Points a metric at a place: doubles from _at, the two words of the first one from _int. */
 function point(metric, chunk, at) {
   metric._doubles = chunk.doubles;
   metric._at = at;
@@ -113,7 +113,7 @@ function own(place, metric) {
   list.push(new WeakRef(metric));
 }
 
-/** Gives the metric the cells of a series. False when they cannot be had. */
+/** Binds the metric to the place of a series. Returns false on failure. */
 function bind(metric, series) {
   const place = native.shardsBind(series);
   if (!(place >= 0)) return false;

@@ -1,7 +1,6 @@
 'use strict';
-// The Span: its ids, what may be recorded on it, and its end. A span that has ended, that was never
-// recorded or whose telemetry is over has the same methods, which do nothing. No method throws for
-// a value; what cannot be kept is counted.
+// The Span. After its end, if it is not recorded, and after the end of telemetry, its methods do
+// nothing. No method throws for a value; dropped values are counted.
 
 const { isDate, isMap } = require('util/types');
 
@@ -15,14 +14,14 @@ const known = require('./known.js');
 const { generations, NO_SLOT, OP } = log;
 const SAMPLED = 1;
 const RANDOM = 2;
-// generation of a context that did not come from another process, and is no span that is known here
+// generation of a local context whose span is unknown
 const NEAR = -3;
-const NOT_RECORDED = -2; // of a span outside of the canary: it and what is below it are never written
-const LINK_IS_REMOTE = 0x300; // OTLP: whether it is known, and that it is so
+const NOT_RECORDED = -2; // generation of a span outside of the canary, not written
+const LINK_IS_REMOTE = 0x300; // OTLP: is_remote is known, and true
 const LINK_IS_LOCAL = 0x100;
 const STATUS_WORDS = { unset: 0, ok: 1, error: 2 };
 const NAME_MAX = 16384;
-const hasOwn = Object.prototype.hasOwnProperty; // in a for-in loop the engine knows the answer
+const hasOwn = Object.prototype.hasOwnProperty; // in a for-in loop the engine knows the result
 
 class Span {
   constructor(t0, t1, t2, t3, s0, s1, flags, local, state, baggage) {
@@ -33,8 +32,8 @@ class Span {
     this.s0 = s0; // span id
     this.s1 = s1;
     this.flags = flags;
-    this.local = local; // number of the local trace; 0: a span of another process, or none
-    this.state = state; // tracestate to propagate
+    this.local = local; // number of the local trace; 0: remote, or none
+    this.state = state; // the tracestate to propagate
     this.baggage = baggage;
     this.span = this; // a span is a context
     this.slot = NO_SLOT;
@@ -43,12 +42,12 @@ class Span {
     this.startHigh = 0;
   }
 
-  /** 32 hexadecimal digits; zeros when there is no trace. */
+  /** The trace id: 32 hexadecimal digits; zeros without a trace. */
   get traceId() {
     return hexWord(this.t0) + hexWord(this.t1) + hexWord(this.t2) + hexWord(this.t3);
   }
 
-  /** 16 hexadecimal digits. */
+  /** The span id: 16 hexadecimal digits. */
   get spanId() {
     return hexWord(this.s0) + hexWord(this.s1);
   }
@@ -57,7 +56,7 @@ class Span {
     return this.flags;
   }
 
-  /** The tracestate header that is propagated, perhaps empty. */
+  /** The tracestate header to propagate; may be empty. */
   get traceState() {
     return this.state;
   }
@@ -139,32 +138,32 @@ class Span {
       return;
     }
     const [unix, monotonic] = momentOf(timeOf(time));
-    if (!this.isRecording()) return; // reading the time was user code
+    if (!this.isRecording()) return; // reading the time can run user code
     log.endAt(this, unix, monotonic);
   }
 }
 
 const NOTHING = [];
 
-/** [Unix nanoseconds or 0n, monotonic nanoseconds] of what timeOf() gave. */
+/** Returns [Unix nanoseconds or 0n, monotonic nanoseconds] of a result of timeOf(). */
 function momentOf(time) {
   return time >= 0n ? [time, log.clock()] : [0n, -time];
 }
 
-/** What is returned while telemetry is off: no ids, nothing recorded. One for all. */
+/** The span while telemetry is off: no ids, nothing recorded. Shared. */
 const INVALID = new Span(0, 0, 0, 0, 0, 0, 0, 0, '', null);
 
 function hasIds(span) {
   return (span.t0 | span.t1 | span.t2 | span.t3) !== 0 && (span.s0 | span.s1) !== 0;
 }
 
-/** Whether what stands in the place of attributes is a time. */
+/** Whether the argument for attributes is a time. */
 function isTime(value) {
   if (typeof value === 'number' || typeof value === 'bigint') return true;
   try {
     return isDate(value) || Array.isArray(value);
   } catch {
-    return false; // a proxy that has been revoked
+    return false; // a revoked proxy
   }
 }
 
@@ -176,12 +175,14 @@ function contextOf(span) {
   return context;
 }
 
-/** Whether a span stands for one of another process. */
+/** Whether a span is the context of another process. */
 function isRemote(span) {
   return span.local === 0 && span.generation !== NEAR && hasIds(span);
 }
 
-/** What log.attribute() leaves: other types, and keys that have no symbol. */
+/**
+ * Sets an attribute that log.attribute() does not handle: other types, and keys without a symbol.
+ */
 function setOther(span, key, value) {
   if (value !== undefined && value !== null) writeValue(span, key, value);
 }
@@ -190,7 +191,9 @@ function setOne(span, key, value) {
   span.setAttribute(key, value);
 }
 
-/** The usual set of attributes is a plain object: for-in reads it without a list of its keys. */
+/**
+ * Sets attributes. Most are plain objects, which for-in reads without allocating a list of keys.
+ */
 function setAll(span, attributes) {
   let failed = 0;
   try {
@@ -219,9 +222,9 @@ function writeEvent(span, head, name, attributes, own) {
 // ---- links -------------------------------------------------------------------------------------
 
 /**
- * A span without a record that stands for somebody's context: our own spans and contexts, or an
- * object with traceId and spanId, or with spanContext(). Null when there is no valid context in it.
- * May throw what the object throws.
+ * Returns a span, not recorded, for a context: a Span or Context of this package, or an object with
+ * traceId and spanId or with spanContext(). Null if it is invalid. Passes on what the object
+ * throws.
  */
 function spanOf(object) {
   if (object instanceof Span) return hasIds(object) ? object : null;
@@ -250,10 +253,7 @@ function spanOf(object) {
   return span;
 }
 
-/**
- * A context of this process: of the span that is noted at this place, or of one that is not known
- * here (-1).
- */
+/** Returns a local context: of the span at this place of known.js, or an unknown one (-1). */
 function settleNear(span, at) {
   span.generation = NEAR;
   if (at < 0) return;
@@ -261,23 +261,20 @@ function settleNear(span, at) {
   span.generation = known.generationAt(at) === NOT_RECORDED ? NOT_RECORDED : -1;
 }
 
-/** A tracestate as text: also from objects with serialize(). */
+/** Returns a tracestate as text, also of an object with serialize(). */
 function stateOf(state) {
   if (typeof state === 'string') return state;
   const text = state && typeof state.serialize === 'function' ? state.serialize() : '';
   return typeof text === 'string' ? text : '';
 }
 
-/** Whether there is anything in a set of attributes. */
+/** Whether a set of attributes is not empty. */
 function isFilled(attributes) {
   if (attributes === null || typeof attributes !== 'object') return false;
   return isMap(attributes) ? attributes.size > 0 : Object.keys(attributes).length > 0;
 }
 
-/**
- * A link whose ids are zeros says something by its attributes or tracestate alone; null where it
- * does not.
- */
+/** Returns a link with zero ids if it has attributes or a tracestate; null otherwise. */
 function emptyTarget(object, attributes) {
   if (object === null || typeof object !== 'object') return null;
   const context = typeof object.spanContext === 'function' ? object.spanContext() : object;
@@ -291,7 +288,7 @@ function emptyTarget(object, attributes) {
 
 const NO_LINK = [0n, 0n, 0n, 0n];
 
-/** Links are contexts, or { context, attributes }. */
+/** Adds links: contexts, or { context, attributes }. */
 function addLink(span, link, attributes) {
   let target = null;
   try {
@@ -313,7 +310,7 @@ function addLink(span, link, attributes) {
   }
   if (!span.isRecording()) return;
   if (target === null) {
-    // which the core counts as a dropped link
+    // the core counts it as a dropped link
     writeRecord(span, OP.LINK, 0, NO_LINK, [''], undefined, NOTHING);
     return;
   }
@@ -327,7 +324,7 @@ function addLink(span, link, attributes) {
   writeRecord(span, OP.LINK, 0, head, [target.state], attributes, NOTHING);
 }
 
-/** Two words as the 64-bit number whose bytes in memory are theirs. */
+/** Returns two words as the 64-bit number with the same bytes in memory. */
 function pair(first, second) {
   return BigInt.asIntN(64, (BigInt(second >>> 0) << 32n) | BigInt(first >>> 0));
 }
@@ -353,7 +350,7 @@ function recordException(span, error, attributes, time, escaped) {
   }
   const [unix, now] = momentOf(time);
   const texts = [exception.typeOf(error), exception.messageOf(error), exception.stackOf(error)];
-  if (!span.isRecording()) return; // reading the error was user code
+  if (!span.isRecording()) return; // reading the error can run user code
   if (unix === 0n) {
     writeRecord(span, OP.EXCEPTION, escaped ? 1 << 16 : 0, [now], texts, attributes, NOTHING);
     return;
@@ -364,7 +361,7 @@ function recordException(span, error, attributes, time, escaped) {
     'exception.message',
     'exception.stacktrace',
   ].entries()) {
-    if (texts[i] !== '') own.push(name, texts[i]); // as the core does where it writes the event
+    if (texts[i] !== '') own.push(name, texts[i]); // as in the core
   }
   writeEvent(span, [unix, now], 'exception', attributes, own);
 }
@@ -378,7 +375,7 @@ function statusCode(status) {
   return code === undefined ? -1 : code;
 }
 
-/** A code with a message, or { code, message }. */
+/** Reads a status: a code and a message, or { code, message }. */
 function setStatus(span, status, message) {
   let code = -1;
   try {
@@ -402,8 +399,7 @@ function setStatus(span, status, message) {
 }
 
 /**
- * What leaves the function of a span: recorded, and the span is an error; unless it says that the
- * operation was cancelled.
+ * Records an error that the function of a span threw, and sets the status; ignores a cancellation.
  */
 function fail(span, error) {
   if (!span.isRecording() || exception.isCancellation(error)) return;

@@ -1,6 +1,5 @@
 'use strict';
-// Starting spans: ids, the head decision, and under which parent. Decisions that need more than a
-// comparison are the core's.
+// Starts spans: ids, head decision and parent. The core decides anything beyond a comparison.
 
 const { native } = require('./loader.js');
 const form = require('./oplog_form.js');
@@ -30,34 +29,34 @@ const KIND_WORDS = new Map(
   Object.entries(form.KIND).map(([word, number]) => [word.toLowerCase(), number]),
 );
 const RECENT = 1 << 30;
-// Of the first word of a decision: what is recorded of the local trace (nothing: 0), and the flag
-// that is sent downstream.
+// In the first word of a decision: what is recorded of the local trace (0: nothing), and the
+// sampled flag to propagate.
 const OUTCOME = 3 << form.LOG.DECISION_OUTCOME;
 const RECORD_ONLY = 1 << form.LOG.DECISION_OUTCOME;
 const FLAG_SHIFT = form.LOG.DECISION_FLAG;
 
 let epoch = -1;
-let head = -1; // the changes of the head decision that are known
-// How roots are decided: the threshold, low and high, then the words of a decision for those that
-// are sampled and for the others.
+let head = -1; // version of the head decision that is loaded
+// The head decision of roots: the threshold, low and high word, then the decision words of sampled
+// and of other roots.
 const roots = new Int32Array(12);
 const sampledRoot = roots.subarray(2, 7);
 const unsampledRoot = roots.subarray(7);
 let rootState = ''; // tracestate of sampled roots
 let lastLocal = 0; // number of the latest local trace
-let oldestLocal = 1; // those before it are unknown to the core
+let oldestLocal = 1; // the core does not know earlier ones
 
-/** Another start of telemetry: nothing of before is known any more. */
+/** Discards the state of an earlier start of telemetry. */
 function renew() {
   epoch = control[EPOCH];
   oldestLocal = (lastLocal + 1) | 0;
   log.setTextLimit(control[log.WORD.VALUE_LIMIT]);
 }
 
-/** Roots are decided otherwise from now on. */
+/** Loads the changed head decision. */
 function renewHead() {
   if (control[EPOCH] !== epoch) renew();
-  head = Atomics.load(control, HEAD); // before the look, so that a later change is noticed
+  head = Atomics.load(control, HEAD); // before the read, so that a later change is noticed
   try {
     rootState = (native !== null && native.logHead(roots)) || '';
   } catch {
@@ -72,15 +71,13 @@ function nextLocal() {
   return lastLocal;
 }
 
-/** The head decision for a trace that begins here; as core/src/sampling/head.h takes it. */
+/** Returns the head decision for a new trace, as in core/src/sampling/head.h. */
 function headSamples(t2, t3) {
   const high = t2 & 0xffffff;
   return high > roots[1] || (high === roots[1] && t3 >>> 0 >= roots[0] >>> 0);
 }
 
-/**
- * Whether a trace that begins here is outside of the canary, by which nothing of it is recorded.
- */
+/** Whether a new trace is outside of the canary and therefore not recorded. */
 function isNotRecorded(t2, t3) {
   const high = t2 & 0xffffff;
   return (
@@ -88,12 +85,12 @@ function isNotRecorded(t2, t3) {
   );
 }
 
-/** The decision about a trace that began here. */
+/** Returns the decision words of a root that started here. */
 function rootDecision(span) {
   return (span.flags & SAMPLED) !== 0 ? sampledRoot : unsampledRoot;
 }
 
-/** Whether a span leaves nothing behind, so that its writing can be spared. */
+/** Whether the start of a span need not be written. */
 function isIdle(active, span) {
   return (
     (active & DROP_ALL) !== 0 ||
@@ -102,7 +99,7 @@ function isIdle(active, span) {
   );
 }
 
-/** A new trace. header: kind << 16 | flags << 24. */
+/** Starts a new trace. */
 function newRoot(baggage) {
   if (control[HEAD] !== head) renewHead();
   const r = log.randomWords(6);
@@ -126,12 +123,15 @@ function newRoot(baggage) {
   return span;
 }
 
-/** What the core decided: the tracestate to propagate. */
+/** Returns the tracestate to propagate from a reply of the core. */
 function stateOf(reply) {
   return reply === null || reply === '' ? '' : reply[1];
 }
 
-/** The reply's attributes, and then the caller's, where they were read for the sampler. */
+/**
+ * Writes the attributes of the reply, then those of the caller if they were encoded for the
+ * sampler.
+ */
 function writeReply(span, reply, shown) {
   if (!span.isRecording()) return;
   if (reply !== null && reply !== '' && reply[2] !== undefined)
@@ -141,7 +141,7 @@ function writeReply(span, reply, shown) {
   if (shown.lost > 0) log.drop(span.slot, shown.lost);
 }
 
-/** Where nobody answers: recorded, and sampled only by what is known at the end. */
+/** Sets the decision without a reply of the core: recorded, and sampled only by tail sampling. */
 function assume(flag) {
   decided[0] = RECORD_ONLY | (flag << FLAG_SHIFT);
   decided[1] = 0;
@@ -151,9 +151,9 @@ function assume(flag) {
 }
 
 /**
- * A new trace about which a tree of samplers decides: the core is asked once, and the start says
- * what it decided. `shown` are attributes of the caller's, `request` what is known of a request;
- * the span's name is the log's, which for requests says nothing.
+ * Starts a trace that a composite sampler decides: one call of the core, and the start carries its
+ * decision. `shown` are encoded attributes of the caller, `request` the request; `name` is the span
+ * name in the log, which is not informative for requests.
  */
 function startDecided(name, header, scope, baggage, unix, begun, shown, request) {
   if (control[HEAD] !== head) renewHead();
@@ -171,7 +171,7 @@ function startDecided(name, header, scope, baggage, unix, begun, shown, request)
       request,
     );
   } catch {
-    // Nobody was there to reply: no.
+    // No reply: not sampled.
   }
   const flags = RANDOM | decidedFlag();
   const span = new Span(
@@ -203,7 +203,8 @@ function startRoot(active, name, header, scope, baggage, shown) {
 }
 
 /**
- * A child of this process: it belongs to its parent's local trace, also when the parent has ended.
+ * Creates a child of a local span. It belongs to the local trace of its parent, also after the
+ * parent has ended.
  */
 function newChild(parent, baggage) {
   const r = log.randomWords(2);
@@ -233,23 +234,20 @@ function startChild(active, name, header, scope, parent, baggage, shown) {
   return span;
 }
 
-const found = new Int32Array(12); // what the core replies
-const decided = found.subarray(7); // of these the words of the decision
+const found = new Int32Array(12); // reply of the core
+const decided = found.subarray(7); // the decision words in it
 
-/** What the core decided, as the generation of a span that is not recorded yet. */
+/** Returns the decision as the generation of a span that is not written yet. */
 function decidedGeneration() {
   return (decided[0] & OUTCOME) === 0 ? NOT_RECORDED : -1;
 }
 
-/** The flag that the core decided. */
+/** Returns the sampled flag of the decision. */
 function decidedFlag() {
   return (decided[0] >> FLAG_SHIFT) & SAMPLED;
 }
 
-/**
- * The core's decision for a local root below `parent`, its words in `decided`; null when there is
- * none.
- */
+/** Requests the decision for a local root below `parent`, into `decided`; null if there is none. */
 function decideBelow(parent, name, header, shown) {
   const flags = (parent.flags & 0xff).toString(16).padStart(2, '0');
   try {
@@ -269,8 +267,8 @@ function decideBelow(parent, name, header, shown) {
 }
 
 /**
- * A local root below a span that is not known here: of another process, or of telemetry that was
- * shut down.
+ * Starts a local root below an unknown parent: a span of another process, or of an earlier start of
+ * telemetry.
  */
 function startUnknownParent(active, name, header, scope, parent, baggage, unix, begun, shown) {
   if (control[HEAD] !== head) renewHead();
@@ -303,7 +301,7 @@ function startUnknownParent(active, name, header, scope, parent, baggage, unix, 
   return span;
 }
 
-/** A start at a time of the caller's: `unix` nanoseconds, or `begun` on the monotonic clock. */
+/** Starts a span at a given time: `unix` nanoseconds, or `begun` on the monotonic clock. */
 function startTimed(active, name, header, scope, parent, baggage, unix, begun, shown) {
   if (control[EPOCH] !== epoch) renew();
   if (parent !== null && (parent.local === 0 || ((parent.local - oldestLocal) | 0) < 0)) {
@@ -327,8 +325,8 @@ function nameOf(name) {
 }
 
 /**
- * A word, or OpenTelemetry's number, which is one less than on the wire; internal for anything
- * else.
+ * Returns the kind of a word or of the number in @opentelemetry/api, which is one less than in
+ * OTLP; internal for other values.
  */
 function kindOf(kind) {
   if (typeof kind === 'number') return kind >= 0 && kind < 5 ? Math.floor(kind) + 1 : INTERNAL;
@@ -337,7 +335,7 @@ function kindOf(kind) {
   );
 }
 
-/** Options as the caller gave them; reading them is user code. */
+/** Reads options; this can run user code. */
 function readOptions(options) {
   const read = {
     kind: INTERNAL,
@@ -356,14 +354,14 @@ function readOptions(options) {
     read.parent = options.parent;
     read.attributes = options.attributes;
   } catch {
-    // What was read until then counts.
+    // The options that were read count.
   }
   return read;
 }
 
 /**
- * The parent and the baggage: of what the caller named, else of the current context. A parent that
- * is none begins a new trace.
+ * Returns parent and baggage: from the options, else from the current context. An invalid parent
+ * starts a new trace.
  */
 function placeOf(read) {
   const node = storage.getStore() || ROOT;
@@ -385,7 +383,7 @@ function placeOf(read) {
   return { parent: read.root ? null : parent, baggage };
 }
 
-/** Whether a sampler wants to see the attributes of a span: it becomes a local root. */
+/** Whether a sampler needs the attributes of a span: it becomes a local root. */
 function asksFor(active, parent) {
   if ((active & ASK_ATTRIBUTES) === 0) return false;
   if (control[EPOCH] !== epoch) renew();
@@ -412,8 +410,8 @@ function startWith(active, name, attributes, options, scope) {
 }
 
 /**
- * Nothing is recorded: the context below which a span of these options would begin, with the
- * baggage that it would have.
+ * Returns the parent context that a span with these options would have; used while nothing is
+ * recorded.
  */
 function offContext(options) {
   if (options === undefined || options === null) return current();
@@ -424,9 +422,9 @@ function offContext(options) {
 }
 
 /**
- * What stands for a span while nothing is recorded: it has the ids of the context that goes on, and
- * nothing that is done to it reaches the span of those ids, which may have begun before recording
- * was switched off.
+ * Returns the span while nothing is recorded: it has the ids of the current context, and its
+ * methods do not affect the span of those ids, which may have started before recording was turned
+ * off.
  */
 function offSpan(node) {
   const { span } = node;
@@ -446,7 +444,7 @@ function offSpan(node) {
   );
 }
 
-/** As startSpan(), under an instrumentation scope (a symbol, 0 for none). */
+/** As startSpan(), with an instrumentation scope (a symbol, 0 for none). */
 function startScoped(name, attributes, options, scope) {
   const active = control[ACTIVE];
   if ((active & TRACES) === 0) return offSpan(offContext(options));
@@ -469,8 +467,8 @@ function startScoped(name, attributes, options, scope) {
 }
 
 /**
- * Starts a span, which the caller ends; it is not made current (see withSpan). Never throws for a
- * value.
+ * Starts a span, which the caller ends; it does not become current (see withSpan). Never throws for
+ * a value.
  * @param {string} name
  * @param {object|Map|null} [attributes]
  * @param {object} [options] kind, startTime, links, root, parent
@@ -481,8 +479,8 @@ function startSpan(name, attributes, options) {
 }
 
 /**
- * A span that began `seconds` ago under the current one and ends now; null when nothing is
- * recorded.
+ * Returns a span that started `seconds` ago under the current one and ends now; null while nothing
+ * is recorded.
  */
 function startAgo(name, kind, seconds) {
   const active = control[ACTIVE];

@@ -1,14 +1,14 @@
 'use strict';
-// Times that callers give, as Unix nanoseconds or those of the monotonic clock.
+// Converts times of callers to Unix or monotonic nanoseconds.
 
 const { isDate } = require('util/types');
 
 const clock = process.hrtime.bigint;
-// a year in milliseconds: smaller numbers are readings of performance.now()
+// one year in milliseconds: smaller numbers are readings of performance.now()
 const READINGS = 31536000000;
 const LAST = 2n ** 63n - 1n;
 
-/** Where performance.now() began on the monotonic clock: the closest of some looks at both. */
+/** The origin of performance.now() on the monotonic clock: the best of several measurements. */
 function originOf() {
   let best = 0n;
   let least = 1n << 62n;
@@ -27,9 +27,8 @@ function originOf() {
 const origin = originOf();
 
 /**
- * Readings of performance.now() are times of the monotonic clock: it stands still while the machine
- * sleeps and does not follow steps of the wall clock, so that performance.timeOrigin says nothing
- * about now.
+ * Converts a reading of performance.now() to the monotonic clock. That clock stops while the
+ * machine sleeps and ignores changes of the wall clock, so performance.timeOrigin cannot be used.
  */
 function fromReading(value) {
   const monotonic = origin + BigInt(Math.round(value * 1e6));
@@ -50,9 +49,9 @@ function fromPair(seconds, nanoseconds) {
 }
 
 /**
- * Unix nanoseconds of a number (milliseconds), a bigint (nanoseconds), a Date, or a pair of seconds
- * and nanoseconds; for a reading of performance.now(), also in a pair, the nanoseconds of
- * CLOCK_MONOTONIC with a minus sign; 0n for anything else, which means now.
+ * Returns Unix nanoseconds of a number (milliseconds), a bigint (nanoseconds), a Date, or a pair of
+ * seconds and nanoseconds. A reading of performance.now(), also in a pair, gives negative
+ * CLOCK_MONOTONIC nanoseconds. Other values give 0n: now.
  */
 function timeOf(value) {
   if (value === undefined || value === null) return 0n;

@@ -1,6 +1,6 @@
 'use strict';
-// Spans around functions, the current span, and tracers. The function's result and its error pass
-// through as they are, whatever happens to the span.
+// Spans around functions, the current span, and tracers. Result and error of a function are passed
+// on unchanged.
 
 const log = require('./oplog.js');
 const { isPromise } = require('util/types');
@@ -12,7 +12,7 @@ const { ACTIVE, TRACES, offContext, offSpan, startScoped } = require('./start.js
 
 const { control } = log;
 
-/** Waits for what the function returned; the answer is a promise with the same outcome. */
+/** Ends the span with a promise; returns a promise with the same outcome. */
 function settle(span, promise) {
   return promise.then(
     (value) => {
@@ -27,10 +27,7 @@ function settle(span, promise) {
   );
 }
 
-/**
- * A promise, or an object that is used like one; a promise of ours stands for the latter, whose
- * then() may have effects.
- */
+/** Returns a promise or a thenable as a promise, or null. A then() may have side effects. */
 function promiseOf(result) {
   if (isPromise(result)) return result;
   if (result === null || (typeof result !== 'object' && typeof result !== 'function')) return null;
@@ -59,7 +56,9 @@ function runSpan(span, fn) {
   return result;
 }
 
-/** Nothing is recorded: the function sees the context that its span would have hung below. */
+/**
+ * Calls the function while nothing is recorded, in the context that its span would have as parent.
+ */
 function runOff(options, fn) {
   const store = storage.getStore();
   if (options === undefined || options === null)
@@ -84,19 +83,18 @@ function withScoped(name, attributes, options, fn, scope) {
 }
 
 /**
- * Calls fn(span) with a new span as the current one and ends it when fn returns or throws, or when
- * its promise is settled. An error is recorded and passes through as it is. Returns what fn
- * returns; for a promise one with the same outcome, for a generator one with the same steps, and
- * the span ends with these. withSpan(name, fn), withSpan(name, attributes, fn), withSpan(name,
- * attributes, options, fn)
+ * Calls fn(span) with a new span as the current one. The span ends when fn returns or throws, or
+ * when its promise settles or its generator ends. An error is recorded and thrown again. Returns
+ * the result of fn; a promise or generator is replaced by an equivalent one. withSpan(name, fn),
+ * withSpan(name, attributes, fn), withSpan(name, attributes, options, fn)
  */
 function withSpan(name, attributes, options, fn) {
   return withScoped(name, attributes, options, fn, 0);
 }
 
 /**
- * What others look at in a function: Express counts the parameters, and frameworks hang settings on
- * it.
+ * Copies the properties of a function: Express reads the number of parameters, and frameworks store
+ * settings on functions.
  */
 function dressLike(wrapped, fn) {
   try {
@@ -104,19 +102,19 @@ function dressLike(wrapped, fn) {
     for (const key of Reflect.ownKeys(own)) {
       const place = Object.getOwnPropertyDescriptor(wrapped, key);
       if (place === undefined || place.configurable) Reflect.defineProperty(wrapped, key, own[key]);
-      else if (place.writable && 'value' in own[key]) wrapped[key] = own[key].value; // its prototype
+      else if (place.writable && 'value' in own[key]) wrapped[key] = own[key].value; // prototype
     }
     Object.setPrototypeOf(wrapped, Object.getPrototypeOf(fn));
   } catch {
-    // A proxy that does not show itself: then the call alone is the function's.
+    // A proxy that throws for its properties: only the call is wrapped.
   }
   return wrapped;
 }
 
 /**
- * Wraps a function: each call is a span of this name, or of the function's own. The result has the
- * function's name, number of parameters and properties, and may be called with `new` where the
- * function may. traced(fn), traced(name, fn)
+ * Wraps a function: each call is a span with this name, or with that of the function. The result
+ * has the same name, number of parameters and properties, and supports `new` if the function does.
+ * traced(fn), traced(name, fn)
  */
 function traced(name, fn) {
   if (typeof name === 'function') {
@@ -135,7 +133,7 @@ function traced(name, fn) {
   return dressLike(tracedFunction, fn);
 }
 
-/** The current span; one without ids that records nothing when there is none. */
+/** Returns the current span; without one, a span without ids that records nothing. */
 function getCurrentSpan() {
   const node = storage.getStore();
   return node === undefined || node.span === null ? INVALID : node.span;
@@ -143,10 +141,7 @@ function getCurrentSpan() {
 
 // ---- tracers -----------------------------------------------------------------------------------
 
-/**
- * Starts spans under the name of an instrumentation scope. The order of arguments is
- * OpenTelemetry's.
- */
+/** Starts spans under an instrumentation scope. Arguments are in the order of OpenTelemetry. */
 class Tracer {
   #text;
   #symbol = 0;
@@ -159,9 +154,7 @@ class Tracer {
     return startScoped(name, undefined, withParent(options, context), Tracer.#symbolOf(this));
   }
 
-  /**
-   * As withSpan(), except that fn ends the span. startActiveSpan(name, [options], [context], fn)
-   */
+  /** As withSpan(), but fn ends the span. startActiveSpan(name, [options], [context], fn) */
   startActiveSpan(name, options, context, fn) {
     const body = [options, context, fn].find((item) => typeof item === 'function');
     if (body === undefined) return undefined;
@@ -177,8 +170,8 @@ class Tracer {
   }
 
   /**
-   * The symbol of a tracer's scope; 0 without a name, while nothing is recorded, and for methods
-   * that lost their tracer.
+   * Returns the symbol of the scope of a tracer; 0 without a name, while nothing is recorded, and
+   * for methods without their tracer.
    */
   static #symbolOf(tracer) {
     if (
@@ -194,7 +187,7 @@ class Tracer {
   }
 }
 
-/** The options with another parent, without reading any of them. */
+/** Returns the options with another parent, without reading them. */
 function withParent(options, context) {
   if (context === undefined || context === null) return options;
   const base = typeof options === 'object' ? options : null;

@@ -1,6 +1,6 @@
 'use strict';
-// Objects that have no counterpart among OTLP's values, as text: what they say of themselves, or
-// their fields. Calls their code, which may throw; whoever calls this catches.
+// Text of objects without a counterpart in OTLP: their string form, or their fields. Calls their
+// code, which may throw; the caller catches.
 
 const { inspect } = require('util');
 
@@ -15,10 +15,7 @@ const SHALLOW = {
   compact: true,
 };
 
-/**
- * Whether an object has words of its own, and not only those that every object has, in whatever
- * realm.
- */
+/** Whether an object has a string form other than the inherited default, of any realm. */
 function hasWords(object) {
   if (typeof object[Symbol.toPrimitive] === 'function') return true;
   const { toString } = object;
@@ -31,7 +28,7 @@ function hasWords(object) {
   return toString !== base.toString;
 }
 
-/** A record of a class without a base, as Order(n=1, name='a'); null for all that is larger. */
+/** Returns a small object of a class as Order(n=1, name='a'); null for a larger one. */
 function fieldsText(object, prototype) {
   const above = Object.getPrototypeOf(prototype);
   if (above === null || Object.getPrototypeOf(above) !== null) return null;
@@ -46,17 +43,17 @@ function fieldsText(object, prototype) {
   return `${name.slice(0, NAME_MAX)}(${fields.join(', ')})`;
 }
 
-/** The text of an instance of a class; null when it has none. */
+/** Returns the text of an instance of a class; null if it has none. */
 function textOf(object, prototype) {
   if (!hasWords(object)) return fieldsText(object, prototype);
   const text = String(object);
   return typeof text === 'string' ? text : null;
 }
 
-const seen = new Set(); // keys that were named
+const seen = new Set(); // keys with a warning
 const KEYS_MAX = 256;
 
-/** What a value is, for a message. */
+/** Returns the type of a value, for a message. */
 function kindOf(value) {
   try {
     if (value === null || typeof value !== 'object') return `a ${typeof value}`;
@@ -69,7 +66,7 @@ function kindOf(value) {
   }
 }
 
-/** Says once for each key that its value could not be kept. */
+/** Warns once per key that its value was dropped. */
 function tellLoss(key, value) {
   if (typeof key !== 'string' || seen.has(key) || seen.size >= KEYS_MAX) return;
   const name = key.slice(0, NAME_MAX);

@@ -1,7 +1,7 @@
 'use strict';
-// JavaScript values in the log's form of values. Converts into memory of its own, which is a stack:
-// getters and proxies are user code that may record something else in the middle. Nothing here
-// throws, and what has no counterpart among OTLP's values is refused.
+// Encodes JavaScript values in the value format of the log. The output is a stack: getters and
+// proxies are user code that may record during an encoding. Never throws; values without a
+// counterpart in OTLP are rejected.
 
 const types = require('util/types');
 const { VALUE } = require('./oplog_form.js');
@@ -10,12 +10,12 @@ const { tellLoss, textOf } = require('./value_text.js');
 
 const { EMPTY, BOOL, INT, DOUBLE, STRING, BYTES, ARRAY, MAP } = VALUE;
 
-const DEPTH_MAX = 30; // as the core's
-const NODES_MAX = 20000; // values that one attribute may hold in all, so that a list that contains itself ends soon
-const ENTRIES_MAX = 10000; // of one set of attributes
+const DEPTH_MAX = 30; // as in the core
+const NODES_MAX = 20000; // values per attribute; bounds a list that contains itself
+const ENTRIES_MAX = 10000; // per set of attributes
 const FIRST_BYTES = 16384;
-const LEAST_BYTES = 64; // a text that could keep less is left out
-const KEPT_BYTES = 1 << 20; // larger memory is given back
+const LEAST_BYTES = 64; // a text that would be cut below this is left out
+const KEPT_BYTES = 1 << 20; // larger memory is freed
 const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
 
@@ -31,7 +31,7 @@ class Refusal extends Error {}
 const refusal = new Refusal('too large for the log');
 refusal.stack = '';
 
-/** Makes room for `count` more bytes, or throws the one error that is caught in encode(). */
+/** Reserves `count` more bytes, or throws the error that encode() catches. */
 function grow(count) {
   if (top + count > log.mostUnits << 3) throw refusal;
   let size = memory.length;
@@ -70,7 +70,7 @@ function putSized(text) {
   top += 4 + count;
 }
 
-/** A text that does not fit whole is cut to half of what is left, as the core does. */
+/** Encodes a text; one that does not fit is cut to half of the space, as in the core. */
 function putCut(text) {
   const left = (log.mostUnits << 3) - top - 4;
   let most = text.length > left ? left + 1 : Buffer.byteLength(text);
@@ -98,8 +98,8 @@ function putBytes(array) {
 }
 
 /**
- * Integers beyond 64 bits become decimal text, as OTLP has no wider number; beyond the range of a
- * double they are refused.
+ * Encodes integers beyond 64 bits as decimal text, because OTLP has no wider integer; beyond the
+ * range of a double they are rejected.
  */
 function putBigInt(value) {
   if (value >= INT64_MIN && value <= INT64_MAX) {
@@ -121,7 +121,7 @@ function putNumber(value) {
   }
 }
 
-/** Counts one more value. */
+/** Counts one value. */
 function node() {
   if (++nodes > NODES_MAX) throw refusal;
 }
@@ -153,7 +153,7 @@ function putValue(value, depth) {
   return NONE;
 }
 
-/** A number that is written as a double even when it is whole. */
+/** A number that is encoded as a double even if it is whole. */
 class Double {
   constructor(value) {
     this.value = value;
@@ -211,7 +211,7 @@ function putSet(set, depth) {
   return set.size <= NODES_MAX ? putArray([...Set.prototype.values.call(set)], depth) : REFUSED;
 }
 
-/** Bytes stay bytes, of whatever realm; the numbers of other typed arrays become a list. */
+/** Encodes bytes, of any realm, as bytes; other typed arrays as lists of numbers. */
 function putView(view, depth) {
   if (types.isUint8Array(view) || types.isUint8ClampedArray(view)) {
     putBytes(view);
@@ -258,7 +258,7 @@ function putDate(date) {
   return OK;
 }
 
-/** new String('x') and the like: read by the engine's own methods, never by the object's. */
+/** Unwraps new String('x') and similar objects with methods of the engine, not of the object. */
 function putBoxed(value, depth) {
   for (const type of [String, Number, Boolean, BigInt]) {
     try {
@@ -270,10 +270,7 @@ function putBoxed(value, depth) {
   return REFUSED;
 }
 
-/**
- * Converts at the top of the stack; REFUSED and an unchanged stack when that fails for whatever
- * reason.
- */
+/** Encodes at the top of the stack. On failure returns REFUSED and restores the stack. */
 function putSafely(value) {
   const before = top;
   try {
@@ -286,19 +283,19 @@ function putSafely(value) {
   }
 }
 
-/** Memory for a large value is given back at the end of the outermost conversion. */
+/** Frees the memory of a large value at the end of the outermost encoding. */
 function shrink() {
   if (top === 0 && memory.length > KEPT_BYTES) memory = Buffer.allocUnsafeSlow(FIRST_BYTES);
 }
 
-/** A new conversion inside of another one has its own count of values. */
+/** A nested encoding counts its values separately. */
 function begin() {
   const before = nodes;
   nodes = 0;
   return before;
 }
 
-/** Reading values is user code, which may have ended the span. */
+/** Reading values can run user code, which may have ended the span. */
 function dropOn(span, count) {
   if (count > 0 && span.isRecording()) log.drop(span.slot, count);
 }
@@ -306,7 +303,7 @@ function dropOn(span, count) {
 // ---- what the span writes ----------------------------------------------------------------------
 
 /**
- * setAttribute of a value that is more than a text, number or boolean, or of a key without a
+ * Sets an attribute with a value other than text, number or boolean, or with a key without a
  * symbol.
  */
 function writeValue(span, key, value) {
@@ -335,13 +332,13 @@ function writeValue(span, key, value) {
   } catch {
     dropOn(span, 1);
   } finally {
-    nodes = outer; // plain stores: these must also succeed where the call stack is used up
+    nodes = outer; // plain stores also work without stack space
     top = first;
   }
   shrink();
 }
 
-/** One entry of a map at the top of the stack; what cannot be is counted. */
+/** Encodes one map entry at the top of the stack; counts a rejected one. */
 function putEntry(counter, key, value) {
   if (value === undefined || value === null) return;
   const before = top;
@@ -365,8 +362,8 @@ function putEntry(counter, key, value) {
 }
 
 /**
- * Calls visit(target, key, value) for each entry of a map or object; returns how many could not be
- * read.
+ * Calls visit(target, key, value) for each entry of a map or object; returns the number of
+ * unreadable entries.
  */
 function eachEntry(attributes, visit, target) {
   let failed = 0;
@@ -401,7 +398,10 @@ function eachEntry(attributes, visit, target) {
   return failed;
 }
 
-/** A map of the pairs in `own` and the entries of `attributes`; returns how many were lost. */
+/**
+ * Encodes a map of the pairs in `own` and the entries of `attributes`; returns the number of lost
+ * ones.
+ */
 function putAttributes(attributes, own) {
   const counter = { count: 0, lost: 0 };
   putByte(MAP);
@@ -415,8 +415,8 @@ function putAttributes(attributes, own) {
 }
 
 /**
- * Writes an operation of a head of 64-bit numbers, string values and attributes; `own` are pairs
- * that stand before the caller's. What was lost of them is counted on the span.
+ * Writes an operation of 64-bit numbers, texts and attributes; `own` are pairs before those of the
+ * caller. Lost attributes are counted on the span.
  */
 function writeRecord(span, kind, word, head, texts, attributes, own) {
   const first = top;
@@ -430,7 +430,7 @@ function writeRecord(span, kind, word, head, texts, attributes, own) {
   } catch {
     lost++;
   } finally {
-    nodes = outer; // plain stores: these must also succeed where the call stack is used up
+    nodes = outer; // plain stores also work without stack space
     top = first;
   }
   shrink();
@@ -438,8 +438,8 @@ function writeRecord(span, kind, word, head, texts, attributes, own) {
 }
 
 /**
- * Sets of attributes (undefined and null are none) as the payload of a KEYED operation, in memory
- * of its own, for a sampler to look at before the span is there: { bytes, lost }.
+ * Encodes sets of attributes (undefined and null are empty) as the payload of a KEYED operation in
+ * new memory, for a sampler that runs before the start of the span: { bytes, lost }.
  */
 function encodeAttributes(first, second) {
   const begun = top;

@@ -1,5 +1,6 @@
 'use strict';
-// Requests of the built-in fetch and of undici, by the channels that undici publishes on.
+// Client spans and headers for the built-in fetch and undici, from the diagnostics channels of
+// undici.
 
 const diagnostics = require('diagnostics_channel');
 const { failClient, setStatusCode } = require('../client_span.js');
@@ -9,7 +10,7 @@ const { isOfAgent } = require('../other_agents.js');
 const { originOf, quiet, spanFor } = require('../outgoing_call.js');
 const { injectFrom } = require('../propagate.js');
 
-/** Headers of undici's requests are lines of text or a flat list, depending on its version. */
+/** Headers of a request are header text or a flat list, depending on the version of undici. */
 function hasHeader(request, name) {
   const headers = request.headers;
   if (typeof headers === 'string') return new RegExp(`(^|\\n)${name}:`, 'i').test(headers);
@@ -23,7 +24,7 @@ function addHeader(request, name, value) {
   if (!hasHeader(request, name)) request.addHeader(name, value);
 }
 
-/** The value of a header of undici's request by its lower-case name. */
+/** Returns the value of a request header by its lower-case name. */
 function headerOf(request, name) {
   const { headers } = request;
   if (typeof headers === 'string') {
@@ -37,7 +38,7 @@ function headerOf(request, name) {
   return undefined;
 }
 
-/** The calls that led here, as text. */
+/** Returns the call stack as text. */
 function callers() {
   const { stackTraceLimit } = Error;
   try {
@@ -46,14 +47,13 @@ function callers() {
     Error.stackTraceLimit = stackTraceLimit;
     return typeof stack === 'string' ? stack : '';
   } catch {
-    return ''; // a program that froze Error
+    return ''; // the program froze Error
   }
 }
 
 /**
- * Whether the caller gave a request up, for a reason of his own: through an AbortController, with
- * what is no error of the system or of undici, which have codes; or because nobody wants the rest
- * of its body.
+ * Whether the caller aborted the request: by an AbortController with an error that has no code
+ * (those of the system and of undici have one), or by cancelling the response body.
  */
 function isGivenUp(error) {
   if (isTimeout(error)) return false;
@@ -91,7 +91,7 @@ function fetchHandlers(options, spans) {
   };
 }
 
-/** Subscribes to the channels; returns the steps that undo it. */
+/** Subscribes to the channels; returns functions that unsubscribe. */
 function instrument(options) {
   const handlers = fetchHandlers(options, new WeakMap());
   const undo = [];

@@ -1,5 +1,5 @@
 'use strict';
-// Requests of the modules http and https.
+// Client spans and headers for the modules http and https.
 
 const diagnostics = require('diagnostics_channel');
 const { errorMonitor } = require('events');
@@ -22,10 +22,7 @@ function setHeader(request, name, value) {
   if (!request.hasHeader(name)) request.setHeader(name, value);
 }
 
-/**
- * A request that was just made. Its errors are only watched: who listens for them decides whether
- * they are handled.
- */
+/** Watches a new request. Adds no listener for errors: one would make them handled. */
 function prepare(request, options) {
   if (request.headersSent || request.hasHeader('traceparent')) return;
   const origin = originOfRequest(request);
@@ -39,13 +36,13 @@ function prepare(request, options) {
 }
 
 /**
- * Ends the span with its request. Node tells of a request that its caller destroyed in the words of
- * a connection that broke, so that the call itself is watched.
+ * Ends the span with its request. The error of a request that its caller destroyed looks like a
+ * broken connection, so destroy() is watched.
  */
 function follow(request, span) {
   let late = false;
-  let called = false; // the caller destroyed it
-  let given = false; // and named no error
+  let called = false; // the caller called destroy()
+  let given = false; // with an error
   const { destroy } = request;
   request.destroy = function destroyed(error) {
     if (!request.destroyed) {
@@ -73,26 +70,26 @@ function follow(request, span) {
   });
 }
 
-/** What the caller ended because it took too long. */
+/** Whether the caller ended the request because of a timeout. */
 function timeoutOf(error) {
   return Object.assign(new Error('The request timed out', { cause: error }), {
     name: 'TimeoutError',
   });
 }
 
-/** Whether it was the other side that cut an answer off, and not the caller, who destroyed it. */
+/** Whether the server, and not the caller, cut the response off. */
 function wasCut(socket) {
   return !socket || socket.readableEnded || Boolean(socket.errored);
 }
 
-/** Puts another function in place of a module's until the function that it returns is called. */
+/** Replaces a function of a module until the returned function is called. */
 function replace(module, name, make) {
   const original = module[name];
   const state = { active: true };
   const wrapped = make(original, state);
   module[name] = wrapped;
   return () => {
-    state.active = false; // somebody else may have wrapped ours meanwhile
+    state.active = false; // another library may have wrapped this function
     if (module[name] === wrapped) module[name] = original;
   };
 }
@@ -105,14 +102,14 @@ function wrapRequest(options) {
         try {
           prepare(made, options);
         } catch {
-          // The request goes on without trace context.
+          // The request is sent without trace context.
         }
       }
       return made;
     };
 }
 
-/** get() sends at once, so that headers must come before it ends the request. */
+/** get() ends the request at once, so headers must be set before. */
 function wrapGet(module) {
   return (original, state) =>
     function get(...args) {
@@ -128,7 +125,7 @@ function publishesCreation() {
   return major > 23 || (major === 23 && minor >= 2) || (major === 22 && minor >= 12);
 }
 
-/** Watches or wraps the modules; returns the steps that undo it. */
+/** Watches or wraps the modules; returns functions that undo it. */
 function instrument(options) {
   if (publishesCreation()) {
     const listener = quiet(({ request }) => prepare(request, options));

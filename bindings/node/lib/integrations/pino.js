@@ -1,6 +1,6 @@
 'use strict';
 
-// Trace ids in the lines of pino, which is not loaded here. A field that a line has already is not
+// Trace ids in the lines of pino, which is not loaded here. Existing fields of a line are not
 // changed.
 
 const { addCurrentFields } = require('../logging/fields');
@@ -12,7 +12,7 @@ const { createPseudonyms } = require('../logging/pseudonym');
  */
 function traceMixin(options) {
   const pseudonym = createPseudonyms(options?.hashKey);
-  // pino writes into what a mixin returns, so every line gets an object of its own.
+  // pino writes into the returned object, so each line needs a new one.
   return () => addCurrentFields({}, pseudonym);
 }
 

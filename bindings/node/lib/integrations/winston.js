@@ -1,7 +1,7 @@
 'use strict';
 
-// Trace ids in the lines of winston, which is not loaded here. A field that a line has already is
-// not changed.
+// Trace ids in the lines of winston, which is not loaded here. Existing fields of a line are not
+// changed.
 
 const { addCurrentFields } = require('../logging/fields');
 const { createPseudonyms } = require('../logging/pseudonym');
@@ -21,7 +21,7 @@ function winstonFormat(options) {
           if (info[name] === undefined) info[name] = fields[name];
         }
       } catch {
-        // A frozen line is still a line.
+        // A frozen line is logged unchanged.
       }
       return info;
     },

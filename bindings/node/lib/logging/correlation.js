@@ -1,8 +1,8 @@
 'use strict';
 
-// The correlation context of a request: ids that follow it through asynchronous calls and go into
-// its log lines. An id from outside is not trusted: it goes into logs and into a response header
-// only when it is short and plain.
+// The correlation context of a request: ids that follow it through asynchronous calls and appear in
+// its log lines. An id from a header is untrusted: it goes into logs and a response header only if
+// it is short and plain.
 
 const { AsyncLocalStorage } = require('node:async_hooks');
 const { randomUUID } = require('node:crypto');
@@ -17,14 +17,14 @@ const FIELD_LIMIT = 256;
 
 const storage = new AsyncLocalStorage();
 
-/** A new id: a random UUID. */
+/** Returns a new id: a random UUID. */
 function generateCorrelationId() {
   return randomUUID();
 }
 
 /**
- * Text of a context field, or undefined when it is none. Control characters cannot pass into a line
- * or a header.
+ * Returns the text of a context field, or undefined. Removes control characters, which must not get
+ * into a line or header.
  */
 function fieldText(value) {
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
@@ -32,14 +32,14 @@ function fieldText(value) {
   return value.slice(0, FIELD_LIMIT).replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '');
 }
 
-/** Puts the known fields of `given` into `target`. What cannot be read is left out. */
+/** Copies the known fields of `given` into `target`; skips unreadable ones. */
 function takeFields(target, given) {
   for (const name of FIELDS) {
     try {
       const text = fieldText(given?.[name]);
       if (text !== undefined) target[name] = text;
     } catch {
-      // A getter that throws costs its field only.
+      // A getter that throws loses only its field.
     }
   }
   return target;
@@ -51,29 +51,29 @@ function newContext(given) {
   return context;
 }
 
-/** The store itself, for the logger: do not change it. */
+/** Returns the store itself, for the logger. Read-only. */
 function currentContext() {
   return storage.getStore();
 }
 
-/** A copy of the current context, or undefined outside of a run. */
+/** Returns a copy of the current context; undefined outside of a run. */
 function getCorrelationContext() {
   const context = storage.getStore();
   return context === undefined ? undefined : { ...context };
 }
 
-/** Adds the given fields to the current context. Outside of a run it does nothing. */
+/** Adds fields to the current context. Does nothing outside of a run. */
 function setCorrelationContext(context) {
   const current = storage.getStore();
   if (current !== undefined) takeFields(current, context);
 }
 
-/** Calls fn inside a context of its own; what fn returns or throws passes through. */
+/** Calls fn in a new context; returns its result and throws its error. */
 function runWithCorrelationContext(context, fn) {
   return storage.run(newContext(context), fn);
 }
 
-/** The header's text when it may be used as an id, or undefined. */
+/** Returns the header text if it is a valid id, or undefined. */
 function acceptedId(value) {
   if (typeof value !== 'string') return undefined;
   if (UUID.test(value)) return value;
@@ -85,8 +85,7 @@ function contextOfHeaders(headers) {
   let requestId;
   try {
     requestId = acceptedId(headers[FALLBACK_HEADER]);
-    // A header that is there but not usable asks for a new id: the other header may belong to
-    // another hop.
+    // An invalid header gives a new id: the other header may belong to another hop.
     given = headers[HEADER] === undefined ? requestId : acceptedId(headers[HEADER]);
   } catch {
     given = undefined;
@@ -96,24 +95,23 @@ function contextOfHeaders(headers) {
   return context;
 }
 
-/** Express 4 and 5 middleware: a context for each request, and its id in the response header. */
+/** Middleware for Express 4 and 5: a context per request, with its id in the response header. */
 function correlationMiddleware() {
   return function correlation(req, res, next) {
     const context = contextOfHeaders(req.headers);
     try {
       if (!res.headersSent) res.setHeader(HEADER, context.correlationId);
     } catch {
-      // A response that takes no header any more is still served.
+      // A response that rejects the header is still served.
     }
     storage.run(context, next);
   };
 }
 
 /**
- * Fastify plugin with the same behaviour. Everything that follows runs inside of the hook's scope,
- * because the rest of the request is its callback; and the scope is entered again before the
- * handler, since a hook or parser in between may go on from an event of the connection, which has
- * no context.
+ * Fastify plugin with the same behavior. The rest of the request runs in the callback of the hook,
+ * so it has the context. The handler enters it again, because a hook or parser in between may
+ * continue from an event of the connection, which has no context.
  */
 function correlationPlugin(fastify, options, done) {
   const contexts = new WeakMap();
@@ -130,7 +128,7 @@ function correlationPlugin(fastify, options, done) {
   });
   done();
 }
-// Without this mark the hooks would hold for the routes of the plugin only, and it has none.
+// Without this mark the hooks apply to the routes of the plugin only, and it has none.
 correlationPlugin[Symbol.for('skip-override')] = true;
 correlationPlugin[Symbol.for('fastify.display-name')] = 'djp-telemetry-correlation';
 
@@ -166,8 +164,8 @@ const OPERATIONS = {
 };
 
 /**
- * The same operations as methods, of the class and of its instances. All share the one context that
- * loggers see.
+ * The same operations as methods of the class and of its instances. All share the context that
+ * loggers read.
  */
 class CorrelationManager {}
 for (const [name, operation] of Object.entries(OPERATIONS)) {

@@ -1,7 +1,7 @@
 'use strict';
 
-// Where log lines get the ids of the current span. Reading them must never throw, and never load
-// more than the part of the binding that holds the current span.
+// Ids of the current span for log lines. Never throws, and loads only the module of the current
+// span.
 
 let current;
 
@@ -14,7 +14,7 @@ function load() {
   if (current !== null && typeof current.currentIds !== 'function') current = null;
 }
 
-/** {traceId, spanId} of the current span, or null without one. */
+/** Returns {traceId, spanId} of the current span, or null without one. */
 function currentIds() {
   if (current === undefined) load();
   if (current === null) return null;
@@ -25,7 +25,7 @@ function currentIds() {
   }
 }
 
-/** What a function of the binding says that telemetry was started with, or undefined. */
+/** Returns a setting of the running telemetry as text, or undefined. */
 function textOf(read) {
   if (current === undefined) load();
   try {

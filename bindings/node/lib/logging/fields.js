@@ -1,13 +1,12 @@
 'use strict';
 
-// The fields that a line has because of where it is written: trace_id and span_id of the current
-// span, and the ids of the correlation context. Ids that a caller has given stay as they are.
-// Nothing here throws.
+// The fields of a line from its context: trace_id and span_id of the current span, and the ids of
+// the correlation context. Ids of the caller take precedence. Never throws.
 
 const { currentIds } = require('./current_ids');
 const { currentContext } = require('./correlation');
 
-/** Puts the fields of the current span and context into `out`. */
+/** Adds the fields of the current span and context to `out`. */
 function addCurrentFields(out, pseudonym) {
   const ids = currentIds();
   if (ids !== null && ids !== undefined) {
@@ -23,7 +22,7 @@ function addCurrentFields(out, pseudonym) {
   return out;
 }
 
-/** {trace_id, span_id} of the current span, or {} without one. */
+/** Returns {trace_id, span_id} of the current span, or {} without one. */
 function getStructuredLogContext() {
   const ids = currentIds();
   return ids === null || ids === undefined ? {} : { trace_id: ids.traceId, span_id: ids.spanId };

@@ -1,7 +1,7 @@
 'use strict';
 
-// djp-telemetry/logging: the names that users import, and nothing else. pino is loaded by
-// createLogger(), so that everything else here works without it.
+// djp-telemetry/logging: the API. createLogger() loads pino, so that the other functions work
+// without it.
 
 const { createLogger } = require('./logger');
 const { getStructuredLogContext } = require('./fields');

@@ -1,13 +1,13 @@
 'use strict';
 
-// Decides by a field's name what may be done with its value. Names are compared word by word
-// (apiKey, API_KEY and api-key are the words "api" and "key"), so that author, classname and tokens
-// are never taken for auth, ssn and token.
+// Classifies a field by its name. Names are compared word by word (apiKey, API_KEY and api-key are
+// the words "api" and "key"), so that author, classname and tokens do not match auth, ssn and
+// token.
 
-/** What a name says about the value beside it. */
+/** Kinds of a name. */
 const KEEP = 0;
-const SECRET = 1; // text, numbers and objects go; true and false may stay, they hold no secret
-const TOKEN = 2; // as SECRET, but a number is a count
+const SECRET = 1; // removes text, numbers and objects, but not true and false
+const TOKEN = 2; // as SECRET, but keeps numbers, which are counts
 const IDENTIFIER = 3; // of a person or a tenant
 const MONEY = 4;
 
@@ -75,7 +75,7 @@ function wordsOf(name) {
     .filter((word) => word !== '');
 }
 
-/** SECRET or TOKEN for a name that stands for a credential, else KEEP. */
+/** Returns SECRET or TOKEN for the name of a credential, else KEEP. */
 function secretKind(name) {
   const words = wordsOf(name);
   for (let i = 0; i < words.length; i++) {
@@ -88,8 +88,8 @@ function secretKind(name) {
 }
 
 /**
- * As secretKind, and with identifiers of people and tenants and with amounts of money: what a log
- * line hides.
+ * As secretKind, plus identifiers of people and tenants and amounts of money: the names that a log
+ * line redacts.
  */
 function logKind(name) {
   const kind = secretKind(name);

@@ -1,13 +1,13 @@
 'use strict';
 
-// A token bucket for each level below error. Lines over the rate are counted, and a line tells how
-// many there were: none is lost silently, and errors are never held back.
+// A token bucket per level below error. Lines over the rate are counted and a line reports their
+// number. Errors are never suppressed.
 
 const LEVELS = ['trace', 'debug', 'info', 'warn'];
 const REPORT_AFTER_MS = 1000;
 
 class RateLimiter {
-  /** report({level: lines}) is called, from outside of any log call, when lines were suppressed. */
+  /** report({level: lines}) is called after lines were suppressed, outside of any log call. */
   constructor(linesPerSecond, report, clock = () => performance.now()) {
     this.rate = linesPerSecond;
     this.report = report;
@@ -19,7 +19,7 @@ class RateLimiter {
       this.buckets.set(level, { tokens: linesPerSecond, at: now, suppressed: 0 });
   }
 
-  /** True when a line of the level may be written now. */
+  /** Whether a line of the level may be written now. */
   take(level) {
     const bucket = this.buckets.get(level);
     if (bucket === undefined) return true;
@@ -39,7 +39,7 @@ class RateLimiter {
     return false;
   }
 
-  /** Reports what was suppressed since the last report. */
+  /** Reports the lines suppressed since the last report. */
   tell() {
     clearTimeout(this.timer);
     this.timer = null;

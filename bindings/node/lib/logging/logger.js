@@ -1,8 +1,7 @@
 'use strict';
 
-// The logger: pino with the fields that every service writes, the ids of the current span and
-// request, and redaction before anything leaves. A log call never throws, whatever it is given and
-// wherever its lines go.
+// The logger: pino with the fields of every service, the ids of the current span and request, and
+// redaction. A log call never throws, whatever its arguments and its destination.
 
 const { DEFAULT_REDACTION_RULES, compileRules } = require('./rules');
 const { Walker, isError } = require('./walk');
@@ -20,8 +19,7 @@ const MAX_TEXT = 1 << 20;
 
 const NESTING_LIMIT = 4;
 
-// Ids have one name on the wire, in every language; a name that pino or the logger writes itself
-// gets an underscore.
+// Ids have one name in all languages. A name that pino or the logger writes gets an underscore.
 const WIRE_NAMES = new Map([
   ['correlationId', 'correlation_id'],
   ['requestId', 'request_id'],
@@ -29,7 +27,7 @@ const WIRE_NAMES = new Map([
   ['userId', 'user_id'],
   ...['level', 'timestamp', 'message', 'pii_redacted'].map((name) => [name, name + '_']),
 ]);
-// Of bindings, pino takes these for something else.
+// pino interprets these members of bindings.
 const RESERVED_BINDINGS = ['serializers', 'formatters', 'customLevels', 'hasOwnProperty'];
 
 function loadPino() {
@@ -48,7 +46,7 @@ const MILLISECONDS = Array.from({ length: 1000 }, (_, ms) => String(ms).padStart
 let secondNow = -1;
 let secondText = '';
 
-/** pino's form of a timestamp member. The text of a second is made once. */
+/** Formats pino's timestamp member. The text of a second is cached. */
 function timestamp() {
   const now = Date.now();
   const current = Math.floor(now / 1000);
@@ -68,7 +66,7 @@ function customRules(patterns) {
   }));
 }
 
-/** What a logger and its children share. */
+/** State that a logger and its children share. */
 class Core {
   constructor(config) {
     const pino = loadPino();
@@ -126,8 +124,8 @@ function safely(attempt, otherwise) {
 }
 
 /**
- * log(error) and log(object, text), the habit of pino's own users; error and metadata are what the
- * other places gave.
+ * Reads log(error) and log(object, text), as pino accepts them; error and metadata are from the
+ * other arguments.
  */
 function sortObjectFirst(object, second, third, error, metadata) {
   const text = typeof second === 'string' ? second : undefined;
@@ -141,7 +139,7 @@ function sortObjectFirst(object, second, third, error, metadata) {
   return { text: object, error, metadata };
 }
 
-/** The three places of a call: text, error, metadata, in whatever order they came. */
+/** Sorts the arguments of a call into text, error and metadata, in any order. */
 function sortArguments(message, second, third) {
   let error = null;
   let metadata = null;
@@ -170,7 +168,7 @@ class Logger {
     this.#level = level;
   }
 
-  /** The least level that is written. */
+  /** The lowest level that is written. */
   get level() {
     return safely(() => Object.keys(LEVELS).find((name) => LEVELS[name] === this.#level), 'info');
   }
@@ -207,7 +205,7 @@ class Logger {
     if (this.#level <= 60) this.#log('fatal', message, errorOrMetadata, metadata);
   }
 
-  /** A logger whose every line has the given fields, too. */
+  /** Returns a logger that adds the given fields to every line. */
   child(bindings) {
     const added = {};
     try {
@@ -224,7 +222,7 @@ class Logger {
     }
   }
 
-  /** Resolves when every line has been given to the destination; never rejects. */
+  /** Resolves when the destination has received every line; never rejects. */
   flush() {
     this.#core.limiter?.tell();
     return this.#core.output.flush();
@@ -232,7 +230,7 @@ class Logger {
 
   #log(level, message, second, third) {
     const core = this.#core;
-    // A getter or a stream that logs from inside of a log call would come back here for ever.
+    // A getter or stream that logs during a log call would recurse forever.
     if (core.nesting >= NESTING_LIMIT) return;
     core.nesting += 1;
     try {
@@ -259,12 +257,12 @@ class Logger {
   }
 
   #write(level, fields, text) {
-    // pino takes an object with these three for a request and reads what is not there.
+    // pino would treat an object with these three members as a request.
     if (fields.socket !== undefined && fields.method && fields.headers) delete fields.socket;
     const names = this.#boundNames;
     for (let i = 0; i < names.length; i++) {
       if (fields[names[i]] !== undefined) {
-        // The line's own field wins, and no name stands twice in a line.
+        // The field of the line wins, and no name appears twice.
         this.#core.root[level]({ ...this.#bound, ...fields }, text);
         return;
       }
@@ -272,7 +270,7 @@ class Logger {
     this.#pino[level](fields, text);
   }
 
-  /** The line without its fields, when they could not be made. */
+  /** Writes the line without its fields, if they could not be read. */
   #writeBare(level, message) {
     try {
       const text = typeof message === 'string' ? this.#core.walker.text(message) : '[Unreadable]';
@@ -295,7 +293,7 @@ function levelOf(name) {
 }
 
 /**
- * A logger that writes JSON lines. Throws when pino is not installed, and for nothing else.
+ * Creates a logger that writes JSON lines. Throws only if pino is not installed.
  * @param {import('./index').LoggerConfig} [config]
  */
 function createLogger(config) {

@@ -1,15 +1,15 @@
 'use strict';
 
-// Between pino and the stream that lines go to. A stream that throws, emits errors or is destroyed
-// costs lines and one warning, never the caller; flush() says when everything that was written has
-// been taken.
+// The stream between pino and the destination. A destination that throws, emits errors or is
+// destroyed loses lines with one warning, and never affects the caller. flush() waits until all
+// lines are written.
 
 const FLUSH_LIMIT_MS = 5000;
 const NESTING_LIMIT = 3;
 
 const guarded = new WeakSet();
 
-/** Reads a stream's error events, which would end the process when nobody did. */
+/** Handles error events of a stream, which would otherwise end the process. */
 function listen(stream, onError) {
   if (guarded.has(stream) || typeof stream.on !== 'function') return;
   guarded.add(stream);
@@ -31,9 +31,9 @@ class Output {
     listen(stream, (error) => this.fail(error));
   }
 
-  /** Called by pino with one line. */
+  /** pino calls this with one line. */
   write(line) {
-    // A stream that logs from its write would come back here for ever.
+    // A stream that logs from its write would recurse forever.
     if (this.nesting >= NESTING_LIMIT) return;
     this.nesting += 1;
     try {
@@ -58,7 +58,7 @@ class Output {
     try {
       reason = String(error?.message ?? error).slice(0, 200);
     } catch {
-      // A reason that cannot be read is left out.
+      // An unreadable reason is left out.
     }
     process.emitWarning(
       `A log line could not be written (${reason}); further failures of this logger are not reported.`,
@@ -72,7 +72,7 @@ class Output {
     for (const resolve of waiting) resolve();
   }
 
-  /** Resolves when the stream has taken every line, or after five seconds; never rejects. */
+  /** Resolves when the stream has received every line, or after five seconds; never rejects. */
   flush() {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, FLUSH_LIMIT_MS);
@@ -85,7 +85,7 @@ class Output {
           if (this.pending === 0) done();
           else this.waiting.push(done);
         } else if (typeof this.stream.flush === 'function') {
-          // Some streams take a callback and some return a promise.
+          // Some streams take a callback, others return a promise.
           Promise.resolve(this.stream.flush(done)).then((value) => value, done);
           if (this.stream.flush.length === 0) done();
         } else {
@@ -105,7 +105,7 @@ function warnOnce(text, code) {
 }
 warnOnce.reported = new Set();
 
-/** A stream that prints lines for people, or null when pino-pretty is not installed. */
+/** Returns a stream that prints readable lines, or null if pino-pretty is not installed. */
 function prettyStream(destination) {
   try {
     const pretty = require('pino-pretty');

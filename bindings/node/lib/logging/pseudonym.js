@@ -1,8 +1,7 @@
 'use strict';
 
-// Turns the id of a person or a tenant into a value that is the same every time and tells nothing
-// without the key: HMAC-SHA-256, 64 bits in hexadecimal, with a version before it. It must never
-// give the id itself back.
+// Maps the id of a person or tenant to a constant value that reveals nothing without the key: a
+// version, then HMAC-SHA-256 cut to 64 bits in hexadecimal. Never returns the id itself.
 
 const { createHmac, randomBytes } = require('node:crypto');
 
@@ -13,8 +12,8 @@ const CACHE_LIMIT = 1000;
 let processKey = null;
 
 /**
- * A function from id to pseudonym. Without a key a random one of this process is used: the same id
- * has the same pseudonym until the process ends, and another one in the next.
+ * Returns a function from id to pseudonym. Without a key it uses a random one: pseudonyms are then
+ * constant within the process only.
  */
 function createPseudonyms(key) {
   let secret = key;

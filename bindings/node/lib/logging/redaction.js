@@ -1,15 +1,13 @@
 'use strict';
 
-// The public face of redaction: functions over text and objects, and a service that keeps a list of
-// rules. Nothing here changes its arguments, and nothing but addRule() with something that is no
-// rule throws.
+// The API of redaction: functions over text and objects, and a service with a list of rules.
+// Arguments are never changed. Only addRule() throws, for an invalid rule.
 
 const { DEFAULT_REDACTION_RULES, compileRules, normalizeRule, redactText } = require('./rules');
 const { Walker } = require('./walk');
 const { secretKind } = require('./keys');
 
-// Values can share their parts, so that a small object is endless when written out: hence a limit
-// here, too.
+// Values can share parts, so a small object can be endless when written out.
 const MAX_NODES = 1_000_000;
 const MAX_DEPTH = 400;
 
@@ -30,7 +28,8 @@ function walkerFor(paths, compiled) {
 }
 
 /**
- * The text without what the rules find. What is no text comes back as it is.
+ * Returns the text with all matches of the rules replaced. A value that is not text is returned
+ * unchanged.
  * @param {unknown} input
  * @param {ReadonlyArray<{name: string, pattern: RegExp, replacement: string}>} [rules]
  */
@@ -39,8 +38,8 @@ function redactString(input, rules) {
 }
 
 /**
- * A copy in which the values of sensitive names and of the given paths are `[REDACTED]`. Text is
- * not searched.
+ * Returns a copy in which the values of sensitive names and of the given paths are `[REDACTED]`.
+ * Texts are not searched.
  * @param {unknown} obj
  * @param {ReadonlyArray<string>} [paths]
  */
@@ -49,7 +48,7 @@ function redactObject(obj, paths) {
 }
 
 /**
- * As redactObject, and every text in it goes through the rules.
+ * As redactObject, and applies the rules to every text.
  * @param {unknown} obj
  * @param {ReadonlyArray<string>} [paths]
  * @param {ReadonlyArray<{name: string, pattern: RegExp, replacement: string}>} [rules]
@@ -58,7 +57,7 @@ function deepRedact(obj, paths, rules) {
   return walkerFor(paths, compiledFor(rules)).copy(obj);
 }
 
-/** Default rules, then the given ones, in order. Accepts rules alone or {rules, paths}. */
+/** Default rules, then the given ones, in order. Takes rules, or {rules, paths}. */
 class RedactionService {
   #rules = [...DEFAULT_REDACTION_RULES];
   #paths = [];
@@ -75,17 +74,17 @@ class RedactionService {
     return this.#walker;
   }
 
-  /** The text without what the rules find. */
+  /** Returns the text with all matches of the rules replaced. */
   redactString(input) {
     return typeof input === 'string' ? this.#current().text(input) : input;
   }
 
-  /** A redacted copy: by name, by path and by rule. */
+  /** Returns a copy redacted by name, path and rule. */
   redactObject(obj) {
     return this.#current().copy(obj);
   }
 
-  /** Appends a rule; its pattern is used for every match, with the flag g or without it. */
+  /** Appends a rule. Its pattern replaces all matches, with or without the flag g. */
   addRule(rule) {
     const usable = normalizeRule(rule);
     if (usable === null)
@@ -94,7 +93,7 @@ class RedactionService {
     this.#walker = null;
   }
 
-  /** A copy of the list, in the order in which the rules run. */
+  /** Returns a copy of the rules in their order. */
   getRules() {
     return [...this.#rules];
   }

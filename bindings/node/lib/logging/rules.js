@@ -1,12 +1,10 @@
 'use strict';
 
-// The patterns that find secrets and personal data in text. Every pattern is linear in its input: a
-// repetition either starts where no other match could have started (a look-behind) or is bounded.
-// They must never run over numbers, and they must not take times, versions, hashes and ids for
-// personal data.
+// Patterns of secrets and personal data in text. Each takes linear time: a repetition is bounded,
+// or starts where no other match can start (a look-behind). They must not apply to numbers, nor
+// match times, versions, hashes and ids.
 
-// A value after `name=` or `name:`, quoted or bare. An unclosed quote takes the rest: better too
-// much than a secret.
+// A value after `name=` or `name:`, quoted or bare. An unclosed quote matches the rest of the text.
 const VALUE = '(?:\\\\?"[^"]*"?|\\\\?\'[^\']*\'?|[^\\s"\'\\\\&,;]+)';
 const ASSIGN = '\\\\?["\']?\\s*[:=]\\s*';
 
@@ -24,8 +22,8 @@ const PHONE = [
   .map((form) => form + '(?![\\w-]|\\.\\d)')
   .join('|');
 
-// Issuer prefix and length, in the usual groups. The check digit is not asked: a mistyped card has
-// to go, too.
+// Issuer prefix and length, in the usual groups. The check digit is not verified, so that mistyped
+// cards match.
 const CARD = [
   '(?:4\\d{3}|5[1-5]\\d{2}|2(?:22[1-9]|2[3-9]\\d|[3-6]\\d{2}|7[01]\\d|720)|' +
     '6011|65\\d{2}|64[4-9]\\d|35\\d{2}|62\\d{2})([ -]?)\\d{4}\\1\\d{4}\\1\\d{4}',
@@ -33,23 +31,21 @@ const CARD = [
   '3(?:0[0-5]|[68]\\d)\\d([ -]?)\\d{6}\\3\\d{4}',
 ].join('|');
 
-// Four one-digit groups are a version, and so is 120.0.0.0; the loopback network tells nothing
-// about anybody.
+// Four one-digit groups are a version, and so is 120.0.0.0; a loopback address is not personal.
 const OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d{2}|[1-9]?\\d)';
 const IPV4 =
   '(?<![\\w.-])(?!127\\.|\\d\\.\\d\\.\\d\\.\\d(?!\\d)|\\d{1,3}\\.0\\.0\\.0(?!\\d))' +
   `${OCTET}(?:\\.${OCTET}){3}(?![\\w-]|\\.\\d)`;
 
 // Addresses in use begin with 2 or 3 (global), fc or fd (local), fe8 to feb (link) or ::ffff:
-// (mapped). Without such a beginning clock times and C++ names would match; with neither eight
-// groups nor "::" it is a date.
+// (mapped). Other beginnings would match times and C++ names; text with neither eight groups nor
+// "::" is a date.
 const IPV6 =
   '(?<![\\w:.])(?:(?=[0-9a-f:]{0,40}::|(?:[0-9a-f]{1,4}:){7}[0-9a-f])' +
   '(?:[23][0-9a-f]{3}|f[cd][0-9a-f]{2}|fe[89ab][0-9a-f])(?::{1,2}[0-9a-f]{1,4}){0,7}(?:::)?' +
   `|::ffff:(?:${OCTET}\\.){3}${OCTET}|::ffff:[0-9a-f]{1,4}:[0-9a-f]{1,4})(?![\\w:])`;
 
-// Nine digits, with what may stand between them: fewer are no card, telephone or social security
-// number.
+// Nine digits with separators: fewer are not a card, telephone or social security number.
 const NINE_DIGITS = '\\d(?:[ .()-]{0,2}\\d){8}';
 const DOTTED = '\\d\\.\\d{1,3}\\.\\d';
 const nineDigits = new RegExp(NINE_DIGITS);
@@ -58,7 +54,7 @@ const dotted = new RegExp(DOTTED);
 const digits = (text) => nineDigits.test(text);
 const assigns = (text) => text.includes('=') || text.includes(':');
 
-/** One rule with the cheap test that tells when its pattern cannot match. */
+/** A rule with a cheap test for texts that its pattern cannot match. */
 function define(name, source, flags, replacement, possible) {
   return {
     rule: Object.freeze({ name, pattern: new RegExp(source, flags), replacement }),
@@ -158,23 +154,17 @@ const DEFINITIONS = [
   define('ipv6', IPV6, 'gi', '[REDACTED_IP]', (text) => /[0-9a-f:]:[0-9a-f:]/i.test(text)),
 ];
 
-/**
- * The rules that apply unless others are given, in the order in which they run. Frozen: spread it
- * to add to it.
- */
+/** The default rules, in order. Frozen: spread it to extend it. */
 const DEFAULT_REDACTION_RULES = Object.freeze(DEFINITIONS.map((item) => item.rule));
 
 const POSSIBLE = new WeakMap(DEFINITIONS.map((item) => [item.rule, item.possible]));
 
-// No default pattern matches a text in which this finds nothing.
+// A text without a match of this pattern matches no default pattern.
 const ANY_TRACE = new RegExp(
   `[@=:]|${NINE_DIGITS}|${DOTTED}|earer|EARER|eyJ|A[KS]IA|[sr]k_(?:live|test)|gh[pousr]_|xox|AIza|-----BEGIN`,
 );
 
-/**
- * The same rule with a pattern that finds every match, or null when it is no rule at all. Reads
- * each member once.
- */
+/** Returns the rule with a global pattern; null if it is not a rule. Reads each member once. */
 function normalizeRule(rule) {
   if (rule === null || typeof rule !== 'object') return null;
   if (POSSIBLE.has(rule)) return rule;
@@ -193,9 +183,8 @@ function normalizeRule(rule) {
 }
 
 /**
- * Steps that redactText runs: {pattern, replacement, possible or null}. `forNames` are those of the
- * default rules: a pattern of a user's own is meant for values, and could hit the names of ordinary
- * fields.
+ * Returns the steps of redactText: {pattern, replacement, possible or null}. `forNames`: default
+ * rules only, because a custom pattern is for values and could match ordinary field names.
  */
 function compileRules(rules) {
   const steps = [];
@@ -213,9 +202,7 @@ function compileRules(rules) {
 
 const FAILED = '[REDACTION_FAILED]';
 
-/**
- * The text without what the rules find. A rule that throws costs the whole text, never the caller.
- */
+/** Returns the text with all matches replaced. If a rule throws, the whole text is removed. */
 function redactText(text, compiled) {
   const plain = !ANY_TRACE.test(text);
   if (plain && compiled.allKnown) return text;

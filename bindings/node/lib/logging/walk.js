@@ -1,8 +1,7 @@
 'use strict';
 
-// Copies a value of any shape into plain data without what must not leave: secrets by name, by path
-// and by pattern. It never changes what it is given and never throws: getters, proxies and toJSON
-// may do as they like.
+// Copies any value into plain data without secrets, which it finds by name, path and pattern. Never
+// changes its argument and never throws: getters, proxies and toJSON are user code.
 
 const { types } = require('node:util');
 const { KEEP, SECRET, TOKEN, IDENTIFIER, MONEY } = require('./keys');
@@ -17,8 +16,7 @@ const KEY_CACHE_LIMIT = 4096;
 const KEY_LENGTH_CACHED = 128;
 
 /**
- * Paths: a plain name stands for that key at every depth, `a.b[*].c` for one place; `*` is any one
- * key.
+ * Paths: a plain name matches that key at every depth, `a.b[*].c` one place; `*` matches any key.
  */
 function compilePaths(paths) {
   const names = new Set();
@@ -39,7 +37,7 @@ function compilePaths(paths) {
   return { names, tree };
 }
 
-/** Every node that the key leads to from the given nodes, or null. */
+/** Returns the nodes that the key leads to from the given nodes, or null. */
 function follow(nodes, key) {
   let found = null;
   for (const node of nodes) {
@@ -54,9 +52,7 @@ function isError(value) {
   return types.isNativeError(value) || value instanceof Error;
 }
 
-/**
- * What may be copied by its keys; other kinds of objects are turned into something simpler here.
- */
+/** Whether an object is copied by its keys; other kinds are converted here. */
 function plainForm(value, forJson) {
   if (types.isProxy(value)) return value;
   if (types.isMap(value))
@@ -73,15 +69,11 @@ function isScalar(type) {
   return type === 'string' || type === 'number' || type === 'bigint';
 }
 
-/**
- * One compiled set of rules, paths and name kinds. One walker serves many calls; it holds no data
- * of any of them.
- */
+/** A compiled set of rules, paths and name kinds. Holds no data of a call. */
 class Walker {
   /**
-   * kindOf: name -> kind; wireNames: Map of names at the top that are written differently; forJson:
-   * the copy is for JSON.stringify, so dates, patterns and big integers become text and functions
-   * go.
+   * kindOf: name -> kind; wireNames: Map of renamed top-level names; forJson: the copy is for
+   * JSON.stringify, so dates, patterns and big integers become text and functions are removed.
    */
   constructor({
     compiled,
@@ -108,7 +100,7 @@ class Walker {
     this.stack = [];
   }
 
-  /** Text after the rules. */
+  /** Returns text after the rules. */
   text(value) {
     if (value.length > this.maxText) {
       return redactText(value.slice(0, this.maxText), this.compiled) + TRUNCATED;
@@ -116,7 +108,7 @@ class Walker {
     return redactText(value, this.compiled);
   }
 
-  /** What the name says, and the name itself after the rules: names can hold addresses, too. */
+  /** Returns the kind of a name, and the name after the rules: a name can contain personal data. */
   key(name) {
     let entry = this.keys.get(name);
     if (entry === undefined) {
@@ -135,7 +127,7 @@ class Walker {
     return entry;
   }
 
-  /** A redacted copy of any value. */
+  /** Returns a redacted copy of any value. */
   copy(value) {
     if (typeof value === 'string') return this.text(value);
     const outer = this.left;
@@ -153,8 +145,7 @@ class Walker {
   }
 
   /**
-   * Copies an object's fields into `out`, where the caller has put some already, under their names
-   * at the top.
+   * Copies the fields of an object into `out`, which already has some, with their top-level names.
    */
   copyInto(out, value) {
     const outer = this.left;
@@ -223,7 +214,7 @@ class Walker {
     }
   }
 
-  /** What is neither a plain object nor a plain array. */
+  /** Copies a value that is not a plain object or array. */
   special(value, nodes) {
     if (types.isDate(value)) return this.forJson ? this.date(value) : value;
     if (isError(value)) return this.error(value);
@@ -292,7 +283,7 @@ class Walker {
     return kind === KEEP ? this.value(value, nodes) : this.named(value, kind, nodes);
   }
 
-  /** The value of a field whose name is known. */
+  /** Returns the value of a field with a known name. */
   named(value, kind, nodes) {
     const type = typeof value;
     if (value === undefined || value === null || type === 'boolean' || type === 'function')
@@ -307,8 +298,8 @@ class Walker {
   }
 
   /**
-   * {name, message, stack} and, where they are there, code, cause and, of an AggregateError, its
-   * errors. Reads each member once, each on its own.
+   * Returns {name, message, stack} and, if present, code, cause and the errors of an
+   * AggregateError. Reads each member once.
    */
   error(value) {
     const out = {};
