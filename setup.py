@@ -1,12 +1,12 @@
 """Builds the native extension; everything else about the distribution is in pyproject.toml.
 
-DJP_TELEMETRY_NATIVE=auto (default): build it if the machine can, else install the no-op package,
-which says why. DJP_TELEMETRY_NATIVE=require: a failing build fails the installation.
-DJP_TELEMETRY_NATIVE=off: install the no-op package only.
+DJP_TELEMETRY_NATIVE=auto (default): builds it if the machine can, else installs the no-op package
+with the reason. DJP_TELEMETRY_NATIVE=require: a failed build fails the installation.
+DJP_TELEMETRY_NATIVE=off: installs the no-op package only.
 
-A wheel without the native core must never be taken from pip's cache in place of one with it: pip
-installs what it has just built whatever its tag is, but takes from its cache only what a tag of the
-interpreter fits. So the no-op gets a tag that fits none, wherever pip is the one that builds.
+pip must never install a cached wheel without the native core in place of one with it. pip installs
+a wheel that it has just built whatever its tag is, but takes from its cache only wheels with a tag
+of the interpreter. So the no-op gets a tag that fits no interpreter when pip builds it.
 """
 
 import glob
@@ -38,7 +38,8 @@ LIBRARIES = {
 REASON_FILE = os.path.join("djp_telemetry", "_native_missing.txt")
 BUILT_BY_PIP = "PIP_BUILD_TRACKER" in os.environ or "PIP_REQ_TRACKER" in os.environ
 
-# What a build needs: a line of C that finds it, and its packages for apt, dnf and apk.
+# Requirements of a build: a line of C that includes the header, and its packages for apt, dnf and
+# apk.
 NEEDS = {
     "the C library's headers": ("#include <stdlib.h>", "build-essential", "gcc", "build-base"),
     "the Python headers": ("#include <Python.h>", "python3-dev", "python3-devel", "python3-dev"),
@@ -62,7 +63,7 @@ INSTALLERS = (("apt-get", "apt-get install", 1), ("dnf", "dnf install", 2), ("ap
 
 def pkg_config(option):
     found = []
-    for library in LIBRARIES:  # one by one, so that one that is missing does not hide the others
+    for library in LIBRARIES:  # one by one, so that a missing one does not hide the others
         try:
             out = subprocess.check_output(
                 ["pkg-config", option, library], stderr=subprocess.DEVNULL
@@ -79,8 +80,7 @@ def includes():
 
 def extension():
     link = [flag for flag in pkg_config("--libs") if flag.startswith("-L")]
-    # Threads call back into the library when they end, so that it must never be unloaded under
-    # them.
+    # Threads call back into the library when they end, so it must never be unloaded.
     hide = (
         []
         if sys.platform == "darwin"
@@ -94,8 +94,7 @@ def extension():
         depends=glob.glob("core/**/*.[ch]", recursive=True) + glob.glob("bindings/python/src/*.h"),
         include_dirs=["core/include", "core/src", "core", "bindings/python/src", *includes()],
         libraries=list(LIBRARIES.values()),
-        # -fno-plt: a request calls the interpreter about a hundred times, each time without a
-        # second jump.
+        # -fno-plt: a request calls the interpreter about a hundred times; each call saves a jump.
         extra_compile_args=[
             "-std=c11",
             "-O2",
@@ -116,8 +115,7 @@ def compiler():
 
 
 def finds(line):
-    """Whether the preprocessor gets through a line; a Python.h of another place than the
-    interpreter's does not count."""
+    """Whether the preprocessor accepts a line. Only the Python.h of the interpreter counts."""
     folders = [sysconfig.get_path("include"), sysconfig.get_path("platinclude"), *includes()]
     command = [*compiler(), "-E", "-x", "c", *[f"-I{folder}" for folder in folders], "-"]
     try:
@@ -130,7 +128,7 @@ def finds(line):
 
 
 def why(error):
-    """The cause of a failed build in a sentence or two, with the packages to install."""
+    """The cause of a failed build in one or two sentences, with the packages to install."""
     if shutil.which(compiler()[0]) is None:
         missing = [f"a C compiler ({compiler()[0]} was not found)"]
         packages = [NEEDS["the C library's headers"], *[need for need in list(NEEDS.values())[1:]]]
@@ -138,7 +136,7 @@ def why(error):
         missing = [name for name, need in NEEDS.items() if not finds(need[0])]
         packages = [NEEDS[name] for name in missing]
     if not missing:
-        return f"the compiler failed ({' '.join(str(error).split())[:500]}); install with DJP_TELEMETRY_NATIVE=require -v to see all it said"
+        return f"the compiler failed ({' '.join(str(error).split())[:500]}); install with DJP_TELEMETRY_NATIVE=require -v to see its output"
     text = f"{', '.join(missing)} {'is' if len(missing) == 1 and not missing[0].endswith('headers') else 'are'} missing"
     for program, command, column in INSTALLERS:
         if shutil.which(program) is not None:
@@ -154,8 +152,8 @@ def keep_reason(folder, reason):
 
 
 class build_package(build_py):
-    """build_py that leaves the reason in a package that is a no-op by wish, and no old one in any
-    other."""
+    """build_py that writes the reason into a package that is a no-op by request, and removes an old
+    reason from any other."""
 
     def run(self):
         super().run()
@@ -167,8 +165,8 @@ class build_package(build_py):
 
 
 class build_native(build_ext):
-    """build_ext that says what is missing: here, and in the package to whoever asks there why it is
-    a no-op."""
+    """build_ext that reports missing requirements: on standard error, and in the package as the
+    reason of the no-op."""
 
     def build_extension(self, ext):
         try:
@@ -183,7 +181,7 @@ class build_native(build_ext):
 
 
 class wheel(bdist_wheel):
-    """bdist_wheel whose tag says whether the native core is inside."""
+    """bdist_wheel with a tag that depends on whether the native core is inside."""
 
     def native(self):
         folder = self.get_finalized_command("build").build_lib

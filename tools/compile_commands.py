@@ -16,8 +16,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
 def node_headers(node):
-    """The folder of node_api.h: beside the program, else one that node-gyp fetched; None when
-    neither is here."""
+    """The folder of node_api.h: beside the program, else one fetched by node-gyp; None if there is
+    neither."""
     beside = pathlib.Path(node).resolve().parents[1] / "include/node"
     fetched = sorted(pathlib.Path.home().glob(".cache/node-gyp/*/include/node"))
     return next(

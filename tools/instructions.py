@@ -3,10 +3,10 @@ grew by more than 10 %.
 
     instructions.py check|record FOLDER [PYTHON]
 
-FOLDER holds the program `instructions` that make built; PYTHON is an interpreter with the package
-installed, or not given. Figures belong to one compiler: with another than the recorded one they are
-printed and not judged. Instructions are counted because they are the same in every run and on a
-loaded machine, where times are not.
+FOLDER holds the program `instructions` that make built; PYTHON, optional, is an interpreter with
+the package installed. Counts depend on the compiler: with another than the recorded one they are
+printed and not compared. Instruction counts are the same in every run and on a loaded machine;
+times are not.
 """
 
 import json
@@ -33,8 +33,8 @@ def clean_environment():
 
 
 def callgrind(folder, *arguments):
-    """Runs a program and returns what it wrote to standard output and its counts of the first
-    thread, oldest first."""
+    """Runs a program. Returns its standard output and the counts of its first thread, oldest
+    first."""
     tool = [
         "valgrind",
         "-q",
@@ -68,8 +68,8 @@ def count_core(program):
 
 
 def own_cost(dump, library):
-    """The instructions that were executed in one library. A line behind `calls=` is what the called
-    one took, and no cost of its own."""
+    """Counts the instructions executed in one library. The line after `calls=` holds the cost of
+    the called function and is not counted."""
     names, here, called, total = {}, False, False, 0
     for line in dump.read_text().splitlines():
         match = re.match(r"(c?ob)=\((\d+)\)(?: (.*))?$", line)
@@ -87,7 +87,7 @@ def own_cost(dump, library):
 
 
 def count_python(python):
-    """A longer run less a shorter one, so that import and start-up do not count."""
+    """A longer run minus a shorter one, so that import and start-up do not count."""
     costs = []
     for spans in (0, PYTHON_SPANS):
         with tempfile.TemporaryDirectory() as folder:

@@ -1,7 +1,7 @@
-"""Shows how much the tests notice: changes one place of a source at a time, runs the tests that
-touch it, prints what no test noticed.
+"""Mutation testing: changes one place of a source at a time, runs the tests that touch it, and
+prints the changes that no test detected.
 
-    tools/mutants.py core/src/metrics/cells.c --seconds 300
+    tools/mutants.py core/src/metrics/shard.c --seconds 300
     tools/mutants.py core/src/control --seconds 900 --seed 7
     tools/mutants.py bindings/python/djp_telemetry/_values.py
 
@@ -11,10 +11,10 @@ value, break and continue, && and ||, a flag. Mutants that do not compile or giv
 code do not count. The places are picked at random; the seed is printed and repeats the order.
 
 C (core/src): the tests named after the source, those that use its symbols and those of its layer,
-fastest first. Python and JavaScript: the tests that name the module. What survives these meets all
-other tests of its language when time is left. A first failure kills.
+fastest first. Python and JavaScript: the tests that name the module. Surviving mutants run through
+all other tests of the language if time is left. The first failure kills a mutant.
 
-Everything happens in a copy of the tree in the folder for temporary files, which is removed at the
+All work happens in a copy of the tree in the folder for temporary files, which is removed at the
 end and at Ctrl-C. Python and Node use the extension and the addon that are already built; `make
 mutants F=...` builds them first.
 """
@@ -62,8 +62,8 @@ def _limited(bytes_of_memory):
 
 
 def run(command, folder, seconds=120, memory=0, environment=None):
-    """Runs it in a session of its own and ends all of that afterwards. Returns the exit status
-    (None: no end in time) and its output."""
+    """Runs it in a separate session and ends the whole session afterwards. Returns the exit status
+    (None: timeout) and the output."""
     with tempfile.TemporaryFile() as output:
         child = subprocess.Popen(
             command,
@@ -90,14 +90,14 @@ def run(command, folder, seconds=120, memory=0, environment=None):
 
 
 class Test:
-    """One test program or file. Its time without a mutant bounds its time with one."""
+    """One test program or file. Its time without a mutant limits its time with one."""
 
     def __init__(self, path, name, command, memory=0):
         self.path, self.name, self.command, self.memory = path, name, command, memory
         self.seconds = self.good = None
 
     def measure(self, folder, environment):
-        """A test that fails without a mutant says nothing."""
+        """A test that fails without a mutant is not used."""
         start = time.monotonic()
         status, output = run(self.command, folder, 120, self.memory, environment)
         self.seconds = time.monotonic() - start
@@ -121,7 +121,7 @@ def copy_tree(target):
 
 
 class Core:
-    """Sources of the core: each mutant is compiled alone and linked with the other objects to the
+    """Sources of the core. Each mutant is compiled alone and linked with the other objects into the
     library that the test programs load."""
 
     def __init__(self, tree, sanitizer):
@@ -155,7 +155,7 @@ class Core:
         return str(path.relative_to(self.tree))
 
     def _program(self, path):
-        """Some tests look at the name of their own program."""
+        """Some tests read the name of their own program."""
         return f"out/{path.parent.name}/{path.stem}"
 
     def _object(self, path):
@@ -215,7 +215,7 @@ class Core:
         return sorted(tests, key=lambda t: (t.path.stem != f"test_{source.stem}", t.seconds))
 
     def _including(self, source):
-        """The tests that have this source in their own unit."""
+        """The tests that include this source in their unit."""
         for test in self.tests:
             if (
                 test.good
@@ -225,7 +225,7 @@ class Core:
                 yield test
 
     def prepare(self, source):
-        """Builds the source as it stands. Returns why it is no mutant to count, or None."""
+        """Builds the source. Returns the reason if the mutant does not count, else None."""
         target = self.tree / self._object(source)
         before = self.originals.setdefault(target, target.read_bytes())
         if run(self._command(source), self.tree)[0] != 0:
@@ -238,7 +238,7 @@ class Core:
         return None if self._link() else "do not compile"
 
     def restore(self, source):
-        """The source is the original again; the library follows when it is needed."""
+        """Restores the source. The library is rebuilt when it is needed."""
         target = self.tree / self._object(source)
         if target in self.originals:
             target.write_bytes(self.originals[target])
@@ -332,7 +332,7 @@ class Scripts:
 
 
 class Work:
-    """The mutants of some sources, what became of them, and the time that is left."""
+    """The mutants of some sources, their results, and the time left."""
 
     def __init__(self, kind, tree, sources, options):
         self.kind, self.tree, self.options = kind, tree, options
@@ -353,8 +353,8 @@ class Work:
         self.end = time.monotonic() + options.seconds * (1 if options.near else SHARE_OF_NEAR_TESTS)
 
     def _ready(self, source, tests):
-        """Those of the tests that pass without a mutant, in their order. The time of a first run is
-        given back."""
+        """The tests that pass without a mutant, in order. The time of a first run does not
+        count."""
         for test in tests:
             if test.good is None:
                 self._still_time()
@@ -368,8 +368,8 @@ class Work:
             raise Ended
 
     def _try_one(self, source, mutant, tests):
-        """Applies a mutant and runs tests. Returns True for killed, False for survived, or why it
-        does not count."""
+        """Applies a mutant and runs tests. Returns True for killed, False for survived, or the
+        reason why it does not count."""
         tests = self._ready(source, tests)
         try:
             source.write_text(mutant.apply(self.texts[source]))
@@ -388,7 +388,7 @@ class Work:
             self.kind.restore(source)
 
     def first_look(self):
-        """The tests that touch the source."""
+        """Runs the tests that touch the source."""
         for source, mutant in self.mutants[: self.options.count]:
             self._still_time()
             result = self._try_one(source, mutant, self.tests[source][0])
@@ -400,7 +400,7 @@ class Work:
                 self.uncounted[result] = self.uncounted.get(result, 0) + 1
 
     def second_look(self):
-        """The other tests of the language, for what survived the near ones."""
+        """Runs the other tests of the language on mutants that survived."""
         self.end = time.monotonic() + self.options.seconds * (1 - SHARE_OF_NEAR_TESTS)
         for source, mutant in list(self.survived):
             if self._try_one(source, mutant, self.tests[source][1]) is True:

@@ -28,7 +28,7 @@ class Token(NamedTuple):
     text: str
     start: int
     end: int
-    function: bool  # inside of a function's body
+    function: bool  # inside a function's body
     opens: str  # of a brace: "block" or "value"
 
 
@@ -97,7 +97,7 @@ DECLARING = {
     ),
     *("let", "var", "import", "export"),
 }
-# A mutant of these could end or delete more than its own test.
+# A mutant of these could end or delete more than its test.
 DANGEROUS = re.compile(r"\b(?:kill|killpg|unlink|rmdir|rmtree|rmSync|system|execv\w*)\b")
 
 
@@ -117,7 +117,7 @@ def _blocks(before):
 
 
 def tokens(source, c):
-    """The tokens of a C or JavaScript text without comments; directives of C are left out whole."""
+    """The tokens of a C or JavaScript text without comments; C directives are left out."""
     skipped = {m.start(): m.end() for m in DIRECTIVE.finditer(source)} if c else {}
     found, braces, position = [], [], 0
     while position < len(source):
@@ -185,7 +185,7 @@ def _blank(source, start, end, text):
 
 
 def _loop_heads(found):
-    """Indexes of what stands between the parentheses of a for."""
+    """Indexes of the tokens between the parentheses of a for."""
     inside, depth = set(), 0
     for i, token in enumerate(found):
         if depth or (token.text == "(" and i and found[i - 1].text == "for"):
@@ -295,7 +295,7 @@ def _numbers(source, found, c):
             if not re.match(r"0\d", match.group(1))
             else int(match.group(1), 8)
         )
-        # 2 for 1 says nothing where it stands for yes.
+        # 2 instead of 1 is no change where 1 means true.
         for other in {0: (1,), 1: (0,)}.get(value, (value + 1, value - 1)):
             yield Mutant(start, end, f"{other}{match.group(2)}", "constant")
 
@@ -332,7 +332,7 @@ PY_ARITHMETIC = {"Add": "-", "Sub": "+", "Mult": "+", "BitOr": "&", "BitAnd": "|
 
 
 class _Places:
-    """Turns the byte columns of the syntax tree into offsets in the text."""
+    """Converts the byte columns of the syntax tree to offsets in the text."""
 
     def __init__(self, source):
         self.lines = source.split("\n")
@@ -429,7 +429,7 @@ def of_python(source):
 
 def mutants(source, suffix):
     """All mutants of a text of that kind (".c", ".py", ".js", ".mjs"), in the order of their
-    places, none twice."""
+    places, without duplicates."""
     made = of_python(source) if suffix == ".py" else of_tokens(source, suffix in {".c", ".h"})
     lines = source.split("\n")
     kept = {

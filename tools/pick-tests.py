@@ -28,7 +28,7 @@ def tests(folder, pattern):
 
 
 def plain(asked):
-    """A path of a source or of a test as the name of its test."""
+    """The test name of a path of a source or test."""
     for start in ("core/src/", "tests/c/", "tests/python/", "tests/node/"):
         if asked.startswith(start):
             asked = asked[len(start) :]

@@ -1,6 +1,6 @@
-"""gen.py [--check]: writes each file and region that follows from the contract: the core's
-tables and headers, and contract/*.toml. With --check it writes nothing, names the files that differ
-and fails."""
+"""gen.py [--check]: writes all files and regions that are generated from the core's tables and
+headers and from contract/*.toml. With --check it writes nothing, lists the files that differ and
+fails."""
 
 import json
 import pathlib
@@ -29,7 +29,8 @@ def toml(name):
 
 
 class Contract:
-    """All sources, read once. read() gives the present text of a file that is generated in part."""
+    """All sources, read once. read() returns the present text of a file that is generated in
+    part."""
 
     def __init__(self, core):
         self.settings = core["settings"]
@@ -60,7 +61,7 @@ def formatted(path, body):
 
 
 def prettier(outputs):
-    """JavaScript and TypeScript in one run: a start of the formatter takes 0.3 s."""
+    """Formats JavaScript and TypeScript in one run: starting the formatter takes 0.3 s."""
     names = [path for path in outputs if path.endswith((".js", ".mjs", ".ts"))]
     if not names:
         return

@@ -1,4 +1,4 @@
-"""The numbers that the core and JavaScript share: the operation log, types of values, kinds."""
+"""The numbers that the core and JavaScript share: operation log, value types, kinds."""
 
 import re
 
@@ -9,7 +9,7 @@ SOURCE = "oplog.h, value.h, span.h and metrics.h in core/include/djp"
 OUTPUT = "bindings/node/lib/oplog_form.js"
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 GROUPS = (
-    # name, what it holds, enum ('' where it has no name), prefix of the C names
+    # name, description, enum ('' for numbers without a name), prefix of the C names
     ("WORD", "Control words of the operation log, by index.", "djp_oplog_word", "DJP_OPLOG_"),
     ("LOG", "Flags of the control word ACTIVE, and sizes.", "", "DJP_OPLOG_"),
     ("OP", "Kinds of operations.", "djp_op", "DJP_OP_"),

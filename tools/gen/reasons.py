@@ -1,4 +1,4 @@
-"""The tables of reasons in the documents: rows from core/src/model/reasons.def, words from
+"""The tables of reasons in the documents: rows from core/src/model/reasons.def, texts from
 contract/reasons.toml and contract/status.toml."""
 
 import re
@@ -12,7 +12,7 @@ COUNTS = {"ONE": "1", "PARENT": "the caller's", "RATIO": "1 / ratio"}
 
 
 def _rows(contract):
-    """(word, stratum, key) of each reason that samples, in their order."""
+    """(word, stratum, key) of each reason that samples, in order."""
     found = re.findall(r'^DJP__REASON\(\w+, "(\w*)", (\w+), "(\w+)"', contract.read(ROWS), re.M)
     rows = [row for row in found if row[1] != "DROPPED"]
     keys = {key for _, _, key in rows}

@@ -1,5 +1,5 @@
-"""The recorders (contract/record.toml): their functions in both languages, and for the tests what a
-call of each must record."""
+"""The recorders (contract/record.toml): their functions in both languages and, for the tests, the
+recording that each call must make."""
 
 import json
 
@@ -21,7 +21,7 @@ def _check(contract):
 
 
 def _value(word, spelling):
-    """An argument, or a constant in quotes or digits. spelling: how the language writes names, and
+    """An argument, or a constant in quotes or digits. spelling: the language's form of names, and
     the status of an error."""
     name, status = spelling
     if word.startswith("'") or word.isdigit():

@@ -50,7 +50,7 @@ def _default(row):
 
 
 def values(row):
-    """Which values the option takes, with the unit of a number."""
+    """The accepted values, with the unit of a number."""
     if row["form"] == "bool":
         return "true, false"
     if row["form"] == "word" and row["unit"] != "sampler":
@@ -69,7 +69,7 @@ def values(row):
 
 
 def comment(row):
-    """What stands above an option in the types."""
+    """The comment above an option in the types."""
     default = _default(row)
     parts = [row["doc"]]
     if row["form"] not in ("bool", "text") and row["unit"] != "sampler":

@@ -1,5 +1,5 @@
 """The status (contract/status.toml, keys from core/src/sdk/status.c): types of both languages, the
-state without the native core, and the table of the documentation."""
+status without the native core, and the table of the documentation."""
 
 import json
 import textwrap
@@ -9,7 +9,7 @@ import text
 SOURCE = "contract/status.toml and core/src/sdk/status.c"
 PYTHON = {"bool": "bool", "int": "int", "float": "float", "str": "str"}
 NODE = {"bool": "boolean", "int": "number", "float": "number", "str": "string"}
-OWN = ("impl", "impl_reason")  # the bindings add these
+OWN = ("impl", "impl_reason")  # added by the bindings
 
 
 class Leaf:
@@ -33,7 +33,7 @@ class Leaf:
 
 
 class Section:
-    """A part with keys of its own; each is a type of its own in both languages."""
+    """A nested part of the status; each has a separate type in both languages."""
 
     def __init__(self, name, described, found, path=()):
         self.path = path
@@ -166,7 +166,7 @@ def _node(contract, top, about):
 
 
 def _without_core(contract):
-    """The state that both packages show without the native core."""
+    """The status of both packages without the native core."""
     status = json.loads(json.dumps(contract.status_off))
     for name in status["settings"]:
         status["settings"][name] = {"value": None, "source": "not read"}

@@ -15,7 +15,7 @@ NOOPS = tuple(
     for name in ("_noop_context", "_noop_metrics", "noop")
 )
 TYPES = tuple(f"bindings/node/lib/{name}.d.ts" for name in ("index", "metrics", "sampling"))
-DOCUMENTED = {  # Python files whose docstrings are written in place, and the prefix of their names
+DOCUMENTED = {  # Python files with generated docstrings, and the prefix of their names
     "bindings/python/djp_telemetry/_runtime.py": "",
     "bindings/python/djp_telemetry/_decorators.py": "",
     "bindings/python/djp_telemetry/outgoing.py": "",
@@ -60,7 +60,7 @@ class Item:
         return ast.parse(f"def f{signature}: ...").body[0].args
 
     def named(self, language):
-        """The documented arguments that the language has."""
+        """The documented arguments of the language."""
         if language == "python":
             if self.property or not (self.python.startswith("(") or "constructor" in self.data):
                 return {}
@@ -137,8 +137,8 @@ class Surface:
 
 
 def _python_lines(doc, indent):
-    """A documentation as the lines of a docstring, which breaks at the same words always.
-    Arguments are indented by four."""
+    """Formats documentation as the lines of a docstring, with a fixed width. Arguments are indented
+    by four."""
     out = []
     for line in doc.split("\n"):
         extra = "    " if line.startswith("  ") else ""
@@ -199,7 +199,7 @@ def _stub(surface, names, indent):
 
 
 def _bare(arguments, first):
-    """Parameters without annotations. first: what stands for self or the module."""
+    """Parameters without annotations. first: the name in place of self or the module."""
     for arg in (
         *arguments.posonlyargs,
         *arguments.args,
@@ -226,7 +226,7 @@ def _literal(doc):
 
 
 def _docstring_text(surface, item):
-    """The docstring as it is at run time, without quotes."""
+    """The docstring at run time, without quotes."""
     lines = _python_lines(surface.python_doc(item), "")
     lines[0] = lines[0][3:]
     if lines[-1] == '"""':
@@ -294,7 +294,7 @@ def _noop(surface, names, indent):
 
 
 def _noop_classes(surface, names, indent):
-    """The metric types of the no-op, whole."""
+    """The complete metric types of the no-op."""
     lines = []
     for name in names:
         item = surface.items[name]
@@ -318,7 +318,7 @@ def _noop_classes(surface, names, indent):
 
 
 def _compare(item, node):
-    """Fails where a function that is written by hand has other parameters than the contract."""
+    """Fails if a handwritten function has other parameters than the contract."""
     if isinstance(node, ast.ClassDef) or item.property or node.decorator_list:
         return
     theirs, ours = (
@@ -329,7 +329,7 @@ def _compare(item, node):
 
 
 def _documented(surface, source, prefix):
-    """source with the docstrings of the surface's functions and classes in place of its own."""
+    """Replaces the docstrings of the surface's functions and classes in source."""
     lines = source.split("\n")
     changes = []
 

@@ -1,5 +1,5 @@
-"""How the generators write text: names in both spellings, comments within the width, and regions of
-files that also hold what people write."""
+"""Text of the generators: names in both spellings, comments within the width, and generated regions
+of handwritten files."""
 
 import re
 import subprocess
@@ -10,14 +10,14 @@ WIDTH = 100
 
 
 def camel(name):
-    """snake_case as JavaScript spells it; dunder and constant names stay."""
+    """Converts snake_case to JavaScript's form; dunder and constant names stay."""
     if name.startswith("__") or name.isupper():
         return name
     return re.sub(r"_([a-z0-9])", lambda match: match.group(1).upper(), name)
 
 
 def spelled(doc, names, language):
-    """doc with the names of the surface that stand in backticks as the language spells them."""
+    """Converts the names of the surface in backticks to the language's form."""
 
     def name(match):
         word = match.group(1)
@@ -28,7 +28,7 @@ def spelled(doc, names, language):
 
 
 def fill(text, prefix, width=WIDTH):
-    """Paragraphs of text as lines of at most that width, each with the prefix."""
+    """Wraps paragraphs at that width, each line with the prefix."""
     lines = []
     for paragraph in text.split("\n\n"):
         if lines:
@@ -47,7 +47,7 @@ def fill(text, prefix, width=WIDTH):
 
 
 def jsdoc(text, indent=""):
-    """A comment of TypeScript, on one line where it fits."""
+    """A comment of TypeScript, on one line if it fits."""
     text = text.replace("*/", "*\\/")
     if "\n" not in text and len(indent) + len(text) + 7 <= WIDTH:
         return [f"{indent}/** {text} */"]
@@ -67,8 +67,8 @@ def docstring(text, indent=""):
 
 
 def expand(body, kinds):
-    """body with what stands between each pair of marks written anew. A mark is a comment
-    `gen:begin KIND NAMES`; kinds gives the function that makes the lines for the names."""
+    """Generates the text between each pair of marks in body. A mark is a comment `gen:begin KIND
+    NAMES`; kinds maps KIND to the function that makes the lines for the names."""
     pattern = re.compile(
         r"^(?P<head>(?P<indent>[ \t]*)(?:#|//|<!--) gen:begin "
         r"(?P<kind>\w+)(?P<names>[^\n]*?)(?: -->)?\n)"
@@ -91,7 +91,7 @@ def expand(body, kinds):
 
 
 def through(command, text, name):
-    """text as a formatter leaves it."""
+    """Formats text with a formatter."""
     done = subprocess.run(command, input=text, capture_output=True, text=True)
     if done.returncode != 0:
         raise SystemExit(f"gen: {command[0]} refuses {name}: {done.stderr}")

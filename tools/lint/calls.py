@@ -13,8 +13,7 @@ OBJECTS = ROOT / "build/core/src"
 
 
 def symbols():
-    """Yields (layer, object, kind, symbol) of every object that was built from a source that is
-    still there."""
+    """Yields (layer, object, kind, symbol) of every object whose source still exists."""
     objects = [
         OBJECTS / f"{p.parent.name}/{p.stem}.o" for p in sorted((ROOT / "core/src").glob("*/*.c"))
     ]

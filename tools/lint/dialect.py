@@ -30,7 +30,7 @@ MACRO = re.compile(r"^#define (\w+)", re.M)
 
 
 def closing(code, opening):
-    """The place of the parenthesis that closes the one at opening."""
+    """The index of the parenthesis that closes the one at opening."""
     depth = 0
     for place in range(opening, len(code)):
         depth += {"(": 1, ")": -1}.get(code[place], 0)

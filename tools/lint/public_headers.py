@@ -1,5 +1,5 @@
-"""Checks that the headers in core/include/djp are the public set: bindings include no others of the
-core, djp.h reaches all of them, lines fit into 88 columns, and an option struct has an INIT
+"""Checks that the headers in core/include/djp are the public set: bindings include no other headers
+of the core, djp.h includes all of them, lines fit into 88 columns, and an option struct has an INIT
 macro."""
 
 import pathlib

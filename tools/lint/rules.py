@@ -1,10 +1,10 @@
-"""rules.py [--shrink] [RULE...]: rules that the tree does not keep everywhere yet.
+"""rules.py [--shrink] [RULE...]: rules that parts of the tree still violate.
 
-A rule is a module of this folder whose find() yields (key, amount, text): a breach, or the size of
-one. The amounts of a key are summed and compared with tools/lint/left.json. A sum may fall and
-never rises: above the number in the file (0 where it has none) the texts of the key are printed,
-those of the newest files first, and the run fails. --shrink writes the sums of today where they are
-lower.
+A rule is a module of this folder whose find() yields (key, amount, text): a violation, or its size.
+The amounts of a key are summed and compared with tools/lint/left.json. A sum may fall and never
+rise: if it exceeds the number in the file (0 without one), the run prints the texts of the key,
+those of the newest files first, and fails. --shrink lowers the numbers in the file to the present
+sums.
 """
 
 import collections
@@ -16,7 +16,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 LEFT = HERE / "left.json"
 ROOT = HERE.parents[1]
-SHOWN = 12  # places of a key that had some before
+SHOWN = 12  # printed places of a key that had some before
 RULES = ("calls", "complexity", "dialect", "pairs", "width", "words")
 
 
@@ -33,7 +33,7 @@ def shrunk(allowed, sums):
 
 
 def newest_first(texts):
-    """A breach that is new lies most likely in a file that was written last."""
+    """A new violation is most likely in a recently changed file."""
 
     def written(text):
         path = ROOT / text.split(":")[0]

@@ -15,7 +15,7 @@ VERBS = pathlib.Path(__file__).with_name("verbs.txt").read_text().split()
 
 
 def problem(subject):
-    """What is wrong with a subject, or None."""
+    """The problem with a subject, or None."""
     if subject.startswith(("Merge ", "Revert ", "fixup! ", "squash! ")):
         return None
     if len(subject) > LIMIT:

@@ -15,7 +15,7 @@ def is_generated(path):
 
 @functools.cache
 def tracked():
-    """Paths relative to the root of all tracked files that are written by hand."""
+    """Paths of all tracked handwritten files, relative to the root."""
     names = subprocess.check_output(["git", "ls-files", "-z"], cwd=ROOT, text=True).split("\0")
     return tuple(
         path
@@ -39,5 +39,5 @@ def text(path):
 
 
 def area(path):
-    """The first two folders: the key of counts that a move inside them leaves as they are."""
+    """The first two folders: a key of counts that moves inside them do not change."""
     return "/".join(path.parts[:-1][:2]) or "."
