@@ -1,15 +1,14 @@
-/* How long to wait for pipelines, and the verdict: the deadline is one, the losses are added up. */
+/* Flush: one deadline for all pipelines, the sum of their losses. */
 #include "pipeline/flush.h"
 
-/* Items lost so far that a flush has to answer for. `mutex` is held. */
+/* All items lost so far. `mutex` is held. */
 static uint64_t
 flush_losses(const djp__pipeline *pipeline)
 {
     return pipeline->delivery.lost + pipeline->signal->drain->refused(pipeline->source);
 }
 
-/* Some thread waits for everything before `target`. `mutex` is held, or there is one worker to see
- * it. */
+/* A thread waits for everything before `target`. `mutex` is held. */
 static void
 flush_request(djp__pipeline *pipeline, uint64_t target)
 {
@@ -24,7 +23,7 @@ typedef struct flush_verdict {
     int is_late;
 } flush_verdict;
 
-/* Takes what this flush reports out of the account. `mutex` is held. */
+/* Adds the losses that this flush reports, and marks them as reported. `mutex` is held. */
 static void
 flush_report(flush_verdict *out, djp__pipeline *pipeline, uint64_t target)
 {

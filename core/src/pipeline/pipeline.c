@@ -1,5 +1,5 @@
-/* From a source to finished requests: drains records into the encoder, cuts batches, and keeps
- * count of losses and of how far everything is. Nothing here sends or waits. */
+/* Drains records into the encoder, builds batches, counts losses and tracks progress. Does not send
+ * or wait. */
 #include "pipeline/pipeline.h"
 
 #include <string.h>
@@ -100,7 +100,7 @@ djp__pipeline_is_flushing(djp__pipeline *pipeline)
     return flushing;
 }
 
-/* The end of the process says what it lost, because no status is read after it. */
+/* The process ends and no status is read after it, so a message reports the losses. */
 void
 djp__pipeline_report_lost(djp__pipeline *pipeline)
 {
@@ -121,9 +121,8 @@ djp__pipeline_report_lost(djp__pipeline *pipeline)
 
 /* ---- batches ---- */
 
-/* During an outage everything is kept that fits; then the newest items are worth more than those
- * that had their time: gives up the oldest requests that wait, once they are older than the export
- * timeout, never one that is being sent. */
+/* During an outage the queue fills up; then newer items replace old ones: discards the oldest
+ * waiting requests that are older than the export timeout, but none that is being sent. */
 static int
 pipeline_make_room(djp__pipeline *pipeline, uint64_t bytes, uint64_t now)
 {
@@ -142,8 +141,8 @@ pipeline_make_room(djp__pipeline *pipeline, uint64_t bytes, uint64_t now)
     return 1;
 }
 
-/* Turns the batch being built into a request; 0 when the queue has no room for it. is_full: it is
- * closed for its size. */
+/* Makes a request of the current batch; 0 if the queue has no room. is_full: closed because of its
+ * size. */
 static int
 pipeline_close(djp__pipeline *pipeline, uint64_t now, int is_full)
 {
@@ -177,7 +176,7 @@ pipeline_close(djp__pipeline *pipeline, uint64_t now, int is_full)
     return 1;
 }
 
-/* 1 when the record must wait for a new batch. */
+/* 1: the record needs a new batch. */
 static int
 pipeline_is_full(const djp__pipeline *pipeline, size_t size)
 {
@@ -208,8 +207,8 @@ pipeline_count_encoded(djp__pipeline *pipeline)
 static uint64_t
 pipeline_drain(djp__pipeline *pipeline, uint64_t now)
 {
-    /* What is written meanwhile is for the next round: a fast writer must not keep the worker from
-     * sending. */
+    /* Records written from now on belong to the next round, so that a fast writer cannot keep the
+     * worker from sending. */
     uint64_t until = pipeline_written(pipeline), taken = 0;
     size_t size = 0;
     pipeline->queue_blocked = 0;
@@ -234,7 +233,7 @@ pipeline_drain(djp__pipeline *pipeline, uint64_t now)
 
 /* ---- what is given up ---- */
 
-/* What the encoder holds is as good as gone. Returns its items. */
+/* Discards the content of the encoder. Returns its number of items. */
 static uint64_t
 pipeline_empty_encoder(djp__pipeline *pipeline)
 {
@@ -261,7 +260,7 @@ pipeline_empty_source(djp__pipeline *pipeline)
     return items;
 }
 
-/* Switched off: everything is lost, and it goes on. `work` is held; nothing is being sent. */
+/* Switched off: all waiting items are lost. `work` is held; nothing is being sent. */
 static void
 pipeline_drop(djp__pipeline *pipeline)
 {
@@ -281,7 +280,7 @@ djp__pipeline_discard(djp__pipeline *pipeline, djp__loss reason)
     djp__mutex_lock(&pipeline->work);
     uint64_t lost = djp_load_relaxed(&pipeline->queue.items) + pipeline_empty_source(pipeline);
     if (pipeline->encoder) {
-        /* else they are the parent's */
+        /* if not, they belong to the parent */
         lost += pipeline->is_adopted ? pipeline_encoded(pipeline) : 0;
         pipeline->signal->encode->free(pipeline->encoder);
         pipeline->encoder = NULL;
@@ -305,7 +304,7 @@ djp__pipeline_count_waiting(djp__pipeline *pipeline, djp__loss reason)
 
 /* ---- the worker's part ---- */
 
-/* An interval of zero would make rounds without end. */
+/* An interval of zero would loop forever. */
 static uint64_t
 pipeline_interval(const djp__pipeline *pipeline)
 {
@@ -336,8 +335,8 @@ djp__pipeline_is_idle(const djp__pipeline *pipeline)
     return !pipeline->queue_blocked && pipeline->timer.due == 0;
 }
 
-/* Encoder and queue of this process: in a forked child what was inherited belongs to the parent and
- * is only freed. 0 without memory. */
+/* Creates encoder and queue in this process. In a forked child the inherited ones belong to the
+ * parent and are only freed. 0 without memory. */
 static int
 pipeline_adopt(djp__pipeline *pipeline, uint64_t now)
 {
@@ -362,7 +361,7 @@ pipeline_adopt(djp__pipeline *pipeline, uint64_t now)
     return 1;
 }
 
-/* Nothing may leave: what is there is dropped. What is on its way must be given up first. */
+/* Muted: drops all waiting items, after cancelling requests that are being sent. */
 static void
 pipeline_run_muted(djp__pipeline *pipeline, uint64_t now)
 {
@@ -417,7 +416,7 @@ djp__pipeline_run(void *user, uint64_t now)
     djp__pipeline_complete_if_empty(pipeline);
     if (djp_load_relaxed(&pipeline->worker->state) == DJP__WORKER_SENDING &&
         !pipeline->queue_blocked) {
-        /* A transport waits: recording must not stall behind a slow receiver. */
+        /* While a transport waits, a slow receiver must not stall recording. */
         pipeline->signal->drain->set_wake_level(pipeline->source, pipeline_quarter(pipeline));
     }
 }
@@ -428,27 +427,26 @@ pipeline_earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Asks the source for a wake-up at that many bytes, and looks once more: what came before the
- * request would wake no thread, and a source that is already full takes no record that could.
- * Returns the latest time to look again. */
+/* Sets the wake level of the source, then checks again: records written before the request wake no
+ * thread, and a full source accepts none that could. Returns the latest time for the next check. */
 static uint64_t
 pipeline_set_wake_level(djp__pipeline *pipeline, uint64_t bytes, uint64_t now)
 {
     size_t size = 0;
     if (djp__pipeline_is_muted(pipeline)) {
-        return UINT64_MAX; /* no item will come; whoever switches on notifies the worker */
+        return UINT64_MAX; /* no items until the override ends, which notifies the worker */
     }
     pipeline->signal->drain->set_wake_level(pipeline->source, bytes);
     if (pipeline_written(pipeline) - pipeline_consumed(pipeline) < (bytes > 0 ? bytes : 1)) {
         return UINT64_MAX;
     }
-    /* A record that is reserved and not committed yet is worth a little patience. */
+    /* Wait briefly for a record that is reserved and not yet committed. */
     return pipeline_peek(pipeline, &size) ? now : now + PIPELINE__UNCOMMITTED_NS;
 }
 
-/* The worker sleeps until a batch is due, a quarter of the source is in use, or, when nothing is
- * known to wait, the next record comes. The extra look an interval into the quiet finds what a
- * writer committed at the very moment of asking. */
+/* The worker sleeps until a batch is due, a quarter of the source is in use, or, with nothing
+ * waiting, the next record arrives. One extra check after an interval finds a record committed
+ * during the request for a wake-up. */
 static uint64_t
 pipeline_next_due(void *user, uint64_t now)
 {
@@ -470,7 +468,7 @@ pipeline_next_due(void *user, uint64_t now)
     }
     if (djp_load_acquire(&pipeline->flush_target) > pipeline_consumed(pipeline) &&
         !pipeline->queue_blocked) {
-        /* A flush waits for a record that another thread has reserved and not committed yet. */
+        /* A flush waits for a record that another thread has reserved and not yet committed. */
         due = pipeline_earlier(due, now + PIPELINE__UNCOMMITTED_NS);
     }
     return due;
@@ -482,7 +480,7 @@ djp__pipeline_wake(djp__pipeline *pipeline)
     if (djp__worker_ensure(pipeline->worker) == 0) {
         return;
     }
-    /* Tried again when an eighth more of the source is in use, but not more than once a second. */
+    /* Retry when another eighth of the source is in use, at most once a second. */
     uint64_t capacity = pipeline->signal->drain->capacity(pipeline->source);
     uint64_t used = pipeline_written(pipeline) - pipeline_consumed(pipeline);
     pipeline->signal->drain->set_wake_level(pipeline->source,
@@ -498,7 +496,7 @@ djp__pipeline_wake(djp__pipeline *pipeline)
 
 /* ---- life ---- */
 
-/* What the thread before knew, which may have been the parent's, means nothing to a new one. */
+/* A new thread discards the state of the previous one, which may be the parent's. */
 static void
 pipeline_enter(void *user)
 {

@@ -1,5 +1,5 @@
-/* The queue of finished requests and the two buffers it keeps for the next ones, so that a steady
- * stream of batches allocates nothing. It never sends, drops or counts anything by itself. */
+/* The queue of finished requests, with two spare buffers, so that a steady stream of batches
+ * allocates nothing. Does not send, drop or count items. */
 #include "pipeline/queue.h"
 
 #include <string.h>
@@ -37,7 +37,7 @@ djp__queue_fini(djp__queue *queue)
     queue->spares = 0;
     queue->sending = 0;
     djp_store_relaxed(&queue->attempted_items, (uint64_t)0);
-    djp_store_relaxed(&queue->bytes, (uint64_t)0); /* somebody may be reading what waits */
+    djp_store_relaxed(&queue->bytes, (uint64_t)0); /* other threads may read the counts */
     djp_store_relaxed(&queue->items, (uint64_t)0);
     djp_store_relaxed(&queue->count, (uint64_t)0);
 }

@@ -1,7 +1,7 @@
-/* Sends the requests of one pipeline and judges how each went: sent, to be repeated later, or lost
- * for a named reason. Failures are the receiver's, not one request's: after one everything waits,
- * and one request at a time finds out whether it is back. Nothing is given up while there is room
- * to keep it, but what the receiver refuses, or fails again and again while it takes others. */
+/* Sends the requests of one pipeline and records the result of each: sent, to retry, or lost with a
+ * reason. A failure is attributed to the receiver: after it all requests wait, and one at a time
+ * tests whether the receiver responds. While there is room, a request is lost only if the receiver
+ * rejects it, or if it fails repeatedly while others succeed. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,13 +10,13 @@
 #include "pipeline/pipeline.h"
 
 enum {
-    SENDER__PASSED_OVER_MAX = 10, /* failures of a request while others arrived */
-    SENDER__TIMEOUTS_MAX = 5, /* the receiver may have taken it each time */
+    SENDER__PASSED_OVER_MAX = 10, /* failures of a request while others succeed */
+    SENDER__TIMEOUTS_MAX = 5, /* the receiver may have accepted it each time */
     SENDER__SINGLE_S = 60, /* one request at a time after one without a response */
-    SENDER__SILENCE_NS = 250000000 /* the status shows a response that takes longer */
+    SENDER__SILENCE_NS = 250000000 /* a longer wait for a response appears in the status */
 };
 
-/* The request is dealt with; publishes how far everything is. */
+/* Finishes the request and publishes the progress. */
 static void
 sender_finish(djp__pipeline *pipeline, djp__request *request)
 {
@@ -69,8 +69,8 @@ sender_lose(djp__pipeline *pipeline, djp__request *request, djp__loss reason,
     sender_warn(pipeline, reason, items, result);
 }
 
-/* The receiver responds: nothing has to wait any longer. The end of a request that was on its way
- * when another one failed does not show that. */
+/* The receiver responds: ends the wait. A success of a request that was in transit when another one
+ * failed does not prove that. */
 static void
 sender_is_back(djp__pipeline *pipeline, const djp__request *request)
 {
@@ -103,7 +103,7 @@ sender_accept(djp__pipeline *pipeline, djp__request *request, const djp__send_re
     }
 }
 
-/* An outage that lasts is said, because no loss speaks for it as long as there is room. */
+/* Logs a long outage: as long as there is room, no loss reports it. */
 static void
 sender_report_outage(djp__pipeline *pipeline, uint64_t now, const djp__send_result *result)
 {
@@ -123,8 +123,8 @@ sender_report_outage(djp__pipeline *pipeline, uint64_t now, const djp__send_resu
         pipeline->signal->item_name, (unsigned long long)pipeline->queue.limit);
 }
 
-/* Everything waits as long as the receiver asks, or a back-off that grows. Attempts that were on
- * their way together failed together: they are one failure. */
+/* All requests wait for the time that the receiver requests, or for a growing back-off. Concurrent
+ * attempts that fail count as one failure. */
 static void
 sender_back_off(djp__pipeline *pipeline, const djp__request *request,
                 const djp__send_result *result)
@@ -165,7 +165,7 @@ sender_retry(djp__pipeline *pipeline, djp__request *request, const djp__send_res
     sender_back_off(pipeline, request, result);
 }
 
-/* Kept for the status report, whether the request is tried again or not. */
+/* For the status report, whether or not the request is retried. */
 static void
 sender_note_failure(djp__pipeline *pipeline, const djp__send_result *result)
 {
@@ -182,9 +182,9 @@ sender_note_failure(djp__pipeline *pipeline, const djp__send_result *result)
     djp__mutex_unlock(&pipeline->worker->mutex);
 }
 
-/* Given up on the way: for the sake of the end or of a switch, or because the receiver did not
- * answer in time. It may have more than it can do, or serve one connection at a time: for a while
- * it gets no others. */
+/* Aborted, for the end of the process, for an override, or without a response in time. The receiver
+ * may be overloaded or serve one connection at a time, so for a while it gets one request at a
+ * time. */
 static void
 sender_aborted(djp__pipeline *pipeline, djp__request *request, const djp__send_result *result)
 {
@@ -197,7 +197,7 @@ sender_aborted(djp__pipeline *pipeline, djp__request *request, const djp__send_r
         return;
     }
     if (!late) {
-        djp__queue_again(&pipeline->queue, request); /* still waiting, until the end */
+        djp__queue_again(&pipeline->queue, request); /* waits until the end */
         return;
     }
     sender->single_until = djp__clock_monotonic() + SENDER__SINGLE_S * UINT64_C(1000000000);
@@ -227,7 +227,7 @@ sender_judge(djp__pipeline *pipeline, djp__request *request, const djp__send_res
     }
 }
 
-/* The end of one attempt, while others may be on their way. */
+/* The end of one attempt; others may be in transit. */
 static void
 sender_end_attempt(void *user, void *tag, const djp__send_result *result)
 {
@@ -236,8 +236,8 @@ sender_end_attempt(void *user, void *tag, const djp__send_result *result)
     djp_store_relaxed(&pipeline->stats.attempt_begun, djp__queue_sent_since(&pipeline->queue, 0));
 }
 
-/* 1 when no further request should leave: the worker stops, nothing may leave any more, or the
- * process ends and all that is to be sent before was. */
+/* 1: send no more requests: the worker stops, exports are muted, or the process ends and all its
+ * items were sent. */
 static int
 sender_must_stop(djp__pipeline *pipeline)
 {
@@ -260,8 +260,8 @@ sender_is_ending(djp__pipeline *pipeline)
     return pipeline->worker->end_deadline != 0 || !djp__worker_is_open(pipeline->worker);
 }
 
-/* A flush cuts a back-off short, and the end of the process the wait that the receiver asked for,
- * too: for one request. */
+/* A flush ends a back-off early, and the end of the process also a wait that the receiver
+ * requested, for one request. */
 static void
 sender_note_flush(djp__pipeline *pipeline)
 {
@@ -273,8 +273,8 @@ sender_note_flush(djp__pipeline *pipeline)
     }
 }
 
-/* While others are on their way a further connection is worth it for a full batch, for a flush, or
- * when batches pile up. */
+/* While requests are in transit, a further connection is used only for a full batch, for a flush,
+ * or when batches accumulate. */
 static int
 sender_is_worth_a_lane(djp__pipeline *pipeline, const djp__request *request, uint64_t now)
 {
@@ -286,8 +286,8 @@ sender_is_worth_a_lane(djp__pipeline *pipeline, const djp__request *request, uin
            djp__pipeline_is_flushing(pipeline);
 }
 
-/* The request that leaves now, or NULL. After a failure one at a time finds out whether the
- * receiver is back; those that were on their way before do not count. */
+/* Returns the request to send now, or NULL. After a failure, one request at a time tests the
+ * receiver; those in transit before do not count. */
 static djp__request *
 sender_next(djp__pipeline *pipeline)
 {

@@ -1,5 +1,5 @@
-/* The worker's thread: its life, its rounds over the tasks, its sleep. It never touches a
- * language's interpreter, and an idle process does not wake it at all. */
+/* The worker thread: start and end, rounds over the tasks, sleep. It does not use the language
+ * runtime, and does not wake up in an idle process. */
 #include "pipeline/worker.h"
 
 #include <string.h>
@@ -29,7 +29,7 @@ djp__worker_next(djp__worker_state state, djp__worker_event event)
     return next[state][event];
 }
 
-/* Takes the event and lets everybody know; `mutex` is held. An event that the table does not have
+/* Applies the event and notifies all waiters; `mutex` is held. An event without a table entry
  * changes nothing. */
 static void
 worker_take(djp__worker *worker, djp__worker_event event)
@@ -89,7 +89,7 @@ djp__worker_is_open(djp__worker *worker)
 
 /* ---- rounds ---- */
 
-/* Returns the time after the last of them: a transport may have taken long. */
+/* Returns the time after the last task: a transport may take long. */
 static uint64_t
 worker_run_tasks(djp__worker *worker, uint64_t now, int all)
 {
@@ -102,8 +102,8 @@ worker_run_tasks(djp__worker *worker, uint64_t now, int all)
     return now;
 }
 
-/* Asks a task and those behind it, the last one first: whoever sends answers before a source is
- * asked for a wake-up that would not be needed. */
+/* Returns the earliest due time, from the last task to the first: a task that sends is checked
+ * before a source sets a wake level it may not need. */
 static uint64_t
 worker_next_due(const djp__task *task, uint64_t now)
 {
@@ -132,7 +132,7 @@ worker_round(djp__worker *worker)
     }
 }
 
-/* 1 when another task wants to enter its transport: this one may go on later. */
+/* 1: another task waits to enter its transport, so this one pauses. */
 static int
 worker_is_wanted(const djp__worker *worker, uint64_t now)
 {
@@ -161,7 +161,7 @@ void
 djp__worker_begin_send(djp__worker *worker, djp__transport *transport, const djp__task *task)
 {
     djp__mutex_lock(&worker->mutex);
-    /* The child would inherit a transport in the middle of something. */
+    /* Otherwise the child inherits a transport in an intermediate state. */
     while (worker->forks > 0) {
         djp__cond_wait(&worker->changed, &worker->mutex, UINT64_MAX);
     }
@@ -228,7 +228,7 @@ djp__worker_start_locked(djp__worker *worker)
     worker_take(worker, DJP__WORKER_START);
     if (djp__thread_start(&worker->thread, worker_main, worker, "djp-telemetry") != 0) {
         worker_take(worker, DJP__WORKER_END);
-        worker->unref(worker->owner); /* never the last one: the caller uses the instance */
+        worker->unref(worker->owner); /* not the last one: the caller uses the instance */
         djp_add_relaxed(&worker->start_failures, 1);
         return DJP_ETHREAD;
     }
@@ -269,7 +269,7 @@ djp__worker_stop_locked(djp__worker *worker, uint64_t deadline)
         if (ended) {
             pthread_join(worker->thread, NULL);
         } else {
-            pthread_detach(worker->thread); /* it holds a reference: what it uses stays */
+            pthread_detach(worker->thread); /* the thread holds a reference to the instance */
         }
     }
     return ended;
@@ -277,9 +277,9 @@ djp__worker_stop_locked(djp__worker *worker, uint64_t deadline)
 
 /* ---- fork ---- */
 
-/* A worker inside a transport is asked to come out into its poll callback, where no library call is
- * in progress. One that does not come in time (a name look-up that takes long) is forked over: the
- * child never uses that transport's state again. */
+/* Waits until a worker inside a transport reaches its poll callback, where no library call is in
+ * progress. If that takes too long (a slow name look-up), fork proceeds: the child never uses that
+ * transport's state. */
 void
 djp__worker_fork_prepare(djp__worker *worker)
 {

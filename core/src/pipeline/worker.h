@@ -40,23 +40,23 @@ typedef enum djp__worker_event {
     DJP__WORKER_EVENTS
 } djp__worker_event;
 
-/* Of the instance. Closing begins with shutdown; nothing is recorded from then on. */
+/* The phase of the instance. Shutdown begins CLOSING; nothing is recorded after that. */
 typedef enum djp__phase { DJP__PHASE_OPEN, DJP__PHASE_CLOSING, DJP__PHASE_CLOSED } djp__phase;
 
-/* ALWAYS: also from the poll callback of a transport that waits. BETWEEN: not while the worker is
- * inside a transport. SEND: the same, and it enters one. */
+/* ALWAYS: runs also in the poll callback of a transport. BETWEEN: not inside a transport. SEND: not
+ * inside a transport, and enters one. */
 typedef enum djp__task_kind { DJP__TASK_ALWAYS, DJP__TASK_BETWEEN, DJP__TASK_SEND } djp__task_kind;
 
-/* Work of the worker. Each function gets `user`, is called by the worker without a lock, and may be
- * NULL. The storage is the registrant's; it stays as long as the worker. */
+/* A task of the worker. The worker calls each function with `user` and without a lock; each may be
+ * NULL. The owner keeps the storage as long as the worker exists. */
 typedef struct djp__task {
     const char *name;
     djp__task_kind kind;
     void (*run)(void *user, uint64_t now);
-    /* The time of the next run; `now` or less for "at once", UINT64_MAX for "when notified". Asked
-     * before the worker sleeps, the task that was added last first, until one is due. */
+    /* Returns the time of the next run; `now` or less: at once; UINT64_MAX: when notified. Called
+     * before the worker sleeps, from the last task to the first, until one is due. */
     uint64_t (*next_due)(void *user, uint64_t now);
-    void (*enter)(void *user); /* a worker thread begins, perhaps in a forked child */
+    void (*enter)(void *user); /* a worker thread starts, perhaps in a forked child */
     void (*leave)(void *user); /* ... and ends */
     void *user;
     struct djp__task *next;
@@ -70,64 +70,63 @@ typedef struct djp__worker {
     void (*unref)(void *owner);
     void *owner;
 
-    djp_mutex mutex; /* guards what follows, and of each pipeline its djp__delivery */
+    djp_mutex mutex; /* guards the next members, and the djp__delivery of each pipeline */
     djp_cond changed; /* state, phase, forks or a delivery changed */
     djp__phase phase;
     pthread_t thread;
     int is_joinable;
     pid_t pid; /* of the process that the thread belongs to */
-    uint64_t start_not_before; /* monotonic time before which a failed start is not repeated */
+    uint64_t start_not_before; /* no retry of a failed start before this monotonic time */
     int forks; /* threads that are between prepare and parent */
 
     /* Read without the lock. */
     DJP_ATOMIC(int) state; /* djp__worker_state; written under `mutex`, release / acquire */
-    DJP_ATOMIC(int) stop; /* leave now, give up what is being sent; release / acquire */
+    DJP_ATOMIC(int) stop; /* end now and cancel requests; release / acquire */
     DJP_ATOMIC(int) fork_wanted; /* the poll callback should park; release / acquire */
-    /* The transport that the thread is inside of; written under `mutex`, release / acquire. */
+    /* The transport that the thread uses now; written under `mutex`, release / acquire. */
     DJP_ATOMIC(djp__transport *) transport;
     djp_wake wake;
     DJP_ATOMIC(uint64_t) starts; /* relaxed, as the next */
     DJP_ATOMIC(uint64_t) start_failures;
 
-    /* Touched by the worker thread only. */
-    const djp__task *running; /* the task of kind SEND that is inside a transport */
-    /* 1: in this round, so that other tasks look at what came of it before it sleeps */
+    /* Worker only. */
+    const djp__task *running; /* the SEND task inside a transport */
+    /* 1: a task sent in this round, so run all tasks again before sleeping */
     int has_sent;
-    uint64_t end_deadline; /* when the process ends, whatever waits; 0: it does not */
+    uint64_t end_deadline; /* deadline of the end of the process; 0: none */
 } djp__worker;
 
-/* The state after an event; -1 where the table has none. */
+/* Returns the state after an event; -1 without a table entry. */
 int djp__worker_next(djp__worker_state state, djp__worker_event event);
 
 void djp__worker_init(djp__worker *worker);
 void djp__worker_fini(djp__worker *worker);
 /* Appends a task. Before the first start. */
 void djp__worker_add(djp__worker *worker, djp__task *task);
-/* Starts the thread when there is none; `mutex` is held. Returns 0 or DJP_ETHREAD. */
+/* Starts the thread if there is none; `mutex` is held. Returns 0 or DJP_ETHREAD. */
 int djp__worker_start_locked(djp__worker *worker);
-/* The same when the instance is open, else wakes the thread. Returns 0, or DJP_ETHREAD when there
- * is none and none could be had. Any thread. */
+/* Wakes the thread, or starts it if the instance is open. Returns 0, or DJP_ETHREAD if it cannot
+ * start. Any thread. */
 int djp__worker_ensure(djp__worker *worker);
-/* ends its sleep, also inside a transport. Any thread */
+/* Ends its sleep, also inside a transport. Any thread. */
 void djp__worker_notify(djp__worker *worker);
 #define djp__worker_is_running(worker) (djp_load_acquire(&(worker)->state) != DJP__WORKER_ABSENT)
 int djp__worker_is_open(djp__worker *worker); /* the phase is DJP__PHASE_OPEN */
-/* Ends the thread: at once when it sleeps or its transport listens; at the deadline it is left to
- * end by itself. `mutex` is held. Returns 1 when it has ended. */
+/* Ends the thread, at once if it sleeps or its transport can be interrupted; after the deadline the
+ * thread ends later by itself. `mutex` is held. Returns 1 if it has ended. */
 int djp__worker_stop_locked(djp__worker *worker, uint64_t deadline);
 
-/* Around each call of a transport, by the worker. No call begins while a thread forks. */
+/* Called by the worker before and after each call of a transport. No call begins during a fork. */
 void djp__worker_begin_send(djp__worker *worker, djp__transport *transport, const djp__task *task);
 void djp__worker_end_send(djp__worker *worker);
-/* What the poll callback of a transport does: runs what is due meanwhile. Returns a
- * djp__send_poll. */
+/* The poll callback of a transport: runs tasks that are due. Returns a djp__send_poll. */
 int djp__worker_poll(djp__worker *worker);
 
-/* fork(2). prepare waits a bounded time until the worker is between two steps. */
+/* fork(2). prepare waits, for a limited time, until the worker is outside a library call. */
 void djp__worker_fork_prepare(djp__worker *worker); /* takes no lock */
 void djp__worker_fork_parent(djp__worker *worker); /* `mutex` is held, as below */
 void djp__worker_fork_child(djp__worker *worker);
-/* From the poll callback: waits while a fork is under way. */
+/* In the poll callback: waits during a fork. */
 void djp__worker_park(djp__worker *worker);
 
 #endif

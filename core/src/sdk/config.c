@@ -1,4 +1,4 @@
-/* The resolution of settings, with the parsers of the layers above the configuration. */
+/* Resolves the settings with the parsers of the layers above the configuration. */
 #include "config/config.h"
 #include "sampling/settings.h"
 

@@ -1,6 +1,6 @@
-/* What fork(2) does to an instance. The forking thread waits, for a bounded time, until the worker
- * is between two steps, so that the child inherits whole structures; the child only resets: thread,
- * connection and waiting items are the parent's. */
+/* fork(2) for an instance. The forking thread waits, for a limited time, until the worker is
+ * outside a library call, so that the child inherits consistent structures. The child only resets
+ * them: thread, connection and waiting items belong to the parent. */
 #include "oplog/oplog.h"
 #include "sdk/sdk.h"
 
@@ -38,8 +38,8 @@ sdk_fork_parent(void *user)
     djp__oplogs_fork_parent(&sdk->oplogs);
 }
 
-/* No allocation, no system call but the ring's: a child that ends or execs at once pays next to
- * nothing. Encoders, queues and the wake-up are replaced when the child's own worker starts. */
+/* No allocation, and no system call but the ring's, so that a child that ends or calls exec at once
+ * costs little. The child's worker replaces encoders, queues and the wake-up when it starts. */
 static void
 sdk_fork_child(void *user)
 {
@@ -52,7 +52,7 @@ sdk_fork_child(void *user)
     djp_store_relaxed(&sdk->sigterm.signal, 0);
     djp_store_relaxed(&sdk->sigterm.timer_ready, 0);
     if (sdk->worker.phase == DJP__PHASE_CLOSING) {
-        sdk->worker.phase = DJP__PHASE_CLOSED; /* the thread that was closing is not here */
+        sdk->worker.phase = DJP__PHASE_CLOSED; /* the closing thread does not exist in the child */
         djp__sigterm_disown(sdk);
     }
     if (sdk->recorder) {

@@ -1,17 +1,17 @@
-/* The stand-alone listener of an SDK that runs already: opened once, by whoever asks first. */
+/* The Prometheus endpoint of a running SDK: opened by the first request. */
 #include "djp/sdk.h"
 #include "sdk/sdk.h"
 
-/* What the listener at hand says to a wish for port: 0 when that is it, DJP_EEXIST for another one.
- * With the lock held. */
+/* Compares the open endpoint with a requested port: 0 if equal, else DJP_EEXIST. The lock is
+ * held. */
 static int
 prometheus_endpoint_same(const djp_sdk *sdk, int port)
 {
     return djp__prometheus_http_port(sdk->listener) == port ? 0 : DJP_EEXIST;
 }
 
-/* A forked child has the parent's listener as memory only. With the lock held; the caller stops
- * what it gets. */
+/* A forked child inherits only the memory of the parent's endpoint. The lock is held; the caller
+ * stops the result. */
 static djp__prometheus_http *
 prometheus_endpoint_take_inherited(djp_sdk *sdk)
 {
@@ -42,7 +42,7 @@ djp_sdk_listen(djp_sdk *sdk, const char *host, int port)
     if (result != 0 || there) {
         return result;
     }
-    /* Outside of the lock, because a host name may take its time. */
+    /* Without the lock: resolving a host name may block. */
     result = djp__prometheus_http_start(&opened, sdk->registry, host, port, &sdk->diag);
     if (result != 0) {
         return result;

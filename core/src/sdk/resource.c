@@ -1,6 +1,6 @@
-/* The resource: who this process is. Built by the worker when it starts, so that a forked child has
- * its own process id and instance id; the user's own attributes win over everything found here but
- * the service name, which the configuration has decided. */
+/* The resource of this process. The worker builds it when it starts, so that a forked child has its
+ * process id and instance id. Attributes of the user replace detected ones, except the service
+ * name, which the configuration has resolved. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,8 +37,8 @@ sdk_resource_copy(sdk_resource__list *list, const char *text, size_t size)
     return copy;
 }
 
-/* The item of that key, made when new; NULL when the list is full. Takes text that lives in the
- * arena or for ever. */
+/* Returns the item of that key, created if it is new; NULL when the list is full. Takes text of the
+ * arena or static text. */
 static djp_attribute *
 sdk_resource_item(sdk_resource__list *list, const char *key)
 {
@@ -56,7 +56,7 @@ sdk_resource_item(sdk_resource__list *list, const char *key)
     return item;
 }
 
-/* Copies value; an empty one is left out. */
+/* Copies value; skips an empty one. */
 static void
 sdk_resource_set(sdk_resource__list *list, const char *key, const char *value)
 {
@@ -92,7 +92,7 @@ sdk_resource_instance_id(char out[37])
              (unsigned long long)(low >> 48), (unsigned long long)(low & 0xffffffffffffull));
 }
 
-/* One id for each process, the same on spans and in a scrape. */
+/* One id per process, the same in spans and in metrics. */
 static void
 sdk_resource_set_instance(sdk_resource__list *list, djp_sdk *sdk)
 {
@@ -125,7 +125,7 @@ sdk_resource_set_process(sdk_resource__list *list, djp_sdk *sdk)
     sdk_resource_set_int(list, "process.pid", getpid());
 }
 
-/* One percent-decoded part, in the arena; NULL when it is empty or malformed. */
+/* Returns one percent-decoded part, in the arena; NULL if it is empty or malformed. */
 static const char *
 sdk_resource_decode(sdk_resource__list *list, djp_text part)
 {
@@ -139,7 +139,8 @@ sdk_resource_decode(sdk_resource__list *list, djp_text part)
     return text;
 }
 
-/* OTEL_RESOURCE_ATTRIBUTES form. The service name in it has had its chance in the configuration. */
+/* The form of OTEL_RESOURCE_ATTRIBUTES, without the service name, which the configuration has
+ * resolved. */
 static void
 sdk_resource_set_user(sdk_resource__list *list, const char *text)
 {
@@ -194,8 +195,8 @@ sdk_resource_encoding(const djp_options *options)
     return DJP__ENCODE_PROTOBUF;
 }
 
-/* The resource of this process in list, which sdk_resource_fini frees in any case. Returns 0 or
- * DJP_ENOMEM. */
+/* Builds the resource of this process in list, which sdk_resource_fini frees in every case. Returns
+ * 0 or DJP_ENOMEM. */
 static int
 sdk_resource_init(sdk_resource__list *list, djp_sdk *sdk)
 {
@@ -230,8 +231,8 @@ djp__resource_encoder_new(djp__encoder **out, djp_sdk *sdk)
     return result;
 }
 
-/* The label names of all items, in the arena, by index; empty where the key is too long for one.
- * Returns NULL without memory. */
+/* Returns the label names of all items by index, in the arena; empty for a key that is too long.
+ * NULL without memory. */
 static djp_text *
 sdk_resource_label_names(sdk_resource__list *list)
 {
@@ -266,7 +267,8 @@ sdk_resource_write_value(djp_buf *out, const djp_value *value)
     }
 }
 
-/* Keys that make the same name share it: their values, in the order of the keys, are joined. */
+/* Keys with the same label name share a label: their values, in the order of the keys, are
+ * joined. */
 static void
 sdk_resource_write_label(djp_buf *out, const sdk_resource__list *list, const djp_text *names,
                          size_t at)

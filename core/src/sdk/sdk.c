@@ -1,6 +1,6 @@
-/* Makes and frees an SDK instance: reads the options, wires recorder, transport and metrics
- * together. No thread, no socket and no file is opened before the first span, but for a metrics
- * port that the user asked for. */
+/* Creates and frees an SDK instance: reads the options and connects recorder, transport and
+ * metrics. Opens no thread, socket or file before the first span, except a configured metrics
+ * port. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -43,7 +43,7 @@ sdk_wants_traces(const djp_options *options)
            (options->backend == DJP_BACKEND_OTEL || options->backend == DJP_BACKEND_HYBRID);
 }
 
-/* Nothing may leave: ids are made for logs and for propagation, and that is all. */
+/* Nothing is exported: ids are generated only for logs and propagation. */
 static int
 sdk_drops_all(const djp_options *options)
 {
@@ -51,7 +51,7 @@ sdk_drops_all(const djp_options *options)
            (options->sample_ratio_explicit && options->sample_ratio <= 0.0);
 }
 
-/* A file or a sampling server may say otherwise while the process runs. */
+/* The overrides file or a sampling server may change it at run time. */
 static int
 sdk_is_switched(const djp_options *options)
 {
@@ -59,7 +59,7 @@ sdk_is_switched(const djp_options *options)
            (options->overrides_file && options->overrides_file[0]);
 }
 
-/* rules: room for DJP_TAIL_RULES_MAX, in use as long as the result. */
+/* rules: room for DJP_TAIL_RULES_MAX, used as long as the result. */
 static djp_recorder_options
 sdk_recorder_options(djp_sdk *sdk, int drop_all, djp_tail_rule *rules)
 {
@@ -74,7 +74,7 @@ sdk_recorder_options(djp_sdk *sdk, int drop_all, djp_tail_rule *rules)
     recorder.threshold = djp__threshold_of(off ? 0.0 : options->sample_ratio);
     recorder.canary = djp__threshold_of(options->canary_ratio);
     recorder.parent_based = options->parent_based;
-    /* "always off" below a parent that says no leaves nothing, errors included. */
+    /* "always off" below a parent that is not sampled exports nothing, not even errors. */
     recorder.slow_threshold_ns = off ? 0 : options->slow_threshold_ns;
     recorder.sample_errors = !off && options->sample_errors;
     recorder.tell_errors = options->semconv != DJP_SEMCONV_STABLE;
@@ -91,7 +91,7 @@ sdk_recorder_options(djp_sdk *sdk, int drop_all, djp_tail_rule *rules)
     recorder.link_attribute_count_limit = options->link_attribute_count_limit;
     recorder.wake = drop_all && !sdk_is_switched(options) ? NULL : djp__sdk_wake;
     recorder.wake_user = sdk;
-    /* the server is asked by the worker */
+    /* the worker calls the server */
     recorder.wake_first = options->sampler == DJP_SAMPLER_JAEGER_REMOTE;
     return recorder;
 }
@@ -143,7 +143,7 @@ sdk_make_sampler(djp_sdk *sdk)
     return result == 0 ? djp__recorder_set_sampler(sdk->recorder, sampler) : result;
 }
 
-/* An address that cannot be connected to is no reason to do without the rest. */
+/* An invalid address disables traces only. */
 static void
 sdk_give_up_traces(djp_sdk *sdk)
 {
@@ -206,7 +206,7 @@ djp__sdk_add_pipeline(djp_sdk *sdk, djp__pipeline *pipeline)
     djp__worker_add(&sdk->worker, &pipeline->send_task);
 }
 
-/* Takes *transport, where there is one and it is used. */
+/* Takes *transport if there is one and it is used. */
 static int
 sdk_make_traces(djp_sdk *sdk, djp__transport **transport)
 {
@@ -272,7 +272,7 @@ sdk_make_metrics(djp_sdk *sdk)
     if (result == 0) {
         result = djp__sdk_metrics_add(sdk);
     }
-    /* a segment that is full before its first use had no memory either */
+    /* a segment that is full before its first use is also out of memory */
     return result == 0 ? 0 : DJP_ENOMEM;
 }
 
@@ -358,8 +358,7 @@ sdk_alloc(void)
     return sdk;
 }
 
-/* Reads the options and makes recorder, transport and metrics. Takes *transport, where it is
- * used. */
+/* Reads the options; creates recorder, transport and metrics. Takes *transport if it is used. */
 static int
 sdk_make(djp_sdk *sdk, const djp_options *options, const djp_sdk_language *language,
          djp__transport **transport)
@@ -407,8 +406,8 @@ djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options,
     djp__sdk_oplogs_init(sdk);
     djp__control_start(&sdk->control);
     if (sdk->registry && options->prometheus_port > 0) {
-        /* Not before all that a scrape looks at is there. A port that is taken is no reason to do
-         * without the rest; the listener has said so. */
+        /* Last, because an exposition reads all of the above. A port in use does not disable the
+         * rest; the endpoint has logged it. */
         djp__prometheus_http_start(&sdk->listener, sdk->registry, options->prometheus_host,
                                    options->prometheus_port, &sdk->diag);
     }

@@ -1,7 +1,6 @@
-/* One SDK instance, as the files of this folder see it: each of its parts has an owner, and the
- * files of the owner know no other part. Lock order: that of the operation logs, then a pipeline's
- * `work`, then the worker's `mutex`, then those of control and of the diag. No message is logged
- * while one of them is held. */
+/* One SDK instance for the files of this directory. Each part has an owner, whose files use no
+ * other part. Lock order: operation logs, a pipeline's `work`, the worker's `mutex`, then the locks
+ * of control and diag. No message is logged while one of them is held. */
 #ifndef DJP_SDK_SDK_H
 #define DJP_SDK_SDK_H
 
@@ -54,32 +53,32 @@ enum {
 typedef struct djp__sdk_metrics {
     djp_family *families[DJP__SDK_ALL];
     djp_family *otel[DJP__OTEL_COUNT]; /* NULL unless asked for */
-    /* whom target_info names; of the registry's collectors, which run one at a time */
+    /* process of target_info; used by the registry's collectors, which run one at a time */
     pid_t target_pid;
 } djp__sdk_metrics;
 
 /* resource.c. */
 typedef struct djp__resource {
     char *language, *runtime_name, *runtime_version; /* constant */
-    /* service.instance.id; "" until it is needed. Under the worker's `mutex` */
+    /* service.instance.id; "" before its first use. Guarded by the worker's `mutex` */
     char instance_id[37];
-    pid_t instance_pid; /* the process that it names; the same */
+    pid_t instance_pid; /* its process; guarded by the same */
 } djp__resource;
 
 /* sigterm.c. */
 typedef struct djp__sigterm {
     DJP_ATOMIC(int) signal; /* the signal that arrived; 0: none. acquire/release */
-    DJP_ATOMIC(int) installed; /* one that has our handler; 0: none. acquire/release */
+    DJP_ATOMIC(int) installed; /* the instance has handlers installed; 0: none. acquire/release */
     timer_t timer; /* valid while timer_ready */
     DJP_ATOMIC(int) timer_ready;
 } djp__sigterm;
 
-/* The worker's tasks, in the order of their runs; those of the pipelines stand between replay and
- * end (to build batches), and behind end (to send). */
+/* The worker's tasks in the order of their runs. Pipelines build batches between replay and end,
+ * and send after end. */
 typedef struct djp__sdk_tasks {
     djp__task park, clock, begin_end, control, replay, end;
     uint64_t anchor_refreshed; /* of the clock; the worker's, as the next */
-    int oplogs_left; /* an operation log waits for room in the ring */
+    int oplogs_left; /* an operation log waits for space in the ring */
     uint64_t damage_reported; /* of oplogs.damage */
     DJP_ATOMIC(uint64_t) damage_warned; /* djp__every_minute guard */
 } djp__sdk_tasks;
@@ -89,12 +88,12 @@ struct djp_sdk {
     djp_options options;
     djp_diag diag;
     char transport_name[16]; /* "none" without a transport */
-    char *endpoint; /* for people: no credentials, no query */
+    char *endpoint; /* for messages: no credentials, no query */
     djp_recorder *recorder; /* NULL: traces are off */
     djp_registry *registry; /* NULL: metrics are off */
     djp_builtin *standard;
-    djp__prometheus_http *listener; /* NULL: no port was asked for, or it could not be had */
-    djp__pipeline *pipelines; /* all of them, traces first; NULL: nothing can leave */
+    djp__prometheus_http *listener; /* NULL: no port is configured, or it cannot be opened */
+    djp__pipeline *pipelines; /* traces first; NULL: nothing is exported */
     djp_fork_hook fork_hook;
     DJP_ATOMIC(int) references; /* the owner and the worker thread */
 
@@ -111,32 +110,31 @@ struct djp_sdk {
     DJP_ATOMIC(int) scopes_reported; /* once-guard of oplogs.scopes_full */
 };
 
-/* sdk.c. The seam for tests: as djp_sdk_new, but spans leave by transport (taken, also on
- * failure). */
+/* sdk.c. For tests: djp_sdk_new with a transport (taken, also on failure). */
 int djp__sdk_new_with_transport(djp_sdk **out, const djp_options *options,
                                 const djp_sdk_language *language, djp_sdk_log log, void *log_user,
                                 djp__transport *transport);
-/* Adds a signal before the first item of any is recorded: its pipeline (set up by
- * djp__pipeline_init with sdk's worker and diag; taken, with djp__free at the end) runs, flushes,
- * forks and ends with the others. */
+/* Adds a signal, before its first item is recorded. The pipeline (set up by djp__pipeline_init with
+ * sdk's worker and diag; taken, freed with djp__free) then runs, flushes, forks and ends with the
+ * others. */
 void djp__sdk_add_pipeline(djp_sdk *sdk, djp__pipeline *pipeline);
 void djp__sdk_ref(void *sdk);
 void djp__sdk_unref(void *sdk);
-/* The part of an URL that may be shown: scheme, host, port, path. NULL without memory. */
+/* Returns the parts of a URL that may be shown: scheme, host, port, path. NULL without memory. */
 char *djp__sdk_public_endpoint(const char *url);
-/* Where spans go, for messages: the endpoint, or the name of a transport without one. Borrowed. */
+/* Returns the destination of spans, for messages: the endpoint, or the name of a transport without
+ * one. Borrowed. */
 const char *djp__sdk_target(const djp_sdk *sdk);
 /* The recorder's callback: starts or wakes the worker. Any recording thread. */
 void djp__sdk_wake(void *sdk);
 
-/* sdk_oplogs.c. Replays the operation logs, and waits for the worker to make room until the
- * deadline. 1: something is left. */
+/* sdk_oplogs.c. Replays the operation logs, and until the deadline waits for the worker to free
+ * space. Returns 1 if operations are left. */
 int djp__sdk_replay(djp_sdk *sdk, uint64_t deadline);
-/* The same for a look at the state or the metrics, which counts what was just recorded but waits
- * only a moment for room. */
+/* The same for a reader of status or metrics, which waits only briefly for space. */
 void djp__sdk_catch_up(djp_sdk *sdk);
-void djp__sdk_oplogs_init(djp_sdk *sdk); /* when all else is there */
-/* Warns once when tracers found no room for their names. No lock is held. */
+void djp__sdk_oplogs_init(djp_sdk *sdk); /* after all other parts */
+/* Warns once when the scope table refused names. No lock is held. */
 void djp__sdk_report_scopes(djp_sdk *sdk);
 
 /* traces.c: the row of the signal; its source is an instance. */
@@ -151,23 +149,22 @@ int djp__sdk_prepare_control(djp_sdk *sdk);
 /* fork.c */
 void djp__sdk_fork_init(djp_sdk *sdk);
 
-/* sigterm.c. djp_sdk_take_signals takes those that have no handler; the worker's `mutex` is not
- * held. */
+/* sigterm.c. djp_sdk_take_signals installs handlers for signals that have none; the worker's
+ * `mutex` is not held. */
 void djp__sigterm_remove(djp_sdk *sdk);
-/* in a forked child: another instance may answer. Async-signal-safe */
+/* In a forked child: another instance may own the handlers. Async-signal-safe. */
 void djp__sigterm_disown(djp_sdk *sdk);
-void djp__sigterm_adopt(djp_sdk *sdk); /* in a new worker: makes the timer again after a fork */
-/* By the worker: ends the process by the signal. Returns where the kernel ignores it. */
+void djp__sigterm_adopt(djp_sdk *sdk); /* in a new worker: creates the timer again after a fork */
+/* Ends the process by the signal; returns if the kernel ignores it. Worker only. */
 void djp__sigterm_end(djp_sdk *sdk);
 
-/* resource.c: a new encoder with the resource of this process. Returns 0 or DJP_ENOMEM. The
+/* resource.c: creates an encoder with the resource of this process. Returns 0 or DJP_ENOMEM. The
  * worker's `mutex` is not held. */
 int djp__resource_encoder_new(djp__encoder **out, djp_sdk *sdk);
-/* The same resource as labels, each name once, without braces; nothing without memory. */
+/* Writes the resource as labels, each name once, without braces; nothing without memory. */
 void djp__resource_labels(djp_buf *out, djp_sdk *sdk);
 
-/* What the recorder and the pipeline count, by name: calls visit for every reason for which a span
- * was not delivered. */
+/* Calls visit for each reason of lost spans, with the count of recorder and pipeline. */
 typedef void (*djp__visit_drop)(void *user, const char *reason, uint64_t spans);
 void djp__sdk_drops(const djp_sdk *sdk, const djp_recorder_counters *counters,
                     djp__visit_drop visit, void *user);
@@ -175,13 +172,13 @@ void djp__sdk_drops(const djp_sdk *sdk, const djp_recorder_counters *counters,
 /* sdk_metrics.c: the SDK's own counters as families of its registry. */
 int djp__sdk_metrics_add(djp_sdk *sdk);
 
-/* sdk_metrics_otel.c: the same under the names of the conventions. add does nothing unless they are
- * asked for. */
+/* sdk_metrics_otel.c: the same by the OpenTelemetry conventions; add has an effect only if
+ * configured. */
 int djp__sdk_otel_add(djp_sdk *sdk);
 void djp__sdk_otel_collect(djp_sdk *sdk, const djp_recorder_counters *counters);
-/* An export of spans has ended; "" for success. By the worker. */
+/* An export of spans has ended; "" for success. Worker only. */
 void djp__sdk_otel_sent(void *sdk, const djp__request *request, const char *error);
-/* One object of JSON, whether asked for or not. */
+/* One JSON object, whether configured or not. */
 void djp__sdk_otel_status(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters);
 
 #endif

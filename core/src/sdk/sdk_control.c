@@ -1,5 +1,5 @@
-/* Between an SDK instance and its control plane: what control reads of the pipeline, whom it
- * notifies, and the overrides of the program. */
+/* Connects an SDK instance with its control plane: input from the pipeline, notifications, and
+ * overrides set by the program. */
 #include "djp/error.h"
 #include "oplog/oplog.h"
 #include "sdk/sdk.h"

@@ -1,5 +1,5 @@
-/* The SDK's own counters as series of its registry, brought up to date before every exposition. Few
- * families, fixed label values: watching the watcher must not cost more than what it watches. */
+/* The SDK's counters as series of its registry, updated before each exposition. Few families with
+ * fixed label values, to limit their cost. */
 #include <string.h>
 #include <unistd.h>
 
@@ -70,7 +70,7 @@ sdk_metrics_cost(djp_sdk *sdk)
                   view.forecast_ratio);
 }
 
-/* A forked child is another process, with its own instance id. */
+/* A forked child is a separate process with a separate instance id. */
 static void
 sdk_metrics_target(djp_sdk *sdk)
 {

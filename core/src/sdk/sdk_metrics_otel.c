@@ -1,7 +1,6 @@
-/* The SDK's own numbers under the names of the OpenTelemetry conventions (otel.sdk.*), as they
- * appear in Prometheus: opt-in, because the conventions call them Development. Everything is
- * derived when somebody looks; the only event seen as it happens is the end of an export, on the
- * worker. */
+/* The SDK's metrics by the OpenTelemetry conventions (otel.sdk.*), as Prometheus shows them:
+ * opt-in, because the conventions have the status Development. All are computed when read, except
+ * the end of an export, which the worker records. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -9,11 +8,10 @@
 #include "metrics/registry.h"
 #include "sdk/sdk.h"
 
-/* Bytes that a waiting span counts for where memory is measured in spans, as in
- * OTEL_BSP_MAX_QUEUE_SIZE. */
+/* Bytes per waiting span where the capacity is given in spans, as in OTEL_BSP_MAX_QUEUE_SIZE. */
 enum { SDK_METRICS_OTEL__SPAN_BYTES = 1024 };
 
-/* No component has a second one in a process, so the number in its name is always 0. */
+/* A process has each component once, so the number in its name is always 0. */
 static const char *const sdk_metrics_otel__processor[2] = {"batching_span_processor/0",
                                                            "batching_span_processor"};
 static const char *const sdk_metrics_otel__reader[2] = {"prometheus_http_text_metric_exporter/0",
@@ -22,8 +20,8 @@ static const char *const sdk_metrics_otel__results[DJP__OUTCOMES] = {"DROP", "RE
                                                                      "RECORD_AND_SAMPLE"};
 static const char *const sdk_metrics_otel__origins[DJP_ORIGINS] = {"none", "local", "remote"};
 
-/* The conventions leave the bounds open. An export takes from a millisecond on a local Collector to
- * its timeout, a scrape less. */
+/* The conventions define no bounds. An export takes a millisecond (local Collector) up to its
+ * timeout, an exposition less. */
 static const double sdk_metrics_otel__export_bounds[] = {.001, .0025, .005, .01, .025, .05, .1,
                                                          .25,  .5,    1,    2.5, 5,    10,  30};
 static const double sdk_metrics_otel__collect_bounds[] = {.0001, .00025, .0005, .001, .0025, .005,
@@ -57,7 +55,7 @@ sdk_metrics_otel__exporter(const djp_options *options)
 
 typedef struct sdk_metrics_otel_numbers {
     uint64_t inflight, queue_size, queue_capacity;
-    /* What became of spans that were to be exported; "" is success. */
+    /* Results of spans to export; "" is success. */
     struct {
         const char *error;
         uint64_t spans;
@@ -110,7 +108,7 @@ sdk_metrics_otel__read(sdk_metrics_otel_numbers *out, const djp_sdk *sdk,
     *out = numbers;
 }
 
-/* A family whose labels are its component's, where it has one, and up to two more. */
+/* Creates a family with the labels of its component, if it has one, and up to two more. */
 static djp_family *
 sdk_metrics_otel__family(djp_sdk *sdk, djp_metric_type type, const char *name, const char *help,
                          int component, const char *const *own)
@@ -163,7 +161,7 @@ sdk_metrics_otel__show_spans(const djp_sdk *sdk, const djp_recorder_counters *co
                                                           sdk_metrics_otel__results[result]);
             djp__counter_set(series, (double)counters->started_by[origin][result]);
         }
-        /* A span that records nothing is not live by the conventions. */
+        /* By the conventions, a span that is not recorded is not live. */
         if (result != DJP__OUTCOME_DROP) {
             djp_gauge_set(sdk_metrics_otel__series(sdk->metrics.otel[DJP__OTEL_LIVE], NULL,
                                                    sdk_metrics_otel__results[result], NULL),
@@ -220,7 +218,7 @@ djp__sdk_otel_sent(void *user, const djp__request *request, const char *error)
     }
 }
 
-/* The families of what happens to spans on their way out. */
+/* The families of the export pipeline. */
 static void
 sdk_metrics_otel__add_pipeline(djp_sdk *sdk)
 {

@@ -1,5 +1,4 @@
-/* Between an instance and its operation logs: attachment, replay for callers that wait for it, and
- * what the instance reports of them. */
+/* The operation logs of an instance: attachment, replay for waiting callers, and reports. */
 #include "base/clock.h"
 #include "djp/oplog.h"
 #include "instrument/http_server.h"
@@ -49,7 +48,7 @@ djp__sdk_replay(djp_sdk *sdk, uint64_t deadline)
     while (djp__oplogs_replay(&sdk->oplogs, 1) & DJP__OPLOGS_LEFT) {
         uint64_t now = djp__clock_monotonic();
         if (now >= deadline || sdk->pipelines == NULL || !sdk_oplogs_wake(sdk)) {
-            return 1; /* without a thread nothing makes room */
+            return 1; /* without a thread no space becomes free */
         }
         djp__mutex_lock(&sdk->worker.mutex);
         djp__cond_wait(&sdk->worker.changed, &sdk->worker.mutex, now + SDK_OPLOGS__ROOM_PAUSE_NS);

@@ -1,5 +1,4 @@
-/* Flush and shutdown of an instance: operation logs first, then the pipelines, then the thread; all
- * within one deadline. */
+/* Flush and shutdown of an instance: operation logs, pipelines, thread, within one deadline. */
 #include <string.h>
 
 #include "base/buf.h"
@@ -9,7 +8,7 @@
 #include "sdk/sdk.h"
 #include "sdk/status.h"
 
-enum { SHUTDOWN__MARGIN_NS = 50000000 }; /* kept for aborting a send and joining the thread */
+enum { SHUTDOWN__MARGIN_NS = 50000000 }; /* reserved to abort a send and join the thread */
 
 int
 djp_sdk_flush(djp_sdk *sdk, uint64_t timeout_ns)
@@ -36,8 +35,8 @@ shutdown_margin(uint64_t timeout_ns)
     return margin < SHUTDOWN__MARGIN_NS ? margin : SHUTDOWN__MARGIN_NS;
 }
 
-/* Whoever looks for spans of a short run should not look for a fault. A forked child keeps quiet:
- * there may be thousands of them. */
+/* Explains why a short run exported no spans. A forked child logs nothing: there may be
+ * thousands. */
 static void
 shutdown_report_none(djp_sdk *sdk)
 {
@@ -65,7 +64,7 @@ shutdown_pipelines(djp_sdk *sdk, uint64_t start, uint64_t timeout_ns)
     int ended = djp__worker_stop_locked(&sdk->worker, djp__saturate(start, least));
     djp__mutex_unlock(&sdk->worker.mutex);
     for (djp__pipeline *pipeline = sdk->pipelines; pipeline && ended; pipeline = pipeline->next) {
-        /* No worker any more: what came late is counted here. */
+        /* Without a worker, counts late items here. */
         djp__pipeline_discard(pipeline, DJP__LOSS_SHUTDOWN);
         djp__pipeline_report_lost(pipeline);
     }

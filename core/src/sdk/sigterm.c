@@ -1,6 +1,6 @@
-/* Signals that end a process, where no other code handles them: the handler wakes the worker, which
- * sends what has ended and then lets the signal do what it would have done. Without a worker, and
- * at the second signal, the process ends at once. Never replaces a handler. */
+/* Signals that end a process, if no other code handles them. The handler wakes the worker, which
+ * exports ended spans and then raises the signal with its default action. Without a worker, and at
+ * a second signal, the process ends at once. Existing handlers are never replaced. */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -11,13 +11,12 @@
 
 enum { SIGTERM__GRACE_NS = 500000000 };
 
-/* Those by which a process is asked to leave. Others, such as SIGQUIT, are meant to end it as it
- * is. */
+/* Signals that request termination. Others, such as SIGQUIT, end the process at once. */
 static const int sigterm__handled[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2};
 enum { SIGTERM__COUNT = sizeof sigterm__handled / sizeof sigterm__handled[0] };
 
-/* The instance that answers. Set by install, cleared by remove and forget; read by the handler.
- * acquire/release. */
+/* The instance that owns the handlers. Set by install, cleared by remove and disown; read by the
+ * handler. acquire/release. */
 static DJP_ATOMIC(djp_sdk *) sigterm__owner;
 
 /* Async-signal-safe. The signal is blocked while its handler runs, so it takes effect on return. */
@@ -32,8 +31,7 @@ sigterm_die(int number)
     kill(getpid(), number);
 }
 
-/* Should the worker be stuck where it cannot look, a second signal comes by itself a little after
- * the deadline; 0 calls it off. */
+/* If the worker is blocked, a second signal arrives shortly after the deadline; 0 cancels it. */
 static void
 sigterm_set_timer(const djp_sdk *sdk, uint64_t after)
 {
@@ -52,7 +50,7 @@ sigterm_handle(int number)
 {
     int saved = errno, first = 0;
     djp_sdk *sdk = djp_load_acquire(&sigterm__owner);
-    /* Between fork and its hooks a child still sees its parent's worker. */
+    /* Between fork and its hooks, a child still has its parent's worker. */
     int works = sdk && djp__worker_is_running(&sdk->worker) && sdk->worker.pid == getpid();
     if (!works || (first = djp_swap_acq_rel(&sdk->sigterm.signal, number)) != 0) {
         sigterm_die(first ? first : number);
@@ -99,8 +97,7 @@ sigterm_take(djp_sdk *sdk)
 void
 djp_sdk_take_signals(djp_sdk *sdk)
 {
-    /* Whoever comes too late must not leave handlers behind, and an owner that is about to be
-     * freed. */
+    /* A late call must not install handlers, nor an owner that is about to be freed. */
     djp__mutex_lock(&sdk->worker.mutex);
     if (sdk->worker.phase == DJP__PHASE_OPEN) {
         sigterm_take(sdk);
@@ -150,7 +147,7 @@ djp__sigterm_remove(djp_sdk *sdk)
     }
     int number = djp_load_acquire(&sdk->sigterm.signal);
     if (number != 0) {
-        sigterm_die(number); /* it came while the worker was leaving */
+        sigterm_die(number); /* it arrived while the worker ended */
     }
 }
 
@@ -162,10 +159,10 @@ djp__sigterm_end(djp_sdk *sdk)
     sigemptyset(&one);
     sigaddset(&one, number);
     sigterm_die(number);
-    /* If every other thread blocks it meanwhile, this one takes it. */
+    /* This thread takes the signal if all others block it. */
     pthread_sigmask(SIG_UNBLOCK, &one, &before);
-    /* Still here: the kernel spares the first process of a container, or somebody installed a
-     * handler just now. Life goes on. */
+    /* The process still runs: the kernel ignores the signal for the first process of a container,
+     * or a handler was installed just now. Continue. */
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     sigterm_set_timer(sdk, 0);
     djp_store_release(&sdk->sigterm.signal, 0);

@@ -1,6 +1,6 @@
-/* The honest state of an instance as JSON: what is on, what was decided, where every span went,
- * what the exporter last said. It must never show a credential: endpoints are stripped and the
- * settings come masked from the configuration. */
+/* The state of an instance as JSON: settings, sampling, spans by outcome, the latest result of the
+ * exporter. Contains no credentials: endpoints are stripped, and the configuration masks secret
+ * settings. */
 #include <string.h>
 #include <unistd.h>
 
@@ -11,7 +11,7 @@
 #include "sdk/sdk.h"
 #include "sdk/status.h"
 
-enum { STATUS__SAMPLER_MAX = 8192 }; /* bytes of its text that are shown */
+enum { STATUS__SAMPLER_MAX = 8192 }; /* limit of its text in bytes */
 
 static void
 status_key(djp_buf *out, const char *key)
@@ -44,7 +44,7 @@ status_bool(djp_buf *out, const char *key, int value)
     djp__buf_text(out, value ? "true" : "false");
 }
 
-/* Unix time in seconds, null for never. */
+/* Unix time in seconds; null: never. */
 static void
 status_time(djp_buf *out, const char *key, uint64_t unix_ns)
 {
@@ -92,10 +92,9 @@ status_drop(void *user, const char *reason, uint64_t spans)
     status_number(user, reason, spans);
 }
 
-/* Every span that was started is somewhere: started = live + not_sampled + exported + dropped +
- * waiting. Those that never began (oplog_full, span_no_memory) or began in the parent process
- * (forked) are in none of them. The ends of the way are read before its beginning, so that a span
- * that moves meanwhile is not counted twice. */
+/* For all spans: started = live + not_sampled + exported + dropped + waiting. Spans that never
+ * began (oplog_full, span_no_memory) or that began in the parent process (forked) are in none of
+ * them. Later stages are read before earlier ones, so that no moving span is counted twice. */
 static void
 status_books(djp_buf *out, const djp_sdk *sdk)
 {
@@ -155,7 +154,7 @@ status_spans(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *coun
     djp__sdk_otel_status(out, sdk, counters);
 }
 
-/* The tree of samplers that decides in place of a ratio; null where none does. */
+/* The sampler tree in use; null if a ratio decides. */
 static void
 status_sampler(djp_buf *out, djp_sdk *sdk, double ratio)
 {
@@ -172,7 +171,7 @@ status_sampler(djp_buf *out, djp_sdk *sdk, double ratio)
     djp__free(text);
 }
 
-/* What holds now, and who said so. */
+/* The active values and their sources. */
 static void
 status_switch(djp_buf *out, djp_sdk *sdk)
 {
@@ -201,7 +200,7 @@ status_switch(djp_buf *out, djp_sdk *sdk)
     djp__buf_char(out, '}');
 }
 
-/* level: what a route may have before its share is cut; null while none is. */
+/* level: span rate of a route before its share is reduced; null without a reduction. */
 static void
 status_rate_limit(djp_buf *out, const djp_sdk *sdk, const djp_recorder_counters *counters)
 {
@@ -334,8 +333,7 @@ status_last_error(djp_buf *out, djp_sdk *sdk)
     status_time(out, "last_error_time", error[0] ? when : 0);
 }
 
-/* Spans that other threads were just committing while the worker took its last look are counted
- * now. */
+/* Counts spans that other threads committed during the worker's last round. */
 static void
 status_sweep(djp_sdk *sdk)
 {
@@ -350,7 +348,7 @@ status_sweep(djp_sdk *sdk)
     }
 }
 
-/* options: what was asked for, which an instance that is off does not follow. */
+/* options: the configured ones, which an instance that is off does not apply. */
 static int
 status_write(char **out, size_t *out_size, djp_sdk *sdk, const djp_options *options)
 {
@@ -392,8 +390,7 @@ djp_sdk_status_json(char **out, size_t *out_size, djp_sdk *sdk)
                                                   : DJP_EINVAL;
 }
 
-/* An instance that is off has all the parts of the report and does nothing: no thread, no file, no
- * signal. */
+/* An instance that is off has all parts of the report but no thread, file or signal handler. */
 int
 djp_status_off_json(char **out, size_t *out_size, const djp_options *options)
 {
@@ -407,7 +404,7 @@ djp_status_off_json(char **out, size_t *out_size, const djp_options *options)
         return result;
     }
     off.enabled = 0;
-    /* nothing is steered, and nothing warned of */
+    /* no adjustment and no warnings */
     off.target_spans_per_second = off.target_bytes_per_second = 0;
     result = djp_sdk_new(&sdk, &off, NULL, NULL, NULL);
     if (result == 0) {

@@ -1,12 +1,12 @@
-/* Why nothing arrives, in one sentence: the first cause on the way from the switch to the receiver.
- * It names what a reader can change and never shows a credential. */
+/* Explains in one sentence why nothing is exported: the first cause between the setting and the
+ * receiver. It names settings a reader can change, and no credentials. */
 #include <string.h>
 
 #include "base/clock.h"
 #include "sdk/sdk.h"
 #include "sdk/status.h"
 
-enum { PROBLEM_PATIENCE_S = 2 }; /* a receiver that takes longer is worth a word */
+enum { PROBLEM_PATIENCE_S = 2 }; /* a slower response is reported */
 
 static void
 problem_switch(djp_buf *out, const djp_options *options)

@@ -1,5 +1,5 @@
-/* What the worker of an instance does beside batches and requests: parks for forks, follows the
- * clock, steers sampling, replays operation logs, and ends the process after a signal. */
+/* Tasks of an instance's worker other than batches and requests: parking for forks, clock, sampling
+ * control, replay of operation logs, and the end of the process after a signal. */
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -58,8 +58,8 @@ tasks_leave_control(void *user)
 
 /* ---- operation logs ---- */
 
-/* Wrong bytes come from a defect of ours or from memory that other code wrote to: both want to be
- * known. */
+/* Logs invalid bytes, which come from a defect of this library or from code that overwrote
+ * memory. */
 static void
 tasks_report_damage(djp_sdk *sdk)
 {
@@ -87,7 +87,7 @@ tasks_replay(void *user, uint64_t now)
     djp__sdk_report_scopes(sdk);
 }
 
-/* Writers are asked to wake the worker only when spans do not keep it awake anyway. */
+/* Writers wake the worker only when spans do not keep it awake. */
 static uint64_t
 tasks_replay_due(void *user, uint64_t now)
 {
@@ -102,7 +102,7 @@ tasks_replay_due(void *user, uint64_t now)
 
 /* ---- the end by a signal ---- */
 
-/* Everything that had ended is sent within shutdown_timeout ... */
+/* All ended spans are sent within shutdown_timeout ... */
 static void
 tasks_begin_end(void *user, uint64_t now)
 {
@@ -114,8 +114,8 @@ tasks_begin_end(void *user, uint64_t now)
     }
 }
 
-/* ... and then the signal does what it would have done. The first process of a container goes on,
- * with all that still waits. */
+/* ... then the signal has its default effect. The first process of a container continues, with all
+ * that still waits. */
 static void
 tasks_end(void *user, uint64_t now)
 {

@@ -1,4 +1,4 @@
-/* Traces as a signal: spans from the ring of the recorder, as requests of OTLP. */
+/* Traces as a signal: spans from the recorder's ring, encoded as OTLP requests. */
 #include "model/record.h"
 #include "net/otlp_response.h"
 #include "sdk/sdk.h"
@@ -111,7 +111,7 @@ static const djp__drain traces_drain = {
     .set_wake_level = traces_set_wake_level,
     .refused = traces_refused,
     .is_muted = traces_is_muted,
-    /* close and fork_child: the instance does it, because a recorder may have no pipeline */
+    /* close and fork_child: the instance calls them, because a recorder may have no pipeline */
 };
 
 static const djp__encode traces_encode = {
