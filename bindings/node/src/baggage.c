@@ -1,4 +1,4 @@
-/* Baggage: to JavaScript it is its header text, which the core parses and writes; a change makes a
+/* Baggage: JavaScript holds its header text, which the core parses and writes. A change creates a
  * new text. */
 #include <string.h>
 
@@ -51,7 +51,7 @@ baggage_result(napi_env env, djp_baggage *old, djp_baggage *changed, int keep_ol
     return result;
 }
 
-/* baggageText(header | header[]): the header as it is sent on, '' for none. */
+/* baggageText(header | header[]): the header to propagate, '' for none. */
 static napi_value
 baggage_text(napi_env env, napi_callback_info info)
 {
@@ -62,8 +62,7 @@ baggage_text(napi_env env, napi_callback_info info)
     return baggage_result(env, baggage_of(env, given[0]), NULL, 1);
 }
 
-/* baggageSet(header, key, value, properties): the new header; the old one when the entry cannot be
- * baggage. */
+/* baggageSet(header, key, value, properties): the new header; the old one for an invalid entry. */
 static napi_value
 baggage_set(napi_env env, napi_callback_info info)
 {

@@ -1,5 +1,5 @@
-/* Trace context between JavaScript and the core's parsers: header values in, words or hexadecimal
- * text out. */
+/* Trace context between JavaScript and the parsers of the core: header values in, words or
+ * hexadecimal text out. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,7 +68,7 @@ context_digit(char c)
                                   : -1;
 }
 
-/* 1 when the text is exactly that many bytes in hexadecimal. */
+/* Returns 1 if the text is exactly that many bytes in hexadecimal. */
 static int
 context_unhex(uint8_t *out, size_t size, djp_text text)
 {
@@ -129,8 +129,8 @@ context_extract(napi_env env, napi_callback_info info)
     return result;
 }
 
-/* extractInto(words, traceparent, tracestate): the tracestate ('' for none), or null when there is
- * no context and words are kept. */
+/* extractInto(words, traceparent, tracestate): the tracestate ('' for none), or null without a
+ * context; the words are then unchanged. */
 static napi_value
 context_extract_into(napi_env env, napi_callback_info info)
 {
@@ -149,7 +149,7 @@ context_extract_into(napi_env env, napi_callback_info info)
     return words != NULL ? result : djp_node_null(env);
 }
 
-/* traceparentWrite(traceId, spanId, flags): the header value, or '' for ids that are not valid. */
+/* traceparentWrite(traceId, spanId, flags): the header value, or '' for invalid ids. */
 static napi_value
 context_traceparent_write(napi_env env, napi_callback_info info)
 {
@@ -172,7 +172,7 @@ context_traceparent_write(napi_env env, napi_callback_info info)
     return djp_node_string(env, (djp_text){out, strlen(out)});
 }
 
-/* tracestateParse(header | header[]): the normalised list, or null when there is none. */
+/* tracestateParse(header | header[]): the normalised list, or null if it is empty or invalid. */
 static napi_value
 context_state_parse(napi_env env, napi_callback_info info)
 {
@@ -202,8 +202,8 @@ context_state_of(napi_env env, napi_value value)
     return state;
 }
 
-/* tracestateSet(state, key, value): the new list, or null when it is refused or empty. An empty
- * value removes the member. */
+/* tracestateSet(state, key, value): the new list, or null if it is invalid or empty. An empty value
+ * removes the member. */
 static napi_value
 context_state_set(napi_env env, napi_callback_info info)
 {

@@ -1,5 +1,5 @@
-/* The scrape: one snapshot of all metrics as text, made on the event loop's thread or on one of
- * libuv's pool. */
+/* The exposition of all metrics as text, made on the thread of the event loop or on one of the
+ * libuv pool. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +10,7 @@ typedef struct exposition_job {
     napi_async_work work;
     djp_node_sdk *sdk; /* a reference, or NULL */
     djp_exposition format;
-    char *text; /* NULL: nothing to show */
+    char *text; /* NULL: no exposition */
     size_t size;
 } exposition_job;
 
@@ -127,7 +127,7 @@ exposition_expose_async(napi_env env, napi_callback_info info)
     return promise;
 }
 
-/* negotiate(accept): the content type of the exposition that the header asks for. */
+/* negotiate(accept): the content type of the exposition that the header selects. */
 static napi_value
 exposition_negotiate(napi_env env, napi_callback_info info)
 {

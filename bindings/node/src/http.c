@@ -1,11 +1,10 @@
-/* What the middleware asks the core about requests: which paths are left alone, paths as labels,
- * and the standard metrics of one. */
+/* Requests of the middleware: excluded paths, paths as labels, and the built-in instruments. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "binding.h"
 
-/* normalisePath(path): a raw path as a label. */
+/* normalisePath(path): a path as a label. */
 static napi_value
 http_normalise_path(napi_env env, napi_callback_info info)
 {
@@ -21,7 +20,7 @@ http_normalise_path(napi_env env, napi_callback_info info)
     return djp_node_string(env, (djp_text){out, size});
 }
 
-/* excludesPath(path): whether the active SDK leaves requests for this path alone. */
+/* excludesPath(path): whether the active SDK excludes requests for this path. */
 static napi_value
 http_excludes_path(napi_env env, napi_callback_info info)
 {
@@ -38,9 +37,9 @@ http_excludes_path(napi_env env, napi_callback_info info)
     return djp_node_boolean(env, excluded);
 }
 
-/* recordHttpRequest(method, endpoint, status, seconds, bytes, words): one request in the standard
- * families; whether it was taken. A duration that makes no sense is counted as dropped, and the
- * request all the same. words (optional) are those of the span context for an exemplar. */
+/* recordHttpRequest(method, endpoint, status, seconds, bytes, words): records a request in the
+ * built-in instruments; whether it was accepted. An invalid duration is counted as dropped and the
+ * request is still counted. words (optional): the span context of an exemplar. */
 static napi_value
 http_record_request(napi_env env, napi_callback_info info)
 {

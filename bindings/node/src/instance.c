@@ -1,5 +1,5 @@
-/* The process's one SDK: every environment attaches to it, references keep it alive while somebody
- * works with it, and it ends once, whoever asks. Nothing here touches JavaScript. */
+/* The SDK of the process. Every environment attaches to it, references keep it alive during use,
+ * and it ends once. Uses no JavaScript. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -11,8 +11,8 @@
 enum { INSTANCE_WAITING, INSTANCE_RUNNING, INSTANCE_DONE };
 
 struct djp_node_ending {
-    djp_node_sdk *sdk; /* the holder's reference; NULL once done */
-    int state; /* INSTANCE_*: who comes first runs it, the others wait */
+    djp_node_sdk *sdk; /* a reference of the instance; NULL once done */
+    int state; /* INSTANCE_*: the first thread runs it, the others wait */
     int delivered;
     char *status; /* JSON text or NULL; djp_free */
     uint32_t references;
@@ -23,7 +23,7 @@ static struct {
     pthread_mutex_t mutex;
     pthread_cond_t changed; /* an ending is done; on CLOCK_MONOTONIC */
     djp_node_sdk *active;
-    djp_node_ending *ending; /* the end under way, or NULL */
+    djp_node_ending *ending; /* the running end, or NULL */
     uint32_t epoch;
     int exit_hook;
 } instance = {.mutex = PTHREAD_MUTEX_INITIALIZER};
@@ -95,7 +95,7 @@ djp_node_sdk_release(djp_node_sdk *self)
 
 /* ---- begin ---- */
 
-/* For an end that no JavaScript sees: only a worker thread started the SDK, or native code ends the
+/* Ends the SDK if JavaScript does not: only a worker thread started it, or native code ends the
  * process. */
 static void
 instance_at_exit(void)
@@ -131,7 +131,7 @@ instance_new(djp_node_sdk **out, const djp_options *options, const char *runtime
     self->registry = djp_sdk_registry(self->sdk);
     self->standard = djp_sdk_builtin(self->sdk);
     self->epoch = epoch;
-    self->references = 1; /* the holder's */
+    self->references = 1; /* of the instance */
     *out = self;
     return 0;
 }
@@ -170,7 +170,7 @@ djp_node_ending_begin(void)
     instance_lock();
     if (instance.active != NULL && fresh != NULL) {
         fresh->sdk = instance.active;
-        fresh->references = 1; /* the holder's */
+        fresh->references = 1; /* of the instance */
         replaced = instance.ending;
         instance.ending = fresh;
         instance.active = NULL;
@@ -228,8 +228,8 @@ instance_wait(const djp_node_ending *ending, uint64_t timeout_ns)
     }
 }
 
-/* Telemetry began again before it had ended: only now are the logs, the signal and the port free.
- * Lock held. */
+/* Completes a start that began before the earlier SDK had ended: only now are the logs, the signal
+ * and the port free. Lock held. */
 static void
 instance_inherit(djp_node_sdk *self)
 {

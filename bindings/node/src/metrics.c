@@ -1,13 +1,13 @@
-/* Families and series by number, and the recording functions that cross into C: the way for
- * whatever is not hot. A number of an SDK that has ended, and any other wrong argument, records
- * nothing; only a refused declaration throws. */
+/* Families and series by number, and recording functions for calls that are not hot. An invalid
+ * argument, such as a number of an earlier SDK, records nothing; only a rejected declaration
+ * throws. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "binding.h"
 
-/* The active SDK while it has metrics, with a reference; else NULL. */
+/* Returns the active SDK with a reference if metrics are on; else NULL. */
 static djp_node_sdk *
 metrics_sdk(void)
 {
@@ -28,7 +28,7 @@ typedef struct metrics_definition {
     double *buckets;
     size_t bucket_count;
     int type;
-    const char *wrong; /* what is wrong, or NULL */
+    const char *wrong; /* message, or NULL */
 } metrics_definition;
 
 static void
@@ -125,7 +125,7 @@ metrics_declare(napi_env env, const metrics_definition *definition)
     };
     int error = djp_family_new(&family, sdk->registry, &options);
     if (error >= 0 && options.label_count == 0) {
-        (void)djp_family_series(family, NULL); /* shown from the start */
+        (void)djp_family_series(family, NULL); /* exposed from the start */
     }
     double number = error >= 0 ? djp_node_family_number(sdk, family) : 0;
     djp_node_sdk_release(sdk);
@@ -137,7 +137,7 @@ metrics_declare(napi_env env, const metrics_definition *definition)
     return NULL;
 }
 
-/* A NUL would end a name early, and make it that of another metric. */
+/* A NUL would cut a name, which could then be that of another metric. */
 static int
 metrics_has_nul(const metrics_definition *definition)
 {
@@ -149,8 +149,8 @@ metrics_has_nul(const metrics_definition *definition)
     return found;
 }
 
-/* familyNew(type, name, help, unit, labelNames, buckets): a family's number, negative when it is a
- * documented one that has other buckets, 0 while metrics are off. Throws when refused. */
+/* familyNew(type, name, help, unit, labelNames, buckets): the number of a family; negative for a
+ * documented one with other buckets, 0 while metrics are off. Throws if it is rejected. */
 static napi_value
 metrics_family_new(napi_env env, napi_callback_info info)
 {
@@ -206,7 +206,7 @@ metrics_standard_family(napi_env env, napi_callback_info info)
 
 /* ---- series ---- */
 
-/* The label values of a family, as many as it takes; 0 when they are not. Release in any case. */
+/* Reads the label values of a family; 0 if their number is wrong. Release in any case. */
 static int
 metrics_values(djp_node_texts *out, napi_env env, const djp_family *family, napi_value value)
 {
@@ -224,8 +224,8 @@ metrics_values(djp_node_texts *out, napi_env env, const djp_family *family, napi
            count == djp_family_label_count(family) && djp_node_texts_get(out, env, value, count, 1);
 }
 
-/* seriesOf(family, values): the series' number, created at first use; 0 for a wrong family or
- * number of values. */
+/* seriesOf(family, values): the number of the series, created at first use; 0 for an invalid family
+ * or number of values. */
 static napi_value
 metrics_series_of(napi_env env, napi_callback_info info)
 {
@@ -245,7 +245,7 @@ metrics_series_of(napi_env env, napi_callback_info info)
     return djp_node_double(env, number);
 }
 
-/* familyRemove(family, values): whether there was such a series. */
+/* familyRemove(family, values): whether the series existed. */
 static napi_value
 metrics_family_remove(napi_env env, napi_callback_info info)
 {
@@ -322,8 +322,7 @@ metrics_apply(djp_series *series, metrics_call call, double value, const djp_spa
     return 0;
 }
 
-/* All of them are (series, value, words of a span context for an exemplar); the kind is the
- * function's own. */
+/* Arguments: (series, value, words of a span context for an exemplar). `call` is the operation. */
 static double
 metrics_series_call(napi_env env, napi_callback_info info, metrics_call call)
 {
@@ -375,7 +374,7 @@ metrics_series_is_overflow(napi_env env, napi_callback_info info)
 }
 
 /* recordStandard(name, labels, value, words): records in a documented family; whether it was
- * taken. */
+ * accepted. */
 static napi_value
 metrics_record_standard(napi_env env, napi_callback_info info)
 {

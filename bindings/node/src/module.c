@@ -1,5 +1,5 @@
-/* The addon's entry point: every environment (the main thread, each worker thread) gets data of its
- * own and the same functions. The end of an environment never ends the process's SDK. */
+/* The entry point of the addon: every environment (main thread, worker thread) has separate data
+ * and the same functions. The end of an environment does not end the SDK. */
 #include <stdio.h>
 #include <stdlib.h>
 

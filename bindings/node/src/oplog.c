@@ -1,6 +1,6 @@
-/* Operation logs for JavaScript: one per copy of the package in an environment, seen as an
- * ArrayBuffer over the core's memory. A log belongs to the process's SDK whenever there is one.
- * Recording never comes here; only its rare needs do. */
+/* Operation logs for JavaScript: one per copy of the package in an environment, an ArrayBuffer over
+ * memory of the core. A log is attached to the active SDK. Recording enters no function here; only
+ * rare operations do. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,21 +8,21 @@
 #include "binding.h"
 #include "djp/oplog.h"
 
-/* 4 MiB for the main thread's usual load; pages are touched only when used. */
+/* 4 MiB for a typical load of the main thread; pages are allocated at first use. */
 enum { LOG_UNITS = 1 << 19 };
 
 /* Lives as long as the ArrayBuffer. */
 typedef struct node_log {
     djp_oplog *log; /* a reference */
-    djp_node_env *self; /* JavaScript thread; NULL once the environment has let go of it */
+    djp_node_env *self; /* JavaScript thread; NULL after the environment has released it */
     struct node_log *next; /* of the same environment */
     struct node_log *next_open; /* of the process, under log_mutex */
 } node_log;
 
 static pthread_mutex_t log_mutex = PTHREAD_MUTEX_INITIALIZER;
-static node_log *log_open; /* every log that JavaScript still writes; under log_mutex */
+static node_log *log_open; /* all logs that JavaScript can write; under log_mutex */
 
-/* The SDK may be ending at this moment: then there is nothing to attach to. */
+/* If the SDK is ending, there is nothing to attach to. */
 void
 djp_node_log_activated(djp_node_sdk *sdk)
 {
@@ -33,7 +33,7 @@ djp_node_log_activated(djp_node_sdk *sdk)
     pthread_mutex_unlock(&log_mutex);
 }
 
-/* Out of both lists; what was published is replayed. JavaScript thread. */
+/* Removes the log from both lists and replays published operations. JavaScript thread. */
 static void
 log_let_go(node_log *item)
 {
@@ -60,8 +60,8 @@ djp_node_log_env_end(djp_node_env *self)
     }
 }
 
-/* The ArrayBuffer was collected with its copy of the package, or its environment ends: nothing in
- * JavaScript sees the memory any more. The data of the environment may be gone. */
+/* The ArrayBuffer was collected, or its environment ends: JavaScript cannot access the memory. The
+ * data of the environment may be freed. */
 static void
 log_memory_gone(napi_env env, void *data, void *hint)
 {
@@ -92,8 +92,8 @@ log_add(djp_node_env *self, node_log *item)
     djp_node_sdk_release(active);
 }
 
-/* logOpen(): the memory of a new log. Throws without memory, or where ArrayBuffers over foreign
- * memory are not allowed. */
+/* logOpen(): the memory of a new log. Throws without memory, or if the runtime forbids ArrayBuffers
+ * over native memory. */
 static napi_value
 log_open_new(napi_env env, napi_callback_info info)
 {
@@ -118,8 +118,8 @@ log_open_new(napi_env env, napi_callback_info info)
     return buffer;
 }
 
-/* The log that the environment opened last: for questions that any of them answers alike. Borrowed;
- * NULL without one. */
+/* Returns the last opened log of the environment, for calls that do not depend on the log.
+ * Borrowed; NULL without one. */
 static djp_oplog *
 log_of(napi_env env)
 {
@@ -128,7 +128,7 @@ log_of(napi_env env)
     return item == NULL ? NULL : item->log;
 }
 
-/* logWake(): the worker looks at the logs. */
+/* logWake(): wakes the worker. */
 static napi_value
 log_wake(napi_env env, napi_callback_info info)
 {
@@ -140,8 +140,8 @@ log_wake(napi_env env, napi_callback_info info)
     return NULL;
 }
 
-/* logDrain(units): replays here what the environment's logs hold, at most units of each; true when
- * that made room. */
+/* logDrain(units): replays up to this number of units of each log of the environment; true if that
+ * freed space. */
 static napi_value
 log_drain(napi_env env, napi_callback_info info)
 {
@@ -175,8 +175,8 @@ log_random(napi_env env, napi_callback_info info)
     return NULL;
 }
 
-/* The five words of a decision in a START: flag, outcome and reason, then threshold and recorded,
- * the lower half first. */
+/* Writes the five decision words of a START: flag, outcome and reason, then threshold and recorded,
+ * lower half first. */
 static void
 log_decision_words(int32_t *words, const djp_oplog_decision *decision)
 {
@@ -189,9 +189,9 @@ log_decision_words(int32_t *words, const djp_oplog_decision *decision)
     words[4] = (int32_t)(decision->recorded >> 32);
 }
 
-/* logHead(words): how roots are decided: words get the lower 32 and the upper 25 bits of the
- * threshold, then the decision about those that are sampled and about those that are not; returns
- * the tracestate of sampled roots, '' for none. */
+/* logHead(words): the decision of roots. words receive the lower 32 and upper 25 bits of the
+ * threshold, then the decision words of sampled and of other roots. Returns the tracestate of
+ * sampled roots, '' for none. */
 static napi_value
 log_head(napi_env env, napi_callback_info info)
 {
@@ -215,14 +215,13 @@ log_head(napi_env env, napi_callback_info info)
     return result;
 }
 
-/* What a tree of samplers may look at: a name, a kind, and either attributes in the log's form or
- * what is known of a request. */
+/* Input of composite samplers: a name, a kind, and either encoded attributes or a request. */
 typedef struct log_shown {
     djp_node_text name;
-    djp_node_texts request; /* method, path, scheme, route, and "websocket" for one */
+    djp_node_texts request; /* method, path, scheme, route, and "websocket" for a websocket */
 } log_shown;
 
-/* From four values: name, kind, bytes or undefined, an array of texts or undefined. Released in any
+/* Reads four values: name, kind, bytes or undefined, an array of texts or undefined. Release in any
  * case. */
 static void
 log_show(djp_oplog_root *out, log_shown *shown, napi_env env, napi_value *given)
@@ -241,7 +240,7 @@ log_show(djp_oplog_root *out, log_shown *shown, napi_env env, napi_value *given)
             .method = texts[0], .path = texts[1], .scheme = texts[2], .route = texts[3]};
     } else if (djp_node_type(env, given[2]) == napi_object &&
                djp_node_bytes(env, given[2], &bytes, &size)) {
-        /* borrowed until the next JavaScript: there is none before the decision */
+        /* borrowed until JavaScript runs again, which is after the decision */
         out->attributes = bytes;
         out->attributes_size = size;
     }
@@ -254,8 +253,8 @@ log_shown_release(log_shown *shown)
     djp_node_texts_release(&shown->request);
 }
 
-/* '' or [state that came, state to propagate, payload of KEYED or null]. Takes what the reply
- * holds. */
+/* Returns '' or [incoming tracestate, tracestate to propagate, payload of KEYED or null]. Releases
+ * the contents of the reply. */
 static napi_value
 log_reply(napi_env env, djp_text incoming, djp_oplog_reply *reply)
 {
@@ -281,8 +280,8 @@ log_reply(napi_env env, djp_text incoming, djp_oplog_reply *reply)
 }
 
 /* logContext(traceparent, tracestate, words, name, kind, attributes, request): null without a
- * remote context; else as log_reply, and words hold trace id (4), span id (2), the parent's flags,
- * and in words 7 to 11 what log_decision_words says. */
+ * remote context; else the result of log_reply. words receive trace id (4), span id (2), flags of
+ * the parent, and from word 7 the decision words. */
 static napi_value
 log_context(napi_env env, napi_callback_info info)
 {
@@ -296,7 +295,7 @@ log_context(napi_env env, napi_callback_info info)
         return djp_node_null(env);
     }
     log_show(&root, &shown, env, given + 3);
-    /* Only now: the getter of an element may have taken the words away. */
+    /* Only now: the getter of an element may have detached the words. */
     int32_t *words = djp_node_words(env, given[2], 12);
     djp_oplog *log = log_of(env);
     napi_value result = NULL;
@@ -311,8 +310,8 @@ log_context(napi_env env, napi_callback_info info)
     return result == NULL ? djp_node_null(env) : result;
 }
 
-/* logDecide(words, name, kind, attributes, request): the decision for a trace that begins here,
- * whose id is in the first four words. As log_reply; null when there is nobody to ask. */
+/* logDecide(words, name, kind, attributes, request): the decision for a new trace, whose id is in
+ * the first four words. The result of log_reply; null without a log. */
 static napi_value
 log_decide(napi_env env, napi_callback_info info)
 {

@@ -1,9 +1,8 @@
-/* The head decision of the active SDK for many trace ids at once: how tests show that every
- * language decides alike. */
+/* The head decision of the active SDK for many trace ids, for tests that compare languages. */
 #include "binding.h"
 
-/* samplerDecideMany(ids, out): the head decision for roots without a parent; ids holds 16 bytes of
- * each, out gets 0 or 1. False while traces are off or when the sizes do not fit. */
+/* samplerDecideMany(ids, out): the head decision of roots; ids has 16 bytes each, out receives 0 or
+ * 1. false while traces are off or if the sizes do not match. */
 static napi_value
 sampler_decide_many(napi_env env, napi_callback_info info)
 {

@@ -1,5 +1,5 @@
-/* Starting the SDK and telling its state. Nothing here may raise for a setting: the core warns and
- * goes on, and what JavaScript throws while it is read counts as not given. */
+/* Start and status of the SDK. No setting is an error: the core warns and continues, and an option
+ * whose reading throws counts as not given. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,16 +7,16 @@
 
 enum { SDK_OPTIONS_MAX = 128, SDK_VARIABLES_MAX = 256 };
 
-/* What the resolution of the settings needs of JavaScript. */
+/* Input of the resolution of settings, from JavaScript. */
 typedef struct sdk_settings {
     napi_env env;
     napi_value environ, warn;
-    djp_node_text value; /* of the newest look-up, owned */
-    djp_node_text texts[SDK_OPTIONS_MAX * 2]; /* what the overrides borrow from */
+    djp_node_text value; /* of the last look-up, owned */
+    djp_node_text texts[SDK_OPTIONS_MAX * 2]; /* borrowed by the overrides */
     size_t text_count;
     djp_config_override overrides[SDK_OPTIONS_MAX];
     size_t count;
-    djp_node_text names[SDK_VARIABLES_MAX]; /* of the environment, that may be meant for us */
+    djp_node_text names[SDK_VARIABLES_MAX]; /* environment variables to check for misspellings */
     const char *variables[SDK_VARIABLES_MAX];
     size_t variable_count;
 } sdk_settings;
@@ -105,7 +105,7 @@ sdk_is_ours(const char *name)
     return 0;
 }
 
-/* Keeps the names that begin as ours or the standard's do; what cannot be read is not looked at. */
+/* Keeps the names with the prefix of this package or of OpenTelemetry; skips unreadable ones. */
 static void
 sdk_read_variables(sdk_settings *settings)
 {
@@ -144,7 +144,7 @@ sdk_settings_free(sdk_settings *settings)
     free(settings);
 }
 
-/* What telemetryStatus() tells where nothing is active. */
+/* The status without an active SDK. */
 static void
 sdk_put_status(napi_env env, napi_value result, const djp_options *options)
 {
@@ -191,7 +191,7 @@ sdk_describe(napi_env env, const djp_options *options, const djp_node_sdk *activ
     return result;
 }
 
-/* starts is 0 for a look at the settings only. */
+/* starts is 0 to resolve the settings only. */
 static napi_value
 sdk_resolve(sdk_settings *settings, napi_value name, djp_letter_case spelling, int starts)
 {
@@ -273,8 +273,8 @@ sdk_start(napi_env env, napi_callback_info info)
     return result;
 }
 
-/* sdkResolve(options, env, defaultServiceName, warn, snakeCase): the same settings without starting
- * anything. Messages name options in camel case unless snakeCase is true. */
+/* sdkResolve(options, env, defaultServiceName, warn, snakeCase): the same settings without a start.
+ * Messages name options in camel case unless snakeCase is true. */
 static napi_value
 sdk_resolve_only(napi_env env, napi_callback_info info)
 {
@@ -286,7 +286,7 @@ sdk_resolve_only(napi_env env, napi_callback_info info)
     return sdk_with_settings(env, given, snake ? DJP_SNAKE_CASE : DJP_CAMEL_CASE, 0);
 }
 
-/* sdkKeywords(): the options that exist. */
+/* sdkKeywords(): all options. */
 static napi_value
 sdk_keywords(napi_env env, napi_callback_info info)
 {
@@ -305,7 +305,7 @@ sdk_keywords(napi_env env, napi_callback_info info)
     return list;
 }
 
-/* sdkStatus(): the state as JSON text, or null when nothing is active. */
+/* sdkStatus(): the status as JSON text, or null if nothing is active. */
 static napi_value
 sdk_status(napi_env env, napi_callback_info info)
 {
@@ -323,7 +323,7 @@ sdk_status(napi_env env, napi_callback_info info)
     return result;
 }
 
-/* sdkEpoch(): a number that changes with every start; 0 when nothing is active. */
+/* sdkEpoch(): a number that changes at each start; 0 if nothing is active. */
 static napi_value
 sdk_epoch(napi_env env, napi_callback_info info)
 {
@@ -381,7 +381,7 @@ sdk_take_exported(napi_env env, napi_callback_info info)
     return list;
 }
 
-/* sdkSetEnabled(1 or 0): whether that holds now. */
+/* sdkSetEnabled(1 or 0): whether it is now in effect. */
 static napi_value
 sdk_set_enabled(napi_env env, napi_callback_info info)
 {
@@ -396,7 +396,7 @@ sdk_set_enabled(napi_env env, napi_callback_info info)
     return djp_node_boolean(env, holds);
 }
 
-/* sdkSetSampleRatio(ratio): below 0 is the configured one; whether it holds now. */
+/* sdkSetSampleRatio(ratio): below 0 restores the configured one; whether it is now in effect. */
 static napi_value
 sdk_set_sample_ratio(napi_env env, napi_callback_info info)
 {
@@ -411,7 +411,7 @@ sdk_set_sample_ratio(napi_env env, napi_callback_info info)
     return djp_node_boolean(env, holds);
 }
 
-/* sdkSetCanaryRatio(ratio): the same for the canary. */
+/* sdkSetCanaryRatio(ratio): the same for the canary ratio. */
 static napi_value
 sdk_set_canary_ratio(napi_env env, napi_callback_info info)
 {
@@ -426,7 +426,7 @@ sdk_set_canary_ratio(napi_env env, napi_callback_info info)
     return djp_node_boolean(env, holds);
 }
 
-/* sdkListen(host, port): whether the stand-alone listener answers there now. */
+/* sdkListen(host, port): whether the Prometheus endpoint listens there now. */
 static napi_value
 sdk_listen(napi_env env, napi_callback_info info)
 {

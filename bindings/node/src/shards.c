@@ -1,7 +1,6 @@
-/* Metric cells for JavaScript: each copy of the package in an environment writes counters and
- * histograms of its own through Float64Arrays over the core's memory, and notices by one control
- * word that telemetry began or ended. Only the look-up of a series, gauges and what is rare come
- * through here. */
+/* Metric shards for JavaScript. Each copy of the package in an environment writes counters and
+ * histograms through Float64Arrays over the memory of its shard. A control word changes when an SDK
+ * starts or ends. Only look-ups of series, gauges and rare calls enter C. */
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -11,23 +10,23 @@
 
 enum { SHARDS_CONTROL_BYTES = 64, SHARDS_SWEEP = 256 };
 
-/* The word that JavaScript sees lives as long as its ArrayBuffer and its environment. */
+/* Lives as long as the ArrayBuffer over its words and its environment. */
 typedef struct shards_control {
-    /* [0] changes when an SDK begins or ends; any thread, release */
+    /* [0] changes when an SDK starts or ends; any thread, release */
     _Atomic(int32_t) words[SHARDS_CONTROL_BYTES / 4];
     _Atomic(uint32_t) references;
-    struct shards_env *owner; /* JavaScript thread; NULL once that has ended */
+    struct shards_env *owner; /* JavaScript thread; NULL after the environment has ended */
 } shards_control;
 
 typedef struct shards_env {
     shards_control *control; /* a reference */
     pthread_mutex_t mutex;
     djp_shard *shard; /* a reference, or NULL; under the mutex, as sdk */
-    djp_node_sdk *sdk; /* a reference while there are cells: they must end before their registry */
+    djp_node_sdk *sdk; /* a reference while shard is set: the shard must end before its registry */
     struct shards_env *next; /* under shards_list_mutex */
 } shards_env;
 
-/* Order of locks: the holder's, the list's, an environment's, the table's and the registry's. */
+/* Order of locks: instance, list, environment, then table and registry. */
 static pthread_mutex_t shards_list_mutex = PTHREAD_MUTEX_INITIALIZER;
 static shards_env *shards_list;
 
@@ -39,7 +38,7 @@ shards_control_unref(shards_control *control)
     }
 }
 
-/* Lets go of the cells. Returns the SDK, to be released without locks. */
+/* Ends the shard. Returns the SDK, for release without locks. */
 static djp_node_sdk *
 shards_env_detach(shards_env *self)
 {
@@ -80,7 +79,7 @@ djp_node_shards_before_stop(djp_node_sdk *sdk)
     }
     pthread_mutex_unlock(&shards_list_mutex);
     for (size_t i = 0; i < held; i++) {
-        djp_node_sdk_release(sdk); /* never the last one: the caller has its own */
+        djp_node_sdk_release(sdk); /* never the last reference: the caller has one */
     }
 }
 
@@ -104,7 +103,7 @@ shards_env_end(void *data)
     free(self);
 }
 
-/* The word was collected with its copy of the package: nobody is left to write to the cells. */
+/* The ArrayBuffer of the control word was collected, so no code writes to the shard. */
 static void
 shards_control_gone(napi_env env, void *data, void *hint)
 {
@@ -130,8 +129,8 @@ shards_arguments(napi_env env, napi_callback_info info, napi_value *out, size_t 
     return djp_node_ok(env, napi_get_cb_info(env, info, &given, out, NULL, &self)) ? self : NULL;
 }
 
-/* shardsOpen(): the memory of the control word. Throws where ArrayBuffers over foreign memory are
- * not allowed. */
+/* shardsOpen(): the memory of the control word. Throws if the runtime forbids ArrayBuffers over
+ * native memory. */
 static napi_value
 shards_open(napi_env env, napi_callback_info info)
 {
@@ -153,7 +152,7 @@ shards_open(napi_env env, napi_callback_info info)
 
 /* ---- places ---- */
 
-/* Makes the cells of *sdk and keeps that reference; *sdk becomes the one to be released without
+/* Creates the shard of *sdk and takes that reference; *sdk becomes the SDK to release without
  * locks. Mutex held. */
 static int
 shards_attach(shards_env *self, djp_node_sdk **sdk)
@@ -162,7 +161,7 @@ shards_attach(shards_env *self, djp_node_sdk **sdk)
     if (self->sdk == *sdk) {
         return 1;
     }
-    /* After the end has passed by, nobody would take the cells away again. */
+    /* A shard created after the end of the SDK would never be ended. */
     if (atomic_load_explicit(&(*sdk)->shards_over, memory_order_acquire) != 0) {
         return 0;
     }
@@ -176,8 +175,8 @@ shards_attach(shards_env *self, djp_node_sdk **sdk)
     return 1;
 }
 
-/* shardsBind(series): the place of the series' cells, chunk * 8192 + index; -1 for a number that is
- * not known, or without memory. */
+/* shardsBind(series): the place of the series, chunk * 8192 + index; -1 for an unknown number or
+ * without memory. */
 static napi_value
 shards_bind(napi_env env, napi_callback_info info)
 {
@@ -206,8 +205,8 @@ shards_chunk_gone(napi_env env, void *data, void *hint)
     djp_shard_unref(hint);
 }
 
-/* shardsChunk(chunk, epoch): the memory of a chunk of that SDK's cells, or null. At most once for
- * each. */
+/* shardsChunk(chunk, epoch): the memory of a chunk of the shard of that SDK, or null. At most one
+ * call per chunk. */
 static napi_value
 shards_chunk(napi_env env, napi_callback_info info)
 {
@@ -238,7 +237,7 @@ shards_chunk(napi_env env, napi_callback_info info)
     return djp_node_null(env);
 }
 
-/* shardsSweep(epoch): places of removed series, which JavaScript must forget now. */
+/* shardsSweep(epoch): places of removed series, which JavaScript must discard now. */
 static napi_value
 shards_sweep(napi_env env, napi_callback_info info)
 {
@@ -266,7 +265,7 @@ shards_sweep(napi_env env, napi_callback_info info)
 
 /* ---- what is not hot ---- */
 
-/* shardsBounds(series): a histogram's bounds as an array of numbers. */
+/* shardsBounds(series): the bounds of a histogram as an array of numbers. */
 static napi_value
 shards_bounds(napi_env env, napi_callback_info info)
 {
@@ -289,7 +288,7 @@ shards_bounds(napi_env env, napi_callback_info info)
     return list;
 }
 
-/* shardsFold(): what reads the registry afterwards finds everything that was recorded. */
+/* shardsFold(): adds everything that was recorded to the registry. */
 static napi_value
 shards_fold(napi_env env, napi_callback_info info)
 {
@@ -317,7 +316,7 @@ shards_dropped(napi_env env, napi_callback_info info)
     return NULL;
 }
 
-/* shardsExemplar(series, value, words): an exemplar without a recording; words as in
+/* shardsExemplar(series, value, words): an exemplar without a recording; words as for
  * djp_node_context_from_words. */
 static napi_value
 shards_exemplar(napi_env env, napi_callback_info info)
@@ -357,7 +356,7 @@ shards_gauge_apply(djp_series *series, double call, double value)
     return 1;
 }
 
-/* shardsGauge(series, call, value): whether the series was there. */
+/* shardsGauge(series, call, value): whether the series exists. */
 static napi_value
 shards_gauge(napi_env env, napi_callback_info info)
 {

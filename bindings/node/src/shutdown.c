@@ -1,5 +1,6 @@
-/* Flushing and ending the SDK, on the event loop's thread or, for the promises, on a thread of
- * libuv's pool. Several may end it at once: one does, the others wait and get the same answer. */
+/* Flush and shutdown of the SDK, on the thread of the event loop or, for promises, on a thread of
+ * the libuv pool. Of several concurrent shutdowns one runs; the others wait and return its
+ * result. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,7 +110,7 @@ shutdown_async(napi_env env, napi_callback_info info, int stops)
         djp_node_ok(env, napi_queue_async_work(env, job->work))) {
         return promise;
     }
-    shutdown_run(env, job); /* nothing to do, or no thread to do it */
+    shutdown_run(env, job); /* nothing to do, or no thread available */
     shutdown_resolve(env, job);
     return promise;
 }
@@ -132,7 +133,7 @@ shutdown_sync(napi_env env, napi_callback_info info, int stops)
     return result;
 }
 
-/* sdkFlush(ms): a promise of whether everything that had ended was accepted. */
+/* sdkFlush(ms): a promise of whether all ended spans were accepted. */
 static napi_value
 shutdown_flush(napi_env env, napi_callback_info info)
 {
@@ -145,7 +146,7 @@ shutdown_flush_sync(napi_env env, napi_callback_info info)
     return shutdown_sync(env, info, 0);
 }
 
-/* sdkStop(ms): a promise of {delivered, status}, or of null when nothing was active. */
+/* sdkStop(ms): a promise of {delivered, status}, or of null if nothing was active. */
 static napi_value
 shutdown_stop(napi_env env, napi_callback_info info)
 {
@@ -158,7 +159,7 @@ shutdown_stop_sync(napi_env env, napi_callback_info info)
     return shutdown_sync(env, info, 1);
 }
 
-/* sdkTakeSignals(): after the last listener of an ending signal went. */
+/* sdkTakeSignals(): call it after the last listener of a terminating signal was removed. */
 static napi_value
 shutdown_take_signals(napi_env env, napi_callback_info info)
 {

@@ -1,23 +1,24 @@
-/* Signals between Node and the core. Node installs handlers of its own at start, so the system's
- * default, which the core looks for, is not there; a listener of the application is libuv's handler
- * and is left alone. */
+/* Signals between Node and the core. Node installs handlers at its start, so the default action
+ * that the core checks for is missing. A listener of the application is a handler of libuv and is
+ * not changed. */
 #include <dlfcn.h>
 #include <signal.h>
 #include <string.h>
 
 #include "binding.h"
 
-/* Those that Node handles by itself. */
+/* Signals that Node handles by default. */
 static const int signal_numbers[] = {SIGTERM, SIGINT};
 enum { SIGNAL_COUNT = sizeof signal_numbers / sizeof signal_numbers[0] };
 
-/* What Node had; under the holder's mutex. */
+/* The handlers of Node; under the instance mutex. */
 static struct {
     struct sigaction action;
     int taken;
 } signal_of_node[SIGNAL_COUNT];
 
-/* Node's own handler resets itself and lies where Node-API lies; libuv's stays in place. */
+/* The handler of Node resets itself and is in the same binary as Node-API; that of libuv stays
+ * installed. */
 static int
 signal_is_of_node(const struct sigaction *action)
 {
@@ -55,7 +56,7 @@ void
 djp_node_signal_restore(void)
 {
     struct sigaction now;
-    /* While somebody else has it, what Node had is kept for the next time. */
+    /* While the signal has another handler, that of Node is kept for the next call. */
     for (size_t i = 0; i < SIGNAL_COUNT; i++) {
         if (signal_of_node[i].taken && sigaction(signal_numbers[i], NULL, &now) == 0 &&
             now.sa_handler == SIG_DFL) {

@@ -1,6 +1,6 @@
-/* Families and series by number: JavaScript holds a number, never a pointer, and the number of an
- * SDK that has ended finds nothing. Places are found by pointer too, so that the same series gets
- * the same number and the table stays as small as the registry. */
+/* Families and series by number. JavaScript holds a number, never a pointer, and the number of an
+ * earlier SDK is invalid. A hash index by pointer gives one number per series and keeps the table
+ * as small as the registry. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +20,7 @@ typedef struct djp_node_table {
 } djp_node_table;
 
 enum { TABLE_FIRST = 64 };
-#define TABLE_EPOCH_MASK 0x1fffffu /* what a double holds above 32 bits */
+#define TABLE_EPOCH_MASK 0x1fffffu /* bits of a double above 32 */
 
 djp_node_table *
 djp_node_table_new(uint32_t epoch)

@@ -1,5 +1,5 @@
-/* JavaScript values to the core's and back. Strings are copied, because V8 moves them; whatever
- * JavaScript throws on the way is cleared and counts as "not given". */
+/* Conversion between JavaScript and core values. Strings are copied, because V8 moves them; an
+ * exception during a conversion is cleared and the value counts as not given. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -49,8 +49,7 @@ djp_node_text_get(djp_node_text *out, napi_env env, napi_value value)
         napi_get_value_string_utf8(env, value, out->small, sizeof out->small, &size) != napi_ok) {
         return djp_node_failed(env);
     }
-    /* A character that did not fit is left out whole, so a nearly full buffer may have lost
-     * some. */
+    /* A character that does not fit is left out whole, so a nearly full buffer may be cut. */
     if (size + 4 < sizeof out->small) {
         out->text.size = size;
         return 1;
