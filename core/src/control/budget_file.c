@@ -80,31 +80,50 @@ budget_file__whole(djp_text text, int *out)
     return good;
 }
 
+/* The text behind `prefix`; returns 0 without it or with nothing behind it. */
+static int
+budget_file__behind(djp_text *text, const char *prefix)
+{
+    size_t size = strlen(prefix);
+    if (text->size <= size || memcmp(text->data, prefix, size) != 0) {
+        return 0;
+    }
+    *text = (djp_text){text->data + size, text->size - size};
+    return 1;
+}
+
+/* "2026-11" as a number of months. */
+static int
+budget_file__month(int *out, djp_text year, djp_text month)
+{
+    int years = 0, months = 0;
+    int good = budget_file__whole(year, &years) && budget_file__whole(month, &months) &&
+               months >= 1 && months <= 12;
+    *out = years * 12 + months - 1;
+    return good;
+}
+
+static int
+budget_file__number(double *out, djp_text text, const char *prefix, double limit)
+{
+    return budget_file__behind(&text, prefix) && djp__parse_double(text, out) && *out >= 0 &&
+           *out < limit;
+}
+
 /* "2026-11 since=1762000000 spent=12.5\n" behind the head. */
 static int
 budget_file__parse(budget_file__state *out, djp_text text)
 {
-    size_t head = strlen(BUDGET_FILE__HEAD);
     djp_text year, month, since, spent;
-    int numbers[2] = {0, 0};
-    if (text.size <= head || memcmp(text.data, BUDGET_FILE__HEAD, head) != 0 ||
-        text.data[text.size - 1] != '\n') {
+    if (!budget_file__behind(&text, BUDGET_FILE__HEAD) || text.data[text.size - 1] != '\n') {
         return 0;
     }
-    djp_text rest = {text.data + head, text.size - head - 1};
-    if (!djp__text_split(&year, &rest, '-') || !djp__text_split(&month, &rest, ' ') ||
-        !djp__text_split(&since, &rest, ' ') || !djp__text_split(&spent, &rest, ' ') ||
-        since.size < 7 || spent.size < 7 || memcmp(since.data, "since=", 6) != 0 ||
-        memcmp(spent.data, "spent=", 6) != 0) {
-        return 0;
-    }
-    since = (djp_text){since.data + 6, since.size - 6};
-    spent = (djp_text){spent.data + 6, spent.size - 6};
-    int good = budget_file__whole(year, &numbers[0]) && budget_file__whole(month, &numbers[1]) &&
-               numbers[1] >= 1 && numbers[1] <= 12 && djp__parse_double(since, &out->since) &&
-               djp__parse_double(spent, &out->spent);
-    out->month = numbers[0] * 12 + numbers[1] - 1;
-    return good && out->since >= 0 && out->since < 1e12 && out->spent >= 0 && out->spent < 1e15;
+    djp_text rest = {text.data, text.size - 1};
+    return djp__text_split(&year, &rest, '-') && djp__text_split(&month, &rest, ' ') &&
+           djp__text_split(&since, &rest, ' ') && djp__text_split(&spent, &rest, ' ') &&
+           budget_file__month(&out->month, year, month) &&
+           budget_file__number(&out->since, since, "since=", 1e12) &&
+           budget_file__number(&out->spent, spent, "spent=", 1e15);
 }
 
 /* 1: read; 0: there is none; -1: it cannot be understood; -2: it cannot be read. */

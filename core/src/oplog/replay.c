@@ -495,13 +495,12 @@ oplog_replay_http_end(djp_oplog *log, djp_span *span, const djp__oplog_operation
     return 1;
 }
 
+/* What changes the span itself and always succeeds; 0 for any other operation. */
 static int
-oplog_replay_span(djp_oplog *log, djp_span *span, const djp__oplog_operation *operation)
+oplog_replay_change(djp_span *span, const djp__oplog_operation *operation)
 {
-    const char *text = (const char *)operation->data;
+    djp_text text = {(const char *)operation->data, operation->size};
     switch (operation->kind) {
-    case DJP_OP_KEYED:
-        return oplog_replay_keyed(log, span, operation);
     case DJP_OP_LONG:
         djp_span_set_long_lived(span);
         return 1;
@@ -511,12 +510,23 @@ oplog_replay_span(djp_oplog *log, djp_span *span, const djp__oplog_operation *op
         }
         return 1;
     case DJP_OP_RENAME:
-        djp_span_update_name(span, (djp_text){text, operation->size});
+        djp_span_update_name(span, text);
         return 1;
     case DJP_OP_STATUS:
-        djp_span_set_status(span, (djp_status_code)(operation->word >> 16 & 3u),
-                            (djp_text){text, operation->size});
+        djp_span_set_status(span, (djp_status_code)(operation->word >> 16 & 3u), text);
         return 1;
+    default:
+        return 0;
+    }
+}
+
+static int
+oplog_replay_span(djp_oplog *log, djp_span *span, const djp__oplog_operation *operation)
+{
+    const char *text = (const char *)operation->data;
+    switch (operation->kind) {
+    case DJP_OP_KEYED:
+        return oplog_replay_keyed(log, span, operation);
     case DJP_OP_EVENT:
         return oplog_replay_event(log, span, operation);
     case DJP_OP_EXCEPTION:
@@ -537,7 +547,7 @@ oplog_replay_span(djp_oplog *log, djp_span *span, const djp__oplog_operation *op
         return oplog_replay_plain(log, span, operation->word, operation->kind,
                                   (djp_text){text, operation->size});
     default:
-        return 0;
+        return oplog_replay_change(span, operation);
     }
 }
 

@@ -315,27 +315,41 @@ sampler_text_value(sampler_text *in, djp_value *out)
     return 1;
 }
 
+/* key = value */
+static int
+sampler_text_attribute(sampler_text *in, djp_attribute *item)
+{
+    return sampler_text_string(in, &item->key, NULL) &&
+           (item->key.size > 0 || sampler_text_expected(in, "a key that is not empty")) &&
+           sampler_text_take(in, "=", "an equals sign") && sampler_text_value(in, &item->value);
+}
+
+/* The attributes in braces; returns 0 where they are not good. */
+static int
+sampler_text_attributes(sampler_text *in, djp_attribute items[DJP_SAMPLER_ATTRIBUTES_MAX],
+                        size_t *count)
+{
+    int good = sampler_text_take(in, "{", "attributes in braces");
+    int more = good && !sampler_text_has(in, "}");
+    while (good && more) {
+        sampler_text_skip(in);
+        if (in->added + *count == DJP_SAMPLER_ATTRIBUTES_MAX) {
+            return sampler_text_expected(
+                in, "at most 32 attributes, with those of the samplers around it");
+        }
+        good = sampler_text_attribute(in, &items[(*count)++]);
+        more = good && sampler_text_has(in, ",");
+        good = good && (more || sampler_text_take(in, "}", "a comma or a closing brace"));
+    }
+    return good;
+}
+
 static djp_sampler *
 sampler_text_annotating(sampler_text *in)
 {
     djp_attribute items[DJP_SAMPLER_ATTRIBUTES_MAX];
     size_t count = 0;
-    int good = sampler_text_take(in, "{", "attributes in braces");
-    int more = good && !sampler_text_has(in, "}");
-    while (good && more) {
-        sampler_text_skip(in);
-        if (in->added + count == DJP_SAMPLER_ATTRIBUTES_MAX) {
-            sampler_text_expected(in,
-                                  "at most 32 attributes, with those of the samplers around it");
-            return NULL;
-        }
-        djp_attribute *item = &items[count++];
-        good = sampler_text_string(in, &item->key, NULL) &&
-               (item->key.size > 0 || sampler_text_expected(in, "a key that is not empty")) &&
-               sampler_text_take(in, "=", "an equals sign") && sampler_text_value(in, &item->value);
-        more = good && sampler_text_has(in, ",");
-        good = good && (more || sampler_text_take(in, "}", "a comma or a closing brace"));
-    }
+    int good = sampler_text_attributes(in, items, &count);
     in->added += count;
     djp_sampler *child =
         good && sampler_text_take(in, ",", "a comma") ? sampler_text_node(in) : NULL;

@@ -177,19 +177,24 @@ span__begin_local(djp_span *span, djp_text name, const djp_span_options *options
     djp__count_in(span->recorder, &span->own, origin);
 }
 
+static inline uint8_t
+span__kind_of(const djp_span_options *options)
+{
+    int known = options->kind >= DJP_KIND_INTERNAL && options->kind <= DJP_KIND_CONSUMER;
+    return known ? options->kind : (uint8_t)DJP_KIND_INTERNAL;
+}
+
 static inline void
 span__place(djp_span *span, djp_text name, const djp_span_options *options,
             const djp__span_seed *seed)
 {
     static const djp_span_options none;
     djp_span_context context;
-    const djp_span_context *remote = NULL;
     options = options != NULL ? options : &none;
     djp_span *parent = options->force_root ? NULL : options->parent;
+    const djp_span_context *remote = options->force_root ? NULL : options->remote;
     span->record->scope = options->scope;
-    span->record->kind = options->kind >= DJP_KIND_INTERNAL && options->kind <= DJP_KIND_CONSUMER
-                             ? options->kind
-                             : (uint8_t)DJP_KIND_INTERNAL;
+    span->record->kind = span__kind_of(options);
     if (seed != NULL) {
         memcpy(span->record->span_id, seed->span_id, sizeof seed->span_id);
     } else {
@@ -203,15 +208,14 @@ span__place(djp_span *span, djp_text name, const djp_span_options *options,
         }
         return;
     }
-    if (parent == NULL && !options->force_root && options->remote && !options->remote->is_remote &&
-        span__join_shared(span, options->remote)) {
-        return;
-    }
     if (parent != NULL) {
         djp_span_get_context(&context, parent);
         remote = &context;
-    } else if (!options->force_root && djp_span_context_is_valid(options->remote)) {
-        remote = options->remote;
+    } else if (remote != NULL) {
+        if (!remote->is_remote && span__join_shared(span, remote)) {
+            return;
+        }
+        remote = djp_span_context_is_valid(remote) ? remote : NULL;
     }
     span__begin_local(span, name, options, remote, seed);
 }

@@ -1,5 +1,7 @@
 /* Every state of a local trace meets every event that can come to it, and ends in the state that
  * the table says. */
+#include <stdlib.h>
+
 #include "local_trace_fixture.h"
 #include "trace/local_trace_state.h"
 #include "trace/span_block.h"
@@ -77,7 +79,9 @@ leave(trace *it)
     if (it->root_is_open) {
         djp_span_release(it->root);
     }
-    while (span_reader_take(recorder)) {
+    djp_span_record *record;
+    while ((record = span_reader_take(recorder)) != NULL) {
+        free(record);
     }
 }
 
