@@ -352,7 +352,7 @@ export interface SpansStatus {
   late_sampled_parts: number;
   /** Routes that left the table of tail-sampling rules because others needed the place. */
   rule_routes_evicted: number;
-  /** Root spans without an entry of their own in the table of tail-sampling rules. */
+  /** Root spans without a separate entry in the table of tail-sampling rules. */
   rule_table_full: number;
   /**
    * Checks of tail-sampling rules that were skipped because the table was busy; the trace is
@@ -367,7 +367,7 @@ export interface SpansStatus {
   decision_buffer_bytes: number;
 }
 
-/** Lost spans by reason; docs/operations.md says what to do about each. */
+/** Lost spans by reason; docs/operations.md lists the action for each. */
 export interface DroppedStatus {
   /** The span ended while the ring buffer was full. */
   ring_full: number;
@@ -559,7 +559,7 @@ export interface SamplingStatus {
 export interface RateLimitStatus {
   /** The limit; 0: none. */
   spans_per_second: number;
-  /** Routes with a share of their own. */
+  /** Routes with a separate share. */
   routes: number;
   /** Spans whose route shares an entry because the table is full. */
   routes_merged: number;
@@ -703,7 +703,7 @@ export interface TelemetryStatus {
   books: BooksStatus;
   /** Counts of spans since the start, or since the fork. */
   spans: SpansStatus;
-  /** Lost spans by reason; docs/operations.md says what to do about each. */
+  /** Lost spans by reason; docs/operations.md lists the action for each. */
   dropped: DroppedStatus;
   /** The same counts under the names of the OpenTelemetry SDK metrics; docs/metrics.md. */
   otel_sdk: OtelSdkStatus;

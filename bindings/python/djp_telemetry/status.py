@@ -282,7 +282,7 @@ class SpansStatus(TypedDict):
     late_sampled_parts: int
     # Routes that left the table of tail-sampling rules because others needed the place.
     rule_routes_evicted: int
-    # Root spans without an entry of their own in the table of tail-sampling rules.
+    # Root spans without a separate entry in the table of tail-sampling rules.
     rule_table_full: int
     # Checks of tail-sampling rules that were skipped because the table was busy; the trace is
     # sampled.
@@ -296,7 +296,7 @@ class SpansStatus(TypedDict):
 
 
 class DroppedStatus(TypedDict):
-    """Lost spans by reason; docs/operations.md says what to do about each."""
+    """Lost spans by reason; docs/operations.md lists the action for each."""
 
     # The span ended while the ring buffer was full.
     ring_full: int
@@ -493,7 +493,7 @@ class RateLimitStatus(TypedDict):
 
     # The limit; 0: none.
     spans_per_second: int
-    # Routes with a share of their own.
+    # Routes with a separate share.
     routes: int
     # Spans whose route shares an entry because the table is full.
     routes_merged: int
@@ -640,7 +640,7 @@ class TelemetryStatus(TypedDict):
     books: BooksStatus
     # Counts of spans since the start, or since the fork.
     spans: SpansStatus
-    # Lost spans by reason; docs/operations.md says what to do about each.
+    # Lost spans by reason; docs/operations.md lists the action for each.
     dropped: DroppedStatus
     # The same counts under the names of the OpenTelemetry SDK metrics; docs/metrics.md.
     otel_sdk: OtelSdkStatus
