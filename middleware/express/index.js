@@ -1,6 +1,6 @@
 'use strict';
-// Express 4 and 5: app.use(telemetryMiddleware()) before everything else, and every request is a
-// span and a measurement. The application's handlers are not wrapped; nothing here throws into
+// Express 4 and 5: app.use(telemetryMiddleware()) before all else records each request as a span
+// and in the metrics. Handlers of the application are not wrapped, and nothing here throws into
 // them.
 
 const { Recorder, enter, noteError, ownerOf } = require('../http/record.js');
@@ -10,10 +10,10 @@ const { follow, discardRoute, patchLoaded } = require('./track.js');
 
 const DEPTH = 16;
 const APPENDED_MAX = 16;
-// outermost applications -> how often our two layers were put behind theirs
+// outermost application -> number of times that the last layers were added
 const appended = new WeakMap();
 
-/** The router of an application. Express 4 throws on app.router and keeps app._router. */
+/** Returns the router of an application. Express 4 throws on app.router and has app._router. */
 function routerOf(app) {
   try {
     const router = app._router || app.router;
@@ -23,7 +23,7 @@ function routerOf(app) {
   }
 }
 
-/** Behind everything else: nothing answered, so that no route did, whatever matched on the way. */
+/** The last layer: no route matched, whichever ones the request passed. */
 function fellThrough(req, res, next) {
   if (!res.headersSent) {
     if (req.route !== undefined) req.route = undefined;
@@ -32,13 +32,13 @@ function fellThrough(req, res, next) {
   next();
 }
 
-/** Behind everything else: an error that no error handler of the application answered. */
+/** The last error layer: an error that no error handler of the application handled. */
 function failed(error, req, res, next) {
   noteError(res, error);
   next(error);
 }
 
-/** Paths of this very application at which its metrics are read. */
+/** The paths of this application that serve its metrics. */
 function noteScrapes(recorder, app, stack) {
   for (const layer of stack) {
     const handlers = layer.route ? layer.route.stack.map((inner) => inner.handle) : [layer.handle];
@@ -50,8 +50,8 @@ function noteScrapes(recorder, app, stack) {
 }
 
 /**
- * Puts our two layers behind those of an application: at its first request, when its routes are
- * there, and again when more were added since.
+ * Adds the last layers to an application: at its first request, after its routes were added, and
+ * again after further ones.
  */
 function append(recorder, app, router) {
   const times = appended.get(app) || 0;
@@ -72,7 +72,7 @@ function prepare(recorder, req) {
 }
 
 /**
- * The middleware. Use it before everything else.
+ * Returns the middleware. Register it first.
  * @param {{exclude?: Iterable<string>, metricsPath?: string, route?: Function}} [options]
  */
 function telemetryMiddleware(options) {
@@ -92,8 +92,8 @@ function telemetryMiddleware(options) {
 }
 
 /**
- * An error handler that remembers the error for the span and hands it on. Not needed any more:
- * every error that Express hands to error handlers is seen.
+ * Returns an error handler that records the error on the span and passes it on. Not required:
+ * errors that Express passes to error handlers are recorded.
  */
 function telemetryErrorHandler() {
   return function telemetryError(error, req, res, next) {

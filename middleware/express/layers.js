@@ -1,7 +1,7 @@
 'use strict';
-// The text that a layer of an Express router was made with. Found once for each layer and kept with
-// it; where several paths were given, the request's path decides which of their texts it is. A part
-// of the request's path is never an answer.
+// The text from which a layer of an Express router was created. Computed once per layer and cached;
+// of several paths, the path of the request selects one. A part of the request path is never
+// returned.
 
 const { learnt } = require('./probe.js');
 const { writtenMounts } = require('./written.js');
@@ -9,13 +9,13 @@ const { writtenMounts } = require('./written.js');
 const INFO = Symbol('djp_telemetry.layer');
 const LIST_MAX = 100;
 
-/** What is known of a layer. */
+/** The cached data of a layer. */
 class Info {
   constructor(layer) {
-    // Mounted nowhere in particular: takes nothing off the path.
+    // Mounted at no path: removes nothing from the path.
     this.everywhere =
       layer.slash === true || (layer.regexp !== undefined && layer.regexp.fast_slash === true);
-    this.router = null; // whose stack it stands in
+    this.router = null; // the router that contains it
     this.isHandler = false; // inside a route
     this.text = undefined; // of a single path
     this.choices = null; // of several: [{text, matches(path) -> the matched part or null}]
@@ -31,7 +31,7 @@ function infoOf(layer) {
   return info;
 }
 
-/** Matches without leaving traces: {path, params}, or null. */
+/** Matches without side effects: {path, params}, or null. */
 function matchOf(layer, path) {
   const { params, path: kept } = layer;
   const own = Object.prototype.hasOwnProperty.call(layer, 'params');
@@ -66,7 +66,7 @@ function pathOf(req) {
 
 function noop() {}
 
-/** One choice for each path of a list, tried with layers of our own. */
+/** Returns one choice per path of a list, matched with separate layers. */
 function choicesOf(layer, list, end, shown) {
   return list.slice(0, LIST_MAX).map((path) => {
     const one = new layer.constructor(path, { end }, noop);
@@ -74,13 +74,13 @@ function choicesOf(layer, list, end, shown) {
   });
 }
 
-/** The text of the choice that matches, else of all of them. */
+/** Returns the text of the choice that matches, else of all choices. */
 function chosen(choices, isRight) {
   for (const choice of choices) if (isRight(choice)) return choice.text;
   return choices.map((choice) => choice.text).join('|');
 }
 
-/** The text of a route layer in a router that was reached under `base`. */
+/** Returns the text of a route layer in a router reached under `base`. */
 function routeText(info, layer, req, base) {
   if (info.text !== undefined) return info.text;
   if (info.choices === null) {
@@ -93,7 +93,7 @@ function routeText(info, layer, req, base) {
   return chosen(info.choices, (choice) => choice.matches(path) !== null);
 }
 
-/** The text of a mount path without the slash at its end. */
+/** Returns the text of a mount path without a slash at its end. */
 function shownMount(path) {
   return typeof path === 'string' ? withoutSlash(path) : String(path);
 }
@@ -114,7 +114,7 @@ function prepareMount(info, layer) {
   }
 }
 
-/** A path ends without a slash, an expression keeps its own. */
+/** Removes the slash at the end of a path; an expression is unchanged. */
 function withoutMark(text) {
   return text[0] === '/' && text.endsWith('/') && text.length > 1 && !text.startsWith('/^')
     ? withoutSlash(text)
@@ -129,8 +129,8 @@ function matcher(regexp) {
 }
 
 /**
- * The text of the mount path that took `removed` off the request's path; null when it cannot be
- * told.
+ * Returns the text of the mount path that removed `removed` from the path of the request; null if
+ * it is unknown.
  */
 function mountText(info, layer, req, removed) {
   if (info.text !== undefined) return info.text;
@@ -145,7 +145,7 @@ function mountText(info, layer, req, removed) {
   );
 }
 
-/** Of a version that keeps no text. */
+/** For versions without the text. */
 function probedText(info, layer, removed) {
   if (layer.matchers !== undefined && layer.matchers.some((one) => one.name === 'regexpMatcher'))
     return null;

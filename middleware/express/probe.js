@@ -1,11 +1,11 @@
 'use strict';
-// Versions 2.0 to 2.2 of the router keep of a mount path only functions that match. Which parts of
-// a matched path are parameters is found out by asking again, with each of them replaced; a
-// template is believed when the router gives back exactly what was put in. A layer has few
-// templates: beyond them nothing more is learnt, so that no client makes labels.
+// Versions 2.0 to 2.2 of the router store only match functions for a mount path. To find the
+// parameters of a matched path, this module matches it again with each of them replaced; a template
+// is valid if the router returns exactly the replacements. The number of templates per layer is
+// limited, so that clients cannot create labels.
 
 const TRIES_MAX = 128;
-const TEMPLATES_MAX = 16; // of one layer: optional parts make several
+const TEMPLATES_MAX = 16; // per layer: optional parts create several
 const PARAMETERS_MAX = 8;
 
 function decoded(text) {
@@ -16,7 +16,7 @@ function decoded(text) {
   }
 }
 
-/** Every place at which a value may stand in a path, decoded or not: [start, end]. */
+/** Returns all places of a value in a path, encoded or not: [start, end]. */
 function places(path, value, from) {
   const found = [];
   const segments = value.split('/').length;
@@ -38,14 +38,14 @@ function textOf(value) {
   return Array.isArray(value) ? value.join('/') : value;
 }
 
-/** Whether the layer gives back what was put in for every parameter. */
+/** Whether the layer returns the replacement of every parameter. */
 function confirms(match, layer, path, probes) {
   const found = match(layer, path);
   if (found === null) return false;
   return probes.every(([name, probe]) => textOf(found.params[name]) === textOf(probe));
 }
 
-/** Tries the places of one parameter after the other; returns the template or null. */
+/** Tries the places of each parameter in turn; returns the template or null. */
 function search(state, index, from, probePath, template) {
   const { entries, path, layer, match } = state;
   if (index === entries.length) {
@@ -73,7 +73,7 @@ function search(state, index, from, probePath, template) {
   return null;
 }
 
-/** Text that must stand there: in one letter case where the router knows no other. */
+/** Returns literal text: in one letter case if the router ignores case. */
 function literal(state, text) {
   return state.sensitive ? text : text.toLowerCase();
 }
@@ -83,7 +83,7 @@ function swapped(text) {
   return upper === text ? text.toLowerCase() : upper;
 }
 
-/** The template of a mount that matched `path` with `params`; null when it cannot be told. */
+/** Returns the template of a mount that matched `path` with `params`; null if it is unknown. */
 function probed(layer, path, params, match) {
   const entries = Object.entries(params).filter(([, value]) => value !== undefined && value !== '');
   if (entries.length > PARAMETERS_MAX) return null;
@@ -92,7 +92,7 @@ function probed(layer, path, params, match) {
   return search({ entries, path, layer, match, probes, sensitive, tries: TRIES_MAX }, 0, 0, '', '');
 }
 
-/** The same, with what was learnt of this layer before. */
+/** As above, with the cache of this layer. */
 function learnt(info, layer, path, params, match) {
   const template = probed(layer, path, params, match);
   if (template === null || info.learnt.has(template)) return template;

@@ -1,19 +1,17 @@
 'use strict';
-// The route template of an answered Express request, from what was noted on its way: the paths
-// under which routers and applications are mounted, as they were written, and the path of the
-// route. A raw path is never an answer.
+// The route template of an Express request, from the notes of track.js: the mount paths of routers
+// and applications as written, and the path of the route. Never a request path.
 
 const { exchangeOf } = require('../http/exchange.js');
 const { enterChosen } = require('./track.js');
 
-/** The template of a request whose answer is complete; '' when no route answered. */
+/** Returns the template of a finished request; '' if no route matched. */
 function expressRoute(req, res) {
   const exchange = exchangeOf(req);
   if (exchange === undefined) return '';
   enterChosen(exchange, req);
   const base = req.baseUrl || '';
-  // A handler below a mount path that is no route, after a route that passed the request on or
-  // without any.
+  // A handler below a mount path without a route, also after a route that passed the request on.
   if (exchange.mount !== null && base !== '' && base === exchange.mountBase)
     return unlessNotFound(res, exchange.mount);
   if (exchange.route !== null) return exchange.route;
@@ -22,7 +20,7 @@ function expressRoute(req, res) {
   return exchange.failed === '' ? '' : unlessNotFound(res, exchange.failed);
 }
 
-/** 404 is a mounted handler's own way of saying that nothing matched. */
+/** Returns '' for 404: a mounted handler responds with it when nothing matched. */
 function unlessNotFound(res, text) {
   return res !== null && res.statusCode === 404 ? '' : text;
 }

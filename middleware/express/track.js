@@ -1,9 +1,8 @@
 'use strict';
-// Where a request is in the routers of Express. Two methods of a router's layers and one of the
-// router itself are replaced, once for each copy of Express, by ones that note the step and call
-// the original: only the router knows which of several mounts it took, what a function of the
-// application handed on, and which path it saw. The notes are texts that the program wrote.
-// Handlers are not wrapped.
+// Follows a request through the routers of Express. Only the router knows which of several mounts
+// matched, what an application function passed on, and which path it matched. So two methods of its
+// layers and one of the router are replaced, once per copy of Express, by methods that note the
+// step and call the original. The notes are texts of the program. Handlers are not wrapped.
 
 const { exchangeOf, openExchange } = require('../http/exchange.js');
 const { isActive } = require('../http/facts.js');
@@ -13,7 +12,7 @@ const { infoOf, mountText, routeText } = require('./layers.js');
 const PATCHED = Symbol.for('djp_telemetry.express');
 const LEVELS_MAX = 64;
 
-/** One router on the way: the path it was reached under, and the template of that. */
+/** A router on the way of a request: the path at which it was reached, and its template. */
 class Level {
   constructor(router, base, text) {
     this.router = router;
@@ -22,16 +21,16 @@ class Level {
   }
 }
 
-/** A router begins to handle a request. */
+/** Notes that a router starts to handle a request. */
 function enterRouter(exchange, router, req) {
   const base = req.baseUrl || '';
   const levels = exchange.levels === null ? (exchange.levels = []) : exchange.levels;
-  let text = base === '' ? '' : null; // not a path that a layer left
+  let text = base === '' ? '' : null; // not a path that a layer removed
   if (levels.length !== 0 && base === exchange.base) text = exchange.text;
   if (levels.length < LEVELS_MAX) levels.push(new Level(router, base, text));
 }
 
-/** The innermost level of the router that a layer belongs to; what lies further in was left. */
+/** Returns the innermost level of a router and leaves the levels further in. */
 function levelOf(levels, router) {
   for (let i = levels.length - 1; i >= 0; i--) {
     if (levels[i].router !== router) continue;
@@ -41,7 +40,7 @@ function levelOf(levels, router) {
   return null;
 }
 
-/** The router among those entered whose layer this is. */
+/** Returns the router, of those entered, that contains this layer. */
 function ownerOf(levels, layer) {
   for (let i = levels.length - 1; i >= 0; i--)
     if (levels[i].router.stack.includes(layer)) return levels[i].router;
@@ -49,7 +48,8 @@ function ownerOf(levels, layer) {
 }
 
 /**
- * A layer that stands in another router by now, as when an application exchanges all of its routes.
+ * Handles a layer that was moved to another router, as when an application replaces all of its
+ * routes.
  */
 function movedLevel(levels, info, layer) {
   const router = ownerOf(levels, layer);
@@ -64,9 +64,7 @@ function enterRoute(exchange, level, info, layer, req) {
   exchange.mount = null;
 }
 
-/**
- * A route that was chosen and not reached: what `param` asked for answered before it, or failed.
- */
+/** Notes a route that matched but was not reached: a `param` handler responded, or failed. */
 function enterChosen(exchange, req) {
   const { route } = req;
   if (!route || route === exchange.reached || exchange.levels === null) return;
@@ -110,7 +108,7 @@ function enterLayer(exchange, layer, req) {
   exchange.mountBase = base;
 }
 
-/** An error on its way to the handlers of errors, and where it came from when that is no route. */
+/** Notes an error on its way to the error handlers, and its origin if that is not a route. */
 function enterError(exchange, req, res, error) {
   noteError(res, error);
   enterChosen(exchange, req);
@@ -120,7 +118,7 @@ function enterError(exchange, req, res, error) {
 
 // ---- the methods -------------------------------------------------------------------------------
 
-/** Replaces a method where it is defined; Express 4 and 5 name them differently. */
+/** Replaces a method on the object that defines it; Express 4 and 5 use different names. */
 function replace(prototype, names, make) {
   for (const name of names) {
     const original = prototype[name];
@@ -164,20 +162,20 @@ function trackedError(original) {
       const exchange = exchangeOf(req);
       if (exchange !== undefined) enterError(exchange, req, res, error);
     } catch {
-      // The error goes on all the same.
+      // The error is passed on in any case.
     }
     return original.call(this, error, req, res, next);
   };
 }
 
-/** Whether this object is the one that was patched, not one that inherits from it. */
+/** Whether this object was patched, and not one that it inherits from. */
 function claim(prototype) {
   if (Object.prototype.hasOwnProperty.call(prototype, PATCHED)) return false;
   Object.defineProperty(prototype, PATCHED, { value: true });
   return true;
 }
 
-/** The methods of layers, from their constructor. */
+/** Returns the methods of layers, from their constructor. */
 function patchLayer(Layer) {
   const prototype = typeof Layer === 'function' ? Layer.prototype : undefined;
   if (prototype === undefined || typeof prototype.match !== 'function' || !claim(prototype)) return;
@@ -185,7 +183,7 @@ function patchLayer(Layer) {
   replace(prototype, ['handleError', 'handle_error'], trackedError);
 }
 
-/** The object that gives a router its methods. */
+/** Returns the object with the methods of a router. */
 function methodsOf(router) {
   let object = router;
   for (let i = 0; object !== null && i < 4; i++, object = Object.getPrototypeOf(object)) {
@@ -198,7 +196,7 @@ function methodsOf(router) {
   return null;
 }
 
-/** A router that may be of another copy of Express. */
+/** Patches a router that may belong to another copy of Express. */
 function patchRouter(router) {
   if (typeof router !== 'function' || !Array.isArray(router.stack)) return;
   const methods = methodsOf(router);
@@ -206,7 +204,7 @@ function patchRouter(router) {
   if (router.stack.length > 0) patchLayer(router.stack[0].constructor);
 }
 
-/** The copies of Express that were loaded so far, where modules can be seen. */
+/** Returns the loaded copies of Express, if the module cache is visible. */
 function patchLoaded() {
   let cache;
   try {
@@ -228,8 +226,8 @@ function patchLoaded() {
 }
 
 /**
- * Express 4 exports the object with the methods; the router package keeps them in the prototype of
- * its constructor.
+ * Returns the object with the methods: the export of Express 4; in the router package, the
+ * prototype of its constructor.
  */
 function patchExported(exports) {
   for (const object of [exports, exports.prototype]) {
@@ -241,8 +239,8 @@ function patchExported(exports) {
 }
 
 /**
- * Makes sure that the routers of an application are followed. A request that is on its way already
- * is put where it stands: in the outermost router.
+ * Patches the routers of an application. A request that is already running is placed in the
+ * outermost router.
  */
 function follow(req, router) {
   patchRouter(router);
@@ -253,7 +251,7 @@ function follow(req, router) {
   }
 }
 
-/** Nothing answered: no route did, whatever matched on the way. */
+/** Notes that no route handled the request, whichever ones matched. */
 function discardRoute(req) {
   const exchange = exchangeOf(req);
   if (exchange === undefined) return;

@@ -1,8 +1,7 @@
 'use strict';
-// The text that a layer of Express 4 was mounted with, from the regular expression that its path
-// became. The expression and its keys come from the program alone, so that no request changes the
-// answer. What is not of the form that path-to-regexp 0.1 makes is shown as the expression that it
-// is.
+// Restores the mount path of a layer of Express 4 from its regular expression. The expression and
+// its keys are fixed by the program, so no request changes the result. An expression that
+// path-to-regexp 0.1 did not create is returned as text.
 
 const MOUNT_END = '\\/?(?=\\/|$)';
 const ANY = '.*';
@@ -19,10 +18,10 @@ class Reader {
     this.keys = keys; // those left, in the order of their groups
     this.at = 0;
     this.depth = 0;
-    this.split = false; // whether the group that is being read has alternatives
+    this.split = false; // whether the current group has alternatives
   }
 
-  /** Up to the end, or to the parenthesis that closes the group. */
+  /** Reads up to the end, or to the closing parenthesis of the group. */
   text() {
     let out = '';
     while (this.at < this.source.length && this.source[this.at] !== ')') out += this.item();
@@ -36,7 +35,7 @@ class Reader {
     if (c === '|' && this.depth > 0) this.split = true;
     else if ('.*[]{}|^$'.includes(c)) throw new Unreadable();
     this.at++;
-    return c; // also "?" and "+", which Express 4 lets a path have
+    return c; // also "?" and "+", which Express 4 allows in a path
   }
 
   escape() {
@@ -66,7 +65,7 @@ class Reader {
     return this.parameter(inner);
   }
 
-  /** A group that captures nothing: what surrounds a parameter, or alternatives. */
+  /** Reads a non-capturing group: text around a parameter, or alternatives. */
   inner() {
     const outer = this.split;
     this.split = false;
@@ -91,7 +90,7 @@ class Reader {
   }
 }
 
-/** Calls see(character, position) for what is neither escaped nor part of a class. */
+/** Calls see(character, position) for each character that is neither escaped nor in a class. */
 function scan(source, from, see) {
   let inClass = false;
   for (let i = from; i < source.length; i++) {
@@ -103,7 +102,7 @@ function scan(source, from, see) {
   }
 }
 
-/** Where the group that begins at `from` closes. */
+/** Returns the end of the group that starts at `from`. */
 function closing(source, from) {
   let depth = 0;
   let found = -1;
@@ -116,7 +115,7 @@ function closing(source, from) {
   return found;
 }
 
-/** How many groups of a text capture. */
+/** Returns the number of capturing groups of a text. */
 function groupsIn(source) {
   let count = 0;
   scan(source, 0, (c, i) => {
@@ -125,7 +124,7 @@ function groupsIn(source) {
   return count;
 }
 
-/** The alternatives of an expression, as they were joined. */
+/** Returns the alternatives of an expression. */
 function alternatives(source) {
   const found = [];
   let depth = 0;
@@ -140,7 +139,7 @@ function alternatives(source) {
   return found;
 }
 
-/** The text of one alternative, or null when path-to-regexp did not make it. */
+/** Returns the text of one alternative, or null if path-to-regexp did not create it. */
 function readBack(source, keys) {
   if (!source.startsWith('^') || !source.endsWith(MOUNT_END)) return null;
   try {
@@ -153,7 +152,7 @@ function readBack(source, keys) {
 }
 
 /**
- * What a layer was mounted with: a list of { text, regexp }, one for each path that was given.
+ * Returns the mount paths of a layer: a list of { text, regexp }, one per path.
  * @param {RegExp} regexp
  * @param {Array<{name: string|number}>} keys
  */
@@ -166,7 +165,7 @@ function writtenMounts(regexp, keys) {
     used += count;
     const one = parts.length === 1 ? regexp : new RegExp(source, regexp.flags);
     const text = readBack(source, own);
-    // The expressions of a list were joined, and lost their flags.
+    // A list joins its expressions, which loses their flags.
     return {
       text: text !== null ? text : parts.length === 1 ? String(one) : `/${source}/`,
       regexp: one,

@@ -1,37 +1,36 @@
 'use strict';
-// What is kept of one request while it is answered, found by the request object: whatever hands
-// that on (a router, a server, an adapter) finds it again. The parser and the socket speak outside
-// of every context; so that their events enter the request's, the request gets an `emit` of this
-// file where it has a body, and it and the response get one when their connection ends or waits too
-// long. Not earlier: Express gives both another prototype, and one more property on such an object
-// costs some engines more than the whole recording.
+// The state of a request while it runs, stored under the request object, so that any router, server
+// or adapter finds it. Events of the parser and the socket occur outside of every context. To run
+// their listeners in the context of the request, this module replaces `emit` of a request that has
+// a body, and of request and response when their connection ends or times out. Not earlier: Express
+// changes the prototype of both objects, and another property would then slow some engines down.
 
 const { storage } = require('../../bindings/node/lib/context.js');
 const { isSocket, watchEnd, watchLoss } = require('./outcome.js');
 
 const EXCHANGE = Symbol.for('djp_telemetry.exchange'); // of a request
-const OPEN = Symbol.for('djp_telemetry.open'); // of a socket: the exchange that began last
+const OPEN = Symbol.for('djp_telemetry.open'); // of a socket: the last exchange
 const NESTED_MAX = 8;
 const NO_ERROR = Symbol.for('djp_telemetry.no_error');
 
 class Exchange {
   constructor() {
-    this.request = null; // what the core knows of it; null: not recorded
-    this.context = undefined; // in which its handlers run
+    this.request = null; // the request in the core; null: not recorded
+    this.context = undefined; // context of its handlers
     this.recorder = null;
     this.nested = null; // recorders further in, which may know the template
-    this.finish = null; // (exchange, req, res), once
+    this.finish = null; // (exchange, req, res), called once
     this.req = null;
     this.res = null;
-    this.earlier = null; // exchange of the same connection that may be open still
+    this.earlier = null; // earlier exchange of the connection, if it may be open
     this.ended = false;
-    this.left = false; // the client left before an answer began
-    this.instead = 0; // the status that Node answered with by itself
-    this.received = 0; // bytes of a body without a length
+    this.left = false; // the client left before a response was started
+    this.instead = 0; // the status of a response by Node itself
+    this.received = 0; // bytes of a body without a content-length
     this.error = NO_ERROR;
     this.requestEmit = null;
     this.responseEmit = null;
-    // What a router saw: see ../express/track.js.
+    // Notes of a router: see ../express/track.js.
     this.levels = null;
     this.base = '';
     this.text = '';
@@ -42,7 +41,7 @@ class Exchange {
     this.failed = '';
   }
 
-  /** Another recorder further in: the innermost is asked for the template first. */
+  /** Adds a recorder further in: the template of the innermost one is preferred. */
   add(recorder) {
     if (recorder === this.recorder) return;
     if (this.nested === null) this.nested = [];
@@ -51,12 +50,12 @@ class Exchange {
   }
 }
 
-/** The exchange of a request, or undefined. */
+/** Returns the exchange of a request, or undefined. */
 function exchangeOf(req) {
   return req === null || req === undefined ? undefined : req[EXCHANGE];
 }
 
-/** The exchange of a response that is being recorded, or undefined. */
+/** Returns the exchange of a recorded response, or undefined. */
 function recordingOf(res) {
   const exchange = exchangeOf(res.req);
   return exchange !== undefined && exchange.request !== null && !exchange.ended
@@ -64,12 +63,12 @@ function recordingOf(res) {
     : undefined;
 }
 
-/** Gives a request an exchange; one that was recorded before, by the same object, is over. */
+/** Creates the exchange of a request; an earlier one of the same object is complete. */
 function openExchange(req) {
   const known = req[EXCHANGE];
   if (known !== undefined && !known.ended) return known;
   const exchange = new Exchange();
-  if (known !== undefined) exchange.requestEmit = known.requestEmit; // is in place already
+  if (known !== undefined) exchange.requestEmit = known.requestEmit; // already replaced
   req[EXCHANGE] = exchange;
   return exchange;
 }
@@ -80,7 +79,7 @@ function speak(emit, target, given) {
   return Reflect.apply(emit, target, given);
 }
 
-/** Emits in the context of the request, wherever the event came from. */
+/** Emits in the context of the request. */
 function within(exchange, emit, target, given) {
   const context = exchange.context;
   if (storage.getStore() === context || target.listenerCount(given[0]) === 0)
@@ -88,7 +87,7 @@ function within(exchange, emit, target, given) {
   return storage.run(context, speak, emit, target, given);
 }
 
-/** In place of a request's emit. */
+/** Replaces emit of a request. */
 function requestEmit(event) {
   const exchange = this[EXCHANGE];
   if (!exchange.ended && (event === 'aborted' || event === 'close' || event === 'error'))
@@ -96,7 +95,7 @@ function requestEmit(event) {
   return within(exchange, exchange.requestEmit, this, arguments);
 }
 
-/** In place of a response's emit. */
+/** Replaces emit of a response. */
 function responseEmit(event) {
   const exchange = exchangeOf(this.req);
   if (exchange === undefined || exchange.res !== this)
@@ -109,23 +108,23 @@ function end(exchange) {
   if (exchange.ended) return;
   exchange.ended = true;
   const socket = exchange.req.socket;
-  // an idle connection holds no request
+  // an idle connection keeps no request
   if (socket && socket[OPEN] === exchange) socket[OPEN] = exchange.earlier;
   exchange.earlier = null;
   exchange.finish(exchange, exchange.req, exchange.res);
 }
 
-/** Something happened to the request itself before its answer was complete. */
+/** Handles an event of the request before its response is complete. */
 function noticed(exchange, req) {
   const res = exchange.res;
   watchLoss(exchange, req, res);
-  // A response that waits behind others of its connection hears nothing when that connection dies:
-  // its request does.
+  // A response that waits behind others of its connection receives no event when the connection
+  // breaks, but its request does.
   if (res.socket === null && req.socket && req.socket.destroyed && !res.writableFinished)
     end(exchange);
 }
 
-/** Counts what a body without a length brings, as the server hands it on. */
+/** Counts the bytes of a body without a content-length as the server delivers them. */
 function countedPush(chunk, encoding) {
   if (chunk !== null && chunk !== undefined) this[EXCHANGE].received += chunk.length;
   return Object.getPrototypeOf(this).push.call(this, chunk, encoding);
@@ -150,7 +149,7 @@ function ending() {
 }
 
 /**
- * Before anybody else hears that a connection ends: what its requests will tell is told in their
+ * Prepares the requests of a connection before its end is emitted: their events then run in their
  * contexts.
  */
 function bindOpen() {
@@ -166,7 +165,7 @@ function bindOpen() {
   }
 }
 
-/** The exchanges of a connection hang together while they are open. */
+/** Links the open exchanges of a connection. */
 function watchSocket(exchange, socket) {
   const last = socket[OPEN];
   if (last === undefined) {
@@ -181,8 +180,7 @@ function watchSocket(exchange, socket) {
 function nothing() {}
 
 /**
- * From now on the exchange hears its events, and they enter its context. `finish` may come later,
- * with another call.
+ * Handles the events of the exchange from now on, in its context. A later call may set `finish`.
  */
 function listen(exchange, req, res, finish = nothing) {
   exchange.finish = finish;
@@ -200,7 +198,7 @@ function listen(exchange, req, res, finish = nothing) {
   } else {
     bindRequest(exchange);
     bindResponse(exchange);
-    // Of an adapter's response this may be all that will ever be heard.
+    // The response of an adapter may emit no other event.
     if (!(req.httpVersionMajor >= 2)) res.on('finish', () => end(exchange));
   }
   if (chunked) req.push = countedPush;

@@ -1,6 +1,6 @@
 'use strict';
-// What a request says about itself, as the core wants to hear it: never its path, but for samplers.
-// And what of it goes on where it is not recorded.
+// Properties of a request for the core (never its path, except for samplers), and the context that
+// it carries if it is not recorded.
 
 const http = require('http');
 const { control } = require('../../bindings/node/lib/oplog.js');
@@ -8,11 +8,11 @@ const { extract } = require('../../bindings/node/lib/propagate.js');
 const { ACTIVE, METRICS, TRACES } = require('../../bindings/node/lib/start.js');
 const { pathOf, textOf } = require('./recorder.js');
 
-const LENGTH = /^[0-9]{1,15}$/; // every such number is exact
+const LENGTH = /^[0-9]{1,15}$/; // a safe integer
 
 /**
- * Node joins fields of one name with a comma, which hides that a traceparent came twice and means
- * nothing.
+ * Node joins header fields of one name with a comma, which hides a repeated, and therefore invalid,
+ * traceparent.
  */
 function traceparentOf(req, value) {
   if (value === undefined || value.indexOf(',') === -1) return value;
@@ -24,7 +24,7 @@ function traceparentOf(req, value) {
   return found.length > 0 ? found : value;
 }
 
-/** What a sampler may look at: [method, path, scheme, route]. */
+/** Returns the input of samplers: [method, path, scheme, route]. */
 function knownOf(req, scheme) {
   return [textOf(req.method), pathOf(textOf(req.originalUrl || req.url)), scheme, ''];
 }
@@ -34,7 +34,7 @@ function isActive() {
   return (control[ACTIVE] & (TRACES | METRICS)) !== 0;
 }
 
-/** What a request carries, as a context of its own; undefined when it carries nothing. */
+/** Returns the context that a request carries; undefined without one. */
 function carried(req) {
   const headers = req.headers;
   if (headers.traceparent === undefined && headers.baggage === undefined) return undefined;
@@ -48,12 +48,12 @@ function carried(req) {
 }
 
 const METHODS = new Set(http.METHODS);
-// methods that clients of HTTP/2 made up; their names are kept for the life of the process
+// unknown methods of HTTP/2 clients, cached for the life of the process
 const others = new Set();
 const OTHERS_MAX = 64;
 const OTHER_LENGTH_MAX = 32;
 
-/** The method as it was sent, of which clients cannot invent very many. */
+/** Returns the method as sent; the number of unknown ones is limited. */
 function methodOf(req) {
   const method = textOf(req.method);
   if (METHODS.has(method) || others.has(method)) return method;
@@ -68,7 +68,7 @@ function bytesOf(exchange, req) {
   return exchange.received > 0 ? exchange.received : -1;
 }
 
-/** http or https, as the client sees it where the framework was told to trust a proxy. */
+/** Returns http or https, as the client uses it if the framework trusts a proxy. */
 function schemeOf(req) {
   const forwarded = req.headers['x-forwarded-proto'] !== undefined ? req.protocol : undefined;
   if (forwarded === 'http' || forwarded === 'https') return forwarded;

@@ -14,7 +14,7 @@ export interface ServerOptions {
 /** Options of telemetryListener() and instrumentServer(). */
 export interface ListenerOptions extends ServerOptions {
   /**
-   * Returns the route template of an answered request, never its path; undefined or '' if no route
+   * Returns the route template of a finished request, never its path; undefined or '' if no route
    * matched.
    */
   route?: (req: IncomingMessage, res: ServerResponse | null) => string | null | undefined;

@@ -1,6 +1,6 @@
 'use strict';
-// Plain HTTP servers: a request listener with telemetry around it, or a whole server. A request
-// without a route template counts under one constant, never under its path.
+// Plain HTTP servers: a request listener with telemetry, or a whole server. A request without a
+// route template is recorded under a constant, never under its path.
 
 const { storage } = require('../../bindings/node/lib/context.js');
 const { impl } = require('../../bindings/node/lib/loader.js');
@@ -19,7 +19,7 @@ function recorderOf(options) {
 }
 
 /**
- * A request listener around another one.
+ * Returns a request listener that records each request and calls another one.
  * @param {(req: object, res: object) => any} handler
  * @param {{route?: Function, normalisePaths?: boolean, exclude?: Iterable<string>, metricsPath?:
  * string}} [options]
@@ -44,21 +44,21 @@ function telemetryListener(handler, options) {
   };
 }
 
-/** Remembers the error that a request failed with, where a framework answers it by itself. */
+/** Records the error of a request that a framework handles itself. */
 function recordRequestError(res, error) {
   if (res !== null && typeof res === 'object') noteError(res, error);
 }
 
 // ---- whole servers -----------------------------------------------------------------------------
 
-/** Events that hand a request over, each with (req, res). */
+/** Events with (req, res) for a request. */
 function carriesRequest(event) {
   return event === 'request' || event === 'checkContinue' || event === 'checkExpectation';
 }
 
 /**
- * Records every request and websocket connection of a server, whatever listens to it and whenever
- * that was added. Returns the server.
+ * Records every request and websocket connection of a server, whichever listeners it has and
+ * whenever they were added. Returns the server.
  * @param {import('http').Server} server
  * @param {object} [options] those of telemetryListener
  */

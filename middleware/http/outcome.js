@@ -1,14 +1,14 @@
 'use strict';
-// How an exchange ended: which status was sent, and who ended it. A client that leaves is nobody's
-// error, whichever part of the service notices it; a connection that the service cut is the
-// service's failure and never the client's doing.
+// The outcome of a request: the status that was sent, and whether client or server ended it. If the
+// client leaves, the request has no error; if the service closes the connection, the service has
+// failed.
 
 const net = require('net');
 
 const ENDED_HERE = Symbol.for('djp_telemetry.ended_here'); // of a socket
 
-// Errors of a socket that say that the other side is gone. An error that the service destroyed its
-// response with is its own, whatever the code: that of a connection to somebody else, for example.
+// Socket errors for a client that is gone. If the service destroyed its response with such an
+// error, the error belongs to the service: it may be that of a connection to another server.
 const PEER_GONE = new Set([
   'ECONNRESET',
   'EPIPE',
@@ -19,14 +19,14 @@ const PEER_GONE = new Set([
   'ENOTCONN',
   'HPE_INVALID_EOF_STATE',
 ]);
-/** What Node answers by itself when it gives a request up. */
+/** Statuses with which Node itself responds to a failed request. */
 const STATUS_BY_NODE = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
   HPE_HEADER_OVERFLOW: 431,
 };
 
-/** The status that was sent, whatever was set afterwards; 0: no answer began. */
+/** Returns the status that was sent, whatever was set later; 0: no response was started. */
 function sentStatus(res) {
   if (!res.headersSent) return 0;
   const head = res._header;
@@ -44,7 +44,7 @@ function isSocket(socket) {
   return socket instanceof net.Socket;
 }
 
-/** Whether the client reset the stream of HTTP/2, or its connection went. */
+/** Whether the client reset the HTTP/2 stream, or its connection broke. */
 function isReset(stream, res) {
   const error = stream.errored;
   if (error !== null && error !== undefined && error === res.errored) return false;
@@ -53,29 +53,29 @@ function isReset(stream, res) {
     : stream.rstCode !== 2;
 }
 
-/** Asked when the client closed its side: whether it did so because the service had. */
+/** When the client closes its side, notes whether the service had closed its side before. */
 function watchEnd(socket) {
   if (socket.writableEnded) socket[ENDED_HERE] = true;
 }
 
-/** Whether the client closed its side first: no server answers then, unless it was told to. */
+/** Whether the client closed its side first: by default a server sends no response then. */
 function hungUp(socket) {
   if (socket.readableEnded !== true || socket[ENDED_HERE] === true) return false;
   return !(socket.server && socket.server.httpAllowHalfOpen === true);
 }
 
-/** Whether it is the client who ended the connection, asked while it ends or after it ended. */
+/** Whether the client ended the connection. Call it at or after the end. */
 function clientLeft(req, res) {
   const stream = req.stream;
   if (stream && typeof stream.rstCode === 'number') return isReset(stream, res);
   const socket = req.socket;
-  if (!isSocket(socket)) return !res.errored; // an adapter's: nobody else could have ended it
+  if (!isSocket(socket)) return !res.errored; // an adapter: only the client can have ended it
   if (hungUp(socket)) return true;
   const error = socket.errored;
   return Boolean(error) && error !== res.errored && PEER_GONE.has(error.code);
 }
 
-/** The status of the answer that Node gave by itself, or 0. */
+/** Returns the status of a response by Node itself, or 0. */
 function statusByNode(req) {
   const code = req.socket && req.socket.errored ? req.socket.errored.code : undefined;
   if (typeof code !== 'string' || PEER_GONE.has(code)) return 0;
@@ -83,8 +83,8 @@ function statusByNode(req) {
 }
 
 /**
- * Looks whether the request is being given up before an answer began. What the service answers
- * afterwards reaches nobody, and an error that says so is none.
+ * Checks whether a request is aborted before its response was started. A later response is not
+ * delivered, and an error that reports this is none.
  */
 function watchLoss(exchange, req, res) {
   if (exchange.left || exchange.instead !== 0 || res.headersSent || !isOver(req)) return;
@@ -92,15 +92,12 @@ function watchLoss(exchange, req, res) {
   if (exchange.instead === 0) exchange.left = clientLeft(req, res);
 }
 
-/**
- * Whether not a byte was ever written to the connection: what was said to have been sent came too
- * late for it.
- */
+/** Whether no byte was written to the connection: the response was too late. */
 function sentNothing(req) {
   return isSocket(req.socket) && req.socket.bytesWritten === 0;
 }
 
-/** Whether nothing can be answered any more. */
+/** Whether a response is no longer possible. */
 function isOver(req) {
   const stream = req.stream;
   if (stream && typeof stream.rstCode === 'number')

@@ -1,8 +1,7 @@
 'use strict';
-// One HTTP request of a Node server from its first byte to the last of its answer: begun when the
-// server hands it over, recorded once when the response closes. What is recorded of it is the
-// core's decision. Nothing here ever throws into the application, holds a raw path, or changes what
-// the application sees.
+// Records one HTTP request of a Node server: starts when the server emits it and ends once when the
+// response closes. The core decides what is recorded. Nothing here throws into the application,
+// stores a request path, or changes the behavior of the application.
 
 const {
   startRequest,
@@ -28,10 +27,10 @@ const {
 } = require('./facts.js');
 const { beginUpgraded } = require('./websocket.js');
 
-const EVENTS = 'text/event-stream'; // stays open for as long as its client likes
+const EVENTS = 'text/event-stream'; // stays open for as long as the client wants
 const CLASS_NAME = /^[\w.$]{1,100}$/;
 
-/** What is not recorded has a context all the same, in which its events are heard. */
+/** A request that is not recorded also has a context for its events. */
 function passOn(req, res) {
   const context = carried(req);
   if (storage.getStore() === context) return context;
@@ -41,7 +40,7 @@ function passOn(req, res) {
   return context;
 }
 
-/** Begins to record a request that nobody records yet. Returns the context of its handlers. */
+/** Starts to record a request without a recorder. Returns the context of its handlers. */
 function begin(recorder, req, res) {
   if (!isActive() || recorder.excludes(pathOf(req.originalUrl || req.url), ownerOf(req)))
     return passOn(req, res);
@@ -60,7 +59,7 @@ function begin(recorder, req, res) {
   return exchange.context;
 }
 
-/** The outermost application of Express, whose paths these are; undefined elsewhere. */
+/** Returns the outermost Express application, which serves these paths; undefined elsewhere. */
 function ownerOf(req) {
   let app = req.app;
   for (let i = 0; i < 16 && app && app.parent; i++) app = app.parent;
@@ -68,9 +67,9 @@ function ownerOf(req) {
 }
 
 /**
- * Records a request and calls fn(a, b, c) in its context: that of its span, else what the request
- * carries, else none at all, whatever was current where the server was started. What is recorded
- * further out already is left alone.
+ * Records a request and calls fn(a, b, c) in its context: that of its span, else that of its
+ * headers, else none, whichever was current when the server started. A request with a recorder
+ * further out is not recorded again.
  */
 function enter(recorder, req, res, fn, a, b, c) {
   let context;
@@ -82,7 +81,7 @@ function enter(recorder, req, res, fn, a, b, c) {
     }
     context = begin(recorder, req, res);
   } catch {
-    context = undefined; // a request of another shape is handed on as it came
+    context = undefined; // a request of another shape is passed on unchanged
   }
   return callIn(context, fn, a, b, c);
 }
@@ -93,7 +92,7 @@ function callIn(context, fn, a, b, c) {
 
 // ---- the end -----------------------------------------------------------------------------------
 
-/** The name of an error's class, or 'Error' for whatever else was thrown. */
+/** Returns the class name of an error; 'Error' for other values. */
 function classOf(error) {
   try {
     const name = error.name || error.constructor.name;
@@ -104,9 +103,7 @@ function classOf(error) {
   return 'Error';
 }
 
-/**
- * The template, from what stands nearest to the handler; '' when none matched or finding it failed.
- */
+/** Returns the template of the innermost recorder that has one; '' if none has. */
 function templateOf(exchange, req, res) {
   const inner = exchange.nested;
   for (let i = inner === null ? -1 : inner.length - 1; i >= -1; i--) {
@@ -114,21 +111,21 @@ function templateOf(exchange, req, res) {
       const text = textOf((i < 0 ? exchange.recorder : inner[i]).routeOf(req, res));
       if (text !== '') return text;
     } catch {
-      // The next one further out may know it.
+      // The next recorder further out may know it.
     }
   }
   return '';
 }
 
-/** How an exchange ended that was cut and noted no error. */
+/** Returns the outcome of a response that was cut off without an error. */
 function cutOf(left, status, res) {
   if (left) return [status, DISCONNECTED, undefined];
-  // Cut by us behind a response that was sent in full, as after the refusal of an upload.
+  // The service closed the connection after a full response, as when it rejects an upload.
   if (res.writableEnded && !res.errored) return [status, 0, undefined];
   return [status, FAILED, res.errored || undefined];
 }
 
-/** How it ended: [status, flags, error]. */
+/** Returns the outcome: [status, flags, error]. */
 function outcomeOf(exchange, req, res) {
   if (exchange.left) return [0, DISCONNECTED, undefined];
   if (exchange.instead !== 0) return [exchange.instead, 0, undefined];
@@ -168,22 +165,19 @@ function finish(exchange, req, res) {
       bytes,
     );
   } catch {
-    // A request object of another shape is not ours to break.
+    // An error of a request of another shape is ignored.
   }
 }
 
-// Express 5.3 keeps what was given to next(error) under this name, also when an error handler of
-// the application answered.
+// Express 5.3 stores the argument of next(error) under this name, also if an error handler of the
+// application responded.
 const SEEN_ERRORS = Symbol.for('router.tracing.publishedErrors');
 
 function noted(exchange) {
   return exchange.error === NO_ERROR ? undefined : exchange.error;
 }
 
-/**
- * The error that a request failed with, or undefined. One that is answered with less than 500 is no
- * failure.
- */
+/** Returns the error of a request, or undefined. A status below 500 is not a failure. */
 function errorOf(exchange, req) {
   let last = noted(exchange);
   const seen = last === undefined ? req[SEEN_ERRORS] : undefined;
@@ -192,9 +186,8 @@ function errorOf(exchange, req) {
 }
 
 /**
- * Remembers the error that a request failed with, the last one where there are several; its class
- * and stack belong to the span if the answer is 500 or more, or was cut. After the client left,
- * errors say just that.
+ * Stores the last error of a request. Its class and stack are recorded if the status is 500 or
+ * more, or the response was cut off. Errors after the client left are not recorded.
  */
 function noteError(res, error) {
   try {
@@ -207,7 +200,7 @@ function noteError(res, error) {
   }
 }
 
-/** The scrapes of this path are not to be counted from now on, by whoever counts this one. */
+/** Stops counting scrapes of this path, in the recorder of this request. */
 function noteScrape(req, res) {
   const exchange = recordingOf(res);
   if (exchange !== undefined)

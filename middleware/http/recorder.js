@@ -1,16 +1,15 @@
 'use strict';
-// What one middleware, listener or server was told: which paths it leaves alone, where it answers a
-// scrape, how it finds a template. All of it belongs to that one: another application of the
-// process has its own.
+// The options of one middleware, listener or server: excluded paths, the path of its metrics, and
+// the source of templates. Other applications of the process have separate ones.
 
 const { excludes } = require('../../bindings/node/lib/http_server.js');
 
 const SCRAPES_MAX = 16;
-const PATHS_MAX = 1000; // an endless iterable ends here
+const PATHS_MAX = 1000; // bounds an endless iterable
 
 /**
- * Texts of an option: a comma-separated string or any iterable of strings. Whatever cannot be read
- * counts as absent.
+ * Returns the texts of an option: a comma-separated string or an iterable of strings. Unreadable
+ * ones are skipped.
  */
 function texts(given) {
   const found = [];
@@ -37,20 +36,20 @@ function textOf(value) {
   return typeof value === 'string' ? value : '';
 }
 
-/** The path of a request target, without its query. */
+/** Returns the path of a request target, without its query. */
 function pathOf(url) {
   if (typeof url !== 'string') return '';
   const query = url.indexOf('?');
   const path = query === -1 ? url : url.slice(0, query);
   if (path.charCodeAt(0) === 47 || path === '') return path;
-  const host = path.indexOf('://'); // the absolute form that proxies are sent
+  const host = path.indexOf('://'); // absolute form, as sent to proxies
   if (host === -1) return path;
   const slash = path.indexOf('/', host + 3);
   return slash === -1 ? '/' : path.slice(slash);
 }
 
 class Recorder {
-  /** options: {exclude, metricsPath, route}; routeOf(req, res) answers when there is no `route`. */
+  /** options: {exclude, metricsPath, route}; routeOf(req, res) is used if there is no `route`. */
   constructor(options, routeOf) {
     const given = option(options, 'route');
     const metricsPath = option(options, 'metricsPath');
@@ -62,7 +61,7 @@ class Recorder {
     this.metricsPath = typeof metricsPath === 'string' && metricsPath !== '' ? metricsPath : null;
     this.exact = new Set(excluded.filter((path) => !path.endsWith('*')));
     this.prefixes = excluded.filter((path) => path.endsWith('*')).map((path) => path.slice(0, -1));
-    // owner (an application, or the recorder) -> the paths at which it answered scrapes
+    // owner (an application, or the recorder) -> paths that served scrapes
     this.scrapes = new Map();
   }
 
@@ -83,7 +82,7 @@ class Recorder {
     return paths !== undefined && paths.has(path);
   }
 
-  /** The scrapes of this path are not to be counted from now on. */
+  /** Stops counting scrapes of this path. */
   noteScrape(path, owner) {
     const key = owner === undefined ? this : owner;
     let paths = this.scrapes.get(key);

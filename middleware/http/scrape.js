@@ -1,8 +1,7 @@
 'use strict';
-// The scrape as a request handler, for Express and plain servers alike: the format by content
-// negotiation, the text made by the core and compressed outside the event loop. It answers 200
-// whenever it is asked, with a comment where there is nothing to say: a service whose telemetry is
-// off is not down.
+// The Prometheus endpoint as a request handler, for Express and plain servers: content negotiation,
+// text by the core, compression outside of the event loop. Responds with 200 and a comment if there
+// are no metrics, because a service without telemetry is not down.
 
 const zlib = require('zlib');
 const { exposeMetrics } = require('../../bindings/node/lib/metrics.js');
@@ -10,11 +9,11 @@ const { noteScrape } = require('./record.js');
 
 const SCRAPE = Symbol.for('djp_telemetry.scrape');
 const OFF = '# Metrics are off: see telemetryStatus().\n';
-const GZIP_MIN = 1024; // bytes; less is not worth the work
+const GZIP_MIN = 1024; // bytes; smaller responses are not compressed
 
 /**
- * A handler (req, res) that answers with all metrics. The requests that it answers are not counted,
- * unless options.counted is true.
+ * Returns a handler (req, res) that responds with all metrics. Its requests are not counted unless
+ * options.counted is true.
  * @param {{counted?: boolean}} [options]
  */
 function metricsHandler(options) {
@@ -38,7 +37,7 @@ function metricsHandler(options) {
   return scrape;
 }
 
-/** Whether the client takes gzip: named, or by way of `*`, and not refused with q=0. */
+/** Whether the client accepts gzip: by name or `*`, without q=0. */
 function takesGzip(header) {
   if (typeof header !== 'string') return false;
   let any = false;
@@ -70,7 +69,7 @@ function respond(req, res, status, body) {
   res.end(req.method === 'HEAD' ? undefined : body);
 }
 
-/** Whether a handler is one of ours whose requests are not to be counted. */
+/** Whether a handler is a metrics handler whose requests are not counted. */
 function isScrape(handler) {
   return typeof handler === 'function' && handler[SCRAPE] === true;
 }

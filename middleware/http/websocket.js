@@ -1,6 +1,6 @@
 'use strict';
-// Websocket connections: one span for the life of each, with the status of its handshake, whether a
-// server hands the upgrade over or a library passes it on to a router when the handshake is done.
+// Websocket connections: one span per connection, with the status of its handshake, for a server
+// that emits the upgrade and for a library that passes it to a router after the handshake.
 
 const {
   startRequest,
@@ -14,7 +14,7 @@ const { carried, isActive, knownOf, schemeOf, traceparentOf, versionOf } = requi
 const { pathOf, textOf } = require('./recorder.js');
 
 const STATUS_LINE = /^HTTP\/1\.[01] ([0-9]{3})/;
-const MARK = /\/\.websocket\/?$/; // what express-ws puts behind the paths of its routes
+const MARK = /\/\.websocket\/?$/; // express-ws appends it to the paths of its routes
 
 function isWebsocket(req) {
   const upgrade = req.headers.upgrade;
@@ -33,7 +33,7 @@ function templateOf(exchange, req) {
       const text = textOf(recorder.routeOf(req, null));
       if (text !== '') return text.replace(MARK, '') || '/';
     } catch {
-      // The next one further out may know it.
+      // The next recorder further out may know it.
     }
   }
   return '';
@@ -58,7 +58,7 @@ function finish(exchange, req) {
   );
 }
 
-/** Begins the span of a connection, which ends with its socket. Returns the exchange, or null. */
+/** Starts the span of a connection, which ends with its socket. Returns the exchange, or null. */
 function start(recorder, req, socket) {
   const headers = req.headers;
   const known = wantsRequest() ? knownOf(req, schemeOfSocket(req)) : undefined;
@@ -73,13 +73,13 @@ function start(recorder, req, socket) {
     try {
       finish(exchange, req);
     } catch {
-      // A request object of another shape is not ours to break.
+      // An error of a request of another shape is ignored.
     }
   });
   return exchange;
 }
 
-/** A connection that a server hands over. Returns the context of its listeners. */
+/** Records a connection that a server emits. Returns the context of its listeners. */
 function beginWebsocket(recorder, req, socket) {
   try {
     const outer = exchangeOf(req);
@@ -95,8 +95,8 @@ function beginWebsocket(recorder, req, socket) {
 }
 
 /**
- * A connection whose handshake was answered before a router sees it. Returns the context of its
- * handlers.
+ * Records a connection whose handshake is complete before a router receives it. Returns the context
+ * of its handlers.
  */
 function beginUpgraded(recorder, req) {
   const exchange = isWebsocket(req) && req.socket ? start(recorder, req, req.socket) : null;
@@ -105,7 +105,9 @@ function beginUpgraded(recorder, req) {
   return exchange.context;
 }
 
-/** The status of the handshake, from the first bytes that the application writes to the socket. */
+/**
+ * Reads the status of the handshake from the first bytes that the application writes to the socket.
+ */
 function watchHandshake(socket, exchange) {
   const write = socket.write;
   const end = socket.end;

@@ -1,4 +1,4 @@
 'use strict';
-// Next's edge runtime cannot load native code: the same hooks, which do nothing there.
+// The hooks for the edge runtime of Next, which cannot load native code: they do nothing.
 
 module.exports = { register: async () => undefined, onRequestError: () => undefined };

@@ -1,7 +1,7 @@
 'use strict';
 // Next.js: `export { register } from 'djp-telemetry/next'` in instrumentation.ts starts telemetry
-// in the process that serves and records every request that Next's own server answers. In every
-// other runtime of Next it does nothing. Next is not imported and not changed.
+// in the server process and records every request of the Next server. In other runtimes of Next it
+// does nothing. Next is neither imported nor changed.
 
 const diagnostics = require('diagnostics_channel');
 const http = require('http');
@@ -10,11 +10,13 @@ const { getCurrentSpan, init } = require('../../bindings/node/lib/index.js');
 const { instrumentServer } = require('../http/index.js');
 const { Recorder, enter, option } = require('../http/record.js');
 
-// Next keeps what its router found with the request, under this registered name.
+// Next stores the matched route on the request under this registered symbol.
 const META = Symbol.for('NextInternalRequestMeta');
 const NO_ROUTE = new Set(['/_not-found', '/404', '/_error', '/500']);
 
-/** The template that Next matched, as the file system names it: /orders/[id]. '' when none did. */
+/**
+ * Returns the template that Next matched, as in the file system: /orders/[id]. '' if none matched.
+ */
 function nextRoute(req) {
   const meta = req[META];
   const pathname =
@@ -22,20 +24,18 @@ function nextRoute(req) {
   return typeof pathname === 'string' && !NO_ROUTE.has(pathname) ? pathname : '';
 }
 
-let heard = null; // the options of register once a server is waited for
+let heard = null; // the server options of register() while it waits for a server
 
 /**
- * The channel speaks before the server hands the request on, so that the very first one is recorded
- * too.
+ * The channel publishes before the server emits the request, so the first request is recorded too.
  */
 function onRequest({ server }) {
   instrumentServer(server, heard);
 }
 
 /**
- * Next answers nothing before register() is done, but its server listens already: the requests that
- * wait are found by their connections. Their spans begin now, and their handlers run in the context
- * in which they wait.
+ * The Next server listens before register() is done and lets requests wait. They are found by their
+ * connections. Their spans start now, and their handlers run in the context in which they wait.
  */
 function recordWaiting() {
   if (typeof process._getActiveHandles !== 'function') return;
@@ -48,7 +48,7 @@ function recordWaiting() {
   }
 }
 
-/** The options of init, and those under `server`. */
+/** Splits the options of register(): those of init, and those under `server`. */
 function split(options) {
   try {
     const { server, ...own } = options || {};
@@ -64,7 +64,7 @@ function split(options) {
  */
 async function register(options) {
   if (process.env.NEXT_RUNTIME !== undefined && process.env.NEXT_RUNTIME !== 'nodejs') return;
-  // pages that are rendered ahead are no requests
+  // prerendered pages are not requests
   if (process.env.NEXT_PHASE === 'phase-production-build') return;
   const { own, server } = split(options);
   init(own);
@@ -78,11 +78,11 @@ async function register(options) {
   try {
     recordWaiting();
   } catch {
-    // What waits is not recorded; what comes next is.
+    // Waiting requests are not recorded; later ones are.
   }
 }
 
-/** The hook that Next calls with an error that it answers: an event of the request's span. */
+/** The hook that Next calls with an error that it handles: it becomes an event of the span. */
 function onRequestError(error) {
   getCurrentSpan().recordException(error);
 }

@@ -1,4 +1,4 @@
-// The same module for `import`: one instance of everything, whichever way it is loaded.
+// The CommonJS module for `import`: both are one instance.
 
 import next from './index.js';
 
