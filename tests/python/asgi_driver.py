@@ -1,5 +1,5 @@
-"""Drives ASGI applications in process and reads back what was recorded, through the official
-protobuf classes."""
+"""Drives ASGI applications in process and reads the recorded spans through the official protobuf
+classes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from djp_telemetry._loader import native
 
 @contextlib.contextmanager
 def telemetry(**options):
-    """Telemetry with the memory exporter, every span kept, ended afterwards."""
+    """Telemetry with the memory exporter that samples every trace; ended afterwards."""
     settings = {
         "enabled": True,
         "backend": "hybrid",
@@ -55,7 +55,7 @@ def attributes(message):
 
 
 def server_spans():
-    """(span, attributes) of every recorded server span, without what the sampler adds."""
+    """(span, attributes) of every recorded server span, without the attributes of the sampler."""
     found = [(span, attributes(span)) for span in spans() if span.kind == 2]
     for _, named in found:
         named.pop("sampling.reason", None)
@@ -104,7 +104,7 @@ def http_scope(path="/", method="GET", headers=(), **more):
 
 
 class Connection:
-    """The server's side of one request: messages to receive, and what was sent."""
+    """The server's side of one request: the messages to receive and the messages that were sent."""
 
     def __init__(self, *incoming):
         self.incoming = list(incoming) or [
@@ -151,7 +151,7 @@ def request(app, path="/", method="GET", headers=(), incoming=(), **more):
 
 
 def answering(status=200, body=b"ok", route=None):
-    """An application that answers at once and leaves a route in the scope, as Starlette does."""
+    """An application that responds at once and sets a route in the scope, as Starlette does."""
 
     class Route:
         path_format = route

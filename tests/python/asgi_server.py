@@ -1,6 +1,5 @@
-"""Real ASGI servers in processes of their own, for tests of what only a server does: a program with
-an `app`, started on a free port of the loopback interface, its spans in a file, its output in
-another one."""
+"""Runs real ASGI servers in separate processes: a program with an `app`, started on a free port of
+the loopback interface, its spans in one file and its output in another."""
 
 import contextlib
 import importlib.util
@@ -15,7 +14,7 @@ import time
 import pytest
 from support import clean_environment, file_spans
 
-# What stands behind `python -m`; PORT is replaced.
+# The arguments of `python -m`; PORT is replaced.
 SERVERS = {
     "uvicorn-h11": "uvicorn program:app --host 127.0.0.1 --port PORT --loop asyncio --http h11",
     "uvicorn-httptools": "uvicorn program:app --host 127.0.0.1 --port PORT --http httptools",
@@ -27,7 +26,7 @@ NEEDS = {"uvicorn-h11": "h11", "uvicorn-httptools": "httptools"}
 
 
 def need(server):
-    """Skips the test where the server is not installed."""
+    """Skips the test if the server is not installed."""
     pytest.importorskip(server.split("-")[0])
     pytest.importorskip(NEEDS.get(server, "sys"))
     if server == "gunicorn" and importlib.util.find_spec("gunicorn.asgi") is None:
@@ -121,7 +120,8 @@ def serving(source, folder, server="uvicorn-h11", options="", **environment):
 
 
 def read_answer(connection):
-    """(status, body) of the next answer on a kept connection, which must have a content-length."""
+    """(status, body) of the next response on a persistent connection; it must have a
+    content-length."""
     data = b""
     while b"\r\n\r\n" not in data:
         more = connection.recv(1)

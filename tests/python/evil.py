@@ -1,4 +1,4 @@
-"""Values and objects that nobody should pass to a telemetry SDK, for the tests of bad input."""
+"""Values and objects that break their contracts, for the tests of bad input."""
 
 import collections
 import gc

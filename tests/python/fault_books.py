@@ -1,4 +1,4 @@
-"""What became of spans: numbers of the status, and the spans in requests that arrived."""
+"""The final states of spans: counts in the status, and the spans in received requests."""
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -12,7 +12,7 @@ def waiting(status):
 
 
 def missing(status):
-    """Spans for which nobody answers, not even the ring, whose records are larger than 64 bytes."""
+    """Spans without a final state, not even in the ring, whose records are larger than 64 bytes."""
     spans, queue = status["spans"], status["queue"]
     found = spans["exported"] + spans["not_sampled"] + spans["live"] + dropped(status)
     rest = spans["started"] - found - queue["spans"] - queue["batch_spans"]

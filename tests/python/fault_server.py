@@ -1,8 +1,8 @@
-"""A loopback HTTP/1.1 receiver that misbehaves on purpose, by a script whose last behaviour
-repeats.
+"""A loopback HTTP/1.1 receiver with faults from a script, whose last behaviour repeats.
 
-A connection that opens with the HTTP/2 preface gets the same behaviours as raw bytes: gRPC clients
-meet them too."""
+A connection that opens with the HTTP/2 preface gets the same behaviours as raw bytes, so they also
+reach gRPC clients.
+"""
 
 from __future__ import annotations
 
@@ -93,8 +93,8 @@ PLAIN = {
 
 
 class FaultServer:
-    """Runs in a thread of its own. requests: what arrived, in order; connections: how many were
-    accepted."""
+    """Runs in a separate thread. requests: the received requests, in order; connections: the number
+    of accepted ones."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""A loopback gRPC receiver that misbehaves on purpose, by a script whose last behaviour repeats."""
+"""A loopback gRPC receiver with faults from a script, whose last behaviour repeats."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def partial_success(rejected: int, message: str) -> bytes:
 
 class GrpcFaultServer:
     """Behaviours: ok, partial, warning, bad_message, hang, (code, message), (code, message, retry
-    seconds). Each answer takes `pause` seconds; at most `workers` calls are worked on at once."""
+    seconds). Each response takes `pause` seconds; at most `workers` calls run at once."""
 
     def __init__(
         self,

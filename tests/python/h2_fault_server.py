@@ -1,6 +1,6 @@
-"""A loopback gRPC receiver that writes HTTP/2 frame by frame, so that a test chooses in which
-order, and in which pieces, an answer, the GOAWAY and the end of the connection come. It knows just
-enough of HTTP/2 for one client with small header blocks."""
+"""A loopback gRPC receiver that writes HTTP/2 frame by frame. A test chooses the order and the
+pieces of the response, the GOAWAY and the end of the connection. It supports one client with small
+header blocks."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def literal(name: str, value: str) -> bytes:
 
 class H2FaultServer:
     """script: one list of steps for each call, the last list repeats. Steps: "headers", "message",
-    "ok" or ("trailers", status): parts of the answer; "error": a trailers-only answer with status
-    14; "goaway" (this stream is the last one), "goaway_all" (the first of a graceful pair),
-    "goaway_before" (this stream was not looked at); "reset" (the stream, refused), "close" (FIN),
-    "|" (what came before goes out as a packet of its own), "wait" (a pause for it to arrive). A
-    call counts as accepted when its list answers it with "ok"."""
+    "ok" or ("trailers", status): parts of the response; "error": a trailers-only response with
+    status 14; "goaway" (this stream is the last one), "goaway_all" (the first of a graceful pair),
+    "goaway_before" (this stream was not processed); "reset" (the stream, refused), "close" (FIN),
+    "|" (sends the preceding frames as a separate packet), "wait" (a pause for it to arrive). A call
+    counts as accepted when its list contains "ok"."""
 
     def __init__(self, *script: list, context: ssl.SSLContext | None = None):
         self.script = list(script)
@@ -114,7 +114,7 @@ class H2FaultServer:
                         frame(WINDOW_UPDATE, 0, 0, grown) + frame(WINDOW_UPDATE, 0, number, grown)
                     )
             if number > self._last[connection]:
-                continue  # opened after the GOAWAY: nobody looks at it
+                continue  # opened after the GOAWAY: not processed
             if (
                 kind in (DATA, HEADERS)
                 and flags & END_STREAM

@@ -1,5 +1,5 @@
-"""A server of Jaeger's remote sampling protocol on a loopback port, which can be slow, wrong, too
-talkative or gone."""
+"""A server of Jaeger's remote sampling protocol on a loopback port. It can be slow, wrong, too
+verbose or gone."""
 
 import json
 import socket
@@ -64,14 +64,14 @@ class SamplingServer:
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def stop(self):
-        """Ends every connection; whoever asks meanwhile is refused."""
+        """Ends every connection; later clients are refused."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for connection in list(self._connections):
             try:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
-                pass  # it has just ended by itself
+                pass  # it has just ended
 
     def _accept(self, listener):
         while True:
@@ -111,7 +111,7 @@ class SamplingServer:
 
 
 def until(right, limit=60):
-    """Waits until right() gives something true, and returns it."""
+    """Waits until right() returns something true, and returns that."""
     deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
         found = right()

@@ -53,8 +53,8 @@ class Sender:
 
     def _line(self, seconds: float = 30) -> dict:
         assert self.process.stdout
-        # A timer instead of select(), which does not see a line that came together with the one
-        # before.
+        # A timer instead of select(), which misses a line that arrived together with the previous
+        # one.
         alarm = threading.Timer(seconds, self.process.kill)
         alarm.start()
         try:
@@ -82,7 +82,7 @@ class Sender:
         return [self.command("fork"), self._line()]
 
     def close(self) -> str:
-        """Ends the program and returns what it wrote to standard error; its exit must be clean."""
+        """Ends the program and returns its standard error; its exit must be clean."""
         _, errors = self.process.communicate(timeout=20)
         assert self.process.returncode == 0, errors
         return errors

@@ -1,5 +1,5 @@
-"""A program that touches every part of the package, for interpreters in which the tests' own tools
-are not installed."""
+"""A program that uses every part of the package, for interpreters without the tools of the
+tests."""
 
 import asyncio
 import copy

@@ -1,5 +1,5 @@
-"""What the tests of the Python package share: telemetry into memory, its spans decoded by the
-official classes, and programs run in processes of their own."""
+"""Helpers of the Python tests: telemetry into memory, its spans decoded by the official classes,
+and programs run in separate processes."""
 
 import contextlib
 import json
@@ -43,7 +43,7 @@ class Spans(list):
 
 
 def take():
-    """Everything that has ended so far, out of the memory exporter."""
+    """Returns all spans that have ended so far, removed from the memory exporter."""
     assert djp_telemetry.flush(10)
     data, at, spans = _loader.impl.sdk_take_exported() or b"", 0, Spans()
     while at < len(data):
@@ -58,7 +58,8 @@ def take():
 
 @contextlib.contextmanager
 def telemetry(**options):
-    """Telemetry into memory inside `with`; every trace is kept unless the options say otherwise."""
+    """Telemetry into memory inside `with`; every trace is sampled unless the options override
+    it."""
     djp_telemetry.shutdown(1)
     settings = {
         "enabled": True,

@@ -1,5 +1,5 @@
 """A million simulated requests through the API, the tail decision and the encoder: 1 % fail, 0.5 %
-are slow, and what was exported, counted by its weights, is the truth within 1 %."""
+are slow. The exported spans, counted by their adjusted counts, match within 1 %."""
 
 import itertools
 import math
@@ -11,7 +11,7 @@ from support import take, telemetry
 pytest.importorskip("djp_telemetry._native")
 
 COUNT = 1_000_000
-STEP = 20_000  # requests between two looks at what was exported
+STEP = 20_000  # requests between two reads of the exporter
 BASE = 1_700_000_000_000_000_000
 MS = 1_000_000
 FINE, FAILING, SLOW = range(3)
@@ -46,7 +46,7 @@ def count(sums):
 
 
 def simulate(parents):
-    """The counts by weight, by the reason for which the traces were kept."""
+    """The sums of adjusted counts, by the reason for which traces were sampled."""
     sums = {}
     for n, kind, parent in zip(range(COUNT), itertools.cycle(KINDS), parents):
         request(n, kind, parent)
@@ -65,9 +65,9 @@ def check(sums):
 
 
 @pytest.mark.slow
-def test_counts_by_weight_at_a_quarter_with_ids_of_our_own():
-    """1 % is 5.7 standard deviations here: a right implementation misses it once in 10^8 runs. At a
-    ratio of 1 % it would be one."""
+def test_adjusted_counts_at_a_quarter_with_ids_of_our_own():
+    """1 % is 5.7 standard deviations here: a correct implementation misses it once in 10^8 runs. At
+    a ratio of 1 % it would be one."""
     ratio = 0.25
     assert 0.01 / math.sqrt((1 - ratio) / ratio / COUNT) > 5.7
     with telemetry(sample_ratio=ratio, service_name="weights"):
@@ -75,8 +75,8 @@ def test_counts_by_weight_at_a_quarter_with_ids_of_our_own():
 
 
 def even_parents():
-    """Callers that leave the decision to us, with trace ids that lie evenly: what is left of the
-    error is that of the weights."""
+    """Callers that leave the decision to the service, with evenly spaced trace ids: the remaining
+    error comes from the adjusted counts."""
     golden = int(TWO_56 * (math.sqrt(5) - 1) / 2)
     for n in range(COUNT):
         trace_id = f"{n + 1:018x}{n * golden % TWO_56:014x}"
@@ -84,7 +84,7 @@ def even_parents():
 
 
 @pytest.mark.slow
-def test_counts_by_weight_at_one_percent_with_ids_that_lie_evenly():
+def test_adjusted_counts_at_one_percent_with_ids_that_lie_evenly():
     with telemetry(sample_ratio=0.01, sampler="traceidratio", service_name="weights"):
         sums = simulate(even_parents())
     check(sums)

@@ -1,6 +1,6 @@
-"""A client that leaves is no error of the service, whoever notices it: 499 in the metrics, no
-status and no error on the span, and the attribute that says so. A failure of the service stays one,
-also when the client is gone."""
+"""A disconnected client is no error of the service, whichever side detects it: 499 in the metrics,
+no status and no error on the span, and an attribute that records it. A failure of the service stays
+one, even if the client is gone."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ def on():
 
 
 def ask(app, *incoming, send=None, **more):
-    """One call; what leaves the application is handed back."""
+    """One call. Returns the exception that leaves the application."""
     connection = driver.Connection(*incoming)
 
     async def main():
@@ -143,8 +143,7 @@ def test_a_send_that_raises_oserror(on, failing, swallowed):
 
 
 def test_a_later_error_is_not_taken_for_the_one_of_send(on):
-    """The objects lie at the same address where the first is forgotten before the second one is
-    made."""
+    """The objects have the same address if the first is freed before the second is made."""
 
     async def app(scope, receive, send):
         with contextlib.suppress(OSError):
@@ -274,7 +273,7 @@ def test_a_websocket_that_fails_after_the_client_left_is_an_error(on):
 # ---- frameworks ----
 def fastapi_app(added):
     """An application that reads, streams, and echoes; telemetry added or wrapped, between two
-    middlewares of Starlette's own kind."""
+    middlewares of Starlette's kind."""
     fastapi = pytest.importorskip("fastapi")
     inner = fastapi.FastAPI()
 
@@ -325,7 +324,7 @@ def give_up(app, path="/upload"):
 @pytest.mark.parametrize("added", [True, False])
 @pytest.mark.parametrize("who", ["Exception", "ClientDisconnect", "middleware"])
 def test_an_upload_that_is_given_up_and_answered_with_503(on, added, who):
-    """However the application puts it: nobody gets the answer, and the service did nothing
+    """However the application responds, no client receives it, and the service did nothing
     wrong."""
     starlette = pytest.importorskip("starlette.applications")
     requests = pytest.importorskip("starlette.requests")
@@ -437,7 +436,7 @@ async def ws(ws: WebSocket):
 
 
 def leave(running, head, answered=False):
-    """Leaves while the request is under way, or once its answer has begun."""
+    """Disconnects during the request, or once its response has begun."""
     with running.connect() as connection:
         connection.sendall(head)
         if answered:
@@ -493,7 +492,7 @@ def test_websockets_of_a_server(tmp_path, server, way):
 
 
 def test_a_stream_that_http2_resets(tmp_path):
-    """hypercorn: the connection lives on, only the request is given up."""
+    """hypercorn: the connection stays open, only the request is cancelled."""
     pytest.importorskip("fastapi")
     connection_of = pytest.importorskip("h2.connection")
     headers = [(":method", "GET"), (":scheme", "http"), (":authority", "x")]

@@ -1,4 +1,4 @@
-"""Real servers, requests that share a connection: pipelined ones, and ones that follow a body so
+"""Real servers with several requests on a connection: pipelined ones, and ones after a body so
 large that the server reads on in the context of the request."""
 
 import json

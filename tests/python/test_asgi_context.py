@@ -1,6 +1,6 @@
-"""The context of an ASGI call is set completely: what a request carries goes on, whether something
-is recorded or not, and nothing of another request is seen, not even on a connection whose events
-run in the context of an earlier one."""
+"""The middleware replaces the whole context of an ASGI call: the context of a request is
+propagated, recorded or not, and no other request's context is visible, not even on a connection
+whose events run in the context of an earlier request."""
 
 import asyncio
 import contextlib
@@ -39,7 +39,7 @@ def switched_off():
         yield
 
 
-# What is on, and whether the request has a span of its own then.
+# The enabled signals, and whether a request gets a separate span.
 STATES = {
     "recorded": (driver.telemetry, True),
     "ratio 0": (lambda: driver.telemetry(sample_ratio=0), True),
@@ -54,7 +54,7 @@ STATES = {
 
 
 class Log(list):
-    """An application that writes down what it sees, and keeps its context as a connection would."""
+    """An application that logs its current context, and keeps a context as a connection would."""
 
     async def __call__(self, scope, receive, send):
         record = {}
@@ -76,7 +76,7 @@ class Log(list):
 
 
 def in_turn(app, log, *scopes):
-    """Each request as a task that starts in the context in which the one before ran."""
+    """Runs each request as a task that starts in the context of the one before."""
 
     async def main():
         for scope in scopes:

@@ -1,5 +1,5 @@
-"""One request's record: which statuses count as what they are, and that every request gives back
-all that it took, also one that never ends and refers to itself."""
+"""The record of one request: which statuses count, and that every request frees all its memory,
+even one that never ends and references itself."""
 
 import asyncio
 import gc
@@ -72,8 +72,8 @@ class Marker:
 
 
 def never_ending(holds, moment):
-    """A request that waits for ever, and a weak reference to what its scope holds; `holds` says
-    what refers to it."""
+    """A request that waits for ever, and a weak reference to an object in its scope; `holds` names
+    the object that references it."""
     marker = Marker()
     seen = {}
 
@@ -216,7 +216,7 @@ def test_a_request_gives_back_what_it_took(name, options):
             if name == "client left":
                 incoming.append({"type": "http.disconnect"})
             connection = driver.Connection(*incoming)
-            # Every text is an object of its own: one that is kept is memory that grows.
+            # Every text is a separate object, so a leaked one is memory that grows.
             scope = driver.http_scope(f"/é/{number % 10}" * 400, new("POST"), HEADERS)
             scope.update(scheme=new("https"), http_version=new("1.1"), root_path=new("/é") * 400)
             try:

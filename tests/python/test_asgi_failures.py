@@ -1,6 +1,6 @@
-"""Failures of a request: the status is what was sent, whoever sent it; the exception is on the
-span, also where the framework answers it; what fails after the answer is a span of its own; and the
-server's lines about it carry its ids."""
+"""Failures of a request. The status is the one that was sent, whichever layer sent it. The
+exception is on the span, even if the framework handles it. A failure after the response is a
+separate span. The server's log lines about it carry its ids."""
 
 import asyncio
 import re
@@ -31,8 +31,8 @@ def on():
 
 
 def ask(app, path="/", method="GET"):
-    """One call on a connection that stays open; the status that was sent, or what the server would
-    send."""
+    """One call on a persistent connection. Returns the status that was sent or that the server
+    would send."""
     connection = driver.Connection({"type": "http.request", "body": b"", "more_body": False})
 
     async def main():
@@ -108,7 +108,7 @@ def fastapi_app(added, sync=False, before=None, after=None, status=503):
 def test_status_and_exception_of_what_handlers_answer(on, added, sync):
     app = fastapi_app(added, sync)
     for path, error in (("/fails/1", "Boom"), ("/busy/1", "Busy")):
-        for _ in range(2):  # the first request finds the layers not made yet
+        for _ in range(2):  # the layers do not exist before the first request
             assert ask(app, path) == 503
             span, attributes = one()
             assert span.status.code == 2 and attributes["http.status_code"] == 503, path
@@ -133,7 +133,7 @@ def test_exceptions_that_are_answers_are_no_errors(on, added):
         and attributes["http.status_code"] == 502
         and exceptions(span) == ["HTTPException"]
     )
-    assert ask(app, "/fails/1") == 409  # answered, and handed on to the server as a failure
+    assert ask(app, "/fails/1") == 409  # handled, and passed on to the server as a failure
     span, attributes = one()
     assert (
         span.status.code == 2
@@ -172,7 +172,7 @@ def test_error_type_is_the_class_of_what_was_answered():
 
 
 class Catches:
-    """A middleware that answers what comes out of those inside of it."""
+    """A middleware that responds to exceptions of the layers inside it."""
 
     def __init__(self, app):
         self.app = app

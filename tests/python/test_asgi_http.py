@@ -1,5 +1,5 @@
-"""The request path of the middleware: what is recorded, and that the application notices nothing of
-it."""
+"""The request path of the middleware: the recorded data, and that the application is not
+affected."""
 
 import asyncio
 

@@ -1,5 +1,5 @@
-"""Connections that stay open as long as the client likes are not slow by their length; everything
-else is."""
+"""The duration of a connection that stays open as long as the client wants does not make it slow.
+All other requests can be slow."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from djp_telemetry.asgi import TelemetryMiddleware
 
 pytest.importorskip("djp_telemetry._native")
 
-OPEN = 0.3  # seconds that every answer takes; what is slow is far below
+OPEN = 0.3  # seconds that every response takes; the threshold is far below
 
 
 def streaming(headers):

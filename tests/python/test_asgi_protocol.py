@@ -1,5 +1,5 @@
-"""The awaitable, the send and the receive of the middleware as Python sees them: a coroutine in all
-but name, nothing leaked, nothing paid while telemetry is off."""
+"""The awaitable, the send and the receive of the middleware as Python objects: they behave as a
+coroutine, leak nothing, and cost nothing while telemetry is off."""
 
 import asyncio
 import gc

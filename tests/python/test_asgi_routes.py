@@ -1,5 +1,5 @@
-"""Route templates from real frameworks: never a raw path, mounts complete, unmatched requests one
-constant."""
+"""Route templates of real frameworks: never a raw path, mounts complete, one constant for unmatched
+requests."""
 
 import asyncio
 

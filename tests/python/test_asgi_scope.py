@@ -1,5 +1,5 @@
-"""What is read of a scope's headers: every form of a list of them, each name in its case and
-length, and a length of the body that is one."""
+"""Reading the headers of a scope: every form of a header list, each name in any case and length,
+and valid body lengths only."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ OTHER = b"00-11111111111111111111111111111112-2222222222222223-01"
 
 
 def read(headers, **options):
-    """What a request with these headers carried, and the size that was recorded."""
+    """The context of a request with these headers, and the recorded size."""
     seen = {}
 
     async def app(scope, receive, send):

@@ -1,6 +1,6 @@
-"""The scrape of an application: answered in every state, compressed for who takes that, found
-behind a deployment's prefix, and never in the place of something else without a word. And the
-listener that a program opens by hand."""
+"""The Prometheus endpoint of an application: it responds in every state, compresses on request,
+works behind a deployment prefix, and warns if it hides a route. Also the endpoint that a program
+starts by a call."""
 
 import asyncio
 import gzip

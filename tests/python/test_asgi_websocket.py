@@ -1,4 +1,4 @@
-"""Websockets, lifespan and the scrape through the middleware."""
+"""Websockets, lifespan and the metrics path through the middleware."""
 
 import asyncio
 import threading
@@ -87,7 +87,7 @@ def closing(code):
     async def app(scope, receive, send):
         await send({"type": "websocket.accept"})
         await send({"type": "websocket.close", "code": code})
-        await send({"type": "websocket.close", "code": 1011})  # too late to mean anything
+        await send({"type": "websocket.close", "code": 1011})  # too late to have an effect
 
     return app
 

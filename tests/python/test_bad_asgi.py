@@ -1,5 +1,5 @@
-"""ASGI scopes, messages and calls that no server sends, and awaitables that are driven as no event
-loop does: the application gets what it would have got without the middleware."""
+"""ASGI scopes, messages and calls that no server sends, and awaitables driven in an order that no
+event loop uses. The application behaves as without the middleware."""
 
 import asyncio
 import contextlib
@@ -264,8 +264,7 @@ class Waiting:
 
 
 def started(application, *first):
-    """The awaitable of a request after its first step, which is a send(None) unless told
-    otherwise."""
+    """The awaitable of a request after its first step; by default send(None)."""
 
     async def receive():
         return {"type": "http.request"}
@@ -284,7 +283,7 @@ async def pausing(scope, receive, send):
 
 
 def test_every_order_of_steps(on):
-    """As for a coroutine, of which the second column is the same."""
+    """The same as for a coroutine, which the second column shows."""
 
     async def bare():
         await Waiting()
@@ -322,8 +321,8 @@ def test_every_order_of_steps(on):
 @pytest.mark.parametrize("step", ["send", "throw", "close"])
 @pytest.mark.parametrize("kind", ["coroutine", "iterator"])
 def test_an_application_that_drives_its_own_awaitable(on, step, kind):
-    """A program's fault that gives a ValueError with coroutines; whatever it gives, nothing is
-    freed in use."""
+    """A fault of the program, a ValueError with coroutines. Whatever the result, no object in use
+    is freed."""
     holder, seen = [], []
 
     def drive():

@@ -1,6 +1,5 @@
-"""Input that is wrong, huge or hostile, through the whole public API: never an exception in the
-application, never a crash, and what was not kept is counted. tests/python/test_robust.py has the
-plain cases."""
+"""Wrong, huge or hostile input through the whole public API: no exception in the application, no
+crash, and dropped values are counted. tests/python/test_robust.py has the plain cases."""
 
 import json
 import math
@@ -181,9 +180,9 @@ assert attributes(last.attributes)["good"] == 1 and last.dropped_attributes_coun
 
 
 def test_memory_for_attributes_and_keys_without_number(tmp_path):
-    """Ten thousand attributes of a span, and names that never come twice, which must not fill the
-    memory: what is not kept is counted on the span. A program of its own, because a process keeps a
-    bounded number of keys for ever."""
+    """Ten thousand attributes of a span, and names that never repeat, must not fill the memory:
+    dropped attributes are counted on the span. Runs in a separate program, because a process keeps
+    a limited number of keys for ever."""
     run_program(KEYS, tmp_path, OTEL_TRACES_EXPORTER="memory")
 
 
@@ -293,7 +292,7 @@ def variables(default=".*"):
 
 
 def test_bad_values_of_every_variable(tmp_path):
-    """In one program, so that a value that harms shows in all that follow."""
+    """In one program, so that a harmful value affects all that follow."""
     names, typed = (
         variables(),
         variables("`([0-9.]+|true|false|noop|console|grpc|none|code|endpoint|old|info)`"),
@@ -316,7 +315,7 @@ def test_bad_values_of_every_variable(tmp_path):
 
 
 def test_bad_values_of_every_option(evil):
-    """Options are given by programs: the same as variables, and of any type."""
+    """Programs give options: the same values as for variables, and other types."""
     from djp_telemetry._loader import impl
 
     djp_telemetry.shutdown(1)

@@ -1,6 +1,6 @@
-"""Objects that act while they are read, and calls at the worst moment: from finalizers, signal
-handlers and many threads, before the beginning, after the end and between. Run with
-AddressSanitizer, too: most faults here are of memory."""
+"""Objects that run code while they are read, and calls at unusual moments: from finalizers, signal
+handlers and many threads, before the start, after the shutdown and between. Also run with
+AddressSanitizer: most faults here are of memory."""
 
 import builtins
 import datetime
@@ -36,14 +36,14 @@ def action(request):
 
 
 def test_a_value_that_leaves_its_dict_while_it_is_read(on, monkeypatch):
-    """And others that come instead, each time: what was there at first is read, once."""
+    """And others take its place each time: the initial items are read, once."""
     values = {"moment": datetime.datetime(1999, 12, 31)}
     real, calls = builtins.__import__, []
 
     def act(*args, **kwargs):
         calls.append(1)
         del values[list(values)[0]]
-        # the memory of the one that left
+        # the memory of the removed value
         taken = [datetime.datetime(2000, 1, 1, hour) for hour in range(24)]
         values[f"moment {len(calls)}"] = taken[len(calls) % 24]
         return real(*args, **kwargs)
@@ -367,7 +367,7 @@ def test_beginning_and_ending_many_times():
 
 
 def test_signal_handlers_that_record(on):
-    """Python runs its handlers between two instructions, also between those of our own Python
+    """Python runs its handlers between two instructions, including those of the package's Python
     code."""
     calls, over = [], []
 

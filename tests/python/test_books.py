@@ -1,5 +1,5 @@
-"""The books of spans in end states of every kind: what was started is alive, was not sampled,
-exported, dropped under a named reason, or waits. After shutdown() nothing waits."""
+"""The counts of spans in all end states: a started span is live, not sampled, exported, dropped
+under a named reason, or waiting. After shutdown() none is waiting."""
 
 import json
 import os

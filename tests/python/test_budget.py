@@ -1,5 +1,5 @@
-"""The telemetry budget, end to end: costs of what was exported, warnings, the ratio that gives way,
-and the file that is shared."""
+"""The telemetry budget, end to end: cost of exported data, warnings, the lowered ratio, and the
+shared file."""
 
 import json
 import os
@@ -95,7 +95,7 @@ def run(tmp_path, lines, **variables):
 
 
 def share_of_month():
-    """The part of the month that is left, about: a process has that part of the budget."""
+    """The remaining part of the month, about: a process has that part of the budget."""
     now = time.gmtime()
     return (31 - now.tm_mday + 1) / 31
 
@@ -118,7 +118,7 @@ def test_a_warning_shows_small_amounts(tmp_path):
         DJP_TELEMETRY_BUDGET_PER_MONTH="0.00001",
         DJP_TELEMETRY_PRICE_PER_MILLION_SPANS="1",
     )
-    # A process that begins late in a month may spend the rest of the month's part only.
+    # A process that starts late in a month may spend only the rest of the month's part.
     assert re.search(r"is used up: 0\.000010 of 0\.0000(10|0\d)", said), said
 
 

@@ -1,4 +1,4 @@
-"""Forked children that leave through os._exit, as pools do, and what waits inside of the core under
+"""Forked children that exit through os._exit, as pools do, and blocking calls of the core under
 gevent."""
 
 import sys
@@ -156,7 +156,8 @@ def test_a_flush_under_gevent_stops_no_greenlet(tmp_path):
 
 
 def test_modules_that_the_core_imports_by_name_are_found_by_freezers():
-    """A freezer reads imports in the byte code; what C asks for by name must stand there, too."""
+    """A freezer reads imports in the byte code; the modules that C imports by name must be there,
+    too."""
     import pathlib
     import re
 

@@ -1,5 +1,4 @@
-"""Several exports on their way at once: a receiver that thinks about each request does not limit a
-service to one batch at a time."""
+"""Several concurrent exports: a slow receiver does not limit a service to one batch at a time."""
 
 from __future__ import annotations
 
@@ -28,8 +27,8 @@ DEADLINE = 120
 
 
 class ThinkingReceiver:
-    """Answers each request after a while, as many as come; keeps the bodies and the most that were
-    worked on at once."""
+    """Responds to each request after a delay, any number at once; stores the bodies and the largest
+    number of concurrent requests."""
 
     def __init__(self, pause=PAUSE, answers=(), server=http.server.ThreadingHTTPServer):
         self.pause, self.answers = pause, list(answers)
@@ -204,7 +203,7 @@ def test_a_connection_that_ends_takes_no_other_request_with_it(ending):
             record(3_900)
             assert djp_telemetry.flush(DEADLINE)
             assert books()["exported"] == 4_000
-        # Behind the five bytes of a gRPC message's head; a slow machine makes more requests of the
+        # After the five bytes of a gRPC message's prefix; a slow machine makes more requests of the
         # same spans.
         assert sum(numbers(body[5:] for body in receiver.accepted).values()) == 4_000
         assert len(receiver.accepted) >= 40
@@ -229,16 +228,15 @@ def test_a_receiver_that_asks_for_patience_is_asked_by_one_request():
             assert djp_telemetry.flush(DEADLINE)
             assert books()["exported"] == 8 * BATCH
         assert numbers(receiver.bodies) == once_each(8 * BATCH)
-        # The first four failed; the fifth came when their pause was over, and the others when it
-        # had its answer.
+        # The first four failed. The fifth came when their pause was over, and the others after its
+        # response.
         first_answer = receiver.ended[4]
         assert receiver.begun[4] - receiver.begun[0] >= 1
         assert all(begun >= first_answer for begun in receiver.begun[5:])
 
 
 def test_a_receiver_that_serves_one_connection_loses_nothing():
-    """It keeps its first connection for ever and never looks at the others, which it has accepted
-    all the same."""
+    """It serves its first connection for ever and accepts others without reading them."""
     with ThinkingReceiver(pause=0, server=http.server.HTTPServer) as receiver:
         with exporting(receiver.url, "http/protobuf", export_timeout=1):
             record(40 * BATCH)

@@ -1,4 +1,4 @@
-"""The console exporter and the program share a pipe: every line of both is whole, whatever the
+"""The console exporter and the program share a pipe: every line of both is complete, whatever the
 reader's speed."""
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SETTINGS = {
 
 
 def lines(command, pause, **settings):
-    """What came out, read in small pieces with a pause after each."""
+    """The output, read in small pieces with a pause after each."""
     process = subprocess.Popen(
         command, env={**clean_environment(), **SETTINGS, **settings}, stdout=subprocess.PIPE
     )

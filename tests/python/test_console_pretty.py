@@ -1,5 +1,5 @@
-"""The console exporter's form for people: trees at a terminal, lines of JSON everywhere else, and
-no value that steers the terminal."""
+"""The pretty format of the console exporter: trees at a terminal, lines of JSON everywhere else,
+and no value that controls the terminal."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SETTINGS = {
 
 
 def at_terminal(**settings):
-    """What a terminal shows of the program."""
+    """The output of the program at a terminal."""
     ours, theirs = pty.openpty()
     environment = {**clean_environment(), **SETTINGS, **settings}
     process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Propagation across process borders and inside the process: inject, extract, baggage, tasks,
+"""Propagation between processes and inside the process: inject, extract, baggage, tasks,
 threads."""
 
 import asyncio

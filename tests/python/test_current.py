@@ -1,5 +1,6 @@
-"""What is current while spans are left in another order than they were entered: never one that was
-left, always the nearest that is still entered. Generators keep what they entered to themselves."""
+"""The current span when spans are left in another order than they were entered: never one that was
+left, always the nearest that is still entered. Spans entered in a generator are not visible
+outside."""
 
 import asyncio
 import contextvars
@@ -185,7 +186,7 @@ def test_an_async_generator_that_the_collector_closes():
         async for _ in opened("left"):
             break
         gc.collect()
-        await asyncio.sleep(0.01)  # the loop closes it in a task of its own
+        await asyncio.sleep(0.01)  # the loop closes it in a separate task
         assert nobody()
 
     asyncio.run(main())

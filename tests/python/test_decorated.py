@@ -1,5 +1,5 @@
-"""A decorated function is a span, or a measurement, for as long as what it began: until its
-awaitable, its future or its generator is done."""
+"""A decorated function is a span or a measurement that lasts until its awaitable, its future or its
+generator is done."""
 
 import asyncio
 import concurrent.futures

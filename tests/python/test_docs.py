@@ -1,6 +1,6 @@
-"""The examples of the documents are programs: each Python block runs in a process of its own, as it
-stands and without any variable of telemetry, and what it prints is what its comments say. The
-service of the README runs under the command that stands below it."""
+"""The examples of the documents are programs. Each Python block runs unchanged in a separate
+process without any variable of telemetry, and prints the text in its comments. The service of the
+README runs under the command below it."""
 
 import ast
 import json
@@ -30,7 +30,7 @@ def examples():
 
 
 def promised(source):
-    """The comments behind print(): on its last line, or on a line of their own after it."""
+    """The comments after print(): on its last line, or on separate lines after it."""
     lines = source.splitlines()
     prints = [
         node
@@ -70,7 +70,7 @@ def test_an_example(source, tmp_path):
     printed = done.stdout.splitlines()
     missing = [text for text in promised(source) if text not in printed]
     assert not missing, f"promised {missing}, printed {printed}"
-    # A sample that keeps the usual ratio may keep nothing, which is said.
+    # An example with the default ratio may sample nothing, which is logged.
     lines = [line for line in done.stderr.splitlines() if "was sampled: the ratio is" not in line]
     assert not [line for line in lines if "Traceback" in line or "djp-telemetry:" in line], (
         done.stderr

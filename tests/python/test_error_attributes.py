@@ -1,5 +1,4 @@
-"""The attribute `error` and the status: what one says, the other shows, under the documented
-names."""
+"""The attribute `error` and the status agree, under the documented names."""
 
 import pytest
 from djp_telemetry import start_span

@@ -1,4 +1,4 @@
-"""What is said at the end of a process of whose spans none was kept."""
+"""The line logged at the end of a process of which no span was sampled."""
 
 import pytest
 from support import run_program

@@ -1,5 +1,5 @@
-"""Spans as dicts, for the tests of applications: they say what the official decoder and the console
-exporter say."""
+"""Spans as dicts, for tests of applications: equal to the official decoder and the console
+exporter."""
 
 import datetime
 import json
@@ -34,7 +34,7 @@ VOLATILE = ("trace_id", "span_id", "parent_id", "start", "end", "duration_ms", "
 
 
 def steady(value):
-    """Without what differs from run to run."""
+    """Without the parts that differ from run to run."""
     if isinstance(value, list):
         return [steady(item) for item in value]
     if not isinstance(value, dict):

@@ -1,5 +1,5 @@
-"""The official parsers and promtool judge what the core exposes: a registry full of awkward labels
-and values."""
+"""The official parsers and promtool check the exposition of a registry full of awkward labels and
+values."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_promtool_accepts_the_text() -> None:
         text=True,
         timeout=60,
     )
-    # The one documented name that breaks the rules keeps its place beside the right one
+    # The one documented name that violates the rules stays beside the correct one
     # (docs/metrics.md).
     assert done.stderr.splitlines() == [
         'queue_depth_total non-counter metrics should not have "_total" suffix'

@@ -1,6 +1,6 @@
-"""Collectors that refuse, hang, lie or come back, met through the real package: memory stays
-bounded, every span is accounted for, flush and shutdown keep their deadlines and tell the truth,
-and the application notices nothing."""
+"""Collectors that refuse, hang, lie or come back, with the real package: memory stays limited,
+every span is counted, flush and shutdown keep their deadlines and return the truth, and the
+application is not affected."""
 
 import contextlib
 import socket
@@ -21,7 +21,7 @@ SLACK = 2.0  # seconds that a busy machine may add to a deadline
 
 @contextlib.contextmanager
 def exporting(server_or_url, **options):
-    """Telemetry to a collector inside `with`; whatever is left at the end is given up."""
+    """Telemetry to a collector inside `with`; remaining spans are discarded at the end."""
     url = server_or_url if isinstance(server_or_url, str) else server_or_url.url
     djp_telemetry.shutdown(0)
     settings = {
@@ -55,8 +55,8 @@ def books_balance(status):
 
 
 def steady_status():
-    """A status whose books agree. Its parts are not read at one moment, so that a batch may just be
-    between two."""
+    """A status with consistent counts. Its parts are not read at one moment, so a batch may be
+    between two of them."""
     deadline = time.monotonic() + 5
     while True:
         status = djp_telemetry.telemetry_status()
@@ -76,11 +76,11 @@ def timed(function, *args):
 
 
 class Flushes:
-    """flush() and shutdown() with their answers held against the books."""
+    """flush() and shutdown() with their results compared with the counts."""
 
     def __init__(self):
-        self.told = 0  # losses that an earlier call has answered for
-        self.excused = 0  # spans that an earlier call gave up waiting for: their loss is no news
+        self.told = 0  # losses that an earlier call has reported
+        self.excused = 0  # spans that an earlier call stopped waiting for: their loss was reported
 
     def _judge(self, answer, seconds, limit, status):
         lost = dropped(status)
@@ -104,8 +104,8 @@ class Flushes:
         answer, seconds = timed(djp_telemetry.shutdown, limit)
         status = djp_telemetry.telemetry_status()
         if status["worker"]["running"]:
-            # On a starved machine the worker is not back by the deadline; it is left behind and its
-            # books are open still.
+            # On a starved machine the worker is not done by the deadline; it is left behind and its
+            # counts are not final.
             assert not answer and limit <= seconds < limit + SLACK
             return answer
         left = status["queue"]["spans"], status["queue"]["batch_spans"], status["spans"]["live"]
@@ -146,13 +146,13 @@ FAULTS = [
 
 @contextlib.contextmanager
 def unreachable(kind):
-    """The URL of a port where nobody listens, or where nobody accepts."""
+    """The URL of a port where no process listens, or where none accepts."""
     with socket.socket() as listener, contextlib.ExitStack() as stack:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         if kind == "full":
             listener.listen(0)
-            for _ in range(3):  # they fill the backlog; further ones get no answer at all
+            for _ in range(3):  # they fill the backlog; further ones get no response at all
                 client = stack.enter_context(socket.socket())
                 client.setblocking(False)
                 client.connect_ex(("127.0.0.1", port))
@@ -168,7 +168,7 @@ def record_far_too_much():
 @pytest.mark.parametrize("protocol", ["http/protobuf", "http/json", "grpc"])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_span_is_accounted_for(fault, protocol):
-    """A gRPC client meets these faults as bytes that are not HTTP/2."""
+    """A gRPC client receives these faults as bytes that are not HTTP/2."""
     with FaultServer(fault) as server, exporting(server, protocol=protocol, export_timeout=0.4):
         calls = Flushes()
         record_far_too_much()
@@ -246,7 +246,7 @@ def test_spans_that_the_program_keeps_are_counted_once():
 
 
 def test_passing_faults_lose_nothing():
-    """Whatever may be repeated is repeated until it arrives, in the receiver's own time."""
+    """Retryable failures are retried until they succeed, at the pace of the receiver."""
     script = ["503", "429_fast", "reset", "close", "cut_answer", "503_bad_date", "garbage", "ok"]
     with FaultServer(*script) as server, exporting(server, export_timeout=60):
         record(300, "x")
@@ -303,7 +303,7 @@ def test_a_collector_that_comes_late():
 
 
 def test_faults_that_come_and_go():
-    """Threads record while the collector changes its mind; the books agree all the same."""
+    """Threads record while the collector changes its behaviour; the counts stay consistent."""
     script = [
         "ok",
         "503",

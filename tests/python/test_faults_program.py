@@ -1,5 +1,5 @@
-"""Faults of a receiver, seen by a program: its memory, its requests, its interpreter and its
-end."""
+"""Faults of a receiver in a real program: its memory, its requests, its interpreter and its
+exit."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def begin(url, **options):
 
 
 def run(source, folder, *arguments, timeout=100):
-    """What a program with these arguments prints last, as JSON."""
+    """The last output of a program with these arguments, as JSON."""
     program = folder / "program.py"
     program.write_text(HEAD + textwrap.dedent(source))
     environment = clean_environment(PYTHONPATH=os.pathsep.join(path for path in sys.path if path))
@@ -64,7 +64,7 @@ print(json.dumps([worst - before, djp_telemetry.telemetry_status()]))
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", ["hang", "503", "drip", "ok"])
 def test_memory_is_bounded(tmp_path, fault):
-    """Some 150 MB are recorded; what the process keeps of it is a few."""
+    """Some 150 MB are recorded; the process keeps a few."""
     with FaultServer(fault) as server:
         growth, status = run(MEMORY, tmp_path, server.url)
     assert growth < 8 << 20, f"{growth / 1e6:.1f} MB more"
@@ -109,7 +109,7 @@ print(json.dumps([[min(column) for column in zip(*found[url])] for url in sys.ar
 
 @pytest.mark.parametrize("fault", ["hang", "503", "garbage"])
 def test_requests_are_not_slower(tmp_path, fault):
-    """The best of five turns each, so that the machine's other work does not count."""
+    """The best of five turns each, so that other load on the machine does not count."""
     with FaultServer("ok") as healthy, FaultServer(fault) as faulty:
         (median, most), (faulty_median, faulty_most) = run(
             LATENCY, tmp_path, healthy.url, faulty.url
@@ -245,7 +245,7 @@ def test_deadlines_are_kept(tmp_path, fault):
 
 
 def test_the_end_of_a_process_is_not_delayed(tmp_path):
-    """By default a process waits for a second at most, whatever holds its collector."""
+    """By default a process waits for a second at most, whatever delays its collector."""
     with FaultServer("hang") as server:
         begin = time.monotonic()
         run(

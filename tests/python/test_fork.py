@@ -1,4 +1,4 @@
-"""Exit and fork in real processes: every span arrives once, under an id of its own, however a
+"""Exit and fork in real processes: every span is exported once, under a unique id, however a
 process ends."""
 
 import contextlib
@@ -55,7 +55,7 @@ def server(command, folder):
 
 
 def request_all(port, count):
-    """The bodies of so many answers; waits until the server is up."""
+    """The bodies of so many responses; waits until the server is up."""
     bodies, deadline = [], time.monotonic() + 60
     while len(bodies) < count and time.monotonic() < deadline:
         try:
@@ -127,7 +127,7 @@ async def app(scope, receive, send):
 
 
 def test_sigterm_of_a_server_that_raises_it_again(tmp_path):
-    """uvicorn puts Python's earlier handler back and raises SIGTERM; without a lifespan nobody
+    """uvicorn restores Python's earlier handler and raises SIGTERM; without a lifespan no code
     flushes before."""
     pytest.importorskip("uvicorn")
     port = free_port()

@@ -1,5 +1,5 @@
-"""gRPC behind proxies and load balancers that end connections: each request is accepted once, in
-whatever order and pieces the answer, the GOAWAY and the end of the connection come, with and
+"""gRPC behind proxies and load balancers that end connections: each request is accepted once,
+whatever the order and pieces of the response, the GOAWAY and the end of the connection, with and
 without TLS."""
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ def test_each_request_is_accepted_once(order, reused, tls, certificates):
     "order", [["goaway_before", "close"], ["reset"], ["goaway_before", "wait", "close"]]
 )
 def test_a_call_that_was_not_looked_at_is_sent_again_at_once(order):
-    """The receiver says itself that it did nothing with the call: another connection takes it, and
-    nothing waits for a back-off."""
+    """The receiver reports that it did not process the call: another connection sends it, without a
+    back-off."""
     with H2FaultServer(ANSWER, order, ANSWER) as server, Sender(server.url, "grpc") as sender:
         results = [sender.send() for _ in range(3)]
         assert [result["outcome"] for result in results] == ["sent"] * 3

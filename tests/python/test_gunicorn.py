@@ -1,5 +1,5 @@
-"""Pre-fork servers as they run in production: every worker delivers each of its spans once, under
-ids and an instance of its own, through graceful stops, reloads and recycled workers. The receiver
+"""Pre-fork servers as in production: every worker delivers each of its spans once, under unique ids
+and a separate instance id, through graceful stops, reloads and recycled workers. The receiver
 listens on the loopback interface."""
 
 import collections
@@ -73,7 +73,7 @@ class Found:
     name: str
     pid: int  # of the resource
     instance: str
-    said: object  # the process that recorded the span, as it said itself
+    said: object  # the process that recorded the span, from its attribute
     span: object
 
 
@@ -99,8 +99,8 @@ def free_port():
 
 
 def get(port, deadline):
-    """The process that answered. Repeats until the server is up; an answer that was begun is never
-    repeated."""
+    """The process that responded. Repeats until the server is up; a response that has begun is
+    never repeated."""
     while True:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/x", timeout=10) as answer:
@@ -115,7 +115,7 @@ def get(port, deadline):
 
 
 def get_many(port, count):
-    """Answers by process."""
+    """Responses by process."""
     deadline = time.monotonic() + 60
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
         return collections.Counter(pool.map(lambda _: get(port, deadline), range(count)))
@@ -166,7 +166,7 @@ def gunicorn(folder, collector, source, *arguments, **environment):
 
 
 def assert_delivered_once(found, answers, imports):
-    """answers: how many requests each process answered; imports: how often the module was
+    """answers: how many requests each process served; imports: how often the module was
     imported."""
     names = collections.Counter(item.name for item in found)
     assert names == {
@@ -255,7 +255,7 @@ def test_a_collector_that_fails_does_not_hold_up_the_server(tmp_path, fault):
 
 @pytest.mark.slow
 def test_a_passing_fault_loses_nothing(tmp_path):
-    """A worker that is told to go while its collector is away repeats until its deadline."""
+    """A worker that is stopped while its collector is away repeats until its deadline."""
     with FaultServer("503", "reset", "503", "close", "ok") as collector:
         with gunicorn(
             tmp_path, collector, WSGI, "--preload", "-k", "gthread", "--threads", "2"

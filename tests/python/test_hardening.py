@@ -1,5 +1,5 @@
-"""The shared objects that both builds make are bound at load, have no writable relocations or
-executable stack, and check their buffers."""
+"""The shared objects of both builds are bound at load, have no writable relocations or executable
+stack, and check their buffers."""
 
 import os
 import pathlib

@@ -1,5 +1,5 @@
-"""Beginning and end: options, environment, idempotence, honest status, and the helpers of the
-documents' otel module."""
+"""Start and shutdown: options, environment, idempotence, the status, and the helpers of the otel
+module."""
 
 import datetime
 import json
@@ -89,7 +89,7 @@ def test_init_console_exporter_is_idempotent(monkeypatch, capfd):
     assert len(lines) == 1 and '"printed"' in lines[0]
 
 
-# ---- what is told ------------------------------------------------------------------------------
+# ---- messages ----------------------------------------------------------------------------------
 
 
 def test_a_start_is_told_once_in_one_line(caplog):

@@ -1,5 +1,5 @@
-"""Installing where the native core cannot be built: the reason is true and names what to install,
-and the no-op is never taken from a cache in place of the core."""
+"""Installation where the native core cannot be built: the reason is correct and names the packages
+to install, and the no-op is never taken from a cache in place of the core."""
 
 import os
 import pathlib
@@ -144,7 +144,7 @@ def test_no_reason_stays_in_a_package_that_has_the_core():
 
 
 def test_the_sources_compile_with_every_supported_version():
-    """Words of the interpreter's headers that are younger than 3.9 are not used."""
+    """Macros of the interpreter's headers that are newer than 3.9 are not used."""
     young = re.compile(r"\bPy_(NO_INLINE|NewRefCast|Is|IsNone)\b")
     for path in (ROOT / "bindings/python/src").iterdir():
         assert not young.search(path.read_text()), path.name

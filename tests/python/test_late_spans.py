@@ -1,5 +1,5 @@
-"""What ends after its root, and what is started below a span context: no error of it is lost, and
-its weight is its own."""
+"""Spans that end after their root, and spans below a span context: no error is lost, and each has
+its own adjusted count."""
 
 import asyncio
 

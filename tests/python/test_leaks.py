@@ -1,6 +1,6 @@
 """References and memory: every path of every kind of value into spans, events, links, contexts,
-baggage and label values gives back all that it took. Each round uses new objects, so that a
-reference too many is memory that grows."""
+baggage and label values frees all its references. Each round uses new objects, so that a leaked
+reference is memory that grows."""
 
 import datetime
 import enum
@@ -76,7 +76,7 @@ class Colour(enum.Enum):
 
 
 class Mapping:
-    """A mapping that is no dict. One that fails does so at its second key."""
+    """A mapping that is not a dict. A failing one raises at its second key."""
 
     def __init__(self, fails=""):
         self.fails = fails
@@ -388,7 +388,7 @@ def test_modules_that_help_have_no_references_too_many():
 
 def test_parents_of_every_form_are_given_back():
     class Told:
-        """A span of another library: its ids are read from what it tells."""
+        """A span of another library, whose ids come from its methods."""
 
         def __init__(self):
             self.text = new("x" * 500)

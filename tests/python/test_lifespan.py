@@ -1,5 +1,5 @@
-"""The lifespan of an application: handed through as it is, and what was recorded is sent before the
-server hears that the application is down."""
+"""The lifespan of an application is passed through, and recorded spans are exported before the
+server receives the end of the shutdown."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ OTHERS = ["lifespan.startup.complete", "lifespan.startup.failed", "lifespan.othe
 
 
 def sent(message):
-    """Whether the span that the application ended had left when the server got its message."""
+    """Whether the application's span was exported when the server got its message."""
     seen = []
 
     async def app(scope, receive, send):

@@ -47,7 +47,7 @@ class Lines(logging.StreamHandler):
 
 @pytest.fixture
 def logged():
-    """The handler of a logger that nobody else hears."""
+    """The handler of a logger without other handlers."""
     logger = logging.getLogger("correlated")
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
@@ -268,8 +268,8 @@ logging.error("of the root")
     ],
 )
 def test_no_line_is_lost_while_nothing_is_recorded(environment, warnings, tmp_path):
-    """A format with the field, set before telemetry starts: neither the lines of the application
-    nor the package's own warnings may fall victim to it."""
+    """A format with the field, set before telemetry starts, loses neither the lines of the
+    application nor the package's warnings."""
     lines = run_program(LINES, tmp_path, **environment).stderr.splitlines()
     assert len(lines) == 2 + warnings, lines
     assert all(line.startswith("WARNING [/] ") for line in lines[:warnings])

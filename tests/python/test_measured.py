@@ -1,5 +1,5 @@
-"""What the recorders make of numbers, texts and statuses at their edges, and the bounds of what an
-exception and an attribute say."""
+"""Conversion of numbers, texts and statuses at their limits by the recorders, and the limits of
+exceptions and attributes."""
 
 import http
 import inspect
@@ -165,7 +165,7 @@ def test_a_traceback_that_cannot_be_told_says_so():
     assert isinstance(text, str) and text
 
 
-# ---- attributes that are not kept --------------------------------------------------------------
+# ---- unsupported attributes --------------------------------------------------------------------
 
 
 def test_what_is_dropped_is_counted_exactly():

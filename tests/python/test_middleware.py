@@ -13,7 +13,7 @@ from djp_telemetry.asgi import TelemetryMiddleware
 
 
 def run_without_core(code):
-    """Runs code in a process where the native core is switched off."""
+    """Runs code in a process without the native core."""
     result = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],
         env={

@@ -1,5 +1,5 @@
-"""The mutation runner: in a tiny tree a mutant that a test notices, one that none does, and what it
-leaves behind."""
+"""The mutation runner: in a tiny tree a mutant that a test detects, one that no test detects, and
+the files that remain."""
 
 import os
 import pathlib

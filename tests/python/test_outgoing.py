@@ -1,4 +1,4 @@
-"""Outgoing requests of httpx, requests, urllib3 and aiohttp: what they carry, and their spans."""
+"""Outgoing requests of httpx, requests, urllib3 and aiohttp: their headers and their spans."""
 
 import asyncio
 import http.server

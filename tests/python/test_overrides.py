@@ -1,5 +1,5 @@
-"""Switching telemetry while it runs: by the program, and by a file in processes of their own,
-forked children included."""
+"""Overrides of a running SDK: by the program, and by a file in separate processes, forked children
+included."""
 
 import json
 import math
@@ -65,8 +65,8 @@ def test_ratio():
 
 
 def outside_and_inside(parent_flags):
-    """Failing traces below remote parents of the lowest and the highest randomness: what goes
-    downstream, and what leaves."""
+    """Failing traces below remote parents of the lowest and the highest randomness: the propagated
+    headers and the exported spans."""
     flags = []
     for digit in "0f":
         parent = d.extract({"traceparent": f"00-{'1' * 18}{digit * 14}-{'2' * 16}-{parent_flags}"})

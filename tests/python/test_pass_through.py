@@ -1,6 +1,6 @@
-"""Context goes on where nothing is recorded: with telemetry off, disabled, without spans, switched
-off, and in the package without its native core, whose reading of the headers is held to the same
-vectors as the core's."""
+"""Propagation when nothing is recorded: telemetry off, disabled, without spans, switched off, and
+without the native core, where the parsing of headers is checked with the same vectors as the
+core's."""
 
 import copy
 import json

@@ -1,5 +1,5 @@
-"""A limit of spans a second, end to end: nothing passes it, what is left out is counted, and
-weights are on what is left."""
+"""A limit of spans a second, end to end: it is never exceeded, dropped spans are counted, and the
+exported ones carry adjusted counts."""
 
 import time
 

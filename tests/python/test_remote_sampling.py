@@ -1,5 +1,5 @@
-"""Remote sampling against a server of the test: every kind of strategy, changes while running, and
-whatever can go wrong between."""
+"""Remote sampling with a server of the test: every kind of strategy, changes while running, and all
+faults between."""
 
 import json
 import time
@@ -38,14 +38,14 @@ def following(server, **options):
 
 
 def follow(server, answer):
-    """Sends another answer, and waits until one that was asked for afterwards holds."""
+    """Sends another response, and waits until a later request has applied it."""
     server.answer = answer
     asked = remote()["requests"]
     until(lambda: remote()["responses"] > 0 and remote()["requests"] > asked + 1)
 
 
 def kept(name, count=1000):
-    """How many of so many roots were kept."""
+    """How many of so many roots were sampled."""
     take()
     record(name, count)
     return len(take())
@@ -124,7 +124,7 @@ def test_a_strategy_of_nothing_lets_nothing_out(nothing):
         with pytest.raises(ValueError), d.start_span("failing"):
             raise ValueError
         follow(server, probability(1))
-        d.flush(10)  # says no: what waited when the strategy came was dropped
+        d.flush(10)  # returns False: spans that waited when the strategy came were dropped
         record("seen")
         assert "failing" not in [span.name for span in take()]
 
@@ -241,7 +241,7 @@ def test_ten_thousand_operations():
 
 
 def hang(connection):
-    connection.recv(1)  # until the other side gives up
+    connection.recv(1)  # until the other side disconnects
 
 
 def drip(connection):
@@ -266,7 +266,7 @@ def test_a_question_that_hangs_holds_up_nothing(slowness):
             assert len(take()) >= 1
         assert remote()["failures"] == 0, "the question was over before the exports were"
         took = time.monotonic() - began
-        server.answer = probability(0.5)  # of the next question
+        server.answer = probability(0.5)  # of the next request
         until(lambda: remote()["failures"] == 1)
         assert took < time.monotonic() - began
         assert remote()["last_error"] == "it did not respond within 5 seconds"

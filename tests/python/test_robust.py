@@ -1,5 +1,4 @@
-"""Nothing that a caller passes, and no moment at which it is passed, raises into the application or
-harms the process."""
+"""No argument, and no moment of a call, raises into the application or harms the process."""
 
 import itertools
 import math
@@ -13,7 +12,7 @@ from support import run_program, take, telemetry
 
 
 class Hostile:
-    """Raises whatever is asked of it."""
+    """Raises at every access."""
 
     def _fail(self, *args, **kwargs):
         raise RuntimeError("hostile")
@@ -137,7 +136,7 @@ def test_odd_options():
 
 
 def test_starting_stopping_flushing_and_recording_at_once():
-    """Threads record while others end telemetry and begin it again."""
+    """Threads record while others shut telemetry down and start it again."""
     stop, problems = threading.Event(), []
 
     def record():
@@ -227,7 +226,8 @@ assert djp_telemetry.telemetry_status()["spans"]["exported"] == 3
 
 
 def test_subinterpreters(tmp_path):
-    """Each interpreter has telemetry of its own; one that ends with open spans harms nobody."""
+    """Each interpreter has separate telemetry; one that ends with open spans does not affect the
+    others."""
     pytest.importorskip("_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters")
     run_program(OUTER, tmp_path, OTEL_TRACES_EXPORTER="memory", INNER=INNER)
 

@@ -25,7 +25,7 @@ RATIOS = [0.5, 0.1, 0.02, 0.01, 1e-6]
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOL = pathlib.Path(os.environ.get("DJP_BUILD", ROOT / "build")) / "c" / "tool_sampling"
 ADDON = ROOT / "build" / "Release" / "djp_telemetry.node"
-ALWAYS = "f" * 32  # the id that every ratio but 0 keeps
+ALWAYS = "f" * 32  # the id that every ratio except 0 samples
 STEP = 100_000
 
 
@@ -52,8 +52,7 @@ def below(trace_id):
 
 
 def threshold(ratio):
-    """As it travels downstream: "ot=th:" with up to 14 hexadecimal digits, most significant
-    first."""
+    """As it is propagated: "ot=th:" with up to 14 hexadecimal digits, most significant first."""
     begin(ratio)
     with below(ALWAYS):
         state = djp_telemetry.inject({})["tracestate"]
@@ -111,7 +110,7 @@ def expected(data, ratio):
 
 
 def difference(a, b, data):
-    """The first ids about which two disagree, for people."""
+    """The first ids with different decisions, readable."""
     where = [i for i in range(COUNT) if a[i] != b[i]]
     return f"{len(where)} differ: " + ", ".join(data[16 * i : 16 * i + 16].hex() for i in where[:3])
 
@@ -141,6 +140,6 @@ def test_python_node_and_c_decide_alike_for_a_million_ids(ids, tmp_path, ratio):
     for name, decisions in decided.items():
         assert decisions == right, f"{name}: {difference(decisions, right, data)}"
     kept = right.count(1)
-    # The core's reader, which replays what JavaScript wrote, decides once more, and alike.
+    # The core's replay of JavaScript's operation log decides again, with the same result.
     assert json.loads(answer) == {"kept": kept, "dropped": COUNT - kept, "oplog_full": 0}
     assert abs(kept - COUNT * ratio) <= 5 * math.sqrt(COUNT * ratio * (1 - ratio)) + 3 * len(RATIOS)

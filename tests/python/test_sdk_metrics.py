@@ -1,4 +1,4 @@
-"""The SDK's own metrics under the names of the conventions: judged by the strict parser and
+"""The metrics of the SDK under the names of the conventions: checked by the strict parser and
 promtool, and the same keys of the status in Python and in Node."""
 
 from __future__ import annotations

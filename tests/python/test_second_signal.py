@@ -1,5 +1,5 @@
-"""A second signal of the core, next to traces, at local receivers: paths, methods, headers and
-responses are its own."""
+"""A second signal of the core, next to traces, at local receivers: it has separate paths, methods,
+headers and responses."""
 
 import gzip
 import json

@@ -1,5 +1,5 @@
-"""What is left after the end: no port, no descriptor, no thread, however often telemetry begins and
-ends; and the end itself while another thread forks, or while signals come."""
+"""After the shutdown no port, descriptor or thread is left, however often telemetry starts and
+ends. Also the shutdown while another thread forks, and during signals."""
 
 import os
 import socket
@@ -41,7 +41,7 @@ def is_answered(port):
 
 
 class Collector:
-    """Takes connections and never answers; `asked` is set when a request came."""
+    """Accepts connections and never responds; `asked` is set when a request came."""
 
     def __enter__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -81,7 +81,7 @@ def threads():
 
 
 def comes_true(condition):
-    """A thread that was told to end may need a moment."""
+    """A thread that was stopped may need a moment."""
     deadline = time.monotonic() + 20
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -159,8 +159,7 @@ def test_descriptors_of_telemetry_do_not_go_to_programs_that_are_started():
             told = subprocess.run(
                 command, stdout=subprocess.PIPE, close_fds=False, text=True, timeout=60
             ).stdout
-            # Python's own are not inherited either, so that a socket in the child is one of the
-            # core.
+            # Python's own are not inherited either, so a socket in the child is one of the core.
             assert "socket:" not in told
 
 

@@ -1,6 +1,6 @@
-"""A configuration that lets nothing out opens no connection and no socket, whatever happens:
-errors, slow traces, rules, sampled callers, forks, flushes, the end. The receiver counts who
-connects; with any other ratio the same program does."""
+"""A configuration that exports nothing opens no connection and no socket, whatever happens: errors,
+slow traces, rules, sampled callers, forks, flushes, shutdown. The receiver counts connections; with
+any other ratio the same program connects."""
 
 import json
 import socket
@@ -99,7 +99,7 @@ SOMETHING = {"any other ratio": {"OTEL_TRACE_SAMPLE": "0.000000001"}}
 
 
 class Listener:
-    """Takes every connection, counts it and the bytes that come, and ends it."""
+    """Accepts every connection, counts it and its bytes, and ends it."""
 
     def __init__(self):
         self.socket = socket.create_server(("127.0.0.1", 0))
@@ -120,7 +120,7 @@ class Listener:
                 self.bytes += len(data)
 
     def stop(self):
-        """Whoever connected before has been counted when this returns."""
+        """Earlier connections have been counted when this returns."""
         with socket.create_connection(("127.0.0.1", self.port)) as last:
             last.sendall(b"stop")
         self.thread.join()

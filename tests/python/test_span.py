@@ -1,5 +1,4 @@
-"""The Span object: what it records, how it ends, and that it never disturbs the code that it
-measures."""
+"""The Span object: its recording methods, its end, and that it never disturbs the measured code."""
 
 import asyncio
 import gc
@@ -135,11 +134,11 @@ def test_cancellation_is_no_error():
 
 
 class GivenUp(asyncio.CancelledError):
-    """A library's own cancellation."""
+    """A cancellation of a library."""
 
 
 class GreenletExit(BaseException):
-    """As greenlet has it, for gevent and eventlet."""
+    """As in greenlet, for gevent and eventlet."""
 
 
 @pytest.mark.parametrize("kind", [GivenUp, GreenletExit])

@@ -1,5 +1,5 @@
-"""What help() and inspect show of the public names, and the type of the status. All of it follows
-from contract/."""
+"""help() and inspect of the public names, and the type of the status. All are generated from
+contract/."""
 
 import importlib
 import inspect
@@ -123,7 +123,7 @@ def test_the_start_has_every_option_by_name():
 
 
 def unlike(value, kind, path="status"):
-    """What in value is not as its type says, in both directions."""
+    """The parts of value that differ from its type, in both directions."""
     if isinstance(kind, typing._TypedDictMeta):
         if not isinstance(value, dict):
             return [f"{path}: {value!r}"]

@@ -1,5 +1,5 @@
-"""What stands around a process: programs that close descriptors they did not open, libraries that
-fill the stacks of threads, streams that nobody reads, and a process without anybody above it."""
+"""The environment of a process: programs that close descriptors they did not open, libraries that
+fill the stacks of threads, streams without a reader, and a process without a parent."""
 
 import contextlib
 import http.server
@@ -20,7 +20,7 @@ from support import clean_environment
 
 @contextlib.contextmanager
 def receiver():
-    """An OTLP receiver: its address, and the names of the spans that came."""
+    """An OTLP receiver: its address, and the names of the received spans."""
     names = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -144,7 +144,7 @@ def test_the_same_where_a_sandbox_refuses_descriptors_of_our_own(who, protocol):
         done = run(
             who, command=command, OTEL_TRACES_EXPORTER="otlp", OTEL_EXPORTER_OTLP_ENDPOINT=url
         )
-        if protocol == "grpc":  # this receiver does not speak it: what counts are the files
+        if protocol == "grpc":  # this receiver does not support it: only the files count
             assert done.returncode in (0, 3), done.stderr
         else:
             assert done.returncode == 0, done.stderr
@@ -182,7 +182,7 @@ os._exit(0)
 
 
 def test_connections_are_no_descriptors_of_the_process():
-    """Neither a child nor a program that it becomes can meet them."""
+    """Neither a child nor a program that it executes inherits them."""
     source = """
 import os
 import djp_telemetry as telemetry
@@ -201,7 +201,7 @@ assert [name for name in listed() if "/proc/" not in name] == [name for name in 
 
 
 def test_a_pipe_that_the_program_closes_ends_for_its_reader():
-    """The export thread keeps no copy of what the program had open."""
+    """The export thread keeps no copy of the program's descriptors."""
     source = """
 import os
 import djp_telemetry as telemetry

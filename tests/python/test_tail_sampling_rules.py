@@ -1,5 +1,5 @@
-"""Tail-sampling rules through the public API: the shared vectors, what is said about bad rules, and
-where the counts are seen."""
+"""Tail-sampling rules through the public API: the shared vectors, the messages about invalid rules,
+and the counts in the status and the metrics."""
 
 import json
 import pathlib
@@ -109,7 +109,7 @@ def test_counts_by_reason_in_status_and_scrape():
     assert 'djp_telemetry_local_traces_total{outcome="late_sampled"} 0\n' in scrape
 
 
-def test_a_root_open_for_long_is_decided_by_age_and_loses_no_error():
+def test_a_root_open_for_long_is_decided_on_timeout_and_loses_no_error():
     with telemetry(sample_ratio=1e-12, decision_wait=0.000001, slow_threshold=0):
         tracer = get_tracer("t")
         with tracer.start_as_current_span("root"):

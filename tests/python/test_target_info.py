@@ -1,5 +1,4 @@
-"""Who is scraped: target_info, with the resource that spans carry, in both formats, one for each
-process."""
+"""target_info, with the resource of the spans, in both formats, one for each process."""
 
 import os
 

@@ -369,7 +369,7 @@ def test_a_decorated_function_costs_little():
 
 
 def test_tracers_that_nobody_uses_take_no_place(tmp_path):
-    """In a process of its own, because the table of names is the process's."""
+    """In a separate process, because each process has one table of names."""
     program = """
 import logging
 import djp_telemetry as d

@@ -1,5 +1,5 @@
 """OTLP over gRPC: thousands of calls in a row, every status, restarts, ageing connections,
-receivers that are none."""
+receivers that are not gRPC."""
 
 from __future__ import annotations
 
@@ -226,8 +226,8 @@ def test_what_speaks_no_http_is_not_called_http(behaviour):
 
 
 def test_a_receiver_of_grpc_that_fails_later_is_not_called_http():
-    """Something else may listen on the port for a moment; what once spoke gRPC is not told to be
-    set up wrongly."""
+    """Another program may listen on the port for a moment. After a successful gRPC response the SDK
+    does not report a wrong protocol."""
     server = GrpcFaultServer("ok")
     with Sender(server.url, "grpc") as sender:
         assert sender.send()["outcome"] == "sent"

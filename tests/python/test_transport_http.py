@@ -1,5 +1,4 @@
-"""OTLP over HTTP against a receiver that misbehaves: what is repeated, what is refused, what is
-told."""
+"""OTLP over HTTP with a faulty receiver: retries, refusals and messages."""
 
 from __future__ import annotations
 
@@ -117,8 +116,8 @@ def test_each_fault_has_its_outcome_and_the_next_request_is_unharmed(behaviour):
         Sender(server.url, max_response=1 << 20) as sender,
     ):
         assert sender.send()["outcome"] == "sent"
-        # A kept connection that ends without an answer is tried again at once on a new one, where
-        # "ok" answers.
+        # A persistent connection that ends without a response is retried at once on a new one,
+        # where "ok" responds.
         result = sender.send()
         expected = "sent" if behaviour in ("close", "reset") else OUTCOMES[behaviour]
         assert result["outcome"] == expected, result

@@ -27,7 +27,7 @@ def certificates(tmp_path_factory):
 
 @pytest.fixture(params=["http", "grpc"])
 def serve(request, certificates):
-    """Starts the protocol's server; gives (server, protocol)."""
+    """Starts the protocol's server; yields (server, protocol)."""
     servers = []
 
     def start(**options):
@@ -132,7 +132,7 @@ def test_a_forked_child_says_no_goodbye_on_the_parents_connection(serve, certifi
 
 @pytest.mark.parametrize("name", ["ca", "cert", "key"])
 def test_a_file_that_hangs_holds_up_nobody(serve, certificates, tmp_path, name):
-    """A named pipe, from which nothing comes, in the place of a file."""
+    """A named pipe without a writer in the place of a file."""
     os.mkfifo(tmp_path / "pipe")
     server, protocol = serve(mutual=True)
     files = {

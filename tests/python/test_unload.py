@@ -1,5 +1,5 @@
-"""The native part stays in memory once it is loaded: its thread and the hooks of ending threads lie
-in it."""
+"""The native part stays in memory once it is loaded: it contains its thread's code and the hooks of
+ending threads."""
 
 import subprocess
 import sys

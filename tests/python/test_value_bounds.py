@@ -1,5 +1,4 @@
-"""How much one attribute may hold, at its edges; and values that would never end, in a process with
-a limit of memory of its own."""
+"""The limits of one attribute; and endless values, in a process with a separate memory limit."""
 
 import djp_telemetry
 import pytest
@@ -18,7 +17,7 @@ def memory():
 
 
 def kept(value):
-    """Whether the value arrived as it is, beside one that must arrive."""
+    """Whether the value arrived unchanged, beside one that must arrive."""
     with djp_telemetry.start_span("s", {"v": value, "beside": 1}):
         pass
     span = take().one("s")

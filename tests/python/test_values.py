@@ -1,5 +1,5 @@
-"""Every kind of Python value as an attribute: what has a counterpart arrives exactly, the rest is
-counted, nothing raises."""
+"""Every kind of Python value as an attribute: supported values arrive exactly, others are counted,
+nothing raises."""
 
 import collections
 import dataclasses
@@ -19,7 +19,7 @@ import djp_telemetry
 import pytest
 from support import attributes, take, telemetry
 
-DEPTH = 30  # DJP_VALUE_DEPTH_MAX: what the official decoders still accept
+DEPTH = 30  # DJP_VALUE_DEPTH_MAX: the limit of the official decoders
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
-"""The shared vectors, which every language reads, through the Python package: settings, baggage,
-what is sent for a span context, paths as labels, the format of a scrape. (Trace context as received
-is in test_w3c_harness.py.)"""
+"""The shared vectors of all languages through the Python package: settings, baggage, injection of a
+span context, paths as labels, the format of an exposition. (Extraction of trace context is in
+test_w3c_harness.py.)"""
 
 import json
 import os
@@ -148,9 +148,9 @@ def test_the_format_of_a_scrape(item):
 
 
 def test_every_file_of_vectors_has_a_reader_here():
-    """A new file must not be read by one language alone."""
+    """A new file must not be read by only one language."""
     source = "".join(path.read_text() for path in pathlib.Path(__file__).parent.glob("test_*.py"))
-    elsewhere = {"tracestate_set.json"}  # of the core alone
+    elsewhere = {"tracestate_set.json"}  # only of the core
     missing = [
         name
         for name in sorted(os.listdir(FOLDER))

@@ -1,6 +1,6 @@
-"""The W3C trace-context harness, end to end: a real ASGI server answers POST /test by posting on to
-the addresses it is given, and what arrives there must be right for each of the 41 cases. Header
-fields are sent byte for byte, duplicates and casing included."""
+"""The W3C trace-context harness, end to end: a real ASGI server handles POST /test by posting on to
+the given addresses, and the requests there must be correct for each of the 41 cases. Header fields
+are sent byte for byte, duplicates and case included."""
 
 import asyncio
 import collections
@@ -31,7 +31,7 @@ TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 
 
 class Collector(socketserver.ThreadingTCPServer):
-    """Remembers the header fields of every POST, in the order in which they came."""
+    """Stores the header fields of every POST, in their order."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -53,7 +53,7 @@ class Collector(socketserver.ThreadingTCPServer):
 
 
 def post(port, path, body, headers=()):
-    """One request over a socket of its own; returns the status."""
+    """One request over a separate socket; returns the status."""
     lines = [
         f"POST {path} HTTP/1.1",
         "host: localhost",
@@ -71,7 +71,7 @@ def post(port, path, body, headers=()):
 
 
 async def service(scope, receive, send):
-    """The service under test: knows nothing of tracing but inject()."""
+    """The service under test: its only tracing is inject()."""
     if scope["type"] != "http":
         return
     body = b""

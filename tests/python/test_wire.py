@@ -1,7 +1,7 @@
 """Random batches of the span encoders, decoded with the official OTLP classes.
 
-A C tool writes the same spans as protobuf, as OTLP JSON and as console lines; what the three say
-must be equal.
+A C tool writes the same spans as protobuf, as OTLP JSON and as console lines; the three forms must
+hold the same data.
 """
 
 import base64
