@@ -136,11 +136,18 @@ def why(error):
         missing = [name for name, need in NEEDS.items() if not finds(need[0])]
         packages = [NEEDS[name] for name in missing]
     if not missing:
-        return f"the compiler failed ({' '.join(str(error).split())[:500]}); install with DJP_TELEMETRY_NATIVE=require -v to see its output"
-    text = f"{', '.join(missing)} {'is' if len(missing) == 1 and not missing[0].endswith('headers') else 'are'} missing"
+        return (
+            f"the compiler failed ({' '.join(str(error).split())[:500]}); install with "
+            "DJP_TELEMETRY_NATIVE=require -v to see its output"
+        )
+    is_one = len(missing) == 1 and not missing[0].endswith("headers")
+    text = f"{', '.join(missing)} {'is' if is_one else 'are'} missing"
     for program, command, column in INSTALLERS:
         if shutil.which(program) is not None:
-            return f"{text}: {command} {' '.join(need[column] for need in packages)}, then install again without pip's cache"
+            return (
+                f"{text}: {command} {' '.join(need[column] for need in packages)}, "
+                "then install again without pip's cache"
+            )
     return f"{text}: install the packages of your system for them, then install again"
 
 

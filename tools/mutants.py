@@ -36,11 +36,15 @@ import time
 import mutators
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-FLAGS = "-std=c11 -D_GNU_SOURCE -w -fno-strict-aliasing -fPIC -fno-semantic-interposition -Icore/include -Icore/src -Icore -Itests/c"
+FLAGS = (
+    "-std=c11 -D_GNU_SOURCE -w -fno-strict-aliasing -fPIC -fno-semantic-interposition "
+    "-Icore/include -Icore/src -Icore -Itests/c"
+)
 LIBS = "-lcurl -lprotobuf-c -lz -lmicrohttpd -lpthread -lm"
 SANITIZERS = {
     "": "-O1",
-    "asan": "-O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined",
+    "asan": "-O1 -fno-omit-frame-pointer -fsanitize=address,undefined "
+    "-fno-sanitize-recover=undefined",
     "tsan": "-O1 -fno-omit-frame-pointer -fsanitize=thread",
 }
 MEMORY = 4 << 30

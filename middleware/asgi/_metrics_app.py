@@ -69,8 +69,9 @@ def scrape_of(app: Any, path: str) -> Any:
             checked = True
             if own_route(app, scope, path):
                 logging.getLogger("djp_telemetry").warning(
-                    "metrics_path of TelemetryMiddleware hides the route %s of the application. Choose another "
-                    "metrics_path, or omit it and mount djp_telemetry.asgi.metrics_app at a free path.",
+                    "metrics_path of TelemetryMiddleware hides the route %s of the application. "
+                    "Choose another metrics_path, or omit it and mount "
+                    "djp_telemetry.asgi.metrics_app at a free path.",
                     path,
                 )
         await metrics_app(scope, receive, send)

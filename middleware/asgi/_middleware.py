@@ -137,8 +137,9 @@ def _refuse_wsgi(app: Any) -> None:
         except TypeError:
             return
         raise TypeError(
-            f"TelemetryMiddleware requires an ASGI application. {type(app).__name__} takes two arguments, as a "
-            "WSGI application does: convert it first (a2wsgi.WSGIMiddleware, asgiref.wsgi.WsgiToAsgi)."
+            f"TelemetryMiddleware requires an ASGI application. {type(app).__name__} takes two "
+            "arguments, as a WSGI application does: convert it first (a2wsgi.WSGIMiddleware, "
+            "asgiref.wsgi.WsgiToAsgi)."
         ) from None
 
 
@@ -166,6 +167,7 @@ def _paths(given: Any) -> tuple[str, ...]:
         paths, wrong = (), True
     if wrong:
         logging.getLogger("djp_telemetry").warning(
-            "excluded_paths of TelemetryMiddleware must be str or a sequence of str. Other values are ignored."
+            "excluded_paths of TelemetryMiddleware must be str or a sequence of str. "
+            "Other values are ignored."
         )
     return paths

@@ -202,7 +202,7 @@ def test_a_prefix_that_fastapi_or_uvicorn_was_told(tmp_path, added, told):
     assert len(counted) == 1 and "/items/{n}" in counted[0], counted
 
 
-# ---- what would be hidden ----
+# ---- hidden routes ----
 def own_metrics_apps():
     """Applications that answer /metrics themselves, and the ones that only might."""
     applications = pytest.importorskip("starlette.applications")
@@ -244,7 +244,7 @@ def test_a_route_that_is_hidden_is_named_once(on, caplog, kind, added):
     assert len(said) == hidden and all("/metrics" in record.getMessage() for record in said)
 
 
-# ---- what is no ASGI application ----
+# ---- WSGI applications ----
 def test_wsgi_applications_are_refused():
     def function(environ, start_response):
         return []

@@ -41,7 +41,7 @@ def is_answered(port):
 
 
 class Collector:
-    """Accepts connections and never responds; `asked` is set when a request came."""
+    """Accepts connections and never responds; `asked` is set by the first request."""
 
     def __enter__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))

@@ -1,5 +1,5 @@
 """The environment of a process: programs that close descriptors they did not open, libraries that
-fill the stacks of threads, streams without a reader, and a process without a parent."""
+fill the stacks of threads, streams without a reader, forks and signals."""
 
 import contextlib
 import http.server

@@ -99,7 +99,7 @@ def test_json_says_the_same(requests, dump):
 
 
 def test_json_uses_the_otlp_mapping(dump):
-    """What json_format would also accept in another form: numbers for enums, strings for 64-bit
+    """Forms of which json_format accepts several: numbers for enums, strings for 64-bit
     numbers, camel case."""
     line = (dump / "spans.jsonl").read_text(encoding="utf-8").splitlines()[0]
     for scope_spans in json.loads(line)["resourceSpans"][0]["scopeSpans"]:

@@ -1,6 +1,6 @@
 """Calls follow the layers: an object of the core uses symbols of its own layer and of those below.
 
-Includes alone do not show this: what a header of a lower layer declares can be defined above it.
+Includes alone do not show this: a higher layer can define a function that a lower header declares.
 The key is `layer -> layer`, the amount is 1 for each symbol.
 """
 

@@ -48,7 +48,8 @@ def problems(rule, allowed, sums, texts):
             shown = newest_first(texts[key])[:SHOWN] if key in allowed else texts[key]
             yield from shown
             if len(texts[key]) > 1 or key in allowed:
-                yield f"{rule}: {key}: {sums[key]}, and tools/lint/left.json allows {allowed.get(key, 0)}"
+                limit = allowed.get(key, 0)
+                yield f"{rule}: {key}: {sums[key]}, and tools/lint/left.json allows {limit}"
 
 
 def main(arguments):

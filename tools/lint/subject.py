@@ -1,7 +1,7 @@
 """subject.py FILE | --range A..B: a commit subject is `area: do what`, at most 72 characters.
 
-FILE is what git gives a commit-msg hook; --range checks the commits of a branch. The word after the
-area is looked up in verbs.txt: add the one that you need, as it stands behind "this commit will".
+FILE is the argument of a commit-msg hook; --range checks the commits of a branch. The word after
+the area must be in verbs.txt: add the verb that you need, in the form after "this commit will".
 """
 
 import pathlib

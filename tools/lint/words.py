@@ -1,9 +1,9 @@
 """Words of our own that have a term in the field: the term is used instead.
 
-A row of WORDS is a name, the term to use, a pattern, and the place where the pattern is looked for.
-Identifiers are what is left of a source without comments and strings, and the path of the file;
-prose is documents and comments. A new name is added here when a review finds one. CHANGELOG.md
-tells of old names and is left out. The key is the name, the amount is 1 for each line.
+A row of WORDS is a name, the term to use, a pattern, and the place where the pattern is searched.
+Identifiers are a source without comments and strings, and the path of the file; prose is documents
+and comments. A review that finds a new name adds it here. CHANGELOG.md contains old names and is
+left out. The key is the name, the amount is 1 for each line.
 """
 
 import re

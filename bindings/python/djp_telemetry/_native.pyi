@@ -1,4 +1,4 @@
-# Types of the native module; the no-op has the same surface. What stands between marks is written by `make gen`.
+# Types of the native module; the no-op has the same surface. `make gen` writes between the marks.
 from types import TracebackType
 from typing import (
     Any,

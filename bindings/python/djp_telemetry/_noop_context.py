@@ -132,7 +132,8 @@ class SpanContext(_Constant):
     def __repr__(self) -> str:
         trace_id, span_id, flags = self._ids
         return (
-            f"SpanContext(trace_id=0x{trace_id:032x}, span_id=0x{span_id:016x}, trace_flags={flags}, "
+            f"SpanContext(trace_id=0x{trace_id:032x}, span_id=0x{span_id:016x}, "
+            f"trace_flags={flags}, "
             f"is_remote={self._remote})"
         )
 

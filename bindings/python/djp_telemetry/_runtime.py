@@ -67,7 +67,10 @@ def warn_scopes_full(name: str) -> None:
     if "scopes" not in _runtime.reported:
         _runtime.reported.add("scopes")
         try:
-            text = "The process has used 1,023 different tracers; spans of %.100s and of further tracers lose their name."
+            text = (
+                "The process has used 1,023 different tracers; spans of %.100s and of further tracers "
+                "lose their name."
+            )
             log.warning(text, name)
         except Exception:  # a log filter or handler of the application
             return
@@ -201,7 +204,8 @@ def _start(given: Mapping[str, Any], warn: Callable[[str], None]) -> bool:
             _set_hooks()
         except Exception as error:
             warn(
-                f"Telemetry is on, but what is left may be lost at exit: {type(error).__name__}: {error}"
+                f"Telemetry is on, but the last spans may be lost at exit: "
+                f"{type(error).__name__}: {error}"
             )
     return bool(_runtime.settings["log_correlation"])
 
@@ -356,7 +360,8 @@ def _change_ratio(
         return bool(change(ratio))
     except (TypeError, ValueError, OverflowError):
         warn_once(
-            f"The {name} was not changed: it must be a number from 0 to 1, or None for the configured one"
+            f"The {name} was not changed: it must be a number from 0 to 1, or None for the "
+            "configured one"
         )
     except Exception as error:
         warn_once(f"The {name} could not be changed: {type(error).__name__}: {error}")

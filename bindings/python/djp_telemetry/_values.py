@@ -135,8 +135,8 @@ def tell(key: str, value: Any) -> None:
         return
     _reported.add(key)
     logging.getLogger("djp_telemetry").warning(
-        "The attribute %.200s is dropped: a value of the type %.200s, or a part of it, is not supported. "
-        "Use text, a number, or a list or mapping of these.",
+        "The attribute %.200s is dropped: a value of the type %.200s, or a part of it, is not "
+        "supported. Use text, a number, or a list or mapping of these.",
         key,
         type(value).__name__,
     )

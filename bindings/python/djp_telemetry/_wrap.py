@@ -19,7 +19,7 @@ _CO_ITERABLE_COROUTINE = 0x100
 def wrap(function: Any, begin: Begin, carried: bool) -> Any:
     """Wraps each call of function in an operation that begin() starts. carried: the operation is a
     span that is current only while code of the function runs."""
-    import inspect  # imported here, because the import takes milliseconds that most programs can save
+    import inspect  # here, because most programs need not pay for it at start
 
     if isinstance(function, (staticmethod, classmethod)):
         return type(function)(wrap(function.__func__, begin, carried))

@@ -75,7 +75,8 @@ def start_metrics_server(port: int = 8001, addr: str = "0.0.0.0") -> bool:
         return bool(native._metrics_listen(str(addr), int(port)))
     except Exception as error:
         _warn(
-            f"start_metrics_server() got a port or an address that is none: {type(error).__name__}: {error}"
+            "start_metrics_server() got an invalid port or address: "
+            f"{type(error).__name__}: {error}"
         )
         return False
 

@@ -235,7 +235,8 @@ def sdk_resolve(
 
     for name in options.keys() - json.loads(STATUS)["settings"].keys():
         warn(
-            f'There is no option "{name}", so it is ignored: the names are in docs/configuration.md.'
+            f'There is no option "{name}", so it is ignored: '
+            "the names are in docs/configuration.md."
         )
     return {
         "enabled": False,

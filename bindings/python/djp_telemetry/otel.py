@@ -55,7 +55,8 @@ def _record(
         span.end(end)
     except Exception as problem:  # the text of the exception may differ each time
         _runtime.warn_once(
-            f"A span {name} could not be recorded: {type(problem).__name__} while its values were read."
+            f"A span {name} could not be recorded: {type(problem).__name__} while its values "
+            "were read."
         )
 
 

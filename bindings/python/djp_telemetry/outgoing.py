@@ -76,8 +76,8 @@ def instrument_outgoing(
             from ._runtime import warn_once
 
             warn_once(
-                f"Requests of {name} carry no trace context: this version of {name} is not supported "
-                f"({type(error).__name__}: {error})."
+                f"Requests of {name} carry no trace context: this version of {name} is not "
+                f"supported ({type(error).__name__}: {error})."
             )
 
     wanted = {"httpx": httpx, "urllib3": urllib3, "aiohttp": aiohttp}
